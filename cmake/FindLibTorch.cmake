@@ -1,0 +1,30 @@
+# LibTorch from an unpacked torch wheel, CPU libraries only: targets LibTorch::c10 and LibTorch::cpu.
+# The wheel's own package configuration demands a CUDA toolkit, so it is not used.
+#   LIBTORCH_ROOT   folder that holds torch/ and nvidia/ (scripts/setup.sh makes it)
+set(LIBTORCH_ROOT "" CACHE PATH "folder of the unpacked torch wheel (holds torch/)")
+find_library(LIBTORCH_CPU_LIBRARY torch_cpu PATHS "${LIBTORCH_ROOT}/torch/lib" NO_DEFAULT_PATH)
+find_library(LIBTORCH_C10_LIBRARY c10 PATHS "${LIBTORCH_ROOT}/torch/lib" NO_DEFAULT_PATH)
+find_path(LIBTORCH_INCLUDE_DIR ATen/ATen.h PATHS "${LIBTORCH_ROOT}/torch/include" NO_DEFAULT_PATH)
+if(LIBTORCH_INCLUDE_DIR)
+  file(STRINGS "${LIBTORCH_INCLUDE_DIR}/torch/headeronly/version.h" _lines REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+  string(REGEX REPLACE "[^0-9;]" "" LibTorch_VERSION "${_lines}")
+  string(REPLACE ";" "." LibTorch_VERSION "${LibTorch_VERSION}")
+endif()
+
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(LibTorch
+  REQUIRED_VARS LIBTORCH_CPU_LIBRARY LIBTORCH_C10_LIBRARY LIBTORCH_INCLUDE_DIR VERSION_VAR LibTorch_VERSION
+  FAIL_MESSAGE "LibTorch not found: run scripts/setup.sh, or pass -DLIBTORCH_ROOT=<folder that holds torch/>")
+
+if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
+  add_library(LibTorch::c10 SHARED IMPORTED GLOBAL)
+  set_target_properties(LibTorch::c10 PROPERTIES IMPORTED_LOCATION "${LIBTORCH_C10_LIBRARY}")
+  target_include_directories(LibTorch::c10 SYSTEM INTERFACE
+    "${LIBTORCH_INCLUDE_DIR}" "${LIBTORCH_INCLUDE_DIR}/torch/csrc/api/include")
+  target_compile_definitions(LibTorch::c10 INTERFACE _GLIBCXX_USE_CXX11_ABI=1 USE_DISTRIBUTED USE_C10D_GLOO)
+  # The wheel's libraries name CUDA libraries that a CPU-only program never calls.
+  target_link_options(LibTorch::c10 INTERFACE LINKER:--allow-shlib-undefined)
+  add_library(LibTorch::cpu SHARED IMPORTED GLOBAL)
+  set_target_properties(LibTorch::cpu PROPERTIES IMPORTED_LOCATION "${LIBTORCH_CPU_LIBRARY}")
+  target_link_libraries(LibTorch::cpu INTERFACE LibTorch::c10)
+endif()

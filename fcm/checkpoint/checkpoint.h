@@ -1,0 +1,71 @@
+// A run's checkpoints: folders step-N of safetensors files and a manifest, committed by one rename.
+// Knows bytes, names and shapes; what they mean is train/'s business. Links no LibTorch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fcm/base/reporter.h"
+
+namespace fcm::checkpoint {
+
+// Bytes of a tensor that somebody else owns.
+struct TensorView {
+  std::string name;
+  std::string dtype;  // safetensors names: F32, F64, BF16, I64, ...
+  std::vector<int64_t> shape;
+  std::span<const std::byte> bytes;
+};
+
+// Tensors of one file, in memory.
+struct TensorFile {
+  std::vector<std::byte> data;
+  std::vector<TensorView> tensors;  // views into `data`, sorted as in the file
+  std::map<std::string, std::string> metadata;
+
+  const TensorView* find(const std::string& name) const;
+};
+
+struct Retention {
+  int64_t keep_last = 3;
+  int64_t keep_every_steps = 0;  // multiples are never removed; 0: none
+};
+
+// Writes <folder>/step-N/{model,optimizer}.safetensors and manifest.json: a temporary folder, fsync
+// of every file and of it, rename, fsync of <folder>, then `latest`, then removal of old ones. A
+// failure leaves nothing half-made and every earlier checkpoint untouched, and throws
+// Error(kCheckpoint). `state` is stored in the manifest as it is.
+void save(const std::filesystem::path& folder, int64_t step, std::span<const TensorView> model,
+          std::span<const TensorView> optimizer, const nlohmann::json& state,
+          const Retention& retention);
+
+struct Checkpoint {
+  std::filesystem::path path;
+  int64_t step = 0;
+  nlohmann::json state;
+  TensorFile model;
+  TensorFile optimizer;  // empty unless asked for
+};
+
+// The newest valid checkpoint below a run's `checkpoints` folder. Damaged ones are skipped with a
+// warning that names the reason, and never removed. nullopt: there is none at all. Throws
+// Error(kCheckpoint) where there are some and all are damaged.
+std::optional<Checkpoint> load_newest(const std::filesystem::path& folder, bool with_optimizer,
+                                      Reporter& reporter);
+
+// What --checkpoint names: a step-N folder, a run folder (its newest valid one), or a .safetensors
+// file.
+Checkpoint load(const std::filesystem::path& path, bool with_optimizer, Reporter& reporter);
+
+// Throws Error(kCheckpoint) with the first rule that does not hold (missing file, size, hash,
+// header).
+void verify(const std::filesystem::path& step_folder);
+
+}  // namespace fcm::checkpoint

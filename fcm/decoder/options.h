@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+
+#include "fcm/config/field.h"
+
+namespace fcm::decoder {
+
+struct DecoderOptions {
+  int64_t dim = 512;
+  int64_t depth = 8;
+  int64_t heads = 16;
+  double mlp_ratio = 4.0;
+
+  template <class Visitor>
+  void visit(Visitor& visitor) {
+    visitor("dim", dim, config::Range{1, 16384}, "width");
+    visitor("depth", depth, config::Range{0, 256}, "transformer blocks");
+    visitor("heads", heads, config::Range{1, 256}, "attention heads");
+    visitor("mlp_ratio", mlp_ratio, config::Range{0.25, 64}, "width of the MLPs over dim");
+  }
+};
+
+}  // namespace fcm::decoder

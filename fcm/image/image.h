@@ -1,0 +1,45 @@
+// Pictures in memory, and from file bytes to pixels.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+namespace fcm::image {
+
+struct Image {
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t channels = 0;         // 1 grey, 3 RGB
+  std::vector<uint8_t> pixels;  // rows x cols x channels
+};
+
+struct DecodeLimits {
+  int64_t max_pixels = 50'000'000;
+};
+
+// JPEG or PNG, told by content, never by name. Result has the asked number of channels. Grey,
+// palette, 16-bit, alpha and CMYK are treated as Pillow's convert("RGB") does; no EXIF rotation. A
+// truncated or damaged file is an Error(kData) whose text names the reason, never a picture with
+// grey filler.
+Image decode(std::span<const uint8_t> bytes, int64_t channels, const DecodeLimits& limits = {});
+
+enum class Interpolation { kBilinear, kBicubic };
+
+struct Box {
+  int64_t top = 0;
+  int64_t left = 0;
+  int64_t rows = 0;
+  int64_t cols = 0;
+};
+
+// Cuts out `box`, resizes it to rows x cols (antialiased, Pillow's arithmetic: 22-bit weights,
+// 8-bit between the passes), mirrors it if asked, and writes rows x cols x channels bytes to `out`.
+void crop_resize(const Image& source, Box box, int64_t rows, int64_t cols,
+                 Interpolation interpolation, bool mirror, uint8_t* out);
+
+std::vector<uint8_t> encode_png(const Image& picture);
+void write_png(const std::filesystem::path& path, const Image& picture);
+
+}  // namespace fcm::image

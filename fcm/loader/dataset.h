@@ -1,0 +1,32 @@
+// Labelled pictures behind two questions: how many, and give me the i-th.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fcm/image/image.h"
+
+namespace fcm::loader {
+
+enum class Split { kTrain, kVal };
+
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;
+  // The i-th picture, with the asked number of channels. Safe to call from several threads.
+  // Throws Error(kData) that names the picture where it cannot be read.
+  virtual image::Image get(int64_t index, int64_t channels) const = 0;
+  virtual int64_t label(int64_t index) const = 0;  // -1: none
+  virtual std::string name(int64_t index) const = 0;
+  virtual const std::vector<std::string>& classes() const = 0;  // empty: no labels
+};
+
+// Opens what --data names (docs/tour/02-loader.md lists the kinds): an image folder, CIFAR binary,
+// IDX (also .gz), "fashion-mnist", "synthetic". Throws Error(kData) that says what was looked for
+// and where.
+std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split);
+
+}  // namespace fcm::loader

@@ -1,0 +1,141 @@
+#include "fcm/masks/view_plan.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "fcm/base/error.h"
+#include "fcm/base/random.h"
+
+namespace fcm::masks {
+namespace {
+
+// neighbours[slot][3 * (dr + 1) + (dc + 1)] for one picture.
+void connect(const int64_t* order, const int64_t* view_of_slot, Grid grid, int32_t* neighbours) {
+  const int64_t patches = grid.patches();
+  std::vector<int64_t> slot_of_patch(static_cast<size_t>(patches));
+  for (int64_t slot = 0; slot < patches; ++slot) {
+    slot_of_patch[static_cast<size_t>(order[slot])] = slot;
+  }
+  for (int64_t slot = 0; slot < patches; ++slot) {
+    const int64_t row = order[slot] / grid.cols;
+    const int64_t col = order[slot] % grid.cols;
+    for (int64_t around = 0; around < 9; ++around) {
+      const int64_t near_row = row + around / 3 - 1;
+      const int64_t near_col = col + around % 3 - 1;
+      int32_t seen = -1;
+      if (near_row >= 0 && near_row < grid.rows && near_col >= 0 && near_col < grid.cols) {
+        const int64_t near_slot =
+            slot_of_patch[static_cast<size_t>(near_row * grid.cols + near_col)];
+        if (view_of_slot[near_slot] == view_of_slot[slot]) seen = static_cast<int32_t>(near_slot);
+      }
+      neighbours[slot * 9 + around] = seen;
+    }
+  }
+}
+
+std::vector<int64_t> views_of_slots(const std::vector<int64_t>& sizes) {
+  std::vector<int64_t> view_of_slot;
+  for (size_t view = 0; view < sizes.size(); ++view) {
+    view_of_slot.insert(view_of_slot.end(), static_cast<size_t>(sizes[view]),
+                        static_cast<int64_t>(view));
+  }
+  return view_of_slot;
+}
+
+}  // namespace
+
+int64_t ViewPlan::kept_slots() const {
+  return std::accumulate(sizes.begin(), sizes.begin() + kept, int64_t{0});
+}
+
+std::vector<ViewRun> ViewPlan::kept_runs() const {
+  std::vector<ViewRun> runs;
+  int64_t slot = 0;
+  for (int64_t view = 0; view < kept; ++view) {
+    const int64_t size = sizes[static_cast<size_t>(view)];
+    if (runs.empty() || runs.back().size != size) runs.push_back({view, 0, size, slot});
+    ++runs.back().views;
+    slot += size;
+  }
+  return runs;
+}
+
+std::vector<int64_t> view_sizes(int64_t patches, const MaskOptions& options) {
+  const int64_t views = std::max<int64_t>(1, std::llround(1.0 / (1.0 - options.ratio)));
+  // The published int(L * (1 - ratio)); the small addition undoes 1 - 0.9 = 0.09999...
+  const int64_t size =
+      static_cast<int64_t>(std::floor(static_cast<double>(patches) * (1.0 - options.ratio) + 1e-9));
+  if (size < 1 || size * (views - 1) >= patches) {
+    fail(ExitCode::kUsage,
+         "masks.ratio = {} makes {} views of {} patches, but the picture has {} patches; lower "
+         "masks.ratio or use larger pictures",
+         options.ratio, views, size, patches);
+  }
+  std::vector<int64_t> sizes(static_cast<size_t>(views), size);
+  sizes.back() = patches - size * (views - 1);
+  return sizes;
+}
+
+int64_t kept_views(const std::vector<int64_t>& sizes, const MaskOptions& options) {
+  const auto views = static_cast<int64_t>(sizes.size());
+  if (options.views.all()) return views;
+  if (options.views.count > views) {
+    fail(ExitCode::kUsage, "masks.views = {}, but masks.ratio = {} makes only {} views",
+         options.views.count, options.ratio, views);
+  }
+  return options.views.count;
+}
+
+ViewPlan plan_from_noise(const at::Tensor& noise_BL, Grid grid, std::vector<int64_t> sizes,
+                         int64_t kept) {
+  const int64_t batch = noise_BL.size(0);
+  const int64_t patches = grid.patches();
+  TORCH_CHECK(noise_BL.dim() == 2 && noise_BL.size(1) == patches, "[view_plan] noise is ",
+              noise_BL.sizes(), ", the grid has ", patches, " patches");
+  TORCH_CHECK(std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) == patches,
+              "[view_plan] views do not cover the grid");
+  ViewPlan plan;
+  plan.order_BL = noise_BL.cpu().argsort(/*stable=*/true, /*dim=*/1).contiguous();
+  plan.neighbours_BL9 = at::empty({batch, patches, 9}, at::kInt);
+  const std::vector<int64_t> view_of_slot = views_of_slots(sizes);
+  const int64_t* order = plan.order_BL.const_data_ptr<int64_t>();
+  int32_t* neighbours = plan.neighbours_BL9.mutable_data_ptr<int32_t>();
+  at::parallel_for(0, batch, 8, [&](int64_t begin, int64_t end) {
+    for (int64_t picture = begin; picture < end; ++picture) {
+      connect(order + picture * patches, view_of_slot.data(), grid,
+              neighbours + picture * patches * 9);
+    }
+  });
+  plan.sizes = std::move(sizes);
+  plan.kept = kept;
+  plan.grid = grid;
+  return plan;
+}
+
+ViewPlan plan_for_samples(std::span<const int64_t> sample_ids, uint64_t seed, uint64_t epoch,
+                          Grid grid, const MaskOptions& options) {
+  std::vector<int64_t> sizes = view_sizes(grid.patches(), options);
+  const int64_t kept = kept_views(sizes, options);
+  const auto batch = static_cast<int64_t>(sample_ids.size());
+  at::Tensor noise_BL = at::empty({batch, grid.patches()}, at::kDouble);
+  auto* noise = noise_BL.mutable_data_ptr<double>();
+  for (int64_t picture = 0; picture < batch; ++picture) {
+    KeyedRandom random(seed, Purpose::kMask, epoch,
+                       static_cast<uint64_t>(sample_ids[static_cast<size_t>(picture)]));
+    for (int64_t patch = 0; patch < grid.patches(); ++patch) {
+      *noise++ = random.uniform_double();
+    }
+  }
+  return plan_from_noise(noise_BL, grid, std::move(sizes), kept);
+}
+
+ViewPlan full_plan(int64_t batch, Grid grid) {
+  const at::Tensor raster = at::arange(grid.patches(), at::kDouble).expand({batch, -1});
+  return plan_from_noise(raster, grid, {grid.patches()}, 1);
+}
+
+}  // namespace fcm::masks

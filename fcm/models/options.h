@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "fcm/config/field.h"
+
+namespace fcm::models {
+
+struct ModelOptions {
+  std::string kind = "conv_vit";
+  std::string precision = "auto";
+
+  template <class Visitor>
+  void visit(Visitor& visitor) {
+    visitor("kind", kind, config::OneOf{{"conv_vit"}}, "family of the encoder");
+    visitor("precision", precision, config::OneOf{{"auto", "fp32", "bf16"}},
+            "compute type; auto is bf16 where the processor has it in hardware");
+  }
+};
+
+}  // namespace fcm::models

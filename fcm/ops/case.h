@@ -1,0 +1,48 @@
+// One table of cases per operator serves the comparison with the reference, the gradient check and
+// the benchmark, so that what is fast is also what is tested. Each operator lists its own in
+// cases.h.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace fcm::ops {
+
+struct OpCase {
+  using Inputs = std::vector<at::Tensor>;
+
+  std::string name;  // what is special about it: "base_stage1", "one_patch"
+  // Inputs of the given floating type; integer inputs (tables) keep theirs. The same seed gives the
+  // same values up to rounding. Floating inputs are the differentiable ones.
+  std::function<Inputs(at::ScalarType dtype, uint64_t seed)> inputs;
+  std::function<at::Tensor(const Inputs&)> run;        // what everyone calls
+  std::function<at::Tensor(const Inputs&)> reference;  // plain tensor calls
+  double forward_flops = 0;                            // of one call
+  double forward_elements = 0;        // elements read plus written, weights included
+  bool check_by_differences = false;  // small enough for central differences in float64
+  bool benchmark = false;             // a recipe's shape, worth timing
+};
+
+// Largest error allowed against the reference in float64, relative to the largest value of the
+// tensor.
+struct Tolerance {
+  double float32 = 2e-6;
+  double float32_gradient = 1e-5;
+  double bfloat16 = 1.6e-2;  // two roundings of 2^-8 relative to the largest value
+  double bfloat16_gradient = 3e-2;
+};
+
+struct OpCases {
+  std::string op;
+  Tolerance tolerance;
+  std::vector<OpCase> cases;
+};
+
+// Every operator's table, in one explicit list.
+std::vector<OpCases> all_op_cases();
+
+}  // namespace fcm::ops

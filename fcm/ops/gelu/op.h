@@ -1,0 +1,12 @@
+// GELU in its exact form, x * Phi(x).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace fcm::ops {
+
+// x: any shape, float32, bfloat16 or float64. Keeps only x for the gradient.
+at::Tensor gelu(const at::Tensor& x);
+at::Tensor gelu_reference(const at::Tensor& x);
+
+}  // namespace fcm::ops

@@ -1,0 +1,37 @@
+// Cuts pictures into patches, in ViewPlan order, cells in stored order. The only gather of the
+// program.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "fcm/ops/patches.h"
+
+namespace fcm::ops {
+
+// Per-channel normalisation of 0..255 pixels: (x / 255 - mean) / deviation.
+struct Normalisation {
+  std::vector<double> mean;
+  std::vector<double> deviation;
+};
+
+// images_BHWC: uint8. order_BL: int64, slot -> patch in raster order. Returns pixels [B, L, P, D]
+// of `dtype` (float32, float64, bfloat16): P cells of a patch, D = stride^2 * channels as (row,
+// column, channel). H and W must be multiples of the patch side. Not differentiable (no gradient
+// reaches a picture).
+at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
+                    const PatchGeometry& geometry, const Normalisation& normalisation,
+                    at::ScalarType dtype);
+
+// The same for pictures already normalised: images [B, C, H, W] floating, as the published programs
+// hold them. Result has the type of the images. Plain tensor calls: tests and parity use it.
+at::Tensor patchify_normalised(const at::Tensor& images_BCHW, const at::Tensor& order_BL,
+                               const PatchGeometry& geometry);
+
+// Inverse of the above for whole patches: patches [B, L, patch_side^2 * channels] (pixels in stored
+// order) back to pictures [B, C, H, W].
+at::Tensor unpatchify(const at::Tensor& patches_BLD, const at::Tensor& order_BL,
+                      const PatchGeometry& geometry, int64_t rows, int64_t cols);
+
+}  // namespace fcm::ops

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+
+#include "fcm/config/field.h"
+
+namespace fcm::optim {
+
+struct OptimOptions {
+  int64_t batch_size = 512;  // global: pictures per update
+  int64_t micro_batch = 0;   // pictures per forward and backward; 0: as many as memory allows
+  double epochs = 50;
+  double warmup_epochs = 10;
+  double base_lr = 6e-4;  // per 256 pictures: lr = base_lr * batch_size / 256
+  double min_lr = 0;
+  double weight_decay = 0.05;
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double epsilon = 1e-8;
+  double clip_norm = 0;  // 0: off
+
+  double lr() const { return base_lr * static_cast<double>(batch_size) / 256.0; }
+
+  template <class Visitor>
+  void visit(Visitor& visitor) {
+    visitor("batch_size", batch_size, config::Range{1, 1 << 20},
+            "pictures per update, over all devices");
+    visitor("micro_batch", micro_batch, config::Range{0, 1 << 20},
+            "pictures per forward and backward pass; 0 chooses by memory");
+    visitor("epochs", epochs, config::Range{0, 1e6}, "passes over the data");
+    visitor("warmup_epochs", warmup_epochs, config::Range{0, 1e6}, "linear warm-up from 0");
+    visitor("base_lr", base_lr, config::Range{0, 1e3}, "learning rate per 256 pictures of a batch");
+    visitor("min_lr", min_lr, config::Range{0, 1e3}, "learning rate at the end of the half cosine");
+    visitor("weight_decay", weight_decay, config::Range{0, 10},
+            "decoupled; not for biases and 1-D parameters");
+    visitor("beta1", beta1, config::Range{0, 1}, "AdamW: decay of the first moment");
+    visitor("beta2", beta2, config::Range{0, 1}, "AdamW: decay of the second moment");
+    visitor("epsilon", epsilon, config::Range{0, 1},
+            "AdamW: added to the root of the second moment");
+    visitor("clip_norm", clip_norm, config::Range{0, 1e9}, "largest gradient norm; 0 is off");
+  }
+};
+
+}  // namespace fcm::optim

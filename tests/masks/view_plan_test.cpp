@@ -1,0 +1,100 @@
+#include "fcm/masks/view_plan.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "fcm/base/error.h"
+
+namespace fcm::masks {
+namespace {
+
+ViewPlan random_plan(Grid grid, double ratio, int64_t batch = 3, uint64_t seed = 5) {
+  std::vector<int64_t> ids(static_cast<size_t>(batch));
+  std::iota(ids.begin(), ids.end(), 40);
+  return plan_for_samples(ids, seed, 0, grid, MaskOptions{ratio, {}});
+}
+
+int64_t view_of(const ViewPlan& plan, int64_t slot) {
+  int64_t view = 0;
+  while (slot >= plan.sizes[static_cast<size_t>(view)]) {
+    slot -= plan.sizes[static_cast<size_t>(view++)];
+  }
+  return view;
+}
+
+TEST(ViewPlan, EveryPatchIsInExactlyOneSlot) {
+  for (const Grid grid : {Grid{14, 14}, Grid{4, 4}, Grid{5, 3}, Grid{1, 9}}) {
+    const ViewPlan plan = random_plan(grid, 0.75);
+    const at::Tensor sorted = std::get<0>(plan.order_BL.sort(1));
+    EXPECT_TRUE(sorted.equal(at::arange(grid.patches()).expand_as(sorted)));
+  }
+}
+
+TEST(ViewPlan, LastViewTakesTheRest) {
+  EXPECT_EQ(view_sizes(196, {0.75, {}}), (std::vector<int64_t>{49, 49, 49, 49}));
+  EXPECT_EQ(view_sizes(15, {0.75, {}}), (std::vector<int64_t>{3, 3, 3, 6}));
+  EXPECT_EQ(view_sizes(196, {0.5, {}}), (std::vector<int64_t>{98, 98}));
+  EXPECT_EQ(view_sizes(196, {0.9, {}}).size(), 10u);
+  EXPECT_EQ(view_sizes(196, {0.0, {}}), (std::vector<int64_t>{196}));
+}
+
+TEST(ViewPlan, MoreViewsThanPatchesIsRefused) {
+  EXPECT_THROW(view_sizes(3, {0.75, {}}), Error);
+  EXPECT_THROW(kept_views({1, 1}, {0.5, {3}}), Error);
+}
+
+TEST(ViewPlan, NeighboursAreThePatchesAroundInTheSameView) {
+  const ViewPlan plan = random_plan({6, 5}, 0.66);
+  for (int64_t picture = 0; picture < plan.batch(); ++picture) {
+    const auto order = plan.order_BL[picture];
+    for (int64_t slot = 0; slot < plan.patches(); ++slot) {
+      const int64_t patch = order[slot].item<int64_t>();
+      for (int64_t around = 0; around < 9; ++around) {
+        const int64_t row = patch / 5 + around / 3 - 1, col = patch % 5 + around % 3 - 1;
+        const int64_t near = plan.neighbours_BL9[picture][slot][around].item<int32_t>();
+        const bool inside = row >= 0 && row < 6 && col >= 0 && col < 5;
+        if (near >= 0) {
+          ASSERT_TRUE(inside);
+          EXPECT_EQ(order[near].item<int64_t>(), row * 5 + col);
+          EXPECT_EQ(view_of(plan, near), view_of(plan, slot));
+        } else if (inside) {
+          const int64_t other = (order == row * 5 + col).nonzero().item<int64_t>();
+          EXPECT_NE(view_of(plan, other), view_of(plan, slot));
+        }
+      }
+    }
+  }
+}
+
+TEST(ViewPlan, MasksBelongToTheSampleNotToTheBatch) {
+  const std::vector<int64_t> all{7, 8, 9}, one{8};
+  const ViewPlan together = plan_for_samples(all, 1, 2, {4, 4}, {});
+  const ViewPlan alone = plan_for_samples(one, 1, 2, {4, 4}, {});
+  EXPECT_TRUE(together.order_BL[1].equal(alone.order_BL[0]));
+  EXPECT_FALSE(together.order_BL[0].equal(alone.order_BL[0]));
+  const ViewPlan later = plan_for_samples(one, 1, 3, {4, 4}, {});
+  EXPECT_FALSE(later.order_BL.equal(alone.order_BL));
+}
+
+TEST(ViewPlan, FullPlanIsRasterOrderWithEveryEdge) {
+  const ViewPlan plan = full_plan(2, {3, 4});
+  EXPECT_TRUE(plan.order_BL[1].equal(at::arange(12)));
+  // 12 patches, 3x3 window clipped at the border: (3*3-2) * (4*3-2) edges a picture.
+  EXPECT_EQ((plan.neighbours_BL9 >= 0).sum().item<int64_t>(), 2 * 7 * 10);
+}
+
+TEST(ViewPlan, KeptViewsAreRunsOfEqualSize) {
+  ViewPlan plan = random_plan({5, 3}, 0.75);
+  const auto runs = plan.kept_runs();
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].views, 3);
+  EXPECT_EQ(runs[1].first_slot, 9);
+  EXPECT_EQ(runs[1].size, 6);
+  plan.kept = 1;
+  EXPECT_EQ(plan.kept_slots(), 3);
+}
+
+}  // namespace
+}  // namespace fcm::masks
