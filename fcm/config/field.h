@@ -10,10 +10,11 @@
 //       }
 //     };
 //
-// Reading TOML, --set, help, printing, hashing and the docs are visitors over that list
-// (recipe_io.h).
+// and a recipe lists its sections: visitor.section("masks", masks). Reading TOML, --set, help,
+// printing, hashing and the docs are all made from that list (fields.h, recipe_io.h).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -21,10 +22,11 @@
 
 namespace fcm::config {
 
-// Allowed values of a number (each element, for a vector), ends included.
+// Allowed values of a number (each element, for a vector), ends included. Values are always finite.
 struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
+  size_t length = 0;  // elements a vector must have; 0: one or more
 };
 
 // Allowed values of a string. Empty: any text.

@@ -10,7 +10,7 @@ namespace fcm::encoder {
 
 // A hierarchical encoder: convolution stages first, transformer last (ConvViT).
 struct EncoderOptions {
-  std::string size = "custom";  // a name fills the fields below (named_size)
+  std::string size = "custom";  // or a name, with the fields below as named_size has them
   std::vector<int64_t> strides{4, 2, 2};
   std::vector<int64_t> dims{256, 384, 768};
   std::vector<int64_t> depths{2, 2, 11};
@@ -21,12 +21,12 @@ struct EncoderOptions {
   void visit(Visitor& visitor) {
     visitor("size", size,
             config::OneOf{{"custom", "small", "base", "large", "large_paper", "huge"}},
-            "named size; the fields below must then agree with it or be left out");
-    visitor("strides", strides, config::Range{1, 64}, "downsampling of each stage");
-    visitor("dims", dims, config::Range{1, 16384}, "channels of each stage");
-    visitor("depths", depths, config::Range{0, 256}, "blocks of each stage");
+            "named size; the other keys of the section must then agree with it");
+    visitor("strides", strides, config::Range{1, 64, 3}, "downsampling of each stage");
+    visitor("dims", dims, config::Range{1, 16384, 3}, "channels of each stage");
+    visitor("depths", depths, config::Range{0, 256, 3}, "blocks of each stage");
     visitor("heads", heads, config::Range{1, 256}, "attention heads of the last stage");
-    visitor("mlp_ratios", mlp_ratios, config::Range{0.25, 64},
+    visitor("mlp_ratios", mlp_ratios, config::Range{0.25, 64, 3},
             "width of each stage's MLPs over its channels");
   }
 };

@@ -25,13 +25,14 @@ struct DataOptions {
 
   template <class Visitor>
   void visit(Visitor& visitor) {
-    visitor("image_size", image_size, config::Range{1, 8192}, "rows and columns the network sees");
+    visitor("image_size", image_size, config::Range{1, 8192, 2},
+            "rows and columns the network sees");
     visitor("channels", channels, config::Range{1, 3}, "3: RGB, 1: grey");
     visitor("mean", mean, config::Range{}, "subtracted, per channel, of pixels scaled to 0..1");
     visitor("deviation", deviation, config::Range{1e-6, 1e6}, "divided by, per channel");
-    visitor("crop_scale", crop_scale, config::Range{1e-6, 1},
+    visitor("crop_scale", crop_scale, config::Range{1e-6, 1, 2},
             "smallest and largest share of the area");
-    visitor("crop_ratio", crop_ratio, config::Range{1e-3, 1e3},
+    visitor("crop_ratio", crop_ratio, config::Range{1e-3, 1e3, 2},
             "smallest and largest width over height");
     visitor("interpolation", interpolation, config::OneOf{{"bicubic", "bilinear"}},
             "antialiased, as Pillow's");
