@@ -1,0 +1,152 @@
+#include "fcm/ops/patchify/op.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+
+#include "fcm/base/error.h"
+
+namespace fcm::ops {
+namespace {
+
+// Pictures and patches of one call, after checks.
+struct Cut {
+  int64_t batch = 0, slots = 0, channels = 0;
+  int64_t grid_rows = 0, grid_cols = 0, side = 0;
+};
+
+Cut checked_cut(const at::Tensor& order_BL, const PatchGeometry& geometry, int64_t batch,
+                int64_t channels, int64_t height, int64_t width) {
+  Cut cut{batch, 0, channels, 0, 0, geometry.patch_side()};
+  if (height % cut.side != 0 || width % cut.side != 0 || height == 0 || width == 0) {
+    fail(ExitCode::kData,
+         "[patchify] pictures of {} x {} pixels cannot be cut into patches of {} x {}; resize or "
+         "crop them to a multiple of the patch side",
+         height, width, cut.side, cut.side);
+  }
+  cut.grid_rows = height / cut.side;
+  cut.grid_cols = width / cut.side;
+  require(order_BL.dim() == 2 && order_BL.size(0) == batch && order_BL.scalar_type() == at::kLong,
+          "[patchify] order must be int64 [{}, L]", batch);
+  cut.slots = order_BL.size(1);
+  const int64_t patches = cut.grid_rows * cut.grid_cols;
+  require(order_BL.numel() == 0 ||
+              (order_BL.min().item<int64_t>() >= 0 && order_BL.max().item<int64_t>() < patches),
+          "[patchify] order names a patch outside 0..{}", patches - 1);
+  return cut;
+}
+
+// value of a byte -> normalised number, one table of 256 a channel.
+template <typename T>
+std::vector<T> lookup_tables(const Normalisation& normalisation, int64_t channels) {
+  std::vector<T> tables;
+  for (size_t channel = 0; channel < static_cast<size_t>(channels); ++channel) {
+    for (int byte = 0; byte < 256; ++byte) {
+      tables.push_back(static_cast<T>((byte / 255.0 - normalisation.mean[channel]) /
+                                      normalisation.deviation[channel]));
+    }
+  }
+  return tables;
+}
+
+// Rows of pixels of a cell lie together in the picture and in the result.
+template <typename T>
+void copy_patches(const uint8_t* images, const int64_t* order, const Cut& cut,
+                  const std::vector<int64_t>& pixel_order, int64_t run, const T* tables,
+                  T* result) {
+  const int64_t row_bytes = cut.grid_cols * cut.side * cut.channels;
+  const int64_t picture_bytes = cut.grid_rows * cut.side * row_bytes;
+  const int64_t patch_values = cut.side * cut.side * cut.channels;
+  std::vector<int64_t> run_starts;  // bytes from the first pixel of a patch
+  for (size_t pixel = 0; pixel < pixel_order.size(); pixel += static_cast<size_t>(run)) {
+    const int64_t place = pixel_order[pixel];
+    run_starts.push_back(place / cut.side * row_bytes + place % cut.side * cut.channels);
+  }
+  at::parallel_for(0, cut.batch * cut.slots, 16, [&](int64_t begin, int64_t end) {
+    for (int64_t slot = begin; slot < end; ++slot) {
+      const int64_t patch = order[slot];
+      const uint8_t* source = images + slot / cut.slots * picture_bytes +
+                              patch / cut.grid_cols * cut.side * row_bytes +
+                              patch % cut.grid_cols * cut.side * cut.channels;
+      T* target = result + slot * patch_values;
+      for (const int64_t start : run_starts) {
+        const uint8_t* bytes = source + start;
+        for (int64_t pixel = 0; pixel < run; ++pixel) {
+          for (int64_t channel = 0; channel < cut.channels; ++channel) {
+            *target++ = tables[channel * 256 + *bytes++];
+          }
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
+                    const PatchGeometry& geometry, const Normalisation& normalisation,
+                    at::ScalarType dtype) {
+  require(images_BHWC.dim() == 4 && images_BHWC.scalar_type() == at::kByte,
+          "[patchify] pictures must be uint8 [B, H, W, C]");
+  const Cut cut = checked_cut(order_BL, geometry, images_BHWC.size(0), images_BHWC.size(3),
+                              images_BHWC.size(1), images_BHWC.size(2));
+  const auto channels = static_cast<size_t>(cut.channels);
+  require(normalisation.mean.size() == channels && normalisation.deviation.size() == channels,
+          "[patchify] pictures have {} channels, the normalisation {} means and {} deviations",
+          channels, normalisation.mean.size(), normalisation.deviation.size());
+  const at::Tensor images = images_BHWC.contiguous();
+  const at::Tensor order = order_BL.contiguous();
+  const int64_t stride = geometry.strides.front();
+  const int64_t cells = cut.side / stride * (cut.side / stride);
+  at::Tensor pixels_BLPD = at::empty({cut.batch, cut.slots, cells, stride * stride * cut.channels},
+                                     at::TensorOptions().dtype(dtype));
+  AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, dtype, "patchify", [&] {
+    const std::vector<scalar_t> tables = lookup_tables<scalar_t>(normalisation, cut.channels);
+    copy_patches(images.const_data_ptr<uint8_t>(), order.const_data_ptr<int64_t>(), cut,
+                 geometry.pixel_order(), stride, tables.data(),
+                 pixels_BLPD.mutable_data_ptr<scalar_t>());
+  });
+  return pixels_BLPD;
+}
+
+at::Tensor patchify_normalised(const at::Tensor& images_BCHW, const at::Tensor& order_BL,
+                               const PatchGeometry& geometry) {
+  require(images_BCHW.dim() == 4, "[patchify] pictures must be [B, C, H, W]");
+  const Cut cut = checked_cut(order_BL, geometry, images_BCHW.size(0), images_BCHW.size(1),
+                              images_BCHW.size(2), images_BCHW.size(3));
+  const int64_t pixels = cut.side * cut.side;
+  const at::Tensor raster_BLXC =
+      images_BCHW
+          .reshape({cut.batch, cut.channels, cut.grid_rows, cut.side, cut.grid_cols, cut.side})
+          .permute({0, 2, 4, 3, 5, 1})
+          .reshape({cut.batch, cut.grid_rows * cut.grid_cols, pixels, cut.channels});
+  const at::Tensor patch_BLXC = raster_BLXC.gather(
+      1, order_BL.reshape({cut.batch, cut.slots, 1, 1}).expand({-1, -1, pixels, cut.channels}));
+  const int64_t stride = geometry.strides.front();
+  return patch_BLXC.index_select(2, at::tensor(geometry.pixel_order(), at::kLong))
+      .reshape({cut.batch, cut.slots, pixels / (stride * stride), stride * stride * cut.channels});
+}
+
+at::Tensor unpatchify(const at::Tensor& patches_BLD, const at::Tensor& order_BL,
+                      const PatchGeometry& geometry, int64_t rows, int64_t cols) {
+  const int64_t side = geometry.patch_side();
+  const int64_t batch = patches_BLD.size(0);
+  require(patches_BLD.dim() == 3 && patches_BLD.size(1) == rows * cols &&
+              patches_BLD.size(2) % (side * side) == 0,
+          "[unpatchify] {} x {} patches of side {} do not make the given [B, L, D]", rows, cols,
+          side);
+  require(order_BL.sizes() == patches_BLD.sizes().slice(0, 2),
+          "[unpatchify] order must be [{}, {}]", batch, rows * cols);
+  const int64_t channels = patches_BLD.size(2) / (side * side);
+  const at::Tensor raster_of_pixel = at::tensor(geometry.pixel_order(), at::kLong).argsort();
+  const at::Tensor slot_of_patch = order_BL.argsort(/*stable=*/true, /*dim=*/1);
+  const at::Tensor stored_BLXC = patches_BLD.reshape({batch, rows * cols, side * side, channels});
+  const at::Tensor raster_BLXC = stored_BLXC.index_select(2, raster_of_pixel)
+                                     .gather(1, slot_of_patch.reshape({batch, rows * cols, 1, 1})
+                                                    .expand({-1, -1, side * side, channels}));
+  return raster_BLXC.reshape({batch, rows, cols, side, side, channels})
+      .permute({0, 5, 1, 3, 2, 4})
+      .reshape({batch, channels, rows * side, cols * side});
+}
+
+}  // namespace fcm::ops
