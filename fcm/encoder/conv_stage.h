@@ -1,0 +1,41 @@
+// A convolution stage: patch embedding, then blocks of pointwise and depthwise convolutions.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "fcm/nn/layers.h"
+#include "fcm/ops/patches.h"
+
+namespace fcm::encoder {
+
+// Strided convolution whose windows do not overlap, LayerNorm, GELU (the published PatchEmbed: the
+// GELU follows the norm). x [B, K, P, side*side*in] -> [B, K, P, out].
+class PatchEmbed {
+ public:
+  PatchEmbed(const nn::Scope& scope, int64_t in, int64_t out, int64_t side,
+             nn::Init init = nn::Init::kFanIn);
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  nn::Linear proj_;
+  nn::LayerNorm norm_;
+};
+
+// The published CBlock on cells in plan order: x [B, K, P, C] -> the same.
+class ConvBlock {
+ public:
+  ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio);
+  at::Tensor operator()(const at::Tensor& x_BKPC, const at::Tensor& neighbours_BK9,
+                        const ops::Cells& cells) const;
+
+ private:
+  nn::LayerNorm norm1_;
+  nn::Linear conv1_, conv2_;
+  at::Tensor depthwise_weight_TC_, depthwise_bias_C_;
+  nn::LayerNorm norm2_;
+  nn::Mlp mlp_;
+};
+
+}  // namespace fcm::encoder

@@ -1,0 +1,64 @@
+// The pretraining model: patches, encoder, decoder, loss. One class for Fast ConvMAE (all views
+// kept) and ConvMAE (one view kept): which it is stands in the plan.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+
+#include "fcm/decoder/decoder.h"
+#include "fcm/decoder/options.h"
+#include "fcm/encoder/conv_vit.h"
+#include "fcm/encoder/options.h"
+#include "fcm/masks/view_plan.h"
+#include "fcm/nn/parameters.h"
+#include "fcm/ops/patches.h"
+#include "fcm/ops/patchify/op.h"
+#include "fcm/targets/options.h"
+
+namespace fcm::models {
+
+struct AutoencoderOptions {
+  encoder::EncoderOptions encoder;
+  decoder::DecoderOptions decoder;
+  targets::TargetOptions targets;
+  int64_t rows = 224, cols = 224;  // of the picture
+  int64_t channels = 3;
+};
+
+// Start values are drawn for `seed`; parameters are held in `dtype` (float32, or float64 for
+// checks).
+class MaskedAutoencoder {
+ public:
+  MaskedAutoencoder(const AutoencoderOptions& options, uint64_t seed,
+                    at::ScalarType dtype = at::kFloat);
+
+  masks::Grid grid() const { return grid_; }
+  const ops::PatchGeometry& geometry() const { return geometry_; }
+  const AutoencoderOptions& options() const { return options_; }
+  nn::Parameters& parameters() { return *parameters_; }
+  const nn::Parameters& parameters() const { return *parameters_; }
+
+  struct Result {
+    at::Tensor loss;  // scalar: mean over (picture, view, hidden patch)
+    encoder::Features features;
+    decoder::Reconstruction reconstruction;
+  };
+  // pixels [B, L, P, D] in plan order (ops::patchify), float32 or float64; the encoder and decoder
+  // run in `compute` (float32, float64, bfloat16), targets and loss in the type of the pixels.
+  Result forward(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
+                 at::ScalarType compute) const;
+
+  encoder::Features encode(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
+                           at::ScalarType compute) const;
+
+ private:
+  AutoencoderOptions options_;
+  ops::PatchGeometry geometry_;
+  masks::Grid grid_;
+  std::unique_ptr<nn::Parameters> parameters_;
+  std::unique_ptr<encoder::ConvVit> encoder_;
+  std::unique_ptr<decoder::Decoder> decoder_;
+};
+
+}  // namespace fcm::models

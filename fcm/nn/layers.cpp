@@ -1,0 +1,103 @@
+#include "fcm/nn/layers.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <utility>
+
+#include "fcm/ops/attention/op.h"
+#include "fcm/ops/gelu/op.h"
+#include "fcm/ops/layer_norm/op.h"
+#include "fcm/ops/linear/op.h"
+
+namespace fcm::nn {
+
+Linear::Linear(at::Tensor weight, at::Tensor bias)
+    : weight_OI_(std::move(weight)), bias_O_(std::move(bias)) {}
+
+Linear::Linear(const Scope& scope, int64_t in, int64_t out, Init init)
+    : weight_OI_(scope.add("weight", {out, in}, init)),
+      bias_O_(scope.add("bias", {out}, Init::kZeros)) {}
+
+Linear Linear::convolution(const Scope& scope, int64_t channels, int64_t out, int64_t side,
+                           const std::vector<int64_t>& order, Init weight_init) {
+  at::Tensor weight = scope.add("weight", {out, channels, side, side}, weight_init,
+                                {Layout::Kind::kMergeCells, order});
+  at::Tensor bias = scope.add("bias", {out}, Init::kFanIn, {}, channels * side * side);
+  return {std::move(weight), std::move(bias)};
+}
+
+Linear Linear::reordered(const Scope& scope, int64_t in, int64_t out, const Layout& layout) {
+  at::Tensor weight = scope.add("weight", {out, in}, Init::kXavierUniform, layout);
+  at::Tensor bias = scope.add("bias", {out}, Init::kZeros, layout);
+  return {std::move(weight), std::move(bias)};
+}
+
+at::Tensor Linear::operator()(const at::Tensor& x) const {
+  return ops::linear(x, weight_OI_, bias_O_);
+}
+
+LayerNorm::LayerNorm(const Scope& scope, int64_t dim, double epsilon)
+    : weight_C_(scope.add("weight", {dim}, Init::kOnes)),
+      bias_C_(scope.add("bias", {dim}, Init::kZeros)),
+      epsilon_(epsilon) {}
+
+at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
+  return ops::layer_norm(x, weight_C_, bias_C_, epsilon_);
+}
+
+namespace {
+int64_t hidden_width(int64_t dim, double ratio) {
+  return static_cast<int64_t>(ratio * static_cast<double>(dim));
+}
+}  // namespace
+
+Mlp Mlp::linear(const Scope& scope, int64_t dim, double ratio) {
+  const int64_t hidden = hidden_width(dim, ratio);
+  Linear fc1(scope / "fc1", dim, hidden);
+  Linear fc2(scope / "fc2", hidden, dim);
+  return {std::move(fc1), std::move(fc2)};
+}
+
+Mlp Mlp::pointwise(const Scope& scope, int64_t dim, double ratio) {
+  const int64_t hidden = hidden_width(dim, ratio);
+  Linear fc1 = Linear::convolution(scope / "fc1", dim, hidden, 1, {0});
+  Linear fc2 = Linear::convolution(scope / "fc2", hidden, dim, 1, {0});
+  return {std::move(fc1), std::move(fc2)};
+}
+
+at::Tensor Mlp::operator()(const at::Tensor& x) const { return fc2_(ops::gelu(fc1_(x))); }
+
+Block::Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio)
+    : heads_(heads),
+      norm1_(scope / "norm1", dim, 1e-6),
+      qkv_(scope / "attn" / "qkv", dim, 3 * dim),
+      proj_(scope / "attn" / "proj", dim, dim),
+      norm2_(scope / "norm2", dim, 1e-6),
+      mlp_(Mlp::linear(scope / "mlp", dim, mlp_ratio)) {}
+
+at::Tensor Block::operator()(const at::Tensor& x_NTC) const {
+  const at::Tensor mixed_NTC = x_NTC + proj_(ops::attention(qkv_(norm1_(x_NTC)), heads_));
+  return mixed_NTC + mlp_(norm2_(mixed_NTC));
+}
+
+at::Tensor sincos_positions(int64_t rows, int64_t cols, int64_t dim) {
+  at::Tensor table = at::empty({rows * cols, dim}, at::kFloat);
+  auto* out = table.mutable_data_ptr<float>();
+  const int64_t quarter = dim / 4;
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t col = 0; col < cols; ++col, out += dim) {
+      for (int64_t i = 0; i < quarter; ++i) {
+        const double rate =
+            std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(quarter));
+        out[i] = static_cast<float>(std::sin(static_cast<double>(col) * rate));
+        out[quarter + i] = static_cast<float>(std::cos(static_cast<double>(col) * rate));
+        out[2 * quarter + i] = static_cast<float>(std::sin(static_cast<double>(row) * rate));
+        out[3 * quarter + i] = static_cast<float>(std::cos(static_cast<double>(row) * rate));
+      }
+    }
+  }
+  return table;
+}
+
+}  // namespace fcm::nn

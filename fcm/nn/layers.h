@@ -1,0 +1,76 @@
+// The layers every model here is made of. Each takes its place in the tree of names and pulls its
+// own parameters. Result types follow the input; weights may be wider.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <utility>
+#include <vector>
+
+#include "fcm/nn/parameters.h"
+
+namespace fcm::nn {
+
+// x [..., I] -> [..., O].
+class Linear {
+ public:
+  // `init` for the weight; the bias is zero, or PyTorch's default where the weight is kFanIn.
+  Linear(const Scope& scope, int64_t in, int64_t out, Init init = Init::kXavierUniform);
+  // A convolution whose windows do not overlap, or 1x1: published weight [O, C, p, p], input
+  // already gathered as [..., p*p*C] with the positions in `order`.
+  static Linear convolution(const Scope& scope, int64_t channels, int64_t out, int64_t side,
+                            const std::vector<int64_t>& order, Init weight_init = Init::kFanIn);
+  // Rows of weight and bias reordered (predictions of pixels in stored order).
+  static Linear reordered(const Scope& scope, int64_t in, int64_t out, const Layout& layout);
+
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  Linear(at::Tensor weight, at::Tensor bias);
+  at::Tensor weight_OI_, bias_O_;
+};
+
+class LayerNorm {
+ public:
+  LayerNorm(const Scope& scope, int64_t dim, double epsilon);
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  at::Tensor weight_C_, bias_C_;
+  double epsilon_;
+};
+
+// Linear, exact GELU, Linear.
+class Mlp {
+ public:
+  static Mlp linear(const Scope& scope, int64_t dim, double ratio);
+  // As 1x1 convolutions: the same product, published shapes [O, I, 1, 1] and start values.
+  static Mlp pointwise(const Scope& scope, int64_t dim, double ratio);
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  Mlp(Linear fc1, Linear fc2) : fc1_(std::move(fc1)), fc2_(std::move(fc2)) {}
+  Linear fc1_, fc2_;
+};
+
+// Pre-norm transformer block of the published ViTs (norms with epsilon 1e-6): x [N, T, C] -> the
+// same.
+class Block {
+ public:
+  Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio);
+  at::Tensor operator()(const at::Tensor& x_NTC) const;
+
+ private:
+  int64_t heads_;
+  LayerNorm norm1_;
+  Linear qkv_, proj_;
+  LayerNorm norm2_;
+  Mlp mlp_;
+};
+
+// Frozen sine-cosine table [rows * cols, dim]: the first half encodes the column, the second the
+// row (the published function's order). float64 arithmetic, result float32. dim must be a multiple
+// of 4.
+at::Tensor sincos_positions(int64_t rows, int64_t cols, int64_t dim);
+
+}  // namespace fcm::nn

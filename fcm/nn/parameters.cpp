@@ -1,0 +1,184 @@
+#include "fcm/nn/parameters.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "fcm/base/error.h"
+#include "fcm/base/random.h"
+
+namespace fcm::nn {
+namespace {
+
+int64_t product(const std::vector<int64_t>& shape, size_t from = 0) {
+  int64_t elements = 1;
+  for (size_t i = from; i < shape.size(); ++i) elements *= shape[i];
+  return elements;
+}
+
+at::Tensor uniform(KeyedRandom& random, const std::vector<int64_t>& shape, double bound) {
+  at::Tensor values = at::empty(shape, at::kFloat);
+  auto* out = values.mutable_data_ptr<float>();
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    out[i] = static_cast<float>((2.0 * static_cast<double>(random.uniform()) - 1.0) * bound);
+  }
+  return values;
+}
+
+// Published form, fp32: the same numbers whatever the layout or type the model is held in.
+at::Tensor start_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape,
+                        Init init, int64_t fan_in) {
+  KeyedRandom random(seed, Purpose::kInit, 0, fnv1a64(name.data(), name.size()));
+  if (fan_in == 0) fan_in = product(shape, 1);
+  switch (init) {
+    case Init::kZeros:
+      return at::zeros(shape, at::kFloat);
+    case Init::kOnes:
+      return at::ones(shape, at::kFloat);
+    case Init::kXavierUniform:
+      return uniform(random, shape, std::sqrt(6.0 / static_cast<double>(fan_in + shape[0])));
+    case Init::kFanIn:
+      return uniform(random, shape, 1.0 / std::sqrt(static_cast<double>(fan_in)));
+    case Init::kNormal02:
+      break;
+  }
+  at::Tensor values = at::empty(shape, at::kFloat);
+  auto* out = values.mutable_data_ptr<float>();
+  for (int64_t i = 0; i < values.numel(); ++i) out[i] = static_cast<float>(0.02 * random.normal());
+  return values;
+}
+
+at::Tensor index_of(const std::vector<int64_t>& order) {
+  return at::tensor(at::ArrayRef<int64_t>(order), at::kLong);
+}
+
+// Rows regrouped so that `order` can address them: [R, ...] -> [R / group, group, ...].
+at::Tensor grouped(const at::Tensor& rows, int64_t group) {
+  std::vector<int64_t> shape = rows.sizes().vec();
+  shape[0] /= group;
+  shape.insert(shape.begin() + 1, group);
+  return rows.reshape(shape);
+}
+
+}  // namespace
+
+at::Tensor to_held(const at::Tensor& published, const Layout& layout) {
+  switch (layout.kind) {
+    case Layout::Kind::kSame:
+      return published.contiguous();
+    case Layout::Kind::kTaps:
+      return published.reshape({published.size(0), -1}).t().contiguous();
+    case Layout::Kind::kRows:
+      return grouped(published, layout.group)
+          .index_select(0, index_of(layout.order))
+          .reshape(published.sizes());
+    case Layout::Kind::kMergeCells:
+      break;
+  }
+  // [O, C, p, p] -> [O, p*p, C], positions in stored order -> [O, p*p*C]
+  const int64_t out = published.size(0), in = published.size(1);
+  return published.permute({0, 2, 3, 1})
+      .reshape({out, -1, in})
+      .index_select(1, index_of(layout.order))
+      .reshape({out, -1});
+}
+
+at::Tensor to_published(const at::Tensor& held, const Layout& layout,
+                        at::IntArrayRef published_shape) {
+  const auto inverse = [&] { return index_of(layout.order).argsort(); };
+  switch (layout.kind) {
+    case Layout::Kind::kSame:
+      return held.reshape(published_shape).contiguous();
+    case Layout::Kind::kTaps:
+      return held.t().reshape(published_shape).contiguous();
+    case Layout::Kind::kRows:
+      return grouped(held, layout.group).index_select(0, inverse()).reshape(published_shape);
+    case Layout::Kind::kMergeCells:
+      break;
+  }
+  const int64_t out = published_shape[0], in = published_shape[1], side = published_shape[2];
+  return held.reshape({out, side * side, in})
+      .index_select(1, inverse())
+      .reshape({out, side, side, in})
+      .permute({0, 3, 1, 2})
+      .contiguous();
+}
+
+bool Parameter::decays() const { return published_shape.size() > 1 && !name.ends_with(".bias"); }
+
+at::Tensor Parameters::add(const std::string& name, std::vector<int64_t> published_shape, Init init,
+                           const Layout& layout, int64_t fan_in) {
+  const at::Tensor start = start_values(seed_, name, published_shape, init, fan_in);
+  at::Tensor value = to_held(start, layout).to(dtype_);
+  value.requires_grad_(true);
+  parameters_.push_back({name, std::move(published_shape), layout, true, value});
+  return value;
+}
+
+at::Tensor Parameters::add_frozen(const std::string& name, const at::Tensor& value) {
+  at::Tensor held = value.to(dtype_);
+  parameters_.push_back({name, value.sizes().vec(), {}, false, held});
+  return held;
+}
+
+void Parameters::flatten() {
+  flat_values_ = at::empty({trainable_elements()}, dtype_);
+  flat_gradients_ = at::zeros({trainable_elements()}, dtype_);
+  int64_t offset = 0;
+  for (Parameter& parameter : parameters_) {
+    if (!parameter.trainable) continue;
+    const int64_t elements = parameter.value.numel();
+    at::Tensor place = flat_values_.narrow(0, offset, elements).view(parameter.value.sizes());
+    place.copy_(parameter.value.detach());
+    parameter.value.set_data(place);
+    // Autograd adds into a gradient that is already there, so all gradients arrive in one buffer.
+    parameter.value.mutable_grad() =
+        flat_gradients_.narrow(0, offset, elements).view(parameter.value.sizes());
+    offset += elements;
+  }
+}
+
+const Parameter& Parameters::find(std::string_view name) const {
+  for (const Parameter& parameter : parameters_) {
+    if (parameter.name == name) return parameter;
+  }
+  throw std::logic_error(fmt::format("no parameter is called {}", name));
+}
+
+int64_t Parameters::trainable_elements() const {
+  int64_t elements = 0;
+  for (const Parameter& parameter : parameters_) {
+    if (parameter.trainable) elements += parameter.value.numel();
+  }
+  return elements;
+}
+
+void Parameters::set_published(const Parameter& parameter, const at::Tensor& published) {
+  require(published.sizes().vec() == parameter.published_shape, "{} has another shape",
+          parameter.name);
+  const at::NoGradGuard no_grad;
+  at::Tensor value = parameter.value;
+  value.copy_(to_held(published, parameter.layout).reshape(value.sizes()));
+}
+
+at::Tensor Parameters::published(const Parameter& parameter) const {
+  return to_published(parameter.value.detach(), parameter.layout, parameter.published_shape);
+}
+
+Scope Scope::operator/(std::string_view child) const {
+  Scope inner = *this;
+  inner.prefix_ += std::string(child) + ".";
+  return inner;
+}
+
+at::Tensor Scope::add(std::string_view leaf, std::vector<int64_t> published_shape, Init init,
+                      const Layout& layout, int64_t fan_in) const {
+  return parameters_->add(prefix_ + std::string(leaf), std::move(published_shape), init, layout,
+                          fan_in);
+}
+
+at::Tensor Scope::add_frozen(std::string_view leaf, const at::Tensor& value) const {
+  return parameters_->add_frozen(prefix_ + std::string(leaf), value);
+}
+
+}  // namespace fcm::nn

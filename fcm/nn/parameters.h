@@ -1,0 +1,106 @@
+// Named parameters. They carry the published names and shapes, and may be held in another shape or
+// order where the kernels want it (Layout); flat buffers hold them one after another.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fcm::nn {
+
+// Start values (spec of the published programs: models_fastconvmae.py initialize_weights).
+enum class Init {
+  kZeros,
+  kOnes,
+  kXavierUniform,  // bound sqrt(6 / (fan_in + fan_out)), fan_out = first dimension, fan_in = the
+                   // rest
+  kFanIn,          // uniform within 1 / sqrt(fan_in), PyTorch's default of convolutions
+  kNormal02,       // normal, deviation 0.02
+};
+
+// How a parameter is held, relative to its published shape.
+struct Layout {
+  enum class Kind {
+    kSame,
+    kMergeCells,  // [O, C, p, p] -> [O, p*p*C]: kernel positions in `order`, channels last
+    kTaps,        // [C, 1, s, s] -> [s*s, C]
+    kRows,        // first dimension reordered: held[i] = published[order[i]], `group` rows each
+  };
+  Kind kind = Kind::kSame;
+  std::vector<int64_t> order;
+  int64_t group = 1;
+};
+
+at::Tensor to_held(const at::Tensor& published, const Layout& layout);
+at::Tensor to_published(const at::Tensor& held, const Layout& layout,
+                        at::IntArrayRef published_shape);
+
+struct Parameter {
+  std::string name;  // key of the published state_dict
+  std::vector<int64_t> published_shape;
+  Layout layout;
+  bool trainable = true;
+  at::Tensor value;  // held form; a leaf that requires a gradient if trainable
+
+  // Weight decay applies to matrices, not to 1-D parameters and biases (timm's rule).
+  bool decays() const;
+};
+
+// All parameters of a model, in the order they were added (the published order).
+class Parameters {
+ public:
+  Parameters(uint64_t seed, at::ScalarType dtype) : seed_(seed), dtype_(dtype) {}
+  Parameters(const Parameters&) = delete;
+  Parameters& operator=(const Parameters&) = delete;
+  Parameters(Parameters&&) = default;
+
+  // `fan_in` 0: taken from the shape (a bias names its weight's).
+  at::Tensor add(const std::string& name, std::vector<int64_t> published_shape, Init init,
+                 const Layout& layout = {}, int64_t fan_in = 0);
+  // A frozen table, kept as given.
+  at::Tensor add_frozen(const std::string& name, const at::Tensor& value);
+
+  // Moves the trainable values into one contiguous buffer and gives each a gradient inside another.
+  // Call once, when all are added; views stay valid for the life of this object.
+  void flatten();
+
+  const std::vector<Parameter>& all() const { return parameters_; }
+  const Parameter& find(std::string_view name) const;  // throws if absent
+  at::ScalarType dtype() const { return dtype_; }
+  int64_t trainable_elements() const;
+
+  at::Tensor flat_values() const { return flat_values_; }        // [E]
+  at::Tensor flat_gradients() const { return flat_gradients_; }  // [E]
+
+  // Overwrites a value from its published form (any floating type). Shapes are checked.
+  void set_published(const Parameter& parameter, const at::Tensor& published);
+  at::Tensor published(const Parameter& parameter) const;
+
+ private:
+  uint64_t seed_;
+  at::ScalarType dtype_;
+  std::vector<Parameter> parameters_;
+  at::Tensor flat_values_, flat_gradients_;
+};
+
+// A place in the tree of names: Scope(parameters) / "blocks3" / 0.
+class Scope {
+ public:
+  explicit Scope(Parameters& parameters) : parameters_(&parameters) {}
+
+  Scope operator/(std::string_view child) const;
+  Scope operator/(int64_t index) const { return *this / std::to_string(index); }
+  at::Tensor add(std::string_view leaf, std::vector<int64_t> published_shape, Init init,
+                 const Layout& layout = {}, int64_t fan_in = 0) const;
+  at::Tensor add_frozen(std::string_view leaf, const at::Tensor& value) const;
+  at::ScalarType dtype() const { return parameters_->dtype(); }
+
+ private:
+  Parameters* parameters_;
+  std::string prefix_;
+};
+
+}  // namespace fcm::nn
