@@ -1,0 +1,31 @@
+// From a recipe to the things a run is made of.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "fcm/models/masked_autoencoder.h"
+#include "fcm/ops/patchify/op.h"
+#include "fcm/train/recipe.h"
+
+namespace fcm::train {
+
+models::AutoencoderOptions autoencoder_options(const Recipe& recipe);
+ops::Normalisation normalisation(const loader::DataOptions& options);
+
+// model.precision, with "auto" decided by what the processor has in hardware.
+at::ScalarType compute_type(const std::string& precision);
+const char* compute_name(at::ScalarType compute);
+
+// Bytes a picture keeps between forward and backward: an estimate from above, for choosing
+// micro-batches.
+double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute);
+
+// optim.micro_batch, or as many pictures as 60 % of the free memory holds; the batch is split
+// evenly.
+int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double free_bytes);
+
+// Multiply-adds of a forward pass of one picture (matrix products, convolutions, attention), as the
+// fast model executes them. Training costs three times as much; a multiply-add is two operations.
+double forward_multiply_adds(const Recipe& recipe);
+
+}  // namespace fcm::train

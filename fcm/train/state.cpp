@@ -1,0 +1,199 @@
+#include "fcm/train/state.h"
+
+#include <ATen/ATen.h>
+#include <fmt/ranges.h>
+
+#include <cstring>
+#include <set>
+
+#include "fcm/base/error.h"
+
+namespace fcm::train {
+namespace {
+
+const char* dtype_name(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return "F32";
+    case at::kDouble:
+      return "F64";
+    case at::kBFloat16:
+      return "BF16";
+    case at::kHalf:
+      return "F16";
+    default:
+      break;
+  }
+  throw std::logic_error("no safetensors name for this type");
+}
+
+at::ScalarType dtype_of(const checkpoint::TensorView& view) {
+  if (view.dtype == "F32") return at::kFloat;
+  if (view.dtype == "F64") return at::kDouble;
+  if (view.dtype == "BF16") return at::kBFloat16;
+  if (view.dtype == "F16") return at::kHalf;
+  fail(ExitCode::kCheckpoint, "tensor {} holds {}, weights are F32, F64, BF16 or F16", view.name,
+       view.dtype);
+}
+
+// Collects everything that does not fit, so that it can be said at once.
+class Mismatches {
+ public:
+  // The tensor called `name`, or nullptr after noting what is wrong.
+  const checkpoint::TensorView* take(const checkpoint::TensorFile& file, const std::string& name,
+                                     const std::vector<int64_t>& shape) {
+    expected_.insert(name);
+    const checkpoint::TensorView* view = file.find(name);
+    if (view == nullptr) {
+      missing_.push_back(name);
+    } else if (view->shape != shape) {
+      misshaped_.push_back(fmt::format("{} is [{}], wanted [{}]", name,
+                                       fmt::join(view->shape, ", "), fmt::join(shape, ", ")));
+    } else {
+      return view;
+    }
+    return nullptr;
+  }
+
+  void check(const checkpoint::TensorFile& file, const std::string& source) const {
+    std::vector<std::string> unexpected;
+    for (const auto& view : file.tensors) {
+      if (!expected_.contains(view.name)) unexpected.push_back(view.name);
+    }
+    if (missing_.empty() && misshaped_.empty() && unexpected.empty()) return;
+    fail(ExitCode::kCheckpoint,
+         "{} does not fit this recipe's model: missing: {}; unexpected: {}; other shape: {}. Use "
+         "the "
+         "recipe it was trained with (recipe.toml of its run)",
+         source, listed(missing_), listed(unexpected), listed(misshaped_));
+  }
+
+ private:
+  static std::string listed(const std::vector<std::string>& names) {
+    return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+  }
+
+  std::set<std::string> expected_;
+  std::vector<std::string> missing_, misshaped_;
+};
+
+// For each trainable parameter its piece of a flat buffer, in held form.
+template <typename Visit>
+void for_each_piece(const nn::Parameters& parameters, const at::Tensor& flat, Visit&& visit) {
+  int64_t offset = 0;
+  for (const nn::Parameter& parameter : parameters.all()) {
+    if (!parameter.trainable) continue;
+    const int64_t elements = parameter.value.numel();
+    visit(parameter, flat.narrow(0, offset, elements).view(parameter.value.sizes()));
+    offset += elements;
+  }
+}
+
+}  // namespace
+
+nlohmann::json Counters::to_json() const {
+  return {{"step", step},
+          {"bad_samples", bad_samples},
+          {"skipped", skipped},
+          {"skipped_in_a_row", skipped_in_a_row},
+          {"rollbacks", rollbacks},
+          {"micro_batch", micro_batch},
+          {"window_loss", window_loss},
+          {"window_steps", window_steps},
+          {"epoch_loss", epoch_loss},
+          {"epoch_steps", epoch_steps}};
+}
+
+Counters Counters::from_json(const nlohmann::json& json) {
+  Counters counters;
+  json.at("step").get_to(counters.step);
+  json.at("bad_samples").get_to(counters.bad_samples);
+  json.at("skipped").get_to(counters.skipped);
+  json.at("skipped_in_a_row").get_to(counters.skipped_in_a_row);
+  json.at("rollbacks").get_to(counters.rollbacks);
+  json.at("micro_batch").get_to(counters.micro_batch);
+  json.at("window_loss").get_to(counters.window_loss);
+  json.at("window_steps").get_to(counters.window_steps);
+  json.at("epoch_loss").get_to(counters.epoch_loss);
+  json.at("epoch_steps").get_to(counters.epoch_steps);
+  return counters;
+}
+
+void PublishedTensors::add(const std::string& name, const at::Tensor& tensor) {
+  kept.push_back(tensor.contiguous());
+  const at::Tensor& owned = kept.back();
+  views.push_back({name,
+                   dtype_name(owned.scalar_type()),
+                   owned.sizes().vec(),
+                   {static_cast<const std::byte*>(owned.const_data_ptr()), owned.nbytes()}});
+}
+
+PublishedTensors model_tensors(const nn::Parameters& parameters) {
+  PublishedTensors tensors;
+  for (const nn::Parameter& parameter : parameters.all()) {
+    tensors.add(parameter.name, parameters.published(parameter));
+  }
+  return tensors;
+}
+
+PublishedTensors optimizer_tensors(const nn::Parameters& parameters,
+                                   const optim::AdamW& optimizer) {
+  PublishedTensors tensors;
+  const auto add = [&](const char* prefix, const at::Tensor& flat) {
+    for_each_piece(parameters, flat, [&](const nn::Parameter& parameter, const at::Tensor& held) {
+      tensors.add(prefix + parameter.name,
+                  nn::to_published(held, parameter.layout, parameter.published_shape));
+    });
+  };
+  add("exp_avg.", optimizer.first_moments());
+  add("exp_avg_sq.", optimizer.second_moments());
+  return tensors;
+}
+
+at::Tensor to_tensor(const checkpoint::TensorView& view) {
+  at::Tensor tensor = at::empty(view.shape, dtype_of(view));
+  require(tensor.nbytes() == view.bytes.size(), "tensor {} changed its size", view.name);
+  if (!view.bytes.empty()) {
+    std::memcpy(tensor.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
+  }
+  return tensor;
+}
+
+void load_model(nn::Parameters& parameters, const checkpoint::TensorFile& file,
+                const std::string& source) {
+  Mismatches mismatches;
+  std::vector<const checkpoint::TensorView*> views;
+  for (const nn::Parameter& parameter : parameters.all()) {
+    views.push_back(mismatches.take(file, parameter.name, parameter.published_shape));
+  }
+  mismatches.check(file, source);
+  for (size_t i = 0; i < views.size(); ++i) {
+    parameters.set_published(parameters.all()[i], to_tensor(*views[i]));
+  }
+}
+
+void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
+                    const checkpoint::TensorFile& file, const std::string& source) {
+  Mismatches mismatches;
+  struct Wanted {
+    const nn::Parameter* parameter;
+    at::Tensor held;
+    const checkpoint::TensorView* view;
+  };
+  std::vector<Wanted> wanted;
+  const auto collect = [&](const char* prefix, const at::Tensor& flat) {
+    for_each_piece(parameters, flat, [&](const nn::Parameter& parameter, const at::Tensor& held) {
+      wanted.push_back({&parameter, held,
+                        mismatches.take(file, prefix + parameter.name, parameter.published_shape)});
+    });
+  };
+  collect("exp_avg.", optimizer.first_moments());
+  collect("exp_avg_sq.", optimizer.second_moments());
+  mismatches.check(file, source);
+  for (Wanted& moment : wanted) {
+    moment.held.copy_(nn::to_held(to_tensor(*moment.view), moment.parameter->layout)
+                          .reshape(moment.held.sizes()));
+  }
+}
+
+}  // namespace fcm::train

@@ -1,0 +1,57 @@
+// What has to be known to go on as if nothing had happened, and its form on disk. There are no
+// random generators in it: every draw is keyed by (seed, epoch, sample).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/nn/parameters.h"
+#include "fcm/optim/adamw.h"
+
+namespace fcm::train {
+
+struct Counters {
+  int64_t step = 0;         // batches consumed
+  int64_t bad_samples = 0;  // pictures replaced so far
+  int64_t skipped = 0;      // updates left out because something was not finite
+  int64_t skipped_in_a_row = 0;
+  int64_t rollbacks = 0;
+  int64_t micro_batch = 0;  // decided once, kept on resume: it fixes the order of sums
+  // Sums behind the next lines of the log.
+  double window_loss = 0;
+  int64_t window_steps = 0;
+  double epoch_loss = 0;
+  int64_t epoch_steps = 0;
+
+  nlohmann::json to_json() const;
+  static Counters from_json(const nlohmann::json& json);
+};
+
+// Tensors as published: names, shapes and order of elements; `kept` owns what the views point to.
+struct PublishedTensors {
+  std::vector<at::Tensor> kept;
+  std::vector<checkpoint::TensorView> views;
+
+  void add(const std::string& name, const at::Tensor& tensor);
+};
+
+PublishedTensors model_tensors(const nn::Parameters& parameters);
+// "exp_avg.<name>" and "exp_avg_sq.<name>" for every trainable parameter.
+PublishedTensors optimizer_tensors(const nn::Parameters& parameters, const optim::AdamW& optimizer);
+
+// Total loading: every parameter is filled and every tensor used, or Error(kCheckpoint) that lists
+// all missing, unexpected and mis-shaped names. `source` is named in the error.
+void load_model(nn::Parameters& parameters, const checkpoint::TensorFile& file,
+                const std::string& source);
+void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
+                    const checkpoint::TensorFile& file, const std::string& source);
+
+// A tensor of a file, copied.
+at::Tensor to_tensor(const checkpoint::TensorView& view);
+
+}  // namespace fcm::train

@@ -1,0 +1,54 @@
+#include "fcm/train/step.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "fcm/ops/patchify/op.h"
+#include "fcm/train/setup.h"
+
+namespace fcm::train {
+
+at::Tensor pictures_of(const loader::Batch& batch) {
+  // from_blob wants a mutable pointer; nothing writes through it.
+  return at::from_blob(const_cast<uint8_t*>(batch.pixels_BHWC.data()),
+                       {batch.batch, batch.rows, batch.cols, batch.channels}, at::kByte);
+}
+
+at::Tensor pixels_of(const at::Tensor& pictures_BHWC, const masks::ViewPlan& plan,
+                     const ops::PatchGeometry& geometry, const loader::DataOptions& options) {
+  return ops::patchify(pictures_BHWC, plan.order_BL, geometry, normalisation(options), at::kFloat);
+}
+
+StepResult update(models::MaskedAutoencoder& model, optim::AdamW& optimizer,
+                  const loader::Batch& batch, const Recipe& recipe, at::ScalarType compute,
+                  int64_t micro_batch, double lr) {
+  StepResult result;
+  const at::Tensor pictures_BHWC = pictures_of(batch);
+  optimizer.zero_gradients();
+  for (int64_t first = 0; first < batch.batch; first += micro_batch) {
+    const int64_t count = std::min(micro_batch, batch.batch - first);
+    const std::span<const int64_t> ids(batch.sample_ids.data() + first, static_cast<size_t>(count));
+    const masks::ViewPlan plan =
+        masks::plan_for_samples(ids, static_cast<uint64_t>(recipe.run.seed),
+                                static_cast<uint64_t>(batch.epoch), model.grid(), recipe.masks);
+    const at::Tensor pixels_BLPD =
+        pixels_of(pictures_BHWC.narrow(0, first, count), plan, model.geometry(), recipe.data);
+    const double share = static_cast<double>(count) / static_cast<double>(batch.batch);
+    const at::Tensor loss = model.forward(pixels_BLPD, plan, compute).loss * share;
+    torch::autograd::backward({loss}, {});
+    result.loss += loss.item<double>();
+  }
+  result.gradient_norm = optimizer.gradient_norm();
+  result.applied = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
+  if (!result.applied) return result;
+  const double limit = recipe.optim.clip_norm;
+  const bool clip = limit > 0 && result.gradient_norm > limit;
+  optimizer.step(lr, clip ? limit / result.gradient_norm : 1.0);
+  return result;
+}
+
+}  // namespace fcm::train

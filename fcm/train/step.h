@@ -1,0 +1,34 @@
+// One update: pictures in, weights changed, loss and gradient norm out.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "fcm/loader/loader.h"
+#include "fcm/models/masked_autoencoder.h"
+#include "fcm/optim/adamw.h"
+#include "fcm/train/recipe.h"
+
+namespace fcm::train {
+
+// A loaded batch as a tensor that shares its memory: uint8 [B, H, W, C].
+at::Tensor pictures_of(const loader::Batch& batch);
+
+// Pictures of a batch cut into patches by a plan, as fp32.
+at::Tensor pixels_of(const at::Tensor& pictures_BHWC, const masks::ViewPlan& plan,
+                     const ops::PatchGeometry& geometry, const loader::DataOptions& options);
+
+struct StepResult {
+  double loss = 0;
+  double gradient_norm = 0;
+  bool applied = false;  // false: loss or norm was not finite, the weights are as before
+};
+
+// Forward and backward over micro-batches, then one AdamW update at `lr`. A loss or gradient that
+// is not finite leaves weights and moments untouched.
+StepResult update(models::MaskedAutoencoder& model, optim::AdamW& optimizer,
+                  const loader::Batch& batch, const Recipe& recipe, at::ScalarType compute,
+                  int64_t micro_batch, double lr);
+
+}  // namespace fcm::train
