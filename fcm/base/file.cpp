@@ -4,40 +4,52 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
+#include <vector>
+
+#include "fcm/base/system_call.h"
 
 namespace fcm {
 namespace {
-
-// Owns a descriptor; closing errors of files that were synced carry no news.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 [[noreturn]] void fail_on(const char* action, const std::filesystem::path& path, ExitCode code) {
   fail(code, "cannot {} {}: {}", action, path.string(), std::strerror(errno));
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
 }  // namespace
 
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  if (this != &other) {
+    close();
+    file_ = other.release();
+  }
+  return *this;
+}
+
+void Descriptor::close() {
+  if (const int file = release(); file >= 0) ::close(file);  // not repeated: the descriptor is gone
+}
+
+int Descriptor::release() { return std::exchange(file_, -1); }
+
 std::string read_file(const std::filesystem::path& path, ExitCode code) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(system_call::open("read", path, O_RDONLY));
   struct stat facts {};
-  if (file.get() < 0 || ::fstat(file.get(), &facts) != 0) fail_on("open", path, code);
-  std::string content(static_cast<size_t>(facts.st_size), '\0');
+  if (!file.is_open() || ::fstat(file.get(), &facts) != 0) fail_on("open", path, code);
+  if (S_ISDIR(facts.st_mode)) fail(code, "cannot read {}: it is a folder", path.string());
+  // The size is a first guess only: pipes and /proc say 0, and a file may grow meanwhile.
+  constexpr size_t kStep = 64 << 10;
+  std::string content(static_cast<size_t>(facts.st_size) + 1, '\0');
   size_t filled = 0;
-  while (filled < content.size()) {
+  while (true) {
+    if (filled == content.size()) content.resize(content.size() + std::max(kStep, filled / 2));
     const ssize_t got = ::read(file.get(), content.data() + filled, content.size() - filled);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_on("read", path, code);
@@ -48,33 +60,82 @@ std::string read_file(const std::filesystem::path& path, ExitCode code) {
   return content;
 }
 
-void write_file_durably(const std::filesystem::path& path, std::string_view content,
-                        ExitCode code) {
-  const std::filesystem::path temporary = path.string() + ".tmp";
-  {
-    const Descriptor file(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (file.get() < 0) fail_on("create", temporary, code);
-    while (!content.empty()) {
-      const ssize_t put = ::write(file.get(), content.data(), content.size());
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) {
-        const int reason = errno;
-        ::unlink(temporary.c_str());
-        errno = reason;
-        fail_on("write", temporary, code);
-      }
-      content.remove_prefix(static_cast<size_t>(put));
-    }
-    if (::fsync(file.get()) != 0) fail_on("sync", temporary, code);
+void write_file_durably(const std::filesystem::path& path, std::string_view content, ExitCode code,
+                        const char* who) {
+  if (struct stat facts {}; ::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
+    fail(code, "cannot replace {}: it is not an ordinary file", path.string());
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail_on("rename into place", path, code);
-  sync_folder(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."), code);
+  const std::filesystem::path temporary = path.string() + ".tmp";
+  FileWriter file(temporary, code, who);
+  file.write(content);
+  file.finish();
+  if (system_call::rename(who, temporary, path) != 0) {
+    const int reason = errno;
+    system_call::unlink(who, temporary);
+    errno = reason;
+    fail_on("rename into place", path, code);
+  }
+  sync_folder(folder_of(path), code, who);
 }
 
-void sync_folder(const std::filesystem::path& folder, ExitCode code) {
-  const Descriptor handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (handle.get() < 0 || ::fsync(handle.get()) != 0) fail_on("sync folder", folder, code);
+void sync_folder(const std::filesystem::path& folder, ExitCode code, const char* who) {
+  const Descriptor handle(system_call::open(who, folder, O_RDONLY | O_DIRECTORY));
+  if (!handle.is_open() || system_call::fsync(who, handle.get(), folder) != 0) {
+    fail_on("sync folder", folder, code);
+  }
+}
+
+void make_folders(const std::filesystem::path& folder, ExitCode code, const char* who) {
+  std::vector<std::filesystem::path> missing;
+  std::filesystem::path level = folder.has_filename() ? folder : folder.parent_path();
+  for (std::error_code ignored; !std::filesystem::exists(level, ignored);) {
+    missing.push_back(level);
+    level = folder_of(level);
+  }
+  while (!missing.empty()) {
+    level = std::move(missing.back());
+    missing.pop_back();
+    if (system_call::mkdir(who, level) != 0 && errno != EEXIST) {
+      fail_on("create folder", level, code);
+    }
+    sync_folder(folder_of(level), code, who);
+  }
+  if (!std::filesystem::is_directory(folder)) {
+    fail(code, "cannot create folder {}: a file is in its place", folder.string());
+  }
+}
+
+FileWriter::FileWriter(std::filesystem::path path, ExitCode code, const char* who)
+    : path_(std::move(path)),
+      code_(code),
+      who_(who),
+      file_(system_call::open(who, path_, O_WRONLY | O_CREAT | O_TRUNC)) {
+  if (!file_.is_open()) fail_on("create", path_, code_);
+  struct stat facts {};
+  removable_ = ::fstat(file_.get(), &facts) == 0 && S_ISREG(facts.st_mode);
+}
+
+FileWriter::~FileWriter() {
+  if (!removable_) return;
+  file_.close();
+  system_call::unlink(who_, path_);
+}
+
+void FileWriter::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = system_call::write(who_, file_.get(), bytes, path_);
+    if (put < 0) fail_on("write", path_, code_);
+    if (put == 0) {
+      fail(code_, "cannot write {}: the system takes no more bytes", path_.string());
+    }
+    bytes = bytes.subspan(static_cast<size_t>(put));
+  }
+}
+
+void FileWriter::finish() {
+  if (system_call::fsync(who_, file_.get(), path_) != 0) fail_on("sync", path_, code_);
+  file_.close();
+  removable_ = false;
 }
 
 }  // namespace fcm
