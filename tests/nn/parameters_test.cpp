@@ -1,0 +1,70 @@
+#include "fcm/nn/parameters.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "fcm/nn/layers.h"
+
+namespace fcm::nn {
+namespace {
+
+TEST(Layout, EveryKindGoesThereAndBack) {
+  at::manual_seed(1);
+  const auto round_trip = [](const at::Tensor& published, const Layout& layout) {
+    const at::Tensor held = to_held(published, layout);
+    EXPECT_TRUE(to_published(held, layout, published.sizes()).equal(published));
+    return held;
+  };
+  round_trip(at::randn({5, 3, 2, 2}), {Layout::Kind::kSame, {}, 1});
+  const at::Tensor merged = at::randn({5, 3, 2, 2});
+  const at::Tensor held = round_trip(merged, {Layout::Kind::kMergeCells, {0, 2, 1, 3}, 1});
+  EXPECT_EQ(held[4][3 + 1].item<float>(), merged[4][1][1][0].item<float>());
+  const at::Tensor taps = at::randn({7, 1, 5, 5});
+  EXPECT_EQ(round_trip(taps, {Layout::Kind::kTaps, {}, 1})[13][6].item<float>(),
+            taps[6][0][2][3].item<float>());
+  const at::Tensor rows = at::randn({6, 4});
+  EXPECT_TRUE(round_trip(rows, {Layout::Kind::kRows, {2, 0, 1}, 2})[1].equal(rows[5]));
+  round_trip(at::randn({6}), {Layout::Kind::kRows, {2, 0, 1}, 2});
+}
+
+TEST(Parameters, ValuesDependOnSeedAndNameOnly) {
+  Parameters first(7, at::kFloat), second(7, at::kFloat), other(8, at::kFloat);
+  first.add("before", {3}, Init::kFanIn, {}, 3);
+  first.add("weight", {8, 4}, Init::kXavierUniform);
+  second.add("weight", {8, 4}, Init::kXavierUniform);
+  other.add("weight", {8, 4}, Init::kXavierUniform);
+  EXPECT_TRUE(first.find("weight").value.equal(second.find("weight").value));
+  EXPECT_FALSE(first.find("weight").value.equal(other.find("weight").value));
+}
+
+TEST(Parameters, FlatBuffersAreWhatAutogradReadsAndWrites) {
+  Parameters parameters(7, at::kFloat);
+  const Linear layer(Scope(parameters) / "layer", 3, 2);
+  parameters.flatten();
+  const at::Tensor x = at::ones({1, 3});
+  torch::autograd::backward({layer(x).sum()}, {});
+  EXPECT_TRUE(parameters.flat_gradients().equal(at::ones({8})));
+  torch::autograd::backward({layer(x).sum()}, {});  // accumulates in place
+  EXPECT_TRUE(parameters.flat_gradients().equal(at::full({8}, 2.0)));
+  at::Tensor values = parameters.flat_values();
+  values.fill_(0.5);
+  EXPECT_NEAR(layer(x)[0][0].item<float>(), 2.0, 1e-6);
+}
+
+TEST(Sincos, MatchesPublishedEntries) {
+  const at::Tensor table = sincos_positions(14, 14, 768);
+  const auto at_29 = [&](int64_t i) { return table[29][i].item<float>(); };
+  EXPECT_NEAR(at_29(0), 0.841471, 1e-6);
+  EXPECT_NEAR(at_29(1), 0.815251, 1e-6);
+  EXPECT_NEAR(at_29(192), 0.540302, 1e-6);
+  EXPECT_NEAR(at_29(384), 0.909297, 1e-6);
+  EXPECT_NEAR(at_29(385), 0.944237, 1e-6);
+  EXPECT_NEAR(at_29(576), -0.416147, 1e-6);
+  EXPECT_NEAR(table[195][192].item<float>(), 0.907447, 1e-6);
+  EXPECT_NEAR(table.sum(at::kDouble).item<double>(), 69594.494, 2e-3);
+  EXPECT_NEAR(sincos_positions(14, 14, 512).sum(at::kDouble).item<double>(), 46340.333, 2e-3);
+}
+
+}  // namespace
+}  // namespace fcm::nn

@@ -1,0 +1,68 @@
+#include "fcm/optim/adamw.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace fcm::optim {
+namespace {
+
+nn::Parameters two_parameters() {
+  nn::Parameters parameters(1, at::kFloat);
+  parameters.add("layer.weight", {40, 30}, nn::Init::kXavierUniform);
+  parameters.add("layer.bias", {40}, nn::Init::kFanIn, {}, 30);
+  parameters.add("mask_token", {1, 1, 8}, nn::Init::kNormal02);
+  parameters.flatten();
+  return parameters;
+}
+
+TEST(AdamW, FollowsTheFormulaOverSteps) {
+  nn::Parameters parameters = two_parameters();
+  OptimOptions options;
+  options.weight_decay = 0.1;
+  AdamW optimizer(parameters, options);
+  at::Tensor value = parameters.flat_values().to(at::kDouble), first = at::zeros_like(value),
+             second = at::zeros_like(value);
+  at::Tensor decay = at::zeros_like(value);
+  decay.narrow(0, 0, 1200).fill_(0.1);
+  decay.narrow(0, 1240, 8).fill_(0.1);  // the mask token has three dimensions: it decays
+  at::manual_seed(1);
+  for (int step = 1; step <= 5; ++step) {
+    const double lr = 1e-3 * step;
+    at::Tensor gradients = parameters.flat_gradients();
+    gradients.copy_(at::randn_like(gradients));
+    const at::Tensor g = gradients.to(at::kDouble) * 0.5;
+    value = value * (1 - lr * decay);
+    first = 0.9 * first + 0.1 * g;
+    second = 0.95 * second + 0.05 * g * g;
+    value = value - lr / (1 - std::pow(0.9, step)) * first /
+                        ((second / (1 - std::pow(0.95, step))).sqrt() + 1e-8);
+    optimizer.step(lr, 0.5);
+    const double error = (parameters.flat_values() - value).abs().max().item<double>();
+    EXPECT_LT(error, 2e-7) << step;
+  }
+  EXPECT_EQ(optimizer.steps(), 5);
+}
+
+TEST(AdamW, GradientNormSeesEveryElementAndNonFiniteOnes) {
+  nn::Parameters parameters = two_parameters();
+  const AdamW optimizer(parameters, {});
+  at::Tensor gradients = parameters.flat_gradients();
+  gradients.fill_(2.0);
+  EXPECT_NEAR(optimizer.gradient_norm(), 2 * std::sqrt(1248.0), 1e-9);
+  gradients[1247] = std::numeric_limits<float>::infinity();
+  EXPECT_FALSE(std::isfinite(optimizer.gradient_norm()));
+  gradients[1247] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_FALSE(std::isfinite(optimizer.gradient_norm()));
+}
+
+TEST(AdamW, DecayGroupsOfTheBaseRule) {
+  nn::Parameters parameters = two_parameters();
+  EXPECT_TRUE(parameters.find("layer.weight").decays());
+  EXPECT_FALSE(parameters.find("layer.bias").decays());
+  EXPECT_TRUE(parameters.find("mask_token").decays());
+}
+
+}  // namespace
+}  // namespace fcm::optim
