@@ -1,0 +1,130 @@
+#include "fcm/ops/patch_depthwise_conv/launch.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "fcm/base/error.h"
+
+namespace fcm::ops::patch_conv {
+namespace {
+
+const StorageKernels& storage_kernels(const Kernels& kernels, at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return kernels.float32;
+    case at::kBFloat16:
+      return kernels.bfloat16;
+    case at::kDouble:
+      return kernels.float64;
+    default:
+      break;
+  }
+  require(false, "[patch_depthwise_conv] x is {}; float32, bfloat16 and float64 are known",
+          c10::toString(type));
+  return kernels.float32;
+}
+
+at::ScalarType sum_type(const at::Tensor& x) {
+  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
+Problem problem_of(const at::Tensor& x_BLPC, const Geometry& geometry) {
+  return {x_BLPC.size(1), x_BLPC.size(3), geometry.side,
+          geometry.neighbours_BL9.const_data_ptr<int32_t>(),
+          geometry.stored.const_data_ptr<int32_t>()};
+}
+
+// Weights as the kernels want them; the bias is left out where it plays no part.
+at::Tensor packed_weights(const StorageKernels& kernels, const at::Tensor& x,
+                          const at::Tensor& weight_TC, const at::Tensor& bias_C) {
+  const int64_t channels = x.size(3);
+  const at::Tensor weight = weight_TC.to(sum_type(x)).contiguous();
+  const at::Tensor bias = bias_C.to(sum_type(x)).contiguous();
+  at::Tensor packed = at::empty({kPackedRows * (channels + kPadding)}, weight.options());
+  kernels.pack(weight.const_data_ptr(), bias.const_data_ptr(), channels, packed.mutable_data_ptr());
+  return packed;
+}
+
+at::Tensor scratch_memory(const StorageKernels& kernels, int64_t side) {
+  return at::empty({kernels.scratch_bytes(side)}, at::TensorOptions().dtype(at::kByte));
+}
+
+// Patches in one part of the backward pass. The parts do not depend on the number of threads, and
+// their sums are added in order, so neither do the bits of the result.
+int64_t rows_of_part(int64_t rows) {
+  constexpr int64_t kMostParts = 64, kFewestRows = 64;
+  return std::max(kFewestRows, (rows + kMostParts - 1) / kMostParts);
+}
+
+}  // namespace
+
+const Kernels& kernels_for(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512:
+      return avx512_kernels();
+    case Isa::kAvx2:
+      return avx2_kernels();
+    case Isa::kPlain:
+      break;
+  }
+  return plain_kernels();
+}
+
+at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
+                   const at::Tensor& bias_C, const Geometry& geometry) {
+  const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
+  const at::Tensor packed = packed_weights(chosen, x_BLPC, weight_TC, bias_C);
+  const Problem problem = problem_of(x_BLPC, geometry);
+  at::Tensor y_BLPC = at::empty_like(x_BLPC, at::MemoryFormat::Contiguous);
+  void* y = y_BLPC.mutable_data_ptr();
+  at::parallel_for(0, x_BLPC.size(0) * x_BLPC.size(1), 8, [&](int64_t begin, int64_t end) {
+    const at::Tensor scratch = scratch_memory(chosen, geometry.side);
+    chosen.forward(problem, x_BLPC.const_data_ptr(), packed.const_data_ptr(), y, begin, end,
+                   scratch.mutable_data_ptr());
+  });
+  return y_BLPC;
+}
+
+Gradients backward(const Kernels& kernels, const at::Tensor& dy_BLPC, const at::Tensor& x_BLPC,
+                   const at::Tensor& weight_TC, const Geometry& geometry, bool want_dx,
+                   bool want_weights) {
+  const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
+  const int64_t channels = x_BLPC.size(3), rows = x_BLPC.size(0) * x_BLPC.size(1);
+  const int64_t part_rows = rows_of_part(rows), parts = (rows + part_rows - 1) / part_rows;
+  const at::Tensor packed = packed_weights(chosen, x_BLPC, weight_TC, weight_TC[0]);
+  const Problem problem = problem_of(x_BLPC, geometry);
+  Gradients gradients;
+  if (want_dx) gradients.dx_BLPC = at::empty_like(x_BLPC, at::MemoryFormat::Contiguous);
+  at::Tensor partials;
+  if (want_weights) {
+    partials = at::empty({parts, kPackedRows * (channels + kPadding)}, packed.options());
+  }
+  void* dx = want_dx ? gradients.dx_BLPC.mutable_data_ptr() : nullptr;
+  char* first_partial = want_weights ? static_cast<char*>(partials.mutable_data_ptr()) : nullptr;
+  const auto partial_bytes = static_cast<size_t>(packed.nbytes());
+  at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
+    const at::Tensor scratch = scratch_memory(chosen, geometry.side);
+    for (int64_t part = begin; part < end; ++part) {
+      char* partial = nullptr;
+      if (want_weights) {
+        partial = first_partial + static_cast<size_t>(part) * partial_bytes;
+        std::memset(partial, 0, partial_bytes);
+      }
+      chosen.backward(problem, dy_BLPC.const_data_ptr(), x_BLPC.const_data_ptr(),
+                      packed.const_data_ptr(), dx, partial, part * part_rows,
+                      std::min(rows, (part + 1) * part_rows), scratch.mutable_data_ptr());
+    }
+  });
+  if (want_weights) {
+    const at::Tensor sums = at::empty({kPackedRows, channels}, packed.options());
+    chosen.reduce(partials.const_data_ptr(), parts, channels, sums.mutable_data_ptr());
+    gradients.dweight_TC = sums.narrow(0, 0, kTaps);
+    gradients.dbias_C = sums[kTaps];
+  }
+  return gradients;
+}
+
+}  // namespace fcm::ops::patch_conv

@@ -1,0 +1,37 @@
+// The kernels on tensors, without autograd: cuts the work into parts for threads. Internal: op.cpp
+// uses it with the kernels of this machine, tests with each set in turn.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "fcm/ops/isa.h"
+#include "fcm/ops/patch_depthwise_conv/kernel.h"
+
+namespace fcm::ops::patch_conv {
+
+const Kernels& kernels_for(Isa isa);
+
+// What does not depend on x. neighbours_BL9: int32, contiguous. stored: int32 [side^2], raster cell
+// -> stored place.
+struct Geometry {
+  at::Tensor neighbours_BL9;
+  at::Tensor stored;
+  int64_t side = 0;
+};
+
+// x_BLPC contiguous; weight_TC, bias_C of any floating type. Result like x.
+at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
+                   const at::Tensor& bias_C, const Geometry& geometry);
+
+// Gradients; dx like x, those of the weights [25, C] and [C] in the type of the sums (float, double
+// for double x). What is not wanted stays undefined. The same bits whatever the number of threads.
+struct Gradients {
+  at::Tensor dx_BLPC;
+  at::Tensor dweight_TC;
+  at::Tensor dbias_C;
+};
+Gradients backward(const Kernels& kernels, const at::Tensor& dy_BLPC, const at::Tensor& x_BLPC,
+                   const at::Tensor& weight_TC, const Geometry& geometry, bool want_dx,
+                   bool want_weights);
+
+}  // namespace fcm::ops::patch_conv
