@@ -1,0 +1,51 @@
+// The layers of the published model, by the name of their parameters.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fcm/reference/reference.h"
+
+namespace fcm::reference {
+
+// The published LayerNorms differ: PyTorch's default in embeddings and conv blocks, 1e-6 in the
+// transformer blocks.
+constexpr double kConvNormEpsilon = 1e-5;
+constexpr double kTransformerNormEpsilon = 1e-6;
+
+class Layers {
+ public:
+  Layers(const Weights& weights, at::ScalarType compute) : weights_(weights), compute_(compute) {}
+
+  // Throws Error(kCheckpoint) for a name that is not there.
+  const at::Tensor& weight(const std::string& name) const;
+  at::ScalarType compute() const { return compute_; }
+
+  at::Tensor linear(const std::string& name, const at::Tensor& x) const;
+  at::Tensor conv(const std::string& name, const at::Tensor& x_BCHW, int64_t stride = 1,
+                  int64_t padding = 0, int64_t groups = 1) const;
+  at::Tensor layer_norm(const std::string& name, const at::Tensor& x, double epsilon) const;
+  // Over the channels of an NCHW map.
+  at::Tensor channel_norm(const std::string& name, const at::Tensor& x_BCHW) const;
+
+  // Convolution with kernel = stride, norm, GELU.
+  at::Tensor patch_embed(const std::string& name, const at::Tensor& x_BCHW, int64_t stride) const;
+  // visible_maps: one [B, 1, H, W] of 0 and 1 a view, in the compute type.
+  at::Tensor conv_block(const std::string& name, const at::Tensor& x_BCHW,
+                        const std::vector<at::Tensor>& visible_maps) const;
+  at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD,
+                               int64_t heads) const;
+
+ private:
+  at::Tensor masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,
+                              const std::vector<at::Tensor>& visible_maps) const;
+  at::Tensor attention(const std::string& name, const at::Tensor& x_NTD, int64_t heads) const;
+
+  const Weights& weights_;
+  at::ScalarType compute_;
+};
+
+}  // namespace fcm::reference

@@ -1,0 +1,67 @@
+// The published FastConvMAE and ConvMAE pretraining model in plain tensor calls: oracle and
+// baseline.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fcm::reference {
+
+struct ReferenceOptions {
+  int64_t rows = 224;  // of the picture, in pixels
+  int64_t cols = 224;
+  int64_t channels = 3;
+  std::vector<int64_t> strides{4, 2, 2};  // three stages: two of convolutions, one of transformers
+  std::vector<int64_t> dims{256, 384, 768};
+  std::vector<int64_t> depths{2, 2, 11};
+  int64_t heads = 12;
+  std::vector<double> mlp_ratios{4, 4, 4};
+  int64_t decoder_dim = 512;
+  int64_t decoder_depth = 8;
+  int64_t decoder_heads = 16;
+  double decoder_mlp_ratio = 4;
+  bool norm_pix = true;            // targets are pixels normalised within their patch
+  double variance_epsilon = 1e-6;  // of norm_pix
+  // Type of matrix products and convolutions; norms, softmax, sums and the loss have the type of
+  // the weights. kDouble for weights in double, kBFloat16 for what autocast would do.
+  at::ScalarType compute = at::kFloat;
+
+  int64_t patch_side() const;                                    // pixels
+  int64_t grid_rows() const { return rows / patch_side(); }      // patches
+  int64_t grid_cols() const { return cols / patch_side(); }      // patches
+  int64_t patches() const { return grid_rows() * grid_cols(); }  // L
+  int64_t patch_dim() const;                                     // numbers in a patch
+};
+
+// Published names and shapes, pos_embed [1, L, D] and decoder_pos_embed among them.
+using Weights = std::map<std::string, at::Tensor>;
+
+struct ReferenceResult {
+  at::Tensor loss;                      // scalar
+  std::vector<at::Tensor> latents;      // per kept view [B, k, D], in the order of the shuffle
+  std::vector<at::Tensor> predictions;  // per kept view [B, L, patch_dim], raster order; a patch
+                                        // holds (row, column, channel)
+  std::vector<at::Tensor> masks;        // per kept view [B, L], raster order: 1 hidden, 0 visible
+};
+
+// images_BCHW: normalised pixels, floating. noise_BL: the lowest ranks of a row are the first
+// view, and so on; view_sizes count them and cover L. Only the first kept_views are computed, and
+// the loss is the mean squared error over all pairs of kept view and patch hidden from it.
+//
+// Weights that require gradients get them from result.loss.backward(). Throws Error(kUsage) for
+// pictures that do not divide into patches or views that hide nothing, Error(kCheckpoint) for a
+// weight that is missing.
+ReferenceResult forward(const Weights& weights, const ReferenceOptions& options,
+                        const at::Tensor& images_BCHW, const at::Tensor& noise_BL,
+                        const std::vector<int64_t>& view_sizes, int64_t kept_views);
+
+// The published state_dict: every key with its shape, in the published order.
+std::vector<std::pair<std::string, std::vector<int64_t>>> expected_names_and_shapes(
+    const ReferenceOptions& options);
+
+}  // namespace fcm::reference

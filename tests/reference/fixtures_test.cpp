@@ -1,0 +1,192 @@
+// Against tensors stored from the published FastConvMAE and ConvMAE.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "tests/reference/golden.h"
+
+namespace fcm::reference {
+namespace {
+
+using Tensors = std::map<std::string, at::Tensor>;
+
+struct Case {
+  std::string name;
+  std::vector<std::string> files;  // golden tensors; the first one's manifest entry describes it
+  int64_t kept_views;
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& test) { return out << test.name; }
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all{
+      {"fastconvmae_tiny",
+       {"fastconvmae_tiny.forward.safetensors", "fastconvmae_tiny.pred.safetensors",
+        "fastconvmae_tiny.grads.safetensors"},
+       4},
+      {"convmae_tiny", {"convmae_tiny.golden.safetensors"}, 1},
+      {"fastconvmae_tiny_mlpvar", {"fastconvmae_tiny_mlpvar.golden.safetensors"}, 4},
+      {"fastconvmae_tiny_photo", {"fastconvmae_tiny_photo.golden.safetensors"}, 4}};
+  return all;
+}
+
+// A case with everything that is needed to run it.
+struct Loaded {
+  ReferenceOptions options;
+  Weights weights;
+  at::Tensor images, noise;
+  Tensors golden;
+  std::vector<std::string> trainable_names;      // in the order of the stored summaries
+  double forward_error = 0, gradient_error = 0;  // the published float32 run's own
+};
+
+Loaded load(const Case& test) {
+  Loaded loaded;
+  const nlohmann::json entry = manifest_entry(test.files.front());
+  loaded.options = options_from_constructor(entry.at("constructor"));
+  const uint64_t seed = entry.at("weight_seed");
+  const Tensors tables = test::read_safetensors(fixture("sincos.safetensors"));
+  for (const auto& [name, shape] : expected_names_and_shapes(loaded.options)) {
+    if (is_position_table(name)) {
+      const std::string table = "sincos.d" + std::to_string(shape[2]) + ".g14";
+      loaded.weights[name] = tables.at(table).unsqueeze(0);
+    } else {
+      loaded.weights[name] = test::procedural(name, seed, shape);
+      loaded.trainable_names.push_back(name);
+    }
+  }
+  for (const std::string& file : test.files)
+    loaded.golden.merge(test::read_safetensors(fixture(file)));
+  loaded.images = loaded.golden.contains("images")
+                      ? loaded.golden.at("images")
+                      : test::procedural("images", seed, {2, 3, 224, 224});
+  loaded.noise = test::procedural("noise", seed, {2, 196});
+  loaded.forward_error = entry.at("errors_fp32_vs_fp64").at("max_rel_to_tensor_max");
+  const nlohmann::json last = manifest_entry(test.files.back());
+  loaded.gradient_error = last.contains("errors_fp32_vs_fp64_grads")
+                              ? last["errors_fp32_vs_fp64_grads"].at("max_rel_to_tensor_max")
+                              : last.at("errors_fp32_vs_fp64").at("max_rel_to_tensor_max");
+  return loaded;
+}
+
+ReferenceResult run(const Loaded& loaded, const Weights& weights, int64_t kept_views) {
+  return forward(weights, loaded.options, loaded.images, loaded.noise, {49, 49, 49, 49},
+                 kept_views);
+}
+
+class Fixtures : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    if (!have_fixtures()) GTEST_SKIP() << "no golden tensors at " << fixture("");
+  }
+};
+
+TEST_P(Fixtures, ProceduralWeightsAreTheStoredOnes) {
+  const Loaded loaded = load(GetParam());
+  ASSERT_TRUE(loaded.golden.at("noise").equal(loaded.noise));
+  if (GetParam().name.ends_with("mlpvar")) return;  // no state file of its own
+  const Tensors state = test::read_safetensors(fixture("fastconvmae_tiny.state.safetensors"));
+  EXPECT_EQ(state.size(), loaded.weights.size());
+  for (const auto& [name, value] : state) {
+    EXPECT_TRUE(loaded.weights.at(name).equal(value)) << name;
+  }
+}
+
+TEST_P(Fixtures, LossLatentAndPredictions) {
+  const Loaded loaded = load(GetParam());
+  const ReferenceResult result = run(loaded, loaded.weights, GetParam().kept_views);
+  const double golden_loss = loaded.golden.at("loss.norm_pix").item<double>();
+  EXPECT_NEAR(result.loss.item<double>(), golden_loss, 1e-6 * golden_loss);
+  EXPECT_TRUE(at::cat(result.masks).equal(loaded.golden.at("mask")));
+
+  Comparison comparison(10 * loaded.forward_error);
+  EXPECT_TRUE(comparison.add_stored("latent", at::cat(result.latents), loaded.golden));
+  EXPECT_TRUE(comparison.add_stored("pred", at::cat(result.predictions), loaded.golden));
+  if (loaded.golden.contains("pred.image0")) {
+    const at::Tensor predictions_GBLD = at::stack(result.predictions);
+    comparison.add("pred.image0", predictions_GBLD.select(1, 0), loaded.golden.at("pred.image0"));
+  }
+  EXPECT_LE(comparison.worst, 1) << comparison.where;
+
+  ReferenceOptions plain = loaded.options;
+  plain.norm_pix = false;
+  const double loss = forward(loaded.weights, plain, loaded.images, loaded.noise, {49, 49, 49, 49},
+                              GetParam().kept_views)
+                          .loss.item<double>();
+  const double golden_plain = loaded.golden.at("loss.plain").item<double>();
+  EXPECT_NEAR(loss, golden_plain, 1e-6 * golden_plain);
+}
+
+// The k third of a qkv bias has no gradient but rounding noise: it is compared to zero instead.
+at::Tensor without_key_third(const std::string& name, const at::Tensor& gradient) {
+  if (!name.ends_with("attn.qkv.bias")) return gradient;
+  at::Tensor copy = gradient.clone();
+  copy.narrow(0, copy.size(0) / 3, copy.size(0) / 3).zero_();
+  return copy;
+}
+
+void compare_gradients(const Loaded& loaded, const std::string& kind, int64_t kept_views) {
+  const Weights weights = trainable(loaded.weights);
+  Loaded chosen = loaded;
+  chosen.options.norm_pix = kind == "norm_pix";
+  run(chosen, weights, kept_views).loss.backward();
+  Comparison comparison(10 * loaded.gradient_error);
+  const std::string summary = "summary." + kind + ".";
+  for (size_t row = 0; row < loaded.trainable_names.size(); ++row) {
+    const std::string& name = loaded.trainable_names[row];
+    const at::Tensor raw = weights.at(name).grad();
+    ASSERT_TRUE(raw.defined()) << name;
+    const at::Tensor gradient = without_key_third(name, raw);
+    EXPECT_LE((raw - gradient).abs().max().item<double>(), 1e-8) << name;
+    const std::string key = "grad." + kind + "." + name;
+    Tensors cleaned;
+    for (const char* suffix : {"", ".idx", ".val"}) {
+      if (const auto found = loaded.golden.find(key + suffix); found != loaded.golden.end()) {
+        cleaned[key + suffix] =
+            *suffix == 0 ? without_key_third(name, found->second) : found->second;
+      }
+    }
+    const bool stored = comparison.add_stored(key, gradient, cleaned);
+    if (!loaded.golden.contains(summary + "grad_l2")) {
+      ASSERT_TRUE(stored) << key;
+      continue;
+    }
+    const auto at_row = [&](const char* what) {
+      return loaded.golden.at(summary + what)[static_cast<int64_t>(row)];
+    };
+    const double norm = at_row("grad_l2").item<double>();
+    EXPECT_NEAR(gradient.norm().item<double>(), norm, comparison.tolerance * norm) << name;
+    const double largest = at_row("grad_absmax").item<double>();
+    const at::Tensor sample = gradient.flatten().index_select(0, at_row("grad_idx"));
+    EXPECT_LE((sample - at_row("grad_val")).abs().max().item<double>(),
+              comparison.tolerance * largest)
+        << name;
+    ++comparison.compared;
+  }
+  EXPECT_LE(comparison.worst, 1) << comparison.where;
+  EXPECT_GE(comparison.compared, 175);
+}
+
+TEST_P(Fixtures, EveryGradientOfTheNormalisedLoss) {
+  compare_gradients(load(GetParam()), "norm_pix", GetParam().kept_views);
+}
+
+TEST_P(Fixtures, EveryGradientOfThePlainLoss) {
+  compare_gradients(load(GetParam()), "plain", GetParam().kept_views);
+}
+
+// The comparison itself: a weight that is off by a thousandth of itself is seen.
+TEST_P(Fixtures, ASmallMistakeIsNoticed) {
+  const Loaded loaded = load(GetParam());
+  Weights wrong = loaded.weights;
+  wrong["blocks1.0.attn.weight"] = wrong["blocks1.0.attn.weight"] * 1.001;
+  const ReferenceResult result = run(loaded, wrong, GetParam().kept_views);
+  Comparison comparison(10 * loaded.forward_error);
+  comparison.add_stored("latent", at::cat(result.latents), loaded.golden);
+  EXPECT_GT(comparison.worst, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Published, Fixtures, testing::ValuesIn(cases()),
+                         [](const auto& instance) { return instance.param.name; });
+
+}  // namespace
+}  // namespace fcm::reference
