@@ -42,6 +42,11 @@ struct OpCases {
   std::vector<OpCase> cases;
 };
 
+// Normally distributed values with the given deviation, drawn in double and then rounded: the same
+// up to rounding for every type. For `inputs` above.
+at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t seed,
+                       double scale = 1);
+
 // Every operator's table, in one explicit list.
 std::vector<OpCases> all_op_cases();
 

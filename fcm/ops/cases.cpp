@@ -1,7 +1,18 @@
+#include "fcm/ops/patch_depthwise_conv/cases.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
 #include "fcm/ops/case.h"
+#include "fcm/ops/patchify/cases.h"
 
 namespace fcm::ops {
 
-std::vector<OpCases> all_op_cases() { return {}; }
+at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t seed, double scale) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  return (at::randn(sizes, generator, at::TensorOptions().dtype(at::kDouble)) * scale).to(dtype);
+}
+
+std::vector<OpCases> all_op_cases() { return {patchify_cases(), patch_depthwise_conv_cases()}; }
 
 }  // namespace fcm::ops
