@@ -1,0 +1,21 @@
+// The decoders behind decode(). Reasons of failure are Error(kData).
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "fcm/image/image.h"
+
+namespace fcm::image {
+
+bool is_jpeg(std::span<const uint8_t> bytes);
+bool is_png(std::span<const uint8_t> bytes);
+
+// Grey files give 1 channel, all others 3; the caller converts.
+Image decode_jpeg(std::span<const uint8_t> bytes, const DecodeLimits& limits);
+Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits);
+
+// Refuses empty pictures and those above the limit. Call it before allocating.
+void check_size(int64_t rows, int64_t cols, const DecodeLimits& limits);
+
+}  // namespace fcm::image

@@ -1,0 +1,32 @@
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "fcm/base/error.h"
+#include "fcm/image/codecs.h"
+#include "fcm/image/colour.h"
+#include "fcm/image/image.h"
+
+namespace fcm::image {
+
+void check_size(int64_t rows, int64_t cols, const DecodeLimits& limits) {
+  if (rows < 1 || cols < 1) fail(ExitCode::kData, "the picture has no pixels ({}x{})", cols, rows);
+  // Both are below 2^31 in either format, so the product cannot overflow.
+  if (rows * cols > limits.max_pixels) {
+    fail(ExitCode::kData,
+         "the picture claims {}x{} pixels, more than the allowed {}; shrink it or leave it out",
+         cols, rows, limits.max_pixels);
+  }
+}
+
+Image decode(std::span<const uint8_t> bytes, int64_t channels, const DecodeLimits& limits) {
+  require(channels == 1 || channels == 3, "decode: {} channels", channels);
+  if (bytes.empty()) fail(ExitCode::kData, "the file is empty");
+  if (is_jpeg(bytes)) return with_channels(decode_jpeg(bytes, limits), channels);
+  if (is_png(bytes)) return with_channels(decode_png(bytes, limits), channels);
+  fail(ExitCode::kData,
+       "neither JPEG nor PNG by its content (first bytes {:02x}); convert it to one of these",
+       fmt::join(bytes.first(std::min<size_t>(bytes.size(), 8)), " "));
+}
+
+}  // namespace fcm::image

@@ -1,0 +1,170 @@
+#include <png.h>
+
+#include <array>
+#include <cstring>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/image/codecs.h"
+#include "fcm/image/escape.h"
+
+namespace fcm::image {
+namespace {
+
+// Where a jump leads and why it was made. libpng hands it to the error callback.
+struct Trouble {
+  std::jmp_buf escape;
+  std::array<char, 256> reason{};
+};
+
+void on_error(png_structp png, png_const_charp text) {
+  auto& trouble = *static_cast<Trouble*>(png_get_error_ptr(png));
+  std::strncpy(trouble.reason.data(), text, trouble.reason.size() - 1);
+  std::longjmp(trouble.escape, 1);
+}
+
+// Warnings speak of profiles, text and the like, which we do not use.
+void on_warning(png_structp, png_const_charp) {}
+
+void on_read(png_structp png, png_bytep to, size_t count) {
+  auto& left = *static_cast<std::span<const uint8_t>*>(png_get_io_ptr(png));
+  if (count > left.size()) png_error(png, "premature end of file");
+  std::memcpy(to, left.data(), count);
+  left = left.subspan(count);
+}
+
+class Reader {
+ public:
+  explicit Reader(std::span<const uint8_t> bytes) : left_(bytes) {
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &trouble_, on_error, on_warning);
+    if (png_ != nullptr) info_ = png_create_info_struct(png_);
+    if (info_ == nullptr) {
+      png_destroy_read_struct(&png_, nullptr, nullptr);
+      fail(ExitCode::kDevice, "out of memory while opening a PNG");
+    }
+    png_set_read_fn(png_, &left_, on_read);
+  }
+  ~Reader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  template <class Steps>
+  void run(const Steps& steps) {
+    if (!try_steps(trouble_.escape, steps)) {
+      fail(ExitCode::kData, "damaged PNG: {}", trouble_.reason.data());
+    }
+  }
+  png_structp png() const { return png_; }
+  png_infop info() const { return info_; }
+
+ private:
+  Trouble trouble_;
+  std::span<const uint8_t> left_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+};
+
+// Asks libpng for 8-bit grey or RGB whatever the file holds.
+void choose_output(png_structp png, png_infop info) {
+  const int type = png_get_color_type(png, info);
+  const int depth = png_get_bit_depth(png, info);
+  if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
+  if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
+  if (depth == 16) {
+    if (type == PNG_COLOR_TYPE_GRAY) {
+      png_set_scale_16(png);
+    } else {
+      png_set_strip_16(png);
+    }
+  }
+  png_set_strip_alpha(png);
+  png_set_interlace_handling(png);
+  png_read_update_info(png, info);
+}
+
+}  // namespace
+
+bool is_png(std::span<const uint8_t> bytes) {
+  return bytes.size() >= 8 && png_sig_cmp(bytes.data(), 0, 8) == 0;
+}
+
+Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
+  Reader reader(bytes);
+  png_structp png = reader.png();
+  png_infop info = reader.info();
+  reader.run([&] {
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    // Of the known chunks only those that make pixels are read; the rest could be bombs.
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+    png_read_info(png, info);
+  });
+  Image picture;
+  picture.rows = png_get_image_height(png, info);
+  picture.cols = png_get_image_width(png, info);
+  check_size(picture.rows, picture.cols, limits);
+  reader.run([&] { choose_output(png, info); });
+  picture.channels = png_get_channels(png, info);
+  const size_t stride = png_get_rowbytes(png, info);
+  require(stride == static_cast<size_t>(picture.cols * picture.channels), "PNG row of {} bytes",
+          stride);
+  picture.pixels.resize(static_cast<size_t>(picture.rows) * stride);
+  std::vector<png_bytep> rows(static_cast<size_t>(picture.rows));
+  for (size_t row = 0; row < rows.size(); ++row) rows[row] = picture.pixels.data() + row * stride;
+  reader.run([&] {
+    png_read_image(png, rows.data());
+    png_read_end(png, nullptr);
+  });
+  return picture;
+}
+
+std::vector<uint8_t> encode_png(const Image& picture) {
+  require(picture.channels == 1 || picture.channels == 3, "encode_png: {} channels",
+          picture.channels);
+  const auto stride = static_cast<size_t>(picture.cols * picture.channels);
+  require(picture.rows > 0 && picture.cols > 0 &&
+              picture.pixels.size() == static_cast<size_t>(picture.rows) * stride,
+          "encode_png: {} bytes for {}x{}", picture.pixels.size(), picture.rows, picture.cols);
+  // libpng's callbacks may not throw through it, so the output has its final capacity beforehand:
+  // deflate adds at most a few bytes a block to what it cannot compress.
+  const size_t raw = static_cast<size_t>(picture.rows) * (stride + 1);
+  std::vector<uint8_t> file;
+  file.reserve(raw + raw / 128 + 4096);
+  Trouble trouble;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &trouble, on_error, on_warning);
+  png_infop info = png == nullptr ? nullptr : png_create_info_struct(png);
+  if (info == nullptr) {
+    png_destroy_write_struct(&png, nullptr);
+    fail(ExitCode::kDevice, "out of memory while writing a PNG");
+  }
+  const bool done = try_steps(trouble.escape, [&] {
+    png_set_write_fn(
+        png, &file,
+        [](png_structp writer, png_bytep from, size_t count) {
+          auto& output = *static_cast<std::vector<uint8_t>*>(png_get_io_ptr(writer));
+          if (output.size() + count > output.capacity()) png_error(writer, "output too large");
+          output.insert(output.end(), from, from + count);
+        },
+        nullptr);
+    png_set_IHDR(png, info, static_cast<png_uint_32>(picture.cols),
+                 static_cast<png_uint_32>(picture.rows), 8,
+                 picture.channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
+                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_filter(png, 0, PNG_ALL_FILTERS);
+    png_write_info(png, info);
+    for (size_t row = 0; row < static_cast<size_t>(picture.rows); ++row) {
+      png_write_row(png, picture.pixels.data() + row * stride);
+    }
+    png_write_end(png, nullptr);
+  });
+  png_destroy_write_struct(&png, &info);
+  if (!done) fail(ExitCode::kData, "cannot write PNG: {}", trouble.reason.data());
+  return file;
+}
+
+void write_png(const std::filesystem::path& path, const Image& picture) {
+  const std::vector<uint8_t> file = encode_png(picture);
+  write_file_durably(path, {reinterpret_cast<const char*>(file.data()), file.size()},
+                     ExitCode::kData);
+}
+
+}  // namespace fcm::image

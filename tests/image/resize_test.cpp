@@ -1,0 +1,221 @@
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "fcm/image/image.h"
+#include "fcm/image/resize_kernels.h"
+#include "tests/image/support.h"
+
+namespace fcm::image {
+namespace {
+
+const std::filesystem::path kFolder = test::fixtures_folder() / "transforms";
+
+struct RawTensor {
+  std::vector<int64_t> shape;
+  std::vector<uint8_t> bytes;
+};
+
+std::map<std::string, RawTensor> read_tensors(const std::filesystem::path& path) {
+  const auto file = test::bytes_of(path);
+  uint64_t header = 0;
+  std::memcpy(&header, file.data(), sizeof header);
+  std::map<std::string, RawTensor> tensors;
+  const auto first = file.begin() + 8;
+  const auto data = first + static_cast<ptrdiff_t>(header);
+  const auto entries = nlohmann::json::parse(first, data);
+  for (const auto& [name, entry] : entries.items()) {
+    if (name == "__metadata__") continue;
+    const auto offsets = entry.at("data_offsets").get<std::vector<int64_t>>();
+    tensors[name] = {entry.at("shape").get<std::vector<int64_t>>(),
+                     {data + offsets.at(0), data + offsets.at(1)}};
+  }
+  return tensors;
+}
+
+std::vector<uint8_t> resized(const Image& source, Box box, int64_t rows, int64_t cols,
+                             Interpolation interpolation, bool mirror = false) {
+  std::vector<uint8_t> out(static_cast<size_t>(rows * cols * source.channels));
+  crop_resize(source, box, rows, cols, interpolation, mirror, out.data());
+  return out;
+}
+
+Box whole(const Image& picture) { return {0, 0, picture.rows, picture.cols}; }
+
+struct Golden {
+  std::string photo;  // the file whose pixels the goldens start from
+  std::map<std::string, RawTensor> tensors;
+};
+
+std::vector<Golden> goldens() {
+  std::vector<Golden> all;
+  for (const char* name :
+       {"astronaut.png", "chelsea.png", "china.jpg", "coffee.png", "flower.jpg", "rocket.jpg"}) {
+    all.push_back({name, read_tensors(kFolder / (std::string(name) + ".golden.safetensors"))});
+  }
+  return all;
+}
+
+TEST(CropResize, EqualsPillowOnEveryGolden) {
+  FCM_NEED_FOLDER(kFolder);
+  int compared = 0;
+  for (const Golden& golden : goldens()) {
+    const Image photo = decode(test::bytes_of(kFolder / "photos" / golden.photo), 3);
+    std::vector<int64_t> boxes(48);
+    std::memcpy(boxes.data(), golden.tensors.at("boxes").bytes.data(), 48 * sizeof(int64_t));
+    for (const auto& [name, tensor] : golden.tensors) {
+      if (name.rfind("box", 0) != 0 || name == "boxes") continue;
+      const size_t at = 4 * std::stoul(name.substr(3, 2));
+      const Box box{boxes[at + 1], boxes[at], boxes[at + 3], boxes[at + 2]};
+      const auto filter = name.find("bicubic") != std::string::npos ? Interpolation::kBicubic
+                                                                    : Interpolation::kBilinear;
+      const int64_t size = tensor.shape.at(0);
+      EXPECT_TRUE(resized(photo, box, size, size, filter) == tensor.bytes)
+          << golden.photo << " " << name;
+      ++compared;
+    }
+  }
+  EXPECT_EQ(compared, 6 * 24);
+}
+
+TEST(CropResize, TheGoldensTellFiltersAndBoxesApart) {
+  FCM_NEED_FOLDER(kFolder);
+  const auto tensors = read_tensors(kFolder / "china.jpg.golden.safetensors");
+  const Image photo = decode(test::bytes_of(kFolder / "photos/china.jpg"), 3);
+  std::vector<int64_t> box(4);
+  std::memcpy(box.data(), tensors.at("boxes").bytes.data(), 4 * sizeof(int64_t));
+  const auto& golden = tensors.at("box00.bicubic.224").bytes;
+  const Box right{box[1], box[0], box[3], box[2]};
+  Box narrower = right;
+  narrower.cols -= 1;
+  EXPECT_TRUE(resized(photo, right, 224, 224, Interpolation::kBicubic) == golden);
+  EXPECT_FALSE(resized(photo, right, 224, 224, Interpolation::kBilinear) == golden);
+  EXPECT_FALSE(resized(photo, narrower, 224, 224, Interpolation::kBicubic) == golden);
+  EXPECT_FALSE(resized(photo, right, 224, 224, Interpolation::kBicubic, true) == golden);
+}
+
+TEST(CropResize, ResizedThenCentrallyCroppedAsInEvaluation) {
+  FCM_NEED_FOLDER(kFolder);
+  for (const Golden& golden : goldens()) {
+    const Image photo = decode(test::bytes_of(kFolder / "photos" / golden.photo), 3);
+    const int64_t shorter = std::min(photo.rows, photo.cols);
+    Image larger{256 * photo.rows / shorter, 256 * photo.cols / shorter, 3, {}};
+    larger.pixels = resized(photo, whole(photo), larger.rows, larger.cols, Interpolation::kBicubic);
+    const auto half = [](int64_t rest) { return std::lrint(static_cast<double>(rest) / 2); };
+    const Box middle{half(larger.rows - 224), half(larger.cols - 224), 224, 224};
+    EXPECT_TRUE(resized(larger, middle, 224, 224, Interpolation::kBicubic) ==
+                golden.tensors.at("eval256_224.bicubic").bytes)
+        << golden.photo;
+  }
+}
+
+std::vector<uint8_t> mirrored(const std::vector<uint8_t>& pixels, int64_t rows, int64_t cols,
+                              int64_t channels) {
+  std::vector<uint8_t> out(pixels.size());
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t col = 0; col < cols; ++col) {
+      for (int64_t c = 0; c < channels; ++c) {
+        out[static_cast<size_t>((row * cols + col) * channels + c)] =
+            pixels[static_cast<size_t>((row * cols + cols - 1 - col) * channels + c)];
+      }
+    }
+  }
+  return out;
+}
+
+TEST(CropResize, MirrorsAfterResizingWhicheverPassesRun) {
+  for (const int64_t channels : {1, 3}) {
+    const Image picture = test::pattern(12, 17, channels);
+    for (const auto& [rows, cols] :
+         {std::pair{12, 17}, std::pair{12, 9}, std::pair{30, 17}, std::pair{7, 40}}) {
+      for (const auto filter : {Interpolation::kBilinear, Interpolation::kBicubic}) {
+        const auto straight = resized(picture, whole(picture), rows, cols, filter);
+        const auto flipped = resized(picture, whole(picture), rows, cols, filter, true);
+        EXPECT_EQ(flipped, mirrored(straight, rows, cols, channels)) << rows << "x" << cols;
+        EXPECT_NE(flipped, straight);
+      }
+    }
+  }
+}
+
+TEST(CropResize, SameSizeIsACopyOfTheBox) {
+  const Image picture = test::pattern(5, 6, 1);
+  const auto out = resized(picture, {1, 2, 2, 3}, 2, 3, Interpolation::kBicubic);
+  const auto at = [&](size_t row, size_t col) { return picture.pixels[row * 6 + col]; };
+  EXPECT_EQ(out,
+            (std::vector<uint8_t>{at(1, 2), at(1, 3), at(1, 4), at(2, 2), at(2, 3), at(2, 4)}));
+}
+
+TEST(CropResize, GreyEqualsEachChannelOfTheSameGreyInRgb) {
+  const Image grey = test::pattern(33, 47, 1);
+  Image rgb{33, 47, 3, {}};
+  for (const uint8_t value : grey.pixels) rgb.pixels.insert(rgb.pixels.end(), 3, value);
+  const Box box{3, 5, 28, 40};
+  const auto one = resized(grey, box, 19, 61, Interpolation::kBicubic);
+  const auto three = resized(rgb, box, 19, 61, Interpolation::kBicubic);
+  ASSERT_EQ(three.size(), 3 * one.size());
+  for (size_t i = 0; i < three.size(); ++i) ASSERT_EQ(three[i], one[i / 3]);
+}
+
+TEST(CropResize, FlatPicturesStayFlat) {
+  Image flat{40, 30, 3, std::vector<uint8_t>(40 * 30 * 3, 255)};
+  for (const int64_t size : {1, 7, 64}) {
+    const auto out = resized(flat, whole(flat), size, size, Interpolation::kBicubic);
+    EXPECT_EQ(out, std::vector<uint8_t>(out.size(), 255));
+  }
+}
+
+TEST(CropResize, BoxesOutsideThePictureAreRefused) {
+  const Image picture = test::pattern(4, 4, 1);
+  for (const Box box : {Box{-1, 0, 2, 2}, Box{0, 3, 2, 2}, Box{0, 0, 5, 4}, Box{0, 0, 0, 4}}) {
+    EXPECT_THROW(resized(picture, box, 2, 2, Interpolation::kBicubic), std::logic_error);
+  }
+}
+
+// Random weights of every count, so that all remainders of the vector loops occur.
+AxisWeights random_axis(int32_t source, int64_t outputs, uint32_t seed) {
+  AxisWeights axis;
+  axis.taps = 16;
+  uint32_t state = seed;
+  const auto draw = [&](uint32_t bound) {
+    state = state * 1664525U + 1013904223U;
+    return static_cast<int32_t>((state >> 8) % bound);
+  };
+  for (int64_t i = 0; i < outputs; ++i) {
+    const int32_t count = 1 + draw(static_cast<uint32_t>(std::min(source, 16)));
+    axis.count.push_back(count);
+    axis.first.push_back(draw(static_cast<uint32_t>(source - count + 1)));
+    for (int32_t t = 0; t < 16; ++t) {
+      axis.weight.push_back(t < count ? draw(1 << 20) - (1 << 18) : 0);
+    }
+  }
+  return axis;
+}
+
+TEST(ResizeKernels, Avx2GivesTheSameBitsAsPlainLoops) {
+  if (!__builtin_cpu_supports("avx2")) GTEST_SKIP() << "the processor has no AVX2";
+  const ResizeKernels plain = plain_resize_kernels(), avx2 = avx2_resize_kernels();
+  for (uint32_t seed = 1; seed < 60; ++seed) {
+    const int64_t channels = seed % 2 == 0 ? 1 : 3, rows = 1 + seed % 7, cols = 1 + seed % 53;
+    // Exactly as many bytes as the picture has: reading past the end shows under a sanitizer.
+    const Image source = test::pattern(rows, cols, channels, seed);
+    const int64_t bytes = cols * channels;
+    const AxisWeights across = random_axis(static_cast<int32_t>(cols), 1 + seed % 41, seed);
+    const AxisWeights down = random_axis(static_cast<int32_t>(rows), 5, seed);
+    const auto run = [&](const ResizeKernels& kernels, bool mirror) {
+      std::vector<uint8_t> out(static_cast<size_t>(rows * view(across).outputs * channels));
+      kernels.horizontal(source.pixels.data(), bytes, rows, channels, view(across), mirror,
+                         out.data());
+      std::vector<uint8_t> below(static_cast<size_t>(5 * bytes));
+      kernels.vertical(source.pixels.data(), bytes, bytes, view(down), below.data());
+      out.insert(out.end(), below.begin(), below.end());
+      return out;
+    };
+    for (const bool mirror : {false, true})
+      EXPECT_EQ(run(plain, mirror), run(avx2, mirror)) << seed;
+  }
+}
+
+}  // namespace
+}  // namespace fcm::image

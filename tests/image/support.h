@@ -1,0 +1,56 @@
+// What the tests of pictures share: where the sample data lie, and reading files.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/image/image.h"
+
+namespace fcm::test {
+
+inline std::filesystem::path data_folder() { return FCM_SOURCE_DIR "/../shared/data"; }
+inline std::filesystem::path fixtures_folder() { return FCM_SOURCE_DIR "/../shared/fixtures"; }
+
+inline std::vector<uint8_t> bytes_of(const std::filesystem::path& path) {
+  const std::string content = read_file(path, ExitCode::kData);
+  return {content.begin(), content.end()};
+}
+
+// The message of the Error(kData) that `call` throws; empty, with a failure, where it throws none.
+template <class Call>
+std::string data_error(const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kData) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no error was thrown";
+  return {};
+}
+
+// A picture whose pixels all differ from their neighbours, the same on every call.
+inline image::Image pattern(int64_t rows, int64_t cols, int64_t channels, uint32_t seed = 1) {
+  image::Image picture{rows, cols, channels, {}};
+  picture.pixels.resize(static_cast<size_t>(rows * cols * channels));
+  uint32_t state = seed * 2654435761U + 1;
+  for (uint8_t& pixel : picture.pixels) {
+    state = state * 1664525U + 1013904223U;
+    pixel = static_cast<uint8_t>(state >> 24);
+  }
+  return picture;
+}
+
+}  // namespace fcm::test
+
+// The sample data are not part of the repository: tests that need them skip where they are absent.
+#define FCM_NEED_FOLDER(folder)                                    \
+  if (!std::filesystem::is_directory(folder)) {                    \
+    GTEST_SKIP() << "sample data are absent: " << folder.string(); \
+  }
