@@ -1,0 +1,65 @@
+// Line and bar charts as SVG text. They follow the page's light or dark scheme and need no script.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fcm::viz {
+
+// What surrounds the chart: a page that carries chart_style() once, or nothing, so that the SVG
+// brings its own style and name space and can be saved as a file.
+enum class ChartUse { kInPage, kFile };
+
+enum class Scale {
+  kLinear,
+  kLog,  // numbers up to 0 cannot be shown and are left out
+};
+
+struct Series {
+  std::string name;         // empty: not in the legend
+  std::vector<double> x;    // ascending
+  std::vector<double> y;    // as many; NaN or infinity: a gap in the line
+  bool background = false;  // a faint line behind the others (raw values behind their average)
+  bool dots = false;        // marks every value
+};
+
+struct LineChart {
+  std::string title;
+  std::string unit;  // of y, beside the title: "%", "images/s"
+  std::string x_label;
+  std::vector<Series> series;
+  Scale scale = Scale::kLinear;
+  bool from_zero = false;      // the y axis includes 0 (linear only)
+  bool trim_outliers = false;  // rare values far off are drawn at the edge, and counted below
+  double width = 720, height = 280;
+};
+
+// Without a single number to show, the chart says "no data" in its place.
+std::string line_chart(const LineChart& chart, ChartUse use = ChartUse::kInPage);
+
+struct BarGroup {
+  std::string label;
+  std::vector<double> values;  // one a series; NaN: shown as missing
+};
+
+struct BarChart {
+  std::string title;
+  std::string unit;
+  std::vector<std::string> series;  // the last one is what the chart is about and gets the accent
+  std::vector<BarGroup> groups;
+  int decimals = 1;       // of the labels at the bars' ends
+  double full_scale = 0;  // the axis ends here, if nothing is larger; 0: it follows the values
+  double width = 720;     // the height follows from the number of bars
+};
+
+std::string bar_chart(const BarChart& chart, ChartUse use = ChartUse::kInPage);
+
+// CSS of all charts, for the head of a page that holds kInPage charts.
+std::string_view chart_style();
+
+// Exponential average over about `span` values, corrected for its start; NaN and infinity are
+// stepped over and stay NaN.
+std::vector<double> smooth(const std::vector<double>& values, double span);
+
+}  // namespace fcm::viz

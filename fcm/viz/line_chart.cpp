@@ -1,0 +1,296 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "fcm/base/error.h"
+#include "fcm/viz/axis.h"
+#include "fcm/viz/chart.h"
+#include "fcm/viz/svg.h"
+#include "fcm/viz/text.h"
+
+namespace fcm::viz {
+
+namespace {
+
+constexpr size_t kColours = 6;
+constexpr size_t kMostPoints = 1500;  // of a line: more than it has pixels
+constexpr size_t kMostHits = 80;      // places of a line that show their numbers
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+struct Frame {
+  double left, top, right, bottom;
+  Axis x, y;
+
+  double at_x(double value) const { return left + x.place(value) * (right - left); }
+  double at_y(double value) const { return bottom - y.place(value) * (bottom - top); }
+};
+
+bool can_show(double x, double y, Scale scale) {
+  return std::isfinite(x) && std::isfinite(y) && (scale == Scale::kLinear || y > 0);
+}
+
+// The series without numbers that cannot be shown: those become single NaNs, where the line breaks.
+Series shown(const Series& series, Scale scale) {
+  require(series.x.size() == series.y.size(), "series {} has {} places and {} values", series.name,
+          series.x.size(), series.y.size());
+  Series out{series.name, {}, {}, series.background, series.dots};
+  for (size_t i = 0; i < series.x.size(); ++i) {
+    const bool good = can_show(series.x[i], series.y[i], scale);
+    if (!good && (out.y.empty() || std::isnan(out.y.back()))) continue;
+    out.x.push_back(good ? series.x[i] : kNan);
+    out.y.push_back(good ? series.y[i] : kNan);
+  }
+  return out;
+}
+
+// A long line keeps the lowest and the highest value of each stretch, so peaks stay visible.
+Series thinned(const Series& series) {
+  if (series.y.size() <= kMostPoints) return series;
+  Series out{series.name, {}, {}, series.background, series.dots};
+  const size_t stretches = kMostPoints / 2;
+  for (size_t s = 0; s < stretches; ++s) {
+    const size_t first = s * series.y.size() / stretches;
+    const size_t end = (s + 1) * series.y.size() / stretches;
+    std::vector<size_t> good;
+    for (size_t i = first; i < end; ++i) {
+      if (!std::isnan(series.y[i])) good.push_back(i);
+    }
+    const bool gap = good.size() < end - first;
+    if (!good.empty()) {
+      const auto [low, high] = std::minmax_element(
+          good.begin(), good.end(), [&](size_t a, size_t b) { return series.y[a] < series.y[b]; });
+      for (const size_t i : {std::min(*low, *high), std::max(*low, *high)}) {
+        out.x.push_back(series.x[i]);
+        out.y.push_back(series.y[i]);
+      }
+    }
+    if (gap) {
+      out.x.push_back(kNan);
+      out.y.push_back(kNan);
+    }
+  }
+  return out;
+}
+
+struct Range {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+  size_t outside = 0;  // values beyond the range
+
+  bool empty() const { return low > high; }
+  void take(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+};
+
+// Where one value in a hundred or fewer lies far off the others, the range is theirs alone.
+Range range_of(std::vector<double> values, bool trim) {
+  Range range;
+  if (values.empty()) return range;
+  std::sort(values.begin(), values.end());
+  const size_t cut = values.size() >= 20 && trim ? std::max<size_t>(1, values.size() / 100) : 0;
+  const double inner_low = values[cut];
+  const double inner_high = values[values.size() - 1 - cut];
+  // Halved, as the difference of two large numbers may overflow.
+  const double reach = inner_high / 2 - inner_low / 2;
+  const auto far_off = [&](double value) {
+    return cut > 0 &&
+           (value / 2 - inner_high / 2 > 2 * reach || inner_low / 2 - value / 2 > 2 * reach);
+  };
+  for (const double value : values) {
+    if (far_off(value)) {
+      ++range.outside;
+    } else {
+      range.take(value);
+    }
+  }
+  return range;
+}
+
+std::string axes(const Frame& frame, const LineChart& chart) {
+  std::string out;
+  for (size_t i = 0; i < frame.y.ticks.size(); ++i) {
+    const double y = std::round(frame.at_y(frame.y.ticks[i])) + 0.5;
+    out += svg::line("grid", frame.left, y, frame.right, y);
+    out += svg::text("soft", frame.left - 8, y + 4, svg::Anchor::kEnd, frame.y.labels[i]);
+  }
+  const double base = std::round(frame.bottom) + 0.5;
+  out += svg::line("base", frame.left, base, frame.right, base);
+  double free_from = -1e9;
+  for (size_t i = 0; i < frame.x.ticks.size(); ++i) {
+    const double x = frame.at_x(frame.x.ticks[i]);
+    out += svg::line("base", x, base, x, base + 4);
+    const double half = svg::text_width(frame.x.labels[i], 12) / 2;
+    if (x - half < free_from) continue;
+    out += svg::text("soft", x, frame.bottom + 18, svg::Anchor::kMiddle, frame.x.labels[i]);
+    free_from = x + half + 8;
+  }
+  out += svg::text("soft", frame.right, frame.bottom + 34, svg::Anchor::kEnd, chart.x_label);
+  return out;
+}
+
+std::string draw_series(const Series& series, const Frame& frame, size_t colour) {
+  std::string path;
+  std::string dots;
+  bool pen_down = false;
+  for (size_t i = 0; i < series.y.size(); ++i) {
+    if (std::isnan(series.y[i])) {
+      pen_down = false;
+      continue;
+    }
+    const std::string x = svg::coordinate(frame.at_x(series.x[i]));
+    const std::string y = svg::coordinate(frame.at_y(series.y[i]));
+    path += fmt::format("{}{} {}", pen_down ? "L" : "M", x, y);
+    const bool alone = !pen_down && (i + 1 == series.y.size() || std::isnan(series.y[i + 1]));
+    if (series.dots || alone) {
+      dots += fmt::format(R"(<circle class="dot f{}" cx="{}" cy="{}" r="{}"/>)", colour, x, y,
+                          series.background ? 1.5 : 3.0);
+    }
+    pen_down = true;
+  }
+  return fmt::format(R"(<path class="line{} s{}" d="{}"/>)", series.background ? " back" : "",
+                     colour, path) +
+         dots;
+}
+
+// Invisible circles along the line that show their numbers when the pointer rests on them.
+std::string draw_hits(const Series& series, const Frame& frame, size_t colour,
+                      const LineChart& chart) {
+  std::vector<size_t> good;
+  for (size_t i = 0; i < series.y.size(); ++i) {
+    if (!std::isnan(series.y[i])) good.push_back(i);
+  }
+  const size_t count = std::min(good.size(), kMostHits);
+  std::string out;
+  for (size_t h = 0; h < count; ++h) {
+    const size_t i = good[count == 1 ? 0 : h * (good.size() - 1) / (count - 1)];
+    const std::string label =
+        fmt::format("{}{} {}: {} {}", series.name.empty() ? "" : series.name + ", ", chart.x_label,
+                    format_value(series.x[i], 8), format_value(series.y[i], 5), chart.unit);
+    out +=
+        fmt::format(R"(<circle class="hit f{}" cx="{}" cy="{}" r="5"><title>{}</title></circle>)",
+                    colour, svg::coordinate(frame.at_x(series.x[i])),
+                    svg::coordinate(frame.at_y(series.y[i])), escape(label));
+  }
+  return out;
+}
+
+// Series in one row at the top right, or below the title where the row is too long for that.
+struct Legend {
+  std::string markup;
+  bool own_row = false;
+};
+
+Legend legend(const LineChart& chart, const std::vector<size_t>& colours) {
+  double width = 0;
+  for (const Series& series : chart.series) {
+    if (!series.name.empty()) width += 22 + svg::text_width(series.name, 12) + 16;
+  }
+  Legend out;
+  const double title =
+      svg::text_width(chart.title, 13) * 1.1 + svg::text_width(chart.unit, 12) + 24;
+  out.own_row = width > 0 && title + width > chart.width;
+  double x = out.own_row ? 0 : chart.width - width + 16;
+  const double y = out.own_row ? 34 : 14;
+  for (size_t i = 0; i < chart.series.size(); ++i) {
+    const Series& series = chart.series[i];
+    if (series.name.empty()) continue;
+    out.markup += svg::line(fmt::format("key s{}{}", colours[i], series.background ? " back" : ""),
+                            x, y - 4, x + 14, y - 4);
+    out.markup += svg::text("", x + 22, y, svg::Anchor::kStart, series.name);
+    x += 22 + svg::text_width(series.name, 12) + 16;
+  }
+  return out;
+}
+
+// Background series wear the colour of the series they stand behind: the next one of the others.
+std::vector<size_t> colours_of(const std::vector<Series>& series) {
+  std::vector<size_t> colours;
+  size_t next = 0;
+  for (const Series& one : series) {
+    colours.push_back(next % kColours);
+    if (!one.background) ++next;
+  }
+  return colours;
+}
+
+Axis y_axis(const LineChart& chart, const Range& range) {
+  const int wanted = std::max(2, static_cast<int>(chart.height / 52));
+  if (chart.scale == Scale::kLog) return log_axis(range.low, range.high, wanted);
+  const double low = chart.from_zero ? std::min(0.0, range.low) : range.low;
+  const double high = chart.from_zero ? std::max(0.0, range.high) : range.high;
+  return linear_axis(low, high, wanted, true);
+}
+
+}  // namespace
+
+std::string line_chart(const LineChart& chart, ChartUse use) {
+  std::string out = svg::open(chart.width, chart.height, chart.title, chart.unit, use);
+  const std::vector<size_t> colours = colours_of(chart.series);
+  std::vector<Series> series;
+  Range x_range;
+  std::vector<double> all_y;
+  for (const Series& one : chart.series) {
+    series.push_back(shown(one, chart.scale));
+    for (size_t i = 0; i < series.back().y.size(); ++i) {
+      if (std::isnan(series.back().y[i])) continue;
+      x_range.take(series.back().x[i]);
+      all_y.push_back(series.back().y[i]);
+    }
+  }
+  const Range y_range = range_of(all_y, chart.trim_outliers);
+  if (y_range.empty()) {
+    return out +
+           svg::text("soft", chart.width / 2, chart.height / 2, svg::Anchor::kMiddle, "no data") +
+           "</svg>";
+  }
+  const Legend names = legend(chart, colours);
+  Frame frame{0, names.own_row ? 48.0 : 30.0, chart.width - 4, chart.height - 40, {}, {}};
+  frame.y = y_axis(chart, y_range);
+  for (const std::string& label : frame.y.labels) {
+    frame.left = std::max(frame.left, svg::text_width(label, 12) + 12);
+  }
+  frame.x = linear_axis(x_range.low, x_range.high, std::max(2, static_cast<int>(chart.width / 90)),
+                        false);
+  out += names.markup + axes(frame, chart);
+  std::string hits;
+  for (const bool background : {true, false}) {
+    for (size_t i = 0; i < series.size(); ++i) {
+      if (series[i].background != background) continue;
+      const Series thin = thinned(series[i]);
+      out += draw_series(thin, frame, colours[i]);
+      if (!background) hits += draw_hits(thin, frame, colours[i], chart);
+    }
+  }
+  if (y_range.outside > 0) {
+    out += svg::text("soft", frame.left, frame.bottom + 34, svg::Anchor::kStart,
+                     fmt::format("{} beyond the axis, drawn at its edge",
+                                 y_range.outside == 1 ? std::string("1 value")
+                                                      : fmt::format("{} values", y_range.outside)));
+  }
+  return out + hits + "</svg>";
+}
+
+std::vector<double> smooth(const std::vector<double>& values, double span) {
+  const double keep = span <= 1 ? 0 : 1 - 2 / (span + 1);
+  double average = 0;
+  double weight = 0;
+  std::vector<double> out;
+  out.reserve(values.size());
+  for (const double value : values) {
+    if (!std::isfinite(value)) {
+      out.push_back(kNan);
+      continue;
+    }
+    average = keep * average + (1 - keep) * value;
+    weight = keep * weight + (1 - keep);
+    out.push_back(average / weight);
+  }
+  return out;
+}
+
+}  // namespace fcm::viz

@@ -1,0 +1,238 @@
+#include "fcm/viz/reconstruction.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "fcm/base/error.h"
+
+namespace fcm::viz {
+
+namespace {
+
+void check_picture(const image::Image& picture, int64_t side) {
+  require(side >= 1 && picture.rows % side == 0 && picture.cols % side == 0,
+          "a picture of {} x {} pixels has no whole patches of {} x {}", picture.rows, picture.cols,
+          side, side);
+  require(
+      static_cast<int64_t>(picture.pixels.size()) == picture.rows * picture.cols * picture.channels,
+      "a picture of {} x {} x {} holds {} bytes", picture.rows, picture.cols, picture.channels,
+      picture.pixels.size());
+}
+
+void check_mask(const image::Image& picture, std::span<const uint8_t> hidden_L, int64_t side) {
+  check_picture(picture, side);
+  const int64_t patches = (picture.rows / side) * (picture.cols / side);
+  require(static_cast<int64_t>(hidden_L.size()) == patches, "{} patches have a mask of {} entries",
+          patches, hidden_L.size());
+}
+
+// Calls visit(patch, place in the patch's D values, place in the picture) for every value.
+template <class Visit>
+void for_each_value(int64_t rows, int64_t cols, int64_t channels, int64_t side, Visit visit) {
+  size_t at = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t col = 0; col < cols; ++col) {
+      const int64_t patch = row / side * (cols / side) + col / side;
+      for (int64_t channel = 0; channel < channels; ++channel) {
+        const int64_t place = (row % side * side + col % side) * channels + channel;
+        visit(static_cast<size_t>(patch), static_cast<size_t>(place), at++);
+      }
+    }
+  }
+}
+
+void check_scale(const PixelScale& scale, int64_t channels) {
+  require(static_cast<int64_t>(scale.mean.size()) == channels &&
+              static_cast<int64_t>(scale.deviation.size()) == channels,
+          "{} channels have {} means and {} deviations", channels, scale.mean.size(),
+          scale.deviation.size());
+}
+
+}  // namespace
+
+image::Image grey_out(const image::Image& picture, std::span<const uint8_t> hidden_L, int64_t side,
+                      uint8_t grey) {
+  check_mask(picture, hidden_L, side);
+  image::Image out = picture;
+  for_each_value(picture.rows, picture.cols, picture.channels, side,
+                 [&](size_t patch, size_t, size_t at) {
+                   if (hidden_L[patch]) out.pixels[at] = grey;
+                 });
+  return out;
+}
+
+image::Image paste_visible(const image::Image& original, const image::Image& reconstruction,
+                           std::span<const uint8_t> hidden_L, int64_t side) {
+  check_mask(original, hidden_L, side);
+  check_picture(reconstruction, side);
+  require(original.rows == reconstruction.rows && original.cols == reconstruction.cols &&
+              original.channels == reconstruction.channels,
+          "a reconstruction of {} x {} x {} is not of an original of {} x {} x {}",
+          reconstruction.rows, reconstruction.cols, reconstruction.channels, original.rows,
+          original.cols, original.channels);
+  image::Image out = reconstruction;
+  for_each_value(original.rows, original.cols, original.channels, side,
+                 [&](size_t patch, size_t, size_t at) {
+                   if (!hidden_L[patch]) out.pixels[at] = original.pixels[at];
+                 });
+  return out;
+}
+
+std::vector<float> patches_from_picture(const image::Image& picture, int64_t side,
+                                        const PixelScale& scale) {
+  check_picture(picture, side);
+  check_scale(scale, picture.channels);
+  const auto channels = static_cast<size_t>(picture.channels);
+  const size_t values = static_cast<size_t>(side * side) * channels;
+  std::vector<float> out(picture.pixels.size());
+  for_each_value(picture.rows, picture.cols, picture.channels, side,
+                 [&](size_t patch, size_t place, size_t at) {
+                   const size_t channel = at % channels;
+                   const float unit = static_cast<float>(picture.pixels[at]) / 255.0f;
+                   out[patch * values + place] =
+                       (unit - scale.mean[channel]) / scale.deviation[channel];
+                 });
+  return out;
+}
+
+image::Image picture_from_patches(std::span<const float> values_LD, int64_t rows, int64_t cols,
+                                  int64_t channels, int64_t side, const PixelScale& scale) {
+  image::Image out{rows, cols, channels, std::vector<uint8_t>(values_LD.size())};
+  check_picture(out, side);
+  check_scale(scale, channels);
+  const auto width = static_cast<size_t>(side * side * channels);
+  for_each_value(rows, cols, channels, side, [&](size_t patch, size_t place, size_t at) {
+    const size_t channel = at % static_cast<size_t>(channels);
+    const float unit =
+        values_LD[patch * width + place] * scale.deviation[channel] + scale.mean[channel];
+    const float byte = std::isfinite(unit) ? std::clamp(unit * 255.0f, 0.0f, 255.0f) : 0.0f;
+    out.pixels[at] = static_cast<uint8_t>(std::lround(byte));
+  });
+  return out;
+}
+
+PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patches) {
+  require(patches >= 1 && values_LD.size() % static_cast<size_t>(patches) == 0,
+          "{} values do not divide into {} patches", values_LD.size(), patches);
+  const size_t width = values_LD.size() / static_cast<size_t>(patches);
+  require(width >= 2, "a patch of {} values has no deviation", width);
+  PatchStatistics out;
+  for (size_t start = 0; start < values_LD.size(); start += width) {
+    const auto patch = values_LD.subspan(start, width);
+    double sum = 0;
+    for (const float value : patch) sum += value;
+    const double mean = sum / static_cast<double>(width);
+    double squares = 0;
+    for (const float value : patch) squares += (value - mean) * (value - mean);
+    out.mean_L.push_back(static_cast<float>(mean));
+    out.deviation_L.push_back(
+        static_cast<float>(std::sqrt(squares / static_cast<double>(width - 1) + 1e-6)));
+  }
+  return out;
+}
+
+void denormalise(std::span<float> values_LD, const PatchStatistics& statistics) {
+  const size_t patches = statistics.mean_L.size();
+  require(
+      patches >= 1 && statistics.deviation_L.size() == patches && values_LD.size() % patches == 0,
+      "{} values do not divide into {} patches with statistics", values_LD.size(), patches);
+  const size_t width = values_LD.size() / patches;
+  for (size_t at = 0; at < values_LD.size(); ++at) {
+    values_LD[at] =
+        values_LD[at] * statistics.deviation_L[at / width] + statistics.mean_L[at / width];
+  }
+}
+
+MergedViews merge_views(std::span<const float> predictions_GLD, std::span<const uint8_t> hidden_GL,
+                        int64_t views, int64_t patches) {
+  const auto entries = static_cast<size_t>(views * patches);
+  require(entries >= 1 && hidden_GL.size() == entries && predictions_GLD.size() % entries == 0,
+          "{} views of {} patches have a mask of {} entries and {} predicted values", views,
+          patches, hidden_GL.size(), predictions_GLD.size());
+  const size_t width = predictions_GLD.size() / entries;
+  const auto count = static_cast<size_t>(patches);
+  MergedViews out{std::vector<float>(count * width), std::vector<uint8_t>(count)};
+  for (size_t patch = 0; patch < count; ++patch) {
+    std::vector<double> sum(width);
+    double guesses = 0;
+    for (size_t entry = patch; entry < entries; entry += count) {
+      if (!hidden_GL[entry]) continue;
+      guesses += 1;
+      for (size_t d = 0; d < width; ++d) sum[d] += predictions_GLD[entry * width + d];
+    }
+    if (guesses == 0) continue;
+    out.guessed_L[patch] = 1;
+    for (size_t d = 0; d < width; ++d) {
+      out.values_LD[patch * width + d] = static_cast<float>(sum[d] / guesses);
+    }
+  }
+  return out;
+}
+
+SheetRow reconstruction_row(const Reconstruction& input) {
+  const image::Image& original = input.original;
+  check_picture(original, input.side);
+  const int64_t patches = (original.rows / input.side) * (original.cols / input.side);
+  const size_t values = original.pixels.size();
+  require(input.predictions_GLD.size() == values * static_cast<size_t>(input.views),
+          "{} views of a picture of {} values have {} predictions", input.views, values,
+          input.predictions_GLD.size());
+  require(static_cast<int64_t>(input.hidden_GL.size()) == input.views * patches,
+          "{} views of {} patches have a mask of {} entries", input.views, patches,
+          input.hidden_GL.size());
+  const PatchStatistics statistics =
+      patch_statistics(patches_from_picture(original, input.side, input.scale), patches);
+  const auto show = [&](std::vector<float> guess, std::span<const uint8_t> hidden_L) {
+    if (input.normalised_patches) denormalise(guess, statistics);
+    const image::Image picture = picture_from_patches(guess, original.rows, original.cols,
+                                                      original.channels, input.side, input.scale);
+    return paste_visible(original, picture, hidden_L, input.side);
+  };
+
+  SheetRow row;
+  row.tiles.push_back(original);
+  for (int64_t view = 0; view < input.views; ++view) {
+    const auto hidden_L =
+        input.hidden_GL.subspan(static_cast<size_t>(view * patches), static_cast<size_t>(patches));
+    const auto guess = input.predictions_GLD.subspan(static_cast<size_t>(view) * values, values);
+    row.tiles.push_back(grey_out(original, hidden_L, input.side));
+    row.tiles.push_back(show({guess.begin(), guess.end()}, hidden_L));
+  }
+  if (input.views > 1) {
+    const MergedViews merged =
+        merge_views(input.predictions_GLD, input.hidden_GL, input.views, patches);
+    row.tiles.push_back(show(merged.values_LD, merged.guessed_L));
+  }
+  return row;
+}
+
+std::vector<SheetColumn> reconstruction_columns(int64_t views) {
+  std::vector<SheetColumn> columns{{"original", false}};
+  for (int64_t view = 1; view <= views; ++view) {
+    const std::string name = views == 1 ? "model" : fmt::format("view {}", view);
+    columns.push_back({name + " sees", true});
+    columns.push_back({name + " restores", false});
+  }
+  if (views > 1) columns.push_back({"all guesses merged", true});
+  return columns;
+}
+
+image::Image reconstruction_sheet(const std::vector<Reconstruction>& rows, const std::string& title,
+                                  int64_t scale) {
+  require(!rows.empty(), "a reconstruction sheet has no rows");
+  Sheet sheet{title, reconstruction_columns(rows.front().views), {}, {}, scale};
+  bool borrowed = false;
+  for (const Reconstruction& row : rows) {
+    require(row.views == rows.front().views, "rows of {} and {} views stand in one sheet",
+            rows.front().views, row.views);
+    borrowed = borrowed || row.normalised_patches;
+    sheet.rows.push_back(reconstruction_row(row));
+  }
+  sheet.note = "Grey: hidden from the view. Patches that a view sees are shown as they are.";
+  if (borrowed) sheet.note += fmt::format(" Restored patches: {}.", kBorrowedStatistics);
+  return make_sheet(sheet);
+}
+
+}  // namespace fcm::viz

@@ -1,0 +1,50 @@
+// One self-contained HTML page about a run: no script, nothing loaded from elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace fcm::viz {
+
+struct ReportPicture {
+  std::string caption;
+  std::vector<uint8_t> png;  // bytes of the file
+};
+
+struct ReportTable {
+  std::string title;
+  std::vector<std::string> headers;
+  std::vector<std::vector<std::string>> rows;  // cells that read as numbers are set to the right
+  std::string note;
+};
+
+// Everything but the title may be empty, and any key of `summary` may be missing or null; what is
+// missing is taken from the log where it can be, or left out of the page.
+//
+// Keys of `summary`:
+//   name, finished, data, device, precision, revision, machine   text, in the line under the title
+//   threads, seed, batch_size                                     numbers, there too
+//   images_seen, seconds, images_per_second, parameters, final_loss, peak_memory_bytes
+//   command            the command that repeats the run: text, or a list of lines
+//   knn, linprobe      {"raw", "untrained", "pretrained"} in percent: the better features
+//   features           {"flattened": {"knn": {"raw", ...}, "linprobe": {...}}, "mean": {...}}, or
+//                      with the two levels the other way round
+struct ReportInput {
+  std::string title;
+  nlohmann::json summary;
+  std::vector<nlohmann::json> log;  // lines of log.jsonl: step objects and epoch objects
+  std::vector<ReportPicture> pictures;
+  std::vector<ReportTable> tables;
+  std::string recipe_toml;  // resolved, as run
+  std::vector<std::string>
+      faults;  // unreadable pictures, skipped updates, roll-backs: one line each
+  std::vector<std::string> notes;
+};
+
+// The page, in UTF-8. In log lines data_wait and utilisation are shares of 1 and skipped_samples
+// counts from the start of the run.
+std::string render_report(const ReportInput& input);
+
+}  // namespace fcm::viz

@@ -1,0 +1,246 @@
+// Sections that are charts of the log, and the comparison of accuracies.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "fcm/viz/chart.h"
+#include "fcm/viz/sections.h"
+#include "fcm/viz/text.h"
+
+namespace fcm::viz::report {
+
+namespace {
+
+constexpr double kHalfWidth = 460;  // of charts that stand in pairs, so that their text is as large
+constexpr double kHalfHeight = 230;
+constexpr double kFullWidth = 952;
+
+std::string wide(const std::string& chart) {
+  return "<div class=\"chart wide\">" + chart + "</div>\n";
+}
+
+std::string pair(const std::vector<std::string>& charts) {
+  if (charts.empty()) return {};
+  std::string out = "<div class=\"pair\">\n";
+  for (const std::string& chart : charts) out += "<div class=\"chart\">" + chart + "</div>\n";
+  return out + "</div>\n";
+}
+
+LineChart over_steps(const char* title, const char* unit) {
+  LineChart chart;
+  chart.title = title;
+  chart.unit = unit;
+  chart.x_label = "step";
+  chart.width = kHalfWidth;
+  chart.height = kHalfHeight;
+  return chart;
+}
+
+std::vector<double> times(std::vector<double> values, double factor) {
+  for (double& value : values) value *= factor;
+  return values;
+}
+
+size_t finite_count(const std::vector<double>& values) {
+  return static_cast<size_t>(std::count_if(values.begin(), values.end(),
+                                           [](double value) { return std::isfinite(value); }));
+}
+
+// Raw values behind their average; few values need no average.
+void add_smoothed(LineChart& chart, const std::string& name, const std::vector<double>& x,
+                  const std::vector<double>& y) {
+  const size_t count = finite_count(y);
+  if (count < 20) {
+    chart.series.push_back({name, x, y, false, count <= 12});
+    return;
+  }
+  const double span = std::max(5.0, static_cast<double>(count) / 25);
+  chart.series.push_back({"", x, y, true, false});
+  chart.series.push_back({name, x, smooth(y, span), false, false});
+}
+
+std::string human(const std::string& key) {
+  if (key == "knn") return "kNN";
+  if (key == "linprobe") return "Linear probe";
+  if (key == "mean") return "mean token";
+  if (key == "flattened") return "flattened tokens";
+  std::string name = key;
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
+// "knn_top1" -> "kNN top-1".
+std::string accuracy_name(std::string key) {
+  for (const char* digit : {"1", "5"}) {
+    const std::string mark = std::string("_top") + digit;
+    const size_t at = key.find(mark);
+    if (at == std::string::npos) continue;
+    return human(key.substr(0, at)) + " top-" + digit + human(key.substr(at + mark.size()));
+  }
+  return human(key);
+}
+
+bool is_method(const std::string& key) { return key == "knn" || key == "linprobe"; }
+
+// Three accuracies of the same test; false where the object holds none of them.
+bool read_bars(const nlohmann::json& object, const std::string& label, BarChart& chart) {
+  BarGroup group{label, {}};
+  for (const std::string& key : chart.series) group.values.push_back(number_at(object, key));
+  if (finite_count(group.values) == 0) return false;
+  chart.groups.push_back(std::move(group));
+  return true;
+}
+
+void read_features(const nlohmann::json& features, BarChart& chart) {
+  if (!features.is_object()) return;
+  for (const auto& [outer, inside] : features.items()) {
+    if (!inside.is_object()) continue;
+    for (const auto& [inner, numbers] : inside.items()) {
+      const std::string& method = is_method(outer) ? outer : inner;
+      const std::string& feature = is_method(outer) ? inner : outer;
+      read_bars(numbers, human(method) + ", " + human(feature), chart);
+    }
+  }
+  std::stable_sort(chart.groups.begin(), chart.groups.end(),
+                   [](const BarGroup& a, const BarGroup& b) {
+                     return a.label.starts_with("kNN") > b.label.starts_with("kNN");
+                   });
+}
+
+// One sentence a method, with the sign of the difference as it is.
+std::string lead(const nlohmann::json& summary) {
+  std::string out;
+  for (const char* method : {"knn", "linprobe"}) {
+    if (!summary.contains(method)) continue;
+    const nlohmann::json& numbers = summary[method];
+    const double pretrained = number_at(numbers, "pretrained");
+    if (!std::isfinite(pretrained)) continue;
+    out += fmt::format("{}{}: <b>{:.1f} %</b> top-1 with pretrained features",
+                       out.empty() ? "" : " ", human(method), pretrained);
+    std::string sign = ", ";
+    for (const auto& [key, name] :
+         {std::pair{"raw", "raw pixels"}, {"untrained", "an untrained encoder"}}) {
+      const double other = number_at(numbers, key);
+      if (!std::isfinite(other)) continue;
+      out += fmt::format("{}{:.1f} with {}", sign, other, name);
+      sign = " and ";
+    }
+    out += ".";
+  }
+  return out.empty() ? out : "<p class=\"lead\">" + out + "</p>\n";
+}
+
+}  // namespace
+
+std::string results(const ReportInput& input) {
+  std::string out;
+  const nlohmann::json& summary = input.summary;
+  if (summary.is_object()) {
+    out += lead(summary);
+    BarChart chart{"Top-1 accuracy", "%", {"raw", "untrained", "pretrained"}, {}, 1, 100,
+                   kFullWidth};
+    if (summary.contains("features")) read_features(summary["features"], chart);
+    if (chart.groups.empty()) {
+      for (const char* method : {"knn", "linprobe"}) {
+        if (summary.contains(method)) read_bars(summary[method], human(method), chart);
+      }
+    }
+    chart.series = {"raw pixels", "untrained", "pretrained"};
+    if (!chart.groups.empty()) out += wide(bar_chart(chart));
+  }
+  for (const ReportTable& one : input.tables) out += table(one);
+  return out;
+}
+
+std::string accuracy(const RunLog& log) {
+  LineChart chart;
+  chart.title = "Accuracy";
+  chart.unit = "%";
+  chart.x_label = "epoch";
+  chart.width = kFullWidth;
+  const std::vector<double> epochs = log.epoch_column("epoch");
+  for (const auto& [key, values] : log.epochs) {
+    if (!is_accuracy(key) || finite_count(values) == 0) continue;
+    std::vector<double> x;  // epochs without a check are no gaps
+    std::vector<double> y;
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(values[i])) continue;
+      x.push_back(epochs[i]);
+      y.push_back(values[i]);
+    }
+    const bool dots = y.size() <= 40;
+    chart.series.push_back({accuracy_name(key), std::move(x), std::move(y), false, dots});
+  }
+  return chart.series.empty() ? std::string() : wide(line_chart(chart));
+}
+
+std::string training(const RunLog& log) {
+  const std::vector<double> steps = log.step_column("step");
+  std::string out;
+  if (log.has_step_numbers("loss")) {
+    LineChart chart = over_steps("Loss", "");
+    chart.width = kFullWidth;
+    chart.height = 320;
+    chart.trim_outliers = true;
+    add_smoothed(chart, "loss", steps, log.step_column("loss"));
+    chart.series.back().name = chart.series.size() > 1 ? "smoothed" : "";
+    if (chart.series.size() > 1) chart.series.front().name = "as logged";
+    out += wide(line_chart(chart));
+  }
+  LineChart targets = over_steps("Loss of each target", "");
+  targets.trim_outliers = true;
+  for (const auto& [key, values] : log.steps) {
+    if (!key.starts_with("loss_") || finite_count(values) == 0) continue;
+    add_smoothed(targets, key.substr(5), steps, values);
+  }
+  std::vector<std::string> small;
+  if (!targets.series.empty()) small.push_back(line_chart(targets));
+  if (log.has_step_numbers("lr")) {
+    LineChart chart = over_steps("Learning rate", "");
+    chart.from_zero = true;
+    chart.series.push_back({"", steps, log.step_column("lr"), false, false});
+    small.push_back(line_chart(chart));
+  }
+  if (log.has_step_numbers("grad_norm")) {
+    LineChart chart = over_steps("Gradient norm", "log scale");
+    chart.scale = Scale::kLog;
+    chart.trim_outliers = true;
+    add_smoothed(chart, "", steps, log.step_column("grad_norm"));
+    small.push_back(line_chart(chart));
+  }
+  return out + pair(small);
+}
+
+std::string throughput(const RunLog& log) {
+  const std::vector<double> steps = log.step_column("step");
+  std::vector<std::string> charts;
+  if (log.has_step_numbers("images_per_second")) {
+    LineChart chart = over_steps("Images per second", "");
+    chart.from_zero = true;
+    chart.series.push_back({"", steps, log.step_column("images_per_second"), false, false});
+    charts.push_back(line_chart(chart));
+  }
+  LineChart shares = over_steps("Shares", "%");
+  shares.from_zero = true;
+  if (log.has_step_numbers("data_wait")) {
+    shares.title = "Time spent waiting for data";
+    shares.series.push_back({"", steps, times(log.step_column("data_wait"), 100), false, false});
+    charts.push_back(line_chart(shares));
+  }
+  if (log.has_step_numbers("utilisation")) {
+    shares.title = "Arithmetic done, of the machine's peak";
+    shares.series = {{"", steps, times(log.step_column("utilisation"), 100), false, false}};
+    charts.push_back(line_chart(shares));
+  }
+  if (log.has_step_numbers("memory_bytes")) {
+    LineChart chart = over_steps("Memory", "MiB");
+    chart.from_zero = true;
+    chart.series.push_back(
+        {"", steps, times(log.step_column("memory_bytes"), 1.0 / (1 << 20)), false, false});
+    charts.push_back(line_chart(chart));
+  }
+  return pair(charts);
+}
+
+}  // namespace fcm::viz::report

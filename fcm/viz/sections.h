@@ -1,0 +1,31 @@
+// The sections of the report, each as HTML; empty where there is nothing to say. Not for use
+// outside viz.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "fcm/viz/report.h"
+#include "fcm/viz/run_log.h"
+
+namespace fcm::viz::report {
+
+// <section> with a heading; empty if the body is.
+std::string section(std::string_view heading, const std::string& body);
+
+std::string header(const ReportInput& input);
+std::string headline(const ReportInput& input, const RunLog& log);
+std::string results(const ReportInput& input);  // bars and tables
+std::string table(const ReportTable& input);
+std::string training(const RunLog& log);    // loss, learning rate, gradients
+std::string accuracy(const RunLog& log);    // over epochs
+std::string throughput(const RunLog& log);  // images/s, waiting, memory
+std::string pictures(const ReportInput& input);
+std::string faults(const ReportInput& input, const RunLog& log);
+std::string notes(const ReportInput& input);
+std::string repeat(const ReportInput& input);  // command and recipe
+
+// CSS of the page, without the charts'.
+std::string_view page_style();
+
+}  // namespace fcm::viz::report

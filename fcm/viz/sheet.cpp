@@ -1,0 +1,169 @@
+#include "fcm/viz/sheet.h"
+
+#include <algorithm>
+
+#include "fcm/base/error.h"
+#include "fcm/viz/font.h"
+
+namespace fcm::viz {
+
+namespace {
+
+constexpr int64_t kMargin = 16;
+constexpr int64_t kGap = 4;
+constexpr int64_t kGroupGap = 14;
+constexpr int64_t kTextGap = 8;  // between a block of text and what follows it
+constexpr int64_t kWantedCols = 112;
+constexpr int64_t kTitleFactor = 2;
+constexpr Colour kGround{252, 252, 250};
+constexpr Colour kInk{32, 33, 36};
+constexpr Colour kSoftInk{95, 99, 104};
+
+void check(const image::Image& tile) {
+  require(tile.channels == 1 || tile.channels == 3 || tile.pixels.empty(),
+          "a tile has 1 or 3 channels, not {}", tile.channels);
+  require(static_cast<int64_t>(tile.pixels.size()) == tile.rows * tile.cols * tile.channels,
+          "a tile of {} x {} x {} holds {} bytes", tile.rows, tile.cols, tile.channels,
+          tile.pixels.size());
+}
+
+// Captions are twice as large where every word of them fits over its column.
+int64_t caption_factor(const Sheet& sheet, int64_t tile_cols) {
+  for (const SheetColumn& column : sheet.columns) {
+    for (const std::string& word : wrap_text(column.caption, 1 << 20, 2)) {
+      size_t start = 0;
+      while (start <= word.size()) {
+        const size_t end = std::min(word.find(' ', start), word.size());
+        if (text_cols(std::string_view(word).substr(start, end - start), 2) > tile_cols) return 1;
+        start = end + 1;
+      }
+    }
+  }
+  return 2;
+}
+
+void size_tiles(const Sheet& sheet, SheetGeometry& geometry) {
+  int64_t rows = 0;
+  int64_t cols = 0;
+  for (const SheetRow& row : sheet.rows) {
+    require(row.tiles.size() <= sheet.columns.size(), "a sheet of {} columns has a row of {} tiles",
+            sheet.columns.size(), row.tiles.size());
+    for (const image::Image& tile : row.tiles) {
+      check(tile);
+      rows = std::max(rows, tile.rows);
+      cols = std::max(cols, tile.cols);
+    }
+  }
+  geometry.scale = sheet.scale;
+  if (geometry.scale <= 0) {
+    geometry.scale = cols == 0 ? 1 : std::max<int64_t>(1, (kWantedCols + cols - 1) / cols);
+  }
+  geometry.tile_rows = rows * geometry.scale;
+  geometry.tile_cols = cols * geometry.scale;
+}
+
+int64_t block_rows(const std::vector<std::string>& lines, int64_t factor) {
+  return static_cast<int64_t>(lines.size()) * kLineRows * factor;
+}
+
+// Space a block of text takes together with the gap after it: nothing at all if it is empty.
+int64_t block_and_gap(int64_t rows) { return rows == 0 ? 0 : rows + kTextGap; }
+
+void draw_lines(image::Image& sheet, int64_t top, int64_t left,
+                const std::vector<std::string>& lines, int64_t factor, Colour colour) {
+  for (const std::string& line : lines) {
+    draw_text(sheet, top, left, line, factor, colour);
+    top += kLineRows * factor;
+  }
+}
+
+void place(image::Image& sheet, const image::Image& tile, int64_t top, int64_t left) {
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    std::copy_n(tile.pixels.begin() + row * tile.cols * 3, tile.cols * 3,
+                sheet.pixels.begin() + ((top + row) * sheet.cols + left) * 3);
+  }
+}
+
+}  // namespace
+
+image::Image enlarge(const image::Image& picture, int64_t factor) {
+  check(picture);
+  require(factor >= 1, "pictures are enlarged by whole factors from 1, not by {}", factor);
+  image::Image large{picture.rows * factor, picture.cols * factor, 3, {}};
+  large.pixels.resize(static_cast<size_t>(large.rows * large.cols * 3));
+  auto out = large.pixels.begin();
+  for (int64_t row = 0; row < large.rows; ++row) {
+    for (int64_t col = 0; col < large.cols; ++col) {
+      const auto in =
+          picture.pixels.begin() + (row / factor * picture.cols + col / factor) * picture.channels;
+      for (int64_t channel = 0; channel < 3; ++channel) {
+        *out++ = in[picture.channels == 3 ? channel : 0];
+      }
+    }
+  }
+  return large;
+}
+
+SheetGeometry sheet_geometry(const Sheet& sheet) {
+  SheetGeometry geometry;
+  size_tiles(sheet, geometry);
+  int64_t right = kMargin;
+  for (size_t column = 0; column < sheet.columns.size(); ++column) {
+    if (column > 0) right += sheet.columns[column].starts_group ? kGroupGap : kGap;
+    geometry.column_lefts.push_back(right);
+    right += geometry.tile_cols;
+  }
+  geometry.text_factor = caption_factor(sheet, geometry.tile_cols);
+  // A sheet of one narrow column still has room for its title.
+  const int64_t text_room = std::max<int64_t>(right - kMargin, 240);
+  geometry.cols = text_room + 2 * kMargin;
+
+  geometry.title_lines = wrap_text(sheet.title, text_room, kTitleFactor);
+  geometry.note_lines = wrap_text(sheet.note, text_room, geometry.text_factor);
+  int64_t caption_rows = 0;
+  for (const SheetColumn& column : sheet.columns) {
+    geometry.caption_lines.push_back(
+        wrap_text(column.caption, std::max<int64_t>(geometry.tile_cols, 1), geometry.text_factor));
+    caption_rows =
+        std::max(caption_rows, block_rows(geometry.caption_lines.back(), geometry.text_factor));
+  }
+
+  geometry.title_top = kMargin;
+  geometry.caption_top =
+      geometry.title_top + block_and_gap(block_rows(geometry.title_lines, kTitleFactor));
+  int64_t bottom = geometry.caption_top + block_and_gap(caption_rows);
+  for (size_t row = 0; row < sheet.rows.size(); ++row) {
+    if (row > 0) bottom += kGap;
+    geometry.row_tops.push_back(bottom);
+    bottom += geometry.tile_rows;
+  }
+  geometry.note_top = bottom + kTextGap + kGap;
+  const int64_t note_rows = block_rows(geometry.note_lines, geometry.text_factor);
+  geometry.rows = (note_rows == 0 ? bottom : geometry.note_top + note_rows) + kMargin;
+  return geometry;
+}
+
+image::Image make_sheet(const Sheet& sheet) {
+  const SheetGeometry geometry = sheet_geometry(sheet);
+  image::Image out{geometry.rows, geometry.cols, 3, {}};
+  out.pixels.resize(static_cast<size_t>(out.rows * out.cols * 3));
+  for (size_t at = 0; at < out.pixels.size(); ++at) out.pixels[at] = kGround[at % 3];
+
+  draw_lines(out, geometry.title_top, kMargin, geometry.title_lines, kTitleFactor, kInk);
+  for (size_t column = 0; column < sheet.columns.size(); ++column) {
+    draw_lines(out, geometry.caption_top, geometry.column_lefts[column],
+               geometry.caption_lines[column], geometry.text_factor, kSoftInk);
+  }
+  for (size_t row = 0; row < sheet.rows.size(); ++row) {
+    for (size_t column = 0; column < sheet.rows[row].tiles.size(); ++column) {
+      const image::Image& tile = sheet.rows[row].tiles[column];
+      if (tile.pixels.empty()) continue;
+      place(out, enlarge(tile, geometry.scale), geometry.row_tops[row],
+            geometry.column_lefts[column]);
+    }
+  }
+  draw_lines(out, geometry.note_top, kMargin, geometry.note_lines, geometry.text_factor, kSoftInk);
+  return out;
+}
+
+}  // namespace fcm::viz

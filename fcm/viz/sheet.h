@@ -1,0 +1,52 @@
+// Contact sheets: rows of small pictures under captions, as one picture.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fcm/image/image.h"
+
+namespace fcm::viz {
+
+struct SheetColumn {
+  std::string caption;
+  bool starts_group = false;  // a wider gap stands before the column
+};
+
+// Tiles are RGB or grey, of any size; a tile without pixels leaves its place blank, and so do tiles
+// missing at the end of a row.
+struct SheetRow {
+  std::vector<image::Image> tiles;
+};
+
+struct Sheet {
+  std::string title;  // above the captions
+  std::vector<SheetColumn> columns;
+  std::vector<SheetRow> rows;
+  std::string note;   // one paragraph below the tiles
+  int64_t scale = 0;  // every pixel becomes scale x scale; 0: the least that makes tiles 112 wide
+};
+
+// Where things are, in pixels of the sheet.
+struct SheetGeometry {
+  int64_t rows = 0, cols = 0;            // of the whole sheet
+  int64_t scale = 1;                     // of tiles
+  int64_t text_factor = 1;               // of captions and the note
+  int64_t tile_rows = 0, tile_cols = 0;  // of a place: the largest tile, scaled
+  int64_t title_top = 0, caption_top = 0, note_top = 0;
+  std::vector<int64_t> row_tops, column_lefts;
+  std::vector<std::string> title_lines, note_lines;
+  std::vector<std::vector<std::string>> caption_lines;  // [column]
+};
+
+SheetGeometry sheet_geometry(const Sheet& sheet);
+
+// The sheet as RGB: dark text on a nearly white ground, tiles at the top left of their places.
+// More tiles in a row than columns are a programming error (std::logic_error).
+image::Image make_sheet(const Sheet& sheet);
+
+// Every pixel becomes factor x factor pixels, and grey becomes RGB.
+image::Image enlarge(const image::Image& picture, int64_t factor);
+
+}  // namespace fcm::viz
