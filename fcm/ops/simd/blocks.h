@@ -1,0 +1,35 @@
+// Splits work over threads in blocks whose borders do not depend on the number of threads, so that
+// sums over blocks come out the same on any machine.
+#pragma once
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace fcm::ops {
+
+struct Blocks {
+  int64_t items;
+  int64_t per_block;
+
+  int64_t count() const { return (items + per_block - 1) / per_block; }
+  int64_t begin(int64_t block) const { return block * per_block; }
+  int64_t size(int64_t block) const { return std::min(per_block, items - begin(block)); }
+};
+
+// At least `smallest` items a block and at most 128 blocks.
+inline Blocks make_blocks(int64_t items, int64_t smallest) {
+  constexpr int64_t kMost = 128;
+  return {items, std::max({smallest, (items + kMost - 1) / kMost, int64_t{1}})};
+}
+
+// Calls task(block) for every block, in parallel.
+template <class Task>
+void for_each_block(const Blocks& blocks, const Task& task) {
+  at::parallel_for(0, blocks.count(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) task(block);
+  });
+}
+
+}  // namespace fcm::ops
