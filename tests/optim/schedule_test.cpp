@@ -1,0 +1,96 @@
+#include "fcm/optim/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace fcm::optim {
+namespace {
+
+OptimOptions published() { return {}; }  // the defaults: 512 pictures, 50 epochs, 10 of warm-up
+
+TEST(Schedule, PublishedGoldens) {
+  const OptimOptions options = published();
+  EXPECT_DOUBLE_EQ(options.lr(), 1.2e-3);
+  EXPECT_EQ(lr_at_epoch(options, 0), 0);
+  EXPECT_DOUBLE_EQ(lr_at_epoch(options, 5), 6e-4);
+  EXPECT_DOUBLE_EQ(lr_at_epoch(options, 10), 1.2e-3);
+  EXPECT_NEAR(lr_at_epoch(options, 20), 1.02426e-3, 5e-9);
+  EXPECT_NEAR(lr_at_epoch(options, 30), 6e-4, 1e-18);
+  EXPECT_NEAR(lr_at_epoch(options, 40), 1.75736e-4, 5e-10);
+  EXPECT_NEAR(lr_at_epoch(options, 49), 1.8496e-6, 5e-12);
+  EXPECT_EQ(lr_at_epoch(options, 50), 0);
+}
+
+TEST(Schedule, EveryStoredRowOfThePublishedSchedules) {
+  const std::string path = FCM_SOURCE_DIR "/../shared/fixtures/schedules.json";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no golden file at " << path;
+  std::ifstream file(path);
+  const nlohmann::json schedules = nlohmann::json::parse(file);
+  int rows = 0;
+  for (const auto& golden : schedules.at("cases")) {
+    OptimOptions options;
+    options.base_lr = golden.at("blr");
+    options.batch_size = golden.at("batch");
+    options.warmup_epochs = golden.at("warmup_epochs");
+    options.epochs = golden.at("epochs");
+    options.min_lr = golden.at("min_lr");
+    EXPECT_DOUBLE_EQ(options.lr(), golden.at("lr").get<double>());
+    for (const auto& row : golden.at("rows")) {
+      const double epoch = row[0], lr = row[1];
+      // Near the end 1 + cos cancels: a last bit of the cosine is 1e-16 of the peak.
+      EXPECT_NEAR(lr_at_epoch(options, epoch), lr, 1e-14 * lr + 2e-16 * options.lr())
+          << "epoch " << epoch << " of " << options.epochs;
+      ++rows;
+    }
+  }
+  EXPECT_GE(rows, 300);
+}
+
+TEST(Schedule, StepsAreFractionsOfAnEpoch) {
+  const OptimOptions options = published();
+  EXPECT_EQ(lr_at_step(options, 0, 2502), 0);
+  EXPECT_EQ(lr_at_step(options, 1, 2502), lr_at_epoch(options, 1.0 / 2502));
+  EXPECT_EQ(lr_at_step(options, 2502 * 49 + 2501, 2502), lr_at_epoch(options, 2501.0 / 2502 + 49));
+  EXPECT_DOUBLE_EQ(lr_at_step(options, 30 * 7, 7), 6e-4);
+}
+
+TEST(Schedule, RisesThenFallsWithoutAJump) {
+  OptimOptions options = published();
+  options.min_lr = 1e-5;
+  double before = lr_at_step(options, 0, 20);
+  for (int64_t step = 1; step <= 50 * 20; ++step) {
+    const double lr = lr_at_step(options, step, 20);
+    if (step <= 10 * 20) {
+      EXPECT_GT(lr, before);
+    } else {
+      EXPECT_LT(lr, before);
+    }
+    EXPECT_LT(std::abs(lr - before), 1.2e-3 / 100);
+    before = lr;
+  }
+  EXPECT_DOUBLE_EQ(before, 1e-5);
+}
+
+TEST(Schedule, HoldsAtTheEdges) {
+  OptimOptions options = published();
+  options.min_lr = 1e-6;
+  EXPECT_EQ(lr_at_epoch(options, 50.5), 1e-6);  // the cosine does not rise again
+  options.warmup_epochs = 0;
+  EXPECT_DOUBLE_EQ(lr_at_epoch(options, 0), 1.2e-3);
+  options.warmup_epochs = 50;  // nothing but warm-up
+  EXPECT_DOUBLE_EQ(lr_at_epoch(options, 25), 6e-4);
+  EXPECT_DOUBLE_EQ(lr_at_epoch(options, 50), 1.2e-3);
+  options.epochs = 0.5;  // a part of an epoch, shorter than its warm-up
+  options.warmup_epochs = 1;
+  EXPECT_DOUBLE_EQ(lr_at_epoch(options, 0.25), 3e-4);
+  options.epochs = 0;
+  options.warmup_epochs = 0;
+  EXPECT_TRUE(std::isfinite(lr_at_epoch(options, 0)));
+}
+
+}  // namespace
+}  // namespace fcm::optim
