@@ -1,0 +1,196 @@
+// Every operator against its reference, from the operators' own tables of cases.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <ostream>
+
+#include "fcm/ops/case.h"
+#include "tests/support/compare.h"
+#include "tests/support/gradcheck.h"
+
+namespace fcm::ops {
+namespace {
+
+using test::compare;
+using test::Difference;
+
+// The reference's tensors in float64 stay below a few hundred megabytes. A timed case above this
+// size has a smaller sibling of the same shape in its table (checked below).
+constexpr double kMostElements = 2e6;
+
+struct NamedCase {
+  std::string op;
+  Tolerance tolerance;
+  OpCase op_case;
+
+  friend std::ostream& operator<<(std::ostream& out, const NamedCase& named) {
+    return out << named.op << " " << named.op_case.name;
+  }
+};
+
+std::vector<NamedCase> cases_to_compare() {
+  std::vector<NamedCase> all;
+  for (const OpCases& table : all_op_cases()) {
+    for (const OpCase& op_case : table.cases) {
+      if (op_case.forward_elements > kMostElements) continue;
+      all.push_back({table.op, table.tolerance, op_case});
+    }
+  }
+  return all;
+}
+
+struct Results {
+  at::Tensor forward;
+  OpCase::Inputs gradients;  // undefined: not a floating input, or none reaches it
+};
+
+// Runs forward, and backward from an upstream gradient that is the same for every type up to
+// rounding to `rounding`.
+Results evaluate(const std::function<at::Tensor(const OpCase::Inputs&)>& function,
+                 const OpCase::Inputs& inputs, at::ScalarType rounding) {
+  Results results;
+  results.forward = function(inputs);
+  if (results.forward.requires_grad()) {
+    const at::Tensor upstream = test::fixed_normal(results.forward.sizes(), 99).to(rounding);
+    results.gradients = test::gradients(results.forward, inputs, upstream);
+  }
+  return results;
+}
+
+class OpCasesTest : public testing::TestWithParam<NamedCase> {};
+
+// Fails with the input's or result's name, the type, the place and the size of the difference.
+void expect_close(const Results& got, const Results& wanted, double tolerance,
+                  double gradient_tolerance, at::ScalarType dtype) {
+  const Difference forward = compare(got.forward, wanted.forward, tolerance);
+  EXPECT_EQ(forward.description, "") << "result in " << c10::toString(dtype);
+  ASSERT_EQ(got.gradients.size(), wanted.gradients.size());
+  for (size_t input = 0; input < got.gradients.size(); ++input) {
+    if (!wanted.gradients[input].defined()) continue;
+    const Difference gradient =
+        compare(got.gradients[input], wanted.gradients[input], gradient_tolerance);
+    EXPECT_EQ(gradient.description, "")
+        << "gradient of input " << input << " in " << c10::toString(dtype);
+  }
+}
+
+// The reference in float64 on the inputs as rounded to `dtype`.
+Results reference_results(const OpCase& op_case, at::ScalarType dtype) {
+  return evaluate(op_case.reference, test::leaves(op_case.inputs(dtype, 1), at::kDouble), dtype);
+}
+
+Results own_results(const OpCase& op_case, at::ScalarType dtype) {
+  return evaluate(op_case.run, test::leaves(op_case.inputs(dtype, 1)), dtype);
+}
+
+TEST_P(OpCasesTest, Float64EqualsTheReference) {
+  const OpCase& op_case = GetParam().op_case;
+  expect_close(own_results(op_case, at::kDouble), reference_results(op_case, at::kDouble), 1e-12,
+               1e-12, at::kDouble);
+}
+
+TEST_P(OpCasesTest, Float32IsCloseToTheReference) {
+  const auto& [op, tolerance, op_case] = GetParam();
+  const Results own = own_results(op_case, at::kFloat);
+  EXPECT_EQ(own.forward.scalar_type(), at::kFloat);
+  expect_close(own, reference_results(op_case, at::kFloat), tolerance.float32,
+               tolerance.float32_gradient, at::kFloat);
+}
+
+TEST_P(OpCasesTest, Bfloat16IsCloseToTheReference) {
+  const auto& [op, tolerance, op_case] = GetParam();
+  const Results own = own_results(op_case, at::kBFloat16);
+  EXPECT_EQ(own.forward.scalar_type(), at::kBFloat16);
+  expect_close(own, reference_results(op_case, at::kBFloat16), tolerance.bfloat16,
+               tolerance.bfloat16_gradient, at::kBFloat16);
+}
+
+TEST_P(OpCasesTest, TwoRunsGiveTheSameBits) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const Results first = own_results(GetParam().op_case, dtype);
+    const Results second = own_results(GetParam().op_case, dtype);
+    EXPECT_TRUE(test::same_bits(first.forward, second.forward)) << c10::toString(dtype);
+    for (size_t input = 0; input < first.gradients.size(); ++input) {
+      if (!first.gradients[input].defined()) continue;
+      EXPECT_TRUE(test::same_bits(first.gradients[input], second.gradients[input]))
+          << "gradient of input " << input << " in " << c10::toString(dtype);
+    }
+  }
+}
+
+std::string name_of(const testing::TestParamInfo<NamedCase>& named) {
+  return named.param.op + "_" + named.param.op_case.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, OpCasesTest, testing::ValuesIn(cases_to_compare()), name_of);
+
+std::vector<NamedCase> small_cases() {
+  std::vector<NamedCase> small;
+  for (const NamedCase& named : cases_to_compare()) {
+    if (named.op_case.check_by_differences) small.push_back(named);
+  }
+  return small;
+}
+
+class OpGradientTest : public testing::TestWithParam<NamedCase> {};
+
+TEST_P(OpGradientTest, EqualsCentralDifferences) {
+  const OpCase& op_case = GetParam().op_case;
+  EXPECT_EQ(test::check_gradients(op_case.run, op_case.inputs(at::kDouble, 1)), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Small, OpGradientTest, testing::ValuesIn(small_cases()), name_of);
+
+TEST(OpCaseTables, EveryOperatorComparesCasesAndTimesOne) {
+  for (const OpCases& table : all_op_cases()) {
+    int compared = 0, timed = 0;
+    for (const OpCase& op_case : table.cases) {
+      compared += op_case.forward_elements <= kMostElements;
+      timed += op_case.benchmark;
+      if (op_case.benchmark) EXPECT_GT(op_case.forward_elements, 0) << op_case.name;
+    }
+    EXPECT_GT(compared, 0) << table.op;
+    EXPECT_GT(timed, 0) << table.op;
+  }
+}
+
+// Negative controls: the comparisons above notice what they are for.
+
+TEST(Compare, OneWrongElementIsReportedWithItsPlace) {
+  const at::Tensor wanted = test::fixed_normal({3, 4, 5}, 1);
+  at::Tensor got = wanted.clone();
+  EXPECT_EQ(compare(got, wanted, 0).first_bad, -1);
+  got[1][2][3] += 1e-3;
+  got[2][0][0] += 1e-2;
+  const Difference difference = compare(got, wanted, 1e-4);
+  EXPECT_EQ(difference.first_bad, 1 * 20 + 2 * 5 + 3);
+  EXPECT_NE(difference.description.find("[1, 2, 3]"), std::string::npos);
+  EXPECT_NEAR(difference.max_abs, 1e-2, 1e-12);
+  EXPECT_EQ(compare(got, wanted, 0.1).first_bad, -1);
+}
+
+TEST(Compare, NotANumberAndShapesAreNoticed) {
+  const at::Tensor wanted = test::fixed_normal({6}, 1);
+  at::Tensor got = wanted.clone();
+  got[5] = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(compare(got, wanted, 1.0).first_bad, 5);
+  EXPECT_EQ(compare(wanted, got, 1.0).first_bad, 5);
+  EXPECT_EQ(compare(got, got, 0.0).first_bad, -1);
+  EXPECT_GE(compare(wanted.view({2, 3}), wanted, 1.0).first_bad, 0);
+  EXPECT_GE(compare(at::Tensor(), wanted, 1.0).first_bad, 0);
+}
+
+TEST(GradCheck, AWrongGradientIsFound) {
+  const test::Inputs inputs = {test::fixed_normal({4}, 1), test::fixed_normal({4}, 2)};
+  const auto right = [](const test::Inputs& in) { return in[0].sin() * in[1]; };
+  // The same value, but nothing flows through one factor.
+  const auto wrong = [](const test::Inputs& in) {
+    return in[0].sin() * (in[1] * 0 + in[1].detach());
+  };
+  EXPECT_EQ(test::check_gradients(right, inputs), "");
+  EXPECT_NE(test::check_gradients(wrong, inputs).find("input 1"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fcm::ops

@@ -1,0 +1,78 @@
+// Comparing a tensor with what it should be: says where and by how much they differ.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+
+namespace fcm::test {
+
+// Largest differences between `got` and `wanted`, both in float64.
+struct Difference {
+  double max_abs = 0;       // largest |got - wanted|; infinite where only one is finite
+  double max_rel = 0;       // the same over the largest |wanted| of the whole tensor
+  int64_t first_bad = -1;   // flat index of the first element beyond the tolerance
+  std::string description;  // empty if none is
+};
+
+inline std::string index_text(int64_t flat, at::IntArrayRef sizes) {
+  std::string text;
+  for (auto dim = static_cast<int64_t>(sizes.size()) - 1; dim >= 0; --dim) {
+    const int64_t size = sizes[static_cast<size_t>(dim)];
+    text = fmt::format("{}{}{}", flat % size, text.empty() ? "" : ", ", text);
+    flat /= size;
+  }
+  return "[" + text + "]";
+}
+
+// Elements may differ by `tolerance` times the largest |wanted|. NaN equals NaN only.
+inline Difference compare(const at::Tensor& got, const at::Tensor& wanted, double tolerance) {
+  Difference result;
+  if (!got.defined() || !wanted.defined() || got.sizes() != wanted.sizes()) {
+    result.first_bad = 0;
+    result.max_abs = result.max_rel = std::numeric_limits<double>::infinity();
+    result.description = "undefined, or of another shape";
+    return result;
+  }
+  const at::Tensor a = got.detach().to(at::kDouble).contiguous();
+  const at::Tensor b = wanted.detach().to(at::kDouble).contiguous();
+  const auto* got_values = a.const_data_ptr<double>();
+  const auto* wanted_values = b.const_data_ptr<double>();
+  double largest = 0;
+  for (int64_t i = 0; i < b.numel(); ++i) {
+    if (std::isfinite(wanted_values[i])) largest = std::max(largest, std::abs(wanted_values[i]));
+  }
+  for (int64_t i = 0; i < a.numel(); ++i) {
+    double error = std::abs(got_values[i] - wanted_values[i]);
+    if (got_values[i] == wanted_values[i]) error = 0;  // infinities
+    if (std::isnan(error)) {
+      const bool both = std::isnan(got_values[i]) && std::isnan(wanted_values[i]);
+      error = both ? 0 : std::numeric_limits<double>::infinity();
+    }
+    result.max_abs = std::max(result.max_abs, error);
+    if (error > tolerance * largest && result.first_bad < 0) result.first_bad = i;
+  }
+  if (result.max_abs > 0) result.max_rel = result.max_abs / largest;
+  if (result.first_bad >= 0) {
+    result.description =
+        fmt::format("first at {}: {} instead of {}; max abs {:.3g}, max rel {:.3g}, allowed {:.3g}",
+                    index_text(result.first_bad, a.sizes()), got_values[result.first_bad],
+                    wanted_values[result.first_bad], result.max_abs, result.max_rel, tolerance);
+  }
+  return result;
+}
+
+// The same bits: types, shapes and values, NaN included.
+inline bool same_bits(const at::Tensor& a, const at::Tensor& b) {
+  if (a.scalar_type() != b.scalar_type() || a.sizes() != b.sizes()) return false;
+  const at::Tensor left = a.detach().contiguous(), right = b.detach().contiguous();
+  if (left.numel() == 0) return true;
+  return std::memcmp(left.const_data_ptr(), right.const_data_ptr(), left.nbytes()) == 0;
+}
+
+}  // namespace fcm::test
