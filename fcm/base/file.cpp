@@ -62,20 +62,24 @@ std::string read_file(const std::filesystem::path& path, ExitCode code) {
 
 void write_file_durably(const std::filesystem::path& path, std::string_view content, ExitCode code,
                         const char* who) {
-  if (struct stat facts {}; ::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
-    fail(code, "cannot replace {}: it is not an ordinary file", path.string());
-  }
   const std::filesystem::path temporary = path.string() + ".tmp";
   FileWriter file(temporary, code, who);
   file.write(content);
   file.finish();
-  if (system_call::rename(who, temporary, path) != 0) {
-    const int reason = errno;
-    system_call::unlink(who, temporary);
-    errno = reason;
-    fail_on("rename into place", path, code);
-  }
+  move_into_place(temporary, path, code, who);
   sync_folder(folder_of(path), code, who);
+}
+
+void move_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path,
+                     ExitCode code, const char* who) {
+  struct stat facts {};
+  const bool taken = ::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode);
+  if (!taken && system_call::rename(who, temporary, path) == 0) return;
+  const int reason = errno;
+  system_call::unlink(who, temporary);
+  if (taken) fail(code, "cannot replace {}: it is not an ordinary file", path.string());
+  errno = reason;
+  fail_on("rename into place", path, code);
 }
 
 void sync_folder(const std::filesystem::path& folder, ExitCode code, const char* who) {

@@ -23,6 +23,11 @@ std::string read_file(const std::filesystem::path& path, ExitCode code);
 void write_file_durably(const std::filesystem::path& path, std::string_view content, ExitCode code,
                         const char* who = "file");
 
+// Renames `temporary` to `path`, and removes it where that fails. Throws Error(code); so does a
+// path that holds no ordinary file.
+void move_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path,
+                     ExitCode code, const char* who = "file");
+
 // Makes renames and new files inside the folder durable.
 void sync_folder(const std::filesystem::path& folder, ExitCode code, const char* who = "file");
 

@@ -24,8 +24,13 @@ struct TensorView {
   std::span<const std::byte> bytes;
 };
 
-// Tensors of one file, in memory.
+// Tensors of one file, in memory. Moved, never copied: views of a copy would point into the
+// original.
 struct TensorFile {
+  TensorFile() = default;
+  TensorFile(TensorFile&&) = default;
+  TensorFile& operator=(TensorFile&&) = default;
+
   std::vector<std::byte> data;
   std::vector<TensorView> tensors;  // views into `data`, sorted as in the file
   std::map<std::string, std::string> metadata;

@@ -1,0 +1,44 @@
+// A file read once from front to end, hashed on the way if wanted. Private to this folder.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fcm/base/file.h"
+#include "fcm/checkpoint/digest.h"
+
+namespace fcm::checkpoint {
+
+class InputFile {
+ public:
+  // Ordinary files only: a pipe would block, a device never end. Throws Error(kCheckpoint).
+  // `digest` (may be null) takes every byte read.
+  InputFile(const std::filesystem::path& path, Digest* digest);
+
+  uint64_t size() const { return size_; }
+  uint64_t left() const { return size_ - position_; }
+  std::string name() const { return path_.string(); }
+
+  // Fills `bytes`. Throws Error(kCheckpoint) where the file ends before that.
+  void read(std::span<std::byte> bytes);
+  // Appends the next `count` bytes. The memory must have been reserved.
+  void append_to(std::vector<std::byte>& data, uint64_t count);
+  // Reads to the end, for the digest alone.
+  void skip_rest();
+
+ private:
+  std::span<std::byte> read_chunk(uint64_t at_most);
+
+  std::filesystem::path path_;
+  Digest* digest_;
+  Descriptor file_;
+  uint64_t size_ = 0;
+  uint64_t position_ = 0;
+  std::vector<std::byte> chunk_;
+};
+
+}  // namespace fcm::checkpoint

@@ -1,0 +1,38 @@
+// manifest.json of a step folder: what makes it whole. Private to this folder.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "fcm/checkpoint/tensor_io.h"
+
+namespace fcm::checkpoint {
+
+constexpr const char* kManifestFile = "manifest.json";
+constexpr const char* kModelFile = "model.safetensors";
+constexpr const char* kOptimizerFile = "optimizer.safetensors";
+
+struct Manifest {
+  int64_t step = 0;
+  // Counts the saves into one run folder, so that "newest" means written last, also after somebody
+  // went back to an earlier step.
+  int64_t sequence = 0;
+  std::map<std::string, FileRecord> files;  // exactly the two tensor files
+  nlohmann::json state;
+};
+
+// Throws Error(kCheckpoint) for a state that JSON cannot hold: NaN, infinity, text that is not
+// UTF-8.
+std::string to_text(const Manifest& manifest);
+
+// Throws Error(kCheckpoint), which names `file` and the rule that does not hold. Hashes itself: no
+// change of a value goes unnoticed.
+Manifest parse_manifest(const std::string& text, const std::string& file);
+
+// Reads <step_folder>/manifest.json.
+Manifest read_manifest(const std::filesystem::path& step_folder);
+
+}  // namespace fcm::checkpoint

@@ -1,0 +1,140 @@
+// The commit protocol. At every moment the folder holds a valid checkpoint, if it ever held one; a
+// crash at any call leaves the old one, the new one, or both.
+#include <sys/statvfs.h>
+
+#include <cerrno>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/base/system_call.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/checkpoint/manifest.h"
+#include "fcm/checkpoint/step_folders.h"
+#include "fcm/checkpoint/tensor_io.h"
+
+namespace fcm::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Removes the temporary folder, whatever it holds by then, unless told to leave it.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {
+    if (system_call::mkdir(kWho, path_) == 0) return;
+    const int reason = errno;
+    remove_tree(path_);  // the call may have failed after it was made
+    fail(ExitCode::kCheckpoint, "cannot create {}: {}", path_.string(), std::strerror(reason));
+  }
+  ~TemporaryFolder() {
+    if (present_) remove_tree(path_);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  void leave() { present_ = false; }
+
+ private:
+  fs::path path_;
+  bool present_ = true;
+};
+
+uint64_t bytes_of_all(std::span<const TensorView> tensors) {
+  return std::accumulate(tensors.begin(), tensors.end(), uint64_t{0},
+                         [](uint64_t sum, const TensorView& tensor) {
+                           return sum + tensor.bytes.size() + tensor.name.size() + 128;
+                         });
+}
+
+// Better to say so now than to fail after minutes of writing, and to leave room for logs.
+void require_free_space(const fs::path& folder, uint64_t needed) {
+  struct statvfs facts {};
+  if (::statvfs(folder.c_str(), &facts) != 0) return;  // not known: the writes will tell
+  const double available =
+      static_cast<double>(facts.f_bavail) * static_cast<double>(facts.f_frsize);
+  const double wanted = 1.2 * static_cast<double>(needed);
+  if (available >= wanted) return;
+  fail(ExitCode::kCheckpoint,
+       "{} has {:.1f} MB free, a checkpoint wants {:.1f} MB (1.2 times its size); free some space "
+       "or lower run.keep_last",
+       folder.string(), available / 1e6, wanted / 1e6);
+}
+
+void write_content(const fs::path& step_folder, Manifest manifest,
+                   std::span<const TensorView> model, std::span<const TensorView> optimizer) {
+  const std::map<std::string, std::string> metadata = {{"format", "pt"},
+                                                       {"step", std::to_string(manifest.step)}};
+  manifest.files[kModelFile] = write_tensor_file(step_folder / kModelFile, model, metadata);
+  manifest.files[kOptimizerFile] =
+      write_tensor_file(step_folder / kOptimizerFile, optimizer, metadata);
+  FileWriter file(step_folder / kManifestFile, ExitCode::kCheckpoint, kWho);
+  file.write(to_text(manifest));
+  file.finish();
+  sync_folder(step_folder, ExitCode::kCheckpoint, kWho);
+}
+
+[[noreturn]] void fail_to_commit(const fs::path& path) {
+  fail(ExitCode::kCheckpoint, "cannot rename {} into place: {}", path.string(),
+       std::strerror(errno));
+}
+
+// Puts the new folder in the place of an old one, for file systems that cannot swap two names: the
+// old one steps aside as step-N.old, which readers accept.
+void replace_stepwise(const fs::path& temporary, const fs::path& place) {
+  const fs::path aside = place.string() + ".old";
+  if (system_call::rename(kWho, place, aside) != 0) fail_to_commit(place);
+  if (system_call::rename(kWho, temporary, place) != 0) {
+    const int reason = errno;
+    if (!is_there(place)) system_call::rename(kWho, aside, place);
+    errno = reason;
+    fail_to_commit(temporary);
+  }
+  sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
+  if (system_call::rename(kWho, aside, temporary) != 0) fail_to_commit(aside);
+}
+
+// Afterwards the place holds the new checkpoint, durably, and `temporary` what stood there before.
+void commit(TemporaryFolder& temporary, const fs::path& place) {
+  if (!is_there(place)) {
+    if (system_call::rename(kWho, temporary.path(), place) != 0) fail_to_commit(temporary.path());
+    temporary.leave();
+    return sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
+  }
+  const bool swapped = system_call::exchange(kWho, temporary.path(), place) == 0;
+  const int reason = errno;
+  if (!swapped && (reason == EINVAL || reason == ENOSYS)) {
+    return replace_stepwise(temporary.path(), place);
+  }
+  try {
+    sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
+  } catch (...) {
+    temporary.leave();  // which of the two a power failure would leave in the place is not known
+    throw;
+  }
+  errno = reason;
+  if (!swapped) fail_to_commit(temporary.path());
+}
+
+}  // namespace
+
+void save(const fs::path& folder, int64_t step, std::span<const TensorView> model,
+          std::span<const TensorView> optimizer, const nlohmann::json& state,
+          const Retention& retention) {
+  require(step >= 0, "checkpoint of step {}", step);
+  make_folders(folder, ExitCode::kCheckpoint, kWho);
+  clean_up_leftovers(folder);
+  require_free_space(folder, bytes_of_all(model) + bytes_of_all(optimizer));
+  {
+    TemporaryFolder temporary(temporary_path(folder, step));
+    write_content(temporary.path(), {step, last_sequence(folder) + 1, {}, state}, model, optimizer);
+    commit(temporary, folder / step_name(step));
+  }
+  write_file_durably(folder / "latest", step_name(step) + "\n", ExitCode::kCheckpoint, kWho);
+  prune(folder, step, retention);
+}
+
+}  // namespace fcm::checkpoint

@@ -1,0 +1,220 @@
+#include "fcm/checkpoint/step_folders.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/base/system_call.h"
+
+namespace fcm::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A number as we print it: no sign, no leading zero. Removes it from the front of `text`.
+std::optional<int64_t> take_number(std::string_view& text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const size_t digits = static_cast<size_t>(end - text.data());
+  if (error != std::errc{} || text.front() == '-' || (text.front() == '0' && digits > 1)) {
+    return std::nullopt;
+  }
+  text.remove_prefix(digits);
+  return number;
+}
+
+struct ParsedName {
+  int64_t step = 0;
+  bool old = false;
+  std::optional<pid_t> temporary_of;
+};
+
+std::optional<ParsedName> parse_name(const std::string& name) {
+  constexpr std::string_view kStep = "step-", kTemporary = ".tmp.";
+  std::string_view rest = name;
+  if (!rest.starts_with(kStep)) return std::nullopt;
+  rest.remove_prefix(kStep.size());
+  const std::optional<int64_t> step = take_number(rest);
+  if (!step) return std::nullopt;
+  if (rest.empty()) return ParsedName{*step, false, {}};
+  if (rest == ".old") return ParsedName{*step, true, {}};
+  if (!rest.starts_with(kTemporary)) return std::nullopt;
+  rest.remove_prefix(kTemporary.size());
+  const std::optional<int64_t> process = take_number(rest);
+  if (!process || !rest.empty()) return std::nullopt;
+  return ParsedName{*step, false, static_cast<pid_t>(*process)};
+}
+
+template <class Action>
+void for_each_entry(const fs::path& folder, const Action& action) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (const auto parsed = parse_name(entry->path().filename())) action(entry->path(), *parsed);
+  }
+  if (error) {
+    fail(ExitCode::kCheckpoint, "cannot list {}: {}", folder.string(), error.message());
+  }
+}
+
+// Our own number counts as dead: we write one checkpoint at a time, and are not at it yet. (After a
+// restart in a container the number is often the same.)
+bool is_dead(pid_t process) {
+  return process == ::getpid() || (::kill(process, 0) != 0 && errno == ESRCH);
+}
+
+bool is_whole(const StepFolder& step) try {
+  checked_manifest(step);
+  return true;
+} catch (const Error&) {
+  return false;
+}
+
+}  // namespace
+
+std::string step_name(int64_t step) { return fmt::format("step-{}", step); }
+
+fs::path temporary_path(const fs::path& folder, int64_t step) {
+  return folder / fmt::format("step-{}.tmp.{}", step, ::getpid());
+}
+
+std::optional<int64_t> step_of(const fs::path& path) {
+  const fs::path name = path.has_filename() ? path.filename() : path.parent_path().filename();
+  const std::optional<ParsedName> parsed = parse_name(name);
+  if (!parsed || parsed->old || parsed->temporary_of) return std::nullopt;
+  return parsed->step;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::status_known(status)) return fs::exists(status);
+  fail(ExitCode::kCheckpoint, "cannot look at {}: {}", path.string(), error.message());
+}
+
+std::vector<StepFolder> list_steps(const fs::path& folder) {
+  std::vector<StepFolder> steps;
+  for_each_entry(folder, [&](const fs::path& path, const ParsedName& name) {
+    if (!name.temporary_of) steps.push_back({path, name.step, name.old});
+  });
+  std::sort(steps.begin(), steps.end(), [](const StepFolder& left, const StepFolder& right) {
+    return std::pair(left.step, !left.old) < std::pair(right.step, !right.old);
+  });
+  return steps;
+}
+
+std::optional<int64_t> read_latest(const fs::path& folder) {
+  std::string name;
+  try {
+    name = read_file(folder / "latest", ExitCode::kCheckpoint);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  while (name.ends_with('\n')) name.pop_back();
+  return step_of(name);
+}
+
+Manifest checked_manifest(const StepFolder& step) {
+  Manifest manifest = read_manifest(step.path);
+  if (manifest.step != step.step) {
+    fail(ExitCode::kCheckpoint, "{} holds step {}", step.path.string(), manifest.step);
+  }
+  for (const auto& [name, record] : manifest.files) check_size(step.path / name, record);
+  return manifest;
+}
+
+int64_t last_sequence(const fs::path& folder) {
+  int64_t last = 0;
+  for (const StepFolder& step : list_steps(folder)) {
+    try {
+      last = std::max(last, read_manifest(step.path).sequence);
+    } catch (const Error&) {  // damaged: load_newest says so when it matters
+    }
+  }
+  return last;
+}
+
+void clean_up_leftovers(const fs::path& folder) {
+  std::vector<fs::path> dead;
+  for_each_entry(folder, [&](const fs::path& path, const ParsedName& name) {
+    if (name.temporary_of && is_dead(*name.temporary_of)) dead.push_back(path);
+  });
+  std::vector<StepFolder> steps = list_steps(folder);
+  std::erase_if(steps, [](const StepFolder& step) { return !step.old; });
+  if (dead.empty() && steps.empty()) return;
+  // A replacement may have been renamed, but not yet durably, when its process died: what it
+  // replaced must not go before that.
+  sync_folder(folder, ExitCode::kCheckpoint, kWho);
+  for (const fs::path& path : dead) remove_tree(path);
+  for (const StepFolder& old : steps) {
+    const StepFolder replacement{folder / step_name(old.step), old.step, false};
+    if (!is_there(replacement.path)) {
+      system_call::rename(kWho, old.path, replacement.path);
+    } else if (is_whole(replacement)) {
+      const fs::path doomed = temporary_path(folder, old.step);
+      if (system_call::rename(kWho, old.path, doomed) == 0) remove_tree(doomed);
+    }
+  }
+}
+
+void prune(const fs::path& folder, int64_t just_saved, const Retention& retention) {
+  std::vector<std::pair<int64_t, StepFolder>> whole;  // sequence first: newest is written last
+  for (StepFolder& step : list_steps(folder)) {
+    try {
+      if (!step.old) whole.emplace_back(checked_manifest(step).sequence, std::move(step));
+    } catch (const Error&) {  // damaged: kept for whoever wants to look, and not counted
+    }
+  }
+  std::sort(whole.begin(), whole.end(),
+            [](const auto& left, const auto& right) { return left.first > right.first; });
+  const std::optional<int64_t> latest = read_latest(folder);
+  std::vector<fs::path> doomed;
+  for (size_t place = static_cast<size_t>(std::max<int64_t>(1, retention.keep_last));
+       place < whole.size(); ++place) {
+    const int64_t step = whole[place].second.step;
+    const bool permanent = retention.keep_every_steps > 0 && step % retention.keep_every_steps == 0;
+    if (permanent || step == just_saved || step == latest) continue;
+    // Renamed before anything in it goes, so that no name ever stands for half a checkpoint.
+    doomed.push_back(temporary_path(folder, step));
+    if (system_call::rename(kWho, whole[place].second.path, doomed.back()) != 0) {
+      fail(ExitCode::kCheckpoint, "cannot remove the old checkpoint {}: {}",
+           whole[place].second.path.string(), std::strerror(errno));
+    }
+  }
+  if (doomed.empty()) return;
+  sync_folder(folder, ExitCode::kCheckpoint, kWho);
+  for (const fs::path& path : doomed) {
+    if (!remove_tree(path)) {
+      fail(ExitCode::kCheckpoint, "cannot remove the old checkpoint {}: {}", path.string(),
+           std::strerror(errno));
+    }
+  }
+}
+
+bool remove_tree(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::directory_entry> entries;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    entries.push_back(*entry);
+  }
+  bool removed = !error;
+  for (const fs::directory_entry& entry : entries) {
+    const bool is_folder = entry.symlink_status(error).type() == fs::file_type::directory;
+    removed =
+        (is_folder ? remove_tree(entry.path()) : system_call::unlink(kWho, entry.path()) == 0) &&
+        removed;
+  }
+  return removed && system_call::rmdir(kWho, folder) == 0;
+}
+
+}  // namespace fcm::checkpoint
