@@ -1,0 +1,83 @@
+#include "fcm/config/assign.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace fcm::config {
+namespace {
+
+// Each `take` returns whether the value is of that kind.
+bool take(const Scalar& scalar, bool& target) {
+  const auto* flag = std::get_if<bool>(&scalar);
+  if (flag != nullptr) target = *flag;
+  return flag != nullptr;
+}
+
+bool take(const Scalar& scalar, int64_t& target) {
+  const auto* whole = std::get_if<int64_t>(&scalar);
+  if (whole != nullptr) target = *whole;
+  return whole != nullptr;
+}
+
+bool take(const Scalar& scalar, double& target) {
+  int64_t whole = 0;
+  if (take(scalar, whole)) {
+    target = static_cast<double>(whole);
+    return true;
+  }
+  const auto* number = std::get_if<double>(&scalar);
+  if (number != nullptr) target = *number;
+  return number != nullptr;
+}
+
+bool take(const Scalar& scalar, std::string& target) {
+  const auto* text = std::get_if<std::string>(&scalar);
+  if (text != nullptr) target = *text;
+  return text != nullptr;
+}
+
+bool take(const Scalar& scalar, CountOrAll& target) {
+  const auto* word = std::get_if<std::string>(&scalar);
+  if (word != nullptr && *word == "all") {
+    target.count = 0;
+    return true;
+  }
+  // 0 stands for "all" inside, so it may not be written: -1 is out of every range of counts.
+  if (!take(scalar, target.count)) return false;
+  if (target.count == 0) target.count = -1;
+  return true;
+}
+
+template <class Target>
+bool take(const Value& value, Target& target) {
+  return !value.is_list && take(value.items.front(), target);
+}
+
+template <class Element>
+bool take(const Value& value, std::vector<Element>& target) {
+  if (!value.is_list) return false;
+  target.assign(value.items.size(), Element{});
+  for (size_t i = 0; i < target.size(); ++i) {
+    if (!take(value.items[i], target[i])) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string assign(const Field& field, const Value& value) {
+  return std::visit(
+      [&](auto* target) -> std::string {
+        auto candidate = *target;
+        if (!take(value, candidate)) return fmt::format("must be {}", kind_of(field));
+        Field probe = field;
+        probe.target = &candidate;
+        std::string fault = fault_of(probe);
+        if (fault.empty()) *target = std::move(candidate);
+        return fault;
+      },
+      field.target);
+}
+
+}  // namespace fcm::config

@@ -1,0 +1,82 @@
+// The list behind every recipe: for each key its place, type, allowed values and help. Made by
+// walking `visit`; reading, setting, printing, hashing and documenting are ordinary loops over it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "fcm/config/field.h"
+
+namespace fcm::config {
+
+// One key. Points into the options it was made from, which must outlive it.
+struct Field {
+  using Target = std::variant<bool*, int64_t*, double*, std::string*, std::vector<int64_t>*,
+                              std::vector<double>*, CountOrAll*>;
+  std::string section;
+  std::string key;
+  Target target;
+  Range range;
+  OneOf one_of;
+  std::string help;
+
+  std::string name() const { return section + "." + key; }
+};
+
+namespace internal {
+
+// The visitor: `visitor.section(name, options)` enters a section, `visitor(name, value, allowed,
+// help)` lists a key.
+class Collector {
+ public:
+  template <class Options>
+  void section(const char* name, Options& options) {
+    section_ = name;
+    options.visit(*this);
+  }
+
+  void operator()(const char* key, bool& value, const char* help) {
+    fields.push_back({section_, key, &value, {}, {}, help});
+  }
+  void operator()(const char* key, std::string& value, OneOf allowed, const char* help) {
+    fields.push_back({section_, key, &value, {}, std::move(allowed), help});
+  }
+  // int64_t, double, vectors of them, CountOrAll
+  template <class Number>
+  void operator()(const char* key, Number& value, Range allowed, const char* help) {
+    fields.push_back({section_, key, &value, allowed, {}, help});
+  }
+
+  std::vector<Field> fields;
+
+ private:
+  std::string section_;
+};
+
+}  // namespace internal
+
+// All keys of a recipe-like struct, in the order of its `visit`.
+template <class Recipe>
+std::vector<Field> fields_of(Recipe& recipe) {
+  internal::Collector collector;
+  recipe.visit(collector);
+  return std::move(collector.fields);
+}
+
+// "a number", "a list of 2 whole numbers", ...: what may stand on the right of the key.
+std::string kind_of(const Field& field);
+// "0 to 0.99", "bicubic, bilinear", ...; empty where every value of the kind is allowed.
+std::string allowed_in(const Field& field);
+
+// The present value as TOML: 0.75, "auto", [4, 2, 2]. Reading it back gives the same value.
+std::string value_of(const Field& field);
+std::string number_text(double value);
+std::string quoted_text(const std::string& text);
+
+// What is wrong with the present value, in words; empty where it is allowed.
+std::string fault_of(const Field& field);
+
+}  // namespace fcm::config
