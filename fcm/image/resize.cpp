@@ -5,6 +5,7 @@
 #include "fcm/base/error.h"
 #include "fcm/image/image.h"
 #include "fcm/image/resize_kernels.h"
+#include "fcm/image/resize_window.h"
 
 namespace fcm::image {
 namespace {
@@ -25,39 +26,49 @@ int32_t to_fixed(double weight) {
   return static_cast<int32_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
+// One axis of a resize: `source` positions become `target` ones, of which `count` from `first` on
+// are wanted.
+struct Axis {
+  int64_t source;
+  int64_t target;
+  int64_t first;
+  int64_t count;
+  bool changes() const { return source != target; }
+};
+
 // The filter is stretched when shrinking (antialiasing), never when enlarging.
-AxisWeights make_weights(int64_t source, int64_t target, Interpolation interpolation) {
+AxisWeights make_weights(const Axis& axis, Interpolation interpolation) {
   const bool cubic = interpolation == Interpolation::kBicubic;
-  const double scale = static_cast<double>(source) / static_cast<double>(target);
+  const double scale = static_cast<double>(axis.source) / static_cast<double>(axis.target);
   const double stretch = std::max(scale, 1.0);
   const double support = (cubic ? 2.0 : 1.0) * stretch;
   const double inverse = 1.0 / stretch;
   const int64_t most = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
-  AxisWeights axis;
-  axis.taps = (most + 3) / 4 * 4;
-  const auto outputs = static_cast<size_t>(target);
-  axis.first.resize(outputs);
-  axis.count.resize(outputs);
-  axis.weight.resize(outputs * static_cast<size_t>(axis.taps));
+  AxisWeights weights;
+  weights.taps = most;
+  const auto outputs = static_cast<size_t>(axis.count);
+  weights.first.resize(outputs);
+  weights.count.resize(outputs);
+  weights.weight.resize(outputs * static_cast<size_t>(most));
   std::vector<double> exact(static_cast<size_t>(most));
   for (size_t i = 0; i < outputs; ++i) {
-    const double centre = (static_cast<double>(i) + 0.5) * scale;
-    const auto first = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
-    const auto end = std::min(source, static_cast<int64_t>(centre + support + 0.5));
-    const auto count = static_cast<size_t>(end - first);
+    const double centre = (static_cast<double>(axis.first) + static_cast<double>(i) + 0.5) * scale;
+    const auto begin = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
+    const auto end = std::min(axis.source, static_cast<int64_t>(centre + support + 0.5));
+    const auto count = static_cast<size_t>(end - begin);
     double sum = 0.0;
     for (size_t t = 0; t < count; ++t) {
-      const double at =
-          (static_cast<double>(t) + static_cast<double>(first) - centre + 0.5) * inverse;
+      const auto position = static_cast<double>(begin) + static_cast<double>(t);
+      const double at = (position - centre + 0.5) * inverse;
       exact[t] = cubic ? bicubic(at) : bilinear(at);
       sum += exact[t];
     }
-    axis.first[i] = static_cast<int32_t>(first);
-    axis.count[i] = static_cast<int32_t>(count);
-    int32_t* weight = axis.weight.data() + i * static_cast<size_t>(axis.taps);
+    weights.first[i] = static_cast<int32_t>(begin);
+    weights.count[i] = static_cast<int32_t>(count);
+    int32_t* weight = weights.weight.data() + i * static_cast<size_t>(most);
     for (size_t t = 0; t < count; ++t) weight[t] = to_fixed(sum != 0.0 ? exact[t] / sum : exact[t]);
   }
-  return axis;
+  return weights;
 }
 
 const ResizeKernels& kernels() {
@@ -66,24 +77,12 @@ const ResizeKernels& kernels() {
   return chosen;
 }
 
-void resize_across(const uint8_t* source, int64_t stride, int64_t rows, int64_t source_cols,
-                   int64_t channels, int64_t cols, Interpolation interpolation, bool mirror,
-                   uint8_t* out) {
-  const AxisWeights weights = make_weights(source_cols, cols, interpolation);
-  kernels().horizontal(source, stride, rows, channels, view(weights), mirror, out);
-}
-
-void resize_down(const uint8_t* source, int64_t stride, int64_t source_rows, int64_t bytes,
-                 int64_t rows, Interpolation interpolation, uint8_t* out) {
-  const AxisWeights weights = make_weights(source_rows, rows, interpolation);
-  kernels().vertical(source, stride, bytes, view(weights), out);
-}
-
 // Pillow 13 starts with the pass that removes much more; before, it always went across first. The
 // order shows in the last bit, as the pixels are rounded to 8 bits between the passes. The rule was
 // found by observation.
-bool vertical_first(Box box, int64_t rows, int64_t cols) {
-  return box.rows > rows && box.rows - rows > 2 * (box.cols - cols);
+bool vertical_first(const Axis& down, const Axis& across) {
+  return down.source > down.target &&
+         down.source - down.target > 2 * (across.source - across.target);
 }
 
 void mirror_rows(uint8_t* pixels, int64_t rows, int64_t cols, int64_t channels) {
@@ -105,41 +104,83 @@ void copy_rows(const uint8_t* source, int64_t stride, int64_t rows, int64_t cols
   if (mirror) mirror_rows(out, rows, cols, channels);
 }
 
+// Rows of pixels somewhere in memory; `stride` in bytes.
+struct Rows {
+  const uint8_t* first;
+  int64_t stride;
+};
+
+void across_then_down(Rows source, int64_t channels, const AxisWeights& across, AxisWeights down,
+                      bool mirror, uint8_t* out) {
+  // Only rows that the second pass looks at.
+  const int32_t begin = down.first.front();
+  const int64_t rows = down.first.back() + down.count.back() - begin;
+  for (int32_t& first : down.first) first -= begin;
+  const auto bytes = static_cast<int64_t>(across.first.size()) * channels;
+  std::vector<uint8_t> between(static_cast<size_t>(rows * bytes));
+  kernels().horizontal(source.first + begin * source.stride, source.stride, rows, channels,
+                       view(across), mirror, between.data());
+  kernels().vertical(between.data(), bytes, bytes, view(down), out);
+}
+
+void down_then_across(Rows source, int64_t channels, int64_t source_cols, const AxisWeights& across,
+                      const AxisWeights& down, bool mirror, uint8_t* out) {
+  const int64_t bytes = source_cols * channels;
+  const auto rows = static_cast<int64_t>(down.first.size());
+  std::vector<uint8_t> between(static_cast<size_t>(rows * bytes));
+  kernels().vertical(source.first, source.stride, bytes, view(down), between.data());
+  kernels().horizontal(between.data(), bytes, rows, channels, view(across), mirror, out);
+}
+
+// As Pillow, an axis whose size does not change gets no pass at all.
+void resample(Rows source, int64_t channels, const Axis& down, const Axis& across,
+              Interpolation interpolation, bool mirror, uint8_t* out) {
+  if (!down.changes()) source.first += down.first * source.stride;
+  if (!across.changes()) source.first += across.first * channels;
+  if (!down.changes() && !across.changes()) {
+    copy_rows(source.first, source.stride, down.count, across.count, channels, mirror, out);
+  } else if (!down.changes()) {
+    kernels().horizontal(source.first, source.stride, down.count, channels,
+                         view(make_weights(across, interpolation)), mirror, out);
+  } else if (!across.changes()) {
+    kernels().vertical(source.first, source.stride, across.count * channels,
+                       view(make_weights(down, interpolation)), out);
+    if (mirror) mirror_rows(out, down.count, across.count, channels);
+  } else if (vertical_first(down, across)) {
+    down_then_across(source, channels, across.source, make_weights(across, interpolation),
+                     make_weights(down, interpolation), mirror, out);
+  } else {
+    across_then_down(source, channels, make_weights(across, interpolation),
+                     make_weights(down, interpolation), mirror, out);
+  }
+}
+
+bool inside(const Box& box, int64_t rows, int64_t cols) {
+  return box.rows > 0 && box.cols > 0 && box.top >= 0 && box.left >= 0 &&
+         box.top + box.rows <= rows && box.left + box.cols <= cols;
+}
+
 }  // namespace
 
 void crop_resize(const Image& source, Box box, int64_t rows, int64_t cols,
                  Interpolation interpolation, bool mirror, uint8_t* out) {
-  require(source.channels == 1 || source.channels == 3, "crop_resize: {} channels",
-          source.channels);
-  require(rows > 0 && cols > 0 && box.rows > 0 && box.cols > 0 && box.top >= 0 && box.left >= 0 &&
-              box.top + box.rows <= source.rows && box.left + box.cols <= source.cols,
+  require(rows > 0 && cols > 0 && inside(box, source.rows, source.cols),
           "crop_resize: box {}x{} at ({}, {}) of a picture of {}x{}", box.rows, box.cols, box.top,
           box.left, source.rows, source.cols);
   const int64_t stride = source.cols * source.channels;
   const uint8_t* const corner =
       source.pixels.data() + box.top * stride + box.left * source.channels;
-  const bool across = box.cols != cols, down = box.rows != rows;
-  if (!across && !down) {
-    copy_rows(corner, stride, rows, cols, source.channels, mirror, out);
-  } else if (!down) {
-    resize_across(corner, stride, box.rows, box.cols, source.channels, cols, interpolation, mirror,
-                  out);
-  } else if (!across) {
-    resize_down(corner, stride, box.rows, cols * source.channels, rows, interpolation, out);
-    if (mirror) mirror_rows(out, rows, cols, source.channels);
-  } else if (vertical_first(box, rows, cols)) {
-    const int64_t bytes = box.cols * source.channels;
-    std::vector<uint8_t> between(static_cast<size_t>(rows * bytes));
-    resize_down(corner, stride, box.rows, bytes, rows, interpolation, between.data());
-    resize_across(between.data(), bytes, rows, box.cols, source.channels, cols, interpolation,
-                  mirror, out);
-  } else {
-    const int64_t bytes = cols * source.channels;
-    std::vector<uint8_t> between(static_cast<size_t>(box.rows * bytes));
-    resize_across(corner, stride, box.rows, box.cols, source.channels, cols, interpolation, mirror,
-                  between.data());
-    resize_down(between.data(), bytes, box.rows, bytes, rows, interpolation, out);
-  }
+  resample({corner, stride}, source.channels, {box.rows, rows, 0, rows}, {box.cols, cols, 0, cols},
+           interpolation, mirror, out);
+}
+
+void resize_window(const Image& source, int64_t rows, int64_t cols, Box window,
+                   Interpolation interpolation, uint8_t* out) {
+  require(inside(window, rows, cols), "resize_window: window {}x{} at ({}, {}) of {}x{}",
+          window.rows, window.cols, window.top, window.left, rows, cols);
+  resample({source.pixels.data(), source.cols * source.channels}, source.channels,
+           {source.rows, rows, window.top, window.rows},
+           {source.cols, cols, window.left, window.cols}, interpolation, false, out);
 }
 
 }  // namespace fcm::image

@@ -12,7 +12,7 @@ inline constexpr int kWeightBits = 22;
 // Which source positions make up each output position, along one axis: output i is the sum over
 // t < count[i] of weight[i * taps + t] * source[first[i] + t]. Unused taps have weight 0.
 struct AxisWeights {
-  int64_t taps = 0;  // a multiple of 4
+  int64_t taps = 0;
   std::vector<int32_t> first;
   std::vector<int32_t> count;
   std::vector<int32_t> weight;

@@ -5,6 +5,7 @@
 
 #include "fcm/image/image.h"
 #include "fcm/image/resize_kernels.h"
+#include "fcm/image/resize_window.h"
 #include "tests/image/support.h"
 
 namespace fcm::image {
@@ -104,9 +105,11 @@ TEST(CropResize, ResizedThenCentrallyCroppedAsInEvaluation) {
     larger.pixels = resized(photo, whole(photo), larger.rows, larger.cols, Interpolation::kBicubic);
     const auto half = [](int64_t rest) { return std::lrint(static_cast<double>(rest) / 2); };
     const Box middle{half(larger.rows - 224), half(larger.cols - 224), 224, 224};
-    EXPECT_TRUE(resized(larger, middle, 224, 224, Interpolation::kBicubic) ==
-                golden.tensors.at("eval256_224.bicubic").bytes)
-        << golden.photo;
+    const auto whole_then_cut = resized(larger, middle, 224, 224, Interpolation::kBicubic);
+    std::vector<uint8_t> window(whole_then_cut.size());
+    resize_window(photo, larger.rows, larger.cols, middle, Interpolation::kBicubic, window.data());
+    EXPECT_TRUE(window == whole_then_cut) << golden.photo;
+    EXPECT_TRUE(window == golden.tensors.at("eval256_224.bicubic").bytes) << golden.photo;
   }
 }
 
@@ -145,6 +148,21 @@ TEST(CropResize, SameSizeIsACopyOfTheBox) {
   const auto at = [&](size_t row, size_t col) { return picture.pixels[row * 6 + col]; };
   EXPECT_EQ(out,
             (std::vector<uint8_t>{at(1, 2), at(1, 3), at(1, 4), at(2, 2), at(2, 3), at(2, 4)}));
+}
+
+TEST(CropResize, AWindowEqualsThatPartOfTheWhole) {
+  // Every combination of passes: none, either, both in either order.
+  const Image picture = test::pattern(40, 30, 3);
+  for (const auto& [rows, cols] : {std::pair{40, 30}, std::pair{40, 50}, std::pair{23, 30},
+                                   std::pair{21, 29}, std::pair{35, 11}, std::pair{80, 60}}) {
+    Image resized_whole{rows, cols, 3,
+                        resized(picture, whole(picture), rows, cols, Interpolation::kBicubic)};
+    const Box window{5, 3, 14, 7};
+    std::vector<uint8_t> out(14 * 7 * 3);
+    resize_window(picture, rows, cols, window, Interpolation::kBicubic, out.data());
+    EXPECT_EQ(out, resized(resized_whole, window, 14, 7, Interpolation::kBicubic))
+        << rows << "x" << cols;
+  }
 }
 
 TEST(CropResize, GreyEqualsEachChannelOfTheSameGreyInRgb) {

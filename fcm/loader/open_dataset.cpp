@@ -1,0 +1,80 @@
+#include <algorithm>
+
+#include "fcm/base/error.h"
+#include "fcm/loader/dataset.h"
+#include "fcm/loader/sources.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFashionMnist = "/usr/share/datasets/fashion-mnist";
+
+[[noreturn]] void fail_unsupported(const std::string& data, const char* what) {
+  fail(ExitCode::kData,
+       "{}: {} are not supported yet; use a folder of class folders, a CIFAR or IDX folder, "
+       "\"fashion-mnist\" or \"synthetic\"",
+       data, what);
+}
+
+std::unique_ptr<Dataset> open_fashion_mnist(Split split) {
+  if (!fs::is_directory(kFashionMnist)) {
+    fail(ExitCode::kData,
+         "fashion-mnist is not installed: there is no {}; install the Debian package "
+         "dataset-fashion-mnist",
+         kFashionMnist);
+  }
+  return open_idx_folder(kFashionMnist, split,
+                         {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
+                          "Sneaker", "Bag", "Ankle boot"});
+}
+
+std::unique_ptr<Dataset> open_file(const fs::path& file) {
+  const std::string name = file.filename().string();
+  if (name.ends_with(".bin")) return open_cifar_file(file);
+  if (name.find("idx3-ubyte") != std::string::npos) return open_idx_file(file, {});
+  if (name.ends_with(".tar")) fail_unsupported(file.string(), "tar shards");
+  if (name.ends_with(".txt")) fail_unsupported(file.string(), "file lists");
+  fail(ExitCode::kData,
+       "{} is a file of no known kind: expected a folder, CIFAR records (*.bin) or IDX pictures "
+       "(*idx3-ubyte, *idx3-ubyte.gz)",
+       file.string());
+}
+
+bool holds_tars(const fs::path& folder) {
+  std::error_code error;
+  const fs::directory_iterator entries(folder, error);
+  return !error && std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
+    return entry.path().extension() == ".tar";
+  });
+}
+
+std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split) {
+  // The archives of CIFAR unpack into a folder of their own.
+  for (const char* inside : {"", "cifar-10-batches-bin", "cifar-100-binary"}) {
+    if (holds_cifar(folder / inside)) return open_cifar_folder(folder / inside, split);
+  }
+  if (holds_idx(folder)) return open_idx_folder(folder, split, {});
+  if (holds_tars(folder)) fail_unsupported(folder.string(), "tar shards");
+  return open_image_folder(folder, split);
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split) {
+  if (data.empty()) fail(ExitCode::kData, "--data is empty: name a folder, a file or a set");
+  if (data == "synthetic") return make_synthetic(split);
+  if (data == "fashion-mnist") return open_fashion_mnist(split);
+  const fs::path path = data;
+  if (fs::is_directory(path)) return open_folder(path, split);
+  if (fs::is_regular_file(path)) return open_file(path);
+  if (data.find('{') != std::string::npos) fail_unsupported(data, "tar shards");
+  if (fs::exists(path)) fail(ExitCode::kData, "{} is neither a folder nor a regular file", data);
+  fail(ExitCode::kData,
+       "{} does not exist; --data takes a folder of class folders, a CIFAR or IDX folder, "
+       "\"fashion-mnist\" or \"synthetic\"",
+       data);
+}
+
+}  // namespace fcm::loader

@@ -1,0 +1,49 @@
+// The kinds of data behind open_dataset. Each function throws Error(kData) that says what was
+// looked for, where, and what was found instead.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fcm/loader/dataset.h"
+
+namespace fcm::loader {
+
+// folder/train/<class>/**, folder/val/<class>/**; without train and val: folder/<class>/** for both
+// splits; pictures directly in the folder have no labels.
+std::unique_ptr<Dataset> open_image_folder(const std::filesystem::path& folder, Split split);
+
+// One file of records, or a folder with data_batch_*.bin and test_batch.bin (CIFAR-10) or train.bin
+// and test.bin (CIFAR-100).
+bool holds_cifar(const std::filesystem::path& folder);
+std::unique_ptr<Dataset> open_cifar_folder(const std::filesystem::path& folder, Split split);
+std::unique_ptr<Dataset> open_cifar_file(const std::filesystem::path& file);
+
+// A folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and the t10k- pair, each also with
+// .gz; or one images file, whose labels lie beside it. `classes` may be empty: then the labels name
+// themselves.
+bool holds_idx(const std::filesystem::path& folder);
+std::unique_ptr<Dataset> open_idx_folder(const std::filesystem::path& folder, Split split,
+                                         std::vector<std::string> classes);
+std::unique_ptr<Dataset> open_idx_file(const std::filesystem::path& images,
+                                       std::vector<std::string> classes);
+
+// Drawn shapes and gratings of 10 classes, 2048 for training and 512 for validation.
+std::unique_ptr<Dataset> make_synthetic(Split split);
+
+// Small sets held in memory: all pictures of one size.
+struct RawPictures {
+  std::string origin;  // names the pictures: "<origin> record <index>"
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t channels = 0;         // 1 or 3
+  std::vector<uint8_t> pixels;  // pictures x rows x cols x channels
+  std::vector<uint8_t> labels;
+  std::vector<std::string> classes;
+};
+std::unique_ptr<Dataset> hold_in_memory(RawPictures pictures);
+
+}  // namespace fcm::loader
