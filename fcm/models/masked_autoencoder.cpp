@@ -38,8 +38,14 @@ encoder::Features MaskedAutoencoder::encode(const at::Tensor& pixels_BLPD,
 MaskedAutoencoder::Result MaskedAutoencoder::forward(const at::Tensor& pixels_BLPD,
                                                      const masks::ViewPlan& plan,
                                                      at::ScalarType compute) const {
+  return reconstruct(encode(pixels_BLPD, plan, compute), pixels_BLPD, plan);
+}
+
+MaskedAutoencoder::Result MaskedAutoencoder::reconstruct(const encoder::Features& features,
+                                                         const at::Tensor& pixels_BLPD,
+                                                         const masks::ViewPlan& plan) const {
   Result result;
-  result.features = encode(pixels_BLPD, plan, compute);
+  result.features = features;
   result.reconstruction = (*decoder_)(result.features.latent_BKC, plan);
   const at::Tensor targets_BLD = targets::rgb_targets(pixels_BLPD, options_.targets);
   int64_t guesses = 0;

@@ -49,8 +49,11 @@ class MaskedAutoencoder {
   Result forward(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                  at::ScalarType compute) const;
 
+  // The two halves of forward.
   encoder::Features encode(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                            at::ScalarType compute) const;
+  Result reconstruct(const encoder::Features& features, const at::Tensor& pixels_BLPD,
+                     const masks::ViewPlan& plan) const;
 
  private:
   AutoencoderOptions options_;

@@ -1,0 +1,113 @@
+// The demonstration: pretrain on Fashion-MNIST, and measure raw pixels, the untrained and the
+// trained network.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/tasks/features.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/tasks/measure.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/tasks/trained_model.h"
+#include "fcm/train/meters.h"
+#include "fcm/train/setup.h"
+#include "fcm/train/trainer.h"
+
+namespace fcm::tasks {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kData = "fashion-mnist";
+constexpr int64_t kLabelled =
+    10'000;  // pictures for the bank and the probe, and as many to ask about
+
+struct Measured {
+  Accuracy raw, untrained, pretrained;
+};
+
+Measured measure_all(const train::Recipe& recipe, const TrainedModel& trained, int64_t labelled,
+                     int64_t threads, Reporter& reporter) {
+  const Selection train{open_labelled(kData, loader::Split::kTrain), labelled};
+  const Selection test{open_labelled(kData, loader::Split::kVal), labelled};
+  const auto classes = static_cast<int64_t>(train.dataset->classes().size());
+  const auto network = [&](const models::MaskedAutoencoder& model) {
+    return measure(extract_features(model, recipe, train, threads),
+                   extract_features(model, recipe, test, threads), classes);
+  };
+  Measured measured;
+  reporter.info("measuring raw pixels");
+  measured.raw =
+      measure(raw_features(recipe, train, threads), raw_features(recipe, test, threads), classes);
+  reporter.info("measuring the untrained network");
+  const models::MaskedAutoencoder untrained(train::autoencoder_options(recipe),
+                                            static_cast<uint64_t>(recipe.run.seed));
+  measured.untrained = network(untrained);
+  reporter.info("measuring the pretrained network");
+  measured.pretrained = network(*trained.model);
+  return measured;
+}
+
+// {"raw", "untrained", "pretrained"} of the better features, and both kinds under "features".
+nlohmann::json accuracies(const Measured& measured) {
+  using Member = double Accuracy::*;
+  const auto three = [&](Member member, bool raw) {
+    nlohmann::json json = {{"untrained", measured.untrained.*member},
+                           {"pretrained", measured.pretrained.*member}};
+    if (raw) json["raw"] = measured.raw.*member;
+    return json;
+  };
+  const auto better = [&](Member flattened, Member mean) {
+    const auto best = [&](const Accuracy& accuracy) {
+      return std::max(accuracy.*flattened, accuracy.*mean);
+    };
+    return nlohmann::json{{"raw", measured.raw.*flattened},
+                          {"untrained", best(measured.untrained)},
+                          {"pretrained", best(measured.pretrained)}};
+  };
+  return {{"knn", better(&Accuracy::knn_flattened, &Accuracy::knn_mean)},
+          {"linprobe", better(&Accuracy::probe_flattened, &Accuracy::probe_mean)},
+          {"features",
+           {{"flattened",
+             {{"knn", three(&Accuracy::knn_flattened, true)},
+              {"linprobe", three(&Accuracy::probe_flattened, true)}}},
+            {"mean",
+             {{"knn", three(&Accuracy::knn_mean, false)},
+              {"linprobe", three(&Accuracy::probe_mean, false)}}}}}};
+}
+
+bool finished(const fs::path& out) { return fs::exists(out / "result.json"); }
+
+}  // namespace
+
+nlohmann::json demo(const fs::path& out, bool overwrite, std::optional<int64_t> images,
+                    train::Recipe recipe, Machine machine, const std::atomic<bool>* stop,
+                    Reporter& reporter) {
+  const train::Stopwatch watch;
+  const int64_t threads = set_up_machine(machine);
+  if (images) recipe.run.max_steps = std::max<int64_t>(1, *images / recipe.optim.batch_size);
+
+  RunRequest request{recipe, kData, out, "auto", overwrite || finished(out), false, machine, stop};
+  const nlohmann::json run = pretrain(request, reporter);
+  if (run.at("stopped").get<bool>()) return run;
+
+  const TrainedModel trained = load_trained_model(out, reporter);
+  const int64_t labelled = images ? std::clamp<int64_t>(*images, 500, kLabelled) : kLabelled;
+  nlohmann::json result = accuracies(measure_all(recipe, trained, labelled, threads, reporter));
+  result["seconds"] = watch.seconds();
+  result["images_per_second"] = run.at("images_per_second");
+  result["images_seen"] = run.at("steps").get<int64_t>() * recipe.optim.batch_size;
+  result["parameters"] = trained.model->parameters().trainable_elements();
+  result["labelled_pictures"] = labelled;
+  result["report"] = (out / "report.html").string();
+  result["stopped"] = false;
+  result["data"] = kData;
+  result["threads"] = threads;
+  result["command"] = fmt::format("fastconvmae demo --out {}", out.string());
+  write_file_durably(out / "result.json", result.dump(2) + "\n", ExitCode::kUsage);
+  report(out, reporter);
+  return result;
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,77 @@
+// knn and linprobe: what frozen features are worth.
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "fcm/base/error.h"
+#include "fcm/heads/knn.h"
+#include "fcm/heads/linear_probe.h"
+#include "fcm/tasks/features.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/tasks/trained_model.h"
+#include "fcm/train/setup.h"
+
+namespace fcm::tasks {
+namespace {
+
+constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
+
+struct LabelledFeatures {
+  FeatureSet train, test;
+  int64_t classes = 0;
+};
+
+LabelledFeatures features_of(const TrainedModel& trained, const std::string& data, int64_t threads,
+                             Reporter& reporter) {
+  const Selection train{open_labelled(data, loader::Split::kTrain), kEverything};
+  const Selection test{open_labelled(data, loader::Split::kVal), kEverything};
+  if (train.dataset->classes() != test.dataset->classes()) {
+    fail(ExitCode::kData,
+         "{}: the classes of the training and validation pictures differ, so accuracy would mean "
+         "nothing",
+         data);
+  }
+  reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
+                            train.dataset->size(), test.dataset->size(), trained.path.string(),
+                            trained.step));
+  return {extract_features(*trained.model, trained.recipe, train, threads),
+          extract_features(*trained.model, trained.recipe, test, threads),
+          static_cast<int64_t>(train.dataset->classes().size())};
+}
+
+// The better kind of features on top, both below.
+template <typename Result>
+nlohmann::json summary(const Result& flattened, const Result& mean) {
+  const auto describe = [](const Result& result) {
+    return nlohmann::json{{"top1", result.top1}, {"top5", result.top5}, {"images", result.images}};
+  };
+  nlohmann::json json = describe(flattened.top1 >= mean.top1 ? flattened : mean);
+  json["features"] = {{"flattened", describe(flattened)}, {"mean", describe(mean)}};
+  return json;
+}
+
+}  // namespace
+
+nlohmann::json knn(const std::string& data, const std::filesystem::path& checkpoint, int64_t k,
+                   Machine machine, Reporter& reporter) {
+  const int64_t threads = set_up_machine(machine);
+  const TrainedModel trained = load_trained_model(checkpoint, reporter);
+  const auto [train, test, classes] = features_of(trained, data, threads, reporter);
+  return summary(
+      heads::knn(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N, classes, k),
+      heads::knn(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, k));
+}
+
+nlohmann::json linprobe(const RunRequest& request, const std::filesystem::path& checkpoint,
+                        Reporter& reporter) {
+  const int64_t threads = set_up_machine(request.machine);
+  const TrainedModel trained = load_trained_model(checkpoint, reporter);
+  const auto [train, test, classes] = features_of(trained, request.data, threads, reporter);
+  return summary(
+      heads::linear_probe(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N,
+                          classes, {}),
+      heads::linear_probe(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, {}));
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,124 @@
+// A pretraining run: folder, data, model, loop, pictures, report.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "fcm/base/error.h"
+#include "fcm/heads/knn.h"
+#include "fcm/tasks/features.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/tasks/reconstruct.h"
+#include "fcm/tasks/run_folder.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/train/meters.h"
+#include "fcm/train/setup.h"
+#include "fcm/train/trainer.h"
+
+namespace fcm::tasks {
+namespace {
+
+// The first pictures of the data, as the network sees them in evaluation.
+std::vector<image::Image> first_pictures(const loader::Dataset& dataset,
+                                         const train::Recipe& recipe) {
+  constexpr int64_t kPictures = 6;
+  std::vector<image::Image> pictures;
+  for (int64_t i = 0; i < dataset.size() && std::ssize(pictures) < kPictures; ++i) {
+    try {
+      pictures.push_back(fit_to_recipe(dataset.get(i, recipe.data.channels), recipe));
+    } catch (const Error&) {
+      // The loader counts and reports unreadable pictures; a sheet takes the next one.
+    }
+  }
+  return pictures;
+}
+
+// run.knn_every_epochs: accuracy on labelled pictures while training. Small enough for every epoch.
+class OnlineKnn {
+ public:
+  OnlineKnn(const RunRequest& request, int64_t threads) : request_(request), threads_(threads) {
+    if (request.recipe.run.knn_every_epochs <= 0) return;
+    bank_ = {open_labelled(request.data, loader::Split::kTrain), 5000};
+    queries_ = {open_labelled(request.data, loader::Split::kVal), 2000};
+  }
+
+  nlohmann::json operator()(const models::MaskedAutoencoder& model, int64_t epoch) const {
+    const auto every = static_cast<int64_t>(std::max(request_.recipe.run.knn_every_epochs, 1.0));
+    if (!bank_.dataset || (epoch + 1) % every != 0) return nlohmann::json::object();
+    const FeatureSet bank = extract_features(model, request_.recipe, bank_, threads_);
+    const FeatureSet queries = extract_features(model, request_.recipe, queries_, threads_);
+    const auto classes = static_cast<int64_t>(bank_.dataset->classes().size());
+    const auto result = heads::knn(bank.flattened_ND, bank.labels_N, queries.flattened_ND,
+                                   queries.labels_N, classes, 20);
+    return {{"knn_top1", result.top1}};
+  }
+
+ private:
+  const RunRequest& request_;
+  int64_t threads_;
+  Selection bank_, queries_;
+};
+
+nlohmann::json dry_run(const RunRequest& request, const models::MaskedAutoencoder& model,
+                       int64_t pictures, int64_t threads) {
+  const train::Recipe& recipe = request.recipe;
+  const at::ScalarType compute = train::compute_type(recipe.model.precision);
+  const int64_t steps = train::total_steps(recipe, pictures);
+  return {{"dry_run", true},
+          {"images", pictures},
+          {"steps", steps},
+          {"parameters", model.parameters().trainable_elements()},
+          {"precision", train::compute_name(compute)},
+          {"micro_batch", train::choose_micro_batch(recipe, compute, train::free_memory_bytes())},
+          {"activation_bytes_per_image", train::activation_bytes_per_image(recipe, compute)},
+          {"flops_per_image", 6 * train::forward_multiply_adds(recipe)},
+          {"threads", threads}};
+}
+
+}  // namespace
+
+nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
+  const int64_t threads = set_up_machine(request.machine);
+  const train::Recipe& recipe = request.recipe;
+  train::check(recipe);
+  // Everything that can be wrong is found before the folder is touched.
+  std::shared_ptr<const loader::Dataset> dataset =
+      loader::open_dataset(request.data, loader::Split::kTrain);
+  const int64_t steps = train::total_steps(recipe, dataset->size());
+  masks::view_sizes(recipe.data.image_size[0] * recipe.data.image_size[1] /
+                        (ops::PatchGeometry{recipe.encoder.strides}.patch_side() *
+                         ops::PatchGeometry{recipe.encoder.strides}.patch_side()),
+                    recipe.masks);
+  models::MaskedAutoencoder model(train::autoencoder_options(recipe),
+                                  static_cast<uint64_t>(recipe.run.seed));
+  if (request.dry_run) return dry_run(request, model, dataset->size(), threads);
+  prepare_run_folder({request.out, request.resume, request.overwrite}, recipe, reporter);
+  reporter.info(fmt::format("{}: {} pictures, {} steps of {}, {:.1f} M parameters, {}, {} threads",
+                            request.data, dataset->size(), steps, recipe.optim.batch_size,
+                            static_cast<double>(model.parameters().trainable_elements()) / 1e6,
+                            train::compute_name(train::compute_type(recipe.model.precision)),
+                            threads));
+
+  const OnlineKnn online_knn(request, threads);
+  const std::vector<image::Image> pictures = first_pictures(*dataset, recipe);
+  train::TrainRequest training{recipe, dataset, request.out, {}, threads, request.stop, {}, {}};
+  if (request.resume != "auto" && request.resume != "never") training.start_from = request.resume;
+  training.at_epoch_end = online_knn;
+  training.draw_pictures = [&](const models::MaskedAutoencoder& now, int64_t step) {
+    if (pictures.empty()) return;
+    image::write_png(request.out / "pictures" / fmt::format("step-{:08}.png", step),
+                     reconstruction_sheet(now, recipe, pictures, 0,
+                                          fmt::format("{}, step {}", recipe.row.name, step)));
+  };
+  const train::TrainResult result = train::train(model, training, reporter);
+  if (result.steps == result.total_steps && result.seconds == 0) {
+    reporter.info(
+        fmt::format("{} is finished: all {} steps are done", request.out.string(), result.steps));
+  }
+  if (!result.stopped) report(request.out, reporter);
+  return {{"steps", result.steps},      {"total_steps", result.total_steps},
+          {"stopped", result.stopped},  {"loss", result.loss},
+          {"seconds", result.seconds},  {"images_per_second", result.images_per_second},
+          {"out", request.out.string()}};
+}
+
+}  // namespace fcm::tasks

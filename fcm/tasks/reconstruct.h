@@ -1,0 +1,24 @@
+// What each view saw and what the model made of it, as a sheet of pictures.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fcm/image/image.h"
+#include "fcm/models/masked_autoencoder.h"
+#include "fcm/train/recipe.h"
+
+namespace fcm::tasks {
+
+// `pictures`: of the recipe's size and channels. Masks are keyed by (seed, place in the list).
+image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
+                                  const train::Recipe& recipe,
+                                  const std::vector<image::Image>& pictures, uint64_t seed,
+                                  const std::string& title);
+
+// A picture of any size as the network would see it in evaluation: padded, its middle cut out and
+// resized.
+image::Image fit_to_recipe(const image::Image& picture, const train::Recipe& recipe);
+
+}  // namespace fcm::tasks

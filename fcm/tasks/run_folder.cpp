@@ -1,0 +1,75 @@
+#include "fcm/tasks/run_folder.h"
+
+#include <sstream>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+
+namespace fcm::tasks {
+namespace fs = std::filesystem;
+namespace {
+
+bool is_run(const fs::path& folder) { return fs::exists(folder / "recipe.toml"); }
+
+// The first line in which two recipes differ, for the message.
+std::string first_difference(const std::string& before, const std::string& now) {
+  std::istringstream old_lines(before), new_lines(now);
+  std::string old_line, new_line;
+  while (std::getline(old_lines, old_line) && std::getline(new_lines, new_line)) {
+    if (old_line != new_line) {
+      return fmt::format("it was \"{}\" and is now \"{}\"", old_line, new_line);
+    }
+  }
+  return "they have different keys";
+}
+
+void refuse_other_recipe(const fs::path& out, const train::Recipe& recipe) {
+  const fs::path file = out / "recipe.toml";
+  const train::Recipe before = train::read_recipe(read_file(file, ExitCode::kUsage), file.string());
+  const std::string old_text = defining_text(before), new_text = defining_text(recipe);
+  if (old_text == new_text) return;
+  fail(ExitCode::kUsage,
+       "{} holds a run with another recipe: {}; choose another --out, or pass --overwrite to "
+       "replace it",
+       out.string(), first_difference(old_text, new_text));
+}
+
+}  // namespace
+
+std::string defining_text(const train::Recipe& recipe) {
+  train::Recipe defining = recipe;
+  const train::RunOptions defaults;
+  defining.run = defaults;
+  defining.run.seed = recipe.run.seed;
+  return train::print_recipe(defining);
+}
+
+void prepare_run_folder(const RunFolderRequest& request, const train::Recipe& recipe,
+                        Reporter& reporter) {
+  const fs::path& out = request.out;
+  std::error_code error;
+  const bool occupied = fs::exists(out, error) && !fs::is_empty(out, error);
+  if (occupied && !is_run(out)) {
+    fail(ExitCode::kUsage, "--out {} exists and is not a run of this program; choose another name",
+         out.string());
+  }
+  if (occupied && request.overwrite) {
+    reporter.info(fmt::format("replacing the run in {}", out.string()));
+    fs::remove_all(out, error);
+    if (error) fail(ExitCode::kUsage, "cannot remove {}: {}", out.string(), error.message());
+  } else if (occupied && request.resume == "auto") {
+    refuse_other_recipe(out, recipe);
+  } else if (occupied) {
+    fail(ExitCode::kUsage,
+         "--out {} holds a run already; use --resume auto to continue it, --overwrite to replace "
+         "it, or another --out",
+         out.string());
+  }
+  fs::create_directories(out / "checkpoints", error);
+  if (!error) fs::create_directories(out / "pictures", error);
+  if (error) fail(ExitCode::kUsage, "cannot create {}: {}", out.string(), error.message());
+  write_file_durably(out / "recipe.toml", train::print_recipe(recipe), ExitCode::kUsage);
+}
+
+}  // namespace fcm::tasks

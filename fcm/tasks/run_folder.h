@@ -1,0 +1,28 @@
+// The folder a run writes to: what may be there already, and what is written first.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "fcm/base/reporter.h"
+#include "fcm/train/recipe.h"
+
+namespace fcm::tasks {
+
+struct RunFolderRequest {
+  std::filesystem::path out;
+  std::string resume = "auto";  // auto, never, or a checkpoint to continue from in a new folder
+  bool overwrite = false;
+};
+
+// Makes the folder ready and writes recipe.toml. An existing run is continued if its recipe is the
+// same (how long it runs and how often it logs and saves may change), removed with `overwrite`, and
+// otherwise refused with Error(kUsage): work is never lost silently. Anything else that stands
+// there is refused always.
+void prepare_run_folder(const RunFolderRequest& request, const train::Recipe& recipe,
+                        Reporter& reporter);
+
+// The recipe without the keys that may change between launches of one run.
+std::string defining_text(const train::Recipe& recipe);
+
+}  // namespace fcm::tasks

@@ -1,0 +1,37 @@
+// Sheets of masks and reconstructions of any pictures.
+#include <fmt/format.h>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/tasks/reconstruct.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/tasks/trained_model.h"
+
+namespace fcm::tasks {
+
+void visualize(const std::filesystem::path& checkpoint, const std::vector<std::string>& images,
+               const std::filesystem::path& out, uint64_t seed, Machine machine,
+               Reporter& reporter) {
+  set_up_machine(machine);
+  const TrainedModel trained = load_trained_model(checkpoint, reporter);
+  std::vector<image::Image> pictures;
+  for (const std::string& path : images) {
+    const std::string bytes = read_file(path, ExitCode::kData);
+    const std::span<const uint8_t> span(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                        bytes.size());
+    try {
+      pictures.push_back(
+          fit_to_recipe(image::decode(span, trained.recipe.data.channels), trained.recipe));
+    } catch (const Error& error) {
+      fail(error.code(), "{}: {}", path, error.what());
+    }
+  }
+  if (pictures.empty()) fail(ExitCode::kUsage, "--images names no picture");
+  image::write_png(
+      out, reconstruction_sheet(*trained.model, trained.recipe, pictures, seed,
+                                fmt::format("{}, step {}", trained.recipe.row.name, trained.step)));
+  reporter.info(fmt::format("wrote {}", out.string()));
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,48 @@
+#include "fcm/train/meters.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+namespace fcm::train {
+namespace {
+
+// A "Name:   123 kB" line of a /proc file, in bytes; 0 where there is none.
+double proc_bytes(const char* file, const std::string& name) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(name + ":")) return 1024.0 * std::stod(line.substr(name.size() + 1));
+  }
+  return 0;
+}
+
+}  // namespace
+
+double SpeedWindow::images_per_second() const {
+  return static_cast<double>(images) / std::max(watch.seconds(), 1e-9);
+}
+
+double SpeedWindow::wait_share() const { return waited_seconds / std::max(watch.seconds(), 1e-9); }
+
+void SpeedWindow::restart() { *this = SpeedWindow{}; }
+
+double free_memory_bytes() { return proc_bytes("/proc/meminfo", "MemAvailable"); }
+
+double peak_memory_bytes() { return proc_bytes("/proc/self/status", "VmHWM"); }
+
+double measure_peak_flops(at::ScalarType compute) {
+  constexpr int64_t kSide = 1024;
+  const at::Tensor a = at::ones({kSide, kSide}, compute), b = at::ones({kSide, kSide}, compute);
+  at::mm(a, b);  // first call: buffers, kernels
+  double best = 0;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    const Stopwatch watch;
+    at::mm(a, b);
+    best = std::max(best, 2.0 * kSide * kSide * kSide / watch.seconds());
+  }
+  return best;
+}
+
+}  // namespace fcm::train

@@ -1,0 +1,266 @@
+#include "fcm/train/trainer.h"
+
+#include <fmt/chrono.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "fcm/base/error.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/optim/adamw.h"
+#include "fcm/optim/schedule.h"
+#include "fcm/train/event_writer.h"
+#include "fcm/train/meters.h"
+#include "fcm/train/run_log.h"
+#include "fcm/train/setup.h"
+#include "fcm/train/state.h"
+#include "fcm/train/step.h"
+
+namespace fcm::train {
+namespace {
+
+std::string clock_text(double seconds) {
+  const auto whole = static_cast<int64_t>(std::max(seconds, 0.0));
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+class Run {
+ public:
+  Run(models::MaskedAutoencoder& model, const TrainRequest& request, Reporter& reporter)
+      : model_(model),
+        request_(request),
+        recipe_(request.recipe),
+        reporter_(reporter),
+        optimizer_(model.parameters(), recipe_.optim),
+        compute_(compute_type(recipe_.model.precision)),
+        steps_per_epoch_(request.dataset->size() / recipe_.optim.batch_size),
+        total_steps_(total_steps(recipe_, request.dataset->size())),
+        log_(request.out / "log.jsonl"),
+        events_(request.out / "events") {}
+
+  TrainResult run() {
+    restore();
+    log_.trim_to_step(counters_.step);
+    if (counters_.micro_batch == 0) {
+      counters_.micro_batch = choose_micro_batch(recipe_, compute_, free_memory_bytes());
+    }
+    TrainResult result{
+        counters_.step, total_steps_, false, std::numeric_limits<double>::quiet_NaN(), 0, 0};
+    if (counters_.step >= total_steps_) return result;
+    peak_flops_ = measure_peak_flops(compute_);
+    loader_ =
+        std::make_unique<loader::Loader>(request_.dataset, recipe_.data, recipe_.optim.batch_size,
+                                         seed(), request_.threads, counters_.step);
+    const Stopwatch watch;
+    const int64_t first = counters_.step;
+    window_.restart();
+    while (counters_.step < total_steps_ && !result.stopped) {
+      result.loss = one_step();
+      if (due(recipe_.run.log_every_steps) || last()) write_step_line(result.loss);
+      const bool epoch_done = due(steps_per_epoch_);
+      if (epoch_done) write_epoch_line();
+      result.stopped = request_.stop != nullptr && *request_.stop && !last();
+      const int64_t every = recipe_.run.save_every_steps;
+      if (result.stopped || last() || (every > 0 ? due(every) : epoch_done)) save();
+      if (request_.draw_pictures && (last() || due(recipe_.run.pictures_every_steps))) {
+        request_.draw_pictures(model_, counters_.step);
+      }
+    }
+    result.steps = counters_.step;
+    result.seconds = watch.seconds();
+    result.images_per_second =
+        static_cast<double>((counters_.step - first) * recipe_.optim.batch_size) / result.seconds;
+    return result;
+  }
+
+ private:
+  uint64_t seed() const { return static_cast<uint64_t>(recipe_.run.seed); }
+  bool due(int64_t every) const { return every > 0 && counters_.step % every == 0; }
+  bool last() const { return counters_.step == total_steps_; }
+  std::filesystem::path checkpoints() const { return request_.out / "checkpoints"; }
+
+  void restore() {
+    auto found = checkpoint::load_newest(checkpoints(), true, reporter_);
+    if (!found && !request_.start_from.empty()) {
+      found = checkpoint::load(request_.start_from, true, reporter_);
+    }
+    if (!found) return;
+    take(*found);
+    counters_ = Counters::from_json(found->state.at("counters"));
+    reporter_.info(fmt::format("resumed from {} (step {} of {})", found->path.string(),
+                               counters_.step, total_steps_));
+  }
+
+  // Weights, moments and the count of updates; not the counters.
+  void take(const checkpoint::Checkpoint& checkpoint) {
+    const std::string source = checkpoint.path.string();
+    if (!checkpoint.state.contains("counters") || !checkpoint.state.contains("optimizer_steps")) {
+      fail(ExitCode::kCheckpoint,
+           "{} holds weights but no training state, so a run cannot continue from it", source);
+    }
+    load_model(model_.parameters(), checkpoint.model, source);
+    load_optimizer(model_.parameters(), optimizer_, checkpoint.optimizer, source);
+    optimizer_.set_steps(checkpoint.state.at("optimizer_steps").get<int64_t>());
+  }
+
+  double one_step() {
+    const Stopwatch waiting;
+    const loader::Batch batch = loader_->next();
+    window_.waited_seconds += waiting.seconds();
+    note_bad_samples(batch);
+    const double lr = optim::lr_at_step(recipe_.optim, counters_.step, steps_per_epoch_);
+    const StepResult step =
+        update(model_, optimizer_, batch, recipe_, compute_, counters_.micro_batch, lr);
+    ++counters_.step;
+    window_.images += batch.batch;
+    last_lr_ = lr;
+    last_norm_ = step.gradient_norm;
+    if (step.applied) {
+      counters_.skipped_in_a_row = 0;
+      counters_.window_loss += step.loss;
+      counters_.epoch_loss += step.loss;
+      ++counters_.window_steps;
+      ++counters_.epoch_steps;
+    } else {
+      guard(step);
+    }
+    return step.loss;
+  }
+
+  // Rule 7 of the reliability goals: leave the update out; after several in a row go back to the
+  // newest checkpoint and past the data that did it; after several of those give up.
+  void guard(const StepResult& step) {
+    ++counters_.skipped;
+    ++counters_.skipped_in_a_row;
+    reporter_.warn(
+        fmt::format("step {}: loss {} and gradient norm {} are not both finite; update left out",
+                    counters_.step, step.loss, step.gradient_norm));
+    if (counters_.skipped_in_a_row < recipe_.run.max_skipped_in_a_row) return;
+    counters_.skipped_in_a_row = 0;
+    const auto good = checkpoint::load_newest(checkpoints(), true, reporter_);
+    if (++counters_.rollbacks > recipe_.run.max_rollbacks || !good) {
+      fail(ExitCode::kNumeric,
+           "gave up at step {}: {} updates were not finite and {} roll-backs did not help; lower "
+           "optim.base_lr, set model.precision = \"fp32\" or optim.clip_norm",
+           counters_.step, counters_.skipped, counters_.rollbacks - 1);
+    }
+    take(*good);
+    reporter_.warn(fmt::format(
+        "step {}: weights went back to those of step {}; training goes on with the next data",
+        counters_.step, good->step));
+  }
+
+  void note_bad_samples(const loader::Batch& batch) {
+    constexpr int64_t kListed = 20;
+    for (const loader::BadSample& bad : batch.bad) {
+      if (counters_.bad_samples++ < kListed) {
+        reporter_.warn(
+            fmt::format("step {}: replaced a picture: {}", counters_.step + 1, bad.reason));
+      }
+      log_.write({{"step", counters_.step + 1},
+                  {"bad_sample", bad.sample},
+                  {"substitute", bad.substitute},
+                  {"reason", bad.reason}});
+    }
+  }
+
+  double epoch_now() const {
+    return static_cast<double>(counters_.step) / static_cast<double>(steps_per_epoch_);
+  }
+
+  void write_step_line(double last_loss) {
+    const double speed = window_.images_per_second();
+    const double loss = counters_.window_steps > 0
+                            ? counters_.window_loss / static_cast<double>(counters_.window_steps)
+                            : last_loss;
+    const double eta =
+        static_cast<double>((total_steps_ - counters_.step) * recipe_.optim.batch_size) / speed;
+    log_.write({{"step", counters_.step},
+                {"epoch", epoch_now()},
+                {"loss", loss},
+                {"lr", last_lr_},
+                {"grad_norm", last_norm_},
+                {"images_per_second", speed},
+                {"data_wait", window_.wait_share()},
+                {"utilisation", 6 * forward_multiply_adds(recipe_) * speed / peak_flops_},
+                {"memory_bytes", peak_memory_bytes()},
+                {"skipped_samples", counters_.bad_samples},
+                {"skipped_updates", counters_.skipped},
+                {"eta_seconds", eta}});
+    events_.scalar("train_loss", loss, counters_.step);
+    events_.scalar("lr", last_lr_, counters_.step);
+    events_.scalar("images_per_second", speed, counters_.step);
+    reporter_.progress(
+        fmt::format("step {}/{}  epoch {:.2f}  loss {:.4f}  lr {:.2e}  {:.1f} images/s  data wait "
+                    "{:.0f} %  left {}",
+                    counters_.step, total_steps_, epoch_now(), loss, last_lr_, speed,
+                    100 * window_.wait_share(), clock_text(eta)));
+    counters_.window_loss = 0;
+    counters_.window_steps = 0;
+    window_.restart();
+  }
+
+  void write_epoch_line() {
+    const int64_t epoch = counters_.step / steps_per_epoch_ - 1;  // published: counted from 0
+    const double loss =
+        counters_.epoch_loss / static_cast<double>(std::max<int64_t>(counters_.epoch_steps, 1));
+    nlohmann::json line = {
+        {"train_lr", last_lr_}, {"train_loss", loss}, {"epoch", epoch}, {"step", counters_.step}};
+    if (request_.at_epoch_end) line.update(request_.at_epoch_end(model_, epoch));
+    for (const auto& [key, value] : line.items()) {
+      if (key != "epoch" && key != "step" && value.is_number()) {
+        events_.scalar("epoch/" + key, value.get<double>(), counters_.step);
+      }
+    }
+    log_.write(line);
+    counters_.epoch_loss = 0;
+    counters_.epoch_steps = 0;
+    window_.restart();  // the check at the end of the epoch is not training time
+  }
+
+  void save() {
+    const PublishedTensors model = model_tensors(model_.parameters());
+    const PublishedTensors optimizer = optimizer_tensors(model_.parameters(), optimizer_);
+    const nlohmann::json state = {{"counters", counters_.to_json()},
+                                  {"optimizer_steps", optimizer_.steps()},
+                                  {"epoch", epoch_now()},
+                                  {"recipe", print_recipe(recipe_)}};
+    checkpoint::save(checkpoints(), counters_.step, model.views, optimizer.views, state,
+                     {recipe_.run.keep_last, recipe_.run.keep_every_steps});
+  }
+
+  models::MaskedAutoencoder& model_;
+  const TrainRequest& request_;
+  const Recipe& recipe_;
+  Reporter& reporter_;
+  optim::AdamW optimizer_;
+  at::ScalarType compute_;
+  int64_t steps_per_epoch_, total_steps_;
+  RunLog log_;
+  EventWriter events_;
+  Counters counters_;
+  std::unique_ptr<loader::Loader> loader_;
+  SpeedWindow window_;
+  double last_lr_ = 0, last_norm_ = 0, peak_flops_ = 1;
+};
+
+}  // namespace
+
+int64_t total_steps(const Recipe& recipe, int64_t dataset_size) {
+  const int64_t steps_per_epoch = dataset_size / recipe.optim.batch_size;
+  if (steps_per_epoch == 0) {
+    fail(ExitCode::kData,
+         "the data set has {} pictures, fewer than one batch of {}; lower optim.batch_size",
+         dataset_size, recipe.optim.batch_size);
+  }
+  const int64_t steps = std::llround(recipe.optim.epochs * static_cast<double>(steps_per_epoch));
+  return recipe.run.max_steps > 0 ? std::min(recipe.run.max_steps, steps) : steps;
+}
+
+TrainResult train(models::MaskedAutoencoder& model, const TrainRequest& request,
+                  Reporter& reporter) {
+  return Run(model, request, reporter).run();
+}
+
+}  // namespace fcm::train
