@@ -148,7 +148,7 @@ TEST(OpCaseTables, EveryOperatorComparesCasesAndTimesOne) {
     for (const OpCase& op_case : table.cases) {
       compared += op_case.forward_elements <= kMostElements;
       timed += op_case.benchmark;
-      if (op_case.benchmark) EXPECT_GT(op_case.forward_elements, 0) << op_case.name;
+      EXPECT_TRUE(!op_case.benchmark || op_case.forward_elements > 0) << op_case.name;
     }
     EXPECT_GT(compared, 0) << table.op;
     EXPECT_GT(timed, 0) << table.op;

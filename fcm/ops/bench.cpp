@@ -1,0 +1,113 @@
+#include "fcm/ops/bench.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <optional>
+
+#include "fcm/ops/case.h"
+
+namespace fcm::ops {
+namespace {
+
+double seconds_of(const std::function<void()>& call) {
+  const auto start = std::chrono::steady_clock::now();
+  call();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+struct Medians {
+  double own = 0, reference = 0;
+};
+
+// One untimed call of each, then rounds of several of ours and one of the reference: whatever else
+// the machine does meets both.
+Medians time_in_turn(const std::function<void()>& own, const std::function<void()>& reference,
+                     double seconds) {
+  own();
+  const double reference_guess = seconds_of(reference);
+  const double own_guess = std::max(1e-7, seconds_of(own));
+  const int own_calls = std::clamp(static_cast<int>(reference_guess / own_guess), 3, 100);
+  std::vector<double> own_times, reference_times;
+  double spent = 0;
+  while (own_times.empty() || spent < seconds) {
+    for (int call = 0; call < own_calls; ++call) {
+      own_times.push_back(seconds_of(own));
+      spent += own_times.back();
+    }
+    reference_times.push_back(seconds_of(reference));
+    spent += reference_times.back();
+  }
+  return {median(own_times), median(reference_times)};
+}
+
+using Function = std::function<at::Tensor(const OpCase::Inputs&)>;
+
+// A forward pass, with the backward pass where an upstream gradient is given.
+void run_once(const Function& function, const OpCase::Inputs& inputs,
+              const std::optional<at::Tensor>& upstream) {
+  if (!upstream) {
+    const at::NoGradGuard no_grad;
+    function(inputs);
+    return;
+  }
+  OpCase::Inputs wanted;
+  for (const at::Tensor& input : inputs) {
+    if (input.requires_grad()) wanted.push_back(input);
+  }
+  torch::autograd::grad({function(inputs)}, wanted, {*upstream});
+}
+
+OpTiming timing(const OpCase& op_case, const OpCase::Inputs& inputs,
+                const std::optional<at::Tensor>& upstream, at::ScalarType dtype, double seconds) {
+  const Medians medians =
+      time_in_turn([&] { run_once(op_case.run, inputs, upstream); },
+                   [&] { run_once(op_case.reference, inputs, upstream); }, seconds);
+  OpTiming result;
+  result.case_name = op_case.name;
+  result.pass = upstream ? "forward_backward" : "forward";
+  result.dtype = dtype == at::kBFloat16 ? "bfloat16" : "float32";
+  result.microseconds = medians.own * 1e6;
+  const double bytes = op_case.forward_elements * static_cast<double>(c10::elementSize(dtype));
+  result.gbytes_per_second = bytes * (upstream ? 2.5 : 1) / medians.own * 1e-9;
+  result.gflops = op_case.forward_flops * (upstream ? 3 : 1) / medians.own * 1e-9;
+  result.reference_ratio = medians.reference / medians.own;
+  return result;
+}
+
+}  // namespace
+
+std::vector<OpTiming> time_ops(const std::string& filter, double seconds_per_case) {
+  std::vector<OpTiming> timings;
+  for (const OpCases& table : all_op_cases()) {
+    for (const OpCase& op_case : table.cases) {
+      const bool asked = (table.op + "/" + op_case.name).find(filter) != std::string::npos;
+      if (!op_case.benchmark || !asked) continue;
+      for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+        OpCase::Inputs inputs = op_case.inputs(dtype, 1);
+        for (at::Tensor& input : inputs) input.set_requires_grad(input.is_floating_point());
+        const at::Tensor result = op_case.run(inputs);
+        timings.push_back(timing(op_case, inputs, std::nullopt, dtype, seconds_per_case / 4));
+        if (result.requires_grad()) {
+          timings.push_back(
+              timing(op_case, inputs, at::ones_like(result).detach(), dtype, seconds_per_case / 4));
+        }
+        for (OpTiming& entry : timings) {
+          if (entry.op.empty()) entry.op = table.op;
+        }
+      }
+    }
+  }
+  return timings;
+}
+
+}  // namespace fcm::ops

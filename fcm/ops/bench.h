@@ -1,0 +1,29 @@
+// Times of operators, from their tables of cases.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+namespace fcm::ops {
+
+struct OpTiming {
+  std::string op;
+  std::string case_name;
+  std::string pass;              // "forward" or "forward_backward"
+  std::string dtype;             // "float32" or "bfloat16"
+  double microseconds = 0;       // median of one call
+  double gbytes_per_second = 0;  // each element of inputs and result moved once; a backward pass
+                                 // counts as one and a half forward passes
+  double gflops = 0;             // a backward pass counts as two forward passes
+  double reference_ratio = 0;    // median time of the reference over ours, alternating in one run
+};
+
+// Times the benchmark cases whose "op/case" contains `filter` (empty: all), in float32 and
+// bfloat16, for about `seconds_per_case` each; at least three calls of ours and one of the
+// reference, and as many threads as LibTorch has. Takes the machine for itself: nothing else should
+// run.
+std::vector<OpTiming> time_ops(const std::string& filter, double seconds_per_case);
+
+}  // namespace fcm::ops
