@@ -77,6 +77,7 @@ void expect_close(const Results& got, const Results& wanted, double tolerance,
 
 // The reference in float64 on the inputs as rounded to `dtype`.
 Results reference_results(const OpCase& op_case, at::ScalarType dtype) {
+  const test::OneThread one_thread;
   return evaluate(op_case.reference, test::leaves(op_case.inputs(dtype, 1), at::kDouble), dtype);
 }
 

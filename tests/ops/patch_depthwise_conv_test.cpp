@@ -176,10 +176,10 @@ TEST(PatchDepthwiseConv, NothingPassesBetweenViews) {
   for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16, at::kDouble}) {
     const Values values = random_values(graph, 32);
     at::Tensor x = to_patches(values.map, graph).to(dtype).set_requires_grad(true);
-    const at::Tensor y =
-        patch_depthwise_conv(x, values.weight, values.bias, graph.neighbours_BL9, graph.cells());
     int64_t first = 0;
     for (const int64_t size : sizes) {
+      const at::Tensor y =
+          patch_depthwise_conv(x, values.weight, values.bias, graph.neighbours_BL9, graph.cells());
       at::Tensor upstream = at::zeros_like(y);
       upstream.narrow(1, first, size).fill_(1);
       const at::Tensor dx = test::gradients(y, {x}, upstream)[0];
@@ -308,17 +308,22 @@ TEST_P(PatchDepthwiseConvKernels, EqualTheReferenceForAnyChannelsAndSide) {
   for (const PatchGeometry& geometry : {kSide2, kSide3, kSide4}) {
     const Graph graph = make_graph(2, 3, 4, geometry, random_views({5, 7}, 3));
     const patch_conv::Geometry table = geometry_of(graph.neighbours_BL9, graph.cells());
-    for (const int64_t channels : {1, 3, 4, 7, 8, 9, 15, 16, 17, 24, 31, 32, 64, 70}) {
+    for (const int64_t channels : {1, 3, 8, 9, 16, 19, 24, 70}) {
       const Values values = random_values(graph, channels);
       for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16, at::kDouble}) {
         const at::Tensor x = to_patches(values.map, graph).to(dtype);
         const at::Tensor dy = test::fixed_normal(x.sizes(), 6).to(dtype);
         const at::ScalarType weights = dtype == at::kDouble ? at::kDouble : at::kFloat;
         const at::Tensor weight = values.weight.to(weights), bias = values.bias.to(weights);
-        const test::Inputs exact = test::leaves({x, weight, bias}, at::kDouble);
-        const at::Tensor wanted = patch_depthwise_conv_reference(
-            exact[0], exact[1], exact[2], graph.neighbours_BL9, graph.cells());
-        const test::Inputs slopes = test::gradients(wanted, exact, dy);
+        at::Tensor wanted;
+        test::Inputs slopes;
+        {
+          const test::OneThread one_thread;
+          const test::Inputs exact = test::leaves({x, weight, bias}, at::kDouble);
+          wanted = patch_depthwise_conv_reference(exact[0], exact[1], exact[2],
+                                                  graph.neighbours_BL9, graph.cells());
+          slopes = test::gradients(wanted, exact, dy);
+        }
 
         const at::Tensor y = patch_conv::forward(kernels(), x, weight, bias, table);
         const patch_conv::Gradients got =

@@ -52,6 +52,12 @@ at::Tensor scratch_memory(const StorageKernels& kernels, int64_t side) {
   return at::empty({kernels.scratch_bytes(side)}, at::TensorOptions().dtype(at::kByte));
 }
 
+// Fewest patches worth a thread.
+int64_t smallest_part(const Problem& problem) {
+  constexpr int64_t kValues = 32768;
+  return std::max<int64_t>(1, kValues / (problem.side * problem.side * problem.channels));
+}
+
 // Patches in one part of the backward pass. The parts do not depend on the number of threads, and
 // their sums are added in order, so neither do the bits of the result.
 int64_t rows_of_part(int64_t rows) {
@@ -80,7 +86,8 @@ at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::T
   const Problem problem = problem_of(x_BLPC, geometry);
   at::Tensor y_BLPC = at::empty_like(x_BLPC, at::MemoryFormat::Contiguous);
   void* y = y_BLPC.mutable_data_ptr();
-  at::parallel_for(0, x_BLPC.size(0) * x_BLPC.size(1), 8, [&](int64_t begin, int64_t end) {
+  const int64_t rows = x_BLPC.size(0) * x_BLPC.size(1);
+  at::parallel_for(0, rows, smallest_part(problem), [&](int64_t begin, int64_t end) {
     const at::Tensor scratch = scratch_memory(chosen, geometry.side);
     chosen.forward(problem, x_BLPC.const_data_ptr(), packed.const_data_ptr(), y, begin, end,
                    scratch.mutable_data_ptr());

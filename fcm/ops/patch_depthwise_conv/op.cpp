@@ -52,7 +52,8 @@ void check_shapes(const at::Tensor& x_BLPC, const at::Tensor& weight_TC, const a
           "[patch_depthwise_conv] x has {} dimensions, wanted [B, L, {}, C]", x_BLPC.dim(),
           cells.count());
   const int64_t channels = x_BLPC.size(3);
-  require(weight_TC.dim() == 2 && weight_TC.size(0) == 25 && weight_TC.size(1) == channels,
+  require(channels > 0 && weight_TC.dim() == 2 && weight_TC.size(0) == 25 &&
+              weight_TC.size(1) == channels,
           "[patch_depthwise_conv] the weight must be [25, {}]", channels);
   require(bias_C.dim() == 1 && bias_C.size(0) == channels,
           "[patch_depthwise_conv] the bias must be [{}]", channels);
