@@ -58,9 +58,11 @@ nlohmann::json knn(const std::string& data, const std::filesystem::path& checkpo
   const int64_t threads = set_up_machine(machine);
   const TrainedModel trained = load_trained_model(checkpoint, reporter);
   const auto [train, test, classes] = features_of(trained, data, threads, reporter);
+  const heads::KnnOptions options{.k = k};
   return summary(
-      heads::knn(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N, classes, k),
-      heads::knn(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, k));
+      heads::knn(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N, classes,
+                 options),
+      heads::knn(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, options));
 }
 
 nlohmann::json linprobe(const RunRequest& request, const std::filesystem::path& checkpoint,

@@ -6,7 +6,7 @@
 namespace fcm::tasks {
 
 Accuracy measure(const FeatureSet& train, const FeatureSet& test, int64_t classes) {
-  constexpr int64_t kNeighbours = 20;
+  constexpr heads::KnnOptions kNeighbours{.k = 20};
   const auto knn = [&](const at::Tensor& bank, const at::Tensor& queries) {
     return heads::knn(bank, train.labels_N, queries, test.labels_N, classes, kNeighbours).top1;
   };

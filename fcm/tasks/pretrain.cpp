@@ -48,7 +48,7 @@ class OnlineKnn {
     const FeatureSet queries = extract_features(model, request_.recipe, queries_, threads_);
     const auto classes = static_cast<int64_t>(bank_.dataset->classes().size());
     const auto result = heads::knn(bank.flattened_ND, bank.labels_N, queries.flattened_ND,
-                                   queries.labels_N, classes, 20);
+                                   queries.labels_N, classes);
     return {{"knn_top1", result.top1}};
   }
 

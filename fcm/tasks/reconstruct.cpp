@@ -5,7 +5,7 @@
 #include <numeric>
 #include <span>
 
-#include "fcm/loader/loader.h"
+#include "fcm/loader/transform.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/step.h"
 #include "fcm/viz/reconstruction.h"
@@ -103,7 +103,7 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
 image::Image fit_to_recipe(const image::Image& picture, const train::Recipe& recipe) {
   image::Image fitted{recipe.data.image_size[0], recipe.data.image_size[1], picture.channels, {}};
   fitted.pixels.resize(static_cast<size_t>(fitted.rows * fitted.cols * fitted.channels));
-  loader::eval_picture(picture, recipe.data, fitted.pixels.data());
+  loader::view_for_evaluation(picture, recipe.data, fitted.pixels.data());
   return fitted;
 }
 

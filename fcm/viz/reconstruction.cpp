@@ -113,7 +113,8 @@ image::Image picture_from_patches(std::span<const float> values_LD, int64_t rows
   return out;
 }
 
-PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patches) {
+PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patches,
+                                 double epsilon) {
   require(patches >= 1 && values_LD.size() % static_cast<size_t>(patches) == 0,
           "{} values do not divide into {} patches", values_LD.size(), patches);
   const size_t width = values_LD.size() / static_cast<size_t>(patches);
@@ -128,7 +129,7 @@ PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patch
     for (const float value : patch) squares += (value - mean) * (value - mean);
     out.mean_L.push_back(static_cast<float>(mean));
     out.deviation_L.push_back(
-        static_cast<float>(std::sqrt(squares / static_cast<double>(width - 1) + 1e-6)));
+        static_cast<float>(std::sqrt(squares / static_cast<double>(width - 1) + epsilon)));
   }
   return out;
 }
@@ -182,8 +183,8 @@ SheetRow reconstruction_row(const Reconstruction& input) {
   require(static_cast<int64_t>(input.hidden_GL.size()) == input.views * patches,
           "{} views of {} patches have a mask of {} entries", input.views, patches,
           input.hidden_GL.size());
-  const PatchStatistics statistics =
-      patch_statistics(patches_from_picture(original, input.side, input.scale), patches);
+  const PatchStatistics statistics = patch_statistics(
+      patches_from_picture(original, input.side, input.scale), patches, input.variance_epsilon);
   const auto show = [&](std::vector<float> guess, std::span<const uint8_t> hidden_L) {
     if (input.normalised_patches) denormalise(guess, statistics);
     const image::Image picture = picture_from_patches(guess, original.rows, original.cols,

@@ -39,12 +39,13 @@ image::Image picture_from_patches(std::span<const float> values_LD, int64_t rows
                                   int64_t channels, int64_t side, const PixelScale& scale);
 
 // Mean and deviation of each patch, as the normalised-pixel target takes them: over all D values,
-// deviation = sqrt(variance + 1e-6) with the variance over D - 1.
+// deviation = sqrt(variance + epsilon) with the variance over D - 1.
 struct PatchStatistics {
   std::vector<float> mean_L;
   std::vector<float> deviation_L;
 };
-PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patches);
+PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patches,
+                                 double epsilon = 1e-6);
 
 // Undoes the normalisation of patches in place: value * deviation + mean. The statistics of a
 // patch nobody showed to the model come from the original, so a picture made with them shows more
@@ -68,6 +69,7 @@ struct Reconstruction {
   std::span<const float> predictions_GLD;  // read only where hidden_GL is not 0
   std::span<const uint8_t> hidden_GL;
   bool normalised_patches = true;  // the target was normalised per patch
+  double variance_epsilon = 1e-6;  // of that normalisation
   PixelScale scale;
 };
 
