@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "fcm/decoder/options.h"
 #include "fcm/encoder/options.h"
@@ -50,5 +52,22 @@ struct Recipe {
     visitor.section("run", run);
   }
 };
+
+// A complete recipe from TOML, with "section.key=value" overrides on top, in order. Setting
+// encoder.size to a name also sets the keys that the name stands for. Only single values are
+// checked: check() sees to the rest. Throws Error(kUsage) that says where, which key and which
+// value.
+Recipe read_recipe(std::string_view toml, const std::string& file_name,
+                   const std::vector<std::string>& overrides = {});
+
+// TOML that reads back to the same recipe; with the help of every key as comments if asked.
+std::string print_recipe(const Recipe& recipe, bool with_help = false);
+
+// 16 hexadecimal digits, equal for equal recipes.
+std::string recipe_hash(const Recipe& recipe);
+
+// Refuses values out of range and combinations that cannot work, each with its keys and values:
+// Error(kUsage), one line a fault.
+void check(const Recipe& recipe);
 
 }  // namespace fcm::train

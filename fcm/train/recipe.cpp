@@ -1,0 +1,163 @@
+#include "fcm/train/recipe.h"
+
+#include <fmt/ranges.h>
+
+#include "fcm/base/error.h"
+#include "fcm/config/recipe_io.h"
+#include "fcm/masks/view_plan.h"
+#include "fcm/ops/patches.h"
+
+namespace fcm::train {
+namespace {
+
+using config::fields_of;
+
+std::string list(const std::vector<int64_t>& values) {
+  return fmt::format("[{}]", fmt::join(values, ", "));
+}
+
+// Collects what does not fit, so that one look shows everything.
+class Faults {
+ public:
+  template <typename... Args>
+  void unless(bool holds, fmt::format_string<Args...> format, Args&&... args) {
+    if (!holds) lines_.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+  void add(const std::string& line) { lines_.push_back(line); }
+  void throw_if_any() const {
+    if (!lines_.empty()) fail(ExitCode::kUsage, "{}", fmt::join(lines_, "\n"));
+  }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+void check_named_size(const encoder::EncoderOptions& options, Faults& faults) {
+  if (options.size == "custom") return;
+  encoder::EncoderOptions named = encoder::named_size(options.size);
+  encoder::EncoderOptions given = options;
+  config::internal::Collector expected, actual;
+  expected.section("encoder", named);
+  actual.section("encoder", given);
+  for (size_t i = 0; i < expected.fields.size(); ++i) {
+    if (expected.fields[i].key == "size") continue;
+    const std::string want = value_of(expected.fields[i]), have = value_of(actual.fields[i]);
+    faults.unless(want == have,
+                  "{} = {}, but encoder.size = \"{}\" means {}; write that, or encoder.size = "
+                  "\"custom\"",
+                  actual.fields[i].name(), have, options.size, want);
+  }
+}
+
+// Positions are sines and cosines of rows and columns: four equal parts.
+void check_width(const char* section, const char* dim_key, int64_t dim, int64_t heads,
+                 Faults& faults) {
+  faults.unless(dim % 4 == 0, "{} = {} must be divisible by 4, for the sine-cosine positions",
+                dim_key, dim);
+  faults.unless(dim % heads == 0, "{} = {} must be divisible by {}.heads = {}", dim_key, dim,
+                section, heads);
+}
+
+// A 5x5 window must not reach past the neighbouring patch.
+void check_convolution_stages(const encoder::EncoderOptions& options, Faults& faults) {
+  int64_t side = 1;  // cells per row of a patch: the product of the later strides
+  for (size_t stage = options.strides.size() - 1; stage-- > 0;) {
+    side *= options.strides[stage + 1];
+    faults.unless(options.depths[stage] == 0 || side >= 2,
+                  "encoder.strides = {} leaves stage {} one cell a patch, but its 5x5 convolutions "
+                  "need at least 2x2; make a later stride 2 or more, or that entry of "
+                  "encoder.depths 0",
+                  list(options.strides), stage + 1);
+  }
+}
+
+void check_picture(const Recipe& recipe, Faults& faults) {
+  const loader::DataOptions& data = recipe.data;
+  faults.unless(data.channels == 1 || data.channels == 3,
+                "data.channels = {} must be 1 (grey) or 3 (RGB)", data.channels);
+  const auto channels = static_cast<size_t>(data.channels);
+  faults.unless(data.mean.size() == channels, "data.mean has {} elements, but data.channels = {}",
+                data.mean.size(), channels);
+  faults.unless(data.deviation.size() == channels,
+                "data.deviation has {} elements, but data.channels = {}", data.deviation.size(),
+                channels);
+  faults.unless(data.crop_scale[0] <= data.crop_scale[1],
+                "data.crop_scale = [{}, {}] must name the smaller share first", data.crop_scale[0],
+                data.crop_scale[1]);
+  faults.unless(data.crop_ratio[0] <= data.crop_ratio[1],
+                "data.crop_ratio = [{}, {}] must name the smaller ratio first", data.crop_ratio[0],
+                data.crop_ratio[1]);
+
+  const int64_t side = ops::PatchGeometry{recipe.encoder.strides}.patch_side();
+  const bool whole = data.image_size[0] % side == 0 && data.image_size[1] % side == 0;
+  faults.unless(whole,
+                "data.image_size = {} must be divisible by {}, the side of a patch: "
+                "encoder.strides = {}, multiplied",
+                list(data.image_size), side, list(recipe.encoder.strides));
+  if (!whole) return;
+  try {
+    const int64_t patches = data.image_size[0] / side * (data.image_size[1] / side);
+    masks::kept_views(masks::view_sizes(patches, recipe.masks), recipe.masks);
+  } catch (const Error& error) {
+    faults.add(error.what());
+  }
+}
+
+void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
+  faults.unless(optim.micro_batch <= optim.batch_size,
+                "optim.micro_batch = {} is larger than optim.batch_size = {}", optim.micro_batch,
+                optim.batch_size);
+  faults.unless(optim.warmup_epochs <= optim.epochs,
+                "optim.warmup_epochs = {} is more than optim.epochs = {}", optim.warmup_epochs,
+                optim.epochs);
+  faults.unless(optim.min_lr <= optim.lr(),
+                "optim.min_lr = {} is more than the learning rate {} (optim.base_lr = {} times "
+                "optim.batch_size = {} over 256)",
+                optim.min_lr, optim.lr(), optim.base_lr, optim.batch_size);
+  faults.unless(optim.beta1 < 1, "optim.beta1 = {} must be less than 1", optim.beta1);
+  faults.unless(optim.beta2 < 1, "optim.beta2 = {} must be less than 1", optim.beta2);
+}
+
+}  // namespace
+
+Recipe read_recipe(std::string_view toml, const std::string& file_name,
+                   const std::vector<std::string>& overrides) {
+  Recipe recipe;
+  config::Reader reader(fields_of(recipe));
+  reader.read(toml, file_name);
+  for (const std::string& assignment : overrides) {
+    const bool names_size = reader.set(assignment).name() == "encoder.size";
+    if (names_size && recipe.encoder.size != "custom") {
+      recipe.encoder = encoder::named_size(recipe.encoder.size);
+    }
+  }
+  reader.finish(file_name);
+  return recipe;
+}
+
+std::string print_recipe(const Recipe& recipe, bool with_help) {
+  Recipe copy = recipe;  // `visit` hands out writable references
+  return config::print(fields_of(copy), with_help);
+}
+
+std::string recipe_hash(const Recipe& recipe) {
+  Recipe copy = recipe;
+  return config::hash(fields_of(copy));
+}
+
+void check(const Recipe& recipe) {
+  Recipe copy = recipe;
+  config::check_values(fields_of(copy));  // the rules below rely on ranges and lengths
+
+  Faults faults;
+  check_named_size(recipe.encoder, faults);
+  check_width("encoder", "the last of encoder.dims", recipe.encoder.dims.back(),
+              recipe.encoder.heads, faults);
+  check_width("decoder", "decoder.dim", recipe.decoder.dim, recipe.decoder.heads, faults);
+  check_convolution_stages(recipe.encoder, faults);
+  check_picture(recipe, faults);
+  check_optimisation(recipe.optim, faults);
+  faults.throw_if_any();
+}
+
+}  // namespace fcm::train

@@ -1,0 +1,27 @@
+// Recipes as files: those that ship with the program are found by name.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "fcm/train/recipe.h"
+
+namespace fcm::train {
+
+// Every *.toml below the folders, by name (the file's, without .toml). A name that occurs twice
+// keeps the file of the earlier folder. Folders that do not exist hold none.
+std::vector<std::filesystem::path> shipped_recipes(
+    const std::vector<std::filesystem::path>& folders);
+
+// The file that `--recipe` names: a path if there is such a file, else a shipped recipe. Throws
+// Error(kUsage) with the nearest name.
+std::filesystem::path find_recipe(const std::string& name_or_file,
+                                  const std::vector<std::filesystem::path>& folders);
+
+// Found, read, overridden and checked.
+Recipe load_recipe(const std::string& name_or_file,
+                   const std::vector<std::filesystem::path>& folders,
+                   const std::vector<std::string>& overrides);
+
+}  // namespace fcm::train
