@@ -1,0 +1,80 @@
+// Prepares the batches of the next few steps with threads; hands them out in order.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "fcm/loader/loader.h"
+
+namespace fcm::loader {
+
+// What the threads do. Both are called from several threads at once, never twice for the same
+// picture. An exception ends up in next() of that step.
+struct BatchWork {
+  // The batch of a step with everything in place but pixels and labels.
+  std::function<Batch(int64_t step)> prepare;
+  // Writes picture and label number i; tells if the picture was bad.
+  std::function<std::optional<BadSample>(Batch& batch, int64_t i)> fill;
+};
+
+class Prefetcher {
+ public:
+  // Steps first_step .. end_step - 1.
+  Prefetcher(BatchWork work, int64_t threads, int64_t first_step, int64_t end_step);
+  ~Prefetcher();  // waits for the pictures in work, not for the batches
+  Prefetcher(const Prefetcher&) = delete;
+  Prefetcher& operator=(const Prefetcher&) = delete;
+
+  // The next step's batch, bad samples in the order of the batch; none after the last step.
+  std::optional<Batch> next();
+
+ private:
+  static constexpr size_t kAhead = 3;  // batches in memory, beside the one in use
+
+  struct Slot {
+    Batch batch;
+    int64_t taken = 0;  // pictures given to threads, from the front
+    int64_t done = 0;
+    std::vector<std::pair<int64_t, BadSample>> bad;  // with the place in the batch
+    std::exception_ptr error;
+    int64_t error_place = 0;  // the first one counts, so that threads do not decide
+  };
+  struct Range {
+    int64_t begin = 0;
+    int64_t end = 0;
+    std::vector<std::pair<int64_t, BadSample>> bad;
+    std::exception_ptr error;
+    double seconds = 0;
+  };
+
+  Slot& slot(int64_t step) { return ring_[static_cast<size_t>(step) % kAhead]; }
+  void run();
+  bool take_pictures(std::unique_lock<std::mutex>& lock);
+  bool open_step(std::unique_lock<std::mutex>& lock);
+  void fill(Batch& batch, Range& range);
+
+  const BatchWork work_;
+  const int64_t threads_count_;
+  const int64_t end_step_;
+
+  std::mutex mutex_;  // guards all below; pictures are filled without it
+  std::condition_variable work_waits_;
+  std::condition_variable batch_ready_;
+  std::array<Slot, kAhead> ring_;
+  int64_t next_step_;    // what next() will hand out
+  int64_t opened_step_;  // steps before it have their slot
+  bool opening_ = false;
+  std::atomic<bool> stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace fcm::loader

@@ -1,0 +1,122 @@
+#include "fcm/loader/transform.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "fcm/base/error.h"
+#include "fcm/base/random.h"
+#include "fcm/image/resize_window.h"
+#include "fcm/loader/loader.h"
+
+namespace fcm::loader {
+namespace {
+
+image::Interpolation interpolation_of(const DataOptions& options) {
+  return options.interpolation == "bilinear" ? image::Interpolation::kBilinear
+                                             : image::Interpolation::kBicubic;
+}
+
+image::Image padded(image::Image picture, int64_t pad) {
+  if (pad == 0) return picture;
+  image::Image larger{picture.rows + 2 * pad, picture.cols + 2 * pad, picture.channels, {}};
+  const auto from = static_cast<size_t>(picture.cols * picture.channels);
+  const auto to = static_cast<size_t>(larger.cols * larger.channels);
+  larger.pixels.resize(static_cast<size_t>(larger.rows) * to);
+  uint8_t* const corner =
+      larger.pixels.data() + static_cast<size_t>(pad) * to + pad * picture.channels;
+  for (size_t row = 0; row < static_cast<size_t>(picture.rows); ++row) {
+    std::memcpy(corner + row * to, picture.pixels.data() + row * from, from);
+  }
+  return larger;
+}
+
+// Halves go to the even neighbour, as Python rounds.
+int64_t rounded(double value) { return static_cast<int64_t>(std::nearbyint(value)); }
+
+// The whole picture, or its middle where its shape is outside of the allowed ratios.
+image::Box central_box(int64_t rows, int64_t cols, double low, double high) {
+  image::Box box{0, 0, rows, cols};
+  const double ratio = static_cast<double>(cols) / static_cast<double>(rows);
+  if (ratio < low) box.rows = rounded(static_cast<double>(cols) / low);
+  if (ratio > high) box.cols = rounded(static_cast<double>(rows) * high);
+  // A picture one pixel wide can be rounded to nothing.
+  box.rows = std::clamp<int64_t>(box.rows, 1, rows);
+  box.cols = std::clamp<int64_t>(box.cols, 1, cols);
+  box.top = (rows - box.rows) / 2;
+  box.left = (cols - box.cols) / 2;
+  return box;
+}
+
+}  // namespace
+
+void check_options(const DataOptions& options) {
+  const auto need = [](bool holds, const char* what) {
+    if (!holds) fail(ExitCode::kUsage, "data.{}", what);
+  };
+  const auto ordered = [](const std::vector<double>& pair) {
+    return pair.size() == 2 && pair[0] > 0 && pair[0] <= pair[1];
+  };
+  need(options.image_size.size() == 2 && options.image_size[0] > 0 && options.image_size[1] > 0,
+       "image_size needs two positive numbers, rows and columns");
+  need(options.channels == 1 || options.channels == 3, "channels must be 1 (grey) or 3 (RGB)");
+  need(ordered(options.crop_scale) && options.crop_scale[1] <= 1,
+       "crop_scale needs a smallest and a largest share of at most 1, in this order");
+  need(ordered(options.crop_ratio),
+       "crop_ratio needs a smallest and a largest ratio, in this order");
+  need(options.pad >= 0, "pad must not be negative");
+  need(options.interpolation == "bicubic" || options.interpolation == "bilinear",
+       "interpolation must be \"bicubic\" or \"bilinear\"");
+}
+
+Crop random_crop(int64_t rows, int64_t cols, const DataOptions& options, uint64_t seed,
+                 uint64_t epoch, uint64_t sample) {
+  Crop crop;
+  crop.mirror = KeyedRandom(seed, Purpose::kFlip, epoch, sample).uniform() < options.flip;
+  KeyedRandom random(seed, Purpose::kCrop, epoch, sample);
+  const double low = options.crop_ratio[0], high = options.crop_ratio[1];
+  const double log_low = std::log(low), log_high = std::log(high);
+  const auto area = static_cast<double>(rows * cols);
+  const auto between = [&random](double from, double to) {
+    return from + (to - from) * random.uniform_double();
+  };
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    const double target = area * between(options.crop_scale[0], options.crop_scale[1]);
+    const double ratio = std::exp(between(log_low, log_high));
+    const int64_t width = rounded(std::sqrt(target * ratio));
+    const int64_t height = rounded(std::sqrt(target / ratio));
+    if (width < 1 || width > cols || height < 1 || height > rows) continue;
+    const auto top = static_cast<int64_t>(random.below(static_cast<uint64_t>(rows - height + 1)));
+    const auto left = static_cast<int64_t>(random.below(static_cast<uint64_t>(cols - width + 1)));
+    crop.box = {top, left, height, width};
+    return crop;
+  }
+  crop.box = central_box(rows, cols, low, high);
+  return crop;
+}
+
+void view_for_training(image::Image picture, const DataOptions& options, uint64_t seed,
+                       uint64_t epoch, uint64_t sample, uint8_t* out) {
+  picture = padded(std::move(picture), options.pad);
+  const Crop crop = random_crop(picture.rows, picture.cols, options, seed, epoch, sample);
+  image::crop_resize(picture, crop.box, options.image_size[0], options.image_size[1],
+                     interpolation_of(options), crop.mirror, out);
+}
+
+void view_for_evaluation(image::Image picture, const DataOptions& options, uint8_t* out) {
+  picture = padded(std::move(picture), options.pad);
+  const int64_t target_rows = options.image_size[0], target_cols = options.image_size[1];
+  int64_t rows = target_rows, cols = target_cols;
+  // The side that is tighter fits exactly; the other one is cut down, as torchvision's Resize does.
+  if (picture.rows * target_cols <= picture.cols * target_rows) {
+    cols = std::max(target_cols, target_rows * picture.cols / picture.rows);
+  } else {
+    rows = std::max(target_rows, target_cols * picture.rows / picture.cols);
+  }
+  const image::Box middle{rounded(static_cast<double>(rows - target_rows) / 2),
+                          rounded(static_cast<double>(cols - target_cols) / 2), target_rows,
+                          target_cols};
+  image::resize_window(picture, rows, cols, middle, interpolation_of(options), out);
+}
+
+}  // namespace fcm::loader

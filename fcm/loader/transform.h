@@ -1,0 +1,22 @@
+// From a decoded picture to the bytes of a batch.
+#pragma once
+
+#include <cstdint>
+
+#include "fcm/loader/dataset.h"
+#include "fcm/loader/options.h"
+
+namespace fcm::loader {
+
+// Refuses options that contradict each other (Error(kUsage)); ranges of single keys are checked
+// where they are read.
+void check_options(const DataOptions& options);
+
+// Both write image_size[0] x image_size[1] x channels bytes to `out`, after padding the picture.
+// Training: the sample's random crop and flip. Evaluation: resized so that it just covers the
+// target, then the central crop.
+void view_for_training(image::Image picture, const DataOptions& options, uint64_t seed,
+                       uint64_t epoch, uint64_t sample, uint8_t* out);
+void view_for_evaluation(image::Image picture, const DataOptions& options, uint8_t* out);
+
+}  // namespace fcm::loader

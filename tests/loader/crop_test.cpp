@@ -1,0 +1,156 @@
+#include <cmath>
+
+#include "fcm/loader/transform.h"
+#include "tests/loader/support.h"
+
+namespace fcm::loader {
+namespace {
+
+TEST(RandomCrop, ABoxIsAFunctionOfSeedEpochAndSample) {
+  const DataOptions options;
+  const auto left_of = [&](uint64_t seed, uint64_t epoch, uint64_t sample) {
+    const Crop crop = random_crop(375, 500, options, seed, epoch, sample);
+    return crop.box.left * 1000 + crop.box.cols;
+  };
+  EXPECT_EQ(left_of(1, 2, 3), left_of(1, 2, 3));
+  EXPECT_NE(left_of(1, 2, 3), left_of(2, 2, 3));
+  EXPECT_NE(left_of(1, 2, 3), left_of(1, 3, 3));
+  EXPECT_NE(left_of(1, 2, 3), left_of(1, 2, 4));
+}
+
+TEST(RandomCrop, StatisticsOfAreaRatioPlaceAndFlip) {
+  // Boxes of at most half the area always fit, so no try is repeated and the draws stay uniform.
+  DataOptions narrow;
+  narrow.crop_scale = {0.2, 0.5};
+  const int n = 20000;
+  double area = 0, log_ratio = 0, square = 0, place = 0, flips = 0;
+  for (uint64_t sample = 0; sample < n; ++sample) {
+    const Crop crop = random_crop(1000, 1000, narrow, 7, 0, sample);
+    const auto rows = static_cast<double>(crop.box.rows);
+    const auto cols = static_cast<double>(crop.box.cols);
+    ASSERT_GE(crop.box.top, 0);
+    ASSERT_LE(crop.box.top + crop.box.rows, 1000);
+    ASSERT_LE(crop.box.left + crop.box.cols, 1000);
+    const double share = rows * cols / 1e6, ratio = std::log(cols / rows);
+    ASSERT_GT(share, 0.197);
+    ASSERT_LT(share, 0.503);
+    ASSERT_LT(std::abs(ratio), std::log(4.0 / 3.0) + 0.01);
+    area += share, log_ratio += ratio, square += ratio * ratio, flips += crop.mirror;
+    place += static_cast<double>(crop.box.left) / (1000.0 - cols);
+  }
+  // Means of uniform draws, five standard errors wide.
+  EXPECT_NEAR(area / n, 0.35, 5 * 0.3 / std::sqrt(12.0 * n));
+  EXPECT_NEAR(log_ratio / n, 0.0, 5 * 2 * std::log(4.0 / 3.0) / std::sqrt(12.0 * n));
+  EXPECT_NEAR(std::sqrt(square / n), std::log(4.0 / 3.0) / std::sqrt(3.0), 0.003);
+  EXPECT_NEAR(place / n, 0.5, 5 / std::sqrt(12.0 * n) + 0.001);
+  EXPECT_NEAR(flips / n, 0.5, 5 * 0.5 / std::sqrt(static_cast<double>(n)));
+}
+
+TEST(RandomCrop, LongPicturesFallBackToTheMiddle) {
+  DataOptions options;
+  options.crop_scale = {0.9, 1.0};
+  // No box of 90 % of the area with a ratio below 4/3 fits into 10 x 100.
+  const Crop wide = random_crop(10, 100, options, 1, 0, 0);
+  EXPECT_EQ(wide.box.rows, 10);
+  EXPECT_EQ(wide.box.cols, 13);  // 10 * 4/3
+  EXPECT_EQ(wide.box.left, (100 - 13) / 2);
+  const Crop tall = random_crop(100, 10, options, 1, 0, 0);
+  EXPECT_EQ(tall.box.cols, 10);
+  EXPECT_EQ(tall.box.rows, 13);
+  EXPECT_EQ(tall.box.top, (100 - 13) / 2);
+  const Crop pixel = random_crop(1, 1, options, 1, 0, 0);
+  EXPECT_EQ(pixel.box.rows, 1);
+  EXPECT_EQ(pixel.box.cols, 1);
+}
+
+TEST(RandomCrop, TheWholeAreaIsTheWholePicture) {
+  DataOptions options;
+  options.crop_scale = {1.0, 1.0};
+  for (uint64_t sample = 0; sample < 300; ++sample) {
+    const Crop crop = random_crop(32, 32, options, 3, 0, sample);
+    ASSERT_EQ(crop.box.rows, 32);
+    ASSERT_EQ(crop.box.cols, 32);
+  }
+}
+
+TEST(RandomCrop, FlipZeroAndOne) {
+  DataOptions options;
+  for (const double flip : {0.0, 1.0}) {
+    options.flip = flip;
+    for (uint64_t sample = 0; sample < 50; ++sample) {
+      EXPECT_EQ(random_crop(9, 9, options, 3, 0, sample).mirror, flip == 1.0);
+    }
+  }
+}
+
+TEST(Training, WholePicturesAreOnlyPaddedAndFlipped) {
+  DataOptions options = test::small_options(32);
+  options.channels = 1;
+  options.pad = 2;
+  options.crop_scale = {1.0, 1.0};
+  options.flip = 0;
+  const image::Image picture = test::pattern(28, 28, 1);
+  std::vector<uint8_t> out(32 * 32, 77);
+  view_for_training(picture, options, 1, 0, 0, out.data());
+  for (int64_t row = 0; row < 32; ++row) {
+    for (int64_t col = 0; col < 32; ++col) {
+      const bool border = row < 2 || col < 2 || row >= 30 || col >= 30;
+      const uint8_t expected =
+          border ? 0 : picture.pixels[static_cast<size_t>((row - 2) * 28 + col - 2)];
+      ASSERT_EQ(out[static_cast<size_t>(row * 32 + col)], expected) << row << " " << col;
+    }
+  }
+}
+
+TEST(Evaluation, TheRightSizeIsUntouched) {
+  DataOptions options = test::small_options(32);
+  options.pad = 2;
+  const image::Image picture = test::pattern(28, 28, 3);
+  std::vector<uint8_t> padded(32 * 32 * 3), out(padded.size());
+  options.flip = 0;
+  options.crop_scale = {1.0, 1.0};
+  view_for_training(picture, options, 1, 0, 0, padded.data());
+  view_for_evaluation(picture, options, out.data());
+  EXPECT_EQ(out, padded);
+}
+
+TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
+  // Columns count up, so the result tells where it was cut.
+  image::Image ramp{20, 100, 1, {}};
+  for (int row = 0; row < 20; ++row) {
+    for (int col = 0; col < 100; ++col) ramp.pixels.push_back(static_cast<uint8_t>(2 * col));
+  }
+  DataOptions options = test::small_options(20);
+  options.channels = 1;
+  std::vector<uint8_t> out(400);
+  view_for_evaluation(ramp, options, out.data());
+  for (size_t col = 0; col < 20; ++col) EXPECT_EQ(out[col], 2 * (40 + col));
+  // Half the size: the middle 40 columns of 100.
+  options.image_size = {10, 20};
+  std::vector<uint8_t> half(200);
+  view_for_evaluation(ramp, options, half.data());
+  for (size_t col = 0; col < 20; ++col) EXPECT_NEAR(half[col], 2 * (30 + 2.0 * col + 0.5), 1.0);
+}
+
+TEST(Evaluation, AbsurdlyLongPicturesCostLittle) {
+  // The whole would have 224 x 4.5 million pixels.
+  const image::Image line = test::pattern(1, 20000, 3);
+  std::vector<uint8_t> out(224 * 224 * 3);
+  view_for_evaluation(line, test::small_options(224), out.data());
+  EXPECT_GT(*std::max_element(out.begin(), out.end()), 0);
+}
+
+TEST(CheckOptions, ContradictionsAreRefused) {
+  EXPECT_NO_THROW(check_options(DataOptions{}));
+  std::vector<DataOptions> wrong(6);
+  wrong[0].channels = 2;
+  wrong[1].image_size = {224};
+  wrong[2].crop_scale = {1.0, 0.2};
+  wrong[3].crop_ratio = {0.75};
+  wrong[4].interpolation = "nearest";
+  wrong[5].pad = -1;
+  for (const DataOptions& options : wrong) EXPECT_THROW(check_options(options), Error);
+}
+
+}  // namespace
+}  // namespace fcm::loader

@@ -1,0 +1,183 @@
+#include <zlib.h>
+
+#include "fcm/loader/dataset.h"
+#include "tests/loader/support.h"
+
+namespace fcm::loader {
+namespace {
+
+using test::data_error;
+using Bytes = std::vector<uint8_t>;
+
+void put32(Bytes& bytes, uint32_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8)
+    bytes.push_back(static_cast<uint8_t>(value >> shift));
+}
+
+Bytes images(uint32_t count, uint32_t rows, uint32_t cols) {
+  Bytes bytes;
+  for (const uint32_t word : {0x803U, count, rows, cols}) put32(bytes, word);
+  for (uint32_t i = 0; i < count * rows * cols; ++i) bytes.push_back(static_cast<uint8_t>(i * 7));
+  return bytes;
+}
+
+Bytes labels(uint32_t count) {
+  Bytes bytes;
+  put32(bytes, 0x801);
+  put32(bytes, count);
+  for (uint32_t i = 0; i < count; ++i) bytes.push_back(static_cast<uint8_t>(i % 3));
+  return bytes;
+}
+
+Bytes packed(const Bytes& bytes) {
+  z_stream stream{};
+  deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY);
+  Bytes out(deflateBound(&stream, bytes.size()));
+  stream.next_in = const_cast<uint8_t*>(bytes.data());
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+Bytes cut(Bytes bytes, size_t less) {
+  bytes.resize(bytes.size() - less);
+  return bytes;
+}
+
+Bytes longer(Bytes bytes) {
+  bytes.push_back(1);
+  return bytes;
+}
+
+TEST(Idx, PlainAndPackedFilesHoldTheSamePictures) {
+  const test::TemporaryFolder plain, gzip;
+  plain.write("train-images-idx3-ubyte", images(5, 3, 4));
+  plain.write("train-labels-idx1-ubyte", labels(5));
+  plain.write("t10k-images-idx3-ubyte", images(2, 3, 4));
+  plain.write("t10k-labels-idx1-ubyte", labels(2));
+  const auto train = open_dataset(plain.name(), Split::kTrain);
+  EXPECT_EQ(train->size(), 5);
+  EXPECT_EQ(train->classes(), (std::vector<std::string>{"0", "1", "2"}));
+  EXPECT_EQ(train->label(4), 1);
+  const image::Image picture = train->get(1, 1);
+  EXPECT_EQ(picture.rows, 3);
+  EXPECT_EQ(picture.cols, 4);
+  EXPECT_EQ(picture.pixels[2], static_cast<uint8_t>((12 + 2) * 7));
+  const image::Image rgb = train->get(1, 3);
+  for (size_t i = 0; i < rgb.pixels.size(); ++i) EXPECT_EQ(rgb.pixels[i], picture.pixels[i / 3]);
+  EXPECT_EQ(open_dataset(plain.name(), Split::kVal)->size(), 2);
+  std::filesystem::remove_all(gzip.path());
+  gzip.write("train-images-idx3-ubyte.gz", packed(images(5, 3, 4)));
+  const auto file = gzip.write("train-labels-idx1-ubyte.gz", packed(labels(5)));
+  const auto again = open_dataset(gzip.name(), Split::kTrain);
+  EXPECT_EQ(again->get(1, 1).pixels, picture.pixels);
+  const auto one_file =
+      open_dataset((gzip.path() / "train-images-idx3-ubyte.gz").string(), Split::kVal);
+  EXPECT_EQ(one_file->size(), 5);
+}
+
+struct Damage {
+  const char* what;
+  Bytes images, labels;
+  const char* reason;
+};
+
+std::vector<Damage> damages() {
+  Bytes wrong_magic = images(5, 3, 4), labels_magic = labels(5), no_rows = images(5, 3, 4);
+  wrong_magic[2] = 9;
+  labels_magic[3] = 3;
+  no_rows[11] = 0;
+  Bytes huge = images(5, 3, 4);
+  for (size_t i = 4; i < 8; ++i) huge[i] = 0xFF;
+  return {{"magic", wrong_magic, labels(5), "is no IDX file"},
+          {"magic of the labels", images(5, 3, 4), labels_magic, "is no IDX file"},
+          {"no rows", no_rows, labels(5), "claims"},
+          {"more pictures than bytes", huge, labels(5), ""},
+          {"cut", cut(images(5, 3, 4), 1), labels(5), "truncated"},
+          {"cut labels", images(5, 3, 4), cut(labels(5), 1), "truncated"},
+          {"trailing byte", longer(images(5, 3, 4)), labels(5), "trailing"},
+          {"trailing label", images(5, 3, 4), longer(labels(5)), "trailing"},
+          {"fewer labels", images(5, 3, 4), labels(4), "4 labels"},
+          {"shorter than a header", Bytes{0, 0, 8}, labels(5), "too short"},
+          {"empty", Bytes{}, labels(5), ""}};
+}
+
+TEST(Idx, DamageIsNamed) {
+  for (const Damage& damage : damages()) {
+    SCOPED_TRACE(damage.what);
+    const test::TemporaryFolder folder;
+    folder.write("train-images-idx3-ubyte", damage.images);
+    folder.write("train-labels-idx1-ubyte", damage.labels);
+    const auto message = data_error([&] { open_dataset(folder.name(), Split::kTrain); });
+    EXPECT_NE(message.find(damage.reason), std::string::npos) << message;
+  }
+}
+
+TEST(Idx, DamageInsidePackedFilesIsNamed) {
+  for (const Damage& damage : damages()) {
+    SCOPED_TRACE(damage.what);
+    const test::TemporaryFolder folder;
+    folder.write("train-images-idx3-ubyte.gz", packed(damage.images));
+    folder.write("train-labels-idx1-ubyte.gz", packed(damage.labels));
+    const auto message = data_error([&] { open_dataset(folder.name(), Split::kTrain); });
+    EXPECT_NE(message.find(damage.reason), std::string::npos) << message;
+  }
+}
+
+TEST(Idx, DamageOfThePackingItselfIsNamed) {
+  const Bytes sound = packed(images(50, 8, 8));
+  Bytes checksum = sound;
+  checksum[checksum.size() - 8] ^= 1;
+  const std::vector<std::pair<Bytes, std::string>> cases{
+      {cut(sound, 1), "truncated"},
+      {cut(sound, sound.size() / 2), "truncated"},
+      {longer(sound), "trailing"},
+      {checksum, "damaged"},
+      {images(50, 8, 8), "not gzip"}};
+  for (const auto& [bytes, reason] : cases) {
+    const test::TemporaryFolder folder;
+    folder.write("train-images-idx3-ubyte.gz", bytes);
+    folder.write("train-labels-idx1-ubyte.gz", packed(labels(50)));
+    const auto message = data_error([&] { open_dataset(folder.name(), Split::kTrain); });
+    EXPECT_NE(message.find(reason), std::string::npos) << message;
+  }
+}
+
+TEST(Idx, MissingLabelsAreNamed) {
+  const test::TemporaryFolder folder;
+  folder.write("train-images-idx3-ubyte", images(5, 3, 4));
+  EXPECT_NE(data_error([&] {
+              open_dataset(folder.name(), Split::kTrain);
+            }).find("train-labels-idx1-ubyte"),
+            std::string::npos);
+  EXPECT_NE(data_error([&] { open_dataset(folder.name(), Split::kVal); }).find("t10k"),
+            std::string::npos);
+}
+
+TEST(FashionMnist, TheDebianPackage) {
+  if (!std::filesystem::is_directory("/usr/share/datasets/fashion-mnist")) {
+    EXPECT_NE(data_error([] {
+                open_dataset("fashion-mnist", Split::kTrain);
+              }).find("dataset-fashion-mnist"),
+              std::string::npos);
+    GTEST_SKIP() << "the package dataset-fashion-mnist is not installed";
+  }
+  const auto val = open_dataset("fashion-mnist", Split::kVal);
+  EXPECT_EQ(val->size(), 10000);
+  EXPECT_EQ(val->classes().size(), 10u);
+  EXPECT_EQ(val->classes()[9], "Ankle boot");
+  // The first test picture is an ankle boot, and each class has a thousand.
+  EXPECT_EQ(val->label(0), 9);
+  std::vector<int> counts(10);
+  for (int64_t i = 0; i < val->size(); ++i) counts[static_cast<size_t>(val->label(i))]++;
+  EXPECT_EQ(counts, std::vector<int>(10, 1000));
+  EXPECT_EQ(val->get(0, 1).rows, 28);
+  EXPECT_EQ(open_dataset("fashion-mnist", Split::kTrain)->size(), 60000);
+}
+
+}  // namespace
+}  // namespace fcm::loader

@@ -1,0 +1,84 @@
+// What the tests of the loader share: throw-away folders and a data set that misbehaves on demand.
+#pragma once
+
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fcm/loader/loader.h"
+#include "tests/image/support.h"
+
+namespace fcm::test {
+
+// A folder of its own for each test, removed afterwards.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    path_ = std::filesystem::path(testing::TempDir()) /
+            fmt::format("fcm-{}-{}-{}", test->test_suite_name(), test->name(), getpid());
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::string name() const { return path_.string(); }
+
+  template <class Bytes>
+  std::filesystem::path write(const std::string& name, const Bytes& bytes) const {
+    const auto path = path_ / name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+    return path;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// Pictures of differing sizes whose pixels tell their number; those in `bad` cannot be read.
+class FakeDataset final : public loader::Dataset {
+ public:
+  explicit FakeDataset(int64_t size, std::set<int64_t> bad = {}) : size_(size), bad_(bad) {}
+
+  int64_t size() const override { return size_; }
+  int64_t label(int64_t index) const override { return 1000 + index; }
+  const std::vector<std::string>& classes() const override { return classes_; }
+  std::string name(int64_t index) const override { return fmt::format("fake {}", index); }
+  image::Image get(int64_t index, int64_t channels) const override {
+    reads++;
+    if (delay.count() > 0) std::this_thread::sleep_for(delay);
+    if (index == breaks) throw std::runtime_error("not a matter of data");
+    if (bad_.contains(index)) fail(ExitCode::kData, "{}: damaged", name(index));
+    return pattern(20 + index % 7, 20 + index % 5, channels, static_cast<uint32_t>(index));
+  }
+
+  std::chrono::milliseconds delay{0};
+  int64_t breaks = -1;  // this picture throws what is no Error
+  mutable std::atomic<int64_t> reads{0};
+
+ private:
+  int64_t size_;
+  std::set<int64_t> bad_;
+  std::vector<std::string> classes_;
+};
+
+inline loader::DataOptions small_options(int64_t side = 16) {
+  loader::DataOptions options;
+  options.image_size = {side, side};
+  return options;
+}
+
+}  // namespace fcm::test
