@@ -12,11 +12,16 @@ namespace fcm::viz {
 
 namespace {
 
+constexpr double kLeastLog = 1e-280;
+
 double nice_step(double wanted) {
   const double power = std::pow(10.0, std::floor(std::log10(wanted)));
   const double rest = wanted / power;
   return power * (rest <= 1.0001 ? 1 : rest <= 2.0001 ? 2 : rest <= 5.0001 ? 5 : 10);
 }
+
+// The power of ten of the first digit.
+double decade(double value) { return std::floor(std::log10(std::abs(value)) + 1e-6); }
 
 // All labels of an axis share their unit and their decimals.
 std::vector<std::string> linear_labels(const std::vector<double>& ticks, double step) {
@@ -36,7 +41,7 @@ std::vector<std::string> linear_labels(const std::vector<double>& ticks, double 
     if (tick == 0) {
       labels.push_back("0");
     } else if (largest >= 1e15 || step < 1e-4) {
-      const double digits = std::log10(std::abs(tick)) - std::log10(step) + 1.5;
+      const double digits = decade(tick) - decade(step) + 1;
       labels.push_back(format_value(tick, static_cast<int>(std::clamp(digits, 1.0, 15.0))));
     } else {
       labels.push_back(fmt::format("{:.{}f}{}", tick / unit.size,
@@ -54,7 +59,7 @@ double Axis::place(double value) const {
   return (held - low) / (high - low);
 }
 
-Axis linear_axis(double low, double high, int wanted, bool to_ticks) {
+Axis linear_axis(double low, double high, int wanted, bool to_ticks, double least_step) {
   require(std::isfinite(low) && std::isfinite(high) && low <= high,
           "an axis from {} to {} cannot be drawn", low, high);
   low = std::clamp(low, -kLargest, kLargest);
@@ -67,7 +72,7 @@ Axis linear_axis(double low, double high, int wanted, bool to_ticks) {
     low = middle - reach;
     high = middle + reach;
   }
-  const double step = nice_step((high - low) / std::max(1, wanted));
+  const double step = std::max(least_step, nice_step((high - low) / std::max(1, wanted)));
   Axis axis;
   if (to_ticks) {
     low = std::floor(low / step + 1e-6) * step;
@@ -88,12 +93,12 @@ Axis linear_axis(double low, double high, int wanted, bool to_ticks) {
 Axis log_axis(double low, double high, int wanted) {
   require(low > 0 && std::isfinite(high) && low <= high,
           "a logarithmic axis from {} to {} cannot be drawn", low, high);
-  // Numbers too small for a normal double have too few digits left for ticks.
-  low = std::clamp(low, 1e-300, kLargest);
-  high = std::clamp(high, 1e-300, kLargest);
+  // Smaller numbers lack the digits for ticks between them, and larger ones the room to be widened.
+  low = std::clamp(low, kLeastLog, kLargest);
+  high = std::clamp(high, kLeastLog, kLargest);
   const auto decades = [&] { return std::log10(high) - std::log10(low); };
   if (decades() < 0.005) {
-    low = std::max(low / 2, 1e-300);
+    low = std::max(low / 2, kLeastLog);
     high = std::min(high * 2, kLargest);
   }
   Axis axis = linear_axis(low, high, wanted, false);

@@ -22,8 +22,8 @@ struct Axis {
 
 // Ticks at 1, 2 or 5 times a power of ten, about `wanted` of them. The axis spans the data and,
 // where `to_ticks` is set, reaches out to the next ticks. Any finite low and high are good: a range
-// without extent is widened around its value.
-Axis linear_axis(double low, double high, int wanted, bool to_ticks);
+// without extent is widened around its value. Ticks are at least `least_step` apart: 1 for counts.
+Axis linear_axis(double low, double high, int wanted, bool to_ticks, double least_step = 0);
 
 // Ticks at powers of ten, with 2 and 5 between them where there are few. Needs 0 < low <= high.
 Axis log_axis(double low, double high, int wanted);

@@ -30,6 +30,7 @@ struct LineChart {
   std::string x_label;
   std::vector<Series> series;
   Scale scale = Scale::kLinear;
+  bool whole_x = false;        // x counts something: no ticks between whole numbers
   bool from_zero = false;      // the y axis includes 0 (linear only)
   bool trim_outliers = false;  // rare values far off are drawn at the edge, and counted below
   double width = 720, height = 280;
@@ -58,8 +59,10 @@ std::string bar_chart(const BarChart& chart, ChartUse use = ChartUse::kInPage);
 // CSS of all charts, for the head of a page that holds kInPage charts.
 std::string_view chart_style();
 
-// Exponential average over about `span` values, corrected for its start; NaN and infinity are
-// stepped over and stay NaN.
-std::vector<double> smooth(const std::vector<double>& values, double span);
+// The mean of the middle half of `window` neighbours, ordered by size: unlike an exponential
+// average it does not lag behind, and single spikes do not bend it. The window narrows towards the
+// ends so that it stays centred. Leaves out what is not finite; keeps at most 600 places of a long
+// series.
+Series smoothed(const Series& series, size_t window);
 
 }  // namespace fcm::viz

@@ -1,6 +1,7 @@
 #include "fcm/viz/font.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "fcm/base/error.h"
 
@@ -13,8 +14,8 @@ using Glyph = std::array<uint8_t, kGlyphRows>;
 constexpr int kFirst = 32;
 constexpr int kLast = 126;
 
-// One line a character, top row first. Lower case keeps to the lower five rows where it can, so
-// that words have a shape; letters with a tail are moved up instead, as there is no row below.
+// One line a character, top row first. Letters with a tail are drawn from their x-height down and
+// hang below the line by as much (drop_of).
 constexpr std::array<Glyph, kLast - kFirst + 1> kGlyphs{{
     {0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000},  // blank
     {0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b00000, 0b00100},  // !
@@ -87,7 +88,7 @@ constexpr std::array<Glyph, kLast - kFirst + 1> kGlyphs{{
     {0b00001, 0b00001, 0b01111, 0b10001, 0b10001, 0b10001, 0b01111},  // d
     {0b00000, 0b00000, 0b01110, 0b10001, 0b11111, 0b10000, 0b01110},  // e
     {0b00110, 0b01001, 0b01000, 0b11100, 0b01000, 0b01000, 0b01000},  // f
-    {0b00000, 0b00000, 0b01111, 0b10001, 0b01111, 0b00001, 0b01110},  // g
+    {0b01111, 0b10001, 0b10001, 0b10001, 0b01111, 0b00001, 0b01110},  // g
     {0b10000, 0b10000, 0b11110, 0b10001, 0b10001, 0b10001, 0b10001},  // h
     {0b00100, 0b00000, 0b01100, 0b00100, 0b00100, 0b00100, 0b01110},  // i
     {0b00010, 0b00000, 0b00110, 0b00010, 0b00010, 0b10010, 0b01100},  // j
@@ -96,8 +97,8 @@ constexpr std::array<Glyph, kLast - kFirst + 1> kGlyphs{{
     {0b00000, 0b00000, 0b11010, 0b10101, 0b10101, 0b10101, 0b10101},  // m
     {0b00000, 0b00000, 0b11110, 0b10001, 0b10001, 0b10001, 0b10001},  // n
     {0b00000, 0b00000, 0b01110, 0b10001, 0b10001, 0b10001, 0b01110},  // o
-    {0b00000, 0b00000, 0b11110, 0b10001, 0b11110, 0b10000, 0b10000},  // p
-    {0b00000, 0b00000, 0b01111, 0b10001, 0b01111, 0b00001, 0b00001},  // q
+    {0b11110, 0b10001, 0b10001, 0b10001, 0b11110, 0b10000, 0b10000},  // p
+    {0b01111, 0b10001, 0b10001, 0b10001, 0b01111, 0b00001, 0b00001},  // q
     {0b00000, 0b00000, 0b10111, 0b11000, 0b10000, 0b10000, 0b10000},  // r
     {0b00000, 0b00000, 0b01111, 0b10000, 0b01110, 0b00001, 0b11110},  // s
     {0b01000, 0b01000, 0b11110, 0b01000, 0b01000, 0b01001, 0b00110},  // t
@@ -105,13 +106,21 @@ constexpr std::array<Glyph, kLast - kFirst + 1> kGlyphs{{
     {0b00000, 0b00000, 0b10001, 0b10001, 0b01010, 0b01010, 0b00100},  // v
     {0b00000, 0b00000, 0b10101, 0b10101, 0b10101, 0b10101, 0b01010},  // w
     {0b00000, 0b00000, 0b10001, 0b01010, 0b00100, 0b01010, 0b10001},  // x
-    {0b00000, 0b00000, 0b10001, 0b10001, 0b01111, 0b00001, 0b01110},  // y
+    {0b10001, 0b10001, 0b10001, 0b10001, 0b01111, 0b00001, 0b01110},  // y
     {0b00000, 0b00000, 0b11111, 0b00010, 0b00100, 0b01000, 0b11111},  // z
     {0b00011, 0b00100, 0b00100, 0b01000, 0b00100, 0b00100, 0b00011},  // {
     {0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100},  // |
     {0b11000, 0b00100, 0b00100, 0b00010, 0b00100, 0b00100, 0b11000},  // }
     {0b00000, 0b00000, 0b01000, 0b10101, 0b00010, 0b00000, 0b00000},  // ~
 }};
+
+// Rows by which a glyph hangs below the line the others stand on.
+int64_t drop_of(char character) {
+  constexpr std::string_view kTailed = "gpqy";
+  constexpr std::string_view kPoints = ",;";
+  if (kTailed.find(character) != std::string_view::npos) return kDescentRows;
+  return kPoints.find(character) != std::string_view::npos ? 1 : 0;
+}
 
 // A byte that continues a code point begun before it, which has been drawn already.
 bool continues(char byte) { return (static_cast<uint8_t>(byte) & 0xC0) == 0x80; }
@@ -180,10 +189,11 @@ void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view
   for (const char byte : text) {
     if (continues(byte)) continue;
     const Glyph& dots = glyph(byte);
+    const int64_t drop = drop_of(byte);
     for (int64_t r = 0; r < kGlyphRows; ++r) {
       for (int64_t c = 0; c < kGlyphCols; ++c) {
         if ((dots[static_cast<size_t>(r)] >> (kGlyphCols - 1 - c)) & 1) {
-          fill_square(picture, row + r * factor, col + c * factor, factor, colour);
+          fill_square(picture, row + (r + drop) * factor, col + c * factor, factor, colour);
         }
       }
     }

@@ -15,10 +15,12 @@ using Colour = std::array<uint8_t, 3>;
 
 inline constexpr int64_t kGlyphRows = 7;
 inline constexpr int64_t kGlyphCols = 5;
-inline constexpr int64_t kAdvance = 6;    // from one character to the next
-inline constexpr int64_t kLineRows = 10;  // from one line to the next
+inline constexpr int64_t kAdvance = 6;      // from one character to the next
+inline constexpr int64_t kDescentRows = 2;  // how far tails hang below the line
+inline constexpr int64_t kLineRows = 11;    // from one line to the next
 
-// Seven rows of five dots; bit 4 is the leftmost. Anything outside ASCII 32..126 shows as '?'.
+// Seven rows of five dots; bit 4 is the leftmost. Where a glyph hangs below the line, so do its
+// rows. Anything outside ASCII 32..126 shows as '?'.
 const std::array<uint8_t, kGlyphRows>& glyph(char character);
 
 // Characters of UTF-8 text as the font shows them: a code point outside ASCII counts as one.
@@ -31,8 +33,8 @@ int64_t text_cols(std::string_view text, int64_t factor);
 // returns a line wider than `cols`, unless a single character is.
 std::vector<std::string> wrap_text(std::string_view text, int64_t cols, int64_t factor);
 
-// Writes one line with its top left corner at (row, col) of an RGB picture; what falls outside the
-// picture is left out.
+// Writes one line of text whose capitals have their top left corner at (row, col) of an RGB
+// picture; what falls outside the picture is left out.
 void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view text,
                int64_t factor, Colour colour);
 

@@ -226,6 +226,14 @@ Axis y_axis(const LineChart& chart, const Range& range) {
   return linear_axis(low, high, wanted, true);
 }
 
+Axis x_axis(const LineChart& chart, Range range) {
+  // A run whose first line is that of step 20 of 1000 began at 0, and so did one of a single line.
+  const bool near_zero = range.low < 0.15 * range.high || range.low == range.high;
+  if (range.low > 0 && near_zero) range.low = 0;
+  const int wanted = std::max(2, static_cast<int>(chart.width / 90));
+  return linear_axis(range.low, range.high, wanted, false, chart.whole_x ? 1 : 0);
+}
+
 }  // namespace
 
 std::string line_chart(const LineChart& chart, ChartUse use) {
@@ -249,13 +257,16 @@ std::string line_chart(const LineChart& chart, ChartUse use) {
            "</svg>";
   }
   const Legend names = legend(chart, colours);
-  Frame frame{0, names.own_row ? 48.0 : 30.0, chart.width - 4, chart.height - 40, {}, {}};
+  Frame frame{0, names.own_row ? 54.0 : 34.0, chart.width - 4, chart.height - 40, {}, {}};
   frame.y = y_axis(chart, y_range);
   for (const std::string& label : frame.y.labels) {
     frame.left = std::max(frame.left, svg::text_width(label, 12) + 12);
   }
-  frame.x = linear_axis(x_range.low, x_range.high, std::max(2, static_cast<int>(chart.width / 90)),
-                        false);
+  frame.x = x_axis(chart, x_range);
+  if (!frame.x.ticks.empty() && frame.x.place(frame.x.ticks.back()) > 0.96) {
+    frame.right -=
+        svg::text_width(frame.x.labels.back(), 12) / 2;  // room for all of the last label
+  }
   out += names.markup + axes(frame, chart);
   std::string hits;
   for (const bool background : {true, false}) {
@@ -275,20 +286,34 @@ std::string line_chart(const LineChart& chart, ChartUse use) {
   return out + hits + "</svg>";
 }
 
-std::vector<double> smooth(const std::vector<double>& values, double span) {
-  const double keep = span <= 1 ? 0 : 1 - 2 / (span + 1);
-  double average = 0;
-  double weight = 0;
-  std::vector<double> out;
-  out.reserve(values.size());
-  for (const double value : values) {
-    if (!std::isfinite(value)) {
-      out.push_back(kNan);
-      continue;
+Series smoothed(const Series& series, size_t window) {
+  constexpr size_t kMostPlaces = 600;
+  constexpr size_t kLeastReach = 2;  // a lone end value would be as rough as the raw line
+  const Series all = shown(series, Scale::kLinear);
+  std::vector<double> x;
+  std::vector<double> y;
+  for (size_t i = 0; i < all.y.size(); ++i) {
+    if (std::isnan(all.y[i])) continue;
+    x.push_back(all.x[i]);
+    y.push_back(all.y[i]);
+  }
+  Series out{series.name, {}, {}, series.background, series.dots};
+  const size_t count = std::min(y.size(), kMostPlaces);
+  for (size_t place = 0; place < count; ++place) {
+    const size_t i = count == 1 ? 0 : place * (y.size() - 1) / (count - 1);
+    const size_t room = std::max(kLeastReach, std::min(i, y.size() - 1 - i));
+    const size_t reach = std::min(window / 2, room);
+    const auto first = y.begin() + static_cast<std::ptrdiff_t>(i - std::min(i, reach));
+    const auto end = y.begin() + static_cast<std::ptrdiff_t>(std::min(i + reach + 1, y.size()));
+    std::vector<double> near(first, end);
+    std::sort(near.begin(), near.end());
+    const size_t skip = near.size() / 4;
+    double mean = 0;
+    for (size_t n = skip; n < near.size() - skip; ++n) {
+      mean += near[n] / static_cast<double>(near.size() - 2 * skip);
     }
-    average = keep * average + (1 - keep) * value;
-    weight = keep * weight + (1 - keep);
-    out.push_back(average / weight);
+    out.x.push_back(x[i]);
+    out.y.push_back(mean);
   }
   return out;
 }

@@ -16,8 +16,22 @@ constexpr double kHalfWidth = 460;  // of charts that stand in pairs, so that th
 constexpr double kHalfHeight = 230;
 constexpr double kFullWidth = 952;
 
-std::string wide(const std::string& chart) {
-  return "<div class=\"chart wide\">" + chart + "</div>\n";
+// A chart across the page, drawn twice: on a narrow screen the large one would be too small to
+// read.
+template <class Chart, class Draw>
+std::string wide(Chart chart, Draw draw) {
+  chart.width = kFullWidth;
+  std::string out = "<div class=\"chart wide\"><div class=\"full\">" + draw(chart) + "</div>";
+  chart.width = kHalfWidth;
+  return out + "<div class=\"narrow\">" + draw(chart) + "</div></div>\n";
+}
+
+std::string wide(const LineChart& chart) {
+  return wide(chart, [](const LineChart& one) { return line_chart(one); });
+}
+
+std::string wide(const BarChart& chart) {
+  return wide(chart, [](const BarChart& one) { return bar_chart(one); });
 }
 
 std::string pair(const std::vector<std::string>& charts) {
@@ -32,6 +46,7 @@ LineChart over_steps(const char* title, const char* unit) {
   chart.title = title;
   chart.unit = unit;
   chart.x_label = "step";
+  chart.whole_x = true;
   chart.width = kHalfWidth;
   chart.height = kHalfHeight;
   return chart;
@@ -47,17 +62,16 @@ size_t finite_count(const std::vector<double>& values) {
                                            [](double value) { return std::isfinite(value); }));
 }
 
-// Raw values behind their average; few values need no average.
-void add_smoothed(LineChart& chart, const std::string& name, const std::vector<double>& x,
+// Values as they are behind a smoothed line; a few values need none. True if there is one.
+bool add_smoothed(LineChart& chart, const std::string& name, const std::vector<double>& x,
                   const std::vector<double>& y) {
   const size_t count = finite_count(y);
-  if (count < 20) {
-    chart.series.push_back({name, x, y, false, count <= 12});
-    return;
-  }
-  const double span = std::max(5.0, static_cast<double>(count) / 25);
-  chart.series.push_back({"", x, y, true, false});
-  chart.series.push_back({name, x, smooth(y, span), false, false});
+  const Series raw{name, x, y, count >= 20, count <= 12};
+  chart.series.push_back(raw);
+  if (count < 20) return false;
+  chart.series.back().name.clear();
+  chart.series.push_back(smoothed({name, x, y, false, false}, std::max<size_t>(9, count / 25)));
+  return true;
 }
 
 std::string human(const std::string& key) {
@@ -116,8 +130,8 @@ std::string lead(const nlohmann::json& summary) {
     const nlohmann::json& numbers = summary[method];
     const double pretrained = number_at(numbers, "pretrained");
     if (!std::isfinite(pretrained)) continue;
-    out += fmt::format("{}{}: <b>{:.1f} %</b> top-1 with pretrained features",
-                       out.empty() ? "" : " ", human(method), pretrained);
+    out += fmt::format("<p class=\"lead\">{}: <b>{:.1f} %</b> top-1 with pretrained features",
+                       human(method), pretrained);
     std::string sign = ", ";
     for (const auto& [key, name] :
          {std::pair{"raw", "raw pixels"}, {"untrained", "an untrained encoder"}}) {
@@ -126,9 +140,9 @@ std::string lead(const nlohmann::json& summary) {
       out += fmt::format("{}{:.1f} with {}", sign, other, name);
       sign = " and ";
     }
-    out += ".";
+    out += ".</p>\n";
   }
-  return out.empty() ? out : "<p class=\"lead\">" + out + "</p>\n";
+  return out;
 }
 
 }  // namespace
@@ -138,8 +152,7 @@ std::string results(const ReportInput& input) {
   const nlohmann::json& summary = input.summary;
   if (summary.is_object()) {
     out += lead(summary);
-    BarChart chart{"Top-1 accuracy", "%", {"raw", "untrained", "pretrained"}, {}, 1, 100,
-                   kFullWidth};
+    BarChart chart{"Top-1 accuracy", "%", {"raw", "untrained", "pretrained"}, {}, 1, 100};
     if (summary.contains("features")) read_features(summary["features"], chart);
     if (chart.groups.empty()) {
       for (const char* method : {"knn", "linprobe"}) {
@@ -147,7 +160,7 @@ std::string results(const ReportInput& input) {
       }
     }
     chart.series = {"raw pixels", "untrained", "pretrained"};
-    if (!chart.groups.empty()) out += wide(bar_chart(chart));
+    if (!chart.groups.empty()) out += wide(chart);
   }
   for (const ReportTable& one : input.tables) out += table(one);
   return out;
@@ -158,7 +171,6 @@ std::string accuracy(const RunLog& log) {
   chart.title = "Accuracy";
   chart.unit = "%";
   chart.x_label = "epoch";
-  chart.width = kFullWidth;
   const std::vector<double> epochs = log.epoch_column("epoch");
   for (const auto& [key, values] : log.epochs) {
     if (!is_accuracy(key) || finite_count(values) == 0) continue;
@@ -172,7 +184,7 @@ std::string accuracy(const RunLog& log) {
     const bool dots = y.size() <= 40;
     chart.series.push_back({accuracy_name(key), std::move(x), std::move(y), false, dots});
   }
-  return chart.series.empty() ? std::string() : wide(line_chart(chart));
+  return chart.series.empty() ? std::string() : wide(chart);
 }
 
 std::string training(const RunLog& log) {
@@ -180,13 +192,13 @@ std::string training(const RunLog& log) {
   std::string out;
   if (log.has_step_numbers("loss")) {
     LineChart chart = over_steps("Loss", "");
-    chart.width = kFullWidth;
     chart.height = 320;
     chart.trim_outliers = true;
-    add_smoothed(chart, "loss", steps, log.step_column("loss"));
-    chart.series.back().name = chart.series.size() > 1 ? "smoothed" : "";
-    if (chart.series.size() > 1) chart.series.front().name = "as logged";
-    out += wide(line_chart(chart));
+    if (add_smoothed(chart, "", steps, log.step_column("loss"))) {
+      chart.series.front().name = "as logged";
+      chart.series.back().name = "smoothed";
+    }
+    out += wide(chart);
   }
   LineChart targets = over_steps("Loss of each target", "");
   targets.trim_outliers = true;

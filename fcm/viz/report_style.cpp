@@ -20,16 +20,15 @@ h3{font-size:13px;font-weight:600;margin:24px 0 8px}
 section{margin:44px 0 0}
 p{margin:0 0 12px;max-width:72ch}
 .meta{color:var(--soft);font-size:13.5px;margin:0;max-width:none}
-.meta span{white-space:nowrap}.meta span+span::before{content:"·";margin:0 8px}
+.meta span{white-space:nowrap}.meta span:not(:last-child)::after{content:"·";margin:0 4px 0 8px}
 .note{color:var(--soft);font-size:13px;margin:8px 0 0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(138px,1fr));gap:1px;
-margin:28px 0 0;padding:0;background:var(--rule);border:1px solid var(--rule);border-radius:10px;
-overflow:hidden}
-.tiles div{background:var(--ground);padding:14px 16px 15px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(142px,1fr));
+margin:28px 0 0;padding:0;border:1px solid var(--rule);border-radius:10px;overflow:hidden}
+.tiles div{padding:14px 16px 15px;box-shadow:1px 0 0 var(--rule),0 1px 0 var(--rule)}
 .tiles dt{color:var(--soft);font-size:12.5px;margin:0 0 2px}
 .tiles dd{margin:0;font-size:23px;line-height:1.25;font-weight:600;letter-spacing:-.01em;
 font-variant-numeric:tabular-nums;white-space:nowrap}
-.lead{font-size:16.5px;margin:0 0 22px}.lead b{font-weight:650}
+.lead{font-size:16.5px;margin:0 0 6px;max-width:none}.lead+.chart{margin-top:26px}.lead b{font-weight:650}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:32px 36px}
 .chart{margin:0}.chart+.chart{margin-top:32px}.pair .chart+.chart{margin-top:0}
 .wide+.pair,.pair+.wide{margin-top:32px}
@@ -49,11 +48,14 @@ pre{background:var(--card);border:1px solid var(--rule);border-radius:8px;margin
 padding:12px 14px;overflow-x:auto;font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,
 "Liberation Mono",monospace;tab-size:4}
 details{margin-top:16px}summary{cursor:pointer;font-weight:600;margin-bottom:10px}
+.narrow{display:none}
+@media screen and (max-width:640px){.full{display:none}.narrow{display:block}}
 @media (max-width:600px){main{padding:28px 16px 48px}h1{font-size:25px}
 .tiles dd{font-size:20px}}
 @media print{:root{--ground:#fff;--card:#fff;--ink:#000;--soft:#555;--rule:#ccc;--accent:#0072b2;
 --good:#0a7d5a;--bad:#b3410b}body{font-size:11pt}main{max-width:none;padding:0}
-section{margin-top:28px}h2,h3{break-after:avoid}figure,.chart,.tiles,tr{break-inside:avoid}
+section{margin-top:28px}.pair{grid-template-columns:1fr 1fr;gap:20px 24px}
+.tiles{grid-template-columns:repeat(3,1fr)}.tiles dd{font-size:15pt}h2,h3{break-after:avoid}figure,.chart,.tiles,tr{break-inside:avoid}
 pre{white-space:pre-wrap}}
 )";
 }

@@ -12,13 +12,11 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 using Lines = std::vector<const nlohmann::json*>;
 
-// Takes back the lines that the new one replaces. True if there were any.
+// Takes back the lines, in ascending order, that the new one replaces. True if there were any.
 bool drop_replaced(Lines& lines, const std::string& key, double place) {
-  const auto replaced = [&](const nlohmann::json* line) { return number_at(*line, key) >= place; };
-  const auto first = std::find_if(lines.begin(), lines.end(), replaced);
-  const bool any = first != lines.end();
-  lines.erase(first, lines.end());
-  return any;
+  const size_t before = lines.size();
+  while (!lines.empty() && number_at(*lines.back(), key) >= place) lines.pop_back();
+  return lines.size() < before;
 }
 
 RunLog::Columns columns_of(const Lines& lines) {
@@ -58,6 +56,7 @@ std::string text_at(const nlohmann::json& object, const std::string& key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return {};
   if (found->is_string()) return found->get<std::string>();
+  if (found->is_number_float() && !std::isfinite(found->get<double>())) return {};
   return found->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -11,7 +11,7 @@ namespace fcm::viz {
 // A number of a JSON object; NaN where the key is missing, null or no number.
 double number_at(const nlohmann::json& object, const std::string& key);
 
-// Text of a JSON object; empty where the key is missing or null. Numbers become text.
+// Text of a JSON object; empty where the key is missing, null or not finite.
 std::string text_at(const nlohmann::json& object, const std::string& key);
 
 struct RunLog {

@@ -63,7 +63,7 @@ std::string section(std::string_view heading, const std::string& body) {
 std::string header(const ReportInput& input) {
   std::string facts;
   const auto add = [&](const std::string& text) {
-    if (!text.empty()) facts += fmt::format("<span>{}</span>", escape(text));
+    if (!text.empty()) facts += fmt::format("<span>{}</span> ", escape(text));
   };
   for (const char* key : {"name", "data", "machine", "device"}) add(text_at(input.summary, key));
   if (const double threads = number_at(input.summary, "threads"); std::isfinite(threads)) {
@@ -173,9 +173,10 @@ std::string faults(const ReportInput& input, const RunLog& log) {
   }
   const bool clean = lines.empty() && input.faults.empty();
   if (clean && log.step_count == 0) return {};  // nothing ran, so nothing is known to be fine
-  if (clean)
-    return "<p><span class=\"fine\">None.</span> No picture was skipped, every logged loss "
-           "is finite.</p>";
+  if (clean) {
+    return fmt::format("<p><span class=\"fine\">None.</span> Every logged loss is finite{}.</p>",
+                       std::isfinite(skipped) ? " and no picture was skipped" : "");
+  }
   for (size_t i = 0; i < std::min(kMostFaults, input.faults.size()); ++i) {
     lines.push_back(input.faults[i]);
   }

@@ -60,7 +60,7 @@ std::string text(std::string_view css_class, double x, double y, Anchor anchor,
 double text_width(std::string_view content, double size) {
   double characters = 0;
   for (const char byte : content) characters += (static_cast<uint8_t>(byte) & 0xC0) != 0x80;
-  return characters * size * 0.56;
+  return characters * size * 0.59;
 }
 
 std::string open(double width, double height, const std::string& title, const std::string& unit,

@@ -1,0 +1,242 @@
+#include "fcm/viz/report.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <regex>
+
+#include "fcm/viz/run_log.h"
+#include "fcm/viz/text.h"
+#include "tests/viz/markup.h"
+
+namespace fcm::viz {
+namespace {
+
+using nlohmann::json;
+
+bool contains(const std::string& text, const std::string& what) {
+  return text.find(what) != std::string::npos;
+}
+
+// Why the page is not one that stands by itself; empty if it is.
+std::string not_self_contained(const std::string& page) {
+  for (const char* word : {"http://", "https://", "<script", "<link", "<iframe", "@import", "url(",
+                           "srcset", "href=", "<object", "<base", " onload="}) {
+    if (contains(page, word)) return word;
+  }
+  const std::regex source("src=\"([^\"]{0,22})");
+  for (std::sregex_iterator at(page.begin(), page.end(), source), end; at != end; ++at) {
+    if ((*at)[1] != "data:image/png;base64,") return (*at)[1];
+  }
+  return {};
+}
+
+void expect_good(const std::string& page) {
+  EXPECT_EQ(MarkupChecker({"meta", "img"}).problem(page), "");
+  EXPECT_EQ(not_self_contained(page), "");
+  EXPECT_FALSE(std::regex_search(page, std::regex("[ \">](nan|-nan|inf|-inf|null)[ \"<]")));
+}
+
+std::vector<json> made_up_log(int steps) {
+  std::vector<json> log;
+  for (int step = 1; step <= steps; ++step) {
+    log.push_back({{"step", step},
+                   {"epoch", step / 20.0},
+                   {"loss", 1.0 / step},
+                   {"lr", 1e-3},
+                   {"grad_norm", 0.5},
+                   {"images_per_second", 1000 + step},
+                   {"data_wait", 0.02},
+                   {"utilisation", 0.3},
+                   {"memory_bytes", 1 << 28},
+                   {"skipped_samples", step / 50},
+                   {"eta_seconds", 1}});
+    if (step % 20 == 0) {
+      log.push_back(
+          {{"epoch", step / 20}, {"train_loss", 0.5}, {"train_lr", 1e-3}, {"knn_top1", 80 + step}});
+    }
+  }
+  return log;
+}
+
+ReportInput full_input() {
+  ReportInput input;
+  input.title = "A <run> & \"more\"";
+  input.summary = {{"name", "demo"},
+                   {"images_seen", 60000},
+                   {"seconds", 161},
+                   {"images_per_second", 1341},
+                   {"parameters", 1243904},
+                   {"final_loss", 0.4123},
+                   {"threads", 2},
+                   {"command", "fastconvmae demo --set \"a<b\""},
+                   {"knn", {{"raw", 83.21}, {"untrained", 82.1}, {"pretrained", 85.74}}},
+                   {"linprobe", {{"raw", 84.1}, {"untrained", nullptr}, {"pretrained", 87.9}}}};
+  input.log = made_up_log(100);
+  input.pictures = {{"a caption <with> marks", {0x89, 'P', 'N', 'G', 0, 255, 62}}};
+  input.recipe_toml = "[row]\nabout = \"x < y & z\"\n";
+  input.tables = {{"Table <1>", {"name", "value"}, {{"a", "1.5"}, {"b & c", "–"}}, "a note"}};
+  input.faults = {"step 3: /data/<odd>.jpg is cut off"};
+  input.notes = {"Nothing was tuned on the test split."};
+  return input;
+}
+
+TEST(Report, IsWellFormedAndStandsByItself) {
+  const std::string page = render_report(full_input());
+  expect_good(page);
+  EXPECT_TRUE(contains(page, "default-src 'none'"));
+  EXPECT_TRUE(contains(page, "prefers-color-scheme:dark"));
+  EXPECT_TRUE(
+      contains(page, "src=\"data:image/png;base64," + base64(full_input().pictures[0].png)));
+}
+
+TEST(Report, TheChecksFindWhatTheyLookFor) {
+  std::string page = render_report(full_input());
+  EXPECT_NE(not_self_contained(page + "<img src=\"a.png\">"), "");
+  EXPECT_NE(not_self_contained(page + "<img src=\"http://a/b.png\">"), "");
+  EXPECT_NE(not_self_contained(page + "<link rel=\"x\">"), "");
+  page.insert(page.find("</main>"), "<p>");
+  EXPECT_NE(MarkupChecker({"meta", "img"}).problem(page), "");
+}
+
+TEST(Report, ShowsWhatItWasGiven) {
+  const std::string page = render_report(full_input());
+  for (const char* text : {"A &lt;run&gt; &amp; &quot;more&quot;",
+                           "60\xE2\x80\xAF"
+                           "000",
+                           "2 min 41 s",
+                           "1.24 M",
+                           "0.4123",
+                           "85.7 %",
+                           "83.2 with raw pixels",
+                           "a caption &lt;with&gt; marks",
+                           "x &lt; y &amp; z",
+                           "Table &lt;1&gt;",
+                           "b &amp; c",
+                           "/data/&lt;odd&gt;.jpg",
+                           "a&lt;b",
+                           "Nothing was tuned",
+                           "kNN top-1",
+                           "Learning rate",
+                           "Images per second",
+                           "waiting for data",
+                           "2 threads",
+                           "2 pictures were skipped"}) {
+    EXPECT_TRUE(contains(page, text)) << text;
+  }
+  EXPECT_FALSE(contains(page, "untrained encoder</b>"));
+  EXPECT_TRUE(contains(page, "87.9 %</b> top-1 with pretrained features, 84.1 with raw pixels."));
+}
+
+TEST(Report, ReadsFeaturesInEitherOrder) {
+  const json numbers{{"raw", 11.1}, {"untrained", 22.2}, {"pretrained", 33.3}};
+  for (const json& features :
+       {json{{"flattened", {{"knn", numbers}}}, {"mean", {{"knn", numbers}}}},
+        json{{"knn", {{"flattened", numbers}, {"mean", numbers}}}}}) {
+    ReportInput input;
+    input.title = "t";
+    input.summary = {{"features", features}};
+    const std::string page = render_report(input);
+    expect_good(page);
+    EXPECT_TRUE(contains(page, ">kNN, flattened tokens<"));
+    EXPECT_TRUE(contains(page, ">kNN, mean token<"));
+    EXPECT_TRUE(contains(page, ">33.3<"));
+  }
+}
+
+TEST(Report, CopesWithNothing) {
+  expect_good(render_report({}));
+  ReportInput input;
+  input.title = "empty";
+  input.summary = json::object();
+  const std::string page = render_report(input);
+  expect_good(page);
+  EXPECT_FALSE(contains(page, "<section>"));
+}
+
+TEST(Report, CopesWithOneLineOrMissingKeys) {
+  ReportInput input;
+  input.title = "one";
+  for (const json& line :
+       {json{{"step", 1}}, json{{"step", 1}, {"loss", 0.5}}, json{{"step", 1}, {"loss", nullptr}},
+        json{{"loss", 0.5}}, json{{"epoch", 1}, {"train_loss", 0.5}}, json{{"epoch", 1}}, json(3),
+        json(nullptr), json::array(), json{{"step", "two"}}, json{{"step", nullptr}},
+        json{{"epoch", 0}, {"knn_top1", 50}}}) {
+    input.log = {line};
+    SCOPED_TRACE(line.dump());
+    expect_good(render_report(input));
+  }
+}
+
+TEST(Report, CopesWithNumbersThatAreNone) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double inf = std::numeric_limits<double>::infinity();
+  ReportInput input = full_input();
+  for (const json& value : {json(nan), json(inf), json(-inf), json(nullptr), json("text"),
+                            json(json::array()), json(1e308), json(-1e308), json(0)}) {
+    SCOPED_TRACE(value.dump());
+    input.log = made_up_log(40);
+    for (size_t i = 0; i < input.log.size(); i += 3) {
+      for (auto& [key, number] : input.log[i].items()) {
+        if (key != "step" && key != "epoch") number = value;
+      }
+    }
+    for (auto& [key, number] : input.summary.items()) number = value;
+    expect_good(render_report(input));
+  }
+}
+
+TEST(Report, SaysWhenNothingWentWrongOnlyIfItKnows) {
+  ReportInput input;
+  input.title = "t";
+  EXPECT_FALSE(contains(render_report(input), ">Faults<"));
+  input.log = {json{{"step", 1}, {"loss", 0.5}}};
+  EXPECT_TRUE(contains(render_report(input), "Every logged loss is finite."));
+  input.log[0]["skipped_samples"] = 0;
+  EXPECT_TRUE(contains(render_report(input), "finite and no picture was skipped."));
+  input.log[0]["loss"] = nullptr;
+  EXPECT_TRUE(contains(render_report(input), "1 logged step has no finite loss"));
+  EXPECT_FALSE(contains(render_report(input), "None."));
+}
+
+TEST(Report, ListsManyFaultsOnlyInPart) {
+  ReportInput input;
+  input.title = "t";
+  for (int i = 0; i < 1000; ++i) input.faults.push_back("fault number " + std::to_string(i) + ".");
+  const std::string page = render_report(input);
+  EXPECT_TRUE(contains(page, "fault number 49."));
+  EXPECT_FALSE(contains(page, "fault number 50."));
+  EXPECT_TRUE(contains(page, "and 950 more"));
+}
+
+TEST(Report, LongLogsGiveSmallPages) {
+  ReportInput input;
+  input.title = "long";
+  input.log = made_up_log(20000);
+  EXPECT_LT(render_report(input).size(), 600000u);
+}
+
+TEST(RunLog, TellsStepsFromEpochs) {
+  const RunLog log = read_log(made_up_log(100));
+  EXPECT_EQ(log.step_count, 100u);
+  EXPECT_EQ(log.epoch_count, 5u);
+  EXPECT_EQ(log.ignored, 0u);
+  EXPECT_EQ(log.step_column("step").back(), 100);
+  EXPECT_EQ(log.epoch_column("knn_top1"), (std::vector<double>{100, 120, 140, 160, 180}));
+  EXPECT_TRUE(std::isnan(log.step_column("no such key").at(0)));
+  EXPECT_FALSE(log.has_step_numbers("no such key"));
+}
+
+TEST(RunLog, LaterLinesReplaceThoseOfARunThatWentOnFromEarlier) {
+  std::vector<json> lines;
+  for (const int step : {1, 2, 3, 4}) lines.push_back({{"step", step}, {"loss", step * 1.0}});
+  for (const int step : {3, 4, 5}) lines.push_back({{"step", step}, {"loss", step * 10.0}});
+  const RunLog log = read_log(lines);
+  EXPECT_EQ(log.step_column("step"), (std::vector<double>{1, 2, 3, 4, 5}));
+  EXPECT_EQ(log.step_column("loss"), (std::vector<double>{1, 2, 30, 40, 50}));
+  EXPECT_EQ(log.restarts, 1u);
+}
+
+}  // namespace
+}  // namespace fcm::viz

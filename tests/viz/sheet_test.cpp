@@ -1,0 +1,148 @@
+#include "fcm/viz/sheet.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "fcm/viz/font.h"
+
+namespace fcm::viz {
+namespace {
+
+using Pixel = std::array<int, 3>;
+
+Pixel pixel(const image::Image& picture, int64_t row, int64_t col) {
+  const auto at = static_cast<size_t>((row * picture.cols + col) * 3);
+  return {picture.pixels[at], picture.pixels[at + 1], picture.pixels[at + 2]};
+}
+
+constexpr Pixel kGround{252, 252, 250};
+
+// 2 x 3 pixels that all differ.
+image::Image small(int64_t channels, uint8_t base) {
+  image::Image picture{2, 3, channels, {}};
+  for (int64_t i = 0; i < 6 * channels; ++i) {
+    picture.pixels.push_back(static_cast<uint8_t>(base + i));
+  }
+  return picture;
+}
+
+TEST(Sheet, EnlargesPixelsToSquares) {
+  const image::Image large = enlarge(small(3, 10), 4);
+  ASSERT_EQ(large.rows, 8);
+  ASSERT_EQ(large.cols, 12);
+  for (int64_t row = 0; row < 8; ++row) {
+    for (int64_t col = 0; col < 12; ++col) {
+      const int first = static_cast<int>(10 + (row / 4 * 3 + col / 4) * 3);
+      EXPECT_EQ(pixel(large, row, col), (Pixel{first, first + 1, first + 2}));
+    }
+  }
+}
+
+TEST(Sheet, PutsTilesAtExactPlaces) {
+  Sheet sheet{"", {{"", false}, {"", false}, {"", true}}, {}, "", 5};
+  sheet.rows = {{{small(1, 0), small(3, 50), small(1, 100)}}, {{small(1, 200), small(1, 20)}}};
+  const image::Image out = make_sheet(sheet);
+  // Margins of 16; tiles are 10 x 15; gaps of 4, and of 14 before the group.
+  const SheetGeometry geometry = sheet_geometry(sheet);
+  EXPECT_EQ(geometry.column_lefts, (std::vector<int64_t>{16, 16 + 15 + 4, 35 + 15 + 14}));
+  EXPECT_EQ(geometry.row_tops, (std::vector<int64_t>{16, 16 + 10 + 4}));
+  EXPECT_EQ(out.rows, 30 + 10 + 16);
+  EXPECT_EQ(out.cols, 16 + 240 + 16);  // never narrower, as text would have no room
+
+  int64_t ground = 0;
+  for (int64_t row = 0; row < out.rows; ++row) {
+    for (int64_t col = 0; col < out.cols; ++col) ground += pixel(out, row, col) == kGround;
+  }
+  EXPECT_EQ(ground, out.rows * out.cols - 5 * 10 * 15);  // five tiles and nothing else
+  EXPECT_EQ(pixel(out, 16, 16), (Pixel{0, 0, 0}));
+  EXPECT_EQ(pixel(out, 16 + 9, 16 + 14), (Pixel{5, 5, 5}));
+  EXPECT_EQ(pixel(out, 16 + 4, 35 + 5), (Pixel{53, 54, 55}));  // row 0, column 1
+  EXPECT_EQ(pixel(out, 16 + 5, 64), (Pixel{103, 103, 103}));   // row 1, column 0
+  EXPECT_EQ(pixel(out, 30, 16), (Pixel{200, 200, 200}));
+  EXPECT_EQ(pixel(out, 30, 64), kGround);  // the missing tile
+  EXPECT_EQ(pixel(out, 16, 15), kGround);
+  EXPECT_EQ(pixel(out, 15, 16), kGround);
+  EXPECT_EQ(pixel(out, 26, 16), kGround);
+  EXPECT_EQ(pixel(out, 16, 31), kGround);
+}
+
+TEST(Sheet, ChoosesTheLeastWholeScale) {
+  const auto scale_of = [](int64_t side) {
+    Sheet sheet{"", {{"x", false}}, {}, "", 0};
+    sheet.rows = {
+        {{image::Image{side, side, 1, std::vector<uint8_t>(static_cast<size_t>(side * side))}}}};
+    return sheet_geometry(sheet).scale;
+  };
+  EXPECT_EQ(scale_of(28), 4);
+  EXPECT_EQ(scale_of(32), 4);
+  EXPECT_EQ(scale_of(112), 1);
+  EXPECT_EQ(scale_of(224), 1);
+  EXPECT_EQ(scale_of(1), 112);
+}
+
+TEST(Sheet, WritesTextWhereTheGeometrySays) {
+  Sheet sheet{
+      "A title", {{"one", false}, {"two", false}}, {{{small(1, 7), small(1, 9)}}}, "note", 40};
+  const SheetGeometry geometry = sheet_geometry(sheet);
+  const image::Image out = make_sheet(sheet);
+  EXPECT_EQ(geometry.text_factor, 2);
+  EXPECT_LE(geometry.title_top + kLineRows * 2, geometry.caption_top);
+  EXPECT_LE(geometry.caption_top + kLineRows * 2, geometry.row_tops[0]);
+  EXPECT_LE(geometry.row_tops[0] + geometry.tile_rows, geometry.note_top);
+  EXPECT_LE(geometry.note_top + kLineRows * 2, geometry.rows);
+  const auto ink_in = [&](int64_t top, int64_t left, int64_t rows, int64_t cols) {
+    int64_t ink = 0;
+    for (int64_t row = top; row < top + rows; ++row) {
+      for (int64_t col = left; col < left + cols; ++col) ink += pixel(out, row, col) != kGround;
+    }
+    return ink;
+  };
+  const auto dots_of = [](const std::string& text) {
+    int64_t dots = 0;
+    for (const char character : text) {
+      for (const uint8_t row : glyph(character)) dots += __builtin_popcount(row);
+    }
+    return dots * 4;  // at twice the size
+  };
+  EXPECT_EQ(ink_in(geometry.title_top, 0, kLineRows * 2, out.cols), dots_of("A title"));
+  for (size_t column = 0; column < 2; ++column) {
+    EXPECT_EQ(ink_in(geometry.caption_top, geometry.column_lefts[column], kLineRows * 2,
+                     geometry.tile_cols),
+              dots_of(sheet.columns[column].caption));
+  }
+  EXPECT_EQ(ink_in(geometry.note_top, 0, kLineRows * 2, out.cols), dots_of("note"));
+}
+
+TEST(Sheet, LongCaptionsStayOverTheirColumns) {
+  Sheet sheet{"", {{"reconstruction of everything", false}}, {{{small(1, 7)}}}, "", 20};
+  const SheetGeometry geometry = sheet_geometry(sheet);
+  EXPECT_EQ(geometry.text_factor, 1);
+  EXPECT_GT(geometry.caption_lines[0].size(), 1u);
+  for (const std::string& line : geometry.caption_lines[0]) {
+    EXPECT_LE(text_cols(line, 1), geometry.tile_cols);
+  }
+}
+
+TEST(Sheet, TakesTilesOfDifferentSizesAndNone) {
+  Sheet sheet{"t", {{"", false}, {"", false}}, {}, "", 1};
+  EXPECT_GT(make_sheet(sheet).rows, 0);
+  EXPECT_GT(make_sheet(Sheet{}).rows, 0);
+  sheet.rows = {{{small(1, 7), image::Image{}}},
+                {{image::Image{9, 1, 1, std::vector<uint8_t>(9)}}}};
+  const SheetGeometry geometry = sheet_geometry(sheet);
+  EXPECT_EQ(geometry.tile_rows, 9);
+  EXPECT_EQ(geometry.tile_cols, 3);
+}
+
+TEST(Sheet, RefusesWhatIsNoPicture) {
+  Sheet sheet{"", {{"", false}}, {{{image::Image{2, 2, 1, {1, 2, 3}}}}}, "", 1};
+  EXPECT_THROW(make_sheet(sheet), std::logic_error);
+  sheet.rows = {{{image::Image{1, 1, 2, {1, 2}}}}};
+  EXPECT_THROW(make_sheet(sheet), std::logic_error);
+  sheet.rows = {{{small(1, 0), small(1, 0)}}};
+  EXPECT_THROW(make_sheet(sheet), std::logic_error);
+}
+
+}  // namespace
+}  // namespace fcm::viz
