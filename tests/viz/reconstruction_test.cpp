@@ -76,6 +76,7 @@ TEST(Reconstruction, StatisticsAreThoseOfTheTarget) {
   EXPECT_FLOAT_EQ(statistics.deviation_L[0], std::sqrt(14.f / 3 + 1e-6f));  // over D - 1
   EXPECT_FLOAT_EQ(statistics.mean_L[1], 5.f);
   EXPECT_FLOAT_EQ(statistics.deviation_L[1], 1e-3f);
+  EXPECT_FLOAT_EQ(patch_statistics(values, 2, 4.0).deviation_L[1], 2.f);
 }
 
 TEST(Reconstruction, DenormaliseUndoesTheTargetsNormalisation) {
@@ -119,7 +120,7 @@ struct Perfect {
     }
   }
   Reconstruction input() const {
-    return {picture, 4, views_count, predictions, hidden, true, kRgb};
+    return {picture, 4, views_count, predictions, hidden, true, 1e-6, kRgb};
   }
 
   int64_t views_count;
