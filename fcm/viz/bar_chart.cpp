@@ -36,6 +36,15 @@ std::string legend(const BarChart& chart) {
   return out;
 }
 
+ptrdiff_t bars_of(const BarGroup& group) {
+  return std::count_if(group.values.begin(), group.values.end(),
+                       [](double value) { return std::isfinite(value); });
+}
+
+double group_rows(const BarGroup& group) {
+  return static_cast<double>(bars_of(group)) * (kBar + kBarGap) - kBarGap;
+}
+
 Axis value_axis(const BarChart& chart) {
   double low = 0;
   double high = chart.full_scale;
@@ -60,9 +69,6 @@ struct Frame {
 std::string draw_bar(const BarChart& chart, const Frame& frame, size_t series, double value,
                      double top) {
   const double baseline = top + kBar - 4;
-  if (!std::isfinite(value)) {
-    return svg::text("soft", frame.at(0) + 6, baseline, svg::Anchor::kStart, "no value");
-  }
   const bool main = series + 1 == chart.series.size();
   const double from = std::min(frame.at(0), frame.at(value));
   const double length = std::max(1.0, std::abs(frame.at(value) - frame.at(0)));
@@ -79,12 +85,13 @@ std::string draw_bar(const BarChart& chart, const Frame& frame, size_t series, d
 
 }  // namespace
 
-std::string bar_chart(const BarChart& chart, ChartUse use) {
+std::string bar_chart(const BarChart& all, ChartUse use) {
+  BarChart chart = all;
+  std::erase_if(chart.groups, [](const BarGroup& group) { return bars_of(group) == 0; });
   const double header = 34;
-  const double group_rows = static_cast<double>(chart.series.size()) * (kBar + kBarGap) - kBarGap;
-  const double rows =
-      static_cast<double>(chart.groups.size()) * (group_rows + kGroupGap) - kGroupGap;
-  const bool empty = chart.groups.empty() || chart.series.empty();
+  double rows = -kGroupGap;
+  for (const BarGroup& group : chart.groups) rows += group_rows(group) + kGroupGap;
+  const bool empty = chart.groups.empty();
   const double height = header + (empty ? 60 : rows + 32);
   std::string out = svg::open(chart.width, height, chart.title, chart.unit, use);
   if (empty) {
@@ -103,8 +110,10 @@ std::string bar_chart(const BarChart& chart, ChartUse use) {
   }
   double top = header;
   for (const BarGroup& group : chart.groups) {
-    out += svg::text("", frame.left - 14, top + group_rows / 2 + 4, svg::Anchor::kEnd, group.label);
+    out += svg::text("", frame.left - 14, top + group_rows(group) / 2 + 4, svg::Anchor::kEnd,
+                     group.label);
     for (size_t series = 0; series < group.values.size(); ++series) {
+      if (!std::isfinite(group.values[series])) continue;
       out += draw_bar(chart, frame, series, group.values[series], top);
       top += kBar + kBarGap;
     }

@@ -41,7 +41,7 @@ std::string line_chart(const LineChart& chart, ChartUse use = ChartUse::kInPage)
 
 struct BarGroup {
   std::string label;
-  std::vector<double> values;  // one a series; NaN: shown as missing
+  std::vector<double> values;  // one a series; NaN: the bar is left out
 };
 
 struct BarChart {

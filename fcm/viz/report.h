@@ -24,8 +24,9 @@ struct ReportTable {
 // missing is taken from the log where it can be, or left out of the page.
 //
 // Keys of `summary`:
-//   name, finished, data, device, precision, revision, machine   text, in the line under the title
-//   threads, seed, batch_size                                     numbers, there too
+//   name               what the run is, in a sentence, under the title
+//   data, machine, device, precision, revision, finished   text, in the line below
+//   threads, batch_size, seed                              numbers, in the same line
 //   images_seen, seconds, images_per_second, parameters, final_loss, peak_memory_bytes
 //   command            the command that repeats the run: text, or a list of lines
 //   knn, linprobe      {"raw", "untrained", "pretrained"} in percent: the better features
@@ -43,8 +44,8 @@ struct ReportInput {
   std::vector<std::string> notes;
 };
 
-// The page, in UTF-8. In log lines data_wait and utilisation are shares of 1 and skipped_samples
-// counts from the start of the run.
+// The page, in UTF-8. In log lines data_wait and utilisation are shares of 1, and skipped_samples
+// and skipped_updates count from the start of the run.
 std::string render_report(const ReportInput& input);
 
 }  // namespace fcm::viz

@@ -167,18 +167,20 @@ std::string results(const ReportInput& input) {
 }
 
 std::string accuracy(const RunLog& log) {
-  LineChart chart;
-  chart.title = "Accuracy";
-  chart.unit = "%";
-  chart.x_label = "epoch";
-  const std::vector<double> epochs = log.epoch_column("epoch");
+  // Over steps, like all the other curves, unless some line does not tell its step.
+  const std::vector<double> steps = log.epoch_column("step");
+  const bool by_step = finite_count(steps) == log.epoch_count;
+  const std::vector<double> places = by_step ? steps : log.epoch_column("epoch");
+  LineChart chart = over_steps("Accuracy", "%");
+  if (!by_step) chart.x_label = "epoch";
+  chart.height = 280;
   for (const auto& [key, values] : log.epochs) {
     if (!is_accuracy(key) || finite_count(values) == 0) continue;
     std::vector<double> x;  // epochs without a check are no gaps
     std::vector<double> y;
     for (size_t i = 0; i < values.size(); ++i) {
       if (!std::isfinite(values[i])) continue;
-      x.push_back(epochs[i]);
+      x.push_back(places[i]);
       y.push_back(values[i]);
     }
     const bool dots = y.size() <= 40;

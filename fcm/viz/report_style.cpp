@@ -19,6 +19,7 @@ padding-top:14px;border-top:1px solid var(--rule)}
 h3{font-size:13px;font-weight:600;margin:24px 0 8px}
 section{margin:44px 0 0}
 p{margin:0 0 12px;max-width:72ch}
+.about{font-size:16px;margin:0 0 6px}
 .meta{color:var(--soft);font-size:13.5px;margin:0;max-width:none}
 .meta span{white-space:nowrap}.meta span:not(:last-child)::after{content:"·";margin:0 4px 0 8px}
 .note{color:var(--soft);font-size:13px;margin:8px 0 0}

@@ -91,11 +91,11 @@ RunLog read_log(const std::vector<nlohmann::json>& lines) {
     } else if (is_epoch(line)) {
       drop_replaced(epochs, "epoch", number_at(line, "epoch"));
       epochs.push_back(&line);
-    } else if (const double step = number_at(line, "step"); std::isfinite(step)) {
+    } else if (const double step = number_at(line, "step"); !std::isfinite(step)) {
+      ++log.ignored;
+    } else if (line.contains("loss") || line.contains("lr")) {
       log.restarts += drop_replaced(steps, "step", step) ? 1 : 0;
       steps.push_back(&line);
-    } else {
-      ++log.ignored;
     }
   }
   log.step_count = steps.size();

@@ -21,7 +21,7 @@ struct RunLog {
   Columns epochs;         // one entry an epoch object; "epoch" is ascending
   size_t step_count = 0;  // entries of every column of `steps`
   size_t epoch_count = 0;
-  size_t ignored = 0;     // lines that are neither
+  size_t ignored = 0;     // lines that nothing is known to be
   size_t restarts = 0;    // times the run went on from an earlier step
   size_t non_finite = 0;  // step objects whose loss is no finite number
 
@@ -32,8 +32,9 @@ struct RunLog {
 };
 
 // An object with "train_loss", "train_lr" or an accuracy beside "epoch" is an epoch object; another
-// one with "step" is a step object. A run that was resumed logs some steps or epochs twice: the
-// later lines count.
+// one with "step" and "loss" or "lr" is a step object; one with "step" alone tells of an event,
+// such as a replaced picture, and is passed over. A run that was resumed logs some steps or epochs
+// twice: the later lines count.
 RunLog read_log(const std::vector<nlohmann::json>& lines);
 
 // knn_top1, linprobe_top5, probe_accuracy, ...

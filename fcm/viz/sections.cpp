@@ -65,7 +65,7 @@ std::string header(const ReportInput& input) {
   const auto add = [&](const std::string& text) {
     if (!text.empty()) facts += fmt::format("<span>{}</span> ", escape(text));
   };
-  for (const char* key : {"name", "data", "machine", "device"}) add(text_at(input.summary, key));
+  for (const char* key : {"data", "machine", "device"}) add(text_at(input.summary, key));
   if (const double threads = number_at(input.summary, "threads"); std::isfinite(threads)) {
     add(threads == 1 ? "1 thread" : format_count(threads) + " threads");
   }
@@ -76,6 +76,8 @@ std::string header(const ReportInput& input) {
   }
   for (const char* key : {"revision", "finished"}) add(text_at(input.summary, key));
   std::string out = fmt::format("<header>\n<h1>{}</h1>\n", escape(input.title));
+  const std::string name = text_at(input.summary, "name");
+  if (!name.empty()) out += fmt::format("<p class=\"about\">{}</p>\n", escape(name));
   if (!facts.empty()) out += fmt::format("<p class=\"meta\">{}</p>\n", facts);
   return out + "</header>\n";
 }
@@ -158,6 +160,11 @@ std::string faults(const ReportInput& input, const RunLog& log) {
   if (skipped_count > 0) {
     lines.push_back(plural(skipped_count, "picture was", "pictures were") +
                     " skipped and replaced by others.");
+  }
+  if (const double left_out = largest(log.step_column("skipped_updates")); left_out > 0) {
+    lines.push_back(
+        plural(static_cast<size_t>(std::min(left_out, 1e15)), "update was", "updates were") +
+        " left out because the loss or a gradient was not finite.");
   }
   if (log.non_finite > 0) {
     lines.push_back(plural(log.non_finite, "logged step has", "logged steps have") +

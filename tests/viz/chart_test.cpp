@@ -209,7 +209,10 @@ TEST(BarChart, TakesExtremeAndMissingValues) {
   expect_valid(bar_chart({}));
   EXPECT_NE(bar_chart({}).find("no data"), std::string::npos);
   const BarChart missing{"t", "", {"a", "b"}, {{"g", {kNan, 3}}}, 1, 0, 400};
-  EXPECT_NE(bar_chart(missing).find("no value"), std::string::npos);
+  EXPECT_EQ(widths_of(bar_chart(missing)).size(), 1u);
+  const BarChart none{"t", "", {"a", "b"}, {{"left out", {kNan, kNan}}, {"g", {2, 3}}}, 1, 0, 400};
+  EXPECT_EQ(widths_of(bar_chart(none)).size(), 2u);
+  EXPECT_EQ(bar_chart(none).find("left out"), std::string::npos);
   EXPECT_THROW(bar_chart({"t", "", {"a", "b"}, {{"g", {1}}}, 1, 0, 400}), std::logic_error);
 }
 

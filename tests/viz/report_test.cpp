@@ -228,6 +228,34 @@ TEST(RunLog, TellsStepsFromEpochs) {
   EXPECT_FALSE(log.has_step_numbers("no such key"));
 }
 
+TEST(RunLog, EventsBetweenStepsAreNoSteps) {
+  const std::vector<json> lines{{{"step", 1}, {"loss", 1.0}},
+                                {{"step", 2}, {"bad_sample", 7}, {"reason", "cut off"}},
+                                {{"step", 2}, {"loss", 0.5}},
+                                {{"step", 2}, {"bad_sample", 8}, {"reason", "cut off"}}};
+  const RunLog log = read_log(lines);
+  EXPECT_EQ(log.step_column("step"), (std::vector<double>{1, 2}));
+  EXPECT_EQ(log.restarts, 0u);
+  EXPECT_EQ(log.ignored, 0u);
+}
+
+TEST(Report, PlotsAccuracyOverStepsWhereTheyAreKnown) {
+  ReportInput input;
+  input.title = "t";
+  input.log = {json{{"epoch", 0}, {"step", 240}, {"knn_top1", 80}},
+               json{{"epoch", 1}, {"step", 480}, {"knn_top1", 81}}};
+  EXPECT_TRUE(contains(render_report(input), "kNN top-1, step 480: 81 %"));
+  input.log[0].erase("step");
+  EXPECT_TRUE(contains(render_report(input), "kNN top-1, epoch 1: 81 %"));
+}
+
+TEST(Report, CountsUpdatesLeftOut) {
+  ReportInput input;
+  input.title = "t";
+  input.log = {json{{"step", 1}, {"loss", 0.5}, {"skipped_updates", 3}}};
+  EXPECT_TRUE(contains(render_report(input), "3 updates were left out"));
+}
+
 TEST(RunLog, LaterLinesReplaceThoseOfARunThatWentOnFromEarlier) {
   std::vector<json> lines;
   for (const int step : {1, 2, 3, 4}) lines.push_back({{"step", step}, {"loss", step * 1.0}});
