@@ -152,15 +152,22 @@ std::string results(const ReportInput& input) {
   const nlohmann::json& summary = input.summary;
   if (summary.is_object()) {
     out += lead(summary);
+    const bool has_lead = !out.empty();
     BarChart chart{"Top-1 accuracy", "%", {"raw", "untrained", "pretrained"}, {}, 1, 100};
     if (summary.contains("features")) read_features(summary["features"], chart);
-    if (chart.groups.empty()) {
+    const bool several = !chart.groups.empty();
+    if (!several) {
       for (const char* method : {"knn", "linprobe"}) {
         if (summary.contains(method)) read_bars(summary[method], human(method), chart);
       }
     }
     chart.series = {"raw pixels", "untrained", "pretrained"};
     if (!chart.groups.empty()) out += wide(chart);
+    if (has_lead && several) {
+      out +=
+          "<p class=\"note\">The sentences give, for each number, the better of the features "
+          "shown here.</p>\n";
+    }
   }
   for (const ReportTable& one : input.tables) out += table(one);
   return out;

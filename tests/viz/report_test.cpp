@@ -142,6 +142,9 @@ TEST(Report, ReadsFeaturesInEitherOrder) {
     EXPECT_TRUE(contains(page, ">kNN, flattened tokens<"));
     EXPECT_TRUE(contains(page, ">kNN, mean token<"));
     EXPECT_TRUE(contains(page, ">33.3<"));
+    EXPECT_FALSE(contains(page, "the better of the features"));
+    input.summary["knn"] = numbers;
+    EXPECT_TRUE(contains(render_report(input), "the better of the features"));
   }
 }
 
