@@ -3,14 +3,17 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "fcm/base/error.h"
 
@@ -20,17 +23,17 @@ namespace {
 enum class Action { kKill, kError, kShort, kDelay };
 
 struct Spec {
-  std::string name;  // empty: nothing is armed
+  std::string name;
   int64_t nth = 0;
   bool and_all_after = false;
   Action action = Action::kKill;
   int number = 0;  // errno, or milliseconds
+  int64_t hits = 0;
 };
 
 struct Shared {
   std::mutex mutex;
-  Spec spec;
-  int64_t hits = 0;
+  std::vector<Spec> specs;
   std::function<void(const Call&)> observer;
 };
 
@@ -83,7 +86,6 @@ bool read_spec(std::string_view text, Spec& spec) {
 }
 
 bool matches(const std::string& name, const Call& call, bool before) {
-  if (name.empty()) return false;
   if (name == "any") return true;
   const std::string point =
       fmt::format("{}.{}.{}", call.who, call.call, before ? "before" : "after");
@@ -91,37 +93,54 @@ bool matches(const std::string& name, const Call& call, bool before) {
 }
 
 void set_active(const Shared& state) {
-  detail::active.store(!state.spec.name.empty() || state.observer, std::memory_order_relaxed);
+  detail::active.store(!state.specs.empty() || state.observer, std::memory_order_relaxed);
+}
+
+void replace_specs(std::vector<Spec> specs) {
+  Shared& state = shared();
+  const std::lock_guard lock(state.mutex);
+  state.specs = std::move(specs);
+  set_active(state);
+}
+
+// Counts the point, and finds the first spec that fires there.
+std::optional<Spec> firing(const Call& call, bool before) {
+  Shared& state = shared();
+  const std::lock_guard lock(state.mutex);
+  std::optional<Spec> result;
+  for (Spec& spec : state.specs) {
+    if (!matches(spec.name, call, before)) continue;
+    ++spec.hits;
+    const bool fires =
+        spec.nth > 0 && (spec.hits == spec.nth || (spec.and_all_after && spec.hits > spec.nth));
+    if (fires && !result) result = spec;
+  }
+  return result;
 }
 
 }  // namespace
 
 void arm(const std::string& text) {
-  Spec spec;
-  if (!read_spec(text, spec)) {
-    fail(ExitCode::kUsage,
-         "failpoint \"{}\" is not name:nth:action; try checkpoint.write:3:ENOSPC or "
-         "checkpoint:17:kill",
-         text);
+  std::vector<Spec> specs;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    if (!read_spec(std::string_view(text).substr(begin, end - begin), specs.emplace_back())) {
+      fail(ExitCode::kUsage,
+           "failpoint \"{}\" is not name:nth:action; try checkpoint.write:3:ENOSPC or "
+           "checkpoint:17:kill",
+           text);
+    }
+    begin = end + 1;
   }
-  Shared& state = shared();
-  const std::lock_guard lock(state.mutex);
-  state.spec = std::move(spec);
-  state.hits = 0;
-  set_active(state);
+  replace_specs(std::move(specs));
 }
 
-void disarm() {
-  Shared& state = shared();
-  const std::lock_guard lock(state.mutex);
-  state.spec = {};
-  set_active(state);
-}
+void disarm() { replace_specs({}); }
 
 int64_t hits() {
   Shared& state = shared();
   const std::lock_guard lock(state.mutex);
-  return state.hits;
+  return state.specs.empty() ? 0 : state.specs.front().hits;
 }
 
 void observe(std::function<void(const Call&)> observer) {
@@ -136,28 +155,19 @@ namespace detail {
 std::atomic<bool> active{false};
 
 Fault pass(const Call& call, bool before) {
-  Spec spec;
-  {
-    Shared& state = shared();
-    const std::lock_guard lock(state.mutex);
-    if (!matches(state.spec.name, call, before)) return {};
-    ++state.hits;
-    spec = state.spec;
-    const bool fires =
-        spec.nth > 0 && (state.hits == spec.nth || (spec.and_all_after && state.hits > spec.nth));
-    if (!fires) return {};
-  }
-  switch (spec.action) {
+  const std::optional<Spec> spec = firing(call, before);
+  if (!spec) return {};
+  switch (spec->action) {
     case Action::kKill:
       ::kill(::getpid(), SIGKILL);
       while (true) ::pause();
     case Action::kDelay:
-      std::this_thread::sleep_for(std::chrono::milliseconds(spec.number));
+      std::this_thread::sleep_for(std::chrono::milliseconds(spec->number));
       return {};
     case Action::kShort:
       return {.error = 0, .shorten = true};
     case Action::kError:
-      return {.error = spec.number, .shorten = false};
+      return {.error = spec->number, .shorten = false};
   }
   return {};
 }

@@ -15,7 +15,7 @@
 
 namespace fcm::failpoint {
 
-// Spec: "name:nth:action".
+// Spec: "name:nth:action", or several with commas between them.
 //   name    whole words from the left of a point's name: "checkpoint", "checkpoint.fsync",
 //           "log.write.before"; "any" is every point
 //   nth     1 is the first point that matches; "3+" is the third and all that follow; 0 is never
@@ -28,7 +28,7 @@ namespace fcm::failpoint {
 void arm(const std::string& spec);
 void disarm();
 
-// Points that matched the name since arm().
+// Points that matched the (first) name since arm().
 int64_t hits();
 
 // A system call, as points and observers see it. `target` is the second path of a rename, else

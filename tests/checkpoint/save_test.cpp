@@ -1,0 +1,308 @@
+// Saving, keeping and finding checkpoints when nothing goes wrong, and when what is there is
+// damaged.
+#include <sys/mman.h>
+
+#include <fstream>
+
+#include "fcm/base/random.h"
+#include "tests/checkpoint/support.h"
+
+namespace fcm::checkpoint {
+namespace {
+
+using Names = std::vector<std::string>;
+
+class SaveTest : public TemporaryFolderTest {
+ protected:
+  fs::path step(int64_t number) const { return folder_ / fmt::format("step-{}", number); }
+  std::string text(const fs::path& path) const { return read_file(path, ExitCode::kCheckpoint); }
+  void overwrite(const fs::path& path, const std::string& content) const {
+    std::ofstream(path, std::ios::binary) << content;
+  }
+  int64_t newest() {
+    const auto found = load_newest(folder_, true, reporter_);
+    return found ? found->step : -1;
+  }
+  KeepingReporter reporter_;
+};
+
+TEST_F(SaveTest, RoundTripAndWhatLiesInTheFolder) {
+  const fs::path checkpoints = folder_ / "run" / "checkpoints";
+  save_small(checkpoints, 12);
+  EXPECT_EQ(names_in(checkpoints), (Names{"latest", "step-12"}));
+  EXPECT_EQ(names_in(checkpoints / "step-12"),
+            (Names{"manifest.json", "model.safetensors", "optimizer.safetensors"}));
+  EXPECT_EQ(text(checkpoints / "latest"), "step-12\n");
+  for (const fs::path& path :
+       {checkpoints / "step-12", checkpoints, folder_ / "run", checkpoints / "step-12" / ""}) {
+    EXPECT_TRUE(is_small_state(load(path, true, reporter_), 12)) << path;
+  }
+  const Checkpoint weights = load(folder_ / "run", false, reporter_);
+  EXPECT_TRUE(weights.optimizer.tensors.empty());
+  EXPECT_EQ(weights.path, checkpoints / "step-12");
+  EXPECT_NO_THROW(verify(checkpoints / "step-12"));
+  EXPECT_TRUE(reporter_.warnings.empty());
+}
+
+TEST_F(SaveTest, ASafetensorsFileAloneHasNoState) {
+  save_small(folder_, 12);
+  const Checkpoint alone = load(step(12) / "model.safetensors", true, reporter_);
+  EXPECT_TRUE(same_tensors(alone.model, SmallState(12).model()));
+  EXPECT_EQ(alone.step, 0);
+  EXPECT_TRUE(alone.state.is_null());
+}
+
+TEST_F(SaveTest, WhatIsNoCheckpointIsAnErrorThatSaysSo) {
+  const auto reason = [&](const fs::path& path) {
+    return error_of([&] { load(path, true, reporter_); });
+  };
+  overwrite(folder_ / "weights.pth", "PK");
+  overwrite(folder_ / "notes.txt", "x");
+  EXPECT_NE(reason(folder_ / "weights.pth").find("not supported yet"), std::string::npos);
+  EXPECT_NE(reason(folder_ / "notes.txt").find("is no checkpoint"), std::string::npos);
+  EXPECT_NE(reason(folder_ / "absent").find("does not exist"), std::string::npos);
+  EXPECT_NE(reason(folder_).find("neither"), std::string::npos);
+  fs::create_directories(folder_ / "run" / "checkpoints");
+  EXPECT_NE(reason(folder_ / "run").find("no checkpoint yet"), std::string::npos);
+  save_small(folder_, 3);
+  fs::remove(step(3) / "manifest.json");
+  EXPECT_NE(reason(step(3)).find("no manifest.json"), std::string::npos);
+}
+
+TEST_F(SaveTest, NoneAtAllIsNotAnError) {
+  EXPECT_EQ(load_newest(folder_ / "absent", true, reporter_), std::nullopt);
+  EXPECT_EQ(load_newest(folder_, true, reporter_), std::nullopt);
+  fs::create_directory(folder_ / "step-5.tmp.999999999");
+  EXPECT_EQ(newest(), -1);
+  overwrite(folder_ / "latest", "step-5\n");  // but a lost one is
+  EXPECT_NE(error_of([&] { newest(); }).find("`latest` names step 5"), std::string::npos);
+}
+
+TEST_F(SaveTest, RetentionKeepsTheLastAndThePermanent) {
+  for (int64_t number = 0; number <= 100; number += 10) {
+    save_small(folder_, number, {.keep_last = 2, .keep_every_steps = 40});
+    EXPECT_EQ(newest(), number);
+  }
+  EXPECT_EQ(names_in(folder_),
+            (Names{"latest", "step-0", "step-100", "step-40", "step-80", "step-90"}));
+  save_small(folder_, 110, {.keep_last = 1, .keep_every_steps = 0});
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-110"}));
+  save_small(folder_, 120, {.keep_last = 0, .keep_every_steps = 0});  // never the newest
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-120"}));
+  EXPECT_TRUE(reporter_.warnings.empty());
+}
+
+TEST_F(SaveTest, AfterGoingBackTheLastWrittenIsTheNewest) {
+  for (const int64_t number : {100, 200, 300}) save_small(folder_, number);
+  save_small(folder_, 150);  // somebody resumed from step 100
+  EXPECT_EQ(newest(), 150);
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-150", "step-200", "step-300"}));
+  save_small(folder_, 200);  // replaces that of the abandoned attempt
+  EXPECT_EQ(newest(), 200);
+  EXPECT_EQ(text(folder_ / "latest"), "step-200\n");
+}
+
+TEST_F(SaveTest, SavingAStepAgainReplacesIt) {
+  save_small(folder_, 7);
+  SmallState other(8);
+  other.state["step"] = "seven, once more";
+  save(folder_, 7, other.model(), {}, other.state, {});
+  const Checkpoint found = load(folder_, true, reporter_);
+  EXPECT_EQ(found.step, 7);
+  EXPECT_EQ(found.state, other.state);
+  EXPECT_TRUE(same_tensors(found.model, other.model()));
+  EXPECT_TRUE(found.optimizer.tensors.empty());
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-7"}));
+}
+
+TEST_F(SaveTest, WhereNamesCannotBeSwappedReplacingWorksToo) {
+  save_small(folder_, 7);
+  failpoint::arm("checkpoint.exchange.before:1+:EINVAL");
+  save(folder_, 7, SmallState(8).model(), {}, "again", {});
+  EXPECT_EQ(failpoint::hits(), 1);
+  EXPECT_EQ(load(folder_, true, reporter_).state, "again");
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-7"}));
+}
+
+TEST_F(SaveTest, LeftoversOfTheDeadGoAndThoseOfTheLivingStay) {
+  const pid_t dead = [] {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    ::waitpid(child, nullptr, 0);
+    return child;
+  }();
+  const std::string of_the_living = fmt::format("step-4.tmp.{}", ::getppid());
+  for (const std::string& name :
+       {fmt::format("step-3.tmp.{}", dead), fmt::format("step-3.tmp.{}", ::getpid()), of_the_living,
+        std::string("step-x.tmp.1"), std::string("step-03")}) {
+    fs::create_directories(folder_ / name / "deeper");
+    overwrite(folder_ / name / "model.safetensors", "half");
+  }
+  save_small(folder_, 5);
+  EXPECT_EQ(names_in(folder_),
+            (Names{"latest", "step-03", of_the_living, "step-5", "step-x.tmp.1"}));
+  EXPECT_EQ(newest(), 5);
+}
+
+TEST_F(SaveTest, ADamagedNewestOneIsSkippedWithItsReasonAndKept) {
+  for (const int64_t number : {1, 2, 3}) save_small(folder_, number);
+  std::string model = text(step(3) / "model.safetensors");
+  model[model.size() - 20] ^= 1;
+  overwrite(step(3) / "model.safetensors", model);
+  fs::resize_file(step(2) / "optimizer.safetensors", 10);
+  EXPECT_EQ(newest(), 1);
+  ASSERT_EQ(reporter_.warnings.size(), 2U);
+  EXPECT_NE(reporter_.warnings[0].find("step-3/model.safetensors is damaged"), std::string::npos);
+  EXPECT_NE(reporter_.warnings[1].find("step-2/optimizer.safetensors has 10 bytes"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { verify(step(3)); }).find("hash"), std::string::npos);
+  EXPECT_NE(error_of([&] { verify(step(2)); }).find("its manifest says"), std::string::npos);
+  EXPECT_NE(error_of([&] { load(step(3), false, reporter_); }).find("damaged"), std::string::npos);
+  // The next saves neither remove nor count what they can see to be damaged (step 2, by its size).
+  for (const int64_t number : {4, 5}) save_small(folder_, number, {.keep_last = 4});
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-1", "step-2", "step-3", "step-4", "step-5"}));
+  save_small(folder_, 6, {.keep_last = 1});
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-2", "step-6"}));
+  reporter_.warnings.clear();
+  EXPECT_EQ(newest(), 6);
+  EXPECT_TRUE(reporter_.warnings.empty());  // they are not in the way any more
+}
+
+TEST_F(SaveTest, AllDamagedIsAnErrorNotAFreshStart) {
+  save_small(folder_, 1);
+  save_small(folder_, 2);
+  fs::remove(step(1) / "optimizer.safetensors");
+  overwrite(step(2) / "manifest.json", "{");
+  const std::string error = error_of([&] { newest(); });
+  EXPECT_NE(error.find("none of the 2 checkpoints"), std::string::npos) << error;
+  EXPECT_EQ(reporter_.warnings.size(), 2U);
+}
+
+TEST_F(SaveTest, ALatestThatNamesWhatIsGoneIsAWarning) {
+  for (const int64_t number : {1, 2}) save_small(folder_, number);
+  fs::remove_all(step(2));
+  EXPECT_EQ(newest(), 1);
+  ASSERT_EQ(reporter_.warnings.size(), 1U);
+  EXPECT_NE(reporter_.warnings[0].find("names step 2"), std::string::npos);
+}
+
+TEST_F(SaveTest, ARenamedFolderIsNotTakenForThatStep) {
+  save_small(folder_, 1);
+  fs::rename(step(1), step(9));
+  EXPECT_NE(error_of([&] { newest(); }), "");
+  EXPECT_NE(error_of([&] { verify(step(9)); }).find("holds step 1"), std::string::npos);
+}
+
+TEST_F(SaveTest, StatesThatJsonCannotHoldAreRefusedBeforeAnythingIsCommitted) {
+  save_small(folder_, 1);
+  const SmallState small(2);
+  for (const nlohmann::json& state :
+       {nlohmann::json{{"best", std::numeric_limits<double>::infinity()}},
+        nlohmann::json{{"loss", std::nan("")}}, nlohmann::json{{"recipe", "\xff"}}}) {
+    EXPECT_NE(error_of([&] { save(folder_, 2, small.model(), {}, state, {}); }), "");
+  }
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-1"}));
+}
+
+TEST_F(SaveTest, StatesComeBackExactly) {
+  const nlohmann::json state = {{"pi", 3.141592653589793},
+                                {"tiny", 5e-324},
+                                {"minus", -0.0},
+                                {"large", std::numeric_limits<uint64_t>::max()},
+                                {"small", std::numeric_limits<int64_t>::min()},
+                                {"text", "line\n\"quoted\" ü"},
+                                {"list", {1, nullptr, true, {{"deep", {}}}}}};
+  save(folder_, 1, {}, {}, state, {});
+  EXPECT_EQ(load(folder_, true, reporter_).state.dump(), state.dump());
+}
+
+// Address space that no disk backs: were the space not checked first, writing would crash.
+TEST_F(SaveTest, TooLittleSpaceIsRefusedEarly) {
+  save_small(folder_, 1);
+  const uint64_t bytes = 2 * fs::space(folder_).available;
+  void* reserved =
+      ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) GTEST_SKIP() << "cannot reserve " << bytes << " bytes of addresses";
+  const std::vector<TensorView> huge = {{"huge",
+                                         "U8",
+                                         {static_cast<int64_t>(bytes)},
+                                         {static_cast<const std::byte*>(reserved), bytes}}};
+  const std::string error = error_of([&] { save(folder_, 2, huge, {}, {}, {}); });
+  ::munmap(reserved, bytes);
+  EXPECT_NE(error.find("MB free"), std::string::npos) << error;
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-1"}));
+}
+
+// G9: one random change each in a checkpoint of two. Loading falls back to the older one, or the
+// change was in something that carries no content.
+TEST_F(SaveTest, RandomDamageIsDetectedOrHarmless) {
+  save_small(folder_, 1);
+  save_small(folder_, 2);
+  int64_t fell_back = 0, harmless = 0;
+  constexpr uint64_t kChanges = 1500;
+  for (uint64_t change = 0; change < kChanges; ++change) {
+    KeyedRandom random(3, Purpose::kSynthetic, 0, change);
+    const char* names[] = {"manifest.json", "model.safetensors", "optimizer.safetensors"};
+    const fs::path path = step(2) / names[random.below(3)];
+    const std::string whole = text(path);
+    std::string damaged = whole;
+    if (random.below(4) == 0) {
+      damaged.resize(random.below(whole.size()));
+    } else {
+      damaged[random.below(whole.size())] ^= static_cast<char>(1U << random.below(8));
+    }
+    overwrite(path, damaged);
+    reporter_.warnings.clear();
+    const auto found = load_newest(folder_, true, reporter_);
+    ASSERT_TRUE(found.has_value());
+    const bool verifies = error_of([&] { verify(step(2)); }).empty();
+    if (found->step == 1) {
+      ++fell_back;
+      ASSERT_TRUE(is_small_state(*found, 1));
+      ASSERT_EQ(reporter_.warnings.size(), 1U);
+      ASSERT_NE(reporter_.warnings[0].find(path.filename()), std::string::npos)
+          << reporter_.warnings[0];
+      ASSERT_FALSE(verifies);
+    } else {
+      ++harmless;  // white space of the manifest
+      ASSERT_TRUE(is_small_state(*found, 2)) << path << " change " << change;
+      ASSERT_TRUE(verifies);
+      ASSERT_EQ(path.filename(), "manifest.json");
+    }
+    overwrite(path, whole);
+  }
+  EXPECT_EQ(fell_back + harmless, static_cast<int64_t>(kChanges));
+  EXPECT_GT(fell_back, static_cast<int64_t>(kChanges) * 9 / 10);
+  EXPECT_GT(harmless, 0);
+}
+
+TEST_F(SaveTest, ManifestsOfOthersAreRefused) {
+  save_small(folder_, 1);
+  const fs::path manifest = step(1) / "manifest.json";
+  const std::string good = text(manifest);
+  const auto reason_with = [&](const std::string& from, const std::string& to) {
+    std::string changed = good;
+    const size_t place = changed.find(from);
+    EXPECT_NE(place, std::string::npos) << from;
+    overwrite(manifest, changed.replace(place, from.size(), to));
+    return error_of([&] { load(step(1), true, reporter_); });
+  };
+  EXPECT_NE(reason_with("\"version\": 1", "\"version\": 2").find("newer release"),
+            std::string::npos);
+  EXPECT_NE(reason_with("fastconvmae checkpoint", "other").find("no manifest"), std::string::npos);
+  EXPECT_NE(reason_with("\"step\": 1,\n \"v", "\"step\": 2,\n \"v").find("own hash"),
+            std::string::npos);
+  EXPECT_NE(reason_with("model.safetensors", "../../etc/passwd").find("own hash"),
+            std::string::npos);
+  overwrite(manifest, std::string(1000000, '['));
+  EXPECT_NE(error_of([&] { load(step(1), true, reporter_); }).find("nested deeper"),
+            std::string::npos);
+  overwrite(manifest, "[]");
+  EXPECT_NE(error_of([&] { load(step(1), true, reporter_); }).find("no manifest"),
+            std::string::npos);
+  overwrite(manifest, good);
+  EXPECT_NO_THROW(load(step(1), true, reporter_));
+}
+
+}  // namespace
+}  // namespace fcm::checkpoint
