@@ -22,7 +22,7 @@ struct ParserGaveUp : std::runtime_error {
 #include "fcm/config/fields.h"
 
 #define FCM_TEXT_OF(x) #x
-#define FCM_VERSION(a, b, c) FCM_TEXT_OF(a) "." FCM_TEXT_OF(b) "." FCM_TEXT_OF(c)
+#define FCM_DOTTED(a, b, c) FCM_TEXT_OF(a) "." FCM_TEXT_OF(b) "." FCM_TEXT_OF(c)
 
 namespace fcm::config {
 namespace {
@@ -161,7 +161,7 @@ std::string shown(const Value& value) {
 }
 
 const char* toml_library_version() {
-  return FCM_VERSION(TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH);
+  return FCM_DOTTED(TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH);
 }
 
 }  // namespace fcm::config

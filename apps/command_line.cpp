@@ -1,0 +1,286 @@
+#include "apps/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "fcm/base/error.h"
+#include "fcm/config/nearest.h"
+
+namespace fcm::apps {
+namespace {
+
+constexpr int64_t kMany = int64_t{1} << 40;
+
+void add_flags_of_every_command(CLI::App& app, Options& options) {
+  app.add_option("--set", options.set, "Change a recipe key; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("SECTION.KEY=VALUE");
+  app.add_option("--device", options.device, "auto or cpu")->type_name("NAME");
+  app.add_option("--threads", options.threads, "Threads; 0: one for each core")
+      ->check(CLI::Range(0, 4096).description(""))
+      ->type_name("N");
+  app.add_option("--seed", options.seed, "The same as --set run.seed=N")
+      ->check(CLI::Range(int64_t{0}, int64_t{9'000'000'000'000'000}).description(""))
+      ->type_name("N");
+  app.add_option("--resume", options.resume,
+                 "auto: go on where --out stopped; never: refuse; or a checkpoint to start from")
+      ->type_name("auto|never|PATH");
+  app.add_flag("--overwrite", options.overwrite, "Replace the run in --out");
+  app.add_flag("--dry-run", options.dry_run, "Check everything, train nothing");
+  app.add_flag("--json", options.json, "Results as JSON on stdout");
+  app.add_flag("--quiet", options.quiet, "Only warnings and errors on stderr");
+  app.add_flag("--version", options.version, "Versions and what this build can do; also as --json");
+}
+
+CLI::Option* add_recipe(CLI::App* command, Options& options) {
+  return command
+      ->add_option("--recipe", options.recipe, "A recipe file, or the name of a shipped one")
+      ->type_name("NAME|FILE");
+}
+
+CLI::Option* add_data(CLI::App* command, Options& options, const char* names = "--data") {
+  return command
+      ->add_option(names, options.data,
+                   "An image folder, CIFAR or IDX files, fashion-mnist, synthetic")
+      ->type_name("DATA");
+}
+
+CLI::Option* add_checkpoint(CLI::App* command, Options& options) {
+  return command
+      ->add_option("--checkpoint", options.checkpoint,
+                   "A checkpoint, a run folder (its newest one), or a .safetensors file")
+      ->type_name("PATH")
+      ->required();
+}
+
+void add_runs(CLI::App& app, Options& options) {
+  CLI::App* demo = app.add_subcommand("demo", "Train and measure on Fashion-MNIST in minutes");
+  demo->add_option("--out", options.out, "Run folder; an unfinished run there is resumed")
+      ->type_name("DIR")
+      ->default_str("runs/demo");
+  demo->add_option("--images", options.image_count, "Train on so many pictures only")
+      ->check(CLI::Range(int64_t{1}, kMany).description(""))
+      ->type_name("N");
+  demo->footer("Example:\n  fastconvmae demo");
+
+  CLI::App* pretrain =
+      app.add_subcommand("pretrain", "Train an encoder on pictures without labels");
+  add_recipe(pretrain, options)->required();
+  add_data(pretrain, options)->required();
+  pretrain->add_option("--out", options.out, "Run folder")->type_name("DIR")->required();
+  pretrain->footer(
+      "Example:\n  fastconvmae pretrain --recipe smoke_pretrain --data synthetic --out runs/smoke\n"
+      "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command goes on from there.");
+}
+
+void add_evaluations(CLI::App& app, Options& options) {
+  CLI::App* linprobe =
+      app.add_subcommand("linprobe", "Accuracy of a linear classifier on frozen features");
+  linprobe
+      ->add_option("--recipe", options.recipe,
+                   "Read and checked; the probe itself has nothing to set")
+      ->type_name("NAME|FILE");
+  add_data(linprobe, options)->required();
+  add_checkpoint(linprobe, options);
+  linprobe->add_option("--out", options.out, "Folder for result.json")->type_name("DIR");
+  linprobe->footer("Example:\n  fastconvmae linprobe --data fashion-mnist --checkpoint runs/demo");
+
+  CLI::App* knn = app.add_subcommand("knn", "Accuracy of the nearest neighbours in feature space");
+  add_data(knn, options)->required();
+  add_checkpoint(knn, options);
+  knn->add_option("--k", options.k, "Neighbours that vote")
+      ->check(CLI::Range(int64_t{1}, kMany).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  knn->footer("Example:\n  fastconvmae knn --data fashion-mnist --checkpoint runs/demo");
+}
+
+void add_pictures(CLI::App& app, Options& options) {
+  CLI::App* visualize =
+      app.add_subcommand("visualize", "A sheet of masked and reconstructed pictures");
+  add_checkpoint(visualize, options);
+  visualize->add_option("--images", options.images, "Pictures (JPEG or PNG)")
+      ->type_name("FILE")
+      ->required();
+  visualize->add_option("--out", options.out, "The sheet, a PNG file")
+      ->type_name("FILE")
+      ->required();
+  visualize->footer(
+      "Example:\n  fastconvmae visualize --checkpoint runs/demo --images a.png b.jpg --out "
+      "sheet.png");
+
+  CLI::App* report = app.add_subcommand("report", "Write RUN_DIR/report.html");
+  report->add_option("run_dir", options.run_dir, "A run folder")->type_name("DIR")->required();
+  report->footer("Example:\n  fastconvmae report runs/demo");
+}
+
+void add_recipes(CLI::App& app, Options& options) {
+  CLI::App* recipe = app.add_subcommand("recipe", "Look at recipes");
+  recipe->add_subcommand("list", "The recipes that ship with the program");
+  CLI::App* show = recipe->add_subcommand(
+      "show", "A recipe as it would run, --set included, with the meaning of every key");
+  show->add_option("recipe", options.recipes, "Name or file")
+      ->expected(1)
+      ->type_name("NAME|FILE")
+      ->required();
+  show->footer("Example:\n  fastconvmae recipe show demo --set optim.epochs=5 > mine.toml");
+  CLI::App* check = recipe->add_subcommand("check", "Find unknown, missing and impossible keys");
+  check->add_option("recipes", options.recipes, "Names or files; none: all that ship")
+      ->type_name("NAME|FILE");
+  check->footer("Example:\n  fastconvmae recipe check mine.toml");
+  recipe->add_subcommand("keys", "Every key with its usual value, range and meaning");
+}
+
+void add_data_commands(CLI::App& app, Options& options) {
+  CLI::App* data = app.add_subcommand("data", "Look at data sets");
+  CLI::App* verify =
+      data->add_subcommand("verify", "Decode every picture; exit status 3 if one is bad");
+  add_data(verify, options, "data,--data")->required();
+  verify->footer("Example:\n  fastconvmae data verify fashion-mnist");
+}
+
+void add_benchmarks(CLI::App& app, Options& options) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure speed");
+  CLI::App* step = bench->add_subcommand(
+      "step", "Training steps of this program and of the published form, alternating");
+  add_recipe(step, options)->required();
+  step->add_option("--batch", options.batch, "Pictures a step")
+      ->check(CLI::Range(1, 1 << 20).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  step->add_option("--precision", options.precision, "In place of the recipe's")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}).description(""))
+      ->type_name("auto|fp32|bf16");
+  step->add_option("--implementation", options.implementation, "What to measure")
+      ->check(CLI::IsMember({"fast", "reference", "both"}).description(""))
+      ->type_name("fast|reference|both")
+      ->capture_default_str();
+  step->add_option("--steps", options.steps, "Timed steps of each")
+      ->check(CLI::Range(1, 1 << 20).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  step->footer(
+      "Example:\n  fastconvmae bench step --recipe fastconvmae_base_in1k_50ep --precision fp32");
+}
+
+void finish(CLI::App& command) {
+  constexpr size_t kNameColumn = 32;
+  command.get_formatter()->column_width(kNameColumn);
+  // At most one: a recipe or file named like a command is not a second command.
+  command.require_subcommand(0, 1);
+  for (CLI::App* inner : command.get_subcommands(nullptr)) {
+    const std::string example = inner->get_footer();
+    inner->footer((example.empty() ? "" : example + "\n\n") +
+                  "Flags of every command, --set and --json among them: fastconvmae --help");
+    finish(*inner);
+  }
+}
+
+void finish_commands(CLI::App& app) {
+  finish(app);
+  app.footer(
+      "These flags go with every command; fastconvmae COMMAND --help shows a command's own.\n"
+      "Exit status: 0 done, 2 usage or recipe, 3 data, 4 checkpoint, 5 numbers went bad for good,\n"
+      "6 device or memory, 75 stopped early with a checkpoint (run the same command again).");
+}
+
+// "recipe show" for the subcommands that were given.
+std::string chosen_command(const CLI::App& app, const CLI::App** deepest) {
+  std::string command;
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    command += (command.empty() ? "" : " ") + at->get_name();
+  }
+  *deepest = at;
+  return command;
+}
+
+std::vector<std::string> subcommand_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
+  return names;
+}
+
+std::vector<std::string> flag_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::string see_help(const std::string& command) {
+  return fmt::format("see fastconvmae {}{}--help", command, command.empty() ? "" : " ");
+}
+
+// What to say about the first word that no option or command took.
+std::string unexpected(const CLI::App& app, const std::string& word) {
+  const CLI::App* deepest = nullptr;
+  const std::string command = chosen_command(app, &deepest);
+  const bool is_flag = word.starts_with("-");
+  std::vector<std::string> candidates;
+  if (is_flag) {
+    candidates = flag_names(*deepest);
+    const std::vector<std::string> everywhere = flag_names(app);
+    candidates.insert(candidates.end(), everywhere.begin(), everywhere.end());
+  } else {
+    candidates = subcommand_names(*deepest);
+  }
+  const std::string name = word.substr(0, is_flag ? word.find('=') : word.npos);
+  const char* what = is_flag ? "flag" : candidates.empty() ? "argument" : "command";
+  const auto meant = config::nearest(name, candidates);
+  return fmt::format("unknown {} {}; {}", what, name,
+                     meant ? fmt::format("did you mean {}?", *meant) : see_help(command));
+}
+
+// The program and groups like `recipe` do nothing by themselves.
+void refuse_bare_group(const CLI::App& deepest, const std::string& command) {
+  const std::vector<std::string> names = subcommand_names(deepest);
+  if (names.empty()) return;
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  if (command.empty()) {
+    fail(ExitCode::kUsage, "name a command: {}; {}", list, see_help(command));
+  }
+  fail(ExitCode::kUsage, "{} needs one of: {}; {}", command, list, see_help(command));
+}
+
+}  // namespace
+
+CommandLine parse_command_line(const std::vector<std::string>& arguments) {
+  CommandLine line;
+  Options& options = line.options;
+  CLI::App app("Fast masked-image pretraining (Fast ConvMAE) on processors.", "fastconvmae");
+  app.fallthrough();  // flags of every command may stand behind the command
+  app.set_help_flag("--help,-h", "Show this and exit");
+  add_flags_of_every_command(app, options);
+  add_runs(app, options);
+  add_evaluations(app, options);
+  add_pictures(app, options);
+  add_recipes(app, options);
+  add_data_commands(app, options);
+  add_benchmarks(app, options);
+  finish_commands(app);
+
+  const CLI::App* deepest = nullptr;
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants it
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    line.help = app.help();
+    return line;
+  } catch (const CLI::ParseError& error) {
+    // A mistyped flag first shows as a missing one, so look for leftovers before anything else.
+    const std::vector<std::string> left = app.remaining(true);
+    if (!left.empty()) fail(ExitCode::kUsage, "{}", unexpected(app, left.front()));
+    const std::string command = chosen_command(app, &deepest);
+    fail(ExitCode::kUsage, "{}; {}", error.what(), see_help(command));
+  }
+  options.command = chosen_command(app, &deepest);
+  if (options.version) return line;
+  refuse_bare_group(*deepest, options.command);
+  return line;
+}
+
+}  // namespace fcm::apps

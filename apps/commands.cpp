@@ -1,0 +1,32 @@
+#include "apps/commands.h"
+
+#include <fmt/format.h>
+
+#include "fcm/train/recipe_files.h"
+
+namespace fcm::apps {
+namespace fs = std::filesystem;
+
+std::vector<fs::path> recipe_folders() {
+  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path();
+  return {(program / "../share/fastconvmae/recipes").lexically_normal(),
+          (program / "../../recipes").lexically_normal()};
+}
+
+std::vector<std::string> overrides_of(const Options& options) {
+  std::vector<std::string> overrides = options.set;
+  if (options.seed) overrides.push_back(fmt::format("run.seed={}", *options.seed));
+  return overrides;
+}
+
+train::Recipe recipe_of(const Options& options, const std::string& name_or_file) {
+  return train::load_recipe(name_or_file, recipe_folders(), overrides_of(options));
+}
+
+int run_command(const Options& options, Reporter& reporter) {
+  if (options.command.starts_with("recipe ")) return run_recipe_command(options, reporter);
+  if (options.command.starts_with("data ")) return run_data_command(options, reporter);
+  return run_task(options, reporter);
+}
+
+}  // namespace fcm::apps

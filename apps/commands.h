@@ -1,0 +1,27 @@
+// One function a group of commands. Each prints its result and returns the exit status.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "apps/options.h"
+#include "fcm/base/reporter.h"
+#include "fcm/train/recipe.h"
+
+namespace fcm::apps {
+
+// Runs options.command. Throws what the library throws.
+int run_command(const Options& options, Reporter& reporter);
+
+int run_recipe_command(const Options& options, Reporter& reporter);  // list, show, check, keys
+int run_data_command(const Options& options, Reporter& reporter);    // verify
+int run_task(const Options& options, Reporter& reporter);            // everything with a model
+
+// Where the recipes that ship with the program may lie: installed, and in the build tree.
+std::vector<std::filesystem::path> recipe_folders();
+
+// --set, then --seed.
+std::vector<std::string> overrides_of(const Options& options);
+train::Recipe recipe_of(const Options& options, const std::string& name_or_file);
+
+}  // namespace fcm::apps

@@ -1,0 +1,116 @@
+// recipe list, show, check, keys
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "apps/commands.h"
+#include "apps/results.h"
+#include "fcm/base/error.h"
+#include "fcm/config/recipe_io.h"
+#include "fcm/train/recipe_files.h"
+
+namespace fcm::apps {
+namespace {
+
+nlohmann::json recipe_json(train::Recipe recipe) {
+  nlohmann::json json;
+  for (const config::Field& field : config::fields_of(recipe)) {
+    nlohmann::json& value = json[field.section][field.key];
+    std::visit(
+        [&](const auto* target) {
+          if constexpr (std::is_same_v<decltype(target), const config::CountOrAll*>) {
+            value = target->all() ? nlohmann::json("all") : nlohmann::json(target->count);
+          } else {
+            value = *target;
+          }
+        },
+        field.target);
+  }
+  return json;
+}
+
+int list(const Options& options, Reporter& reporter) {
+  nlohmann::json recipes = nlohmann::json::array();
+  std::string text;
+  size_t width = 0;
+  const auto files = train::shipped_recipes(recipe_folders());
+  for (const auto& file : files) width = std::max(width, file.stem().string().size());
+  for (const auto& file : files) {
+    const std::string name = file.stem().string();
+    std::string about;
+    try {
+      about = train::load_recipe(file.string(), {}, {}).row.about;
+    } catch (const Error& error) {
+      reporter.warn(error.what());  // one bad recipe must not hide the others
+      continue;
+    }
+    recipes.push_back({{"name", name}, {"about", about}, {"file", file.string()}});
+    text += fmt::format("{:<{}}  {}\n", name, width, about);
+  }
+  if (options.json) {
+    print_result(recipes, true);
+  } else {
+    print_text(text);
+  }
+  return 0;
+}
+
+int show(const Options& options) {
+  const auto file = train::find_recipe(options.recipes.front(), recipe_folders());
+  const train::Recipe recipe = recipe_of(options, file.string());
+  if (options.json) {
+    print_result({{"file", file.string()},
+                  {"hash", train::recipe_hash(recipe)},
+                  {"recipe", recipe_json(recipe)}},
+                 true);
+  } else {
+    print_text(train::print_recipe(recipe, /*with_help=*/true));
+  }
+  return 0;
+}
+
+int check_all(const Options& options, Reporter& reporter) {
+  std::vector<std::string> names = options.recipes;
+  if (names.empty()) {
+    for (const auto& file : train::shipped_recipes(recipe_folders())) {
+      names.push_back(file.stem().string());
+    }
+  }
+  nlohmann::json results = nlohmann::json::array();
+  std::string text;
+  bool good = true;
+  for (const std::string& name : names) {
+    nlohmann::json result = {{"recipe", name}, {"ok", true}};
+    try {
+      result["hash"] = train::recipe_hash(recipe_of(options, name));
+      text += fmt::format("{}: ok, {}\n", name, result["hash"].get<std::string>());
+    } catch (const Error& error) {
+      good = false;
+      result["ok"] = false;
+      result["fault"] = error.what();
+      reporter.warn(error.what());
+    }
+    results.push_back(result);
+  }
+  if (options.json) {
+    print_result(results, true);
+  } else {
+    print_text(text);
+  }
+  return static_cast<int>(good ? ExitCode::kDone : ExitCode::kUsage);
+}
+
+}  // namespace
+
+int run_recipe_command(const Options& options, Reporter& reporter) {
+  if (options.command == "recipe list") return list(options, reporter);
+  if (options.command == "recipe show") return show(options);
+  if (options.command == "recipe check") return check_all(options, reporter);
+  train::Recipe usual;
+  print_text(config::key_table(config::fields_of(usual)));
+  return 0;
+}
+
+}  // namespace fcm::apps

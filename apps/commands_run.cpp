@@ -1,0 +1,110 @@
+// The commands that need a model: arguments to a call into fcm/tasks, its result to stdout.
+#include <fmt/format.h>
+
+#include "apps/commands.h"
+#include "apps/results.h"
+#include "apps/signals.h"
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/tasks/tasks.h"
+
+namespace fcm::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+tasks::Machine machine_of(const Options& options) { return {options.device, options.threads}; }
+
+tasks::RunRequest run_request(const Options& options) {
+  tasks::RunRequest request;
+  if (!options.recipe.empty()) request.recipe = recipe_of(options, options.recipe);
+  request.data = options.data;
+  request.out = options.out;
+  request.resume = options.resume;
+  request.overwrite = options.overwrite;
+  request.dry_run = options.dry_run;
+  request.machine = machine_of(options);
+  return request;
+}
+
+// Exit status of a run, whose result says whether it was stopped.
+int status_of(const nlohmann::json& result, Reporter& reporter) {
+  if (!result.value("stopped", false)) return static_cast<int>(ExitCode::kDone);
+  reporter.info("stopped early with a checkpoint; the same command goes on from there");
+  return static_cast<int>(ExitCode::kStopped);
+}
+
+int pretrain(const Options& options, Reporter& reporter) {
+  tasks::RunRequest request = run_request(options);
+  request.stop = catch_stop_signals();
+  const nlohmann::json result = tasks::pretrain(request, reporter);
+  print_result(result, options.json);
+  return status_of(result, reporter);
+}
+
+int demo(const Options& options, Reporter& reporter) {
+  const nlohmann::json result = tasks::demo(
+      options.out.empty() ? "runs/demo" : options.out, options.overwrite, options.image_count,
+      recipe_of(options, "demo"), machine_of(options), catch_stop_signals(), reporter);
+  print_result(result, options.json);
+  return status_of(result, reporter);
+}
+
+int linprobe(const Options& options, Reporter& reporter) {
+  const nlohmann::json result = tasks::linprobe(run_request(options), options.checkpoint, reporter);
+  if (!options.out.empty()) {
+    std::error_code failed;
+    fs::create_directories(options.out, failed);
+    write_file_durably(fs::path(options.out) / "result.json", result.dump(2) + "\n",
+                       ExitCode::kUsage);
+  }
+  print_result(result, options.json);
+  return 0;
+}
+
+int knn(const Options& options, Reporter& reporter) {
+  print_result(
+      tasks::knn(options.data, options.checkpoint, options.k, machine_of(options), reporter),
+      options.json);
+  return 0;
+}
+
+int visualize(const Options& options, Reporter& reporter) {
+  tasks::visualize(options.checkpoint, options.images, options.out,
+                   static_cast<uint64_t>(options.seed.value_or(0)), machine_of(options), reporter);
+  print_result({{"out", options.out}}, options.json);
+  return 0;
+}
+
+int report(const Options& options, Reporter& reporter) {
+  tasks::report(options.run_dir, reporter);
+  print_result({{"report", (fs::path(options.run_dir) / "report.html").string()}}, options.json);
+  return 0;
+}
+
+int bench_step(const Options& options, Reporter& reporter) {
+  const tasks::BenchStepRequest request{recipe_of(options, options.recipe),
+                                        options.batch,
+                                        options.precision,
+                                        options.implementation,
+                                        options.steps,
+                                        machine_of(options)};
+  print_result(tasks::bench_step(request, reporter), options.json);
+  return 0;
+}
+
+}  // namespace
+
+int run_task(const Options& options, Reporter& reporter) {
+  if (options.command == "pretrain") return pretrain(options, reporter);
+  if (options.command == "demo") return demo(options, reporter);
+  if (options.command == "linprobe") return linprobe(options, reporter);
+  if (options.command == "knn") return knn(options, reporter);
+  if (options.command == "visualize") return visualize(options, reporter);
+  if (options.command == "report") return report(options, reporter);
+  if (options.command == "bench step") return bench_step(options, reporter);
+  require(false, "command \"{}\" has a help text but no function", options.command);
+  return 1;
+}
+
+}  // namespace fcm::apps

@@ -1,0 +1,42 @@
+// What a command line says, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fcm::apps {
+
+struct Options {
+  std::string command;  // "pretrain", "recipe show", ...; empty: none, as with --version
+
+  // Flags that every command takes.
+  std::vector<std::string> set;
+  std::string device = "auto";
+  int64_t threads = 0;
+  std::optional<int64_t> seed;
+  std::string resume = "auto";
+  bool overwrite = false;
+  bool dry_run = false;
+  bool json = false;
+  bool quiet = false;
+  bool version = false;
+
+  // Arguments of single commands.
+  std::string recipe;
+  std::string data;
+  std::string out;
+  std::string checkpoint;
+  std::string run_dir;
+  std::vector<std::string> images;      // visualize
+  std::optional<int64_t> image_count;   // demo
+  std::vector<std::string> recipes;     // recipe show, recipe check
+  int64_t k = 20;                       // knn
+  int64_t batch = 8;                    // bench step
+  int64_t steps = 5;                    // bench step
+  std::string precision;                // bench step; empty: the recipe's
+  std::string implementation = "both";  // bench step
+};
+
+}  // namespace fcm::apps

@@ -1,0 +1,28 @@
+#include "apps/signals.h"
+
+#include <csignal>
+
+namespace fcm::apps {
+namespace {
+
+// A signal handler has nothing but statics to speak to; this is the only one of the program.
+std::atomic<bool> stop_asked{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void ask_to_stop(int signal) {
+  stop_asked.store(true);
+  if (signal == SIGINT) std::signal(SIGINT, SIG_DFL);
+}
+
+}  // namespace
+
+const std::atomic<bool>* catch_stop_signals() {
+  struct sigaction action {};
+  action.sa_handler = ask_to_stop;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);
+  return &stop_asked;
+}
+
+}  // namespace fcm::apps

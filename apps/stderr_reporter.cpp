@@ -1,0 +1,70 @@
+#include "apps/stderr_reporter.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace fcm::apps {
+namespace {
+
+constexpr const char* kEraseLine = "\r\x1b[K";
+constexpr const char* kPlain = "\x1b[0m";
+constexpr const char* kYellow = "\x1b[33m";
+constexpr const char* kRed = "\x1b[31m";
+
+}  // namespace
+
+ReporterStyle style_of_stderr(bool quiet) {
+  const char* term = std::getenv("TERM");
+  const char* no_color = std::getenv("NO_COLOR");
+  ReporterStyle style;
+  style.quiet = quiet;
+  style.terminal =
+      ::isatty(STDERR_FILENO) == 1 && term != nullptr && std::strcmp(term, "dumb") != 0;
+  style.color = style.terminal && (no_color == nullptr || *no_color == '\0');  // no-color.org
+  return style;
+}
+
+StderrReporter::StderrReporter(const ReporterStyle& style, std::FILE* stream)
+    : style_(style), stream_(stream) {}
+
+StderrReporter::~StderrReporter() {
+  if (on_progress_line_) std::fputc('\n', stream_);
+}
+
+void StderrReporter::info(const std::string& line) {
+  if (!style_.quiet) print(line);
+}
+
+void StderrReporter::warn(const std::string& line) { print_labelled("warning: ", kYellow, line); }
+
+void StderrReporter::error(const std::string& line) { print_labelled("error: ", kRed, line); }
+
+void StderrReporter::progress(const std::string& line) {
+  if (style_.quiet) return;
+  const std::lock_guard lock(mutex_);
+  if (style_.terminal) {
+    std::fprintf(stream_, "%s%s", kEraseLine, line.c_str());
+    on_progress_line_ = true;
+  } else {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_progress_ < style_.progress_pause) return;
+    last_progress_ = now;
+    std::fprintf(stream_, "%s\n", line.c_str());
+  }
+  std::fflush(stream_);
+}
+
+void StderrReporter::print(const std::string& line) {
+  const std::lock_guard lock(mutex_);
+  std::fprintf(stream_, "%s%s\n", on_progress_line_ ? kEraseLine : "", line.c_str());
+  on_progress_line_ = false;
+  std::fflush(stream_);
+}
+
+void StderrReporter::print_labelled(const char* label, const char* color, const std::string& line) {
+  print(style_.color ? std::string(color) + label + kPlain + line : label + line);
+}
+
+}  // namespace fcm::apps

@@ -1,0 +1,11 @@
+// Which program this is and what it was built with.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+namespace fcm::apps {
+
+nlohmann::json version_facts();
+void print_version(bool as_json);
+
+}  // namespace fcm::apps

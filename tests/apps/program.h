@@ -1,0 +1,66 @@
+// Runs the built program as a user would.
+#pragma once
+
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+
+namespace fcm::apps {
+
+struct Outcome {
+  int status = -1;  // exit status; 128 + signal where one ended it
+  std::string out;
+  std::string err;
+};
+
+// A folder that goes away with the test.
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "fcm_apps_XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+    path_ = pattern;
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::string content_of(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+// `arguments` as a shell would read them.
+inline Outcome run_program(const std::string& arguments) {
+  const ScratchFolder scratch;
+  const std::string errors = (scratch / "stderr").string();
+  const std::string command = std::string(FCM_PROGRAM) + " " + arguments + " 2>" + errors;
+  std::FILE* pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) throw std::runtime_error("popen failed");
+  Outcome outcome;
+  std::array<char, 4096> piece;
+  while (const size_t got = std::fread(piece.data(), 1, piece.size(), pipe)) {
+    outcome.out.append(piece.data(), got);
+  }
+  const int status = ::pclose(pipe);
+  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  outcome.err = content_of(errors);
+  return outcome;
+}
+
+}  // namespace fcm::apps

@@ -1,0 +1,203 @@
+// Exit statuses and messages of the built program.
+#include "tests/apps/program.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace fcm::apps {
+namespace {
+
+struct Mistake {
+  const char* name;
+  const char* arguments;
+  int status;
+  const char* message;  // all of stderr must hold this
+};
+
+class Mistakes : public testing::TestWithParam<Mistake> {};
+
+TEST_P(Mistakes, EndWithTheirStatusAndOneSentence) {
+  const Outcome outcome = run_program(GetParam().arguments);
+  EXPECT_EQ(outcome.status, GetParam().status);
+  EXPECT_NE(outcome.err.find(GetParam().message), std::string::npos) << outcome.err;
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_EQ(outcome.out, "") << "results only, on stdout";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, Mistakes,
+    testing::Values(
+        Mistake{"NoCommand", "", 2, "error: name a command: demo, pretrain, "},
+        Mistake{"UnknownCommand", "pretrian --recipe demo", 2,
+                "error: unknown command pretrian; did you mean pretrain?"},
+        Mistake{"UnknownInnerCommand", "recipe lst", 2,
+                "error: unknown command lst; did you mean list?"},
+        Mistake{"BareGroup", "recipe", 2, "error: recipe needs one of: list, show, check, keys"},
+        Mistake{"UnknownFlag", "pretrain --recipie demo", 2,
+                "error: unknown flag --recipie; did you mean --recipe?"},
+        Mistake{"UnknownFlagWithValue", "recipe list --sed=3", 2,
+                "error: unknown flag --sed; did you mean --"},
+        Mistake{"UnknownFlagFarFromAll", "recipe list --zzzzzzzz", 2,
+                "error: unknown flag --zzzzzzzz; see fastconvmae recipe list --help"},
+        Mistake{"SecondCommand", "recipe list demo", 2, "error: unknown argument demo"},
+        Mistake{"MissingRecipe", "pretrain --data synthetic --out /nowhere/x", 2,
+                "error: --recipe is required"},
+        Mistake{"NumberExpected", "knn --data x --checkpoint y --k many", 2, "error: --k: "},
+        Mistake{"UnknownRecipe", "recipe show dmeo", 2,
+                "error: --recipe dmeo: there is no such recipe; did you mean demo?"},
+        Mistake{"NoSuchRecipeFile", "recipe show ./dmeo.toml", 2, "there is no such file"},
+        Mistake{"UnknownRecipeKey", "recipe show demo --set masks.rato=0.5", 2,
+                "unknown key masks.rato; did you mean masks.ratio?"},
+        Mistake{"BadSet", "recipe show demo --set optim.epochs", 2,
+                "error: --set optim.epochs: write section.key=value"},
+        Mistake{"BadValue", "recipe show demo --set optim.epochs=long", 2,
+                "optim.epochs = \"long\" must be a number"},
+        Mistake{"BadSeed", "recipe show demo --seed -1", 2, "error: --seed: "},
+        Mistake{"ImpossibleCombination", "recipe show demo --set encoder.heads=5", 2,
+                "the last of encoder.dims = 96 must be divisible by encoder.heads = 5"},
+        Mistake{"NoSuchData", "data verify /nowhere/at/all", 3, "/nowhere/at/all"},
+        Mistake{"NoSuchCheckpoint", "knn --data synthetic --checkpoint /nowhere/at/all", 4,
+                "/nowhere/at/all"},
+        Mistake{"NoSuchDevice",
+                "pretrain --recipe smoke_pretrain --data synthetic --out /nowhere/x --device cuda",
+                6, "built without CUDA"},
+        Mistake{"NoSuchRun", "report /nowhere/at/all", 2, "/nowhere/at/all"}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+TEST(Program, TellsItsVersion) {
+  const Outcome json = run_program("--version --json");
+  EXPECT_EQ(json.status, 0);
+  const auto facts = nlohmann::json::parse(json.out);
+  EXPECT_EQ(facts.at("torch").get<std::string>().substr(0, 5), "2.11.");
+  EXPECT_FALSE(facts.at("version").get<std::string>().empty());
+  EXPECT_FALSE(facts.at("revision").get<std::string>().empty());
+  EXPECT_FALSE(facts.at("cuda").at("built").get<bool>());
+  EXPECT_TRUE(facts.at("cuda").at("devices").is_array());
+  EXPECT_TRUE(facts.at("cpu").at("isa").is_string());
+  EXPECT_TRUE(facts.at("cpu").at("bf16").is_boolean());
+  EXPECT_FALSE(facts.at("libraries").empty());
+  const Outcome text = run_program("--version");
+  EXPECT_TRUE(text.out.starts_with("fastconvmae " + facts.at("version").get<std::string>()));
+}
+
+TEST(Program, TakesFlagsBeforeAndBehindTheCommand) {
+  const Outcome behind = run_program("recipe show demo --json --seed 7");
+  const Outcome before = run_program("--json --seed 7 recipe show demo");
+  EXPECT_EQ(behind.status, 0) << behind.err;
+  EXPECT_EQ(behind.out, before.out);
+  EXPECT_EQ(nlohmann::json::parse(behind.out).at("recipe").at("run").at("seed"), 7);
+}
+
+TEST(Program, SetTakesOneValueEachTime) {
+  const Outcome outcome =
+      run_program("recipe show --set optim.epochs=3 --set masks.views=2 demo --json");
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto recipe = nlohmann::json::parse(outcome.out).at("recipe");
+  EXPECT_EQ(recipe.at("optim").at("epochs"), 3);
+  EXPECT_EQ(recipe.at("masks").at("views"), 2);
+}
+
+TEST(RecipeCommands, ListWhatShips) {
+  const auto recipes = nlohmann::json::parse(run_program("recipe list --json").out);
+  std::vector<std::string> names;
+  for (const auto& recipe : recipes) names.push_back(recipe.at("name"));
+  for (const char* name : {"demo", "fastconvmae_base_in1k_50ep", "smoke_pretrain"}) {
+    EXPECT_NE(std::find(names.begin(), names.end(), name), names.end()) << name;
+  }
+}
+
+TEST(RecipeCommands, ShowPrintsARecipeThatCanBeRun) {
+  const ScratchFolder scratch;
+  const std::string mine = (scratch / "mine.toml").string();
+  ASSERT_EQ(run_program("recipe show demo --set optim.epochs=7 >" + mine).status, 0);
+  const auto again = nlohmann::json::parse(run_program("recipe show --json " + mine).out);
+  EXPECT_EQ(again.at("recipe").at("optim").at("epochs"), 7);
+  EXPECT_EQ(again.at("hash"),
+            nlohmann::json::parse(run_program("recipe show --json demo --set optim.epochs=7").out)
+                .at("hash"));
+}
+
+TEST(RecipeCommands, CheckNamesEveryFaultAndGoesOn) {
+  EXPECT_EQ(run_program("recipe check").status, 0);
+  const ScratchFolder scratch;
+  const std::string bad = (scratch / "bad.toml").string();
+  std::ofstream(bad) << "[masks]\nrato = 1\n";
+  const Outcome outcome = run_program("recipe check demo " + bad);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_TRUE(outcome.out.starts_with("demo: ok, ")) << outcome.out;
+  EXPECT_NE(outcome.err.find(bad + ":2: unknown key masks.rato; did you mean masks.ratio?"),
+            std::string::npos)
+      << outcome.err;
+}
+
+TEST(RecipeCommands, KeysIsATableOfAll) {
+  const std::string table = run_program("recipe keys").out;
+  for (const char* key : {"`row.name`", "`masks.views`", "`run.max_rollbacks`"}) {
+    EXPECT_NE(table.find(key), std::string::npos) << key;
+  }
+}
+
+TEST(DataVerify, CountsGoodAndBadPictures) {
+  const auto good = nlohmann::json::parse(run_program("data verify synthetic --json").out);
+  EXPECT_EQ(good.at("bad"), 0);
+  EXPECT_GT(good.at("images").get<int>(), 0);
+  const ScratchFolder scratch;
+  std::filesystem::create_directories(scratch / "cats");
+  std::ofstream(scratch / "cats/a.png") << "no picture";
+  const Outcome bad = run_program("data verify --json " + (scratch / "").string());
+  EXPECT_EQ(bad.status, 3);
+  const auto result = nlohmann::json::parse(bad.out);
+  EXPECT_EQ(result.at("bad"), 1);
+  EXPECT_EQ(result.at("train").at("bad_images").size(), 1u);
+}
+
+TEST(Pretrain, DryRunChangesNothing) {
+  const ScratchFolder scratch;
+  const std::string out = (scratch / "run").string();
+  const Outcome outcome = run_program(
+      "pretrain --recipe smoke_pretrain --data synthetic --dry-run --json --out " + out);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_TRUE(nlohmann::json::parse(outcome.out).at("dry_run").get<bool>());
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST(Pretrain, SmokeRecipeRunsAndIsRefusedASecondTimeWithAnotherRecipe) {
+  const ScratchFolder scratch;
+  const std::string out = (scratch / "run").string();
+  const std::string command =
+      "pretrain --recipe smoke_pretrain --data synthetic --json --quiet --out " + out;
+  const Outcome outcome = run_program(command);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).at("steps"), 20);
+  for (const char* file : {"recipe.toml", "log.jsonl", "checkpoints/latest", "report.html"}) {
+    EXPECT_TRUE(std::filesystem::exists(out + "/" + file)) << file;
+  }
+  const Outcome other = run_program(command + " --set masks.ratio=0.5");
+  EXPECT_EQ(other.status, 2);
+  EXPECT_NE(other.err.find("ratio"), std::string::npos) << other.err;
+}
+
+// A stop signal saves and asks to be run again; the second run ends like an undisturbed one.
+TEST(Pretrain, StopsOnASignalWithStatus75AndGoesOn) {
+  const ScratchFolder scratch;
+  const std::string out = (scratch / "run").string();
+  const std::string arguments =
+      "pretrain --recipe smoke_pretrain --data synthetic --quiet --json --set run.max_steps=0 "
+      "--set optim.epochs=40 --out " +
+      out;
+  // `timeout` sends SIGTERM after a second and passes the program's own status on.
+  const ScratchFolder errors;
+  const std::string command = "timeout --preserve-status 2 " + std::string(FCM_PROGRAM) + " " +
+                              arguments + " >/dev/null 2>" + (errors / "err").string();
+  const int status = std::system(command.c_str());
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 75) << content_of(errors / "err");
+  EXPECT_TRUE(std::filesystem::exists(out + "/checkpoints/latest"));
+  const Outcome again = run_program(arguments + " --set run.max_steps=1");
+  EXPECT_EQ(again.status, 0) << again.err;
+}
+
+}  // namespace
+}  // namespace fcm::apps
