@@ -94,7 +94,9 @@ void replace_stepwise(const fs::path& temporary, const fs::path& place) {
     fail_to_commit(temporary);
   }
   sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
+  // Renamed durably before its files go, so that step-N.old is never seen half empty.
   if (system_call::rename(kWho, aside, temporary) != 0) fail_to_commit(aside);
+  sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
 }
 
 // Afterwards the place holds the new checkpoint, durably, and `temporary` what stood there before.

@@ -161,7 +161,9 @@ void clean_up_leftovers(const fs::path& folder) {
       system_call::rename(kWho, old.path, replacement.path);
     } else if (is_whole(replacement)) {
       const fs::path doomed = temporary_path(folder, old.step);
-      if (system_call::rename(kWho, old.path, doomed) == 0) remove_tree(doomed);
+      if (system_call::rename(kWho, old.path, doomed) != 0) continue;
+      sync_folder(folder, ExitCode::kCheckpoint, kWho);
+      remove_tree(doomed);
     }
   }
 }
