@@ -1,0 +1,65 @@
+// The kernels of linear: matrix products with bias, on raw pointers, for each instruction set.
+//
+// One operand, the panelled one, is first rearranged into panels of panel_vectors(columns) vectors
+// side by side, each panel contiguous along the depth, so that a panel stays in the first-level
+// cache while rows go by.
+#pragma once
+
+#include <stdint.h>
+
+namespace fcm::ops {
+
+// B (depth x columns), B(k, n) at from[k * depth_stride + n * column_stride], into panels [begin,
+// end).
+template <class A>
+struct LinearPanels {
+  const A* from;
+  int64_t depth_stride, column_stride;
+  int64_t depth, columns;
+  int64_t begin, end;
+  A* to;  // panel_count * depth * panel width elements
+};
+
+// y = x * B + bias for `rows` rows of x.
+template <class A>
+struct LinearRows {
+  int64_t rows, depth, columns;
+  const A* x;  // rows contiguous, [rows, depth]
+  const A* panels;
+  const A* bias;  // [columns] or null
+  A* y;           // [rows, columns]
+  A* scratch;     // rows_scratch elements
+};
+
+// dweight = dy^T * x and dbias = column sums of dy, for outputs [begin, end) and `rows` rows.
+template <class A>
+struct LinearWeights {
+  int64_t rows, inputs, outputs;
+  int64_t begin, end;
+  const A* x;   // [rows, inputs]
+  const A* dy;  // [rows, outputs]
+  A* dweight;   // [outputs, inputs], rows [begin, end) are set
+  A* dbias;     // [outputs]
+  A* scratch;   // weights_scratch elements
+};
+
+template <class A>
+struct LinearKernelsOf {
+  int64_t (*panel_width)(int64_t columns);
+  int64_t (*rows_scratch)(int64_t columns);
+  int64_t (*weights_scratch)(int64_t inputs, int64_t outputs);  // outputs: end - begin
+  void (*panels)(const LinearPanels<A>&);
+  void (*rows)(const LinearRows<A>&);
+  void (*weights)(const LinearWeights<A>&);
+};
+
+struct LinearKernels {
+  LinearKernelsOf<float> of_float;
+  LinearKernelsOf<double> of_double;
+};
+
+extern const LinearKernels linear_plain;
+extern const LinearKernels linear_avx2;
+extern const LinearKernels linear_avx512;
+
+}  // namespace fcm::ops

@@ -1,0 +1,131 @@
+#include "fcm/ops/linear/products.h"
+
+#include <ATen/ATen.h>
+
+#include "fcm/ops/linear/kernel.h"
+#include "fcm/ops/simd/blocks.h"
+#include "fcm/ops/simd/dispatch.h"
+
+namespace fcm::ops {
+namespace {
+
+template <class A>
+const LinearKernelsOf<A>& kernels(Isa isa) {
+  const LinearKernels& k = pick(isa, linear_plain, linear_avx2, linear_avx512);
+  if constexpr (std::is_same_v<A, float>) {
+    return k.of_float;
+  } else {
+    return k.of_double;
+  }
+}
+
+template <class A>
+at::Tensor arrange(const LinearKernelsOf<A>& k, const at::Tensor& b_KN) {
+  LinearPanels<A> all;
+  all.from = b_KN.const_data_ptr<A>();
+  all.depth_stride = b_KN.stride(0);
+  all.column_stride = b_KN.stride(1);
+  all.depth = b_KN.size(0);
+  all.columns = b_KN.size(1);
+  const int64_t width = k.panel_width(all.columns);
+  const int64_t count = (all.columns + width - 1) / width;
+  const at::Tensor panels = at::empty({count * all.depth * width}, b_KN.options());
+  all.to = panels.data_ptr<A>();
+  const Blocks blocks = make_blocks(count, std::max<int64_t>(1, 32768 / (all.depth * width)));
+  for_each_block(blocks, [&](int64_t block) {
+    LinearPanels<A> part = all;
+    part.begin = blocks.begin(block);
+    part.end = part.begin + blocks.size(block);
+    k.panels(part);
+  });
+  return panels;
+}
+
+template <class A>
+at::Tensor own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN,
+                       const at::Tensor& bias_N) {
+  const LinearKernelsOf<A>& k = kernels<A>(isa);
+  const at::Tensor panels = arrange<A>(k, b_KN);
+  const at::Tensor y_MN = at::empty({x_MK.size(0), b_KN.size(1)}, x_MK.options());
+  LinearRows<A> all;
+  all.depth = x_MK.size(1);
+  all.columns = b_KN.size(1);
+  all.x = x_MK.const_data_ptr<A>();
+  all.panels = panels.const_data_ptr<A>();
+  all.bias = bias_N.defined() ? bias_N.const_data_ptr<A>() : nullptr;
+  all.y = y_MN.data_ptr<A>();
+  // Whole row blocks of the kernel, except where there are too few for all threads.
+  const Blocks blocks = make_blocks(x_MK.size(0), x_MK.size(0) >= 768 ? 96 : 24);
+  for_each_block(blocks, [&](int64_t block) {
+    LinearRows<A> part = all;
+    const at::Tensor scratch = at::empty({k.rows_scratch(all.columns)}, x_MK.options());
+    part.scratch = scratch.data_ptr<A>();
+    part.rows = blocks.size(block);
+    part.x += blocks.begin(block) * all.depth;
+    part.y += blocks.begin(block) * all.columns;
+    k.rows(part);
+  });
+  return y_MN;
+}
+
+// The result is cut into ranges of outputs, wide ones because each reads all of x; where these are
+// too few to go round, the rows are cut as well and the parts added up. The cuts, and so the sums,
+// depend on sizes and, beyond four threads, on their number.
+template <class A>
+std::pair<at::Tensor, at::Tensor> own_gradients(Isa isa, const at::Tensor& dy_MO,
+                                                const at::Tensor& x_MI) {
+  constexpr int64_t kNarrowest = 192, kWidest = 384;
+  const int64_t tasks = std::max<int64_t>(8, 2 * at::get_num_threads());
+  const LinearKernelsOf<A>& k = kernels<A>(isa);
+  const int64_t rows = x_MI.size(0), inputs = x_MI.size(1), outputs = dy_MO.size(1);
+  const int64_t share = (outputs / tasks + 11) / 12 * 12;
+  const Blocks ranges{outputs, std::clamp(share, kNarrowest, kWidest)};
+  const int64_t cuts = std::clamp(tasks / ranges.count(), int64_t{1}, rows / 512 + 1);
+  const Blocks parts{rows, (rows + cuts - 1) / cuts};
+  const at::Tensor dweights = at::empty({parts.count(), outputs, inputs}, x_MI.options());
+  const at::Tensor dbiases = at::empty({parts.count(), outputs}, x_MI.options());
+  at::parallel_for(0, parts.count() * ranges.count(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t part = task / ranges.count(), range = task % ranges.count();
+      LinearWeights<A> a;
+      a.rows = parts.size(part);
+      a.inputs = inputs;
+      a.outputs = outputs;
+      a.begin = ranges.begin(range);
+      a.end = a.begin + ranges.size(range);
+      a.x = x_MI.const_data_ptr<A>() + parts.begin(part) * inputs;
+      a.dy = dy_MO.const_data_ptr<A>() + parts.begin(part) * outputs;
+      a.dweight = dweights.data_ptr<A>() + part * outputs * inputs;
+      a.dbias = dbiases.data_ptr<A>() + part * outputs;
+      const at::Tensor scratch =
+          at::empty({k.weights_scratch(inputs, a.end - a.begin)}, x_MI.options());
+      a.scratch = scratch.data_ptr<A>();
+      k.weights(a);
+    }
+  });
+  if (parts.count() == 1) return {dweights.select(0, 0), dbiases.select(0, 0)};
+  return {dweights.sum(0), dbiases.sum(0)};
+}
+
+}  // namespace
+
+at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
+                             const at::Tensor& bias_N) {
+  if (own.has_value()) {
+    return x_MK.scalar_type() == at::kFloat ? own_product<float>(*own, x_MK, b_KN, bias_N)
+                                            : own_product<double>(*own, x_MK, b_KN, bias_N);
+  }
+  return bias_N.defined() ? at::addmm(bias_N, x_MK, b_KN) : at::mm(x_MK, b_KN);
+}
+
+std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
+                                                   const at::Tensor& x_MI) {
+  if (own.has_value()) {
+    return x_MI.scalar_type() == at::kFloat ? own_gradients<float>(*own, dy_MO, x_MI)
+                                            : own_gradients<double>(*own, dy_MO, x_MI);
+  }
+  const auto wide = dy_MO.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  return {at::mm(dy_MO.t(), x_MI), dy_MO.sum(0, false, wide)};
+}
+
+}  // namespace fcm::ops

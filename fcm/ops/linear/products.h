@@ -1,0 +1,23 @@
+// The three matrix products of linear, by own kernels or the library's.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <utility>
+
+#include "fcm/ops/isa.h"
+
+namespace fcm::ops {
+
+using OwnKernels = std::optional<Isa>;  // none: the library
+
+// x_MK * b_KN + bias_N; x contiguous, b of any strides, bias may be undefined.
+at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
+                             const at::Tensor& bias_N);
+
+// dy_MO^T * x_MI and the column sums of dy; both contiguous. The sums are float32 for bfloat16.
+std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
+                                                   const at::Tensor& x_MI);
+
+}  // namespace fcm::ops
