@@ -63,6 +63,15 @@ TEST(RandomCrop, LongPicturesFallBackToTheMiddle) {
   EXPECT_EQ(pixel.box.cols, 1);
 }
 
+TEST(RandomCrop, HalvesGoToTheEvenNeighbour) {
+  DataOptions options;
+  options.crop_scale = {0.9, 1.0};
+  options.crop_ratio = {0.8, 1.25};
+  EXPECT_EQ(random_crop(10, 100, options, 1, 0, 0).box.cols, 12);  // 12.5
+  EXPECT_EQ(random_crop(100, 10, options, 1, 0, 0).box.rows, 12);
+  EXPECT_EQ(random_crop(14, 100, options, 1, 0, 0).box.cols, 18);  // 17.5
+}
+
 TEST(RandomCrop, TheWholeAreaIsTheWholePicture) {
   DataOptions options;
   options.crop_scale = {1.0, 1.0};
@@ -130,6 +139,17 @@ TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
   std::vector<uint8_t> half(200);
   view_for_evaluation(ramp, options, half.data());
   for (size_t col = 0; col < 20; ++col) EXPECT_NEAR(half[col], 2 * (30 + 2.0 * col + 0.5), 1.0);
+}
+
+TEST(Evaluation, HalfAColumnTooManyGoesToTheEvenNeighbour) {
+  for (const auto& [cols, left] : {std::pair{9, 2}, std::pair{11, 4}}) {  // 2.5 and 3.5 columns
+    const image::Image picture = test::pattern(4, cols, 1);
+    DataOptions options = test::small_options(4);
+    options.channels = 1;
+    std::vector<uint8_t> out(16);
+    view_for_evaluation(picture, options, out.data());
+    EXPECT_EQ(out[0], picture.pixels[static_cast<size_t>(left)]) << cols;
+  }
 }
 
 TEST(Evaluation, AbsurdlyLongPicturesCostLittle) {
