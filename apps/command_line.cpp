@@ -234,6 +234,22 @@ std::string unexpected(const CLI::App& app, const std::string& word) {
                      meant ? fmt::format("did you mean {}?", *meant) : see_help(command));
 }
 
+// CLI11 would take the value of an unknown command's flag for a command: --recipe demo.
+void refuse_unknown_command(const CLI::App& app, const std::vector<std::string>& arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    if (word.starts_with("-")) {
+      const CLI::Option* option = app.get_option_no_throw(word);
+      if (option != nullptr && option->get_expected_min() > 0) ++i;  // its value
+      continue;
+    }
+    const std::vector<std::string> names = subcommand_names(app);
+    const bool known = std::find(names.begin(), names.end(), word) != names.end();
+    if (!known) fail(ExitCode::kUsage, "{}", unexpected(app, word));
+    return;
+  }
+}
+
 // The program and groups like `recipe` do nothing by themselves.
 void refuse_bare_group(const CLI::App& deepest, const std::string& command) {
   const std::vector<std::string> names = subcommand_names(deepest);
@@ -263,6 +279,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   add_benchmarks(app, options);
   finish_commands(app);
 
+  refuse_unknown_command(app, arguments);
   const CLI::App* deepest = nullptr;
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants it

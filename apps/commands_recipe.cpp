@@ -102,15 +102,33 @@ int check_all(const Options& options, Reporter& reporter) {
   return static_cast<int>(good ? ExitCode::kDone : ExitCode::kUsage);
 }
 
+int keys(const Options& options) {
+  train::Recipe usual;
+  const std::vector<config::Field> fields = config::fields_of(usual);
+  if (!options.json) {
+    print_text(config::key_table(fields));
+    return 0;
+  }
+  const nlohmann::json values = recipe_json(usual);
+  nlohmann::json table = nlohmann::json::array();
+  for (const config::Field& field : fields) {
+    table.push_back({{"key", field.name()},
+                     {"usual", values.at(field.section).at(field.key)},
+                     {"kind", kind_of(field)},
+                     {"allowed", allowed_in(field)},
+                     {"help", field.help}});
+  }
+  print_result(table, true);
+  return 0;
+}
+
 }  // namespace
 
 int run_recipe_command(const Options& options, Reporter& reporter) {
   if (options.command == "recipe list") return list(options, reporter);
   if (options.command == "recipe show") return show(options);
   if (options.command == "recipe check") return check_all(options, reporter);
-  train::Recipe usual;
-  print_text(config::key_table(config::fields_of(usual)));
-  return 0;
+  return keys(options);
 }
 
 }  // namespace fcm::apps

@@ -15,7 +15,7 @@ class Help : public testing::TestWithParam<const char*> {};
 
 TEST_P(Help, IsAsStored) {
   const std::string command = GetParam();
-  const Outcome outcome = run_program(command + " --help");
+  const Outcome outcome = run_here(command + " --help");
   EXPECT_EQ(outcome.status, 0);
   EXPECT_EQ(outcome.err, "");
   std::string name = command.empty() ? "fastconvmae" : command;
@@ -34,7 +34,7 @@ INSTANTIATE_TEST_SUITE_P(Commands, Help,
 // A command without a stored text would escape the test above.
 TEST(HelpFiles, CoverEveryCommandThatIsListed) {
   for (const char* group : {"", "recipe", "data", "bench"}) {
-    const std::string text = run_program(std::string(group) + " --help").out;
+    const std::string text = run_here(std::string(group) + " --help").out;
     const size_t start = text.find("Subcommands:\n");
     ASSERT_NE(start, std::string::npos) << group;
     std::istringstream lines(text.substr(start));

@@ -1,6 +1,8 @@
-// Runs the built program as a user would.
+// Runs the program: in this process, which is quick, or as a user would.
 #pragma once
 
+#include <fmt/format.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -9,8 +11,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <string>
+#include <vector>
+
+#include "apps/program.h"
 
 namespace fcm::apps {
 
@@ -45,11 +51,24 @@ inline std::string content_of(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-// `arguments` as a shell would read them.
-inline Outcome run_program(const std::string& arguments) {
+// `arguments` are cut at spaces.
+inline Outcome run_here(const std::string& arguments) {
+  std::istringstream words(arguments);
+  const std::vector<std::string> list{std::istream_iterator<std::string>(words), {}};
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  Outcome outcome;
+  outcome.status = run_program(list);
+  outcome.out = testing::internal::GetCapturedStdout();
+  outcome.err = testing::internal::GetCapturedStderr();
+  return outcome;
+}
+
+// The built program; `arguments` as a shell reads them.
+inline Outcome run_built(const std::string& arguments) {
   const ScratchFolder scratch;
   const std::string errors = (scratch / "stderr").string();
-  const std::string command = std::string(FCM_PROGRAM) + " " + arguments + " 2>" + errors;
+  const std::string command = fmt::format("{} {} 2>{}", FCM_PROGRAM, arguments, errors);
   std::FILE* pipe = ::popen(command.c_str(), "r");
   if (pipe == nullptr) throw std::runtime_error("popen failed");
   Outcome outcome;

@@ -1,0 +1,69 @@
+#include "apps/program.h"
+
+#include <cstring>
+#include <exception>
+#include <new>
+
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "apps/results.h"
+#include "apps/stderr_reporter.h"
+#include "apps/version.h"
+#include "fcm/base/error.h"
+
+namespace fcm::apps {
+namespace {
+
+constexpr int kInternalError = 1;
+
+int run(const std::vector<std::string>& arguments, const std::function<void()>& before_work) {
+  const CommandLine line = parse_command_line(arguments);
+  if (line.help) {
+    print_text(*line.help);
+    return 0;
+  }
+  if (line.options.version) {
+    print_version(line.options.json);
+    return 0;
+  }
+  if (before_work && !line.options.command.starts_with("recipe ")) before_work();
+  StderrReporter reporter(style_of_stderr(line.options.quiet));
+  return run_command(line.options, reporter);
+}
+
+int end_with(int status, const std::string& message) {
+  StderrReporter(style_of_stderr(false)).error(message);
+  return status;
+}
+
+int end_with(ExitCode code, const std::string& message) {
+  return end_with(static_cast<int>(code), message);
+}
+
+constexpr const char* kOutOfMemory =
+    "out of memory; lower optim.micro_batch (or --batch), or close other programs";
+
+// LibTorch's allocator throws a general error; only its text tells.
+bool is_out_of_memory(const std::exception& error) {
+  return std::strstr(error.what(), "can't allocate memory") != nullptr;
+}
+
+}  // namespace
+
+int run_program(const std::vector<std::string>& arguments,
+                const std::function<void()>& before_work) {
+  try {
+    return run(arguments, before_work);
+  } catch (const Error& error) {
+    return end_with(error.code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return end_with(ExitCode::kDevice, kOutOfMemory);
+  } catch (const std::exception& error) {
+    if (is_out_of_memory(error)) return end_with(ExitCode::kDevice, kOutOfMemory);
+    const std::string text = error.what();
+    const bool says_so = text.starts_with("internal error");
+    return end_with(kInternalError, says_so ? text : "internal error, please report: " + text);
+  }
+}
+
+}  // namespace fcm::apps
