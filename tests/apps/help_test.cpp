@@ -18,6 +18,7 @@ TEST_P(Help, IsAsStored) {
   const Outcome outcome = run_here(command + " --help");
   EXPECT_EQ(outcome.status, 0);
   EXPECT_EQ(outcome.err, "");
+  EXPECT_TRUE(outcome.out.find("Usage: fastconvmae") != std::string::npos) << outcome.out;
   std::string name = command.empty() ? "fastconvmae" : command;
   std::replace(name.begin(), name.end(), ' ', '_');
   const std::filesystem::path file = kStored / (name + ".txt");

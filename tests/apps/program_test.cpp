@@ -73,6 +73,11 @@ TEST(Program, IsBuiltAroundTheSameFunction) {
   const Outcome right = run_built("recipe check demo");
   EXPECT_EQ(right.status, 0);
   EXPECT_EQ(right.out, run_here("recipe check demo").out);
+  EXPECT_NE(right.out, "");
+  const Outcome help = run_built("knn --help");
+  EXPECT_EQ(help.status, 0);
+  EXPECT_EQ(help.out, run_here("knn --help").out);
+  EXPECT_NE(help.out, "");
 }
 
 TEST(Program, TellsItsVersion) {
