@@ -12,7 +12,7 @@
 
 namespace fcm::checkpoint {
 
-// Small enough to be hashed and copied while it lies in the cache.
+// Small enough to be hashed while it lies in the cache.
 constexpr size_t kChunkBytes = 256 << 10;
 
 InputFile::InputFile(const std::filesystem::path& path, Digest* digest)
@@ -32,7 +32,7 @@ InputFile::InputFile(const std::filesystem::path& path, Digest* digest)
 
 void InputFile::read(std::span<std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t got = ::read(file_.get(), bytes.data(), bytes.size());
+    const ssize_t got = ::read(file_.get(), bytes.data(), std::min(kChunkBytes, bytes.size()));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail(ExitCode::kCheckpoint, "cannot read {}: {}", name(), std::strerror(errno));
     if (got == 0) {
@@ -45,26 +45,17 @@ void InputFile::read(std::span<std::byte> bytes) {
   }
 }
 
-std::span<std::byte> InputFile::read_chunk(uint64_t at_most) {
-  chunk_.resize(kChunkBytes);
-  const size_t count = static_cast<size_t>(std::min<uint64_t>(kChunkBytes, at_most));
-  const std::span<std::byte> bytes = std::span(chunk_).first(count);
-  read(bytes);
-  return bytes;
-}
-
 void InputFile::append_to(std::vector<std::byte>& data, uint64_t count) {
-  // By way of a small buffer, because a vector cannot grow without being written: sizing it first
-  // would touch all of its memory twice.
-  while (count > 0) {
-    const std::span<std::byte> bytes = read_chunk(count);
-    data.insert(data.end(), bytes.begin(), bytes.end());
-    count -= bytes.size();
-  }
+  const size_t begin = data.size();
+  data.resize(begin + static_cast<size_t>(count));
+  read(std::span(data).subspan(begin));
 }
 
 void InputFile::skip_rest() {
-  while (left() > 0) read_chunk(left());
+  std::vector<std::byte> chunk(kChunkBytes);
+  while (left() > 0) {
+    read(std::span(chunk).first(static_cast<size_t>(std::min<uint64_t>(kChunkBytes, left()))));
+  }
 }
 
 }  // namespace fcm::checkpoint

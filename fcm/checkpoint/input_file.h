@@ -25,20 +25,17 @@ class InputFile {
 
   // Fills `bytes`. Throws Error(kCheckpoint) where the file ends before that.
   void read(std::span<std::byte> bytes);
-  // Appends the next `count` bytes. The memory must have been reserved.
+  // Appends the next `count` bytes.
   void append_to(std::vector<std::byte>& data, uint64_t count);
   // Reads to the end, for the digest alone.
   void skip_rest();
 
  private:
-  std::span<std::byte> read_chunk(uint64_t at_most);
-
   std::filesystem::path path_;
   Digest* digest_;
   Descriptor file_;
   uint64_t size_ = 0;
   uint64_t position_ = 0;
-  std::vector<std::byte> chunk_;
 };
 
 }  // namespace fcm::checkpoint

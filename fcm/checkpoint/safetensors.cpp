@@ -40,7 +40,6 @@ SafetensorsHeader read_header(InputFile& input, std::vector<std::byte>& data) {
   data.resize(static_cast<size_t>(std::min(input.size(), kLengthBytes)));
   input.read(data);
   const uint64_t length = checked_header_length(data, input.size(), input.name());
-  data.reserve(kLengthBytes + length);
   input.append_to(data, length);
   const std::string_view text(reinterpret_cast<const char*>(data.data()) + kLengthBytes, length);
   return parse_safetensors_header(text, input.left(), input.name());
