@@ -3,7 +3,11 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "fcm/ops/attention/cases.h"
 #include "fcm/ops/case.h"
+#include "fcm/ops/gelu/cases.h"
+#include "fcm/ops/layer_norm/cases.h"
+#include "fcm/ops/linear/cases.h"
 #include "fcm/ops/patchify/cases.h"
 
 namespace fcm::ops {
@@ -13,6 +17,10 @@ at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t see
   return (at::randn(sizes, generator, at::TensorOptions().dtype(at::kDouble)) * scale).to(dtype);
 }
 
-std::vector<OpCases> all_op_cases() { return {patchify_cases(), patch_depthwise_conv_cases()}; }
+std::vector<OpCases> all_op_cases() {
+  return {patchify_cases(),   patch_depthwise_conv_cases(),
+          layer_norm_cases(), gelu_cases(),
+          attention_cases(),  linear_cases()};
+}
 
 }  // namespace fcm::ops

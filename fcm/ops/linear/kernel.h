@@ -9,8 +9,8 @@
 
 namespace fcm::ops {
 
-// B (depth x columns), B(k, n) at from[k * depth_stride + n * column_stride], into panels [begin,
-// end).
+// B (depth x columns), B(k, n) at from[k * depth_stride + n * column_stride], one of the strides 1,
+// into panels [begin, end).
 template <class A>
 struct LinearPanels {
   const A* from;

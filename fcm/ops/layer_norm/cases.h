@@ -1,0 +1,10 @@
+// Shapes for tests and benchmarks.
+#pragma once
+
+#include "fcm/ops/case.h"
+
+namespace fcm::ops {
+
+OpCases layer_norm_cases();
+
+}  // namespace fcm::ops
