@@ -161,6 +161,11 @@ void add_benchmarks(CLI::App& app, Options& options) {
       ->capture_default_str();
   step->footer(
       "Example:\n  fastconvmae bench step --recipe fastconvmae_base_in1k_50ep --precision fp32");
+
+  CLI::App* ops = bench->add_subcommand("ops", "Single operators against their references");
+  ops->add_option("--filter", options.filter, "Only operators and cases with this in their name")
+      ->type_name("TEXT");
+  ops->footer("Example:\n  fastconvmae bench ops --filter patch_depthwise_conv");
 }
 
 void finish(CLI::App& command) {

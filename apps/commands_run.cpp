@@ -93,6 +93,11 @@ int bench_step(const Options& options, Reporter& reporter) {
   return 0;
 }
 
+int bench_ops(const Options& options, Reporter& reporter) {
+  print_result(tasks::bench_ops(options.filter, machine_of(options), reporter), options.json);
+  return 0;
+}
+
 }  // namespace
 
 int run_task(const Options& options, Reporter& reporter) {
@@ -103,6 +108,7 @@ int run_task(const Options& options, Reporter& reporter) {
   if (options.command == "visualize") return visualize(options, reporter);
   if (options.command == "report") return report(options, reporter);
   if (options.command == "bench step") return bench_step(options, reporter);
+  if (options.command == "bench ops") return bench_ops(options, reporter);
   require(false, "command \"{}\" has a help text but no function", options.command);
   return 1;
 }

@@ -33,6 +33,7 @@ struct Options {
   std::optional<int64_t> image_count;   // demo
   std::vector<std::string> recipes;     // recipe show, recipe check
   int64_t k = 20;                       // knn
+  std::string filter;                   // bench ops; empty: all
   int64_t batch = 8;                    // bench step
   int64_t steps = 5;                    // bench step
   std::string precision;                // bench step; empty: the recipe's

@@ -56,6 +56,7 @@ std::pair<at::Tensor, at::Tensor> collect(const train::Recipe& recipe, const Sel
   std::vector<int64_t> labels;
   const at::NoGradGuard no_grad;
   for (loader::Batch batch; batches.next(batch);) {
+    if (batch.batch == 0) continue;  // every picture of it was unreadable
     features.push_back(extract(train::pictures_of(batch)));
     labels.insert(labels.end(), batch.labels.begin(), batch.labels.end());
   }

@@ -68,7 +68,7 @@ nlohmann::json dry_run(const RunRequest& request, const models::MaskedAutoencode
           {"steps", steps},
           {"parameters", model.parameters().trainable_elements()},
           {"precision", train::compute_name(compute)},
-          {"micro_batch", train::choose_micro_batch(recipe, compute, train::free_memory_bytes())},
+          {"micro_batch", train::choose_micro_batch(recipe, compute, train::total_memory_bytes())},
           {"activation_bytes_per_image", train::activation_bytes_per_image(recipe, compute)},
           {"flops_per_image", 6 * train::forward_multiply_adds(recipe)},
           {"threads", threads}};
@@ -115,10 +115,16 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
         fmt::format("{} is finished: all {} steps are done", request.out.string(), result.steps));
   }
   if (!result.stopped) report(request.out, reporter);
-  return {{"steps", result.steps},      {"total_steps", result.total_steps},
-          {"stopped", result.stopped},  {"loss", result.loss},
-          {"seconds", result.seconds},  {"images_per_second", result.images_per_second},
-          {"out", request.out.string()}};
+  nlohmann::json summary = {{"steps", result.steps},
+                            {"total_steps", result.total_steps},
+                            {"stopped", result.stopped},
+                            {"out", request.out.string()}};
+  if (result.seconds > 0) {  // this launch did something
+    summary["loss"] = result.loss;
+    summary["seconds"] = result.seconds;
+    summary["images_per_second"] = result.images_per_second;
+  }
+  return summary;
 }
 
 }  // namespace fcm::tasks

@@ -28,7 +28,7 @@ double SpeedWindow::wait_share() const { return waited_seconds / std::max(watch.
 
 void SpeedWindow::restart() { *this = SpeedWindow{}; }
 
-double free_memory_bytes() { return proc_bytes("/proc/meminfo", "MemAvailable"); }
+double total_memory_bytes() { return proc_bytes("/proc/meminfo", "MemTotal"); }
 
 double peak_memory_bytes() { return proc_bytes("/proc/self/status", "VmHWM"); }
 

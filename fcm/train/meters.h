@@ -29,8 +29,8 @@ struct SpeedWindow {
   void restart();
 };
 
-double free_memory_bytes();  // what the system could still give (MemAvailable)
-double peak_memory_bytes();  // largest resident size of this process so far
+double total_memory_bytes();  // of the machine
+double peak_memory_bytes();   // largest resident size of this process so far
 
 // Operations per second of a large matrix product in the compute type: what utilisation is relative
 // to. Takes about a tenth of a second.

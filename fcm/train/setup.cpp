@@ -77,11 +77,11 @@ double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute) 
   return numbers * (compute == at::kBFloat16 ? 2.0 : 4.0);
 }
 
-int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double free_bytes) {
+int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double memory_bytes) {
   const int64_t batch = recipe.optim.batch_size;
   int64_t most = recipe.optim.micro_batch;
   if (most == 0) {
-    const double fits = 0.6 * free_bytes / activation_bytes_per_image(recipe, compute);
+    const double fits = 0.5 * memory_bytes / activation_bytes_per_image(recipe, compute);
     most = static_cast<int64_t>(std::clamp(fits, 1.0, static_cast<double>(batch)));
   }
   const int64_t pieces = (batch + most - 1) / most;

@@ -43,7 +43,7 @@ class Run {
     restore();
     log_.trim_to_step(counters_.step);
     if (counters_.micro_batch == 0) {
-      counters_.micro_batch = choose_micro_batch(recipe_, compute_, free_memory_bytes());
+      counters_.micro_batch = choose_micro_batch(recipe_, compute_, total_memory_bytes());
     }
     TrainResult result{
         counters_.step, total_steps_, false, std::numeric_limits<double>::quiet_NaN(), 0, 0};

@@ -30,7 +30,7 @@ INSTANTIATE_TEST_SUITE_P(Commands, Help,
                          testing::Values("", "demo", "pretrain", "linprobe", "knn", "visualize",
                                          "report", "recipe", "recipe list", "recipe show",
                                          "recipe check", "recipe keys", "data", "data verify",
-                                         "bench", "bench step"));
+                                         "bench", "bench step", "bench ops"));
 
 // A command without a stored text would escape the test above.
 TEST(HelpFiles, CoverEveryCommandThatIsListed) {

@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -18,6 +16,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/base/random.h"
+#include "tests/tasks/child.h"
 
 namespace fcm {
 namespace {
@@ -25,22 +24,11 @@ namespace fs = std::filesystem;
 
 constexpr int kStopped = static_cast<int>(ExitCode::kStopped);
 
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "fcm-resume-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Scratch() { fs::remove_all(path_); }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
+using tests::Scratch;
+using tests::wait_for;
 
 pid_t start(const fs::path& out, const std::vector<std::string>& more) {
-  std::vector<std::string> words = {FCM_PROGRAM,
-                                    "pretrain",
+  std::vector<std::string> words = {"pretrain",
                                     "--recipe",
                                     "smoke_pretrain",
                                     "--data",
@@ -57,22 +45,19 @@ pid_t start(const fs::path& out, const std::vector<std::string>& more) {
                                     "--set",
                                     "run.log_every_steps=2"};
   words.insert(words.end(), more.begin(), more.end());
-  const pid_t child = ::fork();
-  if (child == 0) {
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    ::execv(arguments[0], arguments.data());
-    ::_exit(127);
-  }
-  return child;
+  return tests::start(words);
 }
 
-// The exit status; 128 + signal for a child that was killed.
-int wait_for(pid_t child) {
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+// What `latest` names; empty before the first save.
+std::string saved(const fs::path& out) {
+  const fs::path latest = out / "checkpoints" / "latest";
+  return fs::exists(latest) ? read_file(latest, ExitCode::kCheckpoint) : std::string();
+}
+
+bool has_ended(pid_t child) {
+  siginfo_t facts{};
+  ::waitid(P_PID, static_cast<id_t>(child), &facts, WEXITED | WNOHANG | WNOWAIT);
+  return facts.si_pid == child;
 }
 
 std::string weights(const fs::path& out) {
@@ -97,22 +82,25 @@ std::vector<nlohmann::json> log_of(const fs::path& out) {
 
 TEST(Resume, AfterKillsAtAnyTimeTheBitsAreTheSame) {
   const Scratch scratch;
-  const auto began = std::chrono::steady_clock::now();
   ASSERT_EQ(wait_for(start(scratch / "whole", {})), 0);
-  const auto whole = std::chrono::duration<double>(std::chrono::steady_clock::now() - began);
-  KeyedRandom random(std::random_device{}(), Purpose::kProbe, 0, 0);
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  KeyedRandom random(seed, Purpose::kProbe, 0, 0);
   int killed = 0, launches = 0;
-  for (int status = -1; status != 0 && launches < 60; ++launches) {
+  for (int status = -1; status != 0 && launches < 40; ++launches) {
+    const auto before = saved(scratch / "broken");
     const pid_t child = start(scratch / "broken", {});
-    if (killed < 12) {
-      std::this_thread::sleep_for(whole * (0.3 + 0.7 * random.uniform_double()));
-      ::kill(child, SIGKILL);
+    // Let it save at least once more, so that the series ends; then any moment will do.
+    while (saved(scratch / "broken") == before && !has_ended(child)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    std::this_thread::sleep_for(std::chrono::microseconds(random.below(60'000)));
+    ::kill(child, SIGKILL);
     status = wait_for(child);
     ASSERT_TRUE(status == 0 || status == 128 + SIGKILL) << status;
     killed += status != 0;
   }
-  EXPECT_GT(killed, 3);
+  EXPECT_GT(killed, 2);
   EXPECT_EQ(weights(scratch / "whole"), weights(scratch / "broken"));
   EXPECT_EQ(log_of(scratch / "whole"), log_of(scratch / "broken"));
 }

@@ -31,7 +31,7 @@ TEST(Setup, MicroBatchesSplitTheBatchEvenly) {
   recipe.optim.micro_batch = 0;
   EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1e15), 100);
   EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1.0), 1);
-  const double room_for_ten = 10.5 / 0.6 * activation_bytes_per_image(recipe, at::kFloat);
+  const double room_for_ten = 10.5 / 0.5 * activation_bytes_per_image(recipe, at::kFloat);
   EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, room_for_ten), 10);
   EXPECT_EQ(choose_micro_batch(recipe, at::kBFloat16, room_for_ten), 20);
 }

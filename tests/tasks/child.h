@@ -1,0 +1,59 @@
+// Starts the program as a user would, and waits for it.
+#pragma once
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace fcm::tests {
+
+// A folder that is removed at the end.
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = (std::filesystem::temp_directory_path() / "fcm-tasks-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Scratch() { std::filesystem::remove_all(path_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  std::filesystem::path operator/(const char* name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// `largest_file`: bytes a file may grow to, as on a full disk; 0: no limit. Output goes to `output`
+// if given.
+inline pid_t start(std::vector<std::string> words, rlim_t largest_file = 0,
+                   const std::filesystem::path& output = {}) {
+  words.insert(words.begin(), FCM_PROGRAM);
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  if (!output.empty() && std::freopen(output.c_str(), "w", stdout) == nullptr) ::_exit(126);
+  if (largest_file > 0) {
+    const rlimit limit{largest_file, largest_file};
+    ::signal(SIGXFSZ, SIG_IGN);  // write() then fails with EFBIG
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  ::execv(arguments[0], arguments.data());
+  ::_exit(127);
+}
+
+// The exit status; 128 + signal for a child that was killed.
+inline int wait_for(pid_t child) {
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace fcm::tests
