@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <optional>
 
 #include "fcm/checkpoint/safetensors.h"
 #include "tests/checkpoint/support.h"

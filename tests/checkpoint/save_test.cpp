@@ -2,7 +2,9 @@
 // damaged.
 #include <sys/mman.h>
 
+#include <cmath>
 #include <fstream>
+#include <limits>
 
 #include "fcm/base/random.h"
 #include "tests/checkpoint/support.h"
