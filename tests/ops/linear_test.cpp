@@ -126,6 +126,22 @@ TEST(Linear, GradientsComeInTheTypeOfTheWeights) {
   EXPECT_TRUE(start[2].grad().equal(at::full({16}, 50.0f)));
 }
 
+TEST(Linear, TheSameBitsForOneToFourThreads) {
+  const auto run = [](const auto& in) { return linear(in[0], in[1], in[2]); };
+  const test::Inputs in = make_inputs(3000, 24, 96, at::kFloat);
+  const int before = at::get_num_threads();
+  std::vector<test::Inputs> all;
+  for (const int threads : {1, 2, 4}) {
+    at::set_num_threads(threads);
+    all.push_back(with_gradients(run, in));
+  }
+  at::set_num_threads(before);
+  for (size_t i = 0; i < in.size() + 1; ++i) {
+    EXPECT_TRUE(same_bits(all[0][i], all[1][i])) << i;
+    EXPECT_TRUE(same_bits(all[0][i], all[2][i])) << i;
+  }
+}
+
 TEST(Linear, LeadingDimensionsAndViews) {
   const at::Tensor x = case_values({4, 6, 24}, at::kFloat, 1);
   const at::Tensor weight = case_values({10, 24}, at::kFloat, 2), bias = at::zeros({10});
