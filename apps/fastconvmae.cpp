@@ -1,8 +1,25 @@
 // The program; all of it is in the library fcm_app, where tests can call it.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
 #include "apps/program.h"
 #include "apps/wait_policy.h"
+#include "fcm/base/error.h"
+#include "fcm/base/failpoint.h"
 
 int main(int count, char** values) {
+  // A file that may not grow is an error with a sentence, not a signal.
+  std::signal(SIGXFSZ, SIG_IGN);
+  // FASTCONVMAE_FAILPOINT: for tests of crashes and full disks (fcm/base/failpoint.h).
+  if (const char* spec = std::getenv("FASTCONVMAE_FAILPOINT")) {
+    try {
+      fcm::failpoint::arm(spec);
+    } catch (const fcm::Error& error) {
+      std::fprintf(stderr, "error: FASTCONVMAE_FAILPOINT: %s\n", error.what());
+      return static_cast<int>(error.code());
+    }
+  }
   return fcm::apps::run_program({values + 1, values + count},
                                 [&] { fcm::apps::sleep_while_waiting(values); });
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 namespace fcm::image {
 
@@ -10,15 +9,8 @@ namespace fcm::image {
 inline constexpr int kWeightBits = 22;
 
 // Which source positions make up each output position, along one axis: output i is the sum over
-// t < count[i] of weight[i * taps + t] * source[first[i] + t]. Unused taps have weight 0.
-struct AxisWeights {
-  int64_t taps = 0;
-  std::vector<int32_t> first;
-  std::vector<int32_t> count;
-  std::vector<int32_t> weight;
-};
-
-// The same without containers, for code compiled for one instruction set.
+// t < count[i] of weight[i * taps + t] * source[first[i] + t]. Unused taps have weight 0. No
+// containers: this is read by code compiled for one instruction set.
 struct AxisView {
   int64_t outputs;
   int64_t taps;
@@ -26,11 +18,6 @@ struct AxisView {
   const int32_t* count;
   const int32_t* weight;
 };
-
-inline AxisView view(const AxisWeights& axis) {
-  return {static_cast<int64_t>(axis.first.size()), axis.taps, axis.first.data(), axis.count.data(),
-          axis.weight.data()};
-}
 
 // Rows of `cols` pixels. Strides in bytes; the outputs are dense.
 struct ResizeKernels {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <vector>
 
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/checkpoint.h"
@@ -42,6 +44,7 @@ class Run {
   TrainResult run() {
     restore();
     log_.trim_to_step(counters_.step);
+    if (counters_.step > 0) events_.resume_at(counters_.step + 1);
     if (counters_.micro_batch == 0) {
       counters_.micro_batch = choose_micro_batch(recipe_, compute_, total_memory_bytes());
     }
@@ -188,9 +191,7 @@ class Run {
                 {"skipped_samples", counters_.bad_samples},
                 {"skipped_updates", counters_.skipped},
                 {"eta_seconds", eta}});
-    events_.scalar("train_loss", loss, counters_.step);
-    events_.scalar("lr", last_lr_, counters_.step);
-    events_.scalar("images_per_second", speed, counters_.step);
+    add_events({{"train_loss", loss}, {"lr", last_lr_}, {"images_per_second", speed}});
     reporter_.progress(
         fmt::format("step {}/{}  epoch {:.2f}  loss {:.4f}  lr {:.2e}  {:.1f} images/s  data wait "
                     "{:.0f} %  left {}",
@@ -208,18 +209,35 @@ class Run {
     nlohmann::json line = {
         {"train_lr", last_lr_}, {"train_loss", loss}, {"epoch", epoch}, {"step", counters_.step}};
     if (request_.at_epoch_end) line.update(request_.at_epoch_end(model_, epoch));
+    std::map<std::string, double> scalars;
     for (const auto& [key, value] : line.items()) {
       if (key != "epoch" && key != "step" && value.is_number()) {
-        events_.scalar("epoch/" + key, value.get<double>(), counters_.step);
+        scalars["epoch/" + key] = value.get<double>();
       }
     }
+    add_events(scalars);
     log_.write(line);
     counters_.epoch_loss = 0;
     counters_.epoch_steps = 0;
     window_.restart();  // the check at the end of the epoch is not training time
   }
 
+  // Curves for TensorBoard are a convenience: when they cannot be written, the run goes on without
+  // them.
+  void add_events(const std::map<std::string, double>& values) {
+    if (!events_work_) return;
+    std::vector<Scalar> scalars;
+    for (const auto& [tag, value] : values) scalars.push_back({tag, static_cast<float>(value)});
+    try {
+      events_.add(counters_.step, scalars);
+    } catch (const Error& error) {
+      events_work_ = false;
+      reporter_.warn(fmt::format("{}; no more TensorBoard events in this launch", error.what()));
+    }
+  }
+
   void save() {
+    log_.sync();  // what is logged up to here must not be lost if the checkpoint is not
     const PublishedTensors model = model_tensors(model_.parameters());
     const PublishedTensors optimizer = optimizer_tensors(model_.parameters(), optimizer_);
     const nlohmann::json state = {{"counters", counters_.to_json()},
@@ -239,6 +257,7 @@ class Run {
   int64_t steps_per_epoch_, total_steps_;
   RunLog log_;
   EventWriter events_;
+  bool events_work_ = true;
   Counters counters_;
   std::unique_ptr<loader::Loader> loader_;
   SpeedWindow window_;

@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "fcm/image/axis_weights.h"
 #include "fcm/image/image.h"
 #include "fcm/image/resize_kernels.h"
 #include "fcm/image/resize_window.h"

@@ -25,10 +25,18 @@ inline loader::Batch random_batch(const Recipe& recipe) {
   batch.rows = recipe.data.image_size[0];
   batch.cols = recipe.data.image_size[1];
   batch.channels = recipe.data.channels;
-  KeyedRandom random(1, Purpose::kSynthetic, 0, 0);
-  batch.pixels_BHWC.resize(
-      static_cast<size_t>(batch.batch * batch.rows * batch.cols * batch.channels));
-  for (uint8_t& value : batch.pixels_BHWC) value = static_cast<uint8_t>(random.below(256));
+  // Stripes of a random direction for each picture: something that can be learned.
+  for (int64_t i = 0; i < batch.batch; ++i) {
+    KeyedRandom random(1, Purpose::kSynthetic, 0, static_cast<uint64_t>(i));
+    const auto down = static_cast<int64_t>(random.below(40)),
+               right = static_cast<int64_t>(random.below(40));
+    for (int64_t row = 0; row < batch.rows; ++row) {
+      for (int64_t place = 0; place < batch.cols * batch.channels; ++place) {
+        batch.pixels_BHWC.push_back(
+            static_cast<uint8_t>(row * down + place / batch.channels * right));
+      }
+    }
+  }
   for (int64_t i = 0; i < batch.batch; ++i) batch.sample_ids.push_back(100 + i);
   return batch;
 }
