@@ -44,7 +44,7 @@ void expect_close(const test::Inputs& got, const test::Inputs& inputs, double to
 
 class LinearIsaTest : public testing::TestWithParam<Isa> {
  protected:
-  const test::OneThread one_thread_;
+  const test::OneThread one_thread_;  // also restores what a test sets
 
   void SetUp() override {
     if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " here";
@@ -126,16 +126,14 @@ TEST(Linear, GradientsComeInTheTypeOfTheWeights) {
   EXPECT_TRUE(start[2].grad().equal(at::full({16}, 50.0f)));
 }
 
-TEST(Linear, TheSameBitsForOneToFourThreads) {
-  const auto run = [](const auto& in) { return linear(in[0], in[1], in[2]); };
+TEST_P(LinearIsaTest, TheSameBitsForOneToFourThreads) {
+  const auto run = [&](const auto& in) { return linear_with(GetParam(), in[0], in[1], in[2]); };
   const test::Inputs in = make_inputs(3000, 24, 96, at::kFloat);
-  const int before = at::get_num_threads();
   std::vector<test::Inputs> all;
   for (const int threads : {1, 2, 4}) {
     at::set_num_threads(threads);
     all.push_back(with_gradients(run, in));
   }
-  at::set_num_threads(before);
   for (size_t i = 0; i < in.size() + 1; ++i) {
     EXPECT_TRUE(same_bits(all[0][i], all[1][i])) << i;
     EXPECT_TRUE(same_bits(all[0][i], all[2][i])) << i;
