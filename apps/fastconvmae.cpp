@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "apps/memory_policy.h"
 #include "apps/program.h"
 #include "apps/wait_policy.h"
 #include "fcm/base/error.h"
@@ -11,6 +12,7 @@
 int main(int count, char** values) {
   // A file that may not grow is an error with a sentence, not a signal.
   std::signal(SIGXFSZ, SIG_IGN);
+  fcm::apps::keep_memory();
   // FASTCONVMAE_FAILPOINT: for tests of crashes and full disks (fcm/base/failpoint.h).
   if (const char* spec = std::getenv("FASTCONVMAE_FAILPOINT")) {
     try {

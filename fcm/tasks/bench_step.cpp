@@ -35,6 +35,12 @@ double resident_bytes() {
   return resident * 4096;
 }
 
+// Resident size; `trim` first gives all free memory back, so that what a step adds can be seen.
+double settled_bytes(bool trim) {
+  if (trim) malloc_trim(0);
+  return resident_bytes();
+}
+
 void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 // Something that can do a training step on the same pictures and plan every time.
@@ -45,7 +51,8 @@ class Implementation {
 
   std::vector<Parts> timed;
   double peak_memory = 0;
-  double kept_bytes = 0;  // between forward and backward, of the last step
+  double kept_bytes =
+      0;  // between forward and backward, measured in the first step, which is not timed
 };
 
 class Fast final : public Implementation {
@@ -69,9 +76,8 @@ class Fast final : public Implementation {
       part = watch.seconds();
       watch.restart();
     };
-    malloc_trim(0);
+    const double before = settled_bytes(kept_bytes == 0);
     watch.restart();
-    const double before = resident_bytes();
     const masks::ViewPlan plan = masks::plan_for_samples(ids_, 0, 0, model_.grid(), recipe_.masks);
     const at::Tensor pixels =
         train::pixels_of(pictures_BHWC_, plan, model_.geometry(), recipe_.data);
@@ -79,7 +85,7 @@ class Fast final : public Implementation {
     lap(parts.encoder);
     const at::Tensor loss = model_.reconstruct(features, pixels, plan).loss;
     lap(parts.decoder);
-    kept_bytes = resident_bytes() - before;
+    if (kept_bytes == 0) kept_bytes = resident_bytes() - before;
     optimizer_.zero_gradients();
     torch::autograd::backward({loss}, {});
     lap(parts.backward);
@@ -146,13 +152,12 @@ class Reference final : public Implementation {
       part = watch.seconds();
       watch.restart();
     };
-    malloc_trim(0);
+    const double before = settled_bytes(kept_bytes == 0);
     watch.restart();
-    const double before = resident_bytes();
     const auto result =
         reference::forward(weights_, options_, images_BCHW_, noise_BL_, sizes_, kept_);
     lap(parts.encoder);  // the published form cannot be stopped between encoder and decoder
-    kept_bytes = resident_bytes() - before;
+    if (kept_bytes == 0) kept_bytes = resident_bytes() - before;
     torch::autograd::backward({result.loss}, {});
     lap(parts.backward);
     update();

@@ -60,6 +60,7 @@ viz::ReportInput report_input(const fs::path& run_dir) {
   if (fs::exists(run_dir / "result.json")) {
     input.summary.update(
         nlohmann::json::parse(read_file(run_dir / "result.json", ExitCode::kUsage)));
+    if (input.summary.contains("notes")) input.summary.at("notes").get_to(input.notes);
   }
   return input;
 }
