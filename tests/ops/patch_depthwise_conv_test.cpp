@@ -360,6 +360,27 @@ TEST_P(PatchDepthwiseConvKernels, BitsDoNotDependOnThreads) {
   for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i], three[i])) << i;
 }
 
+// Results above a certain size are stored past the cache; those of one picture are not.
+TEST_P(PatchDepthwiseConvKernels, LargeResultsHaveTheBitsOfSmallOnes) {
+  const Graph graph = make_graph(15, 8, 8, kSide4, random_views({30, 34}, 3));
+  const patch_conv::Geometry table = geometry_of(graph.neighbours_BL9, graph.cells());
+  const patch_conv::Geometry one = geometry_of(graph.neighbours_BL9.narrow(0, 0, 1), graph.cells());
+  const at::Tensor weight = test::fixed_normal({25, 304}, 1);
+  const at::Tensor bias = test::fixed_normal({304}, 2);
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const at::Tensor x = test::fixed_normal({15, 64, 16, 304}, 3).to(dtype);
+    const at::Tensor y = patch_conv::forward(kernels(), x, weight, bias, table);
+    const at::Tensor dx = patch_conv::backward(kernels(), y, x, weight, table, true, false).dx_BLPC;
+    for (int64_t picture = 0; picture < 15; ++picture) {
+      const at::Tensor x_one = x.narrow(0, picture, 1), y_one = y.narrow(0, picture, 1);
+      EXPECT_TRUE(same_bits(patch_conv::forward(kernels(), x_one, weight, bias, one), y_one));
+      EXPECT_TRUE(
+          same_bits(patch_conv::backward(kernels(), y_one, x_one, weight, one, true, false).dx_BLPC,
+                    dx.narrow(0, picture, 1)));
+    }
+  }
+}
+
 TEST_P(PatchDepthwiseConvKernels, Bfloat16IsRoundedToTheNearestEven) {
   const Graph graph = make_graph(1, 2, 2, kSide2, one_view(4));
   at::Tensor x = to_patches(random_values(graph, 48).map, graph).to(at::kBFloat16);

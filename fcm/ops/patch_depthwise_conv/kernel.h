@@ -13,6 +13,8 @@ struct Problem {
   int64_t side = 0;                     // cells per row and column of a patch, at least 2
   const int32_t* neighbours = nullptr;  // [B, L, 9], symmetric
   const int32_t* stored = nullptr;      // [side * side], raster cell -> stored place
+  bool past_cache = false;  // results go to memory, not to the cache: they are aligned to 64 bytes
+                            // and channels are a multiple of kPadding
 };
 
 constexpr int64_t kTaps = 25;

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "fcm/base/error.h"
+#include "fcm/ops/simd/dispatch.h"
 
 namespace fcm::ops::patch_conv {
 namespace {
@@ -31,10 +32,19 @@ at::ScalarType sum_type(const at::Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-Problem problem_of(const at::Tensor& x_BLPC, const Geometry& geometry) {
-  return {x_BLPC.size(1), x_BLPC.size(3), geometry.side,
+// A result this large has left the second-level cache before anyone reads it.
+constexpr size_t kPastCacheBytes = size_t{8} << 20;
+
+Problem problem_of(const at::Tensor& x_BLPC, const Geometry& geometry, const void* result) {
+  const int64_t channels = x_BLPC.size(3);
+  const bool past_cache = x_BLPC.nbytes() >= kPastCacheBytes && channels % kPadding == 0 &&
+                          reinterpret_cast<uintptr_t>(result) % 64 == 0;
+  return {x_BLPC.size(1),
+          channels,
+          geometry.side,
           geometry.neighbours_BL9.const_data_ptr<int32_t>(),
-          geometry.stored.const_data_ptr<int32_t>()};
+          geometry.stored.const_data_ptr<int32_t>(),
+          past_cache};
 }
 
 // Weights as the kernels want them; the bias is left out where it plays no part.
@@ -68,24 +78,16 @@ int64_t rows_of_part(int64_t rows) {
 }  // namespace
 
 const Kernels& kernels_for(Isa isa) {
-  switch (isa) {
-    case Isa::kAvx512:
-      return avx512_kernels();
-    case Isa::kAvx2:
-      return avx2_kernels();
-    case Isa::kPlain:
-      break;
-  }
-  return plain_kernels();
+  return pick(isa, plain_kernels(), avx2_kernels(), avx512_kernels());
 }
 
 at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
                    const at::Tensor& bias_C, const Geometry& geometry) {
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
   const at::Tensor packed = packed_weights(chosen, x_BLPC, weight_TC, bias_C);
-  const Problem problem = problem_of(x_BLPC, geometry);
   at::Tensor y_BLPC = at::empty_like(x_BLPC, at::MemoryFormat::Contiguous);
   void* y = y_BLPC.mutable_data_ptr();
+  const Problem problem = problem_of(x_BLPC, geometry, y);
   const int64_t rows = x_BLPC.size(0) * x_BLPC.size(1);
   at::parallel_for(0, rows, smallest_part(problem), [&](int64_t begin, int64_t end) {
     const at::Tensor scratch = scratch_memory(chosen, geometry.side);
@@ -102,7 +104,6 @@ Gradients backward(const Kernels& kernels, const at::Tensor& dy_BLPC, const at::
   const int64_t channels = x_BLPC.size(3), rows = x_BLPC.size(0) * x_BLPC.size(1);
   const int64_t part_rows = rows_of_part(rows), parts = (rows + part_rows - 1) / part_rows;
   const at::Tensor packed = packed_weights(chosen, x_BLPC, weight_TC, weight_TC[0]);
-  const Problem problem = problem_of(x_BLPC, geometry);
   Gradients gradients;
   if (want_dx) gradients.dx_BLPC = at::empty_like(x_BLPC, at::MemoryFormat::Contiguous);
   at::Tensor partials;
@@ -110,6 +111,7 @@ Gradients backward(const Kernels& kernels, const at::Tensor& dy_BLPC, const at::
     partials = at::empty({parts, kPackedRows * (channels + kPadding)}, packed.options());
   }
   void* dx = want_dx ? gradients.dx_BLPC.mutable_data_ptr() : nullptr;
+  const Problem problem = problem_of(x_BLPC, geometry, dx);
   char* first_partial = want_weights ? static_cast<char*>(partials.mutable_data_ptr()) : nullptr;
   const auto partial_bytes = static_cast<size_t>(packed.nbytes());
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
