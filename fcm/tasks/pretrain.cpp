@@ -84,10 +84,6 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   std::shared_ptr<const loader::Dataset> dataset =
       loader::open_dataset(request.data, loader::Split::kTrain);
   const int64_t steps = train::total_steps(recipe, dataset->size());
-  masks::view_sizes(recipe.data.image_size[0] * recipe.data.image_size[1] /
-                        (ops::PatchGeometry{recipe.encoder.strides}.patch_side() *
-                         ops::PatchGeometry{recipe.encoder.strides}.patch_side()),
-                    recipe.masks);
   models::MaskedAutoencoder model(train::autoencoder_options(recipe),
                                   static_cast<uint64_t>(recipe.run.seed));
   if (request.dry_run) return dry_run(request, model, dataset->size(), threads);
