@@ -6,6 +6,8 @@
 #include <fstream>
 #include <string>
 
+#include "fcm/ops/linear/op.h"
+
 namespace fcm::train {
 namespace {
 
@@ -34,12 +36,15 @@ double peak_memory_bytes() { return proc_bytes("/proc/self/status", "VmHWM"); }
 
 double measure_peak_flops(at::ScalarType compute) {
   constexpr int64_t kSide = 1024;
-  const at::Tensor a = at::ones({kSide, kSide}, compute), b = at::ones({kSide, kSide}, compute);
-  at::mm(a, b);  // first call: buffers, kernels
+  const at::NoGradGuard no_grad;
+  const at::Tensor x = at::ones({kSide, kSide}, compute),
+                   weight = at::ones({kSide, kSide}, compute);
+  const at::Tensor bias = at::zeros({kSide}, compute);
+  ops::linear(x, weight, bias);  // first call: buffers, kernels
   double best = 0;
   for (int repeat = 0; repeat < 5; ++repeat) {
     const Stopwatch watch;
-    at::mm(a, b);
+    ops::linear(x, weight, bias);
     best = std::max(best, 2.0 * kSide * kSide * kSide / watch.seconds());
   }
   return best;
