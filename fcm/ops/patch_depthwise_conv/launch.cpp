@@ -32,9 +32,8 @@ at::ScalarType sum_type(const at::Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-// A result this large has left the second-level cache before anyone reads it; written past the
-// cache it took a third to a half less time, and the matrix product that reads it no more.
-constexpr size_t kPastCacheBytes = size_t{4} << 20;
+// A result this large has left the second-level cache before anyone reads it.
+constexpr size_t kPastCacheBytes = size_t{8} << 20;
 
 Problem problem_of(const at::Tensor& x_BLPC, const Geometry& geometry, const void* result) {
   const int64_t channels = x_BLPC.size(3);
