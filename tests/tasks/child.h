@@ -33,7 +33,8 @@ class Scratch {
 // if given.
 inline pid_t start(std::vector<std::string> words, rlim_t largest_file = 0,
                    const std::filesystem::path& output = {}) {
-  words.insert(words.begin(), FCM_PROGRAM);
+  const std::string program = FCM_PROGRAM;
+  words.insert(words.begin(), program);
   const pid_t child = ::fork();
   if (child != 0) return child;
   if (!output.empty() && std::freopen(output.c_str(), "w", stdout) == nullptr) ::_exit(126);

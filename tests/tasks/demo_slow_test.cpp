@@ -22,8 +22,9 @@ TEST(Demo, KilledAndStartedAgainEndsWithTheSameWeights) {
   }
   const tests::Scratch scratch;
   const auto demo = [&](const char* out) {
-    return tests::start(
-        {"demo", "--images", "120000", "--quiet", "--out", (scratch / out).string()});
+    std::vector<std::string> words = {"demo", "--images", "120000", "--quiet", "--out"};
+    words.push_back((scratch / out).string());
+    return tests::start(words);
   };
   ASSERT_EQ(tests::wait_for(demo("whole")), 0);
   const pid_t child = demo("killed");
