@@ -225,13 +225,13 @@ INSTANTIATE_TEST_SUITE_P(
                     {"data.crop_ratio=[2,0.5]"},
                     "data.crop_ratio = [2, 0.5] must name the smaller ratio first"},
         Combination{"MicroBatch",
-                    {"optim.micro_batch=257"},
+                    {"optim.batch_size=256", "optim.micro_batch=257"},
                     "optim.micro_batch = 257 is larger than optim.batch_size = 256"},
         Combination{"Warmup",
-                    {"optim.warmup_epochs=3"},
+                    {"optim.epochs=2", "optim.warmup_epochs=3"},
                     "optim.warmup_epochs = 3 is more than optim.epochs = 2"},
         Combination{"MinimumRate",
-                    {"optim.min_lr=0.01"},
+                    {"optim.batch_size=256", "optim.base_lr=0.002", "optim.min_lr=0.01"},
                     "optim.min_lr = 0.01 is more than the learning rate 0.002 (optim.base_lr = "
                     "0.002 times optim.batch_size = 256 over 256)"},
         Combination{"Beta1", {"optim.beta1=1"}, "optim.beta1 = 1 must be less than 1"},
@@ -251,15 +251,15 @@ INSTANTIATE_TEST_SUITE_P(
 
 // Negative control of the table above: neighbours of the refused values pass.
 TEST(Check, AllowsWhatFits) {
-  for (const std::vector<std::string>& overrides :
-       std::vector<std::vector<std::string>>{{"data.image_size=[32,40]"},
-                                             {"encoder.heads=6"},
-                                             {"encoder.strides=[4,2,1]", "encoder.depths=[1,0,3]"},
-                                             {"optim.micro_batch=256"},
-                                             {"optim.warmup_epochs=2"},
-                                             {"optim.min_lr=0.002"},
-                                             {"masks.views=4"},
-                                             {"masks.ratio=0.5"}}) {
+  for (const std::vector<std::string>& overrides : std::vector<std::vector<std::string>>{
+           {"data.image_size=[32,40]"},
+           {"encoder.heads=6"},
+           {"encoder.strides=[4,2,1]", "encoder.depths=[1,0,3]"},
+           {"optim.batch_size=256", "optim.micro_batch=256"},
+           {"optim.epochs=2", "optim.warmup_epochs=2"},
+           {"optim.batch_size=256", "optim.base_lr=0.002", "optim.min_lr=0.002"},
+           {"masks.views=4"},
+           {"masks.ratio=0.5"}}) {
     EXPECT_NO_THROW(shipped("demo", overrides)) << overrides.front();
   }
 }
