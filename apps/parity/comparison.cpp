@@ -34,8 +34,8 @@ void note(CaseResult& result, const std::string& name, double abs, double rel, d
 bool same_shape(CaseResult& result, const std::string& name, const at::Tensor& got,
                 const at::Tensor& wanted) {
   if (got.numel() == wanted.numel()) return true;
-  add_fault(result, fmt::format("{}: {} numbers computed, {} stored", name, got.numel(),
-                                wanted.numel()));
+  add_fault(result,
+            fmt::format("{}: {} numbers computed, {} stored", name, got.numel(), wanted.numel()));
   return false;
 }
 

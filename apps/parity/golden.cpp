@@ -239,8 +239,7 @@ class Comparison {
     if (what == "grad_l2") {
       compare_number(result_, name, x.norm().item<double>(), wanted.item<double>(), tolerance);
     } else if (what == "grad_absmax") {
-      compare_number(result_, name, x.abs().max().item<double>(), wanted.item<double>(),
-                     tolerance);
+      compare_number(result_, name, x.abs().max().item<double>(), wanted.item<double>(), tolerance);
     } else if (what == "grad_val") {
       compare(result_, name, x.index_select(0, index), wanted, tolerance,
               x.abs().max().item<double>());

@@ -24,8 +24,8 @@ Tolerance float32_tolerance(const Entry& entry);
 // of it again because it is stored with few digits.
 Tolerance float64_tolerance(const Entry& entry);
 
-// Which stored tensors a run answers: those of the published float32 run, or those whose names begin
-// with "f64.", from its float64 run.
+// Which stored tensors a run answers: those of the published float32 run, or those whose names
+// begin with "f64.", from its float64 run.
 enum class Stored { kFloat32, kFloat64 };
 
 // Compares every stored tensor of that origin with the run. A stored name that nothing here
@@ -33,8 +33,8 @@ enum class Stored { kFloat32, kFloat64 };
 void compare_with_stored(CaseResult& result, const Entry& entry, const Tensors& stored,
                          const Run& run, Stored origin, const Tolerance& tolerance);
 
-// The middle third of attn.qkv.bias set to zero: softmax does not depend on the bias of the keys, so
-// what is there is rounding.
+// The middle third of attn.qkv.bias set to zero: softmax does not depend on the bias of the keys,
+// so what is there is rounding.
 at::Tensor without_key_bias(const std::string& name, const at::Tensor& value);
 
 }  // namespace fcm::parity

@@ -12,9 +12,7 @@ namespace {
 // [B, G, ...] -> [G * B, ...].
 at::Tensor group_major(const at::Tensor& x) { return x.transpose(0, 1).flatten(0, 1); }
 
-Placed complete(const at::Tensor& values) {
-  return {values, at::ones(values.sizes(), at::kBool)};
-}
+Placed complete(const at::Tensor& values) { return {values, at::ones(values.sizes(), at::kBool)}; }
 
 // Puts source [N, S, C] at places [N, S] of [N, length, C].
 Placed scatter(const at::Tensor& source_NSC, const at::Tensor& places_NS, int64_t length) {
@@ -67,10 +65,10 @@ at::Tensor Layout::patch_of_place() const {
   std::vector<at::Tensor> views;
   for (int64_t view = 0; view < plan_.kept; ++view) {
     const int64_t begin = view * view_size_, end = begin + view_size_;
-    views.push_back(at::cat({plan_.order_BL.narrow(1, begin, view_size_),
-                             plan_.order_BL.narrow(1, 0, begin),
-                             plan_.order_BL.narrow(1, end, patches() - end)},
-                            1));
+    views.push_back(
+        at::cat({plan_.order_BL.narrow(1, begin, view_size_), plan_.order_BL.narrow(1, 0, begin),
+                 plan_.order_BL.narrow(1, end, patches() - end)},
+                1));
   }
   return at::stack(views, 1);
 }
@@ -102,6 +100,6 @@ at::Tensor Layout::masks() const {
   return at::ones({visible.size(0), patches()}).scatter_(1, visible, 0);
 }
 
-at::Tensor Layout::ids_restore() const { return plan_.order_BL.argsort(1); }
+at::Tensor Layout::ids_restore() const { return plan_.order_BL.argsort(/*dim=*/int64_t{1}); }
 
 }  // namespace fcm::parity

@@ -11,7 +11,8 @@
 namespace fcm::parity {
 
 // A tensor in the published layout, and which of its elements were computed: the published programs
-// also compute what nobody reads (hidden patches in the encoder, visible ones at the decoder's end).
+// also compute what nobody reads (hidden patches in the encoder, visible ones at the decoder's
+// end).
 struct Placed {
   at::Tensor values;
   at::Tensor computed;  // bool, same shape
@@ -29,8 +30,8 @@ class Layout {
   Placed raster(const at::Tensor& tokens) const;
   // Sequences of what each view sees, in any grouping of [B, G, T, C] -> [G * B, T, C].
   Placed views(const at::Tensor& tokens) const;
-  // Sequences of the decoder, [B * G, T + L, D], visible patches first, or of the hidden ones alone,
-  // [B * G, L - k, D] -> [G * B, T + L, D] in raster order.
+  // Sequences of the decoder, [B * G, T + L, D], visible patches first, or of the hidden ones
+  // alone, [B * G, L - k, D] -> [G * B, T + L, D] in raster order.
   Placed sequences(const at::Tensor& tokens) const;
   // Predictions [B, G, L - k, pixels * channels] -> [G * B, L, pixels * channels], a patch as (row,
   // column, channel).

@@ -7,8 +7,8 @@
 #include "apps/parity/layout.h"
 #include "apps/parity/run.h"
 #include "fcm/base/error.h"
-#include "fcm/optim/adamw.h"
 #include "fcm/ops/patchify/op.h"
+#include "fcm/optim/adamw.h"
 #include "fcm/reference/adamw.h"
 
 namespace fcm::parity {
@@ -36,8 +36,8 @@ class FastModel {
         plan_(plan_of(published, inputs)),
         layout_(plan_, model_.geometry(), published.class_token() ? 1 : 0) {
     set_weights(model_.parameters(), inputs.weights);
-    pixels_BLPD_ = ops::patchify_normalised(inputs.images_BCHW.to(types.parameters),
-                                            plan_.order_BL, model_.geometry());
+    pixels_BLPD_ = ops::patchify_normalised(inputs.images_BCHW.to(types.parameters), plan_.order_BL,
+                                            model_.geometry());
   }
 
   nn::Parameters& parameters() { return model_.parameters(); }
@@ -143,7 +143,8 @@ void run_reference(const PublishedModel& published, const Inputs& inputs, Types 
   run.values["latent"] = at::cat(result.latents).detach();
   run.values["pred"] = at::cat(result.predictions).detach();
   run.values["mask"] = at::cat(result.masks);
-  run.values["ids_restore"] = inputs.noise_BL.argsort(1).argsort(1);
+  run.values["ids_restore"] =
+      inputs.noise_BL.argsort(/*dim=*/int64_t{1}).argsort(/*dim=*/int64_t{1});
 }
 
 }  // namespace

@@ -93,12 +93,9 @@ bool is_position_table(const std::string& name) {
   return name == "pos_embed" || name == "decoder_pos_embed";
 }
 
-// The sine-cosine table, with a row of zeros for a class token.
 at::Tensor position_table(const PublishedModel& model, const std::vector<int64_t>& shape) {
-  const at::Tensor table =
-      nn::sincos_positions(model.options.grid_rows(), model.options.grid_cols(), shape.back());
-  return model.class_token() ? at::cat({at::zeros({1, shape.back()}), table}).unsqueeze(0)
-                             : table.unsqueeze(0);
+  return nn::sincos_positions(model.options.grid_rows(), model.options.grid_cols(), shape.back(),
+                              model.class_token() ? 1 : 0);
 }
 
 // The file of the kind "state" with the same stem, if the manifest has one.
@@ -120,7 +117,7 @@ std::vector<int64_t> PublishedModel::view_sizes() const {
 models::AutoencoderOptions PublishedModel::autoencoder() const {
   models::AutoencoderOptions result;
   result.kind = class_token() ? encoder::Kind::kVit : encoder::Kind::kConvVit;
-  result.encoder = {"custom",      options.strides, options.dims,
+  result.encoder = {"custom",       options.strides, options.dims,
                     options.depths, options.heads,   options.mlp_ratios};
   result.decoder = {options.decoder_dim, options.decoder_depth, options.decoder_heads,
                     options.decoder_mlp_ratio};
@@ -188,8 +185,8 @@ Inputs make_inputs(const Entry& entry, const PublishedModel& model, const NamesA
   }
   inputs.noise_BL = given("noise");
   if (!inputs.noise_BL.defined()) {
-    inputs.noise_BL = reference::procedural(
-        "noise", noise.seed, {inputs.images_BCHW.size(0), model.options.patches()});
+    inputs.noise_BL = reference::procedural("noise", noise.seed,
+                                            {inputs.images_BCHW.size(0), model.options.patches()});
   }
   return inputs;
 }

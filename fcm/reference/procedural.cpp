@@ -47,8 +47,8 @@ ProceduralKind procedural_kind(const std::string& name, size_t dimensions) {
 at::Tensor procedural(const std::string& name, uint64_t seed, const std::vector<int64_t>& shape) {
   const uint64_t start = hash_of(name) + (seed + 1) * kGolden;
   const ProceduralKind kind = procedural_kind(name, shape.size());
-  const float range = kind == ProceduralKind::kImages  ? 4.0f
-                      : kind == ProceduralKind::kSmall ? 0.1f
+  const float range = kind == ProceduralKind::kImages   ? 4.0f
+                      : kind == ProceduralKind::kSmall  ? 0.1f
                       : kind == ProceduralKind::kWeight ? weight_range(shape)
                                                         : 0.2f;
   at::Tensor tensor = at::empty(shape, at::kFloat);
