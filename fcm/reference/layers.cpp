@@ -49,9 +49,11 @@ at::Tensor Layers::patch_embed(const std::string& name, const at::Tensor& x_BCHW
 at::Tensor Layers::masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,
                                     const std::vector<at::Tensor>& visible_maps) const {
   const int64_t channels = x_BCHW.size(1);
-  const auto convolve = [&](const at::Tensor& map) {
-    return conv(name, x_BCHW * map, /*stride=*/1, /*padding=*/2, channels);
+  const auto convolve_whole = [&](const at::Tensor& whole_BCHW) {
+    return conv(name, whole_BCHW, /*stride=*/1, /*padding=*/2, channels);
   };
+  if (visible_maps.empty()) return convolve_whole(x_BCHW);
+  const auto convolve = [&](const at::Tensor& map) { return convolve_whole(x_BCHW * map); };
   // ConvMAE leaves the output of its one view unmasked: what stands in hidden cells is never read.
   if (visible_maps.size() == 1) return convolve(visible_maps[0]);
   at::Tensor sum;
@@ -63,12 +65,13 @@ at::Tensor Layers::masked_depthwise(const std::string& name, const at::Tensor& x
 }
 
 at::Tensor Layers::conv_block(const std::string& name, const at::Tensor& x_BCHW,
-                              const std::vector<at::Tensor>& visible_maps) const {
+                              const std::vector<at::Tensor>& visible_maps,
+                              const nn::BranchScales& scales) const {
   at::Tensor branch = conv(name + ".conv1", channel_norm(name + ".norm1", x_BCHW));
   branch = masked_depthwise(name + ".attn", branch, visible_maps);
-  const at::Tensor x = x_BCHW + conv(name + ".conv2", branch);
+  const at::Tensor x = nn::add_branch(x_BCHW, conv(name + ".conv2", branch), scales.first_B);
   branch = at::gelu(conv(name + ".mlp.fc1", channel_norm(name + ".norm2", x)));
-  return x + conv(name + ".mlp.fc2", branch);
+  return nn::add_branch(x, conv(name + ".mlp.fc2", branch), scales.second_B);
 }
 
 at::Tensor Layers::attention(const std::string& name, const at::Tensor& x_NTD,
@@ -87,12 +90,13 @@ at::Tensor Layers::attention(const std::string& name, const at::Tensor& x_NTD,
 }
 
 at::Tensor Layers::transformer_block(const std::string& name, const at::Tensor& x_NTD,
-                                     int64_t heads) const {
+                                     int64_t heads, const nn::BranchScales& scales) const {
   const at::Tensor normed = layer_norm(name + ".norm1", x_NTD, kTransformerNormEpsilon);
-  const at::Tensor x = x_NTD + attention(name + ".attn", normed, heads);
+  const at::Tensor x =
+      nn::add_branch(x_NTD, attention(name + ".attn", normed, heads), scales.first_B);
   const at::Tensor hidden =
       at::gelu(linear(name + ".mlp.fc1", layer_norm(name + ".norm2", x, kTransformerNormEpsilon)));
-  return x + linear(name + ".mlp.fc2", hidden);
+  return nn::add_branch(x, linear(name + ".mlp.fc2", hidden), scales.second_B);
 }
 
 }  // namespace fcm::reference

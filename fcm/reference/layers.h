@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fcm/nn/drop_path.h"
 #include "fcm/reference/reference.h"
 
 namespace fcm::reference {
@@ -33,11 +34,12 @@ class Layers {
 
   // Convolution with kernel = stride, norm, GELU.
   at::Tensor patch_embed(const std::string& name, const at::Tensor& x_BCHW, int64_t stride) const;
-  // visible_maps: one [B, 1, H, W] of 0 and 1 a view, in the compute type.
+  // visible_maps: one [B, 1, H, W] of 0 and 1 a view, in the compute type; none: nothing is hidden.
   at::Tensor conv_block(const std::string& name, const at::Tensor& x_BCHW,
-                        const std::vector<at::Tensor>& visible_maps) const;
-  at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD,
-                               int64_t heads) const;
+                        const std::vector<at::Tensor>& visible_maps,
+                        const nn::BranchScales& scales = {}) const;
+  at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
+                               const nn::BranchScales& scales = {}) const;
 
  private:
   at::Tensor masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,

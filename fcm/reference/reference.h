@@ -41,6 +41,8 @@ struct ReferenceOptions {
 // Published names and shapes, pos_embed [1, L, D] and decoder_pos_embed among them.
 using Weights = std::map<std::string, at::Tensor>;
 
+using NamesAndShapes = std::vector<std::pair<std::string, std::vector<int64_t>>>;
+
 struct ReferenceResult {
   at::Tensor loss;                      // scalar
   std::vector<at::Tensor> latents;      // per kept view [B, k, D], in the order of the shuffle
@@ -61,7 +63,6 @@ ReferenceResult forward(const Weights& weights, const ReferenceOptions& options,
                         const std::vector<int64_t>& view_sizes, int64_t kept_views);
 
 // The published state_dict: every key with its shape, in the published order.
-std::vector<std::pair<std::string, std::vector<int64_t>>> expected_names_and_shapes(
-    const ReferenceOptions& options);
+NamesAndShapes expected_names_and_shapes(const ReferenceOptions& options);
 
 }  // namespace fcm::reference
