@@ -18,8 +18,8 @@ at::Tensor normalise(const at::Tensor& features_BD, const at::Tensor& mean_D,
 }  // namespace
 
 BatchNormProbe::BatchNormProbe(const nn::Scope& scope, int64_t dim, int64_t classes)
-    : running_mean_D_((scope / 0).add_frozen("running_mean", at::zeros({dim}))),
-      running_variance_D_((scope / 0).add_frozen("running_var", at::ones({dim}))),
+    : running_mean_D_((scope / 0).add_table("running_mean", at::zeros({dim}), false)),
+      running_variance_D_((scope / 0).add_table("running_var", at::ones({dim}), false)),
       weight_CD_((scope / 1).add("weight", {classes, dim}, nn::Init::kNormal01)),
       bias_C_((scope / 1).add("bias", {classes}, nn::Init::kZeros)) {}
 

@@ -14,11 +14,11 @@
 namespace fcm::reference {
 
 struct ClassifierOptions {
+  Kind kind = Kind::kConvVit;
   int64_t rows = 224;  // of the picture, in pixels
   int64_t cols = 224;
   int64_t channels = 3;
-  // A value a stage. Three stages are a ConvViT (two of convolutions, one of transformer blocks),
-  // one is a ViT, which has a class token.
+  // As in ReferenceOptions, a value a stage.
   std::vector<int64_t> strides{4, 2, 2};
   std::vector<int64_t> dims{256, 384, 768};
   std::vector<int64_t> depths{2, 2, 11};
@@ -30,7 +30,6 @@ struct ClassifierOptions {
   bool mean_pool = true;
   at::ScalarType compute = at::kFloat;  // as in ReferenceOptions
 
-  bool has_class_token() const { return strides.size() == 1; }
   int64_t patch_side() const;  // pixels
   int64_t patches() const { return (rows / patch_side()) * (cols / patch_side()); }
 };

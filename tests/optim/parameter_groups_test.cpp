@@ -19,7 +19,7 @@ nn::Parameters named_like(const reference::NamesAndShapes& names, bool frozen_po
   for (const auto& [name, shape] : names) {
     const std::vector<int64_t> ones(shape.size(), 1);
     if (frozen_positions && reference::is_position_table(name)) {
-      parameters.add_frozen(name, at::zeros(ones));
+      parameters.add_table(name, at::zeros(ones), /*trainable=*/false);
     } else {
       parameters.add(name, ones, nn::Init::kZeros);
     }
@@ -54,6 +54,7 @@ TEST(PretrainingGroups, ArePublishedOnesInTheirOrder) {
 
 reference::ClassifierOptions vit_base() {
   reference::ClassifierOptions options;
+  options.kind = reference::Kind::kVit;
   options.strides = {16};
   options.dims = {768};
   options.depths = {12};

@@ -24,6 +24,7 @@ inline ClassifierOptions classifier_options(const nlohmann::json& constructor) {
   if (!constructor.contains("embed_dim")) return options;  // convvit_base_patch16
   options.heads = constructor.at("num_heads");
   if (constructor.at("embed_dim").is_number()) {  // the plain ViT
+    options.kind = Kind::kVit;
     options.rows = options.cols = constructor.at("img_size");
     options.strides = {constructor.at("patch_size")};
     options.dims = {constructor.at("embed_dim")};
@@ -44,14 +45,10 @@ inline Weights classifier_weights(const ClassifierOptions& options, uint64_t see
   Weights weights;
   const int64_t side = options.patch_side();
   for (const auto& [name, shape] : classifier_names_and_shapes(options)) {
-    if (!is_position_table(name)) {
-      weights[name] = test::procedural(name, seed, shape);
-      continue;
-    }
-    const at::Tensor table =
-        nn::sincos_positions(options.rows / side, options.cols / side, shape[2]);
-    weights[name] = at::zeros(shape);
-    weights[name].narrow(1, shape[1] - options.patches(), options.patches()).copy_(table);
+    weights[name] = is_position_table(name)
+                        ? nn::sincos_positions(options.rows / side, options.cols / side, shape[2],
+                                               options.kind == Kind::kVit ? 1 : 0)
+                        : test::procedural(name, seed, shape);
   }
   return weights;
 }

@@ -56,7 +56,7 @@ TEST_P(Classifier, ASmallMistakeIsNoticed) {
   const ClassifierGolden loaded = load_classifier(file());
   Weights wrong = loaded.weights;
   const std::string name =
-      loaded.options.has_class_token() ? "blocks.0.attn.qkv.weight" : "blocks1.0.attn.weight";
+      loaded.options.kind == Kind::kVit ? "blocks.0.attn.qkv.weight" : "blocks1.0.attn.weight";
   wrong[name] = wrong[name] * 1.001;
   Comparison comparison(10 * loaded.forward_error);
   comparison.add("logits", classify(wrong, loaded.options, loaded.images).logits_BC,
@@ -80,6 +80,7 @@ int64_t elements(const ClassifierOptions& options) {
 TEST(ClassifierNames, BaseSizesHaveThePublishedCounts) {
   EXPECT_EQ(elements({}), 85'374'824);
   ClassifierOptions vit;
+  vit.kind = Kind::kVit;
   vit.strides = {16};
   vit.dims = {768};
   vit.depths = {12};
