@@ -5,6 +5,7 @@
 
 #include "fcm/base/error.h"
 #include "tests/reference/classifier_golden.h"
+#include "tests/support/compare.h"
 
 namespace fcm::reference {
 namespace {
@@ -15,6 +16,9 @@ class Classifier : public testing::TestWithParam<std::string> {
     if (!have_fixtures()) GTEST_SKIP() << "no golden tensors at " << fixture("");
   }
   static std::string file() { return GetParam() + ".golden.safetensors"; }
+
+ private:
+  test::OneThread one_thread_;
 };
 
 TEST_P(Classifier, HasThePublishedParametersInTheirOrder) {
