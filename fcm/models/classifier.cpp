@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <numeric>
+
 #include "fcm/base/error.h"
 
 namespace fcm::models {
@@ -10,6 +12,9 @@ Classifier::Classifier(const ClassifierOptions& options, uint64_t seed, at::Scal
     : options_(options),
       geometry_{options.encoder.strides},
       grid_{options.rows / geometry_.patch_side(), options.cols / geometry_.patch_side()},
+      drop_path_rates_(nn::drop_path_rates(
+          options.drop_path,
+          std::reduce(options.encoder.depths.begin(), options.encoder.depths.end()))),
       parameters_(std::make_unique<nn::Parameters>(seed, dtype)) {
   const nn::Scope scope(*parameters_);
   const int64_t dim = options.encoder.dims.back();
@@ -21,6 +26,11 @@ Classifier::Classifier(const ClassifierOptions& options, uint64_t seed, at::Scal
   head_.emplace(scope / "head", dim, options.classes, nn::Init::kNormal2e5);
   if (options.mean_pool) fc_norm_.emplace(scope / "fc_norm", dim, 1e-6);
   parameters_->flatten();
+}
+
+nn::DropPath Classifier::draw_drop_path(uint64_t seed, uint64_t epoch,
+                                        std::span<const int64_t> sample_ids) const {
+  return nn::draw_drop_path(drop_path_rates_, seed, epoch, sample_ids);
 }
 
 at::Tensor Classifier::features(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,

@@ -6,6 +6,8 @@
 
 #include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "fcm/encoder/encoder.h"
 #include "fcm/masks/view_plan.h"
@@ -28,6 +30,7 @@ struct ClassifierOptions {
   bool mean_pool = true;
   // Positions are trained in fine-tuning. Probing trains a head of its own (heads::BatchNormProbe).
   bool trainable_positions = true;
+  double drop_path = 0;  // drop probability of the last block, nn::drop_path_rates
 };
 
 // Parameters have the published names in the published order (the head comes before fc_norm) and
@@ -42,6 +45,10 @@ class Classifier {
   const ClassifierOptions& options() const { return options_; }
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
+
+  // Which branches a training pass leaves out for these pictures; nothing at rate 0.
+  nn::DropPath draw_drop_path(uint64_t seed, uint64_t epoch,
+                              std::span<const int64_t> sample_ids) const;
 
   // What the head takes: [B, C], float32 at least. pixels [B, L, P, D] in the order of
   // masks::full_plan, which the plan must be; the encoder runs in `compute`, pooling and what
@@ -58,6 +65,7 @@ class Classifier {
   ClassifierOptions options_;
   ops::PatchGeometry geometry_;
   masks::Grid grid_;
+  std::vector<double> drop_path_rates_;  // of every block
   std::unique_ptr<nn::Parameters> parameters_;
   std::unique_ptr<encoder::Encoder> encoder_;
   std::optional<nn::Linear> head_;

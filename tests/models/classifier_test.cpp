@@ -7,6 +7,7 @@
 
 #include "fcm/loss/classification.h"
 #include "fcm/ops/patchify/op.h"
+#include "tests/optim/finetune_steps.h"
 #include "tests/reference/classifier_golden.h"
 #include "tests/support/compare.h"
 
@@ -39,6 +40,7 @@ ClassifierOptions small_options(const Setting& setting) {
   options.cols = setting.grid_cols * geometry.patch_side();
   options.classes = 7;
   options.mean_pool = setting.mean_pool;
+  options.drop_path = setting.drop_path;
   return options;
 }
 
@@ -118,9 +120,8 @@ Comparison compare(const Setting& setting, bool wrong_pool = false) {
   const at::Tensor images = at::randn({3, 3, options.rows, options.cols}, at::kDouble);
   const at::Tensor labels = at::tensor({1, 6, 0}, at::kLong);
   const std::vector<int64_t> ids{40, 41, 7};
-  const int64_t blocks = setting.kind == kVit ? 3 : 5;
-  const nn::DropPath drop_path =
-      nn::draw_drop_path(nn::drop_path_rates(setting.drop_path, blocks), 1, 2, ids);
+  const nn::DropPath drop_path = model.draw_drop_path(1, 2, ids);
+  EXPECT_EQ(drop_path.empty(), setting.drop_path == 0);
   const at::Tensor loss =
       loss::label_smoothing_cross_entropy(logits_of(model, images, at::kDouble, drop_path), labels);
   torch::autograd::backward({loss}, {});
@@ -260,6 +261,14 @@ TEST(Classifier, BfloatStaysNearFloatAndItsLogitsAreFloats) {
   }
 }
 
+Classifier published(const reference::ClassifierGolden& loaded) {
+  Classifier model(fast_options(loaded.options), 0);
+  for (const nn::Parameter& parameter : model.parameters().all()) {
+    model.parameters().set_published(parameter, loaded.weights.at(parameter.name));
+  }
+  return model;
+}
+
 class ClassifierFixtures : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
@@ -270,10 +279,7 @@ class ClassifierFixtures : public testing::TestWithParam<std::string> {
 TEST_P(ClassifierFixtures, LogitsLossesAndEveryGradientOfThePublishedModel) {
   const test::OneThread one_thread;
   const auto loaded = reference::load_classifier(GetParam() + ".golden.safetensors");
-  Classifier model(fast_options(loaded.options), 0);
-  for (const nn::Parameter& parameter : model.parameters().all()) {
-    model.parameters().set_published(parameter, loaded.weights.at(parameter.name));
-  }
+  Classifier model = published(loaded);
   at::Tensor logits = logits_of(model, loaded.images, at::kFloat);
   reference::expect_logits(loaded, logits);
   reference::expect_losses(loaded, logits);
@@ -284,6 +290,15 @@ TEST_P(ClassifierFixtures, LogitsLossesAndEveryGradientOfThePublishedModel) {
   logits = logits_of(model, loaded.images, at::kFloat);
   loss::soft_target_cross_entropy(logits, loaded.targets).backward();
   reference::expect_gradients(loaded, gradients_of(model), "", "summary.soft.");
+}
+
+TEST_P(ClassifierFixtures, PublishedStepsOfFineTuning) {
+  const test::OneThread one_thread;
+  const auto loaded = reference::load_classifier(GetParam() + ".golden.safetensors");
+  Classifier model = published(loaded);
+  optim::expect_published(optim::train_published_steps(
+      model.parameters(), loaded, GetParam() + ".adamw_lrd.safetensors", 0.65,
+      [&] { return logits_of(model, loaded.images, at::kFloat); }));
 }
 
 INSTANTIATE_TEST_SUITE_P(Published, ClassifierFixtures,
