@@ -19,6 +19,7 @@ enum class Purpose : uint32_t {
   kSubstitute = 6,  // replacement for an unreadable picture
   kSynthetic = 7,   // synthetic pictures
   kProbe = 8,       // order of samples in probes
+  kDropPath = 9,    // residual branches left out
 };
 
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);

@@ -30,11 +30,11 @@ ConvBlock::ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio)
       mlp_(nn::Mlp::pointwise(scope / "mlp", dim, mlp_ratio)) {}
 
 at::Tensor ConvBlock::operator()(const at::Tensor& x_BKPC, const at::Tensor& neighbours_BK9,
-                                 const ops::Cells& cells) const {
+                                 const ops::Cells& cells, const nn::BranchScales& scales) const {
   const at::Tensor spread_BKPC = ops::patch_depthwise_conv(
       conv1_(norm1_(x_BKPC)), depthwise_weight_TC_, depthwise_bias_C_, neighbours_BK9, cells);
-  const at::Tensor mixed_BKPC = x_BKPC + conv2_(spread_BKPC);
-  return mixed_BKPC + mlp_(norm2_(mixed_BKPC));
+  const at::Tensor mixed_BKPC = nn::add_branch(x_BKPC, conv2_(spread_BKPC), scales.first_B);
+  return nn::add_branch(mixed_BKPC, mlp_(norm2_(mixed_BKPC)), scales.second_B);
 }
 
 }  // namespace fcm::encoder

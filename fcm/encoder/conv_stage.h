@@ -28,7 +28,7 @@ class ConvBlock {
  public:
   ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio);
   at::Tensor operator()(const at::Tensor& x_BKPC, const at::Tensor& neighbours_BK9,
-                        const ops::Cells& cells) const;
+                        const ops::Cells& cells, const nn::BranchScales& scales = {}) const;
 
  private:
   nn::LayerNorm norm1_;

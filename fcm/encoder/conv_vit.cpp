@@ -44,7 +44,7 @@ ConvVit::ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t 
 }
 
 Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
-                             const nn::Observer& observer) const {
+                             const nn::Observer& observer, const nn::DropPath& drop_path) const {
   const int64_t batch = plan.batch();
   const int64_t kept = plan.kept_slots();
   at::Tensor x;
@@ -57,12 +57,12 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
 
   x = embed1_(pixels_BLPD.narrow(1, 0, kept));  // [B, K, P1, C1]
   nn::observe(observer, "patch_embed1", x);
-  x = convolve(blocks1_, "blocks1", x, 0, plan, observer);
+  x = convolve(0, x, plan, observer, drop_path);
   fuse_into(fuse1_, "stage1_output_decode");
 
   x = embed2_(x.reshape({batch, kept, geometry_.cells(1).count(), -1}));  // [B, K, P2, C2]
   nn::observe(observer, "patch_embed2", x);
-  x = convolve(blocks2_, "blocks2", x, 1, plan, observer);
+  x = convolve(1, x, plan, observer, drop_path);
   fuse_into(fuse2_, "stage2_output_decode");
 
   x = embed3_(x.reshape({batch, kept, -1}));  // [B, K, C3]
@@ -72,7 +72,7 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
   const at::Tensor order_BK = plan.order_BL.narrow(1, 0, kept);
   x = x + positions_1LC_[0].to(x.scalar_type()).index_select(0, order_BK.reshape({-1})).view_as(x);
   Features features;
-  features.tokens_BKC = transform(x, plan, observer);
+  features.tokens_BKC = transform(x, plan, observer, drop_path);
   if (!norm_) return features;
   x = features.tokens_BKC;
   for (const at::Tensor& stage_BKC : fused) x = x + stage_BKC;
@@ -81,29 +81,33 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
   return features;
 }
 
-at::Tensor ConvVit::convolve(const std::vector<ConvBlock>& blocks, const char* name,
-                             at::Tensor x_BKPC, int64_t stage, const masks::ViewPlan& plan,
-                             const nn::Observer& observer) const {
+at::Tensor ConvVit::convolve(int64_t stage, at::Tensor x_BKPC, const masks::ViewPlan& plan,
+                             const nn::Observer& observer, const nn::DropPath& drop_path) const {
+  const std::vector<ConvBlock>& blocks = stage == 0 ? blocks1_ : blocks2_;
+  const size_t first = stage == 0 ? 0 : blocks1_.size();  // of the network's blocks in this stage
   const at::Tensor neighbours_BK9 =
       plan.neighbours_BL9.narrow(1, 0, plan.kept_slots()).contiguous();
   const ops::Cells cells = geometry_.cells(stage);
   int64_t index = 0;
   for (const ConvBlock& block : blocks) {
-    x_BKPC = block(x_BKPC, neighbours_BK9, cells);
-    nn::observe(observer, name, index++, x_BKPC);
+    x_BKPC = block(x_BKPC, neighbours_BK9, cells,
+                   nn::branch_scales(drop_path, static_cast<int64_t>(first) + index));
+    nn::observe(observer, stage == 0 ? "blocks1" : "blocks2", index++, x_BKPC);
   }
   return x_BKPC;
 }
 
 at::Tensor ConvVit::transform(const at::Tensor& x_BKC, const masks::ViewPlan& plan,
-                              const nn::Observer& observer) const {
+                              const nn::Observer& observer, const nn::DropPath& drop_path) const {
+  const auto first = static_cast<int64_t>(blocks1_.size() + blocks2_.size());
   const int64_t batch = x_BKC.size(0), channels = x_BKC.size(2);
   std::vector<at::Tensor> results;
   for (const masks::ViewRun& run : plan.kept_runs()) {
     const int64_t slots = run.views * run.size;
     const at::Tensor x_NTC =
         x_BKC.narrow(1, run.first_slot, slots).reshape({batch * run.views, run.size, channels});
-    results.push_back(blocks3_(x_NTC, observer).reshape({batch, slots, channels}));
+    results.push_back(
+        blocks3_(x_NTC, observer, drop_path, first).reshape({batch, slots, channels}));
   }
   return results.size() == 1 ? results[0] : at::cat(results, 1);  // [B, K, C3]
 }

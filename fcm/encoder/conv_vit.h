@@ -22,14 +22,14 @@ class ConvVit final : public Encoder {
           at::Tensor positions_1LC, Ending ending);
 
   Features operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
-                      const nn::Observer& observer = {}) const override;
+                      const nn::Observer& observer = {},
+                      const nn::DropPath& drop_path = {}) const override;
 
  private:
-  at::Tensor convolve(const std::vector<ConvBlock>& blocks, const char* name, at::Tensor x_BKPC,
-                      int64_t stage, const masks::ViewPlan& plan,
-                      const nn::Observer& observer) const;
+  at::Tensor convolve(int64_t stage, at::Tensor x_BKPC, const masks::ViewPlan& plan,
+                      const nn::Observer& observer, const nn::DropPath& drop_path) const;
   at::Tensor transform(const at::Tensor& x_BKC, const masks::ViewPlan& plan,
-                       const nn::Observer& observer) const;
+                       const nn::Observer& observer, const nn::DropPath& drop_path) const;
 
   ops::PatchGeometry geometry_;
   at::Tensor positions_1LC_;

@@ -8,6 +8,7 @@
 #include "fcm/encoder/features.h"
 #include "fcm/encoder/options.h"
 #include "fcm/masks/view_plan.h"
+#include "fcm/nn/drop_path.h"
 #include "fcm/nn/observer.h"
 #include "fcm/nn/parameters.h"
 
@@ -21,9 +22,10 @@ class Encoder {
   // observer sees "patch_embed1", "blocks1.0", ... (ConvVit) or "patch_embed", "blocks.0", ...
   // (Vit): convolution stages and "norm" as [B, K, ...] or [B, K, C], transformer blocks (and the
   // ViT's norm) once per run of equal views as [B * views, tokens, C], row = picture * views +
-  // view.
+  // view. Blocks are numbered over all stages for drop_path, which goes with one kept view.
   virtual Features operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
-                              const nn::Observer& observer = {}) const = 0;
+                              const nn::Observer& observer = {},
+                              const nn::DropPath& drop_path = {}) const = 0;
 };
 
 // What stands after the blocks, which tells the published networks apart.

@@ -35,7 +35,7 @@ Vit::Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels
 }
 
 Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
-                         const nn::Observer& observer) const {
+                         const nn::Observer& observer, const nn::DropPath& drop_path) const {
   const int64_t batch = plan.batch(), kept = plan.kept_slots();
   at::Tensor x_BKC = embed_(pixels_BLPD.narrow(1, 0, kept)).squeeze(2);  // [B, K, C]
   nn::observe(observer, "patch_embed", x_BKC);
@@ -50,7 +50,7 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
     const int64_t slots = run.views * run.size, sequences = batch * run.views;
     at::Tensor x_NTC = x_BKC.narrow(1, run.first_slot, slots).reshape({sequences, run.size, -1});
     x_NTC = at::cat({class_11C.expand({sequences, 1, -1}), x_NTC}, 1);  // [B * views, 1 + k, C]
-    x_NTC = blocks_(x_NTC, observer);
+    x_NTC = blocks_(x_NTC, observer, drop_path);
     tokens.add(x_NTC, batch, run);
     if (!norm_) continue;
     x_NTC = (*norm_)(x_NTC);  // [B * views, 1 + k, C]

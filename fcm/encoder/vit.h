@@ -20,7 +20,8 @@ class Vit final : public Encoder {
 
   // Classifiers, on a full plan: patch tokens [B, L, C] and class tokens [B, 1, C].
   Features operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
-                      const nn::Observer& observer = {}) const override;
+                      const nn::Observer& observer = {},
+                      const nn::DropPath& drop_path = {}) const override;
 
  private:
   Embeddings embeddings_;

@@ -83,9 +83,10 @@ Block::Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio)
       norm2_(scope / "norm2", dim, 1e-6),
       mlp_(Mlp::linear(scope / "mlp", dim, mlp_ratio)) {}
 
-at::Tensor Block::operator()(const at::Tensor& x_NTC) const {
-  const at::Tensor mixed_NTC = x_NTC + proj_(ops::attention(qkv_(norm1_(x_NTC)), heads_));
-  return mixed_NTC + mlp_(norm2_(mixed_NTC));
+at::Tensor Block::operator()(const at::Tensor& x_NTC, const BranchScales& scales) const {
+  const at::Tensor mixed_NTC =
+      add_branch(x_NTC, proj_(ops::attention(qkv_(norm1_(x_NTC)), heads_)), scales.first_B);
+  return add_branch(mixed_NTC, mlp_(norm2_(mixed_NTC)), scales.second_B);
 }
 
 Blocks::Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,
@@ -95,11 +96,12 @@ Blocks::Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim,
     blocks_.emplace_back(scope / name_ / i, dim, heads, mlp_ratio);
 }
 
-at::Tensor Blocks::operator()(at::Tensor x_NTC, const Observer& observer) const {
+at::Tensor Blocks::operator()(at::Tensor x_NTC, const Observer& observer, const DropPath& drop_path,
+                              int64_t first) const {
   if (observer) observer(name_ + "_in", x_NTC);
   int64_t index = 0;
   for (const Block& block : blocks_) {
-    x_NTC = block(x_NTC);
+    x_NTC = block(x_NTC, branch_scales(drop_path, first + index));
     observe(observer, name_, index++, x_NTC);
   }
   return x_NTC;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "fcm/nn/drop_path.h"
 #include "fcm/nn/observer.h"
 #include "fcm/nn/parameters.h"
 
@@ -64,7 +65,7 @@ class Mlp {
 class Block {
  public:
   Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio);
-  at::Tensor operator()(const at::Tensor& x_NTC) const;
+  at::Tensor operator()(const at::Tensor& x_NTC, const BranchScales& scales = {}) const;
 
  private:
   int64_t heads_;
@@ -75,12 +76,14 @@ class Block {
 };
 
 // `depth` blocks, one after another: x [N, T, C] -> the same. Shown to an observer as
-// "<name>_in" (what the first one takes) and "<name>.<index>".
+// "<name>_in" (what the first one takes) and "<name>.<index>". The first one is block `first` of
+// the whole network, by which drop_path counts.
 class Blocks {
  public:
   Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,
          double mlp_ratio);
-  at::Tensor operator()(at::Tensor x_NTC, const Observer& observer = {}) const;
+  at::Tensor operator()(at::Tensor x_NTC, const Observer& observer = {},
+                        const DropPath& drop_path = {}, int64_t first = 0) const;
 
  private:
   std::string name_;

@@ -16,6 +16,15 @@ int64_t product(const std::vector<int64_t>& shape, size_t from = 0) {
   return elements;
 }
 
+at::Tensor normal(KeyedRandom& random, const std::vector<int64_t>& shape, double deviation) {
+  at::Tensor values = at::empty(shape, at::kFloat);
+  auto* out = values.mutable_data_ptr<float>();
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    out[i] = static_cast<float>(deviation * random.normal());
+  }
+  return values;
+}
+
 at::Tensor uniform(KeyedRandom& random, const std::vector<int64_t>& shape, double bound) {
   at::Tensor values = at::empty(shape, at::kFloat);
   auto* out = values.mutable_data_ptr<float>();
@@ -39,13 +48,15 @@ at::Tensor start_values(uint64_t seed, const std::string& name, const std::vecto
       return uniform(random, shape, std::sqrt(6.0 / static_cast<double>(fan_in + shape[0])));
     case Init::kFanIn:
       return uniform(random, shape, 1.0 / std::sqrt(static_cast<double>(fan_in)));
+    // timm's trunc_normal_ cuts at -2 and 2, a hundred deviations away: these are the same.
     case Init::kNormal02:
+      return normal(random, shape, 0.02);
+    case Init::kNormal01:
+      return normal(random, shape, 0.01);
+    case Init::kNormal2e5:
       break;
   }
-  at::Tensor values = at::empty(shape, at::kFloat);
-  auto* out = values.mutable_data_ptr<float>();
-  for (int64_t i = 0; i < values.numel(); ++i) out[i] = static_cast<float>(0.02 * random.normal());
-  return values;
+  return normal(random, shape, 2e-5);
 }
 
 at::Tensor index_of(const std::vector<int64_t>& order) {

@@ -19,6 +19,8 @@ enum class Init {
                    // rest
   kFanIn,          // uniform within 1 / sqrt(fan_in), PyTorch's default of convolutions
   kNormal02,       // normal, deviation 0.02
+  kNormal01,       // deviation 0.01: the published linear probe
+  kNormal2e5,      // deviation 2e-5: the published head before fine-tuning
 };
 
 // How a parameter is held, relative to its published shape.

@@ -3,8 +3,11 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/optim/norm.h"
 
 namespace fcm::optim {
 namespace {
@@ -37,61 +40,56 @@ update_float(float* value, float* first, float* second, const float* gradient, i
   update(value, first, second, gradient, count, factors);
 }
 
-template <typename T>
-double sum_of_squares(const T* values, int64_t count) {
-  double sum[8] = {};
-  int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (int64_t lane = 0; lane < 8; ++lane) {
-      const auto value = static_cast<double>(values[i + lane]);
-      sum[lane] += value * value;
-    }
-  }
-  for (; i < count; ++i) sum[0] += static_cast<double>(values[i]) * static_cast<double>(values[i]);
-  return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
-}
-
 constexpr int64_t kGrain = 1 << 15;  // elements per task
 
 }  // namespace
 
 AdamW::AdamW(nn::Parameters& parameters, const OptimOptions& options)
+    : AdamW(parameters, pretraining_groups(parameters, options.weight_decay), options) {}
+
+AdamW::AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups,
+             const OptimOptions& options)
     : parameters_(parameters),
+      groups_(std::move(groups)),
       options_(options),
       first_(at::zeros_like(parameters.flat_values())),
       second_(at::zeros_like(parameters.flat_values())) {
+  const std::vector<size_t> group_of = groups_by_parameter();
   int64_t offset = 0;
-  for (const nn::Parameter& parameter : parameters.all()) {
+  for (size_t i = 0; i < group_of.size(); ++i) {
+    const nn::Parameter& parameter = parameters.all()[i];
     if (!parameter.trainable) continue;
+    const ParameterGroup& group = groups_[group_of[i]];
     const int64_t end = offset + parameter.value.numel();
-    if (!segments_.empty() && segments_.back().decays == parameter.decays()) {
+    if (!segments_.empty() && segments_.back().lr_scale == group.lr_scale &&
+        segments_.back().weight_decay == group.weight_decay) {
       segments_.back().end = end;
     } else {
-      segments_.push_back({offset, end, parameter.decays()});
+      segments_.push_back({offset, end, group.lr_scale, group.weight_decay});
     }
     offset = end;
   }
 }
 
-double AdamW::gradient_norm() const {
-  const at::Tensor gradients = parameters_.flat_gradients();
-  const int64_t count = gradients.numel();
-  // Partial sums of fixed pieces, added in order: the same bits for any number of threads.
-  std::vector<double> partial(static_cast<size_t>((count + kGrain - 1) / kGrain));
-  AT_DISPATCH_FLOATING_TYPES(gradients.scalar_type(), "gradient_norm", [&] {
-    const auto* values = gradients.const_data_ptr<scalar_t>();
-    at::parallel_for(0, static_cast<int64_t>(partial.size()), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t piece = begin; piece < end; ++piece) {
-        const int64_t from = piece * kGrain;
-        partial[static_cast<size_t>(piece)] =
-            sum_of_squares(values + from, std::min(kGrain, count - from));
-      }
-    });
-  });
-  double sum = 0;
-  for (const double piece : partial) sum += piece;
-  return std::sqrt(sum);
+// Every trainable parameter is in one group, and nothing else is in any.
+std::vector<size_t> AdamW::groups_by_parameter() const {
+  const std::vector<nn::Parameter>& all = parameters_.all();
+  std::vector<size_t> group_of(all.size(), groups_.size());
+  for (size_t group = 0; group < groups_.size(); ++group) {
+    for (const size_t index : groups_[group].parameters) {
+      require(index < all.size() && all[index].trainable,
+              "group {} holds a parameter that is not trained", groups_[group].name);
+      require(group_of[index] == groups_.size(), "{} is in two groups", all[index].name);
+      group_of[index] = group;
+    }
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    require(!all[i].trainable || group_of[i] < groups_.size(), "{} is in no group", all[i].name);
+  }
+  return group_of;
 }
+
+double AdamW::gradient_norm() const { return euclidean_norm(parameters_.flat_gradients()); }
 
 void AdamW::step(double lr, double gradient_scale) {
   ++steps_;
@@ -100,10 +98,10 @@ void AdamW::step(double lr, double gradient_scale) {
   const double correction2 = 1.0 - std::pow(options_.beta2, count);
   const at::Tensor values = parameters_.flat_values(), gradients = parameters_.flat_gradients();
   for (const Segment& segment : segments_) {
-    const Factors factors{gradient_scale,   segment.decays ? 1.0 - lr * options_.weight_decay : 1.0,
-                          options_.beta1,   options_.beta2,
-                          lr / correction1, 1.0 / std::sqrt(correction2),
-                          options_.epsilon};
+    const double rate = lr * segment.lr_scale;
+    const Factors factors{
+        gradient_scale,     1.0 - rate * segment.weight_decay, options_.beta1,  options_.beta2,
+        rate / correction1, 1.0 / std::sqrt(correction2),      options_.epsilon};
     at::parallel_for(segment.begin, segment.end, kGrain, [&](int64_t begin, int64_t end) {
       if (values.scalar_type() == at::kFloat) {
         update_float(values.data_ptr<float>() + begin, first_.data_ptr<float>() + begin,

@@ -54,9 +54,11 @@ at::Tensor Layers::patch_embed(const std::string& name, const at::Tensor& x_BCHW
 at::Tensor Layers::masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,
                                     const std::vector<at::Tensor>& visible_maps) const {
   const int64_t channels = x_BCHW.size(1);
-  const auto convolve = [&](const at::Tensor& map) {
-    return conv(name, x_BCHW * map, /*stride=*/1, /*padding=*/2, channels);
+  const auto convolve_whole = [&](const at::Tensor& whole_BCHW) {
+    return conv(name, whole_BCHW, /*stride=*/1, /*padding=*/2, channels);
   };
+  if (visible_maps.empty()) return convolve_whole(x_BCHW);
+  const auto convolve = [&](const at::Tensor& map) { return convolve_whole(x_BCHW * map); };
   // ConvMAE leaves the output of its one view unmasked: what stands in hidden cells is never read.
   if (visible_maps.size() == 1) return convolve(visible_maps[0]);
   at::Tensor sum;
@@ -68,12 +70,13 @@ at::Tensor Layers::masked_depthwise(const std::string& name, const at::Tensor& x
 }
 
 at::Tensor Layers::conv_block(const std::string& name, const at::Tensor& x_BCHW,
-                              const std::vector<at::Tensor>& visible_maps) const {
+                              const std::vector<at::Tensor>& visible_maps,
+                              const nn::BranchScales& scales) const {
   at::Tensor branch = conv(name + ".conv1", channel_norm(name + ".norm1", x_BCHW));
   branch = masked_depthwise(name + ".attn", branch, visible_maps);
-  const at::Tensor x = x_BCHW + conv(name + ".conv2", branch);
+  const at::Tensor x = nn::add_branch(x_BCHW, conv(name + ".conv2", branch), scales.first_B);
   branch = at::gelu(conv(name + ".mlp.fc1", channel_norm(name + ".norm2", x)));
-  return shown(name, x + conv(name + ".mlp.fc2", branch));
+  return shown(name, nn::add_branch(x, conv(name + ".mlp.fc2", branch), scales.second_B));
 }
 
 at::Tensor Layers::attention(const std::string& name, const at::Tensor& x_NTD,
@@ -92,19 +95,22 @@ at::Tensor Layers::attention(const std::string& name, const at::Tensor& x_NTD,
 }
 
 at::Tensor Layers::transformer_block(const std::string& name, const at::Tensor& x_NTD,
-                                     int64_t heads) const {
+                                     int64_t heads, const nn::BranchScales& scales) const {
   const at::Tensor normed = layer_norm(name + ".norm1", x_NTD, kTransformerNormEpsilon);
-  const at::Tensor x = x_NTD + attention(name + ".attn", normed, heads);
+  const at::Tensor x =
+      nn::add_branch(x_NTD, attention(name + ".attn", normed, heads), scales.first_B);
   const at::Tensor hidden =
       at::gelu(linear(name + ".mlp.fc1", layer_norm(name + ".norm2", x, kTransformerNormEpsilon)));
-  return shown(name, x + linear(name + ".mlp.fc2", hidden));
+  return shown(name, nn::add_branch(x, linear(name + ".mlp.fc2", hidden), scales.second_B));
 }
 
 at::Tensor Layers::transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,
-                                      int64_t heads) const {
+                                      int64_t heads, const nn::DropPath& drop_path,
+                                      int64_t first) const {
   shown(name + "_in", x_NTD);
   for (int64_t block = 0; block < depth; ++block) {
-    x_NTD = transformer_block(name + "." + std::to_string(block), x_NTD, heads);
+    x_NTD = transformer_block(name + "." + std::to_string(block), x_NTD, heads,
+                              nn::branch_scales(drop_path, first + block));
   }
   return x_NTD;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "fcm/nn/drop_path.h"
 #include "fcm/reference/reference.h"
 
 namespace fcm::reference {
@@ -38,14 +39,17 @@ class Layers {
 
   // Convolution with kernel = stride, norm, GELU.
   at::Tensor patch_embed(const std::string& name, const at::Tensor& x_BCHW, int64_t stride) const;
-  // visible_maps: one [B, 1, H, W] of 0 and 1 a view, in the compute type.
+  // visible_maps: one [B, 1, H, W] of 0 and 1 a view, in the compute type; none: nothing is hidden.
   at::Tensor conv_block(const std::string& name, const at::Tensor& x_BCHW,
-                        const std::vector<at::Tensor>& visible_maps) const;
-  at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD,
-                               int64_t heads) const;
-  // Blocks <name>.0, <name>.1, ...; their input is shown as <name>_in.
+                        const std::vector<at::Tensor>& visible_maps,
+                        const nn::BranchScales& scales = {}) const;
+  at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
+                               const nn::BranchScales& scales = {}) const;
+  // Blocks <name>.0, <name>.1, ...; their input is shown as <name>_in. The first of them is block
+  // `first` of the whole network, by which drop_path counts.
   at::Tensor transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,
-                                int64_t heads) const;
+                                int64_t heads, const nn::DropPath& drop_path = {},
+                                int64_t first = 0) const;
 
  private:
   at::Tensor masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,

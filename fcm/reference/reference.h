@@ -50,6 +50,8 @@ struct ReferenceOptions {
 // them.
 using Weights = std::map<std::string, at::Tensor>;
 
+using NamesAndShapes = std::vector<std::pair<std::string, std::vector<int64_t>>>;
+
 struct ReferenceResult {
   at::Tensor loss;                      // scalar
   std::vector<at::Tensor> latents;      // per kept view [B, k, D], in the order of the shuffle;
@@ -75,7 +77,6 @@ ReferenceResult forward(const Weights& weights, const ReferenceOptions& options,
                         const nn::Observer& observer = {});
 
 // The published state_dict: every key with its shape, in the published order.
-std::vector<std::pair<std::string, std::vector<int64_t>>> expected_names_and_shapes(
-    const ReferenceOptions& options);
+NamesAndShapes expected_names_and_shapes(const ReferenceOptions& options);
 
 }  // namespace fcm::reference

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "fcm/optim/parameter_groups.h"
+
 namespace fcm::optim {
 namespace {
 
@@ -30,6 +32,7 @@ TEST(Schedule, EveryStoredRowOfThePublishedSchedules) {
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no golden file at " << path;
   std::ifstream file(path);
   const nlohmann::json schedules = nlohmann::json::parse(file);
+  const ParameterGroup group{"layer_11_decay", 0.65, 0.05, {}};
   int rows = 0;
   for (const auto& golden : schedules.at("cases")) {
     OptimOptions options;
@@ -40,10 +43,12 @@ TEST(Schedule, EveryStoredRowOfThePublishedSchedules) {
     options.min_lr = golden.at("min_lr");
     EXPECT_DOUBLE_EQ(options.lr(), golden.at("lr").get<double>());
     for (const auto& row : golden.at("rows")) {
-      const double epoch = row[0], lr = row[1];
+      const double epoch = row[0], lr = row[1], scaled = row[2];
       // Near the end 1 + cos cancels: a last bit of the cosine is 1e-16 of the peak.
       EXPECT_NEAR(lr_at_epoch(options, epoch), lr, 1e-14 * lr + 2e-16 * options.lr())
           << "epoch " << epoch << " of " << options.epochs;
+      EXPECT_NEAR(group.lr(lr_at_epoch(options, epoch)), scaled,
+                  1e-14 * scaled + 2e-16 * options.lr());
       ++rows;
     }
   }

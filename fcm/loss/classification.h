@@ -1,0 +1,20 @@
+// Losses of classifiers: means over the pictures of a batch. Logits of any floating type [B, C];
+// the result is a scalar of float32 at least.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace fcm::loss {
+
+// labels_B: int64, below the number of classes.
+at::Tensor cross_entropy(const at::Tensor& logits_BC, const at::Tensor& labels_B);
+
+// timm's LabelSmoothingCrossEntropy: (1 - smoothing) times the above, plus `smoothing` times the
+// mean over the classes of the negative log probabilities.
+at::Tensor label_smoothing_cross_entropy(const at::Tensor& logits_BC, const at::Tensor& labels_B,
+                                         double smoothing = 0.1);
+
+// timm's SoftTargetCrossEntropy: targets_BC are probabilities, as mixup makes them.
+at::Tensor soft_target_cross_entropy(const at::Tensor& logits_BC, const at::Tensor& targets_BC);
+
+}  // namespace fcm::loss

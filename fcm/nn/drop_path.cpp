@@ -1,0 +1,58 @@
+#include "fcm/nn/drop_path.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "fcm/base/error.h"
+#include "fcm/base/random.h"
+
+namespace fcm::nn {
+
+std::vector<double> drop_path_rates(double rate, int64_t blocks) {
+  const at::Tensor rates = at::linspace(0, rate, blocks, at::kFloat);
+  const auto* values = rates.const_data_ptr<float>();
+  return {values, values + blocks};
+}
+
+DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_t epoch,
+                        std::span<const int64_t> sample_ids) {
+  if (std::ranges::all_of(rates, [](double rate) { return rate == 0; })) return {};
+  const auto blocks = static_cast<int64_t>(rates.size());
+  const auto batch = static_cast<int64_t>(sample_ids.size());
+  at::Tensor scales_J2B = at::empty({blocks, 2, batch}, at::kFloat);
+  auto scales = scales_J2B.accessor<float, 3>();
+  for (int64_t picture = 0; picture < batch; ++picture) {
+    KeyedRandom random(seed, Purpose::kDropPath, epoch,
+                       static_cast<uint64_t>(sample_ids[static_cast<size_t>(picture)]));
+    for (int64_t block = 0; block < blocks; ++block) {
+      const double keep = 1 - rates[static_cast<size_t>(block)];
+      for (int64_t branch = 0; branch < 2; ++branch) {
+        // A draw for every branch, dropped or not: rates do not shift the draws of later blocks.
+        const bool kept = random.uniform() + keep >= 1;
+        scales[block][branch][picture] = kept ? static_cast<float>(1 / keep) : 0.0F;
+      }
+    }
+  }
+  DropPath drop_path;
+  for (int64_t block = 0; block < blocks; ++block) {
+    drop_path.push_back({scales_J2B[block][0], scales_J2B[block][1]});
+  }
+  return drop_path;
+}
+
+BranchScales branch_scales(const DropPath& drop_path, int64_t index) {
+  return drop_path.empty() ? BranchScales{} : drop_path.at(static_cast<size_t>(index));
+}
+
+at::Tensor add_branch(const at::Tensor& x, const at::Tensor& branch, const at::Tensor& scale_B) {
+  if (!scale_B.defined()) return x + branch;
+  require(scale_B.size(0) == x.size(0), "drop path of {} pictures for a batch of {}",
+          scale_B.size(0), x.size(0));
+  std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
+  shape[0] = x.size(0);
+  return x + branch * scale_B.to(branch.scalar_type()).view(shape);
+}
+
+}  // namespace fcm::nn

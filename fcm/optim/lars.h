@@ -1,0 +1,36 @@
+// LARS, the optimizer of the published linear probe.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "fcm/nn/parameters.h"
+
+namespace fcm::optim {
+
+struct LarsOptions {
+  double weight_decay = 0;
+  double momentum = 0.9;
+  double trust = 0.001;
+};
+
+// ConvMAE's and MAE's util/lars.py: every matrix moves by a rate in proportion to its own norm.
+// With w the value and g its gradient,
+//
+//   g += weight_decay * w;  q = trust * |w| / |g|, or 1 where either is 0     (not for 1-D)
+//   m = momentum * m + q * g;  w -= lr * m
+class Lars {
+ public:
+  Lars(nn::Parameters& parameters, const LarsOptions& options);
+
+  void step(double lr);
+  void zero_gradients();
+
+  at::Tensor momenta() const { return momenta_; }  // [E], as the flat values
+
+ private:
+  nn::Parameters& parameters_;
+  LarsOptions options_;
+  at::Tensor momenta_;
+};
+
+}  // namespace fcm::optim

@@ -1,0 +1,125 @@
+// Groups against those the published programs made of their models.
+#include "fcm/optim/parameter_groups.h"
+
+#include <gtest/gtest.h>
+
+#include "fcm/base/error.h"
+#include "fcm/optim/adamw.h"
+#include "tests/reference/classifier_golden.h"
+
+namespace fcm::optim {
+namespace {
+
+using reference::fixture;
+using reference::have_fixtures;
+
+// Groups depend on names and ranks alone: sizes of one spare the memory of a base model.
+nn::Parameters named_like(const reference::NamesAndShapes& names, bool frozen_positions) {
+  nn::Parameters parameters(0, at::kFloat);
+  for (const auto& [name, shape] : names) {
+    const std::vector<int64_t> ones(shape.size(), 1);
+    if (frozen_positions && reference::is_position_table(name)) {
+      parameters.add_table(name, at::zeros(ones), /*trainable=*/false);
+    } else {
+      parameters.add(name, ones, nn::Init::kZeros);
+    }
+  }
+  parameters.flatten();
+  return parameters;
+}
+
+void expect_groups(const nn::Parameters& parameters, const std::vector<ParameterGroup>& groups,
+                   const nlohmann::json& published) {
+  ASSERT_EQ(groups.size(), published.size());
+  for (size_t group = 0; group < groups.size(); ++group) {
+    std::vector<std::string> names;
+    for (const size_t index : groups[group].parameters) {
+      names.push_back(parameters.all()[index].name);
+    }
+    EXPECT_EQ(names, published[group].at("params").get<std::vector<std::string>>()) << group;
+    EXPECT_EQ(groups[group].weight_decay, published[group].at("weight_decay").get<double>());
+    EXPECT_EQ(groups[group].lr_scale, published[group].value("lr_scale", 1.0)) << group;
+  }
+}
+
+TEST(PretrainingGroups, ArePublishedOnesInTheirOrder) {
+  if (!have_fixtures()) GTEST_SKIP() << "no golden files at " << fixture("");
+  for (const char* file : {"convmae_base_params.json", "mae_vitb_params.json"}) {
+    const nlohmann::json published = reference::read_json(file);
+    const nn::Parameters parameters =
+        named_like(published.at("state_dict").get<reference::NamesAndShapes>(), true);
+    expect_groups(parameters, pretraining_groups(parameters, 0.05), published.at("groups"));
+  }
+}
+
+reference::ClassifierOptions vit_base() {
+  reference::ClassifierOptions options;
+  options.kind = reference::Kind::kVit;
+  options.strides = {16};
+  options.dims = {768};
+  options.depths = {12};
+  options.mlp_ratios = {4};
+  return options;
+}
+
+TEST(LayerDecayGroups, ArePublishedOnesInTheirOrder) {
+  if (!have_fixtures()) GTEST_SKIP() << "no golden files at " << fixture("");
+  struct Case {
+    const char* file;
+    reference::ClassifierOptions options;
+    double layer_decay;
+  };
+  for (const Case& test : {Case{"convvit_base_layer_decay_0.65.json", {}, 0.65},
+                           Case{"convvit_base_layer_decay_0.75.json", {}, 0.75},
+                           Case{"vit_base_layer_decay_0.65.json", vit_base(), 0.65}}) {
+    const nn::Parameters parameters =
+        named_like(reference::classifier_names_and_shapes(test.options), false);
+    expect_groups(parameters, layer_decay_groups(parameters, 0.05, test.layer_decay),
+                  reference::read_json(test.file).at("groups"));
+  }
+}
+
+TEST(LayerDecayGroups, AreNamedByLayerAndDecay) {
+  const nn::Parameters parameters = named_like(reference::classifier_names_and_shapes({}), false);
+  const std::vector<ParameterGroup> groups = layer_decay_groups(parameters, 0.05, 0.65);
+  ASSERT_EQ(groups.size(), 26u);
+  EXPECT_EQ(groups[0].name, "layer_0_no_decay");
+  EXPECT_EQ(groups[1].name, "layer_0_decay");
+  EXPECT_EQ(groups[3].name, "layer_1_decay");
+  EXPECT_EQ(groups[24].name, "layer_12_decay");  // head.weight comes before head.bias
+  EXPECT_EQ(groups[25].name, "layer_12_no_decay");
+  EXPECT_DOUBLE_EQ(groups[3].lr(2.0), 2 * groups[3].lr_scale);
+}
+
+TEST(LayerDecayGroups, LeaveFrozenParametersOut) {
+  const nn::Parameters parameters = named_like(reference::classifier_names_and_shapes({}), true);
+  const std::vector<ParameterGroup> groups = layer_decay_groups(parameters, 0.05, 0.65);
+  for (const ParameterGroup& group : groups) {
+    for (const size_t index : group.parameters) {
+      EXPECT_NE(parameters.all()[index].name, "pos_embed");
+    }
+  }
+  EXPECT_EQ(groups[0].name, "layer_0_decay");
+}
+
+TEST(LayerIds, OfBothFamilies) {
+  EXPECT_EQ(layer_id("patch_embed4.weight", 12), 0);
+  EXPECT_EQ(layer_id("blocks2.1.norm1.weight", 12), 0);
+  EXPECT_EQ(layer_id("blocks3.10.norm1.weight", 12), 11);
+  EXPECT_EQ(layer_id("blocks.11.attn.proj.bias", 13), 12);
+  EXPECT_EQ(layer_id("cls_token", 13), 0);
+  EXPECT_EQ(layer_id("norm.weight", 12), 12);
+  EXPECT_EQ(layer_id("head.bias", 13), 13);
+}
+
+TEST(AdamWGroups, HoldEveryTrainedParameterOnce) {
+  nn::Parameters parameters = named_like({{"a.weight", {1, 1}}, {"a.bias", {1}}}, false);
+  EXPECT_THROW(AdamW(parameters, {{"one", 1, 0, {0}}}, {}), std::logic_error);
+  EXPECT_THROW(AdamW(parameters, {{"one", 1, 0, {0, 1}}, {"two", 1, 0, {1}}}, {}),
+               std::logic_error);
+  EXPECT_THROW(AdamW(parameters, {{"one", 1, 0, {0, 1, 2}}}, {}), std::logic_error);
+  EXPECT_NO_THROW(AdamW(parameters, {{"one", 1, 0, {1}}, {"two", 1, 0, {0}}}, {}));
+}
+
+}  // namespace
+}  // namespace fcm::optim

@@ -1,0 +1,164 @@
+// The published classifiers against tensors stored from them.
+#include "fcm/reference/classifier.h"
+
+#include <gtest/gtest.h>
+
+#include "fcm/base/error.h"
+#include "tests/reference/classifier_golden.h"
+#include "tests/support/compare.h"
+
+namespace fcm::reference {
+namespace {
+
+class Classifier : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (!have_fixtures()) GTEST_SKIP() << "no golden tensors at " << fixture("");
+  }
+  static std::string file() { return GetParam() + ".golden.safetensors"; }
+
+ private:
+  test::OneThread one_thread_;
+};
+
+TEST_P(Classifier, HasThePublishedParametersInTheirOrder) {
+  const ClassifierGolden loaded = load_classifier(file());
+  const NamesAndShapes names = classifier_names_and_shapes(loaded.options);
+  ASSERT_EQ(names.size(), loaded.names.size());
+  for (size_t i = 0; i < names.size(); ++i) EXPECT_EQ(names[i].first, loaded.names[i]);
+}
+
+TEST_P(Classifier, EveryStoredActivationLogitsAndLosses) {
+  const ClassifierGolden loaded = load_classifier(file());
+  Activations activations(loaded);
+  const ClassifierResult result =
+      classify(loaded.weights, loaded.options, loaded.images, {},
+               [&](const std::string& name, const at::Tensor& value) { activations(name, value); });
+  activations.expect_all_within_tolerance();
+  expect_logits(loaded, result.logits_BC);
+  expect_losses(loaded, result.logits_BC);
+}
+
+TEST_P(Classifier, EveryGradientOfLabelSmoothing) {
+  const ClassifierGolden loaded = load_classifier(file());
+  const Weights weights = leaves(loaded.weights);
+  const ClassifierResult result = classify(weights, loaded.options, loaded.images);
+  loss::label_smoothing_cross_entropy(result.logits_BC, loaded.labels).backward();
+  expect_gradients(loaded, gradients_of(weights), "grad.ls.", "");
+}
+
+TEST_P(Classifier, EveryGradientOfSoftTargets) {
+  const ClassifierGolden loaded = load_classifier(file());
+  const Weights weights = leaves(loaded.weights);
+  const ClassifierResult result = classify(weights, loaded.options, loaded.images);
+  loss::soft_target_cross_entropy(result.logits_BC, loaded.targets).backward();
+  expect_gradients(loaded, gradients_of(weights), "", "summary.soft.");
+}
+
+// The comparison itself: a weight that is off by a thousandth of itself is seen.
+TEST_P(Classifier, ASmallMistakeIsNoticed) {
+  const ClassifierGolden loaded = load_classifier(file());
+  Weights wrong = loaded.weights;
+  const std::string name =
+      loaded.options.kind == Kind::kVit ? "blocks.0.attn.qkv.weight" : "blocks1.0.attn.weight";
+  wrong[name] = wrong[name] * 1.001;
+  Comparison comparison(10 * loaded.forward_error);
+  comparison.add("logits", classify(wrong, loaded.options, loaded.images).logits_BC,
+                 loaded.golden.at("logits"));
+  EXPECT_GT(comparison.worst, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Published, Classifier,
+                         testing::Values("convvit_tiny_gap", "convvit_tiny_token0", "vit_tiny_gap",
+                                         "vit_tiny_cls"),
+                         [](const auto& instance) { return instance.param; });
+
+int64_t elements(const ClassifierOptions& options) {
+  int64_t sum = 0;
+  for (const auto& [name, shape] : classifier_names_and_shapes(options)) {
+    sum += c10::multiply_integers(shape);
+  }
+  return sum;
+}
+
+TEST(ClassifierNames, BaseSizesHaveThePublishedCounts) {
+  EXPECT_EQ(elements({}), 85'374'824);
+  ClassifierOptions vit;
+  vit.kind = Kind::kVit;
+  vit.strides = {16};
+  vit.dims = {768};
+  vit.depths = {12};
+  vit.mlp_ratios = {4};
+  EXPECT_EQ(elements(vit), 86'567'656);  // MAE's vit_base_patch16: encoder, positions, head
+}
+
+ClassifierOptions small_options() {
+  ClassifierOptions options;
+  options.rows = 48;  // 3 x 5 patches
+  options.cols = 80;
+  options.dims = {8, 12, 16};
+  options.depths = {1, 1, 2};
+  options.heads = 2;
+  options.mlp_ratios = {2, 2, 2};
+  options.classes = 5;
+  options.compute = at::kDouble;
+  return options;
+}
+
+Weights doubles(const Weights& weights) {
+  Weights converted;
+  for (const auto& [name, value] : weights) converted[name] = value.to(at::kDouble);
+  return converted;
+}
+
+TEST(ClassifierDropPath, LeavesOutBranchesAndScalesTheRest) {
+  const ClassifierOptions options = small_options();
+  const Weights weights = doubles(classifier_weights(options, 3));
+  const at::Tensor images = test::procedural("images", 3, {2, 3, 48, 80}).to(at::kDouble);
+  const at::Tensor keep = at::ones({2}), drop = at::zeros({2});
+  const auto tokens = [&](const nn::DropPath& drop_path, const Weights& with) {
+    Tensors seen;
+    classify(with, options, images, drop_path,
+             [&](const std::string& name, const at::Tensor& value) { seen[name] = value; });
+    return seen;
+  };
+  const nn::DropPath all_kept(4, nn::BranchScales{keep, keep});
+  const Tensors plain = tokens({}, weights), kept = tokens(all_kept, weights);
+  EXPECT_TRUE(plain.at("fc_norm").equal(kept.at("fc_norm")));
+
+  const Tensors none = tokens(nn::DropPath(4, nn::BranchScales{drop, drop}), weights);
+  EXPECT_TRUE(none.at("blocks1.0").equal(none.at("patch_embed1")));
+  EXPECT_TRUE(none.at("blocks3.1").equal(none.at("blocks3_in")));
+
+  // One picture's second branch of the last block twice: as if that branch's weights were doubled.
+  nn::DropPath twice = all_kept;
+  twice[3].second_B = at::tensor({1.0F, 2.0F});
+  Weights doubled = weights;
+  doubled["blocks3.1.mlp.fc2.weight"] = weights.at("blocks3.1.mlp.fc2.weight") * 2;
+  doubled["blocks3.1.mlp.fc2.bias"] = weights.at("blocks3.1.mlp.fc2.bias") * 2;
+  const at::Tensor got = tokens(twice, weights).at("blocks3.1");
+  EXPECT_TRUE(got[0].equal(plain.at("blocks3.1")[0]));
+  EXPECT_TRUE(got[1].allclose(tokens({}, doubled).at("blocks3.1")[1], 1e-12, 1e-13));
+  EXPECT_FALSE(got[1].allclose(plain.at("blocks3.1")[1], 1e-3, 1e-3));
+}
+
+TEST(ClassifierMistakes, HaveTheirExitCodes) {
+  ClassifierOptions options = small_options();
+  options.rows = 50;
+  try {
+    classify({}, options, at::zeros({1, 3, 50, 80}));
+    FAIL() << "50 rows do not divide";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUsage);
+  }
+  options.rows = 48;
+  try {
+    classify({}, options, at::zeros({1, 3, 48, 80}));
+    FAIL() << "no weights";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
+  }
+}
+
+}  // namespace
+}  // namespace fcm::reference
