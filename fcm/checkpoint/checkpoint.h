@@ -53,10 +53,11 @@ void save(const std::filesystem::path& folder, int64_t step, std::span<const Ten
 
 struct Checkpoint {
   std::filesystem::path path;
+  std::string format = "native";  // or "safetensors", "pth", "hf"
   int64_t step = 0;
-  nlohmann::json state;
-  TensorFile model;
-  TensorFile optimizer;  // empty unless asked for
+  nlohmann::json state = nlohmann::json::object();
+  TensorFile model;      // of files of other programs too: published names (adapters.h)
+  TensorFile optimizer;  // empty unless asked for; may point into the data of `model`
 };
 
 // The newest valid checkpoint below a run's `checkpoints` folder. Damaged ones are skipped with a
@@ -65,12 +66,13 @@ struct Checkpoint {
 std::optional<Checkpoint> load_newest(const std::filesystem::path& folder, bool with_optimizer,
                                       Reporter& reporter);
 
-// What --checkpoint names: a step-N folder, a run folder (its newest valid one), or a .safetensors
-// file.
+// What --checkpoint names: a step-N folder, a run folder (its newest valid one), a .pth or
+// .safetensors file, or a folder in the layout of Hugging Face (config.json, model.safetensors).
 Checkpoint load(const std::filesystem::path& path, bool with_optimizer, Reporter& reporter);
 
-// Throws Error(kCheckpoint) with the first rule that does not hold (missing file, size, hash,
-// header).
-void verify(const std::filesystem::path& step_folder);
+// Checks everything that can be checked of what --checkpoint may name, of a run folder all its
+// checkpoints: manifest, sizes and hashes of ours, every rule of the format of other files. Throws
+// Error(kCheckpoint) with the first rule that does not hold. Returns what was checked.
+std::vector<std::filesystem::path> verify(const std::filesystem::path& path);
 
 }  // namespace fcm::checkpoint
