@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fcm/base/reporter.h"
+#include "fcm/checkpoint/buffer.h"
 
 namespace fcm::checkpoint {
 
@@ -31,7 +32,7 @@ struct TensorFile {
   TensorFile(TensorFile&&) = default;
   TensorFile& operator=(TensorFile&&) = default;
 
-  std::vector<std::byte> data;
+  Buffer data;
   std::vector<TensorView> tensors;  // views into `data`, sorted as in the file
   std::map<std::string, std::string> metadata;
 
