@@ -5,14 +5,6 @@
 namespace fcm::decoder {
 namespace {
 
-std::vector<nn::Block> decoder_blocks(const nn::Scope& scope, const DecoderOptions& options) {
-  std::vector<nn::Block> blocks;
-  for (int64_t i = 0; i < options.depth; ++i) {
-    blocks.emplace_back(scope / i, options.dim, options.heads, options.mlp_ratio);
-  }
-  return blocks;
-}
-
 // For each view of the run, the slots of all other views, in slot order. The same for every
 // picture.
 at::Tensor hidden_slots(const masks::ViewRun& run, int64_t patches) {
@@ -31,48 +23,70 @@ at::Tensor hidden_slots(const masks::ViewRun& run, int64_t patches) {
 
 Decoder::Decoder(const nn::Scope& scope, const DecoderOptions& options, int64_t encoder_dim,
                  int64_t channels, const ops::PatchGeometry& geometry, at::Tensor mask_token,
-                 at::Tensor positions_LD)
+                 at::Tensor positions_1TD)
     : mask_token_(std::move(mask_token)),
-      positions_LD_(std::move(positions_LD)),
+      positions_1TD_(std::move(positions_1TD)),
       embed_(scope / "decoder_embed", encoder_dim, options.dim),
-      blocks_(decoder_blocks(scope / "decoder_blocks", options)),
+      blocks_(scope, "decoder_blocks", options.depth, options.dim, options.heads,
+              options.mlp_ratio),
       norm_(scope / "decoder_norm", options.dim, 1e-6),
       pred_(nn::Linear::reordered(scope / "decoder_pred", options.dim,
                                   geometry.patch_side() * geometry.patch_side() * channels,
                                   {nn::Layout::Kind::kRows, geometry.pixel_order(), channels})) {}
 
 Reconstruction Decoder::operator()(const at::Tensor& latent_BKC,
-                                   const masks::ViewPlan& plan) const {
-  const at::Tensor embedded_BKD = embed_(latent_BKC);
-  const at::Tensor positions_BLD = positions_LD_.to(latent_BKC.scalar_type())
-                                       .index_select(0, plan.order_BL.reshape({-1}))
-                                       .view({plan.batch(), plan.patches(), -1});
+                                   const at::Tensor& class_latents_BGC, const masks::ViewPlan& plan,
+                                   const nn::Observer& observer) const {
+  const Embedded embedded = embed(latent_BKC, class_latents_BGC, plan, observer);
   Reconstruction result;
   for (const masks::ViewRun& run : plan.kept_runs()) {
-    result.runs.push_back(reconstruct(embedded_BKD, positions_BLD, run, plan.patches()));
+    result.runs.push_back(reconstruct(embedded, run, plan.patches(), observer));
   }
   return result;
 }
 
-RunReconstruction Decoder::reconstruct(const at::Tensor& embedded_BKD,
-                                       const at::Tensor& positions_BLD, const masks::ViewRun& run,
-                                       int64_t patches) const {
-  const int64_t batch = embedded_BKD.size(0), dim = embedded_BKD.size(2);
+Decoder::Embedded Decoder::embed(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
+                                 const masks::ViewPlan& plan, const nn::Observer& observer) const {
+  const int64_t classes = class_latents_BGC.defined() ? class_latents_BGC.size(1) : 0;
+  const at::Tensor x_BTD =
+      embed_(classes > 0 ? at::cat({class_latents_BGC, latent_BKC}, 1) : latent_BKC);
+  nn::observe(observer, "decoder_embed", x_BTD);
+  const at::Tensor positions_TD = positions_1TD_[0].to(x_BTD.scalar_type());
+  const int64_t first_patch = classes > 0 ? 1 : 0;
+  Embedded embedded;
+  embedded.patches_BKD = x_BTD.narrow(1, classes, latent_BKC.size(1));
+  embedded.positions_BLD = positions_TD.index_select(0, plan.order_BL.reshape({-1}) + first_patch)
+                               .view({plan.batch(), plan.patches(), -1});
+  if (classes > 0) embedded.classes_BGD = x_BTD.narrow(1, 0, classes) + positions_TD[0];
+  return embedded;
+}
+
+RunReconstruction Decoder::reconstruct(const Embedded& embedded, const masks::ViewRun& run,
+                                       int64_t patches, const nn::Observer& observer) const {
+  const at::Tensor& positions_BLD = embedded.positions_BLD;
+  const int64_t batch = positions_BLD.size(0), dim = positions_BLD.size(2);
   const int64_t sequences = batch * run.views, hidden = patches - run.size;
   const int64_t slots = run.views * run.size;
   const at::Tensor slots_GH = hidden_slots(run, patches);
 
-  const at::Tensor visible_NTD = (embedded_BKD.narrow(1, run.first_slot, slots) +
-                                  positions_BLD.narrow(1, run.first_slot, slots))
-                                     .reshape({sequences, run.size, dim});
-  const at::Tensor masked_NTD = (positions_BLD.index_select(1, slots_GH.reshape({-1})) +
-                                 mask_token_.to(embedded_BKD.scalar_type()))
-                                    .reshape({sequences, hidden, dim});
-  at::Tensor x_NTD = at::cat({visible_NTD, masked_NTD}, 1);  // [B*G, L, D]
-  for (const nn::Block& block : blocks_) x_NTD = block(x_NTD);
-  // Visible patches are not asked for, so norm and prediction skip them.
-  const at::Tensor predictions = pred_(norm_(x_NTD.narrow(1, run.size, hidden)));
-  return {run, slots_GH, predictions.view({batch, run.views, hidden, -1})};
+  std::vector<at::Tensor> sequence;
+  if (embedded.classes_BGD.defined()) {
+    sequence.push_back(
+        embedded.classes_BGD.narrow(1, run.first_view, run.views).reshape({sequences, 1, dim}));
+  }
+  sequence.push_back((embedded.patches_BKD.narrow(1, run.first_slot, slots) +
+                      positions_BLD.narrow(1, run.first_slot, slots))
+                         .reshape({sequences, run.size, dim}));
+  sequence.push_back((positions_BLD.index_select(1, slots_GH.reshape({-1})) +
+                      mask_token_.to(positions_BLD.scalar_type()))
+                         .reshape({sequences, hidden, dim}));
+  const at::Tensor x_NTD = blocks_(at::cat(sequence, 1), observer);  // [B*G, L or 1 + L, D]
+  // Nobody asks for class token and visible patches, so norm and prediction skip them.
+  const at::Tensor normed_NHD = norm_(x_NTD.narrow(1, x_NTD.size(1) - hidden, hidden));
+  nn::observe(observer, "decoder_norm", normed_NHD);
+  const at::Tensor predictions_NHD = pred_(normed_NHD);  // [B*G, L - k, pixels * channels]
+  nn::observe(observer, "decoder_pred", predictions_NHD);
+  return {run, slots_GH, predictions_NHD.view({batch, run.views, hidden, -1})};
 }
 
 }  // namespace fcm::decoder

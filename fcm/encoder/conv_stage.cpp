@@ -2,27 +2,18 @@
 
 #include <ATen/ATen.h>
 
-#include <numeric>
-
 #include "fcm/ops/gelu/op.h"
 #include "fcm/ops/patch_depthwise_conv/op.h"
 
 namespace fcm::encoder {
 namespace {
 
-// Kernel positions row by row: how pixels of a cell, and cells to be merged, are stored.
-std::vector<int64_t> row_by_row(int64_t side) {
-  std::vector<int64_t> order(static_cast<size_t>(side * side));
-  std::iota(order.begin(), order.end(), 0);
-  return order;
-}
-
 constexpr double kConvNormEpsilon = 1e-5;
 
 }  // namespace
 
 PatchEmbed::PatchEmbed(const nn::Scope& scope, int64_t in, int64_t out, int64_t side, nn::Init init)
-    : proj_(nn::Linear::convolution(scope / "proj", in, out, side, row_by_row(side), init)),
+    : proj_(nn::Linear::convolution(scope / "proj", in, out, side, nn::row_by_row(side), init)),
       norm_(scope / "norm", out, kConvNormEpsilon) {}
 
 at::Tensor PatchEmbed::operator()(const at::Tensor& x) const { return ops::gelu(norm_(proj_(x))); }

@@ -8,7 +8,17 @@
 
 namespace fcm::encoder {
 
-// A hierarchical encoder: convolution stages first, transformer last (ConvViT).
+// Families of encoders, and their names in recipes (model.kind): "conv_vit", "vit".
+enum class Kind { kConvVit, kVit };
+Kind kind_named(const std::string& name);  // Error(kUsage) for another name
+
+// Stages of a kind: the number of elements of the lists below.
+size_t stages(Kind kind);
+// Class tokens in front of every sequence of patches: 1 for the ViT, 0 for ConvViT.
+int64_t class_tokens(Kind kind);
+
+// A hierarchical encoder: convolution stages first, transformer last (ConvViT), or the transformer
+// alone (ViT: lists of one element).
 struct EncoderOptions {
   std::string size = "custom";  // or a name, with the fields below as named_size has them
   std::vector<int64_t> strides{4, 2, 2};
@@ -22,17 +32,17 @@ struct EncoderOptions {
     visitor("size", size,
             config::OneOf{{"custom", "small", "base", "large", "large_paper", "huge"}},
             "named size; the other keys of the section must then agree with it");
-    visitor("strides", strides, config::Range{1, 64, 3}, "downsampling of each stage");
-    visitor("dims", dims, config::Range{1, 16384, 3}, "channels of each stage");
-    visitor("depths", depths, config::Range{0, 256, 3}, "blocks of each stage");
+    visitor("strides", strides, config::Range{1, 64}, "downsampling of each stage");
+    visitor("dims", dims, config::Range{1, 16384}, "channels of each stage");
+    visitor("depths", depths, config::Range{0, 256}, "blocks of each stage");
     visitor("heads", heads, config::Range{1, 256}, "attention heads of the last stage");
-    visitor("mlp_ratios", mlp_ratios, config::Range{0.25, 64, 3},
+    visitor("mlp_ratios", mlp_ratios, config::Range{0.25, 64},
             "width of each stage's MLPs over its channels");
   }
 };
 
-// S, B, L, H of the ConvViT family (docs/tour/05-encoder.md has the table and its sources).
-// Throws Error(kUsage) for a name it does not know.
-EncoderOptions named_size(const std::string& name);
+// S, B, L, H of a family (docs/tour/05-encoder.md has the tables and their sources). Throws
+// Error(kUsage) for a name that the kind does not have.
+EncoderOptions named_size(Kind kind, const std::string& name);
 
 }  // namespace fcm::encoder

@@ -1,5 +1,6 @@
 // The pretraining model: patches, encoder, decoder, loss. One class for Fast ConvMAE (all views
-// kept) and ConvMAE (one view kept): which it is stands in the plan.
+// kept) and ConvMAE (one view kept), or, with a ViT for an encoder, Fast MAE and MAE: how many
+// views are kept stands in the plan.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,9 +9,10 @@
 
 #include "fcm/decoder/decoder.h"
 #include "fcm/decoder/options.h"
-#include "fcm/encoder/conv_vit.h"
+#include "fcm/encoder/encoder.h"
 #include "fcm/encoder/options.h"
 #include "fcm/masks/view_plan.h"
+#include "fcm/nn/observer.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/ops/patches.h"
 #include "fcm/ops/patchify/op.h"
@@ -19,6 +21,7 @@
 namespace fcm::models {
 
 struct AutoencoderOptions {
+  encoder::Kind kind = encoder::Kind::kConvVit;
   encoder::EncoderOptions encoder;
   decoder::DecoderOptions decoder;
   targets::TargetOptions targets;
@@ -45,22 +48,23 @@ class MaskedAutoencoder {
     decoder::Reconstruction reconstruction;
   };
   // pixels [B, L, P, D] in plan order (ops::patchify), float32 or float64; the encoder and decoder
-  // run in `compute` (float32, float64, bfloat16), targets and loss in the type of the pixels.
-  Result forward(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
-                 at::ScalarType compute) const;
+  // run in `compute` (float32, float64, bfloat16), targets and loss in the type of the pixels. The
+  // observer sees what encoder and decoder compute on the way (encoder/encoder.h, decoder.h).
+  Result forward(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan, at::ScalarType compute,
+                 const nn::Observer& observer = {}) const;
 
   // The two halves of forward.
   encoder::Features encode(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
-                           at::ScalarType compute) const;
+                           at::ScalarType compute, const nn::Observer& observer = {}) const;
   Result reconstruct(const encoder::Features& features, const at::Tensor& pixels_BLPD,
-                     const masks::ViewPlan& plan) const;
+                     const masks::ViewPlan& plan, const nn::Observer& observer = {}) const;
 
  private:
   AutoencoderOptions options_;
   ops::PatchGeometry geometry_;
   masks::Grid grid_;
   std::unique_ptr<nn::Parameters> parameters_;
-  std::unique_ptr<encoder::ConvVit> encoder_;
+  std::unique_ptr<encoder::Encoder> encoder_;
   std::unique_ptr<decoder::Decoder> decoder_;
 };
 

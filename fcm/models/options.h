@@ -13,7 +13,7 @@ struct ModelOptions {
 
   template <class Visitor>
   void visit(Visitor& visitor) {
-    visitor("kind", kind, config::OneOf{{"conv_vit"}}, "family of the encoder");
+    visitor("kind", kind, config::OneOf{{"conv_vit", "vit"}}, "family of the encoder");
     visitor("precision", precision, config::OneOf{{"auto", "fp32", "bf16"}},
             "compute type; auto is bf16 where the processor has it in hardware");
   }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "fcm/ops/attention/op.h"
@@ -11,6 +12,12 @@
 #include "fcm/ops/linear/op.h"
 
 namespace fcm::nn {
+
+std::vector<int64_t> row_by_row(int64_t side) {
+  std::vector<int64_t> order(static_cast<size_t>(side * side));
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
 
 Linear::Linear(at::Tensor weight, at::Tensor bias)
     : weight_OI_(std::move(weight)), bias_O_(std::move(bias)) {}
@@ -81,9 +88,26 @@ at::Tensor Block::operator()(const at::Tensor& x_NTC) const {
   return mixed_NTC + mlp_(norm2_(mixed_NTC));
 }
 
-at::Tensor sincos_positions(int64_t rows, int64_t cols, int64_t dim) {
-  at::Tensor table = at::empty({rows * cols, dim}, at::kFloat);
-  auto* out = table.mutable_data_ptr<float>();
+Blocks::Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,
+               double mlp_ratio)
+    : name_(std::move(name)) {
+  for (int64_t i = 0; i < depth; ++i)
+    blocks_.emplace_back(scope / name_ / i, dim, heads, mlp_ratio);
+}
+
+at::Tensor Blocks::operator()(at::Tensor x_NTC, const Observer& observer) const {
+  if (observer) observer(name_ + "_in", x_NTC);
+  int64_t index = 0;
+  for (const Block& block : blocks_) {
+    x_NTC = block(x_NTC);
+    observe(observer, name_, index++, x_NTC);
+  }
+  return x_NTC;
+}
+
+at::Tensor sincos_positions(int64_t rows, int64_t cols, int64_t dim, int64_t class_tokens) {
+  at::Tensor table = at::zeros({1, class_tokens + rows * cols, dim}, at::kFloat);
+  auto* out = table.mutable_data_ptr<float>() + class_tokens * dim;
   const int64_t quarter = dim / 4;
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t col = 0; col < cols; ++col, out += dim) {

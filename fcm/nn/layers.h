@@ -4,12 +4,18 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "fcm/nn/observer.h"
 #include "fcm/nn/parameters.h"
 
 namespace fcm::nn {
+
+// Kernel positions of a convolution row by row: how the pixels of a cell, and cells to be merged,
+// are stored.
+std::vector<int64_t> row_by_row(int64_t side);
 
 // x [..., I] -> [..., O].
 class Linear {
@@ -68,9 +74,22 @@ class Block {
   Mlp mlp_;
 };
 
-// Frozen sine-cosine table [rows * cols, dim]: the first half encodes the column, the second the
-// row (the published function's order). float64 arithmetic, result float32. dim must be a multiple
-// of 4.
-at::Tensor sincos_positions(int64_t rows, int64_t cols, int64_t dim);
+// `depth` blocks, one after another: x [N, T, C] -> the same. Shown to an observer as
+// "<name>_in" (what the first one takes) and "<name>.<index>".
+class Blocks {
+ public:
+  Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,
+         double mlp_ratio);
+  at::Tensor operator()(at::Tensor x_NTC, const Observer& observer = {}) const;
+
+ private:
+  std::string name_;
+  std::vector<Block> blocks_;
+};
+
+// Sine-cosine table [1, class_tokens + rows * cols, dim]: rows of zeros for class tokens, then the
+// patches in raster order; the first half encodes the column, the second the row (the published
+// function's order). float64 arithmetic, result float32. dim must be a multiple of 4.
+at::Tensor sincos_positions(int64_t rows, int64_t cols, int64_t dim, int64_t class_tokens = 0);
 
 }  // namespace fcm::nn

@@ -115,9 +115,10 @@ at::Tensor Parameters::add(const std::string& name, std::vector<int64_t> publish
   return value;
 }
 
-at::Tensor Parameters::add_frozen(const std::string& name, const at::Tensor& value) {
-  at::Tensor held = value.to(dtype_);
-  parameters_.push_back({name, value.sizes().vec(), {}, false, held});
+at::Tensor Parameters::add_table(const std::string& name, const at::Tensor& value, bool trainable) {
+  at::Tensor held = value.to(dtype_, /*non_blocking=*/false, /*copy=*/true);
+  held.requires_grad_(trainable);
+  parameters_.push_back({name, value.sizes().vec(), {}, trainable, held});
   return held;
 }
 
@@ -177,8 +178,8 @@ at::Tensor Scope::add(std::string_view leaf, std::vector<int64_t> published_shap
                           fan_in);
 }
 
-at::Tensor Scope::add_frozen(std::string_view leaf, const at::Tensor& value) const {
-  return parameters_->add_frozen(prefix_ + std::string(leaf), value);
+at::Tensor Scope::add_table(std::string_view leaf, const at::Tensor& value, bool trainable) const {
+  return parameters_->add_table(prefix_ + std::string(leaf), value, trainable);
 }
 
 }  // namespace fcm::nn

@@ -60,11 +60,12 @@ class Parameters {
   // `fan_in` 0: taken from the shape (a bias names its weight's).
   at::Tensor add(const std::string& name, std::vector<int64_t> published_shape, Init init,
                  const Layout& layout = {}, int64_t fan_in = 0);
-  // A frozen table, kept as given.
-  at::Tensor add_frozen(const std::string& name, const at::Tensor& value);
+  // A table whose start values are given, frozen or trained.
+  at::Tensor add_table(const std::string& name, const at::Tensor& value, bool trainable);
 
   // Moves the trainable values into one contiguous buffer and gives each a gradient inside another.
-  // Call once, when all are added; views stay valid for the life of this object.
+  // Call once, when all are added. Tensors returned by `add` follow; views made of them before do
+  // not.
   void flatten();
 
   const std::vector<Parameter>& all() const { return parameters_; }
@@ -95,7 +96,7 @@ class Scope {
   Scope operator/(int64_t index) const { return *this / std::to_string(index); }
   at::Tensor add(std::string_view leaf, std::vector<int64_t> published_shape, Init init,
                  const Layout& layout = {}, int64_t fan_in = 0) const;
-  at::Tensor add_frozen(std::string_view leaf, const at::Tensor& value) const;
+  at::Tensor add_table(std::string_view leaf, const at::Tensor& value, bool trainable) const;
   at::ScalarType dtype() const { return parameters_->dtype(); }
 
  private:

@@ -19,22 +19,27 @@ const at::Tensor& Layers::weight(const std::string& name) const {
   return found->second;
 }
 
+at::Tensor Layers::shown(const std::string& name, at::Tensor value) const {
+  nn::observe(observer_, name, value);
+  return value;
+}
+
 at::Tensor Layers::linear(const std::string& name, const at::Tensor& x) const {
-  return at::linear(x.to(compute_), weight(name + ".weight").to(compute_),
-                    weight(name + ".bias").to(compute_));
+  return shown(name, at::linear(x.to(compute_), weight(name + ".weight").to(compute_),
+                                weight(name + ".bias").to(compute_)));
 }
 
 at::Tensor Layers::conv(const std::string& name, const at::Tensor& x_BCHW, int64_t stride,
                         int64_t padding, int64_t groups) const {
-  return at::conv2d(x_BCHW.to(compute_), weight(name + ".weight").to(compute_),
-                    weight(name + ".bias").to(compute_), {stride, stride}, {padding, padding},
-                    {1, 1}, groups);
+  return shown(name, at::conv2d(x_BCHW.to(compute_), weight(name + ".weight").to(compute_),
+                                weight(name + ".bias").to(compute_), {stride, stride},
+                                {padding, padding}, {1, 1}, groups));
 }
 
 at::Tensor Layers::layer_norm(const std::string& name, const at::Tensor& x, double epsilon) const {
   const at::Tensor& scale = weight(name + ".weight");
-  return at::layer_norm(x.to(scale.scalar_type()), {scale.size(0)}, scale, weight(name + ".bias"),
-                        epsilon);
+  return shown(name, at::layer_norm(x.to(scale.scalar_type()), {scale.size(0)}, scale,
+                                    weight(name + ".bias"), epsilon));
 }
 
 at::Tensor Layers::channel_norm(const std::string& name, const at::Tensor& x_BCHW) const {
@@ -43,7 +48,7 @@ at::Tensor Layers::channel_norm(const std::string& name, const at::Tensor& x_BCH
 
 at::Tensor Layers::patch_embed(const std::string& name, const at::Tensor& x_BCHW,
                                int64_t stride) const {
-  return at::gelu(channel_norm(name + ".norm", conv(name + ".proj", x_BCHW, stride)));
+  return shown(name, at::gelu(channel_norm(name + ".norm", conv(name + ".proj", x_BCHW, stride))));
 }
 
 at::Tensor Layers::masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,
@@ -68,7 +73,7 @@ at::Tensor Layers::conv_block(const std::string& name, const at::Tensor& x_BCHW,
   branch = masked_depthwise(name + ".attn", branch, visible_maps);
   const at::Tensor x = x_BCHW + conv(name + ".conv2", branch);
   branch = at::gelu(conv(name + ".mlp.fc1", channel_norm(name + ".norm2", x)));
-  return x + conv(name + ".mlp.fc2", branch);
+  return shown(name, x + conv(name + ".mlp.fc2", branch));
 }
 
 at::Tensor Layers::attention(const std::string& name, const at::Tensor& x_NTD,
@@ -92,7 +97,18 @@ at::Tensor Layers::transformer_block(const std::string& name, const at::Tensor& 
   const at::Tensor x = x_NTD + attention(name + ".attn", normed, heads);
   const at::Tensor hidden =
       at::gelu(linear(name + ".mlp.fc1", layer_norm(name + ".norm2", x, kTransformerNormEpsilon)));
-  return x + linear(name + ".mlp.fc2", hidden);
+  return shown(name, x + linear(name + ".mlp.fc2", hidden));
 }
+
+at::Tensor Layers::transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,
+                                      int64_t heads) const {
+  shown(name + "_in", x_NTD);
+  for (int64_t block = 0; block < depth; ++block) {
+    x_NTD = transformer_block(name + "." + std::to_string(block), x_NTD, heads);
+  }
+  return x_NTD;
+}
+
+at::Tensor as_tokens(const at::Tensor& x_BCHW) { return x_BCHW.flatten(2).transpose(1, 2); }
 
 }  // namespace fcm::reference

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fcm/reference/reference.h"
@@ -18,11 +19,15 @@ constexpr double kTransformerNormEpsilon = 1e-6;
 
 class Layers {
  public:
-  Layers(const Weights& weights, at::ScalarType compute) : weights_(weights), compute_(compute) {}
+  // The observer sees the result of every call below that stands for a published module.
+  Layers(const Weights& weights, at::ScalarType compute, nn::Observer observer = {})
+      : weights_(weights), compute_(compute), observer_(std::move(observer)) {}
 
   // Throws Error(kCheckpoint) for a name that is not there.
   const at::Tensor& weight(const std::string& name) const;
   at::ScalarType compute() const { return compute_; }
+  // Shows a value to the observer and hands it on.
+  at::Tensor shown(const std::string& name, at::Tensor value) const;
 
   at::Tensor linear(const std::string& name, const at::Tensor& x) const;
   at::Tensor conv(const std::string& name, const at::Tensor& x_BCHW, int64_t stride = 1,
@@ -38,6 +43,9 @@ class Layers {
                         const std::vector<at::Tensor>& visible_maps) const;
   at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD,
                                int64_t heads) const;
+  // Blocks <name>.0, <name>.1, ...; their input is shown as <name>_in.
+  at::Tensor transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,
+                                int64_t heads) const;
 
  private:
   at::Tensor masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,
@@ -46,6 +54,9 @@ class Layers {
 
   const Weights& weights_;
   at::ScalarType compute_;
+  nn::Observer observer_;
 };
+
+at::Tensor as_tokens(const at::Tensor& x_BCHW);  // [B, H * W, C]
 
 }  // namespace fcm::reference

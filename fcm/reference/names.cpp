@@ -62,15 +62,12 @@ int64_t ReferenceOptions::patch_side() const {
 
 int64_t ReferenceOptions::patch_dim() const { return patch_side() * patch_side() * channels; }
 
-std::vector<std::pair<std::string, Shape>> expected_names_and_shapes(
-    const ReferenceOptions& options) {
+namespace {
+
+void conv_vit(Keys& keys, const ReferenceOptions& options) {
   const auto& dims = options.dims;
   const auto& strides = options.strides;
-  const int64_t last = dims[2], decoder = options.decoder_dim;
-  Keys keys;
-  keys.add("pos_embed", {1, options.patches(), last});
-  keys.add("mask_token", {1, 1, decoder});
-  keys.add("decoder_pos_embed", {1, options.patches(), decoder});
+  const int64_t last = dims[2];
   keys.patch_embed("patch_embed1", options.channels, dims[0], strides[0]);
   keys.patch_embed("patch_embed2", dims[0], dims[1], strides[1]);
   keys.patch_embed("patch_embed3", dims[1], last, strides[2]);
@@ -88,6 +85,34 @@ std::vector<std::pair<std::string, Shape>> expected_names_and_shapes(
         keys.transformer_block(name, dims[stage], hidden);
       }
     }
+  }
+}
+
+void vit(Keys& keys, const ReferenceOptions& options) {
+  const int64_t dim = options.dims[0], side = options.strides[0];
+  keys.affine("patch_embed.proj", {dim, options.channels, side, side});
+  for (int64_t block = 0; block < options.depths[0]; ++block) {
+    keys.transformer_block("blocks." + std::to_string(block), dim,
+                           hidden_width(dim, options.mlp_ratios[0]));
+  }
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, Shape>> expected_names_and_shapes(
+    const ReferenceOptions& options) {
+  const int64_t last = options.dims.back(), decoder = options.decoder_dim;
+  const bool is_vit = options.kind == Kind::kVit;
+  const int64_t positions = options.patches() + (is_vit ? 1 : 0);
+  Keys keys;
+  if (is_vit) keys.add("cls_token", {1, 1, last});
+  keys.add("pos_embed", {1, positions, last});
+  keys.add("mask_token", {1, 1, decoder});
+  keys.add("decoder_pos_embed", {1, positions, decoder});
+  if (is_vit) {
+    vit(keys, options);
+  } else {
+    conv_vit(keys, options);
   }
   keys.affine("norm", {last});
   keys.affine("decoder_embed", {decoder, last});

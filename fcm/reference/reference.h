@@ -1,4 +1,4 @@
-// The published FastConvMAE and ConvMAE pretraining model in plain tensor calls: oracle and
+// The published pretraining models, FastConvMAE, ConvMAE and MAE, in plain tensor calls: oracle and
 // baseline.
 #pragma once
 
@@ -10,13 +10,21 @@
 #include <utility>
 #include <vector>
 
+#include "fcm/nn/observer.h"
+
 namespace fcm::reference {
 
+enum class Kind {
+  kConvVit,  // three stages: two of convolutions, one of transformers (FastConvMAE, ConvMAE)
+  kVit,      // one stage, a class token in front of the patches (MAE)
+};
+
 struct ReferenceOptions {
+  Kind kind = Kind::kConvVit;
   int64_t rows = 224;  // of the picture, in pixels
   int64_t cols = 224;
   int64_t channels = 3;
-  std::vector<int64_t> strides{4, 2, 2};  // three stages: two of convolutions, one of transformers
+  std::vector<int64_t> strides{4, 2, 2};  // these four have one element a stage
   std::vector<int64_t> dims{256, 384, 768};
   std::vector<int64_t> depths{2, 2, 11};
   int64_t heads = 12;
@@ -38,12 +46,14 @@ struct ReferenceOptions {
   int64_t patch_dim() const;                                     // numbers in a patch
 };
 
-// Published names and shapes, pos_embed [1, L, D] and decoder_pos_embed among them.
+// Published names and shapes, pos_embed [1, L, D] (ViT [1, 1 + L, D]) and decoder_pos_embed among
+// them.
 using Weights = std::map<std::string, at::Tensor>;
 
 struct ReferenceResult {
   at::Tensor loss;                      // scalar
-  std::vector<at::Tensor> latents;      // per kept view [B, k, D], in the order of the shuffle
+  std::vector<at::Tensor> latents;      // per kept view [B, k, D], in the order of the shuffle;
+                                        // ViT [B, 1 + k, D], the class token first
   std::vector<at::Tensor> predictions;  // per kept view [B, L, patch_dim], raster order; a patch
                                         // holds (row, column, channel)
   std::vector<at::Tensor> masks;        // per kept view [B, L], raster order: 1 hidden, 0 visible
@@ -53,12 +63,16 @@ struct ReferenceResult {
 // view, and so on; view_sizes count them and cover L. Only the first kept_views are computed, and
 // the loss is the mean squared error over all pairs of kept view and patch hidden from it.
 //
+// The observer sees the result of every published module under its name, in the published layout
+// (rows view-major; per run of views of one size where those differ).
+//
 // Weights that require gradients get them from result.loss.backward(). Throws Error(kUsage) for
 // pictures that do not divide into patches or views that hide nothing, Error(kCheckpoint) for a
 // weight that is missing.
 ReferenceResult forward(const Weights& weights, const ReferenceOptions& options,
                         const at::Tensor& images_BCHW, const at::Tensor& noise_BL,
-                        const std::vector<int64_t>& view_sizes, int64_t kept_views);
+                        const std::vector<int64_t>& view_sizes, int64_t kept_views,
+                        const nn::Observer& observer = {});
 
 // The published state_dict: every key with its shape, in the published order.
 std::vector<std::pair<std::string, std::vector<int64_t>>> expected_names_and_shapes(

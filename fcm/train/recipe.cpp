@@ -32,10 +32,36 @@ class Faults {
   std::vector<std::string> lines_;
 };
 
-void check_named_size(const encoder::EncoderOptions& options, Faults& faults) {
+// Every list of [encoder] has one element a stage. Returns whether that holds, which the other
+// rules rely on.
+bool check_stages(const Recipe& recipe, Faults& faults) {
+  const encoder::EncoderOptions& options = recipe.encoder;
+  const size_t stages = encoder::stages(encoder::kind_named(recipe.model.kind));
+  bool all = true;
+  const auto counted = [&](const char* key, size_t elements) {
+    all = all && elements == stages;
+    faults.unless(
+        elements == stages,
+        "encoder.{} has {} element{}, but an encoder of model.kind = \"{}\" has {} stage{}", key,
+        elements, elements == 1 ? "" : "s", recipe.model.kind, stages, stages == 1 ? "" : "s");
+  };
+  counted("strides", options.strides.size());
+  counted("dims", options.dims.size());
+  counted("depths", options.depths.size());
+  counted("mlp_ratios", options.mlp_ratios.size());
+  return all;
+}
+
+void check_named_size(const Recipe& recipe, Faults& faults) {
+  const encoder::EncoderOptions& options = recipe.encoder;
   if (options.size == "custom") return;
-  encoder::EncoderOptions named = encoder::named_size(options.size);
-  encoder::EncoderOptions given = options;
+  encoder::EncoderOptions named, given = options;
+  try {
+    named = encoder::named_size(encoder::kind_named(recipe.model.kind), options.size);
+  } catch (const Error& error) {
+    faults.add(error.what());
+    return;
+  }
   config::internal::Collector expected, actual;
   expected.section("encoder", named);
   actual.section("encoder", given);
@@ -126,9 +152,11 @@ Recipe read_recipe(std::string_view toml, const std::string& file_name,
   config::Reader reader(fields_of(recipe));
   reader.read(toml, file_name);
   for (const std::string& assignment : overrides) {
-    const bool names_size = reader.set(assignment).name() == "encoder.size";
+    const std::string key = reader.set(assignment).name();
+    const bool names_size = key == "encoder.size" || key == "model.kind";
     if (names_size && recipe.encoder.size != "custom") {
-      recipe.encoder = encoder::named_size(recipe.encoder.size);
+      recipe.encoder =
+          encoder::named_size(encoder::kind_named(recipe.model.kind), recipe.encoder.size);
     }
   }
   reader.finish(file_name);
@@ -147,10 +175,11 @@ std::string recipe_hash(const Recipe& recipe) {
 
 void check(const Recipe& recipe) {
   Recipe copy = recipe;
-  config::check_values(fields_of(copy));  // the rules below rely on ranges and lengths
+  config::check_values(fields_of(copy));  // the rules below rely on ranges
 
   Faults faults;
-  check_named_size(recipe.encoder, faults);
+  check_named_size(recipe, faults);
+  if (!check_stages(recipe, faults)) faults.throw_if_any();
   check_width("encoder", "the last of encoder.dims", recipe.encoder.dims.back(),
               recipe.encoder.heads, faults);
   check_width("decoder", "decoder.dim", recipe.decoder.dim, recipe.decoder.heads, faults);

@@ -54,9 +54,9 @@ struct Recipe {
 };
 
 // A complete recipe from TOML, with "section.key=value" overrides on top, in order. Setting
-// encoder.size to a name also sets the keys that the name stands for. Only single values are
-// checked: check() sees to the rest. Throws Error(kUsage) that says where, which key and which
-// value.
+// encoder.size to a name, or model.kind where the size has one, also sets the keys that the name
+// stands for. Only single values are checked: check() sees to the rest. Throws Error(kUsage) that
+// says where, which key and which value.
 Recipe read_recipe(std::string_view toml, const std::string& file_name,
                    const std::vector<std::string>& overrides = {});
 

@@ -39,7 +39,8 @@ double block_multiply_adds(double tokens, double length, double dim, double mlp_
 }  // namespace
 
 models::AutoencoderOptions autoencoder_options(const Recipe& recipe) {
-  return {recipe.encoder,
+  return {encoder::kind_named(recipe.model.kind),
+          recipe.encoder,
           recipe.decoder,
           recipe.targets,
           recipe.data.image_size[0],

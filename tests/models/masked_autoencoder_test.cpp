@@ -162,7 +162,7 @@ TEST(MaskedAutoencoder, OneWrongNeighbourIsNoticed) {
 
 TEST(MaskedAutoencoder, BaseModelHasThePublishedParameters) {
   AutoencoderOptions options;
-  options.encoder = encoder::named_size("base");
+  options.encoder = encoder::named_size(encoder::Kind::kConvVit, "base");
   const MaskedAutoencoder model(options, 0);
   const auto expected = reference::expected_names_and_shapes(reference_options(options));
   ASSERT_EQ(model.parameters().all().size(), 313u);
@@ -177,7 +177,7 @@ TEST(MaskedAutoencoder, BaseModelHasThePublishedParameters) {
 
 TEST(MaskedAutoencoder, StartValuesFollowThePublishedRules) {
   AutoencoderOptions options;
-  options.encoder = encoder::named_size("base");
+  options.encoder = encoder::named_size(encoder::Kind::kConvVit, "base");
   const MaskedAutoencoder model(options, 0);
   const auto largest = [&](const char* name) {
     return model.parameters().find(name).value.abs().max().item<double>();

@@ -267,7 +267,9 @@ TEST(Check, AllowsWhatFits) {
 TEST(Check, SeesValuesThatWereNeverText) {
   Recipe recipe = shipped("demo");
   recipe.encoder.dims = {24, 48};
-  EXPECT_EQ(usage_error([&] { check(recipe); }), "encoder.dims = [24, 48] has 2 elements, not 3");
+  EXPECT_EQ(
+      usage_error([&] { check(recipe); }),
+      "encoder.dims has 2 elements, but an encoder of model.kind = \"conv_vit\" has 3 stages");
 }
 
 TEST(FindRecipe, TakesFilesAndNames) {

@@ -7,7 +7,7 @@ namespace {
 
 Recipe base_recipe() {
   Recipe recipe;
-  recipe.encoder = encoder::named_size("base");
+  recipe.encoder = encoder::named_size(encoder::Kind::kConvVit, "base");
   return recipe;
 }
 

@@ -1,0 +1,27 @@
+// Looking at what a model computes on the way, by the published module's name: for comparisons with
+// stored values.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace fcm::nn {
+
+// Called with a module's published name and its result, in the layout the code has there, still
+// part of the graph of gradients. Modules that run once per run of equal views call once per run.
+// Names that end in "_in" are inputs of the first block: "blocks3_in", "decoder_blocks_in".
+using Observer = std::function<void(const std::string& name, const at::Tensor& value)>;
+
+// Does nothing, and builds no name, where nobody looks.
+inline void observe(const Observer& observer, std::string_view name, const at::Tensor& value) {
+  if (observer) observer(std::string(name), value);
+}
+inline void observe(const Observer& observer, std::string_view stem, int64_t index,
+                    const at::Tensor& value) {
+  if (observer) observer(std::string(stem) + "." + std::to_string(index), value);
+}
+
+}  // namespace fcm::nn

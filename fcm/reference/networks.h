@@ -1,0 +1,26 @@
+// The published networks, each from pixels to predictions.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "fcm/reference/layers.h"
+#include "fcm/reference/views.h"
+
+namespace fcm::reference {
+
+// What a run of views makes, view-major (row = view * B + picture).
+struct RunOutput {
+  Run run;
+  at::Tensor latent_NTD;       // [count * B, k, D]; ViT [count * B, 1 + k, D]
+  at::Tensor predictions_NLD;  // [count * B, L, patch_dim], raster order
+};
+
+std::vector<RunOutput> fast_conv_mae(const Layers& layers, const ReferenceOptions& options,
+                                     const at::Tensor& images_BCHW, const Views& views);
+// Every view is a MAE of its own: no two share a batch.
+std::vector<RunOutput> mae(const Layers& layers, const ReferenceOptions& options,
+                           const at::Tensor& images_BCHW, const Views& views);
+
+}  // namespace fcm::reference
