@@ -57,8 +57,10 @@ struct Checkpoint {
   std::string format = "native";  // or "safetensors", "pth", "hf"
   int64_t step = 0;
   nlohmann::json state = nlohmann::json::object();
-  TensorFile model;      // of files of other programs too: published names (adapters.h)
-  TensorFile optimizer;  // empty unless asked for; may point into the data of `model`
+  // Published names, also where the file has others (adapters.h). Tensors of one may point into the
+  // data of the other.
+  TensorFile model;
+  TensorFile optimizer;  // no tensors unless asked for
 };
 
 // The newest valid checkpoint below a run's `checkpoints` folder. Damaged ones are skipped with a

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <tuple>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include "fcm/checkpoint/adapters.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/checkpoint/manifest.h"
+#include "fcm/checkpoint/pth.h"
 #include "fcm/checkpoint/published.h"
 #include "fcm/checkpoint/safetensors.h"
 #include "fcm/checkpoint/step_folders.h"
@@ -133,12 +135,15 @@ Checkpoint load_folder(const fs::path& path, bool with_optimizer, Reporter& repo
        path.string(), kManifestFile, kConfigFile, kModelFile);
 }
 
+bool is_pth(const fs::path& path) {
+  constexpr std::array kEndings = {".pth", ".pt", ".bin", ".ckpt", ".tar"};
+  return fs::is_regular_file(path) &&
+         std::find(kEndings.begin(), kEndings.end(), path.extension()) != kEndings.end();
+}
+
 Checkpoint load_file(const fs::path& path, bool with_optimizer) {
-  const std::string kind = path.extension();
-  if (kind == ".safetensors") return load_safetensors(path);
-  if (kind == ".pth" || kind == ".pt" || kind == ".bin" || kind == ".ckpt" || kind == ".tar") {
-    return from_pth(read_pth(path), path, with_optimizer);
-  }
+  if (path.extension() == ".safetensors") return load_safetensors(path);
+  if (is_pth(path)) return from_pth(read_pth(path), path, with_optimizer);
   fail(ExitCode::kCheckpoint,
        "{} is no checkpoint: expected a step-N folder, a run folder, a .pth or a .safetensors file",
        path.string());
@@ -224,6 +229,7 @@ std::vector<fs::path> verify(const fs::path& path) {
   const fs::path inner = path / "checkpoints";
   const fs::path steps = is_folder && fs::is_directory(inner) ? inner : path;
   if (is_folder && has_steps(steps)) return verify_steps(steps);
+  if (is_pth(path)) verify_pth(path);
   SilentReporter silence;
   load(path, true, silence);
   return {path};

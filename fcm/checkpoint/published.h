@@ -20,8 +20,8 @@ namespace fcm::checkpoint {
 // update counts must be equal.
 //
 // state: "published_epoch" (the epoch that was done last, counted from 0), "epoch" (epochs done),
-// "optimizer_steps", "scaler", "args" (plain data), "recipe" (text, of this program's own files),
-// as far as the file has them.
+// "optimizer_steps", "optimizer" (lr, weight_decay, betas, eps), "scaler", "args" (plain data),
+// "recipe" (text, of this program's own files), as far as the file has them.
 Checkpoint from_pth(PthFile file, const std::filesystem::path& path, bool with_optimizer);
 
 // One parameter group of what is written, as the published optimizer holds it.

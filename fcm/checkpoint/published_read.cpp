@@ -152,6 +152,18 @@ Moments moments_of(const Value& optimizer, std::span<const TensorView> model, co
   return moments;
 }
 
+// What the last group says: the one that decays.
+void take_settings(const Value& optimizer, json& state) {
+  const Value* groups = optimizer.find("param_groups");
+  const auto* list = groups ? std::get_if<Value::List>(&groups->data) : nullptr;
+  if (list == nullptr || list->empty()) return;
+  json settings = json::object();
+  for (const char* key : {"lr", "weight_decay", "betas", "eps"}) {
+    if (const Value* found = list->back().find(key)) settings[key] = to_json(*found);
+  }
+  state["optimizer"] = settings;
+}
+
 void take_facts(const Value& root, json& state) {
   const Value* epoch = root.find("epoch");
   if (const auto* number = epoch ? std::get_if<int64_t>(&epoch->data) : nullptr) {
@@ -173,7 +185,7 @@ Checkpoint from_pth(PthFile file, const std::filesystem::path& path, bool with_o
   const std::string source = path.string();
   Checkpoint checkpoint;
   checkpoint.path = path;
-  checkpoint.state = json::object();
+  checkpoint.format = "pth";
   const Value::Dict* state_dict = find_state_dict(file.root);
   checkpoint.model.tensors = state_dict ? tensors_of(*state_dict, file) : file.tensors;
   rename_as_published(checkpoint.model.tensors, source);
@@ -183,6 +195,7 @@ Checkpoint from_pth(PthFile file, const std::filesystem::path& path, bool with_o
     try {
       Moments moments = moments_of(*optimizer, checkpoint.model.tensors, file, source);
       checkpoint.step = moments.steps;
+      take_settings(*optimizer, checkpoint.state);
       checkpoint.state["optimizer_steps"] = moments.steps;
       if (with_optimizer) checkpoint.optimizer.tensors = std::move(moments.tensors);
     } catch (const Error& error) {
@@ -190,6 +203,7 @@ Checkpoint from_pth(PthFile file, const std::filesystem::path& path, bool with_o
     }
   }
   checkpoint.model.data = std::move(file.storage);
+  checkpoint.optimizer.data = std::move(file.copies);
   return checkpoint;
 }
 

@@ -25,8 +25,9 @@ bool sets(const std::vector<std::string>& overrides, std::string_view key) {
 
 int64_t encoder_heads(const Architecture& architecture, const std::vector<std::string>& overrides,
                       const std::string& source) {
+  const encoder::Kind kind = encoder::kind_named(architecture.kind);
   for (const char* name : {"small", "base", "large", "huge"}) {
-    const encoder::EncoderOptions named = encoder::named_size(name);
+    const encoder::EncoderOptions named = encoder::named_size(kind, name);
     if (named.dims == architecture.dims) return named.heads;
   }
   const int64_t dim = architecture.dims.back();
@@ -93,7 +94,6 @@ void take_args(const json& args, Recipe& recipe) {
   take(args, "mask_ratio", recipe.masks.ratio);
   take(args, "epochs", recipe.optim.epochs);
   take(args, "warmup_epochs", recipe.optim.warmup_epochs);
-  take(args, "blr", recipe.optim.base_lr);
   take(args, "min_lr", recipe.optim.min_lr);
   take(args, "weight_decay", recipe.optim.weight_decay);
   take(args, "seed", recipe.run.seed);
@@ -102,6 +102,9 @@ void take_args(const json& args, Recipe& recipe) {
   take(args, "accum_iter", pieces);
   take(args, "world_size", processes);
   recipe.optim.batch_size = std::max<int64_t>(batch * pieces * processes, 1);
+  double lr = recipe.optim.lr();  // the programs store what they made of blr
+  take(args, "lr", lr);
+  recipe.optim.base_lr = lr * 256 / static_cast<double>(recipe.optim.batch_size);
   recipe.optim.warmup_epochs = std::min(recipe.optim.warmup_epochs, recipe.optim.epochs);
   recipe.optim.min_lr = std::min(recipe.optim.min_lr, recipe.optim.lr());
   const auto model = args.find("model");
@@ -167,14 +170,24 @@ json published_args(const Recipe& recipe) {
           {"dist_url", "env://"}};
 }
 
-checkpoint::PublishedOptimizer published_optimizer(const Recipe& recipe, int64_t steps,
-                                                   double epochs) {
+checkpoint::PublishedOptimizer published_optimizer(const Recipe& recipe, const json& state) {
   const optim::OptimOptions& optim = recipe.optim;
-  // Of the last update: one step back.
+  const auto steps = state.value("optimizer_steps", int64_t{0});
+  const double epochs = state.value("epoch", 0.0);
   const double before = steps > 0 ? epochs - epochs / static_cast<double>(steps) : 0;
-  return {
+  checkpoint::PublishedOptimizer optimizer{
       steps,        optim::lr_at_epoch(optim, before), optim.weight_decay, optim.beta1, optim.beta2,
       optim.epsilon};
+  const json settings = state.value("optimizer", json::object());
+  take(settings, "lr", optimizer.lr);
+  take(settings, "weight_decay", optimizer.weight_decay);
+  take(settings, "eps", optimizer.epsilon);
+  const json betas = settings.value("betas", json());
+  if (betas.is_array() && betas.size() == 2 && betas[0].is_number() && betas[1].is_number()) {
+    optimizer.beta1 = betas[0].get<double>();
+    optimizer.beta2 = betas[1].get<double>();
+  }
+  return optimizer;
 }
 
 }  // namespace fcm::train

@@ -25,8 +25,9 @@ Recipe published_recipe(const checkpoint::Architecture& architecture, const nloh
 // The arguments of main_pretrain.py that stand for a recipe.
 nlohmann::json published_args(const Recipe& recipe);
 
-// Settings of the optimizer after `epochs` epochs of `steps_per_epoch` updates.
-checkpoint::PublishedOptimizer published_optimizer(const Recipe& recipe, int64_t steps,
-                                                   double epochs);
+// Settings of the optimizer of a checkpoint's `state`: those of the published file it was read
+// from, or what the recipe says of the last update.
+checkpoint::PublishedOptimizer published_optimizer(const Recipe& recipe,
+                                                   const nlohmann::json& state);
 
 }  // namespace fcm::train
