@@ -45,12 +45,25 @@ CLI::Option* add_data(CLI::App* command, Options& options, const char* names = "
       ->type_name("DATA");
 }
 
-CLI::Option* add_checkpoint(CLI::App* command, Options& options) {
-  return command
-      ->add_option("--checkpoint", options.checkpoint,
-                   "A checkpoint, a run folder (its newest one), or a .safetensors file")
+constexpr const char* kCheckpointHelp =
+    "A checkpoint, a run folder (its newest one), a .pth or .safetensors file, or a folder with "
+    "config.json";
+
+CLI::Option* add_checkpoint(CLI::App* command, Options& options,
+                            const char* names = "--checkpoint") {
+  return command->add_option(names, options.checkpoint, kCheckpointHelp)
       ->type_name("PATH")
       ->required();
+}
+
+// Of commands that build a model of it.
+void add_weights(CLI::App* command, Options& options) {
+  add_checkpoint(command, options);
+  command
+      ->add_option("--allow-missing", options.allow_missing,
+                   "Tensors that may be missing, like \"norm.*\"; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("PATTERN");
 }
 
 void add_runs(CLI::App& app, Options& options) {
@@ -81,13 +94,13 @@ void add_evaluations(CLI::App& app, Options& options) {
                    "Read and checked; the probe itself has nothing to set")
       ->type_name("NAME|FILE");
   add_data(linprobe, options)->required();
-  add_checkpoint(linprobe, options);
+  add_weights(linprobe, options);
   linprobe->add_option("--out", options.out, "Folder for result.json")->type_name("DIR");
   linprobe->footer("Example:\n  fastconvmae linprobe --data fashion-mnist --checkpoint runs/demo");
 
   CLI::App* knn = app.add_subcommand("knn", "Accuracy of the nearest neighbours in feature space");
   add_data(knn, options)->required();
-  add_checkpoint(knn, options);
+  add_weights(knn, options);
   knn->add_option("--k", options.k, "Neighbours that vote")
       ->check(CLI::Range(int64_t{1}, kMany).description(""))
       ->type_name("N")
@@ -98,7 +111,7 @@ void add_evaluations(CLI::App& app, Options& options) {
 void add_pictures(CLI::App& app, Options& options) {
   CLI::App* visualize =
       app.add_subcommand("visualize", "A sheet of masked and reconstructed pictures");
-  add_checkpoint(visualize, options);
+  add_weights(visualize, options);
   visualize->add_option("--images", options.images, "Pictures (JPEG or PNG)")
       ->type_name("FILE")
       ->required();
@@ -139,6 +152,38 @@ void add_data_commands(CLI::App& app, Options& options) {
   verify->footer("Example:\n  fastconvmae data verify fashion-mnist");
 }
 
+void add_checkpoints(CLI::App& app, Options& options) {
+  CLI::App* group = app.add_subcommand("checkpoint", "Look at checkpoints and convert them");
+  CLI::App* show = group->add_subcommand("show", "Format, sizes, training state and every tensor");
+  add_checkpoint(show, options, "checkpoint,--checkpoint");
+  show->footer("Example:\n  fastconvmae checkpoint show checkpoint-49.pth");
+
+  CLI::App* convert = group->add_subcommand("convert", "Write a checkpoint in another format");
+  add_checkpoint(convert, options, "checkpoint,--checkpoint");
+  convert->add_option("out,--out", options.out, "A file; a folder for native and hf")
+      ->type_name("PATH")
+      ->required();
+  convert->add_option("--to", options.to, "pth: what the published programs' --resume accepts")
+      ->check(CLI::IsMember({"native", "pth", "safetensors", "hf"}).description(""))
+      ->type_name("native|pth|safetensors|hf");
+  convert->footer(
+      "Without --to the ending of the file decides.\n"
+      "Example:\n  fastconvmae checkpoint convert runs/base checkpoint-49.pth");
+
+  CLI::App* verify = group->add_subcommand(
+      "verify", "Check hashes and every rule of the format; exit status 4 if one does not hold");
+  add_checkpoint(verify, options, "checkpoint,--checkpoint");
+  verify->footer("Example:\n  fastconvmae checkpoint verify runs/base");
+
+  CLI::App* diff = group->add_subcommand(
+      "diff", "The largest difference of every tensor; exit status 1 if any bit differs");
+  add_checkpoint(diff, options, "checkpoint,--checkpoint");
+  diff->add_option("other,--other", options.other, "What it is compared with")
+      ->type_name("PATH")
+      ->required();
+  diff->footer("Example:\n  fastconvmae checkpoint diff runs/base checkpoint-49.pth");
+}
+
 void add_benchmarks(CLI::App& app, Options& options) {
   CLI::App* bench = app.add_subcommand("bench", "Measure speed");
   CLI::App* step = bench->add_subcommand(
@@ -166,6 +211,16 @@ void add_benchmarks(CLI::App& app, Options& options) {
   ops->add_option("--filter", options.filter, "Only operators and cases with this in their name")
       ->type_name("TEXT");
   ops->footer("Example:\n  fastconvmae bench ops --filter patch_depthwise_conv");
+
+  CLI::App* files = bench->add_subcommand(
+      "checkpoint", "Reading and writing training state, beside cat and cp with fsync");
+  files->add_option("--bytes", options.bytes, "Size of the files")
+      ->check(CLI::Range(int64_t{1}, kMany).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  files->add_option("--out", options.out, "Where to put them meanwhile; a temporary folder")
+      ->type_name("DIR");
+  files->footer("Example:\n  fastconvmae bench checkpoint --bytes 1400000000");
 }
 
 void finish(CLI::App& command) {
@@ -281,6 +336,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   add_pictures(app, options);
   add_recipes(app, options);
   add_data_commands(app, options);
+  add_checkpoints(app, options);
   add_benchmarks(app, options);
   finish_commands(app);
 

@@ -26,6 +26,7 @@ train::Recipe recipe_of(const Options& options, const std::string& name_or_file)
 int run_command(const Options& options, Reporter& reporter) {
   if (options.command.starts_with("recipe ")) return run_recipe_command(options, reporter);
   if (options.command.starts_with("data ")) return run_data_command(options, reporter);
+  if (options.command.starts_with("checkpoint ")) return run_checkpoint_command(options, reporter);
   return run_task(options, reporter);
 }
 

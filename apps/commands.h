@@ -15,7 +15,9 @@ int run_command(const Options& options, Reporter& reporter);
 
 int run_recipe_command(const Options& options, Reporter& reporter);  // list, show, check, keys
 int run_data_command(const Options& options, Reporter& reporter);    // verify
-int run_task(const Options& options, Reporter& reporter);            // everything with a model
+int run_checkpoint_command(const Options& options,
+                           Reporter& reporter);            // show, convert, verify, diff
+int run_task(const Options& options, Reporter& reporter);  // everything with a model
 
 // Where the recipes that ship with the program may lie: installed, and in the build tree.
 std::vector<std::filesystem::path> recipe_folders();

@@ -15,6 +15,10 @@ namespace fs = std::filesystem;
 
 tasks::Machine machine_of(const Options& options) { return {options.device, options.threads}; }
 
+tasks::CheckpointRequest checkpoint_request(const Options& options) {
+  return {options.checkpoint, options.set, options.allow_missing};
+}
+
 tasks::RunRequest run_request(const Options& options) {
   tasks::RunRequest request;
   if (!options.recipe.empty()) request.recipe = recipe_of(options, options.recipe);
@@ -51,7 +55,8 @@ int demo(const Options& options, Reporter& reporter) {
 }
 
 int linprobe(const Options& options, Reporter& reporter) {
-  const nlohmann::json result = tasks::linprobe(run_request(options), options.checkpoint, reporter);
+  const nlohmann::json result =
+      tasks::linprobe(run_request(options), checkpoint_request(options), reporter);
   if (!options.out.empty()) {
     std::error_code failed;
     fs::create_directories(options.out, failed);
@@ -63,14 +68,14 @@ int linprobe(const Options& options, Reporter& reporter) {
 }
 
 int knn(const Options& options, Reporter& reporter) {
-  print_result(
-      tasks::knn(options.data, options.checkpoint, options.k, machine_of(options), reporter),
-      options.json);
+  print_result(tasks::knn(options.data, checkpoint_request(options), options.k, machine_of(options),
+                          reporter),
+               options.json);
   return 0;
 }
 
 int visualize(const Options& options, Reporter& reporter) {
-  tasks::visualize(options.checkpoint, options.images, options.out,
+  tasks::visualize(checkpoint_request(options), options.images, options.out,
                    static_cast<uint64_t>(options.seed.value_or(0)), machine_of(options), reporter);
   print_result({{"out", options.out}}, options.json);
   return 0;
@@ -98,6 +103,12 @@ int bench_ops(const Options& options, Reporter& reporter) {
   return 0;
 }
 
+int bench_checkpoint(const Options& options, Reporter& reporter) {
+  const fs::path folder = options.out.empty() ? fs::temp_directory_path() : fs::path(options.out);
+  print_result(tasks::bench_checkpoint(options.bytes, folder, reporter), options.json);
+  return 0;
+}
+
 }  // namespace
 
 int run_task(const Options& options, Reporter& reporter) {
@@ -109,6 +120,7 @@ int run_task(const Options& options, Reporter& reporter) {
   if (options.command == "report") return report(options, reporter);
   if (options.command == "bench step") return bench_step(options, reporter);
   if (options.command == "bench ops") return bench_ops(options, reporter);
+  if (options.command == "bench checkpoint") return bench_checkpoint(options, reporter);
   require(false, "command \"{}\" has a help text but no function", options.command);
   return 1;
 }

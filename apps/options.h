@@ -28,12 +28,16 @@ struct Options {
   std::string data;
   std::string out;
   std::string checkpoint;
+  std::vector<std::string> allow_missing;  // commands that use a checkpoint's weights
+  std::string other;                       // checkpoint diff: the second one
+  std::string to;                          // checkpoint convert; empty: by the ending of out
   std::string run_dir;
   std::vector<std::string> images;      // visualize
   std::optional<int64_t> image_count;   // demo
   std::vector<std::string> recipes;     // recipe show, recipe check
   int64_t k = 20;                       // knn
   std::string filter;                   // bench ops; empty: all
+  int64_t bytes = 1 << 26;              // bench checkpoint
   int64_t batch = 8;                    // bench step
   int64_t steps = 5;                    // bench step
   std::string precision;                // bench step; empty: the recipe's

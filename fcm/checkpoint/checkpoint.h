@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fcm/base/reporter.h"
+#include "fcm/checkpoint/buffer.h"
 
 namespace fcm::checkpoint {
 
@@ -31,7 +32,7 @@ struct TensorFile {
   TensorFile(TensorFile&&) = default;
   TensorFile& operator=(TensorFile&&) = default;
 
-  std::vector<std::byte> data;
+  Buffer data;
   std::vector<TensorView> tensors;  // views into `data`, sorted as in the file
   std::map<std::string, std::string> metadata;
 
@@ -53,10 +54,13 @@ void save(const std::filesystem::path& folder, int64_t step, std::span<const Ten
 
 struct Checkpoint {
   std::filesystem::path path;
+  std::string format = "native";  // or "safetensors", "pth", "hf"
   int64_t step = 0;
-  nlohmann::json state;
+  nlohmann::json state = nlohmann::json::object();
+  // Published names, also where the file has others (adapters.h). Tensors of one may point into the
+  // data of the other.
   TensorFile model;
-  TensorFile optimizer;  // empty unless asked for
+  TensorFile optimizer;  // no tensors unless asked for
 };
 
 // The newest valid checkpoint below a run's `checkpoints` folder. Damaged ones are skipped with a
@@ -65,12 +69,13 @@ struct Checkpoint {
 std::optional<Checkpoint> load_newest(const std::filesystem::path& folder, bool with_optimizer,
                                       Reporter& reporter);
 
-// What --checkpoint names: a step-N folder, a run folder (its newest valid one), or a .safetensors
-// file.
+// What --checkpoint names: a step-N folder, a run folder (its newest valid one), a .pth or
+// .safetensors file, or a folder in the layout of Hugging Face (config.json, model.safetensors).
 Checkpoint load(const std::filesystem::path& path, bool with_optimizer, Reporter& reporter);
 
-// Throws Error(kCheckpoint) with the first rule that does not hold (missing file, size, hash,
-// header).
-void verify(const std::filesystem::path& step_folder);
+// Checks everything that can be checked of what --checkpoint may name, of a run folder all its
+// checkpoints: manifest, sizes and hashes of ours, every rule of the format of other files. Throws
+// Error(kCheckpoint) with the first rule that does not hold. Returns what was checked.
+std::vector<std::filesystem::path> verify(const std::filesystem::path& path);
 
 }  // namespace fcm::checkpoint

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "fcm/base/file.h"
 #include "fcm/checkpoint/digest.h"
@@ -23,14 +22,17 @@ class InputFile {
   uint64_t left() const { return size_ - position_; }
   std::string name() const { return path_.string(); }
 
-  // Fills `bytes`. Throws Error(kCheckpoint) where the file ends before that.
+  // Fills `bytes` with what comes next; much at once is read by several threads, unless it is
+  // hashed. Throws Error(kCheckpoint) where the file ends before that.
   void read(std::span<std::byte> bytes);
-  // Appends the next `count` bytes.
-  void append_to(std::vector<std::byte>& data, uint64_t count);
   // Reads to the end, for the digest alone.
   void skip_rest();
 
  private:
+  // Reads at `position`, and says how many bytes came.
+  size_t read_some(std::span<std::byte> bytes, uint64_t position) const;
+  void read_by_threads(std::span<std::byte> bytes) const;
+
   std::filesystem::path path_;
   Digest* digest_;
   Descriptor file_;

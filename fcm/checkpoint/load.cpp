@@ -1,10 +1,15 @@
 #include <algorithm>
+#include <array>
 #include <tuple>
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/checkpoint/adapters.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/checkpoint/manifest.h"
+#include "fcm/checkpoint/pth.h"
+#include "fcm/checkpoint/published.h"
 #include "fcm/checkpoint/safetensors.h"
 #include "fcm/checkpoint/step_folders.h"
 #include "fcm/checkpoint/tensor_io.h"
@@ -79,6 +84,31 @@ bool has_steps(const fs::path& folder) {
   return is_there(folder / "latest") || !list_steps(folder).empty();
 }
 
+// Weights alone; the recipe too, where this program wrote it beside them.
+Checkpoint load_safetensors(const fs::path& path) {
+  Checkpoint checkpoint;
+  checkpoint.path = path;
+  checkpoint.format = "safetensors";
+  checkpoint.model = read_safetensors(path);
+  rename_as_published(checkpoint.model.tensors, path.string());
+  const auto recipe = checkpoint.model.metadata.find("recipe");
+  if (recipe != checkpoint.model.metadata.end()) checkpoint.state["recipe"] = recipe->second;
+  return checkpoint;
+}
+
+Checkpoint load_hf(const fs::path& folder) {
+  const fs::path file = folder / kConfigFile;
+  const nlohmann::json config =
+      nlohmann::json::parse(read_file(file, ExitCode::kCheckpoint), nullptr, false);
+  if (!config.is_object()) fail(ExitCode::kCheckpoint, "{} is no JSON object", file.string());
+  Checkpoint checkpoint = load_safetensors(folder / kModelFile);
+  checkpoint.path = folder;
+  checkpoint.format = "hf";
+  const auto recipe = config.find("recipe");
+  if (recipe != config.end() && recipe->is_string()) checkpoint.state["recipe"] = *recipe;
+  return checkpoint;
+}
+
 Checkpoint load_newest_or_fail(const fs::path& folder, bool with_optimizer, Reporter& reporter) {
   std::optional<Checkpoint> newest = load_newest(folder, with_optimizer, reporter);
   if (!newest) fail(ExitCode::kCheckpoint, "{} holds no checkpoint yet", folder.string());
@@ -89,6 +119,7 @@ Checkpoint load_folder(const fs::path& path, bool with_optimizer, Reporter& repo
   if (is_there(path / kManifestFile)) {
     return load_step(path, read_manifest(path), with_optimizer);
   }
+  if (is_there(path / kConfigFile) && is_there(path / kModelFile)) return load_hf(path);
   if (is_there(path / kModelFile)) {
     fail(ExitCode::kCheckpoint,
          "{} has no {}, so it is no complete checkpoint; to use its weights alone, name {}",
@@ -99,24 +130,22 @@ Checkpoint load_folder(const fs::path& path, bool with_optimizer, Reporter& repo
   }
   if (has_steps(path)) return load_newest_or_fail(path, with_optimizer, reporter);
   fail(ExitCode::kCheckpoint,
-       "{} is neither a checkpoint (step-N with a {}) nor a run folder (with checkpoints/)",
-       path.string(), kManifestFile);
+       "{} is neither a checkpoint (step-N with a {}), nor a run folder (with checkpoints/), nor a "
+       "folder with {} and {}",
+       path.string(), kManifestFile, kConfigFile, kModelFile);
 }
 
-Checkpoint load_file(const fs::path& path) {
-  const std::string kind = path.extension();
-  if (kind == ".safetensors") {
-    Checkpoint checkpoint;
-    checkpoint.path = path;
-    checkpoint.model = read_safetensors(path);
-    return checkpoint;
-  }
-  if (kind == ".pth" || kind == ".pt" || kind == ".bin" || kind == ".ckpt") {
-    fail(ExitCode::kCheckpoint, "{}: {} files are not supported yet; convert it to .safetensors",
-         path.string(), kind);
-  }
+bool is_pth(const fs::path& path) {
+  constexpr std::array kEndings = {".pth", ".pt", ".bin", ".ckpt", ".tar"};
+  return fs::is_regular_file(path) &&
+         std::find(kEndings.begin(), kEndings.end(), path.extension()) != kEndings.end();
+}
+
+Checkpoint load_file(const fs::path& path, bool with_optimizer) {
+  if (path.extension() == ".safetensors") return load_safetensors(path);
+  if (is_pth(path)) return from_pth(read_pth(path), path, with_optimizer);
   fail(ExitCode::kCheckpoint,
-       "{} is no checkpoint: expected a step-N folder, a run folder or a .safetensors file",
+       "{} is no checkpoint: expected a step-N folder, a run folder, a .pth or a .safetensors file",
        path.string());
 }
 
@@ -162,10 +191,13 @@ Checkpoint load(const fs::path& path, bool with_optimizer, Reporter& reporter) {
   if (!is_there(path)) {
     fail(ExitCode::kCheckpoint, "checkpoint {} does not exist", path.string());
   }
-  return fs::is_directory(path) ? load_folder(path, with_optimizer, reporter) : load_file(path);
+  return fs::is_directory(path) ? load_folder(path, with_optimizer, reporter)
+                                : load_file(path, with_optimizer);
 }
 
-void verify(const fs::path& step_folder) {
+namespace {
+
+void verify_step(const fs::path& step_folder) {
   const Manifest manifest = read_manifest(step_folder);
   if (const auto step = step_of(step_folder); step && *step != manifest.step) {
     fail(ExitCode::kCheckpoint, "{} holds step {}", step_folder.string(), manifest.step);
@@ -173,6 +205,34 @@ void verify(const fs::path& step_folder) {
   for (const auto& [name, record] : manifest.files) {
     check_tensor_file(step_folder / name, record);
   }
+}
+
+std::vector<fs::path> verify_steps(const fs::path& folder) {
+  std::vector<fs::path> verified;
+  for (const StepFolder& step : list_steps(folder)) {
+    verify_step(step.path);
+    verified.push_back(step.path);
+  }
+  if (verified.empty()) fail(ExitCode::kCheckpoint, "{} holds no checkpoint", folder.string());
+  std::sort(verified.begin(), verified.end());
+  return verified;
+}
+
+}  // namespace
+
+std::vector<fs::path> verify(const fs::path& path) {
+  const bool is_folder = fs::is_directory(path);
+  if (is_folder && is_there(path / kManifestFile)) {
+    verify_step(path);
+    return {path};
+  }
+  const fs::path inner = path / "checkpoints";
+  const fs::path steps = is_folder && fs::is_directory(inner) ? inner : path;
+  if (is_folder && has_steps(steps)) return verify_steps(steps);
+  if (is_pth(path)) verify_pth(path);
+  SilentReporter silence;
+  load(path, true, silence);
+  return {path};
 }
 
 }  // namespace fcm::checkpoint

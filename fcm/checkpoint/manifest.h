@@ -12,6 +12,7 @@
 namespace fcm::checkpoint {
 
 constexpr const char* kManifestFile = "manifest.json";
+constexpr const char* kConfigFile = "config.json";  // of the Hugging Face layout
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 

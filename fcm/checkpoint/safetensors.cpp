@@ -35,22 +35,30 @@ uint64_t checked_header_length(std::span<const std::byte> length_bytes, uint64_t
   return length;
 }
 
-// Reads length and header to the front of `data`.
-SafetensorsHeader read_header(InputFile& input, std::vector<std::byte>& data) {
-  data.resize(static_cast<size_t>(std::min(input.size(), kLengthBytes)));
-  input.read(data);
-  const uint64_t length = checked_header_length(data, input.size(), input.name());
-  input.append_to(data, length);
-  const std::string_view text(reinterpret_cast<const char*>(data.data()) + kLengthBytes, length);
-  return parse_safetensors_header(text, input.left(), input.name());
+struct Head {
+  Buffer bytes;  // length and header
+  SafetensorsHeader header;
+};
+
+Head read_head(InputFile& input) {
+  Buffer length_bytes(static_cast<size_t>(std::min(input.size(), kLengthBytes)));
+  input.read(length_bytes.bytes());
+  const uint64_t length = checked_header_length(length_bytes.bytes(), input.size(), input.name());
+  Head head{Buffer(kLengthBytes + length), {}};
+  std::memcpy(head.bytes.data(), length_bytes.data(), kLengthBytes);
+  input.read(head.bytes.bytes().subspan(kLengthBytes));
+  const std::string_view text(reinterpret_cast<const char*>(head.bytes.data()) + kLengthBytes,
+                              length);
+  head.header = parse_safetensors_header(text, input.left(), input.name());
+  return head;
 }
 
-TensorFile with_views(std::vector<std::byte> data, SafetensorsHeader header, uint64_t begin) {
+TensorFile with_views(Buffer data, SafetensorsHeader header, uint64_t begin) {
   TensorFile file;
   file.data = std::move(data);
   file.metadata = std::move(header.metadata);
   file.tensors.reserve(header.tensors.size());
-  const std::span<const std::byte> bytes = std::span(file.data).subspan(begin);
+  const std::span<const std::byte> bytes = file.data.bytes().subspan(begin);
   for (TensorPlace& place : header.tensors) {
     file.tensors.push_back({std::move(place.name), std::move(place.dtype), std::move(place.shape),
                             bytes.subspan(place.begin, place.end - place.begin)});
@@ -58,13 +66,15 @@ TensorFile with_views(std::vector<std::byte> data, SafetensorsHeader header, uin
   return file;
 }
 
+// Memory for the tensors is taken once the header is known to fit the file.
 TensorFile read_all(InputFile& input) try {
-  std::vector<std::byte> data;
-  SafetensorsHeader header = read_header(input, data);
-  const uint64_t begin = data.size();
-  data.reserve(static_cast<size_t>(input.size()));
-  input.append_to(data, input.left());
-  return with_views(std::move(data), std::move(header), begin);
+  Head head = read_head(input);
+  const uint64_t begin = head.bytes.size();
+  Buffer data(static_cast<size_t>(input.size()));
+  std::memcpy(data.data(), head.bytes.data(), begin);
+  head.bytes = Buffer();
+  input.read(data.bytes().subspan(begin));
+  return with_views(std::move(data), std::move(head.header), begin);
 } catch (const std::bad_alloc&) {
   fail(ExitCode::kDevice, "{} holds {} bytes, for which there is not enough memory", input.name(),
        input.size());
@@ -128,8 +138,7 @@ void check_tensor_file(const std::filesystem::path& path, const FileRecord& expe
   Digest digest;
   InputFile input(path, &digest);
   check_expected_size(input, expected);
-  std::vector<std::byte> head;
-  read_header(input, head);
+  read_head(input);
   input.skip_rest();
   check_expected_hash(input, digest, expected);
 }
@@ -151,14 +160,13 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   return read_all(input);
 }
 
-TensorFile parse_safetensors(std::vector<std::byte> bytes, const std::string& name_for_errors) {
-  const uint64_t length =
-      checked_header_length(std::span(bytes).first(std::min<size_t>(bytes.size(), kLengthBytes)),
-                            bytes.size(), name_for_errors);
+TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name_for_errors) {
+  const uint64_t length = checked_header_length(
+      bytes.first(std::min<size_t>(bytes.size(), kLengthBytes)), bytes.size(), name_for_errors);
   const uint64_t begin = kLengthBytes + length;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
   SafetensorsHeader header = parse_safetensors_header(text, bytes.size() - begin, name_for_errors);
-  return with_views(std::move(bytes), std::move(header), begin);
+  return with_views(Buffer::copy_of(bytes), std::move(header), begin);
 }
 
 }  // namespace fcm::checkpoint

@@ -18,6 +18,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
 // shape times type equal to the span, spans contiguous from 0, not overlapping, ending at the
 // file's end. Nothing is allocated from a number that was not checked against the file's size.
 TensorFile read_safetensors(const std::filesystem::path& path);
-TensorFile parse_safetensors(std::vector<std::byte> bytes, const std::string& name_for_errors);
+// Copies the bytes.
+TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name_for_errors);
 
 }  // namespace fcm::checkpoint

@@ -113,7 +113,7 @@ nlohmann::json demo(const fs::path& out, bool overwrite, std::optional<int64_t> 
   const nlohmann::json run = pretrain(request, reporter);
   if (run.at("stopped").get<bool>()) return run;
 
-  const TrainedModel trained = load_trained_model(out, reporter);
+  const TrainedModel trained = load_trained_model({out, {}, {}}, Needs::kFeatures, reporter);
   const int64_t labelled = images ? std::clamp<int64_t>(*images, 500, kLabelled) : kLabelled;
   const Measured measured = measure_all(recipe, trained, labelled, threads, reporter);
   nlohmann::json result = accuracies(measured);

@@ -53,10 +53,10 @@ nlohmann::json summary(const Result& flattened, const Result& mean) {
 
 }  // namespace
 
-nlohmann::json knn(const std::string& data, const std::filesystem::path& checkpoint, int64_t k,
+nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
                    Machine machine, Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
-  const TrainedModel trained = load_trained_model(checkpoint, reporter);
+  const TrainedModel trained = load_trained_model(checkpoint, Needs::kFeatures, reporter);
   const auto [train, test, classes] = features_of(trained, data, threads, reporter);
   const heads::KnnOptions options{.k = k};
   return summary(
@@ -65,10 +65,10 @@ nlohmann::json knn(const std::string& data, const std::filesystem::path& checkpo
       heads::knn(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, options));
 }
 
-nlohmann::json linprobe(const RunRequest& request, const std::filesystem::path& checkpoint,
+nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& checkpoint,
                         Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
-  const TrainedModel trained = load_trained_model(checkpoint, reporter);
+  const TrainedModel trained = load_trained_model(checkpoint, Needs::kFeatures, reporter);
   const auto [train, test, classes] = features_of(trained, request.data, threads, reporter);
   return summary(
       heads::linear_probe(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N,

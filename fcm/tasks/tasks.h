@@ -20,6 +20,13 @@ struct Machine {
   int64_t threads = 0;  // 0: one for each core
 };
 
+// A checkpoint whose weights are used.
+struct CheckpointRequest {
+  std::filesystem::path path;              // whatever --checkpoint may name
+  std::vector<std::string> set;            // changes of its recipe, as --set takes them
+  std::vector<std::string> allow_missing;  // patterns of tensors that it need not have
+};
+
 struct RunRequest {
   train::Recipe recipe;
   std::string data;             // as --data names it
@@ -40,19 +47,45 @@ nlohmann::json demo(const std::filesystem::path& out, bool overwrite, std::optio
                     Reporter& reporter);
 
 // Accuracy of the k nearest neighbours on frozen features, in percent.
-nlohmann::json knn(const std::string& data, const std::filesystem::path& checkpoint, int64_t k,
+nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
                    Machine machine, Reporter& reporter);
 
-nlohmann::json linprobe(const RunRequest& request, const std::filesystem::path& checkpoint,
+nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& checkpoint,
                         Reporter& reporter);
 
-// A sheet of pictures: what each view saw and what was made of it. Written to `out` as PNG.
-void visualize(const std::filesystem::path& checkpoint, const std::vector<std::string>& images,
+// A sheet of pictures: what each view saw and what was made of it. Written to `out` as PNG. Throws
+// Error(kCheckpoint) for weights without a decoder.
+void visualize(const CheckpointRequest& checkpoint, const std::vector<std::string>& images,
                const std::filesystem::path& out, uint64_t seed, Machine machine,
                Reporter& reporter);
 
 // Writes run_dir/report.html.
 void report(const std::filesystem::path& run_dir, Reporter& reporter);
+
+// Format, tensors and what else is known of a checkpoint; reads neither hashes nor moments.
+nlohmann::json show_checkpoint(const std::filesystem::path& path, Reporter& reporter);
+
+// Throws Error(kCheckpoint) with the first rule that does not hold.
+nlohmann::json verify_checkpoint(const std::filesystem::path& path);
+
+// "equal" (the same bits), "tensors" that differ with the largest differences, names that only one
+// of the two has. Moments are compared where both have them.
+nlohmann::json diff_checkpoints(const std::filesystem::path& first,
+                                const std::filesystem::path& second, Reporter& reporter);
+
+struct ConvertRequest {
+  CheckpointRequest checkpoint;
+  std::string to;             // native, pth, safetensors, hf; empty: by the ending of `out`
+  std::filesystem::path out;  // a file; a folder for native and hf
+  bool overwrite = false;
+};
+// Throws Error(kUsage) where something stands at `out` already.
+nlohmann::json convert_checkpoint(const ConvertRequest& request, Reporter& reporter);
+
+// Speed of reading and writing training state of about so many bytes, beside `cat` and `cp` with
+// fsync of the same file. Files go to a folder inside `folder` and are removed.
+nlohmann::json bench_checkpoint(int64_t bytes, const std::filesystem::path& folder,
+                                Reporter& reporter);
 
 struct BenchStepRequest {
   train::Recipe recipe;

@@ -3,9 +3,13 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "fcm/base/reporter.h"
+#include "fcm/checkpoint/checkpoint.h"
 #include "fcm/models/masked_autoencoder.h"
+#include "fcm/tasks/tasks.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::tasks {
@@ -17,7 +21,16 @@ struct TrainedModel {
   int64_t step = 0;
 };
 
-// `path`: a checkpoint folder or a run folder. Throws Error(kCheckpoint).
-TrainedModel load_trained_model(const std::filesystem::path& path, Reporter& reporter);
+// What the weights are for. Features need the encoder alone: a decoder may be missing, and so may
+// what a classifier has not (the convolutions that fuse stages, which then add nothing, and the
+// last norm, which then only normalises); a classifier's head is left out.
+enum class Needs { kFeatures, kPictures };
+
+// Throws Error(kCheckpoint), which names everything missing, unexpected or of another shape.
+TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter);
+
+// The recipe that a checkpoint carries, or one made of its tensors' sizes; `overrides` on top.
+train::Recipe recipe_of(const checkpoint::Checkpoint& checkpoint,
+                        const std::vector<std::string>& overrides);
 
 }  // namespace fcm::tasks

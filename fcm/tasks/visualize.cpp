@@ -10,11 +10,11 @@
 
 namespace fcm::tasks {
 
-void visualize(const std::filesystem::path& checkpoint, const std::vector<std::string>& images,
+void visualize(const CheckpointRequest& checkpoint, const std::vector<std::string>& images,
                const std::filesystem::path& out, uint64_t seed, Machine machine,
                Reporter& reporter) {
   set_up_machine(machine);
-  const TrainedModel trained = load_trained_model(checkpoint, reporter);
+  const TrainedModel trained = load_trained_model(checkpoint, Needs::kPictures, reporter);
   std::vector<image::Image> pictures;
   for (const std::string& path : images) {
     const std::string bytes = read_file(path, ExitCode::kData);

@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
+#include <fnmatch.h>
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -36,16 +38,24 @@ at::ScalarType dtype_of(const checkpoint::TensorView& view) {
        view.dtype);
 }
 
+bool matches_any(const std::string& name, const std::vector<std::string>& patterns) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+  });
+}
+
 // Collects everything that does not fit, so that it can be said at once.
 class Mismatches {
  public:
+  explicit Mismatches(const LoadRules& rules = {}) : rules_(rules) {}
+
   // The tensor called `name`, or nullptr after noting what is wrong.
   const checkpoint::TensorView* take(const checkpoint::TensorFile& file, const std::string& name,
                                      const std::vector<int64_t>& shape) {
     expected_.insert(name);
     const checkpoint::TensorView* view = file.find(name);
     if (view == nullptr) {
-      missing_.push_back(name);
+      if (!matches_any(name, rules_.missing)) missing_.push_back(name);
     } else if (view->shape != shape) {
       misshaped_.push_back(fmt::format("{} is [{}], wanted [{}]", name,
                                        fmt::join(view->shape, ", "), fmt::join(shape, ", ")));
@@ -58,14 +68,15 @@ class Mismatches {
   void check(const checkpoint::TensorFile& file, const std::string& source) const {
     std::vector<std::string> unexpected;
     for (const auto& view : file.tensors) {
-      if (!expected_.contains(view.name)) unexpected.push_back(view.name);
+      const bool known = expected_.contains(view.name) || matches_any(view.name, rules_.unexpected);
+      if (!known) unexpected.push_back(view.name);
     }
     if (missing_.empty() && misshaped_.empty() && unexpected.empty()) return;
-    fail(ExitCode::kCheckpoint,
-         "{} does not fit this recipe's model: missing: {}; unexpected: {}; other shape: {}. Use "
-         "the "
-         "recipe it was trained with (recipe.toml of its run)",
-         source, listed(missing_), listed(unexpected), listed(misshaped_));
+    fail(
+        ExitCode::kCheckpoint,
+        "{} does not fit this model: missing: {}; unexpected: {}; other shape: {}. Take the recipe "
+        "it was trained by (recipe.toml of its run), or set its sizes",
+        source, listed(missing_), listed(unexpected), listed(misshaped_));
   }
 
  private:
@@ -73,6 +84,7 @@ class Mismatches {
     return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
   }
 
+  const LoadRules rules_;
   std::set<std::string> expected_;
   std::vector<std::string> missing_, misshaped_;
 };
@@ -159,17 +171,25 @@ at::Tensor to_tensor(const checkpoint::TensorView& view) {
   return tensor;
 }
 
-void load_model(nn::Parameters& parameters, const checkpoint::TensorFile& file,
-                const std::string& source) {
-  Mismatches mismatches;
+std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
+                                             const checkpoint::TensorFile& file,
+                                             const std::string& source, const LoadRules& rules) {
+  Mismatches mismatches(rules);
   std::vector<const checkpoint::TensorView*> views;
   for (const nn::Parameter& parameter : parameters.all()) {
     views.push_back(mismatches.take(file, parameter.name, parameter.published_shape));
   }
   mismatches.check(file, source);
+  std::vector<const nn::Parameter*> left;
   for (size_t i = 0; i < views.size(); ++i) {
-    parameters.set_published(parameters.all()[i], to_tensor(*views[i]));
+    const nn::Parameter& parameter = parameters.all()[i];
+    if (views[i] == nullptr) {
+      left.push_back(&parameter);
+    } else {
+      parameters.set_published(parameter, to_tensor(*views[i]));
+    }
   }
+  return left;
 }
 
 void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,

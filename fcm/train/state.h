@@ -44,10 +44,18 @@ PublishedTensors model_tensors(const nn::Parameters& parameters);
 // "exp_avg.<name>" and "exp_avg_sq.<name>" for every trainable parameter.
 PublishedTensors optimizer_tensors(const nn::Parameters& parameters, const optim::AdamW& optimizer);
 
+// What may be missing or left over, as patterns with * and ?.
+struct LoadRules {
+  std::vector<std::string> missing, unexpected;
+};
+
 // Total loading: every parameter is filled and every tensor used, or Error(kCheckpoint) that lists
-// all missing, unexpected and mis-shaped names. `source` is named in the error.
-void load_model(nn::Parameters& parameters, const checkpoint::TensorFile& file,
-                const std::string& source);
+// all missing, unexpected and mis-shaped names. `source` is named in the error. Any floating type
+// is taken. Returns the parameters that `rules` let stay as they were.
+std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
+                                             const checkpoint::TensorFile& file,
+                                             const std::string& source,
+                                             const LoadRules& rules = {});
 void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
                     const checkpoint::TensorFile& file, const std::string& source);
 

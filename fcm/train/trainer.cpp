@@ -90,7 +90,12 @@ class Run {
     }
     if (!found) return;
     take(*found);
-    counters_ = Counters::from_json(found->state.at("counters"));
+    if (found->state.contains("counters")) {
+      counters_ = Counters::from_json(found->state.at("counters"));
+    } else {  // of a published program, which saves at the end of an epoch
+      counters_.step = (found->state.at("published_epoch").get<int64_t>() + 1) * steps_per_epoch_;
+    }
+    scaler_ = found->state.value("scaler", nlohmann::json());
     reporter_.info(fmt::format("resumed from {} (step {} of {})", found->path.string(),
                                counters_.step, total_steps_));
   }
@@ -98,13 +103,18 @@ class Run {
   // Weights, moments and the count of updates; not the counters.
   void take(const checkpoint::Checkpoint& checkpoint) {
     const std::string source = checkpoint.path.string();
-    if (!checkpoint.state.contains("counters") || !checkpoint.state.contains("optimizer_steps")) {
+    const nlohmann::json& state = checkpoint.state;
+    if (const auto why = state.find("optimizer_left_out"); why != state.end()) {
+      fail(ExitCode::kCheckpoint, "a run cannot continue from {}", why->get<std::string>());
+    }
+    const bool counted = state.contains("counters") || state.contains("published_epoch");
+    if (!counted || !state.contains("optimizer_steps")) {
       fail(ExitCode::kCheckpoint,
            "{} holds weights but no training state, so a run cannot continue from it", source);
     }
     load_model(model_.parameters(), checkpoint.model, source);
     load_optimizer(model_.parameters(), optimizer_, checkpoint.optimizer, source);
-    optimizer_.set_steps(checkpoint.state.at("optimizer_steps").get<int64_t>());
+    optimizer_.set_steps(state.at("optimizer_steps").get<int64_t>());
   }
 
   double one_step() {
@@ -240,10 +250,11 @@ class Run {
     log_.sync();  // what is logged up to here must not be lost if the checkpoint is not
     const PublishedTensors model = model_tensors(model_.parameters());
     const PublishedTensors optimizer = optimizer_tensors(model_.parameters(), optimizer_);
-    const nlohmann::json state = {{"counters", counters_.to_json()},
-                                  {"optimizer_steps", optimizer_.steps()},
-                                  {"epoch", epoch_now()},
-                                  {"recipe", print_recipe(recipe_)}};
+    nlohmann::json state = {{"counters", counters_.to_json()},
+                            {"optimizer_steps", optimizer_.steps()},
+                            {"epoch", epoch_now()},
+                            {"recipe", print_recipe(recipe_)}};
+    if (!scaler_.is_null()) state["scaler"] = scaler_;
     checkpoint::save(checkpoints(), counters_.step, model.views, optimizer.views, state,
                      {recipe_.run.keep_last, recipe_.run.keep_every_steps});
   }
@@ -259,6 +270,8 @@ class Run {
   EventWriter events_;
   bool events_work_ = true;
   Counters counters_;
+  // Of a published program's half precision, which there is none of here: kept for its next run.
+  nlohmann::json scaler_;
   std::unique_ptr<loader::Loader> loader_;
   SpeedWindow window_;
   double last_lr_ = 0, last_norm_ = 0, peak_flops_ = 1;

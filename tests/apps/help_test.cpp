@@ -30,11 +30,13 @@ INSTANTIATE_TEST_SUITE_P(Commands, Help,
                          testing::Values("", "demo", "pretrain", "linprobe", "knn", "visualize",
                                          "report", "recipe", "recipe list", "recipe show",
                                          "recipe check", "recipe keys", "data", "data verify",
+                                         "checkpoint", "checkpoint show", "checkpoint convert",
+                                         "checkpoint verify", "checkpoint diff", "bench checkpoint",
                                          "bench", "bench step", "bench ops"));
 
 // A command without a stored text would escape the test above.
 TEST(HelpFiles, CoverEveryCommandThatIsListed) {
-  for (const char* group : {"", "recipe", "data", "bench"}) {
+  for (const char* group : {"", "recipe", "data", "checkpoint", "bench"}) {
     const std::string text = run_here(std::string(group) + " --help").out;
     const size_t start = text.find("Subcommands:\n");
     ASSERT_NE(start, std::string::npos) << group;

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 using Files = std::map<std::string, std::string>;  // "fcm/ops/patches.h" -> text
 using Lines = std::vector<std::string>;
 
-const std::set<std::string> kLibraries = {"torch", "jpeg", "png", "zlib", "json", "toml", "xxhash"};
+const std::set<std::string> kLibraries = {"torch", "jpeg", "png", "zlib", "json", "toml", "xxhash", "deflate"};
 
 struct Edges {
   std::map<std::string, std::set<std::string>> of;  // folder -> folders and libraries
@@ -94,7 +94,7 @@ std::string library_of(const std::string& header) {
       {"sys/", ""},          {"linux/", ""},      {"arpa/", ""},       {"netinet/", ""}};
   static const std::map<std::string, std::string> kWhole = {
       {"jpeglib.h", "jpeg"}, {"jerror.h", "jpeg"}, {"turbojpeg.h", "jpeg"}, {"png.h", "png"},
-      {"zlib.h", "zlib"},    {"zconf.h", "zlib"},  {"xxhash.h", "xxhash"},  {"xxh3.h", "xxhash"}};
+      {"zlib.h", "zlib"},    {"zconf.h", "zlib"},  {"xxhash.h", "xxhash"},  {"xxh3.h", "xxhash"}, {"libdeflate.h", "deflate"}};
   static const std::set<std::string> kSystem = {
       "cpuid.h",     "dirent.h",   "dlfcn.h",  "errno.h",   "fcntl.h",  "float.h",  "grp.h",
       "immintrin.h", "inttypes.h", "limits.h", "locale.h",  "malloc.h", "math.h",   "memory.h",

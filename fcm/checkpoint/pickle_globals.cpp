@@ -1,0 +1,49 @@
+#include "fcm/checkpoint/pickle_globals.h"
+
+#include <vector>
+
+#include "fcm/checkpoint/storage_types.h"
+
+namespace fcm::checkpoint {
+namespace {
+
+std::vector<AllowedGlobal> make_list() {
+  std::vector<AllowedGlobal> list = {
+      {"collections", "OrderedDict", GlobalKind::kOrderedDict},
+      {"torch._utils", "_rebuild_tensor", GlobalKind::kRebuildTensor},
+      {"torch._utils", "_rebuild_tensor_v2", GlobalKind::kRebuildTensorV2},
+      {"torch._utils", "_rebuild_parameter", GlobalKind::kRebuildParameter},
+      {"torch", "Size", GlobalKind::kSize},
+      {"argparse", "Namespace", GlobalKind::kNamespace},
+      {"_codecs", "encode", GlobalKind::kEncode},  // bytes, in protocol 2
+  };
+  for (const std::string_view module : {"pathlib", "pathlib._local"}) {  // the latter: Python 3.13
+    for (const std::string_view name : {"Path", "PurePath", "PosixPath", "PurePosixPath"}) {
+      list.push_back({module, name, GlobalKind::kPosixPath});
+    }
+    for (const std::string_view name : {"WindowsPath", "PureWindowsPath"}) {
+      list.push_back({module, name, GlobalKind::kWindowsPath});
+    }
+  }
+  for (const StorageType& type : kStorageTypes) {
+    list.push_back({"torch", type.name, GlobalKind::kStorageType, type.dtype});
+  }
+  return list;
+}
+
+}  // namespace
+
+std::span<const AllowedGlobal> allowed_globals() {
+  static const std::vector<AllowedGlobal> list = make_list();
+  return list;
+}
+
+std::optional<size_t> find_global(std::string_view module, std::string_view name) {
+  const std::span<const AllowedGlobal> list = allowed_globals();
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (list[i].module == module && list[i].name == name) return i;
+  }
+  return std::nullopt;
+}
+
+}  // namespace fcm::checkpoint

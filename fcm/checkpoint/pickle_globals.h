@@ -1,0 +1,36 @@
+// The allow-list. Nothing of Python's is ever called: each name stands for data that the machine
+// builds itself. Private to this folder.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace fcm::checkpoint {
+
+enum class GlobalKind {
+  kOrderedDict,
+  kRebuildTensor,
+  kRebuildTensorV2,
+  kRebuildParameter,
+  kSize,
+  kNamespace,
+  kPosixPath,
+  kWindowsPath,
+  kEncode,
+  kStorageType,
+};
+
+struct AllowedGlobal {
+  std::string_view module;
+  std::string_view name;
+  GlobalKind kind;
+  std::string_view dtype = {};  // of a storage type
+};
+
+std::span<const AllowedGlobal> allowed_globals();
+
+// Index into allowed_globals(); nullopt: not allowed.
+std::optional<size_t> find_global(std::string_view module, std::string_view name);
+
+}  // namespace fcm::checkpoint

@@ -1,0 +1,118 @@
+// checkpoint show, verify and diff.
+#include <cmath>
+#include <optional>
+#include <string>
+
+#include "fcm/base/error.h"
+#include "fcm/checkpoint/adapters.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/checkpoint/diff.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/tasks/trained_model.h"
+
+namespace fcm::tasks {
+namespace {
+
+using checkpoint::Architecture;
+using checkpoint::Checkpoint;
+using checkpoint::TensorView;
+using nlohmann::json;
+
+int64_t elements(const TensorView& tensor) {
+  int64_t count = 1;
+  for (const int64_t extent : tensor.shape) count *= extent;
+  return count;
+}
+
+json described(const Architecture& found) {
+  json result = {
+      {"kind", found.kind},       {"strides", found.strides},         {"dims", found.dims},
+      {"depths", found.depths},   {"mlp_ratios", found.mlp_ratios},   {"channels", found.channels},
+      {"patches", found.patches}, {"class_token", found.class_token}, {"classes", found.classes}};
+  result["decoder"] = nullptr;
+  if (found.decoder) {
+    result["decoder"] = {{"dim", found.decoder->dim},
+                         {"depth", found.decoder->depth},
+                         {"mlp_ratio", found.decoder->mlp_ratio}};
+  }
+  return result;
+}
+
+// Text, or null where nothing tells it.
+json recipe_text(const Checkpoint& checkpoint) try {
+  return train::print_recipe(recipe_of(checkpoint, {}));
+} catch (const Error&) {
+  return nullptr;
+}
+
+json number(double value) {
+  if (std::isfinite(value)) return value;
+  return "inf";  // JSON has no infinity
+}
+
+}  // namespace
+
+json show_checkpoint(const std::filesystem::path& path, Reporter& reporter) {
+  const Checkpoint checkpoint = checkpoint::load(path, false, reporter);
+  json tensors = json::array();
+  int64_t trained = 0, all = 0;
+  for (const TensorView& tensor : checkpoint.model.tensors) {
+    tensors.push_back({{"name", tensor.name}, {"dtype", tensor.dtype}, {"shape", tensor.shape}});
+    all += elements(tensor);
+    if (!checkpoint::is_frozen_table(tensor.name)) trained += elements(tensor);
+  }
+  const json& state = checkpoint.state;
+  const auto architecture = checkpoint::recognise(checkpoint.model.tensors);
+  // A published file names the epoch that was done last; ours says how many are done.
+  const json epoch = state.value("published_epoch", state.value("epoch", json()));
+  const json steps = state.value("optimizer_steps", json());
+  return {{"path", checkpoint.path.string()},
+          {"format", checkpoint.format},
+          {"architecture", architecture ? described(*architecture) : json()},
+          {"parameters", trained},
+          {"elements", all},
+          {"epoch", epoch},
+          {"step", checkpoint.format == "native" ? json(checkpoint.step) : steps},
+          {"optimizer", steps.is_number()},
+          {"scaler", state.value("scaler", json())},
+          {"args", state.value("args", json())},
+          {"recipe", recipe_text(checkpoint)},
+          {"tensors", tensors}};
+}
+
+json verify_checkpoint(const std::filesystem::path& path) {
+  json checked = json::array();
+  for (const auto& one : checkpoint::verify(path)) checked.push_back(one.string());
+  return {{"sound", true}, {"checked", checked}};
+}
+
+json diff_checkpoints(const std::filesystem::path& first, const std::filesystem::path& second,
+                      Reporter& reporter) {
+  Checkpoint left = checkpoint::load(first, true, reporter);
+  Checkpoint right = checkpoint::load(second, true, reporter);
+  auto &left_tensors = left.model.tensors, &right_tensors = right.model.tensors;
+  const bool moments = !left.optimizer.tensors.empty() && !right.optimizer.tensors.empty();
+  if (moments) {
+    const auto append = [](auto& list, const auto& more) {
+      list.insert(list.end(), more.begin(), more.end());
+    };
+    append(left_tensors, left.optimizer.tensors);
+    append(right_tensors, right.optimizer.tensors);
+  }
+  const checkpoint::Comparison comparison = checkpoint::compare(left_tensors, right_tensors);
+  json differing = json::array();
+  for (const auto& one : comparison.common) {
+    if (one.equal_bits) continue;
+    differing.push_back(
+        {{"name", one.name}, {"max_abs", number(one.max_abs)}, {"max_rel", number(one.max_rel)}});
+    if (!one.note.empty()) differing.back()["note"] = one.note;
+  }
+  return {{"equal", comparison.equal()},
+          {"compared", comparison.common.size()},
+          {"moments_compared", moments},
+          {"tensors", differing},
+          {"only_in_first", comparison.only_in_first},
+          {"only_in_second", comparison.only_in_second}};
+}
+
+}  // namespace fcm::tasks

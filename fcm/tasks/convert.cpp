@@ -1,0 +1,181 @@
+// checkpoint convert: one format to another.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/checkpoint/adapters.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/checkpoint/published.h"
+#include "fcm/checkpoint/safetensors.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/tasks/trained_model.h"
+#include "fcm/train/published.h"
+#include "fcm/train/recipe.h"
+
+namespace fcm::tasks {
+namespace {
+
+namespace fs = std::filesystem;
+using checkpoint::Checkpoint;
+using nlohmann::json;
+
+std::string format_of(const ConvertRequest& request) {
+  if (!request.to.empty()) return request.to;
+  const std::string ending = request.out.extension();
+  if (ending == ".pth") return "pth";
+  if (ending == ".safetensors") return "safetensors";
+  fail(
+      ExitCode::kUsage,
+      "{} ends in neither .pth nor .safetensors; name the format: --to native, pth, safetensors or "
+      "hf",
+      request.out.string());
+}
+
+// Only what an earlier conversion to the same format left may be replaced.
+void refuse_occupied(const ConvertRequest& request, const std::string& format) {
+  const fs::path& out = request.out;
+  if (!fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out))) return;
+  const bool is_file = format == "pth" || format == "safetensors";
+  const bool replaceable = is_file          ? fs::is_regular_file(out)
+                           : format == "hf" ? fs::exists(out / "config.json")
+                                            : fs::exists(out / "latest");
+  if (!replaceable) {
+    fail(ExitCode::kUsage, "{} exists and is no {} checkpoint; choose another name", out.string(),
+         format);
+  }
+  if (!request.overwrite) {
+    fail(ExitCode::kUsage, "{} exists; choose another name, or pass --overwrite to replace it",
+         out.string());
+  }
+}
+
+// Epochs that are done, as a published program counts the last of them from 0.
+int64_t published_epoch(const Checkpoint& checkpoint, Reporter& reporter) {
+  const auto published = checkpoint.state.find("published_epoch");
+  if (published != checkpoint.state.end()) return published->get<int64_t>();
+  const double done = checkpoint.state.value("epoch", 0.0);
+  const double whole = std::floor(done + 1e-6);
+  if (done - whole > 1e-6) {
+    reporter.warn(fmt::format(
+        "step {} lies in the middle of epoch {}, which published programs will begin anew",
+        checkpoint.step, whole));
+  }
+  return static_cast<int64_t>(whole) - 1;
+}
+
+// The recipe that goes with a checkpoint. One that was only inferred is used but not written down:
+// a guess must not look like a fact. nullopt: it cannot even be guessed.
+struct Known {
+  std::optional<train::Recipe> recipe;
+  std::string text;  // empty: inferred
+};
+
+Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& set) {
+  Known known;
+  const bool certain = checkpoint.state.contains("recipe") || !set.empty();
+  try {
+    known.recipe = recipe_of(checkpoint, set);
+    if (certain) known.text = train::print_recipe(*known.recipe);
+  } catch (const Error&) {
+    if (certain) throw;
+  }
+  return known;
+}
+
+void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& known,
+               Reporter& reporter) {
+  const json& state = checkpoint.state;
+  const train::Recipe recipe = known.recipe.value_or(train::Recipe{});
+  checkpoint::PublishedFile file;
+  file.model = checkpoint.model.tensors;
+  file.moments = checkpoint.optimizer.tensors;
+  file.optimizer = train::published_optimizer(recipe, state);
+  file.epoch = published_epoch(checkpoint, reporter);
+  file.scaler = state.value("scaler", json());
+  file.args = state.contains("args") ? state.at("args") : train::published_args(recipe);
+  file.recipe = known.text;
+  checkpoint::write_published(path, file);
+}
+
+std::vector<checkpoint::TensorView> in_order(const Checkpoint& checkpoint) {
+  std::vector<checkpoint::TensorView> tensors = checkpoint.model.tensors;
+  checkpoint::sort_as_published(tensors);
+  return tensors;
+}
+
+void write_safetensors(const fs::path& file, const Checkpoint& checkpoint, const Known& known) {
+  std::map<std::string, std::string> metadata = {{"format", "pt"}};
+  if (!known.text.empty()) metadata["recipe"] = known.text;
+  checkpoint::write_safetensors(file, in_order(checkpoint), metadata);
+}
+
+// What other tools need to build the model.
+json config_of(const train::Recipe& recipe) {
+  const auto& encoder = recipe.encoder;
+  const auto& decoder = recipe.decoder;
+  return {{"model_type", "fastconvmae"},
+          {"kind", recipe.model.kind},
+          {"image_size", recipe.data.image_size},
+          {"num_channels", recipe.data.channels},
+          {"encoder",
+           {{"strides", encoder.strides},
+            {"dims", encoder.dims},
+            {"depths", encoder.depths},
+            {"heads", encoder.heads},
+            {"mlp_ratios", encoder.mlp_ratios}}},
+          {"decoder",
+           {{"dim", decoder.dim},
+            {"depth", decoder.depth},
+            {"heads", decoder.heads},
+            {"mlp_ratio", decoder.mlp_ratio}}},
+          {"mask_ratio", recipe.masks.ratio},
+          {"norm_pix_loss", recipe.targets.norm_pix},
+          {"image_mean", recipe.data.mean},
+          {"image_std", recipe.data.deviation}};
+}
+
+void write_hf(const fs::path& folder, const Checkpoint& checkpoint, const Known& known) {
+  if (!known.recipe) recipe_of(checkpoint, {});  // says what is not known
+  json config = config_of(*known.recipe);
+  if (!known.text.empty()) config["recipe"] = known.text;
+  make_folders(folder, ExitCode::kCheckpoint, "checkpoint");
+  write_safetensors(folder / "model.safetensors", checkpoint, known);
+  write_file_durably(folder / "config.json", config.dump(2) + "\n", ExitCode::kCheckpoint,
+                     "checkpoint");
+}
+
+void write_native(const fs::path& folder, const Checkpoint& checkpoint, const Known& known) {
+  json state = checkpoint.state;
+  if (!known.text.empty()) state["recipe"] = known.text;
+  checkpoint::save(folder, checkpoint.step, in_order(checkpoint), checkpoint.optimizer.tensors,
+                   state, {.keep_last = 1});
+}
+
+}  // namespace
+
+json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
+  const std::string format = format_of(request);
+  refuse_occupied(request, format);
+  const Checkpoint checkpoint = checkpoint::load(request.checkpoint.path, true, reporter);
+  const Known known = recipe_for(checkpoint, request.checkpoint.set);
+  const auto left_out = checkpoint.state.find("optimizer_left_out");
+  if (left_out != checkpoint.state.end()) {
+    reporter.warn(fmt::format("moments are left out: {}", left_out->get<std::string>()));
+  }
+  if (format == "pth") write_pth(request.out, checkpoint, known, reporter);
+  if (format == "safetensors") write_safetensors(request.out, checkpoint, known);
+  if (format == "hf") write_hf(request.out, checkpoint, known);
+  if (format == "native") write_native(request.out, checkpoint, known);
+  const bool with_moments = format == "pth" || format == "native";
+  return {{"from", checkpoint.format},
+          {"to", format},
+          {"tensors", checkpoint.model.tensors.size()},
+          {"moments", with_moments ? checkpoint.optimizer.tensors.size() : 0},
+          {"out", request.out.string()}};
+}
+
+}  // namespace fcm::tasks
