@@ -4,7 +4,9 @@
 #include <regex>
 
 #include "apps/parity/pretraining_case.h"
+#include "apps/parity/run.h"
 #include "apps/parity/steps.h"
+#include "apps/parity/three_types.h"
 
 namespace fcm::parity {
 namespace {

@@ -2,11 +2,9 @@
 #pragma once
 
 #include "apps/parity/cases.h"
-#include "apps/parity/run.h"
+#include "apps/parity/published_model.h"
 
 namespace fcm::parity {
-
-inline const char* path_name(Path path) { return path == Path::kFast ? "fast" : "reference"; }
 
 struct PretrainingCase {
   PublishedModel model;
@@ -14,11 +12,6 @@ struct PretrainingCase {
   Inputs inputs;
 };
 
-inline PretrainingCase pretraining_case(const Entry& entry, const Request& request) {
-  PretrainingCase made{published_model(entry.about), read_tensors(entry.path()), {}};
-  made.inputs = make_inputs(entry, made.model, parameters_of(made.model), made.stored);
-  if (request.sabotage) request.sabotage(made.inputs);
-  return made;
-}
+PretrainingCase pretraining_case(const Entry& entry, const Request& request);
 
 }  // namespace fcm::parity

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <map>
 #include <set>
 
 #include "apps/parity/cases.h"
 #include "apps/parity/run.h"
 #include "fcm/base/error.h"
-#include "fcm/nn/layers.h"
+#include "fcm/nn/drop_path.h"
+#include "fcm/nn/positions.h"
 #include "fcm/optim/schedule.h"
 #include "fcm/reference/procedural.h"
 
@@ -84,6 +86,27 @@ void procedural_table(CaseResult& result, const nlohmann::json& rows) {
   }
 }
 
+// "blocks1.0.drop_path": rate, in any order of names; blocks count through the stages.
+void drop_path(CaseResult& result, const nlohmann::json& table) {
+  std::map<std::pair<int, int>, double> rates;  // by stage and block, so in the order of the blocks
+  for (const auto& [name, rate] : table.items()) {
+    int stage = 0, block = 0;
+    const bool staged = std::sscanf(name.c_str(), "blocks%d.%d.", &stage, &block) == 2;
+    if (!staged && std::sscanf(name.c_str(), "blocks.%d.", &block) != 1) {
+      add_fault(result, name + " is stored, and not understood");
+      continue;
+    }
+    rates[{stage, block}] = rate.get<double>();
+  }
+  const std::vector<double> ours =
+      nn::drop_path_rates(rates.rbegin()->second, static_cast<int64_t>(rates.size()));
+  size_t i = 0;
+  for (const auto& [place, wanted] : rates) {
+    compare_number(result, fmt::format("blocks{}.{}", place.first, place.second), ours[i++], wanted,
+                   1e-9);
+  }
+}
+
 // A stored state is what names and seed say; inputs likewise.
 void state(CaseResult& result, const Entry& entry) {
   const PublishedModel model = published_model(entry.about);
@@ -128,6 +151,7 @@ std::vector<CaseResult> table_cases(const Entry& entry, const Request& request) 
     if (kind == "schedule") return schedule(result, read_json(entry.path()));
     if (kind == "sincos") return sincos(result, read_tensors(entry.path()));
     if (kind == "procedural-table") return procedural_table(result, read_json(entry.path()));
+    if (kind == "drop-path") return drop_path(result, read_json(entry.path()));
     if (kind == "state") return state(result, entry);
     inputs(result, entry);
   });
