@@ -1,8 +1,8 @@
 // Files written and read back, by us and by Python's zipfile.
-#include <sys/resource.h>
-
 #include <array>
+#include <bit>
 #include <csignal>
+#include <limits>
 
 #include "fcm/base/random.h"
 #include "tests/checkpoint/pth_support.h"
