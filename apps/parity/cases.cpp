@@ -31,7 +31,9 @@ const std::map<std::string, Cases>& cases_of_kinds() {
                                                   {"state", table_cases},
                                                   {"inputs", table_cases},
                                                   {"oracle", oracle_cases},
-                                                  {"errors", no_cases}};
+                                                  {"errors", no_cases},
+                                                  {"checkpoint", checkpoint_cases},
+                                                  {"expected", resume_cases}};
   return kinds;
 }
 

@@ -3,12 +3,12 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
 #include <regex>
 
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/safetensors.h"
+#include "fcm/train/state.h"
 
 namespace fcm::parity {
 namespace fs = std::filesystem;
@@ -26,22 +26,6 @@ nlohmann::json read_json(const fs::path& path) {
 }
 
 namespace {
-
-at::Tensor to_tensor(const checkpoint::TensorView& view) {
-  static const std::map<std::string, at::ScalarType> types{
-      {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf},  {"BF16", at::kBFloat16},
-      {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
-      {"U8", at::kByte},    {"BOOL", at::kBool}};
-  const auto type = types.find(view.dtype);
-  if (type == types.end()) {
-    fail(ExitCode::kCheckpoint, "tensor {} holds {}, which is not read", view.name, view.dtype);
-  }
-  at::Tensor tensor = at::empty(view.shape, type->second);
-  if (!view.bytes.empty()) {
-    std::memcpy(tensor.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
-  }
-  return tensor;
-}
 
 std::vector<fs::path> manifests_below(const fs::path& root) {
   std::vector<fs::path> manifests;
@@ -83,7 +67,7 @@ Tensors read_tensors(const fs::path& path) {
   const checkpoint::TensorFile file = checkpoint::read_safetensors(path);
   Tensors tensors;
   for (const checkpoint::TensorView& view : file.tensors) {
-    tensors.emplace(view.name, to_tensor(view));
+    tensors.emplace(view.name, train::to_tensor(view));
   }
   return tensors;
 }

@@ -27,8 +27,9 @@ std::vector<CaseResult> optimizer_cases(const Entry& entry, const Request& reque
     const std::string name = fmt::format("{} [{} fp32]", entry.file, path_name(path));
     add_case(results, request, name, [&](CaseResult& result) {
       const PretrainingCase the = pretraining_case(entry, request);
-      const int64_t steps = the.stored.at("losses").numel() - 1;
-      const Run run = run_adamw(the.model, the.inputs, path, steps, learning_rate(entry));
+      const auto steps = static_cast<size_t>(the.stored.at("losses").numel() - 1);
+      const std::vector<double> rates(steps, learning_rate(entry));
+      const Run run = run_adamw(the.model, the.inputs, path, rates);
       compare_steps(result, entry, the.stored, run);
     });
   }

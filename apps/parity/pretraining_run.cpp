@@ -2,7 +2,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <memory>
+#include <map>
 
 #include "apps/parity/layout.h"
 #include "apps/parity/run.h"
@@ -10,6 +10,7 @@
 #include "fcm/ops/patchify/op.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/reference/adamw.h"
+#include "fcm/train/state.h"
 
 namespace fcm::parity {
 namespace {
@@ -178,18 +179,25 @@ void keep_losses(Run& run, const std::vector<double>& losses) {
   run.values["losses"] = at::tensor(at::ArrayRef<double>(losses), at::kDouble);
 }
 
-Run fast_adamw(const PublishedModel& published, const Inputs& inputs, int64_t steps, double lr) {
+Run fast_adamw(const PublishedModel& published, const Inputs& inputs,
+               const std::vector<double>& rates, const checkpoint::Checkpoint* start) {
   Run run;
   std::vector<double> losses;
   FastModel model(published, inputs, {});
   optim::AdamW optimizer(model.parameters(), optim::OptimOptions{});
-  for (int64_t step = 0;; ++step) {
+  if (start != nullptr) {
+    const std::string source = start->path.string();
+    train::load_model(model.parameters(), start->model, source);
+    train::load_optimizer(model.parameters(), optimizer, start->optimizer, source);
+    optimizer.set_steps(start->state.at("optimizer_steps").get<int64_t>());
+  }
+  for (size_t step = 0;; ++step) {
     const at::Tensor loss = model.forward().loss;
     losses.push_back(loss.item<double>());
-    if (step == steps) break;
+    if (step == rates.size()) break;
     optimizer.zero_gradients();
     torch::autograd::backward({loss}, {});
-    optimizer.step(lr);
+    optimizer.step(rates[step]);
     for (const nn::Parameter& parameter : model.parameters().all()) {
       run.values[fmt::format("step{}.{}", step + 1, parameter.name)] =
           model.parameters().published(parameter).clone();
@@ -199,22 +207,42 @@ Run fast_adamw(const PublishedModel& published, const Inputs& inputs, int64_t st
   return run;
 }
 
-Run reference_adamw(const PublishedModel& published, const Inputs& inputs, int64_t steps,
-                    double lr) {
+using Moments = std::map<std::string, reference::AdamWMoments>;
+
+void load_reference(reference::Weights& weights, Moments& moments,
+                    const checkpoint::Checkpoint& start) {
+  const auto steps = start.state.at("optimizer_steps").get<int64_t>();
+  for (auto& [name, value] : weights) {
+    const auto tensor = [&](const checkpoint::TensorFile& file, const std::string& key) {
+      const checkpoint::TensorView* view = file.find(key);
+      require(view != nullptr, "{} is missing", key);
+      return train::to_tensor(*view);
+    };
+    const at::NoGradGuard no_grad;
+    value.copy_(tensor(start.model, name));
+    if (!value.requires_grad()) continue;
+    moments[name] = {tensor(start.optimizer, "exp_avg." + name),
+                     tensor(start.optimizer, "exp_avg_sq." + name), steps};
+  }
+}
+
+Run reference_adamw(const PublishedModel& published, const Inputs& inputs,
+                    const std::vector<double>& rates, const checkpoint::Checkpoint* start) {
   Run run;
   std::vector<double> losses;
   reference::Weights weights = leaves(inputs.weights, at::kFloat);
-  std::map<std::string, reference::AdamWMoments> moments;
+  Moments moments;
+  if (start != nullptr) load_reference(weights, moments, *start);
   const optim::OptimOptions options;
-  for (int64_t step = 0;; ++step) {
+  for (size_t step = 0;; ++step) {
     const at::Tensor loss = reference_forward(published, weights, inputs, {}).loss;
     losses.push_back(loss.item<double>());
-    if (step == steps) break;
+    if (step == rates.size()) break;
     torch::autograd::backward({loss}, {});
     for (auto& [name, value] : weights) {
       if (value.requires_grad()) {
         const bool decays = value.dim() > 1 && !name.ends_with(".bias");
-        reference::adamw_step(value, value.grad(), moments[name], lr,
+        reference::adamw_step(value, value.grad(), moments[name], rates[step],
                               decays ? options.weight_decay : 0, options.beta1, options.beta2,
                               options.epsilon);
         value.mutable_grad().reset();
@@ -228,10 +256,10 @@ Run reference_adamw(const PublishedModel& published, const Inputs& inputs, int64
 
 }  // namespace
 
-Run run_adamw(const PublishedModel& model, const Inputs& inputs, Path path, int64_t steps,
-              double lr) {
-  return path == Path::kFast ? fast_adamw(model, inputs, steps, lr)
-                             : reference_adamw(model, inputs, steps, lr);
+Run run_adamw(const PublishedModel& model, const Inputs& inputs, Path path,
+              const std::vector<double>& rates, const checkpoint::Checkpoint* start) {
+  return path == Path::kFast ? fast_adamw(model, inputs, rates, start)
+                             : reference_adamw(model, inputs, rates, start);
 }
 
 }  // namespace fcm::parity

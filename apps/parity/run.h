@@ -4,9 +4,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <vector>
 
 #include "apps/parity/fixtures.h"
 #include "apps/parity/published_model.h"
+#include "fcm/checkpoint/checkpoint.h"
 
 namespace fcm::parity {
 
@@ -30,9 +32,10 @@ NamesAndShapes parameters_of(const PublishedModel& model);
 // Loss and gradients with normalised targets ("norm_pix") and plain ones ("plain"); activations.
 Run run_pretraining(const PublishedModel& model, const Inputs& inputs, Path path, Types types);
 
-// Parameters after each of `steps` updates by AdamW with the published decay groups at a fixed
-// learning rate ("step<k>.<key>"), and "losses": before each step, and after the last.
-Run run_adamw(const PublishedModel& model, const Inputs& inputs, Path path, int64_t steps,
-              double lr);
+// Updates by AdamW with the published decay groups, one for each of `rates`: parameters after each
+// ("step<k>.<key>"), and "losses": before each, and after the last. `start`: a checkpoint with
+// optimizer state to go on from, in place of the case's weights.
+Run run_adamw(const PublishedModel& model, const Inputs& inputs, Path path,
+              const std::vector<double>& rates, const checkpoint::Checkpoint* start = nullptr);
 
 }  // namespace fcm::parity

@@ -1,4 +1,4 @@
-// Python values as JSON and back, tensors left out. Private to this folder.
+// Python values as JSON and back, tensors left out.
 #pragma once
 
 #include <nlohmann/json.hpp>

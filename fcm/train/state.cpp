@@ -13,29 +13,34 @@
 namespace fcm::train {
 namespace {
 
-const char* dtype_name(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return "F32";
-    case at::kDouble:
-      return "F64";
-    case at::kBFloat16:
-      return "BF16";
-    case at::kHalf:
-      return "F16";
-    default:
-      break;
+// The names of safetensors for LibTorch's types.
+constexpr std::pair<const char*, at::ScalarType> kTypes[] = {
+    {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf},  {"BF16", at::kBFloat16},
+    {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
+    {"U8", at::kByte},    {"BOOL", at::kBool}};
+
+const char* dtype_name(at::ScalarType wanted) {
+  for (const auto& [name, type] : kTypes) {
+    if (type == wanted) return name;
   }
   throw std::logic_error("no safetensors name for this type");
 }
 
 at::ScalarType dtype_of(const checkpoint::TensorView& view) {
-  if (view.dtype == "F32") return at::kFloat;
-  if (view.dtype == "F64") return at::kDouble;
-  if (view.dtype == "BF16") return at::kBFloat16;
-  if (view.dtype == "F16") return at::kHalf;
-  fail(ExitCode::kCheckpoint, "tensor {} holds {}, weights are F32, F64, BF16 or F16", view.name,
+  for (const auto& [name, type] : kTypes) {
+    if (view.dtype == name) return type;
+  }
+  fail(ExitCode::kCheckpoint, "tensor {} holds {}, which is no type of LibTorch", view.name,
        view.dtype);
+}
+
+at::Tensor to_weight(const checkpoint::TensorView& view) {
+  at::Tensor tensor = to_tensor(view);
+  if (!tensor.is_floating_point()) {
+    fail(ExitCode::kCheckpoint, "tensor {} holds {}, weights are F32, F64, BF16 or F16", view.name,
+         view.dtype);
+  }
+  return tensor;
 }
 
 bool matches_any(const std::string& name, const std::vector<std::string>& patterns) {
@@ -186,7 +191,7 @@ std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
     if (views[i] == nullptr) {
       left.push_back(&parameter);
     } else {
-      parameters.set_published(parameter, to_tensor(*views[i]));
+      parameters.set_published(parameter, to_weight(*views[i]));
     }
   }
   return left;
@@ -211,7 +216,7 @@ void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
   collect("exp_avg_sq.", optimizer.second_moments());
   mismatches.check(file, source);
   for (Wanted& moment : wanted) {
-    moment.held.copy_(nn::to_held(to_tensor(*moment.view), moment.parameter->layout)
+    moment.held.copy_(nn::to_held(to_weight(*moment.view), moment.parameter->layout)
                           .reshape(moment.held.sizes()));
   }
 }
