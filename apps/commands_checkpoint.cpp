@@ -28,8 +28,11 @@ std::string padded_names(const json& tensors, const std::function<std::string(co
   return text;
 }
 
-// Facts in two columns, then a line for each tensor.
+// Facts in two columns, lists on one line, then a line for each tensor.
 std::string show_text(json facts) {
+  for (json& value : facts.at("architecture")) {
+    if (value.is_array()) value = value.dump();
+  }
   const json tensors = facts.at("tensors");
   facts.erase("tensors");
   const json recipe = facts.at("recipe");

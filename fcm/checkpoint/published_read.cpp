@@ -128,8 +128,9 @@ Moments moments_of(const Value& optimizer, std::span<const TensorView> model, co
          numbers.size(), order.size());
   }
   const auto* states = std::get_if<Value::Dict>(&member(optimizer, "state", source).data);
+  if (states == nullptr) fail(ExitCode::kCheckpoint, "{}: state is no dict", source);
   std::map<int64_t, const Value*> by_number;
-  for (const auto& [key, value] : states != nullptr ? states->items : Value::Dict{}.items) {
+  for (const auto& [key, value] : states->items) {
     if (const auto* number = std::get_if<int64_t>(&key.data)) by_number[*number] = &value;
   }
   Moments moments;

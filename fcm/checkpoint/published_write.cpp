@@ -54,8 +54,10 @@ class Writer {
     return dict(std::move(entries), true);
   }
 
-  // A tensor of its own for each: loaded ones are counted up in place.
-  Value step() { return add({"step", "F32", {}, std::as_bytes(std::span(&steps_, 1))}); }
+  // A tensor and bytes of its own for each: loaded ones are counted up in place.
+  Value step(size_t number) {
+    return add({"step", "F32", {}, std::as_bytes(std::span(steps_).subspan(number, 1))});
+  }
 
   Value states() {
     std::map<std::string_view, const TensorView*> by_name;
@@ -68,10 +70,12 @@ class Writer {
       }
       return add(*found->second);
     };
+    steps_.assign(model_.size(), static_cast<float>(content_.optimizer.steps));
     Value::Dict states;
     for (const TensorView* parameter : optimizer_order(model_)) {
-      const Value number{static_cast<int64_t>(states.items.size())};
-      states.items.emplace_back(number, dict({{"step", step()},
+      const size_t index = states.items.size();
+      const Value number{static_cast<int64_t>(index)};
+      states.items.emplace_back(number, dict({{"step", step(index)},
                                               {"exp_avg", moment("exp_avg", *parameter)},
                                               {"exp_avg_sq", moment("exp_avg_sq", *parameter)}}));
     }
@@ -118,7 +122,7 @@ class Writer {
 
   const PublishedFile& content_;
   std::vector<TensorView> model_, tensors_;
-  float steps_ = static_cast<float>(content_.optimizer.steps);
+  std::vector<float> steps_;
 };
 
 }  // namespace

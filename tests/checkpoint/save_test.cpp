@@ -51,7 +51,7 @@ TEST_F(SaveTest, ASafetensorsFileAloneHasNoState) {
   const Checkpoint alone = load(step(12) / "model.safetensors", true, reporter_);
   EXPECT_TRUE(same_tensors(alone.model, SmallState(12).model()));
   EXPECT_EQ(alone.step, 0);
-  EXPECT_TRUE(alone.state.is_null());
+  EXPECT_TRUE(alone.state.empty());
 }
 
 TEST_F(SaveTest, WhatIsNoCheckpointIsAnErrorThatSaysSo) {
@@ -60,7 +60,7 @@ TEST_F(SaveTest, WhatIsNoCheckpointIsAnErrorThatSaysSo) {
   };
   overwrite(folder_ / "weights.pth", "PK");
   overwrite(folder_ / "notes.txt", "x");
-  EXPECT_NE(reason(folder_ / "weights.pth").find("not supported yet"), std::string::npos);
+  EXPECT_NE(reason(folder_ / "weights.pth").find("zip"), std::string::npos);
   EXPECT_NE(reason(folder_ / "notes.txt").find("is no checkpoint"), std::string::npos);
   EXPECT_NE(reason(folder_ / "absent").find("does not exist"), std::string::npos);
   EXPECT_NE(reason(folder_).find("neither"), std::string::npos);
