@@ -31,6 +31,8 @@ const std::map<std::string, Cases>& cases_of_kinds() {
                                                   {"state", table_cases},
                                                   {"inputs", table_cases},
                                                   {"oracle", oracle_cases},
+                                                  {"transforms", image_cases},
+                                                  {"photo", image_cases},
                                                   {"errors", no_cases},
                                                   {"checkpoint", checkpoint_cases},
                                                   {"expected", resume_cases}};

@@ -34,6 +34,7 @@ std::vector<CaseResult> optimizer_cases(const Entry& entry, const Request& reque
 std::vector<CaseResult> classifier_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> layer_decay_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> linear_probe_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> image_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> group_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> table_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> oracle_cases(const Entry& entry, const Request& request);

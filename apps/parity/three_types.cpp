@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "apps/parity/golden.h"
 
@@ -88,10 +89,23 @@ void in_bfloat16(CaseResult& result, const Entry& entry, const Subject& subject,
 std::vector<CaseResult> in_three_types(const Entry& entry, const Request& request,
                                        const std::function<Subject()>& make) {
   std::vector<CaseResult> results;
+  Subject subject;  // made once, when a case first needs it; the plain form's runs serve two cases
+  std::map<at::ScalarType, Run> plain_runs;
+  const auto subject_of_case = [&]() -> const Subject& {
+    if (subject.run) return subject;
+    subject = make();
+    subject.run = [&plain_runs, compute = subject.run](Path path, Types types) {
+      if (path == Path::kFast || types.parameters == at::kDouble) return compute(path, types);
+      const auto found = plain_runs.find(types.compute);
+      if (found != plain_runs.end()) return found->second;
+      return plain_runs.emplace(types.compute, compute(path, types)).first->second;
+    };
+    return subject;
+  };
   for (const Path path : {Path::kFast, Path::kReference}) {
     const auto add = [&](const char* type, auto&& body) {
       add_case(results, request, fmt::format("{} [{} {}]", entry.file, path_name(path), type),
-               [&](CaseResult& result) { body(result, entry, make(), path); });
+               [&](CaseResult& result) { body(result, entry, subject_of_case(), path); });
     };
     add("fp32", in_float32);
     add("fp64", in_float64);

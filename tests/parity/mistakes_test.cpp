@@ -1,0 +1,103 @@
+// A comparison that cannot fail shows nothing: mistakes planted in the inputs of this program, not
+// in the stored results, must make cases fail.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "apps/parity/cases.h"
+
+namespace fcm::parity {
+namespace {
+
+const std::filesystem::path kFixtures =
+    std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures";
+
+std::vector<CaseResult> run(const std::string& file, const std::string& filter,
+                            const Sabotage& sabotage) {
+  for (const Entry& entry : find_entries(kFixtures)) {
+    if (entry.file == file) return run_cases(entry, {file + " [" + filter, sabotage});
+  }
+  ADD_FAILURE() << file << " is not in the manifest";
+  return {};
+}
+
+// All cases of the file pass as they are, and fail with the mistake.
+void expect_noticed(const std::string& file, const Sabotage& mistake,
+                    const std::string& filter = "") {
+  if (!std::filesystem::exists(kFixtures / file)) GTEST_SKIP() << "no " << kFixtures / file;
+  const std::vector<CaseResult> right = run(file, filter, {}), wrong = run(file, filter, mistake);
+  ASSERT_FALSE(right.empty());
+  ASSERT_EQ(right.size(), wrong.size());
+  for (size_t i = 0; i < right.size(); ++i) {
+    EXPECT_TRUE(right[i].passed()) << right[i].name;
+    EXPECT_FALSE(wrong[i].passed()) << wrong[i].name;
+  }
+}
+
+void swap_weights(Inputs& inputs, const std::string& one, const std::string& other) {
+  std::swap(inputs.weights.at(one), inputs.weights.at(other));
+}
+
+// What a transposed cell of a patch would do: the second and third place in Z order change places.
+void transpose_cells(Inputs& inputs, const std::string& name) {
+  at::Tensor& weight = inputs.weights.at(name);  // [O, C, p, p]
+  weight = weight.transpose(2, 3).contiguous();
+}
+
+TEST(ParityMistakes, APermutedKey) {
+  expect_noticed("fastconvmae_tiny.forward.safetensors", [](Inputs& inputs) {
+    swap_weights(inputs, "blocks3.0.mlp.fc2.bias", "blocks3.1.mlp.fc2.bias");
+  });
+  expect_noticed("mae_tiny.grads.safetensors", [](Inputs& inputs) {
+    swap_weights(inputs, "decoder_blocks.0.norm1.weight", "decoder_blocks.0.norm2.weight");
+  });
+}
+
+TEST(ParityMistakes, ASwappedMask) {
+  expect_noticed("fastconvmae_tiny.forward.safetensors",
+                 [](Inputs& inputs) { inputs.noise_BL = inputs.noise_BL.flip(0); });
+}
+
+// The loss of all views together does not know their order, single views do.
+TEST(ParityMistakes, TwoPatchesOfDifferentViewsSwapped) {
+  expect_noticed("convmae_tiny.golden.safetensors", [](Inputs& inputs) {
+    inputs.noise_BL = inputs.noise_BL.clone();
+    const at::Tensor order = inputs.noise_BL[0].argsort();
+    const auto first = order[0].item<int64_t>(), last = order[-1].item<int64_t>();
+    const auto low = inputs.noise_BL[0][first].item<double>();
+    inputs.noise_BL[0][first] = inputs.noise_BL[0][last].item<double>();
+    inputs.noise_BL[0][last] = low;
+  });
+}
+
+TEST(ParityMistakes, ATransposedMortonCell) {
+  for (const char* name :
+       {"patch_embed2.proj.weight", "patch_embed3.proj.weight", "stage1_output_decode.weight"}) {
+    expect_noticed("fastconvmae_tiny.forward.safetensors",
+                   [&](Inputs& inputs) { transpose_cells(inputs, name); });
+  }
+}
+
+TEST(ParityMistakes, OneWrongNumber) {
+  expect_noticed("fastconvmae_tiny.grads.safetensors", [](Inputs& inputs) {
+    at::Tensor& weight = inputs.weights.at("blocks1.0.attn.weight");
+    weight = weight.clone();
+    weight.view(-1)[12] += 0.5;
+  });
+}
+
+TEST(ParityMistakes, AWrongTokenOfTheClassifier) {
+  expect_noticed("convvit_tiny_token0.golden.safetensors", [](Inputs& inputs) {
+    inputs.images_BCHW = inputs.images_BCHW.flip(3);  // the top right patch comes to the left
+  });
+}
+
+TEST(ParityMistakes, ALearningRateThatIsNotTheLayersOwn) {
+  expect_noticed("vit_tiny_gap.adamw_lrd.safetensors", [](Inputs& inputs) {
+    swap_weights(inputs, "blocks.0.norm1.bias", "blocks.1.norm1.bias");
+  });
+}
+
+}  // namespace
+}  // namespace fcm::parity
