@@ -188,6 +188,7 @@ class Expander {
   }
 
   Value::Tensor tensor(const Node& node) {
+    if (tensors_.size() == kMaxTreeTensors) refuse("more than {} tensors", kMaxTreeTensors);
     spend_text(path_.size());
     if (!names_.insert(path_).second) refuse("a second tensor of this name");
     tensors_.push_back({path_, node.value});

@@ -12,6 +12,7 @@ namespace fcm::checkpoint {
 
 // Budgets of the tree (README.md): what is referred to twice counts twice.
 constexpr size_t kMaxTreeValues = 1 << 18;
+constexpr size_t kMaxTreeTensors = 1 << 16;
 constexpr size_t kMaxDepth = 64;
 constexpr size_t kMaxTextBytes = 32 << 20;  // texts, bytes and names of tensors together
 

@@ -110,8 +110,8 @@ class Writer {
       op(Opcode::kMark);
       const size_t end = std::min(begin + kBatch, dict.items.size());
       for (size_t i = begin; i < end; ++i) {
-        put(dict.items[i].first, depth + 1);
-        put(dict.items[i].second, depth + 1);
+        put(dict.items[i].key, depth + 1);
+        put(dict.items[i].value, depth + 1);
       }
       op(Opcode::kSetItems);
     }

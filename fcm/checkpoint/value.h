@@ -18,9 +18,10 @@ struct Value {
   struct Tuple {
     List items;
   };
+  struct Item;
   struct Dict {
-    std::vector<std::pair<Value, Value>> items;  // in the order of the file, keys unique
-    bool ordered = false;                        // collections.OrderedDict
+    std::vector<Item> items;  // in the order of the file, keys unique
+    bool ordered = false;     // collections.OrderedDict
   };
   struct Bytes {
     std::string data;
@@ -46,6 +47,11 @@ struct Value {
   // The entry of a Dict or the member of a Namespace with this text as its key; nullptr where this
   // is neither or has none.
   const Value* find(std::string_view key) const;
+};
+
+struct Value::Item {
+  Item(Value its_key, Value its_value) : key(std::move(its_key)), value(std::move(its_value)) {}
+  Value key, value;
 };
 
 }  // namespace fcm::checkpoint

@@ -1,4 +1,10 @@
 // Files that PyTorch wrote, against what is stored beside them.
+#include <bit>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "fcm/checkpoint/safetensors.h"
 #include "tests/checkpoint/pth_support.h"
 
 namespace fcm::checkpoint {

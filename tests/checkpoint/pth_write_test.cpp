@@ -1,8 +1,8 @@
 // Files written and read back, by us and by Python's zipfile.
-#include <sys/resource.h>
-
 #include <array>
+#include <bit>
 #include <csignal>
+#include <limits>
 
 #include "fcm/base/random.h"
 #include "tests/checkpoint/pth_support.h"
@@ -24,7 +24,7 @@ constexpr std::array<std::pair<const char*, size_t>, 10> kTypes = {{{"F64", 8},
 Value text(const std::string& content) { return {content}; }
 Value tensor(size_t index, bool parameter = false) { return {Value::Tensor{index, parameter}}; }
 
-Value dict(std::vector<std::pair<Value, Value>> items, bool ordered = false) {
+Value dict(std::vector<Value::Item> items, bool ordered = false) {
   return {Value::Dict{std::move(items), ordered}};
 }
 
@@ -37,9 +37,10 @@ bool same_list(const Value::List& left, const Value::List& right) {
 
 bool same_dict(const Value::Dict& left, const Value::Dict& right) {
   return left.ordered == right.ordered &&
-         std::ranges::equal(left.items, right.items, [](const auto& one, const auto& other) {
-           return same(one.first, other.first) && same(one.second, other.second);
-         });
+         std::ranges::equal(left.items, right.items,
+                            [](const Value::Item& one, const Value::Item& other) {
+                              return same(one.key, other.key) && same(one.value, other.value);
+                            });
 }
 
 bool same(const Value& left, const Value& right) {
@@ -141,7 +142,7 @@ TEST_F(PthWriteTest, EveryKindOfValueComesBack) {
            true);
   EXPECT_TRUE(same(written(root, {}).root, root));
   Value other = root;
-  std::get<Value::Dict>(other.data).items[4].second = {Value::Bytes{all_bytes + "x"}};
+  std::get<Value::Dict>(other.data).items[4].value = {Value::Bytes{all_bytes + "x"}};
   EXPECT_FALSE(same(written(root, {}).root, other));
 }
 

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Fuzzes the readers of checkpoint files with libFuzzer, ASan and UBSan:
+#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest
+# Programs and corpora are kept in build/fuzz. Exit status 1: a report; its input lies in build/fuzz.
+# Exit status 2: clang or its run-time library is missing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seconds="${1:-60}"
+shift || true
+targets=("$@")
+((${#targets[@]})) || targets=(zip pickle safetensors manifest)
+
+out=build/fuzz
+mkdir -p "$out"
+compiler=$(command -v clang++-14 || command -v clang++ || true)
+flags=(-std=c++20 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+  -DFMT_HEADER_ONLY=1 -I.)
+if [[ -z "$compiler" ]] || ! echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }' |
+  "$compiler" "${flags[@]}" -x c++ - -o "$out/probe" 2>/dev/null; then
+  echo "fuzz: clang with libFuzzer is missing: apt-get install clang-14 libclang-rt-14-dev" >&2
+  exit 2
+fi
+
+# Real files are the seeds: stored ones where there are some, pickles cut out of them.
+seed() {
+  local target="$1" corpus="$2" shared=../shared/fixtures file
+  case "$target" in
+    zip) for file in "$shared"/checkpoints/{views,mini_model_only}.pth; do
+        [[ -f "$file" ]] && cp "$file" "$corpus/$(basename "$file")"; done ;;
+    pickle) for file in "$shared"/checkpoints/{views,mixed_dtype,mini_torch18_cuda}.pth; do
+        [[ -f "$file" ]] && unzip -p "$file" '*/data.pkl' > "$corpus/$(basename "$file").pkl" 2>/dev/null; done ;;
+    safetensors) for file in "$shared"/checkpoints/views.expected.safetensors "$shared"/linprobe_tiny.golden.safetensors; do
+        [[ -f "$file" ]] && cp "$file" "$corpus/$(basename "$file")"; done ;;
+    manifest) echo '{"format":"fastconvmae checkpoint","version":1,"step":1,"sequence":1,"files":{},"state":{}}' > "$corpus/empty.json" ;;
+  esac
+  return 0
+}
+
+# The readers alone, compiled anew: what is not instrumented would not be seen.
+sources=(fcm/base/{failpoint,file,system_call}.cpp
+  fcm/checkpoint/{buffer,crc32,digest,header_events,input_file,legacy_container,manifest,pickle_calls,pickle_globals}.cpp
+  fcm/checkpoint/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,utf8,value}.cpp
+  fcm/checkpoint/{zip_directory,zip_records}.cpp)
+cache=$(command -v ccache || true)
+echo "fuzz: compiling ${#sources[@]} files"
+printf '%s\n' "${sources[@]}" "${targets[@]/%/_fuzz.cpp}" | sed 's|^[a-z]*_fuzz|tests/fuzz/&|' |
+  xargs -P "$(nproc)" -I{} sh -c "$cache $compiler ${flags[*]} -c {} -o $out/\$(basename {} .cpp).o"
+objects=()
+for source in "${sources[@]}"; do objects+=("$out/$(basename "$source" .cpp).o"); done
+
+status=0
+for target in "${targets[@]}"; do
+  corpus="$out/corpus-$target"
+  mkdir -p "$corpus"
+  seed "$target" "$corpus"
+  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "${objects[@]}" -ldeflate -lpthread -o "$out/$target"
+  log="$out/$target.log"
+  if "$out/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
+    -artifact_prefix="$out/$target-" "$corpus" > "$log" 2>&1; then
+    echo "fuzz: $target: $(grep -o 'number_of_executed_units: [0-9]*' "$log" | grep -o '[0-9]*$') executions, no report"
+  else
+    echo "fuzz: $target: a report, see $log" >&2
+    tail -n 30 "$log" >&2
+    status=1
+  fi
+done
+exit "$status"

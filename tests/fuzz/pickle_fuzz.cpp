@@ -1,0 +1,15 @@
+// The pickle machine, and the tree it leaves.
+#include <cstdint>
+
+#include "fcm/base/error.h"
+#include "fcm/checkpoint/pickle_machine.h"
+#include "fcm/checkpoint/pickle_tree.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace fcm::checkpoint;
+  try {
+    expand(run_pickle(std::as_bytes(std::span(data, size)), "fuzz"), "fuzz");
+  } catch (const fcm::Error&) {
+  }
+  return 0;
+}
