@@ -1,5 +1,6 @@
 #include "fcm/encoder/encoder.h"
 
+#include "fcm/base/error.h"
 #include "fcm/encoder/conv_vit.h"
 #include "fcm/encoder/vit.h"
 #include "fcm/nn/layers.h"
@@ -21,6 +22,10 @@ Embeddings add_embeddings(const nn::Scope& scope, Kind kind, int64_t dim, masks:
 std::unique_ptr<Encoder> make_encoder(Kind kind, const nn::Scope& scope,
                                       const EncoderOptions& options, int64_t channels,
                                       const Embeddings& embeddings, Ending ending) {
+  const size_t count = stages(kind);
+  require(options.strides.size() == count && options.dims.size() == count &&
+              options.depths.size() == count && options.mlp_ratios.size() == count,
+          "an encoder of {} stages with lists of other lengths", count);
   if (kind == Kind::kVit) {
     return std::make_unique<Vit>(scope, options, channels, embeddings, ending);
   }

@@ -106,6 +106,9 @@ class Fast final : public Implementation {
 
 reference::ReferenceOptions reference_options(const train::Recipe& recipe, at::ScalarType compute) {
   reference::ReferenceOptions options;
+  options.kind = encoder::kind_named(recipe.model.kind) == encoder::Kind::kVit
+                     ? reference::Kind::kVit
+                     : reference::Kind::kConvVit;
   options.rows = recipe.data.image_size[0];
   options.cols = recipe.data.image_size[1];
   options.channels = recipe.data.channels;

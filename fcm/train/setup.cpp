@@ -12,7 +12,9 @@ namespace {
 
 // Counts of one picture that costs are made of.
 struct Counts {
-  double cells1, cells2, patches, kept, views;
+  std::vector<double> cells;  // of the kept patches, at each stage
+  double patches, kept, views;
+  double class_tokens;  // of one sequence
   std::vector<masks::ViewRun> runs;
 };
 
@@ -24,12 +26,17 @@ Counts count(const Recipe& recipe) {
   plan.sizes = masks::view_sizes(patches, recipe.masks);
   plan.kept = masks::kept_views(plan.sizes, recipe.masks);
   const auto kept = static_cast<double>(plan.kept_slots());
-  return {kept * static_cast<double>(geometry.cells(0).count()),
-          kept * static_cast<double>(geometry.cells(1).count()),
-          static_cast<double>(patches),
-          kept,
-          static_cast<double>(plan.kept),
-          plan.kept_runs()};
+  Counts counts;
+  for (int64_t stage = 0; stage < static_cast<int64_t>(geometry.strides.size()); ++stage) {
+    counts.cells.push_back(kept * static_cast<double>(geometry.cells(stage).count()));
+  }
+  counts.patches = static_cast<double>(patches);
+  counts.kept = kept;
+  counts.views = static_cast<double>(plan.kept);
+  counts.class_tokens =
+      static_cast<double>(encoder::class_tokens(encoder::kind_named(recipe.model.kind)));
+  counts.runs = plan.kept_runs();
+  return counts;
 }
 
 double block_multiply_adds(double tokens, double length, double dim, double mlp_ratio) {
@@ -66,15 +73,16 @@ double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute) 
   const Counts counts = count(recipe);
   const auto& encoder = recipe.encoder;
   // Per element of the residual stream a block keeps about 6 + 4 * mlp_ratio numbers, measured.
-  const auto stage = [&](double tokens, size_t i) {
-    return tokens * static_cast<double>(encoder.dims[i] * encoder.depths[i]) *
-           (6 + 4 * encoder.mlp_ratios[i]);
-  };
-  const double decoder = counts.views * counts.patches *
-                         static_cast<double>(recipe.decoder.dim * recipe.decoder.depth) *
-                         (6 + 4 * recipe.decoder.mlp_ratio);
-  const double numbers =
-      stage(counts.cells1, 0) + stage(counts.cells2, 1) + stage(counts.kept, 2) + decoder;
+  const double classes = counts.views * counts.class_tokens;
+  double numbers = classes * static_cast<double>(encoder.dims.back() * encoder.depths.back()) *
+                   (6 + 4 * encoder.mlp_ratios.back());
+  for (size_t i = 0; i < encoder.dims.size(); ++i) {
+    numbers += counts.cells[i] * static_cast<double>(encoder.dims[i] * encoder.depths[i]) *
+               (6 + 4 * encoder.mlp_ratios[i]);
+  }
+  numbers += (counts.views * counts.patches + classes) *
+             static_cast<double>(recipe.decoder.dim * recipe.decoder.depth) *
+             (6 + 4 * recipe.decoder.mlp_ratio);
   return numbers * (compute == at::kBFloat16 ? 2.0 : 4.0);
 }
 
@@ -89,30 +97,50 @@ int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double 
   return (batch + pieces - 1) / pieces;
 }
 
+namespace {
+
+// Everything before the transformer blocks, and the fuse convolutions beside them.
+double convolutions(const Recipe& recipe, const Counts& counts) {
+  const auto& encoder = recipe.encoder;
+  const auto last_dim = static_cast<double>(encoder.dims.back());
+  const size_t last = encoder.dims.size() - 1;
+  auto in = static_cast<double>(recipe.data.channels);
+  double sum = 0;
+  for (size_t i = 0; i <= last; ++i) {
+    const auto stride = static_cast<double>(encoder.strides[i]);
+    const auto dim = static_cast<double>(encoder.dims[i]);
+    const double cells = counts.cells[i];
+    sum += cells * stride * stride * in * dim;  // patch embedding
+    if (i < last) {
+      sum += static_cast<double>(encoder.depths[i]) * cells * dim *
+             (dim * (2 + 2 * encoder.mlp_ratios[i]) + 25);
+      sum += cells * dim * last_dim;  // fuse
+    }
+    in = dim;
+  }
+  if (last > 0) sum += counts.kept * last_dim * last_dim;  // patch_embed4
+  return sum;
+}
+
+}  // namespace
+
 double forward_multiply_adds(const Recipe& recipe) {
   const Counts counts = count(recipe);
-  const auto& encoder = recipe.encoder;
-  const auto dim = [&](size_t i) { return static_cast<double>(encoder.dims[i]); };
-  const auto depth = [&](size_t i) { return static_cast<double>(encoder.depths[i]); };
-  const auto channels = static_cast<double>(recipe.data.channels);
-  const auto conv_stage = [&](double cells, size_t i) {
-    return depth(i) * cells * dim(i) * (dim(i) * (2 + 2 * encoder.mlp_ratios[i]) + 25);
-  };
-  const auto square = [](int64_t stride) { return static_cast<double>(stride * stride); };
-  double sum = counts.cells1 * square(encoder.strides[0]) * channels * dim(0);
-  sum += conv_stage(counts.cells1, 0) + counts.cells1 * dim(0) * dim(2);
-  sum += counts.cells1 * dim(0) * dim(1) + conv_stage(counts.cells2, 1);
-  sum += 2 * counts.cells2 * dim(1) * dim(2) + counts.kept * dim(2) * dim(2);
+  const auto dim = static_cast<double>(recipe.encoder.dims.back());
+  const auto depth = static_cast<double>(recipe.encoder.depths.back());
   const auto decoder_dim = static_cast<double>(recipe.decoder.dim);
-  const double side = static_cast<double>(ops::PatchGeometry{encoder.strides}.patch_side());
-  sum += counts.kept * dim(2) * decoder_dim;
+  const auto decoder_depth = static_cast<double>(recipe.decoder.depth);
+  const auto side = static_cast<double>(ops::PatchGeometry{recipe.encoder.strides}.patch_side());
+  const double pixels = side * side * static_cast<double>(recipe.data.channels);
+  double sum = convolutions(recipe, counts);
   for (const masks::ViewRun& run : counts.runs) {
     const auto views = static_cast<double>(run.views), size = static_cast<double>(run.size);
-    sum += depth(2) * block_multiply_adds(views * size, size, dim(2), encoder.mlp_ratios[2]);
-    sum += static_cast<double>(recipe.decoder.depth) *
-           block_multiply_adds(views * counts.patches, counts.patches, decoder_dim,
-                               recipe.decoder.mlp_ratio);
-    sum += views * (counts.patches - size) * decoder_dim * side * side * channels;
+    const double seen = counts.class_tokens + size, all = counts.class_tokens + counts.patches;
+    sum += depth * block_multiply_adds(views * seen, seen, dim, recipe.encoder.mlp_ratios.back());
+    sum += views * seen * dim * decoder_dim;
+    sum += decoder_depth *
+           block_multiply_adds(views * all, all, decoder_dim, recipe.decoder.mlp_ratio);
+    sum += views * (counts.patches - size) * decoder_dim * pixels;
   }
   return sum;
 }

@@ -5,70 +5,13 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "fcm/reference/reference.h"
+#include <functional>
+
+#include "tests/models/small_model.h"
+#include "tests/support/compare.h"
 
 namespace fcm::models {
 namespace {
-
-struct Setting {
-  std::string name;
-  std::vector<int64_t> strides;
-  int64_t grid_rows, grid_cols;
-  double ratio;
-  int64_t kept;  // 0: all
-  bool norm_pix = true;
-  int64_t channels = 3;
-};
-
-void PrintTo(const Setting& setting, std::ostream* out) { *out << setting.name; }
-
-AutoencoderOptions small_options(const Setting& setting) {
-  const ops::PatchGeometry geometry{setting.strides};
-  AutoencoderOptions options;
-  options.encoder = {"custom", setting.strides, {8, 12, 16}, {2, 1, 2}, 4, {2, 3, 4}};
-  options.decoder = {16, 2, 2, 4.0};
-  options.targets.norm_pix = setting.norm_pix;
-  options.rows = setting.grid_rows * geometry.patch_side();
-  options.cols = setting.grid_cols * geometry.patch_side();
-  options.channels = setting.channels;
-  return options;
-}
-
-reference::ReferenceOptions reference_options(const AutoencoderOptions& options) {
-  reference::ReferenceOptions same;
-  same.rows = options.rows;
-  same.cols = options.cols;
-  same.channels = options.channels;
-  same.strides = options.encoder.strides;
-  same.dims = options.encoder.dims;
-  same.depths = options.encoder.depths;
-  same.heads = options.encoder.heads;
-  same.mlp_ratios = options.encoder.mlp_ratios;
-  same.decoder_dim = options.decoder.dim;
-  same.decoder_depth = options.decoder.depth;
-  same.decoder_heads = options.decoder.heads;
-  same.decoder_mlp_ratio = options.decoder.mlp_ratio;
-  same.norm_pix = options.targets.norm_pix;
-  same.variance_epsilon = options.targets.variance_epsilon;
-  same.compute = at::kDouble;
-  return same;
-}
-
-// Start values alone leave biases at zero; this makes every parameter matter.
-void perturb(MaskedAutoencoder& model) {
-  at::NoGradGuard no_grad;
-  at::Tensor values = model.parameters().flat_values();
-  values.add_(at::randn_like(values), 0.05);
-}
-
-reference::Weights published_weights(const MaskedAutoencoder& model) {
-  reference::Weights weights;
-  for (const nn::Parameter& parameter : model.parameters().all()) {
-    at::Tensor value = model.parameters().published(parameter).clone();
-    weights[parameter.name] = value.requires_grad_(parameter.trainable);
-  }
-  return weights;
-}
 
 // Removes the first edge between two patches, in both directions.
 void cut_one_edge(masks::ViewPlan& plan) {
@@ -91,7 +34,16 @@ struct Comparison {
   std::string worst_name;
 };
 
-Comparison compare(const Setting& setting, bool break_one_edge = false) {
+// Two patches of different views are taken for each other: right pixels, wrong positions.
+void swap_two_patches(masks::ViewPlan& plan) {
+  auto order = plan.order_BL.accessor<int64_t, 2>();
+  std::swap(order[0][0], order[0][plan.patches() - 1]);
+}
+
+using Mistake = std::function<void(masks::ViewPlan&)>;
+
+Comparison compare(const Setting& setting, const Mistake& mistake = {}) {
+  const test::OneThread quiet;
   at::manual_seed(3);
   const AutoencoderOptions options = small_options(setting);
   MaskedAutoencoder model(options, 11, at::kDouble);
@@ -104,8 +56,8 @@ Comparison compare(const Setting& setting, bool break_one_edge = false) {
       at::randn({2, options.channels, options.rows, options.cols}, at::kDouble);
 
   masks::ViewPlan plan = masks::plan_from_noise(noise, model.grid(), sizes, kept);
-  if (break_one_edge) cut_one_edge(plan);
   const at::Tensor pixels = ops::patchify_normalised(images, plan.order_BL, model.geometry());
+  if (mistake) mistake(plan);
   const auto result = model.forward(pixels, plan, at::kDouble);
   torch::autograd::backward({result.loss}, {});
 
@@ -150,29 +102,76 @@ INSTANTIATE_TEST_SUITE_P(Grids, EqualsThePublishedForm,
                                            Setting{"two_of_four_kept", {2, 2, 2}, 6, 4, 0.75, 2},
                                            Setting{
                                                "three_of_unequal_kept", {2, 2, 2}, 5, 3, 0.75, 3},
+                                           Setting{"vit_four_views", {8}, 4, 4, 0.75, 0},
+                                           Setting{"vit_one_kept_view", {8}, 4, 4, 0.75, 1},
+                                           Setting{"vit_two_views", {7}, 3, 6, 0.5, 0},
+                                           Setting{"vit_unequal_views", {4}, 5, 3, 0.75, 0},
+                                           Setting{"vit_three_of_unequal", {4}, 5, 3, 0.75, 3},
+                                           Setting{"vit_grey", {4}, 2, 6, 0.66, 0, true, 1},
+                                           Setting{"vit_plain_pixels", {4}, 4, 4, 0.75, 0, false},
                                            Setting{"plain_pixels", {2, 2, 2}, 4, 4, 0.75, 0, false},
                                            Setting{"grey", {2, 2, 2}, 4, 4, 0.75, 0, true, 1}),
                          [](const auto& tested) { return tested.param.name; });
 
 TEST(MaskedAutoencoder, OneWrongNeighbourIsNoticed) {
-  const Comparison comparison = compare({"four_views", {2, 2, 2}, 4, 4, 0.75, 0}, true);
+  const Comparison comparison = compare({"four_views", {2, 2, 2}, 4, 4, 0.75, 0}, cut_one_edge);
   EXPECT_GT(std::abs(comparison.loss - comparison.loss_reference), 1e-7);
   EXPECT_GT(comparison.worst_gradient, 1e-5);
 }
 
-TEST(MaskedAutoencoder, BaseModelHasThePublishedParameters) {
-  AutoencoderOptions options;
-  options.encoder = encoder::named_size(encoder::Kind::kConvVit, "base");
+// The control of the comparison above for encoders that look at no edges.
+TEST(MaskedAutoencoder, APatchInTheWrongPlaceIsNoticed) {
+  const Comparison comparison = compare({"", {8}, 4, 4, 0.75, 0}, swap_two_patches);
+  EXPECT_GT(std::abs(comparison.loss - comparison.loss_reference), 1e-7);
+  EXPECT_GT(comparison.worst_gradient, 1e-5);
+}
+
+void expect_published_parameters(const AutoencoderOptions& options, size_t tensors,
+                                 int64_t trainable_elements) {
   const MaskedAutoencoder model(options, 0);
   const auto expected = reference::expected_names_and_shapes(reference_options(options));
-  ASSERT_EQ(model.parameters().all().size(), 313u);
-  ASSERT_EQ(expected.size(), 313u);
+  ASSERT_EQ(model.parameters().all().size(), tensors);
+  ASSERT_EQ(expected.size(), tensors);
   for (size_t i = 0; i < expected.size(); ++i) {
     const nn::Parameter& parameter = model.parameters().all()[i];
     EXPECT_EQ(parameter.name, expected[i].first);
     EXPECT_EQ(parameter.published_shape, expected[i].second) << parameter.name;
   }
-  EXPECT_EQ(model.parameters().trainable_elements(), 114790528);
+  EXPECT_EQ(model.parameters().trainable_elements(), trainable_elements);
+}
+
+TEST(MaskedAutoencoder, BaseModelHasThePublishedParameters) {
+  AutoencoderOptions options;
+  options.encoder = encoder::named_size(encoder::Kind::kConvVit, "base");
+  expect_published_parameters(options, 313, 114790528);
+}
+
+TEST(MaskedAutoencoder, BaseVitHasThePublishedParameters) {
+  AutoencoderOptions options;
+  options.kind = encoder::Kind::kVit;
+  options.encoder = encoder::named_size(options.kind, "base");
+  expect_published_parameters(options, 254, 111655680);
+}
+
+TEST(MaskedAutoencoder, StartValuesOfTheVitFollowThePublishedRules) {
+  AutoencoderOptions options;
+  options.kind = encoder::Kind::kVit;
+  options.encoder = {"custom", {16}, {768}, {1}, 12, {4}};
+  const MaskedAutoencoder model(options, 0);
+  const auto value = [&](const char* name) { return model.parameters().find(name).value; };
+  EXPECT_NEAR(value("cls_token").std().item<double>(), 0.02, 2e-3);
+  EXPECT_NEAR(value("mask_token").std().item<double>(), 0.02, 3e-3);
+  const double xavier = std::sqrt(6.0 / (768 + 768));
+  EXPECT_NEAR(value("patch_embed.proj.weight").abs().max().item<double>(), xavier, 1e-4);
+  EXPECT_NEAR(value("patch_embed.proj.bias").abs().max().item<double>(), 1 / std::sqrt(768.0),
+              1e-3);
+  for (const char* table : {"pos_embed", "decoder_pos_embed"}) {
+    EXPECT_FALSE(model.parameters().find(table).trainable) << table;
+    EXPECT_EQ(value(table).size(1), 197) << table;
+    EXPECT_EQ(value(table)[0][0].abs().max().item<double>(), 0) << table;
+    EXPECT_EQ(value(table)[0][1][0].item<double>(), 0) << table;  // sine of column 0
+    EXPECT_NEAR(value(table)[0][2][0].item<double>(), std::sin(1.0), 1e-7) << table;
+  }
 }
 
 TEST(MaskedAutoencoder, StartValuesFollowThePublishedRules) {
@@ -207,6 +206,19 @@ TEST(MaskedAutoencoder, InitialLossIsNearTheExpectedOne) {
   EXPECT_NEAR(loss, 1.8, 0.15);
 }
 
+// pixels [1, 16, ...]; `seen` is what view 1, slots 4 to 7, makes.
+void expect_gradients_in_view_1_alone(const at::Tensor& seen, const at::Tensor& pixels) {
+  torch::autograd::backward({seen.sum()}, {});
+  const at::Tensor touched = pixels.grad().abs().flatten(2).amax(2).squeeze(0);  // [L]
+  for (int64_t slot = 0; slot < 16; ++slot) {
+    if (slot >= 4 && slot < 8) {
+      EXPECT_GT(touched[slot].item<float>(), 0) << slot;
+    } else {
+      EXPECT_EQ(touched[slot].item<float>(), 0) << slot;
+    }
+  }
+}
+
 TEST(MaskedAutoencoder, AViewsGradientAtCellsOfOtherViewsIsExactlyZero) {
   const AutoencoderOptions options = small_options({"", {2, 2, 2}, 4, 4, 0.75, 0});
   const MaskedAutoencoder model(options, 11);
@@ -214,14 +226,21 @@ TEST(MaskedAutoencoder, AViewsGradientAtCellsOfOtherViewsIsExactlyZero) {
   const masks::ViewPlan plan = masks::plan_for_samples(ids, 1, 0, model.grid(), {});
   const at::Tensor pixels = at::randn({1, 16, 16, 12}).requires_grad_(true);
   const auto features = model.encode(pixels, plan, at::kFloat);
-  torch::autograd::backward({features.latent_BKC.narrow(1, 4, 4).sum()}, {});
-  const at::Tensor touched = pixels.grad().abs().amax({2, 3}).squeeze(0);  // [L]
-  for (int64_t slot = 0; slot < 16; ++slot) {
-    if (slot >= 4 && slot < 8) {
-      EXPECT_GT(touched[slot].item<float>(), 0) << slot;
-    } else {
-      EXPECT_EQ(touched[slot].item<float>(), 0) << slot;
-    }
+  expect_gradients_in_view_1_alone(features.latent_BKC.narrow(1, 4, 4), pixels);
+}
+
+TEST(MaskedAutoencoder, AVitsViewsSeeNothingOfEachOther) {
+  const AutoencoderOptions options = small_options({"", {8}, 4, 4, 0.75, 0});
+  const MaskedAutoencoder model(options, 11);
+  const std::vector<int64_t> ids{5};
+  const masks::ViewPlan plan = masks::plan_for_samples(ids, 1, 0, model.grid(), {});
+  for (const bool class_token : {false, true}) {
+    const at::Tensor pixels = at::randn({1, 16, 1, 192}).requires_grad_(true);
+    const auto features = model.encode(pixels, plan, at::kFloat);
+    ASSERT_EQ(features.class_latents_BGC.sizes(), (std::vector<int64_t>{1, 4, 16}));
+    expect_gradients_in_view_1_alone(
+        class_token ? features.class_latents_BGC.select(1, 1) : features.latent_BKC.narrow(1, 4, 4),
+        pixels);
   }
 }
 

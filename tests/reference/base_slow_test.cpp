@@ -35,7 +35,25 @@ TEST(SincosTable, IsThePublishedOne) {
 struct Model {
   std::string name;
   int64_t kept_views;
+  size_t trainable;  // tensors
+  ReferenceOptions options;
 };
+
+ReferenceOptions vit_base() {
+  ReferenceOptions options;
+  options.kind = Kind::kVit;
+  options.strides = {16};
+  options.dims = {768};
+  options.depths = {12};
+  options.mlp_ratios = {4};
+  return options;
+}
+
+// A row of zeros in front where there is a class token.
+at::Tensor position_table(const std::vector<int64_t>& shape) {
+  const at::Tensor table = sincos_table(14, 14, shape[2]);
+  return shape[1] == 196 ? table : at::cat({at::zeros({1, 1, shape[2]}), table}, 1);
+}
 
 std::ostream& operator<<(std::ostream& out, const Model& model) { return out << model.name; }
 
@@ -51,12 +69,12 @@ TEST_P(Base, LossOutputsAndGradientSamples) {
   const double gradients =
       10 * entry.at("errors_fp32_vs_fp64_grads").at("max_rel_to_tensor_max").get<double>();
 
-  const ReferenceOptions options;
+  const ReferenceOptions& options = GetParam().options;
   const uint64_t seed = entry.at("weight_seed");
   Weights weights;
   for (const auto& [name, shape] : expected_names_and_shapes(options)) {
-    weights[name] = is_position_table(name) ? sincos_table(14, 14, shape[2])
-                                            : test::procedural(name, seed, shape);
+    weights[name] =
+        is_position_table(name) ? position_table(shape) : test::procedural(name, seed, shape);
     weights[name].requires_grad_(!is_position_table(name));
   }
   const ReferenceResult result =
@@ -80,7 +98,7 @@ TEST_P(Base, LossOutputsAndGradientSamples) {
 
   result.loss.backward();
   const std::vector<std::string> names = entry.at("trainable");
-  ASSERT_EQ(names.size(), 311u);
+  ASSERT_EQ(names.size(), GetParam().trainable);
   for (size_t i = 0; i < names.size(); ++i) {
     const auto row = static_cast<int64_t>(i);
     at::Tensor gradient = weights.at(names[i]).grad().clone();
@@ -100,7 +118,9 @@ TEST_P(Base, LossOutputsAndGradientSamples) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Published, Base,
-                         testing::Values(Model{"fastconvmae_base", 4}, Model{"convmae_base", 1}),
+                         testing::Values(Model{"fastconvmae_base", 4, 311, {}},
+                                         Model{"convmae_base", 1, 311, {}},
+                                         Model{"mae_vitb", 1, 252, vit_base()}),
                          [](const auto& instance) { return instance.param.name; });
 
 }  // namespace

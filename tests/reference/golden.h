@@ -32,7 +32,25 @@ inline nlohmann::json manifest_entry(const std::string& file) {
   return read_json("manifest.json").at("files").at(file);
 }
 
+// MAE's numbers stand alone where FastConvMAE's stand in lists.
+inline ReferenceOptions vit_options_from_constructor(const nlohmann::json& constructor) {
+  ReferenceOptions options;
+  options.kind = Kind::kVit;
+  options.rows = options.cols = constructor.at("img_size");
+  options.strides = {constructor.at("patch_size")};
+  options.dims = {constructor.at("embed_dim")};
+  options.depths = {constructor.at("depth")};
+  options.heads = constructor.at("num_heads");
+  options.mlp_ratios = {constructor.at("mlp_ratio")};
+  options.decoder_dim = constructor.at("decoder_embed_dim");
+  options.decoder_depth = constructor.at("decoder_depth");
+  options.decoder_heads = constructor.at("decoder_num_heads");
+  options.decoder_mlp_ratio = options.mlp_ratios[0];
+  return options;
+}
+
 inline ReferenceOptions options_from_constructor(const nlohmann::json& constructor) {
+  if (constructor.at("embed_dim").is_number()) return vit_options_from_constructor(constructor);
   ReferenceOptions options;
   options.rows = options.cols = constructor.at("img_size")[0];
   options.strides = constructor.at("patch_size").get<std::vector<int64_t>>();

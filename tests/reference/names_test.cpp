@@ -28,6 +28,23 @@ TEST(Names, BaseIsThePublishedStateDictInItsOrder) {
   }
 }
 
+TEST(Names, BaseVitIsThePublishedStateDictInItsOrder) {
+  if (!have_fixtures()) GTEST_SKIP() << "no golden files at " << fixture("");
+  ReferenceOptions options;
+  options.kind = Kind::kVit;
+  options.strides = {16};
+  options.dims = {768};
+  options.depths = {12};
+  options.mlp_ratios = {4};
+  const nlohmann::json published = read_json("mae_vitb_params.json").at("state_dict");
+  const auto names = expected_names_and_shapes(options);
+  ASSERT_EQ(published.size(), names.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    EXPECT_EQ(published[i][0].get<std::string>(), names[i].first);
+    EXPECT_EQ(published[i][1].get<std::vector<int64_t>>(), names[i].second) << names[i].first;
+  }
+}
+
 TEST(Names, PositionTablesFollowThePicture) {
   ReferenceOptions options;
   options.rows = 96;

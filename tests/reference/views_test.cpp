@@ -8,14 +8,21 @@
 namespace fcm::reference {
 namespace {
 
-ReferenceOptions small_options() {
+ReferenceOptions small_options(Kind kind = Kind::kConvVit) {
   ReferenceOptions options;
+  options.kind = kind;
   options.rows = 48;  // 3 x 5 patches: not square, and no multiple of four
   options.cols = 80;
   options.dims = {8, 12, 16};
   options.depths = {1, 1, 1};
   options.heads = 2;
   options.mlp_ratios = {2, 2, 2};
+  if (kind == Kind::kVit) {
+    options.strides = {16};
+    options.dims = {16};
+    options.depths = {2};
+    options.mlp_ratios = {2};
+  }
   options.decoder_dim = 8;
   options.decoder_depth = 1;
   options.decoder_heads = 2;
@@ -61,12 +68,13 @@ at::Tensor all_gradients(const Weights& weights) {
   return at::cat(parts);
 }
 
-class AllViews : public testing::TestWithParam<std::vector<int64_t>> {};
+class AllViews : public testing::TestWithParam<std::tuple<Kind, std::vector<int64_t>>> {};
 
-// FastConvMAE is as many ConvMAEs as there are views, in loss, outputs and gradients.
+// FastConvMAE is as many ConvMAEs as there are views, in loss, outputs and gradients; with the
+// other kind, as many MAEs.
 TEST_P(AllViews, AreTheMeanOfOneViewModels) {
-  const std::vector<int64_t>& sizes = GetParam();
-  const ReferenceOptions options = small_options();
+  const auto& [kind, sizes] = GetParam();
+  const ReferenceOptions options = small_options(kind);
   const Inputs inputs = small_inputs();
   const Weights together = trainable(small_weights(options));
   const ReferenceResult all = forward(together, options, inputs.images, inputs.noise, sizes,
@@ -97,9 +105,10 @@ TEST_P(AllViews, AreTheMeanOfOneViewModels) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, AllViews,
-                         testing::Values(std::vector<int64_t>{5, 5, 5},
-                                         std::vector<int64_t>{3, 3, 3, 6},
-                                         std::vector<int64_t>{7, 8}));
+                         testing::Combine(testing::Values(Kind::kConvVit, Kind::kVit),
+                                          testing::Values(std::vector<int64_t>{5, 5, 5},
+                                                          std::vector<int64_t>{3, 3, 3, 6},
+                                                          std::vector<int64_t>{7, 8})));
 
 TEST(KeptViews, AreTheFirstOfAllViews) {
   const ReferenceOptions options = small_options();
@@ -116,23 +125,27 @@ TEST(KeptViews, AreTheFirstOfAllViews) {
   EXPECT_EQ(all.latents[3].size(1), 6);
 }
 
+class SeparateViews : public testing::TestWithParam<Kind> {};
+
 // Pixels a view does not see have no influence at all on it.
-TEST(Views, SeeNothingOfHiddenPatches) {
-  const ReferenceOptions options = small_options();
+TEST_P(SeparateViews, SeeNothingOfHiddenPatches) {
+  const ReferenceOptions options = small_options(GetParam());
   const Weights weights = small_weights(options);
   const Inputs inputs = small_inputs();
+  const std::vector<int64_t> sizes{3, 3, 3, 6};
   for (const int64_t kept : {1, 4}) {
     const at::Tensor images = inputs.images.clone().requires_grad_(true);
-    const ReferenceResult result =
-        forward(weights, options, images, inputs.noise, {3, 3, 3, 6}, kept);
+    const ReferenceResult result = forward(weights, options, images, inputs.noise, sizes, kept);
     const auto view = static_cast<size_t>(kept - 1);
     result.latents[view].square().sum().backward();
     const at::Tensor per_patch =
         images.grad().abs().reshape({2, 3, 3, 16, 5, 16}).sum({1, 3, 5}).flatten(1);
     EXPECT_EQ((per_patch * result.masks[view]).max().item<double>(), 0);
-    EXPECT_EQ((per_patch > 0).sum().item<int64_t>(), 2 * result.latents[view].size(1));
+    EXPECT_EQ((per_patch > 0).sum().item<int64_t>(), 2 * sizes[view]);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Kinds, SeparateViews, testing::Values(Kind::kConvVit, Kind::kVit));
 
 TEST(Compute, Bfloat16StaysCloseAndKeepsTheTypeOfTheRest) {
   ReferenceOptions options = small_options();

@@ -101,6 +101,30 @@ TEST(Run, TheNumericGuardGivesUpWithItsOwnStatus) {
             status(ExitCode::kNumeric));
 }
 
+// Classes of drawn pictures are ten; ten of a hundred would be right by chance.
+TEST(Vit, EveryTaskTakesItsRuns) {
+  const Scratch scratch;
+  const std::string run = (scratch / "run").string();
+  const auto result_of = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--json", "--quiet"});
+    const fs::path file = scratch / "result.json";
+    EXPECT_EQ(wait_for(start(words, 0, file)), 0) << words.front();
+    return nlohmann::json::parse(read_file(file, ExitCode::kUsage));
+  };
+  result_of({"pretrain", "--recipe", "smoke_mae_pretrain", "--data", "synthetic", "--out", run});
+  for (const char* task : {"knn", "linprobe"}) {
+    const auto result = result_of({task, "--data", "synthetic", "--checkpoint", run});
+    EXPECT_GT(result.at("top1").get<double>(), 30) << task;
+  }
+  const std::string picture = (scratch / "run" / "pictures" / "step-00000020.png").string();
+  result_of({"visualize", "--checkpoint", run, "--images", picture, "--out",
+             (scratch / "sheet.png").string()});
+  EXPECT_GT(fs::file_size(scratch / "sheet.png"), 1000u);
+  const auto speeds = result_of({"bench", "step", "--recipe", "smoke_mae_pretrain", "--batch", "2",
+                                 "--steps", "1", "--implementation", "both"});
+  EXPECT_EQ(speeds.at("implementations").size(), 2u);
+}
+
 TEST(Demo, OnFewPicturesGivesEveryFigure) {
   if (!fs::exists("/usr/share/datasets/fashion-mnist")) {
     GTEST_SKIP() << "the Debian package dataset-fashion-mnist is not installed";
