@@ -11,11 +11,11 @@ namespace {
 
 void note(CaseResult& result, const std::string& name, double abs, double rel, double tolerance) {
   ++result.tensors;
-  if (abs > result.max_abs || result.max_abs_at.empty()) {
+  if (abs > result.max_abs) {
     result.max_abs = abs;
     result.max_abs_at = name;
   }
-  if (rel > result.max_rel || result.max_rel_at.empty()) {
+  if (rel > result.max_rel) {
     result.max_rel = rel;
     result.max_rel_at = name;
   }
@@ -83,6 +83,13 @@ double relative_l2(const at::Tensor& got, const at::Tensor& wanted) {
   const at::Tensor a = got.detach().to(at::kDouble).flatten();
   const at::Tensor b = wanted.detach().to(at::kDouble).flatten();
   return (a - b).norm().item<double>() / std::max(b.norm().item<double>(), 1e-300);
+}
+
+void compare_l2(CaseResult& result, const std::string& name, const at::Tensor& got,
+                const at::Tensor& wanted, double tolerance) {
+  const double error = relative_l2(got, wanted);
+  if (!std::isfinite(error)) return add_fault(result, name + ": not finite");
+  note(result, name, 0, error, tolerance);
 }
 
 }  // namespace fcm::parity

@@ -40,6 +40,8 @@ void compare_number(CaseResult& result, const std::string& name, double got, dou
 
 // Root of the sum of squares of the difference, over that of `wanted`.
 double relative_l2(const at::Tensor& got, const at::Tensor& wanted);
+void compare_l2(CaseResult& result, const std::string& name, const at::Tensor& got,
+                const at::Tensor& wanted, double tolerance);
 
 void add_fault(CaseResult& result, const std::string& fault);
 

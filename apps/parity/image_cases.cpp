@@ -79,7 +79,7 @@ at::Tensor normalised(const at::Tensor& picture_HWC) {
   const at::Tensor patch =
       ops::patchify(picture_HWC.unsqueeze(0), order_BL, geometry,
                     {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}, at::kFloat);
-  return ops::unpatchify(patch.reshape({1, 1, -1}), order_BL, geometry, size, size);
+  return ops::unpatchify(patch.reshape({1, 1, -1}), order_BL, geometry, 1, 1);
 }
 
 void transforms(CaseResult& result, const Entry& entry) {

@@ -27,7 +27,7 @@ struct Totals {
 
 void print_line(const CaseResult& result) {
   fmt::print(
-      "{} {}: {} tensors; largest abs {:.2e} ({}), rel {:.2e} ({}); nearest to its bound {} "
+      "{} {}: {} tensors; largest abs {:.2e} ({}), rel {:.2e} ({}); closest to its bound {} "
       "at {:.2f} of {:.2e}\n",
       result.passed() ? "pass" : "FAIL", result.name, result.tensors, result.max_abs,
       result.max_abs_at, result.max_rel, result.max_rel_at, result.worst_at, result.worst,

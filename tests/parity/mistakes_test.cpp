@@ -47,16 +47,17 @@ void transpose_cells(Inputs& inputs, const std::string& name) {
 
 TEST(ParityMistakes, APermutedKey) {
   expect_noticed("fastconvmae_tiny.forward.safetensors", [](Inputs& inputs) {
-    swap_weights(inputs, "blocks3.0.mlp.fc2.bias", "blocks3.1.mlp.fc2.bias");
+    swap_weights(inputs, "blocks3.0.attn.qkv.weight", "blocks3.1.attn.qkv.weight");
   });
   expect_noticed("mae_tiny.grads.safetensors", [](Inputs& inputs) {
-    swap_weights(inputs, "decoder_blocks.0.norm1.weight", "decoder_blocks.0.norm2.weight");
+    swap_weights(inputs, "decoder_blocks.0.mlp.fc1.weight", "decoder_blocks.1.mlp.fc1.weight");
   });
 }
 
 TEST(ParityMistakes, ASwappedMask) {
-  expect_noticed("fastconvmae_tiny.forward.safetensors",
-                 [](Inputs& inputs) { inputs.noise_BL = inputs.noise_BL.flip(0); });
+  expect_noticed(
+      "fastconvmae_tiny.forward.safetensors",
+      [](Inputs& inputs) { inputs.noise_BL = inputs.noise_BL.flip(0); }, "fast");
 }
 
 // The loss of all views together does not know their order, single views do.
