@@ -28,11 +28,12 @@ seed() {
   case "$target" in
     zip) for file in "$shared"/checkpoints/{views,mini_model_only}.pth; do
         [[ -f "$file" ]] && cp "$file" "$corpus/$(basename "$file")"; done ;;
-    pickle) for file in "$shared"/checkpoints/{views,mixed_dtype,mini_torch18_cuda}.pth; do
-        [[ -f "$file" ]] && unzip -p "$file" '*/data.pkl' > "$corpus/$(basename "$file").pkl" 2>/dev/null; done ;;
+    pickle) for file in "$shared"/checkpoints/{views,mixed_dtype,mini_torch18_cuda}.pth; do  # data.pkl is at byte 64
+        [[ -f "$file" ]] && head -c 60064 "$file" | tail -c +65 > "$corpus/$(basename "$file").pkl"; done ;;
     safetensors) for file in "$shared"/checkpoints/views.expected.safetensors "$shared"/linprobe_tiny.golden.safetensors; do
         [[ -f "$file" ]] && cp "$file" "$corpus/$(basename "$file")"; done ;;
-    manifest) echo '{"format":"fastconvmae checkpoint","version":1,"step":1,"sequence":1,"files":{},"state":{}}' > "$corpus/empty.json" ;;
+    manifest) printf '{"format":"fastconvmae checkpoint","version":1,"step":1,"sequence":1,"files":{"%s":%s,"%s":%s},"state":{"a":[1,0.5]}}' \
+        model.safetensors '{"size":8,"xxh3_128":"0"}' optimizer.safetensors '{"size":8,"xxh3_128":"0"}' > "$corpus/small.json" ;;
   esac
   return 0
 }
