@@ -32,7 +32,8 @@ struct EncoderOptions {
     visitor("size", size,
             config::OneOf{{"custom", "small", "base", "large", "large_paper", "huge"}},
             "named size; the other keys of the section must then agree with it");
-    visitor("strides", strides, config::Range{1, 64}, "downsampling of each stage");
+    visitor("strides", strides, config::Range{1, 64},
+            "downsampling of each stage; conv_vit has three stages, vit one");
     visitor("dims", dims, config::Range{1, 16384}, "channels of each stage");
     visitor("depths", depths, config::Range{0, 256}, "blocks of each stage");
     visitor("heads", heads, config::Range{1, 256}, "attention heads of the last stage");

@@ -126,31 +126,43 @@ TEST(MaskedAutoencoder, APatchInTheWrongPlaceIsNoticed) {
   EXPECT_GT(comparison.worst_gradient, 1e-5);
 }
 
-void expect_published_parameters(const AutoencoderOptions& options, size_t tensors,
-                                 int64_t trainable_elements) {
+// The published programs' groups: tensors and elements without weight decay, and all trained ones.
+struct Counted {
+  size_t tensors, tensors_without_decay;
+  int64_t elements_without_decay, trainable_elements;
+};
+
+void expect_published_parameters(const AutoencoderOptions& options, const Counted& wanted) {
   const MaskedAutoencoder model(options, 0);
   const auto expected = reference::expected_names_and_shapes(reference_options(options));
-  ASSERT_EQ(model.parameters().all().size(), tensors);
-  ASSERT_EQ(expected.size(), tensors);
+  ASSERT_EQ(model.parameters().all().size(), wanted.tensors);
+  ASSERT_EQ(expected.size(), wanted.tensors);
+  size_t tensors_without_decay = 0;
+  int64_t elements_without_decay = 0;
   for (size_t i = 0; i < expected.size(); ++i) {
     const nn::Parameter& parameter = model.parameters().all()[i];
     EXPECT_EQ(parameter.name, expected[i].first);
     EXPECT_EQ(parameter.published_shape, expected[i].second) << parameter.name;
+    if (!parameter.trainable || parameter.decays()) continue;
+    ++tensors_without_decay;
+    elements_without_decay += parameter.value.numel();
   }
-  EXPECT_EQ(model.parameters().trainable_elements(), trainable_elements);
+  EXPECT_EQ(tensors_without_decay, wanted.tensors_without_decay);
+  EXPECT_EQ(elements_without_decay, wanted.elements_without_decay);
+  EXPECT_EQ(model.parameters().trainable_elements(), wanted.trainable_elements);
 }
 
 TEST(MaskedAutoencoder, BaseModelHasThePublishedParameters) {
   AutoencoderOptions options;
   options.encoder = encoder::named_size(encoder::Kind::kConvVit, "base");
-  expect_published_parameters(options, 313, 114790528);
+  expect_published_parameters(options, {313, 206, 188800, 114790528});
 }
 
 TEST(MaskedAutoencoder, BaseVitHasThePublishedParameters) {
   AutoencoderOptions options;
   options.kind = encoder::Kind::kVit;
   options.encoder = encoder::named_size(options.kind, "base");
-  expect_published_parameters(options, 254, 111655680);
+  expect_published_parameters(options, {254, 167, 177664, 111655680});
 }
 
 TEST(MaskedAutoencoder, StartValuesOfTheVitFollowThePublishedRules) {
