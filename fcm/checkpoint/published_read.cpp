@@ -24,7 +24,7 @@ bool holds_tensors(const Value& value) {
   const auto* dict = std::get_if<Value::Dict>(&value.data);
   return dict != nullptr &&
          std::any_of(dict->items.begin(), dict->items.end(), [](const auto& item) {
-           return std::holds_alternative<Value::Tensor>(item.second.data);
+           return std::holds_alternative<Value::Tensor>(item.value.data);
          });
 }
 
