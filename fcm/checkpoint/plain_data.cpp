@@ -69,7 +69,7 @@ Value from_json(const json& value) {
     case json::value_t::object: {
       Value::Dict dict;
       for (const auto& [key, item] : value.items()) {
-        dict.items.emplace_back(Value{key}, from_json(item));
+        dict.items.push_back({Value{key}, from_json(item)});
       }
       return {std::move(dict)};
     }

@@ -17,7 +17,7 @@ Value text(std::string_view content) { return {std::string(content)}; }
 Value dict(std::vector<std::pair<std::string_view, Value>> entries, bool ordered = false) {
   Value::Dict result;
   result.ordered = ordered;
-  for (auto& [key, value] : entries) result.items.emplace_back(text(key), std::move(value));
+  for (auto& [key, value] : entries) result.items.push_back({text(key), std::move(value)});
   return {std::move(result)};
 }
 
@@ -75,9 +75,9 @@ class Writer {
     for (const TensorView* parameter : optimizer_order(model_)) {
       const size_t index = states.items.size();
       const Value number{static_cast<int64_t>(index)};
-      states.items.emplace_back(number, dict({{"step", step(index)},
-                                              {"exp_avg", moment("exp_avg", *parameter)},
-                                              {"exp_avg_sq", moment("exp_avg_sq", *parameter)}}));
+      states.items.push_back({number, dict({{"step", step(index)},
+                                            {"exp_avg", moment("exp_avg", *parameter)},
+                                            {"exp_avg_sq", moment("exp_avg_sq", *parameter)}})});
     }
     return {std::move(states)};
   }

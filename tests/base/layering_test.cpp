@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 using Files = std::map<std::string, std::string>;  // "fcm/ops/patches.h" -> text
 using Lines = std::vector<std::string>;
 
-const std::set<std::string> kLibraries = {"torch", "jpeg", "png", "zlib", "json", "toml", "xxhash", "deflate"};
+const std::set<std::string> kLibraries = {"torch", "jpeg", "png",    "zlib",
+                                          "json",  "toml", "xxhash", "deflate"};
 
 struct Edges {
   std::map<std::string, std::set<std::string>> of;  // folder -> folders and libraries
@@ -93,14 +94,16 @@ std::string library_of(const std::string& header) {
       {"nlohmann/", "json"}, {"toml++/", "toml"}, {"libpng", "png"},   {"fmt/", ""},
       {"sys/", ""},          {"linux/", ""},      {"arpa/", ""},       {"netinet/", ""}};
   static const std::map<std::string, std::string> kWhole = {
-      {"jpeglib.h", "jpeg"}, {"jerror.h", "jpeg"}, {"turbojpeg.h", "jpeg"}, {"png.h", "png"},
-      {"zlib.h", "zlib"},    {"zconf.h", "zlib"},  {"xxhash.h", "xxhash"},  {"xxh3.h", "xxhash"}, {"libdeflate.h", "deflate"}};
+      {"jpeglib.h", "jpeg"},  {"jerror.h", "jpeg"}, {"turbojpeg.h", "jpeg"},
+      {"png.h", "png"},       {"zlib.h", "zlib"},   {"zconf.h", "zlib"},
+      {"xxhash.h", "xxhash"}, {"xxh3.h", "xxhash"}, {"libdeflate.h", "deflate"}};
   static const std::set<std::string> kSystem = {
-      "cpuid.h",     "dirent.h",   "dlfcn.h",  "errno.h",   "fcntl.h",  "float.h",  "grp.h",
-      "immintrin.h", "inttypes.h", "limits.h", "locale.h",  "malloc.h", "math.h",   "memory.h",
-      "netdb.h",     "omp.h",      "poll.h",   "pthread.h", "pwd.h",    "sched.h",  "setjmp.h",
-      "signal.h",    "spawn.h",    "stdarg.h", "stddef.h",  "stdint.h", "stdio.h",  "stdlib.h",
-      "string.h",    "strings.h",  "syslog.h", "termios.h", "time.h",   "unistd.h", "wchar.h"};
+      "cpuid.h",   "dirent.h", "dlfcn.h",     "errno.h",    "fcntl.h",  "float.h",
+      "fnmatch.h", "grp.h",    "immintrin.h", "inttypes.h", "limits.h", "locale.h",
+      "malloc.h",  "math.h",   "memory.h",    "netdb.h",    "omp.h",    "poll.h",
+      "pthread.h", "pwd.h",    "sched.h",     "setjmp.h",   "signal.h", "spawn.h",
+      "stdarg.h",  "stddef.h", "stdint.h",    "stdio.h",    "stdlib.h", "string.h",
+      "strings.h", "syslog.h", "termios.h",   "time.h",     "unistd.h", "wchar.h"};
   for (const auto& [beginning, library] : kBeginnings) {
     if (header.starts_with(beginning)) return library;
   }

@@ -178,7 +178,7 @@ class Altered : public Published {
 };
 
 TEST_F(Altered, UnequalUpdateCountsAreRefused) {
-  auto& first = dict({"optimizer", "state"}).items.front().second;
+  auto& first = dict({"optimizer", "state"}).items.front().value;
   for (auto& [key, value] : std::get<Value::Dict>(first.data).items) {
     if (std::get<std::string>(key.data) == "step") value = Value{int64_t{7}};
   }
@@ -187,7 +187,7 @@ TEST_F(Altered, UnequalUpdateCountsAreRefused) {
 
 TEST_F(Altered, AnotherNumberingIsRefused) {
   auto& items = dict({"optimizer", "state"}).items;
-  std::swap(items[0].second, items[120].second);
+  std::swap(items[0].value, items[120].value);
   EXPECT_NE(reason().find("another order"), std::string::npos);
 }
 
@@ -198,7 +198,7 @@ TEST_F(Altered, AMissingStateIsRefused) {
 
 TEST_F(Altered, StateDictsAreFoundWhereverTheyAre) {
   Value::Dict outer;
-  outer.items.emplace_back(Value{std::string("state_dict")}, Value{dict({"model"})});
+  outer.items.push_back({Value{std::string("state_dict")}, Value{dict({"model"})}});
   file_.root = Value{outer};
   const Checkpoint checkpoint = from_pth(std::move(file_), "altered.pth", true);
   EXPECT_TRUE(recognise(checkpoint.model.tensors));
