@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "fcm/checkpoint/adapters.h"
+#include "fcm/checkpoint/safetensors.h"
 #include "tests/checkpoint/pth_support.h"
 
 namespace fcm::checkpoint {
