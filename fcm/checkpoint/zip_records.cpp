@@ -73,13 +73,18 @@ void widen(CentralHeader& header, uint64_t& packed_size, Bytes extra, const std:
 }
 
 // Local zip64 values must be values of the central header, in their order; PyTorch gives those
-// beyond 32 bits, Python's zipfile both sizes.
+// beyond 32 bits, with 0 for the packed size, which then follows in the descriptor; Python's
+// zipfile gives both sizes.
 void check_local_zip64(Bytes field, const CentralHeader& central, const std::string& file) {
   const std::array<uint64_t, 3> due = {central.size, central.size, central.offset};
+  const bool later = (central.flags & kDescriptorFlag) != 0;
   size_t next = 0;
+  const auto fits = [&](uint64_t value) {
+    return value == due[next] || (next == 1 && later && value == 0);
+  };
   for (size_t used = 0; used < field.size(); used += 8) {
     const bool whole = field.size() - used >= 8;
-    while (whole && next < due.size() && due[next] != load_le<uint64_t>(field, used)) ++next;
+    while (whole && next < due.size() && !fits(load_le<uint64_t>(field, used))) ++next;
     if (!whole || next == due.size()) {
       refuse(file, "member {}: local and central header disagree in the zip64 values",
              shown(central.name));

@@ -63,6 +63,12 @@ TEST(PthZipAttacks, HonestRelativesAreAccepted) {
         m.local_crc = m.local_size = m.local_packed = 0;
         m.descriptor = descriptor(crc_of(m.data), 8);
       }),
+      changed([](Member& m) {  // PyTorch beyond 4 GB
+        m.flags = 8;
+        m.local_crc = m.local_size = m.local_packed = 0;
+        m.local_extra = extra(0x0001, le<uint64_t>(8) + le<uint64_t>(0));
+        m.descriptor = "PK\x07\x08" + le(crc_of(m.data)) + le<uint64_t>(8) + le<uint64_t>(8);
+      }),
       changed([](Member& m) {
         m.flags = 8;
         m.data.clear();  // PyTorch writes no descriptor then
@@ -200,6 +206,9 @@ TEST(PthZipAttacks, Members) {
        "extra field of kind 0x0001"},
       {"local zip64 disagrees",
        changed([](Member& m) { m.local_extra = extra(1, le<uint64_t>(9)); }), "zip64 values"},
+      {"local zip64 without a packed size",
+       changed([](Member& m) { m.local_extra = extra(1, le<uint64_t>(8) + le<uint64_t>(0)); }),
+       "zip64 values"},
       {"local zip64 cut", changed([](Member& m) { m.local_extra = extra(1, "1234"); }),
        "zip64 values"},
       {"unicode path", changed([](Member& m) { m.extra = extra(0x7075, "xxxxxa/data.pkl"); }),
