@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "fcm/base/error.h"
+#include "fcm/checkpoint/checkpoint.h"
 #include "fcm/heads/knn.h"
+#include "fcm/optim/adamw.h"
 #include "fcm/tasks/features.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/reconstruct.h"
@@ -12,6 +14,7 @@
 #include "fcm/tasks/tasks.h"
 #include "fcm/train/meters.h"
 #include "fcm/train/setup.h"
+#include "fcm/train/state.h"
 #include "fcm/train/trainer.h"
 
 namespace fcm::tasks {
@@ -87,6 +90,12 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   models::MaskedAutoencoder model(train::autoencoder_options(recipe),
                                   static_cast<uint64_t>(recipe.run.seed));
   if (request.dry_run) return dry_run(request, model, dataset->size(), threads);
+  const bool starts_elsewhere = request.resume != "auto" && request.resume != "never";
+  if (starts_elsewhere) {  // fails here, if it does
+    optim::AdamW optimizer(model.parameters(), recipe.optim);
+    train::load_training_state(model.parameters(), optimizer,
+                               checkpoint::load(request.resume, true, reporter));
+  }
   prepare_run_folder({request.out, request.resume, request.overwrite}, recipe, reporter);
   reporter.info(fmt::format("{}: {} pictures, {} steps of {}, {:.1f} M parameters, {}, {} threads",
                             request.data, dataset->size(), steps, recipe.optim.batch_size,
@@ -97,7 +106,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   const OnlineKnn online_knn(request, threads);
   const std::vector<image::Image> pictures = first_pictures(*dataset, recipe);
   train::TrainRequest training{recipe, dataset, request.out, {}, threads, request.stop, {}, {}};
-  if (request.resume != "auto" && request.resume != "never") training.start_from = request.resume;
+  if (starts_elsewhere) training.start_from = request.resume;
   training.at_epoch_end = online_knn;
   training.draw_pictures = [&](const models::MaskedAutoencoder& now, int64_t step) {
     if (pictures.empty()) return;

@@ -221,4 +221,21 @@ void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
   }
 }
 
+void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer,
+                         const checkpoint::Checkpoint& checkpoint) {
+  const std::string source = checkpoint.path.string();
+  const nlohmann::json& state = checkpoint.state;
+  if (const auto why = state.find("optimizer_left_out"); why != state.end()) {
+    fail(ExitCode::kCheckpoint, "a run cannot continue from {}", why->get<std::string>());
+  }
+  const bool counted = state.contains("counters") || state.contains("published_epoch");
+  if (!counted || !state.contains("optimizer_steps")) {
+    fail(ExitCode::kCheckpoint,
+         "{} holds weights but no training state, so a run cannot continue from it", source);
+  }
+  load_model(parameters, checkpoint.model, source);
+  load_optimizer(parameters, optimizer, checkpoint.optimizer, source);
+  optimizer.set_steps(state.at("optimizer_steps").get<int64_t>());
+}
+
 }  // namespace fcm::train

@@ -59,6 +59,11 @@ std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
 void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
                     const checkpoint::TensorFile& file, const std::string& source);
 
+// Weights, moments and the count of updates of a checkpoint that a run can continue from; not the
+// counters. Error(kCheckpoint) where it has no training state, or another model's.
+void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer,
+                         const checkpoint::Checkpoint& checkpoint);
+
 // A tensor of a file, copied.
 at::Tensor to_tensor(const checkpoint::TensorView& view);
 

@@ -89,7 +89,7 @@ class Run {
       found = checkpoint::load(request_.start_from, true, reporter_);
     }
     if (!found) return;
-    take(*found);
+    load_training_state(model_.parameters(), optimizer_, *found);
     if (found->state.contains("counters")) {
       counters_ = Counters::from_json(found->state.at("counters"));
     } else {  // of a published program, which saves at the end of an epoch
@@ -98,23 +98,6 @@ class Run {
     scaler_ = found->state.value("scaler", nlohmann::json());
     reporter_.info(fmt::format("resumed from {} (step {} of {})", found->path.string(),
                                counters_.step, total_steps_));
-  }
-
-  // Weights, moments and the count of updates; not the counters.
-  void take(const checkpoint::Checkpoint& checkpoint) {
-    const std::string source = checkpoint.path.string();
-    const nlohmann::json& state = checkpoint.state;
-    if (const auto why = state.find("optimizer_left_out"); why != state.end()) {
-      fail(ExitCode::kCheckpoint, "a run cannot continue from {}", why->get<std::string>());
-    }
-    const bool counted = state.contains("counters") || state.contains("published_epoch");
-    if (!counted || !state.contains("optimizer_steps")) {
-      fail(ExitCode::kCheckpoint,
-           "{} holds weights but no training state, so a run cannot continue from it", source);
-    }
-    load_model(model_.parameters(), checkpoint.model, source);
-    load_optimizer(model_.parameters(), optimizer_, checkpoint.optimizer, source);
-    optimizer_.set_steps(state.at("optimizer_steps").get<int64_t>());
   }
 
   double one_step() {
@@ -158,7 +141,7 @@ class Run {
            "optim.base_lr, set model.precision = \"fp32\" or optim.clip_norm",
            counters_.step, counters_.skipped, counters_.rollbacks - 1);
     }
-    take(*good);
+    load_training_state(model_.parameters(), optimizer_, *good);
     reporter_.warn(fmt::format(
         "step {}: weights went back to those of step {}; training goes on with the next data",
         counters_.step, good->step));

@@ -195,6 +195,14 @@ TEST_F(PublishedFiles, ARunGoesOnHere) {
             kCheckpoint);
 }
 
+TEST_F(PublishedFiles, AFileOfAnotherModelLeavesNoFolderBehind) {
+  const Words words = {"pretrain",  "--recipe", "smoke_pretrain", "--data",    "synthetic",
+                       "--threads", "1",        "--out",          path("run"), "--resume"};
+  EXPECT_EQ(run(with(words, {(kStored / "checkpoint-0.pth").string()})), kCheckpoint);
+  EXPECT_FALSE(fs::exists(path("run")));
+  EXPECT_EQ(run(with(words, {"auto"})), 0);  // the name is still free
+}
+
 TEST_F(PublishedFiles, PicturesNeedADecoder) {
   const fs::path photos = kStored / "../transforms/photos";
   std::string photo;
