@@ -41,7 +41,8 @@ CLI::Option* add_recipe(CLI::App* command, Options& options) {
 CLI::Option* add_data(CLI::App* command, Options& options, const char* names = "--data") {
   return command
       ->add_option(names, options.data,
-                   "An image folder, CIFAR or IDX files, fashion-mnist, synthetic")
+                   "An image folder, a file list, tar shards, CIFAR or IDX files, fashion-mnist, "
+                   "synthetic")
       ->type_name("DATA");
 }
 

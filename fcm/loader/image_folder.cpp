@@ -3,6 +3,9 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/loader/encoded.h"
+#include "fcm/loader/joined_names.h"
+#include "fcm/loader/picture_ending.h"
 #include "fcm/loader/sources.h"
 
 namespace fcm::loader {
@@ -11,14 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
-
-bool is_picture_name(const fs::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](char letter) {
-    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-  });
-  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
-}
 
 [[noreturn]] void fail_listing(const fs::path& folder, const std::error_code& error) {
   fail(ExitCode::kData, "cannot list {}: {}", folder.string(), error.message());
@@ -42,7 +37,7 @@ std::vector<std::string> folders_in(const fs::path& folder) {
 
 bool is_picture(const fs::directory_entry& entry) {
   std::error_code ignored;
-  return !is_hidden(entry.path()) && is_picture_name(entry.path()) &&
+  return !is_hidden(entry.path()) && is_picture_ending(entry.path().extension().string()) &&
          entry.is_regular_file(ignored);  // also what a link leads to; never a device or a pipe
 }
 
@@ -63,7 +58,7 @@ std::vector<std::string> pictures_in(const fs::path& folder, bool nested) {
   return found;
 }
 
-class ImageFolder final : public Dataset {
+class ImageFolder final : public EncodedDataset {
  public:
   explicit ImageFolder(fs::path folder) : folder_(std::move(folder)) {
     const std::vector<std::string> folders = folders_in(folder_);
@@ -89,32 +84,17 @@ class ImageFolder final : public Dataset {
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
   int64_t label(int64_t index) const override { return labels_[static_cast<size_t>(index)]; }
   const std::vector<std::string>& classes() const override { return classes_; }
-  std::string name(int64_t index) const override {
-    const auto at = static_cast<size_t>(index);
-    return (folder_ / names_.substr(begins_[at], begins_[at + 1] - begins_[at])).string();
-  }
-
-  image::Image get(int64_t index, int64_t channels) const override {
-    const std::string path = name(index);
-    const std::string file = read_file(path, ExitCode::kData);
-    try {
-      return image::decode({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, channels);
-    } catch (const Error& error) {
-      fail(error.code(), "{}: {}", path, error.what());
-    }
-  }
+  std::string name(int64_t index) const override { return (folder_ / names_.at(index)).string(); }
+  std::string read(int64_t index) const override { return read_file(name(index), ExitCode::kData); }
 
  private:
   void add(const std::string& name, int32_t label) {
-    names_ += name;
-    begins_.push_back(names_.size());
+    names_.add(name);
     labels_.push_back(label);
   }
 
   fs::path folder_;
-  // Names of all files one after the other: a million small strings would cost twice the memory.
-  std::string names_;
-  std::vector<uint64_t> begins_{0};
+  JoinedNames names_;
   std::vector<int32_t> labels_;
   std::vector<std::string> classes_;
 };

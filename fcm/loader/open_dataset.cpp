@@ -2,6 +2,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/loader/dataset.h"
+#include "fcm/loader/shard_names.h"
 #include "fcm/loader/sources.h"
 
 namespace fcm::loader {
@@ -10,13 +11,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFashionMnist = "/usr/share/datasets/fashion-mnist";
-
-[[noreturn]] void fail_unsupported(const std::string& data, const char* what) {
-  fail(ExitCode::kData,
-       "{}: {} are not supported yet; use a folder of class folders, a CIFAR or IDX folder, "
-       "\"fashion-mnist\" or \"synthetic\"",
-       data, what);
-}
 
 std::unique_ptr<Dataset> open_fashion_mnist(Split split) {
   if (!fs::is_directory(kFashionMnist)) {
@@ -34,20 +28,20 @@ std::unique_ptr<Dataset> open_file(const fs::path& file) {
   const std::string name = file.filename().string();
   if (name.ends_with(".bin")) return open_cifar_file(file);
   if (name.find("idx3-ubyte") != std::string::npos) return open_idx_file(file, {});
-  if (name.ends_with(".tar")) fail_unsupported(file.string(), "tar shards");
-  if (name.ends_with(".txt")) fail_unsupported(file.string(), "file lists");
+  if (name.ends_with(".tar")) return open_tar_shards({file});
+  if (name.ends_with(".txt")) return open_file_list(file);
   fail(ExitCode::kData,
-       "{} is a file of no known kind: expected a folder, CIFAR records (*.bin) or IDX pictures "
-       "(*idx3-ubyte, *idx3-ubyte.gz)",
+       "{} is a file of no known kind: expected a folder, a list of pictures (*.txt), tar shards "
+       "(*.tar), CIFAR records (*.bin) or IDX pictures (*idx3-ubyte, *idx3-ubyte.gz)",
        file.string());
 }
 
-bool holds_tars(const fs::path& folder) {
-  std::error_code error;
-  const fs::directory_iterator entries(folder, error);
-  return !error && std::any_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
-    return entry.path().extension() == ".tar";
-  });
+// The *.tar that are the split; none where there are no shards.
+std::vector<fs::path> find_shards(const fs::path& folder, Split split) {
+  // The published archives often lie beside the train/ and val/ that were unpacked from them.
+  const fs::path inside = folder / (split == Split::kTrain ? "train" : "val");
+  if (fs::is_directory(inside)) return shards_in(inside, split);
+  return shards_in(folder, split);
 }
 
 std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split) {
@@ -56,7 +50,9 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split) {
     if (holds_cifar(folder / inside)) return open_cifar_folder(folder / inside, split);
   }
   if (holds_idx(folder)) return open_idx_folder(folder, split, {});
-  if (holds_tars(folder)) fail_unsupported(folder.string(), "tar shards");
+  if (auto shards = find_shards(folder, split); !shards.empty()) {
+    return open_tar_shards(std::move(shards));
+  }
   return open_image_folder(folder, split);
 }
 
@@ -69,11 +65,11 @@ std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split) {
   const fs::path path = data;
   if (fs::is_directory(path)) return open_folder(path, split);
   if (fs::is_regular_file(path)) return open_file(path);
-  if (data.find('{') != std::string::npos) fail_unsupported(data, "tar shards");
+  if (data.find('{') != std::string::npos) return open_tar_shards(expand_ranges(data));
   if (fs::exists(path)) fail(ExitCode::kData, "{} is neither a folder nor a regular file", data);
   fail(ExitCode::kData,
-       "{} does not exist; --data takes a folder of class folders, a CIFAR or IDX folder, "
-       "\"fashion-mnist\" or \"synthetic\"",
+       "{} does not exist; --data takes a folder of class folders, a list of pictures "
+       "(*.txt), tar shards, CIFAR or IDX files, \"fashion-mnist\" or \"synthetic\"",
        data);
 }
 

@@ -16,6 +16,15 @@ namespace fcm::loader {
 // splits; pictures directly in the folder have no labels.
 std::unique_ptr<Dataset> open_image_folder(const std::filesystem::path& folder, Split split);
 
+// A picture's path a line, relative to the list's folder or absolute, and its class number behind a
+// space or tab: on every line or on none. Empty lines and lines that begin with # do not count.
+std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
+
+// Shards in webdataset's layout (tar_samples.h), read where they lie: nothing is unpacked. A
+// damaged shard is refused here; a sample that must not or cannot be used is a picture that cannot
+// be read.
+std::unique_ptr<Dataset> open_tar_shards(std::vector<std::filesystem::path> shards);
+
 // One file of records, or a folder with data_batch_*.bin and test_batch.bin (CIFAR-10) or train.bin
 // and test.bin (CIFAR-100).
 bool holds_cifar(const std::filesystem::path& folder);

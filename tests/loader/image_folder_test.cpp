@@ -125,10 +125,11 @@ TEST(OpenDataset, WhatCannotBeOpenedSaysWhy) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"", "empty"},
       {folder.name() + "/absent", "does not exist"},
-      {folder.write("list.txt", std::string("x")).string(), "not supported yet"},
-      {folder.write("one.tar", std::string("x")).string(), "not supported yet"},
-      {folder.name() + "/x-{000000..000001}.tar", "not supported yet"},
-      {folder.name(), "not supported yet"},  // it holds a tar
+      {folder.write("list.txt", std::string("# x")).string(), "names no pictures"},
+      {folder.write("one.tar", std::string("x")).string(), "damaged or hostile tar"},
+      {folder.name() + "/x-{000000..000001}.tar", "No such file"},
+      {folder.name() + "/x-{0}.tar", "expected a range"},
+      {folder.name(), "damaged or hostile tar"},  // it holds a tar
       {folder.write("x.zip", std::string("x")).string(), "no known kind"},
       {"/dev/null", "neither a folder nor a regular file"}};
   for (const auto& [data, reason] : cases) {

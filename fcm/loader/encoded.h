@@ -1,0 +1,19 @@
+// Pictures that are kept as JPEG or PNG files, wherever these lie.
+#pragma once
+
+#include <string>
+
+#include "fcm/loader/dataset.h"
+
+namespace fcm::loader {
+
+class EncodedDataset : public Dataset {
+ public:
+  // Whole pictures; the reason of a failure follows the picture's name.
+  image::Image get(int64_t index, int64_t channels) const final;
+
+  // The bytes of the i-th picture's file. Throws Error(kData) that names the picture.
+  virtual std::string read(int64_t index) const = 0;
+};
+
+}  // namespace fcm::loader

@@ -1,0 +1,28 @@
+// Many names in little memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fcm::loader {
+
+// Names one after the other: a million small strings would cost twice the memory.
+class JoinedNames {
+ public:
+  void add(std::string_view name) {
+    text_ += name;
+    begins_.push_back(text_.size());
+  }
+  std::string_view at(int64_t index) const {
+    const auto i = static_cast<size_t>(index);
+    return std::string_view(text_).substr(begins_[i], begins_[i + 1] - begins_[i]);
+  }
+
+ private:
+  std::string text_;
+  std::vector<uint64_t> begins_{0};
+};
+
+}  // namespace fcm::loader

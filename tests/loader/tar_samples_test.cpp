@@ -1,0 +1,241 @@
+// Archives written here, sound, odd and hostile.
+#include "fcm/loader/tar_samples.h"
+
+#include <functional>
+
+#include "fcm/base/random.h"
+#include "fcm/loader/shard_names.h"
+#include "tests/loader/support.h"
+#include "tests/loader/tar_support.h"
+
+namespace fcm::loader {
+namespace {
+
+using test::data_error;
+using test::pax_record;
+using test::sealed;
+using test::tar_end;
+using test::tar_header;
+using test::tar_member;
+
+class TarSamples : public testing::Test {
+ protected:
+  std::vector<TarSample> samples(const std::string& archive) const {
+    // Writing over a file makes some file systems wait for the disk.
+    std::filesystem::remove(folder_.path() / "x.tar");
+    return samples_of_tar(RandomAccessFile(folder_.write("x.tar", archive)));
+  }
+  std::string refusal(const std::string& archive) const {
+    return data_error([&] { samples(archive); });
+  }
+  // The picture of a sample, read in place.
+  std::string picture(const TarSample& sample) const {
+    std::string bytes(sample.size, '\0');
+    RandomAccessFile(folder_.path() / "x.tar")
+        .read(sample.begin, {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()});
+    return bytes;
+  }
+
+  const std::string good_ = tar_member("0.cls", "7\n") + tar_member("0.jpg", "picture");
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(TarSamples, MembersWithOneKeyAreOneSample) {
+  const auto found = samples(tar_member("a/b.c/0.cls", "7") + tar_member("a/b.c/0.jpg", "one") +
+                             tar_member("./1.PNG", "two") + tar_member("1.json", "{}") +
+                             tar_member("2.seg.png", "mask") + tar_member(".hidden.jpg", "x") +
+                             tar_member("README", "x") + tar_member("folder/", "", '5') +
+                             tar_member("1.cls", "12\r\n") + tar_end());
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].key, "a/b.c/0");
+  EXPECT_EQ(found[0].label, 7);
+  EXPECT_EQ(picture(found[0]), "one");
+  EXPECT_EQ(found[1].key, "1");
+  EXPECT_EQ(found[1].label, 12);
+  EXPECT_EQ(picture(found[1]), "two");
+  EXPECT_EQ(found[0].fault + found[1].fault, "");
+}
+
+TEST_F(TarSamples, LongNamesOfEveryKind) {
+  const std::string folder(120, 'd'), key = folder + "/" + std::string(90, 'k');
+  const std::string gnu = tar_member("././@LongLink", key + ".jpg" + std::string(1, '\0'), 'L') +
+                          sealed(tar_header("cut", 3, '0', true)) + test::padded("gnu");
+  const std::string pax =
+      tar_member("PaxHeaders/x", pax_record("mtime", "1.5") + pax_record("path", key + ".jpg"),
+                 'x') +
+      tar_member("cut", "pax");
+  std::string prefixed = tar_header(std::string(90, 'k') + ".jpg", 3);
+  prefixed.replace(345, folder.size(), folder);
+  const std::string ustar = sealed(prefixed) + test::padded("ust");
+  for (const auto& [archive, bytes] :
+       {std::pair{gnu, "gnu"}, std::pair{pax, "pax"}, std::pair{ustar, "ust"}}) {
+    const auto found = samples(archive + tar_member("1.jpg", "next") + tar_end());
+    ASSERT_EQ(found.size(), 2u) << bytes;
+    EXPECT_EQ(found[0].key, key) << bytes;
+    EXPECT_EQ(picture(found[0]), bytes);
+    EXPECT_EQ(found[1].key, "1") << bytes;  // the long name was for one member only
+  }
+}
+
+// GNU keeps times where POSIX keeps the prefix of the name.
+TEST_F(TarSamples, GnuHeadersHaveNoPrefix) {
+  std::string block = tar_header("0.jpg", 3, '0', true);
+  block.replace(345, 11, "12345670123");
+  EXPECT_EQ(samples(sealed(block) + test::padded("abc") + tar_end()).at(0).key, "0");
+}
+
+TEST_F(TarSamples, SizesInBase256AndInPaxRecords) {
+  std::string block = tar_header("0.jpg", 0);
+  block.replace(124, 12, std::string("\x80\0\0\0\0\0\0\0\0\0\0\x05", 12));
+  EXPECT_EQ(samples(sealed(block) + test::padded("12345") + tar_end()).at(0).size, 5u);
+  EXPECT_EQ(samples(tar_member("p", pax_record("size", "5"), 'x') + tar_member("0.jpg", "12345") +
+                    tar_end())
+                .at(0)
+                .size,
+            5u);
+}
+
+TEST_F(TarSamples, WhatIsWrongWithOneSampleIsItsFault) {
+  const auto link = [](const char* name, char type) { return tar_member(name, "", type); };
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {tar_member("../1.jpg", "x") + tar_member("../1.cls", "1"), "leads out"},
+      {tar_member("a/../1.jpg", "x"), "leads out"},
+      {tar_member("/tmp/1.jpg", "x"), "absolute"},
+      {tar_member("1.cls", "1") + link("1.jpg", '2'), "symbolic link"},
+      {link("1.jpg", '1'), "hard link"},
+      {link("1.jpg", '3'), "device"},
+      {link("1.png", '6'), "pipe"},
+      {tar_member("p", pax_record("GNU.sparse.major", "1"), 'x') + tar_member("1.jpg", "x"),
+       "sparse"},
+      {tar_member("p", pax_record("path", std::string("1.jpg\0x", 7)), 'x') + tar_member("n", "x"),
+       ""},  // its ending is none of ours
+      {tar_member("1.jpg", "x") + tar_member("1.jpg", "y"), "two pictures"},
+      {tar_member("1.jpg", "x") + tar_member("1.png", "y"), "two pictures"},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", "1") + tar_member("1.cls", "2"),
+       "two labels"},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", "cat"), "no class number"},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", "-1"), "no class number"},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", ""), "no class number"},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", "100000"), "no class number"},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", std::string(1000, '1')), "no class number"},
+      {tar_member("1.cls", "1"), "no .jpg"}};
+  for (const auto& [members, reason] : cases) {
+    const auto found = samples(members + good_ + tar_end());
+    ASSERT_EQ(found.size(), reason.empty() ? 1u : 2u) << reason;
+    if (!reason.empty()) {
+      EXPECT_NE(found[0].fault.find(reason), std::string::npos) << found[0].fault;
+    }
+    EXPECT_EQ(found.back().fault, "") << reason;
+    EXPECT_EQ(found.back().label, 7) << reason;
+  }
+}
+
+TEST_F(TarSamples, ADamagedArchiveIsRefusedWithPlaceAndReason) {
+  std::string wrong_sum = good_;
+  wrong_sum[600] ^= 1;  // inside the label's bytes: not covered
+  EXPECT_NO_THROW(samples(wrong_sum + tar_end()));
+  wrong_sum[1030] ^= 1;  // the second header's name
+  std::string odd_size = tar_header("1.jpg", 0), negative = odd_size, old = odd_size;
+  odd_size.replace(124, 3, "9z-");
+  negative[124] = '\xff';
+  old.replace(257, 8, std::string(8, '\0'));
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {wrong_sum + tar_end(), "at byte 1024: the header's checksum"},
+      {sealed(odd_size) + tar_end(), "no octal number"},
+      {sealed(negative) + tar_end(), "negative"},
+      {sealed(old) + tar_end(), "neither POSIX's nor GNU's"},
+      {sealed(tar_header("1.jpg", 4000)) + tar_end(), "runs past the end"},
+      {tar_member("1.jpg", "x", 'S') + tar_end(), "type 'S'"},
+      {tar_member("1.jpg", "x", 'M') + tar_end(), "type 'M'"},
+      {tar_member("1.jpg", "x", '2') + tar_end(), "a link or device of 1 bytes"},
+      {tar_member("p", pax_record("size", "1"), 'x') + tar_member("1.jpg", "xyz") + tar_end(),
+       "1 bytes by its pax record, 3 by its header"},
+      {tar_member("p", pax_record("size", "1000000000000"), 'x') + tar_member("1.jpg", "x") +
+           tar_end(),
+       "runs past the end"},
+      {tar_member("p", pax_record("size", "99999999999999999999"), 'x') + tar_member("1.jpg", "x"),
+       "no number within bounds"},
+      {tar_member("p", "999 size=1\n", 'x') + tar_member("1.jpg", "x") + tar_end(),
+       "does not end where it says"},
+      {tar_member("p", "3 a", 'x') + tar_member("1.jpg", "x") + tar_end(), "does not end"},
+      {tar_member("p", "4 a\n", 'x') + tar_member("1.jpg", "x") + tar_end(), "no key"},
+      {tar_member("p", "x", 'x') + tar_end(), "no number"},
+      {tar_member("p", "", 'x') + tar_member("p", "", 'x') + tar_end(), "two pax headers"},
+      {tar_member("p", "", 'x') + tar_end(), "no member"},
+      {tar_member("p", pax_record("path", "all.jpg"), 'g') + good_ + tar_end(), "global"},
+      {sealed(tar_header("p", 1 << 21, 'x')) + std::string(1 << 21, ' ') + tar_end(),
+       "2097152 bytes"},
+      {good_, "was cut"},
+      {good_ + std::string(512, '\0'), "was cut"},
+      {good_ + std::string(512, '\0') + good_ + tar_end(), "a zero block between"},
+      {good_ + tar_end() + good_ + tar_end(), "more behind"},
+      {good_ + tar_end() + std::string(2 << 20, '\0'), "more behind"}};
+  for (const auto& [archive, reason] : cases) {
+    const std::string message = refusal(archive);
+    EXPECT_NE(message.find(reason), std::string::npos) << reason << ": " << message;
+    EXPECT_NE(message.find("x.tar: damaged or hostile tar, at byte "), std::string::npos)
+        << message;
+  }
+}
+
+TEST_F(TarSamples, CutAnywhereIsRefused) {
+  const std::string whole =
+      tar_member("p", pax_record("path", "long.jpg"), 'x') + good_ + tar_end();
+  EXPECT_EQ(samples(whole).size(), 2u);
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_NE(refusal(whole.substr(0, size)), "") << size;
+  }
+}
+
+// Whatever the bytes are: a list of samples inside the file, or a reason.
+TEST_F(TarSamples, AlteredArchivesGiveSamplesInsideOrAReason) {
+  const std::string whole =
+      tar_member("p", pax_record("path", "long.jpg"), 'x') + good_ + tar_end();
+  KeyedRandom random(1, Purpose::kSynthetic, 0, 0);
+  int refused = 0;
+  for (int i = 0; i < 4000; ++i) {
+    std::string altered = whole;
+    for (int changes = 0; changes < 1 + i % 3; ++changes) {
+      altered[random.below(altered.size())] = static_cast<char>(random.below(256));
+    }
+    if (i % 2 == 0) altered = sealed(altered.substr(0, 512)) + altered.substr(512);
+    try {
+      for (const TarSample& sample : samples(altered)) {
+        ASSERT_LE(sample.begin + sample.size, altered.size());
+      }
+    } catch (const Error& error) {
+      ASSERT_EQ(error.code(), ExitCode::kData);
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 1000);
+}
+
+TEST(ShardNames, RangesKeepTheirDigits) {
+  using Paths = std::vector<std::filesystem::path>;
+  EXPECT_EQ(expand_ranges("d/x-{008..010}.tar"),
+            (Paths{"d/x-008.tar", "d/x-009.tar", "d/x-010.tar"}));
+  EXPECT_EQ(expand_ranges("{0..1}/{1..2}.tar"),
+            (Paths{"0/1.tar", "0/2.tar", "1/1.tar", "1/2.tar"}));
+  EXPECT_EQ(expand_ranges("x-{9..10}.tar"), (Paths{"x-9.tar", "x-10.tar"}));
+  for (const char* wrong :
+       {"{1..0}.tar", "{1.tar", "{}.tar", "{a..b}.tar", "{-1..2}.tar", "{1,2}.tar",
+        "{0..99999999999999}.tar", "{0..999}{0..999}.tar", "{0..1000000}.tar"}) {
+    EXPECT_NE(data_error([&] { expand_ranges(wrong); }), "") << wrong;
+  }
+}
+
+TEST(ShardNames, ValidationShardsAreToldByTheirNames) {
+  const test::TemporaryFolder folder;
+  using Paths = std::vector<std::filesystem::path>;
+  const auto b = folder.write("in-train-1.tar", std::string()),
+             a = folder.write("in-train-0.tar", std::string());
+  folder.write(".hidden.tar", std::string());
+  EXPECT_EQ(shards_in(folder.path(), Split::kVal), (Paths{a, b}));
+  const auto v = folder.write("in-validation-0.tar", std::string());
+  EXPECT_EQ(shards_in(folder.path(), Split::kTrain), (Paths{a, b}));
+  EXPECT_EQ(shards_in(folder.path(), Split::kVal), (Paths{v}));
+}
+
+}  // namespace
+}  // namespace fcm::loader

@@ -1,0 +1,201 @@
+// Shards as a data set, and those of the sample data.
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "fcm/loader/dataset.h"
+#include "tests/loader/support.h"
+#include "tests/loader/tar_support.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+using test::data_error;
+using test::tar_end;
+using test::tar_member;
+
+std::string png(uint32_t seed) {
+  const auto bytes = image::encode_png(test::pattern(3, 4, 3, seed));
+  return {bytes.begin(), bytes.end()};
+}
+
+std::string sample(const std::string& key, uint32_t seed, int label) {
+  return tar_member(key + ".cls", std::to_string(label)) + tar_member(key + ".png", png(seed));
+}
+
+TEST(TarShards, SamplesOfAllShardsInOrder) {
+  const test::TemporaryFolder folder;
+  folder.write("x-01.tar", sample("c", 3, 1) + tar_end());
+  folder.write("x-00.tar", sample("a", 1, 2) + sample("b", 2, 0) + tar_end());
+  folder.write("classes.txt", std::string("ant\nbee\ncat\n"));
+  for (const std::string& data : {folder.name(), folder.name() + "/x-{00..01}.tar"}) {
+    const auto dataset = open_dataset(data, Split::kTrain);
+    ASSERT_EQ(dataset->size(), 3);
+    EXPECT_EQ(dataset->name(2), folder.name() + "/x-01.tar:c");
+    EXPECT_EQ(dataset->label(0), 2);
+    EXPECT_EQ(dataset->classes(), (std::vector<std::string>{"ant", "bee", "cat"}));
+    for (uint32_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(dataset->get(i, 3).pixels, test::pattern(3, 4, 3, i + 1).pixels) << i;
+    }
+  }
+  EXPECT_EQ(open_dataset(folder.name() + "/x-01.tar", Split::kVal)->size(), 1);
+}
+
+TEST(TarShards, WithoutLabelsThereAreNoClasses) {
+  const test::TemporaryFolder folder;
+  const auto shard = folder.write("x.tar", tar_member("a.png", png(1)) + tar_end());
+  const auto dataset = open_dataset(shard.string(), Split::kTrain);
+  EXPECT_EQ(dataset->label(0), -1);
+  EXPECT_TRUE(dataset->classes().empty());
+}
+
+TEST(TarShards, TrainAndValFoldersOfShards) {
+  const test::TemporaryFolder folder;
+  folder.write("train/x.tar", sample("a", 1, 0) + sample("b", 1, 0) + tar_end());
+  folder.write("val/x.tar", sample("a", 1, 0) + tar_end());
+  EXPECT_EQ(open_dataset(folder.name(), Split::kTrain)->size(), 2);
+  EXPECT_EQ(open_dataset(folder.name(), Split::kVal)->size(), 1);
+}
+
+TEST(TarShards, ArchivesBesideUnpackedFoldersDoNotCount) {
+  const test::TemporaryFolder folder;
+  folder.write("train/a/one.png", png(1));
+  folder.write("val/a/one.png", png(1));
+  folder.write("original.tar", std::string("no matter"));
+  EXPECT_EQ(open_dataset(folder.name(), Split::kTrain)->size(), 1);
+  EXPECT_EQ(open_dataset(folder.name(), Split::kVal)->size(), 1);
+}
+
+TEST(TarShards, FaultySamplesAreBadPicturesOthersAreNot) {
+  const test::TemporaryFolder folder;
+  const auto shard =
+      folder.write("x.tar", sample("a", 1, 0) + tar_member("../e\x1b[31m.png", png(2)) +
+                                tar_member("b.png", png(3)) + sample("c", 4, 0) + tar_end());
+  const auto dataset = open_dataset(shard.string(), Split::kTrain);
+  ASSERT_EQ(dataset->size(), 4);
+  EXPECT_EQ(data_error([&] { dataset->get(1, 3); }),
+            shard.string() + ":../e?[31m: its name leads out of the archive");
+  EXPECT_EQ(data_error([&] { dataset->get(2, 3); }),
+            shard.string() + ":b: it has no .cls, while others have one");
+  EXPECT_EQ(dataset->get(3, 3).pixels, test::pattern(3, 4, 3, 4).pixels);
+}
+
+TEST(TarShards, EveryRefusedShardIsNamed) {
+  const test::TemporaryFolder folder;
+  folder.write("a.tar", sample("a", 1, 0) + tar_end());
+  folder.write("b.tar", sample("a", 1, 0));
+  folder.write("c.tar", std::string("short"));
+  const auto message = data_error([&] { open_dataset(folder.name(), Split::kTrain); });
+  EXPECT_NE(message.find("2 of 3 shards cannot be used"), std::string::npos) << message;
+  EXPECT_NE(message.find("b.tar: damaged"), std::string::npos) << message;
+  EXPECT_NE(message.find("c.tar: damaged"), std::string::npos) << message;
+  const auto absent =
+      data_error([&] { open_dataset(folder.name() + "/x-{0..1}.tar", Split::kTrain); });
+  EXPECT_NE(absent.find("x-1.tar: No such file"), std::string::npos) << absent;
+  const auto empty = folder.write("empty.tar", tar_end());
+  EXPECT_NE(
+      data_error([&] { open_dataset(empty.string(), Split::kTrain); }).find("no samples in 1"),
+      std::string::npos);
+}
+
+TEST(TarShards, AShardThatChangesMeanwhileIsNoticed) {
+  const test::TemporaryFolder folder;
+  const auto shard = folder.write("x.tar", sample("a", 1, 0) + tar_end());
+  const auto dataset = open_dataset(shard.string(), Split::kTrain);
+  fs::rename(folder.write("new", sample("a", 2, 0) + tar_end()), shard);
+  EXPECT_NE(data_error([&] { dataset->get(0, 3); }).find("was changed"), std::string::npos);
+}
+
+TEST(TarShards, TheSampleOfImageNet) {
+  const fs::path data = test::data_folder();
+  const fs::path shards = data / "shards";
+  FCM_NEED_FOLDER(shards);
+  const auto dataset = open_dataset(shards.string(), Split::kTrain);
+  std::ifstream index(shards / "index.tsv");
+  std::string line, shard, key, file;
+  std::getline(index, line);
+  int64_t i = 0, label = 0;
+  for (; std::getline(index, line); ++i) {
+    std::istringstream(line) >> shard >> key >> label >> file;
+    ASSERT_EQ(dataset->label(i), label);
+    EXPECT_TRUE(dataset->name(i).ends_with(shard + ".tar:" + key)) << dataset->name(i);
+    if (i % 20 != 0) continue;
+    const auto path = data / "imagenet-sample/train" / file.substr(0, file.find('_')) / file;
+    EXPECT_EQ(dataset->get(i, 3).pixels, image::decode(test::bytes_of(path), 3).pixels) << file;
+  }
+  EXPECT_EQ(i, 200);
+  EXPECT_EQ(dataset->size(), 200);
+  const std::string pattern = (shards / "imagenet-sample-{000000..000001}.tar").string();
+  EXPECT_EQ(open_dataset(pattern, Split::kVal)->size(), 200);
+}
+
+TEST(TarShards, TheSampleOfCifar) {
+  const fs::path data = test::data_folder() / "cifar10";
+  FCM_NEED_FOLDER(data);
+  const auto train = open_dataset(data.string(), Split::kTrain);
+  const auto val = open_dataset(data.string(), Split::kVal);
+  EXPECT_EQ(train->size(), 5000);
+  EXPECT_EQ(val->size(), 1000);
+  EXPECT_EQ(train->classes().size(), 10u);
+  EXPECT_EQ(train->classes()[3], "cat");
+  EXPECT_EQ(train->label(0), 3);  // 000000_cat_3058
+  EXPECT_EQ(val->get(999, 3).rows, 32);
+}
+
+// What each of the damaged and hostile archives of the sample data gives: a reason for refusing the
+// shard, or how many of its samples are bad.
+struct Outcome {
+  std::string refusal;
+  int64_t samples = 0, bad = 0;
+};
+const std::map<std::string, Outcome> kBroken{
+    {"tars/cut-mid-member.tar", {"runs past the end", 0, 0}},
+    {"tars/path-traversal.tar", {"", 3, 1}},
+    {"tars/absolute-path.tar", {"", 3, 1}},
+    {"tars/symlink.tar", {"", 4, 2}},
+    {"tars/pax-size-too-big.tar", {"runs past the end", 0, 0}},
+    {"tars/pax-size-too-small.tar", {"1000 bytes by its pax record, 34309 by its header", 0, 0}},
+    {"tars/pax-bad-record-length.tar", {"does not end where it says", 0, 0}},
+    {"tars/pax-size-right.tar", {"", 3, 0}},
+    {"tars/hostile-all.tar", {"runs past the end", 0, 0}}};
+
+TEST(TarShards, BrokenArchivesAreRefusedOrTheirBadSamplesCounted) {
+  const fs::path broken = test::data_folder() / "broken";
+  FCM_NEED_FOLDER(broken);
+  std::ifstream file(broken / "expected.json");
+  const auto expected = nlohmann::json::parse(file).at("files");
+  size_t seen = 0;
+  for (const auto& [name, facts] : expected.items()) {
+    if (!name.starts_with("tars/")) continue;
+    SCOPED_TRACE(name);
+    ++seen;
+    const Outcome& outcome = kBroken.at(name);
+    const std::string data = (broken / name).string();
+    if (!outcome.refusal.empty()) {
+      const auto message = data_error([&] { open_dataset(data, Split::kTrain); });
+      EXPECT_NE(message.find(outcome.refusal), std::string::npos) << message;
+      continue;
+    }
+    const auto dataset = open_dataset(data, Split::kTrain);
+    EXPECT_EQ(dataset->size(), outcome.samples);
+    int64_t bad = 0;
+    for (int64_t i = 0; i < dataset->size(); ++i) {
+      try {
+        EXPECT_GT(dataset->get(i, 3).rows, 0);
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::kData);
+        ++bad;
+      }
+    }
+    EXPECT_EQ(bad, outcome.bad);
+  }
+  EXPECT_EQ(seen, kBroken.size());
+  EXPECT_FALSE(fs::exists(broken / "evil.jpg"));
+  EXPECT_FALSE(fs::exists("../evil.jpg"));
+  EXPECT_FALSE(fs::exists("/tmp/convmae-evil.jpg"));
+}
+
+}  // namespace
+}  // namespace fcm::loader
