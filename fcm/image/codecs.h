@@ -12,7 +12,8 @@ bool is_jpeg(std::span<const uint8_t> bytes);
 bool is_png(std::span<const uint8_t> bytes);
 
 // Grey files give 1 channel, all others 3; the caller converts.
-Image decode_jpeg(std::span<const uint8_t> bytes, const DecodeLimits& limits);
+Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
+                    const DecodeLimits& limits);
 Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits);
 
 // Refuses empty pictures and those above the limit. Call it before allocating.

@@ -19,14 +19,28 @@ void check_size(int64_t rows, int64_t cols, const DecodeLimits& limits) {
   }
 }
 
-Image decode(std::span<const uint8_t> bytes, int64_t channels, const DecodeLimits& limits) {
+Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const ChooseBox& choose,
+                       const DecodeLimits& limits) {
   require(channels == 1 || channels == 3, "decode: {} channels", channels);
   if (bytes.empty()) fail(ExitCode::kData, "the file is empty");
-  if (is_jpeg(bytes)) return with_channels(decode_jpeg(bytes, limits), channels);
-  if (is_png(bytes)) return with_channels(decode_png(bytes, limits), channels);
-  fail(ExitCode::kData,
-       "neither JPEG nor PNG by its content (first bytes {:02x}); convert it to one of these",
-       fmt::join(bytes.first(std::min<size_t>(bytes.size(), 8)), " "));
+  Section section;
+  if (is_jpeg(bytes)) {
+    section = decode_jpeg(bytes, choose, limits);
+  } else if (is_png(bytes)) {
+    section.picture = decode_png(bytes, limits);
+    section.box = choose(section.picture.rows, section.picture.cols);
+  } else {
+    fail(ExitCode::kData,
+         "neither JPEG nor PNG by its content (first bytes {:02x}); convert it to one of these",
+         fmt::join(bytes.first(std::min<size_t>(bytes.size(), 8)), " "));
+  }
+  section.picture = with_channels(std::move(section.picture), channels);
+  return section;
+}
+
+Image decode(std::span<const uint8_t> bytes, int64_t channels, const DecodeLimits& limits) {
+  const auto whole = [](int64_t rows, int64_t cols) { return Box{0, 0, rows, cols}; };
+  return decode_section(bytes, channels, whole, limits).picture;
 }
 
 }  // namespace fcm::image

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -25,14 +26,29 @@ struct DecodeLimits {
 // grey filler.
 Image decode(std::span<const uint8_t> bytes, int64_t channels, const DecodeLimits& limits = {});
 
-enum class Interpolation { kBilinear, kBicubic };
-
 struct Box {
   int64_t top = 0;
   int64_t left = 0;
   int64_t rows = 0;
   int64_t cols = 0;
 };
+
+// Asked once for a picture of so many pixels, before any is decoded; the box must lie inside.
+using ChooseBox = std::function<Box(int64_t rows, int64_t cols)>;
+
+// Pixels of which only those in `box` are what was asked for; the rest is a margin.
+struct Section {
+  Image picture;
+  Box box;  // within `picture`
+};
+
+// As decode, but no more of the picture than `choose` wants: the pixels in the box have the same
+// bits. Of a JPEG with one scan, rows below the box are not read, so that damage there is not
+// noticed; damage above or in the box, and anywhere in other files, is an Error(kData) as ever.
+Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const ChooseBox& choose,
+                       const DecodeLimits& limits = {});
+
+enum class Interpolation { kBilinear, kBicubic };
 
 // Cuts out `box`, resizes it to rows x cols (antialiased, Pillow's arithmetic: 22-bit weights,
 // 8-bit between the passes), mirrors it if asked, and writes rows x cols x channels bytes to `out`.

@@ -5,6 +5,7 @@
 #include <jerror.h>
 // clang-format on
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
@@ -97,15 +98,43 @@ J_COLOR_SPACE output_space(const jpeg_decompress_struct& cinfo) {
   }
 }
 
-// Rows of `stride` bytes from `first`, until the picture is complete.
-void read_rows(jpeg_decompress_struct& cinfo, uint8_t* first, size_t stride) {
-  while (cinfo.output_scanline < cinfo.output_height) {
+// Rows of `stride` bytes up to the one before `end`.
+void read_rows(jpeg_decompress_struct& cinfo, uint8_t* out, size_t stride, JDIMENSION end) {
+  while (cinfo.output_scanline < end) {
     std::array<JSAMPROW, 16> rows;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      rows[i] = first + (cinfo.output_scanline + i) * stride;  // libjpeg stops at the last row
+    JDIMENSION count = 0;
+    for (; count < rows.size() && cinfo.output_scanline + count < end; ++count) {
+      rows[count] = out + count * stride;
     }
-    jpeg_read_scanlines(&cinfo, rows.data(), static_cast<JDIMENSION>(rows.size()));
+    out += jpeg_read_scanlines(&cinfo, rows.data(), count) * stride;
   }
+}
+
+// Whether a part of the rows and columns comes out with the bits of the whole. Several scans are
+// collected before the first row comes out, so there is little to save; odd subsampling and CMYK
+// are too rare to be worth a proof.
+bool can_be_cut(jpeg_decompress_struct& cinfo) {
+  if (jpeg_has_multiple_scans(&cinfo) != 0 || cinfo.max_h_samp_factor > 2 ||
+      cinfo.max_v_samp_factor > 2) {
+    return false;
+  }
+  if (cinfo.num_components == 1) return true;
+  if (cinfo.num_components != 3) return false;
+  for (int i = 1; i < 3; ++i) {
+    if (cinfo.comp_info[i].h_samp_factor != 1 || cinfo.comp_info[i].v_samp_factor != 1)
+      return false;
+  }
+  return true;
+}
+
+// Columns to decode: the box and what the upsampling of colour looks at beside it. Too few of them
+// would make libjpeg choose another upsampling.
+Box with_margin(const Box& box, int64_t cols) {
+  constexpr int64_t kMargin = 2, kFewest = 32;
+  const int64_t left = std::max<int64_t>(box.left - kMargin, 0);
+  const int64_t right = std::min(box.left + box.cols + kMargin, cols);
+  if (right - left < kFewest) return {box.top, 0, box.rows, cols};
+  return {box.top, left, box.rows, right - left};
 }
 
 }  // namespace
@@ -114,7 +143,8 @@ bool is_jpeg(std::span<const uint8_t> bytes) {
   return bytes.size() >= 3 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF;
 }
 
-Image decode_jpeg(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
+Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
+                    const DecodeLimits& limits) {
   Decompressor decompressor;
   decompressor.open(bytes);
   jpeg_decompress_struct& cinfo = decompressor.cinfo();
@@ -124,22 +154,39 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
   cinfo.dct_method = JDCT_ISLOW;
   cinfo.do_fancy_upsampling = TRUE;
 
+  const Box box = choose(rows, cols);
+  require(box.top >= 0 && box.rows > 0 && box.top + box.rows <= rows && box.left >= 0 &&
+              box.cols > 0 && box.left + box.cols <= cols,
+          "decode_section: box {}x{} at ({}, {}) of a picture of {}x{}", box.rows, box.cols,
+          box.top, box.left, rows, cols);
+  const Box wanted = can_be_cut(cinfo) ? with_margin(box, cols) : Box{0, 0, rows, cols};
+  auto left = static_cast<JDIMENSION>(wanted.left), width = static_cast<JDIMENSION>(wanted.cols);
+  decompressor.run([&] {
+    jpeg_start_decompress(&cinfo);
+    if (wanted.cols < cols) jpeg_crop_scanline(&cinfo, &left, &width);  // to whole blocks
+  });
+
   const int64_t channels = cinfo.out_color_space == JCS_GRAYSCALE ? 1
                            : cinfo.out_color_space == JCS_CMYK    ? 4
                                                                   : 3;
-  Image picture{rows, cols, channels, {}};
-  picture.pixels.resize(static_cast<size_t>(rows * cols * channels));
+  Section section{{wanted.rows, width, channels, {}},
+                  {box.top - wanted.top, box.left - left, box.rows, box.cols}};
+  Image& picture = section.picture;
+  picture.pixels.resize(static_cast<size_t>(wanted.rows * width * channels));
   uint8_t* const pixels = picture.pixels.data();
   decompressor.run([&] {
-    jpeg_start_decompress(&cinfo);
-    read_rows(cinfo, pixels, static_cast<size_t>(cols * channels));
-    jpeg_finish_decompress(&cinfo);  // reads on to the end marker, so a cut tail is noticed
+    if (wanted.top > 0) jpeg_skip_scanlines(&cinfo, static_cast<JDIMENSION>(wanted.top));
+    read_rows(cinfo, pixels, static_cast<size_t>(width * channels),
+              static_cast<JDIMENSION>(wanted.top + wanted.rows));
+    // Reads on to the end marker, so a cut tail is noticed where the last row was asked for.
+    if (cinfo.output_scanline == cinfo.output_height) jpeg_finish_decompress(&cinfo);
   });
-  if (channels != 4) return picture;
-  Image rgb{rows, cols, 3, {}};
-  rgb.pixels.resize(static_cast<size_t>(rows * cols * 3));
-  rgb_from_inverted_cmyk(pixels, rows * cols, rgb.pixels.data());
-  return rgb;
+  if (channels != 4) return section;
+  Image rgb{picture.rows, picture.cols, 3, {}};
+  rgb.pixels.resize(static_cast<size_t>(picture.rows * picture.cols * 3));
+  rgb_from_inverted_cmyk(pixels, picture.rows * picture.cols, rgb.pixels.data());
+  picture = std::move(rgb);
+  return section;
 }
 
 }  // namespace fcm::image

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fcm/image/image.h"
@@ -19,6 +20,13 @@ class Dataset {
   // The i-th picture, with the asked number of channels. Safe to call from several threads.
   // Throws Error(kData) that names the picture where it cannot be read.
   virtual image::Image get(int64_t index, int64_t channels) const = 0;
+  // At least the pixels that `choose` wants of the i-th picture; here: all of it.
+  virtual image::Section get_section(int64_t index, int64_t channels,
+                                     const image::ChooseBox& choose) const {
+    image::Image picture = get(index, channels);
+    const image::Box box = choose(picture.rows, picture.cols);
+    return {std::move(picture), box};
+  }
   virtual int64_t label(int64_t index) const = 0;  // -1: none
   virtual std::string name(int64_t index) const = 0;
   virtual const std::vector<std::string>& classes() const = 0;  // empty: no labels

@@ -9,8 +9,11 @@ namespace fcm::loader {
 
 class EncodedDataset : public Dataset {
  public:
-  // Whole pictures; the reason of a failure follows the picture's name.
+  // The reason of a failure follows the picture's name. Damage below a section is not noticed
+  // (image::decode_section); get reads and checks all.
   image::Image get(int64_t index, int64_t channels) const final;
+  image::Section get_section(int64_t index, int64_t channels,
+                             const image::ChooseBox& choose) const final;
 
   // The bytes of the i-th picture's file. Throws Error(kData) that names the picture.
   virtual std::string read(int64_t index) const = 0;

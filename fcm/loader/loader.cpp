@@ -87,8 +87,7 @@ class Loader::Impl {
   void place(Batch& batch, int64_t i, int64_t source) const {
     const auto at = static_cast<size_t>(i);
     const int64_t bytes = batch.rows * batch.cols * batch.channels;
-    view_for_training(dataset_->get(source, options_.channels), options_, seed_,
-                      static_cast<uint64_t>(batch.epoch),
+    read_for_training(*dataset_, source, options_, seed_, static_cast<uint64_t>(batch.epoch),
                       static_cast<uint64_t>(batch.sample_ids[at]),
                       batch.pixels_BHWC.data() + i * bytes);
     batch.labels[at] = dataset_->label(source);

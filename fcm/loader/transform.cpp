@@ -103,6 +103,23 @@ void view_for_training(image::Image picture, const DataOptions& options, uint64_
                      interpolation_of(options), crop.mirror, out);
 }
 
+void read_for_training(const Dataset& dataset, int64_t source, const DataOptions& options,
+                       uint64_t seed, uint64_t epoch, uint64_t sample, uint8_t* out) {
+  if (options.pad > 0) {
+    return view_for_training(dataset.get(source, options.channels), options, seed, epoch, sample,
+                             out);
+  }
+  bool mirror = false;
+  const auto choose = [&](int64_t rows, int64_t cols) {
+    const Crop crop = random_crop(rows, cols, options, seed, epoch, sample);
+    mirror = crop.mirror;
+    return crop.box;
+  };
+  const image::Section section = dataset.get_section(source, options.channels, choose);
+  image::crop_resize(section.picture, section.box, options.image_size[0], options.image_size[1],
+                     interpolation_of(options), mirror, out);
+}
+
 void view_for_evaluation(image::Image picture, const DataOptions& options, uint8_t* out) {
   picture = padded(std::move(picture), options.pad);
   const int64_t target_rows = options.image_size[0], target_cols = options.image_size[1];

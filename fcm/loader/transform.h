@@ -12,11 +12,16 @@ namespace fcm::loader {
 // where they are read.
 void check_options(const DataOptions& options);
 
-// Both write image_size[0] x image_size[1] x channels bytes to `out`, after padding the picture.
+// All write image_size[0] x image_size[1] x channels bytes to `out`, after padding the picture.
 // Training: the sample's random crop and flip. Evaluation: resized so that it just covers the
 // target, then the central crop.
 void view_for_training(image::Image picture, const DataOptions& options, uint64_t seed,
                        uint64_t epoch, uint64_t sample, uint8_t* out);
 void view_for_evaluation(image::Image picture, const DataOptions& options, uint8_t* out);
+
+// The same bytes as view_for_training of picture number `source`, of which only the crop is decoded
+// (not where it is padded: the crop is then drawn in the padded picture).
+void read_for_training(const Dataset& dataset, int64_t source, const DataOptions& options,
+                       uint64_t seed, uint64_t epoch, uint64_t sample, uint8_t* out);
 
 }  // namespace fcm::loader

@@ -50,7 +50,7 @@ inline image::Image pattern(int64_t rows, int64_t cols, int64_t channels, uint32
 }  // namespace fcm::test
 
 // The sample data are not part of the repository: tests that need them skip where they are absent.
-#define FCM_NEED_FOLDER(folder)                                    \
-  if (!std::filesystem::is_directory(folder)) {                    \
-    GTEST_SKIP() << "sample data are absent: " << folder.string(); \
+#define FCM_NEED_FOLDER(folder)                                                           \
+  if (!std::filesystem::is_directory(folder)) {                                           \
+    GTEST_SKIP() << "sample data are absent: " << std::filesystem::path(folder).string(); \
   }

@@ -111,6 +111,27 @@ TEST(Training, WholePicturesAreOnlyPaddedAndFlipped) {
   }
 }
 
+// Decoding only the crop changes no byte of the batch, wherever the picture lies.
+TEST(Training, ReadingOnlyTheCropGivesTheSameBytes) {
+  const std::filesystem::path folder = test::data_folder() / "imagenet-sample";
+  const std::filesystem::path shards = test::data_folder() / "shards";
+  FCM_NEED_FOLDER(folder);
+  FCM_NEED_FOLDER(shards);
+  const DataOptions options = test::small_options(64);
+  std::vector<uint8_t> expected(64 * 64 * 3), read(expected.size());
+  for (const auto& data : {folder, shards}) {
+    const auto dataset = open_dataset(data.string(), Split::kTrain);
+    for (int64_t i = 0; i < dataset->size(); i += 9) {
+      const auto sample = static_cast<uint64_t>(i);
+      view_for_training(dataset->get(i, 3), options, 1, 2, sample, expected.data());
+      read_for_training(*dataset, i, options, 1, 2, sample, read.data());
+      ASSERT_EQ(read, expected) << dataset->name(i);
+      read_for_training(*dataset, i, options, 1, 3, sample, read.data());
+      ASSERT_NE(read, expected) << "another epoch has another crop";
+    }
+  }
+}
+
 TEST(Evaluation, TheRightSizeIsUntouched) {
   DataOptions options = test::small_options(32);
   options.pad = 2;
