@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "fcm/ops/adamw/cases.h"
 #include "fcm/ops/attention/cases.h"
 #include "fcm/ops/case.h"
 #include "fcm/ops/gelu/cases.h"
@@ -20,7 +21,8 @@ at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t see
 std::vector<OpCases> all_op_cases() {
   return {patchify_cases(),   patch_depthwise_conv_cases(),
           layer_norm_cases(), gelu_cases(),
-          attention_cases(),  linear_cases()};
+          attention_cases(),  linear_cases(),
+          adamw_cases()};
 }
 
 }  // namespace fcm::ops

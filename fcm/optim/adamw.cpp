@@ -1,49 +1,15 @@
 #include "fcm/optim/adamw.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <cmath>
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/ops/adamw/op.h"
 #include "fcm/optim/norm.h"
 
 namespace fcm::optim {
-namespace {
-
-struct Factors {
-  double gradient_scale, decay, beta1, beta2, rate, root_correction, epsilon;
-};
-
-// One pass over four arrays; the clones are chosen at run time by the loader.
-template <typename T>
-inline void update(T* value, T* first, T* second, const T* gradient, int64_t count,
-                   const Factors& factors) {
-  const T scale = static_cast<T>(factors.gradient_scale), decay = static_cast<T>(factors.decay);
-  const T beta1 = static_cast<T>(factors.beta1), rest1 = static_cast<T>(1 - factors.beta1);
-  const T beta2 = static_cast<T>(factors.beta2), rest2 = static_cast<T>(1 - factors.beta2);
-  const T rate = static_cast<T>(factors.rate), epsilon = static_cast<T>(factors.epsilon);
-  const T root_correction = static_cast<T>(factors.root_correction);
-  for (int64_t i = 0; i < count; ++i) {
-    const T g = gradient[i] * scale;
-    first[i] = beta1 * first[i] + rest1 * g;
-    second[i] = beta2 * second[i] + rest2 * g * g;
-    value[i] =
-        value[i] * decay - rate * first[i] / (std::sqrt(second[i]) * root_correction + epsilon);
-  }
-}
-
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3"))) void
-update_float(float* value, float* first, float* second, const float* gradient, int64_t count,
-             const Factors& factors) {
-  update(value, first, second, gradient, count, factors);
-}
-
-constexpr int64_t kGrain = 1 << 15;  // elements per task
-
-}  // namespace
-
 AdamW::AdamW(nn::Parameters& parameters, const OptimOptions& options)
     : AdamW(parameters, pretraining_groups(parameters, options.weight_decay), options) {}
 
@@ -96,24 +62,15 @@ void AdamW::step(double lr, double gradient_scale) {
   const auto count = static_cast<double>(steps_);
   const double correction1 = 1.0 - std::pow(options_.beta1, count);
   const double correction2 = 1.0 - std::pow(options_.beta2, count);
-  const at::Tensor values = parameters_.flat_values(), gradients = parameters_.flat_gradients();
+  std::vector<ops::AdamWSegment> segments;
   for (const Segment& segment : segments_) {
     const double rate = lr * segment.lr_scale;
-    const Factors factors{
-        gradient_scale,     1.0 - rate * segment.weight_decay, options_.beta1,  options_.beta2,
-        rate / correction1, 1.0 / std::sqrt(correction2),      options_.epsilon};
-    at::parallel_for(segment.begin, segment.end, kGrain, [&](int64_t begin, int64_t end) {
-      if (values.scalar_type() == at::kFloat) {
-        update_float(values.data_ptr<float>() + begin, first_.data_ptr<float>() + begin,
-                     second_.data_ptr<float>() + begin, gradients.const_data_ptr<float>() + begin,
-                     end - begin, factors);
-      } else {
-        update(values.data_ptr<double>() + begin, first_.data_ptr<double>() + begin,
-               second_.data_ptr<double>() + begin, gradients.const_data_ptr<double>() + begin,
-               end - begin, factors);
-      }
-    });
+    segments.push_back(
+        {segment.begin, segment.end, rate / correction1, 1.0 - rate * segment.weight_decay});
   }
+  ops::adamw({parameters_.flat_values(), first_, second_, parameters_.flat_gradients()}, segments,
+             {gradient_scale, options_.beta1, options_.beta2, 1.0 / std::sqrt(correction2),
+              options_.epsilon});
 }
 
 void AdamW::zero_gradients() { parameters_.flat_gradients().zero_(); }

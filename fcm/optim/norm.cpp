@@ -5,23 +5,43 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 namespace fcm::optim {
 namespace {
 
+constexpr int64_t kLanes = 8, kChains = 4;
+typedef double Doubles __attribute__((vector_size(kLanes * sizeof(double))));
+
 template <typename T>
-double sum_of_squares(const T* values, int64_t count) {
-  double sum[8] = {};
+[[gnu::always_inline]] inline double sum_of_squares(const T* values, int64_t count) {
+  typedef T Elements __attribute__((vector_size(kLanes * sizeof(T))));
+  Doubles sums[kChains] = {};  // lest every addition wait for the one before
   int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (int64_t lane = 0; lane < 8; ++lane) {
-      const auto value = static_cast<double>(values[i + lane]);
-      sum[lane] += value * value;
+  for (; i + kChains * kLanes <= count; i += kChains * kLanes) {
+#pragma GCC unroll 4
+    for (int64_t chain = 0; chain < kChains; ++chain) {
+      Elements elements;
+      std::memcpy(&elements, values + i + chain * kLanes, sizeof(elements));
+      const Doubles wide = __builtin_convertvector(elements, Doubles);
+      sums[chain] += wide * wide;
     }
   }
-  for (; i < count; ++i) sum[0] += static_cast<double>(values[i]) * static_cast<double>(values[i]);
-  return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+  const Doubles lanes = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  double sum = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+               ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+  for (; i < count; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  return sum;
+}
+
+double squares(const double* values, int64_t count) { return sum_of_squares(values, count); }
+
+// The clones are chosen at run time by the loader. The square of a float is exact in float64, so
+// that all of them give the same bits, with a fused multiplication or without.
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) double squares(
+    const float* values, int64_t count) {
+  return sum_of_squares(values, count);
 }
 
 constexpr int64_t kPiece = 1 << 15;  // elements per task
@@ -37,8 +57,7 @@ double euclidean_norm(const at::Tensor& values) {
     at::parallel_for(0, static_cast<int64_t>(partial.size()), 1, [&](int64_t begin, int64_t end) {
       for (int64_t piece = begin; piece < end; ++piece) {
         const int64_t from = piece * kPiece;
-        partial[static_cast<size_t>(piece)] =
-            sum_of_squares(data + from, std::min(kPiece, count - from));
+        partial[static_cast<size_t>(piece)] = squares(data + from, std::min(kPiece, count - from));
       }
     });
   });

@@ -5,6 +5,9 @@
 
 #include <cmath>
 
+#include "fcm/optim/norm.h"
+#include "tests/support/compare.h"
+
 namespace fcm::optim {
 namespace {
 
@@ -55,6 +58,22 @@ TEST(AdamW, GradientNormSeesEveryElementAndNonFiniteOnes) {
   EXPECT_FALSE(std::isfinite(optimizer.gradient_norm()));
   gradients[1247] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_FALSE(std::isfinite(optimizer.gradient_norm()));
+}
+
+TEST(EuclideanNorm, EveryLengthAndAnyThreads) {
+  at::manual_seed(5);
+  const at::Tensor values = at::randn({200003}, at::kDouble);
+  for (const int64_t length : {1, 7, 31, 32, 33, 65, 1001, 200003}) {
+    const at::Tensor some = values.narrow(0, values.size(0) - length, length);
+    for (const auto dtype : {at::kFloat, at::kDouble}) {
+      const at::Tensor typed = some.to(dtype);
+      const double wanted = typed.to(at::kDouble).norm().item<double>();
+      const double norm = euclidean_norm(typed);
+      EXPECT_NEAR(norm, wanted, 1e-13 * wanted) << length;
+      const test::OneThread one_thread;
+      EXPECT_EQ(euclidean_norm(typed), norm) << length;
+    }
+  }
 }
 
 TEST(AdamW, DecayGroupsOfTheBaseRule) {

@@ -1,0 +1,10 @@
+// Shapes for tests and benchmarks.
+#pragma once
+
+#include "fcm/ops/case.h"
+
+namespace fcm::ops {
+
+OpCases adamw_cases();
+
+}  // namespace fcm::ops

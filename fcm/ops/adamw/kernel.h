@@ -1,0 +1,30 @@
+// The kernels of adamw: a table of functions on raw pointers for each instruction set.
+#pragma once
+
+#include <stdint.h>
+
+namespace fcm::ops {
+
+// `count` elements with one rate and one decay.
+template <class T>
+struct AdamWPiece {
+  int64_t count;
+  T* value;
+  T* first;
+  T* second;
+  const T* gradient;
+  T gradient_scale, beta1, beta2;
+  T rest1, rest2;  // 1 - beta1, 1 - beta2, rounded once
+  T root_correction, epsilon, rate, decay;
+};
+
+struct AdamWKernels {
+  void (*update_float)(const AdamWPiece<float>&);
+  void (*update_double)(const AdamWPiece<double>&);
+};
+
+extern const AdamWKernels adamw_plain;
+extern const AdamWKernels adamw_avx2;
+extern const AdamWKernels adamw_avx512;
+
+}  // namespace fcm::ops

@@ -1,0 +1,95 @@
+#include "fcm/ops/adamw/op.h"
+
+#include <algorithm>
+
+#include "fcm/base/error.h"
+#include "fcm/ops/adamw/kernel.h"
+#include "fcm/ops/adamw/with_isa.h"
+#include "fcm/ops/simd/blocks.h"
+#include "fcm/ops/simd/dispatch.h"
+
+namespace fcm::ops {
+namespace {
+
+constexpr int64_t kElementsPerBlock = 1 << 15;
+
+template <class T>
+AdamWPiece<T> whole(const AdamWBuffers& buffers, const AdamWFactors& factors) {
+  AdamWPiece<T> piece{};
+  piece.count = buffers.value_E.numel();
+  piece.value = buffers.value_E.data_ptr<T>();
+  piece.first = buffers.first_E.data_ptr<T>();
+  piece.second = buffers.second_E.data_ptr<T>();
+  piece.gradient = buffers.gradient_E.const_data_ptr<T>();
+  piece.gradient_scale = static_cast<T>(factors.gradient_scale);
+  piece.beta1 = static_cast<T>(factors.beta1);
+  piece.beta2 = static_cast<T>(factors.beta2);
+  piece.rest1 = static_cast<T>(1 - factors.beta1);
+  piece.rest2 = static_cast<T>(1 - factors.beta2);
+  piece.root_correction = static_cast<T>(factors.root_correction);
+  piece.epsilon = static_cast<T>(factors.epsilon);
+  return piece;
+}
+
+// What of `segment` lies in [begin, end) of the flat buffers; count 0 where nothing does.
+template <class T>
+AdamWPiece<T> part(AdamWPiece<T> piece, const AdamWSegment& segment, int64_t begin, int64_t end) {
+  const int64_t from = std::max(segment.begin, begin), to = std::min(segment.end, end);
+  piece.count = std::max<int64_t>(to - from, 0);
+  piece.value += from;
+  piece.first += from;
+  piece.second += from;
+  piece.gradient += from;
+  piece.rate = static_cast<T>(segment.rate);
+  piece.decay = static_cast<T>(segment.decay);
+  return piece;
+}
+
+// One pass: threads take blocks of the buffers, whatever segments lie in them.
+template <class T>
+void run(void (*kernel)(const AdamWPiece<T>&), const AdamWPiece<T>& all,
+         std::span<const AdamWSegment> segments) {
+  const Blocks blocks = make_blocks(all.count, kElementsPerBlock);
+  for_each_block(blocks, [&](int64_t block) {
+    const int64_t begin = blocks.begin(block), end = begin + blocks.size(block);
+    for (const AdamWSegment& segment : segments) {
+      const AdamWPiece<T> piece = part(all, segment, begin, end);
+      if (piece.count > 0) kernel(piece);
+    }
+  });
+}
+
+void check(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments) {
+  const at::Tensor& value = buffers.value_E;
+  require(value.scalar_type() == at::kFloat || value.scalar_type() == at::kDouble,
+          "adamw takes float32 or float64, not {}", at::toString(value.scalar_type()));
+  for (const at::Tensor& other : {value, buffers.first_E, buffers.second_E, buffers.gradient_E}) {
+    require(other.dim() == 1 && other.sizes() == value.sizes() && other.is_contiguous() &&
+                other.scalar_type() == value.scalar_type(),
+            "the buffers of adamw differ in type or length, or have gaps");
+  }
+  for (const AdamWSegment& segment : segments) {
+    require(segment.begin >= 0 && segment.end <= value.numel(),
+            "adamw: segment [{}, {}) of {} elements", segment.begin, segment.end, value.numel());
+  }
+}
+
+}  // namespace
+
+void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
+                const AdamWFactors& factors) {
+  check(buffers, segments);
+  const AdamWKernels& k = pick(isa, adamw_plain, adamw_avx2, adamw_avx512);
+  if (buffers.value_E.scalar_type() == at::kFloat) {
+    run(k.update_float, whole<float>(buffers, factors), segments);
+  } else {
+    run(k.update_double, whole<double>(buffers, factors), segments);
+  }
+}
+
+void adamw(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
+           const AdamWFactors& factors) {
+  adamw_with(isa(), buffers, segments, factors);
+}
+
+}  // namespace fcm::ops
