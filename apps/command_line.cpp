@@ -208,6 +208,15 @@ void add_benchmarks(CLI::App& app, Options& options) {
   step->footer(
       "Example:\n  fastconvmae bench step --recipe fastconvmae_base_in1k_50ep --precision fp32");
 
+  CLI::App* loader =
+      bench->add_subcommand("loader", "Pictures a second, beside plain decoding of the same files");
+  add_data(loader, options)->required();
+  loader->add_option("--seconds", options.seconds, "How long to measure")
+      ->check(CLI::Range(0.01, 1e6).description(""))
+      ->type_name("S")
+      ->capture_default_str();
+  loader->footer("Example:\n  fastconvmae bench loader --data /path/to/imagenet --threads 1");
+
   CLI::App* ops = bench->add_subcommand("ops", "Single operators against their references");
   ops->add_option("--filter", options.filter, "Only operators and cases with this in their name")
       ->type_name("TEXT");

@@ -103,6 +103,12 @@ int bench_ops(const Options& options, Reporter& reporter) {
   return 0;
 }
 
+int bench_loader(const Options& options, Reporter& reporter) {
+  print_result(tasks::bench_loader(options.data, options.seconds, machine_of(options), reporter),
+               options.json);
+  return 0;
+}
+
 int bench_checkpoint(const Options& options, Reporter& reporter) {
   const fs::path folder = options.out.empty() ? fs::temp_directory_path() : fs::path(options.out);
   print_result(tasks::bench_checkpoint(options.bytes, folder, reporter), options.json);
@@ -120,6 +126,7 @@ int run_task(const Options& options, Reporter& reporter) {
   if (options.command == "report") return report(options, reporter);
   if (options.command == "bench step") return bench_step(options, reporter);
   if (options.command == "bench ops") return bench_ops(options, reporter);
+  if (options.command == "bench loader") return bench_loader(options, reporter);
   if (options.command == "bench checkpoint") return bench_checkpoint(options, reporter);
   require(false, "command \"{}\" has a help text but no function", options.command);
   return 1;

@@ -38,6 +38,7 @@ struct Options {
   int64_t k = 20;                       // knn
   std::string filter;                   // bench ops; empty: all
   int64_t bytes = 1 << 26;              // bench checkpoint
+  double seconds = 10;                  // bench loader
   int64_t batch = 8;                    // bench step
   int64_t steps = 5;                    // bench step
   std::string precision;                // bench step; empty: the recipe's

@@ -97,6 +97,13 @@ struct BenchStepRequest {
 };
 nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);
 
+// Speed of the training loader with the published transform (RandomResizedCrop to 224, bicubic,
+// flip), measured for about so many seconds, alternating with its stages alone and with decoding
+// the same files whole, on as many threads: "plain_decode" has that speed and what the loader's is
+// of it.
+nlohmann::json bench_loader(const std::string& data, double seconds, Machine machine,
+                            Reporter& reporter);
+
 // Operators whose name contains `filter`.
 nlohmann::json bench_ops(const std::string& filter, Machine machine, Reporter& reporter);
 

@@ -32,7 +32,7 @@ INSTANTIATE_TEST_SUITE_P(Commands, Help,
                                          "recipe check", "recipe keys", "data", "data verify",
                                          "checkpoint", "checkpoint show", "checkpoint convert",
                                          "checkpoint verify", "checkpoint diff", "bench checkpoint",
-                                         "bench", "bench step", "bench ops"));
+                                         "bench", "bench step", "bench ops", "bench loader"));
 
 // A command without a stored text would escape the test above.
 TEST(HelpFiles, CoverEveryCommandThatIsListed) {

@@ -220,5 +220,23 @@ TEST(Pretrain, StopsOnASignalWithStatus75AndGoesOn) {
   EXPECT_EQ(again.status, 0) << again.err;
 }
 
+TEST(BenchLoader, GivesSpeedStagesAndPlainDecodingWhereThereIsSome) {
+  const Outcome drawn = run_here("bench loader --data synthetic --seconds 0.1 --threads 2 --json");
+  ASSERT_EQ(drawn.status, 0) << drawn.err;
+  const auto speed = nlohmann::json::parse(drawn.out);
+  EXPECT_EQ(speed.at("threads"), 2);
+  EXPECT_GT(speed.at("stages_ms").at("resize").get<double>(), 0);
+  EXPECT_DOUBLE_EQ(speed.at("images_per_second").get<double>(),
+                   2 * speed.at("images_per_second_per_thread").get<double>());
+  EXPECT_FALSE(speed.contains("plain_decode"));  // nothing is encoded
+
+  const std::string shards = FCM_SOURCE_DIR "/../shared/data/cifar10";
+  if (!std::filesystem::is_directory(shards)) GTEST_SKIP() << "sample data are absent: " << shards;
+  const auto files = nlohmann::json::parse(
+      run_here("bench loader --data " + shards + " --seconds 0.1 --threads 1 --json").out);
+  EXPECT_GT(files.at("stages_ms").at("read").get<double>(), 0);
+  EXPECT_GT(files.at("plain_decode").at("ratio").get<double>(), 0);
+}
+
 }  // namespace
 }  // namespace fcm::apps
