@@ -38,8 +38,11 @@ float weight_range(const std::vector<int64_t>& shape) {
 ProceduralKind procedural_kind(const std::string& name, size_t dimensions) {
   if (name == "noise" || name == "targets") return ProceduralKind::kNoise;
   if (name == "images") return ProceduralKind::kImages;
-  if (name.ends_with(".bias") || name == "mask_token" || name == "cls_token") {
-    return ProceduralKind::kSmall;
+  if (name == "mask_token" || name == "cls_token") return ProceduralKind::kSmall;
+  // CLIP also has biases, tables and a projection that end otherwise, and teachers' position tables
+  // are procedural.
+  for (const char* ending : {"bias", "_embedding", "pos_embed", "visual.proj"}) {
+    if (name.ends_with(ending)) return ProceduralKind::kSmall;
   }
   return dimensions == 1 ? ProceduralKind::kNormWeight : ProceduralKind::kWeight;
 }
