@@ -35,7 +35,8 @@ const std::map<std::string, Cases>& cases_of_kinds() {
                                                   {"photo", image_cases},
                                                   {"errors", no_cases},
                                                   {"checkpoint", checkpoint_cases},
-                                                  {"expected", resume_cases}};
+                                                  {"expected", resume_cases},
+                                                  {"teacher", teacher_cases}};
   return kinds;
 }
 

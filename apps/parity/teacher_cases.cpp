@@ -1,0 +1,140 @@
+// teacher files: image towers whose features serve as targets.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <regex>
+
+#include "apps/parity/golden.h"
+#include "apps/parity/three_types.h"
+#include "fcm/base/error.h"
+#include "fcm/reference/procedural.h"
+#include "fcm/reference/teachers.h"
+
+namespace fcm::parity {
+namespace {
+
+using Shape = std::vector<int64_t>;
+
+struct Teacher {
+  reference::TowerOptions options;
+  Inputs inputs;
+  Tensors stored;
+};
+
+// Published names of DINO's and of CLIP's parameters that tell the sizes.
+struct SizeNames {
+  const char *positions, *patches, *hidden, *blocks;
+};
+constexpr SizeNames kDinoNames{"pos_embed", "patch_embed.proj.weight", "blocks.0.mlp.fc1.weight",
+                               R"(blocks\.(\d+)\.norm1\.weight)"};
+constexpr SizeNames kClipNames{"visual.positional_embedding", "visual.conv1.weight",
+                               "visual.transformer.resblocks.0.mlp.c_fc.weight",
+                               R"(visual\.transformer\.resblocks\.(\d+)\.ln_1\.weight)"};
+
+// Heads are in no tensor: the constructor names them, or they are 64 wide.
+int64_t heads_of(const nlohmann::json& about, int64_t dim) {
+  const std::string constructor = about.value("constructor", nlohmann::json()).dump();
+  std::smatch match;
+  const std::regex pattern(R"(heads\W+(\d+))");
+  return std::regex_search(constructor, match, pattern) ? std::stoll(match[1]) : dim / 64;
+}
+
+reference::TowerOptions options_of(const nlohmann::json& about,
+                                   const std::map<std::string, Shape>& shapes,
+                                   const at::Tensor& images_BCHW) {
+  reference::TowerOptions options;
+  const bool clip = shapes.contains(kClipNames.patches);
+  const SizeNames& names = clip ? kClipNames : kDinoNames;
+  options.tower = clip ? reference::Tower::kClip : reference::Tower::kDino;
+  options.rows = images_BCHW.size(2);
+  options.cols = images_BCHW.size(3);
+  const Shape& patches = shapes.at(names.patches);
+  options.dim = patches[0];
+  options.channels = patches[1];
+  options.stride = patches[2];
+  options.depth = 0;
+  const std::regex block(names.blocks);
+  for (const auto& [name, shape] : shapes) options.depth += std::regex_match(name, block) ? 1 : 0;
+  options.heads = heads_of(about, options.dim);
+  options.mlp_ratio =
+      static_cast<double>(shapes.at(names.hidden)[0]) / static_cast<double>(options.dim);
+  if (clip) options.projected_dim = shapes.at("visual.proj")[1];
+  return options;
+}
+
+Teacher make_teacher(const Entry& entry, const Request& request) {
+  Teacher teacher;
+  teacher.stored = read_tensors(entry.path());
+  const uint64_t seed = entry.about.at("weight_seed").get<uint64_t>();
+  const ProceduralText images = parse_procedural(entry.about.value("images", ""), seed);
+  const auto stored = teacher.stored.find("images");
+  teacher.inputs.images_BCHW = stored != teacher.stored.end()
+                                   ? stored->second
+                                   : reference::procedural("images", images.seed, images.shape);
+  const auto shapes = entry.about.at("parameters").get<std::map<std::string, Shape>>();
+  teacher.options = options_of(entry.about, shapes, teacher.inputs.images_BCHW);
+  for (const auto& [name, shape] : reference::tower_names_and_shapes(teacher.options)) {
+    const auto known = shapes.find(name);
+    if (known == shapes.end() || known->second != shape) {
+      fail(ExitCode::kData, "the manifest has no {} of shape {}", name, fmt::join(shape, " x "));
+    }
+    teacher.inputs.weights[name] = reference::procedural(name, seed, shape);
+  }
+  if (request.sabotage) request.sabotage(teacher.inputs);
+  return teacher;
+}
+
+// What was put in, under the names of what is stored of it.
+Run run_with_inputs(const Teacher& teacher) {
+  Run run;
+  run.values["images"] = teacher.inputs.images_BCHW;
+  for (const auto& [name, value] : teacher.inputs.weights) run.values["state." + name] = value;
+  return run;
+}
+
+Run run_reference(const Teacher& teacher, Types types) {
+  reference::TowerOptions options = teacher.options;
+  options.compute = types.compute;
+  reference::Weights weights;
+  for (const auto& [name, value] : teacher.inputs.weights) {
+    weights[name] = value.to(types.parameters);
+  }
+  const reference::TowerResult result =
+      reference::tower(weights, options, teacher.inputs.images_BCHW.to(types.parameters));
+  Run run = run_with_inputs(teacher);
+  run.values["class_output"] = result.class_output;
+  if (options.tower == reference::Tower::kClip) {
+    run.values["last_block"] = result.blocks.back();
+    run.values["ln_post"] = result.normed_BLD;
+    run.values["projected"] = result.projected_BLP;
+    run.values["target_ln"] = reference::normalised_tokens(result.blocks.back());
+    return run;
+  }
+  run.values["norm"] = result.normed_BLD;
+  run.values["target_ln"] = reference::normalised_tokens(result.normed_BLD);
+  // get_intermediate_layers(images, 5)[0]: the fifth block from the end, behind `norm`.
+  run.values["layer_minus_5"] =
+      at::layer_norm(result.blocks.at(result.blocks.size() - 5), {options.dim},
+                     weights.at("norm.weight"), weights.at("norm.bias"), 1e-6);
+  return run;
+}
+
+}  // namespace
+
+std::vector<CaseResult> teacher_cases(const Entry& entry, const Request& request) {
+  std::vector<CaseResult> results;
+  const auto add = [&](const char* type, Types types, const Tolerance& tolerance) {
+    add_case(results, request, fmt::format("{} [reference {}]", entry.file, type),
+             [&](CaseResult& result) {
+               const Teacher teacher = make_teacher(entry, request);
+               compare_with_stored(result, entry, teacher.stored, run_reference(teacher, types),
+                                   Stored::kFloat32, tolerance);
+             });
+  };
+  add("fp32", kFp32, float32_tolerance(entry));
+  add("fp64", kFp64, float64_tolerance(entry));
+  return results;
+}
+
+}  // namespace fcm::parity
