@@ -146,6 +146,7 @@ CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
     case GlobalKind::kEncode:
       return encode(graph, items);
     case GlobalKind::kStorageType:
+    case GlobalKind::kScriptModule:
       break;
   }
   return refused(fmt::format("{}.{} is not called", global.module, global.name));
@@ -154,6 +155,11 @@ CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
 CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
   if (graph.nodes[callee].kind == NodeKind::kGlobal) {
     const AllowedGlobal& global = allowed_globals()[graph.nodes[callee].value];
+    if (global.kind == GlobalKind::kScriptModule) {
+      const std::optional<Refs> items = tuple_items(graph, arguments);
+      if (!items) return refused("a call without a tuple");
+      return make_empty(graph, NodeKind::kNamespace, *items);
+    }
     if (global.kind != GlobalKind::kOrderedDict && global.kind != GlobalKind::kNamespace &&
         global.kind != GlobalKind::kSize) {
       return refused(fmt::format("{}.{} is not made by NEWOBJ", global.module, global.name));

@@ -19,8 +19,8 @@ CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments);
 // callee.__new__(callee, *arguments), for classes of the allow-list alone.
 CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments);
 
-// Gives a Namespace its members. The attributes of an OrderedDict (a state_dict's `_metadata`) are
-// checked to be a dict and dropped.
+// Gives a Namespace (or a TorchScript module, which is read as one) its members. The attributes of
+// an OrderedDict (a state_dict's `_metadata`) are checked to be a dict and dropped.
 CallResult build(PickleGraph& graph, NodeRef object, NodeRef state);
 
 // ("storage", type, key, location, elements[, None]); the location does not matter.

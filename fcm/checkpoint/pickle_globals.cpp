@@ -7,6 +7,13 @@
 namespace fcm::checkpoint {
 namespace {
 
+constexpr std::string_view kScriptRoot = "__torch__";
+
+bool is_script_class(std::string_view module) {
+  return module == kScriptRoot ||
+         (module.starts_with(kScriptRoot) && module[kScriptRoot.size()] == '.');
+}
+
 std::vector<AllowedGlobal> make_list() {
   std::vector<AllowedGlobal> list = {
       {"collections", "OrderedDict", GlobalKind::kOrderedDict},
@@ -16,6 +23,7 @@ std::vector<AllowedGlobal> make_list() {
       {"torch", "Size", GlobalKind::kSize},
       {"argparse", "Namespace", GlobalKind::kNamespace},
       {"_codecs", "encode", GlobalKind::kEncode},  // bytes, in protocol 2
+      {kScriptRoot, "*", GlobalKind::kScriptModule},
   };
   for (const std::string_view module : {"pathlib", "pathlib._local"}) {  // the latter: Python 3.13
     for (const std::string_view name : {"Path", "PurePath", "PosixPath", "PurePosixPath"}) {
@@ -41,7 +49,10 @@ std::span<const AllowedGlobal> allowed_globals() {
 std::optional<size_t> find_global(std::string_view module, std::string_view name) {
   const std::span<const AllowedGlobal> list = allowed_globals();
   for (size_t i = 0; i < list.size(); ++i) {
-    if (list[i].module == module && list[i].name == name) return i;
+    const bool script = list[i].kind == GlobalKind::kScriptModule;
+    if (script ? is_script_class(module) : list[i].module == module && list[i].name == name) {
+      return i;
+    }
   }
   return std::nullopt;
 }

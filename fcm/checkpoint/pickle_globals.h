@@ -19,6 +19,7 @@ enum class GlobalKind {
   kWindowsPath,
   kEncode,
   kStorageType,
+  kScriptModule,  // any class below "__torch__": made without arguments, filled by BUILD
 };
 
 struct AllowedGlobal {
@@ -30,7 +31,9 @@ struct AllowedGlobal {
 
 std::span<const AllowedGlobal> allowed_globals();
 
-// Index into allowed_globals(); nullopt: not allowed.
+// Index into allowed_globals(); nullopt: not allowed. Classes that a TorchScript archive defines in
+// its own code (modules "__torch__", "__torch__.X") share one entry: they are never looked up
+// there.
 std::optional<size_t> find_global(std::string_view module, std::string_view name);
 
 }  // namespace fcm::checkpoint

@@ -29,7 +29,7 @@ struct Value {
   struct Size {  // torch.Size
     std::vector<int64_t> extents;
   };
-  struct Namespace {  // argparse.Namespace
+  struct Namespace {  // argparse.Namespace, and modules of TorchScript: attributes by name
     Dict members;
   };
   struct Path {  // pathlib.PosixPath, pathlib.WindowsPath, ...

@@ -18,7 +18,8 @@ constexpr uint64_t kMaxZipMembers = 1 << 17;
 struct ZipMember {
   std::string_view name;  // without the top folder, for example "data/0"; points into the file
   std::span<const std::byte> bytes;
-  uint32_t crc32 = 0;  // as the file says; not compared with the bytes
+  uint32_t crc32 = 0;     // as the file says; not compared with the bytes
+  bool deflated = false;  // source text of TorchScript, which is passed over
 };
 
 class ZipDirectory {
@@ -42,13 +43,14 @@ bool begins_as_zip(std::span<const std::byte> bytes);
 //   - the end record is the last 22 bytes, the central directory ends right before it (and before
 //     the zip64 records), and every number that stands twice says the same;
 //   - members tile the file from byte 0 to the central directory, in its order;
-//   - each is stored, neither encrypted nor compressed, and its local header, its central header
-//     and, where announced, its data descriptor agree in name, flags, method, sizes and CRC;
+//   - each is stored (source text of TorchScript, "code/X", may be deflated: it is never unpacked),
+//     none is encrypted, and its local header, its central header and, where announced, its data
+//     descriptor agree in name, flags, method, sizes and CRC;
 //   - extra fields are zip64 or PyTorch's padding ("FB");
 //   - names are plain, without "..", unique, and inside one top folder.
 ZipDirectory parse_zip(std::span<const std::byte> bytes, const std::string& file);
 
-// Throws Error(kCheckpoint) for a member whose bytes do not have the CRC-32 the file gives.
+// Throws Error(kCheckpoint) for a stored member whose bytes do not have the CRC-32 the file gives.
 void check_crcs(const ZipDirectory& directory, const std::string& file);
 
 }  // namespace fcm::checkpoint

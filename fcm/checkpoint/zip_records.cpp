@@ -1,5 +1,6 @@
 #include "fcm/checkpoint/zip_records.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -43,23 +44,30 @@ std::optional<Bytes> zip64_field(Bytes extra, std::string_view member, const std
   return found;
 }
 
+// The source text of a TorchScript archive, TOP/code/X, which PyTorch deflates and nobody here
+// reads.
+bool is_script_source(std::string_view member) {
+  const size_t top = std::min(member.find('/'), member.size());
+  return member.substr(top).starts_with("/code/");
+}
+
 void check_storage(uint16_t flags, uint16_t method, std::string_view member,
                    const std::string& file) {
   if ((flags & 1U) != 0) refuse(file, "member {} is encrypted", shown(member));
   if ((flags & ~(kDescriptorFlag | kUtf8Flag)) != 0) {
     refuse(file, "member {} has the flags {:#06x}", shown(member), flags);
   }
-  if (method != 0) {
+  if (method != kStored && (method != kDeflated || !is_script_source(member))) {
     refuse(file, "member {} is compressed (method {}); only stored members are read", shown(member),
            method);
   }
 }
 
 // Replaces the 32-bit values that say "see the zip64 field".
-void widen(CentralHeader& header, uint64_t& packed_size, Bytes extra, const std::string& file) {
+void widen(CentralHeader& header, Bytes extra, const std::string& file) {
   const std::optional<Bytes> field = zip64_field(extra, header.name, file);
   size_t used = 0;
-  for (uint64_t* value : {&header.size, &packed_size, &header.offset}) {
+  for (uint64_t* value : {&header.size, &header.packed, &header.offset}) {
     if (*value != kSentinel32) continue;
     if (!field || field->size() < used + 8) {
       refuse(file, "member {} lacks its zip64 sizes", shown(header.name));
@@ -76,7 +84,7 @@ void widen(CentralHeader& header, uint64_t& packed_size, Bytes extra, const std:
 // beyond 32 bits, with 0 for the packed size, which then follows in the descriptor; Python's
 // zipfile gives both sizes.
 void check_local_zip64(Bytes field, const CentralHeader& central, const std::string& file) {
-  const std::array<uint64_t, 3> due = {central.size, central.size, central.offset};
+  const std::array<uint64_t, 3> due = {central.size, central.packed, central.offset};
   const bool later = (central.flags & kDescriptorFlag) != 0;
   size_t next = 0;
   const auto fits = [&](uint64_t value) {
@@ -97,12 +105,13 @@ void check_local_numbers(Bytes header, bool wide, const CentralHeader& central,
                          const std::string& file) {
   const uint64_t crc = load_le<uint32_t>(header, 14);
   const uint64_t packed = load_le<uint32_t>(header, 18), plain = load_le<uint32_t>(header, 22);
-  const auto is_size = [&](uint64_t value) {
-    return value == central.size || (wide && value == kSentinel32);
+  const auto is_size = [&](uint64_t value, uint64_t due) {
+    return value == due || (wide && value == kSentinel32);
   };
   const bool later =
       (central.flags & kDescriptorFlag) != 0 && crc == 0 && packed == 0 && plain == 0;
-  if (!later && (crc != central.crc32 || !is_size(packed) || !is_size(plain))) {
+  if (!later &&
+      (crc != central.crc32 || !is_size(packed, central.packed) || !is_size(plain, central.size))) {
     refuse(file, "member {}: local and central header disagree in size or CRC",
            shown(central.name));
   }
@@ -121,7 +130,7 @@ uint64_t check_descriptor(Bytes bytes, uint64_t offset, bool wide, const Central
       wide ? load_le<uint64_t>(bytes, offset + 8) : load_le<uint32_t>(bytes, offset + 8);
   const uint64_t plain =
       wide ? load_le<uint64_t>(bytes, offset + 16) : load_le<uint32_t>(bytes, offset + 12);
-  if (load_le<uint32_t>(bytes, offset + 4) != central.crc32 || packed != central.size ||
+  if (load_le<uint32_t>(bytes, offset + 4) != central.crc32 || packed != central.packed ||
       plain != central.size) {
     refuse(file, "member {}: its data descriptor and its central header disagree",
            shown(central.name));
@@ -143,16 +152,17 @@ CentralHeader read_central(Bytes bytes, uint64_t offset, const std::string& file
   CentralHeader header;
   header.name = text_of(rest.subspan(kCentralBytes, name));
   header.flags = load_le<uint16_t>(rest, 8);
-  check_storage(header.flags, load_le<uint16_t>(rest, 10), header.name, file);
+  header.method = load_le<uint16_t>(rest, 10);
+  check_storage(header.flags, header.method, header.name, file);
   if (load_le<uint16_t>(rest, 32) != 0 || load_le<uint16_t>(rest, 34) != 0) {
     refuse(file, "member {} has a comment or lies on another disk", shown(header.name));
   }
   header.crc32 = load_le<uint32_t>(rest, 16);
-  uint64_t packed_size = load_le<uint32_t>(rest, 20);
+  header.packed = load_le<uint32_t>(rest, 20);
   header.size = load_le<uint32_t>(rest, 24);
   header.offset = load_le<uint32_t>(rest, 42);
-  widen(header, packed_size, rest.subspan(kCentralBytes + name, extra), file);
-  if (packed_size != header.size) {
+  widen(header, rest.subspan(kCentralBytes + name, extra), file);
+  if (header.method == kStored && header.packed != header.size) {
     refuse(file, "member {} is stored, but its two sizes differ", shown(header.name));
   }
   header.end = offset + kCentralBytes + name + extra;
@@ -173,7 +183,7 @@ LocalSpan read_local(Bytes bytes, const CentralHeader& central, const std::strin
     refuse(file, "local and central header disagree in the name: {} and {}",
            shown(text_of(rest.subspan(kLocalBytes, name))), shown(central.name));
   }
-  if (load_le<uint16_t>(rest, 6) != central.flags || load_le<uint16_t>(rest, 8) != 0) {
+  if (load_le<uint16_t>(rest, 6) != central.flags || load_le<uint16_t>(rest, 8) != central.method) {
     refuse(file, "member {}: local and central header disagree in flags or method",
            shown(central.name));
   }
@@ -183,11 +193,11 @@ LocalSpan read_local(Bytes bytes, const CentralHeader& central, const std::strin
   check_local_numbers(rest, field.has_value(), central, file);
   LocalSpan span;
   span.data = central.offset + kLocalBytes + name + extra;
-  if (bytes.size() - span.data < central.size) {
+  if (bytes.size() - span.data < central.packed) {
     refuse(file, "member {} has {} bytes, which reach beyond the members", shown(central.name),
-           central.size);
+           central.packed);
   }
-  span.end = check_descriptor(bytes, span.data + central.size, field.has_value(), central, file);
+  span.end = check_descriptor(bytes, span.data + central.packed, field.has_value(), central, file);
   return span;
 }
 

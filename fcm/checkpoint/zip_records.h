@@ -29,11 +29,15 @@ constexpr uint16_t kPaddingExtra = 0x4246;    // "FB": PyTorch aligns data with 
 constexpr uint16_t kDescriptorFlag = 1 << 3;  // sizes and CRC follow the data
 constexpr uint16_t kUtf8Flag = 1 << 11;
 
+constexpr uint16_t kStored = 0, kDeflated = 8;  // methods
+
 struct CentralHeader {
   std::string_view name;
   uint16_t flags = 0;
   uint32_t crc32 = 0;
-  uint64_t size = 0;    // of the data, stored
+  uint16_t method = kStored;
+  uint64_t size = 0;    // of the data
+  uint64_t packed = 0;  // of the data in the archive; `size` where it is stored
   uint64_t offset = 0;  // of the local header
   uint64_t end = 0;     // of this header
 };

@@ -46,6 +46,8 @@ TEST(PthPickleAttacks, HonestRelativesAreAccepted) {
       global("torch", "Size") + "(K\x03K\x04t\x85R",
       global("_codecs", "encode") + text_op("\xc3\xbf") + text_op("latin1") + "\x86R",
       "}q\x01h\x01\x86",
+      global("__torch__.net.___torch_mangle_0", "Net") + ")\x81}" + text_op("weight") +
+          good_tensor() + "sb",
       std::string("\x95\x01\0\0\0\0\0\0\0N", 10),
   };
   for (size_t i = 0; i < honest.size(); ++i) EXPECT_EQ(reason_of(pth_of(honest[i])), "") << i;
@@ -96,6 +98,9 @@ TEST(PthPickleAttacks, CodeIsNeverReached) {
            {"_codecs", "decode"},
            {"", ""},
            {"webbrowser", "open"},
+           {"__torch__x", "Net"},
+           {"torch.__torch__", "Net"},
+           {"torch.jit._pickle", "restore_type_tag"},
            {"__main__", "Model"}}) {
     const std::string shown = "global \"" + module + "." + name + "\" is not allowed";
     const std::string call = text_op("touch /tmp/x") + "\x85R";
@@ -105,6 +110,27 @@ TEST(PthPickleAttacks, CodeIsNeverReached) {
     attacks.push_back({"newobj " + name, pth_of(global(module, name) + ")\x81"), shown});
   }
   expect_refused(attacks);
+}
+
+// A class of an archive's own code is a bag of attributes: made empty, filled once, never called.
+TEST(PthPickleAttacks, ScriptModulesAreOnlyFilled) {
+  const std::string net = global("__torch__", "Net");
+  expect_refused({
+      {"called", pth_of(net + ")R"), "is not called"},
+      {"called with a text", pth_of(net + text_op("touch /tmp/x") + "\x85R"), "is not called"},
+      {"made with arguments", pth_of(net + "K\x01\x85\x81"), "made with arguments"},
+      {"made without a tuple", pth_of(net + "}\x81"), "without a tuple"},
+      {"filled with a tuple", pth_of(net + ")\x81)b"), "BUILD with what is no dict"},
+      {"filled twice", pth_of(net + ")\x81}b}b"), "neither a new Namespace nor an OrderedDict"},
+      {"the class itself filled", pth_of(net + "}b"), "neither a new Namespace nor an OrderedDict"},
+      {"the class as data", pth_of(net), "stands where data is due"},
+      {"a storage's type",
+       pth_of("(" + text_op("storage") + net + text_op("0") + text_op("cpu") + "K\x0ctQ"),
+       "a storage of an unknown type"},
+      {"attributes by number", pth_of(net + ")\x81}K\x01Nsb"), "not named by text"},
+      {"one that holds itself", pth_of(net + ")\x81q\x01}" + text_op("a") + "h\x01sb"),
+       "nested deeper"},
+  });
 }
 
 TEST(PthPickleAttacks, OpcodesThatAreNotExecuted) {

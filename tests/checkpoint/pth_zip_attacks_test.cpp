@@ -1,4 +1,6 @@
 // Containers made by hand to break a rule, one each; the error must name the rule.
+#include <functional>
+
 #include "tests/checkpoint/pth_support.h"
 
 namespace fcm::checkpoint {
@@ -155,6 +157,41 @@ TEST(PthZipAttacks, Zip64Records) {
        "members are announced"},
       {"sentinel without records", ended([](ArchiveEnd& e) { e.offset = 0xffffffff; }),
        "does not end at"},
+  });
+}
+
+// An archive with a member of 3 packed bytes that would be 10; `change` breaks it.
+std::string with_deflated(
+    const std::string& name, const std::function<void(Member&)>& change = [](Member&) {}) {
+  Member member(name, "abc");
+  member.method = 8;
+  member.size = member.local_size = 10;
+  change(member);
+  return archive_of({{"a/data.pkl", "\x80\x02N."}, member, {"a/version", "3"}});
+}
+
+// PyTorch deflates the source text of TorchScript; it is stepped over, and nothing else may be so.
+TEST(PthZipAttacks, DeflatedSourceIsSteppedOver) {
+  EXPECT_EQ(reason_of(with_deflated("a/code/__torch__/net.py")), "");
+  const std::string code = "a/code/net.py";
+  expect_refused({
+      {"elsewhere", with_deflated("a/data/0"), "compressed (method 8)"},
+      {"a folder of a similar name", with_deflated("a/codes/net.py"), "compressed (method 8)"},
+      {"further down", with_deflated("a/data/code/0"), "compressed (method 8)"},
+      {"the top folder", with_deflated("code/net.py"), "compressed (method 8)"},
+      {"another method", with_deflated(code, [](Member& m) { m.method = 12; }),
+       "compressed (method 12)"},
+      {"another method in the local header",
+       with_deflated(code, [](Member& m) { m.local_method = 0; }), "disagree in flags or method"},
+      {"two packed sizes", with_deflated(code, [](Member& m) { m.local_packed = 4; }),
+       "disagree in size or CRC"},
+      {"two sizes", with_deflated(code, [](Member& m) { m.local_size = 11; }),
+       "disagree in size or CRC"},
+      {"reaching into the next member",
+       with_deflated(code, [](Member& m) { m.packed = m.local_packed = 4; }), "overlaps"},
+      {"reaching beyond the file",
+       with_deflated(code, [](Member& m) { m.packed = m.local_packed = 4000; }),
+       "beyond the members"},
   });
 }
 
