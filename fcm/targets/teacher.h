@@ -1,0 +1,54 @@
+// Frozen image towers: features of whole pictures as targets.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <optional>
+
+#include "fcm/encoder/vit.h"
+#include "fcm/masks/view_plan.h"
+#include "fcm/nn/parameters.h"
+#include "fcm/ops/patches.h"
+#include "fcm/targets/clip_tower.h"
+#include "fcm/targets/teacher_options.h"
+
+namespace fcm::targets {
+
+// DINO's ViT is the encoder of this program with `norm`; CLIP's tower is its own. Parameters have
+// the published names and shapes, belong to no optimizer, and are to be read from a file.
+class Teacher {
+ public:
+  // Throws Error(kUsage) for pictures that do not divide into patches.
+  explicit Teacher(const TeacherOptions& options, at::ScalarType dtype = at::kFloat);
+
+  masks::Grid grid() const { return grid_; }
+  const ops::PatchGeometry& geometry() const { return geometry_; }
+  nn::Parameters& parameters() { return *parameters_; }
+  const nn::Parameters& parameters() const { return *parameters_; }
+
+  // pixels [B, L, 1, stride^2 * channels] cut by `geometry` in the order order_BL (slot -> patch; a
+  // plan's, or the raster order of masks::full_plan), normalised as the tower wants them. The tower
+  // sees all patches of a picture at once, runs in `compute` and records no gradient. [B, L, D or
+  // P] in that order, of type `compute`. Throws Error(kUsage) for a projection of DINO.
+  at::Tensor features(const at::Tensor& pixels_BLPD, const at::Tensor& order_BL, Feature feature,
+                      at::ScalarType compute) const;
+
+ private:
+  TeacherOptions options_;
+  ops::PatchGeometry geometry_;
+  masks::Grid grid_;
+  std::unique_ptr<nn::Parameters> parameters_;
+  std::unique_ptr<encoder::Encoder> dino_;
+  std::optional<ClipTower> clip_;
+};
+
+// Pixels normalised by ImageNet's mean and deviation, as CLIP normalises them. Channels vary
+// fastest in the last dimension, three of them; result of the same shape and type.
+at::Tensor renormalised_for_clip(const at::Tensor& pixels_BLPD);
+
+// Every token less its mean, over its deviation: LayerNorm without weights, epsilon 1e-5, in
+// float32 at least.
+at::Tensor normalised_tokens(const at::Tensor& features_BLD);
+
+}  // namespace fcm::targets
