@@ -36,7 +36,8 @@ const std::map<std::string, Cases>& cases_of_kinds() {
                                                   {"errors", no_cases},
                                                   {"checkpoint", checkpoint_cases},
                                                   {"expected", resume_cases},
-                                                  {"teacher", teacher_cases}};
+                                                  {"teacher", teacher_cases},
+                                                  {"teacher-file", teacher_file_cases}};
   return kinds;
 }
 

@@ -8,8 +8,11 @@
 #include "apps/parity/golden.h"
 #include "apps/parity/three_types.h"
 #include "fcm/base/error.h"
+#include "fcm/masks/view_plan.h"
+#include "fcm/ops/patchify/op.h"
 #include "fcm/reference/procedural.h"
 #include "fcm/reference/teachers.h"
+#include "fcm/targets/teacher.h"
 
 namespace fcm::parity {
 namespace {
@@ -120,20 +123,68 @@ Run run_reference(const Teacher& teacher, Types types) {
   return run;
 }
 
+// Pictures in raster order through what trains.
+Run run_fast(const Teacher& teacher, Types types) {
+  const reference::TowerOptions& tower = teacher.options;
+  const bool clip = tower.tower == reference::Tower::kClip;
+  targets::TeacherOptions options;
+  options.kind = clip ? targets::TeacherKind::kClip : targets::TeacherKind::kDino;
+  options.rows = tower.rows;
+  options.cols = tower.cols;
+  options.channels = tower.channels;
+  options.stride = tower.stride;
+  options.dim = tower.dim;
+  options.depth = tower.depth;
+  options.heads = tower.heads;
+  options.mlp_ratio = tower.mlp_ratio;
+  options.projected_dim = tower.projected_dim;
+  targets::Teacher fast(options, types.parameters);
+  for (const nn::Parameter& parameter : fast.parameters().all()) {
+    fast.parameters().set_published(parameter, teacher.inputs.weights.at(parameter.name));
+  }
+  const at::Tensor images = teacher.inputs.images_BCHW.to(types.parameters);
+  const at::Tensor order_BL = masks::full_plan(images.size(0), fast.grid()).order_BL;
+  const at::Tensor pixels = ops::patchify_normalised(images, order_BL, fast.geometry());
+  const auto features = [&](targets::Feature feature) {
+    return fast.features(pixels, order_BL, feature, types.compute);
+  };
+  Run run = run_with_inputs(teacher);
+  run.values[clip ? "ln_post" : "norm"] = features(targets::Feature::kNormed);
+  if (clip) {
+    run.values["last_block"] = features(targets::Feature::kTokens);
+    run.values["projected"] = features(targets::Feature::kProjected);
+  }
+  run.values["target_ln"] = targets::normalised_tokens(run.values.at(clip ? "last_block" : "norm"));
+  return run;
+}
+
+// Nobody trains on class tokens and inner layers: the plain path alone computes them.
+Tensors of_fast_path(Tensors stored) {
+  std::erase_if(stored, [](const auto& item) {
+    return item.first.starts_with("class_output") || item.first.starts_with("layer_minus_5");
+  });
+  return stored;
+}
+
 }  // namespace
 
 std::vector<CaseResult> teacher_cases(const Entry& entry, const Request& request) {
   std::vector<CaseResult> results;
-  const auto add = [&](const char* type, Types types, const Tolerance& tolerance) {
-    add_case(results, request, fmt::format("{} [reference {}]", entry.file, type),
+  const auto add = [&](Path path, const char* type, Types types, const Tolerance& tolerance) {
+    add_case(results, request, fmt::format("{} [{} {}]", entry.file, path_name(path), type),
              [&](CaseResult& result) {
                const Teacher teacher = make_teacher(entry, request);
-               compare_with_stored(result, entry, teacher.stored, run_reference(teacher, types),
+               const bool fast = path == Path::kFast;
+               compare_with_stored(result, entry,
+                                   fast ? of_fast_path(teacher.stored) : teacher.stored,
+                                   fast ? run_fast(teacher, types) : run_reference(teacher, types),
                                    Stored::kFloat32, tolerance);
              });
   };
-  add("fp32", kFp32, float32_tolerance(entry));
-  add("fp64", kFp64, float64_tolerance(entry));
+  for (const Path path : {Path::kFast, Path::kReference}) {
+    add(path, "fp32", kFp32, float32_tolerance(entry));
+    add(path, "fp64", kFp64, float64_tolerance(entry));
+  }
   return results;
 }
 
