@@ -29,7 +29,7 @@ std::vector<std::string> class_names(const std::filesystem::path& folder, int32_
       names.push_back(line);
     }
   }
-  const auto wanted = static_cast<size_t>(largest + 1);
+  const auto wanted = static_cast<size_t>(largest) + 1;
   if (largest >= 0 && names.size() >= wanted) return names;
   names.clear();
   for (int32_t label = 0; label <= largest; ++label) names.push_back(std::to_string(label));
