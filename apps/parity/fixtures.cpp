@@ -91,4 +91,13 @@ ProceduralText parse_procedural(const std::string& text, uint64_t seed_before) {
   return result;
 }
 
+double number_after(const std::string& text, const std::string& words) {
+  std::smatch match;
+  const std::regex pattern(words + R"([ =]*([\d.]+(?:e-?\d+)?))");
+  if (!std::regex_search(text, match, pattern)) {
+    fail(ExitCode::kData, "the manifest does not say its {}: {}", words, text);
+  }
+  return std::stod(match[1]);
+}
+
 }  // namespace fcm::parity

@@ -44,4 +44,8 @@ struct ProceduralText {
 };
 ProceduralText parse_procedural(const std::string& text, uint64_t seed_before);
 
+// The number behind these words in a sentence of a manifest ("warmup 4", "layer_decay=.65"). Throws
+// Error(kData) where there is none.
+double number_after(const std::string& text, const std::string& words);
+
 }  // namespace fcm::parity

@@ -74,13 +74,6 @@ void pretraining_groups(CaseResult& result, const nlohmann::json& table) {
                  model.parameters());
 }
 
-double number_after(const std::string& text, const char* word) {
-  std::smatch match;
-  const bool found = std::regex_search(text, match, std::regex(word + std::string(R"( ([\d.]+))")));
-  require(found, "the manifest does not say its {}: {}", word, text);
-  return std::stod(match[1]);
-}
-
 // A classifier: the manifest names the published factory and its arguments.
 void layer_decay_groups(CaseResult& result, const Entry& entry, const nlohmann::json& table) {
   const std::string text = entry.about.value("meaning", "");

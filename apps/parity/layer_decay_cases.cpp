@@ -22,15 +22,6 @@ struct Plan {
   std::vector<double> epochs;  // of each step
 };
 
-double number_after(const std::string& text, const std::string& words) {
-  std::smatch match;
-  const std::regex pattern(words + R"([ =]*([\d.]+(?:e-?\d+)?))");
-  if (!std::regex_search(text, match, pattern)) {
-    fail(ExitCode::kData, "the description of the optimizer does not say its {}: {}", words, text);
-  }
-  return std::stod(match[1]);
-}
-
 Plan read_plan(const Entry& entry) {
   const std::string text = entry.about.value("optimiser", "");
   Plan plan;

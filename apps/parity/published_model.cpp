@@ -86,7 +86,6 @@ void set_arguments(const nlohmann::json& arguments, PublishedModel& model) {
   options.decoder_mlp_ratio = options.mlp_ratios.front();
   model.classes = arguments.value("num_classes", model.classes);
   model.global_pool = arguments.value("global_pool", model.global_pool);
-  model.drop_path = arguments.value("drop_path_rate", model.drop_path);
 }
 
 bool is_position_table(const std::string& name) {

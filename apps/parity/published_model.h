@@ -21,7 +21,6 @@ struct PublishedModel {
   double mask_ratio = 0.75;
   int64_t classes = 0;       // of a classifier
   bool global_pool = false;  // of a classifier
-  double drop_path = 0;
 
   bool class_token() const { return family == Family::kMae || family == Family::kVit; }
   // Patches per view, and how many views the encoder sees.
