@@ -2,8 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "fcm/ops/gelu/op.h"
-#include "fcm/ops/patch_depthwise_conv/op.h"
+#include "fcm/ops/norm_gelu/op.h"
 
 namespace fcm::encoder {
 namespace {
@@ -16,7 +15,10 @@ PatchEmbed::PatchEmbed(const nn::Scope& scope, int64_t in, int64_t out, int64_t 
     : proj_(nn::Linear::convolution(scope / "proj", in, out, side, nn::row_by_row(side), init)),
       norm_(scope / "norm", out, kConvNormEpsilon) {}
 
-at::Tensor PatchEmbed::operator()(const at::Tensor& x) const { return ops::gelu(norm_(proj_(x))); }
+at::Tensor PatchEmbed::operator()(const at::Tensor& x) const {
+  const ops::NormWeights norm = norm_.weights();
+  return ops::norm_gelu(proj_(x), norm.weight_C, norm.bias_C, norm.epsilon);
+}
 
 ConvBlock::ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio)
     : norm1_(scope / "norm1", dim, kConvNormEpsilon),
@@ -26,15 +28,15 @@ ConvBlock::ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio)
           (scope / "attn")
               .add("weight", {dim, 1, 5, 5}, nn::Init::kFanIn, {nn::Layout::Kind::kTaps, {}, 1})),
       depthwise_bias_C_((scope / "attn").add("bias", {dim}, nn::Init::kFanIn, {}, 25)),
-      norm2_(scope / "norm2", dim, kConvNormEpsilon),
-      mlp_(nn::Mlp::pointwise(scope / "mlp", dim, mlp_ratio)) {}
+      mlp_(nn::MlpBranch::pointwise(scope / "norm2", scope / "mlp", dim, mlp_ratio,
+                                    kConvNormEpsilon)) {}
 
 at::Tensor ConvBlock::operator()(const at::Tensor& x_BKPC, const at::Tensor& neighbours_BK9,
                                  const ops::Cells& cells, const nn::BranchScales& scales) const {
-  const at::Tensor spread_BKPC = ops::patch_depthwise_conv(
-      conv1_(norm1_(x_BKPC)), depthwise_weight_TC_, depthwise_bias_C_, neighbours_BK9, cells);
-  const at::Tensor mixed_BKPC = nn::add_branch(x_BKPC, conv2_(spread_BKPC), scales.first_B);
-  return nn::add_branch(mixed_BKPC, mlp_(norm2_(mixed_BKPC)), scales.second_B);
+  const at::Tensor mixed_BKPC = ops::conv_branch(
+      x_BKPC, norm1_.weights(), conv1_.weights(), {depthwise_weight_TC_, depthwise_bias_C_},
+      conv2_.weights(), neighbours_BK9, cells, scales.first_B);
+  return mlp_(mixed_BKPC, scales.second_B);
 }
 
 }  // namespace fcm::encoder

@@ -34,8 +34,7 @@ class ConvBlock {
   nn::LayerNorm norm1_;
   nn::Linear conv1_, conv2_;
   at::Tensor depthwise_weight_TC_, depthwise_bias_C_;
-  nn::LayerNorm norm2_;
-  nn::Mlp mlp_;
+  nn::MlpBranch mlp_;
 };
 
 }  // namespace fcm::encoder

@@ -6,8 +6,6 @@
 #include <numeric>
 #include <utility>
 
-#include "fcm/ops/attention/op.h"
-#include "fcm/ops/gelu/op.h"
 #include "fcm/ops/layer_norm/op.h"
 #include "fcm/ops/linear/op.h"
 
@@ -59,34 +57,39 @@ int64_t hidden_width(int64_t dim, double ratio) {
 }
 }  // namespace
 
-Mlp Mlp::linear(const Scope& scope, int64_t dim, double ratio) {
+MlpBranch MlpBranch::linear(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
+                            double epsilon) {
   const int64_t hidden = hidden_width(dim, ratio);
-  Linear fc1(scope / "fc1", dim, hidden);
-  Linear fc2(scope / "fc2", hidden, dim);
-  return {std::move(fc1), std::move(fc2)};
+  LayerNorm before(norm, dim, epsilon);
+  Linear fc1(mlp / "fc1", dim, hidden);
+  Linear fc2(mlp / "fc2", hidden, dim);
+  return {std::move(before), std::move(fc1), std::move(fc2)};
 }
 
-Mlp Mlp::pointwise(const Scope& scope, int64_t dim, double ratio) {
+MlpBranch MlpBranch::pointwise(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
+                               double epsilon) {
   const int64_t hidden = hidden_width(dim, ratio);
-  Linear fc1 = Linear::convolution(scope / "fc1", dim, hidden, 1, {0});
-  Linear fc2 = Linear::convolution(scope / "fc2", hidden, dim, 1, {0});
-  return {std::move(fc1), std::move(fc2)};
+  LayerNorm before(norm, dim, epsilon);
+  Linear fc1 = Linear::convolution(mlp / "fc1", dim, hidden, 1, {0});
+  Linear fc2 = Linear::convolution(mlp / "fc2", hidden, dim, 1, {0});
+  return {std::move(before), std::move(fc1), std::move(fc2)};
 }
 
-at::Tensor Mlp::operator()(const at::Tensor& x) const { return fc2_(ops::gelu(fc1_(x))); }
+at::Tensor MlpBranch::operator()(const at::Tensor& x, const at::Tensor& scale_B) const {
+  return ops::mlp_branch(x, norm_.weights(), fc1_.weights(), fc2_.weights(), scale_B);
+}
 
 Block::Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio)
     : heads_(heads),
       norm1_(scope / "norm1", dim, 1e-6),
       qkv_(scope / "attn" / "qkv", dim, 3 * dim),
       proj_(scope / "attn" / "proj", dim, dim),
-      norm2_(scope / "norm2", dim, 1e-6),
-      mlp_(Mlp::linear(scope / "mlp", dim, mlp_ratio)) {}
+      mlp_(MlpBranch::linear(scope / "norm2", scope / "mlp", dim, mlp_ratio, 1e-6)) {}
 
 at::Tensor Block::operator()(const at::Tensor& x_NTC, const BranchScales& scales) const {
-  const at::Tensor mixed_NTC =
-      add_branch(x_NTC, proj_(ops::attention(qkv_(norm1_(x_NTC)), heads_)), scales.first_B);
-  return add_branch(mixed_NTC, mlp_(norm2_(mixed_NTC)), scales.second_B);
+  const at::Tensor mixed_NTC = ops::attention_branch(x_NTC, norm1_.weights(), qkv_.weights(),
+                                                     proj_.weights(), heads_, scales.first_B);
+  return mlp_(mixed_NTC, scales.second_B);
 }
 
 Blocks::Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,

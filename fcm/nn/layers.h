@@ -11,6 +11,7 @@
 #include "fcm/nn/drop_path.h"
 #include "fcm/nn/observer.h"
 #include "fcm/nn/parameters.h"
+#include "fcm/ops/branches/op.h"
 
 namespace fcm::nn {
 
@@ -31,6 +32,7 @@ class Linear {
   static Linear reordered(const Scope& scope, int64_t in, int64_t out, const Layout& layout);
 
   at::Tensor operator()(const at::Tensor& x) const;
+  ops::ProductWeights weights() const { return {weight_OI_, bias_O_}; }
 
  private:
   Linear(at::Tensor weight, at::Tensor bias);
@@ -41,22 +43,29 @@ class LayerNorm {
  public:
   LayerNorm(const Scope& scope, int64_t dim, double epsilon);
   at::Tensor operator()(const at::Tensor& x) const;
+  ops::NormWeights weights() const { return {weight_C_, bias_C_, epsilon_}; }
 
  private:
   at::Tensor weight_C_, bias_C_;
   double epsilon_;
 };
 
-// Linear, exact GELU, Linear.
-class Mlp {
+// The second half of every block: x + scale * (Linear, exact GELU, Linear)(norm(x)).
+class MlpBranch {
  public:
-  static Mlp linear(const Scope& scope, int64_t dim, double ratio);
+  // Parameters in the published order: `norm`, then those of the Mlp below `mlp`.
+  static MlpBranch linear(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
+                          double epsilon);
   // As 1x1 convolutions: the same product, published shapes [O, I, 1, 1] and start values.
-  static Mlp pointwise(const Scope& scope, int64_t dim, double ratio);
-  at::Tensor operator()(const at::Tensor& x) const;
+  static MlpBranch pointwise(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
+                             double epsilon);
+  // x [B, ..., C] -> the same; scale_B as ops::mlp_branch takes it.
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& scale_B) const;
 
  private:
-  Mlp(Linear fc1, Linear fc2) : fc1_(std::move(fc1)), fc2_(std::move(fc2)) {}
+  MlpBranch(LayerNorm norm, Linear fc1, Linear fc2)
+      : norm_(std::move(norm)), fc1_(std::move(fc1)), fc2_(std::move(fc2)) {}
+  LayerNorm norm_;
   Linear fc1_, fc2_;
 };
 
@@ -71,8 +80,7 @@ class Block {
   int64_t heads_;
   LayerNorm norm1_;
   Linear qkv_, proj_;
-  LayerNorm norm2_;
-  Mlp mlp_;
+  MlpBranch mlp_;
 };
 
 // `depth` blocks, one after another: x [N, T, C] -> the same. Shown to an observer as

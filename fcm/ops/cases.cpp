@@ -5,10 +5,12 @@
 
 #include "fcm/ops/adamw/cases.h"
 #include "fcm/ops/attention/cases.h"
+#include "fcm/ops/branches/cases.h"
 #include "fcm/ops/case.h"
 #include "fcm/ops/gelu/cases.h"
 #include "fcm/ops/layer_norm/cases.h"
 #include "fcm/ops/linear/cases.h"
+#include "fcm/ops/norm_gelu/cases.h"
 #include "fcm/ops/patchify/cases.h"
 
 namespace fcm::ops {
@@ -22,7 +24,8 @@ std::vector<OpCases> all_op_cases() {
   return {patchify_cases(),   patch_depthwise_conv_cases(),
           layer_norm_cases(), gelu_cases(),
           attention_cases(),  linear_cases(),
-          adamw_cases()};
+          adamw_cases(),      norm_gelu_cases(),
+          branches_cases()};
 }
 
 }  // namespace fcm::ops

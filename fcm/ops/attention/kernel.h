@@ -33,6 +33,7 @@ struct AttentionBackward {
   const T* dout;
   const A* statistics;
   T* dqkv;
+  T* out;      // the forward result, made again; may be null
   A* scratch;  // backward_scratch elements
 };
 

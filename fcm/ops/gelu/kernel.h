@@ -7,6 +7,26 @@
 
 namespace fcm::ops {
 
+// Rows of a matrix product on their way through the activation: x += bias, y = gelu(x). T: element,
+// A: type of the bias.
+template <class T, class A>
+struct GeluOfProduct {
+  int64_t rows, channels;
+  T* x;
+  const A* bias;
+  T* y;
+};
+
+// The way back, with the result made again: dx = dy * gelu'(x), y = gelu(x). dx may be dy.
+template <class T>
+struct GeluBackwardAgain {
+  int64_t count;
+  const T* dy;
+  const T* x;
+  T* dx;
+  T* y;
+};
+
 struct GeluKernels {
   void (*forward_float)(const float* x, float* y, int64_t count);
   void (*forward_bfloat16)(const Bfloat16* x, Bfloat16* y, int64_t count);
@@ -14,6 +34,12 @@ struct GeluKernels {
   void (*backward_float)(const float* dy, const float* x, float* dx, int64_t count);
   void (*backward_bfloat16)(const Bfloat16* dy, const Bfloat16* x, Bfloat16* dx, int64_t count);
   void (*backward_double)(const double* dy, const double* x, double* dx, int64_t count);
+  void (*product_float)(const GeluOfProduct<float, float>&);
+  void (*product_bfloat16)(const GeluOfProduct<Bfloat16, float>&);
+  void (*product_double)(const GeluOfProduct<double, double>&);
+  void (*again_float)(const GeluBackwardAgain<float>&);
+  void (*again_bfloat16)(const GeluBackwardAgain<Bfloat16>&);
+  void (*again_double)(const GeluBackwardAgain<double>&);
 };
 
 extern const GeluKernels gelu_plain;

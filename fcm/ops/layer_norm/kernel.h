@@ -28,6 +28,7 @@ struct LayerNormBackward {
   const A* weight;
   const A* mean;
   const A* deviation;
+  const T* plus;  // added to dx; may be null
   T* dx;
   A* dweight;  // [channels], set to the sum over these rows
   A* dbias;

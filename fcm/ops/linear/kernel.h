@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "fcm/ops/simd/bfloat16.h"
+
 namespace fcm::ops {
 
 // B (depth x columns), B(k, n) at from[k * depth_stride + n * column_stride], one of the strides 1,
@@ -20,13 +22,14 @@ struct LinearPanels {
   A* to;  // panel_count * depth * panel width elements
 };
 
-// y = x * B + bias for `rows` rows of x.
+// y = x * B + bias for `rows` rows of x, or y += x * B.
 template <class A>
 struct LinearRows {
   int64_t rows, depth, columns;
   const A* x;  // rows contiguous, [rows, depth]
   const A* panels;
   const A* bias;  // [columns] or null
+  bool onto_y;    // without bias: added to what y holds
   A* y;           // [rows, columns]
   A* scratch;     // rows_scratch elements
 };
@@ -53,9 +56,18 @@ struct LinearKernelsOf {
   void (*weights)(const LinearWeights<A>&);
 };
 
+// sums[c] = sum of x[:, c] over `rows` contiguous rows of bfloat16, which the library's products do
+// not give along the way.
+struct LinearColumnSums {
+  int64_t rows, columns;
+  const Bfloat16* x;
+  float* sums;
+};
+
 struct LinearKernels {
   LinearKernelsOf<float> of_float;
   LinearKernelsOf<double> of_double;
+  void (*column_sums)(const LinearColumnSums&);
 };
 
 extern const LinearKernels linear_plain;

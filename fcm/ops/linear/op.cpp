@@ -13,16 +13,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// The library's float32 products use half of what AVX-512 processors of this kind can do; below
-// this many rows, arranging the weight costs more than that gains.
-constexpr int64_t kFewestRows = 48;
-
-OwnKernels fastest(const at::Tensor& x) {
-  if (x.scalar_type() != at::kFloat || isa() != Isa::kAvx512) return std::nullopt;
-  if (x.numel() < kFewestRows * x.size(-1)) return std::nullopt;
-  return isa();
-}
-
 OwnKernels kernels_of(int64_t isa) {
   if (isa < 0) return std::nullopt;
   return static_cast<Isa>(isa);
@@ -102,7 +92,7 @@ at::Tensor linear_library(const at::Tensor& x, const at::Tensor& weight_OI,
 }
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
-  return apply(fastest(x), x, weight_OI, bias_O);
+  return apply(fastest_products(x), x, weight_OI, bias_O);
 }
 
 }  // namespace fcm::ops

@@ -41,18 +41,19 @@ at::Tensor arrange(const LinearKernelsOf<A>& k, const at::Tensor& b_KN) {
   return panels;
 }
 
+// Into y_MN, or onto what it holds.
 template <class A>
-at::Tensor own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN,
-                       const at::Tensor& bias_N) {
+void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const at::Tensor& bias_N,
+                 bool onto_y, const at::Tensor& y_MN) {
   const LinearKernelsOf<A>& k = kernels<A>(isa);
   const at::Tensor panels = arrange<A>(k, b_KN);
-  const at::Tensor y_MN = at::empty({x_MK.size(0), b_KN.size(1)}, x_MK.options());
   LinearRows<A> all;
   all.depth = x_MK.size(1);
   all.columns = b_KN.size(1);
   all.x = x_MK.const_data_ptr<A>();
   all.panels = panels.const_data_ptr<A>();
   all.bias = bias_N.defined() ? bias_N.const_data_ptr<A>() : nullptr;
+  all.onto_y = onto_y;
   all.y = y_MN.data_ptr<A>();
   // Whole row blocks of the kernel, except where there are too few for all threads.
   const Blocks blocks = make_blocks(x_MK.size(0), x_MK.size(0) >= 768 ? 96 : 24);
@@ -65,7 +66,33 @@ at::Tensor own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN,
     part.y += blocks.begin(block) * all.columns;
     k.rows(part);
   });
-  return y_MN;
+}
+
+void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const at::Tensor& bias_N,
+                 bool onto_y, const at::Tensor& y_MN) {
+  if (x_MK.scalar_type() == at::kFloat) {
+    own_product<float>(isa, x_MK, b_KN, bias_N, onto_y, y_MN);
+  } else {
+    own_product<double>(isa, x_MK, b_KN, bias_N, onto_y, y_MN);
+  }
+}
+
+// As at::sum(0) of bfloat16 into float32, which reads a matrix several times slower.
+at::Tensor column_sums(const at::Tensor& x_MN) {
+  const LinearKernels& k = pick(isa(), linear_plain, linear_avx2, linear_avx512);
+  const Blocks blocks = make_blocks(x_MN.size(0), 16);
+  const at::Tensor parts =
+      at::empty({blocks.count(), x_MN.size(1)}, x_MN.options().dtype(at::kFloat));
+  for_each_block(blocks, [&](int64_t block) {
+    LinearColumnSums part;
+    part.rows = blocks.size(block);
+    part.columns = x_MN.size(1);
+    part.x =
+        static_cast<const Bfloat16*>(x_MN.const_data_ptr()) + blocks.begin(block) * part.columns;
+    part.sums = parts.data_ptr<float>() + block * part.columns;
+    k.column_sums(part);
+  });
+  return parts.sum(0);
 }
 
 // The result is cut into ranges of outputs, wide ones because each reads all of x; where these are
@@ -107,15 +134,35 @@ std::pair<at::Tensor, at::Tensor> own_gradients(Isa isa, const at::Tensor& dy_MO
   return {dweights.sum(0), dbiases.sum(0)};
 }
 
+// The library's float32 products use half of what AVX-512 processors of some kinds can do; below
+// this many rows, arranging the weight costs more than that gains.
+constexpr int64_t kFewestRows = 48;
+
 }  // namespace
+
+OwnKernels fastest_products(const at::Tensor& x) {
+  if (x.scalar_type() != at::kFloat || isa() != Isa::kAvx512) return std::nullopt;
+  if (x.numel() < kFewestRows * x.size(-1)) return std::nullopt;
+  return isa();
+}
 
 at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                              const at::Tensor& bias_N) {
   if (own.has_value()) {
-    return x_MK.scalar_type() == at::kFloat ? own_product<float>(*own, x_MK, b_KN, bias_N)
-                                            : own_product<double>(*own, x_MK, b_KN, bias_N);
+    const at::Tensor y_MN = at::empty({x_MK.size(0), b_KN.size(1)}, x_MK.options());
+    own_product(*own, x_MK, b_KN, bias_N, /*onto_y=*/false, y_MN);
+    return y_MN;
   }
   return bias_N.defined() ? at::addmm(bias_N, x_MK, b_KN) : at::mm(x_MK, b_KN);
+}
+
+void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
+                 const at::Tensor& y_MN) {
+  if (own.has_value()) {
+    own_product(*own, x_MK, b_KN, at::Tensor(), /*onto_y=*/true, y_MN);
+  } else {
+    y_MN.addmm_(x_MK, b_KN);
+  }
 }
 
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
@@ -124,8 +171,8 @@ std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Ten
     return x_MI.scalar_type() == at::kFloat ? own_gradients<float>(*own, dy_MO, x_MI)
                                             : own_gradients<double>(*own, dy_MO, x_MI);
   }
-  const auto wide = dy_MO.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  return {at::mm(dy_MO.t(), x_MI), dy_MO.sum(0, false, wide)};
+  return {at::mm(dy_MO.t(), x_MI),
+          dy_MO.scalar_type() == at::kBFloat16 ? column_sums(dy_MO) : dy_MO.sum(0)};
 }
 
 }  // namespace fcm::ops

@@ -12,9 +12,16 @@ namespace fcm::ops {
 
 using OwnKernels = std::optional<Isa>;  // none: the library
 
+// What is faster for rows of this kind.
+OwnKernels fastest_products(const at::Tensor& x);
+
 // x_MK * b_KN + bias_N; x contiguous, b of any strides, bias may be undefined.
 at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                              const at::Tensor& bias_N);
+
+// y_MN += x_MK * b_KN; y contiguous.
+void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
+                 const at::Tensor& y_MN);
 
 // dy_MO^T * x_MI and the column sums of dy; both contiguous. The sums are float32 for bfloat16.
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,

@@ -1,11 +1,12 @@
-// The kernels on tensors, without autograd: cuts the work into parts for threads. Internal: op.cpp
-// uses it with the kernels of this machine, tests with each set in turn.
+// The kernels on tensors, without autograd: cuts the work into parts for threads. For operators
+// that are made of several, and for tests, which take each set of kernels in turn.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include "fcm/ops/isa.h"
 #include "fcm/ops/patch_depthwise_conv/kernel.h"
+#include "fcm/ops/patches.h"
 
 namespace fcm::ops::patch_conv {
 
@@ -18,6 +19,11 @@ struct Geometry {
   at::Tensor stored;
   int64_t side = 0;
 };
+
+// Of arguments as patch_depthwise_conv (op.h) takes them. Throws where they do not fit together.
+Geometry checked_geometry(const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
+                          const at::Tensor& bias_C, const at::Tensor& neighbours_BL9,
+                          const Cells& cells);
 
 // x_BLPC contiguous; weight_TC, bias_C of any floating type. Result like x.
 at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::Tensor& weight_TC,

@@ -104,14 +104,24 @@ struct PatchDepthwiseConv : torch::autograd::Function<PatchDepthwiseConv> {
 
 }  // namespace
 
+patch_conv::Geometry patch_conv::checked_geometry(const at::Tensor& x_BLPC,
+                                                  const at::Tensor& weight_TC,
+                                                  const at::Tensor& bias_C,
+                                                  const at::Tensor& neighbours_BL9,
+                                                  const Cells& cells) {
+  check_shapes(x_BLPC, weight_TC, bias_C, neighbours_BL9, cells);
+  Geometry geometry{neighbours_BL9.contiguous(), raster_to_stored(cells), cells.side};
+  check_neighbours(geometry.neighbours_BL9);
+  return geometry;
+}
+
 at::Tensor patch_depthwise_conv(const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
                                 const at::Tensor& bias_C, const at::Tensor& neighbours_BL9,
                                 const Cells& cells) {
-  check_shapes(x_BLPC, weight_TC, bias_C, neighbours_BL9, cells);
-  const at::Tensor neighbours = neighbours_BL9.contiguous();
-  check_neighbours(neighbours);
-  return PatchDepthwiseConv::apply(x_BLPC.contiguous(), weight_TC, bias_C, neighbours,
-                                   raster_to_stored(cells), cells.side);
+  const Geometry geometry =
+      patch_conv::checked_geometry(x_BLPC, weight_TC, bias_C, neighbours_BL9, cells);
+  return PatchDepthwiseConv::apply(x_BLPC.contiguous(), weight_TC, bias_C, geometry.neighbours_BL9,
+                                   geometry.stored, geometry.side);
 }
 
 }  // namespace fcm::ops

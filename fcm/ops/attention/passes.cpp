@@ -1,0 +1,121 @@
+#include "fcm/ops/attention/passes.h"
+
+#include <ATen/ATen.h>
+
+#include "fcm/ops/attention/kernel.h"
+#include "fcm/ops/simd/blocks.h"
+#include "fcm/ops/simd/dispatch.h"
+
+namespace fcm::ops {
+namespace {
+
+// Own kernels keep the operands of one head in the caches; beyond these sizes they no longer fit.
+constexpr int64_t kLongestSequence = 512;
+constexpr int64_t kWidestHead = 128;
+
+const AttentionKernels& kernels(Isa isa) {
+  return pick(isa, attention_plain, attention_avx2, attention_avx512);
+}
+
+AttentionShape shape_of(const at::Tensor& qkv_NTD, int64_t heads) {
+  return {qkv_NTD.size(1), heads, qkv_NTD.size(2) / (3 * heads)};
+}
+
+// A block of pairs is worth a thread from some 100 thousand multiplications on.
+Blocks pairs_in_blocks(int64_t sequences, const AttentionShape& shape) {
+  const int64_t products = shape.tokens * shape.tokens * shape.head_dim;
+  return make_blocks(sequences * shape.heads, std::max<int64_t>(1, 100000 / products));
+}
+
+template <class T, class A>
+void run_forward(int64_t (*scratch_size)(const AttentionShape&),
+                 void (*kernel)(const AttentionForward<T, A>&), const AttentionShape& shape,
+                 const at::Tensor& qkv, const at::Tensor& out, const at::Tensor& statistics) {
+  AttentionForward<T, A> all;
+  all.shape = shape;
+  all.qkv = static_cast<const T*>(qkv.const_data_ptr());
+  all.out = static_cast<T*>(out.data_ptr());
+  all.statistics = statistics.data_ptr<A>();
+  const Blocks blocks = pairs_in_blocks(qkv.size(0), shape);
+  for_each_block(blocks, [&](int64_t block) {
+    AttentionForward<T, A> part = all;
+    const at::Tensor scratch = at::empty({scratch_size(shape)}, statistics.options());
+    part.scratch = scratch.data_ptr<A>();
+    part.begin = blocks.begin(block);
+    part.end = part.begin + blocks.size(block);
+    kernel(part);
+  });
+}
+
+template <class T, class A>
+void run_backward(int64_t (*scratch_size)(const AttentionShape&),
+                  void (*kernel)(const AttentionBackward<T, A>&), const AttentionShape& shape,
+                  const at::Tensor& qkv, const at::Tensor& dout, const at::Tensor& statistics,
+                  const at::Tensor& dqkv, const at::Tensor& out) {
+  AttentionBackward<T, A> all;
+  all.shape = shape;
+  all.qkv = static_cast<const T*>(qkv.const_data_ptr());
+  all.dout = static_cast<const T*>(dout.const_data_ptr());
+  all.statistics = statistics.const_data_ptr<A>();
+  all.dqkv = static_cast<T*>(dqkv.data_ptr());
+  all.out = out.defined() ? static_cast<T*>(out.data_ptr()) : nullptr;
+  const Blocks blocks = pairs_in_blocks(qkv.size(0), shape);
+  for_each_block(blocks, [&](int64_t block) {
+    AttentionBackward<T, A> part = all;
+    const at::Tensor scratch = at::empty({scratch_size(shape)}, statistics.options());
+    part.scratch = scratch.data_ptr<A>();
+    part.begin = blocks.begin(block);
+    part.end = part.begin + blocks.size(block);
+    kernel(part);
+  });
+}
+
+}  // namespace
+
+bool attention_fits(int64_t tokens, int64_t head_dim) {
+  return tokens <= kLongestSequence && head_dim <= kWidestHead;
+}
+
+Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads) {
+  const AttentionShape shape = shape_of(qkv_NTD, heads);
+  const auto type = qkv_NTD.scalar_type();
+  const int64_t sequences = qkv_NTD.size(0);
+  const auto wide = qkv_NTD.options().dtype(type == at::kDouble ? at::kDouble : at::kFloat);
+  const Attended result{
+      at::empty({sequences, shape.tokens, qkv_NTD.size(2) / 3}, qkv_NTD.options()),
+      at::empty({sequences, heads, shape.tokens, 2}, wide)};
+  const AttentionKernels& k = kernels(isa);
+  if (type == at::kFloat) {
+    run_forward(k.forward_scratch, k.forward_float, shape, qkv_NTD, result.out_NTC,
+                result.statistics_NhT2);
+  } else if (type == at::kBFloat16) {
+    run_forward(k.forward_scratch, k.forward_bfloat16, shape, qkv_NTD, result.out_NTC,
+                result.statistics_NhT2);
+  } else {
+    run_forward(k.forward_scratch, k.forward_double, shape, qkv_NTD, result.out_NTC,
+                result.statistics_NhT2);
+  }
+  return result;
+}
+
+AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
+                                      const at::Tensor& qkv_NTD, const at::Tensor& statistics_NhT2,
+                                      int64_t heads, bool out_again) {
+  const AttentionShape shape = shape_of(qkv_NTD, heads);
+  const AttentionGradients result{at::empty_like(qkv_NTD),
+                                  out_again ? at::empty_like(dout_NTC) : at::Tensor()};
+  const AttentionKernels& k = kernels(isa);
+  if (qkv_NTD.scalar_type() == at::kFloat) {
+    run_backward(k.backward_scratch, k.backward_float, shape, qkv_NTD, dout_NTC, statistics_NhT2,
+                 result.dqkv_NTD, result.out_NTC);
+  } else if (qkv_NTD.scalar_type() == at::kBFloat16) {
+    run_backward(k.backward_scratch, k.backward_bfloat16, shape, qkv_NTD, dout_NTC, statistics_NhT2,
+                 result.dqkv_NTD, result.out_NTC);
+  } else {
+    run_backward(k.backward_scratch, k.backward_double, shape, qkv_NTD, dout_NTC, statistics_NhT2,
+                 result.dqkv_NTD, result.out_NTC);
+  }
+  return result;
+}
+
+}  // namespace fcm::ops

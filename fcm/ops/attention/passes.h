@@ -1,0 +1,31 @@
+// The passes of attention by own kernels, without autograd, for operators that are made of several.
+// All tensors contiguous.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "fcm/ops/isa.h"
+
+namespace fcm::ops {
+
+// Whether own kernels take sequences and heads of these sizes; longer and wider ones no longer fit
+// the caches, and the library's attention is better.
+bool attention_fits(int64_t tokens, int64_t head_dim);
+
+struct Attended {
+  at::Tensor out_NTC;
+  at::Tensor statistics_NhT2;  // largest score and 1 / sum of exponentials, for the way back
+};
+
+Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads);
+
+struct AttentionGradients {
+  at::Tensor dqkv_NTD;
+  at::Tensor out_NTC;  // the forward result made again, or undefined
+};
+
+AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
+                                      const at::Tensor& qkv_NTD, const at::Tensor& statistics_NhT2,
+                                      int64_t heads, bool out_again);
+
+}  // namespace fcm::ops

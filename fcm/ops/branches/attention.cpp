@@ -1,0 +1,113 @@
+#include <ATen/ATen.h>
+
+#include "fcm/base/error.h"
+#include "fcm/ops/attention/op.h"
+#include "fcm/ops/attention/passes.h"
+#include "fcm/ops/branches/op.h"
+#include "fcm/ops/branches/shared.h"
+#include "fcm/ops/layer_norm/op.h"
+#include "fcm/ops/layer_norm/passes.h"
+#include "fcm/ops/linear/op.h"
+
+namespace fcm::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// M = B * T rows, D = 3 * C.
+class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_BTC,
+                            const at::Tensor& norm_weight, const at::Tensor& norm_bias,
+                            const at::Tensor& qkv_weight, const at::Tensor& qkv_bias,
+                            const at::Tensor& proj_weight, const at::Tensor& proj_bias,
+                            const std::optional<at::Tensor>& scale, double epsilon, int64_t heads) {
+    const at::Tensor scale_B = scale.value_or(at::Tensor());
+    const at::Tensor residual = x_BTC.contiguous();
+    const at::Tensor x_MC = branches::as_rows(residual);
+    const at::Tensor qkv_DC = branches::typed(qkv_weight, x_BTC);
+    const at::Tensor proj_CC = branches::typed(proj_weight, x_BTC);
+    const Normalised normed = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon);
+    const at::Tensor qkv_BTD =
+        branches::multiply(normed.y, qkv_DC, qkv_bias).view({x_BTC.size(0), x_BTC.size(1), -1});
+    const Attended attended = attention_forward(isa(), qkv_BTD, heads);
+    context->save_for_backward({residual, normed.statistics_2M, qkv_BTD, attended.statistics_NhT2,
+                                norm_weight, norm_bias, qkv_DC, proj_CC, scale_B});
+    context->saved_data["epsilon"] = epsilon;
+    context->saved_data["heads"] = heads;
+    branches::keep_types(context,
+                         {norm_weight, norm_bias, qkv_weight, qkv_bias, proj_weight, proj_bias});
+    return branches::end_branch(residual, branches::as_rows(attended.out_NTC), proj_CC, proj_bias,
+                                scale_B);  // [B, T, C]
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &statistics_2M = saved[1], qkv_BTD = saved[2], attention_statistics = saved[3],
+                     norm_weight = saved[4], norm_bias = saved[5], qkv_DC = saved[6],
+                     proj_CC = saved[7], scale_B = saved[8];
+    const double epsilon = context->saved_data["epsilon"].toDouble();
+    const at::Tensor x_MC = branches::as_rows(saved[0]);
+    const at::Tensor dy = gradients[0].contiguous();
+    const at::Tensor dbranch_MC = branches::branch_gradient(dy, scale_B);
+
+    const at::Tensor dattended = branches::input_gradient(dbranch_MC, proj_CC).view(dy.sizes());
+    const AttentionGradients attention =
+        attention_backward(isa(), dattended, qkv_BTD, attention_statistics,
+                           context->saved_data["heads"].toInt(), /*out_again=*/true);
+    auto [dproj, dproj_bias] =
+        branches::weight_gradients_of(dbranch_MC, branches::as_rows(attention.out_NTC));
+    const at::Tensor dqkv_MD = branches::as_rows(attention.dqkv_NTD);
+    const at::Tensor normed_MC = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon).y;
+    auto [dqkv, dqkv_bias] = branches::weight_gradients_of(dqkv_MD, normed_MC);
+    LayerNormGradients norm =
+        layer_norm_backward(isa(), branches::input_gradient(dqkv_MD, qkv_DC), x_MC, norm_weight,
+                            statistics_2M, branches::as_rows(dy));
+    branches::restore_types(
+        context, {&norm.dweight_C, &norm.dbias_C, &dqkv, &dqkv_bias, &dproj, &dproj_bias});
+    return {norm.dx.view(dy.sizes()),
+            norm.dweight_C,
+            norm.dbias_C,
+            dqkv,
+            dqkv_bias,
+            dproj,
+            dproj_bias,
+            at::Tensor(),
+            at::Tensor(),
+            at::Tensor()};
+  }
+};
+
+// Sequences too long for own kernels: the operators one after another.
+at::Tensor composed(const at::Tensor& x_BTC, const NormWeights& norm, const ProductWeights& qkv,
+                    const ProductWeights& proj, int64_t heads, const at::Tensor& scale_B) {
+  const at::Tensor qkv_BTD = linear(layer_norm(x_BTC, norm.weight_C, norm.bias_C, norm.epsilon),
+                                    qkv.weight_OI, qkv.bias_O);
+  const at::Tensor branch_BTC = linear(attention(qkv_BTD, heads), proj.weight_OI, proj.bias_O);
+  if (!scale_B.defined()) return x_BTC + branch_BTC;
+  return x_BTC + branch_BTC * scale_B.to(x_BTC.scalar_type()).view({-1, 1, 1});
+}
+
+}  // namespace
+
+at::Tensor attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
+                            const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
+                            const at::Tensor& scale_B) {
+  require(x_BTC.dim() == 3 && heads > 0 && x_BTC.size(2) % heads == 0 &&
+              qkv.weight_OI.size(0) == 3 * x_BTC.size(2) &&
+              qkv.weight_OI.size(1) == x_BTC.size(2) && proj.weight_OI.size(1) == x_BTC.size(2) &&
+              proj.weight_OI.size(0) == x_BTC.size(2),
+          "attention_branch got {} dimensions, the last of {}, for {} heads and a qkv weight of {} "
+          "x {}",
+          x_BTC.dim(), x_BTC.size(-1), heads, qkv.weight_OI.size(0), qkv.weight_OI.size(1));
+  if (x_BTC.numel() == 0) return attention_branch_reference(x_BTC, norm, qkv, proj, heads, scale_B);
+  if (!attention_fits(x_BTC.size(1), x_BTC.size(2) / heads)) {
+    return composed(x_BTC, norm, qkv, proj, heads, scale_B);
+  }
+  return AttentionBranch::apply(x_BTC, norm.weight_C, norm.bias_C, qkv.weight_OI, qkv.bias_O,
+                                proj.weight_OI, proj.bias_O, branches::optional(scale_B),
+                                norm.epsilon, heads);
+}
+
+}  // namespace fcm::ops

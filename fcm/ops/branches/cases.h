@@ -1,0 +1,9 @@
+#pragma once
+
+#include "fcm/ops/case.h"
+
+namespace fcm::ops {
+
+OpCases branches_cases();
+
+}  // namespace fcm::ops

@@ -1,0 +1,58 @@
+// The residual branches of the blocks, each with its norm and its addition: x + scale * f(norm(x)).
+//
+// Each is one autograd function that keeps what cannot be made again cheaply: its input, which the
+// neighbouring branch holds as well, the statistics of the norm and the result of the widest
+// product before a nonlinearity. The output of the norm, the activation, the convolved cells and
+// the attended tokens are made again in the backward pass. Not differentiable twice.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "fcm/ops/patches.h"
+
+namespace fcm::ops {
+
+struct NormWeights {
+  at::Tensor weight_C, bias_C;
+  double epsilon = 0;
+};
+
+struct ProductWeights {
+  at::Tensor weight_OI, bias_O;
+};
+
+struct DepthwiseWeights {
+  at::Tensor weight_TC, bias_C;
+};
+
+// Everywhere: x is float32, bfloat16 or float64, any strides; weights of any floating type (fp32
+// master weights are rounded to bfloat16 on the way when x is); gradients come back in the type of
+// the weights. scale_B multiplies the branch of each x[b], undefined: 1. Results are like x.
+
+// f = fc2(gelu(fc1)). x: [B, ..., C].
+at::Tensor mlp_branch(const at::Tensor& x, const NormWeights& norm, const ProductWeights& fc1,
+                      const ProductWeights& fc2, const at::Tensor& scale_B = {});
+at::Tensor mlp_branch_reference(const at::Tensor& x, const NormWeights& norm,
+                                const ProductWeights& fc1, const ProductWeights& fc2,
+                                const at::Tensor& scale_B = {});
+
+// f = proj(attention(qkv)), by `heads` heads. x: [B, T, C].
+at::Tensor attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
+                            const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
+                            const at::Tensor& scale_B = {});
+at::Tensor attention_branch_reference(const at::Tensor& x_BTC, const NormWeights& norm,
+                                      const ProductWeights& qkv, const ProductWeights& proj,
+                                      int64_t heads, const at::Tensor& scale_B = {});
+
+// f = conv2(patch_depthwise_conv(conv1)), the outer two 1x1. x: [B, L, P, C]; neighbours and cells
+// as in patch_depthwise_conv/op.h.
+at::Tensor conv_branch(const at::Tensor& x_BLPC, const NormWeights& norm,
+                       const ProductWeights& conv1, const DepthwiseWeights& depthwise,
+                       const ProductWeights& conv2, const at::Tensor& neighbours_BL9,
+                       const Cells& cells, const at::Tensor& scale_B = {});
+at::Tensor conv_branch_reference(const at::Tensor& x_BLPC, const NormWeights& norm,
+                                 const ProductWeights& conv1, const DepthwiseWeights& depthwise,
+                                 const ProductWeights& conv2, const at::Tensor& neighbours_BL9,
+                                 const Cells& cells, const at::Tensor& scale_B = {});
+
+}  // namespace fcm::ops

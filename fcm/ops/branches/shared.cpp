@@ -1,0 +1,76 @@
+#include "fcm/ops/branches/shared.h"
+
+#include <ATen/ATen.h>
+
+#include "fcm/base/error.h"
+#include "fcm/ops/linear/products.h"
+
+namespace fcm::ops::branches {
+namespace {
+
+at::Tensor scale_like(const at::Tensor& scale_B, const at::Tensor& x) {
+  require(scale_B.dim() == 1 && scale_B.size(0) == x.size(0),
+          "drop path of {} pictures for a batch of {}", scale_B.numel(), x.size(0));
+  std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
+  shape[0] = x.size(0);
+  return scale_B.to(x.scalar_type()).view(shape);
+}
+
+}  // namespace
+
+at::Tensor as_rows(const at::Tensor& x) { return x.reshape({-1, x.size(-1)}).contiguous(); }
+
+at::Tensor typed(const at::Tensor& weight, const at::Tensor& like) {
+  return weight.to(like.scalar_type()).contiguous();
+}
+
+at::Tensor multiply(const at::Tensor& x_MI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
+  return product_with_bias(fastest_products(x_MI), x_MI, weight_OI.t(),
+                           bias_O.defined() ? typed(bias_O, x_MI) : bias_O);
+}
+
+at::Tensor end_branch(const at::Tensor& residual, const at::Tensor& last_MI,
+                      const at::Tensor& weight_OI, const at::Tensor& bias_O,
+                      const at::Tensor& scale_B) {
+  at::Tensor bias = typed(bias_O, residual), scaled_MI = last_MI;
+  if (scale_B.defined()) {
+    const at::Tensor scale = scale_like(scale_B, residual);
+    bias = bias * scale;
+    scaled_MI =
+        as_rows(last_MI.view({residual.size(0), -1, last_MI.size(1)}) * scale.view({-1, 1, 1}));
+  }
+  // The product adds itself to what is there, rounded once at the end.
+  const at::Tensor y = at::add(residual, bias).contiguous();
+  add_product(fastest_products(scaled_MI), scaled_MI, weight_OI.t(), y.view({-1, y.size(-1)}));
+  return y;
+}
+
+at::Tensor branch_gradient(const at::Tensor& dy, const at::Tensor& scale_B) {
+  return as_rows(scale_B.defined() ? dy * scale_like(scale_B, dy) : dy);
+}
+
+ProductGradients weight_gradients_of(const at::Tensor& dy_MO, const at::Tensor& x_MI) {
+  const auto [dweight_OI, dbias_O] = weight_gradients(fastest_products(x_MI), dy_MO, x_MI);
+  return {dweight_OI, dbias_O};
+}
+
+at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI) {
+  return product_with_bias(fastest_products(dy_MO), dy_MO, weight_OI, at::Tensor());
+}
+
+void keep_types(torch::autograd::AutogradContext* context, at::TensorList weights) {
+  std::vector<int64_t> types;
+  for (const at::Tensor& weight : weights) {
+    types.push_back(static_cast<int64_t>(weight.scalar_type()));
+  }
+  context->saved_data["types"] = types;
+}
+
+void restore_types(torch::autograd::AutogradContext* context, at::ArrayRef<at::Tensor*> gradients) {
+  const auto types = context->saved_data["types"].toIntVector();
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    *gradients[i] = gradients[i]->to(static_cast<at::ScalarType>(types[i]));
+  }
+}
+
+}  // namespace fcm::ops::branches

@@ -1,0 +1,48 @@
+// What the three branches share. Everything here works on contiguous tensors without autograd.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <optional>
+
+#include "fcm/ops/isa.h"
+
+namespace fcm::ops::branches {
+
+// An undefined tensor cannot be an argument of an autograd function.
+inline std::optional<at::Tensor> optional(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional(tensor) : std::nullopt;
+}
+
+// [..., C] -> [M, C].
+at::Tensor as_rows(const at::Tensor& x);
+// A weight as the products take it: contiguous, in the type of the branch.
+at::Tensor typed(const at::Tensor& weight, const at::Tensor& like);
+
+// x * weight^T + bias; bias undefined: left out.
+at::Tensor multiply(const at::Tensor& x_MI, const at::Tensor& weight_OI, const at::Tensor& bias_O);
+
+// residual + scale * (last_MI * weight^T + bias), shaped like the residual.
+at::Tensor end_branch(const at::Tensor& residual, const at::Tensor& last_MI,
+                      const at::Tensor& weight_OI, const at::Tensor& bias_O,
+                      const at::Tensor& scale_B);
+
+// The gradient at the end of the branch, as rows: dy times the scale.
+at::Tensor branch_gradient(const at::Tensor& dy, const at::Tensor& scale_B);
+
+// Gradients of a product with its weight.
+struct ProductGradients {
+  at::Tensor dweight_OI, dbias_O;
+};
+ProductGradients weight_gradients_of(const at::Tensor& dy_MO, const at::Tensor& x_MI);
+
+// dy_MO * weight_OI.
+at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI);
+
+// Types of the weights, kept by the context so that gradients come back in them.
+void keep_types(torch::autograd::AutogradContext* context, at::TensorList weights);
+// Gradients, in the order of keep_types, in those types.
+void restore_types(torch::autograd::AutogradContext* context, at::ArrayRef<at::Tensor*> gradients);
+
+}  // namespace fcm::ops::branches

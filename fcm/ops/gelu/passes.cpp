@@ -1,0 +1,133 @@
+#include "fcm/ops/gelu/passes.h"
+
+#include <ATen/ATen.h>
+
+#include "fcm/ops/gelu/kernel.h"
+#include "fcm/ops/simd/blocks.h"
+#include "fcm/ops/simd/dispatch.h"
+
+namespace fcm::ops {
+namespace {
+
+constexpr int64_t kElementsPerBlock = 16384;
+
+const GeluKernels& kernels(Isa isa) { return pick(isa, gelu_plain, gelu_avx2, gelu_avx512); }
+
+template <class T>
+void run_forward(void (*kernel)(const T*, T*, int64_t), const at::Tensor& x, const at::Tensor& y) {
+  const T* from = static_cast<const T*>(x.const_data_ptr());
+  T* to = static_cast<T*>(y.data_ptr());
+  const Blocks blocks = make_blocks(x.numel(), kElementsPerBlock);
+  for_each_block(blocks, [&](int64_t block) {
+    const int64_t first = blocks.begin(block);
+    kernel(from + first, to + first, blocks.size(block));
+  });
+}
+
+template <class T>
+void run_backward(void (*kernel)(const T*, const T*, T*, int64_t), const at::Tensor& dy,
+                  const at::Tensor& x, const at::Tensor& dx) {
+  const T* gradient = static_cast<const T*>(dy.const_data_ptr());
+  const T* from = static_cast<const T*>(x.const_data_ptr());
+  T* to = static_cast<T*>(dx.data_ptr());
+  const Blocks blocks = make_blocks(x.numel(), kElementsPerBlock);
+  for_each_block(blocks, [&](int64_t block) {
+    const int64_t first = blocks.begin(block);
+    kernel(gradient + first, from + first, to + first, blocks.size(block));
+  });
+}
+
+template <class T, class A>
+void run_of_product(void (*kernel)(const GeluOfProduct<T, A>&), const at::Tensor& x,
+                    const at::Tensor& bias, const at::Tensor& y) {
+  GeluOfProduct<T, A> all;
+  all.channels = x.size(1);
+  all.x = static_cast<T*>(x.data_ptr());
+  all.bias = bias.const_data_ptr<A>();
+  all.y = static_cast<T*>(y.data_ptr());
+  const Blocks blocks =
+      make_blocks(x.size(0), std::max<int64_t>(1, kElementsPerBlock / all.channels));
+  for_each_block(blocks, [&](int64_t block) {
+    GeluOfProduct<T, A> part = all;
+    part.rows = blocks.size(block);
+    part.x += blocks.begin(block) * all.channels;
+    part.y += blocks.begin(block) * all.channels;
+    kernel(part);
+  });
+}
+
+template <class T>
+void run_again(void (*kernel)(const GeluBackwardAgain<T>&), const at::Tensor& gradient,
+               const at::Tensor& x, const at::Tensor& y) {
+  GeluBackwardAgain<T> all;
+  all.x = static_cast<const T*>(x.const_data_ptr());
+  all.dx = static_cast<T*>(gradient.data_ptr());
+  all.y = static_cast<T*>(y.data_ptr());
+  const Blocks blocks = make_blocks(x.numel(), kElementsPerBlock);
+  for_each_block(blocks, [&](int64_t block) {
+    GeluBackwardAgain<T> part = all;
+    const int64_t first = blocks.begin(block);
+    part.count = blocks.size(block);
+    part.x += first;
+    part.dx += first;
+    part.dy = part.dx;
+    part.y += first;
+    kernel(part);
+  });
+}
+
+}  // namespace
+
+at::Tensor gelu_forward(Isa isa, const at::Tensor& x) {
+  const at::Tensor y = at::empty_like(x);
+  const GeluKernels& k = kernels(isa);
+  if (x.scalar_type() == at::kFloat) {
+    run_forward(k.forward_float, x, y);
+  } else if (x.scalar_type() == at::kBFloat16) {
+    run_forward(k.forward_bfloat16, x, y);
+  } else {
+    run_forward(k.forward_double, x, y);
+  }
+  return y;
+}
+
+at::Tensor gelu_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x) {
+  const at::Tensor dx = at::empty_like(x);
+  const GeluKernels& k = kernels(isa);
+  if (x.scalar_type() == at::kFloat) {
+    run_backward(k.backward_float, dy, x, dx);
+  } else if (x.scalar_type() == at::kBFloat16) {
+    run_backward(k.backward_bfloat16, dy, x, dx);
+  } else {
+    run_backward(k.backward_double, dy, x, dx);
+  }
+  return dx;
+}
+
+at::Tensor gelu_of_product(Isa isa, const at::Tensor& x_MC, const at::Tensor& bias_C) {
+  const at::Tensor y_MC = at::empty_like(x_MC);
+  const GeluKernels& k = kernels(isa);
+  if (x_MC.scalar_type() == at::kFloat) {
+    run_of_product(k.product_float, x_MC, bias_C.to(at::kFloat).contiguous(), y_MC);
+  } else if (x_MC.scalar_type() == at::kBFloat16) {
+    run_of_product(k.product_bfloat16, x_MC, bias_C.to(at::kFloat).contiguous(), y_MC);
+  } else {
+    run_of_product(k.product_double, x_MC, bias_C.to(at::kDouble).contiguous(), y_MC);
+  }
+  return y_MC;
+}
+
+at::Tensor gelu_backward_again(Isa isa, const at::Tensor& gradient, const at::Tensor& x) {
+  const at::Tensor y = at::empty_like(x);
+  const GeluKernels& k = kernels(isa);
+  if (x.scalar_type() == at::kFloat) {
+    run_again(k.again_float, gradient, x, y);
+  } else if (x.scalar_type() == at::kBFloat16) {
+    run_again(k.again_bfloat16, gradient, x, y);
+  } else {
+    run_again(k.again_double, gradient, x, y);
+  }
+  return y;
+}
+
+}  // namespace fcm::ops

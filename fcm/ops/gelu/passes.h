@@ -1,0 +1,21 @@
+// The passes of gelu without autograd, for operators that are made of several. All tensors
+// contiguous, of one type.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "fcm/ops/isa.h"
+
+namespace fcm::ops {
+
+at::Tensor gelu_forward(Isa isa, const at::Tensor& x);
+at::Tensor gelu_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x);  // dx
+
+// Behind a matrix product that left out its bias: adds it to x in place, returns gelu(x). The bias
+// may be of another floating type.
+at::Tensor gelu_of_product(Isa isa, const at::Tensor& x_MC, const at::Tensor& bias_C);
+
+// gradient: dy, overwritten with dx. Returns gelu(x), made again in the same pass.
+at::Tensor gelu_backward_again(Isa isa, const at::Tensor& gradient, const at::Tensor& x);
+
+}  // namespace fcm::ops
