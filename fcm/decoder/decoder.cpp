@@ -80,9 +80,11 @@ RunReconstruction Decoder::reconstruct(const Embedded& embedded, const masks::Vi
   sequence.push_back((positions_BLD.index_select(1, slots_GH.reshape({-1})) +
                       mask_token_.to(positions_BLD.scalar_type()))
                          .reshape({sequences, hidden, dim}));
-  const at::Tensor x_NTD = blocks_(at::cat(sequence, 1), observer);  // [B*G, L or 1 + L, D]
-  // Nobody asks for class token and visible patches, so norm and prediction skip them.
-  const at::Tensor normed_NHD = norm_(x_NTD.narrow(1, x_NTD.size(1) - hidden, hidden));
+  const at::Tensor x_NTD = at::cat(sequence, 1);  // [B*G, L or 1 + L, D]
+  // Nobody asks for class token and visible patches behind the last block, which takes keys and
+  // values from them alone.
+  const at::Tensor x_NHD = blocks_(x_NTD, observer, {}, 0, x_NTD.size(1) - hidden);
+  const at::Tensor normed_NHD = norm_(x_NHD);
   nn::observe(observer, "decoder_norm", normed_NHD);
   const at::Tensor predictions_NHD = pred_(normed_NHD);  // [B*G, L - k, pixels * channels]
   nn::observe(observer, "decoder_pred", predictions_NHD);

@@ -26,8 +26,8 @@ class Decoder {
   // latent [B, K, C] in plan order; class_latents [B, G, C], one of each kept view, or undefined.
   // The observer sees "decoder_embed" [B, K, D] or [B, G + K, D], and once per run of equal views
   // "decoder_blocks_in", "decoder_blocks.0", ... [B * views, L or 1 + L, D] (class token, visible
-  // patches, hidden patches; row = picture * views + view), "decoder_norm" and "decoder_pred" of
-  // the hidden patches alone.
+  // patches, hidden patches; row = picture * views + view), the last block, "decoder_norm" and
+  // "decoder_pred" of the hidden patches alone.
   Reconstruction operator()(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
                             const masks::ViewPlan& plan, const nn::Observer& observer = {}) const;
 

@@ -86,9 +86,11 @@ Block::Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio)
       proj_(scope / "attn" / "proj", dim, dim),
       mlp_(MlpBranch::linear(scope / "norm2", scope / "mlp", dim, mlp_ratio, 1e-6)) {}
 
-at::Tensor Block::operator()(const at::Tensor& x_NTC, const BranchScales& scales) const {
-  const at::Tensor mixed_NTC = ops::attention_branch(x_NTC, norm1_.weights(), qkv_.weights(),
-                                                     proj_.weights(), heads_, scales.first_B);
+at::Tensor Block::operator()(const at::Tensor& x_NTC, const BranchScales& scales,
+                             int64_t first_token) const {
+  const at::Tensor mixed_NTC =
+      ops::attention_branch(x_NTC, norm1_.weights(), qkv_.weights(), proj_.weights(), heads_,
+                            scales.first_B, first_token);
   return mlp_(mixed_NTC, scales.second_B);
 }
 
@@ -100,11 +102,12 @@ Blocks::Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim,
 }
 
 at::Tensor Blocks::operator()(at::Tensor x_NTC, const Observer& observer, const DropPath& drop_path,
-                              int64_t first) const {
+                              int64_t first, int64_t first_token) const {
   if (observer) observer(name_ + "_in", x_NTC);
   int64_t index = 0;
   for (const Block& block : blocks_) {
-    x_NTC = block(x_NTC, branch_scales(drop_path, first + index));
+    const bool last = &block == &blocks_.back();
+    x_NTC = block(x_NTC, branch_scales(drop_path, first + index), last ? first_token : 0);
     observe(observer, name_, index++, x_NTC);
   }
   return x_NTC;

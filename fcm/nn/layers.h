@@ -70,11 +70,12 @@ class MlpBranch {
 };
 
 // Pre-norm transformer block of the published ViTs (norms with epsilon 1e-6): x [N, T, C] -> the
-// same.
+// same, or only its tokens from `first_token` on, [N, T - first_token, C].
 class Block {
  public:
   Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio);
-  at::Tensor operator()(const at::Tensor& x_NTC, const BranchScales& scales = {}) const;
+  at::Tensor operator()(const at::Tensor& x_NTC, const BranchScales& scales = {},
+                        int64_t first_token = 0) const;
 
  private:
   int64_t heads_;
@@ -85,13 +86,15 @@ class Block {
 
 // `depth` blocks, one after another: x [N, T, C] -> the same. Shown to an observer as
 // "<name>_in" (what the first one takes) and "<name>.<index>". The first one is block `first` of
-// the whole network, by which drop_path counts.
+// the whole network, by which drop_path counts. The last one makes its tokens from `first_token` on
+// alone: [N, T - first_token, C].
 class Blocks {
  public:
   Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,
          double mlp_ratio);
   at::Tensor operator()(at::Tensor x_NTC, const Observer& observer = {},
-                        const DropPath& drop_path = {}, int64_t first = 0) const;
+                        const DropPath& drop_path = {}, int64_t first = 0,
+                        int64_t first_token = 0) const;
 
  private:
   std::string name_;

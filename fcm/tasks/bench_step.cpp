@@ -28,17 +28,11 @@ struct Parts {
   double whole() const { return encoder + decoder + backward + update; }
 };
 
-double resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  double total = 0, resident = 0;
-  statm >> total >> resident;
-  return resident * 4096;
-}
-
-// Resident size; `trim` first gives all free memory back, so that what a step adds can be seen.
-double settled_bytes(bool trim) {
-  if (trim) malloc_trim(0);
-  return resident_bytes();
+// What is in use of the main thread's heap, where all tensors of a step lie except scratch of worker
+// threads. Resident memory would count what was freed on the way as well.
+double allocated_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<double>(info.uordblks) + static_cast<double>(info.hblkhd);
 }
 
 void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
@@ -51,8 +45,7 @@ class Implementation {
 
   std::vector<Parts> timed;
   double peak_memory = 0;
-  double kept_bytes =
-      0;  // between forward and backward, measured in the first step, which is not timed
+  double kept_bytes = 0;  // allocated between the start of a step and its backward pass
 };
 
 class Fast final : public Implementation {
@@ -76,8 +69,7 @@ class Fast final : public Implementation {
       part = watch.seconds();
       watch.restart();
     };
-    const double before = settled_bytes(kept_bytes == 0);
-    watch.restart();
+    const double before = allocated_bytes();
     const masks::ViewPlan plan = masks::plan_for_samples(ids_, 0, 0, model_.grid(), recipe_.masks);
     const at::Tensor pixels =
         train::pixels_of(pictures_BHWC_, plan, model_.geometry(), recipe_.data);
@@ -85,7 +77,7 @@ class Fast final : public Implementation {
     lap(parts.encoder);
     const at::Tensor loss = model_.reconstruct(features, pixels, plan).loss;
     lap(parts.decoder);
-    if (kept_bytes == 0) kept_bytes = resident_bytes() - before;
+    kept_bytes = allocated_bytes() - before;
     optimizer_.zero_gradients();
     torch::autograd::backward({loss}, {});
     lap(parts.backward);
@@ -155,12 +147,11 @@ class Reference final : public Implementation {
       part = watch.seconds();
       watch.restart();
     };
-    const double before = settled_bytes(kept_bytes == 0);
-    watch.restart();
+    const double before = allocated_bytes();
     const auto result =
         reference::forward(weights_, options_, images_BCHW_, noise_BL_, sizes_, kept_);
     lap(parts.encoder);  // the published form cannot be stopped between encoder and decoder
-    if (kept_bytes == 0) kept_bytes = resident_bytes() - before;
+    kept_bytes = allocated_bytes() - before;
     torch::autograd::backward({result.loss}, {});
     lap(parts.backward);
     update();

@@ -45,7 +45,8 @@ struct BothForms {
     at::Tensor value = plain.at(name);
     if (value.dim() == 4) value = value.flatten(2).transpose(1, 2);  // an NCHW map
     const int64_t tokens = fast.at(name).flatten(1, -2).size(1);
-    const bool hidden_alone = name == "decoder_norm" || name == "decoder_pred";
+    const bool hidden_alone =
+        name == "decoder_blocks.1" || name == "decoder_norm" || name == "decoder_pred";
     return hidden_alone ? value.narrow(1, value.size(1) - tokens, tokens)
                         : value.narrow(1, 0, tokens);
   }

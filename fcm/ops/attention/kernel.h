@@ -9,6 +9,7 @@ namespace fcm::ops {
 
 struct AttentionShape {
   int64_t tokens;
+  int64_t first;  // the first token that asks; those before only answer, and have no result
   int64_t heads;
   int64_t head_dim;
 };
@@ -20,13 +21,13 @@ struct AttentionForward {
   AttentionShape shape;
   int64_t begin, end;
   const T* qkv;   // [N, T, 3, heads, head_dim]
-  T* out;         // [N, T, heads, head_dim]
-  A* statistics;  // [N, heads, T, 2]: largest score, 1 / sum of exponentials; may be null
+  T* out;         // [N, T - first, heads, head_dim]
+  A* statistics;  // [N, heads, T - first, 2]: largest score, 1 / sum of exponentials; may be null
   A* scratch;     // forward_scratch elements
 };
 
 template <class T, class A>
-struct AttentionBackward {
+struct AttentionBackward {  // queries before the first get gradients of 0
   AttentionShape shape;
   int64_t begin, end;
   const T* qkv;

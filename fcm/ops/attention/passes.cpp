@@ -17,8 +17,8 @@ const AttentionKernels& kernels(Isa isa) {
   return pick(isa, attention_plain, attention_avx2, attention_avx512);
 }
 
-AttentionShape shape_of(const at::Tensor& qkv_NTD, int64_t heads) {
-  return {qkv_NTD.size(1), heads, qkv_NTD.size(2) / (3 * heads)};
+AttentionShape shape_of(const at::Tensor& qkv_NTD, int64_t heads, int64_t first) {
+  return {qkv_NTD.size(1), first, heads, qkv_NTD.size(2) / (3 * heads)};
 }
 
 // A block of pairs is worth a thread from some 100 thousand multiplications on.
@@ -76,14 +76,14 @@ bool attention_fits(int64_t tokens, int64_t head_dim) {
   return tokens <= kLongestSequence && head_dim <= kWidestHead;
 }
 
-Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads) {
-  const AttentionShape shape = shape_of(qkv_NTD, heads);
+Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads, int64_t first) {
+  const AttentionShape shape = shape_of(qkv_NTD, heads, first);
   const auto type = qkv_NTD.scalar_type();
   const int64_t sequences = qkv_NTD.size(0);
   const auto wide = qkv_NTD.options().dtype(type == at::kDouble ? at::kDouble : at::kFloat);
   const Attended result{
-      at::empty({sequences, shape.tokens, qkv_NTD.size(2) / 3}, qkv_NTD.options()),
-      at::empty({sequences, heads, shape.tokens, 2}, wide)};
+      at::empty({sequences, shape.tokens - first, qkv_NTD.size(2) / 3}, qkv_NTD.options()),
+      at::empty({sequences, heads, shape.tokens - first, 2}, wide)};
   const AttentionKernels& k = kernels(isa);
   if (type == at::kFloat) {
     run_forward(k.forward_scratch, k.forward_float, shape, qkv_NTD, result.out_NTC,
@@ -100,8 +100,8 @@ Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads) {
 
 AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
                                       const at::Tensor& qkv_NTD, const at::Tensor& statistics_NhT2,
-                                      int64_t heads, bool out_again) {
-  const AttentionShape shape = shape_of(qkv_NTD, heads);
+                                      int64_t heads, bool out_again, int64_t first) {
+  const AttentionShape shape = shape_of(qkv_NTD, heads, first);
   const AttentionGradients result{at::empty_like(qkv_NTD),
                                   out_again ? at::empty_like(dout_NTC) : at::Tensor()};
   const AttentionKernels& k = kernels(isa);

@@ -12,12 +12,14 @@ namespace fcm::ops {
 // the caches, and the library's attention is better.
 bool attention_fits(int64_t tokens, int64_t head_dim);
 
+// first: tokens before it only answer, with their keys and values, and get no result: T below
+// counts those that ask.
 struct Attended {
   at::Tensor out_NTC;
   at::Tensor statistics_NhT2;  // largest score and 1 / sum of exponentials, for the way back
 };
 
-Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads);
+Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads, int64_t first = 0);
 
 struct AttentionGradients {
   at::Tensor dqkv_NTD;
@@ -26,6 +28,6 @@ struct AttentionGradients {
 
 AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
                                       const at::Tensor& qkv_NTD, const at::Tensor& statistics_NhT2,
-                                      int64_t heads, bool out_again);
+                                      int64_t heads, bool out_again, int64_t first = 0);
 
 }  // namespace fcm::ops

@@ -37,6 +37,7 @@ struct Sizes {
   std::vector<int64_t> x;
   int64_t hidden = 0, heads = 0;
   bool scaled = false;
+  int64_t first = 0;  // token that asks
 
   double rows() const {
     double count = 1;
@@ -82,11 +83,11 @@ OpCase attention(std::string name, const Sizes& sizes) {
   };
   result.run = [sizes](const Inputs& in) {
     return attention_branch(in[0], norm_of(in), {in[3], in[4]}, {in[5], in[6]}, sizes.heads,
-                            scale_of(sizes.scaled, in));
+                            scale_of(sizes.scaled, in), sizes.first);
   };
   result.reference = [sizes](const Inputs& in) {
     return attention_branch_reference(in[0], norm_of(in), {in[3], in[4]}, {in[5], in[6]},
-                                      sizes.heads, scale_of(sizes.scaled, in));
+                                      sizes.heads, scale_of(sizes.scaled, in), sizes.first);
   };
   const auto tokens = static_cast<double>(sizes.x[1]);
   const double channels = sizes.channels();
@@ -163,6 +164,9 @@ OpCases branches_cases() {
   cases.push_back(mlp("scaled", {{3, 7, 24}, 96, 0, true}));
   cases.push_back(mlp("no_pictures", {{0, 7, 24}, 96}));
   cases.push_back(attention("scaled", {{4, 9, 24}, 0, 3, true}));
+  cases.push_back(attention("last_of_decoder", {{3, 196, 64}, 0, 2, false, 49}));
+  cases.push_back(attention("one_asks", {{2, 30, 24}, 0, 3, false, 29}));
+  cases.push_back(attention("too_long_from_the_middle", {{1, 600, 16}, 0, 2, true, 300}));
   cases.push_back(attention("too_long_for_own_kernels", {{1, 600, 16}, 0, 2}));
   cases.push_back(conv("scaled", {{3, 9, 4, 24}, 0, 0, true}, 3));
   cases.push_back(conv("no_pictures", {{0, 9, 4, 24}}, 3));
@@ -170,6 +174,7 @@ OpCases branches_cases() {
   cases.push_back(by_differences(mlp("small_scaled", {{2, 3, 5}, 7, 0, true})));
   cases.push_back(by_differences(attention("small", {{2, 3, 6}, 0, 2})));
   cases.push_back(by_differences(attention("small_scaled", {{2, 3, 6}, 0, 2, true})));
+  cases.push_back(by_differences(attention("small_rest", {{2, 4, 6}, 0, 2, true, 2})));
   cases.push_back(by_differences(conv("small", {{2, 4, 4, 7}}, 2)));
   return all;
 }

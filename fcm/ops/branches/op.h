@@ -36,13 +36,15 @@ at::Tensor mlp_branch_reference(const at::Tensor& x, const NormWeights& norm,
                                 const ProductWeights& fc1, const ProductWeights& fc2,
                                 const at::Tensor& scale_B = {});
 
-// f = proj(attention(qkv)), by `heads` heads. x: [B, T, C].
+// f = proj(attention(qkv)), by `heads` heads. x: [B, T, C]. first: tokens before it are attended to
+// and left out of the result, which is [B, T - first, C].
 at::Tensor attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
                             const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
-                            const at::Tensor& scale_B = {});
+                            const at::Tensor& scale_B = {}, int64_t first = 0);
 at::Tensor attention_branch_reference(const at::Tensor& x_BTC, const NormWeights& norm,
                                       const ProductWeights& qkv, const ProductWeights& proj,
-                                      int64_t heads, const at::Tensor& scale_B = {});
+                                      int64_t heads, const at::Tensor& scale_B = {},
+                                      int64_t first = 0);
 
 // f = conv2(patch_depthwise_conv(conv1)), the outer two 1x1. x: [B, L, P, C]; neighbours and cells
 // as in patch_depthwise_conv/op.h.

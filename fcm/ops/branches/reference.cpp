@@ -36,9 +36,9 @@ at::Tensor mlp_branch_reference(const at::Tensor& x, const NormWeights& norm,
 
 at::Tensor attention_branch_reference(const at::Tensor& x_BTC, const NormWeights& norm,
                                       const ProductWeights& qkv, const ProductWeights& proj,
-                                      int64_t heads, const at::Tensor& scale_B) {
+                                      int64_t heads, const at::Tensor& scale_B, int64_t first) {
   const at::Tensor attended_BTC = attention_reference(multiply(normalise(x_BTC, norm), qkv), heads);
-  return add(x_BTC, multiply(attended_BTC, proj), scale_B);
+  return add(x_BTC, multiply(attended_BTC, proj), scale_B).slice(1, first);
 }
 
 at::Tensor conv_branch_reference(const at::Tensor& x_BLPC, const NormWeights& norm,
