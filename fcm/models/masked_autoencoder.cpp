@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "fcm/loss/patch_loss.h"
+#include "fcm/ops/patch_loss/op.h"
 #include "fcm/targets/rgb.h"
 
 namespace fcm::models {
@@ -56,8 +56,7 @@ MaskedAutoencoder::Result MaskedAutoencoder::reconstruct(const encoder::Features
   const at::Tensor targets_BLD = targets::rgb_targets(pixels_BLPD, options_.targets);
   int64_t guesses = 0;
   for (const decoder::RunReconstruction& run : result.reconstruction.runs) {
-    const at::Tensor sum =
-        loss::patch_loss_sum(run.predictions_BGHD, targets_BLD, run.hidden_slots_GH);
+    const at::Tensor sum = ops::patch_loss(run.predictions_BGHD, targets_BLD, run.hidden_slots_GH);
     result.loss = result.loss.defined() ? result.loss + sum : sum;
     guesses += run.predictions_BGHD.numel() / run.predictions_BGHD.size(3);
   }

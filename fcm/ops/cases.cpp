@@ -11,6 +11,7 @@
 #include "fcm/ops/layer_norm/cases.h"
 #include "fcm/ops/linear/cases.h"
 #include "fcm/ops/norm_gelu/cases.h"
+#include "fcm/ops/patch_loss/cases.h"
 #include "fcm/ops/patchify/cases.h"
 
 namespace fcm::ops {
@@ -25,7 +26,7 @@ std::vector<OpCases> all_op_cases() {
           layer_norm_cases(), gelu_cases(),
           attention_cases(),  linear_cases(),
           adamw_cases(),      norm_gelu_cases(),
-          branches_cases()};
+          branches_cases(),   patch_loss_cases()};
 }
 
 }  // namespace fcm::ops
