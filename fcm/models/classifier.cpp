@@ -37,6 +37,7 @@ at::Tensor Classifier::features(const at::Tensor& pixels_BLPD, const masks::View
                                 at::ScalarType compute, const nn::DropPath& drop_path,
                                 const nn::Observer& observer) const {
   require(plan.sizes.size() == 1 && plan.kept == 1, "a classifier that does not see every patch");
+  parameters_->round(compute);
   const encoder::Features seen = (*encoder_)(pixels_BLPD.to(compute), plan, observer, drop_path);
   const at::ScalarType wide = at::promote_types(compute, at::kFloat);
   if (!fc_norm_) {

@@ -35,6 +35,7 @@ MaskedAutoencoder::MaskedAutoencoder(const AutoencoderOptions& options, uint64_t
 encoder::Features MaskedAutoencoder::encode(const at::Tensor& pixels_BLPD,
                                             const masks::ViewPlan& plan, at::ScalarType compute,
                                             const nn::Observer& observer) const {
+  parameters_->round(compute);
   return (*encoder_)(pixels_BLPD.to(compute), plan, observer);
 }
 

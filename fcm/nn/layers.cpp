@@ -17,29 +17,32 @@ std::vector<int64_t> row_by_row(int64_t side) {
   return order;
 }
 
-Linear::Linear(at::Tensor weight, at::Tensor bias)
-    : weight_OI_(std::move(weight)), bias_O_(std::move(bias)) {}
+Linear::Linear(const Scope& scope, at::Tensor weight, at::Tensor bias)
+    : weight_OI_(std::move(weight)),
+      bias_O_(std::move(bias)),
+      rounded_OI_(scope.rounded("weight")) {}
 
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, Init init)
     : weight_OI_(scope.add("weight", {out, in}, init)),
-      bias_O_(scope.add("bias", {out}, Init::kZeros)) {}
+      bias_O_(scope.add("bias", {out}, Init::kZeros)),
+      rounded_OI_(scope.rounded("weight")) {}
 
 Linear Linear::convolution(const Scope& scope, int64_t channels, int64_t out, int64_t side,
                            const std::vector<int64_t>& order, Init weight_init) {
   at::Tensor weight = scope.add("weight", {out, channels, side, side}, weight_init,
                                 {Layout::Kind::kMergeCells, order});
   at::Tensor bias = scope.add("bias", {out}, Init::kFanIn, {}, channels * side * side);
-  return {std::move(weight), std::move(bias)};
+  return {scope, std::move(weight), std::move(bias)};
 }
 
 Linear Linear::reordered(const Scope& scope, int64_t in, int64_t out, const Layout& layout) {
   at::Tensor weight = scope.add("weight", {out, in}, Init::kXavierUniform, layout);
   at::Tensor bias = scope.add("bias", {out}, Init::kZeros, layout);
-  return {std::move(weight), std::move(bias)};
+  return {scope, std::move(weight), std::move(bias)};
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  return ops::linear(x, weight_OI_, bias_O_);
+  return ops::linear(x, weight_OI_, bias_O_, rounded_OI_);
 }
 
 LayerNorm::LayerNorm(const Scope& scope, int64_t dim, double epsilon)

@@ -32,11 +32,11 @@ class Linear {
   static Linear reordered(const Scope& scope, int64_t in, int64_t out, const Layout& layout);
 
   at::Tensor operator()(const at::Tensor& x) const;
-  ops::ProductWeights weights() const { return {weight_OI_, bias_O_}; }
+  ops::ProductWeights weights() const { return {weight_OI_, bias_O_, rounded_OI_}; }
 
  private:
-  Linear(at::Tensor weight, at::Tensor bias);
-  at::Tensor weight_OI_, bias_O_;
+  Linear(const Scope& scope, at::Tensor weight, at::Tensor bias);
+  at::Tensor weight_OI_, bias_O_, rounded_OI_;
 };
 
 class LayerNorm {

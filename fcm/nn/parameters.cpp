@@ -122,14 +122,16 @@ at::Tensor Parameters::add(const std::string& name, std::vector<int64_t> publish
   const at::Tensor start = start_values(seed_, name, published_shape, init, fan_in);
   at::Tensor value = to_held(start, layout).to(dtype_);
   value.requires_grad_(true);
-  parameters_.push_back({name, std::move(published_shape), layout, true, value});
+  parameters_.push_back(
+      {name, std::move(published_shape), layout, true, value, at::empty({0}, at::kBFloat16)});
   return value;
 }
 
 at::Tensor Parameters::add_table(const std::string& name, const at::Tensor& value, bool trainable) {
   at::Tensor held = value.to(dtype_, /*non_blocking=*/false, /*copy=*/true);
   held.requires_grad_(trainable);
-  parameters_.push_back({name, value.sizes().vec(), {}, trainable, held});
+  parameters_.push_back(
+      {name, value.sizes().vec(), {}, trainable, held, at::empty({0}, at::kBFloat16)});
   return held;
 }
 
@@ -148,6 +150,24 @@ void Parameters::flatten() {
         flat_gradients_.narrow(0, offset, elements).view(parameter.value.sizes());
     offset += elements;
   }
+}
+
+void Parameters::round(at::ScalarType compute) {
+  if (compute != at::kBFloat16) return;
+  require(flat_values_.defined(), "parameters are rounded once they are flat");
+  if (!flat_rounded_.defined()) {
+    flat_rounded_ = at::empty({trainable_elements()}, at::kBFloat16);
+    int64_t offset = 0;
+    for (Parameter& parameter : parameters_) {
+      if (!parameter.trainable) continue;
+      const int64_t elements = parameter.value.numel();
+      parameter.rounded.set_data(
+          flat_rounded_.narrow(0, offset, elements).view(parameter.value.sizes()));
+      offset += elements;
+    }
+  }
+  const at::NoGradGuard no_grad;
+  flat_rounded_.detach().copy_(flat_values_);
 }
 
 const Parameter& Parameters::find(std::string_view name) const {
@@ -187,6 +207,10 @@ at::Tensor Scope::add(std::string_view leaf, std::vector<int64_t> published_shap
                       const Layout& layout, int64_t fan_in) const {
   return parameters_->add(prefix_ + std::string(leaf), std::move(published_shape), init, layout,
                           fan_in);
+}
+
+at::Tensor Scope::rounded(std::string_view leaf) const {
+  return parameters_->find(prefix_ + std::string(leaf)).rounded;
 }
 
 at::Tensor Scope::add_table(std::string_view leaf, const at::Tensor& value, bool trainable) const {

@@ -45,7 +45,8 @@ struct Parameter {
   std::vector<int64_t> published_shape;
   Layout layout;
   bool trainable = true;
-  at::Tensor value;  // held form; a leaf that requires a gradient if trainable
+  at::Tensor value;    // held form; a leaf that requires a gradient if trainable
+  at::Tensor rounded;  // bfloat16 copy of a trained value, empty before Parameters::round
 
   // Weight decay applies to matrices, not to 1-D parameters and biases (timm's rule).
   bool decays() const;
@@ -70,6 +71,11 @@ class Parameters {
   // not.
   void flatten();
 
+  // Brings the bfloat16 copies of trained values up to date, all in one pass, if `compute` is
+  // bfloat16: what a model does first in a forward pass, so that a copy is never older than its
+  // value. What was saved for the backward pass of an earlier forward pass changes with them.
+  void round(at::ScalarType compute);
+
   const std::vector<Parameter>& all() const { return parameters_; }
   const Parameter& find(std::string_view name) const;  // throws if absent
   at::ScalarType dtype() const { return dtype_; }
@@ -86,7 +92,7 @@ class Parameters {
   uint64_t seed_;
   at::ScalarType dtype_;
   std::vector<Parameter> parameters_;
-  at::Tensor flat_values_, flat_gradients_;
+  at::Tensor flat_values_, flat_gradients_, flat_rounded_;
 };
 
 // A place in the tree of names: Scope(parameters) / "blocks3" / 0.
@@ -99,6 +105,7 @@ class Scope {
   at::Tensor add(std::string_view leaf, std::vector<int64_t> published_shape, Init init,
                  const Layout& layout = {}, int64_t fan_in = 0) const;
   at::Tensor add_table(std::string_view leaf, const at::Tensor& value, bool trainable) const;
+  at::Tensor rounded(std::string_view leaf) const;  // Parameter::rounded of one that was added
   at::ScalarType dtype() const { return parameters_->dtype(); }
 
  private:

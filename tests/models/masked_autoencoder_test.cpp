@@ -271,5 +271,32 @@ TEST(MaskedAutoencoder, BfloatStaysNearFloat) {
   EXPECT_GT(model.parameters().flat_gradients().abs().sum().item<double>(), 0);
 }
 
+// Weights are rounded as a forward pass begins, never kept from the one before.
+TEST(MaskedAutoencoder, BfloatSeesWeightsThatWereChangedByHand) {
+  const AutoencoderOptions options = small_options({"", {4, 2, 2}, 4, 4, 0.75, 0});
+  MaskedAutoencoder model(options, 11, at::kFloat), other(options, 12, at::kFloat);
+  const masks::MaskOptions mask_options;
+  const auto sizes = masks::view_sizes(model.grid().patches(), mask_options);
+  const masks::ViewPlan plan =
+      masks::plan_from_noise(at::rand({2, model.grid().patches()}, at::kDouble), model.grid(),
+                             sizes, masks::kept_views(sizes, mask_options));
+  const at::Tensor pixels =
+      ops::patchify_normalised(at::randn({2, options.channels, options.rows, options.cols}),
+                               plan.order_BL, model.geometry());
+  const auto loss = [&](const MaskedAutoencoder& of) {
+    return of.forward(pixels, plan, at::kBFloat16).loss.item<double>();
+  };
+  const double before = loss(model);
+  EXPECT_NE(before, loss(other));
+  {
+    const at::NoGradGuard no_grad;
+    for (const nn::Parameter& parameter : model.parameters().all()) {
+      at::Tensor value = parameter.value;
+      value.copy_(other.parameters().find(parameter.name).value);
+    }
+  }
+  EXPECT_EQ(loss(model), loss(other));
+}
+
 }  // namespace
 }  // namespace fcm::models

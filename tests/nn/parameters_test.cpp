@@ -52,6 +52,26 @@ TEST(Parameters, FlatBuffersAreWhatAutogradReadsAndWrites) {
   EXPECT_NEAR(layer(x)[0][0].item<float>(), 2.0, 1e-6);
 }
 
+TEST(Parameters, RoundedCopiesAreThoseOfTheLastRounding) {
+  Parameters parameters(7, at::kFloat);
+  const Linear layer(Scope(parameters) / "layer", 3, 2);
+  parameters.add_table("frozen", at::ones({4}), /*trainable=*/false);
+  parameters.flatten();
+  const Parameter& weight = parameters.find("layer.weight");
+  parameters.round(at::kFloat);
+  EXPECT_EQ(weight.rounded.numel(), 0);
+  parameters.round(at::kBFloat16);
+  EXPECT_TRUE(weight.rounded.equal(weight.value.to(at::kBFloat16)));
+  EXPECT_EQ(parameters.find("frozen").rounded.numel(), 0);
+
+  const at::Tensor x = at::ones({1, 3}, at::kBFloat16);
+  parameters.flat_values().fill_(0.5);
+  EXPECT_NE(layer(x)[0][0].item<float>(), 2.0F) << "the layer takes the copy";
+  parameters.round(at::kBFloat16);
+  EXPECT_EQ(layer(x)[0][0].item<float>(), 2.0F);
+  EXPECT_TRUE(weight.rounded.equal(at::full({2, 3}, 0.5, at::kBFloat16)));
+}
+
 TEST(Sincos, MatchesPublishedEntries) {
   const at::Tensor table = sincos_positions(14, 14, 768)[0];
   const auto at_29 = [&](int64_t i) { return table[29][i].item<float>(); };

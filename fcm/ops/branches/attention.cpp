@@ -8,12 +8,14 @@
 #include "fcm/ops/layer_norm/op.h"
 #include "fcm/ops/layer_norm/passes.h"
 #include "fcm/ops/linear/op.h"
+#include "fcm/ops/linear/products.h"
 
 namespace fcm::ops {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+using Optional = std::optional<at::Tensor>;
 
 // `first` tokens without a gradient in front of the others.
 at::Tensor with_rows_before(const at::Tensor& dy_BTC, int64_t first) {
@@ -27,13 +29,14 @@ class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
                             const at::Tensor& norm_weight, const at::Tensor& norm_bias,
                             const at::Tensor& qkv_weight, const at::Tensor& qkv_bias,
                             const at::Tensor& proj_weight, const at::Tensor& proj_bias,
-                            const std::optional<at::Tensor>& scale, double epsilon, int64_t heads,
+                            const Optional& scale, const Optional& rounded1,
+                            const Optional& rounded2, double epsilon, int64_t heads,
                             int64_t first) {
     const at::Tensor scale_B = scale.value_or(at::Tensor());
     const at::Tensor residual = x_BTC.contiguous();
     const at::Tensor x_MC = branches::as_rows(residual);
-    const at::Tensor qkv_DC = branches::typed(qkv_weight, x_BTC);
-    const at::Tensor proj_CC = branches::typed(proj_weight, x_BTC);
+    const at::Tensor qkv_DC = weight_for(x_BTC, qkv_weight, rounded1.value_or(at::Tensor()));
+    const at::Tensor proj_CC = weight_for(x_BTC, proj_weight, rounded2.value_or(at::Tensor()));
     const Normalised normed = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon);
     const at::Tensor qkv_BTD =
         branches::multiply(normed.y, qkv_DC, qkv_bias).view({x_BTC.size(0), x_BTC.size(1), -1});
@@ -85,6 +88,8 @@ class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
             at::Tensor(),
             at::Tensor(),
             at::Tensor(),
+            at::Tensor(),
+            at::Tensor(),
             at::Tensor()};
   }
 };
@@ -94,8 +99,9 @@ at::Tensor composed(const at::Tensor& x_BTC, const NormWeights& norm, const Prod
                     const ProductWeights& proj, int64_t heads, const at::Tensor& scale_B,
                     int64_t first) {
   const at::Tensor qkv_BTD = linear(layer_norm(x_BTC, norm.weight_C, norm.bias_C, norm.epsilon),
-                                    qkv.weight_OI, qkv.bias_O);
-  const at::Tensor branch_BTC = linear(attention(qkv_BTD, heads), proj.weight_OI, proj.bias_O);
+                                    qkv.weight_OI, qkv.bias_O, qkv.rounded_OI);
+  const at::Tensor branch_BTC =
+      linear(attention(qkv_BTD, heads), proj.weight_OI, proj.bias_O, proj.rounded_OI);
   if (!scale_B.defined()) return (x_BTC + branch_BTC).slice(1, first);
   const at::Tensor scale_B11 = scale_B.to(x_BTC.scalar_type()).view({-1, 1, 1});
   return (x_BTC + branch_BTC * scale_B11).slice(1, first);
@@ -122,7 +128,8 @@ at::Tensor attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
   }
   return AttentionBranch::apply(x_BTC, norm.weight_C, norm.bias_C, qkv.weight_OI, qkv.bias_O,
                                 proj.weight_OI, proj.bias_O, branches::optional(scale_B),
-                                norm.epsilon, heads, first);
+                                branches::optional(qkv.rounded_OI),
+                                branches::optional(proj.rounded_OI), norm.epsilon, heads, first);
 }
 
 }  // namespace fcm::ops

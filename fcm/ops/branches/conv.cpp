@@ -4,6 +4,7 @@
 #include "fcm/ops/branches/op.h"
 #include "fcm/ops/branches/shared.h"
 #include "fcm/ops/layer_norm/passes.h"
+#include "fcm/ops/linear/products.h"
 #include "fcm/ops/patch_depthwise_conv/launch.h"
 
 namespace fcm::ops {
@@ -11,6 +12,7 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+using Optional = std::optional<at::Tensor>;
 
 // M = B * L * P rows.
 class ConvBranch : public torch::autograd::Function<ConvBranch> {
@@ -21,12 +23,13 @@ class ConvBranch : public torch::autograd::Function<ConvBranch> {
                             const at::Tensor& taps_TC, const at::Tensor& taps_bias_C,
                             const at::Tensor& weight2, const at::Tensor& bias2,
                             const at::Tensor& neighbours, const at::Tensor& stored,
-                            const std::optional<at::Tensor>& scale, double epsilon, int64_t side) {
+                            const Optional& scale, const Optional& rounded1,
+                            const Optional& rounded2, double epsilon, int64_t side) {
     const at::Tensor scale_B = scale.value_or(at::Tensor());
     const at::Tensor residual = x_BLPC.contiguous();
     const at::Tensor x_MC = branches::as_rows(residual);
-    const at::Tensor conv1_CC = branches::typed(weight1, x_BLPC);
-    const at::Tensor conv2_CC = branches::typed(weight2, x_BLPC);
+    const at::Tensor conv1_CC = weight_for(x_BLPC, weight1, rounded1.value_or(at::Tensor()));
+    const at::Tensor conv2_CC = weight_for(x_BLPC, weight2, rounded2.value_or(at::Tensor()));
     const Normalised normed = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon);
     const at::Tensor first_BLPC =
         branches::multiply(normed.y, conv1_CC, bias1).view(residual.sizes());
@@ -74,7 +77,7 @@ class ConvBranch : public torch::autograd::Function<ConvBranch> {
                                       &spread.dweight_TC, &spread.dbias_C, &dconv2, &dbias2});
     variable_list results = {norm.dx.view(dy.sizes()), norm.dweight_C, norm.dbias_C, dconv1, dbias1,
                              spread.dweight_TC,        spread.dbias_C, dconv2,       dbias2};
-    results.resize(14);  // nothing for tables, scale and numbers
+    results.resize(16);  // nothing for tables, scale and numbers
     return results;
   }
 };
@@ -100,7 +103,8 @@ at::Tensor conv_branch(const at::Tensor& x_BLPC, const NormWeights& norm,
   return ConvBranch::apply(x_BLPC, norm.weight_C, norm.bias_C, conv1.weight_OI, conv1.bias_O,
                            depthwise.weight_TC, depthwise.bias_C, conv2.weight_OI, conv2.bias_O,
                            geometry.neighbours_BL9, geometry.stored, branches::optional(scale_B),
-                           norm.epsilon, geometry.side);
+                           branches::optional(conv1.rounded_OI),
+                           branches::optional(conv2.rounded_OI), norm.epsilon, geometry.side);
 }
 
 }  // namespace fcm::ops

@@ -5,12 +5,14 @@
 #include "fcm/ops/branches/shared.h"
 #include "fcm/ops/gelu/passes.h"
 #include "fcm/ops/layer_norm/passes.h"
+#include "fcm/ops/linear/products.h"
 
 namespace fcm::ops {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+using Optional = std::optional<at::Tensor>;
 
 // M: rows of x, H: hidden channels.
 class MlpBranch : public torch::autograd::Function<MlpBranch> {
@@ -19,11 +21,13 @@ class MlpBranch : public torch::autograd::Function<MlpBranch> {
                             const at::Tensor& norm_weight, const at::Tensor& norm_bias,
                             const at::Tensor& weight1, const at::Tensor& bias1,
                             const at::Tensor& weight2, const at::Tensor& bias2,
-                            const std::optional<at::Tensor>& scale, double epsilon) {
+                            const Optional& scale, const Optional& rounded1,
+                            const Optional& rounded2, double epsilon) {
     const at::Tensor scale_B = scale.value_or(at::Tensor());
     const at::Tensor residual = x.contiguous();
     const at::Tensor x_MC = branches::as_rows(residual);
-    const at::Tensor fc1_HC = branches::typed(weight1, x), fc2_CH = branches::typed(weight2, x);
+    const at::Tensor fc1_HC = weight_for(x, weight1, rounded1.value_or(at::Tensor())),
+                     fc2_CH = weight_for(x, weight2, rounded2.value_or(at::Tensor()));
     const Normalised normed = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon);
     const at::Tensor hidden_MH = branches::multiply(normed.y, fc1_HC, at::Tensor());
     const at::Tensor active_MH = gelu_of_product(isa(), hidden_MH, bias1);
@@ -61,6 +65,8 @@ class MlpBranch : public torch::autograd::Function<MlpBranch> {
             dfc2,
             dbias2,
             at::Tensor(),
+            at::Tensor(),
+            at::Tensor(),
             at::Tensor()};
   }
 };
@@ -76,7 +82,9 @@ at::Tensor mlp_branch(const at::Tensor& x, const NormWeights& norm, const Produc
           fc2.weight_OI.size(1));
   if (x.numel() == 0) return mlp_branch_reference(x, norm, fc1, fc2, scale_B);
   return MlpBranch::apply(x, norm.weight_C, norm.bias_C, fc1.weight_OI, fc1.bias_O, fc2.weight_OI,
-                          fc2.bias_O, branches::optional(scale_B), norm.epsilon);
+                          fc2.bias_O, branches::optional(scale_B),
+                          branches::optional(fc1.rounded_OI), branches::optional(fc2.rounded_OI),
+                          norm.epsilon);
 }
 
 }  // namespace fcm::ops

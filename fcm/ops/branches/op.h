@@ -19,6 +19,7 @@ struct NormWeights {
 
 struct ProductWeights {
   at::Tensor weight_OI, bias_O;
+  at::Tensor rounded_OI = {};  // as linear (linear/op.h) takes it
 };
 
 struct DepthwiseWeights {

@@ -20,19 +20,15 @@ at::Tensor scale_like(const at::Tensor& scale_B, const at::Tensor& x) {
 
 at::Tensor as_rows(const at::Tensor& x) { return x.reshape({-1, x.size(-1)}).contiguous(); }
 
-at::Tensor typed(const at::Tensor& weight, const at::Tensor& like) {
-  return weight.to(like.scalar_type()).contiguous();
-}
-
 at::Tensor multiply(const at::Tensor& x_MI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
   return product_with_bias(fastest_products(x_MI), x_MI, weight_OI.t(),
-                           bias_O.defined() ? typed(bias_O, x_MI) : bias_O);
+                           bias_O.defined() ? bias_O.to(x_MI.scalar_type()) : bias_O);
 }
 
 at::Tensor end_branch(const at::Tensor& residual, const at::Tensor& last_MI,
                       const at::Tensor& weight_OI, const at::Tensor& bias_O,
                       const at::Tensor& scale_B) {
-  at::Tensor bias = typed(bias_O, residual), scaled_MI = last_MI;
+  at::Tensor bias = bias_O.to(residual.scalar_type()), scaled_MI = last_MI;
   if (scale_B.defined()) {
     const at::Tensor scale = scale_like(scale_B, residual);
     bias = bias * scale;

@@ -17,9 +17,6 @@ inline std::optional<at::Tensor> optional(const at::Tensor& tensor) {
 
 // [..., C] -> [M, C].
 at::Tensor as_rows(const at::Tensor& x);
-// A weight as the products take it: contiguous, in the type of the branch.
-at::Tensor typed(const at::Tensor& weight, const at::Tensor& like);
-
 // x * weight^T + bias; bias undefined: left out.
 at::Tensor multiply(const at::Tensor& x_MI, const at::Tensor& weight_OI, const at::Tensor& bias_O);
 

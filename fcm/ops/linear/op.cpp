@@ -22,10 +22,11 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   // isa: -1 for the library.
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
-                            const at::Tensor& weight_OI, const at::Tensor& bias_O, int64_t isa) {
+                            const at::Tensor& weight_OI, const at::Tensor& bias_O,
+                            const std::optional<at::Tensor>& rounded_OI, int64_t isa) {
     const auto type = x.scalar_type();
     const at::Tensor rows_MI = x.reshape({-1, x.size(-1)}).contiguous();
-    const at::Tensor weight = weight_OI.to(type).contiguous();
+    const at::Tensor weight = weight_for(x, weight_OI, rounded_OI.value_or(at::Tensor()));
     const at::Tensor bias = bias_O.to(type).contiguous();
     const at::Tensor y_MO = product_with_bias(kernels_of(isa), rows_MI, weight.t(), bias);
     context->save_for_backward({rows_MI, weight});
@@ -56,7 +57,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
       dweight = dweight.to(type("weight_type"));
       dbias = dbias.to(type("bias_type"));
     }
-    return {dx, dweight, dbias, at::Tensor()};
+    return {dx, dweight, dbias, at::Tensor(), at::Tensor()};
   }
 };
 
@@ -69,12 +70,13 @@ void check(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& b
 }
 
 at::Tensor apply(OwnKernels own, const at::Tensor& x, const at::Tensor& weight_OI,
-                 const at::Tensor& bias_O) {
+                 const at::Tensor& bias_O, const at::Tensor& rounded_OI = {}) {
   check(x, weight_OI, bias_O);
   if (x.numel() == 0)
     return at::linear(x, weight_OI.to(x.scalar_type()), bias_O.to(x.scalar_type()));
   const int64_t isa = own.has_value() ? static_cast<int64_t>(*own) : -1;
-  return LinearFunction::apply(x, weight_OI, bias_O, isa);
+  const auto rounded = rounded_OI.defined() ? std::optional(rounded_OI) : std::nullopt;
+  return LinearFunction::apply(x, weight_OI, bias_O, rounded, isa);
 }
 
 }  // namespace
@@ -91,8 +93,9 @@ at::Tensor linear_library(const at::Tensor& x, const at::Tensor& weight_OI,
   return apply(std::nullopt, x, weight_OI, bias_O);
 }
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
-  return apply(fastest_products(x), x, weight_OI, bias_O);
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O,
+                  const at::Tensor& rounded_OI) {
+  return apply(fastest_products(x), x, weight_OI, bias_O, rounded_OI);
 }
 
 }  // namespace fcm::ops

@@ -146,6 +146,13 @@ OwnKernels fastest_products(const at::Tensor& x) {
   return isa();
 }
 
+at::Tensor weight_for(const at::Tensor& x, const at::Tensor& weight_OI,
+                      const at::Tensor& rounded_OI) {
+  const bool usable = rounded_OI.defined() && rounded_OI.scalar_type() == x.scalar_type() &&
+                      rounded_OI.sizes() == weight_OI.sizes();
+  return usable ? rounded_OI : weight_OI.to(x.scalar_type()).contiguous();
+}
+
 at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                              const at::Tensor& bias_N) {
   if (own.has_value()) {

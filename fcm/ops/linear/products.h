@@ -15,6 +15,11 @@ using OwnKernels = std::optional<Isa>;  // none: the library
 // What is faster for rows of this kind.
 OwnKernels fastest_products(const at::Tensor& x);
 
+// The weight as a product with x takes it: contiguous, in the type of x; `rounded` where that is
+// it.
+at::Tensor weight_for(const at::Tensor& x, const at::Tensor& weight_OI,
+                      const at::Tensor& rounded_OI);
+
 // x_MK * b_KN + bias_N; x contiguous, b of any strides, bias may be undefined.
 at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                              const at::Tensor& bias_N);
