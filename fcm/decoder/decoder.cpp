@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "fcm/ops/norm_linear/op.h"
+
 namespace fcm::decoder {
 namespace {
 
@@ -84,9 +86,9 @@ RunReconstruction Decoder::reconstruct(const Embedded& embedded, const masks::Vi
   // Nobody asks for class token and visible patches behind the last block, which takes keys and
   // values from them alone.
   const at::Tensor x_NHD = blocks_(x_NTD, observer, {}, 0, x_NTD.size(1) - hidden);
-  const at::Tensor normed_NHD = norm_(x_NHD);
-  nn::observe(observer, "decoder_norm", normed_NHD);
-  const at::Tensor predictions_NHD = pred_(normed_NHD);  // [B*G, L - k, pixels * channels]
+  if (observer) observer("decoder_norm", norm_(x_NHD));
+  const at::Tensor predictions_NHD =
+      ops::norm_linear(x_NHD, norm_.weights(), pred_.weights());  // [B*G, L - k, pixels * channels]
   nn::observe(observer, "decoder_pred", predictions_NHD);
   return {run, slots_GH, predictions_NHD.view({batch, run.views, hidden, -1})};
 }

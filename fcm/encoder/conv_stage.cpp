@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "fcm/ops/norm_gelu/op.h"
+#include "fcm/ops/patch_embed/op.h"
 
 namespace fcm::encoder {
 namespace {
@@ -16,8 +16,7 @@ PatchEmbed::PatchEmbed(const nn::Scope& scope, int64_t in, int64_t out, int64_t 
       norm_(scope / "norm", out, kConvNormEpsilon) {}
 
 at::Tensor PatchEmbed::operator()(const at::Tensor& x) const {
-  const ops::NormWeights norm = norm_.weights();
-  return ops::norm_gelu(proj_(x), norm.weight_C, norm.bias_C, norm.epsilon);
+  return ops::patch_embed(x, proj_.weights(), norm_.weights());
 }
 
 ConvBlock::ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio)

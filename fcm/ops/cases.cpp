@@ -10,7 +10,8 @@
 #include "fcm/ops/gelu/cases.h"
 #include "fcm/ops/layer_norm/cases.h"
 #include "fcm/ops/linear/cases.h"
-#include "fcm/ops/norm_gelu/cases.h"
+#include "fcm/ops/norm_linear/cases.h"
+#include "fcm/ops/patch_embed/cases.h"
 #include "fcm/ops/patch_loss/cases.h"
 #include "fcm/ops/patchify/cases.h"
 
@@ -22,11 +23,12 @@ at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t see
 }
 
 std::vector<OpCases> all_op_cases() {
-  return {patchify_cases(),   patch_depthwise_conv_cases(),
-          layer_norm_cases(), gelu_cases(),
-          attention_cases(),  linear_cases(),
-          adamw_cases(),      norm_gelu_cases(),
-          branches_cases(),   patch_loss_cases()};
+  return {patchify_cases(),    patch_depthwise_conv_cases(),
+          layer_norm_cases(),  gelu_cases(),
+          attention_cases(),   linear_cases(),
+          adamw_cases(),       patch_embed_cases(),
+          norm_linear_cases(), branches_cases(),
+          patch_loss_cases()};
 }
 
 }  // namespace fcm::ops

@@ -1,9 +1,10 @@
+// Shapes for tests and benchmarks.
 #pragma once
 
 #include "fcm/ops/case.h"
 
 namespace fcm::ops {
 
-OpCases norm_gelu_cases();
+OpCases patch_embed_cases();
 
 }  // namespace fcm::ops
