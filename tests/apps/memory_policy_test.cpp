@@ -1,0 +1,94 @@
+// A training run settles: from some step on no memory is taken from the system.
+#include "apps/memory_policy.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "fcm/train/step.h"
+#include "tests/support/compare.h"
+#include "tests/train/small_model.h"
+
+namespace fcm::apps {
+namespace {
+
+// What was asked of the system since the object was made.
+class Asked {
+ public:
+  int64_t pages() const { return faults() - faults_; }  // touched for the first time
+  int64_t heap_bytes() const { return static_cast<char*>(::sbrk(0)) - end_; }
+
+ private:
+  static int64_t faults() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+  }
+  int64_t faults_ = faults();
+  char* end_ = static_cast<char*>(::sbrk(0));
+};
+
+// Of steps after sixty, over which the places of blocks on the heap settle. One thread: with
+// several, where their scratch falls between the tensors changes from step to step.
+struct Cost {
+  std::vector<int64_t> pages, heap_bytes;  // a step
+};
+
+int64_t median(std::vector<int64_t> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+Cost cost_of_steps(at::ScalarType compute, int steps) {
+  const test::OneThread one_thread;
+  train::Recipe recipe = train::small_recipe();
+  recipe.encoder.dims = {32, 48, 64};
+  recipe.decoder.dim = 64;
+  recipe.optim.batch_size = 32;  // some 10 MB of activations
+  models::MaskedAutoencoder model(train::autoencoder_options(recipe), 3);
+  optim::AdamW optimizer(model.parameters(), recipe.optim);
+  const loader::Batch batch = train::random_batch(recipe);
+  const auto step = [&] {
+    train::update(model, optimizer, batch, recipe, compute, recipe.optim.batch_size, 1e-4);
+  };
+  for (int i = 0; i < 60; ++i) step();
+  Cost cost;
+  for (int i = 0; i < steps; ++i) {
+    const Asked asked;
+    step();
+    cost.pages.push_back(asked.pages());
+    cost.heap_bytes.push_back(asked.heap_bytes());
+  }
+  return cost;
+}
+
+class SteadyMemory : public testing::TestWithParam<at::ScalarType> {
+ protected:
+  void TearDown() override { keep_memory(); }
+};
+
+// The median: the heap may still find a better place for a block now and then.
+TEST_P(SteadyMemory, AStepTakesNoMemoryFromTheSystem) {
+  keep_memory();
+  const Cost cost = cost_of_steps(GetParam(), 15);
+  EXPECT_LT(median(cost.pages), 16);
+  EXPECT_EQ(median(cost.heap_bytes), 0);
+}
+
+TEST_P(SteadyMemory, WithoutThePolicyItWouldBeNoticed) {
+  ::mallopt(M_MMAP_MAX, 65536);
+  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);  // large blocks from the system again, as by default
+  ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+  ::malloc_trim(0);
+  EXPECT_GT(median(cost_of_steps(GetParam(), 3).pages), 500);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, SteadyMemory, testing::Values(at::kFloat, at::kBFloat16),
+                         [](const auto& type) { return std::string(at::toString(type.param)); });
+
+}  // namespace
+}  // namespace fcm::apps
