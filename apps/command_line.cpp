@@ -205,6 +205,8 @@ void add_benchmarks(CLI::App& app, Options& options) {
       ->check(CLI::Range(1, 1 << 20).description(""))
       ->type_name("N")
       ->capture_default_str();
+  step->add_flag("--profile", options.profile,
+                 "As many steps more, listed operator by operator: where the time goes");
   step->footer(
       "Example:\n  fastconvmae bench step --recipe fastconvmae_base_in1k_50ep --precision fp32");
 

@@ -93,6 +93,7 @@ int bench_step(const Options& options, Reporter& reporter) {
                                         options.precision,
                                         options.implementation,
                                         options.steps,
+                                        options.profile,
                                         machine_of(options)};
   print_result(tasks::bench_step(request, reporter), options.json);
   return 0;

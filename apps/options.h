@@ -41,6 +41,7 @@ struct Options {
   double seconds = 10;                  // bench loader
   int64_t batch = 8;                    // bench step
   int64_t steps = 5;                    // bench step
+  bool profile = false;                 // bench step
   std::string precision;                // bench step; empty: the recipe's
   std::string implementation = "both";  // bench step
 };

@@ -34,16 +34,70 @@ void collect(const std::string& name, const nlohmann::json& value, Rows& rows) {
   }
 }
 
+// A list of objects with the same keys.
+bool is_table(const nlohmann::json& value) {
+  if (!value.is_array() || value.empty() || !value[0].is_object()) return false;
+  return std::ranges::all_of(value, [&](const nlohmann::json& row) {
+    if (!row.is_object() || row.size() != value[0].size()) return false;
+    const auto items = value[0].items();
+    return std::ranges::all_of(items.begin(), items.end(), [&](const auto& item) {
+      return row.contains(item.key()) && !row.at(item.key()).is_structured();
+    });
+  });
+}
+
+// Columns as wide as their widest entry, names on the left, numbers on the right.
+std::string table_text(const nlohmann::json& table) {
+  std::vector<std::vector<std::string>> lines(table.size() + 1);
+  std::vector<bool> left;
+  std::vector<std::string> keys;  // names first
+  for (const bool text : {true, false}) {
+    for (const auto& [key, value] : table[0].items()) {
+      if (value.is_string() == text) keys.push_back(key);
+    }
+  }
+  for (const std::string& key : keys) {
+    lines[0].push_back(key);
+    left.push_back(table[0].at(key).is_string());
+    for (size_t row = 0; row < table.size(); ++row) {
+      lines[row + 1].push_back(value_text(table[row].at(key)));
+    }
+  }
+  std::vector<size_t> widths(left.size());
+  for (const auto& line : lines) {
+    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  std::string text;
+  for (const auto& line : lines) {
+    for (size_t i = 0; i < line.size(); ++i) {
+      const std::string entry = left[i] ? fmt::format("{:<{}}", line[i], widths[i])
+                                        : fmt::format("{:>{}}", line[i], widths[i]);
+      text += i == 0 ? entry : "  " + entry;
+    }
+    while (text.ends_with(' ')) text.pop_back();
+    text += "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string as_text(const nlohmann::json& result) {
+  if (is_table(result)) return table_text(result);
+  nlohmann::json plain = result;
+  std::string tables;
+  for (const auto& [name, value] : result.items()) {
+    if (!result.is_object() || !is_table(value)) continue;
+    plain.erase(name);
+    tables += "\n" + name + "\n" + table_text(value);
+  }
   Rows rows;
-  collect("", result, rows);
+  collect("", plain, rows);
   size_t width = 0;
   for (const auto& [name, value] : rows) width = std::max(width, name.size());
   std::string text;
   for (const auto& [name, value] : rows) text += fmt::format("{:<{}}  {}\n", name, width, value);
-  return text;
+  return text + tables;
 }
 
 void print_text(const std::string& text) {

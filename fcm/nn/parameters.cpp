@@ -6,6 +6,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
+#include "fcm/ops/part.h"
 
 namespace fcm::nn {
 namespace {
@@ -166,6 +167,8 @@ void Parameters::round(at::ScalarType compute) {
       offset += elements;
     }
   }
+  const ops::Part timed("weights to bfloat16", 0,
+                        static_cast<double>(flat_values_.nbytes() + flat_rounded_.nbytes()));
   const at::NoGradGuard no_grad;
   flat_rounded_.detach().copy_(flat_values_);
 }

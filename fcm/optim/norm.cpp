@@ -8,6 +8,8 @@
 #include <cstring>
 #include <vector>
 
+#include "fcm/ops/part.h"
+
 namespace fcm::optim {
 namespace {
 
@@ -49,6 +51,7 @@ constexpr int64_t kPiece = 1 << 15;  // elements per task
 }  // namespace
 
 double euclidean_norm(const at::Tensor& values) {
+  const ops::Part timed("norm of the gradients", 0, static_cast<double>(values.nbytes()));
   const int64_t count = values.numel();
   // Partial sums of fixed pieces, added in order: the same bits for any number of threads.
   std::vector<double> partial(static_cast<size_t>((count + kPiece - 1) / kPiece));

@@ -14,6 +14,7 @@
 #include "fcm/optim/adamw.h"
 #include "fcm/reference/reference.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/profile.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/train/meters.h"
 #include "fcm/train/setup.h"
@@ -28,8 +29,8 @@ struct Parts {
   double whole() const { return encoder + decoder + backward + update; }
 };
 
-// What is in use of the main thread's heap, where all tensors of a step lie except scratch of worker
-// threads. Resident memory would count what was freed on the way as well.
+// What is in use of the main thread's heap, where all tensors of a step lie except scratch of
+// worker threads. Resident memory would count what was freed on the way as well.
 double allocated_bytes() {
   const struct mallinfo2 info = mallinfo2();
   return static_cast<double>(info.uordblks) + static_cast<double>(info.hblkhd);
@@ -42,6 +43,8 @@ class Implementation {
  public:
   virtual ~Implementation() = default;
   virtual Parts step() = 0;
+
+  Profile* profile = nullptr;
 
   std::vector<Parts> timed;
   double peak_memory = 0;
@@ -69,21 +72,29 @@ class Fast final : public Implementation {
       part = watch.seconds();
       watch.restart();
     };
+    const auto phase = [&](const char* name) {
+      if (profile != nullptr) profile->phase(name);
+    };
     const double before = allocated_bytes();
+    phase("encoder");
     const masks::ViewPlan plan = masks::plan_for_samples(ids_, 0, 0, model_.grid(), recipe_.masks);
     const at::Tensor pixels =
         train::pixels_of(pictures_BHWC_, plan, model_.geometry(), recipe_.data);
     const encoder::Features features = model_.encode(pixels, plan, compute_);
     lap(parts.encoder);
+    phase("decoder");
     const at::Tensor loss = model_.reconstruct(features, pixels, plan).loss;
     lap(parts.decoder);
     kept_bytes = allocated_bytes() - before;
+    phase("backward");
     optimizer_.zero_gradients();
     torch::autograd::backward({loss}, {});
     lap(parts.backward);
+    phase("update");
     optimizer_.gradient_norm();
     optimizer_.step(1e-6);
     lap(parts.update);
+    phase("");
     return parts;
   }
 
@@ -269,6 +280,14 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
                            {"peak_flops", peak_flops},
                            {"flops_per_image", flops_per_image},
                            {"parameters", parameters}};
+  if (request.profile) {
+    Profile profile;
+    fast.profile = &profile;
+    for (int64_t step = 0; step < request.steps; ++step) fast.step();
+    const double copy_speed = train::measure_copy_speed();
+    result["profile"] = profile.table(peak_flops, copy_speed);
+    result["copy_gbytes_per_second"] = copy_speed * 1e-9;
+  }
   if (implementations.size() == 2) {
     const auto median = [&](const char* name) {
       return implementations.at(name).at("images_per_second").at("median").get<double>();

@@ -93,6 +93,8 @@ struct BenchStepRequest {
   std::string precision;                // empty: the recipe's
   std::string implementation = "both";  // fast, reference or both
   int64_t steps = 5;
+  bool profile =
+      false;  // of the fast one, over as many steps more: "profile", rows of Profile::table
   Machine machine;
 };
 nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);

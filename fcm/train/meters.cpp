@@ -50,4 +50,17 @@ double measure_peak_flops(at::ScalarType compute) {
   return best;
 }
 
+double measure_copy_speed() {
+  const at::NoGradGuard no_grad;
+  const at::Tensor from = at::ones({64 << 20}), to = at::empty_like(from);
+  to.copy_(from);
+  double best = 0;
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    const Stopwatch watch;
+    to.copy_(from);
+    best = std::max(best, 2.0 * static_cast<double>(from.nbytes()) / watch.seconds());
+  }
+  return best;
+}
+
 }  // namespace fcm::train

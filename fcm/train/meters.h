@@ -36,4 +36,7 @@ double peak_memory_bytes();   // largest resident size of this process so far
 // to. Takes about a tenth of a second.
 double measure_peak_flops(at::ScalarType compute);
 
+// Bytes read plus written per second of copying half a gigabyte. Takes about half a second.
+double measure_copy_speed();
+
 }  // namespace fcm::train

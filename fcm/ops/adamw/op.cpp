@@ -5,6 +5,7 @@
 #include "fcm/base/error.h"
 #include "fcm/ops/adamw/kernel.h"
 #include "fcm/ops/adamw/with_isa.h"
+#include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -78,6 +79,7 @@ void check(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments) 
 
 void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
                 const AdamWFactors& factors) {
+  const Part timed("adamw", 0, 7.0 * static_cast<double>(buffers.value_E.nbytes()));
   check(buffers, segments);
   const AdamWKernels& k = pick(isa, adamw_plain, adamw_avx2, adamw_avx512);
   if (buffers.value_E.scalar_type() == at::kFloat) {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "fcm/ops/attention/kernel.h"
+#include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -70,6 +71,12 @@ void run_backward(int64_t (*scratch_size)(const AttentionShape&),
   });
 }
 
+// Operations of one product of all scores with something of head_dim columns.
+double products_of(const at::Tensor& qkv_NTD, int64_t first) {
+  const auto asking = static_cast<double>(qkv_NTD.size(1) - first);
+  return 2.0 * static_cast<double>(qkv_NTD.numel() / 3) * asking;
+}
+
 }  // namespace
 
 bool attention_fits(int64_t tokens, int64_t head_dim) {
@@ -77,6 +84,7 @@ bool attention_fits(int64_t tokens, int64_t head_dim) {
 }
 
 Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads, int64_t first) {
+  const Part timed("attention", 2 * products_of(qkv_NTD, first), 0);
   const AttentionShape shape = shape_of(qkv_NTD, heads, first);
   const auto type = qkv_NTD.scalar_type();
   const int64_t sequences = qkv_NTD.size(0);
@@ -101,6 +109,7 @@ Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads, in
 AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
                                       const at::Tensor& qkv_NTD, const at::Tensor& statistics_NhT2,
                                       int64_t heads, bool out_again, int64_t first) {
+  const Part timed("attention gradient", (out_again ? 6 : 5) * products_of(qkv_NTD, first), 0);
   const AttentionShape shape = shape_of(qkv_NTD, heads, first);
   const AttentionGradients result{at::empty_like(qkv_NTD),
                                   out_again ? at::empty_like(dout_NTC) : at::Tensor()};

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "fcm/ops/gelu/kernel.h"
+#include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -79,6 +80,7 @@ void run_again(void (*kernel)(const GeluBackwardAgain<T>&), const at::Tensor& gr
 }  // namespace
 
 at::Tensor gelu_forward(Isa isa, const at::Tensor& x) {
+  const Part timed("gelu", 0, 2.0 * static_cast<double>(x.nbytes()));
   const at::Tensor y = at::empty_like(x);
   const GeluKernels& k = kernels(isa);
   if (x.scalar_type() == at::kFloat) {
@@ -92,6 +94,7 @@ at::Tensor gelu_forward(Isa isa, const at::Tensor& x) {
 }
 
 at::Tensor gelu_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x) {
+  const Part timed("gelu gradient", 0, 3.0 * static_cast<double>(x.nbytes()));
   const at::Tensor dx = at::empty_like(x);
   const GeluKernels& k = kernels(isa);
   if (x.scalar_type() == at::kFloat) {
@@ -105,6 +108,7 @@ at::Tensor gelu_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x) {
 }
 
 at::Tensor gelu_of_product(Isa isa, const at::Tensor& x_MC, const at::Tensor& bias_C) {
+  const Part timed("bias and gelu", 0, 3.0 * static_cast<double>(x_MC.nbytes()));
   const at::Tensor y_MC = at::empty_like(x_MC);
   const GeluKernels& k = kernels(isa);
   if (x_MC.scalar_type() == at::kFloat) {
@@ -118,6 +122,7 @@ at::Tensor gelu_of_product(Isa isa, const at::Tensor& x_MC, const at::Tensor& bi
 }
 
 at::Tensor gelu_backward_again(Isa isa, const at::Tensor& gradient, const at::Tensor& x) {
+  const Part timed("gelu gradient, gelu again", 0, 4.0 * static_cast<double>(x.nbytes()));
   const at::Tensor y = at::empty_like(x);
   const GeluKernels& k = kernels(isa);
   if (x.scalar_type() == at::kFloat) {

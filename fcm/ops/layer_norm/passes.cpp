@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "fcm/ops/layer_norm/kernel.h"
+#include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -87,6 +88,7 @@ const LayerNormKernels& kernels(Isa isa) {
 
 Normalised layer_norm_forward(Isa isa, const at::Tensor& x, const at::Tensor& weight_C,
                               const at::Tensor& bias_C, double epsilon) {
+  const Part timed("layer_norm", 0, 2.0 * static_cast<double>(x.nbytes()));
   const auto wide = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const at::Tensor weight = weight_C.to(wide).contiguous(), bias = bias_C.to(wide).contiguous();
   const Normalised result{at::empty_like(x),
@@ -105,6 +107,8 @@ Normalised layer_norm_forward(Isa isa, const at::Tensor& x, const at::Tensor& we
 LayerNormGradients layer_norm_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x,
                                        const at::Tensor& weight_C, const at::Tensor& statistics_2M,
                                        const at::Tensor& plus) {
+  const Part timed("layer_norm gradient", 0,
+                   (plus.defined() ? 4.0 : 3.0) * static_cast<double>(x.nbytes()));
   const at::Tensor weight = weight_C.to(statistics_2M.scalar_type()).contiguous();
   const at::Tensor dx = at::empty_like(x);
   const LayerNormKernels& k = kernels(isa);

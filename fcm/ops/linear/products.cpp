@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "fcm/ops/linear/kernel.h"
+#include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -138,6 +139,10 @@ std::pair<at::Tensor, at::Tensor> own_gradients(Isa isa, const at::Tensor& dy_MO
 // this many rows, arranging the weight costs more than that gains.
 constexpr int64_t kFewestRows = 48;
 
+double flops_of(const at::Tensor& x_MK, int64_t columns) {
+  return 2.0 * static_cast<double>(x_MK.numel()) * static_cast<double>(columns);
+}
+
 }  // namespace
 
 OwnKernels fastest_products(const at::Tensor& x) {
@@ -155,6 +160,7 @@ at::Tensor weight_for(const at::Tensor& x, const at::Tensor& weight_OI,
 
 at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                              const at::Tensor& bias_N) {
+  const Part timed("product", flops_of(x_MK, b_KN.size(1)), 0, b_KN.size(0), b_KN.size(1));
   if (own.has_value()) {
     const at::Tensor y_MN = at::empty({x_MK.size(0), b_KN.size(1)}, x_MK.options());
     own_product(*own, x_MK, b_KN, bias_N, /*onto_y=*/false, y_MN);
@@ -165,6 +171,7 @@ at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::T
 
 void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                  const at::Tensor& y_MN) {
+  const Part timed("product", flops_of(x_MK, b_KN.size(1)), 0, b_KN.size(0), b_KN.size(1));
   if (own.has_value()) {
     own_product(*own, x_MK, b_KN, at::Tensor(), /*onto_y=*/true, y_MN);
   } else {
@@ -174,6 +181,8 @@ void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
 
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
                                                    const at::Tensor& x_MI) {
+  const Part timed("weight gradient", flops_of(x_MI, dy_MO.size(1)), 0, x_MI.size(1),
+                   dy_MO.size(1));
   if (own.has_value()) {
     return x_MI.scalar_type() == at::kFloat ? own_gradients<float>(*own, dy_MO, x_MI)
                                             : own_gradients<double>(*own, dy_MO, x_MI);

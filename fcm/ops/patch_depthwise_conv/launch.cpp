@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "fcm/base/error.h"
+#include "fcm/ops/part.h"
 #include "fcm/ops/simd/dispatch.h"
 
 namespace fcm::ops::patch_conv {
@@ -83,6 +84,7 @@ const Kernels& kernels_for(Isa isa) {
 
 at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
                    const at::Tensor& bias_C, const Geometry& geometry) {
+  const Part timed("depthwise convolution", 0, 2.0 * static_cast<double>(x_BLPC.nbytes()));
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
   const at::Tensor packed = packed_weights(chosen, x_BLPC, weight_TC, bias_C);
   at::Tensor y_BLPC = at::empty_like(x_BLPC, at::MemoryFormat::Contiguous);
@@ -100,6 +102,8 @@ at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::T
 Gradients backward(const Kernels& kernels, const at::Tensor& dy_BLPC, const at::Tensor& x_BLPC,
                    const at::Tensor& weight_TC, const Geometry& geometry, bool want_dx,
                    bool want_weights) {
+  const Part timed("depthwise convolution gradients", 0,
+                   3.0 * static_cast<double>(x_BLPC.nbytes()));
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
   const int64_t channels = x_BLPC.size(3), rows = x_BLPC.size(0) * x_BLPC.size(1);
   const int64_t part_rows = rows_of_part(rows), parts = (rows + part_rows - 1) / part_rows;

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "fcm/base/error.h"
+#include "fcm/ops/part.h"
 #include "fcm/ops/patch_loss/kernel.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
@@ -74,6 +75,7 @@ class PatchLoss : public torch::autograd::Function<PatchLoss> {
     const auto wide = type == at::kDouble ? at::kDouble : at::kFloat;
     const at::Tensor targets = targets_BLD.to(wide).contiguous(), slots = slots_GH.contiguous();
     context->save_for_backward({predictions, targets, slots});
+    const Part timed("loss", 0, static_cast<double>(predictions.nbytes() + targets.nbytes()));
     const PatchLossKernels& k = kernels();
     double sum = 0;
     if (type == at::kFloat) {
@@ -89,6 +91,8 @@ class PatchLoss : public torch::autograd::Function<PatchLoss> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &predictions = saved[0], targets = saved[1], slots = saved[2];
+    const Part timed("loss gradient", 0,
+                     static_cast<double>(2 * predictions.nbytes() + targets.nbytes()));
     const at::Tensor dpredictions = at::empty_like(predictions);
     const double factor = 2 * gradients[0].item<double>() / static_cast<double>(targets.size(2));
     const PatchLossKernels& k = kernels();

@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include "fcm/base/error.h"
+#include "fcm/ops/part.h"
 
 namespace fcm::ops {
 namespace {
@@ -86,6 +87,9 @@ void copy_patches(const uint8_t* images, const int64_t* order, const Cut& cut,
 at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
                     const PatchGeometry& geometry, const Normalisation& normalisation,
                     at::ScalarType dtype) {
+  const Part timed(
+      "patchify", 0,
+      static_cast<double>(images_BHWC.numel()) * static_cast<double>(1 + c10::elementSize(dtype)));
   require(images_BHWC.dim() == 4 && images_BHWC.scalar_type() == at::kByte,
           "[patchify] pictures must be uint8 [B, H, W, C]");
   const Cut cut = checked_cut(order_BL, geometry, images_BHWC.size(0), images_BHWC.size(3),
