@@ -44,8 +44,9 @@ AxisWeights make_weights(const Axis& axis, Interpolation interpolation) {
   const double stretch = std::max(scale, 1.0);
   const double support = (cubic ? 2.0 : 1.0) * stretch;
   const double inverse = 1.0 / stretch;
-  const int64_t most = static_cast<int64_t>(std::ceil(support)) * 2 + 1;
+  const int64_t most = (static_cast<int64_t>(std::ceil(support)) * 2 + 1 + 3) / 4 * 4;
   AxisWeights weights;
+  weights.source = axis.source;
   weights.taps = most;
   const auto outputs = static_cast<size_t>(axis.count);
   weights.first.resize(outputs);
@@ -69,12 +70,14 @@ AxisWeights make_weights(const Axis& axis, Interpolation interpolation) {
     int32_t* weight = weights.weight.data() + i * static_cast<size_t>(most);
     for (size_t t = 0; t < count; ++t) weight[t] = to_fixed(sum != 0.0 ? exact[t] / sum : exact[t]);
   }
+  add_digits(weights);
   return weights;
 }
 
 const ResizeKernels& kernels() {
-  static const ResizeKernels chosen =
-      __builtin_cpu_supports("avx2") ? avx2_resize_kernels() : plain_resize_kernels();
+  static const ResizeKernels chosen = has_vnni()                       ? vnni_resize_kernels()
+                                      : __builtin_cpu_supports("avx2") ? avx2_resize_kernels()
+                                                                       : plain_resize_kernels();
   return chosen;
 }
 
@@ -162,6 +165,12 @@ bool inside(const Box& box, int64_t rows, int64_t cols) {
 }
 
 }  // namespace
+
+bool has_vnni() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni");
+}
 
 void crop_resize(const Image& source, Box box, int64_t rows, int64_t cols,
                  Interpolation interpolation, bool mirror, uint8_t* out) {

@@ -12,11 +12,16 @@ inline constexpr int kWeightBits = 22;
 // t < count[i] of weight[i * taps + t] * source[first[i] + t]. Unused taps have weight 0. No
 // containers: this is read by code compiled for one instruction set.
 struct AxisView {
+  int64_t source;  // positions that may be read
   int64_t outputs;
-  int64_t taps;
+  int64_t taps;  // a multiple of 4
   const int32_t* first;
   const int32_t* count;
   const int32_t* weight;
+  // The same weights as digits of -128 .. 127 in base 256: weight = d0 + 256 d1 + 65536 d2. The
+  // digits d_k of taps 4g .. 4g+3 of output i are the bytes of digits[(i * taps / 4 + g) * 3 + k],
+  // the first tap lowest. Products of bytes are exact, so are their sums put together.
+  const int32_t* digits;
 };
 
 // Rows of `cols` pixels. Strides in bytes; the outputs are dense.
@@ -31,5 +36,7 @@ struct ResizeKernels {
 
 ResizeKernels plain_resize_kernels();
 ResizeKernels avx2_resize_kernels();  // only where the processor has AVX2
+ResizeKernels vnni_resize_kernels();  // only where it has AVX-512 F, BW, VL, DQ and VNNI
+bool has_vnni();                      // all of these
 
 }  // namespace fcm::image

@@ -1,7 +1,7 @@
-// Both passes in plain loops, made to be vectorised. Each including file compiles them for its own
-// instruction set, hence the unnamed namespace and the absence of standard containers' functions: a
-// shared inline function compiled for AVX2 could otherwise be linked into code that must run
-// without.
+// Both passes in plain loops: the reference, and what the vector files use for grey and for edges.
+// Each including file compiles them for its own instruction set, hence the unnamed namespace and
+// the absence of standard containers' functions: a shared inline function compiled for AVX2 could
+// otherwise be linked into code that must run without.
 #pragma once
 
 #include <cstdint>
@@ -61,8 +61,8 @@ void vertical_block(const uint8_t* source, int64_t stride, const int32_t* weight
   for (int i = 0; i < kBytes; ++i) out[i] = to_byte(sums[i]);
 }
 
-void vertical_rows(const uint8_t* source, int64_t stride, int64_t bytes, const AxisView& axis,
-                   uint8_t* out) {
+[[maybe_unused]] void vertical_rows(const uint8_t* source, int64_t stride, int64_t bytes,
+                                    const AxisView& axis, uint8_t* out) {
   constexpr int kBlock = 32;
   for (int64_t row = 0; row < axis.outputs; ++row, out += bytes) {
     const int32_t* const weight = axis.weight + row * axis.taps;
