@@ -41,8 +41,8 @@ CLI::Option* add_recipe(CLI::App* command, Options& options) {
 CLI::Option* add_data(CLI::App* command, Options& options, const char* names = "--data") {
   return command
       ->add_option(names, options.data,
-                   "An image folder, a file list, tar shards, CIFAR or IDX files, fashion-mnist, "
-                   "synthetic")
+                   "An image folder, a packed file, a file list, tar shards, CIFAR or IDX files, "
+                   "fashion-mnist, synthetic")
       ->type_name("DATA");
 }
 
@@ -146,11 +146,32 @@ void add_recipes(CLI::App& app, Options& options) {
 }
 
 void add_data_commands(CLI::App& app, Options& options) {
-  CLI::App* data = app.add_subcommand("data", "Look at data sets");
+  CLI::App* data = app.add_subcommand("data", "Check data sets and pack them");
   CLI::App* verify =
       data->add_subcommand("verify", "Decode every picture; exit status 3 if one is bad");
   add_data(verify, options, "data,--data")->required();
   verify->footer("Example:\n  fastconvmae data verify fashion-mnist");
+
+  CLI::App* pack = data->add_subcommand(
+      "pack", "Shrink every picture and write all, train and val, to one file for --data");
+  add_data(pack, options, "data,--data")->required();
+  pack->add_option("--out", options.out, "The file")->type_name("FILE")->required();
+  pack->add_option("--side", options.side, "Pixels of the shorter side; never enlarges")
+      ->check(CLI::Range(1, 65500).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  pack->add_option("--format", options.format, "raw: six times the disk, nothing to decode")
+      ->check(CLI::IsMember({"jpeg", "raw"}).description(""))
+      ->type_name("jpeg|raw")
+      ->capture_default_str();
+  pack->add_option("--quality", options.quality, "Of the JPEGs")
+      ->check(CLI::Range(1, 100).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  pack->footer(
+      "Pictures that cannot be read are named and left out; the exit status is then 3 and the file "
+      "is\nthere nonetheless.\n"
+      "Example:\n  fastconvmae data pack --data /path/to/imagenet --out imagenet.pack");
 }
 
 void add_checkpoints(CLI::App& app, Options& options) {

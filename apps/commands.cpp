@@ -19,6 +19,8 @@ std::vector<std::string> overrides_of(const Options& options) {
   return overrides;
 }
 
+tasks::Machine machine_of(const Options& options) { return {options.device, options.threads}; }
+
 train::Recipe recipe_of(const Options& options, const std::string& name_or_file) {
   return train::load_recipe(name_or_file, recipe_folders(), overrides_of(options));
 }

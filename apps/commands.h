@@ -6,6 +6,7 @@
 
 #include "apps/options.h"
 #include "fcm/base/reporter.h"
+#include "fcm/tasks/tasks.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::apps {
@@ -14,7 +15,7 @@ namespace fcm::apps {
 int run_command(const Options& options, Reporter& reporter);
 
 int run_recipe_command(const Options& options, Reporter& reporter);  // list, show, check, keys
-int run_data_command(const Options& options, Reporter& reporter);    // verify
+int run_data_command(const Options& options, Reporter& reporter);    // verify, pack
 int run_checkpoint_command(const Options& options,
                            Reporter& reporter);            // show, convert, verify, diff
 int run_task(const Options& options, Reporter& reporter);  // everything with a model
@@ -24,6 +25,7 @@ std::vector<std::filesystem::path> recipe_folders();
 
 // --set, then --seed.
 std::vector<std::string> overrides_of(const Options& options);
+tasks::Machine machine_of(const Options& options);
 train::Recipe recipe_of(const Options& options, const std::string& name_or_file);
 
 }  // namespace fcm::apps

@@ -13,8 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-tasks::Machine machine_of(const Options& options) { return {options.device, options.threads}; }
-
 tasks::CheckpointRequest checkpoint_request(const Options& options) {
   return {options.checkpoint, options.set, options.allow_missing};
 }

@@ -32,6 +32,9 @@ struct Options {
   std::string other;                       // checkpoint diff: the second one
   std::string to;                          // checkpoint convert; empty: by the ending of out
   std::string run_dir;
+  int64_t side = 256;                   // data pack
+  std::string format = "jpeg";          // data pack
+  int64_t quality = 95;                 // data pack
   std::vector<std::string> images;      // visualize
   std::optional<int64_t> image_count;   // demo
   std::vector<std::string> recipes;     // recipe show, recipe check

@@ -32,9 +32,9 @@ class Dataset {
   virtual const std::vector<std::string>& classes() const = 0;  // empty: no labels
 };
 
-// Opens what --data names (docs/tour/02-loader.md lists the kinds): an image folder, a file
-// list (*.txt), tar shards, CIFAR binary, IDX (also .gz), "fashion-mnist", "synthetic". Throws
-// Error(kData) that says what was looked for and where.
+// Opens what --data names (docs/tour/02-loader.md lists the kinds): an image folder, a packed
+// file, a file list (*.txt), tar shards, CIFAR binary, IDX (also .gz), "fashion-mnist",
+// "synthetic". Throws Error(kData) that says what was looked for and where.
 std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split);
 
 }  // namespace fcm::loader

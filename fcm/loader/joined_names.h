@@ -15,6 +15,12 @@ class JoinedNames {
     text_ += name;
     begins_.push_back(text_.size());
   }
+  void shrink() {  // to what is held; call it behind the last add
+    text_.shrink_to_fit();
+    begins_.shrink_to_fit();
+  }
+  std::string_view joined() const { return text_; }
+  int64_t size() const { return static_cast<int64_t>(begins_.size()) - 1; }
   std::string_view at(int64_t index) const {
     const auto i = static_cast<size_t>(index);
     return std::string_view(text_).substr(begins_[i], begins_[i + 1] - begins_[i]);

@@ -24,15 +24,17 @@ std::unique_ptr<Dataset> open_fashion_mnist(Split split) {
                           "Sneaker", "Bag", "Ankle boot"});
 }
 
-std::unique_ptr<Dataset> open_file(const fs::path& file) {
+std::unique_ptr<Dataset> open_file(const fs::path& file, Split split) {
+  if (is_packed_file(file)) return open_packed_file(file, split);
   const std::string name = file.filename().string();
   if (name.ends_with(".bin")) return open_cifar_file(file);
   if (name.find("idx3-ubyte") != std::string::npos) return open_idx_file(file, {});
   if (name.ends_with(".tar")) return open_tar_shards({file});
   if (name.ends_with(".txt")) return open_file_list(file);
   fail(ExitCode::kData,
-       "{} is a file of no known kind: expected a folder, a list of pictures (*.txt), tar shards "
-       "(*.tar), CIFAR records (*.bin) or IDX pictures (*idx3-ubyte, *idx3-ubyte.gz)",
+       "{} is a file of no known kind: expected a folder, a packed file, a list of pictures "
+       "(*.txt), "
+       "tar shards (*.tar), CIFAR records (*.bin) or IDX pictures (*idx3-ubyte, *idx3-ubyte.gz)",
        file.string());
 }
 
@@ -64,12 +66,12 @@ std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split) {
   if (data == "fashion-mnist") return open_fashion_mnist(split);
   const fs::path path = data;
   if (fs::is_directory(path)) return open_folder(path, split);
-  if (fs::is_regular_file(path)) return open_file(path);
+  if (fs::is_regular_file(path)) return open_file(path, split);
   if (data.find('{') != std::string::npos) return open_tar_shards(expand_ranges(data));
   if (fs::exists(path)) fail(ExitCode::kData, "{} is neither a folder nor a regular file", data);
   fail(ExitCode::kData,
-       "{} does not exist; --data takes a folder of class folders, a list of pictures "
-       "(*.txt), tar shards, CIFAR or IDX files, \"fashion-mnist\" or \"synthetic\"",
+       "{} does not exist; --data takes a folder of class folders, a packed file, a list of "
+       "pictures (*.txt), tar shards, CIFAR or IDX files, \"fashion-mnist\" or \"synthetic\"",
        data);
 }
 

@@ -25,6 +25,11 @@ std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 // be read.
 std::unique_ptr<Dataset> open_tar_shards(std::vector<std::filesystem::path> shards);
 
+// What PackedWriter wrote, told by its first bytes. A cut or altered index is refused here; a
+// picture whose bytes do not fit their checksum is one that cannot be read.
+bool is_packed_file(const std::filesystem::path& file);
+std::unique_ptr<Dataset> open_packed_file(const std::filesystem::path& file, Split split);
+
 // One file of records, or a folder with data_batch_*.bin and test_batch.bin (CIFAR-10) or train.bin
 // and test.bin (CIFAR-100).
 bool holds_cifar(const std::filesystem::path& folder);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fcm/base/reporter.h"
+#include "fcm/loader/packed_writer.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::tasks {
@@ -105,6 +106,22 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);
 // of it.
 nlohmann::json bench_loader(const std::string& data, double seconds, Machine machine,
                             Reporter& reporter);
+
+// Decodes every picture of both splits. "train" and "val" (only "train" where both are the same)
+// have "images", "classes", "bad" and "bad_images", a list of names and reasons in the set's order.
+nlohmann::json verify_data(const std::string& data, Machine machine, Reporter& reporter);
+
+struct PackRequest {
+  std::string data;
+  std::filesystem::path out;
+  loader::PackedForm form;
+  bool overwrite = false;
+  Machine machine;
+};
+// Both splits into one packed file. The result is verify_data's, with "bytes" and "out"; pictures
+// that cannot be read are left out. Throws Error(kUsage) where a file is in the way, Error(kData)
+// where a split has nothing to pack.
+nlohmann::json pack_data(const PackRequest& request, Reporter& reporter);
 
 // Operators whose name contains `filter`.
 nlohmann::json bench_ops(const std::string& filter, Machine machine, Reporter& reporter);
