@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "fcm/train/recipe_files.h"
 
 namespace fcm::apps {
@@ -13,13 +15,24 @@ std::vector<fs::path> recipe_folders() {
           (program / "../../recipes").lexically_normal()};
 }
 
+fs::path cache_folder() {
+  // As the XDG base directory specification has it: relative ones do not count.
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return fs::path(cache) / "fastconvmae/lists";
+  const char* const home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') return fs::path(home) / ".cache/fastconvmae/lists";
+  return {};
+}
+
 std::vector<std::string> overrides_of(const Options& options) {
   std::vector<std::string> overrides = options.set;
   if (options.seed) overrides.push_back(fmt::format("run.seed={}", *options.seed));
   return overrides;
 }
 
-tasks::Machine machine_of(const Options& options) { return {options.device, options.threads}; }
+tasks::Machine machine_of(const Options& options) {
+  return {options.device, options.threads, cache_folder()};
+}
 
 train::Recipe recipe_of(const Options& options, const std::string& name_or_file) {
   return train::load_recipe(name_or_file, recipe_folders(), overrides_of(options));

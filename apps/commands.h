@@ -23,6 +23,10 @@ int run_task(const Options& options, Reporter& reporter);  // everything with a 
 // Where the recipes that ship with the program may lie: installed, and in the build tree.
 std::vector<std::filesystem::path> recipe_folders();
 
+// Where lists of large data sets are kept: fastconvmae/lists in $XDG_CACHE_HOME or ~/.cache;
+// empty without both.
+std::filesystem::path cache_folder();
+
 // --set, then --seed.
 std::vector<std::string> overrides_of(const Options& options);
 tasks::Machine machine_of(const Options& options);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -32,9 +33,16 @@ class Dataset {
   virtual const std::vector<std::string>& classes() const = 0;  // empty: no labels
 };
 
+// How a set is opened; what it holds does not depend on this.
+struct OpenOptions {
+  int64_t threads = 1;          // that list folders and shards
+  std::filesystem::path cache;  // where lists of large sets are kept; empty: nowhere
+};
+
 // Opens what --data names (docs/tour/02-loader.md lists the kinds): an image folder, a packed
 // file, a file list (*.txt), tar shards, CIFAR binary, IDX (also .gz), "fashion-mnist",
 // "synthetic". Throws Error(kData) that says what was looked for and where.
-std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split);
+std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,
+                                      const OpenOptions& options = {});
 
 }  // namespace fcm::loader

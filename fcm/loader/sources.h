@@ -14,7 +14,8 @@ namespace fcm::loader {
 
 // folder/train/<class>/**, folder/val/<class>/**; without train and val: folder/<class>/** for both
 // splits; pictures directly in the folder have no labels.
-std::unique_ptr<Dataset> open_image_folder(const std::filesystem::path& folder, Split split);
+std::unique_ptr<Dataset> open_image_folder(const std::filesystem::path& folder, Split split,
+                                           const OpenOptions& options);
 
 // A picture's path a line, relative to the list's folder or absolute, and its class number behind a
 // space or tab: on every line or on none. Empty lines and lines that begin with # do not count.
@@ -23,7 +24,8 @@ std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 // Shards in webdataset's layout (tar_samples.h), read where they lie: nothing is unpacked. A
 // damaged shard is refused here; a sample that must not or cannot be used is a picture that cannot
 // be read.
-std::unique_ptr<Dataset> open_tar_shards(std::vector<std::filesystem::path> shards);
+std::unique_ptr<Dataset> open_tar_shards(std::vector<std::filesystem::path> shards,
+                                         const OpenOptions& options);
 
 // What PackedWriter wrote, told by its first bytes. A cut or altered index is refused here; a
 // picture whose bytes do not fit their checksum is one that cannot be read.

@@ -7,8 +7,8 @@
 #include "fcm/loader/encoded.h"
 #include "fcm/loader/joined_names.h"
 #include "fcm/loader/random_access_file.h"
+#include "fcm/loader/shard_index.h"
 #include "fcm/loader/sources.h"
-#include "fcm/loader/tar_samples.h"
 
 namespace fcm::loader {
 namespace {
@@ -24,16 +24,18 @@ std::string printable(std::string text) {
 
 class TarShards final : public EncodedDataset {
  public:
-  explicit TarShards(std::vector<fs::path> shards) : paths_(std::move(shards)) {
+  TarShards(std::vector<fs::path> shards, const OpenOptions& options) : paths_(std::move(shards)) {
     std::vector<std::string> refused;
-    for (const fs::path& path : paths_) {
-      try {
-        add_shard(RandomAccessFile(path));
-      } catch (const Error& error) {
-        refused.push_back(error.what());
+    walk_shards(paths_, options, [&](ShardIndex index) {
+      if (index.fault.empty()) {
+        add_shard(std::move(index));
+      } else {
+        refused.push_back(std::move(index.fault));
       }
-    }
+    });
     if (!refused.empty()) refuse(refused);
+    samples_.shrink_to_fit();
+    keys_.shrink();
     if (samples_.empty()) {
       fail(ExitCode::kData,
            "no samples in {} tar files, {} the first: looked for KEY.jpg, "
@@ -76,10 +78,10 @@ class TarShards final : public EncodedDataset {
 
   const Place& sample(int64_t index) const { return samples_[static_cast<size_t>(index)]; }
 
-  void add_shard(const RandomAccessFile& file) {
+  void add_shard(ShardIndex index) {
     const auto shard = static_cast<uint32_t>(identities_.size());
-    identities_.push_back(file.identity());
-    for (TarSample& found : samples_of_tar(file)) {
+    identities_.push_back(index.identity);
+    for (TarSample& found : index.samples) {
       if (!found.fault.empty()) faults_[size()] = std::move(found.fault);
       keys_.add(printable(std::move(found.key)));
       samples_.push_back({found.begin, static_cast<uint32_t>(found.size), shard, found.label});
@@ -116,8 +118,8 @@ class TarShards final : public EncodedDataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_tar_shards(std::vector<fs::path> shards) {
-  return std::make_unique<TarShards>(std::move(shards));
+std::unique_ptr<Dataset> open_tar_shards(std::vector<fs::path> shards, const OpenOptions& options) {
+  return std::make_unique<TarShards>(std::move(shards), options);
 }
 
 }  // namespace fcm::loader

@@ -138,7 +138,7 @@ double median(std::vector<double> values) {
 nlohmann::json bench_loader(const std::string& data, double seconds, Machine machine,
                             Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
-  Bench bench(loader::open_dataset(data, loader::Split::kTrain), threads);
+  Bench bench(loader::open_dataset(data, loader::Split::kTrain, open_options(machine)), threads);
   std::vector<double> speeds, plain, ratios;
   Stages all;
   const double slice = seconds / (2 * kRounds);

@@ -31,14 +31,15 @@ bool same_pictures(const loader::Dataset& a, const loader::Dataset& b) {
 
 // The splits there are, each picture in one of them. Throws what opening the training split throws
 // where there are none.
-std::vector<OpenedSplit> open_splits(const std::string& data, Reporter& reporter) {
+std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& machine,
+                                     Reporter& reporter) {
   std::vector<OpenedSplit> opened;
   std::optional<Error> first_fault;
   for (const auto& [name, split, packed] :
        {std::tuple{"train", loader::Split::kTrain, loader::PackedSplit::kTrain},
         std::tuple{"val", loader::Split::kVal, loader::PackedSplit::kVal}}) {
     try {
-      opened.push_back({name, packed, loader::open_dataset(data, split)});
+      opened.push_back({name, packed, loader::open_dataset(data, split, open_options(machine))});
     } catch (const Error& error) {
       reporter.info(fmt::format("no {} pictures: {}", name, error.what()));
       if (!first_fault) first_fault = error;
@@ -137,7 +138,7 @@ json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t th
 json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
   json result = {{"data", data}, {"images", 0}, {"bad", 0}};
-  for (const OpenedSplit& split : open_splits(data, reporter)) {
+  for (const OpenedSplit& split : open_splits(data, machine, reporter)) {
     const auto nothing = [](const image::Image&) { return true; };
     add_split(result, split,
               for_each_picture(split, threads, reporter, nothing, [](int64_t, bool) {}));
@@ -151,7 +152,7 @@ json pack_data(const PackRequest& request, Reporter& reporter) {
     fail(ExitCode::kUsage, "{} exists already; name another file or add --overwrite",
          request.out.string());
   }
-  const std::vector<OpenedSplit> splits = open_splits(request.data, reporter);
+  const std::vector<OpenedSplit> splits = open_splits(request.data, request.machine, reporter);
   loader::PackedWriter writer(request.out, request.form.kind);
   json result = {{"data", request.data}, {"images", 0}, {"bad", 0}};
   for (const OpenedSplit& split : splits) {

@@ -29,8 +29,8 @@ struct Measured {
 
 Measured measure_all(const train::Recipe& recipe, const TrainedModel& trained, int64_t labelled,
                      int64_t threads, Reporter& reporter) {
-  const Selection train{open_labelled(kData, loader::Split::kTrain), labelled};
-  const Selection test{open_labelled(kData, loader::Split::kVal), labelled};
+  const Selection train{open_labelled(kData, loader::Split::kTrain, {}), labelled};
+  const Selection test{open_labelled(kData, loader::Split::kVal, {}), labelled};
   const auto classes = static_cast<int64_t>(train.dataset->classes().size());
   const auto network = [&](const models::MaskedAutoencoder& model) {
     return measure(extract_features(model, recipe, train, threads),

@@ -22,10 +22,10 @@ struct LabelledFeatures {
   int64_t classes = 0;
 };
 
-LabelledFeatures features_of(const TrainedModel& trained, const std::string& data, int64_t threads,
-                             Reporter& reporter) {
-  const Selection train{open_labelled(data, loader::Split::kTrain), kEverything};
-  const Selection test{open_labelled(data, loader::Split::kVal), kEverything};
+LabelledFeatures features_of(const TrainedModel& trained, const std::string& data,
+                             const Machine& machine, int64_t threads, Reporter& reporter) {
+  const Selection train{open_labelled(data, loader::Split::kTrain, machine), kEverything};
+  const Selection test{open_labelled(data, loader::Split::kVal, machine), kEverything};
   if (train.dataset->classes() != test.dataset->classes()) {
     fail(ExitCode::kData,
          "{}: the classes of the training and validation pictures differ, so accuracy would mean "
@@ -57,7 +57,7 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
                    Machine machine, Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
   const TrainedModel trained = load_trained_model(checkpoint, Needs::kFeatures, reporter);
-  const auto [train, test, classes] = features_of(trained, data, threads, reporter);
+  const auto [train, test, classes] = features_of(trained, data, machine, threads, reporter);
   const heads::KnnOptions options{.k = k};
   return summary(
       heads::knn(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N, classes,
@@ -69,7 +69,8 @@ nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& chec
                         Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
   const TrainedModel trained = load_trained_model(checkpoint, Needs::kFeatures, reporter);
-  const auto [train, test, classes] = features_of(trained, request.data, threads, reporter);
+  const auto [train, test, classes] =
+      features_of(trained, request.data, request.machine, threads, reporter);
   return summary(
       heads::linear_probe(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N,
                           classes, {}),

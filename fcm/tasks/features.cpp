@@ -10,6 +10,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
 #include "fcm/loader/loader.h"
+#include "fcm/tasks/machine.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/step.h"
 
@@ -85,8 +86,10 @@ FeatureSet raw_features(const train::Recipe& recipe, const Selection& selection,
   return {pixels_ND, at::Tensor(), labels};
 }
 
-std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split) {
-  std::shared_ptr<const loader::Dataset> dataset = loader::open_dataset(data, split);
+std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
+                                                     const Machine& machine) {
+  std::shared_ptr<const loader::Dataset> dataset =
+      loader::open_dataset(data, split, open_options(machine));
   if (dataset->classes().empty()) {
     fail(ExitCode::kData, "{} has no labels, which measuring accuracy needs", data);
   }

@@ -8,6 +8,7 @@
 
 #include "fcm/loader/dataset.h"
 #include "fcm/models/masked_autoencoder.h"
+#include "fcm/tasks/tasks.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::tasks {
@@ -33,6 +34,7 @@ FeatureSet extract_features(const models::MaskedAutoencoder& model, const train:
 FeatureSet raw_features(const train::Recipe& recipe, const Selection& selection, int64_t threads);
 
 // A data set with labels, or Error(kData).
-std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split);
+std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
+                                                     const Machine& machine);
 
 }  // namespace fcm::tasks

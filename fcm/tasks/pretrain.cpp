@@ -40,8 +40,8 @@ class OnlineKnn {
  public:
   OnlineKnn(const RunRequest& request, int64_t threads) : request_(request), threads_(threads) {
     if (request.recipe.run.knn_every_epochs <= 0) return;
-    bank_ = {open_labelled(request.data, loader::Split::kTrain), 5000};
-    queries_ = {open_labelled(request.data, loader::Split::kVal), 2000};
+    bank_ = {open_labelled(request.data, loader::Split::kTrain, request.machine), 5000};
+    queries_ = {open_labelled(request.data, loader::Split::kVal, request.machine), 2000};
   }
 
   nlohmann::json operator()(const models::MaskedAutoencoder& model, int64_t epoch) const {
@@ -85,7 +85,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   train::check(recipe);
   // Everything that can be wrong is found before the folder is touched.
   std::shared_ptr<const loader::Dataset> dataset =
-      loader::open_dataset(request.data, loader::Split::kTrain);
+      loader::open_dataset(request.data, loader::Split::kTrain, open_options(request.machine));
   const int64_t steps = train::total_steps(recipe, dataset->size());
   models::MaskedAutoencoder model(train::autoencoder_options(recipe),
                                   static_cast<uint64_t>(recipe.run.seed));

@@ -18,7 +18,8 @@ namespace fcm::tasks {
 // Facts of the machine: flags, never recipe keys.
 struct Machine {
   std::string device = "auto";
-  int64_t threads = 0;  // 0: one for each core
+  int64_t threads = 0;          // 0: one for each core
+  std::filesystem::path cache;  // for lists of large data sets; empty: none
 };
 
 // A checkpoint whose weights are used.

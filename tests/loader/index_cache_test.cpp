@@ -1,0 +1,223 @@
+// Lists of large sets that are kept: quick where nothing changed, never believed where something
+// did.
+#include "fcm/loader/index_cache.h"
+
+#include <functional>
+
+#include "fcm/loader/folder_listing.h"
+#include "fcm/loader/shard_index.h"
+#include "tests/loader/support.h"
+#include "tests/loader/tar_support.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kPictures = kFewestToKeep;
+
+// When what was just written is settled.
+std::chrono::system_clock::time_point later() {
+  return std::chrono::system_clock::now() + 2 * kSettled;
+}
+
+std::vector<std::string> names_of(const PictureNames& pictures) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < pictures.labels.size(); ++i) {
+    names.push_back(
+        fmt::format("{} {}", pictures.names.at(static_cast<int64_t>(i)), pictures.labels[i]));
+  }
+  return names;
+}
+
+TEST(IndexCache, GivesBackWhatWasKeptAndNothingElse) {
+  const test::TemporaryFolder folder;
+  const fs::path cache = folder.path() / "not/yet/there";
+  EXPECT_FALSE(read_index(cache, "key"));
+  keep_index(cache, "key", "content");
+  EXPECT_EQ(read_index(cache, "key"), "content");
+  EXPECT_FALSE(read_index(cache, "other"));
+  EXPECT_FALSE(read_index({}, "key"));
+  keep_index({}, "key", "content");
+  const fs::path file = fs::directory_iterator(cache)->path();
+  const std::string whole = read_file(file, ExitCode::kData);
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string altered = whole;
+    altered[at] ^= 1;
+    folder.write(fs::relative(file, folder.path()), altered);
+    EXPECT_FALSE(read_index(cache, "key")) << at;
+    folder.write(fs::relative(file, folder.path()), whole.substr(0, at));
+    EXPECT_FALSE(read_index(cache, "key")) << at;
+  }
+  // The file of one key in the place of another's, as if their checksums collided.
+  keep_index(cache, "other", "content");
+  fs::path others;
+  for (const auto& entry : fs::directory_iterator(cache)) {
+    if (entry.path() != file) others = entry.path();
+  }
+  fs::rename(others, file);
+  EXPECT_FALSE(read_index(cache, "key"));
+}
+
+TEST(IndexCache, AFolderThatCannotBeWrittenIsNoError) {
+  const test::TemporaryFolder folder;
+  folder.write("file", std::string("x"));
+  EXPECT_NO_THROW(keep_index(folder.path() / "file/inside", "key", "content"));
+  EXPECT_NO_THROW(keep_index("/proc/no/such", "key", "content"));
+}
+
+class FolderCache : public testing::Test {
+ protected:
+  FolderCache() {
+    for (int64_t i = 0; i < kPictures; ++i) {
+      folder_.write(fmt::format("set/{}/deep/{}.png", i % 3, i), std::string());
+    }
+    fs::create_directories(set_ / "empty");
+  }
+  PictureNames list(std::chrono::system_clock::time_point now) const {
+    return list_folder(set_, {2, cache_}, now);
+  }
+  // What a list says that was not remembered.
+  std::vector<std::string> truth() const {
+    return names_of(list_folder(set_, {}, std::chrono::system_clock::now()));
+  }
+  bool is_kept() const { return fs::exists(cache_); }
+
+  test::TemporaryFolder folder_;
+  const fs::path set_ = folder_.path() / "set", cache_ = folder_.path() / "cache";
+};
+
+TEST_F(FolderCache, IsUsedWhereNothingChanged) {
+  const auto expected = truth();
+  EXPECT_EQ(names_of(list(later())), expected);
+  ASSERT_TRUE(is_kept());
+  const PictureNames again = list(later());
+  EXPECT_EQ(names_of(again), expected);
+  EXPECT_EQ(again.classes, (std::vector<std::string>{"0", "1", "2"}));
+  // That it was used shows by what lies in it: another list with the same folders.
+  const std::string key = "folder " + fs::canonical(set_).string();
+  std::string content = *read_index(cache_, key);
+  const size_t at = content.find("0/deep/0.png");
+  ASSERT_NE(at, std::string::npos);
+  content[at + 7] = '8';
+  keep_index(cache_, key, content);
+  EXPECT_NE(names_of(list(later())), expected);
+}
+
+TEST_F(FolderCache, IsNotKeptWhileTheFoldersAreFresh) {
+  list(std::chrono::system_clock::now());
+  EXPECT_FALSE(is_kept());
+}
+
+TEST_F(FolderCache, EveryChangeOfAFolderShows) {
+  list(later());
+  ASSERT_TRUE(is_kept());
+  const std::vector<std::function<void()>> changes{
+      [&] { folder_.write("set/1/deep/new.png", std::string()); },
+      [&] { fs::remove(set_ / "1/deep/1.png"); },
+      [&] { fs::rename(set_ / "2/deep/2.png", set_ / "2/deep/other.png"); },
+      [&] { fs::rename(set_ / "0/deep/0.png", set_ / "1/deep/0.png"); },
+      [&] { folder_.write("set/empty/now.png", std::string()); },
+      [&] { folder_.write("set/new/now.png", std::string()); },
+      [&] { fs::rename(set_ / "0", set_ / "zero"); },
+      [&] {  // with the folder's own time set back
+        const auto time = fs::last_write_time(set_ / "2/deep");
+        folder_.write("set/2/deep/late.png", std::string());
+        fs::last_write_time(set_ / "2/deep", time);
+      },
+      [&] {  // another folder in its place, with the same times
+        const auto time = fs::last_write_time(set_ / "2/deep");
+        fs::rename(set_ / "2/deep", folder_.path() / "gone");
+        folder_.write("set/2/deep/alone.png", std::string());
+        fs::last_write_time(set_ / "2/deep", time);
+      },
+      [&] { fs::remove_all(set_ / "1"); }};
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const auto before = truth();
+    changes[i]();
+    const auto after = truth();
+    ASSERT_NE(after, before) << i;
+    EXPECT_EQ(names_of(list(later())), after) << i;
+  }
+}
+
+TEST_F(FolderCache, IsNotKeptWhereLinksDecide) {
+  fs::create_symlink(folder_.path() / "elsewhere.png", set_ / "0/link.png");
+  list(later());
+  EXPECT_FALSE(is_kept());
+  fs::remove(set_ / "0/link.png");
+  fs::create_symlink(folder_.path() / "elsewhere", set_ / "dangling");
+  list(later());
+  EXPECT_FALSE(is_kept());
+}
+
+class TarCache : public testing::Test {
+ protected:
+  TarCache() {
+    write("a.tar", kPictures, 1);
+    write("b.tar", 2, 2);
+  }
+  // So many empty pictures, as if written an hour ago.
+  void write(const std::string& name, int64_t count, int label) const {
+    std::string bytes;
+    for (int64_t i = 0; i < count; ++i) bytes += test::tar_member(fmt::format("{}.png", i), "");
+    bytes += test::tar_member("0.cls", std::to_string(label));
+    const fs::path path = folder_.write(name, bytes + test::tar_end());
+    fs::last_write_time(path, fs::last_write_time(path) - std::chrono::hours(1));
+  }
+  std::vector<std::string> walk() const {
+    std::vector<std::string> found;
+    walk_shards(
+        {folder_.path() / "a.tar", folder_.path() / "b.tar"}, {2, cache_},
+        [&](const ShardIndex& index) {
+          EXPECT_EQ(index.fault, "");
+          for (const TarSample& sample : index.samples) {
+            found.push_back(fmt::format("{} {} {} {} {} {}", sample.key, sample.begin, sample.size,
+                                        sample.has_picture, sample.label, sample.fault));
+          }
+        });
+    return found;
+  }
+  std::string key() const {
+    return "shards\n" + fs::canonical(folder_.path() / "a.tar").string() + "\n" +
+           fs::canonical(folder_.path() / "b.tar").string();
+  }
+
+  test::TemporaryFolder folder_;
+  const fs::path cache_ = folder_.path() / "cache";
+};
+
+TEST_F(TarCache, IsUsedWhereNothingChanged) {
+  const auto first = walk();
+  ASSERT_EQ(std::ssize(first), kPictures + 2);
+  ASSERT_TRUE(fs::exists(cache_));
+  EXPECT_EQ(walk(), first);
+  std::string content = *read_index(cache_, key());
+  const size_t at = content.find("7777");
+  ASSERT_NE(at, std::string::npos);
+  content[at] = '8';
+  keep_index(cache_, key(), content);
+  EXPECT_NE(walk(), first);
+}
+
+TEST_F(TarCache, AShardThatChangedIsWalkedAgain) {
+  const auto first = walk();
+  write("b.tar", 3, 5);
+  const auto second = walk();
+  EXPECT_EQ(std::ssize(second), kPictures + 3);
+  write("b.tar", 2, 2);
+  EXPECT_EQ(walk(), first);
+  folder_.write("b.tar", std::string("cut"));
+  walk_shards(
+      {folder_.path() / "a.tar", folder_.path() / "b.tar"}, {2, cache_},
+      [&](const ShardIndex& index) { EXPECT_EQ(index.fault.empty(), !index.samples.empty()); });
+}
+
+TEST_F(TarCache, IsNotKeptOfFreshShards) {
+  fs::last_write_time(folder_.path() / "b.tar", fs::file_time_type::clock::now());
+  walk();
+  EXPECT_FALSE(fs::exists(cache_));
+}
+
+}  // namespace
+}  // namespace fcm::loader

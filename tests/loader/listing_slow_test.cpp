@@ -1,0 +1,51 @@
+// A folder of 200,000 pictures: what a picture costs in memory, and how long the list takes.
+#include <malloc.h>
+
+#include <chrono>
+#include <iostream>
+
+#include "fcm/loader/folder_listing.h"
+#include "fcm/loader/index_cache.h"
+#include "tests/loader/support.h"
+
+namespace fcm::loader {
+namespace {
+
+constexpr int64_t kClasses = 1000, kPicturesOfEach = 200;
+
+uint64_t bytes_held() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+TEST(Listing, ManyPicturesCostLessThan100BytesEach) {
+  const test::TemporaryFolder folder;
+  for (int64_t i = 0; i < kClasses * kPicturesOfEach; ++i) {  // named as ImageNet's
+    const int64_t c = i / kPicturesOfEach;
+    const auto class_folder = folder.path() / fmt::format("set/n{:08}", 1440764 + c);
+    if (i % kPicturesOfEach == 0) std::filesystem::create_directories(class_folder);
+    std::ofstream(class_folder / fmt::format("n{:08}_{}.JPEG", 1440764 + c, 10000 + i % 30000));
+  }
+  const auto later = std::chrono::system_clock::now() + 2 * kSettled;
+  const auto measured = [&](const char* what, const OpenOptions& options) {
+    const uint64_t before = bytes_held();
+    const auto start = std::chrono::steady_clock::now();
+    const auto listed = folder.path() / "set";
+    const NamedPictures pictures(listed, list_folder(listed, options, later));
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const auto bytes = static_cast<double>(bytes_held() - before);
+    EXPECT_EQ(pictures.size(), kClasses * kPicturesOfEach);
+    const double each = bytes / static_cast<double>(pictures.size());
+    std::cout << fmt::format("{}: {:.3f} s, {:.1f} bytes a picture\n", what, seconds.count(), each);
+    EXPECT_GT(each, 30);  // the names alone
+    EXPECT_LT(each, 100);
+    return seconds.count();
+  };
+  const auto cache = folder.path() / "cache";
+  measured("looked for by one thread", {1, {}});
+  const double looked_for = measured("looked for by two threads and kept", {2, cache});
+  EXPECT_LT(measured("remembered", {2, cache}), looked_for);
+}
+
+}  // namespace
+}  // namespace fcm::loader
