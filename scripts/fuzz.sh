@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of checkpoint files with libFuzzer, ASan and UBSan:
-#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest
+# Fuzzes the readers of checkpoints and data with libFuzzer, ASan and UBSan:
+#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture
 # Programs and corpora are kept in build/fuzz. Exit status 1: a report; its input lies in build/fuzz.
 # Exit status 2: clang or its run-time library is missing.
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 seconds="${1:-60}"
 shift || true
 targets=("$@")
-((${#targets[@]})) || targets=(zip pickle safetensors manifest)
+((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed picture)
 
 out=build/fuzz
 mkdir -p "$out"
@@ -24,7 +24,7 @@ fi
 
 # Real files are the seeds: stored ones where there are some, pickles cut out of them.
 seed() {
-  local target="$1" corpus="$2" shared=../shared/fixtures file
+  local target="$1" corpus="$2" shared=../shared/fixtures data=../shared/data file
   case "$target" in
     zip) for file in "$shared"/checkpoints/{views,mini_model_only}.pth; do
         [[ -f "$file" ]] && cp "$file" "$corpus/$(basename "$file")"; done ;;
@@ -34,6 +34,19 @@ seed() {
         [[ -f "$file" ]] && cp "$file" "$corpus/$(basename "$file")"; done ;;
     manifest) printf '{"format":"fastconvmae checkpoint","version":1,"step":1,"sequence":1,"files":{"%s":%s,"%s":%s},"state":{"a":[1,0.5]}}' \
         model.safetensors '{"size":8,"xxh3_128":"0"}' optimizer.safetensors '{"size":8,"xxh3_128":"0"}' > "$corpus/small.json" ;;
+    tar) for file in "$data"/broken/tars/*.tar; do
+        [[ -f "$file" ]] && head -c 65536 "$file" > "$corpus/$(basename "$file")"; done ;;
+    picture) for file in "$data"/broken/images/* "$data"/imagenet-sample/train/n01871265/*; do
+        [[ -f "$file" ]] && { printf '\x20\x30\x80\x90'; head -c 65000 "$file"; } > "$corpus/$(basename "$file")"; done ;;
+    cifar) head -c 6146 /dev/zero > "$corpus/two"; head -c 9222 /dev/zero > "$corpus/three" ;;
+    idx)  # two pictures of 2x1 and their labels, plain and gzipped
+      printf '\0\0\x08\x03\0\0\0\2\0\0\0\2\0\0\0\1abcd' > "$out/images"
+      printf '\0\0\x08\x01\0\0\0\2\1\0' > "$out/labels"
+      gzip -nkf "$out/images" "$out/labels"
+      { printf '\0\x14\0'; cat "$out/images" "$out/labels"; } > "$corpus/plain"
+      { printf '\x03\x%02x\0' "$(stat -c %s "$out/images.gz")"; cat "$out"/{images,labels}.gz; } > "$corpus/gzipped" ;;
+    packed)  # one split, one class "ant", one picture of 4 bytes named "n": behind kind and bytes of pictures
+      printf '\1\4\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\3\0\0\0ant12345678\4\0\0\0\0\0\0\0\1\0\0\0n' > "$corpus/index" ;;
   esac
   return 0
 }
@@ -42,11 +55,15 @@ seed() {
 sources=(fcm/base/{failpoint,file,system_call}.cpp
   fcm/checkpoint/{buffer,crc32,digest,header_events,input_file,legacy_container,manifest,pickle_calls,pickle_globals}.cpp
   fcm/checkpoint/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,utf8,value}.cpp
-  fcm/checkpoint/{zip_directory,zip_records}.cpp)
+  fcm/checkpoint/{zip_directory,zip_records}.cpp
+  fcm/image/*.cpp
+  fcm/loader/{checksum,cifar,class_numbers,encoded,gzip,idx,packed_file,packed_layout,random_access_file}.cpp
+  fcm/loader/{raw_pictures,tar_header,tar_samples,tar_walk}.cpp)
 cache=$(command -v ccache || true)
 echo "fuzz: compiling ${#sources[@]} files"
 printf '%s\n' "${sources[@]}" "${targets[@]/%/_fuzz.cpp}" | sed 's|^[a-z]*_fuzz|tests/fuzz/&|' |
-  xargs -P "$(nproc)" -I{} sh -c "$cache $compiler ${flags[*]} -c {} -o $out/\$(basename {} .cpp).o"
+  xargs -P "$(nproc)" -I{} bash -c "file={}; isa=; [[ \$file != *_avx2.cpp ]] || isa='-mavx2 -mfma -mf16c'
+    $cache $compiler ${flags[*]} \$isa -c {} -o $out/\$(basename {} .cpp).o"
 objects=()
 for source in "${sources[@]}"; do objects+=("$out/$(basename "$source" .cpp).o"); done
 
@@ -55,7 +72,7 @@ for target in "${targets[@]}"; do
   corpus="$out/corpus-$target"
   mkdir -p "$corpus"
   seed "$target" "$corpus"
-  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "${objects[@]}" -ldeflate -lpthread -o "$out/$target"
+  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "${objects[@]}" -ldeflate -ljpeg -lpng -lz -lpthread -o "$out/$target"
   log="$out/$target.log"
   if "$out/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$out/$target-" "$corpus" > "$log" 2>&1; then

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "fcm/base/failpoint.h"
 #include "fcm/image/jpeg_writer.h"
 #include "fcm/loader/checksum.h"
 #include "fcm/loader/packed_writer.h"
@@ -225,6 +226,33 @@ TEST_F(PackedFileTest, NothingIsLeftOfAFileThatIsNotFinished) {
   }
   EXPECT_EQ(read_file(path_, ExitCode::kData), "what was here before");
   EXPECT_FALSE(fs::exists(path_.string() + ".tmp"));
+}
+
+// Whatever call fails, the file is the old one or the new one, whole, and nothing lies beside it.
+TEST_F(PackedFileTest, AFailureAtAnyCallLeavesTheOldFileOrTheNew) {
+  const PackedForm form{PackedKind::kRaw, 4, 0};
+  write_packed(path_, form);
+  const std::string whole = read_file(path_, ExitCode::kData);
+  failpoint::arm("pack:0:kill");  // counts
+  write_packed(path_, form);
+  const int64_t points = failpoint::hits();
+  EXPECT_GT(points, 2 * (kTrain + kVal));
+  int kept = 0;
+  for (int64_t point = 1; point <= points; ++point) {
+    replace("what was here before");
+    failpoint::arm(fmt::format("pack:{}:ENOSPC", point));
+    try {
+      write_packed(path_, form);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kData);
+    }
+    failpoint::disarm();
+    const std::string content = read_file(path_, ExitCode::kData);
+    EXPECT_TRUE(content == whole || content == "what was here before") << point;
+    if (content != whole) ++kept;
+    EXPECT_FALSE(fs::exists(path_.string() + ".tmp")) << point;
+  }
+  EXPECT_GT(kept, kTrain + kVal);
 }
 
 TEST(JpegWriter, WhatJpegCannotHoldIsRefused) {

@@ -1,0 +1,17 @@
+// A tar shard: the walk and what belongs to one sample.
+#include "fcm/base/error.h"
+#include "fcm/loader/tar_samples.h"
+#include "tests/fuzz/memory_file.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const fcm::fuzz::MemoryFile file({data, size});
+  try {
+    for (const auto& sample :
+         fcm::loader::samples_of_tar(fcm::loader::RandomAccessFile(file.path()))) {
+      if (sample.begin > size || sample.size > size - sample.begin) std::abort();
+      if (sample.fault.empty() && !sample.has_picture) std::abort();
+    }
+  } catch (const fcm::Error&) {
+  }
+  return 0;
+}
