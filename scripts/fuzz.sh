@@ -44,7 +44,7 @@ seed() {
       printf '\0\0\x08\x01\0\0\0\2\1\0' > "$out/labels"
       gzip -nkf "$out/images" "$out/labels"
       { printf '\0\x14\0'; cat "$out/images" "$out/labels"; } > "$corpus/plain"
-      { printf '\x03\x%02x\0' "$(stat -c %s "$out/images.gz")"; cat "$out"/{images,labels}.gz; } > "$corpus/gzipped" ;;
+      { printf "$(printf '\\x03\\x%02x\\0' "$(stat -c %s "$out/images.gz")")"; cat "$out"/{images,labels}.gz; } > "$corpus/gzipped" ;;
     packed)  # one split, one class "ant", one picture of 4 bytes named "n": behind kind and bytes of pictures
       printf '\1\4\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\3\0\0\0ant12345678\4\0\0\0\0\0\0\0\1\0\0\0n' > "$corpus/index" ;;
   esac
