@@ -34,6 +34,7 @@ bool same_pictures(const loader::Dataset& a, const loader::Dataset& b) {
 std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& machine,
                                      Reporter& reporter) {
   std::vector<OpenedSplit> opened;
+  std::vector<std::string> absent;
   std::optional<Error> first_fault;
   for (const auto& [name, split, packed] :
        {std::tuple{"train", loader::Split::kTrain, loader::PackedSplit::kTrain},
@@ -41,11 +42,12 @@ std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& mac
     try {
       opened.push_back({name, packed, loader::open_dataset(data, split, open_options(machine))});
     } catch (const Error& error) {
-      reporter.info(fmt::format("no {} pictures: {}", name, error.what()));
+      absent.push_back(fmt::format("no {} pictures: {}", name, error.what()));
       if (!first_fault) first_fault = error;
     }
   }
   if (opened.empty()) throw *first_fault;
+  for (const std::string& why : absent) reporter.info(why);
   if (opened.size() == 2 && same_pictures(*opened[0].dataset, *opened[1].dataset)) {
     opened.pop_back();
     opened[0].split = loader::PackedSplit::kBoth;

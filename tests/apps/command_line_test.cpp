@@ -29,6 +29,7 @@ TEST(CommandLine, TakesEveryFlagEverywhere) {
       {"recipe", "show", "demo"},
       {"recipe", "check"},
       {"data", "verify", "d"},
+      {"data", "pack", "d", "--out", "o"},
       {"bench", "step", "--recipe", "r"}};
   for (std::vector<std::string> arguments : commands) {
     arguments.insert(arguments.end(),

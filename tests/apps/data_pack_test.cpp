@@ -75,5 +75,36 @@ TEST_F(DataPack, TheSameBytesWithAnyThreadsAndOnlyOverwrittenWhenAsked) {
   EXPECT_NE(content_of(out_), first);
 }
 
+// verify and pack call bad what Pillow does not open, each with a reason, in the set's order.
+TEST(DataCommands, TheBrokenPictures) {
+  const std::filesystem::path broken = FCM_SOURCE_DIR "/../shared/data/broken";
+  if (!std::filesystem::is_directory(broken)) GTEST_SKIP() << "sample data are absent";
+  const json expected = json::parse(content_of(broken / "expected.json")).at("files");
+  std::vector<std::string> bad;
+  for (const auto& [name, facts] : expected.items()) {  // in alphabetical order
+    if (name.starts_with("images/") && !facts.at("pil").at("accepted").get<bool>()) {
+      bad.push_back((broken / name).string());
+    }
+  }
+  ASSERT_EQ(bad.size(), 7u);
+  const ScratchFolder scratch;
+  const std::string images = (broken / "images").string(), out = (scratch / "pack").string();
+  for (const std::string& command :
+       {"verify " + images + " --threads 1", "verify " + images + " --threads 2",
+        "pack " + images + " --side 32 --out " + out}) {
+    const Outcome outcome = run_here("data " + command + " --json");
+    EXPECT_EQ(outcome.status, 3) << outcome.err;
+    const json split = json::parse(outcome.out).at("train");
+    EXPECT_EQ(split.at("images"), 20);
+    std::vector<std::string> named;
+    for (const json& one : split.at("bad_images")) {
+      named.push_back(one.at("name"));
+      EXPECT_TRUE(one.at("reason").get<std::string>().starts_with(named.back() + ": ")) << one;
+    }
+    EXPECT_EQ(named, bad);
+  }
+  EXPECT_EQ(loader::open_dataset(out, loader::Split::kVal)->size(), 13);
+}
+
 }  // namespace
 }  // namespace fcm::apps
