@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 using Files = std::map<std::string, std::string>;  // "fcm/ops/patches.h" -> text
 using Lines = std::vector<std::string>;
 
-const std::set<std::string> kLibraries = {"torch", "jpeg", "png",    "zlib",
+const std::set<std::string> kLibraries = {"torch", "jpeg", "png",    "webp",   "zlib",
                                           "json",  "toml", "xxhash", "deflate"};
 
 struct Edges {
@@ -91,8 +91,9 @@ std::vector<Include> includes_of(const std::string& text) {
 std::string library_of(const std::string& header) {
   static const std::vector<std::pair<std::string, std::string>> kBeginnings = {
       {"ATen/", "torch"},    {"c10/", "torch"},   {"torch/", "torch"}, {"caffe2/", "torch"},
-      {"nlohmann/", "json"}, {"toml++/", "toml"}, {"libpng", "png"},   {"fmt/", ""},
-      {"sys/", ""},          {"linux/", ""},      {"arpa/", ""},       {"netinet/", ""}};
+      {"nlohmann/", "json"}, {"toml++/", "toml"}, {"libpng", "png"},   {"webp/", "webp"},
+      {"fmt/", ""},          {"sys/", ""},        {"linux/", ""},      {"arpa/", ""},
+      {"netinet/", ""}};
   static const std::map<std::string, std::string> kWhole = {
       {"jpeglib.h", "jpeg"},  {"jerror.h", "jpeg"}, {"turbojpeg.h", "jpeg"},
       {"png.h", "png"},       {"zlib.h", "zlib"},   {"zconf.h", "zlib"},
