@@ -113,7 +113,7 @@ void add_pictures(CLI::App& app, Options& options) {
   CLI::App* visualize =
       app.add_subcommand("visualize", "A sheet of masked and reconstructed pictures");
   add_weights(visualize, options);
-  visualize->add_option("--images", options.images, "Pictures (JPEG or PNG)")
+  visualize->add_option("--images", options.images, "Pictures (JPEG, PNG or WebP)")
       ->type_name("FILE")
       ->required();
   visualize->add_option("--out", options.out, "The sheet, a PNG file")

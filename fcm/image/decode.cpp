@@ -19,6 +19,13 @@ void check_size(int64_t rows, int64_t cols, const DecodeLimits& limits) {
   }
 }
 
+void check_inside(const Box& box, int64_t rows, int64_t cols) {
+  require(box.top >= 0 && box.rows > 0 && box.top + box.rows <= rows && box.left >= 0 &&
+              box.cols > 0 && box.left + box.cols <= cols,
+          "decode_section: box {}x{} at ({}, {}) of a picture of {}x{}", box.rows, box.cols,
+          box.top, box.left, rows, cols);
+}
+
 Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const ChooseBox& choose,
                        const DecodeLimits& limits) {
   require(channels == 1 || channels == 3, "decode: {} channels", channels);
@@ -29,9 +36,12 @@ Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const C
   } else if (is_png(bytes)) {
     section.picture = decode_png(bytes, limits);
     section.box = choose(section.picture.rows, section.picture.cols);
+  } else if (is_webp(bytes)) {
+    section = decode_webp(bytes, choose, limits);
   } else {
     fail(ExitCode::kData,
-         "neither JPEG nor PNG by its content (first bytes {:02x}); convert it to one of these",
+         "neither JPEG nor PNG nor WebP by its content (first bytes {:02x}); convert it to one of "
+         "these",
          fmt::join(bytes.first(std::min<size_t>(bytes.size(), 8)), " "));
   }
   section.picture = with_channels(std::move(section.picture), channels);

@@ -155,10 +155,7 @@ Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
   cinfo.do_fancy_upsampling = TRUE;
 
   const Box box = choose(rows, cols);
-  require(box.top >= 0 && box.rows > 0 && box.top + box.rows <= rows && box.left >= 0 &&
-              box.cols > 0 && box.left + box.cols <= cols,
-          "decode_section: box {}x{} at ({}, {}) of a picture of {}x{}", box.rows, box.cols,
-          box.top, box.left, rows, cols);
+  check_inside(box, rows, cols);
   const Box wanted = can_be_cut(cinfo) ? with_margin(box, cols) : Box{0, 0, rows, cols};
   auto left = static_cast<JDIMENSION>(wanted.left), width = static_cast<JDIMENSION>(wanted.cols);
   decompressor.run([&] {

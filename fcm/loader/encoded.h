@@ -1,4 +1,4 @@
-// Pictures that are kept as JPEG or PNG files, wherever these lie.
+// Pictures that are kept as JPEG, PNG or WebP files, wherever these lie.
 #pragma once
 
 #include <string>

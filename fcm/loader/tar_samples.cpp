@@ -39,7 +39,7 @@ class Collector {
   std::vector<TarSample> finish() {
     for (TarSample& sample : samples_) {
       if (!sample.has_picture && sample.fault.empty()) {
-        sample.fault = "it has a label but no .jpg, .jpeg or .png";
+        sample.fault = "it has a label but no .jpg, .jpeg, .png or .webp";
       }
     }
     return std::move(samples_);

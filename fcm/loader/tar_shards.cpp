@@ -39,7 +39,7 @@ class TarShards final : public EncodedDataset {
     if (samples_.empty()) {
       fail(ExitCode::kData,
            "no samples in {} tar files, {} the first: looked for KEY.jpg, "
-           "KEY.jpeg or KEY.png, and KEY.cls",
+           "KEY.jpeg, KEY.png or KEY.webp, and KEY.cls",
            paths_.size(), paths_.front().string());
     }
     need_all_labels();

@@ -1,0 +1,90 @@
+#include <webp/decode.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "fcm/base/error.h"
+#include "fcm/image/codecs.h"
+
+namespace fcm::image {
+namespace {
+
+const char* reason_of(VP8StatusCode status) {
+  switch (status) {
+    case VP8_STATUS_NOT_ENOUGH_DATA:
+      return "premature end of file";
+    case VP8_STATUS_UNSUPPORTED_FEATURE:
+      return "a feature that libwebp does not know";
+    default:
+      return "the compressed data contradict themselves";
+  }
+}
+
+void need(VP8StatusCode status) {
+  if (status == VP8_STATUS_OK) return;
+  if (status == VP8_STATUS_OUT_OF_MEMORY) {
+    fail(ExitCode::kDevice, "out of memory while decoding a WebP");
+  }
+  fail(ExitCode::kData, "damaged WebP: {}", reason_of(status));
+}
+
+// libwebp is content with a file whose last bytes are missing if it does not need them.
+void need_whole_file(std::span<const uint8_t> bytes) {
+  const uint64_t claimed = bytes[4] | bytes[5] << 8 | bytes[6] << 16 | uint64_t{bytes[7]} << 24;
+  if (claimed + 8 > bytes.size()) {
+    fail(ExitCode::kData, "damaged WebP: premature end of file ({} of {} bytes)", bytes.size(),
+         claimed + 8);
+  }
+}
+
+// The box and what the upsampling of colour looks at around it. Begins at even places, as the
+// colour of lossy files has half the resolution.
+Box with_margin(const Box& box, int64_t rows, int64_t cols) {
+  constexpr int64_t kMargin = 4;
+  const int64_t top = std::max<int64_t>(box.top - kMargin, 0) & ~int64_t{1};
+  const int64_t left = std::max<int64_t>(box.left - kMargin, 0) & ~int64_t{1};
+  return {top, left, std::min(box.top + box.rows + kMargin, rows) - top,
+          std::min(box.left + box.cols + kMargin, cols) - left};
+}
+
+}  // namespace
+
+bool is_webp(std::span<const uint8_t> bytes) {
+  return bytes.size() >= 12 && std::memcmp(bytes.data(), "RIFF", 4) == 0 &&
+         std::memcmp(bytes.data() + 8, "WEBP", 4) == 0;
+}
+
+Section decode_webp(std::span<const uint8_t> bytes, const ChooseBox& choose,
+                    const DecodeLimits& limits) {
+  WebPDecoderConfig config;
+  require(WebPInitDecoderConfig(&config) != 0, "libwebp is older than its headers");
+  need(WebPGetFeatures(bytes.data(), bytes.size(), &config.input));
+  need_whole_file(bytes);
+  const int64_t rows = config.input.height, cols = config.input.width;
+  check_size(rows, cols, limits);
+  if (config.input.has_animation != 0) {
+    fail(ExitCode::kData, "an animated WebP; store one of its frames as a picture");
+  }
+
+  const Box box = choose(rows, cols);
+  check_inside(box, rows, cols);
+  const Box wanted = with_margin(box, rows, cols);
+  Section section{{wanted.rows, wanted.cols, 3, {}},
+                  {box.top - wanted.top, box.left - wanted.left, box.rows, box.cols}};
+  std::vector<uint8_t>& pixels = section.picture.pixels;
+  pixels.resize(static_cast<size_t>(wanted.rows * wanted.cols * 3));
+  config.options.use_cropping = 1;
+  config.options.crop_top = static_cast<int>(wanted.top);
+  config.options.crop_left = static_cast<int>(wanted.left);
+  config.options.crop_height = static_cast<int>(wanted.rows);
+  config.options.crop_width = static_cast<int>(wanted.cols);
+  config.output.colorspace = MODE_RGB;  // alpha is dropped without blending
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {pixels.data(), static_cast<int>(wanted.cols * 3), pixels.size()};
+  const VP8StatusCode status = WebPDecode(bytes.data(), bytes.size(), &config);
+  WebPFreeDecBuffer(&config.output);
+  need(status);
+  return section;
+}
+
+}  // namespace fcm::image

@@ -1,0 +1,112 @@
+#include <webp/decode.h>
+
+#include "tests/image/codec_support.h"
+#include "tests/image/section_support.h"
+
+namespace fcm::image {
+namespace {
+
+using test::data_error;
+using test::encode_webp;
+using test::scene;
+using test::WebpSettings;
+
+std::vector<uint8_t> some_alpha(const Image& picture) {
+  std::vector<uint8_t> alpha(static_cast<size_t>(picture.rows * picture.cols));
+  for (size_t i = 0; i < alpha.size(); ++i) alpha[i] = static_cast<uint8_t>(i % 5 == 0 ? 0 : i);
+  return alpha;
+}
+
+// libwebp's one-call decoder: what Pillow's pixels are, too.
+std::vector<uint8_t> decoded_in_one_call(const std::vector<uint8_t>& bytes) {
+  int cols = 0, rows = 0;
+  uint8_t* const pixels = WebPDecodeRGB(bytes.data(), bytes.size(), &cols, &rows);
+  std::vector<uint8_t> copy(pixels, pixels + 3 * rows * cols);
+  WebPFree(pixels);
+  return copy;
+}
+
+TEST(Webp, LosslessGivesBackEveryPixel) {
+  const Image picture = scene(37, 53);
+  const Image decoded = decode(encode_webp(picture, {.lossless = true}), 3);
+  EXPECT_EQ(decoded.rows, 37);
+  EXPECT_EQ(decoded.cols, 53);
+  EXPECT_EQ(decoded.pixels, picture.pixels);
+}
+
+TEST(Webp, LossyHasThePixelsOfTheOneCallDecoder) {
+  for (const float quality : {1.F, 50.F, 95.F}) {
+    const auto bytes = encode_webp(scene(61, 47), {.quality = quality});
+    EXPECT_EQ(decode(bytes, 3).pixels, decoded_in_one_call(bytes)) << quality;
+  }
+}
+
+TEST(Webp, AlphaIsDroppedWithoutBlending) {
+  const Image picture = scene(20, 30);
+  const auto alpha = some_alpha(picture);
+  EXPECT_EQ(decode(encode_webp(picture, {.lossless = true}, alpha), 3).pixels, picture.pixels);
+  const auto lossy = encode_webp(picture, {}, alpha);
+  EXPECT_EQ(decode(lossy, 3).pixels, decoded_in_one_call(lossy));
+}
+
+TEST(Webp, GreyIsComputedFromTheColours) {
+  const auto bytes = encode_webp(scene(20, 30));
+  const Image colour = decode(bytes, 3), grey = decode(bytes, 1);
+  ASSERT_EQ(grey.pixels.size() * 3, colour.pixels.size());
+  const uint8_t* rgb = colour.pixels.data();
+  EXPECT_EQ(grey.pixels[0], (rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16);
+}
+
+TEST(Webp, SectionsHaveThePixelsOfTheWhole) {
+  const Image picture = scene(203, 157);
+  int kinds = 0;
+  for (const float quality : {2.F, 40.F, 90.F}) {
+    for (const int strength : {0, 30, 100}) {
+      for (const int type : {0, 1}) {
+        const WebpSettings settings{.quality = quality,
+                                    .filter_strength = strength,
+                                    .filter_type = type,
+                                    .partitions = kinds % 4};
+        EXPECT_EQ(test::different_sections(encode_webp(picture, settings), 60, 0), 0)
+            << quality << " " << strength << " " << type;
+        ++kinds;
+      }
+    }
+  }
+  EXPECT_EQ(test::different_sections(encode_webp(picture, {.lossless = true}), 60, 0), 0);
+  EXPECT_EQ(test::different_sections(encode_webp(picture, {}, some_alpha(picture)), 60, 0), 0);
+}
+
+TEST(Webp, NoMoreThanWantedIsDecoded) {
+  const Section section = test::section_of(encode_webp(scene(200, 150)), {100, 60, 20, 30});
+  EXPECT_LE(section.picture.rows, 30);
+  EXPECT_LE(section.picture.cols, 40);
+}
+
+TEST(Webp, TheSizeIsCheckedBeforeMemoryIsTaken) {
+  const auto bytes = encode_webp(scene(20, 30));
+  const auto error = data_error([&] { decode(bytes, 3, {.max_pixels = 599}); });
+  EXPECT_NE(error.find("30x20"), std::string::npos) << error;
+  EXPECT_EQ(decode(bytes, 3, {.max_pixels = 600}).rows, 20);
+}
+
+TEST(Webp, AnimationsAreRefused) {
+  std::vector<uint8_t> bytes = encode_webp(scene(20, 30), {}, std::vector<uint8_t>(600, 128));
+  ASSERT_EQ(std::string(bytes.begin() + 12, bytes.begin() + 16), "VP8X");
+  bytes[20] |= 2;  // says that it is one
+  const auto error = data_error([&] { decode(bytes, 3); });
+  EXPECT_NE(error.find("animated"), std::string::npos) << error;
+}
+
+TEST(Webp, DamageThatShowsIsRefused) {
+  const auto sound = encode_webp(scene(64, 48), {.lossless = true});
+  auto bytes = sound;
+  std::fill(bytes.begin() + 25, bytes.begin() + 200, uint8_t{0xFF});
+  EXPECT_NE(data_error([&] { decode(bytes, 3); }).find("damaged WebP"), std::string::npos);
+  bytes = sound;
+  bytes[12] = 'X';  // no chunk of pixels any more
+  EXPECT_NE(data_error([&] { decode(bytes, 3); }), "");
+}
+
+}  // namespace
+}  // namespace fcm::image
