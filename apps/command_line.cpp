@@ -67,6 +67,14 @@ void add_weights(CLI::App* command, Options& options) {
       ->type_name("PATTERN");
 }
 
+void add_teachers(CLI::App* command, Options& options) {
+  command
+      ->add_option("--teacher", options.teachers,
+                   "Published weights of a tower that the recipe's targets name; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("clip|dino=FILE");
+}
+
 void add_runs(CLI::App& app, Options& options) {
   CLI::App* demo = app.add_subcommand("demo", "Train and measure on Fashion-MNIST in minutes");
   demo->add_option("--out", options.out, "Run folder; an unfinished run there is resumed")
@@ -82,6 +90,7 @@ void add_runs(CLI::App& app, Options& options) {
   add_recipe(pretrain, options)->required();
   add_data(pretrain, options)->required();
   pretrain->add_option("--out", options.out, "Run folder")->type_name("DIR")->required();
+  add_teachers(pretrain, options);
   pretrain->footer(
       "Example:\n  fastconvmae pretrain --recipe smoke_pretrain --data synthetic --out runs/smoke\n"
       "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command goes on from there.");
@@ -113,6 +122,7 @@ void add_pictures(CLI::App& app, Options& options) {
   CLI::App* visualize =
       app.add_subcommand("visualize", "A sheet of masked and reconstructed pictures");
   add_weights(visualize, options);
+  add_teachers(visualize, options);
   visualize->add_option("--images", options.images, "Pictures (JPEG, PNG or WebP)")
       ->type_name("FILE")
       ->required();

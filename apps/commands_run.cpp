@@ -17,6 +17,23 @@ tasks::CheckpointRequest checkpoint_request(const Options& options) {
   return {options.checkpoint, options.set, options.allow_missing};
 }
 
+// "clip=FILE", ... by name.
+tasks::TeacherFiles teacher_files(const Options& options) {
+  tasks::TeacherFiles files;
+  for (const std::string& assignment : options.teachers) {
+    const size_t equals = assignment.find('=');
+    const std::string name = assignment.substr(0, equals);
+    const bool known = name == "clip" || name == "dino";
+    if (!known || equals == assignment.npos || equals + 1 == assignment.size()) {
+      fail(ExitCode::kUsage, "--teacher {}: write clip=FILE or dino=FILE", assignment);
+    }
+    if (!files.emplace(name, assignment.substr(equals + 1)).second) {
+      fail(ExitCode::kUsage, "--teacher {}: there is a file for {} already", assignment, name);
+    }
+  }
+  return files;
+}
+
 tasks::RunRequest run_request(const Options& options) {
   tasks::RunRequest request;
   if (!options.recipe.empty()) request.recipe = recipe_of(options, options.recipe);
@@ -26,6 +43,7 @@ tasks::RunRequest run_request(const Options& options) {
   request.overwrite = options.overwrite;
   request.dry_run = options.dry_run;
   request.machine = machine_of(options);
+  request.teachers = teacher_files(options);
   return request;
 }
 
@@ -73,7 +91,7 @@ int knn(const Options& options, Reporter& reporter) {
 }
 
 int visualize(const Options& options, Reporter& reporter) {
-  tasks::visualize(checkpoint_request(options), options.images, options.out,
+  tasks::visualize(checkpoint_request(options), options.images, teacher_files(options), options.out,
                    static_cast<uint64_t>(options.seed.value_or(0)), machine_of(options), reporter);
   print_result({{"out", options.out}}, options.json);
   return 0;

@@ -29,6 +29,7 @@ struct Options {
   std::string out;
   std::string checkpoint;
   std::vector<std::string> allow_missing;  // commands that use a checkpoint's weights
+  std::vector<std::string> teachers;       // pretrain, visualize: NAME=FILE
   std::string other;                       // checkpoint diff: the second one
   std::string to;                          // checkpoint convert; empty: by the ending of out
   std::string run_dir;

@@ -99,7 +99,8 @@ void run_fast(const PublishedModel& published, const Inputs& inputs, Types types
   run.values["latent"] = run.values.at("act.norm");
   keep(run, "pred",
        model.layout().predictions(
-           result.reconstruction.runs.front().predictions_BGHD.detach().to(types.parameters)));
+           result.reconstruction.runs.front().predictions_BGHD.front().detach().to(
+               types.parameters)));
   run.values["mask"] = model.layout().masks();
   run.values["ids_restore"] = model.layout().ids_restore();
 }

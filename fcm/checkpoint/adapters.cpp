@@ -63,6 +63,13 @@ constexpr std::array kWords = {
     "decoder_blocks",
     "decoder_norm",
     "decoder_pred",
+    "reconstructors",
+    "rgb",
+    "clip",
+    "dino",
+    "ema",
+    "mimic",
+    "pred",
     "weight",
     "bias",
 };

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "fcm/base/error.h"
 #include "fcm/ops/norm_linear/op.h"
 
 namespace fcm::decoder {
@@ -23,18 +24,49 @@ at::Tensor hidden_slots(const masks::ViewRun& run, int64_t patches) {
 
 }  // namespace
 
+int64_t shared_blocks(const DecoderOptions& options, size_t targets) {
+  if (targets == 1) return options.depth;
+  return options.depth - static_cast<int64_t>(targets) * options.independent_blocks;
+}
+
 Decoder::Decoder(const nn::Scope& scope, const DecoderOptions& options, int64_t encoder_dim,
-                 int64_t channels, const ops::PatchGeometry& geometry, at::Tensor mask_token,
+                 const std::vector<Output>& outputs, at::Tensor mask_token,
                  at::Tensor positions_1TD)
     : mask_token_(std::move(mask_token)),
       positions_1TD_(std::move(positions_1TD)),
       embed_(scope / "decoder_embed", encoder_dim, options.dim),
-      blocks_(scope, "decoder_blocks", options.depth, options.dim, options.heads,
-              options.mlp_ratio),
-      norm_(scope / "decoder_norm", options.dim, 1e-6),
-      pred_(nn::Linear::reordered(scope / "decoder_pred", options.dim,
-                                  geometry.patch_side() * geometry.patch_side() * channels,
-                                  {nn::Layout::Kind::kRows, geometry.pixel_order(), channels})) {}
+      blocks_(scope, "decoder_blocks", shared_blocks(options, outputs.size()), options.dim,
+              options.heads, options.mlp_ratio) {
+  require(!outputs.empty() && shared_blocks(options, outputs.size()) >= 0,
+          "a decoder of {} blocks for {} targets", options.depth, outputs.size());
+  for (const Output& output : outputs) {
+    branches_.push_back(make_branch(scope, options, output, outputs.size() == 1));
+  }
+}
+
+// Members are declared in the published order of parameters.
+Decoder::Branch Decoder::make_branch(const nn::Scope& scope, const DecoderOptions& options,
+                                     const Output& output, bool alone) {
+  const std::string prefix = alone ? "decoder_" : "reconstructors." + output.name + ".";
+  return {prefix + "norm", prefix + "pred",
+          nn::Blocks(scope, prefix + "blocks", alone ? 0 : options.independent_blocks, options.dim,
+                     options.heads, options.mlp_ratio),
+          nn::LayerNorm(scope / (prefix + "norm"), options.dim, 1e-6),
+          nn::Linear::reordered(scope / (prefix + "pred"), options.dim, output.dim, output.layout)};
+}
+
+at::Tensor Decoder::Branch::operator()(const at::Tensor& x_NTD, int64_t hidden,
+                                       const nn::Observer& observer) const {
+  // Nobody asks for class token and visible patches behind the last block, which takes keys and
+  // values from them alone.
+  at::Tensor x_NHD = x_NTD;
+  if (blocks.depth() > 0) x_NHD = blocks(x_NTD, observer, {}, 0, x_NTD.size(1) - hidden);
+  x_NHD = x_NHD.slice(1, x_NHD.size(1) - hidden);  // where there was no block at all
+  if (observer) observer(norm_name, norm(x_NHD));
+  const at::Tensor predictions_NHD = ops::norm_linear(x_NHD, norm.weights(), pred.weights());
+  nn::observe(observer, pred_name, predictions_NHD);
+  return predictions_NHD;
+}
 
 Reconstruction Decoder::operator()(const at::Tensor& latent_BKC,
                                    const at::Tensor& class_latents_BGC, const masks::ViewPlan& plan,
@@ -82,15 +114,16 @@ RunReconstruction Decoder::reconstruct(const Embedded& embedded, const masks::Vi
   sequence.push_back((positions_BLD.index_select(1, slots_GH.reshape({-1})) +
                       mask_token_.to(positions_BLD.scalar_type()))
                          .reshape({sequences, hidden, dim}));
-  const at::Tensor x_NTD = at::cat(sequence, 1);  // [B*G, L or 1 + L, D]
-  // Nobody asks for class token and visible patches behind the last block, which takes keys and
-  // values from them alone.
-  const at::Tensor x_NHD = blocks_(x_NTD, observer, {}, 0, x_NTD.size(1) - hidden);
-  if (observer) observer("decoder_norm", norm_(x_NHD));
-  const at::Tensor predictions_NHD =
-      ops::norm_linear(x_NHD, norm_.weights(), pred_.weights());  // [B*G, L - k, pixels * channels]
-  nn::observe(observer, "decoder_pred", predictions_NHD);
-  return {run, slots_GH, predictions_NHD.view({batch, run.views, hidden, -1})};
+  at::Tensor x_NTD = at::cat(sequence, 1);  // [B*G, L or 1 + L, D]
+  const int64_t first_hidden = x_NTD.size(1) - hidden;
+  const bool ends_here = branches_[0].blocks.depth() == 0;
+  x_NTD = blocks_(x_NTD, observer, {}, 0, ends_here ? first_hidden : 0);
+  RunReconstruction result{run, slots_GH, {}};
+  for (const Branch& branch : branches_) {
+    const at::Tensor predictions_NHD = branch(x_NTD, hidden, observer);  // [B*G, L - k, D_t]
+    result.predictions_BGHD.push_back(predictions_NHD.view({batch, run.views, hidden, -1}));
+  }
+  return result;
 }
 
 }  // namespace fcm::decoder

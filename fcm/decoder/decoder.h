@@ -3,35 +3,68 @@
 // order; here it stays packed, visible patches first, which attention does not notice. The decoder
 // of models_mae.py is the same behind a class token, whose prediction is dropped there and never
 // made here.
+//
+// Several targets share the first blocks; each has the last ones, norm and prediction of its own
+// (the figure of the FastConvMAE repository, "partially-shared decoder"; nothing but the figure was
+// published). With one target this is the plain decoder, names included.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
 
 #include "fcm/decoder/options.h"
 #include "fcm/decoder/reconstruction.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/nn/layers.h"
-#include "fcm/ops/patches.h"
 
 namespace fcm::decoder {
+
+// What is predicted for a patch. `layout` holds the rows of the last Linear in another order than
+// the published one (pixels as stored).
+struct Output {
+  std::string name;
+  int64_t dim = 0;
+  nn::Layout layout;
+};
+
+// Blocks that all targets share: decoder.depth less those that belong to single ones.
+int64_t shared_blocks(const DecoderOptions& options, size_t targets);
 
 class Decoder {
  public:
   // mask_token: [1, 1, dim]; positions: frozen table in raster order, [1, L, dim], or [1, 1 + L,
-  // dim] where there are class tokens.
+  // dim] where there are class tokens. Parameters of one output are called "decoder_blocks.*",
+  // "decoder_norm", "decoder_pred" as published; of several, "reconstructors.<name>.blocks.*",
+  // ".norm", ".pred" behind the shared "decoder_blocks.*".
   Decoder(const nn::Scope& scope, const DecoderOptions& options, int64_t encoder_dim,
-          int64_t channels, const ops::PatchGeometry& geometry, at::Tensor mask_token,
-          at::Tensor positions_1TD);
+          const std::vector<Output>& outputs, at::Tensor mask_token, at::Tensor positions_1TD);
 
   // latent [B, K, C] in plan order; class_latents [B, G, C], one of each kept view, or undefined.
   // The observer sees "decoder_embed" [B, K, D] or [B, G + K, D], and once per run of equal views
   // "decoder_blocks_in", "decoder_blocks.0", ... [B * views, L or 1 + L, D] (class token, visible
   // patches, hidden patches; row = picture * views + view), the last block, "decoder_norm" and
-  // "decoder_pred" of the hidden patches alone.
+  // "decoder_pred" of the hidden patches alone. With several outputs it sees those of each branch
+  // in their place ("reconstructors.<name>.blocks_in", ".blocks.0", ".norm", ".pred").
   Reconstruction operator()(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
                             const masks::ViewPlan& plan, const nn::Observer& observer = {}) const;
 
  private:
+  // What one target has of its own.
+  struct Branch {
+    std::string norm_name, pred_name;
+    nn::Blocks blocks;
+    nn::LayerNorm norm;
+    nn::Linear pred;
+
+    // x [N, T, D], hidden patches last -> [N, hidden, D of the target]; T = hidden where the branch
+    // has no blocks.
+    at::Tensor operator()(const at::Tensor& x_NTD, int64_t hidden,
+                          const nn::Observer& observer) const;
+  };
+  static Branch make_branch(const nn::Scope& scope, const DecoderOptions& options,
+                            const Output& output, bool alone);
   // What the sequences of the views are made of; classes undefined where there are none.
   struct Embedded {
     at::Tensor patches_BKD, positions_BLD, classes_BGD;
@@ -44,8 +77,7 @@ class Decoder {
   at::Tensor mask_token_, positions_1TD_;
   nn::Linear embed_;
   nn::Blocks blocks_;
-  nn::LayerNorm norm_;
-  nn::Linear pred_;
+  std::vector<Branch> branches_;
 };
 
 }  // namespace fcm::decoder

@@ -11,13 +11,17 @@ struct DecoderOptions {
   int64_t depth = 8;
   int64_t heads = 16;
   double mlp_ratio = 4.0;
+  int64_t independent_blocks = 1;
 
   template <class Visitor>
   void visit(Visitor& visitor) {
     visitor("dim", dim, config::Range{1, 16384}, "width");
-    visitor("depth", depth, config::Range{0, 256}, "transformer blocks");
+    visitor("depth", depth, config::Range{0, 256},
+            "transformer blocks, those of all targets together");
     visitor("heads", heads, config::Range{1, 256}, "attention heads");
     visitor("mlp_ratio", mlp_ratio, config::Range{0.25, 64}, "width of the MLPs over dim");
+    visitor("independent_blocks", independent_blocks, config::Range{0, 256},
+            "of depth, blocks of each target's own where there are several; the rest is shared");
   }
 };
 

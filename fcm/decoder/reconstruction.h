@@ -11,8 +11,9 @@ namespace fcm::decoder {
 // Predictions of the views of one run, for the patches each did not see.
 struct RunReconstruction {
   masks::ViewRun run;
-  at::Tensor hidden_slots_GH;   // int64: per view, the slots it had to guess
-  at::Tensor predictions_BGHD;  // [B, views, L - k, pixels * channels], pixels in stored order
+  at::Tensor hidden_slots_GH;  // int64: per view, the slots it had to guess
+  // One a target, in the order of the decoder's outputs: [B, views, L - k, D of the target].
+  std::vector<at::Tensor> predictions_BGHD;
 };
 
 struct Reconstruction {

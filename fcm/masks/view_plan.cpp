@@ -138,4 +138,9 @@ ViewPlan full_plan(int64_t batch, Grid grid) {
   return plan_from_noise(raster, grid, {grid.patches()}, 1);
 }
 
+ViewPlan unmasked(const ViewPlan& plan) {
+  const at::Tensor slot_of_patch_BL = plan.order_BL.argsort(/*stable=*/true, /*dim=*/1);
+  return plan_from_noise(slot_of_patch_BL.to(at::kDouble), plan.grid, {plan.patches()}, 1);
+}
+
 }  // namespace fcm::masks

@@ -58,4 +58,7 @@ ViewPlan plan_for_samples(std::span<const int64_t> sample_ids, uint64_t seed, ui
 // One view, raster order, every edge: fine-tuning, probing, feature extraction.
 ViewPlan full_plan(int64_t batch, Grid grid);
 
+// The same order of patches as in `plan`, in one view with every edge: for who may see them all.
+ViewPlan unmasked(const ViewPlan& plan);
+
 }  // namespace fcm::masks

@@ -2,10 +2,37 @@
 
 #include <ATen/ATen.h>
 
+#include "fcm/base/error.h"
+#include "fcm/loss/feature_loss.h"
 #include "fcm/ops/patch_loss/op.h"
 #include "fcm/targets/rgb.h"
 
 namespace fcm::models {
+namespace {
+
+std::vector<decoder::Output> outputs_of(const AutoencoderOptions& options,
+                                        const ops::PatchGeometry& geometry) {
+  std::vector<decoder::Output> outputs;
+  for (const std::string& name : options.targets.reconstructed()) {
+    if (name == "rgb") {
+      outputs.push_back({name,
+                         geometry.patch_side() * geometry.patch_side() * options.channels,
+                         {nn::Layout::Kind::kRows, geometry.pixel_order(), options.channels}});
+    } else {
+      outputs.push_back(
+          {name, targets::feature_dim(options.targets, name, options.encoder.dims.back()), {}});
+    }
+  }
+  return outputs;
+}
+
+const at::Tensor& features_of(const targets::Features& features, const std::string& name) {
+  const auto found = features.find(name);
+  require(found != features.end(), "nobody made the features of {}", name);
+  return found->second;
+}
+
+}  // namespace
 
 MaskedAutoencoder::MaskedAutoencoder(const AutoencoderOptions& options, uint64_t seed,
                                      at::ScalarType dtype)
@@ -26,9 +53,14 @@ MaskedAutoencoder::MaskedAutoencoder(const AutoencoderOptions& options, uint64_t
                       /*trainable=*/false);
   encoder_ = encoder::make_encoder(options.kind, scope, options.encoder, options.channels,
                                    embeddings, encoder::Ending::kPretraining);
-  decoder_ =
-      std::make_unique<decoder::Decoder>(scope, options.decoder, encoder_dim, options.channels,
-                                         geometry_, mask_token, decoder_positions);
+  decoder_ = std::make_unique<decoder::Decoder>(scope, options.decoder, encoder_dim,
+                                                outputs_of(options, geometry_), mask_token,
+                                                decoder_positions);
+  if (options.targets.mimic != "none") {
+    const int64_t dim = targets::feature_dim(options.targets, options.targets.mimic, encoder_dim);
+    mimic_norm_.emplace(scope / "mimic" / "norm", encoder_dim, 1e-6);
+    mimic_pred_.emplace(scope / "mimic" / "pred", encoder_dim, dim);
+  }
   parameters_->flatten();
 }
 
@@ -42,27 +74,63 @@ encoder::Features MaskedAutoencoder::encode(const at::Tensor& pixels_BLPD,
 MaskedAutoencoder::Result MaskedAutoencoder::forward(const at::Tensor& pixels_BLPD,
                                                      const masks::ViewPlan& plan,
                                                      at::ScalarType compute,
-                                                     const nn::Observer& observer) const {
-  return reconstruct(encode(pixels_BLPD, plan, compute, observer), pixels_BLPD, plan, observer);
+                                                     const nn::Observer& observer,
+                                                     const targets::Features& features) const {
+  return reconstruct(encode(pixels_BLPD, plan, compute, observer), pixels_BLPD, plan, observer,
+                     features);
 }
 
 MaskedAutoencoder::Result MaskedAutoencoder::reconstruct(const encoder::Features& features,
                                                          const at::Tensor& pixels_BLPD,
                                                          const masks::ViewPlan& plan,
-                                                         const nn::Observer& observer) const {
+                                                         const nn::Observer& observer,
+                                                         const targets::Features& wanted) const {
   Result result;
   result.features = features;
   result.reconstruction =
       (*decoder_)(features.latent_BKC, features.class_latents_BGC, plan, observer);
-  const at::Tensor targets_BLD = targets::rgb_targets(pixels_BLPD, options_.targets);
-  int64_t guesses = 0;
-  for (const decoder::RunReconstruction& run : result.reconstruction.runs) {
-    const at::Tensor sum = ops::patch_loss(run.predictions_BGHD, targets_BLD, run.hidden_slots_GH);
-    result.loss = result.loss.defined() ? result.loss + sum : sum;
-    guesses += run.predictions_BGHD.numel() / run.predictions_BGHD.size(3);
+  const auto add = [&](const std::string& name, const at::Tensor& loss) {
+    result.losses.emplace_back(name, loss);
+    const at::Tensor weighted = loss * options_.targets.weight(name);
+    result.loss = result.loss.defined() ? result.loss + weighted : weighted;
+  };
+  size_t output = 0;
+  for (const std::string& name : options_.targets.reconstructed()) {
+    add(name, target_loss(name, output++, result.reconstruction, pixels_BLPD, wanted));
   }
-  result.loss = result.loss / static_cast<double>(guesses);
+  if (mimic_pred_) add("mimic", mimic_loss(features.latent_BKC, wanted));
   return result;
+}
+
+at::Tensor MaskedAutoencoder::target_loss(const std::string& name, size_t output,
+                                          const decoder::Reconstruction& reconstruction,
+                                          const at::Tensor& pixels_BLPD,
+                                          const targets::Features& wanted) const {
+  const bool rgb = name == "rgb";
+  const loss::FeatureLoss kind = loss::feature_loss_named(options_.targets.loss);
+  const at::Tensor targets_BLD =
+      rgb ? targets::rgb_targets(pixels_BLPD, options_.targets) : features_of(wanted, name);
+  at::Tensor loss;
+  int64_t guesses = 0;
+  for (const decoder::RunReconstruction& run : reconstruction.runs) {
+    const at::Tensor& predictions_BGHD = run.predictions_BGHD[output];
+    const at::Tensor sum = rgb ? ops::patch_loss(predictions_BGHD, targets_BLD, run.hidden_slots_GH)
+                               : loss::hidden_feature_loss_sum(kind, predictions_BGHD, targets_BLD,
+                                                               run.hidden_slots_GH);
+    loss = loss.defined() ? loss + sum : sum;
+    guesses += predictions_BGHD.numel() / predictions_BGHD.size(3);
+  }
+  return loss / static_cast<double>(guesses);
+}
+
+at::Tensor MaskedAutoencoder::mimic_loss(const at::Tensor& latent_BKC,
+                                         const targets::Features& wanted) const {
+  const at::Tensor predictions_BKD = (*mimic_pred_)((*mimic_norm_)(latent_BKC));
+  const int64_t kept = latent_BKC.size(1);  // kept views stand first in plan order
+  const at::Tensor targets_BKD = features_of(wanted, options_.targets.mimic).narrow(1, 0, kept);
+  return loss::feature_loss_sum(loss::feature_loss_named(options_.targets.loss), predictions_BKD,
+                                targets_BKD) /
+         static_cast<double>(latent_BKC.size(0) * kept);
 }
 
 }  // namespace fcm::models

@@ -6,6 +6,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "fcm/decoder/decoder.h"
 #include "fcm/decoder/options.h"
@@ -16,6 +20,7 @@
 #include "fcm/nn/parameters.h"
 #include "fcm/ops/patches.h"
 #include "fcm/ops/patchify/op.h"
+#include "fcm/targets/features.h"
 #include "fcm/targets/options.h"
 
 namespace fcm::models {
@@ -43,29 +48,41 @@ class MaskedAutoencoder {
   const nn::Parameters& parameters() const { return *parameters_; }
 
   struct Result {
-    at::Tensor loss;  // scalar: mean over (picture, view, hidden patch)
+    // Weighted sum of the targets' losses, each a mean over (picture, view, hidden patch).
+    at::Tensor loss;
+    // Those losses without their weights: targets of the decoder in its order, then "mimic".
+    std::vector<std::pair<std::string, at::Tensor>> losses;
     encoder::Features features;
     decoder::Reconstruction reconstruction;
   };
   // pixels [B, L, P, D] in plan order (ops::patchify), float32 or float64; the encoder and decoder
   // run in `compute` (float32, float64, bfloat16), targets and loss in the type of the pixels. The
   // observer sees what encoder and decoder compute on the way (encoder/encoder.h, decoder.h).
+  // `features`: one entry for each of options().targets.features().
   Result forward(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan, at::ScalarType compute,
-                 const nn::Observer& observer = {}) const;
+                 const nn::Observer& observer = {}, const targets::Features& features = {}) const;
 
   // The two halves of forward.
   encoder::Features encode(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                            at::ScalarType compute, const nn::Observer& observer = {}) const;
   Result reconstruct(const encoder::Features& features, const at::Tensor& pixels_BLPD,
-                     const masks::ViewPlan& plan, const nn::Observer& observer = {}) const;
+                     const masks::ViewPlan& plan, const nn::Observer& observer = {},
+                     const targets::Features& wanted = {}) const;
 
  private:
+  at::Tensor target_loss(const std::string& name, size_t output,
+                         const decoder::Reconstruction& reconstruction,
+                         const at::Tensor& pixels_BLPD, const targets::Features& wanted) const;
+  at::Tensor mimic_loss(const at::Tensor& latent_BKC, const targets::Features& wanted) const;
+
   AutoencoderOptions options_;
   ops::PatchGeometry geometry_;
   masks::Grid grid_;
   std::unique_ptr<nn::Parameters> parameters_;
   std::unique_ptr<encoder::Encoder> encoder_;
   std::unique_ptr<decoder::Decoder> decoder_;
+  std::optional<nn::LayerNorm> mimic_norm_;
+  std::optional<nn::Linear> mimic_pred_;
 };
 
 }  // namespace fcm::models

@@ -95,6 +95,7 @@ class Blocks {
   at::Tensor operator()(at::Tensor x_NTC, const Observer& observer = {},
                         const DropPath& drop_path = {}, int64_t first = 0,
                         int64_t first_token = 0) const;
+  int64_t depth() const { return static_cast<int64_t>(blocks_.size()); }
 
  private:
   std::string name_;

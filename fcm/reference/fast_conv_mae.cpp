@@ -66,13 +66,12 @@ at::Tensor unshuffle(const Layers& layers, const at::Tensor& embedded_NkD, const
   return at::gather(at::cat(rolled, 0), 1, ids.unsqueeze(-1).expand({-1, -1, width}));
 }
 
-at::Tensor decode(const Layers& layers, const ReferenceOptions& options,
-                  const at::Tensor& latent_NkD, const Views& views, const Run& run) {
-  at::Tensor x = unshuffle(layers, layers.linear("decoder_embed", latent_NkD), views, run) +
-                 layers.weight("decoder_pos_embed");
-  x = layers.transformer_blocks("decoder_blocks", x, options.decoder_depth, options.decoder_heads);
-  return layers.linear("decoder_pred",
-                       layers.layer_norm("decoder_norm", x, kTransformerNormEpsilon));
+std::vector<at::Tensor> decode(const Layers& layers, const ReferenceOptions& options,
+                               const at::Tensor& latent_NkD, const Views& views, const Run& run) {
+  const at::Tensor embedded_NkD = layers.linear("decoder_embed", latent_NkD);
+  return reconstruct(
+      layers, options,
+      unshuffle(layers, embedded_NkD, views, run) + layers.weight("decoder_pos_embed"));
 }
 
 }  // namespace

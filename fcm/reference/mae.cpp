@@ -27,17 +27,17 @@ at::Tensor encode(const Layers& layers, const ReferenceOptions& options,
   return layers.layer_norm("norm", x, kTransformerNormEpsilon);
 }
 
-at::Tensor decode(const Layers& layers, const ReferenceOptions& options,
-                  const at::Tensor& latent_BTD, const at::Tensor& ids_restore_BL) {
+std::vector<at::Tensor> decode(const Layers& layers, const ReferenceOptions& options,
+                               const at::Tensor& latent_BTD, const at::Tensor& ids_restore_BL) {
   at::Tensor x = layers.linear("decoder_embed", latent_BTD);
   const int64_t batch = x.size(0), hidden = ids_restore_BL.size(1) + 1 - x.size(1);
   const at::Tensor mask_tokens = layers.weight("mask_token").expand({batch, hidden, -1});
   const at::Tensor patches =
       gather_tokens(at::cat({x.slice(1, 1), mask_tokens}, 1), ids_restore_BL);
   x = at::cat({x.slice(1, 0, 1), patches}, 1) + layers.weight("decoder_pos_embed");
-  x = layers.transformer_blocks("decoder_blocks", x, options.decoder_depth, options.decoder_heads);
-  x = layers.linear("decoder_pred", layers.layer_norm("decoder_norm", x, kTransformerNormEpsilon));
-  return x.slice(1, 1);
+  std::vector<at::Tensor> predictions = reconstruct(layers, options, x);
+  for (at::Tensor& prediction : predictions) prediction = prediction.slice(1, 1);
+  return predictions;
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ std::vector<RunOutput> mae(const Layers& layers, const ReferenceOptions& options
     const at::Tensor kept_BkD =
         gather_tokens(tokens_BLD, ids_shuffle_BL.slice(1, 0, views.sizes[view]));
     const at::Tensor latent_BTD = encode(layers, options, kept_BkD);
-    const at::Tensor predictions_BLD =
+    const std::vector<at::Tensor> predictions_BLD =
         decode(layers, options, latent_BTD, ids_shuffle_BL.argsort(/*stable=*/true, 1));
     outputs.push_back(
         {{static_cast<int64_t>(view), 1, views.sizes[view]}, latent_BTD, predictions_BLD});

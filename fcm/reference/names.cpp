@@ -12,6 +12,33 @@ int64_t ReferenceOptions::patch_side() const {
 
 int64_t ReferenceOptions::patch_dim() const { return patch_side() * patch_side() * channels; }
 
+namespace {
+
+void add_reconstructors(const ReferenceOptions& options, Keys& keys) {
+  const int64_t decoder = options.decoder_dim;
+  const auto branches = static_cast<int64_t>(options.targets.size());
+  const int64_t own = branches > 1 ? options.independent_blocks : 0;
+  const auto width = [&](const ReferenceOptions::Target& target) {
+    return target.name == "rgb" ? options.patch_dim() : target.dim;
+  };
+  keys.transformer_blocks("decoder_blocks", options.decoder_depth - branches * own, decoder,
+                          options.decoder_mlp_ratio);
+  if (branches <= 1) {
+    keys.affine("decoder_norm", {decoder});
+    keys.affine("decoder_pred",
+                {branches == 0 ? options.patch_dim() : width(options.targets[0]), decoder});
+    return;
+  }
+  for (const ReferenceOptions::Target& target : options.targets) {
+    const std::string prefix = "reconstructors." + target.name + ".";
+    keys.transformer_blocks(prefix + "blocks", own, decoder, options.decoder_mlp_ratio);
+    keys.affine(prefix + "norm", {decoder});
+    keys.affine(prefix + "pred", {width(target), decoder});
+  }
+}
+
+}  // namespace
+
 NamesAndShapes expected_names_and_shapes(const ReferenceOptions& options) {
   const int64_t last = options.dims.back(), decoder = options.decoder_dim;
   const bool is_vit = options.kind == Kind::kVit;
@@ -35,10 +62,11 @@ NamesAndShapes expected_names_and_shapes(const ReferenceOptions& options) {
   }
   keys.affine("norm", {last});
   keys.affine("decoder_embed", {decoder, last});
-  keys.transformer_blocks("decoder_blocks", options.decoder_depth, decoder,
-                          options.decoder_mlp_ratio);
-  keys.affine("decoder_norm", {decoder});
-  keys.affine("decoder_pred", {options.patch_dim(), decoder});
+  add_reconstructors(options, keys);
+  if (options.mimic_dim > 0) {
+    keys.affine("mimic.norm", {last});
+    keys.affine("mimic.pred", {options.mimic_dim, last});
+  }
   return keys.take();
 }
 

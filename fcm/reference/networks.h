@@ -13,9 +13,14 @@ namespace fcm::reference {
 // What a run of views makes, view-major (row = view * B + picture).
 struct RunOutput {
   Run run;
-  at::Tensor latent_NTD;       // [count * B, k, D]; ViT [count * B, 1 + k, D]
-  at::Tensor predictions_NLD;  // [count * B, L, patch_dim], raster order
+  at::Tensor latent_NTD;                    // [count * B, k, D]; ViT [count * B, 1 + k, D]
+  std::vector<at::Tensor> predictions_NLD;  // one a target [count * B, L, dim], raster order
 };
+
+// What the decoder's blocks and heads make of a whole sequence [N, T, D]: one a target, [N, T,
+// dim].
+std::vector<at::Tensor> reconstruct(const Layers& layers, const ReferenceOptions& options,
+                                    const at::Tensor& x_NTD);
 
 std::vector<RunOutput> fast_conv_mae(const Layers& layers, const ReferenceOptions& options,
                                      const at::Tensor& images_BCHW, const Views& views);

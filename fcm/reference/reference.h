@@ -35,6 +35,17 @@ struct ReferenceOptions {
   double decoder_mlp_ratio = 4;
   bool norm_pix = true;            // targets are pixels normalised within their patch
   double variance_epsilon = 1e-6;  // of norm_pix
+  // Targets of a decoder that several share, in its order. None, or a single one: the published
+  // decoder.
+  struct Target {
+    std::string name;  // "rgb": pixels, else features with SmoothL1
+    int64_t dim = 0;   // of features
+    double weight = 1;
+  };
+  std::vector<Target> targets;
+  int64_t independent_blocks = 1;  // of each target, with several
+  int64_t mimic_dim = 0;           // width of mimicked features; 0: none
+  double mimic_weight = 1;
   // Type of matrix products and convolutions; norms, softmax, sums and the loss have the type of
   // the weights. kDouble for weights in double, kBFloat16 for what autocast would do.
   at::ScalarType compute = at::kFloat;
@@ -53,11 +64,12 @@ using Weights = std::map<std::string, at::Tensor>;
 using NamesAndShapes = std::vector<std::pair<std::string, std::vector<int64_t>>>;
 
 struct ReferenceResult {
-  at::Tensor loss;                      // scalar
+  at::Tensor loss;                      // scalar: the weighted sum of `losses`
+  std::vector<at::Tensor> losses;       // of each target, then of the mimicked features
   std::vector<at::Tensor> latents;      // per kept view [B, k, D], in the order of the shuffle;
                                         // ViT [B, 1 + k, D], the class token first
   std::vector<at::Tensor> predictions;  // per kept view [B, L, patch_dim], raster order; a patch
-                                        // holds (row, column, channel)
+                                        // holds (row, column, channel). Of the first target
   std::vector<at::Tensor> masks;        // per kept view [B, L], raster order: 1 hidden, 0 visible
 };
 
@@ -68,13 +80,16 @@ struct ReferenceResult {
 // The observer sees the result of every published module under its name, in the published layout
 // (rows view-major; per run of views of one size where those differ).
 //
+// features: for every target of that name (and "mimic") [B, L, dim] in raster order.
+//
 // Weights that require gradients get them from result.loss.backward(). Throws Error(kUsage) for
 // pictures that do not divide into patches or views that hide nothing, Error(kCheckpoint) for a
 // weight that is missing.
 ReferenceResult forward(const Weights& weights, const ReferenceOptions& options,
                         const at::Tensor& images_BCHW, const at::Tensor& noise_BL,
                         const std::vector<int64_t>& view_sizes, int64_t kept_views,
-                        const nn::Observer& observer = {});
+                        const nn::Observer& observer = {},
+                        const std::map<std::string, at::Tensor>& features = {});
 
 // The published state_dict: every key with its shape, in the published order.
 NamesAndShapes expected_names_and_shapes(const ReferenceOptions& options);

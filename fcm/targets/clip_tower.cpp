@@ -54,7 +54,7 @@ ClipTower::ClipTower(const nn::Scope& scope, const TeacherOptions& options, mask
 }
 
 at::Tensor ClipTower::operator()(const at::Tensor& pixels_BLPD, const at::Tensor& order_BL,
-                                 Feature feature) const {
+                                 Feature feature, const nn::Observer& observer) const {
   const at::Tensor patches_BLD = ops::linear(pixels_BLPD.squeeze(2), patches_DI_, no_bias_D_);
   const at::ScalarType compute = patches_BLD.scalar_type();
   const at::Tensor positions_TD = positions_TD_.to(compute);
@@ -64,7 +64,11 @@ at::Tensor ClipTower::operator()(const at::Tensor& pixels_BLPD, const at::Tensor
   at::Tensor x_BTD =
       at::cat({class_D.expand({placed_BLD.size(0), 1, -1}), placed_BLD}, 1);  // [B, 1 + L, D]
   x_BTD = (*norm_before_)(x_BTD);
-  for (const ClipBlock& block : blocks_) x_BTD = block(x_BTD);
+  int64_t index = 0;
+  for (const ClipBlock& block : blocks_) {
+    x_BTD = block(x_BTD);
+    nn::observe(observer, "resblocks", index++, x_BTD);
+  }
   const at::Tensor tokens_BLD = x_BTD.slice(1, 1);
   if (feature == Feature::kTokens) return tokens_BLD;
   const at::Tensor normed_BLD = (*norm_after_)(tokens_BLD.contiguous());

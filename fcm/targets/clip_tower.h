@@ -8,6 +8,7 @@
 
 #include "fcm/masks/view_plan.h"
 #include "fcm/nn/layers.h"
+#include "fcm/nn/observer.h"
 #include "fcm/targets/teacher_options.h"
 
 namespace fcm::targets {
@@ -33,9 +34,10 @@ class ClipTower {
   ClipTower(const nn::Scope& scope, const TeacherOptions& options, masks::Grid grid);
 
   // pixels [B, L, 1, stride^2 * channels] of the compute type, normalised as CLIP wants them;
-  // order_BL says which patch stands where. [B, L, D], or [B, L, P] projected, in that order.
-  at::Tensor operator()(const at::Tensor& pixels_BLPD, const at::Tensor& order_BL,
-                        Feature feature) const;
+  // order_BL says which patch stands where. [B, L, D], or [B, L, P] projected, in that order. The
+  // observer sees "resblocks.0", ... [B, 1 + L, D], the class token first.
+  at::Tensor operator()(const at::Tensor& pixels_BLPD, const at::Tensor& order_BL, Feature feature,
+                        const nn::Observer& observer = {}) const;
 
  private:
   at::Tensor class_D_, positions_TD_, projection_DP_, patches_DI_, no_bias_D_;

@@ -2,17 +2,12 @@
 
 #include <ATen/ATen.h>
 
-#include <array>
+#include <cmath>
 
 #include "fcm/base/error.h"
 
 namespace fcm::targets {
 namespace {
-
-constexpr std::array<double, 3> kImageNetMean{0.485, 0.456, 0.406};
-constexpr std::array<double, 3> kImageNetDeviation{0.229, 0.224, 0.225};
-constexpr std::array<double, 3> kClipMean{0.48145466, 0.4578275, 0.40821073};
-constexpr std::array<double, 3> kClipDeviation{0.26862954, 0.26130258, 0.27577711};
 
 masks::Grid grid_of(const TeacherOptions& options) {
   if (options.rows % options.stride != 0 || options.cols % options.stride != 0) {
@@ -54,11 +49,12 @@ Teacher::Teacher(const TeacherOptions& options, at::ScalarType dtype)
 }
 
 at::Tensor Teacher::features(const at::Tensor& pixels_BLPD, const at::Tensor& order_BL,
-                             Feature feature, at::ScalarType compute) const {
+                             Feature feature, at::ScalarType compute,
+                             const nn::Observer& observer) const {
   require(order_BL.size(1) == grid_.patches(), "a teacher that does not see every patch");
   const at::NoGradGuard no_gradient;
   const at::Tensor pixels = pixels_BLPD.to(compute);
-  if (clip_) return (*clip_)(pixels, order_BL, feature);  // [B, L, D or P]
+  if (clip_) return (*clip_)(pixels, order_BL, feature, observer);  // [B, L, D or P]
   if (feature == Feature::kProjected) {
     fail(ExitCode::kUsage, "DINO has no projection of its patches; use its normed tokens");
   }
@@ -68,22 +64,30 @@ at::Tensor Teacher::features(const at::Tensor& pixels_BLPD, const at::Tensor& or
   plan.sizes = {grid_.patches()};
   plan.kept = 1;
   plan.grid = grid_;
-  const encoder::Features seen = (*dino_)(pixels, plan);
+  const encoder::Features seen = (*dino_)(pixels, plan, observer);
   return feature == Feature::kTokens ? seen.tokens_BKC : seen.latent_BKC;  // [B, L, D]
 }
 
-at::Tensor renormalised_for_clip(const at::Tensor& pixels_BLPD) {
-  std::array<double, 3> scale{}, shift{};
-  for (size_t c = 0; c < 3; ++c) {
-    scale[c] = kImageNetDeviation[c] / kClipDeviation[c];
-    shift[c] = (kImageNetMean[c] - kClipMean[c]) / kClipDeviation[c];
+ops::Normalisation normalisation_of(TeacherKind kind) {
+  if (kind == TeacherKind::kClip) {
+    return {{0.48145466, 0.4578275, 0.40821073}, {0.26862954, 0.26130258, 0.27577711}};
   }
-  const at::TensorOptions type = pixels_BLPD.options().dtype(at::kDouble);
-  const auto per_channel = [&](std::array<double, 3>& values) {
-    return at::from_blob(values.data(), {3}, type).to(pixels_BLPD.scalar_type());
-  };
-  return (pixels_BLPD.unflatten(-1, {-1, 3}) * per_channel(scale) + per_channel(shift))
-      .flatten(-2);  // [B, L, P, D]
+  return {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
+}
+
+at::Tensor resized_positions(const at::Tensor& positions, masks::Grid grid) {
+  const int64_t dim = positions.size(-1);
+  const at::Tensor table_TD = positions.reshape({-1, dim}).to(at::kFloat);
+  const int64_t side = std::llround(std::sqrt(static_cast<double>(table_TD.size(0) - 1)));
+  require(side * side == table_TD.size(0) - 1, "{} positions are no square and a class token",
+          table_TD.size(0));
+  const at::Tensor map_1DHW =
+      table_TD.slice(0, 1).view({1, side, side, dim}).permute({0, 3, 1, 2}).contiguous();
+  const at::Tensor resized_1DHW = at::upsample_bicubic2d(map_1DHW, {grid.rows, grid.cols},
+                                                         /*align_corners=*/false);
+  const at::Tensor patches_LD = resized_1DHW.permute({0, 2, 3, 1}).reshape({grid.patches(), dim});
+  const at::Tensor all_TD = at::cat({table_TD.slice(0, 0, 1), patches_LD}, 0);
+  return positions.dim() == 3 ? all_TD.unsqueeze(0) : all_TD;
 }
 
 at::Tensor normalised_tokens(const at::Tensor& features_BLD) {

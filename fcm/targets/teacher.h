@@ -10,6 +10,7 @@
 #include "fcm/masks/view_plan.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/ops/patches.h"
+#include "fcm/ops/patchify/op.h"
 #include "fcm/targets/clip_tower.h"
 #include "fcm/targets/teacher_options.h"
 
@@ -24,6 +25,7 @@ class Teacher {
 
   masks::Grid grid() const { return grid_; }
   const ops::PatchGeometry& geometry() const { return geometry_; }
+  const TeacherOptions& options() const { return options_; }
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
 
@@ -31,8 +33,10 @@ class Teacher {
   // plan's, or the raster order of masks::full_plan), normalised as the tower wants them. The tower
   // sees all patches of a picture at once, runs in `compute` and records no gradient. [B, L, D or
   // P] in that order, of type `compute`. Throws Error(kUsage) for a projection of DINO.
+  // The observer sees what the tower's blocks leave, "blocks.0", ... (DINO), "resblocks.0", ...
+  // (CLIP).
   at::Tensor features(const at::Tensor& pixels_BLPD, const at::Tensor& order_BL, Feature feature,
-                      at::ScalarType compute) const;
+                      at::ScalarType compute, const nn::Observer& observer = {}) const;
 
  private:
   TeacherOptions options_;
@@ -43,9 +47,13 @@ class Teacher {
   std::optional<ClipTower> clip_;
 };
 
-// Pixels normalised by ImageNet's mean and deviation, as CLIP normalises them. Channels vary
-// fastest in the last dimension, three of them; result of the same shape and type.
-at::Tensor renormalised_for_clip(const at::Tensor& pixels_BLPD);
+// How a tower wants its pixels: by CLIP's mean and deviation, or ImageNet's.
+ops::Normalisation normalisation_of(TeacherKind kind);
+
+// A published table of positions [T, D] or [1, T, D], the class token's first, for another grid
+// than the square one it was trained on: resized as DINO's interpolate_pos_encoding does (bicubic,
+// a = -0.75, ends aligned by pixel areas). Result [1 + rows * cols, D] or [1, ..., D], float32.
+at::Tensor resized_positions(const at::Tensor& positions, masks::Grid grid);
 
 // Every token less its mean, over its deviation: LayerNorm without weights, epsilon 1e-5, in
 // float32 at least.

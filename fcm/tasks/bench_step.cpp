@@ -25,8 +25,8 @@ namespace {
 
 // Seconds of the parts of one step.
 struct Parts {
-  double encoder = 0, decoder = 0, backward = 0, update = 0;
-  double whole() const { return encoder + decoder + backward + update; }
+  double teachers = 0, encoder = 0, decoder = 0, backward = 0, update = 0;
+  double whole() const { return teachers + encoder + decoder + backward + update; }
 };
 
 // What is in use of the main thread's heap, where all tensors of a step lie except scratch of
@@ -61,6 +61,10 @@ class Fast final : public Implementation {
         optimizer_(model_.parameters(), recipe.optim),
         ids_(static_cast<size_t>(pictures_BHWC.size(0))) {
     std::iota(ids_.begin(), ids_.end(), 0);
+    if (recipe.targets.features().empty()) return;
+    teachers_ = std::make_unique<targets::Teachers>(recipe.targets, train::student_of(recipe));
+    teachers_->randomise();  // as fast as the published weights
+    if (teachers_->ema() != nullptr) teachers_->ema()->start_from(model_.parameters());
   }
 
   models::MaskedAutoencoder& model() { return model_; }
@@ -76,14 +80,18 @@ class Fast final : public Implementation {
       if (profile != nullptr) profile->phase(name);
     };
     const double before = allocated_bytes();
-    phase("encoder");
+    phase(teachers_ ? "teachers" : "encoder");
     const masks::ViewPlan plan = masks::plan_for_samples(ids_, 0, 0, model_.grid(), recipe_.masks);
     const at::Tensor pixels =
         train::pixels_of(pictures_BHWC_, plan, model_.geometry(), recipe_.data);
+    targets::Features wanted;
+    if (teachers_) wanted = teachers_->features(pictures_BHWC_, pixels, plan, compute_);
+    lap(parts.teachers);
+    phase("encoder");
     const encoder::Features features = model_.encode(pixels, plan, compute_);
     lap(parts.encoder);
     phase("decoder");
-    const at::Tensor loss = model_.reconstruct(features, pixels, plan).loss;
+    const at::Tensor loss = model_.reconstruct(features, pixels, plan, {}, wanted).loss;
     lap(parts.decoder);
     kept_bytes = allocated_bytes() - before;
     phase("backward");
@@ -93,12 +101,16 @@ class Fast final : public Implementation {
     phase("update");
     optimizer_.gradient_norm();
     optimizer_.step(1e-6);
+    if (teachers_ && teachers_->ema() != nullptr) {
+      teachers_->ema()->follow(model_.parameters(), recipe_.targets.ema_momentum);
+    }
     lap(parts.update);
     phase("");
     return parts;
   }
 
  private:
+  std::unique_ptr<targets::Teachers> teachers_;
   const train::Recipe& recipe_;
   at::Tensor pictures_BHWC_;
   at::ScalarType compute_;
@@ -215,6 +227,7 @@ nlohmann::json describe(const Implementation& implementation, bool split_forward
   };
   nlohmann::json parts = {{"backward", part(&Parts::backward)}, {"update", part(&Parts::update)}};
   if (split_forward) {
+    parts["teachers"] = part(&Parts::teachers);  // pictures cut into patches included
     parts["encoder"] = part(&Parts::encoder);
     parts["decoder"] = part(&Parts::decoder);
   } else {
@@ -243,6 +256,13 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
   train::Recipe recipe = request.recipe;
   if (!request.precision.empty()) recipe.model.precision = request.precision;
   train::check(recipe);
+  const bool features = !recipe.targets.features().empty();
+  if (features && request.implementation != "fast") {
+    fail(ExitCode::kUsage,
+         "--implementation {}: the published form has no targets but pixels, and {} has others; "
+         "take fast",
+         request.implementation, recipe.row.name);
+  }
   const at::ScalarType compute = train::compute_type(recipe.model.precision);
   at::manual_seed(0);
   const at::Tensor pictures_BHWC = at::randint(
@@ -250,7 +270,7 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
       {request.batch, recipe.data.image_size[0], recipe.data.image_size[1], recipe.data.channels},
       at::kByte);
   const double peak_flops = train::measure_peak_flops(compute);
-  const double flops_per_image = 6 * train::forward_multiply_adds(recipe);
+  const double flops_per_image = train::training_flops(recipe);
 
   Fast fast(recipe, pictures_BHWC, compute);
   const int64_t parameters = fast.model().parameters().trainable_elements();

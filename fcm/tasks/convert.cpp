@@ -13,8 +13,10 @@
 #include "fcm/checkpoint/safetensors.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
+#include "fcm/train/plain_decoder.h"
 #include "fcm/train/published.h"
 #include "fcm/train/recipe.h"
+#include "fcm/train/state.h"
 
 namespace fcm::tasks {
 namespace {
@@ -86,13 +88,27 @@ Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& s
   return known;
 }
 
+// The moving average of the weights has no place in a published file.
+std::vector<checkpoint::TensorView> moments_of(const Checkpoint& checkpoint, Reporter& reporter) {
+  std::vector<checkpoint::TensorView> moments = checkpoint.optimizer.tensors;
+  const size_t left_out = std::erase_if(moments, [](const checkpoint::TensorView& tensor) {
+    return tensor.name.starts_with(train::kEmaPrefix);
+  });
+  if (left_out > 0) {
+    reporter.warn(
+        fmt::format("the moving average of the encoder ({} tensors) is left out", left_out));
+  }
+  return moments;
+}
+
 void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& known,
                Reporter& reporter) {
   const json& state = checkpoint.state;
   const train::Recipe recipe = known.recipe.value_or(train::Recipe{});
   checkpoint::PublishedFile file;
   file.model = checkpoint.model.tensors;
-  file.moments = checkpoint.optimizer.tensors;
+  const std::vector<checkpoint::TensorView> moments = moments_of(checkpoint, reporter);
+  file.moments = moments;
   file.optimizer = train::published_optimizer(recipe, state);
   file.epoch = published_epoch(checkpoint, reporter);
   file.scaler = state.value("scaler", json());
@@ -160,8 +176,13 @@ void write_native(const fs::path& folder, const Checkpoint& checkpoint, const Kn
 json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   const std::string format = format_of(request);
   refuse_occupied(request, format);
-  const Checkpoint checkpoint = checkpoint::load(request.checkpoint.path, true, reporter);
+  Checkpoint checkpoint = checkpoint::load(request.checkpoint.path, true, reporter);
   const Known known = recipe_for(checkpoint, request.checkpoint.set);
+  if (known.recipe) {
+    const std::string source = checkpoint.path.string();
+    train::split_plain_decoder(checkpoint.model.tensors, *known.recipe, source);
+    train::split_plain_decoder(checkpoint.optimizer.tensors, *known.recipe, source);
+  }
   const auto left_out = checkpoint.state.find("optimizer_left_out");
   if (left_out != checkpoint.state.end()) {
     reporter.warn(fmt::format("moments are left out: {}", left_out->get<std::string>()));

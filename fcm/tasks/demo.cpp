@@ -109,7 +109,8 @@ nlohmann::json demo(const fs::path& out, bool overwrite, std::optional<int64_t> 
   const int64_t threads = set_up_machine(machine);
   if (images) recipe.run.max_steps = std::max<int64_t>(1, *images / recipe.optim.batch_size);
 
-  RunRequest request{recipe, kData, out, "auto", overwrite || finished(out), false, machine, stop};
+  RunRequest request{recipe, kData,   out, "auto", overwrite || finished(out),
+                     false,  machine, {},  stop};
   const nlohmann::json run = pretrain(request, reporter);
   if (run.at("stopped").get<bool>()) return run;
 

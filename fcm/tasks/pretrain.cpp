@@ -12,6 +12,7 @@
 #include "fcm/tasks/reconstruct.h"
 #include "fcm/tasks/run_folder.h"
 #include "fcm/tasks/tasks.h"
+#include "fcm/tasks/teachers.h"
 #include "fcm/train/meters.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/state.h"
@@ -73,7 +74,7 @@ nlohmann::json dry_run(const RunRequest& request, const models::MaskedAutoencode
           {"precision", train::compute_name(compute)},
           {"micro_batch", train::choose_micro_batch(recipe, compute, train::total_memory_bytes())},
           {"activation_bytes_per_image", train::activation_bytes_per_image(recipe, compute)},
-          {"flops_per_image", 6 * train::forward_multiply_adds(recipe)},
+          {"flops_per_image", train::training_flops(recipe)},
           {"threads", threads}};
 }
 
@@ -90,10 +91,12 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   models::MaskedAutoencoder model(train::autoencoder_options(recipe),
                                   static_cast<uint64_t>(recipe.run.seed));
   if (request.dry_run) return dry_run(request, model, dataset->size(), threads);
+  const std::unique_ptr<targets::Teachers> teachers = load_teachers(recipe, request.teachers);
+  targets::EmaTeacher* ema = teachers ? teachers->ema() : nullptr;
   const bool starts_elsewhere = request.resume != "auto" && request.resume != "never";
   if (starts_elsewhere) {  // fails here, if it does
     optim::AdamW optimizer(model.parameters(), recipe.optim);
-    train::load_training_state(model.parameters(), optimizer,
+    train::load_training_state(model.parameters(), optimizer, ema ? &ema->parameters() : nullptr,
                                checkpoint::load(request.resume, true, reporter));
   }
   prepare_run_folder({request.out, request.resume, request.overwrite}, recipe, reporter);
@@ -105,13 +108,14 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
 
   const OnlineKnn online_knn(request, threads);
   const std::vector<image::Image> pictures = first_pictures(*dataset, recipe);
-  train::TrainRequest training{recipe, dataset, request.out, {}, threads, request.stop, {}, {}};
+  train::TrainRequest training{recipe,  dataset,      request.out, {}, teachers.get(),
+                               threads, request.stop, {},          {}};
   if (starts_elsewhere) training.start_from = request.resume;
   training.at_epoch_end = online_knn;
   training.draw_pictures = [&](const models::MaskedAutoencoder& now, int64_t step) {
     if (pictures.empty()) return;
     image::write_png(request.out / "pictures" / fmt::format("step-{:08}.png", step),
-                     reconstruction_sheet(now, recipe, pictures, 0,
+                     reconstruction_sheet(now, teachers.get(), recipe, pictures, 0,
                                           fmt::format("{}, step {}", recipe.row.name, step)));
   };
   const train::TrainResult result = train::train(model, training, reporter);

@@ -8,33 +8,41 @@
 #include "fcm/loader/transform.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/step.h"
+#include "fcm/viz/feature_picture.h"
 #include "fcm/viz/reconstruction.h"
 
 namespace fcm::tasks {
 namespace {
 
-// Predictions of all views of one picture, in raster order of patches and pixels, and which patches
-// each view had to guess.
+// Predictions of all views of one picture for one target, in raster order of patches (and of
+// pixels), and which patches each view had to guess.
 struct PicturePredictions {
   std::vector<float> predictions_GLD;
   std::vector<uint8_t> hidden_GL;
   int64_t views = 0;
 };
 
-PicturePredictions predictions_of(const decoder::Reconstruction& reconstruction,
-                                  const masks::ViewPlan& plan, const ops::PatchGeometry& geometry,
-                                  int64_t channels, int64_t picture) {
-  const std::vector<int64_t> pixel_order = geometry.pixel_order();
+// What of a reconstruction, and where each number of a patch belongs.
+struct Selected {
+  const decoder::Reconstruction& reconstruction;
+  const masks::ViewPlan& plan;
+  size_t target = 0;
+  std::vector<int64_t> place;  // number as predicted -> number in the result
+};
+
+PicturePredictions predictions_of(const Selected& selected, int64_t picture) {
+  const masks::ViewPlan& plan = selected.plan;
   const int64_t patches = plan.patches();
-  const auto dim = static_cast<int64_t>(pixel_order.size()) * channels;
+  const auto dim = static_cast<int64_t>(selected.place.size());
   PicturePredictions result;
   result.views = plan.kept;
   result.predictions_GLD.resize(static_cast<size_t>(plan.kept * patches * dim));
   result.hidden_GL.resize(static_cast<size_t>(plan.kept * patches));
   const at::Tensor order_L = plan.order_BL[picture];
   const auto* order = order_L.const_data_ptr<int64_t>();
-  for (const decoder::RunReconstruction& run : reconstruction.runs) {
-    const at::Tensor values = run.predictions_BGHD[picture].to(at::kFloat).contiguous();
+  for (const decoder::RunReconstruction& run : selected.reconstruction.runs) {
+    const at::Tensor values =
+        run.predictions_BGHD[selected.target][picture].to(at::kFloat).contiguous();
     const auto predicted = values.accessor<float, 3>();
     const auto slots = run.hidden_slots_GH.accessor<int64_t, 2>();
     for (int64_t view = 0; view < slots.size(0); ++view) {
@@ -43,13 +51,29 @@ PicturePredictions predictions_of(const decoder::Reconstruction& reconstruction,
         result.hidden_GL[static_cast<size_t>(place)] = 1;
         float* patch = result.predictions_GLD.data() + place * dim;
         for (int64_t i = 0; i < dim; ++i) {
-          patch[pixel_order[static_cast<size_t>(i / channels)] * channels + i % channels] =
-              predicted[view][hidden][i];
+          patch[selected.place[static_cast<size_t>(i)]] = predicted[view][hidden][i];
         }
       }
     }
   }
   return result;
+}
+
+// Pixels are predicted in stored order and shown row by row.
+std::vector<int64_t> pixel_places(const ops::PatchGeometry& geometry, int64_t channels) {
+  std::vector<int64_t> places;
+  for (const int64_t pixel : geometry.pixel_order()) {
+    for (int64_t channel = 0; channel < channels; ++channel) {
+      places.push_back(pixel * channels + channel);
+    }
+  }
+  return places;
+}
+
+std::vector<int64_t> in_order(int64_t dim) {
+  std::vector<int64_t> places(static_cast<size_t>(dim));
+  std::iota(places.begin(), places.end(), 0);
+  return places;
 }
 
 std::vector<float> floats(const std::vector<double>& values) {
@@ -65,37 +89,74 @@ at::Tensor stacked(const std::vector<image::Image>& pictures) {
   return at::stack(tensors);  // [B, H, W, C]
 }
 
+void show_pixels(const PicturePredictions& predictions, const train::Recipe& recipe,
+                 viz::Reconstruction& row) {
+  row.views = predictions.views;
+  row.predictions_GLD = predictions.predictions_GLD;
+  row.hidden_GL = predictions.hidden_GL;
+  row.normalised_patches = recipe.targets.norm_pix;
+  row.variance_epsilon = recipe.targets.variance_epsilon;
+  row.scale = {floats(recipe.data.mean), floats(recipe.data.deviation)};
+}
+
+// A feature target of one picture beside the mean of all guesses.
+viz::FeatureTiles feature_tiles(const std::string& name, const at::Tensor& wanted_LD,
+                                const PicturePredictions& predictions, masks::Grid grid,
+                                int64_t side) {
+  const at::Tensor raster_LD = wanted_LD.to(at::kFloat).contiguous();
+  const viz::MergedViews merged = viz::merge_views(
+      predictions.predictions_GLD, predictions.hidden_GL, predictions.views, grid.patches());
+  const std::span<const float> wanted(raster_LD.const_data_ptr<float>(),
+                                      static_cast<size_t>(raster_LD.numel()));
+  const viz::Components components = viz::principal_components(wanted, grid.patches());
+  return {name, viz::components_picture(components, wanted, {}, grid.rows, grid.cols, side),
+          viz::components_picture(components, merged.values_LD, merged.guessed_L, grid.rows,
+                                  grid.cols, side)};
+}
+
 }  // namespace
 
 image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
-                                  const train::Recipe& recipe,
+                                  const targets::Teachers* teachers, const train::Recipe& recipe,
                                   const std::vector<image::Image>& pictures, uint64_t seed,
                                   const std::string& title) {
   const at::NoGradGuard no_grad;
   std::vector<int64_t> ids(pictures.size());
   std::iota(ids.begin(), ids.end(), 0);
   const masks::ViewPlan plan = masks::plan_for_samples(ids, seed, 0, model.grid(), recipe.masks);
-  const at::Tensor pixels =
-      train::pixels_of(stacked(pictures), plan, model.geometry(), recipe.data);
-  const auto result = model.forward(pixels, plan, train::compute_type(recipe.model.precision));
+  const at::Tensor pictures_BHWC = stacked(pictures);
+  const at::Tensor pixels = train::pixels_of(pictures_BHWC, plan, model.geometry(), recipe.data);
+  const at::ScalarType compute = train::compute_type(recipe.model.precision);
+  targets::Features features;
+  if (teachers != nullptr) features = teachers->features(pictures_BHWC, pixels, plan, compute);
+  const auto result = model.forward(pixels, plan, compute, {}, features);
 
-  std::vector<PicturePredictions> predictions;
+  const int64_t side = model.geometry().patch_side();
+  std::vector<PicturePredictions> pixel_predictions(pictures.size());  // the rows point into it
+  std::vector<viz::Reconstruction> rows(pictures.size());
   for (size_t i = 0; i < pictures.size(); ++i) {
-    predictions.push_back(predictions_of(result.reconstruction, plan, model.geometry(),
-                                         recipe.data.channels, static_cast<int64_t>(i)));
+    rows[i].original = pictures[i];
+    rows[i].side = side;
+    rows[i].views = 0;
   }
-  std::vector<viz::Reconstruction> rows;
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    viz::Reconstruction row;
-    row.original = pictures[i];
-    row.side = model.geometry().patch_side();
-    row.views = predictions[i].views;
-    row.predictions_GLD = predictions[i].predictions_GLD;
-    row.hidden_GL = predictions[i].hidden_GL;
-    row.normalised_patches = recipe.targets.norm_pix;
-    row.variance_epsilon = recipe.targets.variance_epsilon;
-    row.scale = {floats(recipe.data.mean), floats(recipe.data.deviation)};
-    rows.push_back(std::move(row));
+  size_t target = 0;
+  for (const std::string& name : recipe.targets.reconstructed()) {
+    const bool rgb = name == "rgb";
+    const Selected selected{result.reconstruction, plan, target++,
+                            rgb ? pixel_places(model.geometry(), recipe.data.channels)
+                                : in_order(features.at(name).size(2))};
+    for (size_t i = 0; i < pictures.size(); ++i) {
+      const auto picture = static_cast<int64_t>(i);
+      PicturePredictions predictions = predictions_of(selected, picture);
+      if (rgb) {
+        pixel_predictions[i] = std::move(predictions);
+        show_pixels(pixel_predictions[i], recipe, rows[i]);
+      } else {
+        const at::Tensor raster_LD =
+            features.at(name)[picture].index_select(0, plan.order_BL[picture].argsort());
+        rows[i].features.push_back(feature_tiles(name, raster_LD, predictions, model.grid(), side));
+      }
+    }
   }
   return viz::reconstruction_sheet(rows, title);
 }

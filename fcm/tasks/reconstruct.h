@@ -7,13 +7,15 @@
 
 #include "fcm/image/image.h"
 #include "fcm/models/masked_autoencoder.h"
+#include "fcm/targets/teachers.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::tasks {
 
 // `pictures`: of the recipe's size and channels. Masks are keyed by (seed, place in the list).
+// `teachers`: those of the recipe's targets, or nullptr where they are pixels alone.
 image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
-                                  const train::Recipe& recipe,
+                                  const targets::Teachers* teachers, const train::Recipe& recipe,
                                   const std::vector<image::Image>& pictures, uint64_t seed,
                                   const std::string& title);
 

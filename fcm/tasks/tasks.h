@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ struct CheckpointRequest {
   std::vector<std::string> allow_missing;  // patterns of tensors that it need not have
 };
 
+// Files of the towers whose features are reconstructed, by the name of the target ("clip", "dino").
+using TeacherFiles = std::map<std::string, std::filesystem::path>;
+
 struct RunRequest {
   train::Recipe recipe;
   std::string data;             // as --data names it
@@ -37,6 +41,7 @@ struct RunRequest {
   bool overwrite = false;
   bool dry_run = false;
   Machine machine;
+  TeacherFiles teachers;
   const std::atomic<bool>* stop = nullptr;  // set from outside: save at the next step and return
 };
 
@@ -55,11 +60,12 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
 nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& checkpoint,
                         Reporter& reporter);
 
-// A sheet of pictures: what each view saw and what was made of it. Written to `out` as PNG. Throws
-// Error(kCheckpoint) for weights without a decoder.
+// A sheet of pictures: what each view saw and what was made of it; for targets that are features,
+// their three principal components beside those of the prediction. Written to `out` as PNG. Throws
+// Error(kCheckpoint) for weights without a decoder, or without a teacher's file.
 void visualize(const CheckpointRequest& checkpoint, const std::vector<std::string>& images,
-               const std::filesystem::path& out, uint64_t seed, Machine machine,
-               Reporter& reporter);
+               const TeacherFiles& teachers, const std::filesystem::path& out, uint64_t seed,
+               Machine machine, Reporter& reporter);
 
 // Writes run_dir/report.html.
 void report(const std::filesystem::path& run_dir, Reporter& reporter);

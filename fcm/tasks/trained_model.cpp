@@ -16,7 +16,8 @@ using checkpoint::Architecture;
 using checkpoint::Checkpoint;
 
 // Patterns of names, by what they are used for.
-const std::vector<std::string> kDecoder = {"mask_token", "decoder_*"};
+const std::vector<std::string> kDecoder = {"mask_token", "decoder_*", "reconstructors.*",
+                                           "mimic.*"};
 const std::vector<std::string> kNotInClassifiers = {"stage1_output_decode.*",
                                                     "stage2_output_decode.*", "norm.*"};
 const std::vector<std::string> kOfClassifiers = {"head.*", "fc_norm.*"};

@@ -6,15 +6,33 @@
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/reconstruct.h"
 #include "fcm/tasks/tasks.h"
+#include "fcm/tasks/teachers.h"
 #include "fcm/tasks/trained_model.h"
+#include "fcm/train/state.h"
 
 namespace fcm::tasks {
 
+namespace {
+
+// The teachers as they stood at that checkpoint.
+std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
+                                               const TeacherFiles& files, Reporter& reporter) {
+  std::unique_ptr<targets::Teachers> teachers = load_teachers(trained.recipe, files);
+  if (teachers && teachers->ema() != nullptr) {
+    const checkpoint::Checkpoint whole = checkpoint::load(trained.path, true, reporter);
+    train::load_ema(teachers->ema()->parameters(), whole.optimizer, trained.path.string());
+  }
+  return teachers;
+}
+
+}  // namespace
+
 void visualize(const CheckpointRequest& checkpoint, const std::vector<std::string>& images,
-               const std::filesystem::path& out, uint64_t seed, Machine machine,
-               Reporter& reporter) {
+               const TeacherFiles& files, const std::filesystem::path& out, uint64_t seed,
+               Machine machine, Reporter& reporter) {
   set_up_machine(machine);
   const TrainedModel trained = load_trained_model(checkpoint, Needs::kPictures, reporter);
+  const std::unique_ptr<targets::Teachers> teachers = teachers_of(trained, files, reporter);
   std::vector<image::Image> pictures;
   for (const std::string& path : images) {
     const std::string bytes = read_file(path, ExitCode::kData);
@@ -29,7 +47,7 @@ void visualize(const CheckpointRequest& checkpoint, const std::vector<std::strin
   }
   if (pictures.empty()) fail(ExitCode::kUsage, "--images names no picture");
   image::write_png(
-      out, reconstruction_sheet(*trained.model, trained.recipe, pictures, seed,
+      out, reconstruction_sheet(*trained.model, teachers.get(), trained.recipe, pictures, seed,
                                 fmt::format("{}, step {}", trained.recipe.row.name, trained.step)));
   reporter.info(fmt::format("wrote {}", out.string()));
 }

@@ -129,6 +129,43 @@ void check_picture(const Recipe& recipe, Faults& faults) {
   }
 }
 
+void check_targets(const Recipe& recipe, Faults& faults) {
+  const targets::TargetOptions& options = recipe.targets;
+  const std::vector<std::string> names = options.reconstructed();
+  faults.unless(!names.empty(),
+                "targets.rgb, targets.clip, targets.dino and targets.ema are all 0, so there is "
+                "nothing to reconstruct; give one of them a weight");
+  const auto branches = static_cast<int64_t>(names.size());
+  faults.unless(
+      branches < 2 || branches * recipe.decoder.independent_blocks <= recipe.decoder.depth,
+      "decoder.independent_blocks = {} for each of {} targets are more than "
+      "decoder.depth = {}, which counts them all",
+      recipe.decoder.independent_blocks, branches, recipe.decoder.depth);
+  faults.unless(options.mimic == "none" || options.mimic_weight > 0,
+                "targets.mimic = \"{}\" with targets.mimic_weight = 0; write \"none\"",
+                options.mimic);
+  const bool averages = options.last_blocks > 1;
+  const auto check_depth = [&](const std::string& who, int64_t depth) {
+    faults.unless(options.last_blocks <= depth,
+                  "targets.last_blocks = {}, but {} has {} transformer blocks", options.last_blocks,
+                  who, depth);
+  };
+  for (const std::string& name : options.features()) {
+    if (name == "ema") {
+      if (averages) check_depth("the encoder", recipe.encoder.depths.back());
+      continue;
+    }
+    faults.unless(recipe.data.channels == 3,
+                  "data.channels = {}, but the tower of targets.{} sees RGB; take 3",
+                  recipe.data.channels, name);
+    faults.unless(name != "clip" || !averages || options.clip_feature == "tokens",
+                  "targets.last_blocks = {} takes tokens as blocks leave them, so "
+                  "targets.clip_feature = \"{}\" must be \"tokens\"",
+                  options.last_blocks, options.clip_feature);
+    if (averages) check_depth("that tower", targets::tower_options(options, name, 1, 1).depth);
+  }
+}
+
 void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
   faults.unless(optim.micro_batch <= optim.batch_size,
                 "optim.micro_batch = {} is larger than optim.batch_size = {}", optim.micro_batch,
@@ -185,6 +222,7 @@ void check(const Recipe& recipe) {
   check_width("decoder", "decoder.dim", recipe.decoder.dim, recipe.decoder.heads, faults);
   check_convolution_stages(recipe.encoder, faults);
   check_picture(recipe, faults);
+  check_targets(recipe, faults);
   check_optimisation(recipe.optim, faults);
   faults.throw_if_any();
 }

@@ -55,6 +55,14 @@ models::AutoencoderOptions autoencoder_options(const Recipe& recipe) {
           recipe.data.channels};
 }
 
+targets::Student student_of(const Recipe& recipe) {
+  const int64_t side = ops::PatchGeometry{recipe.encoder.strides}.patch_side();
+  return {encoder::kind_named(recipe.model.kind),
+          recipe.encoder,
+          recipe.data.channels,
+          {recipe.data.image_size[0] / side, recipe.data.image_size[1] / side}};
+}
+
 ops::Normalisation normalisation(const loader::DataOptions& options) {
   return {options.mean, options.deviation};
 }
@@ -124,14 +132,28 @@ double convolutions(const Recipe& recipe, const Counts& counts) {
 
 }  // namespace
 
+namespace {
+
+// Numbers that the decoder predicts for a hidden patch, all targets together.
+double predicted_numbers(const Recipe& recipe) {
+  const int64_t side = ops::PatchGeometry{recipe.encoder.strides}.patch_side();
+  int64_t sum = 0;
+  for (const std::string& name : recipe.targets.reconstructed()) {
+    sum += name == "rgb" ? side * side * recipe.data.channels
+                         : targets::feature_dim(recipe.targets, name, recipe.encoder.dims.back());
+  }
+  return static_cast<double>(sum);
+}
+
+}  // namespace
+
 double forward_multiply_adds(const Recipe& recipe) {
   const Counts counts = count(recipe);
   const auto dim = static_cast<double>(recipe.encoder.dims.back());
   const auto depth = static_cast<double>(recipe.encoder.depths.back());
   const auto decoder_dim = static_cast<double>(recipe.decoder.dim);
   const auto decoder_depth = static_cast<double>(recipe.decoder.depth);
-  const auto side = static_cast<double>(ops::PatchGeometry{recipe.encoder.strides}.patch_side());
-  const double pixels = side * side * static_cast<double>(recipe.data.channels);
+  const double predicted = predicted_numbers(recipe);
   double sum = convolutions(recipe, counts);
   for (const masks::ViewRun& run : counts.runs) {
     const auto views = static_cast<double>(run.views), size = static_cast<double>(run.size);
@@ -140,9 +162,35 @@ double forward_multiply_adds(const Recipe& recipe) {
     sum += views * seen * dim * decoder_dim;
     sum += decoder_depth *
            block_multiply_adds(views * all, all, decoder_dim, recipe.decoder.mlp_ratio);
-    sum += views * (counts.patches - size) * decoder_dim * pixels;
+    sum += views * (counts.patches - size) * decoder_dim * predicted;
   }
   return sum;
+}
+
+double teacher_multiply_adds(const Recipe& recipe) {
+  double sum = 0;
+  for (const std::string& name : recipe.targets.features()) {
+    if (name == "ema") {  // the encoder, on one view of all patches
+      Recipe whole = recipe;
+      whole.masks = {0, {}};
+      whole.decoder.depth = 0;
+      sum += forward_multiply_adds(whole);
+      continue;
+    }
+    const masks::Grid grid = student_of(recipe).grid;
+    const targets::TeacherOptions tower =
+        targets::tower_options(recipe.targets, name, grid.rows, grid.cols);
+    const auto tokens = static_cast<double>(1 + grid.patches());
+    const auto dim = static_cast<double>(tower.dim);
+    sum += static_cast<double>(tower.depth) *
+           block_multiply_adds(tokens, tokens, dim, tower.mlp_ratio);
+    sum += tokens * dim * static_cast<double>(tower.stride * tower.stride * tower.channels);
+  }
+  return sum;
+}
+
+double training_flops(const Recipe& recipe) {
+  return 6 * forward_multiply_adds(recipe) + 2 * teacher_multiply_adds(recipe);
 }
 
 }  // namespace fcm::train

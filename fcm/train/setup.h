@@ -5,11 +5,13 @@
 
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/ops/patchify/op.h"
+#include "fcm/targets/ema_teacher.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::train {
 
 models::AutoencoderOptions autoencoder_options(const Recipe& recipe);
+targets::Student student_of(const Recipe& recipe);
 ops::Normalisation normalisation(const loader::DataOptions& options);
 
 // model.precision, with "auto" decided by what the processor has in hardware.
@@ -27,5 +29,11 @@ int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double 
 // Multiply-adds of a forward pass of one picture (matrix products, convolutions, attention), as the
 // fast model executes them. Training costs three times as much; a multiply-add is two operations.
 double forward_multiply_adds(const Recipe& recipe);
+
+// The same of the teachers, which are never trained.
+double teacher_multiply_adds(const Recipe& recipe);
+
+// Operations of a training step for one picture.
+double training_flops(const Recipe& recipe);
 
 }  // namespace fcm::train

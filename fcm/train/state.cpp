@@ -118,7 +118,9 @@ nlohmann::json Counters::to_json() const {
           {"window_loss", window_loss},
           {"window_steps", window_steps},
           {"epoch_loss", epoch_loss},
-          {"epoch_steps", epoch_steps}};
+          {"epoch_steps", epoch_steps},
+          {"window_target_losses", window_target_losses},
+          {"epoch_target_losses", epoch_target_losses}};
 }
 
 Counters Counters::from_json(const nlohmann::json& json) {
@@ -133,6 +135,8 @@ Counters Counters::from_json(const nlohmann::json& json) {
   json.at("window_steps").get_to(counters.window_steps);
   json.at("epoch_loss").get_to(counters.epoch_loss);
   json.at("epoch_steps").get_to(counters.epoch_steps);
+  json.at("window_target_losses").get_to(counters.window_target_losses);
+  json.at("epoch_target_losses").get_to(counters.epoch_target_losses);
   return counters;
 }
 
@@ -198,8 +202,9 @@ std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
 }
 
 void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
-                    const checkpoint::TensorFile& file, const std::string& source) {
-  Mismatches mismatches;
+                    const checkpoint::TensorFile& file, const std::string& source,
+                    const LoadRules& rules) {
+  Mismatches mismatches(rules);
   struct Wanted {
     const nn::Parameter* parameter;
     at::Tensor held;
@@ -221,7 +226,23 @@ void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
   }
 }
 
-void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer,
+void add_ema(PublishedTensors& tensors, const nn::Parameters& ema) {
+  for (const nn::Parameter& parameter : ema.all()) {
+    tensors.add(kEmaPrefix + parameter.name, ema.published(parameter));
+  }
+}
+
+void load_ema(nn::Parameters& ema, const checkpoint::TensorFile& file, const std::string& source) {
+  checkpoint::TensorFile average;
+  for (checkpoint::TensorView view : file.tensors) {
+    if (!view.name.starts_with(kEmaPrefix)) continue;
+    view.name.erase(0, std::string_view(kEmaPrefix).size());
+    average.tensors.push_back(std::move(view));
+  }
+  load_model(ema, average, source + " (moving average, names behind " + kEmaPrefix + ")");
+}
+
+void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer, nn::Parameters* ema,
                          const checkpoint::Checkpoint& checkpoint) {
   const std::string source = checkpoint.path.string();
   const nlohmann::json& state = checkpoint.state;
@@ -234,7 +255,10 @@ void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer,
          "{} holds weights but no training state, so a run cannot continue from it", source);
   }
   load_model(parameters, checkpoint.model, source);
-  load_optimizer(parameters, optimizer, checkpoint.optimizer, source);
+  LoadRules rules;
+  if (ema != nullptr) rules.unexpected.push_back(std::string(kEmaPrefix) + "*");
+  load_optimizer(parameters, optimizer, checkpoint.optimizer, source, rules);
+  if (ema != nullptr) load_ema(*ema, checkpoint.optimizer, source);
   optimizer.set_steps(state.at("optimizer_steps").get<int64_t>());
 }
 

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct Counters {
   int64_t window_steps = 0;
   double epoch_loss = 0;
   int64_t epoch_steps = 0;
+  std::map<std::string, double> window_target_losses, epoch_target_losses;
 
   nlohmann::json to_json() const;
   static Counters from_json(const nlohmann::json& json);
@@ -44,6 +46,11 @@ PublishedTensors model_tensors(const nn::Parameters& parameters);
 // "exp_avg.<name>" and "exp_avg_sq.<name>" for every trainable parameter.
 PublishedTensors optimizer_tensors(const nn::Parameters& parameters, const optim::AdamW& optimizer);
 
+// "ema.<name>" for every parameter of the moving average, behind what is there: it is state of the
+// training, so it stands in the file of the moments.
+void add_ema(PublishedTensors& tensors, const nn::Parameters& ema);
+inline constexpr const char* kEmaPrefix = "ema.";
+
 // What may be missing or left over, as patterns with * and ?.
 struct LoadRules {
   std::vector<std::string> missing, unexpected;
@@ -57,11 +64,15 @@ std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
                                              const std::string& source,
                                              const LoadRules& rules = {});
 void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
-                    const checkpoint::TensorFile& file, const std::string& source);
+                    const checkpoint::TensorFile& file, const std::string& source,
+                    const LoadRules& rules = {});
+// From the file that add_ema's tensors went to.
+void load_ema(nn::Parameters& ema, const checkpoint::TensorFile& file, const std::string& source);
 
-// Weights, moments and the count of updates of a checkpoint that a run can continue from; not the
-// counters. Error(kCheckpoint) where it has no training state, or another model's.
-void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer,
+// Weights, moments, moving average (`ema`, nullptr: there is none) and the count of updates of a
+// checkpoint that a run can continue from; not the counters. Error(kCheckpoint) where it has no
+// training state, or another model's.
+void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer, nn::Parameters* ema,
                          const checkpoint::Checkpoint& checkpoint);
 
 // A tensor of a file, copied.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "fcm/base/error.h"
@@ -83,13 +84,19 @@ class Run {
   bool last() const { return counters_.step == total_steps_; }
   std::filesystem::path checkpoints() const { return request_.out / "checkpoints"; }
 
+  targets::EmaTeacher* ema() const {
+    return request_.teachers == nullptr ? nullptr : request_.teachers->ema();
+  }
+  nn::Parameters* ema_parameters() const { return ema() ? &ema()->parameters() : nullptr; }
+
   void restore() {
+    if (ema() != nullptr) ema()->start_from(model_.parameters());
     auto found = checkpoint::load_newest(checkpoints(), true, reporter_);
     if (!found && !request_.start_from.empty()) {
       found = checkpoint::load(request_.start_from, true, reporter_);
     }
     if (!found) return;
-    load_training_state(model_.parameters(), optimizer_, *found);
+    load_training_state(model_.parameters(), optimizer_, ema_parameters(), *found);
     if (found->state.contains("counters")) {
       counters_ = Counters::from_json(found->state.at("counters"));
     } else {  // of a published program, which saves at the end of an epoch
@@ -106,8 +113,12 @@ class Run {
     window_.waited_seconds += waiting.seconds();
     note_bad_samples(batch);
     const double lr = optim::lr_at_step(recipe_.optim, counters_.step, steps_per_epoch_);
-    const StepResult step =
-        update(model_, optimizer_, batch, recipe_, compute_, counters_.micro_batch, lr);
+    const StepResult step = update(model_, optimizer_, batch, recipe_, compute_,
+                                   counters_.micro_batch, lr, request_.teachers);
+    if (step.applied && ema() != nullptr) {
+      ema()->follow(model_.parameters(),
+                    targets::ema_momentum(recipe_.targets, counters_.step, steps_of_all_epochs()));
+    }
     ++counters_.step;
     window_.images += batch.batch;
     last_lr_ = lr;
@@ -118,6 +129,11 @@ class Run {
       counters_.epoch_loss += step.loss;
       ++counters_.window_steps;
       ++counters_.epoch_steps;
+      for (const auto& [name, loss] : step.target_losses) {
+        counters_.window_target_losses[name] += loss;
+        counters_.epoch_target_losses[name] += loss;
+      }
+      ema_spread_ = step.ema_spread;
     } else {
       guard(step);
     }
@@ -141,7 +157,7 @@ class Run {
            "optim.base_lr, set model.precision = \"fp32\" or optim.clip_norm",
            counters_.step, counters_.skipped, counters_.rollbacks - 1);
     }
-    load_training_state(model_.parameters(), optimizer_, *good);
+    load_training_state(model_.parameters(), optimizer_, ema_parameters(), *good);
     reporter_.warn(fmt::format(
         "step {}: weights went back to those of step {}; training goes on with the next data",
         counters_.step, good->step));
@@ -161,6 +177,34 @@ class Run {
     }
   }
 
+  // Where the schedules end, whether or not run.max_steps stops earlier.
+  int64_t steps_of_all_epochs() const {
+    return std::llround(recipe_.optim.epochs * static_cast<double>(steps_per_epoch_));
+  }
+
+  // Adds the mean of each target's losses under its name behind `prefix`.
+  static void add_target_losses(nlohmann::json& line, const std::string& prefix,
+                                const std::map<std::string, double>& sums, int64_t steps) {
+    for (const auto& [name, sum] : sums) {
+      line[prefix + name] = sum / static_cast<double>(std::max<int64_t>(steps, 1));
+    }
+  }
+
+  // An average that makes the same of every patch is a target that teaches nothing.
+  void note_spread(nlohmann::json& line) {
+    constexpr double kCollapsed = 0.05;
+    if (!ema_spread_) return;
+    line["ema_spread"] = ema_spread_->mean;
+    line["ema_least_spread"] = ema_spread_->least;
+    if (ema_spread_->mean >= kCollapsed || warned_of_collapse_) return;
+    warned_of_collapse_ = true;
+    reporter_.warn(fmt::format(
+        "step {}: the moving average makes nearly the same of every patch (deviation {:.3g} over "
+        "patches, mean of all dimensions); its targets have collapsed. Give targets.rgb more "
+        "weight, or raise targets.ema_momentum",
+        counters_.step, ema_spread_->mean));
+  }
+
   double epoch_now() const {
     return static_cast<double>(counters_.step) / static_cast<double>(steps_per_epoch_);
   }
@@ -172,19 +216,29 @@ class Run {
                             : last_loss;
     const double eta =
         static_cast<double>((total_steps_ - counters_.step) * recipe_.optim.batch_size) / speed;
-    log_.write({{"step", counters_.step},
-                {"epoch", epoch_now()},
-                {"loss", loss},
-                {"lr", last_lr_},
-                {"grad_norm", last_norm_},
-                {"images_per_second", speed},
-                {"data_wait", window_.wait_share()},
-                {"utilisation", 6 * forward_multiply_adds(recipe_) * speed / peak_flops_},
-                {"memory_bytes", peak_memory_bytes()},
-                {"skipped_samples", counters_.bad_samples},
-                {"skipped_updates", counters_.skipped},
-                {"eta_seconds", eta}});
-    add_events({{"train_loss", loss}, {"lr", last_lr_}, {"images_per_second", speed}});
+    nlohmann::json line = {{"step", counters_.step},
+                           {"epoch", epoch_now()},
+                           {"loss", loss},
+                           {"lr", last_lr_},
+                           {"grad_norm", last_norm_},
+                           {"images_per_second", speed},
+                           {"data_wait", window_.wait_share()},
+                           {"utilisation", training_flops(recipe_) * speed / peak_flops_},
+                           {"memory_bytes", peak_memory_bytes()},
+                           {"skipped_samples", counters_.bad_samples},
+                           {"skipped_updates", counters_.skipped},
+                           {"eta_seconds", eta}};
+    std::map<std::string, double> scalars = {
+        {"train_loss", loss}, {"lr", last_lr_}, {"images_per_second", speed}};
+    nlohmann::json of_targets = nlohmann::json::object();
+    add_target_losses(of_targets, "loss_", counters_.window_target_losses, counters_.window_steps);
+    note_spread(of_targets);
+    for (const auto& [key, value] : of_targets.items()) {
+      line[key] = value;
+      scalars["train_" + key] = value.get<double>();
+    }
+    log_.write(line);
+    add_events(scalars);
     reporter_.progress(
         fmt::format("step {}/{}  epoch {:.2f}  loss {:.4f}  lr {:.2e}  {:.1f} images/s  data wait "
                     "{:.0f} %  left {}",
@@ -192,6 +246,7 @@ class Run {
                     100 * window_.wait_share(), clock_text(eta)));
     counters_.window_loss = 0;
     counters_.window_steps = 0;
+    counters_.window_target_losses.clear();
     window_.restart();
   }
 
@@ -201,6 +256,7 @@ class Run {
         counters_.epoch_loss / static_cast<double>(std::max<int64_t>(counters_.epoch_steps, 1));
     nlohmann::json line = {
         {"train_lr", last_lr_}, {"train_loss", loss}, {"epoch", epoch}, {"step", counters_.step}};
+    add_target_losses(line, "train_loss_", counters_.epoch_target_losses, counters_.epoch_steps);
     if (request_.at_epoch_end) line.update(request_.at_epoch_end(model_, epoch));
     std::map<std::string, double> scalars;
     for (const auto& [key, value] : line.items()) {
@@ -212,6 +268,7 @@ class Run {
     log_.write(line);
     counters_.epoch_loss = 0;
     counters_.epoch_steps = 0;
+    counters_.epoch_target_losses.clear();
     window_.restart();  // the check at the end of the epoch is not training time
   }
 
@@ -232,7 +289,8 @@ class Run {
   void save() {
     log_.sync();  // what is logged up to here must not be lost if the checkpoint is not
     const PublishedTensors model = model_tensors(model_.parameters());
-    const PublishedTensors optimizer = optimizer_tensors(model_.parameters(), optimizer_);
+    PublishedTensors optimizer = optimizer_tensors(model_.parameters(), optimizer_);
+    if (ema() != nullptr) add_ema(optimizer, ema()->parameters());
     nlohmann::json state = {{"counters", counters_.to_json()},
                             {"optimizer_steps", optimizer_.steps()},
                             {"epoch", epoch_now()},
@@ -257,6 +315,8 @@ class Run {
   nlohmann::json scaler_;
   std::unique_ptr<loader::Loader> loader_;
   SpeedWindow window_;
+  std::optional<targets::Spread> ema_spread_;  // of the last applied step
+  bool warned_of_collapse_ = false;
   double last_lr_ = 0, last_norm_ = 0, peak_flops_ = 1;
 };
 

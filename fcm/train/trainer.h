@@ -11,6 +11,7 @@
 #include "fcm/base/reporter.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/models/masked_autoencoder.h"
+#include "fcm/targets/teachers.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::train {
@@ -20,6 +21,7 @@ struct TrainRequest {
   std::shared_ptr<const loader::Dataset> dataset;
   std::filesystem::path out;                // the run folder, there already
   std::filesystem::path start_from;         // another run or checkpoint to continue; empty: none
+  targets::Teachers* teachers = nullptr;    // of the recipe's targets; nullptr: pixels alone
   int64_t threads = 1;                      // of the loader
   const std::atomic<bool>* stop = nullptr;  // set: save at the next step and return
   // More keys for the epoch's line of the log (knn_top1, ...), asked for at the end of each epoch.

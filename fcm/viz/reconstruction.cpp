@@ -172,9 +172,12 @@ MergedViews merge_views(std::span<const float> predictions_GLD, std::span<const 
   return out;
 }
 
-SheetRow reconstruction_row(const Reconstruction& input) {
+namespace {
+
+// The original, what each view makes of its pixels, and all of that merged.
+std::vector<image::Image> pixel_tiles(const Reconstruction& input) {
   const image::Image& original = input.original;
-  check_picture(original, input.side);
+  if (input.views == 0) return {original};
   const int64_t patches = (original.rows / input.side) * (original.cols / input.side);
   const size_t values = original.pixels.size();
   require(input.predictions_GLD.size() == values * static_cast<size_t>(input.views),
@@ -192,19 +195,30 @@ SheetRow reconstruction_row(const Reconstruction& input) {
     return paste_visible(original, picture, hidden_L, input.side);
   };
 
-  SheetRow row;
-  row.tiles.push_back(original);
+  std::vector<image::Image> tiles{original};
   for (int64_t view = 0; view < input.views; ++view) {
     const auto hidden_L =
         input.hidden_GL.subspan(static_cast<size_t>(view * patches), static_cast<size_t>(patches));
     const auto guess = input.predictions_GLD.subspan(static_cast<size_t>(view) * values, values);
-    row.tiles.push_back(grey_out(original, hidden_L, input.side));
-    row.tiles.push_back(show({guess.begin(), guess.end()}, hidden_L));
+    tiles.push_back(grey_out(original, hidden_L, input.side));
+    tiles.push_back(show({guess.begin(), guess.end()}, hidden_L));
   }
   if (input.views > 1) {
     const MergedViews merged =
         merge_views(input.predictions_GLD, input.hidden_GL, input.views, patches);
-    row.tiles.push_back(show(merged.values_LD, merged.guessed_L));
+    tiles.push_back(show(merged.values_LD, merged.guessed_L));
+  }
+  return tiles;
+}
+
+}  // namespace
+
+SheetRow reconstruction_row(const Reconstruction& input) {
+  check_picture(input.original, input.side);
+  SheetRow row{pixel_tiles(input)};
+  for (const FeatureTiles& feature : input.features) {
+    row.tiles.push_back(feature.wanted);
+    row.tiles.push_back(feature.guessed);
   }
   return row;
 }
@@ -220,19 +234,35 @@ std::vector<SheetColumn> reconstruction_columns(int64_t views) {
   return columns;
 }
 
+namespace {
+
+constexpr const char* kSeen =
+    "Grey: hidden from the view. Patches that a view sees are shown as they are.";
+constexpr const char* kComponents =
+    " Features: the first three principal components of what was wanted of each picture, as red, "
+    "green and blue; guesses of all views merged.";
+
+}  // namespace
+
 image::Image reconstruction_sheet(const std::vector<Reconstruction>& rows, const std::string& title,
                                   int64_t scale) {
   require(!rows.empty(), "a reconstruction sheet has no rows");
   Sheet sheet{title, reconstruction_columns(rows.front().views), {}, {}, scale};
   bool borrowed = false;
+  for (const FeatureTiles& feature : rows.front().features) {
+    sheet.columns.push_back({feature.name + " wanted", true});
+    sheet.columns.push_back({feature.name + " guessed", false});
+  }
   for (const Reconstruction& row : rows) {
-    require(row.views == rows.front().views, "rows of {} and {} views stand in one sheet",
-            rows.front().views, row.views);
-    borrowed = borrowed || row.normalised_patches;
+    require(row.views == rows.front().views && row.features.size() == rows.front().features.size(),
+            "rows of {} and {} views, or of {} and {} targets, stand in one sheet",
+            rows.front().views, row.views, rows.front().features.size(), row.features.size());
+    borrowed = borrowed || (row.views > 0 && row.normalised_patches);
     sheet.rows.push_back(reconstruction_row(row));
   }
-  sheet.note = "Grey: hidden from the view. Patches that a view sees are shown as they are.";
+  if (rows.front().views > 0) sheet.note = kSeen;
   if (borrowed) sheet.note += fmt::format(" Restored patches: {}.", kBorrowedStatistics);
+  if (!rows.front().features.empty()) sheet.note += kComponents;
   return make_sheet(sheet);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fcm/image/image.h"
+#include "fcm/viz/feature_picture.h"
 #include "fcm/viz/sheet.h"
 
 namespace fcm::viz {
@@ -65,22 +66,24 @@ MergedViews merge_views(std::span<const float> predictions_GLD, std::span<const 
 struct Reconstruction {
   image::Image original;  // the pixels the model was given
   int64_t side = 16;
-  int64_t views = 1;
+  int64_t views = 1;  // 0: pixels were no target, and there are no predictions of them
   std::span<const float> predictions_GLD;  // read only where hidden_GL is not 0
   std::span<const uint8_t> hidden_GL;
   bool normalised_patches = true;  // the target was normalised per patch
   double variance_epsilon = 1e-6;  // of that normalisation
   PixelScale scale;
+  std::vector<FeatureTiles> features;  // of other targets
 };
 
 // One row of the sheet: the original; for each view what it sees and what it makes of it (visible
-// patches are the original's); with several views also all guesses merged.
+// patches are the original's); with several views also all guesses merged; then two tiles for each
+// feature target.
 SheetRow reconstruction_row(const Reconstruction& input);
 
 // The columns of these rows.
 std::vector<SheetColumn> reconstruction_columns(int64_t views);
 
-// The whole sheet. All rows need the same number of views; `rows` must not be empty.
+// The whole sheet. All rows need the same number of views and features; `rows` must not be empty.
 image::Image reconstruction_sheet(const std::vector<Reconstruction>& rows, const std::string& title,
                                   int64_t scale = 0);
 

@@ -96,5 +96,26 @@ TEST(ViewPlan, KeptViewsAreRunsOfEqualSize) {
   EXPECT_EQ(plan.kept_slots(), 3);
 }
 
+TEST(ViewPlan, UnmaskedKeepsTheOrderAndHasEveryEdge) {
+  at::manual_seed(4);
+  const ViewPlan plan = plan_from_noise(at::rand({2, 12}), {3, 4}, {3, 3, 3, 3}, 4);
+  const ViewPlan whole = unmasked(plan);
+  EXPECT_TRUE(whole.order_BL.equal(plan.order_BL));
+  EXPECT_EQ(whole.kept_slots(), 12);
+  EXPECT_EQ(whole.kept_runs().size(), 1U);
+  const ViewPlan raster = full_plan(2, {3, 4});
+  const at::Tensor slot_of_patch_BL = plan.order_BL.argsort(/*stable=*/true, 1);
+  for (int64_t picture = 0; picture < 2; ++picture) {
+    for (int64_t slot = 0; slot < 12; ++slot) {
+      const int64_t patch = plan.order_BL[picture][slot].item<int64_t>();
+      for (int64_t around = 0; around < 9; ++around) {
+        const int64_t near = raster.neighbours_BL9[picture][patch][around].item<int64_t>();
+        const int64_t wanted = near < 0 ? -1 : slot_of_patch_BL[picture][near].item<int64_t>();
+        EXPECT_EQ(whole.neighbours_BL9[picture][slot][around].item<int64_t>(), wanted);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fcm::masks

@@ -130,16 +130,6 @@ TEST(Teacher, TokensAreNormalisedAsInThePublishedForm) {
   expect_near(normalised_tokens(tokens), reference::normalised_tokens(tokens));
 }
 
-// 0, 1 and a half of full brightness, through both normalisations.
-TEST(Teacher, PixelsAreRenormalisedForClip) {
-  const auto row = [](std::vector<double> values) { return at::tensor(values, at::kDouble); };
-  const at::Tensor raw = row({0, 1, 0.5, 1, 0.5, 0}).view({1, 1, 2, 3});
-  const at::Tensor imagenet = (raw - row({0.485, 0.456, 0.406})) / row({0.229, 0.224, 0.225});
-  const at::Tensor clip =
-      (raw - row({0.48145466, 0.4578275, 0.40821073})) / row({0.26862954, 0.26130258, 0.27577711});
-  expect_near(renormalised_for_clip(imagenet.view({1, 1, 1, 6})), clip.view({1, 1, 1, 6}));
-}
-
 TEST(Teacher, PicturesMustDivideIntoPatches) {
   TeacherOptions options;
   options.rows = 200;

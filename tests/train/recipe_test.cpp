@@ -124,6 +124,43 @@ INSTANTIATE_TEST_SUITE_P(
                              2.4e-3}),
     [](const auto& instance) { return std::string(instance.param.recipe); });
 
+// What is taken to be C and T: CLIP's base tower and the moving average, and no pixels.
+TEST(PublishedRows, OfSeveralTargetsHoldTheirValues) {
+  const std::pair<const char*, int64_t> rows[] = {{"fastconvmae_ct_base_in1k_50ep", 50},
+                                                  {"fastconvmae_ct_base_in1k_100ep", 100},
+                                                  {"fastconvmae_ct_large_in1k_200ep", 200}};
+  for (const auto& [name, epochs] : rows) {
+    const Recipe recipe = shipped(name);
+    expect_published_habits(recipe);
+    EXPECT_EQ(recipe.targets.reconstructed(), (std::vector<std::string>{"clip", "ema"}));
+    EXPECT_EQ(recipe.targets.clip, recipe.targets.ema);
+    EXPECT_EQ(recipe.targets.clip_tower, "vit_b16");
+    EXPECT_EQ(recipe.targets.loss, "smooth_l1");
+    EXPECT_EQ(recipe.decoder.independent_blocks, 1);
+    EXPECT_TRUE(recipe.masks.views.all());
+    EXPECT_EQ(recipe.optim.epochs, epochs);
+    EXPECT_DOUBLE_EQ(recipe.optim.lr(), 1.2e-3);
+  }
+  EXPECT_EQ(shipped("fastconvmae_ct_large_in1k_200ep").encoder.dims,
+            (std::vector<int64_t>{384, 768, 1024}));
+}
+
+TEST(Recipe, TargetsThatCannotWorkAreRefused) {
+  const auto fault = [](const std::vector<std::string>& overrides) {
+    return usage_error([&] { check(shipped("smoke_mixture", overrides)); });
+  };
+  EXPECT_NE(fault({"targets.rgb=0", "targets.clip=0", "targets.dino=0", "targets.ema=0"})
+                .find("nothing to reconstruct"),
+            std::string::npos);
+  EXPECT_NE(fault({"decoder.independent_blocks=2"}).find("decoder.depth = 5"), std::string::npos);
+  EXPECT_NE(fault({"targets.last_blocks=3"}).find("2 transformer blocks"), std::string::npos);
+  EXPECT_NE(fault({"targets.last_blocks=2", "targets.clip_feature=normed"}).find("\"tokens\""),
+            std::string::npos);
+  EXPECT_NE(fault({"targets.mimic_weight=0"}).find("write \"none\""), std::string::npos);
+  EXPECT_NE(fault({"data.channels=1", "data.mean=[0.5]", "data.deviation=[0.5]"}).find("sees RGB"),
+            std::string::npos);
+}
+
 // A random allowed value for whatever the field is.
 void randomise(const config::Field& field) {
   const int64_t low = static_cast<int64_t>(std::clamp(field.range.low, -1e9, 1e9));

@@ -1,0 +1,50 @@
+// All networks whose features a recipe reconstructs.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "fcm/masks/view_plan.h"
+#include "fcm/targets/ema_teacher.h"
+#include "fcm/targets/features.h"
+#include "fcm/targets/options.h"
+#include "fcm/targets/teacher.h"
+
+namespace fcm::targets {
+
+class Teachers {
+ public:
+  // Towers start at zero, to be read from a file, but for those called "tiny", which are random.
+  Teachers(const TargetOptions& options, const Student& student, at::ScalarType dtype = at::kFloat);
+
+  // Towers whose parameters have to be read from a file, by name ("clip", "dino").
+  std::map<std::string, Teacher*> of_files();
+  EmaTeacher* ema() { return ema_.get(); }  // nullptr: no target
+
+  const Teacher& tower(const std::string& name) const { return *towers_.at(name); }
+
+  // Gives every tower random parameters: for measuring and for tests of the program.
+  void randomise();
+
+  // Features of every target of the options that has any. Each teacher runs once, without
+  // gradients, in `compute`. pictures: uint8 [B, H, W, C]; pixels [B, L, P, D]: the same pictures,
+  // cut in plan order and normalised for the student.
+  Features features(const at::Tensor& pictures_BHWC, const at::Tensor& pixels_BLPD,
+                    const masks::ViewPlan& plan, at::ScalarType compute) const;
+
+ private:
+  TargetOptions options_;
+  std::map<std::string, std::unique_ptr<Teacher>> towers_;
+  std::unique_ptr<EmaTeacher> ema_;
+};
+
+// Pictures uint8 [B, H, W, 3] as a tower wants them: normalised, and resized (bicubic, antialiased)
+// where its patches are of another size than the student's. [B, L, 1, stride^2 * 3], float32, in
+// the order order_BL.
+at::Tensor tower_pixels(const at::Tensor& pictures_BHWC, const at::Tensor& order_BL,
+                        const Teacher& teacher);
+
+}  // namespace fcm::targets
