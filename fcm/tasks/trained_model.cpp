@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
+#include <fnmatch.h>
+
+#include <algorithm>
 
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/adapters.h"
@@ -52,6 +55,12 @@ void refuse_without_decoder(const Architecture& architecture, const std::string&
        source, fmt::join(missing, ", "));
 }
 
+bool is_of_decoder(const std::string& name) {
+  return std::any_of(kDecoder.begin(), kDecoder.end(), [&](const std::string& pattern) {
+    return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+  });
+}
+
 // A start value that would change features where the file has nothing to say.
 void settle(const std::vector<const nn::Parameter*>& left, const std::string& source,
             Reporter& reporter) {
@@ -62,8 +71,7 @@ void settle(const std::vector<const nn::Parameter*>& left, const std::string& so
       at::Tensor value = parameter->value;
       value.zero_();
     }
-    const bool decoder = parameter->name.starts_with("decoder") || parameter->name == "mask_token";
-    if (!decoder) names.push_back(parameter->name);
+    if (!is_of_decoder(parameter->name)) names.push_back(parameter->name);
   }
   if (names.empty()) return;
   reporter.warn(fmt::format("{} does not have {}; features are made without", source,

@@ -72,7 +72,7 @@ struct Reconstruction {
   bool normalised_patches = true;  // the target was normalised per patch
   double variance_epsilon = 1e-6;  // of that normalisation
   PixelScale scale;
-  std::vector<FeatureTiles> features;  // of other targets
+  std::vector<FeatureTiles> features = {};  // of other targets
 };
 
 // One row of the sheet: the original; for each view what it sees and what it makes of it (visible
