@@ -389,10 +389,12 @@ TEST(FindRecipe, SaysWhatThereIs) {
   EXPECT_EQ(usage_error([] { find_recipe("dir/demo.toml", {kRecipes}); }),
             "--recipe dir/demo.toml: there is no such file");
   const std::string message = usage_error([] { find_recipe("zzzzzzzz", {kRecipes}); });
-  EXPECT_NE(message.find("demo, fastconvmae_base_in1k_50ep, "
-                         "fastmae_vit_base_in1k_400ep, mae_vit_base_in1k_1600ep, "
-                         "smoke_mae_pretrain, smoke_pretrain"),
-            std::string::npos)
+  EXPECT_NE(
+      message.find("demo, demo_ema, fastconvmae_base_in1k_50ep, fastconvmae_ct_base_in1k_100ep, "
+                   "fastconvmae_ct_base_in1k_50ep, fastconvmae_ct_large_in1k_200ep, "
+                   "fastmae_vit_base_in1k_400ep, mae_vit_base_in1k_1600ep, "
+                   "smoke_mae_pretrain, smoke_mixture, smoke_pretrain"),
+      std::string::npos)
       << message;
 }
 
