@@ -25,7 +25,9 @@ void write(const std::string& name, const std::string& size, const std::string& 
   options.dino = name == "clip" ? 0 : 1;
   (name == "clip" ? options.clip_tower : options.dino_tower) = size;
   const int64_t side = 224 / targets::tower_options(options, name, 1, 1).stride;
-  targets::Teachers teachers(options, {.grid = {side, side}});
+  targets::Student student;
+  student.grid = {side, side};
+  targets::Teachers teachers(options, student);
   teachers.randomise();
   const nn::Parameters& parameters = teachers.of_files().at(name)->parameters();
   train::PublishedTensors tensors;
