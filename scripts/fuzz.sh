@@ -56,7 +56,7 @@ sources=(fcm/base/{failpoint,file,system_call}.cpp
   fcm/checkpoint/{buffer,crc32,digest,header_events,input_file,legacy_container,manifest,pickle_calls,pickle_globals}.cpp
   fcm/checkpoint/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,utf8,value}.cpp
   fcm/checkpoint/{zip_directory,zip_records}.cpp
-  fcm/image/{colour,decode,jpeg,png}.cpp
+  fcm/image/{colour,decode,jpeg,png,webp}.cpp
   fcm/loader/{checksum,cifar,class_numbers,encoded,gzip,idx,packed_file,packed_layout,random_access_file}.cpp
   fcm/loader/{raw_pictures,tar_header,tar_samples,tar_walk}.cpp)
 cache=$(command -v ccache || true)
@@ -71,7 +71,7 @@ for target in "${targets[@]}"; do
   corpus="$out/corpus-$target"
   mkdir -p "$corpus"
   seed "$target" "$corpus"
-  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "${objects[@]}" -ldeflate -ljpeg -lpng -lz -lpthread -o "$out/$target"
+  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "${objects[@]}" -ldeflate -ljpeg -lpng -lwebp -lz -lpthread -o "$out/$target"
   log="$out/$target.log"
   if "$out/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$out/$target-" "$corpus" > "$log" 2>&1; then
