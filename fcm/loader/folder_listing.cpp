@@ -138,7 +138,8 @@ PictureNames look(const fs::path& root, int64_t threads, Found& all) {
   }
   if (pictures.labels.empty()) {
     fail(ExitCode::kData,
-         "no pictures in {}: looked for <class>/*.jpg, *.jpeg, *.png and *.webp in {} folders, and for "
+         "no pictures in {}: looked for <class>/*.jpg, *.jpeg, *.png and *.webp in {} folders, and "
+         "for "
          "pictures directly in it",
          root.string(), folders.size());
   }

@@ -1,6 +1,6 @@
 // The samples of one tar shard in webdataset's layout: members that share a key, which is the name
-// up to the first dot behind the last slash; "key.jpg" (.jpeg, .png, .webp) is the picture, "key.cls" the
-// class as a decimal number. Other members are passed over.
+// up to the first dot behind the last slash; "key.jpg" (.jpeg, .png, .webp) is the picture,
+// "key.cls" the class as a decimal number. Other members are passed over.
 #pragma once
 
 #include <cstdint>
