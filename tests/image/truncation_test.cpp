@@ -1,4 +1,4 @@
-// Files cut at every byte. Under a sanitizer (scripts/sanitize.sh) reading past the cut shows.
+// Files cut at every byte. Under a sanitizer reading past the cut shows.
 #include "tests/image/codec_support.h"
 #include "tests/image/section_support.h"
 
