@@ -1,6 +1,7 @@
 # One static library a folder of fcm/, linked along the edges of fcm/edges.txt. A folder's sources are
-# all its *.cpp files, so adding a file needs no change here. Files named *_avx2.cpp, *_avx512.cpp and
-# *_vnni.cpp are compiled for that instruction set and are only entered after a check at run time.
+# all its *.cpp files, so adding a file needs no change here. Files named *_avx2.cpp, *_avx512.cpp,
+# *_vnni.cpp and *_amx.cpp are compiled for that instruction set and are only entered after a check
+# at run time.
 
 function(fcm_add_folder name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fcm/${name}/*.cpp")
@@ -48,6 +49,9 @@ function(fcm_add_folder name)
       # GCC 12 takes the undefined registers of its own intrinsics' headers for a mistake of ours.
       set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
         COMPILE_OPTIONS "-O3;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
+    elseif(source MATCHES "_amx\\.cpp$")
+      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
+        COMPILE_OPTIONS "-O3;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512bf16;-mamx-tile;-mamx-bf16;-mavx2;-mfma;-mf16c;-mprefer-vector-width=512")
     elseif(source MATCHES "_plain\\.cpp$")
       set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS "-O3")
     endif()

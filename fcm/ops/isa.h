@@ -4,9 +4,14 @@
 
 namespace fcm::ops {
 
-enum class Isa { kPlain, kAvx2, kAvx512 };
+// Each can do what those before it can. kAmx: AVX-512 and the bfloat16 tiles of AMX; an operator
+// without kernels for it takes those for AVX-512.
+enum class Isa { kPlain, kAvx2, kAvx512, kAmx };
 
 Isa isa();
+// Whether this processor, and for AMX the system, can run it, whatever isa() chose: tests go
+// through all that can.
+bool can_run(Isa isa);
 const char* isa_name(Isa isa);
 bool has_bf16_instructions();  // avx512_bf16: bf16 matrix products are faster than fp32 ones
 

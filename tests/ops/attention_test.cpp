@@ -62,6 +62,16 @@ TEST_P(AttentionIsaTest, EqualsTheReferenceForEveryLengthAndWidth) {
   }
 }
 
+// Around multiples of a tile's rows (16) and depth (32).
+TEST_P(AttentionIsaTest, BfloatEqualsTheReferenceAroundTiles) {
+  for (const int64_t tokens : {23, 24, 31, 32, 33, 47, 48, 64, 65, 97, 196}) {
+    expect_equal(tokens, 2, 32, at::kBFloat16);
+  }
+  for (const int64_t head_dim : {1, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 128}) {
+    expect_equal(40, 2, head_dim, at::kBFloat16);
+  }
+}
+
 // Scores all far below zero, or all large: the padding (score 0) must neither be the maximum nor
 // the sum, and nothing may overflow.
 TEST_P(AttentionIsaTest, ShiftedScoresGiveTheSameProbabilities) {
@@ -81,7 +91,7 @@ TEST_P(AttentionIsaTest, ShiftedScoresGiveTheSameProbabilities) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AttentionIsaTest,
-                         testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512),
+                         testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAmx),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
 // Negative control: the comparison sees a wrong scale and a head swapped for its neighbour.

@@ -92,7 +92,7 @@ double compare_with_library(const OpCases& table,
 class LibrarySpeed : public testing::Test {
  protected:
   void SetUp() override {
-    if (isa() != Isa::kAvx512) GTEST_SKIP() << "the claims are about AVX-512";
+    if (isa() < Isa::kAvx512) GTEST_SKIP() << "the claims are about AVX-512";
   }
 };
 

@@ -52,5 +52,6 @@ struct AttentionKernels {
 extern const AttentionKernels attention_plain;
 extern const AttentionKernels attention_avx2;
 extern const AttentionKernels attention_avx512;
+extern const AttentionKernels attention_amx;
 
 }  // namespace fcm::ops
