@@ -8,7 +8,7 @@ echo "lint: formatting is clean"
 
 mapfile -t folders < <(sed -nE '/^[a-z]+:/{/(^| )torch( |$)/!s/^([a-z]+):.*/\1/p}' fcm/edges.txt)
 # Kernel files are compiled several times with flags of their own; their text is checked once, where it is plain.
-git ls-files "${folders[@]/#/fcm/}" | grep '\.cpp$' | grep -vE '_(avx2|avx512|vnni)\.cpp$' |
+git ls-files "${folders[@]/#/fcm/}" | grep '\.cpp$' | grep -vE '_(avx2|avx512|vnni|amx)\.cpp$' |
   xargs -r -P "$(nproc)" -n 4 clang-tidy -p build --quiet 2>&1 | { grep -vE '^[0-9]+ warnings? generated' || true; } | tee build/tidy.txt
 ! grep -qE 'error:' build/tidy.txt
 echo "lint: clang-tidy found nothing in ${folders[*]}"
