@@ -100,7 +100,8 @@ TEST_P(GeluIsaTest, RemaindersAreNeitherLostNorOverrun) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, GeluIsaTest, testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512),
+INSTANTIATE_TEST_SUITE_P(All, GeluIsaTest,
+                         testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAmx),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
 TEST(Gelu, TakesViewsAndRefusesIntegers) {

@@ -92,7 +92,7 @@ TEST_P(LayerNormIsaTest, NotANumberStaysInItsRow) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, LayerNormIsaTest,
-                         testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512),
+                         testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAmx),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
 TEST(LayerNorm, TheSameBitsForAnyNumberOfThreads) {

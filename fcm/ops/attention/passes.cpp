@@ -15,8 +15,7 @@ constexpr int64_t kLongestSequence = 512;
 constexpr int64_t kWidestHead = 128;
 
 const AttentionKernels& kernels(Isa isa) {
-  if (isa == Isa::kAmx) return attention_amx;
-  return pick(isa, attention_plain, attention_avx2, attention_avx512);
+  return pick(isa, attention_plain, attention_avx2, attention_avx512, attention_amx);
 }
 
 AttentionShape shape_of(const at::Tensor& qkv_NTD, int64_t heads, int64_t first) {

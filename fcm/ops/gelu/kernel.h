@@ -45,5 +45,6 @@ struct GeluKernels {
 extern const GeluKernels gelu_plain;
 extern const GeluKernels gelu_avx2;
 extern const GeluKernels gelu_avx512;
+extern const GeluKernels gelu_amx;
 
 }  // namespace fcm::ops

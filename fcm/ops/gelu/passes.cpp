@@ -12,7 +12,9 @@ namespace {
 
 constexpr int64_t kElementsPerBlock = 16384;
 
-const GeluKernels& kernels(Isa isa) { return pick(isa, gelu_plain, gelu_avx2, gelu_avx512); }
+const GeluKernels& kernels(Isa isa) {
+  return pick(isa, gelu_plain, gelu_avx2, gelu_avx512, gelu_amx);
+}
 
 template <class T>
 void run_forward(void (*kernel)(const T*, T*, int64_t), const at::Tensor& x, const at::Tensor& y) {

@@ -46,5 +46,6 @@ struct LayerNormKernels {
 extern const LayerNormKernels layer_norm_plain;
 extern const LayerNormKernels layer_norm_avx2;
 extern const LayerNormKernels layer_norm_avx512;
+extern const LayerNormKernels layer_norm_amx;
 
 }  // namespace fcm::ops

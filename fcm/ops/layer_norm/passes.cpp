@@ -81,7 +81,7 @@ at::Tensor run_backward(void (*kernel)(const LayerNormBackward<T, A>&), const at
 }
 
 const LayerNormKernels& kernels(Isa isa) {
-  return pick(isa, layer_norm_plain, layer_norm_avx2, layer_norm_avx512);
+  return pick(isa, layer_norm_plain, layer_norm_avx2, layer_norm_avx512, layer_norm_amx);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Which of the three builds of a kernel to call.
+// Which of the builds of a kernel to call.
 #pragma once
 
 #include "fcm/ops/isa.h"
@@ -18,6 +18,13 @@ const Kernels& pick(Isa isa, const Kernels& plain, const Kernels& avx2, const Ke
       break;
   }
   return plain;
+}
+
+// The same for operators that have a build for AMX.
+template <class Kernels>
+const Kernels& pick(Isa isa, const Kernels& plain, const Kernels& avx2, const Kernels& avx512,
+                    const Kernels& amx) {
+  return isa == Isa::kAmx ? amx : pick(isa, plain, avx2, avx512);
 }
 
 }  // namespace fcm::ops
