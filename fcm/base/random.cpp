@@ -60,6 +60,30 @@ double KeyedRandom::normal() {
   return radius * std::cos(2.0 * std::numbers::pi * uniform_double());
 }
 
+// Marsaglia and Tsang, "A simple method for generating gamma variables", TOMS 2000. Below shape 1 a
+// draw of shape + 1 is scaled down (their section 6).
+double KeyedRandom::gamma(double shape) {
+  if (shape < 1) {
+    const double power = std::pow(1.0 - uniform_double(), 1.0 / shape);
+    return gamma(shape + 1) * power;
+  }
+  const double d = shape - 1.0 / 3.0, c = 1.0 / std::sqrt(9.0 * d);
+  while (true) {
+    const double x = normal();
+    const double root = 1.0 + c * x;
+    if (root <= 0) continue;
+    const double v = root * root * root;
+    if (std::log(1.0 - uniform_double()) < 0.5 * x * x + d - d * v + d * std::log(v)) return d * v;
+  }
+}
+
+double KeyedRandom::beta(double a, double b) {
+  const double first = gamma(a), second = gamma(b);
+  // Both may vanish where the shapes are tiny; the limit of the distribution is then a coin.
+  if (first + second == 0) return uniform_double() < a / (a + b) ? 1 : 0;
+  return first / (first + second);
+}
+
 KeyedPermutation::KeyedPermutation(uint64_t size, uint64_t seed, Purpose purpose, uint64_t epoch)
     : size_(size), half_bits_(1) {
   while (half_bits_ < 32 && (uint64_t{1} << (2 * half_bits_)) < size) ++half_bits_;

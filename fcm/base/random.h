@@ -11,15 +11,19 @@ namespace fcm {
 
 // What a draw is for. Values are part of checkpointed behaviour: append, never renumber.
 enum class Purpose : uint32_t {
-  kOrder = 1,       // order of samples in an epoch
-  kCrop = 2,        // box of the random resized crop
-  kFlip = 3,        // horizontal flip
-  kMask = 4,        // which patches belong to which view
-  kInit = 5,        // initial weights (sample = FNV-1a of the parameter's name)
-  kSubstitute = 6,  // replacement for an unreadable picture
-  kSynthetic = 7,   // synthetic pictures
-  kProbe = 8,       // order of samples in probes
-  kDropPath = 9,    // residual branches left out
+  kOrder = 1,         // order of samples in an epoch
+  kCrop = 2,          // box of the random resized crop
+  kFlip = 3,          // horizontal flip
+  kMask = 4,          // which patches belong to which view
+  kInit = 5,          // initial weights (sample = FNV-1a of the parameter's name)
+  kSubstitute = 6,    // replacement for an unreadable picture
+  kSynthetic = 7,     // synthetic pictures
+  kProbe = 8,         // order of samples in probes
+  kDropPath = 9,      // residual branches left out
+  kRandAugment = 10,  // which operations, how strong
+  kColourJitter = 11,
+  kErasing = 12,  // box and noise of random erasing
+  kMix = 13,      // mixup and cutmix
 };
 
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
@@ -30,12 +34,15 @@ class KeyedRandom {
   KeyedRandom(uint64_t seed, Purpose purpose, uint64_t epoch, uint64_t sample);
 
   uint32_t next();
-  float uniform();                 // [0, 1), 24 bits
-  double uniform_double();         // [0, 1), 53 bits
-  uint64_t below(uint64_t bound);  // [0, bound), without bias; bound > 0
-  double normal();                 // mean 0, deviation 1 (Box-Muller, one of the pair)
+  float uniform();                  // [0, 1), 24 bits
+  double uniform_double();          // [0, 1), 53 bits
+  uint64_t below(uint64_t bound);   // [0, bound), without bias; bound > 0
+  double normal();                  // mean 0, deviation 1 (Box-Muller, one of the pair)
+  double beta(double a, double b);  // [0, 1]; a, b > 0
 
  private:
+  double gamma(double shape);
+
   std::array<uint32_t, 2> key_;
   std::array<uint32_t, 4> counter_;  // [0] counts blocks of four draws
   std::array<uint32_t, 4> block_{};

@@ -36,13 +36,15 @@ void remove_bad(Batch& batch) {
 class EvalLoader::Impl {
  public:
   Impl(std::shared_ptr<const Dataset> dataset, const DataOptions& options, int64_t batch_size,
-       int64_t first, int64_t count, int64_t threads)
+       int64_t first, int64_t count, int64_t threads, double crop_share)
       : dataset_(std::move(dataset)),
         options_(options),
+        crop_share_(crop_share),
         batch_size_(batch_size),
         first_(first),
         count_(count),
         limits_(options, count) {
+    require(crop_share > 0 && crop_share <= 1, "EvalLoader: crop_share {}", crop_share);
     require(batch_size > 0 && first >= 0 && count >= 0 && first + count <= dataset_->size(),
             "EvalLoader: {} pictures from {} of {} in batches of {}", count, first,
             dataset_->size(), batch_size);
@@ -87,7 +89,7 @@ class EvalLoader::Impl {
     const int64_t bytes = batch.rows * batch.cols * batch.channels;
     try {
       view_for_evaluation(dataset_->get(sample, options_.channels), options_,
-                          batch.pixels_BHWC.data() + i * bytes);
+                          batch.pixels_BHWC.data() + i * bytes, crop_share_);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
       return BadSample{sample, -1, error.what()};
@@ -98,6 +100,7 @@ class EvalLoader::Impl {
 
   const std::shared_ptr<const Dataset> dataset_;
   const DataOptions options_;
+  const double crop_share_;
   const int64_t batch_size_;
   const int64_t first_;
   const int64_t count_;
@@ -106,9 +109,10 @@ class EvalLoader::Impl {
 };
 
 EvalLoader::EvalLoader(std::shared_ptr<const Dataset> dataset, const DataOptions& options,
-                       int64_t batch_size, int64_t first, int64_t count, int64_t threads)
-    : impl_(
-          std::make_unique<Impl>(std::move(dataset), options, batch_size, first, count, threads)) {}
+                       int64_t batch_size, int64_t first, int64_t count, int64_t threads,
+                       double crop_share)
+    : impl_(std::make_unique<Impl>(std::move(dataset), options, batch_size, first, count, threads,
+                                   crop_share)) {}
 EvalLoader::~EvalLoader() = default;
 bool EvalLoader::next(Batch& batch) { return impl_->next(batch); }
 

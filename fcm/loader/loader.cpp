@@ -4,6 +4,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
+#include "fcm/loader/augment.h"
 #include "fcm/loader/bad_limits.h"
 #include "fcm/loader/prefetcher.h"
 #include "fcm/loader/transform.h"
@@ -43,9 +44,10 @@ std::vector<int64_t> samples_of_step(int64_t dataset_size, int64_t batch_size, u
 class Loader::Impl {
  public:
   Impl(std::shared_ptr<const Dataset> dataset, const DataOptions& options, int64_t batch_size,
-       uint64_t seed, int64_t threads, int64_t first_step)
+       uint64_t seed, int64_t threads, int64_t first_step, const AugmentOptions& augment)
       : dataset_(std::move(dataset)),
         options_(options),
+        augmenter_(options, augment),
         batch_size_(checked_batch_size(*dataset_, batch_size)),
         seed_(seed),
         limits_(options, steps_per_epoch() * batch_size) {
@@ -87,9 +89,11 @@ class Loader::Impl {
   void place(Batch& batch, int64_t i, int64_t source) const {
     const auto at = static_cast<size_t>(i);
     const int64_t bytes = batch.rows * batch.cols * batch.channels;
-    read_for_training(*dataset_, source, options_, seed_, static_cast<uint64_t>(batch.epoch),
-                      static_cast<uint64_t>(batch.sample_ids[at]),
-                      batch.pixels_BHWC.data() + i * bytes);
+    const auto epoch = static_cast<uint64_t>(batch.epoch);
+    const auto sample = static_cast<uint64_t>(batch.sample_ids[at]);
+    uint8_t* const pixels = batch.pixels_BHWC.data() + i * bytes;
+    read_for_training(*dataset_, source, options_, seed_, epoch, sample, pixels);
+    augmenter_.apply(pixels, seed_, epoch, sample);
     batch.labels[at] = dataset_->label(source);
   }
 
@@ -120,6 +124,7 @@ class Loader::Impl {
 
   const std::shared_ptr<const Dataset> dataset_;
   const DataOptions options_;
+  const Augmenter augmenter_;
   const int64_t batch_size_;
   const uint64_t seed_;
   BadLimits limits_;
@@ -127,9 +132,10 @@ class Loader::Impl {
 };
 
 Loader::Loader(std::shared_ptr<const Dataset> dataset, const DataOptions& options,
-               int64_t batch_size, uint64_t seed, int64_t threads, int64_t first_step)
+               int64_t batch_size, uint64_t seed, int64_t threads, int64_t first_step,
+               const AugmentOptions& augment)
     : impl_(std::make_unique<Impl>(std::move(dataset), options, batch_size, seed, threads,
-                                   first_step)) {}
+                                   first_step, augment)) {}
 Loader::~Loader() = default;
 Batch Loader::next() { return impl_->next(); }
 int64_t Loader::steps_per_epoch() const { return impl_->steps_per_epoch(); }

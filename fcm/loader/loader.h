@@ -41,9 +41,11 @@ Crop random_crop(int64_t rows, int64_t cols, const DataOptions& options, uint64_
 // threads, and not on where the loader was started.
 class Loader {
  public:
-  // `first_step` counts from the start of the run: resuming starts the loader there.
+  // `first_step` counts from the start of the run: resuming starts the loader there. Of `augment`
+  // the batches show what changes bytes (rand_augment, color_jitter); the rest is for whoever makes
+  // numbers of them: float_pixels.h, mix.h.
   Loader(std::shared_ptr<const Dataset> dataset, const DataOptions& options, int64_t batch_size,
-         uint64_t seed, int64_t threads, int64_t first_step);
+         uint64_t seed, int64_t threads, int64_t first_step, const AugmentOptions& augment = {});
   ~Loader();  // stops the threads at once
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
@@ -62,11 +64,12 @@ std::vector<int64_t> samples_of_step(int64_t dataset_size, int64_t batch_size, u
                                      int64_t step);
 
 // Pictures in index order without augmentation, for evaluation: padded like training, shorter side
-// resized to the target, central crop. Fills batches of `batch_size`, the last one shorter.
+// resized to the target divided by `crop_share`, central crop. Fills batches of `batch_size`, the
+// last one shorter. Published classifiers are measured with a share of 224 / 256.
 class EvalLoader {
  public:
   EvalLoader(std::shared_ptr<const Dataset> dataset, const DataOptions& options, int64_t batch_size,
-             int64_t first, int64_t count, int64_t threads);
+             int64_t first, int64_t count, int64_t threads, double crop_share = 1);
   ~EvalLoader();
   bool next(Batch& batch);  // false at the end
 

@@ -45,4 +45,38 @@ struct DataOptions {
   }
 };
 
+// What fine-tuning does to pictures beside crop and flip. Names and meanings are timm's, as MAE's
+// and ConvMAE's main_finetune.py use them; everything is off unless a recipe says otherwise.
+struct AugmentOptions {
+  std::string rand_augment;  // "rand-m9-mstd0.5-inc1"; empty: none
+  double color_jitter = 0;   // only without rand_augment, as timm does
+  double erasing = 0;        // probability
+  double mixup = 0;          // alpha of Beta(alpha, alpha); 0: off
+  double cutmix = 0;         // likewise
+  std::string mixup_mode = "batch";
+  double mixup_prob = 1;
+  double mixup_switch_prob = 0.5;
+  double smoothing = 0;
+
+  bool mixes() const { return mixup > 0 || cutmix > 0; }
+
+  template <class Visitor>
+  void visit(Visitor& visitor) {
+    visitor("rand_augment", rand_augment, config::OneOf{},
+            "RandAugment as timm writes it: rand-m9-mstd0.5-inc1; empty: none");
+    visitor("color_jitter", color_jitter, config::Range{0, 1},
+            "strength of brightness, contrast and saturation changes, without rand_augment");
+    visitor("erasing", erasing, config::Range{0, 1},
+            "probability that a box of a picture becomes noise");
+    visitor("mixup", mixup, config::Range{0, 100}, "alpha of mixup's Beta; 0: off");
+    visitor("cutmix", cutmix, config::Range{0, 100}, "alpha of cutmix's Beta; 0: off");
+    visitor("mixup_mode", mixup_mode, config::OneOf{{"batch", "pair", "elem"}},
+            "who shares a draw: the batch, two partners, nobody");
+    visitor("mixup_prob", mixup_prob, config::Range{0, 1}, "probability of mixing at all");
+    visitor("mixup_switch_prob", mixup_switch_prob, config::Range{0, 1},
+            "probability of cutmix where both are on");
+    visitor("smoothing", smoothing, config::Range{0, 0.99}, "of the labels");
+  }
+};
+
 }  // namespace fcm::loader

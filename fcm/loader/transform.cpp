@@ -12,11 +12,6 @@
 namespace fcm::loader {
 namespace {
 
-image::Interpolation interpolation_of(const DataOptions& options) {
-  return options.interpolation == "bilinear" ? image::Interpolation::kBilinear
-                                             : image::Interpolation::kBicubic;
-}
-
 image::Image padded(image::Image picture, int64_t pad) {
   if (pad == 0) return picture;
   image::Image larger{picture.rows + 2 * pad, picture.cols + 2 * pad, picture.channels, {}};
@@ -49,6 +44,11 @@ image::Box central_box(int64_t rows, int64_t cols, double low, double high) {
 }
 
 }  // namespace
+
+image::Interpolation interpolation_of(const DataOptions& options) {
+  return options.interpolation == "bilinear" ? image::Interpolation::kBilinear
+                                             : image::Interpolation::kBicubic;
+}
 
 void check_options(const DataOptions& options) {
   const auto need = [](bool holds, const char* what) {
@@ -120,15 +120,19 @@ void read_for_training(const Dataset& dataset, int64_t source, const DataOptions
                      interpolation_of(options), mirror, out);
 }
 
-void view_for_evaluation(image::Image picture, const DataOptions& options, uint8_t* out) {
+void view_for_evaluation(image::Image picture, const DataOptions& options, uint8_t* out,
+                         double crop_share) {
   picture = padded(std::move(picture), options.pad);
   const int64_t target_rows = options.image_size[0], target_cols = options.image_size[1];
-  int64_t rows = target_rows, cols = target_cols;
+  const auto to_cover = [&](int64_t target) {
+    return static_cast<int64_t>(static_cast<double>(target) / crop_share);
+  };
+  int64_t rows = to_cover(target_rows), cols = to_cover(target_cols);
   // The side that is tighter fits exactly; the other one is cut down, as torchvision's Resize does.
-  if (picture.rows * target_cols <= picture.cols * target_rows) {
-    cols = std::max(target_cols, target_rows * picture.cols / picture.rows);
+  if (picture.rows * cols <= picture.cols * rows) {
+    cols = std::max(cols, rows * picture.cols / picture.rows);
   } else {
-    rows = std::max(target_rows, target_cols * picture.rows / picture.cols);
+    rows = std::max(rows, cols * picture.rows / picture.cols);
   }
   const image::Box middle{rounded(static_cast<double>(rows - target_rows) / 2),
                           rounded(static_cast<double>(cols - target_cols) / 2), target_rows,

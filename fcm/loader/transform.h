@@ -12,12 +12,15 @@ namespace fcm::loader {
 // where they are read.
 void check_options(const DataOptions& options);
 
+image::Interpolation interpolation_of(const DataOptions& options);
+
 // All write image_size[0] x image_size[1] x channels bytes to `out`, after padding the picture.
 // Training: the sample's random crop and flip. Evaluation: resized so that it just covers the
-// target, then the central crop.
+// target divided by `crop_share` (rounded down, as the published crop_pct), then the central crop.
 void view_for_training(image::Image picture, const DataOptions& options, uint64_t seed,
                        uint64_t epoch, uint64_t sample, uint8_t* out);
-void view_for_evaluation(image::Image picture, const DataOptions& options, uint8_t* out);
+void view_for_evaluation(image::Image picture, const DataOptions& options, uint8_t* out,
+                         double crop_share = 1);
 
 // The same bytes as view_for_training of picture number `source`, of which only the crop is decoded
 // (not where it is padded: the crop is then drawn in the padded picture).
