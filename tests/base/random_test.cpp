@@ -44,6 +44,28 @@ TEST(KeyedRandom, MomentsAreThoseOfTheDistributions) {
   EXPECT_NEAR(square / kDraws, 1.0, 0.02);
 }
 
+TEST(KeyedRandom, BetaHasItsMomentsAndIsUniformAtOne) {
+  constexpr int kDraws = 40000;
+  for (const auto& [a, b] : {std::pair{0.8, 0.8}, {1.0, 1.0}, {2.0, 5.0}, {0.1, 0.3}}) {
+    KeyedRandom random(3, Purpose::kMix, 1, 2);
+    double sum = 0, squares = 0;
+    int below_quarter = 0;
+    for (int i = 0; i < kDraws; ++i) {
+      const double draw = random.beta(a, b);
+      ASSERT_TRUE(draw >= 0 && draw <= 1);
+      sum += draw;
+      squares += draw * draw;
+      below_quarter += draw < 0.25;
+    }
+    const double mean = a / (a + b), variance = mean * b / (a + b) / (a + b + 1);
+    EXPECT_NEAR(sum / kDraws, mean, 0.01) << a << " " << b;
+    EXPECT_NEAR(squares / kDraws - mean * mean, variance, 0.01) << a << " " << b;
+    if (a == 1 && b == 1) {
+      EXPECT_NEAR(static_cast<double>(below_quarter) / kDraws, 0.25, 0.01);
+    }
+  }
+}
+
 TEST(KeyedPermutation, VisitsEveryPlaceOnce) {
   for (uint64_t size : {1u, 2u, 3u, 100u, 4096u, 60000u}) {
     const KeyedPermutation order(size, 7, Purpose::kOrder, 1);

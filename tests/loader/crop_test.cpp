@@ -162,6 +162,21 @@ TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
   for (size_t col = 0; col < 20; ++col) EXPECT_NEAR(half[col], 2 * (30 + 2.0 * col + 0.5), 1.0);
 }
 
+TEST(Evaluation, ACentralShareIsThatOfThePublishedTransform) {
+  // 224 / 256 of a picture resized to 256 on its shorter side, worked out step by step.
+  const image::Image picture = test::pattern(70, 90, 3);
+  DataOptions options = test::small_options(28);
+  std::vector<uint8_t> out(28 * 28 * 3), by_steps(out.size()), whole(32 * 41 * 3);
+  view_for_evaluation(picture, options, out.data(), 28.0 / 32.0);
+  image::crop_resize(picture, {0, 0, 70, 90}, 32, 41, image::Interpolation::kBicubic, false,
+                     whole.data());
+  image::crop_resize({32, 41, 3, whole}, {2, 6, 28, 28}, 28, 28, image::Interpolation::kBicubic,
+                     false, by_steps.data());
+  EXPECT_EQ(out, by_steps);
+  view_for_evaluation(picture, options, out.data());
+  EXPECT_NE(out, by_steps);
+}
+
 TEST(Evaluation, HalfAColumnTooManyGoesToTheEvenNeighbour) {
   for (const auto& [cols, left] : {std::pair{9, 2}, std::pair{11, 4}}) {  // 2.5 and 3.5 columns
     const image::Image picture = test::pattern(4, cols, 1);
