@@ -1,0 +1,7 @@
+#include "fcm/ops/peak/kernel.inc"
+
+namespace fcm::ops {
+
+const PeakKernel peak_plain = kKernel;
+
+}  // namespace fcm::ops
