@@ -226,7 +226,7 @@ AxisWeights random_axis(int32_t source, int64_t outputs, uint32_t seed) {
   };
   for (int64_t i = 0; i < outputs; ++i) {
     const int32_t count = 1 + draw(static_cast<uint32_t>(std::min(source, 16)));
-    const int32_t size = 1 << (count > 4 ? 20 : 22);  // sums stay within 32 bits
+    const int32_t size = 1 << (count > 4 ? 19 : count > 2 ? 21 : 22);  // sums stay within 32 bits
     axis.count.push_back(count);
     axis.first.push_back(draw(static_cast<uint32_t>(source - count + 1)));
     for (int32_t t = 0; t < 16; ++t) {
