@@ -100,13 +100,7 @@ void horizontal_rgb(const uint8_t* const* from, int64_t rows, const AxisView& ax
 
 void horizontal(const uint8_t* source, int64_t stride, int64_t rows, int64_t channels,
                 const AxisView& axis, bool mirror, uint8_t* out) {
-  if (channels != 3) return horizontal_rows(source, stride, rows, channels, axis, mirror, out);
-  for (int64_t row = 0; row < rows; row += 4) {
-    const int64_t kept = rows - row < 4 ? rows - row : 4;
-    const uint8_t* from[4];
-    for (int64_t k = 0; k < 4; ++k) from[k] = source + (row + (k < kept ? k : 0)) * stride;
-    horizontal_rgb(from, kept, axis, mirror, out + row * axis.outputs * 3);
-  }
+  horizontal_by_fours(source, stride, rows, channels, axis, mirror, out, horizontal_rgb);
 }
 
 // 32 neighbouring bytes of one output row. The halves of a register stay apart in all steps, and

@@ -49,6 +49,20 @@ void horizontal_rows(const uint8_t* source, int64_t stride, int64_t rows, int64_
   }
 }
 
+// Rows of three channels four at a time, by rgb(four rows, how many of them count, axis, mirror,
+// out); a row that is missing is the first once more. Other pictures in plain loops.
+template <class Rgb>
+void horizontal_by_fours(const uint8_t* source, int64_t stride, int64_t rows, int64_t channels,
+                         const AxisView& axis, bool mirror, uint8_t* out, const Rgb& rgb) {
+  if (channels != 3) return horizontal_rows(source, stride, rows, channels, axis, mirror, out);
+  for (int64_t row = 0; row < rows; row += 4) {
+    const int64_t kept = rows - row < 4 ? rows - row : 4;
+    const uint8_t* from[4];
+    for (int64_t k = 0; k < 4; ++k) from[k] = source + (row + (k < kept ? k : 0)) * stride;
+    rgb(from, kept, axis, mirror, out + row * axis.outputs * 3);
+  }
+}
+
 // kBytes neighbouring bytes of one output row: their sums stay in registers over all taps.
 template <int kBytes>
 void vertical_block(const uint8_t* source, int64_t stride, const int32_t* weight, int32_t count,

@@ -27,6 +27,9 @@ struct OpCase {
   bool benchmark = false;             // a recipe's shape, worth timing
 };
 
+OpCase timed(OpCase op_case);           // with benchmark
+OpCase by_differences(OpCase op_case);  // with check_by_differences
+
 // Largest error allowed against the reference in float64, relative to the largest value of the
 // tensor.
 struct Tolerance {

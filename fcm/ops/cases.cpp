@@ -17,6 +17,16 @@
 
 namespace fcm::ops {
 
+OpCase timed(OpCase op_case) {
+  op_case.benchmark = true;
+  return op_case;
+}
+
+OpCase by_differences(OpCase op_case) {
+  op_case.check_by_differences = true;
+  return op_case;
+}
+
 at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t seed, double scale) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   return (at::randn(sizes, generator, at::TensorOptions().dtype(at::kDouble)) * scale).to(dtype);

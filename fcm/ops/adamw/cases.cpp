@@ -48,11 +48,6 @@ OpCase make(std::string name, int64_t layers, int64_t weights, int64_t biases) {
   return result;
 }
 
-OpCase timed(OpCase op_case) {
-  op_case.benchmark = true;
-  return op_case;
-}
-
 }  // namespace
 
 OpCases adamw_cases() {

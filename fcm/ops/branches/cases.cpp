@@ -141,16 +141,6 @@ OpCase conv(std::string name, const Sizes& sizes, int64_t side) {
   return result;
 }
 
-OpCase timed(OpCase op_case) {
-  op_case.benchmark = true;
-  return op_case;
-}
-
-OpCase by_differences(OpCase op_case) {
-  op_case.check_by_differences = true;
-  return op_case;
-}
-
 }  // namespace
 
 OpCases branches_cases() {

@@ -33,16 +33,6 @@ OpCase make(std::string name, std::vector<int64_t> sizes) {
   return result;
 }
 
-OpCase timed(OpCase op_case) {
-  op_case.benchmark = true;
-  return op_case;
-}
-
-OpCase by_differences(OpCase op_case) {
-  op_case.check_by_differences = true;
-  return op_case;
-}
-
 }  // namespace
 
 OpCases layer_norm_cases() {

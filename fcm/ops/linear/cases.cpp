@@ -29,16 +29,6 @@ OpCase make(std::string name, int64_t rows, int64_t inputs, int64_t outputs) {
   return result;
 }
 
-OpCase timed(OpCase op_case) {
-  op_case.benchmark = true;
-  return op_case;
-}
-
-OpCase by_differences(OpCase op_case) {
-  op_case.check_by_differences = true;
-  return op_case;
-}
-
 }  // namespace
 
 OpCases linear_cases() {

@@ -104,16 +104,6 @@ OpCase make(std::string name, Shape shape) {
   return result;
 }
 
-OpCase timed(OpCase op_case) {
-  op_case.benchmark = true;
-  return op_case;
-}
-
-OpCase by_differences(OpCase op_case) {
-  op_case.check_by_differences = true;
-  return op_case;
-}
-
 }  // namespace
 
 OpCases patch_depthwise_conv_cases() {

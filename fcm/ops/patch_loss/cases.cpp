@@ -49,12 +49,10 @@ OpCase make(std::string name, const Sizes& sizes) {
 
 OpCases patch_loss_cases() {
   OpCases all{"patch_loss", {}, {}};
-  all.cases.push_back(make("base", {2, 4, 147, 196, 768}));
-  all.cases.back().benchmark = true;
+  all.cases.push_back(timed(make("base", {2, 4, 147, 196, 768})));
   all.cases.push_back(make("one_view_of_unequal_ones", {3, 1, 11, 16, 48}));
   all.cases.push_back(make("no_predictions", {0, 4, 3, 4, 12}));
-  all.cases.push_back(make("remainder", {2, 2, 3, 7, 5}));
-  all.cases.back().check_by_differences = true;
+  all.cases.push_back(by_differences(make("remainder", {2, 2, 3, 7, 5})));
   return all;
 }
 

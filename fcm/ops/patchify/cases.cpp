@@ -68,11 +68,6 @@ OpCase make(std::string name, Shape shape) {
   return result;
 }
 
-OpCase timed(OpCase op_case) {
-  op_case.benchmark = true;
-  return op_case;
-}
-
 }  // namespace
 
 OpCases patchify_cases() {

@@ -1,0 +1,16 @@
+// Cases of operators made of one product and one norm.
+#pragma once
+
+#include "fcm/ops/branches/op.h"
+#include "fcm/ops/case.h"
+
+namespace fcm::ops {
+
+using NormProduct = at::Tensor (*)(const at::Tensor& x, const ProductWeights& product,
+                                   const NormWeights& norm);
+
+// x of these sizes, a product from its last dimension to `outputs`, a norm over `normed` channels.
+OpCase norm_product_case(std::string name, const std::vector<int64_t>& sizes, int64_t outputs,
+                         int64_t normed, NormProduct run, NormProduct reference);
+
+}  // namespace fcm::ops
