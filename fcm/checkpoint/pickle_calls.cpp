@@ -94,6 +94,14 @@ CallResult make_empty(PickleGraph& graph, NodeKind kind, Refs arguments) {
   return {{kind, 0, graph.containers.size() - 1}, {}};
 }
 
+// Lists of modules' attributes, such as a convolution's padding.
+CallResult script_list(const PickleGraph& graph, Refs arguments) {
+  if (arguments.size() != 1 || graph.nodes[arguments[0]].kind != NodeKind::kList) {
+    return refused("a typed list that is not made of one list");
+  }
+  return {graph.nodes[arguments[0]], {}};
+}
+
 CallResult encode(const PickleGraph& graph, Refs arguments) {
   const auto is_text = [&](NodeRef ref) { return graph.nodes[ref].kind == NodeKind::kText; };
   if (arguments.size() != 2 || !is_text(arguments[0]) || !is_text(arguments[1]) ||
@@ -145,6 +153,8 @@ CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
       return {{NodeKind::kWindowsPath, 0, graph.nodes[arguments].value}, {}};
     case GlobalKind::kEncode:
       return encode(graph, items);
+    case GlobalKind::kScriptList:
+      return script_list(graph, items);
     case GlobalKind::kStorageType:
     case GlobalKind::kScriptModule:
       break;

@@ -33,6 +33,10 @@ std::vector<AllowedGlobal> make_list() {
       list.push_back({module, name, GlobalKind::kWindowsPath});
     }
   }
+  for (const std::string_view name :
+       {"build_intlist", "build_doublelist", "build_boollist", "build_tensorlist"}) {
+    list.push_back({"torch.jit._pickle", name, GlobalKind::kScriptList});
+  }
   for (const StorageType& type : kStorageTypes) {
     list.push_back({"torch", type.name, GlobalKind::kStorageType, type.dtype});
   }

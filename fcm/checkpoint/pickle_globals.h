@@ -19,6 +19,7 @@ enum class GlobalKind {
   kWindowsPath,
   kEncode,
   kStorageType,
+  kScriptList,    // build_*list of TorchScript: a list of one type, given as a list
   kScriptModule,  // any class below "__torch__": made without arguments, filled by BUILD
 };
 

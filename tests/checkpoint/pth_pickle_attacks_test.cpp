@@ -49,12 +49,17 @@ TEST(PthPickleAttacks, HonestRelativesAreAccepted) {
       global("__torch__.net.___torch_mangle_0", "Net") + ")\x81}" + text_op("weight") +
           good_tensor() + "sb",
       std::string("\x95\x01\0\0\0\0\0\0\0N", 10),
+      global("torch.jit._pickle", "build_intlist") +
+          "(](K\x03K\x04"
+          "etR",
   };
   for (size_t i = 0; i < honest.size(); ++i) EXPECT_EQ(reason_of(pth_of(honest[i])), "") << i;
   const PthFile path = parse_pth(bytes_of_text(pth_of(honest[10])), "path");
   EXPECT_EQ(std::get<Value::Path>(path.root.data).text, "/a");
   const PthFile bytes = parse_pth(bytes_of_text(pth_of(honest[12])), "bytes");
   EXPECT_EQ(std::get<Value::Bytes>(bytes.root.data).data, "\xff");
+  const PthFile list = parse_pth(bytes_of_text(pth_of(honest.back())), "list");
+  EXPECT_EQ(std::get<Value::List>(list.root.data).size(), 2U);
 }
 
 // Each of these would run the command in Python's own reader, or is a way towards that.
@@ -129,6 +134,21 @@ TEST(PthPickleAttacks, ScriptModulesAreOnlyFilled) {
        "a storage of an unknown type"},
       {"attributes by number", pth_of(net + ")\x81}K\x01Nsb"), "not named by text"},
       {"one that holds itself", pth_of(net + ")\x81q\x01}" + text_op("a") + "h\x01sb"),
+       "nested deeper"},
+  });
+}
+
+TEST(PthPickleAttacks, TypedListsOfScriptsAreOnlyLists) {
+  const std::string typed = global("torch.jit._pickle", "build_tensorlist");
+  expect_refused({
+      {"of nothing", pth_of(typed + ")R"), "not made of one list"},
+      {"of two", pth_of(typed + "(]]tR"), "not made of one list"},
+      {"of a tuple", pth_of(typed + "()tR"), "not made of one list"},
+      {"of a text", pth_of(typed + text_op("touch /tmp/x") + "\x85R"), "not made of one list"},
+      {"made by NEWOBJ with a number", pth_of(typed + "K\x01\x85\x81"), "not made by NEWOBJ"},
+      {"one that holds itself",
+       pth_of(typed + "(]q\x01h\x01"
+                      "atR"),
        "nested deeper"},
   });
 }
