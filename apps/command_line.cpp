@@ -58,13 +58,14 @@ CLI::Option* add_checkpoint(CLI::App* command, Options& options,
 }
 
 // Of commands that build a model of it.
-void add_weights(CLI::App* command, Options& options) {
-  add_checkpoint(command, options);
+CLI::Option* add_weights(CLI::App* command, Options& options) {
+  CLI::Option* checkpoint = add_checkpoint(command, options);
   command
       ->add_option("--allow-missing", options.allow_missing,
                    "Tensors that may be missing, like \"norm.*\"; may be repeated")
       ->allow_extra_args(false)
       ->type_name("PATTERN");
+  return checkpoint;
 }
 
 void add_teachers(CLI::App* command, Options& options) {
@@ -94,6 +95,34 @@ void add_runs(CLI::App& app, Options& options) {
   pretrain->footer(
       "Example:\n  fastconvmae pretrain --recipe smoke_pretrain --data synthetic --out runs/smoke\n"
       "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command goes on from there.");
+}
+
+void add_classifiers(CLI::App& app, Options& options) {
+  CLI::App* finetune =
+      app.add_subcommand("finetune", "Train a classifier on labelled pictures, all of it");
+  add_recipe(finetune, options)->required();
+  add_data(finetune, options)->required();
+  finetune->add_option("--out", options.out, "Run folder")->type_name("DIR")->required();
+  add_weights(finetune, options)->required(false);
+  finetune->footer(
+      "Example:\n  fastconvmae finetune --recipe smoke_finetune --data synthetic --checkpoint "
+      "runs/smoke --out runs/tuned\n"
+      "Without --checkpoint it starts from scratch. Ctrl-C or SIGTERM saves and ends with exit "
+      "status 75; the same command goes on from there.");
+
+  CLI::App* eval =
+      app.add_subcommand("eval", "Accuracy of a classifier, in all and class by class");
+  add_data(eval, options)->required();
+  add_checkpoint(eval, options);
+  eval->add_option("--batch", options.eval_batch, "Pictures a pass; changes no count")
+      ->check(CLI::Range(1, 1 << 20).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  eval->add_option("--out", options.out, "Folder for result.json and confusion.png")
+      ->type_name("DIR");
+  eval->footer(
+      "Example:\n  fastconvmae eval --data synthetic --checkpoint runs/tuned --set "
+      "classifier.eval_crop=0.875");
 }
 
 void add_evaluations(CLI::App& app, Options& options) {
@@ -375,6 +404,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   app.set_help_flag("--help,-h", "Show this and exit");
   add_flags_of_every_command(app, options);
   add_runs(app, options);
+  add_classifiers(app, options);
   add_evaluations(app, options);
   add_pictures(app, options);
   add_recipes(app, options);

@@ -38,6 +38,15 @@ train::Recipe recipe_of(const Options& options, const std::string& name_or_file)
   return train::load_recipe(name_or_file, recipe_folders(), overrides_of(options));
 }
 
+train::FinetuneRecipe finetune_recipe_of(const Options& options, const std::string& name_or_file) {
+  return train::load_finetune_recipe(name_or_file, recipe_folders(), overrides_of(options));
+}
+
+bool names_finetune_recipe(const std::string& name_or_file) {
+  return train::is_finetune_recipe(
+      train::read_recipe_file(train::find_recipe(name_or_file, recipe_folders())));
+}
+
 int run_command(const Options& options, Reporter& reporter) {
   if (options.command.starts_with("recipe ")) return run_recipe_command(options, reporter);
   if (options.command.starts_with("data ")) return run_data_command(options, reporter);

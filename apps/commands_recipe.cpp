@@ -14,7 +14,8 @@
 namespace fcm::apps {
 namespace {
 
-nlohmann::json recipe_json(train::Recipe recipe) {
+template <typename Recipe>
+nlohmann::json recipe_json(Recipe recipe) {
   nlohmann::json json;
   for (const config::Field& field : config::fields_of(recipe)) {
     nlohmann::json& value = json[field.section][field.key];
@@ -41,7 +42,9 @@ int list(const Options& options, Reporter& reporter) {
     const std::string name = file.stem().string();
     std::string about;
     try {
-      about = train::load_recipe(file.string(), {}, {}).row.about;
+      about = names_finetune_recipe(file.string())
+                  ? train::load_finetune_recipe(file.string(), {}, {}).row.about
+                  : train::load_recipe(file.string(), {}, {}).row.about;
     } catch (const Error& error) {
       reporter.warn(error.what());  // one bad recipe must not hide the others
       continue;
@@ -57,18 +60,22 @@ int list(const Options& options, Reporter& reporter) {
   return 0;
 }
 
-int show(const Options& options) {
-  const auto file = train::find_recipe(options.recipes.front(), recipe_folders());
-  const train::Recipe recipe = recipe_of(options, file.string());
+template <typename Recipe>
+int show_one(const Options& options, const std::string& file, const Recipe& recipe) {
   if (options.json) {
-    print_result({{"file", file.string()},
-                  {"hash", train::recipe_hash(recipe)},
-                  {"recipe", recipe_json(recipe)}},
-                 true);
+    print_result(
+        {{"file", file}, {"hash", train::recipe_hash(recipe)}, {"recipe", recipe_json(recipe)}},
+        true);
   } else {
     print_text(train::print_recipe(recipe, /*with_help=*/true));
   }
   return 0;
+}
+
+int show(const Options& options) {
+  const std::string file = train::find_recipe(options.recipes.front(), recipe_folders()).string();
+  return names_finetune_recipe(file) ? show_one(options, file, finetune_recipe_of(options, file))
+                                     : show_one(options, file, recipe_of(options, file));
 }
 
 int check_all(const Options& options, Reporter& reporter) {
@@ -84,7 +91,9 @@ int check_all(const Options& options, Reporter& reporter) {
   for (const std::string& name : names) {
     nlohmann::json result = {{"recipe", name}, {"ok", true}};
     try {
-      result["hash"] = train::recipe_hash(recipe_of(options, name));
+      result["hash"] = names_finetune_recipe(name)
+                           ? train::recipe_hash(finetune_recipe_of(options, name))
+                           : train::recipe_hash(recipe_of(options, name));
       text += fmt::format("{}: ok, {}\n", name, result["hash"].get<std::string>());
     } catch (const Error& error) {
       good = false;

@@ -62,6 +62,31 @@ int pretrain(const Options& options, Reporter& reporter) {
   return status_of(result, reporter);
 }
 
+int finetune(const Options& options, Reporter& reporter) {
+  tasks::FinetuneRequest request;
+  request.recipe = finetune_recipe_of(options, options.recipe);
+  request.data = options.data;
+  request.out = options.out;
+  request.checkpoint = options.checkpoint;
+  request.allow_missing = options.allow_missing;
+  request.resume = options.resume;
+  request.overwrite = options.overwrite;
+  request.dry_run = options.dry_run;
+  request.machine = machine_of(options);
+  request.stop = catch_stop_signals();
+  const nlohmann::json result = tasks::finetune(request, reporter);
+  print_result(result, options.json);
+  return status_of(result, reporter);
+}
+
+int eval(const Options& options, Reporter& reporter) {
+  print_result(tasks::eval({options.data, checkpoint_request(options), options.out,
+                            options.eval_batch, machine_of(options)},
+                           reporter),
+               options.json);
+  return 0;
+}
+
 int demo(const Options& options, Reporter& reporter) {
   const nlohmann::json result = tasks::demo(
       options.out.empty() ? "runs/demo" : options.out, options.overwrite, options.image_count,
@@ -136,6 +161,8 @@ int bench_checkpoint(const Options& options, Reporter& reporter) {
 
 int run_task(const Options& options, Reporter& reporter) {
   if (options.command == "pretrain") return pretrain(options, reporter);
+  if (options.command == "finetune") return finetune(options, reporter);
+  if (options.command == "eval") return eval(options, reporter);
   if (options.command == "demo") return demo(options, reporter);
   if (options.command == "linprobe") return linprobe(options, reporter);
   if (options.command == "knn") return knn(options, reporter);

@@ -44,6 +44,7 @@ struct Options {
   int64_t bytes = 1 << 26;              // bench checkpoint
   double seconds = 10;                  // bench loader
   int64_t batch = 8;                    // bench step
+  int64_t eval_batch = 64;              // eval
   int64_t steps = 5;                    // bench step
   bool profile = false;                 // bench step
   std::string precision;                // bench step; empty: the recipe's

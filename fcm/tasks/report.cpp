@@ -7,6 +7,7 @@
 #include "fcm/base/file.h"
 #include "fcm/tasks/report_input.h"
 #include "fcm/tasks/tasks.h"
+#include "fcm/train/finetune_recipe.h"
 #include "fcm/train/recipe.h"
 #include "fcm/train/run_log.h"
 
@@ -48,8 +49,11 @@ viz::ReportInput report_input(const fs::path& run_dir) {
   }
   viz::ReportInput input;
   input.recipe_toml = read_file(run_dir / "recipe.toml", ExitCode::kUsage);
+  const std::string file = (run_dir / "recipe.toml").string();
   const train::Recipe recipe =
-      train::read_recipe(input.recipe_toml, (run_dir / "recipe.toml").string());
+      train::is_finetune_recipe(input.recipe_toml)
+          ? train::encoder_recipe(train::read_finetune_recipe(input.recipe_toml, file))
+          : train::read_recipe(input.recipe_toml, file);
   input.title = recipe.row.name;
   input.log = train::read_log(run_dir / "log.jsonl");
   input.faults = faults_of(input.log);

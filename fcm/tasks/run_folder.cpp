@@ -24,10 +24,17 @@ std::string first_difference(const std::string& before, const std::string& now) 
   return "they have different keys";
 }
 
-void refuse_other_recipe(const fs::path& out, const train::Recipe& recipe) {
-  const fs::path file = out / "recipe.toml";
-  const train::Recipe before = train::read_recipe(read_file(file, ExitCode::kUsage), file.string());
-  const std::string old_text = defining_text(before), new_text = defining_text(recipe);
+// The defining text of the recipe in a run folder, of either kind.
+std::string defining_text_of(const fs::path& file) {
+  const std::string text = read_file(file, ExitCode::kUsage);
+  if (train::is_finetune_recipe(text)) {
+    return defining_text(train::read_finetune_recipe(text, file.string()));
+  }
+  return defining_text(train::read_recipe(text, file.string()));
+}
+
+void refuse_other_recipe(const fs::path& out, const std::string& new_text) {
+  const std::string old_text = defining_text_of(out / "recipe.toml");
   if (old_text == new_text) return;
   fail(ExitCode::kUsage,
        "{} holds a run with another recipe: {}; choose another --out, or pass --overwrite to "
@@ -35,18 +42,17 @@ void refuse_other_recipe(const fs::path& out, const train::Recipe& recipe) {
        out.string(), first_difference(old_text, new_text));
 }
 
-}  // namespace
-
-std::string defining_text(const train::Recipe& recipe) {
-  train::Recipe defining = recipe;
+template <typename Recipe>
+std::string text_that_defines(const Recipe& recipe) {
+  Recipe defining = recipe;
   const train::RunOptions defaults;
   defining.run = defaults;
   defining.run.seed = recipe.run.seed;
   return train::print_recipe(defining);
 }
 
-void prepare_run_folder(const RunFolderRequest& request, const train::Recipe& recipe,
-                        Reporter& reporter) {
+template <typename Recipe>
+void prepare(const RunFolderRequest& request, const Recipe& recipe, Reporter& reporter) {
   const fs::path& out = request.out;
   std::error_code error;
   const bool occupied = fs::exists(out, error) && !fs::is_empty(out, error);
@@ -59,7 +65,7 @@ void prepare_run_folder(const RunFolderRequest& request, const train::Recipe& re
     fs::remove_all(out, error);
     if (error) fail(ExitCode::kUsage, "cannot remove {}: {}", out.string(), error.message());
   } else if (occupied && request.resume == "auto") {
-    refuse_other_recipe(out, recipe);
+    refuse_other_recipe(out, defining_text(recipe));
   } else if (occupied) {
     fail(ExitCode::kUsage,
          "--out {} holds a run already; use --resume auto to continue it, --overwrite to replace "
@@ -70,6 +76,20 @@ void prepare_run_folder(const RunFolderRequest& request, const train::Recipe& re
   if (!error) fs::create_directories(out / "pictures", error);
   if (error) fail(ExitCode::kUsage, "cannot create {}: {}", out.string(), error.message());
   write_file_durably(out / "recipe.toml", train::print_recipe(recipe), ExitCode::kUsage);
+}
+
+}  // namespace
+
+std::string defining_text(const train::Recipe& recipe) { return text_that_defines(recipe); }
+std::string defining_text(const train::FinetuneRecipe& recipe) { return text_that_defines(recipe); }
+
+void prepare_run_folder(const RunFolderRequest& request, const train::Recipe& recipe,
+                        Reporter& reporter) {
+  prepare(request, recipe, reporter);
+}
+void prepare_run_folder(const RunFolderRequest& request, const train::FinetuneRecipe& recipe,
+                        Reporter& reporter) {
+  prepare(request, recipe, reporter);
 }
 
 }  // namespace fcm::tasks

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fcm/base/reporter.h"
+#include "fcm/train/finetune_recipe.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::tasks {
@@ -21,8 +22,11 @@ struct RunFolderRequest {
 // there is refused always.
 void prepare_run_folder(const RunFolderRequest& request, const train::Recipe& recipe,
                         Reporter& reporter);
+void prepare_run_folder(const RunFolderRequest& request, const train::FinetuneRecipe& recipe,
+                        Reporter& reporter);
 
 // The recipe without the keys that may change between launches of one run.
 std::string defining_text(const train::Recipe& recipe);
+std::string defining_text(const train::FinetuneRecipe& recipe);
 
 }  // namespace fcm::tasks

@@ -12,6 +12,7 @@
 
 #include "fcm/base/reporter.h"
 #include "fcm/loader/packed_writer.h"
+#include "fcm/train/finetune_recipe.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::tasks {
@@ -47,6 +48,35 @@ struct RunRequest {
 
 // The result holds "stopped": true where `stop` ended the run early with a checkpoint.
 nlohmann::json pretrain(const RunRequest& request, Reporter& reporter);
+
+struct FinetuneRequest {
+  train::FinetuneRecipe recipe;
+  std::string data;                        // as --data names it, with labels
+  std::filesystem::path out;               // the run folder
+  std::filesystem::path checkpoint;        // whose encoder to start from; empty: from scratch
+  std::vector<std::string> allow_missing;  // as in CheckpointRequest
+  std::string resume = "auto";             // auto or never
+  bool overwrite = false;
+  bool dry_run = false;
+  Machine machine;
+  const std::atomic<bool>* stop = nullptr;  // as in RunRequest
+};
+
+// Trains a classifier and measures it on the validation pictures: "top1", "top5" (percent), "loss",
+// "images"; "stopped" as above. The weights of the best epoch stay in <out>/best.
+nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter);
+
+struct EvalRequest {
+  std::string data;  // with labels
+  CheckpointRequest checkpoint;
+  std::filesystem::path out;  // a folder for result.json and confusion.png; empty: none
+  int64_t batch = 64;         // pictures a pass; changes no count
+  Machine machine;
+};
+
+// A classifier that `finetune` trained, on the validation pictures: "top1", "top5", "loss",
+// "images", and "classes" one by one. Throws Error(kData) where the numbers of classes differ.
+nlohmann::json eval(const EvalRequest& request, Reporter& reporter);
 
 // `images`: train on so many pictures only.
 nlohmann::json demo(const std::filesystem::path& out, bool overwrite, std::optional<int64_t> images,

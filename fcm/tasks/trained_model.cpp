@@ -8,6 +8,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/adapters.h"
+#include "fcm/train/finetune_recipe.h"
 #include "fcm/train/published.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/state.h"
@@ -95,7 +96,9 @@ train::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::str
   const std::string source = checkpoint.path.string();
   const auto text = checkpoint.state.find("recipe");
   if (text != checkpoint.state.end()) {
-    return train::read_recipe(text->get<std::string>(), source, overrides);
+    const auto toml = text->get<std::string>();
+    if (!train::is_finetune_recipe(toml)) return train::read_recipe(toml, source, overrides);
+    return train::encoder_recipe(train::read_finetune_recipe(toml, source, overrides));
   }
   return train::published_recipe(architecture_of(checkpoint),
                                  checkpoint.state.value("args", nlohmann::json()), overrides,

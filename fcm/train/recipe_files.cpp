@@ -8,6 +8,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/config/nearest.h"
+#include "fcm/train/finetune_recipe.h"
 
 namespace fcm::train {
 namespace fs = std::filesystem;
@@ -58,15 +59,26 @@ fs::path find_recipe(const std::string& name_or_file, const std::vector<fs::path
        fmt::join(names, ", "));
 }
 
-Recipe load_recipe(const std::string& name_or_file, const std::vector<fs::path>& folders,
-                   const std::vector<std::string>& overrides) {
-  const fs::path file = find_recipe(name_or_file, folders);
+std::string read_recipe_file(const fs::path& file) {
   std::error_code ignored;
   if (const uintmax_t size = fs::file_size(file, ignored); size > kLargest) {
     fail(ExitCode::kUsage, "--recipe {}: the file has {} bytes, so it is no recipe", file.string(),
          size);
   }
-  const Recipe recipe = read_recipe(read_file(file, ExitCode::kUsage), file.string(), overrides);
+  return read_file(file, ExitCode::kUsage);
+}
+
+Recipe load_recipe(const std::string& name_or_file, const std::vector<fs::path>& folders,
+                   const std::vector<std::string>& overrides) {
+  const fs::path file = find_recipe(name_or_file, folders);
+  const std::string text = read_recipe_file(file);
+  if (is_finetune_recipe(text)) {
+    fail(ExitCode::kUsage,
+         "{} is a recipe of fine-tuning: it has a section [classifier]; use it with fastconvmae "
+         "finetune, or take another recipe here",
+         file.string());
+  }
+  const Recipe recipe = read_recipe(text, file.string(), overrides);
   try {
     check(recipe);
   } catch (const Error& error) {

@@ -19,7 +19,10 @@ std::vector<std::filesystem::path> shipped_recipes(
 std::filesystem::path find_recipe(const std::string& name_or_file,
                                   const std::vector<std::filesystem::path>& folders);
 
-// Found, read, overridden and checked.
+// The text of a recipe. Throws Error(kUsage) for a file that is too large to be one.
+std::string read_recipe_file(const std::filesystem::path& file);
+
+// Found, read, overridden and checked. A recipe of fine-tuning is refused (finetune_recipe.h).
 Recipe load_recipe(const std::string& name_or_file,
                    const std::vector<std::filesystem::path>& folders,
                    const std::vector<std::string>& overrides);

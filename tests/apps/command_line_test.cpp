@@ -25,6 +25,8 @@ TEST(CommandLine, TakesEveryFlagEverywhere) {
       {"pretrain", "--recipe", "r", "--data", "d", "--out", "o"},
       {"linprobe", "--recipe", "r", "--data", "d", "--out", "o", "--checkpoint", "c"},
       {"knn", "--data", "d", "--checkpoint", "c"},
+      {"finetune", "--recipe", "r", "--data", "d", "--out", "o", "--checkpoint", "c"},
+      {"eval", "--data", "d", "--checkpoint", "c"},
       {"report", "run"},
       {"recipe", "show", "demo"},
       {"recipe", "check"},

@@ -1,0 +1,267 @@
+#include "fcm/train/finetune.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/optim/adamw.h"
+#include "fcm/optim/schedule.h"
+#include "fcm/train/classifier_step.h"
+#include "fcm/train/event_writer.h"
+#include "fcm/train/meters.h"
+#include "fcm/train/run_log.h"
+#include "fcm/train/setup.h"
+#include "fcm/train/state.h"
+
+namespace fcm::train {
+namespace {
+
+class FinetuneRun {
+ public:
+  FinetuneRun(models::Classifier& model, const FinetuneRequest& request, Reporter& reporter)
+      : model_(model),
+        request_(request),
+        recipe_(request.recipe),
+        reporter_(reporter),
+        optimizer_(model.parameters(),
+                   optim::layer_decay_groups(model.parameters(), recipe_.optim.weight_decay,
+                                             recipe_.classifier.layer_decay),
+                   recipe_.optim),
+        compute_(compute_type(recipe_.model.precision)),
+        steps_per_epoch_(request.dataset->size() / recipe_.optim.batch_size),
+        total_steps_(total_steps(encoder_recipe(recipe_), request.dataset->size())),
+        log_(request.out / "log.jsonl"),
+        events_(request.out / "events") {}
+
+  TrainResult run() {
+    restore();
+    log_.trim_to_step(counters_.step);
+    if (counters_.step > 0) events_.resume_at(counters_.step + 1);
+    if (counters_.micro_batch == 0) {
+      counters_.micro_batch = choose_micro_batch(recipe_, compute_, total_memory_bytes());
+    }
+    TrainResult result{
+        counters_.step, total_steps_, false, std::numeric_limits<double>::quiet_NaN(), 0, 0};
+    if (counters_.step >= total_steps_) return result;
+    peak_flops_ = measure_peak_flops(compute_);
+    loader_ = std::make_unique<loader::Loader>(
+        request_.dataset, recipe_.data, recipe_.optim.batch_size,
+        static_cast<uint64_t>(recipe_.run.seed), request_.threads, counters_.step, recipe_.augment);
+    const Stopwatch watch;
+    const int64_t first = counters_.step;
+    window_.restart();
+    while (counters_.step < total_steps_ && !result.stopped) {
+      result.loss = one_step();
+      if (due(recipe_.run.log_every_steps) || last()) write_step_line(result.loss);
+      const bool epoch_done = due(steps_per_epoch_);
+      if (epoch_done) end_epoch();
+      result.stopped = request_.stop != nullptr && *request_.stop && !last();
+      const int64_t every = recipe_.run.save_every_steps;
+      if (result.stopped || last() || (every > 0 ? due(every) : epoch_done)) {
+        save(checkpoints(), {recipe_.run.keep_last, recipe_.run.keep_every_steps});
+      }
+    }
+    result.steps = counters_.step;
+    result.seconds = watch.seconds();
+    result.images_per_second =
+        static_cast<double>((counters_.step - first) * recipe_.optim.batch_size) / result.seconds;
+    return result;
+  }
+
+ private:
+  bool due(int64_t every) const { return every > 0 && counters_.step % every == 0; }
+  bool last() const { return counters_.step == total_steps_; }
+  std::filesystem::path checkpoints() const { return request_.out / "checkpoints"; }
+  std::filesystem::path best() const { return request_.out / "best"; }
+  double epoch_now() const {
+    return static_cast<double>(counters_.step) / static_cast<double>(steps_per_epoch_);
+  }
+
+  void take(const checkpoint::Checkpoint& from) {
+    const std::string source = from.path.string();
+    load_model(model_.parameters(), from.model, source);
+    load_optimizer(model_.parameters(), optimizer_, from.optimizer, source);
+    optimizer_.set_steps(from.state.at("optimizer_steps").get<int64_t>());
+  }
+
+  void restore() {
+    const auto found = checkpoint::load_newest(checkpoints(), true, reporter_);
+    if (!found) return;
+    take(*found);
+    counters_ = Counters::from_json(found->state.at("counters"));
+    best_acc1_ = found->state.at("best_acc1").get<double>();
+    reporter_.info(fmt::format("resumed from {} (step {} of {})", found->path.string(),
+                               counters_.step, total_steps_));
+  }
+
+  double one_step() {
+    const Stopwatch waiting;
+    const loader::Batch batch = loader_->next();
+    window_.waited_seconds += waiting.seconds();
+    note_bad_samples(batch);
+    last_lr_ = optim::lr_at_step(recipe_.optim, counters_.step, steps_per_epoch_);
+    const StepResult step =
+        update(model_, optimizer_, batch, recipe_, compute_, counters_.micro_batch, last_lr_);
+    ++counters_.step;
+    window_.images += batch.batch;
+    last_norm_ = step.gradient_norm;
+    if (step.applied) {
+      counters_.skipped_in_a_row = 0;
+      counters_.window_loss += step.loss;
+      counters_.epoch_loss += step.loss;
+      ++counters_.window_steps;
+      ++counters_.epoch_steps;
+    } else {
+      guard(step);
+    }
+    return step.loss;
+  }
+
+  // As in pretraining: leave the update out; after several in a row go back to the newest
+  // checkpoint and past the data that did it; after several of those give up.
+  void guard(const StepResult& step) {
+    ++counters_.skipped;
+    ++counters_.skipped_in_a_row;
+    reporter_.warn(
+        fmt::format("step {}: loss {} and gradient norm {} are not both finite; update left out",
+                    counters_.step, step.loss, step.gradient_norm));
+    if (counters_.skipped_in_a_row < recipe_.run.max_skipped_in_a_row) return;
+    counters_.skipped_in_a_row = 0;
+    const auto good = checkpoint::load_newest(checkpoints(), true, reporter_);
+    if (++counters_.rollbacks > recipe_.run.max_rollbacks || !good) {
+      fail(ExitCode::kNumeric,
+           "gave up at step {}: {} updates were not finite and {} roll-backs did not help; lower "
+           "optim.base_lr, set model.precision = \"fp32\" or optim.clip_norm",
+           counters_.step, counters_.skipped, counters_.rollbacks - 1);
+    }
+    take(*good);
+    reporter_.warn(fmt::format(
+        "step {}: weights went back to those of step {}; training goes on with the next data",
+        counters_.step, good->step));
+  }
+
+  void note_bad_samples(const loader::Batch& batch) {
+    constexpr int64_t kListed = 20;
+    for (const loader::BadSample& bad : batch.bad) {
+      if (counters_.bad_samples++ < kListed) {
+        reporter_.warn(
+            fmt::format("step {}: replaced a picture: {}", counters_.step + 1, bad.reason));
+      }
+      log_.write({{"step", counters_.step + 1},
+                  {"bad_sample", bad.sample},
+                  {"substitute", bad.substitute},
+                  {"reason", bad.reason}});
+    }
+  }
+
+  void write_step_line(double last_loss) {
+    const double speed = window_.images_per_second();
+    const double loss = counters_.window_steps > 0
+                            ? counters_.window_loss / static_cast<double>(counters_.window_steps)
+                            : last_loss;
+    log_.write({{"step", counters_.step},
+                {"epoch", epoch_now()},
+                {"loss", loss},
+                {"lr", last_lr_},
+                {"grad_norm", last_norm_},
+                {"images_per_second", speed},
+                {"data_wait", window_.wait_share()},
+                {"utilisation", 6 * forward_multiply_adds(recipe_) * speed / peak_flops_},
+                {"memory_bytes", peak_memory_bytes()},
+                {"skipped_samples", counters_.bad_samples},
+                {"skipped_updates", counters_.skipped},
+                {"eta_seconds",
+                 static_cast<double>((total_steps_ - counters_.step) * recipe_.optim.batch_size) /
+                     speed}});
+    add_events({{"train_loss", loss}, {"lr", last_lr_}, {"images_per_second", speed}});
+    reporter_.progress(
+        fmt::format("step {}/{}  epoch {:.2f}  loss {:.4f}  lr {:.2e}  {:.1f} "
+                    "images/s  data wait {:.0f} %",
+                    counters_.step, total_steps_, epoch_now(), loss, last_lr_, speed,
+                    100 * window_.wait_share()));
+    counters_.window_loss = 0;
+    counters_.window_steps = 0;
+    window_.restart();
+  }
+
+  void end_epoch() {
+    const double loss =
+        counters_.epoch_loss / static_cast<double>(std::max<int64_t>(counters_.epoch_steps, 1));
+    nlohmann::json line = {{"train_lr", last_lr_},
+                           {"train_loss", loss},
+                           {"epoch", counters_.step / steps_per_epoch_ - 1},
+                           {"step", counters_.step},
+                           {"n_parameters", model_.parameters().trainable_elements()}};
+    counters_.epoch_loss = 0;
+    counters_.epoch_steps = 0;
+    if (request_.evaluate) line.update(request_.evaluate(model_));
+    std::map<std::string, double> scalars;
+    for (const char* key : {"train_loss", "test_loss", "test_acc1", "test_acc5"}) {
+      if (line.contains(key)) scalars["epoch/" + std::string(key)] = line.at(key).get<double>();
+    }
+    add_events(scalars);
+    log_.write(line);
+    const double acc1 = line.value("test_acc1", -1.0);
+    if (acc1 > best_acc1_) {
+      best_acc1_ = acc1;
+      save(best(), {.keep_last = 1});
+    }
+    window_.restart();  // the evaluation is not training time
+  }
+
+  // Curves for TensorBoard are a convenience: when they cannot be written, the run goes on.
+  void add_events(const std::map<std::string, double>& values) {
+    if (!events_work_) return;
+    std::vector<Scalar> scalars;
+    for (const auto& [tag, value] : values) scalars.push_back({tag, static_cast<float>(value)});
+    try {
+      events_.add(counters_.step, scalars);
+    } catch (const Error& error) {
+      events_work_ = false;
+      reporter_.warn(fmt::format("{}; no more TensorBoard events in this launch", error.what()));
+    }
+  }
+
+  void save(const std::filesystem::path& folder, const checkpoint::Retention& retention) {
+    log_.sync();  // what is logged up to here must not be lost if the checkpoint is not
+    const PublishedTensors model = model_tensors(model_.parameters());
+    const PublishedTensors optimizer = optimizer_tensors(model_.parameters(), optimizer_);
+    checkpoint::save(folder, counters_.step, model.views, optimizer.views,
+                     {{"counters", counters_.to_json()},
+                      {"optimizer_steps", optimizer_.steps()},
+                      {"epoch", epoch_now()},
+                      {"best_acc1", best_acc1_},
+                      {"recipe", print_recipe(recipe_)}},
+                     retention);
+  }
+
+  models::Classifier& model_;
+  const FinetuneRequest& request_;
+  const FinetuneRecipe& recipe_;
+  Reporter& reporter_;
+  optim::AdamW optimizer_;
+  at::ScalarType compute_;
+  int64_t steps_per_epoch_, total_steps_;
+  RunLog log_;
+  EventWriter events_;
+  bool events_work_ = true;
+  Counters counters_;
+  double best_acc1_ = -1;
+  std::unique_ptr<loader::Loader> loader_;
+  SpeedWindow window_;
+  double last_lr_ = 0, last_norm_ = 0, peak_flops_ = 1;
+};
+
+}  // namespace
+
+TrainResult finetune(models::Classifier& model, const FinetuneRequest& request,
+                     Reporter& reporter) {
+  return FinetuneRun(model, request, reporter).run();
+}
+
+}  // namespace fcm::train

@@ -1,0 +1,127 @@
+#include "fcm/train/finetune_recipe.h"
+
+#include "fcm/base/error.h"
+#include "fcm/config/recipe_io.h"
+#include "fcm/train/recipe_files.h"
+#include "fcm/train/setup.h"
+
+namespace fcm::train {
+
+bool is_finetune_recipe(std::string_view toml) {
+  constexpr std::string_view kSection = "[classifier]";
+  return toml.starts_with(kSection) ||
+         toml.find("\n" + std::string(kSection)) != std::string_view::npos;
+}
+
+FinetuneRecipe read_finetune_recipe(std::string_view toml, const std::string& file_name,
+                                    const std::vector<std::string>& overrides) {
+  FinetuneRecipe recipe;
+  config::Reader reader(config::fields_of(recipe));
+  reader.read(toml, file_name);
+  for (const std::string& assignment : overrides) {
+    const std::string key = reader.set(assignment).name();
+    const bool names_size = key == "encoder.size" || key == "model.kind";
+    if (names_size && recipe.encoder.size != "custom") {
+      recipe.encoder =
+          encoder::named_size(encoder::kind_named(recipe.model.kind), recipe.encoder.size);
+    }
+  }
+  reader.finish(file_name);
+  return recipe;
+}
+
+std::string print_recipe(const FinetuneRecipe& recipe, bool with_help) {
+  FinetuneRecipe copy = recipe;  // `visit` hands out writable references
+  return config::print(config::fields_of(copy), with_help);
+}
+
+std::string recipe_hash(const FinetuneRecipe& recipe) {
+  FinetuneRecipe copy = recipe;
+  return config::hash(config::fields_of(copy));
+}
+
+void check(const FinetuneRecipe& recipe) {
+  FinetuneRecipe copy = recipe;
+  config::check_values(config::fields_of(copy));
+  check(encoder_recipe(recipe));
+  if (recipe.augment.mixes() && recipe.optim.batch_size % 2 != 0) {
+    fail(ExitCode::kUsage,
+         "optim.batch_size = {} must be even: augment.mixup and augment.cutmix mix pictures in "
+         "pairs",
+         recipe.optim.batch_size);
+  }
+  if (recipe.run.pictures_every_steps != 0 || recipe.run.knn_every_epochs != 0) {
+    fail(ExitCode::kUsage,
+         "run.pictures_every_steps = {} and run.knn_every_epochs = {} must be 0 where a classifier "
+         "is trained: it reconstructs nothing and is measured itself",
+         recipe.run.pictures_every_steps, recipe.run.knn_every_epochs);
+  }
+}
+
+FinetuneRecipe load_finetune_recipe(const std::string& name_or_file,
+                                    const std::vector<std::filesystem::path>& folders,
+                                    const std::vector<std::string>& overrides) {
+  const std::string file = find_recipe(name_or_file, folders).string();
+  const std::string text = read_recipe_file(file);
+  if (!is_finetune_recipe(text)) {
+    fail(ExitCode::kUsage,
+         "{} is a recipe of pretraining: it has no section [classifier]; take one whose name "
+         "begins with finetune, see fastconvmae recipe list",
+         file);
+  }
+  const FinetuneRecipe recipe = read_finetune_recipe(text, file, overrides);
+  try {
+    check(recipe);
+  } catch (const Error& error) {
+    fail(error.code(), "{}: {}", file, error.what());
+  }
+  return recipe;
+}
+
+Recipe encoder_recipe(const FinetuneRecipe& recipe) {
+  Recipe same;
+  same.row = recipe.row;
+  same.model = recipe.model;
+  same.encoder = recipe.encoder;
+  same.masks.ratio = 0;
+  same.data = recipe.data;
+  same.optim = recipe.optim;
+  same.run = recipe.run;
+  return same;
+}
+
+namespace {
+
+// For counting: no decoder.
+Recipe encoder_alone(const FinetuneRecipe& recipe) {
+  Recipe alone = encoder_recipe(recipe);
+  alone.decoder.dim = 0;
+  alone.decoder.depth = 0;
+  return alone;
+}
+
+}  // namespace
+
+models::ClassifierOptions classifier_options(const FinetuneRecipe& recipe, int64_t classes) {
+  models::ClassifierOptions options;
+  options.kind = encoder::kind_named(recipe.model.kind);
+  options.encoder = recipe.encoder;
+  options.rows = recipe.data.image_size[0];
+  options.cols = recipe.data.image_size[1];
+  options.channels = recipe.data.channels;
+  options.classes = classes;
+  options.mean_pool = recipe.classifier.pool == "mean";
+  options.drop_path = recipe.classifier.drop_path;
+  return options;
+}
+
+double forward_multiply_adds(const FinetuneRecipe& recipe) {
+  return forward_multiply_adds(encoder_alone(recipe));
+}
+
+int64_t choose_micro_batch(const FinetuneRecipe& recipe, at::ScalarType compute,
+                           double memory_bytes) {
+  return choose_micro_batch(encoder_alone(recipe), compute, memory_bytes);
+}
+
+}  // namespace fcm::train

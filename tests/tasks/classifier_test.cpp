@@ -1,0 +1,120 @@
+// Weights of pretraining for a classifier: what may be missing, what is left out, what is refused.
+#include "fcm/tasks/classifier.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "fcm/base/error.h"
+#include "fcm/models/masked_autoencoder.h"
+#include "fcm/nn/positions.h"
+#include "fcm/train/setup.h"
+#include "fcm/train/state.h"
+
+namespace fcm::tasks {
+namespace {
+
+class KeepingReporter final : public Reporter {
+ public:
+  void info(const std::string&) override {}
+  void warn(const std::string& line) override { warnings.push_back(line); }
+  void progress(const std::string&) override {}
+  std::vector<std::string> warnings;
+};
+
+train::FinetuneRecipe small(int64_t side) {
+  train::FinetuneRecipe recipe;
+  recipe.encoder = {"custom", {2, 2, 2}, {8, 12, 16}, {1, 1, 2}, 2, {2, 2, 2}};
+  recipe.data.image_size = {side, side};
+  return recipe;
+}
+
+class LoadEncoder : public testing::Test {
+ protected:
+  LoadEncoder() {
+    train::Recipe recipe = train::encoder_recipe(small(32));
+    recipe.decoder = {16, 1, 2, 2.0};
+    const models::MaskedAutoencoder pretrained(train::autoencoder_options(recipe), 5);
+    tensors_ = train::model_tensors(pretrained.parameters());
+  }
+
+  checkpoint::Checkpoint pretrained() const {
+    checkpoint::Checkpoint checkpoint;
+    checkpoint.path = "pretrained";
+    checkpoint.model.tensors = tensors_.views;
+    return checkpoint;
+  }
+  at::Tensor stored(const std::string& name) const {
+    return train::to_tensor(*pretrained().model.find(name));
+  }
+  static models::Classifier fresh(int64_t side, int64_t classes = 10) {
+    return models::Classifier(train::classifier_options(small(side), classes), 1);
+  }
+  static at::Tensor held(const models::Classifier& model, const char* name) {
+    return model.parameters().published(model.parameters().find(name));
+  }
+  // The message of an Error(kCheckpoint); empty: it was loaded.
+  std::string fault(checkpoint::Checkpoint checkpoint) {
+    models::Classifier model = fresh(32);
+    try {
+      load_encoder(model, std::move(checkpoint), {}, reporter_);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
+      return error.what();
+    }
+    return "";
+  }
+
+  train::PublishedTensors tensors_;
+  KeepingReporter reporter_;
+};
+
+TEST_F(LoadEncoder, TakesTheEncoderAndKeepsANewHead) {
+  models::Classifier model = fresh(32);
+  const at::Tensor head = held(model, "head.weight").clone();
+  load_encoder(model, pretrained(), {}, reporter_);
+  for (const char* name : {"pos_embed", "patch_embed1.proj.weight", "blocks3.1.mlp.fc2.bias"}) {
+    EXPECT_TRUE(at::equal(held(model, name), stored(name))) << name;
+  }
+  EXPECT_TRUE(at::equal(held(model, "head.weight"), head));
+  EXPECT_TRUE(reporter_.warnings.empty());
+}
+
+TEST_F(LoadEncoder, ListsWhatIsMissingAndSurplus) {
+  EXPECT_EQ(fault(pretrained()), "");
+  checkpoint::Checkpoint lacking = pretrained();
+  std::erase_if(lacking.model.tensors,
+                [](const auto& view) { return view.name == "blocks3.0.attn.proj.weight"; });
+  EXPECT_NE(fault(std::move(lacking)).find("missing: blocks3.0.attn.proj.weight"),
+            std::string::npos);
+  checkpoint::Checkpoint surplus = pretrained();
+  surplus.model.tensors.push_back(surplus.model.tensors.back());
+  surplus.model.tensors.back().name = "blocks3.2.norm1.weight";
+  EXPECT_NE(fault(std::move(surplus)).find("unexpected: blocks3.2.norm1.weight"),
+            std::string::npos);
+}
+
+TEST_F(LoadEncoder, PositionsAreResizedToLargerPictures) {
+  models::Classifier model = fresh(48);
+  load_encoder(model, pretrained(), {}, reporter_);
+  EXPECT_TRUE(
+      at::equal(held(model, "pos_embed"), nn::resize_positions(stored("pos_embed"), 4, 4, 6, 6)));
+}
+
+TEST_F(LoadEncoder, AHeadForOtherClassesIsLeftOut) {
+  models::Classifier other = fresh(32, 7);
+  const train::PublishedTensors views = train::model_tensors(other.parameters());
+  checkpoint::Checkpoint checkpoint;
+  checkpoint.path = "other";
+  checkpoint.model.tensors = views.views;
+  models::Classifier model = fresh(32, 10);
+  const at::Tensor head = held(model, "head.weight").clone();
+  load_encoder(model, std::move(checkpoint), {}, reporter_);
+  EXPECT_TRUE(at::equal(held(model, "head.weight"), head));
+  ASSERT_EQ(reporter_.warnings.size(), 1u);
+  EXPECT_NE(reporter_.warnings[0].find("7 classes"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fcm::tasks
