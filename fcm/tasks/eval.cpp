@@ -66,7 +66,7 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
   const TrainedClassifier trained =
       load_classifier(request.checkpoint.path.string(), request.checkpoint.set, reporter);
-  const auto dataset = open_labelled(request.data, loader::Split::kVal);
+  const auto dataset = open_labelled(request.data, loader::Split::kVal, request.machine);
   const std::vector<std::string>& names = dataset->classes();
   if (std::ssize(names) != trained.classes) {
     fail(ExitCode::kData, "{} has {} classes, the classifier {} knows {}", request.data,

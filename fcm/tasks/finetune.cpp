@@ -22,9 +22,9 @@ struct LabelledData {
   std::shared_ptr<const loader::Dataset> train, val;
 };
 
-LabelledData open_both(const std::string& data) {
-  LabelledData both{open_labelled(data, loader::Split::kTrain),
-                    open_labelled(data, loader::Split::kVal)};
+LabelledData open_both(const std::string& data, const Machine& machine) {
+  LabelledData both{open_labelled(data, loader::Split::kTrain, machine),
+                    open_labelled(data, loader::Split::kVal, machine)};
   if (both.train->classes() != both.val->classes()) {
     fail(ExitCode::kData,
          "{}: the classes of the training and validation pictures differ, so accuracy would mean "
@@ -74,7 +74,7 @@ nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter) {
          "start from with --checkpoint",
          request.resume);
   }
-  const LabelledData data = open_both(request.data);
+  const LabelledData data = open_both(request.data, request.machine);
   const auto classes = static_cast<int64_t>(data.train->classes().size());
   models::Classifier model(train::classifier_options(recipe, classes),
                            static_cast<uint64_t>(recipe.run.seed));
