@@ -11,6 +11,7 @@
 #include "apps/results.h"
 #include "apps/revision.h"  // made at build time
 #include "fcm/config/toml_document.h"
+#include "fcm/ops/cuda/device.h"
 #include "fcm/ops/isa.h"
 
 #define FCM_TEXT_OF_(x) #x
@@ -23,13 +24,26 @@ std::string dotted(int major, int minor, int patch) {
   return fmt::format("{}.{}.{}", major, minor, patch);
 }
 
+nlohmann::json cuda_facts() {
+  nlohmann::json devices = nlohmann::json::array();
+  for (const ops::CudaDevice& device : ops::cuda_devices()) {
+    devices.push_back({{"name", device.name},
+                       {"capability", fmt::format("{}.{}", device.major, device.minor)},
+                       {"multiprocessors", device.multiprocessors},
+                       {"memory_bytes", device.memory_bytes}});
+  }
+  nlohmann::json version;  // null without
+  if (ops::cuda_built()) version = ops::cuda_version();
+  return {{"built", ops::cuda_built()}, {"version", version}, {"devices", devices}};
+}
+
 }  // namespace
 
 nlohmann::json version_facts() {
   return {{"version", FCM_VERSION},
           {"revision", FCM_REVISION},
           {"torch", dotted(TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH)},
-          {"cuda", {{"built", false}, {"version", nullptr}, {"devices", nlohmann::json::array()}}},
+          {"cuda", cuda_facts()},
           {"cpu", {{"isa", ops::isa_name(ops::isa())}, {"bf16", ops::has_bf16_instructions()}}},
           {"libraries",
            {{"cli11", FCM_CLI11_VERSION},

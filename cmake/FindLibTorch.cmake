@@ -1,4 +1,5 @@
-# LibTorch from an unpacked torch wheel, CPU libraries only: targets LibTorch::c10 and LibTorch::cpu.
+# LibTorch from an unpacked torch wheel: targets LibTorch::c10 and LibTorch::cpu, and LibTorch::cuda where the
+# wheel holds the CUDA libraries (to run they need the wheels of torch-cuda.lock as well).
 # The wheel's own package configuration demands a CUDA toolkit, so it is not used.
 #   LIBTORCH_ROOT   folder that holds torch/ and nvidia/ (scripts/setup.sh makes it)
 set(LIBTORCH_ROOT "" CACHE PATH "folder of the unpacked torch wheel (holds torch/)")
@@ -30,4 +31,23 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   # at::parallel_for is a template around an OpenMP pragma: without this it runs on one thread, silently.
   target_compile_options(LibTorch::cpu INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
   target_link_options(LibTorch::cpu INTERFACE -fopenmp)
+endif()
+
+if(TARGET LibTorch::cpu AND NOT TARGET LibTorch::cuda)
+  find_library(LIBTORCH_CUDA_LIBRARY torch_cuda PATHS "${LIBTORCH_ROOT}/torch/lib" NO_DEFAULT_PATH)
+  find_library(LIBTORCH_C10_CUDA_LIBRARY c10_cuda PATHS "${LIBTORCH_ROOT}/torch/lib" NO_DEFAULT_PATH)
+  set(_cuda "${LIBTORCH_ROOT}/nvidia/cu13")
+  if(LIBTORCH_CUDA_LIBRARY AND LIBTORCH_C10_CUDA_LIBRARY AND EXISTS "${_cuda}/lib/libcudart.so.13")
+    add_library(LibTorch::torch_cuda SHARED IMPORTED GLOBAL)
+    set_target_properties(LibTorch::torch_cuda PROPERTIES IMPORTED_LOCATION "${LIBTORCH_CUDA_LIBRARY}")
+    add_library(LibTorch::c10_cuda SHARED IMPORTED GLOBAL)
+    set_target_properties(LibTorch::c10_cuda PROPERTIES IMPORTED_LOCATION "${LIBTORCH_C10_CUDA_LIBRARY}")
+    add_library(LibTorch::cudart SHARED IMPORTED GLOBAL)
+    set_target_properties(LibTorch::cudart PROPERTIES IMPORTED_LOCATION "${_cuda}/lib/libcudart.so.13")
+    add_library(LibTorch::cuda INTERFACE IMPORTED GLOBAL)
+    # Nothing refers to libtorch_cuda: its operators register themselves when it is loaded.
+    target_link_options(LibTorch::cuda INTERFACE LINKER:--no-as-needed)
+    target_link_libraries(LibTorch::cuda INTERFACE LibTorch::cpu LibTorch::torch_cuda LibTorch::c10_cuda LibTorch::cudart)
+    target_include_directories(LibTorch::cuda SYSTEM INTERFACE "${_cuda}/include")
+  endif()
 endif()

@@ -5,6 +5,7 @@
 
 function(fcm_add_folder name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fcm/${name}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "_(cuda|absent)\\.cpp$")  # Cuda.cmake
   if(NOT sources)
     add_library(fcm_${name} INTERFACE)
     set(scope INTERFACE)
@@ -24,6 +25,7 @@ function(fcm_add_folder name)
   set(outside_toml fcm_toml)
   set(outside_xxhash fcm_xxhash)
   set(outside_deflate fcm_deflate)
+  set(outside_cuda fcm_cuda_choice)
   set(uses_torch OFF)
   foreach(edge IN LISTS ARGN)
     if(edge STREQUAL "torch")

@@ -3,7 +3,7 @@
 # (with LibTorch's headers clang-tidy takes half a minute a file).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-git ls-files '*.h' '*.cpp' '*.inc' | xargs -r clang-format --dry-run --Werror
+git ls-files '*.h' '*.cpp' '*.inc' '*.cu' '*.cuh' | xargs -r clang-format --dry-run --Werror
 echo "lint: formatting is clean"
 
 mapfile -t folders < <(sed -nE '/^[a-z]+:/{/(^| )torch( |$)/!s/^([a-z]+):.*/\1/p}' fcm/edges.txt)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # First half of the set-up: Debian packages and LibTorch. Does nothing where both are there.
+# With FASTCONVMAE_CUDA=1 also the CUDA libraries that LibTorch's CUDA half needs to be loaded.
 # Exit status 2: something is missing and cannot be installed from here (the line to run is printed).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,18 +26,35 @@ if ((${#missing[@]})); then
   DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-# The wheel is unpacked beside its final place and renamed, so that an interrupted download leaves nothing half-made.
-if [[ ! -f "$torch_root/torch/lib/libtorch_cpu.so" ]]; then
-  echo "setup: fetching LibTorch (the pinned torch wheel, 544 MB) into $torch_root"
+# Wheels are unpacked beside their final place and renamed, so that an interrupted download leaves nothing half-made.
+fetch() {  # LOCK: unpacks its wheels into $unpacked
   mkdir -p "$cache"
   unpacked=$(mktemp -d "$cache/unpacking.XXXXXX")
   trap 'rm -rf "$unpacked"' EXIT
+  local tags=(2_28 2_27 2_25 2_18)
+  tags=("${tags[@]/#/--platform=manylinux_}")
   /usr/bin/python3 -m pip install --quiet --no-compile --no-deps --require-hashes --only-binary=:all: \
-    --root-user-action=ignore --disable-pip-version-check \
-    --python-version 3.11 --platform manylinux_2_28_x86_64 --platform manylinux_2_25_x86_64 \
-    --platform manylinux2014_x86_64 --target "$unpacked" -r "$lock"
+    --root-user-action=ignore --disable-pip-version-check --python-version 3.11 \
+    "${tags[@]/%/_x86_64}" --platform=manylinux2014_x86_64 --target "$unpacked" -r "$1"
   chmod 755 "$unpacked"
+}
+if [[ ! -f "$torch_root/torch/lib/libtorch_cpu.so" ]]; then
+  echo "setup: fetching LibTorch (the pinned torch wheel, 544 MB) into $torch_root"
+  fetch "$lock"
   mv -T "$unpacked" "$torch_root"
+  trap - EXIT
+fi
+
+# The CUDA libraries stand where the torch wheel looks for them, beside those that it cannot do without. The folder
+# named last says that all are there.
+cuda_lock=cmake/torch-cuda.lock
+cuda_done="$torch_root/cuda-$(sha256sum "$cuda_lock" | cut -c1-12)"
+if [[ "${FASTCONVMAE_CUDA:-0}" == 1 && ! -e "$cuda_done" ]]; then
+  echo "setup: fetching the CUDA libraries (1.9 GB, 3 GB unpacked) into $torch_root"
+  fetch "$cuda_lock"
+  cp -al --remove-destination "$unpacked/nvidia/." "$torch_root/nvidia/"
+  mkdir "$cuda_done"
+  rm -rf "$unpacked"
   trap - EXIT
 fi
 echo "$torch_root" > "$cache/libtorch-path"

@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 using Files = std::map<std::string, std::string>;  // "fcm/ops/patches.h" -> text
 using Lines = std::vector<std::string>;
 
-const std::set<std::string> kLibraries = {"torch", "jpeg", "png",    "webp",   "zlib",
-                                          "json",  "toml", "xxhash", "deflate"};
+const std::set<std::string> kLibraries = {"torch", "cuda", "jpeg", "png",    "webp",
+                                          "zlib",  "json", "toml", "xxhash", "deflate"};
 
 struct Edges {
   std::map<std::string, std::set<std::string>> of;  // folder -> folders and libraries
@@ -95,9 +95,13 @@ std::string library_of(const std::string& header) {
       {"fmt/", ""},          {"sys/", ""},        {"linux/", ""},      {"arpa/", ""},
       {"netinet/", ""}};
   static const std::map<std::string, std::string> kWhole = {
-      {"jpeglib.h", "jpeg"},  {"jerror.h", "jpeg"}, {"turbojpeg.h", "jpeg"},
-      {"png.h", "png"},       {"zlib.h", "zlib"},   {"zconf.h", "zlib"},
-      {"xxhash.h", "xxhash"}, {"xxh3.h", "xxhash"}, {"libdeflate.h", "deflate"}};
+      {"jpeglib.h", "jpeg"},       {"jerror.h", "jpeg"},
+      {"turbojpeg.h", "jpeg"},     {"png.h", "png"},
+      {"zlib.h", "zlib"},          {"zconf.h", "zlib"},
+      {"xxhash.h", "xxhash"},      {"xxh3.h", "xxhash"},
+      {"libdeflate.h", "deflate"}, {"cuda_runtime_api.h", "cuda"},
+      {"cuda_runtime.h", "cuda"},  {"cuda_bf16.h", "cuda"},
+      {"cublasLt.h", "cuda"}};
   static const std::set<std::string> kSystem = {
       "cpuid.h",   "dirent.h", "dlfcn.h",     "errno.h",    "fcntl.h",  "float.h",
       "fnmatch.h", "grp.h",    "immintrin.h", "inttypes.h", "limits.h", "locale.h",

@@ -1,0 +1,68 @@
+# CUDA code: FASTCONVMAE_CUDA = OFF, ON, or CHECK (as OFF, with targets beside it that are linked with CUDA:
+# scripts/check-cuda.sh). What lies in fcm/ops/ is compiled by the ending of its name:
+#   *.cu, *_cuda.cpp   with CUDA only, library fcm_cuda
+#   *_absent.cpp       without only, library fcm_cuda_absent: the same symbols, which throw
+# All other objects are the same in both builds; they are linked with one of the two.
+set(FASTCONVMAE_CUDA OFF CACHE STRING "CUDA code: OFF, ON or CHECK")
+
+if(FASTCONVMAE_CUDA)
+  if(NOT CMAKE_CUDA_COMPILER)
+    find_program(FCM_NVCC nvcc HINTS "$ENV{CUDA_HOME}/bin" /usr/local/cuda/bin)
+    if(NOT FCM_NVCC)
+      message(FATAL_ERROR "FASTCONVMAE_CUDA=${FASTCONVMAE_CUDA} needs nvcc 13: install the CUDA toolkit or set CUDA_HOME")
+    endif()
+    set(CMAKE_CUDA_COMPILER "${FCM_NVCC}")
+  endif()
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80 90a-real)  # A100 with PTX for what comes later; H100, H200
+  endif()
+  enable_language(CUDA)
+  # CMake 3.25 does not know that nvcc 12 and later speak C++20.
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+  set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+  set(CMAKE_CUDA_STANDARD 20)
+  # Or CMake's static copy would be linked beside the shared one that LibTorch brings.
+  set(CMAKE_CUDA_RUNTIME_LIBRARY None)
+  set(CMAKE_CUDA_FLAGS_RELEASE "-O3")
+  if(CCACHE)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER "${CCACHE}")
+  endif()
+  if(NOT TARGET LibTorch::cuda)
+    message(FATAL_ERROR "FASTCONVMAE_CUDA=${FASTCONVMAE_CUDA} needs LibTorch with its CUDA libraries: FASTCONVMAE_CUDA=1 scripts/setup.sh")
+  endif()
+endif()
+
+# fcm_cuda and fcm_cuda_absent; fcm_cuda_choice is the one that this build links.
+function(fcm_add_cuda_libraries)
+  set(ops "${PROJECT_SOURCE_DIR}/fcm/ops")
+  file(GLOB_RECURSE absent CONFIGURE_DEPENDS "${ops}/*_absent.cpp")
+  add_library(fcm_cuda_absent STATIC ${absent})
+  set(libraries fcm_cuda_absent)
+  if(FASTCONVMAE_CUDA)
+    file(GLOB_RECURSE present CONFIGURE_DEPENDS "${ops}/*.cu" "${ops}/*_cuda.cpp")
+    add_library(fcm_cuda STATIC ${present})
+    target_compile_options(fcm_cuda PRIVATE
+      "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall;-Xcompiler=-Wextra>")
+    target_link_libraries(fcm_cuda PUBLIC LibTorch::cuda)
+    list(APPEND libraries fcm_cuda)
+  endif()
+  foreach(library IN LISTS libraries)
+    target_include_directories(${library} PUBLIC "${PROJECT_SOURCE_DIR}")
+    target_link_libraries(${library} PRIVATE fcm_warnings PUBLIC fmt::fmt-header-only LibTorch::cpu)
+    target_precompile_headers(${library} REUSE_FROM fcm_precompiled)
+  endforeach()
+  add_library(fcm_cuda_choice INTERFACE)
+  if(FASTCONVMAE_CUDA STREQUAL "ON")
+    target_link_libraries(fcm_cuda_choice INTERFACE fcm_cuda)
+  else()
+    target_link_libraries(fcm_cuda_choice INTERFACE fcm_cuda_absent)
+  endif()
+endfunction()
+
+# `target`_cuda: the objects and libraries of an executable, linked with the CUDA code although this
+# build leaves it out. Standing first, it defines what fcm_cuda_absent would be asked for.
+function(fcm_add_cuda_twin target)
+  add_executable(${target}_cuda EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${target}>)
+  get_target_property(libraries ${target} LINK_LIBRARIES)
+  target_link_libraries(${target}_cuda PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,fcm_cuda>" ${libraries})
+endfunction()
