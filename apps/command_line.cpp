@@ -103,12 +103,13 @@ void add_classifiers(CLI::App& app, Options& options) {
   add_recipe(finetune, options)->required();
   add_data(finetune, options)->required();
   finetune->add_option("--out", options.out, "Run folder")->type_name("DIR")->required();
-  add_weights(finetune, options)->required(false);
+  CLI::Option* checkpoint = add_weights(finetune, options)->required(false);
+  finetune->add_flag("--from-scratch", options.from_scratch, "Start from random weights")
+      ->excludes(checkpoint);
   finetune->footer(
       "Example:\n  fastconvmae finetune --recipe smoke_finetune --data synthetic --checkpoint "
       "runs/smoke --out runs/tuned\n"
-      "Without --checkpoint it starts from scratch. Ctrl-C or SIGTERM saves and ends with exit "
-      "status 75; the same command goes on from there.");
+      "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command goes on from there.");
 
   CLI::App* eval =
       app.add_subcommand("eval", "Accuracy of a classifier, in all and class by class");
@@ -128,14 +129,25 @@ void add_classifiers(CLI::App& app, Options& options) {
 void add_evaluations(CLI::App& app, Options& options) {
   CLI::App* linprobe =
       app.add_subcommand("linprobe", "Accuracy of a linear classifier on frozen features");
+  CLI::Option* recipe =
+      linprobe
+          ->add_option(
+              "--recipe", options.recipe,
+              "linprobe_*: the published probe, over augmented pictures; others, and none: "
+              "logistic regression to its optimum, over features that are computed once")
+          ->type_name("NAME|FILE");
   linprobe
-      ->add_option("--recipe", options.recipe,
-                   "Read and checked; the probe itself has nothing to set")
-      ->type_name("NAME|FILE");
+      ->add_flag("--fast", options.fast,
+                 "Over features that are computed once, by gradient steps at several rates")
+      ->excludes(recipe);
   add_data(linprobe, options)->required();
   add_weights(linprobe, options);
-  linprobe->add_option("--out", options.out, "Folder for result.json")->type_name("DIR");
-  linprobe->footer("Example:\n  fastconvmae linprobe --data fashion-mnist --checkpoint runs/demo");
+  linprobe->add_option("--out", options.out, "Folder for result.json; with --recipe the run folder")
+      ->type_name("DIR");
+  linprobe->footer(
+      "Examples:\n  fastconvmae linprobe --data fashion-mnist --checkpoint runs/demo\n"
+      "  fastconvmae linprobe --recipe smoke_linprobe --data synthetic --checkpoint runs/smoke "
+      "--out runs/probe");
 
   CLI::App* knn = app.add_subcommand("knn", "Accuracy of the nearest neighbours in feature space");
   add_data(knn, options)->required();

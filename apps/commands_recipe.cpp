@@ -113,12 +113,19 @@ int check_all(const Options& options, Reporter& reporter) {
 
 int keys(const Options& options) {
   train::Recipe usual;
-  const std::vector<config::Field> fields = config::fields_of(usual);
+  train::FinetuneRecipe usual_finetune;
+  std::vector<config::Field> fields = config::fields_of(usual);
+  for (config::Field& field : config::fields_of(usual_finetune)) {
+    // The sections that only recipes of fine-tuning have.
+    const bool own = field.section == "classifier" || field.section == "augment";
+    if (own) fields.push_back(std::move(field));
+  }
   if (!options.json) {
     print_text(config::key_table(fields));
     return 0;
   }
-  const nlohmann::json values = recipe_json(usual);
+  nlohmann::json values = recipe_json(usual);
+  values.update(recipe_json(usual_finetune));
   nlohmann::json table = nlohmann::json::array();
   for (const config::Field& field : fields) {
     table.push_back({{"key", field.name()},

@@ -62,9 +62,14 @@ int pretrain(const Options& options, Reporter& reporter) {
   return status_of(result, reporter);
 }
 
-int finetune(const Options& options, Reporter& reporter) {
+// `learns`: what the command expects of the recipe's classifier.learns.
+int train_classifier(const Options& options, const char* learns, Reporter& reporter) {
   tasks::FinetuneRequest request;
   request.recipe = finetune_recipe_of(options, options.recipe);
+  if (const std::string& found = request.recipe.classifier.learns; found != learns) {
+    fail(ExitCode::kUsage, "--recipe {}: classifier.learns is \"{}\", {} wants \"{}\"",
+         options.recipe, found, options.command, learns);
+  }
   request.data = options.data;
   request.out = options.out;
   request.checkpoint = options.checkpoint;
@@ -77,6 +82,14 @@ int finetune(const Options& options, Reporter& reporter) {
   const nlohmann::json result = tasks::finetune(request, reporter);
   print_result(result, options.json);
   return status_of(result, reporter);
+}
+
+int finetune(const Options& options, Reporter& reporter) {
+  if (options.checkpoint.empty() && !options.from_scratch) {
+    fail(ExitCode::kUsage,
+         "finetune wants weights to start from: --checkpoint PATH; or --from-scratch for none");
+  }
+  return train_classifier(options, "all", reporter);
 }
 
 int eval(const Options& options, Reporter& reporter) {
@@ -96,8 +109,17 @@ int demo(const Options& options, Reporter& reporter) {
 }
 
 int linprobe(const Options& options, Reporter& reporter) {
+  if (!options.fast && !options.recipe.empty() && names_finetune_recipe(options.recipe)) {
+    if (options.out.empty()) {
+      fail(ExitCode::kUsage,
+           "linprobe --recipe {} trains a probe and wants a run folder: --out DIR", options.recipe);
+    }
+    return train_classifier(options, "head", reporter);
+  }
   const nlohmann::json result =
-      tasks::linprobe(run_request(options), checkpoint_request(options), reporter);
+      options.fast ? tasks::fast_linprobe(options.data, checkpoint_request(options),
+                                          machine_of(options), reporter)
+                   : tasks::linprobe(run_request(options), checkpoint_request(options), reporter);
   if (!options.out.empty()) {
     std::error_code failed;
     fs::create_directories(options.out, failed);
@@ -129,13 +151,18 @@ int report(const Options& options, Reporter& reporter) {
 }
 
 int bench_step(const Options& options, Reporter& reporter) {
-  const tasks::BenchStepRequest request{recipe_of(options, options.recipe),
-                                        options.batch,
-                                        options.precision,
-                                        options.implementation,
-                                        options.steps,
-                                        options.profile,
-                                        machine_of(options)};
+  tasks::BenchStepRequest request;
+  if (names_finetune_recipe(options.recipe)) {
+    request.classifier = finetune_recipe_of(options, options.recipe);
+  } else {
+    request.recipe = recipe_of(options, options.recipe);
+  }
+  request.batch = options.batch;
+  request.precision = options.precision;
+  request.implementation = options.implementation;
+  request.steps = options.steps;
+  request.profile = options.profile;
+  request.machine = machine_of(options);
   print_result(tasks::bench_step(request, reporter), options.json);
   return 0;
 }

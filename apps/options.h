@@ -28,6 +28,8 @@ struct Options {
   std::string data;
   std::string out;
   std::string checkpoint;
+  bool from_scratch = false;               // finetune: without a checkpoint
+  bool fast = false;                       // linprobe: on cached features
   std::vector<std::string> allow_missing;  // commands that use a checkpoint's weights
   std::vector<std::string> teachers;       // pretrain, visualize: NAME=FILE
   std::string other;                       // checkpoint diff: the second one

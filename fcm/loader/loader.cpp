@@ -48,6 +48,7 @@ class Loader::Impl {
       : dataset_(std::move(dataset)),
         options_(options),
         augmenter_(options, augment),
+        crop_once_(augment.crop_once),
         batch_size_(checked_batch_size(*dataset_, batch_size)),
         seed_(seed),
         limits_(options, steps_per_epoch() * batch_size) {
@@ -92,7 +93,7 @@ class Loader::Impl {
     const auto epoch = static_cast<uint64_t>(batch.epoch);
     const auto sample = static_cast<uint64_t>(batch.sample_ids[at]);
     uint8_t* const pixels = batch.pixels_BHWC.data() + i * bytes;
-    read_for_training(*dataset_, source, options_, seed_, epoch, sample, pixels);
+    read_for_training(*dataset_, source, options_, seed_, epoch, sample, pixels, crop_once_);
     augmenter_.apply(pixels, seed_, epoch, sample);
     batch.labels[at] = dataset_->label(source);
   }
@@ -125,6 +126,7 @@ class Loader::Impl {
   const std::shared_ptr<const Dataset> dataset_;
   const DataOptions options_;
   const Augmenter augmenter_;
+  const bool crop_once_;
   const int64_t batch_size_;
   const uint64_t seed_;
   BadLimits limits_;

@@ -57,6 +57,7 @@ struct AugmentOptions {
   double mixup_prob = 1;
   double mixup_switch_prob = 0.5;
   double smoothing = 0;
+  bool crop_once = false;
 
   bool mixes() const { return mixup > 0 || cutmix > 0; }
 
@@ -76,6 +77,9 @@ struct AugmentOptions {
     visitor("mixup_switch_prob", mixup_switch_prob, config::Range{0, 1},
             "probability of cutmix where both are on");
     visitor("smoothing", smoothing, config::Range{0, 0.99}, "of the labels");
+    visitor("crop_once", crop_once,
+            "the crop is drawn once and cut down to the picture, as the published linear probes "
+            "do, not up to ten times until it fits");
   }
 };
 

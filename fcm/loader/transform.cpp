@@ -43,6 +43,33 @@ image::Box central_box(int64_t rows, int64_t cols, double low, double high) {
   return box;
 }
 
+// A box of a random share of the area and a random ratio, which need not fit into the picture.
+struct Sides {
+  int64_t width, height;
+};
+Sides draw_sides(KeyedRandom& random, int64_t rows, int64_t cols, const DataOptions& options) {
+  const auto between = [&random](double from, double to) {
+    return from + (to - from) * random.uniform_double();
+  };
+  const double target =
+      static_cast<double>(rows * cols) * between(options.crop_scale[0], options.crop_scale[1]);
+  const double ratio =
+      std::exp(between(std::log(options.crop_ratio[0]), std::log(options.crop_ratio[1])));
+  return {rounded(std::sqrt(target * ratio)), rounded(std::sqrt(target / ratio))};
+}
+
+image::Box draw_place(KeyedRandom& random, int64_t rows, int64_t cols, Sides sides) {
+  const auto top =
+      static_cast<int64_t>(random.below(static_cast<uint64_t>(rows - sides.height + 1)));
+  const auto left =
+      static_cast<int64_t>(random.below(static_cast<uint64_t>(cols - sides.width + 1)));
+  return {top, left, sides.height, sides.width};
+}
+
+bool draw_mirror(const DataOptions& options, uint64_t seed, uint64_t epoch, uint64_t sample) {
+  return KeyedRandom(seed, Purpose::kFlip, epoch, sample).uniform() < options.flip;
+}
+
 }  // namespace
 
 image::Interpolation interpolation_of(const DataOptions& options) {
@@ -72,46 +99,47 @@ void check_options(const DataOptions& options) {
 Crop random_crop(int64_t rows, int64_t cols, const DataOptions& options, uint64_t seed,
                  uint64_t epoch, uint64_t sample) {
   Crop crop;
-  crop.mirror = KeyedRandom(seed, Purpose::kFlip, epoch, sample).uniform() < options.flip;
+  crop.mirror = draw_mirror(options, seed, epoch, sample);
   KeyedRandom random(seed, Purpose::kCrop, epoch, sample);
-  const double low = options.crop_ratio[0], high = options.crop_ratio[1];
-  const double log_low = std::log(low), log_high = std::log(high);
-  const auto area = static_cast<double>(rows * cols);
-  const auto between = [&random](double from, double to) {
-    return from + (to - from) * random.uniform_double();
-  };
   for (int attempt = 0; attempt < 10; ++attempt) {
-    const double target = area * between(options.crop_scale[0], options.crop_scale[1]);
-    const double ratio = std::exp(between(log_low, log_high));
-    const int64_t width = rounded(std::sqrt(target * ratio));
-    const int64_t height = rounded(std::sqrt(target / ratio));
-    if (width < 1 || width > cols || height < 1 || height > rows) continue;
-    const auto top = static_cast<int64_t>(random.below(static_cast<uint64_t>(rows - height + 1)));
-    const auto left = static_cast<int64_t>(random.below(static_cast<uint64_t>(cols - width + 1)));
-    crop.box = {top, left, height, width};
+    const Sides sides = draw_sides(random, rows, cols, options);
+    const bool fits =
+        sides.width >= 1 && sides.width <= cols && sides.height >= 1 && sides.height <= rows;
+    if (!fits) continue;
+    crop.box = draw_place(random, rows, cols, sides);
     return crop;
   }
-  crop.box = central_box(rows, cols, low, high);
+  crop.box = central_box(rows, cols, options.crop_ratio[0], options.crop_ratio[1]);
   return crop;
 }
 
+Crop cut_crop(int64_t rows, int64_t cols, const DataOptions& options, uint64_t seed, uint64_t epoch,
+              uint64_t sample) {
+  KeyedRandom random(seed, Purpose::kCrop, epoch, sample);
+  Sides sides = draw_sides(random, rows, cols, options);
+  sides.width = std::clamp<int64_t>(sides.width, 1, cols);
+  sides.height = std::clamp<int64_t>(sides.height, 1, rows);
+  return {draw_place(random, rows, cols, sides), draw_mirror(options, seed, epoch, sample)};
+}
+
 void view_for_training(image::Image picture, const DataOptions& options, uint64_t seed,
-                       uint64_t epoch, uint64_t sample, uint8_t* out) {
+                       uint64_t epoch, uint64_t sample, uint8_t* out, bool once) {
   picture = padded(std::move(picture), options.pad);
-  const Crop crop = random_crop(picture.rows, picture.cols, options, seed, epoch, sample);
+  const Crop crop =
+      (once ? cut_crop : random_crop)(picture.rows, picture.cols, options, seed, epoch, sample);
   image::crop_resize(picture, crop.box, options.image_size[0], options.image_size[1],
                      interpolation_of(options), crop.mirror, out);
 }
 
 void read_for_training(const Dataset& dataset, int64_t source, const DataOptions& options,
-                       uint64_t seed, uint64_t epoch, uint64_t sample, uint8_t* out) {
+                       uint64_t seed, uint64_t epoch, uint64_t sample, uint8_t* out, bool once) {
   if (options.pad > 0) {
     return view_for_training(dataset.get(source, options.channels), options, seed, epoch, sample,
-                             out);
+                             out, once);
   }
   bool mirror = false;
   const auto choose = [&](int64_t rows, int64_t cols) {
-    const Crop crop = random_crop(rows, cols, options, seed, epoch, sample);
+    const Crop crop = (once ? cut_crop : random_crop)(rows, cols, options, seed, epoch, sample);
     mirror = crop.mirror;
     return crop.box;
   };

@@ -1,55 +1,23 @@
 // Speed of a training step: this program's model, and the published form, alternating in one run.
 #include <ATen/ATen.h>
-#include <malloc.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <algorithm>
-#include <array>
-#include <fstream>
-#include <functional>
+#include <memory>
 #include <numeric>
 #include <string>
+#include <vector>
 
 #include "fcm/base/error.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/reference/reference.h"
 #include "fcm/tasks/machine.h"
-#include "fcm/tasks/profile.h"
+#include "fcm/tasks/step_timing.h"
 #include "fcm/tasks/tasks.h"
-#include "fcm/train/meters.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/step.h"
 
 namespace fcm::tasks {
 namespace {
-
-// Seconds of the parts of one step.
-struct Parts {
-  double teachers = 0, encoder = 0, decoder = 0, backward = 0, update = 0;
-  double whole() const { return teachers + encoder + decoder + backward + update; }
-};
-
-// What is in use of the main thread's heap, where all tensors of a step lie except scratch of
-// worker threads. Resident memory would count what was freed on the way as well.
-double allocated_bytes() {
-  const struct mallinfo2 info = mallinfo2();
-  return static_cast<double>(info.uordblks) + static_cast<double>(info.hblkhd);
-}
-
-void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
-
-// Something that can do a training step on the same pictures and plan every time.
-class Implementation {
- public:
-  virtual ~Implementation() = default;
-  virtual Parts step() = 0;
-
-  Profile* profile = nullptr;
-
-  std::vector<Parts> timed;
-  double peak_memory = 0;
-  double kept_bytes = 0;  // allocated between the start of a step and its backward pass
-};
 
 class Fast final : public Implementation {
  public:
@@ -70,15 +38,7 @@ class Fast final : public Implementation {
   models::MaskedAutoencoder& model() { return model_; }
 
   Parts step() override {
-    Parts parts;
-    train::Stopwatch watch;
-    const auto lap = [&](double& part) {
-      part = watch.seconds();
-      watch.restart();
-    };
-    const auto phase = [&](const char* name) {
-      if (profile != nullptr) profile->phase(name);
-    };
+    Laps laps;
     const double before = allocated_bytes();
     phase(teachers_ ? "teachers" : "encoder");
     const masks::ViewPlan plan = masks::plan_for_samples(ids_, 0, 0, model_.grid(), recipe_.masks);
@@ -86,27 +46,27 @@ class Fast final : public Implementation {
         train::pixels_of(pictures_BHWC_, plan, model_.geometry(), recipe_.data);
     targets::Features wanted;
     if (teachers_) wanted = teachers_->features(pictures_BHWC_, pixels, plan, compute_);
-    lap(parts.teachers);
+    laps.lap("teachers");  // pictures cut into patches included
     phase("encoder");
     const encoder::Features features = model_.encode(pixels, plan, compute_);
-    lap(parts.encoder);
+    laps.lap("encoder");
     phase("decoder");
     const at::Tensor loss = model_.reconstruct(features, pixels, plan, {}, wanted).loss;
-    lap(parts.decoder);
+    laps.lap("decoder");
     kept_bytes = allocated_bytes() - before;
     phase("backward");
     optimizer_.zero_gradients();
     torch::autograd::backward({loss}, {});
-    lap(parts.backward);
+    laps.lap("backward");
     phase("update");
     optimizer_.gradient_norm();
     optimizer_.step(1e-6);
     if (teachers_ && teachers_->ema() != nullptr) {
       teachers_->ema()->follow(model_.parameters(), recipe_.targets.ema_momentum);
     }
-    lap(parts.update);
+    laps.lap("update");
     phase("");
-    return parts;
+    return laps.parts;
   }
 
  private:
@@ -164,22 +124,17 @@ class Reference final : public Implementation {
   }
 
   Parts step() override {
-    Parts parts;
-    train::Stopwatch watch;
-    const auto lap = [&](double& part) {
-      part = watch.seconds();
-      watch.restart();
-    };
+    Laps laps;
     const double before = allocated_bytes();
     const auto result =
         reference::forward(weights_, options_, images_BCHW_, noise_BL_, sizes_, kept_);
-    lap(parts.encoder);  // the published form cannot be stopped between encoder and decoder
+    laps.lap("forward");  // it cannot be stopped between encoder and decoder
     kept_bytes = allocated_bytes() - before;
     torch::autograd::backward({result.loss}, {});
-    lap(parts.backward);
+    laps.lap("backward");
     update();
-    lap(parts.update);
-    return parts;
+    laps.lap("update");
+    return laps.parts;
   }
 
  private:
@@ -203,56 +158,11 @@ class Reference final : public Implementation {
   at::Tensor noise_BL_, images_BCHW_;
 };
 
-nlohmann::json spread(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return {{"min", values.front()}, {"median", values[values.size() / 2]}, {"max", values.back()}};
-}
-
-double median_of(const std::vector<Parts>& timed, const std::function<double(const Parts&)>& part) {
-  std::vector<double> values;
-  for (const Parts& parts : timed) values.push_back(part(parts));
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-nlohmann::json describe(const Implementation& implementation, bool split_forward, double batch,
-                        double flops_per_image, double peak_flops) {
-  std::vector<double> seconds, speeds;
-  for (const Parts& parts : implementation.timed) {
-    seconds.push_back(parts.whole());
-    speeds.push_back(batch / parts.whole());
-  }
-  const auto part = [&](double Parts::*member) {
-    return median_of(implementation.timed, [=](const Parts& parts) { return parts.*member; });
-  };
-  nlohmann::json parts = {{"backward", part(&Parts::backward)}, {"update", part(&Parts::update)}};
-  if (split_forward) {
-    parts["teachers"] = part(&Parts::teachers);  // pictures cut into patches included
-    parts["encoder"] = part(&Parts::encoder);
-    parts["decoder"] = part(&Parts::decoder);
-  } else {
-    parts["forward"] = part(&Parts::encoder);
-  }
-  const nlohmann::json speed = spread(speeds);
-  return {{"images_per_second", speed},
-          {"seconds_per_step", spread(seconds)},
-          {"peak_memory_bytes", implementation.peak_memory},
-          {"activation_bytes_per_image", implementation.kept_bytes / batch},
-          {"utilisation", flops_per_image * speed.at("median").get<double>() / peak_flops},
-          {"parts", parts}};
-}
-
-void time_one(Implementation& implementation, bool counts) {
-  reset_peak_memory();
-  const Parts parts = implementation.step();
-  if (counts) implementation.timed.push_back(parts);
-  implementation.peak_memory = std::max(implementation.peak_memory, train::peak_memory_bytes());
-}
-
 }  // namespace
 
 nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
+  if (request.classifier) return bench_classifier_step(request, threads, reporter);
   train::Recipe recipe = request.recipe;
   if (!request.precision.empty()) recipe.model.precision = request.precision;
   train::check(recipe);
@@ -269,52 +179,15 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
       256,
       {request.batch, recipe.data.image_size[0], recipe.data.image_size[1], recipe.data.channels},
       at::kByte);
-  const double peak_flops = train::measure_peak_flops(compute);
-  const double flops_per_image = train::training_flops(recipe);
-
   Fast fast(recipe, pictures_BHWC, compute);
-  const int64_t parameters = fast.model().parameters().trainable_elements();
   std::unique_ptr<Reference> reference;
   if (request.implementation != "fast") {
     reference = std::make_unique<Reference>(recipe, fast.model(), pictures_BHWC, compute);
   }
-  for (int64_t step = 0; step <= request.steps; ++step) {  // the first one warms up
-    if (request.implementation != "reference") time_one(fast, step > 0);
-    if (reference) time_one(*reference, step > 0);
-    reporter.progress(fmt::format("bench step: {} of {}", step, request.steps));
-  }
-
-  nlohmann::json implementations;
-  const auto batch = static_cast<double>(request.batch);
-  if (!fast.timed.empty()) {
-    implementations["fast"] = describe(fast, true, batch, flops_per_image, peak_flops);
-  }
-  if (reference) {
-    implementations["reference"] = describe(*reference, false, batch, flops_per_image, peak_flops);
-  }
-  nlohmann::json result = {{"implementations", implementations},
-                           {"batch", request.batch},
-                           {"precision", train::compute_name(compute)},
-                           {"threads", threads},
-                           {"device", "cpu"},
-                           {"peak_flops", peak_flops},
-                           {"flops_per_image", flops_per_image},
-                           {"parameters", parameters}};
-  if (request.profile) {
-    Profile profile;
-    fast.profile = &profile;
-    for (int64_t step = 0; step < request.steps; ++step) fast.step();
-    const double copy_speed = train::measure_copy_speed();
-    result["profile"] = profile.table(peak_flops, copy_speed);
-    result["copy_gbytes_per_second"] = copy_speed * 1e-9;
-  }
-  if (implementations.size() == 2) {
-    const auto median = [&](const char* name) {
-      return implementations.at(name).at("images_per_second").at("median").get<double>();
-    };
-    result["ratio"] = median("fast") / median("reference");
-  }
-  return result;
+  return time_steps(request, fast, reference.get(),
+                    {threads, compute, train::training_flops(recipe),
+                     fast.model().parameters().trainable_elements()},
+                    reporter);
 }
 
 }  // namespace fcm::tasks

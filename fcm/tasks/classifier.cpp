@@ -7,11 +7,14 @@
 #include <limits>
 
 #include "fcm/base/error.h"
+#include "fcm/checkpoint/adapters.h"
 #include "fcm/heads/accuracy.h"
 #include "fcm/loader/loader.h"
 #include "fcm/loss/classification.h"
 #include "fcm/nn/positions.h"
-#include "fcm/train/classifier_step.h"
+#include "fcm/tasks/probe_learner.h"
+#include "fcm/train/classifier_learner.h"
+#include "fcm/train/published.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/state.h"
 
@@ -62,11 +65,15 @@ at::Tensor fit_positions(const models::Classifier& model, Checkpoint& checkpoint
 
 void drop_other_head(const models::Classifier& model, Checkpoint& checkpoint, Reporter& reporter) {
   const TensorView* head = checkpoint.model.find("head.weight");
-  if (head == nullptr || head->shape.empty() || head->shape[0] == model.options().classes) return;
-  reporter.warn(
-      fmt::format("{} has a head for {} classes, these pictures have {}: a new one is "
-                  "trained",
-                  checkpoint.path.string(), head->shape[0], model.options().classes));
+  const bool other =
+      head != nullptr && !head->shape.empty() && head->shape[0] != model.options().classes;
+  const bool of_probe = checkpoint.model.find("head.1.weight") != nullptr;
+  if (!other && !of_probe) return;
+  if (other)
+    reporter.warn(
+        fmt::format("{} has a head for {} classes, these pictures have {}: a new one is "
+                    "trained",
+                    checkpoint.path.string(), head->shape[0], model.options().classes));
   std::erase_if(checkpoint.model.tensors,
                 [](const TensorView& view) { return view.name.starts_with("head."); });
 }
@@ -85,51 +92,123 @@ void load_encoder(models::Classifier& model, Checkpoint checkpoint,
   train::load_model(model.parameters(), checkpoint.model, checkpoint.path.string(), rules);
 }
 
+namespace {
+
+// The weights of a checkpoint's moving average, as a model's file.
+void take_average(Checkpoint& checkpoint) {
+  const std::string_view prefix = train::kEmaPrefix;
+  checkpoint.model.tensors.clear();
+  for (TensorView view : checkpoint.optimizer.tensors) {
+    if (!view.name.starts_with(prefix)) continue;
+    view.name.erase(0, prefix.size());
+    checkpoint.model.tensors.push_back(std::move(view));
+  }
+}
+
+// Of a classifier without a recipe: sizes by its tensors, measured as the published programs do.
+train::FinetuneRecipe published_classifier(const Checkpoint& checkpoint,
+                                           const checkpoint::Architecture& architecture,
+                                           const std::vector<std::string>& set) {
+  std::vector<std::string> of_encoder;
+  for (const std::string& assignment : set) {
+    const bool other = assignment.starts_with("classifier.") || assignment.starts_with("augment.");
+    if (!other) of_encoder.push_back(assignment);
+  }
+  const std::string source = checkpoint.path.string();
+  const train::Recipe sizes = train::published_recipe(architecture, {}, of_encoder, source);
+  train::FinetuneRecipe recipe;
+  recipe.row = sizes.row;
+  recipe.model = sizes.model;
+  recipe.encoder = sizes.encoder;
+  recipe.data = sizes.data;
+  recipe.classifier.pool = architecture.fc_norm ? "mean" : "token";
+  recipe.classifier.eval_crop = 224.0 / 256;
+  return train::read_finetune_recipe(train::print_recipe(recipe), source, set);
+}
+
+train::FinetuneRecipe classifier_recipe(const Checkpoint& checkpoint,
+                                        const std::vector<std::string>& set) {
+  const std::string source = checkpoint.path.string();
+  const auto text = checkpoint.state.find("recipe");
+  if (text != checkpoint.state.end() && train::is_finetune_recipe(text->get<std::string>())) {
+    return train::read_finetune_recipe(text->get<std::string>(), source, set);
+  }
+  const auto architecture = checkpoint::recognise(checkpoint.model.tensors);
+  if (text == checkpoint.state.end() && architecture && architecture->classes > 0) {
+    return published_classifier(checkpoint, *architecture, set);
+  }
+  fail(ExitCode::kCheckpoint,
+       "{} holds no classifier; train one with fastconvmae finetune or linprobe, or measure frozen "
+       "features with fastconvmae knn",
+       source);
+}
+
+}  // namespace
+
 TrainedClassifier load_classifier(const std::string& path, const std::vector<std::string>& set,
                                   Reporter& reporter) {
   Checkpoint checkpoint = checkpoint::load(path, false, reporter);
-  const std::string source = checkpoint.path.string();
-  const TensorView* head = checkpoint.model.find("head.weight");
-  const auto text = checkpoint.state.find("recipe");
-  if (head == nullptr || head->shape.size() != 2 || text == checkpoint.state.end() ||
-      !train::is_finetune_recipe(text->get<std::string>())) {
-    fail(ExitCode::kCheckpoint,
-         "{} holds no classifier with its recipe; train one with fastconvmae finetune, or measure "
-         "frozen features with fastconvmae knn or linprobe",
-         source);
-  }
   TrainedClassifier trained;
-  trained.recipe = train::read_finetune_recipe(text->get<std::string>(), source, set);
+  trained.recipe = classifier_recipe(checkpoint, set);
   train::check(trained.recipe);
+  if (trained.recipe.classifier.ema_decay > 0) {
+    checkpoint = checkpoint::load(path, true, reporter);
+    take_average(checkpoint);
+  }
+  const std::string source = checkpoint.path.string();
+  const bool probe = trained.recipe.classifier.learns == "head";
+  const TensorView* head = checkpoint.model.find(probe ? "head.1.weight" : "head.weight");
+  if (head == nullptr || head->shape.size() != 2) {
+    fail(ExitCode::kCheckpoint, "{} has no matrix {}, so it is no classifier", source,
+         probe ? "head.1.weight" : "head.weight");
+  }
   trained.classes = head->shape[0];
   trained.model = std::make_unique<models::Classifier>(
       train::classifier_options(trained.recipe, trained.classes), 0);
   const at::Tensor positions = fit_positions(*trained.model, checkpoint, reporter);
+  if (probe) {
+    auto learner = std::make_shared<ProbeLearner>(std::move(*trained.model), trained.recipe);
+    learner->load_weights(checkpoint);
+    trained.answer = [learner](const loader::Batch& batch) { return learner->logits(batch); };
+    trained.model.reset();
+    return trained;
+  }
   train::load_model(trained.model->parameters(), checkpoint.model, source);
+  trained.answer =
+      [model = trained.model.get(), data = trained.recipe.data,
+       compute = train::compute_type(trained.recipe.model.precision)](const loader::Batch& batch) {
+        return train::logits_of(*model, batch, data, compute);
+      };
   return trained;
 }
 
-Evaluation evaluate(const models::Classifier& model, const train::FinetuneRecipe& recipe,
+Evaluation evaluate(const Answer& answer, const train::FinetuneRecipe& recipe,
                     const std::shared_ptr<const loader::Dataset>& dataset, int64_t batch_size,
                     int64_t threads) {
-  const at::ScalarType compute = train::compute_type(recipe.model.precision);
-  const int64_t classes = model.options().classes;
+  const auto classes = static_cast<int64_t>(dataset->classes().size());
   loader::EvalLoader batches(dataset, recipe.data, batch_size, 0, dataset->size(), threads,
                              recipe.classifier.eval_crop);
   heads::AccuracyCount count(-std::numeric_limits<double>::infinity());
   Evaluation evaluation;
+  evaluation.classes = classes;
   evaluation.confusion.resize(static_cast<size_t>(classes * classes));
-  for (loader::Batch batch; batches.next(batch);) {
+  loader::Batch batch;
+  const auto next = [&] {
+    const bool more = batches.next(batch);
+    evaluation.unreadable += std::ssize(batch.bad);
+    return more;
+  };
+  while (next()) {
     const at::Tensor labels_B = at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong);
-    const at::Tensor logits_BC = train::logits_of(model, batch, recipe.data, compute);
+    const at::Tensor logits_BC = answer(batch);
     count.add(logits_BC, labels_B);
     evaluation.loss +=
         loss::cross_entropy(logits_BC, labels_B).item<double>() * static_cast<double>(batch.batch);
-    const at::Tensor answers_B = logits_BC.argmax(1);
+    const at::Tensor best_B = logits_BC.argmax(1);
     for (int64_t i = 0; i < batch.batch; ++i) {
       const int64_t truth = batch.labels[static_cast<size_t>(i)];
-      const int64_t answer = answers_B.const_data_ptr<int64_t>()[i];
-      ++evaluation.confusion[static_cast<size_t>(truth * classes + answer)];
+      const int64_t best = best_B.const_data_ptr<int64_t>()[i];
+      ++evaluation.confusion[static_cast<size_t>(truth * classes + best)];
     }
   }
   const heads::Accuracy accuracy = count.percent();

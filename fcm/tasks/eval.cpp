@@ -73,11 +73,12 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
          names.size(), request.checkpoint.path.string(), trained.classes);
   }
   const Evaluation evaluation =
-      evaluate(*trained.model, trained.recipe, dataset, request.batch, threads);
+      evaluate(trained.answer, trained.recipe, dataset, request.batch, threads);
   nlohmann::json result = {{"top1", evaluation.top1},
                            {"top5", evaluation.top5},
                            {"loss", evaluation.loss},
                            {"images", evaluation.images},
+                           {"unreadable", evaluation.unreadable},
                            {"image_size", trained.recipe.data.image_size},
                            {"classes", class_table(evaluation, names)}};
   if (request.out.empty()) return result;

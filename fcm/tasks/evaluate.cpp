@@ -6,6 +6,7 @@
 #include "fcm/base/error.h"
 #include "fcm/heads/knn.h"
 #include "fcm/heads/linear_probe.h"
+#include "fcm/heads/rate_sweep.h"
 #include "fcm/tasks/features.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/tasks.h"
@@ -75,6 +76,18 @@ nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& chec
       heads::linear_probe(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N,
                           classes, {}),
       heads::linear_probe(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, {}));
+}
+
+nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& checkpoint,
+                             const Machine& machine, Reporter& reporter) {
+  const int64_t threads = set_up_machine(machine);
+  const TrainedModel trained = load_trained_model(checkpoint, Needs::kFeatures, reporter);
+  const auto [train, test, classes] = features_of(trained, data, machine, threads, reporter);
+  const heads::SweepOptions options;
+  const heads::SweepResult result = heads::rate_sweep(train.mean_ND, train.labels_N, test.mean_ND,
+                                                      test.labels_N, classes, options);
+  return {{"top1", result.top1}, {"top5", result.top5},    {"images", result.images},
+          {"rate", result.rate}, {"rates", options.rates}, {"held_out_top1", result.held_out_top1}};
 }
 
 }  // namespace fcm::tasks

@@ -62,8 +62,9 @@ struct FinetuneRequest {
   const std::atomic<bool>* stop = nullptr;  // as in RunRequest
 };
 
-// Trains a classifier and measures it on the validation pictures: "top1", "top5" (percent), "loss",
-// "images"; "stopped" as above. The weights of the best epoch stay in <out>/best.
+// Trains a classifier, or the published linear probe where the recipe's classifier.learns says so,
+// and measures it on the validation pictures: "top1", "top5" (percent), "loss", "images"; "stopped"
+// as above. The weights of the best epoch stay in <out>/best.
 nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter);
 
 struct EvalRequest {
@@ -89,6 +90,11 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
 
 nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& checkpoint,
                         Reporter& reporter);
+
+// The same features under the published head (batch normalisation, a linear layer), trained by
+// gradient steps at several rates at once: heads/rate_sweep.h.
+nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& checkpoint,
+                             const Machine& machine, Reporter& reporter);
 
 // A sheet of pictures: what each view saw and what was made of it; for targets that are features,
 // their three principal components beside those of the prediction. Written to `out` as PNG. Throws
@@ -127,6 +133,7 @@ nlohmann::json bench_checkpoint(int64_t bytes, const std::filesystem::path& fold
 
 struct BenchStepRequest {
   train::Recipe recipe;
+  std::optional<train::FinetuneRecipe> classifier;  // in place of `recipe`
   int64_t batch = 8;
   std::string precision;                // empty: the recipe's
   std::string implementation = "both";  // fast, reference or both

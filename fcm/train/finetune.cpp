@@ -9,29 +9,22 @@
 
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/checkpoint.h"
-#include "fcm/optim/adamw.h"
 #include "fcm/optim/schedule.h"
-#include "fcm/train/classifier_step.h"
 #include "fcm/train/event_writer.h"
 #include "fcm/train/meters.h"
 #include "fcm/train/run_log.h"
 #include "fcm/train/setup.h"
-#include "fcm/train/state.h"
 
 namespace fcm::train {
 namespace {
 
 class FinetuneRun {
  public:
-  FinetuneRun(models::Classifier& model, const FinetuneRequest& request, Reporter& reporter)
-      : model_(model),
+  FinetuneRun(Learner& learner, const FinetuneRequest& request, Reporter& reporter)
+      : learner_(learner),
         request_(request),
         recipe_(request.recipe),
         reporter_(reporter),
-        optimizer_(model.parameters(),
-                   optim::layer_decay_groups(model.parameters(), recipe_.optim.weight_decay,
-                                             recipe_.classifier.layer_decay),
-                   recipe_.optim),
         compute_(compute_type(recipe_.model.precision)),
         steps_per_epoch_(request.dataset->size() / recipe_.optim.batch_size),
         total_steps_(total_steps(encoder_recipe(recipe_), request.dataset->size())),
@@ -52,14 +45,14 @@ class FinetuneRun {
     loader_ = std::make_unique<loader::Loader>(
         request_.dataset, recipe_.data, recipe_.optim.batch_size,
         static_cast<uint64_t>(recipe_.run.seed), request_.threads, counters_.step, recipe_.augment);
-    const Stopwatch watch;
+    watch_.restart();
     const int64_t first = counters_.step;
     window_.restart();
     while (counters_.step < total_steps_ && !result.stopped) {
       result.loss = one_step();
       if (due(recipe_.run.log_every_steps) || last()) write_step_line(result.loss);
       const bool epoch_done = due(steps_per_epoch_);
-      if (epoch_done) end_epoch();
+      if (epoch_done || last()) measure(epoch_done);
       result.stopped = request_.stop != nullptr && *request_.stop && !last();
       const int64_t every = recipe_.run.save_every_steps;
       if (result.stopped || last() || (every > 0 ? due(every) : epoch_done)) {
@@ -67,7 +60,7 @@ class FinetuneRun {
       }
     }
     result.steps = counters_.step;
-    result.seconds = watch.seconds();
+    result.seconds = watch_.seconds() - evaluating_seconds_;
     result.images_per_second =
         static_cast<double>((counters_.step - first) * recipe_.optim.batch_size) / result.seconds;
     return result;
@@ -82,19 +75,16 @@ class FinetuneRun {
     return static_cast<double>(counters_.step) / static_cast<double>(steps_per_epoch_);
   }
 
-  void take(const checkpoint::Checkpoint& from) {
-    const std::string source = from.path.string();
-    load_model(model_.parameters(), from.model, source);
-    load_optimizer(model_.parameters(), optimizer_, from.optimizer, source);
-    optimizer_.set_steps(from.state.at("optimizer_steps").get<int64_t>());
-  }
+  // Of all launches, evaluations not counted.
+  double train_seconds() const { return earlier_seconds_ + watch_.seconds() - evaluating_seconds_; }
 
   void restore() {
     const auto found = checkpoint::load_newest(checkpoints(), true, reporter_);
     if (!found) return;
-    take(*found);
+    learner_.restore(*found);
     counters_ = Counters::from_json(found->state.at("counters"));
     best_acc1_ = found->state.at("best_acc1").get<double>();
+    earlier_seconds_ = found->state.at("train_seconds").get<double>();
     reporter_.info(fmt::format("resumed from {} (step {} of {})", found->path.string(),
                                counters_.step, total_steps_));
   }
@@ -105,8 +95,7 @@ class FinetuneRun {
     window_.waited_seconds += waiting.seconds();
     note_bad_samples(batch);
     last_lr_ = optim::lr_at_step(recipe_.optim, counters_.step, steps_per_epoch_);
-    const StepResult step =
-        update(model_, optimizer_, batch, recipe_, compute_, counters_.micro_batch, last_lr_);
+    const StepResult step = learner_.update(batch, counters_.micro_batch, last_lr_);
     ++counters_.step;
     window_.images += batch.batch;
     last_norm_ = step.gradient_norm;
@@ -139,7 +128,7 @@ class FinetuneRun {
            "optim.base_lr, set model.precision = \"fp32\" or optim.clip_norm",
            counters_.step, counters_.skipped, counters_.rollbacks - 1);
     }
-    take(*good);
+    learner_.restore(*good);
     reporter_.warn(fmt::format(
         "step {}: weights went back to those of step {}; training goes on with the next data",
         counters_.step, good->step));
@@ -170,8 +159,9 @@ class FinetuneRun {
                 {"lr", last_lr_},
                 {"grad_norm", last_norm_},
                 {"images_per_second", speed},
+                {"train_seconds", train_seconds()},
                 {"data_wait", window_.wait_share()},
-                {"utilisation", 6 * forward_multiply_adds(recipe_) * speed / peak_flops_},
+                {"utilisation", training_flops(recipe_) * speed / peak_flops_},
                 {"memory_bytes", peak_memory_bytes()},
                 {"skipped_samples", counters_.bad_samples},
                 {"skipped_updates", counters_.skipped},
@@ -189,17 +179,23 @@ class FinetuneRun {
     window_.restart();
   }
 
-  void end_epoch() {
+  // Evaluates and writes the line of an epoch; run.max_steps may end the run inside of one.
+  void measure(bool epoch_done) {
     const double loss =
         counters_.epoch_loss / static_cast<double>(std::max<int64_t>(counters_.epoch_steps, 1));
     nlohmann::json line = {{"train_lr", last_lr_},
                            {"train_loss", loss},
-                           {"epoch", counters_.step / steps_per_epoch_ - 1},
+                           {"epoch", (counters_.step - 1) / steps_per_epoch_},
                            {"step", counters_.step},
-                           {"n_parameters", model_.parameters().trainable_elements()}};
-    counters_.epoch_loss = 0;
-    counters_.epoch_steps = 0;
-    if (request_.evaluate) line.update(request_.evaluate(model_));
+                           {"train_seconds", train_seconds()},
+                           {"n_parameters", learner_.trainable_elements()}};
+    if (epoch_done) {
+      counters_.epoch_loss = 0;
+      counters_.epoch_steps = 0;
+    }
+    const Stopwatch evaluating;
+    if (request_.evaluate) line.update(request_.evaluate());
+    evaluating_seconds_ += evaluating.seconds();
     std::map<std::string, double> scalars;
     for (const char* key : {"train_loss", "test_loss", "test_acc1", "test_acc5"}) {
       if (line.contains(key)) scalars["epoch/" + std::string(key)] = line.at(key).get<double>();
@@ -229,22 +225,22 @@ class FinetuneRun {
 
   void save(const std::filesystem::path& folder, const checkpoint::Retention& retention) {
     log_.sync();  // what is logged up to here must not be lost if the checkpoint is not
-    const PublishedTensors model = model_tensors(model_.parameters());
-    const PublishedTensors optimizer = optimizer_tensors(model_.parameters(), optimizer_);
+    const PublishedTensors model = learner_.model_state();
+    const PublishedTensors optimizer = learner_.optimizer_state();
     checkpoint::save(folder, counters_.step, model.views, optimizer.views,
                      {{"counters", counters_.to_json()},
-                      {"optimizer_steps", optimizer_.steps()},
+                      {"optimizer_steps", learner_.updates()},
                       {"epoch", epoch_now()},
+                      {"train_seconds", train_seconds()},
                       {"best_acc1", best_acc1_},
                       {"recipe", print_recipe(recipe_)}},
                      retention);
   }
 
-  models::Classifier& model_;
+  Learner& learner_;
   const FinetuneRequest& request_;
   const FinetuneRecipe& recipe_;
   Reporter& reporter_;
-  optim::AdamW optimizer_;
   at::ScalarType compute_;
   int64_t steps_per_epoch_, total_steps_;
   RunLog log_;
@@ -252,6 +248,8 @@ class FinetuneRun {
   bool events_work_ = true;
   Counters counters_;
   double best_acc1_ = -1;
+  Stopwatch watch_;  // of this launch
+  double evaluating_seconds_ = 0, earlier_seconds_ = 0;
   std::unique_ptr<loader::Loader> loader_;
   SpeedWindow window_;
   double last_lr_ = 0, last_norm_ = 0, peak_flops_ = 1;
@@ -259,9 +257,8 @@ class FinetuneRun {
 
 }  // namespace
 
-TrainResult finetune(models::Classifier& model, const FinetuneRequest& request,
-                     Reporter& reporter) {
-  return FinetuneRun(model, request, reporter).run();
+TrainResult finetune(Learner& learner, const FinetuneRequest& request, Reporter& reporter) {
+  return FinetuneRun(learner, request, reporter).run();
 }
 
 }  // namespace fcm::train

@@ -1,5 +1,5 @@
-// The loop that trains a classifier: as trainer.h does for pretraining, with an evaluation at the
-// end of every epoch and the best weights kept.
+// The loop over labelled pictures: as trainer.h does for pretraining, with an evaluation at the end
+// of every epoch and the best weights kept.
 #pragma once
 
 #include <atomic>
@@ -10,8 +10,8 @@
 
 #include "fcm/base/reporter.h"
 #include "fcm/loader/dataset.h"
-#include "fcm/models/classifier.h"
 #include "fcm/train/finetune_recipe.h"
+#include "fcm/train/learner.h"
 #include "fcm/train/trainer.h"
 
 namespace fcm::train {
@@ -22,14 +22,14 @@ struct FinetuneRequest {
   std::filesystem::path out;                // the run folder, there already
   int64_t threads = 1;                      // of the loader
   const std::atomic<bool>* stop = nullptr;  // set: save at the next step and return
-  // Keys for the epoch's line of the log, asked for at the end of each epoch; "test_acc1" among
-  // them decides which weights are kept in <out>/best.
-  std::function<nlohmann::json(const models::Classifier&)> evaluate;
+  // Keys for the epoch's line of the log, asked for at the end of each epoch and after the last
+  // step; "test_acc1" among them decides which weights are kept in <out>/best.
+  std::function<nlohmann::json()> evaluate;
 };
 
-// Trains `model` in place, continuing from the newest valid checkpoint of `out` if there is one.
+// Trains `learner` in place, continuing from the newest valid checkpoint of `out` if there is one.
 // Two launches that together do all steps leave the same bits as one that does. Throws Error:
 // kData, kCheckpoint, kNumeric.
-TrainResult finetune(models::Classifier& model, const FinetuneRequest& request, Reporter& reporter);
+TrainResult finetune(Learner& learner, const FinetuneRequest& request, Reporter& reporter);
 
 }  // namespace fcm::train

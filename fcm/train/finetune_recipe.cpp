@@ -40,6 +40,26 @@ std::string recipe_hash(const FinetuneRecipe& recipe) {
   return config::hash(config::fields_of(copy));
 }
 
+namespace {
+
+// What a frozen encoder under a linear probe has no use for.
+void check_head(const FinetuneRecipe& recipe) {
+  const ClassifierSection& classifier = recipe.classifier;
+  if (classifier.learns != "head") return;
+  const bool plain = classifier.drop_path == 0 && classifier.layer_decay == 1 &&
+                     classifier.ema_decay == 0 && recipe.optim.clip_norm == 0 &&
+                     recipe.augment.smoothing == 0 && !recipe.augment.mixes() &&
+                     recipe.augment.erasing == 0;
+  if (plain) return;
+  fail(
+      ExitCode::kUsage,
+      "classifier.learns = \"head\" is the published linear probe: classifier.drop_path, "
+      "classifier.ema_decay, optim.clip_norm, augment.smoothing, augment.mixup, augment.cutmix and "
+      "augment.erasing must be 0, and classifier.layer_decay 1");
+}
+
+}  // namespace
+
 void check(const FinetuneRecipe& recipe) {
   FinetuneRecipe copy = recipe;
   config::check_values(config::fields_of(copy));
@@ -50,6 +70,7 @@ void check(const FinetuneRecipe& recipe) {
          "pairs",
          recipe.optim.batch_size);
   }
+  check_head(recipe);
   if (recipe.run.pictures_every_steps != 0 || recipe.run.knn_every_epochs != 0) {
     fail(ExitCode::kUsage,
          "run.pictures_every_steps = {} and run.knn_every_epochs = {} must be 0 where a classifier "
@@ -115,8 +136,9 @@ models::ClassifierOptions classifier_options(const FinetuneRecipe& recipe, int64
   return options;
 }
 
-double forward_multiply_adds(const FinetuneRecipe& recipe) {
-  return forward_multiply_adds(encoder_alone(recipe));
+double training_flops(const FinetuneRecipe& recipe) {
+  return (recipe.classifier.learns == "head" ? 2 : 6) *
+         forward_multiply_adds(encoder_alone(recipe));
 }
 
 int64_t choose_micro_batch(const FinetuneRecipe& recipe, at::ScalarType compute,

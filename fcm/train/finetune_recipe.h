@@ -1,4 +1,5 @@
-// Everything that defines a run that trains a classifier: fine-tuning, or training from scratch.
+// Everything that defines a run that trains a classifier: fine-tuning, training from scratch, or
+// the published linear probe.
 #pragma once
 
 #include <filesystem>
@@ -13,13 +14,18 @@ namespace fcm::train {
 
 // What a classifier adds to an encoder, and how it is measured.
 struct ClassifierSection {
+  std::string learns = "all";
   std::string pool = "mean";
   double drop_path = 0;
   double layer_decay = 1;
   double eval_crop = 1;
+  double ema_decay = 0;
 
   template <class Visitor>
   void visit(Visitor& visitor) {
+    visitor("learns", learns, config::OneOf{{"all", "head"}},
+            "all: fine-tuning by AdamW; head: the published linear probe of a frozen encoder, by "
+            "LARS with momentum optim.beta1");
     visitor("pool", pool, config::OneOf{{"mean", "token"}},
             "mean of all patches, or one token: a ViT's class token, a ConvViT's top left patch");
     visitor("drop_path", drop_path, config::Range{0, 0.99},
@@ -28,6 +34,10 @@ struct ClassifierSection {
             "each layer below the head learns so much slower than the one above; 1: all alike");
     visitor("eval_crop", eval_crop, config::Range{0.1, 1},
             "share of the resized picture's side that is measured: 0.875 resizes to 256 for 224");
+    visitor(
+        "ema_decay", ema_decay, config::Range{0, 0.999999},
+        "share of a moving average of the weights that an update keeps; the average is measured "
+        "and kept. 0: none");
   }
 };
 
@@ -72,8 +82,8 @@ FinetuneRecipe load_finetune_recipe(const std::string& name_or_file,
 Recipe encoder_recipe(const FinetuneRecipe& recipe);
 
 models::ClassifierOptions classifier_options(const FinetuneRecipe& recipe, int64_t classes);
-// Of the classifier; meaning and units as in setup.h.
-double forward_multiply_adds(const FinetuneRecipe& recipe);
+// Of the classifier; meaning and units as in setup.h. A frozen encoder has no backward pass.
+double training_flops(const FinetuneRecipe& recipe);
 int64_t choose_micro_batch(const FinetuneRecipe& recipe, at::ScalarType compute,
                            double memory_bytes);
 

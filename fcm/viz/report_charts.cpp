@@ -84,13 +84,12 @@ std::string human(const std::string& key) {
   return name;
 }
 
-// "knn_top1" -> "kNN top-1".
+// "knn_top1" -> "kNN top-1", and "test_acc1", as the published programs call it, -> "test top-1".
 std::string accuracy_name(std::string key) {
-  for (const char* digit : {"1", "5"}) {
-    const std::string mark = std::string("_top") + digit;
+  for (const char* mark : {"_top1", "_top5", "_acc1", "_acc5"}) {
     const size_t at = key.find(mark);
     if (at == std::string::npos) continue;
-    return human(key.substr(0, at)) + " top-" + digit + human(key.substr(at + mark.size()));
+    return human(key.substr(0, at)) + " top-" + mark[4] + human(key.substr(at + 5));
   }
   return human(key);
 }

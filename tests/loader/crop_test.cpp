@@ -1,4 +1,5 @@
 #include <cmath>
+#include <tuple>
 
 #include "fcm/loader/transform.h"
 #include "tests/loader/support.h"
@@ -70,6 +71,31 @@ TEST(RandomCrop, HalvesGoToTheEvenNeighbour) {
   EXPECT_EQ(random_crop(10, 100, options, 1, 0, 0).box.cols, 12);  // 12.5
   EXPECT_EQ(random_crop(100, 10, options, 1, 0, 0).box.rows, 12);
   EXPECT_EQ(random_crop(14, 100, options, 1, 0, 0).box.cols, 18);  // 17.5
+}
+
+TEST(CutCrop, IsRandomCropWhereThatFitsAtOnce) {
+  DataOptions options;
+  options.crop_scale = {0.08, 0.5};
+  for (uint64_t sample = 0; sample < 100; ++sample) {
+    const Crop first = random_crop(300, 300, options, 5, 1, sample);
+    const Crop once = cut_crop(300, 300, options, 5, 1, sample);
+    ASSERT_EQ(
+        std::tie(once.box.top, once.box.left, once.box.rows, once.box.cols, once.mirror),
+        std::tie(first.box.top, first.box.left, first.box.rows, first.box.cols, first.mirror));
+  }
+}
+
+TEST(CutCrop, SidesThatAreTooLongAreCut) {
+  DataOptions options;
+  options.crop_scale = {0.9, 1.0};
+  for (uint64_t sample = 0; sample < 100; ++sample) {
+    const Crop crop = cut_crop(10, 100, options, 1, 0, sample);
+    // The area of 900 to 1000 with a ratio of 3/4 to 4/3: 26 to 36 pixels high before the cut.
+    ASSERT_EQ(crop.box.rows, 10);
+    ASSERT_GE(crop.box.cols, 26);
+    ASSERT_LE(crop.box.cols, 37);
+    ASSERT_LE(crop.box.left + crop.box.cols, 100);
+  }
 }
 
 TEST(RandomCrop, TheWholeAreaIsTheWholePicture) {

@@ -1,7 +1,11 @@
 // finetune and eval, as a user runs them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
@@ -19,6 +23,9 @@ std::vector<std::string> smoke(const fs::path& out, const std::vector<std::strin
   std::vector<std::string> words = {"finetune",  "--recipe", "smoke_finetune", "--data",
                                     "synthetic", "--out",    out.string(),     "--quiet",
                                     "--threads", "1"};
+  if (std::find(more.begin(), more.end(), "--checkpoint") == more.end()) {
+    words.push_back("--from-scratch");
+  }
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
@@ -48,24 +55,101 @@ TEST(Finetune, AfterPretrainingLeavesARunAndABestEpoch) {
   EXPECT_EQ(epoch.at("epoch"), 0);
   EXPECT_EQ(epoch.at("test_acc1"), result.at("top1"));
   EXPECT_EQ(epoch.at("test_images"), 512);
+  EXPECT_GT(epoch.at("train_seconds"), 0.0);
+  ASSERT_EQ(wait_for(start({"eval", "--data", "synthetic", "--checkpoint", scratch / "run/best",
+                            "--out", scratch / "measured", "--quiet"},
+                           0, scratch / "stdout")),
+            0);
+  EXPECT_EQ(json_of(scratch / "measured" / "result.json").at("top1"), result.at("top1"));
 }
 
+// All that a checkpoint of step 12 holds beside counters: weights, moments, moving average.
 std::string weights(const fs::path& out) {
   const fs::path last = out / "checkpoints" / "step-12";
   return read_file(last / "model.safetensors", ExitCode::kCheckpoint) +
          read_file(last / "optimizer.safetensors", ExitCode::kCheckpoint);
 }
 
+std::vector<std::string> twelve_steps(const fs::path& out) {
+  return smoke(out, {"--set", "run.max_steps=12", "--set", "run.save_every_steps=2"});
+}
+
 TEST(Finetune, InPiecesTheBitsAreTheSame) {
   const Scratch scratch;
-  ASSERT_EQ(wait_for(start(smoke(scratch / "whole", {"--set", "run.max_steps=12"}))), 0);
+  ASSERT_EQ(wait_for(start(twelve_steps(scratch / "whole"))), 0);
+  EXPECT_NE(weights(scratch / "whole").find("ema.head.weight"), std::string::npos)
+      << "the recipe has a moving average";
   ASSERT_EQ(wait_for(start(smoke(scratch / "pieces", {"--set", "run.max_steps=5"}))), 0);
-  ASSERT_EQ(wait_for(start(smoke(scratch / "pieces", {"--set", "run.max_steps=12"}))), 0);
+  ASSERT_EQ(wait_for(start(twelve_steps(scratch / "pieces"))), 0);
   EXPECT_EQ(weights(scratch / "pieces"), weights(scratch / "whole"));
   // A seed decides them: the comparison can fail.
   ASSERT_EQ(wait_for(start(smoke(scratch / "other", {"--set", "run.max_steps=12", "--seed", "1"}))),
             0);
   EXPECT_NE(weights(scratch / "other"), weights(scratch / "whole"));
+}
+
+TEST(Finetune, KilledAndStoppedBetweenTheBitsAreTheSame) {
+  const Scratch scratch;
+  ASSERT_EQ(wait_for(start(twelve_steps(scratch / "whole"))), 0);
+  const auto wait_for_step = [&](const char* step) {
+    while (!fs::exists(scratch / "broken" / "checkpoints" / step)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  };
+  pid_t child = start(twelve_steps(scratch / "broken"));
+  wait_for_step("step-4");
+  ::kill(child, SIGKILL);
+  ASSERT_EQ(wait_for(child), 128 + SIGKILL);
+  child = start(twelve_steps(scratch / "broken"));
+  wait_for_step("step-8");
+  ::kill(child, SIGTERM);
+  const int status = wait_for(child);
+  ASSERT_TRUE(status == static_cast<int>(ExitCode::kStopped) || status == 0) << status;
+  ASSERT_EQ(wait_for(start(twelve_steps(scratch / "broken"))), 0);
+  EXPECT_EQ(weights(scratch / "broken"), weights(scratch / "whole"));
+  EXPECT_EQ(json_of(scratch / "broken" / "result.json").at("top1"),
+            json_of(scratch / "whole" / "result.json").at("top1"));
+}
+
+TEST(Finetune, WantsWeightsOrTheWordThatThereAreNone) {
+  const Scratch scratch;
+  std::vector<std::string> words = smoke(scratch / "run");
+  std::erase(words, "--from-scratch");
+  EXPECT_EQ(wait_for(start(words)), static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(wait_for(start({"finetune", "--recipe", "smoke_linprobe", "--data", "synthetic",
+                            "--out", (scratch / "run").string(), "--from-scratch", "--quiet"})),
+            static_cast<int>(ExitCode::kUsage));
+  EXPECT_FALSE(fs::exists(scratch / "run"));
+}
+
+std::vector<std::string> probe(const fs::path& out, const fs::path& checkpoint, const char* steps) {
+  return {"linprobe",     "--recipe", "smoke_linprobe", "--data", "synthetic",
+          "--checkpoint", checkpoint, "--out",          out,      "--quiet",
+          "--threads",    "1",        "--set",          steps};
+}
+
+TEST(Linprobe, LearnsOnAFrozenEncoderGoesOnAndIsMeasured) {
+  const Scratch scratch;
+  const fs::path pretrained = scratch / "pretrained";
+  ASSERT_EQ(wait_for(start({"pretrain", "--recipe", "smoke_pretrain", "--data", "synthetic",
+                            "--out", pretrained, "--quiet", "--set", "run.max_steps=2"})),
+            0);
+  ASSERT_EQ(wait_for(start(probe(scratch / "whole", pretrained, "run.max_steps=12"))), 0);
+  ASSERT_EQ(wait_for(start(probe(scratch / "pieces", pretrained, "run.max_steps=5"))), 0);
+  ASSERT_EQ(wait_for(start(probe(scratch / "pieces", pretrained, "run.max_steps=12"))), 0);
+  EXPECT_EQ(weights(scratch / "pieces"), weights(scratch / "whole"));
+  ASSERT_EQ(wait_for(start({"eval", "--data", "synthetic", "--checkpoint", scratch / "whole",
+                            "--out", scratch / "measured", "--quiet"},
+                           0, scratch / "stdout")),
+            0);
+  const nlohmann::json measured = json_of(scratch / "measured" / "result.json");
+  EXPECT_EQ(measured.at("images"), 512);
+  EXPECT_EQ(measured.at("top1"), json_of(scratch / "whole" / "result.json").at("top1"));
+  ASSERT_EQ(wait_for(start({"linprobe", "--fast", "--data", "synthetic", "--checkpoint", pretrained,
+                            "--out", scratch / "fast", "--quiet"},
+                           0, scratch / "stdout")),
+            0);
+  EXPECT_GT(json_of(scratch / "fast" / "result.json").at("top1").get<double>(), 10);
 }
 
 TEST(Eval, CountsEveryPictureOnceWithAnyBatch) {
@@ -98,6 +182,22 @@ TEST(Eval, CountsEveryPictureOnceWithAnyBatch) {
     EXPECT_EQ(other.at("classes"), whole.at("classes")) << batch;
     EXPECT_EQ(other.at("top5"), whole.at("top5")) << batch;
   }
+}
+
+TEST(Eval, MeasuresTheMovingAverageUnlessToldNot) {
+  const Scratch scratch;
+  ASSERT_EQ(wait_for(start(smoke(scratch / "run", {"--set", "model.precision=fp32"}))), 0);
+  const auto loss = [&](const char* decay) {
+    EXPECT_EQ(
+        wait_for(start({"eval", "--data", "synthetic", "--checkpoint", (scratch / "run").string(),
+                        "--out", (scratch / decay).string(), "--quiet", "--set", decay},
+                       0, scratch / "stdout")),
+        0);
+    return json_of(scratch / decay / "result.json").at("loss").get<double>();
+  };
+  const double average = loss("classifier.ema_decay=0.9");
+  EXPECT_NEAR(average, json_of(scratch / "run" / "result.json").at("loss").get<double>(), 1e-9);
+  EXPECT_GT(std::abs(loss("classifier.ema_decay=0") - average), 1e-6);
 }
 
 TEST(Eval, TakesPicturesOfAnotherSizeAndRefusesWhatIsNoClassifier) {

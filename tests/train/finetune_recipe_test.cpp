@@ -43,6 +43,36 @@ TEST(FinetuneRecipe, TheBaseOnesArePublished) {
   EXPECT_EQ(shipped("finetune_convvit_large_in1k_50ep").optim.epochs, 50);
 }
 
+TEST(FinetuneRecipe, TheLinearProbesArePublished) {
+  const FinetuneRecipe conv_vit = shipped("linprobe_convvit_base_in1k_90ep");
+  const FinetuneRecipe vit = shipped("linprobe_vit_base_in1k_90ep");
+  for (const FinetuneRecipe& recipe : {conv_vit, vit}) {
+    SCOPED_TRACE(recipe.row.name);
+    EXPECT_EQ(recipe.classifier.learns, "head");
+    EXPECT_EQ(recipe.optim.epochs, 90);
+    EXPECT_EQ(recipe.optim.warmup_epochs, 10);
+    EXPECT_EQ(recipe.optim.base_lr, 0.1);
+    EXPECT_EQ(recipe.optim.min_lr, 0);
+    EXPECT_EQ(recipe.optim.weight_decay, 0);
+    EXPECT_EQ(recipe.optim.beta1, 0.9) << "LARS's momentum";
+    EXPECT_EQ(recipe.data.crop_scale, (std::vector<double>{0.08, 1}));
+    EXPECT_TRUE(recipe.augment.crop_once);
+    EXPECT_EQ(recipe.augment.rand_augment, "");
+  }
+  EXPECT_DOUBLE_EQ(conv_vit.optim.lr(), 1.6);
+  EXPECT_DOUBLE_EQ(vit.optim.lr(), 6.4);
+  EXPECT_EQ(vit.classifier.pool, "token");
+}
+
+TEST(FinetuneRecipe, AProbeRefusesWhatItDoesNotDo) {
+  for (const char* key : {"classifier.drop_path=0.1", "classifier.ema_decay=0.9",
+                          "classifier.layer_decay=0.5", "augment.mixup=0.8",
+                          "augment.smoothing=0.1", "optim.clip_norm=1"}) {
+    EXPECT_THROW(shipped("smoke_linprobe", {key}), Error) << key;
+  }
+  EXPECT_NO_THROW(shipped("smoke_linprobe", {"augment.rand_augment=rand-m9-mstd0.5-inc1"}));
+}
+
 TEST(FinetuneRecipe, ReadsWhatItPrints) {
   const FinetuneRecipe recipe = shipped("smoke_finetune", {"classifier.drop_path=0.3"});
   const std::string text = print_recipe(recipe, /*with_help=*/true);

@@ -250,6 +250,9 @@ TEST(Report, PlotsAccuracyOverStepsWhereTheyAreKnown) {
   EXPECT_TRUE(contains(render_report(input), "kNN top-1, step 480: 81 %"));
   input.log[0].erase("step");
   EXPECT_TRUE(contains(render_report(input), "kNN top-1, epoch 1: 81 %"));
+  input.log = {json{{"epoch", 0}, {"step", 240}, {"test_acc1", 70}, {"test_acc5", 95}}};
+  EXPECT_TRUE(contains(render_report(input), "test top-1, step 240: 70 %"));
+  EXPECT_TRUE(contains(render_report(input), "test top-5, step 240: 95 %"));
 }
 
 TEST(Report, CountsUpdatesLeftOut) {

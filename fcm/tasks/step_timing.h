@@ -1,0 +1,69 @@
+// Training steps of two implementations, timed in turns.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fcm/base/reporter.h"
+#include "fcm/tasks/profile.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/train/meters.h"
+
+namespace fcm::tasks {
+
+// Seconds of the parts of one step, in their order.
+using Parts = std::vector<std::pair<std::string, double>>;
+
+class Laps {
+ public:
+  // What happened since the last call.
+  void lap(const char* name);
+  Parts parts;
+
+ private:
+  train::Stopwatch watch_;
+};
+
+// What is in use of the main thread's heap, where all tensors of a step lie except scratch of
+// worker threads. Resident memory would count what was freed on the way as well.
+double allocated_bytes();
+
+// Something that can do a training step on the same pictures every time.
+class Implementation {
+ public:
+  virtual ~Implementation() = default;
+  virtual Parts step() = 0;
+
+  Profile* profile = nullptr;
+
+  std::vector<Parts> timed;
+  double peak_memory = 0;
+  double kept_bytes = 0;  // allocated between the start of a step and its backward pass
+
+ protected:
+  void phase(const char* name) const {
+    if (profile != nullptr) profile->phase(name);
+  }
+};
+
+struct StepFacts {
+  int64_t threads = 0;
+  at::ScalarType compute = at::kFloat;
+  double flops_per_image = 0;
+  int64_t parameters = 0;
+};
+
+// The result of bench_step. `reference`: nullptr where it is not asked for.
+nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
+                          Implementation* reference, const StepFacts& facts, Reporter& reporter);
+
+// Of a classifier: request.classifier is set.
+nlohmann::json bench_classifier_step(const BenchStepRequest& request, int64_t threads,
+                                     Reporter& reporter);
+
+}  // namespace fcm::tasks

@@ -1,0 +1,144 @@
+#include "fcm/train/classifier_learner.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "fcm/base/error.h"
+#include "fcm/loss/classification.h"
+#include "tests/train/small_model.h"
+
+namespace fcm::train {
+namespace {
+
+constexpr int64_t kClasses = 3;
+
+FinetuneRecipe small_finetune_recipe() {
+  const Recipe pretraining = small_recipe();
+  FinetuneRecipe recipe;
+  recipe.model = pretraining.model;
+  recipe.encoder = pretraining.encoder;
+  recipe.data = pretraining.data;
+  recipe.optim = pretraining.optim;
+  recipe.augment.smoothing = 0.1;
+  return recipe;
+}
+
+loader::Batch labelled_batch(const FinetuneRecipe& recipe) {
+  loader::Batch batch = random_batch(encoder_recipe(recipe));
+  for (int64_t i = 0; i < batch.batch; ++i) batch.labels.push_back(i % kClasses);
+  return batch;
+}
+
+ClassifierLearner fresh(const FinetuneRecipe& recipe) {
+  return ClassifierLearner(models::Classifier(classifier_options(recipe, kClasses), 3), recipe);
+}
+
+// One update of a fresh model.
+StepResult first_update(const FinetuneRecipe& recipe, int64_t micro_batch) {
+  return fresh(recipe).update(labelled_batch(recipe), micro_batch, 1e-3);
+}
+
+TEST(ClassifierLearner, TheLossIsThatOfTheLogits) {
+  const FinetuneRecipe recipe = small_finetune_recipe();
+  const models::Classifier model(classifier_options(recipe, kClasses), 3);
+  const loader::Batch batch = labelled_batch(recipe);
+  const at::Tensor expected = loss::label_smoothing_cross_entropy(
+      logits_of(model, batch, recipe.data, at::kFloat),
+      at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong), recipe.augment.smoothing);
+  EXPECT_NEAR(first_update(recipe, 6).loss, expected.item<double>(), 1e-6);
+}
+
+TEST(ClassifierLearner, MicroBatchesGiveTheSameGradientsWithEveryChangeOfPictures) {
+  FinetuneRecipe recipe = small_finetune_recipe();
+  recipe.augment.erasing = 1;
+  recipe.augment.mixup = 0.8;
+  recipe.augment.cutmix = 1;
+  recipe.classifier.drop_path = 0.5;
+  const StepResult whole = first_update(recipe, 6), pieces = first_update(recipe, 4);
+  ASSERT_TRUE(whole.applied);
+  EXPECT_NEAR(pieces.loss, whole.loss, 1e-6);
+  EXPECT_NEAR(pieces.gradient_norm, whole.gradient_norm, 1e-5 * whole.gradient_norm);
+  const FinetuneRecipe plain = small_finetune_recipe();
+  EXPECT_GT(std::abs(first_update(plain, 6).gradient_norm - whole.gradient_norm),
+            1e-3 * whole.gradient_norm)
+      << "the changes change something";
+}
+
+TEST(ClassifierLearner, WhatIsNotFiniteChangesNothing) {
+  FinetuneRecipe recipe = small_finetune_recipe();
+  recipe.classifier.ema_decay = 0.5;
+  ClassifierLearner learner = fresh(recipe);
+  {
+    const at::NoGradGuard no_grad;
+    at::Tensor bias = learner.model().parameters().find("head.bias").value;
+    bias.fill_(std::numeric_limits<double>::quiet_NaN());
+  }
+  const auto weight = [](const models::Classifier& model) {
+    return model.parameters().find("head.weight").value.detach();
+  };
+  const at::Tensor before = weight(learner.model()).clone();
+  EXPECT_FALSE(learner.update(labelled_batch(recipe), 6, 1e-3).applied);
+  EXPECT_TRUE(at::equal(weight(learner.model()), before));
+  EXPECT_TRUE(at::equal(weight(*learner.average()), before));
+  EXPECT_EQ(learner.updates(), 0);
+}
+
+TEST(ClassifierLearner, APictureWithoutALabelIsRefused) {
+  const FinetuneRecipe recipe = small_finetune_recipe();
+  loader::Batch batch = labelled_batch(recipe);
+  batch.labels[2] = -1;
+  EXPECT_THROW(fresh(recipe).update(batch, 6, 1e-3), Error);
+}
+
+at::Tensor flat(const models::Classifier& model) { return model.parameters().flat_values(); }
+
+TEST(ClassifierLearner, TheAverageFollowsTheWeights) {
+  FinetuneRecipe recipe = small_finetune_recipe();
+  EXPECT_EQ(fresh(recipe).average(), nullptr);
+  recipe.classifier.ema_decay = 0.75;
+  ClassifierLearner learner = fresh(recipe);
+  at::Tensor expected = flat(learner.model()).clone();
+  EXPECT_TRUE(at::equal(flat(*learner.average()), expected)) << "starts as the weights";
+  for (int step = 0; step < 3; ++step) {
+    ASSERT_TRUE(learner.update(labelled_batch(recipe), 6, 1e-2).applied);
+    expected = 0.75 * expected + 0.25 * flat(learner.model());
+  }
+  EXPECT_LT((flat(*learner.average()) - expected).abs().max().item<double>(), 1e-6);
+  EXPECT_GT((flat(*learner.average()) - flat(learner.model())).abs().max().item<double>(), 1e-3)
+      << "the comparison can fail";
+  EXPECT_EQ(&learner.best(), learner.average());
+}
+
+// What a checkpoint would hold, without a file.
+checkpoint::Checkpoint saved(const PublishedTensors& model, const PublishedTensors& optimizer,
+                             int64_t updates) {
+  checkpoint::Checkpoint checkpoint;
+  checkpoint.path = "saved";
+  checkpoint.model.tensors = model.views;
+  checkpoint.optimizer.tensors = optimizer.views;
+  checkpoint.state = {{"counters", Counters{}.to_json()}, {"optimizer_steps", updates}};
+  return checkpoint;
+}
+
+TEST(ClassifierLearner, GoesOnFromItsStateWithTheSameBits) {
+  FinetuneRecipe recipe = small_finetune_recipe();
+  recipe.classifier.ema_decay = 0.75;
+  const loader::Batch batch = labelled_batch(recipe);
+  ClassifierLearner whole = fresh(recipe), second = fresh(recipe);
+  whole.update(batch, 6, 1e-3);
+  {
+    const PublishedTensors model = whole.model_state(), optimizer = whole.optimizer_state();
+    second.restore(saved(model, optimizer, whole.updates()));
+  }
+  ClassifierLearner other = fresh(recipe);  // has not learned
+  for (ClassifierLearner* learner : {&whole, &second, &other}) learner->update(batch, 6, 1e-3);
+  EXPECT_TRUE(at::equal(flat(second.model()), flat(whole.model())));
+  EXPECT_TRUE(at::equal(flat(*second.average()), flat(*whole.average())));
+  EXPECT_FALSE(at::equal(flat(other.model()), flat(whole.model())));
+}
+
+}  // namespace
+}  // namespace fcm::train
