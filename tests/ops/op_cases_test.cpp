@@ -8,12 +8,17 @@
 #include "fcm/ops/case.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
+#include "tests/support/op_case_results.h"
 
 namespace fcm::ops {
 namespace {
 
 using test::compare;
 using test::Difference;
+using test::expect_close;
+using test::own_results;
+using test::reference_results;
+using test::Results;
 
 // The reference's tensors in float64 stay below a few hundred megabytes. A timed case above this
 // size has a smaller sibling of the same shape in its table (checked below).
@@ -40,50 +45,7 @@ std::vector<NamedCase> cases_to_compare() {
   return all;
 }
 
-struct Results {
-  at::Tensor forward;
-  OpCase::Inputs gradients;  // undefined: not a floating input, or none reaches it
-};
-
-// Runs forward, and backward from an upstream gradient that is the same for every type up to
-// rounding to `rounding`.
-Results evaluate(const std::function<at::Tensor(const OpCase::Inputs&)>& function,
-                 const OpCase::Inputs& inputs, at::ScalarType rounding) {
-  Results results;
-  results.forward = function(inputs);
-  if (results.forward.requires_grad()) {
-    const at::Tensor upstream = test::fixed_normal(results.forward.sizes(), 99).to(rounding);
-    results.gradients = test::gradients(results.forward, inputs, upstream);
-  }
-  return results;
-}
-
 class OpCasesTest : public testing::TestWithParam<NamedCase> {};
-
-// Fails with the input's or result's name, the type, the place and the size of the difference.
-void expect_close(const Results& got, const Results& wanted, double tolerance,
-                  double gradient_tolerance, at::ScalarType dtype) {
-  const Difference forward = compare(got.forward, wanted.forward, tolerance);
-  EXPECT_EQ(forward.description, "") << "result in " << c10::toString(dtype);
-  ASSERT_EQ(got.gradients.size(), wanted.gradients.size());
-  for (size_t input = 0; input < got.gradients.size(); ++input) {
-    if (!wanted.gradients[input].defined()) continue;
-    const Difference gradient =
-        compare(got.gradients[input], wanted.gradients[input], gradient_tolerance);
-    EXPECT_EQ(gradient.description, "")
-        << "gradient of input " << input << " in " << c10::toString(dtype);
-  }
-}
-
-// The reference in float64 on the inputs as rounded to `dtype`.
-Results reference_results(const OpCase& op_case, at::ScalarType dtype) {
-  const test::OneThread one_thread;
-  return evaluate(op_case.reference, test::leaves(op_case.inputs(dtype, 1), at::kDouble), dtype);
-}
-
-Results own_results(const OpCase& op_case, at::ScalarType dtype) {
-  return evaluate(op_case.run, test::leaves(op_case.inputs(dtype, 1)), dtype);
-}
 
 TEST_P(OpCasesTest, Float64EqualsTheReference) {
   const OpCase& op_case = GetParam().op_case;

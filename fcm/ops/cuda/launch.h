@@ -1,0 +1,68 @@
+// What a kernel file needs from CUDA. nvcc compiles kernel files for the GPU; tests compile the
+// same text with the C++ compiler and tests/emulator/emulator.h in front, which takes CUDA's place.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fcm/ops/cuda/launch_error.h"
+#include "fcm/ops/cuda/stream.h"
+
+#if defined(__CUDACC__)
+#include <cuda_runtime.h>
+#elif !defined(FCM_CUDA_EMULATOR)
+#error "kernel files are compiled by nvcc, or by tests behind tests/emulator/emulator.h"
+#endif
+
+namespace fcm::ops {
+
+constexpr int kWarp = 32;
+
+// Blocks of `threads` threads, a multiple of kWarp. name: for messages.
+struct LaunchShape {
+  const char* name;
+  int64_t blocks_x, blocks_y;
+  int threads;
+  size_t shared_bytes;  // at most 48 KiB: what every GPU gives without asking
+  CudaStream stream;
+};
+
+inline void check_shape(const LaunchShape& shape) {
+  if (shape.blocks_x < 1 || shape.blocks_x > INT32_MAX || shape.blocks_y < 1 ||
+      shape.blocks_y > 65535) {
+    launch_refused(shape.name, "was given nothing to do, or more blocks than a grid holds");
+  }
+  if (shape.threads < kWarp || shape.threads > 1024 || shape.threads % kWarp != 0 ||
+      shape.shared_bytes > (48u << 10)) {
+    launch_refused(shape.name, "was given a shape of blocks that no GPU takes");
+  }
+}
+
+#if defined(__CUDACC__)
+
+template <class... Parameters, class... Arguments>
+void launch(const LaunchShape& shape, void (*kernel)(Parameters...),
+            const Arguments&... arguments) {
+  check_shape(shape);
+  cudaLaunchConfig_t config{};
+  config.gridDim =
+      dim3(static_cast<unsigned>(shape.blocks_x), static_cast<unsigned>(shape.blocks_y));
+  config.blockDim = dim3(static_cast<unsigned>(shape.threads));
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = shape.stream;
+  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+  if (error != cudaSuccess) launch_failed(shape.name, cudaGetErrorString(error));
+}
+
+// The block's shared memory, LaunchShape::shared_bytes of it, aligned to 16.
+__device__ inline void* shared_memory() {
+  extern __shared__ uint4 fcm_shared[];
+  return fcm_shared;
+}
+
+// The emulator looks; the GPU faults by itself.
+__device__ inline void check_alignment(const void*, size_t) {}
+
+#endif
+
+}  // namespace fcm::ops

@@ -1,0 +1,139 @@
+// Elements in memory and in registers: accesses of several elements at once, sums in float32 (in
+// float64 for such elements). For kernel files.
+#pragma once
+
+#include <math.h>
+#include <string.h>
+
+#include "fcm/ops/cuda/launch.h"
+#include "fcm/ops/simd/bfloat16.h"
+
+namespace fcm::ops {
+
+template <class T>
+struct WideType {
+  using Type = float;
+};
+template <>
+struct WideType<double> {
+  using Type = double;
+};
+template <class T>
+using Wide = typename WideType<T>::Type;
+
+template <class T>
+constexpr int kLanes = 16 / static_cast<int>(sizeof(T));  // elements of the widest access
+
+// N elements that are read or written by one instruction.
+template <class T, int N>
+struct alignas(sizeof(T) * N) Pack {
+  T at[N];
+};
+
+__device__ inline float widen(float x) { return x; }
+__device__ inline double widen(double x) { return x; }
+__device__ inline float widen(Bfloat16 x) {
+  const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
+  float wide;
+  memcpy(&wide, &bits, sizeof wide);
+  return wide;
+}
+
+// Two floats rounded to nearest, ties to even; the first in the lower half.
+__device__ inline uint32_t round_pair(float low, float high) {
+#if defined(__CUDACC__)
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+#else
+  const float both[2] = {low, high};
+  uint32_t pair = 0;
+  for (int i = 0; i < 2; ++i) {
+    uint32_t bits;
+    memcpy(&bits, &both[i], sizeof bits);
+    const bool is_nan = both[i] != both[i];
+    const uint32_t half = is_nan ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    pair |= half << (16 * i);
+  }
+  return pair;
+#endif
+}
+
+// One access of N elements, aligned to their size: at most 16 bytes.
+template <class T, int N>
+__device__ inline Pack<T, N> load_pack(const T* from) {
+  static_assert(sizeof(T) * N <= 16);
+  check_alignment(from, sizeof(T) * N);
+  return *reinterpret_cast<const Pack<T, N>*>(from);
+}
+
+template <class T, int N>
+__device__ inline void widen_all(const Pack<T, N>& pack, Wide<T> (&to)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; ++i) to[i] = widen(pack.at[i]);
+}
+
+// N elements by accesses as wide as they can be.
+template <class T, int N>
+__device__ inline void load(const T* from, Wide<T> (&to)[N]) {
+  constexpr int kAccess = N < kLanes<T> ? N : kLanes<T>;
+#pragma unroll
+  for (int first = 0; first < N; first += kAccess) {
+    const Pack<T, kAccess> pack = load_pack<T, kAccess>(from + first);
+#pragma unroll
+    for (int i = 0; i < kAccess; ++i) to[first + i] = widen(pack.at[i]);
+  }
+}
+
+__device__ inline void narrow(const float& from, Bfloat16& to) {
+  to.bits = static_cast<uint16_t>(round_pair(from, 0));
+}
+__device__ inline void narrow(const float& from, float& to) { to = from; }
+__device__ inline void narrow(const double& from, double& to) { to = from; }
+
+template <int N>
+__device__ inline Pack<Bfloat16, N> narrow_all(const float (&from)[N], Bfloat16) {
+  Pack<Bfloat16, N> pack;
+  if constexpr (N == 1) {
+    narrow(from[0], pack.at[0]);
+  } else {
+    uint32_t pairs[N / 2];
+#pragma unroll
+    for (int i = 0; i < N / 2; ++i) pairs[i] = round_pair(from[2 * i], from[2 * i + 1]);
+    memcpy(&pack, pairs, sizeof pack);
+  }
+  return pack;
+}
+template <class T, int N>
+__device__ inline Pack<T, N> narrow_all(const T (&from)[N], T) {
+  Pack<T, N> pack;
+#pragma unroll
+  for (int i = 0; i < N; ++i) pack.at[i] = from[i];
+  return pack;
+}
+
+// One access of N elements, at most 16 bytes.
+template <class T, int N>
+__device__ inline void store(T* to, const Wide<T> (&from)[N]) {
+  static_assert(sizeof(T) * N <= 16);
+  check_alignment(to, sizeof(T) * N);
+  *reinterpret_cast<Pack<T, N>*>(to) = narrow_all(from, T{});
+}
+
+// What memory would give back: an element after rounding.
+template <class T>
+__device__ inline Wide<T> rounded(Wide<T> x) {
+  T narrowed;
+  narrow(x, narrowed);
+  return widen(narrowed);
+}
+
+inline bool aligned(const void* first) { return reinterpret_cast<uintptr_t>(first) % 16 == 0; }
+
+// Whether rows of `channels` elements that begin at `first` can be read by the widest access.
+template <class T>
+bool aligned_rows(const T* first, int64_t channels) {
+  return aligned(first) && channels % kLanes<T> == 0;
+}
+
+}  // namespace fcm::ops

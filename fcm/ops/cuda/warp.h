@@ -1,0 +1,19 @@
+// Sums over the lanes of a warp, in an order that never changes. For kernel files.
+#pragma once
+
+#include "fcm/ops/cuda/launch.h"
+
+namespace fcm::ops {
+
+__device__ inline int lane() { return static_cast<int>(threadIdx.x) % kWarp; }
+__device__ inline int warp() { return static_cast<int>(threadIdx.x) / kWarp; }
+
+// Every lane gets the sum, with the same bits: each step adds the same two numbers in both lanes.
+template <class A>
+__device__ inline A warp_sum(A x) {
+#pragma unroll
+  for (int apart = kWarp / 2; apart > 0; apart /= 2) x += __shfl_xor_sync(0xffffffffu, x, apart);
+  return x;
+}
+
+}  // namespace fcm::ops

@@ -1,0 +1,317 @@
+// Runs kernel files (*.cu) on the CPU: to be included before them, in place of CUDA. It checks
+// arithmetic, indexing and synchronisation, not speed, and nothing of what the GPU's compiler makes
+// of them.
+//
+// Blocks run one after another; the threads of a block are fibers that give way at barriers and
+// shuffles. Their order is turned round from block to block and from launch to launch, so that
+// what depends on it does not come out the same twice. Noticed, and thrown as Fault by the launch:
+// threads that wait at different barriers or have left while others wait, shuffles of less than a
+// warp, accesses that are not aligned to their size, writes behind the shared memory. Shared
+// memory begins as NaN in every block. Global memory is watched by guarded_memory.h.
+#pragma once
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include <exception>
+#include <functional>
+#include <new>
+#include <source_location>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#define FCM_CUDA_EMULATOR 1
+#define __global__
+#define __device__
+#define __host__
+#define __launch_bounds__(...)
+#define __forceinline__ inline
+
+#include "fcm/ops/cuda/launch.h"
+
+namespace fcm::test::emulator {
+
+struct Index3 {
+  unsigned x = 0, y = 0, z = 0;
+};
+
+struct Fault : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
+
+struct Fiber {
+  State state = State::kDone;
+  std::source_location where;  // of the barrier it waits at
+  uint64_t deposit[2] = {};    // what it offers to a shuffle: this one's and the last one's
+  unsigned shuffles = 0;
+  bool begun = false;  // has a context to go on from
+  char* stack = nullptr;
+  ucontext_t entry;
+  jmp_buf here;
+};
+
+constexpr size_t kStackBytes = size_t{256} << 10;
+constexpr size_t kGuardBytes = 256;  // behind the shared memory
+
+}  // namespace fcm::test::emulator
+
+// Names that kernels use as CUDA gives them.
+inline fcm::test::emulator::Index3 threadIdx, blockIdx, blockDim, gridDim;
+
+namespace fcm::test::emulator {
+
+// The one multiprocessor there is.
+class Machine {
+ public:
+  static Machine& get() {
+    static Machine machine;
+    return machine;
+  }
+
+  void run(const ops::LaunchShape& shape, const std::function<void()>& kernel) {
+    threads_ = static_cast<size_t>(shape.threads);
+    while (fibers_.size() < threads_) add_fiber();
+    kernel_ = &kernel;
+    name_ = shape.name;
+    blockDim = {static_cast<unsigned>(shape.threads), 1, 1};
+    gridDim = {static_cast<unsigned>(shape.blocks_x), static_cast<unsigned>(shape.blocks_y), 1};
+    backwards_ = ++launches_ % 2 == 0;
+    for (unsigned y = 0; y < gridDim.y; ++y) {
+      for (unsigned x = 0; x < gridDim.x; ++x) {
+        blockIdx = {x, y, 0};
+        run_block(shape.shared_bytes);
+        backwards_ = !backwards_;
+      }
+    }
+  }
+
+  void wait(State state, const std::source_location& where) {
+    Fiber& fiber = fibers_[current_];
+    fiber.state = state;
+    fiber.where = where;
+    leap(fiber.here, scheduler_);
+  }
+
+  template <class V>
+  V shuffle(V value, unsigned other_lane, const std::source_location& where) {
+    static_assert(sizeof(V) <= sizeof(uint64_t));
+    const size_t me = current_;
+    const unsigned place = fibers_[me].shuffles++ % 2;
+    memcpy(&fibers_[me].deposit[place], &value, sizeof value);
+    wait(State::kAtWarpBarrier, where);
+    memcpy(&value, &fibers_[me - me % ops::kWarp + other_lane].deposit[place], sizeof value);
+    return value;
+  }
+
+  unsigned launches() const { return launches_; }
+  unsigned current_lane() const { return static_cast<unsigned>(current_ % ops::kWarp); }
+  void* shared() { return shared_.data(); }
+
+ private:
+  struct alignas(16) Sixteen {
+    unsigned char bytes[16];
+  };
+
+  // Functions of their own: nothing lives in a register over the leap.
+  [[gnu::noinline]] static void leap(jmp_buf& from, jmp_buf& to) {
+    if (_setjmp(from) == 0) _longjmp(to, 1);
+  }
+  [[gnu::noinline]] void enter(Fiber& fiber) {
+    if (_setjmp(scheduler_) == 0) setcontext(&fiber.entry);
+  }
+
+  void add_fiber() {
+    Fiber fiber;
+    void* memory = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    fiber.stack = static_cast<char*>(memory);
+    fibers_.push_back(fiber);
+  }
+
+  // A fiber runs the kernel for block after block.
+  static void run_fiber() {
+    Machine& machine = get();
+    for (;;) {
+      try {
+        (*machine.kernel_)();
+      } catch (...) {
+        machine.failure_ = std::current_exception();
+      }
+      Fiber& fiber = machine.fibers_[machine.current_];
+      fiber.state = State::kDone;
+      leap(fiber.here, machine.scheduler_);
+    }
+  }
+
+  void resume(size_t index) {
+    current_ = index;
+    threadIdx = {static_cast<unsigned>(index), 0, 0};
+    Fiber& fiber = fibers_[index];
+    if (fiber.begun) {
+      leap(scheduler_, fiber.here);
+    } else {
+      fiber.begun = true;
+      getcontext(&fiber.entry);
+      fiber.entry.uc_stack.ss_sp = fiber.stack;
+      fiber.entry.uc_stack.ss_size = kStackBytes;
+      fiber.entry.uc_link = nullptr;
+      makecontext(&fiber.entry, run_fiber, 0);
+      enter(fiber);
+    }
+    if (failure_) {
+      const std::exception_ptr failure = std::exchange(failure_, nullptr);
+      abandon();
+      std::rethrow_exception(failure);
+    }
+  }
+
+  // After a fault: fibers begin anew, what stands on their stacks is forgotten.
+  void abandon() {
+    for (Fiber& fiber : fibers_) fiber.begun = false;
+  }
+
+  void run_block(size_t shared_bytes) {
+    shared_.assign((shared_bytes + kGuardBytes + 15) / 16, Sixteen{});
+    memset(shared_.data(), 0xff, shared_.size() * 16);
+    for (size_t i = 0; i < threads_; ++i) {
+      fibers_[i].state = State::kReady;
+      fibers_[i].shuffles = 0;
+    }
+    while (!finished()) {
+      bool moved = false;
+      for (size_t i = 0; i < threads_; ++i) {
+        const size_t index = backwards_ ? threads_ - 1 - i : i;
+        if (fibers_[index].state != State::kReady) continue;
+        resume(index);
+        moved = true;
+      }
+      for (size_t first = 0; first < threads_; first += ops::kWarp) {
+        moved |= release(first, first + ops::kWarp, State::kAtWarpBarrier);
+      }
+      moved |= release(0, threads_, State::kAtBlockBarrier);
+      if (!moved) stuck();
+    }
+    const auto* bytes = reinterpret_cast<const unsigned char*>(shared_.data());
+    for (size_t i = shared_bytes; i < shared_bytes + kGuardBytes; ++i) {
+      if (bytes[i] != 0xff) {
+        throw Fault(name_ + ": a write " + std::to_string(i - shared_bytes) +
+                    " bytes behind the shared memory");
+      }
+    }
+  }
+
+  bool finished() const {
+    for (size_t i = 0; i < threads_; ++i) {
+      if (fibers_[i].state != State::kDone) return false;
+    }
+    return true;
+  }
+
+  static bool same(const std::source_location& a, const std::source_location& b) {
+    return a.line() == b.line() && a.column() == b.column() &&
+           strcmp(a.file_name(), b.file_name()) == 0;
+  }
+
+  // Lets all of them go on if all of them wait at one and the same barrier.
+  bool release(size_t begin, size_t end, State state) {
+    for (size_t i = begin; i < end; ++i) {
+      if (fibers_[i].state != state || !same(fibers_[i].where, fibers_[begin].where)) return false;
+    }
+    for (size_t i = begin; i < end; ++i) fibers_[i].state = State::kReady;
+    return true;
+  }
+
+  [[noreturn]] void stuck() {
+    std::string text = name_ + ": threads of a block do not meet:";
+    for (size_t i = 0; i < threads_; ++i) {
+      const Fiber& fiber = fibers_[i];
+      const bool as_before =
+          i > 0 && fiber.state == fibers_[i - 1].state && same(fiber.where, fibers_[i - 1].where);
+      if (as_before) continue;
+      text += " from thread " + std::to_string(i) + " on ";
+      text += fiber.state == State::kDone
+                  ? "done;"
+                  : "waiting in line " + std::to_string(fiber.where.line()) + ";";
+    }
+    abandon();
+    throw Fault(text);
+  }
+
+  std::vector<Fiber> fibers_;
+  std::vector<Sixteen> shared_;
+  const std::function<void()>* kernel_ = nullptr;
+  std::string name_;
+  std::exception_ptr failure_;
+  jmp_buf scheduler_;
+  size_t threads_ = 0, current_ = 0;
+  unsigned launches_ = 0;
+  bool backwards_ = false;
+};
+
+inline void check_whole_warp(unsigned mask) {
+  if (mask != 0xffffffffu) throw Fault("a shuffle or barrier of less than a warp");
+}
+
+}  // namespace fcm::test::emulator
+
+inline float rsqrtf(float x) { return 1 / sqrtf(x); }
+inline float __expf(float x) { return expf(x); }
+inline float __fdividef(float x, float y) { return x / y; }
+
+inline void __syncthreads(const std::source_location& where = std::source_location::current()) {
+  using namespace fcm::test::emulator;
+  Machine::get().wait(State::kAtBlockBarrier, where);
+}
+
+inline void __syncwarp(unsigned mask = 0xffffffffu,
+                       const std::source_location& where = std::source_location::current()) {
+  using namespace fcm::test::emulator;
+  check_whole_warp(mask);
+  Machine::get().wait(State::kAtWarpBarrier, where);
+}
+
+template <class V>
+V __shfl_xor_sync(unsigned mask, V value, int lanes,
+                  const std::source_location& where = std::source_location::current()) {
+  using namespace fcm::test::emulator;
+  check_whole_warp(mask);
+  Machine& machine = Machine::get();
+  return machine.shuffle(value, machine.current_lane() ^ static_cast<unsigned>(lanes), where);
+}
+
+template <class V>
+V __shfl_sync(unsigned mask, V value, int lane,
+              const std::source_location& where = std::source_location::current()) {
+  using namespace fcm::test::emulator;
+  check_whole_warp(mask);
+  return Machine::get().shuffle(value, static_cast<unsigned>(lane) % 32, where);
+}
+
+namespace fcm::ops {
+
+template <class... Parameters, class... Arguments>
+void launch(const LaunchShape& shape, void (*kernel)(Parameters...),
+            const Arguments&... arguments) {
+  check_shape(shape);
+  test::emulator::Machine::get().run(shape, [&] { kernel(arguments...); });
+}
+
+inline void* shared_memory() { return test::emulator::Machine::get().shared(); }
+
+inline void check_alignment(const void* address, size_t bytes) {
+  if (reinterpret_cast<uintptr_t>(address) % bytes != 0) {
+    throw test::emulator::Fault("an access of " + std::to_string(bytes) +
+                                " bytes that is not aligned to them");
+  }
+}
+
+}  // namespace fcm::ops
