@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "fcm/ops/cuda/place.h"
+#include "fcm/ops/layer_norm/cuda.h"
 #include "fcm/ops/layer_norm/kernel.h"
 #include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
@@ -23,6 +25,7 @@ void run_forward(void (*kernel)(const LayerNormForward<T, A>&), const at::Tensor
                  const at::Tensor& y, const at::Tensor& statistics) {
   const int64_t channels = x.size(-1), rows = x.numel() / channels;
   LayerNormForward<T, A> all;
+  all.rows = rows;
   all.channels = channels;
   all.epsilon = static_cast<A>(epsilon);
   all.x = static_cast<const T*>(x.const_data_ptr());
@@ -31,6 +34,7 @@ void run_forward(void (*kernel)(const LayerNormForward<T, A>&), const at::Tensor
   all.y = static_cast<T*>(y.data_ptr());
   all.mean = statistics.data_ptr<A>();
   all.deviation = all.mean + rows;
+  if (on_cuda(x)) return layer_norm_forward_cuda(all, cuda_stream_for(x));
   const Blocks blocks = rows_in_blocks(rows, channels);
   for_each_block(blocks, [&](int64_t block) {
     LayerNormForward<T, A> part = all;
@@ -50,9 +54,8 @@ at::Tensor run_backward(void (*kernel)(const LayerNormBackward<T, A>&), const at
                         const at::Tensor& x, const at::Tensor& weight, const at::Tensor& statistics,
                         const at::Tensor& plus, const at::Tensor& dx) {
   const int64_t channels = x.size(-1), rows = x.numel() / channels;
-  const Blocks blocks = rows_in_blocks(rows, channels);
-  const at::Tensor partial = at::empty({blocks.count(), 2, channels}, weight.options());
   LayerNormBackward<T, A> all;
+  all.rows = rows;
   all.channels = channels;
   all.dy = static_cast<const T*>(dy.const_data_ptr());
   all.x = static_cast<const T*>(x.const_data_ptr());
@@ -61,6 +64,14 @@ at::Tensor run_backward(void (*kernel)(const LayerNormBackward<T, A>&), const at
   all.deviation = all.mean + rows;
   all.plus = plus.defined() ? static_cast<const T*>(plus.const_data_ptr()) : nullptr;
   all.dx = static_cast<T*>(dx.data_ptr());
+  if (on_cuda(x)) {
+    const at::Tensor sums = at::empty({2, channels}, weight.options());
+    const at::Tensor parts = at::empty({layer_norm_parts_cuda(rows), 2, channels}, sums.options());
+    layer_norm_backward_cuda(all, parts.data_ptr<A>(), sums.data_ptr<A>(), cuda_stream_for(x));
+    return sums;
+  }
+  const Blocks blocks = rows_in_blocks(rows, channels);
+  const at::Tensor partial = at::empty({blocks.count(), 2, channels}, weight.options());
   all.dweight = partial.data_ptr<A>();
   all.dbias = all.dweight + channels;
   for_each_block(blocks, [&](int64_t block) {

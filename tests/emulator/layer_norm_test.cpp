@@ -1,0 +1,56 @@
+// The kernels of layer_norm for CUDA, on the emulator.
+#include "tests/emulator/emulated.h"
+// The kernels themselves.
+#include "fcm/ops/layer_norm/cuda.cu"
+// Operators that take them.
+#include "fcm/ops/layer_norm/cases.h"
+#include "fcm/ops/layer_norm/passes.h"
+
+namespace fcm::ops {
+namespace {
+
+using test::compare;
+using test::emulator::EmulatedCuda;
+
+TEST(EmulatedLayerNorm, EqualsTheReference) {
+  test::emulator::expect_cases(layer_norm_cases(), 5e5);
+}
+
+// Backward with the gradient that went around the norm, in every width that has its own kernel.
+TEST(EmulatedLayerNorm, AddsTheGradientThatWentAround) {
+  for (const int64_t channels : {5, 24, 128, 256, 384, 520, 768, 1024, 1032}) {
+    for (const auto dtype : {at::kDouble, at::kFloat, at::kBFloat16}) {
+      const auto wide = c10::promoteTypes(dtype, at::kFloat);
+      const at::Tensor x = case_values({21, channels}, dtype, 1, 2) + 1,
+                       dy = case_values({21, channels}, dtype, 2),
+                       plus = case_values({21, channels}, dtype, 3, 3),
+                       weight = case_values({channels}, wide, 4), bias = at::zeros_like(weight);
+      const auto run = [&](const at::Tensor& around) {
+        const Normalised normed = layer_norm_forward(isa(), x, weight, bias, 1e-6);
+        return layer_norm_backward(isa(), dy, x, weight, normed.statistics_2M, around);
+      };
+      const LayerNormGradients wanted = run(plus);
+      const EmulatedCuda emulated;
+      const LayerNormGradients got = run(plus), without = run({});
+      const double tolerance = dtype == at::kDouble ? 1e-13 : (dtype == at::kFloat ? 1e-6 : 8e-3);
+      EXPECT_EQ(compare(got.dx, wanted.dx, tolerance).description, "") << channels << dtype;
+      EXPECT_EQ(compare(got.dweight_C, wanted.dweight_C, 1e-5).description, "") << channels;
+      EXPECT_EQ(compare(got.dbias_C, wanted.dbias_C, 1e-5).description, "") << channels;
+      EXPECT_NE(compare(without.dx, wanted.dx, tolerance).description, "");  // the control
+    }
+  }
+}
+
+// Parameters inside a flat buffer need not begin where 16-byte accesses can.
+TEST(EmulatedLayerNorm, TakesWeightsAtAnyAddress) {
+  const EmulatedCuda emulated;
+  const at::Tensor x = case_values({9, 256}, at::kFloat, 1),
+                   flat = case_values({513}, at::kFloat, 2);
+  const at::Tensor weight = flat.narrow(0, 1, 256), bias = flat.narrow(0, 257, 256);
+  const at::Tensor got = layer_norm_forward(isa(), x, weight, bias, 1e-6).y;
+  const at::Tensor wanted = layer_norm_forward(isa(), x, weight.clone(), bias.clone(), 1e-6).y;
+  EXPECT_EQ(compare(got, wanted, 1e-6).description, "");
+}
+
+}  // namespace
+}  // namespace fcm::ops
