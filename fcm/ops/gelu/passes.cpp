@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "fcm/ops/cuda/place.h"
+#include "fcm/ops/gelu/cuda.h"
 #include "fcm/ops/gelu/kernel.h"
 #include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
@@ -20,6 +22,7 @@ template <class T>
 void run_forward(void (*kernel)(const T*, T*, int64_t), const at::Tensor& x, const at::Tensor& y) {
   const T* from = static_cast<const T*>(x.const_data_ptr());
   T* to = static_cast<T*>(y.data_ptr());
+  if (on_cuda(x)) return gelu_forward_cuda(from, to, x.numel(), cuda_stream_for(x));
   const Blocks blocks = make_blocks(x.numel(), kElementsPerBlock);
   for_each_block(blocks, [&](int64_t block) {
     const int64_t first = blocks.begin(block);
@@ -33,6 +36,9 @@ void run_backward(void (*kernel)(const T*, const T*, T*, int64_t), const at::Ten
   const T* gradient = static_cast<const T*>(dy.const_data_ptr());
   const T* from = static_cast<const T*>(x.const_data_ptr());
   T* to = static_cast<T*>(dx.data_ptr());
+  if (on_cuda(x)) {
+    return gelu_backward_cuda({x.numel(), gradient, from, to, /*y=*/nullptr}, cuda_stream_for(x));
+  }
   const Blocks blocks = make_blocks(x.numel(), kElementsPerBlock);
   for_each_block(blocks, [&](int64_t block) {
     const int64_t first = blocks.begin(block);
@@ -44,10 +50,12 @@ template <class T, class A>
 void run_of_product(void (*kernel)(const GeluOfProduct<T, A>&), const at::Tensor& x,
                     const at::Tensor& bias, const at::Tensor& y) {
   GeluOfProduct<T, A> all;
+  all.rows = x.size(0);
   all.channels = x.size(1);
   all.x = static_cast<T*>(x.data_ptr());
   all.bias = bias.const_data_ptr<A>();
   all.y = static_cast<T*>(y.data_ptr());
+  if (on_cuda(x)) return gelu_of_product_cuda(all, cuda_stream_for(x));
   const Blocks blocks =
       make_blocks(x.size(0), std::max<int64_t>(1, kElementsPerBlock / all.channels));
   for_each_block(blocks, [&](int64_t block) {
@@ -63,9 +71,12 @@ template <class T>
 void run_again(void (*kernel)(const GeluBackwardAgain<T>&), const at::Tensor& gradient,
                const at::Tensor& x, const at::Tensor& y) {
   GeluBackwardAgain<T> all;
+  all.count = x.numel();
   all.x = static_cast<const T*>(x.const_data_ptr());
   all.dx = static_cast<T*>(gradient.data_ptr());
+  all.dy = all.dx;
   all.y = static_cast<T*>(y.data_ptr());
+  if (on_cuda(x)) return gelu_backward_cuda(all, cuda_stream_for(x));
   const Blocks blocks = make_blocks(x.numel(), kElementsPerBlock);
   for_each_block(blocks, [&](int64_t block) {
     GeluBackwardAgain<T> part = all;
@@ -73,7 +84,7 @@ void run_again(void (*kernel)(const GeluBackwardAgain<T>&), const at::Tensor& gr
     part.count = blocks.size(block);
     part.x += first;
     part.dx += first;
-    part.dy = part.dx;
+    part.dy += first;
     part.y += first;
     kernel(part);
   });
