@@ -7,7 +7,9 @@
 #include <cstring>
 
 #include "fcm/base/error.h"
+#include "fcm/ops/cuda/place.h"
 #include "fcm/ops/part.h"
+#include "fcm/ops/patch_depthwise_conv/cuda.h"
 #include "fcm/ops/simd/dispatch.h"
 
 namespace fcm::ops::patch_conv {
@@ -63,6 +65,65 @@ at::Tensor scratch_memory(const StorageKernels& kernels, int64_t side) {
   return at::empty({kernels.scratch_bytes(side)}, at::TensorOptions().dtype(at::kByte));
 }
 
+// T: element, A: type of weights and sums.
+template <class T, class A>
+struct OnCuda {
+  static CudaShape shape(const at::Tensor& x_BLPC, const Geometry& geometry) {
+    return {x_BLPC.size(0) * x_BLPC.size(1),
+            x_BLPC.size(1),
+            x_BLPC.size(3),
+            geometry.side,
+            geometry.neighbours_BL9.const_data_ptr<int32_t>(),
+            geometry.stored.const_data_ptr<int32_t>()};
+  }
+
+  static at::Tensor forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                            const Geometry& geometry) {
+    at::Tensor y = at::empty_like(x, at::MemoryFormat::Contiguous);
+    forward_cuda(CudaForward<T, A>{shape(x, geometry), static_cast<const T*>(x.const_data_ptr()),
+                                   weight.const_data_ptr<A>(), bias.const_data_ptr<A>(),
+                                   static_cast<T*>(y.data_ptr())},
+                 cuda_stream_for(x));
+    return y;
+  }
+
+  static Gradients backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
+                            const Geometry& geometry, bool want_dx, bool want_weights) {
+    CudaBackward<T, A> pass{shape(x, geometry),
+                            static_cast<const T*>(dy.const_data_ptr()),
+                            static_cast<const T*>(x.const_data_ptr()),
+                            weight.const_data_ptr<A>(),
+                            nullptr,
+                            nullptr,
+                            nullptr};
+    const int64_t channels = pass.shape.channels;
+    Gradients gradients;
+    at::Tensor parts, sums;
+    if (want_dx) {
+      gradients.dx_BLPC = at::empty_like(x, at::MemoryFormat::Contiguous);
+      pass.dx = static_cast<T*>(gradients.dx_BLPC.data_ptr());
+    }
+    if (want_weights) {
+      sums = at::empty({kPackedRows, channels}, weight.options());
+      parts = at::empty({cuda_parts(pass.shape.rows), kPackedRows, channels}, weight.options());
+      pass.parts = parts.data_ptr<A>();
+      pass.sums = sums.data_ptr<A>();
+      gradients.dweight_TC = sums.narrow(0, 0, kTaps);
+      gradients.dbias_C = sums[kTaps];
+    }
+    backward_cuda(pass, cuda_stream_for(x));
+    return gradients;
+  }
+};
+
+// Calls task(OnCuda of the types of x).
+template <class Task>
+auto with_types(const at::Tensor& x, const Task& task) {
+  if (x.scalar_type() == at::kBFloat16) return task(OnCuda<Bfloat16, float>{});
+  if (x.scalar_type() == at::kDouble) return task(OnCuda<double, double>{});
+  return task(OnCuda<float, float>{});
+}
+
 // Fewest patches worth a thread.
 int64_t smallest_part(const Problem& problem) {
   constexpr int64_t kValues = 32768;
@@ -86,6 +147,11 @@ at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::T
                    const at::Tensor& bias_C, const Geometry& geometry) {
   const Part timed("depthwise convolution", 0, 2.0 * static_cast<double>(x_BLPC.nbytes()));
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
+  if (on_cuda(x_BLPC) && x_BLPC.numel() > 0) {
+    const at::Tensor weight = weight_TC.to(sum_type(x_BLPC)).contiguous();
+    const at::Tensor bias = bias_C.to(sum_type(x_BLPC)).contiguous();
+    return with_types(x_BLPC, [&](auto on) { return on.forward(x_BLPC, weight, bias, geometry); });
+  }
   const at::Tensor packed = packed_weights(chosen, x_BLPC, weight_TC, bias_C);
   at::Tensor y_BLPC = at::empty_like(x_BLPC, at::MemoryFormat::Contiguous);
   void* y = y_BLPC.mutable_data_ptr();
@@ -105,6 +171,12 @@ Gradients backward(const Kernels& kernels, const at::Tensor& dy_BLPC, const at::
   const Part timed("depthwise convolution gradients", 0,
                    3.0 * static_cast<double>(x_BLPC.nbytes()));
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
+  if (on_cuda(x_BLPC) && x_BLPC.numel() > 0) {
+    const at::Tensor weight = weight_TC.to(sum_type(x_BLPC)).contiguous();
+    return with_types(x_BLPC, [&](auto on) {
+      return on.backward(dy_BLPC, x_BLPC, weight, geometry, want_dx, want_weights);
+    });
+  }
   const int64_t channels = x_BLPC.size(3), rows = x_BLPC.size(0) * x_BLPC.size(1);
   const int64_t part_rows = rows_of_part(rows), parts = (rows + part_rows - 1) / part_rows;
   const at::Tensor packed = packed_weights(chosen, x_BLPC, weight_TC, weight_TC[0]);

@@ -1,0 +1,61 @@
+// The kernels of patch_depthwise_conv for CUDA, on the emulator.
+#include "tests/emulator/emulated.h"
+// The kernels themselves.
+#include "fcm/ops/patch_depthwise_conv/cuda.cu"
+// Operators that take them.
+#include "fcm/ops/patch_depthwise_conv/cases.h"
+#include "fcm/ops/patch_depthwise_conv/launch.h"
+
+namespace fcm::ops {
+namespace {
+
+using test::compare;
+using test::emulator::EmulatedCuda;
+
+TEST(EmulatedPatchDepthwiseConv, EqualsTheReference) {
+  test::emulator::expect_cases(patch_depthwise_conv_cases(), 1e5);
+}
+
+// What is not asked for is not computed, and the rest is the same.
+TEST(EmulatedPatchDepthwiseConv, GivesEitherGradientAlone) {
+  for (const OpCase& op_case : patch_depthwise_conv_cases().cases) {
+    if (op_case.name != "channels_3" && op_case.name != "channels_19" && op_case.name != "side_3") {
+      continue;
+    }
+    const OpCase::Inputs in = op_case.inputs(at::kFloat, 1);
+    const at::Tensor &x = in[0], &weight = in[1];
+    const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(x.size(2))));
+    const patch_conv::Geometry geometry{
+        in[3], at::arange(x.size(2), at::TensorOptions().dtype(at::kInt)), side};
+    const patch_conv::Kernels& kernels = patch_conv::kernels_for(isa());
+    const at::Tensor dy = case_values(x.sizes(), at::kFloat, 9);
+    const EmulatedCuda emulated;
+    const auto both = patch_conv::backward(kernels, dy, x, weight, geometry, true, true);
+    const auto only_dx = patch_conv::backward(kernels, dy, x, weight, geometry, true, false);
+    const auto only_sums = patch_conv::backward(kernels, dy, x, weight, geometry, false, true);
+    EXPECT_TRUE(test::same_bits(only_dx.dx_BLPC, both.dx_BLPC)) << op_case.name;
+    EXPECT_FALSE(only_dx.dweight_TC.defined());
+    EXPECT_FALSE(only_sums.dx_BLPC.defined());
+    EXPECT_TRUE(test::same_bits(only_sums.dweight_TC, both.dweight_TC)) << op_case.name;
+    EXPECT_TRUE(test::same_bits(only_sums.dbias_C, both.dbias_C)) << op_case.name;
+  }
+}
+
+// An edge left out must be seen to matter: the control of the comparison above.
+TEST(EmulatedPatchDepthwiseConv, AMissingEdgeIsNoticed) {
+  for (const OpCase& op_case : patch_depthwise_conv_cases().cases) {
+    if (op_case.name != "channels_3") continue;
+    OpCase::Inputs in = op_case.inputs(at::kFloat, 1);
+    const EmulatedCuda emulated;
+    const at::Tensor whole = op_case.run(in);
+    in[3] = in[3].clone();
+    // Between the first patch and the one to its right, both ways.
+    const auto right = in[3][0][0][5].item<int64_t>();
+    in[3][0][0][5] = -1;
+    in[3][0][right][3] = -1;
+    EXPECT_NE(compare(op_case.run(in), whole, 1e-4).description, "");
+  }
+}
+
+}  // namespace
+}  // namespace fcm::ops
