@@ -4,7 +4,9 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "fcm/base/error.h"
+#include "fcm/ops/cuda/place.h"
 #include "fcm/ops/part.h"
+#include "fcm/ops/patch_loss/cuda.h"
 #include "fcm/ops/patch_loss/kernel.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
@@ -66,6 +68,26 @@ void run_backward(void (*kernel)(const PatchLossBackward<T, A>&), const PatchLos
   });
 }
 
+template <class T, class A>
+at::Tensor forward_on_cuda(const at::Tensor& predictions, const at::Tensor& targets,
+                           const at::Tensor& slots) {
+  const auto rows = rows_of<T, A>(predictions, targets, slots);
+  const at::Tensor loss = at::empty({}, targets.options());
+  const at::Tensor parts =
+      at::empty({patch_loss_parts_cuda(rows.end)}, targets.options().dtype(at::kDouble));
+  patch_loss_forward_cuda(rows, parts.data_ptr<double>(), loss.data_ptr<A>(),
+                          cuda_stream_for(predictions));
+  return loss;
+}
+
+template <class T, class A>
+void backward_on_cuda(const at::Tensor& dloss, const at::Tensor& predictions,
+                      const at::Tensor& targets, const at::Tensor& slots,
+                      const at::Tensor& dpredictions) {
+  patch_loss_backward_cuda(rows_of<T, A>(predictions, targets, slots), dloss.const_data_ptr<A>(),
+                           static_cast<T*>(dpredictions.data_ptr()), cuda_stream_for(predictions));
+}
+
 class PatchLoss : public torch::autograd::Function<PatchLoss> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& predictions_BGHD,
@@ -76,6 +98,13 @@ class PatchLoss : public torch::autograd::Function<PatchLoss> {
     const at::Tensor targets = targets_BLD.to(wide).contiguous(), slots = slots_GH.contiguous();
     context->save_for_backward({predictions, targets, slots});
     const Part timed("loss", 0, static_cast<double>(predictions.nbytes() + targets.nbytes()));
+    if (on_cuda(predictions)) {
+      if (type == at::kFloat) return forward_on_cuda<float, float>(predictions, targets, slots);
+      if (type == at::kBFloat16) {
+        return forward_on_cuda<Bfloat16, float>(predictions, targets, slots);
+      }
+      return forward_on_cuda<double, double>(predictions, targets, slots);
+    }
     const PatchLossKernels& k = kernels();
     double sum = 0;
     if (type == at::kFloat) {
@@ -94,6 +123,17 @@ class PatchLoss : public torch::autograd::Function<PatchLoss> {
     const Part timed("loss gradient", 0,
                      static_cast<double>(2 * predictions.nbytes() + targets.nbytes()));
     const at::Tensor dpredictions = at::empty_like(predictions);
+    if (on_cuda(predictions)) {
+      const at::Tensor& dloss = gradients[0];
+      if (predictions.scalar_type() == at::kFloat) {
+        backward_on_cuda<float, float>(dloss, predictions, targets, slots, dpredictions);
+      } else if (predictions.scalar_type() == at::kBFloat16) {
+        backward_on_cuda<Bfloat16, float>(dloss, predictions, targets, slots, dpredictions);
+      } else {
+        backward_on_cuda<double, double>(dloss, predictions, targets, slots, dpredictions);
+      }
+      return {dpredictions, at::Tensor(), at::Tensor()};
+    }
     const double factor = 2 * gradients[0].item<double>() / static_cast<double>(targets.size(2));
     const PatchLossKernels& k = kernels();
     if (predictions.scalar_type() == at::kFloat) {
@@ -120,10 +160,11 @@ at::Tensor patch_loss(const at::Tensor& predictions_BGHD, const at::Tensor& targ
               hidden_slots_GH.sizes() == predictions_BGHD.sizes().slice(1, 2),
           "patch_loss got predictions of {} dimensions, the last of {}, and targets of {} values",
           predictions_BGHD.dim(), predictions_BGHD.size(-1), targets_BLD.size(-1));
-  require(
-      hidden_slots_GH.numel() == 0 || (hidden_slots_GH.min().item<int64_t>() >= 0 &&
-                                       hidden_slots_GH.max().item<int64_t>() < targets_BLD.size(1)),
-      "patch_loss got a slot outside 0..{}", targets_BLD.size(1) - 1);
+  require(!hidden_slots_GH.is_cpu() ||
+              hidden_slots_GH.numel() == 0 ||  // elsewhere it would be a wait
+              (hidden_slots_GH.min().item<int64_t>() >= 0 &&
+               hidden_slots_GH.max().item<int64_t>() < targets_BLD.size(1)),
+          "patch_loss got a slot outside 0..{}", targets_BLD.size(1) - 1);
   if (predictions_BGHD.numel() == 0) {
     return patch_loss_reference(predictions_BGHD, targets_BLD, hidden_slots_GH);
   }
