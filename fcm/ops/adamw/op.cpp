@@ -1,10 +1,15 @@
 #include "fcm/ops/adamw/op.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
+#include <vector>
 
 #include "fcm/base/error.h"
+#include "fcm/ops/adamw/cuda.h"
 #include "fcm/ops/adamw/kernel.h"
 #include "fcm/ops/adamw/with_isa.h"
+#include "fcm/ops/cuda/place.h"
 #include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
@@ -60,6 +65,38 @@ void run(void (*kernel)(const AdamWPiece<T>&), const AdamWPiece<T>& all,
   });
 }
 
+// A copy of `values` where `like` lies.
+template <class V>
+at::Tensor bytes_beside(const at::Tensor& like, std::span<const V> values) {
+  const at::Tensor bytes = at::empty({static_cast<int64_t>(values.size_bytes())}, at::kByte);
+  std::copy_n(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes(),
+              bytes.mutable_data_ptr<uint8_t>());
+  return bytes.to(like.device());
+}
+
+// Factors and segments travel with the call. A step that is replayed keeps them on the GPU
+// (cuda.h).
+template <class T>
+void run_on_cuda(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
+                 const AdamWFactors& factors) {
+  std::vector<AdamWSegment> ordered(segments.begin(), segments.end());
+  std::sort(ordered.begin(), ordered.end(),
+            [](const AdamWSegment& a, const AdamWSegment& b) { return a.begin < b.begin; });
+  const at::Tensor& value = buffers.value_E;
+  const at::Tensor there = bytes_beside<AdamWSegment>(value, ordered);
+  const at::Tensor factors_there = bytes_beside<AdamWFactors>(value, {&factors, 1});
+  AdamWUpdate<T> update{};
+  update.count = value.numel();
+  update.value = value.data_ptr<T>();
+  update.first = buffers.first_E.data_ptr<T>();
+  update.second = buffers.second_E.data_ptr<T>();
+  update.gradient = buffers.gradient_E.const_data_ptr<T>();
+  update.segments = static_cast<const AdamWSegment*>(there.const_data_ptr());
+  update.segment_count = static_cast<int64_t>(ordered.size());
+  update.factors = static_cast<const AdamWFactors*>(factors_there.const_data_ptr());
+  adamw_update_cuda(update, cuda_stream_for(value));
+}
+
 void check(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments) {
   const at::Tensor& value = buffers.value_E;
   require(value.scalar_type() == at::kFloat || value.scalar_type() == at::kDouble,
@@ -81,6 +118,11 @@ void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegme
                 const AdamWFactors& factors) {
   const Part timed("adamw", 0, 7.0 * static_cast<double>(buffers.value_E.nbytes()));
   check(buffers, segments);
+  if (on_cuda(buffers.value_E) && buffers.value_E.numel() > 0) {
+    return buffers.value_E.scalar_type() == at::kFloat
+               ? run_on_cuda<float>(buffers, segments, factors)
+               : run_on_cuda<double>(buffers, segments, factors);
+  }
   const AdamWKernels& k = pick(isa, adamw_plain, adamw_avx2, adamw_avx512);
   if (buffers.value_E.scalar_type() == at::kFloat) {
     run(k.update_float, whole<float>(buffers, factors), segments);

@@ -3,8 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
 #include <span>
+
+#include "fcm/ops/adamw/factors.h"
 
 namespace fcm::ops {
 
@@ -12,21 +13,6 @@ namespace fcm::ops {
 struct AdamWBuffers {
   at::Tensor value_E, first_E, second_E;  // changed in place
   at::Tensor gradient_E;
-};
-
-// Consecutive elements with one rate and one decay.
-struct AdamWSegment {
-  int64_t begin, end;
-  double rate;   // learning rate / (1 - beta1^t)
-  double decay;  // 1 - learning rate * weight decay
-};
-
-// The same for all elements.
-struct AdamWFactors {
-  double gradient_scale;  // gradients are multiplied by it first
-  double beta1, beta2;
-  double root_correction;  // 1 / sqrt(1 - beta2^t)
-  double epsilon;
 };
 
 // Elements outside every segment stay as they are; segments must not overlap. Every element is on
