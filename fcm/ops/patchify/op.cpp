@@ -4,8 +4,12 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "fcm/base/error.h"
+#include "fcm/ops/cuda/place.h"
 #include "fcm/ops/part.h"
+#include "fcm/ops/patchify/cuda.h"
 
 namespace fcm::ops {
 namespace {
@@ -31,7 +35,7 @@ Cut checked_cut(const at::Tensor& order_BL, const PatchGeometry& geometry, int64
           "[patchify] order must be int64 [{}, L]", batch);
   cut.slots = order_BL.size(1);
   const int64_t patches = cut.grid_rows * cut.grid_cols;
-  require(order_BL.numel() == 0 ||
+  require(order_BL.numel() == 0 || !order_BL.is_cpu() ||  // elsewhere looking would be a wait
               (order_BL.min().item<int64_t>() >= 0 && order_BL.max().item<int64_t>() < patches),
           "[patchify] order names a patch outside 0..{}", patches - 1);
   return cut;
@@ -82,6 +86,28 @@ void copy_patches(const uint8_t* images, const int64_t* order, const Cut& cut,
   });
 }
 
+// T: type of the result, as kernels know it.
+template <typename T>
+void patchify_on_cuda(const at::Tensor& images, const at::Tensor& order, const Cut& cut,
+                      const std::vector<int64_t>& pixel_order, const Normalisation& normalisation,
+                      const at::Tensor& result) {
+  require(cut.side <= kMostCudaPatchSide && cut.channels <= kMostCudaChannels,
+          "[patchify] patches of side {} and {} channels on a GPU", cut.side, cut.channels);
+  PatchifyCuda all{};
+  all.batch = cut.batch;
+  all.slots = cut.slots;
+  all.channels = cut.channels;
+  all.grid_rows = cut.grid_rows;
+  all.grid_cols = cut.grid_cols;
+  all.side = cut.side;
+  all.images = images.const_data_ptr<uint8_t>();
+  all.order = order.const_data_ptr<int64_t>();
+  std::copy(pixel_order.begin(), pixel_order.end(), all.pixel);
+  std::copy(normalisation.mean.begin(), normalisation.mean.end(), all.mean);
+  std::copy(normalisation.deviation.begin(), normalisation.deviation.end(), all.deviation);
+  patchify_cuda(all, static_cast<T*>(result.data_ptr()), cuda_stream_for(result));
+}
+
 }  // namespace
 
 at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
@@ -103,7 +129,15 @@ at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
   const int64_t stride = geometry.strides.front();
   const int64_t cells = cut.side / stride * (cut.side / stride);
   at::Tensor pixels_BLPD = at::empty({cut.batch, cut.slots, cells, stride * stride * cut.channels},
-                                     at::TensorOptions().dtype(dtype));
+                                     images.options().dtype(dtype));
+  if (on_cuda(images)) {
+    if (pixels_BLPD.numel() == 0) return pixels_BLPD;
+    const auto run = dtype == at::kFloat      ? patchify_on_cuda<float>
+                     : dtype == at::kBFloat16 ? patchify_on_cuda<Bfloat16>
+                                              : patchify_on_cuda<double>;
+    run(images, order, cut, geometry.pixel_order(), normalisation, pixels_BLPD);
+    return pixels_BLPD;
+  }
   AT_DISPATCH_FLOATING_TYPES_AND(at::kBFloat16, dtype, "patchify", [&] {
     const std::vector<scalar_t> tables = lookup_tables<scalar_t>(normalisation, cut.channels);
     copy_patches(images.const_data_ptr<uint8_t>(), order.const_data_ptr<int64_t>(), cut,
