@@ -15,8 +15,7 @@ __device__ inline void along_flat(int64_t count, const Task& task) {
   const int64_t block = static_cast<int64_t>(blockIdx.x) * (kFlatThreads * kFlatAccesses * N);
 #pragma unroll
   for (int access = 0; access < kFlatAccesses; ++access) {
-    const int64_t first =
-        block + (access * kFlatThreads + static_cast<int64_t>(threadIdx.x)) * N;
+    const int64_t first = block + (access * kFlatThreads + static_cast<int64_t>(threadIdx.x)) * N;
     if (first < count) task(first);
   }
 }

@@ -1,8 +1,7 @@
-#include "fcm/ops/cuda/launch_error.h"
-
 #include <stdexcept>
 
 #include "fcm/base/error.h"
+#include "fcm/ops/cuda/launch_error.h"
 
 namespace fcm::ops {
 
