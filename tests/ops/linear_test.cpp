@@ -93,7 +93,8 @@ TEST_P(LinearIsaTest, TwoRunsGiveTheSameBits) {
   for (size_t i = 0; i < first.size(); ++i) EXPECT_TRUE(same_bits(first[i], second[i])) << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LinearIsaTest, testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512),
+INSTANTIATE_TEST_SUITE_P(All, LinearIsaTest,
+                         testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAmx),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
 TEST(LinearLibrary, EqualsTheReference) {

@@ -83,8 +83,8 @@ at::Tensor apply(OwnKernels own, const at::Tensor& x, const at::Tensor& weight_O
 
 at::Tensor linear_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_OI,
                        const at::Tensor& bias_O) {
-  require(x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble,
-          "own kernels of linear take float32 or float64, not {}", at::toString(x.scalar_type()));
+  require(x.scalar_type() != at::kBFloat16 || isa == Isa::kAmx,
+          "own kernels of linear take bfloat16 on AMX only, not on {}", isa_name(isa));
   return apply(isa, x, weight_OI, bias_O);
 }
 

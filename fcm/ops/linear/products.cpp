@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "fcm/ops/linear/kernel.h"
+#include "fcm/ops/linear/tiled_products.h"
 #include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
@@ -69,9 +70,16 @@ void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const 
   });
 }
 
+// float64 has no use for tiles.
+bool by_tiles(Isa isa, const at::Tensor& x) {
+  return isa == Isa::kAmx && x.scalar_type() != at::kDouble;
+}
+
 void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const at::Tensor& bias_N,
                  bool onto_y, const at::Tensor& y_MN) {
-  if (x_MK.scalar_type() == at::kFloat) {
+  if (by_tiles(isa, x_MK)) {
+    tiled_product(x_MK, b_KN, bias_N, onto_y, y_MN);
+  } else if (x_MK.scalar_type() == at::kFloat) {
     own_product<float>(isa, x_MK, b_KN, bias_N, onto_y, y_MN);
   } else {
     own_product<double>(isa, x_MK, b_KN, bias_N, onto_y, y_MN);
@@ -135,8 +143,9 @@ std::pair<at::Tensor, at::Tensor> own_gradients(Isa isa, const at::Tensor& dy_MO
   return {dweights.sum(0), dbiases.sum(0)};
 }
 
-// The library's float32 products use half of what AVX-512 processors of some kinds can do; below
-// this many rows, arranging the weight costs more than that gains.
+// The library's float32 products use half of what AVX-512 processors of some kinds can do, and its
+// bfloat16 products a quarter of AMX; below this many rows, arranging the weight costs more than
+// own kernels gain.
 constexpr int64_t kFewestRows = 48;
 
 double flops_of(const at::Tensor& x_MK, int64_t columns) {
@@ -146,7 +155,8 @@ double flops_of(const at::Tensor& x_MK, int64_t columns) {
 }  // namespace
 
 OwnKernels fastest_products(const at::Tensor& x) {
-  if (x.scalar_type() != at::kFloat || isa() < Isa::kAvx512) return std::nullopt;
+  const bool tiles = isa() == Isa::kAmx && x.scalar_type() == at::kBFloat16;
+  if (!tiles && (x.scalar_type() != at::kFloat || isa() < Isa::kAvx512)) return std::nullopt;
   if (x.numel() < kFewestRows * x.size(-1)) return std::nullopt;
   return isa();
 }
@@ -184,6 +194,7 @@ std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Ten
   const Part timed("weight gradient", flops_of(x_MI, dy_MO.size(1)), 0, x_MI.size(1),
                    dy_MO.size(1));
   if (own.has_value()) {
+    if (by_tiles(*own, x_MI)) return tiled_gradients(dy_MO, x_MI);
     return x_MI.scalar_type() == at::kFloat ? own_gradients<float>(*own, dy_MO, x_MI)
                                             : own_gradients<double>(*own, dy_MO, x_MI);
   }

@@ -28,7 +28,8 @@ at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::T
 void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                  const at::Tensor& y_MN);
 
-// dy_MO^T * x_MI and the column sums of dy; both contiguous. The sums are float32 for bfloat16.
+// dy_MO^T * x_MI and the column sums of dy; both contiguous. For bfloat16 the sums are float32, by
+// own kernels the product as well.
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
                                                    const at::Tensor& x_MI);
 

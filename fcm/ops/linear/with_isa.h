@@ -7,7 +7,7 @@
 
 namespace fcm::ops {
 
-// Own kernels. x: float32 or float64.
+// Own kernels. x: float32 or float64, with AMX also bfloat16.
 at::Tensor linear_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_OI,
                        const at::Tensor& bias_O);
 
