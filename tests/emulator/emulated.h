@@ -67,7 +67,7 @@ inline void expect_cases(const ops::OpCases& table, double most_elements) {
           dtype);
     }
     // Otherwise something else was compared.
-    const bool empty = op_case.name.starts_with("no_");
+    const bool empty = op_case.name.find("no_") != std::string::npos;
     EXPECT_EQ(Machine::get().launches() > launches, !empty);
   }
   EXPECT_GT(compared, 0);

@@ -31,7 +31,7 @@
 #define __device__
 #define __host__
 #define __launch_bounds__(...)
-#define __forceinline__ inline
+#define __grid_constant__
 
 #include "fcm/ops/cuda/launch.h"
 

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <new>
 
 namespace fcm::test::emulator {
@@ -19,34 +21,46 @@ class GuardedMemory final : public c10::Allocator {
     return memory;
   }
 
+  // The context is the data, as LibTorch's own scratch memory wants it.
   c10::DataPtr allocate(size_t bytes) override {
     if (bytes == 0) return {nullptr, nullptr, release, c10::Device(c10::kCPU)};
-    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    const size_t inner = (bytes + page - 1) / page * page;
+    const size_t page = page_bytes(), inner = (bytes + page - 1) / page * page;
     void* mapped =
-        mmap(nullptr, inner + 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mmap(nullptr, inner + 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) throw std::bad_alloc();
-    auto* first = static_cast<unsigned char*>(mapped);  // a page for the size, a forbidden one
-    std::memcpy(first, &inner, sizeof inner);
-    std::memset(first + 2 * page, 0xff, inner);
-    mprotect(first + page, page, PROT_NONE);
-    mprotect(first + 2 * page + inner, page, PROT_NONE);
-    const size_t used = (bytes + 15) / 16 * 16;  // as far back as 16-byte accesses need
-    return {first + 2 * page + inner - used, mapped, release, c10::Device(c10::kCPU)};
+    auto* first = static_cast<unsigned char*>(mapped);
+    std::memset(first + page, 0xff, inner);
+    mprotect(first, page, PROT_NONE);
+    mprotect(first + page + inner, page, PROT_NONE);
+    void* data = first + page + inner - (bytes + 15) / 16 * 16;  // kernels read 16 bytes at once
+    const std::lock_guard lock(mutex_);
+    mappings_[data] = {mapped, inner + 2 * page};
+    return {data, data, release, c10::Device(c10::kCPU)};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }  // data is not the context
+  c10::DeleterFnPtr raw_deleter() const override { return release; }
   void copy_data(void* to, const void* from, size_t bytes) const override {
     std::memcpy(to, from, bytes);
   }
 
  private:
-  static void release(void* mapped) {
-    if (mapped == nullptr) return;
-    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    size_t inner = 0;
-    std::memcpy(&inner, mapped, sizeof inner);
-    munmap(mapped, inner + 3 * page);
+  struct Mapping {
+    void* begin;
+    size_t bytes;
+  };
+
+  static size_t page_bytes() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+
+  static void release(void* data) {
+    if (data == nullptr) return;
+    GuardedMemory& memory = get();
+    const std::lock_guard lock(memory.mutex_);
+    const auto found = memory.mappings_.find(data);
+    munmap(found->second.begin, found->second.bytes);
+    memory.mappings_.erase(found);
   }
+
+  std::mutex mutex_;
+  std::map<void*, Mapping> mappings_;
 };
 
 }  // namespace fcm::test::emulator

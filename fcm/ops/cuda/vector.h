@@ -30,6 +30,22 @@ struct alignas(sizeof(T) * N) Pack {
   T at[N];
 };
 
+// What the compiler moves by one instruction; of a Pack it makes several where it sees fit.
+template <int kBytes>
+struct alignas(kBytes) Words {
+  uint32_t at[kBytes / 4];
+};
+template <>
+struct Words<2> {
+  uint16_t at;
+};
+#if defined(__CUDACC__)
+template <>
+struct Words<16> : uint4 {};
+template <>
+struct Words<8> : uint2 {};
+#endif
+
 __device__ inline float widen(float x) { return x; }
 __device__ inline double widen(double x) { return x; }
 __device__ inline float widen(Bfloat16 x) {
@@ -64,7 +80,19 @@ template <class T, int N>
 __device__ inline Pack<T, N> load_pack(const T* from) {
   static_assert(sizeof(T) * N <= 16);
   check_alignment(from, sizeof(T) * N);
-  return *reinterpret_cast<const Pack<T, N>*>(from);
+  const auto words = *reinterpret_cast<const Words<sizeof(T) * N>*>(from);
+  Pack<T, N> pack;
+  memcpy(&pack, &words, sizeof pack);
+  return pack;
+}
+
+template <class T, int N>
+__device__ inline void store_pack(T* to, const Pack<T, N>& pack) {
+  static_assert(sizeof(T) * N <= 16);
+  check_alignment(to, sizeof(T) * N);
+  Words<sizeof(T) * N> words;
+  memcpy(&words, &pack, sizeof pack);
+  *reinterpret_cast<Words<sizeof(T) * N>*>(to) = words;
 }
 
 template <class T, int N>
@@ -112,12 +140,9 @@ __device__ inline Pack<T, N> narrow_all(const T (&from)[N], T) {
   return pack;
 }
 
-// One access of N elements, at most 16 bytes.
 template <class T, int N>
 __device__ inline void store(T* to, const Wide<T> (&from)[N]) {
-  static_assert(sizeof(T) * N <= 16);
-  check_alignment(to, sizeof(T) * N);
-  *reinterpret_cast<Pack<T, N>*>(to) = narrow_all(from, T{});
+  store_pack<T, N>(to, narrow_all(from, T{}));
 }
 
 // What memory would give back: an element after rounding.

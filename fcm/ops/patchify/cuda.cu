@@ -44,9 +44,7 @@ __global__ void __launch_bounds__(kThreads) cut_patches(PatchifyCuda a, T* resul
         const uint8_t byte = from[pixel / side * row_bytes + pixel % side * channels + channel];
         pack.at[n] = table[channel * 256 + byte];
       }
-      T* to = result + slot * values + value;
-      check_alignment(to, sizeof pack);
-      *reinterpret_cast<Pack<T, N>*>(to) = pack;
+      store_pack<T, N>(result + slot * values + value, pack);
     }
   }
 }
