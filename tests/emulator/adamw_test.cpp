@@ -14,6 +14,18 @@ using test::same_bits;
 
 TEST(EmulatedAdamW, EqualsTheReference) { test::emulator::expect_cases(adamw_cases(), 1e6); }
 
+// More accesses than the threads of all blocks, aligned and not.
+TEST(EmulatedGradientNorm, SumsSquaresOfSeveralRounds) {
+  const at::Tensor all = case_values({4400005}, at::kFloat, 1);
+  for (const int64_t count : {4400004, 4400001}) {
+    const at::Tensor gradient = all.narrow(0, 0, count);
+    const at::Tensor parts = at::empty({gradient_norm_parts_cuda(count)}, at::kDouble);
+    gradient_norm_cuda(gradient.const_data_ptr<float>(), count, parts.data_ptr<double>(), nullptr);
+    const double wanted = gradient.to(at::kDouble).square().sum().item<double>();
+    EXPECT_NEAR(parts.sum().item<double>(), wanted, wanted * 1e-12);
+  }
+}
+
 // Steps as a captured graph replays them: nothing but lr and the gradients is written from outside.
 class EmulatedAdamWSteps : public testing::Test {
  protected:

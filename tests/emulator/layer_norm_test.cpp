@@ -41,6 +41,26 @@ TEST(EmulatedLayerNorm, AddsTheGradientThatWentAround) {
   }
 }
 
+// More rows than the warps of all blocks, so that each takes several.
+TEST(EmulatedLayerNorm, SumsOverRowsOfSeveralRounds) {
+  for (const int64_t channels : {8, 7}) {
+    const at::Tensor x = case_values({5003, channels}, at::kDouble, 1, 2),
+                     dy = case_values({5003, channels}, at::kDouble, 2),
+                     weight = case_values({channels}, at::kDouble, 4);
+    const auto run = [&] {
+      const at::Tensor statistics =
+          layer_norm_forward(isa(), x, weight, weight, 1e-6).statistics_2M;
+      return layer_norm_backward(isa(), dy, x, weight, statistics);
+    };
+    const LayerNormGradients wanted = run();
+    const EmulatedCuda emulated;
+    const LayerNormGradients got = run();
+    EXPECT_EQ(compare(got.dx, wanted.dx, 1e-12).description, "") << channels;
+    EXPECT_EQ(compare(got.dweight_C, wanted.dweight_C, 1e-12).description, "") << channels;
+    EXPECT_EQ(compare(got.dbias_C, wanted.dbias_C, 1e-12).description, "") << channels;
+  }
+}
+
 // Parameters inside a flat buffer need not begin where 16-byte accesses can.
 TEST(EmulatedLayerNorm, TakesWeightsAtAnyAddress) {
   const EmulatedCuda emulated;

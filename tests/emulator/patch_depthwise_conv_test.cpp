@@ -41,6 +41,31 @@ TEST(EmulatedPatchDepthwiseConv, GivesEitherGradientAlone) {
   }
 }
 
+// More patches than parts of the sums, so that each part takes several.
+TEST(EmulatedPatchDepthwiseConv, SumsOverPatchesOfSeveralRounds) {
+  for (const int64_t side : {2, 3, 4}) {
+    const int64_t rows = 601, cells = side * side;
+    // A picture a patch: nothing but itself is seen.
+    at::Tensor alone = at::full({rows, 1, 9}, -1, at::kInt);
+    alone.select(2, 4).fill_(0);
+    const patch_conv::Geometry geometry{
+        alone, at::arange(cells, at::TensorOptions().dtype(at::kInt)), side};
+    const at::Tensor x = case_values({rows, 1, cells, 3}, at::kDouble, 1),
+                     dy = case_values({rows, 1, cells, 3}, at::kDouble, 2),
+                     weight = case_values({25, 3}, at::kDouble, 3);
+    const patch_conv::Kernels& kernels = patch_conv::kernels_for(isa());
+    const auto run = [&] {
+      return patch_conv::backward(kernels, dy, x, weight, geometry, true, true);
+    };
+    const patch_conv::Gradients wanted = run();
+    const EmulatedCuda emulated;
+    const patch_conv::Gradients got = run();
+    EXPECT_EQ(compare(got.dx_BLPC, wanted.dx_BLPC, 1e-12).description, "") << side;
+    EXPECT_EQ(compare(got.dweight_TC, wanted.dweight_TC, 1e-12).description, "") << side;
+    EXPECT_EQ(compare(got.dbias_C, wanted.dbias_C, 1e-12).description, "") << side;
+  }
+}
+
 // An edge left out must be seen to matter: the control of the comparison above.
 TEST(EmulatedPatchDepthwiseConv, AMissingEdgeIsNoticed) {
   for (const OpCase& op_case : patch_depthwise_conv_cases().cases) {

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "fcm/ops/cuda/place.h"
+#include "fcm/ops/linear/column_sums.h"
 #include "fcm/ops/linear/kernel.h"
 #include "fcm/ops/linear/tiled_products.h"
 #include "fcm/ops/part.h"
@@ -104,6 +106,27 @@ at::Tensor column_sums(const at::Tensor& x_MN) {
   return parts.sum(0);
 }
 
+template <class T, class A>
+at::Tensor column_sums_on_cuda(const at::Tensor& x_MN, at::ScalarType wide) {
+  const int64_t rows = x_MN.size(0), columns = x_MN.size(1);
+  const at::Tensor sums_N = at::empty({columns}, x_MN.options().dtype(wide));
+  const at::Tensor parts =
+      at::empty({column_sums_parts_cuda(rows, columns), columns}, sums_N.options());
+  column_sums_cuda(static_cast<const T*>(x_MN.const_data_ptr()), rows, columns, parts.data_ptr<A>(),
+                   sums_N.data_ptr<A>(), cuda_stream_for(x_MN));
+  return sums_N;
+}
+
+// x_MN: contiguous, not empty. Result in the type of the sums.
+at::Tensor column_sums_on_cuda(const at::Tensor& x_MN) {
+  if (x_MN.scalar_type() == at::kDouble) {
+    return column_sums_on_cuda<double, double>(x_MN, at::kDouble);
+  }
+  return x_MN.scalar_type() == at::kBFloat16
+             ? column_sums_on_cuda<Bfloat16, float>(x_MN, at::kFloat)
+             : column_sums_on_cuda<float, float>(x_MN, at::kFloat);
+}
+
 // The result is cut into ranges of outputs, wide ones because each reads all of x; where these are
 // too few to go round, the rows are cut as well and the parts added up. The cuts, and so the sums,
 // depend on sizes and, beyond four threads, on their number.
@@ -197,6 +220,9 @@ std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Ten
     if (by_tiles(*own, x_MI)) return tiled_gradients(dy_MO, x_MI);
     return x_MI.scalar_type() == at::kFloat ? own_gradients<float>(*own, dy_MO, x_MI)
                                             : own_gradients<double>(*own, dy_MO, x_MI);
+  }
+  if (on_cuda(dy_MO)) {
+    return {at::mm(dy_MO.t(), x_MI), column_sums_on_cuda(dy_MO.contiguous())};
   }
   return {at::mm(dy_MO.t(), x_MI),
           dy_MO.scalar_type() == at::kBFloat16 ? column_sums(dy_MO) : dy_MO.sum(0)};

@@ -189,7 +189,7 @@ __device__ inline Wide<T> value_by_tap(const Patches& p, const T* x, int64_t row
 // A thread an element. kBack: the weights the other way round and no bias, which turns dy into dx.
 template <class T, class A, bool kBack>
 __global__ void __launch_bounds__(kFlatThreads)
-    any_side(Patches p, const T* x, const A* weight, const A* bias, T* y) {
+    any_side(const __grid_constant__ Patches p, const T* x, const A* weight, const A* bias, T* y) {
   along_flat<1>(p.rows * p.cells() * p.channels, [&](int64_t element) {
     const int64_t channel = element % p.channels, cell = element / p.channels;
     const int64_t row = cell / p.cells();
@@ -205,7 +205,7 @@ __global__ void __launch_bounds__(kFlatThreads)
 
 template <class T, class A>
 __global__ void __launch_bounds__(kThreads)
-    any_side_sums(Patches p, CudaBackward<T, A> a, int64_t rows_of_part) {
+    any_side_sums(const __grid_constant__ Patches p, CudaBackward<T, A> a, int64_t rows_of_part) {
   const int64_t channel = first_channel(1), begin = blockIdx.x * rows_of_part;
   if (channel >= p.channels) return;
   A dw[kWindow] = {}, db = 0;
@@ -273,7 +273,7 @@ void run_forward(const CudaForward<T, A>& a, CudaStream stream) {
 
 int64_t rows_of_part(int64_t rows) {
   constexpr int64_t kMostParts = 528;  // four blocks on each of 132 multiprocessors
-  return (rows + kMostParts - 1) / kMostParts;
+  return rows <= kMostParts ? 1 : (rows + kMostParts - 1) / kMostParts;
 }
 
 template <int S, class T, class A>

@@ -80,6 +80,7 @@ struct OnCuda {
   static at::Tensor forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                             const Geometry& geometry) {
     at::Tensor y = at::empty_like(x, at::MemoryFormat::Contiguous);
+    if (x.numel() == 0) return y;
     forward_cuda(CudaForward<T, A>{shape(x, geometry), static_cast<const T*>(x.const_data_ptr()),
                                    weight.const_data_ptr<A>(), bias.const_data_ptr<A>(),
                                    static_cast<T*>(y.data_ptr())},
@@ -111,7 +112,11 @@ struct OnCuda {
       gradients.dweight_TC = sums.narrow(0, 0, kTaps);
       gradients.dbias_C = sums[kTaps];
     }
-    backward_cuda(pass, cuda_stream_for(x));
+    if (x.numel() > 0) {
+      backward_cuda(pass, cuda_stream_for(x));
+    } else if (want_weights) {
+      sums.zero_();
+    }
     return gradients;
   }
 };
@@ -147,7 +152,7 @@ at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::T
                    const at::Tensor& bias_C, const Geometry& geometry) {
   const Part timed("depthwise convolution", 0, 2.0 * static_cast<double>(x_BLPC.nbytes()));
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
-  if (on_cuda(x_BLPC) && x_BLPC.numel() > 0) {
+  if (on_cuda(x_BLPC)) {
     const at::Tensor weight = weight_TC.to(sum_type(x_BLPC)).contiguous();
     const at::Tensor bias = bias_C.to(sum_type(x_BLPC)).contiguous();
     return with_types(x_BLPC, [&](auto on) { return on.forward(x_BLPC, weight, bias, geometry); });
@@ -171,7 +176,7 @@ Gradients backward(const Kernels& kernels, const at::Tensor& dy_BLPC, const at::
   const Part timed("depthwise convolution gradients", 0,
                    3.0 * static_cast<double>(x_BLPC.nbytes()));
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
-  if (on_cuda(x_BLPC) && x_BLPC.numel() > 0) {
+  if (on_cuda(x_BLPC)) {
     const at::Tensor weight = weight_TC.to(sum_type(x_BLPC)).contiguous();
     return with_types(x_BLPC, [&](auto on) {
       return on.backward(dy_BLPC, x_BLPC, weight, geometry, want_dx, want_weights);

@@ -1,0 +1,23 @@
+// Sums over the rows of a matrix on a GPU: the gradient of a bias. All pointers to the GPU's
+// memory.
+#pragma once
+
+#include <stdint.h>
+
+#include "fcm/ops/cuda/stream.h"
+#include "fcm/ops/simd/bfloat16.h"
+
+namespace fcm::ops {
+
+// How many parts the sums are made in; depends on the shape alone.
+int64_t column_sums_parts_cuda(int64_t rows, int64_t columns);
+
+// sums [columns] of x [rows, columns]. parts: [column_sums_parts_cuda, columns], overwritten.
+void column_sums_cuda(const float* x, int64_t rows, int64_t columns, float* parts, float* sums,
+                      CudaStream stream);
+void column_sums_cuda(const Bfloat16* x, int64_t rows, int64_t columns, float* parts, float* sums,
+                      CudaStream stream);
+void column_sums_cuda(const double* x, int64_t rows, int64_t columns, double* parts, double* sums,
+                      CudaStream stream);
+
+}  // namespace fcm::ops
