@@ -31,10 +31,9 @@ INSTANTIATE_TEST_SUITE_P(Commands, Help,
                                          "knn", "visualize", "report", "recipe", "recipe list",
                                          "recipe show", "recipe check", "recipe keys", "data",
                                          "data verify", "data pack", "checkpoint",
-                                         "checkpoint show",
-                                         "checkpoint convert", "checkpoint verify",
-                                         "checkpoint diff", "bench checkpoint", "bench",
-                                         "bench step", "bench ops", "bench loader"));
+                                         "checkpoint show", "checkpoint convert",
+                                         "checkpoint verify", "checkpoint diff", "bench checkpoint",
+                                         "bench", "bench step", "bench ops", "bench loader"));
 
 // A command without a stored text would escape the test above.
 TEST(HelpFiles, CoverEveryCommandThatIsListed) {

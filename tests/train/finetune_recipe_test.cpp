@@ -65,9 +65,9 @@ TEST(FinetuneRecipe, TheLinearProbesArePublished) {
 }
 
 TEST(FinetuneRecipe, AProbeRefusesWhatItDoesNotDo) {
-  for (const char* key : {"classifier.drop_path=0.1", "classifier.ema_decay=0.9",
-                          "classifier.layer_decay=0.5", "augment.mixup=0.8",
-                          "augment.smoothing=0.1", "optim.clip_norm=1"}) {
+  for (const char* key :
+       {"classifier.drop_path=0.1", "classifier.ema_decay=0.9", "classifier.layer_decay=0.5",
+        "augment.mixup=0.8", "augment.smoothing=0.1", "optim.clip_norm=1"}) {
     EXPECT_THROW(shipped("smoke_linprobe", {key}), Error) << key;
   }
   EXPECT_NO_THROW(shipped("smoke_linprobe", {"augment.rand_augment=rand-m9-mstd0.5-inc1"}));
