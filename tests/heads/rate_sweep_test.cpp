@@ -19,7 +19,7 @@ struct Sets {
 
 Sets clouds() {
   const at::Tensor centers_CD = normal_numbers({kClasses, 32}, 1) * 0.45;
-  return {gaussians(centers_CD, 8000, 2), gaussians(centers_CD, 3000, 3)};
+  return {gaussians(centers_CD, 4000, 2), gaussians(centers_CD, 2000, 3)};
 }
 
 SweepResult run(const Sets& sets, const SweepOptions& options = {}) {
@@ -33,27 +33,27 @@ TEST(RateSweep, ComesNearTheOptimum) {
                                            sets.test.features_ND, sets.test.labels_N, kClasses);
   const SweepResult result = run(sets);
   EXPECT_NEAR(result.top1, optimum.top1, 1.5);
-  EXPECT_EQ(result.images, 3000);
+  EXPECT_EQ(result.images, 2000);
   // Labels without meaning: chance.
   Sets shuffled = sets;
-  shuffled.train.labels_N = at::randint(kClasses, {8000}, at::detail::createCPUGenerator(4),
+  shuffled.train.labels_N = at::randint(kClasses, {4000}, at::detail::createCPUGenerator(4),
                                         at::TensorOptions(at::kLong));
   EXPECT_LT(run(shuffled).top1, 20);
 }
 
 TEST(RateSweep, ARateThatIsFarOffIsNotChosen) {
   SweepOptions options;
-  options.rates = {1e-9, 0.1, 1e30};
+  options.rates = {1e38, 0.1};  // numbers overflow
   const SweepResult result = run(clouds(), options);
   EXPECT_EQ(result.rate, 0.1);
-  ASSERT_EQ(result.held_out_top1.size(), 3u);
-  EXPECT_GT(result.held_out_top1[1], result.held_out_top1[2] + 10);
+  ASSERT_EQ(result.held_out_top1.size(), 2u);
+  EXPECT_GT(result.held_out_top1[1], result.held_out_top1[0] + 10);
 }
 
 TEST(RateSweep, RatesDoNotDisturbEachOther) {
   SweepOptions alone, among;
   alone.rates = {0.1};
-  among.rates = {1e30, 0.1};
+  among.rates = {1e38, 0.1};
   const Sets sets = clouds();
   const SweepResult one = run(sets, alone), two = run(sets, among);
   EXPECT_NEAR(two.top1, one.top1, 0.1);  // products of other sizes round differently

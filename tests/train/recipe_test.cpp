@@ -396,8 +396,11 @@ TEST(FindRecipe, SaysWhatThereIs) {
   EXPECT_NE(
       message.find("demo, demo_ema, fastconvmae_base_in1k_50ep, fastconvmae_ct_base_in1k_100ep, "
                    "fastconvmae_ct_base_in1k_50ep, fastconvmae_ct_large_in1k_200ep, "
-                   "fastmae_vit_base_in1k_400ep, mae_vit_base_in1k_1600ep, "
-                   "smoke_mae_pretrain, smoke_mixture, smoke_pretrain"),
+                   "fastmae_vit_base_in1k_400ep, finetune_convvit_base_in1k_100ep, "
+                   "finetune_convvit_large_in1k_50ep, finetune_demo, finetune_vit_base_in1k_100ep, "
+                   "linprobe_convvit_base_in1k_90ep, linprobe_vit_base_in1k_90ep, "
+                   "mae_vit_base_in1k_1600ep, smoke_finetune, smoke_linprobe, smoke_mae_pretrain, "
+                   "smoke_mixture, smoke_pretrain"),
       std::string::npos)
       << message;
 }
