@@ -6,23 +6,6 @@
 #include "fcm/ops/norm_linear/op.h"
 
 namespace fcm::decoder {
-namespace {
-
-// For each view of the run, the slots of all other views, in slot order. The same for every
-// picture.
-at::Tensor hidden_slots(const masks::ViewRun& run, int64_t patches) {
-  at::Tensor slots_GH = at::empty({run.views, patches - run.size}, at::kLong);
-  auto* out = slots_GH.mutable_data_ptr<int64_t>();
-  for (int64_t view = 0; view < run.views; ++view) {
-    const int64_t begin = run.first_slot + view * run.size;
-    for (int64_t slot = 0; slot < patches; ++slot) {
-      if (slot < begin || slot >= begin + run.size) *out++ = slot;
-    }
-  }
-  return slots_GH;
-}
-
-}  // namespace
 
 int64_t shared_blocks(const DecoderOptions& options, size_t targets) {
   if (targets == 1) return options.depth;
@@ -73,8 +56,9 @@ Reconstruction Decoder::operator()(const at::Tensor& latent_BKC,
                                    const nn::Observer& observer) const {
   const Embedded embedded = embed(latent_BKC, class_latents_BGC, plan, observer);
   Reconstruction result;
-  for (const masks::ViewRun& run : plan.kept_runs()) {
-    result.runs.push_back(reconstruct(embedded, run, plan.patches(), observer));
+  const std::vector<masks::ViewRun> runs = plan.kept_runs();
+  for (size_t i = 0; i < runs.size(); ++i) {
+    result.runs.push_back(reconstruct(embedded, runs[i], plan.hidden_slots_GH[i], observer));
   }
   return result;
 }
@@ -96,12 +80,12 @@ Decoder::Embedded Decoder::embed(const at::Tensor& latent_BKC, const at::Tensor&
 }
 
 RunReconstruction Decoder::reconstruct(const Embedded& embedded, const masks::ViewRun& run,
-                                       int64_t patches, const nn::Observer& observer) const {
+                                       const at::Tensor& hidden_slots_GH,
+                                       const nn::Observer& observer) const {
   const at::Tensor& positions_BLD = embedded.positions_BLD;
   const int64_t batch = positions_BLD.size(0), dim = positions_BLD.size(2);
-  const int64_t sequences = batch * run.views, hidden = patches - run.size;
+  const int64_t sequences = batch * run.views, hidden = hidden_slots_GH.size(1);
   const int64_t slots = run.views * run.size;
-  const at::Tensor slots_GH = hidden_slots(run, patches);
 
   std::vector<at::Tensor> sequence;
   if (embedded.classes_BGD.defined()) {
@@ -111,14 +95,14 @@ RunReconstruction Decoder::reconstruct(const Embedded& embedded, const masks::Vi
   sequence.push_back((embedded.patches_BKD.narrow(1, run.first_slot, slots) +
                       positions_BLD.narrow(1, run.first_slot, slots))
                          .reshape({sequences, run.size, dim}));
-  sequence.push_back((positions_BLD.index_select(1, slots_GH.reshape({-1})) +
+  sequence.push_back((positions_BLD.index_select(1, hidden_slots_GH.reshape({-1})) +
                       mask_token_.to(positions_BLD.scalar_type()))
                          .reshape({sequences, hidden, dim}));
   at::Tensor x_NTD = at::cat(sequence, 1);  // [B*G, L or 1 + L, D]
   const int64_t first_hidden = x_NTD.size(1) - hidden;
   const bool ends_here = branches_[0].blocks.depth() == 0;
   x_NTD = blocks_(x_NTD, observer, {}, 0, ends_here ? first_hidden : 0);
-  RunReconstruction result{run, slots_GH, {}};
+  RunReconstruction result{run, hidden_slots_GH, {}};
   for (const Branch& branch : branches_) {
     const at::Tensor predictions_NHD = branch(x_NTD, hidden, observer);  // [B*G, L - k, D_t]
     result.predictions_BGHD.push_back(predictions_NHD.view({batch, run.views, hidden, -1}));

@@ -72,7 +72,8 @@ class Decoder {
   Embedded embed(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
                  const masks::ViewPlan& plan, const nn::Observer& observer) const;
   RunReconstruction reconstruct(const Embedded& embedded, const masks::ViewRun& run,
-                                int64_t patches, const nn::Observer& observer) const;
+                                const at::Tensor& hidden_slots_GH,
+                                const nn::Observer& observer) const;
 
   at::Tensor mask_token_, positions_1TD_;
   nn::Linear embed_;

@@ -46,6 +46,18 @@ std::vector<int64_t> views_of_slots(const std::vector<int64_t>& sizes) {
   return view_of_slot;
 }
 
+at::Tensor hidden_slots(const ViewRun& run, int64_t patches) {
+  at::Tensor slots_GH = at::empty({run.views, patches - run.size}, at::kLong);
+  auto* out = slots_GH.mutable_data_ptr<int64_t>();
+  for (int64_t view = 0; view < run.views; ++view) {
+    const int64_t begin = run.first_slot + view * run.size;
+    for (int64_t slot = 0; slot < patches; ++slot) {
+      if (slot < begin || slot >= begin + run.size) *out++ = slot;
+    }
+  }
+  return slots_GH;
+}
+
 }  // namespace
 
 int64_t ViewPlan::kept_slots() const {
@@ -62,6 +74,14 @@ std::vector<ViewRun> ViewPlan::kept_runs() const {
     slot += size;
   }
   return runs;
+}
+
+ViewPlan ViewPlan::to(at::Device device) const {
+  ViewPlan there = *this;
+  there.order_BL = order_BL.to(device);
+  there.neighbours_BL9 = neighbours_BL9.to(device);
+  for (at::Tensor& slots_GH : there.hidden_slots_GH) slots_GH = slots_GH.to(device);
+  return there;
 }
 
 std::vector<int64_t> view_sizes(int64_t patches, const MaskOptions& options) {
@@ -113,6 +133,9 @@ ViewPlan plan_from_noise(const at::Tensor& noise_BL, Grid grid, std::vector<int6
   plan.sizes = std::move(sizes);
   plan.kept = kept;
   plan.grid = grid;
+  for (const ViewRun& run : plan.kept_runs()) {
+    plan.hidden_slots_GH.push_back(hidden_slots(run, patches));
+  }
   return plan;
 }
 
@@ -140,7 +163,8 @@ ViewPlan full_plan(int64_t batch, Grid grid) {
 
 ViewPlan unmasked(const ViewPlan& plan) {
   const at::Tensor slot_of_patch_BL = plan.order_BL.argsort(/*stable=*/true, /*dim=*/1);
-  return plan_from_noise(slot_of_patch_BL.to(at::kDouble), plan.grid, {plan.patches()}, 1);
+  return plan_from_noise(slot_of_patch_BL.to(at::kDouble), plan.grid, {plan.patches()}, 1)
+      .to(plan.order_BL.device());
 }
 
 }  // namespace fcm::masks

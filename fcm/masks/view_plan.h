@@ -30,6 +30,9 @@ struct ViewRun {
 struct ViewPlan {
   at::Tensor order_BL;        // int64: slot -> patch index in raster order
   at::Tensor neighbours_BL9;  // int32: slot -> slots around it, row by row; -1: outside or not seen
+  // For each of kept_runs(), int64 [views, L - size]: for each view the slots of all other views,
+  // in slot order. The same for every picture.
+  std::vector<at::Tensor> hidden_slots_GH;
   std::vector<int64_t> sizes;  // patches per view, all views
   int64_t kept = 0;            // the first `kept` views are seen by the encoder and trained on
   Grid grid;
@@ -38,6 +41,9 @@ struct ViewPlan {
   int64_t patches() const { return grid.patches(); }
   int64_t kept_slots() const;              // K: slots of the kept views
   std::vector<ViewRun> kept_runs() const;  // in order; one run when all kept views are equal
+
+  // With its tables on `device`; the plan itself where they are there already.
+  ViewPlan to(at::Device device) const;
 };
 
 // Sizes of the views of a grid: G = round(1 / (1 - ratio)) views of int(L * (1 - ratio)) patches,

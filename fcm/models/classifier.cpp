@@ -8,14 +8,15 @@
 
 namespace fcm::models {
 
-Classifier::Classifier(const ClassifierOptions& options, uint64_t seed, at::ScalarType dtype)
+Classifier::Classifier(const ClassifierOptions& options, uint64_t seed,
+                       const at::TensorOptions& held)
     : options_(options),
       geometry_{options.encoder.strides},
       grid_{options.rows / geometry_.patch_side(), options.cols / geometry_.patch_side()},
       drop_path_rates_(nn::drop_path_rates(
           options.drop_path,
           std::reduce(options.encoder.depths.begin(), options.encoder.depths.end()))),
-      parameters_(std::make_unique<nn::Parameters>(seed, dtype)) {
+      parameters_(std::make_unique<nn::Parameters>(seed, held)) {
   const nn::Scope scope(*parameters_);
   const int64_t dim = options.encoder.dims.back();
   const encoder::Embeddings embeddings =

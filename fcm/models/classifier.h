@@ -34,11 +34,12 @@ struct ClassifierOptions {
 };
 
 // Parameters have the published names in the published order (the head comes before fc_norm) and
-// are held in `dtype`. The head starts as for fine-tuning, normal of deviation 2e-5; everything
-// else starts as in pretraining, to be overwritten by what pretraining learned.
+// are held as in a MaskedAutoencoder. The head starts as for fine-tuning, normal of deviation 2e-5;
+// everything else starts as in pretraining, to be overwritten by what pretraining learned.
 class Classifier {
  public:
-  Classifier(const ClassifierOptions& options, uint64_t seed, at::ScalarType dtype = at::kFloat);
+  Classifier(const ClassifierOptions& options, uint64_t seed,
+             const at::TensorOptions& held = at::kFloat);
 
   masks::Grid grid() const { return grid_; }
   const ops::PatchGeometry& geometry() const { return geometry_; }

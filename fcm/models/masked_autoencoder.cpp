@@ -35,11 +35,11 @@ const at::Tensor& features_of(const targets::Features& features, const std::stri
 }  // namespace
 
 MaskedAutoencoder::MaskedAutoencoder(const AutoencoderOptions& options, uint64_t seed,
-                                     at::ScalarType dtype)
+                                     const at::TensorOptions& held)
     : options_(options),
       geometry_{options.encoder.strides},
       grid_{options.rows / geometry_.patch_side(), options.cols / geometry_.patch_side()},
-      parameters_(std::make_unique<nn::Parameters>(seed, dtype)) {
+      parameters_(std::make_unique<nn::Parameters>(seed, held)) {
   const nn::Scope scope(*parameters_);
   const int64_t encoder_dim = options.encoder.dims.back(), decoder_dim = options.decoder.dim;
   // The published state_dict lists these first. Tables stay fp32-accurate in any type.

@@ -34,18 +34,19 @@ struct AutoencoderOptions {
   int64_t channels = 3;
 };
 
-// Start values are drawn for `seed`; parameters are held in `dtype` (float32, or float64 for
-// checks).
+// Start values are drawn for `seed`; `held` is the type of the parameters (float32, or float64 for
+// checks) and the device on which they lie and the model runs: whatever it is given lies there too.
 class MaskedAutoencoder {
  public:
   MaskedAutoencoder(const AutoencoderOptions& options, uint64_t seed,
-                    at::ScalarType dtype = at::kFloat);
+                    const at::TensorOptions& held = at::kFloat);
 
   masks::Grid grid() const { return grid_; }
   const ops::PatchGeometry& geometry() const { return geometry_; }
   const AutoencoderOptions& options() const { return options_; }
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
+  at::Device device() const { return parameters_->device(); }
 
   struct Result {
     // Weighted sum of the targets' losses, each a mean over (picture, view, hidden patch).

@@ -52,7 +52,7 @@ at::Tensor add_branch(const at::Tensor& x, const at::Tensor& branch, const at::T
           scale_B.size(0), x.size(0));
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
   shape[0] = x.size(0);
-  return x + branch * scale_B.to(branch.scalar_type()).view(shape);
+  return x + branch * scale_B.to(branch.options()).view(shape);
 }
 
 }  // namespace fcm::nn

@@ -121,24 +121,24 @@ bool Parameter::decays() const { return published_shape.size() > 1 && !name.ends
 at::Tensor Parameters::add(const std::string& name, std::vector<int64_t> published_shape, Init init,
                            const Layout& layout, int64_t fan_in) {
   const at::Tensor start = start_values(seed_, name, published_shape, init, fan_in);
-  at::Tensor value = to_held(start, layout).to(dtype_);
+  at::Tensor value = to_held(start, layout).to(held_);
   value.requires_grad_(true);
-  parameters_.push_back(
-      {name, std::move(published_shape), layout, true, value, at::empty({0}, at::kBFloat16)});
+  parameters_.push_back({name, std::move(published_shape), layout, true, value,
+                         at::empty({0}, held_.dtype(at::kBFloat16))});
   return value;
 }
 
 at::Tensor Parameters::add_table(const std::string& name, const at::Tensor& value, bool trainable) {
-  at::Tensor held = value.to(dtype_, /*non_blocking=*/false, /*copy=*/true);
+  at::Tensor held = value.to(held_, /*non_blocking=*/false, /*copy=*/true);
   held.requires_grad_(trainable);
   parameters_.push_back(
-      {name, value.sizes().vec(), {}, trainable, held, at::empty({0}, at::kBFloat16)});
+      {name, value.sizes().vec(), {}, trainable, held, at::empty({0}, held_.dtype(at::kBFloat16))});
   return held;
 }
 
 void Parameters::flatten() {
-  flat_values_ = at::empty({trainable_elements()}, dtype_);
-  flat_gradients_ = at::zeros({trainable_elements()}, dtype_);
+  flat_values_ = at::empty({trainable_elements()}, held_);
+  flat_gradients_ = at::zeros({trainable_elements()}, held_);
   int64_t offset = 0;
   for (Parameter& parameter : parameters_) {
     if (!parameter.trainable) continue;
@@ -157,7 +157,7 @@ void Parameters::round(at::ScalarType compute) {
   if (compute != at::kBFloat16) return;
   require(flat_values_.defined(), "parameters are rounded once they are flat");
   if (!flat_rounded_.defined()) {
-    flat_rounded_ = at::empty({trainable_elements()}, at::kBFloat16);
+    flat_rounded_ = at::empty({trainable_elements()}, held_.dtype(at::kBFloat16));
     int64_t offset = 0;
     for (Parameter& parameter : parameters_) {
       if (!parameter.trainable) continue;
@@ -197,7 +197,7 @@ void Parameters::set_published(const Parameter& parameter, const at::Tensor& pub
 }
 
 at::Tensor Parameters::published(const Parameter& parameter) const {
-  return to_published(parameter.value.detach(), parameter.layout, parameter.published_shape);
+  return to_published(parameter.value.detach().cpu(), parameter.layout, parameter.published_shape);
 }
 
 Scope Scope::operator/(std::string_view child) const {

@@ -55,7 +55,8 @@ struct Parameter {
 // All parameters of a model, in the order they were added (the published order).
 class Parameters {
  public:
-  Parameters(uint64_t seed, at::ScalarType dtype) : seed_(seed), dtype_(dtype) {}
+  // `held`: the type and the device of all values; start values do not depend on either.
+  Parameters(uint64_t seed, const at::TensorOptions& held) : seed_(seed), held_(held) {}
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
   Parameters(Parameters&&) = default;
@@ -78,19 +79,21 @@ class Parameters {
 
   const std::vector<Parameter>& all() const { return parameters_; }
   const Parameter& find(std::string_view name) const;  // throws if absent
-  at::ScalarType dtype() const { return dtype_; }
+  at::ScalarType dtype() const { return c10::typeMetaToScalarType(held_.dtype()); }
+  at::Device device() const { return held_.device(); }
   int64_t trainable_elements() const;
 
   at::Tensor flat_values() const { return flat_values_; }        // [E]
   at::Tensor flat_gradients() const { return flat_gradients_; }  // [E]
 
-  // Overwrites a value from its published form (any floating type). Shapes are checked.
+  // Overwrites a value from its published form (any floating type), which lies on the CPU as the
+  // result of `published` does. Shapes are checked.
   void set_published(const Parameter& parameter, const at::Tensor& published);
   at::Tensor published(const Parameter& parameter) const;
 
  private:
   uint64_t seed_;
-  at::ScalarType dtype_;
+  at::TensorOptions held_;
   std::vector<Parameter> parameters_;
   at::Tensor flat_values_, flat_gradients_, flat_rounded_;
 };

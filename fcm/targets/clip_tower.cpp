@@ -45,7 +45,7 @@ ClipTower::ClipTower(const nn::Scope& scope, const TeacherOptions& options, mask
           (scope / "conv1")
               .add("weight", {options.dim, options.channels, options.stride, options.stride},
                    kFromFile, {nn::Layout::Kind::kMergeCells, nn::row_by_row(options.stride)})),
-      no_bias_D_(at::zeros({options.dim}, patches_DI_.scalar_type())) {
+      no_bias_D_(at::zeros({options.dim}, patches_DI_.options())) {
   norm_before_.emplace(scope / "ln_pre", options.dim, kEpsilon);
   for (int64_t block = 0; block < options.depth; ++block) {
     blocks_.emplace_back(scope / "transformer" / "resblocks" / block, options);

@@ -16,8 +16,8 @@ double ema_momentum(const TargetOptions& options, int64_t step, int64_t steps) {
                                          (1 + std::cos(std::numbers::pi * done)) / 2;
 }
 
-EmaTeacher::EmaTeacher(const Student& student, at::ScalarType dtype)
-    : student_(student), parameters_(std::make_unique<nn::Parameters>(/*seed=*/0, dtype)) {
+EmaTeacher::EmaTeacher(const Student& student, const at::TensorOptions& held)
+    : student_(student), parameters_(std::make_unique<nn::Parameters>(/*seed=*/0, held)) {
   const nn::Scope scope(*parameters_);
   const encoder::Embeddings embeddings =
       encoder::add_embeddings(scope, student.kind, student.encoder.dims.back(), student.grid,

@@ -26,7 +26,7 @@ double ema_momentum(const TargetOptions& options, int64_t step, int64_t steps);
 
 class EmaTeacher {
  public:
-  explicit EmaTeacher(const Student& student, at::ScalarType dtype = at::kFloat);
+  explicit EmaTeacher(const Student& student, const at::TensorOptions& held = at::kFloat);
 
   // The encoder's parameters under their published names, held as the student holds them.
   nn::Parameters& parameters() { return *parameters_; }

@@ -35,11 +35,11 @@ std::unique_ptr<encoder::Encoder> make_dino(const nn::Scope& scope, const Teache
 
 }  // namespace
 
-Teacher::Teacher(const TeacherOptions& options, at::ScalarType dtype)
+Teacher::Teacher(const TeacherOptions& options, const at::TensorOptions& held)
     : options_(options),
       geometry_{{options.stride}},
       grid_(grid_of(options)),
-      parameters_(std::make_unique<nn::Parameters>(/*seed=*/0, dtype)) {
+      parameters_(std::make_unique<nn::Parameters>(/*seed=*/0, held)) {
   const nn::Scope scope(*parameters_);
   if (options.kind == TeacherKind::kDino) {
     dino_ = make_dino(scope, options, grid_);

@@ -21,7 +21,7 @@ namespace fcm::targets {
 class Teacher {
  public:
   // Throws Error(kUsage) for pictures that do not divide into patches.
-  explicit Teacher(const TeacherOptions& options, at::ScalarType dtype = at::kFloat);
+  explicit Teacher(const TeacherOptions& options, const at::TensorOptions& held = at::kFloat);
 
   masks::Grid grid() const { return grid_; }
   const ops::PatchGeometry& geometry() const { return geometry_; }

@@ -45,15 +45,16 @@ at::Tensor tower_features(const Teacher& teacher, const TargetOptions& options,
 
 }  // namespace
 
-Teachers::Teachers(const TargetOptions& options, const Student& student, at::ScalarType dtype)
+Teachers::Teachers(const TargetOptions& options, const Student& student,
+                   const at::TensorOptions& held)
     : options_(options) {
   for (const std::string& name : options.features()) {
     if (name == "ema") {
-      ema_ = std::make_unique<EmaTeacher>(student, dtype);
+      ema_ = std::make_unique<EmaTeacher>(student, held);
       continue;
     }
     const TeacherOptions tower = tower_options(options, name, student.grid.rows, student.grid.cols);
-    towers_[name] = std::make_unique<Teacher>(tower, dtype);
+    towers_[name] = std::make_unique<Teacher>(tower, held);
     const std::string& size = name == "clip" ? options.clip_tower : options.dino_tower;
     if (size == "tiny") randomise_tower(*towers_[name]);
   }
@@ -80,8 +81,9 @@ at::Tensor tower_pixels(const at::Tensor& pictures_BHWC, const at::Tensor& order
     return ops::patchify(pictures_BHWC, order_BL, teacher.geometry(), normalisation, at::kFloat);
   }
   const at::NoGradGuard no_gradient;
-  const at::Tensor mean_C = at::tensor(normalisation.mean, at::kFloat),
-                   deviation_C = at::tensor(normalisation.deviation, at::kFloat);
+  const auto on_device = pictures_BHWC.device();
+  const at::Tensor mean_C = at::tensor(normalisation.mean, at::kFloat).to(on_device),
+                   deviation_C = at::tensor(normalisation.deviation, at::kFloat).to(on_device);
   const at::Tensor normalised_BHWC = (pictures_BHWC.to(at::kFloat) / 255 - mean_C) / deviation_C;
   const at::Tensor resized_BCHW =
       at::_upsample_bicubic2d_aa(normalised_BHWC.permute({0, 3, 1, 2}).contiguous(),

@@ -18,7 +18,8 @@ namespace fcm::targets {
 class Teachers {
  public:
   // Towers start at zero, to be read from a file, but for those called "tiny", which are random.
-  Teachers(const TargetOptions& options, const Student& student, at::ScalarType dtype = at::kFloat);
+  Teachers(const TargetOptions& options, const Student& student,
+           const at::TensorOptions& held = at::kFloat);
 
   // Towers whose parameters have to be read from a file, by name ("clip", "dino").
   std::map<std::string, Teacher*> of_files();
