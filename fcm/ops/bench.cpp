@@ -9,13 +9,16 @@
 #include <optional>
 
 #include "fcm/ops/case.h"
+#include "fcm/ops/cuda/device.h"
 
 namespace fcm::ops {
 namespace {
 
-double seconds_of(const std::function<void()>& call) {
+double seconds_of(const std::function<void()>& call, at::Device device) {
+  if (device.is_cuda()) wait_for_cuda();
   const auto start = std::chrono::steady_clock::now();
   call();
+  if (device.is_cuda()) wait_for_cuda();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
@@ -32,19 +35,20 @@ struct Medians {
 // One untimed call of each, then rounds of several of ours and one of the reference: whatever else
 // the machine does meets both.
 Medians time_in_turn(const std::function<void()>& own, const std::function<void()>& reference,
-                     double seconds) {
+                     double seconds, at::Device device) {
   own();
-  const double reference_guess = seconds_of(reference);
-  const double own_guess = std::max(1e-7, seconds_of(own));
+  if (device.is_cuda()) reference();  // the first call loads kernels
+  const double reference_guess = seconds_of(reference, device);
+  const double own_guess = std::max(1e-7, seconds_of(own, device));
   const int own_calls = std::clamp(static_cast<int>(reference_guess / own_guess), 3, 100);
   std::vector<double> own_times, reference_times;
   double spent = 0;
   while (own_times.empty() || spent < seconds) {
     for (int call = 0; call < own_calls; ++call) {
-      own_times.push_back(seconds_of(own));
+      own_times.push_back(seconds_of(own, device));
       spent += own_times.back();
     }
-    reference_times.push_back(seconds_of(reference));
+    reference_times.push_back(seconds_of(reference, device));
     spent += reference_times.back();
   }
   return {median(own_times), median(reference_times)};
@@ -69,9 +73,9 @@ void run_once(const Function& function, const OpCase::Inputs& inputs,
 
 OpTiming timing(const OpCase& op_case, const OpCase::Inputs& inputs,
                 const std::optional<at::Tensor>& upstream, at::ScalarType dtype, double seconds) {
-  const Medians medians =
-      time_in_turn([&] { run_once(op_case.run, inputs, upstream); },
-                   [&] { run_once(op_case.reference, inputs, upstream); }, seconds);
+  const Medians medians = time_in_turn([&] { run_once(op_case.run, inputs, upstream); },
+                                       [&] { run_once(op_case.reference, inputs, upstream); },
+                                       seconds, inputs[0].device());
   OpTiming result;
   result.case_name = op_case.name;
   result.pass = upstream ? "forward_backward" : "forward";
@@ -86,7 +90,8 @@ OpTiming timing(const OpCase& op_case, const OpCase::Inputs& inputs,
 
 }  // namespace
 
-std::vector<OpTiming> time_ops(const std::string& filter, double seconds_per_case) {
+std::vector<OpTiming> time_ops(const std::string& filter, double seconds_per_case,
+                               at::Device device) {
   std::vector<OpTiming> timings;
   for (const OpCases& table : all_op_cases()) {
     for (const OpCase& op_case : table.cases) {
@@ -94,7 +99,9 @@ std::vector<OpTiming> time_ops(const std::string& filter, double seconds_per_cas
       if (!op_case.benchmark || !asked) continue;
       for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
         OpCase::Inputs inputs = op_case.inputs(dtype, 1);
-        for (at::Tensor& input : inputs) input.set_requires_grad(input.is_floating_point());
+        for (at::Tensor& input : inputs) {
+          input = input.to(device).set_requires_grad(input.is_floating_point());
+        }
         const at::Tensor result = op_case.run(inputs);
         timings.push_back(timing(op_case, inputs, std::nullopt, dtype, seconds_per_case / 4));
         if (result.requires_grad()) {

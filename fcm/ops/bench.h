@@ -20,10 +20,13 @@ struct OpTiming {
   double reference_ratio = 0;    // median time of the reference over ours, alternating in one run
 };
 
+// On a GPU a call's time ends when the GPU is done.
+//
 // Times the benchmark cases whose "op/case" contains `filter` (empty: all), in float32 and
 // bfloat16, for about `seconds_per_case` each; at least three calls of ours and one of the
 // reference, and as many threads as LibTorch has. Takes the machine for itself: nothing else should
 // run.
-std::vector<OpTiming> time_ops(const std::string& filter, double seconds_per_case);
+std::vector<OpTiming> time_ops(const std::string& filter, double seconds_per_case,
+                               at::Device device = at::kCPU);
 
 }  // namespace fcm::ops

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <ostream>
 
 #include "fcm/ops/case.h"
+#include "tests/ops/op_case_list.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
 #include "tests/support/op_case_results.h"
@@ -19,31 +19,6 @@ using test::expect_close;
 using test::own_results;
 using test::reference_results;
 using test::Results;
-
-// The reference's tensors in float64 stay below a few hundred megabytes. A timed case above this
-// size has a smaller sibling of the same shape in its table (checked below).
-constexpr double kMostElements = 2e6;
-
-struct NamedCase {
-  std::string op;
-  Tolerance tolerance;
-  OpCase op_case;
-
-  friend std::ostream& operator<<(std::ostream& out, const NamedCase& named) {
-    return out << named.op << " " << named.op_case.name;
-  }
-};
-
-std::vector<NamedCase> cases_to_compare() {
-  std::vector<NamedCase> all;
-  for (const OpCases& table : all_op_cases()) {
-    for (const OpCase& op_case : table.cases) {
-      if (op_case.forward_elements > kMostElements) continue;
-      all.push_back({table.op, table.tolerance, op_case});
-    }
-  }
-  return all;
-}
 
 class OpCasesTest : public testing::TestWithParam<NamedCase> {};
 
@@ -80,10 +55,6 @@ TEST_P(OpCasesTest, TwoRunsGiveTheSameBits) {
           << "gradient of input " << input << " in " << c10::toString(dtype);
     }
   }
-}
-
-std::string name_of(const testing::TestParamInfo<NamedCase>& named) {
-  return named.param.op + "_" + named.param.op_case.name;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OpCasesTest, testing::ValuesIn(cases_to_compare()), name_of);

@@ -24,7 +24,8 @@ inline Results evaluate(const std::function<at::Tensor(const Inputs&)>& function
   Results results;
   results.forward = function(inputs);
   if (results.forward.requires_grad()) {
-    const at::Tensor upstream = fixed_normal(results.forward.sizes(), 99).to(rounding);
+    const at::Tensor upstream =
+        fixed_normal(results.forward.sizes(), 99).to(rounding).to(results.forward.device());
     results.gradients = gradients(results.forward, inputs, upstream);
   }
   return results;

@@ -63,7 +63,7 @@ at::Tensor attention_with(Isa isa, const at::Tensor& qkv_NTD, int64_t heads) {
 
 at::Tensor attention(const at::Tensor& qkv_NTD, int64_t heads) {
   check(qkv_NTD, heads);
-  if (!attention_fits(qkv_NTD.size(1), qkv_NTD.size(2) / (3 * heads))) {
+  if (!attention_fits(qkv_NTD, qkv_NTD.size(2) / (3 * heads))) {
     return attention_library(qkv_NTD, heads);
   }
   return attention_with(isa(), qkv_NTD, heads);

@@ -79,8 +79,8 @@ double products_of(const at::Tensor& qkv_NTD, int64_t first) {
 
 }  // namespace
 
-bool attention_fits(int64_t tokens, int64_t head_dim) {
-  return tokens <= kLongestSequence && head_dim <= kWidestHead;
+bool attention_fits(const at::Tensor& x_NTD, int64_t head_dim) {
+  return x_NTD.is_cpu() && x_NTD.size(1) <= kLongestSequence && head_dim <= kWidestHead;
 }
 
 Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads, int64_t first) {

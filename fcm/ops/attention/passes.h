@@ -8,9 +8,10 @@
 
 namespace fcm::ops {
 
-// Whether own kernels take sequences and heads of these sizes; longer and wider ones no longer fit
-// the caches, and the library's attention is better.
-bool attention_fits(int64_t tokens, int64_t head_dim);
+// Whether own kernels take sequences of x [.., T, ..] and heads of these sizes; longer and wider
+// ones no longer fit the caches, and on other devices than the CPU the library's attention is
+// better.
+bool attention_fits(const at::Tensor& x_NTD, int64_t head_dim);
 
 // first: tokens before it only answer, with their keys and values, and get no result: T below
 // counts those that ask.

@@ -94,17 +94,17 @@ class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
   }
 };
 
-// Sequences too long for own kernels: the operators one after another.
+// Sequences that own kernels do not take: the operators one after another.
 at::Tensor composed(const at::Tensor& x_BTC, const NormWeights& norm, const ProductWeights& qkv,
                     const ProductWeights& proj, int64_t heads, const at::Tensor& scale_B,
                     int64_t first) {
   const at::Tensor qkv_BTD = linear(layer_norm(x_BTC, norm.weight_C, norm.bias_C, norm.epsilon),
                                     qkv.weight_OI, qkv.bias_O, qkv.rounded_OI);
-  const at::Tensor branch_BTC =
-      linear(attention(qkv_BTD, heads), proj.weight_OI, proj.bias_O, proj.rounded_OI);
-  if (!scale_B.defined()) return (x_BTC + branch_BTC).slice(1, first);
-  const at::Tensor scale_B11 = scale_B.to(x_BTC.scalar_type()).view({-1, 1, 1});
-  return (x_BTC + branch_BTC * scale_B11).slice(1, first);
+  const at::Tensor attended_BTC = attention(qkv_BTD, heads).slice(1, first);
+  const at::Tensor branch_BTC = linear(attended_BTC, proj.weight_OI, proj.bias_O, proj.rounded_OI);
+  const at::Tensor residual_BTC = x_BTC.slice(1, first);
+  if (!scale_B.defined()) return residual_BTC + branch_BTC;
+  return residual_BTC + branch_BTC * scale_B.to(x_BTC.options()).view({-1, 1, 1});
 }
 
 }  // namespace
@@ -123,7 +123,7 @@ at::Tensor attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
           x_BTC.size(1), first);
   if (x_BTC.numel() == 0)
     return attention_branch_reference(x_BTC, norm, qkv, proj, heads, scale_B, first);
-  if (!attention_fits(x_BTC.size(1), x_BTC.size(2) / heads)) {
+  if (!attention_fits(x_BTC, x_BTC.size(2) / heads)) {
     return composed(x_BTC, norm, qkv, proj, heads, scale_B, first);
   }
   return AttentionBranch::apply(x_BTC, norm.weight_C, norm.bias_C, qkv.weight_OI, qkv.bias_O,

@@ -13,7 +13,7 @@ at::Tensor scale_like(const at::Tensor& scale_B, const at::Tensor& x) {
           "drop path of {} pictures for a batch of {}", scale_B.numel(), x.size(0));
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
   shape[0] = x.size(0);
-  return scale_B.to(x.scalar_type()).view(shape);
+  return scale_B.to(x.options()).view(shape);
 }
 
 }  // namespace

@@ -28,8 +28,9 @@ std::string why_no_cuda_device();
 
 // Everything from here on needs a device and throws Error(kDevice) without one.
 
-// The device that new tensors of type "cuda" lie on and that the calls below speak of. Exact
-// float32 products from then on: no TF32.
+// The device that new tensors of type "cuda" lie on and that the calls below speak of. From then
+// on float32 products are exact (no TF32), sums of bfloat16 products are float32, and the same work
+// gives the same bits.
 void use_cuda_device(int index);
 CudaStream current_cuda_stream();
 // Returns when all work given to the device is done. Throws what that work reported.

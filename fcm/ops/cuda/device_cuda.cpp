@@ -74,8 +74,14 @@ std::string why_no_cuda_device() {
 
 void use_cuda_device(int index) {
   c10::cuda::set_device(static_cast<c10::DeviceIndex>(index));
-  at::globalContext().setAllowTF32CuBLAS(false);
-  at::globalContext().setAllowTF32CuDNN(false);
+  at::Context& context = at::globalContext();
+  context.setAllowTF32CuBLAS(false);
+  context.setAllowTF32CuDNN(false);
+  context.setAllowBF16ReductionCuBLAS(false);  // sums of products in float32
+  // The same bits in every run. Where LibTorch has no such kernel it says so; new memory need not
+  // be filled for it.
+  context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+  context.setDeterministicFillUninitializedMemory(false);
   ready_device();
 }
 

@@ -178,6 +178,7 @@ double flops_of(const at::Tensor& x_MK, int64_t columns) {
 }  // namespace
 
 OwnKernels fastest_products(const at::Tensor& x) {
+  if (!x.is_cpu()) return std::nullopt;
   const bool tiles = isa() == Isa::kAmx && x.scalar_type() == at::kBFloat16;
   if (!tiles && (x.scalar_type() != at::kFloat || isa() < Isa::kAvx512)) return std::nullopt;
   if (x.numel() < kFewestRows * x.size(-1)) return std::nullopt;

@@ -12,8 +12,8 @@ namespace fcm::ops::patch_conv {
 
 const Kernels& kernels_for(Isa isa);
 
-// What does not depend on x. neighbours_BL9: int32, contiguous. stored: int32 [side^2], raster cell
-// -> stored place.
+// What does not depend on x. neighbours_BL9: int32, contiguous, where x is. stored: int32 [side^2],
+// raster cell -> stored place, always on the CPU.
 struct Geometry {
   at::Tensor neighbours_BL9;
   at::Tensor stored;

@@ -11,7 +11,7 @@ struct TapTable {
   at::Tensor place_P;   // int64
 };
 
-TapTable tap_table(const Cells& cells, int64_t tap) {
+TapTable tap_table(const Cells& cells, int64_t tap, at::Device device) {
   const int64_t side = cells.side;
   std::vector<int64_t> stored(cells.raster.size());  // raster -> stored place
   for (size_t place = 0; place < cells.raster.size(); ++place) {
@@ -24,7 +24,7 @@ TapTable tap_table(const Cells& cells, int64_t tap) {
     around.push_back(row / side * 3 + col / side);
     places.push_back(stored[static_cast<size_t>(row % side * side + col % side)]);
   }
-  return {at::tensor(around, at::kLong), at::tensor(places, at::kLong)};
+  return {at::tensor(around, at::kLong).to(device), at::tensor(places, at::kLong).to(device)};
 }
 
 }  // namespace
@@ -40,11 +40,12 @@ at::Tensor patch_depthwise_conv_reference(const at::Tensor& x_BLPC, const at::Te
   const at::Tensor padded_XC = at::cat({x_BLPC.to(sum_type), zeros}, 1).reshape({-1, channels});
   const at::Tensor neighbours = neighbours_BL9.to(at::kLong);
   const at::Tensor slot_BL9 = at::where(neighbours < 0, slots, neighbours);
-  const at::Tensor first_B11 = at::arange(batch, at::kLong).view({-1, 1, 1}) * (slots + 1);
+  const at::Tensor first_B11 =
+      at::arange(batch, neighbours.options()).view({-1, 1, 1}) * (slots + 1);
   const at::Tensor weight = weight_TC.to(sum_type);
   at::Tensor sum_BLPC = bias_C.to(sum_type).expand({batch, slots, count, channels});
   for (int64_t tap = 0; tap < 25; ++tap) {
-    const TapTable table = tap_table(cells, tap);
+    const TapTable table = tap_table(cells, tap, x_BLPC.device());
     const at::Tensor slot_BLP = slot_BL9.index_select(2, table.around_P);
     const at::Tensor index = ((first_B11 + slot_BLP) * count + table.place_P).reshape({-1});
     sum_BLPC = sum_BLPC + padded_XC.index_select(0, index).view_as(sum_BLPC) * weight[tap];

@@ -15,12 +15,14 @@ struct Sizes {
 
 at::Tensor targets_of(const Sizes& sizes, const at::Tensor& predictions) {
   const auto wide = predictions.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  return case_values({sizes.batch, sizes.slots, sizes.values}, wide, 77);
+  return case_values({sizes.batch, sizes.slots, sizes.values}, wide, 77).to(predictions.device());
 }
 
 // A different slot for every prediction of a view, in no order.
-at::Tensor slots_of(const Sizes& sizes) {
-  const at::Tensor index_GH = at::arange(sizes.views * sizes.hidden).view({sizes.views, -1});
+at::Tensor slots_of(const Sizes& sizes, const at::Tensor& predictions) {
+  const at::Tensor index_GH =
+      at::arange(sizes.views * sizes.hidden, predictions.options().dtype(at::kLong))
+          .view({sizes.views, -1});
   return (index_GH * 5 + 3) % sizes.slots;
 }
 
@@ -32,11 +34,11 @@ OpCase make(std::string name, const Sizes& sizes) {
         case_values({sizes.batch, sizes.views, sizes.hidden, sizes.values}, dtype, seed)};
   };
   result.run = [sizes](const OpCase::Inputs& in) {
-    const at::Tensor sum = patch_loss(in[0], targets_of(sizes, in[0]), slots_of(sizes));
+    const at::Tensor sum = patch_loss(in[0], targets_of(sizes, in[0]), slots_of(sizes, in[0]));
     return sum.to(in[0].scalar_type());
   };
   result.reference = [sizes](const OpCase::Inputs& in) {
-    return patch_loss_reference(in[0], targets_of(sizes, in[0]), slots_of(sizes));
+    return patch_loss_reference(in[0], targets_of(sizes, in[0]), slots_of(sizes, in[0]));
   };
   const auto elements =
       static_cast<double>(sizes.batch * sizes.views * sizes.hidden * sizes.values);

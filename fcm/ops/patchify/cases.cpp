@@ -38,8 +38,8 @@ at::Tensor random_orders(const Shape& shape, uint64_t seed) {
 // The specification of patchify: normalise, then cut, in plain tensor calls.
 at::Tensor normalise_and_cut(const OpCase::Inputs& in, const Shape& shape) {
   const Normalisation normalisation = normalisation_for(shape.channels);
-  const at::Tensor mean = at::tensor(normalisation.mean, at::kDouble);
-  const at::Tensor deviation = at::tensor(normalisation.deviation, at::kDouble);
+  const at::Tensor mean = at::tensor(normalisation.mean, at::kDouble).to(in[0].device());
+  const at::Tensor deviation = at::tensor(normalisation.deviation, at::kDouble).to(in[0].device());
   const at::Tensor images_BHWC = (in[0].to(at::kDouble) / 255.0 - mean) / deviation;
   return patchify_normalised(images_BHWC.permute({0, 3, 1, 2}), in[1], shape.geometry)
       .to(in[2].scalar_type());

@@ -161,7 +161,8 @@ at::Tensor patchify_normalised(const at::Tensor& images_BCHW, const at::Tensor& 
   const at::Tensor patch_BLXC = raster_BLXC.gather(
       1, order_BL.reshape({cut.batch, cut.slots, 1, 1}).expand({-1, -1, pixels, cut.channels}));
   const int64_t stride = geometry.strides.front();
-  return patch_BLXC.index_select(2, at::tensor(geometry.pixel_order(), at::kLong))
+  return patch_BLXC
+      .index_select(2, at::tensor(geometry.pixel_order(), at::kLong).to(images_BCHW.device()))
       .reshape({cut.batch, cut.slots, pixels / (stride * stride), stride * stride * cut.channels});
 }
 
@@ -176,7 +177,8 @@ at::Tensor unpatchify(const at::Tensor& patches_BLD, const at::Tensor& order_BL,
   require(order_BL.sizes() == patches_BLD.sizes().slice(0, 2),
           "[unpatchify] order must be [{}, {}]", batch, rows * cols);
   const int64_t channels = patches_BLD.size(2) / (side * side);
-  const at::Tensor raster_of_pixel = at::tensor(geometry.pixel_order(), at::kLong).argsort();
+  const at::Tensor raster_of_pixel =
+      at::tensor(geometry.pixel_order(), at::kLong).to(patches_BLD.device()).argsort();
   const at::Tensor slot_of_patch = order_BL.argsort(/*stable=*/true, /*dim=*/1);
   const at::Tensor stored_BLXC = patches_BLD.reshape({batch, rows * cols, side * side, channels});
   const at::Tensor raster_BLXC = stored_BLXC.index_select(2, raster_of_pixel)
