@@ -15,7 +15,9 @@ void add_flags_of_every_command(CLI::App& app, Options& options) {
   app.add_option("--set", options.set, "Change a recipe key; may be repeated")
       ->allow_extra_args(false)
       ->type_name("SECTION.KEY=VALUE");
-  app.add_option("--device", options.device, "auto or cpu")->type_name("NAME");
+  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->type_name("NAME");
+  app.add_flag("--cuda-graph", options.cuda_graph,
+               "Train with forward and backward as one CUDA graph");
   app.add_option("--threads", options.threads, "Threads; 0: one for each core")
       ->check(CLI::Range(0, 4096).description(""))
       ->type_name("N");

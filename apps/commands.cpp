@@ -31,7 +31,7 @@ std::vector<std::string> overrides_of(const Options& options) {
 }
 
 tasks::Machine machine_of(const Options& options) {
-  return {options.device, options.threads, cache_folder()};
+  return {options.device, options.threads, cache_folder(), options.cuda_graph};
 }
 
 train::Recipe recipe_of(const Options& options, const std::string& name_or_file) {

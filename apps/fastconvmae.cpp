@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "apps/cublas_policy.h"
 #include "apps/memory_policy.h"
 #include "apps/program.h"
 #include "apps/wait_policy.h"
@@ -13,6 +14,7 @@ int main(int count, char** values) {
   // A file that may not grow is an error with a sentence, not a signal.
   std::signal(SIGXFSZ, SIG_IGN);
   fcm::apps::keep_memory();
+  fcm::apps::fix_cublas_workspaces();
   // FASTCONVMAE_FAILPOINT: for tests of crashes and full disks (fcm/base/failpoint.h).
   if (const char* spec = std::getenv("FASTCONVMAE_FAILPOINT")) {
     try {

@@ -1,5 +1,8 @@
 #include "apps/program.h"
 
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
 #include <cstring>
 #include <exception>
 #include <new>
@@ -43,6 +46,11 @@ int end_with(ExitCode code, const std::string& message) {
 constexpr const char* kOutOfMemory =
     "out of memory; lower optim.micro_batch (or --batch), or close other programs";
 
+constexpr const char* kOutOfDeviceMemory =
+    "the GPU's memory is full; lower optim.micro_batch (or --batch), or see with nvidia-smi who "
+    "else "
+    "uses it";
+
 // LibTorch's allocator throws a general error; only its text tells.
 bool is_out_of_memory(const std::exception& error) {
   return std::strstr(error.what(), "can't allocate memory") != nullptr;
@@ -58,6 +66,11 @@ int run_program(const std::vector<std::string>& arguments,
     return end_with(error.code(), error.what());
   } catch (const std::bad_alloc&) {
     return end_with(ExitCode::kDevice, kOutOfMemory);
+  } catch (const c10::OutOfMemoryError&) {
+    return end_with(ExitCode::kDevice, kOutOfDeviceMemory);
+  } catch (const c10::AcceleratorError& error) {
+    return end_with(ExitCode::kDevice,
+                    fmt::format("the device failed: {}", error.what_without_backtrace()));
   } catch (const std::exception& error) {
     if (is_out_of_memory(error)) return end_with(ExitCode::kDevice, kOutOfMemory);
     const std::string text = error.what();

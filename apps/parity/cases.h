@@ -1,6 +1,8 @@
 // From an entry of a manifest to the comparisons that its kind asks for.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <functional>
 #include <optional>
 #include <string>
@@ -19,6 +21,7 @@ using Sabotage = std::function<void(Inputs&)>;
 struct Request {
   std::string filter;  // only cases with this in their name
   Sabotage sabotage;
+  at::Device device = at::kCPU;  // of the fast path of pretraining and its updates
 };
 
 // Whether this program knows what to do with entries of that kind; kinds that only describe others

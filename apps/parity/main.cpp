@@ -6,9 +6,11 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "apps/cublas_policy.h"
 #include "apps/parity/cases.h"
 #include "apps/wait_policy.h"
 #include "fcm/base/error.h"
+#include "fcm/tasks/machine.h"
 
 namespace fcm::parity {
 namespace {
@@ -19,6 +21,7 @@ struct Arguments {
   bool json = false;
   bool allow_unknown = false;
   int threads = 0;
+  std::string device = "cpu";
 };
 
 struct Totals {
@@ -54,7 +57,9 @@ int run(const Arguments& arguments) {
   if (arguments.threads > 0) at::set_num_threads(arguments.threads);
   Totals totals;
   nlohmann::json cases = nlohmann::json::array();
-  const Request request{arguments.filter, {}};
+  const tasks::Machine machine{arguments.device, at::get_num_threads(), {}};
+  tasks::set_up_machine(machine);
+  const Request request{arguments.filter, {}, tasks::device_of(machine)};
   for (const Entry& entry : find_entries(arguments.fixtures)) {
     if (!knows(entry.kind())) {
       if (entry.file.find(arguments.filter) == std::string::npos) continue;
@@ -98,6 +103,11 @@ int parity_main(int argc, char** argv) {
   app.add_flag("--allow-unknown", arguments.allow_unknown,
                "Files of kinds that this program does not know are no failure");
   app.add_option("--threads", arguments.threads, "Threads; 0: one for each core")->type_name("N");
+  app.add_option(
+         "--device", arguments.device,
+         "cpu, cuda or cuda:N: where pretraining and its updates by this program's own path "
+         "run; everything else stays on the processor")
+      ->type_name("NAME");
   app.footer(
       "A case is a file of a manifest, a path through this program and a compute type.\n"
       "Exit status: 0 all passed; 1 a case failed, or a kind is unknown; 2 usage.");
@@ -122,6 +132,7 @@ int parity_main(int argc, char** argv) {
 }  // namespace fcm::parity
 
 int main(int argc, char** argv) {
+  fcm::apps::fix_cublas_workspaces();
   fcm::apps::sleep_while_waiting(argv);
   return fcm::parity::parity_main(argc, argv);
 }

@@ -33,12 +33,14 @@ class FastModel {
   FastModel(const PublishedModel& published, const Inputs& inputs, Types types)
       : published_(published),
         types_(types),
-        model_(published.autoencoder(), 0, types.parameters),
-        plan_(plan_of(published, inputs)),
-        layout_(plan_, model_.geometry(), published.class_token() ? 1 : 0) {
+        model_(published.autoencoder(), 0,
+               at::TensorOptions(types.parameters).device(published.device)),
+        plan_(plan_of(published, inputs).to(published.device)),
+        layout_(plan_of(published, inputs), model_.geometry(), published.class_token() ? 1 : 0) {
     set_weights(model_.parameters(), inputs.weights);
-    pixels_BLPD_ = ops::patchify_normalised(inputs.images_BCHW.to(types.parameters), plan_.order_BL,
-                                            model_.geometry());
+    pixels_BLPD_ =
+        ops::patchify_normalised(inputs.images_BCHW.to(published.device, types.parameters),
+                                 plan_.order_BL, model_.geometry());
   }
 
   nn::Parameters& parameters() { return model_.parameters(); }
@@ -83,16 +85,16 @@ void run_fast(const PublishedModel& published, const Inputs& inputs, Types types
   if (with_activations) {
     observer = [&](const std::string& name, const at::Tensor& value) {
       if (name == "decoder_pred") return;  // as "pred" below
-      keep(run, "act." + name, model.place(name, value.detach().to(types.parameters)));
+      keep(run, "act." + name, model.place(name, value.detach().to(at::kCPU, types.parameters)));
     };
   }
   const models::MaskedAutoencoder::Result result = model.forward(observer);
-  run.values["loss." + tag] = result.loss.detach();
+  run.values["loss." + tag] = result.loss.detach().cpu();
   torch::autograd::backward({result.loss}, {});
   for (const nn::Parameter& parameter : model.parameters().all()) {
     if (!parameter.trainable) continue;
     run.values["grad." + tag + "." + parameter.name] =
-        nn::to_published(parameter.value.grad(), parameter.layout, parameter.published_shape)
+        nn::to_published(parameter.value.grad().cpu(), parameter.layout, parameter.published_shape)
             .clone();
   }
   if (!with_activations) return;
@@ -100,7 +102,7 @@ void run_fast(const PublishedModel& published, const Inputs& inputs, Types types
   keep(run, "pred",
        model.layout().predictions(
            result.reconstruction.runs.front().predictions_BGHD.front().detach().to(
-               types.parameters)));
+               at::kCPU, types.parameters)));
   run.values["mask"] = model.layout().masks();
   run.values["ids_restore"] = model.layout().ids_restore();
 }

@@ -18,6 +18,7 @@ enum class Family { kFastConvMae, kConvMae, kMae, kConvVit, kVit };
 struct PublishedModel {
   Family family = Family::kFastConvMae;
   reference::ReferenceOptions options;  // sizes; norm_pix and compute are set by who runs it
+  at::Device device = at::kCPU;         // where the fast path runs
   double mask_ratio = 0.75;
   int64_t classes = 0;       // of a classifier
   bool global_pool = false;  // of a classifier

@@ -52,6 +52,10 @@ constexpr int64_t kPiece = 1 << 15;  // elements per task
 
 double euclidean_norm(const at::Tensor& values) {
   const ops::Part timed("norm of the gradients", 0, static_cast<double>(values.nbytes()));
+  if (!values.is_cpu()) {
+    return at::linalg_vector_norm(values, 2, std::nullopt, /*keepdim=*/false, at::kDouble)
+        .item<double>();
+  }
   const int64_t count = values.numel();
   // Partial sums of fixed pieces, added in order: the same bits for any number of threads.
   std::vector<double> partial(static_cast<size_t>((count + kPiece - 1) / kPiece));

@@ -9,6 +9,7 @@
 #include "fcm/loss/classification.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/reference/classifier.h"
+#include "fcm/tasks/machine.h"
 #include "fcm/tasks/step_timing.h"
 #include "fcm/train/classifier_learner.h"
 #include "fcm/train/setup.h"
@@ -170,6 +171,7 @@ class ReferenceClassifier final : public Implementation {
 
 nlohmann::json bench_classifier_step(const BenchStepRequest& request, int64_t threads,
                                      Reporter& reporter) {
+  need_processor(request.machine, "training a classifier");
   train::FinetuneRecipe recipe = *request.classifier;
   if (!request.precision.empty()) recipe.model.precision = request.precision;
   train::check(recipe);

@@ -20,11 +20,12 @@ struct Peaks {
   double copy_gbytes_per_second = 0;
 };
 
-Peaks measure_peaks(Reporter& reporter) {
-  const double registers = ops::measure_fma_flops(ops::isa()) * 1e-9;
-  const double product = train::measure_peak_flops(at::kFloat) * 1e-9;
-  const Peaks peaks{std::max(registers, product), train::measure_peak_flops(at::kBFloat16) * 1e-9,
-                    train::measure_copy_speed() * 1e-9};
+Peaks measure_peaks(at::Device device, Reporter& reporter) {
+  const double registers = device.is_cpu() ? ops::measure_fma_flops(ops::isa()) * 1e-9 : 0;
+  const double product = train::measure_peak_flops(at::kFloat, device) * 1e-9;
+  const Peaks peaks{std::max(registers, product),
+                    train::measure_peak_flops(at::kBFloat16, device) * 1e-9,
+                    train::measure_copy_speed(device) * 1e-9};
   reporter.info(fmt::format(
       "peaks: float32 {:.0f} GFLOP/s in registers, {:.0f} in a product; bfloat16 {:.0f}; "
       "copying {:.1f} GB/s",
@@ -43,14 +44,15 @@ double peak_share(const ops::OpTiming& timing, const Peaks& peaks) {
 nlohmann::json bench_ops(const std::string& filter, Machine machine, Reporter& reporter) {
   constexpr double kSecondsPerCase = 0.5;
   set_up_machine(machine);
+  const at::Device device = device_of(machine);
   reporter.info("bench ops: nothing else should run on this machine now");
-  const Peaks peaks = measure_peaks(reporter);
+  const Peaks peaks = measure_peaks(device, reporter);
   nlohmann::json list = nlohmann::json::array();
-  for (const ops::OpTiming& timing : ops::time_ops(filter, kSecondsPerCase)) {
+  for (const ops::OpTiming& timing : ops::time_ops(filter, kSecondsPerCase, device)) {
     list.push_back({{"op", timing.op},
                     {"case", timing.case_name},
                     {"pass", timing.pass},
-                    {"device", "cpu"},
+                    {"device", device.str()},
                     {"dtype", timing.dtype},
                     {"microseconds", timing.microseconds},
                     {"gbytes_per_second", timing.gbytes_per_second},

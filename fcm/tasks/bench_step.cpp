@@ -25,38 +25,45 @@ class Fast final : public Implementation {
       : recipe_(recipe),
         pictures_BHWC_(pictures_BHWC),
         compute_(compute),
-        model_(train::autoencoder_options(recipe), 0),
+        model_(train::autoencoder_options(recipe), 0, pictures_BHWC.device()),
         optimizer_(model_.parameters(), recipe.optim),
         ids_(static_cast<size_t>(pictures_BHWC.size(0))) {
     std::iota(ids_.begin(), ids_.end(), 0);
     if (recipe.targets.features().empty()) return;
-    teachers_ = std::make_unique<targets::Teachers>(recipe.targets, train::student_of(recipe));
+    teachers_ = std::make_unique<targets::Teachers>(recipe.targets, train::student_of(recipe),
+                                                    model_.device());
     teachers_->randomise();  // as fast as the published weights
     if (teachers_->ema() != nullptr) teachers_->ema()->start_from(model_.parameters());
   }
 
   models::MaskedAutoencoder& model() { return model_; }
 
+  // From now on forward and backward are one CUDA graph; their time counts as backward.
+  void use_graph() {
+    graphed_ = train::graphed_pass(model_, recipe_, compute_, pictures_BHWC_.size(0));
+  }
+
   Parts step() override {
-    Laps laps;
-    const double before = allocated_bytes();
+    Laps laps(model_.device());
+    const double before = allocated_bytes(model_.device());
     phase(teachers_ ? "teachers" : "encoder");
-    const masks::ViewPlan plan = masks::plan_for_samples(ids_, 0, 0, model_.grid(), recipe_.masks);
+    const masks::ViewPlan plan =
+        masks::plan_for_samples(ids_, 0, 0, model_.grid(), recipe_.masks).to(model_.device());
     const at::Tensor pixels =
         train::pixels_of(pictures_BHWC_, plan, model_.geometry(), recipe_.data);
     targets::Features wanted;
     if (teachers_) wanted = teachers_->features(pictures_BHWC_, pixels, plan, compute_);
     laps.lap("teachers");  // pictures cut into patches included
-    phase("encoder");
-    const encoder::Features features = model_.encode(pixels, plan, compute_);
-    laps.lap("encoder");
-    phase("decoder");
-    const at::Tensor loss = model_.reconstruct(features, pixels, plan, {}, wanted).loss;
-    laps.lap("decoder");
-    kept_bytes = allocated_bytes() - before;
-    phase("backward");
-    optimizer_.zero_gradients();
-    torch::autograd::backward({loss}, {});
+    if (graphed_) {
+      optimizer_.zero_gradients();
+      (*graphed_)(pixels, plan);
+    } else {
+      const at::Tensor loss = forward(pixels, plan, wanted, laps);
+      kept_bytes = allocated_bytes(model_.device()) - before;
+      phase("backward");
+      optimizer_.zero_gradients();
+      torch::autograd::backward({loss}, {});
+    }
     laps.lap("backward");
     phase("update");
     optimizer_.gradient_norm();
@@ -70,6 +77,18 @@ class Fast final : public Implementation {
   }
 
  private:
+  at::Tensor forward(const at::Tensor& pixels, const masks::ViewPlan& plan,
+                     const targets::Features& wanted, Laps& laps) {
+    phase("encoder");
+    const encoder::Features features = model_.encode(pixels, plan, compute_);
+    laps.lap("encoder");
+    phase("decoder");
+    const at::Tensor loss = model_.reconstruct(features, pixels, plan, {}, wanted).loss;
+    laps.lap("decoder");
+    return loss;
+  }
+
+  std::unique_ptr<train::GraphedPass> graphed_;
   std::unique_ptr<targets::Teachers> teachers_;
   const train::Recipe& recipe_;
   at::Tensor pictures_BHWC_;
@@ -109,27 +128,29 @@ class Reference final : public Implementation {
             const at::Tensor& pictures_BHWC, at::ScalarType compute)
       : recipe_(recipe), options_(reference_options(recipe, compute)) {
     for (const nn::Parameter& parameter : model.parameters().all()) {
-      at::Tensor value = model.parameters().published(parameter).clone();
+      at::Tensor value = model.parameters().published(parameter).to(
+          pictures_BHWC.device(), at::kFloat, /*non_blocking=*/false, /*copy=*/true);
       weights_[parameter.name] = value.requires_grad_(parameter.trainable);
       if (!parameter.trainable) continue;
       values_.push_back(value);
       first_.push_back(at::zeros_like(value.detach()));
       second_.push_back(at::zeros_like(value.detach()));
-      counts_.push_back(at::zeros({}, at::kFloat));
+      counts_.push_back(at::zeros({}, value.options()));
     }
     sizes_ = masks::view_sizes(model.grid().patches(), recipe.masks);
     kept_ = masks::kept_views(sizes_, recipe.masks);
-    noise_BL_ = at::rand({pictures_BHWC.size(0), model.grid().patches()});
+    noise_BL_ =
+        at::rand({pictures_BHWC.size(0), model.grid().patches()}).to(pictures_BHWC.device());
     images_BCHW_ = pictures_BHWC.permute({0, 3, 1, 2}).to(at::kFloat).div(255).contiguous();
   }
 
   Parts step() override {
-    Laps laps;
-    const double before = allocated_bytes();
+    Laps laps(images_BCHW_.device());
+    const double before = allocated_bytes(images_BCHW_.device());
     const auto result =
         reference::forward(weights_, options_, images_BCHW_, noise_BL_, sizes_, kept_);
     laps.lap("forward");  // it cannot be stopped between encoder and decoder
-    kept_bytes = allocated_bytes() - before;
+    kept_bytes = allocated_bytes(images_BCHW_.device()) - before;
     torch::autograd::backward({result.loss}, {});
     laps.lap("backward");
     update();
@@ -163,6 +184,7 @@ class Reference final : public Implementation {
 nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
   if (request.classifier) return bench_classifier_step(request, threads, reporter);
+  const at::Device device = device_of(request.machine);
   train::Recipe recipe = request.recipe;
   if (!request.precision.empty()) recipe.model.precision = request.precision;
   train::check(recipe);
@@ -173,20 +195,22 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
          "take fast",
          request.implementation, recipe.row.name);
   }
-  const at::ScalarType compute = train::compute_type(recipe.model.precision);
+  const at::ScalarType compute = train::compute_type(recipe.model.precision, device);
   at::manual_seed(0);
-  const at::Tensor pictures_BHWC = at::randint(
-      256,
-      {request.batch, recipe.data.image_size[0], recipe.data.image_size[1], recipe.data.channels},
-      at::kByte);
+  const at::Tensor pictures_BHWC = at::randint(256,
+                                               {request.batch, recipe.data.image_size[0],
+                                                recipe.data.image_size[1], recipe.data.channels},
+                                               at::kByte)
+                                       .to(device);
   Fast fast(recipe, pictures_BHWC, compute);
+  if (request.machine.cuda_graph && device.is_cuda()) fast.use_graph();
   std::unique_ptr<Reference> reference;
   if (request.implementation != "fast") {
     reference = std::make_unique<Reference>(recipe, fast.model(), pictures_BHWC, compute);
   }
   return time_steps(request, fast, reference.get(),
                     {threads, compute, train::training_flops(recipe),
-                     fast.model().parameters().trainable_elements()},
+                     fast.model().parameters().trainable_elements(), device},
                     reporter);
 }
 

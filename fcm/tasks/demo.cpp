@@ -42,7 +42,8 @@ Measured measure_all(const train::Recipe& recipe, const TrainedModel& trained, i
       measure(raw_features(recipe, train, threads), raw_features(recipe, test, threads), classes);
   reporter.info("measuring the untrained network");
   const models::MaskedAutoencoder untrained(train::autoencoder_options(recipe),
-                                            static_cast<uint64_t>(recipe.run.seed));
+                                            static_cast<uint64_t>(recipe.run.seed),
+                                            trained.model->device());
   measured.untrained = network(untrained);
   reporter.info("measuring the pretrained network");
   measured.pretrained = network(*trained.model);
@@ -114,7 +115,8 @@ nlohmann::json demo(const fs::path& out, bool overwrite, std::optional<int64_t> 
   const nlohmann::json run = pretrain(request, reporter);
   if (run.at("stopped").get<bool>()) return run;
 
-  const TrainedModel trained = load_trained_model({out, {}, {}}, Needs::kFeatures, reporter);
+  const TrainedModel trained =
+      load_trained_model({out, {}, {}}, Needs::kFeatures, reporter, device_of(machine));
   const int64_t labelled = images ? std::clamp<int64_t>(*images, 500, kLabelled) : kLabelled;
   const Measured measured = measure_all(recipe, trained, labelled, threads, reporter);
   nlohmann::json result = accuracies(measured);
@@ -128,8 +130,9 @@ nlohmann::json demo(const fs::path& out, bool overwrite, std::optional<int64_t> 
   result["stopped"] = false;
   result["data"] = kData;
   result["threads"] = threads;
-  result["device"] = "cpu";
-  result["precision"] = train::compute_name(train::compute_type(recipe.model.precision));
+  result["device"] = trained.model->device().str();
+  result["precision"] =
+      train::compute_name(train::compute_type(recipe.model.precision, trained.model->device()));
   result["command"] = fmt::format("fastconvmae demo --out {}", out.string()) +
                       (images ? fmt::format(" --images {}", *images) : "");
   write_file_durably(out / "result.json", result.dump(2) + "\n", ExitCode::kUsage);

@@ -63,6 +63,7 @@ image::Image confusion_picture(const Evaluation& evaluation, int64_t classes) {
 
 nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   constexpr int64_t kMostClassesDrawn = 100;
+  need_processor(request.machine, "eval");
   const int64_t threads = set_up_machine(request.machine);
   const TrainedClassifier trained =
       load_classifier(request.checkpoint.path.string(), request.checkpoint.set, reporter);

@@ -57,7 +57,8 @@ nlohmann::json summary(const Result& flattened, const Result& mean) {
 nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
                    Machine machine, Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
-  const TrainedModel trained = load_trained_model(checkpoint, Needs::kFeatures, reporter);
+  const TrainedModel trained =
+      load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
   const auto [train, test, classes] = features_of(trained, data, machine, threads, reporter);
   const heads::KnnOptions options{.k = k};
   return summary(
@@ -69,7 +70,8 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
 nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& checkpoint,
                         Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
-  const TrainedModel trained = load_trained_model(checkpoint, Needs::kFeatures, reporter);
+  const TrainedModel trained =
+      load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(request.machine));
   const auto [train, test, classes] =
       features_of(trained, request.data, request.machine, threads, reporter);
   return summary(
@@ -81,7 +83,8 @@ nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& chec
 nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& checkpoint,
                              const Machine& machine, Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
-  const TrainedModel trained = load_trained_model(checkpoint, Needs::kFeatures, reporter);
+  const TrainedModel trained =
+      load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
   const auto [train, test, classes] = features_of(trained, data, machine, threads, reporter);
   const heads::SweepOptions options;
   const heads::SweepResult result = heads::rate_sweep(train.mean_ND, train.labels_N, test.mean_ND,

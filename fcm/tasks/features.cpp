@@ -68,13 +68,15 @@ std::pair<at::Tensor, at::Tensor> collect(const train::Recipe& recipe, const Sel
 
 FeatureSet extract_features(const models::MaskedAutoencoder& model, const train::Recipe& recipe,
                             const Selection& selection, int64_t threads) {
-  const at::ScalarType compute = train::compute_type(recipe.model.precision);
-  auto [tokens_NLC,
-        labels] = collect(recipe, selection, threads, [&](const at::Tensor& pictures_BHWC) {
-    const masks::ViewPlan plan = masks::full_plan(pictures_BHWC.size(0), model.grid());
-    const at::Tensor pixels = train::pixels_of(pictures_BHWC, plan, model.geometry(), recipe.data);
-    return model.encode(pixels, plan, compute).latent_BKC.to(at::kFloat);
-  });
+  const at::ScalarType compute = train::compute_type(recipe.model.precision, model.device());
+  auto [tokens_NLC, labels] =
+      collect(recipe, selection, threads, [&](const at::Tensor& pictures_BHWC) {
+        const masks::ViewPlan plan =
+            masks::full_plan(pictures_BHWC.size(0), model.grid()).to(model.device());
+        const at::Tensor pixels = train::pixels_of(train::to_device(pictures_BHWC, model.device()),
+                                                   plan, model.geometry(), recipe.data);
+        return model.encode(pixels, plan, compute).latent_BKC.to(at::kFloat).cpu();
+      });
   return {tokens_NLC.flatten(1), tokens_NLC.mean(1), labels};
 }
 

@@ -159,6 +159,7 @@ void refuse_resume_from_elsewhere(const FinetuneRequest& request) {
 }  // namespace
 
 nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter) {
+  need_processor(request.machine, "training a classifier");
   const int64_t threads = set_up_machine(request.machine);
   const train::FinetuneRecipe& recipe = request.recipe;
   train::check(recipe);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 
 #include "fcm/loader/dataset.h"
@@ -8,8 +10,16 @@
 namespace fcm::tasks {
 
 // Takes --device and --threads into force and returns the number of threads. Throws Error(kDevice)
-// for a device this build does not have, Error(kUsage) for a name that is none.
+// for a device that is not there, Error(kUsage) for a name that is none.
 int64_t set_up_machine(const Machine& machine);
+
+// The device that --device names: "cpu", "cuda" (the first one), "cuda:1"; "auto" is the first GPU
+// where there is one. Throws as set_up_machine.
+at::Device device_of(const Machine& machine);
+
+// For what runs on the processor alone: throws Error(kDevice) where --device names a GPU; "auto" is
+// the processor then.
+void need_processor(const Machine& machine, const char* command);
 
 // How this machine opens data sets.
 loader::OpenOptions open_options(const Machine& machine);

@@ -65,14 +65,15 @@ class OnlineKnn {
 nlohmann::json dry_run(const RunRequest& request, const models::MaskedAutoencoder& model,
                        int64_t pictures, int64_t threads) {
   const train::Recipe& recipe = request.recipe;
-  const at::ScalarType compute = train::compute_type(recipe.model.precision);
+  const at::ScalarType compute = train::compute_type(recipe.model.precision, model.device());
   const int64_t steps = train::total_steps(recipe, pictures);
   return {{"dry_run", true},
           {"images", pictures},
           {"steps", steps},
           {"parameters", model.parameters().trainable_elements()},
           {"precision", train::compute_name(compute)},
-          {"micro_batch", train::choose_micro_batch(recipe, compute, train::total_memory_bytes())},
+          {"micro_batch",
+           train::choose_micro_batch(recipe, compute, train::total_memory_bytes(model.device()))},
           {"activation_bytes_per_image", train::activation_bytes_per_image(recipe, compute)},
           {"flops_per_image", train::training_flops(recipe)},
           {"threads", threads}};
@@ -89,9 +90,11 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
       loader::open_dataset(request.data, loader::Split::kTrain, open_options(request.machine));
   const int64_t steps = train::total_steps(recipe, dataset->size());
   models::MaskedAutoencoder model(train::autoencoder_options(recipe),
-                                  static_cast<uint64_t>(recipe.run.seed));
+                                  static_cast<uint64_t>(recipe.run.seed),
+                                  device_of(request.machine));
   if (request.dry_run) return dry_run(request, model, dataset->size(), threads);
-  const std::unique_ptr<targets::Teachers> teachers = load_teachers(recipe, request.teachers);
+  const std::unique_ptr<targets::Teachers> teachers =
+      load_teachers(recipe, request.teachers, model.device());
   targets::EmaTeacher* ema = teachers ? teachers->ema() : nullptr;
   const bool starts_elsewhere = request.resume != "auto" && request.resume != "never";
   if (starts_elsewhere) {  // fails here, if it does
@@ -100,17 +103,19 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
                                checkpoint::load(request.resume, true, reporter));
   }
   prepare_run_folder({request.out, request.resume, request.overwrite}, recipe, reporter);
-  reporter.info(fmt::format("{}: {} pictures, {} steps of {}, {:.1f} M parameters, {}, {} threads",
-                            request.data, dataset->size(), steps, recipe.optim.batch_size,
-                            static_cast<double>(model.parameters().trainable_elements()) / 1e6,
-                            train::compute_name(train::compute_type(recipe.model.precision)),
-                            threads));
+  reporter.info(
+      fmt::format("{}: {} pictures, {} steps of {}, {:.1f} M parameters, {}, {}, {} threads",
+                  request.data, dataset->size(), steps, recipe.optim.batch_size,
+                  static_cast<double>(model.parameters().trainable_elements()) / 1e6,
+                  train::compute_name(train::compute_type(recipe.model.precision, model.device())),
+                  model.device().str(), threads));
 
   const OnlineKnn online_knn(request, threads);
   const std::vector<image::Image> pictures = first_pictures(*dataset, recipe);
   train::TrainRequest training{recipe,  dataset,      request.out, {}, teachers.get(),
                                threads, request.stop, {},          {}};
   if (starts_elsewhere) training.start_from = request.resume;
+  training.cuda_graph = request.machine.cuda_graph && model.device().is_cuda();
   training.at_epoch_end = online_knn;
   training.draw_pictures = [&](const models::MaskedAutoencoder& now, int64_t step) {
     if (pictures.empty()) return;

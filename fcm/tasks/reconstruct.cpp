@@ -59,6 +59,14 @@ PicturePredictions predictions_of(const Selected& selected, int64_t picture) {
   return result;
 }
 
+decoder::Reconstruction on_cpu(decoder::Reconstruction reconstruction) {
+  for (decoder::RunReconstruction& run : reconstruction.runs) {
+    run.hidden_slots_GH = run.hidden_slots_GH.cpu();
+    for (at::Tensor& predictions : run.predictions_BGHD) predictions = predictions.cpu();
+  }
+  return reconstruction;
+}
+
 // Pixels are predicted in stored order and shown row by row.
 std::vector<int64_t> pixel_places(const ops::PatchGeometry& geometry, int64_t channels) {
   std::vector<int64_t> places;
@@ -123,13 +131,16 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
   const at::NoGradGuard no_grad;
   std::vector<int64_t> ids(pictures.size());
   std::iota(ids.begin(), ids.end(), 0);
-  const masks::ViewPlan plan = masks::plan_for_samples(ids, seed, 0, model.grid(), recipe.masks);
-  const at::Tensor pictures_BHWC = stacked(pictures);
+  const masks::ViewPlan plan =
+      masks::plan_for_samples(ids, seed, 0, model.grid(), recipe.masks).to(model.device());
+  const at::Tensor pictures_BHWC = train::to_device(stacked(pictures), model.device());
   const at::Tensor pixels = train::pixels_of(pictures_BHWC, plan, model.geometry(), recipe.data);
-  const at::ScalarType compute = train::compute_type(recipe.model.precision);
+  const at::ScalarType compute = train::compute_type(recipe.model.precision, model.device());
   targets::Features features;
   if (teachers != nullptr) features = teachers->features(pictures_BHWC, pixels, plan, compute);
-  const auto result = model.forward(pixels, plan, compute, {}, features);
+  const auto result = on_cpu(model.forward(pixels, plan, compute, {}, features).reconstruction);
+  const masks::ViewPlan here = plan.to(at::kCPU);
+  for (auto& [name, feature] : features) feature = feature.cpu();
 
   const int64_t side = model.geometry().patch_side();
   std::vector<PicturePredictions> pixel_predictions(pictures.size());  // the rows point into it
@@ -142,7 +153,7 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
   size_t target = 0;
   for (const std::string& name : recipe.targets.reconstructed()) {
     const bool rgb = name == "rgb";
-    const Selected selected{result.reconstruction, plan, target++,
+    const Selected selected{result, here, target++,
                             rgb ? pixel_places(model.geometry(), recipe.data.channels)
                                 : in_order(features.at(name).size(2))};
     for (size_t i = 0; i < pictures.size(); ++i) {
@@ -153,7 +164,7 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
         show_pixels(pixel_predictions[i], recipe, rows[i]);
       } else {
         const at::Tensor raster_LD =
-            features.at(name)[picture].index_select(0, plan.order_BL[picture].argsort());
+            features.at(name)[picture].index_select(0, here.order_BL[picture].argsort());
         rows[i].features.push_back(feature_tiles(name, raster_LD, predictions, model.grid(), side));
       }
     }

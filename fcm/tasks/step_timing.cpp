@@ -6,12 +6,16 @@
 #include <algorithm>
 #include <fstream>
 
+#include "fcm/ops/cuda/device.h"
 #include "fcm/train/setup.h"
 
 namespace fcm::tasks {
 namespace {
 
-void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
+void reset_peak_memory(at::Device device) {
+  if (device.is_cuda()) return ops::reset_peak_of_cuda_memory();
+  std::ofstream("/proc/self/clear_refs") << "5";
+}
 
 double whole(const Parts& parts) {
   double sum = 0;
@@ -50,31 +54,34 @@ nlohmann::json describe(const Implementation& implementation, double batch, doub
           {"parts", parts}};
 }
 
-void time_one(Implementation& implementation, bool counts) {
-  reset_peak_memory();
+void time_one(Implementation& implementation, at::Device device, bool counts) {
+  reset_peak_memory(device);
   const Parts parts = implementation.step();
   if (counts) implementation.timed.push_back(parts);
-  implementation.peak_memory = std::max(implementation.peak_memory, train::peak_memory_bytes());
+  implementation.peak_memory =
+      std::max(implementation.peak_memory, train::peak_memory_bytes(device));
 }
 
 }  // namespace
 
 void Laps::lap(const char* name) {
+  train::wait_for(device_);
   parts.emplace_back(name, watch_.seconds());
   watch_.restart();
 }
 
-double allocated_bytes() {
+double allocated_bytes(at::Device device) {
+  if (device.is_cuda()) return static_cast<double>(ops::cuda_memory().in_use);
   const struct mallinfo2 info = mallinfo2();
   return static_cast<double>(info.uordblks) + static_cast<double>(info.hblkhd);
 }
 
 nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
                           Implementation* reference, const StepFacts& facts, Reporter& reporter) {
-  const double peak_flops = train::measure_peak_flops(facts.compute);
+  const double peak_flops = train::measure_peak_flops(facts.compute, facts.device);
   for (int64_t step = 0; step <= request.steps; ++step) {  // the first one warms up
-    if (request.implementation != "reference") time_one(fast, step > 0);
-    if (reference != nullptr) time_one(*reference, step > 0);
+    if (request.implementation != "reference") time_one(fast, facts.device, step > 0);
+    if (reference != nullptr) time_one(*reference, facts.device, step > 0);
     reporter.progress(fmt::format("bench step: {} of {}", step, request.steps));
   }
   nlohmann::json implementations;
@@ -89,15 +96,15 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
                            {"batch", request.batch},
                            {"precision", train::compute_name(facts.compute)},
                            {"threads", facts.threads},
-                           {"device", "cpu"},
+                           {"device", facts.device.str()},
                            {"peak_flops", peak_flops},
                            {"flops_per_image", facts.flops_per_image},
                            {"parameters", facts.parameters}};
-  if (request.profile) {
+  if (request.profile) {  // on a GPU the times are of giving it work
     Profile profile;
     fast.profile = &profile;
     for (int64_t step = 0; step < request.steps; ++step) fast.step();
-    const double copy_speed = train::measure_copy_speed();
+    const double copy_speed = train::measure_copy_speed(facts.device);
     result["profile"] = profile.table(peak_flops, copy_speed);
     result["copy_gbytes_per_second"] = copy_speed * 1e-9;
   }

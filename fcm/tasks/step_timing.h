@@ -19,19 +19,23 @@ namespace fcm::tasks {
 // Seconds of the parts of one step, in their order.
 using Parts = std::vector<std::pair<std::string, double>>;
 
+// Each lap ends when the device has done what it was given.
 class Laps {
  public:
+  explicit Laps(at::Device device = at::kCPU) : device_(device) { train::wait_for(device_); }
   // What happened since the last call.
   void lap(const char* name);
   Parts parts;
 
  private:
+  at::Device device_;
   train::Stopwatch watch_;
 };
 
 // What is in use of the main thread's heap, where all tensors of a step lie except scratch of
-// worker threads. Resident memory would count what was freed on the way as well.
-double allocated_bytes();
+// worker threads. Resident memory would count what was freed on the way as well. On a GPU what its
+// tensors take.
+double allocated_bytes(at::Device device = at::kCPU);
 
 // Something that can do a training step on the same pictures every time.
 class Implementation {
@@ -56,6 +60,7 @@ struct StepFacts {
   at::ScalarType compute = at::kFloat;
   double flops_per_image = 0;
   int64_t parameters = 0;
+  at::Device device = at::kCPU;
 };
 
 // The result of bench_step. `reference`: nullptr where it is not asked for.

@@ -43,11 +43,12 @@ void read_tower(const std::string& name, targets::Teacher& teacher,
 }  // namespace
 
 std::unique_ptr<targets::Teachers> load_teachers(const train::Recipe& recipe,
-                                                 const TeacherFiles& files) {
+                                                 const TeacherFiles& files, at::Device device) {
   std::unique_ptr<targets::Teachers> teachers;
   std::map<std::string, targets::Teacher*> wanted;
   if (!recipe.targets.features().empty()) {
-    teachers = std::make_unique<targets::Teachers>(recipe.targets, train::student_of(recipe));
+    teachers =
+        std::make_unique<targets::Teachers>(recipe.targets, train::student_of(recipe), device);
     wanted = teachers->of_files();
   }
   for (const auto& [name, path] : files) {

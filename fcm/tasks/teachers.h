@@ -10,10 +10,10 @@
 namespace fcm::tasks {
 
 // nullptr: the recipe reconstructs pixels alone. The EMA, if there is one, is still to be given its
-// start. Positions of another grid are resized. Throws Error(kCheckpoint) for a file that is not
-// named or does not fit, with everything that does not; Error(kUsage) for a file that no target
-// asks for.
+// start. They lie on `device`. Positions of another grid are resized. Throws Error(kCheckpoint) for
+// a file that is not named or does not fit, with everything that does not; Error(kUsage) for a file
+// that no target asks for.
 std::unique_ptr<targets::Teachers> load_teachers(const train::Recipe& recipe,
-                                                 const TeacherFiles& files);
+                                                 const TeacherFiles& files, at::Device device);
 
 }  // namespace fcm::tasks

@@ -105,7 +105,8 @@ train::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::str
                                  source);
 }
 
-TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter) {
+TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter,
+                                at::Device device) {
   const Checkpoint checkpoint = checkpoint::load(request.path, false, reporter);
   const std::string source = checkpoint.path.string();
   const Architecture architecture = architecture_of(checkpoint);
@@ -114,7 +115,8 @@ TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, R
   trained.recipe = recipe_of(checkpoint, request.set);
   train::check(trained.recipe);
   trained.model = std::make_unique<models::MaskedAutoencoder>(
-      train::autoencoder_options(trained.recipe), static_cast<uint64_t>(trained.recipe.run.seed));
+      train::autoencoder_options(trained.recipe), static_cast<uint64_t>(trained.recipe.run.seed),
+      device);
   settle(train::load_model(trained.model->parameters(), checkpoint.model, source,
                            rules_for(architecture, needs, request.allow_missing)),
          source, reporter);

@@ -26,8 +26,10 @@ struct TrainedModel {
 // last norm, which then only normalises); a classifier's head is left out.
 enum class Needs { kFeatures, kPictures };
 
-// Throws Error(kCheckpoint), which names everything missing, unexpected or of another shape.
-TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter);
+// On `device`. Throws Error(kCheckpoint), which names everything missing, unexpected or of another
+// shape.
+TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter,
+                                at::Device device = at::kCPU);
 
 // The recipe that a checkpoint carries, or one made of its tensors' sizes; `overrides` on top.
 train::Recipe recipe_of(const checkpoint::Checkpoint& checkpoint,

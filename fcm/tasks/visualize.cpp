@@ -17,7 +17,8 @@ namespace {
 // The teachers as they stood at that checkpoint.
 std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
                                                const TeacherFiles& files, Reporter& reporter) {
-  std::unique_ptr<targets::Teachers> teachers = load_teachers(trained.recipe, files);
+  std::unique_ptr<targets::Teachers> teachers =
+      load_teachers(trained.recipe, files, trained.model->device());
   if (teachers && teachers->ema() != nullptr) {
     const checkpoint::Checkpoint whole = checkpoint::load(trained.path, true, reporter);
     train::load_ema(teachers->ema()->parameters(), whole.optimizer, trained.path.string());
@@ -31,7 +32,8 @@ void visualize(const CheckpointRequest& checkpoint, const std::vector<std::strin
                const TeacherFiles& files, const std::filesystem::path& out, uint64_t seed,
                Machine machine, Reporter& reporter) {
   set_up_machine(machine);
-  const TrainedModel trained = load_trained_model(checkpoint, Needs::kPictures, reporter);
+  const TrainedModel trained =
+      load_trained_model(checkpoint, Needs::kPictures, reporter, device_of(machine));
   const std::unique_ptr<targets::Teachers> teachers = teachers_of(trained, files, reporter);
   std::vector<image::Image> pictures;
   for (const std::string& path : images) {

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 #include <string>
 
+#include "fcm/ops/cuda/device.h"
 #include "fcm/ops/linear/op.h"
 
 namespace fcm::train {
@@ -30,37 +32,56 @@ double SpeedWindow::wait_share() const { return waited_seconds / std::max(watch.
 
 void SpeedWindow::restart() { *this = SpeedWindow{}; }
 
-double total_memory_bytes() { return proc_bytes("/proc/meminfo", "MemTotal"); }
+void wait_for(at::Device device) {
+  if (device.is_cuda()) ops::wait_for_cuda();
+}
 
-double peak_memory_bytes() { return proc_bytes("/proc/self/status", "VmHWM"); }
+double total_memory_bytes(at::Device device) {
+  if (device.is_cuda()) return static_cast<double>(ops::cuda_memory().free);
+  return proc_bytes("/proc/meminfo", "MemTotal");
+}
 
-double measure_peak_flops(at::ScalarType compute) {
-  constexpr int64_t kSide = 1024;
-  const at::NoGradGuard no_grad;
-  const at::Tensor x = at::ones({kSide, kSide}, compute),
-                   weight = at::ones({kSide, kSide}, compute);
-  const at::Tensor bias = at::zeros({kSide}, compute);
-  ops::linear(x, weight, bias);  // first call: buffers, kernels
-  double best = 0;
-  for (int repeat = 0; repeat < 5; ++repeat) {
+double peak_memory_bytes(at::Device device) {
+  if (device.is_cuda()) return static_cast<double>(ops::cuda_memory().peak);
+  return proc_bytes("/proc/self/status", "VmHWM");
+}
+
+namespace {
+
+// The shortest of several calls, after one that does not count: buffers, kernels.
+template <typename Call>
+double shortest_seconds(int repeats, at::Device device, const Call& call) {
+  call();
+  wait_for(device);
+  double best = std::numeric_limits<double>::infinity();
+  for (int repeat = 0; repeat < repeats; ++repeat) {
     const Stopwatch watch;
-    ops::linear(x, weight, bias);
-    best = std::max(best, 2.0 * kSide * kSide * kSide / watch.seconds());
+    call();
+    wait_for(device);
+    best = std::min(best, watch.seconds());
   }
   return best;
 }
 
-double measure_copy_speed() {
+}  // namespace
+
+double measure_peak_flops(at::ScalarType compute, at::Device device) {
+  const int64_t side = device.is_cuda() ? 8192 : 1024;
   const at::NoGradGuard no_grad;
-  const at::Tensor from = at::ones({64 << 20}), to = at::empty_like(from);
-  to.copy_(from);
-  double best = 0;
-  for (int repeat = 0; repeat < 3; ++repeat) {
-    const Stopwatch watch;
-    to.copy_(from);
-    best = std::max(best, 2.0 * static_cast<double>(from.nbytes()) / watch.seconds());
-  }
-  return best;
+  const auto options = at::TensorOptions(compute).device(device);
+  const at::Tensor x = at::ones({side, side}, options), weight = at::ones({side, side}, options);
+  const at::Tensor bias = at::zeros({side}, options);
+  const auto wide = static_cast<double>(side);
+  return 2 * wide * wide * wide /
+         shortest_seconds(5, device, [&] { ops::linear(x, weight, bias); });
+}
+
+double measure_copy_speed(at::Device device) {
+  const at::NoGradGuard no_grad;
+  const int64_t elements = device.is_cuda() ? int64_t{512} << 20 : int64_t{64} << 20;
+  const at::Tensor from = at::ones({elements}, device), to = at::empty_like(from);
+  return 2 * static_cast<double>(from.nbytes()) /
+         shortest_seconds(3, device, [&] { to.copy_(from); });
 }
 
 }  // namespace fcm::train

@@ -29,14 +29,20 @@ struct SpeedWindow {
   void restart();
 };
 
-double total_memory_bytes();  // of the machine
-double peak_memory_bytes();   // largest resident size of this process so far
+// Returns when the device has done all it was given; at once for the CPU.
+void wait_for(at::Device device);
+
+// Of the machine; of a GPU what is free now.
+double total_memory_bytes(at::Device device = at::kCPU);
+// Largest resident size of this process so far; on a GPU the most that tensors took.
+double peak_memory_bytes(at::Device device = at::kCPU);
 
 // Operations per second of a large matrix product in the compute type: what utilisation is relative
 // to. Takes about a tenth of a second.
-double measure_peak_flops(at::ScalarType compute);
+double measure_peak_flops(at::ScalarType compute, at::Device device = at::kCPU);
 
-// Bytes read plus written per second of copying half a gigabyte. Takes about half a second.
-double measure_copy_speed();
+// Bytes read plus written per second of copying half a gigabyte, on a GPU four. Takes about half a
+// second.
+double measure_copy_speed(at::Device device = at::kCPU);
 
 }  // namespace fcm::train

@@ -67,10 +67,10 @@ ops::Normalisation normalisation(const loader::DataOptions& options) {
   return {options.mean, options.deviation};
 }
 
-at::ScalarType compute_type(const std::string& precision) {
+at::ScalarType compute_type(const std::string& precision, at::Device device) {
   if (precision == "bf16") return at::kBFloat16;
-  if (precision == "auto" && ops::has_bf16_instructions()) return at::kBFloat16;
-  return at::kFloat;
+  if (precision == "fp32") return at::kFloat;
+  return device.is_cuda() || ops::has_bf16_instructions() ? at::kBFloat16 : at::kFloat;
 }
 
 const char* compute_name(at::ScalarType compute) {

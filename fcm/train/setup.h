@@ -14,8 +14,8 @@ models::AutoencoderOptions autoencoder_options(const Recipe& recipe);
 targets::Student student_of(const Recipe& recipe);
 ops::Normalisation normalisation(const loader::DataOptions& options);
 
-// model.precision, with "auto" decided by what the processor has in hardware.
-at::ScalarType compute_type(const std::string& precision);
+// model.precision, with "auto" decided by what the device has in hardware.
+at::ScalarType compute_type(const std::string& precision, at::Device device = at::kCPU);
 const char* compute_name(at::ScalarType compute);
 
 // Bytes a picture keeps between forward and backward: an estimate from above, for choosing

@@ -163,7 +163,7 @@ PublishedTensors optimizer_tensors(const nn::Parameters& parameters,
   const auto add = [&](const char* prefix, const at::Tensor& flat) {
     for_each_piece(parameters, flat, [&](const nn::Parameter& parameter, const at::Tensor& held) {
       tensors.add(prefix + parameter.name,
-                  nn::to_published(held, parameter.layout, parameter.published_shape));
+                  nn::to_published(held.cpu(), parameter.layout, parameter.published_shape));
     });
   };
   add("exp_avg.", optimizer.first_moments());

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/targets/teachers.h"
+#include "fcm/train/graphed_pass.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::train {
@@ -19,7 +21,10 @@ namespace fcm::train {
 // A loaded batch as a tensor that shares its memory: uint8 [B, H, W, C].
 at::Tensor pictures_of(const loader::Batch& batch);
 
-// Pictures of a batch cut into patches by a plan, as fp32.
+// Pictures on the device that a model is on.
+at::Tensor to_device(const at::Tensor& pictures_BHWC, at::Device device);
+
+// Pictures of a batch cut into patches by a plan, as fp32. All on one device.
 at::Tensor pixels_of(const at::Tensor& pictures_BHWC, const masks::ViewPlan& plan,
                      const ops::PatchGeometry& geometry, const loader::DataOptions& options);
 
@@ -33,9 +38,17 @@ struct StepResult {
 
 // Forward and backward over micro-batches, then one AdamW update at `lr`. A loss or gradient that
 // is not finite leaves weights and moments untouched. `teachers`: those of the recipe's targets, or
-// nullptr where it has none; the EMA among them is left as it is.
+// nullptr where it has none; the EMA among them is left as it is. `graphed`: forward and backward
+// of micro-batches of that size, as graphed_pass makes it; nullptr, or another size: one operator
+// after another.
 StepResult update(models::MaskedAutoencoder& model, optim::AdamW& optimizer,
                   const loader::Batch& batch, const Recipe& recipe, at::ScalarType compute,
-                  int64_t micro_batch, double lr, const targets::Teachers* teachers = nullptr);
+                  int64_t micro_batch, double lr, const targets::Teachers* teachers = nullptr,
+                  GraphedPass* graphed = nullptr);
+
+// For update() with micro-batches of `micro_batch`, on a GPU. nullptr for a recipe with other
+// targets than pixels, whose losses are read one by one.
+std::unique_ptr<GraphedPass> graphed_pass(models::MaskedAutoencoder& model, const Recipe& recipe,
+                                          at::ScalarType compute, int64_t micro_batch);
 
 }  // namespace fcm::train

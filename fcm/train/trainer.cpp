@@ -36,7 +36,7 @@ class Run {
         recipe_(request.recipe),
         reporter_(reporter),
         optimizer_(model.parameters(), recipe_.optim),
-        compute_(compute_type(recipe_.model.precision)),
+        compute_(compute_type(recipe_.model.precision, model.device())),
         steps_per_epoch_(request.dataset->size() / recipe_.optim.batch_size),
         total_steps_(total_steps(recipe_, request.dataset->size())),
         log_(request.out / "log.jsonl"),
@@ -47,12 +47,16 @@ class Run {
     log_.trim_to_step(counters_.step);
     if (counters_.step > 0) events_.resume_at(counters_.step + 1);
     if (counters_.micro_batch == 0) {
-      counters_.micro_batch = choose_micro_batch(recipe_, compute_, total_memory_bytes());
+      counters_.micro_batch =
+          choose_micro_batch(recipe_, compute_, total_memory_bytes(model_.device()));
     }
     TrainResult result{
         counters_.step, total_steps_, false, std::numeric_limits<double>::quiet_NaN(), 0, 0};
     if (counters_.step >= total_steps_) return result;
-    peak_flops_ = measure_peak_flops(compute_);
+    peak_flops_ = measure_peak_flops(compute_, model_.device());
+    if (request_.cuda_graph) {
+      graphed_ = graphed_pass(model_, recipe_, compute_, counters_.micro_batch);
+    }
     loader_ =
         std::make_unique<loader::Loader>(request_.dataset, recipe_.data, recipe_.optim.batch_size,
                                          seed(), request_.threads, counters_.step);
@@ -114,7 +118,7 @@ class Run {
     note_bad_samples(batch);
     const double lr = optim::lr_at_step(recipe_.optim, counters_.step, steps_per_epoch_);
     const StepResult step = update(model_, optimizer_, batch, recipe_, compute_,
-                                   counters_.micro_batch, lr, request_.teachers);
+                                   counters_.micro_batch, lr, request_.teachers, graphed_.get());
     if (step.applied && ema() != nullptr) {
       ema()->follow(model_.parameters(),
                     targets::ema_momentum(recipe_.targets, counters_.step, steps_of_all_epochs()));
@@ -224,7 +228,7 @@ class Run {
                            {"images_per_second", speed},
                            {"data_wait", window_.wait_share()},
                            {"utilisation", training_flops(recipe_) * speed / peak_flops_},
-                           {"memory_bytes", peak_memory_bytes()},
+                           {"memory_bytes", peak_memory_bytes(model_.device())},
                            {"skipped_samples", counters_.bad_samples},
                            {"skipped_updates", counters_.skipped},
                            {"eta_seconds", eta}};
@@ -313,6 +317,7 @@ class Run {
   Counters counters_;
   // Of a published program's half precision, which there is none of here: kept for its next run.
   nlohmann::json scaler_;
+  std::unique_ptr<GraphedPass> graphed_;
   std::unique_ptr<loader::Loader> loader_;
   SpeedWindow window_;
   std::optional<targets::Spread> ema_spread_;  // of the last applied step

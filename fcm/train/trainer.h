@@ -28,6 +28,7 @@ struct TrainRequest {
   std::function<nlohmann::json(const models::MaskedAutoencoder&, int64_t epoch)> at_epoch_end;
   // Called every run.pictures_every_steps, and after the last step.
   std::function<void(const models::MaskedAutoencoder&, int64_t step)> draw_pictures;
+  bool cuda_graph = false;  // forward and backward as one CUDA graph; the model is on a GPU
 };
 
 struct TrainResult {

@@ -59,9 +59,12 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"NoSuchData", "data verify /nowhere/at/all", 3, "/nowhere/at/all"},
         Mistake{"NoSuchCheckpoint", "knn --data synthetic --checkpoint /nowhere/at/all", 4,
                 "/nowhere/at/all"},
-        Mistake{"NoSuchDevice",
-                "pretrain --recipe smoke_pretrain --data synthetic --out /nowhere/x --device cuda",
-                6, "built without CUDA"},
+        Mistake{
+            "NoSuchDevice",
+            "pretrain --recipe smoke_pretrain --data synthetic --out /nowhere/x --device cuda:99",
+            6, "error: --device cuda:99: "},
+        Mistake{"NoDevice", "bench ops --device cuda:one", 2,
+                "error: --device cuda:one is unknown; use auto, cpu, cuda or cuda:N"},
         Mistake{"NoSuchRun", "report /nowhere/at/all", 2, "/nowhere/at/all"}),
     [](const auto& test) { return std::string(test.param.name); });
 
@@ -87,7 +90,9 @@ TEST(Program, TellsItsVersion) {
   EXPECT_EQ(facts.at("torch").get<std::string>().substr(0, 5), "2.11.");
   EXPECT_FALSE(facts.at("version").get<std::string>().empty());
   EXPECT_FALSE(facts.at("revision").get<std::string>().empty());
-  EXPECT_FALSE(facts.at("cuda").at("built").get<bool>());
+  const auto& cuda = facts.at("cuda");
+  EXPECT_EQ(cuda.at("version").is_string(), cuda.at("built").get<bool>());
+  EXPECT_TRUE(cuda.at("built").get<bool>() || cuda.at("devices").empty());
   EXPECT_TRUE(facts.at("cuda").at("devices").is_array());
   EXPECT_TRUE(facts.at("cpu").at("isa").is_string());
   EXPECT_TRUE(facts.at("cpu").at("bf16").is_boolean());

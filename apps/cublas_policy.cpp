@@ -1,0 +1,9 @@
+#include "apps/cublas_policy.h"
+
+#include <cstdlib>
+
+namespace fcm::apps {
+
+void fix_cublas_workspaces() { ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0); }
+
+}  // namespace fcm::apps
