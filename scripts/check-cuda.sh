@@ -1,32 +1,42 @@
 #!/usr/bin/env bash
 # Compiles and links the CUDA code on any machine with a toolkit, GPU or not, beside what build/ holds: only the CUDA files are
 # compiled, everything else is linked from there. Then, without a GPU, the linked program says what it is and trains a little on
-# the processor, --device cuda is refused for its reason, and a test program passes. Exit status 0 without a toolkit: nothing was checked.
+# the processor, --device cuda is refused for its reason, tests pass, and so does the bundle. Exit status 0 without a toolkit: nothing
+# was checked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-if ! command -v nvcc /usr/local/cuda/bin/nvcc "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" >/dev/null; then
+source scripts/with-cuda.sh
+if ! have_nvcc; then
   echo "check-cuda: no CUDA toolkit (nvcc) on this machine: the CUDA code was NOT checked"
   exit 0
 fi
-FASTCONVMAE_CUDA=1 bash scripts/setup.sh
-torch_root=$(cat "${FASTCONVMAE_CACHE:-$HOME/.cache/fastconvmae}/libtorch-path")
-program=build/bin/fastconvmae tests=build/bin/test_models
-if ! grep -qs 'FASTCONVMAE_CUDA:STRING=ON' build/CMakeCache.txt; then
-  cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DLIBTORCH_ROOT="$torch_root" -DFASTCONVMAE_CUDA=CHECK
-  program=build/bin/fastconvmae_cuda tests=build/bin/test_models_cuda
-fi
+configure_with_cuda
+program=build/bin/fastconvmae$cuda_suffix tests=build/bin/test_ops$cuda_suffix
 ninja -C build "${program##*/}" "${tests##*/}"
 
+complain() { echo "check-cuda: $*" >&2; exit 1; }
 facts=$("$program" --version --json)
 echo "$facts"
-grep -q '"built": *true' <<< "$facts" || { echo "check-cuda: the program does not know its CUDA code" >&2; exit 1; }
+grep -q '"built": *true' <<< "$facts" || complain "the program does not know its CUDA code"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$program" pretrain --recipe smoke_pretrain --data synthetic --out "$work/cpu" --device cpu --quiet
+pretrain=("$program" pretrain --recipe smoke_pretrain --data synthetic --quiet)
+"${pretrain[@]}" --out "$work/cpu" --device cpu
 if grep -q '"devices": *\[\]' <<< "$facts"; then
   status=0
-  "$program" pretrain --recipe smoke_pretrain --data synthetic --out "$work/cuda" --device cuda --quiet || status=$?
-  [[ $status == 6 ]] || { echo "check-cuda: --device cuda without a GPU ended with status $status, not 6" >&2; exit 1; }
+  said=$("${pretrain[@]}" --out "$work/cuda" --device cuda 2>&1) || status=$?
+  echo "$said"
+  [[ $status == 6 ]] || complain "--device cuda without a GPU ended with status $status, not 6"
+  ! grep -q 'without CUDA' <<< "$said" || complain "--device cuda was refused for a wrong reason"
+  if FASTCONVMAE_REQUIRE_CUDA=1 "$tests" --gtest_brief=1 --gtest_filter='*GpuCasesTest.TwoRuns*/gelu_*' >/dev/null; then
+    complain "tests passed that need a GPU, which FASTCONVMAE_REQUIRE_CUDA=1 demands and nobody has"
+  fi
 fi
-"$tests" --gtest_brief=1 --gtest_filter="MaskedAutoencoder*"
-echo "check-cuda: compiled, linked, and runs on the processor"
+"$tests" --gtest_brief=1 --gtest_filter='*OpCasesTest.Float32*:*GpuCasesTest.Float32*'
+
+# The bundle runs from another place, with nothing around it but the torch package.
+bash scripts/bundle.sh "$work/bundle"
+mv "$work/bundle" "$work/elsewhere"
+env -i PATH=/usr/bin:/bin FASTCONVMAE_TORCH="$torch_root/torch" "$work/elsewhere/bin/fastconvmae" pretrain \
+  --recipe smoke_pretrain --data synthetic --quiet --out "$work/bundled" --device cpu
+echo "check-cuda: compiled, linked, bundled, and runs on the processor"

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Everything that needs a GPU, in ten minutes on an H200: run from a bundle (scripts/bundle.sh) or from a tree built with CUDA.
+#   gpu-checks.sh OUT [--fixtures DIR] [--data DATA]
+# OUT gets one file a check; summary.txt has a line for each with its exit status. Without --fixtures parity is left out,
+# without --data the loss curves. Exit status 1: a check failed.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+if [[ -d "$here/programs" ]]; then bin="$here/bin"; else bin="$here/../build/bin"; fi
+out="${1:?usage: gpu-checks.sh OUT [--fixtures DIR] [--data DATA]}"
+shift
+fixtures="" data=""
+while (($#)); do
+  case "$1" in
+    --fixtures) fixtures="$2"; shift 2 ;;
+    --data) data="$2"; shift 2 ;;
+    *) echo "gpu-checks: unknown argument $1" >&2; exit 2 ;;
+  esac
+done
+mkdir -p "$out"
+: > "$out/summary.txt"
+export FASTCONVMAE_REQUIRE_CUDA=1 CUBLAS_WORKSPACE_CONFIG=:4096:8
+failed=0
+
+# check NAME SECONDS COMMAND...: its output to OUT/NAME.txt, a line to the summary.
+check() {
+  local name="$1" limit="$2" status=0 start=$SECONDS
+  shift 2
+  { printf '%q ' "$@"; echo; } > "$out/$name.txt"
+  timeout "$limit" "$@" >> "$out/$name.txt" 2>&1 || status=$?
+  echo "$name: exit status $status, $((SECONDS - start)) s" | tee -a "$out/summary.txt"
+  ((status == 0)) || failed=1
+}
+
+recipe=fastconvmae_base_in1k_50ep
+step=("$bin/fastconvmae" bench step --recipe "$recipe" --device cuda --json --quiet)
+check version 60 "$bin/fastconvmae" --version --json
+check operators 120 "$bin/test_ops" --gtest_filter='*Gpu*' --gtest_brief=1
+check training 120 "$bin/test_train" --gtest_filter='Gpu*' --gtest_brief=1
+check step_bf16 120 "${step[@]}" --precision bf16 --batch 256 --steps 20 --implementation fast
+check step_bf16_graph 120 "${step[@]}" --precision bf16 --batch 256 --steps 20 --implementation fast --cuda-graph
+check step_against_reference 120 "${step[@]}" --precision bf16 --batch 64 --steps 10 --implementation both
+check step_fp32 90 "${step[@]}" --precision fp32 --batch 64 --steps 5 --implementation fast
+check step_profile 90 "${step[@]}" --precision bf16 --batch 256 --steps 5 --implementation fast --profile
+check operators_speed 240 "$bin/fastconvmae" bench ops --device cuda --json --quiet
+if [[ -n "$fixtures" ]]; then
+  check parity 240 "$bin/parity" --device cuda --fixtures "$fixtures" --filter '[fast'
+fi
+
+# Stopped and resumed is the same, to the bit.
+run() { "$bin/fastconvmae" pretrain --recipe smoke_pretrain --data synthetic --device cuda --quiet "$@"; }
+resume_is_the_same() {
+  run --out "$out/whole" --set run.max_steps=20 && run --out "$out/pieces" --set run.max_steps=10 &&
+    run --out "$out/pieces" --set run.max_steps=20 &&
+    "$bin/fastconvmae" checkpoint diff "$out/whole" "$out/pieces" --json | tee /dev/stderr | grep -q '"equal": *true'
+}
+export -f run resume_is_the_same
+export bin out
+check resume 120 bash -c resume_is_the_same
+
+# bf16 within the spread of two fp32 seeds, over 300 steps.
+if [[ -n "$data" ]]; then
+  for run_of in fp32:0 fp32:1 bf16:0; do
+    check "curve_${run_of/:/_}" 300 "$bin/fastconvmae" pretrain --recipe "$recipe" --data "$data" --device cuda --quiet \
+      --out "$out/curve_${run_of/:/_}" --set run.max_steps=300 --set optim.batch_size=64 \
+      --set model.precision="${run_of%:*}" --seed "${run_of#*:}"
+  done
+fi
+exit "$failed"

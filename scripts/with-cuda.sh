@@ -1,0 +1,13 @@
+# To be sourced from the root of the tree: makes build/ able to link programs with CUDA, whatever it was configured for.
+# Sets torch_root, and cuda_suffix, which such programs have behind their names ("" where build/ is a build with CUDA anyway).
+have_nvcc() { command -v nvcc "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" >/dev/null; }
+
+configure_with_cuda() {
+  FASTCONVMAE_CUDA=1 bash scripts/setup.sh
+  torch_root=$(cat "${FASTCONVMAE_CACHE:-$HOME/.cache/fastconvmae}/libtorch-path")
+  cuda_suffix=""
+  if ! grep -qs 'FASTCONVMAE_CUDA:STRING=ON' build/CMakeCache.txt; then
+    cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DLIBTORCH_ROOT="$torch_root" -DFASTCONVMAE_CUDA=CHECK
+    cuda_suffix=_cuda
+  fi
+}
