@@ -8,6 +8,8 @@
 #include <cstring>
 #include <vector>
 
+#include "fcm/ops/adamw/cuda.h"
+#include "fcm/ops/cuda/place.h"
 #include "fcm/ops/part.h"
 
 namespace fcm::optim {
@@ -48,6 +50,17 @@ __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) do
 
 constexpr int64_t kPiece = 1 << 15;  // elements per task
 
+// One reading on the GPU, then the wait for one number.
+template <typename T>
+double norm_on_cuda(const at::Tensor& values) {
+  const int64_t count = values.numel();
+  const at::Tensor parts =
+      at::empty({ops::gradient_norm_parts_cuda(count)}, values.options().dtype(at::kDouble));
+  ops::gradient_norm_cuda(values.const_data_ptr<T>(), count, parts.data_ptr<double>(),
+                          ops::cuda_stream_for(values));
+  return std::sqrt(parts.sum().item<double>());
+}
+
 }  // namespace
 
 double euclidean_norm(const at::Tensor& values) {
@@ -57,6 +70,10 @@ double euclidean_norm(const at::Tensor& values) {
         .item<double>();
   }
   const int64_t count = values.numel();
+  if (ops::on_cuda(values) && count > 0) {
+    return values.scalar_type() == at::kFloat ? norm_on_cuda<float>(values)
+                                              : norm_on_cuda<double>(values);
+  }
   // Partial sums of fixed pieces, added in order: the same bits for any number of threads.
   std::vector<double> partial(static_cast<size_t>((count + kPiece - 1) / kPiece));
   AT_DISPATCH_FLOATING_TYPES(values.scalar_type(), "euclidean_norm", [&] {

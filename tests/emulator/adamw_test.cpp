@@ -5,6 +5,7 @@
 // Operators that take them.
 #include "fcm/ops/adamw/cases.h"
 #include "fcm/ops/adamw/op.h"
+#include "fcm/optim/norm.h"
 
 namespace fcm::ops {
 namespace {
@@ -23,6 +24,17 @@ TEST(EmulatedGradientNorm, SumsSquaresOfSeveralRounds) {
     gradient_norm_cuda(gradient.const_data_ptr<float>(), count, parts.data_ptr<double>(), nullptr);
     const double wanted = gradient.to(at::kDouble).square().sum().item<double>();
     EXPECT_NEAR(parts.sum().item<double>(), wanted, wanted * 1e-12);
+  }
+}
+
+TEST(EmulatedGradientNorm, IsWhatTheOptimizerAsksFor) {
+  for (const auto dtype : {at::kFloat, at::kDouble}) {
+    at::Tensor gradient = case_values({5003}, dtype, 1);
+    const double wanted = gradient.to(at::kDouble).norm().item<double>();
+    const test::emulator::EmulatedCuda emulated;
+    EXPECT_NEAR(optim::euclidean_norm(gradient), wanted, wanted * 1e-12);
+    gradient[5002] = std::numeric_limits<double>::infinity();
+    EXPECT_FALSE(std::isfinite(optim::euclidean_norm(gradient)));
   }
 }
 
