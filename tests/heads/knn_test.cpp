@@ -1,5 +1,6 @@
 #include "fcm/heads/knn.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -63,7 +64,103 @@ TEST(Knn, IsTheDefinitionOnOverlappingClouds) {
   }
 }
 
-// More than one block of the bank and of the queries.
+// The definition in plain loops: float32 unit vectors, their inner products in float64.
+std::vector<std::vector<int64_t>> places_by_definition(const at::Tensor& bank_ND,
+                                                       const at::Tensor& queries_MD, size_t k) {
+  const auto unit = [](const at::Tensor& features) {
+    const at::Tensor wide = features.to(at::kDouble);
+    return (wide * wide.square().sum(1, true).sqrt().reciprocal()).to(at::kFloat).to(at::kDouble);
+  };
+  const at::Tensor similarities = at::mm(unit(queries_MD), unit(bank_ND).t()).contiguous();
+  std::vector<std::vector<int64_t>> result;
+  for (int64_t query = 0; query < similarities.size(0); ++query) {
+    const double* of_query = similarities.const_data_ptr<double>() + query * similarities.size(1);
+    std::vector<int64_t> places(static_cast<size_t>(similarities.size(1)));
+    std::iota(places.begin(), places.end(), 0);
+    std::stable_sort(places.begin(), places.end(),
+                     [&](int64_t a, int64_t b) { return of_query[a] > of_query[b]; });
+    places.resize(std::min(k, places.size()));
+    result.push_back(places);
+  }
+  return result;
+}
+
+struct Found {
+  std::vector<std::vector<int64_t>> places;
+  std::vector<double> similarities;
+};
+
+// The bank handed over in blocks of that many rows.
+Found found_in_blocks(const Gaussians& bank, const at::Tensor& queries_MD, int64_t k, int64_t rows,
+                      int threads) {
+  const int before = at::get_num_threads();
+  at::set_num_threads(threads);
+  NeighbourSearch search(queries_MD, k);
+  for (int64_t first = 0; first < bank.features_ND.size(0); first += rows) {
+    const int64_t count = std::min(rows, bank.features_ND.size(0) - first);
+    search.add(bank.features_ND.narrow(0, first, count), bank.labels_N.narrow(0, first, count));
+  }
+  Found found;
+  for (const auto& neighbours : search.nearest()) {
+    found.places.emplace_back();
+    for (const Neighbour& neighbour : neighbours) {
+      EXPECT_EQ(neighbour.label, bank.labels_N[neighbour.place].item<int64_t>());
+      found.places.back().push_back(neighbour.place);
+      found.similarities.push_back(neighbour.similarity);
+    }
+  }
+  at::set_num_threads(before);
+  return found;
+}
+
+// Cosines that differ in the last places of float32, every feature four times, some longer.
+Gaussians hard_bank(int64_t count, int64_t width) {
+  Gaussians bank = gaussians(at::full({3, width}, 300.0F), count / 4, 2);
+  bank.features_ND = bank.features_ND.repeat({4, 1});
+  bank.features_ND.narrow(0, 0, count / 4).mul_(2);
+  bank.labels_N = at::arange(bank.features_ND.size(0)).remainder(3);
+  return bank;
+}
+
+TEST(NeighbourSearch, BlocksAndThreadsChangeNothingAndTheDefinitionHolds) {
+  for (const int64_t width : {5, 67, 2500}) {  // less than a slice of the width, and three
+    const Gaussians bank = hard_bank(400, width);
+    const at::Tensor queries_MD = gaussians(at::full({3, width}, 300.0F), 20, 3).features_ND;
+    const auto expected = places_by_definition(bank.features_ND, queries_MD, 20);
+    const Found whole = found_in_blocks(bank, queries_MD, 20, 400, 1);
+    EXPECT_EQ(whole.places, expected) << width;
+    for (const int64_t rows : {1, 7, 64, 399}) {
+      for (const int threads : {1, 3}) {
+        const Found other = found_in_blocks(bank, queries_MD, 20, rows, threads);
+        EXPECT_EQ(other.places, whole.places) << width << ": blocks of " << rows;
+        EXPECT_EQ(other.similarities, whole.similarities) << width << ": blocks of " << rows;
+      }
+    }
+  }
+}
+
+// What the comparison above would say to a search that stops at float32, or that turns the rule
+// for equal features around.
+TEST(NeighbourSearch, TheComparisonNoticesPlantedMistakes) {
+  const Gaussians bank = hard_bank(2000, 67);
+  const at::Tensor queries_MD = gaussians(at::full({3, 67}, 300.0F), 50, 3).features_ND;
+  const auto expected = places_by_definition(bank.features_ND, queries_MD, 20);
+  const auto unit = [](const at::Tensor& x) { return x / x.norm(2, {1}, true); };
+  const at::Tensor rapid = at::mm(unit(queries_MD), unit(bank.features_ND).t());
+  const at::Tensor order = std::get<1>(rapid.sort(/*stable=*/true, 1, /*descending=*/true));
+  int64_t differ = 0;
+  for (int64_t query = 0; query < 50; ++query) {
+    for (int64_t i = 0; i < 20; ++i) {
+      differ += order[query][i].item<int64_t>() !=
+                expected[static_cast<size_t>(query)][static_cast<size_t>(i)];
+    }
+  }
+  EXPECT_GT(differ, 20);
+  const auto turned = places_by_definition(bank.features_ND.flip(0), queries_MD, 20);
+  EXPECT_NE(turned[0][0], 1999 - expected[0][0]);
+}
+
+// More than one block of its own of the bank and of the queries.
 TEST(Knn, BlocksJoinWithoutASeam) {
   const at::Tensor centers_CD = normal_numbers({6, 5}, 1) * 0.8;
   const Gaussians bank = gaussians(centers_CD, 9001, 2), queries = gaussians(centers_CD, 1100, 3);
@@ -71,6 +168,8 @@ TEST(Knn, BlocksJoinWithoutASeam) {
   const KnnResult expected = brute_force(bank, queries, 6, {});
   EXPECT_DOUBLE_EQ(whole.top1, expected.top1);
   EXPECT_DOUBLE_EQ(whole.top5, expected.top5);
+  EXPECT_EQ(found_in_blocks(bank, queries.features_ND, 20, 9001, 2).places,
+            places_by_definition(bank.features_ND, queries.features_ND, 20));
 }
 
 TEST(Knn, OfEqualNeighboursTheFirstIsNearest) {
