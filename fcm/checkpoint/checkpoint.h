@@ -61,6 +61,7 @@ struct Checkpoint {
   // data of the other.
   TensorFile model;
   TensorFile optimizer;  // no tensors unless asked for
+  Buffer merged;         // bytes of tensors that the file has in several pieces
 };
 
 // The newest valid checkpoint below a run's `checkpoints` folder. Damaged ones are skipped with a

@@ -13,6 +13,7 @@
 #include "fcm/checkpoint/safetensors.h"
 #include "fcm/checkpoint/step_folders.h"
 #include "fcm/checkpoint/tensor_io.h"
+#include "fcm/checkpoint/transformers.h"
 
 namespace fcm::checkpoint {
 namespace {
@@ -90,6 +91,7 @@ Checkpoint load_safetensors(const fs::path& path) {
   checkpoint.path = path;
   checkpoint.format = "safetensors";
   checkpoint.model = read_safetensors(path);
+  checkpoint.merged = from_transformers(checkpoint.model.tensors, path.string());
   rename_as_published(checkpoint.model.tensors, path.string());
   const auto recipe = checkpoint.model.metadata.find("recipe");
   if (recipe != checkpoint.model.metadata.end()) checkpoint.state["recipe"] = recipe->second;

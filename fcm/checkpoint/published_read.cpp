@@ -11,6 +11,7 @@
 #include "fcm/checkpoint/adapters.h"
 #include "fcm/checkpoint/plain_data.h"
 #include "fcm/checkpoint/published.h"
+#include "fcm/checkpoint/transformers.h"
 
 namespace fcm::checkpoint {
 namespace {
@@ -189,6 +190,7 @@ Checkpoint from_pth(PthFile file, const std::filesystem::path& path, bool with_o
   checkpoint.format = "pth";
   const Value::Dict* state_dict = find_state_dict(file.root);
   checkpoint.model.tensors = state_dict ? tensors_of(*state_dict, file) : file.tensors;
+  checkpoint.merged = from_transformers(checkpoint.model.tensors, source);
   rename_as_published(checkpoint.model.tensors, source);
   take_facts(file.root, checkpoint.state);
   const Value* optimizer = file.root.find("optimizer");
