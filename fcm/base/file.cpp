@@ -136,6 +136,11 @@ void FileWriter::write(std::span<const std::byte> bytes) {
   }
 }
 
+void FileWriter::rewrite_beginning(std::string_view text) {
+  if (::lseek(file_.get(), 0, SEEK_SET) != 0) fail_on("go back in", path_, code_);
+  write(text);
+}
+
 void FileWriter::finish() {
   if (system_call::fsync(who_, file_.get(), path_) != 0) fail_on("sync", path_, code_);
   file_.close();

@@ -61,6 +61,9 @@ class FileWriter {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  // Puts other bytes in the place of as many that were written first: what is known at the end
+  // alone, such as how much followed. Nothing can be written after it.
+  void rewrite_beginning(std::string_view text);
   void finish();  // fsync and close; the folder is not synced
 
  private:
