@@ -336,6 +336,19 @@ std::string chosen_command(const CLI::App& app, const CLI::App** deepest) {
   const CLI::App* at = &app;
   while (!at->get_subcommands().empty()) {
     at = at->get_subcommands().front();
+  CLI::App* knn = bench->add_subcommand("knn", "Nearest neighbours among features without meaning");
+  const auto size = [&](const char* name, int64_t& value, const char* help) {
+    knn->add_option(name, value, help)
+        ->check(CLI::Range(int64_t{1}, kMany).description(""))
+        ->type_name("N")
+        ->capture_default_str();
+  };
+  size("--bank", options.bank, "Known features");
+  size("--queries", options.queries, "Features to ask about");
+  size("--width", options.width, "Numbers a feature");
+  size("--k", options.k, "Neighbours that vote");
+  knn->footer("Example:\n  fastconvmae bench knn --bank 50000 --queries 10000 --width 768");
+
     command += (command.empty() ? "" : " ") + at->get_name();
   }
   *deepest = at;

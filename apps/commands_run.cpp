@@ -197,6 +197,17 @@ int run_task(const Options& options, Reporter& reporter) {
   if (options.command == "report") return report(options, reporter);
   if (options.command == "bench step") return bench_step(options, reporter);
   if (options.command == "bench ops") return bench_ops(options, reporter);
+int bench_knn(const Options& options, Reporter& reporter) {
+  tasks::BenchKnnRequest request;
+  request.bank = options.bank;
+  request.queries = options.queries;
+  request.width = options.width;
+  request.k = options.k;
+  request.machine = machine_of(options);
+  print_result(tasks::bench_knn(request, reporter), options.json);
+  return 0;
+}
+
   if (options.command == "bench loader") return bench_loader(options, reporter);
   if (options.command == "bench checkpoint") return bench_checkpoint(options, reporter);
   require(false, "command \"{}\" has a help text but no function", options.command);
@@ -204,3 +215,4 @@ int run_task(const Options& options, Reporter& reporter) {
 }
 
 }  // namespace fcm::apps
+  if (options.command == "bench knn") return bench_knn(options, reporter);

@@ -1,10 +1,9 @@
-// knn and linprobe: what frozen features are worth.
+// linprobe: what frozen features are worth to a linear classifier.
 #include <fmt/format.h>
 
 #include <limits>
 
 #include "fcm/base/error.h"
-#include "fcm/heads/knn.h"
 #include "fcm/heads/linear_probe.h"
 #include "fcm/heads/rate_sweep.h"
 #include "fcm/tasks/features.h"
@@ -27,12 +26,7 @@ LabelledFeatures features_of(const TrainedModel& trained, const std::string& dat
                              const Machine& machine, int64_t threads, Reporter& reporter) {
   const Selection train{open_labelled(data, loader::Split::kTrain, machine), kEverything};
   const Selection test{open_labelled(data, loader::Split::kVal, machine), kEverything};
-  if (train.dataset->classes() != test.dataset->classes()) {
-    fail(ExitCode::kData,
-         "{}: the classes of the training and validation pictures differ, so accuracy would mean "
-         "nothing",
-         data);
-  }
+  refuse_different_classes(data, *train.dataset, *test.dataset);
   reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
                             train.dataset->size(), test.dataset->size(), trained.path.string(),
                             trained.step));
@@ -53,19 +47,6 @@ nlohmann::json summary(const Result& flattened, const Result& mean) {
 }
 
 }  // namespace
-
-nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
-                   Machine machine, Reporter& reporter) {
-  const int64_t threads = set_up_machine(machine);
-  const TrainedModel trained =
-      load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
-  const auto [train, test, classes] = features_of(trained, data, machine, threads, reporter);
-  const heads::KnnOptions options{.k = k};
-  return summary(
-      heads::knn(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N, classes,
-                 options),
-      heads::knn(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, options));
-}
 
 nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& checkpoint,
                         Reporter& reporter) {

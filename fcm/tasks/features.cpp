@@ -9,7 +9,6 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
-#include "fcm/loader/loader.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/step.h"
@@ -45,47 +44,82 @@ class Subset final : public loader::Dataset {
   KeyedPermutation order_;
 };
 
-using Extract = std::function<at::Tensor(const at::Tensor& pictures_BHWC)>;  // [B, L, C] or [B, D]
+using Take = std::function<void(const loader::Batch& batch)>;
 
-// Runs over the selection and collects what `extract` makes of each batch, and the labels.
-std::pair<at::Tensor, at::Tensor> collect(const train::Recipe& recipe, const Selection& selection,
-                                          int64_t threads, const Extract& extract) {
+// Runs over the pictures of a selection that can be read.
+void for_each_batch(const train::Recipe& recipe, const Selection& selection, int64_t threads,
+                    const Take& take) {
   constexpr int64_t kBatch = 64;
   const auto subset = std::make_shared<Subset>(selection);
   loader::EvalLoader batches(subset, recipe.data, kBatch, 0, subset->size(), threads);
-  std::vector<at::Tensor> features;
-  std::vector<int64_t> labels;
-  const at::NoGradGuard no_grad;
   for (loader::Batch batch; batches.next(batch);) {
-    if (batch.batch == 0) continue;  // every picture of it was unreadable
-    features.push_back(extract(train::pictures_of(batch)));
-    labels.insert(labels.end(), batch.labels.begin(), batch.labels.end());
+    if (batch.batch > 0) take(batch);  // 0: every picture of it was unreadable
   }
-  return {at::cat(features), at::tensor(at::ArrayRef<int64_t>(labels), at::kLong)};
+}
+
+at::Tensor labels_tensor(const std::vector<int64_t>& labels) {
+  return at::tensor(at::ArrayRef<int64_t>(labels), at::kLong);
+}
+
+void append(std::vector<int64_t>& list, const std::vector<int64_t>& more) {
+  list.insert(list.end(), more.begin(), more.end());
 }
 
 }  // namespace
 
+void stream_features(const models::MaskedAutoencoder& model, const train::Recipe& recipe,
+                     const Selection& selection, int64_t threads, const TakeFeatures& take) {
+  const at::NoGradGuard no_grad;
+  const at::ScalarType compute = train::compute_type(recipe.model.precision, model.device());
+  for_each_batch(recipe, selection, threads, [&](const loader::Batch& batch) {
+    const at::Tensor pictures_BHWC = train::pictures_of(batch);
+    const masks::ViewPlan plan =
+        masks::full_plan(pictures_BHWC.size(0), model.grid()).to(model.device());
+    const at::Tensor pixels = train::pixels_of(train::to_device(pictures_BHWC, model.device()),
+                                               plan, model.geometry(), recipe.data);
+    encoder::Features features = model.encode(pixels, plan, compute);
+    features.latent_BKC = features.latent_BKC.to(at::kFloat).cpu();
+    if (features.class_latents_BGC.defined()) {
+      features.class_latents_BGC = features.class_latents_BGC.to(at::kFloat).cpu();
+    }
+    take(features, batch);
+  });
+}
+
 FeatureSet extract_features(const models::MaskedAutoencoder& model, const train::Recipe& recipe,
                             const Selection& selection, int64_t threads) {
-  const at::ScalarType compute = train::compute_type(recipe.model.precision, model.device());
-  auto [tokens_NLC, labels] =
-      collect(recipe, selection, threads, [&](const at::Tensor& pictures_BHWC) {
-        const masks::ViewPlan plan =
-            masks::full_plan(pictures_BHWC.size(0), model.grid()).to(model.device());
-        const at::Tensor pixels = train::pixels_of(train::to_device(pictures_BHWC, model.device()),
-                                                   plan, model.geometry(), recipe.data);
-        return model.encode(pixels, plan, compute).latent_BKC.to(at::kFloat).cpu();
-      });
-  return {tokens_NLC.flatten(1), tokens_NLC.mean(1), labels};
+  std::vector<at::Tensor> tokens;
+  std::vector<int64_t> labels;
+  stream_features(model, recipe, selection, threads,
+                  [&](const encoder::Features& features, const loader::Batch& batch) {
+                    tokens.push_back(features.latent_BKC);
+                    append(labels, batch.labels);
+                  });
+  const at::Tensor tokens_NLC = at::cat(tokens);
+  return {tokens_NLC.flatten(1), tokens_NLC.mean(1), labels_tensor(labels)};
+}
+
+FeatureSet extract_mean_features(const models::MaskedAutoencoder& model,
+                                 const train::Recipe& recipe, const Selection& selection,
+                                 int64_t threads) {
+  std::vector<at::Tensor> means;
+  std::vector<int64_t> labels;
+  stream_features(model, recipe, selection, threads,
+                  [&](const encoder::Features& features, const loader::Batch& batch) {
+                    means.push_back(features.latent_BKC.mean(1));
+                    append(labels, batch.labels);
+                  });
+  return {at::Tensor(), at::cat(means), labels_tensor(labels)};
 }
 
 FeatureSet raw_features(const train::Recipe& recipe, const Selection& selection, int64_t threads) {
-  auto [pixels_ND, labels] =
-      collect(recipe, selection, threads, [](const at::Tensor& pictures_BHWC) {
-        return pictures_BHWC.flatten(1).to(at::kFloat).div_(255);
-      });
-  return {pixels_ND, at::Tensor(), labels};
+  std::vector<at::Tensor> pixels;
+  std::vector<int64_t> labels;
+  for_each_batch(recipe, selection, threads, [&](const loader::Batch& batch) {
+    pixels.push_back(train::pictures_of(batch).flatten(1).to(at::kFloat).div_(255));
+    append(labels, batch.labels);
+  });
+  return {at::cat(pixels), at::Tensor(), labels_tensor(labels)};
 }
 
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
@@ -96,6 +130,15 @@ std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, lo
     fail(ExitCode::kData, "{} has no labels, which measuring accuracy needs", data);
   }
   return dataset;
+}
+
+void refuse_different_classes(const std::string& data, const loader::Dataset& train,
+                              const loader::Dataset& val) {
+  if (train.classes() == val.classes()) return;
+  fail(ExitCode::kData,
+       "{}: the classes of the training and validation pictures differ, so accuracy would mean "
+       "nothing",
+       data);
 }
 
 }  // namespace fcm::tasks

@@ -4,9 +4,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
+#include "fcm/encoder/features.h"
 #include "fcm/loader/dataset.h"
+#include "fcm/loader/loader.h"
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/train/recipe.h"
@@ -26,9 +30,23 @@ struct Selection {
   int64_t count = 0;
 };
 
-// The encoder sees whole pictures (one view, all edges); the token of a patch is its latent vector.
+// What the encoder makes of the next pictures (one view, all edges): the latent vectors of their
+// patches in raster order, in float32; `batch` says which pictures they are.
+using TakeFeatures =
+    std::function<void(const encoder::Features& features, const loader::Batch& batch)>;
+
+// Pictures that cannot be read are left out.
+void stream_features(const models::MaskedAutoencoder& model, const train::Recipe& recipe,
+                     const Selection& selection, int64_t threads, const TakeFeatures& take);
+
+// All of them at once: for as many as fit into memory.
 FeatureSet extract_features(const models::MaskedAutoencoder& model, const train::Recipe& recipe,
                             const Selection& selection, int64_t threads);
+
+// The same of mean tokens alone; flattened_ND stays undefined.
+FeatureSet extract_mean_features(const models::MaskedAutoencoder& model,
+                                 const train::Recipe& recipe, const Selection& selection,
+                                 int64_t threads);
 
 // The pixels themselves, as the network would get them.
 FeatureSet raw_features(const train::Recipe& recipe, const Selection& selection, int64_t threads);
@@ -36,5 +54,9 @@ FeatureSet raw_features(const train::Recipe& recipe, const Selection& selection,
 // A data set with labels, or Error(kData).
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
                                                      const Machine& machine);
+
+// Error(kData) where training and validation pictures do not have the same classes.
+void refuse_different_classes(const std::string& data, const loader::Dataset& train,
+                              const loader::Dataset& val);
 
 }  // namespace fcm::tasks

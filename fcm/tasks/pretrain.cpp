@@ -1,14 +1,11 @@
 // A pretraining run: folder, data, model, loop, pictures, report.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/checkpoint.h"
-#include "fcm/heads/knn.h"
 #include "fcm/optim/adamw.h"
-#include "fcm/tasks/features.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/online_evaluation.h"
 #include "fcm/tasks/reconstruct.h"
 #include "fcm/tasks/run_folder.h"
 #include "fcm/tasks/tasks.h"
@@ -35,32 +32,6 @@ std::vector<image::Image> first_pictures(const loader::Dataset& dataset,
   }
   return pictures;
 }
-
-// run.knn_every_epochs: accuracy on labelled pictures while training. Small enough for every epoch.
-class OnlineKnn {
- public:
-  OnlineKnn(const RunRequest& request, int64_t threads) : request_(request), threads_(threads) {
-    if (request.recipe.run.knn_every_epochs <= 0) return;
-    bank_ = {open_labelled(request.data, loader::Split::kTrain, request.machine), 5000};
-    queries_ = {open_labelled(request.data, loader::Split::kVal, request.machine), 2000};
-  }
-
-  nlohmann::json operator()(const models::MaskedAutoencoder& model, int64_t epoch) const {
-    const auto every = static_cast<int64_t>(std::max(request_.recipe.run.knn_every_epochs, 1.0));
-    if (!bank_.dataset || (epoch + 1) % every != 0) return nlohmann::json::object();
-    const FeatureSet bank = extract_features(model, request_.recipe, bank_, threads_);
-    const FeatureSet queries = extract_features(model, request_.recipe, queries_, threads_);
-    const auto classes = static_cast<int64_t>(bank_.dataset->classes().size());
-    const auto result = heads::knn(bank.flattened_ND, bank.labels_N, queries.flattened_ND,
-                                   queries.labels_N, classes);
-    return {{"knn_top1", result.top1}};
-  }
-
- private:
-  const RunRequest& request_;
-  int64_t threads_;
-  Selection bank_, queries_;
-};
 
 nlohmann::json dry_run(const RunRequest& request, const models::MaskedAutoencoder& model,
                        int64_t pictures, int64_t threads) {
@@ -102,6 +73,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
     train::load_training_state(model.parameters(), optimizer, ema ? &ema->parameters() : nullptr,
                                checkpoint::load(request.resume, true, reporter));
   }
+  const OnlineEvaluation online_evaluation(request, threads, reporter);
   prepare_run_folder({request.out, request.resume, request.overwrite}, recipe, reporter);
   reporter.info(
       fmt::format("{}: {} pictures, {} steps of {}, {:.1f} M parameters, {}, {}, {} threads",
@@ -110,13 +82,12 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
                   train::compute_name(train::compute_type(recipe.model.precision, model.device())),
                   model.device().str(), threads));
 
-  const OnlineKnn online_knn(request, threads);
   const std::vector<image::Image> pictures = first_pictures(*dataset, recipe);
   train::TrainRequest training{recipe,  dataset,      request.out, {}, teachers.get(),
                                threads, request.stop, {},          {}};
   if (starts_elsewhere) training.start_from = request.resume;
   training.cuda_graph = request.machine.cuda_graph && model.device().is_cuda();
-  training.at_epoch_end = online_knn;
+  training.at_epoch_end = online_evaluation;
   training.draw_pictures = [&](const models::MaskedAutoencoder& now, int64_t step) {
     if (pictures.empty()) return;
     image::write_png(request.out / "pictures" / fmt::format("step-{:08}.png", step),

@@ -172,3 +172,11 @@ nlohmann::json pack_data(const PackRequest& request, Reporter& reporter);
 nlohmann::json bench_ops(const std::string& filter, Machine machine, Reporter& reporter);
 
 }  // namespace fcm::tasks
+struct BenchKnnRequest {
+  int64_t bank = 50'000, queries = 10'000, width = 768, k = 20;
+  int64_t rounds = 3;
+  Machine machine;
+};
+// Seconds of a whole heads::knn on made-up features, and what that is of the processor's peak.
+nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
+

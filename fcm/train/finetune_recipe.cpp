@@ -71,11 +71,12 @@ void check(const FinetuneRecipe& recipe) {
          recipe.optim.batch_size);
   }
   check_head(recipe);
-  if (recipe.run.pictures_every_steps != 0 || recipe.run.knn_every_epochs != 0) {
+  const RunOptions& run = recipe.run;
+  if (run.pictures_every_steps != 0 || run.knn_every_epochs != 0 || run.probe_every_epochs != 0) {
     fail(ExitCode::kUsage,
-         "run.pictures_every_steps = {} and run.knn_every_epochs = {} must be 0 where a classifier "
-         "is trained: it reconstructs nothing and is measured itself",
-         recipe.run.pictures_every_steps, recipe.run.knn_every_epochs);
+         "run.pictures_every_steps = {}, run.knn_every_epochs = {} and run.probe_every_epochs = {} "
+         "must be 0 where a classifier is trained: it reconstructs nothing and is measured itself",
+         run.pictures_every_steps, run.knn_every_epochs, run.probe_every_epochs);
   }
 }
 

@@ -17,6 +17,7 @@ struct RunOptions {
   double knn_every_epochs = 0;
   int64_t max_skipped_in_a_row = 3;
   int64_t max_rollbacks = 3;
+  double probe_every_epochs = 0;
 
   template <class Visitor>
   void visit(Visitor& visitor) {
@@ -38,6 +39,8 @@ struct RunOptions {
             "non-finite updates in a row before rolling back");
     visitor("max_rollbacks", max_rollbacks, config::Range{0, 1e6},
             "roll-backs before giving up (exit status 5)");
+    visitor("probe_every_epochs", probe_every_epochs, config::Range{0, 1e6},
+            "epochs per linear probe on labelled pictures; 0: never");
   }
 };
 

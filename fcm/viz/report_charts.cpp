@@ -76,7 +76,7 @@ bool add_smoothed(LineChart& chart, const std::string& name, const std::vector<d
 
 std::string human(const std::string& key) {
   if (key == "knn") return "kNN";
-  if (key == "linprobe") return "Linear probe";
+  if (key == "linprobe" || key == "probe") return "Linear probe";
   if (key == "mean") return "mean token";
   if (key == "flattened") return "flattened tokens";
   std::string name = key;

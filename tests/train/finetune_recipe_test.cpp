@@ -99,6 +99,8 @@ TEST(FinetuneRecipe, WhatCannotWorkIsSaid) {
   EXPECT_NE(fault_of({"optim.batch_size=7"}).find("optim.batch_size = 7"), std::string::npos);
   EXPECT_EQ(fault_of({"optim.batch_size=7", "augment.mixup=0", "augment.cutmix=0"}), "");
   EXPECT_NE(fault_of({"run.knn_every_epochs=1"}).find("knn_every_epochs"), std::string::npos);
+  EXPECT_NE(fault_of({"run.probe_every_epochs=1"}).find("probe_every_epochs = 1"),
+            std::string::npos);
   EXPECT_NE(fault_of({"data.image_size=[33,32]"}).find("data.image_size"), std::string::npos);
   EXPECT_NE(fault_of({}, "smoke_pretrain").find("has no section [classifier]"), std::string::npos);
   EXPECT_THROW(load_recipe("smoke_finetune", {kRecipes}, {}), Error);

@@ -1,0 +1,137 @@
+// knn: accuracy of nearest neighbours on frozen features, the bank as a stream.
+#include "fcm/heads/knn.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/tasks/features.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/tasks/trained_model.h"
+
+namespace fcm::tasks {
+namespace {
+
+constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
+// Of the queries' flattened tokens. Above it only mean tokens are compared: those of the 50,000
+// ImageNet pictures would be 30 GB.
+constexpr int64_t kMostFlattenedBytes = int64_t{1} << 30;
+
+// Collects batches until a product is worth its while.
+class BankBlocks {
+ public:
+  BankBlocks(heads::NeighbourSearch& search, int64_t classes)
+      : search_(search), classes_(classes) {}
+
+  void add(const at::Tensor& features_BD, const at::Tensor& labels_B) {
+    constexpr size_t kBlockBytes = 32 << 20;
+    constexpr int64_t kBlockRows = 8192;
+    features_.push_back(features_BD);
+    labels_.push_back(labels_B);
+    rows_ += features_BD.size(0);
+    bytes_ += features_BD.nbytes();
+    if (bytes_ >= kBlockBytes || rows_ >= kBlockRows) flush();
+  }
+
+  void flush() {
+    if (features_.empty()) return;
+    const at::Tensor features_ND = at::cat(features_), labels_N = at::cat(labels_);
+    heads::check_features(features_ND, labels_N, classes_, "training");
+    search_.add(features_ND, labels_N);
+    features_.clear();
+    labels_.clear();
+    rows_ = 0;
+    bytes_ = 0;
+  }
+
+ private:
+  heads::NeighbourSearch& search_;
+  int64_t classes_;
+  std::vector<at::Tensor> features_, labels_;
+  int64_t rows_ = 0;
+  size_t bytes_ = 0;
+};
+
+nlohmann::json describe(const heads::KnnResult& result) {
+  return {{"top1", result.top1}, {"top5", result.top5}, {"images", result.images}};
+}
+
+// One kind of features: queries, the search among the bank, the answer.
+struct Question {
+  std::string kind;  // "flattened", "mean"
+  heads::NeighbourSearch search;
+};
+
+std::vector<Question> questions_of(const FeatureSet& queries, int64_t classes, int64_t k) {
+  std::vector<Question> questions;
+  const auto ask = [&](const char* kind, const at::Tensor& features_MD) {
+    heads::check_features(features_MD, queries.labels_N, classes, "query");
+    questions.push_back({kind, heads::NeighbourSearch(features_MD, k)});
+  };
+  ask("mean", queries.mean_ND);
+  if (queries.flattened_ND.defined()) ask("flattened", queries.flattened_ND);
+  return questions;
+}
+
+void search_bank(const TrainedModel& trained, const Selection& bank, int64_t threads,
+                 int64_t classes, std::vector<Question>& questions) {
+  std::vector<BankBlocks> blocks;
+  for (Question& question : questions) blocks.emplace_back(question.search, classes);
+  stream_features(
+      *trained.model, trained.recipe, bank, threads,
+      [&](const encoder::Features& features, const loader::Batch& batch) {
+        const at::Tensor labels_B = at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong);
+        for (size_t i = 0; i < questions.size(); ++i) {
+          const bool mean = questions[i].kind == "mean";
+          blocks[i].add(mean ? features.latent_BKC.mean(1) : features.latent_BKC.flatten(1),
+                        labels_B);
+        }
+      });
+  for (BankBlocks& rest : blocks) rest.flush();
+}
+
+}  // namespace
+
+nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
+                   Machine machine, Reporter& reporter) {
+  const int64_t threads = set_up_machine(machine);
+  const TrainedModel trained = load_trained_model(checkpoint, Needs::kFeatures, reporter);
+  const Selection bank{open_labelled(data, loader::Split::kTrain, machine), kEverything};
+  const Selection asked{open_labelled(data, loader::Split::kVal, machine), kEverything};
+  refuse_different_classes(data, *bank.dataset, *asked.dataset);
+  const auto classes = static_cast<int64_t>(bank.dataset->classes().size());
+  reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
+                            bank.dataset->size(), asked.dataset->size(), trained.path.string(),
+                            trained.step));
+  const int64_t flattened_bytes = asked.dataset->size() * trained.model->grid().patches() *
+                                  trained.recipe.encoder.dims.back() *
+                                  static_cast<int64_t>(sizeof(float));
+  const bool flattened = flattened_bytes <= kMostFlattenedBytes;
+  if (!flattened) {
+    reporter.info(fmt::format(
+        "flattened tokens of the validation pictures would take {:.1f} GB; mean tokens alone",
+        static_cast<double>(flattened_bytes) * 1e-9));
+  }
+  const FeatureSet queries =
+      flattened ? extract_features(*trained.model, trained.recipe, asked, threads)
+                : extract_mean_features(*trained.model, trained.recipe, asked, threads);
+  std::vector<Question> questions = questions_of(queries, classes, k);
+  search_bank(trained, bank, threads, classes, questions);
+
+  nlohmann::json json, kinds = nlohmann::json::object();
+  for (Question& question : questions) {
+    const nlohmann::json result = describe(heads::vote(question.search.nearest(), queries.labels_N,
+                                                       classes, heads::KnnOptions{}.temperature));
+    kinds[question.kind] = result;
+    if (json.is_null() || result.at("top1") >= json.at("top1")) json = result;
+  }
+  json["features"] = kinds;
+  return json;
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,71 @@
+#include "fcm/tasks/online_evaluation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "fcm/base/error.h"
+#include "fcm/heads/knn.h"
+#include "fcm/heads/linear_probe.h"
+
+namespace fcm::tasks {
+namespace {
+
+// Whether a check that is made every so many epochs (0: never) is due after this one.
+bool due(double every_epochs, int64_t epoch) {
+  if (every_epochs <= 0) return false;
+  return (epoch + 1) % static_cast<int64_t>(std::max(every_epochs, 1.0)) == 0;
+}
+
+// Steps of ten and an end that is near the optimum: good enough for a curve over epochs.
+heads::ProbeOptions quick_probe() {
+  return {.l2 = {1, 0.1, 1e-2, 1e-3, 1e-4}, .tolerance = 1e-3, .max_iterations = 60};
+}
+
+}  // namespace
+
+OnlineEvaluation::OnlineEvaluation(const RunRequest& request, int64_t threads, Reporter& reporter)
+    : request_(request), threads_(threads), reporter_(reporter) {
+  const train::RunOptions& run = request.recipe.run;
+  if (run.knn_every_epochs <= 0 && run.probe_every_epochs <= 0) return;
+  known_.dataset = open_labelled(request.data, loader::Split::kTrain, request.machine);
+  asked_.dataset = open_labelled(request.data, loader::Split::kVal, request.machine);
+  refuse_different_classes(request.data, *known_.dataset, *asked_.dataset);
+  const auto classes = static_cast<int64_t>(known_.dataset->classes().size());
+  known_.count = std::max<int64_t>(5000, 50 * classes);
+  asked_.count = std::max<int64_t>(2000, 10 * classes);
+}
+
+nlohmann::json OnlineEvaluation::operator()(const models::MaskedAutoencoder& model,
+                                            int64_t epoch) const {
+  const train::RunOptions& run = request_.recipe.run;
+  const bool knn = due(run.knn_every_epochs, epoch), probe = due(run.probe_every_epochs, epoch);
+  if (!knn && !probe) return nlohmann::json::object();
+  try {
+    return measure(model, knn, probe);
+  } catch (const Error& error) {
+    reporter_.warn(
+        fmt::format("epoch {}: its features were not measured: {}", epoch, error.what()));
+    return nlohmann::json::object();
+  }
+}
+
+nlohmann::json OnlineEvaluation::measure(const models::MaskedAutoencoder& model, bool knn,
+                                         bool probe) const {
+  const auto classes = static_cast<int64_t>(known_.dataset->classes().size());
+  const FeatureSet known = extract_mean_features(model, request_.recipe, known_, threads_);
+  const FeatureSet asked = extract_mean_features(model, request_.recipe, asked_, threads_);
+  nlohmann::json json = nlohmann::json::object();
+  if (knn) {
+    json["knn_top1"] =
+        heads::knn(known.mean_ND, known.labels_N, asked.mean_ND, asked.labels_N, classes).top1;
+  }
+  if (probe) {
+    json["probe_top1"] = heads::linear_probe(known.mean_ND, known.labels_N, asked.mean_ND,
+                                             asked.labels_N, classes, quick_probe())
+                             .top1;
+  }
+  return json;
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,84 @@
+// Watching a run must not change it.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "tests/tasks/child.h"
+
+namespace fcm {
+namespace {
+namespace fs = std::filesystem;
+using tests::Scratch;
+
+// 16 steps an epoch, two epochs.
+void train(const fs::path& out, std::vector<std::string> more) {
+  std::vector<std::string> words = {"pretrain",  "--recipe", "smoke_pretrain", "--data",
+                                    "synthetic", "--out",    out.string(),     "--quiet"};
+  more.insert(more.begin(), {"optim.batch_size=128", "optim.epochs=2", "run.log_every_steps=8"});
+  for (const std::string& change : more) words.insert(words.end(), {"--set", change});
+  ASSERT_EQ(tests::wait_for(tests::start(words)), 0);
+}
+
+std::string weights(const fs::path& out) {
+  const fs::path last = out / "checkpoints" / "step-32";
+  return read_file(last / "model.safetensors", ExitCode::kCheckpoint) +
+         read_file(last / "optimizer.safetensors", ExitCode::kCheckpoint);
+}
+
+std::vector<nlohmann::json> epoch_lines(const fs::path& out) {
+  std::vector<nlohmann::json> lines;
+  std::istringstream text(read_file(out / "log.jsonl", ExitCode::kUsage));
+  for (std::string line; std::getline(text, line);) {
+    nlohmann::json json = nlohmann::json::parse(line);
+    if (json.contains("train_loss")) lines.push_back(json);
+  }
+  return lines;
+}
+
+TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
+  const Scratch scratch;
+  const auto watched = [](const char* steps) {
+    return std::vector<std::string>{"run.knn_every_epochs=1", "run.probe_every_epochs=1",
+                                    std::string("run.max_steps=") + steps};
+  };
+  train(scratch / "alone", {"run.max_steps=0"});
+  train(scratch / "watched", watched("0"));
+  train(scratch / "resumed", watched("16"));  // its last step is an epoch's
+  train(scratch / "resumed", watched("20"));
+  train(scratch / "resumed", watched("0"));
+  EXPECT_EQ(weights(scratch / "alone"), weights(scratch / "watched"));
+  EXPECT_EQ(weights(scratch / "alone"), weights(scratch / "resumed"));
+
+  const std::vector<nlohmann::json> lines = epoch_lines(scratch / "watched");
+  ASSERT_EQ(lines.size(), 2u);
+  for (const char* key : {"knn_top1", "probe_top1"}) {
+    EXPECT_GT(lines[0].at(key).get<double>(), 15) << key;  // ten classes
+    EXPECT_FALSE(epoch_lines(scratch / "alone")[0].contains(key));
+    EXPECT_NE(lines[0].at(key), lines[1].at(key)) << key;
+  }
+  EXPECT_EQ(epoch_lines(scratch / "resumed"), lines);
+  const std::string page = read_file(scratch / "watched" / "report.html", ExitCode::kUsage);
+  EXPECT_NE(page.find("Linear probe top-1"), std::string::npos);
+
+  train(scratch / "other", {"run.seed=5"});  // the comparison of weights can fail
+  EXPECT_NE(weights(scratch / "alone"), weights(scratch / "other"));
+}
+
+TEST(OnlineEvaluation, EachCheckComesAsOftenAsItsKeySays) {
+  const Scratch scratch;
+  train(scratch / "run", {"run.max_steps=0", "run.knn_every_epochs=1", "run.probe_every_epochs=2"});
+  const std::vector<nlohmann::json> lines = epoch_lines(scratch / "run");
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_TRUE(lines[0].contains("knn_top1"));
+  EXPECT_FALSE(lines[0].contains("probe_top1"));
+  EXPECT_TRUE(lines[1].contains("knn_top1"));
+  EXPECT_TRUE(lines[1].contains("probe_top1"));
+}
+
+}  // namespace
+}  // namespace fcm
