@@ -235,14 +235,26 @@ void add_checkpoints(CLI::App& app, Options& options) {
 
   CLI::App* convert = group->add_subcommand("convert", "Write a checkpoint in another format");
   add_checkpoint(convert, options, "checkpoint,--checkpoint");
-  convert->add_option("out,--out", options.out, "A file; a folder for native and hf")
+  convert
+      ->add_option("out,--out", options.out,
+                   "A file; a folder for native, hf, timm and transformers")
       ->type_name("PATH")
       ->required();
-  convert->add_option("--to", options.to, "pth: what the published programs' --resume accepts")
-      ->check(CLI::IsMember({"native", "pth", "safetensors", "hf"}).description(""))
-      ->type_name("native|pth|safetensors|hf");
+  convert->add_option("--to", options.to, "See below")
+      ->check(
+          CLI::IsMember({"native", "pth", "safetensors", "hf", "encoder", "timm", "transformers"})
+              .description(""))
+      ->type_name("FORMAT");
   convert->footer(
-      "Without --to the ending of the file decides.\n"
+      "Formats of --to; without it the ending of the file decides (.pth, .safetensors):\n"
+      "  native        a folder of this program\n"
+      "  pth           what the published programs' --resume accepts\n"
+      "  safetensors   all weights, published names\n"
+      "  hf            the same in a folder with config.json\n"
+      "  encoder       a .pth of the encoder alone: what the published programs' --finetune "
+      "accepts\n"
+      "  timm          a ViT's encoder for timm.create_model(\"local-dir:OUT\")\n"
+      "  transformers  a ViT's encoder for ViTModel.from_pretrained(OUT)\n"
       "Example:\n  fastconvmae checkpoint convert runs/base checkpoint-49.pth");
 
   CLI::App* verify = group->add_subcommand(

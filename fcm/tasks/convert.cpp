@@ -11,6 +11,7 @@
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/checkpoint/published.h"
 #include "fcm/checkpoint/safetensors.h"
+#include "fcm/tasks/convert_backbone.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 #include "fcm/train/plain_decoder.h"
@@ -30,21 +31,20 @@ std::string format_of(const ConvertRequest& request) {
   const std::string ending = request.out.extension();
   if (ending == ".pth") return "pth";
   if (ending == ".safetensors") return "safetensors";
-  fail(
-      ExitCode::kUsage,
-      "{} ends in neither .pth nor .safetensors; name the format: --to native, pth, safetensors or "
-      "hf",
-      request.out.string());
+  fail(ExitCode::kUsage,
+       "{} ends in neither .pth nor .safetensors; name the format: --to native, pth, safetensors, "
+       "hf, encoder, timm or transformers",
+       request.out.string());
 }
 
 // Only what an earlier conversion to the same format left may be replaced.
 void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   const fs::path& out = request.out;
   if (!fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out))) return;
-  const bool is_file = format == "pth" || format == "safetensors";
-  const bool replaceable = is_file          ? fs::is_regular_file(out)
-                           : format == "hf" ? fs::exists(out / "config.json")
-                                            : fs::exists(out / "latest");
+  const bool is_file = format == "pth" || format == "safetensors" || format == "encoder";
+  const bool replaceable = is_file              ? fs::is_regular_file(out)
+                           : format == "native" ? fs::exists(out / "latest")
+                                                : fs::exists(out / "config.json");
   if (!replaceable) {
     fail(ExitCode::kUsage, "{} exists and is no {} checkpoint; choose another name", out.string(),
          format);
@@ -191,10 +191,15 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   if (format == "safetensors") write_safetensors(request.out, checkpoint, known);
   if (format == "hf") write_hf(request.out, checkpoint, known);
   if (format == "native") write_native(request.out, checkpoint, known);
+  size_t tensors = checkpoint.model.tensors.size();
+  if (is_backbone_format(format)) {
+    if (!known.recipe) recipe_of(checkpoint, {});  // says what is not known
+    tensors = write_backbone(format, request.out, checkpoint, *known.recipe, known.text, reporter);
+  }
   const bool with_moments = format == "pth" || format == "native";
   return {{"from", checkpoint.format},
           {"to", format},
-          {"tensors", checkpoint.model.tensors.size()},
+          {"tensors", tensors},
           {"moments", with_moments ? checkpoint.optimizer.tensors.size() : 0},
           {"out", request.out.string()}};
 }

@@ -120,8 +120,10 @@ nlohmann::json diff_checkpoints(const std::filesystem::path& first,
 
 struct ConvertRequest {
   CheckpointRequest checkpoint;
-  std::string to;             // native, pth, safetensors, hf; empty: by the ending of `out`
-  std::filesystem::path out;  // a file; a folder for native and hf
+  // native, pth, safetensors, hf; of the encoder alone: encoder, timm, transformers. Empty: pth or
+  // safetensors, by the ending of `out`.
+  std::string to;
+  std::filesystem::path out;  // a file; a folder for native, hf, timm and transformers
   bool overwrite = false;
 };
 // Throws Error(kUsage) where something stands at `out` already.
