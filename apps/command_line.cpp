@@ -156,6 +156,27 @@ void add_evaluations(CLI::App& app, Options& options) {
   add_weights(knn, options);
   knn->add_option("--k", options.k, "Neighbours that vote")
       ->check(CLI::Range(int64_t{1}, kMany).description(""))
+  CLI::App* features = app.add_subcommand("features", "Write frozen features to a file");
+  add_data(features, options)->required();
+  add_weights(features, options);
+  features->add_option("--out", options.out, "F.npy (labels go to F.labels.npy) or F.safetensors")
+      ->type_name("FILE")
+      ->required();
+  features
+      ->add_option("--tokens", options.tokens,
+                   "Mean of all patches; all of them, one after another; a ViT's class token")
+      ->check(CLI::IsMember({"mean", "flat", "class"}).description(""))
+      ->type_name("mean|flat|class")
+      ->capture_default_str();
+  features->add_option("--split", options.split, "Which pictures")
+      ->check(CLI::IsMember({"train", "val"}).description(""))
+      ->type_name("train|val")
+      ->capture_default_str();
+  features->footer(
+      "F.pictures.tsv names class and picture of every row. Pictures that cannot be read are left "
+      "out.\n"
+      "Example:\n  fastconvmae features --data fashion-mnist --checkpoint runs/demo --out f.npy");
+
       ->type_name("N")
       ->capture_default_str();
   knn->footer("Example:\n  fastconvmae knn --data fashion-mnist --checkpoint runs/demo");

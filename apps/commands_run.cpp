@@ -148,6 +148,14 @@ int report(const Options& options, Reporter& reporter) {
   tasks::report(options.run_dir, reporter);
   print_result({{"report", (fs::path(options.run_dir) / "report.html").string()}}, options.json);
   return 0;
+int features(const Options& options, Reporter& reporter) {
+  const tasks::FeaturesRequest request{
+      options.data,  checkpoint_request(options), options.out,        options.tokens,
+      options.split, options.overwrite,           machine_of(options)};
+  print_result(tasks::write_features(request, reporter), options.json);
+  return 0;
+}
+
 }
 
 int bench_step(const Options& options, Reporter& reporter) {
@@ -215,4 +223,5 @@ int bench_knn(const Options& options, Reporter& reporter) {
 }
 
 }  // namespace fcm::apps
+  if (options.command == "features") return features(options, reporter);
   if (options.command == "bench knn") return bench_knn(options, reporter);

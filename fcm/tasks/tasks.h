@@ -106,6 +106,22 @@ void visualize(const CheckpointRequest& checkpoint, const std::vector<std::strin
 
 // Writes run_dir/report.html.
 void report(const std::filesystem::path& run_dir, Reporter& reporter);
+struct FeaturesRequest {
+  std::string data;
+  CheckpointRequest checkpoint;
+  std::filesystem::path out;    // F.npy or F.safetensors
+  std::string tokens = "mean";  // of all patches; flat: one after another; class: a ViT's own token
+  std::string split = "train";  // or val
+  bool overwrite = false;
+  Machine machine;
+};
+// Features of every picture in the set's order, float32, to a file (checkpoint/feature_file.h says
+// how it looks) that is never held in memory, and F.pictures.tsv beside it: a line for each row
+// with number and name of its class (-1 and nothing where there are no labels) and the picture's
+// name. Pictures that cannot be read are left out with a warning. Throws Error(kUsage) where
+// something stands there already.
+nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter);
+
 
 // Format, tensors and what else is known of a checkpoint; reads neither hashes nor moments.
 nlohmann::json show_checkpoint(const std::filesystem::path& path, Reporter& reporter);
