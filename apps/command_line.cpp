@@ -86,6 +86,8 @@ void add_runs(CLI::App& app, Options& options) {
   demo->add_option("--images", options.image_count, "Train on so many pictures only")
       ->check(CLI::Range(int64_t{1}, kMany).description(""))
       ->type_name("N");
+  demo->add_flag("--full", options.full,
+                 "Fine-tune as well, from the pretrained encoder and from scratch (five minutes)");
   demo->footer("Example:\n  fastconvmae demo");
 
   CLI::App* pretrain =
@@ -115,7 +117,7 @@ void add_classifiers(CLI::App& app, Options& options) {
 
   CLI::App* eval =
       app.add_subcommand("eval", "Accuracy of a classifier, in all and class by class");
-  add_data(eval, options)->required();
+  add_data(eval, options);
   add_checkpoint(eval, options);
   eval->add_option("--batch", options.eval_batch, "Pictures a pass; changes no count")
       ->check(CLI::Range(1, 1 << 20).description(""))
@@ -123,6 +125,9 @@ void add_classifiers(CLI::App& app, Options& options) {
       ->capture_default_str();
   eval->add_option("--out", options.out, "Folder for result.json and confusion.png")
       ->type_name("DIR");
+  eval->add_flag("--latency", options.latency,
+                 "Pictures a second and memory instead, fp32 and bf16, one at a time and --batch; "
+                 "needs no --data");
   eval->footer(
       "Example:\n  fastconvmae eval --data synthetic --checkpoint runs/tuned --set "
       "classifier.eval_crop=0.875");
@@ -151,11 +156,6 @@ void add_evaluations(CLI::App& app, Options& options) {
       "  fastconvmae linprobe --recipe smoke_linprobe --data synthetic --checkpoint runs/smoke "
       "--out runs/probe");
 
-  CLI::App* knn = app.add_subcommand("knn", "Accuracy of the nearest neighbours in feature space");
-  add_data(knn, options)->required();
-  add_weights(knn, options);
-  knn->add_option("--k", options.k, "Neighbours that vote")
-      ->check(CLI::Range(int64_t{1}, kMany).description(""))
   CLI::App* features = app.add_subcommand("features", "Write frozen features to a file");
   add_data(features, options)->required();
   add_weights(features, options);
@@ -177,6 +177,11 @@ void add_evaluations(CLI::App& app, Options& options) {
       "out.\n"
       "Example:\n  fastconvmae features --data fashion-mnist --checkpoint runs/demo --out f.npy");
 
+  CLI::App* knn = app.add_subcommand("knn", "Accuracy of the nearest neighbours in feature space");
+  add_data(knn, options)->required();
+  add_weights(knn, options);
+  knn->add_option("--k", options.k, "Neighbours that vote")
+      ->check(CLI::Range(int64_t{1}, kMany).description(""))
       ->type_name("N")
       ->capture_default_str();
   knn->footer("Example:\n  fastconvmae knn --data fashion-mnist --checkpoint runs/demo");
@@ -331,6 +336,19 @@ void add_benchmarks(CLI::App& app, Options& options) {
       ->type_name("TEXT");
   ops->footer("Example:\n  fastconvmae bench ops --filter patch_depthwise_conv");
 
+  CLI::App* knn = bench->add_subcommand("knn", "Nearest neighbours among features without meaning");
+  const auto size = [&](const char* name, int64_t& value, const char* help) {
+    knn->add_option(name, value, help)
+        ->check(CLI::Range(int64_t{1}, kMany).description(""))
+        ->type_name("N")
+        ->capture_default_str();
+  };
+  size("--bank", options.bank, "Known features");
+  size("--queries", options.queries, "Features to ask about");
+  size("--width", options.width, "Numbers a feature");
+  size("--k", options.k, "Neighbours that vote");
+  knn->footer("Example:\n  fastconvmae bench knn --bank 50000 --queries 10000 --width 768");
+
   CLI::App* files = bench->add_subcommand(
       "checkpoint", "Reading and writing training state, beside cat and cp with fsync");
   files->add_option("--bytes", options.bytes, "Size of the files")
@@ -369,19 +387,6 @@ std::string chosen_command(const CLI::App& app, const CLI::App** deepest) {
   const CLI::App* at = &app;
   while (!at->get_subcommands().empty()) {
     at = at->get_subcommands().front();
-  CLI::App* knn = bench->add_subcommand("knn", "Nearest neighbours among features without meaning");
-  const auto size = [&](const char* name, int64_t& value, const char* help) {
-    knn->add_option(name, value, help)
-        ->check(CLI::Range(int64_t{1}, kMany).description(""))
-        ->type_name("N")
-        ->capture_default_str();
-  };
-  size("--bank", options.bank, "Known features");
-  size("--queries", options.queries, "Features to ask about");
-  size("--width", options.width, "Numbers a feature");
-  size("--k", options.k, "Neighbours that vote");
-  knn->footer("Example:\n  fastconvmae bench knn --bank 50000 --queries 10000 --width 768");
-
     command += (command.empty() ? "" : " ") + at->get_name();
   }
   *deepest = at;

@@ -93,17 +93,28 @@ int finetune(const Options& options, Reporter& reporter) {
 }
 
 int eval(const Options& options, Reporter& reporter) {
-  print_result(tasks::eval({options.data, checkpoint_request(options), options.out,
-                            options.eval_batch, machine_of(options)},
-                           reporter),
+  const tasks::EvalRequest request{options.data, checkpoint_request(options), options.out,
+                                   options.eval_batch, machine_of(options)};
+  if (options.data.empty() && !options.latency) {
+    fail(ExitCode::kUsage, "eval wants labelled pictures: --data DATA; or --latency for its speed");
+  }
+  print_result(options.latency ? tasks::latency(request, reporter) : tasks::eval(request, reporter),
                options.json);
   return 0;
 }
 
 int demo(const Options& options, Reporter& reporter) {
-  const nlohmann::json result = tasks::demo(
-      options.out.empty() ? "runs/demo" : options.out, options.overwrite, options.image_count,
-      recipe_of(options, "demo"), machine_of(options), catch_stop_signals(), reporter);
+  tasks::DemoRequest request;
+  request.out = options.out.empty() ? "runs/demo" : options.out;
+  request.overwrite = options.overwrite;
+  request.images = options.image_count;
+  request.recipe = recipe_of(options, "demo");
+  if (options.full) {
+    request.finetune = train::load_finetune_recipe("finetune_demo", recipe_folders(), {});
+  }
+  request.machine = machine_of(options);
+  request.stop = catch_stop_signals();
+  const nlohmann::json result = tasks::demo(request, reporter);
   print_result(result, options.json);
   return status_of(result, reporter);
 }
@@ -137,6 +148,14 @@ int knn(const Options& options, Reporter& reporter) {
   return 0;
 }
 
+int features(const Options& options, Reporter& reporter) {
+  const tasks::FeaturesRequest request{
+      options.data,  checkpoint_request(options), options.out,        options.tokens,
+      options.split, options.overwrite,           machine_of(options)};
+  print_result(tasks::write_features(request, reporter), options.json);
+  return 0;
+}
+
 int visualize(const Options& options, Reporter& reporter) {
   tasks::visualize(checkpoint_request(options), options.images, teacher_files(options), options.out,
                    static_cast<uint64_t>(options.seed.value_or(0)), machine_of(options), reporter);
@@ -148,14 +167,6 @@ int report(const Options& options, Reporter& reporter) {
   tasks::report(options.run_dir, reporter);
   print_result({{"report", (fs::path(options.run_dir) / "report.html").string()}}, options.json);
   return 0;
-int features(const Options& options, Reporter& reporter) {
-  const tasks::FeaturesRequest request{
-      options.data,  checkpoint_request(options), options.out,        options.tokens,
-      options.split, options.overwrite,           machine_of(options)};
-  print_result(tasks::write_features(request, reporter), options.json);
-  return 0;
-}
-
 }
 
 int bench_step(const Options& options, Reporter& reporter) {
@@ -186,6 +197,17 @@ int bench_loader(const Options& options, Reporter& reporter) {
   return 0;
 }
 
+int bench_knn(const Options& options, Reporter& reporter) {
+  tasks::BenchKnnRequest request;
+  request.bank = options.bank;
+  request.queries = options.queries;
+  request.width = options.width;
+  request.k = options.k;
+  request.machine = machine_of(options);
+  print_result(tasks::bench_knn(request, reporter), options.json);
+  return 0;
+}
+
 int bench_checkpoint(const Options& options, Reporter& reporter) {
   const fs::path folder = options.out.empty() ? fs::temp_directory_path() : fs::path(options.out);
   print_result(tasks::bench_checkpoint(options.bytes, folder, reporter), options.json);
@@ -201,27 +223,16 @@ int run_task(const Options& options, Reporter& reporter) {
   if (options.command == "demo") return demo(options, reporter);
   if (options.command == "linprobe") return linprobe(options, reporter);
   if (options.command == "knn") return knn(options, reporter);
+  if (options.command == "features") return features(options, reporter);
   if (options.command == "visualize") return visualize(options, reporter);
   if (options.command == "report") return report(options, reporter);
   if (options.command == "bench step") return bench_step(options, reporter);
   if (options.command == "bench ops") return bench_ops(options, reporter);
-int bench_knn(const Options& options, Reporter& reporter) {
-  tasks::BenchKnnRequest request;
-  request.bank = options.bank;
-  request.queries = options.queries;
-  request.width = options.width;
-  request.k = options.k;
-  request.machine = machine_of(options);
-  print_result(tasks::bench_knn(request, reporter), options.json);
-  return 0;
-}
-
   if (options.command == "bench loader") return bench_loader(options, reporter);
+  if (options.command == "bench knn") return bench_knn(options, reporter);
   if (options.command == "bench checkpoint") return bench_checkpoint(options, reporter);
   require(false, "command \"{}\" has a help text but no function", options.command);
   return 1;
 }
 
 }  // namespace fcm::apps
-  if (options.command == "features") return features(options, reporter);
-  if (options.command == "bench knn") return bench_knn(options, reporter);

@@ -42,7 +42,14 @@ struct Options {
   std::vector<std::string> images;      // visualize
   std::optional<int64_t> image_count;   // demo
   std::vector<std::string> recipes;     // recipe show, recipe check
-  int64_t k = 20;                       // knn
+  int64_t k = 20;                       // knn, bench knn
+  std::string tokens = "mean";          // features
+  std::string split = "train";          // features
+  bool latency = false;                 // eval
+  bool full = false;                    // demo
+  int64_t bank = 50'000;                // bench knn
+  int64_t queries = 10'000;             // bench knn
+  int64_t width = 768;                  // bench knn
   std::string filter;                   // bench ops; empty: all
   int64_t bytes = 1 << 26;              // bench checkpoint
   double seconds = 10;                  // bench loader

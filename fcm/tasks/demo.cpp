@@ -6,12 +6,14 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/tasks/demo_finetune.h"
 #include "fcm/tasks/features.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/measure.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 #include "fcm/train/meters.h"
+#include "fcm/train/run_log.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/trainer.h"
 
@@ -99,30 +101,72 @@ std::vector<std::string> notes_on(const Measured& measured, int64_t labelled) {
       "Other sizes, rates and batches that were tried are in results/demo.md of the source."};
 }
 
-bool finished(const fs::path& out) { return fs::exists(out / "result.json"); }
+// Whether `out` holds a whole demonstration, with fine-tuning where it is asked for.
+bool finished(const fs::path& out, bool full) {
+  if (!fs::exists(out / "result.json")) return false;
+  if (!full) return true;
+  const nlohmann::json result = nlohmann::json::parse(
+      read_file(out / "result.json", ExitCode::kUsage), nullptr, /*allow_exceptions=*/false);
+  return result.is_object() && result.contains("finetune");
+}
+
+// Of pretraining; from the log where another launch did it.
+nlohmann::json speed_of(const nlohmann::json& run, const fs::path& out) {
+  if (run.contains("images_per_second")) return run.at("images_per_second");
+  nlohmann::json speed;
+  for (const nlohmann::json& line : train::read_log(out / "log.jsonl")) {
+    if (line.contains("images_per_second")) speed = line.at("images_per_second");
+  }
+  return speed;
+}
+
+std::string note_on_finetuning(const nlohmann::json& finetune) {
+  const double pretrained = finetune.at("pretrained"), scratch = finetune.at("scratch");
+  return fmt::format(
+      "Trained as a classifier, all weights, for {} steps of {} pictures: {:.1f} % from the "
+      "pretrained encoder, {:.1f} % from scratch ({:+.1f} points).",
+      finetune.at("steps").get<int64_t>(), finetune.at("batch_size").get<int64_t>(), pretrained,
+      scratch, pretrained - scratch);
+}
+
+std::string command_of(const DemoRequest& request) {
+  std::string command = fmt::format("fastconvmae demo --out {}", request.out.string());
+  if (request.finetune) command += " --full";
+  if (request.images) command += fmt::format(" --images {}", *request.images);
+  return command;
+}
 
 }  // namespace
 
-nlohmann::json demo(const fs::path& out, bool overwrite, std::optional<int64_t> images,
-                    train::Recipe recipe, Machine machine, const std::atomic<bool>* stop,
-                    Reporter& reporter) {
+nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   const train::Stopwatch watch;
-  const int64_t threads = set_up_machine(machine);
+  const fs::path& out = request.out;
+  const int64_t threads = set_up_machine(request.machine);
+  train::Recipe recipe = request.recipe;
+  const std::optional<int64_t>& images = request.images;
   if (images) recipe.run.max_steps = std::max<int64_t>(1, *images / recipe.optim.batch_size);
 
-  RunRequest request{recipe, kData,   out, "auto", overwrite || finished(out),
-                     false,  machine, {},  stop};
-  const nlohmann::json run = pretrain(request, reporter);
+  const bool replace = request.overwrite || finished(out, request.finetune.has_value());
+  const RunRequest pretraining{recipe, kData,           out, "auto",      replace,
+                               false,  request.machine, {},  request.stop};
+  const nlohmann::json run = pretrain(pretraining, reporter);
   if (run.at("stopped").get<bool>()) return run;
 
   const TrainedModel trained =
-      load_trained_model({out, {}, {}}, Needs::kFeatures, reporter, device_of(machine));
+      load_trained_model({out, {}, {}}, Needs::kFeatures, reporter, device_of(request.machine));
   const int64_t labelled = images ? std::clamp<int64_t>(*images, 500, kLabelled) : kLabelled;
   const Measured measured = measure_all(recipe, trained, labelled, threads, reporter);
   nlohmann::json result = accuracies(measured);
   result["notes"] = notes_on(measured, labelled);
+  if (request.finetune) {
+    const nlohmann::json finetune = finetune_demo(request, kData, reporter);
+    if (finetune.at("stopped").get<bool>()) return finetune;
+    result["notes"].push_back(note_on_finetuning(finetune));
+    result["finetune"] = finetune;
+    result["finetune"].erase("stopped");
+  }
   result["seconds"] = watch.seconds();
-  result["images_per_second"] = run.at("images_per_second");
+  result["images_per_second"] = speed_of(run, out);
   result["images_seen"] = run.at("steps").get<int64_t>() * recipe.optim.batch_size;
   result["parameters"] = trained.model->parameters().trainable_elements();
   result["labelled_pictures"] = labelled;
@@ -133,8 +177,7 @@ nlohmann::json demo(const fs::path& out, bool overwrite, std::optional<int64_t> 
   result["device"] = trained.model->device().str();
   result["precision"] =
       train::compute_name(train::compute_type(recipe.model.precision, trained.model->device()));
-  result["command"] = fmt::format("fastconvmae demo --out {}", out.string()) +
-                      (images ? fmt::format(" --images {}", *images) : "");
+  result["command"] = command_of(request);
   write_file_durably(out / "result.json", result.dump(2) + "\n", ExitCode::kUsage);
   report(out, reporter);
   return result;

@@ -41,6 +41,29 @@ std::vector<std::string> faults_of(const std::vector<nlohmann::json>& log) {
   return faults;
 }
 
+// What `demo --full` found.
+viz::ReportTable finetune_table(const nlohmann::json& finetune) {
+  viz::ReportTable table;
+  table.title = "Fine-tuning: top-1 accuracy after each epoch, in percent";
+  table.headers = {"start"};
+  const nlohmann::json& by_epoch = finetune.at("by_epoch");
+  for (size_t epoch = 1; epoch <= by_epoch.at("pretrained").size(); ++epoch) {
+    table.headers.push_back(fmt::format("epoch {}", epoch));
+  }
+  table.headers.emplace_back("at the end");
+  for (const auto& [key, name] :
+       {std::pair{"pretrained", "pretrained encoder"}, std::pair{"scratch", "from scratch"}}) {
+    std::vector<std::string> row = {name};
+    for (const nlohmann::json& top1 : by_epoch.at(key)) {
+      row.push_back(fmt::format("{:.2f}", top1.get<double>()));
+    }
+    row.push_back(fmt::format("{:.2f}", finetune.at(key).get<double>()));
+    table.rows.push_back(row);
+  }
+  table.note = "The same network, pictures, steps and rates; all weights are trained.";
+  return table;
+}
+
 }  // namespace
 
 viz::ReportInput report_input(const fs::path& run_dir) {
@@ -64,6 +87,9 @@ viz::ReportInput report_input(const fs::path& run_dir) {
   if (fs::exists(run_dir / "result.json")) {
     input.summary.update(
         nlohmann::json::parse(read_file(run_dir / "result.json", ExitCode::kUsage)));
+    if (input.summary.contains("finetune")) {
+      input.tables.push_back(finetune_table(input.summary.at("finetune")));
+    }
     if (input.summary.contains("notes")) input.summary.at("notes").get_to(input.notes);
   }
   return input;

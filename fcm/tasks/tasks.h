@@ -80,14 +80,47 @@ struct EvalRequest {
 // "images", and "classes" one by one. Throws Error(kData) where the numbers of classes differ.
 nlohmann::json eval(const EvalRequest& request, Reporter& reporter);
 
-// `images`: train on so many pictures only.
-nlohmann::json demo(const std::filesystem::path& out, bool overwrite, std::optional<int64_t> images,
-                    train::Recipe recipe, Machine machine, const std::atomic<bool>* stop,
-                    Reporter& reporter);
+// Speed and memory of that classifier on made-up pictures of the recipe's size, in fp32 and bf16,
+// one at a time and `batch` of them: "latency", rows of precision, batch, images_per_second, the
+// times of a pass, and memory_bytes, the largest resident size of the process meanwhile. `data` is
+// not read.
+nlohmann::json latency(const EvalRequest& request, Reporter& reporter);
 
-// Accuracy of the k nearest neighbours on frozen features, in percent.
+struct DemoRequest {
+  std::filesystem::path out;
+  bool overwrite = false;
+  std::optional<int64_t> images;  // train on so many pictures only
+  train::Recipe recipe;
+  // Fine-tune as well: recipe of how; model, encoder and data are taken from `recipe`.
+  std::optional<train::FinetuneRecipe> finetune;
+  Machine machine;
+  const std::atomic<bool>* stop = nullptr;  // as in RunRequest
+};
+
+// Goes on with what is not finished in `out`; a finished demonstration is replaced.
+nlohmann::json demo(const DemoRequest& request, Reporter& reporter);
+
+// Accuracy of the k nearest neighbours on frozen features, in percent. Holds the features of the
+// validation pictures, and of the training pictures a block at a time. Flattened tokens are
+// compared where those of the validation pictures take at most 1 GiB.
 nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
                    Machine machine, Reporter& reporter);
+
+struct FeaturesRequest {
+  std::string data;
+  CheckpointRequest checkpoint;
+  std::filesystem::path out;    // F.npy or F.safetensors
+  std::string tokens = "mean";  // of all patches; flat: one after another; class: a ViT's own token
+  std::string split = "train";  // or val
+  bool overwrite = false;
+  Machine machine;
+};
+// Features of every picture in the set's order, float32, to a file (checkpoint/feature_file.h says
+// how it looks) that is never held in memory, and F.pictures.tsv beside it: a line for each row
+// with number and name of its class (-1 and nothing where there are no labels) and the picture's
+// name. Pictures that cannot be read are left out with a warning. Throws Error(kUsage) where
+// something stands there already.
+nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter);
 
 nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& checkpoint,
                         Reporter& reporter);
@@ -106,22 +139,6 @@ void visualize(const CheckpointRequest& checkpoint, const std::vector<std::strin
 
 // Writes run_dir/report.html.
 void report(const std::filesystem::path& run_dir, Reporter& reporter);
-struct FeaturesRequest {
-  std::string data;
-  CheckpointRequest checkpoint;
-  std::filesystem::path out;    // F.npy or F.safetensors
-  std::string tokens = "mean";  // of all patches; flat: one after another; class: a ViT's own token
-  std::string split = "train";  // or val
-  bool overwrite = false;
-  Machine machine;
-};
-// Features of every picture in the set's order, float32, to a file (checkpoint/feature_file.h says
-// how it looks) that is never held in memory, and F.pictures.tsv beside it: a line for each row
-// with number and name of its class (-1 and nothing where there are no labels) and the picture's
-// name. Pictures that cannot be read are left out with a warning. Throws Error(kUsage) where
-// something stands there already.
-nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter);
-
 
 // Format, tensors and what else is known of a checkpoint; reads neither hashes nor moments.
 nlohmann::json show_checkpoint(const std::filesystem::path& path, Reporter& reporter);
@@ -186,10 +203,6 @@ struct PackRequest {
 // where a split has nothing to pack.
 nlohmann::json pack_data(const PackRequest& request, Reporter& reporter);
 
-// Operators whose name contains `filter`.
-nlohmann::json bench_ops(const std::string& filter, Machine machine, Reporter& reporter);
-
-}  // namespace fcm::tasks
 struct BenchKnnRequest {
   int64_t bank = 50'000, queries = 10'000, width = 768, k = 20;
   int64_t rounds = 3;
@@ -198,3 +211,7 @@ struct BenchKnnRequest {
 // Seconds of a whole heads::knn on made-up features, and what that is of the processor's peak.
 nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
 
+// Operators whose name contains `filter`.
+nlohmann::json bench_ops(const std::string& filter, Machine machine, Reporter& reporter);
+
+}  // namespace fcm::tasks

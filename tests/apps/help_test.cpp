@@ -28,12 +28,13 @@ TEST_P(Help, IsAsStored) {
 
 INSTANTIATE_TEST_SUITE_P(Commands, Help,
                          testing::Values("", "demo", "pretrain", "finetune", "eval", "linprobe",
-                                         "knn", "visualize", "report", "recipe", "recipe list",
-                                         "recipe show", "recipe check", "recipe keys", "data",
-                                         "data verify", "data pack", "checkpoint",
-                                         "checkpoint show", "checkpoint convert",
+                                         "knn", "features", "visualize", "report", "recipe",
+                                         "recipe list", "recipe show", "recipe check",
+                                         "recipe keys", "data", "data verify", "data pack",
+                                         "checkpoint", "checkpoint show", "checkpoint convert",
                                          "checkpoint verify", "checkpoint diff", "bench checkpoint",
-                                         "bench", "bench step", "bench ops", "bench loader"));
+                                         "bench", "bench step", "bench ops", "bench loader",
+                                         "bench knn"));
 
 // A command without a stored text would escape the test above.
 TEST(HelpFiles, CoverEveryCommandThatIsListed) {

@@ -1,0 +1,15 @@
+// The last part of `demo --full`: what pretraining is worth to a classifier.
+#pragma once
+
+#include "fcm/tasks/tasks.h"
+
+namespace fcm::tasks {
+
+// Fine-tunes the encoder of the finished run in request.out, and trains the same network from
+// scratch for as many steps, each in a folder below it; goes on where an earlier launch stopped.
+// {"stopped": true}, or top-1 in percent of both as "pretrained" and "scratch", after every epoch
+// under "by_epoch", with "epochs", "steps" and "batch_size".
+nlohmann::json finetune_demo(const DemoRequest& request, const std::string& data,
+                             Reporter& reporter);
+
+}  // namespace fcm::tasks

@@ -1,0 +1,92 @@
+// eval --latency: speed and memory of a trained classifier.
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <set>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/tasks/classifier.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/train/meters.h"
+#include "fcm/train/setup.h"
+#include "fcm/train/step.h"
+
+namespace fcm::tasks {
+namespace {
+
+// What peak_memory_bytes tells from then on begins here (proc(5)); without effect where the system
+// does not allow it.
+void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
+// Sorted. As many as fit into two seconds, three at least.
+std::vector<double> times_of(const std::function<void()>& pass) {
+  constexpr double kSeconds = 2;
+  constexpr size_t kLeast = 3, kMost = 200;
+  pass();  // first call: buffers, kernels
+  std::vector<double> times;
+  const train::Stopwatch all;
+  while (times.size() < kLeast || (all.seconds() < kSeconds && times.size() < kMost)) {
+    const train::Stopwatch watch;
+    pass();
+    times.push_back(watch.seconds());
+  }
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+// Pictures to classes, without reading files.
+nlohmann::json measure(const TrainedClassifier& trained, int64_t batch, at::ScalarType compute) {
+  const at::NoGradGuard no_grad;
+  const models::Classifier& model = *trained.model;
+  const loader::DataOptions& data = trained.recipe.data;
+  const at::Tensor pictures_BHWC =
+      at::arange(batch * data.image_size[0] * data.image_size[1] * data.channels)
+          .remainder(251)
+          .to(at::kByte)
+          .view({batch, data.image_size[0], data.image_size[1], data.channels});
+  const masks::ViewPlan plan = masks::full_plan(batch, model.grid());
+  reset_peak_memory();
+  const std::vector<double> times = times_of([&] {
+    const at::Tensor pixels = train::pixels_of(pictures_BHWC, plan, model.geometry(), data);
+    model.classify(model.features(pixels, plan, compute));
+  });
+  const double median = times[times.size() / 2];
+  return {{"precision", train::compute_name(compute)},
+          {"batch", batch},
+          {"images_per_second", static_cast<double>(batch) / median},
+          {"median_ms", 1e3 * median},
+          {"min_ms", 1e3 * times.front()},
+          {"max_ms", 1e3 * times.back()},
+          {"memory_bytes", train::peak_memory_bytes()}};
+}
+
+}  // namespace
+
+nlohmann::json latency(const EvalRequest& request, Reporter& reporter) {
+  const int64_t threads = set_up_machine(request.machine);
+  const std::string source = request.checkpoint.path.string();
+  const TrainedClassifier trained = load_classifier(source, request.checkpoint.set, reporter);
+  if (!trained.model) {
+    fail(ExitCode::kUsage, "eval --latency: {} is a probe of a frozen encoder; take a classifier",
+         source);
+  }
+  reporter.info("eval --latency: nothing else should run on this machine now");
+  nlohmann::json rows = nlohmann::json::array();
+  for (const at::ScalarType compute : {at::kFloat, at::kBFloat16}) {
+    for (const int64_t batch : std::set<int64_t>{1, request.batch}) {
+      rows.push_back(measure(trained, batch, compute));
+    }
+  }
+  return {{"latency", rows},
+          {"parameters", trained.model->parameters().trainable_elements()},
+          {"image_size", trained.recipe.data.image_size},
+          {"classes", trained.classes},
+          {"threads", threads},
+          {"device", "cpu"}};
+}
+
+}  // namespace fcm::tasks
