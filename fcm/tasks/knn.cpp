@@ -100,7 +100,7 @@ void search_bank(const TrainedModel& trained, const Selection& bank, int64_t thr
 nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
                    Machine machine, Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
-  const TrainedModel trained = 
+  const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
   const Selection bank{open_labelled(data, loader::Split::kTrain, machine), kEverything};
   const Selection asked{open_labelled(data, loader::Split::kVal, machine), kEverything};

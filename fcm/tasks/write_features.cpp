@@ -98,7 +98,8 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   const Selection selection{
       loader::open_dataset(request.data, split, open_options(request.machine)), kEverything};
   const loader::Dataset& dataset = *selection.dataset;
-  const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter);
+  const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
+                                                  device_of(request.machine));
   if (request.tokens == "class" && trained.recipe.model.kind != "vit") {
     fail(ExitCode::kUsage,
          "--tokens class: {} is a {}, which has no class token; take mean or flat",
