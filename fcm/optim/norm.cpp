@@ -65,10 +65,6 @@ double norm_on_cuda(const at::Tensor& values) {
 
 double euclidean_norm(const at::Tensor& values) {
   const ops::Part timed("norm of the gradients", 0, static_cast<double>(values.nbytes()));
-  if (!values.is_cpu()) {
-    return at::linalg_vector_norm(values, 2, std::nullopt, /*keepdim=*/false, at::kDouble)
-        .item<double>();
-  }
   const int64_t count = values.numel();
   if (ops::on_cuda(values) && count > 0) {
     return values.scalar_type() == at::kFloat ? norm_on_cuda<float>(values)
