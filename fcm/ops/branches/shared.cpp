@@ -28,14 +28,16 @@ at::Tensor multiply(const at::Tensor& x_MI, const at::Tensor& weight_OI, const a
 at::Tensor end_branch(const at::Tensor& residual, const at::Tensor& last_MI,
                       const at::Tensor& weight_OI, const at::Tensor& bias_O,
                       const at::Tensor& scale_B) {
+  at::Tensor bias = bias_O.to(residual.scalar_type()), scaled_MI = last_MI;
   if (scale_B.defined()) {
-    // What is scaled is the result of the product: of an MLP it is four times narrower than `last`.
-    const at::Tensor branch = multiply(last_MI, weight_OI, bias_O).view(residual.sizes());
-    return branch.mul_(scale_like(scale_B, residual)).add_(residual);
+    const at::Tensor scale = scale_like(scale_B, residual);
+    bias = bias * scale;
+    scaled_MI =
+        as_rows(last_MI.view({residual.size(0), -1, last_MI.size(1)}) * scale.view({-1, 1, 1}));
   }
   // The product adds itself to what is there, rounded once at the end.
-  const at::Tensor y = at::add(residual, bias_O.to(residual.scalar_type())).contiguous();
-  add_product(fastest_products(last_MI), last_MI, weight_OI.t(), y.view({-1, y.size(-1)}));
+  const at::Tensor y = at::add(residual, bias).contiguous();
+  add_product(fastest_products(scaled_MI), scaled_MI, weight_OI.t(), y.view({-1, y.size(-1)}));
   return y;
 }
 
