@@ -13,8 +13,8 @@
 #include "fcm/loss/classification.h"
 #include "fcm/nn/positions.h"
 #include "fcm/tasks/probe_learner.h"
+#include "fcm/tasks/trained_model.h"
 #include "fcm/train/classifier_learner.h"
-#include "fcm/train/published.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/state.h"
 
@@ -105,25 +105,24 @@ void take_average(Checkpoint& checkpoint) {
   }
 }
 
-// Of a classifier without a recipe: sizes by its tensors, measured as the published programs do.
-train::FinetuneRecipe published_classifier(const Checkpoint& checkpoint,
-                                           const checkpoint::Architecture& architecture,
+// Of a classifier without a recipe of its kind: sizes by the recipe of its encoder or by its
+// tensors, measured as the published programs do.
+train::FinetuneRecipe published_classifier(const Checkpoint& checkpoint, bool mean_pool,
                                            const std::vector<std::string>& set) {
   std::vector<std::string> of_encoder;
   for (const std::string& assignment : set) {
     const bool other = assignment.starts_with("classifier.") || assignment.starts_with("augment.");
     if (!other) of_encoder.push_back(assignment);
   }
-  const std::string source = checkpoint.path.string();
-  const train::Recipe sizes = train::published_recipe(architecture, {}, of_encoder, source);
+  const train::Recipe sizes = recipe_of(checkpoint, of_encoder);
   train::FinetuneRecipe recipe;
   recipe.row = sizes.row;
   recipe.model = sizes.model;
   recipe.encoder = sizes.encoder;
   recipe.data = sizes.data;
-  recipe.classifier.pool = architecture.fc_norm ? "mean" : "token";
+  recipe.classifier.pool = mean_pool ? "mean" : "token";
   recipe.classifier.eval_crop = 224.0 / 256;
-  return train::read_finetune_recipe(train::print_recipe(recipe), source, set);
+  return train::read_finetune_recipe(train::print_recipe(recipe), checkpoint.path.string(), set);
 }
 
 train::FinetuneRecipe classifier_recipe(const Checkpoint& checkpoint,
@@ -134,8 +133,8 @@ train::FinetuneRecipe classifier_recipe(const Checkpoint& checkpoint,
     return train::read_finetune_recipe(text->get<std::string>(), source, set);
   }
   const auto architecture = checkpoint::recognise(checkpoint.model.tensors);
-  if (text == checkpoint.state.end() && architecture && architecture->classes > 0) {
-    return published_classifier(checkpoint, *architecture, set);
+  if (architecture && architecture->classes > 0) {
+    return published_classifier(checkpoint, architecture->fc_norm, set);
   }
   fail(ExitCode::kCheckpoint,
        "{} holds no classifier; train one with fastconvmae finetune or linprobe, or measure frozen "

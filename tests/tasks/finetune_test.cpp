@@ -200,6 +200,24 @@ TEST(Eval, MeasuresTheMovingAverageUnlessToldNot) {
   EXPECT_GT(std::abs(loss("classifier.ema_decay=0") - average), 1e-6);
 }
 
+TEST(Eval, TakesAClassifierWhoseRecipeIsOfItsEncoderAlone) {
+  const Scratch scratch;
+  ASSERT_EQ(wait_for(start(smoke(scratch / "run", {"--set", "run.max_steps=2"}))), 0);
+  ASSERT_EQ(wait_for(start(
+                {"checkpoint", "convert", scratch / "run", scratch / "one.safetensors", "--quiet"},
+                0, scratch / "stdout")),
+            0);
+  const auto loss = [&](const char* file, const char* set) {
+    EXPECT_EQ(wait_for(start({"eval", "--data", "synthetic", "--checkpoint", scratch / file,
+                              "--out", scratch / "measured", "--quiet", "--set", set},
+                             0, scratch / "stdout")),
+              0);
+    return json_of(scratch / "measured" / "result.json").at("loss").get<double>();
+  };
+  EXPECT_EQ(loss("one.safetensors", "classifier.eval_crop=0.875"),
+            loss("run", "classifier.ema_decay=0"));
+}
+
 TEST(Eval, TakesPicturesOfAnotherSizeAndRefusesWhatIsNoClassifier) {
   const Scratch scratch;
   ASSERT_EQ(wait_for(start(smoke(scratch / "run", {"--set", "run.max_steps=2"}))), 0);
