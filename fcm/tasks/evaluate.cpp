@@ -22,16 +22,19 @@ struct LabelledFeatures {
   int64_t classes = 0;
 };
 
-LabelledFeatures features_of(const TrainedModel& trained, const std::string& data,
-                             const Machine& machine, int64_t threads, Reporter& reporter) {
+// extract: which of them, extract_features or extract_mean_features; all of a large set's tokens
+// would not fit into memory.
+LabelledFeatures features_of(decltype(extract_features)& extract, const TrainedModel& trained,
+                             const std::string& data, const Machine& machine, int64_t threads,
+                             Reporter& reporter) {
   const Selection train{open_labelled(data, loader::Split::kTrain, machine), kEverything};
   const Selection test{open_labelled(data, loader::Split::kVal, machine), kEverything};
   refuse_different_classes(data, *train.dataset, *test.dataset);
   reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
                             train.dataset->size(), test.dataset->size(), trained.path.string(),
                             trained.step));
-  return {extract_features(*trained.model, trained.recipe, train, threads),
-          extract_features(*trained.model, trained.recipe, test, threads),
+  return {extract(*trained.model, trained.recipe, train, threads),
+          extract(*trained.model, trained.recipe, test, threads),
           static_cast<int64_t>(train.dataset->classes().size())};
 }
 
@@ -54,7 +57,7 @@ nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& chec
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(request.machine));
   const auto [train, test, classes] =
-      features_of(trained, request.data, request.machine, threads, reporter);
+      features_of(extract_features, trained, request.data, request.machine, threads, reporter);
   return summary(
       heads::linear_probe(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N,
                           classes, {}),
@@ -66,7 +69,8 @@ nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& c
   const int64_t threads = set_up_machine(machine);
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
-  const auto [train, test, classes] = features_of(trained, data, machine, threads, reporter);
+  const auto [train, test, classes] =
+      features_of(extract_mean_features, trained, data, machine, threads, reporter);
   const heads::SweepOptions options;
   const heads::SweepResult result = heads::rate_sweep(train.mean_ND, train.labels_N, test.mean_ND,
                                                       test.labels_N, classes, options);

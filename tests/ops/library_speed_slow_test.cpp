@@ -126,7 +126,9 @@ TEST_F(LibrarySpeed, Linear) {
   const auto library = [](const OpCase&) -> Function {
     return [](const OpCase::Inputs& in) { return linear_library(in[0], in[1], in[2]); };
   };
-  EXPECT_GT(compare_with_library(linear_cases(), library, {at::kFloat}), 1.4);
+  // Where there are tiles the processor is Intel's, whose library has AVX-512 kernels of its own.
+  const double gain = isa() == Isa::kAmx ? 1.2 : 1.4;
+  EXPECT_GT(compare_with_library(linear_cases(), library, {at::kFloat}), gain);
 }
 
 }  // namespace
