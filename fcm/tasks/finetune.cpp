@@ -27,12 +27,7 @@ struct LabelledData {
 LabelledData open_both(const std::string& data, const Machine& machine) {
   LabelledData both{open_labelled(data, loader::Split::kTrain, machine),
                     open_labelled(data, loader::Split::kVal, machine)};
-  if (both.train->classes() != both.val->classes()) {
-    fail(ExitCode::kData,
-         "{}: the classes of the training and validation pictures differ, so accuracy would mean "
-         "nothing",
-         data);
-  }
+  refuse_different_classes(data, *both.train, *both.val);
   return both;
 }
 
