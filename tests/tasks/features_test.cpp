@@ -47,12 +47,12 @@ TEST(Features, BothFormatsHoldTheSameAndTheMeanIsThatOfTheFlatTokens) {
   const Scratch scratch;
   train(scratch / "run", "smoke_pretrain");
   ASSERT_EQ(run(features(scratch / "run", scratch / "f.npy")), 0);
-  ASSERT_EQ(run(features(scratch / "run", scratch / "f.safetensors")), 0);
+  ASSERT_EQ(run(features(scratch / "run", scratch / "g.safetensors")), 0);
   ASSERT_EQ(run(features(scratch / "run", scratch / "flat.npy", {"--tokens", "flat"})), 0);
   const std::vector<float> mean =
       floats(read_file(scratch / "f.npy", ExitCode::kUsage), 128);  // after the header
   ASSERT_EQ(mean.size(), 512u * 32);
-  const checkpoint::TensorFile file = checkpoint::read_safetensors(scratch / "f.safetensors");
+  const checkpoint::TensorFile file = checkpoint::read_safetensors(scratch / "g.safetensors");
   ASSERT_EQ(file.find("features")->bytes.size(), mean.size() * sizeof(float));
   EXPECT_EQ(
       std::memcmp(file.find("features")->bytes.data(), mean.data(), mean.size() * sizeof(float)),

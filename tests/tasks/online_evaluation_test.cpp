@@ -65,7 +65,8 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
   const std::string page = read_file(scratch / "watched" / "report.html", ExitCode::kUsage);
   EXPECT_NE(page.find("Linear probe top-1"), std::string::npos);
 
-  train(scratch / "other", {"run.seed=5", "run.max_steps=0"});  // the comparison of weights can fail
+  train(scratch / "other",
+        {"run.seed=5", "run.max_steps=0"});  // the comparison of weights can fail
   EXPECT_NE(weights(scratch / "alone"), weights(scratch / "other"));
 }
 
