@@ -46,7 +46,7 @@ class Layout {
   // For view g and each of its sequence's places (visible, then hidden): the patch. [B, G, L]
   at::Tensor patch_of_place() const;
 
-  const masks::ViewPlan& plan_;
+  masks::ViewPlan plan_;
   ops::PatchGeometry geometry_;
   int64_t class_tokens_;
   int64_t view_size_;

@@ -59,8 +59,12 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
   for (const char* key : {"knn_top1", "probe_top1"}) {
     EXPECT_GT(lines[0].at(key).get<double>(), 15) << key;  // ten classes
     EXPECT_FALSE(epoch_lines(scratch / "alone")[0].contains(key));
-    EXPECT_NE(lines[0].at(key), lines[1].at(key)) << key;
   }
+  // The second time by other weights; one of the two may come out the same.
+  const auto measured = [&](size_t epoch) {
+    return std::pair(lines[epoch].at("knn_top1"), lines[epoch].at("probe_top1"));
+  };
+  EXPECT_NE(measured(0), measured(1));
   EXPECT_EQ(epoch_lines(scratch / "resumed"), lines);
   const std::string page = read_file(scratch / "watched" / "report.html", ExitCode::kUsage);
   EXPECT_NE(page.find("Linear probe top-1"), std::string::npos);
