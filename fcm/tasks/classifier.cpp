@@ -31,8 +31,8 @@ masks::Grid grid_of(const Checkpoint& checkpoint, int64_t patches) {
     const std::string source = checkpoint.path.string();
     const train::Recipe recipe =
         train::is_finetune_recipe(toml)
-            ? train::encoder_recipe(train::read_finetune_recipe(toml, source))
-            : train::read_recipe(toml, source);
+            ? train::encoder_recipe(train::read_stored_finetune_recipe(toml, source))
+            : train::read_stored_recipe(toml, source);
     const int64_t side = ops::PatchGeometry{recipe.encoder.strides}.patch_side();
     return {recipe.data.image_size[0] / side, recipe.data.image_size[1] / side};
   }
@@ -130,7 +130,7 @@ train::FinetuneRecipe classifier_recipe(const Checkpoint& checkpoint,
   const std::string source = checkpoint.path.string();
   const auto text = checkpoint.state.find("recipe");
   if (text != checkpoint.state.end() && train::is_finetune_recipe(text->get<std::string>())) {
-    return train::read_finetune_recipe(text->get<std::string>(), source, set);
+    return train::read_stored_finetune_recipe(text->get<std::string>(), source, set);
   }
   const auto architecture = checkpoint::recognise(checkpoint.model.tensors);
   if (architecture && architecture->classes > 0) {

@@ -75,8 +75,8 @@ viz::ReportInput report_input(const fs::path& run_dir) {
   const std::string file = (run_dir / "recipe.toml").string();
   const train::Recipe recipe =
       train::is_finetune_recipe(input.recipe_toml)
-          ? train::encoder_recipe(train::read_finetune_recipe(input.recipe_toml, file))
-          : train::read_recipe(input.recipe_toml, file);
+          ? train::encoder_recipe(train::read_stored_finetune_recipe(input.recipe_toml, file))
+          : train::read_stored_recipe(input.recipe_toml, file);
   input.title = recipe.row.name;
   input.log = train::read_log(run_dir / "log.jsonl");
   input.faults = faults_of(input.log);

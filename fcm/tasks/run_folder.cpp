@@ -28,9 +28,9 @@ std::string first_difference(const std::string& before, const std::string& now) 
 std::string defining_text_of(const fs::path& file) {
   const std::string text = read_file(file, ExitCode::kUsage);
   if (train::is_finetune_recipe(text)) {
-    return defining_text(train::read_finetune_recipe(text, file.string()));
+    return defining_text(train::read_stored_finetune_recipe(text, file.string()));
   }
-  return defining_text(train::read_recipe(text, file.string()));
+  return defining_text(train::read_stored_recipe(text, file.string()));
 }
 
 void refuse_other_recipe(const fs::path& out, const std::string& new_text) {

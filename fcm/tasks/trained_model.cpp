@@ -97,8 +97,8 @@ train::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::str
   const auto text = checkpoint.state.find("recipe");
   if (text != checkpoint.state.end()) {
     const auto toml = text->get<std::string>();
-    if (!train::is_finetune_recipe(toml)) return train::read_recipe(toml, source, overrides);
-    return train::encoder_recipe(train::read_finetune_recipe(toml, source, overrides));
+    if (!train::is_finetune_recipe(toml)) return train::read_stored_recipe(toml, source, overrides);
+    return train::encoder_recipe(train::read_stored_finetune_recipe(toml, source, overrides));
   }
   return train::published_recipe(architecture_of(checkpoint),
                                  checkpoint.state.value("args", nlohmann::json()), overrides,

@@ -13,8 +13,10 @@ bool is_finetune_recipe(std::string_view toml) {
          toml.find("\n" + std::string(kSection)) != std::string_view::npos;
 }
 
-FinetuneRecipe read_finetune_recipe(std::string_view toml, const std::string& file_name,
-                                    const std::vector<std::string>& overrides) {
+namespace {
+
+FinetuneRecipe read(std::string_view toml, const std::string& file_name,
+                    const std::vector<std::string>& overrides, bool complete) {
   FinetuneRecipe recipe;
   config::Reader reader(config::fields_of(recipe));
   reader.read(toml, file_name);
@@ -26,8 +28,20 @@ FinetuneRecipe read_finetune_recipe(std::string_view toml, const std::string& fi
           encoder::named_size(encoder::kind_named(recipe.model.kind), recipe.encoder.size);
     }
   }
-  reader.finish(file_name);
+  if (complete) reader.finish(file_name);
   return recipe;
+}
+
+}  // namespace
+
+FinetuneRecipe read_finetune_recipe(std::string_view toml, const std::string& file_name,
+                                    const std::vector<std::string>& overrides) {
+  return read(toml, file_name, overrides, true);
+}
+
+FinetuneRecipe read_stored_finetune_recipe(std::string_view toml, const std::string& source,
+                                           const std::vector<std::string>& overrides) {
+  return read(toml, source, overrides, false);
 }
 
 std::string print_recipe(const FinetuneRecipe& recipe, bool with_help) {

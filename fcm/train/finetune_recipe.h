@@ -70,6 +70,8 @@ bool is_finetune_recipe(std::string_view toml);
 // As their namesakes in recipe.h and recipe_files.h.
 FinetuneRecipe read_finetune_recipe(std::string_view toml, const std::string& file_name,
                                     const std::vector<std::string>& overrides = {});
+FinetuneRecipe read_stored_finetune_recipe(std::string_view toml, const std::string& source,
+                                           const std::vector<std::string>& overrides = {});
 std::string print_recipe(const FinetuneRecipe& recipe, bool with_help = false);
 std::string recipe_hash(const FinetuneRecipe& recipe);
 void check(const FinetuneRecipe& recipe);

@@ -183,8 +183,10 @@ void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
 
 }  // namespace
 
-Recipe read_recipe(std::string_view toml, const std::string& file_name,
-                   const std::vector<std::string>& overrides) {
+namespace {
+
+Recipe read(std::string_view toml, const std::string& file_name,
+            const std::vector<std::string>& overrides, bool complete) {
   Recipe recipe;
   config::Reader reader(fields_of(recipe));
   reader.read(toml, file_name);
@@ -196,8 +198,20 @@ Recipe read_recipe(std::string_view toml, const std::string& file_name,
           encoder::named_size(encoder::kind_named(recipe.model.kind), recipe.encoder.size);
     }
   }
-  reader.finish(file_name);
+  if (complete) reader.finish(file_name);
   return recipe;
+}
+
+}  // namespace
+
+Recipe read_recipe(std::string_view toml, const std::string& file_name,
+                   const std::vector<std::string>& overrides) {
+  return read(toml, file_name, overrides, true);
+}
+
+Recipe read_stored_recipe(std::string_view toml, const std::string& source,
+                          const std::vector<std::string>& overrides) {
+  return read(toml, source, overrides, false);
 }
 
 std::string print_recipe(const Recipe& recipe, bool with_help) {

@@ -60,6 +60,11 @@ struct Recipe {
 Recipe read_recipe(std::string_view toml, const std::string& file_name,
                    const std::vector<std::string>& overrides = {});
 
+// The same for what a run or a checkpoint carries: an earlier version may have written it, so keys
+// that it lacks have their usual values, which are what was done before they existed.
+Recipe read_stored_recipe(std::string_view toml, const std::string& source,
+                          const std::vector<std::string>& overrides = {});
+
 // TOML that reads back to the same recipe; with the help of every key as comments if asked.
 std::string print_recipe(const Recipe& recipe, bool with_help = false);
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
@@ -133,6 +134,18 @@ TEST(Resume, AnotherSeedGivesOtherWeights) {  // the comparison above can fail
   ASSERT_EQ(wait_for(start(scratch / "first", {})), 0);
   ASSERT_EQ(wait_for(start(scratch / "second", {"--seed", "9"})), 0);
   EXPECT_NE(weights(scratch / "first"), weights(scratch / "second"));
+}
+
+TEST(Resume, ARunOfAVersionWithFewerKeysGoesOn) {
+  const Scratch scratch;
+  ASSERT_EQ(wait_for(start(scratch / "run", {"--set", "run.max_steps=2"})), 0);
+  const fs::path file = scratch / "run" / "recipe.toml";
+  std::string text = read_file(file, ExitCode::kUsage);
+  const std::string line = "probe_every_epochs = 0\n";
+  ASSERT_NE(text.find(line), std::string::npos);
+  std::ofstream(file) << text.erase(text.find(line), line.size());
+  EXPECT_EQ(wait_for(start(scratch / "run", {"--set", "run.max_steps=4"})), 0);
+  EXPECT_TRUE(fs::exists(scratch / "run" / "checkpoints" / "step-4"));
 }
 
 TEST(Resume, AnotherRecipeIsRefused) {

@@ -241,6 +241,19 @@ TEST(Recipe, NamesTheKeysThatAreMissing) {
   EXPECT_EQ(read_recipe(text, "mine.toml", {"optim.beta2=0.9"}).optim.beta2, 0.9);
 }
 
+TEST(Recipe, WhatAnEarlierVersionStoredHasTheUsualValuesOfNewerKeys) {
+  const std::string whole = print_recipe(shipped("fastconvmae_base_in1k_50ep"));
+  std::string text = whole;
+  const std::string line = "probe_every_epochs = 0\n";
+  text.erase(text.find(line), line.size());
+  EXPECT_THROW(read_recipe(text, "mine.toml"), Error);
+  EXPECT_EQ(print_recipe(read_stored_recipe(text, "runs/base")), whole);
+  EXPECT_EQ(
+      read_stored_recipe(text, "runs/base", {"run.probe_every_epochs=2"}).run.probe_every_epochs,
+      2);
+  EXPECT_THROW(read_stored_recipe(text + "unknown = 1\n", "runs/base"), Error);
+}
+
 TEST(Recipe, ANamedSizeBringsItsKeysAlong) {
   const Recipe small = shipped("fastconvmae_base_in1k_50ep", {"encoder.size=small"});
   EXPECT_EQ(small.encoder.dims, (std::vector<int64_t>{128, 256, 384}));
