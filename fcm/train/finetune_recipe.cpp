@@ -3,6 +3,7 @@
 #include "fcm/base/error.h"
 #include "fcm/config/recipe_io.h"
 #include "fcm/train/recipe_files.h"
+#include "fcm/train/recipe_reader.h"
 #include "fcm/train/setup.h"
 
 namespace fcm::train {
@@ -13,35 +14,14 @@ bool is_finetune_recipe(std::string_view toml) {
          toml.find("\n" + std::string(kSection)) != std::string_view::npos;
 }
 
-namespace {
-
-FinetuneRecipe read(std::string_view toml, const std::string& file_name,
-                    const std::vector<std::string>& overrides, bool complete) {
-  FinetuneRecipe recipe;
-  config::Reader reader(config::fields_of(recipe));
-  reader.read(toml, file_name);
-  for (const std::string& assignment : overrides) {
-    const std::string key = reader.set(assignment).name();
-    const bool names_size = key == "encoder.size" || key == "model.kind";
-    if (names_size && recipe.encoder.size != "custom") {
-      recipe.encoder =
-          encoder::named_size(encoder::kind_named(recipe.model.kind), recipe.encoder.size);
-    }
-  }
-  if (complete) reader.finish(file_name);
-  return recipe;
-}
-
-}  // namespace
-
 FinetuneRecipe read_finetune_recipe(std::string_view toml, const std::string& file_name,
                                     const std::vector<std::string>& overrides) {
-  return read(toml, file_name, overrides, true);
+  return read_recipe_as<FinetuneRecipe>(toml, file_name, overrides, true);
 }
 
 FinetuneRecipe read_stored_finetune_recipe(std::string_view toml, const std::string& source,
                                            const std::vector<std::string>& overrides) {
-  return read(toml, source, overrides, false);
+  return read_recipe_as<FinetuneRecipe>(toml, source, overrides, false);
 }
 
 std::string print_recipe(const FinetuneRecipe& recipe, bool with_help) {

@@ -6,6 +6,7 @@
 #include "fcm/config/recipe_io.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/ops/patches.h"
+#include "fcm/train/recipe_reader.h"
 
 namespace fcm::train {
 namespace {
@@ -183,35 +184,14 @@ void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
 
 }  // namespace
 
-namespace {
-
-Recipe read(std::string_view toml, const std::string& file_name,
-            const std::vector<std::string>& overrides, bool complete) {
-  Recipe recipe;
-  config::Reader reader(fields_of(recipe));
-  reader.read(toml, file_name);
-  for (const std::string& assignment : overrides) {
-    const std::string key = reader.set(assignment).name();
-    const bool names_size = key == "encoder.size" || key == "model.kind";
-    if (names_size && recipe.encoder.size != "custom") {
-      recipe.encoder =
-          encoder::named_size(encoder::kind_named(recipe.model.kind), recipe.encoder.size);
-    }
-  }
-  if (complete) reader.finish(file_name);
-  return recipe;
-}
-
-}  // namespace
-
 Recipe read_recipe(std::string_view toml, const std::string& file_name,
                    const std::vector<std::string>& overrides) {
-  return read(toml, file_name, overrides, true);
+  return read_recipe_as<Recipe>(toml, file_name, overrides, true);
 }
 
 Recipe read_stored_recipe(std::string_view toml, const std::string& source,
                           const std::vector<std::string>& overrides) {
-  return read(toml, source, overrides, false);
+  return read_recipe_as<Recipe>(toml, source, overrides, false);
 }
 
 std::string print_recipe(const Recipe& recipe, bool with_help) {
