@@ -2,7 +2,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
 #include <set>
 #include <vector>
@@ -17,10 +16,6 @@
 
 namespace fcm::tasks {
 namespace {
-
-// What peak_memory_bytes tells from then on begins here (proc(5)); without effect where the system
-// does not allow it.
-void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
 // Sorted. As many as fit into two seconds, three at least.
 std::vector<double> times_of(const std::function<void()>& pass) {
@@ -49,7 +44,7 @@ nlohmann::json measure(const TrainedClassifier& trained, int64_t batch, at::Scal
           .to(at::kByte)
           .view({batch, data.image_size[0], data.image_size[1], data.channels});
   const masks::ViewPlan plan = masks::full_plan(batch, model.grid());
-  reset_peak_memory();
+  train::reset_peak_memory();
   const std::vector<double> times = times_of([&] {
     const at::Tensor pixels = train::pixels_of(pictures_BHWC, plan, model.geometry(), data);
     model.classify(model.features(pixels, plan, compute));

@@ -4,18 +4,12 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "fcm/ops/cuda/device.h"
 #include "fcm/train/setup.h"
 
 namespace fcm::tasks {
 namespace {
-
-void reset_peak_memory(at::Device device) {
-  if (device.is_cuda()) return ops::reset_peak_of_cuda_memory();
-  std::ofstream("/proc/self/clear_refs") << "5";
-}
 
 double whole(const Parts& parts) {
   double sum = 0;
@@ -55,7 +49,7 @@ nlohmann::json describe(const Implementation& implementation, double batch, doub
 }
 
 void time_one(Implementation& implementation, at::Device device, bool counts) {
-  reset_peak_memory(device);
+  train::reset_peak_memory(device);
   const Parts parts = implementation.step();
   if (counts) implementation.timed.push_back(parts);
   implementation.peak_memory =

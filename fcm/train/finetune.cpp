@@ -10,9 +10,9 @@
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/optim/schedule.h"
-#include "fcm/train/event_writer.h"
 #include "fcm/train/meters.h"
 #include "fcm/train/run_log.h"
+#include "fcm/train/safeguards.h"
 #include "fcm/train/setup.h"
 
 namespace fcm::train {
@@ -29,12 +29,12 @@ class FinetuneRun {
         steps_per_epoch_(request.dataset->size() / recipe_.optim.batch_size),
         total_steps_(total_steps(encoder_recipe(recipe_), request.dataset->size())),
         log_(request.out / "log.jsonl"),
-        events_(request.out / "events") {}
+        curves_(request.out / "events") {}
 
   TrainResult run() {
     restore();
     log_.trim_to_step(counters_.step);
-    if (counters_.step > 0) events_.resume_at(counters_.step + 1);
+    if (counters_.step > 0) curves_.resume_at(counters_.step + 1);
     if (counters_.micro_batch == 0) {
       counters_.micro_batch = choose_micro_batch(recipe_, compute_, total_memory_bytes());
     }
@@ -93,7 +93,7 @@ class FinetuneRun {
     const Stopwatch waiting;
     const loader::Batch batch = loader_->next();
     window_.waited_seconds += waiting.seconds();
-    note_bad_samples(batch);
+    note_bad_samples(batch, counters_, log_, reporter_);
     last_lr_ = optim::lr_at_step(recipe_.optim, counters_.step, steps_per_epoch_);
     const StepResult step = learner_.update(batch, counters_.micro_batch, last_lr_);
     ++counters_.step;
@@ -106,46 +106,10 @@ class FinetuneRun {
       ++counters_.window_steps;
       ++counters_.epoch_steps;
     } else {
-      guard(step);
+      const auto restore = [&](const checkpoint::Checkpoint& good) { learner_.restore(good); };
+      after_bad_update(step, recipe_.run, counters_, checkpoints(), restore, reporter_);
     }
     return step.loss;
-  }
-
-  // As in pretraining: leave the update out; after several in a row go back to the newest
-  // checkpoint and past the data that did it; after several of those give up.
-  void guard(const StepResult& step) {
-    ++counters_.skipped;
-    ++counters_.skipped_in_a_row;
-    reporter_.warn(
-        fmt::format("step {}: loss {} and gradient norm {} are not both finite; update left out",
-                    counters_.step, step.loss, step.gradient_norm));
-    if (counters_.skipped_in_a_row < recipe_.run.max_skipped_in_a_row) return;
-    counters_.skipped_in_a_row = 0;
-    const auto good = checkpoint::load_newest(checkpoints(), true, reporter_);
-    if (++counters_.rollbacks > recipe_.run.max_rollbacks || !good) {
-      fail(ExitCode::kNumeric,
-           "gave up at step {}: {} updates were not finite and {} roll-backs did not help; lower "
-           "optim.base_lr, set model.precision = \"fp32\" or optim.clip_norm",
-           counters_.step, counters_.skipped, counters_.rollbacks - 1);
-    }
-    learner_.restore(*good);
-    reporter_.warn(fmt::format(
-        "step {}: weights went back to those of step {}; training goes on with the next data",
-        counters_.step, good->step));
-  }
-
-  void note_bad_samples(const loader::Batch& batch) {
-    constexpr int64_t kListed = 20;
-    for (const loader::BadSample& bad : batch.bad) {
-      if (counters_.bad_samples++ < kListed) {
-        reporter_.warn(
-            fmt::format("step {}: replaced a picture: {}", counters_.step + 1, bad.reason));
-      }
-      log_.write({{"step", counters_.step + 1},
-                  {"bad_sample", bad.sample},
-                  {"substitute", bad.substitute},
-                  {"reason", bad.reason}});
-    }
   }
 
   void write_step_line(double last_loss) {
@@ -168,7 +132,8 @@ class FinetuneRun {
                 {"eta_seconds",
                  static_cast<double>((total_steps_ - counters_.step) * recipe_.optim.batch_size) /
                      speed}});
-    add_events({{"train_loss", loss}, {"lr", last_lr_}, {"images_per_second", speed}});
+    curves_.add(counters_.step,
+                {{"train_loss", loss}, {"lr", last_lr_}, {"images_per_second", speed}}, reporter_);
     reporter_.progress(
         fmt::format("step {}/{}  epoch {:.2f}  loss {:.4f}  lr {:.2e}  {:.1f} "
                     "images/s  data wait {:.0f} %",
@@ -200,7 +165,7 @@ class FinetuneRun {
     for (const char* key : {"train_loss", "test_loss", "test_acc1", "test_acc5"}) {
       if (line.contains(key)) scalars["epoch/" + std::string(key)] = line.at(key).get<double>();
     }
-    add_events(scalars);
+    curves_.add(counters_.step, scalars, reporter_);
     log_.write(line);
     const double acc1 = line.value("test_acc1", -1.0);
     if (acc1 > best_acc1_) {
@@ -208,19 +173,6 @@ class FinetuneRun {
       save(best(), {.keep_last = 1});
     }
     window_.restart();  // the evaluation is not training time
-  }
-
-  // Curves for TensorBoard are a convenience: when they cannot be written, the run goes on.
-  void add_events(const std::map<std::string, double>& values) {
-    if (!events_work_) return;
-    std::vector<Scalar> scalars;
-    for (const auto& [tag, value] : values) scalars.push_back({tag, static_cast<float>(value)});
-    try {
-      events_.add(counters_.step, scalars);
-    } catch (const Error& error) {
-      events_work_ = false;
-      reporter_.warn(fmt::format("{}; no more TensorBoard events in this launch", error.what()));
-    }
   }
 
   void save(const std::filesystem::path& folder, const checkpoint::Retention& retention) {
@@ -244,8 +196,7 @@ class FinetuneRun {
   at::ScalarType compute_;
   int64_t steps_per_epoch_, total_steps_;
   RunLog log_;
-  EventWriter events_;
-  bool events_work_ = true;
+  Curves curves_;
   Counters counters_;
   double best_acc1_ = -1;
   Stopwatch watch_;  // of this launch

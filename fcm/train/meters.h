@@ -36,6 +36,9 @@ void wait_for(at::Device device);
 double total_memory_bytes(at::Device device = at::kCPU);
 // Largest resident size of this process so far; on a GPU the most that tensors took.
 double peak_memory_bytes(at::Device device = at::kCPU);
+// What peak_memory_bytes tells from then on begins here (proc(5)); without effect where the system
+// does not allow it.
+void reset_peak_memory(at::Device device = at::kCPU);
 
 // Operations per second of a large matrix product in the compute type: what utilisation is relative
 // to. Takes about a tenth of a second.

@@ -13,9 +13,9 @@
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/optim/schedule.h"
-#include "fcm/train/event_writer.h"
 #include "fcm/train/meters.h"
 #include "fcm/train/run_log.h"
+#include "fcm/train/safeguards.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/state.h"
 #include "fcm/train/step.h"
@@ -40,12 +40,12 @@ class Run {
         steps_per_epoch_(request.dataset->size() / recipe_.optim.batch_size),
         total_steps_(total_steps(recipe_, request.dataset->size())),
         log_(request.out / "log.jsonl"),
-        events_(request.out / "events") {}
+        curves_(request.out / "events") {}
 
   TrainResult run() {
     restore();
     log_.trim_to_step(counters_.step);
-    if (counters_.step > 0) events_.resume_at(counters_.step + 1);
+    if (counters_.step > 0) curves_.resume_at(counters_.step + 1);
     if (counters_.micro_batch == 0) {
       counters_.micro_batch =
           choose_micro_batch(recipe_, compute_, total_memory_bytes(model_.device()));
@@ -115,7 +115,7 @@ class Run {
     const Stopwatch waiting;
     const loader::Batch batch = loader_->next();
     window_.waited_seconds += waiting.seconds();
-    note_bad_samples(batch);
+    note_bad_samples(batch, counters_, log_, reporter_);
     const double lr = optim::lr_at_step(recipe_.optim, counters_.step, steps_per_epoch_);
     const StepResult step = update(model_, optimizer_, batch, recipe_, compute_,
                                    counters_.micro_batch, lr, request_.teachers, graphed_.get());
@@ -139,46 +139,12 @@ class Run {
       }
       ema_spread_ = step.ema_spread;
     } else {
-      guard(step);
+      const auto restore = [&](const checkpoint::Checkpoint& good) {
+        load_training_state(model_.parameters(), optimizer_, ema_parameters(), good);
+      };
+      after_bad_update(step, recipe_.run, counters_, checkpoints(), restore, reporter_);
     }
     return step.loss;
-  }
-
-  // Rule 7 of the reliability goals: leave the update out; after several in a row go back to the
-  // newest checkpoint and past the data that did it; after several of those give up.
-  void guard(const StepResult& step) {
-    ++counters_.skipped;
-    ++counters_.skipped_in_a_row;
-    reporter_.warn(
-        fmt::format("step {}: loss {} and gradient norm {} are not both finite; update left out",
-                    counters_.step, step.loss, step.gradient_norm));
-    if (counters_.skipped_in_a_row < recipe_.run.max_skipped_in_a_row) return;
-    counters_.skipped_in_a_row = 0;
-    const auto good = checkpoint::load_newest(checkpoints(), true, reporter_);
-    if (++counters_.rollbacks > recipe_.run.max_rollbacks || !good) {
-      fail(ExitCode::kNumeric,
-           "gave up at step {}: {} updates were not finite and {} roll-backs did not help; lower "
-           "optim.base_lr, set model.precision = \"fp32\" or optim.clip_norm",
-           counters_.step, counters_.skipped, counters_.rollbacks - 1);
-    }
-    load_training_state(model_.parameters(), optimizer_, ema_parameters(), *good);
-    reporter_.warn(fmt::format(
-        "step {}: weights went back to those of step {}; training goes on with the next data",
-        counters_.step, good->step));
-  }
-
-  void note_bad_samples(const loader::Batch& batch) {
-    constexpr int64_t kListed = 20;
-    for (const loader::BadSample& bad : batch.bad) {
-      if (counters_.bad_samples++ < kListed) {
-        reporter_.warn(
-            fmt::format("step {}: replaced a picture: {}", counters_.step + 1, bad.reason));
-      }
-      log_.write({{"step", counters_.step + 1},
-                  {"bad_sample", bad.sample},
-                  {"substitute", bad.substitute},
-                  {"reason", bad.reason}});
-    }
   }
 
   // Where the schedules end, whether or not run.max_steps stops earlier.
@@ -242,7 +208,7 @@ class Run {
       scalars["train_" + key] = value.get<double>();
     }
     log_.write(line);
-    add_events(scalars);
+    curves_.add(counters_.step, scalars, reporter_);
     reporter_.progress(
         fmt::format("step {}/{}  epoch {:.2f}  loss {:.4f}  lr {:.2e}  {:.1f} images/s  data wait "
                     "{:.0f} %  left {}",
@@ -268,26 +234,12 @@ class Run {
         scalars["epoch/" + key] = value.get<double>();
       }
     }
-    add_events(scalars);
+    curves_.add(counters_.step, scalars, reporter_);
     log_.write(line);
     counters_.epoch_loss = 0;
     counters_.epoch_steps = 0;
     counters_.epoch_target_losses.clear();
     window_.restart();  // the check at the end of the epoch is not training time
-  }
-
-  // Curves for TensorBoard are a convenience: when they cannot be written, the run goes on without
-  // them.
-  void add_events(const std::map<std::string, double>& values) {
-    if (!events_work_) return;
-    std::vector<Scalar> scalars;
-    for (const auto& [tag, value] : values) scalars.push_back({tag, static_cast<float>(value)});
-    try {
-      events_.add(counters_.step, scalars);
-    } catch (const Error& error) {
-      events_work_ = false;
-      reporter_.warn(fmt::format("{}; no more TensorBoard events in this launch", error.what()));
-    }
   }
 
   void save() {
@@ -312,8 +264,7 @@ class Run {
   at::ScalarType compute_;
   int64_t steps_per_epoch_, total_steps_;
   RunLog log_;
-  EventWriter events_;
-  bool events_work_ = true;
+  Curves curves_;
   Counters counters_;
   // Of a published program's half precision, which there is none of here: kept for its next run.
   nlohmann::json scaler_;
