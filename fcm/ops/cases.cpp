@@ -7,6 +7,7 @@
 #include "fcm/ops/attention/cases.h"
 #include "fcm/ops/branches/cases.h"
 #include "fcm/ops/case.h"
+#include "fcm/ops/gather_rows/cases.h"
 #include "fcm/ops/gelu/cases.h"
 #include "fcm/ops/layer_norm/cases.h"
 #include "fcm/ops/linear/cases.h"
@@ -38,7 +39,7 @@ std::vector<OpCases> all_op_cases() {
           attention_cases(),   linear_cases(),
           adamw_cases(),       patch_embed_cases(),
           norm_linear_cases(), branches_cases(),
-          patch_loss_cases()};
+          patch_loss_cases(),  gather_rows_cases()};
 }
 
 }  // namespace fcm::ops

@@ -1,5 +1,5 @@
-// Cuts pictures into patches, in ViewPlan order, cells in stored order. The only gather of the
-// program.
+// Cuts pictures into patches, in ViewPlan order, cells in stored order. The only gather over
+// pictures.
 #pragma once
 
 #include <ATen/core/Tensor.h>

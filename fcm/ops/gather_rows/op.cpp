@@ -1,0 +1,44 @@
+#include "fcm/ops/gather_rows/op.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "fcm/base/error.h"
+#include "fcm/ops/gather_rows/passes.h"
+
+namespace fcm::ops {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+class GatherRows : public torch::autograd::Function<GatherRows> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& rows_RC,
+                            const at::Tensor& places_NT) {
+    context->save_for_backward({places_NT});
+    context->saved_data["rows"] = rows_RC.size(0);
+    return gathered(rows_RC.contiguous(), places_NT);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    return {summed_by_row(gradients[0].contiguous(), context->get_saved_variables()[0],
+                          context->saved_data["rows"].toInt()),
+            at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor gather_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT) {
+  const auto type = rows_RC.scalar_type();
+  require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
+          "gather_rows takes float32, bfloat16 or float64, not {}", at::toString(type));
+  require(rows_RC.dim() == 2 && places_NT.dim() == 2 && places_NT.scalar_type() == at::kLong,
+          "gather_rows wants a matrix and int64 places [N, T], got {} and {} dimensions, places of "
+          "{}",
+          rows_RC.dim(), places_NT.dim(), at::toString(places_NT.scalar_type()));
+  return GatherRows::apply(rows_RC, places_NT);
+}
+
+}  // namespace fcm::ops
