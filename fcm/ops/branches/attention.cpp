@@ -5,6 +5,8 @@
 #include "fcm/ops/attention/passes.h"
 #include "fcm/ops/branches/op.h"
 #include "fcm/ops/branches/shared.h"
+#include "fcm/ops/gather_rows/op.h"
+#include "fcm/ops/gather_rows/passes.h"
 #include "fcm/ops/layer_norm/op.h"
 #include "fcm/ops/layer_norm/passes.h"
 #include "fcm/ops/linear/op.h"
@@ -17,39 +19,59 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Optional = std::optional<at::Tensor>;
 
-// `first` tokens without a gradient in front of the others.
-at::Tensor with_rows_before(const at::Tensor& dy_BTC, int64_t first) {
-  return first == 0 ? dy_BTC : at::constant_pad_nd(dy_BTC, {0, 0, first, 0});
+// The tokens from `first` on, as contiguous sequences. places undefined: x is [B, T, C] itself;
+// else it holds rows, of which the tokens are made.
+at::Tensor tokens_of(const at::Tensor& x, const at::Tensor& places_BT, int64_t first) {
+  return places_BT.defined() ? gathered(x, places_BT.slice(1, first)) : x.slice(1, first);
 }
 
-// M = B * T rows, D = 3 * C.
+// The way back, from sequences of tokens to M rows.
+at::Tensor rows_of(const at::Tensor& dtokens_BTC, const at::Tensor& places_BT, int64_t first,
+                   int64_t rows) {
+  if (places_BT.defined()) return summed_by_row(dtokens_BTC, places_BT.slice(1, first), rows);
+  return branches::as_rows(first == 0 ? dtokens_BTC
+                                      : at::constant_pad_nd(dtokens_BTC, {0, 0, first, 0}));
+}
+
+// The k third of a qkv bias moves all scores of a token by the same amount, which softmax does not
+// notice. What sums of rounded numbers give in place of its gradient is noise around zero, of which
+// AdamW would make steps of full length.
+void forget_key_bias(const at::Tensor& dbias_D) {
+  const int64_t third = dbias_D.size(0) / 3;
+  dbias_D.narrow(0, third, third).zero_();
+}
+
+// M rows (B * T, or those that the tokens are made of), D = 3 * C.
 class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_BTC,
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
                             const at::Tensor& norm_weight, const at::Tensor& norm_bias,
                             const at::Tensor& qkv_weight, const at::Tensor& qkv_bias,
                             const at::Tensor& proj_weight, const at::Tensor& proj_bias,
                             const Optional& scale, const Optional& rounded1,
-                            const Optional& rounded2, double epsilon, int64_t heads,
-                            int64_t first) {
-    const at::Tensor scale_B = scale.value_or(at::Tensor());
-    const at::Tensor residual = x_BTC.contiguous();
+                            const Optional& rounded2, const Optional& places, double epsilon,
+                            int64_t heads, int64_t first) {
+    const at::Tensor scale_B = scale.value_or(at::Tensor()),
+                     places_BT = places.value_or(at::Tensor());
+    const at::Tensor residual = x.contiguous();
     const at::Tensor x_MC = branches::as_rows(residual);
-    const at::Tensor qkv_DC = weight_for(x_BTC, qkv_weight, rounded1.value_or(at::Tensor()));
-    const at::Tensor proj_CC = weight_for(x_BTC, proj_weight, rounded2.value_or(at::Tensor()));
+    const at::Tensor qkv_DC = weight_for(x, qkv_weight, rounded1.value_or(at::Tensor()));
+    const at::Tensor proj_CC = weight_for(x, proj_weight, rounded2.value_or(at::Tensor()));
     const Normalised normed = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon);
+    auto sizes = residual.sizes().vec();
+    sizes.back() = qkv_DC.size(0);
     const at::Tensor qkv_BTD =
-        branches::multiply(normed.y, qkv_DC, qkv_bias).view({x_BTC.size(0), x_BTC.size(1), -1});
+        tokens_of(branches::multiply(normed.y, qkv_DC, qkv_bias).view(sizes), places_BT, 0);
     const Attended attended = attention_forward(isa(), qkv_BTD, heads, first);
     context->save_for_backward({residual, normed.statistics_2M, qkv_BTD, attended.statistics_NhT2,
-                                norm_weight, norm_bias, qkv_DC, proj_CC, scale_B});
+                                norm_weight, norm_bias, qkv_DC, proj_CC, scale_B, places_BT});
     context->saved_data["epsilon"] = epsilon;
     context->saved_data["heads"] = heads;
     context->saved_data["first"] = first;
     branches::keep_types(context,
                          {norm_weight, norm_bias, qkv_weight, qkv_bias, proj_weight, proj_bias});
-    return branches::end_branch(residual.slice(1, first), branches::as_rows(attended.out_NTC),
-                                proj_CC, proj_bias,
+    return branches::end_branch(tokens_of(residual, places_BT, first),
+                                branches::as_rows(attended.out_NTC), proj_CC, proj_bias,
                                 scale_B);  // [B, T - first, C]
   }
 
@@ -57,7 +79,7 @@ class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &statistics_2M = saved[1], qkv_BTD = saved[2], attention_statistics = saved[3],
                      norm_weight = saved[4], norm_bias = saved[5], qkv_DC = saved[6],
-                     proj_CC = saved[7], scale_B = saved[8];
+                     proj_CC = saved[7], scale_B = saved[8], places_BT = saved[9];
     const double epsilon = context->saved_data["epsilon"].toDouble();
     const int64_t first = context->saved_data["first"].toInt();
     const at::Tensor x_MC = branches::as_rows(saved[0]);
@@ -70,12 +92,13 @@ class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
                            context->saved_data["heads"].toInt(), /*out_again=*/true, first);
     auto [dproj, dproj_bias] =
         branches::weight_gradients_of(dbranch_MC, branches::as_rows(attention.out_NTC));
-    const at::Tensor dqkv_MD = branches::as_rows(attention.dqkv_NTD);
+    const at::Tensor dqkv_MD = rows_of(attention.dqkv_NTD, places_BT, 0, x_MC.size(0));
     const at::Tensor normed_MC = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon).y;
     auto [dqkv, dqkv_bias] = branches::weight_gradients_of(dqkv_MD, normed_MC);
+    forget_key_bias(dqkv_bias);
     LayerNormGradients norm =
         layer_norm_backward(isa(), branches::input_gradient(dqkv_MD, qkv_DC), x_MC, norm_weight,
-                            statistics_2M, branches::as_rows(with_rows_before(dy, first)));
+                            statistics_2M, rows_of(dy, places_BT, first, x_MC.size(0)));
     branches::restore_types(
         context, {&norm.dweight_C, &norm.dbias_C, &dqkv, &dqkv_bias, &dproj, &dproj_bias});
     return {norm.dx.view(saved[0].sizes()),
@@ -90,21 +113,60 @@ class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
             at::Tensor(),
             at::Tensor(),
             at::Tensor(),
+            at::Tensor(),
             at::Tensor()};
   }
 };
 
-// Sequences that own kernels do not take: the operators one after another.
-at::Tensor composed(const at::Tensor& x_BTC, const NormWeights& norm, const ProductWeights& qkv,
-                    const ProductWeights& proj, int64_t heads, const at::Tensor& scale_B,
-                    int64_t first) {
-  const at::Tensor qkv_BTD = linear(layer_norm(x_BTC, norm.weight_C, norm.bias_C, norm.epsilon),
-                                    qkv.weight_OI, qkv.bias_O, qkv.rounded_OI);
+// As it is, with a gradient of zero for the keys' third: see forget_key_bias.
+at::Tensor without_key_gradient(const at::Tensor& bias_D) {
+  const int64_t third = bias_D.size(0) / 3;
+  return at::cat({bias_D.narrow(0, 0, third), bias_D.narrow(0, third, third).detach(),
+                  bias_D.narrow(0, 2 * third, third)});
+}
+
+// Sequences that own kernels do not take: the operators one after another. x and places as
+// tokens_of takes them.
+at::Tensor composed(const at::Tensor& x, const at::Tensor& places_BT, const NormWeights& norm,
+                    const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
+                    const at::Tensor& scale_B, int64_t first) {
+  at::Tensor qkv_BTD = linear(layer_norm(x, norm.weight_C, norm.bias_C, norm.epsilon),
+                              qkv.weight_OI, without_key_gradient(qkv.bias_O), qkv.rounded_OI);
+  at::Tensor residual_BTC = x;
+  if (places_BT.defined()) {
+    qkv_BTD = gather_rows(qkv_BTD, places_BT);
+    residual_BTC = gather_rows(x, places_BT);
+  }
+  residual_BTC = residual_BTC.slice(1, first);
   const at::Tensor attended_BTC = attention(qkv_BTD, heads).slice(1, first);
   const at::Tensor branch_BTC = linear(attended_BTC, proj.weight_OI, proj.bias_O, proj.rounded_OI);
-  const at::Tensor residual_BTC = x_BTC.slice(1, first);
   if (!scale_B.defined()) return residual_BTC + branch_BTC;
-  return residual_BTC + branch_BTC * scale_B.to(x_BTC.options()).view({-1, 1, 1});
+  return residual_BTC + branch_BTC * scale_B.to(x.options()).view({-1, 1, 1});
+}
+
+void check(const at::Tensor& x, int64_t tokens, const ProductWeights& qkv,
+           const ProductWeights& proj, int64_t heads, int64_t first) {
+  const int64_t channels = x.size(-1);
+  require(heads > 0 && channels % heads == 0 && qkv.weight_OI.size(0) == 3 * channels &&
+              qkv.weight_OI.size(1) == channels && proj.weight_OI.size(1) == channels &&
+              proj.weight_OI.size(0) == channels,
+          "attention_branch got {} channels for {} heads and a qkv weight of {} x {}", channels,
+          heads, qkv.weight_OI.size(0), qkv.weight_OI.size(1));
+  require(first >= 0 && first < tokens, "attention_branch of {} tokens from token {} on", tokens,
+          first);
+}
+
+at::Tensor apply(const at::Tensor& x, const at::Tensor& places_BT, const NormWeights& norm,
+                 const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
+                 const at::Tensor& scale_B, int64_t first) {
+  if (!attention_fits(places_BT.defined() ? places_BT : x, x.size(-1) / heads)) {
+    return composed(x, places_BT, norm, qkv, proj, heads, scale_B, first);
+  }
+  return AttentionBranch::apply(x, norm.weight_C, norm.bias_C, qkv.weight_OI, qkv.bias_O,
+                                proj.weight_OI, proj.bias_O, branches::optional(scale_B),
+                                branches::optional(qkv.rounded_OI),
+                                branches::optional(proj.rounded_OI), branches::optional(places_BT),
+                                norm.epsilon, heads, first);
 }
 
 }  // namespace
@@ -112,24 +174,25 @@ at::Tensor composed(const at::Tensor& x_BTC, const NormWeights& norm, const Prod
 at::Tensor attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
                             const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
                             const at::Tensor& scale_B, int64_t first) {
-  require(x_BTC.dim() == 3 && heads > 0 && x_BTC.size(2) % heads == 0 &&
-              qkv.weight_OI.size(0) == 3 * x_BTC.size(2) &&
-              qkv.weight_OI.size(1) == x_BTC.size(2) && proj.weight_OI.size(1) == x_BTC.size(2) &&
-              proj.weight_OI.size(0) == x_BTC.size(2),
-          "attention_branch got {} dimensions, the last of {}, for {} heads and a qkv weight of {} "
-          "x {}",
-          x_BTC.dim(), x_BTC.size(-1), heads, qkv.weight_OI.size(0), qkv.weight_OI.size(1));
-  require(first >= 0 && first < x_BTC.size(1), "attention_branch of {} tokens from token {} on",
-          x_BTC.size(1), first);
+  require(x_BTC.dim() == 3, "attention_branch got {} dimensions", x_BTC.dim());
+  check(x_BTC, x_BTC.size(1), qkv, proj, heads, first);
   if (x_BTC.numel() == 0)
     return attention_branch_reference(x_BTC, norm, qkv, proj, heads, scale_B, first);
-  if (!attention_fits(x_BTC, x_BTC.size(2) / heads)) {
-    return composed(x_BTC, norm, qkv, proj, heads, scale_B, first);
+  return apply(x_BTC, {}, norm, qkv, proj, heads, scale_B, first);
+}
+
+at::Tensor attention_branch_of_rows(const at::Tensor& rows_RC, const at::Tensor& places_BT,
+                                    const NormWeights& norm, const ProductWeights& qkv,
+                                    const ProductWeights& proj, int64_t heads, int64_t first) {
+  require(rows_RC.dim() == 2 && places_BT.dim() == 2 && places_BT.scalar_type() == at::kLong,
+          "attention_branch_of_rows wants a matrix and int64 places [B, T], got {} and {} "
+          "dimensions, places of {}",
+          rows_RC.dim(), places_BT.dim(), at::toString(places_BT.scalar_type()));
+  check(rows_RC, places_BT.size(1), qkv, proj, heads, first);
+  if (places_BT.numel() == 0) {
+    return attention_branch_of_rows_reference(rows_RC, places_BT, norm, qkv, proj, heads, first);
   }
-  return AttentionBranch::apply(x_BTC, norm.weight_C, norm.bias_C, qkv.weight_OI, qkv.bias_O,
-                                proj.weight_OI, proj.bias_O, branches::optional(scale_B),
-                                branches::optional(qkv.rounded_OI),
-                                branches::optional(proj.rounded_OI), norm.epsilon, heads, first);
+  return apply(rows_RC, places_BT, norm, qkv, proj, heads, {}, first);
 }
 
 }  // namespace fcm::ops

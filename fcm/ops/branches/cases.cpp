@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fcm/ops/branches/op.h"
+#include "fcm/ops/gather_rows/cases.h"
 
 namespace fcm::ops {
 namespace {
@@ -96,6 +97,33 @@ OpCase attention(std::string name, const Sizes& sizes) {
   return result;
 }
 
+OpCase attention_of_rows(std::string name, const SharedTable& table, int64_t channels,
+                         int64_t heads, int64_t first = 0) {
+  OpCase result;
+  result.name = "attention_of_rows_" + std::move(name);
+  result.inputs = [=](at::ScalarType dtype, uint64_t seed) {
+    Inputs in = first_inputs({table.rows(), channels}, dtype, seed);
+    add_product(in, 3 * channels, channels, dtype, seed + 3);
+    add_product(in, channels, channels, dtype, seed + 5);
+    in.push_back(table.places_NT());
+    return in;
+  };
+  result.run = [=](const Inputs& in) {
+    return attention_branch_of_rows(in[0], in[7], norm_of(in), {in[3], in[4]}, {in[5], in[6]},
+                                    heads, first);
+  };
+  result.reference = [=](const Inputs& in) {
+    return attention_branch_of_rows_reference(in[0], in[7], norm_of(in), {in[3], in[4]},
+                                              {in[5], in[6]}, heads, first);
+  };
+  const auto rows = static_cast<double>(table.rows()), width = static_cast<double>(channels),
+             tokens = static_cast<double>(table.tokens),
+             all = static_cast<double>(table.sequences) * tokens;
+  result.forward_flops = 6 * rows * width * width + all * (2 * width * width + 4 * tokens * width);
+  result.forward_elements = rows * 6 * width + all * 9 * width + 4 * width * width;
+  return result;
+}
+
 // Pictures of `side` x `side` patches, each of which sees all its neighbours.
 at::Tensor all_neighbours(int64_t batch, int64_t side) {
   at::Tensor table = at::full({batch, side * side, 9}, -1, at::kInt);
@@ -150,6 +178,7 @@ OpCases branches_cases() {
   cases.push_back(timed(mlp("base_decoder", {{8, 196, 512}, 2048})));
   cases.push_back(timed(attention("base_stage3", {{16, 49, 768}, 0, 12})));
   cases.push_back(timed(attention("base_decoder", {{8, 196, 512}, 0, 16})));
+  cases.push_back(timed(attention_of_rows("base_decoder", {32, 49, 196, 196}, 512, 16)));
   cases.push_back(timed(conv("base_stage2", {{2, 196, 4, 384}}, 14)));
   cases.push_back(mlp("scaled", {{3, 7, 24}, 96, 0, true}));
   cases.push_back(mlp("no_pictures", {{0, 7, 24}, 96}));
@@ -158,6 +187,11 @@ OpCases branches_cases() {
   cases.push_back(attention("one_asks", {{2, 30, 24}, 0, 3, false, 29}));
   cases.push_back(attention("too_long_from_the_middle", {{1, 600, 16}, 0, 2, true, 300}));
   cases.push_back(attention("too_long_for_own_kernels", {{1, 600, 16}, 0, 2}));
+  cases.push_back(attention_of_rows("several_views", {6, 9, 36, 36}, 24, 3));
+  cases.push_back(attention_of_rows("hidden_ask", {6, 9, 36, 36}, 24, 3, 9));
+  cases.push_back(attention_of_rows("rows_without_places", {2, 3, 9, 40}, 24, 3));
+  cases.push_back(attention_of_rows("too_long_for_own_kernels", {2, 150, 600, 600}, 16, 2, 150));
+  cases.push_back(attention_of_rows("no_sequences", {0, 3, 9, 8}, 24, 3));
   cases.push_back(conv("scaled", {{3, 9, 4, 24}, 0, 0, true}, 3));
   cases.push_back(conv("no_pictures", {{0, 9, 4, 24}}, 3));
   cases.push_back(by_differences(mlp("small", {{2, 3, 5}, 7})));
@@ -165,6 +199,8 @@ OpCases branches_cases() {
   cases.push_back(by_differences(attention("small", {{2, 3, 6}, 0, 2})));
   cases.push_back(by_differences(attention("small_scaled", {{2, 3, 6}, 0, 2, true})));
   cases.push_back(by_differences(attention("small_rest", {{2, 4, 6}, 0, 2, true, 2})));
+  cases.push_back(by_differences(attention_of_rows("small", {3, 2, 5, 4}, 6, 2)));
+  cases.push_back(by_differences(attention_of_rows("small_rest", {3, 2, 5, 4}, 6, 2, 2)));
   cases.push_back(by_differences(conv("small", {{2, 4, 4, 7}}, 2)));
   return all;
 }

@@ -38,7 +38,8 @@ at::Tensor mlp_branch_reference(const at::Tensor& x, const NormWeights& norm,
                                 const at::Tensor& scale_B = {});
 
 // f = proj(attention(qkv)), by `heads` heads. x: [B, T, C]. first: tokens before it are attended to
-// and left out of the result, which is [B, T - first, C].
+// and left out of the result, which is [B, T - first, C]. The k third of the bias of qkv cannot
+// change a result, and its gradient is exactly 0 (that of the references: 0 but for rounding).
 at::Tensor attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
                             const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
                             const at::Tensor& scale_B = {}, int64_t first = 0);
@@ -46,6 +47,17 @@ at::Tensor attention_branch_reference(const at::Tensor& x_BTC, const NormWeights
                                       const ProductWeights& qkv, const ProductWeights& proj,
                                       int64_t heads, const at::Tensor& scale_B = {},
                                       int64_t first = 0);
+
+// The same for sequences of which some tokens are equal: token (b, t) is row places[b, t] (int64)
+// of rows_RC, and every row is normed and multiplied with qkv once, whatever the number of its
+// places. Result [B, T - first, C]; the gradient of a row is the sum over its places.
+at::Tensor attention_branch_of_rows(const at::Tensor& rows_RC, const at::Tensor& places_BT,
+                                    const NormWeights& norm, const ProductWeights& qkv,
+                                    const ProductWeights& proj, int64_t heads, int64_t first = 0);
+at::Tensor attention_branch_of_rows_reference(const at::Tensor& rows_RC,
+                                              const at::Tensor& places_BT, const NormWeights& norm,
+                                              const ProductWeights& qkv, const ProductWeights& proj,
+                                              int64_t heads, int64_t first = 0);
 
 // f = conv2(patch_depthwise_conv(conv1)), the outer two 1x1. x: [B, L, P, C]; neighbours and cells
 // as in patch_depthwise_conv/op.h.

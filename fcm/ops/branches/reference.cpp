@@ -3,6 +3,7 @@
 
 #include "fcm/ops/attention/op.h"
 #include "fcm/ops/branches/op.h"
+#include "fcm/ops/gather_rows/op.h"
 #include "fcm/ops/gelu/op.h"
 #include "fcm/ops/layer_norm/op.h"
 #include "fcm/ops/linear/op.h"
@@ -39,6 +40,14 @@ at::Tensor attention_branch_reference(const at::Tensor& x_BTC, const NormWeights
                                       int64_t heads, const at::Tensor& scale_B, int64_t first) {
   const at::Tensor attended_BTC = attention_reference(multiply(normalise(x_BTC, norm), qkv), heads);
   return add(x_BTC, multiply(attended_BTC, proj), scale_B).slice(1, first);
+}
+
+at::Tensor attention_branch_of_rows_reference(const at::Tensor& rows_RC,
+                                              const at::Tensor& places_BT, const NormWeights& norm,
+                                              const ProductWeights& qkv, const ProductWeights& proj,
+                                              int64_t heads, int64_t first) {
+  return attention_branch_reference(gather_rows_reference(rows_RC, places_BT), norm, qkv, proj,
+                                    heads, {}, first);
 }
 
 at::Tensor conv_branch_reference(const at::Tensor& x_BLPC, const NormWeights& norm,
