@@ -66,42 +66,55 @@ Reconstruction Decoder::operator()(const at::Tensor& latent_BKC,
 Decoder::Embedded Decoder::embed(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
                                  const masks::ViewPlan& plan, const nn::Observer& observer) const {
   const int64_t classes = class_latents_BGC.defined() ? class_latents_BGC.size(1) : 0;
+  const int64_t kept = latent_BKC.size(1);
   const at::Tensor x_BTD =
       embed_(classes > 0 ? at::cat({class_latents_BGC, latent_BKC}, 1) : latent_BKC);
   nn::observe(observer, "decoder_embed", x_BTD);
   const at::Tensor positions_TD = positions_1TD_[0].to(x_BTD.scalar_type());
-  const int64_t first_patch = classes > 0 ? 1 : 0;
+  const at::Tensor positions_LD = positions_TD.slice(0, classes > 0 ? 1 : 0);
+  const at::Tensor patches_BKD = x_BTD.narrow(1, classes, kept);
   Embedded embedded;
-  embedded.patches_BKD = x_BTD.narrow(1, classes, latent_BKC.size(1));
-  embedded.positions_BLD = positions_TD.index_select(0, plan.order_BL.reshape({-1}) + first_patch)
-                               .view({plan.batch(), plan.patches(), -1});
+  embedded.order_BL = plan.order_BL;
+  embedded.patches_BKD =
+      patches_BKD + positions_LD.index_select(0, plan.order_BL.narrow(1, 0, kept).reshape({-1}))
+                        .view_as(patches_BKD);
   if (classes > 0) embedded.classes_BGD = x_BTD.narrow(1, 0, classes) + positions_TD[0];
+  embedded.hidden_LD = positions_LD + mask_token_[0].to(x_BTD.scalar_type());
   return embedded;
+}
+
+Decoder::Tokens Decoder::tokens(const Embedded& embedded, const masks::ViewRun& run,
+                                const at::Tensor& hidden_slots_GH) {
+  const int64_t batch = embedded.order_BL.size(0), dim = embedded.hidden_LD.size(1);
+  const int64_t sequences = batch * run.views;
+  std::vector<at::Tensor> rows, places;
+  int64_t count = 0;
+  const auto add = [&](const at::Tensor& own_NTD) {  // tokens that each sequence has for itself
+    rows.push_back(own_NTD.reshape({-1, dim}));
+    const int64_t more = rows.back().size(0);
+    places.push_back(at::arange(count, count + more, embedded.order_BL.options())
+                         .view({sequences, more / sequences}));
+    count += more;
+  };
+  if (embedded.classes_BGD.defined()) {
+    add(embedded.classes_BGD.narrow(1, run.first_view, run.views));
+  }
+  add(embedded.patches_BKD.narrow(1, run.first_slot, run.views * run.size));
+  rows.push_back(embedded.hidden_LD);
+  places.push_back(
+      embedded.order_BL.index_select(1, hidden_slots_GH.reshape({-1})).view({sequences, -1}) +
+      count);
+  return {at::cat(rows, 0), at::cat(places, 1)};
 }
 
 RunReconstruction Decoder::reconstruct(const Embedded& embedded, const masks::ViewRun& run,
                                        const at::Tensor& hidden_slots_GH,
                                        const nn::Observer& observer) const {
-  const at::Tensor& positions_BLD = embedded.positions_BLD;
-  const int64_t batch = positions_BLD.size(0), dim = positions_BLD.size(2);
-  const int64_t sequences = batch * run.views, hidden = hidden_slots_GH.size(1);
-  const int64_t slots = run.views * run.size;
-
-  std::vector<at::Tensor> sequence;
-  if (embedded.classes_BGD.defined()) {
-    sequence.push_back(
-        embedded.classes_BGD.narrow(1, run.first_view, run.views).reshape({sequences, 1, dim}));
-  }
-  sequence.push_back((embedded.patches_BKD.narrow(1, run.first_slot, slots) +
-                      positions_BLD.narrow(1, run.first_slot, slots))
-                         .reshape({sequences, run.size, dim}));
-  sequence.push_back((positions_BLD.index_select(1, hidden_slots_GH.reshape({-1})) +
-                      mask_token_.to(positions_BLD.scalar_type()))
-                         .reshape({sequences, hidden, dim}));
-  at::Tensor x_NTD = at::cat(sequence, 1);  // [B*G, L or 1 + L, D]
-  const int64_t first_hidden = x_NTD.size(1) - hidden;
+  const int64_t batch = embedded.order_BL.size(0), hidden = hidden_slots_GH.size(1);
+  const auto [rows_RD, places_NT] = tokens(embedded, run, hidden_slots_GH);
   const bool ends_here = branches_[0].blocks.depth() == 0;
-  x_NTD = blocks_(x_NTD, observer, {}, 0, ends_here ? first_hidden : 0);
+  const at::Tensor x_NTD =
+      blocks_.of_rows(rows_RD, places_NT, observer, ends_here ? places_NT.size(1) - hidden : 0);
   RunReconstruction result{run, hidden_slots_GH, {}};
   for (const Branch& branch : branches_) {
     const at::Tensor predictions_NHD = branch(x_NTD, hidden, observer);  // [B*G, L - k, D_t]

@@ -65,12 +65,22 @@ class Decoder {
   };
   static Branch make_branch(const nn::Scope& scope, const DecoderOptions& options,
                             const Output& output, bool alone);
-  // What the sequences of the views are made of; classes undefined where there are none.
+  // What the sequences of the views are made of, positions included: visible patches, class tokens
+  // (undefined where there are none), and what stands for a hidden patch at each place of the
+  // picture, in raster order, the same for all pictures and views.
   struct Embedded {
-    at::Tensor patches_BKD, positions_BLD, classes_BGD;
+    at::Tensor patches_BKD, classes_BGD, hidden_LD;
+    at::Tensor order_BL;  // of the plan
   };
   Embedded embed(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
                  const masks::ViewPlan& plan, const nn::Observer& observer) const;
+  // The sequences of a run, class token, visible patches, hidden patches, as ops::gather_rows takes
+  // them.
+  struct Tokens {
+    at::Tensor rows_RD, places_NT;
+  };
+  static Tokens tokens(const Embedded& embedded, const masks::ViewRun& run,
+                       const at::Tensor& hidden_slots_GH);
   RunReconstruction reconstruct(const Embedded& embedded, const masks::ViewRun& run,
                                 const at::Tensor& hidden_slots_GH,
                                 const nn::Observer& observer) const;

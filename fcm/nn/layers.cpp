@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "fcm/ops/gather_rows/op.h"
 #include "fcm/ops/layer_norm/op.h"
 #include "fcm/ops/linear/op.h"
 
@@ -97,6 +98,13 @@ at::Tensor Block::operator()(const at::Tensor& x_NTC, const BranchScales& scales
   return mlp_(mixed_NTC, scales.second_B);
 }
 
+at::Tensor Block::of_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT,
+                          int64_t first_token) const {
+  const at::Tensor mixed_NTC = ops::attention_branch_of_rows(
+      rows_RC, places_NT, norm1_.weights(), qkv_.weights(), proj_.weights(), heads_, first_token);
+  return mlp_(mixed_NTC, {});
+}
+
 Blocks::Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,
                double mlp_ratio)
     : name_(std::move(name)) {
@@ -107,11 +115,26 @@ Blocks::Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim,
 at::Tensor Blocks::operator()(at::Tensor x_NTC, const Observer& observer, const DropPath& drop_path,
                               int64_t first, int64_t first_token) const {
   if (observer) observer(name_ + "_in", x_NTC);
-  int64_t index = 0;
-  for (const Block& block : blocks_) {
-    const bool last = &block == &blocks_.back();
-    x_NTC = block(x_NTC, branch_scales(drop_path, first + index), last ? first_token : 0);
-    observe(observer, name_, index++, x_NTC);
+  return from(0, std::move(x_NTC), observer, drop_path, first, first_token);
+}
+
+at::Tensor Blocks::of_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT,
+                           const Observer& observer, int64_t first_token) const {
+  if (blocks_.empty()) return (*this)(ops::gather_rows(rows_RC, places_NT), observer);
+  if (observer) observer(name_ + "_in", ops::gather_rows(rows_RC, places_NT));
+  const at::Tensor x_NTC =
+      blocks_[0].of_rows(rows_RC, places_NT, blocks_.size() == 1 ? first_token : 0);
+  observe(observer, name_, 0, x_NTC);
+  return from(1, x_NTC, observer, {}, 0, first_token);
+}
+
+at::Tensor Blocks::from(size_t index, at::Tensor x_NTC, const Observer& observer,
+                        const DropPath& drop_path, int64_t first, int64_t first_token) const {
+  for (; index < blocks_.size(); ++index) {
+    const auto i = static_cast<int64_t>(index);
+    const bool last = index + 1 == blocks_.size();
+    x_NTC = blocks_[index](x_NTC, branch_scales(drop_path, first + i), last ? first_token : 0);
+    observe(observer, name_, i, x_NTC);
   }
   return x_NTC;
 }

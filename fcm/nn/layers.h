@@ -76,6 +76,9 @@ class Block {
   Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio);
   at::Tensor operator()(const at::Tensor& x_NTC, const BranchScales& scales = {},
                         int64_t first_token = 0) const;
+  // The same for tokens that are rows of a matrix, as ops::attention_branch_of_rows takes them.
+  at::Tensor of_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT,
+                     int64_t first_token) const;
 
  private:
   int64_t heads_;
@@ -87,7 +90,8 @@ class Block {
 // `depth` blocks, one after another: x [N, T, C] -> the same. Shown to an observer as
 // "<name>_in" (what the first one takes) and "<name>.<index>". The first one is block `first` of
 // the whole network, by which drop_path counts. The last one makes its tokens from `first_token` on
-// alone: [N, T - first_token, C].
+// alone: [N, T - first_token, C]. of_rows: the same for tokens that are rows of a matrix, some of
+// them in many places, which saves the first block much of its work.
 class Blocks {
  public:
   Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,
@@ -95,9 +99,15 @@ class Blocks {
   at::Tensor operator()(at::Tensor x_NTC, const Observer& observer = {},
                         const DropPath& drop_path = {}, int64_t first = 0,
                         int64_t first_token = 0) const;
+  at::Tensor of_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT,
+                     const Observer& observer, int64_t first_token) const;
   int64_t depth() const { return static_cast<int64_t>(blocks_.size()); }
 
  private:
+  // Blocks from the given one on.
+  at::Tensor from(size_t index, at::Tensor x_NTC, const Observer& observer,
+                  const DropPath& drop_path, int64_t first, int64_t first_token) const;
+
   std::string name_;
   std::vector<Block> blocks_;
 };
