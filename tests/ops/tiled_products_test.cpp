@@ -1,5 +1,7 @@
 // float32 products by pieces of bfloat16 beside ordinary float32 products: how exact they are, and
 // what becomes of numbers at the ends of the range.
+#include "fcm/ops/linear/tiled_products.h"
+
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -65,8 +67,17 @@ at::Tensor numbers(Kind kind, at::IntArrayRef sizes, uint64_t seed) {
   return normal;
 }
 
+// kAmx stands for tiles here, for every size.
 at::Tensor product(OwnKernels own, const at::Tensor& a_MK, const at::Tensor& b_KN) {
-  return product_with_bias(own, a_MK, b_KN, at::Tensor());
+  if (own != Isa::kAmx) return product_with_bias(own, a_MK, b_KN, at::Tensor());
+  const at::Tensor y_MN = at::empty({a_MK.size(0), b_KN.size(1)}, a_MK.options());
+  tiled_product(a_MK, b_KN, at::Tensor(), /*onto_y=*/false, y_MN);
+  return y_MN;
+}
+
+at::Tensor weight_gradient(OwnKernels own, const at::Tensor& dy_MO, const at::Tensor& x_MI) {
+  return (own == Isa::kAmx ? tiled_gradients(dy_MO, x_MI) : weight_gradients(own, dy_MO, x_MI))
+      .first;
 }
 
 constexpr OwnKernels kWays[] = {Isa::kAmx, Isa::kAvx512, std::nullopt};
@@ -121,9 +132,9 @@ TEST_F(TiledProductsTest, AreAsExactAsMultiplyAddsOfFloat32) {
 TEST_F(TiledProductsTest, WeightGradientsAreAsExactAsMultiplyAddsOfFloat32) {
   for (const Kind kind : kKinds) {
     for (const auto& [outputs, inputs] : {std::pair<int64_t, int64_t>{24, 50}, {50, 24}}) {
-      const auto ways = errors_of_ways(
-          kind, {3000, outputs}, {3000, inputs}, true,
-          [](auto own, auto& dy, auto& x) { return weight_gradients(own, dy, x).first; });
+      const auto ways =
+          errors_of_ways(kind, {3000, outputs}, {3000, inputs}, true,
+                         [](auto own, auto& dy, auto& x) { return weight_gradient(own, dy, x); });
       SCOPED_TRACE(
           fmt::format("kind {}, {} outputs: {}", static_cast<int>(kind), outputs, text_of(ways)));
       expect_tiles_not_above(ways);

@@ -72,14 +72,20 @@ void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const 
   });
 }
 
-// float64 has no use for tiles.
-bool by_tiles(Isa isa, const at::Tensor& x) {
-  return isa == Isa::kAmx && x.scalar_type() != at::kDouble;
+// Whether an AMX processor multiplies by tiles. float64 has no use for them. float32 does so only
+// where there is enough to multiply for each number that is read and written: below, memory
+// decides, which the AVX-512 kernels go through in longer runs (README.md has the figures).
+bool by_tiles(Isa isa, const at::Tensor& x, bool much) {
+  if (isa != Isa::kAmx) return false;
+  return x.scalar_type() == at::kBFloat16 || (x.scalar_type() == at::kFloat && much);
 }
+
+bool much_to_multiply(int64_t depth) { return depth > 64; }
+bool much_to_add_up(int64_t inputs, int64_t outputs) { return std::max(inputs, outputs) >= 128; }
 
 void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const at::Tensor& bias_N,
                  bool onto_y, const at::Tensor& y_MN) {
-  if (by_tiles(isa, x_MK)) {
+  if (by_tiles(isa, x_MK, much_to_multiply(x_MK.size(1)))) {
     tiled_product(x_MK, b_KN, bias_N, onto_y, y_MN);
   } else if (x_MK.scalar_type() == at::kFloat) {
     own_product<float>(isa, x_MK, b_KN, bias_N, onto_y, y_MN);
@@ -134,9 +140,10 @@ template <class A>
 std::pair<at::Tensor, at::Tensor> own_gradients(Isa isa, const at::Tensor& dy_MO,
                                                 const at::Tensor& x_MI) {
   constexpr int64_t kNarrowest = 192, kWidest = 384;
-  const int64_t tasks = std::max<int64_t>(8, 2 * at::get_num_threads());
   const LinearKernelsOf<A>& k = kernels<A>(isa);
   const int64_t rows = x_MI.size(0), inputs = x_MI.size(1), outputs = dy_MO.size(1);
+  const int64_t tasks =
+      outputs <= kNarrowest ? 16 : std::max<int64_t>(8, 2 * at::get_num_threads());
   const int64_t share = (outputs / tasks + 11) / 12 * 12;
   const Blocks ranges{outputs, std::clamp(share, kNarrowest, kWidest)};
   const int64_t cuts = std::clamp(tasks / ranges.count(), int64_t{1}, rows / 512 + 1);
@@ -218,7 +225,9 @@ std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Ten
   const Part timed("weight gradient", flops_of(x_MI, dy_MO.size(1)), 0, x_MI.size(1),
                    dy_MO.size(1));
   if (own.has_value()) {
-    if (by_tiles(*own, x_MI)) return tiled_gradients(dy_MO, x_MI);
+    if (by_tiles(*own, x_MI, much_to_add_up(x_MI.size(1), dy_MO.size(1)))) {
+      return tiled_gradients(dy_MO, x_MI);
+    }
     return x_MI.scalar_type() == at::kFloat ? own_gradients<float>(*own, dy_MO, x_MI)
                                             : own_gradients<double>(*own, dy_MO, x_MI);
   }
