@@ -16,7 +16,7 @@ case $version in
   2.11.*) ;;
   *) echo "error: $torch is torch ${version:-of unknown version}; this program needs 2.11" >&2; exit 6 ;;
 esac
-# The wheel's own libraries find each other; this program's one direct need of CUDA lies beside the package.
+# The wheel's own libraries find each other; what this program needs of CUDA itself lies beside the package.
 LD_LIBRARY_PATH=$here/lib:$torch/lib:$torch/../nvidia/cu13/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
 exec "$here/programs/$name" "$@"

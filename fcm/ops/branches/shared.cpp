@@ -35,10 +35,7 @@ at::Tensor end_branch(const at::Tensor& residual, const at::Tensor& last_MI,
     scaled_MI =
         as_rows(last_MI.view({residual.size(0), -1, last_MI.size(1)}) * scale.view({-1, 1, 1}));
   }
-  // The product adds itself to what is there, rounded once at the end.
-  const at::Tensor y = at::add(residual, bias).contiguous();
-  add_product(fastest_products(scaled_MI), scaled_MI, weight_OI.t(), y.view({-1, y.size(-1)}));
-  return y;
+  return product_onto(fastest_products(scaled_MI), residual, scaled_MI, weight_OI.t(), bias);
 }
 
 at::Tensor branch_gradient(const at::Tensor& dy, const at::Tensor& scale_B) {

@@ -4,6 +4,7 @@
 
 #include "fcm/ops/cuda/place.h"
 #include "fcm/ops/linear/column_sums.h"
+#include "fcm/ops/linear/gpu_products.h"
 #include "fcm/ops/linear/kernel.h"
 #include "fcm/ops/linear/tiled_products.h"
 #include "fcm/ops/part.h"
@@ -185,7 +186,7 @@ double flops_of(const at::Tensor& x_MK, int64_t columns) {
 }  // namespace
 
 OwnKernels fastest_products(const at::Tensor& x) {
-  if (!x.is_cpu()) return std::nullopt;
+  if (on_cuda(x)) return std::nullopt;
   const bool tiles = isa() == Isa::kAmx && x.scalar_type() == at::kBFloat16;
   if (!tiles && (x.scalar_type() != at::kFloat || isa() < Isa::kAvx512)) return std::nullopt;
   if (x.numel() < kFewestRows * x.size(-1)) return std::nullopt;
@@ -207,6 +208,8 @@ at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::T
     own_product(*own, x_MK, b_KN, bias_N, /*onto_y=*/false, y_MN);
     return y_MN;
   }
+  const auto y_MN = gpu_product(x_MK, b_KN, bias_N, /*c_MN=*/{}, x_MK.scalar_type());
+  if (y_MN) return *y_MN;
   return bias_N.defined() ? at::addmm(bias_N, x_MK, b_KN) : at::mm(x_MK, b_KN);
 }
 
@@ -218,6 +221,20 @@ void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
   } else {
     y_MN.addmm_(x_MK, b_KN);
   }
+}
+
+at::Tensor product_onto(OwnKernels own, const at::Tensor& residual, const at::Tensor& x_MK,
+                        const at::Tensor& b_KN, const at::Tensor& bias) {
+  if (!own.has_value() && residual.is_contiguous() && bias.dim() == 1) {
+    const Part timed("product", flops_of(x_MK, b_KN.size(1)), 0, b_KN.size(0), b_KN.size(1));
+    const auto y_MN =
+        gpu_product(x_MK, b_KN, bias, residual.view({-1, b_KN.size(1)}), x_MK.scalar_type());
+    if (y_MN) return y_MN->view(residual.sizes());
+  }
+  // The product adds itself to what is there, rounded once at the end.
+  const at::Tensor y = at::add(residual, bias).contiguous();
+  add_product(own, x_MK, b_KN, y.view({-1, b_KN.size(1)}));
+  return y;
 }
 
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
@@ -232,7 +249,9 @@ std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Ten
                                             : own_gradients<double>(*own, dy_MO, x_MI);
   }
   if (on_cuda(dy_MO)) {
-    return {at::mm(dy_MO.t(), x_MI), column_sums_on_cuda(dy_MO.contiguous())};
+    const auto dweight =
+        gpu_product(dy_MO.t(), x_MI, {}, {}, c10::promoteTypes(x_MI.scalar_type(), at::kFloat));
+    return {dweight ? *dweight : at::mm(dy_MO.t(), x_MI), column_sums_on_cuda(dy_MO.contiguous())};
   }
   return {at::mm(dy_MO.t(), x_MI),
           dy_MO.scalar_type() == at::kBFloat16 ? column_sums(dy_MO) : dy_MO.sum(0)};

@@ -1,4 +1,4 @@
-// The three matrix products of linear, by own kernels or the library's.
+// The three matrix products of linear, by own kernels, cuBLASLt or LibTorch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,7 +10,7 @@
 
 namespace fcm::ops {
 
-using OwnKernels = std::optional<Isa>;  // none: the library
+using OwnKernels = std::optional<Isa>;  // none: a library
 
 // What is faster for rows of this kind.
 OwnKernels fastest_products(const at::Tensor& x);
@@ -28,8 +28,13 @@ at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::T
 void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                  const at::Tensor& y_MN);
 
+// residual + x_MK * b_KN + bias, shaped like the residual [..., N], any strides; bias: [N], or what
+// can be added to the residual.
+at::Tensor product_onto(OwnKernels own, const at::Tensor& residual, const at::Tensor& x_MK,
+                        const at::Tensor& b_KN, const at::Tensor& bias);
+
 // dy_MO^T * x_MI and the column sums of dy; both contiguous. For bfloat16 the sums are float32, by
-// own kernels the product as well.
+// own kernels and on a GPU the product as well.
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
                                                    const at::Tensor& x_MI);
 

@@ -1,0 +1,273 @@
+#include <ATen/ATen.h>
+#include <ATen/cuda/CUDAContextLight.h>
+#include <ATen/cuda/CUDAGeneratorImpl.h>
+#include <cublasLt.h>
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/ops/linear/gemm.h"
+
+namespace fcm::ops {
+namespace {
+
+constexpr int kMostAlgorithms = 16;
+constexpr size_t kWorkspaceBytes = size_t{32} << 20;  // what cuBLAS asks for on an H100
+
+void check(cublasStatus_t status, const char* what) {
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  fail(ExitCode::kDevice, "cuBLASLt: {}: {}", what, cublasGetStatusString(status));
+}
+void check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  fail(ExitCode::kDevice, "CUDA: {}: {}", what, cudaGetErrorString(status));
+}
+
+template <auto kDestroy>
+struct Destroy {
+  template <class T>
+  void operator()(T* handle) const {
+    kDestroy(handle);
+  }
+};
+template <class Handle, auto kDestroy>
+using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, Destroy<kDestroy>>;
+using Description = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
+using Layout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
+using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
+using Event = Owned<cudaEvent_t, cudaEventDestroy>;
+
+cudaDataType_t data_type(GemmType type) {
+  return type == GemmType::kFloat32 ? CUDA_R_32F : CUDA_R_16BF;
+}
+
+Layout make_layout(const GemmMatrix& matrix, GemmType type) {
+  cublasLtMatrixLayout_t layout = nullptr;
+  check(cublasLtMatrixLayoutCreate(&layout, data_type(type), static_cast<uint64_t>(matrix.rows),
+                                   static_cast<uint64_t>(matrix.columns), matrix.leading),
+        "description of a matrix");
+  return Layout(layout);
+}
+
+template <class T>
+void set(const Description& description, cublasLtMatmulDescAttributes_t attribute, const T& value) {
+  check(cublasLtMatmulDescSetAttribute(description.get(), attribute, &value, sizeof value),
+        "description of a product");
+}
+
+// float32 is multiplied as float32: CUBLAS_COMPUTE_32F never means TF32.
+Description make_description(const Gemm& gemm) {
+  cublasLtMatmulDesc_t made = nullptr;
+  check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F),
+        "description of a product");
+  Description description(made);
+  const auto turn = [](bool turned) { return turned ? CUBLAS_OP_T : CUBLAS_OP_N; };
+  set(description, CUBLASLT_MATMUL_DESC_TRANSA, turn(gemm.turn_a));
+  set(description, CUBLASLT_MATMUL_DESC_TRANSB, turn(gemm.turn_b));
+  if (gemm.bias) {
+    set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    // Read by nobody, but its alignment is part of the question which algorithms there are.
+    set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, reinterpret_cast<const void*>(16));
+  }
+  return description;
+}
+
+// Parts of a sum, where an algorithm makes it in parts, are added in float32 by a second kernel,
+// in an order that is always the same.
+Preference make_preference() {
+  cublasLtMatmulPreference_t made = nullptr;
+  check(cublasLtMatmulPreferenceCreate(&made), "preferences");
+  Preference preference(made);
+  const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, const auto& value) {
+    check(cublasLtMatmulPreferenceSetAttribute(made, attribute, &value, sizeof value),
+          "preferences");
+  };
+  prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, uint64_t{kWorkspaceBytes});
+  prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+         uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
+  for (const auto operand :
+       {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+    prefer(operand, uint32_t{16});
+  }
+  return preference;
+}
+
+bool is_recorded(CudaStream stream) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream, &status), "asking whether work is recorded");
+  return status != cudaStreamCaptureStatusNone;
+}
+
+// A Gemm with the algorithms that cuBLASLt proposes for it, its own best guess first.
+class Product {
+ public:
+  Product(cublasLtHandle_t handle, const Gemm& gemm)
+      : handle_(handle),
+        onto_(gemm.onto),
+        bias_(gemm.bias),
+        description_(make_description(gemm)),
+        a_(make_layout(gemm.a, gemm.in)),
+        b_(make_layout(gemm.b, gemm.in)),
+        d_(make_layout(gemm.d, gemm.out)) {
+    std::array<cublasLtMatmulHeuristicResult_t, kMostAlgorithms> found{};
+    int count = 0;
+    const Preference preference = make_preference();
+    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+        handle, description_.get(), a_.get(), b_.get(), d_.get(), d_.get(), preference.get(),
+        kMostAlgorithms, found.data(), &count);
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED) return;
+    check(status, "search for algorithms");
+    for (int i = 0; i < count; ++i) {
+      const auto& algorithm = found[static_cast<size_t>(i)];
+      if (algorithm.state == CUBLAS_STATUS_SUCCESS) algorithms_.push_back(algorithm.algo);
+    }
+  }
+
+  int algorithms() const { return static_cast<int>(algorithms_.size()); }
+
+  cublasStatus_t run(int algorithm, const GemmPointers& at, const at::Tensor& workspace,
+                     CudaStream stream) {
+    const float one = 1, of_c = onto_ ? 1 : 0;
+    if (bias_) set(description_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, at.bias);
+    return cublasLtMatmul(handle_, description_.get(), &one, at.a, a_.get(), at.b, b_.get(), &of_c,
+                          onto_ ? at.c : at.d, d_.get(), at.d, d_.get(),
+                          &algorithms_[static_cast<size_t>(algorithm)], workspace.data_ptr(),
+                          kWorkspaceBytes, stream);
+  }
+
+ private:
+  cublasLtHandle_t handle_;
+  bool onto_, bias_;
+  Description description_;
+  Layout a_, b_, d_;
+  std::vector<cublasLtMatmulAlgo_t> algorithms_;
+};
+
+// Operands of their own for measuring: what the caller multiplies may be all zeros, of which every
+// order of summation makes the same bits, and its results may not be written twice.
+class Measurement {
+ public:
+  Measurement(Product& product, const Gemm& gemm, const at::Tensor& workspace, CudaStream stream)
+      : product_(product), workspace_(workspace), stream_(stream) {
+    const at::Generator generator = at::make_generator<at::CUDAGeneratorImpl>();
+    const auto operand = [&](int64_t elements, GemmType type) {
+      const auto of_type =
+          workspace.options().dtype(type == GemmType::kFloat32 ? at::kFloat : at::kBFloat16);
+      return at::empty({elements}, of_type).normal_(0, 1, generator);
+    };
+    const auto elements = [](const GemmMatrix& matrix) { return matrix.leading * matrix.columns; };
+    operands_ = {operand(elements(gemm.a), gemm.in), operand(elements(gemm.b), gemm.in),
+                 operand(gemm.d.rows, gemm.out), operand(elements(gemm.d), gemm.out)};
+    standard_ = at::empty_like(operands_[3]);
+    result_ = at::empty_like(operands_[3]);
+    works_ = run(0, standard_) == CUBLAS_STATUS_SUCCESS;
+  }
+
+  int quickest() {
+    if (!works_) return 0;
+    return quickest_way({product_.algorithms(), [&](int way) { return same_bits(way); },
+                         [&](int way) { return seconds(way); }});
+  }
+
+ private:
+  cublasStatus_t run(int way, const at::Tensor& d) {
+    return product_.run(way,
+                        {operands_[0].data_ptr(), operands_[1].data_ptr(), operands_[2].data_ptr(),
+                         operands_[3].data_ptr(), d.data_ptr()},
+                        workspace_, stream_);
+  }
+
+  bool same_bits(int way) {
+    result_.zero_();
+    if (run(way, result_) != CUBLAS_STATUS_SUCCESS) return false;
+    const auto bits = result_.element_size() == 4 ? at::kInt : at::kShort;
+    return at::equal(result_.view(bits), standard_.view(bits));
+  }
+
+  double seconds(int way) {
+    const auto make = [] {
+      cudaEvent_t made = nullptr;
+      check(cudaEventCreate(&made), "events");
+      return Event(made);
+    };
+    const Event begin = make(), end = make();
+    float milliseconds = 0;
+    check(cudaEventRecord(begin.get(), stream_), "events");
+    check(run(way, result_), "a product that worked before");
+    check(cudaEventRecord(end.get(), stream_), "events");
+    check(cudaEventSynchronize(end.get()), "a product");
+    check(cudaEventElapsedTime(&milliseconds, begin.get(), end.get()), "events");
+    return 1e-3 * static_cast<double>(milliseconds);
+  }
+
+  Product& product_;
+  const at::Tensor& workspace_;
+  CudaStream stream_;
+  std::array<at::Tensor, 4> operands_;  // A, B, bias, C
+  at::Tensor standard_, result_;
+  bool works_ = false;
+};
+
+// All products met so far. As LibTorch's own handles it is of one device.
+class Products {
+ public:
+  // Never destroyed: when a process ends, CUDA is gone before its variables are.
+  static Products& get() {
+    static auto* products = new Products;
+    return *products;
+  }
+
+  bool run(const Gemm& gemm, const GemmPointers& pointers, CudaStream stream) {
+    const std::lock_guard lock(mutex_);
+    const cublasLtHandle_t handle = at::cuda::getCurrentCUDABlasLtHandle();
+    if (!workspace_.defined()) {
+      workspace_ = at::empty({static_cast<int64_t>(kWorkspaceBytes)},
+                             at::TensorOptions(at::kByte).device(at::kCUDA));
+    }
+    auto [place, is_new] = known_.try_emplace(gemm);
+    Known& known = place->second;
+    if (is_new) known.product = std::make_unique<Product>(handle, gemm);
+    if (known.product->algorithms() == 0) return false;
+    if (!known.measured && !is_recorded(stream)) {
+      known.algorithm = measure(*known.product, gemm, stream);
+      known.measured = true;
+    }
+    check(known.product->run(known.algorithm, pointers, workspace_, stream), "a product");
+    return true;
+  }
+
+ private:
+  struct Known {
+    std::unique_ptr<Product> product;
+    int algorithm = 0;
+    bool measured = false;
+  };
+
+  int measure(Product& product, const Gemm& gemm, CudaStream stream) {
+    if (product.algorithms() == 1) return 0;
+    try {
+      return Measurement(product, gemm, workspace_, stream).quickest();
+    } catch (const c10::OutOfMemoryError&) {
+      return 0;  // no room for operands of its own; the bits are the same
+    }
+  }
+
+  std::mutex mutex_;
+  at::Tensor workspace_;
+  std::map<Gemm, Known> known_;
+};
+
+}  // namespace
+
+bool run_gemm(const Gemm& gemm, const GemmPointers& pointers, CudaStream stream) {
+  return Products::get().run(gemm, pointers, stream);
+}
+
+}  // namespace fcm::ops

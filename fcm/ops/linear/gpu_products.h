@@ -1,0 +1,18 @@
+// The products of linear on a GPU, by cuBLASLt (gemm.h).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+namespace fcm::ops {
+
+// x_MK * b_KN + bias_N + c_MN of type `out`, rounded once; bias and c may be undefined, else they
+// are of type `out` and contiguous. x and b: one type, one stride of each 1. Nothing where the
+// product is for LibTorch: on the CPU, in float64, without elements, or with rows that cannot be
+// read 16 bytes at a time.
+std::optional<at::Tensor> gpu_product(const at::Tensor& x_MK, const at::Tensor& b_KN,
+                                      const at::Tensor& bias_N, const at::Tensor& c_MN,
+                                      at::ScalarType out);
+
+}  // namespace fcm::ops

@@ -1,0 +1,159 @@
+// What cuBLASLt is asked for on a GPU: descriptions of products, done here as they say by this
+// processor, for all tests of this program.
+#include "fcm/ops/linear/gemm.h"
+
+#include "fcm/ops/branches/cases.h"
+#include "fcm/ops/linear/gpu_products.h"
+#include "fcm/ops/linear/products.h"
+#include "tests/emulator/emulated.h"
+
+namespace fcm::ops {
+namespace {
+
+int products_done = 0;
+
+// A matrix by columns at `data`, in float64.
+at::Tensor matrix_at(const void* data, const GemmMatrix& matrix, GemmType type) {
+  EXPECT_GE(matrix.leading, matrix.rows);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % 16, 0u);
+  return at::from_blob(const_cast<void*>(data), {matrix.rows, matrix.columns}, {1, matrix.leading},
+                       type == GemmType::kFloat32 ? at::kFloat : at::kBFloat16);
+}
+
+}  // namespace
+
+bool run_gemm(const Gemm& gemm, const GemmPointers& pointers, CudaStream) {
+  ++products_done;
+  const at::Tensor a = matrix_at(pointers.a, gemm.a, gemm.in).to(at::kDouble),
+                   b = matrix_at(pointers.b, gemm.b, gemm.in).to(at::kDouble);
+  at::Tensor sum = at::mm(gemm.turn_a ? a.t() : a, gemm.turn_b ? b.t() : b);
+  if (gemm.onto) sum += matrix_at(pointers.c, gemm.d, gemm.out);
+  if (gemm.bias) sum += matrix_at(pointers.bias, {gemm.d.rows, 1, gemm.d.rows}, gemm.out);
+  matrix_at(pointers.d, gemm.d, gemm.out).copy_(sum);
+  return true;
+}
+
+namespace {
+
+using test::compare;
+using test::emulator::EmulatedCuda;
+
+at::Tensor turned_in_memory(const at::Tensor& x) { return x.t().contiguous().t(); }
+
+TEST(GpuProducts, EqualTheProductInEveryLayout) {
+  for (const auto type : {at::kFloat, at::kBFloat16}) {
+    for (const bool turn_x : {false, true}) {
+      for (const bool turn_b : {false, true}) {
+        for (const bool with : {false, true}) {
+          const EmulatedCuda emulated;
+          at::Tensor x = case_values({24, 40}, type, 1), b = case_values({40, 16}, type, 2);
+          const at::Tensor bias = case_values({16}, type, 3), c = case_values({24, 16}, type, 4);
+          at::Tensor wanted = at::mm(x.to(at::kDouble), b.to(at::kDouble));
+          if (with) wanted = wanted + bias + c;
+          if (turn_x) x = turned_in_memory(x);
+          if (turn_b) b = turned_in_memory(b);
+          const at::Tensor none;
+          const auto got = gpu_product(x, b, with ? bias : none, with ? c : none, type);
+          ASSERT_TRUE(got.has_value());
+          EXPECT_EQ(got->scalar_type(), type);
+          const double tolerance = type == at::kFloat ? 1e-6 : 4e-3;
+          EXPECT_EQ(compare(*got, wanted, tolerance).description, "") << turn_x << turn_b << with;
+        }
+      }
+    }
+  }
+}
+
+// A description that says the wrong thing gives something else.
+TEST(GpuProducts, ATurnForgottenIsNoticed) {
+  const EmulatedCuda emulated;
+  const at::Tensor x = case_values({16, 16}, at::kFloat, 1),
+                   b = case_values({16, 16}, at::kFloat, 2), wanted = at::mm(x, b),
+                   y = at::empty({16, 16}, at::kFloat);
+  Gemm gemm = *gemm_of({16, 16, 16, 1}, {16, 16, 16, 1});
+  const GemmPointers pointers{b.data_ptr(), x.data_ptr(), nullptr, nullptr, y.data_ptr()};
+  run_gemm(gemm, pointers, nullptr);
+  EXPECT_EQ(compare(y, wanted, 1e-6).description, "");
+  for (bool* turn : {&gemm.turn_a, &gemm.turn_b}) {
+    *turn = true;
+    run_gemm(gemm, pointers, nullptr);
+    EXPECT_NE(compare(y, wanted, 1e-6).description, "");
+    *turn = false;
+  }
+}
+
+TEST(GpuProducts, LeaveToLibTorchWhatTheyCannotTake) {
+  const EmulatedCuda emulated;
+  const auto takes = [](const at::Tensor& x, const at::Tensor& b) {
+    return gpu_product(x, b, {}, {}, x.scalar_type()).has_value();
+  };
+  const at::Tensor x = case_values({24, 40}, at::kFloat, 1),
+                   b = case_values({40, 16}, at::kFloat, 2);
+  EXPECT_TRUE(takes(x, b));
+  EXPECT_FALSE(takes(x.to(at::kDouble), b.to(at::kDouble)));
+  EXPECT_FALSE(takes(x.narrow(0, 0, 0), b));                     // no rows
+  EXPECT_FALSE(takes(x.narrow(1, 1, 39), b.narrow(0, 1, 39)));   // begins at 4 bytes
+  EXPECT_FALSE(takes(x, case_values({40, 18}, at::kFloat, 2)));  // rows of 72 bytes
+  EXPECT_FALSE(takes(case_values({24, 80}, at::kFloat, 1).slice(1, 0, 80, 2), b));  // strides of 2
+}
+
+TEST(GpuProducts, WeightGradientsOfBfloat16AreFloat32) {
+  const EmulatedCuda emulated;
+  const at::Tensor dy = case_values({300, 24}, at::kBFloat16, 1),
+                   x = case_values({300, 16}, at::kBFloat16, 2);
+  const at::Tensor dweight = weight_gradients(std::nullopt, dy, x).first;
+  ASSERT_EQ(dweight.scalar_type(), at::kFloat);
+  EXPECT_EQ(compare(dweight, at::mm(dy.to(at::kDouble).t(), x.to(at::kDouble)), 1e-6).description,
+            "");
+}
+
+// A branch ends in one product: residual and bias are added in it.
+TEST(GpuProducts, TakeTheResidualAlong) {
+  const EmulatedCuda emulated;
+  const at::Tensor x = case_values({6, 8}, at::kFloat, 1), b = case_values({8, 4}, at::kFloat, 2),
+                   bias = case_values({4}, at::kFloat, 3),
+                   residual = case_values({2, 3, 4}, at::kFloat, 4);
+  const int before = products_done;
+  const at::Tensor y = product_onto(std::nullopt, residual, x, b, bias);
+  EXPECT_EQ(products_done, before + 1);
+  const at::Tensor wanted = residual + (at::mm(x, b) + bias).view({2, 3, 4});
+  EXPECT_EQ(compare(y, wanted, 1e-6).description, "");
+  // Rows that are not one after another go by LibTorch.
+  const at::Tensor wide = case_values({2, 4, 4}, at::kFloat, 5), later = wide.slice(1, 1);
+  EXPECT_EQ(compare(product_onto(std::nullopt, later, x, b, bias),
+                    later + (at::mm(x, b) + bias).view({2, 3, 4}), 1e-6)
+                .description,
+            "");
+  EXPECT_EQ(products_done, before + 1);
+}
+
+// Way 2 is the quickest but of other bits, way 3 cannot run; a time may be far off once.
+TEST(QuickestWay, IsOfTheStandardsBits) {
+  std::vector<int> timed(4);
+  Ways ways{4, [](int way) { return way == 1; },
+            [&](int way) {
+              const bool disturbed = way == 1 && timed[1] == 0;
+              ++timed[static_cast<size_t>(way)];
+              return disturbed ? 100.0 : (way == 0 ? 3.0 : 2.0);
+            }};
+  EXPECT_EQ(quickest_way(ways), 1);
+  EXPECT_GT(timed[0], 2);
+  EXPECT_EQ(timed[2] + timed[3], 0);
+  ways.seconds = [](int way) { return way == 0 ? 2.0 : 3.0; };
+  EXPECT_EQ(quickest_way(ways), 0);
+  ways.same_bits = [](int) { return false; };
+  ways.seconds = [](int) -> double { throw std::logic_error("there is no choice to time for"); };
+  EXPECT_EQ(quickest_way(ways), 0);
+}
+
+TEST(GemmTable, TellsDescriptionsApart) {
+  Gemm one = *gemm_of({24, 40, 40, 1}, {40, 16, 16, 1}), other = one;
+  EXPECT_EQ(one, other);
+  other.onto = true;
+  EXPECT_NE(one, other);
+  EXPECT_TRUE((one < other) != (other < one));
+  EXPECT_NE(one, *gemm_of({24, 40, 40, 1}, {40, 16, 1, 40}));
+}
+
+}  // namespace
+}  // namespace fcm::ops
