@@ -34,6 +34,7 @@
 #define __grid_constant__
 
 #include "fcm/ops/cuda/launch.h"
+#include "fcm/ops/simd/bfloat16.h"
 
 namespace fcm::test::emulator {
 
@@ -49,9 +50,9 @@ enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
 
 struct Fiber {
   State state = State::kDone;
-  std::source_location where;  // of the barrier it waits at
-  uint64_t deposit[2] = {};    // what it offers to a shuffle: this one's and the last one's
-  unsigned shuffles = 0;
+  std::source_location where;   // of the barrier it waits at
+  uint64_t deposit[2][3] = {};  // what it offers to the warp: this time and the last time
+  unsigned offers = 0;
   bool begun = false;  // has a context to go on from
   char* stack = nullptr;
   ucontext_t entry;
@@ -100,14 +101,20 @@ class Machine {
     leap(fiber.here, scheduler_);
   }
 
+  // Returns when all lanes of the warp have offered something.
   template <class V>
-  V shuffle(V value, unsigned other_lane, const std::source_location& where) {
-    static_assert(sizeof(V) <= sizeof(uint64_t));
-    const size_t me = current_;
-    const unsigned place = fibers_[me].shuffles++ % 2;
-    memcpy(&fibers_[me].deposit[place], &value, sizeof value);
+  void offer(const V& value, const std::source_location& where) {
+    static_assert(sizeof(V) <= sizeof(Fiber::deposit[0]));
+    memcpy(&fibers_[current_].deposit[fibers_[current_].offers++ % 2], &value, sizeof value);
     wait(State::kAtWarpBarrier, where);
-    memcpy(&value, &fibers_[me - me % ops::kWarp + other_lane].deposit[place], sizeof value);
+  }
+
+  // What that lane offered.
+  template <class V>
+  V offered_by(unsigned lane) const {
+    V value;
+    const unsigned place = (fibers_[current_].offers - 1) % 2;
+    memcpy(&value, &fibers_[current_ - current_ % ops::kWarp + lane].deposit[place], sizeof value);
     return value;
   }
 
@@ -184,7 +191,7 @@ class Machine {
     memset(shared_.data(), 0xff, shared_.size() * 16);
     for (size_t i = 0; i < threads_; ++i) {
       fibers_[i].state = State::kReady;
-      fibers_[i].shuffles = 0;
+      fibers_[i].offers = 0;
     }
     while (!finished()) {
       bool moved = false;
@@ -285,7 +292,8 @@ V __shfl_xor_sync(unsigned mask, V value, int lanes,
   using namespace fcm::test::emulator;
   check_whole_warp(mask);
   Machine& machine = Machine::get();
-  return machine.shuffle(value, machine.current_lane() ^ static_cast<unsigned>(lanes), where);
+  machine.offer(value, where);
+  return machine.offered_by<V>(machine.current_lane() ^ static_cast<unsigned>(lanes));
 }
 
 template <class V>
@@ -293,7 +301,8 @@ V __shfl_sync(unsigned mask, V value, int lane,
               const std::source_location& where = std::source_location::current()) {
   using namespace fcm::test::emulator;
   check_whole_warp(mask);
-  return Machine::get().shuffle(value, static_cast<unsigned>(lane) % 32, where);
+  Machine::get().offer(value, where);
+  return Machine::get().offered_by<V>(static_cast<unsigned>(lane) % 32);
 }
 
 namespace fcm::ops {
@@ -311,6 +320,53 @@ inline void check_alignment(const void* address, size_t bytes) {
   if (reinterpret_cast<uintptr_t>(address) % bytes != 0) {
     throw test::emulator::Fault("an access of " + std::to_string(bytes) +
                                 " bytes that is not aligned to them");
+  }
+}
+
+// The products of fcm/ops/cuda/mma.h, whose layouts these are: every lane gathers its rows of A and
+// columns of B from what the lanes of its warp hold.
+inline void multiply_tiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                           const std::source_location& where = std::source_location::current()) {
+  struct Held {
+    uint32_t a[4], b[2];
+  };
+  const auto element = [](uint32_t pair, int index) {
+    const uint32_t bits = index == 0 ? pair << 16 : pair & 0xffff0000u;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return static_cast<double>(value);
+  };
+  auto& machine = test::emulator::Machine::get();
+  machine.offer(Held{{a[0], a[1], a[2], a[3]}, {b[0], b[1]}}, where);
+  const unsigned group = machine.current_lane() / 4, pair = machine.current_lane() % 4;
+  double sums[4] = {d[0], d[1], d[2], d[3]};
+  for (unsigned quarter = 0; quarter < 4; ++quarter) {
+    const auto row = machine.offered_by<Held>(4 * group + quarter);
+    for (unsigned right = 0; right < 2; ++right) {
+      const auto column = machine.offered_by<Held>(4 * (2 * pair + right) + quarter);
+      for (unsigned i = 0; i < 4; ++i) {  // eight rows of B further down; second of a pair
+        const unsigned down = i / 2;
+        const int index = static_cast<int>(i % 2);
+        for (unsigned below = 0; below < 2; ++below) {
+          sums[2 * below + right] +=
+              element(row.a[2 * down + below], index) * element(column.b[down], index);
+        }
+      }
+    }
+  }
+  for (int i = 0; i < 4; ++i) d[i] = static_cast<float>(sums[i]);
+}
+
+inline void load_tile_by_rows(uint32_t (&b)[2], const Bfloat16* row,
+                              const std::source_location& where = std::source_location::current()) {
+  auto& machine = test::emulator::Machine::get();
+  if (machine.current_lane() < 16) check_alignment(row, 16);
+  machine.offer(row, where);
+  const unsigned group = machine.current_lane() / 4, pair = machine.current_lane() % 4;
+  for (unsigned half = 0; half < 2; ++half) {
+    const auto* first = machine.offered_by<const Bfloat16*>(8 * half + 2 * pair);
+    const auto* second = machine.offered_by<const Bfloat16*>(8 * half + 2 * pair + 1);
+    b[half] = first[group].bits | static_cast<uint32_t>(second[group].bits) << 16;
   }
 }
 

@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include "fcm/ops/attention/cuda.h"
 #include "fcm/ops/attention/kernel.h"
+#include "fcm/ops/cuda/place.h"
 #include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
@@ -71,6 +73,45 @@ void run_backward(int64_t (*scratch_size)(const AttentionShape&),
   });
 }
 
+bool on_gpu(const at::Tensor& qkv_NTD, int64_t head_dim) {
+  return on_cuda(qkv_NTD) && qkv_NTD.scalar_type() == at::kBFloat16 &&
+         attention_cuda_takes(head_dim);
+}
+
+// Rows are read 16 bytes at a time.
+at::Tensor aligned(const at::Tensor& x) {
+  return reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0 ? x : x.clone();
+}
+
+template <class T>
+T* pointer_to(const at::Tensor& x) {
+  return x.defined() ? static_cast<T*>(x.data_ptr()) : nullptr;
+}
+
+Attended forward_on_gpu(const at::Tensor& qkv_NTD, const AttentionShape& shape,
+                        const Attended& result) {
+  const at::Tensor qkv = aligned(qkv_NTD);
+  attention_forward_cuda(
+      {shape, 0, qkv.size(0) * shape.heads, pointer_to<Bfloat16>(qkv),
+       pointer_to<Bfloat16>(result.out_NTC), pointer_to<float>(result.statistics_NhT2), nullptr},
+      cuda_stream_for(qkv));
+  return result;
+}
+
+AttentionGradients backward_on_gpu(const at::Tensor& dout_NTC, const at::Tensor& qkv_NTD,
+                                   const at::Tensor& statistics_NhT2, const AttentionShape& shape,
+                                   const AttentionGradients& result) {
+  const at::Tensor qkv = aligned(qkv_NTD), dout = aligned(dout_NTC);
+  const at::Tensor products =
+      at::empty({qkv.size(0), shape.heads, shape.tokens - shape.first}, statistics_NhT2.options());
+  attention_backward_cuda(
+      {shape, 0, qkv.size(0) * shape.heads, pointer_to<Bfloat16>(qkv), pointer_to<Bfloat16>(dout),
+       pointer_to<float>(statistics_NhT2), pointer_to<Bfloat16>(result.dqkv_NTD),
+       pointer_to<Bfloat16>(result.out_NTC), nullptr},
+      pointer_to<float>(products), cuda_stream_for(qkv));
+  return result;
+}
+
 // Operations of one product of all scores with something of head_dim columns.
 double products_of(const at::Tensor& qkv_NTD, int64_t first) {
   const auto asking = static_cast<double>(qkv_NTD.size(1) - first);
@@ -80,6 +121,7 @@ double products_of(const at::Tensor& qkv_NTD, int64_t first) {
 }  // namespace
 
 bool attention_fits(const at::Tensor& x_NTD, int64_t head_dim) {
+  if (on_gpu(x_NTD, head_dim)) return true;
   return x_NTD.is_cpu() && x_NTD.size(1) <= kLongestSequence && head_dim <= kWidestHead;
 }
 
@@ -92,6 +134,7 @@ Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads, in
   const Attended result{
       at::empty({sequences, shape.tokens - first, qkv_NTD.size(2) / 3}, qkv_NTD.options()),
       at::empty({sequences, heads, shape.tokens - first, 2}, wide)};
+  if (on_gpu(qkv_NTD, shape.head_dim)) return forward_on_gpu(qkv_NTD, shape, result);
   const AttentionKernels& k = kernels(isa);
   if (type == at::kFloat) {
     run_forward(k.forward_scratch, k.forward_float, shape, qkv_NTD, result.out_NTC,
@@ -113,6 +156,9 @@ AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
   const AttentionShape shape = shape_of(qkv_NTD, heads, first);
   const AttentionGradients result{at::empty_like(qkv_NTD),
                                   out_again ? at::empty_like(dout_NTC) : at::Tensor()};
+  if (on_gpu(qkv_NTD, shape.head_dim)) {
+    return backward_on_gpu(dout_NTC, qkv_NTD, statistics_NhT2, shape, result);
+  }
   const AttentionKernels& k = kernels(isa);
   if (qkv_NTD.scalar_type() == at::kFloat) {
     run_backward(k.backward_scratch, k.backward_float, shape, qkv_NTD, dout_NTC, statistics_NhT2,

@@ -1,0 +1,19 @@
+// The kernels of attention on a GPU, for bfloat16 and heads of 32 or 64: as kernel.h, all pointers
+// to the GPU's memory, for the pairs [0, pass.end); scratch: unused. Statistics are needed.
+#pragma once
+
+#include "fcm/ops/attention/kernel.h"
+#include "fcm/ops/cuda/stream.h"
+
+namespace fcm::ops {
+
+constexpr bool attention_cuda_takes(int64_t head_dim) { return head_dim == 32 || head_dim == 64; }
+
+void attention_forward_cuda(const AttentionForward<Bfloat16, float>& pass, CudaStream stream);
+
+// products: [pairs, T - first], overwritten: per query the product of its result and the gradient
+// of it.
+void attention_backward_cuda(const AttentionBackward<Bfloat16, float>& pass, float* products,
+                             CudaStream stream);
+
+}  // namespace fcm::ops

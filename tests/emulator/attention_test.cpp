@@ -1,0 +1,144 @@
+// The kernels of attention for CUDA, on the emulator.
+#include "tests/emulator/emulated.h"
+// The kernels themselves.
+#include "fcm/ops/attention/cuda.cu"
+// What takes them.
+#include "fcm/ops/attention/op.h"
+#include "fcm/ops/attention/passes.h"
+
+namespace fcm::ops {
+namespace {
+
+using test::compare;
+using test::same_bits;
+using test::emulator::EmulatedCuda;
+using test::emulator::Machine;
+
+// A (16 x 16) times B (16 x 8), B in memory by rows or by columns, onto D.
+void multiply_once(const Bfloat16* a, const Bfloat16* b, bool by_rows, float* out) {
+  auto* shared = static_cast<Bfloat16*>(shared_memory());
+  for (int i = lane(); i < 16 * 8; i += kWarp) shared[i] = b[i];
+  __syncwarp();
+  uint32_t left[4], right[2];
+  for (int i = 0; i < 4; ++i) {
+    left[i] = load_pair(a + (group() + i % 2 * 8) * 16 + i / 2 * 8 + 2 * pair());
+  }
+  if (by_rows) {
+    load_tile_by_rows(right, shared + lane() % 16 * 8);
+  } else {
+    load_tile_by_columns(right, shared + group() * 16);
+  }
+  float d[4] = {1, 1, 1, 1};
+  multiply_tiles(d, left, right);
+  for (int i = 0; i < 4; ++i) out[(group() + i / 2 * 8) * 8 + 2 * pair() + i % 2] = d[i];
+}
+
+TEST(EmulatedTiles, MultiplyAsMatricesDo) {
+  const at::Tensor a = case_values({16, 16}, at::kBFloat16, 1),
+                   b = case_values({16, 8}, at::kBFloat16, 2), out = at::empty({16, 8});
+  const at::Tensor wanted = at::mm(a.to(at::kDouble), b.to(at::kDouble)) + 1;
+  for (const bool by_rows : {true, false}) {
+    const at::Tensor stored = by_rows ? b : b.t().contiguous();
+    launch({"multiply", 1, 1, kWarp, 16 * 8 * 2, nullptr}, multiply_once,
+           static_cast<const Bfloat16*>(a.const_data_ptr()),
+           static_cast<const Bfloat16*>(stored.const_data_ptr()), by_rows, out.data_ptr<float>());
+    EXPECT_EQ(compare(out, wanted, 1e-6).description, "") << by_rows;
+  }
+}
+
+struct Size {
+  int64_t sequences, tokens, heads, head_dim, first;
+  double scale = 1;
+};
+
+struct Pass {
+  at::Tensor out, dqkv, out_again;
+};
+
+Pass pass_of(const Size& size, const at::Tensor& qkv, const at::Tensor& dout) {
+  const Attended attended = attention_forward(isa(), qkv, size.heads, size.first);
+  const AttentionGradients gradients = attention_backward(
+      isa(), dout, qkv, attended.statistics_NhT2, size.heads, /*out_again=*/true, size.first);
+  return {attended.out_NTC, gradients.dqkv_NTD, gradients.out_NTC};
+}
+
+Pass reference_pass(const Size& size, const at::Tensor& qkv, const at::Tensor& dout) {
+  const at::Tensor wide = qkv.to(at::kDouble).requires_grad_();
+  const at::Tensor out = attention_reference(wide, size.heads).slice(1, size.first);
+  const at::Tensor dqkv = torch::autograd::grad({out}, {wide}, {dout.to(at::kDouble)})[0];
+  return {out.detach(), dqkv, out.detach()};
+}
+
+class EmulatedAttention : public testing::TestWithParam<Size> {
+ protected:
+  const test::OneThread one_thread_;
+};
+
+TEST_P(EmulatedAttention, EqualsTheReference) {
+  const Size& size = GetParam();
+  const int64_t width = size.heads * size.head_dim;
+  const at::Tensor qkv =
+      case_values({size.sequences, size.tokens, 3 * width}, at::kBFloat16, 1, size.scale);
+  const at::Tensor dout =
+      case_values({size.sequences, size.tokens - size.first, width}, at::kBFloat16, 2);
+  const Pass wanted = reference_pass(size, qkv, dout);
+  const EmulatedCuda emulated;
+  ASSERT_TRUE(attention_fits(qkv, size.head_dim));
+  const unsigned launches = Machine::get().launches();
+  const Pass got = pass_of(size, qkv, dout), again = pass_of(size, qkv, dout);
+  EXPECT_EQ(Machine::get().launches(), launches + 6);
+  const double tolerance = 1e-2;  // of the operator's cases in bfloat16
+  EXPECT_EQ(compare(got.out, wanted.out, tolerance).description, "");
+  EXPECT_EQ(compare(got.out_again, wanted.out, tolerance).description, "");
+  for (int64_t part = 0; part < 3; ++part) {
+    const at::Tensor mine = got.dqkv.narrow(2, part * width, width);
+    EXPECT_EQ(compare(mine, wanted.dqkv.narrow(2, part * width, width), tolerance).description, "")
+        << part;
+  }
+  EXPECT_TRUE(same_bits(got.out, again.out));
+  EXPECT_TRUE(same_bits(got.dqkv, again.dqkv));
+  EXPECT_TRUE(same_bits(got.out_again, again.out_again));
+}
+
+// One chunk, parts of tiles, several chunks and blocks, queries that only answer, large scores.
+INSTANTIATE_TEST_SUITE_P(Sizes, EmulatedAttention,
+                         testing::Values(Size{2, 49, 2, 64, 0}, Size{1, 196, 2, 32, 0},
+                                         Size{1, 196, 2, 32, 49}, Size{3, 1, 1, 32, 0},
+                                         Size{2, 16, 3, 64, 3}, Size{1, 64, 1, 32, 63},
+                                         Size{1, 65, 2, 64, 20}, Size{1, 130, 1, 64, 0},
+                                         Size{2, 33, 1, 32, 0, 6.0}));
+
+// A key that is left out, or one that is not there and counts, is noticed.
+TEST(EmulatedAttention, EveryKeyCounts) {
+  const test::OneThread one_thread;
+  const Size size{1, 50, 1, 32, 0};
+  at::Tensor qkv = case_values({1, 50, 96}, at::kBFloat16, 1);
+  const at::Tensor dout = case_values({1, 50, 32}, at::kBFloat16, 2);
+  const Pass wanted = reference_pass(size, qkv, dout);
+  const EmulatedCuda emulated;
+  qkv = qkv.clone();
+  qkv.select(1, 49).narrow(1, 64, 32).zero_();  // the last value
+  const Pass got = pass_of(size, qkv, dout);
+  EXPECT_NE(compare(got.out, wanted.out, 1e-2).description, "");
+}
+
+TEST(EmulatedAttention, TakesTensorsAtAnyAddress) {
+  const test::OneThread one_thread;
+  const Size size{1, 20, 1, 32, 0};
+  const EmulatedCuda emulated;
+  const at::Tensor flat = case_values({1 + 20 * 96}, at::kBFloat16, 1),
+                   dout = case_values({1, 20, 32}, at::kBFloat16, 2);
+  const at::Tensor qkv = flat.narrow(0, 1, 20 * 96).view({1, 20, 96});
+  EXPECT_TRUE(same_bits(pass_of(size, qkv, dout).dqkv, pass_of(size, qkv.clone(), dout).dqkv));
+}
+
+TEST(EmulatedAttention, LeavesOtherHeadsAndTypesToOthers) {
+  const EmulatedCuda emulated;
+  const unsigned launches = Machine::get().launches();
+  attention(case_values({2, 9, 72}, at::kBFloat16, 1), 1);
+  attention(case_values({2, 9, 96}, at::kFloat, 1), 1);
+  EXPECT_EQ(Machine::get().launches(), launches);
+}
+
+}  // namespace
+}  // namespace fcm::ops
