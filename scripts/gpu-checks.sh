@@ -57,6 +57,13 @@ export -f run resume_is_the_same
 export bin out
 check resume 120 bash -c resume_is_the_same
 
+check classifier_step 120 "$bin/fastconvmae" bench step --recipe finetune_convvit_base_in1k_100ep --device cuda --json --quiet \
+  --precision bf16 --batch 128 --steps 10 --implementation both
+check finetune 120 "$bin/fastconvmae" finetune --recipe smoke_finetune --data synthetic --from-scratch --device cuda --quiet --out "$out/tuned"
+check eval 60 "$bin/fastconvmae" eval --checkpoint "$out/tuned" --data synthetic --device cuda --quiet
+check latency 60 "$bin/fastconvmae" eval --checkpoint "$out/tuned" --latency --device cuda --json --quiet
+check linprobe 120 "$bin/fastconvmae" linprobe --recipe smoke_linprobe --checkpoint "$out/tuned" --data synthetic --device cuda --quiet --out "$out/probe"
+
 # bf16 within the spread of two fp32 seeds, over 300 steps.
 if [[ -n "$data" ]]; then
   for run_of in fp32:0 fp32:1 bf16:0; do

@@ -1,14 +1,16 @@
 """Seconds of a training step of the published FastConvMAE-Base in PyTorch, to hold the in-tree reference against.
 
 By hand, never by a build or a test; needs torch alone:
-    python3 scripts/published_step.py [--batch 8] [--precision fp32|bf16] [--steps 3]
-    build/bin/fastconvmae bench step --recipe fastconvmae_base_in1k_50ep --implementation reference --batch 8 --precision fp32
+    python3 scripts/published_step.py [--batch 8] [--precision fp32|bf16] [--steps 3] [--beside build/bin/fastconvmae]
+With --beside, a step of that program's reference (bench step, in a process of its own) follows each of PyTorch's.
 The network as published, in its own form: images as NCHW maps, one masked depthwise pass per view, gathers and a
 rolled unshuffle for the decoder, attention with its scores in memory, autocast instead of casts, AdamW. Random pixels.
 """
 
 import argparse
+import json
 import statistics
+import subprocess
 import time
 
 import torch
@@ -124,18 +126,27 @@ class FastConvMae(nn.Module):
         return (error * mask).sum() / mask.sum()
 
 
+def reference_step(program, options):
+    """Seconds of a step of the in-tree reference, after one that warms up."""
+    command = [program, "bench", "step", "--recipe", "fastconvmae_base_in1k_50ep", "--implementation", "reference", "--json",
+               "--quiet", "--steps", "1", "--batch", str(options.batch), "--precision", options.precision]
+    result = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    return result["implementations"]["reference"]["seconds_per_step"]["median"]
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--batch", type=int, default=8)
     arguments.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     arguments.add_argument("--steps", type=int, default=3)
+    arguments.add_argument("--beside", metavar="PROGRAM")
     options = arguments.parse_args()
     torch.manual_seed(0)
     model = FastConvMae()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
     images = torch.rand(options.batch, 3, 224, 224)
-    times = []
-    for _ in range(options.steps + 1):  # the first one warms up
+    times, beside = [], []
+    for index in range(options.steps + 1):  # the first one warms up
         start = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bf16"):
             loss = model(images)
@@ -144,10 +155,14 @@ def main():
         optimizer.zero_grad()
         loss.item()
         times.append(time.perf_counter() - start)
+        if options.beside and index > 0:
+            beside.append(reference_step(options.beside, options))
     parameters = sum(p.numel() for p in model.parameters())
     middle = statistics.median(times[1:])
     print(f"parameters {parameters}  loss {loss.item():.4f}  seconds {' '.join(f'{t:.3f}' for t in times[1:])}")
     print(f"median {middle:.3f} s  {options.batch / middle:.3f} images/s")
+    if beside:
+        print(f"reference {' '.join(f'{t:.3f}' for t in beside)}  PyTorch / reference {middle / statistics.median(beside):.3f}")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ Classifier::Classifier(const ClassifierOptions& options, uint64_t seed,
 
 nn::DropPath Classifier::draw_drop_path(uint64_t seed, uint64_t epoch,
                                         std::span<const int64_t> sample_ids) const {
-  return nn::draw_drop_path(drop_path_rates_, seed, epoch, sample_ids);
+  return nn::draw_drop_path(drop_path_rates_, seed, epoch, sample_ids, device());
 }
 
 at::Tensor Classifier::features(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,

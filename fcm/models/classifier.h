@@ -44,10 +44,12 @@ class Classifier {
   masks::Grid grid() const { return grid_; }
   const ops::PatchGeometry& geometry() const { return geometry_; }
   const ClassifierOptions& options() const { return options_; }
+  at::Device device() const { return parameters_->device(); }
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
 
-  // Which branches a training pass leaves out for these pictures; nothing at rate 0.
+  // Which branches a training pass leaves out for these pictures, on the model's device; nothing at
+  // rate 0.
   nn::DropPath draw_drop_path(uint64_t seed, uint64_t epoch,
                               std::span<const int64_t> sample_ids) const;
 

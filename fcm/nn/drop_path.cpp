@@ -17,7 +17,7 @@ std::vector<double> drop_path_rates(double rate, int64_t blocks) {
 }
 
 DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_t epoch,
-                        std::span<const int64_t> sample_ids) {
+                        std::span<const int64_t> sample_ids, at::Device device) {
   if (std::ranges::all_of(rates, [](double rate) { return rate == 0; })) return {};
   const auto blocks = static_cast<int64_t>(rates.size());
   const auto batch = static_cast<int64_t>(sample_ids.size());
@@ -35,6 +35,7 @@ DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_
       }
     }
   }
+  scales_J2B = scales_J2B.to(device);
   DropPath drop_path;
   for (int64_t block = 0; block < blocks; ++block) {
     drop_path.push_back({scales_J2B[block][0], scales_J2B[block][1]});

@@ -24,9 +24,9 @@ using DropPath = std::vector<BranchScales>;
 std::vector<double> drop_path_rates(double rate, int64_t blocks);
 
 // Draws keyed by (seed, epoch, sample id): floor(keep + U) / keep with keep = 1 - rate, for every
-// block, branch and picture by itself. float32. Empty where no rate is above 0.
+// block, branch and picture by itself. float32, on `device`. Empty where no rate is above 0.
 DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_t epoch,
-                        std::span<const int64_t> sample_ids);
+                        std::span<const int64_t> sample_ids, at::Device device = at::kCPU);
 
 // The scales of block `index`; undefined ones where nothing is dropped.
 BranchScales branch_scales(const DropPath& drop_path, int64_t index);

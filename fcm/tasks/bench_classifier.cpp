@@ -33,7 +33,7 @@ class FastClassifier final : public Implementation {
       : recipe_(recipe),
         exercise_(exercise),
         compute_(compute),
-        model_(train::classifier_options(recipe, kClasses), 0),
+        model_(train::classifier_options(recipe, kClasses), 0, exercise.pictures_BHWC.device()),
         optimizer_(model_.parameters(),
                    optim::layer_decay_groups(model_.parameters(), recipe.optim.weight_decay,
                                              recipe.classifier.layer_decay),
@@ -43,10 +43,11 @@ class FastClassifier final : public Implementation {
   const std::vector<optim::ParameterGroup>& groups() const { return optimizer_.groups(); }
 
   Parts step() override {
-    Laps laps;
-    const double before = allocated_bytes();
+    Laps laps(model_.device());
+    const double before = allocated_bytes(model_.device());
     phase("encoder");
-    const masks::ViewPlan plan = masks::full_plan(std::ssize(exercise_.ids), model_.grid());
+    const masks::ViewPlan plan =
+        masks::full_plan(std::ssize(exercise_.ids), model_.grid()).to(model_.device());
     const at::Tensor features_BC = model_.features(
         train::pixels_of(exercise_.pictures_BHWC, plan, model_.geometry(), recipe_.data), plan,
         compute_, model_.draw_drop_path(0, 0, exercise_.ids));
@@ -55,7 +56,7 @@ class FastClassifier final : public Implementation {
     const at::Tensor loss =
         loss::soft_target_cross_entropy(model_.classify(features_BC), exercise_.targets_BC);
     laps.lap("head");
-    kept_bytes = allocated_bytes() - before;
+    kept_bytes = allocated_bytes(model_.device()) - before;
     phase("backward");
     optimizer_.zero_gradients();
     torch::autograd::backward({loss}, {});
@@ -111,26 +112,29 @@ class ReferenceClassifier final : public Implementation {
     for (const optim::ParameterGroup& group : fast.groups()) {
       Moved moved{group, {}, {}, {}, {}};
       for (const size_t index : group.parameters) {
-        at::Tensor value = model_.parameters().published(parameters[index]).clone();
+        at::Tensor value = model_.parameters()
+                               .published(parameters[index])
+                               .to(model_.device(), at::kFloat, /*non_blocking=*/false,
+                                   /*copy=*/true);
         weights_[parameters[index].name] = value.requires_grad_(true);
         moved.values.push_back(value);
         moved.first.push_back(at::zeros_like(value.detach()));
         moved.second.push_back(at::zeros_like(value.detach()));
-        moved.counts.push_back(at::zeros({}, at::kFloat));
+        moved.counts.push_back(at::zeros({}, value.options().requires_grad(false)));
       }
       groups_.push_back(std::move(moved));
     }
   }
 
   Parts step() override {
-    Laps laps;
-    const double before = allocated_bytes();
+    Laps laps(model_.device());
+    const double before = allocated_bytes(model_.device());
     const at::Tensor logits_BC = reference::classify(weights_, options_, images_BCHW_,
                                                      model_.draw_drop_path(0, 0, exercise_.ids))
                                      .logits_BC;
     const at::Tensor loss = loss::soft_target_cross_entropy(logits_BC, exercise_.targets_BC);
     laps.lap("forward");
-    kept_bytes = allocated_bytes() - before;
+    kept_bytes = allocated_bytes(model_.device()) - before;
     torch::autograd::backward({loss}, {});
     laps.lap("backward");
     update();
@@ -171,7 +175,6 @@ class ReferenceClassifier final : public Implementation {
 
 nlohmann::json bench_classifier_step(const BenchStepRequest& request, int64_t threads,
                                      Reporter& reporter) {
-  need_processor(request.machine, "training a classifier");
   train::FinetuneRecipe recipe = *request.classifier;
   if (!request.precision.empty()) recipe.model.precision = request.precision;
   train::check(recipe);
@@ -179,13 +182,15 @@ nlohmann::json bench_classifier_step(const BenchStepRequest& request, int64_t th
     fail(ExitCode::kUsage, "bench step measures recipes of finetune, and {} is one of linprobe",
          recipe.row.name);
   }
-  const at::ScalarType compute = train::compute_type(recipe.model.precision);
+  const at::Device device = device_of(request.machine);
+  const at::ScalarType compute = train::compute_type(recipe.model.precision, device);
   at::manual_seed(0);
   Exercise exercise{at::randint(256,
                                 {request.batch, recipe.data.image_size[0],
                                  recipe.data.image_size[1], recipe.data.channels},
-                                at::kByte),
-                    at::rand({request.batch, kClasses}).softmax(-1),
+                                at::kByte)
+                        .to(device),
+                    at::rand({request.batch, kClasses}).softmax(-1).to(device),
                     std::vector<int64_t>(static_cast<size_t>(request.batch))};
   std::iota(exercise.ids.begin(), exercise.ids.end(), 0);
   FastClassifier fast(recipe, exercise, compute);
@@ -195,7 +200,7 @@ nlohmann::json bench_classifier_step(const BenchStepRequest& request, int64_t th
   }
   return time_steps(request, fast, reference.get(),
                     {threads, compute, train::training_flops(recipe),
-                     fast.model().parameters().trainable_elements()},
+                     fast.model().parameters().trainable_elements(), device},
                     reporter);
 }
 

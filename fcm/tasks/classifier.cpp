@@ -145,7 +145,7 @@ train::FinetuneRecipe classifier_recipe(const Checkpoint& checkpoint,
 }  // namespace
 
 TrainedClassifier load_classifier(const std::string& path, const std::vector<std::string>& set,
-                                  Reporter& reporter) {
+                                  Reporter& reporter, at::Device device) {
   Checkpoint checkpoint = checkpoint::load(path, false, reporter);
   TrainedClassifier trained;
   trained.recipe = classifier_recipe(checkpoint, set);
@@ -163,7 +163,7 @@ TrainedClassifier load_classifier(const std::string& path, const std::vector<std
   }
   trained.classes = head->shape[0];
   trained.model = std::make_unique<models::Classifier>(
-      train::classifier_options(trained.recipe, trained.classes), 0);
+      train::classifier_options(trained.recipe, trained.classes), 0, device);
   const at::Tensor positions = fit_positions(*trained.model, checkpoint, reporter);
   if (probe) {
     auto learner = std::make_shared<ProbeLearner>(std::move(*trained.model), trained.recipe);
@@ -173,11 +173,11 @@ TrainedClassifier load_classifier(const std::string& path, const std::vector<std
     return trained;
   }
   train::load_model(trained.model->parameters(), checkpoint.model, source);
-  trained.answer =
-      [model = trained.model.get(), data = trained.recipe.data,
-       compute = train::compute_type(trained.recipe.model.precision)](const loader::Batch& batch) {
-        return train::logits_of(*model, batch, data, compute);
-      };
+  trained.answer = [model = trained.model.get(), data = trained.recipe.data,
+                    compute = train::compute_type(trained.recipe.model.precision, device)](
+                       const loader::Batch& batch) {
+    return train::logits_of(*model, batch, data, compute);
+  };
   return trained;
 }
 

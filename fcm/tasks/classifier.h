@@ -27,7 +27,7 @@ namespace fcm::tasks {
 void load_encoder(models::Classifier& model, checkpoint::Checkpoint checkpoint,
                   const std::vector<std::string>& allow_missing, Reporter& reporter);
 
-// Logits [B, classes], float32, of a batch of pictures as it was loaded.
+// Logits [B, classes], float32, on the CPU, of a batch of pictures as it was loaded.
 using Answer = std::function<at::Tensor(const loader::Batch&)>;
 
 struct TrainedClassifier {
@@ -39,10 +39,11 @@ struct TrainedClassifier {
 
 // A checkpoint that `finetune` or `linprobe` wrote, whose recipe `set` may change: pictures of
 // another size included; or a published classifier without a recipe. Where the recipe has a moving
-// average of the weights (classifier.ema_decay), it is what is loaded. Throws Error(kCheckpoint)
+// average of the weights (classifier.ema_decay), it is what is loaded. On
+// `device`. Throws Error(kCheckpoint)
 // where there is no classifier in it.
 TrainedClassifier load_classifier(const std::string& path, const std::vector<std::string>& set,
-                                  Reporter& reporter);
+                                  Reporter& reporter, at::Device device = at::kCPU);
 
 struct Evaluation {
   double top1 = 0, top5 = 0;  // percent

@@ -63,10 +63,10 @@ image::Image confusion_picture(const Evaluation& evaluation, int64_t classes) {
 
 nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   constexpr int64_t kMostClassesDrawn = 100;
-  need_processor(request.machine, "eval");
   const int64_t threads = set_up_machine(request.machine);
   const TrainedClassifier trained =
-      load_classifier(request.checkpoint.path.string(), request.checkpoint.set, reporter);
+      load_classifier(request.checkpoint.path.string(), request.checkpoint.set, reporter,
+                      device_of(request.machine));
   const auto dataset = open_labelled(request.data, loader::Split::kVal, request.machine);
   const std::vector<std::string>& names = dataset->classes();
   if (std::ssize(names) != trained.classes) {

@@ -34,13 +34,14 @@ LabelledData open_both(const std::string& data, const Machine& machine) {
 nlohmann::json dry_run(const FinetuneRequest& request, const train::Learner& learner,
                        int64_t pictures, int64_t threads) {
   const train::FinetuneRecipe& recipe = request.recipe;
-  const at::ScalarType compute = train::compute_type(recipe.model.precision);
+  const at::ScalarType compute = train::compute_type(recipe.model.precision, learner.device());
   return {{"dry_run", true},
           {"images", pictures},
           {"steps", train::total_steps(train::encoder_recipe(recipe), pictures)},
           {"parameters", learner.trainable_elements()},
           {"precision", train::compute_name(compute)},
-          {"micro_batch", train::choose_micro_batch(recipe, compute, train::total_memory_bytes())},
+          {"micro_batch",
+           train::choose_micro_batch(recipe, compute, train::total_memory_bytes(learner.device()))},
           {"flops_per_image", train::training_flops(recipe)},
           {"threads", threads}};
 }
@@ -79,7 +80,7 @@ Pupil pupil_of(const train::FinetuneRecipe& recipe, models::Classifier model) {
   const auto answer_of = [&recipe](const models::Classifier* judged) -> Answer {
     return [&recipe, judged](const loader::Batch& batch) {
       return train::logits_of(*judged, batch, recipe.data,
-                              train::compute_type(recipe.model.precision));
+                              train::compute_type(recipe.model.precision, judged->device()));
     };
   };
   Pupil pupil{nullptr, answer_of(&learner->best()), {}};
@@ -135,7 +136,8 @@ class Examiner {
 
 models::Classifier model_of(const FinetuneRequest& request, int64_t classes, Reporter& reporter) {
   models::Classifier model(train::classifier_options(request.recipe, classes),
-                           static_cast<uint64_t>(request.recipe.run.seed));
+                           static_cast<uint64_t>(request.recipe.run.seed),
+                           device_of(request.machine));
   if (!request.checkpoint.empty()) {
     load_encoder(model, checkpoint::load(request.checkpoint, false, reporter),
                  request.allow_missing, reporter);
@@ -154,7 +156,6 @@ void refuse_resume_from_elsewhere(const FinetuneRequest& request) {
 }  // namespace
 
 nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter) {
-  need_processor(request.machine, "training a classifier");
   const int64_t threads = set_up_machine(request.machine);
   const train::FinetuneRecipe& recipe = request.recipe;
   train::check(recipe);

@@ -1,5 +1,6 @@
 // eval --latency: speed and memory of a trained classifier.
 #include <ATen/ATen.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <functional>
@@ -42,12 +43,15 @@ nlohmann::json measure(const TrainedClassifier& trained, int64_t batch, at::Scal
       at::arange(batch * data.image_size[0] * data.image_size[1] * data.channels)
           .remainder(251)
           .to(at::kByte)
-          .view({batch, data.image_size[0], data.image_size[1], data.channels});
-  const masks::ViewPlan plan = masks::full_plan(batch, model.grid());
-  train::reset_peak_memory();
+          .view({batch, data.image_size[0], data.image_size[1], data.channels})
+          .to(model.device());
+  const masks::ViewPlan plan = masks::full_plan(batch, model.grid()).to(model.device());
+  ::malloc_trim(0);  // what loading and other passes freed stays resident otherwise
+  train::reset_peak_memory(model.device());
   const std::vector<double> times = times_of([&] {
     const at::Tensor pixels = train::pixels_of(pictures_BHWC, plan, model.geometry(), data);
     model.classify(model.features(pixels, plan, compute));
+    train::wait_for(model.device());
   });
   const double median = times[times.size() / 2];
   return {{"precision", train::compute_name(compute)},
@@ -56,7 +60,7 @@ nlohmann::json measure(const TrainedClassifier& trained, int64_t batch, at::Scal
           {"median_ms", 1e3 * median},
           {"min_ms", 1e3 * times.front()},
           {"max_ms", 1e3 * times.back()},
-          {"memory_bytes", train::peak_memory_bytes()}};
+          {"memory_bytes", train::peak_memory_bytes(model.device())}};
 }
 
 }  // namespace
@@ -64,7 +68,8 @@ nlohmann::json measure(const TrainedClassifier& trained, int64_t batch, at::Scal
 nlohmann::json latency(const EvalRequest& request, Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
   const std::string source = request.checkpoint.path.string();
-  const TrainedClassifier trained = load_classifier(source, request.checkpoint.set, reporter);
+  const TrainedClassifier trained =
+      load_classifier(source, request.checkpoint.set, reporter, device_of(request.machine));
   if (!trained.model) {
     fail(ExitCode::kUsage, "eval --latency: {} is a probe of a frozen encoder; take a classifier",
          source);
@@ -81,7 +86,7 @@ nlohmann::json latency(const EvalRequest& request, Reporter& reporter) {
           {"image_size", trained.recipe.data.image_size},
           {"classes", trained.classes},
           {"threads", threads},
-          {"device", "cpu"}};
+          {"device", trained.model->device().str()}};
 }
 
 }  // namespace fcm::tasks

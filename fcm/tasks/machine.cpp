@@ -66,12 +66,6 @@ int64_t set_up_machine(const Machine& machine) {
   return threads;
 }
 
-void need_processor(const Machine& machine, const char* command) {
-  if (!gpu_named(machine.device)) return;
-  fail(ExitCode::kDevice, "--device {}: {} runs on the processor only; use --device cpu",
-       machine.device, command);
-}
-
 loader::OpenOptions open_options(const Machine& machine) {
   return {threads_of(machine), machine.cache};
 }

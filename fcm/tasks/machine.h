@@ -17,10 +17,6 @@ int64_t set_up_machine(const Machine& machine);
 // where there is one. Throws as set_up_machine.
 at::Device device_of(const Machine& machine);
 
-// For what runs on the processor alone: throws Error(kDevice) where --device names a GPU; "auto" is
-// the processor then.
-void need_processor(const Machine& machine, const char* command);
-
 // How this machine opens data sets.
 loader::OpenOptions open_options(const Machine& machine);
 

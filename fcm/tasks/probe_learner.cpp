@@ -33,9 +33,9 @@ checkpoint::TensorFile part_of(const checkpoint::TensorFile& file, Belongs&& bel
 
 ProbeLearner::ProbeLearner(models::Classifier encoder, const train::FinetuneRecipe& recipe)
     : recipe_(recipe),
-      compute_(train::compute_type(recipe.model.precision)),
+      compute_(train::compute_type(recipe.model.precision, encoder.device())),
       encoder_(std::move(encoder)),
-      head_parameters_(static_cast<uint64_t>(recipe.run.seed), at::kFloat),
+      head_parameters_(static_cast<uint64_t>(recipe.run.seed), encoder_.device()),
       head_(nn::Scope(head_parameters_) / "head", encoder_.options().encoder.dims.back(),
             encoder_.options().classes),
       optimizer_((head_parameters_.flatten(), head_parameters_),
@@ -43,15 +43,16 @@ ProbeLearner::ProbeLearner(models::Classifier encoder, const train::FinetuneReci
 
 at::Tensor ProbeLearner::features(const loader::Batch& batch, int64_t first, int64_t count) const {
   const at::NoGradGuard no_grad;
-  const masks::ViewPlan plan = masks::full_plan(count, encoder_.grid());
-  const at::Tensor pictures_BHWC = train::pictures_of(batch).narrow(0, first, count);
+  const masks::ViewPlan plan = masks::full_plan(count, encoder_.grid()).to(encoder_.device());
+  const at::Tensor pictures_BHWC =
+      train::to_device(train::pictures_of(batch).narrow(0, first, count), encoder_.device());
   return encoder_.features(train::pixels_of(pictures_BHWC, plan, encoder_.geometry(), recipe_.data),
                            plan, compute_);
 }
 
 at::Tensor ProbeLearner::logits(const loader::Batch& batch) const {
   const at::NoGradGuard no_grad;
-  return head_.evaluate(features(batch, 0, batch.batch));
+  return head_.evaluate(features(batch, 0, batch.batch)).cpu();
 }
 
 train::StepResult ProbeLearner::update(const loader::Batch& batch, int64_t micro_batch, double lr) {
@@ -68,7 +69,8 @@ train::StepResult ProbeLearner::update(const loader::Batch& batch, int64_t micro
   at::Tensor variance_D = head_parameters_.find("head.0.running_var").value;
   const at::Tensor mean_before_D = mean_D.clone(), variance_before_D = variance_D.clone();
   optimizer_.zero_gradients();
-  const at::Tensor labels_B = at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong);
+  const at::Tensor labels_B =
+      at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong).to(device());
   const at::Tensor loss = loss::cross_entropy(head_.train(at::cat(pieces)), labels_B);
   torch::autograd::backward({loss}, {});
   train::StepResult result;
@@ -103,8 +105,9 @@ train::PublishedTensors ProbeLearner::optimizer_state() const {
   for (const nn::Parameter& parameter : head_parameters_.all()) {
     if (!parameter.trainable) continue;
     const int64_t elements = parameter.value.numel();
-    tensors.add(kMomentum + parameter.name,
-                optimizer_.momenta().narrow(0, offset, elements).view(parameter.published_shape));
+    tensors.add(
+        kMomentum + parameter.name,
+        optimizer_.momenta().narrow(0, offset, elements).view(parameter.published_shape).cpu());
     offset += elements;
   }
   return tensors;

@@ -19,11 +19,12 @@ class ProbeLearner final : public train::Learner {
   // The encoder is what gives features; its own head has no part in it.
   ProbeLearner(models::Classifier encoder, const train::FinetuneRecipe& recipe);
 
-  at::Tensor logits(const loader::Batch& batch) const;  // [B, classes]
+  at::Tensor logits(const loader::Batch& batch) const;  // [B, classes], on the CPU
 
   // Features of micro-batches, then one pass of the head over the whole batch, by whose own
   // statistics it normalises.
   train::StepResult update(const loader::Batch& batch, int64_t micro_batch, double lr) override;
+  at::Device device() const override { return encoder_.device(); }
   int64_t trainable_elements() const override { return head_parameters_.trainable_elements(); }
   int64_t updates() const override { return updates_; }
   // The published names: the encoder's, head.0.running_mean, head.0.running_var, head.1.weight,

@@ -31,15 +31,17 @@ class Pictures {
     if (!mixes.empty()) loader::apply_mix(mixes, batch, values_.data());
   }
 
-  // [count, L, P, D], float32.
+  // [count, L, P, D], float32, where the plan lies.
   at::Tensor patches(int64_t first, int64_t count, const masks::ViewPlan& plan,
                      const ops::PatchGeometry& geometry) {
+    const at::Device device = plan.order_BL.device();
     if (values_.empty()) {
-      return pixels_of(bytes_BHWC_.narrow(0, first, count), plan, geometry, data_);
+      return pixels_of(to_device(bytes_BHWC_.narrow(0, first, count), device), plan, geometry,
+                       data_);
     }
     const at::Tensor numbers_BHWC = at::from_blob(values_.data(), bytes_BHWC_.sizes(), at::kFloat);
-    return ops::patchify_normalised(numbers_BHWC.narrow(0, first, count).permute({0, 3, 1, 2}),
-                                    plan.order_BL, geometry);
+    const at::Tensor some_BHWC = to_device(numbers_BHWC.narrow(0, first, count), device);
+    return ops::patchify_normalised(some_BHWC.permute({0, 3, 1, 2}), plan.order_BL, geometry);
   }
 
  private:
@@ -52,14 +54,14 @@ class Pictures {
 
 ClassifierLearner::ClassifierLearner(models::Classifier model, const FinetuneRecipe& recipe)
     : recipe_(recipe),
-      compute_(compute_type(recipe.model.precision)),
+      compute_(compute_type(recipe.model.precision, model.device())),
       model_(std::move(model)),
       optimizer_(model_.parameters(),
                  optim::layer_decay_groups(model_.parameters(), recipe.optim.weight_decay,
                                            recipe.classifier.layer_decay),
                  recipe.optim) {
   if (recipe.classifier.ema_decay <= 0) return;
-  average_ = std::make_unique<models::Classifier>(model_.options(), /*seed=*/0);
+  average_ = std::make_unique<models::Classifier>(model_.options(), /*seed=*/0, model_.device());
   const at::NoGradGuard no_grad;
   average_->parameters().flat_values().copy_(model_.parameters().flat_values());
 }
@@ -71,13 +73,14 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, int64_t micro_b
   Pictures pictures(batch, recipe_, mixes);
   std::vector<float> targets =
       loader::soft_targets(batch.labels, classes, recipe_.augment.smoothing, mixes);
-  const at::Tensor targets_BC = at::from_blob(targets.data(), {batch.batch, classes}, at::kFloat);
+  const at::Tensor targets_BC =
+      to_device(at::from_blob(targets.data(), {batch.batch, classes}, at::kFloat), model_.device());
   StepResult result;
   optimizer_.zero_gradients();
   for (int64_t first = 0; first < batch.batch; first += micro_batch) {
     const int64_t count = std::min(micro_batch, batch.batch - first);
     const std::span<const int64_t> ids(batch.sample_ids.data() + first, static_cast<size_t>(count));
-    const masks::ViewPlan plan = masks::full_plan(count, model_.grid());
+    const masks::ViewPlan plan = masks::full_plan(count, model_.grid()).to(model_.device());
     const at::Tensor features_BC =
         model_.features(pictures.patches(first, count, plan, model_.geometry()), plan, compute_,
                         model_.draw_drop_path(seed, static_cast<uint64_t>(batch.epoch), ids));
@@ -115,16 +118,17 @@ void ClassifierLearner::restore(const checkpoint::Checkpoint& from) {
 
 at::Tensor pixels_of(const loader::Batch& batch, const models::Classifier& model,
                      const loader::DataOptions& options) {
-  const masks::ViewPlan plan = masks::full_plan(batch.batch, model.grid());
-  return pixels_of(pictures_of(batch), plan, model.geometry(), options);
+  const masks::ViewPlan plan = masks::full_plan(batch.batch, model.grid()).to(model.device());
+  return pixels_of(to_device(pictures_of(batch), model.device()), plan, model.geometry(), options);
 }
 
 at::Tensor logits_of(const models::Classifier& model, const loader::Batch& batch,
                      const loader::DataOptions& options, at::ScalarType compute) {
   const at::NoGradGuard no_grad;
-  const masks::ViewPlan plan = masks::full_plan(batch.batch, model.grid());
+  const masks::ViewPlan plan = masks::full_plan(batch.batch, model.grid()).to(model.device());
   return model.classify(model.features(pixels_of(batch, model, options), plan, compute))
-      .to(at::kFloat);
+      .to(at::kFloat)
+      .cpu();
 }
 
 }  // namespace fcm::train

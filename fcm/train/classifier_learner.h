@@ -30,6 +30,7 @@ class ClassifierLearner final : public Learner {
   // Erasing, mixup and cutmix, drop path, then the cross-entropy with targets smoothed and mixed as
   // [augment] says. Clipping as optim.clip_norm says.
   StepResult update(const loader::Batch& batch, int64_t micro_batch, double lr) override;
+  at::Device device() const override { return model_.device(); }
   int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
   int64_t updates() const override { return optimizer_.steps(); }
   PublishedTensors model_state() const override { return model_tensors(model_.parameters()); }
@@ -44,11 +45,12 @@ class ClassifierLearner final : public Learner {
   optim::AdamW optimizer_;
 };
 
-// Pictures of a batch as the network gets them: [B, L, P, D], float32, patches in raster order.
+// Pictures of a batch as the network gets them, on its device: [B, L, P, D], float32, patches in
+// raster order.
 at::Tensor pixels_of(const loader::Batch& batch, const models::Classifier& model,
                      const loader::DataOptions& options);
 
-// Logits [B, classes], float32, of a batch as it was loaded. Makes no graph.
+// Logits [B, classes], float32, on the CPU, of a batch as it was loaded. Makes no graph.
 at::Tensor logits_of(const models::Classifier& model, const loader::Batch& batch,
                      const loader::DataOptions& options, at::ScalarType compute);
 

@@ -25,7 +25,7 @@ class FinetuneRun {
         request_(request),
         recipe_(request.recipe),
         reporter_(reporter),
-        compute_(compute_type(recipe_.model.precision)),
+        compute_(compute_type(recipe_.model.precision, learner.device())),
         steps_per_epoch_(request.dataset->size() / recipe_.optim.batch_size),
         total_steps_(total_steps(encoder_recipe(recipe_), request.dataset->size())),
         log_(request.out / "log.jsonl"),
@@ -36,12 +36,13 @@ class FinetuneRun {
     log_.trim_to_step(counters_.step);
     if (counters_.step > 0) curves_.resume_at(counters_.step + 1);
     if (counters_.micro_batch == 0) {
-      counters_.micro_batch = choose_micro_batch(recipe_, compute_, total_memory_bytes());
+      counters_.micro_batch =
+          choose_micro_batch(recipe_, compute_, total_memory_bytes(learner_.device()));
     }
     TrainResult result{
         counters_.step, total_steps_, false, std::numeric_limits<double>::quiet_NaN(), 0, 0};
     if (counters_.step >= total_steps_) return result;
-    peak_flops_ = measure_peak_flops(compute_);
+    peak_flops_ = measure_peak_flops(compute_, learner_.device());
     loader_ = std::make_unique<loader::Loader>(
         request_.dataset, recipe_.data, recipe_.optim.batch_size,
         static_cast<uint64_t>(recipe_.run.seed), request_.threads, counters_.step, recipe_.augment);
@@ -126,7 +127,7 @@ class FinetuneRun {
                 {"train_seconds", train_seconds()},
                 {"data_wait", window_.wait_share()},
                 {"utilisation", training_flops(recipe_) * speed / peak_flops_},
-                {"memory_bytes", peak_memory_bytes()},
+                {"memory_bytes", peak_memory_bytes(learner_.device())},
                 {"skipped_samples", counters_.bad_samples},
                 {"skipped_updates", counters_.skipped},
                 {"eta_seconds",

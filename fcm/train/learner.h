@@ -22,6 +22,7 @@ class Learner {
   // without a label.
   virtual StepResult update(const loader::Batch& batch, int64_t micro_batch, double lr) = 0;
 
+  virtual at::Device device() const = 0;
   virtual int64_t trainable_elements() const = 0;
   virtual int64_t updates() const = 0;  // that were applied
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fcm/optim/adamw.h"
+#include "fcm/train/classifier_learner.h"
 #include "fcm/train/state.h"
 #include "fcm/train/step.h"
 #include "tests/support/compare.h"
@@ -80,6 +81,73 @@ TEST_F(GpuStep, MemoryStaysFlat) {
   const int64_t before = ops::cuda_memory().in_use;
   gpu.train(recipe, 1000);
   EXPECT_EQ(ops::cuda_memory().in_use, before);
+}
+
+// Everything that fine-tuning does to pictures and branches, and a moving average.
+FinetuneRecipe classifier_recipe() {
+  const Recipe pretraining = small_recipe();
+  FinetuneRecipe recipe;
+  recipe.model = pretraining.model;
+  recipe.encoder = pretraining.encoder;
+  recipe.data = pretraining.data;
+  recipe.optim = pretraining.optim;
+  recipe.augment.erasing = 0.5;
+  recipe.augment.mixup = 0.8;
+  recipe.augment.cutmix = 1;
+  recipe.classifier.drop_path = 0.2;
+  recipe.classifier.ema_decay = 0.9;
+  return recipe;
+}
+
+constexpr int64_t kClasses = 3;
+
+loader::Batch labelled_batch(const FinetuneRecipe& recipe) {
+  loader::Batch batch = random_batch(encoder_recipe(recipe));
+  for (int64_t i = 0; i < batch.batch; ++i) batch.labels.push_back(i % kClasses);
+  return batch;
+}
+
+// Losses of some updates, then the moving average's answers.
+struct TrainedClassifier {
+  TrainedClassifier(const FinetuneRecipe& recipe, at::Device device, int steps)
+      : learner(models::Classifier(classifier_options(recipe, kClasses), 3, device), recipe) {
+    const loader::Batch batch = labelled_batch(recipe);
+    for (int step = 0; step < steps; ++step) losses.push_back(learner.update(batch, 4, 1e-3).loss);
+    logits_BC =
+        logits_of(learner.best(), batch, recipe.data, compute_type(recipe.model.precision, device));
+  }
+
+  ClassifierLearner learner;
+  std::vector<double> losses;
+  at::Tensor logits_BC;
+};
+
+TEST_F(GpuStep, AClassifierFollowsTheCpu) {
+  const FinetuneRecipe recipe = classifier_recipe();
+  const TrainedClassifier cpu(recipe, at::kCPU, 8), gpu(recipe, at::kCUDA, 8);
+  for (size_t step = 0; step < cpu.losses.size(); ++step) {
+    EXPECT_NEAR(gpu.losses[step], cpu.losses[step], 1e-4 * cpu.losses[step]) << step;
+  }
+  ASSERT_TRUE(gpu.logits_BC.is_cpu());
+  EXPECT_LT((gpu.logits_BC - cpu.logits_BC).abs().max().item<double>(),
+            1e-3 * cpu.logits_BC.abs().max().item<double>());
+}
+
+TEST_F(GpuStep, ABfloat16ClassifierLearns) {
+  FinetuneRecipe recipe = classifier_recipe();
+  recipe.augment = {};
+  recipe.model.precision = "bf16";
+  const TrainedClassifier gpu(recipe, at::kCUDA, 20);
+  EXPECT_LT(gpu.losses.back(), gpu.losses.front());
+}
+
+TEST_F(GpuStep, AClassifierGivesTheSameBitsTwice) {
+  const FinetuneRecipe recipe = classifier_recipe();
+  const TrainedClassifier one(recipe, at::kCUDA, 5), other(recipe, at::kCUDA, 5);
+  const auto values = [](const TrainedClassifier& trained) {
+    return trained.learner.best().parameters().flat_values().cpu();
+  };
+  EXPECT_TRUE(test::same_bits(values(one), values(other)));
 }
 
 }  // namespace
