@@ -34,20 +34,40 @@ TEST(EmulatedGelu, PassesEqualThoseOfTheProcessor) {
                        bias = case_values({channels}, c10::promoteTypes(dtype, at::kFloat), 3);
       const at::Tensor wanted_x = x.clone(), wanted_dx = dy.clone();
       const at::Tensor wanted_y = gelu_of_product(isa(), wanted_x, bias);
-      const at::Tensor wanted_again = gelu_backward_again(isa(), wanted_dx, wanted_x);
+      const GeluAgain wanted_again = gelu_backward_again(isa(), wanted_dx, wanted_x);
       const EmulatedCuda emulated;
       const at::Tensor got_x = x.clone(), got_dx = dy.clone();
       const at::Tensor got_y = gelu_of_product(isa(), got_x, bias);
-      const at::Tensor got_again = gelu_backward_again(isa(), got_dx, got_x);
+      const GeluAgain got_again = gelu_backward_again(isa(), got_dx, got_x);
       EXPECT_TRUE(test::same_bits(got_x, wanted_x)) << channels << dtype;
-      EXPECT_TRUE(test::same_bits(got_again, got_y)) << channels << dtype;
+      EXPECT_TRUE(test::same_bits(got_again.y_MC, got_y)) << channels << dtype;
       EXPECT_EQ(compare(got_y, wanted_y, tolerance).description, "") << channels << dtype;
-      EXPECT_EQ(compare(got_again, wanted_again, tolerance).description, "") << channels << dtype;
+      EXPECT_EQ(compare(got_again.y_MC, wanted_again.y_MC, tolerance).description, "");
       EXPECT_EQ(compare(got_dx, wanted_dx, tolerance).description, "") << channels << dtype;
+      // A processor's product with dx makes these sums on its way.
+      EXPECT_FALSE(wanted_again.sums_C.defined());
+      const at::Tensor sums = wanted_dx.to(at::kDouble).sum(0);
+      const double of_sums = dtype == at::kDouble ? 1e-13 : (dtype == at::kFloat ? 1e-5 : 2e-2);
+      EXPECT_EQ(compare(got_again.sums_C, sums, of_sums).description, "") << channels << dtype;
+      EXPECT_NE(compare(got_again.sums_C, sums - wanted_dx[36], of_sums).description, "");
       const at::Tensor moved = gelu_of_product(isa(), x.clone(), bias.roll(1));
       EXPECT_NE(compare(moved, wanted_y, tolerance).description, "");  // the control
     }
   }
+}
+
+// More rows than the warps of all parts, so that each takes several; the same bits every time.
+TEST(EmulatedGelu, SumsColumnsOverRowsOfSeveralRounds) {
+  const test::OneThread one_thread;
+  const at::Tensor x = case_values({5003, 24}, at::kBFloat16, 1, 2),
+                   dy = case_values({5003, 24}, at::kBFloat16, 2);
+  const at::Tensor wide = x.to(at::kDouble).requires_grad_();
+  const at::Tensor wanted =
+      torch::autograd::grad({gelu_reference(wide)}, {wide}, {dy.to(at::kDouble)})[0].sum(0);
+  const EmulatedCuda emulated;
+  const at::Tensor got = gelu_backward_again(isa(), dy.clone(), x).sums_C;
+  EXPECT_EQ(compare(got, wanted, 1e-3).description, "");
+  EXPECT_TRUE(test::same_bits(got, gelu_backward_again(isa(), dy.clone(), x).sums_C));
 }
 
 }  // namespace

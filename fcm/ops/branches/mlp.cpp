@@ -3,6 +3,7 @@
 #include "fcm/base/error.h"
 #include "fcm/ops/branches/op.h"
 #include "fcm/ops/branches/shared.h"
+#include "fcm/ops/cuda/place.h"
 #include "fcm/ops/gelu/passes.h"
 #include "fcm/ops/layer_norm/passes.h"
 #include "fcm/ops/linear/products.h"
@@ -13,6 +14,21 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Optional = std::optional<at::Tensor>;
+
+struct Hidden {
+  at::Tensor sum_MH, active_MH;  // before and behind the activation
+};
+
+// On a GPU the product adds its bias for nothing; on the CPU the pass of the activation does.
+Hidden activated(const at::Tensor& x_MC, const at::Tensor& weight_HC, const at::Tensor& bias_H) {
+  if (on_cuda(x_MC)) {
+    const at::Tensor sum_MH = branches::multiply(x_MC, weight_HC, bias_H);
+    return {sum_MH, gelu_forward(isa(), sum_MH)};
+  }
+  const at::Tensor sum_MH = branches::multiply(x_MC, weight_HC, at::Tensor());
+  const at::Tensor active_MH = gelu_of_product(isa(), sum_MH, bias_H);
+  return {sum_MH, active_MH};
+}
 
 // M: rows of x, H: hidden channels.
 class MlpBranch : public torch::autograd::Function<MlpBranch> {
@@ -29,8 +45,7 @@ class MlpBranch : public torch::autograd::Function<MlpBranch> {
     const at::Tensor fc1_HC = weight_for(x, weight1, rounded1.value_or(at::Tensor())),
                      fc2_CH = weight_for(x, weight2, rounded2.value_or(at::Tensor()));
     const Normalised normed = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon);
-    const at::Tensor hidden_MH = branches::multiply(normed.y, fc1_HC, at::Tensor());
-    const at::Tensor active_MH = gelu_of_product(isa(), hidden_MH, bias1);
+    const auto [hidden_MH, active_MH] = activated(normed.y, fc1_HC, bias1);
     context->save_for_backward({residual, normed.statistics_2M, hidden_MH, norm_weight, norm_bias,
                                 fc1_HC, fc2_CH, scale_B});
     context->saved_data["epsilon"] = epsilon;
@@ -48,10 +63,10 @@ class MlpBranch : public torch::autograd::Function<MlpBranch> {
     const at::Tensor dbranch_MC = branches::branch_gradient(dy, scale_B);
 
     const at::Tensor dhidden_MH = branches::input_gradient(dbranch_MC, fc2_CH);
-    const at::Tensor active_MH = gelu_backward_again(isa(), dhidden_MH, hidden_MH);
-    auto [dfc2, dbias2] = branches::weight_gradients_of(dbranch_MC, active_MH);
+    const GeluAgain active = gelu_backward_again(isa(), dhidden_MH, hidden_MH);
+    auto [dfc2, dbias2] = branches::weight_gradients_of(dbranch_MC, active.y_MC);
     const at::Tensor normed_MC = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon).y;
-    auto [dfc1, dbias1] = branches::weight_gradients_of(dhidden_MH, normed_MC);
+    auto [dfc1, dbias1] = branches::weight_gradients_of(dhidden_MH, normed_MC, active.sums_C);
     LayerNormGradients norm =
         layer_norm_backward(isa(), branches::input_gradient(dhidden_MH, fc1_HC), x_MC, norm_weight,
                             statistics_2M, branches::as_rows(dy));

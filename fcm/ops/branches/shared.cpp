@@ -42,8 +42,9 @@ at::Tensor branch_gradient(const at::Tensor& dy, const at::Tensor& scale_B) {
   return as_rows(scale_B.defined() ? dy * scale_like(scale_B, dy) : dy);
 }
 
-ProductGradients weight_gradients_of(const at::Tensor& dy_MO, const at::Tensor& x_MI) {
-  const auto [dweight_OI, dbias_O] = weight_gradients(fastest_products(x_MI), dy_MO, x_MI);
+ProductGradients weight_gradients_of(const at::Tensor& dy_MO, const at::Tensor& x_MI,
+                                     const at::Tensor& sums_O) {
+  const auto [dweight_OI, dbias_O] = weight_gradients(fastest_products(x_MI), dy_MO, x_MI, sums_O);
   return {dweight_OI, dbias_O};
 }
 

@@ -28,11 +28,12 @@ at::Tensor end_branch(const at::Tensor& residual, const at::Tensor& last_MI,
 // The gradient at the end of the branch, as rows: dy times the scale.
 at::Tensor branch_gradient(const at::Tensor& dy, const at::Tensor& scale_B);
 
-// Gradients of a product with its weight.
+// Gradients of a product with its weight. sums_O: as weight_gradients (linear/products.h) takes it.
 struct ProductGradients {
   at::Tensor dweight_OI, dbias_O;
 };
-ProductGradients weight_gradients_of(const at::Tensor& dy_MO, const at::Tensor& x_MI);
+ProductGradients weight_gradients_of(const at::Tensor& dy_MO, const at::Tensor& x_MI,
+                                     const at::Tensor& sums_O = {});
 
 // dy_MO * weight_OI.
 at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI);

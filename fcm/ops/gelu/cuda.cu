@@ -1,7 +1,10 @@
 // Element after element: one reading, one writing, the arithmetic of kernel.inc in between. Its
 // polynomials take about 20 operations in bfloat16, so that memory remains what is waited for.
 #include "fcm/ops/cuda/flat.h"
+#include "fcm/ops/cuda/sum_parts.h"
+#include "fcm/ops/cuda/warp.h"
 #include "fcm/ops/gelu/cuda.h"
+#include "fcm/ops/linear/column_sums.h"
 
 namespace fcm::ops {
 namespace {
@@ -62,20 +65,62 @@ __global__ void __launch_bounds__(kFlatThreads) forward(const T* x, T* y, int64_
   });
 }
 
-template <class T, int N, bool kAgain>
+// What N elements of the way back become; x becomes gelu(x).
+template <class T, int N>
+__device__ inline void turn_back(Wide<T> (&x)[N], Wide<T> (&dx)[N]) {
+#pragma unroll
+  for (int i = 0; i < N; ++i) {
+    const Normal<Wide<T>> n = normal(x[i], T{});
+    dx[i] *= fma(x[i], n.density, n.distribution);
+    x[i] *= n.distribution;
+  }
+}
+
+template <class T, int N>
 __global__ void __launch_bounds__(kFlatThreads) backward(GeluBackwardAgain<T> a) {
   along_flat<N>(a.count, [&](int64_t first) {
     Wide<T> x[N], dx[N];
     load<T, N>(a.x + first, x);
     load<T, N>(a.dy + first, dx);
-    for (int i = 0; i < N; ++i) {
-      const Normal<Wide<T>> n = normal(x[i], T{});
-      dx[i] *= fma(x[i], n.density, n.distribution);
-      x[i] *= n.distribution;
-    }
+    turn_back<T, N>(x, dx);
     store<T, N>(a.dx + first, dx);
-    if (kAgain) store<T, N>(a.y + first, x);
   });
+}
+
+// A block takes a strip of 32 accesses across and a part of the rows, shared out among its warps;
+// every lane keeps the sums of the columns of its access.
+constexpr int kStripWarps = kFlatThreads / kWarp;
+
+template <class T, int N>
+__global__ void __launch_bounds__(kFlatThreads)
+    backward_again(GeluBackwardAgain<T> a, int64_t channels, Wide<T>* parts) {
+  using A = Wide<T>;
+  const int64_t column = (static_cast<int64_t>(blockIdx.x) * kWarp + lane()) * N;
+  const bool inside = column < channels;
+  A sums[N] = {};
+  const int64_t first_row = static_cast<int64_t>(blockIdx.y) * kStripWarps + warp();
+  const int64_t stride = static_cast<int64_t>(gridDim.y) * kStripWarps * channels;
+  for (int64_t at = first_row * channels + column; inside && at < a.count; at += stride) {
+    A x[N], dx[N];
+    load<T, N>(a.x + at, x);
+    load<T, N>(a.dy + at, dx);
+    turn_back<T, N>(x, dx);
+    store<T, N>(a.dx + at, dx);
+    store<T, N>(a.y + at, x);
+#pragma unroll
+    for (int n = 0; n < N; ++n) sums[n] += dx[n];
+  }
+  A* of_warp = static_cast<A*>(shared_memory());  // [kStripWarps, N, 32]
+#pragma unroll
+  for (int n = 0; n < N; ++n) of_warp[(warp() * N + n) * kWarp + lane()] = sums[n];
+  __syncthreads();
+  if (warp() != 0 || !inside) return;
+  for (int other = 1; other < kStripWarps; ++other) {
+#pragma unroll
+    for (int n = 0; n < N; ++n) sums[n] += of_warp[(other * N + n) * kWarp + lane()];
+  }
+#pragma unroll
+  for (int n = 0; n < N; ++n) parts[blockIdx.y * channels + column + n] = sums[n];
 }
 
 template <class T, class A, int N>
@@ -105,25 +150,39 @@ void run_forward(const T* x, T* y, int64_t count, CudaStream stream) {
   }
 }
 
-template <class T, bool kAgain>
+template <class T>
 void run_backward(const GeluBackwardAgain<T>& pass, CudaStream stream) {
   constexpr int N = kLanes<T>;
-  const bool fits =
-      aligned_rows(pass.x, pass.count) && aligned(pass.dy) && aligned(pass.dx) && aligned(pass.y);
-  if (fits) {
-    launch(flat_shape("gelu gradient", pass.count, N, stream), backward<T, N, kAgain>, pass);
+  if (aligned_rows(pass.x, pass.count) && aligned(pass.dy) && aligned(pass.dx)) {
+    launch(flat_shape("gelu gradient", pass.count, N, stream), backward<T, N>, pass);
   } else {
-    launch(flat_shape("gelu gradient", pass.count, 1, stream), backward<T, 1, kAgain>, pass);
+    launch(flat_shape("gelu gradient", pass.count, 1, stream), backward<T, 1>, pass);
   }
 }
 
+template <class T, int N>
+void run_strips(const GeluBackwardAgain<T>& pass, int64_t channels, Wide<T>* parts,
+                CudaStream stream) {
+  const int64_t strips = (channels + kWarp * N - 1) / (kWarp * N);
+  const size_t shared_bytes = size_t{kFlatThreads} * N * sizeof(Wide<T>);
+  launch(
+      {"gelu gradient, gelu again", strips, column_sums_parts_cuda(pass.count / channels, channels),
+       kFlatThreads, shared_bytes, stream},
+      backward_again<T, N>, pass, channels, parts);
+}
+
 template <class T>
-void run_backward(const GeluBackwardAgain<T>& pass, CudaStream stream) {
-  if (pass.y == nullptr) {
-    run_backward<T, false>(pass, stream);
+void run_again(const GeluBackwardAgain<T>& pass, int64_t channels, Wide<T>* parts, Wide<T>* sums,
+               CudaStream stream) {
+  const bool fits =
+      aligned_rows(pass.x, channels) && aligned(pass.dy) && aligned(pass.dx) && aligned(pass.y);
+  if (fits) {
+    run_strips<T, kLanes<T>>(pass, channels, parts, stream);
   } else {
-    run_backward<T, true>(pass, stream);
+    run_strips<T, 1>(pass, channels, parts, stream);
   }
+  sum_parts_cuda(parts, column_sums_parts_cuda(pass.count / channels, channels), channels, sums,
+                 stream);
 }
 
 template <class T, class A>
@@ -161,6 +220,18 @@ void gelu_backward_cuda(const GeluBackwardAgain<Bfloat16>& pass, CudaStream stre
 }
 void gelu_backward_cuda(const GeluBackwardAgain<double>& pass, CudaStream stream) {
   run_backward(pass, stream);
+}
+void gelu_backward_again_cuda(const GeluBackwardAgain<float>& pass, int64_t channels, float* parts,
+                              float* sums, CudaStream stream) {
+  run_again(pass, channels, parts, sums, stream);
+}
+void gelu_backward_again_cuda(const GeluBackwardAgain<Bfloat16>& pass, int64_t channels,
+                              float* parts, float* sums, CudaStream stream) {
+  run_again(pass, channels, parts, sums, stream);
+}
+void gelu_backward_again_cuda(const GeluBackwardAgain<double>& pass, int64_t channels,
+                              double* parts, double* sums, CudaStream stream) {
+  run_again(pass, channels, parts, sums, stream);
 }
 void gelu_of_product_cuda(const GeluOfProduct<float, float>& pass, CudaStream stream) {
   run_of_product(pass, stream);

@@ -13,6 +13,18 @@ void gelu_backward_cuda(const GeluBackwardAgain<Bfloat16>&, CudaStream) {
   absent_from_this_build();
 }
 void gelu_backward_cuda(const GeluBackwardAgain<double>&, CudaStream) { absent_from_this_build(); }
+void gelu_backward_again_cuda(const GeluBackwardAgain<float>&, int64_t, float*, float*,
+                              CudaStream) {
+  absent_from_this_build();
+}
+void gelu_backward_again_cuda(const GeluBackwardAgain<Bfloat16>&, int64_t, float*, float*,
+                              CudaStream) {
+  absent_from_this_build();
+}
+void gelu_backward_again_cuda(const GeluBackwardAgain<double>&, int64_t, double*, double*,
+                              CudaStream) {
+  absent_from_this_build();
+}
 void gelu_of_product_cuda(const GeluOfProduct<float, float>&, CudaStream) {
   absent_from_this_build();
 }

@@ -5,6 +5,7 @@
 #include "fcm/ops/cuda/place.h"
 #include "fcm/ops/gelu/cuda.h"
 #include "fcm/ops/gelu/kernel.h"
+#include "fcm/ops/linear/column_sums.h"
 #include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
@@ -67,16 +68,29 @@ void run_of_product(void (*kernel)(const GeluOfProduct<T, A>&), const at::Tensor
   });
 }
 
-template <class T>
-void run_again(void (*kernel)(const GeluBackwardAgain<T>&), const at::Tensor& gradient,
-               const at::Tensor& x, const at::Tensor& y) {
+template <class T, class A>
+at::Tensor run_again_on_cuda(const GeluBackwardAgain<T>& pass, const at::Tensor& x) {
+  const int64_t rows = x.size(0), channels = x.size(1);
+  const at::Tensor sums_C =
+      at::empty({channels}, x.options().dtype(c10::promoteTypes(x.scalar_type(), at::kFloat)));
+  const at::Tensor parts =
+      at::empty({column_sums_parts_cuda(rows, channels), channels}, sums_C.options());
+  gelu_backward_again_cuda(pass, channels, parts.data_ptr<A>(), sums_C.data_ptr<A>(),
+                           cuda_stream_for(x));
+  return sums_C;
+}
+
+// Returns the sums of columns where they came along.
+template <class T, class A>
+at::Tensor run_again(void (*kernel)(const GeluBackwardAgain<T>&), const at::Tensor& gradient,
+                     const at::Tensor& x, const at::Tensor& y) {
   GeluBackwardAgain<T> all;
   all.count = x.numel();
   all.x = static_cast<const T*>(x.const_data_ptr());
   all.dx = static_cast<T*>(gradient.data_ptr());
   all.dy = all.dx;
   all.y = static_cast<T*>(y.data_ptr());
-  if (on_cuda(x)) return gelu_backward_cuda(all, cuda_stream_for(x));
+  if (on_cuda(x)) return run_again_on_cuda<T, A>(all, x);
   const Blocks blocks = make_blocks(x.numel(), kElementsPerBlock);
   for_each_block(blocks, [&](int64_t block) {
     GeluBackwardAgain<T> part = all;
@@ -88,6 +102,7 @@ void run_again(void (*kernel)(const GeluBackwardAgain<T>&), const at::Tensor& gr
     part.y += first;
     kernel(part);
   });
+  return {};
 }
 
 }  // namespace
@@ -134,18 +149,18 @@ at::Tensor gelu_of_product(Isa isa, const at::Tensor& x_MC, const at::Tensor& bi
   return y_MC;
 }
 
-at::Tensor gelu_backward_again(Isa isa, const at::Tensor& gradient, const at::Tensor& x) {
-  const Part timed("gelu gradient, gelu again", 0, 4.0 * static_cast<double>(x.nbytes()));
-  const at::Tensor y = at::empty_like(x);
+GeluAgain gelu_backward_again(Isa isa, const at::Tensor& gradient_MC, const at::Tensor& x_MC) {
+  const Part timed("gelu gradient, gelu again", 0, 4.0 * static_cast<double>(x_MC.nbytes()));
+  GeluAgain result{at::empty_like(x_MC), {}};
   const GeluKernels& k = kernels(isa);
-  if (x.scalar_type() == at::kFloat) {
-    run_again(k.again_float, gradient, x, y);
-  } else if (x.scalar_type() == at::kBFloat16) {
-    run_again(k.again_bfloat16, gradient, x, y);
+  if (x_MC.scalar_type() == at::kFloat) {
+    result.sums_C = run_again<float, float>(k.again_float, gradient_MC, x_MC, result.y_MC);
+  } else if (x_MC.scalar_type() == at::kBFloat16) {
+    result.sums_C = run_again<Bfloat16, float>(k.again_bfloat16, gradient_MC, x_MC, result.y_MC);
   } else {
-    run_again(k.again_double, gradient, x, y);
+    result.sums_C = run_again<double, double>(k.again_double, gradient_MC, x_MC, result.y_MC);
   }
-  return y;
+  return result;
 }
 
 }  // namespace fcm::ops

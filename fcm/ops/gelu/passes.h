@@ -15,7 +15,11 @@ at::Tensor gelu_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x);  /
 // may be of another floating type.
 at::Tensor gelu_of_product(Isa isa, const at::Tensor& x_MC, const at::Tensor& bias_C);
 
-// gradient: dy, overwritten with dx. Returns gelu(x), made again in the same pass.
-at::Tensor gelu_backward_again(Isa isa, const at::Tensor& gradient, const at::Tensor& x);
+// gradient: dy, overwritten with dx. Returns gelu(x), made again in the same pass, and on a GPU the
+// sums of the columns of dx, float32 at least; elsewhere the product that takes dx makes them.
+struct GeluAgain {
+  at::Tensor y_MC, sums_C;
+};
+GeluAgain gelu_backward_again(Isa isa, const at::Tensor& gradient_MC, const at::Tensor& x_MC);
 
 }  // namespace fcm::ops

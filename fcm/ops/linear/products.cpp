@@ -238,7 +238,8 @@ at::Tensor product_onto(OwnKernels own, const at::Tensor& residual, const at::Te
 }
 
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
-                                                   const at::Tensor& x_MI) {
+                                                   const at::Tensor& x_MI,
+                                                   const at::Tensor& sums_O) {
   const Part timed("weight gradient", flops_of(x_MI, dy_MO.size(1)), 0, x_MI.size(1),
                    dy_MO.size(1));
   if (own.has_value()) {
@@ -251,7 +252,8 @@ std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Ten
   if (on_cuda(dy_MO)) {
     const auto dweight =
         gpu_product(dy_MO.t(), x_MI, {}, {}, c10::promoteTypes(x_MI.scalar_type(), at::kFloat));
-    return {dweight ? *dweight : at::mm(dy_MO.t(), x_MI), column_sums_on_cuda(dy_MO.contiguous())};
+    return {dweight ? *dweight : at::mm(dy_MO.t(), x_MI),
+            sums_O.defined() ? sums_O : column_sums_on_cuda(dy_MO.contiguous())};
   }
   return {at::mm(dy_MO.t(), x_MI),
           dy_MO.scalar_type() == at::kBFloat16 ? column_sums(dy_MO) : dy_MO.sum(0)};

@@ -34,8 +34,9 @@ at::Tensor product_onto(OwnKernels own, const at::Tensor& residual, const at::Te
                         const at::Tensor& b_KN, const at::Tensor& bias);
 
 // dy_MO^T * x_MI and the column sums of dy; both contiguous. For bfloat16 the sums are float32, by
-// own kernels and on a GPU the product as well.
+// own kernels and on a GPU the product as well. sums_O: those sums where they are known.
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
-                                                   const at::Tensor& x_MI);
+                                                   const at::Tensor& x_MI,
+                                                   const at::Tensor& sums_O = {});
 
 }  // namespace fcm::ops
