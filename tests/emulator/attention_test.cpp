@@ -5,6 +5,7 @@
 // What takes them.
 #include "fcm/ops/attention/op.h"
 #include "fcm/ops/attention/passes.h"
+#include "fcm/ops/attention/with_isa.h"
 
 namespace fcm::ops {
 namespace {
@@ -130,6 +131,23 @@ TEST(EmulatedAttention, TakesTensorsAtAnyAddress) {
                    dout = case_values({1, 20, 32}, at::kBFloat16, 2);
   const at::Tensor qkv = flat.narrow(0, 1, 20 * 96).view({1, 20, 96});
   EXPECT_TRUE(same_bits(pass_of(size, qkv, dout).dqkv, pass_of(size, qkv.clone(), dout).dqkv));
+}
+
+// What a GPU does for other types, heads and lengths.
+TEST(EmulatedAttention, PlainFormEqualsTheReference) {
+  const test::OneThread one_thread;
+  const at::Tensor qkv = case_values({2, 9, 72}, at::kDouble, 1),
+                   dout = case_values({2, 9, 24}, at::kDouble, 2);
+  const auto with_gradient = [&](const auto& function) {
+    const at::Tensor x = qkv.clone().requires_grad_();
+    const at::Tensor y = function(x, 2);
+    return std::pair(y.detach(), torch::autograd::grad({y}, {x}, {dout})[0]);
+  };
+  const auto wanted = with_gradient(attention_reference);
+  const EmulatedCuda emulated;
+  const auto got = with_gradient(attention_library);
+  EXPECT_EQ(compare(got.first, wanted.first, 1e-13).description, "");
+  EXPECT_EQ(compare(got.second, wanted.second, 1e-13).description, "");
 }
 
 TEST(EmulatedAttention, LeavesOtherHeadsAndTypesToOthers) {

@@ -134,6 +134,17 @@ __device__ inline void store_rows(const float (&sums)[D / 8][4], float factor_ab
   }
 }
 
+// 2^x by one instruction; zero where that is below 2^-126.
+__device__ inline float power_of_two(float x) {
+#if defined(__CUDACC__)
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+#else
+  return exp2f(x);
+#endif
+}
+
 // Over the four lanes that share a row.
 __device__ inline float row_sum(float x) {
   x += __shfl_xor_sync(0xffffffffu, x, 1);
@@ -165,14 +176,14 @@ struct Softmax {
         }
       }
       most = row_max(most);
-      const float before = exp2f(largest[half] - most);
+      const float before = power_of_two(largest[half] - most);
       largest[half] = most;
       sum[half] *= before;
 #pragma unroll
       for (int n = 0; n < kChunk / 8; ++n) {
 #pragma unroll
         for (int i = 2 * half; i < 2 * half + 2; ++i) {
-          s[n][i] = exp2f(s[n][i] - most);
+          s[n][i] = power_of_two(s[n][i] - most);
           sum[half] += s[n][i];
         }
       }
@@ -255,7 +266,7 @@ struct Kept {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const bool there = 2 * pair() + i % 2 < left;
-      s[i] = there ? exp2f(s[i] * scale - largest[i / 2]) * inverse[i / 2] : 0;
+      s[i] = there ? power_of_two(s[i] * scale - largest[i / 2]) * inverse[i / 2] : 0;
     }
   }
 };
@@ -383,7 +394,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           const int query = j + 8 * n + 2 * pair() + i % 2;
-          weights[n][i] = exp2f(weights[n][i] * scale * kLog2E - largest[query]) * inverse[query];
+          weights[n][i] =
+              power_of_two(weights[n][i] * scale * kLog2E - largest[query]) * inverse[query];
           dscores[n][i] = weights[n][i] * (dscores[n][i] - product[query]) * scale;
         }
       }

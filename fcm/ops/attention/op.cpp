@@ -3,9 +3,12 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <cmath>
+
 #include "fcm/base/error.h"
 #include "fcm/ops/attention/passes.h"
 #include "fcm/ops/attention/with_isa.h"
+#include "fcm/ops/cuda/place.h"
 
 namespace fcm::ops {
 namespace {
@@ -49,10 +52,20 @@ void check(const at::Tensor& qkv_NTD, int64_t heads) {
 
 at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads) {
   const int64_t n = qkv_NTD.size(0), t = qkv_NTD.size(1), c = qkv_NTD.size(2) / 3;
-  const at::Tensor split = qkv_NTD.reshape({n, t, 3, heads, c / heads}).permute({2, 0, 3, 1, 4});
-  const at::Tensor out_NHTd =
-      at::scaled_dot_product_attention(split.select(0, 0), split.select(0, 1), split.select(0, 2));
-  return out_NHTd.transpose(1, 2).reshape({n, t, c});
+  // One step, so that the way back puts the three gradients together once.
+  const std::vector<at::Tensor> split_NThd = qkv_NTD.reshape({n, t, 3, heads, c / heads}).unbind(2);
+  const auto per_head = [&](size_t part) { return split_NThd[part].transpose(1, 2); };
+  at::Tensor out_NhTd;
+  if (on_cuda(qkv_NTD)) {
+    // The fused ones' backward passes sum in another order every time unless LibTorch refuses all
+    // operators that do.
+    const double scale = 1 / std::sqrt(static_cast<double>(c / heads));
+    const at::Tensor scores_NhTT = at::matmul(per_head(0) * scale, per_head(1).transpose(-2, -1));
+    out_NhTd = at::matmul(at::softmax(scores_NhTT, -1), per_head(2));
+  } else {
+    out_NhTd = at::scaled_dot_product_attention(per_head(0), per_head(1), per_head(2));
+  }
+  return out_NhTd.transpose(1, 2).reshape({n, t, c});
 }
 
 at::Tensor attention_with(Isa isa, const at::Tensor& qkv_NTD, int64_t heads) {
