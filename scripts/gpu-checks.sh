@@ -34,7 +34,8 @@ check() {
 recipe=fastconvmae_base_in1k_50ep
 step=("$bin/fastconvmae" bench step --recipe "$recipe" --device cuda --json --quiet)
 check version 60 "$bin/fastconvmae" --version --json
-check operators 120 "$bin/test_ops" --gtest_filter='*Gpu*' --gtest_brief=1
+check operators 120 "$bin/test_ops" --gtest_filter='*Gpu*-GpuSpeed*' --gtest_brief=1
+check beside_libtorch 180 "$bin/test_ops" --gtest_filter='GpuSpeed*' --gtest_brief=1
 check training 120 "$bin/test_train" --gtest_filter='Gpu*' --gtest_brief=1
 check step_bf16 120 "${step[@]}" --precision bf16 --batch 256 --steps 20 --implementation fast
 check step_bf16_graph 120 "${step[@]}" --precision bf16 --batch 256 --steps 20 --implementation fast --cuda-graph
@@ -63,6 +64,19 @@ check finetune 120 "$bin/fastconvmae" finetune --recipe smoke_finetune --data sy
 check eval 60 "$bin/fastconvmae" eval --checkpoint "$out/tuned" --data synthetic --device cuda --quiet
 check latency 60 "$bin/fastconvmae" eval --checkpoint "$out/tuned" --latency --device cuda --json --quiet
 check linprobe 120 "$bin/fastconvmae" linprobe --recipe smoke_linprobe --checkpoint "$out/tuned" --data synthetic --device cuda --quiet --out "$out/probe"
+
+# Two processes, each of which times the algorithms of its products anew, do the same, to the bit.
+base() {
+  "$bin/fastconvmae" pretrain --recipe "$recipe" --data synthetic --device cuda --quiet --set model.precision=bf16 \
+    --set optim.batch_size=32 --set run.max_steps=3 "$@"
+}
+two_processes_are_the_same() {
+  base --out "$out/once" && base --out "$out/twice" &&
+    "$bin/fastconvmae" checkpoint diff "$out/once" "$out/twice" --json | tee /dev/stderr | grep -q '"equal": *true'
+}
+export -f base two_processes_are_the_same
+export recipe
+check two_processes 180 bash -c two_processes_are_the_same
 
 # bf16 within the spread of two fp32 seeds, over 300 steps.
 if [[ -n "$data" ]]; then

@@ -28,30 +28,30 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-struct Medians {
-  double own = 0, reference = 0;
+struct Times {
+  std::vector<double> own, reference;
 };
 
 // One untimed call of each, then rounds of several of ours and one of the reference: whatever else
 // the machine does meets both.
-Medians time_in_turn(const std::function<void()>& own, const std::function<void()>& reference,
-                     double seconds, at::Device device) {
+Times time_in_turn(const std::function<void()>& own, const std::function<void()>& reference,
+                   double seconds, at::Device device) {
   own();
   if (device.is_cuda()) reference();  // the first call loads kernels
   const double reference_guess = seconds_of(reference, device);
   const double own_guess = std::max(1e-7, seconds_of(own, device));
   const int own_calls = std::clamp(static_cast<int>(reference_guess / own_guess), 3, 100);
-  std::vector<double> own_times, reference_times;
+  Times times;
   double spent = 0;
-  while (own_times.empty() || spent < seconds) {
+  while (times.own.empty() || spent < seconds) {
     for (int call = 0; call < own_calls; ++call) {
-      own_times.push_back(seconds_of(own, device));
-      spent += own_times.back();
+      times.own.push_back(seconds_of(own, device));
+      spent += times.own.back();
     }
-    reference_times.push_back(seconds_of(reference, device));
-    spent += reference_times.back();
+    times.reference.push_back(seconds_of(reference, device));
+    spent += times.reference.back();
   }
-  return {median(own_times), median(reference_times)};
+  return times;
 }
 
 using Function = std::function<at::Tensor(const OpCase::Inputs&)>;
@@ -73,18 +73,22 @@ void run_once(const Function& function, const OpCase::Inputs& inputs,
 
 OpTiming timing(const OpCase& op_case, const OpCase::Inputs& inputs,
                 const std::optional<at::Tensor>& upstream, at::ScalarType dtype, double seconds) {
-  const Medians medians = time_in_turn([&] { run_once(op_case.run, inputs, upstream); },
-                                       [&] { run_once(op_case.reference, inputs, upstream); },
-                                       seconds, inputs[0].device());
+  const Times times = time_in_turn([&] { run_once(op_case.run, inputs, upstream); },
+                                   [&] { run_once(op_case.reference, inputs, upstream); }, seconds,
+                                   inputs[0].device());
+  const auto [least, most] = std::minmax_element(times.own.begin(), times.own.end());
+  const double own = median(times.own);
   OpTiming result;
   result.case_name = op_case.name;
   result.pass = upstream ? "forward_backward" : "forward";
   result.dtype = dtype == at::kBFloat16 ? "bfloat16" : "float32";
-  result.microseconds = medians.own * 1e6;
+  result.microseconds = own * 1e6;
+  result.least_microseconds = *least * 1e6;
+  result.most_microseconds = *most * 1e6;
   const double bytes = op_case.forward_elements * static_cast<double>(c10::elementSize(dtype));
-  result.gbytes_per_second = bytes * (upstream ? 2.5 : 1) / medians.own * 1e-9;
-  result.gflops = op_case.forward_flops * (upstream ? 3 : 1) / medians.own * 1e-9;
-  result.reference_ratio = medians.reference / medians.own;
+  result.gbytes_per_second = bytes * (upstream ? 2.5 : 1) / own * 1e-9;
+  result.gflops = op_case.forward_flops * (upstream ? 3 : 1) / own * 1e-9;
+  result.reference_ratio = median(times.reference) / own;
   return result;
 }
 

@@ -11,9 +11,10 @@ namespace fcm::ops {
 struct OpTiming {
   std::string op;
   std::string case_name;
-  std::string pass;              // "forward" or "forward_backward"
-  std::string dtype;             // "float32" or "bfloat16"
-  double microseconds = 0;       // median of one call
+  std::string pass;         // "forward" or "forward_backward"
+  std::string dtype;        // "float32" or "bfloat16"
+  double microseconds = 0;  // median of one call
+  double least_microseconds = 0, most_microseconds = 0;
   double gbytes_per_second = 0;  // each element of inputs and result moved once; a backward pass
                                  // counts as one and a half forward passes
   double gflops = 0;             // a backward pass counts as two forward passes

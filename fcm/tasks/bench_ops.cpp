@@ -55,6 +55,8 @@ nlohmann::json bench_ops(const std::string& filter, Machine machine, Reporter& r
                     {"device", device.str()},
                     {"dtype", timing.dtype},
                     {"microseconds", timing.microseconds},
+                    {"microseconds_least", timing.least_microseconds},
+                    {"microseconds_most", timing.most_microseconds},
                     {"gbytes_per_second", timing.gbytes_per_second},
                     {"gflops", timing.gflops},
                     {"peak_share", peak_share(timing, peaks)},
