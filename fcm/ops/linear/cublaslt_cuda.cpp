@@ -22,7 +22,7 @@ constexpr size_t kWorkspaceBytes = size_t{32} << 20;  // what cuBLAS asks for on
 
 void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  fail(ExitCode::kDevice, "cuBLASLt: {}: {}", what, cublasGetStatusString(status));
+  fail(ExitCode::kDevice, "cuBLASLt: {}: {}", what, cublasLtGetStatusString(status));
 }
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
