@@ -3,13 +3,22 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <cstddef>
 #include <utility>
 
 #include "fcm/base/error.h"
 #include "fcm/ops/adamw/op.h"
+#include "fcm/ops/cuda/place.h"
 #include "fcm/optim/norm.h"
 
 namespace fcm::optim {
+namespace {
+
+static_assert(offsetof(ops::AdamWState, lr) == 0);
+constexpr auto kStepsAt = static_cast<int64_t>(offsetof(ops::AdamWState, steps));
+
+}  // namespace
+
 AdamW::AdamW(nn::Parameters& parameters, const OptimOptions& options)
     : AdamW(parameters, pretraining_groups(parameters, options.weight_decay), options) {}
 
@@ -58,19 +67,68 @@ std::vector<size_t> AdamW::groups_by_parameter() const {
 double AdamW::gradient_norm() const { return euclidean_norm(parameters_.flat_gradients()); }
 
 void AdamW::step(double lr, double gradient_scale) {
+  require(!queued_state_.defined(), "an optimizer of queued steps was given another");
+  apply(lr, gradient_scale);
+}
+
+ops::AdamWBuffers AdamW::buffers() const {
+  return {parameters_.flat_values(), first_, second_, parameters_.flat_gradients()};
+}
+
+void AdamW::apply(double lr, double gradient_scale) {
   ++steps_;
   const auto count = static_cast<double>(steps_);
   const double correction1 = 1.0 - std::pow(options_.beta1, count);
   const double correction2 = 1.0 - std::pow(options_.beta2, count);
   std::vector<ops::AdamWSegment> segments;
-  for (const Segment& segment : segments_) {
+  for (const ops::AdamWScheduled& segment : segments_) {
     const double rate = lr * segment.lr_scale;
     segments.push_back(
         {segment.begin, segment.end, rate / correction1, 1.0 - rate * segment.weight_decay});
   }
-  ops::adamw({parameters_.flat_values(), first_, second_, parameters_.flat_gradients()}, segments,
+  ops::adamw(buffers(), segments,
              {gradient_scale, options_.beta1, options_.beta2, 1.0 / std::sqrt(correction2),
               options_.epsilon});
+}
+
+at::Tensor AdamW::queued_state() {
+  if (!queued_state_.defined()) {
+    queued_state_ = at::zeros({static_cast<int64_t>(sizeof(ops::AdamWState))},
+                              parameters_.flat_values().options().dtype(at::kByte));
+    set_steps(steps_);
+  }
+  return queued_state_;
+}
+
+at::Tensor AdamW::queued_lr() {
+  return queued_state().narrow(0, 0, sizeof(double)).view(at::kDouble).squeeze(0);
+}
+
+void AdamW::set_steps(int64_t steps) {
+  steps_ = steps;
+  if (!queued_state_.defined()) return;
+  queued_state_.narrow(0, kStepsAt, sizeof steps).view(at::kLong).fill_(steps);
+}
+
+void AdamW::queue_step(const at::Tensor& loss) {
+  const at::Tensor state = queued_state();
+  if (!ops::on_cuda(state)) return queue_on_cpu(loss.item<double>());
+  if (queued_step_ == nullptr) {
+    queued_step_ = std::make_unique<QueuedStep>(buffers(), segments_, options_, state);
+  }
+  (*queued_step_)(loss);
+}
+
+void AdamW::queue_on_cpu(double loss) {
+  auto& state = *static_cast<ops::AdamWState*>(queued_state_.mutable_data_ptr());
+  state.loss = loss;
+  state.norm = gradient_norm();
+  state.applied = std::isfinite(loss) && std::isfinite(state.norm) ? 1 : 0;
+  if (state.applied == 0) return;
+  steps_ = state.steps;  // count_queued may have told of an earlier one since
+  const bool clip = options_.clip_norm > 0 && state.norm > options_.clip_norm;
+  apply(state.lr, clip ? options_.clip_norm / state.norm : 1.0);
+  state.steps = steps_;
 }
 
 void AdamW::zero_gradients() { parameters_.flat_gradients().zero_(); }

@@ -4,11 +4,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "fcm/nn/parameters.h"
 #include "fcm/optim/options.h"
 #include "fcm/optim/parameter_groups.h"
+#include "fcm/optim/queued_step.h"
 
 namespace fcm::optim {
 
@@ -16,7 +18,7 @@ namespace fcm::optim {
 class AdamW {
  public:
   // Every trainable parameter must be in exactly one group. Of the options the betas and epsilon
-  // count; decay is the groups'.
+  // count, for queued steps clip_norm too; decay is the groups'.
   AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups,
         const OptimOptions& options);
   // The groups of pretraining, with the decay of the options.
@@ -30,26 +32,39 @@ class AdamW {
   void step(double lr, double gradient_scale = 1.0);
   void zero_gradients();
 
+  // For updates that a GPU decides on by itself; an optimizer that does them does no others.
+  //
+  // What they read and write, an ops::AdamWState as bytes beside the parameters, always at the same
+  // place. lr has to be written before each.
+  at::Tensor queued_state();
+  at::Tensor queued_lr();  // [], float64: the part of it that has to be written
+  // One update if the norm of the gradients and `loss` (one float64 beside the parameters) are
+  // finite, clipped by clip_norm. Nothing waits for a GPU, and the work may be recorded; on the CPU
+  // it is done when this returns, by gradient_norm and step.
+  void queue_step(const at::Tensor& loss);
+  // Takes over the count from a copy of the state, of the last queued step that has been done.
+  void count_queued(const ops::AdamWState& state) { steps_ = state.steps; }
+
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   int64_t steps() const { return steps_; }
-  void set_steps(int64_t steps) { steps_ = steps; }
+  void set_steps(int64_t steps);
   at::Tensor first_moments() const { return first_; }    // [E], as the flat values
   at::Tensor second_moments() const { return second_; }  // [E]
 
  private:
-  // Consecutive elements with one rate and one decay.
-  struct Segment {
-    int64_t begin, end;
-    double lr_scale, weight_decay;
-  };
   std::vector<size_t> groups_by_parameter() const;
+  ops::AdamWBuffers buffers() const;
+  void apply(double lr, double gradient_scale);
+  void queue_on_cpu(double loss);
 
   nn::Parameters& parameters_;
   std::vector<ParameterGroup> groups_;
   OptimOptions options_;
-  std::vector<Segment> segments_;
+  std::vector<ops::AdamWScheduled> segments_;
   at::Tensor first_, second_;
   int64_t steps_ = 0;
+  at::Tensor queued_state_;  // empty before it is asked for
+  std::unique_ptr<QueuedStep> queued_step_;
 };
 
 }  // namespace fcm::optim

@@ -5,6 +5,7 @@
 // Operators that take them.
 #include "fcm/ops/adamw/cases.h"
 #include "fcm/ops/adamw/op.h"
+#include "fcm/optim/adamw.h"
 #include "fcm/optim/norm.h"
 
 namespace fcm::ops {
@@ -38,6 +39,50 @@ TEST(EmulatedGradientNorm, IsWhatTheOptimizerAsksFor) {
   }
 }
 
+// Steps that are decided by kernels beside those that the processor decides, clipped and not.
+TEST(EmulatedQueuedSteps, FollowThoseOfTheProcessor) {
+  const auto made = [] {
+    nn::Parameters parameters(1, at::kFloat);
+    parameters.add("layer.weight", {40, 31}, nn::Init::kXavierUniform);
+    parameters.add("layer.bias", {31}, nn::Init::kFanIn, {}, 40);
+    parameters.flatten();
+    return parameters;
+  };
+  optim::OptimOptions options;
+  options.clip_norm = 0.5;
+  nn::Parameters plain = made(), queued = made();
+  optim::AdamW wanted(plain, options), emulated(queued, options);
+  const at::Tensor loss = at::ones({}, at::kDouble);
+  const auto step = [&](optim::AdamW& optimizer, nn::Parameters& parameters, int number) {
+    parameters.flat_gradients().copy_(case_values({1271}, at::kFloat, number, 0.02 / number));
+    optimizer.queued_lr().fill_(1e-2 * number);
+    optimizer.queue_step(loss);
+    AdamWState state{};
+    memcpy(&state, optimizer.queued_state().const_data_ptr(), sizeof state);
+    optimizer.count_queued(state);
+    return state;
+  };
+  wanted.set_steps(2);
+  emulated.set_steps(2);
+  for (const int number : {1, 2, 3}) {
+    const AdamWState here = step(wanted, plain, number);
+    const test::emulator::EmulatedCuda cuda;
+    const AdamWState there = step(emulated, queued, number);
+    EXPECT_NEAR(there.norm, here.norm, 1e-12 * here.norm);
+    EXPECT_EQ(there.loss, 1);
+    EXPECT_EQ(there.applied, 1);
+    EXPECT_EQ(emulated.steps(), 2 + number);
+    EXPECT_EQ(compare(queued.flat_values(), plain.flat_values(), 1e-6).description, "") << number;
+  }
+  EXPECT_NE(compare(queued.flat_values(), made().flat_values(), 1e-6).description, "");
+  const at::Tensor before = queued.flat_values().clone();
+  loss.fill_(std::numeric_limits<double>::quiet_NaN());
+  const test::emulator::EmulatedCuda cuda;
+  EXPECT_EQ(step(emulated, queued, 4).applied, 0);
+  EXPECT_EQ(emulated.steps(), 5);
+  EXPECT_TRUE(same_bits(queued.flat_values(), before));
+}
+
 // Steps as a captured graph replays them: nothing but lr and the gradients is written from outside.
 class EmulatedAdamWSteps : public testing::Test {
  protected:
@@ -53,7 +98,7 @@ class EmulatedAdamWSteps : public testing::Test {
   std::vector<AdamWSegment> segments_{3};
   AdamWFactors factors_{};
   AdamWState state_{};
-  float loss_ = 1;
+  double loss_ = 1;
 
   void step(double lr, double clip_norm) {
     state_.lr = lr;
@@ -118,7 +163,7 @@ TEST_F(EmulatedAdamWSteps, FollowTheReferenceWithClippingAndTheirOwnCount) {
 TEST_F(EmulatedAdamWSteps, LeaveEverythingAsItIsWhereSomethingIsNotFinite) {
   step(1e-2, 0);
   const at::Tensor value = value_.clone(), first = first_.clone(), second = second_.clone();
-  loss_ = std::numeric_limits<float>::infinity();
+  loss_ = std::numeric_limits<double>::infinity();
   step(1e-2, 0);
   EXPECT_EQ(state_.applied, 0);
   loss_ = 1;

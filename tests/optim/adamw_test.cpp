@@ -48,6 +48,38 @@ TEST(AdamW, FollowsTheFormulaOverSteps) {
   EXPECT_EQ(optimizer.steps(), 5);
 }
 
+// The steps of queue_step, on the CPU: by norm, decision and step.
+TEST(AdamW, QueuedStepsAreThoseOfNormAndStep) {
+  nn::Parameters plain = two_parameters(), queued = two_parameters();
+  OptimOptions options;
+  options.clip_norm = 0.5;
+  AdamW one(plain, options), other(queued, options);
+  one.set_steps(3);
+  other.set_steps(3);
+  const at::Tensor loss = at::ones({}, at::kDouble);
+  at::manual_seed(1);
+  for (int step = 1; step <= 3; ++step) {
+    plain.flat_gradients().copy_(at::randn_like(plain.flat_gradients()) / (20 * step * step));
+    queued.flat_gradients().copy_(plain.flat_gradients());
+    const double norm = one.gradient_norm();
+    one.step(1e-3 * step, norm > 0.5 ? 0.5 / norm : 1);
+    other.queued_lr().fill_(1e-3 * step);
+    other.queue_step(loss);
+    const auto& state = *static_cast<const ops::AdamWState*>(other.queued_state().const_data_ptr());
+    EXPECT_EQ(state.norm, norm);
+    EXPECT_EQ(state.applied, 1);
+    EXPECT_EQ(state.steps, 3 + step);
+  }
+  EXPECT_TRUE(test::same_bits(queued.flat_values(), plain.flat_values()));
+  const at::Tensor before = queued.flat_values().clone();
+  other.queue_step(loss / 0);
+  const auto& state = *static_cast<const ops::AdamWState*>(other.queued_state().const_data_ptr());
+  EXPECT_EQ(state.applied, 0);
+  EXPECT_EQ(other.steps(), 6);
+  EXPECT_TRUE(test::same_bits(queued.flat_values(), before));
+  EXPECT_THROW(other.step(1e-3), std::logic_error);
+}
+
 TEST(AdamW, GradientNormSeesEveryElementAndNonFiniteOnes) {
   nn::Parameters parameters = two_parameters();
   const AdamW optimizer(parameters, {});

@@ -49,8 +49,10 @@ __global__ void __launch_bounds__(kFlatThreads) begin_step(AdamWBegin a) {
   double* correction1 = static_cast<double*>(shared_memory()) + kWarps;
   if (threadIdx.x == 0) {
     const double norm = sqrt(total);
-    const bool apply = finite(norm) && (a.loss == nullptr || finite(static_cast<double>(*a.loss)));
+    const double loss = a.loss == nullptr ? 0 : *a.loss;
+    const bool apply = finite(norm) && finite(loss);
     const int64_t step = a.state->steps + 1;
+    a.state->loss = loss;
     a.state->norm = norm;
     a.state->applied = apply ? 1 : 0;
     if (apply) a.state->steps = step;

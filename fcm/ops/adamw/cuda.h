@@ -15,11 +15,13 @@
 
 namespace fcm::ops {
 
+// lr and steps are read by adamw_begin_cuda, all but lr are written by it.
 struct AdamWState {
-  double lr;        // scheduled rate of this step: to be written before adamw_begin_cuda
-  int64_t steps;    // updates applied so far; counted by adamw_begin_cuda
-  double norm;      // of the gradients, before clipping; set by adamw_begin_cuda
-  int32_t applied;  // 0: loss or norm was not finite, the update is left out; set likewise
+  double lr;        // scheduled rate of this step
+  int64_t steps;    // updates applied so far
+  double loss;      // as given, 0 without one
+  double norm;      // of the gradients, before clipping
+  int32_t applied;  // 0: loss or norm was not finite, the update is left out
 };
 
 // Consecutive elements of one group.
@@ -31,7 +33,7 @@ struct AdamWScheduled {
 struct AdamWBegin {
   const double* parts;  // of gradient_norm_cuda
   int64_t part_count;
-  const float* loss;  // may be null: then only the norm decides
+  const double* loss;  // may be null: then only the norm decides
   double beta1, beta2, epsilon;
   double clip_norm;  // largest norm, 0: off
   const AdamWScheduled* scheduled;
