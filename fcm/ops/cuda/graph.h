@@ -12,7 +12,7 @@ class RecordedWork {
   // Does `work` a few times as it is, so that everything that is made once is made, and then
   // records it without doing it. From then on it is the same kernels on the same addresses: what
   // `work` reads and writes must stay where it is, numbers of the CPU keep their values, and
-  // nothing in it may wait for the GPU or copy from the CPU.
+  // nothing in it may wait for the GPU or copy from the CPU: Error(kDevice) says so of a GPU's.
   virtual void record(const std::function<void()>& work) = 0;
   // Gives the recorded work to the current stream.
   virtual void replay() = 0;

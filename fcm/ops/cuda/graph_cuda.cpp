@@ -1,7 +1,11 @@
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include <string>
+
+#include "fcm/base/error.h"
 #include "fcm/ops/cuda/device.h"
 #include "fcm/ops/cuda/graph.h"
 
@@ -11,6 +15,25 @@ namespace {
 class CudaGraph final : public RecordedWork {
  public:
   void record(const std::function<void()>& work) override {
+    try {
+      warm_up_and_capture(work);
+    } catch (const c10::OutOfMemoryError&) {
+      throw;
+    } catch (const c10::Error& error) {
+      fail(ExitCode::kDevice,
+           "the work of a step cannot be recorded as a CUDA graph; something in it waits for the "
+           "GPU, or mixes tensors of the CPU with those of the GPU: {}. --no-cuda-graph gives the "
+           "GPU one operator after another",
+           first_line(error.what_without_backtrace()));
+    }
+  }
+
+  void replay() override { graph_.replay(); }
+
+ private:
+  static std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+  void warm_up_and_capture(const std::function<void()>& work) {
     constexpr int kWarmUps = 3;  // libraries choose kernels and take workspaces in the first calls
     wait_for_cuda();
     {
@@ -19,6 +42,8 @@ class CudaGraph final : public RecordedWork {
       const c10::cuda::CUDAStreamGuard on_side(c10::cuda::getStreamFromPool());
       for (int i = 0; i < kWarmUps; ++i) work();
       wait_for_cuda();
+      // A recording has memory of its own, and cannot take back what the warm-ups leave behind.
+      c10::cuda::CUDACachingAllocator::emptyCache();
       graph_.capture_begin();
       try {
         work();
@@ -31,9 +56,6 @@ class CudaGraph final : public RecordedWork {
     wait_for_cuda();
   }
 
-  void replay() override { graph_.replay(); }
-
- private:
   // What made the recording fail is the error to report, not that the recording was cut short.
   void end_failed_capture() noexcept {
     try {
