@@ -14,7 +14,7 @@ struct Options {
   // Flags that every command takes.
   std::vector<std::string> set;
   std::string device = "auto";
-  bool cuda_graph = false;
+  bool cuda_graph = true;
   int64_t threads = 0;
   std::optional<int64_t> seed;
   std::string resume = "auto";

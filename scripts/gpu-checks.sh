@@ -38,7 +38,7 @@ check operators 120 "$bin/test_ops" --gtest_filter='*Gpu*-GpuSpeed*' --gtest_bri
 check beside_libtorch 180 "$bin/test_ops" --gtest_filter='GpuSpeed*' --gtest_brief=1
 check training 120 "$bin/test_train" --gtest_filter='Gpu*' --gtest_brief=1
 check step_bf16 120 "${step[@]}" --precision bf16 --batch 256 --steps 20 --implementation fast
-check step_bf16_graph 120 "${step[@]}" --precision bf16 --batch 256 --steps 20 --implementation fast --cuda-graph
+check step_bf16_eager 120 "${step[@]}" --precision bf16 --batch 256 --steps 20 --implementation fast --no-cuda-graph
 check step_against_reference 120 "${step[@]}" --precision bf16 --batch 64 --steps 10 --implementation both
 check step_fp32 90 "${step[@]}" --precision fp32 --batch 64 --steps 5 --implementation fast
 check step_profile 90 "${step[@]}" --precision bf16 --batch 256 --steps 5 --implementation fast --profile

@@ -13,6 +13,7 @@
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/step_timing.h"
 #include "fcm/tasks/tasks.h"
+#include "fcm/train/queued_update.h"
 #include "fcm/train/setup.h"
 #include "fcm/train/step.h"
 
@@ -38,12 +39,25 @@ class Fast final : public Implementation {
 
   models::MaskedAutoencoder& model() { return model_; }
 
-  // From now on forward and backward are one CUDA graph; their time counts as backward.
-  void use_graph() {
-    graphed_ = train::graphed_pass(model_, recipe_, compute_, pictures_BHWC_.size(0));
+  // From now on a step is a recorded update, its pictures copied to the GPU. Where `alone`, it ends
+  // when the one before is done, as in training; else when it is done itself.
+  void use_graph(bool alone) {
+    at_once_ = !alone;
+    recipe_.optim.batch_size = pictures_BHWC_.size(0);
+    const at::Tensor here = pictures_BHWC_.cpu();
+    const auto* pixels = here.const_data_ptr<uint8_t>();
+    batch_.pixels_BHWC.assign(pixels, pixels + here.numel());
+    batch_.batch = here.size(0);
+    batch_.rows = here.size(1);
+    batch_.cols = here.size(2);
+    batch_.channels = here.size(3);
+    batch_.sample_ids = ids_;
+    queued_ = std::make_unique<train::QueuedUpdate>(model_, optimizer_, recipe_, compute_,
+                                                    batch_.batch, nullptr, ops::make_cuda_graph());
   }
 
   Parts step() override {
+    if (queued_) return queued_step();
     Laps laps(model_.device());
     const double before = allocated_bytes(model_.device());
     phase(teachers_ ? "teachers" : "encoder");
@@ -54,16 +68,11 @@ class Fast final : public Implementation {
     targets::Features wanted;
     if (teachers_) wanted = teachers_->features(pictures_BHWC_, pixels, plan, compute_);
     laps.lap("teachers");  // pictures cut into patches included
-    if (graphed_) {
-      optimizer_.zero_gradients();
-      (*graphed_)(pixels, plan);
-    } else {
-      const at::Tensor loss = forward(pixels, plan, wanted, laps);
-      kept_bytes = allocated_bytes(model_.device()) - before;
-      phase("backward");
-      optimizer_.zero_gradients();
-      torch::autograd::backward({loss}, {});
-    }
+    const at::Tensor loss = forward(pixels, plan, wanted, laps);
+    kept_bytes = allocated_bytes(model_.device()) - before;
+    phase("backward");
+    optimizer_.zero_gradients();
+    torch::autograd::backward({loss}, {});
     laps.lap("backward");
     phase("update");
     optimizer_.gradient_norm();
@@ -77,6 +86,13 @@ class Fast final : public Implementation {
   }
 
  private:
+  Parts queued_step() {
+    const train::Stopwatch watch;
+    queued_->give(batch_, 1e-6);
+    while (queued_->unread() > (at_once_ ? 0 : 1)) queued_->read();
+    return {{"update", watch.seconds()}};
+  }
+
   at::Tensor forward(const at::Tensor& pixels, const masks::ViewPlan& plan,
                      const targets::Features& wanted, Laps& laps) {
     phase("encoder");
@@ -88,14 +104,16 @@ class Fast final : public Implementation {
     return loss;
   }
 
-  std::unique_ptr<train::GraphedPass> graphed_;
   std::unique_ptr<targets::Teachers> teachers_;
-  const train::Recipe& recipe_;
+  train::Recipe recipe_;
   at::Tensor pictures_BHWC_;
   at::ScalarType compute_;
   models::MaskedAutoencoder model_;
   optim::AdamW optimizer_;
   std::vector<int64_t> ids_;
+  loader::Batch batch_;  // of queued updates
+  bool at_once_ = true;
+  std::unique_ptr<train::QueuedUpdate> queued_;
 };
 
 reference::ReferenceOptions reference_options(const train::Recipe& recipe, at::ScalarType compute) {
@@ -203,7 +221,9 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
                                                at::kByte)
                                        .to(device);
   Fast fast(recipe, pictures_BHWC, compute);
-  if (request.machine.cuda_graph && device.is_cuda()) fast.use_graph();
+  if (request.machine.cuda_graph && device.is_cuda() && !features && !request.profile) {
+    fast.use_graph(request.implementation == "fast");
+  }
   std::unique_ptr<Reference> reference;
   if (request.implementation != "fast") {
     reference = std::make_unique<Reference>(recipe, fast.model(), pictures_BHWC, compute);

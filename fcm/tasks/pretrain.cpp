@@ -3,6 +3,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/checkpoint.h"
+#include "fcm/ops/cuda/graph.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/online_evaluation.h"
@@ -86,7 +87,10 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   train::TrainRequest training{recipe,  dataset,      request.out, {}, teachers.get(),
                                threads, request.stop, {},          {}};
   if (starts_elsewhere) training.start_from = request.resume;
-  training.cuda_graph = request.machine.cuda_graph && model.device().is_cuda();
+  training.queued = model.device().is_cuda();
+  if (training.queued && request.machine.cuda_graph && teachers == nullptr) {
+    training.record = ops::make_cuda_graph;
+  }
   training.at_epoch_end = online_evaluation;
   training.draw_pictures = [&](const models::MaskedAutoencoder& now, int64_t step) {
     if (pictures.empty()) return;

@@ -22,7 +22,7 @@ struct Machine {
   std::string device = "auto";
   int64_t threads = 0;          // 0: one for each core
   std::filesystem::path cache;  // for lists of large data sets; empty: none
-  bool cuda_graph = false;      // a step's forward and backward as one CUDA graph
+  bool cuda_graph = true;       // pretraining on a GPU: an update as one CUDA graph
 };
 
 // A checkpoint whose weights are used.

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,7 +12,6 @@
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/targets/teachers.h"
-#include "fcm/train/graphed_pass.h"
 #include "fcm/train/recipe.h"
 
 namespace fcm::train {
@@ -38,17 +36,10 @@ struct StepResult {
 
 // Forward and backward over micro-batches, then one AdamW update at `lr`. A loss or gradient that
 // is not finite leaves weights and moments untouched. `teachers`: those of the recipe's targets, or
-// nullptr where it has none; the EMA among them is left as it is. `graphed`: forward and backward
-// of micro-batches of that size, as graphed_pass makes it; nullptr, or another size: one operator
-// after another.
+// nullptr where it has none; the EMA among them is left as it is. Waits for a GPU, which
+// QueuedUpdate does not.
 StepResult update(models::MaskedAutoencoder& model, optim::AdamW& optimizer,
                   const loader::Batch& batch, const Recipe& recipe, at::ScalarType compute,
-                  int64_t micro_batch, double lr, const targets::Teachers* teachers = nullptr,
-                  GraphedPass* graphed = nullptr);
-
-// For update() with micro-batches of `micro_batch`, on a GPU. nullptr for a recipe with other
-// targets than pixels, whose losses are read one by one.
-std::unique_ptr<GraphedPass> graphed_pass(models::MaskedAutoencoder& model, const Recipe& recipe,
-                                          at::ScalarType compute, int64_t micro_batch);
+                  int64_t micro_batch, double lr, const targets::Teachers* teachers = nullptr);
 
 }  // namespace fcm::train

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <map>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "fcm/optim/adamw.h"
 #include "fcm/optim/schedule.h"
 #include "fcm/train/meters.h"
+#include "fcm/train/queued_update.h"
 #include "fcm/train/run_log.h"
 #include "fcm/train/safeguards.h"
 #include "fcm/train/setup.h"
@@ -54,8 +56,10 @@ class Run {
         counters_.step, total_steps_, false, std::numeric_limits<double>::quiet_NaN(), 0, 0};
     if (counters_.step >= total_steps_) return result;
     peak_flops_ = measure_peak_flops(compute_, model_.device());
-    if (request_.cuda_graph) {
-      graphed_ = graphed_pass(model_, recipe_, compute_, counters_.micro_batch);
+    if (request_.queued && ema() == nullptr) {
+      queued_ = std::make_unique<QueuedUpdate>(model_, optimizer_, recipe_, compute_,
+                                               counters_.micro_batch, request_.teachers,
+                                               request_.record ? request_.record() : nullptr);
     }
     loader_ =
         std::make_unique<loader::Loader>(request_.dataset, recipe_.data, recipe_.optim.batch_size,
@@ -64,13 +68,13 @@ class Run {
     const int64_t first = counters_.step;
     window_.restart();
     while (counters_.step < total_steps_ && !result.stopped) {
-      result.loss = one_step();
+      while (may_begin()) begin_step();
+      result.loss = finish_step();
       if (due(recipe_.run.log_every_steps) || last()) write_step_line(result.loss);
       const bool epoch_done = due(steps_per_epoch_);
       if (epoch_done) write_epoch_line();
-      result.stopped = request_.stop != nullptr && *request_.stop && !last();
-      const int64_t every = recipe_.run.save_every_steps;
-      if (result.stopped || last() || (every > 0 ? due(every) : epoch_done)) save();
+      result.stopped = begun_.empty() && is_to_stop() && !last();
+      if (result.stopped || last() || save_due(counters_.step)) save();
       if (request_.draw_pictures && (last() || due(recipe_.run.pictures_every_steps))) {
         request_.draw_pictures(model_, counters_.step);
       }
@@ -84,7 +88,13 @@ class Run {
 
  private:
   uint64_t seed() const { return static_cast<uint64_t>(recipe_.run.seed); }
-  bool due(int64_t every) const { return every > 0 && counters_.step % every == 0; }
+  static bool due(int64_t every, int64_t step) { return every > 0 && step % every == 0; }
+  bool due(int64_t every) const { return due(every, counters_.step); }
+  bool save_due(int64_t step) const {
+    const int64_t every = recipe_.run.save_every_steps;
+    return due(every > 0 ? every : steps_per_epoch_, step);
+  }
+  bool is_to_stop() const { return request_.stop != nullptr && *request_.stop; }
   bool last() const { return counters_.step == total_steps_; }
   std::filesystem::path checkpoints() const { return request_.out / "checkpoints"; }
 
@@ -111,14 +121,47 @@ class Run {
                                counters_.step, total_steps_));
   }
 
-  double one_step() {
+  // A step that has its batch; the update of a queued one is given, its result not read.
+  struct Begun {
+    loader::Batch batch;  // of a queued one without its pictures
+    double lr, waited_seconds;
+  };
+
+  // Another step may begin while none is unfinished, and a queued one while one is, but not where
+  // weights and counters have to be those of a finished step: to save, to look at the model, to go
+  // back.
+  bool may_begin() const {
+    if (begun_.empty()) return true;
+    const int64_t step = counters_.step + 1;  // of the one that has begun
+    const bool may_go_back = counters_.skipped_in_a_row + 1 >= recipe_.run.max_skipped_in_a_row;
+    const bool looked_at = save_due(step) || due(steps_per_epoch_, step) ||
+                           due(recipe_.run.pictures_every_steps, step);
+    return queued_ != nullptr && begun_.size() == 1 && step < total_steps_ && !looked_at &&
+           !may_go_back && !is_to_stop();
+  }
+
+  void begin_step() {
     const Stopwatch waiting;
-    const loader::Batch batch = loader_->next();
-    window_.waited_seconds += waiting.seconds();
+    Begun begun{loader_->next(), 0, 0};
+    begun.waited_seconds = waiting.seconds();
+    const int64_t steps_before = counters_.step + static_cast<int64_t>(begun_.size());
+    begun.lr = optim::lr_at_step(recipe_.optim, steps_before, steps_per_epoch_);
+    if (queued_) {
+      queued_->give(begun.batch, begun.lr);
+      begun.batch.pixels_BHWC = {};
+    }
+    begun_.push_back(std::move(begun));
+  }
+
+  double finish_step() {
+    const Begun begun = std::move(begun_.front());
+    begun_.pop_front();
+    const auto& [batch, lr, waited_seconds] = begun;
+    window_.waited_seconds += waited_seconds;
     note_bad_samples(batch, counters_, log_, reporter_);
-    const double lr = optim::lr_at_step(recipe_.optim, counters_.step, steps_per_epoch_);
-    const StepResult step = update(model_, optimizer_, batch, recipe_, compute_,
-                                   counters_.micro_batch, lr, request_.teachers, graphed_.get());
+    const StepResult step = queued_ ? queued_->read()
+                                    : update(model_, optimizer_, batch, recipe_, compute_,
+                                             counters_.micro_batch, lr, request_.teachers);
     if (step.applied && ema() != nullptr) {
       ema()->follow(model_.parameters(),
                     targets::ema_momentum(recipe_.targets, counters_.step, steps_of_all_epochs()));
@@ -268,8 +311,9 @@ class Run {
   Counters counters_;
   // Of a published program's half precision, which there is none of here: kept for its next run.
   nlohmann::json scaler_;
-  std::unique_ptr<GraphedPass> graphed_;
+  std::unique_ptr<QueuedUpdate> queued_;  // nullptr: update() does it
   std::unique_ptr<loader::Loader> loader_;
+  std::deque<Begun> begun_;
   SpeedWindow window_;
   std::optional<targets::Spread> ema_spread_;  // of the last applied step
   bool warned_of_collapse_ = false;

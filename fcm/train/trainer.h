@@ -11,6 +11,7 @@
 #include "fcm/base/reporter.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/models/masked_autoencoder.h"
+#include "fcm/ops/cuda/graph.h"
 #include "fcm/targets/teachers.h"
 #include "fcm/train/recipe.h"
 
@@ -28,7 +29,12 @@ struct TrainRequest {
   std::function<nlohmann::json(const models::MaskedAutoencoder&, int64_t epoch)> at_epoch_end;
   // Called every run.pictures_every_steps, and after the last step.
   std::function<void(const models::MaskedAutoencoder&, int64_t step)> draw_pictures;
-  bool cuda_graph = false;  // forward and backward as one CUDA graph; the model is on a GPU
+  // Updates are given to the model's device without waiting and their results read one update
+  // later, to the same bits, messages and files: for a GPU. Without effect where a moving average
+  // is among the targets.
+  bool queued = false;
+  // How queued updates are recorded; empty: not at all, one operator after another.
+  std::function<std::unique_ptr<ops::RecordedWork>()> record = nullptr;
 };
 
 struct TrainResult {

@@ -1,0 +1,248 @@
+// Updates whose results are read later. On the CPU "recording" keeps the function and replaying
+// calls it: what is shown is that nothing but the buffers of the update carries data from step to
+// step.
+#include "fcm/train/queued_update.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "fcm/base/error.h"
+#include "tests/support/compare.h"
+#include "tests/support/gpu.h"
+#include "tests/train/small_model.h"
+
+namespace fcm::train {
+namespace {
+
+class KeptFunction final : public ops::RecordedWork {
+ public:
+  void record(const std::function<void()>& work) override {
+    work_ = work;
+    for (int i = 0; i < 2; ++i) work_();  // warm-ups
+  }
+  void replay() override { work_(); }
+
+ private:
+  std::function<void()> work_;
+};
+
+// The control: what a recording forgets shows.
+class Forgetful final : public ops::RecordedWork {
+ public:
+  void record(const std::function<void()>& work) override { work(); }
+  void replay() override {}
+};
+
+// Every step has other pictures, other plans and another rate.
+loader::Batch batch_of_step(const Recipe& recipe, int64_t step) {
+  loader::Batch batch = random_batch(recipe);
+  for (int64_t& id : batch.sample_ids) id += 10 * step;
+  for (uint8_t& value : batch.pixels_BHWC) value = static_cast<uint8_t>(value + 3 * step);
+  return batch;
+}
+double rate_of_step(int64_t step) { return 1e-3 * static_cast<double>(step + 1); }
+
+// Results of some steps and what they leave behind.
+struct Trained {
+  Trained(const Recipe& of_recipe, at::Device device)
+      : recipe(of_recipe),
+        model(autoencoder_options(recipe), 3, device),
+        optimizer(model.parameters(), recipe.optim) {}
+
+  // One after another, read at once.
+  void plainly(int64_t steps, int64_t micro_batch) {
+    for (int64_t step = 0; step < steps; ++step) {
+      note(update(model, optimizer, batch_of_step(recipe, step), recipe, compute(), micro_batch,
+                  rate_of_step(step)));
+    }
+  }
+  // Results one step late.
+  void queued(int64_t steps, int64_t micro_batch, std::unique_ptr<ops::RecordedWork> recorded) {
+    QueuedUpdate queue(model, optimizer, recipe, compute(), micro_batch, nullptr,
+                       std::move(recorded));
+    for (int64_t step = 0; step < steps; ++step) {
+      queue.give(batch_of_step(recipe, step), rate_of_step(step));
+      if (queue.unread() == 2) note(queue.read());
+    }
+    while (queue.unread() > 0) note(queue.read());
+  }
+
+  at::ScalarType compute() const { return compute_type(recipe.model.precision, model.device()); }
+  void note(const StepResult& result) {
+    numbers.push_back(result.loss);
+    numbers.push_back(result.gradient_norm);
+    numbers.push_back(result.applied ? 1 : 0);
+  }
+  bool left_same_bits(const Trained& other) const {
+    const auto same = [](const at::Tensor& a, const at::Tensor& b) {
+      return test::same_bits(a.cpu(), b.cpu());
+    };
+    return optimizer.steps() == other.optimizer.steps() &&
+           same(model.parameters().flat_values(), other.model.parameters().flat_values()) &&
+           same(optimizer.first_moments(), other.optimizer.first_moments()) &&
+           same(optimizer.second_moments(), other.optimizer.second_moments());
+  }
+
+  Recipe recipe;
+  models::MaskedAutoencoder model;
+  optim::AdamW optimizer;
+  std::vector<double> numbers;
+};
+
+Recipe clipped_recipe() {
+  Recipe recipe = small_recipe();
+  recipe.optim.clip_norm = 0.05;  // of all steps
+  return recipe;
+}
+
+TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
+  for (const int64_t micro_batch : {6, 4, 1}) {  // of 4 the last has two pictures
+    Trained plain(clipped_recipe(), at::kCPU), eager(clipped_recipe(), at::kCPU),
+        recorded(clipped_recipe(), at::kCPU);
+    plain.plainly(5, micro_batch);
+    eager.queued(5, micro_batch, nullptr);
+    recorded.queued(5, micro_batch, std::make_unique<KeptFunction>());
+    EXPECT_EQ(plain.optimizer.steps(), 5);
+    EXPECT_EQ(eager.numbers, plain.numbers) << micro_batch;
+    EXPECT_EQ(recorded.numbers, plain.numbers) << micro_batch;
+    EXPECT_TRUE(eager.left_same_bits(plain)) << micro_batch;
+    EXPECT_TRUE(recorded.left_same_bits(plain)) << micro_batch;
+  }
+}
+
+TEST(QueuedUpdate, ARecordingThatDoesNothingIsNoticed) {
+  Trained plain(clipped_recipe(), at::kCPU), recorded(clipped_recipe(), at::kCPU);
+  plain.plainly(3, 6);
+  recorded.queued(3, 6, std::make_unique<Forgetful>());
+  EXPECT_NE(recorded.numbers, plain.numbers);
+  EXPECT_FALSE(recorded.left_same_bits(plain));
+}
+
+TEST(QueuedUpdate, TheLossesOfSeveralTargetsAreThoseOfUpdates) {
+  Recipe recipe = small_recipe();
+  recipe.targets.clip = 0.5;
+  recipe.targets.clip_tower = "tiny";
+  recipe.decoder.depth = 2;
+  const targets::Teachers teachers(recipe.targets, student_of(recipe));
+  Trained plain(recipe, at::kCPU), queued(recipe, at::kCPU);
+  QueuedUpdate queue(queued.model, queued.optimizer, recipe, at::kFloat, 4, &teachers, nullptr);
+  for (int64_t step = 0; step < 2; ++step) {
+    const loader::Batch batch = batch_of_step(recipe, step);
+    const StepResult wanted = update(plain.model, plain.optimizer, batch, recipe, at::kFloat, 4,
+                                     rate_of_step(step), &teachers);
+    queue.give(batch, rate_of_step(step));
+    const StepResult result = queue.read();
+    EXPECT_EQ(wanted.target_losses.size(), 2);
+    EXPECT_EQ(result.target_losses, wanted.target_losses);
+    EXPECT_EQ(result.loss, wanted.loss);
+  }
+  EXPECT_TRUE(queued.left_same_bits(plain));
+}
+
+void spoil(models::MaskedAutoencoder& model) {
+  const at::NoGradGuard no_grad;
+  model.parameters().find("mask_token").value.fill_(std::numeric_limits<float>::quiet_NaN());
+}
+
+TEST(QueuedUpdate, ANonFiniteLossLeavesEverythingAsItWas) {
+  Trained trained(small_recipe(), at::kCPU);
+  QueuedUpdate queue(trained.model, trained.optimizer, trained.recipe, at::kFloat, 6, nullptr,
+                     std::make_unique<KeptFunction>());
+  queue.give(batch_of_step(trained.recipe, 0), 1e-3);
+  EXPECT_TRUE(queue.read().applied);
+  spoil(trained.model);
+  const at::Tensor before = trained.model.parameters().flat_values().clone();
+  const at::Tensor moments = trained.optimizer.second_moments().clone();
+  queue.give(batch_of_step(trained.recipe, 1), 1e-3);
+  const StepResult bad = queue.read();
+  EXPECT_FALSE(bad.applied);
+  EXPECT_TRUE(std::isnan(bad.loss));
+  EXPECT_EQ(trained.optimizer.steps(), 1);
+  EXPECT_TRUE(test::same_bits(trained.model.parameters().flat_values(), before));
+  EXPECT_TRUE(test::same_bits(trained.optimizer.second_moments(), moments));
+}
+
+TEST(QueuedUpdate, TakesNoThirdUpdateAndNoOtherBatch) {
+  Trained trained(small_recipe(), at::kCPU);
+  QueuedUpdate queue(trained.model, trained.optimizer, trained.recipe, at::kFloat, 6, nullptr,
+                     nullptr);
+  EXPECT_THROW(queue.read(), std::logic_error);
+  queue.give(batch_of_step(trained.recipe, 0), 1e-3);
+  queue.give(batch_of_step(trained.recipe, 1), 1e-3);
+  EXPECT_THROW(queue.give(batch_of_step(trained.recipe, 2), 1e-3), std::logic_error);
+  queue.read();
+  Recipe other = trained.recipe;
+  other.optim.batch_size = 4;
+  EXPECT_THROW(queue.give(batch_of_step(other, 2), 1e-3), std::logic_error);
+  EXPECT_THROW(trained.optimizer.step(1e-3), std::logic_error);
+}
+
+class GpuQueue : public test::GpuTest {};
+
+TEST_F(GpuQueue, GraphEqualsSingleOperatorsAndUpdatesOneByOne) {
+  for (const char* precision : {"fp32", "bf16"}) {
+    Recipe recipe = clipped_recipe();
+    recipe.model.precision = precision;
+    Trained plain(recipe, at::kCUDA), eager(recipe, at::kCUDA), recorded(recipe, at::kCUDA);
+    plain.plainly(5, 4);
+    eager.queued(5, 4, nullptr);
+    recorded.queued(5, 4, ops::make_cuda_graph());
+    EXPECT_EQ(recorded.numbers, eager.numbers) << precision;
+    EXPECT_TRUE(recorded.left_same_bits(eager)) << precision;
+    // update() has its rates and corrections from the CPU's pow and sqrt.
+    for (size_t i = 0; i < plain.numbers.size(); ++i) {
+      EXPECT_NEAR(eager.numbers[i], plain.numbers[i], 1e-4 * std::abs(plain.numbers[i]))
+          << precision << " " << i;
+    }
+  }
+}
+
+TEST_F(GpuQueue, ANonFiniteLossLeavesEverythingAsItWas) {
+  Trained trained(small_recipe(), at::kCUDA);
+  QueuedUpdate queue(trained.model, trained.optimizer, trained.recipe, at::kFloat, 6, nullptr,
+                     ops::make_cuda_graph());
+  queue.give(batch_of_step(trained.recipe, 0), 1e-3);
+  EXPECT_TRUE(queue.read().applied);
+  spoil(trained.model);
+  const at::Tensor before = trained.model.parameters().flat_values().cpu();
+  queue.give(batch_of_step(trained.recipe, 1), 1e-3);
+  EXPECT_FALSE(queue.read().applied);
+  EXPECT_EQ(trained.optimizer.steps(), 1);
+  EXPECT_TRUE(test::same_bits(trained.model.parameters().flat_values().cpu(), before));
+}
+
+TEST_F(GpuQueue, WaitingForTheGpuInsideIsAnErrorOfOneSentence) {
+  const at::Tensor there = at::ones({4}, at::kCUDA);
+  const auto graph = ops::make_cuda_graph();
+  try {
+    graph->record([&] { there.sum().item<float>(); });
+    FAIL() << "recorded";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kDevice);
+    EXPECT_NE(std::string(error.what()).find("CUDA graph"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(GpuQueue, MemoryStaysFlatOverAThousandSteps) {
+  Trained trained(small_recipe(), at::kCUDA);
+  QueuedUpdate queue(trained.model, trained.optimizer, trained.recipe, at::kFloat, 6, nullptr,
+                     ops::make_cuda_graph());
+  const loader::Batch batch = batch_of_step(trained.recipe, 0);
+  const auto some = [&](int steps) {
+    for (int step = 0; step < steps; ++step) {
+      queue.give(batch, 1e-3);
+      queue.read();
+    }
+  };
+  some(10);
+  const ops::CudaMemory before = ops::cuda_memory();
+  some(1000);
+  EXPECT_EQ(ops::cuda_memory().in_use, before.in_use);
+  EXPECT_EQ(ops::cuda_memory().free, before.free);
+}
+
+}  // namespace
+}  // namespace fcm::train
