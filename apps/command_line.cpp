@@ -16,8 +16,9 @@ void add_flags_of_every_command(CLI::App& app, Options& options) {
       ->allow_extra_args(false)
       ->type_name("SECTION.KEY=VALUE");
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->type_name("NAME");
-  app.add_flag("!--no-cuda-graph", options.cuda_graph,
-               "Pretraining on a GPU: one operator after another, not a graph of them all");
+  app.add_flag_callback(
+      "--no-cuda-graph", [&options] { options.cuda_graph = false; },
+      "Pretraining on a GPU: one operator after another, not a graph of them all");
   app.add_option("--threads", options.threads, "Threads; 0: one for each core")
       ->check(CLI::Range(0, 4096).description(""))
       ->type_name("N");
