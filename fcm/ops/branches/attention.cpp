@@ -19,8 +19,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Optional = std::optional<at::Tensor>;
 
-// The tokens from `first` on, as contiguous sequences. places undefined: x is [B, T, C] itself;
-// else it holds rows, of which the tokens are made.
+// The tokens from `first` on. places undefined: x is [B, T, C] itself; else it holds rows, of which
+// the tokens are made.
 at::Tensor tokens_of(const at::Tensor& x, const at::Tensor& places_BT, int64_t first) {
   return places_BT.defined() ? gathered(x, places_BT.slice(1, first)) : x.slice(1, first);
 }
