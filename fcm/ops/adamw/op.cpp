@@ -118,7 +118,8 @@ void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegme
                 const AdamWFactors& factors) {
   const Part timed("adamw", 0, 7.0 * static_cast<double>(buffers.value_E.nbytes()));
   check(buffers, segments);
-  if (on_cuda(buffers.value_E) && buffers.value_E.numel() > 0) {
+  if (on_cuda(buffers.value_E, {buffers.first_E, buffers.second_E, buffers.gradient_E}) &&
+      buffers.value_E.numel() > 0) {
     return buffers.value_E.scalar_type() == at::kFloat
                ? run_on_cuda<float>(buffers, segments, factors)
                : run_on_cuda<double>(buffers, segments, factors);

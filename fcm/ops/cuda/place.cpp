@@ -1,10 +1,20 @@
 #include "fcm/ops/cuda/place.h"
 
+#include "fcm/base/error.h"
 #include "fcm/ops/cuda/device.h"
 
 namespace fcm::ops {
 
 bool on_cuda(const at::Tensor& x) { return x.is_cuda() || cuda_is_emulated(); }
+
+bool on_cuda(const at::Tensor& x, at::TensorList others) {
+  for (const at::Tensor& other : others) {
+    if (!other.defined() || other.numel() == 0 || other.device() == x.device()) continue;
+    require(false, "an operator on {} was given a tensor of {} numbers on {}", x.device().str(),
+            other.numel(), other.device().str());
+  }
+  return on_cuda(x);
+}
 
 CudaStream cuda_stream_for(const at::Tensor& x) {
   return x.is_cuda() ? current_cuda_stream() : nullptr;

@@ -34,7 +34,7 @@ void run_forward(void (*kernel)(const LayerNormForward<T, A>&), const at::Tensor
   all.y = static_cast<T*>(y.data_ptr());
   all.mean = statistics.data_ptr<A>();
   all.deviation = all.mean + rows;
-  if (on_cuda(x)) return layer_norm_forward_cuda(all, cuda_stream_for(x));
+  if (on_cuda(x, {weight, bias})) return layer_norm_forward_cuda(all, cuda_stream_for(x));
   const Blocks blocks = rows_in_blocks(rows, channels);
   for_each_block(blocks, [&](int64_t block) {
     LayerNormForward<T, A> part = all;
@@ -64,7 +64,7 @@ at::Tensor run_backward(void (*kernel)(const LayerNormBackward<T, A>&), const at
   all.deviation = all.mean + rows;
   all.plus = plus.defined() ? static_cast<const T*>(plus.const_data_ptr()) : nullptr;
   all.dx = static_cast<T*>(dx.data_ptr());
-  if (on_cuda(x)) {
+  if (on_cuda(x, {dy, weight, statistics, plus})) {
     const at::Tensor sums = at::empty({2, channels}, weight.options());
     const at::Tensor parts = at::empty({layer_norm_parts_cuda(rows), 2, channels}, sums.options());
     layer_norm_backward_cuda(all, parts.data_ptr<A>(), sums.data_ptr<A>(), cuda_stream_for(x));

@@ -152,7 +152,7 @@ at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::T
                    const at::Tensor& bias_C, const Geometry& geometry) {
   const Part timed("depthwise convolution", 0, 2.0 * static_cast<double>(x_BLPC.nbytes()));
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
-  if (on_cuda(x_BLPC)) {
+  if (on_cuda(x_BLPC, {weight_TC, bias_C, geometry.neighbours_BL9})) {
     const at::Tensor weight = weight_TC.to(sum_type(x_BLPC)).contiguous();
     const at::Tensor bias = bias_C.to(sum_type(x_BLPC)).contiguous();
     return with_types(x_BLPC, [&](auto on) { return on.forward(x_BLPC, weight, bias, geometry); });
@@ -176,7 +176,7 @@ Gradients backward(const Kernels& kernels, const at::Tensor& dy_BLPC, const at::
   const Part timed("depthwise convolution gradients", 0,
                    3.0 * static_cast<double>(x_BLPC.nbytes()));
   const StorageKernels& chosen = storage_kernels(kernels, x_BLPC.scalar_type());
-  if (on_cuda(x_BLPC)) {
+  if (on_cuda(x_BLPC, {dy_BLPC, weight_TC, geometry.neighbours_BL9})) {
     const at::Tensor weight = weight_TC.to(sum_type(x_BLPC)).contiguous();
     return with_types(x_BLPC, [&](auto on) {
       return on.backward(dy_BLPC, x_BLPC, weight, geometry, want_dx, want_weights);

@@ -98,7 +98,7 @@ class PatchLoss : public torch::autograd::Function<PatchLoss> {
     const at::Tensor targets = targets_BLD.to(wide).contiguous(), slots = slots_GH.contiguous();
     context->save_for_backward({predictions, targets, slots});
     const Part timed("loss", 0, static_cast<double>(predictions.nbytes() + targets.nbytes()));
-    if (on_cuda(predictions)) {
+    if (on_cuda(predictions, {targets, slots})) {
       if (type == at::kFloat) return forward_on_cuda<float, float>(predictions, targets, slots);
       if (type == at::kBFloat16) {
         return forward_on_cuda<Bfloat16, float>(predictions, targets, slots);

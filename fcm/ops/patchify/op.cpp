@@ -130,7 +130,7 @@ at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
   const int64_t cells = cut.side / stride * (cut.side / stride);
   at::Tensor pixels_BLPD = at::empty({cut.batch, cut.slots, cells, stride * stride * cut.channels},
                                      images.options().dtype(dtype));
-  if (on_cuda(images)) {
+  if (on_cuda(images, {order})) {
     if (pixels_BLPD.numel() == 0) return pixels_BLPD;
     const auto run = dtype == at::kFloat      ? patchify_on_cuda<float>
                      : dtype == at::kBFloat16 ? patchify_on_cuda<Bfloat16>

@@ -1,0 +1,282 @@
+// Forgotten tensors of the CPU: the device of apart_device.h, and a whole update on it.
+#include "tests/emulator/apart_device.h"
+
+#include <ATen/EmptyTensor.h>
+#include <ATen/detail/PrivateUse1HooksInterface.h>
+#include <ATen/native/CPUFallback.h>
+#include <ATen/ops/_reshape_alias_native.h>
+#include <ATen/ops/as_strided_native.h>
+#include <ATen/ops/view_native.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <fmt/format.h>
+#include <torch/library.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+
+#include "fcm/train/micro_batch.h"
+#include "fcm/train/queued_update.h"
+#include "tests/emulator/emulated.h"
+#include "tests/train/small_model.h"
+
+namespace fcm::test::emulator {
+namespace {
+
+std::atomic<int> strictly = 0;
+
+class HostMemory final : public c10::Allocator {
+ public:
+  at::DataPtr allocate(size_t bytes) override {
+    void* memory = std::aligned_alloc(64, (bytes + 64) / 64 * 64);
+    std::memset(memory, 0xff, bytes);  // NaN
+    return {memory, memory, &std::free, kApart};
+  }
+  at::DeleterFnPtr raw_deleter() const override { return &std::free; }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    std::memcpy(to, from, bytes);
+  }
+};
+
+HostMemory host_memory;
+
+const c10::DispatchKeySet kKeys(c10::DispatchKey::PrivateUse1);
+
+at::Tensor empty(at::IntArrayRef sizes, std::optional<at::ScalarType> dtype,
+                 std::optional<at::Layout>, std::optional<at::Device>, std::optional<bool>,
+                 std::optional<at::MemoryFormat> format) {
+  return at::detail::empty_generic(sizes, &host_memory, kKeys, c10::dtype_or_default(dtype),
+                                   format);
+}
+
+at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides,
+                         std::optional<at::ScalarType> dtype, std::optional<at::Layout>,
+                         std::optional<at::Device>, std::optional<bool>) {
+  return at::detail::empty_strided_generic(sizes, strides, &host_memory, kKeys,
+                                           c10::dtype_or_default(dtype));
+}
+
+// The same memory as a tensor of the CPU.
+at::Tensor on_cpu(const at::Tensor& x) {
+  if (!x.is_privateuseone()) return x;
+  return at::from_blob(x.data_ptr(), x.sizes(), x.strides(), at::TensorOptions(x.scalar_type()));
+}
+
+at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool) {
+  if (strictly > 0 && from.device() != to.device()) {
+    throw Apart(fmt::format("a copy from {} to {}", from.device().str(), to.device().str()));
+  }
+  const at::NoGradGuard no_grad;
+  on_cpu(to).copy_(on_cpu(from));
+  return to;
+}
+
+at::Scalar read(const at::Tensor& x) {
+  if (strictly > 0) throw Apart("a number is read");
+  return on_cpu(x).item();
+}
+
+void check(const c10::OperatorHandle& op, const at::Tensor& x) {
+  if (!x.defined() || x.is_privateuseone() || x.dim() == 0) return;  // numbers go with the call
+  throw Apart(fmt::format("{} mixes a tensor of the CPU with those of the device",
+                          op.schema().operator_name().name));
+}
+
+// Outside, what copies do is theirs.
+struct Suspended {
+  Suspended() : before(strictly.exchange(0)) {}
+  ~Suspended() { strictly += before; }
+  int before;
+};
+
+void by_the_cpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  for (const c10::IValue& argument : torch::jit::last(*stack, op.schema().arguments().size())) {
+    if (argument.isTensor()) check(op, argument.toTensor());
+    if (argument.isTensorList()) {
+      for (const at::Tensor& x : argument.toTensorVector()) check(op, x);
+    }
+  }
+  const Suspended suspended;
+  at::native::cpu_fallback(op, stack);
+}
+
+at::Tensor copy_from_and_resize(const at::Tensor& from, const at::Tensor& to) {
+  return copy_from(from, to, false);
+}
+
+// Autograd asks for the one kind of device there is beside the CPU.
+struct Hooks final : at::PrivateUse1HooksInterface {
+  bool isBuilt() const override { return true; }
+  bool isAvailable() const override { return true; }
+  bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
+};
+
+const bool registered = [] {
+  static Hooks hooks;
+  at::RegisterPrivateUse1HooksInterface(&hooks);
+  c10::register_privateuse1_backend("apart");
+  return true;
+}();
+
+// One queue, in which everything is done when a call returns.
+struct Guard final : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::PrivateUse1> {
+  c10::Device getDevice() const override { return kApart; }
+  c10::Device exchangeDevice(c10::Device) const override { return kApart; }
+  c10::Stream getStream(c10::Device) const noexcept override {
+    return c10::Stream(c10::Stream::DEFAULT, kApart);
+  }
+  c10::Stream getDefaultStream(c10::Device) const override {
+    return c10::Stream(c10::Stream::DEFAULT, kApart);
+  }
+  c10::Stream exchangeStream(c10::Stream) const noexcept override {
+    return c10::Stream(c10::Stream::DEFAULT, kApart);
+  }
+  void record(void**, const c10::Stream&, c10::DeviceIndex, c10::EventFlag) const override {}
+  void block(void*, const c10::Stream&) const override {}
+  bool queryEvent(void*) const override { return true; }
+};
+
+C10_REGISTER_GUARD_IMPL(PrivateUse1, Guard);
+
+TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
+  m.fallback(torch::CppFunction::makeFromBoxedFunction<&by_the_cpu>());
+}
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("empty.memory_format", &empty);
+  m.impl("empty_strided", &empty_strided);
+  m.impl("as_strided", &at::native::as_strided_tensorimpl);
+  m.impl("view", &at::native::view);
+  m.impl("_reshape_alias", &at::native::_reshape_alias);
+  m.impl("_copy_from", &copy_from);
+  m.impl("_copy_from_and_resize", &copy_from_and_resize);
+  m.impl("_local_scalar_dense", &read);
+}
+
+}  // namespace
+
+Strictly::Strictly() { ++strictly; }
+Strictly::~Strictly() { --strictly; }
+
+namespace {
+
+TEST(ApartDevice, NoticesWhatAGpuWouldRefuse) {
+  EXPECT_TRUE(registered);
+  const at::Tensor there = at::ones({4}, kApart), here = at::ones({4});
+  EXPECT_EQ((there + there).sum().item<float>(), 8);
+  EXPECT_ANY_THROW(there + here);  // LibTorch itself
+  EXPECT_THROW(there.index_select(0, at::zeros({1}, at::kLong)), Apart);
+  EXPECT_THROW(at::cat({there, here}), Apart);
+  EXPECT_NO_THROW(there * 2);
+  const Strictly strict;
+  EXPECT_NO_THROW(there + there);
+  EXPECT_THROW(there.to(at::kCPU), Apart);
+  EXPECT_THROW(here.to(kApart), Apart);
+  EXPECT_THROW(there[0].item<float>(), Apart);
+}
+
+// Warms up, then works as strictly as a recording and its replays.
+class StrictWork final : public ops::RecordedWork {
+ public:
+  void record(const std::function<void()>& work) override {
+    work_ = work;
+    for (int i = 0; i < 2; ++i) work_();
+    replay();
+  }
+  void replay() override {
+    const Strictly strict;
+    work_();
+  }
+
+ private:
+  std::function<void()> work_;
+};
+
+struct Update {
+  std::vector<double> numbers;
+  at::Tensor values;
+};
+
+// Three updates on the device.
+Update updates(const std::string& kind, const char* precision) {
+  const EmulatedCuda emulated;
+  train::Recipe recipe = train::small_recipe();
+  recipe.optim.batch_size = 3;
+  recipe.model.kind = kind;
+  recipe.model.precision = precision;
+  if (kind == "vit") recipe.encoder = {"custom", {8}, {16}, {1}, 2, {2}};
+  const auto compute = train::compute_type(precision);
+  models::MaskedAutoencoder model(train::autoencoder_options(recipe), 3, kApart);
+  optim::AdamW optimizer(model.parameters(), recipe.optim);
+  train::QueuedUpdate queue(model, optimizer, recipe, compute, 2, nullptr,
+                            std::make_unique<StrictWork>());
+  Update result;
+  for (int step = 0; step < 3; ++step) {
+    queue.give(train::random_batch(recipe), 1e-3);
+    const train::StepResult read = queue.read();
+    EXPECT_TRUE(read.applied);
+    result.numbers.push_back(read.loss);
+    result.numbers.push_back(read.gradient_norm);
+  }
+  result.values = model.parameters().flat_values().cpu();
+  return result;
+}
+
+Update wanted_updates(const std::string& kind, const char* precision) {
+  train::Recipe recipe = train::small_recipe();
+  recipe.optim.batch_size = 3;
+  recipe.model.kind = kind;
+  if (kind == "vit") recipe.encoder = {"custom", {8}, {16}, {1}, 2, {2}};
+  models::MaskedAutoencoder model(train::autoencoder_options(recipe), 3);
+  optim::AdamW optimizer(model.parameters(), recipe.optim);
+  Update result;
+  for (int step = 0; step < 3; ++step) {
+    const auto read = train::update(model, optimizer, train::random_batch(recipe), recipe,
+                                    train::compute_type(precision), 2, 1e-3);
+    result.numbers.push_back(read.loss);
+    result.numbers.push_back(read.gradient_norm);
+  }
+  result.values = model.parameters().flat_values();
+  return result;
+}
+
+TEST(ApartUpdate, MixesNothingAndFollowsTheProcessor) {
+  for (const char* kind : {"conv_vit", "vit"}) {
+    const Update got = updates(kind, "fp32"), wanted = wanted_updates(kind, "fp32");
+    for (size_t i = 0; i < wanted.numbers.size(); ++i) {
+      EXPECT_NEAR(got.numbers[i], wanted.numbers[i], 1e-5 * wanted.numbers[i]) << kind << " " << i;
+    }
+    EXPECT_EQ(compare(got.values, wanted.values, 1e-4).description, "") << kind;
+  }
+}
+
+TEST(ApartUpdate, MixesNothingInBfloat16) {
+  for (const char* kind : {"conv_vit", "vit"}) EXPECT_NO_THROW(updates(kind, "bf16")) << kind;
+}
+
+// The control: tables that stay on the CPU, one at a time.
+TEST(ApartUpdate, AForgottenTableIsNoticed) {
+  const EmulatedCuda emulated;
+  const train::Recipe recipe = train::small_recipe();
+  const loader::Batch batch = train::random_batch(recipe);
+  const models::MaskedAutoencoder model(train::autoencoder_options(recipe), 3, kApart);
+  const masks::ViewPlan here =
+      masks::plan_for_samples(batch.sample_ids, 1, 0, model.grid(), recipe.masks);
+  const auto loss = [&](const masks::ViewPlan& plan) {
+    const at::Tensor pictures = train::pictures_of(batch).to(kApart);
+    return train::forward_backward(model, pictures, plan, recipe, at::kFloat, 1, nullptr).loss;
+  };
+  masks::ViewPlan plan = here.to(kApart);
+  EXPECT_NO_THROW(loss(plan));
+  plan.order_BL = here.order_BL;
+  EXPECT_ANY_THROW(loss(plan));
+  plan = here.to(kApart);
+  plan.neighbours_BL9 = here.neighbours_BL9;
+  EXPECT_ANY_THROW(loss(plan));
+  plan = here.to(kApart);
+  plan.hidden_slots_GH = here.hidden_slots_GH;
+  EXPECT_ANY_THROW(loss(plan));
+}
+
+}  // namespace
+}  // namespace fcm::test::emulator
