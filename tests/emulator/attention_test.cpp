@@ -1,7 +1,8 @@
 // The kernels of attention for CUDA, on the emulator.
 #include "tests/emulator/emulated.h"
 // The kernels themselves.
-#include "fcm/ops/attention/cuda.cu"
+#include "fcm/ops/attention/backward.cu"
+#include "fcm/ops/attention/forward.cu"
 // What takes them.
 #include "fcm/ops/attention/op.h"
 #include "fcm/ops/attention/passes.h"
@@ -12,6 +13,7 @@ namespace {
 
 using test::compare;
 using test::same_bits;
+using namespace attention_rows;
 using test::emulator::EmulatedCuda;
 using test::emulator::Machine;
 

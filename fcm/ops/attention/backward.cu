@@ -1,0 +1,199 @@
+// Two kernels, one whose rows are queries (dq) and one whose rows are keys (dk, dv): each makes the
+// scores again, nothing is added up across blocks, so that the bits do not depend on their order.
+#include "fcm/ops/attention/cuda.h"
+#include "fcm/ops/attention/cuda_rows.h"
+
+namespace fcm::ops {
+namespace {
+
+using namespace attention_rows;
+
+// What forward kept of a lane's two queries; those that there are not weigh nothing.
+struct Kept {
+  float largest[2], inverse[2];
+
+  __device__ Kept(const AttentionBackward<Bfloat16, float>& a, int row) {
+    const int64_t asking = a.shape.tokens - a.shape.first;
+    for (int half = 0; half < 2; ++half) {
+      const int64_t mine = row + group() + 8 * half;
+      const float* statistics = a.statistics + (blockIdx.x * asking + mine) * 2;
+      largest[half] = mine < asking ? statistics[0] * kLog2E : 0;
+      inverse[half] = mine < asking ? statistics[1] : 0;
+    }
+  }
+
+  // Weights of 8 keys of which `left` there are.
+  __device__ void weigh(float (&s)[4], float scale, int left) const {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const bool there = 2 * pair() + i % 2 < left;
+      s[i] = there ? power_of_two(s[i] * scale - largest[i / 2]) * inverse[i / 2] : 0;
+    }
+  }
+};
+
+// The forward result again, for products[query] = its product with its gradient, then dq.
+template <int D>
+__global__ void __launch_bounds__(kThreads, kBlocks<D>)
+    backward_queries(AttentionBackward<Bfloat16, float> a, float* products) {
+  auto* keys = static_cast<Bfloat16*>(shared_memory());
+  Bfloat16* values = keys + kChunk * kStride<D>;
+  const int tokens = static_cast<int>(a.shape.tokens), first = static_cast<int>(a.shape.first);
+  const int row = static_cast<int>(blockIdx.y) * kRows + warp() * kRowsOfWarp;
+  const bool idle = row >= tokens - first;
+  const Rows<const Bfloat16> key_rows = rows_of_qkv<D>(a.qkv, a.shape, 1);
+  const Rows<const Bfloat16> value_rows = rows_of_qkv<D>(a.qkv, a.shape, 2);
+  const Rows<const Bfloat16> dout_rows = rows_of_result<D>(a.dout, a.shape).from(row);
+  uint32_t queries[D / 16][4], dout[D / 16][4];
+  load_left<D>(rows_of_qkv<D>(a.qkv, a.shape, 0).from(first + row), queries);
+  load_left<D>(dout_rows, dout);
+  const Kept kept(a, row);
+  const float scale = scale_of(D);
+  // Walks over 16 keys at a time, of which `left` there are, with their weights.
+  const auto each_keys = [&](bool load, const auto& task) {
+    for (int chunk = 0; chunk < tokens; chunk += kChunk) {
+      if (load) {
+        __syncthreads();
+        load_chunk<D>(key_rows.from(chunk), keys);
+        load_chunk<D>(value_rows.from(chunk), values);
+        __syncthreads();
+      }
+      if (idle) continue;
+#pragma unroll 1
+      for (int j = 0; j < kChunk && chunk + j < tokens; j += 16) {
+        float s[2][4];
+        for (int n = 0; n < 2; ++n) {
+          dot_rows<D>(queries, keys + (j + 8 * n) * kStride<D>, s[n]);
+          kept.weigh(s[n], scale * kLog2E, tokens - chunk - j - 8 * n);
+        }
+        task(s, j);
+      }
+    }
+  };
+
+  float sums[D / 8][4];
+  clear<D>(sums);
+  each_keys(true, [&](const float(&s)[2][4], int j) {
+    uint32_t weights[4];
+    round_tiles(s[0], s[1], weights);
+    add_weighted<D>(weights, values + j * kStride<D>, sums);
+  });
+  float product[2] = {0, 0};
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int mine = group() + 8 * half;
+#pragma unroll
+    for (int n = 0; n < D / 8; ++n) {
+      float d[2] = {0, 0};
+      if (mine < dout_rows.count) load<Bfloat16, 2>(dout_rows.row(mine) + 8 * n + 2 * pair(), d);
+      product[half] += d[0] * sums[n][2 * half] + d[1] * sums[n][2 * half + 1];
+    }
+    product[half] = row_sum(product[half]);
+    if (pair() == 0 && mine < dout_rows.count) {
+      products[blockIdx.x * (a.shape.tokens - a.shape.first) + row + mine] = product[half];
+    }
+  }
+  if (a.out != nullptr) store_rows<D>(sums, 1, 1, rows_of_result<D>(a.out, a.shape).from(row));
+
+  clear<D>(sums);
+  each_keys(tokens > kChunk, [&](float(&s)[2][4], int j) {  // a single chunk is still there
+    for (int n = 0; n < 2; ++n) {
+      float dweights[4];
+      dot_rows<D>(dout, values + (j + 8 * n) * kStride<D>, dweights);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) s[n][i] *= (dweights[i] - product[i / 2]) * scale;
+    }
+    uint32_t dscores[4];
+    round_tiles(s[0], s[1], dscores);
+    add_weighted<D>(dscores, keys + j * kStride<D>, sums);
+  });
+  store_rows<D>(sums, 1, 1, rows_of_qkv<D>(a.dqkv, a.shape, 0).from(first + row));
+}
+
+// dk and dv; and zeros for the queries before the first.
+template <int D>
+__global__ void __launch_bounds__(kThreads, kBlocks<D>)
+    backward_keys(AttentionBackward<Bfloat16, float> a, const float* products) {
+  auto* queries = static_cast<Bfloat16*>(shared_memory());
+  Bfloat16* dout = queries + kChunk * kStride<D>;
+  auto* largest = reinterpret_cast<float*>(dout + kChunk * kStride<D>);
+  float *inverse = largest + kChunk, *product = inverse + kChunk;
+  const int tokens = static_cast<int>(a.shape.tokens), first = static_cast<int>(a.shape.first);
+  const int asking = tokens - first;
+  const int row = static_cast<int>(blockIdx.y) * kRows + warp() * kRowsOfWarp;
+  const bool idle = row >= tokens;
+  const Rows<const Bfloat16> query_rows = rows_of_qkv<D>(a.qkv, a.shape, 0).from(first);
+  const Rows<const Bfloat16> dout_rows = rows_of_result<D>(a.dout, a.shape);
+  uint32_t keys[D / 16][4], values[D / 16][4];
+  load_left<D>(rows_of_qkv<D>(a.qkv, a.shape, 1).from(row), keys);
+  load_left<D>(rows_of_qkv<D>(a.qkv, a.shape, 2).from(row), values);
+  const float scale = scale_of(D);
+  float dkeys[D / 8][4], dvalues[D / 8][4];
+  clear<D>(dkeys);
+  clear<D>(dvalues);
+  for (int chunk = 0; chunk < asking; chunk += kChunk) {
+    __syncthreads();
+    load_chunk<D>(query_rows.from(chunk), queries);
+    load_chunk<D>(dout_rows.from(chunk), dout);
+    for (int i = static_cast<int>(threadIdx.x); i < kChunk; i += kThreads) {
+      const bool there = chunk + i < asking;
+      const int64_t mine = static_cast<int64_t>(blockIdx.x) * asking + chunk + i;
+      largest[i] = there ? a.statistics[2 * mine] * kLog2E : 0;
+      inverse[i] = there ? a.statistics[2 * mine + 1] : 0;
+      product[i] = there ? products[mine] : 0;
+    }
+    __syncthreads();
+    if (idle) continue;
+#pragma unroll 1
+    for (int j = 0; j < kChunk && chunk + j < asking; j += 16) {
+      float weights[2][4], dscores[2][4];
+#pragma unroll
+      for (int n = 0; n < 2; ++n) {
+        const int rows = (j + 8 * n) * kStride<D>;
+        dot_rows<D>(keys, queries + rows, weights[n]);
+        dot_rows<D>(values, dout + rows, dscores[n]);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const int query = j + 8 * n + 2 * pair() + i % 2;
+          weights[n][i] =
+              power_of_two(weights[n][i] * scale * kLog2E - largest[query]) * inverse[query];
+          dscores[n][i] = weights[n][i] * (dscores[n][i] - product[query]) * scale;
+        }
+      }
+      uint32_t rounded_tiles[4];
+      round_tiles(weights[0], weights[1], rounded_tiles);
+      add_weighted<D>(rounded_tiles, dout + j * kStride<D>, dvalues);
+      round_tiles(dscores[0], dscores[1], rounded_tiles);
+      add_weighted<D>(rounded_tiles, queries + j * kStride<D>, dkeys);
+    }
+  }
+  if (idle) return;
+  store_rows<D>(dkeys, 1, 1, rows_of_qkv<D>(a.dqkv, a.shape, 1).from(row));
+  store_rows<D>(dvalues, 1, 1, rows_of_qkv<D>(a.dqkv, a.shape, 2).from(row));
+  if (row >= first) return;
+  clear<D>(dkeys);
+  Rows<Bfloat16> silent = rows_of_qkv<D>(a.dqkv, a.shape, 0).from(row);
+  silent.count = first - row;
+  store_rows<D>(dkeys, 1, 1, silent);
+}
+
+template <int D>
+void run_backward(const AttentionBackward<Bfloat16, float>& pass, float* products,
+                  CudaStream stream) {
+  const int64_t tokens = pass.shape.tokens, asking = tokens - pass.shape.first;
+  launch(shape_for<D>("attention gradient of queries", pass.end, asking, 0, stream),
+         backward_queries<D>, pass, products);
+  launch(shape_for<D>("attention gradient of keys", pass.end, tokens, 3 * kChunk, stream),
+         backward_keys<D>, pass, products);
+}
+
+}  // namespace
+
+void attention_backward_cuda(const AttentionBackward<Bfloat16, float>& pass, float* products,
+                             CudaStream stream) {
+  if (!attention_cuda_takes(pass.shape.head_dim)) launch_refused("attention", "got other heads");
+  if (pass.shape.head_dim == 32) return run_backward<32>(pass, products, stream);
+  run_backward<64>(pass, products, stream);
+}
+
+}  // namespace fcm::ops

@@ -1,0 +1,166 @@
+// What the kernels of attention on a GPU are made of. A block takes 64 rows of one (sequence,
+// head), 16 a warp, and walks over the other side's rows in chunks of 64 in shared memory.
+#pragma once
+
+#include "fcm/ops/attention/kernel.h"
+#include "fcm/ops/cuda/mma.h"
+#include "fcm/ops/cuda/warp.h"
+
+namespace fcm::ops::attention_rows {
+
+constexpr int kThreads = 128, kRows = 64, kRowsOfWarp = 16, kChunk = 64;
+// So many blocks a multiprocessor that registers suffice without spilling.
+template <int D>
+constexpr int kBlocks = D == 32 ? 4 : 3;
+constexpr float kLog2E = 1.4426950408889634f;
+
+// Of rows in shared memory: rows that a warp reads at once begin in banks of their own.
+template <int D>
+constexpr int kStride = D + 8;
+
+__device__ inline int group() { return lane() / 4; }
+__device__ inline int pair() { return lane() % 4; }
+
+// Where a pair of sequence and head begins.
+struct Place {
+  int64_t sequence, head;
+};
+__device__ inline Place place_of(const AttentionShape& shape) {
+  return {blockIdx.x / shape.heads, blockIdx.x % shape.heads};
+}
+
+// Rows of one head, `stride` elements apart.
+template <class T>
+struct Rows {
+  T* first;
+  int64_t stride;
+  int count;
+
+  __device__ T* row(int64_t index) const { return first + index * stride; }
+  __device__ Rows from(int index) const { return {row(index), stride, count - index}; }
+};
+
+// part: 0 queries, 1 keys, 2 values.
+template <int D, class T>
+__device__ inline Rows<T> rows_of_qkv(T* qkv, const AttentionShape& shape, int part) {
+  const Place place = place_of(shape);
+  const int64_t stride = 3 * shape.heads * D;
+  return {qkv + place.sequence * shape.tokens * stride + (part * shape.heads + place.head) * D,
+          stride, static_cast<int>(shape.tokens)};
+}
+template <int D, class T>
+__device__ inline Rows<T> rows_of_result(T* out, const AttentionShape& shape) {
+  const Place place = place_of(shape);
+  const int64_t asking = shape.tokens - shape.first, stride = shape.heads * D;
+  return {out + place.sequence * asking * stride + place.head * D, stride,
+          static_cast<int>(asking)};
+}
+
+// The first 64 rows to shared memory, zeros for those that there are not.
+template <int D>
+__device__ inline void load_chunk(const Rows<const Bfloat16>& rows, Bfloat16* to) {
+  constexpr int kPieces = D / 8;
+  for (int i = static_cast<int>(threadIdx.x); i < kChunk * kPieces; i += kThreads) {
+    const int row = i / kPieces, piece = i % kPieces;
+    Pack<Bfloat16, 8> values{};
+    if (row < rows.count) values = load_pack<Bfloat16, 8>(rows.row(row) + piece * 8);
+    store_pack<Bfloat16, 8>(to + row * kStride<D> + piece * 8, values);
+  }
+}
+
+// A warp's 16 rows as factors on the left.
+template <int D>
+__device__ inline void load_left(const Rows<const Bfloat16>& rows, uint32_t (&a)[D / 16][4]) {
+#pragma unroll
+  for (int k = 0; k < D / 16; ++k) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int row = group() + i % 2 * 8;
+      a[k][i] = row < rows.count ? load_pair(rows.row(row) + 16 * k + i / 2 * 8 + 2 * pair()) : 0;
+    }
+  }
+}
+
+// 16 rows times 8 rows of a chunk, element by element of the head.
+template <int D>
+__device__ inline void dot_rows(const uint32_t (&a)[D / 16][4], const Bfloat16* rows,
+                                float (&d)[4]) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) d[i] = 0;
+#pragma unroll
+  for (int k = 0; k < D / 16; ++k) {
+    uint32_t b[2];
+    load_tile_by_columns(b, rows + group() * kStride<D> + 16 * k);
+    multiply_tiles(d, a[k], b);
+  }
+}
+
+// sums += weights * 16 rows of a chunk.
+template <int D>
+__device__ inline void add_weighted(const uint32_t (&weights)[4], const Bfloat16* rows,
+                                    float (&sums)[D / 8][4]) {
+#pragma unroll
+  for (int n = 0; n < D / 8; ++n) {
+    uint32_t b[2];
+    load_tile_by_rows(b, rows + lane() % 16 * kStride<D> + 8 * n);
+    multiply_tiles(sums[n], weights, b);
+  }
+}
+
+template <int D>
+__device__ inline void clear(float (&sums)[D / 8][4]) {
+#pragma unroll
+  for (int n = 0; n < D / 8; ++n) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) sums[n][i] = 0;
+  }
+}
+
+// A warp's 16 rows of results, each times its factor.
+template <int D>
+__device__ inline void store_rows(const float (&sums)[D / 8][4], float factor_above,
+                                  float factor_below, const Rows<Bfloat16>& to) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int row = group() + 8 * half;
+    const float factor = half == 0 ? factor_above : factor_below;
+    if (row >= to.count) continue;
+#pragma unroll
+    for (int n = 0; n < D / 8; ++n) {
+      const float values[2] = {sums[n][2 * half] * factor, sums[n][2 * half + 1] * factor};
+      store<Bfloat16, 2>(to.row(row) + 8 * n + 2 * pair(), values);
+    }
+  }
+}
+
+// 2^x by one instruction; zero where that is below 2^-126.
+__device__ inline float power_of_two(float x) {
+#if defined(__CUDACC__)
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+#else
+  return exp2f(x);
+#endif
+}
+
+// Over the four lanes that share a row.
+__device__ inline float row_sum(float x) {
+  x += __shfl_xor_sync(0xffffffffu, x, 1);
+  return x + __shfl_xor_sync(0xffffffffu, x, 2);
+}
+__device__ inline float row_max(float x) {
+  x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
+  return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
+}
+
+__device__ inline float scale_of(int head_dim) { return rsqrtf(static_cast<float>(head_dim)); }
+
+template <int D>
+inline LaunchShape shape_for(const char* name, int64_t pairs, int64_t rows, size_t numbers_more,
+                             CudaStream stream) {
+  const size_t shared = 2 * kChunk * kStride<D> * sizeof(Bfloat16) + numbers_more * sizeof(float);
+  return {name, pairs, (rows + kRows - 1) / kRows, kThreads, shared, stream};
+}
+
+}  // namespace fcm::ops::attention_rows

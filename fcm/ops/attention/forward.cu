@@ -1,0 +1,114 @@
+// Scores never leave registers: a softmax that follows the largest score from chunk to chunk.
+#include "fcm/ops/attention/cuda.h"
+#include "fcm/ops/attention/cuda_rows.h"
+
+namespace fcm::ops {
+namespace {
+
+using namespace attention_rows;
+
+// Of one chunk: scores to weights, and what was summed before to the new largest score. Scores are
+// in powers of two.
+template <int D>
+struct Softmax {
+  float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};  // sums are of this lane alone
+
+  __device__ void take(float (&s)[kChunk / 8][4], int left, float (&out)[D / 8][4]) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      float most = largest[half];
+#pragma unroll
+      for (int n = 0; n < kChunk / 8; ++n) {
+#pragma unroll
+        for (int i = 2 * half; i < 2 * half + 2; ++i) {
+          if (8 * n + 2 * pair() + i % 2 >= left) s[n][i] = -INFINITY;
+          most = fmaxf(most, s[n][i]);
+        }
+      }
+      most = row_max(most);
+      const float before = power_of_two(largest[half] - most);
+      largest[half] = most;
+      sum[half] *= before;
+#pragma unroll
+      for (int n = 0; n < kChunk / 8; ++n) {
+#pragma unroll
+        for (int i = 2 * half; i < 2 * half + 2; ++i) {
+          s[n][i] = power_of_two(s[n][i] - most);
+          sum[half] += s[n][i];
+        }
+      }
+#pragma unroll
+      for (int n = 0; n < D / 8; ++n) {
+        out[n][2 * half] *= before;
+        out[n][2 * half + 1] *= before;
+      }
+    }
+  }
+};
+
+template <int D>
+__global__ void __launch_bounds__(kThreads, kBlocks<D>)
+    forward(AttentionForward<Bfloat16, float> a) {
+  auto* keys = static_cast<Bfloat16*>(shared_memory());
+  Bfloat16* values = keys + kChunk * kStride<D>;
+  const int tokens = static_cast<int>(a.shape.tokens), first = static_cast<int>(a.shape.first);
+  const int row = static_cast<int>(blockIdx.y) * kRows + warp() * kRowsOfWarp;
+  const bool idle = row >= tokens - first;
+  const Rows<const Bfloat16> key_rows = rows_of_qkv<D>(a.qkv, a.shape, 1);
+  const Rows<const Bfloat16> value_rows = rows_of_qkv<D>(a.qkv, a.shape, 2);
+  uint32_t queries[D / 16][4];
+  load_left<D>(rows_of_qkv<D>(a.qkv, a.shape, 0).from(first + row), queries);
+  const float scale = scale_of(D) * kLog2E;
+  Softmax<D> softmax;
+  float out[D / 8][4];
+  clear<D>(out);
+  for (int chunk = 0; chunk < tokens; chunk += kChunk) {
+    const int left = tokens - chunk;
+    __syncthreads();
+    load_chunk<D>(key_rows.from(chunk), keys);
+    load_chunk<D>(value_rows.from(chunk), values);
+    __syncthreads();
+    if (idle) continue;
+    float s[kChunk / 8][4] = {};
+#pragma unroll
+    for (int n = 0; n < kChunk / 8; ++n) {
+      if (8 * n < left) dot_rows<D>(queries, keys + 8 * n * kStride<D>, s[n]);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) s[n][i] *= scale;
+    }
+    softmax.take(s, left, out);
+#pragma unroll
+    for (int j = 0; j < kChunk / 16; ++j) {
+      uint32_t weights[4];
+      round_tiles(s[2 * j], s[2 * j + 1], weights);
+      if (16 * j < left) add_weighted<D>(weights, values + 16 * j * kStride<D>, out);
+    }
+  }
+  if (idle) return;
+  const float inverse[2] = {1 / row_sum(softmax.sum[0]), 1 / row_sum(softmax.sum[1])};
+  store_rows<D>(out, inverse[0], inverse[1], rows_of_result<D>(a.out, a.shape).from(row));
+  if (pair() != 0) return;
+  for (int half = 0; half < 2; ++half) {
+    const int64_t mine = row + group() + 8 * half, asking = tokens - first;
+    if (mine >= asking) continue;
+    float* statistics = a.statistics + (blockIdx.x * asking + mine) * 2;
+    statistics[0] = softmax.largest[half] / kLog2E;
+    statistics[1] = inverse[half];
+  }
+}
+
+template <int D>
+void run_forward(const AttentionForward<Bfloat16, float>& pass, CudaStream stream) {
+  const int64_t asking = pass.shape.tokens - pass.shape.first;
+  launch(shape_for<D>("attention", pass.end, asking, 0, stream), forward<D>, pass);
+}
+
+}  // namespace
+
+void attention_forward_cuda(const AttentionForward<Bfloat16, float>& pass, CudaStream stream) {
+  if (!attention_cuda_takes(pass.shape.head_dim)) launch_refused("attention", "got other heads");
+  if (pass.shape.head_dim == 32) return run_forward<32>(pass, stream);
+  run_forward<64>(pass, stream);
+}
+
+}  // namespace fcm::ops
