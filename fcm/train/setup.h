@@ -26,8 +26,10 @@ double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute);
 // evenly.
 int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double free_bytes);
 
-// Multiply-adds of a forward pass of one picture (matrix products, convolutions, attention), as the
-// fast model executes them. Training costs three times as much; a multiply-add is two operations.
+// Multiply-adds of a forward pass of one picture (matrix products, convolutions, attention). The
+// decoder's blocks count as whole, though the last makes hidden patches alone and the first takes
+// them from a table (2 % of base). Training costs three times as much; a multiply-add is two
+// operations.
 double forward_multiply_adds(const Recipe& recipe);
 
 // The same of the teachers, which are never trained.
