@@ -8,29 +8,10 @@
 
 #include "fcm/base/error.h"
 #include "fcm/loss/classification.h"
-#include "tests/train/small_model.h"
+#include "tests/train/small_classifier.h"
 
 namespace fcm::train {
 namespace {
-
-constexpr int64_t kClasses = 3;
-
-FinetuneRecipe small_finetune_recipe() {
-  const Recipe pretraining = small_recipe();
-  FinetuneRecipe recipe;
-  recipe.model = pretraining.model;
-  recipe.encoder = pretraining.encoder;
-  recipe.data = pretraining.data;
-  recipe.optim = pretraining.optim;
-  recipe.augment.smoothing = 0.1;
-  return recipe;
-}
-
-loader::Batch labelled_batch(const FinetuneRecipe& recipe) {
-  loader::Batch batch = random_batch(encoder_recipe(recipe));
-  for (int64_t i = 0; i < batch.batch; ++i) batch.labels.push_back(i % kClasses);
-  return batch;
-}
 
 ClassifierLearner fresh(const FinetuneRecipe& recipe) {
   return ClassifierLearner(models::Classifier(classifier_options(recipe, kClasses), 3), recipe);

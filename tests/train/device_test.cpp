@@ -8,7 +8,7 @@
 #include "fcm/train/step.h"
 #include "tests/support/compare.h"
 #include "tests/support/gpu.h"
-#include "tests/train/small_model.h"
+#include "tests/train/small_classifier.h"
 
 namespace fcm::train {
 namespace {
@@ -85,26 +85,13 @@ TEST_F(GpuStep, MemoryStaysFlat) {
 
 // Everything that fine-tuning does to pictures and branches, and a moving average.
 FinetuneRecipe classifier_recipe() {
-  const Recipe pretraining = small_recipe();
-  FinetuneRecipe recipe;
-  recipe.model = pretraining.model;
-  recipe.encoder = pretraining.encoder;
-  recipe.data = pretraining.data;
-  recipe.optim = pretraining.optim;
+  FinetuneRecipe recipe = small_finetune_recipe();
   recipe.augment.erasing = 0.5;
   recipe.augment.mixup = 0.8;
   recipe.augment.cutmix = 1;
   recipe.classifier.drop_path = 0.2;
   recipe.classifier.ema_decay = 0.9;
   return recipe;
-}
-
-constexpr int64_t kClasses = 3;
-
-loader::Batch labelled_batch(const FinetuneRecipe& recipe) {
-  loader::Batch batch = random_batch(encoder_recipe(recipe));
-  for (int64_t i = 0; i < batch.batch; ++i) batch.labels.push_back(i % kClasses);
-  return batch;
 }
 
 // Losses of some updates, then the moving average's answers.
