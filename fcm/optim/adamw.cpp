@@ -66,6 +66,11 @@ std::vector<size_t> AdamW::groups_by_parameter() const {
 
 double AdamW::gradient_norm() const { return euclidean_norm(parameters_.flat_gradients()); }
 
+double AdamW::clip_scale(double norm) const {
+  const bool clip = options_.clip_norm > 0 && norm > options_.clip_norm;
+  return clip ? options_.clip_norm / norm : 1.0;
+}
+
 void AdamW::step(double lr, double gradient_scale) {
   require(!queued_state_.defined(), "an optimizer of queued steps was given another");
   apply(lr, gradient_scale);
@@ -126,8 +131,7 @@ void AdamW::queue_on_cpu(double loss) {
   state.applied = std::isfinite(loss) && std::isfinite(state.norm) ? 1 : 0;
   if (state.applied == 0) return;
   steps_ = state.steps;  // count_queued may have told of an earlier one since
-  const bool clip = options_.clip_norm > 0 && state.norm > options_.clip_norm;
-  apply(state.lr, clip ? options_.clip_norm / state.norm : 1.0);
+  apply(state.lr, clip_scale(state.norm));
   state.steps = steps_;
 }
 

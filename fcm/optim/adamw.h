@@ -17,8 +17,8 @@ namespace fcm::optim {
 // PyTorch's AdamW: decoupled decay, bias-corrected moments.
 class AdamW {
  public:
-  // Every trainable parameter must be in exactly one group. Of the options the betas and epsilon
-  // count, for queued steps clip_norm too; decay is the groups'.
+  // Every trainable parameter must be in exactly one group. Of the options the betas, epsilon and
+  // clip_norm count; decay is the groups'.
   AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups,
         const OptimOptions& options);
   // The groups of pretraining, with the decay of the options.
@@ -26,6 +26,10 @@ class AdamW {
 
   // Root of the sum of squares of all gradients, in float64; non-finite if any of them is.
   double gradient_norm() const;
+
+  // What gradients of this norm are to be multiplied with: below 1 where clip_norm is set and they
+  // exceed it.
+  double clip_scale(double norm) const;
 
   // One update at the scheduled rate `lr`, which each group scales. Gradients are multiplied by
   // `gradient_scale` first (clipping). Counts one step.

@@ -94,9 +94,7 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, int64_t micro_b
   result.gradient_norm = optimizer_.gradient_norm();
   result.applied = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
   if (!result.applied) return result;
-  const double limit = recipe_.optim.clip_norm;
-  const bool clip = limit > 0 && result.gradient_norm > limit;
-  optimizer_.step(lr, clip ? limit / result.gradient_norm : 1.0);
+  optimizer_.step(lr, optimizer_.clip_scale(result.gradient_norm));
   if (average_) {
     const at::NoGradGuard no_grad;
     average_->parameters().flat_values().lerp_(model_.parameters().flat_values(),

@@ -63,9 +63,7 @@ StepResult update(models::MaskedAutoencoder& model, optim::AdamW& optimizer,
   result.gradient_norm = optimizer.gradient_norm();
   result.applied = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
   if (!result.applied) return result;
-  const double limit = recipe.optim.clip_norm;
-  const bool clip = limit > 0 && result.gradient_norm > limit;
-  optimizer.step(lr, clip ? limit / result.gradient_norm : 1.0);
+  optimizer.step(lr, optimizer.clip_scale(result.gradient_norm));
   return result;
 }
 
