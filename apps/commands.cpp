@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "fcm/train/recipe_files.h"
+#include "fcm/recipe/recipe_files.h"
 
 namespace fcm::apps {
 namespace fs = std::filesystem;
@@ -34,17 +34,17 @@ tasks::Machine machine_of(const Options& options) {
   return {options.device, options.threads, cache_folder(), options.cuda_graph};
 }
 
-train::Recipe recipe_of(const Options& options, const std::string& name_or_file) {
-  return train::load_recipe(name_or_file, recipe_folders(), overrides_of(options));
+recipe::Recipe recipe_of(const Options& options, const std::string& name_or_file) {
+  return recipe::load_pretraining_recipe(name_or_file, recipe_folders(), overrides_of(options));
 }
 
-train::FinetuneRecipe finetune_recipe_of(const Options& options, const std::string& name_or_file) {
-  return train::load_finetune_recipe(name_or_file, recipe_folders(), overrides_of(options));
+recipe::Recipe finetune_recipe_of(const Options& options, const std::string& name_or_file) {
+  return recipe::load_classification_recipe(name_or_file, recipe_folders(), overrides_of(options));
 }
 
 bool names_finetune_recipe(const std::string& name_or_file) {
-  return train::is_finetune_recipe(
-      train::read_recipe_file(train::find_recipe(name_or_file, recipe_folders())));
+  const std::string file = recipe::find_recipe(name_or_file, recipe_folders()).string();
+  return recipe::recipe_for_task_of(recipe::read_recipe_file(file), file).is<recipe::Classify>();
 }
 
 int run_command(const Options& options, Reporter& reporter) {

@@ -6,9 +6,8 @@
 
 #include "apps/options.h"
 #include "fcm/base/reporter.h"
+#include "fcm/recipe/recipe.h"
 #include "fcm/tasks/tasks.h"
-#include "fcm/train/finetune_recipe.h"
-#include "fcm/train/recipe.h"
 
 namespace fcm::apps {
 
@@ -31,8 +30,8 @@ std::filesystem::path cache_folder();
 // --set, then --seed.
 std::vector<std::string> overrides_of(const Options& options);
 tasks::Machine machine_of(const Options& options);
-train::Recipe recipe_of(const Options& options, const std::string& name_or_file);
-train::FinetuneRecipe finetune_recipe_of(const Options& options, const std::string& name_or_file);
+recipe::Recipe recipe_of(const Options& options, const std::string& name_or_file);
+recipe::Recipe finetune_recipe_of(const Options& options, const std::string& name_or_file);
 // Whether the recipe of that name or file is one of fine-tuning.
 bool names_finetune_recipe(const std::string& name_or_file);
 

@@ -9,7 +9,7 @@
 #include "apps/results.h"
 #include "fcm/base/error.h"
 #include "fcm/config/recipe_io.h"
-#include "fcm/train/recipe_files.h"
+#include "fcm/recipe/recipe_files.h"
 
 namespace fcm::apps {
 namespace {
@@ -36,15 +36,13 @@ int list(const Options& options, Reporter& reporter) {
   nlohmann::json recipes = nlohmann::json::array();
   std::string text;
   size_t width = 0;
-  const auto files = train::shipped_recipes(recipe_folders());
+  const auto files = recipe::shipped_recipes(recipe_folders());
   for (const auto& file : files) width = std::max(width, file.stem().string().size());
   for (const auto& file : files) {
     const std::string name = file.stem().string();
     std::string about;
     try {
-      about = names_finetune_recipe(file.string())
-                  ? train::load_finetune_recipe(file.string(), {}, {}).row.about
-                  : train::load_recipe(file.string(), {}, {}).row.about;
+      about = recipe::load_recipe(file.string(), {}, {}).row.about;
     } catch (const Error& error) {
       reporter.warn(error.what());  // one bad recipe must not hide the others
       continue;
@@ -64,16 +62,16 @@ template <typename Recipe>
 int show_one(const Options& options, const std::string& file, const Recipe& recipe) {
   if (options.json) {
     print_result(
-        {{"file", file}, {"hash", train::recipe_hash(recipe)}, {"recipe", recipe_json(recipe)}},
+        {{"file", file}, {"hash", recipe::recipe_hash(recipe)}, {"recipe", recipe_json(recipe)}},
         true);
   } else {
-    print_text(train::print_recipe(recipe, /*with_help=*/true));
+    print_text(recipe::print_recipe(recipe, /*with_help=*/true));
   }
   return 0;
 }
 
 int show(const Options& options) {
-  const std::string file = train::find_recipe(options.recipes.front(), recipe_folders()).string();
+  const std::string file = recipe::find_recipe(options.recipes.front(), recipe_folders()).string();
   return names_finetune_recipe(file) ? show_one(options, file, finetune_recipe_of(options, file))
                                      : show_one(options, file, recipe_of(options, file));
 }
@@ -81,7 +79,7 @@ int show(const Options& options) {
 int check_all(const Options& options, Reporter& reporter) {
   std::vector<std::string> names = options.recipes;
   if (names.empty()) {
-    for (const auto& file : train::shipped_recipes(recipe_folders())) {
+    for (const auto& file : recipe::shipped_recipes(recipe_folders())) {
       names.push_back(file.stem().string());
     }
   }
@@ -92,8 +90,8 @@ int check_all(const Options& options, Reporter& reporter) {
     nlohmann::json result = {{"recipe", name}, {"ok", true}};
     try {
       result["hash"] = names_finetune_recipe(name)
-                           ? train::recipe_hash(finetune_recipe_of(options, name))
-                           : train::recipe_hash(recipe_of(options, name));
+                           ? recipe::recipe_hash(finetune_recipe_of(options, name))
+                           : recipe::recipe_hash(recipe_of(options, name));
       text += fmt::format("{}: ok, {}\n", name, result["hash"].get<std::string>());
     } catch (const Error& error) {
       good = false;
@@ -112,8 +110,8 @@ int check_all(const Options& options, Reporter& reporter) {
 }
 
 int keys(const Options& options) {
-  train::Recipe usual;
-  train::FinetuneRecipe usual_finetune;
+  recipe::Recipe usual;
+  recipe::Recipe usual_finetune;
   std::vector<config::Field> fields = config::fields_of(usual);
   for (config::Field& field : config::fields_of(usual_finetune)) {
     // The sections that only recipes of fine-tuning have.

@@ -4,8 +4,10 @@
 #include "apps/commands.h"
 #include "apps/results.h"
 #include "apps/signals.h"
+#include "bench/bench.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/recipe/recipe_files.h"
 #include "fcm/tasks/tasks.h"
 
 namespace fcm::apps {
@@ -66,7 +68,7 @@ int pretrain(const Options& options, Reporter& reporter) {
 int train_classifier(const Options& options, const char* learns, Reporter& reporter) {
   tasks::FinetuneRequest request;
   request.recipe = finetune_recipe_of(options, options.recipe);
-  if (const std::string& found = request.recipe.classifier.learns; found != learns) {
+  if (const std::string& found = request.recipe.classify().classifier.learns; found != learns) {
     fail(ExitCode::kUsage, "--recipe {}: classifier.learns is \"{}\", {} wants \"{}\"",
          options.recipe, found, options.command, learns);
   }
@@ -98,7 +100,7 @@ int eval(const Options& options, Reporter& reporter) {
   if (options.data.empty() && !options.latency) {
     fail(ExitCode::kUsage, "eval wants labelled pictures: --data DATA; or --latency for its speed");
   }
-  print_result(options.latency ? tasks::latency(request, reporter) : tasks::eval(request, reporter),
+  print_result(options.latency ? bench::latency(request, reporter) : tasks::eval(request, reporter),
                options.json);
   return 0;
 }
@@ -110,7 +112,7 @@ int demo(const Options& options, Reporter& reporter) {
   request.images = options.image_count;
   request.recipe = recipe_of(options, "demo");
   if (options.full) {
-    request.finetune = train::load_finetune_recipe("finetune_demo", recipe_folders(), {});
+    request.finetune = recipe::load_classification_recipe("finetune_demo", recipe_folders(), {});
   }
   request.machine = machine_of(options);
   request.stop = catch_stop_signals();
@@ -170,47 +172,43 @@ int report(const Options& options, Reporter& reporter) {
 }
 
 int bench_step(const Options& options, Reporter& reporter) {
-  tasks::BenchStepRequest request;
-  if (names_finetune_recipe(options.recipe)) {
-    request.classifier = finetune_recipe_of(options, options.recipe);
-  } else {
-    request.recipe = recipe_of(options, options.recipe);
-  }
+  bench::BenchStepRequest request;
+  request.recipe = recipe::load_recipe(options.recipe, recipe_folders(), overrides_of(options));
   request.batch = options.batch;
   request.precision = options.precision;
   request.implementation = options.implementation;
   request.steps = options.steps;
   request.profile = options.profile;
   request.machine = machine_of(options);
-  print_result(tasks::bench_step(request, reporter), options.json);
+  print_result(bench::bench_step(request, reporter), options.json);
   return 0;
 }
 
 int bench_ops(const Options& options, Reporter& reporter) {
-  print_result(tasks::bench_ops(options.filter, machine_of(options), reporter), options.json);
+  print_result(bench::bench_ops(options.filter, machine_of(options), reporter), options.json);
   return 0;
 }
 
 int bench_loader(const Options& options, Reporter& reporter) {
-  print_result(tasks::bench_loader(options.data, options.seconds, machine_of(options), reporter),
+  print_result(bench::bench_loader(options.data, options.seconds, machine_of(options), reporter),
                options.json);
   return 0;
 }
 
 int bench_knn(const Options& options, Reporter& reporter) {
-  tasks::BenchKnnRequest request;
+  bench::BenchKnnRequest request;
   request.bank = options.bank;
   request.queries = options.queries;
   request.width = options.width;
   request.k = options.k;
   request.machine = machine_of(options);
-  print_result(tasks::bench_knn(request, reporter), options.json);
+  print_result(bench::bench_knn(request, reporter), options.json);
   return 0;
 }
 
 int bench_checkpoint(const Options& options, Reporter& reporter) {
   const fs::path folder = options.out.empty() ? fs::temp_directory_path() : fs::path(options.out);
-  print_result(tasks::bench_checkpoint(options.bytes, folder, reporter), options.json);
+  print_result(bench::bench_checkpoint(options.bytes, folder, reporter), options.json);
   return 0;
 }
 

@@ -1,10 +1,14 @@
-# One static library a folder of fcm/, linked along the edges of fcm/edges.txt. A folder's sources are
-# all its *.cpp files, so adding a file needs no change here. Files named *_avx2.cpp, *_avx512.cpp,
-# *_vnni.cpp and *_amx.cpp are compiled for that instruction set and are only entered after a check
-# at run time.
+# One static library for each folder of fcm/, and for reference/ and bench/ beside it, linked along the edges of
+# fcm/edges.txt. A folder's sources are all its *.cpp files, so adding a file needs no change here. Files named
+# *_avx2.cpp, *_avx512.cpp, *_vnni.cpp and *_amx.cpp are compiled for that instruction set and are only entered after
+# a check at run time.
 
 function(fcm_add_folder name)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fcm/${name}/*.cpp")
+  set(place "${PROJECT_SOURCE_DIR}/${name}")
+  if(NOT IS_DIRECTORY "${place}")
+    set(place "${PROJECT_SOURCE_DIR}/fcm/${name}")
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${place}/*.cpp")
   list(FILTER sources EXCLUDE REGEX "_(cuda|absent)\\.cpp$")  # Cuda.cmake
   if(NOT sources)
     add_library(fcm_${name} INTERFACE)

@@ -53,9 +53,10 @@ seed() {
 
 # The readers alone, compiled anew: what is not instrumented would not be seen.
 sources=(fcm/base/{failpoint,file,system_call}.cpp
-  fcm/checkpoint/{buffer,crc32,digest,header_events,input_file,legacy_container,manifest,pickle_calls,pickle_globals}.cpp
-  fcm/checkpoint/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,utf8,value}.cpp
-  fcm/checkpoint/{zip_directory,zip_records}.cpp
+  fcm/checkpoint/manifest.cpp
+  fcm/formats/{buffer,crc32,digest,header_events,input_file,legacy_container,pickle_calls,pickle_globals}.cpp
+  fcm/formats/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,utf8,value}.cpp
+  fcm/formats/{zip_directory,zip_records}.cpp
   fcm/image/{colour,decode,jpeg,png,webp}.cpp
   fcm/loader/{checksum,cifar,class_numbers,encoded,gzip,idx,packed_file,packed_layout,random_access_file}.cpp
   fcm/loader/{raw_pictures,tar_header,tar_samples,tar_walk}.cpp)

@@ -39,6 +39,13 @@ void Descriptor::close() {
 
 int Descriptor::release() { return std::exchange(file_, -1); }
 
+bool is_there(const std::filesystem::path& path, ExitCode code) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::status_known(status)) return std::filesystem::exists(status);
+  fail(code, "cannot look at {}: {}", path.string(), error.message());
+}
+
 std::string read_file(const std::filesystem::path& path, ExitCode code) {
   const Descriptor file(system_call::open("read", path, O_RDONLY));
   struct stat facts {};

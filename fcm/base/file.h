@@ -16,6 +16,10 @@ namespace fcm {
 // system's reason.
 std::string read_file(const std::filesystem::path& path, ExitCode code);
 
+// Whether there is anything at the path, or behind it where it is a link. Throws Error(code) where
+// that cannot be told.
+bool is_there(const std::filesystem::path& path, ExitCode code);
+
 // Replaces the file in one step: a temporary beside it, fsync, rename, fsync of the folder. After a
 // crash at any moment the path holds either the old or the new content, whole. A failure leaves the
 // old content (or, where only the last sync failed, the new) and no temporary, and throws

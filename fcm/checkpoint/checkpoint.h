@@ -2,10 +2,8 @@
 // Knows bytes, names and shapes; what they mean is train/'s business. Links no LibTorch.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -13,31 +11,10 @@
 #include <vector>
 
 #include "fcm/base/reporter.h"
-#include "fcm/checkpoint/buffer.h"
+#include "fcm/formats/buffer.h"
+#include "fcm/formats/tensor_file.h"
 
 namespace fcm::checkpoint {
-
-// Bytes of a tensor that somebody else owns.
-struct TensorView {
-  std::string name;
-  std::string dtype;  // safetensors names: F32, F64, BF16, I64, ...
-  std::vector<int64_t> shape;
-  std::span<const std::byte> bytes;
-};
-
-// Tensors of one file, in memory. Moved, never copied: views of a copy would point into the
-// original.
-struct TensorFile {
-  TensorFile() = default;
-  TensorFile(TensorFile&&) = default;
-  TensorFile& operator=(TensorFile&&) = default;
-
-  Buffer data;
-  std::vector<TensorView> tensors;  // views into `data`, sorted as in the file
-  std::map<std::string, std::string> metadata;
-
-  const TensorView* find(const std::string& name) const;
-};
 
 struct Retention {
   int64_t keep_last = 3;
@@ -48,8 +25,9 @@ struct Retention {
 // of every file and of it, rename, fsync of <folder>, then `latest`, then removal of old ones. A
 // failure leaves nothing half-made and every earlier checkpoint untouched, and throws
 // Error(kCheckpoint). `state` is stored in the manifest as it is.
-void save(const std::filesystem::path& folder, int64_t step, std::span<const TensorView> model,
-          std::span<const TensorView> optimizer, const nlohmann::json& state,
+void save(const std::filesystem::path& folder, int64_t step,
+          std::span<const formats::TensorView> model,
+          std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
           const Retention& retention);
 
 struct Checkpoint {
@@ -57,11 +35,11 @@ struct Checkpoint {
   std::string format = "native";  // or "safetensors", "pth", "hf"
   int64_t step = 0;
   nlohmann::json state = nlohmann::json::object();
-  // Published names, also where the file has others (adapters.h). Tensors of one may point into the
-  // data of the other.
-  TensorFile model;
-  TensorFile optimizer;  // no tensors unless asked for
-  Buffer merged;         // bytes of tensors that the file has in several pieces
+  // Published names, also where a foreign file has others (interop/adapters.h). Tensors of one may
+  // point into the data of the other.
+  formats::TensorFile model;
+  formats::TensorFile optimizer;  // no tensors unless asked for
+  formats::Buffer merged;         // bytes of tensors that the file has in several pieces
 };
 
 // The newest valid checkpoint below a run's `checkpoints` folder. Damaged ones are skipped with a
@@ -70,13 +48,15 @@ struct Checkpoint {
 std::optional<Checkpoint> load_newest(const std::filesystem::path& folder, bool with_optimizer,
                                       Reporter& reporter);
 
-// What --checkpoint names: a step-N folder, a run folder (its newest valid one), a .pth or
-// .safetensors file, or a folder in the layout of Hugging Face (config.json, model.safetensors).
-Checkpoint load(const std::filesystem::path& path, bool with_optimizer, Reporter& reporter);
+// One committed step folder. Throws Error(kCheckpoint) with the first rule that does not hold.
+Checkpoint load_step(const std::filesystem::path& step_folder, bool with_optimizer);
 
-// Checks everything that can be checked of what --checkpoint may name, of a run folder all its
-// checkpoints: manifest, sizes and hashes of ours, every rule of the format of other files. Throws
+// Whether a folder is one step of a run, and whether it holds steps ("step-N", `latest`).
+bool is_step(const std::filesystem::path& folder);
+bool has_steps(const std::filesystem::path& folder);
+
+// Checks manifest, sizes and hashes of a step folder, or of all steps in a folder. Throws
 // Error(kCheckpoint) with the first rule that does not hold. Returns what was checked.
-std::vector<std::filesystem::path> verify(const std::filesystem::path& path);
+std::vector<std::filesystem::path> verify_steps(const std::filesystem::path& folder);
 
 }  // namespace fcm::checkpoint

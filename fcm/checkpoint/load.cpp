@@ -1,35 +1,29 @@
 #include <algorithm>
-#include <array>
 #include <tuple>
 #include <utility>
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
-#include "fcm/checkpoint/adapters.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/checkpoint/manifest.h"
-#include "fcm/checkpoint/pth.h"
-#include "fcm/checkpoint/published.h"
-#include "fcm/checkpoint/safetensors.h"
 #include "fcm/checkpoint/step_folders.h"
-#include "fcm/checkpoint/tensor_io.h"
-#include "fcm/checkpoint/transformers.h"
+#include "fcm/formats/tensor_io.h"
 
 namespace fcm::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
 
-Checkpoint load_step(const fs::path& path, Manifest manifest, bool with_optimizer) {
+Checkpoint read_step(const fs::path& path, Manifest manifest, bool with_optimizer) {
   Checkpoint checkpoint;
   checkpoint.path = path;
   checkpoint.step = manifest.step;
   checkpoint.state = std::move(manifest.state);
-  for (const auto& [name, record] : manifest.files) check_size(path / name, record);
-  checkpoint.model = read_tensor_file(path / kModelFile, manifest.files.at(kModelFile));
+  for (const auto& [name, record] : manifest.files) formats::check_size(path / name, record);
+  checkpoint.model = formats::read_tensor_file(path / kModelFile, manifest.files.at(kModelFile));
   if (with_optimizer) {
     checkpoint.optimizer =
-        read_tensor_file(path / kOptimizerFile, manifest.files.at(kOptimizerFile));
+        formats::read_tensor_file(path / kOptimizerFile, manifest.files.at(kOptimizerFile));
   }
   return checkpoint;
 }
@@ -72,7 +66,7 @@ std::optional<Checkpoint> first_sound(std::vector<Candidate>& candidates, bool w
   for (Candidate& candidate : candidates) {
     if (!candidate.damage.empty()) continue;
     try {
-      return load_step(candidate.folder.path, candidate.manifest, with_optimizer);
+      return read_step(candidate.folder.path, candidate.manifest, with_optimizer);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kCheckpoint) throw;  // want of memory says nothing about it
       candidate.damage = error.what();
@@ -81,81 +75,11 @@ std::optional<Checkpoint> first_sound(std::vector<Candidate>& candidates, bool w
   return std::nullopt;
 }
 
-bool has_steps(const fs::path& folder) {
-  return is_there(folder / "latest") || !list_steps(folder).empty();
-}
-
-// Weights alone; the recipe too, where this program wrote it beside them.
-Checkpoint load_safetensors(const fs::path& path) {
-  Checkpoint checkpoint;
-  checkpoint.path = path;
-  checkpoint.format = "safetensors";
-  checkpoint.model = read_safetensors(path);
-  checkpoint.merged = from_transformers(checkpoint.model.tensors, path.string());
-  rename_as_published(checkpoint.model.tensors, path.string());
-  const auto recipe = checkpoint.model.metadata.find("recipe");
-  if (recipe != checkpoint.model.metadata.end()) checkpoint.state["recipe"] = recipe->second;
-  return checkpoint;
-}
-
-Checkpoint load_hf(const fs::path& folder) {
-  const fs::path file = folder / kConfigFile;
-  const nlohmann::json config =
-      nlohmann::json::parse(read_file(file, ExitCode::kCheckpoint), nullptr, false);
-  if (!config.is_object()) fail(ExitCode::kCheckpoint, "{} is no JSON object", file.string());
-  Checkpoint checkpoint = load_safetensors(folder / kModelFile);
-  checkpoint.path = folder;
-  checkpoint.format = "hf";
-  const auto recipe = config.find("recipe");
-  if (recipe != config.end() && recipe->is_string()) checkpoint.state["recipe"] = *recipe;
-  return checkpoint;
-}
-
-Checkpoint load_newest_or_fail(const fs::path& folder, bool with_optimizer, Reporter& reporter) {
-  std::optional<Checkpoint> newest = load_newest(folder, with_optimizer, reporter);
-  if (!newest) fail(ExitCode::kCheckpoint, "{} holds no checkpoint yet", folder.string());
-  return std::move(*newest);
-}
-
-Checkpoint load_folder(const fs::path& path, bool with_optimizer, Reporter& reporter) {
-  if (is_there(path / kManifestFile)) {
-    return load_step(path, read_manifest(path), with_optimizer);
-  }
-  if (is_there(path / kConfigFile) && is_there(path / kModelFile)) return load_hf(path);
-  if (is_there(path / kModelFile)) {
-    fail(ExitCode::kCheckpoint,
-         "{} has no {}, so it is no complete checkpoint; to use its weights alone, name {}",
-         path.string(), kManifestFile, (path / kModelFile).string());
-  }
-  if (fs::is_directory(path / "checkpoints")) {
-    return load_newest_or_fail(path / "checkpoints", with_optimizer, reporter);
-  }
-  if (has_steps(path)) return load_newest_or_fail(path, with_optimizer, reporter);
-  fail(ExitCode::kCheckpoint,
-       "{} is neither a checkpoint (step-N with a {}), nor a run folder (with checkpoints/), nor a "
-       "folder with {} and {}",
-       path.string(), kManifestFile, kConfigFile, kModelFile);
-}
-
-bool is_pth(const fs::path& path) {
-  constexpr std::array kEndings = {".pth", ".pt", ".bin", ".ckpt", ".tar"};
-  return fs::is_regular_file(path) &&
-         std::find(kEndings.begin(), kEndings.end(), path.extension()) != kEndings.end();
-}
-
-Checkpoint load_file(const fs::path& path, bool with_optimizer) {
-  if (path.extension() == ".safetensors") return load_safetensors(path);
-  if (is_pth(path)) return from_pth(read_pth(path), path, with_optimizer);
-  fail(ExitCode::kCheckpoint,
-       "{} is no checkpoint: expected a step-N folder, a run folder, a .pth or a .safetensors file",
-       path.string());
-}
-
 }  // namespace
 
 std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimizer,
                                       Reporter& reporter) {
-  if (!is_there(folder)) return std::nullopt;
+  if (!is_there(folder, ExitCode::kCheckpoint)) return std::nullopt;
   std::vector<Candidate> candidates = candidates_in(folder);
   const std::optional<int64_t> latest = read_latest(folder);
   if (candidates.empty()) {
@@ -189,12 +113,16 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
   return newest;
 }
 
-Checkpoint load(const fs::path& path, bool with_optimizer, Reporter& reporter) {
-  if (!is_there(path)) {
-    fail(ExitCode::kCheckpoint, "checkpoint {} does not exist", path.string());
-  }
-  return fs::is_directory(path) ? load_folder(path, with_optimizer, reporter)
-                                : load_file(path, with_optimizer);
+Checkpoint load_step(const fs::path& step_folder, bool with_optimizer) {
+  return read_step(step_folder, read_manifest(step_folder), with_optimizer);
+}
+
+bool is_step(const fs::path& folder) {
+  return is_there(folder / kManifestFile, ExitCode::kCheckpoint);
+}
+
+bool has_steps(const fs::path& folder) {
+  return is_there(folder / "latest", ExitCode::kCheckpoint) || !list_steps(folder).empty();
 }
 
 namespace {
@@ -205,11 +133,17 @@ void verify_step(const fs::path& step_folder) {
     fail(ExitCode::kCheckpoint, "{} holds step {}", step_folder.string(), manifest.step);
   }
   for (const auto& [name, record] : manifest.files) {
-    check_tensor_file(step_folder / name, record);
+    formats::check_tensor_file(step_folder / name, record);
   }
 }
 
+}  // namespace
+
 std::vector<fs::path> verify_steps(const fs::path& folder) {
+  if (is_step(folder)) {
+    verify_step(folder);
+    return {folder};
+  }
   std::vector<fs::path> verified;
   for (const StepFolder& step : list_steps(folder)) {
     verify_step(step.path);
@@ -218,23 +152,6 @@ std::vector<fs::path> verify_steps(const fs::path& folder) {
   if (verified.empty()) fail(ExitCode::kCheckpoint, "{} holds no checkpoint", folder.string());
   std::sort(verified.begin(), verified.end());
   return verified;
-}
-
-}  // namespace
-
-std::vector<fs::path> verify(const fs::path& path) {
-  const bool is_folder = fs::is_directory(path);
-  if (is_folder && is_there(path / kManifestFile)) {
-    verify_step(path);
-    return {path};
-  }
-  const fs::path inner = path / "checkpoints";
-  const fs::path steps = is_folder && fs::is_directory(inner) ? inner : path;
-  if (is_folder && has_steps(steps)) return verify_steps(steps);
-  if (is_pth(path)) verify_pth(path);
-  SilentReporter silence;
-  load(path, true, silence);
-  return {path};
 }
 
 }  // namespace fcm::checkpoint

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/digest.h"
-#include "fcm/checkpoint/input_file.h"
+#include "fcm/formats/digest.h"
+#include "fcm/formats/input_file.h"
 
 namespace fcm::checkpoint {
 namespace {
@@ -22,7 +22,7 @@ constexpr int kMaxDepth = 64;  // a tree is printed and freed by recursion
 // The hash of all other members, in their one compact spelling. White space does not matter.
 std::string checksum_of(json manifest) {
   manifest.erase("checksum");
-  return digest_of(manifest.dump());
+  return formats::digest_of(manifest.dump());
 }
 
 json parse_tree(const std::string& text, const std::string& file) try {
@@ -122,7 +122,7 @@ Manifest parse_manifest(const std::string& text, const std::string& file) {
 }
 
 Manifest read_manifest(const std::filesystem::path& step_folder) {
-  InputFile input(step_folder / kManifestFile, nullptr);
+  formats::InputFile input(step_folder / kManifestFile, nullptr);
   if (input.size() > kMaxManifestBytes) {
     fail(ExitCode::kCheckpoint, "{} has {} bytes, at most {} are read", input.name(), input.size(),
          kMaxManifestBytes);

@@ -7,12 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "fcm/checkpoint/tensor_io.h"
+#include "fcm/formats/tensor_io.h"
 
 namespace fcm::checkpoint {
 
 constexpr const char* kManifestFile = "manifest.json";
-constexpr const char* kConfigFile = "config.json";  // of the Hugging Face layout
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 
@@ -21,7 +20,7 @@ struct Manifest {
   // Counts the saves into one run folder, so that "newest" means written last, also after somebody
   // went back to an earlier step.
   int64_t sequence = 0;
-  std::map<std::string, FileRecord> files;  // exactly the two tensor files
+  std::map<std::string, formats::FileRecord> files;  // exactly the two tensor files
   nlohmann::json state;
 };
 

@@ -13,7 +13,7 @@
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/checkpoint/manifest.h"
 #include "fcm/checkpoint/step_folders.h"
-#include "fcm/checkpoint/tensor_io.h"
+#include "fcm/formats/tensor_io.h"
 
 namespace fcm::checkpoint {
 namespace {
@@ -43,9 +43,9 @@ class TemporaryFolder {
   bool present_ = true;
 };
 
-uint64_t bytes_of_all(std::span<const TensorView> tensors) {
+uint64_t bytes_of_all(std::span<const formats::TensorView> tensors) {
   return std::accumulate(tensors.begin(), tensors.end(), uint64_t{0},
-                         [](uint64_t sum, const TensorView& tensor) {
+                         [](uint64_t sum, const formats::TensorView& tensor) {
                            return sum + tensor.bytes.size() + tensor.name.size() + 128;
                          });
 }
@@ -65,12 +65,14 @@ void require_free_space(const fs::path& folder, uint64_t needed) {
 }
 
 void write_content(const fs::path& step_folder, Manifest manifest,
-                   std::span<const TensorView> model, std::span<const TensorView> optimizer) {
+                   std::span<const formats::TensorView> model,
+                   std::span<const formats::TensorView> optimizer) {
   const std::map<std::string, std::string> metadata = {{"format", "pt"},
                                                        {"step", std::to_string(manifest.step)}};
-  manifest.files[kModelFile] = write_tensor_file(step_folder / kModelFile, model, metadata);
+  manifest.files[kModelFile] =
+      formats::write_tensor_file(step_folder / kModelFile, model, metadata);
   manifest.files[kOptimizerFile] =
-      write_tensor_file(step_folder / kOptimizerFile, optimizer, metadata);
+      formats::write_tensor_file(step_folder / kOptimizerFile, optimizer, metadata);
   FileWriter file(step_folder / kManifestFile, ExitCode::kCheckpoint, kWho);
   file.write(to_text(manifest));
   file.finish();
@@ -89,7 +91,7 @@ void replace_stepwise(const fs::path& temporary, const fs::path& place) {
   if (system_call::rename(kWho, place, aside) != 0) fail_to_commit(place);
   if (system_call::rename(kWho, temporary, place) != 0) {
     const int reason = errno;
-    if (!is_there(place)) system_call::rename(kWho, aside, place);
+    if (!is_there(place, ExitCode::kCheckpoint)) system_call::rename(kWho, aside, place);
     errno = reason;
     fail_to_commit(temporary);
   }
@@ -101,7 +103,7 @@ void replace_stepwise(const fs::path& temporary, const fs::path& place) {
 
 // Afterwards the place holds the new checkpoint, durably, and `temporary` what stood there before.
 void commit(TemporaryFolder& temporary, const fs::path& place) {
-  if (!is_there(place)) {
+  if (!is_there(place, ExitCode::kCheckpoint)) {
     if (system_call::rename(kWho, temporary.path(), place) != 0) fail_to_commit(temporary.path());
     temporary.leave();
     return sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
@@ -123,8 +125,8 @@ void commit(TemporaryFolder& temporary, const fs::path& place) {
 
 }  // namespace
 
-void save(const fs::path& folder, int64_t step, std::span<const TensorView> model,
-          std::span<const TensorView> optimizer, const nlohmann::json& state,
+void save(const fs::path& folder, int64_t step, std::span<const formats::TensorView> model,
+          std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
           const Retention& retention) {
   require(step >= 0, "checkpoint of step {}", step);
   make_folders(folder, ExitCode::kCheckpoint, kWho);

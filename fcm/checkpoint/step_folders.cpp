@@ -94,13 +94,6 @@ std::optional<int64_t> step_of(const fs::path& path) {
   return parsed->step;
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (fs::status_known(status)) return fs::exists(status);
-  fail(ExitCode::kCheckpoint, "cannot look at {}: {}", path.string(), error.message());
-}
-
 std::vector<StepFolder> list_steps(const fs::path& folder) {
   std::vector<StepFolder> steps;
   for_each_entry(folder, [&](const fs::path& path, const ParsedName& name) {
@@ -128,7 +121,7 @@ Manifest checked_manifest(const StepFolder& step) {
   if (manifest.step != step.step) {
     fail(ExitCode::kCheckpoint, "{} holds step {}", step.path.string(), manifest.step);
   }
-  for (const auto& [name, record] : manifest.files) check_size(step.path / name, record);
+  for (const auto& [name, record] : manifest.files) formats::check_size(step.path / name, record);
   return manifest;
 }
 
@@ -157,7 +150,7 @@ void clean_up_leftovers(const fs::path& folder) {
   for (const fs::path& path : dead) remove_tree(path);
   for (const StepFolder& old : steps) {
     const StepFolder replacement{folder / step_name(old.step), old.step, false};
-    if (!is_there(replacement.path)) {
+    if (!is_there(replacement.path, ExitCode::kCheckpoint)) {
       system_call::rename(kWho, old.path, replacement.path);
     } else if (is_whole(replacement)) {
       const fs::path doomed = temporary_path(folder, old.step);

@@ -32,9 +32,6 @@ std::filesystem::path temporary_path(const std::filesystem::path& folder, int64_
 // The step of a path named step-N (not step-N.old); nullopt: it is named otherwise.
 std::optional<int64_t> step_of(const std::filesystem::path& path);
 
-// Whether there is anything at the path. Throws Error(kCheckpoint) where that cannot be told.
-bool is_there(const std::filesystem::path& path);
-
 // Committed checkpoints (step-N and step-N.old), by name alone. Throws Error(kCheckpoint) where the
 // folder cannot be listed.
 std::vector<StepFolder> list_steps(const std::filesystem::path& folder);

@@ -13,6 +13,10 @@ WorkListener* listen(WorkListener* listener) {
   return before;
 }
 
+void enter_phase(const char* name) {
+  if (listening != nullptr) listening->phase(name);
+}
+
 Part::Part(const char* name, double flops, double bytes, int64_t inputs, int64_t outputs)
     : work_{name, flops, bytes, inputs, outputs}, listener_(listening) {
   if (listener_ != nullptr) listener_->begin();

@@ -17,10 +17,16 @@ class WorkListener {
   virtual ~WorkListener() = default;
   virtual void begin() = 0;
   virtual void end(const Work& work) = 0;
+  // What comes next belongs to this phase of an update: "encoder", "decoder", "head", "teachers",
+  // "backward", "update"; "": to none.
+  virtual void phase(const char* /*name*/) {}
 };
 
 // Hears of the work that this thread does from now on; null: nobody does. Returns who did before.
 WorkListener* listen(WorkListener* listener);
+
+// Tells the listener of this thread, if there is one.
+void enter_phase(const char* name);
 
 // From construction to destruction.
 class Part {

@@ -4,18 +4,19 @@
 #include <string>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/adapters.h"
 #include "fcm/checkpoint/checkpoint.h"
-#include "fcm/checkpoint/diff.h"
+#include "fcm/formats/diff.h"
+#include "fcm/interop/adapters.h"
+#include "fcm/interop/load_any.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 
 namespace fcm::tasks {
 namespace {
 
-using checkpoint::Architecture;
 using checkpoint::Checkpoint;
-using checkpoint::TensorView;
+using formats::TensorView;
+using interop::Architecture;
 using nlohmann::json;
 
 int64_t elements(const TensorView& tensor) {
@@ -40,7 +41,7 @@ json described(const Architecture& found) {
 
 // Text, or null where nothing tells it.
 json recipe_text(const Checkpoint& checkpoint) try {
-  return train::print_recipe(recipe_of(checkpoint, {}));
+  return recipe::print_recipe(recipe_of(checkpoint, {}));
 } catch (const Error&) {
   return nullptr;
 }
@@ -53,16 +54,16 @@ json number(double value) {
 }  // namespace
 
 json show_checkpoint(const std::filesystem::path& path, Reporter& reporter) {
-  const Checkpoint checkpoint = checkpoint::load(path, false, reporter);
+  const Checkpoint checkpoint = interop::load_any(path, false, reporter);
   json tensors = json::array();
   int64_t trained = 0, all = 0;
   for (const TensorView& tensor : checkpoint.model.tensors) {
     tensors.push_back({{"name", tensor.name}, {"dtype", tensor.dtype}, {"shape", tensor.shape}});
     all += elements(tensor);
-    if (!checkpoint::is_frozen_table(tensor.name)) trained += elements(tensor);
+    if (!interop::is_frozen_table(tensor.name)) trained += elements(tensor);
   }
   const json& state = checkpoint.state;
-  const auto architecture = checkpoint::recognise(checkpoint.model.tensors);
+  const auto architecture = interop::recognise(checkpoint.model.tensors);
   // A published file names the epoch that was done last; ours says how many are done.
   const json epoch = state.value("published_epoch", state.value("epoch", json()));
   const json steps = state.value("optimizer_steps", json());
@@ -82,14 +83,14 @@ json show_checkpoint(const std::filesystem::path& path, Reporter& reporter) {
 
 json verify_checkpoint(const std::filesystem::path& path) {
   json checked = json::array();
-  for (const auto& one : checkpoint::verify(path)) checked.push_back(one.string());
+  for (const auto& one : interop::verify_any(path)) checked.push_back(one.string());
   return {{"sound", true}, {"checked", checked}};
 }
 
 json diff_checkpoints(const std::filesystem::path& first, const std::filesystem::path& second,
                       Reporter& reporter) {
-  Checkpoint left = checkpoint::load(first, true, reporter);
-  Checkpoint right = checkpoint::load(second, true, reporter);
+  Checkpoint left = interop::load_any(first, true, reporter);
+  Checkpoint right = interop::load_any(second, true, reporter);
   auto &left_tensors = left.model.tensors, &right_tensors = right.model.tensors;
   const bool moments = !left.optimizer.tensors.empty() && !right.optimizer.tensors.empty();
   if (moments) {
@@ -99,7 +100,7 @@ json diff_checkpoints(const std::filesystem::path& first, const std::filesystem:
     append(left_tensors, left.optimizer.tensors);
     append(right_tensors, right.optimizer.tensors);
   }
-  const checkpoint::Comparison comparison = checkpoint::compare(left_tensors, right_tensors);
+  const formats::Comparison comparison = formats::compare(left_tensors, right_tensors);
   json differing = json::array();
   for (const auto& one : comparison.common) {
     if (one.equal_bits) continue;

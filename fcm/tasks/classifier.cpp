@@ -7,32 +7,31 @@
 #include <limits>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/adapters.h"
-#include "fcm/heads/accuracy.h"
+#include "fcm/eval/accuracy.h"
+#include "fcm/interop/adapters.h"
+#include "fcm/interop/load_any.h"
 #include "fcm/loader/loader.h"
 #include "fcm/loss/classification.h"
+#include "fcm/models/inputs.h"
 #include "fcm/nn/positions.h"
-#include "fcm/tasks/probe_learner.h"
+#include "fcm/recipe/check.h"
+#include "fcm/recipe/setup.h"
 #include "fcm/tasks/trained_model.h"
-#include "fcm/train/classifier_learner.h"
-#include "fcm/train/setup.h"
+#include "fcm/train/learners/classify.h"
+#include "fcm/train/learners/probe.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
 namespace {
 
 using checkpoint::Checkpoint;
-using checkpoint::TensorView;
+using formats::TensorView;
 
 // Patches of the pictures that the checkpoint was trained on.
 masks::Grid grid_of(const Checkpoint& checkpoint, int64_t patches) {
   if (const auto text = checkpoint.state.find("recipe"); text != checkpoint.state.end()) {
-    const auto toml = text->get<std::string>();
-    const std::string source = checkpoint.path.string();
-    const train::Recipe recipe =
-        train::is_finetune_recipe(toml)
-            ? train::encoder_recipe(train::read_stored_finetune_recipe(toml, source))
-            : train::read_stored_recipe(toml, source);
+    const recipe::Recipe recipe =
+        recipe::read_stored_recipe(text->get<std::string>(), checkpoint.path.string());
     const int64_t side = ops::PatchGeometry{recipe.encoder.strides}.patch_side();
     return {recipe.data.image_size[0] / side, recipe.data.image_size[1] / side};
   }
@@ -107,32 +106,34 @@ void take_average(Checkpoint& checkpoint) {
 
 // Of a classifier without a recipe of its kind: sizes by the recipe of its encoder or by its
 // tensors, measured as the published programs do.
-train::FinetuneRecipe published_classifier(const Checkpoint& checkpoint, bool mean_pool,
-                                           const std::vector<std::string>& set) {
+recipe::Recipe published_classifier(const Checkpoint& checkpoint, bool mean_pool,
+                                    const std::vector<std::string>& set) {
   std::vector<std::string> of_encoder;
   for (const std::string& assignment : set) {
     const bool other = assignment.starts_with("classifier.") || assignment.starts_with("augment.");
     if (!other) of_encoder.push_back(assignment);
   }
-  const train::Recipe sizes = recipe_of(checkpoint, of_encoder);
-  train::FinetuneRecipe recipe;
+  const recipe::Recipe sizes = recipe_of(checkpoint, of_encoder);
+  recipe::Recipe recipe;
   recipe.row = sizes.row;
   recipe.model = sizes.model;
   recipe.encoder = sizes.encoder;
   recipe.data = sizes.data;
-  recipe.classifier.pool = mean_pool ? "mean" : "token";
-  recipe.classifier.eval_crop = 224.0 / 256;
-  return train::read_finetune_recipe(train::print_recipe(recipe), checkpoint.path.string(), set);
+  recipe.classify().classifier.pool = mean_pool ? "mean" : "token";
+  recipe.classify().classifier.eval_crop = 224.0 / 256;
+  return recipe::read_recipe(recipe::print_recipe(recipe), checkpoint.path.string(), set);
 }
 
-train::FinetuneRecipe classifier_recipe(const Checkpoint& checkpoint,
-                                        const std::vector<std::string>& set) {
+recipe::Recipe classifier_recipe(const Checkpoint& checkpoint,
+                                 const std::vector<std::string>& set) {
   const std::string source = checkpoint.path.string();
-  const auto text = checkpoint.state.find("recipe");
-  if (text != checkpoint.state.end() && train::is_finetune_recipe(text->get<std::string>())) {
-    return train::read_stored_finetune_recipe(text->get<std::string>(), source, set);
+  if (const auto text = checkpoint.state.find("recipe"); text != checkpoint.state.end()) {
+    const auto toml = text->get<std::string>();
+    if (recipe::recipe_for_task_of(toml, source).is<recipe::Classify>()) {
+      return recipe::read_stored_recipe(toml, source, set);
+    }
   }
-  const auto architecture = checkpoint::recognise(checkpoint.model.tensors);
+  const auto architecture = interop::recognise(checkpoint.model.tensors);
   if (architecture && architecture->classes > 0) {
     return published_classifier(checkpoint, architecture->fc_norm, set);
   }
@@ -146,16 +147,16 @@ train::FinetuneRecipe classifier_recipe(const Checkpoint& checkpoint,
 
 TrainedClassifier load_classifier(const std::string& path, const std::vector<std::string>& set,
                                   Reporter& reporter, at::Device device) {
-  Checkpoint checkpoint = checkpoint::load(path, false, reporter);
+  Checkpoint checkpoint = interop::load_any(path, false, reporter);
   TrainedClassifier trained;
   trained.recipe = classifier_recipe(checkpoint, set);
-  train::check(trained.recipe);
-  if (trained.recipe.classifier.ema_decay > 0) {
-    checkpoint = checkpoint::load(path, true, reporter);
+  recipe::check(trained.recipe);
+  if (trained.recipe.classify().classifier.ema_decay > 0) {
+    checkpoint = interop::load_any(path, true, reporter);
     take_average(checkpoint);
   }
   const std::string source = checkpoint.path.string();
-  const bool probe = trained.recipe.classifier.learns == "head";
+  const bool probe = trained.recipe.classify().classifier.learns == "head";
   const TensorView* head = checkpoint.model.find(probe ? "head.1.weight" : "head.weight");
   if (head == nullptr || head->shape.size() != 2) {
     fail(ExitCode::kCheckpoint, "{} has no matrix {}, so it is no classifier", source,
@@ -163,60 +164,22 @@ TrainedClassifier load_classifier(const std::string& path, const std::vector<std
   }
   trained.classes = head->shape[0];
   trained.model = std::make_unique<models::Classifier>(
-      train::classifier_options(trained.recipe, trained.classes), 0, device);
+      recipe::classifier_options(trained.recipe, trained.classes), 0, device);
   const at::Tensor positions = fit_positions(*trained.model, checkpoint, reporter);
   if (probe) {
-    auto learner = std::make_shared<ProbeLearner>(std::move(*trained.model), trained.recipe);
+    auto learner = std::make_shared<train::ProbeLearner>(std::move(*trained.model), trained.recipe);
     learner->load_weights(checkpoint);
-    trained.answer = [learner](const loader::Batch& batch) { return learner->logits(batch); };
+    trained.predict = [learner](const loader::Batch& batch) { return learner->logits(batch); };
     trained.model.reset();
     return trained;
   }
   train::load_model(trained.model->parameters(), checkpoint.model, source);
-  trained.answer = [model = trained.model.get(), data = trained.recipe.data,
-                    compute = train::compute_type(trained.recipe.model.precision, device)](
-                       const loader::Batch& batch) {
-    return train::logits_of(*model, batch, data, compute);
+  trained.predict = [model = trained.model.get(), data = trained.recipe.data,
+                     compute = recipe::compute_type(trained.recipe.model.precision, device)](
+                        const loader::Batch& batch) {
+    return models::logits_of(*model, batch, data, compute);
   };
   return trained;
-}
-
-Evaluation evaluate(const Answer& answer, const train::FinetuneRecipe& recipe,
-                    const std::shared_ptr<const loader::Dataset>& dataset, int64_t batch_size,
-                    int64_t threads) {
-  const auto classes = static_cast<int64_t>(dataset->classes().size());
-  loader::EvalLoader batches(dataset, recipe.data, batch_size, 0, dataset->size(), threads,
-                             recipe.classifier.eval_crop);
-  heads::AccuracyCount count(-std::numeric_limits<double>::infinity());
-  Evaluation evaluation;
-  evaluation.classes = classes;
-  evaluation.confusion.resize(static_cast<size_t>(classes * classes));
-  loader::Batch batch;
-  const auto next = [&] {
-    const bool more = batches.next(batch);
-    evaluation.unreadable += std::ssize(batch.bad);
-    return more;
-  };
-  while (next()) {
-    const at::Tensor labels_B = at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong);
-    const at::Tensor logits_BC = answer(batch);
-    count.add(logits_BC, labels_B);
-    evaluation.loss +=
-        loss::cross_entropy(logits_BC, labels_B).item<double>() * static_cast<double>(batch.batch);
-    const at::Tensor best_B = logits_BC.argmax(1);
-    for (int64_t i = 0; i < batch.batch; ++i) {
-      const int64_t truth = batch.labels[static_cast<size_t>(i)];
-      const int64_t best = best_B.const_data_ptr<int64_t>()[i];
-      ++evaluation.confusion[static_cast<size_t>(truth * classes + best)];
-    }
-  }
-  const heads::Accuracy accuracy = count.percent();
-  if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable picture to measure on");
-  evaluation.top1 = accuracy.top1;
-  evaluation.top5 = accuracy.top5;
-  evaluation.images = accuracy.images;
-  evaluation.loss /= static_cast<double>(accuracy.images);
-  return evaluation;
 }
 
 }  // namespace fcm::tasks

@@ -1,4 +1,4 @@
-// Classifiers out of checkpoints, and what they get right.
+// Classifiers out of checkpoints.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,10 +11,11 @@
 
 #include "fcm/base/reporter.h"
 #include "fcm/checkpoint/checkpoint.h"
+#include "fcm/eval/classifier_accuracy.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/loader.h"
 #include "fcm/models/classifier.h"
-#include "fcm/train/finetune_recipe.h"
+#include "fcm/recipe/recipe.h"
 
 namespace fcm::tasks {
 
@@ -27,14 +28,11 @@ namespace fcm::tasks {
 void load_encoder(models::Classifier& model, checkpoint::Checkpoint checkpoint,
                   const std::vector<std::string>& allow_missing, Reporter& reporter);
 
-// Logits [B, classes], float32, on the CPU, of a batch of pictures as it was loaded.
-using Answer = std::function<at::Tensor(const loader::Batch&)>;
-
 struct TrainedClassifier {
-  train::FinetuneRecipe recipe;
-  std::unique_ptr<models::Classifier> model;  // nullptr: a probe, which is inside `answer`
+  recipe::Recipe recipe;
+  std::unique_ptr<models::Classifier> model;  // nullptr: a probe, which is inside `predict`
   int64_t classes = 0;
-  Answer answer;  // needs `model`
+  eval::Predict predict;  // needs `model`
 };
 
 // A checkpoint that `finetune` or `linprobe` wrote, whose recipe `set` may change: pictures of
@@ -44,19 +42,5 @@ struct TrainedClassifier {
 // where there is no classifier in it.
 TrainedClassifier load_classifier(const std::string& path, const std::vector<std::string>& set,
                                   Reporter& reporter, at::Device device = at::kCPU);
-
-struct Evaluation {
-  double top1 = 0, top5 = 0;  // percent
-  double loss = 0;            // mean cross-entropy
-  int64_t images = 0;         // measured
-  int64_t unreadable = 0;     // left out
-  int64_t classes = 0;
-  std::vector<int64_t> confusion;  // [classes, classes]: true class, answer
-};
-
-// Every readable picture once, in their order, none twice: the same counts with any `batch_size`.
-Evaluation evaluate(const Answer& answer, const train::FinetuneRecipe& recipe,
-                    const std::shared_ptr<const loader::Dataset>& dataset, int64_t batch_size,
-                    int64_t threads);
 
 }  // namespace fcm::tasks

@@ -7,16 +7,17 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
-#include "fcm/checkpoint/adapters.h"
 #include "fcm/checkpoint/checkpoint.h"
-#include "fcm/checkpoint/published.h"
-#include "fcm/checkpoint/safetensors.h"
-#include "fcm/tasks/convert_backbone.h"
+#include "fcm/formats/safetensors.h"
+#include "fcm/interop/adapters.h"
+#include "fcm/interop/backbone.h"
+#include "fcm/interop/load_any.h"
+#include "fcm/interop/plain_decoder.h"
+#include "fcm/interop/published.h"
+#include "fcm/interop/published_recipe.h"
+#include "fcm/recipe/recipe.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
-#include "fcm/train/plain_decoder.h"
-#include "fcm/train/published.h"
-#include "fcm/train/recipe.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -72,7 +73,7 @@ int64_t published_epoch(const Checkpoint& checkpoint, Reporter& reporter) {
 // The recipe that goes with a checkpoint. One that was only inferred is used but not written down:
 // a guess must not look like a fact. nullopt: it cannot even be guessed.
 struct Known {
-  std::optional<train::Recipe> recipe;
+  std::optional<recipe::Recipe> recipe;
   std::string text;  // empty: inferred
 };
 
@@ -81,7 +82,7 @@ Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& s
   const bool certain = checkpoint.state.contains("recipe") || !set.empty();
   try {
     known.recipe = recipe_of(checkpoint, set);
-    if (certain) known.text = train::print_recipe(*known.recipe);
+    if (certain) known.text = recipe::print_recipe(*known.recipe);
   } catch (const Error&) {
     if (certain) throw;
   }
@@ -89,9 +90,9 @@ Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& s
 }
 
 // The moving average of the weights has no place in a published file.
-std::vector<checkpoint::TensorView> moments_of(const Checkpoint& checkpoint, Reporter& reporter) {
-  std::vector<checkpoint::TensorView> moments = checkpoint.optimizer.tensors;
-  const size_t left_out = std::erase_if(moments, [](const checkpoint::TensorView& tensor) {
+std::vector<formats::TensorView> moments_of(const Checkpoint& checkpoint, Reporter& reporter) {
+  std::vector<formats::TensorView> moments = checkpoint.optimizer.tensors;
+  const size_t left_out = std::erase_if(moments, [](const formats::TensorView& tensor) {
     return tensor.name.starts_with(train::kEmaPrefix);
   });
   if (left_out > 0) {
@@ -104,35 +105,35 @@ std::vector<checkpoint::TensorView> moments_of(const Checkpoint& checkpoint, Rep
 void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& known,
                Reporter& reporter) {
   const json& state = checkpoint.state;
-  const train::Recipe recipe = known.recipe.value_or(train::Recipe{});
-  checkpoint::PublishedFile file;
+  const recipe::Recipe recipe = known.recipe.value_or(recipe::Recipe{});
+  interop::PublishedFile file;
   file.model = checkpoint.model.tensors;
-  const std::vector<checkpoint::TensorView> moments = moments_of(checkpoint, reporter);
+  const std::vector<formats::TensorView> moments = moments_of(checkpoint, reporter);
   file.moments = moments;
-  file.optimizer = train::published_optimizer(recipe, state);
+  file.optimizer = interop::published_optimizer(recipe, state);
   file.epoch = published_epoch(checkpoint, reporter);
   file.scaler = state.value("scaler", json());
-  file.args = state.contains("args") ? state.at("args") : train::published_args(recipe);
+  file.args = state.contains("args") ? state.at("args") : interop::published_args(recipe);
   file.recipe = known.text;
-  checkpoint::write_published(path, file);
+  interop::write_published(path, file);
 }
 
-std::vector<checkpoint::TensorView> in_order(const Checkpoint& checkpoint) {
-  std::vector<checkpoint::TensorView> tensors = checkpoint.model.tensors;
-  checkpoint::sort_as_published(tensors);
+std::vector<formats::TensorView> in_order(const Checkpoint& checkpoint) {
+  std::vector<formats::TensorView> tensors = checkpoint.model.tensors;
+  interop::sort_as_published(tensors);
   return tensors;
 }
 
 void write_safetensors(const fs::path& file, const Checkpoint& checkpoint, const Known& known) {
   std::map<std::string, std::string> metadata = {{"format", "pt"}};
   if (!known.text.empty()) metadata["recipe"] = known.text;
-  checkpoint::write_safetensors(file, in_order(checkpoint), metadata);
+  formats::write_safetensors(file, in_order(checkpoint), metadata);
 }
 
 // What other tools need to build the model.
-json config_of(const train::Recipe& recipe) {
+json config_of(const recipe::Recipe& recipe) {
   const auto& encoder = recipe.encoder;
-  const auto& decoder = recipe.decoder;
+  const auto& decoder = recipe.pretrain().decoder;
   return {{"model_type", "fastconvmae"},
           {"kind", recipe.model.kind},
           {"image_size", recipe.data.image_size},
@@ -148,8 +149,8 @@ json config_of(const train::Recipe& recipe) {
             {"depth", decoder.depth},
             {"heads", decoder.heads},
             {"mlp_ratio", decoder.mlp_ratio}}},
-          {"mask_ratio", recipe.masks.ratio},
-          {"norm_pix_loss", recipe.targets.norm_pix},
+          {"mask_ratio", recipe.pretrain().masks.ratio},
+          {"norm_pix_loss", recipe.pretrain().targets.norm_pix},
           {"image_mean", recipe.data.mean},
           {"image_std", recipe.data.deviation}};
 }
@@ -176,12 +177,12 @@ void write_native(const fs::path& folder, const Checkpoint& checkpoint, const Kn
 json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   const std::string format = format_of(request);
   refuse_occupied(request, format);
-  Checkpoint checkpoint = checkpoint::load(request.checkpoint.path, true, reporter);
+  Checkpoint checkpoint = interop::load_any(request.checkpoint.path, true, reporter);
   const Known known = recipe_for(checkpoint, request.checkpoint.set);
   if (known.recipe) {
     const std::string source = checkpoint.path.string();
-    train::split_plain_decoder(checkpoint.model.tensors, *known.recipe, source);
-    train::split_plain_decoder(checkpoint.optimizer.tensors, *known.recipe, source);
+    interop::split_plain_decoder(checkpoint.model.tensors, *known.recipe, source);
+    interop::split_plain_decoder(checkpoint.optimizer.tensors, *known.recipe, source);
   }
   const auto left_out = checkpoint.state.find("optimizer_left_out");
   if (left_out != checkpoint.state.end()) {
@@ -192,9 +193,10 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   if (format == "hf") write_hf(request.out, checkpoint, known);
   if (format == "native") write_native(request.out, checkpoint, known);
   size_t tensors = checkpoint.model.tensors.size();
-  if (is_backbone_format(format)) {
+  if (interop::is_backbone_format(format)) {
     if (!known.recipe) recipe_of(checkpoint, {});  // says what is not known
-    tensors = write_backbone(format, request.out, checkpoint, *known.recipe, known.text, reporter);
+    tensors = interop::write_backbone(format, request.out, checkpoint, *known.recipe, known.text,
+                                      reporter);
   }
   const bool with_moments = format == "pth" || format == "native";
   return {{"from", checkpoint.format},

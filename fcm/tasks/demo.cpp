@@ -6,16 +6,16 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/eval/features.h"
+#include "fcm/eval/frozen_accuracy.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/demo_finetune.h"
-#include "fcm/tasks/features.h"
 #include "fcm/tasks/machine.h"
-#include "fcm/tasks/measure.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 #include "fcm/train/meters.h"
 #include "fcm/train/run_log.h"
-#include "fcm/train/setup.h"
-#include "fcm/train/trainer.h"
 
 namespace fcm::tasks {
 namespace fs = std::filesystem;
@@ -26,24 +26,24 @@ constexpr int64_t kLabelled =
     10'000;  // pictures for the bank and the probe, and as many to ask about
 
 struct Measured {
-  Accuracy raw, untrained, pretrained;
+  eval::FrozenAccuracy raw, untrained, pretrained;
 };
 
-Measured measure_all(const train::Recipe& recipe, const TrainedModel& trained, int64_t labelled,
+Measured measure_all(const recipe::Recipe& recipe, const TrainedModel& trained, int64_t labelled,
                      int64_t threads, Reporter& reporter) {
-  const Selection train{open_labelled(kData, loader::Split::kTrain, {}), labelled};
-  const Selection test{open_labelled(kData, loader::Split::kVal, {}), labelled};
+  const eval::Selection train{open_labelled(kData, loader::Split::kTrain, {}), labelled};
+  const eval::Selection test{open_labelled(kData, loader::Split::kVal, {}), labelled};
   const auto classes = static_cast<int64_t>(train.dataset->classes().size());
   const auto network = [&](const models::MaskedAutoencoder& model) {
-    return measure(extract_features(model, recipe, train, threads),
-                   extract_features(model, recipe, test, threads), classes);
+    return eval::frozen_accuracy(eval::extract_features(model, recipe, train, threads),
+                                 eval::extract_features(model, recipe, test, threads), classes);
   };
   Measured measured;
   reporter.info("measuring raw pixels");
-  measured.raw =
-      measure(raw_features(recipe, train, threads), raw_features(recipe, test, threads), classes);
+  measured.raw = eval::frozen_accuracy(eval::raw_features(recipe, train, threads),
+                                       eval::raw_features(recipe, test, threads), classes);
   reporter.info("measuring the untrained network");
-  const models::MaskedAutoencoder untrained(train::autoencoder_options(recipe),
+  const models::MaskedAutoencoder untrained(recipe::autoencoder_options(recipe),
                                             static_cast<uint64_t>(recipe.run.seed),
                                             trained.model->device());
   measured.untrained = network(untrained);
@@ -54,7 +54,7 @@ Measured measure_all(const train::Recipe& recipe, const TrainedModel& trained, i
 
 // {"raw", "untrained", "pretrained"} of the better features, and both kinds under "features".
 nlohmann::json accuracies(const Measured& measured) {
-  using Member = double Accuracy::*;
+  using Member = double eval::FrozenAccuracy::*;
   const auto three = [&](Member member, bool raw) {
     nlohmann::json json = {{"untrained", measured.untrained.*member},
                            {"pretrained", measured.pretrained.*member}};
@@ -62,27 +62,29 @@ nlohmann::json accuracies(const Measured& measured) {
     return json;
   };
   const auto better = [&](Member flattened, Member mean) {
-    const auto best = [&](const Accuracy& accuracy) {
+    const auto best = [&](const eval::FrozenAccuracy& accuracy) {
       return std::max(accuracy.*flattened, accuracy.*mean);
     };
     return nlohmann::json{{"raw", measured.raw.*flattened},
                           {"untrained", best(measured.untrained)},
                           {"pretrained", best(measured.pretrained)}};
   };
-  return {{"knn", better(&Accuracy::knn_flattened, &Accuracy::knn_mean)},
-          {"linprobe", better(&Accuracy::probe_flattened, &Accuracy::probe_mean)},
+  return {{"knn", better(&eval::FrozenAccuracy::knn_flattened, &eval::FrozenAccuracy::knn_mean)},
+          {"linprobe",
+           better(&eval::FrozenAccuracy::probe_flattened, &eval::FrozenAccuracy::probe_mean)},
           {"features",
            {{"flattened",
-             {{"knn", three(&Accuracy::knn_flattened, true)},
-              {"linprobe", three(&Accuracy::probe_flattened, true)}}},
+             {{"knn", three(&eval::FrozenAccuracy::knn_flattened, true)},
+              {"linprobe", three(&eval::FrozenAccuracy::probe_flattened, true)}}},
             {"mean",
-             {{"knn", three(&Accuracy::knn_mean, false)},
-              {"linprobe", three(&Accuracy::probe_mean, false)}}}}}};
+             {{"knn", three(&eval::FrozenAccuracy::knn_mean, false)},
+              {"linprobe", three(&eval::FrozenAccuracy::probe_mean, false)}}}}}};
 }
 
 // What the figures say, in sentences for the report.
 std::vector<std::string> notes_on(const Measured& measured, int64_t labelled) {
-  const Accuracy &raw = measured.raw, &before = measured.untrained, &after = measured.pretrained;
+  const eval::FrozenAccuracy &raw = measured.raw, &before = measured.untrained,
+                             &after = measured.pretrained;
   return {
       fmt::format(
           "Measured on {0} labelled training pictures and as many test pictures. kNN: cosine "
@@ -142,13 +144,17 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   const train::Stopwatch watch;
   const fs::path& out = request.out;
   const int64_t threads = set_up_machine(request.machine);
-  train::Recipe recipe = request.recipe;
+  recipe::Recipe recipe = request.recipe;
   const std::optional<int64_t>& images = request.images;
   if (images) recipe.run.max_steps = std::max<int64_t>(1, *images / recipe.optim.batch_size);
 
-  const bool replace = request.overwrite || finished(out, request.finetune.has_value());
-  const RunRequest pretraining{recipe, kData,           out, "auto",      replace,
-                               false,  request.machine, {},  request.stop};
+  RunRequest pretraining;
+  pretraining.recipe = recipe;
+  pretraining.data = kData;
+  pretraining.out = out;
+  pretraining.overwrite = request.overwrite || finished(out, request.finetune.has_value());
+  pretraining.machine = request.machine;
+  pretraining.stop = request.stop;
   const nlohmann::json run = pretrain(pretraining, reporter);
   if (run.at("stopped").get<bool>()) return run;
 
@@ -176,7 +182,7 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   result["threads"] = threads;
   result["device"] = trained.model->device().str();
   result["precision"] =
-      train::compute_name(train::compute_type(recipe.model.precision, trained.model->device()));
+      recipe::compute_name(recipe::compute_type(recipe.model.precision, trained.model->device()));
   result["command"] = command_of(request);
   write_file_durably(out / "result.json", result.dump(2) + "\n", ExitCode::kUsage);
   report(out, reporter);

@@ -12,8 +12,8 @@ namespace {
 
 constexpr double kEpochs = 2;  // of the recipe's five: two such runs beside pretraining in minutes
 
-train::FinetuneRecipe recipe_of(const DemoRequest& request) {
-  train::FinetuneRecipe recipe = *request.finetune;
+recipe::Recipe recipe_of(const DemoRequest& request) {
+  recipe::Recipe recipe = *request.finetune;
   // The encoder must be the one that was pretrained, whatever --set made of it.
   recipe.model = request.recipe.model;
   recipe.encoder = request.recipe.encoder;
@@ -39,7 +39,7 @@ std::vector<double> top1_by_epoch(const fs::path& out) {
 nlohmann::json finetune_demo(const DemoRequest& request, const std::string& data,
                              Reporter& reporter) {
   require(request.finetune.has_value(), "demo --full without a recipe for fine-tuning");
-  const train::FinetuneRecipe recipe = recipe_of(request);
+  const recipe::Recipe recipe = recipe_of(request);
   nlohmann::json result = {
       {"stopped", false}, {"epochs", recipe.optim.epochs}, {"batch_size", recipe.optim.batch_size}};
   for (const auto& [start, folder] :

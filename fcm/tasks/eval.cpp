@@ -5,9 +5,10 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/eval/classifier_accuracy.h"
 #include "fcm/image/image.h"
 #include "fcm/tasks/classifier.h"
-#include "fcm/tasks/features.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/tasks.h"
 
@@ -15,11 +16,13 @@ namespace fcm::tasks {
 namespace {
 
 // Pictures of true class `row` that got answer `column`.
-int64_t confused(const Evaluation& evaluation, int64_t classes, int64_t row, int64_t column) {
+int64_t confused(const eval::ClassifierAccuracy& evaluation, int64_t classes, int64_t row,
+                 int64_t column) {
   return evaluation.confusion[static_cast<size_t>(row * classes + column)];
 }
 
-nlohmann::json class_table(const Evaluation& evaluation, const std::vector<std::string>& names) {
+nlohmann::json class_table(const eval::ClassifierAccuracy& evaluation,
+                           const std::vector<std::string>& names) {
   const auto classes = std::ssize(names);
   nlohmann::json table = nlohmann::json::array();
   for (int64_t row = 0; row < classes; ++row) {
@@ -36,7 +39,7 @@ nlohmann::json class_table(const Evaluation& evaluation, const std::vector<std::
 }
 
 // Rows are true classes, columns answers; the darker, the larger the share of the row.
-image::Image confusion_picture(const Evaluation& evaluation, int64_t classes) {
+image::Image confusion_picture(const eval::ClassifierAccuracy& evaluation, int64_t classes) {
   constexpr int64_t kCell = 16;
   image::Image picture;
   picture.rows = picture.cols = classes * kCell;
@@ -73,8 +76,8 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
     fail(ExitCode::kData, "{} has {} classes, the classifier {} knows {}", request.data,
          names.size(), request.checkpoint.path.string(), trained.classes);
   }
-  const Evaluation evaluation =
-      evaluate(trained.answer, trained.recipe, dataset, request.batch, threads);
+  const eval::ClassifierAccuracy evaluation =
+      eval::classifier_accuracy(trained.predict, trained.recipe, dataset, request.batch, threads);
   nlohmann::json result = {{"top1", evaluation.top1},
                            {"top5", evaluation.top5},
                            {"loss", evaluation.loss},

@@ -4,13 +4,14 @@
 #include <limits>
 
 #include "fcm/base/error.h"
-#include "fcm/heads/linear_probe.h"
-#include "fcm/heads/rate_sweep.h"
-#include "fcm/tasks/features.h"
+#include "fcm/eval/features.h"
+#include "fcm/eval/linear_probe.h"
+#include "fcm/eval/rate_sweep.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
-#include "fcm/train/setup.h"
 
 namespace fcm::tasks {
 namespace {
@@ -18,17 +19,17 @@ namespace {
 constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 
 struct LabelledFeatures {
-  FeatureSet train, test;
+  eval::FeatureSet train, test;
   int64_t classes = 0;
 };
 
-// extract: which of them, extract_features or extract_mean_features; all of a large set's tokens
-// would not fit into memory.
-LabelledFeatures features_of(decltype(extract_features)& extract, const TrainedModel& trained,
+// extract: which of them, eval::extract_features or eval::extract_mean_features; all of a large
+// set's tokens would not fit into memory.
+LabelledFeatures features_of(decltype(eval::extract_features)& extract, const TrainedModel& trained,
                              const std::string& data, const Machine& machine, int64_t threads,
                              Reporter& reporter) {
-  const Selection train{open_labelled(data, loader::Split::kTrain, machine), kEverything};
-  const Selection test{open_labelled(data, loader::Split::kVal, machine), kEverything};
+  const eval::Selection train{open_labelled(data, loader::Split::kTrain, machine), kEverything};
+  const eval::Selection test{open_labelled(data, loader::Split::kVal, machine), kEverything};
   refuse_different_classes(data, *train.dataset, *test.dataset);
   reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
                             train.dataset->size(), test.dataset->size(), trained.path.string(),
@@ -56,12 +57,12 @@ nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& chec
   const int64_t threads = set_up_machine(request.machine);
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(request.machine));
-  const auto [train, test, classes] =
-      features_of(extract_features, trained, request.data, request.machine, threads, reporter);
+  const auto [train, test, classes] = features_of(eval::extract_features, trained, request.data,
+                                                  request.machine, threads, reporter);
   return summary(
-      heads::linear_probe(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N,
-                          classes, {}),
-      heads::linear_probe(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, {}));
+      eval::linear_probe(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N,
+                         classes, {}),
+      eval::linear_probe(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, {}));
 }
 
 nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& checkpoint,
@@ -70,10 +71,10 @@ nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& c
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
   const auto [train, test, classes] =
-      features_of(extract_mean_features, trained, data, machine, threads, reporter);
-  const heads::SweepOptions options;
-  const heads::SweepResult result = heads::rate_sweep(train.mean_ND, train.labels_N, test.mean_ND,
-                                                      test.labels_N, classes, options);
+      features_of(eval::extract_mean_features, trained, data, machine, threads, reporter);
+  const eval::SweepOptions options;
+  const eval::SweepResult result = eval::rate_sweep(train.mean_ND, train.labels_N, test.mean_ND,
+                                                    test.labels_N, classes, options);
   return {{"top1", result.top1}, {"top5", result.top5},    {"images", result.images},
           {"rate", result.rate}, {"rates", options.rates}, {"held_out_top1", result.held_out_top1}};
 }

@@ -1,52 +1,44 @@
 // Training a classifier: folder, data, weights, loop, evaluation, report.
-#include "fcm/train/finetune.h"
-
 #include <fmt/format.h>
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/eval/classifier_accuracy.h"
+#include "fcm/interop/load_any.h"
+#include "fcm/models/inputs.h"
+#include "fcm/recipe/check.h"
+#include "fcm/recipe/setup.h"
 #include "fcm/tasks/classifier.h"
-#include "fcm/tasks/features.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
-#include "fcm/tasks/probe_learner.h"
 #include "fcm/tasks/run_folder.h"
 #include "fcm/tasks/tasks.h"
-#include "fcm/train/classifier_learner.h"
+#include "fcm/train/learners/classify.h"
+#include "fcm/train/learners/probe.h"
+#include "fcm/train/loop.h"
 #include "fcm/train/meters.h"
-#include "fcm/train/setup.h"
 
 namespace fcm::tasks {
 namespace {
 
 constexpr int64_t kEvalBatch = 64;
 
-struct LabelledData {
-  std::shared_ptr<const loader::Dataset> train, val;
-};
-
-LabelledData open_both(const std::string& data, const Machine& machine) {
-  LabelledData both{open_labelled(data, loader::Split::kTrain, machine),
-                    open_labelled(data, loader::Split::kVal, machine)};
-  refuse_different_classes(data, *both.train, *both.val);
-  return both;
-}
-
 nlohmann::json dry_run(const FinetuneRequest& request, const train::Learner& learner,
                        int64_t pictures, int64_t threads) {
-  const train::FinetuneRecipe& recipe = request.recipe;
-  const at::ScalarType compute = train::compute_type(recipe.model.precision, learner.device());
+  const recipe::Recipe& recipe = request.recipe;
+  const at::ScalarType compute = recipe::compute_type(recipe.model.precision, learner.device());
   return {{"dry_run", true},
           {"images", pictures},
-          {"steps", train::total_steps(train::encoder_recipe(recipe), pictures)},
+          {"steps", train::total_steps(recipe, pictures)},
           {"parameters", learner.trainable_elements()},
-          {"precision", train::compute_name(compute)},
-          {"micro_batch",
-           train::choose_micro_batch(recipe, compute, train::total_memory_bytes(learner.device()))},
-          {"flops_per_image", train::training_flops(recipe)},
+          {"precision", recipe::compute_name(compute)},
+          {"micro_batch", recipe::choose_micro_batch(recipe, compute,
+                                                     train::total_memory_bytes(learner.device()))},
+          {"flops_per_image", recipe::training_flops(recipe)},
           {"threads", threads}};
 }
 
-nlohmann::json result_of(const train::TrainResult& run, const Evaluation& evaluation,
+nlohmann::json result_of(const train::TrainResult& run, const eval::ClassifierAccuracy& evaluation,
                          const std::filesystem::path& out) {
   nlohmann::json result = {{"top1", evaluation.top1}, {"top5", evaluation.top5},
                            {"loss", evaluation.loss}, {"images", evaluation.images},
@@ -59,87 +51,86 @@ nlohmann::json result_of(const train::TrainResult& run, const Evaluation& evalua
   return result;
 }
 
-}  // namespace
-
-namespace {
-
-// The learner a recipe asks for, and how what it has learned answers.
-struct Pupil {
+// The learner a recipe asks for, and how what it has learned predicts.
+struct Trainee {
   std::unique_ptr<train::Learner> learner;
-  Answer answer;
-  Answer without_average;  // where `answer` is a moving average's
+  eval::Predict predict;
+  eval::Predict without_average;  // where `predict` is a moving average's
 };
 
-Pupil pupil_of(const train::FinetuneRecipe& recipe, models::Classifier model) {
-  if (recipe.classifier.learns == "head") {
-    auto learner = std::make_unique<ProbeLearner>(std::move(model), recipe);
-    const ProbeLearner* probe = learner.get();
+Trainee trainee_of(const recipe::Recipe& recipe, models::Classifier model) {
+  if (recipe.classify().classifier.learns == "head") {
+    auto learner = std::make_unique<train::ProbeLearner>(std::move(model), recipe);
+    const train::ProbeLearner* probe = learner.get();
     return {std::move(learner), [probe](const auto& batch) { return probe->logits(batch); }, {}};
   }
   auto learner = std::make_unique<train::ClassifierLearner>(std::move(model), recipe);
-  const auto answer_of = [&recipe](const models::Classifier* judged) -> Answer {
+  const auto predict_with = [&recipe](const models::Classifier* judged) -> eval::Predict {
     return [&recipe, judged](const loader::Batch& batch) {
-      return train::logits_of(*judged, batch, recipe.data,
-                              train::compute_type(recipe.model.precision, judged->device()));
+      return models::logits_of(*judged, batch, recipe.data,
+                               recipe::compute_type(recipe.model.precision, judged->device()));
     };
   };
-  Pupil pupil{nullptr, answer_of(&learner->best()), {}};
-  if (learner->average() != nullptr) pupil.without_average = answer_of(&learner->model());
-  pupil.learner = std::move(learner);
-  return pupil;
+  Trainee trainee{nullptr, predict_with(&learner->best()), {}};
+  if (learner->average() != nullptr) trainee.without_average = predict_with(&learner->model());
+  trainee.learner = std::move(learner);
+  return trainee;
 }
 
 // Measures what is being trained, and remembers what came out last.
-class Examiner {
+class Evaluator {
  public:
-  Examiner(const train::FinetuneRecipe& recipe, const Pupil& pupil, LabelledData data,
-           int64_t threads, Reporter& reporter)
+  Evaluator(const recipe::Recipe& recipe, const Trainee& trainee,
+            std::shared_ptr<const loader::Dataset> pictures, int64_t threads, Reporter& reporter)
       : recipe_(recipe),
-        pupil_(pupil),
-        data_(std::move(data)),
+        trainee_(trainee),
+        pictures_(std::move(pictures)),
         threads_(threads),
         reporter_(reporter) {}
 
-  // Keys for the line of an epoch.
-  nlohmann::json operator()() {
+  train::Measured operator()() {
     const train::Stopwatch watch;
-    last_ = evaluate(pupil_.answer, recipe_, data_.val, kEvalBatch, threads_);
-    nlohmann::json line = {{"test_acc1", last_->top1},
-                           {"test_acc5", last_->top5},
-                           {"test_loss", last_->loss},
-                           {"test_images", last_->images},
-                           {"test_seconds", watch.seconds()}};
-    if (pupil_.without_average) {
-      const Evaluation plain =
-          evaluate(pupil_.without_average, recipe_, data_.val, kEvalBatch, threads_);
-      line["test_acc1_without_average"] = plain.top1;
+    last_ = evaluate(trainee_.predict);
+    train::Measured measured;
+    measured.line = {{"test_acc1", last_->top1},
+                     {"test_acc5", last_->top5},
+                     {"test_loss", last_->loss},
+                     {"test_images", last_->images},
+                     {"test_seconds", watch.seconds()}};
+    measured.metric = eval::Metric{"test_acc1", last_->top1};
+    if (trainee_.without_average) {
+      measured.line["test_acc1_without_average"] = evaluate(trainee_.without_average).top1;
     }
     reporter_.info(fmt::format("top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f} on {} pictures",
                                last_->top1, last_->top5, last_->loss, last_->images));
-    return line;
+    return measured;
   }
 
   // Of the weights as they are at the end: a finished run that is started again makes no step.
-  const Evaluation& last() {
+  const eval::ClassifierAccuracy& last() {
     if (!last_) (*this)();
     return *last_;
   }
 
  private:
-  const train::FinetuneRecipe& recipe_;
-  const Pupil& pupil_;
-  LabelledData data_;
+  eval::ClassifierAccuracy evaluate(const eval::Predict& predict) const {
+    return eval::classifier_accuracy(predict, recipe_, pictures_, kEvalBatch, threads_);
+  }
+
+  const recipe::Recipe& recipe_;
+  const Trainee& trainee_;
+  std::shared_ptr<const loader::Dataset> pictures_;
   int64_t threads_;
   Reporter& reporter_;
-  std::optional<Evaluation> last_;
+  std::optional<eval::ClassifierAccuracy> last_;
 };
 
 models::Classifier model_of(const FinetuneRequest& request, int64_t classes, Reporter& reporter) {
-  models::Classifier model(train::classifier_options(request.recipe, classes),
+  models::Classifier model(recipe::classifier_options(request.recipe, classes),
                            static_cast<uint64_t>(request.recipe.run.seed),
                            device_of(request.machine));
   if (!request.checkpoint.empty()) {
-    load_encoder(model, checkpoint::load(request.checkpoint, false, reporter),
+    load_encoder(model, interop::load_any(request.checkpoint, false, reporter),
                  request.allow_missing, reporter);
   }
   return model;
@@ -157,31 +148,37 @@ void refuse_resume_from_elsewhere(const FinetuneRequest& request) {
 
 nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
-  const train::FinetuneRecipe& recipe = request.recipe;
-  train::check(recipe);
+  const recipe::Recipe& recipe = request.recipe;
+  recipe::check(recipe);
   // Everything that can be wrong is found before the folder is touched.
   refuse_resume_from_elsewhere(request);
-  const LabelledData data = open_both(request.data, request.machine);
+  const LabelledData data = open_labelled_splits(request.data, request.machine);
   const auto classes = static_cast<int64_t>(data.train->classes().size());
-  const Pupil pupil = pupil_of(recipe, model_of(request, classes, reporter));
-  if (request.dry_run) return dry_run(request, *pupil.learner, data.train->size(), threads);
-  const int64_t steps = train::total_steps(train::encoder_recipe(recipe), data.train->size());
+  const Trainee trainee = trainee_of(recipe, model_of(request, classes, reporter));
+  if (request.dry_run) return dry_run(request, *trainee.learner, data.train->size(), threads);
+  const int64_t steps = train::total_steps(recipe, data.train->size());
   prepare_run_folder({request.out, request.resume, request.overwrite}, recipe, reporter);
   reporter.info(fmt::format("{}: {} pictures of {} classes, {} steps of {}, from {}", request.data,
                             data.train->size(), classes, steps, recipe.optim.batch_size,
                             request.checkpoint.empty() ? "scratch" : request.checkpoint.string()));
 
-  Examiner examiner(recipe, pupil, data, threads, reporter);
-  const train::FinetuneRequest training{recipe,  data.train,   request.out,
-                                        threads, request.stop, [&] { return examiner(); }};
-  const train::TrainResult run = train::finetune(*pupil.learner, training, reporter);
+  Evaluator evaluator(recipe, trainee, data.val, threads, reporter);
+  train::TrainRequest training;
+  training.recipe = recipe;
+  training.dataset = data.train;
+  training.out = request.out;
+  training.threads = threads;
+  training.stop = request.stop;
+  training.measure = [&](int64_t) { return evaluator(); };
+  training.measures_last_step = true;
+  const train::TrainResult run = train::train(*trainee.learner, training, reporter);
   if (run.stopped) {
     return {{"steps", run.steps},
             {"total_steps", run.total_steps},
             {"stopped", true},
             {"out", request.out.string()}};
   }
-  const nlohmann::json result = result_of(run, examiner.last(), request.out);
+  const nlohmann::json result = result_of(run, evaluator.last(), request.out);
   write_file_durably(request.out / "result.json", result.dump(2) + "\n", ExitCode::kUsage);
   report(request.out, reporter);
   return result;

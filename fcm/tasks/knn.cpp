@@ -1,5 +1,5 @@
 // knn: accuracy of nearest neighbours on frozen features, the bank as a stream.
-#include "fcm/heads/knn.h"
+#include "fcm/eval/knn.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "fcm/base/error.h"
-#include "fcm/tasks/features.h"
+#include "fcm/eval/features.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
@@ -25,8 +26,7 @@ constexpr int64_t kMostFlattenedBytes = int64_t{1} << 30;
 // Collects batches until a product is worth its while.
 class BankBlocks {
  public:
-  BankBlocks(heads::NeighbourSearch& search, int64_t classes)
-      : search_(search), classes_(classes) {}
+  BankBlocks(eval::NeighbourSearch& search, int64_t classes) : search_(search), classes_(classes) {}
 
   void add(const at::Tensor& features_BD, const at::Tensor& labels_B) {
     constexpr size_t kBlockBytes = 32 << 20;
@@ -41,7 +41,7 @@ class BankBlocks {
   void flush() {
     if (features_.empty()) return;
     const at::Tensor features_ND = at::cat(features_), labels_N = at::cat(labels_);
-    heads::check_features(features_ND, labels_N, classes_, "training");
+    eval::check_features(features_ND, labels_N, classes_, "training");
     search_.add(features_ND, labels_N);
     features_.clear();
     labels_.clear();
@@ -50,39 +50,39 @@ class BankBlocks {
   }
 
  private:
-  heads::NeighbourSearch& search_;
+  eval::NeighbourSearch& search_;
   int64_t classes_;
   std::vector<at::Tensor> features_, labels_;
   int64_t rows_ = 0;
   size_t bytes_ = 0;
 };
 
-nlohmann::json describe(const heads::KnnResult& result) {
+nlohmann::json describe(const eval::KnnResult& result) {
   return {{"top1", result.top1}, {"top5", result.top5}, {"images", result.images}};
 }
 
 // One kind of features: queries, the search among the bank, the answer.
 struct Question {
   std::string kind;  // "flattened", "mean"
-  heads::NeighbourSearch search;
+  eval::NeighbourSearch search;
 };
 
-std::vector<Question> questions_of(const FeatureSet& queries, int64_t classes, int64_t k) {
+std::vector<Question> questions_of(const eval::FeatureSet& queries, int64_t classes, int64_t k) {
   std::vector<Question> questions;
   const auto ask = [&](const char* kind, const at::Tensor& features_MD) {
-    heads::check_features(features_MD, queries.labels_N, classes, "query");
-    questions.push_back({kind, heads::NeighbourSearch(features_MD, k)});
+    eval::check_features(features_MD, queries.labels_N, classes, "query");
+    questions.push_back({kind, eval::NeighbourSearch(features_MD, k)});
   };
   ask("mean", queries.mean_ND);
   if (queries.flattened_ND.defined()) ask("flattened", queries.flattened_ND);
   return questions;
 }
 
-void search_bank(const TrainedModel& trained, const Selection& bank, int64_t threads,
+void search_bank(const TrainedModel& trained, const eval::Selection& bank, int64_t threads,
                  int64_t classes, std::vector<Question>& questions) {
   std::vector<BankBlocks> blocks;
   for (Question& question : questions) blocks.emplace_back(question.search, classes);
-  stream_features(
+  eval::stream_features(
       *trained.model, trained.recipe, bank, threads,
       [&](const encoder::Features& features, const loader::Batch& batch) {
         const at::Tensor labels_B = at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong);
@@ -102,8 +102,8 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
   const int64_t threads = set_up_machine(machine);
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
-  const Selection bank{open_labelled(data, loader::Split::kTrain, machine), kEverything};
-  const Selection asked{open_labelled(data, loader::Split::kVal, machine), kEverything};
+  const eval::Selection bank{open_labelled(data, loader::Split::kTrain, machine), kEverything};
+  const eval::Selection asked{open_labelled(data, loader::Split::kVal, machine), kEverything};
   refuse_different_classes(data, *bank.dataset, *asked.dataset);
   const auto classes = static_cast<int64_t>(bank.dataset->classes().size());
   reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
@@ -118,16 +118,16 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
         "flattened tokens of the validation pictures would take {:.1f} GB; mean tokens alone",
         static_cast<double>(flattened_bytes) * 1e-9));
   }
-  const FeatureSet queries =
-      flattened ? extract_features(*trained.model, trained.recipe, asked, threads)
-                : extract_mean_features(*trained.model, trained.recipe, asked, threads);
+  const eval::FeatureSet queries =
+      flattened ? eval::extract_features(*trained.model, trained.recipe, asked, threads)
+                : eval::extract_mean_features(*trained.model, trained.recipe, asked, threads);
   std::vector<Question> questions = questions_of(queries, classes, k);
   search_bank(trained, bank, threads, classes, questions);
 
   nlohmann::json json, kinds = nlohmann::json::object();
   for (Question& question : questions) {
-    const nlohmann::json result = describe(heads::vote(question.search.nearest(), queries.labels_N,
-                                                       classes, heads::KnnOptions{}.temperature));
+    const nlohmann::json result = describe(eval::vote(question.search.nearest(), queries.labels_N,
+                                                      classes, eval::KnnOptions{}.temperature));
     kinds[question.kind] = result;
     if (json.is_null() || result.at("top1") >= json.at("top1")) json = result;
   }

@@ -5,8 +5,9 @@
 #include <algorithm>
 
 #include "fcm/base/error.h"
-#include "fcm/heads/knn.h"
-#include "fcm/heads/linear_probe.h"
+#include "fcm/eval/knn.h"
+#include "fcm/eval/linear_probe.h"
+#include "fcm/tasks/data.h"
 
 namespace fcm::tasks {
 namespace {
@@ -18,7 +19,7 @@ bool due(double every_epochs, int64_t epoch) {
 }
 
 // Steps of ten and an end that is near the optimum: good enough for a curve over epochs.
-heads::ProbeOptions quick_probe() {
+eval::ProbeOptions quick_probe() {
   return {.l2 = {1, 0.1, 1e-2, 1e-3, 1e-4}, .tolerance = 1e-3, .max_iterations = 60};
 }
 
@@ -26,7 +27,7 @@ heads::ProbeOptions quick_probe() {
 
 OnlineEvaluation::OnlineEvaluation(const RunRequest& request, int64_t threads, Reporter& reporter)
     : request_(request), threads_(threads), reporter_(reporter) {
-  const train::RunOptions& run = request.recipe.run;
+  const recipe::RunOptions& run = request.recipe.run;
   if (run.knn_every_epochs <= 0 && run.probe_every_epochs <= 0) return;
   known_.dataset = open_labelled(request.data, loader::Split::kTrain, request.machine);
   asked_.dataset = open_labelled(request.data, loader::Split::kVal, request.machine);
@@ -38,7 +39,7 @@ OnlineEvaluation::OnlineEvaluation(const RunRequest& request, int64_t threads, R
 
 nlohmann::json OnlineEvaluation::operator()(const models::MaskedAutoencoder& model,
                                             int64_t epoch) const {
-  const train::RunOptions& run = request_.recipe.run;
+  const recipe::RunOptions& run = request_.recipe.run;
   const bool knn = due(run.knn_every_epochs, epoch), probe = due(run.probe_every_epochs, epoch);
   if (!knn && !probe) return nlohmann::json::object();
   try {
@@ -53,16 +54,18 @@ nlohmann::json OnlineEvaluation::operator()(const models::MaskedAutoencoder& mod
 nlohmann::json OnlineEvaluation::measure(const models::MaskedAutoencoder& model, bool knn,
                                          bool probe) const {
   const auto classes = static_cast<int64_t>(known_.dataset->classes().size());
-  const FeatureSet known = extract_mean_features(model, request_.recipe, known_, threads_);
-  const FeatureSet asked = extract_mean_features(model, request_.recipe, asked_, threads_);
+  const eval::FeatureSet known =
+      eval::extract_mean_features(model, request_.recipe, known_, threads_);
+  const eval::FeatureSet asked =
+      eval::extract_mean_features(model, request_.recipe, asked_, threads_);
   nlohmann::json json = nlohmann::json::object();
   if (knn) {
     json["knn_top1"] =
-        heads::knn(known.mean_ND, known.labels_N, asked.mean_ND, asked.labels_N, classes).top1;
+        eval::knn(known.mean_ND, known.labels_N, asked.mean_ND, asked.labels_N, classes).top1;
   }
   if (probe) {
-    json["probe_top1"] = heads::linear_probe(known.mean_ND, known.labels_N, asked.mean_ND,
-                                             asked.labels_N, classes, quick_probe())
+    json["probe_top1"] = eval::linear_probe(known.mean_ND, known.labels_N, asked.mean_ND,
+                                            asked.labels_N, classes, quick_probe())
                              .top1;
   }
   return json;

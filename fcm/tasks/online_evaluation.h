@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "fcm/base/reporter.h"
+#include "fcm/eval/features.h"
 #include "fcm/models/masked_autoencoder.h"
-#include "fcm/tasks/features.h"
 #include "fcm/tasks/tasks.h"
 
 namespace fcm::tasks {
@@ -34,7 +34,7 @@ class OnlineEvaluation {
   const RunRequest& request_;
   int64_t threads_;
   Reporter& reporter_;
-  Selection known_, asked_;
+  eval::Selection known_, asked_;
 };
 
 }  // namespace fcm::tasks

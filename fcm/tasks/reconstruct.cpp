@@ -6,7 +6,8 @@
 #include <span>
 
 #include "fcm/loader/transform.h"
-#include "fcm/train/setup.h"
+#include "fcm/models/inputs.h"
+#include "fcm/recipe/setup.h"
 #include "fcm/train/step.h"
 #include "fcm/viz/feature_picture.h"
 #include "fcm/viz/reconstruction.h"
@@ -97,13 +98,13 @@ at::Tensor stacked(const std::vector<image::Image>& pictures) {
   return at::stack(tensors);  // [B, H, W, C]
 }
 
-void show_pixels(const PicturePredictions& predictions, const train::Recipe& recipe,
+void show_pixels(const PicturePredictions& predictions, const recipe::Recipe& recipe,
                  viz::Reconstruction& row) {
   row.views = predictions.views;
   row.predictions_GLD = predictions.predictions_GLD;
   row.hidden_GL = predictions.hidden_GL;
-  row.normalised_patches = recipe.targets.norm_pix;
-  row.variance_epsilon = recipe.targets.variance_epsilon;
+  row.normalised_patches = recipe.pretrain().targets.norm_pix;
+  row.variance_epsilon = recipe.pretrain().targets.variance_epsilon;
   row.scale = {floats(recipe.data.mean), floats(recipe.data.deviation)};
 }
 
@@ -125,17 +126,18 @@ viz::FeatureTiles feature_tiles(const std::string& name, const at::Tensor& wante
 }  // namespace
 
 image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
-                                  const targets::Teachers* teachers, const train::Recipe& recipe,
+                                  const targets::Teachers* teachers, const recipe::Recipe& recipe,
                                   const std::vector<image::Image>& pictures, uint64_t seed,
                                   const std::string& title) {
   const at::NoGradGuard no_grad;
   std::vector<int64_t> ids(pictures.size());
   std::iota(ids.begin(), ids.end(), 0);
   const masks::ViewPlan plan =
-      masks::plan_for_samples(ids, seed, 0, model.grid(), recipe.masks).to(model.device());
-  const at::Tensor pictures_BHWC = train::to_device(stacked(pictures), model.device());
-  const at::Tensor pixels = train::pixels_of(pictures_BHWC, plan, model.geometry(), recipe.data);
-  const at::ScalarType compute = train::compute_type(recipe.model.precision, model.device());
+      masks::plan_for_samples(ids, seed, 0, model.grid(), recipe.pretrain().masks)
+          .to(model.device());
+  const at::Tensor pictures_BHWC = models::to_device(stacked(pictures), model.device());
+  const at::Tensor pixels = models::pixels_of(pictures_BHWC, plan, model.geometry(), recipe.data);
+  const at::ScalarType compute = recipe::compute_type(recipe.model.precision, model.device());
   targets::Features features;
   if (teachers != nullptr) features = teachers->features(pictures_BHWC, pixels, plan, compute);
   const auto result = on_cpu(model.forward(pixels, plan, compute, {}, features).reconstruction);
@@ -151,7 +153,7 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
     rows[i].views = 0;
   }
   size_t target = 0;
-  for (const std::string& name : recipe.targets.reconstructed()) {
+  for (const std::string& name : recipe.pretrain().targets.reconstructed()) {
     const bool rgb = name == "rgb";
     const Selected selected{result, here, target++,
                             rgb ? pixel_places(model.geometry(), recipe.data.channels)
@@ -172,7 +174,7 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
   return viz::reconstruction_sheet(rows, title);
 }
 
-image::Image fit_to_recipe(const image::Image& picture, const train::Recipe& recipe) {
+image::Image fit_to_recipe(const image::Image& picture, const recipe::Recipe& recipe) {
   image::Image fitted{recipe.data.image_size[0], recipe.data.image_size[1], picture.channels, {}};
   fitted.pixels.resize(static_cast<size_t>(fitted.rows * fitted.cols * fitted.channels));
   loader::view_for_evaluation(picture, recipe.data, fitted.pixels.data());

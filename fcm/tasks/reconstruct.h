@@ -7,20 +7,20 @@
 
 #include "fcm/image/image.h"
 #include "fcm/models/masked_autoencoder.h"
+#include "fcm/recipe/recipe.h"
 #include "fcm/targets/teachers.h"
-#include "fcm/train/recipe.h"
 
 namespace fcm::tasks {
 
 // `pictures`: of the recipe's size and channels. Masks are keyed by (seed, place in the list).
 // `teachers`: those of the recipe's targets, or nullptr where they are pixels alone.
 image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
-                                  const targets::Teachers* teachers, const train::Recipe& recipe,
+                                  const targets::Teachers* teachers, const recipe::Recipe& recipe,
                                   const std::vector<image::Image>& pictures, uint64_t seed,
                                   const std::string& title);
 
 // A picture of any size as the network would see it in evaluation: padded, its middle cut out and
 // resized.
-image::Image fit_to_recipe(const image::Image& picture, const train::Recipe& recipe);
+image::Image fit_to_recipe(const image::Image& picture, const recipe::Recipe& recipe);
 
 }  // namespace fcm::tasks

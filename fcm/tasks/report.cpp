@@ -5,10 +5,9 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/recipe/recipe.h"
 #include "fcm/tasks/report_input.h"
 #include "fcm/tasks/tasks.h"
-#include "fcm/train/finetune_recipe.h"
-#include "fcm/train/recipe.h"
 #include "fcm/train/run_log.h"
 
 namespace fcm::tasks {
@@ -72,11 +71,8 @@ viz::ReportInput report_input(const fs::path& run_dir) {
   }
   viz::ReportInput input;
   input.recipe_toml = read_file(run_dir / "recipe.toml", ExitCode::kUsage);
-  const std::string file = (run_dir / "recipe.toml").string();
-  const train::Recipe recipe =
-      train::is_finetune_recipe(input.recipe_toml)
-          ? train::encoder_recipe(train::read_stored_finetune_recipe(input.recipe_toml, file))
-          : train::read_stored_recipe(input.recipe_toml, file);
+  const recipe::Recipe recipe =
+      recipe::read_stored_recipe(input.recipe_toml, (run_dir / "recipe.toml").string());
   input.title = recipe.row.name;
   input.log = train::read_log(run_dir / "log.jsonl");
   input.faults = faults_of(input.log);

@@ -24,17 +24,10 @@ std::string first_difference(const std::string& before, const std::string& now) 
   return "they have different keys";
 }
 
-// The defining text of the recipe in a run folder, of either kind.
-std::string defining_text_of(const fs::path& file) {
-  const std::string text = read_file(file, ExitCode::kUsage);
-  if (train::is_finetune_recipe(text)) {
-    return defining_text(train::read_stored_finetune_recipe(text, file.string()));
-  }
-  return defining_text(train::read_stored_recipe(text, file.string()));
-}
-
 void refuse_other_recipe(const fs::path& out, const std::string& new_text) {
-  const std::string old_text = defining_text_of(out / "recipe.toml");
+  const fs::path file = out / "recipe.toml";
+  const std::string old_text =
+      defining_text(recipe::read_stored_recipe(read_file(file, ExitCode::kUsage), file.string()));
   if (old_text == new_text) return;
   fail(ExitCode::kUsage,
        "{} holds a run with another recipe: {}; choose another --out, or pass --overwrite to "
@@ -42,17 +35,10 @@ void refuse_other_recipe(const fs::path& out, const std::string& new_text) {
        out.string(), first_difference(old_text, new_text));
 }
 
-template <typename Recipe>
-std::string text_that_defines(const Recipe& recipe) {
-  Recipe defining = recipe;
-  const train::RunOptions defaults;
-  defining.run = defaults;
-  defining.run.seed = recipe.run.seed;
-  return train::print_recipe(defining);
-}
+}  // namespace
 
-template <typename Recipe>
-void prepare(const RunFolderRequest& request, const Recipe& recipe, Reporter& reporter) {
+void prepare_run_folder(const RunFolderRequest& request, const recipe::Recipe& recipe,
+                        Reporter& reporter) {
   const fs::path& out = request.out;
   std::error_code error;
   const bool occupied = fs::exists(out, error) && !fs::is_empty(out, error);
@@ -75,21 +61,14 @@ void prepare(const RunFolderRequest& request, const Recipe& recipe, Reporter& re
   fs::create_directories(out / "checkpoints", error);
   if (!error) fs::create_directories(out / "pictures", error);
   if (error) fail(ExitCode::kUsage, "cannot create {}: {}", out.string(), error.message());
-  write_file_durably(out / "recipe.toml", train::print_recipe(recipe), ExitCode::kUsage);
+  write_file_durably(out / "recipe.toml", recipe::print_recipe(recipe), ExitCode::kUsage);
 }
 
-}  // namespace
-
-std::string defining_text(const train::Recipe& recipe) { return text_that_defines(recipe); }
-std::string defining_text(const train::FinetuneRecipe& recipe) { return text_that_defines(recipe); }
-
-void prepare_run_folder(const RunFolderRequest& request, const train::Recipe& recipe,
-                        Reporter& reporter) {
-  prepare(request, recipe, reporter);
-}
-void prepare_run_folder(const RunFolderRequest& request, const train::FinetuneRecipe& recipe,
-                        Reporter& reporter) {
-  prepare(request, recipe, reporter);
+std::string defining_text(const recipe::Recipe& recipe) {
+  recipe::Recipe defining = recipe;
+  defining.run = {};
+  defining.run.seed = recipe.run.seed;
+  return recipe::print_recipe(defining);
 }
 
 }  // namespace fcm::tasks

@@ -5,8 +5,7 @@
 #include <string>
 
 #include "fcm/base/reporter.h"
-#include "fcm/train/finetune_recipe.h"
-#include "fcm/train/recipe.h"
+#include "fcm/recipe/recipe.h"
 
 namespace fcm::tasks {
 
@@ -20,13 +19,10 @@ struct RunFolderRequest {
 // same (how long it runs and how often it logs and saves may change), removed with `overwrite`, and
 // otherwise refused with Error(kUsage): work is never lost silently. Anything else that stands
 // there is refused always.
-void prepare_run_folder(const RunFolderRequest& request, const train::Recipe& recipe,
-                        Reporter& reporter);
-void prepare_run_folder(const RunFolderRequest& request, const train::FinetuneRecipe& recipe,
+void prepare_run_folder(const RunFolderRequest& request, const recipe::Recipe& recipe,
                         Reporter& reporter);
 
 // The recipe without the keys that may change between launches of one run.
-std::string defining_text(const train::Recipe& recipe);
-std::string defining_text(const train::FinetuneRecipe& recipe);
+std::string defining_text(const recipe::Recipe& recipe);
 
 }  // namespace fcm::tasks

@@ -12,8 +12,7 @@
 
 #include "fcm/base/reporter.h"
 #include "fcm/loader/packed_writer.h"
-#include "fcm/train/finetune_recipe.h"
-#include "fcm/train/recipe.h"
+#include "fcm/recipe/recipe.h"
 
 namespace fcm::tasks {
 
@@ -36,7 +35,7 @@ struct CheckpointRequest {
 using TeacherFiles = std::map<std::string, std::filesystem::path>;
 
 struct RunRequest {
-  train::Recipe recipe;
+  recipe::Recipe recipe;
   std::string data;             // as --data names it
   std::filesystem::path out;    // the run folder
   std::string resume = "auto";  // auto, never or a checkpoint
@@ -51,7 +50,7 @@ struct RunRequest {
 nlohmann::json pretrain(const RunRequest& request, Reporter& reporter);
 
 struct FinetuneRequest {
-  train::FinetuneRecipe recipe;
+  recipe::Recipe recipe;
   std::string data;                        // as --data names it, with labels
   std::filesystem::path out;               // the run folder
   std::filesystem::path checkpoint;        // whose encoder to start from; empty: from scratch
@@ -80,19 +79,13 @@ struct EvalRequest {
 // "images", and "classes" one by one. Throws Error(kData) where the numbers of classes differ.
 nlohmann::json eval(const EvalRequest& request, Reporter& reporter);
 
-// Speed and memory of that classifier on made-up pictures of the recipe's size, in fp32 and bf16,
-// one at a time and `batch` of them: "latency", rows of precision, batch, images_per_second, the
-// times of a pass, and memory_bytes, the largest resident size of the process meanwhile. `data` is
-// not read.
-nlohmann::json latency(const EvalRequest& request, Reporter& reporter);
-
 struct DemoRequest {
   std::filesystem::path out;
   bool overwrite = false;
   std::optional<int64_t> images;  // train on so many pictures only
-  train::Recipe recipe;
+  recipe::Recipe recipe;
   // Fine-tune as well: recipe of how; model, encoder and data are taken from `recipe`.
-  std::optional<train::FinetuneRecipe> finetune;
+  std::optional<recipe::Recipe> finetune;
   Machine machine;
   const std::atomic<bool>* stop = nullptr;  // as in RunRequest
 };
@@ -162,31 +155,6 @@ struct ConvertRequest {
 // Throws Error(kUsage) where something stands at `out` already.
 nlohmann::json convert_checkpoint(const ConvertRequest& request, Reporter& reporter);
 
-// Speed of reading and writing training state of about so many bytes, beside `cat` and `cp` with
-// fsync of the same file. Files go to a folder inside `folder` and are removed.
-nlohmann::json bench_checkpoint(int64_t bytes, const std::filesystem::path& folder,
-                                Reporter& reporter);
-
-struct BenchStepRequest {
-  train::Recipe recipe;
-  std::optional<train::FinetuneRecipe> classifier;  // in place of `recipe`
-  int64_t batch = 8;
-  std::string precision;                // empty: the recipe's
-  std::string implementation = "both";  // fast, reference or both
-  int64_t steps = 5;
-  bool profile =
-      false;  // of the fast one, over as many steps more: "profile", rows of Profile::table
-  Machine machine;
-};
-nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);
-
-// Speed of the training loader with the published transform (RandomResizedCrop to 224, bicubic,
-// flip), measured for about so many seconds, alternating with its stages alone and with decoding
-// the same files whole, on as many threads: "plain_decode" has that speed and what the loader's is
-// of it.
-nlohmann::json bench_loader(const std::string& data, double seconds, Machine machine,
-                            Reporter& reporter);
-
 // Decodes every picture of both splits. "train" and "val" (only "train" where both are the same)
 // have "images", "classes", "bad" and "bad_images", a list of names and reasons in the set's order.
 nlohmann::json verify_data(const std::string& data, Machine machine, Reporter& reporter);
@@ -202,16 +170,5 @@ struct PackRequest {
 // that cannot be read are left out. Throws Error(kUsage) where a file is in the way, Error(kData)
 // where a split has nothing to pack.
 nlohmann::json pack_data(const PackRequest& request, Reporter& reporter);
-
-struct BenchKnnRequest {
-  int64_t bank = 50'000, queries = 10'000, width = 768, k = 20;
-  int64_t rounds = 3;
-  Machine machine;
-};
-// Seconds of a whole heads::knn on made-up features, and what that is of the processor's peak.
-nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
-
-// Operators whose name contains `filter`.
-nlohmann::json bench_ops(const std::string& filter, Machine machine, Reporter& reporter);
 
 }  // namespace fcm::tasks

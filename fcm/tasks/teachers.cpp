@@ -3,18 +3,18 @@
 #include <ATen/ATen.h>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/teacher_file.h"
-#include "fcm/train/setup.h"
+#include "fcm/interop/teacher_file.h"
+#include "fcm/recipe/setup.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
 namespace {
 
 // A table of positions as large as the tower's stays; another one is resized, and `kept` owns it.
-void fit_positions(checkpoint::TensorFile& file, const targets::Teacher& teacher,
+void fit_positions(formats::TensorFile& file, const targets::Teacher& teacher,
                    train::PublishedTensors& kept) {
   const int64_t wanted = 1 + teacher.grid().patches();
-  for (checkpoint::TensorView& view : file.tensors) {
+  for (formats::TensorView& view : file.tensors) {
     const bool positions = view.name == "pos_embed" || view.name == "visual.positional_embedding";
     const size_t dimensions = view.shape.size();
     if (!positions || dimensions < 2 || view.shape[dimensions - 2] == wanted) continue;
@@ -23,13 +23,13 @@ void fit_positions(checkpoint::TensorFile& file, const targets::Teacher& teacher
   }
 }
 
-const char* name_of(checkpoint::TeacherKind kind) {
-  return kind == checkpoint::TeacherKind::kClip ? "clip" : "dino";
+const char* name_of(interop::TeacherKind kind) {
+  return kind == interop::TeacherKind::kClip ? "clip" : "dino";
 }
 
 void read_tower(const std::string& name, targets::Teacher& teacher,
                 const std::filesystem::path& path) {
-  checkpoint::TeacherFile file = checkpoint::read_teacher(path);
+  interop::TeacherFile file = interop::read_teacher(path);
   if (name_of(file.kind) != name) {
     fail(ExitCode::kCheckpoint, "--teacher {}={}: the file holds a tower of {}", name,
          path.string(), name_of(file.kind));
@@ -42,13 +42,13 @@ void read_tower(const std::string& name, targets::Teacher& teacher,
 
 }  // namespace
 
-std::unique_ptr<targets::Teachers> load_teachers(const train::Recipe& recipe,
+std::unique_ptr<targets::Teachers> load_teachers(const recipe::Recipe& recipe,
                                                  const TeacherFiles& files, at::Device device) {
   std::unique_ptr<targets::Teachers> teachers;
   std::map<std::string, targets::Teacher*> wanted;
-  if (!recipe.targets.features().empty()) {
-    teachers =
-        std::make_unique<targets::Teachers>(recipe.targets, train::student_of(recipe), device);
+  if (!recipe.pretrain().targets.features().empty()) {
+    teachers = std::make_unique<targets::Teachers>(recipe.pretrain().targets,
+                                                   recipe::student_of(recipe), device);
     wanted = teachers->of_files();
   }
   for (const auto& [name, path] : files) {

@@ -3,9 +3,9 @@
 
 #include <memory>
 
+#include "fcm/recipe/recipe.h"
 #include "fcm/targets/teachers.h"
 #include "fcm/tasks/tasks.h"
-#include "fcm/train/recipe.h"
 
 namespace fcm::tasks {
 
@@ -13,7 +13,7 @@ namespace fcm::tasks {
 // start. They lie on `device`. Positions of another grid are resized. Throws Error(kCheckpoint) for
 // a file that is not named or does not fit, with everything that does not; Error(kUsage) for a file
 // that no target asks for.
-std::unique_ptr<targets::Teachers> load_teachers(const train::Recipe& recipe,
+std::unique_ptr<targets::Teachers> load_teachers(const recipe::Recipe& recipe,
                                                  const TeacherFiles& files, at::Device device);
 
 }  // namespace fcm::tasks

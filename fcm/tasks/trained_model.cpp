@@ -7,17 +7,19 @@
 #include <algorithm>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/adapters.h"
-#include "fcm/train/finetune_recipe.h"
-#include "fcm/train/published.h"
-#include "fcm/train/setup.h"
+#include "fcm/interop/adapters.h"
+#include "fcm/interop/load_any.h"
+#include "fcm/interop/published_recipe.h"
+#include "fcm/recipe/check.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/recipe/setup.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
 namespace {
 
-using checkpoint::Architecture;
 using checkpoint::Checkpoint;
+using interop::Architecture;
 
 // Patterns of names, by what they are used for.
 const std::vector<std::string> kDecoder = {"mask_token", "decoder_*", "reconstructors.*",
@@ -80,7 +82,7 @@ void settle(const std::vector<const nn::Parameter*>& left, const std::string& so
 }
 
 Architecture architecture_of(const Checkpoint& checkpoint) {
-  const auto found = checkpoint::recognise(checkpoint.model.tensors);
+  const auto found = interop::recognise(checkpoint.model.tensors);
   if (!found) {
     fail(ExitCode::kCheckpoint,
          "{} holds no model that this program knows: there is neither patch_embed1.proj.weight "
@@ -92,30 +94,29 @@ Architecture architecture_of(const Checkpoint& checkpoint) {
 
 }  // namespace
 
-train::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::string>& overrides) {
+recipe::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::string>& overrides) {
   const std::string source = checkpoint.path.string();
   const auto text = checkpoint.state.find("recipe");
   if (text != checkpoint.state.end()) {
-    const auto toml = text->get<std::string>();
-    if (!train::is_finetune_recipe(toml)) return train::read_stored_recipe(toml, source, overrides);
-    return train::encoder_recipe(train::read_stored_finetune_recipe(toml, source, overrides));
+    return recipe::pretraining_of(
+        recipe::read_stored_recipe(text->get<std::string>(), source, overrides));
   }
-  return train::published_recipe(architecture_of(checkpoint),
-                                 checkpoint.state.value("args", nlohmann::json()), overrides,
-                                 source);
+  return interop::published_recipe(architecture_of(checkpoint),
+                                   checkpoint.state.value("args", nlohmann::json()), overrides,
+                                   source);
 }
 
 TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter,
                                 at::Device device) {
-  const Checkpoint checkpoint = checkpoint::load(request.path, false, reporter);
+  const Checkpoint checkpoint = interop::load_any(request.path, false, reporter);
   const std::string source = checkpoint.path.string();
   const Architecture architecture = architecture_of(checkpoint);
   if (needs == Needs::kPictures) refuse_without_decoder(architecture, source);
   TrainedModel trained;
   trained.recipe = recipe_of(checkpoint, request.set);
-  train::check(trained.recipe);
+  recipe::check(trained.recipe);
   trained.model = std::make_unique<models::MaskedAutoencoder>(
-      train::autoencoder_options(trained.recipe), static_cast<uint64_t>(trained.recipe.run.seed),
+      recipe::autoencoder_options(trained.recipe), static_cast<uint64_t>(trained.recipe.run.seed),
       device);
   settle(train::load_model(trained.model->parameters(), checkpoint.model, source,
                            rules_for(architecture, needs, request.allow_missing)),

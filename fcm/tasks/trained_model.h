@@ -9,13 +9,13 @@
 #include "fcm/base/reporter.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/models/masked_autoencoder.h"
+#include "fcm/recipe/recipe.h"
 #include "fcm/tasks/tasks.h"
-#include "fcm/train/recipe.h"
 
 namespace fcm::tasks {
 
 struct TrainedModel {
-  train::Recipe recipe;
+  recipe::Recipe recipe;
   std::unique_ptr<models::MaskedAutoencoder> model;
   std::filesystem::path path;  // of the checkpoint that was taken
   int64_t step = 0;
@@ -32,7 +32,7 @@ TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, R
                                 at::Device device = at::kCPU);
 
 // The recipe that a checkpoint carries, or one made of its tensors' sizes; `overrides` on top.
-train::Recipe recipe_of(const checkpoint::Checkpoint& checkpoint,
-                        const std::vector<std::string>& overrides);
+recipe::Recipe recipe_of(const checkpoint::Checkpoint& checkpoint,
+                         const std::vector<std::string>& overrides);
 
 }  // namespace fcm::tasks

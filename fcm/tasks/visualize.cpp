@@ -3,6 +3,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/interop/load_any.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/reconstruct.h"
 #include "fcm/tasks/tasks.h"
@@ -20,7 +21,7 @@ std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
   std::unique_ptr<targets::Teachers> teachers =
       load_teachers(trained.recipe, files, trained.model->device());
   if (teachers && teachers->ema() != nullptr) {
-    const checkpoint::Checkpoint whole = checkpoint::load(trained.path, true, reporter);
+    const checkpoint::Checkpoint whole = interop::load_any(trained.path, true, reporter);
     train::load_ema(teachers->ema()->parameters(), whole.optimizer, trained.path.string());
   }
   return teachers;

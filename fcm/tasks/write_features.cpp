@@ -8,8 +8,8 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
-#include "fcm/checkpoint/feature_file.h"
-#include "fcm/tasks/features.h"
+#include "fcm/eval/features.h"
+#include "fcm/formats/feature_file.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
@@ -28,7 +28,7 @@ void check_request(const FeaturesRequest& request) {
     fail(ExitCode::kUsage, "--out {} ends in neither .npy nor .safetensors", request.out.string());
   }
   std::vector<fs::path> files = {request.out, pictures_path(request.out)};
-  if (ending == ".npy") files.push_back(checkpoint::labels_path(request.out));
+  if (ending == ".npy") files.push_back(formats::labels_path(request.out));
   for (const fs::path& file : files) {
     if (!request.overwrite && fs::exists(file)) {
       fail(ExitCode::kUsage, "{} exists; choose another --out, or pass --overwrite to replace it",
@@ -95,7 +95,7 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   const int64_t threads = set_up_machine(request.machine);
   check_request(request);
   const auto split = request.split == "train" ? loader::Split::kTrain : loader::Split::kVal;
-  const Selection selection{
+  const eval::Selection selection{
       loader::open_dataset(request.data, split, open_options(request.machine)), kEverything};
   const loader::Dataset& dataset = *selection.dataset;
   const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
@@ -111,9 +111,9 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   const fs::path pictures = pictures_path(request.out), temporary = pictures.string() + ".tmp";
   FileWriter names(temporary, ExitCode::kUsage, kWho);
   names.write(std::string_view("label\tclass\tpicture\n"));
-  checkpoint::FeatureFile file(request.out, width, dataset.size(),
-                               metadata_of(request, trained, dataset));
-  stream_features(
+  formats::FeatureFile file(request.out, width, dataset.size(),
+                            metadata_of(request, trained, dataset));
+  eval::stream_features(
       *trained.model, trained.recipe, selection, threads,
       [&](const encoder::Features& features, const loader::Batch& batch) {
         const at::Tensor rows = chosen(features, request.tokens);

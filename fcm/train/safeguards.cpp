@@ -2,28 +2,58 @@
 
 #include <fmt/format.h>
 
-#include <vector>
+#include <exception>
+#include <utility>
 
 #include "fcm/base/error.h"
 
 namespace fcm::train {
 
-void note_bad_samples(const loader::Batch& batch, Counters& counters, RunLog& log,
-                      Reporter& reporter) {
+std::optional<checkpoint::Checkpoint> newest_of(const Records& records, dist::Group& group,
+                                                Reporter& reporter) {
+  auto found = checkpoint::load_newest(records.checkpoints(), true, reporter);
+  const int64_t step = found ? found->step : -1;
+  const int64_t lowest = group.agree(step, dist::Agree::kMin);
+  const int64_t highest = group.agree(step, dist::Agree::kMax);
+  if (lowest == highest) return found;
+  fail(
+      ExitCode::kCheckpoint,
+      "{}: one process finds the checkpoint of step {} and another that of step {} (-1: none); all "
+      "of them must see the same folder",
+      records.checkpoints().string(), lowest, highest);
+}
+
+loader::Batch next_batch(loader::Loader& loader, dist::Group& group) {
+  loader::Batch batch;
+  std::exception_ptr failed;
+  try {
+    batch = loader.next();
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  const bool any_failed = group.any(failed != nullptr);
+  if (failed) std::rethrow_exception(failed);
+  if (any_failed) fail(ExitCode::kData, "another process could not read its pictures");
+  return batch;
+}
+
+void note_bad_samples(const std::vector<loader::BadSample>& bad, Counters& counters,
+                      Records& records, Reporter& reporter) {
   constexpr int64_t kListed = 20;
-  for (const loader::BadSample& bad : batch.bad) {
+  for (const loader::BadSample& sample : bad) {
     if (counters.bad_samples++ < kListed) {
-      reporter.warn(fmt::format("step {}: replaced a picture: {}", counters.step + 1, bad.reason));
+      reporter.warn(
+          fmt::format("step {}: replaced a picture: {}", counters.step + 1, sample.reason));
     }
-    log.write({{"step", counters.step + 1},
-               {"bad_sample", bad.sample},
-               {"substitute", bad.substitute},
-               {"reason", bad.reason}});
+    records.add_line({{"step", counters.step + 1},
+                      {"bad_sample", sample.sample},
+                      {"substitute", sample.substitute},
+                      {"reason", sample.reason}});
   }
 }
 
-void after_bad_update(const StepResult& step, const RunOptions& options, Counters& counters,
-                      const std::filesystem::path& checkpoints, const Restore& restore,
+void after_bad_update(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
+                      Counters& counters, const Records& records, dist::Group& group,
                       Reporter& reporter) {
   ++counters.skipped;
   ++counters.skipped_in_a_row;
@@ -32,29 +62,17 @@ void after_bad_update(const StepResult& step, const RunOptions& options, Counter
                   counters.step, step.loss, step.gradient_norm));
   if (counters.skipped_in_a_row < options.max_skipped_in_a_row) return;
   counters.skipped_in_a_row = 0;
-  const auto good = checkpoint::load_newest(checkpoints, true, reporter);
+  const auto good = newest_of(records, group, reporter);
   if (++counters.rollbacks > options.max_rollbacks || !good) {
     fail(ExitCode::kNumeric,
          "gave up at step {}: {} updates were not finite and {} roll-backs did not help; lower "
          "optim.base_lr, set model.precision = \"fp32\" or optim.clip_norm",
          counters.step, counters.skipped, counters.rollbacks - 1);
   }
-  restore(*good);
+  learner.restore(*good);
   reporter.warn(fmt::format(
       "step {}: weights went back to those of step {}; training goes on with the next data",
       counters.step, good->step));
-}
-
-void Curves::add(int64_t step, const std::map<std::string, double>& values, Reporter& reporter) {
-  if (!work_) return;
-  std::vector<Scalar> scalars;
-  for (const auto& [tag, value] : values) scalars.push_back({tag, static_cast<float>(value)});
-  try {
-    events_.add(step, scalars);
-  } catch (const Error& error) {
-    work_ = false;
-    reporter.warn(fmt::format("{}; no more TensorBoard events in this launch", error.what()));
-  }
 }
 
 }  // namespace fcm::train

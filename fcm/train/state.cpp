@@ -26,7 +26,7 @@ const char* dtype_name(at::ScalarType wanted) {
   throw std::logic_error("no safetensors name for this type");
 }
 
-at::ScalarType dtype_of(const checkpoint::TensorView& view) {
+at::ScalarType dtype_of(const formats::TensorView& view) {
   for (const auto& [name, type] : kTypes) {
     if (view.dtype == name) return type;
   }
@@ -34,7 +34,7 @@ at::ScalarType dtype_of(const checkpoint::TensorView& view) {
        view.dtype);
 }
 
-at::Tensor to_weight(const checkpoint::TensorView& view) {
+at::Tensor to_weight(const formats::TensorView& view) {
   at::Tensor tensor = to_tensor(view);
   if (!tensor.is_floating_point()) {
     fail(ExitCode::kCheckpoint, "tensor {} holds {}, weights are F32, F64, BF16 or F16", view.name,
@@ -55,10 +55,10 @@ class Mismatches {
   explicit Mismatches(const LoadRules& rules = {}) : rules_(rules) {}
 
   // The tensor called `name`, or nullptr after noting what is wrong.
-  const checkpoint::TensorView* take(const checkpoint::TensorFile& file, const std::string& name,
-                                     const std::vector<int64_t>& shape) {
+  const formats::TensorView* take(const formats::TensorFile& file, const std::string& name,
+                                  const std::vector<int64_t>& shape) {
     expected_.insert(name);
-    const checkpoint::TensorView* view = file.find(name);
+    const formats::TensorView* view = file.find(name);
     if (view == nullptr) {
       if (!matches_any(name, rules_.missing)) missing_.push_back(name);
     } else if (view->shape != shape) {
@@ -70,7 +70,7 @@ class Mismatches {
     return nullptr;
   }
 
-  void check(const checkpoint::TensorFile& file, const std::string& source) const {
+  void check(const formats::TensorFile& file, const std::string& source) const {
     std::vector<std::string> unexpected;
     for (const auto& view : file.tensors) {
       const bool known = expected_.contains(view.name) || matches_any(view.name, rules_.unexpected);
@@ -171,7 +171,7 @@ PublishedTensors optimizer_tensors(const nn::Parameters& parameters,
   return tensors;
 }
 
-at::Tensor to_tensor(const checkpoint::TensorView& view) {
+at::Tensor to_tensor(const formats::TensorView& view) {
   at::Tensor tensor = at::empty(view.shape, dtype_of(view));
   require(tensor.nbytes() == view.bytes.size(), "tensor {} changed its size", view.name);
   if (!view.bytes.empty()) {
@@ -181,10 +181,10 @@ at::Tensor to_tensor(const checkpoint::TensorView& view) {
 }
 
 std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
-                                             const checkpoint::TensorFile& file,
+                                             const formats::TensorFile& file,
                                              const std::string& source, const LoadRules& rules) {
   Mismatches mismatches(rules);
-  std::vector<const checkpoint::TensorView*> views;
+  std::vector<const formats::TensorView*> views;
   for (const nn::Parameter& parameter : parameters.all()) {
     views.push_back(mismatches.take(file, parameter.name, parameter.published_shape));
   }
@@ -202,13 +202,13 @@ std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
 }
 
 void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
-                    const checkpoint::TensorFile& file, const std::string& source,
+                    const formats::TensorFile& file, const std::string& source,
                     const LoadRules& rules) {
   Mismatches mismatches(rules);
   struct Wanted {
     const nn::Parameter* parameter;
     at::Tensor held;
-    const checkpoint::TensorView* view;
+    const formats::TensorView* view;
   };
   std::vector<Wanted> wanted;
   const auto collect = [&](const char* prefix, const at::Tensor& flat) {
@@ -232,9 +232,9 @@ void add_ema(PublishedTensors& tensors, const nn::Parameters& ema) {
   }
 }
 
-void load_ema(nn::Parameters& ema, const checkpoint::TensorFile& file, const std::string& source) {
-  checkpoint::TensorFile average;
-  for (checkpoint::TensorView view : file.tensors) {
+void load_ema(nn::Parameters& ema, const formats::TensorFile& file, const std::string& source) {
+  formats::TensorFile average;
+  for (formats::TensorView view : file.tensors) {
     if (!view.name.starts_with(kEmaPrefix)) continue;
     view.name.erase(0, std::string_view(kEmaPrefix).size());
     average.tensors.push_back(std::move(view));

@@ -37,7 +37,7 @@ struct Counters {
 // Tensors as published: names, shapes and order of elements; `kept` owns what the views point to.
 struct PublishedTensors {
   std::vector<at::Tensor> kept;
-  std::vector<checkpoint::TensorView> views;
+  std::vector<formats::TensorView> views;
 
   void add(const std::string& name, const at::Tensor& tensor);
 };
@@ -60,14 +60,14 @@ struct LoadRules {
 // all missing, unexpected and mis-shaped names. `source` is named in the error. Any floating type
 // is taken. Returns the parameters that `rules` let stay as they were.
 std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
-                                             const checkpoint::TensorFile& file,
+                                             const formats::TensorFile& file,
                                              const std::string& source,
                                              const LoadRules& rules = {});
 void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
-                    const checkpoint::TensorFile& file, const std::string& source,
+                    const formats::TensorFile& file, const std::string& source,
                     const LoadRules& rules = {});
 // From the file that add_ema's tensors went to.
-void load_ema(nn::Parameters& ema, const checkpoint::TensorFile& file, const std::string& source);
+void load_ema(nn::Parameters& ema, const formats::TensorFile& file, const std::string& source);
 
 // Weights, moments, moving average (`ema`, nullptr: there is none) and the count of updates of a
 // checkpoint that a run can continue from; not the counters. Error(kCheckpoint) where it has no
@@ -76,6 +76,6 @@ void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer, nn
                          const checkpoint::Checkpoint& checkpoint);
 
 // A tensor of a file, copied.
-at::Tensor to_tensor(const checkpoint::TensorView& view);
+at::Tensor to_tensor(const formats::TensorView& view);
 
 }  // namespace fcm::train

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "fcm/recipe/setup.h"
 #include "fcm/train/step.h"
 #include "tests/support/compare.h"
 #include "tests/train/small_model.h"
@@ -47,11 +48,11 @@ int64_t median(std::vector<int64_t> values) {
 
 Cost cost_of_steps(at::ScalarType compute, int steps) {
   const test::OneThread one_thread;
-  train::Recipe recipe = train::small_recipe();
+  recipe::Recipe recipe = train::small_recipe();
   recipe.encoder.dims = {32, 48, 64};
-  recipe.decoder.dim = 64;
+  recipe.pretrain().decoder.dim = 64;
   recipe.optim.batch_size = 32;  // some 10 MB of activations
-  models::MaskedAutoencoder model(train::autoencoder_options(recipe), 3);
+  models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3);
   optim::AdamW optimizer(model.parameters(), recipe.optim);
   const loader::Batch batch = train::random_batch(recipe);
   const auto step = [&] {

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "fcm/base/random.h"
-#include "tests/checkpoint/support.h"
+#include "tests/formats/support.h"
 
 namespace fcm::checkpoint {
 namespace {
@@ -225,10 +225,11 @@ TEST_F(SaveTest, TooLittleSpaceIsRefusedEarly) {
   void* reserved =
       ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED) GTEST_SKIP() << "cannot reserve " << bytes << " bytes of addresses";
-  const std::vector<TensorView> huge = {{"huge",
-                                         "U8",
-                                         {static_cast<int64_t>(bytes)},
-                                         {static_cast<const std::byte*>(reserved), bytes}}};
+  const std::vector<formats::TensorView> huge = {
+      {"huge",
+       "U8",
+       {static_cast<int64_t>(bytes)},
+       {static_cast<const std::byte*>(reserved), bytes}}};
   const std::string error = error_of([&] { save(folder_, 2, huge, {}, {}, {}); });
   ::munmap(reserved, bytes);
   EXPECT_NE(error.find("MB free"), std::string::npos) << error;

@@ -15,8 +15,11 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "fcm/train/micro_batch.h"
-#include "fcm/train/queued_update.h"
+#include "fcm/models/inputs.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/train/execution/queued_update.h"
+#include "fcm/train/learners/forward_backward.h"
+#include "fcm/train/learners/pretrain.h"
 #include "tests/emulator/emulated.h"
 #include "tests/train/small_model.h"
 
@@ -206,19 +209,19 @@ struct Update {
 // Three updates on the device.
 Update updates(const std::string& kind, const char* precision) {
   const EmulatedCuda emulated;
-  train::Recipe recipe = train::small_recipe();
+  recipe::Recipe recipe = train::small_recipe();
   recipe.optim.batch_size = 3;
   recipe.model.kind = kind;
   recipe.model.precision = precision;
   if (kind == "vit") recipe.encoder = {"custom", {8}, {16}, {1}, 2, {2}};
-  const auto compute = train::compute_type(precision);
-  models::MaskedAutoencoder model(train::autoencoder_options(recipe), 3, kApart);
+  const auto compute = recipe::compute_type(precision);
+  models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3, kApart);
   optim::AdamW optimizer(model.parameters(), recipe.optim);
   train::QueuedUpdate queue(model, optimizer, recipe, compute, 2, nullptr,
                             std::make_unique<StrictWork>());
   Update result;
   for (int step = 0; step < 3; ++step) {
-    queue.give(train::random_batch(recipe), 1e-3);
+    queue.give(train::random_batch(recipe), {1e-3});
     const train::StepResult read = queue.read();
     EXPECT_TRUE(read.applied);
     result.numbers.push_back(read.loss);
@@ -229,20 +232,19 @@ Update updates(const std::string& kind, const char* precision) {
 }
 
 Update wanted_updates(const std::string& kind, const char* precision) {
-  train::Recipe recipe = train::small_recipe();
+  recipe::Recipe recipe = train::small_recipe();
   recipe.optim.batch_size = 3;
   recipe.model.kind = kind;
   if (kind == "vit") recipe.encoder = {"custom", {8}, {16}, {1}, 2, {2}};
-  models::MaskedAutoencoder model(train::autoencoder_options(recipe), 3);
-  optim::AdamW optimizer(model.parameters(), recipe.optim);
+  recipe.model.precision = precision;
+  train::PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe);
   Update result;
   for (int step = 0; step < 3; ++step) {
-    const auto read = train::update(model, optimizer, train::random_batch(recipe), recipe,
-                                    train::compute_type(precision), 2, 1e-3);
+    const auto read = learner.update(train::random_batch(recipe), {1e-3, 2});
     result.numbers.push_back(read.loss);
     result.numbers.push_back(read.gradient_norm);
   }
-  result.values = model.parameters().flat_values();
+  result.values = learner.model().parameters().flat_values();
   return result;
 }
 
@@ -263,13 +265,13 @@ TEST(ApartUpdate, MixesNothingInBfloat16) {
 // The control: tables that stay on the CPU, one at a time.
 TEST(ApartUpdate, AForgottenTableIsNoticed) {
   const EmulatedCuda emulated;
-  const train::Recipe recipe = train::small_recipe();
+  const recipe::Recipe recipe = train::small_recipe();
   const loader::Batch batch = train::random_batch(recipe);
-  const models::MaskedAutoencoder model(train::autoencoder_options(recipe), 3, kApart);
+  const models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3, kApart);
   const masks::ViewPlan here =
-      masks::plan_for_samples(batch.sample_ids, 1, 0, model.grid(), recipe.masks);
+      masks::plan_for_samples(batch.sample_ids, 1, 0, model.grid(), recipe.pretrain().masks);
   const auto loss = [&](const masks::ViewPlan& plan) {
-    const at::Tensor pictures = train::pictures_of(batch).to(kApart);
+    const at::Tensor pictures = models::pictures_of(batch).to(kApart);
     return train::forward_backward(model, pictures, plan, recipe, at::kFloat, 1, nullptr).loss;
   };
   masks::ViewPlan plan = here.to(kApart);

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/digest.h"
 #include "fcm/checkpoint/manifest.h"
+#include "fcm/formats/digest.h"
 
 namespace {
 
@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   json tree = json::parse(text, nullptr, false);
   if (!tree.is_object()) return 0;
   tree.erase("checksum");
-  tree["checksum"] = fcm::checkpoint::digest_of(tree.dump());
+  tree["checksum"] = fcm::formats::digest_of(tree.dump());
   parse(tree.dump());
   return 0;
 }

@@ -2,11 +2,11 @@
 #include <cstdint>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/pickle_machine.h"
-#include "fcm/checkpoint/pickle_tree.h"
+#include "fcm/formats/pickle_machine.h"
+#include "fcm/formats/pickle_tree.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace fcm::checkpoint;
+  using namespace fcm::formats;
   try {
     expand(run_pickle(std::as_bytes(std::span(data, size)), "fuzz"), "fuzz");
   } catch (const fcm::Error&) {

@@ -3,10 +3,10 @@
 #include <cstdlib>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/safetensors.h"
+#include "fcm/formats/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace fcm::checkpoint;
+  using namespace fcm::formats;
   try {
     const TensorFile file = parse_safetensors(std::as_bytes(std::span(data, size)), "fuzz");
     size_t total = 0;

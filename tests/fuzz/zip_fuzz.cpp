@@ -3,22 +3,22 @@
 #include <cstdlib>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/pth.h"
-#include "fcm/checkpoint/zip_directory.h"
+#include "fcm/formats/pth.h"
+#include "fcm/formats/zip_directory.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto bytes = std::as_bytes(std::span(data, size));
   try {
-    const fcm::checkpoint::ZipDirectory directory = fcm::checkpoint::parse_zip(bytes, "fuzz");
+    const fcm::formats::ZipDirectory directory = fcm::formats::parse_zip(bytes, "fuzz");
     size_t total = 0;
-    for (const fcm::checkpoint::ZipMember& member : directory.members()) {
+    for (const fcm::formats::ZipMember& member : directory.members()) {
       total += member.bytes.size();
     }
     if (total > size) std::abort();  // members overlap
   } catch (const fcm::Error&) {
   }
   try {
-    fcm::checkpoint::parse_pth(bytes, "fuzz");
+    fcm::formats::parse_pth(bytes, "fuzz");
   } catch (const fcm::Error&) {
   }
   return 0;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fcm/models/masked_autoencoder.h"
-#include "fcm/reference/reference.h"
+#include "reference/reference.h"
 
 namespace fcm::models {
 

@@ -1,11 +1,11 @@
-#include "apps/parity/comparison.h"
+#include "tests/parity/comparison.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <limits>
 
-#include "apps/parity/golden.h"
+#include "tests/parity/golden.h"
 
 namespace fcm::parity {
 namespace {

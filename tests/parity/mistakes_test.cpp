@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "apps/parity/cases.h"
+#include "tests/parity/cases.h"
 
 namespace fcm::parity {
 namespace {

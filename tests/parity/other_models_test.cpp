@@ -7,11 +7,11 @@
 #include <filesystem>
 #include <fstream>
 
-#include "apps/parity/cases.h"
-#include "apps/parity/classifier_run.h"
-#include "apps/parity/run.h"
-#include "fcm/checkpoint/safetensors.h"
+#include "fcm/formats/safetensors.h"
 #include "fcm/train/state.h"
+#include "tests/parity/cases.h"
+#include "tests/parity/classifier_run.h"
+#include "tests/parity/run.h"
 
 namespace fcm::parity {
 namespace {
@@ -40,7 +40,7 @@ class Folder {
     for (const auto& [name, value] : tensors) {
       stored.add(name, value.is_floating_point() ? value.to(at::kFloat) : value);
     }
-    checkpoint::write_safetensors(path_ / "other.golden.safetensors", stored.views, {});
+    formats::write_safetensors(path_ / "other.golden.safetensors", stored.views, {});
   }
 
   std::vector<CaseResult> run() const {

@@ -10,7 +10,7 @@
 
 #include "fcm/loss/classification.h"
 #include "fcm/nn/layers.h"
-#include "fcm/reference/classifier.h"
+#include "reference/classifier.h"
 #include "tests/reference/golden.h"
 
 namespace fcm::reference {

@@ -1,5 +1,5 @@
 // The published classifiers against tensors stored from them.
-#include "fcm/reference/classifier.h"
+#include "reference/classifier.h"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "fcm/reference/reference.h"
+#include "reference/reference.h"
 #include "tests/support/procedural.h"
 #include "tests/support/safetensors.h"
 

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "fcm/reference/teachers.h"
+#include "reference/teachers.h"
 #include "tests/reference/golden.h"
 
 namespace fcm::reference {

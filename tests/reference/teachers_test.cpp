@@ -1,5 +1,5 @@
 // The published image towers against tensors stored from them.
-#include "fcm/reference/teachers.h"
+#include "reference/teachers.h"
 
 #include <gtest/gtest.h>
 

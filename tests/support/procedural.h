@@ -1,7 +1,7 @@
 // The tensors from names and seeds, under the name tests know them by.
 #pragma once
 
-#include "fcm/reference/procedural.h"
+#include "reference/procedural.h"
 
 namespace fcm::test {
 using reference::procedural;

@@ -6,7 +6,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/patchify/op.h"
-#include "fcm/reference/teachers.h"
+#include "reference/teachers.h"
 #include "tests/support/compare.h"
 #include "tests/support/procedural.h"
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "fcm/reference/teachers.h"
+#include "reference/teachers.h"
 #include "tests/support/compare.h"
 
 namespace fcm::targets {

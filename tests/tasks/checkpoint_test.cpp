@@ -9,6 +9,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/interop/load_any.h"
 #include "fcm/tasks/tasks.h"
 #include "tests/tasks/child.h"
 
@@ -186,7 +187,7 @@ TEST_F(PublishedFiles, ARunGoesOnHere) {
   EXPECT_EQ(run(with(words, {"--out", path("run"), "--resume", stored("checkpoint-0.pth"), "--set",
                              "run.max_steps=" + std::to_string(first)})),
             0);
-  const checkpoint::Checkpoint after = checkpoint::load(scratch_ / "run", false, silence_);
+  const checkpoint::Checkpoint after = interop::load_any(scratch_ / "run", false, silence_);
   EXPECT_EQ(after.step, first);                     // epoch 0 was done there
   EXPECT_EQ(after.state.at("optimizer_steps"), 3);  // 2 of the file and 1 of ours
   EXPECT_EQ(after.state.at("scaler").at("_growth_tracker"), 2);
@@ -212,8 +213,8 @@ TEST_F(PublishedFiles, PicturesNeedADecoder) {
   EXPECT_TRUE(fs::exists(scratch_ / "sheet.png"));
 
   const checkpoint::Checkpoint whole =
-      checkpoint::load(stored("checkpoint-0.pth"), false, silence_);
-  std::vector<checkpoint::TensorView> encoder;
+      interop::load_any(stored("checkpoint-0.pth"), false, silence_);
+  std::vector<formats::TensorView> encoder;
   for (const auto& tensor : whole.model.tensors) {
     const bool decoder = tensor.name.starts_with("decoder") || tensor.name == "mask_token";
     if (!decoder) encoder.push_back(tensor);

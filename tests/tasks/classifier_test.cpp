@@ -9,7 +9,7 @@
 #include "fcm/base/error.h"
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/nn/positions.h"
-#include "fcm/train/setup.h"
+#include "fcm/recipe/setup.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -23,8 +23,9 @@ class KeepingReporter final : public Reporter {
   std::vector<std::string> warnings;
 };
 
-train::FinetuneRecipe small(int64_t side) {
-  train::FinetuneRecipe recipe;
+recipe::Recipe small(int64_t side) {
+  recipe::Recipe recipe;
+  recipe.task = recipe::Classify{};
   recipe.encoder = {"custom", {2, 2, 2}, {8, 12, 16}, {1, 1, 2}, 2, {2, 2, 2}};
   recipe.data.image_size = {side, side};
   return recipe;
@@ -33,9 +34,9 @@ train::FinetuneRecipe small(int64_t side) {
 class LoadEncoder : public testing::Test {
  protected:
   LoadEncoder() {
-    train::Recipe recipe = train::encoder_recipe(small(32));
-    recipe.decoder = {16, 1, 2, 2.0};
-    const models::MaskedAutoencoder pretrained(train::autoencoder_options(recipe), 5);
+    recipe::Recipe recipe = recipe::pretraining_of(small(32));
+    recipe.pretrain().decoder = {16, 1, 2, 2.0};
+    const models::MaskedAutoencoder pretrained(recipe::autoencoder_options(recipe), 5);
     tensors_ = train::model_tensors(pretrained.parameters());
   }
 
@@ -49,7 +50,7 @@ class LoadEncoder : public testing::Test {
     return train::to_tensor(*pretrained().model.find(name));
   }
   static models::Classifier fresh(int64_t side, int64_t classes = 10) {
-    return models::Classifier(train::classifier_options(small(side), classes), 1);
+    return models::Classifier(recipe::classifier_options(small(side), classes), 1);
   }
   static at::Tensor held(const models::Classifier& model, const char* name) {
     return model.parameters().published(model.parameters().find(name));

@@ -9,7 +9,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
-#include "fcm/checkpoint/safetensors.h"
+#include "fcm/formats/safetensors.h"
 #include "tests/tasks/child.h"
 
 namespace fcm {
@@ -52,7 +52,7 @@ TEST(Features, BothFormatsHoldTheSameAndTheMeanIsThatOfTheFlatTokens) {
   const std::vector<float> mean =
       floats(read_file(scratch / "f.npy", ExitCode::kUsage), 128);  // after the header
   ASSERT_EQ(mean.size(), 512u * 32);
-  const checkpoint::TensorFile file = checkpoint::read_safetensors(scratch / "g.safetensors");
+  const formats::TensorFile file = formats::read_safetensors(scratch / "g.safetensors");
   ASSERT_EQ(file.find("features")->bytes.size(), mean.size() * sizeof(float));
   EXPECT_EQ(
       std::memcmp(file.find("features")->bytes.data(), mean.data(), mean.size() * sizeof(float)),

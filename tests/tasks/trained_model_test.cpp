@@ -7,13 +7,14 @@
 #include <functional>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/safetensors.h"
+#include "fcm/formats/safetensors.h"
+#include "fcm/interop/load_any.h"
 #include "tests/tasks/child.h"
 
 namespace fcm::tasks {
 namespace {
 
-using checkpoint::TensorView;
+using formats::TensorView;
 
 const std::filesystem::path kStored =
     std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures/checkpoints/checkpoint-0.pth";
@@ -30,7 +31,7 @@ class Weights : public testing::Test {
  protected:
   void SetUp() override {
     if (!std::filesystem::exists(kStored)) GTEST_SKIP() << "no ../shared/fixtures";
-    whole_ = checkpoint::load(kStored, false, reporter_);
+    whole_ = interop::load_any(kStored, false, reporter_);
   }
 
   // The tensors whose names `keeps` says, and some of a classifier's, under a wrapper's names.
@@ -51,7 +52,7 @@ class Weights : public testing::Test {
       tensors.push_back({"module.fc_norm.bias", "F32", {64}, bytes.first(256)});
     }
     const std::filesystem::path path = scratch_ / "weights.safetensors";
-    checkpoint::write_safetensors(path, tensors, {});
+    formats::write_safetensors(path, tensors, {});
     return path;
   }
 

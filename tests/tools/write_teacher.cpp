@@ -12,7 +12,7 @@
 #include <exception>
 #include <string>
 
-#include "fcm/checkpoint/pth.h"
+#include "fcm/formats/pth.h"
 #include "fcm/targets/teachers.h"
 #include "fcm/train/state.h"
 
@@ -31,16 +31,15 @@ void write(const std::string& name, const std::string& size, const std::string& 
   teachers.randomise();
   const nn::Parameters& parameters = teachers.of_files().at(name)->parameters();
   train::PublishedTensors tensors;
-  checkpoint::Value::Dict root;
+  formats::Value::Dict root;
   root.ordered = true;
   for (const nn::Parameter& parameter : parameters.all()) {
     const at::Tensor value = parameters.published(parameter);
     tensors.add(parameter.name, name == "clip" ? value.to(at::kHalf) : value);
-    root.items.emplace_back(
-        checkpoint::Value{parameter.name},
-        checkpoint::Value{checkpoint::Value::Tensor{tensors.views.size() - 1, false}});
+    root.items.emplace_back(formats::Value{parameter.name}, formats::Value{formats::Value::Tensor{
+                                                                tensors.views.size() - 1, false}});
   }
-  checkpoint::write_pth(path, checkpoint::Value{root}, tensors.views);
+  formats::write_pth(path, formats::Value{root}, tensors.views);
 }
 
 }  // namespace

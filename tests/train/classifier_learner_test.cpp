@@ -1,5 +1,3 @@
-#include "fcm/train/classifier_learner.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -8,49 +6,53 @@
 
 #include "fcm/base/error.h"
 #include "fcm/loss/classification.h"
+#include "fcm/models/inputs.h"
+#include "fcm/train/learners/classify.h"
 #include "tests/train/small_classifier.h"
 
 namespace fcm::train {
 namespace {
 
-ClassifierLearner fresh(const FinetuneRecipe& recipe) {
-  return ClassifierLearner(models::Classifier(classifier_options(recipe, kClasses), 3), recipe);
+ClassifierLearner fresh(const recipe::Recipe& recipe) {
+  return ClassifierLearner(models::Classifier(recipe::classifier_options(recipe, kClasses), 3),
+                           recipe);
 }
 
 // One update of a fresh model.
-StepResult first_update(const FinetuneRecipe& recipe, int64_t micro_batch) {
-  return fresh(recipe).update(labelled_batch(recipe), micro_batch, 1e-3);
+StepResult first_update(const recipe::Recipe& recipe, int64_t micro_batch) {
+  return fresh(recipe).update(labelled_batch(recipe), {1e-3, micro_batch});
 }
 
 TEST(ClassifierLearner, TheLossIsThatOfTheLogits) {
-  const FinetuneRecipe recipe = small_finetune_recipe();
-  const models::Classifier model(classifier_options(recipe, kClasses), 3);
+  const recipe::Recipe recipe = small_finetune_recipe();
+  const models::Classifier model(recipe::classifier_options(recipe, kClasses), 3);
   const loader::Batch batch = labelled_batch(recipe);
   const at::Tensor expected = loss::label_smoothing_cross_entropy(
-      logits_of(model, batch, recipe.data, at::kFloat),
-      at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong), recipe.augment.smoothing);
+      models::logits_of(model, batch, recipe.data, at::kFloat),
+      at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong),
+      recipe.classify().augment.smoothing);
   EXPECT_NEAR(first_update(recipe, 6).loss, expected.item<double>(), 1e-6);
 }
 
 TEST(ClassifierLearner, MicroBatchesGiveTheSameGradientsWithEveryChangeOfPictures) {
-  FinetuneRecipe recipe = small_finetune_recipe();
-  recipe.augment.erasing = 1;
-  recipe.augment.mixup = 0.8;
-  recipe.augment.cutmix = 1;
-  recipe.classifier.drop_path = 0.5;
+  recipe::Recipe recipe = small_finetune_recipe();
+  recipe.classify().augment.erasing = 1;
+  recipe.classify().augment.mixup = 0.8;
+  recipe.classify().augment.cutmix = 1;
+  recipe.classify().classifier.drop_path = 0.5;
   const StepResult whole = first_update(recipe, 6), pieces = first_update(recipe, 4);
   ASSERT_TRUE(whole.applied);
   EXPECT_NEAR(pieces.loss, whole.loss, 1e-6);
   EXPECT_NEAR(pieces.gradient_norm, whole.gradient_norm, 1e-5 * whole.gradient_norm);
-  const FinetuneRecipe plain = small_finetune_recipe();
+  const recipe::Recipe plain = small_finetune_recipe();
   EXPECT_GT(std::abs(first_update(plain, 6).gradient_norm - whole.gradient_norm),
             1e-3 * whole.gradient_norm)
       << "the changes change something";
 }
 
 TEST(ClassifierLearner, WhatIsNotFiniteChangesNothing) {
-  FinetuneRecipe recipe = small_finetune_recipe();
-  recipe.classifier.ema_decay = 0.5;
+  recipe::Recipe recipe = small_finetune_recipe();
+  recipe.classify().classifier.ema_decay = 0.5;
   ClassifierLearner learner = fresh(recipe);
   {
     const at::NoGradGuard no_grad;
@@ -61,30 +63,30 @@ TEST(ClassifierLearner, WhatIsNotFiniteChangesNothing) {
     return model.parameters().find("head.weight").value.detach();
   };
   const at::Tensor before = weight(learner.model()).clone();
-  EXPECT_FALSE(learner.update(labelled_batch(recipe), 6, 1e-3).applied);
+  EXPECT_FALSE(learner.update(labelled_batch(recipe), {1e-3, 6}).applied);
   EXPECT_TRUE(at::equal(weight(learner.model()), before));
   EXPECT_TRUE(at::equal(weight(*learner.average()), before));
   EXPECT_EQ(learner.updates(), 0);
 }
 
 TEST(ClassifierLearner, APictureWithoutALabelIsRefused) {
-  const FinetuneRecipe recipe = small_finetune_recipe();
+  const recipe::Recipe recipe = small_finetune_recipe();
   loader::Batch batch = labelled_batch(recipe);
   batch.labels[2] = -1;
-  EXPECT_THROW(fresh(recipe).update(batch, 6, 1e-3), Error);
+  EXPECT_THROW(fresh(recipe).update(batch, {1e-3, 6}), Error);
 }
 
 at::Tensor flat(const models::Classifier& model) { return model.parameters().flat_values(); }
 
 TEST(ClassifierLearner, TheAverageFollowsTheWeights) {
-  FinetuneRecipe recipe = small_finetune_recipe();
+  recipe::Recipe recipe = small_finetune_recipe();
   EXPECT_EQ(fresh(recipe).average(), nullptr);
-  recipe.classifier.ema_decay = 0.75;
+  recipe.classify().classifier.ema_decay = 0.75;
   ClassifierLearner learner = fresh(recipe);
   at::Tensor expected = flat(learner.model()).clone();
   EXPECT_TRUE(at::equal(flat(*learner.average()), expected)) << "starts as the weights";
   for (int step = 0; step < 3; ++step) {
-    ASSERT_TRUE(learner.update(labelled_batch(recipe), 6, 1e-2).applied);
+    ASSERT_TRUE(learner.update(labelled_batch(recipe), {1e-2, 6}).applied);
     expected = 0.75 * expected + 0.25 * flat(learner.model());
   }
   EXPECT_LT((flat(*learner.average()) - expected).abs().max().item<double>(), 1e-6);
@@ -105,17 +107,17 @@ checkpoint::Checkpoint saved(const PublishedTensors& model, const PublishedTenso
 }
 
 TEST(ClassifierLearner, GoesOnFromItsStateWithTheSameBits) {
-  FinetuneRecipe recipe = small_finetune_recipe();
-  recipe.classifier.ema_decay = 0.75;
+  recipe::Recipe recipe = small_finetune_recipe();
+  recipe.classify().classifier.ema_decay = 0.75;
   const loader::Batch batch = labelled_batch(recipe);
   ClassifierLearner whole = fresh(recipe), second = fresh(recipe);
-  whole.update(batch, 6, 1e-3);
+  whole.update(batch, {1e-3, 6});
   {
     const PublishedTensors model = whole.model_state(), optimizer = whole.optimizer_state();
     second.restore(saved(model, optimizer, whole.updates()));
   }
   ClassifierLearner other = fresh(recipe);  // has not learned
-  for (ClassifierLearner* learner : {&whole, &second, &other}) learner->update(batch, 6, 1e-3);
+  for (ClassifierLearner* learner : {&whole, &second, &other}) learner->update(batch, {1e-3, 6});
   EXPECT_TRUE(at::equal(flat(second.model()), flat(whole.model())));
   EXPECT_TRUE(at::equal(flat(*second.average()), flat(*whole.average())));
   EXPECT_FALSE(at::equal(flat(other.model()), flat(whole.model())));

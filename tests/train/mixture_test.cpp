@@ -3,57 +3,62 @@
 #include <gtest/gtest.h>
 
 #include "fcm/base/error.h"
-#include "fcm/train/plain_decoder.h"
+#include "fcm/interop/plain_decoder.h"
+#include "fcm/models/inputs.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/train/learners/pretrain.h"
 #include "fcm/train/state.h"
-#include "fcm/train/step.h"
 #include "tests/support/compare.h"
 #include "tests/train/small_model.h"
 
 namespace fcm::train {
 namespace {
 
-Recipe mixture_recipe() {
-  Recipe recipe = small_recipe();
-  recipe.decoder.depth = 4;
-  recipe.targets.rgb = 0.5;
-  recipe.targets.clip = 0.25;
-  recipe.targets.ema = 0.25;
-  recipe.targets.clip_tower = "tiny";
+recipe::Recipe mixture_recipe() {
+  recipe::Recipe recipe = small_recipe();
+  recipe.pretrain().decoder.depth = 4;
+  recipe.pretrain().targets.rgb = 0.5;
+  recipe.pretrain().targets.clip = 0.25;
+  recipe.pretrain().targets.ema = 0.25;
+  recipe.pretrain().targets.clip_tower = "tiny";
+  recipe.pretrain().targets.ema_momentum = 0.9;
   return recipe;
 }
 
 struct Trained {
-  explicit Trained(const Recipe& its_recipe)
+  explicit Trained(const recipe::Recipe& its_recipe)
       : recipe(its_recipe),
-        model(autoencoder_options(recipe), 3),
-        optimizer(model.parameters(), recipe.optim),
-        teachers(recipe.targets, student_of(recipe)) {
-    teachers.ema()->start_from(model.parameters());
-  }
+        learner({recipe::autoencoder_options(recipe), 3}, recipe,
+                std::make_unique<targets::Teachers>(recipe.pretrain().targets,
+                                                    recipe::student_of(recipe))) {}
 
   StepResult step(int64_t micro_batch) {
-    const StepResult result = update(model, optimizer, random_batch(recipe), recipe, at::kFloat,
-                                     micro_batch, 1e-3, &teachers);
-    teachers.ema()->follow(model.parameters(), 0.9);
-    return result;
+    return learner.update(random_batch(recipe), {1e-3, micro_batch, /*step=*/0, /*of_steps=*/10});
   }
+  nlohmann::json log_line() {
+    SilentReporter silence;
+    nlohmann::json line = nlohmann::json::object();
+    learner.add_to_step_line(line, 1, silence);
+    return line;
+  }
+  const nn::Parameters& values() const { return learner.model().parameters(); }
+  nn::Parameters& average() { return learner.teachers()->ema()->parameters(); }
 
-  Recipe recipe;
-  models::MaskedAutoencoder model;
-  optim::AdamW optimizer;
-  targets::Teachers teachers;
+  recipe::Recipe recipe;
+  PretrainLearner learner;
 };
 
 TEST(MixtureUpdate, LossIsTheWeightedSumOfWhatIsReported) {
-  const StepResult whole = Trained(mixture_recipe()).step(6);
+  Trained trained(mixture_recipe());
+  const StepResult whole = trained.step(6);
   ASSERT_EQ(whole.target_losses.size(), 3U);
   EXPECT_NEAR(whole.loss,
               0.5 * whole.target_losses.at("rgb") + 0.25 * whole.target_losses.at("clip") +
                   0.25 * whole.target_losses.at("ema"),
               1e-6);
-  ASSERT_TRUE(whole.ema_spread);
-  EXPECT_GT(whole.ema_spread->mean, 0);
-  EXPECT_LT(whole.ema_spread->mean, 1.01);
+  const auto spread = trained.log_line().at("ema_spread").get<double>();
+  EXPECT_GT(spread, 0);
+  EXPECT_LT(spread, 1.01);
   const StepResult pieces = Trained(mixture_recipe()).step(2);
   for (const auto& [name, loss] : whole.target_losses) {
     EXPECT_NEAR(pieces.target_losses.at(name), loss, 1e-5) << name;
@@ -61,24 +66,21 @@ TEST(MixtureUpdate, LossIsTheWeightedSumOfWhatIsReported) {
 }
 
 TEST(MixtureUpdate, OneTargetIsReportedByItsLossAlone) {
-  Recipe recipe = mixture_recipe();
-  recipe.targets.clip = recipe.targets.rgb = 0;
+  recipe::Recipe recipe = mixture_recipe();
+  recipe.pretrain().targets.clip = recipe.pretrain().targets.rgb = 0;
   EXPECT_TRUE(Trained(recipe).step(6).target_losses.empty());
 }
 
-checkpoint::TensorFile as_file(const PublishedTensors& tensors) {
-  checkpoint::TensorFile file;
+formats::TensorFile as_file(const PublishedTensors& tensors) {
+  formats::TensorFile file;
   file.tensors = tensors.views;
   return file;
 }
 
-// A checkpoint in memory, as trainer.cpp writes it.
+// A checkpoint in memory, as the loop writes it.
 struct Saved {
   explicit Saved(const Trained& trained)
-      : model(model_tensors(trained.model.parameters())),
-        optimizer(optimizer_tensors(trained.model.parameters(), trained.optimizer)) {
-    Trained& teacher = const_cast<Trained&>(trained);
-    add_ema(optimizer, teacher.teachers.ema()->parameters());
+      : model(trained.learner.model_state()), optimizer(trained.learner.optimizer_state()) {
     checkpoint.path = "test";
     checkpoint.model = as_file(model);
     checkpoint.optimizer = as_file(optimizer);
@@ -93,31 +95,28 @@ TEST(EmaOnDisk, ComesBackToTheBitAndTrainingGoesOnTheSame) {
   first.step(6);
   first.step(6);
   const Saved saved(first);
-  load_training_state(second.model.parameters(), second.optimizer,
-                      &second.teachers.ema()->parameters(), saved.checkpoint);
+  second.learner.restore(saved.checkpoint);
   const auto expect_same = [&] {
-    for (const nn::Parameter& parameter : first.teachers.ema()->parameters().all()) {
-      const nn::Parameter& other = second.teachers.ema()->parameters().find(parameter.name);
+    for (const nn::Parameter& parameter : first.average().all()) {
+      const nn::Parameter& other = second.average().find(parameter.name);
       EXPECT_TRUE(test::same_bits(other.value, parameter.value)) << parameter.name;
     }
-    EXPECT_TRUE(test::same_bits(first.model.parameters().flat_values(),
-                                second.model.parameters().flat_values()));
+    EXPECT_TRUE(test::same_bits(first.values().flat_values(), second.values().flat_values()));
   };
   expect_same();
   EXPECT_EQ(first.step(6).loss, second.step(6).loss);
   expect_same();
-  EXPECT_FALSE(test::same_bits(first.model.parameters().find("norm.weight").value,
-                               first.teachers.ema()->parameters().find("norm.weight").value));
+  EXPECT_FALSE(test::same_bits(first.values().find("norm.weight").value,
+                               first.average().find("norm.weight").value));
 }
 
 TEST(EmaOnDisk, IsAskedForWhereTheRecipeHasIt) {
   Trained first(mixture_recipe()), second(mixture_recipe());
   Saved saved(first);
   std::erase_if(saved.checkpoint.optimizer.tensors,
-                [](const checkpoint::TensorView& view) { return view.name == "ema.norm.bias"; });
+                [](const formats::TensorView& view) { return view.name == "ema.norm.bias"; });
   try {
-    load_training_state(second.model.parameters(), second.optimizer,
-                        &second.teachers.ema()->parameters(), saved.checkpoint);
+    second.learner.restore(saved.checkpoint);
     FAIL() << "loaded";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
@@ -128,23 +127,24 @@ TEST(EmaOnDisk, IsAskedForWhereTheRecipeHasIt) {
 
 // Eight blocks of pixels: seven shared ones, and the last for pixels, whose loss stays the same.
 TEST(PlainDecoder, BecomesTheSharedBlocksAndTheBranchOfPixels) {
-  Recipe plain = small_recipe();
-  plain.decoder.depth = 3;
-  models::MaskedAutoencoder before(autoencoder_options(plain), 3);
-  Recipe recipe = plain;
-  recipe.targets.ema = 1;
-  recipe.decoder.depth = 4;
-  models::MaskedAutoencoder after(autoencoder_options(recipe), 4);
+  recipe::Recipe plain = small_recipe();
+  plain.pretrain().decoder.depth = 3;
+  models::MaskedAutoencoder before(recipe::autoencoder_options(plain), 3);
+  recipe::Recipe recipe = plain;
+  recipe.pretrain().targets.ema = 1;
+  recipe.pretrain().decoder.depth = 4;
+  models::MaskedAutoencoder after(recipe::autoencoder_options(recipe), 4);
   const PublishedTensors tensors = model_tensors(before.parameters());
-  checkpoint::TensorFile file = as_file(tensors);
-  split_plain_decoder(file.tensors, recipe, "test");
+  formats::TensorFile file = as_file(tensors);
+  interop::split_plain_decoder(file.tensors, recipe, "test");
   const auto left = load_model(after.parameters(), file, "test", {{"reconstructors.ema.*"}, {}});
   EXPECT_EQ(left.size(), 16U);  // a block, a norm and a prediction
 
   const loader::Batch batch = random_batch(recipe);
   const masks::ViewPlan plan =
-      masks::plan_for_samples(batch.sample_ids, 0, 0, before.grid(), recipe.masks);
-  const at::Tensor pixels = pixels_of(pictures_of(batch), plan, before.geometry(), recipe.data);
+      masks::plan_for_samples(batch.sample_ids, 0, 0, before.grid(), recipe.pretrain().masks);
+  const at::Tensor pixels =
+      models::pixels_of(models::pictures_of(batch), plan, before.geometry(), recipe.data);
   const targets::Features features{{"ema", at::zeros({6, 16, 16})}};
   const auto alone = before.forward(pixels, plan, at::kFloat);
   const auto mixed = after.forward(pixels, plan, at::kFloat, {}, features);
@@ -152,15 +152,15 @@ TEST(PlainDecoder, BecomesTheSharedBlocksAndTheBranchOfPixels) {
 }
 
 TEST(PlainDecoder, MomentsAreRenamedAlike) {
-  Recipe recipe = small_recipe();
-  recipe.targets.ema = 1;
-  recipe.decoder.depth = 3;
+  recipe::Recipe recipe = small_recipe();
+  recipe.pretrain().targets.ema = 1;
+  recipe.pretrain().decoder.depth = 3;
   const std::vector<std::string> names{
       "exp_avg.decoder_blocks.0.norm1.weight", "exp_avg_sq.decoder_blocks.1.norm1.weight",
       "exp_avg.decoder_norm.bias", "exp_avg.decoder_pred.bias", "exp_avg.decoder_embed.bias"};
-  std::vector<checkpoint::TensorView> views;
+  std::vector<formats::TensorView> views;
   for (const std::string& name : names) views.push_back({name, "F32", {1}, {}});
-  split_plain_decoder(views, recipe, "test");
+  interop::split_plain_decoder(views, recipe, "test");
   const std::vector<std::string> wanted{
       "exp_avg.decoder_blocks.0.norm1.weight",
       "exp_avg_sq.reconstructors.rgb.blocks.0.norm1.weight", "exp_avg.reconstructors.rgb.norm.bias",
@@ -169,16 +169,16 @@ TEST(PlainDecoder, MomentsAreRenamedAlike) {
 }
 
 TEST(PlainDecoder, BlocksMustComeOutEven) {
-  Recipe recipe = small_recipe();
-  recipe.targets.ema = 1;
-  recipe.decoder.depth = 8;
-  std::vector<checkpoint::TensorView> views;
+  recipe::Recipe recipe = small_recipe();
+  recipe.pretrain().targets.ema = 1;
+  recipe.pretrain().decoder.depth = 8;
+  std::vector<formats::TensorView> views;
   for (int block = 0; block < 8; ++block) {
     views.push_back({"decoder_blocks." + std::to_string(block) + ".norm1.bias", "F32", {1}, {}});
   }
   views.push_back({"decoder_pred.bias", "F32", {1}, {}});
   try {
-    split_plain_decoder(views, recipe, "plain.pth");
+    interop::split_plain_decoder(views, recipe, "plain.pth");
     FAIL() << "taken";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);

@@ -1,7 +1,7 @@
 // Updates whose results are read later. On the CPU "recording" keeps the function and replaying
 // calls it: what is shown is that nothing but the buffers of the update carries data from step to
 // step.
-#include "fcm/train/queued_update.h"
+#include "fcm/train/execution/queued_update.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -10,6 +10,8 @@
 #include <limits>
 
 #include "fcm/base/error.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/train/learners/pretrain.h"
 #include "tests/support/compare.h"
 #include "tests/support/gpu.h"
 #include "tests/train/small_model.h"
@@ -37,7 +39,7 @@ class Forgetful final : public ops::RecordedWork {
 };
 
 // Every step has other pictures, other plans and another rate.
-loader::Batch batch_of_step(const Recipe& recipe, int64_t step) {
+loader::Batch batch_of_step(const recipe::Recipe& recipe, int64_t step) {
   loader::Batch batch = random_batch(recipe);
   for (int64_t& id : batch.sample_ids) id += 10 * step;
   for (uint8_t& value : batch.pixels_BHWC) value = static_cast<uint8_t>(value + 3 * step);
@@ -47,30 +49,27 @@ double rate_of_step(int64_t step) { return 1e-3 * static_cast<double>(step + 1);
 
 // Results of some steps and what they leave behind.
 struct Trained {
-  Trained(const Recipe& of_recipe, at::Device device)
+  Trained(const recipe::Recipe& of_recipe, at::Device device,
+          std::unique_ptr<targets::Teachers> teachers = nullptr)
       : recipe(of_recipe),
-        model(autoencoder_options(recipe), 3, device),
-        optimizer(model.parameters(), recipe.optim) {}
+        learner({recipe::autoencoder_options(recipe), 3, device}, recipe, std::move(teachers)) {}
 
   // One after another, read at once.
   void plainly(int64_t steps, int64_t micro_batch) {
     for (int64_t step = 0; step < steps; ++step) {
-      note(update(model, optimizer, batch_of_step(recipe, step), recipe, compute(), micro_batch,
-                  rate_of_step(step)));
+      note(learner.update(batch_of_step(recipe, step), {rate_of_step(step), micro_batch}));
     }
   }
   // Results one step late.
-  void queued(int64_t steps, int64_t micro_batch, std::unique_ptr<ops::RecordedWork> recorded) {
-    QueuedUpdate queue(model, optimizer, recipe, compute(), micro_batch, nullptr,
-                       std::move(recorded));
+  void queued(int64_t steps, int64_t micro_batch, const Learner::MakeRecorded& record) {
+    const auto queue = learner.queue(micro_batch, record);
     for (int64_t step = 0; step < steps; ++step) {
-      queue.give(batch_of_step(recipe, step), rate_of_step(step));
-      if (queue.unread() == 2) note(queue.read());
+      queue->give(batch_of_step(recipe, step), {rate_of_step(step)});
+      if (step > 0) note(queue->read());
     }
-    while (queue.unread() > 0) note(queue.read());
+    note(queue->read());
   }
 
-  at::ScalarType compute() const { return compute_type(recipe.model.precision, model.device()); }
   void note(const StepResult& result) {
     numbers.push_back(result.loss);
     numbers.push_back(result.gradient_norm);
@@ -80,20 +79,32 @@ struct Trained {
     const auto same = [](const at::Tensor& a, const at::Tensor& b) {
       return test::same_bits(a.cpu(), b.cpu());
     };
-    return optimizer.steps() == other.optimizer.steps() &&
-           same(model.parameters().flat_values(), other.model.parameters().flat_values()) &&
-           same(optimizer.first_moments(), other.optimizer.first_moments()) &&
-           same(optimizer.second_moments(), other.optimizer.second_moments());
+    const optim::AdamW &mine = learner.optimizer(), &others = other.learner.optimizer();
+    return mine.steps() == others.steps() && same(values(), other.values()) &&
+           same(mine.first_moments(), others.first_moments()) &&
+           same(mine.second_moments(), others.second_moments());
+  }
+  at::Tensor values() const { return learner.model().parameters().flat_values(); }
+  at::Tensor moments() const { return learner.optimizer().second_moments(); }
+  // A weight that makes loss and gradients NaN.
+  void spoil() {
+    const at::NoGradGuard no_grad;
+    learner.model()
+        .parameters()
+        .find("mask_token")
+        .value.fill_(std::numeric_limits<float>::quiet_NaN());
   }
 
-  Recipe recipe;
-  models::MaskedAutoencoder model;
-  optim::AdamW optimizer;
+  recipe::Recipe recipe;
+  PretrainLearner learner;
   std::vector<double> numbers;
 };
 
-Recipe clipped_recipe() {
-  Recipe recipe = small_recipe();
+std::unique_ptr<ops::RecordedWork> keep_function() { return std::make_unique<KeptFunction>(); }
+std::unique_ptr<ops::RecordedWork> forget() { return std::make_unique<Forgetful>(); }
+
+recipe::Recipe clipped_recipe() {
+  recipe::Recipe recipe = small_recipe();
   recipe.optim.clip_norm = 0.05;  // of all steps
   return recipe;
 }
@@ -104,8 +115,8 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
         recorded(clipped_recipe(), at::kCPU);
     plain.plainly(5, micro_batch);
     eager.queued(5, micro_batch, nullptr);
-    recorded.queued(5, micro_batch, std::make_unique<KeptFunction>());
-    EXPECT_EQ(plain.optimizer.steps(), 5);
+    recorded.queued(5, micro_batch, keep_function);
+    EXPECT_EQ(plain.learner.updates(), 5);
     EXPECT_EQ(eager.numbers, plain.numbers) << micro_batch;
     EXPECT_EQ(recorded.numbers, plain.numbers) << micro_batch;
     EXPECT_TRUE(eager.left_same_bits(plain)) << micro_batch;
@@ -116,25 +127,27 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
 TEST(QueuedUpdate, ARecordingThatDoesNothingIsNoticed) {
   Trained plain(clipped_recipe(), at::kCPU), recorded(clipped_recipe(), at::kCPU);
   plain.plainly(3, 6);
-  recorded.queued(3, 6, std::make_unique<Forgetful>());
+  recorded.queued(3, 6, forget);
   EXPECT_NE(recorded.numbers, plain.numbers);
   EXPECT_FALSE(recorded.left_same_bits(plain));
 }
 
 TEST(QueuedUpdate, TheLossesOfSeveralTargetsAreThoseOfUpdates) {
-  Recipe recipe = small_recipe();
-  recipe.targets.clip = 0.5;
-  recipe.targets.clip_tower = "tiny";
-  recipe.decoder.depth = 2;
-  const targets::Teachers teachers(recipe.targets, student_of(recipe));
-  Trained plain(recipe, at::kCPU), queued(recipe, at::kCPU);
-  QueuedUpdate queue(queued.model, queued.optimizer, recipe, at::kFloat, 4, &teachers, nullptr);
+  recipe::Recipe recipe = small_recipe();
+  recipe.pretrain().targets.clip = 0.5;
+  recipe.pretrain().targets.clip_tower = "tiny";
+  recipe.pretrain().decoder.depth = 2;
+  const auto teachers = [&] {
+    return std::make_unique<targets::Teachers>(recipe.pretrain().targets,
+                                               recipe::student_of(recipe));
+  };
+  Trained plain(recipe, at::kCPU, teachers()), queued(recipe, at::kCPU, teachers());
+  const auto queue = queued.learner.queue(4, nullptr);
   for (int64_t step = 0; step < 2; ++step) {
     const loader::Batch batch = batch_of_step(recipe, step);
-    const StepResult wanted = update(plain.model, plain.optimizer, batch, recipe, at::kFloat, 4,
-                                     rate_of_step(step), &teachers);
-    queue.give(batch, rate_of_step(step));
-    const StepResult result = queue.read();
+    const StepResult wanted = plain.learner.update(batch, {rate_of_step(step), 4});
+    queue->give(batch, {rate_of_step(step)});
+    const StepResult result = queue->read();
     EXPECT_EQ(wanted.target_losses.size(), 2);
     EXPECT_EQ(result.target_losses, wanted.target_losses);
     EXPECT_EQ(result.loss, wanted.loss);
@@ -142,54 +155,48 @@ TEST(QueuedUpdate, TheLossesOfSeveralTargetsAreThoseOfUpdates) {
   EXPECT_TRUE(queued.left_same_bits(plain));
 }
 
-void spoil(models::MaskedAutoencoder& model) {
-  const at::NoGradGuard no_grad;
-  model.parameters().find("mask_token").value.fill_(std::numeric_limits<float>::quiet_NaN());
-}
-
 TEST(QueuedUpdate, ANonFiniteLossLeavesEverythingAsItWas) {
   Trained trained(small_recipe(), at::kCPU);
-  QueuedUpdate queue(trained.model, trained.optimizer, trained.recipe, at::kFloat, 6, nullptr,
-                     std::make_unique<KeptFunction>());
-  queue.give(batch_of_step(trained.recipe, 0), 1e-3);
-  EXPECT_TRUE(queue.read().applied);
-  spoil(trained.model);
-  const at::Tensor before = trained.model.parameters().flat_values().clone();
-  const at::Tensor moments = trained.optimizer.second_moments().clone();
-  queue.give(batch_of_step(trained.recipe, 1), 1e-3);
-  const StepResult bad = queue.read();
+  const auto queue = trained.learner.queue(6, keep_function);
+  queue->give(batch_of_step(trained.recipe, 0), {1e-3});
+  EXPECT_TRUE(queue->read().applied);
+  trained.spoil();
+  const at::Tensor before = trained.values().clone();
+  const at::Tensor moments = trained.moments().clone();
+  queue->give(batch_of_step(trained.recipe, 1), {1e-3});
+  const StepResult bad = queue->read();
   EXPECT_FALSE(bad.applied);
   EXPECT_TRUE(std::isnan(bad.loss));
-  EXPECT_EQ(trained.optimizer.steps(), 1);
-  EXPECT_TRUE(test::same_bits(trained.model.parameters().flat_values(), before));
-  EXPECT_TRUE(test::same_bits(trained.optimizer.second_moments(), moments));
+  EXPECT_EQ(trained.learner.updates(), 1);
+  EXPECT_TRUE(test::same_bits(trained.values(), before));
+  EXPECT_TRUE(test::same_bits(trained.moments(), moments));
 }
 
 TEST(QueuedUpdate, TakesNoThirdUpdateAndNoOtherBatch) {
   Trained trained(small_recipe(), at::kCPU);
-  QueuedUpdate queue(trained.model, trained.optimizer, trained.recipe, at::kFloat, 6, nullptr,
-                     nullptr);
-  EXPECT_THROW(queue.read(), std::logic_error);
-  queue.give(batch_of_step(trained.recipe, 0), 1e-3);
-  queue.give(batch_of_step(trained.recipe, 1), 1e-3);
-  EXPECT_THROW(queue.give(batch_of_step(trained.recipe, 2), 1e-3), std::logic_error);
-  queue.read();
-  Recipe other = trained.recipe;
+  const auto queue = trained.learner.queue(6, nullptr);
+  EXPECT_THROW(queue->read(), std::logic_error);
+  queue->give(batch_of_step(trained.recipe, 0), {1e-3});
+  queue->give(batch_of_step(trained.recipe, 1), {1e-3});
+  EXPECT_THROW(queue->give(batch_of_step(trained.recipe, 2), {1e-3}), std::logic_error);
+  queue->read();
+  recipe::Recipe other = trained.recipe;
   other.optim.batch_size = 4;
-  EXPECT_THROW(queue.give(batch_of_step(other, 2), 1e-3), std::logic_error);
-  EXPECT_THROW(trained.optimizer.step(1e-3), std::logic_error);
+  EXPECT_THROW(queue->give(batch_of_step(other, 2), {1e-3}), std::logic_error);
+  EXPECT_THROW(trained.learner.update(batch_of_step(trained.recipe, 2), {1e-3, 6}),
+               std::logic_error);
 }
 
 class GpuQueue : public test::GpuTest {};
 
 TEST_F(GpuQueue, GraphEqualsSingleOperatorsAndUpdatesOneByOne) {
   for (const char* precision : {"fp32", "bf16"}) {
-    Recipe recipe = clipped_recipe();
+    recipe::Recipe recipe = clipped_recipe();
     recipe.model.precision = precision;
     Trained plain(recipe, at::kCUDA), eager(recipe, at::kCUDA), recorded(recipe, at::kCUDA);
     plain.plainly(5, 4);
     eager.queued(5, 4, nullptr);
-    recorded.queued(5, 4, ops::make_cuda_graph());
+    recorded.queued(5, 4, ops::make_cuda_graph);
     EXPECT_EQ(recorded.numbers, eager.numbers) << precision;
     EXPECT_TRUE(recorded.left_same_bits(eager)) << precision;
     // update() has its rates and corrections from the CPU's pow and sqrt.
@@ -202,16 +209,15 @@ TEST_F(GpuQueue, GraphEqualsSingleOperatorsAndUpdatesOneByOne) {
 
 TEST_F(GpuQueue, ANonFiniteLossLeavesEverythingAsItWas) {
   Trained trained(small_recipe(), at::kCUDA);
-  QueuedUpdate queue(trained.model, trained.optimizer, trained.recipe, at::kFloat, 6, nullptr,
-                     ops::make_cuda_graph());
-  queue.give(batch_of_step(trained.recipe, 0), 1e-3);
-  EXPECT_TRUE(queue.read().applied);
-  spoil(trained.model);
-  const at::Tensor before = trained.model.parameters().flat_values().cpu();
-  queue.give(batch_of_step(trained.recipe, 1), 1e-3);
-  EXPECT_FALSE(queue.read().applied);
-  EXPECT_EQ(trained.optimizer.steps(), 1);
-  EXPECT_TRUE(test::same_bits(trained.model.parameters().flat_values().cpu(), before));
+  const auto queue = trained.learner.queue(6, ops::make_cuda_graph);
+  queue->give(batch_of_step(trained.recipe, 0), {1e-3});
+  EXPECT_TRUE(queue->read().applied);
+  trained.spoil();
+  const at::Tensor before = trained.values().cpu();
+  queue->give(batch_of_step(trained.recipe, 1), {1e-3});
+  EXPECT_FALSE(queue->read().applied);
+  EXPECT_EQ(trained.learner.updates(), 1);
+  EXPECT_TRUE(test::same_bits(trained.values().cpu(), before));
 }
 
 TEST_F(GpuQueue, WaitingForTheGpuInsideIsAnErrorOfOneSentence) {
@@ -228,13 +234,12 @@ TEST_F(GpuQueue, WaitingForTheGpuInsideIsAnErrorOfOneSentence) {
 
 TEST_F(GpuQueue, MemoryStaysFlatOverAThousandSteps) {
   Trained trained(small_recipe(), at::kCUDA);
-  QueuedUpdate queue(trained.model, trained.optimizer, trained.recipe, at::kFloat, 6, nullptr,
-                     ops::make_cuda_graph());
+  const auto queue = trained.learner.queue(6, ops::make_cuda_graph);
   const loader::Batch batch = batch_of_step(trained.recipe, 0);
   const auto some = [&](int steps) {
     for (int step = 0; step < steps; ++step) {
-      queue.give(batch, 1e-3);
-      queue.read();
+      queue->give(batch, {1e-3});
+      queue->read();
     }
   };
   some(10);

@@ -1,26 +1,27 @@
 // A classifier that trains in milliseconds, and labelled pictures for it.
 #pragma once
 
-#include "fcm/train/finetune_recipe.h"
+#include "fcm/recipe/recipe.h"
 #include "tests/train/small_model.h"
 
 namespace fcm::train {
 
 inline constexpr int64_t kClasses = 3;
 
-inline FinetuneRecipe small_finetune_recipe() {
-  const Recipe pretraining = small_recipe();
-  FinetuneRecipe recipe;
+inline recipe::Recipe small_finetune_recipe() {
+  const recipe::Recipe pretraining = small_recipe();
+  recipe::Recipe recipe;
+  recipe.task = recipe::Classify{};
   recipe.model = pretraining.model;
   recipe.encoder = pretraining.encoder;
   recipe.data = pretraining.data;
   recipe.optim = pretraining.optim;
-  recipe.augment.smoothing = 0.1;
+  recipe.classify().augment.smoothing = 0.1;
   return recipe;
 }
 
-inline loader::Batch labelled_batch(const FinetuneRecipe& recipe) {
-  loader::Batch batch = random_batch(encoder_recipe(recipe));
+inline loader::Batch labelled_batch(const recipe::Recipe& recipe) {
+  loader::Batch batch = random_batch(recipe);
   for (int64_t i = 0; i < batch.batch; ++i) batch.labels.push_back(i % kClasses);
   return batch;
 }

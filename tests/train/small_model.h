@@ -4,22 +4,22 @@
 #include "fcm/base/random.h"
 #include "fcm/loader/loader.h"
 #include "fcm/models/masked_autoencoder.h"
-#include "fcm/train/recipe.h"
-#include "fcm/train/setup.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/recipe/setup.h"
 
 namespace fcm::train {
 
-inline Recipe small_recipe() {
-  Recipe recipe;
+inline recipe::Recipe small_recipe() {
+  recipe::Recipe recipe;
   recipe.encoder = {"custom", {2, 2, 2}, {8, 12, 16}, {1, 1, 1}, 2, {2, 2, 2}};
-  recipe.decoder = {16, 1, 2, 2.0};
+  recipe.pretrain().decoder = {16, 1, 2, 2.0};
   recipe.data.image_size = {32, 32};
   recipe.optim.batch_size = 6;
   recipe.model.precision = "fp32";
   return recipe;
 }
 
-inline loader::Batch random_batch(const Recipe& recipe) {
+inline loader::Batch random_batch(const recipe::Recipe& recipe) {
   loader::Batch batch;
   batch.batch = recipe.optim.batch_size;
   batch.rows = recipe.data.image_size[0];

@@ -4,25 +4,28 @@
 #include <gtest/gtest.h>
 
 #include "fcm/base/error.h"
-#include "fcm/train/step.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/train/learners/pretrain.h"
 #include "tests/train/small_model.h"
 
 namespace fcm::train {
 namespace {
 
 // As if written to a file and read back.
-checkpoint::TensorFile as_file(const PublishedTensors& tensors) {
-  checkpoint::TensorFile file;
+formats::TensorFile as_file(const PublishedTensors& tensors) {
+  formats::TensorFile file;
   file.tensors = tensors.views;
   return file;
 }
 
 TEST(State, WeightsAndMomentsComeBackToTheBit) {
-  const Recipe recipe = small_recipe();
-  models::MaskedAutoencoder model(autoencoder_options(recipe), 3),
-      other(autoencoder_options(recipe), 4);
-  optim::AdamW optimizer(model.parameters(), recipe.optim), fresh(other.parameters(), recipe.optim);
-  update(model, optimizer, random_batch(recipe), recipe, at::kFloat, 6, 1e-3);
+  const recipe::Recipe recipe = small_recipe();
+  PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe);
+  const models::MaskedAutoencoder& model = learner.model();
+  const optim::AdamW& optimizer = learner.optimizer();
+  models::MaskedAutoencoder other(recipe::autoencoder_options(recipe), 4);
+  optim::AdamW fresh(other.parameters(), recipe.optim);
+  learner.update(random_batch(recipe), {1e-3, 6});
   const PublishedTensors weights = model_tensors(model.parameters());
   const PublishedTensors moments = optimizer_tensors(model.parameters(), optimizer);
   load_model(other.parameters(), as_file(weights), "test");
@@ -33,9 +36,9 @@ TEST(State, WeightsAndMomentsComeBackToTheBit) {
 }
 
 TEST(State, TensorsOnDiskHaveThePublishedShapes) {
-  const Recipe recipe = small_recipe();
-  const models::MaskedAutoencoder model(autoencoder_options(recipe), 3);
-  const checkpoint::TensorFile file = as_file(model_tensors(model.parameters()));
+  const recipe::Recipe recipe = small_recipe();
+  const models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3);
+  const formats::TensorFile file = as_file(model_tensors(model.parameters()));
   const auto find = [&](const std::string& name) {
     for (const auto& view : file.tensors) {
       if (view.name == name) return view.shape;
@@ -48,10 +51,10 @@ TEST(State, TensorsOnDiskHaveThePublishedShapes) {
 }
 
 TEST(State, EverythingThatDoesNotFitIsListedAtOnce) {
-  const Recipe recipe = small_recipe();
-  models::MaskedAutoencoder model(autoencoder_options(recipe), 3);
+  const recipe::Recipe recipe = small_recipe();
+  models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3);
   PublishedTensors tensors = model_tensors(model.parameters());
-  checkpoint::TensorFile file = as_file(tensors);
+  formats::TensorFile file = as_file(tensors);
   file.tensors[0].name = "not_a_parameter";
   file.tensors[1].shape = {1, 2, 8};
   const at::Tensor before = model.parameters().flat_values().clone();

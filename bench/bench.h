@@ -1,0 +1,56 @@
+// What `fastconvmae bench` and `eval --latency` measure: speed and memory.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "fcm/base/reporter.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/tasks/tasks.h"
+
+namespace fcm::bench {
+
+struct BenchStepRequest {
+  recipe::Recipe recipe;  // of pretraining or fine-tuning
+  int64_t batch = 8;
+  std::string precision;                // empty: the recipe's
+  std::string implementation = "both";  // fast, reference or both
+  int64_t steps = 5;
+  bool profile =
+      false;  // of the fast one, over as many steps more: "profile", rows of Profile::table
+  tasks::Machine machine;
+};
+nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);
+
+// Speed of reading and writing training state of about so many bytes, beside `cat` and `cp` with
+// fsync of the same file. Files go to a folder inside `folder` and are removed.
+nlohmann::json bench_checkpoint(int64_t bytes, const std::filesystem::path& folder,
+                                Reporter& reporter);
+
+// Speed of the training loader with the published transform (RandomResizedCrop to 224, bicubic,
+// flip), measured for about so many seconds, alternating with its stages alone and with decoding
+// the same files whole, on as many threads: "plain_decode" has that speed and what the loader's is
+// of it.
+nlohmann::json bench_loader(const std::string& data, double seconds, tasks::Machine machine,
+                            Reporter& reporter);
+
+struct BenchKnnRequest {
+  int64_t bank = 50'000, queries = 10'000, width = 768, k = 20;
+  int64_t rounds = 3;
+  tasks::Machine machine;
+};
+// Seconds of a whole eval::knn on made-up features, and what that is of the processor's peak.
+nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
+
+// Operators whose name contains `filter`.
+nlohmann::json bench_ops(const std::string& filter, tasks::Machine machine, Reporter& reporter);
+
+// Speed and memory of a trained classifier on made-up pictures of the recipe's size, in fp32 and
+// bf16, one at a time and `batch` of them: "latency", rows of precision, batch, images_per_second,
+// the times of a pass, and memory_bytes, the largest resident size of the process meanwhile. `data`
+// is not read.
+nlohmann::json latency(const tasks::EvalRequest& request, Reporter& reporter);
+
+}  // namespace fcm::bench

@@ -1,0 +1,93 @@
+// eval --latency: speed and memory of a trained classifier.
+#include <ATen/ATen.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <functional>
+#include <set>
+#include <vector>
+
+#include "bench/bench.h"
+#include "fcm/base/error.h"
+#include "fcm/models/inputs.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/tasks/classifier.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/train/meters.h"
+
+namespace fcm::bench {
+namespace {
+
+// Sorted. As many as fit into two seconds, three at least.
+std::vector<double> times_of(const std::function<void()>& pass) {
+  constexpr double kSeconds = 2;
+  constexpr size_t kLeast = 3, kMost = 200;
+  pass();  // first call: buffers, kernels
+  std::vector<double> times;
+  const train::Stopwatch all;
+  while (times.size() < kLeast || (all.seconds() < kSeconds && times.size() < kMost)) {
+    const train::Stopwatch watch;
+    pass();
+    times.push_back(watch.seconds());
+  }
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+// Pictures to classes, without reading files.
+nlohmann::json measure(const tasks::TrainedClassifier& trained, int64_t batch,
+                       at::ScalarType compute) {
+  const at::NoGradGuard no_grad;
+  const models::Classifier& model = *trained.model;
+  const loader::DataOptions& data = trained.recipe.data;
+  const at::Tensor pictures_BHWC =
+      at::arange(batch * data.image_size[0] * data.image_size[1] * data.channels)
+          .remainder(251)
+          .to(at::kByte)
+          .view({batch, data.image_size[0], data.image_size[1], data.channels})
+          .to(model.device());
+  const masks::ViewPlan plan = masks::full_plan(batch, model.grid()).to(model.device());
+  ::malloc_trim(0);  // what loading and other passes freed stays resident otherwise
+  train::reset_peak_memory(model.device());
+  const std::vector<double> times = times_of([&] {
+    const at::Tensor pixels = models::pixels_of(pictures_BHWC, plan, model.geometry(), data);
+    model.classify(model.features(pixels, plan, compute));
+    train::wait_for(model.device());
+  });
+  const double median = times[times.size() / 2];
+  return {{"precision", recipe::compute_name(compute)},
+          {"batch", batch},
+          {"images_per_second", static_cast<double>(batch) / median},
+          {"median_ms", 1e3 * median},
+          {"min_ms", 1e3 * times.front()},
+          {"max_ms", 1e3 * times.back()},
+          {"memory_bytes", train::peak_memory_bytes(model.device())}};
+}
+
+}  // namespace
+
+nlohmann::json latency(const tasks::EvalRequest& request, Reporter& reporter) {
+  const int64_t threads = tasks::set_up_machine(request.machine);
+  const std::string source = request.checkpoint.path.string();
+  const tasks::TrainedClassifier trained = tasks::load_classifier(
+      source, request.checkpoint.set, reporter, tasks::device_of(request.machine));
+  if (!trained.model) {
+    fail(ExitCode::kUsage, "eval --latency: {} is a probe of a frozen encoder; take a classifier",
+         source);
+  }
+  reporter.info("eval --latency: nothing else should run on this machine now");
+  nlohmann::json rows = nlohmann::json::array();
+  for (const at::ScalarType compute : {at::kFloat, at::kBFloat16}) {
+    for (const int64_t batch : std::set<int64_t>{1, request.batch}) {
+      rows.push_back(measure(trained, batch, compute));
+    }
+  }
+  return {{"latency", rows},
+          {"parameters", trained.model->parameters().trainable_elements()},
+          {"image_size", trained.recipe.data.image_size},
+          {"classes", trained.classes},
+          {"threads", threads},
+          {"device", trained.model->device().str()}};
+}
+
+}  // namespace fcm::bench

@@ -1,0 +1,97 @@
+#include "bench/learner_step.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+
+#include "fcm/base/random.h"
+#include "fcm/ops/part.h"
+
+namespace fcm::bench {
+namespace {
+
+// Seconds of each phase of an update, in the order in which they first come, and what is allocated
+// when the backward pass begins: what a step keeps for it.
+class PhaseTimer final : public ops::WorkListener {
+ public:
+  explicit PhaseTimer(at::Device device)
+      : device_(device), before_(allocated_bytes(device)), others_(ops::listen(this)) {
+    train::wait_for(device_);
+    watch_.restart();
+  }
+  ~PhaseTimer() override { ops::listen(others_); }
+  PhaseTimer(const PhaseTimer&) = delete;
+  PhaseTimer& operator=(const PhaseTimer&) = delete;
+
+  void begin() override {}
+  void end(const ops::Work&) override {}
+  void phase(const char* name) override {
+    train::wait_for(device_);
+    if (!phase_.empty()) of(phase_) += watch_.seconds();
+    phase_ = name;
+    if (phase_ == "backward") kept_bytes = std::max(kept_bytes, allocated_bytes(device_) - before_);
+    watch_.restart();
+  }
+
+  Parts parts;
+  double kept_bytes = 0;
+
+ private:
+  double& of(const std::string& phase) {
+    const auto found = std::find_if(parts.begin(), parts.end(),
+                                    [&](const auto& part) { return part.first == phase; });
+    return found != parts.end() ? found->second : parts.emplace_back(phase, 0).second;
+  }
+
+  at::Device device_;
+  double before_;
+  ops::WorkListener* others_;
+  std::string phase_ = "encoder";  // plans and pictures, before the learner names a phase
+  train::Stopwatch watch_;
+};
+
+}  // namespace
+
+loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes) {
+  loader::Batch batch;
+  batch.batch = pictures;
+  batch.rows = recipe.data.image_size[0];
+  batch.cols = recipe.data.image_size[1];
+  batch.channels = recipe.data.channels;
+  batch.pixels_BHWC.resize(
+      static_cast<size_t>(pictures * batch.rows * batch.cols * batch.channels));
+  KeyedRandom random(0, Purpose::kSynthetic, 0, 0);
+  for (uint8_t& value : batch.pixels_BHWC) value = static_cast<uint8_t>(random.below(256));
+  batch.sample_ids.resize(static_cast<size_t>(pictures));
+  std::iota(batch.sample_ids.begin(), batch.sample_ids.end(), 0);
+  for (int64_t i = 0; i < pictures && classes > 0; ++i) {
+    batch.labels.push_back(static_cast<int64_t>(random.below(static_cast<uint64_t>(classes))));
+  }
+  return batch;
+}
+
+void LearnerStep::use(std::unique_ptr<train::Execution> queued, bool alone) {
+  queued_ = std::move(queued);
+  most_unread_after_ = alone ? queued_->most_unread() - 1 : 0;
+}
+
+Parts LearnerStep::step() {
+  if (queued_) return queued_step();
+  if (profile != nullptr) {  // which listens itself
+    learner_.update(batch_, plan_);
+    return {};
+  }
+  PhaseTimer timer(learner_.device());
+  learner_.update(batch_, plan_);
+  kept_bytes = timer.kept_bytes;
+  return timer.parts;
+}
+
+Parts LearnerStep::queued_step() {
+  const train::Stopwatch watch;
+  queued_->give(batch_, plan_);
+  for (++unread_; unread_ > most_unread_after_; --unread_) queued_->read();
+  return {{"update", watch.seconds()}};
+}
+
+}  // namespace fcm::bench

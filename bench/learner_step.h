@@ -1,0 +1,40 @@
+// Learner::update, timed: what is measured is what trains.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "bench/step_timing.h"
+#include "fcm/loader/loader.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/train/learner.h"
+
+namespace fcm::bench {
+
+// A batch of noise as the loader would give it, with labels below `classes` (0: none).
+loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes);
+
+class LearnerStep final : public Implementation {
+ public:
+  // Updates on `batch`, one micro-batch each. `learner` must outlive it.
+  LearnerStep(train::Learner& learner, loader::Batch batch)
+      : learner_(learner), batch_(std::move(batch)), plan_{1e-6, batch_.batch, 0, 1} {}
+
+  // From now on steps are queued. Where `alone`, a step ends when the one before is done, as in
+  // training; else when it is done itself.
+  void use(std::unique_ptr<train::Execution> queued, bool alone);
+
+  Parts step() override;
+
+ private:
+  Parts queued_step();
+
+  train::Learner& learner_;
+  loader::Batch batch_;
+  train::StepPlan plan_;
+  std::unique_ptr<train::Execution> queued_;
+  int64_t unread_ = 0, most_unread_after_ = 0;
+};
+
+}  // namespace fcm::bench

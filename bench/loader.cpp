@@ -1,0 +1,175 @@
+// Speed of the loader, beside plain decoding of the same pictures in the same run.
+#include "fcm/loader/loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "bench/bench.h"
+#include "fcm/base/error.h"
+#include "fcm/image/image.h"
+#include "fcm/loader/encoded.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/train/meters.h"
+
+namespace fcm::bench {
+namespace {
+
+constexpr int kRounds = 5;
+constexpr int64_t kBatch = 32;
+constexpr uint64_t kSeed = 0;
+
+// Seconds of one thread spent on its pictures, one stage after the other.
+struct Stages {
+  double read = 0, decode = 0, resize = 0;
+  double plain = 0;  // decoding the whole picture, which the loader does not do
+  int64_t images = 0;
+
+  Stages& operator+=(const Stages& other) {
+    read += other.read, decode += other.decode, resize += other.resize, plain += other.plain;
+    images += other.images;
+    return *this;
+  }
+};
+
+class Bench {
+ public:
+  Bench(std::shared_ptr<const loader::Dataset> dataset, int64_t threads)
+      : dataset_(std::move(dataset)),
+        encoded_(dynamic_cast<const loader::EncodedDataset*>(dataset_.get())),
+        threads_(threads),
+        batch_(std::min(kBatch, dataset_->size())) {}
+
+  bool is_encoded() const { return encoded_ != nullptr; }
+
+  // Pictures a second of the loader itself. Goes on where the last call stopped.
+  double loader_speed(double seconds) {
+    loader::Loader loader(dataset_, options_, batch_, kSeed, threads_, loader_step_);
+    // From here on as many pictures are begun and not handed out as at the end.
+    constexpr int64_t kFill = 3;
+    for (int64_t i = 0; i < kFill; ++i) loader.next();
+    const train::Stopwatch watch;
+    int64_t batches = 0;
+    double passed = 0;
+    for (; passed < seconds; passed = watch.seconds(), ++batches) loader.next();
+    loader_step_ += kFill + batches;
+    return static_cast<double>(batches * batch_) / passed;
+  }
+
+  // The same work picture by picture, on as many threads, with a plain decode beside each.
+  Stages stages(double seconds) {
+    std::vector<Stages> of_thread(static_cast<size_t>(threads_));
+    {
+      std::vector<std::jthread> workers;
+      for (int64_t t = 0; t < threads_; ++t) {
+        workers.emplace_back([this, t, seconds, &of_thread] {
+          const train::Stopwatch watch;
+          Stages& sum = of_thread[static_cast<size_t>(t)];
+          for (int64_t i = 0; watch.seconds() < seconds; ++i)
+            take(stage_place_ + t + i * threads_, sum);
+        });
+      }
+    }
+    Stages all;
+    for (const Stages& one : of_thread) all += one;
+    stage_place_ += all.images;
+    return all;
+  }
+
+ private:
+  // Picture number `place` of an endless run over the set.
+  void take(int64_t place, Stages& sum) const {
+    const int64_t sample = place % dataset_->size();
+    std::vector<uint8_t> out(
+        static_cast<size_t>(options_.image_size[0] * options_.image_size[1] * options_.channels));
+    loader::Crop crop;
+    const auto choose = [&](int64_t rows, int64_t cols) {
+      crop = loader::random_crop(rows, cols, options_, kSeed,
+                                 static_cast<uint64_t>(place / dataset_->size()),
+                                 static_cast<uint64_t>(sample));
+      return crop.box;
+    };
+    try {
+      Stages one;
+      train::Stopwatch watch;
+      const auto lap = [&](double& stage) {
+        stage = watch.seconds();
+        watch.restart();
+      };
+      image::Section section;
+      if (encoded_ != nullptr) {
+        const std::string file = encoded_->read(sample);
+        const std::span bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+        lap(one.read);
+        image::decode(bytes, options_.channels);
+        lap(one.plain);
+        section = image::decode_section(bytes, options_.channels, choose);
+      } else {
+        section = dataset_->get_section(sample, options_.channels, choose);
+      }
+      lap(one.decode);
+      image::crop_resize(section.picture, section.box, options_.image_size[0],
+                         options_.image_size[1], image::Interpolation::kBicubic, crop.mirror,
+                         out.data());
+      lap(one.resize);
+      one.images = 1;
+      sum += one;
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kData) throw;  // the loader counts bad pictures
+    }
+  }
+
+  std::shared_ptr<const loader::Dataset> dataset_;
+  const loader::EncodedDataset* encoded_;  // none: pictures are not kept as files
+  const loader::DataOptions options_;      // the published transform
+  int64_t threads_;
+  int64_t batch_;
+  int64_t loader_step_ = 0;
+  int64_t stage_place_ = 0;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+}  // namespace
+
+nlohmann::json bench_loader(const std::string& data, double seconds, tasks::Machine machine,
+                            Reporter& reporter) {
+  const int64_t threads = tasks::set_up_machine(machine);
+  Bench bench(loader::open_dataset(data, loader::Split::kTrain, tasks::open_options(machine)),
+              threads);
+  std::vector<double> speeds, plain, ratios;
+  Stages all;
+  const double slice = seconds / (2 * kRounds);
+  bench.stages(slice);  // the first look at the files
+  for (int round = 0; round < kRounds; ++round) {
+    reporter.progress(fmt::format("bench loader: round {} of {}", round + 1, kRounds));
+    speeds.push_back(bench.loader_speed(slice) / static_cast<double>(threads));
+    const Stages now = bench.stages(slice);
+    if (now.images == 0) fail(ExitCode::kData, "{}: no picture could be read", data);
+    all += now;
+    plain.push_back(static_cast<double>(now.images) / now.plain);
+    ratios.push_back(speeds.back() / plain.back());
+  }
+  const double per_image = 1000 / static_cast<double>(all.images);
+  nlohmann::json stages = {{"decode", all.decode * per_image}, {"resize", all.resize * per_image}};
+  if (bench.is_encoded()) stages["read"] = all.read * per_image;
+  nlohmann::json result = {{"images_per_second", median(speeds) * static_cast<double>(threads)},
+                           {"images_per_second_per_thread", median(speeds)},
+                           {"threads", threads},
+                           {"stages_ms", stages},
+                           {"rounds",
+                            {{"per_thread_min", *std::min_element(speeds.begin(), speeds.end())},
+                             {"per_thread_max", *std::max_element(speeds.begin(), speeds.end())}}}};
+  if (bench.is_encoded()) {
+    result["plain_decode"] = {{"images_per_second_per_thread", median(plain)},
+                              {"milliseconds", all.plain * per_image},
+                              {"ratio", median(ratios)}};
+  }
+  return result;
+}
+
+}  // namespace fcm::bench

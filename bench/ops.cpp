@@ -1,0 +1,68 @@
+// Speed of single operators, from their tables of cases.
+#include <ATen/core/Tensor.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bench/bench.h"
+#include "fcm/ops/bench.h"
+#include "fcm/ops/peak/peak.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/train/meters.h"
+
+namespace fcm::bench {
+namespace {
+
+// What this machine can do at most, measured in the run that it is compared with.
+struct Peaks {
+  double float32_gflops = 0;   // the larger of multiply-adds in registers and a large product
+  double bfloat16_gflops = 0;  // a large product, whose units are others than the registers'
+  double copy_gbytes_per_second = 0;
+};
+
+Peaks measure_peaks(at::Device device, Reporter& reporter) {
+  const double registers = device.is_cpu() ? ops::measure_fma_flops(ops::isa()) * 1e-9 : 0;
+  const double product = train::measure_peak_flops(at::kFloat, device) * 1e-9;
+  const Peaks peaks{std::max(registers, product),
+                    train::measure_peak_flops(at::kBFloat16, device) * 1e-9,
+                    train::measure_copy_speed(device) * 1e-9};
+  reporter.info(fmt::format(
+      "peaks: float32 {:.0f} GFLOP/s in registers, {:.0f} in a product; bfloat16 {:.0f}; "
+      "copying {:.1f} GB/s",
+      registers, product, peaks.bfloat16_gflops, peaks.copy_gbytes_per_second));
+  return peaks;
+}
+
+// Of whichever limits it. Above 1 where the data stays in caches.
+double peak_share(const ops::OpTiming& timing, const Peaks& peaks) {
+  const double gflops = timing.dtype == "bfloat16" ? peaks.bfloat16_gflops : peaks.float32_gflops;
+  return std::max(timing.gflops / gflops, timing.gbytes_per_second / peaks.copy_gbytes_per_second);
+}
+
+}  // namespace
+
+nlohmann::json bench_ops(const std::string& filter, tasks::Machine machine, Reporter& reporter) {
+  constexpr double kSecondsPerCase = 0.5;
+  tasks::set_up_machine(machine);
+  const at::Device device = tasks::device_of(machine);
+  reporter.info("bench ops: nothing else should run on this machine now");
+  const Peaks peaks = measure_peaks(device, reporter);
+  nlohmann::json list = nlohmann::json::array();
+  for (const ops::OpTiming& timing : ops::time_ops(filter, kSecondsPerCase, device)) {
+    list.push_back({{"op", timing.op},
+                    {"case", timing.case_name},
+                    {"pass", timing.pass},
+                    {"device", device.str()},
+                    {"dtype", timing.dtype},
+                    {"microseconds", timing.microseconds},
+                    {"microseconds_least", timing.least_microseconds},
+                    {"microseconds_most", timing.most_microseconds},
+                    {"gbytes_per_second", timing.gbytes_per_second},
+                    {"gflops", timing.gflops},
+                    {"peak_share", peak_share(timing, peaks)},
+                    {"reference_ratio", timing.reference_ratio}});
+  }
+  return list;
+}
+
+}  // namespace fcm::bench

@@ -1,0 +1,156 @@
+// Speed of a training step: this program's model, and the published form, alternating in one run.
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/bench.h"
+#include "bench/learner_step.h"
+#include "bench/step_timing.h"
+#include "fcm/base/error.h"
+#include "fcm/models/inputs.h"
+#include "fcm/recipe/check.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/train/learners/pretrain.h"
+#include "reference/reference.h"
+
+namespace fcm::bench {
+namespace {
+
+reference::ReferenceOptions reference_options(const recipe::Recipe& recipe,
+                                              at::ScalarType compute) {
+  reference::ReferenceOptions options;
+  options.kind = encoder::kind_named(recipe.model.kind) == encoder::Kind::kVit
+                     ? reference::Kind::kVit
+                     : reference::Kind::kConvVit;
+  options.rows = recipe.data.image_size[0];
+  options.cols = recipe.data.image_size[1];
+  options.channels = recipe.data.channels;
+  options.strides = recipe.encoder.strides;
+  options.dims = recipe.encoder.dims;
+  options.depths = recipe.encoder.depths;
+  options.heads = recipe.encoder.heads;
+  options.mlp_ratios = recipe.encoder.mlp_ratios;
+  options.decoder_dim = recipe.pretrain().decoder.dim;
+  options.decoder_depth = recipe.pretrain().decoder.depth;
+  options.decoder_heads = recipe.pretrain().decoder.heads;
+  options.decoder_mlp_ratio = recipe.pretrain().decoder.mlp_ratio;
+  options.norm_pix = recipe.pretrain().targets.norm_pix;
+  options.variance_epsilon = recipe.pretrain().targets.variance_epsilon;
+  options.compute = compute;
+  return options;
+}
+
+// Teachers of the recipe's features with random weights, which are as fast as the published ones.
+std::unique_ptr<targets::Teachers> random_teachers(const recipe::Recipe& recipe,
+                                                   at::Device device) {
+  if (recipe.pretrain().targets.features().empty()) return nullptr;
+  auto teachers = std::make_unique<targets::Teachers>(recipe.pretrain().targets,
+                                                      recipe::student_of(recipe), device);
+  teachers->randomise();
+  return teachers;
+}
+
+// As the published program on PyTorch, with the fused AdamW of today.
+class Reference final : public Implementation {
+ public:
+  Reference(const recipe::Recipe& recipe, const models::MaskedAutoencoder& model,
+            const at::Tensor& pictures_BHWC, at::ScalarType compute)
+      : recipe_(recipe), options_(reference_options(recipe, compute)) {
+    for (const nn::Parameter& parameter : model.parameters().all()) {
+      at::Tensor value = model.parameters().published(parameter).to(
+          pictures_BHWC.device(), at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+      weights_[parameter.name] = value.requires_grad_(parameter.trainable);
+      if (!parameter.trainable) continue;
+      values_.push_back(value);
+      first_.push_back(at::zeros_like(value.detach()));
+      second_.push_back(at::zeros_like(value.detach()));
+      counts_.push_back(at::zeros({}, value.options()));
+    }
+    sizes_ = masks::view_sizes(model.grid().patches(), recipe.pretrain().masks);
+    kept_ = masks::kept_views(sizes_, recipe.pretrain().masks);
+    noise_BL_ =
+        at::rand({pictures_BHWC.size(0), model.grid().patches()}).to(pictures_BHWC.device());
+    images_BCHW_ = pictures_BHWC.permute({0, 3, 1, 2}).to(at::kFloat).div(255).contiguous();
+  }
+
+  Parts step() override {
+    Laps laps(images_BCHW_.device());
+    const double before = allocated_bytes(images_BCHW_.device());
+    const auto result =
+        reference::forward(weights_, options_, images_BCHW_, noise_BL_, sizes_, kept_);
+    laps.lap("forward");  // it cannot be stopped between encoder and decoder
+    kept_bytes = allocated_bytes(images_BCHW_.device()) - before;
+    torch::autograd::backward({result.loss}, {});
+    laps.lap("backward");
+    update();
+    laps.lap("update");
+    return laps.parts;
+  }
+
+ private:
+  void update() {
+    const at::NoGradGuard no_grad;
+    std::vector<at::Tensor> gradients;
+    for (at::Tensor& value : values_) gradients.push_back(value.grad());
+    for (at::Tensor& count : counts_) count.add_(1);
+    at::_fused_adamw_(values_, gradients, first_, second_, {}, counts_, /*lr=*/1e-6,
+                      recipe_.optim.beta1, recipe_.optim.beta2, recipe_.optim.weight_decay,
+                      recipe_.optim.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+    for (at::Tensor& value : values_) value.mutable_grad().reset();
+  }
+
+  const recipe::Recipe& recipe_;
+  reference::ReferenceOptions options_;
+  reference::Weights weights_;
+  std::vector<at::Tensor> values_, first_, second_, counts_;
+  std::vector<int64_t> sizes_;
+  int64_t kept_ = 0;
+  at::Tensor noise_BL_, images_BCHW_;
+};
+
+}  // namespace
+
+nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
+  const int64_t threads = tasks::set_up_machine(request.machine);
+  recipe::Recipe recipe = request.recipe;
+  if (!request.precision.empty()) recipe.model.precision = request.precision;
+  recipe::check(recipe);
+  const at::Device device = tasks::device_of(request.machine);
+  if (recipe.is<recipe::Classify>()) {
+    return bench_classifier_step(request, recipe, device, threads, reporter);
+  }
+  const bool features = !recipe.pretrain().targets.features().empty();
+  if (features && request.implementation != "fast") {
+    fail(ExitCode::kUsage,
+         "--implementation {}: the published form has no targets but pixels, and {} has others; "
+         "take fast",
+         request.implementation, recipe.row.name);
+  }
+  recipe.optim.batch_size = request.batch;
+  const at::ScalarType compute = recipe::compute_type(recipe.model.precision, device);
+  at::manual_seed(0);
+  train::PretrainLearner learner(
+      models::MaskedAutoencoder(recipe::autoencoder_options(recipe), 0, device), recipe,
+      random_teachers(recipe, device));
+  const loader::Batch batch = noise_batch(recipe, request.batch, 0);
+  LearnerStep fast(learner, batch);
+  if (device.is_cuda() && !request.profile) {
+    const auto record = learner.recording(request.machine.cuda_graph);
+    if (record) fast.use(learner.queue(request.batch, record), request.implementation == "fast");
+  }
+  std::unique_ptr<Reference> reference;
+  if (request.implementation != "fast") {
+    reference = std::make_unique<Reference>(recipe, learner.model(),
+                                            models::pictures_of(batch).to(device), compute);
+  }
+  return time_steps(
+      request, fast, reference.get(),
+      {threads, compute, recipe::training_flops(recipe), learner.trainable_elements(), device},
+      reporter);
+}
+
+}  // namespace fcm::bench

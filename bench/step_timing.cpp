@@ -1,0 +1,115 @@
+#include "bench/step_timing.h"
+
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <algorithm>
+
+#include "fcm/ops/cuda/device.h"
+#include "fcm/recipe/setup.h"
+
+namespace fcm::bench {
+namespace {
+
+double whole(const Parts& parts) {
+  double sum = 0;
+  for (const auto& [name, seconds] : parts) sum += seconds;
+  return sum;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+nlohmann::json spread(const std::vector<double>& values) {
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return {{"min", *least}, {"median", median(values)}, {"max", *most}};
+}
+
+nlohmann::json describe(const Implementation& implementation, double batch, double flops_per_image,
+                        double peak_flops) {
+  std::vector<double> seconds, speeds;
+  for (const Parts& parts : implementation.timed) {
+    seconds.push_back(whole(parts));
+    speeds.push_back(batch / seconds.back());
+  }
+  nlohmann::json parts = nlohmann::json::object();
+  for (size_t i = 0; i < implementation.timed.front().size(); ++i) {
+    std::vector<double> values;
+    for (const Parts& step : implementation.timed) values.push_back(step[i].second);
+    parts[implementation.timed.front()[i].first] = median(values);
+  }
+  return {{"images_per_second", spread(speeds)},
+          {"seconds_per_step", spread(seconds)},
+          {"peak_memory_bytes", implementation.peak_memory},
+          {"activation_bytes_per_image", implementation.kept_bytes / batch},
+          {"utilisation", flops_per_image * median(speeds) / peak_flops},
+          {"parts", parts}};
+}
+
+void time_one(Implementation& implementation, at::Device device, bool counts) {
+  train::reset_peak_memory(device);
+  const Parts parts = implementation.step();
+  if (!counts) return;  // on a GPU products try out algorithms, for which they take memory
+  implementation.timed.push_back(parts);
+  implementation.peak_memory =
+      std::max(implementation.peak_memory, train::peak_memory_bytes(device));
+}
+
+}  // namespace
+
+void Laps::lap(const char* name) {
+  train::wait_for(device_);
+  parts.emplace_back(name, watch_.seconds());
+  watch_.restart();
+}
+
+double allocated_bytes(at::Device device) {
+  if (device.is_cuda()) return static_cast<double>(ops::cuda_memory().in_use);
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<double>(info.uordblks) + static_cast<double>(info.hblkhd);
+}
+
+nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
+                          Implementation* reference, const StepFacts& facts, Reporter& reporter) {
+  const double peak_flops = train::measure_peak_flops(facts.compute, facts.device);
+  for (int64_t step = 0; step <= request.steps; ++step) {  // the first one warms up
+    if (request.implementation != "reference") time_one(fast, facts.device, step > 0);
+    if (reference != nullptr) time_one(*reference, facts.device, step > 0);
+    reporter.progress(fmt::format("bench step: {} of {}", step, request.steps));
+  }
+  nlohmann::json implementations;
+  const auto add = [&](const char* name, const Implementation* implementation) {
+    if (implementation == nullptr || implementation->timed.empty()) return;
+    implementations[name] = describe(*implementation, static_cast<double>(request.batch),
+                                     facts.flops_per_image, peak_flops);
+  };
+  add("fast", &fast);
+  add("reference", reference);
+  nlohmann::json result = {{"implementations", implementations},
+                           {"batch", request.batch},
+                           {"precision", recipe::compute_name(facts.compute)},
+                           {"threads", facts.threads},
+                           {"device", facts.device.str()},
+                           {"peak_flops", peak_flops},
+                           {"flops_per_image", facts.flops_per_image},
+                           {"parameters", facts.parameters}};
+  if (request.profile) {  // on a GPU the times are of giving it work
+    Profile profile;
+    fast.profile = &profile;
+    for (int64_t step = 0; step < request.steps; ++step) fast.step();
+    const double copy_speed = train::measure_copy_speed(facts.device);
+    result["profile"] = profile.table(peak_flops, copy_speed);
+    result["copy_gbytes_per_second"] = copy_speed * 1e-9;
+  }
+  if (implementations.size() == 2) {
+    const auto speed = [&](const char* name) {
+      return implementations.at(name).at("images_per_second").at("median").get<double>();
+    };
+    result["ratio"] = speed("fast") / speed("reference");
+  }
+  return result;
+}
+
+}  // namespace fcm::bench

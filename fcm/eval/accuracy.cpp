@@ -1,0 +1,76 @@
+#include "fcm/eval/accuracy.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "fcm/base/error.h"
+
+namespace fcm::eval {
+namespace {
+
+bool all_finite(const at::Tensor& features_ND) {
+  constexpr int64_t kRows = 4096;  // bounds the memory of the differences
+  for (int64_t row = 0; row < features_ND.size(0); row += kRows) {
+    const at::Tensor block = features_ND.narrow(0, row, std::min(kRows, features_ND.size(0) - row));
+    // x - x is 0 exactly where x is finite; a sum of the x themselves could overflow.
+    if ((block - block).sum().item<double>() != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+AccuracyCount::AccuracyCount(double floor) : floor_(floor) {}
+
+void AccuracyCount::add(const at::Tensor& scores_MC, const at::Tensor& labels_M) {
+  const at::Tensor column_M1 = labels_M.unsqueeze(1);
+  const at::Tensor own_M1 = scores_MC.gather(1, column_M1);
+  const at::Tensor tied_before =
+      (scores_MC == own_M1).logical_and(at::arange(scores_MC.size(1)) < column_M1);
+  const at::Tensor ahead_M = (scores_MC > own_M1).logical_or(tied_before).sum(1);
+  const at::Tensor counts_M = (own_M1 > floor_).squeeze(1);
+  const auto right_within = [&](int64_t places) {
+    return (ahead_M < places).logical_and(counts_M).sum().item<int64_t>();
+  };
+  first_ += right_within(1);
+  five_ += right_within(5);
+  images_ += labels_M.size(0);
+}
+
+Accuracy AccuracyCount::percent() const {
+  const auto share = [this](int64_t right) {
+    return images_ == 0 ? 0.0 : 100.0 * static_cast<double>(right) / static_cast<double>(images_);
+  };
+  return {share(first_), share(five_), images_};
+}
+
+void check_features(const at::Tensor& features_ND, const at::Tensor& labels_N, int64_t classes,
+                    const char* what) {
+  require(features_ND.dim() == 2 && features_ND.is_floating_point(),
+          "{} features are not a floating matrix", what);
+  require(labels_N.dim() == 1 && labels_N.scalar_type() == at::kLong,
+          "{} labels are not a vector of int64", what);
+  if (features_ND.numel() == 0) {
+    fail(ExitCode::kData, "there are no {} features; check that the data set has such pictures",
+         what);
+  }
+  if (features_ND.size(0) != labels_N.size(0)) {
+    fail(ExitCode::kData, "{} {} features have {} labels; every picture needs one",
+         features_ND.size(0), what, labels_N.size(0));
+  }
+  const int64_t lowest = labels_N.min().item<int64_t>();
+  const int64_t highest = labels_N.max().item<int64_t>();
+  if (lowest < 0 || highest >= classes) {
+    fail(ExitCode::kData,
+         "a {} label is {}, but the classes are 0 to {}; check that training and test pictures "
+         "have the same classes",
+         what, lowest < 0 ? lowest : highest, classes - 1);
+  }
+  if (!all_finite(features_ND)) {
+    fail(ExitCode::kNumeric,
+         "{} features hold numbers that are not finite; check the checkpoint they come from", what);
+  }
+}
+
+}  // namespace fcm::eval

@@ -1,0 +1,51 @@
+#include "fcm/eval/classifier_accuracy.h"
+
+#include <ATen/ATen.h>
+
+#include <limits>
+
+#include "fcm/base/error.h"
+#include "fcm/eval/accuracy.h"
+#include "fcm/loss/classification.h"
+
+namespace fcm::eval {
+
+ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Recipe& recipe,
+                                       const std::shared_ptr<const loader::Dataset>& dataset,
+                                       int64_t batch_size, int64_t threads) {
+  const auto classes = static_cast<int64_t>(dataset->classes().size());
+  loader::EvalLoader batches(dataset, recipe.data, batch_size, 0, dataset->size(), threads,
+                             recipe.classify().classifier.eval_crop);
+  AccuracyCount count(-std::numeric_limits<double>::infinity());
+  ClassifierAccuracy evaluation;
+  evaluation.classes = classes;
+  evaluation.confusion.resize(static_cast<size_t>(classes * classes));
+  loader::Batch batch;
+  const auto next = [&] {
+    const bool more = batches.next(batch);
+    evaluation.unreadable += std::ssize(batch.bad);
+    return more;
+  };
+  while (next()) {
+    const at::Tensor labels_B = at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong);
+    const at::Tensor logits_BC = predict(batch);
+    count.add(logits_BC, labels_B);
+    evaluation.loss +=
+        loss::cross_entropy(logits_BC, labels_B).item<double>() * static_cast<double>(batch.batch);
+    const at::Tensor best_B = logits_BC.argmax(1);
+    for (int64_t i = 0; i < batch.batch; ++i) {
+      const int64_t truth = batch.labels[static_cast<size_t>(i)];
+      const int64_t best = best_B.const_data_ptr<int64_t>()[i];
+      ++evaluation.confusion[static_cast<size_t>(truth * classes + best)];
+    }
+  }
+  const Accuracy accuracy = count.percent();
+  if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable picture to measure on");
+  evaluation.top1 = accuracy.top1;
+  evaluation.top5 = accuracy.top5;
+  evaluation.images = accuracy.images;
+  evaluation.loss /= static_cast<double>(accuracy.images);
+  return evaluation;
+}
+
+}  // namespace fcm::eval

@@ -1,0 +1,124 @@
+#include "fcm/eval/features.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/base/random.h"
+#include "fcm/models/inputs.h"
+#include "fcm/recipe/setup.h"
+
+namespace fcm::eval {
+namespace {
+
+// Some pictures of another data set, in a keyed order.
+class Subset final : public loader::Dataset {
+ public:
+  explicit Subset(const Selection& selection)
+      : whole_(selection.dataset),
+        size_(std::min(selection.count, whole_->size())),
+        order_(static_cast<uint64_t>(whole_->size()), 0, Purpose::kProbe, 0) {}
+
+  int64_t size() const override { return size_; }
+  image::Image get(int64_t index, int64_t channels) const override {
+    return whole_->get(place(index), channels);
+  }
+  int64_t label(int64_t index) const override { return whole_->label(place(index)); }
+  std::string name(int64_t index) const override { return whole_->name(place(index)); }
+  const std::vector<std::string>& classes() const override { return whole_->classes(); }
+
+ private:
+  // All of it: as it stands.
+  int64_t place(int64_t index) const {
+    if (size_ == whole_->size()) return index;
+    return static_cast<int64_t>(order_(static_cast<uint64_t>(index)));
+  }
+
+  std::shared_ptr<const loader::Dataset> whole_;
+  int64_t size_;
+  KeyedPermutation order_;
+};
+
+using Take = std::function<void(const loader::Batch& batch)>;
+
+// Runs over the pictures of a selection that can be read.
+void for_each_batch(const recipe::Recipe& recipe, const Selection& selection, int64_t threads,
+                    const Take& take) {
+  constexpr int64_t kBatch = 64;
+  const auto subset = std::make_shared<Subset>(selection);
+  loader::EvalLoader batches(subset, recipe.data, kBatch, 0, subset->size(), threads);
+  for (loader::Batch batch; batches.next(batch);) {
+    if (batch.batch > 0) take(batch);  // 0: every picture of it was unreadable
+  }
+}
+
+at::Tensor labels_tensor(const std::vector<int64_t>& labels) {
+  return at::tensor(at::ArrayRef<int64_t>(labels), at::kLong);
+}
+
+void append(std::vector<int64_t>& list, const std::vector<int64_t>& more) {
+  list.insert(list.end(), more.begin(), more.end());
+}
+
+}  // namespace
+
+void stream_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
+                     const Selection& selection, int64_t threads, const TakeFeatures& take) {
+  const at::NoGradGuard no_grad;
+  const at::ScalarType compute = recipe::compute_type(recipe.model.precision, model.device());
+  for_each_batch(recipe, selection, threads, [&](const loader::Batch& batch) {
+    const at::Tensor pictures_BHWC = models::pictures_of(batch);
+    const masks::ViewPlan plan =
+        masks::full_plan(pictures_BHWC.size(0), model.grid()).to(model.device());
+    const at::Tensor pixels = models::pixels_of(models::to_device(pictures_BHWC, model.device()),
+                                                plan, model.geometry(), recipe.data);
+    encoder::Features features = model.encode(pixels, plan, compute);
+    features.latent_BKC = features.latent_BKC.to(at::kFloat).cpu();
+    if (features.class_latents_BGC.defined()) {
+      features.class_latents_BGC = features.class_latents_BGC.to(at::kFloat).cpu();
+    }
+    take(features, batch);
+  });
+}
+
+FeatureSet extract_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
+                            const Selection& selection, int64_t threads) {
+  std::vector<at::Tensor> tokens;
+  std::vector<int64_t> labels;
+  stream_features(model, recipe, selection, threads,
+                  [&](const encoder::Features& features, const loader::Batch& batch) {
+                    tokens.push_back(features.latent_BKC);
+                    append(labels, batch.labels);
+                  });
+  const at::Tensor tokens_NLC = at::cat(tokens);
+  return {tokens_NLC.flatten(1), tokens_NLC.mean(1), labels_tensor(labels)};
+}
+
+FeatureSet extract_mean_features(const models::MaskedAutoencoder& model,
+                                 const recipe::Recipe& recipe, const Selection& selection,
+                                 int64_t threads) {
+  std::vector<at::Tensor> means;
+  std::vector<int64_t> labels;
+  stream_features(model, recipe, selection, threads,
+                  [&](const encoder::Features& features, const loader::Batch& batch) {
+                    means.push_back(features.latent_BKC.mean(1));
+                    append(labels, batch.labels);
+                  });
+  return {at::Tensor(), at::cat(means), labels_tensor(labels)};
+}
+
+FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection, int64_t threads) {
+  std::vector<at::Tensor> pixels;
+  std::vector<int64_t> labels;
+  for_each_batch(recipe, selection, threads, [&](const loader::Batch& batch) {
+    pixels.push_back(models::pictures_of(batch).flatten(1).to(at::kFloat).div_(255));
+    append(labels, batch.labels);
+  });
+  return {at::cat(pixels), at::Tensor(), labels_tensor(labels)};
+}
+
+}  // namespace fcm::eval

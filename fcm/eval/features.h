@@ -1,0 +1,52 @@
+// Frozen features of labelled pictures.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "fcm/encoder/features.h"
+#include "fcm/loader/dataset.h"
+#include "fcm/loader/loader.h"
+#include "fcm/models/masked_autoencoder.h"
+#include "fcm/recipe/recipe.h"
+
+namespace fcm::eval {
+
+// Of the same pictures, in data set order. float32.
+struct FeatureSet {
+  at::Tensor flattened_ND;  // tokens of the picture in raster order, one after another
+  at::Tensor mean_ND;       // their mean
+  at::Tensor labels_N;      // int64
+};
+
+// Which pictures of a data set: the first `count` of a keyed order, so that classes are mixed.
+struct Selection {
+  std::shared_ptr<const loader::Dataset> dataset;
+  int64_t count = 0;
+};
+
+// What the encoder makes of the next pictures (one view, all edges): the latent vectors of their
+// patches in raster order, in float32; `batch` says which pictures they are.
+using TakeFeatures =
+    std::function<void(const encoder::Features& features, const loader::Batch& batch)>;
+
+// Pictures that cannot be read are left out.
+void stream_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
+                     const Selection& selection, int64_t threads, const TakeFeatures& take);
+
+// All of them at once: for as many as fit into memory.
+FeatureSet extract_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
+                            const Selection& selection, int64_t threads);
+
+// The same of mean tokens alone; flattened_ND stays undefined.
+FeatureSet extract_mean_features(const models::MaskedAutoencoder& model,
+                                 const recipe::Recipe& recipe, const Selection& selection,
+                                 int64_t threads);
+
+// The pixels themselves, as the network would get them.
+FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection, int64_t threads);
+
+}  // namespace fcm::eval

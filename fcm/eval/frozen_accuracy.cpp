@@ -1,0 +1,26 @@
+#include "fcm/eval/frozen_accuracy.h"
+
+#include "fcm/eval/knn.h"
+#include "fcm/eval/linear_probe.h"
+
+namespace fcm::eval {
+
+FrozenAccuracy frozen_accuracy(const FeatureSet& train, const FeatureSet& test, int64_t classes) {
+  constexpr KnnOptions kNeighbours{.k = 20};
+  const auto neighbours = [&](const at::Tensor& bank, const at::Tensor& queries) {
+    return knn(bank, train.labels_N, queries, test.labels_N, classes, kNeighbours).top1;
+  };
+  const auto probe = [&](const at::Tensor& known, const at::Tensor& asked) {
+    return linear_probe(known, train.labels_N, asked, test.labels_N, classes, {}).top1;
+  };
+  FrozenAccuracy accuracy;
+  accuracy.knn_flattened = neighbours(train.flattened_ND, test.flattened_ND);
+  accuracy.probe_flattened = probe(train.flattened_ND, test.flattened_ND);
+  if (train.mean_ND.defined()) {
+    accuracy.knn_mean = neighbours(train.mean_ND, test.mean_ND);
+    accuracy.probe_mean = probe(train.mean_ND, test.mean_ND);
+  }
+  return accuracy;
+}
+
+}  // namespace fcm::eval

@@ -1,0 +1,18 @@
+// Accuracy of frozen features by nearest neighbours and by a linear probe.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "fcm/eval/features.h"
+
+namespace fcm::eval {
+
+// Percent, of both kinds of features.
+struct FrozenAccuracy {
+  double knn_flattened = 0, knn_mean = 0;
+  double probe_flattened = 0, probe_mean = 0;
+};
+
+FrozenAccuracy frozen_accuracy(const FeatureSet& train, const FeatureSet& test, int64_t classes);
+
+}  // namespace fcm::eval

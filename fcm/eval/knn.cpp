@@ -1,0 +1,199 @@
+#include "fcm/eval/knn.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "fcm/base/error.h"
+
+namespace fcm::eval {
+namespace {
+
+constexpr int64_t kQueryBlock = 1024;
+constexpr int64_t kBankBlock = 8192;
+constexpr int64_t kBlockBytes = 64 << 20;
+constexpr int64_t kSlice = 1024;  // of the width
+
+bool nearer(const Neighbour& a, const Neighbour& b) {
+  return a.similarity != b.similarity ? a.similarity > b.similarity : a.place < b.place;
+}
+
+// Eight sums side by side and then one: an order that no compiler or processor changes.
+double inner_product(const float* a, const float* b, int64_t width) {
+  constexpr int64_t kLanes = 8;
+  std::array<double, kLanes> sums{};
+  int64_t i = 0;
+  for (; i + kLanes <= width; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      sums[static_cast<size_t>(lane)] +=
+          static_cast<double>(a[i + lane]) * static_cast<double>(b[i + lane]);
+    }
+  }
+  double sum = 0;
+  for (const double part : sums) sum += part;
+  for (; i < width; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sum;
+}
+
+// Rows of length 1, or of zeros. float32.
+at::Tensor unit_rows(const at::Tensor& features_ND) {
+  const at::Tensor features = features_ND.to(at::kFloat).contiguous();
+  at::Tensor unit = at::empty_like(features);
+  const int64_t width = features.size(1);
+  const float* from = features.const_data_ptr<float>();
+  float* to = unit.mutable_data_ptr<float>();
+  at::parallel_for(0, features.size(0), 64, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* const values = from + row * width;
+      // In float64: squares of large float32 features overflow.
+      const double length = std::sqrt(inner_product(values, values, width));
+      const double factor = length > 0 ? 1 / length : 0;
+      for (int64_t i = 0; i < width; ++i) {
+        to[row * width + i] = static_cast<float>(static_cast<double>(values[i]) * factor);
+      }
+    }
+  });
+  return unit;
+}
+
+// Of the products of rapid_products. Sums of n terms in any order are off by at most
+// n u / (1 - n u) of the sum of their sizes, which is at most 1 here but for the rounding of the
+// unit vectors; n is the width of a slice and the number of slices, u half a unit in the last
+// place.
+double error_bound(int64_t width) {
+  constexpr double kUnit = std::numeric_limits<float>::epsilon() / 2.0;
+  const auto terms =
+      static_cast<double>(std::min(width, kSlice) + (width + kSlice - 1) / kSlice + 2);
+  return 1.01 * terms * kUnit;
+}
+
+// queries @ bank^T in float32, [M, N]. By slices of the width, whose sums stay short: a bound that
+// grew with the width of flattened tokens would let everything pass.
+at::Tensor rapid_products(const at::Tensor& queries_MD, const at::Tensor& bank_ND) {
+  at::Tensor products_MN;
+  for (int64_t first = 0; first < queries_MD.size(1); first += kSlice) {
+    const int64_t width = std::min(kSlice, queries_MD.size(1) - first);
+    const at::Tensor part =
+        at::mm(queries_MD.narrow(1, first, width), bank_ND.narrow(1, first, width).t());
+    products_MN = products_MN.defined() ? products_MN.add_(part) : part;
+  }
+  return products_MN.contiguous();
+}
+
+// A block of the bank, its rows of length 1.
+struct Block {
+  const float* unit_ND;
+  const int64_t* labels_N;
+  int64_t count, width, first_place;
+};
+
+// Offers a block to the heap of one query. `products`: the query's with every row, within `error`.
+void offer(const Block& block, const float* query, const float* products, double error, size_t k,
+           std::vector<Neighbour>& heap) {
+  const auto least = [&] {  // a product below it cannot come from a nearer row
+    if (heap.size() < k) return -std::numeric_limits<float>::infinity();
+    return std::nextafter(static_cast<float>(heap.front().similarity - error),
+                          -std::numeric_limits<float>::infinity());
+  };
+  float threshold = least();
+  for (int64_t row = 0; row < block.count; ++row) {
+    if (products[row] < threshold) continue;
+    const double similarity = inner_product(query, block.unit_ND + row * block.width, block.width);
+    if (heap.size() == k) {
+      // Places arrive in ascending order, so one as similar as the front is never nearer than it.
+      if (similarity <= heap.front().similarity) continue;
+      std::pop_heap(heap.begin(), heap.end(), nearer);
+      heap.pop_back();
+    }
+    heap.push_back({similarity, block.first_place + row, block.labels_N[row]});
+    std::push_heap(heap.begin(), heap.end(), nearer);
+    threshold = least();
+  }
+}
+
+}  // namespace
+
+NeighbourSearch::NeighbourSearch(const at::Tensor& queries_MD, int64_t k)
+    : unit_queries_MD_(unit_rows(queries_MD)),
+      k_(static_cast<size_t>(k)),
+      nearest_(static_cast<size_t>(queries_MD.size(0))) {
+  require(k >= 1, "k = {}", k);
+}
+
+void NeighbourSearch::add(const at::Tensor& bank_ND, const at::Tensor& labels_N) {
+  const at::NoGradGuard no_grad;
+  const int64_t width = unit_queries_MD_.size(1), queries = unit_queries_MD_.size(0);
+  require(bank_ND.size(1) == width, "features of widths {} and {}", bank_ND.size(1), width);
+  require(!sorted_ && labels_N.size(0) == bank_ND.size(0), "a bank added after the question");
+  const double error = error_bound(width);
+  const at::Tensor labels = labels_N.contiguous();
+  const auto row_bytes = static_cast<int64_t>(sizeof(float)) * width;
+  const int64_t rows = std::clamp<int64_t>(kBlockBytes / row_bytes, 64, kBankBlock);
+  const float* const unit_queries = unit_queries_MD_.const_data_ptr<float>();
+  for (int64_t place = 0; place < bank_ND.size(0); place += rows) {
+    const int64_t known = std::min(rows, bank_ND.size(0) - place);
+    const at::Tensor unit_ND = unit_rows(bank_ND.narrow(0, place, known));
+    const Block block{unit_ND.const_data_ptr<float>(), labels.const_data_ptr<int64_t>() + place,
+                      known, width, places_ + place};
+    for (int64_t first = 0; first < queries; first += kQueryBlock) {
+      const int64_t asked = std::min(kQueryBlock, queries - first);
+      const at::Tensor products = rapid_products(unit_queries_MD_.narrow(0, first, asked), unit_ND);
+      const float* const values = products.const_data_ptr<float>();
+      at::parallel_for(0, asked, 16, [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          offer(block, unit_queries + (first + row) * width, values + row * known, error, k_,
+                nearest_[static_cast<size_t>(first + row)]);
+        }
+      });
+    }
+  }
+  places_ += bank_ND.size(0);
+}
+
+const std::vector<std::vector<Neighbour>>& NeighbourSearch::nearest() {
+  if (!sorted_) {
+    for (std::vector<Neighbour>& heap : nearest_) std::sort(heap.begin(), heap.end(), nearer);
+  }
+  sorted_ = true;
+  return nearest_;
+}
+
+KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Tensor& query_labels_M,
+               int64_t classes, double temperature) {
+  const at::NoGradGuard no_grad;
+  require(temperature > 0, "temperature = {}", temperature);
+  AccuracyCount count(/*floor=*/0.0);
+  const auto queries = static_cast<int64_t>(nearest.size());
+  for (int64_t first = 0; first < queries; first += kQueryBlock) {
+    const int64_t asked = std::min(kQueryBlock, queries - first);
+    at::Tensor votes_MC = at::zeros({asked, classes}, at::kDouble);
+    for (int64_t row = 0; row < asked; ++row) {
+      const std::vector<Neighbour>& neighbours = nearest[static_cast<size_t>(first + row)];
+      double* const votes_C = votes_MC.mutable_data_ptr<double>() + row * classes;
+      for (const Neighbour& neighbour : neighbours) {
+        // Relative to the nearest, whose vote is 1: the same ranks at any temperature.
+        const double behind = neighbour.similarity - neighbours.front().similarity;
+        votes_C[neighbour.label] += std::exp(behind / temperature);
+      }
+    }
+    count.add(votes_MC, query_labels_M.narrow(0, first, asked));
+  }
+  return count.percent();
+}
+
+KnnResult knn(const at::Tensor& bank_ND, const at::Tensor& bank_labels_N,
+              const at::Tensor& queries_MD, const at::Tensor& query_labels_M, int64_t classes,
+              const KnnOptions& options) {
+  check_features(bank_ND, bank_labels_N, classes, "training");
+  check_features(queries_MD, query_labels_M, classes, "query");
+  NeighbourSearch search(queries_MD, options.k);
+  search.add(bank_ND, bank_labels_N);
+  return vote(search.nearest(), query_labels_M, classes, options.temperature);
+}
+
+}  // namespace fcm::eval

@@ -1,0 +1,39 @@
+// Linear classification of frozen features: logistic regression, trained to its optimum.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "fcm/eval/accuracy.h"
+
+namespace fcm::eval {
+
+struct ProbeOptions {
+  // Candidates for the penalty, strongest first: l2 / 2 times the squared weights beside the mean
+  // cross-entropy of standardised features. One candidate is taken as it is.
+  std::vector<double> l2{1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5};
+  double tolerance = 1e-4;  // of the gradient's norm at the end
+  int64_t max_iterations = 500;
+};
+
+struct ProbeResult : Accuracy {
+  double l2 = 0;             // chosen
+  double train_loss = 0;     // mean cross-entropy, without penalty
+  double gradient_norm = 0;  // of the penalised loss at the end
+  int64_t iterations = 0;    // all together
+  bool converged = false;    // gradient_norm is within the tolerance
+  // The classifier: scores = (x - mean) * scale @ weights + bias. float32; scale is 0 for features
+  // that are constant in training.
+  at::Tensor mean_D, scale_D, weights_DC, bias_C;
+};
+
+// train_ND, test_MD: any floating type on the CPU; labels int64 below `classes`. Deterministic.
+// Memory beyond the inputs: about two float32 copies of train and one of test. Throws
+// Error(kData) for labels and shapes, Error(kNumeric) for features that are not finite.
+ProbeResult linear_probe(const at::Tensor& train_ND, const at::Tensor& train_labels_N,
+                         const at::Tensor& test_MD, const at::Tensor& test_labels_M,
+                         int64_t classes, const ProbeOptions& options = {});
+
+}  // namespace fcm::eval

@@ -1,0 +1,13 @@
+// CRC-32 of zip files. Private to this folder.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace fcm::formats {
+
+// Several gigabytes a second.
+uint32_t crc32(std::span<const std::byte> bytes);
+
+}  // namespace fcm::formats

@@ -1,0 +1,144 @@
+#include "fcm/formats/header_events.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+namespace fcm::formats {
+
+bool HeaderEvents::rule(const std::string& reason) {
+  reason_ = reason;
+  return false;
+}
+
+bool HeaderEvents::refuse(const std::string& what) {
+  switch (place_) {
+    case Place::kMetadata:
+      return rule(fmt::format("metadata {} is {}; metadata must be text", shown(key_), what));
+    case Place::kTensor:
+    case Place::kShape:
+    case Place::kOffsets:
+      return rule(fmt::format("tensor {}: {} where {} is due", shown(header_.tensors.back().name),
+                              what,
+                              field_ == kDtype           ? "the dtype as text"
+                              : place_ == Place::kTensor ? "a list of numbers"
+                                                         : "a whole number"));
+    default:
+      return rule(fmt::format("the header holds {} where an object is due", what));
+  }
+}
+
+bool HeaderEvents::number_unsigned(json::number_unsigned_t value) {
+  if (place_ == Place::kShape) {
+    std::vector<int64_t>& shape = header_.tensors.back().shape;
+    if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+      return refuse("a number beyond 63 bits");
+    }
+    if (shape.size() == kMaxDimensions) return refuse("one dimension too many");
+    shape.push_back(static_cast<int64_t>(value));
+    return true;
+  }
+  if (place_ == Place::kOffsets) {
+    if (offsets_.size() == 2) return refuse("a third data offset");
+    offsets_.push_back(value);
+    return true;
+  }
+  return refuse("a number");
+}
+
+bool HeaderEvents::number_float(json::number_float_t, const std::string& text) {
+  return refuse(fmt::format("the number {}", shown(text)));  // 1.0, 1e3 and 2^64 arrive here
+}
+
+bool HeaderEvents::string(std::string& value) {
+  if (place_ == Place::kMetadata) {
+    if (header_.metadata.size() == kMaxMetadataEntries) return rule("too many metadata entries");
+    if (!header_.metadata.emplace(key_, std::move(value)).second) {
+      return rule(fmt::format("duplicate metadata key {}", shown(key_)));
+    }
+    return true;
+  }
+  if (place_ == Place::kTensor && field_ == kDtype) {
+    header_.tensors.back().dtype = std::move(value);
+    return true;
+  }
+  return refuse("text");
+}
+
+bool HeaderEvents::start_object(size_t) {
+  if (place_ == Place::kOutside) {
+    place_ = Place::kTop;
+    return true;
+  }
+  if (place_ != Place::kTop) return refuse("an object");
+  place_ = has_key_ ? Place::kTensor : Place::kMetadata;
+  seen_ = field_ = kNone;
+  return true;
+}
+
+bool HeaderEvents::key(std::string& name) {
+  switch (place_) {
+    case Place::kTop:
+      has_key_ = name != "__metadata__";
+      if (!has_key_) {
+        if (std::exchange(metadata_seen_, true)) return rule("duplicate key \"__metadata__\"");
+        return true;
+      }
+      if (header_.tensors.size() == kMaxTensors) return rule("too many tensors");
+      header_.tensors.emplace_back().name = std::move(name);
+      return true;
+    case Place::kMetadata:
+      key_ = std::move(name);
+      return true;
+    default:
+      field_ = name == "dtype"          ? kDtype
+               : name == "shape"        ? kShapeField
+               : name == "data_offsets" ? kOffsetsField
+                                        : kNone;
+      if (field_ == kNone || (seen_ & field_) != 0) {
+        return rule(fmt::format("tensor {}: {} key {}", shown(header_.tensors.back().name),
+                                field_ == kNone ? "unknown" : "duplicate", shown(name)));
+      }
+      seen_ |= field_;
+      return true;
+  }
+}
+
+bool HeaderEvents::end_object() {
+  if (place_ == Place::kTop) {
+    place_ = Place::kDone;
+    return true;
+  }
+  if (place_ == Place::kTensor && seen_ != kAll) {
+    return rule(fmt::format("tensor {} lacks dtype, shape or data_offsets",
+                            shown(header_.tensors.back().name)));
+  }
+  place_ = Place::kTop;
+  return true;
+}
+
+bool HeaderEvents::start_array(size_t) {
+  if (place_ != Place::kTensor || field_ == kDtype) return refuse("a list");
+  place_ = field_ == kShapeField ? Place::kShape : Place::kOffsets;
+  offsets_.clear();
+  return true;
+}
+
+bool HeaderEvents::end_array() {
+  if (place_ == Place::kOffsets) {
+    if (offsets_.size() != 2) {
+      return rule(fmt::format("tensor {}: data_offsets must be two numbers",
+                              shown(header_.tensors.back().name)));
+    }
+    header_.tensors.back().begin = offsets_[0];
+    header_.tensors.back().end = offsets_[1];
+  }
+  place_ = Place::kTensor;
+  return true;
+}
+
+bool HeaderEvents::parse_error(size_t position, const std::string&, const json::exception&) {
+  return rule(fmt::format("the header is not JSON from byte {} on", position));
+}
+
+}  // namespace fcm::formats

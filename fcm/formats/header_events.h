@@ -1,0 +1,56 @@
+// Takes the events of a JSON parser and keeps the shape of a safetensors header, nothing else:
+//   {"__metadata__": {text: text}, name: {"dtype": text, "shape": [n...], "data_offsets": [n, n]}}
+// A general JSON tree would forgive duplicate keys, turn 2^64 into a float and grow with whatever
+// is nested. Private to this folder.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fcm/formats/safetensors_header.h"
+
+namespace fcm::formats {
+
+class HeaderEvents {
+ public:
+  using json = nlohmann::json;
+
+  bool null() { return refuse("null"); }
+  bool boolean(bool) { return refuse("true or false"); }
+  bool number_integer(json::number_integer_t) { return refuse("a negative number"); }
+  bool number_unsigned(json::number_unsigned_t value);
+  bool number_float(json::number_float_t, const std::string& text);
+  bool string(std::string& value);
+  bool binary(json::binary_t&) { return refuse("binary data"); }
+  bool start_object(size_t);
+  bool key(std::string& name);
+  bool end_object();
+  bool start_array(size_t);
+  bool end_array();
+  bool parse_error(size_t position, const std::string& token, const json::exception& error);
+
+  const std::string& reason() const { return reason_; }
+  SafetensorsHeader take() { return std::move(header_); }
+
+ private:
+  enum class Place { kOutside, kTop, kMetadata, kTensor, kShape, kOffsets, kDone };
+  enum Field : unsigned { kNone = 0, kDtype = 1, kShapeField = 2, kOffsetsField = 4, kAll = 7 };
+
+  bool refuse(const std::string& what);
+  bool rule(const std::string& reason);
+
+  SafetensorsHeader header_;
+  Place place_ = Place::kOutside;
+  std::string key_;        // of the metadata entry that is being read
+  bool has_key_ = false;   // at the top: a value is due
+  unsigned seen_ = kNone;  // fields of the tensor so far
+  unsigned field_ = kNone;
+  bool metadata_seen_ = false;
+  std::vector<uint64_t> offsets_;
+  std::string reason_ = "the header is not JSON";
+};
+
+}  // namespace fcm::formats

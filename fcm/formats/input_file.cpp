@@ -1,0 +1,94 @@
+#include "fcm/formats/input_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "fcm/base/system_call.h"
+
+namespace fcm::formats {
+
+// Small enough to be hashed while it lies in the cache.
+constexpr size_t kChunkBytes = 256 << 10;
+constexpr size_t kPieceBytes = 4 << 20;  // two huge pages
+constexpr unsigned kMaxReaders = 4;
+
+InputFile::InputFile(const std::filesystem::path& path, Digest* digest)
+    : path_(path),
+      digest_(digest),
+      file_(system_call::open("read", path, O_RDONLY | O_NONBLOCK | O_NOCTTY)) {
+  struct stat facts {};
+  if (!file_.is_open() || ::fstat(file_.get(), &facts) != 0) {
+    fail(ExitCode::kCheckpoint, "cannot open {}: {}", name(), std::strerror(errno));
+  }
+  if (!S_ISREG(facts.st_mode)) {
+    fail(ExitCode::kCheckpoint, "{} is not an ordinary file", name());
+  }
+  size_ = static_cast<uint64_t>(facts.st_size);
+  ::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+}
+
+size_t InputFile::read_some(std::span<std::byte> bytes, uint64_t position) const {
+  while (true) {
+    const ssize_t got =
+        ::pread(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(position));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(ExitCode::kCheckpoint, "cannot read {}: {}", name(), std::strerror(errno));
+    if (got == 0) {
+      fail(ExitCode::kCheckpoint, "{} ends at byte {}, {} were due", name(), position, size_);
+    }
+    return static_cast<size_t>(got);
+  }
+}
+
+void InputFile::read(std::span<std::byte> bytes) {
+  if (digest_ == nullptr && bytes.size() >= 2 * kPieceBytes) {
+    read_by_threads(bytes);
+    position_ += bytes.size();
+    return;
+  }
+  while (!bytes.empty()) {
+    const size_t count = read_some(bytes.first(std::min(kChunkBytes, bytes.size())), position_);
+    if (digest_ != nullptr) digest_->update(bytes.first(count));
+    position_ += count;
+    bytes = bytes.subspan(count);
+  }
+}
+
+// Most of the time goes into the faults of fresh memory, which two threads take at once.
+void InputFile::read_by_threads(std::span<std::byte> bytes) const {
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t begin = 0; (begin = next.fetch_add(kPieceBytes)) < bytes.size();) {
+      std::span<std::byte> piece =
+          bytes.subspan(begin, std::min(kPieceBytes, bytes.size() - begin));
+      for (uint64_t place = position_ + begin; !piece.empty();) {
+        const size_t count = read_some(piece, place);
+        place += count;
+        piece = piece.subspan(count);
+      }
+    }
+  };
+  std::vector<std::future<void>> helpers(
+      std::clamp(std::thread::hardware_concurrency(), 1U, kMaxReaders) - 1);
+  for (std::future<void>& helper : helpers) helper = std::async(std::launch::async, work);
+  work();
+  for (std::future<void>& helper : helpers) helper.get();
+}
+
+void InputFile::skip_rest() {
+  std::vector<std::byte> chunk(kChunkBytes);
+  while (left() > 0) {
+    read(std::span(chunk).first(static_cast<size_t>(std::min<uint64_t>(kChunkBytes, left()))));
+  }
+}
+
+}  // namespace fcm::formats

@@ -1,0 +1,18 @@
+// PyTorch's container before 1.6: pickles of a magic number, the protocol version, facts about the
+// machine, the object and the list of storage keys, then the storages. Private to this folder.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "fcm/formats/pth_parts.h"
+
+namespace fcm::formats {
+
+bool begins_as_legacy(std::span<const std::byte> bytes);
+
+// Throws Error(kCheckpoint).
+PthParts parse_legacy(std::span<const std::byte> bytes, const std::string& file);
+
+}  // namespace fcm::formats

@@ -1,0 +1,22 @@
+// Numbers as they stand in files. Private to this folder.
+#pragma once
+
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <span>
+
+namespace fcm::formats {
+
+static_assert(std::endian::native == std::endian::little, "tensors are used as they lie in files");
+
+// The number at `offset`, which must lie inside: callers check that.
+template <std::integral T>
+T load_le(std::span<const std::byte> bytes, size_t offset) {
+  T value;
+  std::memcpy(&value, bytes.subspan(offset, sizeof(T)).data(), sizeof(T));
+  return value;
+}
+
+}  // namespace fcm::formats

@@ -1,0 +1,214 @@
+#include "fcm/formats/pickle_calls.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "fcm/formats/pickle_globals.h"
+#include "fcm/formats/safetensors_header.h"
+
+namespace fcm::formats {
+namespace {
+
+using Refs = std::span<const NodeRef>;
+
+CallResult refused(std::string reason) { return {{}, std::move(reason)}; }
+
+std::optional<Refs> tuple_items(const PickleGraph& graph, NodeRef ref) {
+  const Node& node = graph.nodes[ref];
+  if (node.kind != NodeKind::kTuple && node.kind != NodeKind::kSize) return std::nullopt;
+  return graph.items(node);
+}
+
+std::optional<int64_t> whole_number(const PickleGraph& graph, NodeRef ref) {
+  const Node& node = graph.nodes[ref];
+  if (node.kind != NodeKind::kInt) return std::nullopt;
+  return static_cast<int64_t>(node.value);
+}
+
+bool are_extents(const PickleGraph& graph, NodeRef ref) {
+  const std::optional<Refs> items = tuple_items(graph, ref);
+  return items && items->size() <= kMaxDimensions &&
+         std::all_of(items->begin(), items->end(),
+                     [&](NodeRef item) { return whole_number(graph, item).has_value(); });
+}
+
+bool is_bool(const PickleGraph& graph, NodeRef ref) {
+  return graph.nodes[ref].kind == NodeKind::kBool;
+}
+
+// Hooks and metadata change what a tensor means; only their absence is read.
+bool is_empty_dict(const PickleGraph& graph, NodeRef ref) {
+  const Node& node = graph.nodes[ref];
+  return (node.kind == NodeKind::kOrderedDict || node.kind == NodeKind::kDict) &&
+         graph.items(node).empty();
+}
+
+bool is_nothing(const PickleGraph& graph, NodeRef ref) {
+  return graph.nodes[ref].kind == NodeKind::kNone || is_empty_dict(graph, ref);
+}
+
+CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
+  const size_t count = arguments.size();
+  if (v2 ? count != 6 && count != 7 : count != 4) {
+    return refused(fmt::format("_rebuild_tensor with {} arguments", count));
+  }
+  const Node& storage = graph.nodes[arguments[0]];
+  const auto offset = whole_number(graph, arguments[1]);
+  if (storage.kind != NodeKind::kStorage || !offset || !are_extents(graph, arguments[2]) ||
+      !are_extents(graph, arguments[3])) {
+    return refused(
+        fmt::format("_rebuild_tensor wants a storage, an offset, and sizes and strides of at most "
+                    "{} whole numbers",
+                    kMaxDimensions));
+  }
+  if (v2 && (!is_bool(graph, arguments[4]) || !is_nothing(graph, arguments[5]))) {
+    return refused("a tensor with backward hooks");
+  }
+  if (count == 7 && !is_nothing(graph, arguments[6])) return refused("a tensor with metadata");
+  graph.tensors.push_back(
+      {storage.value, *offset, graph.nodes[arguments[2]].value, graph.nodes[arguments[3]].value});
+  return {{NodeKind::kTensor, 0, graph.tensors.size() - 1}, {}};
+}
+
+CallResult rebuild_parameter(const PickleGraph& graph, Refs arguments) {
+  if (arguments.size() != 3 || graph.nodes[arguments[0]].kind != NodeKind::kTensor ||
+      !is_bool(graph, arguments[1]) || !is_nothing(graph, arguments[2])) {
+    return refused("_rebuild_parameter wants a tensor, a bool and no hooks");
+  }
+  return {{NodeKind::kParameter, 0, graph.nodes[arguments[0]].value}, {}};
+}
+
+CallResult make_size(const PickleGraph& graph, Refs arguments) {
+  if (arguments.size() != 1 || !are_extents(graph, arguments[0])) {
+    return refused(fmt::format("torch.Size wants at most {} whole numbers", kMaxDimensions));
+  }
+  return {{NodeKind::kSize, 0, graph.nodes[arguments[0]].value}, {}};
+}
+
+CallResult make_empty(PickleGraph& graph, NodeKind kind, Refs arguments) {
+  if (!arguments.empty()) return refused("a dict or Namespace made with arguments");
+  graph.containers.emplace_back();
+  return {{kind, 0, graph.containers.size() - 1}, {}};
+}
+
+// Lists of modules' attributes, such as a convolution's padding.
+CallResult script_list(const PickleGraph& graph, Refs arguments) {
+  if (arguments.size() != 1 || graph.nodes[arguments[0]].kind != NodeKind::kList) {
+    return refused("a typed list that is not made of one list");
+  }
+  return {graph.nodes[arguments[0]], {}};
+}
+
+CallResult encode(const PickleGraph& graph, Refs arguments) {
+  const auto is_text = [&](NodeRef ref) { return graph.nodes[ref].kind == NodeKind::kText; };
+  if (arguments.size() != 2 || !is_text(arguments[0]) || !is_text(arguments[1]) ||
+      graph.text(graph.nodes[arguments[1]]) != "latin1") {
+    return refused("_codecs.encode is read for latin1 text alone");
+  }
+  Node bytes = graph.nodes[arguments[0]];
+  bytes.kind = NodeKind::kLatin1;
+  return {bytes, {}};
+}
+
+// A storage that was named before must be described in the same way.
+CallResult add_storage(PickleGraph& graph, PickledStorage storage) {
+  const auto [place, is_new] = graph.storage_places.emplace(storage.key, graph.storages.size());
+  if (is_new) {
+    graph.storages.push_back(std::move(storage));
+  } else if (const PickledStorage& known = graph.storages[place->second];
+             known.dtype != storage.dtype || known.elements != storage.elements) {
+    return refused(fmt::format("storage {} has {} elements of {} here, {} of {} before",
+                               shown(storage.key), storage.elements, storage.dtype, known.elements,
+                               known.dtype));
+  }
+  return {{NodeKind::kStorage, 0, place->second}, {}};
+}
+
+}  // namespace
+
+CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
+  if (graph.nodes[callee].kind != NodeKind::kGlobal) return refused("a call of what is no global");
+  if (graph.nodes[arguments].kind != NodeKind::kTuple) return refused("a call without a tuple");
+  const AllowedGlobal& global = allowed_globals()[graph.nodes[callee].value];
+  const Refs items = graph.items(graph.nodes[arguments]);
+  switch (global.kind) {
+    case GlobalKind::kOrderedDict:
+      return make_empty(graph, NodeKind::kOrderedDict, items);
+    case GlobalKind::kNamespace:
+      return make_empty(graph, NodeKind::kNamespace, items);
+    case GlobalKind::kRebuildTensor:
+      return rebuild_tensor(graph, items, false);
+    case GlobalKind::kRebuildTensorV2:
+      return rebuild_tensor(graph, items, true);
+    case GlobalKind::kRebuildParameter:
+      return rebuild_parameter(graph, items);
+    case GlobalKind::kSize:
+      return make_size(graph, items);
+    case GlobalKind::kPosixPath:
+      return {{NodeKind::kPosixPath, 0, graph.nodes[arguments].value}, {}};
+    case GlobalKind::kWindowsPath:
+      return {{NodeKind::kWindowsPath, 0, graph.nodes[arguments].value}, {}};
+    case GlobalKind::kEncode:
+      return encode(graph, items);
+    case GlobalKind::kScriptList:
+      return script_list(graph, items);
+    case GlobalKind::kStorageType:
+    case GlobalKind::kScriptModule:
+      break;
+  }
+  return refused(fmt::format("{}.{} is not called", global.module, global.name));
+}
+
+CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
+  if (graph.nodes[callee].kind == NodeKind::kGlobal) {
+    const AllowedGlobal& global = allowed_globals()[graph.nodes[callee].value];
+    if (global.kind == GlobalKind::kScriptModule) {
+      const std::optional<Refs> items = tuple_items(graph, arguments);
+      if (!items) return refused("a call without a tuple");
+      return make_empty(graph, NodeKind::kNamespace, *items);
+    }
+    if (global.kind != GlobalKind::kOrderedDict && global.kind != GlobalKind::kNamespace &&
+        global.kind != GlobalKind::kSize) {
+      return refused(fmt::format("{}.{} is not made by NEWOBJ", global.module, global.name));
+    }
+  }
+  return reduce(graph, callee, arguments);
+}
+
+CallResult build(PickleGraph& graph, NodeRef object, NodeRef state) {
+  Node& target = graph.nodes[object];
+  if (graph.nodes[state].kind != NodeKind::kDict) return refused("BUILD with what is no dict");
+  if (target.kind == NodeKind::kOrderedDict) return {};
+  if (target.kind != NodeKind::kNamespace || target.length != 0) {
+    return refused("BUILD of what is neither a new Namespace nor an OrderedDict");
+  }
+  target.value = graph.nodes[state].value;
+  target.length = 1;
+  return {};
+}
+
+CallResult persistent_storage(PickleGraph& graph, NodeRef id) {
+  const std::optional<Refs> items = tuple_items(graph, id);
+  const auto kind = [&](size_t i) { return graph.nodes[(*items)[i]].kind; };
+  const auto text = [&](size_t i) { return graph.text(graph.nodes[(*items)[i]]); };
+  if (!items || (items->size() != 5 && items->size() != 6) || kind(0) != NodeKind::kText ||
+      text(0) != "storage") {
+    return refused("a persistent id that is no storage");
+  }
+  if (items->size() == 6 && kind(5) != NodeKind::kNone) return refused("a view of a storage");
+  if (kind(1) != NodeKind::kGlobal || kind(2) != NodeKind::kText || kind(3) != NodeKind::kText ||
+      kind(4) != NodeKind::kInt) {
+    return refused("a storage wants type, key, location and a number of elements");
+  }
+  const AllowedGlobal& type = allowed_globals()[graph.nodes[(*items)[1]].value];
+  if (type.kind != GlobalKind::kStorageType) return refused("a storage of an unknown type");
+  const auto elements = static_cast<int64_t>(graph.nodes[(*items)[4]].value);
+  if (elements < 0) return refused("a storage with a negative number of elements");
+  if (text(2).size() > kMaxNameBytes) return refused("a storage with a key of too many bytes");
+  return add_storage(graph, {std::string(text(2)), type.dtype, static_cast<uint64_t>(elements)});
+}
+
+}  // namespace fcm::formats

@@ -1,0 +1,64 @@
+#include "fcm/formats/pickle_globals.h"
+
+#include <vector>
+
+#include "fcm/formats/storage_types.h"
+
+namespace fcm::formats {
+namespace {
+
+constexpr std::string_view kScriptRoot = "__torch__";
+
+bool is_script_class(std::string_view module) {
+  return module == kScriptRoot ||
+         (module.starts_with(kScriptRoot) && module[kScriptRoot.size()] == '.');
+}
+
+std::vector<AllowedGlobal> make_list() {
+  std::vector<AllowedGlobal> list = {
+      {"collections", "OrderedDict", GlobalKind::kOrderedDict},
+      {"torch._utils", "_rebuild_tensor", GlobalKind::kRebuildTensor},
+      {"torch._utils", "_rebuild_tensor_v2", GlobalKind::kRebuildTensorV2},
+      {"torch._utils", "_rebuild_parameter", GlobalKind::kRebuildParameter},
+      {"torch", "Size", GlobalKind::kSize},
+      {"argparse", "Namespace", GlobalKind::kNamespace},
+      {"_codecs", "encode", GlobalKind::kEncode},  // bytes, in protocol 2
+      {kScriptRoot, "*", GlobalKind::kScriptModule},
+  };
+  for (const std::string_view module : {"pathlib", "pathlib._local"}) {  // the latter: Python 3.13
+    for (const std::string_view name : {"Path", "PurePath", "PosixPath", "PurePosixPath"}) {
+      list.push_back({module, name, GlobalKind::kPosixPath});
+    }
+    for (const std::string_view name : {"WindowsPath", "PureWindowsPath"}) {
+      list.push_back({module, name, GlobalKind::kWindowsPath});
+    }
+  }
+  for (const std::string_view name :
+       {"build_intlist", "build_doublelist", "build_boollist", "build_tensorlist"}) {
+    list.push_back({"torch.jit._pickle", name, GlobalKind::kScriptList});
+  }
+  for (const StorageType& type : kStorageTypes) {
+    list.push_back({"torch", type.name, GlobalKind::kStorageType, type.dtype});
+  }
+  return list;
+}
+
+}  // namespace
+
+std::span<const AllowedGlobal> allowed_globals() {
+  static const std::vector<AllowedGlobal> list = make_list();
+  return list;
+}
+
+std::optional<size_t> find_global(std::string_view module, std::string_view name) {
+  const std::span<const AllowedGlobal> list = allowed_globals();
+  for (size_t i = 0; i < list.size(); ++i) {
+    const bool script = list[i].kind == GlobalKind::kScriptModule;
+    if (script ? is_script_class(module) : list[i].module == module && list[i].name == name) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace fcm::formats

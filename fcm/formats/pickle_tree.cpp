@@ -1,0 +1,213 @@
+#include "fcm/formats/pickle_tree.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cmath>
+#include <unordered_set>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/formats/pickle_globals.h"
+#include "fcm/formats/safetensors_header.h"
+#include "fcm/formats/utf8.h"
+
+namespace fcm::formats {
+namespace {
+
+class Expander {
+ public:
+  Expander(const PickleGraph& graph, const std::string& what) : graph_(graph), what_(what) {}
+
+  PickleTree run() {
+    PickleTree tree;
+    tree.root = value(graph_.root, 0);
+    tree.tensors = std::move(tensors_);
+    return tree;
+  }
+
+ private:
+  template <typename... Args>
+  [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
+    fail(ExitCode::kCheckpoint, "{}: at {}: {}", what_, path_.empty() ? "the top" : shown(path_),
+         fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  void spend_text(size_t bytes) {
+    text_bytes_ += bytes;
+    if (text_bytes_ > kMaxTextBytes) {
+      refuse("texts and names have more than {} bytes together", kMaxTextBytes);
+    }
+  }
+
+  // Depth also ends what contains itself.
+  Value value(NodeRef ref, size_t depth) {
+    if (++values_ > kMaxTreeValues) {
+      refuse("more than {} values, shared ones counted as often as they stand", kMaxTreeValues);
+    }
+    if (depth > kMaxDepth) refuse("nested deeper than {} levels", kMaxDepth);
+    const Node& node = graph_.nodes[ref];
+    switch (node.kind) {
+      case NodeKind::kNone:
+        return {};
+      case NodeKind::kBool:
+        return {node.value != 0};
+      case NodeKind::kInt:
+        return {static_cast<int64_t>(node.value)};
+      case NodeKind::kFloat:
+        return {std::bit_cast<double>(node.value)};
+      case NodeKind::kText:
+        return {text(node)};
+      case NodeKind::kBytes:
+      case NodeKind::kLatin1:
+        return {bytes(node)};
+      case NodeKind::kList:
+        return {list(node, depth)};
+      case NodeKind::kTuple:
+        return {Value::Tuple{list(node, depth)}};
+      case NodeKind::kDict:
+      case NodeKind::kOrderedDict:
+        return {dict(node, depth)};
+      case NodeKind::kNamespace:
+        return {members(node, depth)};
+      case NodeKind::kSize:
+        return {size(node)};
+      case NodeKind::kPosixPath:
+        return {Value::Path{path(node, '/')}};
+      case NodeKind::kWindowsPath:
+        return {Value::Path{path(node, '\\')}};
+      case NodeKind::kTensor:
+      case NodeKind::kParameter:
+        return {tensor(node)};
+      case NodeKind::kStorage:
+        refuse("a storage stands where data is due");
+      case NodeKind::kGlobal:
+        break;
+    }
+    const AllowedGlobal& global = allowed_globals()[node.value];
+    refuse("the global {}.{} stands where data is due", global.module, global.name);
+  }
+
+  std::string text(const Node& node) {
+    const std::string_view text = graph_.text(node);
+    spend_text(text.size());
+    if (!is_utf8(text)) refuse("a text that is not UTF-8");
+    return std::string(text);
+  }
+
+  Value::Bytes bytes(const Node& node) {
+    spend_text(node.length);
+    if (node.kind == NodeKind::kBytes) return {std::string(graph_.text(node))};
+    std::optional<std::string> narrow = latin1_from_utf8(graph_.text(node));
+    if (!narrow) refuse("bytes that are not latin1");
+    return {std::move(*narrow)};
+  }
+
+  // The value at one step further down the path.
+  Value child(NodeRef ref, std::string_view step, size_t depth) {
+    const size_t length = path_.size();
+    if (length > 0) path_ += '.';
+    path_ += step;
+    Value result = value(ref, depth + 1);
+    path_.resize(length);
+    return result;
+  }
+
+  Value::List list(const Node& node, size_t depth) {
+    Value::List values;
+    for (const NodeRef item : graph_.items(node)) {
+      values.push_back(child(item, std::to_string(values.size()), depth));
+    }
+    return values;
+  }
+
+  Value::Dict dict(const Node& node, size_t depth) {
+    Value::Dict dict;
+    dict.ordered = node.kind == NodeKind::kOrderedDict;
+    const std::span<const NodeRef> items = graph_.items(node);
+    std::unordered_set<std::string> keys;
+    for (size_t i = 0; i < items.size(); i += 2) {
+      auto [key, step, identity] = key_of(items[i], depth);
+      if (!keys.insert(std::move(identity)).second) refuse("duplicate key {}", shown(step));
+      Value held = child(items[i + 1], step, depth);
+      dict.items.emplace_back(std::move(key), std::move(held));
+    }
+    return dict;
+  }
+
+  struct Key {
+    Value value;
+    std::string step;      // in the path
+    std::string identity;  // equal where Python's keys are equal
+  };
+
+  Key key_of(NodeRef ref, size_t depth) {
+    Value key = value(ref, depth + 1);
+    if (const auto* text = std::get_if<std::string>(&key.data)) {
+      return {key, *text, "s" + *text};
+    }
+    std::string step;
+    if (const auto* flag = std::get_if<bool>(&key.data)) step = std::to_string(*flag ? 1 : 0);
+    if (const auto* number = std::get_if<int64_t>(&key.data)) step = std::to_string(*number);
+    if (const auto* number = std::get_if<double>(&key.data)) {
+      const bool whole = std::abs(*number) < 0x1p62 && *number == std::trunc(*number);
+      step = whole ? std::to_string(static_cast<int64_t>(*number)) : fmt::format("{}", *number);
+    }
+    if (std::holds_alternative<std::monostate>(key.data)) step = "None";
+    if (step.empty()) refuse("a key that is neither text nor number");
+    return {std::move(key), step, "n" + step};
+  }
+
+  Value::Namespace members(const Node& node, size_t depth) {
+    Value::Namespace result{dict(node, depth)};
+    for (const auto& [key, held] : result.members.items) {
+      if (!std::holds_alternative<std::string>(key.data)) {
+        refuse("a Namespace with a member that is not named by text");
+      }
+    }
+    return result;
+  }
+
+  Value::Size size(const Node& node) const {
+    Value::Size size;
+    for (const NodeRef item : graph_.items(node)) {
+      size.extents.push_back(static_cast<int64_t>(graph_.nodes[item].value));
+    }
+    return size;
+  }
+
+  // As pathlib joins parts; a part that is a root or a drive ends in its separator.
+  std::string path(const Node& node, char separator) {
+    std::string joined;
+    for (const NodeRef part : graph_.items(node)) {
+      if (graph_.nodes[part].kind != NodeKind::kText) refuse("a path whose parts are no text");
+      if (!joined.empty() && joined.back() != separator) joined += separator;
+      joined += text(graph_.nodes[part]);
+    }
+    return joined.empty() ? "." : joined;
+  }
+
+  Value::Tensor tensor(const Node& node) {
+    if (tensors_.size() == kMaxTreeTensors) refuse("more than {} tensors", kMaxTreeTensors);
+    spend_text(path_.size());
+    if (!names_.insert(path_).second) refuse("a second tensor of this name");
+    tensors_.push_back({path_, node.value});
+    return {tensors_.size() - 1, node.kind == NodeKind::kParameter};
+  }
+
+  const PickleGraph& graph_;
+  const std::string& what_;
+  std::string path_;
+  size_t values_ = 0;
+  size_t text_bytes_ = 0;
+  std::vector<NamedTensor> tensors_;
+  std::unordered_set<std::string> names_;
+};
+
+}  // namespace
+
+PickleTree expand(const PickleGraph& graph, const std::string& what) {
+  return Expander(graph, what).run();
+}
+
+}  // namespace fcm::formats

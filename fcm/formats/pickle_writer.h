@@ -1,0 +1,24 @@
+// A tree of values as a pickle that `torch.load(weights_only=True)` reads. Private to this folder.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fcm/formats/tensor_file.h"
+#include "fcm/formats/value.h"
+
+namespace fcm::formats {
+
+struct PickledObject {
+  std::string pickle;                                // protocol 2
+  std::vector<std::span<const std::byte>> storages;  // storage i has the key "i"
+};
+
+// Tensors of the same bytes and type share a storage. Throws Error(kCheckpoint) for what that mode
+// or our own reader would refuse, and for views whose bytes are not shape times type.
+PickledObject to_pickle(const Value& root, std::span<const TensorView> tensors,
+                        const std::string& file);
+
+}  // namespace fcm::formats

@@ -1,0 +1,57 @@
+// The JSON header of a safetensors file as text, and every rule it must keep. Private to this
+// folder.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fcm/formats/tensor_file.h"
+
+namespace fcm::formats {
+
+constexpr uint64_t kLengthBytes = 8;               // little endian, before the JSON
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // of the format
+constexpr uint64_t kMaxTensors = 1 << 17;          // ours: keeps memory near the file's size
+constexpr uint64_t kMaxMetadataEntries = 1 << 16;  // ours
+constexpr uint64_t kMaxDimensions = 32;            // ours
+
+// Where one tensor lies: bytes [begin, end) after the header.
+struct TensorPlace {
+  std::string name;
+  std::string dtype;
+  std::vector<int64_t> shape;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+};
+
+struct SafetensorsHeader {
+  std::vector<TensorPlace> tensors;  // in the order of their bytes
+  std::map<std::string, std::string> metadata;
+};
+
+// Bytes of an element of this safetensors type; nullopt: unknown to us.
+std::optional<uint64_t> bytes_per_element(std::string_view dtype);
+
+// Bytes of a tensor; nullopt: type unknown, a negative extent, or more than 64 bits hold.
+std::optional<uint64_t> bytes_of(std::string_view dtype, std::span<const int64_t> shape);
+
+// Text for an error message: quoted, control bytes escaped, long text cut.
+std::string shown(std::string_view text);
+
+// `text`: the JSON; `data_bytes`: how many bytes follow it. Throws Error(kCheckpoint), which names
+// `file` and the rule that does not hold.
+SafetensorsHeader parse_safetensors_header(std::string_view text, uint64_t data_bytes,
+                                           const std::string& file);
+
+// Length, JSON and padding for these tensors in this order. Throws Error(kCheckpoint) for views
+// whose names repeat or whose bytes are not shape times type.
+std::string safetensors_header(std::span<const TensorView> tensors,
+                               const std::map<std::string, std::string>& metadata,
+                               const std::string& file);
+
+}  // namespace fcm::formats

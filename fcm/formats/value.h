@@ -1,0 +1,57 @@
+// What a .pth file says apart from the bytes of its tensors, as plain data.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace fcm::formats {
+
+// A tree of Python values. Objects that published programs put into their files are kept as data:
+// nothing of theirs is ever called.
+struct Value {
+  using List = std::vector<Value>;
+  struct Tuple {
+    List items;
+  };
+  struct Item;
+  struct Dict {
+    std::vector<Item> items;  // in the order of the file, keys unique
+    bool ordered = false;     // collections.OrderedDict
+  };
+  struct Bytes {
+    std::string data;
+  };
+  struct Size {  // torch.Size
+    std::vector<int64_t> extents;
+  };
+  struct Namespace {  // argparse.Namespace, and modules of TorchScript: attributes by name
+    Dict members;
+  };
+  struct Path {  // pathlib.PosixPath, pathlib.WindowsPath, ...
+    std::string text;
+  };
+  struct Tensor {
+    size_t index = 0;        // of PthFile::tensors
+    bool parameter = false;  // torch.nn.Parameter
+  };
+
+  std::variant<std::monostate, bool, int64_t, double, std::string, Bytes, List, Tuple, Dict, Size,
+               Namespace, Path, Tensor>
+      data;
+
+  // The entry of a Dict or the member of a Namespace with this text as its key; nullptr where this
+  // is neither or has none.
+  const Value* find(std::string_view key) const;
+};
+
+struct Value::Item {
+  Item(Value its_key, Value its_value) : key(std::move(its_key)), value(std::move(its_value)) {}
+  Value key, value;
+};
+
+}  // namespace fcm::formats

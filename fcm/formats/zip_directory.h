@@ -1,0 +1,56 @@
+// The one kind of zip file that PyTorch writes: stored members, one after another without a gap,
+// zip64 where needed. Whatever else a zip file may be is refused, because two readers could then
+// see two different files in it. Private to this folder.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace fcm::formats {
+
+constexpr uint64_t kMaxZipMembers = 1 << 17;
+
+struct ZipMember {
+  std::string_view name;  // without the top folder, for example "data/0"; points into the file
+  std::span<const std::byte> bytes;
+  uint32_t crc32 = 0;     // as the file says; not compared with the bytes
+  bool deflated = false;  // source text of TorchScript, which is passed over
+};
+
+class ZipDirectory {
+ public:
+  ZipDirectory(std::string_view top_folder, std::vector<ZipMember> members);
+
+  std::string_view top_folder() const { return top_folder_; }
+  const std::vector<ZipMember>& members() const { return members_; }  // in the order of the file
+  const ZipMember* find(std::string_view name) const;                 // nullptr: none
+
+ private:
+  std::string_view top_folder_;
+  std::vector<ZipMember> members_;
+  std::unordered_map<std::string_view, size_t> places_;
+};
+
+bool begins_as_zip(std::span<const std::byte> bytes);
+
+// `bytes`: the whole file. Throws Error(kCheckpoint), which names `file` and the rule that does not
+// hold:
+//   - the end record is the last 22 bytes, the central directory ends right before it (and before
+//     the zip64 records), and every number that stands twice says the same;
+//   - members tile the file from byte 0 to the central directory, in its order;
+//   - each is stored (source text of TorchScript, "code/X", may be deflated: it is never unpacked),
+//     none is encrypted, and its local header, its central header and, where announced, its data
+//     descriptor agree in name, flags, method, sizes and CRC;
+//   - extra fields are zip64 or PyTorch's padding ("FB");
+//   - names are plain, without "..", unique, and inside one top folder.
+ZipDirectory parse_zip(std::span<const std::byte> bytes, const std::string& file);
+
+// Throws Error(kCheckpoint) for a stored member whose bytes do not have the CRC-32 the file gives.
+void check_crcs(const ZipDirectory& directory, const std::string& file);
+
+}  // namespace fcm::formats

@@ -1,0 +1,220 @@
+// A published training file to a checkpoint::Checkpoint.
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/formats/plain_data.h"
+#include "fcm/interop/adapters.h"
+#include "fcm/interop/published.h"
+#include "fcm/interop/transformers.h"
+
+namespace fcm::interop {
+namespace {
+
+using nlohmann::json;
+
+// Where programs put the state_dict, outermost first.
+constexpr std::array kStateDictKeys = {"model", "state_dict", "module", "model_state_dict"};
+
+bool holds_tensors(const formats::Value& value) {
+  const auto* dict = std::get_if<formats::Value::Dict>(&value.data);
+  return dict != nullptr &&
+         std::any_of(dict->items.begin(), dict->items.end(), [](const auto& item) {
+           return std::holds_alternative<formats::Value::Tensor>(item.value.data);
+         });
+}
+
+// nullptr: there is none.
+const formats::Value::Dict* find_state_dict(const formats::Value& root) {
+  for (const formats::Value* at = &root; at != nullptr;) {
+    if (holds_tensors(*at)) return &std::get<formats::Value::Dict>(at->data);
+    const formats::Value* inner = nullptr;
+    for (const char* key : kStateDictKeys) {
+      if (inner == nullptr) inner = at->find(key);
+    }
+    at = inner;
+  }
+  return nullptr;
+}
+
+std::vector<formats::TensorView> tensors_of(const formats::Value::Dict& state_dict,
+                                            const formats::PthFile& file) {
+  std::vector<formats::TensorView> tensors;
+  for (const auto& [key, value] : state_dict.items) {
+    const auto* name = std::get_if<std::string>(&key.data);
+    const auto* tensor = std::get_if<formats::Value::Tensor>(&value.data);
+    if (name == nullptr || tensor == nullptr) continue;
+    tensors.push_back(file.tensors.at(tensor->index));
+    tensors.back().name = *name;
+  }
+  return tensors;
+}
+
+const formats::Value& member(const formats::Value& value, const char* key,
+                             const std::string& source) {
+  const formats::Value* found = value.find(key);
+  if (found == nullptr) fail(ExitCode::kCheckpoint, "{}: its optimizer has no {}", source, key);
+  return *found;
+}
+
+// The numbers of all parameter groups, one group after another.
+std::vector<int64_t> parameter_numbers(const formats::Value& optimizer, const std::string& source) {
+  std::vector<int64_t> numbers;
+  const auto* groups =
+      std::get_if<formats::Value::List>(&member(optimizer, "param_groups", source).data);
+  if (groups == nullptr) fail(ExitCode::kCheckpoint, "{}: param_groups is no list", source);
+  for (const formats::Value& group : *groups) {
+    const auto* list = std::get_if<formats::Value::List>(&member(group, "params", source).data);
+    if (list == nullptr) fail(ExitCode::kCheckpoint, "{}: params is no list", source);
+    for (const formats::Value& number : *list) {
+      const auto* value = std::get_if<int64_t>(&number.data);
+      if (value == nullptr) fail(ExitCode::kCheckpoint, "{}: params holds no number", source);
+      numbers.push_back(*value);
+    }
+  }
+  return numbers;
+}
+
+template <typename T>
+double single(const formats::TensorView& tensor) {
+  T value;
+  std::memcpy(&value, tensor.bytes.data(), sizeof value);
+  return static_cast<double>(value);
+}
+
+// An update count: a number of Python, or a tensor of one number.
+int64_t count_of(const formats::Value& value, const formats::PthFile& file,
+                 const std::string& source) {
+  double count = -1;
+  if (const auto* whole = std::get_if<int64_t>(&value.data)) count = static_cast<double>(*whole);
+  if (const auto* number = std::get_if<double>(&value.data)) count = *number;
+  if (const auto* tensor = std::get_if<formats::Value::Tensor>(&value.data)) {
+    const formats::TensorView& view = file.tensors.at(tensor->index);
+    if (view.dtype == "F32" && view.bytes.size() == sizeof(float)) count = single<float>(view);
+    if (view.dtype == "F64" && view.bytes.size() == sizeof(double)) count = single<double>(view);
+    if (view.dtype == "I64" && view.bytes.size() == sizeof(int64_t)) count = single<int64_t>(view);
+  }
+  const bool sound = count >= 0 && count < 9e15 && count == static_cast<double>(int64_t(count));
+  if (!sound) fail(ExitCode::kCheckpoint, "{}: an update count is no whole number", source);
+  return static_cast<int64_t>(count);
+}
+
+struct Moments {
+  std::vector<formats::TensorView> tensors;
+  int64_t steps = 0;
+};
+
+formats::TensorView moment_of(const formats::Value& state, const char* key,
+                              const formats::TensorView& parameter, const formats::PthFile& file,
+                              const std::string& source) {
+  const auto* tensor = std::get_if<formats::Value::Tensor>(&member(state, key, source).data);
+  if (tensor == nullptr) fail(ExitCode::kCheckpoint, "{}: {} is no tensor", source, key);
+  formats::TensorView view = file.tensors.at(tensor->index);
+  if (view.shape != parameter.shape) {
+    fail(ExitCode::kCheckpoint,
+         "{}: its optimizer numbers parameters in another order than the published programs: "
+         "the {} in the place of {} has another shape",
+         source, key, parameter.name);
+  }
+  view.name = fmt::format("{}.{}", key, parameter.name);
+  return view;
+}
+
+Moments moments_of(const formats::Value& optimizer, std::span<const formats::TensorView> model,
+                   const formats::PthFile& file, const std::string& source) {
+  const std::vector<const formats::TensorView*> order = optimizer_order(model);
+  const std::vector<int64_t> numbers = parameter_numbers(optimizer, source);
+  if (numbers.size() != order.size()) {
+    fail(ExitCode::kCheckpoint, "{}: its optimizer has {} parameters, the model {}", source,
+         numbers.size(), order.size());
+  }
+  const auto* states = std::get_if<formats::Value::Dict>(&member(optimizer, "state", source).data);
+  if (states == nullptr) fail(ExitCode::kCheckpoint, "{}: state is no dict", source);
+  std::map<int64_t, const formats::Value*> by_number;
+  for (const auto& [key, value] : states->items) {
+    if (const auto* number = std::get_if<int64_t>(&key.data)) by_number[*number] = &value;
+  }
+  Moments moments;
+  for (const char* key : {"exp_avg", "exp_avg_sq"}) {
+    for (size_t i = 0; i < order.size(); ++i) {
+      const auto state = by_number.find(numbers[i]);
+      if (state == by_number.end()) {
+        fail(ExitCode::kCheckpoint, "{}: its optimizer has no state of {}", source, order[i]->name);
+      }
+      moments.tensors.push_back(moment_of(*state->second, key, *order[i], file, source));
+      const int64_t steps = count_of(member(*state->second, "step", source), file, source);
+      if (i == 0) moments.steps = steps;
+      if (steps != moments.steps) {
+        fail(ExitCode::kCheckpoint,
+             "{}: its optimizer updated {} {} times and {} {} times; this program keeps one count",
+             source, order[0]->name, moments.steps, order[i]->name, steps);
+      }
+    }
+  }
+  return moments;
+}
+
+// What the last group says: the one that decays.
+void take_settings(const formats::Value& optimizer, json& state) {
+  const formats::Value* groups = optimizer.find("param_groups");
+  const auto* list = groups ? std::get_if<formats::Value::List>(&groups->data) : nullptr;
+  if (list == nullptr || list->empty()) return;
+  json settings = json::object();
+  for (const char* key : {"lr", "weight_decay", "betas", "eps"}) {
+    if (const formats::Value* found = list->back().find(key))
+      settings[key] = formats::to_json(*found);
+  }
+  state["optimizer"] = settings;
+}
+
+void take_facts(const formats::Value& root, json& state) {
+  const formats::Value* epoch = root.find("epoch");
+  if (const auto* number = epoch ? std::get_if<int64_t>(&epoch->data) : nullptr) {
+    state["published_epoch"] = *number;
+    state["epoch"] = *number + 1;
+  }
+  for (const char* key : {"scaler", "args"}) {
+    if (const formats::Value* found = root.find(key)) state[key] = formats::to_json(*found);
+  }
+  const formats::Value* recipe = root.find("recipe");
+  if (const auto* text = recipe ? std::get_if<std::string>(&recipe->data) : nullptr) {
+    state["recipe"] = *text;
+  }
+}
+
+}  // namespace
+
+checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::path& path,
+                                bool with_optimizer) {
+  const std::string source = path.string();
+  checkpoint::Checkpoint checkpoint;
+  checkpoint.path = path;
+  checkpoint.format = "pth";
+  const formats::Value::Dict* state_dict = find_state_dict(file.root);
+  checkpoint.model.tensors = state_dict ? tensors_of(*state_dict, file) : file.tensors;
+  checkpoint.merged = from_transformers(checkpoint.model.tensors, source);
+  rename_as_published(checkpoint.model.tensors, source);
+  take_facts(file.root, checkpoint.state);
+  const formats::Value* optimizer = file.root.find("optimizer");
+  if (optimizer != nullptr) {
+    try {
+      Moments moments = moments_of(*optimizer, checkpoint.model.tensors, file, source);
+      checkpoint.step = moments.steps;
+      take_settings(*optimizer, checkpoint.state);
+      checkpoint.state["optimizer_steps"] = moments.steps;
+      if (with_optimizer) checkpoint.optimizer.tensors = std::move(moments.tensors);
+    } catch (const Error& error) {
+      checkpoint.state["optimizer_left_out"] = error.what();
+    }
+  }
+  checkpoint.model.data = std::move(file.storage);
+  checkpoint.optimizer.data = std::move(file.copies);
+  return checkpoint;
+}
+
+}  // namespace fcm::interop

@@ -1,0 +1,195 @@
+#include "fcm/interop/published_recipe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include "fcm/base/error.h"
+#include "fcm/encoder/options.h"
+#include "fcm/optim/schedule.h"
+
+namespace fcm::interop {
+namespace {
+
+using nlohmann::json;
+
+bool sets(const std::vector<std::string>& overrides, std::string_view key) {
+  return std::any_of(overrides.begin(), overrides.end(), [&](const std::string& assignment) {
+    return assignment.starts_with(key) && assignment.substr(key.size()).starts_with("=");
+  });
+}
+
+int64_t encoder_heads(const Architecture& architecture, const std::vector<std::string>& overrides,
+                      const std::string& source) {
+  const encoder::Kind kind = encoder::kind_named(architecture.kind);
+  for (const char* name : {"small", "base", "large", "huge"}) {
+    const encoder::EncoderOptions named = encoder::named_size(kind, name);
+    if (named.dims == architecture.dims) return named.heads;
+  }
+  const int64_t dim = architecture.dims.back();
+  if (dim % 64 == 0) return dim / 64;
+  if (!sets(overrides, "encoder.heads")) {
+    fail(
+        ExitCode::kUsage,
+        "{}: its encoder has {} channels, from which the number of attention heads cannot be told; "
+        "give it with --set encoder.heads=N",
+        source, dim);
+  }
+  return 1;
+}
+
+int64_t decoder_heads(int64_t dim, const std::vector<std::string>& overrides,
+                      const std::string& source) {
+  constexpr int64_t kPublished = 16;
+  if (dim % kPublished == 0) return kPublished;
+  if (!sets(overrides, "decoder.heads")) {
+    fail(
+        ExitCode::kUsage,
+        "{}: its decoder has {} channels, not a multiple of the published 16 attention heads; give "
+        "their number with --set decoder.heads=N",
+        source, dim);
+  }
+  return 1;
+}
+
+std::vector<int64_t> image_size(const Architecture& architecture,
+                                const std::vector<std::string>& overrides,
+                                const std::string& source) {
+  constexpr int64_t kPublished = 224;
+  if (architecture.patches <= 0) return {kPublished, kPublished};
+  const auto side = std::llround(std::sqrt(static_cast<double>(architecture.patches)));
+  if (side * side != architecture.patches && !sets(overrides, "data.image_size")) {
+    fail(ExitCode::kUsage,
+         "{}: {} patches are no square, so the picture's size cannot be told; give it with --set "
+         "data.image_size=[ROWS,COLUMNS]",
+         source, architecture.patches);
+  }
+  return {side * architecture.patch_side(), side * architecture.patch_side()};
+}
+
+// Each sets `field` where the arguments have a value of its kind.
+void take(const json& args, const char* key, bool& field) {
+  const auto found = args.find(key);
+  if (found != args.end() && found->is_boolean()) found->get_to(field);
+}
+void take(const json& args, const char* key, double& field) {
+  const auto found = args.find(key);
+  if (found != args.end() && found->is_number()) found->get_to(field);
+}
+void take(const json& args, const char* key, int64_t& field) {
+  constexpr int64_t kMost = 1 << 20;  // products of three stay in range
+  const auto found = args.find(key);
+  if (found == args.end() || !found->is_number_integer()) return;
+  const auto value = found->get<int64_t>();
+  if (value >= 0 && value <= kMost) field = value;
+}
+
+void take_args(const json& args, recipe::Recipe& recipe) {
+  if (!args.is_object()) return;
+  take(args, "norm_pix_loss", recipe.pretrain().targets.norm_pix);
+  take(args, "mask_ratio", recipe.pretrain().masks.ratio);
+  take(args, "epochs", recipe.optim.epochs);
+  take(args, "warmup_epochs", recipe.optim.warmup_epochs);
+  take(args, "min_lr", recipe.optim.min_lr);
+  take(args, "weight_decay", recipe.optim.weight_decay);
+  take(args, "seed", recipe.run.seed);
+  int64_t batch = recipe.optim.batch_size, pieces = 1, processes = 1;
+  take(args, "batch_size", batch);
+  take(args, "accum_iter", pieces);
+  take(args, "world_size", processes);
+  recipe.optim.batch_size = std::max<int64_t>(batch * pieces * processes, 1);
+  double lr = recipe.optim.lr();  // the programs store what they made of blr
+  take(args, "lr", lr);
+  recipe.optim.base_lr = lr * 256 / static_cast<double>(recipe.optim.batch_size);
+  recipe.optim.warmup_epochs = std::min(recipe.optim.warmup_epochs, recipe.optim.epochs);
+  recipe.optim.min_lr = std::min(recipe.optim.min_lr, recipe.optim.lr());
+  const auto model = args.find("model");
+  const bool names_model = model != args.end() && model->is_string();
+  // Only Fast ConvMAE sees all views.
+  if (names_model && !model->get<std::string>().starts_with("fast"))
+    recipe.pretrain().masks.views.count = 1;
+}
+
+}  // namespace
+
+recipe::Recipe published_recipe(const Architecture& architecture, const json& args,
+                                const std::vector<std::string>& overrides,
+                                const std::string& source) {
+  recipe::Recipe recipe;
+  recipe.row = {"published", fmt::format("sizes found in {}", source)};
+  recipe.model.kind = architecture.kind;
+  recipe.encoder = {"custom",
+                    architecture.strides,
+                    architecture.dims,
+                    architecture.depths,
+                    encoder_heads(architecture, overrides, source),
+                    architecture.mlp_ratios};
+  if (const auto& decoder = architecture.decoder) {
+    recipe.pretrain().decoder = {decoder->dim, decoder->depth,
+                                 decoder_heads(decoder->dim, overrides, source),
+                                 decoder->mlp_ratio};
+  } else {
+    recipe.pretrain().decoder.depth = 0;  // nothing of it will be used
+  }
+  recipe.data.image_size = image_size(architecture, overrides, source);
+  recipe.data.channels = architecture.channels;
+  take_args(args, recipe);
+  return recipe::read_recipe(recipe::print_recipe(recipe), source, overrides);
+}
+
+json published_args(const recipe::Recipe& recipe) {
+  const bool vit = recipe.model.kind == "vit";
+  const bool fast = recipe.pretrain().masks.views.all();
+  return {{"batch_size", recipe.optim.batch_size},
+          {"epochs", static_cast<int64_t>(std::llround(recipe.optim.epochs))},
+          {"accum_iter", 1},
+          {"model", vit    ? "mae_vit_base_patch16"
+                    : fast ? "fastconvmae_convvit_base_patch16"
+                           : "convmae_convvit_base_patch16"},
+          {"input_size", recipe.data.image_size[0]},
+          {"mask_ratio", recipe.pretrain().masks.ratio},
+          {"norm_pix_loss", recipe.pretrain().targets.norm_pix},
+          {"weight_decay", recipe.optim.weight_decay},
+          {"lr", recipe.optim.lr()},
+          {"blr", recipe.optim.base_lr},
+          {"min_lr", recipe.optim.min_lr},
+          {"warmup_epochs", static_cast<int64_t>(std::llround(recipe.optim.warmup_epochs))},
+          {"data_path", ""},
+          {"output_dir", "./output_dir"},
+          {"log_dir", "./output_dir"},
+          {"device", "cuda"},
+          {"seed", recipe.run.seed},
+          {"resume", ""},
+          {"start_epoch", 0},
+          {"num_workers", 10},
+          {"pin_mem", true},
+          {"world_size", 1},
+          {"local_rank", -1},
+          {"dist_on_itp", false},
+          {"dist_url", "env://"}};
+}
+
+PublishedOptimizer published_optimizer(const recipe::Recipe& recipe, const json& state) {
+  const optim::OptimOptions& optim = recipe.optim;
+  const auto steps = state.value("optimizer_steps", int64_t{0});
+  const double epochs = state.value("epoch", 0.0);
+  const double before = steps > 0 ? epochs - epochs / static_cast<double>(steps) : 0;
+  PublishedOptimizer optimizer{
+      steps,        optim::lr_at_epoch(optim, before), optim.weight_decay, optim.beta1, optim.beta2,
+      optim.epsilon};
+  const json settings = state.value("optimizer", json::object());
+  take(settings, "lr", optimizer.lr);
+  take(settings, "weight_decay", optimizer.weight_decay);
+  take(settings, "eps", optimizer.epsilon);
+  const json betas = settings.value("betas", json());
+  if (betas.is_array() && betas.size() == 2 && betas[0].is_number() && betas[1].is_number()) {
+    optimizer.beta1 = betas[0].get<double>();
+    optimizer.beta2 = betas[1].get<double>();
+  }
+  return optimizer;
+}
+
+}  // namespace fcm::interop

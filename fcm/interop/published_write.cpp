@@ -1,0 +1,139 @@
+// A checkpoint as a published training file.
+#include <map>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/formats/plain_data.h"
+#include "fcm/interop/adapters.h"
+#include "fcm/interop/published.h"
+
+namespace fcm::interop {
+namespace {
+
+formats::Value text(std::string_view content) { return {std::string(content)}; }
+
+formats::Value dict(std::vector<std::pair<std::string_view, formats::Value>> entries,
+                    bool ordered = false) {
+  formats::Value::Dict result;
+  result.ordered = ordered;
+  for (auto& [key, value] : entries) result.items.push_back({text(key), std::move(value)});
+  return {std::move(result)};
+}
+
+// A tree whose tensors are collected beside it.
+class Writer {
+ public:
+  explicit Writer(const PublishedFile& content) : content_(content) {
+    model_.assign(content.model.begin(), content.model.end());
+    sort_as_published(model_);
+  }
+
+  formats::Value root() {
+    std::vector<std::pair<std::string_view, formats::Value>> entries = {{"model", state_dict()}};
+    if (!content_.moments.empty()) {
+      entries.emplace_back("optimizer", dict({{"state", states()}, {"param_groups", groups()}}));
+    }
+    entries.emplace_back("epoch", formats::Value{content_.epoch});
+    if (!content_.moments.empty()) entries.emplace_back("scaler", scaler());
+    entries.emplace_back("args", formats::from_json(content_.args));
+    if (!content_.recipe.empty()) entries.emplace_back("recipe", text(content_.recipe));
+    return dict(std::move(entries));
+  }
+  std::span<const formats::TensorView> tensors() const { return tensors_; }
+
+ private:
+  formats::Value add(const formats::TensorView& tensor) {
+    tensors_.push_back(tensor);
+    return {formats::Value::Tensor{tensors_.size() - 1, false}};
+  }
+
+  formats::Value state_dict() {
+    std::vector<std::pair<std::string_view, formats::Value>> entries;
+    for (const formats::TensorView& tensor : model_) entries.emplace_back(tensor.name, add(tensor));
+    return dict(std::move(entries), true);
+  }
+
+  // A tensor and bytes of its own for each: loaded ones are counted up in place.
+  formats::Value step(size_t number) {
+    return add({"step", "F32", {}, std::as_bytes(std::span(steps_).subspan(number, 1))});
+  }
+
+  formats::Value states() {
+    std::map<std::string_view, const formats::TensorView*> by_name;
+    for (const formats::TensorView& moment : content_.moments) by_name[moment.name] = &moment;
+    const auto moment = [&](const char* key, const formats::TensorView& parameter) {
+      const auto found = by_name.find(fmt::format("{}.{}", key, parameter.name));
+      if (found == by_name.end()) {
+        fail(ExitCode::kCheckpoint, "there is no {} of {}, so no optimizer can be written", key,
+             parameter.name);
+      }
+      return add(*found->second);
+    };
+    steps_.assign(model_.size(), static_cast<float>(content_.optimizer.steps));
+    formats::Value::Dict states;
+    for (const formats::TensorView* parameter : optimizer_order(model_)) {
+      const size_t index = states.items.size();
+      const formats::Value number{static_cast<int64_t>(index)};
+      states.items.push_back({number, dict({{"step", step(index)},
+                                            {"exp_avg", moment("exp_avg", *parameter)},
+                                            {"exp_avg_sq", moment("exp_avg_sq", *parameter)}})});
+    }
+    return {std::move(states)};
+  }
+
+  formats::Value group(double weight_decay, formats::Value::List numbers) const {
+    const PublishedOptimizer& optimizer = content_.optimizer;
+    return dict(
+        {{"weight_decay", formats::Value{weight_decay}},
+         {"lr", formats::Value{optimizer.lr}},
+         {"betas", formats::Value{formats::Value::Tuple{
+                       {formats::Value{optimizer.beta1}, formats::Value{optimizer.beta2}}}}},
+         {"eps", formats::Value{optimizer.epsilon}},
+         {"amsgrad", formats::Value{false}},
+         {"maximize", formats::Value{false}},
+         {"foreach", formats::Value{}},
+         {"capturable", formats::Value{false}},
+         {"differentiable", formats::Value{false}},
+         {"fused", formats::Value{}},
+         {"decoupled_weight_decay", formats::Value{true}},
+         {"params", formats::Value{std::move(numbers)}}});
+  }
+
+  formats::Value groups() const {
+    formats::Value::List without, with;
+    for (const formats::TensorView* parameter : optimizer_order(model_)) {
+      const auto number = static_cast<int64_t>(without.size() + with.size());
+      (decays(*parameter) ? with : without).push_back(formats::Value{number});
+    }
+    formats::Value::List list;
+    list.push_back(group(0.0, std::move(without)));
+    list.push_back(group(content_.optimizer.weight_decay, std::move(with)));
+    return {std::move(list)};
+  }
+
+  // As torch's GradScaler starts.
+  formats::Value scaler() const {
+    if (!content_.scaler.is_null()) return formats::from_json(content_.scaler);
+    return dict({{"scale", formats::Value{65536.0}},
+                 {"growth_factor", formats::Value{2.0}},
+                 {"backoff_factor", formats::Value{0.5}},
+                 {"growth_interval", formats::Value{int64_t{2000}}},
+                 {"_growth_tracker", formats::Value{int64_t{0}}}});
+  }
+
+  const PublishedFile& content_;
+  std::vector<formats::TensorView> model_, tensors_;
+  std::vector<float> steps_;
+};
+
+}  // namespace
+
+void write_published(const std::filesystem::path& path, const PublishedFile& content) {
+  Writer writer(content);
+  const formats::Value root = writer.root();
+  formats::write_pth(path, root, writer.tensors());
+}
+
+}  // namespace fcm::interop

@@ -1,0 +1,35 @@
+// From loaded batches to what models take.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "fcm/loader/loader.h"
+#include "fcm/masks/view_plan.h"
+#include "fcm/models/classifier.h"
+#include "fcm/ops/patches.h"
+#include "fcm/ops/patchify/op.h"
+
+namespace fcm::models {
+
+ops::Normalisation normalisation(const loader::DataOptions& options);
+
+// A loaded batch as a tensor that shares its memory: uint8 [B, H, W, C].
+at::Tensor pictures_of(const loader::Batch& batch);
+
+// Pictures on the device that a model is on.
+at::Tensor to_device(const at::Tensor& pictures_BHWC, at::Device device);
+
+// Pictures of a batch cut into patches by a plan, as fp32 [B, L, P, D]. All on one device.
+at::Tensor pixels_of(const at::Tensor& pictures_BHWC, const masks::ViewPlan& plan,
+                     const ops::PatchGeometry& geometry, const loader::DataOptions& options);
+
+// Pictures of a batch as a classifier takes them, on its device: fp32 [B, L, P, D], patches in
+// raster order.
+at::Tensor pixels_of(const loader::Batch& batch, const Classifier& model,
+                     const loader::DataOptions& options);
+
+// Logits [B, classes], fp32, on the CPU, of a batch as it was loaded. Makes no graph.
+at::Tensor logits_of(const Classifier& model, const loader::Batch& batch,
+                     const loader::DataOptions& options, at::ScalarType compute);
+
+}  // namespace fcm::models

@@ -1,0 +1,239 @@
+#include "fcm/recipe/check.h"
+
+#include <fmt/ranges.h>
+
+#include "fcm/base/error.h"
+#include "fcm/config/recipe_io.h"
+#include "fcm/masks/view_plan.h"
+#include "fcm/ops/patches.h"
+
+namespace fcm::recipe {
+namespace {
+
+std::string list(const std::vector<int64_t>& values) {
+  return fmt::format("[{}]", fmt::join(values, ", "));
+}
+
+// Collects what does not fit, so that one look shows everything.
+class Faults {
+ public:
+  template <typename... Args>
+  void unless(bool holds, fmt::format_string<Args...> format, Args&&... args) {
+    if (!holds) lines_.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+  void add(const std::string& line) { lines_.push_back(line); }
+  void throw_if_any() const {
+    if (!lines_.empty()) fail(ExitCode::kUsage, "{}", fmt::join(lines_, "\n"));
+  }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+// Every list of [encoder] has one element a stage. Returns whether that holds, which the other
+// rules rely on.
+bool check_stages(const Recipe& recipe, Faults& faults) {
+  const encoder::EncoderOptions& options = recipe.encoder;
+  const size_t stages = encoder::stages(encoder::kind_named(recipe.model.kind));
+  bool all = true;
+  const auto counted = [&](const char* key, size_t elements) {
+    all = all && elements == stages;
+    faults.unless(
+        elements == stages,
+        "encoder.{} has {} element{}, but an encoder of model.kind = \"{}\" has {} stage{}", key,
+        elements, elements == 1 ? "" : "s", recipe.model.kind, stages, stages == 1 ? "" : "s");
+  };
+  counted("strides", options.strides.size());
+  counted("dims", options.dims.size());
+  counted("depths", options.depths.size());
+  counted("mlp_ratios", options.mlp_ratios.size());
+  return all;
+}
+
+void check_named_size(const Recipe& recipe, Faults& faults) {
+  const encoder::EncoderOptions& options = recipe.encoder;
+  if (options.size == "custom") return;
+  encoder::EncoderOptions named, given = options;
+  try {
+    named = encoder::named_size(encoder::kind_named(recipe.model.kind), options.size);
+  } catch (const Error& error) {
+    faults.add(error.what());
+    return;
+  }
+  config::internal::Collector expected, actual;
+  expected.section("encoder", named);
+  actual.section("encoder", given);
+  for (size_t i = 0; i < expected.fields.size(); ++i) {
+    if (expected.fields[i].key == "size") continue;
+    const std::string want = value_of(expected.fields[i]), have = value_of(actual.fields[i]);
+    faults.unless(want == have,
+                  "{} = {}, but encoder.size = \"{}\" means {}; write that, or encoder.size = "
+                  "\"custom\"",
+                  actual.fields[i].name(), have, options.size, want);
+  }
+}
+
+// Positions are sines and cosines of rows and columns: four equal parts.
+void check_width(const char* section, const char* dim_key, int64_t dim, int64_t heads,
+                 Faults& faults) {
+  faults.unless(dim % 4 == 0, "{} = {} must be divisible by 4, for the sine-cosine positions",
+                dim_key, dim);
+  faults.unless(dim % heads == 0, "{} = {} must be divisible by {}.heads = {}", dim_key, dim,
+                section, heads);
+}
+
+// A 5x5 window must not reach past the neighbouring patch.
+void check_convolution_stages(const encoder::EncoderOptions& options, Faults& faults) {
+  int64_t side = 1;  // cells per row of a patch: the product of the later strides
+  for (size_t stage = options.strides.size() - 1; stage-- > 0;) {
+    side *= options.strides[stage + 1];
+    faults.unless(options.depths[stage] == 0 || side >= 2,
+                  "encoder.strides = {} leaves stage {} one cell a patch, but its 5x5 convolutions "
+                  "need at least 2x2; make a later stride 2 or more, or that entry of "
+                  "encoder.depths 0",
+                  list(options.strides), stage + 1);
+  }
+}
+
+void check_picture(const Recipe& recipe, Faults& faults) {
+  const loader::DataOptions& data = recipe.data;
+  faults.unless(data.channels == 1 || data.channels == 3,
+                "data.channels = {} must be 1 (grey) or 3 (RGB)", data.channels);
+  const auto channels = static_cast<size_t>(data.channels);
+  faults.unless(data.mean.size() == channels, "data.mean has {} elements, but data.channels = {}",
+                data.mean.size(), channels);
+  faults.unless(data.deviation.size() == channels,
+                "data.deviation has {} elements, but data.channels = {}", data.deviation.size(),
+                channels);
+  faults.unless(data.crop_scale[0] <= data.crop_scale[1],
+                "data.crop_scale = [{}, {}] must name the smaller share first", data.crop_scale[0],
+                data.crop_scale[1]);
+  faults.unless(data.crop_ratio[0] <= data.crop_ratio[1],
+                "data.crop_ratio = [{}, {}] must name the smaller ratio first", data.crop_ratio[0],
+                data.crop_ratio[1]);
+
+  const int64_t side = ops::PatchGeometry{recipe.encoder.strides}.patch_side();
+  const bool whole = data.image_size[0] % side == 0 && data.image_size[1] % side == 0;
+  faults.unless(whole,
+                "data.image_size = {} must be divisible by {}, the side of a patch: "
+                "encoder.strides = {}, multiplied",
+                list(data.image_size), side, list(recipe.encoder.strides));
+  if (!whole) return;
+  try {
+    const int64_t patches = data.image_size[0] / side * (data.image_size[1] / side);
+    const masks::MaskOptions masks = pretraining_of(recipe).pretrain().masks;
+    masks::kept_views(masks::view_sizes(patches, masks), masks);
+  } catch (const Error& error) {
+    faults.add(error.what());
+  }
+}
+
+void check_targets(const Recipe& recipe, Faults& faults) {
+  const Pretrain& task = recipe.pretrain();
+  const targets::TargetOptions& options = task.targets;
+  const std::vector<std::string> names = options.reconstructed();
+  faults.unless(!names.empty(),
+                "targets.rgb, targets.clip, targets.dino and targets.ema are all 0, so there is "
+                "nothing to reconstruct; give one of them a weight");
+  const auto branches = static_cast<int64_t>(names.size());
+  faults.unless(branches < 2 || branches * task.decoder.independent_blocks <= task.decoder.depth,
+                "decoder.independent_blocks = {} for each of {} targets are more than "
+                "decoder.depth = {}, which counts them all",
+                task.decoder.independent_blocks, branches, task.decoder.depth);
+  faults.unless(options.mimic == "none" || options.mimic_weight > 0,
+                "targets.mimic = \"{}\" with targets.mimic_weight = 0; write \"none\"",
+                options.mimic);
+  const bool averages = options.last_blocks > 1;
+  const auto check_depth = [&](const std::string& who, int64_t depth) {
+    faults.unless(options.last_blocks <= depth,
+                  "targets.last_blocks = {}, but {} has {} transformer blocks", options.last_blocks,
+                  who, depth);
+  };
+  for (const std::string& name : options.features()) {
+    if (name == "ema") {
+      if (averages) check_depth("the encoder", recipe.encoder.depths.back());
+      continue;
+    }
+    faults.unless(recipe.data.channels == 3,
+                  "data.channels = {}, but the tower of targets.{} sees RGB; take 3",
+                  recipe.data.channels, name);
+    faults.unless(name != "clip" || !averages || options.clip_feature == "tokens",
+                  "targets.last_blocks = {} takes tokens as blocks leave them, so "
+                  "targets.clip_feature = \"{}\" must be \"tokens\"",
+                  options.last_blocks, options.clip_feature);
+    if (averages) check_depth("that tower", targets::tower_options(options, name, 1, 1).depth);
+  }
+}
+
+void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
+  faults.unless(optim.micro_batch <= optim.batch_size,
+                "optim.micro_batch = {} is larger than optim.batch_size = {}", optim.micro_batch,
+                optim.batch_size);
+  faults.unless(optim.warmup_epochs <= optim.epochs,
+                "optim.warmup_epochs = {} is more than optim.epochs = {}", optim.warmup_epochs,
+                optim.epochs);
+  faults.unless(optim.min_lr <= optim.lr(),
+                "optim.min_lr = {} is more than the learning rate {} (optim.base_lr = {} times "
+                "optim.batch_size = {} over 256)",
+                optim.min_lr, optim.lr(), optim.base_lr, optim.batch_size);
+  faults.unless(optim.beta1 < 1, "optim.beta1 = {} must be less than 1", optim.beta1);
+  faults.unless(optim.beta2 < 1, "optim.beta2 = {} must be less than 1", optim.beta2);
+}
+
+// What a frozen encoder under a linear probe has no use for.
+void check_head(const Recipe& recipe) {
+  const ClassifierSection& classifier = recipe.classify().classifier;
+  const loader::AugmentOptions& augment = recipe.classify().augment;
+  if (classifier.learns != "head") return;
+  const bool plain = classifier.drop_path == 0 && classifier.layer_decay == 1 &&
+                     classifier.ema_decay == 0 && recipe.optim.clip_norm == 0 &&
+                     augment.smoothing == 0 && !augment.mixes() && augment.erasing == 0;
+  if (plain) return;
+  fail(
+      ExitCode::kUsage,
+      "classifier.learns = \"head\" is the published linear probe: classifier.drop_path, "
+      "classifier.ema_decay, optim.clip_norm, augment.smoothing, augment.mixup, augment.cutmix and "
+      "augment.erasing must be 0, and classifier.layer_decay 1");
+}
+
+void check_classification(const Recipe& recipe) {
+  if (recipe.classify().augment.mixes() && recipe.optim.batch_size % 2 != 0) {
+    fail(ExitCode::kUsage,
+         "optim.batch_size = {} must be even: augment.mixup and augment.cutmix mix pictures in "
+         "pairs",
+         recipe.optim.batch_size);
+  }
+  check_head(recipe);
+  const RunOptions& run = recipe.run;
+  if (run.pictures_every_steps != 0 || run.knn_every_epochs != 0 || run.probe_every_epochs != 0) {
+    fail(ExitCode::kUsage,
+         "run.pictures_every_steps = {}, run.knn_every_epochs = {} and run.probe_every_epochs = {} "
+         "must be 0 where a classifier is trained: it reconstructs nothing and is measured itself",
+         run.pictures_every_steps, run.knn_every_epochs, run.probe_every_epochs);
+  }
+}
+
+}  // namespace
+
+void check(const Recipe& recipe) {
+  Recipe copy = recipe;                           // `visit` hands out writable references
+  config::check_values(config::fields_of(copy));  // the rules below rely on ranges
+
+  Faults faults;
+  check_named_size(recipe, faults);
+  if (!check_stages(recipe, faults)) faults.throw_if_any();
+  check_width("encoder", "the last of encoder.dims", recipe.encoder.dims.back(),
+              recipe.encoder.heads, faults);
+  if (recipe.is<Pretrain>()) {
+    const decoder::DecoderOptions& decoder = recipe.pretrain().decoder;
+    check_width("decoder", "decoder.dim", decoder.dim, decoder.heads, faults);
+  }
+  check_convolution_stages(recipe.encoder, faults);
+  check_picture(recipe, faults);
+  if (recipe.is<Pretrain>()) check_targets(recipe, faults);
+  check_optimisation(recipe.optim, faults);
+  faults.throw_if_any();
+  if (recipe.is<Classify>()) check_classification(recipe);
+}
+
+}  // namespace fcm::recipe

@@ -1,0 +1,12 @@
+// What a recipe may not say.
+#pragma once
+
+#include "fcm/recipe/recipe.h"
+
+namespace fcm::recipe {
+
+// Refuses values out of range and combinations that cannot work, each with its keys and values:
+// Error(kUsage), one line a fault.
+void check(const Recipe& recipe);
+
+}  // namespace fcm::recipe

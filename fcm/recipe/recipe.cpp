@@ -1,0 +1,68 @@
+#include "fcm/recipe/recipe.h"
+
+#include <algorithm>
+
+#include "fcm/config/recipe_io.h"
+#include "fcm/config/toml_document.h"
+
+namespace fcm::recipe {
+namespace {
+
+Recipe read(std::string_view toml, const std::string& file_name,
+            const std::vector<std::string>& overrides, bool complete) {
+  Recipe recipe = recipe_for_task_of(toml, file_name);
+  config::Reader reader(config::fields_of(recipe));
+  reader.read(toml, file_name);
+  for (const std::string& assignment : overrides) {
+    const std::string key = reader.set(assignment).name();
+    const bool names_size = key == "encoder.size" || key == "model.kind";
+    if (names_size && recipe.encoder.size != "custom") {
+      recipe.encoder =
+          encoder::named_size(encoder::kind_named(recipe.model.kind), recipe.encoder.size);
+    }
+  }
+  if (complete) reader.finish(file_name);
+  return recipe;
+}
+
+}  // namespace
+
+Recipe recipe_for_task_of(std::string_view toml, const std::string& file_name) {
+  Recipe recipe;
+  const config::Document document = config::parse_toml(toml, file_name);
+  const bool classifies =
+      std::any_of(document.sections.begin(), document.sections.end(),
+                  [](const config::Section& section) { return section.name == "classifier"; });
+  if (classifies) recipe.task = Classify{};
+  return recipe;
+}
+
+Recipe read_recipe(std::string_view toml, const std::string& file_name,
+                   const std::vector<std::string>& overrides) {
+  return read(toml, file_name, overrides, true);
+}
+
+Recipe read_stored_recipe(std::string_view toml, const std::string& source,
+                          const std::vector<std::string>& overrides) {
+  return read(toml, source, overrides, false);
+}
+
+std::string print_recipe(const Recipe& recipe, bool with_help) {
+  Recipe copy = recipe;  // `visit` hands out writable references
+  return config::print(config::fields_of(copy), with_help);
+}
+
+std::string recipe_hash(const Recipe& recipe) {
+  Recipe copy = recipe;
+  return config::hash(config::fields_of(copy));
+}
+
+Recipe pretraining_of(const Recipe& recipe) {
+  if (recipe.is<Pretrain>()) return recipe;
+  Recipe same = recipe;
+  same.task = Pretrain{};
+  same.pretrain().masks.ratio = 0;
+  return same;
+}
+
+}  // namespace fcm::recipe

@@ -1,0 +1,109 @@
+// Everything that defines a run, except where it runs (data, output, device, threads are flags).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "fcm/decoder/options.h"
+#include "fcm/encoder/options.h"
+#include "fcm/loader/options.h"
+#include "fcm/masks/options.h"
+#include "fcm/models/options.h"
+#include "fcm/optim/options.h"
+#include "fcm/recipe/classifier_section.h"
+#include "fcm/recipe/run_options.h"
+#include "fcm/targets/options.h"
+
+namespace fcm::recipe {
+
+// What the recipe stands for: a row of the published results table, or nothing of the kind.
+struct RowOptions {
+  std::string name;
+  std::string about;
+
+  template <class Visitor>
+  void visit(Visitor& visitor) {
+    visitor("name", name, config::OneOf{}, "name of the recipe");
+    visitor("about", about, config::OneOf{}, "what it is and what to expect of it");
+  }
+};
+
+// The tasks, each with the sections that it adds to those of every recipe.
+struct Pretrain {
+  decoder::DecoderOptions decoder;
+  masks::MaskOptions masks;
+  targets::TargetOptions targets;
+};
+struct Classify {
+  ClassifierSection classifier;
+  loader::AugmentOptions augment;
+};
+
+struct Recipe {
+  RowOptions row;
+  models::ModelOptions model;
+  encoder::EncoderOptions encoder;
+  std::variant<Pretrain, Classify> task;
+  loader::DataOptions data;
+  optim::OptimOptions optim;
+  RunOptions run;
+
+  template <class Task>
+  bool is() const {
+    return std::holds_alternative<Task>(task);
+  }
+  // The sections of a task that the caller knows it to be.
+  Pretrain& pretrain() { return std::get<Pretrain>(task); }
+  const Pretrain& pretrain() const { return std::get<Pretrain>(task); }
+  Classify& classify() { return std::get<Classify>(task); }
+  const Classify& classify() const { return std::get<Classify>(task); }
+
+  // Sections in the order in which recipes are written.
+  template <class Visitor>
+  void visit(Visitor& visitor) {
+    visitor.section("row", row);
+    visitor.section("model", model);
+    visitor.section("encoder", encoder);
+    if (is<Pretrain>()) {
+      visitor.section("decoder", pretrain().decoder);
+      visitor.section("masks", pretrain().masks);
+      visitor.section("targets", pretrain().targets);
+    } else {
+      visitor.section("classifier", classify().classifier);
+    }
+    visitor.section("data", data);
+    if (is<Classify>()) visitor.section("augment", classify().augment);
+    visitor.section("optim", optim);
+    visitor.section("run", run);
+  }
+};
+
+// Which task a recipe's text is for: the one whose section it has ([classifier]: Classify), or else
+// Pretrain. All options have their defaults.
+Recipe recipe_for_task_of(std::string_view toml, const std::string& file_name);
+
+// A complete recipe from TOML, with "section.key=value" overrides on top, in order. Setting
+// encoder.size to a name, or model.kind where the size has one, also sets the keys that the name
+// stands for. Only single values are checked: check() sees to the rest. Throws Error(kUsage) that
+// says where, which key and which value.
+Recipe read_recipe(std::string_view toml, const std::string& file_name,
+                   const std::vector<std::string>& overrides = {});
+
+// The same for what a run or a checkpoint carries: an earlier version may have written it, so keys
+// that it lacks have their defaults, which are what was done before they existed.
+Recipe read_stored_recipe(std::string_view toml, const std::string& source,
+                          const std::vector<std::string>& overrides = {});
+
+// TOML that reads back to the same recipe; with the help of every key as comments if asked.
+std::string print_recipe(const Recipe& recipe, bool with_help = false);
+
+// 16 hexadecimal digits, equal for equal recipes.
+std::string recipe_hash(const Recipe& recipe);
+
+// A recipe of pretraining with this encoder, data and optimizer, which sees every patch; the recipe
+// itself where it is one of pretraining.
+Recipe pretraining_of(const Recipe& recipe);
+
+}  // namespace fcm::recipe

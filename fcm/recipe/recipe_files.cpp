@@ -1,0 +1,130 @@
+#include "fcm/recipe/recipe_files.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/config/nearest.h"
+#include "fcm/recipe/check.h"
+
+namespace fcm::recipe {
+namespace fs = std::filesystem;
+namespace {
+
+// A recipe is a page of text. Something larger is another kind of file, given by mistake.
+constexpr uintmax_t kLargest = 1 << 20;
+
+}  // namespace
+
+std::vector<fs::path> shipped_recipes(const std::vector<fs::path>& folders) {
+  std::vector<fs::path> files;
+  std::set<std::string> names;
+  for (const fs::path& folder : folders) {
+    std::vector<fs::path> here;
+    std::error_code ignored;  // a folder that is not there holds nothing
+    for (const auto& entry : fs::recursive_directory_iterator(folder, ignored)) {
+      if (entry.path().extension() == ".toml") here.push_back(entry.path());
+    }
+    for (const fs::path& file : here) {
+      if (names.insert(file.stem().string()).second) files.push_back(file);
+    }
+  }
+  std::sort(files.begin(), files.end(),
+            [](const fs::path& a, const fs::path& b) { return a.stem() < b.stem(); });
+  return files;
+}
+
+fs::path find_recipe(const std::string& name_or_file, const std::vector<fs::path>& folders) {
+  std::error_code ignored;
+  if (fs::is_regular_file(name_or_file, ignored)) return name_or_file;
+  std::vector<std::string> names;
+  for (const fs::path& file : shipped_recipes(folders)) {
+    names.push_back(file.stem().string());
+    if (names.back() == name_or_file) return file;
+  }
+  const bool is_path = name_or_file.find('/') != std::string::npos;
+  if (is_path || name_or_file.ends_with(".toml")) {
+    fail(ExitCode::kUsage, "--recipe {}: there is no such file", name_or_file);
+  }
+  const auto meant = config::nearest(name_or_file, names);
+  if (meant) {
+    fail(ExitCode::kUsage, "--recipe {}: there is no such recipe; did you mean {}?", name_or_file,
+         *meant);
+  }
+  fail(ExitCode::kUsage,
+       "--recipe {}: there is neither such a file nor such a recipe; there are: {}", name_or_file,
+       fmt::join(names, ", "));
+}
+
+std::string read_recipe_file(const fs::path& file) {
+  std::error_code ignored;
+  if (const uintmax_t size = fs::file_size(file, ignored); size > kLargest) {
+    fail(ExitCode::kUsage, "--recipe {}: the file has {} bytes, so it is no recipe", file.string(),
+         size);
+  }
+  return read_file(file, ExitCode::kUsage);
+}
+
+namespace {
+
+struct Found {
+  std::string file, text;
+
+  template <class Task>
+  bool is_for() const {
+    return recipe_for_task_of(text, file).is<Task>();
+  }
+};
+
+Found found(const std::string& name_or_file, const std::vector<fs::path>& folders) {
+  const fs::path file = find_recipe(name_or_file, folders);
+  return {file.string(), read_recipe_file(file)};
+}
+
+Recipe checked(const Found& found, const std::vector<std::string>& overrides) {
+  const Recipe recipe = read_recipe(found.text, found.file, overrides);
+  try {
+    check(recipe);
+  } catch (const Error& error) {
+    fail(error.code(), "{}: {}", found.file, error.what());
+  }
+  return recipe;
+}
+
+}  // namespace
+
+Recipe load_recipe(const std::string& name_or_file, const std::vector<fs::path>& folders,
+                   const std::vector<std::string>& overrides) {
+  return checked(found(name_or_file, folders), overrides);
+}
+
+Recipe load_pretraining_recipe(const std::string& name_or_file,
+                               const std::vector<fs::path>& folders,
+                               const std::vector<std::string>& overrides) {
+  const Found file = found(name_or_file, folders);
+  if (!file.is_for<Pretrain>()) {
+    fail(ExitCode::kUsage,
+         "{} is a recipe of fine-tuning: it has a section [classifier]; use it with fastconvmae "
+         "finetune, or take another recipe here",
+         file.file);
+  }
+  return checked(file, overrides);
+}
+
+Recipe load_classification_recipe(const std::string& name_or_file,
+                                  const std::vector<fs::path>& folders,
+                                  const std::vector<std::string>& overrides) {
+  const Found file = found(name_or_file, folders);
+  if (!file.is_for<Classify>()) {
+    fail(ExitCode::kUsage,
+         "{} is a recipe of pretraining: it has no section [classifier]; take one whose name "
+         "begins with finetune, see fastconvmae recipe list",
+         file.file);
+  }
+  return checked(file, overrides);
+}
+
+}  // namespace fcm::recipe

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+
+#include "fcm/config/field.h"
+
+namespace fcm::recipe {
+
+struct RunOptions {
+  int64_t seed = 0;
+  int64_t max_steps = 0;
+  int64_t log_every_steps = 20;
+  int64_t save_every_steps = 0;
+  int64_t keep_last = 3;
+  int64_t keep_every_steps = 0;
+  int64_t pictures_every_steps = 0;
+  double knn_every_epochs = 0;
+  int64_t max_skipped_in_a_row = 3;
+  int64_t max_rollbacks = 3;
+  double probe_every_epochs = 0;
+
+  template <class Visitor>
+  void visit(Visitor& visitor) {
+    visitor("seed", seed, config::Range{0, 9e15}, "every random draw is a function of it");
+    visitor("max_steps", max_steps, config::Range{0, 1e15},
+            "stop after so many updates; 0: when the epochs are done");
+    visitor("log_every_steps", log_every_steps, config::Range{1, 1e9},
+            "updates per line of log.jsonl");
+    visitor("save_every_steps", save_every_steps, config::Range{0, 1e15},
+            "updates per checkpoint; 0: once an epoch");
+    visitor("keep_last", keep_last, config::Range{1, 1e6}, "newest checkpoints kept");
+    visitor("keep_every_steps", keep_every_steps, config::Range{0, 1e15},
+            "checkpoints at multiples of this are never removed; 0: none");
+    visitor("pictures_every_steps", pictures_every_steps, config::Range{0, 1e15},
+            "updates per sheet of reconstructions; 0: only at the end");
+    visitor("knn_every_epochs", knn_every_epochs, config::Range{0, 1e6},
+            "epochs per kNN check on labelled pictures; 0: never");
+    visitor("max_skipped_in_a_row", max_skipped_in_a_row, config::Range{1, 1e6},
+            "non-finite updates in a row before rolling back");
+    visitor("max_rollbacks", max_rollbacks, config::Range{0, 1e6},
+            "roll-backs before giving up (exit status 5)");
+    visitor("probe_every_epochs", probe_every_epochs, config::Range{0, 1e6},
+            "epochs per linear probe on labelled pictures; 0: never");
+  }
+};
+
+}  // namespace fcm::recipe

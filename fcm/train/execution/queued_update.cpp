@@ -1,0 +1,167 @@
+#include "fcm/train/execution/queued_update.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/models/inputs.h"
+#include "fcm/train/learners/forward_backward.h"
+
+namespace fcm::train {
+namespace {
+
+// Pictures [first, first + count) of a batch's plan.
+masks::ViewPlan part_of(const masks::ViewPlan& plan, int64_t first, int64_t count) {
+  masks::ViewPlan part = plan;
+  part.order_BL = plan.order_BL.narrow(0, first, count);
+  part.neighbours_BL9 = plan.neighbours_BL9.narrow(0, first, count);
+  return part;
+}
+
+std::vector<std::string> several_targets(const targets::TargetOptions& options) {
+  std::vector<std::string> names = options.reconstructed();
+  if (options.mimic != "none") names.emplace_back("mimic");
+  return names.size() > 1 ? names : std::vector<std::string>();
+}
+
+}  // namespace
+
+QueuedUpdate::QueuedUpdate(models::MaskedAutoencoder& model, optim::AdamW& optimizer,
+                           const recipe::Recipe& recipe, at::ScalarType compute,
+                           int64_t micro_batch, const targets::Teachers* teachers,
+                           std::unique_ptr<ops::RecordedWork> recorded)
+    : model_(model),
+      optimizer_(optimizer),
+      recipe_(recipe),
+      compute_(compute),
+      micro_batch_(micro_batch),
+      teachers_(teachers),
+      recorded_(std::move(recorded)),
+      targets_(several_targets(recipe.pretrain().targets)) {
+  const at::TensorOptions numbers = at::TensorOptions(at::kDouble).device(model.device());
+  start_ = at::zeros({}, numbers);
+  loss_ = at::zeros({}, numbers);
+  target_losses_ = at::zeros({static_cast<int64_t>(targets_.size())}, numbers);
+}
+
+// Drains the device before the buffers that it may still write are freed.
+QueuedUpdate::~QueuedUpdate() {
+  try {
+    for (; read_ < given_; ++read_) transfers_->wait(static_cast<size_t>(read_) % places_.size());
+  } catch (const std::exception&) {  // the device has failed, which was reported elsewhere
+  }
+}
+
+void QueuedUpdate::Inputs::take(const Inputs& from) {
+  pictures_BHWC.copy_(from.pictures_BHWC, /*non_blocking=*/true);
+  order_BL.copy_(from.order_BL, /*non_blocking=*/true);
+  neighbours_BL9.copy_(from.neighbours_BL9, /*non_blocking=*/true);
+  lr.copy_(from.lr, /*non_blocking=*/true);
+}
+
+// On the CPU, some of them in the batch's memory.
+QueuedUpdate::Inputs QueuedUpdate::inputs_of(const loader::Batch& batch, double lr) {
+  masks::ViewPlan plan = masks::plan_for_samples(
+      batch.sample_ids, static_cast<uint64_t>(recipe_.run.seed), static_cast<uint64_t>(batch.epoch),
+      model_.grid(), recipe_.pretrain().masks);
+  Inputs inputs{models::pictures_of(batch), plan.order_BL, plan.neighbours_BL9,
+                at::scalar_tensor(lr, at::kDouble)};
+  if (!plan_.order_BL.defined()) {
+    plan_ = plan.to(model_.device());  // of which the first update's views stay, like all others'
+    make_places(inputs);
+  }
+  return inputs;
+}
+
+void QueuedUpdate::make_places(const Inputs& first) {
+  const auto there = [&](const at::Tensor& like) {
+    return at::empty(like.sizes(), like.options().device(model_.device()));
+  };
+  inputs_ = first.each(there);
+  inputs_.lr = optimizer_.queued_lr();
+  plan_.order_BL = inputs_.order_BL;
+  plan_.neighbours_BL9 = inputs_.neighbours_BL9;
+  for (Place& place : places_) {
+    place.there = first.each(there);
+    place.pinned = place.there.each(ops::host_memory_like);
+    place.state = ops::host_memory_like(optimizer_.queued_state());
+    place.target_losses = ops::host_memory_like(target_losses_);
+  }
+  transfers_ = ops::make_transfers(model_.device());
+}
+
+void QueuedUpdate::give(loader::Batch batch, const StepPlan& plan) {
+  require(batch.batch == recipe_.optim.batch_size, "a batch of {} pictures, not {}", batch.batch,
+          recipe_.optim.batch_size);
+  // The update before last has finished, so its staging buffers are free.
+  require(unread() < 2, "an update was given while two are unread");
+  const at::NoGradGuard no_grad;
+  const Inputs inputs = inputs_of(batch, plan.lr);
+  const auto turn = static_cast<size_t>(given_) % places_.size();
+  Place& place = places_[turn];
+  place.pinned.take(inputs);
+  transfers_->upload([&] { place.there.take(place.pinned); });
+  inputs_.take(place.there);
+  run();
+  place.state.copy_(optimizer_.queued_state(), /*non_blocking=*/true);
+  place.target_losses.copy_(target_losses_, /*non_blocking=*/true);
+  transfers_->mark(turn);
+  ++given_;
+}
+
+void QueuedUpdate::run() {
+  if (recorded_ == nullptr) return work();
+  if (!is_recorded_) {
+    // Recording does the work a few times: those updates must not take place.
+    start_.fill_(std::numeric_limits<double>::quiet_NaN());
+    recorded_->record([this] { work(); });
+    start_.zero_();
+    is_recorded_ = true;
+  }
+  recorded_->replay();
+}
+
+void QueuedUpdate::work() {
+  const int64_t batch = recipe_.optim.batch_size;
+  optimizer_.zero_gradients();
+  loss_.copy_(start_);
+  target_losses_.zero_();
+  for (int64_t first = 0; first < batch; first += micro_batch_) {
+    const int64_t count = std::min(micro_batch_, batch - first);
+    const double share = static_cast<double>(count) / static_cast<double>(batch);
+    const at::AutoGradMode with_gradients(true);
+    add(forward_backward(model_, inputs_.pictures_BHWC.narrow(0, first, count),
+                         part_of(plan_, first, count), recipe_, compute_, share, teachers_),
+        share);
+  }
+  optimizer_.queue_step(loss_);
+}
+
+void QueuedUpdate::add(const Losses& losses, double share) {
+  const at::NoGradGuard no_grad;
+  loss_.add_(losses.loss);
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    const at::Tensor& loss = losses.of_targets.at(targets_[i]);
+    target_losses_[static_cast<int64_t>(i)].add_(loss.to(at::kDouble) * share);
+  }
+}
+
+StepResult QueuedUpdate::read() {
+  require(unread() > 0, "no update was given");
+  const auto turn = static_cast<size_t>(read_++) % places_.size();
+  const Place& place = places_[turn];
+  transfers_->wait(turn);
+  ops::AdamWState state{};
+  std::memcpy(&state, place.state.const_data_ptr(), sizeof state);
+  optimizer_.count_queued(state);
+  StepResult result{state.loss, state.norm, state.applied != 0, {}};
+  const double* losses = place.target_losses.const_data_ptr<double>();
+  for (size_t i = 0; i < targets_.size(); ++i) result.target_losses[targets_[i]] = losses[i];
+  return result;
+}
+
+}  // namespace fcm::train

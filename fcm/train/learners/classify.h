@@ -1,0 +1,50 @@
+// A classifier that learns with all its weights: AdamW with layer decay, and a moving average of
+// the weights where the recipe asks for one.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "fcm/models/classifier.h"
+#include "fcm/optim/adamw.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/train/learner.h"
+
+namespace fcm::train {
+
+// `recipe` must outlive it.
+class ClassifierLearner final : public Learner {
+ public:
+  // Takes the model as it is: its weights are the first of the moving average.
+  ClassifierLearner(models::Classifier model, const recipe::Recipe& recipe,
+                    std::shared_ptr<dist::Group> group = dist::group_of_one());
+
+  const models::Classifier& model() const { return model_; }
+  const optim::AdamW& optimizer() const { return optimizer_; }
+  // classifier.ema_decay: after every update average = decay * average + (1 - decay) * weights, as
+  // timm's ModelEma. nullptr: there is none.
+  const models::Classifier* average() const { return average_.get(); }
+  // What is measured and kept: the average if there is one.
+  const models::Classifier& best() const { return average_ ? *average_ : model_; }
+
+  // Erasing, mixup and cutmix, drop path, then the cross-entropy with targets smoothed and mixed as
+  // [augment] says. Clipping as optim.clip_norm says.
+  StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
+  at::Device device() const override { return model_.device(); }
+  int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
+  int64_t updates() const override { return optimizer_.steps(); }
+  PublishedTensors model_state() const override { return model_tensors(model_.parameters()); }
+  PublishedTensors optimizer_state() const override;
+  void restore(const checkpoint::Checkpoint& from) override;
+
+ private:
+  const recipe::Recipe& recipe_;
+  at::ScalarType compute_;
+  models::Classifier model_;
+  std::unique_ptr<models::Classifier> average_;
+  optim::AdamW optimizer_;
+};
+
+}  // namespace fcm::train

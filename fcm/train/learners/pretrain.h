@@ -1,0 +1,66 @@
+// A masked autoencoder that learns to reconstruct its targets, with the teachers that make them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <optional>
+
+#include "fcm/models/masked_autoencoder.h"
+#include "fcm/optim/adamw.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/targets/teachers.h"
+#include "fcm/train/learner.h"
+
+namespace fcm::train {
+
+// `recipe` must outlive it.
+class PretrainLearner final : public Learner {
+ public:
+  // `teachers`: of the recipe's targets; nullptr: pixels alone. Their moving average starts from
+  // the model as it is.
+  PretrainLearner(models::MaskedAutoencoder model, const recipe::Recipe& recipe,
+                  std::unique_ptr<targets::Teachers> teachers = nullptr,
+                  std::shared_ptr<dist::Group> group = dist::group_of_one());
+
+  models::MaskedAutoencoder& model() { return model_; }
+  const models::MaskedAutoencoder& model() const { return model_; }
+  const optim::AdamW& optimizer() const { return optimizer_; }
+  targets::Teachers* teachers() { return teachers_.get(); }
+
+  // Plans of the samples' masks, forward and backward, AdamW; then the moving average among the
+  // teachers follows. Waits for a GPU, which the execution of queue() does not.
+  StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
+  // nullptr where a moving average is among the targets: whether it follows depends on the result.
+  std::unique_ptr<Execution> queue(int64_t micro_batch, const MakeRecorded& record) override;
+  // What makes a CUDA graph of an update, where `wanted` and where one can be made: on a GPU and
+  // without teachers.
+  MakeRecorded recording(bool wanted) const;
+
+  at::Device device() const override { return model_.device(); }
+  int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
+  int64_t updates() const override { return optimizer_.steps(); }
+  PublishedTensors model_state() const override { return model_tensors(model_.parameters()); }
+  PublishedTensors optimizer_state() const override;
+  // "scaler": of a published program's fp16 run; unused here, written back on export.
+  nlohmann::json extra_state() const override;
+  void restore(const checkpoint::Checkpoint& from) override;
+
+  // "ema_spread", "ema_least_spread": how much the moving average's features differ from patch to
+  // patch. An average that makes the same of every patch teaches nothing: warned of once.
+  void add_to_step_line(nlohmann::json& line, int64_t step, Reporter& reporter) override;
+
+ private:
+  targets::EmaTeacher* ema() const { return teachers_ ? teachers_->ema() : nullptr; }
+
+  const recipe::Recipe& recipe_;
+  at::ScalarType compute_;
+  models::MaskedAutoencoder model_;
+  std::unique_ptr<targets::Teachers> teachers_;
+  optim::AdamW optimizer_;
+  nlohmann::json scaler_;
+  std::optional<targets::Spread> ema_spread_;  // of the last applied step
+  bool warned_of_collapse_ = false;
+};
+
+}  // namespace fcm::train

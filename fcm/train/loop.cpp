@@ -1,0 +1,326 @@
+#include "fcm/train/loop.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/loader/loader.h"
+#include "fcm/optim/schedule.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/train/execution/eager.h"
+#include "fcm/train/meters.h"
+#include "fcm/train/records.h"
+#include "fcm/train/safeguards.h"
+#include "fcm/train/state.h"
+
+namespace fcm::train {
+namespace {
+
+std::string clock_text(double seconds) {
+  const auto whole = static_cast<int64_t>(std::max(seconds, 0.0));
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+double mean(double sum, int64_t count) {
+  return sum / static_cast<double>(std::max<int64_t>(count, 1));
+}
+
+// Adds the mean of each target's losses under its name behind `prefix`.
+void add_target_losses(nlohmann::json& line, const std::string& prefix,
+                       const std::map<std::string, double>& sums, int64_t steps) {
+  for (const auto& [name, sum] : sums) line[prefix + name] = mean(sum, steps);
+}
+
+class Loop {
+ public:
+  Loop(Learner& learner, const TrainRequest& request, Reporter& reporter)
+      : learner_(learner),
+        request_(request),
+        recipe_(request.recipe),
+        group_(*request.group),
+        reporter_(reporter),
+        compute_(recipe::compute_type(recipe_.model.precision, learner.device())),
+        steps_per_epoch_(request.dataset->size() / recipe_.optim.batch_size),
+        total_steps_(total_steps(recipe_, request.dataset->size())),
+        records_(request.out, group_.writes()) {}
+
+  TrainResult run() {
+    restore();
+    records_.go_on_from(counters_.step);
+    TrainResult result{
+        counters_.step, total_steps_, false, std::numeric_limits<double>::quiet_NaN(), 0, 0};
+    if (counters_.step >= total_steps_) return result;
+    prepare();
+    const int64_t first = counters_.step;
+    watch_.restart();
+    window_.restart();
+    while (counters_.step < total_steps_ && !result.stopped) {
+      while (may_begin()) begin_step();
+      result.loss = finish_step();
+      if (due(recipe_.run.log_every_steps) || last()) write_step_line(result.loss);
+      const bool epoch_done = due(steps_per_epoch_);
+      if (epoch_done || (last() && request_.measures_last_step)) measure(epoch_done);
+      stopping_ = group_.any(request_.stop != nullptr && *request_.stop);
+      result.stopped = begun_.empty() && stopping_ && !last();
+      if (result.stopped || last() || save_due(counters_.step)) save();
+      if (request_.draw_pictures && (last() || due(recipe_.run.pictures_every_steps))) {
+        if (group_.writes()) request_.draw_pictures(counters_.step);
+      }
+    }
+    result.steps = counters_.step;
+    result.seconds = watch_.seconds() - measuring_seconds_;
+    result.images_per_second =
+        static_cast<double>((counters_.step - first) * recipe_.optim.batch_size) / result.seconds;
+    return result;
+  }
+
+ private:
+  static bool due(int64_t every, int64_t step) { return every > 0 && step % every == 0; }
+  bool due(int64_t every) const { return due(every, counters_.step); }
+  bool save_due(int64_t step) const {
+    const int64_t every = recipe_.run.save_every_steps;
+    return due(every > 0 ? every : steps_per_epoch_, step);
+  }
+  bool last() const { return counters_.step == total_steps_; }
+  double epoch_now() const {
+    return static_cast<double>(counters_.step) / static_cast<double>(steps_per_epoch_);
+  }
+  // Where the schedules end, whether or not run.max_steps stops earlier.
+  int64_t steps_of_all_epochs() const {
+    return std::llround(recipe_.optim.epochs * static_cast<double>(steps_per_epoch_));
+  }
+  // Of all launches, measuring not counted.
+  double train_seconds() const { return earlier_seconds_ + watch_.seconds() - measuring_seconds_; }
+
+  void restore() {
+    std::optional<checkpoint::Checkpoint> newest = newest_of(records_, group_, reporter_);
+    const checkpoint::Checkpoint* found = newest ? &*newest : request_.start_from;
+    if (found == nullptr) return;
+    learner_.restore(*found);
+    const nlohmann::json& state = found->state;
+    if (state.contains("counters")) {
+      counters_ = Counters::from_json(state.at("counters"));
+    } else {  // of a published program, which saves at the end of an epoch
+      counters_.step = (state.at("published_epoch").get<int64_t>() + 1) * steps_per_epoch_;
+    }
+    earlier_seconds_ = state.value("train_seconds", 0.0);
+    if (const auto best = state.find("best_acc1"); best != state.end() && newest) {
+      best_ = eval::Metric{"test_acc1", best->get<double>()};  // as earlier versions wrote it
+    }
+    if (const auto best = state.find("best"); best != state.end() && newest) {
+      best_ = eval::Metric{best->at("name"), best->at("value"), best->at("higher_is_better")};
+    }
+    reporter_.info(fmt::format("resumed from {} (step {} of {})", found->path.string(),
+                               counters_.step, total_steps_));
+  }
+
+  void prepare() {
+    if (counters_.micro_batch == 0) {
+      const double memory = total_memory_bytes(learner_.device());
+      counters_.micro_batch =
+          group_.agree(recipe::choose_micro_batch(recipe_, compute_, memory), dist::Agree::kMin);
+    }
+    peak_flops_ = measure_peak_flops(compute_, learner_.device());
+    if (request_.queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
+    if (!execution_) execution_ = std::make_unique<EagerExecution>(learner_);
+    const loader::AugmentOptions augment =
+        recipe_.is<recipe::Classify>() ? recipe_.classify().augment : loader::AugmentOptions{};
+    loader_ = std::make_unique<loader::Loader>(
+        request_.dataset, recipe_.data, recipe_.optim.batch_size,
+        static_cast<uint64_t>(recipe_.run.seed), request_.threads, counters_.step, augment);
+  }
+
+  // A step whose update was given and not read.
+  struct Begun {
+    int64_t images = 0;
+    std::vector<loader::BadSample> bad;
+    double lr = 0, waited_seconds = 0;
+  };
+
+  // Starts a step when none is in flight. A queued step may overlap one, unless what comes next
+  // needs settled weights and counters (save, measure, draw, roll back).
+  bool may_begin() const {
+    if (begun_.empty()) return true;
+    const int64_t step = counters_.step + 1;  // of the one in flight
+    const bool may_go_back = counters_.skipped_in_a_row + 1 >= recipe_.run.max_skipped_in_a_row;
+    const bool looked_at = save_due(step) || due(steps_per_epoch_, step) ||
+                           due(recipe_.run.pictures_every_steps, step);
+    return std::ssize(begun_) < execution_->most_unread() && step < total_steps_ && !looked_at &&
+           !may_go_back && !stopping_;
+  }
+
+  void begin_step() {
+    const Stopwatch waiting;
+    loader::Batch batch = next_batch(*loader_, group_);
+    Begun begun{batch.batch, std::move(batch.bad), 0, waiting.seconds()};
+    const int64_t steps_before = counters_.step + std::ssize(begun_);
+    begun.lr = optim::lr_at_step(recipe_.optim, steps_before, steps_per_epoch_);
+    execution_->give(std::move(batch),
+                     {begun.lr, counters_.micro_batch, steps_before, steps_of_all_epochs()});
+    begun_.push_back(std::move(begun));
+  }
+
+  double finish_step() {
+    const Begun begun = std::move(begun_.front());
+    begun_.pop_front();
+    window_.waited_seconds += begun.waited_seconds;
+    note_bad_samples(begun.bad, counters_, records_, reporter_);
+    const StepResult step = execution_->read();
+    ++counters_.step;
+    window_.images += begun.images;
+    last_lr_ = begun.lr;
+    last_norm_ = step.gradient_norm;
+    if (!step.applied) {
+      after_bad_update(step, recipe_.run, learner_, counters_, records_, group_, reporter_);
+      return step.loss;
+    }
+    counters_.skipped_in_a_row = 0;
+    counters_.window_loss += step.loss;
+    counters_.epoch_loss += step.loss;
+    ++counters_.window_steps;
+    ++counters_.epoch_steps;
+    for (const auto& [name, loss] : step.target_losses) {
+      counters_.window_target_losses[name] += loss;
+      counters_.epoch_target_losses[name] += loss;
+    }
+    return step.loss;
+  }
+
+  void write_step_line(double last_loss) {
+    const double speed = window_.images_per_second();
+    const double loss = counters_.window_steps > 0
+                            ? mean(counters_.window_loss, counters_.window_steps)
+                            : last_loss;
+    const double eta =
+        static_cast<double>((total_steps_ - counters_.step) * recipe_.optim.batch_size) / speed;
+    nlohmann::json of_learner = nlohmann::json::object();
+    add_target_losses(of_learner, "loss_", counters_.window_target_losses, counters_.window_steps);
+    learner_.add_to_step_line(of_learner, counters_.step, reporter_);
+    nlohmann::json line = {{"step", counters_.step},
+                           {"epoch", epoch_now()},
+                           {"loss", loss},
+                           {"lr", last_lr_},
+                           {"grad_norm", last_norm_},
+                           {"images_per_second", speed},
+                           {"train_seconds", train_seconds()},
+                           {"data_wait", window_.wait_share()},
+                           {"utilisation", recipe::training_flops(recipe_) * speed / peak_flops_},
+                           {"memory_bytes", peak_memory_bytes(learner_.device())},
+                           {"skipped_samples", counters_.bad_samples},
+                           {"skipped_updates", counters_.skipped},
+                           {"eta_seconds", eta}};
+    line.update(of_learner);
+    std::map<std::string, double> curves = {
+        {"train_loss", loss}, {"lr", last_lr_}, {"images_per_second", speed}};
+    for (const auto& [key, value] : of_learner.items()) curves["train_" + key] = value;
+    records_.add_line(line);
+    records_.add_curves(counters_.step, curves, reporter_);
+    reporter_.progress(
+        fmt::format("step {}/{}  epoch {:.2f}  loss {:.4f}  lr {:.2e}  {:.1f} images/s  data wait "
+                    "{:.0f} %  left {}",
+                    counters_.step, total_steps_, epoch_now(), loss, last_lr_, speed,
+                    100 * window_.wait_share(), clock_text(eta)));
+    counters_.window_loss = 0;
+    counters_.window_steps = 0;
+    counters_.window_target_losses.clear();
+    window_.restart();
+  }
+
+  // Writes the line of an epoch, with what is measured at its end.
+  void measure(bool epoch_done) {
+    const int64_t epoch = (counters_.step - 1) / steps_per_epoch_;  // counted from 0, as published
+    nlohmann::json line = {{"train_lr", last_lr_},
+                           {"train_loss", mean(counters_.epoch_loss, counters_.epoch_steps)},
+                           {"epoch", epoch},
+                           {"step", counters_.step},
+                           {"train_seconds", train_seconds()},
+                           {"n_parameters", learner_.trainable_elements()}};
+    add_target_losses(line, "train_loss_", counters_.epoch_target_losses, counters_.epoch_steps);
+    if (epoch_done) {
+      counters_.epoch_loss = 0;
+      counters_.epoch_steps = 0;
+      counters_.epoch_target_losses.clear();
+    }
+    const Stopwatch measuring;
+    const Measured measured = request_.measure ? request_.measure(epoch) : Measured{};
+    measuring_seconds_ += measuring.seconds();
+    line.update(measured.line);
+    std::map<std::string, double> curves;
+    for (const auto& [key, value] : line.items()) {
+      if (key != "epoch" && key != "step" && value.is_number()) curves["epoch/" + key] = value;
+    }
+    records_.add_curves(counters_.step, curves, reporter_);
+    records_.add_line(line);
+    if (measured.metric && (!best_ || measured.metric->better_than(*best_))) {
+      best_ = measured.metric;
+      records_.save_best(counters_.step, learner_, state());
+    }
+    window_.restart();  // measuring is not training time
+  }
+
+  nlohmann::json state() const {
+    nlohmann::json state = learner_.extra_state();
+    state["counters"] = counters_.to_json();
+    state["optimizer_steps"] = learner_.updates();
+    state["epoch"] = epoch_now();
+    state["train_seconds"] = train_seconds();
+    state["recipe"] = recipe::print_recipe(recipe_);
+    if (best_) {
+      state["best"] = {{"name", best_->name},
+                       {"value", best_->value},
+                       {"higher_is_better", best_->higher_is_better}};
+    }
+    return state;
+  }
+
+  void save() {
+    records_.save(counters_.step, learner_, state(),
+                  {recipe_.run.keep_last, recipe_.run.keep_every_steps});
+  }
+
+  Learner& learner_;
+  const TrainRequest& request_;
+  const recipe::Recipe& recipe_;
+  dist::Group& group_;
+  Reporter& reporter_;
+  at::ScalarType compute_;
+  int64_t steps_per_epoch_, total_steps_;
+  Records records_;
+  Counters counters_;
+  std::optional<eval::Metric> best_;
+  std::unique_ptr<Execution> execution_;
+  std::unique_ptr<loader::Loader> loader_;
+  std::deque<Begun> begun_;
+  bool stopping_ = false;
+  Stopwatch watch_;  // of this launch
+  double measuring_seconds_ = 0, earlier_seconds_ = 0;
+  SpeedWindow window_;
+  double last_lr_ = 0, last_norm_ = 0, peak_flops_ = 1;
+};
+
+}  // namespace
+
+int64_t total_steps(const recipe::Recipe& recipe, int64_t dataset_size) {
+  const int64_t steps_per_epoch = dataset_size / recipe.optim.batch_size;
+  if (steps_per_epoch == 0) {
+    fail(ExitCode::kData,
+         "the data set has {} pictures, fewer than one batch of {}; lower optim.batch_size",
+         dataset_size, recipe.optim.batch_size);
+  }
+  const int64_t steps = std::llround(recipe.optim.epochs * static_cast<double>(steps_per_epoch));
+  return recipe.run.max_steps > 0 ? std::min(recipe.run.max_steps, steps) : steps;
+}
+
+TrainResult train(Learner& learner, const TrainRequest& request, Reporter& reporter) {
+  return Loop(learner, request, reporter).run();
+}
+
+}  // namespace fcm::train

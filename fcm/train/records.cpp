@@ -1,0 +1,57 @@
+#include "fcm/train/records.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "fcm/base/error.h"
+
+namespace fcm::train {
+
+Records::Records(std::filesystem::path out, bool writes) : out_(std::move(out)) {
+  if (!writes) return;
+  log_ = std::make_unique<RunLog>(out_ / "log.jsonl");
+  events_ = std::make_unique<EventWriter>(out_ / "events");
+}
+
+void Records::go_on_from(int64_t step) {
+  if (log_) log_->trim_to_step(step);
+  if (events_ && step > 0) events_->resume_at(step + 1);
+}
+
+void Records::add_line(const nlohmann::json& line) {
+  if (log_) log_->write(line);
+}
+
+void Records::add_curves(int64_t step, const std::map<std::string, double>& values,
+                         Reporter& reporter) {
+  if (!events_) return;
+  std::vector<Scalar> scalars;
+  for (const auto& [tag, value] : values) scalars.push_back({tag, static_cast<float>(value)});
+  try {
+    events_->add(step, scalars);
+  } catch (const Error& error) {
+    events_.reset();
+    reporter.warn(fmt::format("{}; no more TensorBoard events in this launch", error.what()));
+  }
+}
+
+void Records::save(int64_t step, const Learner& learner, const nlohmann::json& state,
+                   const checkpoint::Retention& retention) {
+  save_to(checkpoints(), step, learner, state, retention);
+}
+
+void Records::save_best(int64_t step, const Learner& learner, const nlohmann::json& state) {
+  save_to(out_ / "best", step, learner, state, {.keep_last = 1});
+}
+
+void Records::save_to(const std::filesystem::path& folder, int64_t step, const Learner& learner,
+                      const nlohmann::json& state, const checkpoint::Retention& retention) {
+  if (!log_) return;
+  log_->sync();  // what is logged up to here must not be lost if the checkpoint is not
+  const PublishedTensors model = learner.model_state(), optimizer = learner.optimizer_state();
+  checkpoint::save(folder, step, model.views, optimizer.views, state, retention);
+}
+
+}  // namespace fcm::train

@@ -1,0 +1,66 @@
+// The layers of the published model, by the name of their parameters.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fcm/nn/drop_path.h"
+#include "reference/reference.h"
+
+namespace fcm::reference {
+
+// The published LayerNorms differ: PyTorch's default in embeddings and conv blocks, 1e-6 in the
+// transformer blocks.
+constexpr double kConvNormEpsilon = 1e-5;
+constexpr double kTransformerNormEpsilon = 1e-6;
+
+class Layers {
+ public:
+  // The observer sees the result of every call below that stands for a published module.
+  Layers(const Weights& weights, at::ScalarType compute, nn::Observer observer = {})
+      : weights_(weights), compute_(compute), observer_(std::move(observer)) {}
+
+  // Throws Error(kCheckpoint) for a name that is not there.
+  const at::Tensor& weight(const std::string& name) const;
+  at::ScalarType compute() const { return compute_; }
+  // Shows a value to the observer and hands it on.
+  at::Tensor shown(const std::string& name, at::Tensor value) const;
+
+  at::Tensor linear(const std::string& name, const at::Tensor& x) const;
+  at::Tensor conv(const std::string& name, const at::Tensor& x_BCHW, int64_t stride = 1,
+                  int64_t padding = 0, int64_t groups = 1) const;
+  at::Tensor layer_norm(const std::string& name, const at::Tensor& x, double epsilon) const;
+  // Over the channels of an NCHW map.
+  at::Tensor channel_norm(const std::string& name, const at::Tensor& x_BCHW) const;
+
+  // Convolution with kernel = stride, norm, GELU.
+  at::Tensor patch_embed(const std::string& name, const at::Tensor& x_BCHW, int64_t stride) const;
+  // visible_maps: one [B, 1, H, W] of 0 and 1 a view, in the compute type; none: nothing is hidden.
+  at::Tensor conv_block(const std::string& name, const at::Tensor& x_BCHW,
+                        const std::vector<at::Tensor>& visible_maps,
+                        const nn::BranchScales& scales = {}) const;
+  at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
+                               const nn::BranchScales& scales = {}) const;
+  // Blocks <name>.0, <name>.1, ...; their input is shown as <name>_in. The first of them is block
+  // `first` of the whole network, by which drop_path counts.
+  at::Tensor transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,
+                                int64_t heads, const nn::DropPath& drop_path = {},
+                                int64_t first = 0) const;
+
+ private:
+  at::Tensor masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,
+                              const std::vector<at::Tensor>& visible_maps) const;
+  at::Tensor attention(const std::string& name, const at::Tensor& x_NTD, int64_t heads) const;
+
+  const Weights& weights_;
+  at::ScalarType compute_;
+  nn::Observer observer_;
+};
+
+at::Tensor as_tokens(const at::Tensor& x_BCHW);  // [B, H * W, C]
+
+}  // namespace fcm::reference

@@ -1,0 +1,63 @@
+// The published MAE (models_mae.py), once for every kept view.
+#include <ATen/ATen.h>
+
+#include "reference/networks.h"
+
+namespace fcm::reference {
+namespace {
+
+at::Tensor gather_tokens(const at::Tensor& tokens_BTD, const at::Tensor& ids_BT) {
+  return at::gather(tokens_BTD, 1, ids_BT.unsqueeze(-1).expand({-1, -1, tokens_BTD.size(2)}));
+}
+
+// Patches of a picture, positions added. [B, L, D]
+at::Tensor embed(const Layers& layers, const ReferenceOptions& options,
+                 const at::Tensor& images_BCHW) {
+  const at::Tensor x = as_tokens(layers.conv("patch_embed.proj", images_BCHW, options.strides[0]));
+  return layers.shown("patch_embed", x) + layers.weight("pos_embed").slice(1, 1);
+}
+
+// The kept patches behind the class token. [B, 1 + k, D]
+at::Tensor encode(const Layers& layers, const ReferenceOptions& options,
+                  const at::Tensor& kept_BkD) {
+  const at::Tensor class_token =
+      layers.weight("cls_token") + layers.weight("pos_embed").slice(1, 0, 1);
+  at::Tensor x = at::cat({class_token.expand({kept_BkD.size(0), -1, -1}), kept_BkD}, 1);
+  x = layers.transformer_blocks("blocks", x, options.depths[0], options.heads);
+  return layers.layer_norm("norm", x, kTransformerNormEpsilon);
+}
+
+std::vector<at::Tensor> decode(const Layers& layers, const ReferenceOptions& options,
+                               const at::Tensor& latent_BTD, const at::Tensor& ids_restore_BL) {
+  at::Tensor x = layers.linear("decoder_embed", latent_BTD);
+  const int64_t batch = x.size(0), hidden = ids_restore_BL.size(1) + 1 - x.size(1);
+  const at::Tensor mask_tokens = layers.weight("mask_token").expand({batch, hidden, -1});
+  const at::Tensor patches =
+      gather_tokens(at::cat({x.slice(1, 1), mask_tokens}, 1), ids_restore_BL);
+  x = at::cat({x.slice(1, 0, 1), patches}, 1) + layers.weight("decoder_pos_embed");
+  std::vector<at::Tensor> predictions = reconstruct(layers, options, x);
+  for (at::Tensor& prediction : predictions) prediction = prediction.slice(1, 1);
+  return predictions;
+}
+
+}  // namespace
+
+std::vector<RunOutput> mae(const Layers& layers, const ReferenceOptions& options,
+                           const at::Tensor& images_BCHW, const Views& views) {
+  const at::Tensor tokens_BLD = embed(layers, options, images_BCHW);
+  std::vector<RunOutput> outputs;
+  for (size_t view = 0; view < views.masks.size(); ++view) {
+    // As if this view had drawn the lowest noise: its patches first.
+    const at::Tensor ids_shuffle_BL = views.ids_shuffle_BL.roll(-views.starts[view], 1);
+    const at::Tensor kept_BkD =
+        gather_tokens(tokens_BLD, ids_shuffle_BL.slice(1, 0, views.sizes[view]));
+    const at::Tensor latent_BTD = encode(layers, options, kept_BkD);
+    const std::vector<at::Tensor> predictions_BLD =
+        decode(layers, options, latent_BTD, ids_shuffle_BL.argsort(/*stable=*/true, 1));
+    outputs.push_back(
+        {{static_cast<int64_t>(view), 1, views.sizes[view]}, latent_BTD, predictions_BLD});
+  }
+  return outputs;
+}
+
+}  // namespace fcm::reference

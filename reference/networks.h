@@ -1,0 +1,31 @@
+// The published networks, each from pixels to predictions.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "reference/layers.h"
+#include "reference/views.h"
+
+namespace fcm::reference {
+
+// What a run of views makes, view-major (row = view * B + picture).
+struct RunOutput {
+  Run run;
+  at::Tensor latent_NTD;                    // [count * B, k, D]; ViT [count * B, 1 + k, D]
+  std::vector<at::Tensor> predictions_NLD;  // one a target [count * B, L, dim], raster order
+};
+
+// What the decoder's blocks and heads make of a whole sequence [N, T, D]: one a target, [N, T,
+// dim].
+std::vector<at::Tensor> reconstruct(const Layers& layers, const ReferenceOptions& options,
+                                    const at::Tensor& x_NTD);
+
+std::vector<RunOutput> fast_conv_mae(const Layers& layers, const ReferenceOptions& options,
+                                     const at::Tensor& images_BCHW, const Views& views);
+// Every view is a MAE of its own: no two share a batch.
+std::vector<RunOutput> mae(const Layers& layers, const ReferenceOptions& options,
+                           const at::Tensor& images_BCHW, const Views& views);
+
+}  // namespace fcm::reference

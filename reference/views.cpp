@@ -1,0 +1,62 @@
+#include "reference/views.h"
+
+#include <ATen/ATen.h>
+
+#include <numeric>
+
+#include "fcm/base/error.h"
+
+namespace fcm::reference {
+
+at::Tensor Views::gather(const Run& run, const at::Tensor& tokens_BLD) const {
+  std::vector<at::Tensor> views;
+  for (int64_t view = run.first; view < run.first + run.count; ++view) {
+    const at::Tensor ids = ids_shuffle_BL.narrow(1, starts[static_cast<size_t>(view)], run.size);
+    views.push_back(
+        at::gather(tokens_BLD, 1, ids.unsqueeze(-1).expand({-1, -1, tokens_BLD.size(2)})));
+  }
+  return at::cat(views, 0);
+}
+
+std::vector<at::Tensor> Views::visible_maps(int64_t grid_rows, int64_t grid_cols, int64_t cells,
+                                            at::ScalarType type) const {
+  std::vector<at::Tensor> maps;
+  for (const at::Tensor& mask_BL : masks) {
+    maps.push_back((1 - mask_BL)
+                       .to(type)
+                       .view({batch(), 1, grid_rows, 1, grid_cols, 1})
+                       .expand({-1, -1, -1, cells, -1, cells})
+                       .reshape({batch(), 1, grid_rows * cells, grid_cols * cells}));
+  }
+  return maps;
+}
+
+Views split_into_views(const at::Tensor& noise_BL, const std::vector<int64_t>& sizes,
+                       int64_t kept_views, at::ScalarType mask_type) {
+  const auto count = static_cast<int64_t>(sizes.size());
+  require(kept_views >= 1 && kept_views <= count, "{} views kept of {}", kept_views, count);
+  require(std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) == noise_BL.size(1),
+          "the views do not cover {} patches", noise_BL.size(1));
+  Views views;
+  views.ids_shuffle_BL = noise_BL.argsort(/*stable=*/true, /*dim=*/1);
+  views.ids_restore_BL = views.ids_shuffle_BL.argsort(/*stable=*/true, /*dim=*/1);
+  views.sizes = sizes;
+  int64_t start = 0;
+  for (int64_t view = 0; view < count; ++view) {
+    const int64_t size = sizes[static_cast<size_t>(view)];
+    views.starts.push_back(start);
+    if (view < kept_views) {
+      const at::Tensor visible =
+          (views.ids_restore_BL >= start).logical_and(views.ids_restore_BL < start + size);
+      views.masks.push_back(visible.logical_not().to(mask_type));
+      if (views.runs.empty() || views.runs.back().size != size) {
+        views.runs.push_back({view, 0, size});
+      }
+      ++views.runs.back().count;
+    }
+    start += size;
+  }
+  return views;
+}
+
+}  // namespace fcm::reference

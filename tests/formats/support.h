@@ -1,0 +1,143 @@
+// What the checkpoint tests share: a folder of their own, small tensors, comparisons, children that
+// die.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/base/failpoint.h"
+#include "fcm/base/file.h"
+#include "fcm/base/reporter.h"
+#include "fcm/checkpoint/checkpoint.h"
+
+namespace fcm::formats {
+
+namespace fs = std::filesystem;
+
+// In memory where that is possible: these tests sync thousands of times, and what a process that
+// dies leaves behind does not depend on the disk.
+inline fs::path scratch_root() {
+  return ::access("/dev/shm", W_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
+}
+
+class TemporaryFolderTest : public ::testing::Test {
+ protected:
+  TemporaryFolderTest() {
+    std::string pattern = (scratch_root() / "fcm-checkpoint-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~TemporaryFolderTest() override {
+    failpoint::disarm();
+    failpoint::observe({});
+    fs::remove_all(folder_);
+  }
+  fs::path folder_;
+};
+
+// Keeps warnings.
+class KeepingReporter final : public Reporter {
+ public:
+  void info(const std::string&) override {}
+  void warn(const std::string& line) override { warnings.push_back(line); }
+  void progress(const std::string&) override {}
+  std::vector<std::string> warnings;
+};
+
+// The message of the Error(kCheckpoint) that `action` throws; empty: it threw none.
+inline std::string error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kCheckpoint) << error.what();
+    return error.what();
+  }
+  return {};
+}
+
+inline std::vector<std::byte> bytes_of_text(const std::string& text) {
+  std::vector<std::byte> bytes(text.size());
+  std::memcpy(bytes.data(), text.data(), text.size());
+  return bytes;
+}
+
+// Tensors that own their bytes. Values are a function of the step, so that contents tell steps
+// apart.
+struct SmallState {
+  explicit SmallState(int64_t step) {
+    weight.assign(24, static_cast<float>(step) + 0.25F);
+    moment.assign(24, static_cast<float>(step) * 0.5F);
+    count = step;
+    state = {{"step", step}, {"samples", step * 64}, {"recipe", "seed = 1\n"}, {"ema", 0.1}};
+  }
+  std::vector<TensorView> model() const {
+    return {{"weight", "F32", {4, 6}, std::as_bytes(std::span(weight))},
+            {"count", "I64", {}, std::as_bytes(std::span(&count, 1))},
+            {"nothing", "BF16", {0, 3}, {}}};
+  }
+  std::vector<TensorView> optimizer() const {
+    return {{"weight.exp_avg", "F32", {4, 6}, std::as_bytes(std::span(moment))}};
+  }
+  std::vector<float> weight, moment;
+  int64_t count = 0;
+  nlohmann::json state;
+};
+
+inline void save_small(const fs::path& folder, int64_t step, const Retention& retention = {}) {
+  const SmallState small(step);
+  save(folder, step, small.model(), small.optimizer(), small.state, retention);
+}
+
+// Whether the tensors of a file are these, bit by bit and in this order.
+inline bool same_tensors(const TensorFile& file, const std::vector<TensorView>& expected) {
+  if (file.tensors.size() != expected.size()) return false;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const TensorView &found = file.tensors[i], &wanted = expected[i];
+    if (found.name != wanted.name || found.dtype != wanted.dtype || found.shape != wanted.shape ||
+        found.bytes.size() != wanted.bytes.size() ||
+        (!found.bytes.empty() &&
+         std::memcmp(found.bytes.data(), wanted.bytes.data(), wanted.bytes.size()) != 0)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+inline bool is_small_state(const Checkpoint& checkpoint, int64_t step) {
+  const SmallState small(step);
+  return checkpoint.step == step && checkpoint.state == small.state &&
+         same_tensors(checkpoint.model, small.model()) &&
+         same_tensors(checkpoint.optimizer, small.optimizer());
+}
+
+inline std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    names.push_back(entry.path().filename());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// The signal that ended a child which ran `action`; 0: it came to its end.
+inline int signal_of_child(const std::function<void()>& action) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    action();
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+}  // namespace fcm::formats

@@ -1,0 +1,177 @@
+#include "fcm/interop/adapters.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "tests/formats/support.h"
+
+namespace fcm::interop {
+namespace {
+
+using nlohmann::json;
+using Names = std::vector<std::string>;
+
+formats::TensorView tensor(const std::string& name, std::vector<int64_t> shape) {
+  return {name, "F32", std::move(shape), {}};
+}
+
+Names names_of(const std::vector<formats::TensorView>& tensors) {
+  Names names;
+  for (const formats::TensorView& one : tensors) names.push_back(one.name);
+  return names;
+}
+
+TEST(PublishedName, TakesWrappersOffAnyNumberOfTimes) {
+  for (const auto& [given, published] : std::vector<std::pair<std::string, std::string>>{
+           {"blocks3.0.attn.qkv.bias", "blocks3.0.attn.qkv.bias"},
+           {"module.norm.weight", "norm.weight"},
+           {"module._orig_mod.pos_embed", "pos_embed"},
+           {"_orig_mod.module.encoder.patch_embed1.proj.weight", "patch_embed1.proj.weight"},
+           {"backbone.blocks.3.norm1.bias", "blocks.3.norm1.bias"},
+           {"model.encoder.norm.weight", "norm.weight"},
+           {"decoder.decoder_blocks.0.norm1.weight", "decoder_blocks.0.norm1.weight"},
+           {"decoder.mask_token", "mask_token"},
+           {"decoder.blocks.0.norm1.weight", "decoder_blocks.0.norm1.weight"},
+           {"decoder_embed.weight", "decoder_embed.weight"},  // no prefix
+           {"encoder", "encoder"},
+       }) {
+    EXPECT_EQ(published_name(given), published) << given;
+  }
+}
+
+TEST(PublishedName, TwoOfOneNameAreRefused) {
+  std::vector<formats::TensorView> tensors = {tensor("norm.weight", {4}),
+                                              tensor("module.norm.weight", {4})};
+  const std::string error = error_of([&] { rename_as_published(tensors, "some.pth"); });
+  for (const char* part : {"some.pth", "module.norm.weight", "which one"}) {
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+  }
+}
+
+// Names, shapes and groups that were stored from the published models.
+struct Stored {
+  std::vector<formats::TensorView> model;
+  Names optimizer;
+};
+
+std::optional<Stored> stored(const std::string& file) {
+  std::ifstream stream(fs::path(FCM_SOURCE_DIR) / "../shared/fixtures" / file);
+  if (!stream) return std::nullopt;
+  const json content = json::parse(stream);
+  Stored result;
+  for (const json& entry : content.at("state_dict")) {
+    result.model.push_back(tensor(entry[0], entry[1].get<std::vector<int64_t>>()));
+  }
+  for (const json& group : content.at("groups")) {
+    for (const json& name : group.at("params")) result.optimizer.push_back(name);
+  }
+  return result;
+}
+
+class PublishedOrder : public testing::TestWithParam<const char*> {};
+
+TEST_P(PublishedOrder, IsFoundAgainFromNamesAlone) {
+  const auto published = stored(GetParam());
+  if (!published) GTEST_SKIP() << "no ../shared/fixtures beside the checkout";
+  std::vector<formats::TensorView> shuffled = published->model;
+  std::shuffle(shuffled.begin(), shuffled.end(), std::mt19937(5));
+  ASSERT_NE(names_of(shuffled), names_of(published->model));
+  sort_as_published(shuffled);
+  EXPECT_EQ(names_of(shuffled), names_of(published->model));
+  Names order;
+  for (const formats::TensorView* parameter : optimizer_order(shuffled))
+    order.push_back(parameter->name);
+  EXPECT_EQ(order, published->optimizer);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, PublishedOrder,
+                         testing::Values("convmae_base_params.json", "mae_vitb_params.json"));
+
+// The manifest lists parameters of the classifiers in the order of their modules.
+TEST(PublishedOrder, OfClassifiers) {
+  std::ifstream stream(fs::path(FCM_SOURCE_DIR) / "../shared/fixtures/manifest.json");
+  if (!stream) GTEST_SKIP() << "no ../shared/fixtures beside the checkout";
+  int compared = 0;
+  const json manifest = json::parse(stream);
+  for (const auto& [file, entry] : manifest.at("files").items()) {
+    if (entry.value("kind", "") != "finetune" || !entry.contains("parameters")) continue;
+    const auto expected = entry.at("parameters").get<Names>();
+    std::vector<formats::TensorView> tensors;
+    for (const std::string& name : expected) tensors.push_back(tensor(name, {1}));
+    std::sort(
+        tensors.begin(), tensors.end(),
+        [](const formats::TensorView& a, const formats::TensorView& b) { return a.name < b.name; });
+    sort_as_published(tensors);
+    EXPECT_EQ(names_of(tensors), expected) << file;
+    ++compared;
+  }
+  EXPECT_GT(compared, 3);
+}
+
+TEST(Recognise, ConvMaeBase) {
+  const auto published = stored("convmae_base_params.json");
+  if (!published) GTEST_SKIP() << "no ../shared/fixtures beside the checkout";
+  const auto found = recognise(published->model);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->kind, "conv_vit");
+  EXPECT_EQ(found->strides, (std::vector<int64_t>{4, 2, 2}));
+  EXPECT_EQ(found->dims, (std::vector<int64_t>{256, 384, 768}));
+  EXPECT_EQ(found->depths, (std::vector<int64_t>{2, 2, 11}));
+  EXPECT_EQ(found->mlp_ratios, (std::vector<double>{4, 4, 4}));
+  EXPECT_EQ(found->patches, 196);
+  EXPECT_EQ(found->patch_side(), 16);
+  EXPECT_FALSE(found->class_token);
+  EXPECT_TRUE(found->fuse && found->norm && found->mask_token);
+  ASSERT_TRUE(found->decoder);
+  EXPECT_EQ(found->decoder->dim, 512);
+  EXPECT_EQ(found->decoder->depth, 8);
+  EXPECT_EQ(found->decoder->mlp_ratio, 4);
+  EXPECT_EQ(found->classes, 0);
+}
+
+TEST(Recognise, MaeBaseHasAClassToken) {
+  const auto published = stored("mae_vitb_params.json");
+  if (!published) GTEST_SKIP() << "no ../shared/fixtures beside the checkout";
+  const auto found = recognise(published->model);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->kind, "vit");
+  EXPECT_EQ(found->strides, std::vector<int64_t>{16});
+  EXPECT_EQ(found->dims, std::vector<int64_t>{768});
+  EXPECT_EQ(found->depths, std::vector<int64_t>{12});
+  EXPECT_TRUE(found->class_token);
+  EXPECT_EQ(found->patches, 196);
+}
+
+TEST(Recognise, AClassifierHasAHeadAndNoDecoder) {
+  const std::vector<formats::TensorView> tensors = {
+      tensor("patch_embed1.proj.weight", {8, 3, 4, 4}),
+      tensor("patch_embed2.proj.weight", {12, 8, 2, 2}),
+      tensor("patch_embed3.proj.weight", {16, 12, 2, 2}),
+      tensor("blocks2.4.mlp.fc1.weight", {24, 12, 1, 1}),
+      tensor("blocks2.0.mlp.fc1.weight", {24, 12, 1, 1}),
+      tensor("fc_norm.weight", {16}),
+      tensor("head.weight", {10, 16}),
+  };
+  const auto found = recognise(tensors);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->depths, (std::vector<int64_t>{0, 5, 0}));
+  EXPECT_EQ(found->mlp_ratios[1], 2);
+  EXPECT_EQ(found->classes, 10);
+  EXPECT_TRUE(found->fc_norm);
+  EXPECT_FALSE(found->decoder || found->fuse || found->norm || found->mask_token);
+  EXPECT_EQ(found->patches, 0);
+}
+
+TEST(Recognise, NothingOfTheKind) {
+  EXPECT_FALSE(recognise({}));
+  const std::vector<formats::TensorView> flat = {tensor("patch_embed.proj.weight", {8, 48})};
+  EXPECT_FALSE(recognise(flat));
+  const std::vector<formats::TensorView> empty = {tensor("patch_embed.proj.weight", {0, 3, 4, 4})};
+  EXPECT_FALSE(recognise(empty));
+}
+
+}  // namespace
+}  // namespace fcm::interop

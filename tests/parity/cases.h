@@ -1,0 +1,53 @@
+// From an entry of a manifest to the comparisons that its kind asks for.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/parity/comparison.h"
+#include "tests/parity/fixtures.h"
+#include "tests/parity/published_model.h"
+
+namespace fcm::parity {
+
+// Changes the inputs of a case before this program sees them: how tests plant mistakes that must be
+// noticed.
+using Sabotage = std::function<void(Inputs&)>;
+
+struct Request {
+  std::string filter;  // only cases with this in their name
+  Sabotage sabotage;
+  at::Device device = at::kCPU;  // of the fast path of pretraining and its updates
+};
+
+// Whether this program knows what to do with entries of that kind; kinds that only describe others
+// ("errors", "inputs") are known and have no cases of their own.
+bool knows(const std::string& kind);
+
+// The results of an entry's cases. What a case throws is its fault.
+std::vector<CaseResult> run_cases(const Entry& entry, const Request& request);
+
+// Cases by theme, one file each.
+std::vector<CaseResult> pretraining_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> optimizer_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> classifier_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> layer_decay_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> linear_probe_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> image_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> group_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> table_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> oracle_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> checkpoint_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> teacher_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> teacher_file_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> resume_cases(const Entry& entry, const Request& request);
+
+// One case: made only where its name holds the filter; what it throws becomes a fault.
+void add_case(std::vector<CaseResult>& results, const Request& request, const std::string& name,
+              const std::function<void(CaseResult&)>& body);
+
+}  // namespace fcm::parity

@@ -1,0 +1,221 @@
+// checkpoint files against what is stored of their content, and a run that goes on from one.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <map>
+#include <regex>
+
+#include "fcm/base/error.h"
+#include "fcm/formats/plain_data.h"
+#include "fcm/formats/pth.h"
+#include "fcm/interop/published.h"
+#include "fcm/train/state.h"
+#include "tests/parity/cases.h"
+#include "tests/parity/golden.h"
+#include "tests/parity/pretraining_case.h"
+#include "tests/parity/run.h"
+#include "tests/parity/steps.h"
+
+namespace fcm::parity {
+namespace {
+
+using formats::PthFile;
+using formats::TensorView;
+using formats::Value;
+
+// Of the "expected" files beside a checkpoint the one with the longest stem that begins its name:
+// mini.expected.json goes with mini_legacy.pth.
+std::filesystem::path expected_path(const Entry& entry, const char* ending) {
+  const std::filesystem::path folder = entry.path().parent_path();
+  for (std::string stem = entry.stem(); !stem.empty(); stem.pop_back()) {
+    const std::filesystem::path path = folder / (stem + ending);
+    if (std::filesystem::exists(path)) return path;
+  }
+  fail(ExitCode::kData, "nothing says what {} should hold", entry.file);
+}
+
+// Names as the expected files have them: a bare state_dict is a "model".
+std::map<std::string, const TensorView*> tensors_of(const PthFile& file) {
+  const bool nested = file.root.find("model") != nullptr;
+  std::map<std::string, const TensorView*> tensors;
+  for (const TensorView& view : file.tensors) {
+    if (view.name.ends_with(".step")) continue;  // numbers, compared with the plain data
+    tensors[nested ? view.name : "model." + view.name] = &view;
+  }
+  return tensors;
+}
+
+const char* python_type(const std::string& dtype) {
+  static const std::map<std::string, const char*> names{
+      {"F64", "float64"}, {"F32", "float32"}, {"F16", "float16"}, {"BF16", "bfloat16"},
+      {"I64", "int64"},   {"I32", "int32"},   {"I16", "int16"},   {"I8", "int8"},
+      {"U8", "uint8"},    {"BOOL", "bool"}};
+  return names.at(dtype);
+}
+
+// The same values, in whatever type the expected file holds them.
+void compare_values(CaseResult& result, const std::string& name, const TensorView& view,
+                    const Tensors& expected) {
+  const auto whole = expected.find(name), sample = expected.find(name + ".val");
+  at::Tensor got = train::to_tensor(view);
+  if (whole != expected.end()) return compare_exactly(result, name, got, whole->second);
+  if (sample == expected.end()) {
+    return add_fault(result, name + " is in the file, but not among what is expected");
+  }
+  got = got.flatten().index_select(0, expected.at(name + ".idx").flatten());
+  compare_exactly(result, name, got, sample->second);
+}
+
+void compare_tensors(CaseResult& result, const PthFile& file, const Tensors& expected) {
+  const auto tensors = tensors_of(file);
+  for (const auto& [name, view] : tensors) compare_values(result, name, *view, expected);
+  const bool with_optimizer = file.root.find("optimizer") != nullptr;
+  for (const auto& [name, tensor] : expected) {
+    if (name.ends_with(".idx") || (!with_optimizer && !name.starts_with("model."))) continue;
+    const std::string whole = name.ends_with(".val") ? name.substr(0, name.size() - 4) : name;
+    if (!tensors.contains(whole)) add_fault(result, whole + " is expected, but not in the file");
+  }
+}
+
+// {"pathlib.PosixPath": text} of the expected file is the text here.
+nlohmann::json without_paths(const nlohmann::json& value) {
+  if (!value.is_object()) return value;
+  nlohmann::json plain = nlohmann::json::object();
+  for (const auto& [key, item] : value.items()) {
+    if (key.starts_with("pathlib.")) return item;
+    plain[key] = without_paths(item);
+  }
+  return plain;
+}
+
+void compare_json(CaseResult& result, const std::string& name, const nlohmann::json& got,
+                  const nlohmann::json& wanted) {
+  ++result.tensors;
+  if (got != wanted) {
+    add_fault(result, fmt::format("{} is {}, not {}", name, got.dump().substr(0, 200),
+                                  wanted.dump().substr(0, 200)));
+  }
+}
+
+// Files of older versions have fewer keys a group: what a file has must be as expected.
+void compare_param_groups(CaseResult& result, const nlohmann::json& got,
+                          const nlohmann::json& wanted) {
+  compare_json(result, "number of groups", got.size(), wanted.size());
+  for (size_t i = 0; i < std::min(got.size(), wanted.size()); ++i) {
+    for (const auto& [key, value] : got[i].items()) {
+      compare_json(result, fmt::format("param_groups.{}.{}", i, key), value,
+                   wanted[i].value(key, nlohmann::json("not expected")));
+    }
+  }
+}
+
+void compare_steps_of_state(CaseResult& result, const PthFile& file, const nlohmann::json& plain,
+                            const nlohmann::json& wanted) {
+  std::map<std::string, double> steps;
+  for (const TensorView& view : file.tensors) {
+    std::smatch match;
+    if (std::regex_match(view.name, match, std::regex(R"(optimizer\.state\.(\d+)\.step)"))) {
+      steps[match[1]] = train::to_tensor(view).item<double>();
+    }
+  }
+  for (const auto& [index, number] : wanted.items()) {
+    const nlohmann::json state = plain.at("optimizer").at("state").at(index);
+    const double got = steps.contains(index) ? steps.at(index) : state.value("step", -1.0);
+    compare_number(result, "step " + index, got, number.get<double>(), 0);
+  }
+}
+
+void compare_plain_data(CaseResult& result, const PthFile& file, const nlohmann::json& expected) {
+  const nlohmann::json plain = formats::to_json(file.root);
+  for (const TensorView& view : file.tensors) {
+    const std::string name = view.name.starts_with("model.") ? view.name.substr(6) : view.name;
+    if (name.starts_with("optimizer.")) continue;
+    if (expected.contains("model.dtypes")) {
+      compare_json(result, name + " type", python_type(view.dtype),
+                   expected.at("model.dtypes").value(name, "not expected"));
+    }
+    if (expected.contains("shapes")) {
+      compare_json(result, name + " shape", view.shape, expected.at("shapes").at(name));
+    }
+  }
+  if (!plain.contains("optimizer")) return;
+  compare_param_groups(result, plain.at("optimizer").at("param_groups"),
+                       expected.at("optimizer.param_groups"));
+  compare_steps_of_state(result, file, plain, expected.at("optimizer.step"));
+  for (const char* key : {"epoch", "scaler", "args"}) {
+    compare_json(result, key, plain.value(key, nlohmann::json()), without_paths(expected.at(key)));
+  }
+}
+
+void read_file(CaseResult& result, const Entry& entry) {
+  const PthFile file = formats::read_pth(entry.path());
+  compare_tensors(result, file, read_tensors(expected_path(entry, ".expected.safetensors")));
+  compare_plain_data(result, file, read_json(expected_path(entry, ".expected.json")));
+}
+
+}  // namespace
+
+std::vector<CaseResult> checkpoint_cases(const Entry& entry, const Request& request) {
+  std::vector<CaseResult> results;
+  add_case(results, request, entry.file, [&](CaseResult& result) { read_file(result, entry); });
+  return results;
+}
+
+namespace {
+
+// "learning rates 1e-3 and 1.5e-3" of the manifest's text.
+std::vector<double> learning_rates(const Entry& entry) {
+  const std::string text = entry.about.value("meaning", "");
+  std::smatch match;
+  const std::regex pattern(R"(learning rates ([\d.e-]+) and ([\d.e-]+))");
+  require(std::regex_search(text, match, pattern), "the manifest names no learning rates: {}",
+          text);
+  return {std::stod(match[1]), std::stod(match[2])};
+}
+
+// The checkpoint that a "resumed" file went on from.
+Entry entry_of_checkpoint(const Entry& resumed) {
+  const std::filesystem::path wanted = resumed.path().parent_path() / (resumed.stem() + ".pth");
+  for (const Entry& entry : find_entries(resumed.folder)) {
+    if (entry.path() == wanted) return entry;
+  }
+  fail(ExitCode::kData, "{} is not in the manifest", wanted.string());
+}
+
+void resume(CaseResult& result, const Entry& entry, Path path) {
+  const Entry start = entry_of_checkpoint(entry);
+  const PublishedModel model = published_model(start.about);
+  const Inputs inputs = make_inputs(start, model, parameters_of(model), {});
+  const checkpoint::Checkpoint loaded =
+      interop::from_pth(formats::read_pth(start.path()), start.path(), true);
+  Tensors stored = read_tensors(entry.path());
+  const std::vector<double> rates = learning_rates(entry);
+  Run run = run_adamw(model, inputs, path, rates, &loaded);
+  const std::string last = fmt::format("step{}.", rates.size());
+  for (const auto& [name, shape] : parameters_of(model)) {
+    run.values["model." + name] = run.values.at(last + name);
+  }
+  // Stored are the losses of all iterations, from before the checkpoint on; here also the one
+  // after.
+  const int64_t count = static_cast<int64_t>(rates.size());
+  const at::Tensor losses = stored.at("losses");
+  stored["losses"] = losses.slice(0, losses.numel() - count);
+  run.values["losses"] = run.values.at("losses").slice(0, 0, count);
+  compare_steps(result, entry, stored, run);
+}
+
+}  // namespace
+
+std::vector<CaseResult> resume_cases(const Entry& entry, const Request& request) {
+  std::vector<CaseResult> results;
+  if (entry.file.find(".resumed.") == std::string::npos) return results;
+  for (const Path path : {Path::kFast, Path::kReference}) {
+    const std::string name =
+        fmt::format("{} [{} fp32]", entry.file, path == Path::kFast ? "fast" : "reference");
+    add_case(results, request, name, [&](CaseResult& result) { resume(result, entry, path); });
+  }
+  return results;
+}
+
+}  // namespace fcm::parity

@@ -1,0 +1,39 @@
+// finetune and finetune-base files: classifiers.
+#include <ATen/ATen.h>
+
+#include "fcm/base/error.h"
+#include "tests/parity/classifier_case.h"
+#include "tests/parity/three_types.h"
+
+namespace fcm::parity {
+
+ClassifierCase classifier_case(const Entry& entry, const Request& request) {
+  ClassifierCase made{published_model(entry.about), read_tensors(entry.path()), {}, {}};
+  const NamesAndShapes names =
+      reference::classifier_names_and_shapes(reference_classifier(made.model));
+  made.inputs = make_inputs(entry, made.model, names, made.stored);
+  Tensors answers = made.stored;
+  const std::filesystem::path golden =
+      entry.path().parent_path() / (entry.stem() + ".golden.safetensors");
+  if (!answers.contains("labels") && std::filesystem::exists(golden)) {
+    answers = read_tensors(golden);
+  }
+  if (!answers.contains("labels") || !answers.contains("targets")) {
+    fail(ExitCode::kData, "no labels and targets for {}: neither in it nor in {}", entry.file,
+         golden.string());
+  }
+  made.answers = {answers.at("labels"), answers.at("targets")};
+  if (request.sabotage) request.sabotage(made.inputs);
+  return made;
+}
+
+std::vector<CaseResult> classifier_cases(const Entry& entry, const Request& request) {
+  return in_three_types(entry, request, [&] {
+    const ClassifierCase the = classifier_case(entry, request);
+    return Subject{the.model, the.stored, [the](Path path, Types types) {
+                     return run_classifier(the.model, the.inputs, the.answers, path, types);
+                   }};
+  });
+}
+
+}  // namespace fcm::parity

@@ -1,0 +1,44 @@
+// Both paths on a classifier case.
+#pragma once
+
+#include <memory>
+
+#include "fcm/models/classifier.h"
+#include "fcm/optim/options.h"
+#include "reference/classifier.h"
+#include "tests/parity/run.h"
+
+namespace fcm::parity {
+
+reference::ClassifierOptions reference_classifier(const PublishedModel& model);
+models::ClassifierOptions fast_classifier(const PublishedModel& model);
+
+struct Answers {
+  at::Tensor labels_B;    // int64
+  at::Tensor targets_BC;  // probabilities
+};
+
+// "logits", "loss_ls", "loss_soft", "loss_ce", "act.<module>", and gradients of the first two
+// losses as "grad.ls.<key>" and "grad.soft.<key>".
+Run run_classifier(const PublishedModel& model, const Inputs& inputs, const Answers& answers,
+                   Path path, Types types);
+
+// The same model on the same pictures: logits, whichever path makes them.
+class ClassifierPath {
+ public:
+  virtual ~ClassifierPath() = default;
+  virtual at::Tensor logits(const nn::Observer& observer) = 0;
+  virtual at::Tensor features() = 0;      // what the head takes
+  virtual Tensors values() const = 0;     // of the parameters, as published
+  virtual Tensors gradients() const = 0;  // of the last backward pass, as published
+  virtual void zero_gradients() = 0;
+
+  // From here on updates by AdamW, with a rate for each layer.
+  virtual void prepare_updates(const optim::OptimOptions& options, double layer_decay) = 0;
+  // One update at the scheduled rate `lr`. Returns the rate of each group.
+  virtual std::vector<double> update(double lr) = 0;
+};
+std::unique_ptr<ClassifierPath> make_path(const PublishedModel& model, const Inputs& inputs,
+                                          Path path, Types types);
+
+}  // namespace fcm::parity

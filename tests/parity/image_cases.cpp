@@ -1,0 +1,122 @@
+// transforms files: crop and resize to the bit, as Pillow does. photo files: decoded as Pillow
+// does.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <regex>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/image/image.h"
+#include "fcm/image/resize_window.h"
+#include "fcm/ops/patchify/op.h"
+#include "tests/parity/cases.h"
+
+namespace fcm::parity {
+namespace {
+
+namespace fs = std::filesystem;
+using image::Image;
+using image::Interpolation;
+
+Image decode_file(const fs::path& path) {
+  const std::string bytes = read_file(path, ExitCode::kData);
+  return image::decode({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, 3);
+}
+
+at::Tensor as_tensor(const std::vector<uint8_t>& pixels) {
+  return at::tensor(at::ArrayRef<uint8_t>(pixels), at::kByte);
+}
+
+// NAME.golden.safetensors starts from photos/NAME, or from the lossless copy of its pixels.
+Image photo_of(const Entry& entry) {
+  const std::string name = fs::path(entry.file).filename().string();
+  const fs::path photo =
+      entry.path().parent_path() / "photos" / name.substr(0, name.find(".golden"));
+  const fs::path copy = photo.string() + ".decoded.png";
+  return decode_file(fs::exists(copy) ? copy : photo);
+}
+
+// "box07.bicubic.96": that box, filter and size.
+at::Tensor crop(const Image& photo, const std::string& name, const at::Tensor& boxes) {
+  std::smatch match;
+  require(std::regex_match(name, match, std::regex(R"(box(\d+)\.(\w+)\.(\d+))")),
+          "{} is stored, and not understood", name);
+  const at::Tensor box = boxes[std::stol(match[1])];  // left, top, width, height
+  const auto at = [&](int64_t i) { return box[i].item<int64_t>(); };
+  const int64_t size = std::stol(match[3]);
+  std::vector<uint8_t> out(static_cast<size_t>(size * size * 3));
+  image::crop_resize(photo, {at(1), at(0), at(3), at(2)}, size, size,
+                     match[2] == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear,
+                     /*mirror=*/false, out.data());
+  return as_tensor(out);
+}
+
+// "eval256_224.bicubic": shorter side 256, then the middle 224 x 224. [224, 224, 3]
+at::Tensor evaluation_view(const Image& photo, const std::string& name) {
+  std::smatch match;
+  require(std::regex_match(name, match, std::regex(R"(eval(\d+)_(\d+)\.(bicubic|normalised))")),
+          "{} is stored, and not understood", name);
+  const int64_t shorter = std::stol(match[1]), size = std::stol(match[2]);
+  const int64_t least = std::min(photo.rows, photo.cols);
+  const int64_t rows = shorter * photo.rows / least, cols = shorter * photo.cols / least;
+  const auto middle = [&](int64_t extent) {  // as torchvision's CenterCrop rounds: half to even
+    return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - size) / 2));
+  };
+  std::vector<uint8_t> out(static_cast<size_t>(size * size * 3));
+  image::resize_window(photo, rows, cols, {middle(rows), middle(cols), size, size},
+                       Interpolation::kBicubic, out.data());
+  return as_tensor(out).reshape({size, size, 3});
+}
+
+// As the network gets it, through the operator that cuts patches: [3, size, size].
+at::Tensor normalised(const at::Tensor& picture_HWC) {
+  const int64_t size = picture_HWC.size(0);
+  const ops::PatchGeometry geometry{{size}};  // one patch
+  const at::Tensor order_BL = at::zeros({1, 1}, at::kLong);
+  const at::Tensor patch =
+      ops::patchify(picture_HWC.unsqueeze(0), order_BL, geometry,
+                    {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}, at::kFloat);
+  return ops::unpatchify(patch.reshape({1, 1, -1}), order_BL, geometry, 1, 1);
+}
+
+void transforms(CaseResult& result, const Entry& entry) {
+  const Image photo = photo_of(entry);
+  const Tensors stored = read_tensors(entry.path());
+  for (const auto& [name, wanted] : stored) {
+    if (name == "boxes") continue;
+    if (name.ends_with(".normalised")) {
+      compare(result, name, normalised(evaluation_view(photo, name)), wanted, 0x1p-22);
+    } else if (name.starts_with("eval")) {
+      compare_exactly(result, name, evaluation_view(photo, name), wanted);
+    } else {
+      compare_exactly(result, name, crop(photo, name, stored.at("boxes")), wanted);
+    }
+  }
+}
+
+void photo(CaseResult& result, const Entry& entry) {
+  const Image picture = decode_file(entry.path());
+  ++result.tensors;
+  const nlohmann::json size = entry.about.value("size", nlohmann::json());
+  if (!size.is_null() && (size.at(0) != picture.cols || size.at(1) != picture.rows)) {
+    add_fault(result, fmt::format("{} x {} pixels", picture.cols, picture.rows));
+  }
+  const fs::path copy = entry.path().string() + ".decoded.png";
+  if (!fs::exists(copy)) return;
+  compare_exactly(result, "pixels", as_tensor(picture.pixels), as_tensor(decode_file(copy).pixels));
+}
+
+}  // namespace
+
+std::vector<CaseResult> image_cases(const Entry& entry, const Request& request) {
+  std::vector<CaseResult> results;
+  add_case(results, request, entry.file, [&](CaseResult& result) {
+    entry.kind() == "photo" ? photo(result, entry) : transforms(result, entry);
+  });
+  return results;
+}
+
+}  // namespace fcm::parity

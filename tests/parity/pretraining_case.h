@@ -1,0 +1,17 @@
+// What the cases of a pretraining entry start from.
+#pragma once
+
+#include "tests/parity/cases.h"
+#include "tests/parity/published_model.h"
+
+namespace fcm::parity {
+
+struct PretrainingCase {
+  PublishedModel model;
+  Tensors stored;
+  Inputs inputs;
+};
+
+PretrainingCase pretraining_case(const Entry& entry, const Request& request);
+
+}  // namespace fcm::parity

@@ -1,0 +1,48 @@
+// What a manifest says of the published model behind a file, as options of this program.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fcm/models/masked_autoencoder.h"
+#include "reference/reference.h"
+#include "tests/parity/fixtures.h"
+
+namespace fcm::parity {
+
+enum class Family { kFastConvMae, kConvMae, kMae, kConvVit, kVit };
+
+struct PublishedModel {
+  Family family = Family::kFastConvMae;
+  reference::ReferenceOptions options;  // sizes; norm_pix and compute are set by who runs it
+  at::Device device = at::kCPU;         // where the fast path runs
+  double mask_ratio = 0.75;
+  int64_t classes = 0;       // of a classifier
+  bool global_pool = false;  // of a classifier
+
+  bool class_token() const { return family == Family::kMae || family == Family::kVit; }
+  // Patches per view, and how many views the encoder sees.
+  std::vector<int64_t> view_sizes() const;
+  int64_t kept_views() const { return family == Family::kFastConvMae ? 4 : 1; }
+  models::AutoencoderOptions autoencoder() const;
+};
+
+// From `source` and `constructor` of an entry (a published factory's name, or its arguments).
+// Throws Error(kData) for a model it does not know.
+PublishedModel published_model(const nlohmann::json& about);
+
+// What a model is run on. Tensors stored in the file or a "state" file of the same stem come first;
+// otherwise they are procedural.
+struct Inputs {
+  reference::Weights weights;  // float32, published names and shapes, position tables among them
+  at::Tensor images_BCHW;
+  at::Tensor noise_BL;  // of pretraining
+};
+using NamesAndShapes = std::vector<std::pair<std::string, std::vector<int64_t>>>;
+Inputs make_inputs(const Entry& entry, const PublishedModel& model, const NamesAndShapes& names,
+                   const Tensors& stored);
+
+}  // namespace fcm::parity

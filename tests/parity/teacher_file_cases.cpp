@@ -1,0 +1,56 @@
+// teacher-file entries: published files of teachers against what is stored of their image towers.
+#include <ATen/ATen.h>
+
+#include "fcm/base/error.h"
+#include "fcm/interop/teacher_file.h"
+#include "fcm/train/state.h"
+#include "tests/parity/cases.h"
+
+namespace fcm::parity {
+namespace {
+
+// Of the files beside it the one with the longest stem that begins its name: dino_tiny.golden goes
+// with dino_tiny_full.pth, under the names of its states.
+Tensors expected_of(const Entry& entry) {
+  const std::filesystem::path folder = entry.path().parent_path();
+  for (std::string stem = entry.stem(); !stem.empty(); stem.pop_back()) {
+    const std::filesystem::path exact = folder / (stem + ".expected.safetensors");
+    if (std::filesystem::exists(exact)) return read_tensors(exact);
+    const std::filesystem::path golden = folder / (stem + ".golden.safetensors");
+    if (!std::filesystem::exists(golden)) continue;
+    Tensors states;
+    for (const auto& [name, tensor] : read_tensors(golden)) {
+      if (name.starts_with("state.")) states[name.substr(6)] = tensor;
+    }
+    return states;
+  }
+  fail(ExitCode::kData, "nothing says what {} should hold", entry.file);
+}
+
+void read_file(CaseResult& result, const Entry& entry) {
+  const interop::TeacherFile teacher = interop::read_teacher(entry.path());
+  const Tensors expected = expected_of(entry);
+  for (const auto& [name, wanted] : expected) {
+    const formats::TensorView* const found = teacher.model.find(name);
+    if (found == nullptr) {
+      add_fault(result, name + " is expected, but not in the file");
+    } else {
+      compare_exactly(result, name, train::to_tensor(*found).to(wanted.scalar_type()), wanted);
+    }
+  }
+  for (const formats::TensorView& view : teacher.model.tensors) {
+    if (!expected.contains(view.name)) {
+      add_fault(result, view.name + " is in the file, but not among what is expected");
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<CaseResult> teacher_file_cases(const Entry& entry, const Request& request) {
+  std::vector<CaseResult> results;
+  add_case(results, request, entry.file, [&](CaseResult& result) { read_file(result, entry); });
+  return results;
+}
+
+}  // namespace fcm::parity

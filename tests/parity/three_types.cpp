@@ -1,0 +1,127 @@
+#include "tests/parity/three_types.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+
+#include "tests/parity/golden.h"
+
+namespace fcm::parity {
+namespace {
+
+void in_float32(CaseResult& result, const Entry& entry, const Subject& subject, Path path) {
+  compare_with_stored(result, entry, subject.stored, subject.run(path, kFp32), Stored::kFloat32,
+                      float32_tolerance(entry));
+}
+
+void in_float64(CaseResult& result, const Entry& entry, const Subject& subject, Path path) {
+  const Run run = subject.run(path, kFp64);
+  compare_with_stored(result, entry, subject.stored, run, Stored::kFloat32,
+                      float64_tolerance(entry));
+  // Stored from float64, in float32: all that is left is that rounding.
+  compare_with_stored(result, entry, subject.stored, run, Stored::kFloat64,
+                      [](const std::string&, Quantity) { return 4 * 0x1p-24; });
+  const nlohmann::json losses = entry.about.value("loss_fp64", nlohmann::json::object());
+  for (const auto& [tag, loss] : losses.items()) {
+    compare_number(result, "loss_fp64." + tag, run.values.at("loss." + tag).item<double>(),
+                   loss.get<double>(), 1e-12);
+  }
+}
+
+// What bfloat16 may cost. It keeps 8 bits, so that one rounding is off by up to 2^-9.
+class BFloat16 {
+ public:
+  explicit BFloat16(const PublishedModel& model) {
+    const reference::ReferenceOptions& options = model.options;
+    int64_t blocks = model.classes > 0 ? 0 : options.decoder_depth;
+    for (const int64_t depth : options.depths) blocks += depth;
+    blocks_ = static_cast<double>(blocks + 2);  // the embedding before them, the head behind them
+  }
+
+  // A block rounds some ten times (norm, four products with their rounded weights, softmax, GELU,
+  // two sums), and as often again on the way back. Independent errors gather like the steps of a
+  // random walk; single elements lie within four deviations.
+  double largest(Quantity quantity) const { return 4 * walk(10, quantity); }
+
+  // The fast path holds the residual stream in bfloat16, where the published form under autocast
+  // holds it in float32: two more roundings a block.
+  double stream(Quantity quantity) const { return walk(2, quantity); }
+
+ private:
+  double walk(double roundings_of_a_block, Quantity quantity) const {
+    const double ways = quantity == Quantity::kGradient ? 2 : 1;
+    return 0x1p-9 * std::sqrt(ways * roundings_of_a_block * blocks_);
+  }
+
+  double blocks_ = 0;
+};
+
+// Over whole tensors, where chance evens out, the fast path may be off by no more than twice what
+// the plain form is in the same type, and the stream's share. Two such sums over n elements differ
+// by chance by one part in sqrt(n), which matters for biases of a few elements: two deviations of
+// it.
+void compare_with_plain(CaseResult& result, const Run& fast, const Run& plain, const Run& exact,
+                        const BFloat16& cost) {
+  for (const auto& [name, value] : fast.values) {
+    const bool gradient = name.starts_with("grad.");
+    if (!gradient && !name.starts_with("act.") && name != "pred" && name != "logits") continue;
+    if (!exact.values.contains(name)) continue;
+    const auto part = fast.computed.find(name);
+    const auto computed = [&](const at::Tensor& tensor) {
+      const at::Tensor clean = without_key_bias(name, tensor);
+      return part == fast.computed.end() ? clean : clean.masked_select(part->second);
+    };
+    const at::Tensor wanted = computed(exact.values.at(name));
+    const double chance = 2 / std::sqrt(static_cast<double>(wanted.numel()));
+    const double allowed = 2 * (1 + chance) * relative_l2(computed(plain.values.at(name)), wanted) +
+                           cost.stream(gradient ? Quantity::kGradient : Quantity::kActivation);
+    compare_l2(result, name + " (L2)", computed(value), wanted, allowed);
+  }
+}
+
+void in_bfloat16(CaseResult& result, const Entry& entry, const Subject& subject, Path path) {
+  const BFloat16 cost(subject.model);
+  const Tolerance largest = [&](const std::string&, Quantity quantity) {
+    return cost.largest(quantity);
+  };
+  const Run run = subject.run(path, kBf16);
+  compare_with_stored(result, entry, subject.stored, run, Stored::kFloat32, largest);
+  if (path == Path::kFast) {
+    compare_with_plain(result, run, subject.run(Path::kReference, kBf16),
+                       subject.run(Path::kReference, kFp32), cost);
+  }
+}
+
+}  // namespace
+
+std::vector<CaseResult> in_three_types(const Entry& entry, const Request& request,
+                                       const std::function<Subject()>& make) {
+  std::vector<CaseResult> results;
+  Subject subject;  // made once, when a case first needs it; the plain form's runs serve two cases
+  std::map<at::ScalarType, Run> plain_runs;
+  const auto subject_of_case = [&]() -> const Subject& {
+    if (subject.run) return subject;
+    subject = make();
+    subject.run = [&plain_runs, compute = subject.run](Path path, Types types) {
+      if (path == Path::kFast || types.parameters == at::kDouble) return compute(path, types);
+      const auto found = plain_runs.find(types.compute);
+      if (found != plain_runs.end()) return found->second;
+      return plain_runs.emplace(types.compute, compute(path, types)).first->second;
+    };
+    return subject;
+  };
+  for (const Path path : {Path::kFast, Path::kReference}) {
+    const auto add = [&](const char* type, auto&& body) {
+      add_case(results, request, fmt::format("{} [{} {}]", entry.file, path_name(path), type),
+               [&](CaseResult& result) { body(result, entry, subject_of_case(), path); });
+    };
+    add("fp32", in_float32);
+    add("fp64", in_float64);
+    add("bf16", in_bfloat16);
+  }
+  return results;
+}
+
+}  // namespace fcm::parity

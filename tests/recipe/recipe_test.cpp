@@ -1,0 +1,427 @@
+#include "fcm/recipe/recipe.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/config/recipe_io.h"
+#include "fcm/recipe/recipe_files.h"
+
+namespace fcm::recipe {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRecipes = fs::path(FCM_SOURCE_DIR) / "recipes";
+
+Recipe shipped(const std::string& name, const std::vector<std::string>& overrides = {}) {
+  return load_pretraining_recipe(name, {kRecipes}, overrides);
+}
+
+template <class Action>
+std::string usage_error(Action&& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUsage);
+    return error.what();
+  }
+  ADD_FAILURE() << "no error";
+  return "";
+}
+
+TEST(ShippedRecipes, AreCompleteAndPassTheirChecks) {
+  const std::vector<fs::path> files = shipped_recipes({kRecipes});
+  ASSERT_GE(files.size(), 3u);
+  for (const fs::path& file : files) {
+    const RowOptions row = load_recipe(file.string(), {}, {}).row;
+    EXPECT_EQ(row.name, file.stem().string()) << "row.name is the file's name";
+    EXPECT_FALSE(row.about.empty()) << file;
+    std::ifstream text(file);
+    std::string first_line;
+    std::getline(text, first_line);
+    EXPECT_TRUE(first_line.starts_with("# ")) << file << " opens with what it is";
+  }
+}
+
+// What all rows of the table share: 224 px, normalised pixels, decoder, augmentation, AdamW.
+void expect_published_habits(const Recipe& recipe) {
+  EXPECT_EQ(recipe.pretrain().decoder.dim, 512);
+  EXPECT_EQ(recipe.pretrain().decoder.depth, 8);
+  EXPECT_EQ(recipe.pretrain().decoder.heads, 16);
+  EXPECT_EQ(recipe.pretrain().decoder.mlp_ratio, 4);
+  EXPECT_EQ(recipe.pretrain().masks.ratio, 0.75);
+  EXPECT_TRUE(recipe.pretrain().targets.norm_pix);
+  EXPECT_EQ(recipe.pretrain().targets.variance_epsilon, 1e-6);
+  EXPECT_EQ(recipe.data.image_size, (std::vector<int64_t>{224, 224}));
+  EXPECT_EQ(recipe.data.mean, (std::vector<double>{0.485, 0.456, 0.406}));
+  EXPECT_EQ(recipe.data.deviation, (std::vector<double>{0.229, 0.224, 0.225}));
+  EXPECT_EQ(recipe.data.crop_scale, (std::vector<double>{0.2, 1}));
+  EXPECT_EQ(recipe.data.crop_ratio, (std::vector<double>{3.0 / 4, 4.0 / 3}));
+  EXPECT_EQ(recipe.data.interpolation, "bicubic");
+  EXPECT_EQ(recipe.data.flip, 0.5);
+  EXPECT_EQ(recipe.optim.min_lr, 0);
+  EXPECT_EQ(recipe.optim.weight_decay, 0.05);
+  EXPECT_EQ(recipe.optim.beta1, 0.9);
+  EXPECT_EQ(recipe.optim.beta2, 0.95);
+  EXPECT_EQ(recipe.optim.epsilon, 1e-8);
+  EXPECT_EQ(recipe.optim.clip_norm, 0);
+  EXPECT_EQ(recipe.run.seed, 0);
+}
+
+void expect_conv_vit_base(const Recipe& recipe) {
+  EXPECT_EQ(recipe.model.kind, "conv_vit");
+  EXPECT_EQ(recipe.encoder.strides, (std::vector<int64_t>{4, 2, 2}));
+  EXPECT_EQ(recipe.encoder.dims, (std::vector<int64_t>{256, 384, 768}));
+  EXPECT_EQ(recipe.encoder.depths, (std::vector<int64_t>{2, 2, 11}));
+  EXPECT_EQ(recipe.encoder.heads, 12);
+  EXPECT_EQ(recipe.encoder.mlp_ratios, (std::vector<double>{4, 4, 4}));
+}
+
+void expect_vit_base(const Recipe& recipe) {
+  EXPECT_EQ(recipe.model.kind, "vit");
+  EXPECT_EQ(recipe.encoder.strides, (std::vector<int64_t>{16}));
+  EXPECT_EQ(recipe.encoder.dims, (std::vector<int64_t>{768}));
+  EXPECT_EQ(recipe.encoder.depths, (std::vector<int64_t>{12}));
+  EXPECT_EQ(recipe.encoder.heads, 12);
+  EXPECT_EQ(recipe.encoder.mlp_ratios, (std::vector<double>{4}));
+}
+
+struct Schedule {
+  const char* recipe;
+  bool vit;
+  int64_t views;  // 0: all
+  int64_t batch_size, epochs, warmup_epochs;
+  double lr;
+};
+
+class PublishedRows : public testing::TestWithParam<Schedule> {};
+
+// The published scripts: pictures on all their GPUs, epochs, warm-up, and the rate that follows.
+// The last one is ours: MAE's, counted in views.
+TEST_P(PublishedRows, HoldTheirValues) {
+  const Recipe recipe = shipped(GetParam().recipe);
+  expect_published_habits(recipe);
+  GetParam().vit ? expect_vit_base(recipe) : expect_conv_vit_base(recipe);
+  EXPECT_EQ(recipe.pretrain().masks.views.count, GetParam().views);
+  EXPECT_EQ(recipe.optim.batch_size, GetParam().batch_size);
+  EXPECT_EQ(recipe.optim.epochs, GetParam().epochs);
+  EXPECT_EQ(recipe.optim.warmup_epochs, GetParam().warmup_epochs);
+  EXPECT_DOUBLE_EQ(recipe.optim.lr(), GetParam().lr);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, PublishedRows,
+    testing::Values(Schedule{"fastconvmae_base_in1k_50ep", false, 0, 8 * 64, 50, 10, 1.2e-3},
+                    Schedule{"convmae_base_in1k_200ep", false, 1, 24 * 128, 200, 40, 1.8e-3},
+                    Schedule{"convmae_base_in1k_1600ep", false, 1, 24 * 128, 1600, 40, 1.8e-3},
+                    Schedule{"mae_vit_base_in1k_1600ep", true, 1, 64 * 64, 1600, 40, 2.4e-3},
+                    Schedule{"fastmae_vit_base_in1k_400ep", true, 0, 4096 / 4, 1600 / 4, 40 / 4,
+                             2.4e-3}),
+    [](const auto& instance) { return std::string(instance.param.recipe); });
+
+// What is taken to be C and T: CLIP's base tower and the moving average, and no pixels.
+TEST(PublishedRows, OfSeveralTargetsHoldTheirValues) {
+  const std::pair<const char*, int64_t> rows[] = {{"fastconvmae_ct_base_in1k_50ep", 50},
+                                                  {"fastconvmae_ct_base_in1k_100ep", 100},
+                                                  {"fastconvmae_ct_large_in1k_200ep", 200}};
+  for (const auto& [name, epochs] : rows) {
+    const Recipe recipe = shipped(name);
+    expect_published_habits(recipe);
+    EXPECT_EQ(recipe.pretrain().targets.reconstructed(), (std::vector<std::string>{"clip", "ema"}));
+    EXPECT_EQ(recipe.pretrain().targets.clip, recipe.pretrain().targets.ema);
+    EXPECT_EQ(recipe.pretrain().targets.clip_tower, "vit_b16");
+    EXPECT_EQ(recipe.pretrain().targets.loss, "smooth_l1");
+    EXPECT_EQ(recipe.pretrain().decoder.independent_blocks, 1);
+    EXPECT_TRUE(recipe.pretrain().masks.views.all());
+    EXPECT_EQ(recipe.optim.epochs, epochs);
+    EXPECT_DOUBLE_EQ(recipe.optim.lr(), 1.2e-3);
+  }
+  EXPECT_EQ(shipped("fastconvmae_ct_large_in1k_200ep").encoder.dims,
+            (std::vector<int64_t>{384, 768, 1024}));
+}
+
+TEST(Recipe, TargetsThatCannotWorkAreRefused) {
+  const auto fault = [](const std::vector<std::string>& overrides) {
+    return usage_error([&] { check(shipped("smoke_mixture", overrides)); });
+  };
+  EXPECT_NE(fault({"targets.rgb=0", "targets.clip=0", "targets.dino=0", "targets.ema=0"})
+                .find("nothing to reconstruct"),
+            std::string::npos);
+  EXPECT_NE(fault({"decoder.independent_blocks=2"}).find("decoder.depth = 5"), std::string::npos);
+  EXPECT_NE(fault({"targets.last_blocks=3"}).find("2 transformer blocks"), std::string::npos);
+  EXPECT_NE(fault({"targets.last_blocks=2", "targets.clip_feature=normed"}).find("\"tokens\""),
+            std::string::npos);
+  EXPECT_NE(fault({"targets.mimic_weight=0"}).find("write \"none\""), std::string::npos);
+  EXPECT_NE(fault({"data.channels=1", "data.mean=[0.5]", "data.deviation=[0.5]"}).find("sees RGB"),
+            std::string::npos);
+}
+
+// A random allowed value for whatever the field is.
+void randomise(const config::Field& field) {
+  const int64_t low = static_cast<int64_t>(std::clamp(field.range.low, -1e9, 1e9));
+  const int64_t high = static_cast<int64_t>(std::clamp(field.range.high, -1e9, 1e9));
+  const auto whole = [&] { return *rc::gen::inRange<int64_t>(low, high + 1); };
+  const auto number = [&] {
+    const double share = *rc::gen::inRange(0, 1 << 20) / static_cast<double>(1 << 20);
+    const double least = std::max(field.range.low, -1e9), most = std::min(field.range.high, 1e9);
+    return least + share * (most - least);
+  };
+  const size_t length =
+      field.range.length != 0 ? field.range.length : *rc::gen::inRange<size_t>(1, 5);
+  std::visit(
+      [&](auto* target) {
+        using Target = std::decay_t<decltype(*target)>;
+        if constexpr (std::is_same_v<Target, bool>) {
+          *target = *rc::gen::arbitrary<bool>();
+        } else if constexpr (std::is_same_v<Target, int64_t>) {
+          *target = whole();
+        } else if constexpr (std::is_same_v<Target, double>) {
+          *target = number();
+        } else if constexpr (std::is_same_v<Target, config::CountOrAll>) {
+          target->count = *rc::gen::arbitrary<bool>() ? 0 : whole();
+        } else if constexpr (std::is_same_v<Target, std::string>) {
+          *target = field.one_of.names.empty()
+                        ? *rc::gen::container<std::string>(rc::gen::inRange<char>(' ', '~'))
+                        : *rc::gen::elementOf(field.one_of.names);
+        } else if constexpr (std::is_same_v<Target, std::vector<int64_t>>) {
+          target->resize(length);
+          for (int64_t& value : *target) value = whole();
+        } else {
+          target->resize(length);
+          for (double& value : *target) value = number();
+        }
+      },
+      field.target);
+}
+
+TEST(Recipe, PrintingAndReadingIsAFixedPointForEveryKey) {
+  EXPECT_TRUE(rc::check([] {
+    Recipe recipe;
+    for (const config::Field& field : config::fields_of(recipe)) randomise(field);
+    const std::string text = print_recipe(recipe);
+    const Recipe again = read_recipe(text, "again.toml");
+    RC_ASSERT(print_recipe(again) == text);
+    RC_ASSERT(recipe_hash(again) == recipe_hash(recipe));
+    const Recipe commented = read_recipe(print_recipe(recipe, true), "commented.toml");
+    RC_ASSERT(print_recipe(commented) == text);
+  }));
+}
+
+// Also where the file lacks it.
+TEST(Recipe, EveryKeyCanBeSet) {
+  Recipe wanted = shipped("smoke_pretrain");
+  const std::string whole = print_recipe(wanted);
+  for (const config::Field& field : config::fields_of(wanted)) {
+    const std::string line = "\n" + field.key + " = " + value_of(field);
+    std::string text = whole;
+    text.erase(text.find(line, text.find("[" + field.section + "]")), line.size());
+    const std::string assignment = field.name() + "=" + value_of(field);
+    EXPECT_EQ(print_recipe(read_recipe(text, "x.toml", {assignment})), whole) << assignment;
+    EXPECT_THROW(read_recipe(text, "x.toml"), Error) << field.name();
+  }
+}
+
+TEST(Recipe, NamesTheKeysThatAreMissing) {
+  std::string text = print_recipe(shipped("demo"));
+  const std::string line = "beta2 = 0.95\n";
+  text.erase(text.find(line), line.size());
+  const std::string message = usage_error([&] { read_recipe(text, "mine.toml"); });
+  EXPECT_EQ(message,
+            "mine.toml: optim.beta2 is missing; a recipe names every key, so add \"beta2 = 0.95\" "
+            "(the usual value) to [optim]");
+  EXPECT_EQ(read_recipe(text, "mine.toml", {"optim.beta2=0.9"}).optim.beta2, 0.9);
+}
+
+TEST(Recipe, WhatAnEarlierVersionStoredHasTheUsualValuesOfNewerKeys) {
+  const std::string whole = print_recipe(shipped("fastconvmae_base_in1k_50ep"));
+  std::string text = whole;
+  const std::string line = "probe_every_epochs = 0\n";
+  text.erase(text.find(line), line.size());
+  EXPECT_THROW(read_recipe(text, "mine.toml"), Error);
+  EXPECT_EQ(print_recipe(read_stored_recipe(text, "runs/base")), whole);
+  EXPECT_EQ(
+      read_stored_recipe(text, "runs/base", {"run.probe_every_epochs=2"}).run.probe_every_epochs,
+      2);
+  EXPECT_THROW(read_stored_recipe(text + "unknown = 1\n", "runs/base"), Error);
+}
+
+TEST(Recipe, ANamedSizeBringsItsKeysAlong) {
+  const Recipe small = shipped("fastconvmae_base_in1k_50ep", {"encoder.size=small"});
+  EXPECT_EQ(small.encoder.dims, (std::vector<int64_t>{128, 256, 384}));
+  EXPECT_EQ(small.encoder.heads, 6);
+  const Recipe own = shipped("fastconvmae_base_in1k_50ep",
+                             {"encoder.size=small", "encoder.size=custom", "encoder.heads=8"});
+  EXPECT_EQ(own.encoder.dims, (std::vector<int64_t>{128, 256, 384}));
+  EXPECT_EQ(own.encoder.heads, 8);
+}
+
+TEST(Recipe, ANamedSizeIsThatOfTheKind) {
+  const Recipe vit = shipped("mae_vit_base_in1k_1600ep", {"encoder.size=huge"});
+  EXPECT_EQ(vit.encoder.strides, (std::vector<int64_t>{14}));  // 16 x 16 patches
+  EXPECT_EQ(vit.encoder.dims, (std::vector<int64_t>{1280}));
+  EXPECT_EQ(vit.encoder.depths, (std::vector<int64_t>{32}));
+  EXPECT_EQ(shipped("mae_vit_base_in1k_1600ep", {"encoder.size=small"}).encoder.heads, 6);
+  EXPECT_EQ(shipped("mae_vit_base_in1k_1600ep", {"encoder.size=large"}).encoder.depths.front(), 24);
+  expect_vit_base(shipped("convmae_base_in1k_200ep", {"model.kind=vit"}));
+  expect_conv_vit_base(shipped("mae_vit_base_in1k_1600ep", {"model.kind=conv_vit"}));
+  EXPECT_EQ(
+      usage_error([] { shipped("mae_vit_base_in1k_1600ep", {"encoder.size=large_paper"}); }),
+      "encoder.size = \"large_paper\" is not a size of vit; take custom, small, base, large or "
+      "huge");
+}
+
+struct Combination {
+  const char* name;
+  std::vector<std::string> overrides;
+  const char* message;  // without the file name in front
+};
+
+class BadCombinations : public testing::TestWithParam<Combination> {};
+
+TEST_P(BadCombinations, AreRefusedWithKeysAndValues) {
+  const fs::path file = kRecipes / "demo.toml";
+  EXPECT_EQ(usage_error([&] { shipped("demo", GetParam().overrides); }),
+            file.string() + ": " + GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadCombinations,
+    testing::Values(
+        Combination{"ImageSize",
+                    {"data.image_size=[32,36]"},
+                    "data.image_size = [32, 36] must be divisible by 8, the side of a patch: "
+                    "encoder.strides = [2, 2, 2], multiplied"},
+        Combination{"EncoderHeads",
+                    {"encoder.heads=5"},
+                    "the last of encoder.dims = 96 must be divisible by encoder.heads = 5"},
+        Combination{"DecoderHeads",
+                    {"decoder.heads=5"},
+                    "decoder.dim = 48 must be divisible by decoder.heads = 5"},
+        Combination{"EncoderPositions",
+                    {"encoder.dims=[24,48,90]", "encoder.heads=2"},
+                    "the last of encoder.dims = 90 must be divisible by 4, for the sine-cosine "
+                    "positions"},
+        Combination{"DecoderPositions",
+                    {"decoder.dim=46", "decoder.heads=2"},
+                    "decoder.dim = 46 must be divisible by 4, for the sine-cosine positions"},
+        Combination{
+            "WindowReachesTooFar",
+            {"encoder.strides=[4,2,1]"},
+            "encoder.strides = [4, 2, 1] leaves stage 2 one cell a patch, but its 5x5 "
+            "convolutions need at least 2x2; make a later stride 2 or more, or that entry of "
+            "encoder.depths 0"},
+        Combination{"Channels",
+                    {"data.channels=2", "data.mean=[0,0]", "data.deviation=[1,1]"},
+                    "data.channels = 2 must be 1 (grey) or 3 (RGB)"},
+        Combination{
+            "Mean", {"data.mean=[0.1,0.2]"}, "data.mean has 2 elements, but data.channels = 1"},
+        Combination{"Deviation",
+                    {"data.deviation=[1,1,1]"},
+                    "data.deviation has 3 elements, but data.channels = 1"},
+        Combination{"CropScale",
+                    {"data.crop_scale=[1,0.5]"},
+                    "data.crop_scale = [1, 0.5] must name the smaller share first"},
+        Combination{"CropRatio",
+                    {"data.crop_ratio=[2,0.5]"},
+                    "data.crop_ratio = [2, 0.5] must name the smaller ratio first"},
+        Combination{"MicroBatch",
+                    {"optim.batch_size=256", "optim.micro_batch=257"},
+                    "optim.micro_batch = 257 is larger than optim.batch_size = 256"},
+        Combination{"Warmup",
+                    {"optim.epochs=2", "optim.warmup_epochs=3"},
+                    "optim.warmup_epochs = 3 is more than optim.epochs = 2"},
+        Combination{"MinimumRate",
+                    {"optim.batch_size=256", "optim.base_lr=0.002", "optim.min_lr=0.01"},
+                    "optim.min_lr = 0.01 is more than the learning rate 0.002 (optim.base_lr = "
+                    "0.002 times optim.batch_size = 256 over 256)"},
+        Combination{"Beta1", {"optim.beta1=1"}, "optim.beta1 = 1 must be less than 1"},
+        Combination{"Beta2", {"optim.beta2=1"}, "optim.beta2 = 1 must be less than 1"},
+        Combination{"TooManyViews",
+                    {"masks.views=5"},
+                    "masks.views = 5, but masks.ratio = 0.75 makes only 4 views"},
+        Combination{"NamedSize",
+                    {"encoder.size=base", "encoder.heads=6"},
+                    "encoder.heads = 6, but encoder.size = \"base\" means 12; write that, or "
+                    "encoder.size = \"custom\""},
+        Combination{
+            "StagesOfTheKind",
+            {"model.kind=vit", "encoder.dims=[96]", "encoder.depths=[2]", "encoder.mlp_ratios=[4]"},
+            "encoder.strides has 3 elements, but an encoder of model.kind = \"vit\" has 1 "
+            "stage"},
+        Combination{
+            "StagesOfConvVit",
+            {"encoder.depths=[2]"},
+            "encoder.depths has 1 element, but an encoder of model.kind = \"conv_vit\" has 3 "
+            "stages"},
+        Combination{"SeveralAtOnce",
+                    {"optim.beta1=1", "decoder.heads=5"},
+                    "decoder.dim = 48 must be divisible by decoder.heads = 5\n"
+                    "optim.beta1 = 1 must be less than 1"}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+// Negative control of the table above: neighbours of the refused values pass.
+TEST(Check, AllowsWhatFits) {
+  for (const std::vector<std::string>& overrides : std::vector<std::vector<std::string>>{
+           {"data.image_size=[32,40]"},
+           {"encoder.heads=6"},
+           {"model.kind=vit", "encoder.strides=[8]", "encoder.dims=[96]", "encoder.depths=[2]",
+            "encoder.mlp_ratios=[4]"},
+           {"encoder.strides=[4,2,1]", "encoder.depths=[1,0,3]"},
+           {"optim.batch_size=256", "optim.micro_batch=256"},
+           {"optim.epochs=2", "optim.warmup_epochs=2"},
+           {"optim.batch_size=256", "optim.base_lr=0.002", "optim.min_lr=0.002"},
+           {"masks.views=4"},
+           {"masks.ratio=0.5"}}) {
+    EXPECT_NO_THROW(shipped("demo", overrides)) << overrides.front();
+  }
+}
+
+TEST(Check, SeesValuesThatWereNeverText) {
+  Recipe recipe = shipped("demo");
+  recipe.encoder.dims = {24, 48};
+  EXPECT_EQ(
+      usage_error([&] { check(recipe); }),
+      "encoder.dims has 2 elements, but an encoder of model.kind = \"conv_vit\" has 3 stages");
+}
+
+TEST(FindRecipe, TakesFilesAndNames) {
+  EXPECT_EQ(find_recipe("smoke_pretrain", {"/nowhere", kRecipes}),
+            kRecipes / "smoke" / "smoke_pretrain.toml");
+  const std::string file = (kRecipes / "demo.toml").string();
+  EXPECT_EQ(find_recipe(file, {}), fs::path(file));
+}
+
+TEST(FindRecipe, SaysWhatThereIs) {
+  EXPECT_EQ(usage_error([] { find_recipe("dmeo", {kRecipes}); }),
+            "--recipe dmeo: there is no such recipe; did you mean demo?");
+  EXPECT_EQ(usage_error([] { find_recipe("dir/demo.toml", {kRecipes}); }),
+            "--recipe dir/demo.toml: there is no such file");
+  const std::string message = usage_error([] { find_recipe("zzzzzzzz", {kRecipes}); });
+  EXPECT_NE(
+      message.find("demo, demo_ema, fastconvmae_base_in1k_50ep, fastconvmae_ct_base_in1k_100ep, "
+                   "fastconvmae_ct_base_in1k_50ep, fastconvmae_ct_large_in1k_200ep, "
+                   "fastmae_vit_base_in1k_400ep, finetune_convvit_base_in1k_100ep, "
+                   "finetune_convvit_large_in1k_50ep, finetune_demo, finetune_vit_base_in1k_100ep, "
+                   "linprobe_convvit_base_in1k_90ep, linprobe_vit_base_in1k_90ep, "
+                   "mae_vit_base_in1k_1600ep, smoke_finetune, smoke_linprobe, smoke_mae_pretrain, "
+                   "smoke_mixture, smoke_pretrain"),
+      std::string::npos)
+      << message;
+}
+
+TEST(LoadRecipe, RefusesFilesThatAreNoRecipes) {
+  const fs::path file = fs::temp_directory_path() / "fcm_recipe_test_large.toml";
+  std::ofstream(file) << std::string((1 << 20) + 1, 'x');
+  EXPECT_NE(usage_error([&] { load_recipe(file.string(), {}, {}); }).find("it is no recipe"),
+            std::string::npos);
+  fs::remove(file);
+}
+
+}  // namespace
+}  // namespace fcm::recipe
