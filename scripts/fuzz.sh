@@ -14,8 +14,7 @@ targets=("$@")
 out=build/fuzz
 mkdir -p "$out"
 compiler=$(command -v clang++-14 || command -v clang++ || true)
-flags=(-std=c++20 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-  -DFMT_HEADER_ONLY=1 -I.)
+flags=(-std=c++20 -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I.)
 if [[ -z "$compiler" ]] || ! echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }' |
   "$compiler" "${flags[@]}" -x c++ - -o "$out/probe" 2>/dev/null; then
   echo "fuzz: clang with libFuzzer is missing: apt-get install clang-14 libclang-rt-14-dev" >&2
@@ -72,7 +71,7 @@ for target in "${targets[@]}"; do
   corpus="$out/corpus-$target"
   mkdir -p "$corpus"
   seed "$target" "$corpus"
-  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "${objects[@]}" -ldeflate -ljpeg -lpng -lwebp -lz -lpthread -o "$out/$target"
+  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "${objects[@]}" -lfmt -ldeflate -ljpeg -lpng -lwebp -lz -lpthread -o "$out/$target"
   log="$out/$target.log"
   if "$out/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$out/$target-" "$corpus" > "$log" 2>&1; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests of pictures and the loader under a sanitizer, in a build folder of their own (build/sanitize-NAME):
 #   scripts/sanitize.sh thread|address [GTEST_FILTER]
-# Both folders are free of LibTorch, so that everything but the codecs is instrumented. Exit status 1: a report or a failed test.
+# Both folders are free of LibTorch, so that everything but the codecs and {fmt} is instrumented. Exit status 1: a report or a failed test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
