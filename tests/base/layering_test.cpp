@@ -119,8 +119,12 @@ std::string library_of(const std::string& header) {
   return is_cpp || kSystem.contains(header) ? "" : "?";
 }
 
-std::string folder_of(const std::string& path) {  // "fcm/ops/gelu/op.h" -> "ops"
-  const size_t begin = std::string("fcm/").size();
+// Folders beside fcm/ that are part of the program.
+const std::set<std::string> kBeside = {"reference", "bench"};
+
+// "fcm/ops/gelu/op.h" -> "ops", "bench/step.cpp" -> "bench"
+std::string folder_of(const std::string& path) {
+  const size_t begin = path.starts_with("fcm/") ? std::string("fcm/").size() : 0;
   const size_t end = path.find('/', begin);
   return end == std::string::npos ? "" : path.substr(begin, end - begin);
 }
@@ -141,7 +145,9 @@ void check_include(const std::string& file, const Include& include, const Edges&
     }
     return;
   }
-  if (!include.path.starts_with("fcm/") || include.path.find("..") != std::string::npos) {
+  const bool from_root = include.path.starts_with("fcm/") ||
+                         kBeside.contains(include.path.substr(0, include.path.find('/')));
+  if (!from_root || include.path.find("..") != std::string::npos) {
     return refuse("quotes are for \"fcm/...\", from the root");
   }
   const std::string target = folder_of(include.path);
@@ -211,9 +217,13 @@ Files sources() {
   const fs::path root = FCM_SOURCE_DIR;
   const std::set<std::string> kinds = {".h", ".hpp", ".cpp", ".cc", ".cu", ".cuh", ".inc"};
   Files files;
-  for (const auto& entry : fs::recursive_directory_iterator(root / "fcm")) {
-    if (!kinds.contains(entry.path().extension())) continue;
-    files[entry.path().lexically_relative(root).string()] = text_of(entry.path());
+  std::vector<std::string> folders(kBeside.begin(), kBeside.end());
+  folders.push_back("fcm");
+  for (const std::string& folder : folders) {
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+      if (!kinds.contains(entry.path().extension())) continue;
+      files[entry.path().lexically_relative(root).string()] = text_of(entry.path());
+    }
   }
   return files;
 }
@@ -288,6 +298,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"fcm/ops/x.cpp", "#include <fcm/base/error.h>\n", "no library of this project"},
         BadFile{"fcm/ops/x.cpp", "#include \"apps/program.h\"\n", "quotes are for"},
         BadFile{"fcm/ops/x.cpp", "#include \"tests/support.h\"\n", "quotes are for"},
+        BadFile{"fcm/ops/x.cpp", "#include \"bench/step.h\"\n", "no such file"},
+        BadFile{"reference/x.cpp", "#include \"fcm/ops/gelu/op.h\"\n", "does not list the folder"},
         BadFile{"fcm/ops/x.cpp", "#include \"op.h\"\n", "quotes are for"},
         BadFile{"fcm/ops/x.cpp", "#include \"fcm/base/../image/jpeg.cpp\"\n", "quotes are for"},
         BadFile{"fcm/ops/x.cpp", "#include HEADER\n", "quotes are for"},

@@ -1,10 +1,8 @@
-// Several targets in training: one update, the moving average on disk, plain decoders taken over.
+// Several targets in training: one update, the moving average on disk.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "fcm/base/error.h"
-#include "fcm/interop/plain_decoder.h"
-#include "fcm/models/inputs.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/learners/pretrain.h"
 #include "fcm/train/state.h"
@@ -121,68 +119,6 @@ TEST(EmaOnDisk, IsAskedForWhereTheRecipeHasIt) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
     EXPECT_NE(std::string(error.what()).find("missing: norm.bias"), std::string::npos)
-        << error.what();
-  }
-}
-
-// Eight blocks of pixels: seven shared ones, and the last for pixels, whose loss stays the same.
-TEST(PlainDecoder, BecomesTheSharedBlocksAndTheBranchOfPixels) {
-  recipe::Recipe plain = small_recipe();
-  plain.pretrain().decoder.depth = 3;
-  models::MaskedAutoencoder before(recipe::autoencoder_options(plain), 3);
-  recipe::Recipe recipe = plain;
-  recipe.pretrain().targets.ema = 1;
-  recipe.pretrain().decoder.depth = 4;
-  models::MaskedAutoencoder after(recipe::autoencoder_options(recipe), 4);
-  const PublishedTensors tensors = model_tensors(before.parameters());
-  formats::TensorFile file = as_file(tensors);
-  interop::split_plain_decoder(file.tensors, recipe, "test");
-  const auto left = load_model(after.parameters(), file, "test", {{"reconstructors.ema.*"}, {}});
-  EXPECT_EQ(left.size(), 16U);  // a block, a norm and a prediction
-
-  const loader::Batch batch = random_batch(recipe);
-  const masks::ViewPlan plan =
-      masks::plan_for_samples(batch.sample_ids, 0, 0, before.grid(), recipe.pretrain().masks);
-  const at::Tensor pixels =
-      models::pixels_of(models::pictures_of(batch), plan, before.geometry(), recipe.data);
-  const targets::Features features{{"ema", at::zeros({6, 16, 16})}};
-  const auto alone = before.forward(pixels, plan, at::kFloat);
-  const auto mixed = after.forward(pixels, plan, at::kFloat, {}, features);
-  EXPECT_TRUE(test::same_bits(mixed.losses[0].second, alone.losses[0].second));
-}
-
-TEST(PlainDecoder, MomentsAreRenamedAlike) {
-  recipe::Recipe recipe = small_recipe();
-  recipe.pretrain().targets.ema = 1;
-  recipe.pretrain().decoder.depth = 3;
-  const std::vector<std::string> names{
-      "exp_avg.decoder_blocks.0.norm1.weight", "exp_avg_sq.decoder_blocks.1.norm1.weight",
-      "exp_avg.decoder_norm.bias", "exp_avg.decoder_pred.bias", "exp_avg.decoder_embed.bias"};
-  std::vector<formats::TensorView> views;
-  for (const std::string& name : names) views.push_back({name, "F32", {1}, {}});
-  interop::split_plain_decoder(views, recipe, "test");
-  const std::vector<std::string> wanted{
-      "exp_avg.decoder_blocks.0.norm1.weight",
-      "exp_avg_sq.reconstructors.rgb.blocks.0.norm1.weight", "exp_avg.reconstructors.rgb.norm.bias",
-      "exp_avg.reconstructors.rgb.pred.bias", "exp_avg.decoder_embed.bias"};
-  for (size_t i = 0; i < wanted.size(); ++i) EXPECT_EQ(views[i].name, wanted[i]);
-}
-
-TEST(PlainDecoder, BlocksMustComeOutEven) {
-  recipe::Recipe recipe = small_recipe();
-  recipe.pretrain().targets.ema = 1;
-  recipe.pretrain().decoder.depth = 8;
-  std::vector<formats::TensorView> views;
-  for (int block = 0; block < 8; ++block) {
-    views.push_back({"decoder_blocks." + std::to_string(block) + ".norm1.bias", "F32", {1}, {}});
-  }
-  views.push_back({"decoder_pred.bias", "F32", {1}, {}});
-  try {
-    interop::split_plain_decoder(views, recipe, "plain.pth");
-    FAIL() << "taken";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kUsage);
-    EXPECT_NE(std::string(error.what()).find("set decoder.depth = 9"), std::string::npos)
         << error.what();
   }
 }
