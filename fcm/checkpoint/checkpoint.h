@@ -30,6 +30,17 @@ void save(const std::filesystem::path& folder, int64_t step,
           std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
           const Retention& retention);
 
+// Whether a folder is one that save() writes to: it holds a checkpoint, or a `latest` that names
+// one. Throws Error(kCheckpoint) where that cannot be told.
+bool holds_checkpoints(const std::filesystem::path& folder);
+
+// Removes the checkpoints of a folder, oldest first, `latest`, what dead processes left behind, and
+// the folder itself, unless something else lies in it. Whatever save() did not write stays, and the
+// folder it lies in; a link at step-N is removed, not followed. `folder` must be no link. Throws
+// Error(kCheckpoint) where something of ours cannot be removed; what is left is whole, and the call
+// may be repeated.
+void remove_checkpoints(const std::filesystem::path& folder);
+
 struct Checkpoint {
   std::filesystem::path path;
   std::string format = "native";  // or "safetensors", "pth", "hf"

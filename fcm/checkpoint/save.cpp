@@ -20,17 +20,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Removes the temporary folder, whatever it holds by then, unless told to leave it.
+// Removes the temporary folder, whichever checkpoint it holds by then, unless told to leave it.
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {
     if (system_call::mkdir(kWho, path_) == 0) return;
     const int reason = errno;
-    remove_tree(path_);  // the call may have failed after it was made
+    // A leftover that was cleared of our files, but holds others' (step_folders.h): they come
+    // along.
+    if (reason == EEXIST && fs::is_directory(path_)) return;
+    remove_step(path_);  // the call may have failed after it was made
     fail(ExitCode::kCheckpoint, "cannot create {}: {}", path_.string(), std::strerror(reason));
   }
   ~TemporaryFolder() {
-    if (present_) remove_tree(path_);
+    if (present_) remove_step(path_);
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;

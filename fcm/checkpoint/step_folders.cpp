@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -72,6 +73,46 @@ bool is_dead(pid_t process) {
   return process == ::getpid() || (::kill(process, 0) != 0 && errno == ESRCH);
 }
 
+// All that save() writes into a step folder; the manifest first: without it the rest is no
+// checkpoint.
+constexpr std::array kStepFiles = {kManifestFile, kModelFile, kOptimizerFile};
+
+bool is_link(const fs::path& path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() == fs::file_type::symlink;
+}
+
+bool holds_a_step_file(const fs::path& folder) {
+  return std::any_of(kStepFiles.begin(), kStepFiles.end(), [&](const char* name) {
+    std::error_code ignored;
+    return fs::symlink_status(folder / name, ignored).type() != fs::file_type::not_found;
+  });
+}
+
+// False for a link too, and where it cannot be told.
+bool holds_step_files_alone(const fs::path& folder) {
+  if (is_link(folder)) return false;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const fs::path name = entry->path().filename();
+    if (std::find(kStepFiles.begin(), kStepFiles.end(), name) == kStepFiles.end()) return false;
+  }
+  return !error;
+}
+
+// A file or link that is not there, or a folder of that name, is no failure.
+bool remove_file(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_type type = fs::symlink_status(path, ignored).type();
+  if (type == fs::file_type::not_found || type == fs::file_type::directory) return true;
+  return system_call::unlink(kWho, path) == 0;
+}
+
+[[noreturn]] void fail_to_remove(const fs::path& path) {
+  fail(ExitCode::kCheckpoint, "cannot remove {}: {}", path.string(), std::strerror(errno));
+}
+
 bool is_whole(const StepFolder& step) try {
   checked_manifest(step);
   return true;
@@ -97,7 +138,9 @@ std::optional<int64_t> step_of(const fs::path& path) {
 std::vector<StepFolder> list_steps(const fs::path& folder) {
   std::vector<StepFolder> steps;
   for_each_entry(folder, [&](const fs::path& path, const ParsedName& name) {
-    if (!name.temporary_of) steps.push_back({path, name.step, name.old});
+    if (!name.temporary_of && holds_a_step_file(path)) {
+      steps.push_back({path, name.step, name.old});
+    }
   });
   std::sort(steps.begin(), steps.end(), [](const StepFolder& left, const StepFolder& right) {
     return std::pair(left.step, !left.old) < std::pair(right.step, !right.old);
@@ -147,7 +190,7 @@ void clean_up_leftovers(const fs::path& folder) {
   // A replacement may have been renamed, but not yet durably, when its process died: what it
   // replaced must not go before that.
   sync_folder(folder, ExitCode::kCheckpoint, kWho);
-  for (const fs::path& path : dead) remove_tree(path);
+  for (const fs::path& path : dead) remove_step(path);
   for (const StepFolder& old : steps) {
     const StepFolder replacement{folder / step_name(old.step), old.step, false};
     if (!is_there(replacement.path, ExitCode::kCheckpoint)) {
@@ -156,7 +199,7 @@ void clean_up_leftovers(const fs::path& folder) {
       const fs::path doomed = temporary_path(folder, old.step);
       if (system_call::rename(kWho, old.path, doomed) != 0) continue;
       sync_folder(folder, ExitCode::kCheckpoint, kWho);
-      remove_tree(doomed);
+      remove_step(doomed);
     }
   }
 }
@@ -178,6 +221,7 @@ void prune(const fs::path& folder, int64_t just_saved, const Retention& retentio
     const int64_t step = whole[place].second.step;
     const bool permanent = retention.keep_every_steps > 0 && step % retention.keep_every_steps == 0;
     if (permanent || step == just_saved || step == latest) continue;
+    if (!holds_step_files_alone(whole[place].second.path)) continue;
     // Renamed before anything in it goes, so that no name ever stands for half a checkpoint.
     doomed.push_back(temporary_path(folder, step));
     if (system_call::rename(kWho, whole[place].second.path, doomed.back()) != 0) {
@@ -188,28 +232,58 @@ void prune(const fs::path& folder, int64_t just_saved, const Retention& retentio
   if (doomed.empty()) return;
   sync_folder(folder, ExitCode::kCheckpoint, kWho);
   for (const fs::path& path : doomed) {
-    if (!remove_tree(path)) {
+    if (!remove_step(path)) {
       fail(ExitCode::kCheckpoint, "cannot remove the old checkpoint {}: {}", path.string(),
            std::strerror(errno));
     }
   }
 }
 
-bool remove_tree(const fs::path& folder) {
+bool remove_step(const fs::path& step_folder) {
+  if (is_link(step_folder)) return system_call::unlink(kWho, step_folder) == 0;
+  for (const char* name : kStepFiles) {
+    if (!remove_file(step_folder / name)) return false;
+  }
+  std::vector<fs::path> inner;  // empty folders are nobody's loss
   std::error_code error;
-  std::vector<fs::directory_entry> entries;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+  for (fs::directory_iterator entry(step_folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    entries.push_back(*entry);
+    if (entry->symlink_status(error).type() == fs::file_type::directory) {
+      inner.push_back(entry->path());
+    }
   }
-  bool removed = !error;
-  for (const fs::directory_entry& entry : entries) {
-    const bool is_folder = entry.symlink_status(error).type() == fs::file_type::directory;
-    removed =
-        (is_folder ? remove_tree(entry.path()) : system_call::unlink(kWho, entry.path()) == 0) &&
-        removed;
+  for (const fs::path& folder : inner) system_call::rmdir(kWho, folder);
+  return system_call::rmdir(kWho, step_folder) == 0 || errno == ENOTEMPTY || errno == EEXIST;
+}
+
+bool holds_checkpoints(const fs::path& folder) {
+  if (!is_there(folder, ExitCode::kCheckpoint) || !fs::is_directory(folder)) return false;
+  return read_latest(folder).has_value() || !list_steps(folder).empty();
+}
+
+void remove_checkpoints(const fs::path& folder) {
+  // First, or an interruption would leave a `latest` that names nothing.
+  for (const char* name : {"latest", "latest.tmp"}) {
+    if (!remove_file(folder / name)) fail_to_remove(folder / name);
   }
-  return removed && system_call::rmdir(kWho, folder) == 0;
+  for (const StepFolder& step : list_steps(folder)) {
+    fs::path doomed = step.path;
+    if (holds_step_files_alone(step.path)) {
+      doomed = temporary_path(folder, step.step);  // no name ever stands for half a checkpoint
+      if (system_call::rename(kWho, step.path, doomed) != 0) fail_to_remove(step.path);
+    }
+    if (!remove_step(doomed)) fail_to_remove(doomed);
+  }
+  std::vector<fs::path> leftovers;
+  for_each_entry(folder, [&](const fs::path& path, const ParsedName& name) {
+    if (name.temporary_of && is_dead(*name.temporary_of)) leftovers.push_back(path);
+  });
+  for (const fs::path& path : leftovers) {
+    if (!remove_step(path)) fail_to_remove(path);
+  }
+  sync_folder(folder, ExitCode::kCheckpoint, kWho);
+  const bool removed = system_call::rmdir(kWho, folder) == 0;
+  if (!removed && errno != ENOTEMPTY && errno != EEXIST) fail_to_remove(folder);
 }
 
 }  // namespace fcm::checkpoint

@@ -1,5 +1,5 @@
-// What lies in a run's `checkpoints` folder, and how things disappear from it. Private to this
-// folder.
+// What lies in a run's `checkpoints` folder, and how things disappear from it: only what save()
+// wrote is ever removed, never a whole tree, and nothing through a link. Private to this folder.
 //
 //   step-N           a committed checkpoint
 //   step-N.tmp.PID   being written, or being removed, by process PID
@@ -32,8 +32,8 @@ std::filesystem::path temporary_path(const std::filesystem::path& folder, int64_
 // The step of a path named step-N (not step-N.old); nullopt: it is named otherwise.
 std::optional<int64_t> step_of(const std::filesystem::path& path);
 
-// Committed checkpoints (step-N and step-N.old), by name alone. Throws Error(kCheckpoint) where the
-// folder cannot be listed.
+// Committed checkpoints (step-N and step-N.old), by name alone; but not a folder of that name
+// without any file of a checkpoint. Throws Error(kCheckpoint) where the folder cannot be listed.
 std::vector<StepFolder> list_steps(const std::filesystem::path& folder);
 
 // The step that `latest` names; nullopt: there is no such file, or it holds something else.
@@ -50,10 +50,12 @@ int64_t last_sequence(const std::filesystem::path& folder);
 void clean_up_leftovers(const std::filesystem::path& folder);
 
 // Removes what the retention does not keep, but neither `just_saved` nor what `latest` names nor
-// anything damaged. Throws Error(kCheckpoint).
+// anything damaged, nor a folder in which somebody put something else. Throws Error(kCheckpoint).
 void prune(const std::filesystem::path& folder, int64_t just_saved, const Retention& retention);
 
-// Removes a folder with all it holds. False, and errno: something stayed.
-bool remove_tree(const std::filesystem::path& folder);
+// Removes the files that save() writes into a step folder, then the folder. What else it holds
+// stays, and the folder with it. A link is removed, not followed. False, and errno: a file of ours
+// stayed.
+bool remove_step(const std::filesystem::path& step_folder);
 
 }  // namespace fcm::checkpoint

@@ -94,6 +94,51 @@ TEST_F(SaveTest, RetentionKeepsTheLastAndThePermanent) {
   EXPECT_TRUE(reporter_.warnings.empty());
 }
 
+// Notes or an export that somebody put beside a checkpoint, and checkpoints that lie elsewhere.
+TEST_F(SaveTest, RetentionRemovesNothingThatIsNotOurs) {
+  const fs::path elsewhere = folder_ / "elsewhere", run = folder_ / "run";
+  save_small(elsewhere, 1);
+  save_small(run, 2);
+  fs::create_directory_symlink(elsewhere / "step-1", run / "step-1");
+  overwrite(run / "step-2" / "notes.md", "the good one");
+  fs::create_directory(run / "step-0.tmp.999999999");
+  overwrite(run / "step-0.tmp.999999999" / "model.safetensors", "half");
+  overwrite(run / "step-0.tmp.999999999" / "notes.md", "mine");
+  for (const int64_t number : {3, 4}) save_small(run, number, {.keep_last = 1});
+  EXPECT_EQ(names_in(run), (Names{"latest", "step-0.tmp.999999999", "step-1", "step-2", "step-4"}));
+  EXPECT_EQ(names_in(run / "step-0.tmp.999999999"), (Names{"notes.md"}));
+  EXPECT_TRUE(is_small_state(load(run / "step-2", true, reporter_), 2));
+  EXPECT_TRUE(is_small_state(load(elsewhere, true, reporter_), 1));
+  // A step that is saved again goes all the same; what lay beside it stays, next to the folder.
+  save_small(run, 2);
+  EXPECT_EQ(names_in(run / "step-2"),
+            (Names{"manifest.json", "model.safetensors", "optimizer.safetensors"}));
+  EXPECT_EQ(text(run / fmt::format("step-2.tmp.{}", ::getpid()) / "notes.md"), "the good one");
+  save_small(run, 2);
+  EXPECT_EQ(load_newest(run, true, reporter_)->step, 2);
+  EXPECT_EQ(text(run / "step-2" / "notes.md"), "the good one");
+}
+
+TEST_F(SaveTest, RemovingCheckpointsKeepsOtherFilesAndFollowsNoLink) {
+  const fs::path elsewhere = folder_ / "elsewhere", run = folder_ / "run";
+  save_small(elsewhere, 1);
+  for (const int64_t number : {1, 2, 3}) save_small(run, number);
+  remove_checkpoints(run);
+  EXPECT_FALSE(fs::exists(run));
+  for (const int64_t number : {1, 2, 3}) save_small(run, number);
+  fs::create_directory_symlink(elsewhere / "step-1", run / "step-4");
+  overwrite(run / "step-2" / "notes.md", "mine");
+  overwrite(run / "step-3" / "manifest.json", "damaged");
+  overwrite(run / "README", "mine");
+  EXPECT_TRUE(holds_checkpoints(run));
+  remove_checkpoints(run);
+  EXPECT_EQ(names_in(run), (Names{"README", "step-2"}));
+  EXPECT_EQ(names_in(run / "step-2"), (Names{"notes.md"}));
+  EXPECT_TRUE(is_small_state(load(elsewhere, true, reporter_), 1));
+  EXPECT_FALSE(holds_checkpoints(run));
+  EXPECT_EQ(load_newest(run, true, reporter_), std::nullopt);
+}
+
 TEST_F(SaveTest, AfterGoingBackTheLastWrittenIsTheNewest) {
   for (const int64_t number : {100, 200, 300}) save_small(folder_, number);
   save_small(folder_, 150);  // somebody resumed from step 100
