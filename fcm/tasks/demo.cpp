@@ -12,6 +12,7 @@
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/demo_finetune.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/run_files.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 #include "fcm/train/meters.h"
@@ -105,7 +106,7 @@ std::vector<std::string> notes_on(const Measured& measured, int64_t labelled) {
 
 // Whether `out` holds a whole demonstration, with fine-tuning where it is asked for.
 bool finished(const fs::path& out, bool full) {
-  if (!fs::exists(out / "result.json")) return false;
+  if (!is_run(out) || !fs::exists(out / "result.json")) return false;
   if (!full) return true;
   const nlohmann::json result = nlohmann::json::parse(
       read_file(out / "result.json", ExitCode::kUsage), nullptr, /*allow_exceptions=*/false);
@@ -148,11 +149,13 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   const std::optional<int64_t>& images = request.images;
   if (images) recipe.run.max_steps = std::max<int64_t>(1, *images / recipe.optim.batch_size);
 
+  const bool replace = request.overwrite || finished(out, request.finetune.has_value());
+  if (replace && is_run(out)) remove_finetune_demo(out, reporter);
   RunRequest pretraining;
   pretraining.recipe = recipe;
   pretraining.data = kData;
   pretraining.out = out;
-  pretraining.overwrite = request.overwrite || finished(out, request.finetune.has_value());
+  pretraining.overwrite = replace;
   pretraining.machine = request.machine;
   pretraining.stop = request.stop;
   const nlohmann::json run = pretrain(pretraining, reporter);

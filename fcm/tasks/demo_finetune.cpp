@@ -4,12 +4,15 @@
 #include <vector>
 
 #include "fcm/base/error.h"
+#include "fcm/tasks/run_files.h"
 #include "fcm/train/run_log.h"
 
 namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kPretrained = "finetuned";  // folders of its two runs
+constexpr const char* kScratch = "from_scratch";
 constexpr double kEpochs = 2;  // of the recipe's five: two such runs beside pretraining in minutes
 
 recipe::Recipe recipe_of(const DemoRequest& request) {
@@ -36,6 +39,10 @@ std::vector<double> top1_by_epoch(const fs::path& out) {
 
 }  // namespace
 
+void remove_finetune_demo(const fs::path& out, Reporter& reporter) {
+  for (const char* name : {kPretrained, kScratch}) remove_inner_run(out / name, reporter);
+}
+
 nlohmann::json finetune_demo(const DemoRequest& request, const std::string& data,
                              Reporter& reporter) {
   require(request.finetune.has_value(), "demo --full without a recipe for fine-tuning");
@@ -43,7 +50,7 @@ nlohmann::json finetune_demo(const DemoRequest& request, const std::string& data
   nlohmann::json result = {
       {"stopped", false}, {"epochs", recipe.optim.epochs}, {"batch_size", recipe.optim.batch_size}};
   for (const auto& [start, folder] :
-       {std::pair{"pretrained", "finetuned"}, std::pair{"scratch", "from_scratch"}}) {
+       {std::pair{"pretrained", kPretrained}, std::pair{"scratch", kScratch}}) {
     FinetuneRequest run;
     run.recipe = recipe;
     run.data = data;

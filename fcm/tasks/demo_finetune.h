@@ -12,4 +12,8 @@ namespace fcm::tasks {
 nlohmann::json finetune_demo(const DemoRequest& request, const std::string& data,
                              Reporter& reporter);
 
+// Removes those two runs, whose encoder is about to be replaced; nothing else in their folders.
+// Throws Error as remove_run does.
+void remove_finetune_demo(const std::filesystem::path& out, Reporter& reporter);
+
 }  // namespace fcm::tasks

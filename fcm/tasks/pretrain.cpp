@@ -14,6 +14,7 @@
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/online_evaluation.h"
 #include "fcm/tasks/reconstruct.h"
+#include "fcm/tasks/run_files.h"
 #include "fcm/tasks/run_folder.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/teachers.h"
@@ -102,7 +103,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   };
   training.draw_pictures = [&](int64_t step) {
     if (pictures.empty()) return;
-    image::write_png(request.out / "pictures" / fmt::format("step-{:08}.png", step),
+    image::write_png(request.out / "pictures" / picture_name(step),
                      reconstruction_sheet(model, learner.teachers(), recipe, pictures, 0,
                                           fmt::format("{}, step {}", recipe.row.name, step)));
   };

@@ -5,12 +5,11 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/tasks/run_files.h"
 
 namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
-
-bool is_run(const fs::path& folder) { return fs::exists(folder / "recipe.toml"); }
 
 // The first line in which two recipes differ, for the message.
 std::string first_difference(const std::string& before, const std::string& now) {
@@ -24,15 +23,59 @@ std::string first_difference(const std::string& before, const std::string& now) 
   return "they have different keys";
 }
 
-void refuse_other_recipe(const fs::path& out, const std::string& new_text) {
+struct Texts {
+  std::string whole, defining;
+};
+
+// Of the recipe in a run folder, as this version prints it.
+Texts stored_texts(const fs::path& file) {
+  const recipe::Recipe recipe =
+      recipe::read_stored_recipe(read_file(file, ExitCode::kUsage), file.string());
+  return {recipe::print_recipe(recipe), defining_text(recipe)};
+}
+
+// Whether recipe.toml in `out` has to be written anew. Throws Error(kUsage) for another recipe.
+bool recipe_changes(const fs::path& out, const Texts& now) {
   const fs::path file = out / "recipe.toml";
-  const std::string old_text =
-      defining_text(recipe::read_stored_recipe(read_file(file, ExitCode::kUsage), file.string()));
-  if (old_text == new_text) return;
+  if (std::error_code ignored; !fs::exists(file, ignored)) {
+    fail(ExitCode::kUsage,
+         "{} holds {} of a run, but no recipe.toml, so it cannot be told whether that run would go "
+         "on; choose another --out, or pass --overwrite to replace it",
+         out.string(), name_in_the_way(out).value_or("nothing"));
+  }
+  const Texts before = stored_texts(file);
+  if (before.defining == now.defining) return before.whole != now.whole;
   fail(ExitCode::kUsage,
        "{} holds a run with another recipe: {}; choose another --out, or pass --overwrite to "
        "replace it",
-       out.string(), first_difference(old_text, new_text));
+       out.string(), first_difference(before.defining, now.defining));
+}
+
+bool is_occupied(const fs::path& folder) {
+  std::error_code error;
+  return fs::exists(folder, error) && !(fs::is_empty(folder, error) && !error);
+}
+
+// Where `out` is no run: a run may be begun beside other files, but replaces nothing.
+void refuse_what_is_not_ours(const RunFolderRequest& request) {
+  const fs::path& out = request.out;
+  std::error_code error;
+  if (fs::exists(out, error) && !fs::is_directory(out, error)) {
+    fail(ExitCode::kUsage, "--out {} is a file, and has to be a folder", out.string());
+  }
+  if (const auto name = name_in_the_way(out)) {
+    fail(ExitCode::kUsage,
+         "--out {} holds {} but is not a run of this program, so nothing in it is replaced; choose "
+         "another name",
+         out.string(), *name);
+  }
+  if (request.overwrite && is_occupied(out)) {
+    const fs::path first = fs::directory_iterator(out, error)->path().filename();
+    fail(ExitCode::kUsage,
+         "--out {} holds {} and no run of this program that --overwrite could replace; choose "
+         "another name, or leave --overwrite out to begin a run beside it",
+         out.string(), first.string());
+  }
 }
 
 }  // namespace
@@ -40,28 +83,29 @@ void refuse_other_recipe(const fs::path& out, const std::string& new_text) {
 void prepare_run_folder(const RunFolderRequest& request, const recipe::Recipe& recipe,
                         Reporter& reporter) {
   const fs::path& out = request.out;
+  const Texts now{recipe::print_recipe(recipe), defining_text(recipe)};
+  bool write_recipe = true;
+  if (!is_run(out)) {
+    refuse_what_is_not_ours(request);
+  } else if (name_in_the_way(out)) {
+    if (request.overwrite) {
+      reporter.info(fmt::format("replacing the run in {}", out.string()));
+      remove_run(out, reporter);
+    } else if (request.resume == "auto") {
+      write_recipe = recipe_changes(out, now);
+    } else {
+      fail(ExitCode::kUsage,
+           "--out {} holds a run already; use --resume auto to continue it, --overwrite to replace "
+           "it, or another --out",
+           out.string());
+    }
+  }
   std::error_code error;
-  const bool occupied = fs::exists(out, error) && !fs::is_empty(out, error);
-  if (occupied && !is_run(out)) {
-    fail(ExitCode::kUsage, "--out {} exists and is not a run of this program; choose another name",
-         out.string());
-  }
-  if (occupied && request.overwrite) {
-    reporter.info(fmt::format("replacing the run in {}", out.string()));
-    fs::remove_all(out, error);
-    if (error) fail(ExitCode::kUsage, "cannot remove {}: {}", out.string(), error.message());
-  } else if (occupied && request.resume == "auto") {
-    refuse_other_recipe(out, defining_text(recipe));
-  } else if (occupied) {
-    fail(ExitCode::kUsage,
-         "--out {} holds a run already; use --resume auto to continue it, --overwrite to replace "
-         "it, or another --out",
-         out.string());
-  }
   fs::create_directories(out / "checkpoints", error);
   if (!error) fs::create_directories(out / "pictures", error);
   if (error) fail(ExitCode::kUsage, "cannot create {}: {}", out.string(), error.message());
-  write_file_durably(out / "recipe.toml", recipe::print_recipe(recipe), ExitCode::kUsage);
+  if (!is_run(out)) mark_as_run(out);
+  if (write_recipe) write_file_durably(out / "recipe.toml", now.whole, ExitCode::kUsage);
 }
 
 std::string defining_text(const recipe::Recipe& recipe) {

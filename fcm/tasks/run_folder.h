@@ -15,10 +15,12 @@ struct RunFolderRequest {
   bool overwrite = false;
 };
 
-// Makes the folder ready and writes recipe.toml. An existing run is continued if its recipe is the
-// same (how long it runs and how often it logs and saves may change), removed with `overwrite`, and
-// otherwise refused with Error(kUsage): work is never lost silently. Anything else that stands
-// there is refused always.
+// Makes the folder ready, marks it as a run and writes recipe.toml. An existing run is continued if
+// its recipe is the same (how long it runs and how often it logs and saves may change), replaced
+// with `overwrite` (remove_run in run_files.h: only what this program wrote), and otherwise refused
+// with Error(kUsage): work is never lost silently. In a folder that is no run, files of other names
+// are not in the way, but one named as ours is refused always, and so is `overwrite`, for want of a
+// run.
 void prepare_run_folder(const RunFolderRequest& request, const recipe::Recipe& recipe,
                         Reporter& reporter);
 

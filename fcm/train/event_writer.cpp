@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
@@ -17,6 +18,7 @@ namespace fcm::train {
 namespace {
 
 constexpr const char* kWho = "events";
+constexpr std::string_view kBeginning = "events.out.tfevents.";
 
 constexpr std::array<uint32_t, 256> kCrcTable = [] {
   std::array<uint32_t, 256> table{};
@@ -83,11 +85,23 @@ std::string host_name() {
 
 }  // namespace
 
+bool is_event_file(const std::string& name) {
+  if (!name.starts_with(kBeginning)) return false;
+  const auto is_number = [](std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(),
+                                        [](char letter) { return letter >= '0' && letter <= '9'; });
+  };
+  const std::string_view rest = std::string_view(name).substr(kBeginning.size());
+  const size_t host = rest.find('.'), process = rest.rfind('.');
+  return host != rest.npos && process > host + 1 && is_number(rest.substr(0, host)) &&
+         is_number(rest.substr(process + 1));
+}
+
 EventWriter::EventWriter(const std::filesystem::path& folder) {
   make_folders(folder, ExitCode::kCheckpoint, kWho);
   const double time = now();
-  const std::string name = fmt::format("events.out.tfevents.{:010d}.{}.{}",
-                                       static_cast<int64_t>(time), host_name(), ::getpid());
+  const std::string name = fmt::format("{}{:010d}.{}.{}", kBeginning, static_cast<int64_t>(time),
+                                       host_name(), ::getpid());
   // A second writer of this process within the second gets a number of its own.
   for (int attempt = 0; !file_.is_open(); ++attempt) {
     path_ = folder / (attempt == 0 ? name : fmt::format("{}.{}", name, attempt));

@@ -17,6 +17,10 @@ struct Scalar {
   float value = 0;       // NaN and infinities are kept
 };
 
+// Whether a file is named as EventWriter names its own:
+// events.out.tfevents.<seconds>.<host>.<process>.
+bool is_event_file(const std::string& name);
+
 class EventWriter {
  public:
   // Creates the folder where it is missing and a new file in it,

@@ -1,0 +1,153 @@
+#include "fcm/tasks/run_files.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <system_error>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/base/system_call.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/train/event_writer.h"
+
+namespace fcm::tasks {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kWho = "run";  // names our failpoints
+constexpr const char* kMark = ".fastconvmae-run";
+constexpr const char* kMarkText =
+    "A run of fastconvmae. While this file is here, --overwrite may replace what fastconvmae wrote "
+    "in "
+    "this folder.\n";
+constexpr const char* kRecipe = "recipe.toml";
+constexpr const char* kLog = "log.jsonl";
+constexpr std::array kClaims = {"result.json", "report.html", "confusion.png"};
+constexpr std::array kCheckpointFolders = {"checkpoints", "best"};
+constexpr std::array kOtherFolders = {"events", "pictures"};
+
+// Of the name itself: a link is a link. kNone where it cannot be told.
+fs::file_type type_of(const fs::path& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error).type();
+}
+
+[[noreturn]] void fail_to_remove(const fs::path& path) {
+  fail(ExitCode::kUsage,
+       "cannot remove {}: {}; once that is mended, repeat the command: what it has to remove is "
+       "less "
+       "then",
+       path.string(), std::strerror(errno));
+}
+
+// With what an interrupted write left beside it. A folder of that name is not ours.
+void remove_file(const fs::path& path) {
+  for (const fs::path& file : {path, fs::path(path.string() + ".tmp")}) {
+    const fs::file_type type = type_of(file);
+    if (type == fs::file_type::not_found || type == fs::file_type::directory) continue;
+    if (system_call::unlink(kWho, file) != 0) fail_to_remove(file);
+  }
+}
+
+void remove_if_empty(const fs::path& folder) {
+  const bool removed = system_call::rmdir(kWho, folder) == 0;
+  if (!removed && errno != ENOTEMPTY && errno != EEXIST) fail_to_remove(folder);
+}
+
+// Whether there is a folder of ours to look into. A link in its place is removed.
+bool is_own_folder(const fs::path& folder, Reporter& reporter) {
+  const fs::file_type type = type_of(folder);
+  if (type != fs::file_type::symlink) return type == fs::file_type::directory;
+  std::error_code ignored;
+  const fs::path target = fs::read_symlink(folder, ignored);
+  if (system_call::unlink(kWho, folder) != 0) fail_to_remove(folder);
+  reporter.warn(fmt::format("{} was a link to {}: the link is removed, what it led to stays",
+                            folder.string(), target.string()));
+  return false;
+}
+
+void remove_files(const fs::path& folder, const std::function<bool(const std::string&)>& is_ours) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_ours(entry->path().filename())) files.push_back(entry->path());
+  }
+  if (error) fail(ExitCode::kUsage, "cannot list {}: {}", folder.string(), error.message());
+  for (const fs::path& file : files) remove_file(file);
+  remove_if_empty(folder);
+}
+
+// As picture_name() makes them, or with .tmp behind it.
+bool is_picture(const std::string& name) {
+  std::string_view rest = name;
+  if (rest.ends_with(".tmp")) rest.remove_suffix(4);
+  if (!rest.starts_with("step-") || !rest.ends_with(".png")) return false;
+  rest.remove_prefix(5);
+  rest.remove_suffix(4);
+  return rest.size() >= 8 &&
+         std::all_of(rest.begin(), rest.end(), [](char one) { return one >= '0' && one <= '9'; });
+}
+
+bool is_empty_folder(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(path, error) && fs::is_empty(path, error) && !error;
+}
+
+}  // namespace
+
+std::string picture_name(int64_t step) { return fmt::format("step-{:08}.png", step); }
+
+bool is_run(const fs::path& folder) {
+  const auto is_file = [&](const char* name) {
+    std::error_code ignored;
+    return fs::is_regular_file(folder / name, ignored);
+  };
+  std::error_code ignored;
+  return is_file(kMark) ||
+         (is_file(kRecipe) && is_file(kLog) && fs::is_directory(folder / "checkpoints", ignored));
+}
+
+std::optional<std::string> name_in_the_way(const fs::path& folder) {
+  std::vector<std::string> names = {kRecipe, kLog};
+  names.insert(names.end(), kCheckpointFolders.begin(), kCheckpointFolders.end());
+  names.insert(names.end(), kOtherFolders.begin(), kOtherFolders.end());
+  names.insert(names.end(), kClaims.begin(), kClaims.end());
+  for (const std::string& name : names) {
+    const bool absent = type_of(folder / name) == fs::file_type::not_found;
+    if (!absent && !is_empty_folder(folder / name)) return name;
+  }
+  return std::nullopt;
+}
+
+void mark_as_run(const fs::path& folder) {
+  write_file_durably(folder / kMark, kMarkText, ExitCode::kUsage, kWho);
+}
+
+void remove_run(const fs::path& run, Reporter& reporter) {
+  mark_as_run(run);  // first: an older run is known by what is removed here
+  for (const char* name : kClaims) remove_file(run / name);
+  for (const char* name : kCheckpointFolders) {
+    if (is_own_folder(run / name, reporter)) checkpoint::remove_checkpoints(run / name);
+  }
+  if (is_own_folder(run / "events", reporter)) {
+    remove_files(run / "events", train::is_event_file);
+  }
+  if (is_own_folder(run / "pictures", reporter)) remove_files(run / "pictures", is_picture);
+  remove_file(run / kLog);
+  // Before another recipe can stand there: it must not find these checkpoints.
+  sync_folder(run, ExitCode::kUsage, kWho);
+}
+
+void remove_inner_run(const fs::path& run, Reporter& reporter) {
+  if (!is_own_folder(run, reporter) || !is_run(run)) return;
+  remove_run(run, reporter);
+  for (const char* name : {kRecipe, kMark}) remove_file(run / name);
+  remove_if_empty(run);
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,417 @@
+// What --overwrite removes in a run folder, and above all what it does not: every situation here is
+// a folder with other people's things in it, which have to be the same afterwards.
+#include "fcm/tasks/run_folder.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "fcm/base/error.h"
+#include "fcm/base/failpoint.h"
+#include "fcm/base/file.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/tasks/demo_finetune.h"
+#include "fcm/tasks/result_file.h"
+#include "fcm/tasks/run_files.h"
+#include "fcm/train/event_writer.h"
+#include "fcm/train/run_log.h"
+#include "tests/tasks/child.h"
+
+namespace fcm::tasks {
+namespace {
+
+namespace fs = std::filesystem;
+
+// All that lies below a folder: the text of files, "-> target" of links, "" of folders.
+std::map<std::string, std::string> contents(const fs::path& folder) {
+  std::map<std::string, std::string> found;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    std::string& text = found[entry.path().lexically_relative(folder)];
+    if (entry.is_symlink()) {
+      text = "-> " + fs::read_symlink(entry.path()).string();
+    } else if (entry.is_regular_file()) {
+      text = read_file(entry.path(), ExitCode::kData);
+    }
+  }
+  return found;
+}
+
+void put(const fs::path& file, const std::string& text = "not ours") {
+  fs::create_directories(file.parent_path());
+  std::ofstream(file) << text;
+}
+
+class KeepingReporter final : public Reporter {
+ public:
+  void info(const std::string&) override {}
+  void warn(const std::string& line) override { warnings.push_back(line); }
+  void progress(const std::string&) override {}
+  std::vector<std::string> warnings;
+};
+
+train::Recipe recipe_of(const std::string& about) {
+  train::Recipe recipe;
+  recipe.row.about = about;
+  return recipe;
+}
+
+void save(const fs::path& checkpoints, int64_t step) {
+  const float value = 1;
+  const checkpoint::TensorView weight{"w", "F32", {}, std::as_bytes(std::span(&value, 1))};
+  checkpoint::save(checkpoints, step, {&weight, 1}, {&weight, 1}, {{"of", "a test"}}, {});
+}
+
+// All names that a run of any command leaves, and what a crash may leave beside them.
+void fill_run(const fs::path& run) {
+  for (const int64_t step : {2, 4}) save(run / "checkpoints", step);
+  save(run / "best", 4);
+  put(run / "checkpoints" / "step-6.tmp.999999999" / "model.safetensors", "half");
+  put(run / "checkpoints" / "latest.tmp", "step");
+  const train::EventWriter events(run / "events");
+  put(run / "pictures" / picture_name(4), "PNG");
+  put(run / "pictures" / (picture_name(6) + ".tmp"), "P");
+  put(run / "log.jsonl", "{\"step\": 4}\n");
+  for (const char* name : {"report.html", "result.json", "confusion.png", "result.json.tmp"}) {
+    put(run / name, "of a run");
+  }
+}
+
+// What lies in and beside a run of other people, at every level.
+void add_strangers(const fs::path& run) {
+  for (const char* name :
+       {"notes.md", "slurm-1.out", ".git/HEAD", "data/a/1.png", "checkpoints/README",
+        "checkpoints/step-2/notes.md", "checkpoints/step-x/model.safetensors",
+        "checkpoints/step-07/model.safetensors", "checkpoints/export.onnx", "best/why.txt",
+        "events/events.out.tfevents.mine", "events/profile/trace.json", "pictures/cat.png",
+        "pictures/step-1.png", "inner/recipe.toml", "inner/checkpoints/step-1/model.safetensors",
+        "result.json.old", "log.jsonl.1"}) {
+    put(run / name);
+  }
+}
+
+class RunFolder : public testing::Test {
+ protected:
+  ~RunFolder() override { failpoint::disarm(); }
+
+  // Its message; empty: done.
+  std::string prepare(const fs::path& out, bool overwrite, const std::string& about = "first",
+                      const std::string& resume = "auto") {
+    try {
+      prepare_run_folder({out, resume, overwrite}, recipe_of(about), reporter_);
+    } catch (const Error& error) {
+      code_ = error.code();
+      return error.what();
+    }
+    return {};
+  }
+
+  fs::path make_run(const char* name) {
+    const fs::path run = scratch_ / name;
+    EXPECT_EQ(prepare(run, false), "");
+    fill_run(run);
+    return run;
+  }
+
+  // A run as versions before the mark left it.
+  fs::path make_old_run(const char* name) {
+    const fs::path run = make_run(name);
+    fs::remove(run / ".fastconvmae-run");
+    return run;
+  }
+
+  // --overwrite and the plain command are refused with a sentence that has `text`, and change
+  // nothing.
+  void expect_refused(const fs::path& out, const std::string& text) {
+    const auto before = contents(scratch_.path());
+    for (const bool overwrite : {true, false}) {
+      const std::string message = prepare(out, overwrite);
+      EXPECT_NE(message.find(text), message.npos) << overwrite << ": " << message;
+      EXPECT_EQ(code_, ExitCode::kUsage);
+      EXPECT_EQ(contents(scratch_.path()), before) << overwrite;
+      code_ = ExitCode::kDone;
+    }
+  }
+
+  tests::Scratch scratch_;
+  KeepingReporter reporter_;
+  ExitCode code_ = ExitCode::kDone;
+};
+
+// What a replaced run holds before its first step.
+std::set<std::string> names_of_a_fresh_run() {
+  return {".fastconvmae-run", "checkpoints", "pictures", "recipe.toml"};
+}
+
+TEST_F(RunFolder, OverwriteRemovesAllThatIsOurs) {
+  for (const bool old : {false, true}) {
+    const fs::path run = old ? make_old_run("old") : make_run("new");
+    ASSERT_EQ(prepare(run, true, "second"), "");
+    std::set<std::string> names;
+    for (const auto& [name, text] : contents(run)) names.insert(name);
+    EXPECT_EQ(names, names_of_a_fresh_run());
+    EXPECT_NE(read_file(run / "recipe.toml", ExitCode::kUsage).find("second"), std::string::npos);
+  }
+}
+
+TEST_F(RunFolder, OverwriteLeavesAllThatIsNotOurs) {
+  const fs::path strangers = scratch_ / "strangers", run = make_run("run");
+  add_strangers(strangers);
+  add_strangers(run);
+  ASSERT_EQ(prepare(run, true, "second"), "");
+  auto left = contents(run);
+  for (const std::string& name : names_of_a_fresh_run()) {
+    EXPECT_EQ(left.count(name), 1u) << name;
+    if (name != "checkpoints" && name != "pictures") left.erase(name);
+  }
+  EXPECT_EQ(left, contents(strangers));
+  // A run can be trained there: the step folder with notes in it is no checkpoint, and no obstacle.
+  EXPECT_EQ(checkpoint::load_newest(run / "checkpoints", true, reporter_), std::nullopt);
+  save(run / "checkpoints", 2);
+  EXPECT_EQ(checkpoint::load_newest(run / "checkpoints", true, reporter_)->step, 2);
+}
+
+// The comparison that all others rest on sees one lost file, one changed byte and one lost link.
+TEST_F(RunFolder, TheComparisonOfFoldersNoticesALoss) {
+  const fs::path folder = scratch_ / "folder";
+  const auto whole = [&] {
+    fs::remove_all(folder);
+    add_strangers(folder);
+    fs::create_symlink("notes.md", folder / "link");
+    return contents(folder);
+  };
+  const auto before = whole();
+  EXPECT_EQ(whole(), before);
+  fs::remove(folder / "checkpoints" / "step-2" / "notes.md");
+  EXPECT_NE(contents(folder), before);
+  whole();
+  put(folder / ".git" / "HEAD", "not ourS");
+  EXPECT_NE(contents(folder), before);
+  whole();
+  fs::remove(folder / "link");
+  EXPECT_NE(contents(folder), before);
+}
+
+TEST_F(RunFolder, AProjectWithARecipeIsNoRun) {
+  const fs::path project = scratch_ / "project";
+  put(project / "notes.md");
+  put(project / "src" / "main.py");
+  put(project / ".git" / "config");
+  put(project / "data" / "train" / "a" / "1.png");
+  put(project / "recipe.toml",
+      "# why this rate: see notes.md\n" + train::print_recipe(recipe_of("first")));
+  expect_refused(project, "holds recipe.toml");
+  // Weights that somebody fetched do not make it one either.
+  put(project / "checkpoints" / "step-1" / "model.safetensors");
+  put(project / "checkpoints" / "latest", "step-1\n");
+  expect_refused(project, "is not a run of this program");
+}
+
+TEST_F(RunFolder, AFolderOfRunsIsNoRun) {
+  const fs::path runs = scratch_ / "runs";
+  for (int i = 0; i < 10; ++i) make_run(("runs/" + std::to_string(i)).c_str());
+  put(runs / "recipe.toml", train::print_recipe(recipe_of("first")));
+  expect_refused(runs, "holds recipe.toml");
+}
+
+TEST_F(RunFolder, ANameOfOursInAnotherFolderIsRefused) {
+  for (const char* name : {"log.jsonl", "result.json", "report.html", "confusion.png", "best/x",
+                           "checkpoints/x", "events/x", "pictures/cat.png"}) {
+    const fs::path mine = scratch_ / "mine";
+    put(mine / name);
+    expect_refused(mine, "holds " + fs::path(name).begin()->string() + " but");
+    fs::remove_all(mine);
+  }
+  put(scratch_ / "file");
+  expect_refused(scratch_ / "file", "is a file");
+}
+
+TEST_F(RunFolder, OtherFilesAreNotInTheWayOfANewRun) {
+  for (const char* name : {"slurm-1.out", ".DS_Store", "out.log"}) {
+    const fs::path out = scratch_ / name / "run";
+    put(out / name);
+    fs::create_directories(out / "checkpoints");  // empty: made by whoever made the folder
+    EXPECT_EQ(prepare(out, false), "") << name;
+    fill_run(out);
+    EXPECT_EQ(prepare(out, false), "") << name << ": goes on";
+    EXPECT_EQ(prepare(out, true, "second"), "") << name << ": is replaced";
+    EXPECT_EQ(read_file(out / name, ExitCode::kData), "not ours");
+  }
+}
+
+TEST_F(RunFolder, OverwriteWithoutARunToReplaceNamesWhatIsThere) {
+  put(scratch_ / "mine" / "thesis.txt", "years of work");
+  const std::string message = prepare(scratch_ / "mine", true);
+  EXPECT_NE(message.find("thesis.txt"), message.npos) << message;
+  EXPECT_EQ(contents(scratch_ / "mine").size(), 1u);
+}
+
+TEST_F(RunFolder, AnUnchangedRecipeIsNotWrittenAgain) {
+  const fs::path run = make_run("run"), file = run / "recipe.toml";
+  const std::string text = "# my comment\n" + read_file(file, ExitCode::kUsage);
+  put(file, text);
+  EXPECT_EQ(prepare(run, false), "");
+  EXPECT_EQ(read_file(file, ExitCode::kUsage), text);
+  EXPECT_NE(prepare(run, false, "first", "never"), "");
+}
+
+TEST_F(RunFolder, AFolderThatIsReachedByALinkIsARunLikeAnyOther) {
+  const fs::path run = make_run("run"), link = scratch_ / "link";
+  put(run / "notes.md");
+  fs::create_directory_symlink("run", link);
+  for (const fs::path& out : {link, link / ""}) {
+    fill_run(run);
+    ASSERT_EQ(prepare(out, true, "second"), "") << out;
+    EXPECT_TRUE(fs::is_symlink(link));
+    EXPECT_TRUE(fs::is_empty(run / "checkpoints"));
+    EXPECT_EQ(read_file(run / "notes.md", ExitCode::kData), "not ours");
+  }
+  put(scratch_ / "project" / "recipe.toml");
+  fs::create_directory_symlink("project", scratch_ / "other");
+  expect_refused(scratch_ / "other", "holds recipe.toml");
+}
+
+TEST_F(RunFolder, LinksAreRemovedAndNotFollowed) {
+  const fs::path elsewhere = make_run("elsewhere");
+  const auto before = contents(elsewhere);
+  const fs::path run = make_run("run");
+  const auto link = [&](const char* name, bool folder) {
+    fs::remove_all(run / name);
+    const fs::path target = folder ? elsewhere / name : elsewhere / "recipe.toml";
+    folder ? fs::create_directory_symlink(target, run / name)
+           : fs::create_symlink(target, run / name);
+  };
+  for (const char* name : {"best", "events", "pictures", "checkpoints/step-4"}) link(name, true);
+  for (const char* name : {"log.jsonl", "result.json", "report.html", "recipe.toml",
+                           "checkpoints/latest", "checkpoints/step-2/model.safetensors"}) {
+    link(name, false);
+  }
+  fs::create_symlink("nowhere", run / "confusion.png.tmp");
+  ASSERT_EQ(prepare(run, true, "second"), "");
+  EXPECT_EQ(contents(elsewhere), before);
+  std::set<std::string> names;
+  for (const auto& [name, text] : contents(run)) {
+    names.insert(name);
+    EXPECT_FALSE(text.starts_with("->")) << name;
+  }
+  EXPECT_EQ(names, names_of_a_fresh_run());
+
+  fill_run(run);
+  link("checkpoints", true);
+  reporter_.warnings.clear();
+  ASSERT_EQ(prepare(run, true), "");
+  EXPECT_EQ(contents(elsewhere), before);
+  EXPECT_TRUE(fs::is_empty(run / "checkpoints"));
+  ASSERT_EQ(reporter_.warnings.size(), 1u);
+  EXPECT_NE(reporter_.warnings[0].find((elsewhere / "checkpoints").string()), std::string::npos);
+}
+
+TEST_F(RunFolder, ANewRunMayBeLedElsewhereByALink) {
+  fs::create_directories(scratch_ / "large_disk");
+  fs::create_directories(scratch_ / "run");
+  fs::create_directory_symlink(scratch_ / "large_disk", scratch_ / "run" / "checkpoints");
+  EXPECT_EQ(prepare(scratch_ / "run", false), "");
+  save(scratch_ / "run" / "checkpoints", 2);
+  EXPECT_TRUE(fs::exists(scratch_ / "large_disk" / "step-2"));
+  EXPECT_EQ(prepare(scratch_ / "run", false), "");
+}
+
+TEST_F(RunFolder, ReadOnlyFilesGoAndWhatCannotBeRemovedIsNamed) {
+  const fs::path run = make_run("run");
+  fs::permissions(run / "log.jsonl", fs::perms::owner_read);
+  fs::permissions(run / "checkpoints" / "step-2" / "model.safetensors", fs::perms::owner_read);
+  failpoint::arm("any.unlink.before:1+:EACCES");  // as in a folder that is read-only
+  const std::string message = prepare(run, true);
+  failpoint::disarm();
+  EXPECT_NE(message.find("cannot remove " + (run / "result.json").string()), message.npos)
+      << message;
+  EXPECT_TRUE(fs::exists(run / "checkpoints" / "step-2" / "model.safetensors"));
+  EXPECT_EQ(prepare(run, true), "");
+  EXPECT_FALSE(fs::exists(run / "log.jsonl"));
+}
+
+// Killed, or refused by the system, at every call of a replacement.
+TEST_F(RunFolder, AnInterruptedReplacementCanBeRepeatedAndLosesNothing) {
+  const fs::path strangers = scratch_ / "strangers", run = scratch_ / "run";
+  add_strangers(strangers);
+  const auto before_removal = [&](bool old) {
+    failpoint::disarm();
+    fs::remove_all(run);
+    old ? make_old_run("run") : make_run("run");
+    add_strangers(run);
+  };
+  for (const bool old : {false, true}) {
+    before_removal(old);
+    failpoint::arm("any:0:kill");
+    ASSERT_EQ(prepare(run, true, "second"), "");
+    const int64_t points = failpoint::hits();
+    ASSERT_GT(points, 40);
+    for (int64_t point = 1; point <= points; ++point) {
+      for (const char* action : {"kill", "EIO"}) {
+        SCOPED_TRACE(fmt::format("{} at point {} of {}", action, point, points));
+        before_removal(old);
+        const pid_t child = ::fork();
+        if (child == 0) {
+          failpoint::arm(fmt::format("any:{}:{}", point, action));
+          prepare(run, true, "second");
+          ::_exit(0);
+        }
+        tests::wait_for(child);
+        for (const auto& [name, text] : contents(strangers)) {
+          ASSERT_EQ(contents(run)[name], text) << name;
+        }
+        ASSERT_TRUE(is_run(run));
+        // The old run goes on with its recipe, or the new one with its own and no checkpoint.
+        const std::string third = prepare(run, false, "third");
+        ASSERT_NE(third.find("another recipe"), third.npos) << third;
+        const auto left = checkpoint::load_newest(run / "checkpoints", true, reporter_);
+        if (left) {
+          ASSERT_EQ(left->step, 4);
+          ASSERT_EQ(prepare(run, false, "first"), "");
+        } else {
+          ASSERT_TRUE(prepare(run, false, "first").empty() ||
+                      prepare(run, false, "second").empty());
+        }
+        ASSERT_EQ(prepare(run, true, "second"), "");
+        ASSERT_EQ(checkpoint::load_newest(run / "checkpoints", true, reporter_), std::nullopt);
+      }
+    }
+  }
+}
+
+TEST_F(RunFolder, TheDemonstrationsOwnRunsGoWithIt) {
+  const fs::path demo = make_run("demo");
+  make_run("demo/finetuned");
+  put(demo / "finetuned" / "notes.md");
+  make_run("elsewhere");
+  fs::create_directory_symlink("../elsewhere", demo / "from_scratch");
+  make_run("demo/mine");
+  const auto mine = contents(demo / "mine"), elsewhere = contents(scratch_ / "elsewhere");
+  remove_finetune_demo(demo, reporter_);
+  EXPECT_EQ(contents(demo / "finetuned"),
+            (std::map<std::string, std::string>{{"notes.md", "not ours"}}));
+  EXPECT_FALSE(fs::is_symlink(demo / "from_scratch"));
+  EXPECT_EQ(contents(demo / "mine"), mine);
+  EXPECT_EQ(contents(scratch_ / "elsewhere"), elsewhere);
+  put(demo / "from_scratch" / "recipe.toml");  // somebody else's
+  remove_finetune_demo(demo, reporter_);
+  EXPECT_TRUE(fs::exists(demo / "from_scratch" / "recipe.toml"));
+}
+
+TEST_F(RunFolder, AResultIsReplacedByAResultAlone) {
+  const fs::path folder = scratch_ / "measured";
+  write_result(folder, {{"top1", 50}});
+  write_result(folder, {{"top1", 60}});
+  EXPECT_NE(read_file(folder / "result.json", ExitCode::kUsage).find("60"), std::string::npos);
+  for (const char* text : {"{\"mine\": 1}", "no JSON", "[]"}) {
+    put(folder / "result.json", text);
+    EXPECT_THROW(write_result(folder, {{"top1", 70}}), Error) << text;
+    EXPECT_EQ(read_file(folder / "result.json", ExitCode::kUsage), text);
+  }
+  put(scratch_ / "pictures" / "confusion.png");
+  EXPECT_THROW(refuse_foreign_result(scratch_ / "pictures"), Error);
+}
+
+}  // namespace
+}  // namespace fcm::tasks
