@@ -6,8 +6,8 @@
 #include "apps/signals.h"
 #include "bench/bench.h"
 #include "fcm/base/error.h"
-#include "fcm/base/file.h"
 #include "fcm/recipe/recipe_files.h"
+#include "fcm/tasks/result_file.h"
 #include "fcm/tasks/tasks.h"
 
 namespace fcm::apps {
@@ -129,16 +129,12 @@ int linprobe(const Options& options, Reporter& reporter) {
     }
     return train_classifier(options, "head", reporter);
   }
+  if (!options.out.empty()) tasks::refuse_foreign_result(options.out);
   const nlohmann::json result =
       options.fast ? tasks::fast_linprobe(options.data, checkpoint_request(options),
                                           machine_of(options), reporter)
                    : tasks::linprobe(run_request(options), checkpoint_request(options), reporter);
-  if (!options.out.empty()) {
-    std::error_code failed;
-    fs::create_directories(options.out, failed);
-    write_file_durably(fs::path(options.out) / "result.json", result.dump(2) + "\n",
-                       ExitCode::kUsage);
-  }
+  if (!options.out.empty()) tasks::write_result(options.out, result);
   print_result(result, options.json);
   return 0;
 }

@@ -58,7 +58,7 @@ class State {
   std::vector<float> values_;
 };
 
-// Removes the folder with all in it.
+// A folder of its own, which goes with the files that are written to it here.
 class Scratch {
  public:
   explicit Scratch(const fs::path& parent) : path_((parent / "fcm-bench-XXXXXX").string()) {
@@ -68,12 +68,18 @@ class Scratch {
     }
   }
   ~Scratch() {
+    try {
+      checkpoint::remove_checkpoints(native());
+    } catch (const Error&) {  // the folder stays, as it does with any other file in it
+    }
     std::error_code ignored;
-    fs::remove_all(path_, ignored);
+    for (const fs::path& path : {pth(), copy(), fs::path(path_)}) fs::remove(path, ignored);
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  fs::path operator/(const char* name) const { return fs::path(path_) / name; }
+  fs::path pth() const { return fs::path(path_) / "checkpoint.pth"; }
+  fs::path copy() const { return fs::path(path_) / "copy"; }
+  fs::path native() const { return fs::path(path_) / "native"; }
 
  private:
   std::string path_;
@@ -140,7 +146,7 @@ class Timings {
 json bench_checkpoint(int64_t bytes, const fs::path& folder, Reporter& reporter) {
   const Scratch scratch(folder);
   const State state(bytes);
-  const fs::path pth = scratch / "checkpoint.pth", native = scratch / "native";
+  const fs::path pth = scratch.pth(), native = scratch.native();
   reporter.info("bench checkpoint: nothing else should run on this machine now");
   Timings timings;
   json memory;
@@ -151,7 +157,7 @@ json bench_checkpoint(int64_t bytes, const fs::path& folder, Reporter& reporter)
     timings.time("write.native", [&] {
       checkpoint::save(native, round, state.model, state.moments, json::object(), {.keep_last = 1});
     });
-    timings.time("write.copy", [&] { copy_and_sync(pth, scratch / "copy"); });
+    timings.time("write.copy", [&] { copy_and_sync(pth, scratch.copy()); });
     timings.time("read.cat", [&] { read_through(pth, [](std::span<const std::byte>) {}); });
     const json rise = peak_memory_of(
         [&] { timings.time("read.pth", [&] { interop::load_any(pth, true, reporter); }); });

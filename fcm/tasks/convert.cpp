@@ -38,14 +38,29 @@ std::string format_of(const ConvertRequest& request) {
        request.out.string());
 }
 
+// Whether a folder holds what a conversion to hf, timm or transformers writes: weights, and a
+// config.json that says which of them it is. A config.json alone is anybody's.
+bool holds_model_of(const fs::path& folder, const std::string& format) {
+  std::error_code ignored;
+  const fs::path file = folder / "config.json";
+  if (!fs::is_regular_file(folder / "model.safetensors", ignored)) return false;
+  if (!fs::is_regular_file(file, ignored)) return false;
+  const json config = json::parse(read_file(file, ExitCode::kCheckpoint), nullptr, false);
+  if (!config.is_object()) return false;
+  if (format == "timm") return config.contains("architecture");
+  const char* type = format == "hf" ? "fastconvmae" : "vit";
+  return config.contains("model_type") && config.at("model_type") == type;
+}
+
 // Only what an earlier conversion to the same format left may be replaced.
 void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   const fs::path& out = request.out;
-  if (!fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out))) return;
+  const fs::file_type type = fs::symlink_status(out).type();
+  if (type == fs::file_type::not_found || (fs::is_directory(out) && fs::is_empty(out))) return;
   const bool is_file = format == "pth" || format == "safetensors" || format == "encoder";
   const bool replaceable = is_file              ? fs::is_regular_file(out)
-                           : format == "native" ? fs::exists(out / "latest")
-                                                : fs::exists(out / "config.json");
+                           : format == "native" ? checkpoint::holds_checkpoints(out)
+                                                : holds_model_of(out, format);
   if (!replaceable) {
     fail(ExitCode::kUsage, "{} exists and is no {} checkpoint; choose another name", out.string(),
          format);

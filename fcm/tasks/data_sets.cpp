@@ -154,6 +154,11 @@ json pack_data(const PackRequest& request, Reporter& reporter) {
     fail(ExitCode::kUsage, "{} exists already; name another file or add --overwrite",
          request.out.string());
   }
+  if (std::error_code ignored;
+      fs::exists(request.out, ignored) && !fs::is_regular_file(request.out, ignored)) {
+    fail(ExitCode::kUsage, "{} is not an ordinary file, and is not replaced; name another file",
+         request.out.string());
+  }
   const std::vector<OpenedSplit> splits = open_splits(request.data, request.machine, reporter);
   loader::PackedWriter writer(request.out, request.form.kind);
   json result = {{"data", request.data}, {"images", 0}, {"bad", 0}};

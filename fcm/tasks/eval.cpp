@@ -4,12 +4,12 @@
 #include <algorithm>
 
 #include "fcm/base/error.h"
-#include "fcm/base/file.h"
 #include "fcm/eval/classifier_accuracy.h"
 #include "fcm/image/image.h"
 #include "fcm/tasks/classifier.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/result_file.h"
 #include "fcm/tasks/tasks.h"
 
 namespace fcm::tasks {
@@ -66,6 +66,7 @@ image::Image confusion_picture(const eval::ClassifierAccuracy& evaluation, int64
 
 nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   constexpr int64_t kMostClassesDrawn = 100;
+  if (!request.out.empty()) refuse_foreign_result(request.out);
   const int64_t threads = set_up_machine(request.machine);
   const TrainedClassifier trained =
       load_classifier(request.checkpoint.path.string(), request.checkpoint.set, reporter,
@@ -86,17 +87,11 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
                            {"image_size", trained.recipe.data.image_size},
                            {"classes", class_table(evaluation, names)}};
   if (request.out.empty()) return result;
-  std::error_code failed;
-  std::filesystem::create_directories(request.out, failed);
-  if (failed) {
-    fail(ExitCode::kUsage, "cannot create {}: {}", request.out.string(), failed.message());
-  }
-  if (trained.classes <= kMostClassesDrawn) {
-    const std::filesystem::path picture = request.out / "confusion.png";
-    image::write_png(picture, confusion_picture(evaluation, trained.classes));
-    result["confusion"] = picture.string();
-  }
-  write_file_durably(request.out / "result.json", result.dump(2) + "\n", ExitCode::kUsage);
+  const std::filesystem::path picture = request.out / "confusion.png";
+  const bool drawn = trained.classes <= kMostClassesDrawn;
+  if (drawn) result["confusion"] = picture.string();
+  write_result(request.out, result);
+  if (drawn) image::write_png(picture, confusion_picture(evaluation, trained.classes));
   return result;
 }
 

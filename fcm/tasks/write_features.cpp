@@ -34,6 +34,10 @@ void check_request(const FeaturesRequest& request) {
       fail(ExitCode::kUsage, "{} exists; choose another --out, or pass --overwrite to replace it",
            file.string());
     }
+    if (fs::exists(file) && !fs::is_regular_file(file)) {
+      fail(ExitCode::kUsage, "{} is not an ordinary file, and is not replaced; choose another --out",
+           file.string());
+    }
   }
 }
 

@@ -94,6 +94,27 @@ TEST_F(CheckpointFiles, EveryFormatHoldsTheSameBits) {
   EXPECT_EQ(code_of([&] { convert(path("run"), "run", "hf", true); }), ExitCode::kUsage);
 }
 
+// Folders that hold one file of the right name, but nothing that a conversion wrote.
+TEST_F(CheckpointFiles, AnotherProgramsFolderIsNotReplaced) {
+  train("run", 1);
+  const auto put = [&](const char* name, const char* text) {
+    fs::create_directories((scratch_ / name).parent_path());
+    std::ofstream(scratch_ / name) << text;
+  };
+  put("project/config.json", R"({"port": 8080})");
+  put("fetched/config.json", R"({"model_type": "vit"})");
+  put("fetched/model.safetensors", "weights");
+  put("notes/latest", "the news of today");
+  for (const auto& [to, out] : std::vector<std::pair<const char*, const char*>>{
+           {"hf", "project"}, {"hf", "fetched"}, {"native", "notes"}}) {
+    EXPECT_EQ(code_of([&] { convert(path("run"), out, to, true); }), ExitCode::kUsage) << out;
+  }
+  EXPECT_EQ(read_file(scratch_ / "project" / "config.json", ExitCode::kUsage), R"({"port": 8080})");
+  EXPECT_EQ(read_file(scratch_ / "fetched" / "model.safetensors", ExitCode::kUsage), "weights");
+  EXPECT_EQ(read_file(scratch_ / "notes" / "latest", ExitCode::kUsage), "the news of today");
+  EXPECT_FALSE(fs::exists(scratch_ / "notes" / "step-1"));
+}
+
 TEST_F(CheckpointFiles, DiffSaysWhatDiffers) {
   train("run", 3);
   train("other", 4);

@@ -1,0 +1,42 @@
+// Nothing that this program did not write may be removed (fcm/tasks/run_files.h), so nothing
+// removes a whole tree.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "fcm/base/file.h"
+
+namespace fcm {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Whether the text calls what removes a folder with all in it.
+bool removes_a_tree(const std::string& text) {
+  for (const char* call : {"remove_all", "nftw(", "\"rm -r"}) {
+    if (text.find(call) != std::string::npos) return true;
+  }
+  return false;
+}
+
+TEST(Removal, NothingRemovesAWholeTree) {
+  int files = 0;
+  for (const char* part : {"fcm", "apps"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(FCM_SOURCE_DIR) / part)) {
+      const fs::path ending = entry.path().extension();
+      if (ending != ".cpp" && ending != ".h" && ending != ".cu") continue;
+      ++files;
+      EXPECT_FALSE(removes_a_tree(read_file(entry.path(), ExitCode::kData))) << entry.path();
+    }
+  }
+  EXPECT_GT(files, 100);
+}
+
+TEST(Removal, ACallIsNoticed) {
+  EXPECT_TRUE(removes_a_tree("  fs::remove_all(out, error);"));
+  EXPECT_FALSE(removes_a_tree("  fs::remove(out, error);"));
+}
+
+}  // namespace
+}  // namespace fcm
