@@ -35,8 +35,8 @@ void check_request(const FeaturesRequest& request) {
            file.string());
     }
     if (fs::exists(file) && !fs::is_regular_file(file)) {
-      fail(ExitCode::kUsage, "{} is not an ordinary file, and is not replaced; choose another --out",
-           file.string());
+      fail(ExitCode::kUsage,
+           "{} is not an ordinary file, and is not replaced; choose another --out", file.string());
     }
   }
 }
