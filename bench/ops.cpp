@@ -61,6 +61,7 @@ nlohmann::json bench_ops(const std::string& filter, tasks::Machine machine, Repo
                     {"gflops", timing.gflops},
                     {"peak_share", peak_share(timing, peaks)},
                     {"reference_ratio", timing.reference_ratio}});
+    if (timing.library_ratio) list.back()["library_ratio"] = *timing.library_ratio;
   }
   return list;
 }

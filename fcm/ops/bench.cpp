@@ -29,14 +29,15 @@ double median(std::vector<double> values) {
 }
 
 struct Times {
-  std::vector<double> own, reference;
+  std::vector<double> own, reference, library;
 };
 
-// One untimed call of each, then rounds of several of ours and one of the reference: whatever else
-// the machine does meets both.
+// One untimed call of each, then rounds of several of ours and one of the others: whatever else the
+// machine does meets all. `library`: or none.
 Times time_in_turn(const std::function<void()>& own, const std::function<void()>& reference,
-                   double seconds, at::Device device) {
+                   const std::function<void()>& library, double seconds, at::Device device) {
   own();
+  if (library) library();
   if (device.is_cuda()) reference();  // the first call loads kernels
   const double reference_guess = seconds_of(reference, device);
   const double own_guess = std::max(1e-7, seconds_of(own, device));
@@ -50,6 +51,9 @@ Times time_in_turn(const std::function<void()>& own, const std::function<void()>
     }
     times.reference.push_back(seconds_of(reference, device));
     spent += times.reference.back();
+    if (!library) continue;
+    times.library.push_back(seconds_of(library, device));
+    spent += times.library.back();
   }
   return times;
 }
@@ -73,9 +77,12 @@ void run_once(const Function& function, const OpCase::Inputs& inputs,
 
 OpTiming timing(const OpCase& op_case, const OpCase::Inputs& inputs,
                 const std::optional<at::Tensor>& upstream, at::ScalarType dtype, double seconds) {
-  const Times times = time_in_turn([&] { run_once(op_case.run, inputs, upstream); },
-                                   [&] { run_once(op_case.reference, inputs, upstream); }, seconds,
-                                   inputs[0].device());
+  const auto call_of = [&](const Function& function) -> std::function<void()> {
+    if (!function) return {};
+    return [&] { run_once(function, inputs, upstream); };
+  };
+  const Times times = time_in_turn(call_of(op_case.run), call_of(op_case.reference),
+                                   call_of(op_case.library), seconds, inputs[0].device());
   const auto [least, most] = std::minmax_element(times.own.begin(), times.own.end());
   const double own = median(times.own);
   OpTiming result;
@@ -89,6 +96,7 @@ OpTiming timing(const OpCase& op_case, const OpCase::Inputs& inputs,
   result.gbytes_per_second = bytes * (upstream ? 2.5 : 1) / own * 1e-9;
   result.gflops = op_case.forward_flops * (upstream ? 3 : 1) / own * 1e-9;
   result.reference_ratio = median(times.reference) / own;
+  if (op_case.library) result.library_ratio = median(times.library) / own;
   return result;
 }
 

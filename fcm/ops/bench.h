@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct OpTiming {
                                  // counts as one and a half forward passes
   double gflops = 0;             // a backward pass counts as two forward passes
   double reference_ratio = 0;    // median time of the reference over ours, alternating in one run
+  std::optional<double> library_ratio;  // the same of LibTorch's own operator, where it has one
 };
 
 // On a GPU a call's time ends when the GPU is done.

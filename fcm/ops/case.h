@@ -21,8 +21,9 @@ struct OpCase {
   std::function<Inputs(at::ScalarType dtype, uint64_t seed)> inputs;
   std::function<at::Tensor(const Inputs&)> run;        // what everyone calls
   std::function<at::Tensor(const Inputs&)> reference;  // plain tensor calls
-  double forward_flops = 0;                            // of one call
-  double forward_elements = 0;        // elements read plus written, weights included
+  std::function<at::Tensor(const Inputs&)> library;  // LibTorch's own, to be timed beside; or none
+  double forward_flops = 0;                          // of one call
+  double forward_elements = 0;                       // elements read plus written, weights included
   bool check_by_differences = false;  // small enough for central differences in float64
   bool benchmark = false;             // a recipe's shape, worth timing
 };

@@ -76,6 +76,20 @@ TEST_P(OpGradientTest, EqualsCentralDifferences) {
 
 INSTANTIATE_TEST_SUITE_P(Small, OpGradientTest, testing::ValuesIn(small_cases()), name_of);
 
+// What is timed beside an operator does the same, or the ratio would say nothing.
+TEST(OpCaseTables, TheLibrarysFormsEqualTheReference) {
+  int compared = 0;
+  for (const NamedCase& named : cases_to_compare()) {
+    if (!named.op_case.library) continue;
+    SCOPED_TRACE(named.op + "/" + named.op_case.name);
+    const Results library = test::evaluate(
+        named.op_case.library, test::leaves(named.op_case.inputs(at::kDouble, 1)), at::kDouble);
+    expect_close(library, reference_results(named.op_case, at::kDouble), 1e-11, 1e-11, at::kDouble);
+    ++compared;
+  }
+  EXPECT_GT(compared, 20);
+}
+
 TEST(OpCaseTables, EveryOperatorComparesCasesAndTimesOne) {
   for (const OpCases& table : all_op_cases()) {
     int compared = 0, timed = 0;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fcm/ops/attention/op.h"
+#include "fcm/ops/attention/with_isa.h"
 
 namespace fcm::ops {
 namespace {
@@ -25,6 +26,9 @@ OpCase make(std::string name, Shape shape) {
   result.run = [shape](const OpCase::Inputs& in) { return attention(in[0], shape.heads); };
   result.reference = [shape](const OpCase::Inputs& in) {
     return attention_reference(in[0], shape.heads);
+  };
+  result.library = [shape](const OpCase::Inputs& in) {
+    return attention_library(in[0], shape.heads);
   };
   const auto values = static_cast<double>(shape.sequences * shape.tokens * shape.heads) *
                       static_cast<double>(shape.head_dim);

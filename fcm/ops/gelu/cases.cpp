@@ -17,6 +17,7 @@ OpCase make(std::string name, std::vector<int64_t> sizes) {
   };
   result.run = [](const OpCase::Inputs& in) { return ops::gelu(in[0]); };
   result.reference = [](const OpCase::Inputs& in) { return gelu_reference(in[0]); };
+  result.library = [](const OpCase::Inputs& in) { return at::gelu(in[0]); };
   double elements = 1;
   for (const int64_t size : sizes) elements *= static_cast<double>(size);
   result.forward_flops = 40 * elements;

@@ -26,6 +26,9 @@ OpCase make(std::string name, std::vector<int64_t> sizes) {
   result.reference = [](const OpCase::Inputs& in) {
     return layer_norm_reference(in[0], in[1], in[2], kEpsilon);
   };
+  result.library = [](const OpCase::Inputs& in) {
+    return std::get<0>(at::native_layer_norm(in[0], in[1].sizes(), in[1], in[2], kEpsilon));
+  };
   double elements = 1;
   for (const int64_t size : sizes) elements *= static_cast<double>(size);
   result.forward_flops = 7 * elements;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fcm/ops/linear/op.h"
+#include "fcm/ops/linear/with_isa.h"
 
 namespace fcm::ops {
 namespace {
@@ -22,6 +23,7 @@ OpCase make(std::string name, int64_t rows, int64_t inputs, int64_t outputs) {
   };
   result.run = [](const OpCase::Inputs& in) { return linear(in[0], in[1], in[2]); };
   result.reference = [](const OpCase::Inputs& in) { return linear_reference(in[0], in[1], in[2]); };
+  result.library = [](const OpCase::Inputs& in) { return linear_library(in[0], in[1], in[2]); };
   const auto m = static_cast<double>(rows), i = static_cast<double>(inputs),
              o = static_cast<double>(outputs);
   result.forward_flops = 2 * m * i * o;
