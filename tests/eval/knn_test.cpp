@@ -15,23 +15,69 @@
 namespace fcm::eval {
 namespace {
 
-// One query at a time, in float64, from the definition.
+// The definition in plain loops: float32 unit vectors, their inner products in float64. In the order
+// of the elements for every pair, so that equal features have equal cosines; a matrix product of the
+// library may sum some rows in another order than others.
+class Definition {
+ public:
+  Definition(const at::Tensor& bank_ND, const at::Tensor& queries_MD)
+      : width_(bank_ND.size(1)),
+        count_(bank_ND.size(0)),
+        bank_DN_(unit_rows(bank_ND).t().contiguous()),
+        queries_MD_(unit_rows(queries_MD)) {}
+
+  // Of one query with the whole bank.
+  std::vector<double> cosines(int64_t query) const {
+    std::vector<double> sums(static_cast<size_t>(count_));
+    const double* const values = queries_MD_.const_data_ptr<double>() + query * width_;
+    for (int64_t i = 0; i < width_; ++i) {
+      const double* const others = bank_DN_.const_data_ptr<double>() + i * count_;
+      for (size_t place = 0; place < sums.size(); ++place) sums[place] += values[i] * others[place];
+    }
+    return sums;
+  }
+
+  // The k of largest cosine; of equal ones those that stand first.
+  static std::vector<int64_t> nearest(const std::vector<double>& cosines, size_t k) {
+    std::vector<int64_t> places(cosines.size());
+    std::iota(places.begin(), places.end(), 0);
+    std::stable_sort(places.begin(), places.end(), [&](int64_t a, int64_t b) {
+      return cosines[static_cast<size_t>(a)] > cosines[static_cast<size_t>(b)];
+    });
+    places.resize(std::min(k, places.size()));
+    return places;
+  }
+
+ private:
+  static at::Tensor unit_rows(const at::Tensor& features) {
+    at::Tensor unit = features.to(at::kDouble).contiguous().clone();
+    const int64_t width = unit.size(1);
+    for (int64_t row = 0; row < unit.size(0); ++row) {
+      double* const values = unit.mutable_data_ptr<double>() + row * width;
+      double squares = 0;
+      for (int64_t i = 0; i < width; ++i) squares += values[i] * values[i];
+      const double factor = 1 / std::sqrt(squares);
+      for (int64_t i = 0; i < width; ++i) values[i] = static_cast<float>(values[i] * factor);
+    }
+    return unit;
+  }
+
+  int64_t width_, count_;
+  at::Tensor bank_DN_, queries_MD_;  // float64
+};
+
+// One query at a time, from the definition.
 KnnResult brute_force(const Gaussians& bank, const Gaussians& queries, int64_t classes,
                       const KnnOptions& options) {
-  const auto unit = [](const at::Tensor& x) { return (x / x.norm(2, {1}, true)).to(at::kDouble); };
-  const at::Tensor all = at::mm(unit(queries.features_ND), unit(bank.features_ND).t());
+  const Definition definition(bank.features_ND, queries.features_ND);
+  const int64_t count = queries.features_ND.size(0);
   int64_t first = 0, five = 0;
-  for (int64_t query = 0; query < all.size(0); ++query) {
-    const double* similarity = all.const_data_ptr<double>() + query * all.size(1);
-    std::vector<int64_t> places(static_cast<size_t>(all.size(1)));
-    std::iota(places.begin(), places.end(), 0);
-    std::stable_sort(places.begin(), places.end(),
-                     [&](int64_t a, int64_t b) { return similarity[a] > similarity[b]; });
+  for (int64_t query = 0; query < count; ++query) {
+    const std::vector<double> cosines = definition.cosines(query);
     std::vector<double> votes(static_cast<size_t>(classes));
-    for (int64_t i = 0; i < std::min(options.k, all.size(1)); ++i) {
-      const int64_t place = places[static_cast<size_t>(i)];
+    for (const int64_t place : Definition::nearest(cosines, static_cast<size_t>(options.k))) {
       votes[static_cast<size_t>(bank.labels_N[place].item<int64_t>())] +=
-          std::exp(similarity[place] / options.temperature);
+          std::exp(cosines[static_cast<size_t>(place)] / options.temperature);
     }
     const auto label = static_cast<size_t>(queries.labels_N[query].item<int64_t>());
     int64_t ahead = 0;
@@ -39,9 +85,10 @@ KnnResult brute_force(const Gaussians& bank, const Gaussians& queries, int64_t c
     first += votes[label] > 0 && ahead < 1 ? 1 : 0;
     five += votes[label] > 0 && ahead < 5 ? 1 : 0;
   }
-  const auto count = static_cast<double>(all.size(0));
-  return {100.0 * static_cast<double>(first) / count, 100.0 * static_cast<double>(five) / count,
-          all.size(0)};
+  const auto percent = [&](int64_t hits) {
+    return 100.0 * static_cast<double>(hits) / static_cast<double>(count);
+  };
+  return {percent(first), percent(five), count};
 }
 
 KnnResult run(const Gaussians& bank, const Gaussians& queries, int64_t classes,
@@ -64,23 +111,12 @@ TEST(Knn, IsTheDefinitionOnOverlappingClouds) {
   }
 }
 
-// The definition in plain loops: float32 unit vectors, their inner products in float64.
 std::vector<std::vector<int64_t>> places_by_definition(const at::Tensor& bank_ND,
                                                        const at::Tensor& queries_MD, size_t k) {
-  const auto unit = [](const at::Tensor& features) {
-    const at::Tensor wide = features.to(at::kDouble);
-    return (wide * wide.square().sum(1, true).sqrt().reciprocal()).to(at::kFloat).to(at::kDouble);
-  };
-  const at::Tensor similarities = at::mm(unit(queries_MD), unit(bank_ND).t()).contiguous();
+  const Definition definition(bank_ND, queries_MD);
   std::vector<std::vector<int64_t>> result;
-  for (int64_t query = 0; query < similarities.size(0); ++query) {
-    const double* of_query = similarities.const_data_ptr<double>() + query * similarities.size(1);
-    std::vector<int64_t> places(static_cast<size_t>(similarities.size(1)));
-    std::iota(places.begin(), places.end(), 0);
-    std::stable_sort(places.begin(), places.end(),
-                     [&](int64_t a, int64_t b) { return of_query[a] > of_query[b]; });
-    places.resize(std::min(k, places.size()));
-    result.push_back(places);
+  for (int64_t query = 0; query < queries_MD.size(0); ++query) {
+    result.push_back(Definition::nearest(definition.cosines(query), k));
   }
   return result;
 }
@@ -120,6 +156,20 @@ Gaussians hard_bank(int64_t count, int64_t width) {
   bank.features_ND.narrow(0, 0, count / 4).mul_(2);
   bank.labels_N = at::arange(bank.features_ND.size(0)).remainder(3);
   return bank;
+}
+
+TEST(NeighbourSearch, TheDefinitionGivesEqualFeaturesEqualCosines) {
+  for (const int64_t width : {5, 67, 2500}) {
+    const Gaussians bank = hard_bank(400, width);
+    const Definition definition(bank.features_ND,
+                                gaussians(at::full({3, width}, 300.0F), 20, 3).features_ND);
+    for (int64_t query = 0; query < 20; ++query) {
+      const std::vector<double> cosines = definition.cosines(query);
+      for (size_t place = 100; place < 400; ++place) {
+        ASSERT_EQ(cosines[place], cosines[place % 100]) << width << ": query " << query;
+      }
+    }
+  }
 }
 
 TEST(NeighbourSearch, BlocksAndThreadsChangeNothingAndTheDefinitionHolds) {
