@@ -51,15 +51,15 @@ class KeepingReporter final : public Reporter {
   std::vector<std::string> warnings;
 };
 
-train::Recipe recipe_of(const std::string& about) {
-  train::Recipe recipe;
+recipe::Recipe recipe_of(const std::string& about) {
+  recipe::Recipe recipe;
   recipe.row.about = about;
   return recipe;
 }
 
 void save(const fs::path& checkpoints, int64_t step) {
   const float value = 1;
-  const checkpoint::TensorView weight{"w", "F32", {}, std::as_bytes(std::span(&value, 1))};
+  const formats::TensorView weight{"w", "F32", {}, std::as_bytes(std::span(&value, 1))};
   checkpoint::save(checkpoints, step, {&weight, 1}, {&weight, 1}, {{"of", "a test"}}, {});
 }
 
@@ -200,7 +200,7 @@ TEST_F(RunFolder, AProjectWithARecipeIsNoRun) {
   put(project / ".git" / "config");
   put(project / "data" / "train" / "a" / "1.png");
   put(project / "recipe.toml",
-      "# why this rate: see notes.md\n" + train::print_recipe(recipe_of("first")));
+      "# why this rate: see notes.md\n" + recipe::print_recipe(recipe_of("first")));
   expect_refused(project, "holds recipe.toml");
   // Weights that somebody fetched do not make it one either.
   put(project / "checkpoints" / "step-1" / "model.safetensors");
@@ -211,7 +211,7 @@ TEST_F(RunFolder, AProjectWithARecipeIsNoRun) {
 TEST_F(RunFolder, AFolderOfRunsIsNoRun) {
   const fs::path runs = scratch_ / "runs";
   for (int i = 0; i < 10; ++i) make_run(("runs/" + std::to_string(i)).c_str());
-  put(runs / "recipe.toml", train::print_recipe(recipe_of("first")));
+  put(runs / "recipe.toml", recipe::print_recipe(recipe_of("first")));
   expect_refused(runs, "holds recipe.toml");
 }
 
