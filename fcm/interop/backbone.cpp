@@ -1,6 +1,5 @@
 #include "fcm/interop/backbone.h"
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/transformers.h"
+#include "fcm/interop/tensor_roles.h"
 
 namespace fcm::interop {
 namespace {
@@ -21,19 +21,13 @@ using formats::TensorView;
 using formats::Value;
 using nlohmann::json;
 
-// Of pretraining alone; the convolutions that fuse stages feed the decoder.
-bool is_of_pretraining(const std::string& name) {
-  constexpr std::array kBeginnings = {
-      "mask_token",           "decoder_", "reconstructors.", "mimic.", "stage1_output_decode.",
-      "stage2_output_decode."};
-  return std::any_of(kBeginnings.begin(), kBeginnings.end(),
-                     [&](const char* beginning) { return name.starts_with(beginning); });
-}
-
-std::vector<formats::TensorView> encoder_of(const checkpoint::Checkpoint& checkpoint) {
-  std::vector<formats::TensorView> tensors;
-  for (const formats::TensorView& tensor : checkpoint.model.tensors) {
-    if (!is_of_pretraining(tensor.name)) tensors.push_back(tensor);
+std::vector<TensorView> encoder_of(const checkpoint::Checkpoint& checkpoint) {
+  std::vector<TensorView> tensors;
+  for (const TensorView& tensor : checkpoint.model.tensors) {
+    // The convolutions that fuse stages feed the decoder.
+    const bool of_pretraining =
+        has_role(tensor.name, {TensorRole::kFusion, TensorRole::kDecoder, TensorRole::kTarget});
+    if (!of_pretraining) tensors.push_back(tensor);
   }
   sort_as_published(tensors);
   return tensors;
@@ -188,13 +182,18 @@ size_t write_backbone(const std::string& format, const fs::path& out,
          "programs of ConvMAE) or --to safetensors",
          format, checkpoint.path.string(), architecture->kind, format);
   }
+  const auto is_of_head = [](const TensorView& one) {
+    return has_role(one.name, {TensorRole::kHead});
+  };
   if (format == "timm") {
+    if (architecture->classes == 0 && std::erase_if(tensors, is_of_head) > 0) {
+      reporter.warn("the probe's head is left out: timm has none with batch normalisation");
+    }
     write_folder(out, tensors, timm_config(recipe, *architecture), recipe_text);
     return tensors.size();
   }
   refuse_mean_token(*architecture);
-  if (std::erase_if(tensors,
-                    [](const formats::TensorView& one) { return one.name.starts_with("head."); })) {
+  if (std::erase_if(tensors, is_of_head) > 0) {
     reporter.warn("the classifier's head is left out: ViTModel has none");
   }
   const std::vector<formats::TensorView> theirs = as_transformers(tensors);

@@ -10,6 +10,7 @@
 #include "fcm/eval/accuracy.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/load_any.h"
+#include "fcm/interop/tensor_roles.h"
 #include "fcm/loader/loader.h"
 #include "fcm/loss/classification.h"
 #include "fcm/models/inputs.h"
@@ -26,6 +27,9 @@ namespace {
 
 using checkpoint::Checkpoint;
 using formats::TensorView;
+using interop::has_role;
+using interop::patterns_of;
+using interop::TensorRole;
 
 // Patches of the pictures that the checkpoint was trained on.
 masks::Grid grid_of(const Checkpoint& checkpoint, int64_t patches) {
@@ -74,18 +78,20 @@ void drop_other_head(const models::Classifier& model, Checkpoint& checkpoint, Re
                     "trained",
                     checkpoint.path.string(), head->shape[0], model.options().classes));
   std::erase_if(checkpoint.model.tensors,
-                [](const TensorView& view) { return view.name.starts_with("head."); });
+                [](const TensorView& view) { return has_role(view.name, {TensorRole::kHead}); });
 }
 
 }  // namespace
 
 void load_encoder(models::Classifier& model, Checkpoint checkpoint,
                   const std::vector<std::string>& allow_missing, Reporter& reporter) {
-  train::LoadRules rules{
-      allow_missing,
-      {"mask_token", "decoder_*", "stage1_output_decode.*", "stage2_output_decode.*",
-       model.options().mean_pool ? "norm.*" : "fc_norm.*"}};
-  rules.missing.insert(rules.missing.end(), {"head.*", "fc_norm.*"});
+  // This pooling has no use for one of the two norms.
+  const TensorRole other_norm =
+      model.options().mean_pool ? TensorRole::kEncoderNorm : TensorRole::kHeadNorm;
+  train::LoadRules rules{allow_missing, patterns_of({TensorRole::kFusion, TensorRole::kDecoder,
+                                                     TensorRole::kTarget, other_norm})};
+  const std::vector<std::string> head = patterns_of({TensorRole::kHead, TensorRole::kHeadNorm});
+  rules.missing.insert(rules.missing.end(), head.begin(), head.end());
   drop_other_head(model, checkpoint, reporter);
   const at::Tensor positions = fit_positions(model, checkpoint, reporter);
   train::load_model(model.parameters(), checkpoint.model, checkpoint.path.string(), rules);

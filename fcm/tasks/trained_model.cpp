@@ -2,9 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
-#include <fnmatch.h>
-
-#include <algorithm>
 
 #include "fcm/base/error.h"
 #include "fcm/interop/adapters.h"
@@ -13,6 +10,7 @@
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/interop/tensor_roles.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -20,13 +18,9 @@ namespace {
 
 using checkpoint::Checkpoint;
 using interop::Architecture;
-
-// Patterns of names, by what they are used for.
-const std::vector<std::string> kDecoder = {"mask_token", "decoder_*", "reconstructors.*",
-                                           "mimic.*"};
-const std::vector<std::string> kNotInClassifiers = {"stage1_output_decode.*",
-                                                    "stage2_output_decode.*", "norm.*"};
-const std::vector<std::string> kOfClassifiers = {"head.*", "fc_norm.*"};
+using interop::has_role;
+using interop::patterns_of;
+using interop::TensorRole;
 
 void append(std::vector<std::string>& list, const std::vector<std::string>& more) {
   list.insert(list.end(), more.begin(), more.end());
@@ -38,11 +32,17 @@ train::LoadRules rules_for(const Architecture& architecture, Needs needs,
   rules.missing = allow_missing;
   if (needs == Needs::kFeatures) {
     // All of it or nothing: half a decoder is damage.
-    if (!architecture.decoder) append(rules.missing, kDecoder);
-    if (!architecture.decoder && !architecture.fuse) append(rules.missing, kNotInClassifiers);
-    if (architecture.fc_norm && !architecture.norm) rules.missing.push_back("norm.*");
-    append(rules.unexpected, kOfClassifiers);
-    if (!architecture.decoder) append(rules.unexpected, kDecoder);
+    const std::vector<std::string> decoder =
+        patterns_of({TensorRole::kDecoder, TensorRole::kTarget});
+    const std::vector<std::string> norm = patterns_of({TensorRole::kEncoderNorm});
+    if (!architecture.decoder) append(rules.missing, decoder);
+    if (!architecture.decoder && !architecture.fuse) {
+      append(rules.missing, patterns_of({TensorRole::kFusion}));
+      append(rules.missing, norm);
+    }
+    if (architecture.fc_norm && !architecture.norm) append(rules.missing, norm);
+    append(rules.unexpected, patterns_of({TensorRole::kHead, TensorRole::kHeadNorm}));
+    if (!architecture.decoder) append(rules.unexpected, decoder);
   }
   return rules;
 }
@@ -58,23 +58,18 @@ void refuse_without_decoder(const Architecture& architecture, const std::string&
        source, fmt::join(missing, ", "));
 }
 
-bool is_of_decoder(const std::string& name) {
-  return std::any_of(kDecoder.begin(), kDecoder.end(), [&](const std::string& pattern) {
-    return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-  });
-}
-
 // A start value that would change features where the file has nothing to say.
 void settle(const std::vector<const nn::Parameter*>& left, const std::string& source,
             Reporter& reporter) {
   std::vector<std::string> names;
   for (const nn::Parameter* parameter : left) {
-    if (parameter->name.find("output_decode") != std::string::npos) {
+    if (has_role(parameter->name, {TensorRole::kFusion})) {
       const at::NoGradGuard no_grad;
       at::Tensor value = parameter->value;
       value.zero_();
     }
-    if (!is_of_decoder(parameter->name)) names.push_back(parameter->name);
+    const bool decoder = has_role(parameter->name, {TensorRole::kDecoder, TensorRole::kTarget});
+    if (!decoder) names.push_back(parameter->name);
   }
   if (names.empty()) return;
   reporter.warn(fmt::format("{} does not have {}; features are made without", source,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fcm/checkpoint/checkpoint.h"
+#include "fcm/checkpoint/tensor_roles.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/optim/adamw.h"
 
@@ -49,7 +50,7 @@ PublishedTensors optimizer_tensors(const nn::Parameters& parameters, const optim
 // "ema.<name>" for every parameter of the moving average, behind what is there: it is state of the
 // training, so it stands in the file of the moments.
 void add_ema(PublishedTensors& tensors, const nn::Parameters& ema);
-inline constexpr const char* kEmaPrefix = "ema.";
+using checkpoint::kEmaPrefix;
 
 // What may be missing or left over, as patterns with * and ?.
 struct LoadRules {
