@@ -1,14 +1,11 @@
 #include "fcm/train/state.h"
 
 #include <ATen/ATen.h>
-#include <fmt/ranges.h>
-#include <fnmatch.h>
 
-#include <algorithm>
 #include <cstring>
-#include <set>
 
 #include "fcm/base/error.h"
+#include "fcm/train/mismatches.h"
 
 namespace fcm::train {
 namespace {
@@ -42,57 +39,6 @@ at::Tensor to_weight(const formats::TensorView& view) {
   }
   return tensor;
 }
-
-bool matches_any(const std::string& name, const std::vector<std::string>& patterns) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-    return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-  });
-}
-
-// Collects everything that does not fit, so that it can be said at once.
-class Mismatches {
- public:
-  explicit Mismatches(const LoadRules& rules = {}) : rules_(rules) {}
-
-  // The tensor called `name`, or nullptr after noting what is wrong.
-  const formats::TensorView* take(const formats::TensorFile& file, const std::string& name,
-                                  const std::vector<int64_t>& shape) {
-    expected_.insert(name);
-    const formats::TensorView* view = file.find(name);
-    if (view == nullptr) {
-      if (!matches_any(name, rules_.missing)) missing_.push_back(name);
-    } else if (view->shape != shape) {
-      misshaped_.push_back(fmt::format("{} is [{}], wanted [{}]", name,
-                                       fmt::join(view->shape, ", "), fmt::join(shape, ", ")));
-    } else {
-      return view;
-    }
-    return nullptr;
-  }
-
-  void check(const formats::TensorFile& file, const std::string& source) const {
-    std::vector<std::string> unexpected;
-    for (const auto& view : file.tensors) {
-      const bool known = expected_.contains(view.name) || matches_any(view.name, rules_.unexpected);
-      if (!known) unexpected.push_back(view.name);
-    }
-    if (missing_.empty() && misshaped_.empty() && unexpected.empty()) return;
-    fail(
-        ExitCode::kCheckpoint,
-        "{} does not fit this model: missing: {}; unexpected: {}; other shape: {}. Take the recipe "
-        "it was trained by (recipe.toml of its run), or set its sizes",
-        source, listed(missing_), listed(unexpected), listed(misshaped_));
-  }
-
- private:
-  static std::string listed(const std::vector<std::string>& names) {
-    return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
-  }
-
-  const LoadRules rules_;
-  std::set<std::string> expected_;
-  std::vector<std::string> missing_, misshaped_;
-};
 
 // For each trainable parameter its piece of a flat buffer, in held form.
 template <typename Visit>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "fcm/checkpoint/checkpoint.h"
-#include "fcm/checkpoint/tensor_roles.h"
+#include "fcm/interop/tensor_roles.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/optim/adamw.h"
 
@@ -57,9 +57,9 @@ struct LoadRules {
   std::vector<std::string> missing, unexpected;
 };
 
-// Total loading: every parameter is filled and every tensor used, or Error(kCheckpoint) that lists
-// all missing, unexpected and mis-shaped names. `source` is named in the error. Any floating type
-// is taken. Returns the parameters that `rules` let stay as they were.
+// Total loading: every parameter is filled and every tensor used, or Error(kCheckpoint) that says
+// what is missing, unexpected and mis-shaped. `source` is named in the error. Any floating type is
+// taken. Returns the parameters that `rules` let stay as they were.
 std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
                                              const formats::TensorFile& file,
                                              const std::string& source,

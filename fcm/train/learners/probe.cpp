@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/tensor_roles.h"
+#include "fcm/interop/tensor_roles.h"
 #include "fcm/loss/classification.h"
 #include "fcm/models/inputs.h"
 #include "fcm/optim/norm.h"
@@ -97,7 +97,7 @@ PublishedTensors ProbeLearner::model_state() const {
   for (const nn::Parameters* parameters : {&encoder_.parameters(), &head_parameters_}) {
     for (const nn::Parameter& parameter : parameters->all()) {
       const bool unused = parameters == &encoder_.parameters() &&
-                          checkpoint::has_role(parameter.name, {checkpoint::TensorRole::kHead});
+                          interop::has_role(parameter.name, {interop::TensorRole::kHead});
       if (!unused) tensors.add(parameter.name, parameters->published(parameter));
     }
   }
