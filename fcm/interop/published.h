@@ -13,11 +13,15 @@
 
 namespace fcm::interop {
 
+// Where a training file keeps a moving average of weights.
+inline constexpr const char* kAverageKey = "model_ema";
+
 // The state_dict is looked for under "model" and "state_dict", and is otherwise the file itself.
 // Moments get the names of the parameters they belong to: a published optimizer numbers first what
 // does not decay, then what does, both in the order of the state_dict, frozen tables left out. An
 // optimizer that does not fit this is left out; `state.optimizer_left_out` then says why. All
-// update counts must be equal.
+// update counts must be equal. A moving average of weights ("model_ema", a state_dict) gets "ema."
+// in front of its names and stands behind the moments.
 //
 // state: "published_epoch" (the epoch that was done last, counted from 0), "epoch" (epochs done),
 // "optimizer_steps", "optimizer" (lr, weight_decay, betas, eps), "scaler", "args" (plain data),
@@ -39,11 +43,13 @@ struct PublishedFile {
   int64_t epoch = 0;      // the one that was done last, counted from 0; -1: none
   nlohmann::json scaler;  // of the gradient scaler; null: as the published programs start it
   nlohmann::json args;
-  std::string recipe;  // beside what is published; empty: none
+  std::string recipe;                        // beside what is published; empty: none
+  std::span<const TensorView> average = {};  // the same: "ema.<name>"; empty: none
 };
 
-// Writes what the published programs' --resume accepts and torch.load(weights_only=True) reads.
-// Throws Error(kCheckpoint).
+// Writes what the published programs' --resume accepts and torch.load(weights_only=True) reads. The
+// average is the entry "model_ema" beside what is published, under the name that timm and the forks
+// of MAE give theirs; programs that keep none do not look at it. Throws Error(kCheckpoint).
 void write_published(const std::filesystem::path& path, const PublishedFile& content);
 
 }  // namespace fcm::interop

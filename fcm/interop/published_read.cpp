@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
 #include "fcm/interop/transformers.h"
+#include "fcm/interop/tensor_roles.h"
 
 namespace fcm::interop {
 namespace {
@@ -159,6 +161,16 @@ Moments moments_of(const formats::Value& optimizer, std::span<const formats::Ten
   return moments;
 }
 
+// "ema.<name>"; none where the file has no such state_dict.
+std::vector<TensorView> average_of(const PthFile& file, const std::string& source) {
+  const Value* found = file.root.find(kAverageKey);
+  if (found == nullptr || !holds_tensors(*found)) return {};
+  std::vector<TensorView> average = tensors_of(std::get<Value::Dict>(found->data), file);
+  rename_as_published(average, source);
+  for (TensorView& tensor : average) tensor.name.insert(0, kEmaPrefix);
+  return average;
+}
+
 // What the last group says: the one that decays.
 void take_settings(const formats::Value& optimizer, json& state) {
   const formats::Value* groups = optimizer.find("param_groups");
@@ -211,6 +223,10 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
     } catch (const Error& error) {
       checkpoint.state["optimizer_left_out"] = error.what();
     }
+  }
+  if (with_optimizer) {
+    std::vector<TensorView> average = average_of(file, source);
+    std::move(average.begin(), average.end(), std::back_inserter(checkpoint.optimizer.tensors));
   }
   checkpoint.model.data = std::move(file.storage);
   checkpoint.optimizer.data = std::move(file.copies);

@@ -8,6 +8,7 @@
 #include "fcm/formats/plain_data.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
+#include "fcm/interop/tensor_roles.h"
 
 namespace fcm::interop {
 namespace {
@@ -28,16 +29,22 @@ class Writer {
   explicit Writer(const PublishedFile& content) : content_(content) {
     model_.assign(content.model.begin(), content.model.end());
     sort_as_published(model_);
+    average_.assign(content.average.begin(), content.average.end());
+    for (formats::TensorView& tensor : average_) {
+      tensor.name.erase(0, std::string_view(kEmaPrefix).size());
+    }
+    sort_as_published(average_);
   }
 
   formats::Value root() {
-    std::vector<std::pair<std::string_view, formats::Value>> entries = {{"model", state_dict()}};
+    std::vector<std::pair<std::string_view, formats::Value>> entries = {{"model", state_dict(model_)}};
     if (!content_.moments.empty()) {
       entries.emplace_back("optimizer", dict({{"state", states()}, {"param_groups", groups()}}));
     }
     entries.emplace_back("epoch", formats::Value{content_.epoch});
     if (!content_.moments.empty()) entries.emplace_back("scaler", scaler());
     entries.emplace_back("args", formats::from_json(content_.args));
+    if (!average_.empty()) entries.emplace_back(kAverageKey, state_dict(average_));
     if (!content_.recipe.empty()) entries.emplace_back("recipe", text(content_.recipe));
     return dict(std::move(entries));
   }
@@ -49,9 +56,9 @@ class Writer {
     return {formats::Value::Tensor{tensors_.size() - 1, false}};
   }
 
-  formats::Value state_dict() {
+  formats::Value state_dict(const std::vector<formats::TensorView>& tensors) {
     std::vector<std::pair<std::string_view, formats::Value>> entries;
-    for (const formats::TensorView& tensor : model_) entries.emplace_back(tensor.name, add(tensor));
+    for (const formats::TensorView& tensor : tensors) entries.emplace_back(tensor.name, add(tensor));
     return dict(std::move(entries), true);
   }
 
@@ -124,7 +131,7 @@ class Writer {
   }
 
   const PublishedFile& content_;
-  std::vector<formats::TensorView> model_, tensors_;
+  std::vector<formats::TensorView> model_, average_, tensors_;
   std::vector<float> steps_;
 };
 

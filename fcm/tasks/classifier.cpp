@@ -99,14 +99,22 @@ void load_encoder(models::Classifier& model, Checkpoint checkpoint,
 
 namespace {
 
-// The weights of a checkpoint's moving average, as a model's file.
-void take_average(Checkpoint& checkpoint) {
+// The weights of a checkpoint's moving average, as a model's file. Files of weights alone have
+// none: then the weights stay.
+void take_average(Checkpoint& checkpoint, Reporter& reporter) {
   const std::string_view prefix = train::kEmaPrefix;
-  checkpoint.model.tensors.clear();
+  std::vector<TensorView> average;
   for (TensorView view : checkpoint.optimizer.tensors) {
     if (!view.name.starts_with(prefix)) continue;
     view.name.erase(0, prefix.size());
-    checkpoint.model.tensors.push_back(std::move(view));
+    average.push_back(std::move(view));
+  }
+  if (average.empty()) {
+    reporter.warn(fmt::format(
+        "{} does not have the moving average of the weights: the weights themselves are taken",
+        checkpoint.path.string()));
+  } else {
+    checkpoint.model.tensors = std::move(average);
   }
 }
 
@@ -159,7 +167,7 @@ TrainedClassifier load_classifier(const std::string& path, const std::vector<std
   recipe::check(trained.recipe);
   if (trained.recipe.classify().classifier.ema_decay > 0) {
     checkpoint = interop::load_any(path, true, reporter);
-    take_average(checkpoint);
+    take_average(checkpoint, reporter);
   }
   const std::string source = checkpoint.path.string();
   const bool probe = trained.recipe.classify().classifier.learns == "head";

@@ -37,9 +37,9 @@ struct TrainedClassifier {
 
 // A checkpoint that `finetune` or `linprobe` wrote, whose recipe `set` may change: pictures of
 // another size included; or a published classifier without a recipe. Where the recipe has a moving
-// average of the weights (classifier.ema_decay), it is what is loaded. On
-// `device`. Throws Error(kCheckpoint)
-// where there is no classifier in it.
+// average of the weights (classifier.ema_decay), it is what is loaded; a file of weights alone
+// gives those, with a warning. On `device`. Throws Error(kCheckpoint) where there is no classifier
+// in it.
 TrainedClassifier load_classifier(const std::string& path, const std::vector<std::string>& set,
                                   Reporter& reporter, at::Device device = at::kCPU);
 

@@ -92,29 +92,47 @@ struct Known {
   std::string text;  // empty: inferred
 };
 
+// Of a classifier: its own recipe, which says how it is measured.
+std::optional<std::string> text_of(const Checkpoint& checkpoint,
+                                   const std::vector<std::string>& set) {
+  const auto text = checkpoint.state.find("recipe");
+  if (text == checkpoint.state.end()) return std::nullopt;
+  const recipe::Recipe stored =
+      recipe::read_stored_recipe(text->get<std::string>(), checkpoint.path.string(), set);
+  if (!stored.is<recipe::Classify>()) return std::nullopt;
+  return recipe::print_recipe(stored);
+}
+
 Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& set) {
   Known known;
   const bool certain = checkpoint.state.contains("recipe") || !set.empty();
   try {
     known.recipe = recipe_of(checkpoint, set);
-    if (certain) known.text = recipe::print_recipe(*known.recipe);
+    if (certain) known.text = text_of(checkpoint, set).value_or(recipe::print_recipe(*known.recipe));
   } catch (const Error&) {
     if (certain) throw;
   }
   return known;
 }
 
-// The moving average of the weights has no place in a published file.
-std::vector<formats::TensorView> moments_of(const Checkpoint& checkpoint, Reporter& reporter) {
-  std::vector<formats::TensorView> moments = checkpoint.optimizer.tensors;
-  const size_t left_out = std::erase_if(moments, [](const formats::TensorView& tensor) {
-    return tensor.name.starts_with(train::kEmaPrefix);
-  });
-  if (left_out > 0) {
-    reporter.warn(
-        fmt::format("the moving average of the encoder ({} tensors) is left out", left_out));
+// What stands in the file of the moments, by what it is.
+struct TrainingState {
+  std::vector<formats::TensorView> moments, average;
+  size_t others = 0;  // the momentum of a probe
+};
+
+TrainingState training_state_of(const Checkpoint& checkpoint) {
+  TrainingState state;
+  for (const formats::TensorView& tensor : checkpoint.optimizer.tensors) {
+    if (tensor.name.starts_with(train::kEmaPrefix)) {
+      state.average.push_back(tensor);
+    } else if (tensor.name.starts_with("exp_avg")) {
+      state.moments.push_back(tensor);
+    } else {
+      ++state.others;
+    }
   }
-  return moments;
+  return state;
 }
 
 void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& known,
@@ -123,8 +141,12 @@ void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& 
   const recipe::Recipe recipe = known.recipe.value_or(recipe::Recipe{});
   interop::PublishedFile file;
   file.model = checkpoint.model.tensors;
-  const std::vector<formats::TensorView> moments = moments_of(checkpoint, reporter);
-  file.moments = moments;
+  const TrainingState training = training_state_of(checkpoint);
+  file.moments = training.moments;
+  file.average = training.average;
+  if (training.others > 0) {
+    reporter.warn("the momentum of the probe is left out: published files have no place for it");
+  }
   file.optimizer = interop::published_optimizer(recipe, state);
   file.epoch = published_epoch(checkpoint, reporter);
   file.scaler = state.value("scaler", json());
@@ -202,6 +224,13 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   const auto left_out = checkpoint.state.find("optimizer_left_out");
   if (left_out != checkpoint.state.end()) {
     reporter.warn(fmt::format("moments are left out: {}", left_out->get<std::string>()));
+  }
+  const size_t averaged = training_state_of(checkpoint).average.size();
+  if (averaged > 0 && format != "pth" && format != "native") {
+    reporter.warn(
+        fmt::format("the moving average of the weights ({} tensors) is left out: {} holds "
+                    "the weights alone",
+                    averaged, format));
   }
   if (format == "pth") write_pth(request.out, checkpoint, known, reporter);
   if (format == "safetensors") write_safetensors(request.out, checkpoint, known);

@@ -185,6 +185,12 @@ void load_ema(nn::Parameters& ema, const formats::TensorFile& file, const std::s
     view.name.erase(0, std::string_view(kEmaPrefix).size());
     average.tensors.push_back(std::move(view));
   }
+  if (average.tensors.empty()) {
+    fail(ExitCode::kCheckpoint,
+         "{} has no moving average of the encoder, which is one of the recipe's targets; take the "
+         "run itself, or the .pth file that checkpoint convert makes of it",
+         source);
+  }
   load_model(ema, average, source + " (moving average, names behind " + kEmaPrefix + ")");
 }
 
@@ -202,7 +208,9 @@ void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer, nn
   }
   load_model(parameters, checkpoint.model, source);
   LoadRules rules;
-  if (ema != nullptr) rules.unexpected.push_back(std::string(kEmaPrefix) + "*");
+  // Other programs keep averages that no recipe here asks for.
+  const bool foreign = checkpoint.format == "pth";
+  if (ema != nullptr || foreign) rules.unexpected.push_back(std::string(kEmaPrefix) + "*");
   load_optimizer(parameters, optimizer, checkpoint.optimizer, source, rules);
   if (ema != nullptr) load_ema(*ema, checkpoint.optimizer, source);
   optimizer.set_steps(state.at("optimizer_steps").get<int64_t>());

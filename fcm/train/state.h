@@ -67,7 +67,7 @@ std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
 void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
                     const formats::TensorFile& file, const std::string& source,
                     const LoadRules& rules = {});
-// From the file that add_ema's tensors went to.
+// From the file that add_ema's tensors went to; Error(kCheckpoint) where there are none.
 void load_ema(nn::Parameters& ema, const formats::TensorFile& file, const std::string& source);
 
 // Weights, moments, moving average (`ema`, nullptr: there is none) and the count of updates of a
