@@ -72,6 +72,7 @@ int train_classifier(const Options& options, const char* learns, Reporter& repor
     fail(ExitCode::kUsage, "--recipe {}: classifier.learns is \"{}\", {} wants \"{}\"",
          options.recipe, found, options.command, learns);
   }
+  request.set = options.set;
   request.data = options.data;
   request.out = options.out;
   request.checkpoint = options.checkpoint;

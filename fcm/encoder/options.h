@@ -20,7 +20,9 @@ int64_t class_tokens(Kind kind);
 // A hierarchical encoder: convolution stages first, transformer last (ConvViT), or the transformer
 // alone (ViT: lists of one element).
 struct EncoderOptions {
-  std::string size = "custom";  // or a name, with the fields below as named_size has them
+  // Or a name, with the fields below as named_size has them; "checkpoint": recipes of downstream
+  // tasks take their encoder from the checkpoint they start from (tasks/checkpoint_encoder.h).
+  std::string size = "custom";
   std::vector<int64_t> strides{4, 2, 2};
   std::vector<int64_t> dims{256, 384, 768};
   std::vector<int64_t> depths{2, 2, 11};
@@ -29,9 +31,12 @@ struct EncoderOptions {
 
   template <class Visitor>
   void visit(Visitor& visitor) {
-    visitor("size", size,
-            config::OneOf{{"custom", "small", "base", "large", "large_paper", "huge"}},
-            "named size; the other keys of the section must then agree with it");
+    visitor(
+        "size", size,
+        config::OneOf{{"custom", "small", "base", "large", "large_paper", "huge", "checkpoint"}},
+        "named size; the other keys of the section must then agree with it. checkpoint, for "
+        "finetune and linprobe: the encoder is that of --checkpoint, the other keys are for "
+        "--from-scratch");
     visitor("strides", strides, config::Range{1, 64},
             "downsampling of each stage; conv_vit has three stages, vit one");
     visitor("dims", dims, config::Range{1, 16384}, "channels of each stage");

@@ -53,6 +53,13 @@ bool check_stages(const Recipe& recipe, Faults& faults) {
 void check_named_size(const Recipe& recipe, Faults& faults) {
   const encoder::EncoderOptions& options = recipe.encoder;
   if (options.size == "custom") return;
+  if (options.size == "checkpoint") {  // the other keys are what --from-scratch takes
+    faults.unless(
+        !recipe.is<Pretrain>(),
+        "encoder.size = \"checkpoint\" is for recipes of finetune and linprobe, which start from "
+        "one; pretraining makes its encoder: write a named size, or custom");
+    return;
+  }
   encoder::EncoderOptions named, given = options;
   try {
     named = encoder::named_size(encoder::kind_named(recipe.model.kind), options.size);

@@ -16,9 +16,9 @@ Recipe read(std::string_view toml, const std::string& file_name,
   for (const std::string& assignment : overrides) {
     const std::string key = reader.set(assignment).name();
     const bool names_size = key == "encoder.size" || key == "model.kind";
-    if (names_size && recipe.encoder.size != "custom") {
-      recipe.encoder =
-          encoder::named_size(encoder::kind_named(recipe.model.kind), recipe.encoder.size);
+    const std::string& size = recipe.encoder.size;
+    if (names_size && size != "custom" && size != "checkpoint") {
+      recipe.encoder = encoder::named_size(encoder::kind_named(recipe.model.kind), size);
     }
   }
   if (complete) reader.finish(file_name);

@@ -8,6 +8,7 @@
 #include "fcm/models/inputs.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/checkpoint_encoder.h"
 #include "fcm/tasks/classifier.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
@@ -125,14 +126,13 @@ class Evaluator {
   std::optional<eval::ClassifierAccuracy> last_;
 };
 
-models::Classifier model_of(const FinetuneRequest& request, int64_t classes, Reporter& reporter) {
+models::Classifier model_of(const FinetuneRequest& request,
+                            std::optional<checkpoint::Checkpoint> start, int64_t classes,
+                            Reporter& reporter) {
   models::Classifier model(recipe::classifier_options(request.recipe, classes),
                            static_cast<uint64_t>(request.recipe.run.seed),
                            device_of(request.machine));
-  if (!request.checkpoint.empty()) {
-    load_encoder(model, interop::load_any(request.checkpoint, false, reporter),
-                 request.allow_missing, reporter);
-  }
+  if (start) load_encoder(model, std::move(*start), request.allow_missing, reporter);
   return model;
 }
 
@@ -146,15 +146,19 @@ void refuse_resume_from_elsewhere(const FinetuneRequest& request) {
 
 }  // namespace
 
-nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter) {
-  const int64_t threads = set_up_machine(request.machine);
+nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
+  const int64_t threads = set_up_machine(asked.machine);
+  // Everything that can be wrong is found before the folder is touched.
+  refuse_resume_from_elsewhere(asked);
+  std::optional<checkpoint::Checkpoint> start;
+  if (!asked.checkpoint.empty()) start = interop::load_any(asked.checkpoint, false, reporter);
+  FinetuneRequest request = asked;
+  request.recipe = settled_recipe(asked, start ? &*start : nullptr, reporter);
   const recipe::Recipe& recipe = request.recipe;
   recipe::check(recipe);
-  // Everything that can be wrong is found before the folder is touched.
-  refuse_resume_from_elsewhere(request);
   const LabelledData data = open_labelled_splits(request.data, request.machine);
   const auto classes = static_cast<int64_t>(data.train->classes().size());
-  const Trainee trainee = trainee_of(recipe, model_of(request, classes, reporter));
+  const Trainee trainee = trainee_of(recipe, model_of(request, std::move(start), classes, reporter));
   if (request.dry_run) return dry_run(request, *trainee.learner, data.train->size(), threads);
   const int64_t steps = train::total_steps(recipe, data.train->size());
   prepare_run_folder({request.out, request.resume, request.overwrite}, recipe, reporter);

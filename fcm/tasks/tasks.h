@@ -50,7 +50,8 @@ struct RunRequest {
 nlohmann::json pretrain(const RunRequest& request, Reporter& reporter);
 
 struct FinetuneRequest {
-  recipe::Recipe recipe;
+  recipe::Recipe recipe;            // encoder.size may be "checkpoint"
+  std::vector<std::string> set;            // what was set of it, for the encoder of the checkpoint
   std::string data;                        // as --data names it, with labels
   std::filesystem::path out;               // the run folder
   std::filesystem::path checkpoint;        // whose encoder to start from; empty: from scratch
@@ -64,7 +65,8 @@ struct FinetuneRequest {
 
 // Trains a classifier, or the published linear probe where the recipe's classifier.learns says so,
 // and measures it on the validation pictures: "top1", "top5" (percent), "loss", "images"; "stopped"
-// as above. The weights of the best epoch stay in <out>/best.
+// as above. The weights of the best epoch stay in <out>/best. Throws Error(kUsage) where recipe and
+// checkpoint have different encoders.
 nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter);
 
 struct EvalRequest {

@@ -1,0 +1,112 @@
+#include "fcm/tasks/checkpoint_encoder.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/interop/adapters.h"
+#include "fcm/tasks/trained_model.h"
+
+namespace fcm::tasks {
+namespace {
+
+using checkpoint::Checkpoint;
+
+// Keys of an encoder with their values as text; the first kAlwaysSaid tell most.
+using Facts = std::vector<std::pair<const char*, std::string>>;
+constexpr size_t kAlwaysSaid = 3;
+
+template <typename T>
+std::string list(const std::vector<T>& values) {
+  return fmt::format("[{}]", fmt::join(values, ", "));
+}
+
+Facts facts_of(const std::string& kind, const encoder::EncoderOptions& encoder, int64_t channels) {
+  return {{"model.kind", fmt::format("\"{}\"", kind)},
+          {"encoder.dims", list(encoder.dims)},
+          {"encoder.depths", list(encoder.depths)},
+          {"encoder.strides", list(encoder.strides)},
+          {"encoder.heads", fmt::format("{}", encoder.heads)},
+          {"encoder.mlp_ratios", list(encoder.mlp_ratios)},
+          {"data.channels", fmt::format("{}", channels)}};
+}
+
+// What the checkpoint says of its encoder. Heads are in no tensor: without a recipe they are taken
+// to be `heads`. Empty: it says nothing.
+Facts facts_of(const Checkpoint& checkpoint, int64_t heads) {
+  if (checkpoint.state.contains("recipe")) {
+    const recipe::Recipe recipe = recipe_of(checkpoint, {});
+    return facts_of(recipe.model.kind, recipe.encoder, recipe.data.channels);
+  }
+  const auto found = interop::recognise(checkpoint.model.tensors);
+  if (!found) return {};
+  return facts_of(found->kind,
+                  {"custom", found->strides, found->dims, found->depths, heads, found->mlp_ratios},
+                  found->channels);
+}
+
+void refuse_other_encoder(const recipe::Recipe& recipe, const Checkpoint& checkpoint) {
+  const Facts theirs = facts_of(checkpoint, recipe.encoder.heads);
+  const Facts ours = facts_of(recipe.model.kind, recipe.encoder, recipe.data.channels);
+  if (theirs.empty() || theirs == ours) return;
+  std::vector<std::string> there, here;
+  for (size_t i = 0; i < ours.size(); ++i) {
+    if (i >= kAlwaysSaid && ours[i] == theirs[i]) continue;
+    there.push_back(fmt::format("{} = {}", theirs[i].first, theirs[i].second));
+    here.push_back(fmt::format("{} = {}", ours[i].first, ours[i].second));
+  }
+  fail(ExitCode::kUsage,
+       "the encoder in {} has {}, the recipe {} wants {}; take the checkpoint's with --set "
+       "encoder.size=checkpoint, or a recipe of that encoder",
+       checkpoint.path.string(), fmt::join(there, ", "), recipe.row.name, fmt::join(here, ", "));
+}
+
+// Of what was set, that which is taken from the checkpoint otherwise.
+std::vector<std::string> of_encoder(const std::vector<std::string>& set) {
+  constexpr std::array kKeys = {"model.kind=", "encoder.",
+                                "data.channels=", "data.mean=", "data.deviation="};
+  std::vector<std::string> kept;
+  for (const std::string& assignment : set) {
+    const bool of_it = std::any_of(kKeys.begin(), kKeys.end(),
+                                   [&](const char* key) { return assignment.starts_with(key); });
+    if (of_it && !assignment.starts_with("encoder.size=")) kept.push_back(assignment);
+  }
+  return kept;
+}
+
+}  // namespace
+
+recipe::Recipe settled_recipe(const FinetuneRequest& request, const Checkpoint* start,
+                                     Reporter& reporter) {
+  recipe::Recipe recipe = request.recipe;
+  const bool takes = recipe.encoder.size == "checkpoint";
+  if (start == nullptr) {
+    if (takes) recipe.encoder.size = "custom";
+    return recipe;
+  }
+  if (!takes) {
+    if (request.allow_missing.empty()) refuse_other_encoder(recipe, *start);
+    return recipe;
+  }
+  const recipe::Recipe theirs = recipe_of(*start, of_encoder(request.set));
+  recipe.model.kind = theirs.model.kind;
+  recipe.encoder = theirs.encoder;
+  recipe.data.channels = theirs.data.channels;
+  recipe.data.mean = theirs.data.mean;
+  recipe.data.deviation = theirs.data.deviation;
+  reporter.info(fmt::format(
+      "encoder of {}: {}, encoder.dims = {}, encoder.depths = {}, {} channels with mean {} and "
+      "deviation {}",
+      start->path.string(), recipe.model.kind, list(recipe.encoder.dims),
+      list(recipe.encoder.depths), recipe.data.channels, list(recipe.data.mean),
+      list(recipe.data.deviation)));
+  return recipe;
+}
+
+}  // namespace fcm::tasks
