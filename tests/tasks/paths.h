@@ -1,0 +1,177 @@
+// What a walk over every path through the program needs: runs of every kind, trained once, and
+// their checkpoints in every form. paths_test.cpp has the table.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/image/image.h"
+#include "fcm/loader/dataset.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/train/finetune_recipe.h"
+#include "fcm/train/recipe_files.h"
+#include "tests/tasks/child.h"
+
+namespace fcm::paths {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Settings = std::vector<std::string>;
+
+inline const tasks::Machine kMachine{"cpu", 2, {}, true};
+inline const fs::path kRecipes = fs::path(FCM_SOURCE_DIR) / "recipes";
+
+// A way to a run folder. `start` empty: pretraining by `recipe`; otherwise a classifier or a probe
+// on the run of that name.
+struct Origin {
+  std::string name, recipe;
+  Settings set;
+  std::string start;
+};
+
+// A form of a run's checkpoint. `to` empty: the run's own folder, or `inside` of it; otherwise what
+// `checkpoint convert --to` writes to a file or folder with this `ending`.
+struct Form {
+  std::string name, to, ending, inside;
+};
+
+// An epoch of pretraining, so that files which only count epochs hold all there is to know.
+inline constexpr int kPictures = 64, kBatch = 8, kSteps = kPictures / kBatch;
+
+inline Settings pretraining_settings(const Settings& more, int steps = kSteps) {
+  Settings settings = {"optim.batch_size=8",    "optim.micro_batch=8",
+                       "optim.epochs=2",        "run.save_every_steps=4",
+                       "run.log_every_steps=4", fmt::format("run.max_steps={}", steps)};
+  settings.insert(settings.end(), more.begin(), more.end());
+  return settings;
+}
+
+inline tasks::RunRequest pretraining(const Origin& origin, const std::string& data,
+                                     const fs::path& out, int steps = kSteps) {
+  tasks::RunRequest request;
+  request.recipe =
+      train::load_recipe(origin.recipe, {kRecipes}, pretraining_settings(origin.set, steps));
+  request.data = data;
+  request.out = out;
+  request.machine = kMachine;
+  return request;
+}
+
+inline tasks::FinetuneRequest downstream(const Origin& origin, const std::string& data,
+                                         const fs::path& checkpoint, const fs::path& out,
+                                         int steps = 3) {
+  Settings settings = {"optim.batch_size=8", "optim.micro_batch=8",
+                       fmt::format("run.max_steps={}", steps), "run.log_every_steps=3"};
+  settings.insert(settings.end(), origin.set.begin(), origin.set.end());
+  tasks::FinetuneRequest request;
+  request.recipe = train::load_finetune_recipe(origin.recipe, {kRecipes}, settings);
+  request.data = data;
+  request.checkpoint = checkpoint;
+  request.out = out;
+  request.machine = kMachine;
+  return request;
+}
+
+// Names, shapes, types and bytes, whatever their order.
+inline json fingerprint(const std::vector<checkpoint::TensorView>& tensors) {
+  size_t sum = 0;
+  for (const checkpoint::TensorView& tensor : tensors) {
+    const std::string_view bytes(reinterpret_cast<const char*>(tensor.bytes.data()),
+                                 tensor.bytes.size());
+    const std::string facts =
+        fmt::format("{} {} {}", tensor.name, tensor.dtype, json(tensor.shape).dump());
+    sum += std::hash<std::string_view>()(facts) ^ (std::hash<std::string_view>()(bytes) * 31);
+  }
+  return {{"tensors", tensors.size()}, {"sum", sum}};
+}
+
+inline json weights_of(const fs::path& checkpoint) {
+  SilentReporter silence;
+  return fingerprint(checkpoint::load(checkpoint, false, silence).model.tensors);
+}
+
+// Pictures of the drawn set, few enough to walk over thousands of times.
+inline void write_pictures(const fs::path& folder) {
+  for (const auto& [split, name, count] : {std::tuple{loader::Split::kTrain, "train", kPictures},
+                                           std::tuple{loader::Split::kVal, "val", 32}}) {
+    const auto drawn = loader::open_dataset("synthetic", split, {});
+    for (int i = 0; i < count; ++i) {
+      const auto kind = drawn->classes()[static_cast<size_t>(drawn->label(i))];
+      fs::create_directories(folder / name / kind);
+      image::write_png(folder / name / kind / fmt::format("{:03}.png", i), drawn->get(i, 3));
+    }
+  }
+}
+
+// Runs and forms of them, made when they are first asked for.
+class World {
+ public:
+  explicit World(std::vector<Origin> origins) : origins_(std::move(origins)) {
+    write_pictures(scratch_ / "pictures");
+  }
+
+  std::string data() const { return scratch_ / "pictures"; }
+  // A name that nothing stands under.
+  fs::path fresh(const std::string& ending = "") {
+    return scratch_ / fmt::format("out-{}{}", ++fresh_, ending).c_str();
+  }
+
+  const Origin& origin(const std::string& name) const {
+    const auto found = std::find_if(origins_.begin(), origins_.end(),
+                                    [&](const Origin& one) { return one.name == name; });
+    require(found != origins_.end(), "no origin {}", name);
+    return *found;
+  }
+
+  const fs::path& run(const std::string& name) {
+    const auto [place, is_new] = runs_.try_emplace(name);
+    if (!is_new) return place->second;
+    const Origin& origin = this->origin(name);
+    place->second = fresh();
+    if (origin.start.empty()) {
+      tasks::pretrain(pretraining(origin, data(), place->second), silence_);
+    } else {
+      tasks::finetune(downstream(origin, data(), run(origin.start), place->second), silence_);
+    }
+    return place->second;
+  }
+
+  // nullopt: that form of this run does not exist; the commands `convert` say why.
+  std::optional<fs::path> checkpoint(const std::string& name, const Form& form) {
+    if (form.to.empty()) return form.inside.empty() ? run(name) : step_of(name);
+    const auto [place, is_new] = forms_.try_emplace({name, form.name});
+    if (is_new) {
+      const fs::path out = fresh(form.ending);
+      try {
+        tasks::convert_checkpoint({{run(name), {}, {}}, form.to, out, false}, silence_);
+        place->second = out;
+      } catch (const Error&) {
+      }
+    }
+    return place->second;
+  }
+
+ private:
+  fs::path step_of(const std::string& name) {
+    return checkpoint::load(run(name), false, silence_).path;
+  }
+
+  tests::Scratch scratch_;
+  SilentReporter silence_;
+  std::vector<Origin> origins_;
+  std::map<std::string, fs::path> runs_;
+  std::map<std::pair<std::string, std::string>, std::optional<fs::path>> forms_;
+  int fresh_ = 0;
+};
+
+}  // namespace fcm::paths

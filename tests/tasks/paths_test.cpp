@@ -1,0 +1,417 @@
+// Every path through the program: kind of run x command x form of checkpoint. A cell works, and
+// gives what the run folder gives, or ends with the one sentence and exit status listed here and in
+// docs/tour/10-checkpoint.md. A new kind of run, command or form is one line.
+#include "tests/tasks/paths.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "fcm/base/file.h"
+#include "fcm/checkpoint/safetensors.h"
+
+namespace fcm::paths {
+namespace {
+
+const std::vector<Origin> kOrigins = {
+    {"fast_convmae", "smoke_pretrain", {}, ""},
+    {"convmae", "smoke_pretrain", {"masks.views=1"}, ""},
+    {"mae", "smoke_mae_pretrain", {}, ""},
+    {"fast_mae", "smoke_mae_pretrain", {"masks.views=all"}, ""},
+    {"mixture", "smoke_mixture", {}, ""},
+    {"ema",
+     "demo_ema",
+     {"encoder.dims=[16,24,32]", "encoder.depths=[1,1,2]", "encoder.heads=2",
+      "encoder.mlp_ratios=[2,2,2]", "decoder.dim=32", "decoder.heads=2", "decoder.mlp_ratio=2",
+      "run.knn_every_epochs=0", "run.probe_every_epochs=0", "run.pictures_every_steps=0"},
+     ""},
+    {"tuned_convmae", "smoke_finetune", {}, "fast_convmae"},
+    {"tuned_mae", "smoke_finetune", {}, "mae"},
+    {"tuned_token", "smoke_finetune", {"classifier.pool=token"}, "fast_mae"},
+    {"tuned_mixture", "smoke_finetune", {}, "mixture"},
+    {"probe_convmae", "smoke_linprobe", {}, "fast_convmae"},
+    {"probe_mae", "smoke_linprobe", {}, "mae"},
+};
+
+const std::vector<Form> kForms = {
+    {"run", "", "", ""},
+    {"step", "", "", "step"},
+    {"native", "native", "", ""},
+    {"pth", "pth", ".pth", ""},
+    {"safetensors", "safetensors", ".safetensors", ""},
+    {"hf", "hf", "", ""},
+    {"encoder", "encoder", ".pth", ""},
+    {"timm", "timm", "", ""},
+    {"transformers", "transformers", "", ""},
+};
+
+struct Cell {
+  World& world;
+  std::string origin;
+  fs::path checkpoint;
+};
+
+// A command and what it gave, as far as that does not depend on names and clocks.
+struct Command {
+  std::string name;
+  std::function<json(const Cell&)> run;
+};
+
+std::string bytes_of(const fs::path& file) { return read_file(file, ExitCode::kData); }
+
+json hash_of(std::string_view bytes) { return std::hash<std::string_view>()(bytes); }
+
+json train_on(const char* recipe, const Cell& cell) {
+  SilentReporter silence;
+  const fs::path out = cell.world.fresh();
+  const json result = tasks::finetune(
+      downstream({"", recipe, {}, ""}, cell.world.data(), cell.checkpoint, out), silence);
+  return {{"weights", weights_of(out)}, {"top1", result.at("top1")}, {"loss", result.at("loss")}};
+}
+
+json features(const char* tokens, const char* ending, const Cell& cell) {
+  SilentReporter silence;
+  tasks::FeaturesRequest request{
+      cell.world.data(), {cell.checkpoint, {}, {}}, cell.world.fresh(ending), tokens, "val", false,
+      kMachine};
+  const json result = tasks::write_features(request, silence);
+  const bool npy = request.out.extension() == ".npy";
+  return {{"width", result.at("width")},
+          {"images", result.at("images")},
+          {"pictures", hash_of(bytes_of(result.at("pictures").get<std::string>()))},
+          {"features", npy ? hash_of(bytes_of(request.out))
+                           : fingerprint(checkpoint::read_safetensors(request.out).tensors)}};
+}
+
+// The pixels below the title, which says at which step the weights are.
+json visualized(const Cell& cell) {
+  SilentReporter silence;
+  constexpr int64_t kTitleRows = 60;
+  const fs::path out = cell.world.fresh(".png"), folder = fs::path(cell.world.data()) / "val";
+  std::vector<std::string> images;
+  for (const auto& one : fs::recursive_directory_iterator(folder)) {
+    if (one.is_regular_file()) images.push_back(one.path());
+  }
+  std::sort(images.begin(), images.end());
+  images.resize(2);
+  tasks::visualize({cell.checkpoint, {}, {}}, images, {}, out, 3, kMachine, silence);
+  const std::string png = bytes_of(out);
+  const image::Image sheet =
+      image::decode({reinterpret_cast<const uint8_t*>(png.data()), png.size()}, 3);
+  const std::string_view pixels(reinterpret_cast<const char*>(sheet.pixels.data()),
+                                sheet.pixels.size());
+  return {{"rows", sheet.rows},
+          {"pixels", hash_of(pixels.substr(static_cast<size_t>(kTitleRows * sheet.cols * 3)))}};
+}
+
+// Two steps more, in a new folder.
+json resumed(const Cell& cell) {
+  SilentReporter silence;
+  const fs::path out = cell.world.fresh();
+  // What trains a classifier has no recipe of pretraining: that of its start asks in vain.
+  const Origin* origin = &cell.world.origin(cell.origin);
+  if (!origin->start.empty()) origin = &cell.world.origin(origin->start);
+  tasks::RunRequest request = pretraining(*origin, cell.world.data(), out, kSteps + 2);
+  request.resume = cell.checkpoint;
+  const json result = tasks::pretrain(request, silence);
+  return {{"steps", result.at("steps")}, {"weights", weights_of(out)}};
+}
+
+// The same command again in the run's own folder, two steps longer.
+json resumed_in_place(const Cell& cell) {
+  SilentReporter silence;
+  const fs::path out = cell.world.fresh();
+  fs::copy(cell.checkpoint, out, fs::copy_options::recursive);
+  const Origin& origin = cell.world.origin(cell.origin);
+  if (origin.start.empty()) {
+    tasks::pretrain(pretraining(origin, cell.world.data(), out, kSteps + 2), silence);
+  } else {
+    tasks::finetune(downstream(origin, cell.world.data(), cell.world.run(origin.start), out, 5),
+                    silence);
+  }
+  return weights_of(out);
+}
+
+json converted(const char* to, const char* ending, const Cell& cell) {
+  SilentReporter silence;
+  const fs::path out = cell.world.fresh(ending);
+  tasks::convert_checkpoint({{cell.checkpoint, {}, {}}, to, out, false}, silence);
+  tasks::verify_checkpoint(out);
+  return weights_of(out);
+}
+
+Command convert_to(const char* to, const char* ending = "") {
+  return {fmt::format("convert_{}", to),
+          [=](const Cell& cell) { return converted(to, ending, cell); }};
+}
+
+json shown(const Cell& cell) {
+  SilentReporter silence;
+  const json all = tasks::show_checkpoint(cell.checkpoint, silence);
+  return {{"recipe", all.at("recipe")}, {"architecture", all.at("architecture")}};
+}
+
+json without(json object, const char* key) {
+  object.erase(key);
+  return object;
+}
+
+const std::vector<Command> kCommands = {
+    {"finetune", [](const Cell& cell) { return train_on("smoke_finetune", cell); }},
+    {"linprobe_published", [](const Cell& cell) { return train_on("smoke_linprobe", cell); }},
+    {"linprobe",
+     [](const Cell& cell) {
+       SilentReporter silence;
+       tasks::RunRequest request;
+       request.data = cell.world.data();
+       request.machine = kMachine;
+       return tasks::linprobe(request, {cell.checkpoint, {}, {}}, silence);
+     }},
+    {"linprobe_fast",
+     [](const Cell& cell) {
+       SilentReporter silence;
+       return tasks::fast_linprobe(cell.world.data(), {cell.checkpoint, {}, {}}, kMachine, silence);
+     }},
+    {"knn",
+     [](const Cell& cell) {
+       SilentReporter silence;
+       return tasks::knn(cell.world.data(), {cell.checkpoint, {}, {}}, 5, kMachine, silence);
+     }},
+    {"features_mean", [](const Cell& cell) { return features("mean", ".npy", cell); }},
+    {"features_flat", [](const Cell& cell) { return features("flat", ".safetensors", cell); }},
+    {"features_class", [](const Cell& cell) { return features("class", ".npy", cell); }},
+    {"eval",
+     [](const Cell& cell) {
+       SilentReporter silence;
+       return tasks::eval({cell.world.data(), {cell.checkpoint, {}, {}}, {}, 16, kMachine},
+                          silence);
+     }},
+    {"visualize", visualized},
+    {"report",
+     [](const Cell& cell) {
+       SilentReporter silence;
+       tasks::report(cell.checkpoint, silence);
+       return json(bytes_of(cell.checkpoint / "report.html").size() > 1000);
+     }},
+    {"resume", resumed},
+    {"resume_auto", resumed_in_place},
+    convert_to("native"),
+    convert_to("pth", ".pth"),
+    convert_to("safetensors", ".safetensors"),
+    convert_to("hf"),
+    convert_to("encoder", ".pth"),
+    convert_to("timm"),
+    convert_to("transformers"),
+    {"show", shown},
+    {"verify",
+     [](const Cell& cell) {
+       return without(tasks::verify_checkpoint(cell.checkpoint), "checked");
+     }},
+    {"diff",
+     [](const Cell& cell) {
+       SilentReporter silence;
+       const json diff =
+           tasks::diff_checkpoints(cell.checkpoint, cell.world.run(cell.origin), silence);
+       EXPECT_TRUE(diff.at("tensors").empty());
+       EXPECT_TRUE(diff.at("only_in_first").empty());
+       return without(without(diff, "compared"), "moments_compared");
+     }},
+};
+
+// Names as patterns: * and ? and @(this|that).
+struct Place {
+  const char *command, *origin, *form;
+};
+bool fits(const Place& place, const std::string& command, const std::string& origin,
+          const std::string& form) {
+  const auto one = [](const char* pattern, const std::string& name) {
+    return ::fnmatch(pattern, name.c_str(), FNM_EXTMATCH) == 0;
+  };
+  return one(place.command, command) && one(place.origin, origin) && one(place.form, form);
+}
+
+// Cells that end with a sentence: what of it does not depend on names, word for word as documented.
+struct Refusal {
+  Place place;
+  ExitCode code;
+  const char* sentence;
+};
+
+const char* const kConv =
+    "@(fast_convmae|convmae|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae)";
+const char* const kPretrained = "@(fast_convmae|convmae|mae|fast_mae|mixture|ema)";
+const char* const kClassifiers = "@(tuned_*|probe_*)";
+const char* const kWeightsAlone = "@(safetensors|hf|encoder|timm|transformers)";
+const char* const kEncoders = "@(encoder|timm|transformers)";
+
+const std::vector<Refusal> kRefusals = {
+    {{"eval", kPretrained, "*"}, ExitCode::kCheckpoint, "holds no classifier; train one with"},
+    {{"eval", "tuned_token", "transformers"}, ExitCode::kCheckpoint, "so it is no classifier"},
+    {{"eval", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is no classifier"},
+    {{"features_class", kConv, "*"}, ExitCode::kUsage, "has no class token; take mean or flat"},
+    {{"visualize", kPretrained, kEncoders}, ExitCode::kCheckpoint, "has no decoder"},
+    {{"visualize", kClassifiers, "*"}, ExitCode::kCheckpoint, "has no decoder"},
+    {{"visualize", "@(mixture|ema)", "@(safetensors|hf)"},
+     ExitCode::kCheckpoint,
+     "has no moving average of the encoder"},
+    {{"report", "*", "!(run)"}, ExitCode::kUsage, "is not a run folder: it has no recipe.toml"},
+    {{"resume_auto", "*", "!(run)"}, ExitCode::kUsage, "exists and is not a run of this program"},
+    {{"resume", "*", kWeightsAlone}, ExitCode::kCheckpoint, "holds weights but no training state"},
+    {{"resume", "tuned_*", "@(run|step|native|pth)"},
+     ExitCode::kCheckpoint,
+     "does not fit this model"},
+    {{"resume", "probe_*", "@(run|step|native)"}, ExitCode::kCheckpoint, "does not fit this model"},
+    {{"resume", "probe_*", "pth"}, ExitCode::kCheckpoint, "holds weights but no training state"},
+    {{"convert_@(timm|transformers)", kConv, "*"}, ExitCode::kUsage, "holds a conv_vit, which"},
+    {{"convert_transformers", "@(tuned_mae|probe_mae)", "*"},
+     ExitCode::kUsage,
+     "takes the mean of all patches (fc_norm)"},
+};
+
+// Cells that work and give something else than the run folder, for a reason that is documented.
+const std::vector<Place> kOthers = {
+    // A ConvViT's encoder alone is without what fuses its first stages to the last.
+    {"@(knn|linprobe|linprobe_fast|features_mean|features_flat)",
+     "@(fast_convmae|convmae|mixture|ema)", "encoder"},
+    // The decoder is not there.
+    {"@(convert_native|convert_pth|convert_safetensors|convert_hf|show|diff)", kPretrained,
+     kEncoders},
+    // The head is not there.
+    {"@(convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|convert_timm|"
+     "show|diff)",
+     "tuned_token", "transformers"},
+    {"@(convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|diff)",
+     "probe_mae", "timm"},
+    // The moving average is what is measured, and it is not there.
+    {"eval", "tuned_*", kWeightsAlone},
+};
+
+World& world() {
+  static World the_world(kOrigins);
+  return the_world;
+}
+
+const Refusal* refusal_of(const std::string& command, const std::string& origin,
+                          const std::string& form) {
+  const auto found = std::find_if(kRefusals.begin(), kRefusals.end(), [&](const Refusal& one) {
+    return fits(one.place, command, origin, form);
+  });
+  return found == kRefusals.end() ? nullptr : &*found;
+}
+
+bool gives_other(const std::string& command, const std::string& origin, const std::string& form) {
+  return std::any_of(kOthers.begin(), kOthers.end(),
+                     [&](const Place& one) { return fits(one, command, origin, form); });
+}
+
+void expect_refused(const Refusal& refusal, const Command& command, const Cell& cell) {
+  try {
+    command.run(cell);
+    ADD_FAILURE() << "works, but is listed as refused: " << refusal.sentence;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), refusal.code) << error.what();
+    EXPECT_NE(std::string(error.what()).find(refusal.sentence), std::string::npos) << error.what();
+  }
+}
+
+const Form& form(const std::string& name) {
+  return *std::find_if(kForms.begin(), kForms.end(),
+                       [&](const Form& one) { return one.name == name; });
+}
+
+using Named = std::tuple<Origin, Command>;
+class Paths : public testing::TestWithParam<Named> {};
+
+TEST_P(Paths, EveryFormOfTheCheckpointWorksOrSaysWhyNot) {
+  const auto& [origin, command] = GetParam();
+  json wanted;
+  for (const Form& form : kForms) {
+    SCOPED_TRACE(origin.name + ", " + command.name + ", " + form.name);
+    const std::optional<fs::path> checkpoint = world().checkpoint(origin.name, form);
+    if (!checkpoint) {
+      EXPECT_NE(refusal_of("convert_" + form.to, origin.name, "run"), nullptr);
+      continue;
+    }
+    const Cell cell{world(), origin.name, *checkpoint};
+    if (const Refusal* refusal = refusal_of(command.name, origin.name, form.name)) {
+      expect_refused(*refusal, command, cell);
+      continue;
+    }
+    try {
+      const json got = command.run(cell);
+      if (form.name == "run") wanted = got;
+      EXPECT_EQ(got == wanted, !gives_other(command.name, origin.name, form.name))
+          << got.dump() << "\nbeside the run folder's\n"
+          << wanted.dump();
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+  }
+}
+
+// A row that fits no cell says nothing.
+TEST(PathsTable, EveryRowIsOfSomeCell) {
+  const auto is_of_some_cell = [](const Place& place) {
+    return std::any_of(kCommands.begin(), kCommands.end(), [&](const Command& command) {
+      return std::any_of(kOrigins.begin(), kOrigins.end(), [&](const Origin& origin) {
+        return std::any_of(kForms.begin(), kForms.end(), [&](const Form& form) {
+          return fits(place, command.name, origin.name, form.name);
+        });
+      });
+    });
+  };
+  for (const Refusal& one : kRefusals) EXPECT_TRUE(is_of_some_cell(one.place)) << one.sentence;
+  for (const Place& one : kOthers) EXPECT_TRUE(is_of_some_cell(one)) << one.command;
+}
+
+TEST(PathsTable, EverySentenceIsDocumented) {
+  const std::string text = bytes_of(fs::path(FCM_SOURCE_DIR) / "docs/tour/10-checkpoint.md");
+  for (const Refusal& one : kRefusals) {
+    EXPECT_NE(text.find(one.sentence), std::string::npos) << one.sentence;
+  }
+}
+
+// All of a run's state goes through a .pth file and back: weights, moments, moving averages.
+TEST(PathsChain, AFileForOtherProgramsHoldsAllOfARun) {
+  SilentReporter silence;
+  for (const Origin& origin : kOrigins) {
+    if (origin.name.starts_with("probe")) continue;  // its momentum has no place there
+    SCOPED_TRACE(origin.name);
+    const fs::path run = world().run(origin.name), back = world().fresh();
+    const auto pth = world().checkpoint(origin.name, form("pth"));
+    tasks::convert_checkpoint({{*pth, {}, {}}, "native", back, false}, silence);
+    const json diff = tasks::diff_checkpoints(run, back, silence);
+    EXPECT_TRUE(diff.at("equal").get<bool>()) << diff;
+    const checkpoint::Checkpoint whole = checkpoint::load(run, true, silence);
+    EXPECT_EQ(diff.at("compared"), whole.model.tensors.size() + whole.optimizer.tensors.size());
+    const bool average =
+        std::any_of(whole.optimizer.tensors.begin(), whole.optimizer.tensors.end(),
+                    [](const auto& tensor) { return tensor.name.starts_with("ema."); });
+    EXPECT_EQ(average, origin.name == "mixture" || origin.name == "ema" || !origin.start.empty());
+  }
+}
+
+// In two launches, the second from any kind of file, as in one.
+TEST(PathsChain, ARunGoesOnAsIfItHadNeverStopped) {
+  SilentReporter silence;
+  for (const Origin& origin : kOrigins) {
+    if (!origin.start.empty()) continue;
+    SCOPED_TRACE(origin.name);
+    const fs::path whole = world().fresh();
+    tasks::pretrain(pretraining(origin, world().data(), whole, kSteps + 2), silence);
+    const Cell from_pth{world(), origin.name, *world().checkpoint(origin.name, form("pth"))};
+    EXPECT_EQ(resumed(from_pth).at("weights"), weights_of(whole));
+    EXPECT_NE(weights_of(world().run(origin.name)), weights_of(whole)) << "it learns";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, Paths,
+                         testing::Combine(testing::ValuesIn(kOrigins),
+                                          testing::ValuesIn(kCommands)),
+                         [](const auto& info) {
+                           return std::get<0>(info.param).name + "_" + std::get<1>(info.param).name;
+                         });
+
+}  // namespace
+}  // namespace fcm::paths
