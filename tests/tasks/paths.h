@@ -18,8 +18,8 @@
 #include "fcm/image/image.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/tasks/tasks.h"
-#include "fcm/train/finetune_recipe.h"
-#include "fcm/train/recipe_files.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/recipe/recipe_files.h"
 #include "tests/tasks/child.h"
 
 namespace fcm::paths {
@@ -60,7 +60,7 @@ inline tasks::RunRequest pretraining(const Origin& origin, const std::string& da
                                      const fs::path& out, int steps = kSteps) {
   tasks::RunRequest request;
   request.recipe =
-      train::load_recipe(origin.recipe, {kRecipes}, pretraining_settings(origin.set, steps));
+      recipe::load_recipe(origin.recipe, {kRecipes}, pretraining_settings(origin.set, steps));
   request.data = data;
   request.out = out;
   request.machine = kMachine;
@@ -74,7 +74,7 @@ inline tasks::FinetuneRequest downstream(const Origin& origin, const std::string
                        fmt::format("run.max_steps={}", steps), "run.log_every_steps=3"};
   settings.insert(settings.end(), origin.set.begin(), origin.set.end());
   tasks::FinetuneRequest request;
-  request.recipe = train::load_finetune_recipe(origin.recipe, {kRecipes}, settings);
+  request.recipe = recipe::load_classification_recipe(origin.recipe, {kRecipes}, settings);
   request.data = data;
   request.checkpoint = checkpoint;
   request.out = out;
@@ -83,9 +83,9 @@ inline tasks::FinetuneRequest downstream(const Origin& origin, const std::string
 }
 
 // Names, shapes, types and bytes, whatever their order.
-inline json fingerprint(const std::vector<checkpoint::TensorView>& tensors) {
+inline json fingerprint(const std::vector<formats::TensorView>& tensors) {
   size_t sum = 0;
-  for (const checkpoint::TensorView& tensor : tensors) {
+  for (const formats::TensorView& tensor : tensors) {
     const std::string_view bytes(reinterpret_cast<const char*>(tensor.bytes.data()),
                                  tensor.bytes.size());
     const std::string facts =
@@ -97,7 +97,7 @@ inline json fingerprint(const std::vector<checkpoint::TensorView>& tensors) {
 
 inline json weights_of(const fs::path& checkpoint) {
   SilentReporter silence;
-  return fingerprint(checkpoint::load(checkpoint, false, silence).model.tensors);
+  return fingerprint(interop::load_any(checkpoint, false, silence).model.tensors);
 }
 
 // Pictures of the drawn set, few enough to walk over thousands of times.
@@ -163,7 +163,7 @@ class World {
 
  private:
   fs::path step_of(const std::string& name) {
-    return checkpoint::load(run(name), false, silence_).path;
+    return interop::load_any(run(name), false, silence_).path;
   }
 
   tests::Scratch scratch_;

@@ -9,7 +9,7 @@
 #include <cctype>
 
 #include "fcm/base/file.h"
-#include "fcm/checkpoint/safetensors.h"
+#include "fcm/formats/safetensors.h"
 
 namespace fcm::paths {
 namespace {
@@ -81,7 +81,7 @@ json features(const char* tokens, const char* ending, const Cell& cell) {
           {"images", result.at("images")},
           {"pictures", hash_of(bytes_of(result.at("pictures").get<std::string>()))},
           {"features", npy ? hash_of(bytes_of(request.out))
-                           : fingerprint(checkpoint::read_safetensors(request.out).tensors)}};
+                           : fingerprint(formats::read_safetensors(request.out).tensors)}};
 }
 
 // The pixels below the title, which says at which step the weights are.
@@ -383,7 +383,7 @@ TEST(PathsChain, AFileForOtherProgramsHoldsAllOfARun) {
     tasks::convert_checkpoint({{*pth, {}, {}}, "native", back, false}, silence);
     const json diff = tasks::diff_checkpoints(run, back, silence);
     EXPECT_TRUE(diff.at("equal").get<bool>()) << diff;
-    const checkpoint::Checkpoint whole = checkpoint::load(run, true, silence);
+    const checkpoint::Checkpoint whole = interop::load_any(run, true, silence);
     EXPECT_EQ(diff.at("compared"), whole.model.tensors.size() + whole.optimizer.tensors.size());
     const bool average =
         std::any_of(whole.optimizer.tensors.begin(), whole.optimizer.tensors.end(),
