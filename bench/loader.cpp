@@ -9,7 +9,7 @@
 #include "bench/bench.h"
 #include "fcm/base/error.h"
 #include "fcm/image/image.h"
-#include "fcm/loader/encoded.h"
+#include "fcm/loader/sources/encoded.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/train/meters.h"
 

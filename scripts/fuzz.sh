@@ -57,8 +57,8 @@ sources=(fcm/base/{failpoint,file,system_call}.cpp
   fcm/formats/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,utf8,value}.cpp
   fcm/formats/{zip_directory,zip_records}.cpp
   fcm/image/{colour,decode,jpeg,png,webp}.cpp
-  fcm/loader/{checksum,cifar,class_numbers,encoded,gzip,idx,packed_file,packed_layout,random_access_file}.cpp
-  fcm/loader/{raw_pictures,tar_header,tar_samples,tar_walk}.cpp)
+  fcm/loader/sources/{checksum,cifar,class_numbers,encoded,gzip,idx,packed_file,packed_layout,random_access_file}.cpp
+  fcm/loader/sources/{raw_pictures,tar_header,tar_samples,tar_walk}.cpp)
 cache=$(command -v ccache || true)
 echo "fuzz: compiling ${#sources[@]} files"
 printf '%s\n' "${sources[@]}" "${targets[@]/%/_fuzz.cpp}" | sed 's|^[a-z]*_fuzz|tests/fuzz/&|' |

@@ -5,10 +5,10 @@
 #include <optional>
 
 #include "fcm/base/error.h"
-#include "fcm/loader/checksum.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/in_order.h"
-#include "fcm/loader/packed_writer.h"
+#include "fcm/loader/sources/checksum.h"
+#include "fcm/loader/sources/packed_writer.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/tasks.h"
 

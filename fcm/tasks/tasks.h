@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "fcm/base/reporter.h"
-#include "fcm/loader/packed_writer.h"
+#include "fcm/loader/sources/packed_writer.h"
 #include "fcm/recipe/recipe.h"
 
 namespace fcm::tasks {

@@ -1,6 +1,6 @@
 // CIFAR records.
 #include "fcm/base/error.h"
-#include "fcm/loader/sources.h"
+#include "fcm/loader/sources/sources.h"
 #include "tests/fuzz/memory_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

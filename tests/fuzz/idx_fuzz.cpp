@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "fcm/base/error.h"
-#include "fcm/loader/sources.h"
+#include "fcm/loader/sources/sources.h"
 #include "tests/fuzz/memory_file.h"
 
 namespace {

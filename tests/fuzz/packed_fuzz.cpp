@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "fcm/base/error.h"
-#include "fcm/loader/byte_text.h"
-#include "fcm/loader/checksum.h"
-#include "fcm/loader/packed_layout.h"
-#include "fcm/loader/sources.h"
+#include "fcm/loader/sources/byte_text.h"
+#include "fcm/loader/sources/checksum.h"
+#include "fcm/loader/sources/packed_layout.h"
+#include "fcm/loader/sources/sources.h"
 #include "tests/fuzz/memory_file.h"
 
 namespace {

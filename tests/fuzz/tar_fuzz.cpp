@@ -1,6 +1,6 @@
 // A tar shard: the walk and what belongs to one sample.
 #include "fcm/base/error.h"
-#include "fcm/loader/tar_samples.h"
+#include "fcm/loader/sources/tar_samples.h"
 #include "tests/fuzz/memory_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

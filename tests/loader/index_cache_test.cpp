@@ -1,11 +1,11 @@
 // Lists of large sets that are kept: quick where nothing changed, never believed where something
 // did.
-#include "fcm/loader/index_cache.h"
+#include "fcm/loader/sources/index_cache.h"
 
 #include <functional>
 
-#include "fcm/loader/folder_listing.h"
-#include "fcm/loader/shard_index.h"
+#include "fcm/loader/sources/folder_listing.h"
+#include "fcm/loader/sources/shard_index.h"
 #include "tests/loader/support.h"
 #include "tests/loader/tar_support.h"
 

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <iostream>
 
-#include "fcm/loader/folder_listing.h"
-#include "fcm/loader/index_cache.h"
+#include "fcm/loader/sources/folder_listing.h"
+#include "fcm/loader/sources/index_cache.h"
 #include "tests/loader/support.h"
 
 namespace fcm::loader {

@@ -3,8 +3,8 @@
 
 #include "fcm/base/failpoint.h"
 #include "fcm/image/jpeg_writer.h"
-#include "fcm/loader/checksum.h"
-#include "fcm/loader/packed_writer.h"
+#include "fcm/loader/sources/checksum.h"
+#include "fcm/loader/sources/packed_writer.h"
 #include "tests/loader/support.h"
 
 namespace fcm::loader {

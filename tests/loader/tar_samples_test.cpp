@@ -1,10 +1,10 @@
 // Archives written here, sound, odd and hostile.
-#include "fcm/loader/tar_samples.h"
+#include "fcm/loader/sources/tar_samples.h"
 
 #include <functional>
 
 #include "fcm/base/random.h"
-#include "fcm/loader/shard_names.h"
+#include "fcm/loader/sources/shard_names.h"
 #include "tests/loader/support.h"
 #include "tests/loader/tar_support.h"
 

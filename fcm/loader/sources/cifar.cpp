@@ -1,0 +1,124 @@
+// CIFAR binary: records of one label byte (CIFAR-10) or a coarse and a fine one (CIFAR-100), then
+// 32x32 pixels as three planes.
+#include <algorithm>
+#include <fstream>
+#include <optional>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/loader/sources/sources.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kSide = 32, kPlane = kSide * kSide;
+
+struct Kind {
+  size_t label_bytes;
+  size_t classes;
+  const char* names_file;
+  size_t record() const { return label_bytes + 3 * kPlane; }
+};
+constexpr Kind kCifar10{1, 10, "batches.meta.txt"};
+constexpr Kind kCifar100{2, 100, "fine_label_names.txt"};
+
+std::vector<fs::path> files_of(const fs::path& folder, Split split) {
+  std::vector<fs::path> found;
+  for (int part = 1; part <= 5 && split == Split::kTrain; ++part) {
+    found.push_back(folder / fmt::format("data_batch_{}.bin", part));
+  }
+  if (split == Split::kTrain) {
+    found.push_back(folder / "train.bin");
+  } else {
+    found.push_back(folder / "test_batch.bin");
+    found.push_back(folder / "test.bin");
+  }
+  std::erase_if(found, [](const fs::path& path) { return !fs::is_regular_file(path); });
+  return found;
+}
+
+// Names lie in a text file beside the records, one a line; without it, numbers stand in.
+std::vector<std::string> class_names(const fs::path& folder, const Kind& kind) {
+  std::vector<std::string> names;
+  std::ifstream file(folder / kind.names_file);
+  for (std::string line; std::getline(file, line) && names.size() < kind.classes;) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (!line.empty()) names.push_back(line);
+  }
+  if (names.size() == kind.classes) return names;
+  names.clear();
+  for (size_t i = 0; i < kind.classes; ++i) names.push_back(std::to_string(i));
+  return names;
+}
+
+// Which kind a file is shows in its size; where both fit, in the range of the first label bytes.
+const Kind& kind_of(const std::string& content, const fs::path& path) {
+  const auto fits = [&](const Kind& kind) {
+    if (content.empty() || content.size() % kind.record() != 0) return false;
+    for (size_t at = 0; at < content.size(); at += kind.record()) {
+      if (static_cast<uint8_t>(content[at + kind.label_bytes - 1]) >= kind.classes) return false;
+    }
+    return true;
+  };
+  if (fits(kCifar10)) return kCifar10;
+  if (fits(kCifar100)) return kCifar100;
+  if (content.size() % kCifar10.record() == 0 || content.size() % kCifar100.record() == 0) {
+    fail(ExitCode::kData,
+         "{} has labels outside of 0..9 (CIFAR-10) and 0..99 (CIFAR-100): the file is {}",
+         path.string(), content.empty() ? "empty" : "damaged");
+  }
+  fail(ExitCode::kData,
+       "{} has {} bytes, a multiple of neither {} (CIFAR-10 records) nor {} (CIFAR-100): it is "
+       "truncated or of another kind",
+       path.string(), content.size(), kCifar10.record(), kCifar100.record());
+}
+
+void append_records(const std::string& content, const Kind& kind, RawPictures& held) {
+  for (size_t at = 0; at < content.size(); at += kind.record()) {
+    held.labels.push_back(static_cast<uint8_t>(content[at + kind.label_bytes - 1]));
+    const auto* planes = reinterpret_cast<const uint8_t*>(content.data()) + at + kind.label_bytes;
+    for (size_t pixel = 0; pixel < kPlane; ++pixel) {
+      for (size_t c = 0; c < 3; ++c) held.pixels.push_back(planes[c * kPlane + pixel]);
+    }
+  }
+}
+
+std::unique_ptr<Dataset> open_files(const std::vector<fs::path>& files, const std::string& origin) {
+  RawPictures held{origin, kSide, kSide, 3, {}, {}, {}};
+  const Kind* kind = nullptr;
+  for (const fs::path& path : files) {
+    const std::string content = read_file(path, ExitCode::kData);
+    const Kind& found = kind_of(content, path);
+    if (kind != nullptr && kind != &found) {
+      fail(ExitCode::kData, "{} mixes CIFAR-10 and CIFAR-100 files", origin);
+    }
+    kind = &found;
+    append_records(content, found, held);
+  }
+  held.classes = class_names(files.front().parent_path(), *kind);
+  return hold_in_memory(std::move(held));
+}
+
+}  // namespace
+
+bool holds_cifar(const fs::path& folder) {
+  return !files_of(folder, Split::kTrain).empty() || !files_of(folder, Split::kVal).empty();
+}
+
+std::unique_ptr<Dataset> open_cifar_folder(const fs::path& folder, Split split) {
+  const std::vector<fs::path> files = files_of(folder, split);
+  if (files.empty()) {
+    fail(ExitCode::kData, "{} has no {}", folder.string(),
+         split == Split::kTrain ? "data_batch_1.bin ... data_batch_5.bin or train.bin"
+                                : "test_batch.bin or test.bin");
+  }
+  return open_files(files, folder.string());
+}
+
+std::unique_ptr<Dataset> open_cifar_file(const fs::path& file) {
+  return open_files({file}, file.string());
+}
+
+}  // namespace fcm::loader

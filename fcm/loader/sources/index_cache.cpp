@@ -1,0 +1,57 @@
+#include "fcm/loader/sources/index_cache.h"
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/loader/sources/byte_text.h"
+#include "fcm/loader/sources/checksum.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kMagic = "fcm list 1\n";
+
+fs::path file_of(const fs::path& cache, const std::string& key) {
+  return cache / fmt::format("{:016x}.list", checksum(key));
+}
+
+std::string parse(std::string_view file, const std::string& key) {
+  ByteReader in(file);
+  if (in.raw(kMagic.size()) != kMagic) fail(ExitCode::kData, "another version");
+  const auto sum = in.number<uint64_t>();
+  const std::string_view rest = in.raw(in.left());
+  if (checksum(rest) != sum) fail(ExitCode::kData, "damaged");
+  ByteReader parts(rest);
+  if (parts.text() != key) fail(ExitCode::kData, "of another set");
+  return std::string(parts.raw(parts.left()));
+}
+
+}  // namespace
+
+std::optional<std::string> read_index(const fs::path& cache, const std::string& key) {
+  if (cache.empty()) return std::nullopt;
+  try {
+    return parse(read_file(file_of(cache, key), ExitCode::kData), key);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+void keep_index(const fs::path& cache, const std::string& key, std::string_view content) {
+  if (cache.empty()) return;
+  ByteWriter rest;
+  rest.text(key);
+  rest.raw(content);
+  ByteWriter file;
+  file.raw(kMagic);
+  file.number(checksum(rest.bytes()));
+  file.raw(rest.bytes());
+  try {
+    make_folders(cache, ExitCode::kData, "cache");
+    write_file_durably(file_of(cache, key), file.bytes(), ExitCode::kData, "cache");
+  } catch (const Error&) {  // a full disk or a folder of somebody else: the next start looks again
+  }
+}
+
+}  // namespace fcm::loader

@@ -1,0 +1,35 @@
+// Pictures that are files of their own, by name and label.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "fcm/loader/sources/encoded.h"
+#include "fcm/loader/sources/joined_names.h"
+
+namespace fcm::loader {
+
+struct PictureNames {
+  JoinedNames names;            // relative to a folder, or absolute
+  std::vector<int32_t> labels;  // one for each name; -1: none
+  std::vector<std::string> classes;
+};
+
+class NamedPictures final : public EncodedDataset {
+ public:
+  NamedPictures(std::filesystem::path folder, PictureNames pictures);
+
+  int64_t size() const override;
+  int64_t label(int64_t index) const override;
+  const std::vector<std::string>& classes() const override;
+  std::string name(int64_t index) const override;  // the path
+  std::string read(int64_t index) const override;
+
+ private:
+  std::filesystem::path folder_;
+  PictureNames pictures_;
+};
+
+}  // namespace fcm::loader

@@ -1,0 +1,145 @@
+// Pictures of a packed file (packed_layout.h): an index in memory, one pread a picture. The layout
+// would allow mapping the file, but then an error of the disk would be a signal, not a bad picture.
+#include <optional>
+
+#include "fcm/base/error.h"
+#include "fcm/image/colour.h"
+#include "fcm/loader/sources/byte_text.h"
+#include "fcm/loader/sources/checksum.h"
+#include "fcm/loader/sources/encoded.h"
+#include "fcm/loader/sources/packed_layout.h"
+#include "fcm/loader/sources/random_access_file.h"
+#include "fcm/loader/sources/sources.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class Bytes>
+void read_into(const RandomAccessFile& file, uint64_t begin, Bytes& bytes) {
+  file.read(begin, {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()});
+}
+
+std::string part_of(const RandomAccessFile& file, uint64_t begin, uint64_t size) {
+  std::string bytes(size, '\0');
+  read_into(file, begin, bytes);
+  return bytes;
+}
+
+struct Packed {
+  PackedKind kind;
+  std::vector<PackedIndex> splits;
+};
+
+Packed read_packed(const RandomAccessFile& file) {
+  if (file.size() < kPackedHead + kPackedFoot) fail(ExitCode::kData, "it was cut");
+  const std::string head = part_of(file, 0, kPackedHead);
+  const PackedKind kind = parse_packed_head(head);
+  const PackedFoot foot =
+      parse_packed_foot(part_of(file, file.size() - kPackedFoot, kPackedFoot), file.size());
+  return {kind, parse_packed_index(head, part_of(file, foot.index_begin, foot.index_size), foot)};
+}
+
+PackedIndex split_of(std::vector<PackedIndex> splits, Split wanted) {
+  const auto which = wanted == Split::kTrain ? PackedSplit::kTrain : PackedSplit::kVal;
+  for (PackedIndex& split : splits) {
+    if (split.split == which || split.split == PackedSplit::kBoth) return std::move(split);
+  }
+  const auto names =
+      wanted == Split::kTrain ? std::pair{"train", "val"} : std::pair{"val", "train"};
+  fail(ExitCode::kData, "it holds no {} pictures, only {}", names.first, names.second);
+}
+
+// What both kinds of pictures share. `Base` is the dataset to implement.
+template <class Base>
+class PackedFile : public Base {
+ public:
+  PackedFile(RandomAccessFile file, PackedIndex index)
+      : file_(std::move(file)), index_(std::move(index)) {}
+
+  int64_t size() const final { return static_cast<int64_t>(index_.places.size()); }
+  int64_t label(int64_t index) const final { return place(index).label; }
+  const std::vector<std::string>& classes() const final { return index_.classes; }
+  std::string name(int64_t index) const final {
+    return fmt::format("{}:{}", file_.path().string(), index_.names.at(index));
+  }
+
+ protected:
+  template <class Bytes>
+  Bytes bytes_of(int64_t index) const {
+    const PackedIndex::Place& at = place(index);
+    Bytes bytes;
+    bytes.resize(at.size);
+    read_into(file_, at.begin, bytes);
+    if (checksum({reinterpret_cast<const char*>(bytes.data()), bytes.size()}) != at.checksum) {
+      fail(ExitCode::kData, "{}: its bytes do not fit their checksum; the file is damaged",
+           name(index));
+    }
+    return bytes;
+  }
+
+ private:
+  const PackedIndex::Place& place(int64_t index) const {
+    return index_.places[static_cast<size_t>(index)];
+  }
+  RandomAccessFile file_;
+  PackedIndex index_;
+};
+
+class PackedJpegs final : public PackedFile<EncodedDataset> {
+ public:
+  using PackedFile::PackedFile;
+  std::string read(int64_t index) const override { return bytes_of<std::string>(index); }
+};
+
+class PackedPixels final : public PackedFile<Dataset> {
+ public:
+  using PackedFile::PackedFile;
+
+  image::Image get(int64_t index, int64_t channels) const override {
+    image::Image picture{0, 0, 3, bytes_of<std::vector<uint8_t>>(index)};
+    std::vector<uint8_t>& pixels = picture.pixels;
+    constexpr size_t kSides = 2 * sizeof(uint32_t);
+    const size_t size = pixels.size() - std::min(pixels.size(), kSides);
+    ByteReader sides({reinterpret_cast<const char*>(pixels.data()) + size, pixels.size() - size});
+    picture.rows = sides.left() == kSides ? sides.number<uint32_t>() : 0;
+    picture.cols = picture.rows > 0 ? sides.number<uint32_t>() : 0;
+    // Each side is at least 1, so their product cannot pass the limit without overflow.
+    if (picture.rows < 1 || picture.cols < 1 || picture.rows > kMostSide ||
+        picture.cols > kMostSide ||
+        static_cast<size_t>(picture.rows * picture.cols * picture.channels) != size) {
+      fail(ExitCode::kData, "{}: {} bytes are no picture of {}x{}", name(index), pixels.size(),
+           picture.cols, picture.rows);
+    }
+    pixels.resize(size);
+    return image::with_channels(std::move(picture), channels);
+  }
+
+ private:
+  static constexpr int64_t kMostSide = int64_t{1} << 30;
+};
+
+}  // namespace
+
+bool is_packed_file(const fs::path& file) {
+  const RandomAccessFile opened(file);
+  return opened.size() >= kPackedMagic.size() &&
+         part_of(opened, 0, kPackedMagic.size()) == kPackedMagic;
+}
+
+std::unique_ptr<Dataset> open_packed_file(const fs::path& path, Split split) {
+  RandomAccessFile file(path);
+  try {
+    Packed packed = read_packed(file);
+    PackedIndex index = split_of(std::move(packed.splits), split);
+    if (packed.kind == PackedKind::kJpeg) {
+      return std::make_unique<PackedJpegs>(std::move(file), std::move(index));
+    }
+    return std::make_unique<PackedPixels>(std::move(file), std::move(index));
+  } catch (const Error& error) {
+    fail(error.code(), "packed file {}: {}", path.string(), error.what());
+  }
+}
+
+}  // namespace fcm::loader

@@ -1,0 +1,67 @@
+// Layout of a packed file, all numbers little-endian:
+//
+//   head       8 bytes "FCMPACK\n", version (u32), kind of the pictures (u32)
+//   pictures   one behind the other: a JPEG each, or pixels (rows x cols x 3 bytes) and then rows
+//              and cols (u32 each)
+//   index      number of splits (u32); for each: which (u32), pictures (u64), class names; then for
+//              each picture: checksum (u64), size (u32), label (i32), size of its name (u32); then
+//              the names. The pictures of the splits follow each other.
+//   foot       where the index begins and its size (u64 each), checksum of head, index and these
+//              two numbers (u64), 8 bytes "FCMPACK\n"
+//
+// Checksums are XXH3-64. A file that was cut, at any byte, lacks its foot.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fcm/loader/sources/joined_names.h"
+
+namespace fcm::loader {
+
+inline constexpr std::string_view kPackedMagic = "FCMPACK\n";
+inline constexpr uint32_t kPackedVersion = 1;
+inline constexpr size_t kPackedHead = 16, kPackedFoot = 32;
+
+enum class PackedKind : uint32_t { kJpeg = 1, kRaw = 2 };
+enum class PackedSplit : uint32_t { kBoth = 0, kTrain = 1, kVal = 2 };
+
+// One split: the places of its pictures and what is known of them.
+struct PackedIndex {
+  struct Place {
+    uint64_t begin;
+    uint64_t checksum;
+    uint32_t size;
+    int32_t label;
+  };
+  PackedSplit split = PackedSplit::kBoth;
+  std::vector<Place> places;
+  JoinedNames names;
+  std::vector<std::string> classes;
+};
+
+std::string packed_head(PackedKind kind);
+// The index and the foot of pictures that end, and so the index begins, at byte `begin`.
+std::string packed_tail(std::string_view head, const std::vector<PackedIndex>& splits,
+                        uint64_t begin);
+
+// What the foot says, checked against the size of the file. Throws Error(kData).
+struct PackedFoot {
+  uint64_t index_begin;
+  uint64_t index_size;
+  uint64_t checksum;
+};
+PackedFoot parse_packed_foot(std::string_view foot, uint64_t file_size);
+
+// Throws Error(kData) for another version.
+PackedKind parse_packed_head(std::string_view head);
+
+// Throws Error(kData) where head or index is not what the foot was made of, or where the pictures
+// do not fill exactly the bytes between them.
+std::vector<PackedIndex> parse_packed_index(std::string_view head, std::string_view index,
+                                            const PackedFoot& foot);
+
+}  // namespace fcm::loader

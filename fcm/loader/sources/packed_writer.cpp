@@ -1,0 +1,77 @@
+#include "fcm/loader/sources/packed_writer.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "fcm/base/error.h"
+#include "fcm/image/jpeg_writer.h"
+#include "fcm/loader/sources/byte_text.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kWho = "pack";
+
+image::Image shrunk(image::Image picture, int64_t side) {
+  const int64_t shorter = std::min(picture.rows, picture.cols);
+  if (shorter <= side) return picture;
+  image::Image smaller{
+      side * picture.rows / shorter, side * picture.cols / shorter, picture.channels, {}};
+  smaller.pixels.resize(static_cast<size_t>(smaller.rows * smaller.cols * smaller.channels));
+  image::crop_resize(picture, {0, 0, picture.rows, picture.cols}, smaller.rows, smaller.cols,
+                     image::Interpolation::kBicubic, false, smaller.pixels.data());
+  return smaller;
+}
+
+}  // namespace
+
+std::string packed_picture(image::Image picture, const PackedForm& form) {
+  require(picture.channels == 3, "packed_picture: {} channels", picture.channels);
+  picture = shrunk(std::move(picture), form.side);
+  if (form.kind == PackedKind::kJpeg) return image::encode_jpeg(picture, form.quality);
+  ByteWriter bytes;
+  bytes.raw({reinterpret_cast<const char*>(picture.pixels.data()), picture.pixels.size()});
+  bytes.number(static_cast<uint32_t>(picture.rows));  // below 2^31, as decoders give them
+  bytes.number(static_cast<uint32_t>(picture.cols));
+  return bytes.bytes();
+}
+
+PackedWriter::PackedWriter(const fs::path& path, PackedKind kind)
+    : path_(path),
+      temporary_(path.string() + ".tmp"),
+      head_(packed_head(kind)),
+      file_(temporary_, ExitCode::kData, kWho) {
+  write(head_);
+}
+
+void PackedWriter::write(std::string_view bytes) {
+  file_.write(bytes);
+  written_ += bytes.size();
+}
+
+void PackedWriter::begin(PackedSplit split, std::vector<std::string> classes) {
+  splits_.emplace_back().split = split;
+  splits_.back().classes = std::move(classes);
+}
+
+void PackedWriter::add(std::string_view picture, uint64_t checksum, int64_t label,
+                       std::string_view name) {
+  require(!splits_.empty() && picture.size() <= std::numeric_limits<uint32_t>::max(),
+          "PackedWriter: a picture of {} bytes", picture.size());
+  splits_.back().places.push_back(
+      {written_, checksum, static_cast<uint32_t>(picture.size()), static_cast<int32_t>(label)});
+  splits_.back().names.add(name);
+  write(picture);
+}
+
+int64_t PackedWriter::finish() {
+  write(packed_tail(head_, splits_, written_));
+  file_.finish();
+  move_into_place(temporary_, path_, ExitCode::kData, kWho);
+  sync_folder(path_.has_parent_path() ? path_.parent_path() : ".", ExitCode::kData, kWho);
+  return static_cast<int64_t>(written_);
+}
+
+}  // namespace fcm::loader

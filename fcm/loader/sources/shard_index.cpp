@@ -1,0 +1,121 @@
+#include "fcm/loader/sources/shard_index.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "fcm/base/error.h"
+#include "fcm/loader/in_order.h"
+#include "fcm/loader/sources/byte_text.h"
+#include "fcm/loader/sources/index_cache.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string as_bytes(const ShardIndex& index) {
+  ByteWriter out;
+  out.number(index.identity.device);
+  out.number(index.identity.inode);
+  out.number(index.identity.size);
+  out.number(index.identity.seconds);
+  out.number(index.identity.nanoseconds);
+  for (const TarSample& sample : index.samples) {
+    out.text(sample.key);
+    out.number(sample.begin);
+    out.number(sample.size);
+    out.number(sample.label);
+    out.number(static_cast<uint8_t>(sample.has_picture ? 1 : 0));
+    out.text(sample.fault);
+  }
+  return out.bytes();
+}
+
+// Throws Error(kData) where the shard is not as it was.
+ShardIndex from_bytes(std::string_view bytes, const FileIdentity& identity) {
+  ByteReader in(bytes);
+  ShardIndex index;
+  index.identity = {in.number<uint64_t>(), in.number<uint64_t>(), in.number<uint64_t>(),
+                    in.number<int64_t>(), in.number<int64_t>()};
+  if (index.identity != identity) fail(ExitCode::kData, "the shard changed");
+  while (in.left() > 0) {
+    TarSample& sample = index.samples.emplace_back();
+    sample.key = in.text();
+    sample.begin = in.number<uint64_t>();
+    sample.size = in.number<uint64_t>();
+    sample.label = in.number<int32_t>();
+    sample.has_picture = in.number<uint8_t>() != 0;
+    sample.fault = in.text();
+  }
+  return index;
+}
+
+// What was kept of each shard; empty where nothing was.
+std::vector<std::string> kept_shards(const fs::path& cache, const std::string& key, size_t count) {
+  std::vector<std::string> kept(count);
+  if (const auto bytes = read_index(cache, key)) {
+    try {
+      ByteReader in(*bytes);
+      for (std::string& shard : kept) shard = in.text();
+    } catch (const Error&) {  // an odd one walks again
+    }
+  }
+  return kept;
+}
+
+std::string key_of(const std::vector<fs::path>& shards) {
+  std::string key = "shards";
+  for (const fs::path& shard : shards) {
+    std::error_code ignored;
+    key += "\n" + fs::weakly_canonical(shard, ignored).string();
+  }
+  return key;
+}
+
+struct Walked {
+  ShardIndex index;
+  bool is_new = false;
+};
+
+Walked walk(const fs::path& shard, const std::string& kept) {
+  Walked walked;
+  try {
+    const RandomAccessFile file(shard);
+    try {
+      walked.index = from_bytes(kept, file.identity());
+    } catch (const Error&) {
+      walked = {{file.identity(), samples_of_tar(file), ""}, true};
+    }
+  } catch (const Error& error) {
+    walked.index.fault = error.what();
+  }
+  return walked;
+}
+
+}  // namespace
+
+void walk_shards(const std::vector<fs::path>& shards, const OpenOptions& options,
+                 const std::function<void(ShardIndex)>& add) {
+  const std::chrono::seconds latest = std::chrono::duration_cast<std::chrono::seconds>(
+      (std::chrono::system_clock::now() - kSettled).time_since_epoch());
+  const std::string key = key_of(shards);
+  const std::vector<std::string> kept = kept_shards(options.cache, key, shards.size());
+  ByteWriter keep;
+  bool can_keep = !options.cache.empty(), is_new = false;
+  int64_t samples = 0;
+  for_each_in_order(
+      std::ssize(shards), options.threads,
+      [&](int64_t i) { return walk(shards[static_cast<size_t>(i)], kept[static_cast<size_t>(i)]); },
+      [&](int64_t, Walked walked) {
+        samples += std::ssize(walked.index.samples);
+        is_new |= walked.is_new;
+        can_keep &= walked.index.fault.empty() && walked.index.identity.seconds < latest.count();
+        if (can_keep) keep.text(as_bytes(walked.index));
+        add(std::move(walked.index));
+      });
+  if (can_keep && is_new && samples >= kFewestToKeep) {
+    keep_index(options.cache, key, keep.bytes());
+  }
+}
+
+}  // namespace fcm::loader

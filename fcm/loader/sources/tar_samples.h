@@ -1,0 +1,28 @@
+// The samples of one tar shard in webdataset's layout: members that share a key, which is the name
+// up to the first dot behind the last slash; "key.jpg" (.jpeg, .png, .webp) is the picture,
+// "key.cls" the class as a decimal number. Other members are passed over.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fcm/loader/sources/random_access_file.h"
+
+namespace fcm::loader {
+
+struct TarSample {
+  std::string key;
+  uint64_t begin = 0;  // of the picture's bytes in the shard
+  uint64_t size = 0;
+  bool has_picture = false;
+  int32_t label = -1;
+  std::string fault;  // why it cannot be used; empty: it can
+};
+
+// In the order in which keys first appear. What is wrong with one sample (a name that leads out, a
+// link, a device, a sparse file, two pictures, a label that is no number, no picture) is its fault;
+// what is wrong with the archive is an Error(kData).
+std::vector<TarSample> samples_of_tar(const RandomAccessFile& shard);
+
+}  // namespace fcm::loader
