@@ -54,7 +54,7 @@ class PhaseTimer final : public ops::WorkListener {
 
 loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes) {
   loader::Batch batch;
-  batch.batch = pictures;
+  batch.batch = batch.global_batch = pictures;
   batch.rows = recipe.data.image_size[0];
   batch.cols = recipe.data.image_size[1];
   batch.channels = recipe.data.channels;
@@ -64,9 +64,11 @@ loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_
   for (uint8_t& value : batch.pixels_BHWC) value = static_cast<uint8_t>(random.below(256));
   batch.sample_ids.resize(static_cast<size_t>(pictures));
   std::iota(batch.sample_ids.begin(), batch.sample_ids.end(), 0);
+  std::vector<int64_t> labels;
   for (int64_t i = 0; i < pictures && classes > 0; ++i) {
-    batch.labels.push_back(static_cast<int64_t>(random.below(static_cast<uint64_t>(classes))));
+    labels.push_back(static_cast<int64_t>(random.below(static_cast<uint64_t>(classes))));
   }
+  if (classes > 0) batch.targets = loader::Targets(std::move(labels));
   return batch;
 }
 

@@ -45,7 +45,13 @@ class Bench {
 
   // Pictures a second of the loader itself. Goes on where the last call stopped.
   double loader_speed(double seconds) {
-    loader::Loader loader(dataset_, options_, batch_, kSeed, threads_, loader_step_);
+    loader::Loader loader({.dataset = dataset_,
+                           .data = options_,
+                           .targets = loader::TargetKind::kNone,
+                           .batch_size = batch_,
+                           .seed = kSeed,
+                           .threads = threads_,
+                           .first_step = loader_step_});
     // From here on as many pictures are begun and not handed out as at the end.
     constexpr int64_t kFill = 3;
     for (int64_t i = 0; i < kFill; ++i) loader.next();

@@ -14,8 +14,12 @@ ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Rec
                                        const std::shared_ptr<const loader::Dataset>& dataset,
                                        int64_t batch_size, int64_t threads) {
   const auto classes = static_cast<int64_t>(dataset->classes().size());
-  loader::EvalLoader batches(dataset, recipe.data, batch_size, 0, dataset->size(), threads,
-                             recipe.classify().classifier.eval_crop);
+  loader::EvalLoader batches({.dataset = dataset,
+                              .data = recipe.data,
+                              .targets = loader::TargetKind::kLabel,
+                              .batch_size = batch_size,
+                              .threads = threads,
+                              .crop_share = recipe.classify().classifier.eval_crop});
   AccuracyCount count(-std::numeric_limits<double>::infinity());
   ClassifierAccuracy evaluation;
   evaluation.classes = classes;
@@ -27,14 +31,15 @@ ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Rec
     return more;
   };
   while (next()) {
-    const at::Tensor labels_B = at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong);
+    const std::vector<int64_t>& labels = batch.targets.labels();
+    const at::Tensor labels_B = at::tensor(at::ArrayRef<int64_t>(labels), at::kLong);
     const at::Tensor logits_BC = predict(batch);
     count.add(logits_BC, labels_B);
     evaluation.loss +=
         loss::cross_entropy(logits_BC, labels_B).item<double>() * static_cast<double>(batch.batch);
     const at::Tensor best_B = logits_BC.argmax(1);
     for (int64_t i = 0; i < batch.batch; ++i) {
-      const int64_t truth = batch.labels[static_cast<size_t>(i)];
+      const int64_t truth = labels[static_cast<size_t>(i)];
       const int64_t best = best_B.const_data_ptr<int64_t>()[i];
       ++evaluation.confusion[static_cast<size_t>(truth * classes + best)];
     }

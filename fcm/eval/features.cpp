@@ -50,7 +50,11 @@ void for_each_batch(const recipe::Recipe& recipe, const Selection& selection, in
                     const Take& take) {
   constexpr int64_t kBatch = 64;
   const auto subset = std::make_shared<Subset>(selection);
-  loader::EvalLoader batches(subset, recipe.data, kBatch, 0, subset->size(), threads);
+  loader::EvalLoader batches({.dataset = subset,
+                              .data = recipe.data,
+                              .targets = loader::TargetKind::kLabel,
+                              .batch_size = kBatch,
+                              .threads = threads});
   for (loader::Batch batch; batches.next(batch);) {
     if (batch.batch > 0) take(batch);  // 0: every picture of it was unreadable
   }
@@ -92,7 +96,7 @@ FeatureSet extract_features(const models::MaskedAutoencoder& model, const recipe
   stream_features(model, recipe, selection, threads,
                   [&](const encoder::Features& features, const loader::Batch& batch) {
                     tokens.push_back(features.latent_BKC);
-                    append(labels, batch.labels);
+                    append(labels, batch.targets.labels());
                   });
   const at::Tensor tokens_NLC = at::cat(tokens);
   return {tokens_NLC.flatten(1), tokens_NLC.mean(1), labels_tensor(labels)};
@@ -106,7 +110,7 @@ FeatureSet extract_mean_features(const models::MaskedAutoencoder& model,
   stream_features(model, recipe, selection, threads,
                   [&](const encoder::Features& features, const loader::Batch& batch) {
                     means.push_back(features.latent_BKC.mean(1));
-                    append(labels, batch.labels);
+                    append(labels, batch.targets.labels());
                   });
   return {at::Tensor(), at::cat(means), labels_tensor(labels)};
 }
@@ -116,7 +120,7 @@ FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection
   std::vector<int64_t> labels;
   for_each_batch(recipe, selection, threads, [&](const loader::Batch& batch) {
     pixels.push_back(models::pictures_of(batch).flatten(1).to(at::kFloat).div_(255));
-    append(labels, batch.labels);
+    append(labels, batch.targets.labels());
   });
   return {at::cat(pixels), at::Tensor(), labels_tensor(labels)};
 }

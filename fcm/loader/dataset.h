@@ -1,4 +1,4 @@
-// Labelled pictures behind two questions: how many, and give me the i-th.
+// Pictures and what they teach: how many there are, and what the i-th is.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,16 @@
 #include <vector>
 
 #include "fcm/image/image.h"
+#include "fcm/loader/target.h"
 
 namespace fcm::loader {
 
 enum class Split { kTrain, kVal };
+
+struct Sample {
+  image::Image picture;
+  Target target;
+};
 
 class Dataset {
  public:
@@ -28,7 +34,22 @@ class Dataset {
     const image::Box box = choose(picture.rows, picture.cols);
     return {std::move(picture), box};
   }
-  virtual int64_t label(int64_t index) const = 0;  // -1: none
+  // The number of the i-th picture's class; -1: it has none. Throws Error(kData) that names the
+  // picture where its label is damaged, which does not concern the picture itself.
+  virtual int64_t label(int64_t index) const = 0;
+  // The target of that kind; what is of another kind is not looked at.
+  Target target(int64_t index, TargetKind wanted) const {
+    switch (wanted) {
+      case TargetKind::kNone:
+        break;
+      case TargetKind::kLabel:
+        return Label{label(index)};
+    }
+    return NoTarget{};
+  }
+  Sample sample(int64_t index, int64_t channels, TargetKind wanted) const {
+    return {get(index, channels), target(index, wanted)};
+  }
   virtual std::string name(int64_t index) const = 0;
   virtual const std::vector<std::string>& classes() const = 0;  // empty: no labels
 };

@@ -13,45 +13,44 @@ namespace {
 void remove_bad(Batch& batch) {
   if (batch.bad.empty()) return;
   const auto bytes = static_cast<size_t>(batch.rows * batch.cols * batch.channels);
-  size_t kept = 0, reported = 0;
+  std::vector<int64_t> kept;
+  size_t reported = 0;
   for (size_t i = 0; i < batch.sample_ids.size(); ++i) {
     if (reported < batch.bad.size() && batch.bad[reported].sample == batch.sample_ids[i]) {
       ++reported;
       continue;
     }
-    std::memmove(batch.pixels_BHWC.data() + kept * bytes, batch.pixels_BHWC.data() + i * bytes,
-                 bytes);
-    batch.sample_ids[kept] = batch.sample_ids[i];
-    batch.labels[kept] = batch.labels[i];
-    ++kept;
+    std::memmove(batch.pixels_BHWC.data() + kept.size() * bytes,
+                 batch.pixels_BHWC.data() + i * bytes, bytes);
+    batch.sample_ids[kept.size()] = batch.sample_ids[i];
+    kept.push_back(static_cast<int64_t>(i));
   }
-  batch.batch = static_cast<int64_t>(kept);
-  batch.sample_ids.resize(kept);
-  batch.labels.resize(kept);
-  batch.pixels_BHWC.resize(kept * bytes);
+  batch.batch = batch.global_batch = std::ssize(kept);
+  batch.sample_ids.resize(kept.size());
+  batch.targets.keep(kept);
+  batch.pixels_BHWC.resize(kept.size() * bytes);
+}
+
+EvalLoaderRequest checked(EvalLoaderRequest request) {
+  require(request.crop_share > 0 && request.crop_share <= 1, "EvalLoader: crop_share {}",
+          request.crop_share);
+  require(request.batch_size > 0, "EvalLoader: batches of {}", request.batch_size);
+  check_options(request.data);
+  return request;
 }
 
 }  // namespace
 
 class EvalLoader::Impl {
  public:
-  Impl(std::shared_ptr<const Dataset> dataset, const DataOptions& options, int64_t batch_size,
-       int64_t first, int64_t count, int64_t threads, double crop_share)
-      : dataset_(std::move(dataset)),
-        options_(options),
-        crop_share_(crop_share),
-        batch_size_(batch_size),
-        first_(first),
-        count_(count),
-        limits_(options, count) {
-    require(crop_share > 0 && crop_share <= 1, "EvalLoader: crop_share {}", crop_share);
-    require(batch_size > 0 && first >= 0 && count >= 0 && first + count <= dataset_->size(),
-            "EvalLoader: {} pictures from {} of {} in batches of {}", count, first,
-            dataset_->size(), batch_size);
-    check_options(options_);
+  explicit Impl(EvalLoaderRequest request)
+      : request_(checked(std::move(request))),
+        part_(request_.slice.of(request_.dataset->size())),
+        limits_(request_.data, part_.size()) {
     prefetcher_.emplace(BatchWork{[this](int64_t step) { return prepare(step); },
                                   [this](Batch& batch, int64_t i) { return fill(batch, i); }},
-                        threads, 0, (count + batch_size - 1) / batch_size);
+                        request_.threads, 0,
+                        (part_.size() + request_.batch_size - 1) / request_.batch_size);
   }
 
   bool next(Batch& batch) {
@@ -72,47 +71,41 @@ class EvalLoader::Impl {
  private:
   Batch prepare(int64_t step) const {
     Batch batch;
-    const int64_t begin = step * batch_size_;
-    batch.batch = std::min(batch_size_, count_ - begin);
-    batch.rows = options_.image_size[0];
-    batch.cols = options_.image_size[1];
-    batch.channels = options_.channels;
-    for (int64_t i = 0; i < batch.batch; ++i) batch.sample_ids.push_back(first_ + begin + i);
-    batch.labels.resize(batch.sample_ids.size());
+    const int64_t begin = part_.begin + step * request_.batch_size;
+    batch.batch = batch.global_batch = std::min(request_.batch_size, part_.end - begin);
+    batch.rows = request_.data.image_size[0];
+    batch.cols = request_.data.image_size[1];
+    batch.channels = request_.data.channels;
+    for (int64_t i = 0; i < batch.batch; ++i) batch.sample_ids.push_back(begin + i);
+    batch.targets = Targets(request_.targets, batch.batch);
     batch.pixels_BHWC.resize(
         static_cast<size_t>(batch.batch * batch.rows * batch.cols * batch.channels));
     return batch;
   }
 
   std::optional<BadSample> fill(Batch& batch, int64_t i) const {
-    const int64_t sample = batch.sample_ids[static_cast<size_t>(i)];
+    const int64_t index = batch.sample_ids[static_cast<size_t>(i)];
     const int64_t bytes = batch.rows * batch.cols * batch.channels;
     try {
-      view_for_evaluation(dataset_->get(sample, options_.channels), options_,
-                          batch.pixels_BHWC.data() + i * bytes, crop_share_);
+      Sample sample = request_.dataset->sample(index, request_.data.channels, request_.targets);
+      view_for_evaluation(std::move(sample.picture), request_.data,
+                          batch.pixels_BHWC.data() + i * bytes, request_.crop_share);
+      batch.targets.set(i, sample.target);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
-      return BadSample{sample, -1, error.what()};
+      return BadSample{index, -1, error.what()};
     }
-    batch.labels[static_cast<size_t>(i)] = dataset_->label(sample);
     return std::nullopt;
   }
 
-  const std::shared_ptr<const Dataset> dataset_;
-  const DataOptions options_;
-  const double crop_share_;
-  const int64_t batch_size_;
-  const int64_t first_;
-  const int64_t count_;
+  const EvalLoaderRequest request_;
+  const Range part_;  // of the data set
   BadLimits limits_;
   std::optional<Prefetcher> prefetcher_;  // last: its threads use all of the above
 };
 
-EvalLoader::EvalLoader(std::shared_ptr<const Dataset> dataset, const DataOptions& options,
-                       int64_t batch_size, int64_t first, int64_t count, int64_t threads,
-                       double crop_share)
-    : impl_(std::make_unique<Impl>(std::move(dataset), options, batch_size, first, count, threads,
-                                   crop_share)) {}
+EvalLoader::EvalLoader(EvalLoaderRequest request)
+    : impl_(std::make_unique<Impl>(std::move(request))) {}
 EvalLoader::~EvalLoader() = default;
 bool EvalLoader::next(Batch& batch) { return impl_->next(batch); }
 

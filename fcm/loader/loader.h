@@ -6,8 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "fcm/base/error.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/options.h"
+#include "fcm/loader/slice.h"
+#include "fcm/loader/target.h"
 
 namespace fcm::loader {
 
@@ -22,10 +25,18 @@ struct Batch {
   std::vector<uint8_t> pixels_BHWC;
   int64_t batch = 0, rows = 0, cols = 0, channels = 0;
   std::vector<int64_t> sample_ids;  // the keyed order's choice, also where a substitute stands in
-  std::vector<int64_t> labels;
+  Targets targets;                  // of what is seen, where a substitute stands in
   std::vector<BadSample> bad;
   int64_t epoch = 0;
   double decode_seconds = 0;  // of all threads
+
+  // These are the pictures from `first` on of the `global_batch` that all ranks take in this step.
+  int64_t first = 0, global_batch = 0;
+  // The weight of so many of them in the mean over all.
+  double share_of(int64_t pictures) const {
+    require(batch <= global_batch, "{} pictures of a batch of {}", batch, global_batch);
+    return static_cast<double>(pictures) / static_cast<double>(global_batch);
+  }
 };
 
 // Box and mirroring of one sample, a function of (seed, epoch, sample) alone. torchvision's
@@ -37,39 +48,62 @@ struct Crop {
 Crop random_crop(int64_t rows, int64_t cols, const DataOptions& options, uint64_t seed,
                  uint64_t epoch, uint64_t sample);
 
+struct LoaderRequest {
+  std::shared_ptr<const Dataset> dataset;
+  DataOptions data;
+  TargetKind targets = TargetKind::kNone;
+  int64_t batch_size = 0;  // of all ranks together
+  uint64_t seed = 0;
+  int64_t threads = 1;
+  int64_t first_step = 0;  // counts from the start of the run: resuming starts the loader there
+  // The batches show what of it changes bytes (rand_augment, color_jitter); the rest is for whoever
+  // makes numbers of them: float_pixels.h, mix.h.
+  AugmentOptions augment = {};
+  Slice slice = {};  // what this process prepares of each step's batch
+};
+
 // Training batches. Which samples, crops and flips a step gets depends only on (seed, step): not on
-// threads, and not on where the loader was started.
+// threads or ranks, and not on where the loader was started.
 class Loader {
  public:
-  // `first_step` counts from the start of the run: resuming starts the loader there. Of `augment`
-  // the batches show what changes bytes (rand_augment, color_jitter); the rest is for whoever makes
-  // numbers of them: float_pixels.h, mix.h.
-  Loader(std::shared_ptr<const Dataset> dataset, const DataOptions& options, int64_t batch_size,
-         uint64_t seed, int64_t threads, int64_t first_step, const AugmentOptions& augment = {});
-  ~Loader();  // stops the threads at once
+  // Throws Error(kUsage) for options that contradict each other or more ranks than pictures in a
+  // batch, Error(kData) for a set smaller than a batch.
+  explicit Loader(LoaderRequest request);
+  ~Loader();  // waits for the pictures being decoded, nothing more
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // The next step's batch; waits for it. Throws Error(kData) when too many pictures are bad.
+  // The next step's batch; waits for it. Throws Error(kData) when too many pictures are bad. Each
+  // rank counts its own slice: that one of them gives up is for the ranks to agree on.
   Batch next();
-  int64_t steps_per_epoch() const;  // drop-last
+  int64_t steps_per_epoch() const;  // of the batches of all ranks; the last one is dropped if short
 
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-// Sample ids of one step, in order: positions of the epoch's keyed permutation.
+// Sample ids of one step, or of a rank's slice of it, in order: positions of the epoch's keyed
+// permutation.
 std::vector<int64_t> samples_of_step(int64_t dataset_size, int64_t batch_size, uint64_t seed,
-                                     int64_t step);
+                                     int64_t step, const Slice& slice = {});
+
+struct EvalLoaderRequest {
+  std::shared_ptr<const Dataset> dataset;
+  DataOptions data;
+  TargetKind targets = TargetKind::kNone;
+  int64_t batch_size = 0;  // of this process
+  int64_t threads = 1;
+  double crop_share = 1;
+  Slice slice = {};  // what this process measures of the data set
+};
 
 // Pictures in index order without augmentation, for evaluation: padded like training, shorter side
 // resized to the target divided by `crop_share`, central crop. Fills batches of `batch_size`, the
 // last one shorter. Published classifiers are measured with a share of 224 / 256.
 class EvalLoader {
  public:
-  EvalLoader(std::shared_ptr<const Dataset> dataset, const DataOptions& options, int64_t batch_size,
-             int64_t first, int64_t count, int64_t threads, double crop_share = 1);
+  explicit EvalLoader(EvalLoaderRequest request);
   ~EvalLoader();
   bool next(Batch& batch);  // false at the end
 

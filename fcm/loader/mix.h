@@ -22,7 +22,8 @@ struct Mix {
 // One for each picture, or none where the options do not mix. A function of (seed, epoch, sample
 // ids) alone: in mode "batch" the first picture's draw holds for all, in "pair" each draw of the
 // first half for two, in "elem" everybody has an own. Cutmix's share is that of the pixels which
-// are really left. Throws Error(kUsage) for a batch of odd size.
+// are really left. Pairs are formed in the slice that this process has, so several ranks mix
+// otherwise than one. Throws Error(kUsage) for a batch of odd size.
 std::vector<Mix> draw_mix(const AugmentOptions& options, const Batch& batch, uint64_t seed);
 
 // In place on float pixels [B, H, W, C], whose sizes are those of `batch`.

@@ -20,9 +20,9 @@ namespace fcm::loader {
 // What the threads do. Both are called from several threads at once, never twice for the same
 // picture. An exception ends up in next() of that step.
 struct BatchWork {
-  // The batch of a step with everything in place but pixels and labels.
+  // The batch of a step with everything in place but pixels and targets.
   std::function<Batch(int64_t step)> prepare;
-  // Writes picture and label number i; tells if the picture was bad.
+  // Writes picture and target number i; tells if the picture was bad.
   std::function<std::optional<BadSample>(Batch& batch, int64_t i)> fill;
 };
 

@@ -10,6 +10,7 @@ std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, lo
   std::shared_ptr<const loader::Dataset> dataset =
       loader::open_dataset(data, split, open_options(machine));
   if (dataset->classes().empty()) {
+    dataset->label(0);  // throws what is wrong with it where there are labels, but none of a class
     fail(ExitCode::kData, "{} has no labels, which measuring accuracy needs", data);
   }
   return dataset;

@@ -71,8 +71,9 @@ std::string field(const std::string& text) {
 // One line a row of the features: number and name of its class, name of the picture.
 std::string lines_of(const loader::Dataset& dataset, const loader::Batch& batch) {
   std::string lines;
-  for (size_t i = 0; i < batch.labels.size(); ++i) {
-    const int64_t label = batch.labels[i];
+  const std::vector<int64_t>& labels = batch.targets.labels();
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const int64_t label = labels[i];
     const bool known = label >= 0 && label < std::ssize(dataset.classes());
     lines += fmt::format("{}\t{}\t{}\n", label,
                          known ? field(dataset.classes()[static_cast<size_t>(label)]) : "",
@@ -121,7 +122,8 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
       *trained.model, trained.recipe, selection, threads,
       [&](const encoder::Features& features, const loader::Batch& batch) {
         const at::Tensor rows = chosen(features, request.tokens);
-        file.add({rows.const_data_ptr<float>(), static_cast<size_t>(rows.numel())}, batch.labels);
+        file.add({rows.const_data_ptr<float>(), static_cast<size_t>(rows.numel())},
+                 batch.targets.labels());
         names.write(lines_of(dataset, batch));
         for (const loader::BadSample& bad : batch.bad) {
           reporter.warn(fmt::format("left out: {}", bad.reason));

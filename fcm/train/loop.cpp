@@ -131,11 +131,17 @@ class Loop {
     peak_flops_ = measure_peak_flops(compute_, learner_.device());
     if (request_.queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
     if (!execution_) execution_ = std::make_unique<EagerExecution>(learner_);
-    const loader::AugmentOptions augment =
-        recipe_.is<recipe::Classify>() ? recipe_.classify().augment : loader::AugmentOptions{};
-    loader_ = std::make_unique<loader::Loader>(
-        request_.dataset, recipe_.data, recipe_.optim.batch_size,
-        static_cast<uint64_t>(recipe_.run.seed), request_.threads, counters_.step, augment);
+    const bool classifies = recipe_.is<recipe::Classify>();
+    loader_ = std::make_unique<loader::Loader>(loader::LoaderRequest{
+        .dataset = request_.dataset,
+        .data = recipe_.data,
+        .targets = classifies ? loader::TargetKind::kLabel : loader::TargetKind::kNone,
+        .batch_size = recipe_.optim.batch_size,
+        .seed = static_cast<uint64_t>(recipe_.run.seed),
+        .threads = request_.threads,
+        .first_step = counters_.step,
+        .augment = classifies ? recipe_.classify().augment : loader::AugmentOptions{},
+        .slice = {group_.rank(), group_.size()}});
   }
 
   // A step whose update was given and not read.
@@ -160,7 +166,7 @@ class Loop {
   void begin_step() {
     const Stopwatch waiting;
     loader::Batch batch = next_batch(*loader_, group_);
-    Begun begun{batch.batch, std::move(batch.bad), 0, waiting.seconds()};
+    Begun begun{batch.global_batch, std::move(batch.bad), 0, waiting.seconds()};
     const int64_t steps_before = counters_.step + std::ssize(begun_);
     begun.lr = optim::lr_at_step(recipe_.optim, steps_before, steps_per_epoch_);
     execution_->give(std::move(batch),

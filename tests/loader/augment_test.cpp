@@ -107,7 +107,9 @@ TEST(Augmenter, ColourJitterGivesWayToRandAugment) {
 TEST(Augmenter, BatchesDoNotDependOnThreads) {
   const auto dataset = std::make_shared<test::FakeDataset>(24);
   const auto pixels = [&](int64_t threads, const AugmentOptions& augment) {
-    Loader loader(dataset, test::small_options(), 8, 1, threads, 0, augment);
+    LoaderRequest request = test::labelled(dataset, test::small_options(), 8, 1, threads, 0);
+    request.augment = augment;
+    Loader loader(request);
     std::vector<uint8_t> all;
     for (int step = 0; step < 4; ++step) {
       const Batch batch = loader.next();
@@ -120,11 +122,10 @@ TEST(Augmenter, BatchesDoNotDependOnThreads) {
 }
 
 TEST(Augmenter, AWrongTextIsRefusedWhenTheLoaderIsMade) {
-  AugmentOptions wrong;
-  wrong.rand_augment = "rand";
-  EXPECT_THROW(
-      Loader(std::make_shared<test::FakeDataset>(8), test::small_options(), 8, 1, 1, 0, wrong),
-      Error);
+  LoaderRequest wrong =
+      test::labelled(std::make_shared<test::FakeDataset>(8), test::small_options(), 8, 1, 1, 0);
+  wrong.augment.rand_augment = "rand";
+  EXPECT_THROW(Loader{wrong}, Error);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "fcm/loader/loader.h"
 #include "tests/loader/support.h"
@@ -13,6 +14,7 @@ namespace {
 // One sample of a batch, with all that may depend on it.
 struct Seen {
   int64_t epoch, sample, label, substitute;
+  int64_t place, global_batch;  // in the batch of all ranks
   std::string reason;
   std::vector<uint8_t> pixels;
   bool operator==(const Seen&) const = default;
@@ -23,7 +25,14 @@ void add(const Batch& batch, std::vector<Seen>& seen) {
   size_t bad = 0;
   for (size_t i = 0; i < batch.sample_ids.size(); ++i) {
     const auto* const pixels = batch.pixels_BHWC.data() + i * bytes;
-    Seen one{batch.epoch, batch.sample_ids[i], batch.labels[i], -1, "", {pixels, pixels + bytes}};
+    Seen one{batch.epoch,
+             batch.sample_ids[i],
+             batch.targets.labels()[i],
+             -1,
+             batch.first + static_cast<int64_t>(i),
+             batch.global_batch,
+             "",
+             {pixels, pixels + bytes}};
     if (bad < batch.bad.size() && batch.bad[bad].sample == one.sample) {
       one.substitute = batch.bad[bad].substitute;
       one.reason = batch.bad[bad++].reason;
@@ -56,10 +65,34 @@ Case some_case(int64_t size) {
 // What a run from `first` sees that is killed after `steps`.
 std::vector<Seen> run(const Case& drawn, int64_t batch, int64_t threads, int64_t first,
                       int64_t steps) {
-  Loader loader(drawn.dataset, drawn.options, batch, drawn.seed, threads, first);
+  Loader loader(test::labelled(drawn.dataset, drawn.options, batch, drawn.seed, threads, first));
   std::vector<Seen> seen;
   for (int64_t step = 0; step < steps; ++step) add(loader.next(), seen);
   return seen;
+}
+
+// What the slices see together, step by step, each with as many threads as its rank is high.
+std::vector<Seen> run_slices(const Case& drawn, int64_t batch, int64_t first, int64_t steps,
+                             const std::vector<Slice>& slices) {
+  std::deque<Loader> loaders;
+  for (const Slice& slice : slices) {
+    LoaderRequest request =
+        test::labelled(drawn.dataset, drawn.options, batch, drawn.seed, slice.rank + 1, first);
+    request.slice = slice;
+    loaders.emplace_back(request);
+    EXPECT_EQ(loaders.back().steps_per_epoch(), drawn.dataset->size() / batch);
+  }
+  std::vector<Seen> seen;
+  for (int64_t step = 0; step < steps; ++step) {
+    for (Loader& loader : loaders) add(loader.next(), seen);
+  }
+  return seen;
+}
+
+std::vector<Slice> slices_of(int64_t ranks) {
+  std::vector<Slice> slices;
+  for (int64_t rank = 0; rank < ranks; ++rank) slices.push_back({rank, ranks});
+  return slices;
 }
 
 TEST(LoaderProperty, KillsAndThreadsDoNotShowAndEachSampleComesOnceAnEpoch) {
@@ -92,22 +125,64 @@ TEST(LoaderProperty, KillsAndThreadsDoNotShowAndEachSampleComesOnceAnEpoch) {
   }));
 }
 
-// Ranks that share a global batch take its parts; all together see what one alone sees.
-TEST(LoaderProperty, AnyNumberOfRanksSeesTheSameGlobalBatches) {
+// Ranks share a batch: what they see one behind the other is what one alone sees.
+TEST(LoaderProperty, SlicesOfAnyNumberOfRanksAreTheBatchOfOne) {
   EXPECT_TRUE(rc::check([] {
-    const auto ranks = *rc::gen::element<int64_t>(2, 4);
-    const auto of_each = *rc::gen::inRange<int64_t>(1, 5);
-    const int64_t batch = ranks * of_each;
-    const int64_t steps = *rc::gen::inRange<int64_t>(1, 4);  // an epoch
-    const Case drawn = some_case(batch * steps);
-    const auto first = *rc::gen::inRange<int64_t>(0, steps + 1);
-    RC_ASSERT(run(drawn, of_each, *rc::gen::element<int64_t>(1, 2, 7), ranks * first,
-                  ranks * (steps + 1)) ==
-              run(drawn, batch, *rc::gen::element<int64_t>(1, 2, 7), first, steps + 1));
+    const auto batch = *rc::gen::inRange<int64_t>(1, 12);
+    const auto ranks = *rc::gen::inRange<int64_t>(1, std::min<int64_t>(batch, 5) + 1);
+    const Case drawn = some_case(batch * *rc::gen::inRange<int64_t>(1, 4));
+    const auto first = *rc::gen::inRange<int64_t>(0, 5);
+    RC_ASSERT(run_slices(drawn, batch, first, 4, slices_of(ranks)) ==
+              run(drawn, batch, *rc::gen::element<int64_t>(1, 2, 7), first, 4));
   }));
 }
 
-// The comparison above notices another seed, a step too few and a picture that turned bad.
+// The same of what is measured: everything once, in order, whatever the sizes of the batches.
+TEST(LoaderProperty, SlicesOfAnyNumberOfRanksAreMeasuredOnce) {
+  EXPECT_TRUE(rc::check([] {
+    const auto size = *rc::gen::inRange<int64_t>(1, 40);
+    const Case drawn = some_case(size);
+    const auto measured = [&](int64_t batch, const Slice& slice) {
+      EvalLoader loader({.dataset = drawn.dataset,
+                         .data = drawn.options,
+                         .targets = TargetKind::kLabel,
+                         .batch_size = batch,
+                         .threads = 2,
+                         .slice = slice});
+      std::vector<Seen> seen;
+      for (Batch one; loader.next(one);) {
+        one.bad.clear();  // these are left out
+        one.global_batch = 0;
+        add(one, seen);
+      }
+      return seen;
+    };
+    std::vector<Seen> together;
+    for (const Slice& slice : slices_of(*rc::gen::inRange<int64_t>(1, 9))) {
+      const auto part = measured(*rc::gen::inRange<int64_t>(1, 10), slice);
+      together.insert(together.end(), part.begin(), part.end());
+    }
+    RC_ASSERT(together == measured(7, {}));
+  }));
+}
+
+TEST(LoaderProperty, PartsFollowEachOtherAndDifferByOneAtMost) {
+  EXPECT_TRUE(rc::check([] {
+    const auto count = *rc::gen::inRange<int64_t>(0, 1000);
+    const auto ranks = *rc::gen::inRange<int64_t>(1, 50);
+    int64_t end = 0;
+    for (const Slice& slice : slices_of(ranks)) {
+      const Range part = slice.of(count);
+      RC_ASSERT(part.begin == end);
+      RC_ASSERT(part.size() == count / ranks || part.size() == count / ranks + 1);
+      end = part.end;
+    }
+    RC_ASSERT(end == count);
+  }));
+}
+
+// The comparisons above notice another seed, a step too few and a picture that turned bad; slices
+// in another order, one twice, and those of another number of ranks.
 TEST(LoaderProperty, NegativeControl) {
   Case drawn;
   drawn.dataset = std::make_shared<test::FakeDataset>(30);
@@ -118,8 +193,13 @@ TEST(LoaderProperty, NegativeControl) {
   drawn.dataset = std::make_shared<test::FakeDataset>(30, std::set<int64_t>{7});
   EXPECT_NE(run(drawn, 5, 2, 0, 6), whole);
   drawn.dataset = std::make_shared<test::FakeDataset>(30);
+  EXPECT_EQ(run_slices(drawn, 5, 0, 6, slices_of(2)), whole);
+  EXPECT_NE(run_slices(drawn, 5, 0, 6, {{1, 2}, {0, 2}}), whole);
+  EXPECT_NE(run_slices(drawn, 5, 0, 6, {{0, 2}, {0, 2}}), whole);
+  EXPECT_NE(run_slices(drawn, 5, 0, 6, {{0, 3}, {1, 3}}), whole);
   drawn.seed = 1;
   EXPECT_NE(run(drawn, 5, 2, 0, 6), whole);
+  EXPECT_NE(run_slices(drawn, 5, 0, 6, slices_of(2)), whole);
 }
 
 }  // namespace

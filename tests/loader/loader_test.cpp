@@ -9,12 +9,13 @@ namespace {
 
 using test::data_error;
 using test::FakeDataset;
+using test::labelled;
 using test::small_options;
 
 std::vector<Batch> batches(const std::shared_ptr<const Dataset>& dataset,
                            const DataOptions& options, int64_t threads, int64_t first_step,
                            int64_t steps, uint64_t seed = 5, int64_t batch_size = 8) {
-  Loader loader(dataset, options, batch_size, seed, threads, first_step);
+  Loader loader(labelled(dataset, options, batch_size, seed, threads, first_step));
   std::vector<Batch> all;
   for (int64_t step = 0; step < steps; ++step) all.push_back(loader.next());
   return all;
@@ -22,7 +23,7 @@ std::vector<Batch> batches(const std::shared_ptr<const Dataset>& dataset,
 
 void expect_same(const Batch& a, const Batch& b) {
   EXPECT_EQ(a.sample_ids, b.sample_ids);
-  EXPECT_EQ(a.labels, b.labels);
+  EXPECT_EQ(a.targets, b.targets);
   EXPECT_EQ(a.epoch, b.epoch);
   EXPECT_TRUE(a.pixels_BHWC == b.pixels_BHWC);
   ASSERT_EQ(a.bad.size(), b.bad.size());
@@ -72,7 +73,7 @@ TEST(Loader, RealPhotographsTheSameWithAnyThreads) {
 
 TEST(Loader, EachSampleOnceAnEpoch) {
   const auto dataset = std::make_shared<FakeDataset>(50);
-  Loader loader(dataset, small_options(), 8, 1, 2, 0);
+  Loader loader(labelled(dataset, small_options(), 8, 1, 2, 0));
   EXPECT_EQ(loader.steps_per_epoch(), 6);
   for (int64_t epoch = 0; epoch < 3; ++epoch) {
     std::set<int64_t> seen;
@@ -82,7 +83,7 @@ TEST(Loader, EachSampleOnceAnEpoch) {
       EXPECT_EQ(batch.sample_ids, samples_of_step(50, 8, 1, epoch * 6 + step));
       for (size_t i = 0; i < 8; ++i) {
         EXPECT_TRUE(seen.insert(batch.sample_ids[i]).second);
-        EXPECT_EQ(batch.labels[i], 1000 + batch.sample_ids[i]);
+        EXPECT_EQ(batch.targets.labels()[i], 1000 + batch.sample_ids[i]);
       }
     }
     EXPECT_EQ(seen.size(), 48u);
@@ -116,14 +117,14 @@ TEST(Loader, BadPicturesAreReplacedAndReported) {
     for (size_t i = 0; i < batch.sample_ids.size(); ++i) {
       const int64_t sample = batch.sample_ids[i];
       if (!damaged.contains(sample)) {
-        EXPECT_EQ(batch.labels[i], 1000 + sample);
+        EXPECT_EQ(batch.targets.labels()[i], 1000 + sample);
         continue;
       }
       ASSERT_LT(next_bad, batch.bad.size());
       const BadSample& bad = batch.bad[next_bad++];
       EXPECT_EQ(bad.sample, sample);
       EXPECT_FALSE(damaged.contains(bad.substitute));
-      EXPECT_EQ(batch.labels[i], 1000 + bad.substitute);  // the label of what is seen
+      EXPECT_EQ(batch.targets.labels()[i], 1000 + bad.substitute);  // the label of what is seen
       EXPECT_EQ(bad.reason, fmt::format("fake {}: damaged", sample));
       reported.insert(sample);
     }
@@ -135,7 +136,7 @@ TEST(Loader, BadPicturesAreReplacedAndReported) {
 // Steps handed out until the loader gives up, and its message.
 std::pair<int64_t, std::string> until_it_gives_up(const DataOptions& options,
                                                   const std::set<int64_t>& bad, int64_t threads) {
-  Loader loader(std::make_shared<FakeDataset>(200, bad), options, 10, 1, threads, 0);
+  Loader loader(labelled(std::make_shared<FakeDataset>(200, bad), options, 10, 1, threads, 0));
   for (int64_t steps = 0; steps < 40; ++steps) {
     try {
       loader.next();
@@ -191,23 +192,61 @@ TEST(Loader, ASetOfOnlyBadPicturesIsRefused) {
 TEST(Loader, OtherErrorsArriveInNext) {
   const auto dataset = std::make_shared<FakeDataset>(20);
   dataset->breaks = samples_of_step(20, 5, 1, 1)[3];
-  Loader loader(dataset, small_options(), 5, 1, 2, 0);
+  Loader loader(labelled(dataset, small_options(), 5, 1, 2, 0));
   EXPECT_NO_THROW(loader.next());
   EXPECT_THROW(loader.next(), std::runtime_error);
 }
 
 TEST(Loader, ASetSmallerThanABatchIsRefused) {
-  const auto message =
-      data_error([] { Loader(std::make_shared<FakeDataset>(7), small_options(), 8, 1, 1, 0); });
+  const auto message = data_error(
+      [] { Loader(labelled(std::make_shared<FakeDataset>(7), small_options(), 8, 1, 1, 0)); });
   EXPECT_NE(message.find("optim.batch_size"), std::string::npos) << message;
-  EXPECT_NO_THROW(Loader(std::make_shared<FakeDataset>(8), small_options(), 8, 1, 1, 0).next());
+  EXPECT_NO_THROW(
+      Loader(labelled(std::make_shared<FakeDataset>(8), small_options(), 8, 1, 1, 0)).next());
+}
+
+// A label that is damaged ends no work that does not use it, and is not even looked at.
+TEST(Loader, LabelsAreReadWhereTheyAreWantedAndNowhereElse) {
+  const auto dataset = std::make_shared<FakeDataset>(20);
+  dataset->bad_labels = {3, 5, 8};
+  LoaderRequest request = labelled(dataset, tolerant(), 20, 1, 2, 0);
+  const Batch with = Loader(request).next();
+  std::set<int64_t> bad;
+  for (const BadSample& one : with.bad) {
+    bad.insert(one.sample);
+    EXPECT_EQ(one.reason, fmt::format("fake {}: no label", one.sample));
+  }
+  EXPECT_EQ(bad, dataset->bad_labels);
+  dataset->labels_read = 0;
+  request.targets = TargetKind::kNone;
+  {
+    const Batch without = Loader(request).next();
+    EXPECT_TRUE(without.bad.empty());
+    EXPECT_EQ(without.sample_ids, with.sample_ids);
+    EXPECT_THROW(without.targets.labels(), std::logic_error);
+  }
+  EXPECT_EQ(dataset->labels_read, 0);
+}
+
+TEST(Loader, MoreRanksThanPicturesOfABatchAreRefused) {
+  LoaderRequest request = labelled(std::make_shared<FakeDataset>(8), small_options(), 3, 1, 1, 0);
+  request.slice = {.rank = 0, .ranks = 4};
+  try {
+    Loader(request).next();
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUsage);
+    EXPECT_NE(std::string(error.what()).find("at most 3 processes"), std::string::npos);
+  }
+  request.slice.ranks = 3;
+  EXPECT_EQ(Loader(request).next().batch, 1);
 }
 
 TEST(Loader, StopsAtOnceUnderLoad) {
   const auto dataset = std::make_shared<FakeDataset>(1000);
   dataset->delay = std::chrono::milliseconds(20);
   for (const int waiting : {0, 30}) {
-    auto loader = std::make_unique<Loader>(dataset, small_options(), 500, 1, 2, 0);
+    auto loader = std::make_unique<Loader>(labelled(dataset, small_options(), 500, 1, 2, 0));
     std::this_thread::sleep_for(std::chrono::milliseconds(waiting));
     const auto start = std::chrono::steady_clock::now();
     loader.reset();
@@ -218,7 +257,7 @@ TEST(Loader, StopsAtOnceUnderLoad) {
 
 TEST(Loader, RunsAheadByAFewBatchesOnly) {
   const auto dataset = std::make_shared<FakeDataset>(1000);
-  Loader loader(dataset, small_options(), 10, 1, 2, 0);
+  Loader loader(labelled(dataset, small_options(), 10, 1, 2, 0));
   loader.next();
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(dataset->reads, 40);  // the one handed out and three ahead
@@ -227,7 +266,7 @@ TEST(Loader, RunsAheadByAFewBatchesOnly) {
 TEST(Loader, ManyShortLivesLeaveNothingBehind) {
   const auto dataset = std::make_shared<FakeDataset>(64);
   for (int life = 0; life < 100; ++life) {
-    Loader loader(dataset, small_options(), 16, 1, 1 + life % 4, life);
+    Loader loader(labelled(dataset, small_options(), 16, 1, 1 + life % 4, life));
     for (int step = 0; step < life % 3; ++step) loader.next();
   }
   EXPECT_EQ(dataset.use_count(), 1);

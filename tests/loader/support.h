@@ -54,7 +54,11 @@ class FakeDataset final : public loader::Dataset {
   explicit FakeDataset(int64_t size, std::set<int64_t> bad = {}) : size_(size), bad_(bad) {}
 
   int64_t size() const override { return size_; }
-  int64_t label(int64_t index) const override { return 1000 + index; }
+  int64_t label(int64_t index) const override {
+    labels_read++;
+    if (bad_labels.contains(index)) fail(ExitCode::kData, "{}: no label", name(index));
+    return 1000 + index;
+  }
   const std::vector<std::string>& classes() const override { return classes_; }
   std::string name(int64_t index) const override { return fmt::format("fake {}", index); }
   image::Image get(int64_t index, int64_t channels) const override {
@@ -67,13 +71,27 @@ class FakeDataset final : public loader::Dataset {
 
   std::chrono::milliseconds delay{0};
   int64_t breaks = -1;  // this picture throws what is no Error
-  mutable std::atomic<int64_t> reads{0};
+  std::set<int64_t> bad_labels;
+  mutable std::atomic<int64_t> reads{0}, labels_read{0};
 
  private:
   int64_t size_;
   std::set<int64_t> bad_;
   std::vector<std::string> classes_;
 };
+
+// Batches with labels.
+inline loader::LoaderRequest labelled(std::shared_ptr<const loader::Dataset> dataset,
+                                      const loader::DataOptions& options, int64_t batch_size,
+                                      uint64_t seed, int64_t threads, int64_t first_step) {
+  return {.dataset = std::move(dataset),
+          .data = options,
+          .targets = loader::TargetKind::kLabel,
+          .batch_size = batch_size,
+          .seed = seed,
+          .threads = threads,
+          .first_step = first_step};
+}
 
 inline loader::DataOptions small_options(int64_t side = 16) {
   loader::DataOptions options;

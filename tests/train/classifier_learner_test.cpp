@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -29,7 +30,7 @@ TEST(ClassifierLearner, TheLossIsThatOfTheLogits) {
   const loader::Batch batch = labelled_batch(recipe);
   const at::Tensor expected = loss::label_smoothing_cross_entropy(
       models::logits_of(model, batch, recipe.data, at::kFloat),
-      at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong),
+      at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong),
       recipe.classify().augment.smoothing);
   EXPECT_NEAR(first_update(recipe, 6).loss, expected.item<double>(), 1e-6);
 }
@@ -48,6 +49,16 @@ TEST(ClassifierLearner, MicroBatchesGiveTheSameGradientsWithEveryChangeOfPicture
   EXPECT_GT(std::abs(first_update(plain, 6).gradient_norm - whole.gradient_norm),
             1e-3 * whole.gradient_norm)
       << "the changes change something";
+}
+
+TEST(ClassifierLearner, SlicesAreWeighedByTheWholeBatch) {
+  const recipe::Recipe recipe = small_finetune_recipe();
+  const loader::Batch whole = labelled_batch(recipe);
+  const double expected = fresh(recipe).update(whole, {1e-3, 6}).loss;
+  const double four = fresh(recipe).update(slice_of(whole, 0, 4), {1e-3, 4}).loss,
+               two = fresh(recipe).update(slice_of(whole, 4, 2), {1e-3, 4}).loss;
+  EXPECT_NEAR(four + two, expected, 1e-6);
+  EXPECT_LT(std::max(four, two), 0.9 * expected);
 }
 
 TEST(ClassifierLearner, WhatIsNotFiniteChangesNothing) {
@@ -72,7 +83,7 @@ TEST(ClassifierLearner, WhatIsNotFiniteChangesNothing) {
 TEST(ClassifierLearner, APictureWithoutALabelIsRefused) {
   const recipe::Recipe recipe = small_finetune_recipe();
   loader::Batch batch = labelled_batch(recipe);
-  batch.labels[2] = -1;
+  batch.targets.set(2, loader::Label{-1});
   EXPECT_THROW(fresh(recipe).update(batch, {1e-3, 6}), Error);
 }
 

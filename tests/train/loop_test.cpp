@@ -48,7 +48,7 @@ class Stripes final : public loader::Dataset {
     }
     return picture;
   }
-  int64_t label(int64_t) const override { return -1; }
+  int64_t label(int64_t) const override { throw std::logic_error("pretraining uses no labels"); }
   std::string name(int64_t index) const override { return std::to_string(index); }
   const std::vector<std::string>& classes() const override { return none_; }
 

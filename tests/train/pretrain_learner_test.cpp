@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <limits>
+#include <stdexcept>
+#include <utility>
 
 #include "fcm/recipe/setup.h"
 #include "fcm/train/learners/pretrain.h"
@@ -31,6 +33,29 @@ TEST(Update, MicroBatchesAddUpToTheBatch) {
   EXPECT_NEAR(uneven.result.loss, whole.result.loss, 1e-6);
   EXPECT_NEAR(pieces.result.gradient_norm, whole.result.gradient_norm, 1e-5);
   EXPECT_NEAR(uneven.result.gradient_norm, whole.result.gradient_norm, 1e-5);
+}
+
+// What ranks get of a batch adds up to it, of whatever sizes it is: losses and gradients.
+TEST(Update, SlicesAddUpToTheBatch) {
+  const recipe::Recipe recipe = small_recipe();
+  const loader::Batch whole = random_batch(recipe);
+  const auto part = [&](const loader::Batch& batch) {
+    PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe);
+    const StepResult result = learner.update(batch, {1e-3, 6});
+    return std::pair(result.loss, learner.model().parameters().flat_gradients().clone());
+  };
+  const auto [loss, gradients] = part(whole);
+  const auto [loss_of_four, gradients_of_four] = part(slice_of(whole, 0, 4));
+  const auto [loss_of_two, gradients_of_two] = part(slice_of(whole, 4, 2));
+  const auto distance = [&, &all = gradients](const at::Tensor& sum) {
+    return (sum - all).norm().item<double>() / all.norm().item<double>();
+  };
+  EXPECT_NEAR(loss_of_four + loss_of_two, loss, 1e-6);
+  EXPECT_LT(distance(gradients_of_four + gradients_of_two), 1e-5);
+  EXPECT_GT(distance((gradients_of_four + gradients_of_two) / 2), 0.1);
+  loader::Batch nowhere = whole;
+  nowhere.global_batch = 0;
+  EXPECT_THROW(part(nowhere), std::logic_error);
 }
 
 TEST(Update, RepeatsToTheBit) {

@@ -30,7 +30,9 @@ recipe::Recipe small_probe_recipe() {
 
 loader::Batch labelled_batch(const recipe::Recipe& recipe) {
   loader::Batch batch = random_batch(recipe);
-  for (int64_t i = 0; i < batch.batch; ++i) batch.labels.push_back(i % kClasses);
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < batch.batch; ++i) labels.push_back(i % kClasses);
+  batch.targets = loader::Targets(std::move(labels));
   return batch;
 }
 

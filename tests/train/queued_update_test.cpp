@@ -124,6 +124,22 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
   }
 }
 
+// A rank's part of every batch, weighed by the whole.
+TEST(QueuedUpdate, GivesWhatUpdatesGiveOfSlices) {
+  Trained plain(small_recipe(), at::kCPU), queued(small_recipe(), at::kCPU);
+  const auto queue = queued.learner.queue(3, nullptr);
+  for (int64_t step = 0; step < 3; ++step) {
+    const loader::Batch slice = slice_of(batch_of_step(plain.recipe, step), 2, 4);
+    plain.note(plain.learner.update(slice, {rate_of_step(step), 3}));
+    queue->give(slice, {rate_of_step(step)});
+    queued.note(queue->read());
+  }
+  EXPECT_EQ(queued.numbers, plain.numbers);
+  EXPECT_TRUE(queued.left_same_bits(plain));
+  EXPECT_THROW(queue->give(slice_of(batch_of_step(plain.recipe, 3), 2, 3), {1e-3}),
+               std::logic_error);
+}
+
 TEST(QueuedUpdate, ARecordingThatDoesNothingIsNoticed) {
   Trained plain(clipped_recipe(), at::kCPU), recorded(clipped_recipe(), at::kCPU);
   plain.plainly(3, 6);

@@ -1,6 +1,9 @@
 // A model that trains in milliseconds, and pictures for it.
 #pragma once
 
+#include <numeric>
+#include <vector>
+
 #include "fcm/base/random.h"
 #include "fcm/loader/loader.h"
 #include "fcm/models/masked_autoencoder.h"
@@ -21,7 +24,7 @@ inline recipe::Recipe small_recipe() {
 
 inline loader::Batch random_batch(const recipe::Recipe& recipe) {
   loader::Batch batch;
-  batch.batch = recipe.optim.batch_size;
+  batch.batch = batch.global_batch = recipe.optim.batch_size;
   batch.rows = recipe.data.image_size[0];
   batch.cols = recipe.data.image_size[1];
   batch.channels = recipe.data.channels;
@@ -39,6 +42,21 @@ inline loader::Batch random_batch(const recipe::Recipe& recipe) {
   }
   for (int64_t i = 0; i < batch.batch; ++i) batch.sample_ids.push_back(100 + i);
   return batch;
+}
+
+// Some of its pictures, as one of several ranks gets them.
+inline loader::Batch slice_of(const loader::Batch& whole, int64_t first, int64_t count) {
+  const int64_t bytes = whole.rows * whole.cols * whole.channels;
+  std::vector<int64_t> places(static_cast<size_t>(count));
+  std::iota(places.begin(), places.end(), first);
+  loader::Batch slice = whole;
+  slice.first = first;
+  slice.batch = count;
+  slice.pixels_BHWC = {whole.pixels_BHWC.begin() + first * bytes,
+                       whole.pixels_BHWC.begin() + (first + count) * bytes};
+  slice.sample_ids = {whole.sample_ids.begin() + first, whole.sample_ids.begin() + first + count};
+  slice.targets.keep(places);
+  return slice;
 }
 
 }  // namespace fcm::train

@@ -70,7 +70,7 @@ QueuedUpdate::Inputs QueuedUpdate::inputs_of(const loader::Batch& batch, double 
       model_.grid(), recipe_.pretrain().masks);
   Inputs inputs{models::pictures_of(batch), plan.order_BL, plan.neighbours_BL9,
                 at::scalar_tensor(lr, at::kDouble)};
-  if (!plan_.order_BL.defined()) {
+  if (is_first()) {
     plan_ = plan.to(model_.device());  // of which the first update's views stay, like all others'
     make_places(inputs);
   }
@@ -95,7 +95,9 @@ void QueuedUpdate::make_places(const Inputs& first) {
 }
 
 void QueuedUpdate::give(loader::Batch batch, const StepPlan& plan) {
-  require(batch.batch == recipe_.optim.batch_size, "a batch of {} pictures, not {}", batch.batch,
+  const int64_t pictures = is_first() ? batch.batch : inputs_.pictures_BHWC.size(0);
+  require(batch.batch == pictures && batch.global_batch == recipe_.optim.batch_size,
+          "{} pictures of a batch of {}, not {} of {}", batch.batch, batch.global_batch, pictures,
           recipe_.optim.batch_size);
   // The update before last has finished, so its staging buffers are free.
   require(unread() < 2, "an update was given while two are unread");
@@ -126,13 +128,13 @@ void QueuedUpdate::run() {
 }
 
 void QueuedUpdate::work() {
-  const int64_t batch = recipe_.optim.batch_size;
+  const int64_t batch = inputs_.pictures_BHWC.size(0);
   optimizer_.zero_gradients();
   loss_.copy_(start_);
   target_losses_.zero_();
   for (int64_t first = 0; first < batch; first += micro_batch_) {
     const int64_t count = std::min(micro_batch_, batch - first);
-    const double share = static_cast<double>(count) / static_cast<double>(batch);
+    const double share = static_cast<double>(count) / static_cast<double>(recipe_.optim.batch_size);
     const at::AutoGradMode with_gradients(true);
     add(forward_backward(model_, inputs_.pictures_BHWC.narrow(0, first, count),
                          part_of(plan_, first, count), recipe_, compute_, share, teachers_),

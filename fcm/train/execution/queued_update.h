@@ -36,8 +36,8 @@ struct Losses;  // learners/forward_backward.h
 // A moving average among the targets is not taken: whether it follows depends on the result.
 class QueuedUpdate final : public Execution {
  public:
-  // Batches have recipe.optim.batch_size pictures. `recorded`: nullptr gives the GPU one operator
-  // after another. model, optimizer, recipe and teachers must outlive it.
+  // Batches are parts, all of one size, of recipe.optim.batch_size pictures. `recorded`: nullptr
+  // gives the GPU one operator after another. model, optimizer, recipe and teachers must outlive it.
   QueuedUpdate(models::MaskedAutoencoder& model, optim::AdamW& optimizer,
                const recipe::Recipe& recipe, at::ScalarType compute, int64_t micro_batch,
                const targets::Teachers* teachers, std::unique_ptr<ops::RecordedWork> recorded);
@@ -68,6 +68,7 @@ class QueuedUpdate final : public Execution {
     at::Tensor state, target_losses;  // results, pinned
   };
 
+  bool is_first() const { return !plan_.order_BL.defined(); }  // nothing was given yet
   Inputs inputs_of(const loader::Batch& batch, double lr);
   void make_places(const Inputs& first);
   void run();

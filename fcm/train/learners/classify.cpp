@@ -75,7 +75,7 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, const StepPlan&
   const std::vector<loader::Mix> mixes = loader::draw_mix(recipe_.classify().augment, batch, seed);
   Pictures pictures(batch, recipe_, mixes);
   std::vector<float> targets =
-      loader::soft_targets(batch.labels, classes, recipe_.classify().augment.smoothing, mixes);
+      loader::soft_targets(batch.targets.labels(), classes, recipe_.classify().augment.smoothing, mixes);
   const at::Tensor targets_BC = models::to_device(
       at::from_blob(targets.data(), {batch.batch, classes}, at::kFloat), model_.device());
   StepResult result;
@@ -91,7 +91,7 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, const StepPlan&
                         model_.draw_drop_path(seed, static_cast<uint64_t>(batch.epoch), ids));
     ops::enter_phase("head");
     const at::Tensor logits_BC = model_.classify(features_BC);  // [count, classes]
-    const double share = static_cast<double>(count) / static_cast<double>(batch.batch);
+    const double share = batch.share_of(count);
     const at::Tensor loss =
         loss::soft_target_cross_entropy(logits_BC, targets_BC.narrow(0, first, count)) * share;
     ops::enter_phase("backward");

@@ -44,7 +44,7 @@ StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& p
                                 static_cast<uint64_t>(batch.epoch), model_.grid(),
                                 recipe_.pretrain().masks)
             .to(model_.device());
-    const double share = static_cast<double>(count) / static_cast<double>(batch.batch);
+    const double share = batch.share_of(count);
     losses_and_shares.emplace_back(
         forward_backward(model_, pictures_BHWC.narrow(0, first, count), views, recipe_, compute_,
                          share, teachers_.get()),

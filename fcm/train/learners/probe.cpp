@@ -61,7 +61,7 @@ at::Tensor ProbeLearner::logits(const loader::Batch& batch) const {
 }
 
 StepResult ProbeLearner::update(const loader::Batch& batch, const StepPlan& plan) {
-  for (const int64_t label : batch.labels) {
+  for (const int64_t label : batch.targets.labels()) {
     if (label >= 0 && label < encoder_.options().classes) continue;
     fail(ExitCode::kData, "a picture has the label {}, the probe knows {} classes", label,
          encoder_.options().classes);
@@ -75,7 +75,7 @@ StepResult ProbeLearner::update(const loader::Batch& batch, const StepPlan& plan
   const at::Tensor mean_before_D = mean_D.clone(), variance_before_D = variance_D.clone();
   optimizer_.zero_gradients();
   const at::Tensor labels_B =
-      at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong).to(device());
+      at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong).to(device());
   const at::Tensor loss = loss::cross_entropy(head_.train(at::cat(pieces)), labels_B);
   torch::autograd::backward({loss}, {});
   StepResult result;

@@ -1,0 +1,45 @@
+// What a picture teaches beside itself: of one sample, and of all samples of a batch.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace fcm::loader {
+
+// Whoever makes a loader names the kind that is used; no other is read. Another kind is an entry
+// here, an alternative in Target and one in Targets: whatever has to handle it does not compile
+// until it does.
+enum class TargetKind { kNone, kLabel };
+
+struct NoTarget {};
+struct Label {
+  int64_t class_number = -1;  // -1: the picture has none
+};
+using Target = std::variant<NoTarget, Label>;
+
+// Those of a batch, all of one kind, in the order of its pictures.
+class Targets {
+ public:
+  Targets() = default;  // of kind kNone
+  Targets(TargetKind kind, int64_t count);
+  explicit Targets(std::vector<int64_t> labels) : held_(std::move(labels)) {}
+
+  // Numbers of the classes, one a picture; -1: none. std::logic_error where the batch was loaded
+  // without labels.
+  const std::vector<int64_t>& labels() const;
+
+  // Puts `target`, which must be of this kind, in place `index`; several threads may, in different
+  // places.
+  void set(int64_t index, const Target& target);
+  // Leaves those at `indices`, which ascend.
+  void keep(const std::vector<int64_t>& indices);
+
+  bool operator==(const Targets&) const = default;
+
+ private:
+  std::variant<std::monostate, std::vector<int64_t>> held_;
+};
+
+}  // namespace fcm::loader
