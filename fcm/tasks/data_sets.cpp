@@ -62,17 +62,17 @@ struct Outcome {
   std::string fault;
 };
 
-// Calls work(picture) for every picture of a split on several threads and take(index, result) in
-// order; returns the pictures that cannot be read or worked on.
+// Calls work(sample) for every picture of a split, with its label, on several threads and
+// take(index, result) in order; returns those that cannot be read or worked on.
 template <class Work, class Take>
 json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& reporter,
                       const Work& work, const Take& take) {
-  using Result = std::invoke_result_t<const Work&, image::Image>;
+  using Result = std::invoke_result_t<const Work&, loader::Sample>;
   const loader::Dataset& dataset = *split.dataset;
   json bad = json::array();
   const auto make = [&](int64_t i) -> Outcome<Result> {
     try {
-      return {work(dataset.get(i, 3)), ""};
+      return {work(dataset.sample(i, 3, loader::TargetKind::kLabel)), ""};
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
       return {std::nullopt, error.what()};
@@ -112,20 +112,21 @@ std::string key_of(const std::string& name, const std::string& data) {
 struct Encoded {
   std::string bytes;
   uint64_t checksum;
+  int64_t label;
 };
 
 // Fails where one of the splits has no picture left: who asks for it later would find it missing.
 json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t threads,
                 loader::PackedWriter& writer, Reporter& reporter) {
   writer.begin(split.split, split.dataset->classes());
-  const auto encode = [&](image::Image picture) {
-    std::string bytes = loader::packed_picture(std::move(picture), request.form);
+  const auto encode = [&](loader::Sample sample) {
+    std::string bytes = loader::packed_picture(std::move(sample.picture), request.form);
     const uint64_t sum = loader::checksum(bytes);
-    return Encoded{std::move(bytes), sum};
+    return Encoded{std::move(bytes), sum, std::get<loader::Label>(sample.target).class_number};
   };
   json bad =
       for_each_picture(split, threads, reporter, encode, [&](int64_t i, const Encoded& picture) {
-        writer.add(picture.bytes, picture.checksum, split.dataset->label(i),
+        writer.add(picture.bytes, picture.checksum, picture.label,
                    key_of(split.dataset->name(i), request.data));
       });
   if (static_cast<int64_t>(bad.size()) == split.dataset->size()) {
@@ -141,7 +142,7 @@ json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
   json result = {{"data", data}, {"images", 0}, {"bad", 0}};
   for (const OpenedSplit& split : open_splits(data, machine, reporter)) {
-    const auto nothing = [](const image::Image&) { return true; };
+    const auto nothing = [](const loader::Sample&) { return true; };
     add_split(result, split,
               for_each_picture(split, threads, reporter, nothing, [](int64_t, bool) {}));
   }

@@ -162,20 +162,21 @@ class TarCache : public testing::Test {
     std::string bytes;
     for (int64_t i = 0; i < count; ++i) bytes += test::tar_member(fmt::format("{}.png", i), "");
     bytes += test::tar_member("0.cls", std::to_string(label));
+    bytes += test::tar_member("1.cls", "a cat");
     const fs::path path = folder_.write(name, bytes + test::tar_end());
     fs::last_write_time(path, fs::last_write_time(path) - std::chrono::hours(1));
   }
   std::vector<std::string> walk() const {
     std::vector<std::string> found;
-    walk_shards(
-        {folder_.path() / "a.tar", folder_.path() / "b.tar"}, {2, cache_},
-        [&](const ShardIndex& index) {
-          EXPECT_EQ(index.fault, "");
-          for (const TarSample& sample : index.samples) {
-            found.push_back(fmt::format("{} {} {} {} {} {}", sample.key, sample.begin, sample.size,
-                                        sample.has_picture, sample.label, sample.fault));
-          }
-        });
+    walk_shards({folder_.path() / "a.tar", folder_.path() / "b.tar"}, {2, cache_},
+                [&](const ShardIndex& index) {
+                  EXPECT_EQ(index.fault, "");
+                  for (const TarSample& sample : index.samples) {
+                    found.push_back(fmt::format("{} {} {} {} {} {} {}", sample.key, sample.begin,
+                                                sample.size, sample.has_picture, sample.label,
+                                                sample.fault, sample.label_fault));
+                  }
+                });
     return found;
   }
   std::string key() const {

@@ -54,6 +54,7 @@ TEST_F(TarSamples, MembersWithOneKeyAreOneSample) {
   EXPECT_EQ(found[1].label, 12);
   EXPECT_EQ(picture(found[1]), "two");
   EXPECT_EQ(found[0].fault + found[1].fault, "");
+  EXPECT_EQ(found[0].label_fault + found[1].label_fault, "");
 }
 
 TEST_F(TarSamples, LongNamesOfEveryKind) {
@@ -112,20 +113,34 @@ TEST_F(TarSamples, WhatIsWrongWithOneSampleIsItsFault) {
       {tar_member("1.jpg", "x") + tar_member("1.jpg", "y"), "two pictures"},
       {tar_member("1.jpg", "x") + tar_member("1.png", "y"), "two pictures"},
       {tar_member("1.jpg", "x") + tar_member("1.cls", "1") + tar_member("1.cls", "2"),
-       "two labels"},
-      {tar_member("1.jpg", "x") + tar_member("1.cls", "cat"), "no class number"},
-      {tar_member("1.jpg", "x") + tar_member("1.cls", "-1"), "no class number"},
-      {tar_member("1.jpg", "x") + tar_member("1.cls", ""), "no class number"},
-      {tar_member("1.jpg", "x") + tar_member("1.cls", "100000"), "no class number"},
-      {tar_member("1.jpg", "x") + tar_member("1.cls", std::string(1000, '1')), "no class number"},
+       "label: it has two labels"},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", "cat"),
+       "label: its .cls is no class number: \"cat\""},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", "-1"),
+       "label: its .cls is no class number: \"-1\""},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", ""),
+       "label: its .cls is no class number: \"\""},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", "100000"),
+       "label: its .cls is no class number"},
+      {tar_member("1.jpg", "x") + tar_member("1.cls", std::string(1000, '1')),
+       "label: its .cls is no class number"},
+      {tar_member("1.jpg", "x") + tar_member("1.cls",
+                                             "\xef\xbb\xbf"
+                                             "7\x1b"),
+       "label: its .cls is no class number: \"???7?\""},
+      {tar_member("1.jpg", "x") + link("1.cls", '2'), "label: it is a symbolic link"},
       {tar_member("1.cls", "1"), "no .jpg"}};
   for (const auto& [members, reason] : cases) {
     const auto found = samples(members + good_ + tar_end());
     ASSERT_EQ(found.size(), reason.empty() ? 1u : 2u) << reason;
     if (!reason.empty()) {
-      EXPECT_NE(found[0].fault.find(reason), std::string::npos) << found[0].fault;
+      const TarSample& sample = found[0];
+      const bool of_label = reason.starts_with("label: ");
+      const std::string told = of_label ? "label: " + sample.label_fault : sample.fault;
+      EXPECT_NE(told.find(reason), std::string::npos) << told;
+      EXPECT_TRUE(!of_label || sample.fault.empty()) << "the picture can be used: " << told;
     }
-    EXPECT_EQ(found.back().fault, "") << reason;
+    EXPECT_EQ(found.back().fault + found.back().label_fault, "") << reason;
     EXPECT_EQ(found.back().label, 7) << reason;
   }
 }

@@ -77,9 +77,28 @@ TEST(TarShards, FaultySamplesAreBadPicturesOthersAreNot) {
   ASSERT_EQ(dataset->size(), 4);
   EXPECT_EQ(data_error([&] { dataset->get(1, 3); }),
             shard.string() + ":../e?[31m: its name leads out of the archive");
-  EXPECT_EQ(data_error([&] { dataset->get(2, 3); }),
+  EXPECT_EQ(dataset->get(2, 3).pixels, test::pattern(3, 4, 3, 3).pixels);
+  EXPECT_EQ(data_error([&] { dataset->label(2); }),
             shard.string() + ":b: it has no .cls, while others have one");
   EXPECT_EQ(dataset->get(3, 3).pixels, test::pattern(3, 4, 3, 4).pixels);
+}
+
+// A label that cannot be used is a fault of its use: opening and pretraining do not fail over it.
+TEST(TarShards, LabelsThatCannotBeUsedHurtThoseAloneWhoUseThem) {
+  const test::TemporaryFolder folder;
+  const auto named = folder.write(
+      "names.tar", tar_member("a.png", png(1)) + tar_member("a.cls", "cat") +
+                       tar_member("b.png", png(2)) + tar_member("b.cls", "dog\n") + tar_end());
+  const std::shared_ptr<const Dataset> dataset = open_dataset(named.string(), Split::kTrain);
+  EXPECT_TRUE(dataset->classes().empty());
+  EXPECT_EQ(data_error([&] { dataset->label(1); }),
+            named.string() + ":b: its .cls is no class number: \"dog\"");
+  LoaderRequest request = test::labelled(dataset, test::small_options(4), 2, 1, 1, 0);
+  EXPECT_NE(data_error([&] { Loader(request).next(); }).find("no class number"), std::string::npos);
+  request.targets = TargetKind::kNone;
+  const Batch batch = Loader(request).next();
+  EXPECT_EQ(batch.batch, 2);
+  EXPECT_TRUE(batch.bad.empty());
 }
 
 TEST(TarShards, EveryRefusedShardIsNamed) {

@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kMagic = "fcm list 1\n";
+constexpr std::string_view kMagic = "fcm list 2\n";
 
 fs::path file_of(const fs::path& cache, const std::string& key) {
   return cache / fmt::format("{:016x}.list", checksum(key));

@@ -27,6 +27,7 @@ std::string as_bytes(const ShardIndex& index) {
     out.number(sample.label);
     out.number(static_cast<uint8_t>(sample.has_picture ? 1 : 0));
     out.text(sample.fault);
+    out.text(sample.label_fault);
   }
   return out.bytes();
 }
@@ -46,6 +47,7 @@ ShardIndex from_bytes(std::string_view bytes, const FileIdentity& identity) {
     sample.label = in.number<int32_t>();
     sample.has_picture = in.number<uint8_t>() != 0;
     sample.fault = in.text();
+    sample.label_fault = in.text();
   }
   return index;
 }

@@ -23,7 +23,7 @@ std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 
 // Shards in webdataset's layout (tar_samples.h), read where they lie: nothing is unpacked. A
 // damaged shard is refused here; a sample that must not or cannot be used is a picture that cannot
-// be read.
+// be read, or has a label that cannot.
 std::unique_ptr<Dataset> open_tar_shards(std::vector<std::filesystem::path> shards,
                                          const OpenOptions& options);
 

@@ -14,6 +14,13 @@ namespace {
 constexpr uint64_t kMostPicture = uint64_t{1} << 31;
 constexpr uint64_t kMostLabelText = 32;
 
+// Text from the archive, as it can stand in a message.
+std::string shown(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char letter) { return letter < ' ' || letter > '~'; }, '?');
+  return text;
+}
+
 class Collector {
  public:
   explicit Collector(const RandomAccessFile& shard) : shard_(shard) {}
@@ -28,7 +35,7 @@ class Collector {
     if (!is_label && !is_picture_ending(ending)) return;
     TarSample& sample = sample_with(member.name.substr(0, dot));
     if (!member.fault.empty()) {
-      sample.fault = member.fault;
+      (is_label ? sample.label_fault : sample.fault) = member.fault;
     } else if (is_label) {
       add_label(sample, member);
     } else {
@@ -53,7 +60,7 @@ class Collector {
   }
 
   void add_label(TarSample& sample, const TarMember& member) const {
-    if (sample.label >= 0) sample.fault = "it has two labels";
+    if (sample.label >= 0) sample.label_fault = "it has two labels";
     std::string text(std::min(member.size, kMostLabelText + 1), '\0');
     shard_.read(member.begin, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
@@ -63,7 +70,7 @@ class Collector {
     if (label) {
       sample.label = *label;
     } else {
-      sample.fault = "its .cls is no class number";
+      sample.label_fault = fmt::format("its .cls is no class number: \"{}\"", shown(text));
     }
   }
 

@@ -17,12 +17,13 @@ struct TarSample {
   uint64_t size = 0;
   bool has_picture = false;
   int32_t label = -1;
-  std::string fault;  // why it cannot be used; empty: it can
+  std::string fault;        // why the picture cannot be used; empty: it can
+  std::string label_fault;  // why the label cannot, which does not concern the picture
 };
 
 // In the order in which keys first appear. What is wrong with one sample (a name that leads out, a
-// link, a device, a sparse file, two pictures, a label that is no number, no picture) is its fault;
-// what is wrong with the archive is an Error(kData).
+// link, a device, a sparse file, two pictures, no picture; two labels, one that is no number) is
+// its fault; what is wrong with the archive is an Error(kData).
 std::vector<TarSample> samples_of_tar(const RandomAccessFile& shard);
 
 }  // namespace fcm::loader

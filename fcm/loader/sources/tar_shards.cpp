@@ -42,12 +42,20 @@ class TarShards final : public EncodedDataset {
            "KEY.jpeg, KEY.png or KEY.webp, and KEY.cls",
            paths_.size(), paths_.front().string());
     }
-    need_all_labels();
     classes_ = class_names(paths_.front().parent_path(), largest_label_);
   }
 
   int64_t size() const override { return static_cast<int64_t>(samples_.size()); }
-  int64_t label(int64_t index) const override { return sample(index).label; }
+  int64_t label(int64_t index) const override {
+    if (const auto fault = label_faults_.find(index); fault != label_faults_.end()) {
+      fail(ExitCode::kData, "{}: {}", name(index), fault->second);
+    }
+    const int32_t label = sample(index).label;
+    if (label < 0 && largest_label_ >= 0) {  // a set has labels or it has none
+      fail(ExitCode::kData, "{}: it has no .cls, while others have one", name(index));
+    }
+    return label;
+  }
   const std::vector<std::string>& classes() const override { return classes_; }
   std::string name(int64_t index) const override {
     return fmt::format("{}:{}", paths_[sample(index).shard].string(), keys_.at(index));
@@ -83,6 +91,7 @@ class TarShards final : public EncodedDataset {
     identities_.push_back(index.identity);
     for (TarSample& found : index.samples) {
       if (!found.fault.empty()) faults_[size()] = std::move(found.fault);
+      if (!found.label_fault.empty()) label_faults_[size()] = std::move(found.label_fault);
       keys_.add(printable(std::move(found.key)));
       samples_.push_back({found.begin, static_cast<uint32_t>(found.size), shard, found.label});
       largest_label_ = std::max(largest_label_, found.label);
@@ -99,19 +108,11 @@ class TarShards final : public EncodedDataset {
          reasons, refused.size() > kShown ? "; ..." : "");
   }
 
-  // A set has labels or it has none.
-  void need_all_labels() {
-    if (largest_label_ < 0) return;
-    for (int64_t i = 0; i < size(); ++i) {
-      if (sample(i).label < 0) faults_.try_emplace(i, "it has no .cls, while others have one");
-    }
-  }
-
   std::vector<fs::path> paths_;
   std::vector<FileIdentity> identities_;
   std::vector<Place> samples_;
   JoinedNames keys_;
-  std::unordered_map<int64_t, std::string> faults_;
+  std::unordered_map<int64_t, std::string> faults_, label_faults_;
   int32_t largest_label_ = -1;
   std::vector<std::string> classes_;
 };
