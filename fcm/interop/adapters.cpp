@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/base/weight_decay.h"
 
 namespace fcm::interop {
 namespace {
@@ -225,16 +226,12 @@ bool is_frozen_table(std::string_view name) {
   return name == "pos_embed" || name == "decoder_pos_embed";
 }
 
-bool decays(const formats::TensorView& tensor) {
-  return tensor.shape.size() > 1 && !tensor.name.ends_with(".bias");
-}
-
-std::vector<const formats::TensorView*> optimizer_order(
-    std::span<const formats::TensorView> model) {
+std::vector<const formats::TensorView*> optimizer_order(std::span<const formats::TensorView> model) {
   std::vector<const formats::TensorView*> order;
   for (const bool decay : {false, true}) {
     for (const formats::TensorView& tensor : model) {
-      if (!is_frozen_table(tensor.name) && decays(tensor) == decay) order.push_back(&tensor);
+      if (is_frozen_table(tensor.name)) continue;
+      if (has_weight_decay(tensor.name, tensor.shape.size()) == decay) order.push_back(&tensor);
     }
   }
   return order;

@@ -28,9 +28,6 @@ void sort_as_published(std::vector<formats::TensorView>& tensors);
 // Tables of sines and cosines: in the state_dict, but no optimizer knows them.
 bool is_frozen_table(std::string_view name);
 
-// timm's rule (add_weight_decay): neither 1-D nor a bias.
-bool decays(const formats::TensorView& tensor);
-
 // The parameters of a published optimizer by number: first those that do not decay, then those that
 // do, each in the order of `model` (the state_dict's), frozen tables left out.
 std::vector<const formats::TensorView*> optimizer_order(std::span<const formats::TensorView> model);

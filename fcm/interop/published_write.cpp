@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fcm/base/error.h"
+#include "fcm/base/weight_decay.h"
 #include "fcm/formats/plain_data.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
@@ -112,7 +113,8 @@ class Writer {
     formats::Value::List without, with;
     for (const formats::TensorView* parameter : optimizer_order(model_)) {
       const auto number = static_cast<int64_t>(without.size() + with.size());
-      (decays(*parameter) ? with : without).push_back(formats::Value{number});
+      const bool decays = has_weight_decay(parameter->name, parameter->shape.size());
+      (decays ? with : without).push_back(formats::Value{number});
     }
     formats::Value::List list;
     list.push_back(group(0.0, std::move(without)));

@@ -6,6 +6,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
+#include "fcm/base/weight_decay.h"
 #include "fcm/ops/part.h"
 
 namespace fcm::nn {
@@ -116,7 +117,7 @@ at::Tensor to_published(const at::Tensor& held, const Layout& layout,
       .contiguous();
 }
 
-bool Parameter::decays() const { return published_shape.size() > 1 && !name.ends_with(".bias"); }
+bool Parameter::decays() const { return has_weight_decay(name, published_shape.size()); }
 
 at::Tensor Parameters::add(const std::string& name, std::vector<int64_t> published_shape, Init init,
                            const Layout& layout, int64_t fan_in) {

@@ -48,8 +48,7 @@ struct Parameter {
   at::Tensor value;    // held form; a leaf that requires a gradient if trainable
   at::Tensor rounded;  // bfloat16 copy of a trained value, empty before Parameters::round
 
-  // Weight decay applies to matrices, not to 1-D parameters and biases (timm's rule).
-  bool decays() const;
+  bool decays() const;  // has_weight_decay
 };
 
 // All parameters of a model, in the order they were added (the published order).
