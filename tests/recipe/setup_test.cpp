@@ -2,8 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "fcm/recipe/recipe_files.h"
+
 namespace fcm::recipe {
 namespace {
+
+const std::filesystem::path kRecipes = std::filesystem::path(FCM_SOURCE_DIR) / "recipes";
 
 Recipe base_recipe() {
   Recipe recipe;
@@ -50,6 +56,54 @@ TEST(Setup, OneKeptViewCostsAQuarterOfTheEncoder) {
   Recipe all = base_recipe(), one = base_recipe();
   one.masks.views = {1};
   EXPECT_NEAR(forward_multiply_adds(all) / forward_multiply_adds(one), 4.0, 1e-9);
+}
+
+// Recorded when the counting of operations still stood in one place for all networks.
+struct Counted {
+  const char* recipe;
+  double training_flops, forward_multiply_adds, teacher_multiply_adds, activation_bytes;
+};
+
+TEST(Costs, OfShippedRecipesOfPretraining) {
+  for (const Counted& counted :
+       {Counted{"convmae_base_in1k_1600ep", 67107640320, 11184606720, 0, 62795264},
+        Counted{"convmae_base_in1k_200ep", 67107640320, 11184606720, 0, 62795264},
+        Counted{"demo", 84768768, 14128128, 0, 685056},
+        Counted{"demo_ema", 118013952, 16217088, 10355712, 801792},
+        Counted{"fastconvmae_base_in1k_50ep", 268430561280, 44738426880, 0, 251181056},
+        Counted{"fastconvmae_ct_base_in1k_100ep", 352955531264, 44969637888, 41568851968,
+                251181056},
+        Counted{"fastconvmae_ct_base_in1k_50ep", 352955531264, 44969637888, 41568851968, 251181056},
+        Counted{"fastconvmae_ct_large_in1k_200ep", 743159631872, 93591085056, 90806560768,
+                382943232},
+        Counted{"fastmae_vit_base_in1k_400ep", 232194441216, 38699073536, 0, 192692224},
+        Counted{"mae_vit_base_in1k_1600ep", 58048610304, 9674768384, 0, 48173056},
+        Counted{"smoke_mae_pretrain", 2077824, 346304, 0, 25920},
+        Counted{"smoke_mixture", 33559040, 4826624, 2299648, 461824},
+        Counted{"smoke_pretrain", 13919232, 2319872, 0, 216064}}) {
+    const Recipe recipe = load_recipe(counted.recipe, {kRecipes}, {});
+    EXPECT_EQ(training_flops(recipe), counted.training_flops) << counted.recipe;
+    EXPECT_EQ(forward_multiply_adds(recipe), counted.forward_multiply_adds) << counted.recipe;
+    EXPECT_EQ(teacher_multiply_adds(recipe), counted.teacher_multiply_adds) << counted.recipe;
+    EXPECT_EQ(activation_bytes_per_image(recipe, at::kFloat), counted.activation_bytes)
+        << counted.recipe;
+    EXPECT_EQ(activation_bytes_per_image(recipe, at::kBFloat16), counted.activation_bytes / 2)
+        << counted.recipe;
+  }
+}
+
+TEST(Costs, OfShippedRecipesOfClassifiers) {
+  for (const auto& [name, flops] : std::vector<std::pair<std::string, double>>{
+           {"finetune_convvit_base_in1k_100ep", 143568789504},
+           {"finetune_convvit_large_in1k_50ep", 438840901632},
+           {"finetune_demo", 61691904},
+           {"finetune_vit_base_in1k_100ep", 105378361344},
+           {"linprobe_convvit_base_in1k_90ep", 47856263168},
+           {"linprobe_vit_base_in1k_90ep", 35126120448},
+           {"smoke_finetune", 8659968},
+           {"smoke_linprobe", 2886656}}) {
+    EXPECT_EQ(training_flops(load_classification_recipe(name, {kRecipes}, {})), flops) << name;
+  }
 }
 
 TEST(Setup, MicroBatchesSplitTheBatchEvenly) {
