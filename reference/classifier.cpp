@@ -2,9 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <functional>
-#include <numeric>
-
 #include "fcm/base/error.h"
 #include "reference/keys.h"
 #include "reference/layers.h"
@@ -68,10 +65,6 @@ void check(const ClassifierOptions& options, const at::Tensor& images_BCHW) {
 }
 
 }  // namespace
-
-int64_t ClassifierOptions::patch_side() const {
-  return std::accumulate(strides.begin(), strides.end(), int64_t{1}, std::multiplies<>());
-}
 
 ClassifierResult classify(const Weights& weights, const ClassifierOptions& options,
                           const at::Tensor& images_BCHW, const nn::DropPath& drop_path,

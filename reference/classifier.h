@@ -13,25 +13,12 @@
 
 namespace fcm::reference {
 
-struct ClassifierOptions {
-  Kind kind = Kind::kConvVit;
-  int64_t rows = 224;  // of the picture, in pixels
-  int64_t cols = 224;
-  int64_t channels = 3;
-  // As in ReferenceOptions, a value a stage.
-  std::vector<int64_t> strides{4, 2, 2};
-  std::vector<int64_t> dims{256, 384, 768};
-  std::vector<int64_t> depths{2, 2, 11};
-  int64_t heads = 12;
-  std::vector<double> mlp_ratios{4, 4, 4};
+struct ClassifierOptions : EncoderSizes {
   int64_t classes = 1000;
   // The published global_pool. On: the mean of all patch tokens, then fc_norm. Off: norm, then one
   // token: the class token of a ViT, the top left patch of a ConvViT.
   bool mean_pool = true;
   at::ScalarType compute = at::kFloat;  // as in ReferenceOptions
-
-  int64_t patch_side() const;  // pixels
-  int64_t patches() const { return (rows / patch_side()) * (cols / patch_side()); }
 };
 
 struct ClassifierResult {

@@ -3,10 +3,17 @@
 
 #include "reference/keys.h"
 #include "reference/reference.h"
+#include "fcm/base/error.h"
 
 namespace fcm::reference {
 
-int64_t ReferenceOptions::patch_side() const {
+Kind kind_named(const std::string& name) {
+  if (name == "conv_vit") return Kind::kConvVit;
+  if (name == "vit") return Kind::kVit;
+  fail(ExitCode::kUsage, "\"{}\" has no plain form; take conv_vit or vit", name);
+}
+
+int64_t EncoderSizes::patch_side() const {
   return std::accumulate(strides.begin(), strides.end(), int64_t{1}, std::multiplies<>());
 }
 

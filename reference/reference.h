@@ -19,7 +19,11 @@ enum class Kind {
   kVit,      // one stage, a class token in front of the patches (MAE)
 };
 
-struct ReferenceOptions {
+// By its name in recipes, "conv_vit" or "vit". Throws Error(kUsage) for another.
+Kind kind_named(const std::string& name);
+
+// The picture and the encoder that sees it.
+struct EncoderSizes {
   Kind kind = Kind::kConvVit;
   int64_t rows = 224;  // of the picture, in pixels
   int64_t cols = 224;
@@ -29,6 +33,14 @@ struct ReferenceOptions {
   std::vector<int64_t> depths{2, 2, 11};
   int64_t heads = 12;
   std::vector<double> mlp_ratios{4, 4, 4};
+
+  int64_t patch_side() const;                                    // pixels
+  int64_t grid_rows() const { return rows / patch_side(); }      // patches
+  int64_t grid_cols() const { return cols / patch_side(); }      // patches
+  int64_t patches() const { return grid_rows() * grid_cols(); }  // L
+};
+
+struct ReferenceOptions : EncoderSizes {
   int64_t decoder_dim = 512;
   int64_t decoder_depth = 8;
   int64_t decoder_heads = 16;
@@ -50,11 +62,7 @@ struct ReferenceOptions {
   // the weights. kDouble for weights in double, kBFloat16 for what autocast would do.
   at::ScalarType compute = at::kFloat;
 
-  int64_t patch_side() const;                                    // pixels
-  int64_t grid_rows() const { return rows / patch_side(); }      // patches
-  int64_t grid_cols() const { return cols / patch_side(); }      // patches
-  int64_t patches() const { return grid_rows() * grid_cols(); }  // L
-  int64_t patch_dim() const;                                     // numbers in a patch
+  int64_t patch_dim() const;  // numbers in a patch
 };
 
 // Published names and shapes, pos_embed [1, L, D] (ViT [1, 1 + L, D]) and decoder_pos_embed among

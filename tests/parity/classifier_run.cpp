@@ -161,17 +161,7 @@ class ReferencePath final : public ClassifierPath {
 }  // namespace
 
 reference::ClassifierOptions reference_classifier(const PublishedModel& model) {
-  const reference::ReferenceOptions& options = model.options;
-  reference::ClassifierOptions result;
-  result.kind = options.kind;
-  result.rows = options.rows;
-  result.cols = options.cols;
-  result.channels = options.channels;
-  result.strides = options.strides;
-  result.dims = options.dims;
-  result.depths = options.depths;
-  result.heads = options.heads;
-  result.mlp_ratios = options.mlp_ratios;
+  reference::ClassifierOptions result{model.options};  // the sizes of picture and encoder
   result.classes = model.classes;
   result.mean_pool = model.global_pool;
   return result;
