@@ -6,7 +6,7 @@
 #include "fcm/base/error.h"
 #include "fcm/eval/classifier_accuracy.h"
 #include "fcm/image/image.h"
-#include "fcm/tasks/classifier.h"
+#include "fcm/tasks/trained_classifier.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/result_file.h"

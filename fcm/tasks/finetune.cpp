@@ -9,7 +9,7 @@
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/checkpoint_encoder.h"
-#include "fcm/tasks/classifier.h"
+#include "fcm/tasks/trained_classifier.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/run_folder.h"

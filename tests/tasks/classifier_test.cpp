@@ -1,5 +1,5 @@
 // Weights of pretraining for a classifier: what may be missing, what is left out, what is refused.
-#include "fcm/tasks/classifier.h"
+#include "fcm/tasks/trained_classifier.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "fcm/tasks/classifier.h"
+#include "fcm/tasks/trained_classifier.h"
 
 #include <ATen/ATen.h>
 
