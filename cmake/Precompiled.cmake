@@ -16,4 +16,4 @@ target_precompile_headers(fcm_precompiled PRIVATE ${headers})
 
 add_library(fcm_precompiled_torch OBJECT "${PROJECT_BINARY_DIR}/precompiled.cpp")
 target_link_libraries(fcm_precompiled_torch PRIVATE fcm_fmt LibTorch::cpu fcm_warnings)
-target_precompile_headers(fcm_precompiled_torch PRIVATE ${headers} <ATen/ATen.h> <ATen/Parallel.h>)
+target_precompile_headers(fcm_precompiled_torch PRIVATE ${headers} <ATen/ATen.h> <ATen/Parallel.h> <ATen/core/grad_mode.h>)
