@@ -24,9 +24,7 @@ constexpr int64_t kClasses = 1000;
 reference::ClassifierOptions reference_options(const recipe::Recipe& recipe,
                                                at::ScalarType compute) {
   reference::ClassifierOptions options;
-  options.kind = encoder::kind_named(recipe.model.kind) == encoder::Kind::kVit
-                     ? reference::Kind::kVit
-                     : reference::Kind::kConvVit;
+  options.kind = reference::kind_named(recipe.model.kind);
   options.rows = recipe.data.image_size[0];
   options.cols = recipe.data.image_size[1];
   options.channels = recipe.data.channels;

@@ -23,9 +23,7 @@ namespace {
 reference::ReferenceOptions reference_options(const recipe::Recipe& recipe,
                                               at::ScalarType compute) {
   reference::ReferenceOptions options;
-  options.kind = encoder::kind_named(recipe.model.kind) == encoder::Kind::kVit
-                     ? reference::Kind::kVit
-                     : reference::Kind::kConvVit;
+  options.kind = reference::kind_named(recipe.model.kind);
   options.rows = recipe.data.image_size[0];
   options.cols = recipe.data.image_size[1];
   options.channels = recipe.data.channels;

@@ -12,11 +12,35 @@ int64_t shared_blocks(const DecoderOptions& options, size_t targets) {
   return options.depth - static_cast<int64_t>(targets) * options.independent_blocks;
 }
 
+Embeddings add_embeddings(const nn::Scope& scope, const DecoderOptions& options, masks::Grid grid,
+                          int64_t class_tokens) {
+  Embeddings embeddings;
+  embeddings.mask_token_11D = scope.add("mask_token", {1, 1, options.dim}, nn::Init::kNormal02);
+  embeddings.positions_1TD = scope.add_table(
+      "decoder_pos_embed", nn::sincos_positions(grid.rows, grid.cols, options.dim, class_tokens),
+      /*trainable=*/false);
+  return embeddings;
+}
+
+nn::Cost cost(const DecoderOptions& options, int64_t encoder_dim, int64_t class_tokens,
+              const std::vector<Output>& outputs, const masks::ViewPlan& plan) {
+  int64_t predicted = 0;  // numbers for a hidden patch
+  for (const Output& output : outputs) predicted += output.dim;
+  nn::Cost sum;
+  for (const masks::ViewRun& run : plan.kept_runs()) {
+    const int64_t seen = class_tokens + run.size, all = class_tokens + plan.patches();
+    const auto width = static_cast<double>(options.dim);
+    sum.multiply_adds += static_cast<double>(run.views * seen * encoder_dim) * width;
+    sum += nn::blocks_cost(options.depth, run.views * all, all, options.dim, options.mlp_ratio);
+    sum.multiply_adds +=
+        static_cast<double>(run.views * (plan.patches() - run.size) * predicted) * width;
+  }
+  return sum;
+}
+
 Decoder::Decoder(const nn::Scope& scope, const DecoderOptions& options, int64_t encoder_dim,
-                 const std::vector<Output>& outputs, at::Tensor mask_token,
-                 at::Tensor positions_1TD)
-    : mask_token_(std::move(mask_token)),
-      positions_1TD_(std::move(positions_1TD)),
+                 const std::vector<Output>& outputs, Embeddings embeddings)
+    : embeddings_(std::move(embeddings)),
       embed_(scope / "decoder_embed", encoder_dim, options.dim),
       blocks_(scope, "decoder_blocks", shared_blocks(options, outputs.size()), options.dim,
               options.heads, options.mlp_ratio) {
@@ -70,7 +94,7 @@ Decoder::Embedded Decoder::embed(const at::Tensor& latent_BKC, const at::Tensor&
   const at::Tensor x_BTD =
       embed_(classes > 0 ? at::cat({class_latents_BGC, latent_BKC}, 1) : latent_BKC);
   nn::observe(observer, "decoder_embed", x_BTD);
-  const at::Tensor positions_TD = positions_1TD_[0].to(x_BTD.scalar_type());
+  const at::Tensor positions_TD = embeddings_.positions_1TD[0].to(x_BTD.scalar_type());
   const at::Tensor positions_LD = positions_TD.slice(0, classes > 0 ? 1 : 0);
   const at::Tensor patches_BKD = x_BTD.narrow(1, classes, kept);
   Embedded embedded;
@@ -79,7 +103,7 @@ Decoder::Embedded Decoder::embed(const at::Tensor& latent_BKC, const at::Tensor&
       patches_BKD + positions_LD.index_select(0, plan.order_BL.narrow(1, 0, kept).reshape({-1}))
                         .view_as(patches_BKD);
   if (classes > 0) embedded.classes_BGD = x_BTD.narrow(1, 0, classes) + positions_TD[0];
-  embedded.hidden_LD = positions_LD + mask_token_[0].to(x_BTD.scalar_type());
+  embedded.hidden_LD = positions_LD + embeddings_.mask_token_11D[0].to(x_BTD.scalar_type());
   return embedded;
 }
 

@@ -17,6 +17,7 @@
 #include "fcm/decoder/options.h"
 #include "fcm/decoder/reconstruction.h"
 #include "fcm/masks/view_plan.h"
+#include "fcm/nn/cost.h"
 #include "fcm/nn/layers.h"
 
 namespace fcm::decoder {
@@ -32,14 +33,30 @@ struct Output {
 // Blocks that all targets share: decoder.depth less those that belong to single ones.
 int64_t shared_blocks(const DecoderOptions& options, size_t targets);
 
+// Parameters that the published programs list before all modules, those of the encoder among them.
+struct Embeddings {
+  at::Tensor mask_token_11D;
+  // Frozen table in raster order, [1, L, D], or [1, 1 + L, D] where there are class tokens.
+  at::Tensor positions_1TD;
+};
+
+// Adds "mask_token" and "decoder_pos_embed", with the published start values.
+Embeddings add_embeddings(const nn::Scope& scope, const DecoderOptions& options, masks::Grid grid,
+                          int64_t class_tokens);
+
+// Of one picture that an encoder of width encoder_dim has seen. Of the plan, sizes, kept views and
+// grid are looked at. Blocks count as whole, though the last makes hidden patches alone and the
+// first takes them from a table (2 % of base).
+nn::Cost cost(const DecoderOptions& options, int64_t encoder_dim, int64_t class_tokens,
+              const std::vector<Output>& outputs, const masks::ViewPlan& plan);
+
 class Decoder {
  public:
-  // mask_token: [1, 1, dim]; positions: frozen table in raster order, [1, L, dim], or [1, 1 + L,
-  // dim] where there are class tokens. Parameters of one output are called "decoder_blocks.*",
+  // Parameters of one output are called "decoder_blocks.*",
   // "decoder_norm", "decoder_pred" as published; of several, "reconstructors.<name>.blocks.*",
   // ".norm", ".pred" behind the shared "decoder_blocks.*".
   Decoder(const nn::Scope& scope, const DecoderOptions& options, int64_t encoder_dim,
-          const std::vector<Output>& outputs, at::Tensor mask_token, at::Tensor positions_1TD);
+          const std::vector<Output>& outputs, Embeddings embeddings);
 
   // latent [B, K, C] in plan order; class_latents [B, G, C], one of each kept view, or undefined.
   // The observer sees "decoder_embed" [B, K, D] or [B, G + K, D], and once per run of equal views
@@ -85,7 +102,7 @@ class Decoder {
                                 const at::Tensor& hidden_slots_GH,
                                 const nn::Observer& observer) const;
 
-  at::Tensor mask_token_, positions_1TD_;
+  Embeddings embeddings_;
   nn::Linear embed_;
   nn::Blocks blocks_;
   std::vector<Branch> branches_;

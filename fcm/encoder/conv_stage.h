@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "fcm/nn/cost.h"
 #include "fcm/nn/layers.h"
 #include "fcm/ops/patches.h"
 
@@ -36,5 +37,8 @@ class ConvBlock {
   at::Tensor depthwise_weight_TC_, depthwise_bias_C_;
   nn::MlpBranch mlp_;
 };
+
+// `depth` of these on `cells` cells.
+nn::Cost conv_blocks_cost(int64_t depth, int64_t cells, int64_t dim, double mlp_ratio);
 
 }  // namespace fcm::encoder

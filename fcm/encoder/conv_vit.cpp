@@ -1,6 +1,9 @@
 #include "fcm/encoder/conv_vit.h"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
+
+#include <array>
 
 namespace fcm::encoder {
 namespace {
@@ -16,8 +19,8 @@ std::vector<ConvBlock> conv_blocks(const nn::Scope& scope, const EncoderOptions&
 
 // All cells of a patch to one vector: a convolution whose window is the patch.
 std::optional<nn::Linear> fuse(const nn::Scope& scope, const EncoderOptions& options, size_t stage,
-                               const ops::Cells& cells, Ending ending) {
-  if (ending != Ending::kPretraining) return std::nullopt;
+                               const ops::Cells& cells, const Outputs& outputs) {
+  if (!outputs.fuse) return std::nullopt;
   return nn::Linear::convolution(scope, options.dims[stage], options.dims[2], cells.side,
                                  cells.raster);
 }
@@ -26,21 +29,22 @@ std::optional<nn::Linear> fuse(const nn::Scope& scope, const EncoderOptions& opt
 
 // Members are declared in the published order of parameters.
 ConvVit::ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
-                 at::Tensor positions_1LC, Ending ending)
+                 at::Tensor positions_1LC, const Outputs& outputs)
     : geometry_{options.strides},
+      keeps_stages_(outputs.stages),
       positions_1LC_(std::move(positions_1LC)),
       embed1_(scope / "patch_embed1", channels, options.dims[0], options.strides[0]),
       embed2_(scope / "patch_embed2", options.dims[0], options.dims[1], options.strides[1]),
       embed3_(scope / "patch_embed3", options.dims[1], options.dims[2], options.strides[2],
               nn::Init::kXavierUniform),
       embed4_(scope / "patch_embed4", options.dims[2], options.dims[2]),
-      fuse1_(fuse(scope / "stage1_output_decode", options, 0, geometry_.cells(0), ending)),
-      fuse2_(fuse(scope / "stage2_output_decode", options, 1, geometry_.cells(1), ending)),
+      fuse1_(fuse(scope / "stage1_output_decode", options, 0, geometry_.cells(0), outputs)),
+      fuse2_(fuse(scope / "stage2_output_decode", options, 1, geometry_.cells(1), outputs)),
       blocks1_(conv_blocks(scope / "blocks1", options, 0)),
       blocks2_(conv_blocks(scope / "blocks2", options, 1)),
       blocks3_(scope, "blocks3", options.depths[2], options.dims[2], options.heads,
                options.mlp_ratios[2]) {
-  if (ending != Ending::kNothing) norm_.emplace(scope / "norm", options.dims[2], 1e-6);
+  if (outputs.norm) norm_.emplace(scope / "norm", options.dims[2], 1e-6);
 }
 
 Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
@@ -49,7 +53,9 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
   const int64_t kept = plan.kept_slots();
   at::Tensor x;
   std::vector<at::Tensor> fused;  // [B, K, C3] each
-  const auto fuse_into = [&](const std::optional<nn::Linear>& layer, const char* name) {
+  Features features;
+  const auto end_stage = [&](const std::optional<nn::Linear>& layer, const char* name) {
+    if (keeps_stages_) features.stages_BKPC.push_back(x);
     if (!layer) return;
     fused.push_back((*layer)(x.reshape({batch, kept, -1})));
     nn::observe(observer, name, fused.back());
@@ -58,12 +64,12 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
   x = embed1_(pixels_BLPD.narrow(1, 0, kept));  // [B, K, P1, C1]
   nn::observe(observer, "patch_embed1", x);
   x = convolve(0, x, plan, observer, drop_path);
-  fuse_into(fuse1_, "stage1_output_decode");
+  end_stage(fuse1_, "stage1_output_decode");
 
   x = embed2_(x.reshape({batch, kept, geometry_.cells(1).count(), -1}));  // [B, K, P2, C2]
   nn::observe(observer, "patch_embed2", x);
   x = convolve(1, x, plan, observer, drop_path);
-  fuse_into(fuse2_, "stage2_output_decode");
+  end_stage(fuse2_, "stage2_output_decode");
 
   x = embed3_(x.reshape({batch, kept, -1}));  // [B, K, C3]
   nn::observe(observer, "patch_embed3", x);
@@ -71,8 +77,8 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
   nn::observe(observer, "patch_embed4", x);
   const at::Tensor order_BK = plan.order_BL.narrow(1, 0, kept);
   x = x + positions_1LC_[0].to(x.scalar_type()).index_select(0, order_BK.reshape({-1})).view_as(x);
-  Features features;
   features.tokens_BKC = transform(x, plan, observer, drop_path);
+  if (keeps_stages_) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
   if (!norm_) return features;
   x = features.tokens_BKC;
   for (const at::Tensor& stage_BKC : fused) x = x + stage_BKC;
@@ -110,6 +116,98 @@ at::Tensor ConvVit::transform(const at::Tensor& x_BKC, const masks::ViewPlan& pl
         blocks3_(x_NTC, observer, drop_path, first).reshape({batch, slots, channels}));
   }
   return results.size() == 1 ? results[0] : at::cat(results, 1);  // [B, K, C3]
+}
+
+namespace {
+
+// Sources: base official; small moreh-dev/FastConvMAE; large as in the released v2 weights;
+// large_paper DMJD; huge a third party's reading of the paper (unverified).
+std::vector<EncoderOptions> named_sizes() {
+  return {{"small", {4, 2, 2}, {128, 256, 384}, {2, 2, 11}, 6, {4, 4, 4}},
+          {"base", {4, 2, 2}, {256, 384, 768}, {2, 2, 11}, 12, {4, 4, 4}},
+          {"large", {4, 2, 2}, {384, 768, 1024}, {2, 2, 20}, 16, {4, 4, 4}},
+          {"large_paper", {4, 2, 2}, {384, 768, 1024}, {2, 2, 23}, 16, {8, 8, 4}},
+          {"huge", {4, 2, 2}, {768, 1024, 1280}, {2, 2, 31}, 16, {8, 8, 4}}};
+}
+
+std::unique_ptr<Encoder> make(const nn::Scope& scope, const EncoderOptions& options,
+                              int64_t channels, const Embeddings& embeddings,
+                              const Outputs& outputs) {
+  return std::make_unique<ConvVit>(scope, options, channels, embeddings.positions_1TC, outputs);
+}
+
+nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan) {
+  const ops::PatchGeometry geometry{options.strides};
+  const auto product = [](int64_t rows, int64_t in, int64_t out) {
+    return static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
+  };
+  const int64_t last_dim = options.dims.back();
+  int64_t in = channels;
+  nn::Cost sum;
+  for (size_t stage = 0; stage < 3; ++stage) {
+    const int64_t stride = options.strides[stage], dim = options.dims[stage];
+    const int64_t cells = plan.kept_slots() * geometry.cells(static_cast<int64_t>(stage)).count();
+    sum.multiply_adds += product(cells, stride * stride * in, dim);  // patch embedding
+    in = dim;
+    if (stage == 2) break;
+    sum += conv_blocks_cost(options.depths[stage], cells, dim, options.mlp_ratios[stage]);
+    sum.multiply_adds += product(cells, dim, last_dim);  // fuse
+  }
+  sum.multiply_adds += product(plan.kept_slots(), last_dim, last_dim);  // patch_embed4
+  for (const masks::ViewRun& run : plan.kept_runs()) {
+    sum += nn::blocks_cost(options.depths[2], run.views * run.size, run.size, last_dim,
+                           options.mlp_ratios[2]);
+  }
+  return sum;
+}
+
+nn::Layer layer_of(const EncoderOptions& options, std::string_view name) {
+  constexpr std::array<std::string_view, 3> kFirst{"patch_embed", "blocks1.", "blocks2."};
+  return layer_by_blocks(name, kFirst, "blocks3", options.depths[2]);
+}
+
+std::optional<Recognised> recognise(const Shapes& shapes) {
+  Recognised found;
+  for (const char* stage : {"1", "2", "3"}) {
+    const std::string number = stage;
+    if (!add_stage(shapes, "patch_embed" + number + ".proj.weight", "blocks" + number, found)) {
+      return std::nullopt;
+    }
+  }
+  found.fuse =
+      shapes.has("stage1_output_decode.weight", 4) && shapes.has("stage2_output_decode.weight", 4);
+  return found;
+}
+
+// A 5x5 window must not reach past the neighbouring patch.
+std::vector<std::string> faults(const EncoderOptions& options) {
+  std::vector<std::string> found;
+  int64_t side = 1;  // cells per row of a patch: the product of the later strides
+  for (size_t stage = 2; stage-- > 0;) {
+    side *= options.strides[stage + 1];
+    if (options.depths[stage] == 0 || side >= 2) continue;
+    found.push_back(
+        fmt::format("encoder.strides = [{}] leaves stage {} one cell a patch, but its 5x5 "
+                    "convolutions need at least 2x2; make a later stride 2 or more, or that entry "
+                    "of encoder.depths 0",
+                    fmt::join(options.strides, ", "), stage + 1));
+  }
+  return found;
+}
+
+}  // namespace
+
+Family conv_vit_family() {
+  return {.kind = "conv_vit",
+          .stages = 3,
+          .class_tokens = 0,
+          .last_blocks = "blocks3",
+          .sizes = named_sizes(),
+          .make = make,
+          .cost = cost,
+          .layer_of = layer_of,
+          .recognise = recognise,
+          .faults = faults};
 }
 
 }  // namespace fcm::encoder

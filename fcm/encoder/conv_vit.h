@@ -1,6 +1,6 @@
 // ConvViT: two convolution stages, then a transformer, on patches in plan order.
-// Source: models_fastconvmae.py forward_encoder; its masks are the plan's missing edges here. With
-// other endings models_convvit.py, the network of fine-tuning.
+// Source: models_fastconvmae.py forward_encoder; its masks are the plan's missing edges here.
+// Without fused stages models_convvit.py, the network of fine-tuning.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,6 +10,7 @@
 
 #include "fcm/encoder/conv_stage.h"
 #include "fcm/encoder/encoder.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/nn/layers.h"
 #include "fcm/ops/patches.h"
 
@@ -19,7 +20,7 @@ class ConvVit final : public Encoder {
  public:
   // positions_1LC: added before the last stage, in raster order.
   ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
-          at::Tensor positions_1LC, Ending ending);
+          at::Tensor positions_1LC, const Outputs& outputs);
 
   Features operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                       const nn::Observer& observer = {},
@@ -32,6 +33,7 @@ class ConvVit final : public Encoder {
                        const nn::Observer& observer, const nn::DropPath& drop_path) const;
 
   ops::PatchGeometry geometry_;
+  bool keeps_stages_;
   at::Tensor positions_1LC_;
   PatchEmbed embed1_, embed2_, embed3_;
   nn::Linear embed4_;
@@ -40,5 +42,7 @@ class ConvVit final : public Encoder {
   nn::Blocks blocks3_;
   std::optional<nn::LayerNorm> norm_;
 };
+
+Family conv_vit_family();
 
 }  // namespace fcm::encoder

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -8,14 +10,12 @@
 
 namespace fcm::encoder {
 
-// Families of encoders, and their names in recipes (model.kind): "conv_vit", "vit".
-enum class Kind { kConvVit, kVit };
-Kind kind_named(const std::string& name);  // Error(kUsage) for another name
+// What model.kind and encoder.size of a recipe may be: the kinds there are; their named sizes, with
+// "custom" before and "checkpoint" behind.
+std::vector<std::string> kinds();
+std::vector<std::string> size_names();
 
-// Stages of a kind: the number of elements of the lists below.
-size_t stages(Kind kind);
-// Class tokens in front of every sequence of patches: 1 for the ViT, 0 for ConvViT.
-int64_t class_tokens(Kind kind);
+inline constexpr const char* kDefaultKind = "conv_vit";  // whose sizes stand in EncoderOptions
 
 // A hierarchical encoder: convolution stages first, transformer last (ConvViT), or the transformer
 // alone (ViT: lists of one element).
@@ -29,14 +29,16 @@ struct EncoderOptions {
   int64_t heads = 12;
   std::vector<double> mlp_ratios{4, 4, 4};
 
+  int64_t patch_side() const {  // pixels
+    return std::accumulate(strides.begin(), strides.end(), int64_t{1}, std::multiplies<>());
+  }
+
   template <class Visitor>
   void visit(Visitor& visitor) {
-    visitor(
-        "size", size,
-        config::OneOf{{"custom", "small", "base", "large", "large_paper", "huge", "checkpoint"}},
-        "named size; the other keys of the section must then agree with it. checkpoint, for "
-        "finetune and linprobe: the encoder is that of --checkpoint, the other keys are for "
-        "--from-scratch");
+    visitor("size", size, config::OneOf{size_names()},
+            "named size; the other keys of the section must then agree with it. checkpoint, for "
+            "finetune and linprobe: the encoder is that of --checkpoint, the other keys are for "
+            "--from-scratch");
     visitor("strides", strides, config::Range{1, 64},
             "downsampling of each stage; conv_vit has three stages, vit one");
     visitor("dims", dims, config::Range{1, 16384}, "channels of each stage");
@@ -47,8 +49,8 @@ struct EncoderOptions {
   }
 };
 
-// S, B, L, H of a family (docs/tour/05-encoder.md has the tables and their sources). Throws
-// Error(kUsage) for a name that the kind does not have.
-EncoderOptions named_size(Kind kind, const std::string& name);
+// A named size of a kind (docs/tour/05-encoder.md has the tables). Throws Error(kUsage) for a kind
+// or a name that there is not.
+EncoderOptions named_size(const std::string& kind, const std::string& name);
 
 }  // namespace fcm::encoder

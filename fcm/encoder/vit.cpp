@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
+
 namespace fcm::encoder {
 namespace {
 
@@ -24,14 +26,15 @@ struct Parts {
 
 // Members are declared in the published order of parameters.
 Vit::Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
-         Embeddings embeddings, Ending ending)
+         Embeddings embeddings, const Outputs& outputs)
     : embeddings_(std::move(embeddings)),
       embed_(nn::Linear::convolution(scope / "patch_embed" / "proj", channels, options.dims[0],
                                      options.strides[0], nn::row_by_row(options.strides[0]),
                                      nn::Init::kXavierUniform)),
       blocks_(scope, "blocks", options.depths[0], options.dims[0], options.heads,
-              options.mlp_ratios[0]) {
-  if (ending != Ending::kNothing) norm_.emplace(scope / "norm", options.dims[0], 1e-6);
+              options.mlp_ratios[0]),
+      keeps_stages_(outputs.stages) {
+  if (outputs.norm) norm_.emplace(scope / "norm", options.dims[0], 1e-6);
 }
 
 Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
@@ -60,11 +63,69 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
   Features features;
   features.tokens_BKC = Parts::joined(tokens.patches);        // [B, K, C]
   features.class_tokens_BGC = Parts::joined(tokens.classes);  // [B, G, C]
+  if (keeps_stages_) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
   if (norm_) {
     features.latent_BKC = Parts::joined(latents.patches);
     features.class_latents_BGC = Parts::joined(latents.classes);
   }
   return features;
+}
+
+namespace {
+
+// Sources: base, large and huge models_mae.py; small the ViT-S of DeiT (MAE published none).
+std::vector<EncoderOptions> named_sizes() {
+  return {{"small", {16}, {384}, {12}, 6, {4}},
+          {"base", {16}, {768}, {12}, 12, {4}},
+          {"large", {16}, {1024}, {24}, 16, {4}},
+          {"huge", {14}, {1280}, {32}, 16, {4}}};
+}
+
+std::unique_ptr<Encoder> make(const nn::Scope& scope, const EncoderOptions& options,
+                              int64_t channels, const Embeddings& embeddings,
+                              const Outputs& outputs) {
+  return std::make_unique<Vit>(scope, options, channels, embeddings, outputs);
+}
+
+nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan) {
+  const int64_t dim = options.dims[0], pixels = options.strides[0] * options.strides[0];
+  nn::Cost sum;
+  sum.multiply_adds =
+      static_cast<double>(plan.kept_slots()) * static_cast<double>(pixels * channels * dim);
+  for (const masks::ViewRun& run : plan.kept_runs()) {
+    const int64_t length = 1 + run.size;
+    sum +=
+        nn::blocks_cost(options.depths[0], run.views * length, length, dim, options.mlp_ratios[0]);
+  }
+  return sum;
+}
+
+nn::Layer layer_of(const EncoderOptions& options, std::string_view name) {
+  constexpr std::array<std::string_view, 1> kFirst{"patch_embed"};
+  return layer_by_blocks(name, kFirst, "blocks", options.depths[0]);
+}
+
+std::optional<Recognised> recognise(const Shapes& shapes) {
+  Recognised found;
+  if (!add_stage(shapes, "patch_embed.proj.weight", "blocks", found)) return std::nullopt;
+  return found;
+}
+
+std::vector<std::string> faults(const EncoderOptions&) { return {}; }
+
+}  // namespace
+
+Family vit_family() {
+  return {.kind = "vit",
+          .stages = 1,
+          .class_tokens = 1,
+          .last_blocks = "blocks",
+          .sizes = named_sizes(),
+          .make = make,
+          .cost = cost,
+          .layer_of = layer_of,
+          .recognise = recognise,
+          .faults = faults};
 }
 
 }  // namespace fcm::encoder

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "fcm/encoder/encoder.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/nn/layers.h"
 
 namespace fcm::encoder {
@@ -16,7 +17,7 @@ namespace fcm::encoder {
 class Vit final : public Encoder {
  public:
   Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
-      Embeddings embeddings, Ending ending);
+      Embeddings embeddings, const Outputs& outputs);
 
   // Classifiers, on a full plan: patch tokens [B, L, C] and class tokens [B, 1, C].
   Features operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
@@ -28,6 +29,9 @@ class Vit final : public Encoder {
   nn::Linear embed_;
   nn::Blocks blocks_;
   std::optional<nn::LayerNorm> norm_;
+  bool keeps_stages_;
 };
+
+Family vit_family();
 
 }  // namespace fcm::encoder

@@ -7,11 +7,13 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/formats/pth.h"
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/adapters.h"
-#include "fcm/interop/transformers.h"
+#include "fcm/interop/architecture.h"
 #include "fcm/interop/tensor_roles.h"
+#include "fcm/interop/transformers.h"
 
 namespace fcm::interop {
 namespace {
@@ -57,52 +59,34 @@ void write_folder(const fs::path& out, const std::vector<formats::TensorView>& t
                      "checkpoint");
 }
 
-struct Sizes {
-  int64_t dim, depth, heads;
-};
-
-Sizes sizes_of(const recipe::Recipe& recipe) {
-  return {recipe.encoder.dims.front(), recipe.encoder.depths.front(), recipe.encoder.heads};
-}
-
 // timm's name for these sizes; others are vit_base with sizes of its own in model_args.
-std::string timm_name(const Sizes& sizes) {
-  struct Named {
-    const char* name;
-    Sizes sizes;
-  };
-  constexpr std::array kNamed = {
-      Named{"vit_tiny_patch16_224", {192, 12, 3}}, Named{"vit_small_patch16_224", {384, 12, 6}},
-      Named{"vit_base_patch16_224", {768, 12, 12}}, Named{"vit_large_patch16_224", {1024, 24, 16}},
-      Named{"vit_huge_patch14_224", {1280, 32, 16}}};
-  for (const Named& named : kNamed) {
-    if (named.sizes.dim == sizes.dim && named.sizes.depth == sizes.depth &&
-        named.sizes.heads == sizes.heads) {
-      return named.name;
-    }
-  }
-  return "vit_base_patch16_224";
+std::string timm_name(const encoder::EncoderOptions& sizes) {
+  const bool tiny = sizes.dims.front() == 192 && sizes.depths.front() == 12 && sizes.heads == 3;
+  if (tiny) return "vit_tiny_patch16_224";  // a size that has no name here
+  const encoder::EncoderOptions* named = encoder::size_like("vit", sizes);
+  if (named == nullptr) return "vit_base_patch16_224";
+  return fmt::format("vit_{}_patch{}_224", named->size, named->strides.front());
 }
 
 // Read by timm.create_model("local-dir:FOLDER"). Always with model_args: the sizes then do not hang
 // on a name.
 json timm_config(const recipe::Recipe& recipe, const Architecture& architecture) {
-  const Sizes sizes = sizes_of(recipe);
-  const int64_t patch = architecture.patch_side();
+  const encoder::EncoderOptions& encoder = recipe.encoder;
+  const int64_t patch = architecture.encoder.patch_side();
   const auto& image = recipe.data.image_size;
   const std::string pool = architecture.fc_norm ? "avg" : "token";
-  return {{"architecture", timm_name(sizes)},
+  return {{"architecture", timm_name(encoder)},
           {"num_classes", architecture.classes},
-          {"num_features", sizes.dim},
+          {"num_features", encoder.dims.front()},
           {"global_pool", pool},
           {"model_args",
            {{"img_size", image},
             {"patch_size", patch},
             {"in_chans", recipe.data.channels},
-            {"embed_dim", sizes.dim},
-            {"depth", sizes.depth},
-            {"num_heads", sizes.heads},
-            {"mlp_ratio", recipe.encoder.mlp_ratios.front()},
+            {"embed_dim", encoder.dims.front()},
+            {"depth", encoder.depths.front()},
+            {"num_heads", encoder.heads},
+            {"mlp_ratio", encoder.mlp_ratios.front()},
             {"num_classes", architecture.classes},
             {"global_pool", pool}}},
           {"pretrained_cfg",
@@ -119,22 +103,22 @@ json timm_config(const recipe::Recipe& recipe, const Architecture& architecture)
 }
 
 json transformers_config(const recipe::Recipe& recipe, const Architecture& architecture) {
-  const Sizes sizes = sizes_of(recipe);
+  const encoder::EncoderOptions& encoder = recipe.encoder;
   const auto& image = recipe.data.image_size;
   return {{"model_type", "vit"},
           {"architectures", json::array({"ViTModel"})},
-          {"hidden_size", sizes.dim},
-          {"num_hidden_layers", sizes.depth},
-          {"num_attention_heads", sizes.heads},
-          {"intermediate_size", static_cast<int64_t>(recipe.encoder.mlp_ratios.front() *
-                                                     static_cast<double>(sizes.dim))},
+          {"hidden_size", encoder.dims.front()},
+          {"num_hidden_layers", encoder.depths.front()},
+          {"num_attention_heads", encoder.heads},
+          {"intermediate_size", static_cast<int64_t>(encoder.mlp_ratios.front() *
+                                                     static_cast<double>(encoder.dims.front()))},
           {"hidden_act", "gelu"},
           {"hidden_dropout_prob", 0.0},
           {"attention_probs_dropout_prob", 0.0},
           {"layer_norm_eps", 1e-6},
           {"qkv_bias", true},
           {"image_size", image[0] == image[1] ? json(image[0]) : json(image)},
-          {"patch_size", architecture.patch_side()},
+          {"patch_size", architecture.encoder.patch_side()},
           {"num_channels", recipe.data.channels},
           {"torch_dtype", "float32"}};
 }

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "fcm/base/error.h"
-#include "fcm/encoder/options.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/optim/schedule.h"
 
 namespace fcm::interop {
@@ -24,12 +24,10 @@ bool sets(const std::vector<std::string>& overrides, std::string_view key) {
 
 int64_t encoder_heads(const Architecture& architecture, const std::vector<std::string>& overrides,
                       const std::string& source) {
-  const encoder::Kind kind = encoder::kind_named(architecture.kind);
-  for (const char* name : {"small", "base", "large", "huge"}) {
-    const encoder::EncoderOptions named = encoder::named_size(kind, name);
-    if (named.dims == architecture.dims) return named.heads;
+  for (const encoder::EncoderOptions& named : encoder::family(architecture.kind).sizes) {
+    if (named.dims == architecture.encoder.dims) return named.heads;
   }
-  const int64_t dim = architecture.dims.back();
+  const int64_t dim = architecture.encoder.dims.back();
   if (dim % 64 == 0) return dim / 64;
   if (!sets(overrides, "encoder.heads")) {
     fail(
@@ -67,7 +65,7 @@ std::vector<int64_t> image_size(const Architecture& architecture,
          "data.image_size=[ROWS,COLUMNS]",
          source, architecture.patches);
   }
-  return {side * architecture.patch_side(), side * architecture.patch_side()};
+  return {side * architecture.encoder.patch_side(), side * architecture.encoder.patch_side()};
 }
 
 // Each sets `field` where the arguments have a value of its kind.
@@ -121,12 +119,8 @@ recipe::Recipe published_recipe(const Architecture& architecture, const json& ar
   recipe::Recipe recipe;
   recipe.row = {"published", fmt::format("sizes found in {}", source)};
   recipe.model.kind = architecture.kind;
-  recipe.encoder = {"custom",
-                    architecture.strides,
-                    architecture.dims,
-                    architecture.depths,
-                    encoder_heads(architecture, overrides, source),
-                    architecture.mlp_ratios};
+  recipe.encoder = architecture.encoder;
+  recipe.encoder.heads = encoder_heads(architecture, overrides, source);
   if (const auto& decoder = architecture.decoder) {
     recipe.pretrain().decoder = {decoder->dim, decoder->depth,
                                  decoder_heads(decoder->dim, overrides, source),

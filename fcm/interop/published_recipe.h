@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "fcm/interop/adapters.h"
+#include "fcm/interop/architecture.h"
 #include "fcm/interop/published.h"
 #include "fcm/recipe/recipe.h"
 

@@ -21,9 +21,8 @@ Classifier::Classifier(const ClassifierOptions& options, uint64_t seed,
   const int64_t dim = options.encoder.dims.back();
   const encoder::Embeddings embeddings =
       encoder::add_embeddings(scope, options.kind, dim, grid_, options.trainable_positions);
-  encoder_ =
-      encoder::make_encoder(options.kind, scope, options.encoder, options.channels, embeddings,
-                            options.mean_pool ? encoder::Ending::kNothing : encoder::Ending::kNorm);
+  encoder_ = encoder::make_encoder(options.kind, scope, options.encoder, options.channels,
+                                   embeddings, encoder::Outputs{.norm = !options.mean_pool});
   head_.emplace(scope / "head", dim, options.classes, nn::Init::kNormal2e5);
   if (options.mean_pool) fc_norm_.emplace(scope / "fc_norm", dim, 1e-6);
   parameters_->flatten();

@@ -7,11 +7,14 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "fcm/encoder/encoder.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/nn/drop_path.h"
+#include "fcm/nn/layer.h"
 #include "fcm/nn/layers.h"
 #include "fcm/nn/observer.h"
 #include "fcm/nn/parameters.h"
@@ -20,7 +23,7 @@
 namespace fcm::models {
 
 struct ClassifierOptions {
-  encoder::Kind kind = encoder::Kind::kConvVit;
+  std::string kind = encoder::kDefaultKind;
   encoder::EncoderOptions encoder;
   int64_t rows = 224, cols = 224;  // of the picture
   int64_t channels = 3;
@@ -47,6 +50,8 @@ class Classifier {
   at::Device device() const { return parameters_->device(); }
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
+  // Which layer a parameter belongs to; head and fc_norm to the last.
+  nn::LayerOf layer_of() const { return encoder::layer_of(options_.kind, options_.encoder); }
 
   // Which branches a training pass leaves out for these pictures, on the model's device; nothing at
   // rate 0.

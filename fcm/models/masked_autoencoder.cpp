@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "fcm/base/error.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/loss/feature_loss.h"
 #include "fcm/ops/patch_loss/op.h"
 #include "fcm/targets/rgb.h"
@@ -10,8 +11,8 @@
 namespace fcm::models {
 namespace {
 
-std::vector<decoder::Output> outputs_of(const AutoencoderOptions& options,
-                                        const ops::PatchGeometry& geometry) {
+std::vector<decoder::Output> outputs_of(const AutoencoderOptions& options) {
+  const ops::PatchGeometry geometry{options.encoder.strides};
   std::vector<decoder::Output> outputs;
   for (const std::string& name : options.targets.reconstructed()) {
     if (name == "rgb") {
@@ -34,6 +35,14 @@ const at::Tensor& features_of(const targets::Features& features, const std::stri
 
 }  // namespace
 
+nn::Cost cost(const AutoencoderOptions& options, const masks::ViewPlan& plan) {
+  const encoder::Family& family = encoder::family(options.kind);
+  nn::Cost sum = family.cost(options.encoder, options.channels, plan);
+  sum += decoder::cost(options.decoder, options.encoder.dims.back(), family.class_tokens,
+                       outputs_of(options), plan);
+  return sum;
+}
+
 MaskedAutoencoder::MaskedAutoencoder(const AutoencoderOptions& options, uint64_t seed,
                                      const at::TensorOptions& held)
     : options_(options),
@@ -41,21 +50,16 @@ MaskedAutoencoder::MaskedAutoencoder(const AutoencoderOptions& options, uint64_t
       grid_{options.rows / geometry_.patch_side(), options.cols / geometry_.patch_side()},
       parameters_(std::make_unique<nn::Parameters>(seed, held)) {
   const nn::Scope scope(*parameters_);
-  const int64_t encoder_dim = options.encoder.dims.back(), decoder_dim = options.decoder.dim;
+  const int64_t encoder_dim = options.encoder.dims.back();
   // The published state_dict lists these first. Tables stay fp32-accurate in any type.
-  const encoder::Embeddings embeddings = encoder::add_embeddings(
+  const encoder::Embeddings of_encoder = encoder::add_embeddings(
       scope, options.kind, encoder_dim, grid_, /*trainable_positions=*/false);
-  const at::Tensor mask_token = scope.add("mask_token", {1, 1, decoder_dim}, nn::Init::kNormal02);
-  const at::Tensor decoder_positions =
-      scope.add_table("decoder_pos_embed",
-                      nn::sincos_positions(grid_.rows, grid_.cols, decoder_dim,
-                                           encoder::class_tokens(options.kind)),
-                      /*trainable=*/false);
+  const decoder::Embeddings of_decoder = decoder::add_embeddings(
+      scope, options.decoder, grid_, encoder::family(options.kind).class_tokens);
   encoder_ = encoder::make_encoder(options.kind, scope, options.encoder, options.channels,
-                                   embeddings, encoder::Ending::kPretraining);
+                                   of_encoder, encoder::Outputs{.norm = true, .fuse = true});
   decoder_ = std::make_unique<decoder::Decoder>(scope, options.decoder, encoder_dim,
-                                                outputs_of(options, geometry_), mask_token,
-                                                decoder_positions);
+                                                outputs_of(options), of_decoder);
   if (options.targets.mimic != "none") {
     const int64_t dim = targets::feature_dim(options.targets, options.targets.mimic, encoder_dim);
     mimic_norm_.emplace(scope / "mimic" / "norm", encoder_dim, 1e-6);

@@ -16,6 +16,7 @@
 #include "fcm/encoder/encoder.h"
 #include "fcm/encoder/options.h"
 #include "fcm/masks/view_plan.h"
+#include "fcm/nn/cost.h"
 #include "fcm/nn/observer.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/ops/patches.h"
@@ -26,13 +27,17 @@
 namespace fcm::models {
 
 struct AutoencoderOptions {
-  encoder::Kind kind = encoder::Kind::kConvVit;
+  std::string kind = encoder::kDefaultKind;
   encoder::EncoderOptions encoder;
   decoder::DecoderOptions decoder;
   targets::TargetOptions targets;
   int64_t rows = 224, cols = 224;  // of the picture
   int64_t channels = 3;
 };
+
+// Of one picture: encoder and decoder, without a mimicked target's Linear. Of the plan, sizes, kept
+// views and grid are looked at.
+nn::Cost cost(const AutoencoderOptions& options, const masks::ViewPlan& plan);
 
 // Start values are drawn for `seed`; `held` is the type of the parameters (float32, or float64 for
 // checks) and the device on which they lie and the model runs: whatever it is given lies there too.

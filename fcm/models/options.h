@@ -4,16 +4,17 @@
 #include <string>
 
 #include "fcm/config/field.h"
+#include "fcm/encoder/options.h"
 
 namespace fcm::models {
 
 struct ModelOptions {
-  std::string kind = "conv_vit";
+  std::string kind = encoder::kDefaultKind;
   std::string precision = "auto";
 
   template <class Visitor>
   void visit(Visitor& visitor) {
-    visitor("kind", kind, config::OneOf{{"conv_vit", "vit"}}, "family of the encoder");
+    visitor("kind", kind, config::OneOf{encoder::kinds()}, "family of the encoder");
     visitor("precision", precision, config::OneOf{{"auto", "fp32", "bf16"}},
             "compute type; auto is bf16 where the processor has it in hardware");
   }

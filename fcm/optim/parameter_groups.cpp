@@ -1,31 +1,11 @@
 #include "fcm/optim/parameter_groups.h"
 
-#include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <optional>
-#include <string_view>
+#include <fmt/format.h>
 
-#include "fcm/base/error.h"
+#include <algorithm>
+#include <cmath>
 
 namespace fcm::optim {
-namespace {
-
-// Index of the transformer block a parameter belongs to.
-std::optional<int> transformer_block(std::string_view name) {
-  for (const std::string_view stage : {"blocks.", "blocks3."}) {
-    if (!name.starts_with(stage)) continue;
-    int block = 0;
-    const std::string_view rest = name.substr(stage.size());
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), block);
-    require(error == std::errc() && end != rest.data() + rest.size() && *end == '.',
-            "a block without a number: {}", name);
-    return block;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 std::vector<ParameterGroup> pretraining_groups(const nn::Parameters& parameters,
                                                double weight_decay) {
@@ -37,37 +17,20 @@ std::vector<ParameterGroup> pretraining_groups(const nn::Parameters& parameters,
   return groups;
 }
 
-int layer_count(const nn::Parameters& parameters) {
-  int blocks = 0;
-  for (const nn::Parameter& parameter : parameters.all()) {
-    if (const auto block = transformer_block(parameter.name)) blocks = std::max(blocks, *block + 1);
-  }
-  return blocks + 1;
-}
-
-int layer_id(const std::string& name, int layers) {
-  if (const auto block = transformer_block(name)) return *block + 1;
-  for (const char* first : {"pos_embed", "cls_token", "patch_embed", "blocks1.", "blocks2."}) {
-    if (name.starts_with(first)) return 0;
-  }
-  return layers;
-}
-
 std::vector<ParameterGroup> layer_decay_groups(const nn::Parameters& parameters,
-                                               double weight_decay, double layer_decay) {
-  const int layers = layer_count(parameters);
+                                               const nn::LayerOf& layer_of, double weight_decay,
+                                               double layer_decay) {
   std::vector<ParameterGroup> groups;
   for (size_t i = 0; i < parameters.all().size(); ++i) {
     const nn::Parameter& parameter = parameters.all()[i];
     if (!parameter.trainable) continue;
-    const bool decays =
-        parameter.decays() && parameter.name != "pos_embed" && parameter.name != "cls_token";
-    const int layer = layer_id(parameter.name, layers);
-    const std::string name = fmt::format("layer_{}_{}", layer, decays ? "decay" : "no_decay");
+    const nn::Layer layer = layer_of(parameter.name);
+    const bool decays = parameter.decays() && !layer.exempt;
+    const std::string name = fmt::format("layer_{}_{}", layer.index, decays ? "decay" : "no_decay");
     auto group = std::find_if(groups.begin(), groups.end(),
                               [&](const ParameterGroup& known) { return known.name == name; });
     if (group == groups.end()) {
-      const double scale = std::pow(layer_decay, layers - layer);
+      const double scale = std::pow(layer_decay, layer.last - layer.index);
       group = groups.insert(groups.end(), {name, scale, decays ? weight_decay : 0.0, {}});
     }
     group->parameters.push_back(i);

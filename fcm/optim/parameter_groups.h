@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "fcm/nn/layer.h"
 #include "fcm/nn/parameters.h"
 
 namespace fcm::optim {
@@ -26,17 +27,11 @@ std::vector<ParameterGroup> pretraining_groups(const nn::Parameters& parameters,
                                                double weight_decay);
 
 // Fine-tuning (ConvMAE's and MAE's util/lr_decay.py param_groups_lrd): a group for every layer and
-// kind, named layer_<id>_<decay|no_decay>, in the order in which parameters first need them. The
-// scale of layer i of n is layer_decay^(n - i). Not decayed: 1-D parameters, pos_embed, cls_token.
+// kind, named layer_<index>_<decay|no_decay>, in the order in which parameters first need them. The
+// scale is layer_decay^(last - index). Not decayed: 1-D parameters, biases, and what `layer_of`
+// exempts.
 std::vector<ParameterGroup> layer_decay_groups(const nn::Parameters& parameters,
-                                               double weight_decay, double layer_decay);
-
-// Layers above the first: the transformer blocks (blocks3.* of a ConvViT, blocks.* of a ViT) and
-// one for what follows them.
-int layer_count(const nn::Parameters& parameters);
-
-// 0 for the embeddings, positions, class token and convolution stages; i + 1 for transformer block
-// i; `layers` for whatever follows (norm, fc_norm, head).
-int layer_id(const std::string& name, int layers);
+                                               const nn::LayerOf& layer_of, double weight_decay,
+                                               double layer_decay);
 
 }  // namespace fcm::optim

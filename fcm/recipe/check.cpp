@@ -4,8 +4,8 @@
 
 #include "fcm/base/error.h"
 #include "fcm/config/recipe_io.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/masks/view_plan.h"
-#include "fcm/ops/patches.h"
 
 namespace fcm::recipe {
 namespace {
@@ -34,7 +34,7 @@ class Faults {
 // rules rely on.
 bool check_stages(const Recipe& recipe, Faults& faults) {
   const encoder::EncoderOptions& options = recipe.encoder;
-  const size_t stages = encoder::stages(encoder::kind_named(recipe.model.kind));
+  const size_t stages = encoder::family(recipe.model.kind).stages;
   bool all = true;
   const auto counted = [&](const char* key, size_t elements) {
     all = all && elements == stages;
@@ -62,7 +62,7 @@ void check_named_size(const Recipe& recipe, Faults& faults) {
   }
   encoder::EncoderOptions named, given = options;
   try {
-    named = encoder::named_size(encoder::kind_named(recipe.model.kind), options.size);
+    named = encoder::named_size(recipe.model.kind, options.size);
   } catch (const Error& error) {
     faults.add(error.what());
     return;
@@ -89,19 +89,6 @@ void check_width(const char* section, const char* dim_key, int64_t dim, int64_t 
                 section, heads);
 }
 
-// A 5x5 window must not reach past the neighbouring patch.
-void check_convolution_stages(const encoder::EncoderOptions& options, Faults& faults) {
-  int64_t side = 1;  // cells per row of a patch: the product of the later strides
-  for (size_t stage = options.strides.size() - 1; stage-- > 0;) {
-    side *= options.strides[stage + 1];
-    faults.unless(options.depths[stage] == 0 || side >= 2,
-                  "encoder.strides = {} leaves stage {} one cell a patch, but its 5x5 convolutions "
-                  "need at least 2x2; make a later stride 2 or more, or that entry of "
-                  "encoder.depths 0",
-                  list(options.strides), stage + 1);
-  }
-}
-
 void check_picture(const Recipe& recipe, Faults& faults) {
   const loader::DataOptions& data = recipe.data;
   faults.unless(data.channels == 1 || data.channels == 3,
@@ -119,7 +106,7 @@ void check_picture(const Recipe& recipe, Faults& faults) {
                 "data.crop_ratio = [{}, {}] must name the smaller ratio first", data.crop_ratio[0],
                 data.crop_ratio[1]);
 
-  const int64_t side = ops::PatchGeometry{recipe.encoder.strides}.patch_side();
+  const int64_t side = recipe.encoder.patch_side();
   const bool whole = data.image_size[0] % side == 0 && data.image_size[1] % side == 0;
   faults.unless(whole,
                 "data.image_size = {} must be divisible by {}, the side of a patch: "
@@ -235,7 +222,9 @@ void check(const Recipe& recipe) {
     const decoder::DecoderOptions& decoder = recipe.pretrain().decoder;
     check_width("decoder", "decoder.dim", decoder.dim, decoder.heads, faults);
   }
-  check_convolution_stages(recipe.encoder, faults);
+  for (const std::string& fault : encoder::family(recipe.model.kind).faults(recipe.encoder)) {
+    faults.add(fault);
+  }
   check_picture(recipe, faults);
   if (recipe.is<Pretrain>()) check_targets(recipe, faults);
   check_optimisation(recipe.optim, faults);

@@ -18,7 +18,7 @@ Recipe read(std::string_view toml, const std::string& file_name,
     const bool names_size = key == "encoder.size" || key == "model.kind";
     const std::string& size = recipe.encoder.size;
     if (names_size && size != "custom" && size != "checkpoint") {
-      recipe.encoder = encoder::named_size(encoder::kind_named(recipe.model.kind), size);
+      recipe.encoder = encoder::named_size(recipe.model.kind, size);
     }
   }
   if (complete) reader.finish(file_name);

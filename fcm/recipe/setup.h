@@ -22,14 +22,12 @@ const char* compute_name(at::ScalarType compute);
 // micro-batches.
 double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute);
 
-// optim.micro_batch, or as many pictures as 60 % of the free memory holds; the batch is split
-// evenly.
-int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double free_bytes);
+// optim.micro_batch, or as many pictures as half of the memory holds; the batch is split evenly.
+int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double memory_bytes);
 
-// Multiply-adds of a forward pass of one picture (matrix products, convolutions, attention). The
-// decoder's blocks count as whole, though the last makes hidden patches alone and the first takes
-// them from a table (2 % of base). Training costs three times as much; a multiply-add is two
-// operations.
+// Multiply-adds of a forward pass of one picture: encoder and decoder as models::cost counts them, of
+// a classifier the encoder's on every patch. Training costs three times as much; a multiply-add is
+// two operations.
 double forward_multiply_adds(const Recipe& recipe);
 
 // The same of the teachers, which are never trained.

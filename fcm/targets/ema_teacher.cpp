@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "fcm/encoder/registry.h"
 #include "fcm/targets/last_blocks.h"
 #include "fcm/targets/teacher.h"
 
@@ -23,7 +24,7 @@ EmaTeacher::EmaTeacher(const Student& student, const at::TensorOptions& held)
       encoder::add_embeddings(scope, student.kind, student.encoder.dims.back(), student.grid,
                               /*trainable_positions=*/false);
   encoder_ = encoder::make_encoder(student.kind, scope, student.encoder, student.channels,
-                                   embeddings, encoder::Ending::kPretraining);
+                                   embeddings, encoder::Outputs{.norm = true, .fuse = true});
 }
 
 void EmaTeacher::start_from(const nn::Parameters& student) { follow(student, 0); }
@@ -42,8 +43,8 @@ at::Tensor EmaTeacher::features(const at::Tensor& pixels_BLPD, const masks::View
   const masks::ViewPlan whole = masks::unmasked(plan);
   const at::Tensor pixels = pixels_BLPD.to(compute);
   if (last_blocks == 1) return normalised_tokens((*encoder_)(pixels, whole).latent_BKC);
-  LastBlocks blocks(student_.kind == encoder::Kind::kVit ? "blocks" : "blocks3",
-                    student_.encoder.depths.back(), last_blocks, plan.patches());
+  LastBlocks blocks(encoder::family(student_.kind).last_blocks, student_.encoder.depths.back(),
+                    last_blocks, plan.patches());
   (*encoder_)(pixels, whole, blocks.observer());
   return blocks.mean_BLD();
 }

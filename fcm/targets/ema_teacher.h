@@ -4,8 +4,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <string>
 
 #include "fcm/encoder/encoder.h"
+#include "fcm/encoder/options.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/targets/options.h"
@@ -14,7 +16,7 @@ namespace fcm::targets {
 
 // What has to be known of the encoder that is trained.
 struct Student {
-  encoder::Kind kind = encoder::Kind::kConvVit;
+  std::string kind = encoder::kDefaultKind;
   encoder::EncoderOptions encoder;
   int64_t channels = 3;
   masks::Grid grid;

@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "fcm/base/error.h"
+#include "fcm/encoder/registry.h"
+#include "fcm/nn/cost.h"
 
 namespace fcm::targets {
 namespace {
@@ -19,6 +21,8 @@ masks::Grid grid_of(const TeacherOptions& options) {
   return {options.rows / options.stride, options.cols / options.stride};
 }
 
+constexpr const char* kDino = "vit";  // the encoder that DINO's tower is
+
 std::unique_ptr<encoder::Encoder> make_dino(const nn::Scope& scope, const TeacherOptions& options,
                                             masks::Grid grid) {
   encoder::EncoderOptions vit;
@@ -27,10 +31,10 @@ std::unique_ptr<encoder::Encoder> make_dino(const nn::Scope& scope, const Teache
   vit.depths = {options.depth};
   vit.heads = options.heads;
   vit.mlp_ratios = {options.mlp_ratio};
-  const encoder::Embeddings embeddings = encoder::add_embeddings(
-      scope, encoder::Kind::kVit, options.dim, grid, /*trainable_positions=*/false);
-  return encoder::make_encoder(encoder::Kind::kVit, scope, vit, options.channels, embeddings,
-                               encoder::Ending::kNorm);
+  const encoder::Embeddings embeddings =
+      encoder::add_embeddings(scope, kDino, options.dim, grid, /*trainable_positions=*/false);
+  return encoder::make_encoder(kDino, scope, vit, options.channels, embeddings,
+                               encoder::Outputs{.norm = true});
 }
 
 }  // namespace
@@ -66,6 +70,14 @@ at::Tensor Teacher::features(const at::Tensor& pixels_BLPD, const at::Tensor& or
   plan.grid = grid_;
   const encoder::Features seen = (*dino_)(pixels, plan, observer);
   return feature == Feature::kTokens ? seen.tokens_BKC : seen.latent_BKC;  // [B, L, D]
+}
+
+double multiply_adds(const TeacherOptions& options) {
+  const int64_t tokens = 1 + grid_of(options).patches();
+  const int64_t pixels = options.stride * options.stride * options.channels;
+  return nn::blocks_cost(options.depth, tokens, tokens, options.dim, options.mlp_ratio)
+             .multiply_adds +
+         static_cast<double>(tokens) * static_cast<double>(options.dim * pixels);
 }
 
 ops::Normalisation normalisation_of(TeacherKind kind) {

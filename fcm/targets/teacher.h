@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "fcm/encoder/vit.h"
+#include "fcm/encoder/encoder.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/ops/patches.h"
@@ -46,6 +46,9 @@ class Teacher {
   std::unique_ptr<encoder::Encoder> dino_;
   std::optional<ClipTower> clip_;
 };
+
+// Of one picture that a tower looks at: products and attention.
+double multiply_adds(const TeacherOptions& options);
 
 // How a tower wants its pixels: by CLIP's mean and deviation, or ImageNet's.
 ops::Normalisation normalisation_of(TeacherKind kind);

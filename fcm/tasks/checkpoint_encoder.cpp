@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fcm/base/error.h"
-#include "fcm/interop/adapters.h"
+#include "fcm/interop/architecture.h"
 #include "fcm/tasks/trained_model.h"
 
 namespace fcm::tasks {
@@ -46,9 +46,9 @@ Facts facts_of(const Checkpoint& checkpoint, int64_t heads) {
   }
   const auto found = interop::recognise(checkpoint.model.tensors);
   if (!found) return {};
-  return facts_of(found->kind,
-                  {"custom", found->strides, found->dims, found->depths, heads, found->mlp_ratios},
-                  found->channels);
+  encoder::EncoderOptions encoder = found->encoder;
+  encoder.heads = heads;
+  return facts_of(found->kind, encoder, found->channels);
 }
 
 void refuse_other_encoder(const recipe::Recipe& recipe, const Checkpoint& checkpoint) {
@@ -83,7 +83,7 @@ std::vector<std::string> of_encoder(const std::vector<std::string>& set) {
 }  // namespace
 
 recipe::Recipe settled_recipe(const FinetuneRequest& request, const Checkpoint* start,
-                                     Reporter& reporter) {
+                              Reporter& reporter) {
   recipe::Recipe recipe = request.recipe;
   const bool takes = recipe.encoder.size == "checkpoint";
   if (start == nullptr) {

@@ -7,6 +7,7 @@
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/formats/diff.h"
 #include "fcm/interop/adapters.h"
+#include "fcm/interop/architecture.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
@@ -16,7 +17,6 @@ namespace {
 
 using checkpoint::Checkpoint;
 using formats::TensorView;
-using interop::Architecture;
 using nlohmann::json;
 
 int64_t elements(const TensorView& tensor) {
@@ -25,10 +25,11 @@ int64_t elements(const TensorView& tensor) {
   return count;
 }
 
-json described(const Architecture& found) {
+json described(const interop::Architecture& found) {
+  const encoder::EncoderOptions& encoder = found.encoder;
   json result = {
-      {"kind", found.kind},       {"strides", found.strides},         {"dims", found.dims},
-      {"depths", found.depths},   {"mlp_ratios", found.mlp_ratios},   {"channels", found.channels},
+      {"kind", found.kind},       {"strides", encoder.strides},       {"dims", encoder.dims},
+      {"depths", encoder.depths}, {"mlp_ratios", encoder.mlp_ratios}, {"channels", found.channels},
       {"patches", found.patches}, {"class_token", found.class_token}, {"classes", found.classes}};
   result["decoder"] = nullptr;
   if (found.decoder) {

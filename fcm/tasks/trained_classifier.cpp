@@ -7,8 +7,9 @@
 #include <limits>
 
 #include "fcm/base/error.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/eval/accuracy.h"
-#include "fcm/interop/adapters.h"
+#include "fcm/interop/architecture.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/tensor_roles.h"
 #include "fcm/loader/loader.h"
@@ -36,7 +37,7 @@ masks::Grid grid_of(const Checkpoint& checkpoint, int64_t patches) {
   if (const auto text = checkpoint.state.find("recipe"); text != checkpoint.state.end()) {
     const recipe::Recipe recipe =
         recipe::read_stored_recipe(text->get<std::string>(), checkpoint.path.string());
-    const int64_t side = ops::PatchGeometry{recipe.encoder.strides}.patch_side();
+    const int64_t side = recipe.encoder.patch_side();
     return {recipe.data.image_size[0] / side, recipe.data.image_size[1] / side};
   }
   const auto side = std::llround(std::sqrt(static_cast<double>(patches)));
@@ -50,7 +51,7 @@ at::Tensor fit_positions(const models::Classifier& model, Checkpoint& checkpoint
   const auto found = std::find_if(tensors.begin(), tensors.end(),
                                   [](const TensorView& view) { return view.name == "pos_embed"; });
   if (found == tensors.end() || found->shape.size() != 3) return {};
-  const int64_t tokens = encoder::class_tokens(model.options().kind);
+  const int64_t tokens = encoder::family(model.options().kind).class_tokens;
   const int64_t patches = found->shape[1] - tokens;
   const masks::Grid from = grid_of(checkpoint, patches), to = model.grid();
   const bool same = from.rows == to.rows && from.cols == to.cols;

@@ -4,13 +4,13 @@
 #include <fmt/ranges.h>
 
 #include "fcm/base/error.h"
-#include "fcm/interop/adapters.h"
+#include "fcm/interop/architecture.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/published_recipe.h"
+#include "fcm/interop/tensor_roles.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/recipe/setup.h"
-#include "fcm/interop/tensor_roles.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {

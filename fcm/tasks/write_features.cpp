@@ -8,6 +8,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/eval/features.h"
 #include "fcm/formats/feature_file.h"
 #include "fcm/tasks/machine.h"
@@ -105,7 +106,7 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   const loader::Dataset& dataset = *selection.dataset;
   const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
                                                   device_of(request.machine));
-  if (request.tokens == "class" && trained.recipe.model.kind != "vit") {
+  if (request.tokens == "class" && encoder::family(trained.recipe.model.kind).class_tokens == 0) {
     fail(ExitCode::kUsage,
          "--tokens class: {} is a {}, which has no class token; take mean or flat",
          trained.path.string(), trained.recipe.model.kind);

@@ -20,7 +20,6 @@
 namespace fcm::interop {
 namespace {
 
-using Architecture;
 using nlohmann::json;
 
 const std::filesystem::path kStored =
@@ -132,10 +131,10 @@ TEST_F(PublishedRun, TheRecipeHasTheArgumentsOfTheRun) {
 Architecture base() {
   Architecture architecture;
   architecture.kind = "conv_vit";
-  architecture.strides = {4, 2, 2};
-  architecture.dims = {256, 384, 768};
-  architecture.depths = {2, 2, 11};
-  architecture.mlp_ratios = {4, 4, 4};
+  architecture.encoder.strides = {4, 2, 2};
+  architecture.encoder.dims = {256, 384, 768};
+  architecture.encoder.depths = {2, 2, 11};
+  architecture.encoder.mlp_ratios = {4, 4, 4};
   architecture.patches = 196;
   architecture.decoder = {512, 8, 4.0};
   return architecture;
@@ -154,16 +153,16 @@ TEST(PublishedRecipe, HeadsOfANamedSize) {
   EXPECT_EQ(published_recipe(base(), nullptr, {}, "x").encoder.heads, 12);
   Architecture vit = base();
   vit.kind = "vit";
-  vit.strides = {16};
-  vit.dims = {1280};
-  vit.depths = {32};
-  vit.mlp_ratios = {4};
+  vit.encoder.strides = {16};
+  vit.encoder.dims = {1280};
+  vit.encoder.depths = {32};
+  vit.encoder.mlp_ratios = {4};
   EXPECT_EQ(published_recipe(vit, nullptr, {}, "x").encoder.heads, 16);  // not 1280 / 64
 }
 
 TEST(PublishedRecipe, WhatCannotBeToldIsAskedFor) {
   Architecture architecture = base();
-  architecture.dims.back() = 96;
+  architecture.encoder.dims.back() = 96;
   EXPECT_NE(error_of(architecture).find("--set encoder.heads=N"), std::string::npos);
   architecture = base();
   architecture.decoder->dim = 36;

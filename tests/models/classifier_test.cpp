@@ -18,7 +18,7 @@ using reference::Tensors;
 
 struct Setting {
   std::string name;
-  encoder::Kind kind;
+  std::string kind;
   std::vector<int64_t> strides;
   int64_t grid_rows, grid_cols;
   bool mean_pool;
@@ -27,8 +27,7 @@ struct Setting {
 
 void PrintTo(const Setting& setting, std::ostream* out) { *out << setting.name; }
 
-constexpr auto kConvVit = encoder::Kind::kConvVit;
-constexpr auto kVit = encoder::Kind::kVit;
+const std::string kConvVit = "conv_vit", kVit = "vit";
 
 ClassifierOptions small_options(const Setting& setting) {
   const ops::PatchGeometry geometry{setting.strides};
@@ -46,7 +45,7 @@ ClassifierOptions small_options(const Setting& setting) {
 
 reference::ClassifierOptions reference_options(const ClassifierOptions& options) {
   reference::ClassifierOptions same;
-  same.kind = options.kind == kVit ? reference::Kind::kVit : reference::Kind::kConvVit;
+  same.kind = reference::kind_named(options.kind);
   same.rows = options.rows;
   same.cols = options.cols;
   same.channels = options.channels;
@@ -176,7 +175,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& tested) { return tested.param.name; });
 
 TEST(Classifier, TheOtherPoolingIsNoticed) {
-  for (const encoder::Kind kind : {kConvVit, kVit}) {
+  for (const std::string& kind : {kConvVit, kVit}) {
     const std::vector<int64_t> strides =
         kind == kVit ? std::vector<int64_t>{8} : std::vector<int64_t>{2, 2, 2};
     const Comparison comparison = compare({"", kind, strides, 3, 3, true}, true);
@@ -206,7 +205,7 @@ TEST(Classifier, DropPathChangesOnlyThePicturesItHits) {
 
 TEST(Classifier, HasThePublishedParametersInTheirOrder) {
   for (const bool mean_pool : {true, false}) {
-    for (const encoder::Kind kind : {kConvVit, kVit}) {
+    for (const std::string& kind : {kConvVit, kVit}) {
       ClassifierOptions options = small_options({"", kind, {8}, 2, 2, mean_pool});
       if (kind == kConvVit) options = small_options({"", kind, {4, 2, 2}, 2, 2, mean_pool});
       const Classifier model(options, 0);
@@ -243,7 +242,7 @@ TEST(Classifier, FrozenPositionsGetNoGradient) {
 }
 
 TEST(Classifier, BfloatStaysNearFloatAndItsLogitsAreFloats) {
-  for (const encoder::Kind kind : {kConvVit, kVit}) {
+  for (const std::string& kind : {kConvVit, kVit}) {
     const std::vector<int64_t> strides =
         kind == kVit ? std::vector<int64_t>{8} : std::vector<int64_t>{2, 2, 2};
     const Classifier model(small_options({"", kind, strides, 3, 4, true}), 11);

@@ -154,20 +154,20 @@ void expect_published_parameters(const AutoencoderOptions& options, const Counte
 
 TEST(MaskedAutoencoder, BaseModelHasThePublishedParameters) {
   AutoencoderOptions options;
-  options.encoder = encoder::named_size(encoder::Kind::kConvVit, "base");
+  options.encoder = encoder::named_size("conv_vit", "base");
   expect_published_parameters(options, {313, 206, 188800, 114790528});
 }
 
 TEST(MaskedAutoencoder, BaseVitHasThePublishedParameters) {
   AutoencoderOptions options;
-  options.kind = encoder::Kind::kVit;
+  options.kind = "vit";
   options.encoder = encoder::named_size(options.kind, "base");
   expect_published_parameters(options, {254, 167, 177664, 111655680});
 }
 
 TEST(MaskedAutoencoder, StartValuesOfTheVitFollowThePublishedRules) {
   AutoencoderOptions options;
-  options.kind = encoder::Kind::kVit;
+  options.kind = "vit";
   options.encoder = {"custom", {16}, {768}, {1}, 12, {4}};
   const MaskedAutoencoder model(options, 0);
   const auto value = [&](const char* name) { return model.parameters().find(name).value; };
@@ -188,7 +188,7 @@ TEST(MaskedAutoencoder, StartValuesOfTheVitFollowThePublishedRules) {
 
 TEST(MaskedAutoencoder, StartValuesFollowThePublishedRules) {
   AutoencoderOptions options;
-  options.encoder = encoder::named_size(encoder::Kind::kConvVit, "base");
+  options.encoder = encoder::named_size("conv_vit", "base");
   const MaskedAutoencoder model(options, 0);
   const auto largest = [&](const char* name) {
     return model.parameters().find(name).value.abs().max().item<double>();

@@ -28,7 +28,7 @@ inline AutoencoderOptions small_options(const Setting& setting) {
   const ops::PatchGeometry geometry{setting.strides};
   AutoencoderOptions options;
   if (setting.strides.size() == 1) {
-    options.kind = encoder::Kind::kVit;
+    options.kind = "vit";
     options.encoder = {"custom", setting.strides, {16}, {2}, 4, {3}};
   } else {
     options.encoder = {"custom", setting.strides, {8, 12, 16}, {2, 1, 2}, 4, {2, 3, 4}};
@@ -43,7 +43,7 @@ inline AutoencoderOptions small_options(const Setting& setting) {
 
 inline reference::ReferenceOptions reference_options(const AutoencoderOptions& options) {
   reference::ReferenceOptions same;
-  if (options.kind == encoder::Kind::kVit) same.kind = reference::Kind::kVit;
+  same.kind = reference::kind_named(options.kind);
   same.rows = options.rows;
   same.cols = options.cols;
   same.channels = options.channels;

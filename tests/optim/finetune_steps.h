@@ -8,11 +8,19 @@
 #include <cmath>
 #include <functional>
 
+#include "fcm/encoder/registry.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/optim/schedule.h"
 #include "tests/reference/classifier_golden.h"
 
 namespace fcm::optim {
+
+// Which layer the encoder of a classifier says a parameter belongs to.
+inline nn::LayerOf layer_of(const reference::ClassifierOptions& options) {
+  encoder::EncoderOptions encoder;
+  encoder.depths = options.depths;
+  return encoder::layer_of(options.kind == reference::Kind::kVit ? "vit" : "conv_vit", encoder);
+}
 
 // What the published run passed to adjust_learning_rate: lr 2e-3 down to 1e-6, 4 of 10 epochs warm.
 inline OptimOptions published_options() {
@@ -68,7 +76,9 @@ inline Outcome train_published_steps(nn::Parameters& parameters,
   const reference::Tensors golden = test::read_safetensors(reference::fixture(file));
   const nlohmann::json published = reference::manifest_entry(file).at("errors_fp32_vs_fp64");
   const OptimOptions options = published_options();
-  AdamW optimizer(parameters, layer_decay_groups(parameters, 0.05, layer_decay), options);
+  AdamW optimizer(parameters,
+                  layer_decay_groups(parameters, layer_of(loaded.options), 0.05, layer_decay),
+                  options);
   Outcome result;
   const at::Tensor rates = golden.at("group_lrs");
   for (int step = 1; step <= 3; ++step) {

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "fcm/base/error.h"
 #include "fcm/optim/adamw.h"
+#include "tests/optim/finetune_steps.h"
 #include "tests/reference/classifier_golden.h"
 
 namespace fcm::optim {
@@ -74,14 +74,16 @@ TEST(LayerDecayGroups, ArePublishedOnesInTheirOrder) {
                            Case{"vit_base_layer_decay_0.65.json", vit_base(), 0.65}}) {
     const nn::Parameters parameters =
         named_like(reference::classifier_names_and_shapes(test.options), false);
-    expect_groups(parameters, layer_decay_groups(parameters, 0.05, test.layer_decay),
+    expect_groups(parameters,
+                  layer_decay_groups(parameters, layer_of(test.options), 0.05, test.layer_decay),
                   reference::read_json(test.file).at("groups"));
   }
 }
 
 TEST(LayerDecayGroups, AreNamedByLayerAndDecay) {
   const nn::Parameters parameters = named_like(reference::classifier_names_and_shapes({}), false);
-  const std::vector<ParameterGroup> groups = layer_decay_groups(parameters, 0.05, 0.65);
+  const std::vector<ParameterGroup> groups =
+      layer_decay_groups(parameters, layer_of({}), 0.05, 0.65);
   ASSERT_EQ(groups.size(), 26u);
   EXPECT_EQ(groups[0].name, "layer_0_no_decay");
   EXPECT_EQ(groups[1].name, "layer_0_decay");
@@ -93,7 +95,8 @@ TEST(LayerDecayGroups, AreNamedByLayerAndDecay) {
 
 TEST(LayerDecayGroups, LeaveFrozenParametersOut) {
   const nn::Parameters parameters = named_like(reference::classifier_names_and_shapes({}), true);
-  const std::vector<ParameterGroup> groups = layer_decay_groups(parameters, 0.05, 0.65);
+  const std::vector<ParameterGroup> groups =
+      layer_decay_groups(parameters, layer_of({}), 0.05, 0.65);
   for (const ParameterGroup& group : groups) {
     for (const size_t index : group.parameters) {
       EXPECT_NE(parameters.all()[index].name, "pos_embed");
@@ -102,14 +105,22 @@ TEST(LayerDecayGroups, LeaveFrozenParametersOut) {
   EXPECT_EQ(groups[0].name, "layer_0_decay");
 }
 
-TEST(LayerIds, OfBothFamilies) {
-  EXPECT_EQ(layer_id("patch_embed4.weight", 12), 0);
-  EXPECT_EQ(layer_id("blocks2.1.norm1.weight", 12), 0);
-  EXPECT_EQ(layer_id("blocks3.10.norm1.weight", 12), 11);
-  EXPECT_EQ(layer_id("blocks.11.attn.proj.bias", 13), 12);
-  EXPECT_EQ(layer_id("cls_token", 13), 0);
-  EXPECT_EQ(layer_id("norm.weight", 12), 12);
-  EXPECT_EQ(layer_id("head.bias", 13), 13);
+// Whose layer is not told apart from another's shares its group; 1-D parameters never decay.
+TEST(LayerDecayGroups, AskWhatTheyAreGiven) {
+  const nn::Parameters parameters =
+      named_like({{"a", {1, 1}}, {"b", {1, 1}}, {"c", {1, 1}}, {"d", {1}}}, false);
+  const auto layer_of = [](std::string_view name) {
+    return nn::Layer{.index = name == "b" ? 1 : 3, .last = 4, .exempt = name == "c"};
+  };
+  const std::vector<ParameterGroup> groups = layer_decay_groups(parameters, layer_of, 0.05, 0.5);
+  ASSERT_EQ(groups.size(), 3u);
+  EXPECT_EQ(groups[0].parameters, std::vector<size_t>{0});
+  EXPECT_EQ(groups[0].lr_scale, 0.5);
+  EXPECT_EQ(groups[1].parameters, std::vector<size_t>{1});
+  EXPECT_EQ(groups[1].lr_scale, 0.125);
+  EXPECT_EQ(groups[1].weight_decay, 0.05);
+  EXPECT_EQ(groups[2].parameters, (std::vector<size_t>{2, 3}));
+  EXPECT_EQ(groups[2].weight_decay, 0);
 }
 
 TEST(AdamWGroups, HoldEveryTrainedParameterOnce) {

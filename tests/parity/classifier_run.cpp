@@ -69,7 +69,9 @@ class FastPath final : public ClassifierPath {
   void prepare_updates(const optim::OptimOptions& options, double layer_decay) override {
     optimizer_ = std::make_unique<optim::AdamW>(
         model_.parameters(),
-        optim::layer_decay_groups(model_.parameters(), options.weight_decay, layer_decay), options);
+        optim::layer_decay_groups(model_.parameters(), model_.layer_of(), options.weight_decay,
+                                  layer_decay),
+        options);
   }
   std::vector<double> update(double lr) override {
     optimizer_->step(lr);
@@ -131,7 +133,8 @@ class ReferencePath final : public ClassifierPath {
   void prepare_updates(const optim::OptimOptions& options, double layer_decay) override {
     optim_ = options;
     const models::Classifier model(fast_classifier(published_), 0);
-    groups_ = optim::layer_decay_groups(model.parameters(), options.weight_decay, layer_decay);
+    groups_ = optim::layer_decay_groups(model.parameters(), model.layer_of(), options.weight_decay,
+                                        layer_decay);
     for (const nn::Parameter& parameter : model.parameters().all()) {
       names_.push_back(parameter.name);
     }

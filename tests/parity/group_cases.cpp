@@ -5,7 +5,7 @@
 #include <regex>
 
 #include "fcm/base/error.h"
-#include "fcm/interop/adapters.h"
+#include "fcm/interop/architecture.h"
 #include "fcm/interop/published_recipe.h"
 #include "fcm/models/classifier.h"
 #include "fcm/models/masked_autoencoder.h"
@@ -93,7 +93,8 @@ void layer_decay_groups(CaseResult& result, const Entry& entry, const nlohmann::
                    table.at("parameters").get<double>(), 0);
   }
   compare_groups(result, table.at("groups"),
-                 optim::layer_decay_groups(model.parameters(), number_after(text, "weight_decay"),
+                 optim::layer_decay_groups(model.parameters(), model.layer_of(),
+                                           number_after(text, "weight_decay"),
                                            number_after(text, "layer_decay")),
                  model.parameters());
 }

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "fcm/base/error.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/nn/layers.h"
 #include "reference/procedural.h"
 
@@ -29,32 +30,23 @@ Family family_of(const nlohmann::json& about) {
   fail(ExitCode::kData, "no published model of this program's is in \"{}\"", files);
 }
 
-// Sizes that the published factories stand for; the decoder is 512 wide and 8 deep in all.
+// Sizes that the published factories stand for; the decoder is 512 wide and 8 deep in all. Those of
+// ConvMAE are all base.
 void set_named_size(const std::string& factory, PublishedModel& model) {
+  std::string size = model.class_token() ? "" : "base";
+  for (const char* name : {"base", "large", "huge"}) {
+    if (model.class_token() && factory.find(fmt::format("_{}_", name)) != std::string::npos) {
+      size = name;
+    }
+  }
+  if (size.empty()) fail(ExitCode::kData, "the published factory {} is not known", factory);
+  const encoder::EncoderOptions named = encoder::named_size(model.kind(), size);
   ReferenceOptions& options = model.options;
-  if (!model.class_token()) {
-    options.strides = {4, 2, 2};
-    options.dims = {256, 384, 768};
-    options.depths = {2, 2, 11};
-    options.heads = 12;
-    options.mlp_ratios = {4, 4, 4};
-    return;
-  }
-  struct Size {
-    const char* word;
-    int64_t patch, dim, depth, heads;
-  };
-  for (const Size& size : {Size{"_large_", 16, 1024, 24, 16}, Size{"_huge_", 14, 1280, 32, 16},
-                           Size{"_base_", 16, 768, 12, 12}}) {
-    if (factory.find(size.word) == std::string::npos) continue;
-    options.strides = {size.patch};
-    options.dims = {size.dim};
-    options.depths = {size.depth};
-    options.heads = size.heads;
-    options.mlp_ratios = {4};
-    return;
-  }
-  fail(ExitCode::kData, "the published factory {} is not known", factory);
+  options.strides = named.strides;
+  options.dims = named.dims;
+  options.depths = named.depths;
+  options.heads = named.heads;
+  options.mlp_ratios = named.mlp_ratios;
 }
 
 // A number, or a list of them.
@@ -115,7 +107,7 @@ std::vector<int64_t> PublishedModel::view_sizes() const {
 
 models::AutoencoderOptions PublishedModel::autoencoder() const {
   models::AutoencoderOptions result;
-  result.kind = class_token() ? encoder::Kind::kVit : encoder::Kind::kConvVit;
+  result.kind = kind();
   result.encoder = {"custom",       options.strides, options.dims,
                     options.depths, options.heads,   options.mlp_ratios};
   result.decoder = {options.decoder_dim, options.decoder_depth, options.decoder_heads,
@@ -131,8 +123,8 @@ models::AutoencoderOptions PublishedModel::autoencoder() const {
 PublishedModel published_model(const nlohmann::json& about) {
   PublishedModel model;
   model.family = family_of(about);
+  model.options.kind = reference::kind_named(model.kind());
   if (model.class_token()) {  // defaults of the published constructors
-    model.options.kind = reference::Kind::kVit;
     model.options.strides = {16};
     model.options.mlp_ratios = {4};
   }

@@ -23,6 +23,7 @@ struct PublishedModel {
   int64_t classes = 0;       // of a classifier
   bool global_pool = false;  // of a classifier
 
+  std::string kind() const { return class_token() ? "vit" : "conv_vit"; }  // model.kind
   bool class_token() const { return family == Family::kMae || family == Family::kVit; }
   // Patches per view, and how many views the encoder sees.
   std::vector<int64_t> view_sizes() const;

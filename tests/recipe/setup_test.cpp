@@ -13,7 +13,7 @@ const std::filesystem::path kRecipes = std::filesystem::path(FCM_SOURCE_DIR) / "
 
 Recipe base_recipe() {
   Recipe recipe;
-  recipe.encoder = encoder::named_size(encoder::Kind::kConvVit, "base");
+  recipe.encoder = encoder::named_size("conv_vit", "base");
   return recipe;
 }
 
@@ -26,7 +26,7 @@ TEST(Setup, MultiplyAddsOfTheBaseModel) {
 Recipe base_vit_recipe() {
   Recipe recipe;
   recipe.model.kind = "vit";
-  recipe.encoder = encoder::named_size(encoder::Kind::kVit, "base");
+  recipe.encoder = encoder::named_size("vit", "base");
   return recipe;
 }
 

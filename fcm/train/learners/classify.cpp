@@ -60,7 +60,8 @@ ClassifierLearner::ClassifierLearner(models::Classifier model, const recipe::Rec
       compute_(recipe::compute_type(recipe.model.precision, model.device())),
       model_(std::move(model)),
       optimizer_(model_.parameters(),
-                 optim::layer_decay_groups(model_.parameters(), recipe.optim.weight_decay,
+                 optim::layer_decay_groups(model_.parameters(), model_.layer_of(),
+                                           recipe.optim.weight_decay,
                                            recipe.classify().classifier.layer_decay),
                  recipe.optim) {
   if (recipe.classify().classifier.ema_decay <= 0) return;
@@ -74,8 +75,8 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, const StepPlan&
   const int64_t classes = model_.options().classes;
   const std::vector<loader::Mix> mixes = loader::draw_mix(recipe_.classify().augment, batch, seed);
   Pictures pictures(batch, recipe_, mixes);
-  std::vector<float> targets =
-      loader::soft_targets(batch.targets.labels(), classes, recipe_.classify().augment.smoothing, mixes);
+  std::vector<float> targets = loader::soft_targets(batch.targets.labels(), classes,
+                                                    recipe_.classify().augment.smoothing, mixes);
   const at::Tensor targets_BC = models::to_device(
       at::from_blob(targets.data(), {batch.batch, classes}, at::kFloat), model_.device());
   StepResult result;

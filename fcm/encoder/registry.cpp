@@ -1,0 +1,109 @@
+#include "fcm/encoder/registry.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "fcm/base/error.h"
+#include "fcm/encoder/conv_vit.h"
+#include "fcm/encoder/vit.h"
+#include "fcm/nn/layers.h"
+
+namespace fcm::encoder {
+
+// A new encoder is a new line.
+const std::vector<Family>& families() {
+  static const std::vector<Family> all{
+      conv_vit_family(),
+      vit_family(),
+  };
+  return all;
+}
+
+namespace {
+
+// "a, b or c"
+std::string choice(std::vector<std::string> names) {
+  const std::string last = std::move(names.back());
+  names.pop_back();
+  return names.empty() ? last : fmt::format("{} or {}", fmt::join(names, ", "), last);
+}
+
+}  // namespace
+
+const Family& family(const std::string& kind) {
+  for (const Family& known : families()) {
+    if (known.kind == kind) return known;
+  }
+  fail(ExitCode::kUsage, "model.kind = \"{}\" is not a known kind; take {}", kind, choice(kinds()));
+}
+
+std::vector<std::string> kinds() {
+  std::vector<std::string> names;
+  for (const Family& known : families()) names.push_back(known.kind);
+  return names;
+}
+
+std::vector<std::string> size_names() {
+  std::vector<std::string> names{"custom"};
+  for (const Family& known : families()) {
+    for (const EncoderOptions& size : known.sizes) {
+      if (std::find(names.begin(), names.end(), size.size) == names.end()) {
+        names.push_back(size.size);
+      }
+    }
+  }
+  names.emplace_back("checkpoint");
+  return names;
+}
+
+EncoderOptions named_size(const std::string& kind, const std::string& name) {
+  std::vector<std::string> names{"custom"};
+  for (const EncoderOptions& size : family(kind).sizes) {
+    if (size.size == name) return size;
+    names.push_back(size.size);
+  }
+  fail(ExitCode::kUsage, "encoder.size = \"{}\" is not a size of {}; take {}", name, kind,
+       choice(names));
+}
+
+const EncoderOptions* size_like(const std::string& kind, const EncoderOptions& options) {
+  for (const EncoderOptions& size : family(kind).sizes) {
+    if (size.dims == options.dims && size.depths == options.depths && size.heads == options.heads) {
+      return &size;
+    }
+  }
+  return nullptr;
+}
+
+Embeddings add_embeddings(const nn::Scope& scope, const std::string& kind, int64_t dim,
+                          masks::Grid grid, bool trainable_positions) {
+  const int64_t class_tokens = family(kind).class_tokens;
+  Embeddings embeddings;
+  if (class_tokens > 0) {
+    embeddings.class_token_11C = scope.add("cls_token", {1, 1, dim}, nn::Init::kNormal02);
+  }
+  embeddings.positions_1TC =
+      scope.add_table("pos_embed", nn::sincos_positions(grid.rows, grid.cols, dim, class_tokens),
+                      trainable_positions);
+  return embeddings;
+}
+
+std::unique_ptr<Encoder> make_encoder(const std::string& kind, const nn::Scope& scope,
+                                      const EncoderOptions& options, int64_t channels,
+                                      const Embeddings& embeddings, const Outputs& outputs) {
+  const Family& known = family(kind);
+  require(options.strides.size() == known.stages && options.dims.size() == known.stages &&
+              options.depths.size() == known.stages && options.mlp_ratios.size() == known.stages,
+          "an encoder of {} stages got lists of {}, {}, {} and {} elements", known.stages,
+          options.strides.size(), options.dims.size(), options.depths.size(),
+          options.mlp_ratios.size());
+  require(outputs.norm || !outputs.fuse, "fused stages are part of the latents, which need a norm");
+  return known.make(scope, options, channels, embeddings, outputs);
+}
+
+nn::LayerOf layer_of(const std::string& kind, const EncoderOptions& options) {
+  return [options, of = family(kind).layer_of](std::string_view name) { return of(options, name); };
+}
+
+}  // namespace fcm::encoder

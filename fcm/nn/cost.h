@@ -1,0 +1,20 @@
+// What a network costs, counted rather than measured. Layers count themselves, models add up.
+#pragma once
+
+#include <cstdint>
+
+namespace fcm::nn {
+
+// Of a training pass over one picture.
+struct Cost {
+  double multiply_adds = 0;  // of the forward pass: matrix products, convolutions, attention
+  double kept = 0;           // numbers kept between forward and backward: an estimate from above
+
+  Cost& operator+=(const Cost& other);
+};
+
+// `depth` transformer blocks (nn::Blocks) of width `dim` on `tokens` tokens in sequences of
+// `length`.
+Cost blocks_cost(int64_t depth, int64_t tokens, int64_t length, int64_t dim, double mlp_ratio);
+
+}  // namespace fcm::nn
