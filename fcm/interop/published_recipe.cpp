@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <string_view>
@@ -134,15 +135,36 @@ recipe::Recipe published_recipe(const Architecture& architecture, const json& ar
   return recipe::read_recipe(recipe::print_recipe(recipe), source, overrides);
 }
 
+namespace {
+
+// The published programs of a kind: what their factories' names begin with.
+struct Program {
+  std::string_view kind, one_view, all_views;
+};
+constexpr std::array kPrograms = {
+    Program{"conv_vit", "convmae_convvit", "fastconvmae_convvit"},
+    Program{"vit", "mae_vit", "mae_vit"},
+};
+
+// "mae_vit_large_patch16"
+std::string factory(const recipe::Recipe& recipe) {
+  std::string name = recipe.model.kind;  // where there is no published program
+  for (const Program& program : kPrograms) {
+    if (program.kind != recipe.model.kind) continue;
+    name = recipe.pretrain().masks.views.all() ? program.all_views : program.one_view;
+  }
+  const encoder::EncoderOptions* size = encoder::size_like(recipe.model.kind, recipe.encoder);
+  if (size != nullptr) name += "_" + size->size;
+  return fmt::format("{}_patch{}", name, recipe.encoder.patch_side());
+}
+
+}  // namespace
+
 json published_args(const recipe::Recipe& recipe) {
-  const bool vit = recipe.model.kind == "vit";
-  const bool fast = recipe.pretrain().masks.views.all();
   return {{"batch_size", recipe.optim.batch_size},
           {"epochs", static_cast<int64_t>(std::llround(recipe.optim.epochs))},
           {"accum_iter", 1},
-          {"model", vit    ? "mae_vit_base_patch16"
-                    : fast ? "fastconvmae_convvit_base_patch16"
-                           : "convmae_convvit_base_patch16"},
+          {"model", factory(recipe)},
           {"input_size", recipe.data.image_size[0]},
           {"mask_ratio", recipe.pretrain().masks.ratio},
           {"norm_pix_loss", recipe.pretrain().targets.norm_pix},

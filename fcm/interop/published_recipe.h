@@ -23,7 +23,8 @@ recipe::Recipe published_recipe(const Architecture& architecture, const nlohmann
                                 const std::vector<std::string>& overrides,
                                 const std::string& source);
 
-// The arguments of main_pretrain.py that stand for a recipe.
+// The arguments of main_pretrain.py that stand for a recipe. `model` names the published factory of
+// the recipe's named size; a size without a name has none in it.
 nlohmann::json published_args(const recipe::Recipe& recipe);
 
 // Settings of the optimizer of a checkpoint's `state`: those of the published file it was read

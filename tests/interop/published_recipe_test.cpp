@@ -10,6 +10,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/checkpoint.h"
+#include "fcm/encoder/options.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/state.h"
@@ -204,6 +205,30 @@ TEST(PublishedArgs, ComeBackAsTheRecipe) {
   EXPECT_EQ(back.optim.epochs, 1600);
   EXPECT_EQ(back.optim.warmup_epochs, 40);
   EXPECT_FALSE(back.targets.norm_pix);
+}
+
+std::string factory(const std::string& kind, const encoder::EncoderOptions& encoder,
+                    int64_t views = 1) {
+  recipe::Recipe recipe;
+  recipe.model.kind = kind;
+  recipe.encoder = encoder;
+  recipe.pretrain().masks.views.count = views;
+  return published_args(recipe).at("model").get<std::string>();
+}
+
+TEST(PublishedArgs, NameTheFactoryOfTheSize) {
+  const auto named = encoder::named_size;
+  EXPECT_EQ(factory("conv_vit", named("conv_vit", "base")), "convmae_convvit_base_patch16");
+  EXPECT_EQ(factory("conv_vit", named("conv_vit", "large"), 0),
+            "fastconvmae_convvit_large_patch16");
+  EXPECT_EQ(factory("vit", named("vit", "base")), "mae_vit_base_patch16");
+  EXPECT_EQ(factory("vit", named("vit", "large"), 0), "mae_vit_large_patch16");
+  EXPECT_EQ(factory("vit", named("vit", "huge")), "mae_vit_huge_patch14");
+  encoder::EncoderOptions custom = named("vit", "base");
+  custom.size = "custom";
+  EXPECT_EQ(factory("vit", custom), "mae_vit_base_patch16");
+  custom.depths = {3};
+  EXPECT_EQ(factory("vit", custom), "mae_vit_patch16");
 }
 
 // The rate of the last update: halfway through the warm-up of ten epochs.
