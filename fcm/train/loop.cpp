@@ -131,17 +131,17 @@ class Loop {
     peak_flops_ = measure_peak_flops(compute_, learner_.device());
     if (request_.queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
     if (!execution_) execution_ = std::make_unique<EagerExecution>(learner_);
-    const bool classifies = recipe_.is<recipe::Classify>();
-    loader_ = std::make_unique<loader::Loader>(loader::LoaderRequest{
-        .dataset = request_.dataset,
-        .data = recipe_.data,
-        .targets = classifies ? loader::TargetKind::kLabel : loader::TargetKind::kNone,
-        .batch_size = recipe_.optim.batch_size,
-        .seed = static_cast<uint64_t>(recipe_.run.seed),
-        .threads = request_.threads,
-        .first_step = counters_.step,
-        .augment = classifies ? recipe_.classify().augment : loader::AugmentOptions{},
-        .slice = {group_.rank(), group_.size()}});
+    loader_ = std::make_unique<loader::Loader>(
+        loader::LoaderRequest{.dataset = request_.dataset,
+                              .data = recipe_.data,
+                              .targets = learner_.target_kind(),
+                              .batch_size = recipe_.optim.batch_size,
+                              .seed = static_cast<uint64_t>(recipe_.run.seed),
+                              .threads = request_.threads,
+                              .first_step = counters_.step,
+                              .augment = recipe_.is<recipe::Classify>() ? recipe_.classify().augment
+                                                                        : loader::AugmentOptions{},
+                              .slice = {group_.rank(), group_.size()}});
   }
 
   // A step whose update was given and not read.
