@@ -43,8 +43,8 @@ struct PublishedFile {
   int64_t epoch = 0;      // the one that was done last, counted from 0; -1: none
   nlohmann::json scaler;  // of the gradient scaler; null: as the published programs start it
   nlohmann::json args;
-  std::string recipe;                        // beside what is published; empty: none
-  std::span<const TensorView> average = {};  // the same: "ema.<name>"; empty: none
+  std::string recipe;                                 // beside what is published; empty: none
+  std::span<const formats::TensorView> average = {};  // the same: "ema.<name>"; empty: none
 };
 
 // Writes what the published programs' --resume accepts and torch.load(weights_only=True) reads. The

@@ -12,8 +12,8 @@
 #include "fcm/formats/plain_data.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
-#include "fcm/interop/transformers.h"
 #include "fcm/interop/tensor_roles.h"
+#include "fcm/interop/transformers.h"
 
 namespace fcm::interop {
 namespace {
@@ -162,12 +162,14 @@ Moments moments_of(const formats::Value& optimizer, std::span<const formats::Ten
 }
 
 // "ema.<name>"; none where the file has no such state_dict.
-std::vector<TensorView> average_of(const PthFile& file, const std::string& source) {
-  const Value* found = file.root.find(kAverageKey);
+std::vector<formats::TensorView> average_of(const formats::PthFile& file,
+                                            const std::string& source) {
+  const formats::Value* found = file.root.find(kAverageKey);
   if (found == nullptr || !holds_tensors(*found)) return {};
-  std::vector<TensorView> average = tensors_of(std::get<Value::Dict>(found->data), file);
+  std::vector<formats::TensorView> average =
+      tensors_of(std::get<formats::Value::Dict>(found->data), file);
   rename_as_published(average, source);
-  for (TensorView& tensor : average) tensor.name.insert(0, kEmaPrefix);
+  for (formats::TensorView& tensor : average) tensor.name.insert(0, kEmaPrefix);
   return average;
 }
 
@@ -225,7 +227,7 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
     }
   }
   if (with_optimizer) {
-    std::vector<TensorView> average = average_of(file, source);
+    std::vector<formats::TensorView> average = average_of(file, source);
     std::move(average.begin(), average.end(), std::back_inserter(checkpoint.optimizer.tensors));
   }
   checkpoint.model.data = std::move(file.storage);

@@ -38,7 +38,8 @@ class Writer {
   }
 
   formats::Value root() {
-    std::vector<std::pair<std::string_view, formats::Value>> entries = {{"model", state_dict(model_)}};
+    std::vector<std::pair<std::string_view, formats::Value>> entries = {
+        {"model", state_dict(model_)}};
     if (!content_.moments.empty()) {
       entries.emplace_back("optimizer", dict({{"state", states()}, {"param_groups", groups()}}));
     }
@@ -59,7 +60,8 @@ class Writer {
 
   formats::Value state_dict(const std::vector<formats::TensorView>& tensors) {
     std::vector<std::pair<std::string_view, formats::Value>> entries;
-    for (const formats::TensorView& tensor : tensors) entries.emplace_back(tensor.name, add(tensor));
+    for (const formats::TensorView& tensor : tensors)
+      entries.emplace_back(tensor.name, add(tensor));
     return dict(std::move(entries), true);
   }
 

@@ -22,9 +22,8 @@ Classifier::Classifier(const ClassifierOptions& options, uint64_t seed,
   const encoder::Embeddings embeddings =
       encoder::add_embeddings(scope, options.kind, dim, grid_, options.trainable_positions);
   encoder_ = encoder::make_encoder(options.kind, scope, options.encoder, options.channels,
-                                   embeddings, encoder::Outputs{.norm = !options.mean_pool});
-  head_.emplace(scope / "head", dim, options.classes, nn::Init::kNormal2e5);
-  if (options.mean_pool) fc_norm_.emplace(scope / "fc_norm", dim, 1e-6);
+                                   embeddings, heads::LinearHead::wanted(options.mean_pool));
+  head_.emplace(scope, dim, options.classes, options.mean_pool);
   parameters_->flatten();
 }
 
@@ -39,16 +38,7 @@ at::Tensor Classifier::features(const at::Tensor& pixels_BLPD, const masks::View
   require(plan.sizes.size() == 1 && plan.kept == 1, "a classifier that does not see every patch");
   parameters_->round(compute);
   const encoder::Features seen = (*encoder_)(pixels_BLPD.to(compute), plan, observer, drop_path);
-  const at::ScalarType wide = at::promote_types(compute, at::kFloat);
-  if (!fc_norm_) {
-    const at::Tensor& latents_BTC =
-        seen.class_latents_BGC.defined() ? seen.class_latents_BGC : seen.latent_BKC;
-    return latents_BTC.select(1, 0).to(wide);  // [B, C]
-  }
-  const at::Tensor mean_BC = seen.tokens_BKC.mean({1}, /*keepdim=*/false, wide);  // [B, C]
-  const at::Tensor features_BC = (*fc_norm_)(mean_BC);
-  nn::observe(observer, "fc_norm", features_BC);
-  return features_BC;
+  return head_->pool(seen, at::promote_types(compute, at::kFloat), observer);  // [B, C]
 }
 
 at::Tensor Classifier::classify(const at::Tensor& features_BC) const {

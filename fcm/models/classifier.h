@@ -12,10 +12,10 @@
 
 #include "fcm/encoder/encoder.h"
 #include "fcm/encoder/registry.h"
+#include "fcm/heads/linear.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/nn/drop_path.h"
 #include "fcm/nn/layer.h"
-#include "fcm/nn/layers.h"
 #include "fcm/nn/observer.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/ops/patches.h"
@@ -76,8 +76,7 @@ class Classifier {
   std::vector<double> drop_path_rates_;  // of every block
   std::unique_ptr<nn::Parameters> parameters_;
   std::unique_ptr<encoder::Encoder> encoder_;
-  std::optional<nn::Linear> head_;
-  std::optional<nn::LayerNorm> fc_norm_;
+  std::optional<heads::LinearHead> head_;
 };
 
 }  // namespace fcm::models

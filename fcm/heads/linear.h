@@ -1,0 +1,37 @@
+// The head of fine-tuning: one vector a picture, a linear layer. Source: ConvMAE's
+// models_convvit.py, MAE's models_vit.py.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+#include "fcm/encoder/features.h"
+#include "fcm/nn/layers.h"
+#include "fcm/nn/observer.h"
+#include "fcm/nn/parameters.h"
+
+namespace fcm::heads {
+
+class LinearHead {
+ public:
+  // mean_pool, the published global_pool. On: the mean of all patch tokens, then fc_norm. Off: one
+  // latent: the class token of a ViT, the top left patch of a ConvViT. Adds "head" to the scope, and
+  // "fc_norm" behind it, in the published order; the layer starts normal of std 2e-5.
+  LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, bool mean_pool);
+
+  // What the encoder has to make for it.
+  static encoder::Outputs wanted(bool mean_pool) { return {.norm = !mean_pool}; }
+
+  // One vector a picture, [B, C], of the type `wide`. The observer sees "fc_norm".
+  at::Tensor pool(const encoder::Features& seen, at::ScalarType wide,
+                  const nn::Observer& observer = {}) const;
+  // Logits [B, classes] of those vectors.
+  at::Tensor operator()(const at::Tensor& features_BC) const { return head_(features_BC); }
+
+ private:
+  nn::Linear head_;
+  std::optional<nn::LayerNorm> fc_norm_;
+};
+
+}  // namespace fcm::heads
