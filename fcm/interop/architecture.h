@@ -7,6 +7,7 @@
 #include <string>
 
 #include "fcm/encoder/options.h"
+#include "fcm/formats/tensor_file.h"
 
 namespace fcm::interop {
 

@@ -38,8 +38,8 @@ class Writer {
   }
 
   formats::Value root() {
-    std::vector<std::pair<std::string_view, formats::Value>> entries = {
-        {"model", state_dict(model_)}};
+    std::vector<std::pair<std::string_view, formats::Value>> entries;
+    entries.emplace_back("model", state_dict(model_));
     if (!content_.moments.empty()) {
       entries.emplace_back("optimizer", dict({{"state", states()}, {"param_groups", groups()}}));
     }
