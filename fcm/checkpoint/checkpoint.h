@@ -41,6 +41,9 @@ bool holds_checkpoints(const std::filesystem::path& folder);
 // may be repeated.
 void remove_checkpoints(const std::filesystem::path& folder);
 
+// In front of the name of a weight's moving average, among the tensors of the optimizer.
+inline constexpr const char* kEmaPrefix = "ema.";
+
 struct Checkpoint {
   std::filesystem::path path;
   std::string format = "native";  // or "safetensors", "pth", "hf"

@@ -12,7 +12,6 @@
 #include "fcm/formats/plain_data.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
-#include "fcm/interop/tensor_roles.h"
 #include "fcm/interop/transformers.h"
 
 namespace fcm::interop {
@@ -169,7 +168,7 @@ std::vector<formats::TensorView> average_of(const formats::PthFile& file,
   std::vector<formats::TensorView> average =
       tensors_of(std::get<formats::Value::Dict>(found->data), file);
   rename_as_published(average, source);
-  for (formats::TensorView& tensor : average) tensor.name.insert(0, kEmaPrefix);
+  for (formats::TensorView& tensor : average) tensor.name.insert(0, checkpoint::kEmaPrefix);
   return average;
 }
 

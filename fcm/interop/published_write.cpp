@@ -9,7 +9,6 @@
 #include "fcm/formats/plain_data.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
-#include "fcm/interop/tensor_roles.h"
 
 namespace fcm::interop {
 namespace {
@@ -32,7 +31,7 @@ class Writer {
     sort_as_published(model_);
     average_.assign(content.average.begin(), content.average.end());
     for (formats::TensorView& tensor : average_) {
-      tensor.name.erase(0, std::string_view(kEmaPrefix).size());
+      tensor.name.erase(0, std::string_view(checkpoint::kEmaPrefix).size());
     }
     sort_as_published(average_);
   }

@@ -28,7 +28,4 @@ bool has_role(std::string_view name, std::initializer_list<TensorRole> roles);
 // The table's patterns (with * and ?) of these roles, for train::LoadRules.
 std::vector<std::string> patterns_of(std::initializer_list<TensorRole> roles);
 
-// In front of the name of a tensor's moving average, in the file of the moments.
-inline constexpr const char* kEmaPrefix = "ema.";
-
 }  // namespace fcm::interop

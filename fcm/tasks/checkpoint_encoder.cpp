@@ -82,8 +82,8 @@ std::vector<std::string> of_encoder(const std::vector<std::string>& set) {
 
 }  // namespace
 
-recipe::Recipe settled_recipe(const FinetuneRequest& request, const Checkpoint* start,
-                              Reporter& reporter) {
+recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint* start,
+                               Reporter& reporter) {
   recipe::Recipe recipe = request.recipe;
   const bool takes = recipe.encoder.size == "checkpoint";
   if (start == nullptr) {

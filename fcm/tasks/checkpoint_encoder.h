@@ -9,11 +9,11 @@ namespace fcm::tasks {
 
 // The request's recipe as it will be run, and stored. Where encoder.size is "checkpoint",
 // model.kind, the rest of [encoder], data.channels, data.mean and data.deviation are those of
-// `start`, by its recipe or as its tensors tell, under what the request sets of them. `start`
-// nullptr, from scratch: [encoder] as it stands. Where the recipe names its sizes, `start` must
-// have the same, unless allow_missing lets some of it be absent: otherwise Error(kUsage), which
-// says both.
-recipe::Recipe settled_recipe(const FinetuneRequest& request,
-                                     const checkpoint::Checkpoint* start, Reporter& reporter);
+// `start`, from its recipe or else from its tensors, with what the request sets of them on top.
+// `start` nullptr, from scratch: [encoder] as it stands. Where the recipe names its sizes, `start`
+// must have the same, unless allow_missing lets some of it be absent: otherwise Error(kUsage),
+// which says both.
+recipe::Recipe resolved_recipe(const FinetuneRequest& request, const checkpoint::Checkpoint* start,
+                               Reporter& reporter);
 
 }  // namespace fcm::tasks

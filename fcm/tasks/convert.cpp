@@ -92,25 +92,20 @@ struct Known {
   std::string text;  // empty: inferred
 };
 
-// Of a classifier: its own recipe, which says how it is measured.
-std::optional<std::string> text_of(const Checkpoint& checkpoint,
-                                   const std::vector<std::string>& set) {
-  const auto text = checkpoint.state.find("recipe");
-  if (text == checkpoint.state.end()) return std::nullopt;
-  const recipe::Recipe stored =
-      recipe::read_stored_recipe(text->get<std::string>(), checkpoint.path.string(), set);
-  if (!stored.is<recipe::Classify>()) return std::nullopt;
-  return recipe::print_recipe(stored);
-}
-
 Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& set) {
   Known known;
-  const bool certain = checkpoint.state.contains("recipe") || !set.empty();
+  const auto stored = checkpoint.state.find("recipe");
+  const bool carried = stored != checkpoint.state.end();
   try {
     known.recipe = recipe_of(checkpoint, set);
-    if (certain) known.text = text_of(checkpoint, set).value_or(recipe::print_recipe(*known.recipe));
+    if (carried) {  // a classifier's own, which says how it is measured
+      known.text = recipe::print_recipe(
+          recipe::read_stored_recipe(stored->get<std::string>(), checkpoint.path.string(), set));
+    } else if (!set.empty()) {
+      known.text = recipe::print_recipe(*known.recipe);
+    }
   } catch (const Error&) {
-    if (certain) throw;
+    if (carried || !set.empty()) throw;
   }
   return known;
 }

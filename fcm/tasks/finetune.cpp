@@ -9,11 +9,11 @@
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/checkpoint_encoder.h"
-#include "fcm/tasks/trained_classifier.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/run_folder.h"
 #include "fcm/tasks/tasks.h"
+#include "fcm/tasks/trained_classifier.h"
 #include "fcm/train/learners/classify.h"
 #include "fcm/train/learners/probe.h"
 #include "fcm/train/loop.h"
@@ -153,12 +153,13 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   std::optional<checkpoint::Checkpoint> start;
   if (!asked.checkpoint.empty()) start = interop::load_any(asked.checkpoint, false, reporter);
   FinetuneRequest request = asked;
-  request.recipe = settled_recipe(asked, start ? &*start : nullptr, reporter);
+  request.recipe = resolved_recipe(asked, start ? &*start : nullptr, reporter);
   const recipe::Recipe& recipe = request.recipe;
   recipe::check(recipe);
   const LabelledData data = open_labelled_splits(request.data, request.machine);
   const auto classes = static_cast<int64_t>(data.train->classes().size());
-  const Trainee trainee = trainee_of(recipe, model_of(request, std::move(start), classes, reporter));
+  const Trainee trainee =
+      trainee_of(recipe, model_of(request, std::move(start), classes, reporter));
   if (request.dry_run) return dry_run(request, *trainee.learner, data.train->size(), threads);
   const int64_t steps = train::total_steps(recipe, data.train->size());
   prepare_run_folder({request.out, request.resume, request.overwrite}, recipe, reporter);

@@ -69,8 +69,8 @@ std::string counted_by_module(const std::vector<std::string>& names) {
 }
 
 const formats::TensorView* Mismatches::take(const formats::TensorFile& file,
-                                               const std::string& name,
-                                               const std::vector<int64_t>& shape) {
+                                            const std::string& name,
+                                            const std::vector<int64_t>& shape) {
   expected_.insert(name);
   const formats::TensorView* view = file.find(name);
   if (view == nullptr) {

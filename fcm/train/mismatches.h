@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/formats/tensor_file.h"
 #include "fcm/train/state.h"
 
 namespace fcm::train {
@@ -19,7 +19,7 @@ class Mismatches {
 
   // The tensor called `name`, or nullptr after noting what is wrong.
   const formats::TensorView* take(const formats::TensorFile& file, const std::string& name,
-                                     const std::vector<int64_t>& shape);
+                                  const std::vector<int64_t>& shape);
 
   // Throws Error(kCheckpoint) unless all wanted tensors were taken, and the rules allow those that
   // were not, and those of the file that nobody wanted. The message counts tensors by module and

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "fcm/checkpoint/checkpoint.h"
-#include "fcm/interop/tensor_roles.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/optim/adamw.h"
 

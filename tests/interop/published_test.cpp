@@ -163,8 +163,8 @@ TEST_F(Published, TheOptimizerIsWrittenAsPublished) {
 // A moving average beside what is published, for which no stored file is needed.
 class Average : public TemporaryFolderTest {
  protected:
-  Checkpoint there_and_back(std::span<const TensorView> model,
-                            std::span<const TensorView> average) {
+  checkpoint::Checkpoint there_and_back(std::span<const formats::TensorView> model,
+                                        std::span<const formats::TensorView> average) {
     PublishedFile file;
     file.model = model;
     file.average = average;
@@ -172,37 +172,38 @@ class Average : public TemporaryFolderTest {
     SilentReporter silence;
     return load(folder_ / "run.pth", true, silence);
   }
-  static TensorView view(const char* name, const std::vector<float>& values) {
+  static formats::TensorView view(const char* name, const std::vector<float>& values) {
     return {name, "F32", {std::ssize(values)}, std::as_bytes(std::span(values))};
   }
   const std::vector<float> one_ = {1, 2, 3}, other_ = {4, 5, 6}, third_ = {7};
 };
 
 TEST_F(Average, ComesBackToTheBitBehindItsPrefix) {
-  const std::vector<TensorView> model = {view("norm.weight", one_), view("norm.bias", third_)};
-  const std::vector<TensorView> average = {view("ema.norm.weight", other_),
-                                           view("ema.norm.bias", third_)};
-  const Checkpoint after = there_and_back(model, average);
+  const std::vector<formats::TensorView> model = {view("norm.weight", one_),
+                                                  view("norm.bias", third_)};
+  const std::vector<formats::TensorView> average = {view("ema.norm.weight", other_),
+                                                    view("ema.norm.bias", third_)};
+  const checkpoint::Checkpoint after = there_and_back(model, average);
   EXPECT_TRUE(same_tensors(after.model, model));
   EXPECT_TRUE(same_tensors(after.optimizer, average));
-  const PthFile file = read_pth(folder_ / "run.pth");
-  const Value* kept = file.root.find("model_ema");
+  const formats::PthFile file = formats::read_pth(folder_ / "run.pth");
+  const formats::Value* kept = file.root.find("model_ema");
   ASSERT_NE(kept, nullptr);
   EXPECT_NE(kept->find("norm.weight"), nullptr) << "a state_dict as others write it";
 }
 
 TEST_F(Average, OfAnotherProgramIsFoundUnderItsWrapper) {
-  const std::vector<TensorView> model = {view("norm.weight", one_)};
-  const std::vector<TensorView> wrapped = {view("ema.module.norm.weight", other_)};
-  const Checkpoint after = there_and_back(model, wrapped);
+  const std::vector<formats::TensorView> model = {view("norm.weight", one_)};
+  const std::vector<formats::TensorView> wrapped = {view("ema.module.norm.weight", other_)};
+  const checkpoint::Checkpoint after = there_and_back(model, wrapped);
   ASSERT_EQ(after.optimizer.tensors.size(), 1U);
   EXPECT_EQ(after.optimizer.tensors[0].name, "ema.norm.weight");
 }
 
 TEST_F(Average, IsAbsentWhereThereIsNone) {
-  const std::vector<TensorView> model = {view("norm.weight", one_)};
+  const std::vector<formats::TensorView> model = {view("norm.weight", one_)};
   EXPECT_TRUE(there_and_back(model, {}).optimizer.tensors.empty());
-  EXPECT_EQ(read_pth(folder_ / "run.pth").root.find("model_ema"), nullptr);
+  EXPECT_EQ(formats::read_pth(folder_ / "run.pth").root.find("model_ema"), nullptr);
 }
 
 // A published file with one thing changed.

@@ -12,10 +12,10 @@
 #include "fcm/models/classifier.h"
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/targets/ema_teacher.h"
-#include "fcm/train/learners/probe.h"
-#include "fcm/recipe/recipe.h"
-#include "fcm/recipe/recipe_files.h"
-#include "fcm/recipe/setup.h"
+#include "fcm/tasks/probe_learner.h"
+#include "fcm/train/finetune_recipe.h"
+#include "fcm/train/recipe_files.h"
+#include "fcm/train/setup.h"
 
 namespace fcm::interop {
 namespace {
@@ -48,16 +48,16 @@ Names with_roles(const Names& names, std::initializer_list<TensorRole> roles) {
 }
 
 recipe::Recipe classifier_of(const recipe::Recipe& pretraining, const char* pool) {
-  recipe::Recipe recipe;
-  recipe.model = pretraining.model;
-  recipe.encoder = pretraining.encoder;
-  recipe.data = pretraining.data;
-  recipe.classify().classifier.pool = pool;
+  recipe::Recipe recipe = pretraining;
+  recipe::Classify classify;
+  classify.classifier.pool = pool;
+  recipe.task = classify;
   return recipe;
 }
 
 Names classifier_names(const recipe::Recipe& pretraining, const char* pool) {
-  const models::Classifier model(recipe::classifier_options(classifier_of(pretraining, pool), 3), 0);
+  const models::Classifier model(recipe::classifier_options(classifier_of(pretraining, pool), 3),
+                                 0);
   return names_of(model.parameters());
 }
 
@@ -67,7 +67,7 @@ Names probe_names(const recipe::Recipe& pretraining) {
   const train::ProbeLearner probe(models::Classifier(recipe::classifier_options(recipe, 3), 0),
                                   recipe);
   Names names;
-  for (const TensorView& view : probe.model_state().views) names.insert(view.name);
+  for (const formats::TensorView& view : probe.model_state().views) names.insert(view.name);
   return names;
 }
 
@@ -75,8 +75,8 @@ Names probe_names(const recipe::Recipe& pretraining) {
 std::vector<recipe::Recipe> pretraining_recipes() {
   std::vector<recipe::Recipe> recipes = {recipe::load_recipe("demo_ema", {kRecipes}, {})};
   for (const auto& file : recipe::shipped_recipes({kRecipes / "smoke"})) {
-    if (recipe::is_finetune_recipe(recipe::read_recipe_file(file))) continue;
-    recipes.push_back(recipe::load_recipe(file, {}, {}));
+    recipe::Recipe recipe = recipe::load_recipe(file, {}, {});
+    if (recipe.is<recipe::Pretrain>()) recipes.push_back(std::move(recipe));
   }
   EXPECT_GE(recipes.size(), 4U);
   return recipes;

@@ -6,9 +6,10 @@
 #include <filesystem>
 
 #include "fcm/base/error.h"
-#include "fcm/tasks/run_folder.h"
+#include "fcm/recipe/check.h"
 #include "fcm/recipe/recipe_files.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/run_folder.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -20,7 +21,7 @@ const std::filesystem::path kRecipes = std::filesystem::path(FCM_SOURCE_DIR) / "
 class Pretrained {
  public:
   explicit Pretrained(const char* recipe, const std::vector<std::string>& set = {})
-      : recipe_(recipe::load_recipe(recipe, {kRecipes}, set)),
+      : recipe_(recipe::load_pretraining_recipe(recipe, {kRecipes}, set)),
         model_(recipe::autoencoder_options(recipe_), 1),
         tensors_(train::model_tensors(model_.parameters())) {
     checkpoint.path = "runs/pretrained";
@@ -43,14 +44,14 @@ FinetuneRequest asking(const char* recipe, const std::vector<std::string>& set =
   return request;
 }
 
-recipe::Recipe settled(const FinetuneRequest& request, const Pretrained& pretrained) {
+recipe::Recipe resolved(const FinetuneRequest& request, const Pretrained& pretrained) {
   SilentReporter silence;
-  return settled_recipe(request, &pretrained.checkpoint, silence);
+  return resolved_recipe(request, &pretrained.checkpoint, silence);
 }
 
 std::string fault(const FinetuneRequest& request, const Pretrained& pretrained) {
   try {
-    recipe::check(settled(request, pretrained));
+    recipe::check(resolved(request, pretrained));
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);
     return error.what();
@@ -64,7 +65,7 @@ TEST(CheckpointEncoder, TakesKindSizesAndNormalisation) {
     const Pretrained pretrained(name);
     const recipe::Recipe& theirs = pretrained.recipe();
     const FinetuneRequest request = asking("smoke_finetune");
-    const recipe::Recipe recipe = settled(request, pretrained);
+    const recipe::Recipe recipe = resolved(request, pretrained);
     EXPECT_EQ(recipe.model.kind, theirs.model.kind);
     EXPECT_EQ(recipe.encoder.size, "custom") << "what is stored names sizes";
     EXPECT_EQ(recipe.encoder.dims, theirs.encoder.dims);
@@ -80,7 +81,7 @@ TEST(CheckpointEncoder, TakesKindSizesAndNormalisation) {
     EXPECT_EQ(recipe.optim.base_lr, request.recipe.optim.base_lr);
     EXPECT_NO_THROW(recipe::check(recipe));
     // A second launch of the run has the same recipe.
-    EXPECT_EQ(defining_text(recipe), defining_text(settled(request, pretrained)));
+    EXPECT_EQ(defining_text(recipe), defining_text(resolved(request, pretrained)));
   }
 }
 
@@ -88,8 +89,7 @@ TEST(CheckpointEncoder, WithoutARecipeItsTensorsTell) {
   Pretrained pretrained("smoke_mae_pretrain");
   pretrained.checkpoint.state.erase("recipe");
   EXPECT_NE(fault(asking("smoke_finetune"), pretrained).find("encoder.heads=N"), std::string::npos);
-  const recipe::Recipe recipe =
-      settled(asking("smoke_finetune", {"encoder.heads=4"}), pretrained);
+  const recipe::Recipe recipe = resolved(asking("smoke_finetune", {"encoder.heads=4"}), pretrained);
   EXPECT_EQ(recipe.model.kind, "vit");
   EXPECT_EQ(recipe.encoder.dims, (std::vector<int64_t>{32}));
   EXPECT_EQ(recipe.encoder.heads, 4);
@@ -98,7 +98,7 @@ TEST(CheckpointEncoder, WithoutARecipeItsTensorsTell) {
 TEST(CheckpointEncoder, WhatIsSetWins) {
   const Pretrained pretrained("smoke_pretrain");
   const recipe::Recipe recipe =
-      settled(asking("smoke_finetune", {"data.mean=[0.1,0.2,0.3]", "optim.epochs=2"}), pretrained);
+      resolved(asking("smoke_finetune", {"data.mean=[0.1,0.2,0.3]", "optim.epochs=2"}), pretrained);
   EXPECT_EQ(recipe.data.mean, (std::vector<double>{0.1, 0.2, 0.3}));
   EXPECT_EQ(recipe.data.deviation, pretrained.recipe().data.deviation);
   EXPECT_EQ(recipe.optim.epochs, 2);
@@ -108,7 +108,7 @@ TEST(CheckpointEncoder, FromScratchTheRecipesOwnKeysCount) {
   const FinetuneRequest request = asking("smoke_finetune");
   ASSERT_EQ(request.recipe.encoder.size, "checkpoint");
   SilentReporter silence;
-  const recipe::Recipe recipe = settled_recipe(request, nullptr, silence);
+  const recipe::Recipe recipe = resolved_recipe(request, nullptr, silence);
   EXPECT_EQ(recipe.encoder.size, "custom");
   EXPECT_EQ(recipe.encoder.dims, (std::vector<int64_t>{16, 24, 32}));
   EXPECT_NO_THROW(recipe::check(recipe));
@@ -141,7 +141,7 @@ TEST(CheckpointEncoder, SizesThatARecipeNamesMustBeTheCheckpoints) {
 
 TEST(CheckpointEncoder, IsForDownstreamRecipesAlone) {
   try {
-    recipe::load_recipe("smoke_pretrain", {kRecipes}, {"encoder.size=checkpoint"});
+    recipe::load_pretraining_recipe("smoke_pretrain", {kRecipes}, {"encoder.size=checkpoint"});
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);

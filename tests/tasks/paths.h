@@ -14,12 +14,11 @@
 #include <vector>
 
 #include "fcm/base/error.h"
-#include "fcm/checkpoint/checkpoint.h"
 #include "fcm/image/image.h"
+#include "fcm/interop/load_any.h"
 #include "fcm/loader/dataset.h"
-#include "fcm/tasks/tasks.h"
-#include "fcm/recipe/recipe.h"
 #include "fcm/recipe/recipe_files.h"
+#include "fcm/tasks/tasks.h"
 #include "tests/tasks/child.h"
 
 namespace fcm::paths {
@@ -59,8 +58,8 @@ inline Settings pretraining_settings(const Settings& more, int steps = kSteps) {
 inline tasks::RunRequest pretraining(const Origin& origin, const std::string& data,
                                      const fs::path& out, int steps = kSteps) {
   tasks::RunRequest request;
-  request.recipe =
-      recipe::load_recipe(origin.recipe, {kRecipes}, pretraining_settings(origin.set, steps));
+  request.recipe = recipe::load_pretraining_recipe(origin.recipe, {kRecipes},
+                                                   pretraining_settings(origin.set, steps));
   request.data = data;
   request.out = out;
   request.machine = kMachine;

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "fcm/base/error.h"
-#include "fcm/interop/tensor_roles.h"
 #include "fcm/loss/classification.h"
 #include "fcm/models/inputs.h"
 #include "fcm/optim/norm.h"
@@ -18,9 +17,7 @@ namespace {
 
 constexpr const char* kMomentum = "mu.";
 
-bool is_of_head(const formats::TensorView& view) {
-  return interop::has_role(view.name, {interop::TensorRole::kHead});
-}
+bool is_of_head(const formats::TensorView& view) { return view.name.starts_with("head."); }
 
 // The tensors of `file` of which `belongs` holds; they point into its data.
 template <typename Belongs>
@@ -97,7 +94,7 @@ PublishedTensors ProbeLearner::model_state() const {
   for (const nn::Parameters* parameters : {&encoder_.parameters(), &head_parameters_}) {
     for (const nn::Parameter& parameter : parameters->all()) {
       const bool unused = parameters == &encoder_.parameters() &&
-                          interop::has_role(parameter.name, {interop::TensorRole::kHead});
+                          (parameter.name == "head.weight" || parameter.name == "head.bias");
       if (!unused) tensors.add(parameter.name, parameters->published(parameter));
     }
   }
@@ -121,8 +118,8 @@ PublishedTensors ProbeLearner::optimizer_state() const {
 void ProbeLearner::load_weights(const checkpoint::Checkpoint& from) {
   const std::string source = from.path.string();
   load_model(encoder_.parameters(),
-                    part_of(from.model, [](const auto& view) { return !is_of_head(view); }), source,
-                    {interop::patterns_of({interop::TensorRole::kHead}), {}});
+             part_of(from.model, [](const auto& view) { return !is_of_head(view); }), source,
+             {{"head.*"}, {}});
   load_model(head_parameters_, part_of(from.model, is_of_head), source);
 }
 
