@@ -119,7 +119,7 @@ struct TrainingState {
 TrainingState training_state_of(const Checkpoint& checkpoint) {
   TrainingState state;
   for (const formats::TensorView& tensor : checkpoint.optimizer.tensors) {
-    if (tensor.name.starts_with(interop::kEmaPrefix)) {
+    if (tensor.name.starts_with(checkpoint::kEmaPrefix)) {
       state.average.push_back(tensor);
     } else if (tensor.name.starts_with("exp_avg")) {
       state.moments.push_back(tensor);

@@ -103,7 +103,7 @@ namespace {
 // The weights of a checkpoint's moving average, as a model's file. Files of weights alone have
 // none: then the weights stay.
 void take_average(Checkpoint& checkpoint, Reporter& reporter) {
-  const std::string_view prefix = interop::kEmaPrefix;
+  const std::string_view prefix = checkpoint::kEmaPrefix;
   std::vector<TensorView> average;
   for (TensorView view : checkpoint.optimizer.tensors) {
     if (!view.name.starts_with(prefix)) continue;

@@ -49,7 +49,7 @@ PublishedTensors optimizer_tensors(const nn::Parameters& parameters, const optim
 // "ema.<name>" for every parameter of the moving average, behind what is there: it is state of the
 // training, so it stands in the file of the moments.
 void add_ema(PublishedTensors& tensors, const nn::Parameters& ema);
-using interop::kEmaPrefix;
+using checkpoint::kEmaPrefix;
 
 // What may be missing or left over, as patterns with * and ?.
 struct LoadRules {

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "tests/formats/support.h"
+#include "tests/checkpoint/support.h"
 
 namespace fcm::checkpoint {
 namespace {

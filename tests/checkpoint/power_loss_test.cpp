@@ -1,7 +1,7 @@
 // G3: the power fails after any call of any save. Whatever the disk kept of what was not synced, a
 // checkpoint loads that is at least as new as the last save that returned.
 #include "tests/checkpoint/disk_model.h"
-#include "tests/formats/support.h"
+#include "tests/checkpoint/support.h"
 
 namespace fcm::checkpoint {
 namespace {

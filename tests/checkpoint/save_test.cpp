@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "fcm/base/random.h"
-#include "tests/formats/support.h"
+#include "tests/checkpoint/support.h"
 
 namespace fcm::checkpoint {
 namespace {

@@ -1,5 +1,5 @@
-// What the checkpoint tests share: a folder of their own, small tensors, comparisons, children that
-// die.
+// What tests of formats, checkpoints and foreign files share: a folder of their own, small tensors,
+// comparisons, children that die.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@
 #include "fcm/base/failpoint.h"
 #include "fcm/base/file.h"
 #include "fcm/base/reporter.h"
-#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/formats/tensor_file.h"
 
 namespace fcm::formats {
 
@@ -110,13 +110,6 @@ inline bool same_tensors(const TensorFile& file, const std::vector<TensorView>& 
     }
   }
   return true;
-}
-
-inline bool is_small_state(const Checkpoint& checkpoint, int64_t step) {
-  const SmallState small(step);
-  return checkpoint.step == step && checkpoint.state == small.state &&
-         same_tensors(checkpoint.model, small.model()) &&
-         same_tensors(checkpoint.optimizer, small.optimizer());
 }
 
 inline std::vector<std::string> names_in(const fs::path& folder) {

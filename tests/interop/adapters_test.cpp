@@ -11,6 +11,8 @@
 namespace fcm::interop {
 namespace {
 
+using namespace formats;
+
 using nlohmann::json;
 using Names = std::vector<std::string>;
 

@@ -10,6 +10,8 @@
 namespace fcm::interop {
 namespace {
 
+using namespace formats;
+
 using Json = nlohmann::ordered_json;
 
 class Published : public TemporaryFolderTest {

@@ -9,6 +9,8 @@
 namespace fcm::interop {
 namespace {
 
+using namespace formats;
+
 std::vector<std::string> names_of(const formats::TensorFile& file) {
   std::vector<std::string> names;
   for (const formats::TensorView& tensor : file.tensors) names.push_back(tensor.name);

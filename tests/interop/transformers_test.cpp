@@ -13,6 +13,8 @@
 namespace fcm::interop {
 namespace {
 
+using namespace formats;
+
 // Tensors with numbers of their own.
 struct Tensors {
   std::vector<formats::TensorView> views;
