@@ -37,18 +37,18 @@ TEST_F(SaveTest, RoundTripAndWhatLiesInTheFolder) {
   EXPECT_EQ(text(checkpoints / "latest"), "step-12\n");
   for (const fs::path& path :
        {checkpoints / "step-12", checkpoints, folder_ / "run", checkpoints / "step-12" / ""}) {
-    EXPECT_TRUE(is_small_state(load(path, true, reporter_), 12)) << path;
+    EXPECT_TRUE(is_small_state(interop::load_any(path, true, reporter_), 12)) << path;
   }
-  const Checkpoint weights = load(folder_ / "run", false, reporter_);
+  const Checkpoint weights = interop::load_any(folder_ / "run", false, reporter_);
   EXPECT_TRUE(weights.optimizer.tensors.empty());
   EXPECT_EQ(weights.path, checkpoints / "step-12");
-  EXPECT_NO_THROW(verify(checkpoints / "step-12"));
+  EXPECT_NO_THROW(interop::verify_any(checkpoints / "step-12"));
   EXPECT_TRUE(reporter_.warnings.empty());
 }
 
 TEST_F(SaveTest, ASafetensorsFileAloneHasNoState) {
   save_small(folder_, 12);
-  const Checkpoint alone = load(step(12) / "model.safetensors", true, reporter_);
+  const Checkpoint alone = interop::load_any(step(12) / "model.safetensors", true, reporter_);
   EXPECT_TRUE(same_tensors(alone.model, SmallState(12).model()));
   EXPECT_EQ(alone.step, 0);
   EXPECT_TRUE(alone.state.empty());
@@ -56,7 +56,7 @@ TEST_F(SaveTest, ASafetensorsFileAloneHasNoState) {
 
 TEST_F(SaveTest, WhatIsNoCheckpointIsAnErrorThatSaysSo) {
   const auto reason = [&](const fs::path& path) {
-    return error_of([&] { load(path, true, reporter_); });
+    return error_of([&] { interop::load_any(path, true, reporter_); });
   };
   overwrite(folder_ / "weights.pth", "PK");
   overwrite(folder_ / "notes.txt", "x");
@@ -107,8 +107,8 @@ TEST_F(SaveTest, RetentionRemovesNothingThatIsNotOurs) {
   for (const int64_t number : {3, 4}) save_small(run, number, {.keep_last = 1});
   EXPECT_EQ(names_in(run), (Names{"latest", "step-0.tmp.999999999", "step-1", "step-2", "step-4"}));
   EXPECT_EQ(names_in(run / "step-0.tmp.999999999"), (Names{"notes.md"}));
-  EXPECT_TRUE(is_small_state(load(run / "step-2", true, reporter_), 2));
-  EXPECT_TRUE(is_small_state(load(elsewhere, true, reporter_), 1));
+  EXPECT_TRUE(is_small_state(interop::load_any(run / "step-2", true, reporter_), 2));
+  EXPECT_TRUE(is_small_state(interop::load_any(elsewhere, true, reporter_), 1));
   // A step that is saved again goes all the same; what lay beside it stays, next to the folder.
   save_small(run, 2);
   EXPECT_EQ(names_in(run / "step-2"),
@@ -134,7 +134,7 @@ TEST_F(SaveTest, RemovingCheckpointsKeepsOtherFilesAndFollowsNoLink) {
   remove_checkpoints(run);
   EXPECT_EQ(names_in(run), (Names{"README", "step-2"}));
   EXPECT_EQ(names_in(run / "step-2"), (Names{"notes.md"}));
-  EXPECT_TRUE(is_small_state(load(elsewhere, true, reporter_), 1));
+  EXPECT_TRUE(is_small_state(interop::load_any(elsewhere, true, reporter_), 1));
   EXPECT_FALSE(holds_checkpoints(run));
   EXPECT_EQ(load_newest(run, true, reporter_), std::nullopt);
 }
@@ -154,7 +154,7 @@ TEST_F(SaveTest, SavingAStepAgainReplacesIt) {
   SmallState other(8);
   other.state["step"] = "seven, once more";
   save(folder_, 7, other.model(), {}, other.state, {});
-  const Checkpoint found = load(folder_, true, reporter_);
+  const Checkpoint found = interop::load_any(folder_, true, reporter_);
   EXPECT_EQ(found.step, 7);
   EXPECT_EQ(found.state, other.state);
   EXPECT_TRUE(same_tensors(found.model, other.model()));
@@ -167,7 +167,7 @@ TEST_F(SaveTest, WhereNamesCannotBeSwappedReplacingWorksToo) {
   failpoint::arm("checkpoint.exchange.before:1+:EINVAL");
   save(folder_, 7, SmallState(8).model(), {}, "again", {});
   EXPECT_EQ(failpoint::hits(), 1);
-  EXPECT_EQ(load(folder_, true, reporter_).state, "again");
+  EXPECT_EQ(interop::load_any(folder_, true, reporter_).state, "again");
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-7"}));
 }
 
@@ -202,9 +202,11 @@ TEST_F(SaveTest, ADamagedNewestOneIsSkippedWithItsReasonAndKept) {
   EXPECT_NE(reporter_.warnings[0].find("step-3/model.safetensors is damaged"), std::string::npos);
   EXPECT_NE(reporter_.warnings[1].find("step-2/optimizer.safetensors has 10 bytes"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { verify(step(3)); }).find("hash"), std::string::npos);
-  EXPECT_NE(error_of([&] { verify(step(2)); }).find("its manifest says"), std::string::npos);
-  EXPECT_NE(error_of([&] { load(step(3), false, reporter_); }).find("damaged"), std::string::npos);
+  EXPECT_NE(error_of([&] { interop::verify_any(step(3)); }).find("hash"), std::string::npos);
+  EXPECT_NE(error_of([&] { interop::verify_any(step(2)); }).find("its manifest says"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { interop::load_any(step(3), false, reporter_); }).find("damaged"),
+            std::string::npos);
   // The next saves neither remove nor count what they can see to be damaged (step 2, by its size).
   for (const int64_t number : {4, 5}) save_small(folder_, number, {.keep_last = 4});
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-1", "step-2", "step-3", "step-4", "step-5"}));
@@ -237,7 +239,8 @@ TEST_F(SaveTest, ARenamedFolderIsNotTakenForThatStep) {
   save_small(folder_, 1);
   fs::rename(step(1), step(9));
   EXPECT_NE(error_of([&] { newest(); }), "");
-  EXPECT_NE(error_of([&] { verify(step(9)); }).find("holds step 1"), std::string::npos);
+  EXPECT_NE(error_of([&] { interop::verify_any(step(9)); }).find("holds step 1"),
+            std::string::npos);
 }
 
 TEST_F(SaveTest, StatesThatJsonCannotHoldAreRefusedBeforeAnythingIsCommitted) {
@@ -260,7 +263,7 @@ TEST_F(SaveTest, StatesComeBackExactly) {
                                 {"text", "line\n\"quoted\" ü"},
                                 {"list", {1, nullptr, true, {{"deep", {}}}}}};
   save(folder_, 1, {}, {}, state, {});
-  EXPECT_EQ(load(folder_, true, reporter_).state.dump(), state.dump());
+  EXPECT_EQ(interop::load_any(folder_, true, reporter_).state.dump(), state.dump());
 }
 
 // Address space that no disk backs: were the space not checked first, writing would crash.
@@ -303,7 +306,7 @@ TEST_F(SaveTest, RandomDamageIsDetectedOrHarmless) {
     reporter_.warnings.clear();
     const auto found = load_newest(folder_, true, reporter_);
     ASSERT_TRUE(found.has_value());
-    const bool verifies = error_of([&] { verify(step(2)); }).empty();
+    const bool verifies = error_of([&] { interop::verify_any(step(2)); }).empty();
     if (found->step == 1) {
       ++fell_back;
       ASSERT_TRUE(is_small_state(*found, 1));
@@ -333,7 +336,7 @@ TEST_F(SaveTest, ManifestsOfOthersAreRefused) {
     const size_t place = changed.find(from);
     EXPECT_NE(place, std::string::npos) << from;
     overwrite(manifest, changed.replace(place, from.size(), to));
-    return error_of([&] { load(step(1), true, reporter_); });
+    return error_of([&] { interop::load_any(step(1), true, reporter_); });
   };
   EXPECT_NE(reason_with("\"version\": 1", "\"version\": 2").find("newer release"),
             std::string::npos);
@@ -343,13 +346,13 @@ TEST_F(SaveTest, ManifestsOfOthersAreRefused) {
   EXPECT_NE(reason_with("model.safetensors", "../../etc/passwd").find("own hash"),
             std::string::npos);
   overwrite(manifest, std::string(1000000, '['));
-  EXPECT_NE(error_of([&] { load(step(1), true, reporter_); }).find("nested deeper"),
+  EXPECT_NE(error_of([&] { interop::load_any(step(1), true, reporter_); }).find("nested deeper"),
             std::string::npos);
   overwrite(manifest, "[]");
-  EXPECT_NE(error_of([&] { load(step(1), true, reporter_); }).find("no manifest"),
+  EXPECT_NE(error_of([&] { interop::load_any(step(1), true, reporter_); }).find("no manifest"),
             std::string::npos);
   overwrite(manifest, good);
-  EXPECT_NO_THROW(load(step(1), true, reporter_));
+  EXPECT_NO_THROW(interop::load_any(step(1), true, reporter_));
 }
 
 }  // namespace

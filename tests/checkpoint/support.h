@@ -2,11 +2,17 @@
 #pragma once
 
 #include "fcm/checkpoint/checkpoint.h"
+#include "fcm/interop/load_any.h"
 #include "tests/formats/support.h"
 
 namespace fcm::checkpoint {
 
 using namespace formats;
+
+inline void save_small(const fs::path& folder, int64_t step, const Retention& retention = {}) {
+  const SmallState small(step);
+  save(folder, step, small.model(), small.optimizer(), small.state, retention);
+}
 
 inline bool is_small_state(const Checkpoint& checkpoint, int64_t step) {
   const SmallState small(step);

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -91,11 +92,6 @@ struct SmallState {
   int64_t count = 0;
   nlohmann::json state;
 };
-
-inline void save_small(const fs::path& folder, int64_t step, const Retention& retention = {}) {
-  const SmallState small(step);
-  save(folder, step, small.model(), small.optimizer(), small.state, retention);
-}
 
 // Whether the tensors of a file are these, bit by bit and in this order.
 inline bool same_tensors(const TensorFile& file, const std::vector<TensorView>& expected) {
