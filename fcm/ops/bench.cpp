@@ -8,7 +8,7 @@
 #include <functional>
 #include <optional>
 
-#include "fcm/ops/case.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/cuda/device.h"
 
 namespace fcm::ops {

@@ -1,20 +1,7 @@
-#include "fcm/ops/patch_depthwise_conv/cases.h"
+#include "fcm/ops/cases.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
-
-#include "fcm/ops/adamw/cases.h"
-#include "fcm/ops/attention/cases.h"
-#include "fcm/ops/branches/cases.h"
-#include "fcm/ops/case.h"
-#include "fcm/ops/gather_rows/cases.h"
-#include "fcm/ops/gelu/cases.h"
-#include "fcm/ops/layer_norm/cases.h"
-#include "fcm/ops/linear/cases.h"
-#include "fcm/ops/norm_linear/cases.h"
-#include "fcm/ops/patch_embed/cases.h"
-#include "fcm/ops/patch_loss/cases.h"
-#include "fcm/ops/patchify/cases.h"
 
 namespace fcm::ops {
 

@@ -3,8 +3,8 @@
 // The kernels themselves.
 #include "fcm/ops/adamw/cuda.cu"
 // Operators that take them.
-#include "fcm/ops/adamw/cases.h"
 #include "fcm/ops/adamw/op.h"
+#include "fcm/ops/cases.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/optim/norm.h"
 

@@ -6,7 +6,7 @@
 // What takes them.
 #include "fcm/ops/attention/op.h"
 #include "fcm/ops/attention/passes.h"
-#include "fcm/ops/attention/with_isa.h"
+#include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
 namespace {

@@ -1,8 +1,7 @@
 // Operators that are made of several, and a whole model: their passes by the kernels for CUDA on
 // the emulator, their products by this processor.
 #include "fcm/models/masked_autoencoder.h"
-#include "fcm/ops/branches/cases.h"
-#include "fcm/ops/norm_linear/cases.h"
+#include "fcm/ops/cases.h"
 #include "tests/emulator/emulated.h"
 #include "tests/models/small_model.h"
 

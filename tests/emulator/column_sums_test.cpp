@@ -3,7 +3,7 @@
 // The kernel itself.
 #include "fcm/ops/linear/column_sums.cu"
 // What takes it.
-#include "fcm/ops/linear/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/linear/products.h"
 
 namespace fcm::ops {

@@ -5,7 +5,7 @@
 #include <c10/core/CPUAllocator.h>
 #include <gtest/gtest.h>
 
-#include "fcm/ops/case.h"
+#include "fcm/ops/cases.h"
 #include "tests/emulator/emulator.h"
 #include "tests/emulator/guarded_memory.h"
 #include "tests/support/compare.h"

@@ -3,7 +3,7 @@
 // The kernels themselves.
 #include "fcm/ops/gelu/cuda.cu"
 // Operators that take them.
-#include "fcm/ops/gelu/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/gelu/op.h"
 #include "fcm/ops/gelu/passes.h"
 

@@ -2,7 +2,7 @@
 // processor, for all tests of this program.
 #include "fcm/ops/linear/gemm.h"
 
-#include "fcm/ops/branches/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/linear/gpu_products.h"
 #include "fcm/ops/linear/products.h"
 #include "tests/emulator/emulated.h"

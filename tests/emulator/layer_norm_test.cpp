@@ -3,7 +3,7 @@
 // The kernels themselves.
 #include "fcm/ops/layer_norm/cuda.cu"
 // Operators that take them.
-#include "fcm/ops/layer_norm/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/layer_norm/passes.h"
 
 namespace fcm::ops {

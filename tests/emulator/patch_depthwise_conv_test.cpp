@@ -3,7 +3,7 @@
 // The kernels themselves.
 #include "fcm/ops/patch_depthwise_conv/cuda.cu"
 // Operators that take them.
-#include "fcm/ops/patch_depthwise_conv/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/patch_depthwise_conv/launch.h"
 
 namespace fcm::ops {

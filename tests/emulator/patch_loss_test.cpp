@@ -3,7 +3,7 @@
 // The kernels themselves.
 #include "fcm/ops/patch_loss/cuda.cu"
 // Operators that take them.
-#include "fcm/ops/patch_loss/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/patch_loss/op.h"
 
 namespace fcm::ops {

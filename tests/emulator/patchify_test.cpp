@@ -3,7 +3,7 @@
 // The kernel itself.
 #include "fcm/ops/patchify/cuda.cu"
 // Operators that take it.
-#include "fcm/ops/patchify/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/patchify/op.h"
 
 namespace fcm::ops {

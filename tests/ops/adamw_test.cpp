@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "fcm/ops/adamw/op.h"
-#include "fcm/ops/adamw/with_isa.h"
-#include "fcm/ops/case.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/simd/dispatch.h"
+#include "fcm/ops/with_isa.h"
 #include "tests/support/compare.h"
 
 namespace fcm::ops {

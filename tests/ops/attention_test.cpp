@@ -5,10 +5,10 @@
 
 #include <stdexcept>
 
-#include "fcm/ops/attention/cases.h"
 #include "fcm/ops/attention/op.h"
-#include "fcm/ops/attention/with_isa.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/simd/dispatch.h"
+#include "fcm/ops/with_isa.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
 

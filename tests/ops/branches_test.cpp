@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "fcm/ops/branches/op.h"
-#include "fcm/ops/case.h"
-#include "fcm/ops/gather_rows/cases.h"
+#include "fcm/ops/cases.h"
+#include "fcm/ops/gather_rows/shared_table.h"
 #include "tests/support/compare.h"
 #include "tests/support/op_case_results.h"
 

@@ -12,7 +12,7 @@
 #include <functional>
 
 #include "fcm/ops/branches/op.h"
-#include "fcm/ops/case.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/gather_rows/op.h"
 #include "fcm/ops/norm_linear/op.h"
 #include "fcm/ops/patch_depthwise_conv/op.h"

@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "fcm/base/error.h"
-#include "fcm/ops/gather_rows/cases.h"
 #include "fcm/ops/gather_rows/op.h"
 #include "fcm/ops/gather_rows/passes.h"
+#include "fcm/ops/gather_rows/shared_table.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
 

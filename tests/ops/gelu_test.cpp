@@ -5,10 +5,10 @@
 #include <limits>
 #include <stdexcept>
 
-#include "fcm/ops/gelu/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/gelu/op.h"
-#include "fcm/ops/gelu/with_isa.h"
 #include "fcm/ops/simd/dispatch.h"
+#include "fcm/ops/with_isa.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
 

@@ -9,7 +9,7 @@
 #include <functional>
 
 #include "fcm/ops/attention/op.h"
-#include "fcm/ops/case.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/cuda/device.h"
 #include "fcm/ops/linear/products.h"
 #include "tests/support/compare.h"

@@ -6,10 +6,10 @@
 #include <limits>
 #include <stdexcept>
 
-#include "fcm/ops/layer_norm/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/layer_norm/op.h"
-#include "fcm/ops/layer_norm/with_isa.h"
 #include "fcm/ops/simd/dispatch.h"
+#include "fcm/ops/with_isa.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
 

@@ -4,10 +4,10 @@
 
 #include <stdexcept>
 
-#include "fcm/ops/linear/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/linear/op.h"
-#include "fcm/ops/linear/with_isa.h"
 #include "fcm/ops/simd/dispatch.h"
+#include "fcm/ops/with_isa.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
 

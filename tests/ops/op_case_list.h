@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "fcm/ops/case.h"
+#include "fcm/ops/cases.h"
 
 namespace fcm::ops {
 

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "fcm/ops/case.h"
+#include "fcm/ops/cases.h"
 #include "tests/ops/op_case_list.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"

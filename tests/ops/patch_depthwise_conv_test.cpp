@@ -7,7 +7,7 @@
 #include <limits>
 #include <stdexcept>
 
-#include "fcm/ops/patch_depthwise_conv/cases.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/patch_depthwise_conv/launch.h"
 #include "fcm/ops/patch_depthwise_conv/op.h"
 #include "fcm/ops/patchify/op.h"

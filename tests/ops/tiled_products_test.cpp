@@ -11,7 +11,7 @@
 #include <functional>
 #include <limits>
 
-#include "fcm/ops/case.h"
+#include "fcm/ops/cases.h"
 #include "fcm/ops/linear/products.h"
 #include "tests/support/compare.h"
 

@@ -6,7 +6,7 @@
 
 #include <functional>
 
-#include "fcm/ops/case.h"
+#include "fcm/ops/cases.h"
 #include "tests/support/compare.h"
 #include "tests/support/gradcheck.h"
 

@@ -8,11 +8,11 @@
 #include "fcm/base/error.h"
 #include "fcm/ops/adamw/cuda.h"
 #include "fcm/ops/adamw/kernel.h"
-#include "fcm/ops/adamw/with_isa.h"
 #include "fcm/ops/cuda/place.h"
 #include "fcm/ops/part.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
+#include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
 namespace {

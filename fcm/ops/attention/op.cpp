@@ -7,8 +7,8 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/attention/passes.h"
-#include "fcm/ops/attention/with_isa.h"
 #include "fcm/ops/cuda/place.h"
+#include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
 namespace {

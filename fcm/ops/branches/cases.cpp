@@ -1,11 +1,11 @@
-#include "fcm/ops/branches/cases.h"
+#include "fcm/ops/cases.h"
 
 #include <ATen/ATen.h>
 
 #include <utility>
 
 #include "fcm/ops/branches/op.h"
-#include "fcm/ops/gather_rows/cases.h"
+#include "fcm/ops/gather_rows/shared_table.h"
 
 namespace fcm::ops {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fcm/ops/branches/op.h"
-#include "fcm/ops/case.h"
+#include "fcm/ops/cases.h"
 
 namespace fcm::ops {
 

@@ -1,4 +1,4 @@
-#include "fcm/ops/layer_norm/cases.h"
+#include "fcm/ops/cases.h"
 
 #include <ATen/ATen.h>
 

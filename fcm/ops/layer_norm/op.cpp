@@ -5,7 +5,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/layer_norm/passes.h"
-#include "fcm/ops/layer_norm/with_isa.h"
+#include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
 namespace {

@@ -1,4 +1,4 @@
-#include "fcm/ops/linear/cases.h"
+#include "fcm/ops/cases.h"
 
 #include <ATen/ATen.h>
 

@@ -5,7 +5,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/linear/products.h"
-#include "fcm/ops/linear/with_isa.h"
+#include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
 namespace {

@@ -1,4 +1,4 @@
-#include "fcm/ops/norm_linear/cases.h"
+#include "fcm/ops/cases.h"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "fcm/ops/patch_depthwise_conv/cases.h"
+#include "fcm/ops/cases.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>

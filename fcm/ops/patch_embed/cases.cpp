@@ -1,4 +1,4 @@
-#include "fcm/ops/patch_embed/cases.h"
+#include "fcm/ops/cases.h"
 
 #include <utility>
 

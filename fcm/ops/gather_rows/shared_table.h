@@ -1,7 +1,7 @@
-// Shapes for tests and benchmarks.
+// Places for gather_rows as a model gives them, for tests and benchmarks.
 #pragma once
 
-#include "fcm/ops/case.h"
+#include <ATen/core/Tensor.h>
 
 namespace fcm::ops {
 
@@ -13,7 +13,5 @@ struct SharedTable {
   int64_t rows() const { return sequences * own + table; }
   at::Tensor places_NT() const;
 };
-
-OpCases gather_rows_cases();
 
 }  // namespace fcm::ops

@@ -1,6 +1,5 @@
 // One table of cases per operator serves the comparison with the reference, the gradient check and
-// the benchmark, so that what is fast is also what is tested. Each operator lists its own in
-// cases.h.
+// the benchmark, so that what is fast is also what is tested. Each operator's is in its cases.cpp.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -50,6 +49,19 @@ struct OpCases {
 // up to rounding for every type. For `inputs` above.
 at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t seed,
                        double scale = 1);
+
+OpCases adamw_cases();
+OpCases attention_cases();
+OpCases branches_cases();
+OpCases gather_rows_cases();
+OpCases gelu_cases();
+OpCases layer_norm_cases();
+OpCases linear_cases();
+OpCases norm_linear_cases();
+OpCases patch_depthwise_conv_cases();
+OpCases patch_embed_cases();
+OpCases patch_loss_cases();
+OpCases patchify_cases();
 
 // Every operator's table, in one explicit list.
 std::vector<OpCases> all_op_cases();

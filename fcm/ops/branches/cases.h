@@ -1,9 +1,0 @@
-#pragma once
-
-#include "fcm/ops/case.h"
-
-namespace fcm::ops {
-
-OpCases branches_cases();
-
-}  // namespace fcm::ops

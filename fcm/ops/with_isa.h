@@ -1,0 +1,32 @@
+// Operators by one chosen way, for tests and benchmarks; each op.h takes the fastest.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <span>
+
+#include "fcm/ops/adamw/op.h"
+#include "fcm/ops/isa.h"
+
+namespace fcm::ops {
+
+void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
+                const AdamWFactors& factors);
+
+at::Tensor attention_with(Isa isa, const at::Tensor& qkv_NTD, int64_t heads);
+// The library's attention, which op.h takes for long sequences.
+at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads);
+
+at::Tensor gelu_with(Isa isa, const at::Tensor& x);
+
+at::Tensor layer_norm_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_C,
+                           const at::Tensor& bias_C, double epsilon);
+
+// Own kernels. x: float32 or float64, with AMX also bfloat16.
+at::Tensor linear_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_OI,
+                       const at::Tensor& bias_O);
+// The library's matrix products.
+at::Tensor linear_library(const at::Tensor& x, const at::Tensor& weight_OI,
+                          const at::Tensor& bias_O);
+
+}  // namespace fcm::ops
