@@ -1,8 +1,7 @@
 # CUDA code: FASTCONVMAE_CUDA = OFF, ON, or CHECK (as OFF, with targets beside it that are linked with CUDA:
-# scripts/check-cuda.sh). What lies in fcm/ops/ is compiled by the ending of its name:
-#   *.cu, *_cuda.cpp   with CUDA only, library fcm_cuda
-#   *_absent.cpp       without only, library fcm_cuda_absent: the same symbols, which throw
-# All other objects are the same in both builds; they are linked with one of the two.
+# scripts/check-cuda.sh). *.cu and *_cuda.cpp in fcm/ops/ become the library fcm_cuda, in builds with CUDA only; all
+# other objects are the same in both. They declare the functions of fcm_cuda weak: where it is left out, kernels are
+# null and what fcm/ops/cuda/absent.cpp says holds. Hence it is linked whole: a weak reference fetches nothing.
 set(FASTCONVMAE_CUDA OFF CACHE STRING "CUDA code: OFF, ON or CHECK")
 
 if(FASTCONVMAE_CUDA)
@@ -32,35 +31,20 @@ if(FASTCONVMAE_CUDA)
   endif()
 endif()
 
-# fcm_cuda and fcm_cuda_absent; fcm_cuda_choice is the one that this build links.
-function(fcm_add_cuda_libraries)
-  set(ops "${PROJECT_SOURCE_DIR}/fcm/ops")
-  file(GLOB_RECURSE absent CONFIGURE_DEPENDS "${ops}/*_absent.cpp")
-  add_library(fcm_cuda_absent STATIC ${absent})
-  set(libraries fcm_cuda_absent)
-  if(FASTCONVMAE_CUDA)
-    file(GLOB_RECURSE present CONFIGURE_DEPENDS "${ops}/*.cu" "${ops}/*_cuda.cpp")
-    add_library(fcm_cuda STATIC ${present})
-    target_compile_options(fcm_cuda PRIVATE
-      "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall;-Xcompiler=-Wextra>")
-    target_link_libraries(fcm_cuda PUBLIC LibTorch::cuda)
-    list(APPEND libraries fcm_cuda)
+function(fcm_add_cuda_library)
+  if(NOT FASTCONVMAE_CUDA)
+    return()
   endif()
-  foreach(library IN LISTS libraries)
-    target_include_directories(${library} PUBLIC "${PROJECT_SOURCE_DIR}")
-    target_link_libraries(${library} PRIVATE fcm_warnings PUBLIC fcm_fmt LibTorch::cpu)
-    target_precompile_headers(${library} REUSE_FROM fcm_precompiled_torch)
-  endforeach()
-  add_library(fcm_cuda_choice INTERFACE)
-  if(FASTCONVMAE_CUDA STREQUAL "ON")
-    target_link_libraries(fcm_cuda_choice INTERFACE fcm_cuda)
-  else()
-    target_link_libraries(fcm_cuda_choice INTERFACE fcm_cuda_absent)
-  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fcm/ops/*.cu" "${PROJECT_SOURCE_DIR}/fcm/ops/*_cuda.cpp")
+  add_library(fcm_cuda STATIC ${sources})
+  target_include_directories(fcm_cuda PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_compile_options(fcm_cuda PRIVATE
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall;-Xcompiler=-Wextra>")
+  target_link_libraries(fcm_cuda PRIVATE fcm_warnings PUBLIC fcm_fmt LibTorch::cuda)
+  target_precompile_headers(fcm_cuda REUSE_FROM fcm_precompiled_torch)
 endfunction()
 
-# `target`_cuda: the objects and libraries of an executable, linked with the CUDA code although this
-# build leaves it out. Standing first, it defines what fcm_cuda_absent would be asked for.
+# `target`_cuda: the objects and libraries of an executable, linked with the CUDA code although this build leaves it out.
 function(fcm_add_cuda_twin target)
   add_executable(${target}_cuda EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${target}>)
   get_target_property(libraries ${target} LINK_LIBRARIES)

@@ -58,14 +58,16 @@ struct AdamWUpdate {
 };
 
 // How many parts the sum is made in; depends on `count` alone.
-int64_t gradient_norm_parts_cuda(int64_t count);
+[[gnu::weak]] int64_t gradient_norm_parts_cuda(int64_t count);
 // Sums of squares in float64. parts: [gradient_norm_parts_cuda(count)], overwritten.
-void gradient_norm_cuda(const float* gradient, int64_t count, double* parts, CudaStream stream);
-void gradient_norm_cuda(const double* gradient, int64_t count, double* parts, CudaStream stream);
+[[gnu::weak]] void gradient_norm_cuda(const float* gradient, int64_t count, double* parts,
+                                      CudaStream stream);
+[[gnu::weak]] void gradient_norm_cuda(const double* gradient, int64_t count, double* parts,
+                                      CudaStream stream);
 
-void adamw_begin_cuda(const AdamWBegin& begin, CudaStream stream);
+[[gnu::weak]] void adamw_begin_cuda(const AdamWBegin& begin, CudaStream stream);
 
-void adamw_update_cuda(const AdamWUpdate<float>& update, CudaStream stream);
-void adamw_update_cuda(const AdamWUpdate<double>& update, CudaStream stream);
+[[gnu::weak]] void adamw_update_cuda(const AdamWUpdate<float>& update, CudaStream stream);
+[[gnu::weak]] void adamw_update_cuda(const AdamWUpdate<double>& update, CudaStream stream);
 
 }  // namespace fcm::ops

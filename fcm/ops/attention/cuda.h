@@ -9,11 +9,12 @@ namespace fcm::ops {
 
 constexpr bool attention_cuda_takes(int64_t head_dim) { return head_dim == 32 || head_dim == 64; }
 
-void attention_forward_cuda(const AttentionForward<Bfloat16, float>& pass, CudaStream stream);
+[[gnu::weak]] void attention_forward_cuda(const AttentionForward<Bfloat16, float>& pass,
+                                          CudaStream stream);
 
 // products: [pairs, T - first], overwritten: per query the product of its result and the gradient
 // of it.
-void attention_backward_cuda(const AttentionBackward<Bfloat16, float>& pass, float* products,
-                             CudaStream stream);
+[[gnu::weak]] void attention_backward_cuda(const AttentionBackward<Bfloat16, float>& pass,
+                                           float* products, CudaStream stream);
 
 }  // namespace fcm::ops

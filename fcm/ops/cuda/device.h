@@ -43,7 +43,4 @@ struct CudaMemory {
 CudaMemory cuda_memory();
 void reset_peak_of_cuda_memory();
 
-// For functions of a build without CUDA: throws Error(kDevice).
-[[noreturn]] void absent_from_this_build();
-
 }  // namespace fcm::ops

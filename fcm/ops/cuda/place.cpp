@@ -7,6 +7,8 @@ namespace fcm::ops {
 
 bool on_cuda(const at::Tensor& x) { return x.is_cuda() || cuda_is_emulated(); }
 
+[[gnu::weak]] bool cuda_is_emulated() { return false; }
+
 bool on_cuda(const at::Tensor& x, at::TensorList others) {
   for (const at::Tensor& other : others) {
     if (!other.defined() || other.numel() == 0 || other.device() == x.device()) continue;

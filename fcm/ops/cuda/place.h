@@ -15,7 +15,7 @@ bool on_cuda(const at::Tensor& x);
 bool on_cuda(const at::Tensor& x, at::TensorList others);
 CudaStream cuda_stream_for(const at::Tensor& x);
 
-// False. Tests that emulate CUDA define it in place of this library.
+// False; weak, so that tests that emulate CUDA can define it in place of this library.
 bool cuda_is_emulated();
 
 }  // namespace fcm::ops

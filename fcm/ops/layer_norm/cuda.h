@@ -6,20 +6,23 @@
 
 namespace fcm::ops {
 
-void layer_norm_forward_cuda(const LayerNormForward<float, float>& pass, CudaStream stream);
-void layer_norm_forward_cuda(const LayerNormForward<Bfloat16, float>& pass, CudaStream stream);
-void layer_norm_forward_cuda(const LayerNormForward<double, double>& pass, CudaStream stream);
+[[gnu::weak]] void layer_norm_forward_cuda(const LayerNormForward<float, float>& pass,
+                                           CudaStream stream);
+[[gnu::weak]] void layer_norm_forward_cuda(const LayerNormForward<Bfloat16, float>& pass,
+                                           CudaStream stream);
+[[gnu::weak]] void layer_norm_forward_cuda(const LayerNormForward<double, double>& pass,
+                                           CudaStream stream);
 
 // How many parts the sums over rows are made in; depends on the shape alone.
-int64_t layer_norm_parts_cuda(int64_t rows);
+[[gnu::weak]] int64_t layer_norm_parts_cuda(int64_t rows);
 
 // pass.dweight and pass.dbias: unused. parts: [layer_norm_parts_cuda, 2, channels], overwritten.
 // sums: [2, channels], the gradients of weight and bias.
-void layer_norm_backward_cuda(const LayerNormBackward<float, float>& pass, float* parts,
-                              float* sums, CudaStream stream);
-void layer_norm_backward_cuda(const LayerNormBackward<Bfloat16, float>& pass, float* parts,
-                              float* sums, CudaStream stream);
-void layer_norm_backward_cuda(const LayerNormBackward<double, double>& pass, double* parts,
-                              double* sums, CudaStream stream);
+[[gnu::weak]] void layer_norm_backward_cuda(const LayerNormBackward<float, float>& pass,
+                                            float* parts, float* sums, CudaStream stream);
+[[gnu::weak]] void layer_norm_backward_cuda(const LayerNormBackward<Bfloat16, float>& pass,
+                                            float* parts, float* sums, CudaStream stream);
+[[gnu::weak]] void layer_norm_backward_cuda(const LayerNormBackward<double, double>& pass,
+                                            double* parts, double* sums, CudaStream stream);
 
 }  // namespace fcm::ops

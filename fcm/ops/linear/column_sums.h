@@ -10,14 +10,14 @@
 namespace fcm::ops {
 
 // How many parts the sums are made in; depends on the shape alone.
-int64_t column_sums_parts_cuda(int64_t rows, int64_t columns);
+[[gnu::weak]] int64_t column_sums_parts_cuda(int64_t rows, int64_t columns);
 
 // sums [columns] of x [rows, columns]. parts: [column_sums_parts_cuda, columns], overwritten.
-void column_sums_cuda(const float* x, int64_t rows, int64_t columns, float* parts, float* sums,
-                      CudaStream stream);
-void column_sums_cuda(const Bfloat16* x, int64_t rows, int64_t columns, float* parts, float* sums,
-                      CudaStream stream);
-void column_sums_cuda(const double* x, int64_t rows, int64_t columns, double* parts, double* sums,
-                      CudaStream stream);
+[[gnu::weak]] void column_sums_cuda(const float* x, int64_t rows, int64_t columns, float* parts,
+                                    float* sums, CudaStream stream);
+[[gnu::weak]] void column_sums_cuda(const Bfloat16* x, int64_t rows, int64_t columns, float* parts,
+                                    float* sums, CudaStream stream);
+[[gnu::weak]] void column_sums_cuda(const double* x, int64_t rows, int64_t columns, double* parts,
+                                    double* sums, CudaStream stream);
 
 }  // namespace fcm::ops

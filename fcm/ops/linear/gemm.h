@@ -62,6 +62,6 @@ struct GemmPointers {
 // (quickest_way) and keeps it as long as the process lives, except while work is recorded: then
 // nothing can be measured, and a Gemm not met before takes the first. False: cuBLASLt has no
 // algorithm for it. Throws Error(kDevice).
-bool run_gemm(const Gemm& gemm, const GemmPointers& pointers, CudaStream stream);
+[[gnu::weak]] bool run_gemm(const Gemm& gemm, const GemmPointers& pointers, CudaStream stream);
 
 }  // namespace fcm::ops

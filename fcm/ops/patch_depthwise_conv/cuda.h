@@ -37,14 +37,14 @@ struct CudaBackward {
   A* sums;   // [26, channels]: the gradients of the taps, then of the bias
 };
 
-void forward_cuda(const CudaForward<float, float>& pass, CudaStream stream);
-void forward_cuda(const CudaForward<Bfloat16, float>& pass, CudaStream stream);
-void forward_cuda(const CudaForward<double, double>& pass, CudaStream stream);
+[[gnu::weak]] void forward_cuda(const CudaForward<float, float>& pass, CudaStream stream);
+[[gnu::weak]] void forward_cuda(const CudaForward<Bfloat16, float>& pass, CudaStream stream);
+[[gnu::weak]] void forward_cuda(const CudaForward<double, double>& pass, CudaStream stream);
 
 // How many parts the sums are made in; depends on the shape alone.
-int64_t cuda_parts(int64_t rows);
-void backward_cuda(const CudaBackward<float, float>& pass, CudaStream stream);
-void backward_cuda(const CudaBackward<Bfloat16, float>& pass, CudaStream stream);
-void backward_cuda(const CudaBackward<double, double>& pass, CudaStream stream);
+[[gnu::weak]] int64_t cuda_parts(int64_t rows);
+[[gnu::weak]] void backward_cuda(const CudaBackward<float, float>& pass, CudaStream stream);
+[[gnu::weak]] void backward_cuda(const CudaBackward<Bfloat16, float>& pass, CudaStream stream);
+[[gnu::weak]] void backward_cuda(const CudaBackward<double, double>& pass, CudaStream stream);
 
 }  // namespace fcm::ops::patch_conv

@@ -8,23 +8,26 @@
 namespace fcm::ops {
 
 // How many parts the sum is made in; depends on the shape alone.
-int64_t patch_loss_parts_cuda(int64_t rows);
+[[gnu::weak]] int64_t patch_loss_parts_cuda(int64_t rows);
 
 // *loss = sum over all rows of the mean over the patch of the squared difference. rows.begin must
 // be 0. parts: [patch_loss_parts_cuda(rows.end)], overwritten.
-void patch_loss_forward_cuda(const PatchLossRows<float, float>& rows, double* parts, float* loss,
-                             CudaStream stream);
-void patch_loss_forward_cuda(const PatchLossRows<Bfloat16, float>& rows, double* parts, float* loss,
-                             CudaStream stream);
-void patch_loss_forward_cuda(const PatchLossRows<double, double>& rows, double* parts, double* loss,
-                             CudaStream stream);
+[[gnu::weak]] void patch_loss_forward_cuda(const PatchLossRows<float, float>& rows, double* parts,
+                                           float* loss, CudaStream stream);
+[[gnu::weak]] void patch_loss_forward_cuda(const PatchLossRows<Bfloat16, float>& rows,
+                                           double* parts, float* loss, CudaStream stream);
+[[gnu::weak]] void patch_loss_forward_cuda(const PatchLossRows<double, double>& rows, double* parts,
+                                           double* loss, CudaStream stream);
 
 // dpredictions = 2 / D * *dloss * (prediction - target).
-void patch_loss_backward_cuda(const PatchLossRows<float, float>& rows, const float* dloss,
-                              float* dpredictions, CudaStream stream);
-void patch_loss_backward_cuda(const PatchLossRows<Bfloat16, float>& rows, const float* dloss,
-                              Bfloat16* dpredictions, CudaStream stream);
-void patch_loss_backward_cuda(const PatchLossRows<double, double>& rows, const double* dloss,
-                              double* dpredictions, CudaStream stream);
+[[gnu::weak]] void patch_loss_backward_cuda(const PatchLossRows<float, float>& rows,
+                                            const float* dloss, float* dpredictions,
+                                            CudaStream stream);
+[[gnu::weak]] void patch_loss_backward_cuda(const PatchLossRows<Bfloat16, float>& rows,
+                                            const float* dloss, Bfloat16* dpredictions,
+                                            CudaStream stream);
+[[gnu::weak]] void patch_loss_backward_cuda(const PatchLossRows<double, double>& rows,
+                                            const double* dloss, double* dpredictions,
+                                            CudaStream stream);
 
 }  // namespace fcm::ops

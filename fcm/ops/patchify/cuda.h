@@ -21,8 +21,8 @@ struct PatchifyCuda {
 
 // result: [batch, slots, side * side, channels], pixels in stored order; the same bits as the
 // processor's.
-void patchify_cuda(const PatchifyCuda& cut, float* result, CudaStream stream);
-void patchify_cuda(const PatchifyCuda& cut, Bfloat16* result, CudaStream stream);
-void patchify_cuda(const PatchifyCuda& cut, double* result, CudaStream stream);
+[[gnu::weak]] void patchify_cuda(const PatchifyCuda& cut, float* result, CudaStream stream);
+[[gnu::weak]] void patchify_cuda(const PatchifyCuda& cut, Bfloat16* result, CudaStream stream);
+[[gnu::weak]] void patchify_cuda(const PatchifyCuda& cut, double* result, CudaStream stream);
 
 }  // namespace fcm::ops
