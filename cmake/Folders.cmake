@@ -1,7 +1,7 @@
 # One static library for each folder of fcm/, and for reference/ and bench/ beside it, linked along the edges of
-# fcm/edges.txt. A folder's sources are all its *.cpp files, so adding a file needs no change here. Files named
-# *_avx2.cpp, *_avx512.cpp, *_vnni.cpp and *_amx.cpp are compiled for that instruction set and are only entered after
-# a check at run time.
+# fcm/edges.txt. A folder's sources are all its *.cpp files, so adding a file needs no change here, and those of its
+# kernels.txt (Kernels.cmake).
+include(Kernels)
 
 function(fcm_add_folder name)
   set(place "${PROJECT_SOURCE_DIR}/${name}")
@@ -10,6 +10,10 @@ function(fcm_add_folder name)
   endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${place}/*.cpp")
   list(FILTER sources EXCLUDE REGEX "_cuda\\.cpp$")  # Cuda.cmake
+  if(EXISTS "${place}/kernels.txt")
+    fcm_write_kernels("${place}/kernels.txt" kernels)
+    list(APPEND sources ${kernels})
+  endif()
   if(NOT sources)
     add_library(fcm_${name} INTERFACE)
     set(scope INTERFACE)
@@ -51,24 +55,7 @@ function(fcm_add_folder name)
       target_precompile_headers(fcm_${name} REUSE_FROM fcm_precompiled)
     endif()
   endif()
-  foreach(source IN LISTS sources)
-    if(source MATCHES "_avx2\\.cpp$")
-      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
-        COMPILE_OPTIONS "-O3;-mavx2;-mfma;-mf16c")
-    elseif(source MATCHES "_avx512\\.cpp$")
-      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
-        COMPILE_OPTIONS "-O3;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx2;-mfma;-mf16c;-mprefer-vector-width=512")
-    elseif(source MATCHES "_vnni\\.cpp$")
-      # GCC 12 takes the undefined registers of its own intrinsics' headers for a mistake of ours.
-      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
-        COMPILE_OPTIONS "-O3;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
-    elseif(source MATCHES "_amx\\.cpp$")
-      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
-        COMPILE_OPTIONS "-O3;-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512bf16;-mamx-tile;-mamx-bf16;-mavx2;-mfma;-mf16c;-mprefer-vector-width=512")
-    elseif(source MATCHES "_plain\\.cpp$")
-      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS "-O3")
-    endif()
-  endforeach()
+  fcm_set_flags_of_kernels(${sources})
 endfunction()
 
 # Reads "folder: edge edge ..." lines and adds every folder in that order.

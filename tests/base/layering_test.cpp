@@ -161,7 +161,7 @@ void check_include(const std::string& file, const Include& include, const Edges&
 // for everybody, also on machines that lack the instructions: so no LibTorch and no containers, not
 // by way of other headers either.
 bool is_kernel(const std::string& file) {
-  static const std::regex kernel(R"(.*(_avx2\.cpp|_avx512\.cpp|_plain\.cpp|\.inc))");
+  static const std::regex kernel(R"(.*(_(plain|avx2|avx512|vnni|amx)\.cpp|\.inc))");
   return std::regex_match(file, kernel);
 }
 
@@ -309,6 +309,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"fcm/ops/gelu/cpu_avx512.cpp", "#include <vector>\n", "is a kernel"},
         BadFile{"fcm/ops/gelu/cpu_plain.cpp", "#include <ATen/Parallel.h>\n", "is a kernel"},
         BadFile{"fcm/ops/gelu/kernel.inc", "#include <string>\n", "is a kernel"},
+        BadFile{"fcm/ops/gelu/cpu_amx.cpp", "#include <vector>\n", "is a kernel"},
+        BadFile{"fcm/image/resize_vnni.cpp", "#include <span>\n", "is a kernel"},
         BadFile{"fcm/ops/gelu/x_avx2.cpp", "#include \"fcm/base/error.h\"\n", "by way of"}));
 
 struct BadEdges {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "fcm/ops/attention/op.h"
-#include "fcm/ops/attention/with_isa.h"
+#include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "fcm/ops/linear/op.h"
-#include "fcm/ops/linear/with_isa.h"
+#include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
 namespace {

@@ -50,8 +50,12 @@ struct Kernels {
   StorageKernels float64;
 };
 
-const Kernels& plain_kernels();
-const Kernels& avx2_kernels();    // needs avx2 and fma
-const Kernels& avx512_kernels();  // needs avx512f, bw, vl and dq
-
 }  // namespace fcm::ops::patch_conv
+
+namespace fcm::ops {
+
+extern const patch_conv::Kernels patch_depthwise_conv_plain;
+extern const patch_conv::Kernels patch_depthwise_conv_avx2;
+extern const patch_conv::Kernels patch_depthwise_conv_avx512;
+
+}  // namespace fcm::ops

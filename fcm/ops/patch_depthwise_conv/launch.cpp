@@ -145,7 +145,8 @@ int64_t rows_of_part(int64_t rows) {
 }  // namespace
 
 const Kernels& kernels_for(Isa isa) {
-  return pick(isa, plain_kernels(), avx2_kernels(), avx512_kernels());
+  return pick(isa, patch_depthwise_conv_plain, patch_depthwise_conv_avx2,
+              patch_depthwise_conv_avx512);
 }
 
 at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::Tensor& weight_TC,

@@ -1,7 +1,0 @@
-#include "fcm/ops/adamw/kernel.inc"
-
-namespace fcm::ops {
-
-const AdamWKernels adamw_avx512 = kKernels;
-
-}  // namespace fcm::ops

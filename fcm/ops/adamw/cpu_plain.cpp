@@ -1,7 +1,0 @@
-#include "fcm/ops/adamw/kernel.inc"
-
-namespace fcm::ops {
-
-const AdamWKernels adamw_plain = kKernels;
-
-}  // namespace fcm::ops

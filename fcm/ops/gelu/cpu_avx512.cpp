@@ -1,7 +1,0 @@
-#include "fcm/ops/gelu/kernel.inc"
-
-namespace fcm::ops {
-
-const GeluKernels gelu_avx512 = kKernels;
-
-}  // namespace fcm::ops
