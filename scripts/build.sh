@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sets up, configures and builds. The program ends up at build/bin/fastconvmae. CUDA code is built where a toolkit and
-# an NVIDIA driver are, or with FASTCONVMAE_CUDA=1; FASTCONVMAE_CUDA=0 leaves it out.
+# Sets up, configures and builds:  scripts/build.sh [TARGET...]     (nothing named: everything, tests too)
+# The program, target fastconvmae, ends up at build/bin/fastconvmae. CUDA code is built where a toolkit and an NVIDIA
+# driver are, or with FASTCONVMAE_CUDA=1; FASTCONVMAE_CUDA=0 leaves it out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [[ "${FASTCONVMAE_CUDA:-auto}" == auto ]]; then
@@ -12,4 +13,4 @@ bash scripts/setup.sh
 torch_root=$(cat "${FASTCONVMAE_CACHE:-$HOME/.cache/fastconvmae}/libtorch-path")
 if [[ "$FASTCONVMAE_CUDA" == 1 ]]; then cuda=ON; else cuda=OFF; fi
 cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DLIBTORCH_ROOT="$torch_root" -DFASTCONVMAE_CUDA="$cuda"
-cmake --build build
+cmake --build build ${1:+--target "$@"}

@@ -6,5 +6,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 recipe=fastconvmae_base_in1k_50ep
 if [[ $# -gt 0 && $1 != --* ]]; then recipe=$1; shift; fi
-[[ -x build/bin/fastconvmae ]] || bash scripts/build.sh
+[[ -x build/bin/fastconvmae ]] || bash scripts/build.sh fastconvmae
 exec build/bin/fastconvmae bench step --recipe "$recipe" --implementation fast --steps 3 --profile "$@"
