@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "fcm/base/error.h"
+#include "fcm/base/processor.h"
 #include "fcm/image/axis_weights.h"
 #include "fcm/image/image.h"
 #include "fcm/image/resize_kernels.h"
@@ -75,9 +76,12 @@ AxisWeights make_weights(const Axis& axis, Interpolation interpolation) {
 }
 
 const ResizeKernels& kernels() {
-  static const ResizeKernels chosen = has_vnni()                       ? vnni_resize_kernels()
-                                      : __builtin_cpu_supports("avx2") ? avx2_resize_kernels()
-                                                                       : plain_resize_kernels();
+  static const ResizeKernels chosen = [] {
+    const ProcessorClass processor = processor_class();
+    if (processor >= ProcessorClass::kAvx512 && has_vnni()) return vnni_resize_kernels();
+    if (processor >= ProcessorClass::kAvx2) return avx2_resize_kernels();
+    return plain_resize_kernels();
+  }();
   return chosen;
 }
 
@@ -166,11 +170,7 @@ bool inside(const Box& box, int64_t rows, int64_t cols) {
 
 }  // namespace
 
-bool has_vnni() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vnni");
-}
+bool has_vnni() { return can_run(ProcessorClass::kAvx512) && __builtin_cpu_supports("avx512vnni"); }
 
 void crop_resize(const Image& source, Box box, int64_t rows, int64_t cols,
                  Interpolation interpolation, bool mirror, uint8_t* out) {

@@ -1,72 +1,56 @@
 #include "fcm/ops/isa.h"
 
 #include <ATen/Version.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <string>
+
+#include "fcm/base/processor.h"
 
 namespace fcm::ops {
 namespace {
 
-// Linux gives the tile registers, 8 KiB a thread, only to processes that ask.
-bool tiles_are_granted() {
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;
-  static const bool granted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-  return granted;
+// The class that has the kernels of an instruction set.
+ProcessorClass class_for(Isa isa) {
+  switch (isa) {
+    case Isa::kAmx:
+      return ProcessorClass::kAmx;
+    case Isa::kAvx512:
+      return ProcessorClass::kAvx512;
+    case Isa::kAvx2:
+      return ProcessorClass::kAvx2;
+    case Isa::kPlain:
+      break;
+  }
+  return ProcessorClass::kPlain;
+}
+
+Isa cap_of_libtorch() {
+  const std::string cap = at::get_cpu_capability();  // honours ATEN_CPU_CAPABILITY
+  if (cap == "AVX512") return Isa::kAmx;
+  return cap == "DEFAULT" || cap == "NO AVX" ? Isa::kPlain : Isa::kAvx2;
 }
 
 Isa detect() {
-  const std::string cap = at::get_cpu_capability();  // honours ATEN_CPU_CAPABILITY
-  if (cap == "AVX512") {
-    for (const Isa best : {Isa::kAmx, Isa::kAvx512}) {
-      if (can_run(best)) return best;
-    }
+  const Isa cap = cap_of_libtorch();
+  for (const Isa best : {Isa::kAmx, Isa::kAvx512, Isa::kAvx2}) {
+    if (best <= cap && class_for(best) <= processor_class()) return best;
   }
-  if (cap != "DEFAULT" && cap != "NO AVX" && can_run(Isa::kAvx2)) return Isa::kAvx2;
   return Isa::kPlain;
 }
 
 }  // namespace
 
-bool can_run(Isa isa) {
-  switch (isa) {
-    case Isa::kAmx:
-      return can_run(Isa::kAvx512) && __builtin_cpu_supports("avx512bf16") &&
-             __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
-             tiles_are_granted();
-    case Isa::kAvx512:
-      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    case Isa::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    case Isa::kPlain:
-      break;
-  }
-  return true;
-}
+bool can_run(Isa isa) { return fcm::can_run(class_for(isa)); }
 
 Isa isa() {
   static const Isa chosen = detect();
   return chosen;
 }
 
-const char* isa_name(Isa isa) {
-  switch (isa) {
-    case Isa::kAmx:
-      return "amx";
-    case Isa::kAvx512:
-      return "avx512";
-    case Isa::kAvx2:
-      return "avx2";
-    case Isa::kPlain:
-      break;
-  }
-  return "plain";
-}
+const char* isa_name(Isa isa) { return name_of(class_for(isa)); }
 
 bool has_bf16_instructions() {
-  return isa() >= Isa::kAvx512 && __builtin_cpu_supports("avx512bf16");
+  return isa() >= Isa::kAvx512 && processor_class() >= ProcessorClass::kAvx512Bf16;
 }
 
 }  // namespace fcm::ops

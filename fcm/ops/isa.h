@@ -1,5 +1,6 @@
-// Which instruction set own kernels use. Decided once from what the processor has; the environment
-// variable ATEN_CPU_CAPABILITY (default, avx2, avx512) caps it, as it does LibTorch's own kernels.
+// Which instruction set own kernels use. Decided once by the class of the processor
+// (base/processor.h: FASTCONVMAE_ISA holds it to a lower one); ATEN_CPU_CAPABILITY (default, avx2,
+// avx512) caps it too, as it does LibTorch's own kernels.
 #pragma once
 
 namespace fcm::ops {
