@@ -15,9 +15,9 @@
 namespace fcm::eval {
 namespace {
 
-// The definition in plain loops: float32 unit vectors, their inner products in float64. In the order
-// of the elements for every pair, so that equal features have equal cosines; a matrix product of the
-// library may sum some rows in another order than others.
+// The definition in plain loops: float32 unit vectors, their inner products in float64. Summed in
+// the order of the elements for every pair, so that equal features have equal cosines: a matrix
+// product of the library may sum some rows in another order than others.
 class Definition {
  public:
   Definition(const at::Tensor& bank_ND, const at::Tensor& queries_MD)
