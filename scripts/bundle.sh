@@ -13,7 +13,15 @@ cuda_suffix=""
 if have_nvcc; then configure_with_cuda; else echo "bundle: no CUDA toolkit (nvcc): the bundle is for processors alone"; fi
 ninja -C build "${programs[@]/%/$cuda_suffix}"
 
-rm -rf "$out"
+# Only what an earlier call made is replaced.
+mark="$out/.fastconvmae-bundle"
+if [[ -e "$out" && ! -e "$mark" && -n "$(ls -A "$out")" ]]; then
+  echo "bundle: $out holds something that is no bundle; name another folder" >&2
+  exit 2
+fi
+rm -rf "$out"/{bin,lib,programs,share,gpu-checks.sh}
+mkdir -p "$out"
+touch "$mark"
 mkdir -p "$out"/{bin,lib,programs,share/fastconvmae}
 cp -r recipes "$out/share/fastconvmae/"
 cp scripts/gpu-checks.sh "$out/"
