@@ -1,8 +1,20 @@
 # LibTorch from an unpacked torch wheel: targets LibTorch::c10 and LibTorch::cpu, and LibTorch::cuda where the
 # wheel holds the CUDA libraries (to run they need the wheels of torch-cuda.lock as well).
 # The wheel's own package configuration demands a CUDA toolkit, so it is not used.
-#   LIBTORCH_ROOT   folder that holds torch/ and nvidia/ (scripts/setup.sh makes it)
+#   LIBTORCH_ROOT   folder that holds torch/ and nvidia/. Where it is not given: the environment variable of that name, or
+#                   else the folder that scripts/setup.sh made
 set(LIBTORCH_ROOT "" CACHE PATH "folder of the unpacked torch wheel (holds torch/)")
+if(NOT LIBTORCH_ROOT)
+  set(_cache "$ENV{FASTCONVMAE_CACHE}")
+  if(NOT _cache)
+    set(_cache "$ENV{HOME}/.cache/fastconvmae")
+  endif()
+  set(_root "$ENV{LIBTORCH_ROOT}")
+  if(NOT _root AND EXISTS "${_cache}/libtorch-path")
+    file(STRINGS "${_cache}/libtorch-path" _root LIMIT_COUNT 1)
+  endif()
+  set(LIBTORCH_ROOT "${_root}" CACHE PATH "folder of the unpacked torch wheel (holds torch/)" FORCE)
+endif()
 find_library(LIBTORCH_CPU_LIBRARY torch_cpu PATHS "${LIBTORCH_ROOT}/torch/lib" NO_DEFAULT_PATH)
 find_library(LIBTORCH_C10_LIBRARY c10 PATHS "${LIBTORCH_ROOT}/torch/lib" NO_DEFAULT_PATH)
 find_path(LIBTORCH_INCLUDE_DIR ATen/ATen.h PATHS "${LIBTORCH_ROOT}/torch/include" NO_DEFAULT_PATH)
@@ -15,7 +27,7 @@ endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LIBTORCH_CPU_LIBRARY LIBTORCH_C10_LIBRARY LIBTORCH_INCLUDE_DIR VERSION_VAR LibTorch_VERSION
-  FAIL_MESSAGE "LibTorch not found: run scripts/setup.sh, or pass -DLIBTORCH_ROOT=<folder that holds torch/>")
+  FAIL_MESSAGE "LibTorch not found: run scripts/setup.sh, or name the folder that holds torch/ by LIBTORCH_ROOT")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   add_library(LibTorch::c10 SHARED IMPORTED GLOBAL)
