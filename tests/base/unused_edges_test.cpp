@@ -1,0 +1,99 @@
+// No line of fcm/edges.txt allows more than its folder does: an edge that nobody uses is a decision
+// that nobody took. (layering_test.cpp refuses what is done without being listed.)
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "fcm/base/file.h"
+
+namespace fcm {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What the includes of a library look like; of a folder: "fcm/NAME/, or "NAME/ beside fcm/.
+std::regex include_of(const std::string& edge) {
+  static const std::map<std::string, std::string> kLibraries = {
+      {"torch", "<(ATen|c10|torch)/"},
+      {"cuda", "<(cuda_|cublasLt)"},
+      {"jpeg", "<(jpeglib|jerror|turbojpeg)"},
+      {"png", "<png"},
+      {"webp", "<webp/"},
+      {"zlib", "<zlib"},
+      {"json", "<nlohmann/"},
+      {"toml", "<toml\\+\\+/"},
+      {"xxhash", "<xx"},
+      {"deflate", "<libdeflate"}};
+  const auto library = kLibraries.find(edge);
+  return std::regex("(^|\n)[ \t]*#[ \t]*include[ \t]*" +
+                    (library != kLibraries.end() ? library->second : "\"(fcm/)?" + edge + "/"));
+}
+
+// "folder edge" for each edge that no text of its folder uses. `texts`: of each folder.
+std::vector<std::string> unused_edges(const std::string& edges_text,
+                                      const std::map<std::string, std::string>& texts) {
+  std::vector<std::string> unused;
+  std::istringstream lines(edges_text);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t colon = line.find(':');
+    if (line.empty() || line[0] == '#' || colon == line.npos) continue;
+    const std::string folder = line.substr(0, colon);
+    std::istringstream edges(line.substr(colon + 1));
+    for (std::string edge; edges >> edge;) {
+      const auto text = texts.find(folder);
+      const bool used = text != texts.end() && std::regex_search(text->second, include_of(edge));
+      if (!used) unused.push_back(folder + " " + edge);
+    }
+  }
+  return unused;
+}
+
+// All sources of each folder of fcm/, and of those beside it, one behind the other.
+std::map<std::string, std::string> sources() {
+  const fs::path root = FCM_SOURCE_DIR;
+  std::map<std::string, std::string> texts;
+  for (const fs::path& parent : {root, root / "fcm"}) {
+    for (const auto& folder : fs::directory_iterator(parent)) {
+      const std::string name = folder.path().filename();
+      const bool is_source = parent != root || name == "bench" || name == "reference";
+      if (!folder.is_directory() || !is_source) continue;
+      for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+        const std::string ending = entry.path().extension();
+        if (ending == ".md" || !entry.is_regular_file()) continue;
+        texts[name] += read_file(entry.path(), ExitCode::kData) + "\n";
+      }
+    }
+  }
+  return texts;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+TEST(Edges, EachIsUsed) {
+  const std::string edges = read_file(fs::path(FCM_SOURCE_DIR) / "fcm/edges.txt", ExitCode::kData);
+  EXPECT_EQ(joined(unused_edges(edges, sources())), "");
+}
+
+TEST(Edges, AnUnusedOneIsNoticed) {
+  const std::map<std::string, std::string> texts = {
+      {"base", "#include <string>\n"},
+      {"ops", "#include <ATen/ATen.h>\n#include \"fcm/base/error.h\"\n"},
+      {"nn", "// #include \"fcm/ops/op.h\"\n#include \"fcm/base/error.h\"\n"},
+      {"bench", "#include \"reference/mae.h\"\n"}};
+  EXPECT_EQ(joined(unused_edges("# words\nbase:\nops: base torch\nnn: base ops torch\n"
+                                "bench: reference json\nlost: base\n",
+                                texts)),
+            "nn ops\nnn torch\nbench json\nlost base\n");
+}
+
+}  // namespace
+}  // namespace fcm
