@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -38,16 +39,20 @@ std::regex include_of(const std::string& edge) {
 std::vector<std::string> unused_edges(const std::string& edges_text,
                                       const std::map<std::string, std::string>& texts) {
   std::vector<std::string> unused;
+  std::set<std::string> with_torch;  // whoever includes their headers needs it
   std::istringstream lines(edges_text);
   for (std::string line; std::getline(lines, line);) {
     const size_t colon = line.find(':');
     if (line.empty() || line[0] == '#' || colon == line.npos) continue;
     const std::string folder = line.substr(0, colon);
     std::istringstream edges(line.substr(colon + 1));
+    bool torch_comes_along = false;
     for (std::string edge; edges >> edge;) {
       const auto text = texts.find(folder);
       const bool used = text != texts.end() && std::regex_search(text->second, include_of(edge));
-      if (!used) unused.push_back(folder + " " + edge);
+      torch_comes_along = torch_comes_along || (used && with_torch.contains(edge));
+      if (edge == "torch") with_torch.insert(folder);
+      if (!used && !(edge == "torch" && torch_comes_along)) unused.push_back(folder + " " + edge);
     }
   }
   return unused;
@@ -88,9 +93,10 @@ TEST(Edges, AnUnusedOneIsNoticed) {
       {"base", "#include <string>\n"},
       {"ops", "#include <ATen/ATen.h>\n#include \"fcm/base/error.h\"\n"},
       {"nn", "// #include \"fcm/ops/op.h\"\n#include \"fcm/base/error.h\"\n"},
+      {"interop", "#include \"fcm/ops/gelu/op.h\"\n"},
       {"bench", "#include \"reference/mae.h\"\n"}};
   EXPECT_EQ(joined(unused_edges("# words\nbase:\nops: base torch\nnn: base ops torch\n"
-                                "bench: reference json\nlost: base\n",
+                                "interop: ops torch\nbench: reference json\nlost: base\n",
                                 texts)),
             "nn ops\nnn torch\nbench json\nlost base\n");
 }
