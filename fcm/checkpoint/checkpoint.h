@@ -30,10 +30,6 @@ void save(const std::filesystem::path& folder, int64_t step,
           std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
           const Retention& retention);
 
-// Whether a folder is one that save() writes to: it holds a checkpoint, or a `latest` that names
-// one. Throws Error(kCheckpoint) where that cannot be told.
-bool holds_checkpoints(const std::filesystem::path& folder);
-
 // Removes the checkpoints of a folder, oldest first, `latest`, what dead processes left behind, and
 // the folder itself, unless something else lies in it. Whatever save() did not write stays, and the
 // folder it lies in; a link at step-N is removed, not followed. `folder` must be no link. Throws
@@ -65,7 +61,8 @@ std::optional<Checkpoint> load_newest(const std::filesystem::path& folder, bool 
 // One committed step folder. Throws Error(kCheckpoint) with the first rule that does not hold.
 Checkpoint load_step(const std::filesystem::path& step_folder, bool with_optimizer);
 
-// Whether a folder is one step of a run, and whether it holds steps ("step-N", `latest`).
+// Whether a folder is one step of a run, and whether it holds steps: step-N, or a `latest` that names
+// one.
 bool is_step(const std::filesystem::path& folder);
 bool has_steps(const std::filesystem::path& folder);
 

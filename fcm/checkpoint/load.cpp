@@ -122,7 +122,8 @@ bool is_step(const fs::path& folder) {
 }
 
 bool has_steps(const fs::path& folder) {
-  return is_there(folder / "latest", ExitCode::kCheckpoint) || !list_steps(folder).empty();
+  if (!is_there(folder, ExitCode::kCheckpoint) || !fs::is_directory(folder)) return false;
+  return read_latest(folder).has_value() || !list_steps(folder).empty();
 }
 
 namespace {

@@ -256,11 +256,6 @@ bool remove_step(const fs::path& step_folder) {
   return system_call::rmdir(kWho, step_folder) == 0 || errno == ENOTEMPTY || errno == EEXIST;
 }
 
-bool holds_checkpoints(const fs::path& folder) {
-  if (!is_there(folder, ExitCode::kCheckpoint) || !fs::is_directory(folder)) return false;
-  return read_latest(folder).has_value() || !list_steps(folder).empty();
-}
-
 void remove_checkpoints(const fs::path& folder) {
   // First, or an interruption would leave a `latest` that names nothing.
   for (const char* name : {"latest", "latest.tmp"}) {

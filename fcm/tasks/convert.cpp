@@ -59,7 +59,7 @@ void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   if (type == fs::file_type::not_found || (fs::is_directory(out) && fs::is_empty(out))) return;
   const bool is_file = format == "pth" || format == "safetensors" || format == "encoder";
   const bool replaceable = is_file              ? fs::is_regular_file(out)
-                           : format == "native" ? checkpoint::holds_checkpoints(out)
+                           : format == "native" ? checkpoint::has_steps(out)
                                                 : holds_model_of(out, format);
   if (!replaceable) {
     fail(ExitCode::kUsage, "{} exists and is no {} checkpoint; choose another name", out.string(),

@@ -130,12 +130,12 @@ TEST_F(SaveTest, RemovingCheckpointsKeepsOtherFilesAndFollowsNoLink) {
   overwrite(run / "step-2" / "notes.md", "mine");
   overwrite(run / "step-3" / "manifest.json", "damaged");
   overwrite(run / "README", "mine");
-  EXPECT_TRUE(holds_checkpoints(run));
+  EXPECT_TRUE(has_steps(run));
   remove_checkpoints(run);
   EXPECT_EQ(names_in(run), (Names{"README", "step-2"}));
   EXPECT_EQ(names_in(run / "step-2"), (Names{"notes.md"}));
   EXPECT_TRUE(is_small_state(interop::load_any(elsewhere, true, reporter_), 1));
-  EXPECT_FALSE(holds_checkpoints(run));
+  EXPECT_FALSE(has_steps(run));
   EXPECT_EQ(load_newest(run, true, reporter_), std::nullopt);
 }
 
