@@ -11,7 +11,9 @@
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/encoder/options.h"
+#include "fcm/interop/load_any.h"
 #include "fcm/masks/view_plan.h"
+#include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/state.h"
 #include "tests/support/compare.h"
@@ -36,13 +38,13 @@ class PublishedRun : public testing::Test {
       GTEST_SKIP() << "no ../shared/fixtures beside the checkout";
     SilentReporter silence;
     const std::string file = (kStored / "checkpoint-0.pth").string();
-    checkpoint_ = load(file, true, silence);
+    checkpoint_ = load_any(file, true, silence);
     recipe_ = published_recipe(*recognise(checkpoint_.model.tensors), checkpoint_.state.at("args"),
                                kHeads, file);
-    model_ = std::make_unique<models::MaskedAutoencoder>(autoencoder_options(recipe_), 3);
+    model_ = std::make_unique<models::MaskedAutoencoder>(recipe::autoencoder_options(recipe_), 3);
     optimizer_ = std::make_unique<optim::AdamW>(model_->parameters(), recipe_.optim);
-    load_model(model_->parameters(), checkpoint_.model, file);
-    load_optimizer(model_->parameters(), *optimizer_, checkpoint_.optimizer, file);
+    train::load_model(model_->parameters(), checkpoint_.model, file);
+    train::load_optimizer(model_->parameters(), *optimizer_, checkpoint_.optimizer, file);
     optimizer_->set_steps(checkpoint_.state.at("optimizer_steps").get<int64_t>());
   }
 
@@ -186,7 +188,7 @@ TEST(PublishedRecipe, ArgumentsOfNoSenseAreIgnored) {
                      {"lr", nullptr}};
   const recipe::Recipe recipe = published_recipe(base(), args, {}, "x");
   EXPECT_EQ(recipe.optim.batch_size, recipe::Recipe().optim.batch_size);
-  EXPECT_NO_THROW(check(recipe));
+  EXPECT_NO_THROW(recipe::check(recipe));
 }
 
 // Arguments written for a recipe are read back as that recipe.
@@ -199,12 +201,12 @@ TEST(PublishedArgs, ComeBackAsTheRecipe) {
   recipe.optim.warmup_epochs = 40;
   recipe.pretrain().targets.norm_pix = false;
   const recipe::Recipe back = published_recipe(base(), published_args(recipe), {}, "x");
-  EXPECT_EQ(back.masks.views.count, 1);
+  EXPECT_EQ(back.pretrain().masks.views.count, 1);
   EXPECT_EQ(back.optim.batch_size, 3072);
   EXPECT_DOUBLE_EQ(back.optim.lr(), recipe.optim.lr());
   EXPECT_EQ(back.optim.epochs, 1600);
   EXPECT_EQ(back.optim.warmup_epochs, 40);
-  EXPECT_FALSE(back.targets.norm_pix);
+  EXPECT_FALSE(back.pretrain().targets.norm_pix);
 }
 
 std::string factory(const std::string& kind, const encoder::EncoderOptions& encoder,

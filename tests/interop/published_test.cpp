@@ -5,6 +5,7 @@
 
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/adapters.h"
+#include "fcm/interop/load_any.h"
 #include "tests/formats/pth_support.h"
 
 namespace fcm::interop {
@@ -22,7 +23,7 @@ class Published : public TemporaryFolderTest {
   static fs::path stored(const std::string& name) { return stored_files() / "checkpoints" / name; }
   static checkpoint::Checkpoint load_stored(const std::string& name) {
     SilentReporter silence;
-    return load(stored(name), true, silence);
+    return load_any(stored(name), true, silence);
   }
   static Json expected_json(const std::string& name) {
     std::ifstream stream(stored(name + ".expected.json"));
@@ -128,7 +129,7 @@ TEST_F(Published, WhatIsWrittenBackIsWhatWasRead) {
   SilentReporter silence;
   const checkpoint::Checkpoint before = load_stored("checkpoint-0.pth");
   write_back(before, folder_ / "back.pth");
-  const checkpoint::Checkpoint after = load(folder_ / "back.pth", true, silence);
+  const checkpoint::Checkpoint after = load_any(folder_ / "back.pth", true, silence);
   EXPECT_TRUE(same(before.model, after.model));
   EXPECT_TRUE(same(before.optimizer, after.optimizer));
   EXPECT_EQ(after.state.at("recipe"), "a recipe");
@@ -172,7 +173,7 @@ class Average : public TemporaryFolderTest {
     file.average = average;
     write_published(folder_ / "run.pth", file);
     SilentReporter silence;
-    return load(folder_ / "run.pth", true, silence);
+    return load_any(folder_ / "run.pth", true, silence);
   }
   static formats::TensorView view(const char* name, const std::vector<float>& values) {
     return {name, "F32", {std::ssize(values)}, std::as_bytes(std::span(values))};

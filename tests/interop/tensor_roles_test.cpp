@@ -11,11 +11,11 @@
 
 #include "fcm/models/classifier.h"
 #include "fcm/models/masked_autoencoder.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/recipe/recipe_files.h"
+#include "fcm/recipe/setup.h"
 #include "fcm/targets/ema_teacher.h"
-#include "fcm/tasks/probe_learner.h"
-#include "fcm/train/finetune_recipe.h"
-#include "fcm/train/recipe_files.h"
-#include "fcm/train/setup.h"
+#include "fcm/train/learners/probe.h"
 
 namespace fcm::interop {
 namespace {

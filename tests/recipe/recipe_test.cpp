@@ -10,6 +10,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/config/recipe_io.h"
+#include "fcm/recipe/check.h"
 #include "fcm/recipe/recipe_files.h"
 
 namespace fcm::recipe {

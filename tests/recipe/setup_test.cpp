@@ -45,7 +45,7 @@ TEST(Setup, MultiplyAddsOfTheBaseVit) {
 // Four views need four class tokens, four decoders and the same patches once.
 TEST(Setup, ViewsOfTheVitCostAlike) {
   Recipe all = base_vit_recipe(), one = base_vit_recipe();
-  one.masks.views = {1};
+  one.pretrain().masks.views = {1};
   EXPECT_NEAR(forward_multiply_adds(all) / forward_multiply_adds(one), 4.0, 1e-9);
   EXPECT_NEAR(
       activation_bytes_per_image(all, at::kFloat) / activation_bytes_per_image(one, at::kFloat),
@@ -54,7 +54,7 @@ TEST(Setup, ViewsOfTheVitCostAlike) {
 
 TEST(Setup, OneKeptViewCostsAQuarterOfTheEncoder) {
   Recipe all = base_recipe(), one = base_recipe();
-  one.masks.views = {1};
+  one.pretrain().masks.views = {1};
   EXPECT_NEAR(forward_multiply_adds(all) / forward_multiply_adds(one), 4.0, 1e-9);
 }
 

@@ -153,13 +153,6 @@ TEST_F(CheckpointFiles, AFormatIsNamedOrKnownByItsEnding) {
   EXPECT_EQ(code_of([&] { convert(path("run"), "x", ""); }), ExitCode::kUsage);
 }
 
-TEST_F(CheckpointFiles, BenchmarksLeaveNothingBehind) {
-  const json times = tasks::bench_checkpoint(1 << 20, scratch_ / "bench", silence_);
-  EXPECT_GT(times.at("read").at("pth").at("ratio"), 0);
-  EXPECT_GT(times.at("write").at("native").at("ratio"), 0);
-  EXPECT_TRUE(fs::is_empty(scratch_ / "bench"));
-}
-
 // What interface.md promises of `checkpoint show --json`.
 TEST_F(PublishedFiles, ShowTellsWhatIsInAPublishedFile) {
   const json shown = show(stored("checkpoint-0.pth"));

@@ -409,8 +409,8 @@ TEST(PathsChain, ARunGoesOnAsIfItHadNeverStopped) {
 INSTANTIATE_TEST_SUITE_P(Table, Paths,
                          testing::Combine(testing::ValuesIn(kOrigins),
                                           testing::ValuesIn(kCommands)),
-                         [](const auto& info) {
-                           return std::get<0>(info.param).name + "_" + std::get<1>(info.param).name;
+                         [](const auto& cell) {
+                           return std::get<0>(cell.param).name + "_" + std::get<1>(cell.param).name;
                          });
 
 }  // namespace
