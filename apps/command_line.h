@@ -1,20 +1,27 @@
-// From argv to Options, with help texts and suggestions for what was mistyped.
+// From argv to what is to be done.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "apps/options.h"
+#include "apps/command.h"
 
 namespace fcm::apps {
 
 struct CommandLine {
-  Options options;
-  std::optional<std::string> help;  // asked for: to be printed instead of running anything
+  std::string command;  // "recipe show"; empty: none, as with --version
+  std::string help;     // asked for: to be printed instead of running anything
+  bool version = false;
+  bool json = false;
+  bool quiet = false;
+  Action action;                 // where neither help nor version was asked for
+  std::unique_ptr<Flags> flags;  // of the command; the action asks them what was given
 };
 
-// `arguments` without the program's name. Throws Error(kUsage).
+// `arguments` without the program's name. Flags may stand before the command as well. Throws
+// Error(kUsage): an unknown command or flag, a flag that the command does not use, a value that is
+// wrong or missing.
 CommandLine parse_command_line(const std::vector<std::string>& arguments);
 
 }  // namespace fcm::apps

@@ -8,7 +8,6 @@
 #include <new>
 
 #include "apps/command_line.h"
-#include "apps/commands.h"
 #include "apps/results.h"
 #include "apps/stderr_reporter.h"
 #include "apps/version.h"
@@ -21,17 +20,17 @@ constexpr int kInternalError = 1;
 
 int run(const std::vector<std::string>& arguments, const std::function<void()>& before_work) {
   const CommandLine line = parse_command_line(arguments);
-  if (line.help) {
-    print_text(*line.help);
+  if (!line.help.empty()) {
+    print_text(line.help);
     return 0;
   }
-  if (line.options.version) {
-    print_version(line.options.json);
+  if (line.version) {
+    print_version(line.json);
     return 0;
   }
-  if (before_work && !line.options.command.starts_with("recipe ")) before_work();
-  StderrReporter reporter(style_of_stderr(line.options.quiet));
-  return run_command(line.options, reporter);
+  if (before_work && !line.command.starts_with("recipe ")) before_work();
+  StderrReporter reporter(style_of_stderr(line.quiet));
+  return line.action({reporter, line.json});
 }
 
 int end_with(int status, const std::string& message) {

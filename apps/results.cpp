@@ -100,6 +100,19 @@ std::string as_text(const nlohmann::json& result) {
   return text + tables;
 }
 
+std::string lines_by_name(const nlohmann::json& rows,
+                          const std::function<std::string(const nlohmann::json&)>& rest) {
+  size_t width = 0;
+  for (const nlohmann::json& row : rows) {
+    width = std::max(width, row.at("name").get_ref<const std::string&>().size());
+  }
+  std::string text;
+  for (const nlohmann::json& row : rows) {
+    text += fmt::format("{:<{}}  {}\n", row.at("name").get<std::string>(), width, rest(row));
+  }
+  return text;
+}
+
 void print_text(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     fail(ExitCode::kUsage, "cannot write the result to stdout: {}", std::strerror(errno));

@@ -8,59 +8,60 @@
 namespace fcm::apps {
 namespace {
 
-TEST(CommandLine, FillsTheOptionsOfItsCommand) {
-  const Options options = parse_command_line({"visualize", "--checkpoint", "c", "--images", "a.png",
-                                              "b.png", "--out", "o.png", "--seed", "3"})
-                              .options;
-  EXPECT_EQ(options.command, "visualize");
-  EXPECT_EQ(options.checkpoint, "c");
-  EXPECT_EQ(options.images, (std::vector<std::string>{"a.png", "b.png"}));
-  EXPECT_EQ(options.out, "o.png");
-  EXPECT_EQ(options.seed, 3);
+using Words = std::vector<std::string>;
+
+// Of the variable that a flag or argument is bound to.
+std::string value_of(const CommandLine& line, const std::string& name) {
+  for (const FlagFacts& facts : line.flags->facts()) {
+    if (facts.names.front() == name) return facts.value;
+  }
+  ADD_FAILURE() << line.command << " has no " << name;
+  return {};
 }
 
-TEST(CommandLine, TakesEveryFlagEverywhere) {
-  const std::vector<std::vector<std::string>> commands{
-      {"demo"},
-      {"pretrain", "--recipe", "r", "--data", "d", "--out", "o"},
-      {"linprobe", "--recipe", "r", "--data", "d", "--out", "o", "--checkpoint", "c"},
-      {"knn", "--data", "d", "--checkpoint", "c"},
-      {"finetune", "--recipe", "r", "--data", "d", "--out", "o", "--checkpoint", "c"},
-      {"eval", "--data", "d", "--checkpoint", "c"},
-      {"report", "run"},
-      {"recipe", "show", "demo"},
-      {"recipe", "check"},
-      {"data", "verify", "d"},
-      {"data", "pack", "d", "--out", "o"},
-      {"bench", "step", "--recipe", "r"}};
-  for (std::vector<std::string> arguments : commands) {
-    arguments.insert(arguments.end(),
-                     {"--set", "a.b=c", "--device", "cpu", "--threads", "2", "--seed", "5",
-                      "--resume", "never", "--overwrite", "--dry-run", "--json", "--quiet"});
-    const Options options = parse_command_line(arguments).options;
-    EXPECT_EQ(options.set, std::vector<std::string>{"a.b=c"});
-    EXPECT_EQ(options.device, "cpu");
-    EXPECT_EQ(options.threads, 2);
-    EXPECT_EQ(options.seed, 5);
-    EXPECT_EQ(options.resume, "never");
-    EXPECT_TRUE(options.overwrite && options.dry_run && options.json && options.quiet);
-  }
+TEST(CommandLine, FillsWhatTheFlagsAreBoundTo) {
+  const CommandLine line =
+      parse_command_line({"visualize", "--checkpoint", "c", "--images", "a.png", "b.png", "--out",
+                          "o.png", "--seed", "3", "--json"});
+  EXPECT_EQ(line.command, "visualize");
+  EXPECT_EQ(value_of(line, "--checkpoint"), "c");
+  EXPECT_EQ(value_of(line, "--images"), "a.png b.png");
+  EXPECT_EQ(value_of(line, "--out"), "o.png");
+  EXPECT_EQ(value_of(line, "--seed"), "3");
+  EXPECT_TRUE(line.json);
+  EXPECT_FALSE(line.quiet);
 }
 
 TEST(CommandLine, RecipesMayBeNamedLikeCommands) {
-  const Options options = parse_command_line({"recipe", "check", "demo", "knn"}).options;
-  EXPECT_EQ(options.command, "recipe check");
-  EXPECT_EQ(options.recipes, (std::vector<std::string>{"demo", "knn"}));
+  const CommandLine line = parse_command_line({"recipe", "check", "demo", "knn"});
+  EXPECT_EQ(line.command, "recipe check");
+  EXPECT_EQ(value_of(line, "recipes"), "demo knn");
 }
 
 TEST(CommandLine, DataMayStandWithOrWithoutItsFlag) {
-  EXPECT_EQ(parse_command_line({"data", "verify", "d"}).options.data, "d");
-  EXPECT_EQ(parse_command_line({"data", "verify", "--data", "d"}).options.data, "d");
+  EXPECT_EQ(value_of(parse_command_line({"data", "verify", "d"}), "--data"), "d");
+  EXPECT_EQ(value_of(parse_command_line({"data", "verify", "--data", "d"}), "--data"), "d");
 }
 
-TEST(CommandLine, VersionNeedsNoCommand) {
-  const Options options = parse_command_line({"--version", "--json"}).options;
-  EXPECT_TRUE(options.version && options.json);
+TEST(CommandLine, FlagsMayStandBeforeTheCommandAndInside) {
+  for (const Words& words : {Words{"--seed", "7", "--json", "recipe", "show", "demo"},
+                             Words{"--json", "recipe", "--seed=7", "show", "demo"},
+                             Words{"recipe", "show", "demo", "--seed", "7", "--json"}}) {
+    const CommandLine line = parse_command_line(words);
+    EXPECT_EQ(line.command, "recipe show");
+    EXPECT_EQ(value_of(line, "recipe"), "demo");
+    EXPECT_EQ(value_of(line, "--seed"), "7");
+    EXPECT_TRUE(line.json);
+  }
+}
+
+TEST(CommandLine, VersionAndHelpNeedNothingElse) {
+  EXPECT_TRUE(parse_command_line({"--version"}).version);
+  EXPECT_TRUE(parse_command_line({"knn", "--version", "--json"}).version);
+  EXPECT_TRUE(parse_command_line({"knn", "--version", "--json"}).json);
+  EXPECT_EQ(parse_command_line({"knn", "-h"}).help, parse_command_line({"--help", "knn"}).help);
+  EXPECT_EQ(parse_command_line({"-h"}).help, parse_command_line({"--help"}).help);
+  EXPECT_NE(parse_command_line({"bench", "--help"}).help, parse_command_line({"--help"}).help);
   EXPECT_THROW(parse_command_line({}), Error);
 }
 

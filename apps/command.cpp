@@ -1,0 +1,72 @@
+#include "apps/command.h"
+
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/results.h"
+#include "fcm/base/error.h"
+
+namespace fcm::apps {
+
+int Output::print(const nlohmann::json& result) const {
+  print_result(result, json);
+  return static_cast<int>(ExitCode::kDone);
+}
+
+int Output::print(const nlohmann::json& result, const std::string& text) const {
+  if (json) return print(result);
+  print_text(text);
+  return static_cast<int>(ExitCode::kDone);
+}
+
+int Output::print_run(const nlohmann::json& result) const {
+  print_result(result, json);
+  if (!result.value("stopped", false)) return static_cast<int>(ExitCode::kDone);
+  reporter.info("stopped early with a checkpoint; the same command goes on from there");
+  return static_cast<int>(ExitCode::kStopped);
+}
+
+Declared declared(const Command& command) {
+  Declared result;
+  result.flags = std::make_unique<Flags>(command.name);
+  result.action = command.declare(*result.flags);
+  result.flags->add_those_of_every_command();
+  return result;
+}
+
+std::vector<Command> all_commands() {
+  using namespace commands;
+  return {{"demo", demo},
+          {"pretrain", pretrain},
+          {"finetune", finetune},
+          {"eval", eval},
+          {"linprobe", linprobe},
+          {"features", features},
+          {"knn", knn},
+          {"visualize", visualize},
+          {"report", report},
+          {"recipe list", recipe_list},
+          {"recipe show", recipe_show},
+          {"recipe check", recipe_check},
+          {"recipe keys", recipe_keys},
+          {"data verify", data_verify},
+          {"data pack", data_pack},
+          {"checkpoint show", checkpoint_show},
+          {"checkpoint convert", checkpoint_convert},
+          {"checkpoint verify", checkpoint_verify},
+          {"checkpoint diff", checkpoint_diff},
+          {"bench step", bench_step},
+          {"bench loader", bench_loader},
+          {"bench ops", bench_ops},
+          {"bench knn", bench_knn},
+          {"bench checkpoint", bench_checkpoint}};
+}
+
+std::vector<Group> all_groups() {
+  return {{"recipe", "Look at recipes"},
+          {"data", "Check data sets and pack them"},
+          {"checkpoint", "Look at checkpoints and convert them"},
+          {"bench", "Measure speed"}};
+}
+
+}  // namespace fcm::apps

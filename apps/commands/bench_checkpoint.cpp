@@ -1,0 +1,24 @@
+#include "apps/commands/commands.h"
+#include "bench/bench.h"
+
+namespace fcm::apps::commands {
+
+Action bench_checkpoint(Flags& flags) {
+  struct Arguments {
+    int64_t bytes = 1 << 26;
+    std::filesystem::path out;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  flags.describe("Reading and writing training state, beside cat and cp with fsync",
+                 "Example:\n  fastconvmae bench checkpoint --bytes 1400000000");
+  flags.add("--bytes", arguments->bytes, {1, kMany}, "Size of the files");
+  flags.add("--out", arguments->out, "DIR",
+            "Where to put them meanwhile; without it the system's folder for temporary files");
+  return [arguments](const Output& output) {
+    std::filesystem::path folder = arguments->out;
+    if (folder.empty()) folder = std::filesystem::temp_directory_path();
+    return output.print(bench::bench_checkpoint(arguments->bytes, folder, output.reporter));
+  };
+}
+
+}  // namespace fcm::apps::commands

@@ -1,0 +1,39 @@
+// One function a command, in the file of its name: the command's help, its flags, each bound to
+// what takes its value, and what is done with them. Nothing happens until the returned action is
+// called.
+#pragma once
+
+#include "apps/command.h"
+
+namespace fcm::apps::commands {
+
+Action demo(Flags& flags);
+Action pretrain(Flags& flags);
+Action finetune(Flags& flags);
+Action eval(Flags& flags);
+Action linprobe(Flags& flags);
+Action features(Flags& flags);
+Action knn(Flags& flags);
+Action visualize(Flags& flags);
+Action report(Flags& flags);
+
+Action recipe_list(Flags& flags);
+Action recipe_show(Flags& flags);
+Action recipe_check(Flags& flags);
+Action recipe_keys(Flags& flags);
+
+Action data_verify(Flags& flags);
+Action data_pack(Flags& flags);
+
+Action checkpoint_show(Flags& flags);
+Action checkpoint_convert(Flags& flags);
+Action checkpoint_verify(Flags& flags);
+Action checkpoint_diff(Flags& flags);
+
+Action bench_step(Flags& flags);
+Action bench_loader(Flags& flags);
+Action bench_ops(Flags& flags);
+Action bench_knn(Flags& flags);
+Action bench_checkpoint(Flags& flags);
+
+}  // namespace fcm::apps::commands

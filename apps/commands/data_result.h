@@ -1,0 +1,13 @@
+// How `data verify` and `data pack` end.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "apps/command.h"
+
+namespace fcm::apps::commands {
+
+// Prints the result; returns exit status 3 if a picture is bad.
+int print_data_result(nlohmann::json result, const Output& output);
+
+}  // namespace fcm::apps::commands

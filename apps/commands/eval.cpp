@@ -1,0 +1,40 @@
+#include "apps/commands/commands.h"
+#include "apps/shared_flags.h"
+#include "bench/bench.h"
+#include "fcm/base/error.h"
+
+namespace fcm::apps::commands {
+
+Action eval(Flags& flags) {
+  struct Arguments {
+    tasks::EvalRequest eval;
+    bool latency = false;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  flags.describe("Accuracy of a classifier, in all and class by class",
+                 "Example:\n  fastconvmae eval --data synthetic --checkpoint runs/tuned --set "
+                 "classifier.eval_crop=0.875");
+  tasks::EvalRequest& eval = arguments->eval;
+  const Flag data = add_data(flags, eval.data);
+  add_checkpoint(flags, eval.checkpoint.path).required();
+  add_set_of_checkpoint(flags, eval.checkpoint.set);
+  flags.add("--batch", eval.batch, {1, 1 << 20}, "Pictures a pass; changes no count");
+  const Flag out = flags.add("--out", eval.out, "DIR", "Folder for result.json and confusion.png");
+  flags
+      .add("--latency", arguments->latency,
+           "Pictures a second and memory instead, fp32 and bf16, one at a time and --batch")
+      .excludes(data)
+      .excludes(out);
+  add_machine(flags, eval.machine);
+  return [arguments](const Output& output) {
+    const tasks::EvalRequest& request = arguments->eval;
+    if (arguments->latency) return output.print(bench::latency(request, output.reporter));
+    if (request.data.empty()) {
+      fail(ExitCode::kUsage,
+           "eval wants labelled pictures: --data DATA; or --latency for its speed");
+    }
+    return output.print(tasks::eval(request, output.reporter));
+  };
+}
+
+}  // namespace fcm::apps::commands

@@ -1,0 +1,27 @@
+#include "apps/commands/commands.h"
+#include "apps/shared_flags.h"
+
+namespace fcm::apps::commands {
+
+Action features(Flags& flags) {
+  const auto request = std::make_shared<tasks::FeaturesRequest>();
+  flags.describe(
+      "Write frozen features to a file",
+      "F.pictures.tsv names class and picture of every row. Pictures that cannot be read are left "
+      "out.\n"
+      "Example:\n  fastconvmae features --data fashion-mnist --checkpoint runs/demo --out f.npy");
+  add_data(flags, request->data).required();
+  add_weights(flags, request->checkpoint);
+  flags.add("--out", request->out, "FILE", "F.npy (labels go to F.labels.npy) or F.safetensors")
+      .required();
+  flags.add_choice("--tokens", request->tokens, {"mean", "flat", "class"},
+                   "Mean of all patches; all of them, one after another; a ViT's class token");
+  flags.add_choice("--split", request->split, {"train", "val"}, "Which pictures");
+  add_overwrite(flags, request->overwrite, "Replace the files at --out");
+  add_machine(flags, request->machine);
+  return [request](const Output& output) {
+    return output.print(tasks::write_features(*request, output.reporter));
+  };
+}
+
+}  // namespace fcm::apps::commands

@@ -1,0 +1,85 @@
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/commands/train_classifier.h"
+#include "apps/shared_flags.h"
+#include "fcm/base/error.h"
+#include "fcm/tasks/result_file.h"
+
+namespace fcm::apps::commands {
+namespace {
+
+// The probes over features that are computed once; the request is that of the trained one.
+nlohmann::json probe_of_features(const tasks::FinetuneRequest& request,
+                                 const std::vector<std::string>& set, bool fast,
+                                 Reporter& reporter) {
+  const tasks::CheckpointRequest checkpoint{
+      .path = request.checkpoint, .set = set, .allow_missing = request.allow_missing};
+  if (fast) return tasks::fast_linprobe(request.data, checkpoint, request.machine, reporter);
+  tasks::RunRequest run;
+  run.data = request.data;
+  run.machine = request.machine;
+  return tasks::linprobe(run, checkpoint, reporter);
+}
+
+}  // namespace
+
+Action linprobe(Flags& flags) {
+  struct Arguments {
+    RecipeChoice recipe;
+    bool fast = false;
+    tasks::FinetuneRequest run;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  flags.describe(
+      "Accuracy of a linear classifier on frozen features",
+      "--seed, --resume, --overwrite and --dry-run go with a probe that is trained: --recipe "
+      "linprobe_*.\n"
+      "Examples:\n  fastconvmae linprobe --data fashion-mnist --checkpoint runs/demo\n"
+      "  fastconvmae linprobe --recipe smoke_linprobe --data synthetic --checkpoint runs/smoke "
+      "--out runs/probe");
+  tasks::FinetuneRequest& run = arguments->run;
+  const Flag by_recipe =
+      flags.add("--recipe", arguments->recipe.name, "NAME|FILE",
+                "linprobe_*: the published probe, over augmented pictures; others, and none: "
+                "logistic regression to its optimum, over features that are computed once");
+  flags
+      .add("--fast", arguments->fast,
+           "Over features that are computed once, by gradient steps at several rates")
+      .excludes(by_recipe);
+  add_data(flags, run.data).required();
+  add_checkpoint(flags, run.checkpoint).required();
+  add_allow_missing(flags, run.allow_missing);
+  flags.add("--out", run.out, "DIR", "Folder for result.json; with --recipe the run folder");
+  flags.add_repeated("--set", arguments->recipe.set, "SECTION.KEY=VALUE",
+                     "Change a key of --recipe, without it of the checkpoint's; may be repeated");
+  const std::vector<Flag> of_training = {
+      add_seed(flags, arguments->recipe),
+      add_resume(flags, run.resume, "auto|never", "auto: go on where --out stopped; never: refuse"),
+      add_overwrite(flags, run.overwrite, "Replace the run in --out"),
+      add_dry_run(flags, run.dry_run)};
+  add_machine(flags, run.machine);
+  return [arguments, of_training](const Output& output) {
+    const RecipeChoice& choice = arguments->recipe;
+    tasks::FinetuneRequest& request = arguments->run;
+    if (!choice.name.empty()) {
+      const recipe::Recipe recipe = any_recipe(choice);
+      if (recipe.is<recipe::Classify>()) {
+        if (request.out.empty()) {
+          fail(ExitCode::kUsage,
+               "linprobe --recipe {} trains a probe and wants a run folder: --out DIR",
+               choice.name);
+        }
+        return train_classifier(request, recipe, choice, "linprobe", "head", output);
+      }
+    }
+    refuse(of_training, "goes with a probe that is trained: --recipe linprobe_*");
+    if (!request.out.empty()) tasks::refuse_foreign_result(request.out);
+    const nlohmann::json result =
+        probe_of_features(request, choice.set, arguments->fast, output.reporter);
+    if (!request.out.empty()) tasks::write_result(request.out, result);
+    return output.print(result);
+  };
+}
+
+}  // namespace fcm::apps::commands

@@ -1,0 +1,52 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/commands.h"
+#include "apps/recipes.h"
+#include "fcm/base/error.h"
+#include "fcm/recipe/recipe_files.h"
+
+namespace fcm::apps::commands {
+
+Action recipe_check(Flags& flags) {
+  struct Arguments {
+    std::vector<std::string> names;
+    RecipeChoice changes;  // the same for all
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  flags.describe("Find unknown, missing and impossible keys",
+                 "Example:\n  fastconvmae recipe check mine.toml");
+  flags.add_words("recipes", arguments->names, "NAME|FILE", "Names or files; none: all that ship");
+  add_set(flags, arguments->changes);
+  add_seed(flags, arguments->changes);
+  return [arguments](const Output& output) {
+    std::vector<std::string> names = arguments->names;
+    if (names.empty()) {
+      for (const auto& file : recipe::shipped_recipes(recipe_folders())) {
+        names.push_back(file.stem().string());
+      }
+    }
+    nlohmann::json results = nlohmann::json::array();
+    std::string text;
+    bool good = true;
+    for (const std::string& name : names) {
+      nlohmann::json result = {{"recipe", name}, {"ok", true}};
+      try {
+        const RecipeChoice choice{name, arguments->changes.set, arguments->changes.seed};
+        result["hash"] = recipe::recipe_hash(any_recipe(choice));
+        text += fmt::format("{}: ok, {}\n", name, result["hash"].get<std::string>());
+      } catch (const Error& error) {
+        good = false;
+        result["ok"] = false;
+        result["fault"] = error.what();
+        output.reporter.warn(error.what());
+      }
+      results.push_back(result);
+    }
+    output.print(results, text);
+    return static_cast<int>(good ? ExitCode::kDone : ExitCode::kUsage);
+  };
+}
+
+}  // namespace fcm::apps::commands

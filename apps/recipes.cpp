@@ -1,0 +1,51 @@
+#include "apps/recipes.h"
+
+#include <fmt/format.h>
+
+#include "fcm/recipe/recipe_files.h"
+
+namespace fcm::apps {
+namespace fs = std::filesystem;
+namespace {
+
+std::vector<std::string> overrides_of(const RecipeChoice& choice) {
+  std::vector<std::string> overrides = choice.set;
+  if (choice.seed) overrides.push_back(fmt::format("run.seed={}", *choice.seed));
+  return overrides;
+}
+
+}  // namespace
+
+Flag add_recipe(Flags& flags, std::string& name) {
+  return flags.add("--recipe", name, "NAME|FILE", "A recipe file, or the name of a shipped one");
+}
+
+Flag add_set(Flags& flags, RecipeChoice& choice) {
+  return flags.add_repeated("--set", choice.set, "SECTION.KEY=VALUE",
+                            "Change a recipe key; may be repeated");
+}
+
+Flag add_seed(Flags& flags, RecipeChoice& choice) {
+  return flags.add("--seed", choice.seed, {0, 9'000'000'000'000'000},
+                   "The same as --set run.seed=N");
+}
+
+std::vector<fs::path> recipe_folders() {
+  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path();
+  return {(program / "../share/fastconvmae/recipes").lexically_normal(),
+          (program / "../../recipes").lexically_normal()};
+}
+
+recipe::Recipe pretraining_recipe(const RecipeChoice& choice) {
+  return recipe::load_pretraining_recipe(choice.name, recipe_folders(), overrides_of(choice));
+}
+
+recipe::Recipe classification_recipe(const RecipeChoice& choice) {
+  return recipe::load_classification_recipe(choice.name, recipe_folders(), overrides_of(choice));
+}
+
+recipe::Recipe any_recipe(const RecipeChoice& choice) {
+  return recipe::load_recipe(choice.name, recipe_folders(), overrides_of(choice));
+}
+
+}  // namespace fcm::apps

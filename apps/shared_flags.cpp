@@ -1,0 +1,114 @@
+#include "apps/shared_flags.h"
+
+#include <cstdlib>
+
+#include "fcm/base/error.h"
+
+namespace fcm::apps {
+namespace fs = std::filesystem;
+namespace {
+
+// Where lists of large data sets are kept: fastconvmae/lists in $XDG_CACHE_HOME or ~/.cache; empty
+// without both.
+fs::path cache_folder() {
+  // As the XDG base directory specification has it: relative ones do not count.
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return fs::path(cache) / "fastconvmae/lists";
+  const char* const home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') return fs::path(home) / ".cache/fastconvmae/lists";
+  return {};
+}
+
+// "clip=FILE"
+void take_teacher(tasks::TeacherFiles& files, const std::string& assignment) {
+  const size_t equals = assignment.find('=');
+  const std::string name = assignment.substr(0, equals);
+  const bool known = name == "clip" || name == "dino";
+  if (!known || equals == assignment.npos || equals + 1 == assignment.size()) {
+    fail(ExitCode::kUsage, "--teacher {}: write clip=FILE or dino=FILE", assignment);
+  }
+  if (!files.emplace(name, assignment.substr(equals + 1)).second) {
+    fail(ExitCode::kUsage, "--teacher {}: there is a file for {} already", assignment, name);
+  }
+}
+
+std::string teachers_text(const tasks::TeacherFiles& files) {
+  std::string text;
+  for (const auto& [name, file] : files) text += name + "=" + file.string() + " ";
+  return text;
+}
+
+void add_threads_and_cache(Flags& flags, tasks::Machine& machine) {
+  machine.cache = cache_folder();
+  flags.add("--threads", machine.threads, {0, 4096}, "Threads; 0: one for each core");
+}
+
+}  // namespace
+
+Flag add_data(Flags& flags, std::string& data, const char* names) {
+  return flags.add(names, data, "DATA",
+                   "An image folder, a packed file, a file list, tar shards, CIFAR or IDX files, "
+                   "fashion-mnist, synthetic");
+}
+
+Flag add_run_folder(Flags& flags, fs::path& out) {
+  return flags.add("--out", out, "DIR", "Run folder");
+}
+
+Flag add_resume(Flags& flags, std::string& resume, const char* kind, const char* help) {
+  return flags.add("--resume", resume, kind, help);
+}
+
+Flag add_dry_run(Flags& flags, bool& dry_run) {
+  return flags.add("--dry-run", dry_run, "Check everything, train nothing");
+}
+
+Flag add_overwrite(Flags& flags, bool& overwrite, const char* help) {
+  return flags.add("--overwrite", overwrite, help);
+}
+
+Flag add_checkpoint(Flags& flags, fs::path& path, const char* names) {
+  return flags.add(names, path, "PATH",
+                   "A checkpoint, a run folder (its newest one), a .pth or .safetensors file, or a "
+                   "folder with config.json");
+}
+
+Flag add_set_of_checkpoint(Flags& flags, std::vector<std::string>& set) {
+  return flags.add_repeated("--set", set, "SECTION.KEY=VALUE",
+                            "Change a key of the checkpoint's recipe; may be repeated");
+}
+
+Flag add_allow_missing(Flags& flags, std::vector<std::string>& patterns) {
+  return flags.add_repeated("--allow-missing", patterns, "PATTERN",
+                            "Tensors that may be missing, like \"norm.*\"; may be repeated");
+}
+
+void add_weights(Flags& flags, tasks::CheckpointRequest& checkpoint) {
+  add_checkpoint(flags, checkpoint.path).required();
+  add_set_of_checkpoint(flags, checkpoint.set);
+  add_allow_missing(flags, checkpoint.allow_missing);
+}
+
+void add_teachers(Flags& flags, tasks::TeacherFiles& files) {
+  flags.add_repeated(
+      "--teacher", [&files](const std::string& word) { take_teacher(files, word); },
+      [&files] { return teachers_text(files); }, "clip|dino=FILE",
+      "Published weights of a tower that the recipe's targets name; may be repeated");
+}
+
+void add_machine(Flags& flags, tasks::Machine& machine) {
+  flags.add("--device", machine.device, "NAME", "auto, cpu, cuda or cuda:N");
+  add_threads_and_cache(flags, machine);
+}
+
+void add_threads(Flags& flags, tasks::Machine& machine) {
+  machine.device = "cpu";
+  add_threads_and_cache(flags, machine);
+}
+
+Flag add_cuda_graph(Flags& flags, tasks::Machine& machine) {
+  return flags.add_negative("--no-cuda-graph", machine.cuda_graph,
+                            "On a GPU: one operator after another, not a graph of them all");
+}
+
+}  // namespace fcm::apps

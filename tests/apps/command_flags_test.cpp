@@ -1,0 +1,198 @@
+// Every command is asked for every flag that any command has: it uses the flag, or refuses it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "apps/command_line.h"
+#include "tests/apps/program.h"
+
+namespace fcm::apps {
+namespace {
+
+// Which command uses which flag, by hand: what follows from the code of its function in fcm/tasks.
+const std::map<std::string, std::string> kUsed = {
+    {"demo", "--out --images --full --set --seed --overwrite --device --threads --no-cuda-graph"},
+    {"pretrain",
+     "--recipe --data --out --teacher --set --seed --resume --overwrite --dry-run --device "
+     "--threads --no-cuda-graph"},
+    {"finetune",
+     "--recipe --data --out --checkpoint --allow-missing --from-scratch --set --seed --resume "
+     "--overwrite --dry-run --device --threads"},
+    {"eval", "--data --checkpoint --set --batch --out --latency --device --threads"},
+    {"linprobe",
+     "--recipe --fast --data --checkpoint --allow-missing --out --set --seed --resume --overwrite "
+     "--dry-run --device --threads"},
+    {"features",
+     "--data --checkpoint --set --allow-missing --out --tokens --split --overwrite --device "
+     "--threads"},
+    {"knn", "--data --checkpoint --set --allow-missing --k --device --threads"},
+    {"visualize",
+     "--checkpoint --set --allow-missing --teacher --images --out --seed --device --threads"},
+    {"report", "run_dir"},
+    {"recipe list", ""},
+    {"recipe show", "recipe --set --seed"},
+    {"recipe check", "recipes --set --seed"},
+    {"recipe keys", ""},
+    {"data verify", "--data --threads"},
+    {"data pack", "--data --out --side --format --quality --overwrite --threads"},
+    {"checkpoint show", "--checkpoint"},
+    {"checkpoint convert", "--checkpoint --out --to --set --overwrite"},
+    {"checkpoint verify", "--checkpoint"},
+    {"checkpoint diff", "--checkpoint --other"},
+    {"bench step",
+     "--recipe --batch --precision --implementation --steps --profile --set --device --threads "
+     "--no-cuda-graph"},
+    {"bench loader", "--data --seconds --threads"},
+    {"bench ops", "--filter --device --threads"},
+    {"bench knn", "--bank --queries --width --k --threads"},
+    {"bench checkpoint", "--bytes --out"}};
+const std::string kUsedByAll = "--help --json --quiet --version";
+
+std::set<std::string> words_of(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
+std::vector<FlagFacts> facts_of(const Command& command) { return declared(command).flags->facts(); }
+
+// All flags of all commands, by name; arguments without a flag left out.
+std::map<std::string, FlagFacts> all_flags() {
+  std::map<std::string, FlagFacts> flags;
+  for (const Command& command : all_commands()) {
+    for (const FlagFacts& facts : facts_of(command)) {
+      if (facts.names.front().starts_with("--")) flags.emplace(facts.names.front(), facts);
+    }
+  }
+  return flags;
+}
+
+// A value that the flag takes and that is not its default.
+std::string other_value(const FlagFacts& facts, const std::string& folder) {
+  const std::map<std::string, std::string> by_kind = {{"N", "1"},
+                                                      {"DATA", "synthetic"},
+                                                      {"NAME|FILE", "smoke_pretrain"},
+                                                      {"NAME", "cpu"},
+                                                      {"SECTION.KEY=VALUE", "run.seed=1"},
+                                                      {"clip|dino=FILE", "clip=x"},
+                                                      {"DIR", folder + "/d"},
+                                                      {"FILE", folder + "/f.npy"},
+                                                      {"PATH", folder + "/p"}};
+  const auto found = by_kind.find(facts.kind);
+  if (found != by_kind.end()) return found->second;
+  std::istringstream choices(facts.kind);
+  std::string choice;
+  while (std::getline(choices, choice, '|') && choice == facts.value) {
+  }
+  return choice;
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
+// The command with everything that it requires, but `without`.
+std::string with_required(const Command& command, const std::string& folder,
+                          const std::string& without = "") {
+  std::string line = command.name;
+  for (const FlagFacts& facts : facts_of(command)) {
+    const std::string& name = facts.names.front();
+    if (!facts.required || name == without) continue;
+    if (name.starts_with("--")) line += " " + name;
+    line += " " + other_value(facts, folder);
+  }
+  return line;
+}
+
+TEST(CommandFlags, AreThoseThatTheCommandUses) {
+  std::set<std::string> names;
+  for (const Command& command : all_commands()) {
+    names.insert(command.name);
+    std::set<std::string> found;
+    for (const FlagFacts& facts : facts_of(command)) found.insert(facts.names.front());
+    ASSERT_TRUE(kUsed.contains(command.name)) << command.name << ": say here what it uses";
+    EXPECT_EQ(found, words_of(kUsed.at(command.name) + " " + kUsedByAll)) << command.name;
+  }
+  EXPECT_EQ(names.size(), kUsed.size()) << "a command that is gone";
+}
+
+TEST(CommandFlags, ThoseOfACommandAreInItsHelpAndBound) {
+  const ScratchFolder scratch;
+  const std::string folder = (scratch / "").string();
+  for (const Command& command : all_commands()) {
+    const std::string help = run_here(command.name + " --help").out;
+    for (const FlagFacts& before : facts_of(command)) {
+      const std::string& name = before.names.front();
+      EXPECT_NE(help.find(name), std::string::npos) << command.name << " " << name;
+      if (before.of_every_command) continue;
+      std::string line = with_required(command, folder, name);
+      if (name.starts_with("--")) line += " " + name;
+      if (before.takes_value) line += " " + other_value(before, folder);
+      const CommandLine parsed = parse_command_line(split(line));
+      EXPECT_TRUE(parsed.action) << line;
+      for (const FlagFacts& after : parsed.flags->facts()) {
+        if (after.names.front() != name) continue;
+        EXPECT_NE(after.value, before.value) << line;
+      }
+    }
+  }
+}
+
+// With data and recipes that are there: a command that did not refuse would begin to work.
+TEST(CommandFlags, OthersAreRefusedBeforeAnythingHappens) {
+  const ScratchFolder scratch;
+  const std::string folder = (scratch / "").string();
+  int refused = 0;
+  for (const Command& command : all_commands()) {
+    std::set<std::string> own;
+    for (const FlagFacts& facts : facts_of(command)) own.insert(facts.names.front());
+    for (const auto& [name, facts] : all_flags()) {
+      if (own.contains(name)) continue;
+      std::string line = with_required(command, folder) + " " + name;
+      if (facts.takes_value) line += " " + other_value(facts, folder);
+      const Outcome outcome = run_here(line);
+      EXPECT_EQ(outcome.status, 2) << line;
+      EXPECT_EQ(outcome.out, "") << line;
+      EXPECT_TRUE(
+          outcome.err.starts_with("error: " + command.name + " does not use " + name + "; "))
+          << line << ": " << outcome.err;
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 500);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+}
+
+// Flags may stand before the command, where nothing but their name says whether a value follows.
+TEST(CommandFlags, TakeAValueInAllCommandsOrInNone) {
+  const auto flags = all_flags();
+  for (const Command& command : all_commands()) {
+    for (const FlagFacts& facts : facts_of(command)) {
+      const auto found = flags.find(facts.names.front());
+      if (found == flags.end()) continue;
+      EXPECT_EQ(facts.takes_value, found->second.takes_value)
+          << command.name << " " << found->first;
+    }
+  }
+}
+
+// Chapter 12 has a line for each command with all its flags, in the order of the help.
+TEST(CommandFlags, AreListedInChapterTwelve) {
+  const std::string chapter =
+      content_of(FCM_SOURCE_DIR "/docs/tour/12-recipes-and-command-line.md");
+  for (const Command& command : all_commands()) {
+    std::string line = fmt::format("\n    {:<19}", command.name);
+    for (const FlagFacts& facts : facts_of(command)) {
+      if (!facts.of_every_command) line += " " + facts.names.front();
+    }
+    while (line.ends_with(' ')) line.pop_back();
+    EXPECT_NE(chapter.find(line + "\n"), std::string::npos) << "missing:" << line;
+  }
+}
+
+}  // namespace
+}  // namespace fcm::apps
