@@ -24,7 +24,7 @@ class DataPack : public testing::Test {
     return run_here("data pack --json --data " + data_ + " --out " + out_ + " " + more);
   }
 
-  ScratchFolder scratch_;
+  Scratch scratch_;
   const std::string data_ = (scratch_ / "").string(), out_ = (scratch_ / "all.pack").string();
 };
 
@@ -87,7 +87,7 @@ TEST(DataCommands, TheBrokenPictures) {
     }
   }
   ASSERT_EQ(bad.size(), 7u);
-  const ScratchFolder scratch;
+  const Scratch scratch;
   const std::string images = (broken / "images").string(), out = (scratch / "pack").string();
   for (const std::string& command :
        {"verify " + images + " --threads 1", "verify " + images + " --threads 2",

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "apps/program.h"
+#include "tests/support/scratch.h"
 
 namespace fcm::apps {
 
@@ -26,25 +27,7 @@ struct Outcome {
   std::string err;
 };
 
-// A folder that goes away with the test.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "fcm_apps_XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = pattern;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
+using test::Scratch;
 
 inline std::string content_of(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
@@ -66,7 +49,7 @@ inline Outcome run_here(const std::string& arguments) {
 
 // The built program; `arguments` as a shell reads them.
 inline Outcome run_built(const std::string& arguments) {
-  const ScratchFolder scratch;
+  const Scratch scratch;
   const std::string errors = (scratch / "stderr").string();
   const std::string command = fmt::format("{} {} 2>{}", FCM_PROGRAM, arguments, errors);
   std::FILE* pipe = ::popen(command.c_str(), "r");

@@ -147,7 +147,7 @@ TEST(RecipeCommands, ListWhatShips) {
 }
 
 TEST(RecipeCommands, ShowPrintsARecipeThatCanBeRun) {
-  const ScratchFolder scratch;
+  const Scratch scratch;
   const std::string mine = (scratch / "mine.toml").string();
   ASSERT_EQ(run_built("recipe show demo --set optim.epochs=7 >" + mine).status, 0);
   const auto again = nlohmann::json::parse(run_here("recipe show --json " + mine).out);
@@ -159,7 +159,7 @@ TEST(RecipeCommands, ShowPrintsARecipeThatCanBeRun) {
 
 TEST(RecipeCommands, CheckNamesEveryFaultAndGoesOn) {
   EXPECT_EQ(run_here("recipe check").status, 0);
-  const ScratchFolder scratch;
+  const Scratch scratch;
   const std::string bad = (scratch / "bad.toml").string();
   std::ofstream(bad) << "[masks]\nrato = 1\n";
   const Outcome outcome = run_here("recipe check demo " + bad);
@@ -183,7 +183,7 @@ TEST(DataVerify, CountsGoodAndBadPictures) {
   const auto good = nlohmann::json::parse(run_here("data verify synthetic --json").out);
   EXPECT_EQ(good.at("bad"), 0);
   EXPECT_GT(good.at("images").get<int>(), 0);
-  const ScratchFolder scratch;
+  const Scratch scratch;
   std::filesystem::create_directories(scratch / "cats");
   std::ofstream(scratch / "cats/a.png") << "no picture";
   const Outcome bad = run_here("data verify --json " + (scratch / "").string());
@@ -194,7 +194,7 @@ TEST(DataVerify, CountsGoodAndBadPictures) {
 }
 
 TEST(Pretrain, DryRunChangesNothing) {
-  const ScratchFolder scratch;
+  const Scratch scratch;
   const std::string out = (scratch / "run").string();
   const Outcome outcome =
       run_built("pretrain --recipe smoke_pretrain --data synthetic --dry-run --json --out " + out);
@@ -204,7 +204,7 @@ TEST(Pretrain, DryRunChangesNothing) {
 }
 
 TEST(Pretrain, SmokeRecipeRunsAndIsRefusedASecondTimeWithAnotherRecipe) {
-  const ScratchFolder scratch;
+  const Scratch scratch;
   const std::string out = (scratch / "run").string();
   const std::string command =
       "pretrain --recipe smoke_pretrain --data synthetic --json --quiet --out " + out;
@@ -222,14 +222,14 @@ TEST(Pretrain, SmokeRecipeRunsAndIsRefusedASecondTimeWithAnotherRecipe) {
 
 // A stop signal saves and asks to be run again; the second run ends like an undisturbed one.
 TEST(Pretrain, StopsOnASignalWithStatus75AndGoesOn) {
-  const ScratchFolder scratch;
+  const Scratch scratch;
   const std::string out = (scratch / "run").string();
   const std::string arguments =
       "pretrain --recipe smoke_pretrain --data synthetic --quiet --json --set run.max_steps=0 "
       "--set optim.epochs=40 --out " +
       out;
   // Signalled once it trains: the first line of its log says so.
-  const ScratchFolder scripts;
+  const Scratch scripts;
   const std::string script = (scripts / "stop.sh").string();
   std::ofstream(script) << fmt::format(
       "{} {} >/dev/null & pid=$!\n"

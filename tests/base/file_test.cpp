@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -15,28 +14,15 @@
 #include <thread>
 
 #include "fcm/base/failpoint.h"
+#include "tests/support/crash.h"
 
 namespace fcm {
 namespace {
 
 namespace fs = std::filesystem;
 
-class FileTest : public ::testing::Test {
+class FileTest : public test::TemporaryFolderTest {
  protected:
-  FileTest() {
-    // In memory where that is possible: synced often, and never after a power failure.
-    const bool has_memory = ::access("/dev/shm", W_OK) == 0;
-    const fs::path root = has_memory ? fs::path("/dev/shm") : fs::temp_directory_path();
-    std::string pattern = (root / "fcm-file-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ / "content.txt";
-  }
-  ~FileTest() override {
-    failpoint::disarm();
-    failpoint::observe({});
-    fs::remove_all(folder_);
-  }
-
   std::string content() const { return read_file(path_, ExitCode::kData); }
   int64_t files() const {
     return std::distance(fs::directory_iterator(folder_), fs::directory_iterator());
@@ -53,7 +39,7 @@ class FileTest : public ::testing::Test {
     return {};
   }
 
-  fs::path folder_, path_;
+  const fs::path path_ = folder_ / "content.txt";
 };
 
 // Points that replacing the file passes.
@@ -63,18 +49,6 @@ int64_t points_of(const std::function<void()>& action) {
   const int64_t hits = failpoint::hits();
   failpoint::disarm();
   return hits;
-}
-
-// The signal that ended a child which ran `action`; 0: it came to its end.
-int signal_of_child(const std::function<void()>& action) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    action();
-    ::_exit(0);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 TEST_F(FileTest, ReadsBackWhatWasWritten) {
@@ -141,7 +115,7 @@ TEST_F(FileTest, DyingAtAnyPointLeavesOneContentWhole) {
   int64_t old_seen = 0, new_seen = 0;
   for (int64_t point = 1; point <= points; ++point) {
     replace("old");
-    const int signal = signal_of_child([&] {
+    const int signal = test::signal_of_child([&] {
       failpoint::arm(fmt::format("file:{}:kill", point));
       replace("new content");
     });
@@ -169,7 +143,7 @@ TEST_F(FileTest, ShortWritesAndInterruptionsAreCarriedOn) {
 
 TEST_F(FileTest, ARealLimitOnFileSizeIsAnErrorAndLeavesTheOldContent) {
   replace("old");
-  const int signal = signal_of_child([&] {
+  const int signal = test::signal_of_child([&] {
     ::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{4096, 4096};
     ::setrlimit(RLIMIT_FSIZE, &limit);

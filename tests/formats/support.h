@@ -1,13 +1,9 @@
-// What tests of formats, checkpoints and foreign files share: a folder of their own, small tensors,
-// comparisons, children that die.
+// What tests of formats, checkpoints and foreign files share: small tensors and comparisons.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -16,34 +12,17 @@
 #include <vector>
 
 #include "fcm/base/error.h"
-#include "fcm/base/failpoint.h"
 #include "fcm/base/file.h"
 #include "fcm/base/reporter.h"
 #include "fcm/formats/tensor_file.h"
+#include "tests/support/crash.h"
 
 namespace fcm::formats {
 
 namespace fs = std::filesystem;
 
-// In memory where that is possible: these tests sync thousands of times, and what a process that
-// dies leaves behind does not depend on the disk.
-inline fs::path scratch_root() {
-  return ::access("/dev/shm", W_OK) == 0 ? fs::path("/dev/shm") : fs::temp_directory_path();
-}
-
-class TemporaryFolderTest : public ::testing::Test {
- protected:
-  TemporaryFolderTest() {
-    std::string pattern = (scratch_root() / "fcm-checkpoint-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFolderTest() override {
-    failpoint::disarm();
-    failpoint::observe({});
-    fs::remove_all(folder_);
-  }
-  fs::path folder_;
-};
+using test::signal_of_child;
+using test::TemporaryFolderTest;
 
 // Keeps warnings.
 class KeepingReporter final : public Reporter {
@@ -115,18 +94,6 @@ inline std::vector<std::string> names_in(const fs::path& folder) {
   }
   std::sort(names.begin(), names.end());
   return names;
-}
-
-// The signal that ended a child which ran `action`; 0: it came to its end.
-inline int signal_of_child(const std::function<void()>& action) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    action();
-    ::_exit(0);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 }  // namespace fcm::formats

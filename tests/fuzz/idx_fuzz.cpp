@@ -5,6 +5,7 @@
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/sources.h"
 #include "tests/fuzz/memory_file.h"
+#include "tests/support/scratch.h"
 
 namespace {
 
@@ -30,16 +31,14 @@ void read_all(const fs::path& images) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 3) return 0;
-  static const fs::path folder = [] {
-    std::string pattern = (fs::temp_directory_path() / "fcm_idx_fuzz_XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    return fs::path(pattern);
-  }();
+  static const fcm::test::Scratch scratch;
   const std::span<const uint8_t> rest(data + 3, size - 3);
   const size_t cut = std::min<size_t>(data[1] | data[2] << 8, rest.size());
   const fcm::fuzz::MemoryFile images(rest.first(cut)), labels(rest.subspan(cut));
-  const fs::path first = link_to(images.path(), folder, "x-images-idx3-ubyte", (data[0] & 1) != 0);
-  const fs::path second = link_to(labels.path(), folder, "x-labels-idx1-ubyte", (data[0] & 2) != 0);
+  const fs::path first =
+      link_to(images.path(), scratch.path(), "x-images-idx3-ubyte", (data[0] & 1) != 0);
+  const fs::path second =
+      link_to(labels.path(), scratch.path(), "x-labels-idx1-ubyte", (data[0] & 2) != 0);
   read_all(first);
   fs::remove(first);
   fs::remove(second);

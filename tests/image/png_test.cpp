@@ -4,6 +4,7 @@
 
 #include "fcm/image/image.h"
 #include "tests/image/support.h"
+#include "tests/support/scratch.h"
 
 namespace fcm::image {
 namespace {
@@ -38,11 +39,11 @@ TEST(Png, SmoothPicturesMakeSmallFiles) {
 }
 
 TEST(Png, WritesAFile) {
-  const auto path = std::filesystem::path(testing::TempDir()) / "png_test.png";
+  const test::Scratch folder;
+  const auto path = folder / "picture.png";
   const Image picture = test::pattern(6, 7, 3);
   write_png(path, picture);
   EXPECT_EQ(decode(test::bytes_of(path), 3).pixels, picture.pixels);
-  std::filesystem::remove(path);
   EXPECT_THROW(write_png("/nonexistent/folder/x.png", picture), Error);
 }
 

@@ -5,6 +5,7 @@
 
 #include "fcm/formats/safetensors.h"
 #include "tests/formats/pth_support.h"
+#include "tests/support/scratch.h"
 
 namespace fcm::interop {
 namespace {
@@ -25,13 +26,13 @@ class TeacherFiles : public testing::Test {
     static const std::array<std::byte, 4> value{};
     std::vector<formats::TensorView> tensors;
     for (const std::string& name : names) tensors.push_back({name, "F32", {1}, value});
-    const fs::path path =
-        fs::path(testing::TempDir()) /
-        (std::string("teacher_") + testing::UnitTest::GetInstance()->current_test_info()->name() +
-         ".safetensors");
+    const fs::path path = folder_ / "teacher.safetensors";
     formats::write_safetensors(path, tensors, {});
     return path;
   }
+
+ private:
+  const test::Scratch folder_;
 };
 
 TEST_F(TeacherFiles, AsPublished) {

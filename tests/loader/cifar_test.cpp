@@ -25,14 +25,14 @@ std::vector<uint8_t> hundred(int r) {
 }
 
 TEST(Cifar, FolderOfTen) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("data_batch_1.bin", records(12, ten));
   folder.write("data_batch_2.bin", records(3, ten));
   folder.write("test_batch.bin", records(4, ten));
   folder.write(
       "batches.meta.txt",
       std::string("airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n"));
-  const auto train = open_dataset(folder.name(), Split::kTrain);
+  const auto train = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(train->size(), 15);
   EXPECT_EQ(train->label(11), 1);
   EXPECT_EQ(train->classes().at(6), "frog");
@@ -42,22 +42,22 @@ TEST(Cifar, FolderOfTen) {
             (Bytes{1, 2, 3, 5, 105, 205}));
   const image::Image grey = train->get(5, 1);
   EXPECT_NEAR(grey.pixels[1], 0.299 * 5 + 0.587 * 105 + 0.114 * 205, 0.51);
-  EXPECT_EQ(open_dataset(folder.name(), Split::kVal)->size(), 4);
+  EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 4);
 }
 
 TEST(Cifar, FolderOfAHundredInsideAnother) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("cifar-100-binary/train.bin", records(7, hundred));
-  const auto train = open_dataset(folder.name(), Split::kTrain);
+  const auto train = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(train->label(3), 43);
   EXPECT_EQ(train->classes().size(), 100u);
   EXPECT_EQ(train->get(0, 3).pixels[1], 2);
-  EXPECT_NE(data_error([&] { open_dataset(folder.name(), Split::kVal); }).find("test.bin"),
+  EXPECT_NE(data_error([&] { open_dataset(folder.string(), Split::kVal); }).find("test.bin"),
             std::string::npos);
 }
 
 TEST(Cifar, OneFileServesBothSplits) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   const auto file = folder.write("some.bin", records(6, ten)).string();
   EXPECT_EQ(open_dataset(file, Split::kTrain)->size(), 6);
   EXPECT_EQ(open_dataset(file, Split::kVal)->size(), 6);
@@ -73,20 +73,20 @@ TEST(Cifar, DamageIsNamed) {
                                                   {longer, "truncated or of another kind"},
                                                   {label, "labels outside"},
                                                   {Bytes{}, "empty"}}) {
-    const test::TemporaryFolder folder;
+    const test::Scratch folder;
     folder.write("data_batch_1.bin", records(3, ten));
     folder.write("data_batch_2.bin", bytes);
-    const auto message = data_error([&] { open_dataset(folder.name(), Split::kTrain); });
+    const auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
     EXPECT_NE(message.find(reason), std::string::npos) << message;
     EXPECT_NE(message.find("data_batch_2.bin"), std::string::npos) << message;
   }
 }
 
 TEST(Cifar, TenAndAHundredDoNotMix) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("data_batch_1.bin", records(3, ten));
   folder.write("data_batch_2.bin", records(3, hundred));
-  EXPECT_NE(data_error([&] { open_dataset(folder.name(), Split::kTrain); }).find("mixes"),
+  EXPECT_NE(data_error([&] { open_dataset(folder.string(), Split::kTrain); }).find("mixes"),
             std::string::npos);
 }
 

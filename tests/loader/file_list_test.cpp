@@ -13,7 +13,7 @@ class FileListTest : public testing::Test {
   std::unique_ptr<Dataset> open(const std::string& list) const {
     return open_dataset(folder_.write("list.txt", list).string(), Split::kTrain);
   }
-  test::TemporaryFolder folder_;
+  test::Scratch folder_;
 };
 
 TEST_F(FileListTest, PathsAndLabels) {
@@ -26,7 +26,7 @@ TEST_F(FileListTest, PathsAndLabels) {
   EXPECT_EQ(dataset->label(1), 0);
   EXPECT_EQ(dataset->get(0, 3).pixels, test::pattern(3, 4, 3, 1).pixels);
   EXPECT_EQ(dataset->get(1, 3).pixels, test::pattern(3, 4, 3, 2).pixels);
-  EXPECT_EQ(dataset->name(2), folder_.name() + "/a b/one.png");
+  EXPECT_EQ(dataset->name(2), folder_.string() + "/a b/one.png");
   EXPECT_EQ(dataset->classes(), (std::vector<std::string>{"0", "1", "2"}));
 }
 

@@ -54,12 +54,12 @@ Bytes longer(Bytes bytes) {
 }
 
 TEST(Idx, PlainAndPackedFilesHoldTheSamePictures) {
-  const test::TemporaryFolder plain, gzip;
+  const test::Scratch plain, gzip;
   plain.write("train-images-idx3-ubyte", images(5, 3, 4));
   plain.write("train-labels-idx1-ubyte", labels(5));
   plain.write("t10k-images-idx3-ubyte", images(2, 3, 4));
   plain.write("t10k-labels-idx1-ubyte", labels(2));
-  const auto train = open_dataset(plain.name(), Split::kTrain);
+  const auto train = open_dataset(plain.string(), Split::kTrain);
   EXPECT_EQ(train->size(), 5);
   EXPECT_EQ(train->classes(), (std::vector<std::string>{"0", "1", "2"}));
   EXPECT_EQ(train->label(4), 1);
@@ -69,11 +69,10 @@ TEST(Idx, PlainAndPackedFilesHoldTheSamePictures) {
   EXPECT_EQ(picture.pixels[2], static_cast<uint8_t>((12 + 2) * 7));
   const image::Image rgb = train->get(1, 3);
   for (size_t i = 0; i < rgb.pixels.size(); ++i) EXPECT_EQ(rgb.pixels[i], picture.pixels[i / 3]);
-  EXPECT_EQ(open_dataset(plain.name(), Split::kVal)->size(), 2);
-  std::filesystem::remove_all(gzip.path());
+  EXPECT_EQ(open_dataset(plain.string(), Split::kVal)->size(), 2);
   gzip.write("train-images-idx3-ubyte.gz", packed(images(5, 3, 4)));
   const auto file = gzip.write("train-labels-idx1-ubyte.gz", packed(labels(5)));
-  const auto again = open_dataset(gzip.name(), Split::kTrain);
+  const auto again = open_dataset(gzip.string(), Split::kTrain);
   EXPECT_EQ(again->get(1, 1).pixels, picture.pixels);
   const auto one_file =
       open_dataset((gzip.path() / "train-images-idx3-ubyte.gz").string(), Split::kVal);
@@ -109,10 +108,10 @@ std::vector<Damage> damages() {
 TEST(Idx, DamageIsNamed) {
   for (const Damage& damage : damages()) {
     SCOPED_TRACE(damage.what);
-    const test::TemporaryFolder folder;
+    const test::Scratch folder;
     folder.write("train-images-idx3-ubyte", damage.images);
     folder.write("train-labels-idx1-ubyte", damage.labels);
-    const auto message = data_error([&] { open_dataset(folder.name(), Split::kTrain); });
+    const auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
     EXPECT_NE(message.find(damage.reason), std::string::npos) << message;
   }
 }
@@ -120,10 +119,10 @@ TEST(Idx, DamageIsNamed) {
 TEST(Idx, DamageInsidePackedFilesIsNamed) {
   for (const Damage& damage : damages()) {
     SCOPED_TRACE(damage.what);
-    const test::TemporaryFolder folder;
+    const test::Scratch folder;
     folder.write("train-images-idx3-ubyte.gz", packed(damage.images));
     folder.write("train-labels-idx1-ubyte.gz", packed(damage.labels));
-    const auto message = data_error([&] { open_dataset(folder.name(), Split::kTrain); });
+    const auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
     EXPECT_NE(message.find(damage.reason), std::string::npos) << message;
   }
 }
@@ -139,22 +138,22 @@ TEST(Idx, DamageOfThePackingItselfIsNamed) {
       {checksum, "damaged"},
       {images(50, 8, 8), "not gzip"}};
   for (const auto& [bytes, reason] : cases) {
-    const test::TemporaryFolder folder;
+    const test::Scratch folder;
     folder.write("train-images-idx3-ubyte.gz", bytes);
     folder.write("train-labels-idx1-ubyte.gz", packed(labels(50)));
-    const auto message = data_error([&] { open_dataset(folder.name(), Split::kTrain); });
+    const auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
     EXPECT_NE(message.find(reason), std::string::npos) << message;
   }
 }
 
 TEST(Idx, MissingLabelsAreNamed) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("train-images-idx3-ubyte", images(5, 3, 4));
   EXPECT_NE(data_error([&] {
-              open_dataset(folder.name(), Split::kTrain);
+              open_dataset(folder.string(), Split::kTrain);
             }).find("train-labels-idx1-ubyte"),
             std::string::npos);
-  EXPECT_NE(data_error([&] { open_dataset(folder.name(), Split::kVal); }).find("t10k"),
+  EXPECT_NE(data_error([&] { open_dataset(folder.string(), Split::kVal); }).find("t10k"),
             std::string::npos);
 }
 

@@ -21,13 +21,13 @@ Names files_of(const Dataset& dataset, const fs::path& root) {
 }
 
 TEST(ImageFolder, ClassesAndFilesAreSorted) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("train/zebra/b.png", png(1));
   folder.write("train/zebra/A.PNG", png(2));
   folder.write("train/ant/x.JPEG", png(3));  // told by content, not by name
   folder.write("train/ant/deep/er/y.Jpg", png(4));
   folder.write("val/ant/v.png", png(5));
-  const auto train = open_dataset(folder.name(), Split::kTrain);
+  const auto train = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(train->classes(), (Names{"ant", "zebra"}));
   EXPECT_EQ(files_of(*train, folder.path() / "train"),
             (Names{"ant/deep/er/y.Jpg", "ant/x.JPEG", "zebra/A.PNG", "zebra/b.png"}));
@@ -35,11 +35,11 @@ TEST(ImageFolder, ClassesAndFilesAreSorted) {
   EXPECT_EQ(train->label(3), 1);
   EXPECT_EQ(train->get(3, 3).pixels, test::pattern(3, 4, 3, 1).pixels);
   EXPECT_EQ(train->get(3, 1).channels, 1);
-  EXPECT_EQ(open_dataset(folder.name(), Split::kVal)->size(), 1);
+  EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 1);
 }
 
 TEST(ImageFolder, OnlyPicturesAreListed) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("a/one.png", png(1));
   folder.write("a/.hidden.png", png(1));
   folder.write("a/.hidden/two.png", png(1));
@@ -52,57 +52,54 @@ TEST(ImageFolder, OnlyPicturesAreListed) {
   fs::create_symlink(folder.path() / "absent", folder.path() / "a/dangling.png");
   fs::create_symlink("/dev/zero", folder.path() / "a/device.png");
   ASSERT_EQ(mkfifo((folder.path() / "a/pipe.png").c_str(), 0600), 0);
-  const auto dataset = open_dataset(folder.name(), Split::kTrain);
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(files_of(*dataset, folder.path()), (Names{"a/one.png"}));
   EXPECT_EQ(dataset->classes(), (Names{"a"}));
 }
 
 TEST(ImageFolder, LinksToPicturesAndToClassFoldersCount) {
-  const test::TemporaryFolder folder, elsewhere_base;
-  const auto elsewhere = folder.path().string() + "-elsewhere";
-  fs::create_directories(elsewhere);
-  const auto picture = fs::path(elsewhere) / "p.png";
+  const test::Scratch folder, elsewhere;
+  const fs::path picture = elsewhere / "p.png";
   image::write_png(picture, test::pattern(3, 4, 3, 9));
   fs::create_directories(folder.path() / "b");
   fs::create_symlink(picture, folder.path() / "b/link.png");
-  fs::create_symlink(elsewhere, folder.path() / "a");
-  const auto dataset = open_dataset(folder.name(), Split::kTrain);
+  fs::create_symlink(elsewhere.path(), folder.path() / "a");
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(files_of(*dataset, folder.path()), (Names{"a/p.png", "b/link.png"}));
   EXPECT_EQ(dataset->get(1, 3).pixels, test::pattern(3, 4, 3, 9).pixels);
-  fs::remove_all(elsewhere);
 }
 
 TEST(ImageFolder, PicturesWithoutClassFoldersHaveNoLabels) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("b.png", png(1));
   folder.write("a.png", png(2));
-  const auto dataset = open_dataset(folder.name(), Split::kTrain);
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(files_of(*dataset, folder.path()), (Names{"a.png", "b.png"}));
   EXPECT_EQ(dataset->label(0), -1);
   EXPECT_TRUE(dataset->classes().empty());
 }
 
 TEST(ImageFolder, WithoutSplitsBothAreTheWhole) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("a/one.png", png(1));
-  EXPECT_EQ(open_dataset(folder.name(), Split::kTrain)->size(), 1);
-  EXPECT_EQ(open_dataset(folder.name(), Split::kVal)->size(), 1);
+  EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->size(), 1);
+  EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 1);
 }
 
 TEST(ImageFolder, WhatIsMissingIsNamed) {
-  const test::TemporaryFolder folder;
-  auto message = data_error([&] { open_dataset(folder.name(), Split::kTrain); });
-  EXPECT_NE(message.find("no pictures in " + folder.name()), std::string::npos) << message;
+  const test::Scratch folder;
+  auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
+  EXPECT_NE(message.find("no pictures in " + folder.string()), std::string::npos) << message;
   folder.write("train/a/one.png", png(1));
-  message = data_error([&] { open_dataset(folder.name(), Split::kVal); });
+  message = data_error([&] { open_dataset(folder.string(), Split::kVal); });
   EXPECT_NE(message.find("has no folder val"), std::string::npos) << message;
 }
 
 TEST(ImageFolder, ErrorsNameThePicture) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("a/one.png", std::string("no picture"));
   const auto two = folder.write("a/two.png", png(1));
-  const auto dataset = open_dataset(folder.name(), Split::kTrain);
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
   auto message = data_error([&] { dataset->get(0, 3); });
   EXPECT_NE(message.find("a/one.png: neither JPEG nor PNG"), std::string::npos) << message;
   fs::remove(two);
@@ -121,15 +118,15 @@ TEST(ImageFolder, TheSampleOfImageNet) {
 }
 
 TEST(OpenDataset, WhatCannotBeOpenedSaysWhy) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   const std::vector<std::pair<std::string, std::string>> cases{
       {"", "empty"},
-      {folder.name() + "/absent", "does not exist"},
+      {folder.string() + "/absent", "does not exist"},
       {folder.write("list.txt", std::string("# x")).string(), "names no pictures"},
       {folder.write("one.tar", std::string("x")).string(), "damaged or hostile tar"},
-      {folder.name() + "/x-{000000..000001}.tar", "No such file"},
-      {folder.name() + "/x-{0}.tar", "expected a range"},
-      {folder.name(), "damaged or hostile tar"},  // it holds a tar
+      {folder.string() + "/x-{000000..000001}.tar", "No such file"},
+      {folder.string() + "/x-{0}.tar", "expected a range"},
+      {folder.string(), "damaged or hostile tar"},  // it holds a tar
       {folder.write("x.zip", std::string("x")).string(), "no known kind"},
       {"/dev/null", "neither a folder nor a regular file"}};
   for (const auto& [data, reason] : cases) {

@@ -31,7 +31,7 @@ std::vector<std::string> names_of(const PictureNames& pictures) {
 }
 
 TEST(IndexCache, GivesBackWhatWasKeptAndNothingElse) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   const fs::path cache = folder.path() / "not/yet/there";
   EXPECT_FALSE(read_index(cache, "key"));
   keep_index(cache, "key", "content");
@@ -60,7 +60,7 @@ TEST(IndexCache, GivesBackWhatWasKeptAndNothingElse) {
 }
 
 TEST(IndexCache, AFolderThatCannotBeWrittenIsNoError) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("file", std::string("x"));
   EXPECT_NO_THROW(keep_index(folder.path() / "file/inside", "key", "content"));
   EXPECT_NO_THROW(keep_index("/proc/no/such", "key", "content"));
@@ -83,7 +83,7 @@ class FolderCache : public testing::Test {
   }
   bool is_kept() const { return fs::exists(cache_); }
 
-  test::TemporaryFolder folder_;
+  test::Scratch folder_;
   const fs::path set_ = folder_.path() / "set", cache_ = folder_.path() / "cache";
 };
 
@@ -184,7 +184,7 @@ class TarCache : public testing::Test {
            fs::canonical(folder_.path() / "b.tar").string();
   }
 
-  test::TemporaryFolder folder_;
+  test::Scratch folder_;
   const fs::path cache_ = folder_.path() / "cache";
 };
 

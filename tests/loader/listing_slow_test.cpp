@@ -19,7 +19,7 @@ uint64_t bytes_held() {
 }
 
 TEST(Listing, ManyPicturesCostLessThan100BytesEach) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   for (int64_t i = 0; i < kClasses * kPicturesOfEach; ++i) {  // named as ImageNet's
     const int64_t c = i / kPicturesOfEach;
     const auto class_folder = folder.path() / fmt::format("set/n{:08}", 1440764 + c);

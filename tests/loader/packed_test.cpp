@@ -62,7 +62,7 @@ class PackedFileTest : public testing::Test {
   // The file with these bytes in place of its own.
   void replace(const std::string& bytes) const { folder_.write(path_.filename().string(), bytes); }
 
-  test::TemporaryFolder folder_;
+  test::Scratch folder_;
   const fs::path path_ = folder_.path() / "some.file";  // told by content, not by name
 };
 

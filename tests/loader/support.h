@@ -1,12 +1,8 @@
-// What the tests of the loader share: throw-away folders and a data set that misbehaves on demand.
+// What the tests of the loader share: a data set that misbehaves on demand.
 #pragma once
-
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <set>
 #include <string>
 #include <thread>
@@ -14,39 +10,9 @@
 
 #include "fcm/loader/loader.h"
 #include "tests/image/support.h"
+#include "tests/support/scratch.h"
 
 namespace fcm::test {
-
-// A folder of its own for each test, removed afterwards.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::path(testing::TempDir()) /
-            fmt::format("fcm-{}-{}-{}", test->test_suite_name(), test->name(), getpid());
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::string name() const { return path_.string(); }
-
-  template <class Bytes>
-  std::filesystem::path write(const std::string& name, const Bytes& bytes) const {
-    const auto path = path_ / name;
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
-    return path;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 // Pictures of differing sizes whose pixels tell their number; those in `bad` cannot be read.
 class FakeDataset final : public loader::Dataset {

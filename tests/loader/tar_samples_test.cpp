@@ -37,7 +37,7 @@ class TarSamples : public testing::Test {
   }
 
   const std::string good_ = tar_member("0.cls", "7\n") + tar_member("0.jpg", "picture");
-  test::TemporaryFolder folder_;
+  test::Scratch folder_;
 };
 
 TEST_F(TarSamples, MembersWithOneKeyAreOneSample) {
@@ -241,7 +241,7 @@ TEST(ShardNames, RangesKeepTheirDigits) {
 }
 
 TEST(ShardNames, ValidationShardsAreToldByTheirNames) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   using Paths = std::vector<std::filesystem::path>;
   const auto b = folder.write("in-train-1.tar", std::string()),
              a = folder.write("in-train-0.tar", std::string());

@@ -26,25 +26,25 @@ std::string sample(const std::string& key, uint32_t seed, int label) {
 }
 
 TEST(TarShards, SamplesOfAllShardsInOrder) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("x-01.tar", sample("c", 3, 1) + tar_end());
   folder.write("x-00.tar", sample("a", 1, 2) + sample("b", 2, 0) + tar_end());
   folder.write("classes.txt", std::string("ant\nbee\ncat\n"));
-  for (const std::string& data : {folder.name(), folder.name() + "/x-{00..01}.tar"}) {
+  for (const std::string& data : {folder.string(), folder.string() + "/x-{00..01}.tar"}) {
     const auto dataset = open_dataset(data, Split::kTrain);
     ASSERT_EQ(dataset->size(), 3);
-    EXPECT_EQ(dataset->name(2), folder.name() + "/x-01.tar:c");
+    EXPECT_EQ(dataset->name(2), folder.string() + "/x-01.tar:c");
     EXPECT_EQ(dataset->label(0), 2);
     EXPECT_EQ(dataset->classes(), (std::vector<std::string>{"ant", "bee", "cat"}));
     for (uint32_t i = 0; i < 3; ++i) {
       EXPECT_EQ(dataset->get(i, 3).pixels, test::pattern(3, 4, 3, i + 1).pixels) << i;
     }
   }
-  EXPECT_EQ(open_dataset(folder.name() + "/x-01.tar", Split::kVal)->size(), 1);
+  EXPECT_EQ(open_dataset(folder.string() + "/x-01.tar", Split::kVal)->size(), 1);
 }
 
 TEST(TarShards, WithoutLabelsThereAreNoClasses) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   const auto shard = folder.write("x.tar", tar_member("a.png", png(1)) + tar_end());
   const auto dataset = open_dataset(shard.string(), Split::kTrain);
   EXPECT_EQ(dataset->label(0), -1);
@@ -52,24 +52,24 @@ TEST(TarShards, WithoutLabelsThereAreNoClasses) {
 }
 
 TEST(TarShards, TrainAndValFoldersOfShards) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("train/x.tar", sample("a", 1, 0) + sample("b", 1, 0) + tar_end());
   folder.write("val/x.tar", sample("a", 1, 0) + tar_end());
-  EXPECT_EQ(open_dataset(folder.name(), Split::kTrain)->size(), 2);
-  EXPECT_EQ(open_dataset(folder.name(), Split::kVal)->size(), 1);
+  EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->size(), 2);
+  EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 1);
 }
 
 TEST(TarShards, ArchivesBesideUnpackedFoldersDoNotCount) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("train/a/one.png", png(1));
   folder.write("val/a/one.png", png(1));
   folder.write("original.tar", std::string("no matter"));
-  EXPECT_EQ(open_dataset(folder.name(), Split::kTrain)->size(), 1);
-  EXPECT_EQ(open_dataset(folder.name(), Split::kVal)->size(), 1);
+  EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->size(), 1);
+  EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 1);
 }
 
 TEST(TarShards, FaultySamplesAreBadPicturesOthersAreNot) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   const auto shard =
       folder.write("x.tar", sample("a", 1, 0) + tar_member("../e\x1b[31m.png", png(2)) +
                                 tar_member("b.png", png(3)) + sample("c", 4, 0) + tar_end());
@@ -85,7 +85,7 @@ TEST(TarShards, FaultySamplesAreBadPicturesOthersAreNot) {
 
 // A label that cannot be used is a fault of its use: opening and pretraining do not fail over it.
 TEST(TarShards, LabelsThatCannotBeUsedHurtThoseAloneWhoUseThem) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   const auto named = folder.write(
       "names.tar", tar_member("a.png", png(1)) + tar_member("a.cls", "cat") +
                        tar_member("b.png", png(2)) + tar_member("b.cls", "dog\n") + tar_end());
@@ -102,16 +102,16 @@ TEST(TarShards, LabelsThatCannotBeUsedHurtThoseAloneWhoUseThem) {
 }
 
 TEST(TarShards, EveryRefusedShardIsNamed) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   folder.write("a.tar", sample("a", 1, 0) + tar_end());
   folder.write("b.tar", sample("a", 1, 0));
   folder.write("c.tar", std::string("short"));
-  const auto message = data_error([&] { open_dataset(folder.name(), Split::kTrain); });
+  const auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
   EXPECT_NE(message.find("2 of 3 shards cannot be used"), std::string::npos) << message;
   EXPECT_NE(message.find("b.tar: damaged"), std::string::npos) << message;
   EXPECT_NE(message.find("c.tar: damaged"), std::string::npos) << message;
   const auto absent =
-      data_error([&] { open_dataset(folder.name() + "/x-{0..1}.tar", Split::kTrain); });
+      data_error([&] { open_dataset(folder.string() + "/x-{0..1}.tar", Split::kTrain); });
   EXPECT_NE(absent.find("x-1.tar: No such file"), std::string::npos) << absent;
   const auto empty = folder.write("empty.tar", tar_end());
   EXPECT_NE(
@@ -120,7 +120,7 @@ TEST(TarShards, EveryRefusedShardIsNamed) {
 }
 
 TEST(TarShards, AShardThatChangesMeanwhileIsNoticed) {
-  const test::TemporaryFolder folder;
+  const test::Scratch folder;
   const auto shard = folder.write("x.tar", sample("a", 1, 0) + tar_end());
   const auto dataset = open_dataset(shard.string(), Split::kTrain);
   fs::rename(folder.write("new", sample("a", 2, 0) + tar_end()), shard);

@@ -12,47 +12,39 @@
 #include "tests/parity/cases.h"
 #include "tests/parity/classifier_run.h"
 #include "tests/parity/run.h"
+#include "tests/support/scratch.h"
 
 namespace fcm::parity {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr Types kExact{at::kDouble, at::kDouble};
 
-// A folder with a manifest of one file, gone at the end of the test.
+// A folder with a manifest of one file.
 class Folder {
  public:
-  Folder() : path_(fs::temp_directory_path() / fmt::format("parity-{}", ::getpid())) {
-    fs::create_directories(path_);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
   // What a float32 run of good kernels is off, for models as small as these.
   void write(nlohmann::json about, const Tensors& tensors) const {
     about["errors_fp32_vs_fp64"] = {{"max_rel_to_tensor_max", 1e-6}};
     about["errors_fp32_vs_fp64_grads"] = {{"max_rel_to_tensor_max", 2e-6}};
-    std::ofstream(path_ / "manifest.json")
+    std::ofstream(folder_ / "manifest.json")
         << nlohmann::json{{"files", {{"other.golden.safetensors", about}}}};
     train::PublishedTensors stored;
     for (const auto& [name, value] : tensors) {
       stored.add(name, value.is_floating_point() ? value.to(at::kFloat) : value);
     }
-    formats::write_safetensors(path_ / "other.golden.safetensors", stored.views, {});
+    formats::write_safetensors(folder_ / "other.golden.safetensors", stored.views, {});
   }
 
   std::vector<CaseResult> run() const {
     std::vector<CaseResult> results;
-    for (const Entry& entry : find_entries(path_)) {
+    for (const Entry& entry : find_entries(folder_.path())) {
       for (CaseResult& result : run_cases(entry, {})) results.push_back(std::move(result));
     }
     return results;
   }
 
  private:
-  fs::path path_;
+  test::Scratch folder_;
 };
 
 Entry entry_of(const nlohmann::json& about) {

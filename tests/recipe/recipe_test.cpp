@@ -12,6 +12,7 @@
 #include "fcm/config/recipe_io.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/recipe_files.h"
+#include "tests/support/scratch.h"
 
 namespace fcm::recipe {
 namespace {
@@ -417,11 +418,10 @@ TEST(FindRecipe, SaysWhatThereIs) {
 }
 
 TEST(LoadRecipe, RefusesFilesThatAreNoRecipes) {
-  const fs::path file = fs::temp_directory_path() / "fcm_recipe_test_large.toml";
-  std::ofstream(file) << std::string((1 << 20) + 1, 'x');
+  const test::Scratch folder;
+  const fs::path file = folder.write("large.toml", std::string((1 << 20) + 1, 'x'));
   EXPECT_NE(usage_error([&] { load_recipe(file.string(), {}, {}); }).find("it is no recipe"),
             std::string::npos);
-  fs::remove(file);
 }
 
 }  // namespace

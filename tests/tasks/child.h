@@ -11,24 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/scratch.h"
+
 namespace fcm::tests {
 
-// A folder that is removed at the end.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "fcm-tasks-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
+using test::Scratch;
 
 // `largest_file`: bytes a file may grow to, as on a full disk; 0: no limit. Output goes to `output`
 // if given.

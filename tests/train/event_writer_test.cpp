@@ -6,18 +6,15 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <map>
 #include <vector>
 
-#include "fcm/base/failpoint.h"
+#include "tests/support/crash.h"
 
 namespace fcm::train {
 namespace {
-
-namespace fs = std::filesystem;
 
 // CRC-32C bit by bit from its definition: polynomial 0x1edc6f41, reflected.
 uint32_t crc32c(std::string_view bytes) {
@@ -133,23 +130,11 @@ std::vector<Event> events_in(std::string_view bytes) {
   return events;
 }
 
-class EventWriterTest : public ::testing::Test {
+class EventWriterTest : public test::TemporaryFolderTest {
  protected:
-  EventWriterTest() {
-    // In memory where that is possible; nothing here depends on the disk.
-    const bool has_memory = ::access("/dev/shm", W_OK) == 0;
-    const fs::path root = has_memory ? fs::path("/dev/shm") : fs::temp_directory_path();
-    std::string pattern = (root / "fcm-events-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~EventWriterTest() override {
-    failpoint::disarm();
-    fs::remove_all(folder_);
-  }
   static std::string content(const EventWriter& writer) {
     return read_file(writer.path(), ExitCode::kData);
   }
-  fs::path folder_;
 };
 
 TEST(Crc32c, KnownValues) {

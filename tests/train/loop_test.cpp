@@ -3,7 +3,6 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,6 +15,7 @@
 #include "fcm/train/learners/pretrain.h"
 #include "fcm/train/run_log.h"
 #include "tests/support/gpu.h"
+#include "tests/support/scratch.h"
 #include "tests/train/small_model.h"
 
 namespace fcm::train {
@@ -23,18 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "fcm-train-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~Scratch() { fs::remove_all(path); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  fs::path path;
-};
+using test::Scratch;
 
 // 25 pictures of stripes, the last of which cannot be read: four steps of six make an epoch.
 class Stripes final : public loader::Dataset {
@@ -153,19 +142,19 @@ void expect_same(const Ran& ran, const Ran& wanted) {
 
 TEST(Loop, QueuedUpdatesLeaveTheSameBitsLogAndMessages) {
   const Scratch plain, queued, recorded;
-  const Ran wanted = run(twelve_steps(), Mode::kPlain, plain.path);
+  const Ran wanted = run(twelve_steps(), Mode::kPlain, plain.path());
   EXPECT_EQ(wanted.result.steps, 12);
   EXPECT_FALSE(wanted.messages.empty());  // of the damaged picture
-  expect_same(run(twelve_steps(), Mode::kQueued, queued.path), wanted);
-  expect_same(run(twelve_steps(), Mode::kRecorded, recorded.path), wanted);
+  expect_same(run(twelve_steps(), Mode::kQueued, queued.path()), wanted);
+  expect_same(run(twelve_steps(), Mode::kRecorded, recorded.path()), wanted);
 }
 
 TEST(Loop, AnotherRateLeavesOthers) {  // the comparison above can fail
   const Scratch plain, other;
   recipe::Recipe changed = twelve_steps();
   changed.optim.base_lr *= 1.01;
-  const Ran first = run(twelve_steps(), Mode::kPlain, plain.path);
-  const Ran second = run(changed, Mode::kQueued, other.path);
+  const Ran first = run(twelve_steps(), Mode::kPlain, plain.path());
+  const Ran second = run(changed, Mode::kQueued, other.path());
   EXPECT_NE(first.log, second.log);
   EXPECT_NE(first.weights_and_moments, second.weights_and_moments);
 }
@@ -186,22 +175,22 @@ TEST(Loop, QueuedUpdatesGoBackWhereOthersDo) {
   for (const int64_t patience : {1, 2, 3}) {
     recipe.run.max_skipped_in_a_row = patience;
     const Scratch plain, queued;
-    const Ran wanted = run(recipe, Mode::kPlain, plain.path, at::kCPU, spoil_at_step_4);
+    const Ran wanted = run(recipe, Mode::kPlain, plain.path(), at::kCPU, spoil_at_step_4);
     const auto bad = std::count_if(
         wanted.messages.begin(), wanted.messages.end(),
         [](const std::string& line) { return line.find("update left out") != std::string::npos; });
     EXPECT_EQ(bad, patience);
     EXPECT_TRUE(std::isfinite(wanted.result.loss));
-    expect_same(run(recipe, Mode::kQueued, queued.path, at::kCPU, spoil_at_step_4), wanted);
+    expect_same(run(recipe, Mode::kQueued, queued.path(), at::kCPU, spoil_at_step_4), wanted);
   }
 }
 
 // Stops as soon as step 6 is told of, when step 7 may have been given.
 void expect_stopped_and_resumed_is_whole(Mode mode, at::Device device) {
   const Scratch whole, pieces;
-  const Ran wanted = run(twelve_steps(), mode, whole.path, device);
+  const Ran wanted = run(twelve_steps(), mode, whole.path(), device);
   std::atomic<bool> stop = false;
-  const Ran first = run(twelve_steps(), mode, pieces.path, device,
+  const Ran first = run(twelve_steps(), mode, pieces.path(), device,
                         [&](TrainRequest& request, Messages& messages, PretrainLearner&) {
                           request.stop = &stop;
                           messages.on_progress = [&](const std::string& line) {
@@ -210,7 +199,7 @@ void expect_stopped_and_resumed_is_whole(Mode mode, at::Device device) {
                         });
   EXPECT_TRUE(first.result.stopped);
   EXPECT_EQ(first.result.steps, mode == Mode::kPlain ? 6 : 7);
-  const Ran rest = run(twelve_steps(), mode, pieces.path, device);
+  const Ran rest = run(twelve_steps(), mode, pieces.path(), device);
   EXPECT_EQ(rest.result.steps, 12);
   EXPECT_EQ(rest.log, wanted.log);
   EXPECT_EQ(rest.weights_and_moments, wanted.weights_and_moments);
@@ -226,8 +215,8 @@ class GpuLoop : public test::GpuTest {};
 
 TEST_F(GpuLoop, GraphAndSingleOperatorsLeaveTheSameBitsLogAndMessages) {
   const Scratch queued, recorded;
-  expect_same(run(twelve_steps(), Mode::kRecorded, recorded.path, at::kCUDA),
-              run(twelve_steps(), Mode::kQueued, queued.path, at::kCUDA));
+  expect_same(run(twelve_steps(), Mode::kRecorded, recorded.path(), at::kCUDA),
+              run(twelve_steps(), Mode::kQueued, queued.path(), at::kCUDA));
 }
 
 TEST_F(GpuLoop, StoppedAndResumedLeavesTheBitsOfOneLaunch) {

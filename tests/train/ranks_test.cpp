@@ -1,7 +1,6 @@
 // What several ranks of a run have to agree on. Ranks are threads here, and gradients are not reduced:
 // it is the decisions that are looked at.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <atomic>
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include "fcm/train/loop.h"
 #include "fcm/train/run_log.h"
 #include "tests/dist/thread_group.h"
+#include "tests/support/scratch.h"
 #include "tests/train/small_model.h"
 
 namespace fcm::train {
@@ -23,18 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (fs::temp_directory_path() / "fcm-ranks-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~Scratch() { fs::remove_all(path); }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  fs::path path;
-};
+using test::Scratch;
 
 // 24 pictures: four steps of six make an epoch. One of them cannot be read where `damaged` says so.
 class Grey final : public loader::Dataset {
@@ -86,12 +75,12 @@ std::vector<TrainResult> train_two(const fs::path& out, const Change& change) {
 
 TEST(Ranks, OneOfThemWritesAndEachSeesItsPartOfABatch) {
   const Scratch scratch;
-  const auto results = train_two(scratch.path, [](int64_t, TrainRequest&, PretrainLearner&) {});
+  const auto results = train_two(scratch.path(), [](int64_t, TrainRequest&, PretrainLearner&) {});
   for (const TrainResult& result : results) EXPECT_EQ(result.steps, 8);
-  EXPECT_EQ(read_log(scratch.path / "log.jsonl").size(), 8 + 2);  // steps and epochs, once
-  EXPECT_EQ(std::distance(fs::directory_iterator(scratch.path / "events"), {}), 1);
+  EXPECT_EQ(read_log(scratch.path() / "log.jsonl").size(), 8 + 2);  // steps and epochs, once
+  EXPECT_EQ(std::distance(fs::directory_iterator(scratch.path() / "events"), {}), 1);
   // A rank's loss is the share of three of six pictures.
-  const double share = read_log(scratch.path / "log.jsonl").front().at("loss").get<double>();
+  const double share = read_log(scratch.path() / "log.jsonl").front().at("loss").get<double>();
   EXPECT_GT(share, 0);
 }
 
@@ -99,7 +88,7 @@ TEST(Ranks, StopTogetherWhereOneIsToldTo) {
   const Scratch scratch;
   std::atomic<bool> stop = true;
   const auto results =
-      train_two(scratch.path, [&](int64_t rank, TrainRequest& request, PretrainLearner&) {
+      train_two(scratch.path(), [&](int64_t rank, TrainRequest& request, PretrainLearner&) {
         if (rank == 1) request.stop = &stop;
       });
   for (const TrainResult& result : results) {
@@ -111,7 +100,7 @@ TEST(Ranks, StopTogetherWhereOneIsToldTo) {
 TEST(Ranks, LeaveAnUpdateOutTogether) {
   const Scratch scratch;
   std::vector<int64_t> updates(2);
-  train_two(scratch.path, [&](int64_t rank, TrainRequest& request, PretrainLearner& learner) {
+  train_two(scratch.path(), [&](int64_t rank, TrainRequest& request, PretrainLearner& learner) {
     request.draw_pictures = nullptr;
     if (rank == 1) {  // its loss is not finite from the first step on, the other's is
       const at::NoGradGuard no_grad;
@@ -134,7 +123,7 @@ TEST(Ranks, LeaveAnUpdateOutTogether) {
 TEST(Ranks, EndTogetherWhereOneCannotReadItsPictures) {
   const Scratch scratch;
   try {
-    train_two(scratch.path, [](int64_t rank, TrainRequest& request, PretrainLearner&) {
+    train_two(scratch.path(), [](int64_t rank, TrainRequest& request, PretrainLearner&) {
       if (rank == 1) request.dataset = std::make_shared<Grey>(true);
     });
     FAIL() << "trained";

@@ -3,17 +3,15 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <limits>
 
 #include "fcm/base/failpoint.h"
 #include "fcm/base/random.h"
+#include "tests/support/crash.h"
 
 namespace fcm::train {
 namespace {
@@ -21,20 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-class RunLogTest : public ::testing::Test {
+class RunLogTest : public test::TemporaryFolderTest {
  protected:
-  RunLogTest() {
-    // In memory where that is possible; nothing here depends on the disk.
-    const bool has_memory = ::access("/dev/shm", W_OK) == 0;
-    const fs::path root = has_memory ? fs::path("/dev/shm") : fs::temp_directory_path();
-    std::string pattern = (root / "fcm-log-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    path_ = folder_ / "log.jsonl";
-  }
-  ~RunLogTest() override {
-    failpoint::disarm();
-    fs::remove_all(folder_);
-  }
   void write_text(const std::string& text) const { std::ofstream(path_, std::ios::binary) << text; }
   std::string text() const { return read_file(path_, ExitCode::kData); }
   std::vector<int64_t> steps() const {
@@ -42,7 +28,7 @@ class RunLogTest : public ::testing::Test {
     for (const json& object : read_log(path_)) found.push_back(object.at("step"));
     return found;
   }
-  fs::path folder_, path_;
+  const fs::path path_ = folder_ / "log.jsonl";
 };
 
 // Lines of a run: steps first..last, an epoch object after every tenth.
@@ -51,17 +37,6 @@ void log_steps(RunLog& log, int64_t first, int64_t last) {
     log.write({{"step", step}, {"loss", 1.0 / static_cast<double>(step)}});
     if (step % 10 == 0) log.write({{"step", step}, {"epoch", step / 10}, {"train_loss", 0.5}});
   }
-}
-
-int signal_of_child(const std::function<void()>& action) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    action();
-    ::_exit(0);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 TEST_F(RunLogTest, LinesComeBack) {
@@ -180,7 +155,7 @@ TEST_F(RunLogTest, KilledAtEveryPointOfTrimmingNothingIsLost) {
   ASSERT_GE(points, 12);
   for (int64_t point = 1; point <= points; ++point) {
     write_text(whole);
-    ASSERT_EQ(signal_of_child([&] {
+    ASSERT_EQ(test::signal_of_child([&] {
                 failpoint::arm(fmt::format("log:{}:kill", point));
                 RunLog(path_).trim_to_step(2);
               }),
@@ -210,7 +185,7 @@ TEST_F(RunLogTest, AfterAnyNumberOfKillsTheLogIsThatOfAnUndisturbedRun) {
     for (int kill = 0; kill < 5; ++kill) {
       // Dies before or after a write, or with half a line written.
       const uint64_t at = 1 + random.below(24);
-      signal_of_child([&] {
+      test::signal_of_child([&] {
         RunLog log(path_);
         log.trim_to_step(checkpoint);
         failpoint::arm(random.below(2) == 0
