@@ -11,8 +11,8 @@
 #include "fcm/base/error.h"
 #include "fcm/models/inputs.h"
 #include "fcm/recipe/setup.h"
-#include "fcm/tasks/trained_classifier.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/trained_classifier.h"
 #include "fcm/train/meters.h"
 
 namespace fcm::bench {

@@ -1,9 +1,9 @@
 #include <functional>
 #include <numeric>
 
+#include "fcm/base/error.h"
 #include "reference/keys.h"
 #include "reference/reference.h"
-#include "fcm/base/error.h"
 
 namespace fcm::reference {
 

@@ -6,11 +6,11 @@
 #include "fcm/base/error.h"
 #include "fcm/eval/classifier_accuracy.h"
 #include "fcm/image/image.h"
-#include "fcm/tasks/trained_classifier.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/result_file.h"
 #include "fcm/tasks/tasks.h"
+#include "fcm/tasks/trained_classifier.h"
 
 namespace fcm::tasks {
 namespace {

@@ -83,16 +83,16 @@ void search_bank(const TrainedModel& trained, const eval::Selection& bank, int64
   std::vector<BankBlocks> blocks;
   for (Question& question : questions) blocks.emplace_back(question.search, classes);
   eval::stream_features(*trained.model, trained.recipe, bank, threads,
-                  [&](const encoder::Features& features, const loader::Batch& batch) {
-                    const at::Tensor labels_B =
-                        at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong);
-                    for (size_t i = 0; i < questions.size(); ++i) {
-                      const bool mean = questions[i].kind == "mean";
-                      blocks[i].add(
-                          mean ? features.latent_BKC.mean(1) : features.latent_BKC.flatten(1),
-                          labels_B);
-                    }
-                  });
+                        [&](const encoder::Features& features, const loader::Batch& batch) {
+                          const at::Tensor labels_B =
+                              at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong);
+                          for (size_t i = 0; i < questions.size(); ++i) {
+                            const bool mean = questions[i].kind == "mean";
+                            blocks[i].add(
+                                mean ? features.latent_BKC.mean(1) : features.latent_BKC.flatten(1),
+                                labels_B);
+                          }
+                        });
   for (BankBlocks& rest : blocks) rest.flush();
 }
 

@@ -50,7 +50,7 @@ struct RunRequest {
 nlohmann::json pretrain(const RunRequest& request, Reporter& reporter);
 
 struct FinetuneRequest {
-  recipe::Recipe recipe;            // encoder.size may be "checkpoint"
+  recipe::Recipe recipe;                   // encoder.size may be "checkpoint"
   std::vector<std::string> set;            // what was set of it, for the encoder of the checkpoint
   std::string data;                        // as --data names it, with labels
   std::filesystem::path out;               // the run folder

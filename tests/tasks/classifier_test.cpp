@@ -1,6 +1,4 @@
 // Weights of pretraining for a classifier: what may be missing, what is left out, what is refused.
-#include "fcm/tasks/trained_classifier.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +8,7 @@
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/nn/positions.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/trained_classifier.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
