@@ -121,7 +121,7 @@ TEST(CommandFlags, AreThoseThatTheCommandUses) {
 }
 
 TEST(CommandFlags, ThoseOfACommandAreInItsHelpAndBound) {
-  const ScratchFolder scratch;
+  const Scratch scratch;
   const std::string folder = (scratch / "").string();
   for (const Command& command : all_commands()) {
     const std::string help = run_here(command.name + " --help").out;
@@ -144,7 +144,7 @@ TEST(CommandFlags, ThoseOfACommandAreInItsHelpAndBound) {
 
 // With data and recipes that are there: a command that did not refuse would begin to work.
 TEST(CommandFlags, OthersAreRefusedBeforeAnythingHappens) {
-  const ScratchFolder scratch;
+  const Scratch scratch;
   const std::string folder = (scratch / "").string();
   int refused = 0;
   for (const Command& command : all_commands()) {

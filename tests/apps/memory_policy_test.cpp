@@ -12,7 +12,7 @@
 #include <cstdlib>
 
 #include "fcm/recipe/setup.h"
-#include "fcm/train/step.h"
+#include "fcm/train/learners/pretrain.h"
 #include "tests/support/compare.h"
 #include "tests/train/small_model.h"
 
@@ -52,12 +52,10 @@ Cost cost_of_steps(at::ScalarType compute, int steps) {
   recipe.encoder.dims = {32, 48, 64};
   recipe.pretrain().decoder.dim = 64;
   recipe.optim.batch_size = 32;  // some 10 MB of activations
-  models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3);
-  optim::AdamW optimizer(model.parameters(), recipe.optim);
+  recipe.model.precision = recipe::compute_name(compute);
+  train::PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe);
   const loader::Batch batch = train::random_batch(recipe);
-  const auto step = [&] {
-    train::update(model, optimizer, batch, recipe, compute, recipe.optim.batch_size, 1e-4);
-  };
+  const auto step = [&] { learner.update(batch, {1e-4, recipe.optim.batch_size}); };
   for (int i = 0; i < 60; ++i) step();
   Cost cost;
   for (int i = 0; i < steps; ++i) {
