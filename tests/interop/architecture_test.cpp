@@ -23,7 +23,8 @@ std::optional<std::vector<TensorView>> stored(const std::string& file) {
   std::ifstream stream(std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures" / file);
   if (!stream) return std::nullopt;
   std::vector<TensorView> model;
-  for (const json& entry : json::parse(stream).at("state_dict")) {
+  const json content = json::parse(stream);
+  for (const json& entry : content.at("state_dict")) {
     model.push_back(tensor(entry[0], entry[1].get<std::vector<int64_t>>()));
   }
   return model;
