@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <sstream>
 
 #include "fcm/base/error.h"
@@ -46,13 +47,15 @@ std::string sentence(const CLI::ParseError& error, const Words& words) {
   return text;
 }
 
-// CLI11's layout. A value that may stand without its flag is explained once.
+// CLI11's layout, but for two things: a value that may stand without its flag is explained once, and
+// what excludes an option comes in alphabetical order, where CLI11 has that of addresses.
 class Layout final : public CLI::Formatter {
  public:
   Layout() {
     column_width(32);
     label("Positionals", "Arguments");
   }
+
   std::string make_option(const CLI::Option* option, bool is_positional) const override {
     if (is_positional || !option->get_positional()) {
       return CLI::Formatter::make_option(option, is_positional);
@@ -61,6 +64,20 @@ class Layout final : public CLI::Formatter {
     CLI::detail::format_help(text, make_option_name(option, false) + " " + option->get_type_name(),
                              "The same, by a flag", column_width_);
     return text.str();
+  }
+
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string text;
+    if (option->get_items_expected_max() > 0) {
+      text += " " + option->get_type_name();
+      if (!option->get_default_str().empty()) text += "=" + option->get_default_str();
+      if (option->get_items_expected_max() > 1) text += " ...";
+    }
+    if (option->get_required()) text += " REQUIRED";
+    std::set<std::string> others;
+    for (const CLI::Option* other : option->get_excludes()) others.insert(other->get_name());
+    if (!others.empty()) text += fmt::format(" Excludes: {}", fmt::join(others, " "));
+    return text;
   }
 };
 
