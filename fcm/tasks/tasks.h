@@ -110,7 +110,7 @@ struct FeaturesRequest {
   bool overwrite = false;
   Machine machine;
 };
-// Features of every picture in the set's order, float32, to a file (checkpoint/feature_file.h says
+// Features of every picture in the set's order, float32, to a file (formats/feature_file.h says
 // how it looks) that is never held in memory, and F.pictures.tsv beside it: a line for each row
 // with number and name of its class (-1 and nothing where there are no labels) and the picture's
 // name. Pictures that cannot be read are left out with a warning. Throws Error(kUsage) where
@@ -121,7 +121,7 @@ nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& chec
                         Reporter& reporter);
 
 // The same features under the published head (batch normalisation, a linear layer), trained by
-// gradient steps at several rates at once: heads/rate_sweep.h.
+// gradient steps at several rates at once: eval/rate_sweep.h.
 nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& checkpoint,
                              const Machine& machine, Reporter& reporter);
 
