@@ -15,9 +15,11 @@
 #include "bench/bench.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/process.h"
+#include "fcm/base/stats.h"
+#include "fcm/base/stopwatch.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/published.h"
-#include "fcm/train/meters.h"
 
 namespace fcm::bench {
 namespace {
@@ -104,34 +106,18 @@ void copy_and_sync(const fs::path& from, const fs::path& to) {
   out.finish();
 }
 
-// A line of /proc/self/status, in bytes; 0: there is none.
-double memory_line(const std::string& key) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(key + ":")) return 1024 * std::stod(line.substr(key.size() + 1));
-  }
-  return 0;
-}
-
 // How far the resident size rose above where it stood; null where the system cannot reset its mark.
 json peak_memory_of(const std::function<void()>& action) {
-  std::ofstream marks("/proc/self/clear_refs");
-  marks << "5" << std::flush;  // proc(5): resets the peak
-  const bool can_reset = marks.good();
-  const double before = memory_line("VmRSS");
+  const bool can_reset = reset_peak_resident();
+  const double before = resident_bytes();
   action();
-  return can_reset ? json(memory_line("VmHWM") - before) : json();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+  return can_reset ? json(peak_resident_bytes() - before) : json();
 }
 
 class Timings {
  public:
   void time(const std::string& what, const std::function<void()>& action) {
-    const train::Stopwatch watch;
+    const Stopwatch watch;
     action();
     seconds_[what].push_back(watch.seconds());
   }

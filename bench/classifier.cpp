@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/bench.h"
+#include "bench/fused_adamw.h"
 #include "bench/learner_step.h"
 #include "bench/step_timing.h"
 #include "fcm/base/error.h"
@@ -23,31 +24,23 @@ constexpr int64_t kClasses = 1000;
 
 reference::ClassifierOptions reference_options(const recipe::Recipe& recipe,
                                                at::ScalarType compute) {
-  reference::ClassifierOptions options;
-  options.kind = reference::kind_named(recipe.model.kind);
-  options.rows = recipe.data.image_size[0];
-  options.cols = recipe.data.image_size[1];
-  options.channels = recipe.data.channels;
-  options.strides = recipe.encoder.strides;
-  options.dims = recipe.encoder.dims;
-  options.depths = recipe.encoder.depths;
-  options.heads = recipe.encoder.heads;
-  options.mlp_ratios = recipe.encoder.mlp_ratios;
+  reference::ClassifierOptions options{
+      reference::encoder_sizes(recipe::classifier_options(recipe, kClasses))};
   options.classes = kClasses;
   options.mean_pool = recipe.classify().classifier.pool == "mean";
   options.compute = compute;
   return options;
 }
 
-// As the published program on PyTorch, with the fused AdamW of today, a call for each group.
+// As the published program on PyTorch.
 class ReferenceClassifier final : public Implementation {
  public:
   ReferenceClassifier(const recipe::Recipe& recipe, const train::ClassifierLearner& fast,
                       const loader::Batch& batch, at::ScalarType compute)
-      : recipe_(recipe),
-        model_(fast.model()),
+      : model_(fast.model()),
         ids_(batch.sample_ids),
         options_(reference_options(recipe, compute)),
+        adamw_(recipe.optim),
         images_BCHW_(models::pictures_of(batch)
                          .to(model_.device())
                          .permute({0, 3, 1, 2})
@@ -57,19 +50,16 @@ class ReferenceClassifier final : public Implementation {
         targets_BC_(at::rand({batch.batch, kClasses}).softmax(-1).to(model_.device())) {
     const auto& parameters = model_.parameters().all();
     for (const optim::ParameterGroup& group : fast.optimizer().groups()) {
-      Moved moved{group, {}, {}, {}, {}};
+      std::vector<at::Tensor> values;
       for (const size_t index : group.parameters) {
         at::Tensor value = model_.parameters()
                                .published(parameters[index])
                                .to(model_.device(), at::kFloat, /*non_blocking=*/false,
                                    /*copy=*/true);
         weights_[parameters[index].name] = value.requires_grad_(true);
-        moved.values.push_back(value);
-        moved.first.push_back(at::zeros_like(value.detach()));
-        moved.second.push_back(at::zeros_like(value.detach()));
-        moved.counts.push_back(at::zeros({}, value.options().requires_grad(false)));
+        values.push_back(value);
       }
-      groups_.push_back(std::move(moved));
+      adamw_.add_group(std::move(values), group.lr(1e-6), group.weight_decay);
     }
   }
 
@@ -84,37 +74,17 @@ class ReferenceClassifier final : public Implementation {
     kept_bytes = allocated_bytes(model_.device()) - before;
     torch::autograd::backward({loss}, {});
     laps.lap("backward");
-    update();
+    adamw_.step();
     laps.lap("update");
     return laps.parts;
   }
 
  private:
-  struct Moved {
-    optim::ParameterGroup group;
-    std::vector<at::Tensor> values, first, second, counts;
-  };
-
-  void update() {
-    const at::NoGradGuard no_grad;
-    for (Moved& moved : groups_) {
-      std::vector<at::Tensor> gradients;
-      for (at::Tensor& value : moved.values) gradients.push_back(value.grad());
-      for (at::Tensor& count : moved.counts) count.add_(1);
-      at::_fused_adamw_(moved.values, gradients, moved.first, moved.second, {}, moved.counts,
-                        moved.group.lr(1e-6), recipe_.optim.beta1, recipe_.optim.beta2,
-                        moved.group.weight_decay, recipe_.optim.epsilon, /*amsgrad=*/false,
-                        /*maximize=*/false);
-      for (at::Tensor& value : moved.values) value.mutable_grad().reset();
-    }
-  }
-
-  const recipe::Recipe& recipe_;
   const models::Classifier& model_;
   std::vector<int64_t> ids_;
   reference::ClassifierOptions options_;
   reference::Weights weights_;
-  std::vector<Moved> groups_;
+  FusedAdamW adamw_;
   at::Tensor images_BCHW_, targets_BC_;  // soft targets, as mixup makes them
 };
 

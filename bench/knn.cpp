@@ -5,10 +5,11 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <vector>
 
-#include "bench/bench.h"
+#include "bench/step_timing.h"
+#include "fcm/base/stats.h"
+#include "fcm/base/stopwatch.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/train/meters.h"
 
@@ -30,25 +31,24 @@ nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter) {
   const at::Tensor bank = features(bank_labels), queries = features(query_labels);
   const double peak = train::measure_peak_flops(at::kFloat);
 
-  std::vector<double> seconds;
+  std::vector<double> times;
   eval::KnnResult result;
   for (int64_t round = 0; round < request.rounds; ++round) {
-    const train::Stopwatch watch;
+    const Stopwatch watch;
     result = eval::knn(bank, bank_labels, queries, query_labels, kClasses, {.k = request.k});
-    seconds.push_back(watch.seconds());
+    times.push_back(watch.seconds());
   }
-  std::sort(seconds.begin(), seconds.end());
-  const double median = seconds[seconds.size() / 2];
+  const Spread seconds = spread_of(times);
   const double flops = 2.0 * static_cast<double>(request.bank) *
                        static_cast<double>(request.queries) * static_cast<double>(request.width);
-  return {{"seconds", {{"min", seconds.front()}, {"median", median}, {"max", seconds.back()}}},
+  return {{"seconds", to_json(seconds)},
           {"bank", request.bank},
           {"queries", request.queries},
           {"width", request.width},
           {"k", request.k},
           {"threads", threads},
-          {"gflops", flops / median * 1e-9},
-          {"peak_share", flops / median / peak},
+          {"gflops", flops / seconds.median * 1e-9},
+          {"peak_share", flops / seconds.median / peak},
           {"peak_memory_bytes", train::peak_memory_bytes()},
           {"top1", result.top1}};
 }

@@ -2,13 +2,14 @@
 #include <ATen/ATen.h>
 #include <malloc.h>
 
-#include <algorithm>
 #include <functional>
 #include <set>
 #include <vector>
 
 #include "bench/bench.h"
 #include "fcm/base/error.h"
+#include "fcm/base/stats.h"
+#include "fcm/base/stopwatch.h"
 #include "fcm/models/inputs.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/machine.h"
@@ -18,19 +19,18 @@
 namespace fcm::bench {
 namespace {
 
-// Sorted. As many as fit into two seconds, three at least.
+// As many as fit into two seconds, three at least.
 std::vector<double> times_of(const std::function<void()>& pass) {
   constexpr double kSeconds = 2;
   constexpr size_t kLeast = 3, kMost = 200;
   pass();  // first call: buffers, kernels
   std::vector<double> times;
-  const train::Stopwatch all;
+  const Stopwatch all;
   while (times.size() < kLeast || (all.seconds() < kSeconds && times.size() < kMost)) {
-    const train::Stopwatch watch;
+    const Stopwatch watch;
     pass();
     times.push_back(watch.seconds());
   }
-  std::sort(times.begin(), times.end());
   return times;
 }
 
@@ -49,18 +49,17 @@ nlohmann::json measure(const tasks::TrainedClassifier& trained, int64_t batch,
   const masks::ViewPlan plan = masks::full_plan(batch, model.grid()).to(model.device());
   ::malloc_trim(0);  // what loading and other passes freed stays resident otherwise
   train::reset_peak_memory(model.device());
-  const std::vector<double> times = times_of([&] {
+  const Spread seconds = spread_of(times_of([&] {
     const at::Tensor pixels = models::pixels_of(pictures_BHWC, plan, model.geometry(), data);
     model.classify(model.features(pixels, plan, compute));
     train::wait_for(model.device());
-  });
-  const double median = times[times.size() / 2];
+  }));
   return {{"precision", recipe::compute_name(compute)},
           {"batch", batch},
-          {"images_per_second", static_cast<double>(batch) / median},
-          {"median_ms", 1e3 * median},
-          {"min_ms", 1e3 * times.front()},
-          {"max_ms", 1e3 * times.back()},
+          {"images_per_second", static_cast<double>(batch) / seconds.median},
+          {"median_ms", 1e3 * seconds.median},
+          {"min_ms", 1e3 * seconds.min},
+          {"max_ms", 1e3 * seconds.max},
           {"memory_bytes", train::peak_memory_bytes(model.device())}};
 }
 

@@ -47,7 +47,7 @@ class PhaseTimer final : public ops::WorkListener {
   double before_;
   ops::WorkListener* others_;
   std::string phase_ = "encoder";  // plans and pictures, before the learner names a phase
-  train::Stopwatch watch_;
+  Stopwatch watch_;
 };
 
 }  // namespace
@@ -90,7 +90,7 @@ Parts LearnerStep::step() {
 }
 
 Parts LearnerStep::queued_step() {
-  const train::Stopwatch watch;
+  const Stopwatch watch;
   queued_->give(batch_, plan_);
   for (++unread_; unread_ > most_unread_after_; --unread_) queued_->read();
   return {{"update", watch.seconds()}};

@@ -8,10 +8,11 @@
 
 #include "bench/bench.h"
 #include "fcm/base/error.h"
+#include "fcm/base/stats.h"
+#include "fcm/base/stopwatch.h"
 #include "fcm/image/image.h"
 #include "fcm/loader/sources/encoded.h"
 #include "fcm/tasks/machine.h"
-#include "fcm/train/meters.h"
 
 namespace fcm::bench {
 namespace {
@@ -55,7 +56,7 @@ class Bench {
     // From here on as many pictures are begun and not handed out as at the end.
     constexpr int64_t kFill = 3;
     for (int64_t i = 0; i < kFill; ++i) loader.next();
-    const train::Stopwatch watch;
+    const Stopwatch watch;
     int64_t batches = 0;
     double passed = 0;
     for (; passed < seconds; passed = watch.seconds(), ++batches) loader.next();
@@ -70,7 +71,7 @@ class Bench {
       std::vector<std::jthread> workers;
       for (int64_t t = 0; t < threads_; ++t) {
         workers.emplace_back([this, t, seconds, &of_thread] {
-          const train::Stopwatch watch;
+          const Stopwatch watch;
           Stages& sum = of_thread[static_cast<size_t>(t)];
           for (int64_t i = 0; watch.seconds() < seconds; ++i)
             take(stage_place_ + t + i * threads_, sum);
@@ -98,7 +99,7 @@ class Bench {
     };
     try {
       Stages one;
-      train::Stopwatch watch;
+      Stopwatch watch;
       const auto lap = [&](double& stage) {
         stage = watch.seconds();
         watch.restart();
@@ -135,11 +136,6 @@ class Bench {
   int64_t stage_place_ = 0;
 };
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 }  // namespace
 
 nlohmann::json bench_loader(const std::string& data, double seconds, tasks::Machine machine,
@@ -163,13 +159,13 @@ nlohmann::json bench_loader(const std::string& data, double seconds, tasks::Mach
   const double per_image = 1000 / static_cast<double>(all.images);
   nlohmann::json stages = {{"decode", all.decode * per_image}, {"resize", all.resize * per_image}};
   if (bench.is_encoded()) stages["read"] = all.read * per_image;
-  nlohmann::json result = {{"images_per_second", median(speeds) * static_cast<double>(threads)},
-                           {"images_per_second_per_thread", median(speeds)},
-                           {"threads", threads},
-                           {"stages_ms", stages},
-                           {"rounds",
-                            {{"per_thread_min", *std::min_element(speeds.begin(), speeds.end())},
-                             {"per_thread_max", *std::max_element(speeds.begin(), speeds.end())}}}};
+  const Spread of_rounds = spread_of(speeds);
+  nlohmann::json result = {
+      {"images_per_second", of_rounds.median * static_cast<double>(threads)},
+      {"images_per_second_per_thread", of_rounds.median},
+      {"threads", threads},
+      {"stages_ms", stages},
+      {"rounds", {{"per_thread_min", of_rounds.min}, {"per_thread_max", of_rounds.max}}}};
   if (bench.is_encoded()) {
     result["plain_decode"] = {{"images_per_second_per_thread", median(plain)},
                               {"milliseconds", all.plain * per_image},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/bench.h"
+#include "bench/fused_adamw.h"
 #include "bench/learner_step.h"
 #include "bench/step_timing.h"
 #include "fcm/base/error.h"
@@ -22,16 +23,8 @@ namespace {
 
 reference::ReferenceOptions reference_options(const recipe::Recipe& recipe,
                                               at::ScalarType compute) {
-  reference::ReferenceOptions options;
-  options.kind = reference::kind_named(recipe.model.kind);
-  options.rows = recipe.data.image_size[0];
-  options.cols = recipe.data.image_size[1];
-  options.channels = recipe.data.channels;
-  options.strides = recipe.encoder.strides;
-  options.dims = recipe.encoder.dims;
-  options.depths = recipe.encoder.depths;
-  options.heads = recipe.encoder.heads;
-  options.mlp_ratios = recipe.encoder.mlp_ratios;
+  reference::ReferenceOptions options{
+      reference::encoder_sizes(recipe::autoencoder_options(recipe))};
   options.decoder_dim = recipe.pretrain().decoder.dim;
   options.decoder_depth = recipe.pretrain().decoder.depth;
   options.decoder_heads = recipe.pretrain().decoder.heads;
@@ -52,22 +45,20 @@ std::unique_ptr<targets::Teachers> random_teachers(const recipe::Recipe& recipe,
   return teachers;
 }
 
-// As the published program on PyTorch, with the fused AdamW of today.
+// As the published program on PyTorch.
 class Reference final : public Implementation {
  public:
   Reference(const recipe::Recipe& recipe, const models::MaskedAutoencoder& model,
             const at::Tensor& pictures_BHWC, at::ScalarType compute)
-      : recipe_(recipe), options_(reference_options(recipe, compute)) {
+      : options_(reference_options(recipe, compute)), adamw_(recipe.optim) {
+    std::vector<at::Tensor> trained;
     for (const nn::Parameter& parameter : model.parameters().all()) {
       at::Tensor value = model.parameters().published(parameter).to(
           pictures_BHWC.device(), at::kFloat, /*non_blocking=*/false, /*copy=*/true);
       weights_[parameter.name] = value.requires_grad_(parameter.trainable);
-      if (!parameter.trainable) continue;
-      values_.push_back(value);
-      first_.push_back(at::zeros_like(value.detach()));
-      second_.push_back(at::zeros_like(value.detach()));
-      counts_.push_back(at::zeros({}, value.options()));
+      if (parameter.trainable) trained.push_back(value);
     }
+    adamw_.add_group(std::move(trained), /*lr=*/1e-6, recipe.optim.weight_decay);
     sizes_ = masks::view_sizes(model.grid().patches(), recipe.pretrain().masks);
     kept_ = masks::kept_views(sizes_, recipe.pretrain().masks);
     noise_BL_ =
@@ -84,27 +75,15 @@ class Reference final : public Implementation {
     kept_bytes = allocated_bytes(images_BCHW_.device()) - before;
     torch::autograd::backward({result.loss}, {});
     laps.lap("backward");
-    update();
+    adamw_.step();
     laps.lap("update");
     return laps.parts;
   }
 
  private:
-  void update() {
-    const at::NoGradGuard no_grad;
-    std::vector<at::Tensor> gradients;
-    for (at::Tensor& value : values_) gradients.push_back(value.grad());
-    for (at::Tensor& count : counts_) count.add_(1);
-    at::_fused_adamw_(values_, gradients, first_, second_, {}, counts_, /*lr=*/1e-6,
-                      recipe_.optim.beta1, recipe_.optim.beta2, recipe_.optim.weight_decay,
-                      recipe_.optim.epsilon, /*amsgrad=*/false, /*maximize=*/false);
-    for (at::Tensor& value : values_) value.mutable_grad().reset();
-  }
-
-  const recipe::Recipe& recipe_;
   reference::ReferenceOptions options_;
   reference::Weights weights_;
-  std::vector<at::Tensor> values_, first_, second_, counts_;
+  FusedAdamW adamw_;
   std::vector<int64_t> sizes_;
   int64_t kept_ = 0;
   at::Tensor noise_BL_, images_BCHW_;

@@ -17,16 +17,6 @@ double whole(const Parts& parts) {
   return sum;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-nlohmann::json spread(const std::vector<double>& values) {
-  const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  return {{"min", *least}, {"median", median(values)}, {"max", *most}};
-}
-
 nlohmann::json describe(const Implementation& implementation, double batch, double flops_per_image,
                         double peak_flops) {
   std::vector<double> seconds, speeds;
@@ -40,8 +30,8 @@ nlohmann::json describe(const Implementation& implementation, double batch, doub
     for (const Parts& step : implementation.timed) values.push_back(step[i].second);
     parts[implementation.timed.front()[i].first] = median(values);
   }
-  return {{"images_per_second", spread(speeds)},
-          {"seconds_per_step", spread(seconds)},
+  return {{"images_per_second", to_json(spread_of(speeds))},
+          {"seconds_per_step", to_json(spread_of(seconds))},
           {"peak_memory_bytes", implementation.peak_memory},
           {"activation_bytes_per_image", implementation.kept_bytes / batch},
           {"utilisation", flops_per_image * median(speeds) / peak_flops},
@@ -58,6 +48,10 @@ void time_one(Implementation& implementation, at::Device device, bool counts) {
 }
 
 }  // namespace
+
+nlohmann::json to_json(const Spread& spread) {
+  return {{"min", spread.min}, {"median", spread.median}, {"max", spread.max}};
+}
 
 void Laps::lap(const char* name) {
   train::wait_for(device_);

@@ -12,9 +12,14 @@
 #include "bench/bench.h"
 #include "bench/profile.h"
 #include "fcm/base/reporter.h"
+#include "fcm/base/stats.h"
+#include "fcm/base/stopwatch.h"
 #include "fcm/train/meters.h"
 
 namespace fcm::bench {
+
+// "min", "median", "max".
+nlohmann::json to_json(const Spread& spread);
 
 // Seconds of the parts of one step, in their order.
 using Parts = std::vector<std::pair<std::string, double>>;
@@ -29,7 +34,7 @@ class Laps {
 
  private:
   at::Device device_;
-  train::Stopwatch watch_;
+  Stopwatch watch_;
 };
 
 // What is in use of the main thread's heap, where all tensors of a step lie except scratch of

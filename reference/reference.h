@@ -40,6 +40,22 @@ struct EncoderSizes {
   int64_t patches() const { return grid_rows() * grid_cols(); }  // L
 };
 
+// Those of a model's options (fcm/models/options.h).
+template <typename ModelOptions>
+EncoderSizes encoder_sizes(const ModelOptions& options) {
+  EncoderSizes sizes;
+  sizes.kind = kind_named(options.kind);
+  sizes.rows = options.rows;
+  sizes.cols = options.cols;
+  sizes.channels = options.channels;
+  sizes.strides = options.encoder.strides;
+  sizes.dims = options.encoder.dims;
+  sizes.depths = options.encoder.depths;
+  sizes.heads = options.encoder.heads;
+  sizes.mlp_ratios = options.encoder.mlp_ratios;
+  return sizes;
+}
+
 struct ReferenceOptions : EncoderSizes {
   int64_t decoder_dim = 512;
   int64_t decoder_depth = 8;

@@ -1,7 +1,8 @@
 #include "fcm/loader/prefetcher.h"
 
 #include <algorithm>
-#include <chrono>
+
+#include "fcm/base/stopwatch.h"
 
 namespace fcm::loader {
 namespace {
@@ -114,7 +115,7 @@ bool Prefetcher::open_step(std::unique_lock<std::mutex>& lock) {
 }
 
 void Prefetcher::fill(Batch& batch, Range& range) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   try {
     for (int64_t i = range.begin; i < range.end && !stopping_; ++i) {
       if (auto bad = work_.fill(batch, i)) range.bad.emplace_back(i, std::move(*bad));
@@ -122,7 +123,7 @@ void Prefetcher::fill(Batch& batch, Range& range) {
   } catch (...) {
     range.error = std::current_exception();
   }
-  range.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  range.seconds = watch.seconds();
 }
 
 }  // namespace fcm::loader

@@ -4,10 +4,11 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <optional>
 
+#include "fcm/base/stats.h"
+#include "fcm/base/stopwatch.h"
 #include "fcm/ops/cases.h"
 #include "fcm/ops/cuda/device.h"
 
@@ -16,16 +17,10 @@ namespace {
 
 double seconds_of(const std::function<void()>& call, at::Device device) {
   if (device.is_cuda()) wait_for_cuda();
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   call();
   if (device.is_cuda()) wait_for_cuda();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  return watch.seconds();
 }
 
 struct Times {
@@ -83,15 +78,15 @@ OpTiming timing(const OpCase& op_case, const OpCase::Inputs& inputs,
   };
   const Times times = time_in_turn(call_of(op_case.run), call_of(op_case.reference),
                                    call_of(op_case.library), seconds, inputs[0].device());
-  const auto [least, most] = std::minmax_element(times.own.begin(), times.own.end());
-  const double own = median(times.own);
+  const Spread spread = spread_of(times.own);
+  const double own = spread.median;
   OpTiming result;
   result.case_name = op_case.name;
   result.pass = upstream ? "forward_backward" : "forward";
   result.dtype = dtype == at::kBFloat16 ? "bfloat16" : "float32";
   result.microseconds = own * 1e6;
-  result.least_microseconds = *least * 1e6;
-  result.most_microseconds = *most * 1e6;
+  result.least_microseconds = spread.min * 1e6;
+  result.most_microseconds = spread.max * 1e6;
   const double bytes = op_case.forward_elements * static_cast<double>(c10::elementSize(dtype));
   result.gbytes_per_second = bytes * (upstream ? 2.5 : 1) / own * 1e-9;
   result.gflops = op_case.forward_flops * (upstream ? 3 : 1) / own * 1e-9;

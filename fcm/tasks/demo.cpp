@@ -6,6 +6,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/stopwatch.h"
 #include "fcm/eval/features.h"
 #include "fcm/eval/frozen_accuracy.h"
 #include "fcm/recipe/setup.h"
@@ -15,7 +16,6 @@
 #include "fcm/tasks/run_files.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
-#include "fcm/train/meters.h"
 #include "fcm/train/run_log.h"
 
 namespace fcm::tasks {
@@ -142,7 +142,7 @@ std::string command_of(const DemoRequest& request) {
 }  // namespace
 
 nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
-  const train::Stopwatch watch;
+  const Stopwatch watch;
   const fs::path& out = request.out;
   const int64_t threads = set_up_machine(request.machine);
   recipe::Recipe recipe = request.recipe;

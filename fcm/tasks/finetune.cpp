@@ -90,7 +90,7 @@ class Evaluator {
         reporter_(reporter) {}
 
   train::Measured operator()() {
-    const train::Stopwatch watch;
+    const Stopwatch watch;
     last_ = evaluate(trainee_.predict);
     train::Measured measured;
     measured.line = {{"test_acc1", last_->top1},

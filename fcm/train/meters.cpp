@@ -3,27 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
-#include <string>
 
+#include "fcm/base/process.h"
 #include "fcm/ops/cuda/device.h"
 #include "fcm/ops/linear/op.h"
 
 namespace fcm::train {
-namespace {
-
-// A "Name:   123 kB" line of a /proc file, in bytes; 0 where there is none.
-double proc_bytes(const char* file, const std::string& name) {
-  std::ifstream lines(file);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(name + ":")) return 1024.0 * std::stod(line.substr(name.size() + 1));
-  }
-  return 0;
-}
-
-}  // namespace
-
 double SpeedWindow::images_per_second() const {
   return static_cast<double>(images) / std::max(watch.seconds(), 1e-9);
 }
@@ -38,17 +24,17 @@ void wait_for(at::Device device) {
 
 double total_memory_bytes(at::Device device) {
   if (device.is_cuda()) return static_cast<double>(ops::cuda_memory().free);
-  return proc_bytes("/proc/meminfo", "MemTotal");
+  return machine_memory_bytes();
 }
 
 double peak_memory_bytes(at::Device device) {
   if (device.is_cuda()) return static_cast<double>(ops::cuda_memory().peak);
-  return proc_bytes("/proc/self/status", "VmHWM");
+  return peak_resident_bytes();
 }
 
 void reset_peak_memory(at::Device device) {
   if (device.is_cuda()) return ops::reset_peak_of_cuda_memory();
-  std::ofstream("/proc/self/clear_refs") << "5";
+  reset_peak_resident();
 }
 
 namespace {

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <utility>
 
+#include "fcm/base/stats.h"
 #include "fcm/viz/chart.h"
 #include "fcm/viz/text.h"
 
@@ -23,12 +25,9 @@ double last_finite(const std::vector<double>& values) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-double median(std::vector<double> values) {
+double median_of_finite(std::vector<double> values) {
   std::erase_if(values, [](double value) { return !std::isfinite(value); });
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  return values.empty() ? std::numeric_limits<double>::quiet_NaN() : median(std::move(values));
 }
 
 double largest(const std::vector<double>& values) {
@@ -92,8 +91,8 @@ std::string headline(const ReportInput& input, const RunLog& log) {
   const double images = number_at(summary, "images_seen");
   const double seconds = number_at(summary, "seconds");
   const double steps = last_finite(log.step_column("step"));
-  const double rate = first_finite(
-      {number_at(summary, "images_per_second"), median(log.step_column("images_per_second"))});
+  const double rate = first_finite({number_at(summary, "images_per_second"),
+                                    median_of_finite(log.step_column("images_per_second"))});
   const double parameters = number_at(summary, "parameters");
   const double loss =
       first_finite({number_at(summary, "final_loss"), last_finite(log.step_column("loss")),

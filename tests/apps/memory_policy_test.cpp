@@ -8,9 +8,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 
+#include "fcm/base/stats.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/learners/pretrain.h"
 #include "tests/support/compare.h"
@@ -40,11 +40,6 @@ class Asked {
 struct Cost {
   std::vector<int64_t> pages, heap_bytes;  // a step
 };
-
-int64_t median(std::vector<int64_t> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
 
 Cost cost_of_steps(at::ScalarType compute, int steps) {
   const test::OneThread one_thread;

@@ -44,16 +44,7 @@ ClassifierOptions small_options(const Setting& setting) {
 }
 
 reference::ClassifierOptions reference_options(const ClassifierOptions& options) {
-  reference::ClassifierOptions same;
-  same.kind = reference::kind_named(options.kind);
-  same.rows = options.rows;
-  same.cols = options.cols;
-  same.channels = options.channels;
-  same.strides = options.encoder.strides;
-  same.dims = options.encoder.dims;
-  same.depths = options.encoder.depths;
-  same.heads = options.encoder.heads;
-  same.mlp_ratios = options.encoder.mlp_ratios;
+  reference::ClassifierOptions same{reference::encoder_sizes(options)};
   same.classes = options.classes;
   same.mean_pool = options.mean_pool;
   same.compute = at::kDouble;

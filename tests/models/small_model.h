@@ -42,16 +42,7 @@ inline AutoencoderOptions small_options(const Setting& setting) {
 }
 
 inline reference::ReferenceOptions reference_options(const AutoencoderOptions& options) {
-  reference::ReferenceOptions same;
-  same.kind = reference::kind_named(options.kind);
-  same.rows = options.rows;
-  same.cols = options.cols;
-  same.channels = options.channels;
-  same.strides = options.encoder.strides;
-  same.dims = options.encoder.dims;
-  same.depths = options.encoder.depths;
-  same.heads = options.encoder.heads;
-  same.mlp_ratios = options.encoder.mlp_ratios;
+  reference::ReferenceOptions same{reference::encoder_sizes(options)};
   same.decoder_dim = options.decoder.dim;
   same.decoder_depth = options.decoder.depth;
   same.decoder_heads = options.decoder.heads;

@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 
+#include "fcm/base/stats.h"
+#include "fcm/base/stopwatch.h"
 #include "fcm/ops/branches/op.h"
 #include "fcm/ops/cases.h"
 #include "fcm/ops/gather_rows/op.h"
@@ -67,15 +67,10 @@ at::Tensor hidden_slots_GH() {
 }
 
 double seconds_of(const Function& function, const Inputs& inputs) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const at::Tensor result = function(inputs);
   torch::autograd::grad({result}, inputs, {at::ones_like(result)});
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+  return watch.seconds();
 }
 
 struct Saving {

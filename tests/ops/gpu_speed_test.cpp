@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <algorithm>
-#include <chrono>
 #include <functional>
 
+#include "fcm/base/stats.h"
+#include "fcm/base/stopwatch.h"
 #include "fcm/ops/attention/op.h"
 #include "fcm/ops/cases.h"
 #include "fcm/ops/cuda/device.h"
@@ -23,14 +23,12 @@ double milliseconds_of(const std::function<void()>& work) {
   std::vector<double> rounds;
   for (int round = 0; round < 12; ++round) {
     wait_for_cuda();
-    const auto start = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     for (int call = 0; call < 5; ++call) work();
     wait_for_cuda();
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-    if (round > 0) rounds.push_back(spent.count() * 1e3 / 5);
+    if (round > 0) rounds.push_back(watch.seconds() * 1e3 / 5);
   }
-  std::sort(rounds.begin(), rounds.end());
-  return rounds[rounds.size() / 2];
+  return median(rounds);
 }
 
 enum class Fused { kFlash, kEfficient, kCudnn };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "fcm/base/stats.h"
+
 namespace fcm::ops {
 namespace {
 
@@ -20,12 +22,6 @@ std::optional<Stored> turned(const StridedMatrix& x) {
     return Stored{{x.rows, x.columns, std::max(x.column_stride, x.rows)}, true};
   }
   return std::nullopt;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 }  // namespace

@@ -3,10 +3,10 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "fcm/base/error.h"
+#include "fcm/base/stopwatch.h"
 #include "fcm/ops/peak/kernel.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -14,13 +14,13 @@ namespace fcm::ops {
 namespace {
 
 double seconds_of_rounds(const PeakKernel& kernel, int64_t threads, int64_t rounds) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   at::parallel_for(0, threads, 1, [&](int64_t first, int64_t last) {
     for (int64_t thread = first; thread < last; ++thread) {
       require(std::abs(kernel.multiply_adds(rounds) - 1) < 1e-3, "chains that end elsewhere");
     }
   });
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return watch.seconds();
 }
 
 }  // namespace
