@@ -12,21 +12,31 @@
 namespace fcm::interop {
 namespace {
 
+constexpr std::array<std::string_view, 5> kWrappers = {
+    "module.",      // DistributedDataParallel
+    "_orig_mod.",   // torch.compile
+    "model.",       // a module that holds the model
+    "backbone.",    // OpenMMLab, EasyCV, DINO
+    "state_dict.",  // a dictionary in a dictionary
+};
+
+constexpr std::string_view kEncoder = "encoder.";  // EasyCV
+
+// EasyCV's names of a decoder; the first that fits.
 struct Prefix {
   std::string_view from, to;
 };
-
-// The first that fits is applied, again and again until none does.
-constexpr std::array kPrefixes = {
-    Prefix{"module.", ""},                       // DistributedDataParallel
-    Prefix{"_orig_mod.", ""},                    // torch.compile
-    Prefix{"model.", ""},                        // a module that holds the model
-    Prefix{"backbone.", ""},                     // OpenMMLab, EasyCV
-    Prefix{"encoder.", ""},                      // EasyCV
-    Prefix{"decoder.mask_token", "mask_token"},  // EasyCV
-    Prefix{"decoder.decoder_", "decoder_"},      // EasyCV
+constexpr std::array kDecoder = {
+    Prefix{"decoder.mask_token", "mask_token"},
+    Prefix{"decoder.decoder_", "decoder_"},
     Prefix{"decoder.", "decoder_"},
 };
+
+bool take_off(std::string& name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return false;
+  name.erase(0, prefix.size());
+  return true;
+}
 
 // The words of published names in an order that, compared word by word, is the order in which the
 // published modules register their parameters.
@@ -95,15 +105,20 @@ std::vector<int64_t> rank_of(std::string_view name) {
 
 }  // namespace
 
-std::string published_name(std::string_view name) {
-  std::string result(name);
-  const auto fits = [&](const Prefix& rule) { return result.starts_with(rule.from); };
-  while (true) {
-    const auto rule = std::find_if(kPrefixes.begin(), kPrefixes.end(), fits);
-    if (rule == kPrefixes.end()) return result;
-    result.replace(0, rule->from.size(), rule->to);
-    if (!rule->to.empty()) return result;
+std::string without_wrappers(std::string name) {
+  const auto take = [&](std::string_view wrapper) { return take_off(name, wrapper); };
+  while (std::any_of(kWrappers.begin(), kWrappers.end(), take)) {
   }
+  return name;
+}
+
+std::string published_name(std::string_view name) {
+  std::string result = without_wrappers(std::string(name));
+  while (take_off(result, kEncoder)) result = without_wrappers(std::move(result));
+  for (const Prefix& rule : kDecoder) {
+    if (take_off(result, rule.from)) return std::string(rule.to) + result;
+  }
+  return result;
 }
 
 void rename_as_published(std::vector<formats::TensorView>& tensors, const std::string& source) {

@@ -11,9 +11,13 @@
 
 namespace fcm::interop {
 
+// The name without "module.", "_orig_mod.", "model.", "backbone." and "state_dict." in front of it,
+// in any order and number.
+std::string without_wrappers(std::string name);
+
 // The name that the published programs (FastConvMAE, ConvMAE, MAE) give a tensor which wrappers
-// know under a longer one: "module.", "_orig_mod.", "model.", "backbone." and "encoder." are taken
-// off the front, in any order and number; "decoder.X" of EasyCV becomes "decoder_X".
+// know under a longer one: what without_wrappers takes off and "encoder.", in any order and number;
+// "decoder.X" of EasyCV becomes "decoder_X".
 std::string published_name(std::string_view name);
 
 // Renames all. Throws Error(kCheckpoint) where two tensors come to one name; `source` is the file.

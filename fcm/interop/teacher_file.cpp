@@ -1,7 +1,6 @@
 #include "fcm/interop/teacher_file.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -9,26 +8,12 @@
 #include "fcm/base/error.h"
 #include "fcm/formats/pth.h"
 #include "fcm/formats/safetensors.h"
+#include "fcm/interop/adapters.h"
 
 namespace fcm::interop {
 namespace {
 
 constexpr std::string_view kTeacher = "teacher.";
-constexpr std::array<std::string_view, 4> kWrappers = {"module.", "backbone.", "model.",
-                                                       "state_dict."};
-
-bool take_off(std::string& name, std::string_view prefix) {
-  if (!name.starts_with(prefix)) return false;
-  name.erase(0, prefix.size());
-  return true;
-}
-
-std::string without_wrappers(std::string name) {
-  while (std::any_of(kWrappers.begin(), kWrappers.end(),
-                     [&](std::string_view wrapper) { return take_off(name, wrapper); })) {
-  }
-  return name;
-}
 
 bool holds(const std::vector<formats::TensorView>& tensors, std::string_view name) {
   return std::any_of(tensors.begin(), tensors.end(),
@@ -42,7 +27,7 @@ void keep_teacher(std::vector<formats::TensorView>& tensors) {
   };
   if (std::none_of(tensors.begin(), tensors.end(), is_teacher)) return;
   std::erase_if(tensors, [&](const formats::TensorView& tensor) { return !is_teacher(tensor); });
-  for (formats::TensorView& tensor : tensors) take_off(tensor.name, kTeacher);
+  for (formats::TensorView& tensor : tensors) tensor.name.erase(0, kTeacher.size());
 }
 
 TeacherKind keep_tower(std::vector<formats::TensorView>& tensors, const std::string& file) {

@@ -21,10 +21,9 @@ struct TeacherFile {
 };
 
 // From a full DINO checkpoint the teacher is taken, which is what the published program evaluates;
-// its projection head, CLIP's text tower and numbers are left out. Wrappers ("module.",
-// "backbone.", "model.", "state_dict.") are taken off names. Throws Error(kCheckpoint) for a file
-// that holds neither tower, or two tensors of one name. Sizes are the model's to check
-// (train::load_model lists all that do not fit).
+// its projection head, CLIP's text tower and numbers are left out. Wrappers are taken off names
+// (without_wrappers). Throws Error(kCheckpoint) for a file that holds neither tower, or two tensors
+// of one name. Sizes are the model's to check (train::load_model lists all that do not fit).
 TeacherFile read_teacher(const std::filesystem::path& path);
 
 }  // namespace fcm::interop

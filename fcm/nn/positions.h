@@ -10,8 +10,8 @@ namespace fcm::nn {
 // positions_1TC: class tokens, if any, then from_rows * from_cols patches in raster order. Returns
 // [1, T', C] of the same type for to_rows * to_cols patches: bicubic interpolation of the patches
 // (PyTorch's, edges not aligned), class tokens as they are. A table of that grid already comes back
-// unchanged. Source: MAE's util/pos_embed.py interpolate_pos_embed, for grids that need not be
-// square.
+// unchanged. Sources: MAE's util/pos_embed.py interpolate_pos_embed and DINO's
+// interpolate_pos_encoding, for grids that need not be square.
 at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, int64_t from_cols,
                             int64_t to_rows, int64_t to_cols);
 

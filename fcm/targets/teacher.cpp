@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
-
 #include "fcm/base/error.h"
 #include "fcm/encoder/registry.h"
 #include "fcm/nn/cost.h"
@@ -85,21 +83,6 @@ ops::Normalisation normalisation_of(TeacherKind kind) {
     return {{0.48145466, 0.4578275, 0.40821073}, {0.26862954, 0.26130258, 0.27577711}};
   }
   return {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
-}
-
-at::Tensor resized_positions(const at::Tensor& positions, masks::Grid grid) {
-  const int64_t dim = positions.size(-1);
-  const at::Tensor table_TD = positions.reshape({-1, dim}).to(at::kFloat);
-  const int64_t side = std::llround(std::sqrt(static_cast<double>(table_TD.size(0) - 1)));
-  require(side * side == table_TD.size(0) - 1, "{} positions are no square and a class token",
-          table_TD.size(0));
-  const at::Tensor map_1DHW =
-      table_TD.slice(0, 1).view({1, side, side, dim}).permute({0, 3, 1, 2}).contiguous();
-  const at::Tensor resized_1DHW = at::upsample_bicubic2d(map_1DHW, {grid.rows, grid.cols},
-                                                         /*align_corners=*/false);
-  const at::Tensor patches_LD = resized_1DHW.permute({0, 2, 3, 1}).reshape({grid.patches(), dim});
-  const at::Tensor all_TD = at::cat({table_TD.slice(0, 0, 1), patches_LD}, 0);
-  return positions.dim() == 3 ? all_TD.unsqueeze(0) : all_TD;
 }
 
 at::Tensor normalised_tokens(const at::Tensor& features_BLD) {

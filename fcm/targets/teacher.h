@@ -53,11 +53,6 @@ double multiply_adds(const TeacherOptions& options);
 // How a tower wants its pixels: by CLIP's mean and deviation, or ImageNet's.
 ops::Normalisation normalisation_of(TeacherKind kind);
 
-// A published table of positions [T, D] or [1, T, D], the class token's first, for another grid
-// than the square one it was trained on: resized as DINO's interpolate_pos_encoding does (bicubic,
-// a = -0.75, ends aligned by pixel areas). Result [1 + rows * cols, D] or [1, ..., D], float32.
-at::Tensor resized_positions(const at::Tensor& positions, masks::Grid grid);
-
 // Every token less its mean, over its deviation: LayerNorm without weights, epsilon 1e-5, in
 // float32 at least.
 at::Tensor normalised_tokens(const at::Tensor& features_BLD);

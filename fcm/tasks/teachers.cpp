@@ -5,22 +5,22 @@
 #include "fcm/base/error.h"
 #include "fcm/interop/teacher_file.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/fit_positions.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
 namespace {
 
-// A table of positions as large as the tower's stays; another one is resized, and `kept` owns it.
-void fit_positions(formats::TensorFile& file, const targets::Teacher& teacher,
-                   train::PublishedTensors& kept) {
-  const int64_t wanted = 1 + teacher.grid().patches();
+// Published towers were trained on square pictures. What is returned owns tables that are resized.
+std::vector<at::Tensor> resize_positions(formats::TensorFile& file, masks::Grid grid) {
+  std::vector<at::Tensor> owners;
   for (formats::TensorView& view : file.tensors) {
-    const bool positions = view.name == "pos_embed" || view.name == "visual.positional_embedding";
-    const size_t dimensions = view.shape.size();
-    if (!positions || dimensions < 2 || view.shape[dimensions - 2] == wanted) continue;
-    kept.add(view.name, targets::resized_positions(train::to_tensor(view), teacher.grid()));
-    view = kept.views.back();
+    if (view.name != "pos_embed" && view.name != "visual.positional_embedding") continue;
+    if (view.shape.size() < 2) continue;  // load_model says what does not fit
+    const int64_t patches = view.shape[view.shape.size() - 2] - 1;
+    owners.push_back(fit_positions(view, /*class_tokens=*/1, square_of(patches), grid));
   }
+  return owners;
 }
 
 const char* name_of(interop::TeacherKind kind) {
@@ -34,8 +34,7 @@ void read_tower(const std::string& name, targets::Teacher& teacher,
     fail(ExitCode::kCheckpoint, "--teacher {}={}: the file holds a tower of {}", name,
          path.string(), name_of(file.kind));
   }
-  train::PublishedTensors kept;
-  fit_positions(file.model, teacher, kept);
+  const std::vector<at::Tensor> owners = resize_positions(file.model, teacher.grid());
   train::load_model(teacher.parameters(), file.model,
                     fmt::format("--teacher {}={}", name, path.string()));
 }

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "fcm/base/error.h"
@@ -15,9 +14,9 @@
 #include "fcm/loader/loader.h"
 #include "fcm/loss/classification.h"
 #include "fcm/models/inputs.h"
-#include "fcm/nn/positions.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/fit_positions.h"
 #include "fcm/tasks/trained_model.h"
 #include "fcm/train/learners/classify.h"
 #include "fcm/train/learners/probe.h"
@@ -40,30 +39,23 @@ masks::Grid grid_of(const Checkpoint& checkpoint, int64_t patches) {
     const int64_t side = recipe.encoder.patch_side();
     return {recipe.data.image_size[0] / side, recipe.data.image_size[1] / side};
   }
-  const auto side = std::llround(std::sqrt(static_cast<double>(patches)));
-  return {side, side};
+  return square_of(patches);
 }
 
 // The position table of the file, resized to the classifier's grid: kept alive by what is returned.
-at::Tensor fit_positions(const models::Classifier& model, Checkpoint& checkpoint,
-                         Reporter& reporter) {
+at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpoint,
+                            Reporter& reporter) {
   auto& tensors = checkpoint.model.tensors;
   const auto found = std::find_if(tensors.begin(), tensors.end(),
                                   [](const TensorView& view) { return view.name == "pos_embed"; });
   if (found == tensors.end() || found->shape.size() != 3) return {};
   const int64_t tokens = encoder::family(model.options().kind).class_tokens;
-  const int64_t patches = found->shape[1] - tokens;
-  const masks::Grid from = grid_of(checkpoint, patches), to = model.grid();
-  const bool same = from.rows == to.rows && from.cols == to.cols;
-  if (same || from.rows * from.cols != patches) return {};  // load_model says what does not fit
-  const at::Tensor table = nn::resize_positions(train::to_tensor(*found).to(at::kFloat), from.rows,
-                                                from.cols, to.rows, to.cols)
-                               .contiguous();
-  found->dtype = "F32";
-  found->shape = table.sizes().vec();
-  found->bytes = {static_cast<const std::byte*>(table.const_data_ptr()), table.nbytes()};
-  reporter.info(fmt::format("positions of {} x {} patches resized to {} x {}", from.rows, from.cols,
-                            to.rows, to.cols));
+  const masks::Grid from = grid_of(checkpoint, found->shape[1] - tokens), to = model.grid();
+  at::Tensor table = fit_positions(*found, tokens, from, to);
+  if (table.defined()) {
+    reporter.info(fmt::format("positions of {} x {} patches resized to {} x {}", from.rows,
+                              from.cols, to.rows, to.cols));
+  }
   return table;
 }
 
@@ -94,7 +86,7 @@ void load_encoder(models::Classifier& model, Checkpoint checkpoint,
   const std::vector<std::string> head = patterns_of({TensorRole::kHead, TensorRole::kHeadNorm});
   rules.missing.insert(rules.missing.end(), head.begin(), head.end());
   drop_other_head(model, checkpoint, reporter);
-  const at::Tensor positions = fit_positions(model, checkpoint, reporter);
+  const at::Tensor positions = resize_positions(model, checkpoint, reporter);
   train::load_model(model.parameters(), checkpoint.model, checkpoint.path.string(), rules);
 }
 
@@ -180,7 +172,7 @@ TrainedClassifier load_classifier(const std::string& path, const std::vector<std
   trained.classes = head->shape[0];
   trained.model = std::make_unique<models::Classifier>(
       recipe::classifier_options(trained.recipe, trained.classes), 0, device);
-  const at::Tensor positions = fit_positions(*trained.model, checkpoint, reporter);
+  const at::Tensor positions = resize_positions(*trained.model, checkpoint, reporter);
   if (probe) {
     auto learner = std::make_shared<train::ProbeLearner>(std::move(*trained.model), trained.recipe);
     learner->load_weights(checkpoint);

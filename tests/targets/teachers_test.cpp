@@ -3,9 +3,6 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
-
 #include "reference/teachers.h"
 #include "tests/support/compare.h"
 
@@ -106,39 +103,6 @@ TEST(Teachers, OnlyPublishedSizesNeedFiles) {
   EXPECT_NE(teachers.ema(), nullptr);
   options.ema = 0;
   EXPECT_EQ(Teachers(options, small_student()).ema(), nullptr);
-}
-
-// Keys' cubic with a = -0.75, edges repeated: what upsampling without antialiasing does.
-double cubic(double x) {
-  constexpr double a = -0.75;
-  x = std::abs(x);
-  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
-}
-
-TEST(Teachers, PositionsAreResizedByCubicInterpolation) {
-  const auto table = at::randn({1 + 25, 2}, at::kDouble);
-  const at::Tensor resized = resized_positions(table.unsqueeze(0), {3, 4});
-  ASSERT_EQ(resized.sizes(), (std::vector<int64_t>{1, 13, 2}));
-  EXPECT_EQ(test::compare(resized[0][0], table[0].to(at::kFloat), 0).description, "");
-  const auto values = table.accessor<double, 2>();
-  for (int64_t row = 0; row < 3; ++row) {
-    for (int64_t col = 0; col < 4; ++col) {
-      const double y = (static_cast<double>(row) + 0.5) * 5 / 3 - 0.5;
-      const double x = (static_cast<double>(col) + 0.5) * 5 / 4 - 0.5;
-      double sum = 0;
-      for (int64_t i = -2; i < 8; ++i) {
-        for (int64_t j = -2; j < 8; ++j) {
-          const int64_t at = std::clamp<int64_t>(i, 0, 4) * 5 + std::clamp<int64_t>(j, 0, 4);
-          sum += cubic(y - static_cast<double>(i)) * cubic(x - static_cast<double>(j)) *
-                 values[1 + at][1];
-        }
-      }
-      EXPECT_NEAR(resized[0][1 + row * 4 + col][1].item<double>(), sum, 1e-5) << row << col;
-    }
-  }
-  EXPECT_EQ(test::compare(resized_positions(table, {5, 5}), table.to(at::kFloat), 1e-6).description,
-            "");
 }
 
 // A tower of 14 x 14 pixels a patch sees 224 pixels as 196.

@@ -1,0 +1,36 @@
+#include "fcm/tasks/fit_positions.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "fcm/nn/positions.h"
+#include "fcm/train/state.h"
+
+namespace fcm::tasks {
+
+masks::Grid square_of(int64_t patches) {
+  const auto side =
+      static_cast<int64_t>(std::sqrt(static_cast<double>(std::max<int64_t>(patches, 0))));
+  return {side, side};
+}
+
+at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks::Grid from,
+                         masks::Grid to) {
+  const size_t dimensions = table.shape.size();
+  const bool is_table = dimensions == 2 || (dimensions == 3 && table.shape[0] == 1);
+  const bool same = from.rows == to.rows && from.cols == to.cols;
+  if (same || !is_table || from.patches() < 1) return {};
+  if (table.shape[dimensions - 2] != class_tokens + from.patches()) return {};
+  at::Tensor values = train::to_tensor(table).to(at::kFloat);
+  if (dimensions == 2) values = values.unsqueeze(0);
+  values = nn::resize_positions(values, from.rows, from.cols, to.rows, to.cols).contiguous();
+  if (dimensions == 2) values = values.squeeze(0);
+  table.dtype = "F32";
+  table.shape = values.sizes().vec();
+  table.bytes = {static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()};
+  return values;
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,23 @@
+// Position tables of files, for models that see pictures of another size.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "fcm/formats/tensor_file.h"
+#include "fcm/masks/view_plan.h"
+
+namespace fcm::tasks {
+
+// As many rows as columns; fewer patches than that where they make no square.
+masks::Grid square_of(int64_t patches);
+
+// `table`, [1, T, C] or [T, C], has class tokens in front of the patches of `from`. It becomes that
+// of `to` in float32 (nn::resize_positions), and what is returned owns its bytes from then on.
+// Undefined: nothing was changed, because the grids are the same, or because the table has not as
+// many patches as `from`, which train::load_model reports.
+at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks::Grid from,
+                         masks::Grid to);
+
+}  // namespace fcm::tasks
