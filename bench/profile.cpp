@@ -38,7 +38,8 @@ void library_ends(const at::RecordFunction& function, at::ObserverContext* conte
 }  // namespace
 
 Profile::Profile() {
-  require(listening == nullptr, "two profiles at once");
+  require(listening == nullptr,
+          "Profile: wanted one at a time on a thread, another one still listens");
   listening = this;
   ops::listen(this);
   handle_ = at::addThreadLocalCallback(at::RecordFunctionCallback(&library_begins, &library_ends)

@@ -1,6 +1,7 @@
 #include "reference/classifier.h"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include "fcm/base/error.h"
 #include "reference/keys.h"
@@ -52,7 +53,10 @@ void check(const ClassifierOptions& options, const at::Tensor& images_BCHW) {
   const size_t stages = options.kind == Kind::kVit ? 1 : 3;
   require(options.strides.size() == stages && options.dims.size() == stages &&
               options.depths.size() == stages && options.mlp_ratios.size() == stages,
-          "a ViT has one stage, a ConvViT three");
+          "a classifier of {} stages wants a number for each; got {} strides, {} dims, {} "
+          "depths and {} mlp_ratios",
+          stages, options.strides.size(), options.dims.size(), options.depths.size(),
+          options.mlp_ratios.size());
   const int64_t side = options.patch_side();
   if (options.rows % side != 0 || options.cols % side != 0) {
     fail(ExitCode::kUsage,
@@ -61,7 +65,8 @@ void check(const ClassifierOptions& options, const at::Tensor& images_BCHW) {
   }
   require(images_BCHW.dim() == 4 && images_BCHW.size(1) == options.channels &&
               images_BCHW.size(2) == options.rows && images_BCHW.size(3) == options.cols,
-          "pictures of another shape than the classifier's");
+          "pictures of [{}], wanted [B, {}, {}, {}]", fmt::join(images_BCHW.sizes(), ", "),
+          options.channels, options.rows, options.cols);
 }
 
 }  // namespace

@@ -29,7 +29,10 @@ void check(const ReferenceOptions& options, const at::Tensor& images_BCHW,
   const size_t stages = options.kind == Kind::kVit ? 1 : 3;
   require(options.strides.size() == stages && options.dims.size() == stages &&
               options.depths.size() == stages && options.mlp_ratios.size() == stages,
-          "the reference model has {} stages", stages);
+          "a model of {} stages wants a number for each; got {} strides, {} dims, {} "
+          "depths and {} mlp_ratios",
+          stages, options.strides.size(), options.dims.size(), options.depths.size(),
+          options.mlp_ratios.size());
   const int64_t side = options.patch_side();
   if (options.rows % side != 0 || options.cols % side != 0) {
     fail(ExitCode::kUsage,
@@ -38,11 +41,11 @@ void check(const ReferenceOptions& options, const at::Tensor& images_BCHW,
   }
   const std::vector<int64_t> images{images_BCHW.size(0), options.channels, options.rows,
                                     options.cols};
-  require(images_BCHW.sizes() == at::IntArrayRef(images), "pictures of another shape than [{}]",
-          fmt::join(images, ", "));
+  require(images_BCHW.sizes() == at::IntArrayRef(images), "pictures of [{}], wanted [{}]",
+          fmt::join(images_BCHW.sizes(), ", "), fmt::join(images, ", "));
   const std::vector<int64_t> noise{images_BCHW.size(0), options.patches()};
-  require(noise_BL.sizes() == at::IntArrayRef(noise), "noise of another shape than [{}]",
-          fmt::join(noise, ", "));
+  require(noise_BL.sizes() == at::IntArrayRef(noise), "noise of [{}], wanted [{}]",
+          fmt::join(noise_BL.sizes(), ", "), fmt::join(noise, ", "));
   if (view_sizes.size() == 1) {
     fail(ExitCode::kUsage,
          "one view of all {} patches hides nothing, so there is no loss; raise masks.ratio",

@@ -1,6 +1,7 @@
 #include "reference/teachers.h"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <string>
@@ -125,7 +126,8 @@ void check(const TowerOptions& options, const at::Tensor& images_BCHW) {
   }
   require(images_BCHW.dim() == 4 && images_BCHW.size(1) == options.channels &&
               images_BCHW.size(2) == options.rows && images_BCHW.size(3) == options.cols,
-          "pictures of another shape than the tower's");
+          "pictures of [{}], wanted [B, {}, {}, {}]", fmt::join(images_BCHW.sizes(), ", "),
+          options.channels, options.rows, options.cols);
 }
 
 }  // namespace

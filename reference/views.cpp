@@ -34,9 +34,11 @@ std::vector<at::Tensor> Views::visible_maps(int64_t grid_rows, int64_t grid_cols
 Views split_into_views(const at::Tensor& noise_BL, const std::vector<int64_t>& sizes,
                        int64_t kept_views, at::ScalarType mask_type) {
   const auto count = static_cast<int64_t>(sizes.size());
-  require(kept_views >= 1 && kept_views <= count, "{} views kept of {}", kept_views, count);
-  require(std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) == noise_BL.size(1),
-          "the views do not cover {} patches", noise_BL.size(1));
+  require(kept_views >= 1 && kept_views <= count, "{} of {} views kept, wanted one or more",
+          kept_views, count);
+  const int64_t covered = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
+  require(covered == noise_BL.size(1), "views of {} patches in all, wanted the {} of the noise",
+          covered, noise_BL.size(1));
   Views views;
   views.ids_shuffle_BL = noise_BL.argsort(/*stable=*/true, /*dim=*/1);
   views.ids_restore_BL = views.ids_shuffle_BL.argsort(/*stable=*/true, /*dim=*/1);

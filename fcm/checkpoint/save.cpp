@@ -131,7 +131,7 @@ void commit(TemporaryFolder& temporary, const fs::path& place) {
 void save(const fs::path& folder, int64_t step, std::span<const formats::TensorView> model,
           std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
           const Retention& retention) {
-  require(step >= 0, "checkpoint of step {}", step);
+  require(step >= 0, "save: step {}, wanted 0 or more", step);
   make_folders(folder, ExitCode::kCheckpoint, kWho);
   clean_up_leftovers(folder);
   require_free_space(folder, bytes_of_all(model) + bytes_of_all(optimizer));

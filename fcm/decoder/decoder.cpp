@@ -45,7 +45,9 @@ Decoder::Decoder(const nn::Scope& scope, const DecoderOptions& options, int64_t 
       blocks_(scope, "decoder_blocks", shared_blocks(options, outputs.size()), options.dim,
               options.heads, options.mlp_ratio) {
   require(!outputs.empty() && shared_blocks(options, outputs.size()) >= 0,
-          "a decoder of {} blocks for {} targets", options.depth, outputs.size());
+          "Decoder: depth {} with {} independent blocks for each of {} targets; wanted "
+          "one target or more, and a depth that leaves the shared blocks",
+          options.depth, options.independent_blocks, outputs.size());
   for (const Output& output : outputs) {
     branches_.push_back(make_branch(scope, options, output, outputs.size() == 1));
   }

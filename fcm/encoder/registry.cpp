@@ -95,10 +95,13 @@ std::unique_ptr<Encoder> make_encoder(const std::string& kind, const nn::Scope& 
   const Family& known = family(kind);
   require(options.strides.size() == known.stages && options.dims.size() == known.stages &&
               options.depths.size() == known.stages && options.mlp_ratios.size() == known.stages,
-          "an encoder of {} stages got lists of {}, {}, {} and {} elements", known.stages,
-          options.strides.size(), options.dims.size(), options.depths.size(),
+          "an encoder of {} stages wants a number for each; got {} strides, {} dims, {} "
+          "depths and {} mlp_ratios",
+          known.stages, options.strides.size(), options.dims.size(), options.depths.size(),
           options.mlp_ratios.size());
-  require(outputs.norm || !outputs.fuse, "fused stages are part of the latents, which need a norm");
+  require(outputs.norm || !outputs.fuse,
+          "encoder outputs: fuse without norm; wanted both, because fused stages are "
+          "added to the latents, which norm makes");
   return known.make(scope, options, channels, embeddings, outputs);
 }
 

@@ -48,9 +48,11 @@ Accuracy AccuracyCount::percent() const {
 void check_features(const at::Tensor& features_ND, const at::Tensor& labels_N, int64_t classes,
                     const char* what) {
   require(features_ND.dim() == 2 && features_ND.is_floating_point(),
-          "{} features are not a floating matrix", what);
+          "{} features: {} dimensions of {}, wanted a floating-point matrix [N, D]", what,
+          features_ND.dim(), at::toString(features_ND.scalar_type()));
   require(labels_N.dim() == 1 && labels_N.scalar_type() == at::kLong,
-          "{} labels are not a vector of int64", what);
+          "{} labels: {} dimensions of {}, wanted a vector [N] of int64", what, labels_N.dim(),
+          at::toString(labels_N.scalar_type()));
   if (features_ND.numel() == 0) {
     fail(ExitCode::kData, "there are no {} features; check that the data set has such pictures",
          what);

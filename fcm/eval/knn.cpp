@@ -122,14 +122,19 @@ NeighbourSearch::NeighbourSearch(const at::Tensor& queries_MD, int64_t k)
     : unit_queries_MD_(unit_rows(queries_MD)),
       k_(static_cast<size_t>(k)),
       nearest_(static_cast<size_t>(queries_MD.size(0))) {
-  require(k >= 1, "k = {}", k);
+  require(k >= 1, "NeighbourSearch: k = {}, wanted 1 or more", k);
 }
 
 void NeighbourSearch::add(const at::Tensor& bank_ND, const at::Tensor& labels_N) {
   const at::NoGradGuard no_grad;
   const int64_t width = unit_queries_MD_.size(1), queries = unit_queries_MD_.size(0);
-  require(bank_ND.size(1) == width, "features of widths {} and {}", bank_ND.size(1), width);
-  require(!sorted_ && labels_N.size(0) == bank_ND.size(0), "a bank added after the question");
+  require(bank_ND.size(1) == width,
+          "NeighbourSearch: a bank of width {} for queries of width {}, wanted the same",
+          bank_ND.size(1), width);
+  require(!sorted_ && labels_N.size(0) == bank_ND.size(0),
+          "NeighbourSearch: {} labels for {} rows added {} the first call of nearest(); "
+          "wanted as many, and before it",
+          labels_N.size(0), bank_ND.size(0), sorted_ ? "after" : "before");
   const double error = error_bound(width);
   const at::Tensor labels = labels_N.contiguous();
   const auto row_bytes = static_cast<int64_t>(sizeof(float)) * width;
@@ -166,7 +171,7 @@ const std::vector<std::vector<Neighbour>>& NeighbourSearch::nearest() {
 KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Tensor& query_labels_M,
                int64_t classes, double temperature) {
   const at::NoGradGuard no_grad;
-  require(temperature > 0, "temperature = {}", temperature);
+  require(temperature > 0, "vote: temperature {}, wanted more than 0", temperature);
   AccuracyCount count(/*floor=*/0.0);
   const auto queries = static_cast<int64_t>(nearest.size());
   for (int64_t first = 0; first < queries; first += kQueryBlock) {

@@ -93,11 +93,13 @@ ProbeResult linear_probe(const at::Tensor& train_ND, const at::Tensor& train_lab
                          const at::Tensor& test_MD, const at::Tensor& test_labels_M,
                          int64_t classes, const ProbeOptions& options) {
   const at::NoGradGuard no_grad;
-  require(!options.l2.empty(), "a probe without candidates for l2");
+  require(!options.l2.empty(), "linear_probe: no values of l2 to choose from, wanted one or more");
   check_features(train_ND, train_labels_N, classes, "training");
   check_features(test_MD, test_labels_M, classes, "test");
-  require(train_ND.size(1) == test_MD.size(1), "features of widths {} and {}", train_ND.size(1),
-          test_MD.size(1));
+  require(train_ND.size(1) == test_MD.size(1),
+          "linear_probe: training features of width {} and test features of width {}, "
+          "wanted the same",
+          train_ND.size(1), test_MD.size(1));
 
   const Standardisation standardise = standardisation_of(train_ND);
   const Split split = hold_out_a_tenth(train_labels_N, classes);

@@ -77,11 +77,14 @@ std::string FeatureFile::header(int64_t rows) const {
 }
 
 void FeatureFile::add(std::span<const float> rows, std::span<const int64_t> labels) {
-  require(std::ssize(rows) == std::ssize(labels) * width_, "{} numbers for {} rows of {}",
-          rows.size(), labels.size(), width_);
+  require(std::ssize(rows) == std::ssize(labels) * width_,
+          "FeatureFile: {} numbers for {} rows of width {}, wanted rows x width", rows.size(),
+          labels.size(), width_);
   file_->write(std::as_bytes(rows));
   labels_.insert(labels_.end(), labels.begin(), labels.end());
-  require(this->rows() <= most_rows_, "{} rows of {}", this->rows(), most_rows_);
+  require(this->rows() <= most_rows_,
+          "FeatureFile: {} rows added, wanted {} at most, for which its header has room",
+          this->rows(), most_rows_);
 }
 
 void FeatureFile::finish() {

@@ -118,7 +118,9 @@ class Writer {
   }
 
   void put_one(const Value::Tensor& tensor, size_t) {
-    require(tensor.index < tensors_.size(), "tensor {} of {}", tensor.index, tensors_.size());
+    require(tensor.index < tensors_.size(),
+            "pickle: a value names tensor {}, wanted one of the {} that are written", tensor.index,
+            tensors_.size());
     if (!tensor.parameter) return put_tensor(tensors_[tensor.index]);
     put_global("torch._utils", "_rebuild_parameter");
     put_tensor(tensors_[tensor.index]);

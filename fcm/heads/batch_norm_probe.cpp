@@ -24,7 +24,9 @@ BatchNormProbe::BatchNormProbe(const nn::Scope& scope, int64_t dim, int64_t clas
       bias_C_((scope / 1).add("bias", {classes}, nn::Init::kZeros)) {}
 
 at::Tensor BatchNormProbe::train(const at::Tensor& features_BD) {
-  require(features_BD.size(0) > 1, "batch normalisation of {} pictures", features_BD.size(0));
+  require(features_BD.size(0) > 1,
+          "BatchNormProbe: statistics of a batch of {}, wanted two pictures or more",
+          features_BD.size(0));
   const at::Tensor features = features_BD.to(running_mean_D_.scalar_type());
   const at::Tensor mean_D = features.mean(0);
   const at::Tensor variance_D = features.var(0, /*unbiased=*/false);

@@ -117,7 +117,7 @@ void transform(Image& picture, const Affine& m, Interpolation interpolation,
 
 void rotate(Image& picture, double degrees, Interpolation interpolation,
             std::span<const uint8_t> fill) {
-  require(std::abs(degrees) < 90, "rotate: {} degrees", degrees);
+  require(std::abs(degrees) < 90, "rotate: {} degrees, wanted between -90 and 90", degrees);
   const double turn = degrees < 0 ? degrees + 360.0 : degrees;
   if (turn == 0) return;
   const double angle = -(turn * (std::numbers::pi / 180.0));

@@ -128,7 +128,7 @@ void invert(Image& picture) {
 }
 
 void posterize(Image& picture, int bits) {
-  require(bits >= 0 && bits <= 8, "posterize: {} bits", bits);
+  require(bits >= 0 && bits <= 8, "posterize: {} bits, wanted 0 to 8", bits);
   map_values(picture, [&](int value) { return value & ~((1 << (8 - bits)) - 1); });
 }
 

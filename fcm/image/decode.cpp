@@ -28,7 +28,7 @@ void check_inside(const Box& box, int64_t rows, int64_t cols) {
 
 Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const ChooseBox& choose,
                        const DecodeLimits& limits) {
-  require(channels == 1 || channels == 3, "decode: {} channels", channels);
+  require(channels == 1 || channels == 3, "decode: {} channels, wanted 1 or 3", channels);
   if (bytes.empty()) fail(ExitCode::kData, "the file is empty");
   Section section;
   if (is_jpeg(bytes)) {

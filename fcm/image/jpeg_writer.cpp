@@ -70,7 +70,7 @@ class Compressor {
 }  // namespace
 
 std::string encode_jpeg(const Image& picture, int quality) {
-  require(picture.channels == 1 || picture.channels == 3, "encode_jpeg: {} channels",
+  require(picture.channels == 1 || picture.channels == 3, "encode_jpeg: {} channels, wanted 1 or 3",
           picture.channels);
   return Compressor().encode(picture, quality);
 }

@@ -105,8 +105,9 @@ Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
   reader.run([&] { choose_output(png, info); });
   picture.channels = png_get_channels(png, info);
   const size_t stride = png_get_rowbytes(png, info);
-  require(stride == static_cast<size_t>(picture.cols * picture.channels), "PNG row of {} bytes",
-          stride);
+  require(stride == static_cast<size_t>(picture.cols * picture.channels),
+          "PNG: a row of {} bytes for {} pixels of {} channels, wanted one byte each", stride,
+          picture.cols, picture.channels);
   picture.pixels.resize(static_cast<size_t>(picture.rows) * stride);
   std::vector<png_bytep> rows(static_cast<size_t>(picture.rows));
   for (size_t row = 0; row < rows.size(); ++row) rows[row] = picture.pixels.data() + row * stride;
@@ -118,12 +119,13 @@ Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
 }
 
 std::vector<uint8_t> encode_png(const Image& picture) {
-  require(picture.channels == 1 || picture.channels == 3, "encode_png: {} channels",
+  require(picture.channels == 1 || picture.channels == 3, "encode_png: {} channels, wanted 1 or 3",
           picture.channels);
   const auto stride = static_cast<size_t>(picture.cols * picture.channels);
   require(picture.rows > 0 && picture.cols > 0 &&
               picture.pixels.size() == static_cast<size_t>(picture.rows) * stride,
-          "encode_png: {} bytes for {}x{}", picture.pixels.size(), picture.rows, picture.cols);
+          "encode_png: {} bytes for {} x {} pixels of {} channels", picture.pixels.size(),
+          picture.rows, picture.cols, picture.channels);
   // libpng's callbacks may not throw through it, so the output has its final capacity beforehand:
   // deflate adds at most a few bytes a block to what it cannot compress.
   const size_t raw = static_cast<size_t>(picture.rows) * (stride + 1);

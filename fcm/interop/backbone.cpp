@@ -155,7 +155,10 @@ size_t write_backbone(const std::string& format, const fs::path& out,
                       const std::string& recipe_text, Reporter& reporter) {
   std::vector<formats::TensorView> tensors = encoder_of(checkpoint);
   const std::optional<Architecture> architecture = recognise(tensors);
-  require(architecture.has_value(), "a recipe for tensors that are no encoder");
+  require(architecture.has_value(),
+          "write_backbone: the {} encoder tensors of {} are of no encoder this program "
+          "knows",
+          tensors.size(), checkpoint.path.string());
   if (format == "encoder") {
     write_encoder(out, tensors, recipe_text);
     return tensors.size();

@@ -32,9 +32,10 @@ void remove_bad(Batch& batch) {
 }
 
 EvalLoaderRequest checked(EvalLoaderRequest request) {
-  require(request.crop_share > 0 && request.crop_share <= 1, "EvalLoader: crop_share {}",
-          request.crop_share);
-  require(request.batch_size > 0, "EvalLoader: batches of {}", request.batch_size);
+  require(request.crop_share > 0 && request.crop_share <= 1,
+          "EvalLoader: crop_share {}, wanted more than 0 and 1 at most", request.crop_share);
+  require(request.batch_size > 0, "EvalLoader: batch_size {}, wanted 1 or more",
+          request.batch_size);
   check_options(request.data);
   return request;
 }

@@ -17,7 +17,7 @@ constexpr int kMostSubstitutes = 20;
 
 LoaderRequest checked(LoaderRequest request) {
   const int64_t pictures = request.dataset->size(), batch_size = request.batch_size;
-  require(batch_size > 0, "Loader: batch size {}", batch_size);
+  require(batch_size > 0, "Loader: batch_size {}, wanted 1 or more", batch_size);
   if (pictures < batch_size) {
     fail(ExitCode::kData,
          "the data hold {} pictures, fewer than one batch of {}; lower optim.batch_size to at most "
@@ -39,7 +39,9 @@ LoaderRequest checked(LoaderRequest request) {
 std::vector<int64_t> samples_of_step(int64_t dataset_size, int64_t batch_size, uint64_t seed,
                                      int64_t step, const Slice& slice) {
   require(batch_size > 0 && batch_size <= dataset_size && step >= 0,
-          "samples_of_step: step {} of batches of {} from {}", step, batch_size, dataset_size);
+          "samples_of_step: step {} of batches of {} from {} pictures; wanted a step from "
+          "0, and a batch of 1 up to the whole set",
+          step, batch_size, dataset_size);
   const int64_t steps = dataset_size / batch_size;
   const KeyedPermutation order(static_cast<uint64_t>(dataset_size), seed, Purpose::kOrder,
                                static_cast<uint64_t>(step / steps));

@@ -79,7 +79,8 @@ std::vector<Mix> draw_mix(const AugmentOptions& options, const Batch& batch, uin
 void apply_mix(std::span<const Mix> mixes, const Batch& batch, float* pixels_BHWC) {
   if (mixes.empty()) return;
   require(mixes.size() == static_cast<size_t>(batch.batch) && batch.batch % 2 == 0,
-          "apply_mix: {} mixes for {} pictures", mixes.size(), batch.batch);
+          "apply_mix: {} mixes for {} pictures, wanted one each, and an even number", mixes.size(),
+          batch.batch);
   const auto values = static_cast<size_t>(batch.rows * batch.cols * batch.channels);
   for (size_t i = 0; i < mixes.size() / 2; ++i) {
     const size_t j = mixes.size() - 1 - i;
@@ -94,8 +95,9 @@ void apply_mix(std::span<const Mix> mixes, const Batch& batch, float* pixels_BHW
 
 std::vector<float> soft_targets(std::span<const int64_t> labels, int64_t classes, double smoothing,
                                 std::span<const Mix> mixes) {
-  require(mixes.empty() || mixes.size() == labels.size(), "soft_targets: {} mixes for {} labels",
-          mixes.size(), labels.size());
+  require(mixes.empty() || mixes.size() == labels.size(),
+          "soft_targets: {} mixes for {} labels, wanted one each or none", mixes.size(),
+          labels.size());
   const double off = smoothing / static_cast<double>(classes);
   const auto low = static_cast<float>(off), high = static_cast<float>(1 - smoothing + off);
   const auto width = static_cast<size_t>(classes);

@@ -16,7 +16,10 @@ struct Cases : Functions... {
 template <class Wanted>
 const Wanted& as(const Target& target) {
   const auto* const found = std::get_if<Wanted>(&target);
-  require(found != nullptr, "a target of kind {} for a batch of another kind", target.index());
+  require(found != nullptr,
+          "Targets: a target of kind {} (its place in Target), wanted the kind that the "
+          "batch was made for",
+          target.index());
   return *found;
 }
 
@@ -34,7 +37,9 @@ Targets::Targets(TargetKind kind, int64_t count) {
 
 const std::vector<int64_t>& Targets::labels() const {
   const auto* const labels = std::get_if<Labels>(&held_);
-  require(labels != nullptr, "labels of a batch that was loaded without them");
+  require(labels != nullptr,
+          "Targets: labels() of a batch that was loaded with targets of another kind, "
+          "wanted TargetKind::kLabel");
   return *labels;
 }
 

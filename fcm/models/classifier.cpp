@@ -35,7 +35,10 @@ nn::DropPath Classifier::draw_drop_path(uint64_t seed, uint64_t epoch,
 at::Tensor Classifier::features(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                                 at::ScalarType compute, const nn::DropPath& drop_path,
                                 const nn::Observer& observer) const {
-  require(plan.sizes.size() == 1 && plan.kept == 1, "a classifier that does not see every patch");
+  require(plan.sizes.size() == 1 && plan.kept == 1,
+          "Classifier: a plan of {} views, {} of them kept; wanted one view of all "
+          "patches, kept (masks::full_plan)",
+          plan.sizes.size(), plan.kept);
   parameters_->round(compute);
   const encoder::Features seen = (*encoder_)(pixels_BLPD.to(compute), plan, observer, drop_path);
   return head_->pool(seen, at::promote_types(compute, at::kFloat), observer);  // [B, C]

@@ -29,7 +29,10 @@ std::vector<decoder::Output> outputs_of(const AutoencoderOptions& options) {
 
 const at::Tensor& features_of(const targets::Features& features, const std::string& name) {
   const auto found = features.find(name);
-  require(found != features.end(), "nobody made the features of {}", name);
+  require(found != features.end(),
+          "MaskedAutoencoder: no features for target {}; run its teacher first "
+          "(targets::Teachers), {} targets have theirs",
+          name, features.size());
   return found->second;
 }
 

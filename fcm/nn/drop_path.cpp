@@ -49,7 +49,7 @@ BranchScales branch_scales(const DropPath& drop_path, int64_t index) {
 
 at::Tensor add_branch(const at::Tensor& x, const at::Tensor& branch, const at::Tensor& scale_B) {
   if (!scale_B.defined()) return x + branch;
-  require(scale_B.size(0) == x.size(0), "drop path of {} pictures for a batch of {}",
+  require(scale_B.size(0) == x.size(0), "drop path: factors for {} pictures, a batch of {}",
           scale_B.size(0), x.size(0));
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
   shape[0] = x.size(0);

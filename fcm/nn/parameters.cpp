@@ -1,6 +1,7 @@
 #include "fcm/nn/parameters.h"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 
@@ -156,7 +157,7 @@ void Parameters::flatten() {
 
 void Parameters::round(at::ScalarType compute) {
   if (compute != at::kBFloat16) return;
-  require(flat_values_.defined(), "parameters are rounded once they are flat");
+  require(flat_values_.defined(), "Parameters: round() before flatten(), wanted after it");
   if (!flat_rounded_.defined()) {
     flat_rounded_ = at::empty({trainable_elements()}, held_.dtype(at::kBFloat16));
     int64_t offset = 0;
@@ -190,8 +191,9 @@ int64_t Parameters::trainable_elements() const {
 }
 
 void Parameters::set_published(const Parameter& parameter, const at::Tensor& published) {
-  require(published.sizes().vec() == parameter.published_shape, "{} has another shape",
-          parameter.name);
+  require(published.sizes().vec() == parameter.published_shape, "{}: shape [{}], wanted [{}]",
+          parameter.name, fmt::join(published.sizes(), ", "),
+          fmt::join(parameter.published_shape, ", "));
   const at::NoGradGuard no_grad;
   at::Tensor value = parameter.value;
   value.copy_(to_held(published, parameter.layout).reshape(value.sizes()));

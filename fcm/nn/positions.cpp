@@ -1,6 +1,7 @@
 #include "fcm/nn/positions.h"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include "fcm/base/error.h"
 
@@ -11,7 +12,8 @@ at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, 
   const int64_t patches = from_rows * from_cols;
   require(
       positions_1TC.dim() == 3 && positions_1TC.size(0) == 1 && positions_1TC.size(1) >= patches,
-      "a position table that has no {} x {} patches", from_rows, from_cols);
+      "resize_positions: a table of [{}], wanted [1, T, C] with {} x {} patches in T",
+      fmt::join(positions_1TC.sizes(), ", "), from_rows, from_cols);
   if (from_rows == to_rows && from_cols == to_cols) return positions_1TC;
   const int64_t class_tokens = positions_1TC.size(1) - patches;
   const at::Tensor map_1CHW = positions_1TC.narrow(1, class_tokens, patches)

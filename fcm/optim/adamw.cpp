@@ -53,13 +53,16 @@ std::vector<size_t> AdamW::groups_by_parameter() const {
   for (size_t group = 0; group < groups_.size(); ++group) {
     for (const size_t index : groups_[group].parameters) {
       require(index < all.size() && all[index].trainable,
-              "group {} holds a parameter that is not trained", groups_[group].name);
-      require(group_of[index] == groups_.size(), "{} is in two groups", all[index].name);
+              "AdamW: group {} has parameter {}, wanted a trainable one of {}", groups_[group].name,
+              index, all.size());
+      require(group_of[index] == groups_.size(), "AdamW: {} is in two groups, wanted one",
+              all[index].name);
       group_of[index] = group;
     }
   }
   for (size_t i = 0; i < all.size(); ++i) {
-    require(!all[i].trainable || group_of[i] < groups_.size(), "{} is in no group", all[i].name);
+    require(!all[i].trainable || group_of[i] < groups_.size(),
+            "AdamW: {} is trainable and in no group, wanted one", all[i].name);
   }
   return group_of;
 }
@@ -72,7 +75,9 @@ double AdamW::clip_scale(double norm) const {
 }
 
 void AdamW::step(double lr, double gradient_scale) {
-  require(!queued_state_.defined(), "an optimizer of queued steps was given another");
+  require(!queued_state_.defined(),
+          "AdamW: step() of an optimizer whose steps are queued on a device; wanted only "
+          "those, or none");
   apply(lr, gradient_scale);
 }
 

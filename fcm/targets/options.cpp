@@ -28,7 +28,7 @@ double TargetOptions::weight(const std::string& name) const {
   if (name == "clip") return clip;
   if (name == "dino") return dino;
   if (name == "ema") return ema;
-  require(name == "mimic", "no target is called {}", name);
+  require(name == "mimic", "target \"{}\", wanted rgb, clip, dino, ema or mimic", name);
   return mimic_weight;
 }
 
@@ -55,7 +55,7 @@ TeacherOptions named_tower(TeacherKind kind, const std::string& size) {
     tower.mlp_ratio = 2;
     tower.projected_dim = 16;
   } else {
-    require(size == "vit_b16", "no tower is called {}", size);
+    require(size == "vit_b16", "tower \"{}\", wanted vit_b16, vit_s16, vit_l14 or tiny", size);
   }
   return tower;
 }

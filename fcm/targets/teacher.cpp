@@ -53,7 +53,9 @@ Teacher::Teacher(const TeacherOptions& options, const at::TensorOptions& held)
 at::Tensor Teacher::features(const at::Tensor& pixels_BLPD, const at::Tensor& order_BL,
                              Feature feature, at::ScalarType compute,
                              const nn::Observer& observer) const {
-  require(order_BL.size(1) == grid_.patches(), "a teacher that does not see every patch");
+  require(order_BL.size(1) == grid_.patches(),
+          "Teacher: an order of {} patches, wanted all {} of its pictures", order_BL.size(1),
+          grid_.patches());
   const at::NoGradGuard no_gradient;
   const at::Tensor pixels = pixels_BLPD.to(compute);
   if (clip_) return (*clip_)(pixels, order_BL, feature, observer);  // [B, L, D or P]

@@ -45,7 +45,8 @@ void remove_finetune_demo(const fs::path& out, Reporter& reporter) {
 
 nlohmann::json finetune_demo(const DemoRequest& request, const std::string& data,
                              Reporter& reporter) {
-  require(request.finetune.has_value(), "demo --full without a recipe for fine-tuning");
+  require(request.finetune.has_value(),
+          "demo --full: no recipe for fine-tuning, wanted DemoRequest::finetune");
   const recipe::Recipe recipe = recipe_of(request);
   nlohmann::json result = {
       {"stopped", false}, {"epochs", recipe.optim.epochs}, {"batch_size", recipe.optim.batch_size}};

@@ -119,7 +119,8 @@ PublishedTensors optimizer_tensors(const nn::Parameters& parameters,
 
 at::Tensor to_tensor(const formats::TensorView& view) {
   at::Tensor tensor = at::empty(view.shape, dtype_of(view));
-  require(tensor.nbytes() == view.bytes.size(), "tensor {} changed its size", view.name);
+  require(tensor.nbytes() == view.bytes.size(), "tensor {}: {} bytes for a shape that takes {}",
+          view.name, view.bytes.size(), tensor.nbytes());
   if (!view.bytes.empty()) {
     std::memcpy(tensor.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
   }

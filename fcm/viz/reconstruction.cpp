@@ -246,7 +246,7 @@ constexpr const char* kComponents =
 
 image::Image reconstruction_sheet(const std::vector<Reconstruction>& rows, const std::string& title,
                                   int64_t scale) {
-  require(!rows.empty(), "a reconstruction sheet has no rows");
+  require(!rows.empty(), "a reconstruction sheet of no rows, wanted one or more");
   Sheet sheet{title, reconstruction_columns(rows.front().views), {}, {}, scale};
   bool borrowed = false;
   for (const FeatureTiles& feature : rows.front().features) {

@@ -28,7 +28,7 @@ image::Image shrunk(image::Image picture, int64_t side) {
 }  // namespace
 
 std::string packed_picture(image::Image picture, const PackedForm& form) {
-  require(picture.channels == 3, "packed_picture: {} channels", picture.channels);
+  require(picture.channels == 3, "packed_picture: {} channels, wanted 3", picture.channels);
   picture = shrunk(std::move(picture), form.side);
   if (form.kind == PackedKind::kJpeg) return image::encode_jpeg(picture, form.quality);
   ByteWriter bytes;
@@ -59,7 +59,9 @@ void PackedWriter::begin(PackedSplit split, std::vector<std::string> classes) {
 void PackedWriter::add(std::string_view picture, uint64_t checksum, int64_t label,
                        std::string_view name) {
   require(!splits_.empty() && picture.size() <= std::numeric_limits<uint32_t>::max(),
-          "PackedWriter: a picture of {} bytes", picture.size());
+          "PackedWriter: a picture of {} bytes in split {}; wanted less than 4 GiB, in split 1 or "
+          "later (begin)",
+          picture.size(), splits_.size());
   splits_.back().places.push_back(
       {written_, checksum, static_cast<uint32_t>(picture.size()), static_cast<int32_t>(label)});
   splits_.back().names.add(name);

@@ -9,8 +9,9 @@ class InMemory final : public Dataset {
  public:
   explicit InMemory(RawPictures pictures) : held_(std::move(pictures)) {
     const auto count = held_.labels.size();
-    require(held_.pixels.size() == count * picture_bytes(), "{}: {} pixels for {} pictures",
-            held_.origin, held_.pixels.size(), count);
+    require(held_.pixels.size() == count * picture_bytes(),
+            "{}: {} bytes of pixels for {} pictures of {}", held_.origin, held_.pixels.size(),
+            count, picture_bytes());
     if (count == 0) fail(ExitCode::kData, "{} holds no pictures", held_.origin);
     for (size_t i = 0; i < count; ++i) {
       if (held_.labels[i] >= held_.classes.size()) {

@@ -1,6 +1,7 @@
 #include "fcm/ops/adamw/op.h"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <vector>
@@ -104,11 +105,16 @@ void check(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments) 
   for (const at::Tensor& other : {value, buffers.first_E, buffers.second_E, buffers.gradient_E}) {
     require(other.dim() == 1 && other.sizes() == value.sizes() && other.is_contiguous() &&
                 other.scalar_type() == value.scalar_type(),
-            "the buffers of adamw differ in type or length, or have gaps");
+            "adamw: buffers of [{}] {} and [{}] {}, the second contiguous: {}; wanted "
+            "contiguous vectors of one length and type",
+            fmt::join(value.sizes(), ", "), at::toString(value.scalar_type()),
+            fmt::join(other.sizes(), ", "), at::toString(other.scalar_type()),
+            other.is_contiguous());
   }
   for (const AdamWSegment& segment : segments) {
     require(segment.begin >= 0 && segment.end <= value.numel(),
-            "adamw: segment [{}, {}) of {} elements", segment.begin, segment.end, value.numel());
+            "adamw: segment [{}, {}), wanted within the {} elements", segment.begin, segment.end,
+            value.numel());
   }
 }
 

@@ -152,8 +152,8 @@ void check(const at::Tensor& x, int64_t tokens, const ProductWeights& qkv,
               proj.weight_OI.size(0) == channels,
           "attention_branch got {} channels for {} heads and a qkv weight of {} x {}", channels,
           heads, qkv.weight_OI.size(0), qkv.weight_OI.size(1));
-  require(first >= 0 && first < tokens, "attention_branch of {} tokens from token {} on", tokens,
-          first);
+  require(first >= 0 && first < tokens,
+          "attention_branch: results from token {} on, wanted one of its {} tokens", first, tokens);
 }
 
 at::Tensor apply(const at::Tensor& x, const at::Tensor& places_BT, const NormWeights& norm,
@@ -174,7 +174,7 @@ at::Tensor apply(const at::Tensor& x, const at::Tensor& places_BT, const NormWei
 at::Tensor attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
                             const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
                             const at::Tensor& scale_B, int64_t first) {
-  require(x_BTC.dim() == 3, "attention_branch got {} dimensions", x_BTC.dim());
+  require(x_BTC.dim() == 3, "attention_branch: x of {} dimensions, wanted [B, T, C]", x_BTC.dim());
   check(x_BTC, x_BTC.size(1), qkv, proj, heads, first);
   if (x_BTC.numel() == 0)
     return attention_branch_reference(x_BTC, norm, qkv, proj, heads, scale_B, first);

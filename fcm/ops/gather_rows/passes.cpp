@@ -82,8 +82,9 @@ at::Tensor gathered(const at::Tensor& rows_RC, const at::Tensor& places_NT) {
   char* to = static_cast<char*>(result.data_ptr());
   for_each_block(Blocks{count, 16}, [&](int64_t block) {
     for (int64_t i = 0, token = 16 * block; i < 16 && token < count; ++i, ++token) {
-      require(place[token] >= 0 && place[token] < rows, "token {} is row {} of {}", token,
-              place[token], rows);
+      require(place[token] >= 0 && place[token] < rows,
+              "gather_rows: token {} takes row {}, wanted one of {} rows", token, place[token],
+              rows);
       std::memcpy(to + token * bytes, from + place[token] * bytes, static_cast<size_t>(bytes));
     }
   });

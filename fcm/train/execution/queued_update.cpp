@@ -97,10 +97,12 @@ void QueuedUpdate::make_places(const Inputs& first) {
 void QueuedUpdate::give(loader::Batch batch, const StepPlan& plan) {
   const int64_t pictures = is_first() ? batch.batch : inputs_.pictures_BHWC.size(0);
   require(batch.batch == pictures && batch.global_batch == recipe_.optim.batch_size,
-          "{} pictures of a batch of {}, not {} of {}", batch.batch, batch.global_batch, pictures,
-          recipe_.optim.batch_size);
+          "QueuedUpdate: {} pictures of a batch of {}, wanted {} of {}: every update has "
+          "the same sizes",
+          batch.batch, batch.global_batch, pictures, recipe_.optim.batch_size);
   // The update before last has finished, so its staging buffers are free.
-  require(unread() < 2, "an update was given while two are unread");
+  require(unread() < 2, "QueuedUpdate: give() with {} updates unread, wanted fewer than 2",
+          unread());
   const at::NoGradGuard no_grad;
   const Inputs inputs = inputs_of(batch, plan.lr);
   const auto turn = static_cast<size_t>(given_) % places_.size();
@@ -153,7 +155,7 @@ void QueuedUpdate::add(const Losses& losses, double share) {
 }
 
 StepResult QueuedUpdate::read() {
-  require(unread() > 0, "no update was given");
+  require(unread() > 0, "QueuedUpdate: read() with no update unread, wanted give() before");
   const auto turn = static_cast<size_t>(read_++) % places_.size();
   const Place& place = places_[turn];
   transfers_->wait(turn);
