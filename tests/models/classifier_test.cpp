@@ -266,22 +266,6 @@ class ClassifierFixtures : public testing::TestWithParam<std::string> {
   }
 };
 
-TEST_P(ClassifierFixtures, LogitsLossesAndEveryGradientOfThePublishedModel) {
-  const test::OneThread one_thread;
-  const auto loaded = reference::load_classifier(GetParam() + ".golden.safetensors");
-  Classifier model = published(loaded);
-  at::Tensor logits = logits_of(model, loaded.images, at::kFloat);
-  reference::expect_logits(loaded, logits);
-  reference::expect_losses(loaded, logits);
-  loss::label_smoothing_cross_entropy(logits, loaded.labels).backward();
-  reference::expect_gradients(loaded, gradients_of(model), "grad.ls.", "");
-
-  model.parameters().flat_gradients().zero_();
-  logits = logits_of(model, loaded.images, at::kFloat);
-  loss::soft_target_cross_entropy(logits, loaded.targets).backward();
-  reference::expect_gradients(loaded, gradients_of(model), "", "summary.soft.");
-}
-
 TEST_P(ClassifierFixtures, PublishedStepsOfFineTuning) {
   const test::OneThread one_thread;
   const auto loaded = reference::load_classifier(GetParam() + ".golden.safetensors");

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "fcm/encoder/registry.h"
+#include "fcm/loss/classification.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/optim/schedule.h"
 #include "tests/reference/classifier_golden.h"

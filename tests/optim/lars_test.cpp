@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "fcm/heads/batch_norm_probe.h"
+#include "fcm/loss/classification.h"
 #include "tests/reference/classifier_golden.h"
 
 namespace fcm::optim {

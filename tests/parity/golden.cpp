@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "fcm/base/error.h"
 
@@ -57,9 +58,28 @@ class Comparison {
       if (from_float64 == prefix_.empty()) continue;
       one(name.substr(prefix_.size()), tensor);
     }
+    every_gradient();
   }
 
  private:
+  // "grad.<tag>." of "grad.<tag>.<key>".
+  static std::string tag_of(const std::string& name) {
+    return name.substr(0, name.find('.', std::string("grad.").size()) + 1);
+  }
+
+  // Of a loss whose gradients are stored, those of all parameters are: a parameter that the
+  // published model does not have would be seen here.
+  void every_gradient() {
+    std::set<std::string> tags;
+    for (const std::string& name : answered_) {
+      if (name.starts_with("grad.")) tags.insert(tag_of(name));
+    }
+    for (const auto& [name, value] : run_.values) {
+      if (!name.starts_with("grad.") || !tags.contains(tag_of(name))) continue;
+      if (!answered_.contains(name)) add_fault(result_, name + " is computed, but not stored");
+    }
+  }
+
   void one(const std::string& name, const at::Tensor& wanted) {
     if (is_index(name)) return;  // read with the values they belong to
     if (name.find("grad_") != std::string::npos) return summary(name, wanted);
@@ -80,6 +100,7 @@ class Comparison {
 
   const at::Tensor* computed(const std::string& name) {
     const auto found = run_.values.find(name);
+    answered_.insert(name);
     if (found != run_.values.end()) return &found->second;
     add_fault(result_, fmt::format("{} is stored, but nothing computed goes by that name", name));
     return nullptr;
@@ -152,12 +173,13 @@ class Comparison {
     key_bias(name, *value);
   }
 
-  // Zero but for rounding, so compared with the size of the rest.
+  // Zero but for rounding, so compared with the size of the rest; in float64 that rounding alone.
   void key_bias(const std::string& name, const at::Tensor& value) {
     if (!is_gradient(name) || !name.ends_with("attn.qkv.bias")) return;
+    const bool exact = value.scalar_type() == at::kDouble;
     const at::Tensor keys = value - without_key_bias(name, value);
     compare(result_, name + " (keys)", keys, at::zeros_like(keys),
-            tolerance_(name, Quantity::kGradient), scale(name, value));
+            exact ? 1e-12 : tolerance_(name, Quantity::kGradient), scale(name, value));
   }
 
   void loss(const std::string& name, const at::Tensor& wanted) {
@@ -226,6 +248,7 @@ class Comparison {
       const std::string tensor = "grad." + tag + "." + parameters[row];
       const at::Tensor* value = computed(tensor);
       if (value == nullptr) continue;
+      if (what == "grad_l2") key_bias(tensor, *value);
       summary_row(what, tensor, without_key_bias(tensor, *value).to(at::kDouble).flatten(),
                   wanted[static_cast<int64_t>(row)],
                   index != nullptr ? (*index)[static_cast<int64_t>(row)] : at::Tensor());
@@ -266,6 +289,7 @@ class Comparison {
   const Run& run_;
   std::string prefix_;
   const Tolerance& tolerance_;
+  std::set<std::string> answered_;  // computed tensors of which something is stored
 };
 
 }  // namespace

@@ -157,9 +157,11 @@ Inputs make_inputs(const Entry& entry, const PublishedModel& model, const NamesA
       inputs.weights[name] = reference::procedural(name, seed, shape);
     }
   }
+  // Made where the manifest says how, so that what is stored is compared with it.
   const auto given = [&](const char* name) {
     const auto found = stored.find(name);
-    return found == stored.end() ? at::Tensor() : found->second;
+    const bool made = entry.about.value(name, "").starts_with("procedural");
+    return found == stored.end() || made ? at::Tensor() : found->second;
   };
   const ProceduralText images = parse_procedural(entry.about.value("images", ""), seed);
   const ProceduralText noise = parse_procedural(entry.about.value("noise", ""), seed);

@@ -35,8 +35,9 @@ struct PublishedModel {
 // Throws Error(kData) for a model it does not know.
 PublishedModel published_model(const nlohmann::json& about);
 
-// What a model is run on. Tensors stored in the file or a "state" file of the same stem come first;
-// otherwise they are procedural.
+// What a model is run on. Weights stored in the file or a "state" file of the same stem come first;
+// otherwise they are procedural. Pictures and noise are procedural where the manifest says so, and
+// otherwise those of the file.
 struct Inputs {
   reference::Weights weights;  // float32, published names and shapes, position tables among them
   at::Tensor images_BCHW;

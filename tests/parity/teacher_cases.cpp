@@ -70,11 +70,11 @@ Teacher make_teacher(const Entry& entry, const Request& request) {
   Teacher teacher;
   teacher.stored = read_tensors(entry.path());
   const uint64_t seed = entry.about.at("weight_seed").get<uint64_t>();
-  const ProceduralText images = parse_procedural(entry.about.value("images", ""), seed);
-  const auto stored = teacher.stored.find("images");
-  teacher.inputs.images_BCHW = stored != teacher.stored.end()
-                                   ? stored->second
-                                   : reference::procedural("images", images.seed, images.shape);
+  const std::string text = entry.about.value("images", "");
+  const ProceduralText images = parse_procedural(text, seed);
+  teacher.inputs.images_BCHW = text.starts_with("procedural")
+                                   ? reference::procedural("images", images.seed, images.shape)
+                                   : teacher.stored.at("images");
   const auto shapes = entry.about.at("parameters").get<std::map<std::string, Shape>>();
   teacher.options = options_of(entry.about, shapes, teacher.inputs.images_BCHW);
   for (const auto& [name, shape] : reference::tower_names_and_shapes(teacher.options)) {
@@ -83,6 +83,10 @@ Teacher make_teacher(const Entry& entry, const Request& request) {
       fail(ExitCode::kData, "the manifest has no {} of shape {}", name, fmt::join(shape, " x "));
     }
     teacher.inputs.weights[name] = reference::procedural(name, seed, shape);
+  }
+  if (teacher.inputs.weights.size() != shapes.size()) {
+    fail(ExitCode::kData, "the manifest has {} parameters, the tower {}", shapes.size(),
+         teacher.inputs.weights.size());
   }
   if (request.sabotage) request.sabotage(teacher.inputs);
   return teacher;
