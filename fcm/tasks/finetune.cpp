@@ -176,6 +176,7 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   training.stop = request.stop;
   training.measure = [&](int64_t) { return evaluator(); };
   training.measures_last_step = true;
+  training.logs_totals = true;
   const train::TrainResult run = train::train(*trainee.learner, training, reporter);
   if (run.stopped) {
     return {{"steps", run.steps},

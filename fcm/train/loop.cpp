@@ -216,13 +216,13 @@ class Loop {
                            {"lr", last_lr_},
                            {"grad_norm", last_norm_},
                            {"images_per_second", speed},
-                           {"train_seconds", train_seconds()},
                            {"data_wait", window_.wait_share()},
                            {"utilisation", recipe::training_flops(recipe_) * speed / peak_flops_},
                            {"memory_bytes", peak_memory_bytes(learner_.device())},
                            {"skipped_samples", counters_.bad_samples},
                            {"skipped_updates", counters_.skipped},
                            {"eta_seconds", eta}};
+    if (request_.logs_totals) line["train_seconds"] = train_seconds();
     line.update(of_learner);
     std::map<std::string, double> curves = {
         {"train_loss", loss}, {"lr", last_lr_}, {"images_per_second", speed}};
@@ -246,9 +246,11 @@ class Loop {
     nlohmann::json line = {{"train_lr", last_lr_},
                            {"train_loss", mean(counters_.epoch_loss, counters_.epoch_steps)},
                            {"epoch", epoch},
-                           {"step", counters_.step},
-                           {"train_seconds", train_seconds()},
-                           {"n_parameters", learner_.trainable_elements()}};
+                           {"step", counters_.step}};
+    if (request_.logs_totals) {
+      line["train_seconds"] = train_seconds();
+      line["n_parameters"] = learner_.trainable_elements();
+    }
     add_target_losses(line, "train_loss_", counters_.epoch_target_losses, counters_.epoch_steps);
     if (epoch_done) {
       counters_.epoch_loss = 0;

@@ -35,6 +35,9 @@ struct TrainRequest {
   // Asked at the end of each epoch (counted from 0).
   std::function<Measured(int64_t epoch)> measure;
   bool measures_last_step = false;  // and after the last step, wherever in its epoch that is
+  // "train_seconds" of all launches in every line of the log and "n_parameters" in an epoch's, as
+  // logs of fine-tuning have them.
+  bool logs_totals = false;
   // Called every run.pictures_every_steps, and after the last step.
   std::function<void(int64_t step)> draw_pictures;
   // Updates are given to the device without waiting and their results read one update later, to the
