@@ -24,8 +24,9 @@ constexpr int64_t kClasses = 1000;
 
 reference::ClassifierOptions reference_options(const recipe::Recipe& recipe,
                                                at::ScalarType compute) {
-  reference::ClassifierOptions options{
-      reference::encoder_sizes(recipe::classifier_options(recipe, kClasses))};
+  reference::ClassifierOptions options;
+  static_cast<reference::EncoderSizes&>(options) =
+      reference::encoder_sizes(recipe::classifier_options(recipe, kClasses));
   options.classes = kClasses;
   options.mean_pool = recipe.classify().classifier.pool == "mean";
   options.compute = compute;

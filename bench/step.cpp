@@ -23,8 +23,9 @@ namespace {
 
 reference::ReferenceOptions reference_options(const recipe::Recipe& recipe,
                                               at::ScalarType compute) {
-  reference::ReferenceOptions options{
-      reference::encoder_sizes(recipe::autoencoder_options(recipe))};
+  reference::ReferenceOptions options;
+  static_cast<reference::EncoderSizes&>(options) =
+      reference::encoder_sizes(recipe::autoencoder_options(recipe));
   options.decoder_dim = recipe.pretrain().decoder.dim;
   options.decoder_depth = recipe.pretrain().decoder.depth;
   options.decoder_heads = recipe.pretrain().decoder.heads;
