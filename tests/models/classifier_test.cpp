@@ -44,7 +44,8 @@ ClassifierOptions small_options(const Setting& setting) {
 }
 
 reference::ClassifierOptions reference_options(const ClassifierOptions& options) {
-  reference::ClassifierOptions same{reference::encoder_sizes(options)};
+  reference::ClassifierOptions same;
+  static_cast<reference::EncoderSizes&>(same) = reference::encoder_sizes(options);
   same.classes = options.classes;
   same.mean_pool = options.mean_pool;
   same.compute = at::kDouble;

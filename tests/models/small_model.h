@@ -42,7 +42,8 @@ inline AutoencoderOptions small_options(const Setting& setting) {
 }
 
 inline reference::ReferenceOptions reference_options(const AutoencoderOptions& options) {
-  reference::ReferenceOptions same{reference::encoder_sizes(options)};
+  reference::ReferenceOptions same;
+  static_cast<reference::EncoderSizes&>(same) = reference::encoder_sizes(options);
   same.decoder_dim = options.decoder.dim;
   same.decoder_depth = options.decoder.depth;
   same.decoder_heads = options.decoder.heads;
