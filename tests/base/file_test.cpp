@@ -15,6 +15,7 @@
 
 #include "fcm/base/failpoint.h"
 #include "tests/support/crash.h"
+#include "tests/support/error_of.h"
 
 namespace fcm {
 namespace {
@@ -30,13 +31,7 @@ class FileTest : public test::TemporaryFolderTest {
   void replace(std::string_view text) const { write_file_durably(path_, text, ExitCode::kData); }
 
   std::string error_of(const std::function<void()>& action) const {
-    try {
-      action();
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ExitCode::kData);
-      return error.what();
-    }
-    return {};
+    return test::error_of(ExitCode::kData, action);
   }
 
   const fs::path path_ = folder_ / "content.txt";

@@ -9,6 +9,7 @@
 
 #include "fcm/base/error.h"
 #include "tests/config/example.h"
+#include "tests/support/error_of.h"
 
 namespace fcm::config {
 namespace {
@@ -25,14 +26,9 @@ Example read_example(const std::string& text, const std::vector<std::string>& se
 // The message of the usage error that `action` throws; fails the test if there is none.
 template <class Action>
 std::string usage_error(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kUsage);
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return "";
+  const std::string message = test::error_of(ExitCode::kUsage, action);
+  EXPECT_NE(message, "");
+  return message;
 }
 
 std::string with_line(const std::string& old_line, const std::string& new_line) {

@@ -16,6 +16,7 @@
 #include "fcm/base/reporter.h"
 #include "fcm/formats/tensor_file.h"
 #include "tests/support/crash.h"
+#include "tests/support/error_of.h"
 
 namespace fcm::formats {
 
@@ -35,13 +36,7 @@ class KeepingReporter final : public Reporter {
 
 // The message of the Error(kCheckpoint) that `action` throws; empty: it threw none.
 inline std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kCheckpoint) << error.what();
-    return error.what();
-  }
-  return {};
+  return test::error_of(ExitCode::kCheckpoint, action);
 }
 
 inline std::vector<std::byte> bytes_of_text(const std::string& text) {

@@ -11,6 +11,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/image/image.h"
+#include "tests/support/error_of.h"
 
 namespace fcm::test {
 
@@ -25,14 +26,9 @@ inline std::vector<uint8_t> bytes_of(const std::filesystem::path& path) {
 // The message of the Error(kData) that `call` throws; empty, with a failure, where it throws none.
 template <class Call>
 std::string data_error(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kData) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error was thrown";
-  return {};
+  const std::string message = error_of(ExitCode::kData, call);
+  EXPECT_NE(message, "");
+  return message;
 }
 
 // A picture whose pixels all differ from their neighbours, the same on every call.

@@ -6,6 +6,7 @@
 #include "fcm/config/recipe_io.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/recipe/recipe_files.h"
+#include "tests/support/error_of.h"
 
 namespace fcm::recipe {
 namespace {
@@ -84,13 +85,7 @@ TEST(Recipe, ReadsWhatItPrints) {
 
 std::string fault_of(const std::vector<std::string>& overrides,
                      const std::string& name = "smoke_finetune") {
-  try {
-    shipped(name, overrides);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kUsage);
-    return error.what();
-  }
-  return "";
+  return test::error_of(ExitCode::kUsage, [&] { shipped(name, overrides); });
 }
 
 TEST(Recipe, WhatCannotWorkIsSaid) {

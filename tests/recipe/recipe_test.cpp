@@ -12,6 +12,7 @@
 #include "fcm/config/recipe_io.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/recipe_files.h"
+#include "tests/support/error_of.h"
 #include "tests/support/scratch.h"
 
 namespace fcm::recipe {
@@ -27,14 +28,9 @@ Recipe shipped(const std::string& name, const std::vector<std::string>& override
 
 template <class Action>
 std::string usage_error(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kUsage);
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return "";
+  const std::string message = test::error_of(ExitCode::kUsage, action);
+  EXPECT_NE(message, "");
+  return message;
 }
 
 TEST(ShippedRecipes, AreCompleteAndPassTheirChecks) {

@@ -11,6 +11,7 @@
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/run_folder.h"
 #include "fcm/train/state.h"
+#include "tests/support/error_of.h"
 
 namespace fcm::tasks {
 namespace {
@@ -50,13 +51,7 @@ recipe::Recipe resolved(const FinetuneRequest& request, const Pretrained& pretra
 }
 
 std::string fault(const FinetuneRequest& request, const Pretrained& pretrained) {
-  try {
-    recipe::check(resolved(request, pretrained));
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kUsage);
-    return error.what();
-  }
-  return "";
+  return test::error_of(ExitCode::kUsage, [&] { recipe::check(resolved(request, pretrained)); });
 }
 
 TEST(CheckpointEncoder, TakesKindSizesAndNormalisation) {

@@ -10,6 +10,7 @@
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/trained_classifier.h"
 #include "fcm/train/state.h"
+#include "tests/support/error_of.h"
 
 namespace fcm::tasks {
 namespace {
@@ -57,13 +58,8 @@ class LoadEncoder : public testing::Test {
   // The message of an Error(kCheckpoint); empty: it was loaded.
   std::string fault(checkpoint::Checkpoint checkpoint) {
     models::Classifier model = fresh(32);
-    try {
-      load_encoder(model, std::move(checkpoint), {}, reporter_);
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
-      return error.what();
-    }
-    return "";
+    return test::error_of(ExitCode::kCheckpoint,
+                          [&] { load_encoder(model, std::move(checkpoint), {}, reporter_); });
   }
 
   train::PublishedTensors tensors_;

@@ -9,6 +9,7 @@
 #include "fcm/base/error.h"
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/load_any.h"
+#include "tests/support/error_of.h"
 #include "tests/tasks/child.h"
 
 namespace fcm::tasks {
@@ -92,13 +93,7 @@ TEST_F(Weights, WhatAClassifierHasNotAddsNothing) {
 }
 
 std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
-    return error.what();
-  }
-  return {};
+  return test::error_of(ExitCode::kCheckpoint, action);
 }
 
 TEST_F(Weights, AllThatIsMissingIsListedUnlessItIsAllowed) {

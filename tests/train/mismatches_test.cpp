@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fcm/base/error.h"
+#include "tests/support/error_of.h"
 
 namespace fcm::train {
 namespace {
@@ -19,13 +20,7 @@ std::string fault(const TensorFile& file, const std::vector<std::string>& wanted
                   const LoadRules& rules = {}, const std::vector<int64_t>& shape = {2}) {
   Mismatches mismatches(rules);
   for (const std::string& name : wanted) mismatches.take(file, name, shape);
-  try {
-    mismatches.check(file, "some/file");
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
-    return error.what();
-  }
-  return "";
+  return test::error_of(ExitCode::kCheckpoint, [&] { mismatches.check(file, "some/file"); });
 }
 
 std::vector<std::string> blocks(const std::string& prefix, int count) {

@@ -1,0 +1,24 @@
+// What is said to the user.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "fcm/base/error.h"
+
+namespace fcm::test {
+
+// The message of the Error that `action` throws, which has to have this code; empty: it threw none.
+template <class Action>
+std::string error_of(ExitCode code, const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code) << error.what();
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace fcm::test
