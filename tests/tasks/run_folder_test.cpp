@@ -134,7 +134,7 @@ class RunFolder : public testing::Test {
     }
   }
 
-  tests::Scratch scratch_;
+  tests::Scratch scratch_{test::memory_folder()};
   KeepingReporter reporter_;
   ExitCode code_ = ExitCode::kDone;
 };
@@ -321,7 +321,7 @@ TEST_F(RunFolder, ReadOnlyFilesGoAndWhatCannotBeRemovedIsNamed) {
   const fs::path run = make_run("run");
   fs::permissions(run / "log.jsonl", fs::perms::owner_read);
   fs::permissions(run / "checkpoints" / "step-2" / "model.safetensors", fs::perms::owner_read);
-  failpoint::arm("any.unlink.before:1+:EACCES");  // as in a folder that is read-only
+  failpoint::arm("run.unlink.before:1+:EACCES");  // as in a folder that is read-only
   const std::string message = prepare(run, true);
   failpoint::disarm();
   EXPECT_NE(message.find("cannot remove " + (run / "result.json").string()), message.npos)
@@ -335,47 +335,47 @@ TEST_F(RunFolder, ReadOnlyFilesGoAndWhatCannotBeRemovedIsNamed) {
 TEST_F(RunFolder, AnInterruptedReplacementCanBeRepeatedAndLosesNothing) {
   const fs::path strangers = scratch_ / "strangers", run = scratch_ / "run";
   add_strangers(strangers);
-  const auto before_removal = [&](bool old) {
-    failpoint::disarm();
-    fs::remove_all(run);
-    old ? make_old_run("run") : make_run("run");
-    add_strangers(run);
+  const auto expected = contents(strangers);
+  struct Kind {
+    fs::path whole;  // the run as it was before
+    const char* action;
+    int64_t stride;  // of the points that are tried
   };
-  for (const bool old : {false, true}) {
-    before_removal(old);
+  const fs::path fresh = make_run("fresh"), old = make_old_run("old");
+  for (const Kind& kind : {Kind{fresh, "kill", 1}, Kind{fresh, "EIO", 4}, Kind{old, "kill", 4}}) {
+    const auto before_removal = [&] {
+      failpoint::disarm();
+      fs::remove_all(run);
+      fs::copy(kind.whole, run, fs::copy_options::recursive);
+      fs::copy(strangers, run, fs::copy_options::recursive);
+    };
+    before_removal();
     failpoint::arm("any:0:kill");
     ASSERT_EQ(prepare(run, true, "second"), "");
     const int64_t points = failpoint::hits();
     ASSERT_GT(points, 40);
-    for (int64_t point = 1; point <= points; ++point) {
-      for (const char* action : {"kill", "EIO"}) {
-        SCOPED_TRACE(fmt::format("{} at point {} of {}", action, point, points));
-        before_removal(old);
-        const pid_t child = ::fork();
-        if (child == 0) {
-          failpoint::arm(fmt::format("any:{}:{}", point, action));
-          prepare(run, true, "second");
-          ::_exit(0);
-        }
-        tests::wait_for(child);
-        for (const auto& [name, text] : contents(strangers)) {
-          ASSERT_EQ(contents(run)[name], text) << name;
-        }
-        ASSERT_TRUE(is_run(run));
-        // The old run goes on with its recipe, or the new one with its own and no checkpoint.
-        const std::string third = prepare(run, false, "third");
-        ASSERT_NE(third.find("another recipe"), third.npos) << third;
-        const auto left = checkpoint::load_newest(run / "checkpoints", true, reporter_);
-        if (left) {
-          ASSERT_EQ(left->step, 4);
-          ASSERT_EQ(prepare(run, false, "first"), "");
-        } else {
-          ASSERT_TRUE(prepare(run, false, "first").empty() ||
-                      prepare(run, false, "second").empty());
-        }
-        ASSERT_EQ(prepare(run, true, "second"), "");
-        ASSERT_EQ(checkpoint::load_newest(run / "checkpoints", true, reporter_), std::nullopt);
+    for (int64_t point = 1; point <= points; point += kind.stride) {
+      SCOPED_TRACE(fmt::format("{} at point {} of {}", kind.action, point, points));
+      before_removal();
+      const pid_t child = ::fork();
+      if (child == 0) {
+        failpoint::arm(fmt::format("any:{}:{}", point, kind.action));
+        prepare(run, true, "second");
+        ::_exit(0);
       }
+      tests::wait_for(child);
+      auto found = contents(run);
+      for (const auto& [name, text] : expected) ASSERT_EQ(found[name], text) << name;
+      ASSERT_TRUE(is_run(run));
+      // The old run goes on with its recipe, or the new one with its own and no checkpoint.
+      const std::string third = prepare(run, false, "third");
+      ASSERT_NE(third.find("another recipe"), third.npos) << third;
+      const auto left = checkpoint::load_newest(run / "checkpoints", true, reporter_);
+      if (left) ASSERT_EQ(left->step, 4);
+      const bool first_goes_on = prepare(run, false, "first").empty();
+      ASSERT_TRUE(first_goes_on || (!left && prepare(run, false, "second").empty()));
+      ASSERT_EQ(prepare(run, true, "second"), "");
+      ASSERT_EQ(checkpoint::load_newest(run / "checkpoints", true, reporter_), std::nullopt);
     }
   }
 }
