@@ -1,14 +1,68 @@
 #!/usr/bin/env bash
-# Formatting of all sources, and clang-tidy's short allow-list on the folders that do not use LibTorch
-# (with LibTorch's headers clang-tidy takes half a minute a file).
+# Style:  scripts/lint.sh [--text|--tidy] [--all]
+#   --text   formatting and width of all sources: seconds, needs no build
+#   --tidy   clang-tidy's short allow-list (.clang-tidy), on the commands of build/: the folders without LibTorch, and of the
+#            others the files that changed since the branch left main (since the last commit where there is no origin/main);
+#            with --all every file
+# Without one of them: both.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-git ls-files '*.h' '*.cpp' '*.inc' '*.cu' '*.cuh' | xargs -r clang-format --dry-run --Werror
-echo "lint: formatting is clean"
+text=1 tidy=1 all=0
+for argument in "$@"; do
+  case "$argument" in
+    --text) tidy=0 ;;
+    --tidy) text=0 ;;
+    --all) all=1 ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+done
 
-mapfile -t folders < <(sed -nE '/^[a-z]+:/{/(^| )torch( |$)/!s/^([a-z]+):.*/\1/p}' fcm/edges.txt)
-# Kernel files are compiled several times with flags of their own; their text is checked once, where it is plain.
-git ls-files "${folders[@]/#/fcm/}" | grep '\.cpp$' | grep -vE '_(avx2|avx512|vnni|amx)\.cpp$' |
-  xargs -r -P "$(nproc)" -n 4 clang-tidy -p build --quiet 2>&1 | { grep -vE '^[0-9]+ warnings? generated' || true; } | tee build/tidy.txt
-! grep -qE 'error:' build/tidy.txt
-echo "lint: clang-tidy found nothing in ${folders[*]}"
+if ((text)); then
+  git ls-files -z '*.h' '*.cpp' '*.inc' '*.cu' '*.cuh' | xargs -0 clang-format --dry-run --Werror
+  # What clang-format leaves as it is: comments.
+  if git ls-files -z '*.h' '*.cpp' '*.inc' '*.cu' '*.cuh' | xargs -0 grep -nHP '^\s*//.*' | grep -P '^[^:]*:\d+:.{101,}'; then
+    echo "lint: these comments are wider than 100 columns" >&2
+    exit 1
+  fi
+  echo "lint: formatting is clean"
+fi
+((tidy)) || exit 0
+
+# Clang cannot read what GCC precompiled. Its own, beside that, takes a file with LibTorch from half a minute to a quarter.
+precompile() {  # once for each header that build/ precompiles
+  local command header arguments flag
+  while read -r command; do
+    header=$(sed -E 's/.* -include (\S+\.hxx) .*/\1/' <<< "$command")
+    [[ "$header.pch" -nt "$header" ]] && continue
+    arguments=${command#* } arguments=${arguments%% -x c++-header*}
+    for flag in -fpch-preprocess -Winvalid-pch -Werror; do arguments=${arguments//$flag/}; done
+    # shellcheck disable=SC2086  # words of a command line
+    (cd build && clang++ $arguments -w -x c++-header "$header" -o "$header.pch")
+  done < <(sed -n 's/^ *"command": "\(.* -o \S*\.hxx\.gch .*\)",\{0,1\}$/\1/p' build/compile_commands.json)
+}
+
+# Sources that clang-tidy is to read: without words all. Kernel files that are compiled several times with flags of their own are
+# checked once, where they are plain.
+sources() { git ls-files "$@" | grep '\.cpp$' | grep -vE '_(avx2|avx512|vnni|amx|cuda)\.cpp$'; }
+
+# Changed sources, and those beside a changed header of their name.
+changed() {
+  local base
+  base=$(git merge-base HEAD origin/main 2>/dev/null || true)
+  [[ -n "$base" && "$base" != "$(git rev-parse HEAD)" ]] || base=$(git rev-parse --verify -q HEAD~1 || git hash-object -t tree /dev/null)
+  git diff --name-only "$base" | sed -nE 's/\.(h|cpp)$/.cpp/p' | sort -u
+}
+
+mapfile -t folders < <(sed -nE '/^[a-z]+:/{/(^| )torch( |$)/!s/^([a-z]+):.*/fcm\/\1\//p}' fcm/edges.txt)
+everything=(fcm apps bench reference)
+precompile
+if ((all)); then
+  mapfile -t files < <(sources "${everything[@]}")
+else
+  mapfile -t files < <({ sources "${folders[@]}"; comm -12 <(changed) <(sources "${everything[@]}" | sort); } | sort -u)
+fi
+echo "lint: clang-tidy reads ${#files[@]} files"
+printf '%s\n' "${files[@]}" | xargs -r -P "$(nproc)" -n 4 clang-tidy -p build --quiet 2>&1 |
+  { grep -vE '^[0-9]+ warnings? generated' || true; } | tee build/tidy.txt
+if grep -qE 'error:' build/tidy.txt; then exit 1; fi
+echo "lint: clang-tidy found nothing"

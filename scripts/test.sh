@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Set-up, build, style checks, tests. Further arguments go to ctest (for example: -R masks).
+# Set-up, style checks, build, tests. Further arguments go to ctest (for example: -R masks).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+bash scripts/setup.sh
+bash scripts/lint.sh --text  # in seconds, before a build of many minutes
 bash scripts/build.sh
-bash scripts/lint.sh
+bash scripts/lint.sh --tidy
 ctest --test-dir build --output-on-failure --no-tests=error -j "$(nproc)" -LE slow "$@"
