@@ -47,8 +47,8 @@ std::string sentence(const CLI::ParseError& error, const Words& words) {
   return text;
 }
 
-// CLI11's layout, but for two things: a value that may stand without its flag is explained once, and
-// what excludes an option comes in alphabetical order, where CLI11 has that of addresses.
+// CLI11's layout, but for two things: a value that may stand without its flag is explained once,
+// and what excludes an option comes in alphabetical order, where CLI11 has that of addresses.
 class Layout final : public CLI::Formatter {
  public:
   Layout() {

@@ -61,8 +61,8 @@ std::optional<Checkpoint> load_newest(const std::filesystem::path& folder, bool 
 // One committed step folder. Throws Error(kCheckpoint) with the first rule that does not hold.
 Checkpoint load_step(const std::filesystem::path& step_folder, bool with_optimizer);
 
-// Whether a folder is one step of a run, and whether it holds steps: step-N, or a `latest` that names
-// one.
+// Whether a folder is one step of a run, and whether it holds steps: step-N, or a `latest` that
+// names one.
 bool is_step(const std::filesystem::path& folder);
 bool has_steps(const std::filesystem::path& folder);
 

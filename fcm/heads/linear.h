@@ -16,8 +16,8 @@ namespace fcm::heads {
 class LinearHead {
  public:
   // mean_pool, the published global_pool. On: the mean of all patch tokens, then fc_norm. Off: one
-  // latent: the class token of a ViT, the top left patch of a ConvViT. Adds "head" to the scope, and
-  // "fc_norm" behind it, in the published order; the layer starts normal of std 2e-5.
+  // latent: the class token of a ViT, the top left patch of a ConvViT. Adds "head" to the scope,
+  // and "fc_norm" behind it, in the published order; the layer starts normal of std 2e-5.
   LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, bool mean_pool);
 
   // What the encoder has to make for it.

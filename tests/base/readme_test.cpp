@@ -1,4 +1,5 @@
-// A folder's README names what lies in it, so that whoever opens a folder finds every file explained.
+// A folder's README names what lies in it, so that whoever opens a folder finds every file
+// explained.
 #include <gtest/gtest.h>
 
 #include <algorithm>

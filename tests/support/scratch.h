@@ -13,8 +13,8 @@
 namespace fcm::test {
 
 // A folder in memory where the system has one, else the usual one for temporary files: for tests
-// that sync thousands of times, none of which depends on the disk. What a process leaves behind when
-// it dies is the same in both.
+// that sync thousands of times, none of which depends on the disk. What a process leaves behind
+// when it dies is the same in both.
 inline std::filesystem::path memory_folder() {
   return ::access("/dev/shm", W_OK) == 0 ? std::filesystem::path("/dev/shm")
                                          : std::filesystem::temp_directory_path();

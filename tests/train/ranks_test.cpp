@@ -1,5 +1,5 @@
-// What several ranks of a run have to agree on. Ranks are threads here, and gradients are not reduced:
-// it is the decisions that are looked at.
+// What several ranks of a run have to agree on. Ranks are threads here, and gradients are not
+// reduced: it is the decisions that are looked at.
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -37,7 +37,8 @@ struct Losses;  // learners/forward_backward.h
 class QueuedUpdate final : public Execution {
  public:
   // Batches are parts, all of one size, of recipe.optim.batch_size pictures. `recorded`: nullptr
-  // gives the GPU one operator after another. model, optimizer, recipe and teachers must outlive it.
+  // gives the GPU one operator after another. model, optimizer, recipe and teachers must outlive
+  // it.
   QueuedUpdate(models::MaskedAutoencoder& model, optim::AdamW& optimizer,
                const recipe::Recipe& recipe, at::ScalarType compute, int64_t micro_batch,
                const targets::Teachers* teachers, std::unique_ptr<ops::RecordedWork> recorded);
