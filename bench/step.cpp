@@ -12,6 +12,7 @@
 #include "bench/step_timing.h"
 #include "fcm/base/error.h"
 #include "fcm/models/inputs.h"
+#include "fcm/ops/reference_ops.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/machine.h"
@@ -98,6 +99,7 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
   if (!request.precision.empty()) recipe.model.precision = request.precision;
   recipe::check(recipe);
   const at::Device device = tasks::device_of(request.machine);
+  const ops::ReferenceOps reference_ops(recipe.debug.reference_ops);
   if (recipe.is<recipe::Classify>()) {
     return bench_classifier_step(request, recipe, device, threads, reporter);
   }
@@ -116,7 +118,7 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
       random_teachers(recipe, device));
   const loader::Batch batch = noise_batch(recipe, request.batch, 0);
   LearnerStep fast(learner, batch);
-  if (device.is_cuda() && !request.profile) {
+  if (device.is_cuda() && !request.profile && !recipe.debug.reference_ops) {
     const auto record = learner.recording(request.machine.cuda_graph);
     if (record) fast.use(learner.queue(request.batch, record), request.implementation == "fast");
   }

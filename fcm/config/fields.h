@@ -22,6 +22,8 @@ struct Field {
   Range range;
   OneOf one_of;
   std::string help;
+  // A bool that a recipe need not name: off unless it does, and printed only where it is on.
+  bool may_be_left_out = false;
 
   std::string name() const { return section + "." + key; }
 };
@@ -29,7 +31,7 @@ struct Field {
 namespace internal {
 
 // The visitor: `visitor.section(name, options)` enters a section, `visitor(name, value, allowed,
-// help)` lists a key.
+// help)` lists a key, `visitor.off_unless_named(name, value, help)` a switch.
 class Collector {
  public:
   template <class Options>
@@ -40,6 +42,10 @@ class Collector {
 
   void operator()(const char* key, bool& value, const char* help) {
     fields.push_back({section_, key, &value, {}, {}, help});
+  }
+  // For switches that change no result: recipes of before, and their hashes, stay what they are.
+  void off_unless_named(const char* key, bool& value, const char* help) {
+    fields.push_back({section_, key, &value, {}, {}, help, true});
   }
   void operator()(const char* key, std::string& value, OneOf allowed, const char* help) {
     fields.push_back({section_, key, &value, {}, std::move(allowed), help});

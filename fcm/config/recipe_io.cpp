@@ -165,7 +165,7 @@ const Field& Reader::set(const std::string& assignment) {
 void Reader::finish(const std::string& file_name) const {
   std::vector<std::string> lines;
   for (size_t i = 0; i < fields_.size(); ++i) {
-    if (given_[i]) continue;
+    if (given_[i] || fields_[i].may_be_left_out) continue;
     lines.push_back(
         fmt::format("{}: {} is missing; a recipe names every key, so add \"{} = {}\" (the usual "
                     "value) to [{}]",
@@ -178,6 +178,7 @@ std::string print(std::span<const Field> fields, bool with_help) {
   std::string text;
   const std::string* section = nullptr;
   for (const Field& field : fields) {
+    if (field.may_be_left_out && !*std::get<bool*>(field.target)) continue;
     if (section == nullptr || *section != field.section) {
       text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", field.section);
       section = &field.section;

@@ -12,7 +12,8 @@
 namespace fcm::config {
 
 // Fills the fields of a recipe from a file and from --set, then demands that every key was given: a
-// recipe is complete, so what stands in it is what runs.
+// recipe is complete, so what stands in it is what runs. (But for switches, which are off where
+// they are left out.)
 //
 //     Recipe recipe;
 //     Reader reader(fields_of(recipe));

@@ -7,12 +7,14 @@
 #include "fcm/base/error.h"
 #include "fcm/eval/accuracy.h"
 #include "fcm/loss/classification.h"
+#include "fcm/ops/reference_ops.h"
 
 namespace fcm::eval {
 
 ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Recipe& recipe,
                                        const std::shared_ptr<const loader::Dataset>& dataset,
                                        int64_t batch_size, int64_t threads) {
+  const ops::ReferenceOps reference(recipe.debug.reference_ops);
   const auto classes = static_cast<int64_t>(dataset->classes().size());
   loader::EvalLoader batches({.dataset = dataset,
                               .data = recipe.data,

@@ -10,6 +10,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
 #include "fcm/models/inputs.h"
+#include "fcm/ops/reference_ops.h"
 #include "fcm/recipe/setup.h"
 
 namespace fcm::eval {
@@ -73,6 +74,7 @@ void append(std::vector<int64_t>& list, const std::vector<int64_t>& more) {
 void stream_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                      const Selection& selection, int64_t threads, const TakeFeatures& take) {
   const at::NoGradGuard no_grad;
+  const ops::ReferenceOps reference(recipe.debug.reference_ops);
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, model.device());
   for_each_batch(recipe, selection, threads, [&](const loader::Batch& batch) {
     const at::Tensor pictures_BHWC = models::pictures_of(batch);

@@ -13,6 +13,7 @@
 #include "fcm/models/options.h"
 #include "fcm/optim/options.h"
 #include "fcm/recipe/classifier_section.h"
+#include "fcm/recipe/debug_options.h"
 #include "fcm/recipe/run_options.h"
 #include "fcm/targets/options.h"
 
@@ -49,6 +50,7 @@ struct Recipe {
   loader::DataOptions data;
   optim::OptimOptions optim;
   RunOptions run;
+  DebugOptions debug;
 
   template <class Task>
   bool is() const {
@@ -77,6 +79,7 @@ struct Recipe {
     if (is<Classify>()) visitor.section("augment", classify().augment);
     visitor.section("optim", optim);
     visitor.section("run", run);
+    visitor.section("debug", debug);
   }
 };
 

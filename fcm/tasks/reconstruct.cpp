@@ -7,6 +7,7 @@
 
 #include "fcm/loader/transform.h"
 #include "fcm/models/inputs.h"
+#include "fcm/ops/reference_ops.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/step.h"
 #include "fcm/viz/feature_picture.h"
@@ -130,6 +131,7 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
                                   const std::vector<image::Image>& pictures, uint64_t seed,
                                   const std::string& title) {
   const at::NoGradGuard no_grad;
+  const ops::ReferenceOps reference(recipe.debug.reference_ops);
   std::vector<int64_t> ids(pictures.size());
   std::iota(ids.begin(), ids.end(), 0);
   const masks::ViewPlan plan =

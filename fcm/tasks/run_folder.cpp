@@ -112,6 +112,7 @@ std::string defining_text(const recipe::Recipe& recipe) {
   recipe::Recipe defining = recipe;
   defining.run = {};
   defining.run.seed = recipe.run.seed;
+  defining.debug = {};
   return recipe::print_recipe(defining);
 }
 

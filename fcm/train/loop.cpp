@@ -13,6 +13,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/loader/loader.h"
+#include "fcm/ops/reference_ops.h"
 #include "fcm/optim/schedule.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/execution/eager.h"
@@ -129,7 +130,9 @@ class Loop {
           group_.agree(recipe::choose_micro_batch(recipe_, compute_, memory), dist::Agree::kMin);
     }
     peak_flops_ = measure_peak_flops(compute_, learner_.device());
-    if (request_.queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
+    // The references are plain calls that may wait for the device: nothing to queue or record.
+    const bool queued = request_.queued && !recipe_.debug.reference_ops;
+    if (queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
     if (!execution_) execution_ = std::make_unique<EagerExecution>(learner_);
     loader_ = std::make_unique<loader::Loader>(
         loader::LoaderRequest{.dataset = request_.dataset,
@@ -328,6 +331,7 @@ int64_t total_steps(const recipe::Recipe& recipe, int64_t dataset_size) {
 }
 
 TrainResult train(Learner& learner, const TrainRequest& request, Reporter& reporter) {
+  const ops::ReferenceOps reference(request.recipe.debug.reference_ops);
   return Loop(learner, request, reporter).run();
 }
 

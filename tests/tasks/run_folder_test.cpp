@@ -256,6 +256,15 @@ TEST_F(RunFolder, AnUnchangedRecipeIsNotWrittenAgain) {
   EXPECT_NE(prepare(run, false, "first", "never"), "");
 }
 
+TEST_F(RunFolder, ARunGoesOnWithAndWithoutTheSwitchesOfDebug) {
+  const fs::path run = make_run("run");
+  recipe::Recipe recipe = recipe_of("first");
+  for (const bool on : {true, false}) {
+    recipe.debug.reference_ops = on;
+    EXPECT_NO_THROW(prepare_run_folder({run, "auto", false}, recipe, reporter_)) << on;
+  }
+}
+
 TEST_F(RunFolder, AFolderThatIsReachedByALinkIsARunLikeAnyOther) {
   const fs::path run = make_run("run"), link = scratch_ / "link";
   put(run / "notes.md");

@@ -11,6 +11,7 @@
 #include "fcm/ops/adamw/kernel.h"
 #include "fcm/ops/cuda/place.h"
 #include "fcm/ops/part.h"
+#include "fcm/ops/reference_ops.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 #include "fcm/ops/with_isa.h"
@@ -140,6 +141,7 @@ void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegme
 
 void adamw(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
            const AdamWFactors& factors) {
+  if (reference_ops()) return adamw_reference(buffers, segments, factors);
   adamw_with(isa(), buffers, segments, factors);
 }
 

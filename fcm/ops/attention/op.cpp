@@ -8,6 +8,7 @@
 #include "fcm/base/error.h"
 #include "fcm/ops/attention/passes.h"
 #include "fcm/ops/cuda/place.h"
+#include "fcm/ops/reference_ops.h"
 #include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
@@ -76,6 +77,7 @@ at::Tensor attention_with(Isa isa, const at::Tensor& qkv_NTD, int64_t heads) {
 
 at::Tensor attention(const at::Tensor& qkv_NTD, int64_t heads) {
   check(qkv_NTD, heads);
+  if (reference_ops()) return attention_reference(qkv_NTD, heads);
   if (!attention_fits(qkv_NTD, qkv_NTD.size(2) / (3 * heads))) {
     return attention_library(qkv_NTD, heads);
   }

@@ -11,6 +11,7 @@
 #include "fcm/ops/layer_norm/passes.h"
 #include "fcm/ops/linear/op.h"
 #include "fcm/ops/linear/products.h"
+#include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
 namespace {
@@ -176,8 +177,9 @@ at::Tensor attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
                             const at::Tensor& scale_B, int64_t first) {
   require(x_BTC.dim() == 3, "attention_branch: x of {} dimensions, wanted [B, T, C]", x_BTC.dim());
   check(x_BTC, x_BTC.size(1), qkv, proj, heads, first);
-  if (x_BTC.numel() == 0)
+  if (x_BTC.numel() == 0 || reference_ops()) {
     return attention_branch_reference(x_BTC, norm, qkv, proj, heads, scale_B, first);
+  }
   return apply(x_BTC, {}, norm, qkv, proj, heads, scale_B, first);
 }
 
@@ -189,7 +191,7 @@ at::Tensor attention_branch_of_rows(const at::Tensor& rows_RC, const at::Tensor&
           "dimensions, places of {}",
           rows_RC.dim(), places_BT.dim(), at::toString(places_BT.scalar_type()));
   check(rows_RC, places_BT.size(1), qkv, proj, heads, first);
-  if (places_BT.numel() == 0) {
+  if (places_BT.numel() == 0 || reference_ops()) {
     return attention_branch_of_rows_reference(rows_RC, places_BT, norm, qkv, proj, heads, first);
   }
   return apply(rows_RC, places_BT, norm, qkv, proj, heads, {}, first);

@@ -6,6 +6,7 @@
 #include "fcm/ops/layer_norm/passes.h"
 #include "fcm/ops/linear/products.h"
 #include "fcm/ops/patch_depthwise_conv/launch.h"
+#include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
 namespace {
@@ -96,7 +97,7 @@ at::Tensor conv_branch(const at::Tensor& x_BLPC, const NormWeights& norm,
           "conv_branch of {} channels got weights of {} x {} and {} x {}", channels,
           conv1.weight_OI.size(0), conv1.weight_OI.size(1), conv2.weight_OI.size(0),
           conv2.weight_OI.size(1));
-  if (x_BLPC.numel() == 0) {
+  if (x_BLPC.numel() == 0 || reference_ops()) {
     return conv_branch_reference(x_BLPC, norm, conv1, depthwise, conv2, neighbours_BL9, cells,
                                  scale_B);
   }

@@ -7,6 +7,7 @@
 #include "fcm/ops/gelu/passes.h"
 #include "fcm/ops/layer_norm/passes.h"
 #include "fcm/ops/linear/products.h"
+#include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
 namespace {
@@ -95,7 +96,7 @@ at::Tensor mlp_branch(const at::Tensor& x, const NormWeights& norm, const Produc
           "mlp_branch got rows of {} elements, a first weight of {} x {} and a second of {} x {}",
           x.size(-1), fc1.weight_OI.size(0), fc1.weight_OI.size(1), fc2.weight_OI.size(0),
           fc2.weight_OI.size(1));
-  if (x.numel() == 0) return mlp_branch_reference(x, norm, fc1, fc2, scale_B);
+  if (x.numel() == 0 || reference_ops()) return mlp_branch_reference(x, norm, fc1, fc2, scale_B);
   return MlpBranch::apply(x, norm.weight_C, norm.bias_C, fc1.weight_OI, fc1.bias_O, fc2.weight_OI,
                           fc2.bias_O, branches::optional(scale_B),
                           branches::optional(fc1.rounded_OI), branches::optional(fc2.rounded_OI),

@@ -5,6 +5,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/gather_rows/passes.h"
+#include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
 namespace {
@@ -38,6 +39,7 @@ at::Tensor gather_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT) {
           "gather_rows wants a matrix and int64 places [N, T], got {} and {} dimensions, places of "
           "{}",
           rows_RC.dim(), places_NT.dim(), at::toString(places_NT.scalar_type()));
+  if (reference_ops()) return gather_rows_reference(rows_RC, places_NT);
   return GatherRows::apply(rows_RC, places_NT);
 }
 

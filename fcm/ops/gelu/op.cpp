@@ -5,6 +5,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/gelu/passes.h"
+#include "fcm/ops/reference_ops.h"
 #include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
@@ -40,6 +41,8 @@ at::Tensor gelu_with(Isa isa, const at::Tensor& x) {
   return GeluFunction::apply(x, static_cast<int64_t>(isa));
 }
 
-at::Tensor gelu(const at::Tensor& x) { return gelu_with(isa(), x); }
+at::Tensor gelu(const at::Tensor& x) {
+  return reference_ops() ? gelu_reference(x) : gelu_with(isa(), x);
+}
 
 }  // namespace fcm::ops

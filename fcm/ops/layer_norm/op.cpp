@@ -5,6 +5,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/layer_norm/passes.h"
+#include "fcm/ops/reference_ops.h"
 #include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
@@ -60,6 +61,7 @@ at::Tensor layer_norm_with(Isa isa, const at::Tensor& x, const at::Tensor& weigh
 
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bias_C,
                       double epsilon) {
+  if (reference_ops()) return layer_norm_reference(x, weight_C, bias_C, epsilon);
   return layer_norm_with(isa(), x, weight_C, bias_C, epsilon);
 }
 

@@ -5,6 +5,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/linear/products.h"
+#include "fcm/ops/reference_ops.h"
 #include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
@@ -95,6 +96,7 @@ at::Tensor linear_library(const at::Tensor& x, const at::Tensor& weight_OI,
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O,
                   const at::Tensor& rounded_OI) {
+  if (reference_ops()) return linear_reference(x, weight_OI, bias_O);
   return apply(fastest_products(x), x, weight_OI, bias_O, rounded_OI);
 }
 

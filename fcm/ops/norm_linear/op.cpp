@@ -7,6 +7,7 @@
 #include "fcm/ops/branches/shared.h"
 #include "fcm/ops/layer_norm/passes.h"
 #include "fcm/ops/linear/products.h"
+#include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
 namespace {
@@ -59,7 +60,7 @@ at::Tensor norm_linear(const at::Tensor& x, const NormWeights& norm, const Produ
           "norm_linear over {} channels got a norm of {} and a weight of {} x {}",
           x.dim() == 0 ? 0 : x.size(-1), norm.weight_C.numel(), linear.weight_OI.size(0),
           linear.weight_OI.size(-1));
-  if (x.numel() == 0) return norm_linear_reference(x, norm, linear);
+  if (x.numel() == 0 || reference_ops()) return norm_linear_reference(x, norm, linear);
   return NormLinear::apply(x, norm.weight_C, norm.bias_C, linear.weight_OI, linear.bias_O,
                            branches::optional(linear.rounded_OI), norm.epsilon);
 }

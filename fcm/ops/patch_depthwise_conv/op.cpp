@@ -8,6 +8,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/ops/patch_depthwise_conv/launch.h"
+#include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
 namespace {
@@ -121,6 +122,9 @@ at::Tensor patch_depthwise_conv(const at::Tensor& x_BLPC, const at::Tensor& weig
                                 const Cells& cells) {
   const Geometry geometry =
       patch_conv::checked_geometry(x_BLPC, weight_TC, bias_C, neighbours_BL9, cells);
+  if (reference_ops()) {
+    return patch_depthwise_conv_reference(x_BLPC, weight_TC, bias_C, neighbours_BL9, cells);
+  }
   return PatchDepthwiseConv::apply(x_BLPC.contiguous(), weight_TC, bias_C, geometry.neighbours_BL9,
                                    geometry.stored, geometry.side);
 }

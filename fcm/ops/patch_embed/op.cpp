@@ -8,6 +8,7 @@
 #include "fcm/ops/gelu/passes.h"
 #include "fcm/ops/layer_norm/passes.h"
 #include "fcm/ops/linear/products.h"
+#include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
 namespace {
@@ -71,7 +72,7 @@ at::Tensor patch_embed(const at::Tensor& x, const ProductWeights& proj, const No
           "patch_embed got windows of {} values, a weight of {} x {} and a norm of {} channels",
           x.dim() == 0 ? 0 : x.size(-1), proj.weight_OI.size(0), proj.weight_OI.size(-1),
           norm.weight_C.numel());
-  if (x.numel() == 0) return patch_embed_reference(x, proj, norm);
+  if (x.numel() == 0 || reference_ops()) return patch_embed_reference(x, proj, norm);
   return PatchEmbed::apply(x, proj.weight_OI, proj.bias_O, norm.weight_C, norm.bias_C,
                            branches::optional(proj.rounded_OI), norm.epsilon);
 }

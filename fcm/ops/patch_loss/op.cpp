@@ -8,6 +8,7 @@
 #include "fcm/ops/part.h"
 #include "fcm/ops/patch_loss/cuda.h"
 #include "fcm/ops/patch_loss/kernel.h"
+#include "fcm/ops/reference_ops.h"
 #include "fcm/ops/simd/blocks.h"
 #include "fcm/ops/simd/dispatch.h"
 
@@ -165,7 +166,7 @@ at::Tensor patch_loss(const at::Tensor& predictions_BGHD, const at::Tensor& targ
               (hidden_slots_GH.min().item<int64_t>() >= 0 &&
                hidden_slots_GH.max().item<int64_t>() < targets_BLD.size(1)),
           "patch_loss got a slot outside 0..{}", targets_BLD.size(1) - 1);
-  if (predictions_BGHD.numel() == 0) {
+  if (predictions_BGHD.numel() == 0 || reference_ops()) {
     return patch_loss_reference(predictions_BGHD, targets_BLD, hidden_slots_GH);
   }
   return PatchLoss::apply(predictions_BGHD, targets_BLD, hidden_slots_GH);

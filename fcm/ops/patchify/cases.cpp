@@ -35,16 +35,6 @@ at::Tensor random_orders(const Shape& shape, uint64_t seed) {
   return orders;
 }
 
-// The specification of patchify: normalise, then cut, in plain tensor calls.
-at::Tensor normalise_and_cut(const OpCase::Inputs& in, const Shape& shape) {
-  const Normalisation normalisation = normalisation_for(shape.channels);
-  const at::Tensor mean = at::tensor(normalisation.mean, at::kDouble).to(in[0].device());
-  const at::Tensor deviation = at::tensor(normalisation.deviation, at::kDouble).to(in[0].device());
-  const at::Tensor images_BHWC = (in[0].to(at::kDouble) / 255.0 - mean) / deviation;
-  return patchify_normalised(images_BHWC.permute({0, 3, 1, 2}), in[1], shape.geometry)
-      .to(in[2].scalar_type());
-}
-
 OpCase make(std::string name, Shape shape) {
   OpCase result;
   result.name = std::move(name);
@@ -61,7 +51,10 @@ OpCase make(std::string name, Shape shape) {
     return patchify(in[0], in[1], shape.geometry, normalisation_for(shape.channels),
                     in[2].scalar_type());
   };
-  result.reference = [shape](const OpCase::Inputs& in) { return normalise_and_cut(in, shape); };
+  result.reference = [shape](const OpCase::Inputs& in) {
+    return patchify_reference(in[0], in[1], shape.geometry, normalisation_for(shape.channels),
+                              in[2].scalar_type());
+  };
   const int64_t values = shape.batch * shape.slots * side * side * shape.channels;
   result.forward_flops = 0;
   result.forward_elements = 1.25 * static_cast<double>(values);  // bytes in, floats out

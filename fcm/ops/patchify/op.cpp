@@ -10,6 +10,7 @@
 #include "fcm/ops/cuda/place.h"
 #include "fcm/ops/part.h"
 #include "fcm/ops/patchify/cuda.h"
+#include "fcm/ops/reference_ops.h"
 
 namespace fcm::ops {
 namespace {
@@ -124,6 +125,9 @@ at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
   require(normalisation.mean.size() == channels && normalisation.deviation.size() == channels,
           "[patchify] pictures have {} channels, the normalisation {} means and {} deviations",
           channels, normalisation.mean.size(), normalisation.deviation.size());
+  if (reference_ops()) {
+    return patchify_reference(images_BHWC, order_BL, geometry, normalisation, dtype);
+  }
   const at::Tensor images = images_BHWC.contiguous();
   const at::Tensor order = order_BL.contiguous();
   const int64_t stride = geometry.strides.front();

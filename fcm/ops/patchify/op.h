@@ -23,6 +23,9 @@ struct Normalisation {
 at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
                     const PatchGeometry& geometry, const Normalisation& normalisation,
                     at::ScalarType dtype);
+at::Tensor patchify_reference(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
+                              const PatchGeometry& geometry, const Normalisation& normalisation,
+                              at::ScalarType dtype);
 
 // The same for pictures already normalised: images [B, C, H, W] floating, as the published programs
 // hold them. Result has the type of the images. Plain tensor calls: tests and parity use it.

@@ -1,0 +1,59 @@
+// debug.reference_ops: the same training by plain operators.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "tests/tasks/child.h"
+
+namespace fcm {
+namespace {
+namespace fs = std::filesystem;
+using tests::Scratch;
+
+// Losses of steps of a smoke recipe in float32.
+std::vector<double> losses(const fs::path& out, std::vector<std::string> words) {
+  words.insert(words.end(), {"--data", "synthetic", "--out", out.string(), "--quiet", "--set",
+                             "model.precision=fp32", "--set", "run.max_steps=4", "--set",
+                             "run.log_every_steps=1"});
+  EXPECT_EQ(tests::wait_for(tests::start(words)), 0);
+  std::vector<double> found;
+  std::istringstream lines(read_file(out / "log.jsonl", ExitCode::kUsage));
+  for (std::string line; std::getline(lines, line);) {
+    const nlohmann::json object = nlohmann::json::parse(line);
+    if (object.contains("loss")) found.push_back(object.at("loss").get<double>());
+  }
+  return found;
+}
+
+std::string weights(const fs::path& out) {
+  return read_file(out / "checkpoints" / "step-4" / "model.safetensors", ExitCode::kCheckpoint);
+}
+
+TEST(Debug, ReferenceOperatorsTrainTheSameUpToRounding) {
+  const std::vector<std::vector<std::string>> kinds = {
+      {"pretrain", "--recipe", "smoke_pretrain"},
+      {"pretrain", "--recipe", "smoke_mae_pretrain"},
+      {"finetune", "--recipe", "smoke_finetune", "--from-scratch"}};
+  for (const std::vector<std::string>& words : kinds) {
+    const Scratch scratch;
+    std::vector<std::string> with = words;
+    with.insert(with.end(), {"--set", "debug.reference_ops=true"});
+    const std::vector<double> kernels = losses(scratch / "kernels", words);
+    const std::vector<double> references = losses(scratch / "references", with);
+    ASSERT_EQ(kernels.size(), 4u);
+    ASSERT_EQ(references.size(), 4u);
+    for (size_t step = 0; step < 4; ++step) {
+      EXPECT_NEAR(references[step], kernels[step], 1e-3 * std::abs(kernels[step]))
+          << words[2] << ", step " << step + 1;
+    }
+    // Or the switch would do nothing: sums are made in another order.
+    EXPECT_NE(weights(scratch / "references"), weights(scratch / "kernels")) << words[2];
+  }
+}
+
+}  // namespace
+}  // namespace fcm
