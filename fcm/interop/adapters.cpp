@@ -148,8 +148,11 @@ void sort_as_published(std::vector<formats::TensorView>& tensors) {
   for (size_t i = 0; i < tensors.size(); ++i) tensors[i] = std::move(ranked[i].second);
 }
 
-bool is_frozen_table(std::string_view name) {
-  return name == "pos_embed" || name == "decoder_pos_embed";
+bool is_frozen_table(std::string_view name, std::span<const formats::TensorView> model) {
+  if (name != "pos_embed" && name != "decoder_pos_embed") return false;
+  return std::none_of(model.begin(), model.end(), [](const formats::TensorView& tensor) {
+    return tensor.name == "head.weight";
+  });
 }
 
 std::vector<const formats::TensorView*> optimizer_order(
@@ -157,7 +160,7 @@ std::vector<const formats::TensorView*> optimizer_order(
   std::vector<const formats::TensorView*> order;
   for (const bool decay : {false, true}) {
     for (const formats::TensorView& tensor : model) {
-      if (is_frozen_table(tensor.name)) continue;
+      if (is_frozen_table(tensor.name, model)) continue;
       if (has_weight_decay(tensor.name, tensor.shape.size()) == decay) order.push_back(&tensor);
     }
   }

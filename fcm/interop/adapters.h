@@ -27,8 +27,9 @@ void rename_as_published(std::vector<formats::TensorView>& tensors, const std::s
 // know come last, in their order.
 void sort_as_published(std::vector<formats::TensorView>& tensors);
 
-// Tables of sines and cosines: in the state_dict, but no optimizer knows them.
-bool is_frozen_table(std::string_view name);
+// A table of sines and cosines that `model` does not train: in the state_dict, but no optimizer
+// knows it. Pretraining trains none; a classifier (one with head.weight) trains its positions.
+bool is_frozen_table(std::string_view name, std::span<const formats::TensorView> model);
 
 // The parameters of a published optimizer by number: first those that do not decay, then those that
 // do, each in the order of `model` (the state_dict's), frozen tables left out.

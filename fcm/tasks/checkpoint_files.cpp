@@ -61,7 +61,9 @@ json show_checkpoint(const std::filesystem::path& path, Reporter& reporter) {
   for (const TensorView& tensor : checkpoint.model.tensors) {
     tensors.push_back({{"name", tensor.name}, {"dtype", tensor.dtype}, {"shape", tensor.shape}});
     all += elements(tensor);
-    if (!interop::is_frozen_table(tensor.name)) trained += elements(tensor);
+    if (!interop::is_frozen_table(tensor.name, checkpoint.model.tensors)) {
+      trained += elements(tensor);
+    }
   }
   const json& state = checkpoint.state;
   const auto architecture = interop::recognise(checkpoint.model.tensors);

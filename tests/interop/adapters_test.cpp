@@ -96,6 +96,23 @@ INSTANTIATE_TEST_SUITE_P(Models, PublishedOrder,
                          testing::Values("convmae_base_params.json", "mae_vitb_params.json"));
 
 // The manifest lists parameters of the classifiers in the order of their modules.
+TEST(PublishedOrder, OptimizersKnowThePositionsOfClassifiersAlone) {
+  const auto order = [](const std::vector<formats::TensorView>& model) {
+    Names names;
+    for (const formats::TensorView* parameter : optimizer_order(model)) {
+      names.push_back(parameter->name);
+    }
+    return names;
+  };
+  std::vector<formats::TensorView> model = {tensor("pos_embed", {1, 4, 8}),
+                                            tensor("norm.weight", {8})};
+  EXPECT_EQ(order(model), (Names{"norm.weight"}));
+  model.push_back(tensor("head.1.weight", {3, 8}));  // a probe's: its encoder is frozen
+  EXPECT_EQ(order(model), (Names{"norm.weight", "head.1.weight"}));
+  model.back().name = "head.weight";
+  EXPECT_EQ(order(model), (Names{"norm.weight", "pos_embed", "head.weight"}));
+}
+
 TEST(PublishedOrder, OfClassifiers) {
   std::ifstream stream(fs::path(FCM_SOURCE_DIR) / "../shared/fixtures/manifest.json");
   if (!stream) GTEST_SKIP() << "no ../shared/fixtures beside the checkout";
