@@ -22,8 +22,8 @@ namespace {
 
 constexpr int64_t kClasses = 1000;
 
-reference::ClassifierOptions reference_options(const recipe::Recipe& recipe,
-                                               at::ScalarType compute) {
+reference::ClassifierOptions reference_classifier(const recipe::Recipe& recipe,
+                                                  at::ScalarType compute) {
   reference::ClassifierOptions options;
   static_cast<reference::EncoderSizes&>(options) =
       reference::encoder_sizes(recipe::classifier_options(recipe, kClasses));
@@ -40,7 +40,7 @@ class ReferenceClassifier final : public Implementation {
                       const loader::Batch& batch, at::ScalarType compute)
       : model_(fast.model()),
         ids_(batch.sample_ids),
-        options_(reference_options(recipe, compute)),
+        options_(reference_classifier(recipe, compute)),
         adamw_(recipe.optim),
         images_BCHW_(models::pictures_of(batch)
                          .to(model_.device())

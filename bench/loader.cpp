@@ -17,7 +17,7 @@
 namespace fcm::bench {
 namespace {
 
-constexpr int kRounds = 5;
+constexpr int kSlices = 5;
 constexpr int64_t kBatch = 32;
 constexpr uint64_t kSeed = 0;
 
@@ -145,10 +145,10 @@ nlohmann::json bench_loader(const std::string& data, double seconds, tasks::Mach
               threads);
   std::vector<double> speeds, plain, ratios;
   Stages all;
-  const double slice = seconds / (2 * kRounds);
+  const double slice = seconds / (2 * kSlices);
   bench.stages(slice);  // the first look at the files
-  for (int round = 0; round < kRounds; ++round) {
-    reporter.progress(fmt::format("bench loader: round {} of {}", round + 1, kRounds));
+  for (int round = 0; round < kSlices; ++round) {
+    reporter.progress(fmt::format("bench loader: round {} of {}", round + 1, kSlices));
     speeds.push_back(bench.loader_speed(slice) / static_cast<double>(threads));
     const Stages now = bench.stages(slice);
     if (now.images == 0) fail(ExitCode::kData, "{}: no picture could be read", data);

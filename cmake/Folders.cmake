@@ -2,6 +2,7 @@
 # fcm/edges.txt. A folder's sources are all its *.cpp files, so adding a file needs no change here, and those of its
 # kernels.txt (Kernels.cmake).
 include(Kernels)
+include(Unity)
 
 function(fcm_add_folder name)
   set(place "${PROJECT_SOURCE_DIR}/${name}")
@@ -56,6 +57,9 @@ function(fcm_add_folder name)
     endif()
   endif()
   fcm_set_flags_of_kernels(${sources})
+  if(sources)
+    fcm_unite(fcm_${name})
+  endif()
 endfunction()
 
 # Reads "folder: edge edge ..." lines and adds every folder in that order.
@@ -96,6 +100,9 @@ function(fcm_add_tests folder)
     add_executable(${target} ${kind_sources})
     target_link_libraries(${target} PRIVATE fcm_warnings ${arg_LIBRARIES} GTest::gtest GTest::gtest_main rapidcheck)
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
+    if(NOT folder STREQUAL "emulator")  # which computes; the others wait for what they test
+      target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    endif()
     target_compile_definitions(${target} PRIVATE
       FCM_SOURCE_DIR="${PROJECT_SOURCE_DIR}" FCM_PROGRAM="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/fastconvmae")
     if(arg_TORCH)
@@ -103,6 +110,7 @@ function(fcm_add_tests folder)
     else()
       target_precompile_headers(${target} REUSE_FROM fcm_precompiled)
     endif()
+    fcm_unite(${target})
     add_test(NAME ${folder}${kind} COMMAND ${target})
     set_tests_properties(${folder}${kind} PROPERTIES TIMEOUT 1200 ENVIRONMENT "OMP_WAIT_POLICY=passive")
     if(kind STREQUAL "_slow")

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 
 #include "fcm/encoder/features.h"
@@ -21,6 +22,8 @@ struct FeatureSet {
   at::Tensor mean_ND;       // their mean
   at::Tensor labels_N;      // int64
 };
+
+constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 
 // Which pictures of a data set: the first `count` of a keyed order, so that classes are mixed.
 struct Selection {

@@ -49,7 +49,7 @@ struct Type {
   double (*read)(const std::byte*);
 };
 
-constexpr Type kTypes[] = {
+constexpr Type kReadableTypes[] = {
     {"F32", 4, number<float>},    {"F64", 8, number<double>},  {"BF16", 2, bfloat16},
     {"F16", 2, float16},          {"I64", 8, number<int64_t>}, {"I32", 4, number<int32_t>},
     {"I16", 2, number<int16_t>},  {"I8", 1, number<int8_t>},   {"U8", 1, number<uint8_t>},
@@ -57,9 +57,9 @@ constexpr Type kTypes[] = {
 };
 
 const Type* type_of(const TensorView& view) {
-  const auto* found = std::find_if(std::begin(kTypes), std::end(kTypes),
+  const auto* found = std::find_if(std::begin(kReadableTypes), std::end(kReadableTypes),
                                    [&](const Type& type) { return type.name == view.dtype; });
-  return found == std::end(kTypes) ? nullptr : found;
+  return found == std::end(kReadableTypes) ? nullptr : found;
 }
 
 bool same_bytes(const TensorView& first, const TensorView& second) {

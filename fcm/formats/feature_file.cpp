@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kWho = "features";
+constexpr const char* kFeatures = "features";
 constexpr size_t kLeast = 128;  // bytes of an .npy header: room for any shape
 
 // Little-endian number in front of a header.
@@ -61,7 +61,7 @@ FeatureFile::FeatureFile(fs::path path, int64_t width, int64_t most_rows,
       width_(width),
       most_rows_(most_rows),
       metadata_(std::move(metadata)) {
-  file_.emplace(temporary_, ExitCode::kUsage, kWho);
+  file_.emplace(temporary_, ExitCode::kUsage, kFeatures);
   const std::string start = header(most_rows);
   header_bytes_ = start.size();
   file_->write(start);
@@ -95,15 +95,15 @@ void FeatureFile::finish() {
   file_->rewrite_beginning(start);
   if (is_npy()) write_labels_beside();
   file_->finish();
-  move_into_place(temporary_, path_, ExitCode::kUsage, kWho);
+  move_into_place(temporary_, path_, ExitCode::kUsage, kFeatures);
   const fs::path folder = path_.parent_path();
-  sync_folder(folder.empty() ? "." : folder, ExitCode::kUsage, kWho);
+  sync_folder(folder.empty() ? "." : folder, ExitCode::kUsage, kFeatures);
 }
 
 void FeatureFile::write_labels_beside() {
   std::string content = npy_header("<i8", fmt::format("{},", rows()));
   content.append(reinterpret_cast<const char*>(labels_.data()), labels_.size() * sizeof(int64_t));
-  write_file_durably(labels_path(path_), content, ExitCode::kUsage, kWho);
+  write_file_durably(labels_path(path_), content, ExitCode::kUsage, kFeatures);
 }
 
 }  // namespace fcm::formats

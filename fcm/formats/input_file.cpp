@@ -17,7 +17,7 @@
 namespace fcm::formats {
 
 // Small enough to be hashed while it lies in the cache.
-constexpr size_t kChunkBytes = 256 << 10;
+constexpr size_t kReadBytes = 256 << 10;
 constexpr size_t kPieceBytes = 4 << 20;  // two huge pages
 constexpr unsigned kMaxReaders = 4;
 
@@ -56,7 +56,7 @@ void InputFile::read(std::span<std::byte> bytes) {
     return;
   }
   while (!bytes.empty()) {
-    const size_t count = read_some(bytes.first(std::min(kChunkBytes, bytes.size())), position_);
+    const size_t count = read_some(bytes.first(std::min(kReadBytes, bytes.size())), position_);
     if (digest_ != nullptr) digest_->update(bytes.first(count));
     position_ += count;
     bytes = bytes.subspan(count);
@@ -85,9 +85,9 @@ void InputFile::read_by_threads(std::span<std::byte> bytes) const {
 }
 
 void InputFile::skip_rest() {
-  std::vector<std::byte> chunk(kChunkBytes);
+  std::vector<std::byte> chunk(kReadBytes);
   while (left() > 0) {
-    read(std::span(chunk).first(static_cast<size_t>(std::min<uint64_t>(kChunkBytes, left()))));
+    read(std::span(chunk).first(static_cast<size_t>(std::min<uint64_t>(kReadBytes, left()))));
   }
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 using formats::TensorView;
 
-constexpr std::string_view kBlocks = "decoder_blocks.";
+constexpr std::string_view kPrefix = "decoder_blocks.";
 constexpr std::string_view kPixels = "reconstructors.rgb.";
 
 // Where the published name begins behind "exp_avg." or "exp_avg_sq.".
@@ -29,8 +29,8 @@ struct Place {
 };
 Place place_of(std::string_view published) {
   Place place;
-  if (!published.starts_with(kBlocks)) return place;
-  published.remove_prefix(kBlocks.size());
+  if (!published.starts_with(kPrefix)) return place;
+  published.remove_prefix(kPrefix.size());
   const char* end = published.data() + published.size();
   const auto [stop, error] = std::from_chars(published.data(), end, place.block);
   if (error != std::errc()) return {};

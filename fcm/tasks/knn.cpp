@@ -4,7 +4,6 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -18,7 +17,6 @@
 namespace fcm::tasks {
 namespace {
 
-constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 // Of the queries' flattened tokens. Above it only mean tokens are compared: those of the 50,000
 // ImageNet pictures would be 30 GB.
 constexpr int64_t kMostFlattenedBytes = int64_t{1} << 30;
@@ -103,8 +101,9 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
   const int64_t threads = set_up_machine(machine);
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
-  const eval::Selection bank{open_labelled(data, loader::Split::kTrain, machine), kEverything};
-  const eval::Selection asked{open_labelled(data, loader::Split::kVal, machine), kEverything};
+  const eval::Selection bank{open_labelled(data, loader::Split::kTrain, machine),
+                             eval::kEverything};
+  const eval::Selection asked{open_labelled(data, loader::Split::kVal, machine), eval::kEverything};
   refuse_different_classes(data, *bank.dataset, *asked.dataset);
   const auto classes = static_cast<int64_t>(bank.dataset->classes().size());
   reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,

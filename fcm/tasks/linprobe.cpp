@@ -1,8 +1,6 @@
 // linprobe: what frozen features are worth to a linear classifier.
 #include <fmt/format.h>
 
-#include <limits>
-
 #include "fcm/base/error.h"
 #include "fcm/eval/features.h"
 #include "fcm/eval/linear_probe.h"
@@ -16,8 +14,6 @@
 namespace fcm::tasks {
 namespace {
 
-constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
-
 struct LabelledFeatures {
   eval::FeatureSet train, test;
   int64_t classes = 0;
@@ -28,8 +24,9 @@ struct LabelledFeatures {
 LabelledFeatures features_of(decltype(eval::extract_features)& extract, const TrainedModel& trained,
                              const std::string& data, const Machine& machine, int64_t threads,
                              Reporter& reporter) {
-  const eval::Selection train{open_labelled(data, loader::Split::kTrain, machine), kEverything};
-  const eval::Selection test{open_labelled(data, loader::Split::kVal, machine), kEverything};
+  const eval::Selection train{open_labelled(data, loader::Split::kTrain, machine),
+                              eval::kEverything};
+  const eval::Selection test{open_labelled(data, loader::Split::kVal, machine), eval::kEverything};
   refuse_different_classes(data, *train.dataset, *test.dataset);
   reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
                             train.dataset->size(), test.dataset->size(), trained.path.string(),

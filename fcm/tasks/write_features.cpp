@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 
 #include "fcm/base/error.h"
@@ -97,12 +96,11 @@ std::map<std::string, std::string> metadata_of(const FeaturesRequest& request,
 
 nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter) {
   constexpr const char* kWho = "features";
-  constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
   const int64_t threads = set_up_machine(request.machine);
   check_request(request);
   const auto split = request.split == "train" ? loader::Split::kTrain : loader::Split::kVal;
   const eval::Selection selection{
-      loader::open_dataset(request.data, split, open_options(request.machine)), kEverything};
+      loader::open_dataset(request.data, split, open_options(request.machine)), eval::kEverything};
   const loader::Dataset& dataset = *selection.dataset;
   const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
                                                   device_of(request.machine));

@@ -17,7 +17,7 @@
 namespace fcm::train {
 namespace {
 
-constexpr const char* kWho = "events";
+constexpr const char* kEvents = "events";
 constexpr std::string_view kBeginning = "events.out.tfevents.";
 
 constexpr std::array<uint32_t, 256> kCrcTable = [] {
@@ -98,14 +98,14 @@ bool is_event_file(const std::string& name) {
 }
 
 EventWriter::EventWriter(const std::filesystem::path& folder) {
-  make_folders(folder, ExitCode::kCheckpoint, kWho);
+  make_folders(folder, ExitCode::kCheckpoint, kEvents);
   const double time = now();
   const std::string name = fmt::format("{}{:010d}.{}.{}", kBeginning, static_cast<int64_t>(time),
                                        host_name(), ::getpid());
   // A second writer of this process within the second gets a number of its own.
   for (int attempt = 0; !file_.is_open(); ++attempt) {
     path_ = folder / (attempt == 0 ? name : fmt::format("{}.{}", name, attempt));
-    file_ = Descriptor(system_call::open(kWho, path_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND));
+    file_ = Descriptor(system_call::open(kEvents, path_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND));
     if (!file_.is_open() && errno != EEXIST) {
       fail(ExitCode::kCheckpoint, "cannot create {}: {}", path_.string(), std::strerror(errno));
     }
@@ -152,14 +152,14 @@ void EventWriter::append(std::string_view message) {
   record += message;
   put_raw(record, masked_crc(message));
   const ssize_t put =
-      system_call::write(kWho, file_.get(), std::as_bytes(std::span(record)), path_);
+      system_call::write(kEvents, file_.get(), std::as_bytes(std::span(record)), path_);
   if (put == static_cast<ssize_t>(record.size())) {
     size_ += put;
     return;
   }
   // Viewers stop at a record that was cut, so nothing could follow it.
   const int reason = put < 0 ? errno : ENOSPC;
-  system_call::truncate(kWho, file_.get(), size_, path_);
+  system_call::truncate(kEvents, file_.get(), size_, path_);
   fail(ExitCode::kCheckpoint, "cannot write {}: {}", path_.string(), std::strerror(reason));
 }
 

@@ -60,13 +60,13 @@ Axis value_axis(const BarChart& chart) {
   return linear_axis(low, high, 5, !(chart.full_scale > 0 && high == chart.full_scale && low == 0));
 }
 
-struct Frame {
+struct BarFrame {
   double left, right;
   Axis axis;
   double at(double value) const { return left + axis.place(value) * (right - left); }
 };
 
-std::string draw_bar(const BarChart& chart, const Frame& frame, size_t series, double value,
+std::string draw_bar(const BarChart& chart, const BarFrame& frame, size_t series, double value,
                      double top) {
   const double baseline = top + kBar - 4;
   const bool main = series + 1 == chart.series.size();
@@ -98,7 +98,7 @@ std::string bar_chart(const BarChart& all, ChartUse use) {
     return out + svg::text("soft", chart.width / 2, header + 26, svg::Anchor::kMiddle, "no data") +
            "</svg>";
   }
-  Frame frame{0, chart.width - 56, value_axis(chart)};
+  BarFrame frame{0, chart.width - 56, value_axis(chart)};
   for (const BarGroup& group : chart.groups) {
     frame.left = std::max(frame.left, svg::text_width(group.label, 12) + 14);
   }

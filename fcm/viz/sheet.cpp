@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kMargin = 16;
 constexpr int64_t kGap = 4;
-constexpr int64_t kGroupGap = 14;
+constexpr int64_t kColumnGroupGap = 14;
 constexpr int64_t kTextGap = 8;  // between a block of text and what follows it
 constexpr int64_t kWantedCols = 112;
 constexpr int64_t kTitleFactor = 2;
@@ -109,7 +109,7 @@ SheetGeometry sheet_geometry(const Sheet& sheet) {
   size_tiles(sheet, geometry);
   int64_t right = kMargin;
   for (size_t column = 0; column < sheet.columns.size(); ++column) {
-    if (column > 0) right += sheet.columns[column].starts_group ? kGroupGap : kGap;
+    if (column > 0) right += sheet.columns[column].starts_group ? kColumnGroupGap : kGap;
     geometry.column_lefts.push_back(right);
     right += geometry.tile_cols;
   }

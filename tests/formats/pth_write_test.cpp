@@ -10,16 +10,16 @@
 namespace fcm::formats {
 namespace {
 
-constexpr std::array<std::pair<const char*, size_t>, 10> kTypes = {{{"F64", 8},
-                                                                    {"F32", 4},
-                                                                    {"F16", 2},
-                                                                    {"BF16", 2},
-                                                                    {"I64", 8},
-                                                                    {"I32", 4},
-                                                                    {"I16", 2},
-                                                                    {"I8", 1},
-                                                                    {"U8", 1},
-                                                                    {"BOOL", 1}}};
+constexpr std::array<std::pair<const char*, size_t>, 10> kWritten = {{{"F64", 8},
+                                                                      {"F32", 4},
+                                                                      {"F16", 2},
+                                                                      {"BF16", 2},
+                                                                      {"I64", 8},
+                                                                      {"I32", 4},
+                                                                      {"I16", 2},
+                                                                      {"I8", 1},
+                                                                      {"U8", 1},
+                                                                      {"BOOL", 1}}};
 
 Value text(const std::string& content) { return {content}; }
 Value tensor(size_t index, bool parameter = false) { return {Value::Tensor{index, parameter}}; }
@@ -91,7 +91,7 @@ TEST_F(PthWriteTest, EveryTypeComesBackBitByBit) {
   std::vector<std::vector<std::byte>> owners;
   std::vector<TensorView> tensors;
   Value::Dict root;
-  for (const auto& [dtype, size] : kTypes) {
+  for (const auto& [dtype, size] : kWritten) {
     for (const std::vector<int64_t>& shape :
          {std::vector<int64_t>{3, 5}, std::vector<int64_t>{}, std::vector<int64_t>{2, 0, 7}}) {
       size_t count = size;

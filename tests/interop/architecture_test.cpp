@@ -14,24 +14,24 @@ namespace {
 using formats::TensorView;
 using nlohmann::json;
 
-TensorView tensor(const std::string& name, std::vector<int64_t> shape) {
+TensorView shaped(const std::string& name, std::vector<int64_t> shape) {
   return {name, "F32", std::move(shape), {}};
 }
 
 // Names and shapes that were stored from the published models.
-std::optional<std::vector<TensorView>> stored(const std::string& file) {
+std::optional<std::vector<TensorView>> stored_shapes(const std::string& file) {
   std::ifstream stream(std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures" / file);
   if (!stream) return std::nullopt;
   std::vector<TensorView> model;
   const json content = json::parse(stream);
   for (const json& entry : content.at("state_dict")) {
-    model.push_back(tensor(entry[0], entry[1].get<std::vector<int64_t>>()));
+    model.push_back(shaped(entry[0], entry[1].get<std::vector<int64_t>>()));
   }
   return model;
 }
 
 TEST(Recognise, ConvMaeBase) {
-  const auto published = stored("convmae_base_params.json");
+  const auto published = stored_shapes("convmae_base_params.json");
   if (!published) GTEST_SKIP() << "no ../shared/fixtures beside the checkout";
   const auto found = recognise(*published);
   ASSERT_TRUE(found);
@@ -52,7 +52,7 @@ TEST(Recognise, ConvMaeBase) {
 }
 
 TEST(Recognise, MaeBaseHasAClassToken) {
-  const auto published = stored("mae_vitb_params.json");
+  const auto published = stored_shapes("mae_vitb_params.json");
   if (!published) GTEST_SKIP() << "no ../shared/fixtures beside the checkout";
   const auto found = recognise(*published);
   ASSERT_TRUE(found);
@@ -66,13 +66,13 @@ TEST(Recognise, MaeBaseHasAClassToken) {
 
 TEST(Recognise, AClassifierHasAHeadAndNoDecoder) {
   const std::vector<TensorView> tensors = {
-      tensor("patch_embed1.proj.weight", {8, 3, 4, 4}),
-      tensor("patch_embed2.proj.weight", {12, 8, 2, 2}),
-      tensor("patch_embed3.proj.weight", {16, 12, 2, 2}),
-      tensor("blocks2.4.mlp.fc1.weight", {24, 12, 1, 1}),
-      tensor("blocks2.0.mlp.fc1.weight", {24, 12, 1, 1}),
-      tensor("fc_norm.weight", {16}),
-      tensor("head.weight", {10, 16}),
+      shaped("patch_embed1.proj.weight", {8, 3, 4, 4}),
+      shaped("patch_embed2.proj.weight", {12, 8, 2, 2}),
+      shaped("patch_embed3.proj.weight", {16, 12, 2, 2}),
+      shaped("blocks2.4.mlp.fc1.weight", {24, 12, 1, 1}),
+      shaped("blocks2.0.mlp.fc1.weight", {24, 12, 1, 1}),
+      shaped("fc_norm.weight", {16}),
+      shaped("head.weight", {10, 16}),
   };
   const auto found = recognise(tensors);
   ASSERT_TRUE(found);
@@ -86,9 +86,9 @@ TEST(Recognise, AClassifierHasAHeadAndNoDecoder) {
 
 TEST(Recognise, NothingOfTheKind) {
   EXPECT_FALSE(recognise({}));
-  const std::vector<TensorView> flat = {tensor("patch_embed.proj.weight", {8, 48})};
+  const std::vector<TensorView> flat = {shaped("patch_embed.proj.weight", {8, 48})};
   EXPECT_FALSE(recognise(flat));
-  const std::vector<TensorView> empty = {tensor("patch_embed.proj.weight", {0, 3, 4, 4})};
+  const std::vector<TensorView> empty = {shaped("patch_embed.proj.weight", {0, 3, 4, 4})};
   EXPECT_FALSE(recognise(empty));
 }
 

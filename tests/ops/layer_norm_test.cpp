@@ -21,16 +21,6 @@ using test::same_bits;
 
 constexpr double kEpsilon = 1e-6;
 
-// The result, then the gradients of x, weight and bias, from a fixed upstream gradient.
-template <class Function>
-test::Inputs with_gradients(const Function& function, const test::Inputs& inputs) {
-  const test::Inputs start = test::leaves(inputs);
-  const at::Tensor result = function(start);
-  test::Inputs all = test::gradients(result, start, test::fixed_normal(result.sizes(), 9));
-  all.insert(all.begin(), result.detach());
-  return all;
-}
-
 class LayerNormIsaTest : public testing::TestWithParam<Isa> {
  protected:
   const test::OneThread one_thread_;
@@ -52,10 +42,11 @@ TEST_P(LayerNormIsaTest, EqualsTheReferenceInEveryWidthAndType) {
       const test::Inputs inputs = {(case_values({37, channels}, dtype, 1, 2) + 1).to(dtype),
                                    case_values({channels}, parameters, 2),
                                    case_values({channels}, parameters, 3)};
-      const test::Inputs got = with_gradients([&](const auto& in) { return run(in); }, inputs);
+      const test::Inputs got =
+          test::with_gradients([&](const auto& in) { return run(in); }, inputs);
       test::Inputs wide;
       for (const at::Tensor& input : inputs) wide.push_back(input.to(at::kDouble));
-      const test::Inputs wanted = with_gradients(
+      const test::Inputs wanted = test::with_gradients(
           [](const auto& in) { return layer_norm_reference(in[0], in[1], in[2], kEpsilon); }, wide);
       double tolerance = dtype == at::kFloat ? 3e-6 : (dtype == at::kDouble ? 1e-12 : 1.6e-2);
       // One or two channels: rows of equal elements divide rounding errors by epsilon.
@@ -100,9 +91,9 @@ TEST(LayerNorm, TheSameBitsForAnyNumberOfThreads) {
                                case_values({24}, at::kFloat, 2), case_values({24}, at::kFloat, 3)};
   const auto run = [](const auto& in) { return layer_norm(in[0], in[1], in[2], kEpsilon); };
   const int before = at::get_num_threads();
-  const test::Inputs many = with_gradients(run, inputs);
+  const test::Inputs many = test::with_gradients(run, inputs);
   at::set_num_threads(1);
-  const test::Inputs one = with_gradients(run, inputs);
+  const test::Inputs one = test::with_gradients(run, inputs);
   at::set_num_threads(before);
   for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i], many[i])) << i;
 }

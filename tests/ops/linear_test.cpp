@@ -17,15 +17,6 @@ namespace {
 using test::compare;
 using test::same_bits;
 
-template <class Function>
-test::Inputs with_gradients(const Function& function, const test::Inputs& inputs) {
-  const test::Inputs start = test::leaves(inputs);
-  const at::Tensor result = function(start);
-  test::Inputs all = test::gradients(result, start, test::fixed_normal(result.sizes(), 9));
-  all.insert(all.begin(), result.detach());
-  return all;
-}
-
 test::Inputs make_inputs(int64_t rows, int64_t inputs, int64_t outputs, at::ScalarType dtype) {
   return {case_values({rows, inputs}, dtype, 1), case_values({outputs, inputs}, dtype, 2, 0.1),
           case_values({outputs}, dtype, 3)};
@@ -34,8 +25,8 @@ test::Inputs make_inputs(int64_t rows, int64_t inputs, int64_t outputs, at::Scal
 void expect_close(const test::Inputs& got, const test::Inputs& inputs, double tolerance) {
   test::Inputs wide;
   for (const at::Tensor& input : inputs) wide.push_back(input.to(at::kDouble));
-  const test::Inputs wanted =
-      with_gradients([](const auto& in) { return linear_reference(in[0], in[1], in[2]); }, wide);
+  const test::Inputs wanted = test::with_gradients(
+      [](const auto& in) { return linear_reference(in[0], in[1], in[2]); }, wide);
   for (size_t i = 0; i < got.size(); ++i) {
     EXPECT_EQ(compare(got[i], wanted[i], tolerance).description, "")
         << "x " << inputs[0].sizes() << ", weight " << inputs[1].sizes() << ", tensor " << i;
@@ -73,7 +64,7 @@ TEST_P(LinearIsaTest, EqualsTheReferenceForEverySize) {
                                                                                  {40, 20, 410}}) {
     for (const auto dtype : {at::kFloat, at::kDouble}) {
       const test::Inputs in = make_inputs(rows, inputs, outputs, dtype);
-      expect_close(with_gradients(own, in), in, dtype == at::kFloat ? 2e-6 : 1e-12);
+      expect_close(test::with_gradients(own, in), in, dtype == at::kFloat ? 2e-6 : 1e-12);
     }
   }
 }
@@ -89,7 +80,7 @@ TEST_P(LinearIsaTest, NotANumberStaysInItsRow) {
 TEST_P(LinearIsaTest, TwoRunsGiveTheSameBits) {
   const auto own = [&](const auto& in) { return linear_with(GetParam(), in[0], in[1], in[2]); };
   const test::Inputs in = make_inputs(2100, 24, 96, at::kFloat);
-  const test::Inputs first = with_gradients(own, in), second = with_gradients(own, in);
+  const test::Inputs first = test::with_gradients(own, in), second = test::with_gradients(own, in);
   for (size_t i = 0; i < first.size(); ++i) EXPECT_TRUE(same_bits(first[i], second[i])) << i;
 }
 
@@ -100,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(All, LinearIsaTest,
 TEST(LinearLibrary, EqualsTheReference) {
   const auto library = [](const auto& in) { return linear_library(in[0], in[1], in[2]); };
   const test::Inputs in = make_inputs(70, 40, 30, at::kFloat);
-  expect_close(with_gradients(library, in), in, 2e-6);
+  expect_close(test::with_gradients(library, in), in, 2e-6);
 }
 
 // Negative control: one element of the depth left out is far beyond the tolerance.
@@ -133,7 +124,7 @@ TEST_P(LinearIsaTest, NarrowProductsAreTheSameBitsForAnyThreads) {
   std::vector<test::Inputs> all;
   for (const int threads : {1, 2, 7}) {
     at::set_num_threads(threads);
-    all.push_back(with_gradients(run, in));
+    all.push_back(test::with_gradients(run, in));
   }
   for (size_t i = 0; i < in.size() + 1; ++i) {
     EXPECT_TRUE(same_bits(all[0][i], all[1][i])) << i;

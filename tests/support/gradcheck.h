@@ -55,6 +55,15 @@ inline Inputs gradients(const at::Tensor& result, const Inputs& inputs,
   return all;
 }
 
+// The result, then the gradients of the inputs, from a fixed upstream gradient.
+inline Inputs with_gradients(const TensorFunction& function, const Inputs& inputs) {
+  const Inputs start = leaves(inputs);
+  const at::Tensor result = function(start);
+  Inputs all = gradients(result, start, fixed_normal(result.sizes(), 9));
+  all.insert(all.begin(), result.detach());
+  return all;
+}
+
 // Empty where autograd's gradient of every element of every floating input agrees with
 // (f(x + h) - f(x - h)) / 2h; otherwise says which input differs and where. Inputs in float64. The
 // tolerance is relative to the largest gradient of that input.

@@ -13,7 +13,7 @@
 namespace fcm::targets {
 namespace {
 
-Student small_student() {
+Student student_of_three() {
   Student student;
   student.encoder = {"custom", {2, 2, 2}, {8, 12, 16}, {1, 1, 3}, 2, {2, 2, 2}};
   student.grid = {3, 4};
@@ -30,7 +30,7 @@ void randomise(nn::Parameters& parameters) {
 
 TEST(EmaTeacher, FollowsItsFormulaOverTenSteps) {
   at::manual_seed(1);
-  EmaTeacher student(small_student()), average(small_student());  // any network of that form
+  EmaTeacher student(student_of_three()), average(student_of_three());  // any network of that form
   randomise(student.parameters());
   average.start_from(student.parameters());
   TargetOptions options;
@@ -71,10 +71,10 @@ TEST(EmaTeacher, MomentumRisesAlongHalfACosine) {
 // Masks of the student do not matter, nor does the order in which patches come.
 TEST(EmaTeacher, SeesEveryPatchInTheOrderOfThePlan) {
   at::manual_seed(2);
-  EmaTeacher teacher(small_student(), at::kDouble);
+  EmaTeacher teacher(student_of_three(), at::kDouble);
   randomise(teacher.parameters());
   const at::Tensor images = at::randn({2, 3, 24, 32}, at::kDouble);
-  const ops::PatchGeometry geometry{small_student().encoder.strides};
+  const ops::PatchGeometry geometry{student_of_three().encoder.strides};
   const auto features = [&](const masks::ViewPlan& plan, int64_t last_blocks) {
     return teacher.features(ops::patchify_normalised(images, plan.order_BL, geometry), plan,
                             last_blocks, at::kDouble);

@@ -24,7 +24,7 @@ void train(const fs::path& out, std::vector<std::string> more) {
   ASSERT_EQ(tests::wait_for(tests::start(words)), 0);
 }
 
-std::string weights(const fs::path& out) {
+std::string last_weights(const fs::path& out) {
   const fs::path last = out / "checkpoints" / "step-32";
   return read_file(last / "model.safetensors", ExitCode::kCheckpoint) +
          read_file(last / "optimizer.safetensors", ExitCode::kCheckpoint);
@@ -51,8 +51,8 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
   train(scratch / "resumed", watched("16"));  // its last step is an epoch's
   train(scratch / "resumed", watched("20"));
   train(scratch / "resumed", watched("0"));
-  EXPECT_EQ(weights(scratch / "alone"), weights(scratch / "watched"));
-  EXPECT_EQ(weights(scratch / "alone"), weights(scratch / "resumed"));
+  EXPECT_EQ(last_weights(scratch / "alone"), last_weights(scratch / "watched"));
+  EXPECT_EQ(last_weights(scratch / "alone"), last_weights(scratch / "resumed"));
 
   const std::vector<nlohmann::json> lines = epoch_lines(scratch / "watched");
   ASSERT_EQ(lines.size(), 2u);
@@ -71,7 +71,7 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
 
   train(scratch / "other",
         {"run.seed=5", "run.max_steps=0"});  // the comparison of weights can fail
-  EXPECT_NE(weights(scratch / "alone"), weights(scratch / "other"));
+  EXPECT_NE(last_weights(scratch / "alone"), last_weights(scratch / "other"));
 }
 
 TEST(OnlineEvaluation, EachCheckComesAsOftenAsItsKeySays) {

@@ -20,7 +20,7 @@ using formats::TensorView;
 const std::filesystem::path kStored =
     std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures/checkpoints/checkpoint-0.pth";
 
-class KeepingReporter final : public Reporter {
+class Warnings final : public Reporter {
  public:
   void info(const std::string&) override {}
   void warn(const std::string& line) override { warnings.push_back(line); }
@@ -63,7 +63,7 @@ class Weights : public testing::Test {
   }
 
   tests::Scratch scratch_;
-  KeepingReporter reporter_;
+  Warnings reporter_;
   checkpoint::Checkpoint whole_;
 };
 

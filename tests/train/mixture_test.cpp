@@ -23,8 +23,8 @@ recipe::Recipe mixture_recipe() {
   return recipe;
 }
 
-struct Trained {
-  explicit Trained(const recipe::Recipe& its_recipe)
+struct TrainedMixture {
+  explicit TrainedMixture(const recipe::Recipe& its_recipe)
       : recipe(its_recipe),
         learner({recipe::autoencoder_options(recipe), 3}, recipe,
                 std::make_unique<targets::Teachers>(recipe.pretrain().targets,
@@ -47,7 +47,7 @@ struct Trained {
 };
 
 TEST(MixtureUpdate, LossIsTheWeightedSumOfWhatIsReported) {
-  Trained trained(mixture_recipe());
+  TrainedMixture trained(mixture_recipe());
   const StepResult whole = trained.step(6);
   ASSERT_EQ(whole.target_losses.size(), 3U);
   EXPECT_NEAR(whole.loss,
@@ -57,7 +57,7 @@ TEST(MixtureUpdate, LossIsTheWeightedSumOfWhatIsReported) {
   const auto spread = trained.log_line().at("ema_spread").get<double>();
   EXPECT_GT(spread, 0);
   EXPECT_LT(spread, 1.01);
-  const StepResult pieces = Trained(mixture_recipe()).step(2);
+  const StepResult pieces = TrainedMixture(mixture_recipe()).step(2);
   for (const auto& [name, loss] : whole.target_losses) {
     EXPECT_NEAR(pieces.target_losses.at(name), loss, 1e-5) << name;
   }
@@ -66,7 +66,7 @@ TEST(MixtureUpdate, LossIsTheWeightedSumOfWhatIsReported) {
 TEST(MixtureUpdate, OneTargetIsReportedByItsLossAlone) {
   recipe::Recipe recipe = mixture_recipe();
   recipe.pretrain().targets.clip = recipe.pretrain().targets.rgb = 0;
-  EXPECT_TRUE(Trained(recipe).step(6).target_losses.empty());
+  EXPECT_TRUE(TrainedMixture(recipe).step(6).target_losses.empty());
 }
 
 formats::TensorFile as_file(const PublishedTensors& tensors) {
@@ -77,7 +77,7 @@ formats::TensorFile as_file(const PublishedTensors& tensors) {
 
 // A checkpoint in memory, as the loop writes it.
 struct Saved {
-  explicit Saved(const Trained& trained)
+  explicit Saved(const TrainedMixture& trained)
       : model(trained.learner.model_state()), optimizer(trained.learner.optimizer_state()) {
     checkpoint.path = "test";
     checkpoint.model = as_file(model);
@@ -89,7 +89,7 @@ struct Saved {
 };
 
 TEST(EmaOnDisk, ComesBackToTheBitAndTrainingGoesOnTheSame) {
-  Trained first(mixture_recipe()), second(mixture_recipe());
+  TrainedMixture first(mixture_recipe()), second(mixture_recipe());
   first.step(6);
   first.step(6);
   const Saved saved(first);
@@ -109,7 +109,7 @@ TEST(EmaOnDisk, ComesBackToTheBitAndTrainingGoesOnTheSame) {
 }
 
 TEST(EmaOnDisk, IsAskedForWhereTheRecipeHasIt) {
-  Trained first(mixture_recipe()), second(mixture_recipe());
+  TrainedMixture first(mixture_recipe()), second(mixture_recipe());
   Saved saved(first);
   std::erase_if(saved.checkpoint.optimizer.tensors,
                 [](const formats::TensorView& view) { return view.name == "ema.norm.bias"; });

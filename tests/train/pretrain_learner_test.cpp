@@ -13,12 +13,12 @@
 namespace fcm::train {
 namespace {
 
-struct Trained {
+struct Updated {
   StepResult result;
   at::Tensor values;
 };
 
-Trained one_update(int64_t micro_batch, double clip_norm = 0) {
+Updated one_update(int64_t micro_batch, double clip_norm = 0) {
   recipe::Recipe recipe = small_recipe();
   recipe.optim.clip_norm = clip_norm;
   PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe);
@@ -27,7 +27,7 @@ Trained one_update(int64_t micro_batch, double clip_norm = 0) {
 }
 
 TEST(Update, MicroBatchesAddUpToTheBatch) {
-  const Trained whole = one_update(6), pieces = one_update(2), uneven = one_update(4);
+  const Updated whole = one_update(6), pieces = one_update(2), uneven = one_update(4);
   EXPECT_TRUE(whole.result.applied);
   EXPECT_NEAR(pieces.result.loss, whole.result.loss, 1e-6);
   EXPECT_NEAR(uneven.result.loss, whole.result.loss, 1e-6);
@@ -59,7 +59,7 @@ TEST(Update, SlicesAddUpToTheBatch) {
 }
 
 TEST(Update, RepeatsToTheBit) {
-  const Trained first = one_update(3), second = one_update(3);
+  const Updated first = one_update(3), second = one_update(3);
   EXPECT_EQ(first.result.loss, second.result.loss);
   EXPECT_TRUE(first.values.equal(second.values));
 }
@@ -97,7 +97,7 @@ TEST(Update, ANonFiniteGradientLeavesEverythingAsItWas) {
 }
 
 TEST(Update, ClippingBoundsTheFirstStepsMoments) {
-  const Trained free = one_update(6), clipped = one_update(6, 1e-3);
+  const Updated free = one_update(6), clipped = one_update(6, 1e-3);
   EXPECT_GT(free.result.gradient_norm, 1e-3);
   EXPECT_EQ(free.result.gradient_norm, clipped.result.gradient_norm);  // reported before clipping
   EXPECT_FALSE(free.values.equal(clipped.values));

@@ -66,7 +66,7 @@ std::vector<uint32_t> read_places(ByteReader& in, uint64_t count, uint64_t& begi
   return name_sizes;
 }
 
-std::vector<PackedIndex> read_index(std::string_view index, uint64_t end) {
+std::vector<PackedIndex> read_splits(std::string_view index, uint64_t end) {
   ByteReader in(index);
   auto headings = read_splits(in);
   uint64_t begin = kPackedHead;
@@ -155,7 +155,7 @@ std::vector<PackedIndex> parse_packed_index(std::string_view head, std::string_v
     fail(ExitCode::kData, "head or index do not fit their checksum");
   }
   try {
-    return read_index(index, foot.index_begin);
+    return read_splits(index, foot.index_begin);
   } catch (const Error& error) {
     fail(ExitCode::kData, "its index contradicts itself: {}", error.what());
   }

@@ -10,7 +10,7 @@
 namespace fcm::loader {
 namespace {
 
-constexpr int64_t kSide = 64;
+constexpr int64_t kEdge = 64;
 constexpr uint64_t kSeed = 20230101;  // the set is the same for every run
 
 // What is drawn, in units of half the picture's side, relative to its middle.
@@ -92,13 +92,13 @@ class Synthetic final : public Dataset {
     std::array<std::array<uint8_t, 3>, 2> colours{draw_colour(random, 0), draw_colour(random, 144)};
     if (random.below(2) == 1) std::swap(colours[0], colours[1]);
     const Figure& figure = kFigures[static_cast<size_t>(label(index))];
-    image::Image picture{kSide, kSide, 3, {}};
-    picture.pixels.resize(kSide * kSide * 3);
+    image::Image picture{kEdge, kEdge, 3, {}};
+    picture.pixels.resize(kEdge * kEdge * 3);
     uint8_t* out = picture.pixels.data();
-    for (int64_t row = 0; row < kSide; ++row) {
-      const float down = (static_cast<float>(row) + 0.5F) * (2.0F / kSide) - 1.0F - drawing.row;
-      for (int64_t col = 0; col < kSide; ++col, out += 3) {
-        const float right = (static_cast<float>(col) + 0.5F) * (2.0F / kSide) - 1.0F - drawing.col;
+    for (int64_t row = 0; row < kEdge; ++row) {
+      const float down = (static_cast<float>(row) + 0.5F) * (2.0F / kEdge) - 1.0F - drawing.row;
+      for (int64_t col = 0; col < kEdge; ++col, out += 3) {
+        const float right = (static_cast<float>(col) + 0.5F) * (2.0F / kEdge) - 1.0F - drawing.col;
         const auto& colour = colours[figure.covers(down, right, drawing) ? 1 : 0];
         std::copy(colour.begin(), colour.end(), out);
       }

@@ -16,7 +16,7 @@ constexpr int64_t kBlockBytes = 1200 << 10;
 template <class In>
 constexpr int64_t kMostDeep = sizeof(In) == 4 ? 400 : 800;
 constexpr int64_t kNarrowest = 128;  // columns of a task, where there are enough for all threads
-constexpr int64_t kFewestRows = 128;
+constexpr int64_t kFewestInPart = 128;
 
 template <class T>
 T pointer_of(const at::Tensor& x) {
@@ -41,7 +41,7 @@ struct Cuts {
     if (columns / more >= kNarrowest) ranges = more;
     width = tiles_of(parts_of(columns, ranges));
     ranges = parts_of(columns, width);
-    parts = ranges % threads == 0 ? 1 : std::clamp<int64_t>(threads, 1, rows / kFewestRows + 1);
+    parts = ranges % threads == 0 ? 1 : std::clamp<int64_t>(threads, 1, rows / kFewestInPart + 1);
     height = tiles_of(parts_of(rows, parts));
     parts = parts_of(rows, height);
   }

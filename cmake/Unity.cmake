@@ -1,0 +1,51 @@
+# Files of one folder are compiled together, a few at a time: each unit pays once for what LibTorch's and JSON's headers
+# instantiate (1 to 3 s), and for what several files instantiate alike. So a name in an anonymous namespace is used once in a
+# folder. FASTCONVMAE_UNITY=OFF compiles each file alone: less to wait for where one file is changed again and again.
+option(FASTCONVMAE_UNITY "compile files of one folder together" ON)
+set(FCM_FILES_OF_UNIT 6)
+# Not these: encoders, recipes and models, and so their tests, give the same names to the same things; each test of the
+# emulator brings the text of its kernels.
+set(FCM_APART fcm_encoder test_encoder test_recipe test_models test_emulator)
+
+# The files of a target, except those with flags of their own.
+function(fcm_unite target)
+  if(NOT FASTCONVMAE_UNITY OR target IN_LIST FCM_APART)
+    return()
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  set(folders "")
+  set(united "")
+  foreach(source IN LISTS sources)
+    get_source_file_property(flags "${source}" COMPILE_OPTIONS)
+    if(flags)
+      continue()
+    endif()
+    get_filename_component(folder "${source}" DIRECTORY)
+    file(RELATIVE_PATH folder "${PROJECT_SOURCE_DIR}" "${folder}")
+    string(MAKE_C_IDENTIFIER "${folder}" folder)
+    list(APPEND united "${source}")
+    list(APPEND folders ${folder})
+    list(APPEND files_of_${folder} "${source}")
+  endforeach()
+  list(REMOVE_DUPLICATES folders)
+  foreach(folder IN LISTS folders)
+    list(LENGTH files_of_${folder} count)
+    math(EXPR units "(${count} + ${FCM_FILES_OF_UNIT} - 1) / ${FCM_FILES_OF_UNIT}")
+    set(place 0)
+    foreach(source IN LISTS files_of_${folder})
+      math(EXPR unit "${place} * ${units} / ${count}")
+      set_source_files_properties("${source}" PROPERTIES UNITY_GROUP ${folder}_${unit})
+      math(EXPR place "${place} + 1")
+    endforeach()
+  endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+
+  # Never built: with it compile_commands.json, where clang-tidy and editors look, knows each file by itself.
+  add_library(${target}_apart OBJECT EXCLUDE_FROM_ALL ${united})
+  foreach(property LINK_LIBRARIES INCLUDE_DIRECTORIES COMPILE_DEFINITIONS COMPILE_OPTIONS PRECOMPILE_HEADERS_REUSE_FROM)
+    get_target_property(value ${target} ${property})
+    if(value)
+      set_target_properties(${target}_apart PROPERTIES ${property} "${value}")
+    endif()
+  endforeach()
+endfunction()
