@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # Style:  scripts/lint.sh [--text|--tidy] [--all]
-#   --text   formatting and width of all sources: seconds, needs no build
-#   --tidy   clang-tidy's short allow-list (.clang-tidy), on the commands of build/: the folders without LibTorch, and of the
-#            others the files that changed since the branch left main (since the last commit where there is no origin/main);
-#            with --all every file
-# Without one of them: both.
+#   --text   formatting and width of all sources: seconds
+#   --tidy   clang-tidy's short allow-list (.clang-tidy): the folders without LibTorch, and of the others the files that changed
+#            since the branch left main (since the last commit where there is no origin/main); with --all every file
+# Without one of them: both. Nothing has to be built before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 text=1 tidy=1 all=0
@@ -29,7 +28,7 @@ fi
 ((tidy)) || exit 0
 
 # Clang cannot read what GCC precompiled. Its own, beside that, takes a file with LibTorch from half a minute to a quarter.
-precompile() {  # once for each header that build/ precompiles
+precompile() {  # once for each header that a build precompiles
   local command header arguments flag
   while read -r command; do
     header=$(sed -E 's/.* -include (\S+\.hxx) .*/\1/' <<< "$command")
@@ -37,8 +36,8 @@ precompile() {  # once for each header that build/ precompiles
     arguments=${command#* } arguments=${arguments%% -x c++-header*}
     for flag in -fpch-preprocess -Winvalid-pch -Werror; do arguments=${arguments//$flag/}; done
     # shellcheck disable=SC2086  # words of a command line
-    (cd build && clang++ $arguments -w -x c++-header "$header" -o "$header.pch")
-  done < <(sed -n 's/^ *"command": "\(.* -o \S*\.hxx\.gch .*\)",\{0,1\}$/\1/p' build/compile_commands.json)
+    (cd "$tidy_build" && clang++ $arguments -w -x c++-header "$header" -o "$header.pch")
+  done < <(sed -n 's/^ *"command": "\(.* -o \S*\.hxx\.gch .*\)",\{0,1\}$/\1/p' "$tidy_build/compile_commands.json")
 }
 
 # Sources that clang-tidy is to read: without words all. Kernel files that are compiled several times with flags of their own are
@@ -55,6 +54,9 @@ changed() {
 
 mapfile -t folders < <(sed -nE '/^[a-z]+:/{/(^| )torch( |$)/!s/^([a-z]+):.*/fcm\/\1\//p}' fcm/edges.txt)
 everything=(fcm apps bench reference)
+# A build folder of its own, never built: its list of commands has each file by itself.
+tidy_build=build/tidy
+cmake -S . -B "$tidy_build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DFASTCONVMAE_UNITY=OFF >/dev/null
 precompile
 if ((all)); then
   mapfile -t files < <(sources "${everything[@]}")
@@ -62,7 +64,7 @@ else
   mapfile -t files < <({ sources "${folders[@]}"; comm -12 <(changed) <(sources "${everything[@]}" | sort); } | sort -u)
 fi
 echo "lint: clang-tidy reads ${#files[@]} files"
-printf '%s\n' "${files[@]}" | xargs -r -P "$(nproc)" -n 4 clang-tidy -p build --quiet 2>&1 |
+printf '%s\n' "${files[@]}" | xargs -r -P "$(nproc)" -n 4 clang-tidy -p "$tidy_build" --quiet 2>&1 |
   { grep -vE '^[0-9]+ warnings? generated' || true; } | tee build/tidy.txt
 if grep -qE 'error:' build/tidy.txt; then exit 1; fi
 echo "lint: clang-tidy found nothing"

@@ -3,7 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh
-bash scripts/lint.sh --text  # in seconds, before a build of many minutes
+bash scripts/lint.sh  # before a build of many minutes
 bash scripts/build.sh
-bash scripts/lint.sh --tidy
 ctest --test-dir build --output-on-failure --no-tests=error -j "$(nproc)" -LE slow "$@"

@@ -59,7 +59,7 @@ std::vector<std::string> unused_edges(const std::string& edges_text,
 }
 
 // All sources of each folder of fcm/, and of those beside it, one behind the other.
-std::map<std::string, std::string> sources() {
+std::map<std::string, std::string> sources_by_folder() {
   const fs::path root = FCM_SOURCE_DIR;
   std::map<std::string, std::string> texts;
   for (const fs::path& parent : {root, root / "fcm"}) {
@@ -77,7 +77,7 @@ std::map<std::string, std::string> sources() {
   return texts;
 }
 
-std::string joined(const std::vector<std::string>& lines) {
+std::string as_text(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
   return text;
@@ -85,7 +85,7 @@ std::string joined(const std::vector<std::string>& lines) {
 
 TEST(Edges, EachIsUsed) {
   const std::string edges = read_file(fs::path(FCM_SOURCE_DIR) / "fcm/edges.txt", ExitCode::kData);
-  EXPECT_EQ(joined(unused_edges(edges, sources())), "");
+  EXPECT_EQ(as_text(unused_edges(edges, sources_by_folder())), "");
 }
 
 TEST(Edges, AnUnusedOneIsNoticed) {
@@ -95,9 +95,9 @@ TEST(Edges, AnUnusedOneIsNoticed) {
       {"nn", "// #include \"fcm/ops/op.h\"\n#include \"fcm/base/error.h\"\n"},
       {"interop", "#include \"fcm/ops/gelu/op.h\"\n"},
       {"bench", "#include \"reference/mae.h\"\n"}};
-  EXPECT_EQ(joined(unused_edges("# words\nbase:\nops: base torch\nnn: base ops torch\n"
-                                "interop: ops torch\nbench: reference json\nlost: base\n",
-                                texts)),
+  EXPECT_EQ(as_text(unused_edges("# words\nbase:\nops: base torch\nnn: base ops torch\n"
+                                 "interop: ops torch\nbench: reference json\nlost: base\n",
+                                 texts)),
             "nn ops\nnn torch\nbench json\nlost base\n");
 }
 

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 using tests::Scratch;
 
 // Losses of steps of a smoke recipe in float32.
-std::vector<double> losses(const fs::path& out, std::vector<std::string> words) {
+std::vector<double> losses_of_steps(const fs::path& out, std::vector<std::string> words) {
   words.insert(words.end(), {"--data", "synthetic", "--out", out.string(), "--quiet", "--set",
                              "model.precision=fp32", "--set", "run.max_steps=4", "--set",
                              "run.log_every_steps=1"});
@@ -29,7 +29,7 @@ std::vector<double> losses(const fs::path& out, std::vector<std::string> words) 
   return found;
 }
 
-std::string weights(const fs::path& out) {
+std::string weights_of_step_4(const fs::path& out) {
   return read_file(out / "checkpoints" / "step-4" / "model.safetensors", ExitCode::kCheckpoint);
 }
 
@@ -42,8 +42,8 @@ TEST(Debug, ReferenceOperatorsTrainTheSameUpToRounding) {
     const Scratch scratch;
     std::vector<std::string> with = words;
     with.insert(with.end(), {"--set", "debug.reference_ops=true"});
-    const std::vector<double> kernels = losses(scratch / "kernels", words);
-    const std::vector<double> references = losses(scratch / "references", with);
+    const std::vector<double> kernels = losses_of_steps(scratch / "kernels", words);
+    const std::vector<double> references = losses_of_steps(scratch / "references", with);
     ASSERT_EQ(kernels.size(), 4u);
     ASSERT_EQ(references.size(), 4u);
     for (size_t step = 0; step < 4; ++step) {
@@ -51,7 +51,8 @@ TEST(Debug, ReferenceOperatorsTrainTheSameUpToRounding) {
           << words[2] << ", step " << step + 1;
     }
     // Or the switch would do nothing: sums are made in another order.
-    EXPECT_NE(weights(scratch / "references"), weights(scratch / "kernels")) << words[2];
+    EXPECT_NE(weights_of_step_4(scratch / "references"), weights_of_step_4(scratch / "kernels"))
+        << words[2];
   }
 }
 
