@@ -1,5 +1,5 @@
-// Every operator by its plain reference instead of its kernels: whether a number is wrong because of
-// a kernel or because of the model shows within minutes (docs/debugging.md). Slow, and needs the
+// Every operator by its plain reference instead of its kernels: whether a number is wrong because
+// of a kernel or because of the model shows within minutes (docs/debugging.md). Slow, and needs the
 // memory of plain tensor calls.
 #pragma once
 

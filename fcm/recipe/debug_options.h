@@ -1,5 +1,5 @@
-// Switches for finding out where a result goes wrong. They are no part of what a run is: a recipe need
-// not name them, and a run goes on whatever they say.
+// Switches for finding out where a result goes wrong. They are no part of what a run is: a recipe
+// need not name them, and a run goes on whatever they say.
 #pragma once
 
 namespace fcm::recipe {
