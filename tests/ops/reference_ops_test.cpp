@@ -88,8 +88,8 @@ class WrongGelu {
 
 TEST(ReferenceOps, AWrongKernelIsNotSeen) {
   const at::Tensor x = test::fixed_normal({5, 40}, 1).to(at::kFloat);
-  const at::Tensor right = gelu(x);
-  const auto is_right = [&] { return test::compare(gelu(x), right, 2e-6).first_bad < 0; };
+  const at::Tensor right = ops::gelu(x);
+  const auto is_right = [&] { return test::compare(ops::gelu(x), right, 2e-6).first_bad < 0; };
   {
     const WrongGelu planted;
     EXPECT_FALSE(is_right());  // or the mistake would prove nothing
