@@ -380,7 +380,9 @@ TEST_F(RunFolder, AnInterruptedReplacementCanBeRepeatedAndLosesNothing) {
       const std::string third = prepare(run, false, "third");
       ASSERT_NE(third.find("another recipe"), third.npos) << third;
       const auto left = checkpoint::load_newest(run / "checkpoints", true, reporter_);
-      if (left) ASSERT_EQ(left->step, 4);
+      if (left) {
+        ASSERT_EQ(left->step, 4);
+      }
       const bool first_goes_on = prepare(run, false, "first").empty();
       ASSERT_TRUE(first_goes_on || (!left && prepare(run, false, "second").empty()));
       ASSERT_EQ(prepare(run, true, "second"), "");
