@@ -38,7 +38,9 @@ OpCase make(std::string name, const Sizes& sizes) {
     return sum.to(in[0].scalar_type());
   };
   result.reference = [sizes](const OpCase::Inputs& in) {
-    return patch_loss_reference(in[0], targets_of(sizes, in[0]), slots_of(sizes, in[0]));
+    const at::Tensor sum =
+        patch_loss_reference(in[0], targets_of(sizes, in[0]), slots_of(sizes, in[0]));
+    return sum.to(in[0].scalar_type());
   };
   const auto elements =
       static_cast<double>(sizes.batch * sizes.views * sizes.hidden * sizes.values);
