@@ -41,8 +41,8 @@ precompile() {  # once for each header that a build precompiles
 }
 
 # Sources that clang-tidy is to read: without words all. Kernel files that are compiled several times with flags of their own are
-# checked once, where they are plain.
-sources() { git ls-files "$@" | grep '\.cpp$' | grep -vE '_(avx2|avx512|vnni|amx|cuda)\.cpp$'; }
+# checked once, where they are plain. Clang 14 does not know the names that processor.cpp gives AMX.
+sources() { git ls-files "$@" | grep '\.cpp$' | grep -vE '_(avx2|avx512|vnni|amx|cuda)\.cpp$|^fcm/base/processor\.cpp$'; }
 
 # Changed sources, and those beside a changed header of their name.
 changed() {

@@ -12,6 +12,8 @@ template <class... Functions>
 struct Cases : Functions... {
   using Functions::operator()...;
 };
+template <class... Functions>
+Cases(Functions...) -> Cases<Functions...>;  // for Clang 14
 
 template <class Wanted>
 const Wanted& as(const Target& target) {
