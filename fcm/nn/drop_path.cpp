@@ -11,9 +11,17 @@
 namespace fcm::nn {
 
 std::vector<double> drop_path_rates(double rate, int64_t blocks) {
-  const at::Tensor rates = at::linspace(0, rate, blocks, at::kFloat);
-  const auto* values = rates.const_data_ptr<float>();
-  return {values, values + blocks};
+  // torch.linspace in fp32, written out: LibTorch's own differs in the last bit from one class of processor to another.
+  const auto end = static_cast<float>(rate);
+  const float step = blocks > 1 ? end / static_cast<float>(blocks - 1) : 0;
+  std::vector<double> rates;
+  for (int64_t block = 0; block < blocks; ++block) {
+    const bool first_half = block < blocks / 2;
+    rates.push_back(first_half ? step * static_cast<float>(block)
+                               : std::fma(-step, static_cast<float>(blocks - 1 - block), end));
+  }
+  if (blocks == 1) rates.front() = 0;
+  return rates;
 }
 
 DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_t epoch,
