@@ -36,7 +36,7 @@ loader::Batch labelled_batch(const recipe::Recipe& recipe) {
   return batch;
 }
 
-ProbeLearner fresh(const recipe::Recipe& recipe) {
+ProbeLearner fresh_probe(const recipe::Recipe& recipe) {
   return ProbeLearner(models::Classifier(recipe::classifier_options(recipe, kClasses), 3), recipe);
 }
 
@@ -54,7 +54,7 @@ double difference(const at::Tensor& one, const at::Tensor& other) {
 
 TEST(ProbeLearner, LearnsWithTheHeadAlone) {
   const recipe::Recipe recipe = small_probe_recipe();
-  ProbeLearner learner = fresh(recipe);
+  ProbeLearner learner = fresh_probe(recipe);
   const loader::Batch batch = labelled_batch(recipe);
   std::map<std::string, at::Tensor> before;
   const PublishedTensors start = learner.model_state();
@@ -63,7 +63,7 @@ TEST(ProbeLearner, LearnsWithTheHeadAlone) {
   }
   double first = 0, last = 0;
   for (int step = 0; step < 40; ++step) {
-    const StepResult result = learner.update(batch, {/*lr=*/50, 6});
+    const StepResult result = learner.update(batch, {/*lr=*/0.5, 6});
     ASSERT_TRUE(result.applied);
     (step == 0 ? first : last) = result.loss;
   }
@@ -82,7 +82,7 @@ TEST(ProbeLearner, LearnsWithTheHeadAlone) {
 TEST(ProbeLearner, NormalisesOverTheWholeBatchNotOverMicroBatches) {
   const recipe::Recipe recipe = small_probe_recipe();
   const loader::Batch batch = labelled_batch(recipe);
-  ProbeLearner whole = fresh(recipe), pieces = fresh(recipe);
+  ProbeLearner whole = fresh_probe(recipe), pieces = fresh_probe(recipe);
   EXPECT_NEAR(whole.update(batch, {1, 6}).loss, pieces.update(batch, {1, 2}).loss, 1e-5);
   const auto mean = [](const ProbeLearner& learner) {
     return tensor(learner.model_state(), "head.0.running_mean");
@@ -93,7 +93,8 @@ TEST(ProbeLearner, NormalisesOverTheWholeBatchNotOverMicroBatches) {
 TEST(ProbeLearner, GoesOnFromItsStateWithTheSameBits) {
   const recipe::Recipe recipe = small_probe_recipe();
   const loader::Batch batch = labelled_batch(recipe);
-  ProbeLearner whole = fresh(recipe), second = fresh(recipe), other = fresh(recipe);
+  ProbeLearner whole = fresh_probe(recipe), second = fresh_probe(recipe),
+               other = fresh_probe(recipe);
   whole.update(batch, {1, 6});
   {
     const PublishedTensors model = whole.model_state(), optimizer = whole.optimizer_state();
@@ -106,7 +107,7 @@ TEST(ProbeLearner, GoesOnFromItsStateWithTheSameBits) {
     saved.optimizer.tensors.pop_back();
     EXPECT_THROW(other.restore(saved), Error);
   }
-  ProbeLearner behind = fresh(recipe);
+  ProbeLearner behind = fresh_probe(recipe);
   for (ProbeLearner* learner : {&whole, &second, &behind}) learner->update(batch, {1, 6});
   for (const char* name : {"head.1.weight", "head.1.bias", "head.0.running_var"}) {
     const at::Tensor expected = tensor(whole.model_state(), name);
