@@ -1,11 +1,11 @@
 # Files of one folder are compiled together, a few at a time: each unit pays once for what LibTorch's and JSON's headers
 # instantiate (1 to 3 s), and for what several files instantiate alike. So a name in an anonymous namespace is used once in a
-# folder. FASTCONVMAE_UNITY=OFF compiles each file alone: less to wait for where one file is changed again and again. Tests
-# are always compiled alone: they may all call their small helpers by the same plain names.
+# folder, of tests as well. FASTCONVMAE_UNITY=OFF compiles each file alone: less to wait for where one file is changed again
+# and again.
 option(FASTCONVMAE_UNITY "compile files of one folder together" ON)
 set(FCM_FILES_OF_UNIT 6)
-# Not this one: its encoders give the same names to the same things.
-set(FCM_APART fcm_encoder)
+# Not these: encoders give the same names to the same things; tests of the emulator include the text of kernels.
+set(FCM_APART fcm_encoder test_emulator)
 
 # The files of a target, except those with flags of their own.
 function(fcm_unite target)

@@ -8,7 +8,7 @@
 namespace fcm::apps {
 namespace {
 
-using Words = std::vector<std::string>;
+using Arguments = std::vector<std::string>;
 
 // A command with one of everything.
 struct Sample {
@@ -18,7 +18,7 @@ struct Sample {
   std::optional<int64_t> maybe;
   double real = 0.5;
   bool on = false, off = true;
-  Words words, each;
+  Arguments words, each;
   Flags flags{"sample"};
   Flag text_flag = flags.add("text,--text", text, "TEXT", "a");
   Flag maybe_flag = flags.add("--maybe", maybe, {1, 9}, "b");
@@ -36,7 +36,7 @@ struct Sample {
     flags.add_those_of_every_command();
   }
 
-  std::string fault(const Words& arguments) {
+  std::string fault(const Arguments& arguments) {
     try {
       flags.parse(arguments);
     } catch (const Error& error) {
@@ -49,10 +49,10 @@ struct Sample {
 
 TEST(Flags, FillWhatTheyAreBoundTo) {
   Sample sample;
-  const Words left = sample.flags.parse({"t", "--choice=raw", "--path", "p", "--number", "7",
-                                         "--maybe", "3", "--real", "1e0", "--no-off", "--each", "x",
-                                         "--words", "a", "b", "--each", "y", "--quiet"});
-  EXPECT_EQ(left, Words{});
+  const Arguments left = sample.flags.parse({"t", "--choice=raw", "--path", "p", "--number", "7",
+                                             "--maybe", "3", "--real", "1e0", "--no-off", "--each",
+                                             "x", "--words", "a", "b", "--each", "y", "--quiet"});
+  EXPECT_EQ(left, Arguments{});
   EXPECT_EQ(sample.text, "t");
   EXPECT_EQ(sample.choice, "raw");
   EXPECT_EQ(sample.path, "p");
@@ -61,8 +61,8 @@ TEST(Flags, FillWhatTheyAreBoundTo) {
   EXPECT_EQ(sample.real, 1);
   EXPECT_FALSE(sample.on);
   EXPECT_FALSE(sample.off);
-  EXPECT_EQ(sample.words, (Words{"a", "b"}));
-  EXPECT_EQ(sample.each, (Words{"x", "y"}));
+  EXPECT_EQ(sample.words, (Arguments{"a", "b"}));
+  EXPECT_EQ(sample.each, (Arguments{"x", "y"}));
   EXPECT_TRUE(sample.flags.quiet());
   EXPECT_FALSE(sample.flags.json());
   EXPECT_TRUE(sample.text_flag.given());
@@ -70,7 +70,7 @@ TEST(Flags, FillWhatTheyAreBoundTo) {
 
 TEST(Flags, LeaveDefaultsAlone) {
   Sample sample;
-  EXPECT_EQ(sample.flags.parse({}), Words{});
+  EXPECT_EQ(sample.flags.parse({}), Arguments{});
   EXPECT_EQ(sample.choice, "jpeg");
   EXPECT_EQ(sample.number, 20);
   EXPECT_FALSE(sample.maybe);
@@ -114,14 +114,14 @@ TEST(Flags, SayWhatIsWrong) {
 TEST(Flags, HandBackWhatTheyDoNotKnowBeforeAnyFault) {
   Sample sample;
   sample.text_flag.required();
-  EXPECT_EQ(sample.flags.parse({"--txet", "--number", "many"}), Words{"--txet"});
-  EXPECT_EQ(Sample().flags.parse({"a", "b", "c"}), (Words{"b", "c"}));
+  EXPECT_EQ(sample.flags.parse({"--txet", "--number", "many"}), Arguments{"--txet"});
+  EXPECT_EQ(Sample().flags.parse({"a", "b", "c"}), (Arguments{"b", "c"}));
 }
 
 TEST(Flags, GiveHelpWhateverElseIsWrong) {
   Sample sample;
   sample.text_flag.required();
-  EXPECT_EQ(sample.flags.parse({"--number", "many", "-h"}), Words{});
+  EXPECT_EQ(sample.flags.parse({"--number", "many", "-h"}), Arguments{});
   EXPECT_TRUE(sample.flags.wants_help());
 }
 

@@ -91,8 +91,8 @@ KnnResult brute_force(const Gaussians& bank, const Gaussians& queries, int64_t c
   return {percent(first), percent(five), count};
 }
 
-KnnResult run(const Gaussians& bank, const Gaussians& queries, int64_t classes,
-              const KnnOptions& options = {}) {
+KnnResult run_knn(const Gaussians& bank, const Gaussians& queries, int64_t classes,
+                  const KnnOptions& options = {}) {
   return knn(bank.features_ND, bank.labels_N, queries.features_ND, queries.labels_N, classes,
              options);
 }
@@ -102,7 +102,7 @@ TEST(Knn, IsTheDefinitionOnOverlappingClouds) {
   const Gaussians bank = gaussians(centers_CD, 600, 2), queries = gaussians(centers_CD, 300, 3);
   for (const KnnOptions options : {KnnOptions{20, 0.07}, KnnOptions{1, 0.07}, KnnOptions{7, 1.0}}) {
     const KnnResult expected = brute_force(bank, queries, 8, options);
-    const KnnResult got = run(bank, queries, 8, options);
+    const KnnResult got = run_knn(bank, queries, 8, options);
     EXPECT_DOUBLE_EQ(got.top1, expected.top1) << options.k;
     EXPECT_DOUBLE_EQ(got.top5, expected.top5) << options.k;
     EXPECT_EQ(got.images, 300);
@@ -214,7 +214,7 @@ TEST(NeighbourSearch, TheComparisonNoticesPlantedMistakes) {
 TEST(Knn, BlocksJoinWithoutASeam) {
   const at::Tensor centers_CD = normal_numbers({6, 5}, 1) * 0.8;
   const Gaussians bank = gaussians(centers_CD, 9001, 2), queries = gaussians(centers_CD, 1100, 3);
-  const KnnResult whole = run(bank, queries, 6);
+  const KnnResult whole = run_knn(bank, queries, 6);
   const KnnResult expected = brute_force(bank, queries, 6, {});
   EXPECT_DOUBLE_EQ(whole.top1, expected.top1);
   EXPECT_DOUBLE_EQ(whole.top5, expected.top5);
@@ -226,17 +226,17 @@ TEST(Knn, OfEqualNeighboursTheFirstIsNearest) {
   Gaussians bank{at::ones({9000, 3}), at::zeros({9000}, at::kLong)};
   bank.labels_N[0] = 1;
   const Gaussians query{at::ones({1, 3}), at::ones({1}, at::kLong)};
-  EXPECT_EQ(run(bank, query, 2, {1, 0.07}).top1, 100);
-  EXPECT_EQ(run(bank, query, 2, {3, 0.07}).top1, 0);
+  EXPECT_EQ(run_knn(bank, query, 2, {1, 0.07}).top1, 100);
+  EXPECT_EQ(run_knn(bank, query, 2, {3, 0.07}).top1, 0);
 }
 
 TEST(Knn, LengthsDoNotMatterAndASmallBankVotesAsAWhole) {
   const at::Tensor centers_CD = normal_numbers({3, 6}, 1);
   Gaussians bank = gaussians(centers_CD, 12, 2), queries = gaussians(centers_CD, 60, 3);
-  const KnnResult before = run(bank, queries, 3);
+  const KnnResult before = run_knn(bank, queries, 3);
   bank.features_ND = bank.features_ND * at::arange(1, 13).unsqueeze(1);
   queries.features_ND = queries.features_ND * 1e-3;
-  const KnnResult after = run(bank, queries, 3);
+  const KnnResult after = run_knn(bank, queries, 3);
   EXPECT_DOUBLE_EQ(before.top1, after.top1);
   EXPECT_EQ(after.top5, 100);  // three classes
 }
@@ -244,19 +244,19 @@ TEST(Knn, LengthsDoNotMatterAndASmallBankVotesAsAWhole) {
 TEST(Knn, AClassWithoutVotesIsNeverRight) {
   const Gaussians bank{at::ones({4, 2}), at::full({4}, 7, at::kLong)};
   const Gaussians query{at::ones({1, 2}), at::zeros({1}, at::kLong)};
-  EXPECT_EQ(run(bank, query, 8).top5, 0);
+  EXPECT_EQ(run_knn(bank, query, 8).top5, 0);
 }
 
 TEST(Knn, ZerosAndExtremeTemperaturesStayFinite) {
   const Gaussians bank{at::stack({at::zeros({2}), at::ones({2}), at::ones({2}) * -1}),
                        at::arange(3)};
   const Gaussians query{at::ones({1, 2}), at::ones({1}, at::kLong)};
-  EXPECT_EQ(run(bank, query, 3, {3, 1e-6}).top1, 100);
+  EXPECT_EQ(run_knn(bank, query, 3, {3, 1e-6}).top1, 100);
 }
 
 ExitCode code_of(Gaussians bank, const Gaussians& queries) {
   try {
-    run(bank, queries, 3);
+    run_knn(bank, queries, 3);
   } catch (const Error& error) {
     return error.code();
   }

@@ -22,7 +22,9 @@ constexpr std::array<std::pair<const char*, size_t>, 10> kWritten = {{{"F64", 8}
                                                                       {"BOOL", 1}}};
 
 Value text(const std::string& content) { return {content}; }
-Value tensor(size_t index, bool parameter = false) { return {Value::Tensor{index, parameter}}; }
+Value float_tensor(size_t index, bool parameter = false) {
+  return {Value::Tensor{index, parameter}};
+}
 
 Value dict(std::vector<Value::Item> items, bool ordered = false) {
   return {Value::Dict{std::move(items), ordered}};
@@ -99,7 +101,7 @@ TEST_F(PthWriteTest, EveryTypeComesBackBitByBit) {
       std::vector<std::byte>& bytes = owners.emplace_back(count);
       for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.next());
       const std::string name = fmt::format("{}.{}", dtype, shape.size());
-      root.items.emplace_back(text(name), tensor(tensors.size(), shape.empty()));
+      root.items.emplace_back(text(name), float_tensor(tensors.size(), shape.empty()));
       tensors.push_back({name, dtype, shape, bytes});
     }
   }
@@ -153,11 +155,11 @@ TEST_F(PthWriteTest, TensorsOfTheSameBytesAreWrittenOnce) {
                                            {"b", "F32", {10, 100}, bytes},
                                            {"c", "I32", {1000}, bytes},
                                            {"d", "F32", {500}, bytes.first(2000)}};
-  const PthFile file = written(dict({{text("a"), tensor(0)},
-                                     {text("b"), tensor(1)},
-                                     {text("c"), tensor(2)},
-                                     {text("d"), tensor(3)},
-                                     {text("again"), tensor(0)}}),
+  const PthFile file = written(dict({{text("a"), float_tensor(0)},
+                                     {text("b"), float_tensor(1)},
+                                     {text("c"), float_tensor(2)},
+                                     {text("d"), float_tensor(3)},
+                                     {text("again"), float_tensor(0)}}),
                                tensors);
   ASSERT_EQ(file.tensors.size(), 5U);
   EXPECT_EQ(file.tensors[0].bytes.data(), file.tensors[1].bytes.data());
@@ -170,8 +172,8 @@ TEST_F(PthWriteTest, TensorsOfTheSameBytesAreWrittenOnce) {
 
 TEST_F(PthWriteTest, DataBeginsAtMultiplesOf64) {
   const SmallState small(1);
-  const PthFile file =
-      written(dict({{text("weight"), tensor(0)}, {text("count"), tensor(1)}}), small.model());
+  const PthFile file = written(
+      dict({{text("weight"), float_tensor(0)}, {text("count"), float_tensor(1)}}), small.model());
   for (const TensorView& view : file.tensors) {
     EXPECT_EQ((view.bytes.data() - file.storage.data()) % 64, 0) << view.name;
   }
@@ -179,7 +181,7 @@ TEST_F(PthWriteTest, DataBeginsAtMultiplesOf64) {
 
 TEST_F(PthWriteTest, TheSameStateGivesTheSameFile) {
   const SmallState small(1);
-  const Value root = dict({{text("weight"), tensor(0)}});
+  const Value root = dict({{text("weight"), float_tensor(0)}});
   written(root, small.model());
   const std::vector<std::byte> first = bytes_of_file(path());
   written(root, small.model());
@@ -198,9 +200,9 @@ TEST_F(PthWriteTest, WhatCannotBeReadIsNotWritten) {
   EXPECT_EQ(says(reason({Value::Namespace{}}), "Namespace"), "");
   EXPECT_EQ(says(reason({Value::Path{"a"}}), "path"), "");
   EXPECT_EQ(says(reason(text("\xff")), "not UTF-8"), "");
-  EXPECT_EQ(says(reason(tensor(0), {"t", "F8_E4M3", {16}, bytes}), "no storage"), "");
-  EXPECT_EQ(says(reason(tensor(0), {"t", "F32", {5}, bytes}), "has 16 bytes"), "");
-  EXPECT_EQ(says(reason(tensor(0), {"t", "F32", {-4}, bytes}), "has 16 bytes"), "");
+  EXPECT_EQ(says(reason(float_tensor(0), {"t", "F8_E4M3", {16}, bytes}), "no storage"), "");
+  EXPECT_EQ(says(reason(float_tensor(0), {"t", "F32", {5}, bytes}), "has 16 bytes"), "");
+  EXPECT_EQ(says(reason(float_tensor(0), {"t", "F32", {-4}, bytes}), "has 16 bytes"), "");
   EXPECT_EQ(says(reason(dict({{text("a"), {}}, {text("a"), {}}})), "duplicate key"), "");
   EXPECT_EQ(says(reason(dict({{{int64_t{1}}, {}}, {{true}, {}}})), "duplicate key"), "");
   EXPECT_EQ(says(reason(dict({{{Value::List{}}, {}}})), "key"), "");
@@ -212,7 +214,7 @@ TEST_F(PthWriteTest, WhatCannotBeReadIsNotWritten) {
 
 TEST_F(PthWriteTest, FailuresKeepTheFileThatWasThere) {
   const SmallState old_state(1), new_state(2);
-  const Value root = dict({{text("weight"), tensor(0)}, {text("count"), tensor(1)}});
+  const Value root = dict({{text("weight"), float_tensor(0)}, {text("count"), float_tensor(1)}});
   const auto holds = [&](const SmallState& state) {
     const PthFile file = read_pth(path());
     return std::ranges::equal(file.tensors.at(1).bytes, state.model()[1].bytes) &&
@@ -248,7 +250,7 @@ TEST_F(PthWriteTest, FailuresKeepTheFileThatWasThere) {
 TEST_F(PthWriteTest, PythonsZipfileAcceptsIt) {
   if (std::system("python3 -c 'import zipfile' 2>/dev/null") != 0) GTEST_SKIP() << "no Python here";
   const SmallState small(1);
-  const Value root = dict({{text("weight"), tensor(0)}, {text("nothing"), tensor(2)}});
+  const Value root = dict({{text("weight"), float_tensor(0)}, {text("nothing"), float_tensor(2)}});
   written(root, small.model());
   const auto test = [&] {
     return std::system(fmt::format("python3 -m zipfile -t {} >{}/log 2>&1 && ! grep -q corrupt "

@@ -145,18 +145,18 @@ TEST(CropResize, MirrorsAfterResizingWhicheverPassesRun) {
 }
 
 TEST(CropResize, ChangesTheOrderOfPassesWherePillowDoes) {
-  struct Row {
+  struct OrderOfPasses {
     int64_t rows, cols, to_rows, to_cols;
     const char* sha256;  // of what Pillow 13.0.0 made of the same pixels
   };
   // Each size that goes across first beside the one, a row taller, that goes down first.
-  const std::vector<Row> cases{
+  const std::vector<OrderOfPasses> cases{
       {80, 60, 40, 40, "4efd4973fae17cc0c7af0a583d391e230bd21e84cb98383ef59bbdae075121d0"},
       {81, 60, 40, 40, "bb1f72809169aab607219ecf1b575275891a2ae420074cdd9a483fa472de8e57"},
       {40, 60, 20, 50, "32c38bd13158e7d9938714dd8e42f0fbcb915a89717139bf252cddf646aa7190"},
       {41, 60, 20, 50, "0b607535b472c52196e003c39cbe7a2b54dbf95381699dfd3cfe900e4f860ffd"},
       {41, 30, 40, 60, "39137f065210011ebae4fde845b04a722057119f3c07d3de7964c24d92dd5859"}};
-  for (const Row& c : cases) {
+  for (const OrderOfPasses& c : cases) {
     const Image picture = test::pattern(c.rows, c.cols, 3);
     const auto out =
         resized(picture, whole(picture), c.to_rows, c.to_cols, Interpolation::kBicubic);

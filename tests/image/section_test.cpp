@@ -8,33 +8,33 @@ using test::cut_out;
 using test::data_error;
 using test::section_of;
 
-const std::filesystem::path kSample = test::data_folder() / "imagenet-sample";
-const std::filesystem::path kBroken = test::data_folder() / "broken";
+const std::filesystem::path kSamplePicture = test::data_folder() / "imagenet-sample";
+const std::filesystem::path kBrokenBytes = test::data_folder() / "broken";
 
 TEST(DecodeSection, PhotographsHaveThePixelsOfTheWhole) {
-  FCM_NEED_FOLDER(kSample);
+  FCM_NEED_FOLDER(kSamplePicture);
   EXPECT_EQ(test::compare_photographs(7, 4), 72 * 4);  // all of them: section_slow_test.cpp
 }
 
 // Every kind of subsampling of the sample, with many boxes.
 TEST(DecodeSection, EverySubsampling) {
-  FCM_NEED_FOLDER(kSample);
+  FCM_NEED_FOLDER(kSamplePicture);
   for (const char* name : {"train/n03461385/n03461385_grocery_store.JPEG" /* 4:4:0 */,
                            "train/n02104029/n02104029_kuvasz.JPEG" /* 4:2:2 */,
                            "train/n01871265/n01871265_tusker.JPEG" /* 75x56 */}) {
-    const auto bytes = bytes_of(kSample / name);
+    const auto bytes = bytes_of(kSamplePicture / name);
     EXPECT_EQ(test::different_sections(bytes, 60, 0), 0) << name;
     EXPECT_EQ(test::different_sections(bytes, 10, 1, 1), 0) << name;
   }
 }
 
 TEST(DecodeSection, OddFilesToo) {
-  FCM_NEED_FOLDER(kBroken);
+  FCM_NEED_FOLDER(kBrokenBytes);
   for (const char* name :
        {"progressive.jpg", "arithmetic.jpg", "restart-markers.jpg", "trailing-garbage.jpg",
         "gray.jpg", "exif-orientation-6.jpg", "cmyk-adobe-inverted.jpg", "ycck-adobe.jpg",
         "png-renamed.JPEG", "png-palette-alpha.png", "png-1x1.png"}) {
-    const auto bytes = bytes_of(kBroken / "images" / name);
+    const auto bytes = bytes_of(kBrokenBytes / "images" / name);
     EXPECT_EQ(test::different_sections(bytes, 24, 0), 0) << name;
   }
 }
@@ -54,8 +54,8 @@ TEST(DecodeSection, TheInputsOfTheTransforms) {
 
 // The comparison notices a box that is one pixel off.
 TEST(DecodeSection, NegativeControl) {
-  FCM_NEED_FOLDER(kSample);
-  const auto bytes = bytes_of(kSample / "train/n03461385/n03461385_grocery_store.JPEG");
+  FCM_NEED_FOLDER(kSamplePicture);
+  const auto bytes = bytes_of(kSamplePicture / "train/n03461385/n03461385_grocery_store.JPEG");
   const Image whole = decode(bytes, 3);
   const Box box{50, 60, 100, 120};
   Section section = section_of(bytes, box);
@@ -65,16 +65,16 @@ TEST(DecodeSection, NegativeControl) {
 }
 
 TEST(DecodeSection, NoMoreThanWantedIsDecoded) {
-  FCM_NEED_FOLDER(kSample);
-  const auto bytes = bytes_of(kSample / "train/n02091032/n02091032_Italian_greyhound.JPEG");
+  FCM_NEED_FOLDER(kSamplePicture);
+  const auto bytes = bytes_of(kSamplePicture / "train/n02091032/n02091032_Italian_greyhound.JPEG");
   const Section section = section_of(bytes, {300, 1000, 200, 220});
   EXPECT_EQ(section.picture.rows, 200);
   EXPECT_LE(section.picture.cols, 220 + 2 * 2 + 16);
 }
 
 TEST(DecodeSection, ABoxOutsideIsABrokenPromise) {
-  FCM_NEED_FOLDER(kSample);
-  const auto bytes = bytes_of(kSample / "train/n01871265/n01871265_tusker.JPEG");  // 75x56
+  FCM_NEED_FOLDER(kSamplePicture);
+  const auto bytes = bytes_of(kSamplePicture / "train/n01871265/n01871265_tusker.JPEG");  // 75x56
   for (const Box& box : {Box{0, 0, 57, 75}, Box{0, 1, 56, 75}, Box{-1, 0, 5, 5}, Box{0, 0, 0, 5}}) {
     EXPECT_THROW(section_of(bytes, box), std::logic_error);
   }
@@ -83,8 +83,8 @@ TEST(DecodeSection, ABoxOutsideIsABrokenPromise) {
 // A file cut anywhere: refused, or it was cut behind all that the box needs and the pixels are
 // right. Never grey filler.
 TEST(DecodeSection, CutFilesAreRefusedUnlessTheCutLiesBelowTheBox) {
-  FCM_NEED_FOLDER(kSample);
-  const auto bytes = bytes_of(kSample / "train/n01871265/n01871265_tusker.JPEG");  // 75x56
+  FCM_NEED_FOLDER(kSamplePicture);
+  const auto bytes = bytes_of(kSamplePicture / "train/n01871265/n01871265_tusker.JPEG");  // 75x56
   const Image whole = decode(bytes, 3);
   for (const Box& box : {Box{0, 0, 10, 75}, Box{20, 10, 12, 50}, Box{40, 0, 16, 75}}) {
     size_t shortest = bytes.size();
@@ -104,13 +104,13 @@ TEST(DecodeSection, CutFilesAreRefusedUnlessTheCutLiesBelowTheBox) {
 }
 
 TEST(DecodeSection, BrokenFilesAreRefusedWhereTheDamageIsRead) {
-  FCM_NEED_FOLDER(kBroken);
+  FCM_NEED_FOLDER(kBrokenBytes);
   const Box upper{0, 0, 100, 100};
   for (const char* name : {"trunc-in-header.jpg", "progressive-trunc.jpg", "sof-65500x65500.jpg",
                            "text.jpg", "zero-byte.JPEG"}) {
-    EXPECT_NE(data_error([&] { section_of(bytes_of(kBroken / "images" / name), upper); }), "");
+    EXPECT_NE(data_error([&] { section_of(bytes_of(kBrokenBytes / "images" / name), upper); }), "");
   }
-  const auto cut = bytes_of(kBroken / "images/trunc-mid-scan.jpg");  // 630x626
+  const auto cut = bytes_of(kBrokenBytes / "images/trunc-mid-scan.jpg");  // 630x626
   EXPECT_NO_THROW(section_of(cut, upper));
   EXPECT_NE(data_error([&] { section_of(cut, {300, 0, 300, 100}); }), "");
   EXPECT_NE(data_error([&] { section_of(cut, {550, 0, 50, 100}); }), "");  // above is read too

@@ -14,14 +14,14 @@ namespace {
 using namespace formats;
 
 using nlohmann::json;
-using Names = std::vector<std::string>;
+using NameList = std::vector<std::string>;
 
 formats::TensorView tensor(const std::string& name, std::vector<int64_t> shape) {
   return {name, "F32", std::move(shape), {}};
 }
 
-Names names_of(const std::vector<formats::TensorView>& tensors) {
-  Names names;
+NameList names_in_order(const std::vector<formats::TensorView>& tensors) {
+  NameList names;
   for (const formats::TensorView& one : tensors) names.push_back(one.name);
   return names;
 }
@@ -59,7 +59,7 @@ TEST(PublishedName, TwoOfOneNameAreRefused) {
 // Names, shapes and groups that were stored from the published models.
 struct Stored {
   std::vector<formats::TensorView> model;
-  Names optimizer;
+  NameList optimizer;
 };
 
 std::optional<Stored> stored(const std::string& file) {
@@ -83,10 +83,10 @@ TEST_P(PublishedOrder, IsFoundAgainFromNamesAlone) {
   if (!published) GTEST_SKIP() << "no ../shared/fixtures beside the checkout";
   std::vector<formats::TensorView> shuffled = published->model;
   std::shuffle(shuffled.begin(), shuffled.end(), std::mt19937(5));
-  ASSERT_NE(names_of(shuffled), names_of(published->model));
+  ASSERT_NE(names_in_order(shuffled), names_in_order(published->model));
   sort_as_published(shuffled);
-  EXPECT_EQ(names_of(shuffled), names_of(published->model));
-  Names order;
+  EXPECT_EQ(names_in_order(shuffled), names_in_order(published->model));
+  NameList order;
   for (const formats::TensorView* parameter : optimizer_order(shuffled))
     order.push_back(parameter->name);
   EXPECT_EQ(order, published->optimizer);
@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(Models, PublishedOrder,
 // The manifest lists parameters of the classifiers in the order of their modules.
 TEST(PublishedOrder, OptimizersKnowThePositionsOfClassifiersAlone) {
   const auto order = [](const std::vector<formats::TensorView>& model) {
-    Names names;
+    NameList names;
     for (const formats::TensorView* parameter : optimizer_order(model)) {
       names.push_back(parameter->name);
     }
@@ -106,11 +106,11 @@ TEST(PublishedOrder, OptimizersKnowThePositionsOfClassifiersAlone) {
   };
   std::vector<formats::TensorView> model = {tensor("pos_embed", {1, 4, 8}),
                                             tensor("norm.weight", {8})};
-  EXPECT_EQ(order(model), (Names{"norm.weight"}));
+  EXPECT_EQ(order(model), (NameList{"norm.weight"}));
   model.push_back(tensor("head.1.weight", {3, 8}));  // a probe's: its encoder is frozen
-  EXPECT_EQ(order(model), (Names{"norm.weight", "head.1.weight"}));
+  EXPECT_EQ(order(model), (NameList{"norm.weight", "head.1.weight"}));
   model.back().name = "head.weight";
-  EXPECT_EQ(order(model), (Names{"norm.weight", "pos_embed", "head.weight"}));
+  EXPECT_EQ(order(model), (NameList{"norm.weight", "pos_embed", "head.weight"}));
 }
 
 TEST(PublishedOrder, OfClassifiers) {
@@ -120,14 +120,14 @@ TEST(PublishedOrder, OfClassifiers) {
   const json manifest = json::parse(stream);
   for (const auto& [file, entry] : manifest.at("files").items()) {
     if (entry.value("kind", "") != "finetune" || !entry.contains("parameters")) continue;
-    const auto expected = entry.at("parameters").get<Names>();
+    const auto expected = entry.at("parameters").get<NameList>();
     std::vector<formats::TensorView> tensors;
     for (const std::string& name : expected) tensors.push_back(tensor(name, {1}));
     std::sort(
         tensors.begin(), tensors.end(),
         [](const formats::TensorView& a, const formats::TensorView& b) { return a.name < b.name; });
     sort_as_published(tensors);
-    EXPECT_EQ(names_of(tensors), expected) << file;
+    EXPECT_EQ(names_in_order(tensors), expected) << file;
     ++compared;
   }
   EXPECT_GT(compared, 3);

@@ -7,32 +7,32 @@ namespace fcm::loader {
 namespace {
 
 using test::data_error;
-using Bytes = std::vector<uint8_t>;
+using IdxBytes = std::vector<uint8_t>;
 
-void put32(Bytes& bytes, uint32_t value) {
+void put32(IdxBytes& bytes, uint32_t value) {
   for (int shift = 24; shift >= 0; shift -= 8)
     bytes.push_back(static_cast<uint8_t>(value >> shift));
 }
 
-Bytes images(uint32_t count, uint32_t rows, uint32_t cols) {
-  Bytes bytes;
+IdxBytes images(uint32_t count, uint32_t rows, uint32_t cols) {
+  IdxBytes bytes;
   for (const uint32_t word : {0x803U, count, rows, cols}) put32(bytes, word);
   for (uint32_t i = 0; i < count * rows * cols; ++i) bytes.push_back(static_cast<uint8_t>(i * 7));
   return bytes;
 }
 
-Bytes labels(uint32_t count) {
-  Bytes bytes;
+IdxBytes labels(uint32_t count) {
+  IdxBytes bytes;
   put32(bytes, 0x801);
   put32(bytes, count);
   for (uint32_t i = 0; i < count; ++i) bytes.push_back(static_cast<uint8_t>(i % 3));
   return bytes;
 }
 
-Bytes packed(const Bytes& bytes) {
+IdxBytes packed(const IdxBytes& bytes) {
   z_stream stream{};
   deflateInit2(&stream, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY);
-  Bytes out(deflateBound(&stream, bytes.size()));
+  IdxBytes out(deflateBound(&stream, bytes.size()));
   stream.next_in = const_cast<uint8_t*>(bytes.data());
   stream.avail_in = static_cast<uInt>(bytes.size());
   stream.next_out = out.data();
@@ -43,12 +43,12 @@ Bytes packed(const Bytes& bytes) {
   return out;
 }
 
-Bytes cut(Bytes bytes, size_t less) {
+IdxBytes cut(IdxBytes bytes, size_t less) {
   bytes.resize(bytes.size() - less);
   return bytes;
 }
 
-Bytes longer(Bytes bytes) {
+IdxBytes longer(IdxBytes bytes) {
   bytes.push_back(1);
   return bytes;
 }
@@ -81,16 +81,16 @@ TEST(Idx, PlainAndPackedFilesHoldTheSamePictures) {
 
 struct Damage {
   const char* what;
-  Bytes images, labels;
+  IdxBytes images, labels;
   const char* reason;
 };
 
 std::vector<Damage> damages() {
-  Bytes wrong_magic = images(5, 3, 4), labels_magic = labels(5), no_rows = images(5, 3, 4);
+  IdxBytes wrong_magic = images(5, 3, 4), labels_magic = labels(5), no_rows = images(5, 3, 4);
   wrong_magic[2] = 9;
   labels_magic[3] = 3;
   no_rows[11] = 0;
-  Bytes huge = images(5, 3, 4);
+  IdxBytes huge = images(5, 3, 4);
   for (size_t i = 4; i < 8; ++i) huge[i] = 0xFF;
   return {{"magic", wrong_magic, labels(5), "is no IDX file"},
           {"magic of the labels", images(5, 3, 4), labels_magic, "is no IDX file"},
@@ -101,8 +101,8 @@ std::vector<Damage> damages() {
           {"trailing byte", longer(images(5, 3, 4)), labels(5), "trailing"},
           {"trailing label", images(5, 3, 4), longer(labels(5)), "trailing"},
           {"fewer labels", images(5, 3, 4), labels(4), "4 labels"},
-          {"shorter than a header", Bytes{0, 0, 8}, labels(5), "too short"},
-          {"empty", Bytes{}, labels(5), ""}};
+          {"shorter than a header", IdxBytes{0, 0, 8}, labels(5), "too short"},
+          {"empty", IdxBytes{}, labels(5), ""}};
 }
 
 TEST(Idx, DamageIsNamed) {
@@ -128,10 +128,10 @@ TEST(Idx, DamageInsidePackedFilesIsNamed) {
 }
 
 TEST(Idx, DamageOfThePackingItselfIsNamed) {
-  const Bytes sound = packed(images(50, 8, 8));
-  Bytes checksum = sound;
+  const IdxBytes sound = packed(images(50, 8, 8));
+  IdxBytes checksum = sound;
   checksum[checksum.size() - 8] ^= 1;
-  const std::vector<std::pair<Bytes, std::string>> cases{
+  const std::vector<std::pair<IdxBytes, std::string>> cases{
       {cut(sound, 1), "truncated"},
       {cut(sound, sound.size() / 2), "truncated"},
       {longer(sound), "trailing"},

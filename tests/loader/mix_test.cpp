@@ -22,7 +22,7 @@ Batch batch_of(int64_t count, int64_t rows, int64_t cols, int64_t channels = 1) 
   return batch;
 }
 
-AugmentOptions published() {
+AugmentOptions published_mix() {
   AugmentOptions options;
   options.mixup = 0.8;
   options.cutmix = 1.0;
@@ -80,7 +80,7 @@ TEST(Mix, ALabelOutsideOfTheClassesIsAnError) {
 }
 
 TEST(Mix, DrawsAreThoseOfTheKeyAndTheBoxIsTimms) {
-  const AugmentOptions options = published();
+  const AugmentOptions options = published_mix();
   int cuts = 0, averages = 0, clipped = 0;
   for (uint64_t seed = 0; seed < 200; ++seed) {
     const Batch batch = batch_of(2, 30, 50);
@@ -114,7 +114,7 @@ TEST(Mix, DrawsAreThoseOfTheKeyAndTheBoxIsTimms) {
 
 TEST(Mix, ModesSayWhoSharesADraw) {
   const Batch batch = batch_of(6, 20, 20);
-  AugmentOptions options = published();
+  AugmentOptions options = published_mix();
   const auto one = draw_mix(options, batch, 1);
   ASSERT_EQ(one.size(), 6U);
   for (const Mix& mix : one) EXPECT_TRUE(same(mix, one[0]));
@@ -144,7 +144,7 @@ TEST(Mix, OptionsSwitchPartsOff) {
 
 TEST(Mix, AnOddBatchIsRefused) {
   try {
-    draw_mix(published(), batch_of(3, 8, 8), 1);
+    draw_mix(published_mix(), batch_of(3, 8, 8), 1);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);

@@ -16,13 +16,14 @@ using test::data_error;
 using test::tar_end;
 using test::tar_member;
 
-std::string png(uint32_t seed) {
+std::string png_member(uint32_t seed) {
   const auto bytes = image::encode_png(test::pattern(3, 4, 3, seed));
   return {bytes.begin(), bytes.end()};
 }
 
 std::string sample(const std::string& key, uint32_t seed, int label) {
-  return tar_member(key + ".cls", std::to_string(label)) + tar_member(key + ".png", png(seed));
+  return tar_member(key + ".cls", std::to_string(label)) +
+         tar_member(key + ".png", png_member(seed));
 }
 
 TEST(TarShards, SamplesOfAllShardsInOrder) {
@@ -45,7 +46,7 @@ TEST(TarShards, SamplesOfAllShardsInOrder) {
 
 TEST(TarShards, WithoutLabelsThereAreNoClasses) {
   const test::Scratch folder;
-  const auto shard = folder.write("x.tar", tar_member("a.png", png(1)) + tar_end());
+  const auto shard = folder.write("x.tar", tar_member("a.png", png_member(1)) + tar_end());
   const auto dataset = open_dataset(shard.string(), Split::kTrain);
   EXPECT_EQ(dataset->label(0), -1);
   EXPECT_TRUE(dataset->classes().empty());
@@ -61,8 +62,8 @@ TEST(TarShards, TrainAndValFoldersOfShards) {
 
 TEST(TarShards, ArchivesBesideUnpackedFoldersDoNotCount) {
   const test::Scratch folder;
-  folder.write("train/a/one.png", png(1));
-  folder.write("val/a/one.png", png(1));
+  folder.write("train/a/one.png", png_member(1));
+  folder.write("val/a/one.png", png_member(1));
   folder.write("original.tar", std::string("no matter"));
   EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->size(), 1);
   EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 1);
@@ -71,8 +72,8 @@ TEST(TarShards, ArchivesBesideUnpackedFoldersDoNotCount) {
 TEST(TarShards, FaultySamplesAreBadPicturesOthersAreNot) {
   const test::Scratch folder;
   const auto shard =
-      folder.write("x.tar", sample("a", 1, 0) + tar_member("../e\x1b[31m.png", png(2)) +
-                                tar_member("b.png", png(3)) + sample("c", 4, 0) + tar_end());
+      folder.write("x.tar", sample("a", 1, 0) + tar_member("../e\x1b[31m.png", png_member(2)) +
+                                tar_member("b.png", png_member(3)) + sample("c", 4, 0) + tar_end());
   const auto dataset = open_dataset(shard.string(), Split::kTrain);
   ASSERT_EQ(dataset->size(), 4);
   EXPECT_EQ(data_error([&] { dataset->get(1, 3); }),
@@ -86,9 +87,10 @@ TEST(TarShards, FaultySamplesAreBadPicturesOthersAreNot) {
 // A label that cannot be used is a fault of its use: opening and pretraining do not fail over it.
 TEST(TarShards, LabelsThatCannotBeUsedHurtThoseAloneWhoUseThem) {
   const test::Scratch folder;
-  const auto named = folder.write(
-      "names.tar", tar_member("a.png", png(1)) + tar_member("a.cls", "cat") +
-                       tar_member("b.png", png(2)) + tar_member("b.cls", "dog\n") + tar_end());
+  const auto named =
+      folder.write("names.tar", tar_member("a.png", png_member(1)) + tar_member("a.cls", "cat") +
+                                    tar_member("b.png", png_member(2)) +
+                                    tar_member("b.cls", "dog\n") + tar_end());
   const std::shared_ptr<const Dataset> dataset = open_dataset(named.string(), Split::kTrain);
   EXPECT_TRUE(dataset->classes().empty());
   EXPECT_EQ(data_error([&] { dataset->label(1); }),

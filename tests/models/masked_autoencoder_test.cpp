@@ -28,7 +28,7 @@ void cut_one_edge(masks::ViewPlan& plan) {
   FAIL() << "no two patches see each other";
 }
 
-struct Comparison {
+struct PretrainComparison {
   double loss = 0, loss_reference = 0;
   double worst_gradient = 0;  // largest error relative to the tensor's largest value
   std::string worst_name;
@@ -42,7 +42,7 @@ void swap_two_patches(masks::ViewPlan& plan) {
 
 using Mistake = std::function<void(masks::ViewPlan&)>;
 
-Comparison compare(const Setting& setting, const Mistake& mistake = {}) {
+PretrainComparison compare_losses(const Setting& setting, const Mistake& mistake = {}) {
   const test::OneThread quiet;
   at::manual_seed(3);
   const AutoencoderOptions options = small_options(setting);
@@ -66,7 +66,7 @@ Comparison compare(const Setting& setting, const Mistake& mistake = {}) {
       reference::forward(weights, reference_options(options), images, noise, sizes, kept);
   torch::autograd::backward({wanted.loss}, {});
 
-  Comparison comparison{result.loss.item<double>(), wanted.loss.item<double>(), 0, ""};
+  PretrainComparison comparison{result.loss.item<double>(), wanted.loss.item<double>(), 0, ""};
   for (const nn::Parameter& parameter : model.parameters().all()) {
     if (!parameter.trainable) continue;
     const at::Tensor gradient =
@@ -86,7 +86,7 @@ Comparison compare(const Setting& setting, const Mistake& mistake = {}) {
 class EqualsThePublishedForm : public ::testing::TestWithParam<Setting> {};
 
 TEST_P(EqualsThePublishedForm, LossAndEveryGradient) {
-  const Comparison comparison = compare(GetParam());
+  const PretrainComparison comparison = compare_losses(GetParam());
   EXPECT_NEAR(comparison.loss, comparison.loss_reference, 1e-13 * comparison.loss_reference);
   EXPECT_LT(comparison.worst_gradient, 1e-11) << comparison.worst_name;
 }
@@ -114,14 +114,15 @@ INSTANTIATE_TEST_SUITE_P(Grids, EqualsThePublishedForm,
                          [](const auto& tested) { return tested.param.name; });
 
 TEST(MaskedAutoencoder, OneWrongNeighbourIsNoticed) {
-  const Comparison comparison = compare({"four_views", {2, 2, 2}, 4, 4, 0.75, 0}, cut_one_edge);
+  const PretrainComparison comparison =
+      compare_losses({"four_views", {2, 2, 2}, 4, 4, 0.75, 0}, cut_one_edge);
   EXPECT_GT(std::abs(comparison.loss - comparison.loss_reference), 1e-7);
   EXPECT_GT(comparison.worst_gradient, 1e-5);
 }
 
 // The control of the comparison above for encoders that look at no edges.
 TEST(MaskedAutoencoder, APatchInTheWrongPlaceIsNoticed) {
-  const Comparison comparison = compare({"", {8}, 4, 4, 0.75, 0}, swap_two_patches);
+  const PretrainComparison comparison = compare_losses({"", {8}, 4, 4, 0.75, 0}, swap_two_patches);
   EXPECT_GT(std::abs(comparison.loss - comparison.loss_reference), 1e-7);
   EXPECT_GT(comparison.worst_gradient, 1e-5);
 }

@@ -89,7 +89,7 @@ struct Worst {
   std::string name;
 };
 
-Worst compare(const Mixture& mixture, bool mistake = false) {
+Worst compare_mixtures(const Mixture& mixture, bool mistake = false) {
   const test::OneThread quiet;
   BothForms both(mixture);
   if (mistake) {  // features of two patches taken for each other
@@ -123,7 +123,7 @@ Worst compare(const Mixture& mixture, bool mistake = false) {
 class MixtureEqualsThePlainForm : public ::testing::TestWithParam<Mixture> {};
 
 TEST_P(MixtureEqualsThePlainForm, EveryLossAndGradient) {
-  const Worst worst = compare(GetParam());
+  const Worst worst = compare_mixtures(GetParam());
   EXPECT_LT(worst.loss, 1e-13);
   EXPECT_LT(worst.gradient, 1e-11) << worst.name;
 }
@@ -147,7 +147,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& tested) { return tested.param.name; });
 
 TEST(MixtureControl, FeaturesInAnotherOrderAreNoticed) {
-  const Worst worst = compare({.name = ""}, /*mistake=*/true);
+  const Worst worst = compare_mixtures({.name = ""}, /*mistake=*/true);
   EXPECT_GT(worst.loss, 1e-4);
   EXPECT_GT(worst.gradient, 1e-4);
 }

@@ -21,8 +21,8 @@ nn::Observer into(Shown& shown) {
 
 // One kept view, and noise that rises along the picture: slots are patches in raster order, so that
 // sequences stand in the same order in both forms, and views cover whole rows.
-struct BothForms {
-  explicit BothForms(const std::vector<int64_t>& strides) {
+struct ObservedForms {
+  explicit ObservedForms(const std::vector<int64_t>& strides) {
     const test::OneThread quiet;
     at::manual_seed(4);
     const AutoencoderOptions options = small_options({"", strides, 4, 4, 0.75, 1});
@@ -55,13 +55,13 @@ struct BothForms {
 };
 
 // Predictions hold pixels in another order than published where patches have cells.
-void expect_equal(const BothForms& forms, const std::string& name) {
+void expect_equal(const ObservedForms& forms, const std::string& name) {
   const test::Difference difference = test::compare(forms.fast.at(name), forms.wanted(name), 1e-12);
   EXPECT_EQ(difference.description, "") << name;
 }
 
 TEST(Observer, SeesEveryModuleOfTheVitByItsPublishedName) {
-  const BothForms forms({8});
+  const ObservedForms forms({8});
   const std::vector<std::string> names{
       "patch_embed",   "blocks_in",         "blocks.0",         "blocks.1",         "norm",
       "decoder_embed", "decoder_blocks_in", "decoder_blocks.0", "decoder_blocks.1", "decoder_norm",
@@ -74,7 +74,7 @@ TEST(Observer, SeesEveryModuleOfTheVitByItsPublishedName) {
 }
 
 TEST(Observer, SeesEveryModuleOfConvVitByItsPublishedName) {
-  const BothForms forms({2, 2, 2});
+  const ObservedForms forms({2, 2, 2});
   EXPECT_EQ(forms.fast.size(), 19u);
   for (const auto& [name, value] : forms.fast) {
     ASSERT_TRUE(forms.plain.contains(name)) << name;
@@ -89,7 +89,7 @@ TEST(Observer, SeesEveryModuleOfConvVitByItsPublishedName) {
 }
 
 TEST(Observer, AnotherValueWouldBeNoticed) {
-  BothForms forms({8});
+  ObservedForms forms({8});
   forms.fast.at("blocks.1") = forms.fast.at("blocks.1") * (1 + 1e-9);
   EXPECT_NE(test::compare(forms.fast.at("blocks.1"), forms.wanted("blocks.1"), 1e-12).description,
             "");

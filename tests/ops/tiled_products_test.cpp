@@ -26,12 +26,13 @@ class TiledProductsTest : public testing::Test {
   }
 };
 
-struct Errors {
+struct ProductErrors {
   double rms = 0, most = 0;
 };
 
 // Of each element, beside the sum of the magnitudes of its terms.
-Errors errors_of(const at::Tensor& got, const at::Tensor& a_MK, const at::Tensor& b_KN) {
+ProductErrors product_errors(const at::Tensor& got, const at::Tensor& a_MK,
+                             const at::Tensor& b_KN) {
   const at::Tensor a = a_MK.to(at::kDouble), b = b_KN.to(at::kDouble);
   const at::Tensor error = (got.to(at::kDouble) - a.mm(b)) / (a.abs().mm(b.abs()) + 1e-300);
   return {error.square().mean().sqrt().item<double>(), error.abs().max().item<double>()};
@@ -84,16 +85,17 @@ constexpr OwnKernels kWays[] = {Isa::kAmx, Isa::kAvx512, std::nullopt};
 using Multiply = std::function<at::Tensor(OwnKernels, const at::Tensor&, const at::Tensor&)>;
 
 // Errors of the three ways over eight draws: where few terms make up a sum, one draw says little.
-std::array<Errors, 3> errors_of_ways(Kind kind, at::IntArrayRef a_sizes, at::IntArrayRef b_sizes,
-                                     bool a_turned, const Multiply& multiply) {
-  std::array<Errors, 3> all;
+std::array<ProductErrors, 3> errors_of_ways(Kind kind, at::IntArrayRef a_sizes,
+                                            at::IntArrayRef b_sizes, bool a_turned,
+                                            const Multiply& multiply) {
+  std::array<ProductErrors, 3> all;
   constexpr uint64_t kDraws = 8;
   for (uint64_t draw = 0; draw < kDraws; ++draw) {
     const at::Tensor a = numbers(kind, a_sizes, 100 * draw + 1).to(at::kFloat);
     const at::Tensor b = numbers(kind, b_sizes, 100 * draw + 2).to(at::kFloat);
     for (size_t way = 0; way < all.size(); ++way) {
-      const Errors one =
-          errors_of(multiply(kWays[way], a, b), a_turned ? a.t() : a, a_turned ? b : b.t());
+      const ProductErrors one =
+          product_errors(multiply(kWays[way], a, b), a_turned ? a.t() : a, a_turned ? b : b.t());
       all[way].rms += one.rms / static_cast<double>(kDraws);
       all[way].most = std::max(all[way].most, one.most);
     }
@@ -102,14 +104,14 @@ std::array<Errors, 3> errors_of_ways(Kind kind, at::IntArrayRef a_sizes, at::Int
 }
 
 // Errors are random: a little is left to luck.
-void expect_tiles_not_above(const std::array<Errors, 3>& ways) {
+void expect_tiles_not_above(const std::array<ProductErrors, 3>& ways) {
   for (size_t way = 1; way < ways.size(); ++way) {
     EXPECT_LE(ways[0].rms, 1.02 * ways[way].rms) << way;
     EXPECT_LE(ways[0].most, 1.2 * ways[way].most) << way;
   }
 }
 
-std::string text_of(const std::array<Errors, 3>& ways) {
+std::string text_of(const std::array<ProductErrors, 3>& ways) {
   return fmt::format("rms {:.2e} {:.2e} {:.2e}, most {:.2e} {:.2e} {:.2e} (AMX, AVX-512, library)",
                      ways[0].rms, ways[1].rms, ways[2].rms, ways[0].most, ways[1].most,
                      ways[2].most);
@@ -147,8 +149,8 @@ TEST_F(TiledProductsTest, AMissingPieceWouldBeSeen) {
   const at::Tensor x_MK = numbers(Kind::kNormal, {96, 256}, 1).to(at::kFloat);
   const at::Tensor b_KN = numbers(Kind::kNormal, {256, 64}, 2).to(at::kFloat);
   const at::Tensor shorter = x_MK.view(at::kInt).bitwise_and(~0xff).view(at::kFloat);
-  EXPECT_GT(errors_of(product(Isa::kAmx, shorter, b_KN), x_MK, b_KN).rms,
-            4 * errors_of(product(Isa::kAvx512, x_MK, b_KN), x_MK, b_KN).rms);
+  EXPECT_GT(product_errors(product(Isa::kAmx, shorter, b_KN), x_MK, b_KN).rms,
+            4 * product_errors(product(Isa::kAvx512, x_MK, b_KN), x_MK, b_KN).rms);
 }
 
 // Infinities may come out as NaN, and so may the largest numbers, which no bfloat16 is as large as;

@@ -63,7 +63,7 @@ struct Probe {
 
 // `momentum` other than the published 0.9 is a planted mistake. Returns the worst error over what
 // is allowed.
-double run(const std::string& tag, double lr, const LarsOptions& options) {
+double run_lars(const std::string& tag, double lr, const LarsOptions& options) {
   const char* file = "linprobe_tiny.golden.safetensors";
   const Tensors golden = test::read_safetensors(fixture(file));
   const nlohmann::json entry = reference::manifest_entry(file);
@@ -98,15 +98,15 @@ double run(const std::string& tag, double lr, const LarsOptions& options) {
 
 TEST(LinearProbe, TwoPublishedStepsWithAndWithoutDecay) {
   if (!have_fixtures()) GTEST_SKIP() << "no golden tensors at " << fixture("");
-  EXPECT_LE(run("wd0", 1.6, {}), 1);
-  EXPECT_LE(run("wd", 0.4, {.weight_decay = 0.01}), 1);
+  EXPECT_LE(run_lars("wd0", 1.6, {}), 1);
+  EXPECT_LE(run_lars("wd", 0.4, {.weight_decay = 0.01}), 1);
 }
 
 TEST(LinearProbe, MistakesAreNoticed) {
   if (!have_fixtures()) GTEST_SKIP() << "no golden tensors at " << fixture("");
-  EXPECT_GT(run("wd0", 1.6, {.momentum = 0.8}), 1);
-  EXPECT_GT(run("wd0", 1.6, {.trust = 0.002}), 1);
-  EXPECT_GT(run("wd", 0.4, {.weight_decay = 0.1}), 1);
+  EXPECT_GT(run_lars("wd0", 1.6, {.momentum = 0.8}), 1);
+  EXPECT_GT(run_lars("wd0", 1.6, {.trust = 0.002}), 1);
+  EXPECT_GT(run_lars("wd", 0.4, {.weight_decay = 0.1}), 1);
 }
 
 // The features of the stored probe are those of the ConvViT it was made with.

@@ -11,16 +11,16 @@
 namespace fcm::recipe {
 namespace {
 
-const std::filesystem::path kRecipes = std::filesystem::path(FCM_SOURCE_DIR) / "recipes";
+const std::filesystem::path kShippedRecipes = std::filesystem::path(FCM_SOURCE_DIR) / "recipes";
 
-Recipe shipped(const std::string& name, const std::vector<std::string>& overrides = {}) {
-  return load_classification_recipe(name, {kRecipes}, overrides);
+Recipe shipped_finetune(const std::string& name, const std::vector<std::string>& overrides = {}) {
+  return load_classification_recipe(name, {kShippedRecipes}, overrides);
 }
 
 TEST(Recipe, TheBaseOnesArePublished) {
   for (const char* name : {"finetune_convvit_base_in1k_100ep", "finetune_vit_base_in1k_100ep"}) {
     SCOPED_TRACE(name);
-    const Recipe recipe = shipped(name);
+    const Recipe recipe = shipped_finetune(name);
     EXPECT_EQ(recipe.classify().classifier.pool, "mean");
     EXPECT_EQ(recipe.classify().classifier.drop_path, 0.1);
     EXPECT_EQ(recipe.classify().classifier.layer_decay, 0.65);
@@ -40,12 +40,12 @@ TEST(Recipe, TheBaseOnesArePublished) {
     EXPECT_EQ(recipe.optim.beta2, 0.999);
     EXPECT_EQ(recipe.optim.clip_norm, 0);
   }
-  EXPECT_EQ(shipped("finetune_convvit_large_in1k_50ep").optim.epochs, 50);
+  EXPECT_EQ(shipped_finetune("finetune_convvit_large_in1k_50ep").optim.epochs, 50);
 }
 
 TEST(Recipe, TheLinearProbesArePublished) {
-  const Recipe conv_vit = shipped("linprobe_convvit_base_in1k_90ep");
-  const Recipe vit = shipped("linprobe_vit_base_in1k_90ep");
+  const Recipe conv_vit = shipped_finetune("linprobe_convvit_base_in1k_90ep");
+  const Recipe vit = shipped_finetune("linprobe_vit_base_in1k_90ep");
   for (const Recipe& recipe : {conv_vit, vit}) {
     SCOPED_TRACE(recipe.row.name);
     EXPECT_EQ(recipe.classify().classifier.learns, "head");
@@ -68,24 +68,25 @@ TEST(Recipe, AProbeRefusesWhatItDoesNotDo) {
   for (const char* key :
        {"classifier.drop_path=0.1", "classifier.ema_decay=0.9", "classifier.layer_decay=0.5",
         "augment.mixup=0.8", "augment.smoothing=0.1", "optim.clip_norm=1"}) {
-    EXPECT_THROW(shipped("smoke_linprobe", {key}), Error) << key;
+    EXPECT_THROW(shipped_finetune("smoke_linprobe", {key}), Error) << key;
   }
-  EXPECT_NO_THROW(shipped("smoke_linprobe", {"augment.rand_augment=rand-m9-mstd0.5-inc1"}));
+  EXPECT_NO_THROW(
+      shipped_finetune("smoke_linprobe", {"augment.rand_augment=rand-m9-mstd0.5-inc1"}));
 }
 
 TEST(Recipe, ReadsWhatItPrints) {
-  const Recipe recipe = shipped("smoke_finetune", {"classifier.drop_path=0.3"});
+  const Recipe recipe = shipped_finetune("smoke_finetune", {"classifier.drop_path=0.3"});
   const std::string text = print_recipe(recipe, /*with_help=*/true);
   EXPECT_TRUE(recipe_for_task_of(text, "text").is<Classify>());
   const Recipe again = read_recipe(text, "again.toml");
   EXPECT_EQ(again.classify().classifier.drop_path, 0.3);
   EXPECT_EQ(recipe_hash(again), recipe_hash(recipe));
-  EXPECT_NE(recipe_hash(shipped("smoke_finetune")), recipe_hash(recipe));
+  EXPECT_NE(recipe_hash(shipped_finetune("smoke_finetune")), recipe_hash(recipe));
 }
 
 std::string fault_of(const std::vector<std::string>& overrides,
                      const std::string& name = "smoke_finetune") {
-  return test::error_of(ExitCode::kUsage, [&] { shipped(name, overrides); });
+  return test::error_of(ExitCode::kUsage, [&] { shipped_finetune(name, overrides); });
 }
 
 TEST(Recipe, WhatCannotWorkIsSaid) {
@@ -97,7 +98,7 @@ TEST(Recipe, WhatCannotWorkIsSaid) {
             std::string::npos);
   EXPECT_NE(fault_of({"data.image_size=[33,32]"}).find("data.image_size"), std::string::npos);
   EXPECT_NE(fault_of({}, "smoke_pretrain").find("has no section [classifier]"), std::string::npos);
-  EXPECT_THROW(load_pretraining_recipe("smoke_finetune", {kRecipes}, {}), Error);
+  EXPECT_THROW(load_pretraining_recipe("smoke_finetune", {kShippedRecipes}, {}), Error);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace fcm::recipe {
 namespace {
 
-const std::filesystem::path kRecipes = std::filesystem::path(FCM_SOURCE_DIR) / "recipes";
+const std::filesystem::path kRecipeFolder = std::filesystem::path(FCM_SOURCE_DIR) / "recipes";
 
 Recipe base_recipe() {
   Recipe recipe;
@@ -81,7 +81,7 @@ TEST(Costs, OfShippedRecipesOfPretraining) {
         Counted{"smoke_mae_pretrain", 2077824, 346304, 0, 25920},
         Counted{"smoke_mixture", 33559040, 4826624, 2299648, 461824},
         Counted{"smoke_pretrain", 13919232, 2319872, 0, 216064}}) {
-    const Recipe recipe = load_recipe(counted.recipe, {kRecipes}, {});
+    const Recipe recipe = load_recipe(counted.recipe, {kRecipeFolder}, {});
     EXPECT_EQ(training_flops(recipe), counted.training_flops) << counted.recipe;
     EXPECT_EQ(forward_multiply_adds(recipe), counted.forward_multiply_adds) << counted.recipe;
     EXPECT_EQ(teacher_multiply_adds(recipe), counted.teacher_multiply_adds) << counted.recipe;
@@ -102,7 +102,7 @@ TEST(Costs, OfShippedRecipesOfClassifiers) {
            {"linprobe_vit_base_in1k_90ep", 35126120448},
            {"smoke_finetune", 8659968},
            {"smoke_linprobe", 2886656}}) {
-    EXPECT_EQ(training_flops(load_classification_recipe(name, {kRecipes}, {})), flops) << name;
+    EXPECT_EQ(training_flops(load_classification_recipe(name, {kRecipeFolder}, {})), flops) << name;
   }
 }
 

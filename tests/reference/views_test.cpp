@@ -8,7 +8,7 @@
 namespace fcm::reference {
 namespace {
 
-ReferenceOptions small_options(Kind kind = Kind::kConvVit) {
+ReferenceOptions small_view_options(Kind kind = Kind::kConvVit) {
   ReferenceOptions options;
   options.kind = kind;
   options.rows = 48;  // 3 x 5 patches: not square, and no multiple of four
@@ -74,7 +74,7 @@ class AllViews : public testing::TestWithParam<std::tuple<Kind, std::vector<int6
 // other kind, as many MAEs.
 TEST_P(AllViews, AreTheMeanOfOneViewModels) {
   const auto& [kind, sizes] = GetParam();
-  const ReferenceOptions options = small_options(kind);
+  const ReferenceOptions options = small_view_options(kind);
   const Inputs inputs = small_inputs();
   const Weights together = trainable(small_weights(options));
   const ReferenceResult all = forward(together, options, inputs.images, inputs.noise, sizes,
@@ -111,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, AllViews,
                                                           std::vector<int64_t>{7, 8})));
 
 TEST(KeptViews, AreTheFirstOfAllViews) {
-  const ReferenceOptions options = small_options();
+  const ReferenceOptions options = small_view_options();
   const Weights weights = small_weights(options);
   const Inputs inputs = small_inputs();
   const std::vector<int64_t> sizes{3, 3, 3, 6};
@@ -129,7 +129,7 @@ class SeparateViews : public testing::TestWithParam<Kind> {};
 
 // Pixels a view does not see have no influence at all on it.
 TEST_P(SeparateViews, SeeNothingOfHiddenPatches) {
-  const ReferenceOptions options = small_options(GetParam());
+  const ReferenceOptions options = small_view_options(GetParam());
   const Weights weights = small_weights(options);
   const Inputs inputs = small_inputs();
   const std::vector<int64_t> sizes{3, 3, 3, 6};
@@ -148,7 +148,7 @@ TEST_P(SeparateViews, SeeNothingOfHiddenPatches) {
 INSTANTIATE_TEST_SUITE_P(Kinds, SeparateViews, testing::Values(Kind::kConvVit, Kind::kVit));
 
 TEST(Compute, Bfloat16StaysCloseAndKeepsTheTypeOfTheRest) {
-  ReferenceOptions options = small_options();
+  ReferenceOptions options = small_view_options();
   options.compute = at::kFloat;
   const Inputs inputs = small_inputs();
   const at::Tensor images = inputs.images.to(at::kFloat);
@@ -181,7 +181,7 @@ ExitCode code_of(const Weights& weights, const ReferenceOptions& options,
 }
 
 TEST(Mistakes, HaveTheirExitCodes) {
-  ReferenceOptions options = small_options();
+  ReferenceOptions options = small_view_options();
   Weights weights = small_weights(options);
   EXPECT_EQ(code_of(weights, options, {7, 8}), ExitCode::kDone);
   EXPECT_EQ(code_of(weights, options, {15}), ExitCode::kUsage);

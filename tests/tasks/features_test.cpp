@@ -28,8 +28,8 @@ void train(const fs::path& out, const char* recipe) {
             0);
 }
 
-std::vector<std::string> features(const fs::path& checkpoint, const fs::path& out,
-                                  const std::vector<std::string>& more = {}) {
+std::vector<std::string> features_of(const fs::path& checkpoint, const fs::path& out,
+                                     const std::vector<std::string>& more = {}) {
   std::vector<std::string> words = {
       "features", "--data",     "synthetic", "--checkpoint", checkpoint.string(),
       "--out",    out.string(), "--split",   "val"};
@@ -46,9 +46,9 @@ std::vector<float> floats(const std::string& bytes, size_t from) {
 TEST(Features, BothFormatsHoldTheSameAndTheMeanIsThatOfTheFlatTokens) {
   const Scratch scratch;
   train(scratch / "run", "smoke_pretrain");
-  ASSERT_EQ(run(features(scratch / "run", scratch / "f.npy")), 0);
-  ASSERT_EQ(run(features(scratch / "run", scratch / "g.safetensors")), 0);
-  ASSERT_EQ(run(features(scratch / "run", scratch / "flat.npy", {"--tokens", "flat"})), 0);
+  ASSERT_EQ(run(features_of(scratch / "run", scratch / "f.npy")), 0);
+  ASSERT_EQ(run(features_of(scratch / "run", scratch / "g.safetensors")), 0);
+  ASSERT_EQ(run(features_of(scratch / "run", scratch / "flat.npy", {"--tokens", "flat"})), 0);
   const std::vector<float> mean =
       floats(read_file(scratch / "f.npy", ExitCode::kUsage), 128);  // after the header
   ASSERT_EQ(mean.size(), 512u * 32);
@@ -77,7 +77,7 @@ TEST(Features, BothFormatsHoldTheSameAndTheMeanIsThatOfTheFlatTokens) {
 TEST(Features, NamesOfClassesAndPicturesStandBeside) {
   const Scratch scratch;
   train(scratch / "run", "smoke_pretrain");
-  ASSERT_EQ(run(features(scratch / "run", scratch / "f.npy")), 0);
+  ASSERT_EQ(run(features_of(scratch / "run", scratch / "f.npy")), 0);
   std::ifstream lines(scratch / "f.pictures.tsv");
   std::string line;
   std::getline(lines, line);
@@ -95,25 +95,25 @@ TEST(Features, NothingIsOverwrittenUnasked) {
   train(scratch / "run", "smoke_pretrain");
   for (const char* taken : {"f.npy", "f.labels.npy", "f.pictures.tsv"}) {
     std::ofstream(scratch / taken) << "mine";
-    EXPECT_EQ(run(features(scratch / "run", scratch / "f.npy")), kUsage) << taken;
+    EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.npy")), kUsage) << taken;
     EXPECT_EQ(read_file(scratch / taken, ExitCode::kUsage), "mine");
-    EXPECT_EQ(run(features(scratch / "run", scratch / "f.npy", {"--overwrite"})), 0) << taken;
+    EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.npy", {"--overwrite"})), 0) << taken;
     EXPECT_NE(read_file(scratch / taken, ExitCode::kUsage), "mine");
     for (const char* made : {"f.npy", "f.labels.npy", "f.pictures.tsv"}) {
       fs::remove(scratch / made);
     }
   }
-  EXPECT_EQ(run(features(scratch / "run", scratch / "f.txt")), kUsage);
-  EXPECT_EQ(run(features(scratch / "run", scratch / "nowhere" / "f.npy")), kUsage);
-  EXPECT_EQ(run(features(scratch / "run", scratch / "f.npy", {"--tokens", "class"})), kUsage);
+  EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.txt")), kUsage);
+  EXPECT_EQ(run(features_of(scratch / "run", scratch / "nowhere" / "f.npy")), kUsage);
+  EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.npy", {"--tokens", "class"})), kUsage);
   EXPECT_FALSE(fs::exists(scratch / "f.npy"));
 }
 
 TEST(Features, OfTheClassTokenOfAVit) {
   const Scratch scratch;
   train(scratch / "run", "smoke_mae_pretrain");
-  ASSERT_EQ(run(features(scratch / "run", scratch / "class.npy", {"--tokens", "class"})), 0);
-  ASSERT_EQ(run(features(scratch / "run", scratch / "mean.npy")), 0);
+  ASSERT_EQ(run(features_of(scratch / "run", scratch / "class.npy", {"--tokens", "class"})), 0);
+  ASSERT_EQ(run(features_of(scratch / "run", scratch / "mean.npy")), 0);
   const std::string one = read_file(scratch / "class.npy", ExitCode::kUsage);
   EXPECT_EQ(one.size(), read_file(scratch / "mean.npy", ExitCode::kUsage).size());
   EXPECT_NE(one, read_file(scratch / "mean.npy", ExitCode::kUsage));
@@ -123,7 +123,7 @@ TEST(Features, OfTheClassTokenOfAVit) {
 TEST(Features, AFullDiskLeavesNoHalfFile) {
   const Scratch scratch;
   train(scratch / "run", "smoke_pretrain");
-  auto words = features(scratch / "run", scratch / "f.npy");
+  auto words = features_of(scratch / "run", scratch / "f.npy");
   words.push_back("--quiet");
   EXPECT_EQ(tests::wait_for(tests::start(words, 10'000)), static_cast<int>(ExitCode::kUsage));
   for (const fs::directory_entry& entry : fs::directory_iterator(scratch / ".")) {

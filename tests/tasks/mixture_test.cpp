@@ -18,30 +18,30 @@ namespace fs = std::filesystem;
 using tests::Scratch;
 using tests::start;
 using tests::wait_for;
-using Words = std::vector<std::string>;
+using Overrides = std::vector<std::string>;
 
-Words smoke(const fs::path& out, const Words& more = {}) {
-  Words words = {"pretrain",
-                 "--recipe",
-                 "smoke_mixture",
-                 "--data",
-                 "synthetic",
-                 "--out",
-                 out.string(),
-                 "--threads",
-                 "1",
-                 "--quiet",
-                 "--set",
-                 "run.max_steps=6",
-                 "--set",
-                 "run.log_every_steps=2",
-                 "--set",
-                 "run.save_every_steps=3"};
+Overrides smoke(const fs::path& out, const Overrides& more = {}) {
+  Overrides words = {"pretrain",
+                     "--recipe",
+                     "smoke_mixture",
+                     "--data",
+                     "synthetic",
+                     "--out",
+                     out.string(),
+                     "--threads",
+                     "1",
+                     "--quiet",
+                     "--set",
+                     "run.max_steps=6",
+                     "--set",
+                     "run.log_every_steps=2",
+                     "--set",
+                     "run.save_every_steps=3"};
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
 
-std::string bytes_of(const fs::path& out, const char* file) {
+std::string file_bytes(const fs::path& out, const char* file) {
   return read_file(out / "checkpoints" / "step-6" / file, ExitCode::kCheckpoint);
 }
 
@@ -81,20 +81,20 @@ TEST(Mixture, ARunInTwoPartsLeavesTheSameBits) {
   ASSERT_EQ(wait_for(start(smoke(scratch / "parts", {"--set", "run.max_steps=4"}))), 0);
   ASSERT_EQ(wait_for(start(smoke(scratch / "parts"))), 0);
   for (const char* file : {"model.safetensors", "optimizer.safetensors"}) {
-    EXPECT_TRUE(bytes_of(scratch / "whole", file) == bytes_of(scratch / "parts", file)) << file;
+    EXPECT_TRUE(file_bytes(scratch / "whole", file) == file_bytes(scratch / "parts", file)) << file;
   }
-  EXPECT_NE(bytes_of(scratch / "whole", "optimizer.safetensors").find("\"ema.norm.weight\""),
+  EXPECT_NE(file_bytes(scratch / "whole", "optimizer.safetensors").find("\"ema.norm.weight\""),
             std::string::npos);
 }
 
-int status_of(const Words& words) { return wait_for(start(words)); }
+int status_of(const Overrides& words) { return wait_for(start(words)); }
 
 TEST(Mixture, TeachersThatAreMissingOrWrongAreRefusedBeforeTheRun) {
   const Scratch scratch;
   const fs::path out = scratch / "run";
-  const Words base = {"--set", "targets.dino_tower=vit_s16"};
+  const Overrides base = {"--set", "targets.dino_tower=vit_s16"};
   EXPECT_EQ(status_of(smoke(out, base)), static_cast<int>(ExitCode::kCheckpoint));
-  Words absent = base;
+  Overrides absent = base;
   absent.insert(absent.end(), {"--teacher", "dino=" + (scratch / "absent.pth").string()});
   EXPECT_EQ(status_of(smoke(out, absent)), static_cast<int>(ExitCode::kCheckpoint));
   EXPECT_EQ(status_of(smoke(out, {"--teacher", "clip=x.pt"})), static_cast<int>(ExitCode::kUsage));

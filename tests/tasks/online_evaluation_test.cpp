@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 using tests::Scratch;
 
 // 16 steps an epoch, two epochs.
-void train(const fs::path& out, std::vector<std::string> more) {
+void train_with(const fs::path& out, std::vector<std::string> more) {
   std::vector<std::string> words = {"pretrain",  "--recipe", "smoke_pretrain", "--data",
                                     "synthetic", "--out",    out.string(),     "--quiet"};
   more.insert(more.begin(), {"optim.batch_size=128", "optim.epochs=2", "run.log_every_steps=8"});
@@ -46,11 +46,11 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
     return std::vector<std::string>{"run.knn_every_epochs=1", "run.probe_every_epochs=1",
                                     std::string("run.max_steps=") + steps};
   };
-  train(scratch / "alone", {"run.max_steps=0"});
-  train(scratch / "watched", watched("0"));
-  train(scratch / "resumed", watched("16"));  // its last step is an epoch's
-  train(scratch / "resumed", watched("20"));
-  train(scratch / "resumed", watched("0"));
+  train_with(scratch / "alone", {"run.max_steps=0"});
+  train_with(scratch / "watched", watched("0"));
+  train_with(scratch / "resumed", watched("16"));  // its last step is an epoch's
+  train_with(scratch / "resumed", watched("20"));
+  train_with(scratch / "resumed", watched("0"));
   EXPECT_EQ(last_weights(scratch / "alone"), last_weights(scratch / "watched"));
   EXPECT_EQ(last_weights(scratch / "alone"), last_weights(scratch / "resumed"));
 
@@ -69,14 +69,15 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
   const std::string page = read_file(scratch / "watched" / "report.html", ExitCode::kUsage);
   EXPECT_NE(page.find("Linear probe top-1"), std::string::npos);
 
-  train(scratch / "other",
-        {"run.seed=5", "run.max_steps=0"});  // the comparison of weights can fail
+  train_with(scratch / "other",
+             {"run.seed=5", "run.max_steps=0"});  // the comparison of weights can fail
   EXPECT_NE(last_weights(scratch / "alone"), last_weights(scratch / "other"));
 }
 
 TEST(OnlineEvaluation, EachCheckComesAsOftenAsItsKeySays) {
   const Scratch scratch;
-  train(scratch / "run", {"run.max_steps=0", "run.knn_every_epochs=1", "run.probe_every_epochs=2"});
+  train_with(scratch / "run",
+             {"run.max_steps=0", "run.knn_every_epochs=1", "run.probe_every_epochs=2"});
   const std::vector<nlohmann::json> lines = epoch_lines(scratch / "run");
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_TRUE(lines[0].contains("knn_top1"));

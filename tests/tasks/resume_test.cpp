@@ -61,7 +61,7 @@ bool has_ended(pid_t child) {
   return facts.si_pid == child;
 }
 
-std::string weights(const fs::path& out) {
+std::string weights_of(const fs::path& out) {
   const fs::path last = out / "checkpoints" / "step-24";
   return read_file(last / "model.safetensors", ExitCode::kCheckpoint) +
          read_file(last / "optimizer.safetensors", ExitCode::kCheckpoint);
@@ -102,7 +102,7 @@ TEST(Resume, AfterKillsAtAnyTimeTheBitsAreTheSame) {
     killed += status != 0;
   }
   EXPECT_GT(killed, 2);
-  EXPECT_EQ(weights(scratch / "whole"), weights(scratch / "broken"));
+  EXPECT_EQ(weights_of(scratch / "whole"), weights_of(scratch / "broken"));
   EXPECT_EQ(log_of(scratch / "whole"), log_of(scratch / "broken"));
 }
 
@@ -116,7 +116,7 @@ TEST(Resume, SigtermSavesAndSaysSo) {
   ::kill(child, SIGTERM);
   ASSERT_EQ(wait_for(child), kStopped);
   EXPECT_EQ(wait_for(start(scratch / "stopped", {})), 0);
-  EXPECT_EQ(weights(scratch / "whole"), weights(scratch / "stopped"));
+  EXPECT_EQ(weights_of(scratch / "whole"), weights_of(scratch / "stopped"));
   EXPECT_EQ(log_of(scratch / "whole"), log_of(scratch / "stopped"));
 }
 
@@ -126,14 +126,14 @@ TEST(Resume, ATruncatedNewestCheckpointFallsBackToTheOneBefore) {
   ASSERT_EQ(wait_for(start(scratch / "cut", {"--set", "run.max_steps=12"})), 0);
   fs::resize_file(scratch / "cut" / "checkpoints" / "step-12" / "model.safetensors", 1000);
   EXPECT_EQ(wait_for(start(scratch / "cut", {})), 0);
-  EXPECT_EQ(weights(scratch / "whole"), weights(scratch / "cut"));
+  EXPECT_EQ(weights_of(scratch / "whole"), weights_of(scratch / "cut"));
 }
 
 TEST(Resume, AnotherSeedGivesOtherWeights) {  // the comparison above can fail
   const Scratch scratch;
   ASSERT_EQ(wait_for(start(scratch / "first", {})), 0);
   ASSERT_EQ(wait_for(start(scratch / "second", {"--seed", "9"})), 0);
-  EXPECT_NE(weights(scratch / "first"), weights(scratch / "second"));
+  EXPECT_NE(weights_of(scratch / "first"), weights_of(scratch / "second"));
 }
 
 TEST(Resume, ARunOfAVersionWithFewerKeysGoesOn) {

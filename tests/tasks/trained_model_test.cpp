@@ -17,7 +17,7 @@ namespace {
 
 using formats::TensorView;
 
-const std::filesystem::path kStored =
+const std::filesystem::path kStoredRuns =
     std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures/checkpoints/checkpoint-0.pth";
 
 class Warnings final : public Reporter {
@@ -31,8 +31,8 @@ class Warnings final : public Reporter {
 class Weights : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(kStored)) GTEST_SKIP() << "no ../shared/fixtures";
-    whole_ = interop::load_any(kStored, false, reporter_);
+    if (!std::filesystem::exists(kStoredRuns)) GTEST_SKIP() << "no ../shared/fixtures";
+    whole_ = interop::load_any(kStoredRuns, false, reporter_);
   }
 
   // The tensors whose names `keeps` says, and some of a classifier's, under a wrapper's names.

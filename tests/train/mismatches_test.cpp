@@ -10,7 +10,7 @@ namespace {
 
 using formats::TensorFile;
 
-TensorFile file_of(const std::vector<std::string>& names) {
+TensorFile file_with(const std::vector<std::string>& names) {
   TensorFile file;
   for (const std::string& name : names) file.tensors.push_back({name, "F32", {2}, {}});
   return file;
@@ -34,8 +34,8 @@ std::vector<std::string> blocks(const std::string& prefix, int count) {
 }
 
 TEST(Mismatches, FewAreNamed) {
-  EXPECT_EQ(fault(file_of({"a.weight"}), {"a.weight"}), "");
-  EXPECT_EQ(fault(file_of({"a.weight", "c"}), {"a.weight", "b.0.weight"}),
+  EXPECT_EQ(fault(file_with({"a.weight"}), {"a.weight"}), "");
+  EXPECT_EQ(fault(file_with({"a.weight", "c"}), {"a.weight", "b.0.weight"}),
             "some/file does not fit this model:\n  missing: b.0.weight\n  unexpected: c\n"
             "Take the recipe it was trained by (recipe.toml of its run), or set its sizes");
 }
@@ -43,7 +43,7 @@ TEST(Mismatches, FewAreNamed) {
 TEST(Mismatches, ManyAreCountedByModuleAndThreeShown) {
   std::vector<std::string> wanted = blocks("decoder_blocks", 48);
   wanted.push_back("mask_token");
-  const std::string text = fault(file_of({}), wanted);
+  const std::string text = fault(file_with({}), wanted);
   EXPECT_NE(text.find("missing: decoder_blocks.* (96), mask_token: 97 tensors, the first "
                       "decoder_blocks.0.norm1.weight, decoder_blocks.0.attn.qkv.weight, "
                       "decoder_blocks.1.norm1.weight\n"),
@@ -56,7 +56,7 @@ TEST(Mismatches, ManyAreCountedByModuleAndThreeShown) {
 
 TEST(Mismatches, OtherShapesSayBoth) {
   const std::vector<std::string> names = blocks("blocks", 2);
-  const std::string text = fault(file_of(names), names, {}, {3, 4});
+  const std::string text = fault(file_with(names), names, {}, {3, 4});
   EXPECT_NE(text.find("other shape: blocks.* (4): 4 tensors, the first blocks.0.norm1.weight is "
                       "[2], wanted [3, 4], "),
             std::string::npos)
@@ -65,8 +65,8 @@ TEST(Mismatches, OtherShapesSayBoth) {
 }
 
 TEST(Mismatches, RulesLetSomePass) {
-  EXPECT_EQ(fault(file_of({"head.weight"}), {"mask_token"}, {{"mask_*"}, {"head.*"}}), "");
-  EXPECT_NE(fault(file_of({"head.weight"}), {"mask_token"}, {{"head.*"}, {"mask_*"}}), "");
+  EXPECT_EQ(fault(file_with({"head.weight"}), {"mask_token"}, {{"mask_*"}, {"head.*"}}), "");
+  EXPECT_NE(fault(file_with({"head.weight"}), {"mask_token"}, {{"head.*"}, {"mask_*"}}), "");
 }
 
 TEST(Mismatches, ModulesEndBeforeTheirFirstNumberOrTheLastWord) {

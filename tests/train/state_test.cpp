@@ -12,7 +12,7 @@ namespace fcm::train {
 namespace {
 
 // As if written to a file and read back.
-formats::TensorFile as_file(const PublishedTensors& tensors) {
+formats::TensorFile file_of_tensors(const PublishedTensors& tensors) {
   formats::TensorFile file;
   file.tensors = tensors.views;
   return file;
@@ -28,8 +28,8 @@ TEST(State, WeightsAndMomentsComeBackToTheBit) {
   learner.update(random_batch(recipe), {1e-3, 6});
   const PublishedTensors weights = model_tensors(model.parameters());
   const PublishedTensors moments = optimizer_tensors(model.parameters(), optimizer);
-  load_model(other.parameters(), as_file(weights), "test");
-  load_optimizer(other.parameters(), fresh, as_file(moments), "test");
+  load_model(other.parameters(), file_of_tensors(weights), "test");
+  load_optimizer(other.parameters(), fresh, file_of_tensors(moments), "test");
   EXPECT_TRUE(other.parameters().flat_values().equal(model.parameters().flat_values()));
   EXPECT_TRUE(fresh.first_moments().equal(optimizer.first_moments()));
   EXPECT_TRUE(fresh.second_moments().equal(optimizer.second_moments()));
@@ -38,7 +38,7 @@ TEST(State, WeightsAndMomentsComeBackToTheBit) {
 TEST(State, TensorsOnDiskHaveThePublishedShapes) {
   const recipe::Recipe recipe = small_recipe();
   const models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3);
-  const formats::TensorFile file = as_file(model_tensors(model.parameters()));
+  const formats::TensorFile file = file_of_tensors(model_tensors(model.parameters()));
   const auto find = [&](const std::string& name) {
     for (const auto& view : file.tensors) {
       if (view.name == name) return view.shape;
@@ -54,7 +54,7 @@ TEST(State, EverythingThatDoesNotFitIsListedAtOnce) {
   const recipe::Recipe recipe = small_recipe();
   models::MaskedAutoencoder model(recipe::autoencoder_options(recipe), 3);
   PublishedTensors tensors = model_tensors(model.parameters());
-  formats::TensorFile file = as_file(tensors);
+  formats::TensorFile file = file_of_tensors(tensors);
   file.tensors[0].name = "not_a_parameter";
   file.tensors[1].shape = {1, 2, 8};
   const at::Tensor before = model.parameters().flat_values().clone();

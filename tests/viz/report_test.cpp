@@ -32,7 +32,7 @@ std::string not_self_contained(const std::string& page) {
   return {};
 }
 
-void expect_good(const std::string& page) {
+void expect_whole_page(const std::string& page) {
   EXPECT_EQ(MarkupChecker({"meta", "img"}).problem(page), "");
   EXPECT_EQ(not_self_contained(page), "");
   EXPECT_FALSE(std::regex_search(page, std::regex("[ \">](nan|-nan|inf|-inf|null)[ \"<]")));
@@ -84,7 +84,7 @@ ReportInput full_input() {
 
 TEST(Report, IsWellFormedAndStandsByItself) {
   const std::string page = render_report(full_input());
-  expect_good(page);
+  expect_whole_page(page);
   EXPECT_TRUE(contains(page, "default-src 'none'"));
   EXPECT_TRUE(contains(page, "prefers-color-scheme:dark"));
   EXPECT_TRUE(
@@ -138,7 +138,7 @@ TEST(Report, ReadsFeaturesInEitherOrder) {
     input.title = "t";
     input.summary = {{"features", features}};
     const std::string page = render_report(input);
-    expect_good(page);
+    expect_whole_page(page);
     EXPECT_TRUE(contains(page, ">kNN, flattened tokens<"));
     EXPECT_TRUE(contains(page, ">kNN, mean token<"));
     EXPECT_TRUE(contains(page, ">33.3<"));
@@ -149,12 +149,12 @@ TEST(Report, ReadsFeaturesInEitherOrder) {
 }
 
 TEST(Report, CopesWithNothing) {
-  expect_good(render_report({}));
+  expect_whole_page(render_report({}));
   ReportInput input;
   input.title = "empty";
   input.summary = json::object();
   const std::string page = render_report(input);
-  expect_good(page);
+  expect_whole_page(page);
   EXPECT_FALSE(contains(page, "<section>"));
 }
 
@@ -168,7 +168,7 @@ TEST(Report, CopesWithOneLineOrMissingKeys) {
         json{{"epoch", 0}, {"knn_top1", 50}}}) {
     input.log = {line};
     SCOPED_TRACE(line.dump());
-    expect_good(render_report(input));
+    expect_whole_page(render_report(input));
   }
 }
 
@@ -186,7 +186,7 @@ TEST(Report, CopesWithNumbersThatAreNone) {
       }
     }
     for (auto& [key, number] : input.summary.items()) number = value;
-    expect_good(render_report(input));
+    expect_whole_page(render_report(input));
   }
 }
 
