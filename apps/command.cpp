@@ -1,14 +1,17 @@
 #include "apps/command.h"
 
+#include <fmt/ranges.h>
+
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/commands.h"
 #include "apps/results.h"
 #include "fcm/base/error.h"
+#include "fcm/tasks/result_file.h"
 
 namespace fcm::apps {
-
-int Output::print(const nlohmann::json& result) const {
+int Output::print(nlohmann::json result) const {
+  tasks::settle_numbers(result, reporter);
   print_result(result, json);
   return static_cast<int>(ExitCode::kDone);
 }
@@ -20,9 +23,9 @@ int Output::print(const nlohmann::json& result, const std::string& text) const {
 }
 
 int Output::print_run(const nlohmann::json& result) const {
-  print_result(result, json);
+  print(result);
   if (!result.value("stopped", false)) return static_cast<int>(ExitCode::kDone);
-  reporter.info("stopped early with a checkpoint; the same command goes on from there");
+  reporter.info("stopped early; the same command goes on from the newest checkpoint");
   return static_cast<int>(ExitCode::kStopped);
 }
 

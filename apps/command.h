@@ -17,8 +17,9 @@ struct Output {
   Reporter& reporter;  // stderr
   bool json = false;   // results on stdout as JSON
 
-  // On stdout. Returns the exit status of success, 0.
-  int print(const nlohmann::json& result) const;
+  // On stdout. Returns the exit status of success, 0. Numbers that are not finite become null, with
+  // a warning.
+  int print(nlohmann::json result) const;
   // The same for a result with a text of its own.
   int print(const nlohmann::json& result, const std::string& text) const;
   // Of a run that can be stopped: 75 where result["stopped"] says that it was.

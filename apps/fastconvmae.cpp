@@ -6,11 +6,14 @@
 #include "apps/cublas_policy.h"
 #include "apps/memory_policy.h"
 #include "apps/program.h"
+#include "apps/streams.h"
 #include "apps/wait_policy.h"
 #include "fcm/base/error.h"
 #include "fcm/base/failpoint.h"
 
 int main(int count, char** values) {
+  fcm::apps::fill_closed_streams();
+  fcm::apps::ignore_sigpipe();
   // A file that may not grow is an error with a sentence, not a signal.
   std::signal(SIGXFSZ, SIG_IGN);
   fcm::apps::keep_memory();

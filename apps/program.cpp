@@ -5,13 +5,18 @@
 
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <new>
+#include <stdexcept>
+#include <system_error>
 
 #include "apps/command_line.h"
 #include "apps/results.h"
 #include "apps/stderr_reporter.h"
 #include "apps/version.h"
 #include "fcm/base/error.h"
+#include "fcm/base/text.h"
+#include "fcm/base/threads.h"
 
 namespace fcm::apps {
 namespace {
@@ -42,6 +47,12 @@ int end_with(ExitCode code, const std::string& message) {
   return end_with(static_cast<int>(code), message);
 }
 
+int internal_error(const std::exception& error) {
+  const std::string text = error.what();
+  const bool says_so = text.starts_with("internal error");
+  return end_with(kInternalError, says_so ? text : "internal error, please report: " + text);
+}
+
 constexpr const char* kOutOfMemory =
     "out of memory; lower optim.micro_batch (or --batch), or close other programs";
 
@@ -65,16 +76,26 @@ int run_program(const std::vector<std::string>& arguments,
     return end_with(error.code(), error.what());
   } catch (const std::bad_alloc&) {
     return end_with(ExitCode::kDevice, kOutOfMemory);
+  } catch (const std::length_error&) {  // more than a container can ever hold
+    return end_with(ExitCode::kDevice, kOutOfMemory);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return end_with(ExitCode::kUsage,
+                    fmt::format("cannot look at {}: {}", printable(error.path1().string()),
+                                error.code().message()));
   } catch (const c10::OutOfMemoryError&) {
     return end_with(ExitCode::kDevice, kOutOfDeviceMemory);
   } catch (const c10::AcceleratorError& error) {
     return end_with(ExitCode::kDevice,
                     fmt::format("the device failed: {}", error.what_without_backtrace()));
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::resource_unavailable_try_again) return internal_error(error);
+    return end_with(ExitCode::kDevice,
+                    fmt::format("the system starts no more threads for this process ({}); give "
+                                "fewer --threads, or raise that limit",
+                                limits_of_threads()));
   } catch (const std::exception& error) {
     if (is_out_of_memory(error)) return end_with(ExitCode::kDevice, kOutOfMemory);
-    const std::string text = error.what();
-    const bool says_so = text.starts_with("internal error");
-    return end_with(kInternalError, says_so ? text : "internal error, please report: " + text);
+    return internal_error(error);
   }
 }
 

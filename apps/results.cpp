@@ -9,7 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "apps/streams.h"
 #include "fcm/base/error.h"
+#include "fcm/base/text.h"
+#include "fcm/formats/json_text.h"
 
 namespace fcm::apps {
 namespace {
@@ -17,14 +20,25 @@ namespace {
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
 std::string value_text(const nlohmann::json& value) {
-  if (value.is_string()) return value.get<std::string>();
+  if (value.is_string()) return printable(value.get<std::string>());
   if (value.is_number_float()) return fmt::format("{:.5g}", value.get<double>());
-  return value.dump();
+  return formats::json_text(value);
+}
+
+// Names of a thousand classes, which nobody reads one below the other.
+bool is_long_list_of_texts(const nlohmann::json& value) {
+  constexpr size_t kMost = 20;
+  return value.is_array() && value.size() > kMost &&
+         std::ranges::all_of(value, [](const nlohmann::json& one) { return one.is_string(); });
 }
 
 void collect(const std::string& name, const nlohmann::json& value, Rows& rows) {
   if (!value.is_structured() || value.empty()) {
     rows.emplace_back(name, value_text(value));
+    return;
+  }
+  if (is_long_list_of_texts(value)) {
+    rows.emplace_back(name, fmt::format("{} of them: --json lists them", value.size()));
     return;
   }
   size_t index = 0;
@@ -115,14 +129,13 @@ std::string lines_by_name(const nlohmann::json& rows,
 
 void print_text(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    if (errno == EPIPE) end_as_by_sigpipe();
     fail(ExitCode::kUsage, "cannot write the result to stdout: {}", std::strerror(errno));
   }
 }
 
 void print_result(const nlohmann::json& result, bool as_json) {
-  // A name of a file need not be UTF-8; JSON must be.
-  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
-  print_text(as_json ? result.dump(2, ' ', false, kReplace) + "\n" : as_text(result));
+  print_text(as_json ? formats::json_text(result, 2) + "\n" : as_text(result));
 }
 
 }  // namespace fcm::apps

@@ -40,7 +40,8 @@ std::string teachers_text(const tasks::TeacherFiles& files) {
 
 void add_threads_and_cache(Flags& flags, tasks::Machine& machine) {
   machine.cache = cache_folder();
-  flags.add("--threads", machine.threads, {0, 4096}, "Threads; 0: one for each core");
+  flags.add("--threads", machine.threads, {0, 4096},
+            "Threads; 0: one for each core that this process may use");
 }
 
 }  // namespace
@@ -104,6 +105,12 @@ void add_machine(Flags& flags, tasks::Machine& machine) {
 void add_threads(Flags& flags, tasks::Machine& machine) {
   machine.device = "cpu";
   add_threads_and_cache(flags, machine);
+}
+
+void add_reading_threads(Flags& flags, int64_t& threads) {
+  flags.add("--threads", threads, {0, 4096},
+            "Threads that read the file, at most four; 0: one for each core that this process may "
+            "use");
 }
 
 Flag add_cuda_graph(Flags& flags, tasks::Machine& machine) {

@@ -37,6 +37,8 @@ void add_teachers(Flags& flags, tasks::TeacherFiles& files);
 void add_machine(Flags& flags, tasks::Machine& machine);
 // --threads of a command that works on the processor alone.
 void add_threads(Flags& flags, tasks::Machine& machine);
+// --threads of a command that reads files and computes nothing.
+void add_reading_threads(Flags& flags, int64_t& threads);
 // --no-cuda-graph
 Flag add_cuda_graph(Flags& flags, tasks::Machine& machine);
 

@@ -14,6 +14,13 @@ void ask_to_stop(int signal) {
   if (signal == SIGINT) std::signal(SIGINT, SIG_DFL);
 }
 
+// By nohup, which starts programs so.
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  sigaction(signal, nullptr, &action);
+  return action.sa_handler == SIG_IGN;
+}
+
 }  // namespace
 
 const std::atomic<bool>* catch_stop_signals() {
@@ -21,7 +28,10 @@ const std::atomic<bool>* catch_stop_signals() {
   action.sa_handler = ask_to_stop;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU}) {
+    sigaction(signal, &action, nullptr);
+  }
+  if (!is_ignored(SIGHUP)) sigaction(SIGHUP, &action, nullptr);
   return &stop_asked;
 }
 

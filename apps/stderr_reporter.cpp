@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "fcm/base/text.h"
+
 namespace fcm::apps {
 namespace {
 
@@ -34,24 +36,28 @@ StderrReporter::~StderrReporter() {
 }
 
 void StderrReporter::info(const std::string& line) {
-  if (!style_.quiet) print(line);
+  if (!style_.quiet) print(printable(line));
 }
 
-void StderrReporter::warn(const std::string& line) { print_labelled("warning: ", kYellow, line); }
+void StderrReporter::warn(const std::string& line) {
+  print_labelled("warning: ", kYellow, printable(line));
+}
 
-void StderrReporter::error(const std::string& line) { print_labelled("error: ", kRed, line); }
+void StderrReporter::error(const std::string& lines) {
+  print_labelled("error: ", kRed, printable(lines, Lines::kMany));
+}
 
 void StderrReporter::progress(const std::string& line) {
   if (style_.quiet) return;
   const std::lock_guard lock(mutex_);
   if (style_.terminal) {
-    std::fprintf(stream_, "%s%s", kEraseLine, line.c_str());
+    std::fprintf(stream_, "%s%s", kEraseLine, printable(line).c_str());
     on_progress_line_ = true;
   } else {
     const auto now = std::chrono::steady_clock::now();
     if (now - last_progress_ < style_.progress_pause) return;
     last_progress_ = now;
-    std::fprintf(stream_, "%s\n", line.c_str());
+    std::fprintf(stream_, "%s\n", printable(line).c_str());
   }
   std::fflush(stream_);
 }

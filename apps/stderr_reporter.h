@@ -20,7 +20,8 @@ struct ReporterStyle {
 // What the environment asks for: a terminal that can move its cursor, NO_COLOR.
 ReporterStyle style_of_stderr(bool quiet);
 
-// May be called from several threads.
+// May be called from several threads. A message is one line, whatever names it holds (base/text.h);
+// that of an error may be several. Where the stream takes no more, messages are lost and no more.
 class StderrReporter final : public Reporter {
  public:
   explicit StderrReporter(const ReporterStyle& style, std::FILE* stream = stderr);
@@ -30,7 +31,7 @@ class StderrReporter final : public Reporter {
 
   void info(const std::string& line) override;
   void warn(const std::string& line) override;
-  void error(const std::string& line);
+  void error(const std::string& lines);
   void progress(const std::string& line) override;
 
  private:

@@ -1,5 +1,6 @@
 #include "apps/commands/commands.h"
 #include "bench/bench.h"
+#include "fcm/base/error.h"
 
 namespace fcm::apps::commands {
 
@@ -16,7 +17,13 @@ Action bench_checkpoint(Flags& flags) {
             "Where to put them meanwhile; without it the system's folder for temporary files");
   return [arguments](const Output& output) {
     std::filesystem::path folder = arguments->out;
-    if (folder.empty()) folder = std::filesystem::temp_directory_path();
+    if (std::error_code error; folder.empty()) {
+      folder = std::filesystem::temp_directory_path(error);
+      if (error) {
+        fail(ExitCode::kUsage, "no folder for temporary files ({}): set TMPDIR, or give --out DIR",
+             error.message());
+      }
+    }
     return output.print(bench::bench_checkpoint(arguments->bytes, folder, output.reporter));
   };
 }

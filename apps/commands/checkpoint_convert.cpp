@@ -27,6 +27,7 @@ Action checkpoint_convert(Flags& flags) {
                    "The format, see below");
   add_set_of_checkpoint(flags, request->checkpoint.set);
   add_overwrite(flags, request->overwrite, "Replace what is at --out");
+  add_reading_threads(flags, request->threads);
   return [request](const Output& output) {
     return output.print(tasks::convert_checkpoint(*request, output.reporter));
   };

@@ -1,6 +1,10 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "apps/commands/commands.h"
 #include "apps/results.h"
@@ -9,11 +13,24 @@
 namespace fcm::apps::commands {
 namespace {
 
+// The classes in their order on one line, the first of very many; nothing where they are not known.
+void shorten_classes(nlohmann::json& trained_on) {
+  constexpr size_t kShown = 100;
+  if (!trained_on.is_object() || !trained_on.contains("classes")) return;
+  std::vector<std::string> names = trained_on.at("classes");
+  const size_t count = names.size();
+  names.resize(std::min(count, kShown));
+  std::string text = fmt::format("{}: {}", count, fmt::join(names, ", "));
+  if (count > kShown) text += ", ... (all with --json)";
+  trained_on["classes"] = text;
+}
+
 // Facts in two columns, lists on one line, then a line for each tensor.
 std::string checkpoint_text(nlohmann::json facts) {
   for (nlohmann::json& value : facts.at("architecture")) {
     if (value.is_array()) value = value.dump();
   }
+  shorten_classes(facts.at("trained_on"));
   const nlohmann::json tensors = facts.at("tensors");
   facts.erase("tensors");
   const nlohmann::json recipe = facts.at("recipe");
@@ -29,12 +46,18 @@ std::string checkpoint_text(nlohmann::json facts) {
 }  // namespace
 
 Action checkpoint_show(Flags& flags) {
-  const auto path = std::make_shared<std::filesystem::path>();
+  struct Arguments {
+    std::filesystem::path checkpoint;
+    int64_t threads = 0;
+  };
+  const auto arguments = std::make_shared<Arguments>();
   flags.describe("Format, sizes, training state and every tensor",
                  "Example:\n  fastconvmae checkpoint show checkpoint-49.pth");
-  add_checkpoint(flags, *path, "checkpoint,--checkpoint").required();
-  return [path](const Output& output) {
-    const nlohmann::json facts = tasks::show_checkpoint(*path, output.reporter);
+  add_checkpoint(flags, arguments->checkpoint, "checkpoint,--checkpoint").required();
+  add_reading_threads(flags, arguments->threads);
+  return [arguments](const Output& output) {
+    const nlohmann::json facts =
+        tasks::show_checkpoint(arguments->checkpoint, output.reporter, arguments->threads);
     return output.print(facts, checkpoint_text(facts));
   };
 }

@@ -6,11 +6,15 @@ namespace fcm::apps::commands {
 
 int print_data_result(nlohmann::json result, const Output& output) {
   for (const char* split : {"train", "val"}) {
+    if (output.json || !result.contains(split)) continue;
     // As text they were said on stderr already.
-    if (!output.json && result.contains(split)) result[split].erase("bad_images");
+    for (const char* said : {"bad_images", "endings", "first_bad_label", "left_out", "notes"}) {
+      result[split].erase(said);
+    }
   }
   output.print(result);
-  return static_cast<int>(result["bad"] == 0 ? ExitCode::kDone : ExitCode::kData);
+  const bool is_sound = result["bad"] == 0 && result["bad_labels"] == 0;
+  return static_cast<int>(is_sound ? ExitCode::kDone : ExitCode::kData);
 }
 
 }  // namespace fcm::apps::commands

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "apps/commands/commands.h"
 #include "apps/recipes.h"
@@ -40,7 +41,8 @@ Action recipe_check(Flags& flags) {
         good = false;
         result["ok"] = false;
         result["fault"] = error.what();
-        output.reporter.warn(error.what());
+        std::istringstream faults(error.what());
+        for (std::string fault; std::getline(faults, fault);) output.reporter.warn(fault);
       }
       results.push_back(result);
     }

@@ -12,6 +12,7 @@ Action visualize(Flags& flags) {
     std::vector<std::string> images;
     std::filesystem::path out;
     int64_t seed = 0;
+    bool overwrite = false;
     tasks::Machine machine;
   };
   const auto arguments = std::make_shared<Arguments>();
@@ -24,10 +25,12 @@ Action visualize(Flags& flags) {
   flags.add_words("--images", arguments->images, "FILE", "Pictures (JPEG, PNG or WebP)").required();
   flags.add("--out", arguments->out, "FILE", "The sheet, a PNG file").required();
   flags.add("--seed", arguments->seed, {0, 9'000'000'000'000'000}, "Chooses the views");
+  add_overwrite(flags, arguments->overwrite, "Replace a PNG at --out");
   add_machine(flags, arguments->machine);
   return [arguments](const Output& output) {
     tasks::visualize(arguments->checkpoint, arguments->images, arguments->teachers, arguments->out,
-                     static_cast<uint64_t>(arguments->seed), arguments->machine, output.reporter);
+                     static_cast<uint64_t>(arguments->seed), arguments->machine, output.reporter,
+                     arguments->overwrite);
     return output.print({{"out", arguments->out.string()}});
   };
 }

@@ -4,9 +4,14 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
+
+#include "fcm/base/text.h"
 
 namespace fcm {
 
@@ -31,9 +36,44 @@ class Error : public std::runtime_error {
   ExitCode code_;
 };
 
+namespace detail {
+
+template <typename T>
+inline constexpr bool is_text =
+    std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>;
+
+template <typename... Shown>
+std::string message(fmt::string_view format, const Shown&... shown) {
+  return fmt::vformat(format, fmt::make_format_args(shown...));
+}
+
+// What stands for an argument in a message: a name must neither break its line nor the terminal.
+template <typename T>
+decltype(auto) in_message(const T& argument) {
+  if constexpr (is_text<T>) {
+    return printable(argument);
+  } else {
+    return (argument);
+  }
+}
+
+// Names that are joined; those that are joined by line ends are the lines of a message. Numbers
+// stay as they are, for their format may say how to write them.
+template <typename It, typename End>
+requires is_text<std::iter_value_t<It>> std::string in_message(
+    const fmt::join_view<It, End, char>& joined) {
+  const bool lines =
+      std::string_view(joined.sep.data(), joined.sep.size()).find('\n') != std::string_view::npos;
+  return printable(message("{}", joined), lines ? Lines::kMany : Lines::kOne);
+}
+
+}  // namespace detail
+
+// Arguments that are strings, alone or joined, are made printable (text.h): they hold what somebody
+// else called a file. A `const char*` is taken for a text of ours.
 template <typename... Args>
 [[noreturn]] void fail(ExitCode code, fmt::format_string<Args...> format, Args&&... args) {
-  throw Error(code, fmt::format(format, std::forward<Args>(args)...));
+  throw Error(code, detail::message(format, detail::in_message(args)...));
 }
 
 // A broken promise inside the program (never the user's fault): asks for a report.

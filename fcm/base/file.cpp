@@ -1,6 +1,7 @@
 #include "fcm/base/file.h"
 
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,13 @@ namespace {
 
 [[noreturn]] void fail_on(const char* action, const std::filesystem::path& path, ExitCode code) {
   fail(code, "cannot {} {}: {}", action, path.string(), std::strerror(errno));
+}
+
+std::filesystem::file_status status_of(const std::filesystem::path& path, ExitCode code) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::status_known(status)) return status;
+  fail(code, "cannot look at {}: {}", path.string(), error.message());
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
@@ -40,10 +48,22 @@ void Descriptor::close() {
 int Descriptor::release() { return std::exchange(file_, -1); }
 
 bool is_there(const std::filesystem::path& path, ExitCode code) {
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  if (std::filesystem::status_known(status)) return std::filesystem::exists(status);
-  fail(code, "cannot look at {}: {}", path.string(), error.message());
+  return std::filesystem::exists(status_of(path, code));
+}
+
+bool is_folder(const std::filesystem::path& path, ExitCode code) {
+  return std::filesystem::is_directory(status_of(path, code));
+}
+
+bool is_ordinary_file(const std::filesystem::path& path, ExitCode code) {
+  return std::filesystem::is_regular_file(status_of(path, code));
+}
+
+void refuse_other_ending(const std::filesystem::path& out,
+                         const std::vector<std::string_view>& endings) {
+  if (std::ranges::find(endings, out.extension().string()) != endings.end()) return;
+  fail(ExitCode::kUsage, "{} does not end in {}, which is what is to be written", out.string(),
+       fmt::join(endings, " or "));
 }
 
 std::string read_file(const std::filesystem::path& path, ExitCode code) {
@@ -111,16 +131,34 @@ void make_folders(const std::filesystem::path& folder, ExitCode code, const char
     }
     sync_folder(folder_of(level), code, who);
   }
-  if (!std::filesystem::is_directory(folder)) {
+  if (!is_folder(folder, code)) {
     fail(code, "cannot create folder {}: a file is in its place", folder.string());
   }
 }
+
+namespace {
+
+// What is written is cut to nothing first. Where a link leads to somebody's file, that file would
+// be lost for the sake of a name that nobody chose; where to nothing, one would appear there.
+const std::filesystem::path& not_through_a_link(const std::filesystem::path& path, ExitCode code) {
+  struct stat own {
+  }, target{};
+  const bool link = ::lstat(path.c_str(), &own) == 0 && S_ISLNK(own.st_mode);
+  const bool device = ::stat(path.c_str(), &target) == 0 && !S_ISREG(target.st_mode);
+  if (link && !device) {
+    fail(code, "cannot create {}: it is a link, and is not written through; remove it",
+         path.string());
+  }
+  return path;
+}
+
+}  // namespace
 
 FileWriter::FileWriter(std::filesystem::path path, ExitCode code, const char* who)
     : path_(std::move(path)),
       code_(code),
       who_(who),
-      file_(system_call::open(who, path_, O_WRONLY | O_CREAT | O_TRUNC)) {
+      file_(system_call::open(who, not_through_a_link(path_, code), O_WRONLY | O_CREAT | O_TRUNC)) {
   if (!file_.is_open()) fail_on("create", path_, code_);
   struct stat facts {};
   removable_ = ::fstat(file_.get(), &facts) == 0 && S_ISREG(facts.st_mode);

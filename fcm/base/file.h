@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "fcm/base/error.h"
 
@@ -19,6 +20,14 @@ std::string read_file(const std::filesystem::path& path, ExitCode code);
 // Whether there is anything at the path, or behind it where it is a link. Throws Error(code) where
 // that cannot be told.
 bool is_there(const std::filesystem::path& path, ExitCode code);
+// The same for a folder, and for an ordinary file.
+bool is_folder(const std::filesystem::path& path, ExitCode code);
+bool is_ordinary_file(const std::filesystem::path& path, ExitCode code);
+
+// Throws Error(kUsage) where `out`, a file that is to be written, has none of these endings: the
+// name would say something else than the file is.
+void refuse_other_ending(const std::filesystem::path& out,
+                         const std::vector<std::string_view>& endings);
 
 // Replaces the file in one step: a temporary beside it, fsync, rename, fsync of the folder. After a
 // crash at any moment the path holds either the old or the new content, whole. A failure leaves the
@@ -54,8 +63,9 @@ class Descriptor {
   int file_;
 };
 
-// A file written from its beginning; what was at the path is cut to nothing first. Unless finish()
-// was reached, the destructor removes it. Throws Error(code), which names path and reason.
+// A file written from its beginning; what was at the path is cut to nothing first, but never the
+// file that a link there leads to. Unless finish() was reached, the destructor removes it. Throws
+// Error(code), which names path and reason.
 class FileWriter {
  public:
   FileWriter(std::filesystem::path path, ExitCode code, const char* who);

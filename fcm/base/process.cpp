@@ -1,7 +1,15 @@
 #include "fcm/base/process.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cmath>
 #include <fstream>
 #include <string>
+
+#include "fcm/base/cgroup.h"
 
 namespace fcm {
 namespace {
@@ -17,7 +25,18 @@ double bytes_of_line(const char* file, const std::string& name) {
 
 }  // namespace
 
-double machine_memory_bytes() { return bytes_of_line("/proc/meminfo", "MemTotal"); }
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  return name.data();
+}
+
+double usable_memory_bytes() {
+  const double machine = bytes_of_line("/proc/meminfo", "MemTotal"),
+               group = group_limits().memory.value;
+  if (machine == 0) return std::isfinite(group) ? group : 0;
+  return std::min(machine, group);
+}
 
 double resident_bytes() { return bytes_of_line("/proc/self/status", "VmRSS"); }
 

@@ -1,10 +1,17 @@
-// Memory of this process and of its machine, as Linux tells it in /proc. Bytes; 0 where it does not
-// tell.
+// This process and its machine: memory as Linux tells it, in bytes (0 where it does not tell), and
+// the machine's name.
 #pragma once
+
+#include <string>
 
 namespace fcm {
 
-double machine_memory_bytes();  // all of it, in use or not
+// "localhost" where it has none.
+std::string host_name();
+
+// All that this process may use, taken or not: what the machine has, or what the control groups of
+// the process are allowed where that is less (cgroup.h).
+double usable_memory_bytes();
 
 double resident_bytes();
 double peak_resident_bytes();  // the most so far

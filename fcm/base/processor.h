@@ -1,6 +1,6 @@
 // Which class of processor our kernels are for. Decided once: the highest that this processor can
-// run, or the one that the environment variable FASTCONVMAE_ISA names. The only variable that fcm/
-// reads, as LibTorch reads ATEN_CPU_CAPABILITY: tests of every kind are held to a class by it
+// run, or the one that the environment variable FASTCONVMAE_ISA names. Read here as
+// LibTorch reads ATEN_CPU_CAPABILITY: tests of every kind are held to a class by it
 // (scripts/test-as.sh).
 #pragma once
 

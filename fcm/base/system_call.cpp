@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
 
+#include "fcm/base/error.h"
 #include "fcm/base/failpoint.h"
 
 namespace fcm::system_call {
@@ -49,8 +51,25 @@ auto guarded(const Call& call, const Action& action) -> decltype(action(call)) {
 }  // namespace
 
 int open(const char* who, const std::filesystem::path& path, int flags, mode_t mode) {
-  return guarded(Call{who, "open", path.c_str()},
-                 [&](const Call&) { return ::open(path.c_str(), flags | O_CLOEXEC, mode); });
+  const int file = guarded(Call{who, "open", path.c_str()}, [&](const Call&) {
+    return ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  });
+  if (file < 0 && errno == EMFILE) {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    fail(ExitCode::kDevice,
+         "cannot open {}: this process may hold {} files open and does; raise the limit (ulimit "
+         "-n), or give fewer --threads",
+         path.string(), limit.rlim_cur);
+  }
+  if (file < 0 && errno == ENFILE) {
+    fail(
+        ExitCode::kDevice,
+        "cannot open {}: this machine holds as many files open as it may; close other programs, or "
+        "raise fs.file-max",
+        path.string());
+  }
+  return file;
 }
 
 ssize_t write(const char* who, int file, std::span<const std::byte> bytes,

@@ -13,6 +13,7 @@
 
 namespace fcm::system_call {
 
+// Throws Error(kDevice) where the process may hold no more files open: no fault of the file.
 int open(const char* who, const std::filesystem::path& path, int flags, mode_t mode = 0666);
 // May take fewer bytes than given. `path` is only for failpoints.
 ssize_t write(const char* who, int file, std::span<const std::byte> bytes,

@@ -75,6 +75,54 @@ TEST_F(FileTest, ErrorsNameThePathAndTheReason) {
   EXPECT_NE(error.find(nowhere.string()), std::string::npos) << error;
 }
 
+TEST_F(FileTest, WhatCannotBeLookedAtIsAnErrorWithTheCodeOfItsUse) {
+  const fs::path loop = folder_ / "loop", dangling = folder_ / "dangling";
+  fs::create_symlink(loop, loop);
+  fs::create_symlink(folder_ / "nothing", dangling);
+  replace("x");
+  for (const fs::path& path : {loop, folder_ / std::string(300, 'a')}) {
+    for (const auto& look : {is_there, is_folder, is_ordinary_file}) {
+      EXPECT_NE(error_of([&] { look(path, ExitCode::kData); }).find("cannot look at"),
+                std::string::npos);
+    }
+  }
+  EXPECT_TRUE(is_folder(folder_, ExitCode::kData));
+  EXPECT_FALSE(is_folder(path_, ExitCode::kData));
+  EXPECT_TRUE(is_ordinary_file(path_, ExitCode::kData));
+  for (const fs::path& path : {dangling, folder_ / "nothing", path_ / "inside"}) {
+    EXPECT_FALSE(is_there(path, ExitCode::kData));
+    EXPECT_FALSE(is_folder(path, ExitCode::kData));
+    EXPECT_FALSE(is_ordinary_file(path, ExitCode::kData));
+  }
+}
+
+TEST_F(FileTest, TooManyOpenFilesAreTheLimitsFaultAndNoFiles) {
+  replace("x");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int highest = ::open("/dev/null", O_RDONLY);
+  const rlimit none{static_cast<rlim_t>(highest), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const std::string error = test::error_of(ExitCode::kDevice, [&] { content(); });
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ::close(highest);
+  EXPECT_NE(error.find("files open and does; raise the limit (ulimit -n)"), std::string::npos)
+      << error;
+  EXPECT_EQ(content(), "x");
+}
+
+TEST_F(FileTest, FilesThatAreWrittenEndInWhatTheyAre) {
+  refuse_other_ending("a/b.npy", {".npy", ".safetensors"});
+  for (const char* name : {"a.npy/b", "b.npy.txt", "b.NPY", ""}) {
+    EXPECT_NE(test::error_of(ExitCode::kUsage,
+                             [&] {
+                               refuse_other_ending(name, {".npy", ".safetensors"});
+                             })
+                  .find("does not end in .npy or .safetensors"),
+              std::string::npos);
+  }
+}
+
 TEST_F(FileTest, ReplacesNothingThatIsNoFile) {
   EXPECT_NE(error_of([&] { write_file_durably("/dev/null", "x", ExitCode::kData); }), "");
   EXPECT_TRUE(fs::is_character_file("/dev/null"));

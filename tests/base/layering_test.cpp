@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 using Files = std::map<std::string, std::string>;  // "fcm/ops/patches.h" -> text
 using Lines = std::vector<std::string>;
 
-const std::set<std::string> kLibraries = {"torch", "cuda", "jpeg", "png",    "webp",
+const std::set<std::string> kLibraries = {"torch", "cuda", "jpeg", "png",    "webp",   "tiff",
                                           "zlib",  "json", "toml", "xxhash", "deflate"};
 
 struct Edges {
@@ -95,13 +95,11 @@ std::string library_of(const std::string& header) {
       {"fmt/", ""},          {"sys/", ""},        {"linux/", ""},      {"arpa/", ""},
       {"netinet/", ""}};
   static const std::map<std::string, std::string> kWhole = {
-      {"jpeglib.h", "jpeg"},       {"jerror.h", "jpeg"},
-      {"turbojpeg.h", "jpeg"},     {"png.h", "png"},
-      {"zlib.h", "zlib"},          {"zconf.h", "zlib"},
-      {"xxhash.h", "xxhash"},      {"xxh3.h", "xxhash"},
-      {"libdeflate.h", "deflate"}, {"cuda_runtime_api.h", "cuda"},
-      {"cuda_runtime.h", "cuda"},  {"cuda_bf16.h", "cuda"},
-      {"cublasLt.h", "cuda"}};
+      {"jpeglib.h", "jpeg"},      {"jerror.h", "jpeg"},        {"turbojpeg.h", "jpeg"},
+      {"png.h", "png"},           {"tiffio.h", "tiff"},        {"tiff.h", "tiff"},
+      {"zlib.h", "zlib"},         {"zconf.h", "zlib"},         {"xxhash.h", "xxhash"},
+      {"xxh3.h", "xxhash"},       {"libdeflate.h", "deflate"}, {"cuda_runtime_api.h", "cuda"},
+      {"cuda_runtime.h", "cuda"}, {"cuda_bf16.h", "cuda"},     {"cublasLt.h", "cuda"}};
   static const std::set<std::string> kSystem = {
       "cpuid.h",   "dirent.h", "dlfcn.h",     "errno.h",    "fcntl.h",  "float.h",
       "fnmatch.h", "grp.h",    "immintrin.h", "inttypes.h", "limits.h", "locale.h",

@@ -25,6 +25,7 @@ std::regex include_of(const std::string& edge) {
       {"jpeg", "<(jpeglib|jerror|turbojpeg)"},
       {"png", "<png"},
       {"webp", "<webp/"},
+      {"tiff", "<tiffio"},
       {"zlib", "<zlib"},
       {"json", "<nlohmann/"},
       {"toml", "<toml\\+\\+/"},

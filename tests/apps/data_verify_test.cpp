@@ -1,0 +1,92 @@
+// data verify: what is counted, named and said of a set that is not all pictures.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "fcm/image/image.h"
+#include "fcm/loader/dataset.h"
+#include "tests/apps/program.h"
+
+namespace fcm::apps {
+namespace {
+
+using nlohmann::json;
+
+class DataVerifyOfFolders : public testing::Test {
+ protected:
+  void picture(const std::string& name) const {
+    std::filesystem::create_directories((scratch_ / name).parent_path());
+    image::write_png(scratch_ / name, {8, 8, 3, std::vector<uint8_t>(8 * 8 * 3, 99)});
+  }
+  Scratch scratch_;
+};
+
+TEST_F(DataVerifyOfFolders, WhatIsLeftOutIsCountedByKind) {
+  picture("training/ant/a.png");
+  picture("training/bee/b.png");
+  picture("validation/ant/c.png");
+  picture("validation/bee/d.png");
+  scratch_.write("training/ant/x.gif", std::string("x"));
+  scratch_.write("training/cat/y.gif", std::string("x"));
+  const std::string data = scratch_.string();
+  const Outcome outcome = run_here("data verify --json " + data);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const json result = json::parse(outcome.out);
+  EXPECT_EQ(result.at("images"), 4);
+  EXPECT_EQ(result.at("left_out"), 3);
+  EXPECT_EQ(result.at("bad_labels"), 0);
+  const json expected = {
+      {{"kind", ".gif"}, {"count", 2}, {"example", "ant/x.gif"}},
+      {{"kind", "folders without a picture that can be read"}, {"count", 1}, {"example", "cat"}}};
+  EXPECT_EQ(result.at("train").at("left_out"), expected);
+  EXPECT_EQ(result.at("val").at("left_out"), json::array());
+  EXPECT_EQ(result.at("train").at("endings"), (json{{".png", 2}}));
+  EXPECT_NE(outcome.err.find("left out: 2 .gif (ant/x.gif), 1 folders without a picture"),
+            std::string::npos)
+      << outcome.err;
+  // Said of both splits, and once.
+  const std::string note = "the splits are training/ for training and validation/ for validation";
+  const size_t first = outcome.err.find(note);
+  ASSERT_NE(first, std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.err.find(note, first + 1), std::string::npos) << outcome.err;
+}
+
+// A label that cannot be used is no fault of its picture, which is packed nonetheless.
+TEST_F(DataVerifyOfFolders, LabelsAreCountedApartFromPictures) {
+  picture("a.png");
+  picture("b.png");
+  picture("c.png");
+  const std::string list =
+      scratch_.write("list.txt", std::string("a.png 0\nb.png -1\nc.png 1\n")).string();
+  const Outcome outcome = run_here("data verify --json " + list);
+  EXPECT_EQ(outcome.status, 3);
+  const json result = json::parse(outcome.out);
+  EXPECT_EQ(result.at("bad"), 0);
+  EXPECT_EQ(result.at("bad_labels"), 1);
+  EXPECT_NE(result.at("train").at("first_bad_label").get<std::string>().find("\"-1\""),
+            std::string::npos);
+  EXPECT_NE(outcome.err.find("1 of 3 pictures have no label that can be used"), std::string::npos)
+      << outcome.err;
+  const std::string out = (scratch_ / "all.pack").string();
+  EXPECT_EQ(run_here("data pack --data " + list + " --out " + out).status, 3);
+  const auto packed = loader::open_dataset(out, loader::Split::kTrain);
+  EXPECT_EQ(packed->size(), 3);
+  EXPECT_EQ(packed->label(2), 1);
+  EXPECT_THROW(packed->label(1), Error);
+  EXPECT_EQ(packed->remarks().bad_labels, 1);
+}
+
+TEST_F(DataVerifyOfFolders, NamesThatAreNotUtf8AndLinksToNothing) {
+  picture("a/lat\xE9in.png");
+  picture("a/new\nline.png");
+  std::filesystem::create_symlink("gone.png", scratch_ / "a/link.png");
+  const Outcome outcome = run_here("data verify --json " + scratch_.string());
+  EXPECT_EQ(outcome.status, 3) << outcome.err;
+  const json result = json::parse(outcome.out);
+  EXPECT_EQ(result.at("images"), 3);
+  EXPECT_EQ(result.at("bad"), 1);
+  EXPECT_NE(outcome.err.find("it is a link to gone.png"), std::string::npos) << outcome.err;
+}
+
+}  // namespace
+}  // namespace fcm::apps
