@@ -138,7 +138,7 @@ json bench_checkpoint(int64_t bytes, const fs::path& folder, Reporter& reporter)
   json memory;
   for (int round = 0; round < kRounds; ++round) {
     timings.time("write.pth", [&] {
-      interop::write_published(pth, {state.model, state.moments, {.steps = 1}, 0, {}, {}, {}});
+      interop::write_published(pth, {state.model, state.moments, {.steps = 1}, 0, {}, {}, {}, {}});
     });
     timings.time("write.native", [&] {
       checkpoint::save(native, round, state.model, state.moments, json::object(), {.keep_last = 1});

@@ -12,6 +12,7 @@
 #include "fcm/base/stopwatch.h"
 #include "fcm/image/image.h"
 #include "fcm/loader/sources/encoded.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 
 namespace fcm::bench {
@@ -141,8 +142,7 @@ class Bench {
 nlohmann::json bench_loader(const std::string& data, double seconds, tasks::Machine machine,
                             Reporter& reporter) {
   const int64_t threads = tasks::set_up_machine(machine);
-  Bench bench(loader::open_dataset(data, loader::Split::kTrain, tasks::open_options(machine)),
-              threads);
+  Bench bench(tasks::open_pictures(data, loader::Split::kTrain, machine, reporter), threads);
   std::vector<double> speeds, plain, ratios;
   Stages all;
   const double slice = seconds / (2 * kSlices);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fcm/base/content.h"
 #include "fcm/base/error.h"
 #include "fcm/image/codecs.h"
 #include "fcm/image/colour.h"
@@ -11,8 +12,8 @@ namespace fcm::image {
 
 void check_size(int64_t rows, int64_t cols, const DecodeLimits& limits) {
   if (rows < 1 || cols < 1) fail(ExitCode::kData, "the picture has no pixels ({}x{})", cols, rows);
-  // Both are below 2^31 in either format, so the product cannot overflow.
-  if (rows * cols > limits.max_pixels) {
+  // Both are below 2^32 in every format and are compared first, so the product cannot overflow.
+  if (rows > limits.max_pixels || cols > limits.max_pixels || rows * cols > limits.max_pixels) {
     fail(ExitCode::kData,
          "the picture claims {}x{} pixels, more than the allowed {}; shrink it or leave it out",
          cols, rows, limits.max_pixels);
@@ -26,6 +27,25 @@ void check_inside(const Box& box, int64_t rows, int64_t cols) {
           box.top, box.left, rows, cols);
 }
 
+namespace {
+
+[[noreturn]] void fail_unknown(std::span<const uint8_t> bytes) {
+  const std::string kind =
+      content_kind({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  if (!kind.empty()) {
+    const bool has_advice = kind.find(": ") != std::string::npos || kind.starts_with("text that");
+    fail(ExitCode::kData, "neither JPEG nor PNG, WebP, BMP or TIFF but {}{}", kind,
+         has_advice ? "" : "; convert it to one of these");
+  }
+  fail(
+      ExitCode::kData,
+      "neither JPEG nor PNG, WebP, BMP or TIFF by its content (first bytes {:02x}); convert it to one "
+      "of these",
+      fmt::join(bytes.first(std::min<size_t>(bytes.size(), 8)), " "));
+}
+
+}  // namespace
+
 Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const ChooseBox& choose,
                        const DecodeLimits& limits) {
   require(channels == 1 || channels == 3, "decode: {} channels, wanted 1 or 3", channels);
@@ -33,16 +53,19 @@ Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const C
   Section section;
   if (is_jpeg(bytes)) {
     section = decode_jpeg(bytes, choose, limits);
-  } else if (is_png(bytes)) {
-    section.picture = decode_png(bytes, limits);
-    section.box = choose(section.picture.rows, section.picture.cols);
   } else if (is_webp(bytes)) {
     section = decode_webp(bytes, choose, limits);
   } else {
-    fail(ExitCode::kData,
-         "neither JPEG nor PNG nor WebP by its content (first bytes {:02x}); convert it to one of "
-         "these",
-         fmt::join(bytes.first(std::min<size_t>(bytes.size(), 8)), " "));
+    if (is_png(bytes)) {
+      section.picture = decode_png(bytes, limits);
+    } else if (is_bmp(bytes)) {
+      section.picture = decode_bmp(bytes, limits);
+    } else if (is_tiff(bytes)) {
+      section.picture = decode_tiff(bytes, limits);
+    } else {
+      fail_unknown(bytes);
+    }
+    section.box = choose(section.picture.rows, section.picture.cols);
   }
   section.picture = with_channels(std::move(section.picture), channels);
   return section;

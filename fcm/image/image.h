@@ -20,9 +20,10 @@ struct DecodeLimits {
   int64_t max_pixels = 50'000'000;
 };
 
-// JPEG, PNG or WebP, told by content, never by name. Result has the asked number of channels. Grey,
-// palette, 16-bit, alpha and CMYK are treated as Pillow's convert("RGB") does; no EXIF rotation. A
-// truncated or damaged file is an Error(kData) whose text names the reason, never a picture with
+// JPEG, PNG, WebP, BMP or TIFF, told by content, never by name. Result has the asked number of
+// channels. Grey, palette, 16-bit, alpha and CMYK are treated as Pillow's convert("RGB") does; of
+// several frames or pages the first is read; no EXIF rotation (of a TIFF, Pillow and we apply it).
+// A truncated or damaged file is an Error(kData) whose text names the reason, never a picture with
 // grey filler.
 Image decode(std::span<const uint8_t> bytes, int64_t channels, const DecodeLimits& limits = {});
 
@@ -44,8 +45,8 @@ struct Section {
 
 // As decode, but no more of the picture than `choose` wants: the pixels in the box have the same
 // bits. Of a JPEG with one scan and of a WebP, rows below the box are not read, so that damage
-// there is not noticed (a WebP that is cut is); damage above or in the box, and anywhere in a PNG,
-// is an Error(kData) as ever.
+// there is not noticed (a WebP that is cut is); damage above or in the box, and anywhere in another
+// kind, is an Error(kData) as ever.
 Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const ChooseBox& choose,
                        const DecodeLimits& limits = {});
 

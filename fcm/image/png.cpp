@@ -96,6 +96,7 @@ Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     // Of the known chunks only those that make pixels are read; the rest could be bombs.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+    png_set_chunk_malloc_max(png, 0);  // what is passed over may be long: no memory is taken for it
     png_read_info(png, info);
   });
   Image picture;

@@ -1,7 +1,9 @@
 #include <webp/decode.h>
+#include <webp/demux.h>
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "fcm/base/error.h"
 #include "fcm/image/codecs.h"
@@ -47,6 +49,47 @@ Box with_margin(const Box& box, int64_t rows, int64_t cols) {
           std::min(box.left + box.cols + kMargin, cols) - left};
 }
 
+struct FreeDemuxer {
+  void operator()(WebPDemuxer* demuxer) const { WebPDemuxDelete(demuxer); }
+};
+struct Frame : WebPIterator {
+  Frame() : WebPIterator{} {}
+  ~Frame() { WebPDemuxReleaseIterator(this); }
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+};
+
+// The first frame on its canvas, which is black where the frame does not reach.
+Image first_frame(std::span<const uint8_t> bytes, int64_t rows, int64_t cols) {
+  const WebPData data{bytes.data(), bytes.size()};
+  const std::unique_ptr<WebPDemuxer, FreeDemuxer> demuxer(WebPDemux(&data));
+  Frame frame;
+  if (!demuxer || WebPDemuxGetFrame(demuxer.get(), 1, &frame) == 0) {
+    fail(ExitCode::kData, "damaged WebP: an animation without a first frame");
+  }
+  Image canvas{rows, cols, 3, {}};
+  canvas.pixels.resize(static_cast<size_t>(rows * cols * 3));
+  if (frame.x_offset < 0 || frame.y_offset < 0 || frame.width < 1 || frame.height < 1 ||
+      frame.x_offset + frame.width > cols || frame.y_offset + frame.height > rows) {
+    fail(ExitCode::kData, "damaged WebP: a frame beyond the canvas");
+  }
+  const int64_t begin = (frame.y_offset * cols + frame.x_offset) * 3;
+  WebPDecoderConfig config;
+  require(WebPInitDecoderConfig(&config) != 0, "libwebp is older than its headers");
+  need(WebPGetFeatures(frame.fragment.bytes, frame.fragment.size, &config.input));
+  if (config.input.width != frame.width || config.input.height != frame.height) {
+    fail(ExitCode::kData, "damaged WebP: a frame of another size than it says");
+  }
+  config.output.colorspace = MODE_RGB;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {canvas.pixels.data() + begin, static_cast<int>(cols * 3),
+                          canvas.pixels.size() - static_cast<size_t>(begin)};
+  const VP8StatusCode status = WebPDecode(frame.fragment.bytes, frame.fragment.size, &config);
+  WebPFreeDecBuffer(&config.output);
+  need(status);
+  return canvas;
+}
+
 }  // namespace
 
 bool is_webp(std::span<const uint8_t> bytes) {
@@ -63,7 +106,9 @@ Section decode_webp(std::span<const uint8_t> bytes, const ChooseBox& choose,
   const int64_t rows = config.input.height, cols = config.input.width;
   check_size(rows, cols, limits);
   if (config.input.has_animation != 0) {
-    fail(ExitCode::kData, "an animated WebP; store one of its frames as a picture");
+    const Box box = choose(rows, cols);
+    check_inside(box, rows, cols);
+    return {first_frame(bytes, rows, cols), box};
   }
 
   const Box box = choose(rows, cols);

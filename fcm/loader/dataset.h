@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fcm/image/image.h"
+#include "fcm/loader/remarks.h"
 #include "fcm/loader/target.h"
 
 namespace fcm::loader {
@@ -52,6 +53,12 @@ class Dataset {
   }
   virtual std::string name(int64_t index) const = 0;
   virtual const std::vector<std::string>& classes() const = 0;  // empty: no labels
+
+  // What opening the set passed over or took for granted; to be told to whoever asked for it.
+  const Remarks& remarks() const { return remarks_; }
+
+ protected:
+  Remarks remarks_;
 };
 
 // How a set is opened; what it holds does not depend on this.
@@ -60,9 +67,10 @@ struct OpenOptions {
   std::filesystem::path cache;  // where lists of large sets are kept; empty: nowhere
 };
 
-// Opens what --data names (docs/tour/02-loader.md lists the kinds): an image folder, a packed
-// file, a file list (*.txt), tar shards, CIFAR binary, IDX (also .gz), "fashion-mnist",
-// "synthetic". Throws Error(kData) that says what was looked for and where.
+// Opens what --data names (docs/tour/02-loader.md lists the kinds): an image folder, a packed file,
+// a file list (*.txt), tar shards, CIFAR binary, IDX (also .gz), "fashion-mnist", "synthetic".
+// Throws Error(kData) that says what was looked for, where, and what was found instead. A fault of
+// a label is none of opening: it is counted in remarks() and told by label().
 std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,
                                       const OpenOptions& options = {});
 

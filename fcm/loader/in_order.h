@@ -7,6 +7,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -14,9 +15,10 @@
 
 namespace fcm::loader {
 
-// Calls make(i) for 0 <= i < count on `threads` threads and take(i, result) in the calling one, in
-// the order of i. At most a few results a thread wait, so memory does not grow with count. What
-// either throws ends the work; of several faults of make, the one of the smallest i arrives.
+// Calls make(i) for 0 <= i < count on `threads` threads (fewer where the system has no more) and
+// take(i, result) in the calling one, in the order of i. At most a few results a thread wait, so
+// memory does not grow with count. What either throws ends the work; of several faults of make, the
+// one of the smallest i arrives.
 template <class Make, class Take>
 void for_each_in_order(int64_t count, int64_t threads, const Make& make, const Take& take) {
   struct Slot {
@@ -63,7 +65,12 @@ void for_each_in_order(int64_t count, int64_t threads, const Make& make, const T
     }
   } const ending{mutex, room, ended};
   for (int64_t t = 0; t < std::clamp<int64_t>(threads, 1, std::max<int64_t>(count, 1)); ++t) {
-    workers.emplace_back(work);
+    try {
+      workers.emplace_back(work);
+    } catch (const std::system_error&) {  // the system has no more threads: fewer do the same
+      if (workers.empty()) throw;
+      break;
+    }
   }
   for (size_t i = 0; i < total; ++i) {
     Slot slot;

@@ -1,6 +1,7 @@
 #include "fcm/loader/prefetcher.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "fcm/base/stopwatch.h"
 
@@ -21,13 +22,11 @@ Prefetcher::Prefetcher(BatchWork work, int64_t threads, int64_t first_step, int6
       end_step_(end_step),
       next_step_(first_step),
       opened_step_(first_step) {
+  threads_.reserve(static_cast<size_t>(threads_count_));
   try {
     for (int64_t i = 0; i < threads_count_; ++i) threads_.emplace_back([this] { run(); });
-  } catch (...) {  // the system has no more threads: those that run must not outlive us
-    stopping_ = true;
-    work_waits_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-    throw;
+  } catch (const std::system_error&) {  // the system has no more: fewer make the same batches
+    if (threads_.empty()) throw;
   }
 }
 

@@ -1,4 +1,5 @@
 #include <png.h>
+#include <zlib.h>
 
 #include <array>
 
@@ -103,6 +104,32 @@ TEST(Png, SixteenBitsKeepTheHighByteInColourAndAreScaledInGrey) {
   EXPECT_EQ(decode(rgb, 3).pixels, (Pixels{0x12, 0x80, 0xFF}));
   const auto grey = make_png(PNG_COLOR_TYPE_GRAY, 16, {{0x12, 0xFF, 0xFF, 0xFF, 0, 0}}, 3);
   EXPECT_EQ(decode(grey, 1).pixels, (Pixels{19, 255, 0}));  // 0x12FF / 257 = 18.9
+}
+
+// A chunk behind the header.
+std::vector<uint8_t> with_chunk(std::vector<uint8_t> png, const std::string& name,
+                                const std::string& content) {
+  std::vector<uint8_t> chunk;
+  const auto number = [&](uint32_t value) {
+    for (int shift = 24; shift >= 0; shift -= 8)
+      chunk.push_back(static_cast<uint8_t>(value >> shift));
+  };
+  number(static_cast<uint32_t>(content.size()));
+  chunk.insert(chunk.end(), name.begin(), name.end());
+  chunk.insert(chunk.end(), content.begin(), content.end());
+  number(static_cast<uint32_t>(crc32(0, chunk.data() + 4, static_cast<uInt>(chunk.size() - 4))));
+  png.insert(png.begin() + 33, chunk.begin(), chunk.end());
+  return png;
+}
+
+// Programs that draw pictures keep whole work flows in their text.
+TEST(Png, LongChunksThatAreNotUsedArePassedOver) {
+  const Image picture = test::pattern(5, 6, 3);
+  const auto png = encode_png(picture);
+  for (const char* name : {"tEXt", "prVt", "acTL"}) {
+    EXPECT_EQ(decode(with_chunk(png, name, std::string(9 << 20, 'z')), 3).pixels, picture.pixels)
+        << name;
+  }
 }
 
 TEST(Png, InterlacedRowsComeInOrder) {

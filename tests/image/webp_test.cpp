@@ -90,12 +90,74 @@ TEST(Webp, TheSizeIsCheckedBeforeMemoryIsTaken) {
   EXPECT_EQ(decode(bytes, 3, {.max_pixels = 600}).rows, 20);
 }
 
-TEST(Webp, AnimationsAreRefused) {
+void put(std::vector<uint8_t>& bytes, uint32_t value, int size) {
+  for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> 8 * i));
+}
+
+// A chunk of the file: name, size, content, padding to an even size.
+void put_chunk(std::vector<uint8_t>& bytes, const std::string& name,
+               const std::vector<uint8_t>& content) {
+  bytes.insert(bytes.end(), name.begin(), name.end());
+  put(bytes, static_cast<uint32_t>(content.size()), 4);
+  bytes.insert(bytes.end(), content.begin(), content.end());
+  if (content.size() % 2 == 1) bytes.push_back(0);
+}
+
+// An animation on a canvas of cols x rows; each frame is a still file at (left, top).
+std::vector<uint8_t> animation(int64_t cols, int64_t rows, int64_t left, int64_t top,
+                               const std::vector<Image>& frames) {
+  std::vector<uint8_t> chunks, head{2, 0, 0, 0};  // it is an animation
+  put(head, static_cast<uint32_t>(cols - 1), 3);
+  put(head, static_cast<uint32_t>(rows - 1), 3);
+  put_chunk(chunks, "VP8X", head);
+  put_chunk(chunks, "ANIM", {255, 255, 255, 255, 0, 0});
+  for (const Image& picture : frames) {
+    const std::vector<uint8_t> still = encode_webp(picture, {.lossless = true});
+    std::vector<uint8_t> frame;
+    for (const int64_t value : {left / 2, top / 2, picture.cols - 1, picture.rows - 1}) {
+      put(frame, static_cast<uint32_t>(value), 3);
+    }
+    put(frame, 100, 3);
+    put(frame, 0, 1);
+    frame.insert(frame.end(), still.begin() + 12, still.end());
+    put_chunk(chunks, "ANMF", frame);
+  }
+  std::vector<uint8_t> bytes{'R', 'I', 'F', 'F'};
+  put(bytes, static_cast<uint32_t>(chunks.size() + 4), 4);
+  for (const char letter : std::string("WEBP")) bytes.push_back(static_cast<uint8_t>(letter));
+  bytes.insert(bytes.end(), chunks.begin(), chunks.end());
+  return bytes;
+}
+
+// As Pillow opens them.
+TEST(Webp, OfAnAnimationTheFirstFrameOnABlackCanvas) {
+  const Image first = scene(20, 30), second = scene(20, 30, 7);
+  EXPECT_EQ(decode(animation(30, 20, 0, 0, {first, second}), 3).pixels, first.pixels);
+  const auto shifted = animation(40, 26, 4, 6, {first, second});
+  const Image canvas = decode(shifted, 3);
+  EXPECT_EQ(canvas.rows, 26);
+  EXPECT_EQ(canvas.cols, 40);
+  for (int64_t row = 0; row < 26; ++row) {
+    for (int64_t col = 0; col < 40; ++col) {
+      const bool inside = row >= 6 && col >= 4 && col < 34;
+      const int64_t place = ((row - 6) * 30 + col - 4) * 3;
+      ASSERT_EQ(canvas.pixels[static_cast<size_t>((row * 40 + col) * 3)],
+                inside ? first.pixels[static_cast<size_t>(place)] : 0)
+          << row << " " << col;
+    }
+  }
+  EXPECT_EQ(test::different_sections(shifted, 10, 0), 0);
+  auto cut = shifted;
+  cut.resize(cut.size() - 10);
+  EXPECT_NE(data_error([&] { decode(cut, 3); }).find("damaged WebP"), std::string::npos);
+}
+
+TEST(Webp, AnAnimationWithoutFramesIsRefused) {
   std::vector<uint8_t> bytes = encode_webp(scene(20, 30), {}, std::vector<uint8_t>(600, 128));
   ASSERT_EQ(std::string(bytes.begin() + 12, bytes.begin() + 16), "VP8X");
   bytes[20] |= 2;  // says that it is one
   const auto error = data_error([&] { decode(bytes, 3); });
-  EXPECT_NE(error.find("animated"), std::string::npos) << error;
+  EXPECT_NE(error.find("damaged WebP: an animation"), std::string::npos) << error;
 }
 
 TEST(Webp, DamageThatShowsIsRefused) {

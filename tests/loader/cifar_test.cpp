@@ -64,15 +64,11 @@ TEST(Cifar, OneFileServesBothSplits) {
 }
 
 TEST(Cifar, DamageIsNamed) {
-  Bytes cut = records(3, ten), longer = cut, label = cut;
+  Bytes cut = records(3, ten), longer = cut;
   cut.pop_back();
   longer.push_back(0);
-  label[2 * 3073] = 10;
-  for (const auto& [bytes, reason] :
-       std::vector<std::pair<Bytes, std::string>>{{cut, "truncated"},
-                                                  {longer, "truncated or of another kind"},
-                                                  {label, "labels outside"},
-                                                  {Bytes{}, "empty"}}) {
+  for (const auto& [bytes, reason] : std::vector<std::pair<Bytes, std::string>>{
+           {cut, "truncated"}, {longer, "truncated or of another kind"}, {Bytes{}, "empty"}}) {
     const test::Scratch folder;
     folder.write("data_batch_1.bin", records(3, ten));
     folder.write("data_batch_2.bin", bytes);
@@ -80,6 +76,30 @@ TEST(Cifar, DamageIsNamed) {
     EXPECT_NE(message.find(reason), std::string::npos) << message;
     EXPECT_NE(message.find("data_batch_2.bin"), std::string::npos) << message;
   }
+}
+
+TEST(Cifar, ALabelOutOfRangeConcernsItsPictureAlone) {
+  const test::Scratch folder;
+  Bytes bytes = records(3, ten);
+  bytes[2 * 3073] = 10;
+  folder.write("data_batch_1.bin", bytes);
+  folder.write("notes.md", std::string("x"));
+  const auto train = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(train->size(), 3);
+  EXPECT_EQ(train->get(2, 3).rows, 32);
+  EXPECT_GE(train->label(1), 0);
+  EXPECT_NE(data_error([&] { train->label(2); }).find("has label 10, but there are 10 classes"),
+            std::string::npos);
+  EXPECT_EQ(train->remarks().bad_labels, 1);
+  EXPECT_NE(train->remarks().first_bad_label.find("record 2"), std::string::npos);
+  EXPECT_EQ(as_text(train->remarks().left_out), "1 .md (notes.md)");
+}
+
+TEST(Cifar, PicklesForPythonAreCalledSo) {
+  const test::Scratch folder;
+  folder.write("cifar-10-batches-py/data_batch_1", std::string("x"));
+  EXPECT_NE(data_error([&] { open_dataset(folder.string(), Split::kTrain); }).find("pickles"),
+            std::string::npos);
 }
 
 TEST(Cifar, TenAndAHundredDoNotMix) {

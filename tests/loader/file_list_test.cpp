@@ -50,12 +50,108 @@ TEST_F(FileListTest, DevicesPipesAndFoldersAreBadPictures) {
   }
 }
 
+// Ways of writing the same list.
+TEST_F(FileListTest, BlanksMarksAndLineEnds) {
+  for (const char* text :
+       {"a.png 0\nb c.png 1\n", "a.png 0\r\nb c.png 1\r\n", "a.png 0\rb c.png 1\r",
+        "\xEF\xBB\xBF"
+        "a.png 0\nb c.png 1",
+        "a.png  0\nb c.png   1\n", "a.png\t\t0\nb c.png \t1\n", "a.png 0 \nb c.png 1\t\n",
+        "a.png 0\n   \n\t\n# x\nb c.png 1\n"}) {
+    const auto dataset = open(text);
+    ASSERT_EQ(dataset->size(), 2) << text;
+    EXPECT_EQ(dataset->name(0), folder_.string() + "/a.png") << text;
+    EXPECT_EQ(dataset->name(1), folder_.string() + "/b c.png") << text;
+    EXPECT_EQ(dataset->label(1), 1) << text;
+  }
+  const auto unlabelled = open(
+      "\xEF\xBB\xBF"
+      "a.png \nb c.png  \n");
+  EXPECT_EQ(unlabelled->name(0), folder_.string() + "/a.png");
+  EXPECT_EQ(unlabelled->name(1), folder_.string() + "/b c.png");
+  EXPECT_EQ(unlabelled->remarks().no_labels,
+            (folder_ / "list.txt").string() +
+                " has no class numbers; write one behind each path, after a blank");
+}
+
+// What is odd is read as it stands where such a file is there.
+TEST_F(FileListTest, OddNamesOfFilesThatExist) {
+  for (const char* name : {"a.png,0", "\"a.png\"", "back\\slash.png", "0 x.png"}) {
+    folder_.write(name, image::encode_png(test::pattern(3, 4, 3, 1)));
+    EXPECT_EQ(open(std::string(name) + "\n")->get(0, 3).cols, 4) << name;
+  }
+}
+
+// Labels that cannot be used hurt those alone who use them.
+TEST_F(FileListTest, LabelsThatCannotBeUsed) {
+  const auto partly = open("a.png 1\nb.png\nc.png -1\nd.png 100000\ne.png 0.5\nf.png 0\n");
+  ASSERT_EQ(partly->size(), 6);
+  EXPECT_EQ(partly->name(2), folder_.string() + "/c.png");
+  EXPECT_EQ(partly->name(3), folder_.string() + "/d.png");
+  EXPECT_EQ(partly->label(5), 0);
+  EXPECT_EQ(partly->remarks().bad_labels, 4);
+  EXPECT_EQ(partly->remarks().first_bad_label,
+            folder_.string() + "/b.png: it has no label, while others have one");
+  EXPECT_NE(data_error([&] {
+              partly->label(3);
+            }).find("its label in line 4 of the list, \"100000\", is no class number"),
+            std::string::npos);
+  const auto none = open("a.png -1\nb.png -1\n");
+  EXPECT_TRUE(none->classes().empty());
+  EXPECT_EQ(none->remarks().bad_labels, 2);
+}
+
+TEST_F(FileListTest, FewNamesAreClasses) {
+  const auto named = open("a.png dog\nb c.png cat\nd.png dog\ne.png\tcat\n");
+  EXPECT_EQ(named->classes(), (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(named->label(0), 1);
+  EXPECT_EQ(named->name(1), folder_.string() + "/b c.png");
+  const auto spaced = open("a.png\tgolden retriever\nb.png\tgolden retriever\n");
+  EXPECT_EQ(spaced->classes(), (std::vector<std::string>{"golden retriever"}));
+  const auto captions = open("a.png one\nb.png two\n");
+  EXPECT_TRUE(captions->classes().empty());
+  EXPECT_NE(captions->remarks().first_bad_label.find("\"one\", is no class number"),
+            std::string::npos);
+}
+
+TEST_F(FileListTest, EndingsOfLists) {
+  for (const char* name : {"x.lst", "x.CSV", "x.tsv", "x.list"}) {
+    const auto list = folder_.write(name, std::string("a.png 1\nb.png 0\n"));
+    EXPECT_EQ(open_dataset(list.string(), Split::kTrain)->size(), 2) << name;
+  }
+}
+
+TEST_F(FileListTest, NamesThatAreNotUtf8) {
+  const auto dataset = open("lat\xE9in.png 0\n");
+  EXPECT_EQ(dataset->name(0), folder_.string() + "/lat\xE9in.png");
+}
+
+TEST_F(FileListTest, TooFewNamesOfClassesAreRemarked) {
+  folder_.write("classes.txt", std::string("ant\n"));
+  const auto dataset = open("a.png 0\nb.png 1\n");
+  EXPECT_EQ(dataset->classes(), (std::vector<std::string>{"0", "1"}));
+  EXPECT_NE(dataset->remarks().notes.at(0).find("names 1 classes where the largest label is 1"),
+            std::string::npos);
+}
+
 TEST_F(FileListTest, WhatIsNoListSaysWhichLine) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"", "names no pictures"},
       {"# only\n\n", "names no pictures"},
-      {"a.png 1\n\nb.png\n", "line 3 has no label"},
-      {"a.png\nb.png 1\n", "line 2 has a label"},
+      {"path label\na.png 1\n", "line 1, \"path label\" has no class number"},
+      {"a.png 1\n\npath label\n", "line 3, \"path label\" has no class number"},
+      {"a.png,0\n", "line 1, \"a.png,0\": its columns stand between commas"},
+      {"a.png 1\n\"b.png\",0\n", "line 2, \"\"b.png\",0\": its columns"},
+      {"0;a.png\n", "columns"},
+      {"\"a.png\" 0\n", "line 1, \"\"a.png\" 0\": its path stands in quotes"},
+      {"~/a.png 0\n", "~ is a word of the shell"},
+      {"pics\\a.png 0\n", "backslashes"},
+      {"https://x.org/a.png 0\n", "URL"},
+      {"0\t1.0\ta.png\n", "its number stands before the path"},
+      {std::string("\xFF\xFE"
+                   "a\0.\0p\0\n\0",
+                   10),
+       "saved as UTF-8 and not as UTF-16"},
       {" 5\n", "line 1 names no file"},
       {std::string("a\0b\n", 4), "line 1 names no file"}};
   for (const auto& [list, reason] : cases) {

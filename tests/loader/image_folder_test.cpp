@@ -53,8 +53,132 @@ TEST(ImageFolder, OnlyPicturesAreListed) {
   fs::create_symlink("/dev/zero", folder.path() / "a/device.png");
   ASSERT_EQ(mkfifo((folder.path() / "a/pipe.png").c_str(), 0600), 0);
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
-  EXPECT_EQ(files_of(*dataset, folder.path()), (Names{"a/one.png"}));
+  // A link to nothing is a picture that cannot be read.
+  EXPECT_EQ(files_of(*dataset, folder.path()), (Names{"a/dangling.png", "a/one.png"}));
   EXPECT_EQ(dataset->classes(), (Names{"a"}));
+  const auto message = data_error([&] { dataset->get(0, 3); });
+  EXPECT_NE(message.find("No such file or directory (it is a link to "), std::string::npos)
+      << message;
+  EXPECT_EQ(as_text(dataset->remarks().left_out),
+            "3 hidden (.git), 2 devices, pipes or sockets (a/device.png), 1 .txt (a/notes.txt), "
+            "1 folders without a picture that can be read (empty), "
+            "1 links back to a folder that contains them (a/loop), "
+            "1 pictures beside the class folders (loose.png)");
+}
+
+// Cameras, browsers and scanners name their pictures so; what cannot be read is counted.
+TEST(ImageFolder, EndingsThatAreReadAndEndingsThatAreCounted) {
+  const test::Scratch folder;
+  for (const char* ending : {"jpg", "JPEG", "jpe", "jfif", "Png", "webp", "bmp", "tif", "TIFF"}) {
+    folder.write(fmt::format("a/1.{}", ending), png(1));
+  }
+  folder.write("a/x.gif", std::string("x"));
+  folder.write("a/y.GIF", std::string("x"));
+  folder.write("a/noending", std::string("x"));
+  folder.write("b/x.heic", std::string("x"));
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(dataset->size(), 9);
+  EXPECT_EQ(dataset->classes(), Names{"a"});
+  EXPECT_EQ(as_text(dataset->remarks().left_out),
+            "2 .gif (a/x.gif), 1 .heic (b/x.heic), "
+            "1 folders without a picture that can be read (b), 1 without ending (a/noending)");
+}
+
+TEST(ImageFolder, WhatSystemsPutAmongPicturesIsNoClass) {
+  const test::Scratch folder;
+  folder.write("a/1.png", png(1));
+  folder.write("a/._1.png", std::string("x"));
+  folder.write("a/@eaDir/1.png/thumb.jpg", png(1));
+  folder.write("@eaDir/x.jpg/thumb.jpg", png(1));
+  folder.write("__MACOSX/a/1.png", png(1));
+  folder.write("$RECYCLE.BIN/$R1.jpg", png(1));
+  folder.write("lost+found/1.png", png(1));
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(files_of(*dataset, folder.path()), Names{"a/1.png"});
+  EXPECT_EQ(as_text(dataset->remarks().left_out),
+            "5 folders of the system ($RECYCLE.BIN), 1 AppleDouble files of macOS (a/._1.png)");
+}
+
+// As torchvision and timm follow them; but never in circles.
+TEST(ImageFolder, LinksAreFollowedButNotInCircles) {
+  const test::Scratch folder, elsewhere;
+  elsewhere.write("batch/1.png", png(1));
+  elsewhere.write("batch/deep/2.png", png(2));
+  folder.write("set/a/own.png", png(3));
+  fs::create_symlink(elsewhere.path() / "batch", folder.path() / "set/a/batch");
+  fs::create_symlink(elsewhere.path() / "batch", folder.path() / "set/a/again");
+  fs::create_symlink("..", folder.path() / "set/a/up");
+  fs::create_symlink("../..", folder.path() / "set/a/further_up");
+  fs::create_symlink("/", folder.path() / "set/a/top");
+  fs::create_symlink(elsewhere.path(), elsewhere.path() / "batch/deep/back");
+  fs::create_symlink("absent", folder.path() / "set/a/folder_that_was");
+  const auto dataset = open_dataset((folder / "set").string(), Split::kTrain);
+  EXPECT_EQ(files_of(*dataset, folder.path() / "set"),
+            (Names{"a/again/1.png", "a/again/deep/2.png", "a/batch/1.png", "a/batch/deep/2.png",
+                   "a/own.png"}));
+  EXPECT_EQ(as_text(dataset->remarks().left_out),
+            "5 links back to a folder that contains them (a/again/deep/back/batch), "
+            "1 links to nothing (a/folder_that_was)");
+}
+
+TEST(ImageFolder, SplitsByTheirUsualNamesInAnyCase) {
+  for (const auto& [train, val] :
+       std::vector<std::pair<std::string, std::string>>{{"Train", "Val"},
+                                                        {"training", "validation"},
+                                                        {"train", "valid"},
+                                                        {"TRAIN", "test"},
+                                                        {"train", "val"}}) {
+    const test::Scratch folder;
+    folder.write(train + "/a/1.png", png(1));
+    folder.write(train + "/a/2.png", png(2));
+    folder.write(val + "/a/3.png", png(3));
+    const auto opened = open_dataset(folder.string(), Split::kTrain);
+    EXPECT_EQ(opened->size(), 2) << train;
+    EXPECT_EQ(opened->classes(), Names{"a"});
+    EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 1) << val;
+    const bool plain = train == "train" && val == "val";
+    EXPECT_EQ(opened->remarks().notes.empty(), plain);
+    if (!plain) {
+      EXPECT_EQ(opened->remarks().notes[0],
+                "the splits are " + train + "/ for training and " + val + "/ for validation");
+    }
+  }
+}
+
+TEST(ImageFolder, OfSeveralFoldersForASplitTheUsualOneIsTaken) {
+  const test::Scratch folder;
+  for (const char* name : {"Train", "train", "val", "test", "extra"}) {
+    folder.write(std::string(name) + "/a/" + name + ".png", png(1));
+  }
+  folder.write("readme.md", std::string("x"));
+  const auto val = open_dataset(folder.string(), Split::kVal);
+  EXPECT_EQ(files_of(*val, folder.path()), Names{"val/a/val.png"});
+  EXPECT_EQ(files_of(*open_dataset(folder.string(), Split::kTrain), folder.path()),
+            Names{"train/a/train.png"});
+  EXPECT_EQ(as_text(val->remarks().left_out),
+            "3 folders beside the splits (Train), 1 .md (readme.md)");
+}
+
+// What most of a folder is decides, not the first sign.
+TEST(ImageFolder, AStrayArchiveOrRecordFileIsNoSetOfItsOwn) {
+  const test::Scratch folder;
+  folder.write("a/1.png", png(1));
+  folder.write("b/1.png", png(1));
+  folder.write("backup.tar", std::string("x"));
+  folder.write("train.bin", std::string("x"));
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(dataset->classes(), (Names{"a", "b"}));
+  EXPECT_EQ(as_text(dataset->remarks().left_out), "1 .bin (train.bin), 1 .tar (backup.tar)");
+}
+
+TEST(ImageFolder, WhyThereAreNoLabelsIsRemarked) {
+  const test::Scratch folder;
+  folder.write("train/a/1.png", png(1));
+  folder.write("val/1.png", png(1));
+  folder.write("val/2.png", png(1));
+  EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->remarks().no_labels,
+            folder.string() +
+                "/val has 2 pictures and no class folders; sort them into one folder a class");
 }
 
 TEST(ImageFolder, LinksToPicturesAndToClassFoldersCount) {
@@ -90,9 +214,13 @@ TEST(ImageFolder, WhatIsMissingIsNamed) {
   const test::Scratch folder;
   auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
   EXPECT_NE(message.find("no pictures in " + folder.string()), std::string::npos) << message;
+  folder.write("pics/x.gif", std::string("x"));
+  message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
+  EXPECT_NE(message.find("found 1 .gif (pics/x.gif)"), std::string::npos) << message;
   folder.write("train/a/one.png", png(1));
   message = data_error([&] { open_dataset(folder.string(), Split::kVal); });
   EXPECT_NE(message.find("has no folder val"), std::string::npos) << message;
+  EXPECT_NE(message.find("only train, pics"), std::string::npos) << message;
 }
 
 TEST(ImageFolder, ErrorsNameThePicture) {
@@ -102,6 +230,7 @@ TEST(ImageFolder, ErrorsNameThePicture) {
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
   auto message = data_error([&] { dataset->get(0, 3); });
   EXPECT_NE(message.find("a/one.png: neither JPEG nor PNG"), std::string::npos) << message;
+  EXPECT_NE(message.find("text that begins \"no picture\""), std::string::npos) << message;
   fs::remove(two);
   message = data_error([&] { dataset->get(1, 3); });
   EXPECT_NE(message.find("a/two.png"), std::string::npos) << message;
@@ -127,7 +256,9 @@ TEST(OpenDataset, WhatCannotBeOpenedSaysWhy) {
       {folder.string() + "/x-{000000..000001}.tar", "No such file"},
       {folder.string() + "/x-{0}.tar", "expected a range"},
       {folder.string(), "damaged or hostile tar"},  // it holds a tar
-      {folder.write("x.zip", std::string("x")).string(), "no known kind"},
+      {folder.write("x.zip", std::string("PK\3\4")).string(), "no known kind but a zip archive"},
+      {folder.write("list", std::string("a.png 1\n")).string(), "text that begins \"a.png 1\""},
+      {folder.write("y.tar.gz", std::string("\x1f\x8b\x08")).string(), "unpack it first"},
       {"/dev/null", "neither a folder nor a regular file"}};
   for (const auto& [data, reason] : cases) {
     const auto message = data_error([&] { open_dataset(data, Split::kTrain); });

@@ -23,9 +23,9 @@ std::chrono::system_clock::time_point later() {
 
 std::vector<std::string> names_of(const PictureNames& pictures) {
   std::vector<std::string> names;
-  for (size_t i = 0; i < pictures.labels.size(); ++i) {
-    names.push_back(
-        fmt::format("{} {}", pictures.names.at(static_cast<int64_t>(i)), pictures.labels[i]));
+  for (size_t i = 0; i < pictures.labels.numbers.size(); ++i) {
+    names.push_back(fmt::format("{} {}", pictures.names.at(static_cast<int64_t>(i)),
+                                pictures.labels.numbers[i]));
   }
   return names;
 }
@@ -93,7 +93,7 @@ TEST_F(FolderCache, IsUsedWhereNothingChanged) {
   ASSERT_TRUE(is_kept());
   const PictureNames again = list(later());
   EXPECT_EQ(names_of(again), expected);
-  EXPECT_EQ(again.classes, (std::vector<std::string>{"0", "1", "2"}));
+  EXPECT_EQ(again.labels.classes, (std::vector<std::string>{"0", "1", "2"}));
   // That it was used shows by what lies in it: another list with the same folders.
   const std::string key = "folder " + fs::canonical(set_).string();
   std::string content = *read_index(cache_, key);
@@ -171,7 +171,7 @@ class TarCache : public testing::Test {
     walk_shards({folder_.path() / "a.tar", folder_.path() / "b.tar"}, {2, cache_},
                 [&](const ShardIndex& index) {
                   EXPECT_EQ(index.fault, "");
-                  for (const TarSample& sample : index.samples) {
+                  for (const TarSample& sample : index.contents.samples) {
                     found.push_back(fmt::format("{} {} {} {} {} {} {}", sample.key, sample.begin,
                                                 sample.size, sample.has_picture, sample.label,
                                                 sample.fault, sample.label_fault));
@@ -209,9 +209,10 @@ TEST_F(TarCache, AShardThatChangedIsWalkedAgain) {
   write("b.tar", 2, 2);
   EXPECT_EQ(walk(), first);
   folder_.write("b.tar", std::string("cut"));
-  walk_shards(
-      {folder_.path() / "a.tar", folder_.path() / "b.tar"}, {2, cache_},
-      [&](const ShardIndex& index) { EXPECT_EQ(index.fault.empty(), !index.samples.empty()); });
+  walk_shards({folder_.path() / "a.tar", folder_.path() / "b.tar"}, {2, cache_},
+              [&](const ShardIndex& index) {
+                EXPECT_EQ(index.fault.empty(), !index.contents.samples.empty());
+              });
 }
 
 TEST_F(TarCache, IsNotKeptOfFreshShards) {

@@ -5,6 +5,7 @@
 
 #include "fcm/base/random.h"
 #include "fcm/loader/sources/shard_names.h"
+#include "fcm/loader/sources/split_folders.h"
 #include "tests/loader/support.h"
 #include "tests/loader/tar_support.h"
 
@@ -20,10 +21,13 @@ using test::tar_member;
 
 class TarSamples : public testing::Test {
  protected:
-  std::vector<TarSample> samples(const std::string& archive) const {
+  TarContents contents(const std::string& archive) const {
     // Writing over a file makes some file systems wait for the disk.
     std::filesystem::remove(folder_.path() / "x.tar");
-    return samples_of_tar(RandomAccessFile(folder_.write("x.tar", archive)));
+    return contents_of_tar(RandomAccessFile(folder_.write("x.tar", archive)));
+  }
+  std::vector<TarSample> samples(const std::string& archive) const {
+    return contents(archive).samples;
   }
   std::string refusal(const std::string& archive) const {
     return data_error([&] { samples(archive); });
@@ -55,6 +59,89 @@ TEST_F(TarSamples, MembersWithOneKeyAreOneSample) {
   EXPECT_EQ(picture(found[1]), "two");
   EXPECT_EQ(found[0].fault + found[1].fault, "");
   EXPECT_EQ(found[0].label_fault + found[1].label_fault, "");
+}
+
+// Whatever makes no sample is counted by kind, with an example.
+TEST_F(TarSamples, MembersPassedOverAreCounted) {
+  const TarContents found =
+      contents(good_ + tar_member("1.json", "{}") + tar_member("2.seg.png", "mask") +
+               tar_member("shot v1.0.jpg", "x") + tar_member(".hidden.jpg", "x") +
+               tar_member("a/._0.jpg", "x") + tar_member("README", "x") + tar_end());
+  EXPECT_EQ(found.samples.size(), 1u);
+  EXPECT_EQ(as_text(found.left_out),
+            "2 pictures with a further dot in their names (2.seg.png), 1 .json (1.json), "
+            "1 AppleDouble files of macOS (a/._0.jpg), 1 hidden (.hidden.jpg), "
+            "1 without ending (README)");
+}
+
+TEST_F(TarSamples, EndingsCountInAnyCase) {
+  const auto found = samples(tar_member("0.JPG", "one") + tar_member("0.CLS", "3") +
+                             tar_member("1.JFIF", "two") + tar_end());
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].label, 3);
+  EXPECT_EQ(picture(found[1]), "two");
+}
+
+// A photograph is preferred to a mask or map beside it, whichever comes first.
+TEST_F(TarSamples, OfSeveralPicturesOfAKeyOneIsTaken) {
+  const std::string jpg = tar_member("0.jpg", "photo"), png = tar_member("0.png", "mask"),
+                    webp = tar_member("0.webp", "other"), cls = tar_member("0.cls", "1");
+  for (const std::string& members : {jpg + png + webp, webp + png + jpg, png + jpg + webp}) {
+    const TarContents found = contents(members + cls + tar_end());
+    ASSERT_EQ(found.samples.size(), 1u);
+    EXPECT_EQ(picture(found.samples[0]), "photo");
+    EXPECT_EQ(found.samples[0].fault, "");
+    EXPECT_EQ(found.left_out.count(), 2);
+  }
+  EXPECT_EQ(picture(samples(png + webp + tar_end()).at(0)), "other");
+  // A fault of what is passed over does not matter, one of what is taken does.
+  const std::string link = tar_member("0.png", "", '2');
+  EXPECT_EQ(samples(link + jpg + tar_end()).at(0).fault, "");
+  EXPECT_EQ(samples(jpg + link + tar_end()).at(0).fault, "");
+  EXPECT_NE(samples(png + tar_member("0.jpg", "", '2') + tar_end()).at(0).fault, "");
+}
+
+TEST_F(TarSamples, LabelsWithBlanksOrAMarkOfUtf8) {
+  for (const char* text : {" 7", "7 \r\n", "\t7",
+                           "\xEF\xBB\xBF"
+                           "7\n"}) {
+    const auto found = samples(tar_member("0.jpg", "x") + tar_member("0.cls", text) + tar_end());
+    EXPECT_EQ(found.at(0).label, 7) << text;
+    EXPECT_EQ(found.at(0).label_fault, "") << text;
+  }
+  for (const auto& [text, name] : std::vector<std::pair<std::string, std::string>>{
+           {"cat\n", "cat"}, {"1.0", ""}, {"-1", ""}}) {
+    const auto found = samples(tar_member("0.jpg", "x") + tar_member("0.cls", text) + tar_end());
+    EXPECT_EQ(found.at(0).label_name, name);
+    EXPECT_NE(found.at(0).label_fault, "");
+  }
+}
+
+// As GNU tar reads them: headers without a magic number, and archives that end early but whole.
+TEST_F(TarSamples, OldHeadersAndMissingEndMarks) {
+  std::string old = tar_header("0.jpg", 3);
+  old.replace(257, 255, std::string(255, '\0'));
+  old[156] = '\0';
+  const std::string archive = sealed(old) + test::padded("abc");
+  const TarContents found = contents(archive + tar_end());
+  ASSERT_EQ(found.samples.size(), 1u);
+  EXPECT_EQ(picture(found.samples[0]), "abc");
+  EXPECT_TRUE(found.has_end_mark);
+  EXPECT_TRUE(contents(archive + std::string(512, '\0')).has_end_mark);
+  const TarContents bare = contents(archive);
+  EXPECT_EQ(bare.samples.size(), 1u);
+  EXPECT_FALSE(bare.has_end_mark);
+}
+
+TEST_F(TarSamples, WhatIsNoArchiveIsCalledByItsName) {
+  for (const auto& [bytes, what] : std::vector<std::pair<std::string, std::string>>{
+           {std::string("\x1f\x8b\x08", 3) + std::string(600, 'x'), "a compressed file (gzip)"},
+           {"<!DOCTYPE html><html>", "a web page"},
+           {"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"},
+           {"", "an empty file"}}) {
+    EXPECT_NE(refusal(bytes).find("is no tar archive but " + what), std::string::npos)
+        << refusal(bytes);
+  }
 }
 
 TEST_F(TarSamples, LongNamesOfEveryKind) {
@@ -111,7 +198,6 @@ TEST_F(TarSamples, WhatIsWrongWithOneSampleIsItsFault) {
       {tar_member("p", pax_record("path", std::string("1.jpg\0x", 7)), 'x') + tar_member("n", "x"),
        ""},  // its ending is none of ours
       {tar_member("1.jpg", "x") + tar_member("1.jpg", "y"), "two pictures"},
-      {tar_member("1.jpg", "x") + tar_member("1.png", "y"), "two pictures"},
       {tar_member("1.jpg", "x") + tar_member("1.cls", "1") + tar_member("1.cls", "2"),
        "label: it has two labels"},
       {tar_member("1.jpg", "x") + tar_member("1.cls", "cat"),
@@ -150,15 +236,15 @@ TEST_F(TarSamples, ADamagedArchiveIsRefusedWithPlaceAndReason) {
   wrong_sum[600] ^= 1;  // inside the label's bytes: not covered
   EXPECT_NO_THROW(samples(wrong_sum + tar_end()));
   wrong_sum[1030] ^= 1;  // the second header's name
-  std::string odd_size = tar_header("1.jpg", 0), negative = odd_size, old = odd_size;
+  std::string odd_size = tar_header("1.jpg", 0), negative = odd_size, odd = odd_size;
   odd_size.replace(124, 3, "9z-");
   negative[124] = '\xff';
-  old.replace(257, 8, std::string(8, '\0'));
+  odd.replace(257, 8, "mytar  1");
   const std::vector<std::pair<std::string, std::string>> cases{
       {wrong_sum + tar_end(), "at byte 1024: the header's checksum"},
       {sealed(odd_size) + tar_end(), "no octal number"},
       {sealed(negative) + tar_end(), "negative"},
-      {sealed(old) + tar_end(), "neither POSIX's nor GNU's"},
+      {sealed(odd) + tar_end(), "neither POSIX's nor GNU's"},
       {sealed(tar_header("1.jpg", 4000)) + tar_end(), "runs past the end"},
       {tar_member("1.jpg", "x", 'S') + tar_end(), "type 'S'"},
       {tar_member("1.jpg", "x", 'M') + tar_end(), "type 'M'"},
@@ -180,8 +266,8 @@ TEST_F(TarSamples, ADamagedArchiveIsRefusedWithPlaceAndReason) {
       {tar_member("p", pax_record("path", "all.jpg"), 'g') + good_ + tar_end(), "global"},
       {sealed(tar_header("p", 1 << 21, 'x')) + std::string(1 << 21, ' ') + tar_end(),
        "2097152 bytes"},
-      {good_, "was cut"},
-      {good_ + std::string(512, '\0'), "was cut"},
+      {good_ + std::string(100, '\0'), "was cut"},
+      {tar_member("p", pax_record("mtime", "1"), 'x'), "was cut"},
       {good_ + std::string(512, '\0') + good_ + tar_end(), "a zero block between"},
       {good_ + tar_end() + good_ + tar_end(), "more behind"},
       {good_ + tar_end() + std::string(2 << 20, '\0'), "more behind"}};
@@ -197,8 +283,18 @@ TEST_F(TarSamples, CutAnywhereIsRefused) {
   const std::string whole =
       tar_member("p", pax_record("path", "long.jpg"), 'x') + good_ + tar_end();
   EXPECT_EQ(samples(whole).size(), 2u);
+  const size_t pax = 2 * 512, first = pax + 2 * 512;  // where members end: two blocks each
   for (size_t size = 0; size < whole.size(); ++size) {
-    EXPECT_NE(refusal(whole.substr(0, size)), "") << size;
+    // Between members nothing shows but that the mark of the end is not there.
+    const bool is_between = size >= first && size % 1024 == 0 && size <= whole.size() - 1024;
+    const bool is_behind = size >= whole.size() - 512;
+    if (is_between) {
+      EXPECT_FALSE(contents(whole.substr(0, size)).has_end_mark) << size;
+    } else if (is_behind) {
+      EXPECT_TRUE(contents(whole.substr(0, size)).has_end_mark) << size;
+    } else {
+      EXPECT_NE(refusal(whole.substr(0, size)), "") << size;
+    }
   }
 }
 
@@ -240,16 +336,41 @@ TEST(ShardNames, RangesKeepTheirDigits) {
   }
 }
 
+TEST(ShardNames, WordsAreMatchedWhole) {
+  const auto held_out = [](std::vector<std::filesystem::path> names) {
+    const NamedSplits splits = splits_by_name(names);
+    return splits.are_named ? splits.val : std::vector<std::filesystem::path>{};
+  };
+  using Paths = std::vector<std::filesystem::path>;
+  EXPECT_EQ(held_out({"carnival-000.tar", "beach-000.tar"}), Paths{});
+  EXPECT_EQ(held_out({"latest-000.tar", "older-000.tar", "contest.tar", "interval_1.tar"}),
+            Paths{});
+  EXPECT_EQ(held_out({"x-train-0.tar", "x-VAL-0.tar"}), Paths{"x-VAL-0.tar"});
+  EXPECT_EQ(held_out({"a.tar", "val0001.tar", "x_valid.tar", "2validation.tar"}),
+            (Paths{"val0001.tar", "x_valid.tar", "2validation.tar"}));
+  EXPECT_EQ(held_out({"a.tar", "x-test-0.tar"}), Paths{"x-test-0.tar"});
+  EXPECT_EQ(held_out({"a.tar", "x-test-0.tar", "x-val-0.tar"}), Paths{"x-val-0.tar"});
+  EXPECT_EQ(held_out({"val-0.tar", "val-1.tar"}), Paths{});  // all are both splits
+  EXPECT_EQ(held_out({"train-val-0.tar", "test-1.tar"}), Paths{"test-1.tar"});
+}
+
 TEST(ShardNames, ValidationShardsAreToldByTheirNames) {
   const test::Scratch folder;
   using Paths = std::vector<std::filesystem::path>;
   const auto b = folder.write("in-train-1.tar", std::string()),
              a = folder.write("in-train-0.tar", std::string());
   folder.write(".hidden.tar", std::string());
-  EXPECT_EQ(shards_in(folder.path(), Split::kVal), (Paths{a, b}));
+  Remarks remarks;
+  EXPECT_EQ(shards_in(folder.path(), Split::kVal, remarks), (Paths{a, b}));
+  EXPECT_NE(remarks.notes.at(0).find("no shard is held out"), std::string::npos);
   const auto v = folder.write("in-validation-0.tar", std::string());
-  EXPECT_EQ(shards_in(folder.path(), Split::kTrain), (Paths{a, b}));
-  EXPECT_EQ(shards_in(folder.path(), Split::kVal), (Paths{v}));
+  remarks = {};
+  EXPECT_EQ(shards_in(folder.path(), Split::kTrain, remarks), (Paths{a, b}));
+  EXPECT_EQ(remarks.notes.at(0),
+            "1 of 3 shards are held out for validation because of their names "
+            "(in-validation-0.tar)");
+  EXPECT_EQ(as_text(remarks.left_out), "1 hidden (.hidden.tar)");
+  EXPECT_EQ(shards_in(folder.path(), Split::kVal, remarks), (Paths{v}));
 }
 
 }  // namespace

@@ -103,10 +103,69 @@ TEST(TarShards, LabelsThatCannotBeUsedHurtThoseAloneWhoUseThem) {
   EXPECT_TRUE(batch.bad.empty());
 }
 
+std::string named(const std::string& key, uint32_t seed, const std::string& label) {
+  return tar_member(key + ".jpg", png_member(seed)) + tar_member(key + ".cls", label);
+}
+
+// A small set of names is a set of classes; where numbers stand among them, names are faults.
+TEST(TarShards, NamesAreClassesWhereTheyAreFew) {
+  const test::Scratch folder;
+  const auto shard = folder.write("x.tar", named("a", 1, "dog") + named("b", 2, "cat\n") +
+                                               named("c", 3, "cat") + named("d", 4, "dog") +
+                                               tar_member("e.jpg", png_member(5)) + tar_end());
+  const auto dataset = open_dataset(shard.string(), Split::kTrain);
+  EXPECT_EQ(dataset->classes(), (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(dataset->label(0), 1);
+  EXPECT_EQ(dataset->label(2), 0);
+  EXPECT_EQ(dataset->remarks().bad_labels, 1);
+  EXPECT_EQ(dataset->remarks().notes.at(0), "labels are names, not numbers: 2 classes (cat, dog)");
+  const auto mixed = folder.write(
+      "y.tar", named("a", 1, "cat") + named("b", 2, "cat") + named("c", 3, "1") + tar_end());
+  const auto other = open_dataset(mixed.string(), Split::kTrain);
+  EXPECT_EQ(other->classes(), (std::vector<std::string>{"0", "1"}));
+  EXPECT_EQ(other->remarks().bad_labels, 2);
+  EXPECT_EQ(other->remarks().first_bad_label,
+            mixed.string() + ":a: its .cls is no class number: \"cat\"");
+}
+
+TEST(TarShards, WhatIsLeftOutAndHeldOutIsRemarked) {
+  const test::Scratch folder;
+  folder.write("x-0.tar", sample("a", 1, 0) + tar_member("a.json", "{}") + tar_end());
+  folder.write("x-val-1.tar", sample("b", 2, 0) + tar_member("b.json", "{}"));
+  folder.write("x-2.tar.gz", std::string("x"));
+  folder.write("info.yaml", std::string("x"));
+  const auto train = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(train->size(), 1);
+  EXPECT_EQ(as_text(train->remarks().left_out),
+            "1 .json (x-0.tar:a.json), 1 .tar.gz (x-2.tar.gz), 1 .yaml (info.yaml)");
+  const auto val = open_dataset(folder.string(), Split::kVal);
+  ASSERT_EQ(val->remarks().notes.size(), 2u);
+  EXPECT_NE(val->remarks().notes[0].find("x-val-1.tar"), std::string::npos);
+  EXPECT_NE(val->remarks().notes[1].find("without the mark of their end"), std::string::npos);
+}
+
+TEST(TarShards, ArchivesThatCannotBeReadInPlaceAreNamed) {
+  const test::Scratch folder;
+  folder.write("x.tar.gz", std::string("x"));
+  auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
+  EXPECT_NE(message.find("found 1 .tar.gz (x.tar.gz)"), std::string::npos) << message;
+  EXPECT_NE(message.find("unpack them first"), std::string::npos) << message;
+  const test::Scratch nested;
+  nested.write("part1/x.tar", sample("a", 1, 0) + tar_end());
+  message = data_error([&] { open_dataset(nested.string(), Split::kTrain); });
+  EXPECT_NE(message.find("1 .tar (part1/x.tar)"), std::string::npos) << message;
+  EXPECT_NE(message.find("name the folder that holds them"), std::string::npos) << message;
+  const test::Scratch dotted;
+  dotted.write("x.tar", tar_member("a.5x.jpg", png_member(1)) + tar_end());
+  message = data_error([&] { open_dataset(dotted.string(), Split::kTrain); });
+  EXPECT_NE(message.find("a further dot in their names (x.tar:a.5x.jpg)"), std::string::npos)
+      << message;
+}
+
 TEST(TarShards, EveryRefusedShardIsNamed) {
   const test::Scratch folder;
   folder.write("a.tar", sample("a", 1, 0) + tar_end());
-  folder.write("b.tar", sample("a", 1, 0));
+  folder.write("b.tar", sample("a", 1, 0) + "cut");
   folder.write("c.tar", std::string("short"));
   const auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
   EXPECT_NE(message.find("2 of 3 shards cannot be used"), std::string::npos) << message;

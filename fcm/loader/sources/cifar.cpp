@@ -6,6 +6,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/loader/sources/files_beside.h"
 #include "fcm/loader/sources/sources.h"
 
 namespace fcm::loader {
@@ -35,7 +36,8 @@ std::vector<fs::path> files_of(const fs::path& folder, Split split) {
     found.push_back(folder / "test_batch.bin");
     found.push_back(folder / "test.bin");
   }
-  std::erase_if(found, [](const fs::path& path) { return !fs::is_regular_file(path); });
+  std::erase_if(found,
+                [](const fs::path& path) { return !is_ordinary_file(path, ExitCode::kData); });
   return found;
 }
 
@@ -53,26 +55,44 @@ std::vector<std::string> class_names(const fs::path& folder, const Kind& kind) {
   return names;
 }
 
-// Which kind a file is shows in its size; where both fit, in the range of the first label bytes.
+// Which kind a file is shows in its size; where both fit, in the range of the labels. Otherwise a
+// label out of range concerns its picture alone.
 const Kind& kind_of(const std::string& content, const fs::path& path) {
-  const auto fits = [&](const Kind& kind) {
-    if (content.empty() || content.size() % kind.record() != 0) return false;
+  if (content.empty()) fail(ExitCode::kData, "{} is empty", path.string());
+  const auto has_size = [&](const Kind& kind) { return content.size() % kind.record() == 0; };
+  const auto has_labels = [&](const Kind& kind) {
     for (size_t at = 0; at < content.size(); at += kind.record()) {
       if (static_cast<uint8_t>(content[at + kind.label_bytes - 1]) >= kind.classes) return false;
     }
     return true;
   };
-  if (fits(kCifar10)) return kCifar10;
-  if (fits(kCifar100)) return kCifar100;
-  if (content.size() % kCifar10.record() == 0 || content.size() % kCifar100.record() == 0) {
+  const bool both = has_size(kCifar10) && has_size(kCifar100);
+  for (const Kind* kind : {&kCifar10, &kCifar100}) {
+    if (has_size(*kind) && (!both || has_labels(*kind))) return *kind;
+  }
+  if (both) {
     fail(ExitCode::kData,
-         "{} has labels outside of 0..9 (CIFAR-10) and 0..99 (CIFAR-100): the file is {}",
-         path.string(), content.empty() ? "empty" : "damaged");
+         "{} has labels outside of 0..9 (CIFAR-10) and 0..99 (CIFAR-100): the file is damaged",
+         path.string());
   }
   fail(ExitCode::kData,
        "{} has {} bytes, a multiple of neither {} (CIFAR-10 records) nor {} (CIFAR-100): it is "
        "truncated or of another kind",
        path.string(), content.size(), kCifar10.record(), kCifar100.record());
+}
+
+// Parts that are not there, and what else lies in the folder.
+Remarks remarks_of(const fs::path& folder, Split split, size_t files) {
+  Remarks remarks;
+  std::error_code ignored;
+  const bool is_of_five = fs::is_regular_file(folder / "test_batch.bin", ignored);
+  if (split == Split::kTrain && is_of_five && files < 5) {
+    remarks.notes.push_back(fmt::format("{} of the 5 files data_batch_1.bin ... are there", files));
+  }
+  remarks.left_out = files_beside(folder, [](const std::string& name) {
+    return name.ends_with(".bin") || name.ends_with(".txt") || name == "readme.html";
+  });
+  return remarks;
 }
 
 void append_records(const std::string& content, const Kind& kind, RawPictures& held) {
@@ -85,8 +105,9 @@ void append_records(const std::string& content, const Kind& kind, RawPictures& h
   }
 }
 
-std::unique_ptr<Dataset> open_files(const std::vector<fs::path>& files, const std::string& origin) {
-  RawPictures held{origin, kSide, kSide, 3, {}, {}, {}};
+std::unique_ptr<Dataset> open_files(const std::vector<fs::path>& files, const std::string& origin,
+                                    Remarks remarks) {
+  RawPictures held{origin, kSide, kSide, 3, {}, {}, {}, {}, std::move(remarks)};
   const Kind* kind = nullptr;
   for (const fs::path& path : files) {
     const std::string content = read_file(path, ExitCode::kData);
@@ -114,11 +135,11 @@ std::unique_ptr<Dataset> open_cifar_folder(const fs::path& folder, Split split) 
          split == Split::kTrain ? "data_batch_1.bin ... data_batch_5.bin or train.bin"
                                 : "test_batch.bin or test.bin");
   }
-  return open_files(files, folder.string());
+  return open_files(files, folder.string(), remarks_of(folder, split, files.size()));
 }
 
 std::unique_ptr<Dataset> open_cifar_file(const fs::path& file) {
-  return open_files({file}, file.string());
+  return open_files({file}, file.string(), {});
 }
 
 }  // namespace fcm::loader

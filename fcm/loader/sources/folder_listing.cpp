@@ -8,7 +8,6 @@
 
 #include "fcm/base/error.h"
 #include "fcm/loader/in_order.h"
-#include "fcm/loader/sources/byte_text.h"
 #include "fcm/loader/sources/index_cache.h"
 #include "fcm/loader/sources/picture_ending.h"
 
@@ -48,101 +47,171 @@ struct StampedFolder {
 struct Found {
   std::vector<std::string> pictures;   // relative to the listed folder, sorted
   std::vector<StampedFolder> folders;  // that were looked into
-  bool has_links = false;              // which may change without any folder's doing
+  LeftOut left_out;
+  bool has_links = false;  // which may change without any folder's doing
 };
 
-// Calls see(entry) for what is in the folder and not hidden, after its stamp was taken: what
-// changes meanwhile shows.
-template <class See>
-void look_into(const fs::path& root, const std::string& name, Found& found, const See& see) {
-  const fs::path folder = root / name;
-  found.folders.push_back({name, stamp_of(folder)});
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (!entry->path().filename().string().starts_with('.')) see(*entry);
-  }
-  if (error) fail_listing(folder, error);
-}
+// Folders that contain a folder, itself the last.
+using Chain = std::vector<std::pair<uint64_t, uint64_t>>;  // device, inode
 
-bool is_picture(const fs::directory_entry& entry, Found& found) {
-  if (!is_picture_ending(entry.path().extension().string())) return false;
+Chain chain_to(const fs::path& root) {
   std::error_code ignored;
-  found.has_links |= entry.is_symlink(ignored);
-  return entry.is_regular_file(ignored);  // also what a link leads to; never a device or a pipe
-}
-
-// The pictures in root/name, and in the folders below it if `nested`. Links to folders are not
-// followed, so a listing always ends.
-Found pictures_in(const fs::path& root, const std::string& name, bool nested) {
-  Found found;
-  std::vector<std::string> waiting{name};
-  while (!waiting.empty()) {
-    const std::string inside = std::move(waiting.back());
-    waiting.pop_back();
-    look_into(root, inside, found, [&](const fs::directory_entry& entry) {
-      const std::string file = entry.path().filename().string();
-      std::string path = inside.empty() ? file : inside + "/" + file;
-      std::error_code ignored;
-      if (is_picture(entry, found)) {
-        found.pictures.push_back(std::move(path));
-      } else if (nested && entry.is_directory(ignored) && !entry.is_symlink(ignored)) {
-        waiting.push_back(std::move(path));
-      }
-    });
+  Chain chain;
+  fs::path folder = fs::weakly_canonical(root, ignored);
+  for (bool is_top = false; !is_top; folder = folder.parent_path()) {
+    is_top = folder == folder.parent_path();
+    struct stat facts {};
+    if (::stat(folder.c_str(), &facts) == 0) chain.emplace_back(facts.st_dev, facts.st_ino);
   }
-  std::sort(found.pictures.begin(), found.pictures.end());
-  return found;
+  return chain;
 }
 
-// Sorted names of the folders inside, links to folders included.
-std::vector<std::string> folders_in(const fs::path& root, Found& found) {
-  std::vector<std::string> names;
-  look_into(root, "", found, [&](const fs::directory_entry& entry) {
-    std::error_code ignored;
-    if (entry.is_directory(ignored)) {
-      names.push_back(entry.path().filename().string());
-    } else {
-      found.has_links |= entry.is_symlink(ignored);  // to nothing, or not yet to a folder
+// Looks into folders below `root` for pictures, counting what is none.
+class Lister {
+ public:
+  Lister(const fs::path& root, Chain chain) : root_(root), chain_(std::move(chain)) {}
+
+  // The pictures directly in root/name, and the names of the folders in it.
+  std::vector<std::string> look_into(const std::string& name) {
+    return look_into(name, stamp_of(root_ / name));
+  }
+
+  // The pictures in root/name and in all folders below it. A link may lead anywhere but to a folder
+  // that contains it, so a listing always ends.
+  void look_below(const std::string& name) {
+    const Stamp stamp = stamp_of(root_ / name);  // before: what changes meanwhile shows
+    const std::pair identity(stamp.device, stamp.inode);
+    if (std::find(chain_.begin(), chain_.end(), identity) != chain_.end()) {
+      found_.left_out.add("links back to a folder that contains them", name);
+      found_.has_links = true;
+      return;
     }
-  });
-  std::sort(names.begin(), names.end());
-  return names;
+    chain_.push_back(identity);
+    for (const std::string& folder : look_into(name, stamp)) look_below(folder);
+    chain_.pop_back();
+  }
+
+  Found finish() {
+    std::sort(found_.pictures.begin(), found_.pictures.end());
+    return std::move(found_);
+  }
+
+ private:
+  std::vector<std::string> look_into(const std::string& name, const Stamp& stamp) {
+    const fs::path folder = root_ / name;
+    found_.folders.push_back({name, stamp});
+    std::vector<std::string> folders;
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+      const std::string file = entry->path().filename().string();
+      see(*entry, file, name.empty() ? file : name + "/" + file, folders);
+    }
+    if (error) fail_listing(folder, error);
+    std::sort(folders.begin(), folders.end());
+    return folders;
+  }
+
+  void see(const fs::directory_entry& entry, const std::string& file, std::string path,
+           std::vector<std::string>& folders) {
+    std::error_code ignored;
+    if (const std::string_view hidden = kind_of_hidden(file); !hidden.empty()) {
+      found_.left_out.add(hidden, path);
+      return;
+    }
+    if (entry.is_directory(ignored)) {  // also behind a link
+      if (is_of_the_system(file)) {
+        found_.left_out.add("folders of the system", path);
+      } else {
+        folders.push_back(std::move(path));
+      }
+      return;
+    }
+    const bool is_link = entry.is_symlink(ignored);
+    const bool is_lost = is_link && !entry.exists(ignored);
+    const bool is_named_picture = is_picture_ending(entry.path().extension().string());
+    found_.has_links |= is_lost || (is_link && is_named_picture);
+    if (is_named_picture && (is_lost || entry.is_regular_file(ignored))) {
+      found_.pictures.push_back(std::move(path));
+    } else if (is_lost) {
+      found_.left_out.add("links to nothing", path);
+    } else {
+      found_.left_out.add(is_named_picture ? "devices, pipes or sockets" : kind_of_name(file),
+                          path);
+    }
+  }
+
+  const fs::path& root_;
+  Chain chain_;
+  Found found_;
+};
+
+// Folders and what was passed over, from the work of one thread to that of all.
+void add_findings(Found& to, Found& from) {
+  to.has_links |= from.has_links;
+  to.left_out.add(from.left_out);
+  std::move(from.folders.begin(), from.folders.end(), std::back_inserter(to.folders));
 }
 
-void add_folders(Found& to, Found& from) {
-  to.has_links |= from.has_links;
-  std::move(from.folders.begin(), from.folders.end(), std::back_inserter(to.folders));
+void add_pictures(PictureNames& to, const Found& found, int32_t label) {
+  for (const std::string& picture : found.pictures) to.names.add(picture);
+  to.labels.numbers.resize(to.labels.numbers.size() + found.pictures.size(), label);
+}
+
+[[noreturn]] void fail_without_pictures(const fs::path& root, const LeftOut& left_out) {
+  std::string hint;
+  for (const LeftOut::Kind& kind : left_out.kinds()) {
+    if (kind.what == ".tar") {
+      hint =
+          "; tar shards are looked for in --data itself and in its train/ and val/: name the "
+          "folder that holds them";
+    } else if (kind.what.starts_with(".tar.") || kind.what == ".tgz" || kind.what == ".zip") {
+      hint =
+          "; archives are read where they lie, as tar and not compressed: unpack them first "
+          "(gunzip x.tar.gz)";
+    }
+    if (!hint.empty()) break;
+  }
+  fail(ExitCode::kData,
+       "no pictures in {}: looked for {} in class folders (<class>/...) and directly in it; {}{}",
+       root.string(), kPictureEndingsText,
+       left_out.empty() ? "it is empty" : "found " + as_text(left_out), hint);
 }
 
 PictureNames look(const fs::path& root, int64_t threads, Found& all) {
   PictureNames pictures;
-  const std::vector<std::string> folders = folders_in(root, all);
-  const auto add = [&](const Found& found, int32_t label) {
-    for (const std::string& picture : found.pictures) pictures.names.add(picture);
-    pictures.labels.resize(pictures.labels.size() + found.pictures.size(), label);
-  };
+  const Chain chain = chain_to(root);
+  Lister top(root, chain);
+  const std::vector<std::string> folders = top.look_into("");
+  all = top.finish();
   for_each_in_order(
       std::ssize(folders), threads,
-      [&](int64_t i) { return pictures_in(root, folders[static_cast<size_t>(i)], true); },
+      [&](int64_t i) {
+        Lister lister(root, chain);
+        lister.look_below(folders[static_cast<size_t>(i)]);
+        return lister.finish();
+      },
       [&](int64_t i, Found found) {
-        add_folders(all, found);
-        if (found.pictures.empty()) return;
-        add(found, static_cast<int32_t>(pictures.classes.size()));
-        pictures.classes.push_back(folders[static_cast<size_t>(i)]);
+        const std::string& folder = folders[static_cast<size_t>(i)];
+        add_findings(all, found);
+        if (found.pictures.empty()) {
+          all.left_out.add("folders without a picture that can be read", folder);
+          return;
+        }
+        add_pictures(pictures, found, static_cast<int32_t>(pictures.labels.classes.size()));
+        pictures.labels.classes.push_back(folder);
       });
-  if (pictures.classes.empty()) {
-    Found found = pictures_in(root, "", false);
-    add_folders(all, found);
-    add(found, -1);
+  if (pictures.labels.classes.empty()) {
+    add_pictures(pictures, all, -1);
+    pictures.remarks.no_labels =
+        fmt::format("{} has {} pictures and no class folders; sort them into one folder a class",
+                    root.string(), all.pictures.size());
+  } else if (!all.pictures.empty()) {
+    all.left_out.add("pictures beside the class folders", all.pictures.front(),
+                     std::ssize(all.pictures));
   }
-  if (pictures.labels.empty()) {
-    fail(ExitCode::kData,
-         "no pictures in {}: looked for <class>/*.jpg, *.jpeg, *.png and *.webp in {} folders, and "
-         "for "
-         "pictures directly in it",
-         root.string(), folders.size());
-  }
+  pictures.remarks.left_out = all.left_out;
+  if (pictures.labels.numbers.empty()) fail_without_pictures(root, all.left_out);
   return pictures;
 }
 
@@ -165,11 +234,13 @@ std::string as_bytes(const PictureNames& pictures, const Found& found) {
     out.number(stamp.modified);
     out.number(stamp.changed);
   }
-  out.number(static_cast<uint64_t>(pictures.classes.size()));
-  for (const std::string& name : pictures.classes) out.text(name);
-  out.number(static_cast<uint64_t>(pictures.labels.size()));
-  for (size_t i = 0; i < pictures.labels.size(); ++i) {
-    out.number(pictures.labels[i]);
+  put(out, pictures.remarks.left_out);
+  out.text(pictures.remarks.no_labels);
+  out.number(static_cast<uint64_t>(pictures.labels.classes.size()));
+  for (const std::string& name : pictures.labels.classes) out.text(name);
+  out.number(static_cast<uint64_t>(pictures.labels.numbers.size()));
+  for (size_t i = 0; i < pictures.labels.numbers.size(); ++i) {
+    out.number(pictures.labels.numbers[i]);
     out.text(pictures.names.at(static_cast<int64_t>(i)));
   }
   return out.bytes();
@@ -185,11 +256,13 @@ PictureNames from_bytes(std::string_view bytes, const fs::path& root) {
     if (stamp_of(folder) != stamp) fail(ExitCode::kData, "{} changed", folder.string());
   }
   PictureNames pictures;
+  pictures.remarks.left_out = take_left_out(in);
+  pictures.remarks.no_labels = in.text();
   for (auto classes = in.number<uint64_t>(); classes > 0; --classes) {
-    pictures.classes.emplace_back(in.text());
+    pictures.labels.classes.emplace_back(in.text());
   }
   for (auto count = in.number<uint64_t>(); count > 0; --count) {
-    pictures.labels.push_back(in.number<int32_t>());
+    pictures.labels.numbers.push_back(in.number<int32_t>());
     pictures.names.add(in.text());
   }
   in.need_end();
@@ -210,8 +283,8 @@ PictureNames list_folder(const fs::path& folder, const OpenOptions& options,
   }
   Found found;
   PictureNames pictures = look(folder, options.threads, found);
-  if (!options.cache.empty() && std::ssize(pictures.labels) >= kFewestToKeep && !found.has_links &&
-      is_settled(found, now)) {
+  if (!options.cache.empty() && std::ssize(pictures.labels.numbers) >= kFewestToKeep &&
+      !found.has_links && is_settled(found, now)) {
     keep_index(options.cache, key, as_bytes(pictures, found));
   }
   return pictures;

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/loader/sources/files_beside.h"
 #include "fcm/loader/sources/gzip.h"
 #include "fcm/loader/sources/sources.h"
 
@@ -46,7 +48,7 @@ uint64_t labels_size(const uint8_t* head, const std::string& path) {
 std::optional<fs::path> plain_or_packed(const fs::path& path) {
   for (const char* ending : {"", ".gz"}) {
     fs::path candidate = path.string() + ending;
-    if (fs::is_regular_file(candidate)) return candidate;
+    if (is_ordinary_file(candidate, ExitCode::kData)) return candidate;
   }
   return std::nullopt;
 }
@@ -84,16 +86,19 @@ fs::path labels_beside(const fs::path& images) {
   return *found;
 }
 
-}  // namespace
-
-bool holds_idx(const fs::path& folder) {
-  return find_images(folder, Split::kTrain) || find_images(folder, Split::kVal);
+std::vector<uint8_t> read_labels(const fs::path& images, uint64_t count) {
+  const fs::path path = labels_beside(images);
+  std::vector<uint8_t> labels = read_sized_file(path, kLabelsHead, labels_size);
+  labels.erase(labels.begin(), labels.begin() + kLabelsHead);
+  if (labels.size() != count) {
+    fail(ExitCode::kData, "{} has {} pictures but {} has {} labels", images.string(), count,
+         path.string(), labels.size());
+  }
+  return labels;
 }
 
-std::unique_ptr<Dataset> open_idx_file(const fs::path& images, std::vector<std::string> classes) {
+RawPictures read_idx(const fs::path& images, std::vector<std::string> classes) {
   std::vector<uint8_t> file = read_sized_file(images, kImagesHead, images_size);
-  const fs::path labels_path = labels_beside(images);
-  std::vector<uint8_t> labels = read_sized_file(labels_path, kLabelsHead, labels_size);
   RawPictures held;
   held.origin = images.string();
   held.rows = big_endian(file.data() + 8);
@@ -102,18 +107,29 @@ std::unique_ptr<Dataset> open_idx_file(const fs::path& images, std::vector<std::
   const uint64_t count = big_endian(file.data() + 4);
   file.erase(file.begin(), file.begin() + kImagesHead);
   held.pixels = std::move(file);
-  labels.erase(labels.begin(), labels.begin() + kLabelsHead);
-  if (labels.size() != count) {
-    fail(ExitCode::kData, "{} has {} pictures but {} has {} labels", images.string(), count,
-         labels_path.string(), labels.size());
+  try {
+    held.labels = read_labels(images, count);
+  } catch (const Error& error) {  // who wants labels is told; pictures need none
+    if (error.code() != ExitCode::kData) throw;
+    held.label_fault = error.what();
+    return held;
   }
   if (classes.empty()) {
-    const int most = *std::max_element(labels.begin(), labels.end());
+    const int most = *std::max_element(held.labels.begin(), held.labels.end());
     for (int label = 0; label <= most; ++label) classes.push_back(std::to_string(label));
   }
-  held.labels = std::move(labels);
   held.classes = std::move(classes);
-  return hold_in_memory(std::move(held));
+  return held;
+}
+
+}  // namespace
+
+bool holds_idx(const fs::path& folder) {
+  return find_images(folder, Split::kTrain) || find_images(folder, Split::kVal);
+}
+
+std::unique_ptr<Dataset> open_idx_file(const fs::path& images, std::vector<std::string> classes) {
+  return hold_in_memory(read_idx(images, std::move(classes)));
 }
 
 std::unique_ptr<Dataset> open_idx_folder(const fs::path& folder, Split split,
@@ -123,7 +139,10 @@ std::unique_ptr<Dataset> open_idx_folder(const fs::path& folder, Split split,
     fail(ExitCode::kData, "{} has no {}-images-idx3-ubyte, neither plain nor .gz", folder.string(),
          split == Split::kTrain ? "train" : "t10k");
   }
-  return open_idx_file(*images, std::move(classes));
+  RawPictures held = read_idx(*images, std::move(classes));
+  held.remarks.left_out = files_beside(
+      folder, [](const std::string& name) { return name.find("-ubyte") != std::string::npos; });
+  return hold_in_memory(std::move(held));
 }
 
 }  // namespace fcm::loader

@@ -2,7 +2,6 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
-#include "fcm/loader/sources/byte_text.h"
 #include "fcm/loader/sources/checksum.h"
 
 namespace fcm::loader {
@@ -10,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kMagic = "fcm list 2\n";
+constexpr std::string_view kMagic = "fcm list 3\n";
 
 fs::path file_of(const fs::path& cache, const std::string& key) {
   return cache / fmt::format("{:016x}.list", checksum(key));
@@ -52,6 +51,25 @@ void keep_index(const fs::path& cache, const std::string& key, std::string_view 
     write_file_durably(file_of(cache, key), file.bytes(), ExitCode::kData, "cache");
   } catch (const Error&) {  // a full disk or a folder of somebody else: the next start looks again
   }
+}
+
+void put(ByteWriter& out, const LeftOut& left_out) {
+  const std::vector<LeftOut::Kind> kinds = left_out.kinds();
+  out.number(static_cast<uint64_t>(kinds.size()));
+  for (const LeftOut::Kind& kind : kinds) {
+    out.text(kind.what);
+    out.text(kind.example);
+    out.number(kind.count);
+  }
+}
+
+LeftOut take_left_out(ByteReader& in) {
+  LeftOut left_out;
+  for (auto kinds = in.number<uint64_t>(); kinds > 0; --kinds) {
+    const std::string_view what = in.text(), example = in.text();
+    left_out.add(what, example, in.number<int64_t>());
+  }
+  return left_out;
 }
 
 }  // namespace fcm::loader

@@ -10,6 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "fcm/loader/remarks.h"
+#include "fcm/loader/sources/byte_text.h"
+
 namespace fcm::loader {
 
 // Below this many pictures looking is as quick as remembering.
@@ -23,5 +26,9 @@ inline constexpr std::chrono::seconds kSettled{2};
 std::optional<std::string> read_index(const std::filesystem::path& cache, const std::string& key);
 void keep_index(const std::filesystem::path& cache, const std::string& key,
                 std::string_view content);
+
+// What was passed over, as part of such a list.
+void put(ByteWriter& out, const LeftOut& left_out);
+LeftOut take_left_out(ByteReader& in);
 
 }  // namespace fcm::loader

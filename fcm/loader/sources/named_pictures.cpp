@@ -7,16 +7,16 @@ namespace fcm::loader {
 NamedPictures::NamedPictures(std::filesystem::path folder, PictureNames pictures)
     : folder_(std::move(folder)), pictures_(std::move(pictures)) {
   pictures_.names.shrink();
-  pictures_.labels.shrink_to_fit();
+  pictures_.labels.numbers.shrink_to_fit();
+  remarks_ = std::move(pictures_.remarks);
+  remark_bad_labels(*this, pictures_.labels, remarks_);
 }
 
-int64_t NamedPictures::size() const { return static_cast<int64_t>(pictures_.labels.size()); }
+int64_t NamedPictures::size() const { return std::ssize(pictures_.labels.numbers); }
 
-int64_t NamedPictures::label(int64_t index) const {
-  return pictures_.labels[static_cast<size_t>(index)];
-}
+int64_t NamedPictures::label(int64_t index) const { return pictures_.labels.at(index, *this); }
 
-const std::vector<std::string>& NamedPictures::classes() const { return pictures_.classes; }
+const std::vector<std::string>& NamedPictures::classes() const { return pictures_.labels.classes; }
 
 std::string NamedPictures::name(int64_t index) const {
   return (folder_ / pictures_.names.at(index)).string();

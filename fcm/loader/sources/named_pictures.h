@@ -8,13 +8,14 @@
 
 #include "fcm/loader/sources/encoded.h"
 #include "fcm/loader/sources/joined_names.h"
+#include "fcm/loader/sources/labels.h"
 
 namespace fcm::loader {
 
 struct PictureNames {
-  JoinedNames names;            // relative to a folder, or absolute
-  std::vector<int32_t> labels;  // one for each name; -1: none
-  std::vector<std::string> classes;
+  JoinedNames names;  // relative to a folder, or absolute
+  Labels labels;      // one for each name
+  Remarks remarks;
 };
 
 class NamedPictures final : public EncodedDataset {

@@ -7,6 +7,7 @@
 #include "fcm/loader/sources/byte_text.h"
 #include "fcm/loader/sources/checksum.h"
 #include "fcm/loader/sources/encoded.h"
+#include "fcm/loader/sources/labels.h"
 #include "fcm/loader/sources/packed_layout.h"
 #include "fcm/loader/sources/random_access_file.h"
 #include "fcm/loader/sources/sources.h"
@@ -56,11 +57,16 @@ template <class Base>
 class PackedFile : public Base {
  public:
   PackedFile(RandomAccessFile file, PackedIndex index)
-      : file_(std::move(file)), index_(std::move(index)) {}
+      : file_(std::move(file)), index_(std::move(index)) {
+    labels_.classes = std::move(index_.classes);
+    for (const PackedIndex::Place& place : index_.places) labels_.numbers.push_back(place.label);
+    if (labels_.classes.empty()) this->remarks_.no_labels = "what was packed had no labels";
+    remark_bad_labels(*this, labels_, this->remarks_);
+  }
 
   int64_t size() const final { return static_cast<int64_t>(index_.places.size()); }
-  int64_t label(int64_t index) const final { return place(index).label; }
-  const std::vector<std::string>& classes() const final { return index_.classes; }
+  int64_t label(int64_t index) const final { return labels_.at(index, *this); }
+  const std::vector<std::string>& classes() const final { return labels_.classes; }
   std::string name(int64_t index) const final {
     return fmt::format("{}:{}", file_.path().string(), index_.names.at(index));
   }
@@ -85,6 +91,7 @@ class PackedFile : public Base {
   }
   RandomAccessFile file_;
   PackedIndex index_;
+  Labels labels_;
 };
 
 class PackedJpegs final : public PackedFile<EncodedDataset> {

@@ -16,7 +16,11 @@ RandomAccessFile::RandomAccessFile(const std::filesystem::path& path)
     : path_(path), file_(system_call::open("read", path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   struct stat facts {};
   if (!file_.is_open() || ::fstat(file_.get(), &facts) != 0) {
-    fail(ExitCode::kData, "cannot open {}: {}", path_.string(), std::strerror(errno));
+    const int reason = errno;
+    std::error_code no_link;
+    const std::filesystem::path target = std::filesystem::read_symlink(path_, no_link);
+    fail(ExitCode::kData, "cannot open {}: {}{}", path_.string(), std::strerror(reason),
+         no_link ? "" : fmt::format(" (it is a link to {})", target.string()));
   }
   if (!S_ISREG(facts.st_mode)) fail(ExitCode::kData, "{} is no regular file", path_.string());
   identity_ = {facts.st_dev, facts.st_ino, static_cast<uint64_t>(facts.st_size),

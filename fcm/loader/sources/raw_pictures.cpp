@@ -1,5 +1,6 @@
 #include "fcm/base/error.h"
 #include "fcm/image/colour.h"
+#include "fcm/loader/sources/labels.h"
 #include "fcm/loader/sources/sources.h"
 
 namespace fcm::loader {
@@ -8,24 +9,19 @@ namespace {
 class InMemory final : public Dataset {
  public:
   explicit InMemory(RawPictures pictures) : held_(std::move(pictures)) {
-    const auto count = held_.labels.size();
-    require(held_.pixels.size() == count * picture_bytes(),
-            "{}: {} bytes of pixels for {} pictures of {}", held_.origin, held_.pixels.size(),
-            count, picture_bytes());
-    if (count == 0) fail(ExitCode::kData, "{} holds no pictures", held_.origin);
-    for (size_t i = 0; i < count; ++i) {
-      if (held_.labels[i] >= held_.classes.size()) {
-        fail(ExitCode::kData,
-             "{} record {} has label {}, but there are {} classes; the file is damaged or of "
-             "another kind",
-             held_.origin, i, held_.labels[i], held_.classes.size());
-      }
-    }
+    require(picture_bytes() > 0 && held_.pixels.size() % picture_bytes() == 0,
+            "{}: {} bytes of pixels for pictures of {}", held_.origin, held_.pixels.size(),
+            picture_bytes());
+    count_ = held_.pixels.size() / picture_bytes();
+    if (count_ == 0) fail(ExitCode::kData, "{} holds no pictures", held_.origin);
+    remarks_ = std::move(held_.remarks);
+    take_labels();
+    remark_bad_labels(*this, labels_, remarks_);
   }
 
-  int64_t size() const override { return static_cast<int64_t>(held_.labels.size()); }
-  int64_t label(int64_t index) const override { return held_.labels[static_cast<size_t>(index)]; }
-  const std::vector<std::string>& classes() const override { return held_.classes; }
+  int64_t size() const override { return static_cast<int64_t>(count_); }
+  int64_t label(int64_t index) const override { return labels_.at(index, *this); }
+  const std::vector<std::string>& classes() const override { return labels_.classes; }
   std::string name(int64_t index) const override {
     return fmt::format("{} record {}", held_.origin, index);
   }
@@ -48,7 +44,33 @@ class InMemory final : public Dataset {
   size_t picture_bytes() const {
     return static_cast<size_t>(held_.rows * held_.cols * held_.channels);
   }
+
+  void take_labels() {
+    labels_.numbers.assign(count_, -1);
+    if (!held_.label_fault.empty()) {
+      remarks_.no_labels = held_.label_fault;
+      remarks_.notes.push_back("no labels: " + held_.label_fault);
+      return;
+    }
+    require(held_.labels.size() == count_, "{}: {} labels for {} pictures", held_.origin,
+            held_.labels.size(), count_);
+    labels_.classes = std::move(held_.classes);
+    for (size_t i = 0; i < count_; ++i) {
+      const uint8_t label = held_.labels[i];
+      if (label < labels_.classes.size()) {
+        labels_.numbers[i] = label;
+      } else {
+        labels_.faults[static_cast<int64_t>(i)] = fmt::format(
+            "it has label {}, but there are {} classes; the file is damaged or of another "
+            "kind",
+            label, labels_.classes.size());
+      }
+    }
+  }
+
   RawPictures held_;
+  size_t count_ = 0;
+  Labels labels_;
 };
 
 }  // namespace

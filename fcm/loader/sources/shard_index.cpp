@@ -5,7 +5,6 @@
 
 #include "fcm/base/error.h"
 #include "fcm/loader/in_order.h"
-#include "fcm/loader/sources/byte_text.h"
 #include "fcm/loader/sources/index_cache.h"
 
 namespace fcm::loader {
@@ -20,7 +19,9 @@ std::string as_bytes(const ShardIndex& index) {
   out.number(index.identity.size);
   out.number(index.identity.seconds);
   out.number(index.identity.nanoseconds);
-  for (const TarSample& sample : index.samples) {
+  out.number(static_cast<uint8_t>(index.contents.has_end_mark ? 1 : 0));
+  put(out, index.contents.left_out);
+  for (const TarSample& sample : index.contents.samples) {
     out.text(sample.key);
     out.number(sample.begin);
     out.number(sample.size);
@@ -28,6 +29,7 @@ std::string as_bytes(const ShardIndex& index) {
     out.number(static_cast<uint8_t>(sample.has_picture ? 1 : 0));
     out.text(sample.fault);
     out.text(sample.label_fault);
+    out.text(sample.label_name);
   }
   return out.bytes();
 }
@@ -39,8 +41,10 @@ ShardIndex from_bytes(std::string_view bytes, const FileIdentity& identity) {
   index.identity = {in.number<uint64_t>(), in.number<uint64_t>(), in.number<uint64_t>(),
                     in.number<int64_t>(), in.number<int64_t>()};
   if (index.identity != identity) fail(ExitCode::kData, "the shard changed");
+  index.contents.has_end_mark = in.number<uint8_t>() != 0;
+  index.contents.left_out = take_left_out(in);
   while (in.left() > 0) {
-    TarSample& sample = index.samples.emplace_back();
+    TarSample& sample = index.contents.samples.emplace_back();
     sample.key = in.text();
     sample.begin = in.number<uint64_t>();
     sample.size = in.number<uint64_t>();
@@ -48,6 +52,7 @@ ShardIndex from_bytes(std::string_view bytes, const FileIdentity& identity) {
     sample.has_picture = in.number<uint8_t>() != 0;
     sample.fault = in.text();
     sample.label_fault = in.text();
+    sample.label_name = in.text();
   }
   return index;
 }
@@ -86,7 +91,7 @@ Walked walk(const fs::path& shard, const std::string& kept) {
     try {
       walked.index = from_bytes(kept, file.identity());
     } catch (const Error&) {
-      walked = {{file.identity(), samples_of_tar(file), ""}, true};
+      walked = {{file.identity(), contents_of_tar(file), ""}, true};
     }
   } catch (const Error& error) {
     walked.index.fault = error.what();
@@ -109,7 +114,7 @@ void walk_shards(const std::vector<fs::path>& shards, const OpenOptions& options
       std::ssize(shards), options.threads,
       [&](int64_t i) { return walk(shards[static_cast<size_t>(i)], kept[static_cast<size_t>(i)]); },
       [&](int64_t, Walked walked) {
-        samples += std::ssize(walked.index.samples);
+        samples += std::ssize(walked.index.contents.samples);
         is_new |= walked.is_new;
         can_keep &= walked.index.fault.empty() && walked.index.identity.seconds < latest.count();
         if (can_keep) keep.text(as_bytes(walked.index));

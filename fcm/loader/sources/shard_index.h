@@ -14,7 +14,7 @@ namespace fcm::loader {
 
 struct ShardIndex {
   FileIdentity identity;
-  std::vector<TarSample> samples;
+  TarContents contents;
   std::string fault;  // why the shard must not be used; empty: it can
 };
 

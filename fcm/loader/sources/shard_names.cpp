@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "fcm/base/error.h"
+#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/loader/sources/split_folders.h"
 
 namespace fcm::loader {
 namespace {
@@ -12,11 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kMostShards = 100'000;
-
-bool is_validation(const fs::path& shard) {
-  const std::string name = shard.filename().string();
-  return name.find("val") != std::string::npos || name.find("test") != std::string::npos;
-}
 
 std::optional<int64_t> number(std::string_view digits) {
   int64_t value = 0;
@@ -53,22 +50,46 @@ std::vector<std::string> expand_first(const std::string& pattern) {
 
 }  // namespace
 
-std::vector<fs::path> shards_in(const fs::path& folder, Split split) {
+std::vector<fs::path> all_shards_in(const fs::path& folder, Remarks& remarks) {
   std::vector<fs::path> shards;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    const bool hidden = entry->path().filename().string().starts_with('.');
-    if (!hidden && entry->path().extension() == ".tar") shards.push_back(entry->path());
+    std::error_code ignored;
+    const std::string name = entry->path().filename().string();
+    if (const std::string_view hidden = kind_of_hidden(name); !hidden.empty()) {
+      remarks.left_out.add(hidden, name);
+    } else if (lower_case(ending_of(name)) == ".tar") {
+      shards.push_back(entry->path());
+    } else if (entry->is_directory(ignored)) {
+      remarks.left_out.add("folders beside the shards", name);
+    } else if (name != "classes.txt") {
+      remarks.left_out.add(kind_of_name(name), name);
+    }
   }
   if (error) fail(ExitCode::kData, "cannot list {}: {}", folder.string(), error.message());
   std::sort(shards.begin(), shards.end());
-  const auto validation = std::count_if(shards.begin(), shards.end(), is_validation);
-  if (validation == 0 || validation == std::ssize(shards)) return shards;
-  std::erase_if(shards, [&](const fs::path& shard) {
-    return is_validation(shard) != (split == Split::kVal);
-  });
   return shards;
+}
+
+std::vector<fs::path> shards_in(const fs::path& folder, Split split, Remarks& remarks) {
+  const std::vector<fs::path> all = all_shards_in(folder, remarks);
+  if (all.empty()) return all;
+  NamedSplits splits = splits_by_name(all);
+  for (const fs::path& shard : splits.test) {
+    remarks.left_out.add("shards for a test, beside those for validation",
+                         shard.filename().string());
+  }
+  remarks.notes.push_back(
+      splits.are_named
+          ? fmt::format("{} of {} shards are held out for validation because of their names ({}{})",
+                        splits.val.size(), all.size(), splits.val.front().filename().string(),
+                        splits.val.size() > 1 ? ", ..." : "")
+          : fmt::format(
+                "no shard is held out for validation, since no name or every name holds a word "
+                "such as val: all {} are read for both splits",
+                all.size()));
+  return std::move(split == Split::kTrain ? splits.train : splits.val);
 }
 
 std::vector<fs::path> expand_ranges(const std::string& pattern) {

@@ -9,9 +9,14 @@
 
 namespace fcm::loader {
 
-// Sorted *.tar of a folder. If the names of some hold "val" or "test" and those of others do not,
-// the former are the validation split and the latter the training split; otherwise all are both.
-std::vector<std::filesystem::path> shards_in(const std::filesystem::path& folder, Split split);
+// Sorted *.tar of a folder that are the split, by their names (splits_by_name). The remarks say
+// which are held out, and count what else lies there.
+std::vector<std::filesystem::path> shards_in(const std::filesystem::path& folder, Split split,
+                                             Remarks& remarks);
+
+// The same of a folder that is one split: all of them.
+std::vector<std::filesystem::path> all_shards_in(const std::filesystem::path& folder,
+                                                 Remarks& remarks);
 
 // "x-{000000..000009}.tar" to ten names, with the digits of the first number; several ranges give
 // every combination. Throws Error(kData) for what is no range, or for more than 100,000 names.

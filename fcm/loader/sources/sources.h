@@ -23,9 +23,9 @@ std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 
 // Shards in webdataset's layout (tar_samples.h), read where they lie: nothing is unpacked. A
 // damaged shard is refused here; a sample that must not or cannot be used is a picture that cannot
-// be read, or has a label that cannot.
+// be read, or has a label that cannot. `remarks`: of how the shards were found.
 std::unique_ptr<Dataset> open_tar_shards(std::vector<std::filesystem::path> shards,
-                                         const OpenOptions& options);
+                                         const OpenOptions& options, Remarks remarks = {});
 
 // What PackedWriter wrote, told by its first bytes. A cut or altered index is refused here; a
 // picture whose bytes do not fit their checksum is one that cannot be read.
@@ -40,7 +40,7 @@ std::unique_ptr<Dataset> open_cifar_file(const std::filesystem::path& file);
 
 // A folder with train-images-idx3-ubyte, train-labels-idx1-ubyte and the t10k- pair, each also with
 // .gz; or one images file, whose labels lie beside it. `classes` may be empty: then the labels name
-// themselves.
+// themselves. Labels that are missing or damaged are noted: the set has none.
 bool holds_idx(const std::filesystem::path& folder);
 std::unique_ptr<Dataset> open_idx_folder(const std::filesystem::path& folder, Split split,
                                          std::vector<std::string> classes);
@@ -57,8 +57,10 @@ struct RawPictures {
   int64_t cols = 0;
   int64_t channels = 0;         // 1 or 3
   std::vector<uint8_t> pixels;  // pictures x rows x cols x channels
-  std::vector<uint8_t> labels;
+  std::vector<uint8_t> labels;  // one a picture; a picture of a class that is not there has none
   std::vector<std::string> classes;
+  std::string label_fault;  // why there are no labels; empty: there are
+  Remarks remarks;
 };
 std::unique_ptr<Dataset> hold_in_memory(RawPictures pictures);
 

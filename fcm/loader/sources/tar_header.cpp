@@ -80,8 +80,11 @@ TarHeader parse_tar_header(Block block) {
   check_sum(block);
   const std::string_view magic(reinterpret_cast<const char*>(block.data()) + kMagic, 8);
   const bool posix = magic.starts_with(std::string_view("ustar\0", 6));
-  if (!posix && magic != std::string_view("ustar  \0", 8)) {
-    fail(ExitCode::kData, "the header is neither POSIX's nor GNU's; write the archive anew");
+  const bool older = is_zero(block.subspan(kMagic));  // Unix's seventh edition: no magic, no prefix
+  if (!posix && !older && magic != std::string_view("ustar  \0", 8)) {
+    fail(
+        ExitCode::kData,
+        "the header is neither POSIX's nor GNU's nor the seventh edition's; write the archive anew");
   }
   TarHeader header;
   header.name = text_of(block, kName, kNameBytes);

@@ -1,5 +1,5 @@
-// The 512-byte headers of tar archives (POSIX ustar and pax, GNU), from bytes to facts. Reasons of
-// failure are Error(kData) without the archive's name.
+// The 512-byte headers of tar archives (POSIX ustar and pax, GNU, v7), from bytes to facts. Reasons
+// of failure are Error(kData) without the archive's name.
 #pragma once
 
 #include <cstdint>

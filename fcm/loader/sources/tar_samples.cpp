@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "fcm/base/error.h"
-#include "fcm/loader/sources/class_numbers.h"
+#include "fcm/loader/sources/labels.h"
 #include "fcm/loader/sources/picture_ending.h"
 #include "fcm/loader/sources/tar_walk.h"
 
@@ -12,13 +12,29 @@ namespace fcm::loader {
 namespace {
 
 constexpr uint64_t kMostPicture = uint64_t{1} << 31;
-constexpr uint64_t kMostLabelText = 32;
+constexpr uint64_t kMostLabelText = 80;
 
 // Text from the archive, as it can stand in a message.
 std::string shown(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char letter) { return letter < ' ' || letter > '~'; }, '?');
   return text;
+}
+
+// A member's name without what a terminal would obey.
+std::string printable_name(std::string name) {
+  std::replace_if(
+      name.begin(), name.end(), [](unsigned char letter) { return letter < ' ' || letter == 127; },
+      '?');
+  return name;
+}
+
+// Whole, but for a mark of UTF-8 and blanks around it.
+std::string_view stripped(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF", kBlanks = " \t\r\n";
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
 }
 
 class Collector {
@@ -29,70 +45,105 @@ class Collector {
     const size_t slash = member.name.rfind('/');
     const size_t base = slash == std::string::npos ? 0 : slash + 1;
     const size_t dot = member.name.find('.', base);
-    if (dot == std::string::npos || dot == base) return;  // no ending, or hidden
-    const std::string ending = member.name.substr(dot);
-    const bool is_label = ending == ".cls";
-    if (!is_label && !is_picture_ending(ending)) return;
-    TarSample& sample = sample_with(member.name.substr(0, dot));
-    if (!member.fault.empty()) {
-      (is_label ? sample.label_fault : sample.fault) = member.fault;
-    } else if (is_label) {
-      add_label(sample, member);
+    if (dot == std::string::npos || dot == base) {
+      const std::string_view hidden = kind_of_hidden(std::string_view(member.name).substr(base));
+      pass_over(member.name, hidden.empty() ? "without ending" : hidden);
+      return;
+    }
+    const std::string ending = lower_case(std::string_view(member.name).substr(dot));
+    const size_t rank = picture_rank(ending);
+    if (ending == ".cls") {
+      add_label(sample_with(member.name.substr(0, dot)), member);
+    } else if (rank < kPictureEndings.size()) {
+      add_picture(sample_with(member.name.substr(0, dot)), member, rank);
     } else {
-      add_picture(sample, member);
+      const bool looks_right = is_picture_ending(ending_of(ending));
+      pass_over(member.name, looks_right ? "pictures with a further dot in their names"
+                                         : kind_of_name(member.name));
     }
   }
 
-  std::vector<TarSample> finish() {
-    for (TarSample& sample : samples_) {
+  TarContents finish() {
+    for (TarSample& sample : contents_.samples) {
       if (!sample.has_picture && sample.fault.empty()) {
         sample.fault = "it has a label but no .jpg, .jpeg, .png or .webp";
       }
     }
-    return std::move(samples_);
+    return std::move(contents_);
   }
 
  private:
-  TarSample& sample_with(const std::string& key) {
-    const auto [place, is_new] = places_.try_emplace(key, samples_.size());
-    if (is_new) samples_.emplace_back().key = key;
-    return samples_[place->second];
+  void pass_over(const std::string& name, std::string_view kind) {
+    contents_.left_out.add(kind, printable_name(name));
   }
 
-  void add_label(TarSample& sample, const TarMember& member) const {
-    if (sample.label >= 0) sample.label_fault = "it has two labels";
+  size_t sample_with(const std::string& key) {
+    const auto [place, is_new] = places_.try_emplace(key, contents_.samples.size());
+    if (is_new) {
+      contents_.samples.emplace_back().key = key;
+      ranks_.push_back(kPictureEndings.size());
+    }
+    return place->second;
+  }
+
+  void add_label(size_t place, const TarMember& member) {
+    TarSample& sample = contents_.samples[place];
+    const bool is_second = sample.label >= 0 || !sample.label_fault.empty();
+    sample.label = -1;
+    sample.label_name.clear();
+    if (!member.fault.empty() || is_second) {
+      sample.label_fault = is_second ? "it has two labels" : member.fault;
+      return;
+    }
     std::string text(std::min(member.size, kMostLabelText + 1), '\0');
     shard_.read(member.begin, {reinterpret_cast<uint8_t*>(text.data()), text.size()});
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) {
-      text.pop_back();
-    }
-    const auto label = label_from_text(text);
-    if (label) {
+    const std::string_view bare = stripped(text);
+    if (const auto label = label_from_text(bare)) {
       sample.label = *label;
-    } else {
-      sample.label_fault = fmt::format("its .cls is no class number: \"{}\"", shown(text));
+      return;
     }
+    text.resize(text.find_last_not_of("\r\n ") + 1);
+    sample.label_fault = fmt::format("its .cls is no class number: \"{}\"{}", shown(text),
+                                     is_number(bare) ? "; whole numbers from 0 to 99999 are" : "");
+    if (is_class_name(bare)) sample.label_name = bare;
   }
 
-  void add_picture(TarSample& sample, const TarMember& member) const {
-    if (sample.has_picture) sample.fault = "it has two pictures";
-    if (member.size > kMostPicture) sample.fault = "its picture is larger than 2 GiB";
-    sample.has_picture = true;
+  void add_picture(size_t place, const TarMember& member, size_t rank) {
+    TarSample& sample = contents_.samples[place];
+    constexpr std::string_view kSecond = "pictures of a key that has one of another ending";
+    if (rank > ranks_[place]) {
+      pass_over(member.name, kSecond);
+      return;
+    }
+    if (rank == ranks_[place]) {
+      sample.fault = "it has two pictures";
+      return;
+    }
+    if (ranks_[place] < kPictureEndings.size()) {
+      pass_over(sample.key + std::string(kPictureEndings[ranks_[place]]), kSecond);
+    }
+    ranks_[place] = rank;
+    sample.fault = member.size > kMostPicture ? "its picture is larger than 2 GiB" : member.fault;
+    sample.has_picture = member.fault.empty();
     sample.begin = member.begin;
     sample.size = member.size;
   }
 
   const RandomAccessFile& shard_;
-  std::vector<TarSample> samples_;
+  TarContents contents_;
+  std::vector<size_t> ranks_;  // of the endings of the samples' pictures
   std::unordered_map<std::string, size_t> places_;
 };
 
 }  // namespace
 
-std::vector<TarSample> samples_of_tar(const RandomAccessFile& shard) {
+TarContents contents_of_tar(const RandomAccessFile& shard) {
   Collector collector(shard);
-  walk_tar(shard, [&](const TarMember& member) { collector.add(member); });
-  return collector.finish();
+  const bool has_end_mark =
+      walk_tar(shard, [&](const TarMember& member) { collector.add(member); });
+  TarContents contents = collector.finish();
+  contents.has_end_mark = has_end_mark;
+  return contents;
 }
 
 }  // namespace fcm::loader

@@ -3,9 +3,9 @@
 #include <unordered_map>
 
 #include "fcm/base/error.h"
-#include "fcm/loader/sources/class_numbers.h"
 #include "fcm/loader/sources/encoded.h"
 #include "fcm/loader/sources/joined_names.h"
+#include "fcm/loader/sources/labels.h"
 #include "fcm/loader/sources/random_access_file.h"
 #include "fcm/loader/sources/shard_index.h"
 #include "fcm/loader/sources/sources.h"
@@ -24,7 +24,9 @@ std::string printable(std::string text) {
 
 class TarShards final : public EncodedDataset {
  public:
-  TarShards(std::vector<fs::path> shards, const OpenOptions& options) : paths_(std::move(shards)) {
+  TarShards(std::vector<fs::path> shards, const OpenOptions& options, Remarks remarks)
+      : paths_(std::move(shards)) {
+    remarks_ = std::move(remarks);
     std::vector<std::string> refused;
     walk_shards(paths_, options, [&](ShardIndex index) {
       if (index.fault.empty()) {
@@ -36,27 +38,17 @@ class TarShards final : public EncodedDataset {
     if (!refused.empty()) refuse(refused);
     samples_.shrink_to_fit();
     keys_.shrink();
-    if (samples_.empty()) {
-      fail(ExitCode::kData,
-           "no samples in {} tar files, {} the first: looked for KEY.jpg, "
-           "KEY.jpeg, KEY.png or KEY.webp, and KEY.cls",
-           paths_.size(), paths_.front().string());
-    }
-    classes_ = class_names(paths_.front().parent_path(), largest_label_);
+    if (samples_.empty()) fail_without_samples();
+    remark_end_marks();
+    labels_ = collector_.finish(paths_.front().parent_path(), remarks_);
+    labels_.missing = "it has no .cls, while others have one";
+    if (labels_.classes.empty()) remarks_.no_labels = "no sample has a KEY.cls with its class";
+    remark_bad_labels(*this, labels_, remarks_);
   }
 
   int64_t size() const override { return static_cast<int64_t>(samples_.size()); }
-  int64_t label(int64_t index) const override {
-    if (const auto fault = label_faults_.find(index); fault != label_faults_.end()) {
-      fail(ExitCode::kData, "{}: {}", name(index), fault->second);
-    }
-    const int32_t label = sample(index).label;
-    if (label < 0 && largest_label_ >= 0) {  // a set has labels or it has none
-      fail(ExitCode::kData, "{}: it has no .cls, while others have one", name(index));
-    }
-    return label;
-  }
-  const std::vector<std::string>& classes() const override { return classes_; }
+  int64_t label(int64_t index) const override { return labels_.at(index, *this); }
+  const std::vector<std::string>& classes() const override { return labels_.classes; }
   std::string name(int64_t index) const override {
     return fmt::format("{}:{}", paths_[sample(index).shard].string(), keys_.at(index));
   }
@@ -81,7 +73,6 @@ class TarShards final : public EncodedDataset {
     uint64_t begin;
     uint32_t size;
     uint32_t shard;
-    int32_t label;
   };
 
   const Place& sample(int64_t index) const { return samples_[static_cast<size_t>(index)]; }
@@ -89,13 +80,45 @@ class TarShards final : public EncodedDataset {
   void add_shard(ShardIndex index) {
     const auto shard = static_cast<uint32_t>(identities_.size());
     identities_.push_back(index.identity);
-    for (TarSample& found : index.samples) {
-      if (!found.fault.empty()) faults_[size()] = std::move(found.fault);
-      if (!found.label_fault.empty()) label_faults_[size()] = std::move(found.label_fault);
-      keys_.add(printable(std::move(found.key)));
-      samples_.push_back({found.begin, static_cast<uint32_t>(found.size), shard, found.label});
-      largest_label_ = std::max(largest_label_, found.label);
+    const std::string name = paths_[shard].filename().string();
+    if (!index.contents.has_end_mark) unmarked_.push_back(name);
+    for (const LeftOut::Kind& kind : index.contents.left_out.kinds()) {
+      remarks_.left_out.add(kind.what, name + ":" + kind.example, kind.count);
     }
+    for (TarSample& found : index.contents.samples) {
+      if (!found.fault.empty()) faults_[size()] = std::move(found.fault);
+      add_label(found);
+      keys_.add(printable(std::move(found.key)));
+      samples_.push_back({found.begin, static_cast<uint32_t>(found.size), shard});
+    }
+  }
+
+  void add_label(TarSample& found) {
+    if (found.label >= 0) {
+      collector_.add_number(found.label);
+    } else if (!found.label_name.empty()) {
+      collector_.add_name(found.label_name, std::move(found.label_fault));
+    } else if (!found.label_fault.empty()) {
+      collector_.add_fault(std::move(found.label_fault));
+    } else {
+      collector_.add_none();
+    }
+  }
+
+  void remark_end_marks() {
+    if (unmarked_.empty()) return;
+    remarks_.notes.push_back(fmt::format(
+        "{} of {} shards end without the mark of their end ({}): whole, or cut between two members",
+        unmarked_.size(), paths_.size(), unmarked_.front()));
+  }
+
+  [[noreturn]] void fail_without_samples() const {
+    fail(
+        ExitCode::kData,
+        "no samples in {} tar files, {} the first: looked for KEY.jpg, KEY.jpeg, KEY.png, KEY.webp "
+        "and the like, and KEY.cls, where a key has no dot; {}",
+        paths_.size(), paths_.front().string(),
+        remarks_.left_out.empty() ? "they hold nothing" : "found " + as_text(remarks_.left_out));
   }
 
   [[noreturn]] void refuse(const std::vector<std::string>& refused) const {
@@ -112,15 +135,17 @@ class TarShards final : public EncodedDataset {
   std::vector<FileIdentity> identities_;
   std::vector<Place> samples_;
   JoinedNames keys_;
-  std::unordered_map<int64_t, std::string> faults_, label_faults_;
-  int32_t largest_label_ = -1;
-  std::vector<std::string> classes_;
+  std::unordered_map<int64_t, std::string> faults_;
+  std::vector<std::string> unmarked_;
+  LabelCollector collector_;
+  Labels labels_;
 };
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_tar_shards(std::vector<fs::path> shards, const OpenOptions& options) {
-  return std::make_unique<TarShards>(std::move(shards), options);
+std::unique_ptr<Dataset> open_tar_shards(std::vector<fs::path> shards, const OpenOptions& options,
+                                         Remarks remarks) {
+  return std::make_unique<TarShards>(std::move(shards), options, std::move(remarks));
 }
 
 }  // namespace fcm::loader

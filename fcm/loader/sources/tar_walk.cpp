@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "fcm/base/content.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/tar_header.h"
 
@@ -23,7 +24,7 @@ class Blocks {
 
   std::span<const uint8_t, kTarBlock> at(uint64_t offset) {
     if (offset > file_.size() || file_.size() - offset < kTarBlock) {
-      fail(ExitCode::kData, "the archive ends without the mark of its end: it was cut");
+      fail(ExitCode::kData, "the archive ends inside a block: it was cut");
     }
     if (offset < begin_ || offset + kTarBlock > begin_ + filled_) {
       begin_ = offset;
@@ -75,18 +76,34 @@ class Walk {
   Walk(const RandomAccessFile& file, const std::function<void(const TarMember&)>& member)
       : file_(file), blocks_(file), member_(member) {}
 
-  void run() {
+  bool run() {
     try {
-      while (step()) {
+      while (!at_bare_end()) {
+        if (step()) continue;
+        check_end();
+        return true;
       }
-      check_end();
+      return false;
     } catch (const Error& error) {
+      if (at_ == 0) refuse_other_kind();
       fail(error.code(), "{}: damaged or hostile tar, at byte {}: {}", file_.path().string(), at_,
            error.what());
     }
   }
 
  private:
+  // Whether the file ends here, behind a whole member.
+  bool at_bare_end() const { return at_ > 0 && at_ == file_.size() && !pax_ && !long_name_; }
+
+  // Says what the file is instead, where its first bytes tell.
+  void refuse_other_kind() const {
+    std::string begin(std::min<uint64_t>(file_.size(), kContentBytes), '\0');
+    file_.read(0, {reinterpret_cast<uint8_t*>(begin.data()), begin.size()});
+    const std::string kind = content_kind(begin);
+    if (kind.empty() || kind == "a tar archive" || kind.starts_with("text that")) return;
+    fail(ExitCode::kData, "{} is no tar archive but {}", file_.path().string(), kind);
+  }
+
   // One header and what belongs to it; false at the end mark.
   bool step() {
     const auto block = blocks_.at(at_);
@@ -178,9 +195,11 @@ class Walk {
   }
 
   void check_end() {
-    uint64_t at = at_ + kTarBlock;
-    if (!is_zero(blocks_.at(at))) fail(ExitCode::kData, "a zero block between members");
+    const uint64_t at = at_ + kTarBlock;
     const uint64_t rest = file_.size() - at;
+    if (rest >= kTarBlock && !is_zero(blocks_.at(at))) {
+      fail(ExitCode::kData, "a zero block between members");
+    }
     std::vector<uint8_t> padding(std::min(rest, kMostBehindEnd));
     file_.read(at, padding);
     if (rest > kMostBehindEnd || !is_zero(padding)) {
@@ -199,8 +218,8 @@ class Walk {
 
 }  // namespace
 
-void walk_tar(const RandomAccessFile& file, const std::function<void(const TarMember&)>& member) {
-  Walk(file, member).run();
+bool walk_tar(const RandomAccessFile& file, const std::function<void(const TarMember&)>& member) {
+  return Walk(file, member).run();
 }
 
 }  // namespace fcm::loader

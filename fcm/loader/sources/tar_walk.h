@@ -19,7 +19,9 @@ struct TarMember {
 // Calls `member` for every member but folders, in order. Names are never looked up on disk, links
 // never followed. Throws Error(kData) that names archive, place and reason where the archive is
 // damaged: a wrong checksum, numbers that disagree, a member or extended header that does not fit,
-// sparse members of GNU's old form, no end mark of two zero blocks, or bytes behind it.
-void walk_tar(const RandomAccessFile& file, const std::function<void(const TarMember&)>& member);
+// sparse members of GNU's old form, or bytes behind the mark of its end; or that it is something
+// else. Returns whether that mark (two blocks of zeros; one is enough) was there: without it an
+// archive that was cut between two members looks whole.
+bool walk_tar(const RandomAccessFile& file, const std::function<void(const TarMember&)>& member);
 
 }  // namespace fcm::loader
