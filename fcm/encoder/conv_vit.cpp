@@ -43,8 +43,8 @@ ConvVit::ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t 
       blocks1_(conv_blocks(scope / "blocks1", options, 0)),
       blocks2_(conv_blocks(scope / "blocks2", options, 1)),
       blocks3_(scope, "blocks3", options.depths[2], options.dims[2], options.heads,
-               options.mlp_ratios[2]) {
-  if (outputs.norm) norm_.emplace(scope / "norm", options.dims[2], 1e-6);
+               options.mlp_ratios[2], options.norm_epsilon) {
+  if (outputs.norm) norm_.emplace(scope / "norm", options.dims[2], options.norm_epsilon);
 }
 
 Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,

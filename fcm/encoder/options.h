@@ -28,6 +28,7 @@ struct EncoderOptions {
   std::vector<int64_t> depths{2, 2, 11};
   int64_t heads = 12;
   std::vector<double> mlp_ratios{4, 4, 4};
+  double norm_epsilon = 1e-6;
 
   int64_t patch_side() const {  // pixels
     return std::accumulate(strides.begin(), strides.end(), int64_t{1}, std::multiplies<>());
@@ -46,6 +47,8 @@ struct EncoderOptions {
     visitor("heads", heads, config::Range{1, 256}, "attention heads of the last stage");
     visitor("mlp_ratios", mlp_ratios, config::Range{0.25, 64},
             "width of each stage's MLPs over its channels");
+    visitor("norm_epsilon", norm_epsilon, config::Range{1e-15, 0.1},
+            "added to the variance in the LayerNorms of transformer blocks and of the output");
   }
 };
 

@@ -32,9 +32,9 @@ Vit::Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels
                                      options.strides[0], nn::row_by_row(options.strides[0]),
                                      nn::Init::kXavierUniform)),
       blocks_(scope, "blocks", options.depths[0], options.dims[0], options.heads,
-              options.mlp_ratios[0]),
+              options.mlp_ratios[0], options.norm_epsilon),
       keeps_stages_(outputs.stages) {
-  if (outputs.norm) norm_.emplace(scope / "norm", options.dims[0], 1e-6);
+  if (outputs.norm) norm_.emplace(scope / "norm", options.dims[0], options.norm_epsilon);
 }
 
 Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,

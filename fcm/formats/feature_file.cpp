@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/formats/json_text.h"
 #include "fcm/formats/little_endian.h"
 
 namespace fcm::formats {
@@ -46,8 +47,7 @@ std::string safetensors_json(int64_t rows, int64_t width,
                            {"shape", nlohmann::json::array({rows})},
                            {"data_offsets", nlohmann::json::array({features, all})}}}};
   if (!metadata.empty()) json["__metadata__"] = metadata;
-  // Names of classes may be any bytes; JSON must be UTF-8.
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(json);
 }
 
 }  // namespace

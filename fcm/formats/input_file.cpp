@@ -9,21 +9,23 @@
 #include <cerrno>
 #include <cstring>
 #include <future>
-#include <thread>
+#include <system_error>
 #include <vector>
 
 #include "fcm/base/system_call.h"
+#include "fcm/base/threads.h"
 
 namespace fcm::formats {
 
 // Small enough to be hashed while it lies in the cache.
 constexpr size_t kReadBytes = 256 << 10;
 constexpr size_t kPieceBytes = 4 << 20;  // two huge pages
-constexpr unsigned kMaxReaders = 4;
+constexpr int64_t kMaxReaders = 4;
 
-InputFile::InputFile(const std::filesystem::path& path, Digest* digest)
+InputFile::InputFile(const std::filesystem::path& path, Digest* digest, int64_t threads)
     : path_(path),
       digest_(digest),
+      threads_(threads > 0 ? threads : usable_cores().count),
       file_(system_call::open("read", path, O_RDONLY | O_NONBLOCK | O_NOCTTY)) {
   struct stat facts {};
   if (!file_.is_open() || ::fstat(file_.get(), &facts) != 0) {
@@ -77,9 +79,13 @@ void InputFile::read_by_threads(std::span<std::byte> bytes) const {
       }
     }
   };
-  std::vector<std::future<void>> helpers(
-      std::clamp(std::thread::hardware_concurrency(), 1U, kMaxReaders) - 1);
-  for (std::future<void>& helper : helpers) helper = std::async(std::launch::async, work);
+  const int64_t most = std::min(threads_, kMaxReaders) - 1;
+  std::vector<std::future<void>> helpers;
+  helpers.reserve(static_cast<size_t>(most));
+  try {
+    while (std::ssize(helpers) < most) helpers.push_back(std::async(std::launch::async, work));
+  } catch (const std::system_error&) {  // the system has no more threads: fewer read the same
+  }
   work();
   for (std::future<void>& helper : helpers) helper.get();
 }

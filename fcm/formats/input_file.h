@@ -15,8 +15,9 @@ namespace fcm::formats {
 class InputFile {
  public:
   // Ordinary files only: a pipe would block, a device never end. Throws Error(kCheckpoint).
-  // `digest` (may be null) takes every byte read.
-  InputFile(const std::filesystem::path& path, Digest* digest);
+  // `digest` (may be null) takes every byte read. At most `threads` read, and no more than four; 0:
+  // one for each core that this process may use.
+  InputFile(const std::filesystem::path& path, Digest* digest, int64_t threads = 0);
 
   uint64_t size() const { return size_; }
   uint64_t left() const { return size_ - position_; }
@@ -35,6 +36,7 @@ class InputFile {
 
   std::filesystem::path path_;
   Digest* digest_;
+  int64_t threads_;
   Descriptor file_;
   uint64_t size_ = 0;
   uint64_t position_ = 0;

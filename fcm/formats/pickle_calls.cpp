@@ -50,11 +50,20 @@ bool is_nothing(const PickleGraph& graph, NodeRef ref) {
   return graph.nodes[ref].kind == NodeKind::kNone || is_empty_dict(graph, ref);
 }
 
+bool is_unread(const PickleGraph& graph, NodeRef ref) {
+  return graph.nodes[ref].kind == NodeKind::kOpaque;
+}
+
+bool any_unread(const PickleGraph& graph, Refs refs) {
+  return std::any_of(refs.begin(), refs.end(), [&](NodeRef ref) { return is_unread(graph, ref); });
+}
+
 CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
   const size_t count = arguments.size();
   if (v2 ? count != 6 && count != 7 : count != 4) {
     return refused(fmt::format("_rebuild_tensor with {} arguments", count));
   }
+  if (any_unread(graph, arguments)) return {unread(Unread::kPartsUnread), {}};
   const Node& storage = graph.nodes[arguments[0]];
   const auto offset = whole_number(graph, arguments[1]);
   if (storage.kind != NodeKind::kStorage || !offset || !are_extents(graph, arguments[2]) ||
@@ -65,20 +74,74 @@ CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
                     kMaxDimensions));
   }
   if (v2 && (!is_bool(graph, arguments[4]) || !is_nothing(graph, arguments[5]))) {
-    return refused("a tensor with backward hooks");
+    return {unread(Unread::kHooks), {}};
   }
-  if (count == 7 && !is_nothing(graph, arguments[6])) return refused("a tensor with metadata");
+  if (count == 7 && !is_nothing(graph, arguments[6])) return {unread(Unread::kMetadata), {}};
   graph.tensors.push_back(
       {storage.value, *offset, graph.nodes[arguments[2]].value, graph.nodes[arguments[3]].value});
   return {{NodeKind::kTensor, 0, graph.tensors.size() - 1}, {}};
 }
 
 CallResult rebuild_parameter(const PickleGraph& graph, Refs arguments) {
+  if (any_unread(graph, arguments)) return {unread(Unread::kPartsUnread), {}};
   if (arguments.size() != 3 || graph.nodes[arguments[0]].kind != NodeKind::kTensor ||
       !is_bool(graph, arguments[1]) || !is_nothing(graph, arguments[2])) {
     return refused("_rebuild_parameter wants a tensor, a bool and no hooks");
   }
   return {{NodeKind::kParameter, 0, graph.nodes[arguments[0]].value}, {}};
+}
+
+// A parameter out of a tensor and what does not matter: whether it wants a gradient, attributes.
+CallResult parameter_of_first(const PickleGraph& graph, Refs arguments) {
+  if (arguments.empty() || graph.nodes[arguments[0]].kind != NodeKind::kTensor) {
+    return {unread(Unread::kPartsUnread), {}};
+  }
+  return {{NodeKind::kParameter, 0, graph.nodes[arguments[0]].value}, {}};
+}
+
+// (function, class, arguments, attributes) of a tensor or parameter with attributes.
+CallResult rebuild_typed(PickleGraph& graph, Refs arguments) {
+  const auto global_kind = [&](NodeRef ref) -> std::optional<GlobalKind> {
+    if (graph.nodes[ref].kind != NodeKind::kGlobal) return std::nullopt;
+    return allowed_globals()[graph.nodes[ref].value].kind;
+  };
+  if (arguments.size() != 4) return {unread(Unread::kPartsUnread), {}};
+  const auto function = global_kind(arguments[0]), type = global_kind(arguments[1]);
+  const bool plain = type == GlobalKind::kTensorClass || type == GlobalKind::kParameter;
+  if (!plain || !function || *function == GlobalKind::kTypedRebuild) {
+    return {unread(Unread::kPartsUnread), {}};
+  }
+  return reduce(graph, arguments[0], arguments[2]);
+}
+
+// A Counter of a dict is that dict; a defaultdict is filled later.
+CallResult dict_of(PickleGraph& graph, Refs arguments) {
+  if (arguments.size() == 1 && graph.nodes[arguments[0]].kind == NodeKind::kDict) {
+    return {graph.nodes[arguments[0]], {}};
+  }
+  graph.containers.emplace_back();
+  return {{NodeKind::kDict, 0, graph.containers.size() - 1}, {}};
+}
+
+// A set of a list is that list; a deque is made of an empty tuple and filled later.
+CallResult list_of(PickleGraph& graph, Refs arguments) {
+  if (!arguments.empty() && graph.nodes[arguments[0]].kind == NodeKind::kList) {
+    return {graph.nodes[arguments[0]], {}};
+  }
+  if (!arguments.empty() && !tuple_items(graph, arguments[0]).value_or(arguments).empty()) {
+    return {unread(Unread::kPartsUnread), {}};
+  }
+  graph.containers.emplace_back();
+  return {{NodeKind::kList, 0, graph.containers.size() - 1}, {}};
+}
+
+// What a call of something unread gives: an object of that class, for BUILD to fill.
+CallResult unread_object(PickleGraph& graph, NodeRef callee) {
+  const Node node = graph.nodes[callee];
+  if (node.length > static_cast<uint32_t>(Unread::kTexts)) return {node, {}};
+  const NodeRef its_class = graph.is_object(node) ? graph.containers[node.value][0] : callee;
+  graph.containers.push_back({its_class});
+  return {unread(Unread::kObject, graph.containers.size() - 1), {}};
 }
 
 CallResult make_size(const PickleGraph& graph, Refs arguments) {
@@ -130,6 +193,7 @@ CallResult add_storage(PickleGraph& graph, PickledStorage storage) {
 }  // namespace
 
 CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
+  if (is_unread(graph, callee)) return unread_object(graph, callee);
   if (graph.nodes[callee].kind != NodeKind::kGlobal) return refused("a call of what is no global");
   if (graph.nodes[arguments].kind != NodeKind::kTuple) return refused("a call without a tuple");
   const AllowedGlobal& global = allowed_globals()[graph.nodes[callee].value];
@@ -155,6 +219,17 @@ CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
       return encode(graph, items);
     case GlobalKind::kScriptList:
       return script_list(graph, items);
+    case GlobalKind::kDict:
+      return dict_of(graph, items);
+    case GlobalKind::kList:
+      return list_of(graph, items);
+    case GlobalKind::kParameter:
+    case GlobalKind::kParameterWithState:
+      return parameter_of_first(graph, items);
+    case GlobalKind::kTypedRebuild:
+      return rebuild_typed(graph, items);
+    case GlobalKind::kTensorClass:
+      return {unread(Unread::kPartsUnread), {}};
     case GlobalKind::kStorageType:
     case GlobalKind::kScriptModule:
       break;
@@ -170,16 +245,40 @@ CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
       if (!items) return refused("a call without a tuple");
       return make_empty(graph, NodeKind::kNamespace, *items);
     }
-    if (global.kind != GlobalKind::kOrderedDict && global.kind != GlobalKind::kNamespace &&
-        global.kind != GlobalKind::kSize) {
+    const bool made = global.kind == GlobalKind::kOrderedDict ||
+                      global.kind == GlobalKind::kNamespace || global.kind == GlobalKind::kSize ||
+                      global.kind == GlobalKind::kDict || global.kind == GlobalKind::kList ||
+                      global.kind == GlobalKind::kParameter ||
+                      global.kind == GlobalKind::kTensorClass;
+    if (!made) {
       return refused(fmt::format("{}.{} is not made by NEWOBJ", global.module, global.name));
     }
   }
   return reduce(graph, callee, arguments);
 }
 
+namespace {
+
+// The attributes of an object whose class is not read: a dict, or one beside those in slots.
+void fill_unread(PickleGraph& graph, const Node& object, NodeRef state) {
+  if (!graph.is_object(object) || graph.containers[object.value].size() > 1) return;
+  const auto is_dict = [&](NodeRef ref) {
+    const NodeKind kind = graph.nodes[ref].kind;
+    return kind == NodeKind::kDict || kind == NodeKind::kOrderedDict;
+  };
+  const std::optional<Refs> both = tuple_items(graph, state);
+  if (both && both->size() == 2) state = is_dict(both->front()) ? both->front() : both->back();
+  if (is_dict(state)) graph.containers[object.value].push_back(state);
+}
+
+}  // namespace
+
 CallResult build(PickleGraph& graph, NodeRef object, NodeRef state) {
   Node& target = graph.nodes[object];
+  if (target.kind == NodeKind::kOpaque) {
+    fill_unread(graph, target, state);
+    return {};
+  }
   if (graph.nodes[state].kind != NodeKind::kDict) return refused("BUILD with what is no dict");
   if (target.kind == NodeKind::kOrderedDict) return {};
   if (target.kind != NodeKind::kNamespace || target.length != 0) {
@@ -199,6 +298,7 @@ CallResult persistent_storage(PickleGraph& graph, NodeRef id) {
     return refused("a persistent id that is no storage");
   }
   if (items->size() == 6 && kind(5) != NodeKind::kNone) return refused("a view of a storage");
+  if (kind(1) == NodeKind::kOpaque) return {unread(Unread::kStorageType), {}};
   if (kind(1) != NodeKind::kGlobal || kind(2) != NodeKind::kText || kind(3) != NodeKind::kText ||
       kind(4) != NodeKind::kInt) {
     return refused("a storage wants type, key, location and a number of elements");

@@ -43,6 +43,19 @@ enum class NodeKind : uint8_t {
   kParameter,  // value: index into `tensors`
   kStorage,    // value: index into `storages`
   kGlobal,     // value: index into allowed_globals()
+  kOpaque,     // what is not read; length: an Unread, which says what value is
+};
+
+enum class Unread : uint32_t {
+  kObject,      // index into `containers`: its class (kLine or kTexts), and the dict of what it was
+                // filled with, if it was
+  kLine,        // a class or function: place of the line of its module, its own name is the next
+  kTexts,       // the same: index into `containers`: two texts
+  kLongNumber,  // nothing, as for all that follow
+  kHooks,       // a tensor with them
+  kMetadata,    // likewise
+  kPartsUnread,  // a tensor of a storage, or of extents, that are not read
+  kStorageType,
 };
 
 struct Node {
@@ -79,6 +92,17 @@ struct PickleGraph {
   }
   // Stays valid while other containers are added.
   std::span<const NodeRef> items(const Node& node) const { return containers[node.value]; }
+  bool is_object(const Node& node) const {
+    return node.kind == NodeKind::kOpaque && node.length == static_cast<uint32_t>(Unread::kObject);
+  }
+  // Of an opaque node: the name of the class or function, "numpy.dtype", or in words what it is;
+  // and why it is refused where it would be used: "global "numpy.dtype" is not allowed".
+  std::string name_unread(const Node& opaque) const;
+  std::string why_unread(const Node& opaque) const;
 };
+
+inline Node unread(Unread why, uint64_t value = 0) {
+  return {NodeKind::kOpaque, static_cast<uint32_t>(why), value};
+}
 
 }  // namespace fcm::formats

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/base/text.h"
 #include "fcm/formats/little_endian.h"
 #include "fcm/formats/pickle_calls.h"
 #include "fcm/formats/pickle_globals.h"
@@ -51,7 +52,12 @@ class Machine {
   PickleGraph finish() {
     if (stack_.size() != 1 || !marks_.empty())
       refuse("STOP with {} values on the stack", stack_.size());
+    if (next_ < frame_end_) refuse("STOP inside a FRAME that ends at byte {}", frame_end_);
     graph_.root = stack_.back();
+    const Node& root = graph_.nodes[graph_.root];
+    // One with members may hold weights: a module that was saved whole.
+    const bool filled = graph_.is_object(root) && graph_.containers[root.value].size() > 1;
+    if (root.kind == NodeKind::kOpaque && !filled) refuse("{}", graph_.why_unread(root));
     graph_.end = next_;
     return std::move(graph_);
   }
@@ -68,6 +74,9 @@ class Machine {
   std::span<const std::byte> take(uint64_t count) {
     if (count > graph_.pickle.size() - next_) {
       refuse("it ends before STOP, or reaches beyond {} bytes", kMaxPickleBytes);
+    }
+    if (next_ < frame_end_ && count > frame_end_ - next_) {
+      refuse("it reaches beyond its FRAME, which ends at byte {}", frame_end_);
     }
     const auto bytes = graph_.pickle.subspan(next_, count);
     next_ += count;
@@ -133,8 +142,8 @@ class Machine {
       case Opcode::kProto:
         refuse("a second PROTO");
       case Opcode::kFrame:
-        number<uint64_t>();
-        return true;  // a hint for readers of pipes
+        begin_frame(number<uint64_t>());
+        return true;
       case Opcode::kMark:
         marks_.push_back(stack_.size());
         return true;
@@ -163,7 +172,7 @@ class Machine {
         push_int(number<uint16_t>());
         return true;
       case Opcode::kLong1:
-        push_int(long_number(number<uint8_t>()));
+        push_long(number<uint8_t>());
         return true;
       case Opcode::kBinFloat:
         push({NodeKind::kFloat, 0, __builtin_bswap64(number<uint64_t>())});
@@ -173,10 +182,28 @@ class Machine {
     }
   }
 
-  // Two's complement of any length; what 64 bits cannot hold is refused.
+  // A hint for readers of pipes, but one that Python holds files to.
+  void begin_frame(uint64_t bytes) {
+    if (next_ < frame_end_) refuse("a FRAME begins inside another, which ends at {}", frame_end_);
+    if (bytes > graph_.pickle.size() - next_) {
+      refuse("a FRAME of {} bytes, but only {} follow: the file was cut or altered", bytes,
+             graph_.pickle.size() - next_);
+    }
+    frame_end_ = next_ + bytes;
+  }
+
+  // Two's complement of any length; what 64 bits cannot hold is not read.
+  void push_long(size_t count) {
+    if (count > sizeof(int64_t)) {
+      take(count);
+      push(unread(Unread::kLongNumber));
+    } else {
+      push({NodeKind::kInt, 0, static_cast<uint64_t>(long_number(count))});
+    }
+  }
+
   int64_t long_number(size_t count) {
     const auto bytes = take(count);
-    if (count > sizeof(int64_t)) refuse("a whole number of {} bytes; at most 8 are read", count);
     if (count == 0) return 0;
     uint64_t value = std::to_integer<int8_t>(bytes.back()) < 0 ? ~uint64_t{0} : 0;
     for (size_t i = count; i-- > 0;) value = value << 8 | std::to_integer<uint64_t>(bytes[i]);
@@ -189,13 +216,25 @@ class Machine {
     push({kind, static_cast<uint32_t>(count), place});
   }
 
+  // Python 2's str: text or bytes, which only its content tells.
+  void push_string(uint64_t count) {
+    const size_t place = next_;
+    const auto bytes = take(count);
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    push({is_utf8(text) ? NodeKind::kText : NodeKind::kBytes, static_cast<uint32_t>(count), place});
+  }
+
   bool push_text(Opcode code) {
     switch (code) {
-      case Opcode::kShortBinString:  // Python 2's str
+      case Opcode::kShortBinString:
+        push_string(number<uint8_t>());
+        return true;
+      case Opcode::kBinString:
+        push_string(number<uint32_t>());
+        return true;
       case Opcode::kShortBinUnicode:
         push_span(NodeKind::kText, number<uint8_t>());
         return true;
-      case Opcode::kBinString:
       case Opcode::kBinUnicode:
         push_span(NodeKind::kText, number<uint32_t>());
         return true;
@@ -219,7 +258,11 @@ class Machine {
   bool build_container(Opcode code) {
     switch (code) {
       case Opcode::kEmptyList:
+      case Opcode::kEmptySet:
         push_items(NodeKind::kList, {});
+        return true;
+      case Opcode::kFrozenSet:
+        push_items(NodeKind::kList, pop_to_mark());
         return true;
       case Opcode::kEmptyDict:
         push_items(NodeKind::kDict, {});
@@ -243,6 +286,7 @@ class Machine {
         add_to_list(pop_last(1));
         return true;
       case Opcode::kAppends:
+      case Opcode::kAddItems:
         add_to_list(pop_to_mark());
         return true;
       case Opcode::kSetItem:
@@ -269,17 +313,32 @@ class Machine {
 
   void add_to_list(const std::vector<NodeRef>& items) {
     const Node& list = graph_.nodes[top()];
+    if (list.kind == NodeKind::kOpaque) return;
     if (list.kind != NodeKind::kList) refuse("APPEND to what is no list");
     add_to(list, items);
   }
 
   void add_to_dict(const std::vector<NodeRef>& items) {
-    const Node& dict = graph_.nodes[top()];
+    if (items.size() % 2 != 0) refuse("SETITEMS with a key that has no value");
+    const NodeRef target = top();
+    if (graph_.nodes[target].kind == NodeKind::kOpaque) return fill_opaque(target, items);
+    const Node& dict = graph_.nodes[target];
     if (dict.kind != NodeKind::kDict && dict.kind != NodeKind::kOrderedDict) {
       refuse("SETITEM on what is no dict");
     }
-    if (items.size() % 2 != 0) refuse("SETITEMS with a key that has no value");
     add_to(dict, items);
+  }
+
+  // Of a dict of a class that is not read: what it holds is kept, it may be weights.
+  void fill_opaque(NodeRef target, const std::vector<NodeRef>& items) {
+    if (!graph_.is_object(graph_.nodes[target])) return;
+    const uint64_t object = graph_.nodes[target].value;
+    if (graph_.containers[object].size() == 1) {
+      graph_.containers[object].push_back(static_cast<NodeRef>(graph_.nodes.size()));
+      graph_.nodes.push_back({NodeKind::kDict, 0, graph_.containers.size()});
+      graph_.containers.emplace_back();
+    }
+    add_to(graph_.nodes[graph_.containers[object][1]], items);
   }
 
   bool use_memo(Opcode code) {
@@ -319,13 +378,16 @@ class Machine {
   bool call(Opcode code) {
     switch (code) {
       case Opcode::kGlobal: {
+        const size_t place = next_;
         const std::string_view module = line();
-        push_global(module, line());
+        push_global(module, line(), unread(Unread::kLine, place));
         return true;
       }
       case Opcode::kStackGlobal: {
         const NodeRef name = pop(), module = pop();
-        push_global(text_of(module), text_of(name));
+        const uint64_t texts = graph_.containers.size();
+        graph_.containers.push_back({module, name});
+        push_global(text_of(module), text_of(name), unread(Unread::kTexts, texts));
         return true;
       }
       case Opcode::kReduce: {
@@ -360,18 +422,22 @@ class Machine {
     return graph_.text(node);
   }
 
-  void push_global(std::string_view module, std::string_view name) {
-    const std::optional<size_t> index = find_global(module, name);
-    if (!index) {
-      refuse("global {} is not allowed", shown(std::string(module) + "." + std::string(name)));
+  void push_global(std::string_view module, std::string_view name, const Node& otherwise) {
+    if (const std::optional<size_t> index = find_global(module, name)) {
+      return push({NodeKind::kGlobal, 0, *index});
     }
-    push({NodeKind::kGlobal, 0, *index});
+    if (is_hostile(module, name)) {
+      refuse("{}, which runs code in Python: do not load this file there",
+             graph_.why_unread(otherwise));
+    }
+    push(otherwise);
   }
 
   const std::string& what_;
   PickleGraph graph_;
   size_t next_ = 0;  // byte to be read
-  size_t op_ = 0;    // where the opcode that is executed stands
+  size_t frame_end_ = 0;
+  size_t op_ = 0;  // where the opcode that is executed stands
   std::vector<NodeRef> stack_;
   std::vector<size_t> marks_;  // sizes of the stack
   std::vector<NodeRef> memo_;
@@ -379,6 +445,41 @@ class Machine {
 };
 
 }  // namespace
+
+std::string PickleGraph::name_unread(const Node& opaque) const {
+  switch (static_cast<Unread>(opaque.length)) {
+    case Unread::kObject:
+      return name_unread(nodes[containers[opaque.value][0]]);
+    case Unread::kLine: {
+      const std::string_view rest(reinterpret_cast<const char*>(pickle.data()) + opaque.value,
+                                  std::min(pickle.size() - opaque.value, 2 * kMaxNameBytes));
+      const size_t module = rest.find('\n'), name = rest.find('\n', module + 1);
+      return fmt::format("{}.{}", rest.substr(0, module),
+                         rest.substr(module + 1, name - module - 1));
+    }
+    case Unread::kTexts: {
+      const std::vector<NodeRef>& texts = containers[opaque.value];
+      return fmt::format("{}.{}", text(nodes[texts[0]]), text(nodes[texts[1]]));
+    }
+    case Unread::kLongNumber:
+      return "a whole number of more than 8 bytes; at most 8 are read";
+    case Unread::kHooks:
+      return "a tensor with backward hooks";
+    case Unread::kMetadata:
+      return "a tensor with metadata";
+    case Unread::kPartsUnread:
+      return "a tensor made of what is not read";
+    case Unread::kStorageType:
+      return "a storage of a type that is not read";
+  }
+  return {};
+}
+
+std::string PickleGraph::why_unread(const Node& opaque) const {
+  const std::string name = name_unread(opaque);
+  const bool named = opaque.length <= static_cast<uint32_t>(Unread::kTexts);
+  return named ? fmt::format("global {} is not allowed", shown(name)) : name;
+}
 
 PickleGraph run_pickle(std::span<const std::byte> bytes, const std::string& what) {
   return Machine(bytes, what).run();

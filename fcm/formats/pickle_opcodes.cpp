@@ -7,7 +7,7 @@
 namespace fcm::formats {
 namespace {
 
-constexpr std::array<std::pair<Opcode, std::string_view>, 24> kRefused = {{
+constexpr std::array<std::pair<Opcode, std::string_view>, 21> kRefused = {{
     {Opcode::kInt, "INT"},
     {Opcode::kLong, "LONG"},
     {Opcode::kLong4, "LONG4"},
@@ -26,9 +26,6 @@ constexpr std::array<std::pair<Opcode, std::string_view>, 24> kRefused = {{
     {Opcode::kExt2, "EXT2"},
     {Opcode::kExt4, "EXT4"},
     {Opcode::kPersId, "PERSID"},
-    {Opcode::kEmptySet, "EMPTY_SET"},
-    {Opcode::kAddItems, "ADDITEMS"},
-    {Opcode::kFrozenSet, "FROZENSET"},
     {Opcode::kByteArray8, "BYTEARRAY8"},
     {Opcode::kNextBuffer, "NEXT_BUFFER"},
     {Opcode::kReadOnlyBuffer, "READONLY_BUFFER"},

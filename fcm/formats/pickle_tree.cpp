@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/base/text.h"
 #include "fcm/formats/pickle_globals.h"
 #include "fcm/formats/safetensors_header.h"
-#include "fcm/formats/utf8.h"
 
 namespace fcm::formats {
 namespace {
@@ -79,20 +79,49 @@ class Expander {
       case NodeKind::kTensor:
       case NodeKind::kParameter:
         return {tensor(node)};
+      case NodeKind::kOpaque:
+        return {opaque(node, depth)};
       case NodeKind::kStorage:
-        refuse("a storage stands where data is due");
+        if (depth == 0) refuse("a storage stands where data is due");
+        return {Value::Opaque{"a storage", {}}};
       case NodeKind::kGlobal:
         break;
     }
     const AllowedGlobal& global = allowed_globals()[node.value];
-    refuse("the global {}.{} stands where data is due", global.module, global.name);
+    if (depth == 0) {
+      refuse("the global {}.{} stands where data is due", global.module, global.name);
+    }
+    return {Value::Opaque{fmt::format("{}.{}", global.module, global.name), {}}};
+  }
+
+  Value::Opaque opaque(const Node& node, size_t depth) {
+    Value::Opaque result{graph_.name_unread(node), {}};
+    spend_text(result.what.size());
+    if (!is_utf8(result.what)) result.what = "something whose name is not UTF-8";
+    if (!graph_.is_object(node)) return result;
+    const std::span<const NodeRef> parts = graph_.items(node);
+    if (parts.size() > 1) result.members = dict(graph_.nodes[parts[1]], depth, /*strict=*/false);
+    return result;
   }
 
   std::string text(const Node& node) {
     const std::string_view text = graph_.text(node);
     spend_text(text.size());
-    if (!is_utf8(text)) refuse("a text that is not UTF-8");
-    return std::string(text);
+    if (is_utf8(text)) return std::string(text);
+    std::string mended = without_surrogates(text);
+    if (!is_utf8(mended)) refuse("a text that is not UTF-8");
+    return mended;
+  }
+
+  // Halves of a pair alone, which Python keeps for bytes of file names that are not UTF-8, become
+  // U+FFFD. Both take three bytes.
+  static std::string without_surrogates(std::string_view text) {
+    std::string result(text);
+    for (size_t i = 0; i + 2 < result.size(); ++i) {
+      const bool half = result[i] == '\xed' && static_cast<unsigned char>(result[i + 1]) >= 0xa0;
+      if (half) result.replace(i, 3, "\xef\xbf\xbd");
+    }
+    return result;
   }
 
   Value::Bytes bytes(const Node& node) {
@@ -121,14 +150,18 @@ class Expander {
     return values;
   }
 
-  Value::Dict dict(const Node& node, size_t depth) {
+  // strict: keys that Python would take for equal are refused, not passed over.
+  Value::Dict dict(const Node& node, size_t depth, bool strict = true) {
     Value::Dict dict;
     dict.ordered = node.kind == NodeKind::kOrderedDict;
     const std::span<const NodeRef> items = graph_.items(node);
     std::unordered_set<std::string> keys;
     for (size_t i = 0; i < items.size(); i += 2) {
-      auto [key, step, identity] = key_of(items[i], depth);
-      if (!keys.insert(std::move(identity)).second) refuse("duplicate key {}", shown(step));
+      auto [key, step, identity] = key_of(items[i], i, depth);
+      if (!keys.insert(std::move(identity)).second) {
+        if (!strict) continue;
+        refuse("duplicate key {}", shown(step));
+      }
       Value held = child(items[i + 1], step, depth);
       dict.items.emplace_back(std::move(key), std::move(held));
     }
@@ -141,7 +174,7 @@ class Expander {
     std::string identity;  // equal where Python's keys are equal
   };
 
-  Key key_of(NodeRef ref, size_t depth) {
+  Key key_of(NodeRef ref, size_t place, size_t depth) {
     Value key = value(ref, depth + 1);
     if (const auto* text = std::get_if<std::string>(&key.data)) {
       return {key, *text, "s" + *text};
@@ -154,6 +187,12 @@ class Expander {
       step = whole ? std::to_string(static_cast<int64_t>(*number)) : fmt::format("{}", *number);
     }
     if (std::holds_alternative<std::monostate>(key.data)) step = "None";
+    if (std::holds_alternative<Value::Tuple>(key.data) ||
+        std::holds_alternative<Value::Bytes>(key.data) ||
+        std::holds_alternative<Value::Path>(key.data) ||
+        std::holds_alternative<Value::Opaque>(key.data)) {
+      step = fmt::format("key {}", place / 2);
+    }
     if (step.empty()) refuse("a key that is neither text nor number");
     return {std::move(key), step, "n" + step};
   }

@@ -8,12 +8,12 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/base/text.h"
 #include "fcm/formats/pickle_machine.h"
 #include "fcm/formats/pickle_opcodes.h"
 #include "fcm/formats/pickle_tree.h"
 #include "fcm/formats/safetensors_header.h"
 #include "fcm/formats/storage_types.h"
-#include "fcm/formats/utf8.h"
 
 namespace fcm::formats {
 namespace {
@@ -61,6 +61,10 @@ class Writer {
   }
   void put_one(const Value::Path&, size_t) {
     refuse("a path, which PyTorch's safe mode refuses; give text");
+  }
+
+  void put_one(const Value::Opaque& opaque, size_t) {
+    refuse("{}, which was not read", shown(opaque.what));
   }
 
   void put_one(double value, size_t) {

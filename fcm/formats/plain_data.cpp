@@ -43,6 +43,7 @@ struct ToJson {
   json operator()(const Value::Size& size) const { return size.extents; }
   json operator()(const Value::Namespace& space) const { return object_of(space.members); }
   json operator()(const Value::Path& path) const { return path.text; }
+  json operator()(const Value::Opaque& opaque) const { return opaque.what + " (not read)"; }
   json operator()(const Value::Tensor&) const { return "a tensor"; }
 };
 

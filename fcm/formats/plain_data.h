@@ -8,7 +8,8 @@
 namespace fcm::formats {
 
 // Namespaces become objects, paths text, tuples arrays. JSON has no NaN and no infinity: they
-// become text. Keys that are no text are spelt as JSON.
+// become text. Keys that are no text are spelt as JSON. Of what was not
+// read only its name is given.
 nlohmann::json to_json(const Value& value);
 
 Value from_json(const nlohmann::json& json);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/formats/file_kind.h"
 #include "fcm/formats/input_file.h"
 #include "fcm/formats/legacy_container.h"
 #include "fcm/formats/pickle_machine.h"
@@ -132,11 +133,45 @@ class TensorBuilder {
   uint64_t copied_ = 0;
 };
 
+// What a zip archive is that PyTorch did not write, by a name inside it: numpy's and Keras's have
+// names of their own. Empty: PyTorch's, or cut so that nothing tells.
+std::string other_zip(std::span<const std::byte> bytes) {
+  constexpr size_t kNames = 1 << 16;  // from the end, where the names of all members stand
+  const std::string_view text = text_of(bytes),
+                         last = text.substr(text.size() - std::min(text.size(), kNames));
+  const std::string_view first = text.substr(0, 512);
+  const auto has = [&](std::string_view name) {
+    return first.find(name) != std::string_view::npos || last.find(name) != std::string_view::npos;
+  };
+  if (has("data.pkl")) return {};
+  if (has(".npy")) return "an archive of numpy arrays (.npz); save a state_dict with torch.save";
+  if (has("model.weights.h5")) return "a Keras model; take the PyTorch file of the model";
+  if (has("archive_format"))
+    return "a program of torch.export; save its state_dict with torch.save";
+  for (const char* ending : {".pth", ".pt", ".bin", ".ckpt", ".safetensors"}) {
+    if (has(ending)) return fmt::format("an archive with a {} file in it: unpack it", ending);
+  }
+  return "an archive that PyTorch did not write (there is no data.pkl in it)";
+}
+
 PthParts parts_of(std::span<const std::byte> bytes, const std::string& file) {
-  if (begins_as_zip(bytes)) return parts_of_zip(parse_zip(bytes, file), file);
+  if (begins_as_zip(bytes)) {
+    try {
+      return parts_of_zip(parse_zip(bytes, file), file);
+    } catch (const Error& error) {
+      const std::string other = other_zip(bytes);
+      if (other.empty()) throw;
+      const std::string rule = error.what();  // begins with the file's name
+      fail(ExitCode::kCheckpoint, "{}: it is {} ({})", file, other,
+           rule.substr(std::min(rule.size(), file.size() + 2)));
+    }
+  }
   if (begins_as_legacy(bytes)) return parse_legacy(bytes, file);
-  fail(ExitCode::kCheckpoint,
-       "{}: it begins neither as a zip archive nor as PyTorch's older container", file);
+  constexpr const char* kRule =
+      "it begins neither as a zip archive nor as PyTorch's older container";
+  const std::string what = what_it_is(bytes, bytes.size());
+  if (what.empty()) fail(ExitCode::kCheckpoint, "{}: {}", file, kRule);
+  fail(ExitCode::kCheckpoint, "{}: it is {} ({})", file, what, kRule);
 }
 
 PthFile parse_owned(Buffer storage, const std::string& file) {
@@ -151,8 +186,8 @@ PthFile parse_owned(Buffer storage, const std::string& file) {
   return result;
 }
 
-Buffer read_whole(const std::filesystem::path& path) {
-  InputFile input(path, nullptr);
+Buffer read_whole(const std::filesystem::path& path, int64_t threads) {
+  InputFile input(path, nullptr, threads);
   Buffer bytes(static_cast<size_t>(input.size()));
   input.read(bytes.bytes());
   return bytes;
@@ -173,8 +208,8 @@ uint64_t storage_bytes(const PickledStorage& storage, const std::string& file) {
   return bytes;
 }
 
-PthFile read_pth(const std::filesystem::path& path) try {
-  return parse_owned(read_whole(path), path.string());
+PthFile read_pth(const std::filesystem::path& path, int64_t threads) try {
+  return parse_owned(read_whole(path, threads), path.string());
 } catch (const std::bad_alloc&) {
   fail_for_memory(path);
 }
@@ -183,8 +218,8 @@ PthFile parse_pth(std::span<const std::byte> bytes, const std::string& name_for_
   return parse_owned(Buffer::copy_of(bytes), name_for_errors);
 }
 
-void verify_pth(const std::filesystem::path& path) try {
-  const PthFile file = parse_owned(read_whole(path), path.string());
+void verify_pth(const std::filesystem::path& path, int64_t threads) try {
+  const PthFile file = parse_owned(read_whole(path, threads), path.string());
   const std::span<const std::byte> bytes = file.storage.bytes();
   if (begins_as_zip(bytes)) check_crcs(parse_zip(bytes, path.string()), path.string());
 } catch (const std::bad_alloc&) {

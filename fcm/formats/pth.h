@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -28,13 +29,14 @@ struct PthFile {
 };
 
 // Throws Error(kCheckpoint), which names `path` and the rule that does not hold. Executes nothing;
-// memory is bounded by the file's size and the budgets in README.md.
-PthFile read_pth(const std::filesystem::path& path);
+// memory is bounded by the file's size and the budgets in README.md. `threads` read, 0: as many as
+// this process may use, at most four.
+PthFile read_pth(const std::filesystem::path& path, int64_t threads = 0);
 PthFile parse_pth(std::span<const std::byte> bytes, const std::string& name_for_errors);  // copies
 
 // Reads the file and compares every CRC-32 a zip container gives, which plain reading does not.
 // (The older container has none.) Throws Error(kCheckpoint).
-void verify_pth(const std::filesystem::path& path);
+void verify_pth(const std::filesystem::path& path, int64_t threads = 0);
 
 // A zip container that `torch.load(weights_only=True)` reads, written beside `path`, synced and
 // renamed. `root` may hold anything but Namespace and Path, which that mode refuses: give them as

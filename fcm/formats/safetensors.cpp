@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fcm/base/file.h"
+#include "fcm/formats/file_kind.h"
 #include "fcm/formats/input_file.h"
 #include "fcm/formats/safetensors_header.h"
 #include "fcm/formats/tensor_io.h"
@@ -15,24 +16,35 @@ namespace {
 
 constexpr size_t kChunkBytes = 256 << 10;  // hashed and written while in the cache
 
-// The length that the file begins with, once it is known to lie inside the file.
-uint64_t checked_header_length(std::span<const std::byte> length_bytes, uint64_t file_bytes,
-                               const std::string& file) {
-  uint64_t length = 0;
-  if (length_bytes.size() < kLengthBytes) {
-    fail(ExitCode::kCheckpoint, "{}: {} bytes are too few for a safetensors file", file,
-         length_bytes.size());
+// Why the length that a file begins with is none of a header inside it; empty: it is one.
+std::string length_fault(uint64_t length, uint64_t file_bytes) {
+  if (file_bytes < kLengthBytes) {
+    return fmt::format("{} bytes are too few for a safetensors file", file_bytes);
   }
-  std::memcpy(&length, length_bytes.data(), kLengthBytes);
   if (length > kMaxHeaderBytes) {
-    fail(ExitCode::kCheckpoint, "{}: a header of {} bytes is announced, {} are allowed", file,
-         length, kMaxHeaderBytes);
+    return fmt::format("a header of {} bytes is announced, {} are allowed", length,
+                       kMaxHeaderBytes);
   }
   if (length > file_bytes - kLengthBytes) {
-    fail(ExitCode::kCheckpoint, "{}: a header of {} bytes is announced, but only {} follow", file,
-         length, file_bytes - kLengthBytes);
+    return fmt::format("a header of {} bytes is announced, but only {} follow", length,
+                       file_bytes - kLengthBytes);
   }
-  return length;
+  return {};
+}
+
+// The length that the file begins with, once it is known to lie inside the file. `beginning` gives
+// its first bytes, where they have to be looked at to say what it is instead.
+template <typename Beginning>
+uint64_t checked_header_length(std::span<const std::byte> length_bytes, uint64_t file_bytes,
+                               const std::string& file, Beginning&& beginning) {
+  uint64_t length = 0;
+  std::memcpy(&length, length_bytes.data(), length_bytes.size());
+  const std::string fault = length_fault(length, file_bytes);
+  if (fault.empty()) return length;
+  const std::string first = beginning();
+  const std::string what = what_it_is(std::as_bytes(std::span(first)), file_bytes);
+  if (what.empty()) fail(ExitCode::kCheckpoint, "{}: {}", file, fault);
+  fail(ExitCode::kCheckpoint, "{}: it is {} ({})", file, what, fault);
 }
 
 struct Head {
@@ -43,7 +55,8 @@ struct Head {
 Head read_head(InputFile& input) {
   Buffer length_bytes(static_cast<size_t>(std::min(input.size(), kLengthBytes)));
   input.read(length_bytes.bytes());
-  const uint64_t length = checked_header_length(length_bytes.bytes(), input.size(), input.name());
+  const uint64_t length = checked_header_length(length_bytes.bytes(), input.size(), input.name(),
+                                                [&] { return beginning_of(input.name()); });
   Head head{Buffer(kLengthBytes + length), {}};
   std::memcpy(head.bytes.data(), length_bytes.data(), kLengthBytes);
   input.read(head.bytes.bytes().subspan(kLengthBytes));
@@ -155,14 +168,18 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
   move_into_place(temporary, path, ExitCode::kCheckpoint, "checkpoint");
 }
 
-TensorFile read_safetensors(const std::filesystem::path& path) {
-  InputFile input(path, nullptr);
+TensorFile read_safetensors(const std::filesystem::path& path, int64_t threads) {
+  InputFile input(path, nullptr, threads);
   return read_all(input);
 }
 
 TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name_for_errors) {
   const uint64_t length = checked_header_length(
-      bytes.first(std::min<size_t>(bytes.size(), kLengthBytes)), bytes.size(), name_for_errors);
+      bytes.first(std::min<size_t>(bytes.size(), kLengthBytes)), bytes.size(), name_for_errors,
+      [&] {
+        const auto first = bytes.first(std::min(bytes.size(), kBeginningBytes));
+        return std::string(reinterpret_cast<const char*>(first.data()), first.size());
+      });
   const uint64_t begin = kLengthBytes + length;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
   SafetensorsHeader header = parse_safetensors_header(text, bytes.size() - begin, name_for_errors);

@@ -1,6 +1,7 @@
 // The safetensors file format: 8 bytes length, a JSON header, bytes of tensors one after another.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -17,7 +18,8 @@ void write_safetensors(const std::filesystem::path& path, std::span<const Tensor
 // Reads with every check of the format: header at most 100 MB, no duplicate names, known types,
 // shape times type equal to the span, spans contiguous from 0, not overlapping, ending at the
 // file's end. Nothing is allocated from a number that was not checked against the file's size.
-TensorFile read_safetensors(const std::filesystem::path& path);
+// `threads` as in read_pth.
+TensorFile read_safetensors(const std::filesystem::path& path, int64_t threads = 0);
 // Copies the bytes.
 TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name_for_errors);
 

@@ -35,17 +35,22 @@ struct Value {
   struct Path {  // pathlib.PosixPath, pathlib.WindowsPath, ...
     std::string text;
   };
+  struct Opaque {      // an object of a class that is not read, or what else is not
+    std::string what;  // "numpy.dtype": UTF-8
+    Dict members;      // its attributes, or its items where it is a kind of dict
+  };
   struct Tensor {
     size_t index = 0;        // of PthFile::tensors
     bool parameter = false;  // torch.nn.Parameter
   };
 
   std::variant<std::monostate, bool, int64_t, double, std::string, Bytes, List, Tuple, Dict, Size,
-               Namespace, Path, Tensor>
+               Namespace, Path, Opaque, Tensor>
       data;
 
-  // The entry of a Dict or the member of a Namespace with this text as its key; nullptr where this
-  // is neither or has none.
+  // The entries of a Dict, or the members of a Namespace or an Opaque; nullptr where it is none.
+  const Dict* entries() const;
+  // That of them with this text as its key; nullptr where there is none.
   const Value* find(std::string_view key) const;
 };
 

@@ -4,9 +4,10 @@
 
 namespace fcm::heads {
 
-LinearHead::LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, bool mean_pool)
+LinearHead::LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, bool mean_pool,
+                       double norm_epsilon)
     : head_(scope / "head", dim, classes, nn::Init::kNormal2e5) {
-  if (mean_pool) fc_norm_.emplace(scope / "fc_norm", dim, 1e-6);
+  if (mean_pool) fc_norm_.emplace(scope / "fc_norm", dim, norm_epsilon);
 }
 
 at::Tensor LinearHead::pool(const encoder::Features& seen, at::ScalarType wide,

@@ -18,7 +18,8 @@ class LinearHead {
   // mean_pool, the published global_pool. On: the mean of all patch tokens, then fc_norm. Off: one
   // latent: the class token of a ViT, the top left patch of a ConvViT. Adds "head" to the scope,
   // and "fc_norm" behind it, in the published order; the layer starts normal of std 2e-5.
-  LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, bool mean_pool);
+  LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, bool mean_pool,
+             double norm_epsilon = nn::kNormEpsilon);
 
   // What the encoder has to make for it.
   static encoder::Outputs wanted(bool mean_pool) { return {.norm = !mean_pool}; }

@@ -20,6 +20,12 @@ constexpr std::array<std::string_view, 5> kWrappers = {
     "state_dict.",  // a dictionary in a dictionary
 };
 
+constexpr std::array<std::string_view, 3> kInnerWrappers = {
+    "_fsdp_wrapped_module.",        // FullyShardedDataParallel
+    "_checkpoint_wrapped_module.",  // activations made again in the backward pass
+    "_orig_mod.",                   // torch.compile of a part
+};
+
 constexpr std::string_view kEncoder = "encoder.";  // EasyCV
 
 // EasyCV's names of a decoder; the first that fits.
@@ -104,6 +110,19 @@ std::vector<int64_t> rank_of(std::string_view name) {
 }
 
 }  // namespace
+
+std::string without_inner_wrappers(std::string name) {
+  for (const std::string_view wrapper : kInnerWrappers) {
+    for (size_t at = 0; (at = name.find(wrapper, at)) != std::string::npos;) {
+      if (at == 0 || name[at - 1] == '.') {
+        name.erase(at, wrapper.size());
+      } else {
+        at += wrapper.size();
+      }
+    }
+  }
+  return name;
+}
 
 std::string without_wrappers(std::string name) {
   const auto take = [&](std::string_view wrapper) { return take_off(name, wrapper); };

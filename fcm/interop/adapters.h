@@ -11,6 +11,10 @@
 
 namespace fcm::interop {
 
+// The name without what wrappers of single modules put into the midst of it: FSDP, activation
+// checkpointing, torch.compile.
+std::string without_inner_wrappers(std::string name);
+
 // The name without "module.", "_orig_mod.", "model.", "backbone." and "state_dict." in front of it,
 // in any order and number.
 std::string without_wrappers(std::string name);

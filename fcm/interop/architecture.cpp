@@ -1,5 +1,12 @@
 #include "fcm/interop/architecture.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string_view>
+
 #include "fcm/encoder/registry.h"
 
 namespace fcm::interop {
@@ -20,6 +27,78 @@ void add_rest(const encoder::Shapes& shapes, Architecture& found) {
   }
 }
 
+struct ForeignPart {
+  std::string_view ending;  // of a tensor's name
+  std::string_view sentence;
+};
+
+// Parts of other programs' ViTs.
+constexpr std::array kForeign = {
+    ForeignPart{"register_tokens",
+                "it has register tokens, which this program's ViT does not have"},
+    ForeignPart{"reg_token", "it has register tokens, which this program's ViT does not have"},
+    ForeignPart{"dist_token",
+                "it has a distillation token (DeiT), which this program's ViT does not have"},
+    ForeignPart{"distillation_token",
+                "it has a distillation token (DeiT), which this program's ViT does not have"},
+    ForeignPart{
+        "norm_pre.weight",
+        "it has a norm in front of its blocks (norm_pre, as CLIP has), which this program's "
+        "ViT does not have"},
+    ForeignPart{".ls1.gamma",
+                "its blocks have layer scale (ls1.gamma), which this program's ViT does not have"},
+    ForeignPart{".gamma_1",
+                "its blocks have layer scale (gamma_1), which this program's ViT does not have"},
+    ForeignPart{
+        ".attn.q_norm.weight",
+        "its attention normalises queries and keys (q_norm), which this program's does not"},
+    ForeignPart{".attn.q_bias",
+                "its attention has biases for queries and values alone (q_bias, v_bias, as BEiT), "
+                "where this program's has one for all (qkv.bias)"},
+    ForeignPart{"relative_position_bias_table",
+                "its attention has relative positions, which this program's does not have"},
+    ForeignPart{".mlp.w12.weight", "its MLPs are gated (SwiGLU), this program's are not"},
+    ForeignPart{".mlp.fc1_g.weight", "its MLPs are gated (SwiGLU), this program's are not"},
+};
+
+bool is_square(int64_t number) {
+  const auto side = std::llround(std::sqrt(static_cast<double>(std::max<int64_t>(number, 0))));
+  return side * side == number;
+}
+
+std::string foreign_part(std::span<const formats::TensorView> tensors,
+                         const encoder::Shapes& shapes, const Architecture& found) {
+  for (const ForeignPart& part : kForeign) {
+    for (const formats::TensorView& tensor : tensors) {
+      if (tensor.name.ends_with(part.ending)) return std::string(part.sentence);
+    }
+  }
+  if (found.kind != "vit") return {};
+  if (!found.class_token) {
+    return "it has no class token (cls_token), which this program's ViT always has";
+  }
+  if (!shapes.has("pos_embed", 3)) {
+    return "it has no table of positions (pos_embed), which this program's ViT always has";
+  }
+  const int64_t rows = shapes.at("pos_embed", 1);
+  if (!is_square(rows - 1) && is_square(rows)) {
+    return fmt::format(
+        "its table of positions has {} rows, one for each patch and none for the class token "
+        "(timm's no_embed_class), where this program's ViT has one for that too",
+        rows);
+  }
+  if (!is_square(rows - 1) && is_square(rows - 2)) {
+    return fmt::format(
+        "its table of positions has {} rows, for two tokens in front of the patches, where this "
+        "program's ViT has the class token alone",
+        rows);
+  }
+  if (shapes.has("blocks.0.attn.qkv.weight", 2) && !shapes.has("blocks.0.attn.qkv.bias", 1)) {
+    return "its attention has no bias (qkv.bias), this program's has one";
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<Architecture> recognise(std::span<const formats::TensorView> tensors) {
@@ -33,10 +112,45 @@ std::optional<Architecture> recognise(std::span<const formats::TensorView> tenso
     found.encoder = encoder->options;
     found.channels = encoder->channels;
     found.fuse = encoder->fuse;
+    // Other networks embed patches so too; none without the blocks is a ViT.
+    if (found.kind == "vit" && found.encoder.depths.front() == 0) continue;
     add_rest(shapes, found);
+    found.foreign = foreign_part(tensors, shapes, found);
     return found;
   }
   return std::nullopt;
+}
+
+std::string why_unknown(std::span<const formats::TensorView> tensors, const std::string& source) {
+  constexpr size_t kShown = 8;
+  if (tensors.empty()) return fmt::format("{} holds no tensors, so no weights", source);
+  const auto any = [&](std::string_view part) {
+    return std::any_of(tensors.begin(), tensors.end(), [&](const formats::TensorView& tensor) {
+      return tensor.name.find(part) != std::string::npos;
+    });
+  };
+  if (any("exp_avg") || any("momentum_buffer")) {
+    return fmt::format(
+        "{} holds the state of an optimizer and no weights (its {} tensors begin with {}): take "
+        "the file of the weights",
+        source, tensors.size(), tensors.front().name);
+  }
+  if (any("flat_param")) {
+    return fmt::format(
+        "{} holds the flat pieces that FSDP makes of weights (its {} tensors begin with {}): save "
+        "the full state_dict",
+        source, tensors.size(), tensors.front().name);
+  }
+  std::string names;
+  for (size_t i = 0; i < std::min(kShown, tensors.size()); ++i) {
+    names += (i == 0 ? "" : ", ") + tensors[i].name;
+  }
+  return fmt::format(
+      "{} holds no network that this program knows: its {} tensors begin with {}; expected were "
+      "patch_embed1.proj.weight (ConvMAE), or patch_embed.proj.weight and blocks.0.norm1.weight "
+      "(MAE, timm), or embeddings.patch_embeddings.projection.weight (Hugging Face), with anything "
+      "in front",
+      source, tensors.size(), names);
 }
 
 }  // namespace fcm::interop

@@ -30,9 +30,14 @@ struct Architecture {
   };
   std::optional<Decoder> decoder;
   bool mask_token = false;
+  std::string foreign;  // what it has and no network of this program, as a sentence; empty: nothing
 };
 
 // Of tensors with published names. nullopt: no encoder that this program knows.
 std::optional<Architecture> recognise(std::span<const formats::TensorView> tensors);
+
+// What to say where it found none: the first names that are there, and those that were expected.
+// `source` is the file.
+std::string why_unknown(std::span<const formats::TensorView> tensors, const std::string& source);
 
 }  // namespace fcm::interop

@@ -10,6 +10,7 @@
 #include "fcm/encoder/registry.h"
 #include "fcm/formats/pth.h"
 #include "fcm/formats/safetensors.h"
+#include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/architecture.h"
 #include "fcm/interop/tensor_roles.h"
@@ -35,8 +36,11 @@ std::vector<TensorView> encoder_of(const checkpoint::Checkpoint& checkpoint) {
   return tensors;
 }
 
+// What goes along beside the tensors where it is not empty, by its name.
+using Texts = std::map<std::string, std::string>;
+
 void write_encoder(const fs::path& out, const std::vector<formats::TensorView>& tensors,
-                   const std::string& recipe_text) {
+                   const Texts& texts) {
   formats::Value::Dict model, root;
   model.ordered = true;
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -44,15 +48,17 @@ void write_encoder(const fs::path& out, const std::vector<formats::TensorView>& 
         {formats::Value{tensors[i].name}, formats::Value{formats::Value::Tensor{i, false}}});
   }
   root.items.push_back({formats::Value{std::string("model")}, formats::Value{std::move(model)}});
-  if (!recipe_text.empty())
-    root.items.push_back({formats::Value{std::string("recipe")}, formats::Value{recipe_text}});
+  for (const auto& [name, text] : texts) {
+    root.items.push_back({formats::Value{name}, formats::Value{text}});
+  }
   formats::write_pth(out, formats::Value{std::move(root)}, tensors);
 }
 
 void write_folder(const fs::path& out, const std::vector<formats::TensorView>& tensors,
-                  const json& config, const std::string& recipe_text) {
-  std::map<std::string, std::string> metadata = {{"format", "pt"}};
-  if (!recipe_text.empty()) metadata["recipe"] = recipe_text;
+                  const json& config, const Texts& texts) {
+  std::map<std::string, std::string> metadata = texts;
+  metadata["format"] = "pt";
+  metadata["producer"] = "fastconvmae";
   make_folders(out, ExitCode::kCheckpoint, "checkpoint");
   formats::write_safetensors(out / "model.safetensors", tensors, metadata);
   write_file_durably(out / "config.json", config.dump(2) + "\n", ExitCode::kCheckpoint,
@@ -115,7 +121,7 @@ json transformers_config(const recipe::Recipe& recipe, const Architecture& archi
           {"hidden_act", "gelu"},
           {"hidden_dropout_prob", 0.0},
           {"attention_probs_dropout_prob", 0.0},
-          {"layer_norm_eps", 1e-6},
+          {"layer_norm_eps", encoder.norm_epsilon},
           {"qkv_bias", true},
           {"image_size", image[0] == image[1] ? json(image[0]) : json(image)},
           {"patch_size", architecture.encoder.patch_side()},
@@ -159,8 +165,10 @@ size_t write_backbone(const std::string& format, const fs::path& out,
           "write_backbone: the {} encoder tensors of {} are of no encoder this program "
           "knows",
           tensors.size(), checkpoint.path.string());
+  Texts texts = {{"recipe", recipe_text}, {kAboutKey, about_text(checkpoint.state)}};
+  std::erase_if(texts, [](const auto& one) { return one.second.empty(); });
   if (format == "encoder") {
-    write_encoder(out, tensors, recipe_text);
+    write_encoder(out, tensors, texts);
     return tensors.size();
   }
   if (architecture->kind != "vit") {
@@ -173,10 +181,16 @@ size_t write_backbone(const std::string& format, const fs::path& out,
     return has_role(one.name, {TensorRole::kHead});
   };
   if (format == "timm") {
+    if (recipe.encoder.norm_epsilon != 1e-6) {
+      reporter.warn(fmt::format(
+          "encoder.norm_epsilon = {} has no place in timm's configuration, which has 1e-06: "
+          "features there differ by rounding or a little more",
+          recipe.encoder.norm_epsilon));
+    }
     if (architecture->classes == 0 && std::erase_if(tensors, is_of_head) > 0) {
       reporter.warn("the probe's head is left out: timm has none with batch normalisation");
     }
-    write_folder(out, tensors, timm_config(recipe, *architecture), recipe_text);
+    write_folder(out, tensors, timm_config(recipe, *architecture), texts);
     return tensors.size();
   }
   refuse_mean_token(*architecture);
@@ -184,7 +198,7 @@ size_t write_backbone(const std::string& format, const fs::path& out,
     reporter.warn("the classifier's head is left out: ViTModel has none");
   }
   const std::vector<formats::TensorView> theirs = as_transformers(tensors);
-  write_folder(out, theirs, transformers_config(recipe, *architecture), recipe_text);
+  write_folder(out, theirs, transformers_config(recipe, *architecture), texts);
   write_file_durably(out / "preprocessor_config.json", preprocessor_config(recipe).dump(2) + "\n",
                      ExitCode::kCheckpoint, "checkpoint");
   return theirs.size();

@@ -1,5 +1,7 @@
 #include "fcm/interop/load_any.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -7,45 +9,143 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/formats/file_kind.h"
 #include "fcm/formats/pth.h"
 #include "fcm/formats/safetensors.h"
-#include "fcm/interop/adapters.h"
+#include "fcm/interop/about.h"
+#include "fcm/interop/facts.h"
+#include "fcm/interop/model_folder.h"
 #include "fcm/interop/published.h"
-#include "fcm/interop/transformers.h"
 
 namespace fcm::interop {
 namespace {
 
 namespace fs = std::filesystem;
 using checkpoint::Checkpoint;
+using formats::WeightsKind;
 
-// The layout of Hugging Face; the weights of our own step folders have the same name.
-constexpr const char* kConfigFile = "config.json";
-constexpr const char* kModelFile = "model.safetensors";
+// Behind the name of a file: which of its weights are meant.
+constexpr std::string_view kChoice = "::";
+
+constexpr const char* kAverageName = "ema";  // of our own folders
+
+struct Asked {
+  fs::path path;
+  std::string weights;  // empty: those that fit best
+  int64_t threads = 0;  // as load_any takes them
+};
+
+Asked asked_of(const fs::path& path, int64_t threads) {
+  const std::string text = path.string();
+  const size_t at = text.rfind(kChoice);
+  if (at == std::string::npos || at == 0 || is_there(path, ExitCode::kCheckpoint)) {
+    return {path, {}, threads};
+  }
+  return {text.substr(0, at), text.substr(at + kChoice.size()), threads};
+}
+
+// Facts that are another model's are worse than none.
+void attach_facts(const nlohmann::json& facts, Checkpoint& loaded, bool must_fit,
+                  Reporter& reporter) {
+  if (facts.empty() || loaded.state.contains("recipe")) return;
+  const auto architecture = recognise(loaded.model.tensors);
+  const std::string fault = architecture ? disagreement(facts, *architecture) : "";
+  if (fault.empty()) {
+    loaded.state[kFactsKey] = facts;
+  } else if (must_fit) {
+    fail(ExitCode::kCheckpoint, "{}: {}: they do not belong together", loaded.path.string(), fault);
+  } else {
+    reporter.info(
+        fmt::format("{}: {}, so what is written there is not used", loaded.path.string(), fault));
+  }
+}
 
 // Weights alone; the recipe too, where this program wrote it beside them.
-Checkpoint load_safetensors(const fs::path& path) {
+Checkpoint load_tensors(formats::TensorFile file, const fs::path& path, const Asked& asked,
+                        Reporter& reporter) {
   Checkpoint loaded;
   loaded.path = path;
   loaded.format = "safetensors";
-  loaded.model = formats::read_safetensors(path);
-  loaded.merged = from_transformers(loaded.model.tensors, path.string());
-  rename_as_published(loaded.model.tensors, path.string());
-  const auto recipe = loaded.model.metadata.find("recipe");
-  if (recipe != loaded.model.metadata.end()) loaded.state["recipe"] = recipe->second;
+  const auto recipe = file.metadata.find("recipe");
+  if (recipe != file.metadata.end()) loaded.state["recipe"] = recipe->second;
+  const auto about = file.metadata.find(kAboutKey);
+  if (about != file.metadata.end()) take_about(about->second, loaded.state);
+  const nlohmann::json facts = facts_of_metadata(file.metadata);
+  loaded.model = std::move(file);
+  std::vector<NamedTensors> all(1);
+  all.front().tensors = std::move(loaded.model.tensors);
+  take_weights(std::move(all), asked.weights, loaded, reporter);
+  attach_facts(facts, loaded, /*must_fit=*/false, reporter);
   return loaded;
 }
 
-Checkpoint load_hf(const fs::path& folder) {
+bool ends_like_weights(const fs::path& path) {
+  constexpr std::array kEndings = {".pth", ".pt", ".bin", ".ckpt", ".tar", ".pkl"};
+  return std::find(kEndings.begin(), kEndings.end(), path.extension()) != kEndings.end();
+}
+
+WeightsKind kind_of(const fs::path& path) {
+  const std::string beginning = formats::beginning_of(path);
+  const WeightsKind kind = formats::weights_kind(std::as_bytes(std::span(beginning)));
+  if (kind != WeightsKind::kOther) return kind;
+  if (path.extension() == ".safetensors") return WeightsKind::kSafetensors;  // to say what is wrong
+  return ends_like_weights(path) ? WeightsKind::kTorch : kind;
+}
+
+// Told by its content; what its name ends in matters where that tells nothing.
+Checkpoint load_weights(const Asked& asked, const fs::path& named, bool with_optimizer,
+                        Reporter& reporter) {
+  if (is_index(asked.path)) {
+    return load_tensors(read_indexed(asked.path, asked.threads), named, asked, reporter);
+  }
+  switch (kind_of(asked.path)) {
+    case WeightsKind::kSafetensors:
+      return load_tensors(formats::read_safetensors(asked.path, asked.threads), named, asked,
+                          reporter);
+    case WeightsKind::kTorch: {
+      Checkpoint loaded = from_pth(formats::read_pth(asked.path, asked.threads), named,
+                                   with_optimizer, reporter, asked.weights);
+      attach_facts(facts_of_arguments(loaded.state.value("args", nlohmann::json())), loaded,
+                   /*must_fit=*/false, reporter);
+      return loaded;
+    }
+    case WeightsKind::kOther:
+      break;
+  }
+  const std::string beginning = formats::beginning_of(asked.path);
+  std::error_code unknown;
+  const uintmax_t size = fs::file_size(asked.path, unknown);
+  const std::string what =
+      formats::what_it_is(std::as_bytes(std::span(beginning)), unknown ? 0 : size);
+  fail(ExitCode::kCheckpoint,
+       "{} is no checkpoint{}{}: expected a step-N folder, a run folder, a .pth or a .safetensors "
+       "file",
+       asked.path.string(), what.empty() ? "" : " but ", what);
+}
+
+Checkpoint load_file(const Asked& asked, const fs::path& named, bool with_optimizer,
+                     Reporter& reporter) {
+  Checkpoint loaded = load_weights(asked, named, with_optimizer, reporter);
+  if (!loaded.state.contains("recipe") && !loaded.state.contains(kFactsKey)) {
+    attach_facts(facts_beside(asked.path.parent_path(), false), loaded, /*must_fit=*/false,
+                 reporter);
+  }
+  return loaded;
+}
+
+Checkpoint load_model_folder(const fs::path& folder, const fs::path& weights, const Asked& asked,
+                             const fs::path& named, Reporter& reporter) {
   const fs::path file = folder / kConfigFile;
   const nlohmann::json config =
       nlohmann::json::parse(read_file(file, ExitCode::kCheckpoint), nullptr, false);
   if (!config.is_object()) fail(ExitCode::kCheckpoint, "{} is no JSON object", file.string());
-  Checkpoint loaded = load_safetensors(folder / kModelFile);
-  loaded.path = folder;
+  Checkpoint loaded = load_weights({weights, asked.weights, asked.threads}, named, false, reporter);
   loaded.format = "hf";
   const auto recipe = config.find("recipe");
   if (recipe != config.end() && recipe->is_string()) loaded.state["recipe"] = *recipe;
+  if (!loaded.state.contains(kFactsKey)) {
+    attach_facts(facts_beside(folder, true), loaded, /*must_fit=*/true, reporter);
+  }
   return loaded;
 }
 
@@ -55,63 +155,101 @@ Checkpoint load_newest_or_fail(const fs::path& folder, bool with_optimizer, Repo
   return std::move(*newest);
 }
 
+// The moving average in the place of the weights, where it is asked for by its name.
+Checkpoint with_asked_weights(Checkpoint loaded, const Asked& asked, const fs::path& named) {
+  if (asked.weights.empty()) return loaded;
+  std::vector<formats::TensorView> average;
+  const std::string_view prefix = checkpoint::kEmaPrefix;
+  for (formats::TensorView tensor : loaded.optimizer.tensors) {
+    if (asked.weights != kAverageName || !tensor.name.starts_with(prefix)) continue;
+    tensor.name.erase(0, prefix.size());
+    average.push_back(std::move(tensor));
+  }
+  if (average.empty()) {
+    fail(ExitCode::kCheckpoint,
+         "{} has no weights called {}; a run has its own, and {} where it keeps a moving average",
+         asked.path.string(), asked.weights, kAverageName);
+  }
+  loaded.model.tensors = std::move(average);
+  loaded.optimizer.tensors.clear();
+  loaded.path = named;
+  return loaded;
+}
+
 bool holds(const fs::path& folder, const char* name) {
   return is_there(folder / name, ExitCode::kCheckpoint);
 }
 
-Checkpoint load_folder(const fs::path& path, bool with_optimizer, Reporter& reporter) {
-  if (checkpoint::is_step(path)) return checkpoint::load_step(path, with_optimizer);
-  if (holds(path, kConfigFile) && holds(path, kModelFile)) return load_hf(path);
+[[noreturn]] void refuse_folder(const fs::path& path) {
+  const std::string files = weights_like(path);
+  fail(ExitCode::kCheckpoint,
+       "{} is neither a checkpoint (step-N with a manifest.json), nor a run folder (with "
+       "checkpoints/), nor a folder with {} and {} (or pytorch_model.bin, or several files with "
+       "their index){}",
+       path.string(), kConfigFile, kModelFile,
+       files.empty() ? "" : fmt::format("; to use a file in it, name it: {}", files));
+}
+
+Checkpoint load_folder(const Asked& asked, const fs::path& named, bool with_optimizer,
+                       Reporter& reporter) {
+  const fs::path& path = asked.path;
+  with_optimizer = with_optimizer || !asked.weights.empty();
+  if (checkpoint::is_step(path)) {
+    return with_asked_weights(checkpoint::load_step(path, with_optimizer), asked, named);
+  }
+  const bool has_config = holds(path, kConfigFile);
+  const std::optional<fs::path> weights = has_config ? find_weights(path) : std::nullopt;
+  if (weights) return load_model_folder(path, *weights, asked, named, reporter);
   if (holds(path, kModelFile)) {
     fail(ExitCode::kCheckpoint,
          "{} has no manifest.json, so it is no complete checkpoint; to use its weights alone, name "
          "{}",
          path.string(), (path / kModelFile).string());
   }
-  if (fs::is_directory(path / "checkpoints")) {
-    return load_newest_or_fail(path / "checkpoints", with_optimizer, reporter);
+  for (const fs::path& steps : {path / "checkpoints", path}) {
+    const bool is_place =
+        steps == path ? checkpoint::has_steps(path) : is_folder(steps, ExitCode::kCheckpoint);
+    if (is_place) {
+      return with_asked_weights(load_newest_or_fail(steps, with_optimizer, reporter), asked, named);
+    }
   }
-  if (checkpoint::has_steps(path)) return load_newest_or_fail(path, with_optimizer, reporter);
-  fail(ExitCode::kCheckpoint,
-       "{} is neither a checkpoint (step-N with a manifest.json), nor a run folder (with "
-       "checkpoints/), nor a folder with {} and {}",
-       path.string(), kConfigFile, kModelFile);
+  refuse_folder(path);
 }
 
-bool is_pth(const fs::path& path) {
-  constexpr std::array kEndings = {".pth", ".pt", ".bin", ".ckpt", ".tar"};
-  return fs::is_regular_file(path) &&
-         std::find(kEndings.begin(), kEndings.end(), path.extension()) != kEndings.end();
-}
-
-Checkpoint load_file(const fs::path& path, bool with_optimizer) {
-  if (path.extension() == ".safetensors") return load_safetensors(path);
-  if (is_pth(path)) return from_pth(formats::read_pth(path), path, with_optimizer);
-  fail(ExitCode::kCheckpoint,
-       "{} is no checkpoint: expected a step-N folder, a run folder, a .pth or a .safetensors file",
-       path.string());
+// Damage that only checksums show, in PyTorch's files.
+void verify_checksums(const fs::path& path, int64_t threads) {
+  if (is_folder(path, ExitCode::kCheckpoint)) {
+    if (const auto weights = find_weights(path)) verify_checksums(*weights, threads);
+  } else if (is_index(path)) {
+    for (const fs::path& file : files_of_index(path)) verify_checksums(file, threads);
+  } else if (kind_of(path) == WeightsKind::kTorch) {
+    formats::verify_pth(path, threads);
+  }
 }
 
 }  // namespace
 
-Checkpoint load_any(const fs::path& path, bool with_optimizer, Reporter& reporter) {
-  if (!is_there(path, ExitCode::kCheckpoint)) {
+Checkpoint load_any(const fs::path& path, bool with_optimizer, Reporter& reporter,
+                    int64_t threads) {
+  const Asked asked = asked_of(path, threads);
+  if (!is_there(asked.path, ExitCode::kCheckpoint)) {
     fail(ExitCode::kCheckpoint, "checkpoint {} does not exist", path.string());
   }
-  return fs::is_directory(path) ? load_folder(path, with_optimizer, reporter)
-                                : load_file(path, with_optimizer);
+  return is_folder(asked.path, ExitCode::kCheckpoint)
+             ? load_folder(asked, path, with_optimizer, reporter)
+             : load_file(asked, path, with_optimizer, reporter);
 }
 
-std::vector<fs::path> verify_any(const fs::path& path) {
-  if (fs::is_directory(path)) {
+std::vector<fs::path> verify_any(const fs::path& path, int64_t threads) {
+  if (is_folder(path, ExitCode::kCheckpoint)) {
     const fs::path inner = path / "checkpoints";
-    const fs::path steps = fs::is_directory(inner) ? inner : path;
+    const fs::path steps = is_folder(inner, ExitCode::kCheckpoint) ? inner : path;
     if (checkpoint::is_step(path)) return checkpoint::verify_steps(path);
     if (checkpoint::has_steps(steps)) return checkpoint::verify_steps(steps);
   }
-  if (is_pth(path)) formats::verify_pth(path);
   SilentReporter silence;
-  load_any(path, true, silence);
+  load_any(path, true, silence, threads);
+  verify_checksums(asked_of(path, threads).path, threads);
   return {path};
 }
 

@@ -8,26 +8,36 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "fcm/base/reporter.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/formats/pth.h"
+#include "fcm/interop/weight_sets.h"
 
 namespace fcm::interop {
 
 // Where a training file keeps a moving average of weights.
 inline constexpr const char* kAverageKey = "model_ema";
 
-// The state_dict is looked for under "model" and "state_dict", and is otherwise the file itself.
-// Moments get the names of the parameters they belong to: a published optimizer numbers first what
-// does not decay, then what does, both in the order of the state_dict, frozen tables left out. An
-// optimizer that does not fit this is left out; `state.optimizer_left_out` then says why. All
-// update counts must be equal. A moving average of weights ("model_ema", a state_dict) gets "ema."
-// in front of its names and stands behind the moments.
+// The weights are those of choose_weights (weight_sets.h), called `wanted` where that is not empty;
+// what else there is, and what was left out, is said to `reporter`. Moments get the names of the
+// parameters they belong to: a published optimizer numbers first what does not decay, then what
+// does, both in the order of the state_dict, frozen tables left out. An optimizer that does not fit
+// this, or of other weights than those that are wanted, is left out; `state.optimizer_left_out`
+// then says why. All update counts must be equal. A moving average of weights ("model_ema", a
+// state_dict) gets "ema." in front of its names and stands behind the moments.
 //
 // state: "published_epoch" (the epoch that was done last, counted from 0), "epoch" (epochs done),
 // "optimizer_steps", "optimizer" (lr, weight_decay, betas, eps), "scaler", "args" (plain data),
-// "recipe" (text, of this program's own files), as far as the file has them.
+// "recipe" (text, of this program's own files) and what about.h lists, as far as the file has them.
 checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::path& path,
-                                bool with_optimizer);
+                                bool with_optimizer, Reporter& reporter,
+                                const std::string& wanted = {});
+
+// What is done to the tensors of a file, whatever its format: the weights are chosen, get their
+// published names, and heads that nothing needs are left out. `checkpoint.path` and its state are
+// there already; one with a recipe, which this program wrote, is not talked about.
+void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
+                  checkpoint::Checkpoint& checkpoint, Reporter& reporter);
 
 // One parameter group of what is written, as the published optimizer holds it.
 struct PublishedOptimizer {
@@ -44,7 +54,9 @@ struct PublishedFile {
   nlohmann::json scaler;  // of the gradient scaler; null: as the published programs start it
   nlohmann::json args;
   std::string recipe;                                 // beside what is published; empty: none
+  std::string facts;                                  // likewise: what is known of the weights
   std::span<const formats::TensorView> average = {};  // the same: "ema.<name>"; empty: none
+  std::string about = {};                             // the same: about.h
 };
 
 // Writes what the published programs' --resume accepts and torch.load(weights_only=True) reads. The

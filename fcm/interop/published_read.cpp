@@ -1,7 +1,6 @@
 // A published training file to a checkpoint::Checkpoint.
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <iterator>
 #include <map>
@@ -10,6 +9,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/formats/plain_data.h"
+#include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
 #include "fcm/interop/transformers.h"
@@ -19,28 +19,12 @@ namespace {
 
 using nlohmann::json;
 
-// Where programs put the state_dict, outermost first.
-constexpr std::array kStateDictKeys = {"model", "state_dict", "module", "model_state_dict"};
-
 bool holds_tensors(const formats::Value& value) {
   const auto* dict = std::get_if<formats::Value::Dict>(&value.data);
   return dict != nullptr &&
          std::any_of(dict->items.begin(), dict->items.end(), [](const auto& item) {
            return std::holds_alternative<formats::Value::Tensor>(item.value.data);
          });
-}
-
-// nullptr: there is none.
-const formats::Value::Dict* find_state_dict(const formats::Value& root) {
-  for (const formats::Value* at = &root; at != nullptr;) {
-    if (holds_tensors(*at)) return &std::get<formats::Value::Dict>(at->data);
-    const formats::Value* inner = nullptr;
-    for (const char* key : kStateDictKeys) {
-      if (inner == nullptr) inner = at->find(key);
-    }
-    at = inner;
-  }
-  return nullptr;
 }
 
 std::vector<formats::TensorView> tensors_of(const formats::Value::Dict& state_dict,
@@ -194,27 +178,81 @@ void take_facts(const formats::Value& root, json& state) {
   for (const char* key : {"scaler", "args"}) {
     if (const formats::Value* found = root.find(key)) state[key] = formats::to_json(*found);
   }
+  // Of conversions by this program: what was known of the weights (facts.h).
+  const formats::Value* facts = root.find("facts");
+  if (const auto* text = facts ? std::get_if<std::string>(&facts->data) : nullptr) {
+    json read = json::parse(*text, nullptr, false);
+    if (read.is_object()) state["facts"] = std::move(read);
+  }
   const formats::Value* recipe = root.find("recipe");
   if (const auto* text = recipe ? std::get_if<std::string>(&recipe->data) : nullptr) {
     state["recipe"] = *text;
   }
+  const formats::Value* about = root.find(kAboutKey);
+  if (const auto* text = about ? std::get_if<std::string>(&about->data) : nullptr) {
+    take_about(*text, state);
+  }
+}
+
+// What a user has to know of a file with several sets of weights.
+void say_others(const Weights& weights, const std::string& source, Reporter& reporter) {
+  if (weights.others.empty()) return;
+  std::string others;
+  for (const Weights::Other& other : weights.others) {
+    others += fmt::format("{}\"{}\" ({} tensors)", others.empty() ? "" : ", ", other.label,
+                          other.tensors);
+  }
+  reporter.info(fmt::format(
+      "{}: takes the weights {}; it also has {}: choose with --checkpoint {}::{}", source,
+      weights.label.empty() ? "without a name in front" : fmt::format("\"{}\"", weights.label),
+      others, source, weights.others.front().label));
 }
 
 }  // namespace
 
+void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
+                  checkpoint::Checkpoint& checkpoint, Reporter& reporter) {
+  const std::string source = checkpoint.path.string();
+  Weights weights = choose_weights(std::move(dicts), wanted, source);
+  std::vector<formats::TensorView>& tensors = checkpoint.model.tensors;
+  tensors = std::move(weights.tensors);
+  if (are_of_transformers(tensors)) {
+    for (formats::TensorView& tensor : tensors) tensor.name = without_wrappers(tensor.name);
+  }
+  checkpoint.merged = from_transformers(tensors, source);
+  rename_as_published(tensors, source);
+  if (!weights.found || checkpoint.state.contains("recipe")) return;
+  if (wanted.empty()) say_others(weights, source, reporter);
+  std::vector<formats::TensorView> left_out = take_out_heads(tensors);
+  left_out.insert(left_out.end(), weights.beside.begin(), weights.beside.end());
+  // A counter or a loss: no weight is a scalar, beside the count of batches of a normalisation.
+  const auto scalars =
+      std::stable_partition(tensors.begin(), tensors.end(), [](const formats::TensorView& tensor) {
+        return !tensor.shape.empty() || tensor.name.ends_with("num_batches_tracked");
+      });
+  left_out.insert(left_out.end(), scalars, tensors.end());
+  tensors.erase(scalars, tensors.end());
+  if (left_out.empty()) return;
+  reporter.info(fmt::format("{}: leaves out tensors beside the network: {}", source,
+                            counted_by_first_word(left_out)));
+}
+
 checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::path& path,
-                                bool with_optimizer) {
+                                bool with_optimizer, Reporter& reporter,
+                                const std::string& wanted) {
   const std::string source = path.string();
   checkpoint::Checkpoint checkpoint;
   checkpoint.path = path;
   checkpoint.format = "pth";
-  const formats::Value::Dict* state_dict = find_state_dict(file.root);
-  checkpoint.model.tensors = state_dict ? tensors_of(*state_dict, file) : file.tensors;
-  checkpoint.merged = from_transformers(checkpoint.model.tensors, source);
-  rename_as_published(checkpoint.model.tensors, source);
   take_facts(file.root, checkpoint.state);
+  std::vector<NamedTensors> dicts = state_dicts(file);
+  if (dicts.empty()) dicts.push_back({"", file.tensors});
+  take_weights(std::move(dicts), wanted, checkpoint, reporter);
   const formats::Value* optimizer = file.root.find("optimizer");
-  if (optimizer != nullptr) {
+  if (optimizer != nullptr && !wanted.empty()) {
+    checkpoint.state["optimizer_left_out"] =
+        fmt::format("{}: they belong to the weights that were trained, not to {}", source, wanted);
+  } else if (optimizer != nullptr) {
     try {
       Moments moments = moments_of(*optimizer, checkpoint.model.tensors, file, source);
       checkpoint.step = moments.steps;
@@ -225,7 +263,7 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
       checkpoint.state["optimizer_left_out"] = error.what();
     }
   }
-  if (with_optimizer) {
+  if (with_optimizer && wanted.empty()) {
     std::vector<formats::TensorView> average = average_of(file, source);
     std::move(average.begin(), average.end(), std::back_inserter(checkpoint.optimizer.tensors));
   }

@@ -10,6 +10,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/encoder/registry.h"
+#include "fcm/interop/facts.h"
 #include "fcm/optim/schedule.h"
 
 namespace fcm::interop {
@@ -29,6 +30,9 @@ int64_t encoder_heads(const Architecture& architecture, const std::vector<std::s
     if (named.dims == architecture.encoder.dims) return named.heads;
   }
   const int64_t dim = architecture.encoder.dims.back();
+  // The so400m, giant and gigantic ViTs.
+  constexpr std::array<int64_t, 3> kSixteen = {1152, 1408, 1664};
+  if (std::find(kSixteen.begin(), kSixteen.end(), dim) != kSixteen.end()) return 16;
   if (dim % 64 == 0) return dim / 64;
   if (!sets(overrides, "encoder.heads")) {
     fail(
@@ -115,8 +119,10 @@ void take_args(const json& args, recipe::Recipe& recipe) {
 }  // namespace
 
 recipe::Recipe published_recipe(const Architecture& architecture, const json& args,
-                                const std::vector<std::string>& overrides,
-                                const std::string& source) {
+                                const std::vector<std::string>& set, const std::string& source,
+                                const json& facts) {
+  std::vector<std::string> overrides = as_overrides(facts, architecture);
+  overrides.insert(overrides.end(), set.begin(), set.end());
   recipe::Recipe recipe;
   recipe.row = {"published", fmt::format("sizes found in {}", source)};
   recipe.model.kind = architecture.kind;
@@ -133,6 +139,51 @@ recipe::Recipe published_recipe(const Architecture& architecture, const json& ar
   recipe.data.channels = architecture.channels;
   take_args(args, recipe);
   return recipe::read_recipe(recipe::print_recipe(recipe), source, overrides);
+}
+
+namespace {
+
+// Arguments of the published pretraining and fine-tuning programs, which fix the rest.
+bool are_published(const json& args) {
+  return args.is_object() && (args.contains("norm_pix_loss") || args.contains("nb_classes"));
+}
+
+}  // namespace
+
+std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Architecture& architecture,
+                                     const json& args, const std::vector<std::string>& set,
+                                     const json& facts, bool for_decoder) {
+  std::vector<std::string> known = as_overrides(facts, architecture), found;
+  known.insert(known.end(), set.begin(), set.end());
+  const bool published = are_published(args);
+  const auto assume = [&](std::string_view key, std::string sentence) {
+    if (!published && !sets(known, key)) found.push_back(std::move(sentence));
+  };
+  assume("encoder.heads",
+         fmt::format("encoder.heads = {}, as of the published ViTs of this width (--set "
+                     "encoder.heads=N)",
+                     recipe.encoder.heads));
+  assume("data.mean",
+         "ImageNet's data.mean and data.deviation, where other weights have 0.5 for both (--set "
+         "data.mean=[0.5,0.5,0.5] --set data.deviation=[0.5,0.5,0.5])");
+  if (architecture.kind == "vit") {  // of a ConvViT there is one form
+    assume("encoder.norm_epsilon",
+           fmt::format("encoder.norm_epsilon = {}, where other weights have 1e-12 or 1e-5 (--set "
+                       "encoder.norm_epsilon=X)",
+                       recipe.encoder.norm_epsilon));
+    if (!facts.is_object() || !facts.contains("source") || facts.at("source") == "args") {
+      assume("",
+             "the exact GELU, the only activation of this program: weights of CLIP or SigLIP may "
+             "have another (no key changes it)");
+    }
+  }
+  if (for_decoder && architecture.decoder) {
+    assume("decoder.heads", fmt::format("decoder.heads = {} (--set decoder.heads=N)",
+                                        recipe.pretrain().decoder.heads));
+    assume("targets.norm_pix",
+           "targets.norm_pix = true, patches normalised one by one (--set targets.norm_pix=false)");
+  }
+  return found;
 }
 
 namespace {

@@ -17,11 +17,20 @@ namespace fcm::interop {
 // main_pretrain.py stores them; may be null) and from what the published programs do: ImageNet's
 // mean and deviation, normalised pixels, pictures as large as the position table or 224 pixels, 16
 // heads in the decoder. The heads of the encoder are those of the named size with these channels,
-// or one for each 64 channels. `overrides` as --set takes them, on top. Throws Error(kUsage) where
+// or one for each 64 channels. `facts` (facts.h; may be null) win over
+// all that, `overrides`, as --set takes them, over everything. Throws Error(kUsage) where
 // the heads or the picture cannot be known and are not set; `source` is named.
 recipe::Recipe published_recipe(const Architecture& architecture, const nlohmann::json& args,
                                 const std::vector<std::string>& overrides,
-                                const std::string& source);
+                                const std::string& source, const nlohmann::json& facts = nullptr);
+
+// What published_recipe had to assume, because neither arguments nor facts nor overrides say it: a
+// sentence each, with the key that changes it. Of the published programs' own files (`args` are
+// theirs) nothing is assumed. for_decoder: what only a decoder needs, too.
+std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Architecture& architecture,
+                                     const nlohmann::json& args,
+                                     const std::vector<std::string>& overrides,
+                                     const nlohmann::json& facts, bool for_decoder);
 
 // The arguments of main_pretrain.py that stand for a recipe. `model` names the published factory of
 // the recipe's named size; a size without a name has none in it.

@@ -7,6 +7,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/weight_decay.h"
 #include "fcm/formats/plain_data.h"
+#include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
 
@@ -46,7 +47,9 @@ class Writer {
     if (!content_.moments.empty()) entries.emplace_back("scaler", scaler());
     entries.emplace_back("args", formats::from_json(content_.args));
     if (!average_.empty()) entries.emplace_back(kAverageKey, state_dict(average_));
+    if (!content_.facts.empty()) entries.emplace_back("facts", text(content_.facts));
     if (!content_.recipe.empty()) entries.emplace_back("recipe", text(content_.recipe));
+    if (!content_.about.empty()) entries.emplace_back(kAboutKey, text(content_.about));
     return dict(std::move(entries));
   }
   std::span<const formats::TensorView> tensors() const { return tensors_; }

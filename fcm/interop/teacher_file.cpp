@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/formats/file_kind.h"
 #include "fcm/formats/pth.h"
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/adapters.h"
@@ -63,7 +64,11 @@ void check_unique(const std::vector<formats::TensorView>& tensors, const std::st
 
 TeacherFile read_teacher(const std::filesystem::path& path) {
   TeacherFile teacher;
-  if (path.extension() == ".safetensors") {
+  const std::string beginning = formats::beginning_of(path);
+  const bool named = path.extension() == ".safetensors";
+  const auto kind = formats::weights_kind(std::as_bytes(std::span(beginning)));
+  if (kind == formats::WeightsKind::kSafetensors ||
+      (named && kind == formats::WeightsKind::kOther)) {
     teacher.model = formats::read_safetensors(path);
   } else {
     formats::PthFile file = formats::read_pth(path);

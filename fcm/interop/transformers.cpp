@@ -147,6 +147,12 @@ std::vector<formats::TensorView> put_together(const std::map<std::string, Thirds
 
 }  // namespace
 
+bool are_of_transformers(std::span<const formats::TensorView> tensors) {
+  return std::any_of(tensors.begin(), tensors.end(), [](const formats::TensorView& tensor) {
+    return tensor.name.ends_with("embeddings.patch_embeddings.projection.weight");
+  });
+}
+
 std::vector<formats::TensorView> as_transformers(std::span<const formats::TensorView> encoder) {
   std::vector<formats::TensorView> result;
   for (const formats::TensorView& tensor : encoder) {

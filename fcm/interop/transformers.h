@@ -16,6 +16,9 @@ namespace fcm::interop {
 // query, key and value one after another, so nothing is copied: three views of its bytes.
 std::vector<formats::TensorView> as_transformers(std::span<const formats::TensorView> encoder);
 
+// Whether tensors have names of ViTModel, with or without something in front.
+bool are_of_transformers(std::span<const formats::TensorView> tensors);
+
 // The way back, for an encoder, with or without "vit." in front, the decoder of ViTMAE and a
 // classifier's head. Other names stay, and so does everything where there is no such encoder.
 // Query, key and value are put together in the bytes that are returned. Throws Error(kCheckpoint),

@@ -23,7 +23,7 @@ Classifier::Classifier(const ClassifierOptions& options, uint64_t seed,
       encoder::add_embeddings(scope, options.kind, dim, grid_, options.trainable_positions);
   encoder_ = encoder::make_encoder(options.kind, scope, options.encoder, options.channels,
                                    embeddings, heads::LinearHead::wanted(options.mean_pool));
-  head_.emplace(scope, dim, options.classes, options.mean_pool);
+  head_.emplace(scope, dim, options.classes, options.mean_pool, options.encoder.norm_epsilon);
   parameters_->flatten();
 }
 

@@ -11,7 +11,8 @@
 namespace fcm::nn {
 
 std::vector<double> drop_path_rates(double rate, int64_t blocks) {
-  // torch.linspace in fp32, written out: LibTorch's own differs in the last bit from one class of processor to another.
+  // torch.linspace in fp32, written out: LibTorch's own differs in the last bit from one class of
+  // processor to another.
   const auto end = static_cast<float>(rate);
   const float step = blocks > 1 ? end / static_cast<float>(blocks - 1) : 0;
   std::vector<double> rates;

@@ -83,12 +83,12 @@ at::Tensor MlpBranch::operator()(const at::Tensor& x, const at::Tensor& scale_B)
   return ops::mlp_branch(x, norm_.weights(), fc1_.weights(), fc2_.weights(), scale_B);
 }
 
-Block::Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio)
+Block::Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio, double norm_epsilon)
     : heads_(heads),
-      norm1_(scope / "norm1", dim, 1e-6),
+      norm1_(scope / "norm1", dim, norm_epsilon),
       qkv_(scope / "attn" / "qkv", dim, 3 * dim),
       proj_(scope / "attn" / "proj", dim, dim),
-      mlp_(MlpBranch::linear(scope / "norm2", scope / "mlp", dim, mlp_ratio, 1e-6)) {}
+      mlp_(MlpBranch::linear(scope / "norm2", scope / "mlp", dim, mlp_ratio, norm_epsilon)) {}
 
 at::Tensor Block::operator()(const at::Tensor& x_NTC, const BranchScales& scales,
                              int64_t first_token) const {
@@ -106,10 +106,10 @@ at::Tensor Block::of_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT
 }
 
 Blocks::Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,
-               double mlp_ratio)
+               double mlp_ratio, double norm_epsilon)
     : name_(std::move(name)) {
   for (int64_t i = 0; i < depth; ++i)
-    blocks_.emplace_back(scope / name_ / i, dim, heads, mlp_ratio);
+    blocks_.emplace_back(scope / name_ / i, dim, heads, mlp_ratio, norm_epsilon);
 }
 
 at::Tensor Blocks::operator()(at::Tensor x_NTC, const Observer& observer, const DropPath& drop_path,

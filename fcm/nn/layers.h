@@ -69,11 +69,14 @@ class MlpBranch {
   Linear fc1_, fc2_;
 };
 
-// Pre-norm transformer block of the published ViTs (norms with epsilon 1e-6): x [N, T, C] -> the
-// same, or only its tokens from `first_token` on, [N, T - first_token, C].
+// Of the LayerNorms in the published ViTs.
+inline constexpr double kNormEpsilon = 1e-6;
+
+// Pre-norm transformer block of the published ViTs: x [N, T, C] -> the same, or only its tokens
+// from `first_token` on, [N, T - first_token, C].
 class Block {
  public:
-  Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio);
+  Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio, double norm_epsilon);
   at::Tensor operator()(const at::Tensor& x_NTC, const BranchScales& scales = {},
                         int64_t first_token = 0) const;
   // The same for tokens that are rows of a matrix, as ops::attention_branch_of_rows takes them.
@@ -95,7 +98,7 @@ class Block {
 class Blocks {
  public:
   Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,
-         double mlp_ratio);
+         double mlp_ratio, double norm_epsilon = kNormEpsilon);
   at::Tensor operator()(at::Tensor x_NTC, const Observer& observer = {},
                         const DropPath& drop_path = {}, int64_t first = 0,
                         int64_t first_token = 0) const;

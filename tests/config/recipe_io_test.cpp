@@ -229,7 +229,7 @@ TEST(Set, NamesWhatIsWrong) {
       {"net.heads=0", "--set net.heads=0: net.heads = 0 is out of range: 1 to 256"},
       {"net.heads=", "--set net.heads=: net.heads = \"\" must be a whole number"},
       {"net.heads=1\nratio=2",
-       "--set net.heads=1\nratio=2: net.heads = \"1\\nratio=2\" must be a whole number"},
+       "--set net.heads=1\\nratio=2: net.heads = \"1\\nratio=2\" must be a whole number"},
       {"net.name=\xff", "--set net.name: the value is not UTF-8 text"}};
   for (const auto& [assignment, message] : cases) {
     EXPECT_EQ(usage_error([&] { read_example(kGood, {assignment}); }), message);

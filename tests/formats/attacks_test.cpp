@@ -2,7 +2,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <chrono>
+#include <ctime>
 #include <optional>
 
 #include "fcm/formats/safetensors.h"
@@ -218,10 +218,10 @@ TEST(Attacks, FloodsOfEntriesEndSoon) {
     tensors += fmt::format(R"({}"{}":{})", comma, i, tensor("U8", "[0]", "[0,0]"));
     metadata += fmt::format(R"({}"{}":"")", comma, i);
   }
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of the processor: others may use it too
   EXPECT_NE(reason(file_of(tensors + "}", 0)).find("too many tensors"), std::string::npos);
   EXPECT_NE(reason(file_of(metadata + "}}", 0)).find("too many metadata"), std::string::npos);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
 }
 
 class FileAttacks : public TemporaryFolderTest {};

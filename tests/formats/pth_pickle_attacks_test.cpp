@@ -2,7 +2,7 @@
 // the rule.
 #include <sys/resource.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "tests/formats/pth_support.h"
 
@@ -86,7 +86,6 @@ TEST(PthPickleAttacks, CodeIsNeverReached) {
            {"torch.hub", "load"},
            {"torch.storage", "_load_from_bytes"},
            {"torch.serialization", "load"},
-           {"torch._utils", "_rebuild_parameter_with_state"},
            {"torch._utils", "_rebuild_device_tensor_from_numpy"},
            {"torch.jit._script", "RecursiveScriptModule"},
            {"torch", "FloatStorage.__class__"},
@@ -96,7 +95,6 @@ TEST(PthPickleAttacks, CodeIsNeverReached) {
            {"torch.nn.modules.linear", "Linear"},
            {"numpy.core.multiarray", "_reconstruct"},
            {"numpy", "dtype"},
-           {"collections", "defaultdict"},
            {"collections", "OrderedDict.fromkeys"},
            {"argparse", "FileType"},
            {"pathlib", "os.system"},
@@ -115,6 +113,139 @@ TEST(PthPickleAttacks, CodeIsNeverReached) {
     attacks.push_back({"newobj " + name, pth_of(global(module, name) + ")\x81"), shown});
   }
   expect_refused(attacks);
+}
+
+// What honest programs put beside weights does not end the reading of the weights: it is kept as
+// something that was not read, or as the plain data that it holds. Nothing of it is called.
+TEST(PthPickleAttacks, WhatStandsBesideWeightsIsNotInTheWay) {
+  const std::string empty_hook = global("collections", "OrderedDict");
+  const std::string one_text = text_op("f8") + "\x85R";
+  const std::vector<std::pair<std::string, std::string>> beside = {
+      {"numpy scalar", global("numpy.core.multiarray", "scalar") + "(" + global("numpy", "dtype") +
+                           text_op("f8") + "\x85R" + text_op("bytes") + "tR"},
+      {"numpy array", global("numpy.core.multiarray", "_reconstruct") + global("numpy", "ndarray") +
+                          "K\x01\x85\x86R(K\x01K\x02tb"},
+      {"Counter", global("collections", "Counter") + "}K\x1eK\x01s\x85R"},
+      {"defaultdict", global("collections", "defaultdict") + global("__builtin__", "int") +
+                          "\x85R" + text_op("a") + "K\x01s"},
+      {"deque", global("collections", "deque") + ")K\x0a\x86RK\x01" + "a"},
+      {"set", global("__builtin__", "set") + "](K\x01K\x02" + "e\x85R"},
+      {"set of protocol 4", "\x8f(K\x01K\x02\x90"},
+      {"frozenset of protocol 4", "(K\x01K\x02\x91"},
+      {"device", global("torch", "device") + text_op("cuda") + std::string("K\0", 2) + "\x86R"},
+      {"dtype", global("torch", "float32")},
+      {"a class", global("__main__", "Model")},
+      {"an object with slots", global("x.y", "Z") + ")\x81(N}" + text_op("a") + "K\x01stb"},
+      {"an object with items", global("x", "Bunch") + ")\x81" + text_op("a") + "K\x01s"},
+      {"an object with more", global("x", "Stack") + ")\x81(K\x01K\x02" + "e"},
+      {"a method", global("builtins", "int") + ")R"},
+      {"a seed of 64 bits",
+       std::string("\x8a\x09") + std::string(8, '\xff') + std::string(1, '\0')},
+      {"text of a file name that is not UTF-8", text_op("a\xed\xb3\xa9")},
+      {"Python 2's bytes", "U\x02\xff\xfe"},
+      {"a key that is a tuple", "}K\x01K\x02\x86K\x03s"},
+      {"a key that is not read", "}" + global("torch", "float32") + "K\x03s"},
+      {"a function", global("_codecs", "encode")},
+      {"a storage", good_storage()},
+      {"a quantised tensor", global("torch._utils", "_rebuild_qtensor") + "(" +
+                                 storage("QInt8Storage", "0", 48) + "K\x01tR"},
+      {"a tensor of such a storage",
+       tensor_of(storage("ComplexDoubleStorage", "0", 3), 0, {3}, {1})},
+      {"a tensor with hooks", global("torch._utils", "_rebuild_tensor_v2") + "(" + good_storage() +
+                                  integer(0) + integers({2}) + integers({1}) + "\x89" + empty_hook +
+                                  ")R" + text_op("x") + "NstR"},
+  };
+  for (const auto& [name, odd] : beside) {
+    const std::string file = pth_of("}(" + text_op("model") + good_tensor() + text_op("odd") + odd +
+                                    text_op("again") + odd + "u");
+    EXPECT_EQ(reason_of(file), "") << name;
+    const PthFile read = parse_pth(bytes_of_text(file), name);
+    ASSERT_EQ(read.tensors.size(), 1U) << name;
+    EXPECT_EQ(read.tensors[0].name, "model") << name;
+    ASSERT_NE(read.root.find("odd"), nullptr) << name;
+  }
+  const auto odd = [&](size_t i) {
+    PthFile read = parse_pth(bytes_of_text(pth_of("}" + text_op("odd") + beside[i].second + "s")),
+                             beside[i].first);
+    return *read.root.find("odd");
+  };
+  EXPECT_EQ(std::get<Value::Opaque>(odd(0).data).what, "numpy.core.multiarray.scalar");
+  EXPECT_EQ(std::get<Value::Dict>(odd(2).data).items.size(), 1U);
+  EXPECT_NE(odd(3).find("a"), nullptr);
+  EXPECT_EQ(std::get<Value::List>(odd(5).data).size(), 2U);
+  EXPECT_EQ(std::get<Value::List>(odd(6).data).size(), 2U);
+  EXPECT_NE(odd(11).find("a"), nullptr);  // attributes stay, they may be weights
+  EXPECT_NE(odd(12).find("a"), nullptr);
+  // Two objects of one class are filled one by one.
+  const PthFile two =
+      parse_pth(bytes_of_text(pth_of("(" + global("x", "Y") + "q\x01)\x81}" + text_op("a") +
+                                     "K\x01sbh\x01)"
+                                     "\x81}" +
+                                     text_op("b") + "K\x01sbt")),
+                "two");
+  const auto& items = std::get<Value::Tuple>(two.root.data).items;
+  EXPECT_EQ(std::get<Value::Opaque>(items[0].data).members.items.size(), 1U);
+  EXPECT_EQ(items[1].find("a"), nullptr);
+  EXPECT_NE(items[1].find("b"), nullptr);
+}
+
+// Tensors that other forms of torch.save describe.
+TEST(PthPickleAttacks, ParametersOfEveryFormAreRead) {
+  const std::string parameter = global("torch.nn.parameter", "Parameter");
+  const std::string typed = global("torch._tensor", "_rebuild_from_type_v2");
+  const std::string arguments = "(" + good_storage() + integer(0) + integers({3, 4}) +
+                                integers({4, 1}) + "\x89" + empty_hooks() + "t";
+  for (const std::string& body :
+       {parameter + good_tensor() + "\x88\x86R", parameter + good_tensor() + "\x85\x81",
+        global("torch._utils", "_rebuild_parameter_with_state") + "(" + good_tensor() + "\x88" +
+            empty_hooks() + "}" + text_op("tag") + "K\x01stR",
+        typed + "(" + global("torch._utils", "_rebuild_tensor_v2") + parameter + arguments + "}tR",
+        typed + "(" + global("torch._utils", "_rebuild_tensor_v2") + global("torch", "Tensor") +
+            arguments + "}tR"}) {
+    const std::string file = pth_of("}" + text_op("w") + body + "s");
+    EXPECT_EQ(reason_of(file), "");
+    const PthFile read = parse_pth(bytes_of_text(file), "parameter");
+    ASSERT_EQ(read.tensors.size(), 1U);
+    EXPECT_EQ(read.tensors[0].shape, (std::vector<int64_t>{3, 4}));
+  }
+}
+
+// Names that run code end the reading, also where nothing would use them.
+TEST(PthPickleAttacks, HostileNamesEndTheReading) {
+  std::vector<PthAttack> attacks;
+  for (const auto& [module, name] :
+       std::vector<std::pair<std::string, std::string>>{{"os", "system"},
+                                                        {"posix", "system"},
+                                                        {"builtins", "eval"},
+                                                        {"__builtin__", "exec"},
+                                                        {"subprocess", "Popen"},
+                                                        {"sys", "exit"},
+                                                        {"importlib", "import_module"},
+                                                        {"runpy", "run_path"},
+                                                        {"os.path", "join"}}) {
+    attacks.push_back({name,
+                       pth_of("}(" + text_op("model") + good_tensor() + text_op("x") +
+                              global(module, name) + text_op("touch /tmp/x") + "\x85Ru"),
+                       "is not allowed, which runs code in Python"});
+  }
+  expect_refused(attacks);
+}
+
+// Python holds files to what a FRAME announces; torch.load refuses the opcode in its safe mode.
+TEST(PthPickleAttacks, FramesHoldWhatTheyAnnounce) {
+  const auto frame = [](uint64_t bytes) { return "\x95" + le(bytes); };
+  EXPECT_EQ(reason_of(pth_of(frame(2) + "N", "\x80\x04")), "");  // with STOP
+  EXPECT_EQ(reason_of(pth_of(frame(1) + "N" + frame(1), "\x80\x04")), "");
+  expect_refused({
+      {"longer than the data", pth_of(frame(3) + "N"), "a FRAME of 3 bytes, but only 2 follow"},
+      {"of 2^64 bytes", pth_of(frame(~uint64_t{0}) + "N"), "but only 2 follow"},
+      {"one in another", pth_of(frame(20) + frame(1) + "N" + std::string(9, '0')),
+       "inside another"},
+      {"an opcode across its end", pth_of(frame(2) + "K\x01" + frame(2) + "J00000"),
+       "reaches beyond its FRAME"},
+      {"STOP before its end", archive_of({{"a/data.pkl", "\x80\x04" + frame(4) + "N.N0"}}),
+       "STOP inside a FRAME"},
+  });
 }
 
 // A class of an archive's own code is a bag of attributes: made empty, filled once, never called.
@@ -174,8 +305,6 @@ TEST(PthPickleAttacks, OpcodesThatAreNotExecuted) {
       {"dict", pth_of("(d"), "opcode DICT"},
       {"dup", pth_of("N2"), "opcode DUP"},
       {"long4", pth_of("\x8b\xff\xff\xff\x7f"), "opcode LONG4"},
-      {"set", pth_of("\x8f"), "opcode EMPTY_SET"},
-      {"frozenset", pth_of("(\x91"), "opcode FROZENSET"},
       {"bytearray", pth_of("\x96"), "opcode BYTEARRAY8"},
       {"buffer", pth_of("\x97"), "opcode NEXT_BUFFER"},
       {"none at all", pth_of("\xff"), "opcode unknown (0xff)"},
@@ -264,8 +393,7 @@ TEST(PthPickleAttacks, TheStackIsGuarded) {
 TEST(PthPickleAttacks, TheTreeIsPlain) {
   expect_refused({
       {"class as a value", pth_of(global("torch", "FloatStorage")), "stands where data is due"},
-      {"function as a value", pth_of("]" + global("_codecs", "encode") + "a"),
-       "stands where data is due"},
+      {"function as the file", pth_of(global("_codecs", "encode")), "stands where data is due"},
       {"storage as a value", pth_of(good_storage()), "a storage stands where data is due"},
       {"duplicate key", pth_of("}(" + text_op("a") + "N" + text_op("a") + "Nu"), "duplicate key"},
       {"1 and True", pth_of("}(K\x01N\x88Nu"), "duplicate key"},
@@ -274,7 +402,6 @@ TEST(PthPickleAttacks, TheTreeIsPlain) {
       {"list as a key", pth_of("}]Ns"), "neither text nor number"},
       {"tensor as a key", pth_of("}" + good_tensor() + "Ns"), "neither text nor number"},
       {"no UTF-8", pth_of(text_op("\xc0\x80")), "not UTF-8"},
-      {"surrogate", pth_of(text_op("\xed\xa0\x80")), "not UTF-8"},
       {"two tensors of one name",
        pth_of("}(" + text_op("a.b") + good_tensor() + text_op("a") + "}" + text_op("b") +
               good_tensor() + "su"),
@@ -284,7 +411,7 @@ TEST(PthPickleAttacks, TheTreeIsPlain) {
 
 TEST(PthPickleAttacks, Bombs) {
   const std::string megabyte = text_op(std::string(1 << 20, 'a'));
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of the processor: others may use it too
   expect_refused({
       {"memo index", pth_of("Nr\xff\xff\xff\x7f"), "memo index 2147483647"},
       {"memo index 2", pth_of("Nr\xff\xff\xff\xff"), "memo index 4294967295"},
@@ -320,7 +447,7 @@ TEST(PthPickleAttacks, Bombs) {
               repeat(global("pathlib", "Path") + "h\x01R0", 100000) + "N"),
        "more than 524288 opcodes"},
   });
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
 }
 
 TEST(PthPickleAttacks, StoragesOfForgedShape) {

@@ -129,6 +129,8 @@ json as_json(const Value& value, const PthFile& file) {
           return {{"pathlib.PosixPath", held.text}};
         } else if constexpr (std::is_same_v<T, Value::Bytes>) {
           return held.data;
+        } else if constexpr (std::is_same_v<T, Value::Opaque>) {
+          return held.what;
         } else if constexpr (std::is_same_v<T, Value::Tensor>) {
           const TensorView& tensor = file.tensors.at(held.index);
           return count_of(tensor) == 1 ? json(element(tensor, 0)) : json(tensor.name);

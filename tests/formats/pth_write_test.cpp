@@ -69,6 +69,8 @@ bool same(const Value& left, const Value& right) {
           return held.data == other.data;
         } else if constexpr (std::is_same_v<T, Value::Path>) {
           return held.text == other.text;
+        } else if constexpr (std::is_same_v<T, Value::Opaque>) {
+          return held.what == other.what && same_dict(held.members, other.members);
         } else if constexpr (std::is_same_v<T, Value::Tensor>) {
           return held.index == other.index && held.parameter == other.parameter;
         } else {

@@ -334,7 +334,7 @@ TEST(PthLegacyAttacks, EachIsRefusedAndTheRuleIsNamed) {
       {"fewer elements", legacy([](Legacy& l) { l.storages = le<int64_t>(1) + "1234"; }),
        "its tensors say 2"},
       {"2^63 elements",
-       legacy([](Legacy& l) { l.storages = le<uint64_t>(uint64_t{1} << 63) + "12345678"; }),
+       legacy([](Legacy& l) { l.storages = le<uint64_t>(uint64_t{1} << 63).append("12345678"); }),
        "its tensors say 2"},
       {"exabytes", legacy([](Legacy& l) {
          l.object = "\x80\x02" +

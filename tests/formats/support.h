@@ -25,13 +25,13 @@ namespace fs = std::filesystem;
 using test::signal_of_child;
 using test::TemporaryFolderTest;
 
-// Keeps warnings.
+// Keeps messages and warnings.
 class KeepingReporter final : public Reporter {
  public:
-  void info(const std::string&) override {}
+  void info(const std::string& line) override { infos.push_back(line); }
   void warn(const std::string& line) override { warnings.push_back(line); }
   void progress(const std::string&) override {}
-  std::vector<std::string> warnings;
+  std::vector<std::string> infos, warnings;
 };
 
 // The message of the Error(kCheckpoint) that `action` throws; empty: it threw none.
@@ -41,7 +41,7 @@ inline std::string error_of(const std::function<void()>& action) {
 
 inline std::vector<std::byte> bytes_of_text(const std::string& text) {
   std::vector<std::byte> bytes(text.size());
-  std::memcpy(bytes.data(), text.data(), text.size());
+  if (!text.empty()) std::memcpy(bytes.data(), text.data(), text.size());
   return bytes;
 }
 

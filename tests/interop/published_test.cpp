@@ -122,7 +122,8 @@ void write_back(const checkpoint::Checkpoint& checkpoint, const fs::path& path) 
                          state.at("published_epoch").get<int64_t>(),
                          state.at("scaler"),
                          state.at("args"),
-                         "a recipe"});
+                         "a recipe",
+                         /*facts=*/""});
 }
 
 TEST_F(Published, WhatIsWrittenBackIsWhatWasRead) {
@@ -223,11 +224,13 @@ class Altered : public Published {
     return std::get<formats::Value::Dict>(at->data);
   }
   std::string reason() {
-    const checkpoint::Checkpoint checkpoint = from_pth(std::move(file_), "altered.pth", true);
+    const checkpoint::Checkpoint checkpoint =
+        from_pth(std::move(file_), "altered.pth", true, silence_);
     EXPECT_TRUE(checkpoint.optimizer.tensors.empty());
     return checkpoint.state.value("optimizer_left_out", "");
   }
   formats::PthFile file_;
+  SilentReporter silence_;
 };
 
 TEST_F(Altered, UnequalUpdateCountsAreRefused) {
@@ -254,7 +257,8 @@ TEST_F(Altered, StateDictsAreFoundWhereverTheyAre) {
   outer.items.push_back(
       {formats::Value{std::string("state_dict")}, formats::Value{dict({"model"})}});
   file_.root = formats::Value{outer};
-  const checkpoint::Checkpoint checkpoint = from_pth(std::move(file_), "altered.pth", true);
+  const checkpoint::Checkpoint checkpoint =
+      from_pth(std::move(file_), "altered.pth", true, silence_);
   EXPECT_TRUE(same(checkpoint.model, load_stored("checkpoint-0.pth").model));
 }
 
@@ -264,7 +268,8 @@ TEST_F(Altered, PrefixesAreTakenOff) {
     const bool decoder = name.starts_with("decoder") || name == "mask_token";
     key = formats::Value{"module." + std::string(decoder ? "decoder." : "encoder.") + name};
   }
-  const checkpoint::Checkpoint checkpoint = from_pth(std::move(file_), "altered.pth", true);
+  const checkpoint::Checkpoint checkpoint =
+      from_pth(std::move(file_), "altered.pth", true, silence_);
   const checkpoint::Checkpoint plain = load_stored("checkpoint-0.pth");
   EXPECT_TRUE(same(checkpoint.model, plain.model));
   EXPECT_TRUE(same(checkpoint.optimizer, plain.optimizer));

@@ -16,7 +16,7 @@ namespace {
 
 using reference::Tensors;
 
-struct Setting {
+struct ClassifierSetting {
   std::string name;
   std::string kind;
   std::vector<int64_t> strides;
@@ -25,11 +25,11 @@ struct Setting {
   double drop_path = 0;
 };
 
-void PrintTo(const Setting& setting, std::ostream* out) { *out << setting.name; }
+void PrintTo(const ClassifierSetting& setting, std::ostream* out) { *out << setting.name; }
 
 const std::string kConvVit = "conv_vit", kVit = "vit";
 
-ClassifierOptions small_options(const Setting& setting) {
+ClassifierOptions small_classifier(const ClassifierSetting& setting) {
   const ops::PatchGeometry geometry{setting.strides};
   ClassifierOptions options;
   options.kind = setting.kind;
@@ -97,10 +97,10 @@ struct Comparison {
 };
 
 // The reference pools in the other way if `wrong_pool`: the planted mistake.
-Comparison compare(const Setting& setting, bool wrong_pool = false) {
+Comparison compare(const ClassifierSetting& setting, bool wrong_pool = false) {
   const test::OneThread one_thread;
   at::manual_seed(3);
-  const ClassifierOptions options = small_options(setting);
+  const ClassifierOptions options = small_classifier(setting);
   Classifier model(options, 11, at::kDouble);
   {
     // Start values alone leave biases at zero; this makes every parameter matter.
@@ -145,7 +145,7 @@ Comparison compare(const Setting& setting, bool wrong_pool = false) {
   return comparison;
 }
 
-class ClassifierEqualsThePublishedForm : public ::testing::TestWithParam<Setting> {};
+class ClassifierEqualsThePublishedForm : public ::testing::TestWithParam<ClassifierSetting> {};
 
 TEST_P(ClassifierEqualsThePublishedForm, LossAndEveryGradient) {
   const Comparison comparison = compare(GetParam());
@@ -155,15 +155,15 @@ TEST_P(ClassifierEqualsThePublishedForm, LossAndEveryGradient) {
 
 INSTANTIATE_TEST_SUITE_P(
     Settings, ClassifierEqualsThePublishedForm,
-    ::testing::Values(Setting{"conv_mean", kConvVit, {4, 2, 2}, 3, 3, true},
-                      Setting{"conv_token", kConvVit, {4, 2, 2}, 3, 3, false},
-                      Setting{"conv_wide", kConvVit, {2, 2, 3}, 2, 5, true},
-                      Setting{"conv_tall_token", kConvVit, {2, 2, 2}, 5, 2, false},
-                      Setting{"conv_drop_path", kConvVit, {2, 2, 2}, 3, 4, true, 0.6},
-                      Setting{"vit_mean", kVit, {8}, 3, 3, true},
-                      Setting{"vit_token", kVit, {8}, 3, 3, false},
-                      Setting{"vit_wide_mean", kVit, {6}, 2, 5, true},
-                      Setting{"vit_drop_path", kVit, {8}, 3, 4, false, 0.6}),
+    ::testing::Values(ClassifierSetting{"conv_mean", kConvVit, {4, 2, 2}, 3, 3, true},
+                      ClassifierSetting{"conv_token", kConvVit, {4, 2, 2}, 3, 3, false},
+                      ClassifierSetting{"conv_wide", kConvVit, {2, 2, 3}, 2, 5, true},
+                      ClassifierSetting{"conv_tall_token", kConvVit, {2, 2, 2}, 5, 2, false},
+                      ClassifierSetting{"conv_drop_path", kConvVit, {2, 2, 2}, 3, 4, true, 0.6},
+                      ClassifierSetting{"vit_mean", kVit, {8}, 3, 3, true},
+                      ClassifierSetting{"vit_token", kVit, {8}, 3, 3, false},
+                      ClassifierSetting{"vit_wide_mean", kVit, {6}, 2, 5, true},
+                      ClassifierSetting{"vit_drop_path", kVit, {8}, 3, 4, false, 0.6}),
     [](const auto& tested) { return tested.param.name; });
 
 TEST(Classifier, TheOtherPoolingIsNoticed) {
@@ -176,7 +176,7 @@ TEST(Classifier, TheOtherPoolingIsNoticed) {
 }
 
 TEST(Classifier, DropPathChangesOnlyThePicturesItHits) {
-  const Classifier model(small_options({"", kConvVit, {2, 2, 2}, 2, 2, true}), 11);
+  const Classifier model(small_classifier({"", kConvVit, {2, 2, 2}, 2, 2, true}), 11);
   at::manual_seed(2);
   const at::Tensor images = at::randn({2, 3, model.options().rows, model.options().cols});
   nn::DropPath drop_path(5, nn::BranchScales{at::ones({2}), at::ones({2})});
@@ -198,8 +198,8 @@ TEST(Classifier, DropPathChangesOnlyThePicturesItHits) {
 TEST(Classifier, HasThePublishedParametersInTheirOrder) {
   for (const bool mean_pool : {true, false}) {
     for (const std::string& kind : {kConvVit, kVit}) {
-      ClassifierOptions options = small_options({"", kind, {8}, 2, 2, mean_pool});
-      if (kind == kConvVit) options = small_options({"", kind, {4, 2, 2}, 2, 2, mean_pool});
+      ClassifierOptions options = small_classifier({"", kind, {8}, 2, 2, mean_pool});
+      if (kind == kConvVit) options = small_classifier({"", kind, {4, 2, 2}, 2, 2, mean_pool});
       const Classifier model(options, 0);
       const auto expected = reference::classifier_names_and_shapes(reference_options(options));
       ASSERT_EQ(model.parameters().all().size(), expected.size());
@@ -223,7 +223,7 @@ TEST(Classifier, BaseModelHasThePublishedCountAndASmallHead) {
 }
 
 TEST(Classifier, FrozenPositionsGetNoGradient) {
-  ClassifierOptions options = small_options({"", kConvVit, {2, 2, 2}, 2, 2, true});
+  ClassifierOptions options = small_classifier({"", kConvVit, {2, 2, 2}, 2, 2, true});
   options.trainable_positions = false;
   const Classifier model(options, 0);
   EXPECT_FALSE(model.parameters().find("pos_embed").trainable);
@@ -237,7 +237,7 @@ TEST(Classifier, BfloatStaysNearFloatAndItsLogitsAreFloats) {
   for (const std::string& kind : {kConvVit, kVit}) {
     const std::vector<int64_t> strides =
         kind == kVit ? std::vector<int64_t>{8} : std::vector<int64_t>{2, 2, 2};
-    const Classifier model(small_options({"", kind, strides, 3, 4, true}), 11);
+    const Classifier model(small_classifier({"", kind, strides, 3, 4, true}), 11);
     at::manual_seed(2);
     const at::Tensor images = at::randn({2, 3, model.options().rows, model.options().cols});
     const Inputs inputs = inputs_of(model, images);

@@ -128,7 +128,7 @@ TEST_P(MixtureEqualsThePlainForm, EveryLossAndGradient) {
   EXPECT_LT(worst.gradient, 1e-11) << worst.name;
 }
 
-const Setting kVit{"", {8}, 4, 4, 0.75, 0};
+const Setting kOneStage{"", {8}, 4, 4, 0.75, 0};
 const Setting kUnequal{"", {2, 2, 2}, 5, 3, 0.75, 3};
 
 INSTANTIATE_TEST_SUITE_P(
@@ -142,7 +142,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mixture{.name = "clip_and_ema", .rgb = 0, .clip = 0.5},
         Mixture{.name = "mimic", .ema = 0, .mimic = "clip"},
         Mixture{.name = "mimic_beside", .mimic = "ema"},
-        Mixture{.name = "vit", .setting = kVit, .dino = 0.5, .mimic = "dino"},
+        Mixture{.name = "vit", .setting = kOneStage, .dino = 0.5, .mimic = "dino"},
         Mixture{.name = "unequal", .setting = kUnequal, .clip = 0.5, .mimic = "clip"}),
     [](const auto& tested) { return tested.param.name; });
 

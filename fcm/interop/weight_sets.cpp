@@ -1,0 +1,354 @@
+#include "fcm/interop/weight_sets.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/interop/adapters.h"
+#include "fcm/interop/tensor_roles.h"
+
+namespace fcm::interop {
+namespace {
+
+using formats::TensorView;
+using formats::Value;
+
+constexpr size_t kDeepest = 5;        // dicts in dicts
+constexpr size_t kLongestList = 256;  // of dicts
+
+std::string joined(const std::string& path, std::string_view step) {
+  return path.empty() ? std::string(step) : path + "." + std::string(step);
+}
+
+// --- dicts of a file ---
+
+class Collector {
+ public:
+  explicit Collector(const formats::PthFile& file) : file_(file) {}
+
+  void visit(const Value& value, const std::string& path, size_t depth) {
+    if (depth > kDeepest || value.find("param_groups") != nullptr) return;
+    if (is_module(value)) {
+      NamedTensors whole{path, {}};
+      add_module(value, "", depth, whole.tensors);
+      if (!whole.tensors.empty()) found_.push_back(std::move(whole));
+      return;
+    }
+    if (const Value::Dict* dict = value.entries()) visit_dict(*dict, path, depth);
+    const auto* list = std::get_if<Value::List>(&value.data);
+    if (const auto* tuple = std::get_if<Value::Tuple>(&value.data)) list = &tuple->items;
+    if (list == nullptr || list->size() > kLongestList) return;
+    for (size_t i = 0; i < list->size(); ++i) {
+      visit((*list)[i], joined(path, std::to_string(i)), depth + 1);
+    }
+  }
+
+  std::vector<NamedTensors> take() { return std::move(found_); }
+
+ private:
+  static bool is_module(const Value& value) {
+    return std::holds_alternative<Value::Namespace>(value.data) ||
+           value.find("_parameters") != nullptr;
+  }
+
+  void visit_dict(const Value::Dict& dict, const std::string& path, size_t depth) {
+    NamedTensors here{path, {}};
+    for (const auto& [key, value] : dict.items) {
+      const auto* name = std::get_if<std::string>(&key.data);
+      if (name != nullptr) add_tensor(value, *name, here.tensors);
+    }
+    if (!here.tensors.empty()) found_.push_back(std::move(here));
+    for (const auto& [key, value] : dict.items) {
+      if (const auto* name = std::get_if<std::string>(&key.data)) {
+        visit(value, joined(path, *name), depth + 1);
+      }
+    }
+  }
+
+  void add_tensor(const Value& value, std::string name, std::vector<TensorView>& tensors) const {
+    const auto* tensor = std::get_if<Value::Tensor>(&value.data);
+    if (tensor == nullptr) return;
+    tensors.push_back(file_.tensors.at(tensor->index));
+    tensors.back().name = std::move(name);
+  }
+
+  // Attributes of a module of TorchScript, or of Python's with its three dicts, by their names in a
+  // state_dict.
+  void add_module(const Value& module, const std::string& path, size_t depth,
+                  std::vector<TensorView>& tensors) const {
+    const Value::Dict* members = module.entries();
+    if (members == nullptr || depth > 64) return;
+    for (const auto& [key, value] : members->items) {
+      const auto* name = std::get_if<std::string>(&key.data);
+      if (name == nullptr) continue;
+      const bool parts = *name == "_parameters" || *name == "_buffers" || *name == "_modules";
+      const std::string inner = parts ? path : joined(path, *name);
+      add_tensor(value, inner, tensors);
+      add_module(value, inner, depth + 1, tensors);
+    }
+  }
+
+  const formats::PthFile& file_;
+  std::vector<NamedTensors> found_;
+};
+
+// --- sets of a dict ---
+
+// Tensors by which an encoder is known; what stands in front of one stands in front of all of it.
+constexpr std::string_view kTransformers = "embeddings.patch_embeddings.projection.weight";
+constexpr std::array<std::string_view, 3> kAnchors = {"patch_embed.proj.weight",
+                                                      "patch_embed1.proj.weight", kTransformers};
+
+// Whether only wrappers stand in front, which the published names are known under anyhow.
+bool is_plain(std::string_view prefix) {
+  return published_name(std::string(prefix) + "pos_embed") == "pos_embed";
+}
+
+std::vector<std::string> prefixes_of(const std::vector<TensorView>& tensors) {
+  std::vector<std::string> prefixes;
+  for (const TensorView& tensor : tensors) {
+    for (const std::string_view anchor : kAnchors) {
+      const std::string& name = tensor.name;
+      if (tensor.shape.size() != 4 || !name.ends_with(anchor)) continue;
+      std::string prefix = name.substr(0, name.size() - anchor.size());
+      if (!prefix.empty() && prefix.back() != '.') continue;
+      if (anchor == kTransformers && prefix.ends_with("vit.")) prefix.resize(prefix.size() - 4);
+      if (is_plain(prefix)) prefix.clear();
+      if (std::find(prefixes.begin(), prefixes.end(), prefix) == prefixes.end()) {
+        prefixes.push_back(prefix);
+      }
+    }
+  }
+  return prefixes;
+}
+
+struct Candidate {
+  std::string label;
+  std::vector<TensorView> tensors, beside;
+  size_t bytes = 0;
+};
+
+size_t bytes_of_all(const std::vector<TensorView>& tensors) {
+  size_t bytes = 0;
+  for (const TensorView& tensor : tensors) bytes += tensor.bytes.size();
+  return bytes;
+}
+
+// The set behind `prefix`, which is one of `all`. With the empty one all that is in no other set.
+Candidate candidate_of(const NamedTensors& dict, const std::string& prefix,
+                       const std::vector<std::string>& all) {
+  Candidate candidate;
+  candidate.label = dict.key;
+  if (!prefix.empty()) {
+    candidate.label = joined(dict.key, std::string_view(prefix).substr(0, prefix.size() - 1));
+  }
+  for (const TensorView& tensor : dict.tensors) {
+    const auto of_other = [&](const std::string& other) {
+      return !other.empty() && other != prefix && tensor.name.starts_with(other) &&
+             other.size() > prefix.size();
+    };
+    const bool elsewhere = std::any_of(all.begin(), all.end(), of_other);
+    if (elsewhere || !tensor.name.starts_with(prefix)) {
+      const auto of_any = [&](const std::string& one) {
+        return !one.empty() && tensor.name.starts_with(one);
+      };
+      if (std::none_of(all.begin(), all.end(), of_any)) candidate.beside.push_back(tensor);
+      continue;
+    }
+    candidate.tensors.push_back(tensor);
+    candidate.tensors.back().name.erase(0, prefix.size());
+  }
+  candidate.bytes = bytes_of_all(candidate.tensors);
+  return candidate;
+}
+
+// Words between dots and underscores.
+bool has_word(const std::string& label, std::string_view wanted) {
+  for (size_t begin = 0; begin <= label.size();) {
+    const size_t end = std::min(label.find_first_of("._", begin), label.size());
+    if (std::string_view(label).substr(begin, end - begin) == wanted) return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
+bool is_average(const std::string& label) {
+  constexpr std::array<std::string_view, 12> kWords = {"ema",    "averaged", "average", "avg",
+                                                       "swa",    "momentum", "target",  "teacher",
+                                                       "polyak", "shadow",   "key",     "k"};
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view word) { return has_word(label, word); });
+}
+
+// Lower is taken first.
+int rank_of(const Candidate& candidate, bool has_student) {
+  if (has_student) return has_word(candidate.label, "teacher") ? 0 : 1;
+  return is_average(candidate.label) ? 1 : 0;
+}
+
+std::vector<Candidate> candidates_of(const std::vector<NamedTensors>& dicts) {
+  std::vector<Candidate> candidates;
+  for (const NamedTensors& dict : dicts) {
+    const std::vector<std::string> prefixes = prefixes_of(dict.tensors);
+    for (const std::string& prefix : prefixes) {
+      candidates.push_back(candidate_of(dict, prefix, prefixes));
+    }
+  }
+  const bool has_student =
+      std::any_of(candidates.begin(), candidates.end(),
+                  [](const Candidate& one) { return has_word(one.label, "student"); }) &&
+      std::any_of(candidates.begin(), candidates.end(),
+                  [](const Candidate& one) { return has_word(one.label, "teacher"); });
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [&](const Candidate& left, const Candidate& right) {
+                     const int a = rank_of(left, has_student), b = rank_of(right, has_student);
+                     return a != b ? a < b : left.bytes > right.bytes;
+                   });
+  return candidates;
+}
+
+std::string labels_of(const std::vector<Candidate>& candidates) {
+  std::vector<std::string> labels;
+  for (const Candidate& one : candidates) labels.push_back(one.label.empty() ? "(all)" : one.label);
+  return labels.empty() ? "none" : fmt::format("{}", fmt::join(labels, ", "));
+}
+
+// Where no encoder is found: the largest dict, so that it can at least be shown.
+Weights largest(std::vector<NamedTensors> dicts) {
+  Weights weights;
+  const auto most = std::max_element(
+      dicts.begin(), dicts.end(), [](const NamedTensors& left, const NamedTensors& right) {
+        return bytes_of_all(left.tensors) < bytes_of_all(right.tensors);
+      });
+  if (most == dicts.end()) return weights;
+  weights.label = most->key;
+  weights.tensors = std::move(most->tensors);
+  return weights;
+}
+
+std::string_view first_word(std::string_view name) { return name.substr(0, name.find('.')); }
+
+// First words of what stands behind an encoder, or beside it to train it.
+constexpr std::array<std::string_view, 34> kHeads = {"heads",
+                                                     "head_dist",
+                                                     "classifier",
+                                                     "cls_classifier",
+                                                     "fc",
+                                                     "projector",
+                                                     "projection",
+                                                     "projection_head",
+                                                     "proj_head",
+                                                     "predictor",
+                                                     "prediction_head",
+                                                     "prototypes",
+                                                     "prototype",
+                                                     "queue",
+                                                     "queue_ptr",
+                                                     "center",
+                                                     "loss",
+                                                     "criterion",
+                                                     "pooler",
+                                                     "pre_logits",
+                                                     "attn_pool",
+                                                     "logit_scale",
+                                                     "lm_head",
+                                                     "dino_head",
+                                                     "ibot_head",
+                                                     "neck",
+                                                     "online_classifier",
+                                                     "distillation_classifier",
+                                                     "aux_classifier",
+                                                     "momentum_head",
+                                                     "student_head",
+                                                     "teacher_head",
+                                                     "dino_loss",
+                                                     "ibot_patch_loss"};
+
+// A head this program knows: a linear layer, or a probe's two modules.
+bool is_known_head(std::string_view name) {
+  return name == "head.weight" || name == "head.bias" || name.starts_with("head.0.") ||
+         name.starts_with("head.1.");
+}
+
+bool is_head(const std::string& name) {
+  if (role_of(name) == TensorRole::kHead) return !is_known_head(name);
+  if (role_of(name)) return false;
+  const std::string_view word = first_word(name);
+  return std::find(kHeads.begin(), kHeads.end(), word) != kHeads.end() ||
+         word.starts_with("momentum_") || name == "embeddings.mask_token";
+}
+
+}  // namespace
+
+std::vector<NamedTensors> state_dicts(const formats::PthFile& file) {
+  Collector collector(file);
+  collector.visit(file.root, "", 0);
+  return collector.take();
+}
+
+Weights choose_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
+                       const std::string& source) {
+  for (NamedTensors& dict : dicts) {
+    for (TensorView& tensor : dict.tensors) tensor.name = without_inner_wrappers(tensor.name);
+  }
+  std::vector<Candidate> candidates = candidates_of(dicts);
+  auto chosen = candidates.begin();
+  if (!wanted.empty()) {
+    chosen = std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& one) {
+      return one.label == wanted || one.label.ends_with("." + wanted);
+    });
+    if (chosen == candidates.end()) {
+      fail(ExitCode::kCheckpoint, "{} has no weights called {}; there are: {}", source, wanted,
+           labels_of(candidates));
+    }
+  }
+  if (candidates.empty()) return largest(std::move(dicts));
+  Weights weights;
+  weights.found = true;
+  weights.label = chosen->label;
+  for (auto one = candidates.begin(); one != candidates.end(); ++one) {
+    if (one != chosen) weights.others.push_back({one->label, one->tensors.size()});
+  }
+  weights.tensors = std::move(chosen->tensors);
+  weights.beside = std::move(chosen->beside);
+  return weights;
+}
+
+std::vector<TensorView> take_out_heads(std::vector<TensorView>& tensors) {
+  std::vector<TensorView> taken;
+  std::erase_if(tensors, [&](const TensorView& tensor) {
+    if (!is_head(tensor.name)) return false;
+    taken.push_back(tensor);
+    return true;
+  });
+  return taken;
+}
+
+std::string counted_by_first_word(const std::vector<TensorView>& tensors) {
+  constexpr size_t kShown = 6;
+  std::vector<std::pair<std::string, size_t>> words;
+  for (const TensorView& tensor : tensors) {
+    const std::string word(first_word(tensor.name));
+    const auto known = std::find_if(words.begin(), words.end(),
+                                    [&](const auto& one) { return one.first == word; });
+    if (known == words.end()) {
+      words.emplace_back(word, 1);
+    } else {
+      ++known->second;
+    }
+  }
+  std::vector<std::string> texts;
+  for (const auto& [word, count] : words) {
+    if (texts.size() < kShown) texts.push_back(fmt::format("{} ({})", word, count));
+  }
+  if (words.size() > kShown) texts.push_back(fmt::format("{} more", words.size() - kShown));
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+}  // namespace fcm::interop
