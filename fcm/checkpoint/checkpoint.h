@@ -2,6 +2,7 @@
 // Knows bytes, names and shapes; what they mean is train/'s business. Links no LibTorch.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -37,6 +38,10 @@ void save(const std::filesystem::path& folder, int64_t step,
 // may be repeated.
 void remove_checkpoints(const std::filesystem::path& folder);
 
+// Members of a state, objects, that say which pictures its weights come from and figures were
+// counted on; files of other formats take them along (interop/about.h).
+inline constexpr std::array kAbout = {"trained_on", "pretrained_on", "measured_on"};
+
 // In front of the name of a weight's moving average, among the tensors of the optimizer.
 inline constexpr const char* kEmaPrefix = "ema.";
 
@@ -58,6 +63,10 @@ struct Checkpoint {
 std::optional<Checkpoint> load_newest(const std::filesystem::path& folder, bool with_optimizer,
                                       Reporter& reporter);
 
+// The state of that checkpoint, by manifests alone: nothing of the tensors is read, so one whose
+// tensors are damaged is not passed over. nullopt: there is none whose manifest is sound.
+std::optional<nlohmann::json> newest_state(const std::filesystem::path& folder);
+
 // One committed step folder. Throws Error(kCheckpoint) with the first rule that does not hold.
 Checkpoint load_step(const std::filesystem::path& step_folder, bool with_optimizer);
 
@@ -65,6 +74,8 @@ Checkpoint load_step(const std::filesystem::path& step_folder, bool with_optimiz
 // names one.
 bool is_step(const std::filesystem::path& folder);
 bool has_steps(const std::filesystem::path& folder);
+// How many there are, damaged ones included.
+int64_t count_steps(const std::filesystem::path& folder);
 
 // Checks manifest, sizes and hashes of a step folder, or of all steps in a folder. Throws
 // Error(kCheckpoint) with the first rule that does not hold. Returns what was checked.

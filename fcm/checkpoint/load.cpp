@@ -113,6 +113,14 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
   return newest;
 }
 
+std::optional<nlohmann::json> newest_state(const fs::path& folder) {
+  if (!is_there(folder, ExitCode::kCheckpoint)) return std::nullopt;
+  for (Candidate& candidate : candidates_in(folder)) {
+    if (candidate.damage.empty()) return std::move(candidate.manifest.state);
+  }
+  return std::nullopt;
+}
+
 Checkpoint load_step(const fs::path& step_folder, bool with_optimizer) {
   return read_step(step_folder, read_manifest(step_folder), with_optimizer);
 }
@@ -122,9 +130,11 @@ bool is_step(const fs::path& folder) {
 }
 
 bool has_steps(const fs::path& folder) {
-  if (!is_there(folder, ExitCode::kCheckpoint) || !fs::is_directory(folder)) return false;
+  if (!is_folder(folder, ExitCode::kCheckpoint)) return false;
   return read_latest(folder).has_value() || !list_steps(folder).empty();
 }
+
+int64_t count_steps(const fs::path& folder) { return std::ssize(list_steps(folder)); }
 
 namespace {
 

@@ -28,7 +28,9 @@ class TemporaryFolder {
     const int reason = errno;
     // A leftover that was cleared of our files, but holds others' (step_folders.h): they come
     // along.
-    if (reason == EEXIST && fs::is_directory(path_)) return;
+    std::error_code ignored;
+    const bool folder = fs::symlink_status(path_, ignored).type() == fs::file_type::directory;
+    if (reason == EEXIST && folder) return;
     remove_step(path_);  // the call may have failed after it was made
     fail(ExitCode::kCheckpoint, "cannot create {}: {}", path_.string(), std::strerror(reason));
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -14,6 +15,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/process.h"
 #include "fcm/base/system_call.h"
 
 namespace fcm::checkpoint {
@@ -36,8 +38,21 @@ std::optional<int64_t> take_number(std::string_view& text) {
 struct ParsedName {
   int64_t step = 0;
   bool old = false;
-  std::optional<pid_t> temporary_of;
+  struct Owner {
+    std::string host;  // empty: an earlier version did not say
+    pid_t process;
+  };
+  std::optional<Owner> temporary_of;
 };
+
+// The name of this machine as a part of a file's name, without the dots that end it there.
+std::string host_part() {
+  std::string name = host_name();
+  const auto is_plain = [](unsigned char one) { return std::isalnum(one) != 0 || one == '-'; };
+  std::replace_if(
+      name.begin(), name.end(), [&](char one) { return !is_plain(one); }, '_');
+  return name;
+}
 
 std::optional<ParsedName> parse_name(const std::string& name) {
   constexpr std::string_view kStep = "step-", kTemporary = ".tmp.";
@@ -50,9 +65,15 @@ std::optional<ParsedName> parse_name(const std::string& name) {
   if (rest == ".old") return ParsedName{*step, true, {}};
   if (!rest.starts_with(kTemporary)) return std::nullopt;
   rest.remove_prefix(kTemporary.size());
+  std::string host;
+  if (const size_t dot = rest.find('.'); dot != rest.npos) {
+    host = rest.substr(0, dot);
+    rest.remove_prefix(dot + 1);
+    if (host.empty()) return std::nullopt;
+  }
   const std::optional<int64_t> process = take_number(rest);
   if (!process || !rest.empty()) return std::nullopt;
-  return ParsedName{*step, false, static_cast<pid_t>(*process)};
+  return ParsedName{*step, false, ParsedName::Owner{host, static_cast<pid_t>(*process)}};
 }
 
 template <class Action>
@@ -68,9 +89,11 @@ void for_each_entry(const fs::path& folder, const Action& action) {
 }
 
 // Our own number counts as dead: we write one checkpoint at a time, and are not at it yet. (After a
-// restart in a container the number is often the same.)
-bool is_dead(pid_t process) {
-  return process == ::getpid() || (::kill(process, 0) != 0 && errno == ESRCH);
+// restart in a container the number is often the same.) Of another machine's processes we cannot
+// know.
+bool is_dead(const ParsedName::Owner& owner) {
+  if (!owner.host.empty() && owner.host != host_part()) return false;
+  return owner.process == ::getpid() || (::kill(owner.process, 0) != 0 && errno == ESRCH);
 }
 
 // All that save() writes into a step folder; the manifest first: without it the rest is no
@@ -125,7 +148,7 @@ bool is_whole(const StepFolder& step) try {
 std::string step_name(int64_t step) { return fmt::format("step-{}", step); }
 
 fs::path temporary_path(const fs::path& folder, int64_t step) {
-  return folder / fmt::format("step-{}.tmp.{}", step, ::getpid());
+  return folder / fmt::format("step-{}.tmp.{}.{}", step, host_part(), ::getpid());
 }
 
 std::optional<int64_t> step_of(const fs::path& path) {

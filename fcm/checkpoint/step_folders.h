@@ -1,10 +1,11 @@
 // What lies in a run's `checkpoints` folder, and how things disappear from it: only what save()
 // wrote is ever removed, never a whole tree, and nothing through a link. Private to this folder.
 //
-//   step-N           a committed checkpoint
-//   step-N.tmp.PID   being written, or being removed, by process PID
-//   step-N.old       the one that a new step-N is replacing, where the file system cannot swap
-//   latest           text: the name of the checkpoint committed last
+//   step-N                a committed checkpoint
+//   step-N.tmp.HOST.PID   being written, or being removed, by process PID of that machine; earlier
+//                         versions left HOST out
+//   step-N.old            the one that a new step-N is replacing, where the file system cannot swap
+//   latest                text: the name of the checkpoint committed last
 #pragma once
 
 #include <cstdint>
@@ -45,7 +46,8 @@ Manifest checked_manifest(const StepFolder& step);
 // Highest sequence number in the folder, of manifests that can be read.
 int64_t last_sequence(const std::filesystem::path& folder);
 
-// Removes what dead processes left behind; brings back a step-N.old whose replacement never came.
+// Removes what dead processes of this machine left behind (of another one nobody here knows which
+// are alive); brings back a step-N.old whose replacement never came.
 // Does what it can: a leftover that stays does no harm.
 void clean_up_leftovers(const std::filesystem::path& folder);
 

@@ -10,6 +10,18 @@
 #include "fcm/ops/reference_ops.h"
 
 namespace fcm::eval {
+namespace {
+
+// Rows that hold anything that is not finite become NaN as a whole, which no class wins.
+at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& not_finite) {
+  const at::Tensor broken_B = logits_BC.isfinite().all(1).logical_not();
+  const int64_t count = broken_B.sum().item<int64_t>();
+  if (count == 0) return logits_BC;
+  not_finite += count;
+  return logits_BC.masked_fill(broken_B.unsqueeze(1), std::numeric_limits<double>::quiet_NaN());
+}
+
+}  // namespace
 
 ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Recipe& recipe,
                                        const std::shared_ptr<const loader::Dataset>& dataset,
@@ -35,7 +47,7 @@ ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Rec
   while (next()) {
     const std::vector<int64_t>& labels = batch.targets.labels();
     const at::Tensor labels_B = at::tensor(at::ArrayRef<int64_t>(labels), at::kLong);
-    const at::Tensor logits_BC = predict(batch);
+    const at::Tensor logits_BC = of_finite_rows(predict(batch), evaluation.not_finite);
     count.add(logits_BC, labels_B);
     evaluation.loss +=
         loss::cross_entropy(logits_BC, labels_B).item<double>() * static_cast<double>(batch.batch);

@@ -22,6 +22,7 @@ struct ClassifierAccuracy {
   double loss = 0;            // mean cross-entropy
   int64_t images = 0;         // measured
   int64_t unreadable = 0;     // left out
+  int64_t not_finite = 0;     // with answers that are not all finite: wrong, and the loss is NaN
   int64_t classes = 0;
   std::vector<int64_t> confusion;  // [classes, classes]: true class, prediction
 };

@@ -61,12 +61,35 @@ void for_each_batch(const recipe::Recipe& recipe, const Selection& selection, in
   }
 }
 
+// All that was collected. Throws Error(kData) where not one picture could be read.
+at::Tensor joined(const std::vector<at::Tensor>& batches, const Selection& selection) {
+  if (batches.empty()) {
+    fail(ExitCode::kData, "none of the {} pictures can be read, the first is {}",
+         selection.dataset->size(), selection.dataset->name(0));
+  }
+  return at::cat(batches);
+}
+
 at::Tensor labels_tensor(const std::vector<int64_t>& labels) {
   return at::tensor(at::ArrayRef<int64_t>(labels), at::kLong);
 }
 
 void append(std::vector<int64_t>& list, const std::vector<int64_t>& more) {
   list.insert(list.end(), more.begin(), more.end());
+}
+
+// Neighbours, probes and other programs would take them for features.
+void refuse_non_finite(const at::Tensor& latent_BKC, const Selection& selection,
+                       const loader::Batch& batch) {
+  const at::Tensor finite_B = at::isfinite(latent_BKC).flatten(1).all(1);
+  for (int64_t i = 0; i < finite_B.size(0); ++i) {
+    if (finite_B[i].item<bool>()) continue;
+    const int64_t sample = batch.sample_ids[static_cast<size_t>(i)];
+    fail(ExitCode::kNumeric,
+         "the features of {} hold NaN or infinity: look at the weights (fastconvmae checkpoint "
+         "show), or try --set model.precision=fp32",
+         Subset(selection).name(sample));
+  }
 }
 
 }  // namespace
@@ -87,6 +110,7 @@ void stream_features(const models::MaskedAutoencoder& model, const recipe::Recip
     if (features.class_latents_BGC.defined()) {
       features.class_latents_BGC = features.class_latents_BGC.to(at::kFloat).cpu();
     }
+    refuse_non_finite(features.latent_BKC, selection, batch);
     take(features, batch);
   });
 }
@@ -100,7 +124,7 @@ FeatureSet extract_features(const models::MaskedAutoencoder& model, const recipe
                     tokens.push_back(features.latent_BKC);
                     append(labels, batch.targets.labels());
                   });
-  const at::Tensor tokens_NLC = at::cat(tokens);
+  const at::Tensor tokens_NLC = joined(tokens, selection);
   return {tokens_NLC.flatten(1), tokens_NLC.mean(1), labels_tensor(labels)};
 }
 
@@ -114,7 +138,7 @@ FeatureSet extract_mean_features(const models::MaskedAutoencoder& model,
                     means.push_back(features.latent_BKC.mean(1));
                     append(labels, batch.targets.labels());
                   });
-  return {at::Tensor(), at::cat(means), labels_tensor(labels)};
+  return {at::Tensor(), joined(means, selection), labels_tensor(labels)};
 }
 
 FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection, int64_t threads) {
@@ -124,7 +148,7 @@ FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection
     pixels.push_back(models::pictures_of(batch).flatten(1).to(at::kFloat).div_(255));
     append(labels, batch.targets.labels());
   });
-  return {at::cat(pixels), at::Tensor(), labels_tensor(labels)};
+  return {joined(pixels, selection), at::Tensor(), labels_tensor(labels)};
 }
 
 }  // namespace fcm::eval

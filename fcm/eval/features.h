@@ -36,11 +36,12 @@ struct Selection {
 using TakeFeatures =
     std::function<void(const encoder::Features& features, const loader::Batch& batch)>;
 
-// Pictures that cannot be read are left out.
+// Pictures that cannot be read are left out. Throws Error(kNumeric) that names the picture whose
+// features are not finite.
 void stream_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                      const Selection& selection, int64_t threads, const TakeFeatures& take);
 
-// All of them at once: for as many as fit into memory.
+// All of them at once: for as many as fit into memory. Throws Error(kData) where none can be read.
 FeatureSet extract_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                             const Selection& selection, int64_t threads);
 

@@ -24,9 +24,10 @@ std::vector<fs::path> shipped_recipes(const std::vector<fs::path>& folders) {
   std::set<std::string> names;
   for (const fs::path& folder : folders) {
     std::vector<fs::path> here;
-    std::error_code ignored;  // a folder that is not there holds nothing
-    for (const auto& entry : fs::recursive_directory_iterator(folder, ignored)) {
-      if (entry.path().extension() == ".toml") here.push_back(entry.path());
+    std::error_code error;  // a folder that cannot be listed holds nothing
+    for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+      if (entry->path().extension() == ".toml") here.push_back(entry->path());
     }
     for (const fs::path& file : here) {
       if (names.insert(file.stem().string()).second) files.push_back(file);

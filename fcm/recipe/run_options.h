@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "fcm/config/field.h"
 
@@ -17,6 +18,7 @@ struct RunOptions {
   double knn_every_epochs = 0;
   int64_t max_skipped_in_a_row = 3;
   int64_t max_rollbacks = 3;
+  std::string spike = "log";
   double probe_every_epochs = 0;
 
   template <class Visitor>
@@ -39,6 +41,9 @@ struct RunOptions {
             "non-finite updates in a row before rolling back");
     visitor("max_rollbacks", max_rollbacks, config::Range{0, 1e6},
             "roll-backs before giving up (exit status 5)");
+    visitor("spike", spike, config::OneOf{{"log", "rollback"}},
+            "what a loss that jumps does: a warning and a line in the log, or, after three in a "
+            "row, a roll-back as well");
     visitor("probe_every_epochs", probe_every_epochs, config::Range{0, 1e6},
             "epochs per linear probe on labelled pictures; 0: never");
   }

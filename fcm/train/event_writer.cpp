@@ -8,10 +8,10 @@
 #include <bit>
 #include <cerrno>
 #include <chrono>
-#include <climits>
 #include <cstring>
 
 #include "fcm/base/error.h"
+#include "fcm/base/process.h"
 #include "fcm/base/system_call.h"
 
 namespace fcm::train {
@@ -75,12 +75,6 @@ std::string event(double wall_time, int64_t step) {
 
 double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-std::string host_name() {
-  std::array<char, HOST_NAME_MAX + 1> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
-  return name.data();
 }
 
 }  // namespace

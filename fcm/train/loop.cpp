@@ -13,6 +13,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/loader/loader.h"
+#include "fcm/loader/until_stopped.h"
 #include "fcm/ops/reference_ops.h"
 #include "fcm/optim/schedule.h"
 #include "fcm/recipe/setup.h"
@@ -21,6 +22,7 @@
 #include "fcm/train/records.h"
 #include "fcm/train/safeguards.h"
 #include "fcm/train/state.h"
+#include "fcm/train/update_memory.h"
 
 namespace fcm::train {
 namespace {
@@ -30,8 +32,10 @@ std::string clock_text(double seconds) {
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
+// NaN of none: no number, which the log writes as null.
 double mean(double sum, int64_t count) {
-  return sum / static_cast<double>(std::max<int64_t>(count, 1));
+  if (count == 0) return std::numeric_limits<double>::quiet_NaN();
+  return sum / static_cast<double>(count);
 }
 
 // Adds the mean of each target's losses under its name behind `prefix`.
@@ -58,23 +62,32 @@ class Loop {
     records_.go_on_from(counters_.step);
     TrainResult result{
         counters_.step, total_steps_, false, std::numeric_limits<double>::quiet_NaN(), 0, 0};
-    if (counters_.step >= total_steps_) return result;
+    if (counters_.step >= total_steps_ && !unmeasured_) return result;
     prepare();
     const int64_t first = counters_.step;
     watch_.restart();
     window_.restart();
+    if (asked_to_stop()) {  // before the first step there is nothing to save
+      result.stopped = true;
+      return result;
+    }
+    if (unmeasured_) {
+      last_lr_ = optim::lr_at_step(recipe_.optim, counters_.step - 1, steps_per_epoch_);
+      measure(due(steps_per_epoch_));
+      result.stopped = unmeasured_;
+      if (!unmeasured_) save(last());
+      if (unmeasured_ || last()) return result;
+    }
     while (counters_.step < total_steps_ && !result.stopped) {
       while (may_begin()) begin_step();
       result.loss = finish_step();
       if (due(recipe_.run.log_every_steps) || last()) write_step_line(result.loss);
       const bool epoch_done = due(steps_per_epoch_);
       if (epoch_done || (last() && request_.measures_last_step)) measure(epoch_done);
-      stopping_ = group_.any(request_.stop != nullptr && *request_.stop);
-      result.stopped = begun_.empty() && stopping_ && !last();
-      if (result.stopped || last() || save_due(counters_.step)) save();
-      if (request_.draw_pictures && (last() || due(recipe_.run.pictures_every_steps))) {
-        if (group_.writes()) request_.draw_pictures(counters_.step);
-      }
+      stopping_ = asked_to_stop() || unmeasured_;
+      result.stopped = begun_.empty() && stopping_ && (!last() || unmeasured_);
+      if (result.stopped || last() || save_due(counters_.step)) save(result.stopped || last());
+      if (request_.draw_pictures && (last() || due(recipe_.run.pictures_every_steps))) draw();
     }
     result.steps = counters_.step;
     result.seconds = watch_.seconds() - measuring_seconds_;
@@ -90,6 +103,7 @@ class Loop {
     const int64_t every = recipe_.run.save_every_steps;
     return due(every > 0 ? every : steps_per_epoch_, step);
   }
+  bool asked_to_stop() { return group_.any(request_.stop != nullptr && *request_.stop); }
   bool last() const { return counters_.step == total_steps_; }
   double epoch_now() const {
     return static_cast<double>(counters_.step) / static_cast<double>(steps_per_epoch_);
@@ -113,6 +127,7 @@ class Loop {
       counters_.step = (state.at("published_epoch").get<int64_t>() + 1) * steps_per_epoch_;
     }
     earlier_seconds_ = state.value("train_seconds", 0.0);
+    unmeasured_ = newest && state.value("unmeasured", false);
     if (const auto best = state.find("best_acc1"); best != state.end() && newest) {
       best_ = eval::Metric{"test_acc1", best->get<double>()};  // as earlier versions wrote it
     }
@@ -125,7 +140,8 @@ class Loop {
 
   void prepare() {
     if (counters_.micro_batch == 0) {
-      const double memory = total_memory_bytes(learner_.device());
+      const double memory =
+          memory_for_pictures(recipe_, learner_.trainable_elements(), learner_.device());
       counters_.micro_batch =
           group_.agree(recipe::choose_micro_batch(recipe_, compute_, memory), dist::Agree::kMin);
     }
@@ -159,11 +175,10 @@ class Loop {
   bool may_begin() const {
     if (begun_.empty()) return true;
     const int64_t step = counters_.step + 1;  // of the one in flight
-    const bool may_go_back = counters_.skipped_in_a_row + 1 >= recipe_.run.max_skipped_in_a_row;
     const bool looked_at = save_due(step) || due(steps_per_epoch_, step) ||
                            due(recipe_.run.pictures_every_steps, step);
     return std::ssize(begun_) < execution_->most_unread() && step < total_steps_ && !looked_at &&
-           !may_go_back && !stopping_;
+           !may_go_back(recipe_.run, counters_) && !stopping_;
   }
 
   void begin_step() {
@@ -191,7 +206,7 @@ class Loop {
       after_bad_update(step, recipe_.run, learner_, counters_, records_, group_, reporter_);
       return step.loss;
     }
-    counters_.skipped_in_a_row = 0;
+    after_update(step, recipe_.run, learner_, counters_, records_, group_, reporter_);
     counters_.window_loss += step.loss;
     counters_.epoch_loss += step.loss;
     ++counters_.window_steps;
@@ -230,7 +245,7 @@ class Loop {
     std::map<std::string, double> curves = {
         {"train_loss", loss}, {"lr", last_lr_}, {"images_per_second", speed}};
     for (const auto& [key, value] : of_learner.items()) curves["train_" + key] = value;
-    records_.add_line(line);
+    records_.add_line(line, reporter_);
     records_.add_curves(counters_.step, curves, reporter_);
     reporter_.progress(
         fmt::format("step {}/{}  epoch {:.2f}  loss {:.4f}  lr {:.2e}  {:.1f} images/s  data wait "
@@ -241,6 +256,16 @@ class Loop {
     counters_.window_steps = 0;
     counters_.window_target_losses.clear();
     window_.restart();
+  }
+
+  // False: somebody asked to stop meanwhile.
+  bool try_to_measure(int64_t epoch, Measured& measured) const {
+    try {
+      if (request_.measure) measured = request_.measure(epoch);
+      return true;
+    } catch (const loader::AskedToStop&) {
+      return false;
+    }
   }
 
   // Writes the line of an epoch, with what is measured at its end.
@@ -255,35 +280,40 @@ class Loop {
       line["n_parameters"] = learner_.trainable_elements();
     }
     add_target_losses(line, "train_loss_", counters_.epoch_target_losses, counters_.epoch_steps);
+    const Stopwatch measuring;
+    Measured measured;
+    unmeasured_ = group_.any(!try_to_measure(epoch, measured));
+    measuring_seconds_ += measuring.seconds();
+    if (unmeasured_) return;
     if (epoch_done) {
       counters_.epoch_loss = 0;
       counters_.epoch_steps = 0;
       counters_.epoch_target_losses.clear();
     }
-    const Stopwatch measuring;
-    const Measured measured = request_.measure ? request_.measure(epoch) : Measured{};
-    measuring_seconds_ += measuring.seconds();
     line.update(measured.line);
     std::map<std::string, double> curves;
     for (const auto& [key, value] : line.items()) {
       if (key != "epoch" && key != "step" && value.is_number()) curves["epoch/" + key] = value;
     }
     records_.add_curves(counters_.step, curves, reporter_);
-    records_.add_line(line);
+    records_.add_line(line, reporter_);
     if (measured.metric && (!best_ || measured.metric->better_than(*best_))) {
-      best_ = measured.metric;
-      records_.save_best(counters_.step, learner_, state());
+      const std::optional<eval::Metric> before = std::exchange(best_, measured.metric);
+      const bool saved = attempt([&] { records_.save_best(counters_.step, learner_, state()); });
+      if (!saved) best_ = before;
     }
     window_.restart();  // measuring is not training time
   }
 
   nlohmann::json state() const {
     nlohmann::json state = learner_.extra_state();
+    state.update(request_.about);
     state["counters"] = counters_.to_json();
     state["optimizer_steps"] = learner_.updates();
     state["epoch"] = epoch_now();
     state["train_seconds"] = train_seconds();
     state["recipe"] = recipe::print_recipe(recipe_);
+    if (unmeasured_) state["unmeasured"] = true;
     if (best_) {
       state["best"] = {{"name", best_->name},
                        {"value", best_->value},
@@ -292,9 +322,41 @@ class Loop {
     return state;
   }
 
-  void save() {
-    records_.save(counters_.step, learner_, state(),
-                  {recipe_.run.keep_last, recipe_.run.keep_every_steps});
+  // The last save of a launch is tried again at once, others when the next one is due.
+  void save(bool ends) {
+    const auto one = [&] {
+      records_.save(counters_.step, learner_, state(),
+                    {recipe_.run.keep_last, recipe_.run.keep_every_steps});
+    };
+    while (!attempt(one) && ends) continue;
+  }
+
+  // Whether a save succeeded. A disk that is full for a while ends no run: what is there stays, and
+  // only the third failure in a row is an error.
+  bool attempt(const std::function<void()>& one_save) {
+    constexpr int64_t kFailures = 3;
+    try {
+      one_save();
+      failed_saves_ = 0;
+      return true;
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kCheckpoint || ++failed_saves_ == kFailures) throw;
+      reporter_.warn(fmt::format(
+          "step {}: {}; nothing is lost that was saved before, and training goes on (failure {}, "
+          "the run ends at {} in a row)",
+          counters_.step, error.what(), failed_saves_, kFailures));
+      return false;
+    }
+  }
+
+  // Pictures are a convenience, like curves.
+  void draw() {
+    if (!group_.writes()) return;
+    try {
+      request_.draw_pictures(counters_.step);
+    } catch (const Error& error) {
+      reporter_.warn(fmt::format("step {}: no pictures: {}", counters_.step, error.what()));
+    }
   }
 
   Learner& learner_;
@@ -311,7 +373,9 @@ class Loop {
   std::unique_ptr<loader::Loader> loader_;
   std::deque<Begun> begun_;
   bool stopping_ = false;
-  Stopwatch watch_;  // of this launch
+  bool unmeasured_ = false;   // the epoch that ended last, because somebody asked to stop
+  int64_t failed_saves_ = 0;  // in a row
+  Stopwatch watch_;           // of this launch
   double measuring_seconds_ = 0, earlier_seconds_ = 0;
   SpeedWindow window_;
   double last_lr_ = 0, last_norm_ = 0, peak_flops_ = 1;

@@ -30,9 +30,11 @@ struct TrainRequest {
   std::filesystem::path out;  // the run folder, there already
   // Another run's or program's state to continue from where `out` has none; nullptr: from scratch.
   const checkpoint::Checkpoint* start_from = nullptr;
-  int64_t threads = 1;                      // of the loader
-  const std::atomic<bool>* stop = nullptr;  // set: save at the next step and return
-  // Asked at the end of each epoch (counted from 0).
+  nlohmann::json about = nlohmann::json::object();  // more members for every checkpoint's state
+  int64_t threads = 1;                              // of the loader
+  const std::atomic<bool>* stop = nullptr;          // set: save at the next step and return
+  // Asked at the end of each epoch (counted from 0). Where it throws loader::AskedToStop the run
+  // saves and ends, and the next launch asks again before its first step.
   std::function<Measured(int64_t epoch)> measure;
   bool measures_last_step = false;  // and after the last step, wherever in its epoch that is
   // "train_seconds" of all launches in every line of the log and "n_parameters" in an epoch's, as

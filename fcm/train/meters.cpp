@@ -24,7 +24,7 @@ void wait_for(at::Device device) {
 
 double total_memory_bytes(at::Device device) {
   if (device.is_cuda()) return static_cast<double>(ops::cuda_memory().free);
-  return machine_memory_bytes();
+  return usable_memory_bytes();
 }
 
 double peak_memory_bytes(at::Device device) {

@@ -23,7 +23,7 @@ struct SpeedWindow {
 // Returns when the device has done all it was given; at once for the CPU.
 void wait_for(at::Device device);
 
-// Of the machine; of a GPU what is free now.
+// What this process may use of the machine's (base/process.h); of a GPU what is free now.
 double total_memory_bytes(at::Device device = at::kCPU);
 // Largest resident size of this process so far; on a GPU the most that tensors took.
 double peak_memory_bytes(at::Device device = at::kCPU);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/base/text.h"
 
 namespace fcm::train {
 namespace {
@@ -32,13 +33,16 @@ std::string module_of(std::string_view name) {
   return std::string(name.substr(0, end)) + ".*";
 }
 
-// One line of the message; `shown` are as many texts as there are names.
-std::string line_of(const char* fault, const std::vector<std::string>& names,
-                    const std::vector<std::string>& shown) {
-  if (names.empty()) return {};
-  if (names.size() <= kShown) return fmt::format("\n  {}: {}", fault, fmt::join(shown, ", "));
-  return fmt::format("\n  {}: {}: {} tensors, the first {}", fault, counted_by_module(names),
-                     names.size(), fmt::join(shown.begin(), shown.begin() + kShown, ", "));
+// Adds a line to the message; `shown` are as many texts as there are names.
+void add_line(std::vector<std::string>& lines, const char* fault,
+              const std::vector<std::string>& names, const std::vector<std::string>& shown) {
+  if (names.empty()) return;
+  const std::string text =
+      names.size() <= kShown
+          ? fmt::format("  {}: {}", fault, fmt::join(shown, ", "))
+          : fmt::format("  {}: {}: {} tensors, the first {}", fault, counted_by_module(names),
+                        names.size(), fmt::join(shown.begin(), shown.begin() + kShown, ", "));
+  lines.push_back(printable(text));
 }
 
 }  // namespace
@@ -100,12 +104,14 @@ void Mismatches::check(const formats::TensorFile& file, const std::string& sourc
                                     : "; fastconvmae checkpoint show FILE lists every tensor of a "
                                       "file, checkpoint diff FILE OTHER what one beside another "
                                       "lacks";
+  std::vector<std::string> lines;
+  add_line(lines, "missing", missing_, missing_);
+  add_line(lines, "unexpected", unexpected, unexpected);
+  add_line(lines, "other shape", other_shape, shapes);
   fail(ExitCode::kCheckpoint,
-       "{} does not fit this model:{}{}{}\nTake the recipe it was trained by (recipe.toml of its "
+       "{} does not fit this model:\n{}\nTake the recipe it was trained by (recipe.toml of its "
        "run), or set its sizes{}",
-       source, line_of("missing", missing_, missing_),
-       line_of("unexpected", unexpected, unexpected), line_of("other shape", other_shape, shapes),
-       rest);
+       source, fmt::join(lines, "\n"), rest);
 }
 
 }  // namespace fcm::train

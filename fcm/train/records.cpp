@@ -20,8 +20,19 @@ void Records::go_on_from(int64_t step) {
   if (events_ && step > 0) events_->resume_at(step + 1);
 }
 
-void Records::add_line(const nlohmann::json& line) {
-  if (log_) log_->write(line);
+void Records::add_line(const nlohmann::json& line, Reporter& reporter) {
+  if (!log_) return;
+  waiting_.push_back(line);
+  try {
+    write_waiting();
+  } catch (const Error& error) {
+    if (waiting_.size() > 1) return;  // warned of already
+    reporter.warn(fmt::format("{}; lines of the log wait until they can be", error.what()));
+  }
+}
+
+void Records::write_waiting() {
+  for (; !waiting_.empty(); waiting_.pop_front()) log_->write(waiting_.front());
 }
 
 void Records::add_curves(int64_t step, const std::map<std::string, double>& values,
@@ -49,6 +60,7 @@ void Records::save_best(int64_t step, const Learner& learner, const nlohmann::js
 void Records::save_to(const std::filesystem::path& folder, int64_t step, const Learner& learner,
                       const nlohmann::json& state, const checkpoint::Retention& retention) {
   if (!log_) return;
+  write_waiting();
   log_->sync();  // what is logged up to here must not be lost if the checkpoint is not
   const PublishedTensors model = learner.model_state(), optimizer = learner.optimizer_state();
   checkpoint::save(folder, step, model.views, optimizer.views, state, retention);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -26,7 +27,9 @@ class Records {
 
   // Forgets what was logged after `step`, from which the run goes on.
   void go_on_from(int64_t step);
-  void add_line(const nlohmann::json& line);
+  // A line that cannot be written waits for the next one, or for the next save, which fails with
+  // it.
+  void add_line(const nlohmann::json& line, Reporter& reporter);
   // Curves are a convenience: when they cannot be written, the run goes on without them.
   void add_curves(int64_t step, const std::map<std::string, double>& values, Reporter& reporter);
 
@@ -38,9 +41,11 @@ class Records {
  private:
   void save_to(const std::filesystem::path& folder, int64_t step, const Learner& learner,
                const nlohmann::json& state, const checkpoint::Retention& retention);
+  void write_waiting();
 
   std::filesystem::path out_;
   std::unique_ptr<RunLog> log_;          // nullptr: another process writes
+  std::deque<nlohmann::json> waiting_;   // lines that could not be written yet
   std::unique_ptr<EventWriter> events_;  // nullptr: likewise, or they could not be written
 };
 

@@ -11,6 +11,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/system_call.h"
+#include "fcm/formats/json_text.h"
 
 namespace fcm::train {
 namespace {
@@ -61,8 +62,7 @@ void RunLog::open() {
 
 void RunLog::write(const json& object) {
   require(object.is_object(), "a line of the log must be an object, not {}", object.type_name());
-  // Bytes that are not UTF-8 (a file name, say) are replaced rather than fatal.
-  const std::string line = object.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
+  const std::string line = formats::json_text(object) + '\n';
   const ssize_t put = system_call::write(kWho, file_.get(), std::as_bytes(std::span(line)), path_);
   if (put == static_cast<ssize_t>(line.size())) {
     size_ += put;

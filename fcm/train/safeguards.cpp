@@ -8,6 +8,27 @@
 #include "fcm/base/error.h"
 
 namespace fcm::train {
+namespace {
+
+constexpr int64_t kSpikesBeforeGoingBack = 3;
+
+// To the newest checkpoint, and on with the next data; or the end, with `cause` and an advice.
+void go_back(const std::string& cause, const recipe::RunOptions& options, Learner& learner,
+             Counters& counters, const Records& records, dist::Group& group, Reporter& reporter) {
+  const auto good = newest_of(records, group, reporter);
+  if (++counters.rollbacks > options.max_rollbacks || !good) {
+    fail(ExitCode::kNumeric,
+         "gave up at step {}: {} and {} roll-backs did not help; lower optim.base_lr, set "
+         "model.precision = \"fp32\" or optim.clip_norm",
+         counters.step, cause, counters.rollbacks - 1);
+  }
+  learner.restore(*good);
+  reporter.warn(fmt::format(
+      "step {}: weights went back to those of step {}; training goes on with the next data",
+      counters.step, good->step));
+}
+
+}  // namespace
 
 std::optional<checkpoint::Checkpoint> newest_of(const Records& records, dist::Group& group,
                                                 Reporter& reporter) {
@@ -48,7 +69,8 @@ void note_bad_samples(const std::vector<loader::BadSample>& bad, Counters& count
     records.add_line({{"step", counters.step + 1},
                       {"bad_sample", sample.sample},
                       {"substitute", sample.substitute},
-                      {"reason", sample.reason}});
+                      {"reason", sample.reason}},
+                     reporter);
   }
 }
 
@@ -62,17 +84,37 @@ void after_bad_update(const StepResult& step, const recipe::RunOptions& options,
                   counters.step, step.loss, step.gradient_norm));
   if (counters.skipped_in_a_row < options.max_skipped_in_a_row) return;
   counters.skipped_in_a_row = 0;
-  const auto good = newest_of(records, group, reporter);
-  if (++counters.rollbacks > options.max_rollbacks || !good) {
-    fail(ExitCode::kNumeric,
-         "gave up at step {}: {} updates were not finite and {} roll-backs did not help; lower "
-         "optim.base_lr, set model.precision = \"fp32\" or optim.clip_norm",
-         counters.step, counters.skipped, counters.rollbacks - 1);
+  go_back(fmt::format("{} updates were not finite", counters.skipped), options, learner, counters,
+          records, group, reporter);
+}
+
+void after_update(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
+                  Counters& counters, Records& records, dist::Group& group, Reporter& reporter) {
+  counters.skipped_in_a_row = 0;
+  LossHistory& history = counters.history;
+  const std::optional<Spike> spike = add_loss(history, step.loss);
+  // Every process goes back where one does.
+  if (!group.any(spike.has_value())) return;
+  if (spike) {
+    records.add_line({{"step", counters.step}, {"spike", spike->loss}, {"usual", spike->usual}},
+                     reporter);
+    if (history.spikes_in_a_row == 1) {  // the log has all of a row
+      reporter.warn(
+          fmt::format("step {}: the loss jumped to {:.4g}, where {:.4g} is usual; training goes on",
+                      counters.step, spike->loss, spike->usual));
+    }
   }
-  learner.restore(*good);
-  reporter.warn(fmt::format(
-      "step {}: weights went back to those of step {}; training goes on with the next data",
-      counters.step, good->step));
+  const bool enough = history.spikes_in_a_row >= kSpikesBeforeGoingBack;
+  if (options.spike != "rollback" || !group.any(enough)) return;
+  forget_spikes(history);
+  go_back(fmt::format("the loss jumped in {} updates", history.spikes), options, learner, counters,
+          records, group, reporter);
+}
+
+bool may_go_back(const recipe::RunOptions& options, const Counters& counters) {
+  return counters.skipped_in_a_row + 1 >= options.max_skipped_in_a_row ||
+         (options.spike == "rollback" &&
+          counters.history.spikes_in_a_row + 1 >= kSpikesBeforeGoingBack);
 }
 
 }  // namespace fcm::train

@@ -31,6 +31,14 @@ loader::Batch next_batch(loader::Loader& loader, dist::Group& group);
 void note_bad_samples(const std::vector<loader::BadSample>& bad, Counters& counters,
                       Records& records, Reporter& reporter);
 
+// Watches the loss of an applied update: one that jumps is logged and warned of. With run.spike =
+// "rollback" three in a row go back to the newest checkpoint, as below.
+void after_update(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
+                  Counters& counters, Records& records, dist::Group& group, Reporter& reporter);
+
+// Whether the next update may make the weights go back.
+bool may_go_back(const recipe::RunOptions& options, const Counters& counters);
+
 // Rule 7 of the reliability goals, for an update that was not finite: it is left out; after several
 // in a row the learner goes back to the newest checkpoint, and training goes on past the data that
 // did it; after several of those it gives up with Error(kNumeric).

@@ -66,7 +66,10 @@ nlohmann::json Counters::to_json() const {
           {"epoch_loss", epoch_loss},
           {"epoch_steps", epoch_steps},
           {"window_target_losses", window_target_losses},
-          {"epoch_target_losses", epoch_target_losses}};
+          {"epoch_target_losses", epoch_target_losses},
+          {"recent_losses", history.losses},
+          {"spikes", history.spikes},
+          {"spikes_in_a_row", history.spikes_in_a_row}};
 }
 
 Counters Counters::from_json(const nlohmann::json& json) {
@@ -83,6 +86,10 @@ Counters Counters::from_json(const nlohmann::json& json) {
   json.at("epoch_steps").get_to(counters.epoch_steps);
   json.at("window_target_losses").get_to(counters.window_target_losses);
   json.at("epoch_target_losses").get_to(counters.epoch_target_losses);
+  // Earlier versions kept no losses: their runs watch for spikes 16 updates later.
+  counters.history.losses = json.value("recent_losses", std::vector<double>());
+  counters.history.spikes = json.value("spikes", int64_t{0});
+  counters.history.spikes_in_a_row = json.value("spikes_in_a_row", int64_t{0});
   return counters;
 }
 

@@ -13,6 +13,7 @@
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/optim/adamw.h"
+#include "fcm/train/spikes.h"
 
 namespace fcm::train {
 
@@ -29,6 +30,7 @@ struct Counters {
   double epoch_loss = 0;
   int64_t epoch_steps = 0;
   std::map<std::string, double> window_target_losses, epoch_target_losses;
+  LossHistory history;
 
   nlohmann::json to_json() const;
   static Counters from_json(const nlohmann::json& json);

@@ -21,6 +21,7 @@ constexpr const char* kPolicy =
 std::string render_report(const ReportInput& input) {
   const RunLog log = read_log(input.log);
   std::string out = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
+  out += kGenerator + std::string("\n");
   out += fmt::format("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n", kPolicy);
   out += "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n";
   out += "<meta name=\"color-scheme\" content=\"light dark\">\n";

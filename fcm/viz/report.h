@@ -44,6 +44,9 @@ struct ReportInput {
   std::vector<std::string> notes;
 };
 
+// What every page says of who made it.
+inline constexpr const char* kGenerator = "<meta name=\"generator\" content=\"fastconvmae\">";
+
 // The page, in UTF-8. In log lines data_wait and utilisation are shares of 1, and skipped_samples
 // and skipped_updates count from the start of the run.
 std::string render_report(const ReportInput& input);

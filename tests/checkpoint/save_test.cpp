@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "fcm/base/random.h"
+#include "fcm/checkpoint/step_folders.h"
 #include "tests/checkpoint/support.h"
 
 namespace fcm::checkpoint {
@@ -113,7 +114,7 @@ TEST_F(SaveTest, RetentionRemovesNothingThatIsNotOurs) {
   save_small(run, 2);
   EXPECT_EQ(names_in(run / "step-2"),
             (Names{"manifest.json", "model.safetensors", "optimizer.safetensors"}));
-  EXPECT_EQ(text(run / fmt::format("step-2.tmp.{}", ::getpid()) / "notes.md"), "the good one");
+  EXPECT_EQ(text(temporary_path(run, 2) / "notes.md"), "the good one");
   save_small(run, 2);
   EXPECT_EQ(load_newest(run, true, reporter_)->step, 2);
   EXPECT_EQ(text(run / "step-2" / "notes.md"), "the good one");
@@ -189,6 +190,39 @@ TEST_F(SaveTest, LeftoversOfTheDeadGoAndThoseOfTheLivingStay) {
   EXPECT_EQ(names_in(folder_),
             (Names{"latest", "step-03", of_the_living, "step-5", "step-x.tmp.1"}));
   EXPECT_EQ(newest(), 5);
+}
+
+// A cluster's machines share the folder, and number their processes alike.
+TEST_F(SaveTest, LeftoversOfAnotherMachineStay) {
+  const std::string elsewhere = fmt::format("step-3.tmp.not-this-machine.{}", ::getpid());
+  const fs::path own = temporary_path(folder_, 4);
+  for (const fs::path& path : {folder_ / elsewhere, own}) {
+    fs::create_directories(path);
+    overwrite(path / "model.safetensors", "half");
+  }
+  save_small(folder_, 5);
+  EXPECT_EQ(names_in(folder_), (Names{"latest", elsewhere, "step-5"}));
+  remove_checkpoints(folder_);
+  EXPECT_EQ(names_in(folder_), (Names{elsewhere}));
+}
+
+TEST_F(SaveTest, ATemporaryIsNotWrittenThroughALink) {
+  fs::create_directories(folder_ / "mine");
+  overwrite(folder_ / "mine" / "model.safetensors", "mine");
+  fs::create_directory_symlink(folder_ / "mine", temporary_path(folder_, 5));
+  save_small(folder_, 5);
+  EXPECT_EQ(text(folder_ / "mine" / "model.safetensors"), "mine");
+  EXPECT_EQ(newest(), 5);
+}
+
+TEST_F(SaveTest, TheNewestStateIsReadWithoutTheTensors) {
+  EXPECT_EQ(newest_state(folder_ / "nothing"), std::nullopt);
+  EXPECT_EQ(newest_state(folder_), std::nullopt);
+  for (const int64_t number : {1, 2}) save_small(folder_, number);
+  const nlohmann::json state = interop::load_any(folder_, false, reporter_).state;
+  EXPECT_EQ(newest_state(folder_), state);
+  overwrite(folder_ / "step-2" / "manifest.json", "{}");
+  EXPECT_EQ(newest_state(folder_), interop::load_any(folder_ / "step-1", false, reporter_).state);
 }
 
 TEST_F(SaveTest, ADamagedNewestOneIsSkippedWithItsReasonAndKept) {

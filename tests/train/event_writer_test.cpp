@@ -12,35 +12,13 @@
 #include <vector>
 
 #include "tests/support/crash.h"
+#include "tests/support/event_records.h"
 
 namespace fcm::train {
 namespace {
 
-// CRC-32C bit by bit from its definition: polynomial 0x1edc6f41, reflected.
-uint32_t crc32c(std::string_view bytes) {
-  uint32_t crc = 0xffffffff;
-  for (const unsigned char byte : bytes) {
-    for (int bit = 0; bit < 8; ++bit) {
-      const bool low = ((crc ^ (byte >> bit)) & 1) != 0;
-      crc = (crc >> 1) ^ (low ? 0x82f63b78 : 0);
-    }
-  }
-  return crc ^ 0xffffffff;
-}
-
-uint32_t masked(std::string_view bytes) {
-  const uint32_t crc = crc32c(bytes);
-  return ((crc >> 15) | (crc << 17)) + 0xa282ead8;
-}
-
-template <typename Number>
-Number take(std::string_view& bytes) {
-  Number number{};
-  if (bytes.size() < sizeof number) throw std::runtime_error("too short");
-  std::memcpy(&number, bytes.data(), sizeof number);
-  bytes.remove_prefix(sizeof number);
-  return number;
-}
+using test::crc32c;
+using test::take;
 
 uint64_t take_varint(std::string_view& bytes) {
   uint64_t value = 0;
@@ -117,16 +95,7 @@ Event decoded(std::string_view message) {
 // Throws where a length or a checksum does not hold.
 std::vector<Event> events_in(std::string_view bytes) {
   std::vector<Event> events;
-  while (!bytes.empty()) {
-    const std::string_view length_bytes = bytes.substr(0, 8);
-    const auto length = take<uint64_t>(bytes);
-    if (take<uint32_t>(bytes) != masked(length_bytes)) throw std::runtime_error("length CRC");
-    const std::string_view message = bytes.substr(0, length);
-    if (message.size() != length) throw std::runtime_error("too short");
-    bytes.remove_prefix(length);
-    if (take<uint32_t>(bytes) != masked(message)) throw std::runtime_error("message CRC");
-    events.push_back(decoded(message));
-  }
+  while (!bytes.empty()) events.push_back(decoded(test::take_record(bytes)));
   return events;
 }
 

@@ -11,12 +11,12 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/loader/until_stopped.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/learners/pretrain.h"
-#include "fcm/train/run_log.h"
 #include "tests/support/gpu.h"
 #include "tests/support/scratch.h"
-#include "tests/train/small_model.h"
+#include "tests/train/small_run.h"
 
 namespace fcm::train {
 namespace {
@@ -24,38 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 using test::Scratch;
-
-// 25 pictures of stripes, the last of which cannot be read: four steps of six make an epoch.
-class Stripes final : public loader::Dataset {
- public:
-  int64_t size() const override { return 25; }
-  image::Image get(int64_t index, int64_t channels) const override {
-    if (index == 24) fail(ExitCode::kData, "picture 24 is damaged");
-    image::Image picture{40, 40, channels, {}};
-    for (int64_t i = 0; i < 40 * 40 * channels; ++i) {
-      picture.pixels.push_back(static_cast<uint8_t>(i / channels * (index + 1)));
-    }
-    return picture;
-  }
-  int64_t label(int64_t) const override { throw std::logic_error("pretraining uses no labels"); }
-  std::string name(int64_t index) const override { return std::to_string(index); }
-  const std::vector<std::string>& classes() const override { return none_; }
-
- private:
-  std::vector<std::string> none_;
-};
-
-class Messages final : public Reporter {
- public:
-  void info(const std::string& line) override { lines.push_back(line); }
-  void warn(const std::string& line) override { lines.push_back("warning: " + line); }
-  void progress(const std::string& line) override {
-    if (on_progress) on_progress(line);  // has speeds in it
-  }
-
-  std::vector<std::string> lines;
-  std::function<void(const std::string&)> on_progress;
-};
 
 class KeptFunction final : public ops::RecordedWork {
  public:
@@ -74,38 +42,6 @@ struct Ran {
   std::string weights_and_moments;  // of the last checkpoint
   TrainResult result;
 };
-
-recipe::Recipe twelve_steps() {
-  recipe::Recipe recipe = small_recipe();
-  recipe.optim.epochs = 3;
-  recipe.optim.warmup_epochs = 1;
-  recipe.optim.micro_batch = 4;
-  recipe.optim.clip_norm = 0.05;
-  recipe.run.log_every_steps = 2;
-  return recipe;
-}
-
-std::vector<nlohmann::json> log_of(const fs::path& folder) {
-  std::vector<nlohmann::json> lines = read_log(folder / "log.jsonl");
-  for (nlohmann::json& line : lines) {
-    for (const char* key :
-         {"images_per_second", "data_wait", "utilisation", "memory_bytes", "eta_seconds"}) {
-      line.erase(key);
-    }
-  }
-  return lines;
-}
-
-std::string last_checkpoint(const fs::path& folder) {
-  const fs::path checkpoints = folder / "checkpoints";
-  std::string name = read_file(checkpoints / "latest", ExitCode::kCheckpoint);
-  while (!name.empty() && name.back() == '\n') name.pop_back();
-  std::string bytes = name;
-  for (const char* file : {"model.safetensors", "optimizer.safetensors"}) {
-    bytes += read_file(checkpoints / name / file, ExitCode::kCheckpoint);
-  }
-  return bytes;
-}
 
 using Change = std::function<void(TrainRequest&, Messages&, PretrainLearner&)>;
 
@@ -208,6 +144,38 @@ void expect_stopped_and_resumed_is_whole(Mode mode, at::Device device) {
 TEST(Loop, StoppedAndResumedLeavesTheBitsOfOneLaunch) {
   for (const Mode mode : {Mode::kPlain, Mode::kQueued, Mode::kRecorded}) {
     expect_stopped_and_resumed_is_whole(mode, at::kCPU);
+  }
+}
+
+// Measures every epoch; gives up at the end of `epoch`, as if somebody asked to stop meanwhile.
+Change measuring(int64_t interrupted_epoch) {
+  return [interrupted_epoch](TrainRequest& request, Messages&, PretrainLearner&) {
+    request.measures_last_step = true;
+    request.measure = [interrupted_epoch](int64_t epoch) {
+      if (epoch == interrupted_epoch) throw loader::AskedToStop();
+      return Measured{{{"measured", epoch}}, std::nullopt};
+    };
+  };
+}
+
+TEST(Loop, StoppedWhileItMeasuresItMeasuresAtTheNextStart) {
+  const Scratch whole;
+  const Ran wanted = run(twelve_steps(), Mode::kPlain, whole.path(), at::kCPU, measuring(-1));
+  for (const int64_t epoch : {0, 2}) {  // of 3, each of 4 steps
+    const Scratch pieces;
+    const Ran first = run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(epoch));
+    EXPECT_TRUE(first.result.stopped);
+    EXPECT_EQ(first.result.steps, 4 * (epoch + 1));
+    const Ran second = run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(epoch));
+    EXPECT_TRUE(second.result.stopped);
+    EXPECT_EQ(second.result.steps, first.result.steps);
+    const Ran rest = run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(-1));
+    EXPECT_FALSE(rest.result.stopped);
+    EXPECT_EQ(rest.result.steps, 12);
+    EXPECT_EQ(rest.log, wanted.log);
+    EXPECT_EQ(rest.weights_and_moments, wanted.weights_and_moments);
+    const Ran again = run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(0));
+    EXPECT_EQ(again.log, wanted.log) << "it is measured once";
   }
 }
 

@@ -62,8 +62,8 @@ TEST(ProbeLearner, LearnsWithTheHeadAlone) {
     before[view.name] = to_tensor(view);
   }
   double first = 0, last = 0;
-  for (int step = 0; step < 40; ++step) {
-    const StepResult result = learner.update(batch, {/*lr=*/0.5, 6});
+  for (int step = 0; step < 400; ++step) {
+    const StepResult result = learner.update(batch, {/*lr=*/2, 6});
     ASSERT_TRUE(result.applied);
     (step == 0 ? first : last) = result.loss;
   }

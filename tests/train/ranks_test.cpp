@@ -84,16 +84,23 @@ TEST(Ranks, OneOfThemWritesAndEachSeesItsPartOfABatch) {
   EXPECT_GT(share, 0);
 }
 
+// Before the first step there is nothing to save; afterwards at the end of the step.
 TEST(Ranks, StopTogetherWhereOneIsToldTo) {
-  const Scratch scratch;
-  std::atomic<bool> stop = true;
-  const auto results =
-      train_two(scratch.path(), [&](int64_t rank, TrainRequest& request, PretrainLearner&) {
-        if (rank == 1) request.stop = &stop;
-      });
-  for (const TrainResult& result : results) {
-    EXPECT_TRUE(result.stopped);
-    EXPECT_EQ(result.steps, 1);
+  for (const int64_t steps : {0, 4}) {
+    const Scratch scratch;
+    std::atomic<bool> stop = steps == 0;
+    const auto results =
+        train_two(scratch.path(), [&](int64_t rank, TrainRequest& request, PretrainLearner&) {
+          if (rank == 1) request.stop = &stop;
+          request.measure = [&stop, rank](int64_t) {  // after an epoch, which has four steps
+            if (rank == 1) stop = true;
+            return Measured();
+          };
+        });
+    for (const TrainResult& result : results) {
+      EXPECT_TRUE(result.stopped);
+      EXPECT_EQ(result.steps, steps);
+    }
   }
 }
 

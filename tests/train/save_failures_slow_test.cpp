@@ -1,0 +1,70 @@
+// G8, every write: each kind of full disk at each write, sync and rename of a run's three saves and
+// of its log.
+#include <gtest/gtest.h>
+
+#include "tests/support/series.h"
+#include "tests/train/save_failures.h"
+
+namespace fcm::train {
+namespace {
+
+using test::memory_folder;
+using test::Scratch;
+
+TEST(SaveFailuresSlow, AtEveryCallOfARun) {
+  const Scratch calm(memory_folder());
+  const Disturbed usual = train_with("", calm.path());
+  int64_t runs = 0, failed_saves = 0;
+  for (const char* who : {"checkpoint", "log"}) {
+    const Scratch counted(memory_folder());
+    const int64_t points = train_with(fmt::format("{}:0:kill", who), counted.path()).hits;
+    ASSERT_GT(points, 20) << who;
+    for (int64_t point = 1; point <= points; ++point) {
+      for (const char* reason : {"ENOSPC", "EIO", "EDQUOT"}) {
+        const std::string spec = fmt::format("{}:{}:{}", who, point, reason);
+        SCOPED_TRACE(spec);
+        const Scratch folder(memory_folder());
+        const Disturbed full = train_with(spec, folder.path());
+        ++runs;
+        failed_saves += full.failed_saves;
+        // Before the first step the log cannot be opened: the run ends, and the command may be
+        // repeated.
+        const Disturbed ended = full.error.empty() ? full : train_with("", folder.path());
+        ASSERT_EQ(ended.error, "");
+        ASSERT_EQ(ended.log, usual.log);
+        ASSERT_TRUE(ended.bytes == usual.bytes);
+        ASSERT_TRUE(ended.others.empty()) << ended.others.front();
+        if (std::string(who) == "checkpoint") {
+          ASSERT_EQ(full.error, "");
+        }
+      }
+    }
+  }
+  test::Series::note("runs", runs);
+  test::Series::note("failed_saves", failed_saves);
+  EXPECT_GT(failed_saves, 100);
+}
+
+// Full from some write on: at most two failures are borne, what was saved stays.
+TEST(SaveFailuresSlow, ThatStaysFullFromEveryWriteOn) {
+  const Scratch counted(memory_folder());
+  const Disturbed usual = train_with("checkpoint.write.before:0:kill", counted.path());
+  for (int64_t write = 1; write <= usual.hits; ++write) {
+    for (const char* action : {"ENOSPC", "EDQUOT"}) {
+      const std::string spec = fmt::format("checkpoint.write.before:{}+:{}", write, action);
+      SCOPED_TRACE(spec);
+      const Scratch folder(memory_folder());
+      const Disturbed full = train_with(spec, folder.path());
+      ASSERT_NE(full.error, "");
+      ASSERT_EQ(full.failed_saves, 2);
+      ASSERT_TRUE(full.others.empty()) << full.others.front();
+      const Disturbed again = train_with("", folder.path());
+      ASSERT_EQ(again.log, usual.log);
+      ASSERT_TRUE(again.bytes == usual.bytes);
+    }
+  }
+  test::Series::note("runs", 2 * usual.hits);
+}
+
+}  // namespace
+}  // namespace fcm::train

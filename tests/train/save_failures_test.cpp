@@ -1,0 +1,57 @@
+// G8: a disk that is full for a while ends no run; one that stays full ends it at the third
+// failure. Every write and every error: save_failures_slow_test.cpp.
+#include "tests/train/save_failures.h"
+
+#include <gtest/gtest.h>
+
+namespace fcm::train {
+namespace {
+
+using test::memory_folder;
+using test::Scratch;
+
+TEST(SaveFailures, OneFailedSaveChangesNothingOfTheRun) {
+  const Scratch calm(memory_folder()), disturbed(memory_folder()), last(memory_folder());
+  const Disturbed usual = train_with("", calm.path());
+  ASSERT_EQ(usual.error, "");
+  const Disturbed full = train_with("checkpoint.write.before:2:ENOSPC", disturbed.path());
+  EXPECT_EQ(full.error, "");
+  EXPECT_EQ(full.failed_saves, 1);
+  EXPECT_EQ(full.log, usual.log);
+  EXPECT_TRUE(full.bytes == usual.bytes);
+  EXPECT_TRUE(full.others.empty());
+  // The last save has no later one: it is tried again at once.
+  const Disturbed end = train_with("checkpoint.rename.before:5+:EIO", last.path());
+  EXPECT_NE(end.error, "");
+  EXPECT_EQ(end.failed_saves, 2);
+  EXPECT_FALSE(end.bytes.empty());  // of step 8
+}
+
+TEST(SaveFailures, TheThirdInARowEndsTheRunAndTheSameCommandGoesOn) {
+  const Scratch calm(memory_folder()), disturbed(memory_folder());
+  const Disturbed usual = train_with("", calm.path());
+  const Disturbed full = train_with("checkpoint.write.before:1+:EDQUOT", disturbed.path());
+  EXPECT_NE(full.error.find("cannot write"), std::string::npos) << full.error;
+  EXPECT_EQ(full.failed_saves, 2);
+  EXPECT_TRUE(full.bytes.empty());
+  EXPECT_TRUE(full.others.empty());
+  const Disturbed again = train_with("", disturbed.path());
+  EXPECT_EQ(again.log, usual.log);
+  EXPECT_TRUE(again.bytes == usual.bytes);
+}
+
+TEST(SaveFailures, LinesOfTheLogWait) {
+  const Scratch calm(memory_folder()), disturbed(memory_folder());
+  const Disturbed usual = train_with("", calm.path());
+  for (const char* spec : {"log.write.before:2:ENOSPC", "log.write.before:3:short",
+                           "log.write.after:4:EIO", "log.fsync.before:1:EIO"}) {
+    const Scratch folder(memory_folder());
+    const Disturbed full = train_with(spec, folder.path());
+    EXPECT_EQ(full.error, "") << spec;
+    EXPECT_EQ(full.log, usual.log) << spec;
+    EXPECT_TRUE(full.bytes == usual.bytes) << spec;
+  }
+}
+
+}  // namespace
+}  // namespace fcm::train

@@ -1,0 +1,38 @@
+#include "fcm/train/update_memory.h"
+
+#include <gtest/gtest.h>
+
+#include "fcm/base/process.h"
+#include "fcm/recipe/setup.h"
+#include "tests/train/small_model.h"
+
+namespace fcm::train {
+namespace {
+
+constexpr double kMiB = 1 << 20;
+
+TEST(UpdateMemory, WithinALimitThereIsRoomForTheRest) {
+  const recipe::Recipe recipe = small_recipe();
+  const double room = memory_within(1024 * kMiB, 100 * kMiB, recipe, 1000);
+  EXPECT_GT(room, 0);
+  EXPECT_LT(room / 2, (1024 - 384) * kMiB / 2) << "half of it is given to what is kept of pictures";
+  EXPECT_LT(memory_within(1024 * kMiB, 100 * kMiB, recipe, 20'000'000), room);
+  EXPECT_LT(memory_within(1024 * kMiB, 700 * kMiB, recipe, 1000), room);
+  recipe::Recipe larger = recipe;
+  larger.optim.batch_size = 4096;
+  EXPECT_LT(memory_within(1024 * kMiB, 100 * kMiB, larger, 1000), room);
+}
+
+TEST(UpdateMemory, WithoutRoomPicturesGoOneByOne) {
+  const recipe::Recipe recipe = small_recipe();
+  const double room = memory_within(100 * kMiB, 100 * kMiB, recipe, 1000);
+  EXPECT_EQ(room, 0);
+  EXPECT_EQ(recipe::choose_micro_batch(recipe, at::kFloat, room), 1);
+}
+
+TEST(UpdateMemory, IsNeverMoreThanThereIs) {
+  EXPECT_LE(memory_for_pictures(small_recipe(), 1000, at::kCPU), usable_memory_bytes());
+}
+
+}  // namespace
+}  // namespace fcm::train
