@@ -11,6 +11,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/interop/architecture.h"
+#include "fcm/interop/facts.h"
 #include "fcm/tasks/trained_model.h"
 
 namespace fcm::tasks {
@@ -34,12 +35,22 @@ Facts facts_of(const std::string& kind, const encoder::EncoderOptions& encoder, 
           {"encoder.strides", list(encoder.strides)},
           {"encoder.heads", fmt::format("{}", encoder.heads)},
           {"encoder.mlp_ratios", list(encoder.mlp_ratios)},
+          {"encoder.norm_epsilon", fmt::format("{}", encoder.norm_epsilon)},
           {"data.channels", fmt::format("{}", channels)}};
 }
 
-// What the checkpoint says of its encoder. Heads are in no tensor: without a recipe they are taken
-// to be `heads`. Empty: it says nothing.
-Facts facts_of(const Checkpoint& checkpoint, int64_t heads) {
+// What is known of the weights beside them (interop/facts.h), or `otherwise`.
+template <typename T>
+T said_beside(const Checkpoint& checkpoint, const char* key, const T& otherwise) {
+  return interop::facts_in(checkpoint)
+      .value("keys", nlohmann::json::object())
+      .value(key, otherwise);
+}
+
+// What the checkpoint says of its encoder. Heads are in no tensor: where neither a recipe nor a
+// file beside it tells, they are taken to be those of `ours`, and so is the epsilon, which
+// say_other_values sees to. Empty: it says nothing.
+Facts facts_of(const Checkpoint& checkpoint, const encoder::EncoderOptions& ours) {
   if (checkpoint.state.contains("recipe")) {
     const recipe::Recipe recipe = recipe_of(checkpoint, {});
     return facts_of(recipe.model.kind, recipe.encoder, recipe.data.channels);
@@ -47,12 +58,13 @@ Facts facts_of(const Checkpoint& checkpoint, int64_t heads) {
   const auto found = interop::recognise(checkpoint.model.tensors);
   if (!found) return {};
   encoder::EncoderOptions encoder = found->encoder;
-  encoder.heads = heads;
+  encoder.heads = said_beside(checkpoint, "encoder.heads", ours.heads);
+  encoder.norm_epsilon = ours.norm_epsilon;
   return facts_of(found->kind, encoder, found->channels);
 }
 
 void refuse_other_encoder(const recipe::Recipe& recipe, const Checkpoint& checkpoint) {
-  const Facts theirs = facts_of(checkpoint, recipe.encoder.heads);
+  const Facts theirs = facts_of(checkpoint, recipe.encoder);
   const Facts ours = facts_of(recipe.model.kind, recipe.encoder, recipe.data.channels);
   if (theirs.empty() || theirs == ours) return;
   std::vector<std::string> there, here;
@@ -65,6 +77,24 @@ void refuse_other_encoder(const recipe::Recipe& recipe, const Checkpoint& checkp
        "the encoder in {} has {}, the recipe {} wants {}; take the checkpoint's with --set "
        "encoder.size=checkpoint, or a recipe of that encoder",
        checkpoint.path.string(), fmt::join(there, ", "), recipe.row.name, fmt::join(here, ", "));
+}
+
+// The recipe's own values stay, where what is known of the weights is another.
+void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
+                      Reporter& reporter) {
+  if (checkpoint.state.contains("recipe")) return;
+  const auto say = [&](const char* key, const auto& ours) {
+    const auto theirs = said_beside(checkpoint, key, ours);
+    if (theirs == ours) return;
+    reporter.warn(fmt::format(
+        "{} was trained with {} = {}, the recipe {} has {}: set it, or take all that is known of "
+        "the encoder with --set encoder.size=checkpoint",
+        checkpoint.path.string(), key, nlohmann::json(theirs).dump(), recipe.row.name,
+        nlohmann::json(ours).dump()));
+  };
+  say("data.mean", recipe.data.mean);
+  say("data.deviation", recipe.data.deviation);
+  say("encoder.norm_epsilon", recipe.encoder.norm_epsilon);
 }
 
 // Of what was set, that which is taken from the checkpoint otherwise.
@@ -90,10 +120,14 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
     if (takes) recipe.encoder.size = "custom";
     return recipe;
   }
+  say_average(*start, reporter);
   if (!takes) {
+    interop::refuse_unsupported(*start);
     if (request.allow_missing.empty()) refuse_other_encoder(recipe, *start);
+    say_other_values(recipe, *start, reporter);
     return recipe;
   }
+  say_assumptions(*start, of_encoder(request.set), Needs::kFeatures, reporter);
   const recipe::Recipe theirs = recipe_of(*start, of_encoder(request.set));
   recipe.model.kind = theirs.model.kind;
   recipe.encoder = theirs.encoder;

@@ -8,6 +8,7 @@
 #include "fcm/formats/diff.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/architecture.h"
+#include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
@@ -54,8 +55,8 @@ json number(double value) {
 
 }  // namespace
 
-json show_checkpoint(const std::filesystem::path& path, Reporter& reporter) {
-  const Checkpoint checkpoint = interop::load_any(path, false, reporter);
+json show_checkpoint(const std::filesystem::path& path, Reporter& reporter, int64_t threads) {
+  const Checkpoint checkpoint = interop::load_any(path, false, reporter, threads);
   json tensors = json::array();
   int64_t trained = 0, all = 0;
   for (const TensorView& tensor : checkpoint.model.tensors) {
@@ -80,20 +81,22 @@ json show_checkpoint(const std::filesystem::path& path, Reporter& reporter) {
           {"optimizer", steps.is_number()},
           {"scaler", state.value("scaler", json())},
           {"args", state.value("args", json())},
+          {"trained_on", state.value("trained_on", json())},
+          {"beside", interop::facts_in(checkpoint)},
           {"recipe", recipe_text(checkpoint)},
           {"tensors", tensors}};
 }
 
-json verify_checkpoint(const std::filesystem::path& path) {
+json verify_checkpoint(const std::filesystem::path& path, int64_t threads) {
   json checked = json::array();
-  for (const auto& one : interop::verify_any(path)) checked.push_back(one.string());
+  for (const auto& one : interop::verify_any(path, threads)) checked.push_back(one.string());
   return {{"sound", true}, {"checked", checked}};
 }
 
 json diff_checkpoints(const std::filesystem::path& first, const std::filesystem::path& second,
-                      Reporter& reporter) {
-  Checkpoint left = interop::load_any(first, true, reporter);
-  Checkpoint right = interop::load_any(second, true, reporter);
+                      Reporter& reporter, int64_t threads) {
+  Checkpoint left = interop::load_any(first, true, reporter, threads);
+  Checkpoint right = interop::load_any(second, true, reporter, threads);
   auto &left_tensors = left.model.tensors, &right_tensors = right.model.tensors;
   const bool moments = !left.optimizer.tensors.empty() && !right.optimizer.tensors.empty();
   if (moments) {

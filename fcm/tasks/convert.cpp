@@ -1,6 +1,8 @@
 // checkpoint convert: one format to another.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -9,13 +11,17 @@
 #include "fcm/base/file.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/formats/safetensors.h"
+#include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/backbone.h"
+#include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/plain_decoder.h"
 #include "fcm/interop/published.h"
 #include "fcm/interop/published_recipe.h"
 #include "fcm/recipe/recipe.h"
+#include "fcm/tasks/output_file.h"
+#include "fcm/tasks/run_files.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 #include "fcm/train/state.h"
@@ -27,9 +33,25 @@ namespace fs = std::filesystem;
 using checkpoint::Checkpoint;
 using nlohmann::json;
 
-std::string format_of(const ConvertRequest& request) {
-  if (!request.to.empty()) return request.to;
+// Where --to says one thing and the name of the file another, one of them is a mistake.
+void refuse_ending_of_another(const ConvertRequest& request) {
+  if (request.to == "safetensors") return refuse_other_ending(request.out, {".safetensors"});
+  if (request.to == "pth" || request.to == "encoder") {  // all that is read as such
+    return refuse_other_ending(request.out, {".pth", ".pt", ".bin", ".ckpt", ".tar"});
+  }
   const std::string ending = request.out.extension();
+  if (ending == ".pth" || ending == ".safetensors") {
+    fail(ExitCode::kUsage, "{} ends in {}, and --to {} writes a folder", request.out.string(),
+         ending, request.to);
+  }
+}
+
+std::string format_of(const ConvertRequest& request) {
+  const std::string ending = request.out.extension();
+  if (!request.to.empty()) {
+    refuse_ending_of_another(request);
+    return request.to;
+  }
   if (ending == ".pth") return "pth";
   if (ending == ".safetensors") return "safetensors";
   fail(ExitCode::kUsage,
@@ -47,20 +69,36 @@ bool holds_model_of(const fs::path& folder, const std::string& format) {
   if (!fs::is_regular_file(file, ignored)) return false;
   const json config = json::parse(read_file(file, ExitCode::kCheckpoint), nullptr, false);
   if (!config.is_object()) return false;
+  // The other two are the formats of everybody's models.
+  if (format != "hf" && !is_written_here(folder / "model.safetensors")) return false;
   if (format == "timm") return config.contains("architecture");
   const char* type = format == "hf" ? "fastconvmae" : "vit";
   return config.contains("model_type") && config.at("model_type") == type;
 }
 
+// A conversion leaves one step; the folder of a run, and a copy of it, have several, of which all
+// but the new one would go.
+bool holds_one_step(const fs::path& folder) {
+  return checkpoint::has_steps(folder) && checkpoint::count_steps(folder) <= 1 &&
+         !is_run(fs::absolute(folder / "").lexically_normal().parent_path().parent_path());
+}
+
 // Only what an earlier conversion to the same format left may be replaced.
 void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   const fs::path& out = request.out;
-  const fs::file_type type = fs::symlink_status(out).type();
-  if (type == fs::file_type::not_found || (fs::is_directory(out) && fs::is_empty(out))) return;
-  const bool is_file = format == "pth" || format == "safetensors" || format == "encoder";
-  const bool replaceable = is_file              ? fs::is_regular_file(out)
-                           : format == "native" ? checkpoint::has_steps(out)
-                                                : holds_model_of(out, format);
+  if (format == "pth" || format == "safetensors" || format == "encoder") {
+    return refuse_to_replace(out, format == "safetensors" ? FileKind::kWeights : FileKind::kPth,
+                             request.overwrite, {request.checkpoint.path});
+  }
+  std::error_code error;
+  const fs::file_type type = fs::symlink_status(out, error).type();
+  if (type == fs::file_type::not_found) return;
+  if (fs::is_directory(out, error) && fs::is_empty(out, error)) return;
+  if (fs::equivalent(out, request.checkpoint.path, error)) {
+    fail(ExitCode::kUsage, "{} is what is converted, and is not replaced; choose another name",
+         out.string());
+  }
+  const bool replaceable = format == "native" ? holds_one_step(out) : holds_model_of(out, format);
   if (!replaceable) {
     fail(ExitCode::kUsage, "{} exists and is no {} checkpoint; choose another name", out.string(),
          format);
@@ -130,6 +168,13 @@ TrainingState training_state_of(const Checkpoint& checkpoint) {
   return state;
 }
 
+// What files beside the weights said of them, where no recipe says it: so that a conversion is read
+// as they are.
+std::string facts_text(const Checkpoint& checkpoint, const Known& known) {
+  const json facts = interop::facts_in(checkpoint);
+  return known.text.empty() && !facts.empty() ? facts.dump() : std::string();
+}
+
 void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& known,
                Reporter& reporter) {
   const json& state = checkpoint.state;
@@ -147,6 +192,8 @@ void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& 
   file.scaler = state.value("scaler", json());
   file.args = state.contains("args") ? state.at("args") : interop::published_args(recipe);
   file.recipe = known.text;
+  file.about = interop::about_text(state);
+  file.facts = facts_text(checkpoint, known);
   interop::write_published(path, file);
 }
 
@@ -159,6 +206,11 @@ std::vector<formats::TensorView> in_order(const Checkpoint& checkpoint) {
 void write_safetensors(const fs::path& file, const Checkpoint& checkpoint, const Known& known) {
   std::map<std::string, std::string> metadata = {{"format", "pt"}};
   if (!known.text.empty()) metadata["recipe"] = known.text;
+  const std::string about = interop::about_text(checkpoint.state);
+  if (!about.empty()) metadata[interop::kAboutKey] = about;
+  if (std::string facts = facts_text(checkpoint, known); !facts.empty()) {
+    metadata[interop::kFactsKey] = std::move(facts);
+  }
   formats::write_safetensors(file, in_order(checkpoint), metadata);
 }
 
@@ -175,7 +227,8 @@ json config_of(const recipe::Recipe& recipe) {
             {"dims", encoder.dims},
             {"depths", encoder.depths},
             {"heads", encoder.heads},
-            {"mlp_ratios", encoder.mlp_ratios}}},
+            {"mlp_ratios", encoder.mlp_ratios},
+            {"norm_epsilon", encoder.norm_epsilon}}},
           {"decoder",
            {{"dim", decoder.dim},
             {"depth", decoder.depth},
@@ -209,8 +262,13 @@ void write_native(const fs::path& folder, const Checkpoint& checkpoint, const Kn
 json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   const std::string format = format_of(request);
   refuse_occupied(request, format);
-  Checkpoint checkpoint = interop::load_any(request.checkpoint.path, true, reporter);
+  Checkpoint checkpoint =
+      interop::load_any(request.checkpoint.path, true, reporter, request.threads);
   const Known known = recipe_for(checkpoint, request.checkpoint.set);
+  // What is written with the recipe has to be known; weights alone are what they are.
+  if (known.recipe && (format == "hf" || format == "timm" || format == "transformers")) {
+    say_assumptions(checkpoint, request.checkpoint.set, Needs::kPictures, reporter);
+  }
   if (known.recipe) {
     const std::string source = checkpoint.path.string();
     interop::split_plain_decoder(checkpoint.model.tensors, *known.recipe, source);

@@ -1,35 +1,141 @@
 #include "fcm/tasks/data.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
+
 #include "fcm/base/error.h"
 #include "fcm/tasks/machine.h"
 
 namespace fcm::tasks {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+std::shared_ptr<const loader::Dataset> open(const std::string& data, loader::Split split,
+                                            const Machine& machine) {
+  return loader::open_dataset(data, split, open_options(machine));
+}
+
+void say(const std::string& data, loader::Split split, const Lines& lines, Reporter& reporter) {
+  const char* const which = split == loader::Split::kTrain ? "" : ", validation pictures";
+  for (const std::string& line : lines) reporter.info(fmt::format("{}{}: {}", data, which, line));
+}
+
+void need_labels(const std::string& data, const loader::Dataset& dataset, Reporter& reporter) {
+  const loader::Remarks& remarks = dataset.remarks();
+  if (remarks.bad_labels == 0 && dataset.classes().empty()) {
+    fail(ExitCode::kData, "{} has no labels, which measuring accuracy needs: {}", data,
+         remarks.no_labels);
+  }
+  if (remarks.bad_labels == 0) return;
+  const std::string found = fmt::format(
+      "{}: {} of {} pictures have no label that can be used; the "
+      "first: {}",
+      data, remarks.bad_labels, dataset.size(), remarks.first_bad_label);
+  constexpr int64_t kOneIn = 10;
+  if (dataset.classes().empty() || remarks.bad_labels > dataset.size() / kOneIn) {
+    fail(ExitCode::kData, "{}", found);
+  }
+  reporter.warn(found);
+}
+
+// The names in `from` that are not in `other`, as a sentence's part.
+std::string only_in(const char* where, Lines from, Lines other) {
+  std::ranges::sort(from);
+  std::ranges::sort(other);
+  Lines only;
+  std::ranges::set_difference(from, other, std::back_inserter(only));
+  if (only.empty()) return "";
+  constexpr ptrdiff_t kShown = 5;
+  const auto shown = only.begin() + std::min<ptrdiff_t>(std::ssize(only), kShown);
+  return fmt::format(
+      "; only {}: {}{}", where, fmt::join(only.begin(), shown, ", "),
+      std::ssize(only) > kShown ? fmt::format(" and {} more", only.end() - shown) : "");
+}
+
+class OptionalLabels final : public loader::Dataset {
+ public:
+  explicit OptionalLabels(std::shared_ptr<const loader::Dataset> of) : of_(std::move(of)) {
+    remarks_ = of_->remarks();
+  }
+
+  int64_t size() const override { return of_->size(); }
+  image::Image get(int64_t index, int64_t channels) const override {
+    return of_->get(index, channels);
+  }
+  image::Section get_section(int64_t index, int64_t channels,
+                             const image::ChooseBox& choose) const override {
+    return of_->get_section(index, channels, choose);
+  }
+  int64_t label(int64_t index) const override {
+    if (of_->remarks().bad_labels == 0) return of_->label(index);
+    try {
+      return of_->label(index);
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kData) throw;
+      return -1;
+    }
+  }
+  std::string name(int64_t index) const override { return of_->name(index); }
+  const std::vector<std::string>& classes() const override { return of_->classes(); }
+
+ private:
+  std::shared_ptr<const loader::Dataset> of_;
+};
+
+}  // namespace
+
+Lines remark_lines(const loader::Dataset& dataset) {
+  const loader::Remarks& remarks = dataset.remarks();
+  Lines lines = remarks.notes;
+  if (!remarks.left_out.empty()) lines.push_back("left out: " + as_text(remarks.left_out));
+  return lines;
+}
+
+std::shared_ptr<const loader::Dataset> open_pictures(const std::string& data, loader::Split split,
+                                                     const Machine& machine, Reporter& reporter) {
+  auto dataset = open(data, split, machine);
+  say(data, split, remark_lines(*dataset), reporter);
+  return dataset;
+}
 
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
-                                                     const Machine& machine) {
-  std::shared_ptr<const loader::Dataset> dataset =
-      loader::open_dataset(data, split, open_options(machine));
-  if (dataset->classes().empty()) {
-    dataset->label(0);  // throws what is wrong with it where there are labels, but none of a class
-    fail(ExitCode::kData, "{} has no labels, which measuring accuracy needs", data);
-  }
+                                                     const Machine& machine, Reporter& reporter) {
+  auto dataset = open_pictures(data, split, machine, reporter);
+  need_labels(data, *dataset, reporter);
   return dataset;
 }
 
 void refuse_different_classes(const std::string& data, const loader::Dataset& train,
                               const loader::Dataset& val) {
   if (train.classes() == val.classes()) return;
+  const std::string train_only = only_in("in training", train.classes(), val.classes());
+  const std::string val_only = only_in("in validation", val.classes(), train.classes());
   fail(ExitCode::kData,
        "{}: the classes of the training and validation pictures differ, so accuracy would mean "
-       "nothing",
-       data);
+       "nothing{}{}",
+       data, train_only, val_only);
 }
 
-LabelledData open_labelled_splits(const std::string& data, const Machine& machine) {
-  LabelledData both{open_labelled(data, loader::Split::kTrain, machine),
-                    open_labelled(data, loader::Split::kVal, machine)};
+LabelledData open_labelled_splits(const std::string& data, const Machine& machine,
+                                  Reporter& reporter) {
+  LabelledData both{open_labelled(data, loader::Split::kTrain, machine, reporter),
+                    open(data, loader::Split::kVal, machine)};
+  const Lines said = remark_lines(*both.train);
+  Lines lines = remark_lines(*both.val);
+  std::erase_if(
+      lines, [&](const std::string& line) { return std::ranges::find(said, line) != said.end(); });
+  say(data, loader::Split::kVal, lines, reporter);
+  need_labels(data, *both.val, reporter);
   refuse_different_classes(data, *both.train, *both.val);
   return both;
+}
+
+std::shared_ptr<const loader::Dataset> with_optional_labels(
+    std::shared_ptr<const loader::Dataset> dataset) {
+  return std::make_shared<OptionalLabels>(std::move(dataset));
 }
 
 }  // namespace fcm::tasks

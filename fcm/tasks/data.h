@@ -3,24 +3,40 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "fcm/base/reporter.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/tasks/tasks.h"
 
 namespace fcm::tasks {
 
-// A data set with labels, or Error(kData).
-std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
-                                                     const Machine& machine);
+// What a set passed over and took for granted, a line each, as they follow the name of the data.
+std::vector<std::string> remark_lines(const loader::Dataset& dataset);
 
-// Error(kData) where training and validation pictures do not have the same classes.
+// A data set whose labels nobody asks for; says its remarks. Throws Error(kData).
+std::shared_ptr<const loader::Dataset> open_pictures(const std::string& data, loader::Split split,
+                                                     const Machine& machine, Reporter& reporter);
+
+// A data set with labels; says its remarks. Error(kData) where it has none or more than one in ten
+// cannot be used: how many, and what is wrong with the first. Fewer are said.
+std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
+                                                     const Machine& machine, Reporter& reporter);
+
+// Error(kData) where training and validation pictures do not have the same classes: which differ.
 void refuse_different_classes(const std::string& data, const loader::Dataset& train,
                               const loader::Dataset& val);
 
 struct LabelledData {
   std::shared_ptr<const loader::Dataset> train, val;
 };
-// Both splits, with labels and the same classes.
-LabelledData open_labelled_splits(const std::string& data, const Machine& machine);
+// Both splits, with labels and the same classes. What is remarked of both is said once.
+LabelledData open_labelled_splits(const std::string& data, const Machine& machine,
+                                  Reporter& reporter);
+
+// The same pictures, where a label that cannot be used is none (-1): for work to which labels are a
+// side matter.
+std::shared_ptr<const loader::Dataset> with_optional_labels(
+    std::shared_ptr<const loader::Dataset> dataset);
 
 }  // namespace fcm::tasks

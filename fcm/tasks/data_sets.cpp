@@ -1,6 +1,7 @@
 // data verify, data pack
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -9,7 +10,11 @@
 #include "fcm/loader/in_order.h"
 #include "fcm/loader/sources/checksum.h"
 #include "fcm/loader/sources/packed_writer.h"
+#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/loader/sources/split_folders.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/output_file.h"
 #include "fcm/tasks/tasks.h"
 
 namespace fcm::tasks {
@@ -21,7 +26,7 @@ using nlohmann::json;
 struct OpenedSplit {
   const char* name;  // "train" or "val"
   loader::PackedSplit split;
-  std::unique_ptr<loader::Dataset> dataset;
+  std::shared_ptr<const loader::Dataset> dataset;
 };
 
 // A file or a folder without train/ and val/ answers for both.
@@ -29,8 +34,46 @@ bool same_pictures(const loader::Dataset& a, const loader::Dataset& b) {
   return a.size() == b.size() && (a.size() == 0 || a.name(0) == b.name(0));
 }
 
+// Pictures by the endings of their names; those without (in shards, in records) are not in it.
+// Where classes differ in it, a network can tell them by the traces of a compression.
+std::map<std::string, int64_t> endings_of(const loader::Dataset& dataset) {
+  std::map<std::string, int64_t> endings;
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    const std::string name = dataset.name(i);
+    const std::string_view ending = loader::ending_of(name);
+    if (loader::is_picture_ending(ending)) ++endings[loader::lower_case(ending)];
+  }
+  return endings;
+}
+
+// What opening them remarked, once; and which labels cannot be used.
+void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened,
+                 Reporter& reporter) {
+  std::vector<std::string> said;
+  for (const OpenedSplit& split : opened) {
+    for (const std::string& line : remark_lines(*split.dataset)) {
+      if (std::ranges::find(said, line) != said.end()) continue;
+      reporter.info(fmt::format("{} ({}): {}", data, split.name, line));
+      said.push_back(line);
+    }
+    if (const auto endings = endings_of(*split.dataset); endings.size() > 1) {
+      std::string text;
+      for (const auto& [ending, count] : endings) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, ending);
+      }
+      reporter.info(fmt::format("{} ({}): pictures by ending: {}", data, split.name, text));
+    }
+    const loader::Remarks& remarks = split.dataset->remarks();
+    if (remarks.bad_labels == 0) continue;
+    reporter.warn(fmt::format(
+        "{} ({}): {} of {} pictures have no label that can be used; the first: "
+        "{}",
+        data, split.name, remarks.bad_labels, split.dataset->size(), remarks.first_bad_label));
+  }
+}
+
 // The splits there are, each picture in one of them. Throws what opening the training split throws
-// where there are none.
+// where there are none, and what opening a folder of a split throws.
 std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& machine,
                                      Reporter& reporter) {
   std::vector<OpenedSplit> opened;
@@ -42,6 +85,7 @@ std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& mac
     try {
       opened.push_back({name, packed, loader::open_dataset(data, split, open_options(machine))});
     } catch (const Error& error) {
+      if (loader::has_folder_of(data, split)) throw;  // a fault of what is there
       absent.push_back(fmt::format("no {} pictures: {}", name, error.what()));
       if (!first_fault) first_fault = error;
     }
@@ -52,6 +96,7 @@ std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& mac
     opened.pop_back();
     opened[0].split = loader::PackedSplit::kBoth;
   }
+  say_remarks(data, opened, reporter);
   return opened;
 }
 
@@ -62,17 +107,19 @@ struct Outcome {
   std::string fault;
 };
 
-// Calls work(sample) for every picture of a split, with its label, on several threads and
+// Calls work(sample) for every picture of a split, with its label (-1 where it has none that can be
+// used, which is no fault of the picture), on several threads and
 // take(index, result) in order; returns those that cannot be read or worked on.
 template <class Work, class Take>
 json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& reporter,
                       const Work& work, const Take& take) {
   using Result = std::invoke_result_t<const Work&, loader::Sample>;
   const loader::Dataset& dataset = *split.dataset;
+  const auto labelled = with_optional_labels(split.dataset);
   json bad = json::array();
   const auto make = [&](int64_t i) -> Outcome<Result> {
     try {
-      return {work(dataset.sample(i, 3, loader::TargetKind::kLabel)), ""};
+      return {work(labelled->sample(i, 3, loader::TargetKind::kLabel)), ""};
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
       return {std::nullopt, error.what()};
@@ -94,12 +141,27 @@ json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& repor
 }
 
 void add_split(json& result, const OpenedSplit& split, const json& bad) {
+  const loader::Remarks& remarks = split.dataset->remarks();
+  json left_out = json::array();
+  for (const auto& [kind, example, count] : remarks.left_out.kinds()) {
+    left_out.push_back({{"kind", kind}, {"count", count}, {"example", example}});
+  }
   result[split.name] = {{"images", split.dataset->size()},
                         {"classes", split.dataset->classes().size()},
                         {"bad", bad.size()},
-                        {"bad_images", bad}};
-  result["images"] = result["images"].get<int64_t>() + split.dataset->size();
-  result["bad"] = result["bad"].get<int64_t>() + static_cast<int64_t>(bad.size());
+                        {"bad_images", bad},
+                        {"bad_labels", remarks.bad_labels},
+                        {"endings", endings_of(*split.dataset)},
+                        {"left_out", left_out},
+                        {"notes", remarks.notes}};
+  if (remarks.bad_labels > 0) result[split.name]["first_bad_label"] = remarks.first_bad_label;
+  const auto add = [&](const char* name, int64_t count) {
+    result[name] = result.value(name, int64_t{0}) + count;
+  };
+  add("images", split.dataset->size());
+  add("bad", static_cast<int64_t>(bad.size()));
+  add("bad_labels", remarks.bad_labels);
+  add("left_out", remarks.left_out.count());
 }
 
 // What a picture of `data` goes by in the packed file: without where `data` happens to lie.
@@ -149,17 +211,25 @@ json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
   return result;
 }
 
+namespace {
+
+// A packed file is known by its first bytes, whatever it is called; but people go by endings.
+void refuse_ending_of_another_kind(const fs::path& out) {
+  const std::string ending = out.extension();
+  for (const char* other : {".txt", ".tar", ".gz", ".zip", ".bin", ".jpg", ".jpeg", ".png", ".webp",
+                            ".npy", ".safetensors", ".pth"}) {
+    if (ending != other) continue;
+    fail(ExitCode::kUsage, "{} ends in {}, and what is to be written is a packed file: {}",
+         out.string(), ending, fs::path(out).replace_extension(".pack").string());
+  }
+}
+
+}  // namespace
+
 json pack_data(const PackRequest& request, Reporter& reporter) {
+  refuse_ending_of_another_kind(request.out);
   const int64_t threads = set_up_machine(request.machine);
-  if (std::error_code ignored; !request.overwrite && fs::exists(request.out, ignored)) {
-    fail(ExitCode::kUsage, "{} exists already; name another file or add --overwrite",
-         request.out.string());
-  }
-  if (std::error_code ignored;
-      fs::exists(request.out, ignored) && !fs::is_regular_file(request.out, ignored)) {
-    fail(ExitCode::kUsage, "{} is not an ordinary file, and is not replaced; name another file",
-         request.out.string());
-  }
+  refuse_to_replace(request.out, FileKind::kPacked, request.overwrite, {request.data});
   const std::vector<OpenedSplit> splits = open_splits(request.data, request.machine, reporter);
   loader::PackedWriter writer(request.out, request.form.kind);
   json result = {{"data", request.data}, {"images", 0}, {"bad", 0}};

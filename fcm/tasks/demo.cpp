@@ -9,11 +9,14 @@
 #include "fcm/base/stopwatch.h"
 #include "fcm/eval/features.h"
 #include "fcm/eval/frozen_accuracy.h"
+#include "fcm/formats/json_text.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/demo_finetune.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/result_file.h"
 #include "fcm/tasks/run_files.h"
+#include "fcm/tasks/run_folder.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 #include "fcm/train/run_log.h"
@@ -32,8 +35,8 @@ struct Measured {
 
 Measured measure_all(const recipe::Recipe& recipe, const TrainedModel& trained, int64_t labelled,
                      int64_t threads, Reporter& reporter) {
-  const eval::Selection train{open_labelled(kData, loader::Split::kTrain, {}), labelled};
-  const eval::Selection test{open_labelled(kData, loader::Split::kVal, {}), labelled};
+  const eval::Selection train{open_labelled(kData, loader::Split::kTrain, {}, reporter), labelled};
+  const eval::Selection test{open_labelled(kData, loader::Split::kVal, {}, reporter), labelled};
   const auto classes = static_cast<int64_t>(train.dataset->classes().size());
   const auto network = [&](const models::MaskedAutoencoder& model) {
     return eval::frozen_accuracy(eval::extract_features(model, recipe, train, threads),
@@ -106,11 +109,13 @@ std::vector<std::string> notes_on(const Measured& measured, int64_t labelled) {
 
 // Whether `out` holds a whole demonstration, with fine-tuning where it is asked for.
 bool finished(const fs::path& out, bool full) {
-  if (!is_run(out) || !fs::exists(out / "result.json")) return false;
-  if (!full) return true;
+  if (!is_run(out) || !is_there(out / "result.json", ExitCode::kUsage)) return false;
   const nlohmann::json result = nlohmann::json::parse(
       read_file(out / "result.json", ExitCode::kUsage), nullptr, /*allow_exceptions=*/false);
-  return result.is_object() && result.contains("finetune");
+  // Another command's result is no demonstration, and nothing that may be replaced unasked.
+  const bool demonstration = result.is_object() && result.contains("knn") &&
+                             result.contains("linprobe") && result.contains("labelled_pictures");
+  return demonstration && (!full || result.contains("finetune"));
 }
 
 // Of pretraining; from the log where another launch did it.
@@ -149,6 +154,8 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   const std::optional<int64_t>& images = request.images;
   if (images) recipe.run.max_steps = std::max<int64_t>(1, *images / recipe.optim.batch_size);
 
+  loader::open_dataset(kData, loader::Split::kTrain, {});  // fails here, if it does
+  const RunLock lock = lock_run_folder({.out = out, .overwrite = request.overwrite}, reporter);
   const bool replace = request.overwrite || finished(out, request.finetune.has_value());
   if (replace && is_run(out)) remove_finetune_demo(out, reporter);
   RunRequest pretraining;
@@ -156,6 +163,7 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   pretraining.data = kData;
   pretraining.out = out;
   pretraining.overwrite = replace;
+  pretraining.lock = &lock;
   pretraining.machine = request.machine;
   pretraining.stop = request.stop;
   const nlohmann::json run = pretrain(pretraining, reporter);
@@ -182,12 +190,16 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   result["report"] = (out / "report.html").string();
   result["stopped"] = false;
   result["data"] = kData;
+  for (const char* name : {kTrainedOn, kMeasuredOn}) {
+    if (run.contains(name)) result[name] = run.at(name);
+  }
   result["threads"] = threads;
   result["device"] = trained.model->device().str();
   result["precision"] =
       recipe::compute_name(recipe::compute_type(recipe.model.precision, trained.model->device()));
   result["command"] = command_of(request);
-  write_file_durably(out / "result.json", result.dump(2) + "\n", ExitCode::kUsage);
+  settle_numbers(result, reporter);
+  write_run_result(out, result);
   report(out, reporter);
   return result;
 }

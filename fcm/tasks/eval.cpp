@@ -6,9 +6,12 @@
 #include "fcm/base/error.h"
 #include "fcm/eval/classifier_accuracy.h"
 #include "fcm/image/image.h"
+#include "fcm/tasks/class_match.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/nesting.h"
 #include "fcm/tasks/result_file.h"
+#include "fcm/tasks/run_facts.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_classifier.h"
 
@@ -62,6 +65,34 @@ image::Image confusion_picture(const eval::ClassifierAccuracy& evaluation, int64
   return picture;
 }
 
+// What the answers stand for, and what has to be said about the figures.
+struct Meaning {
+  std::shared_ptr<const loader::Dataset> dataset;  // its labels are the classifier's answers
+  nlohmann::json facts;
+};
+
+Meaning meaning_of(const TrainedClassifier& trained,
+                   const std::shared_ptr<const loader::Dataset>& dataset,
+                   const EvalRequest& request, Reporter& reporter) {
+  const std::vector<std::string> known =
+      trained.trained_on ? trained.trained_on->classes : std::vector<std::string>();
+  ClassMatch match = match_classes(known, trained.classes, dataset, request.data,
+                                   request.checkpoint.path.string());
+  const PictureSet measured = describe_pictures(*dataset, request.data, loader::Split::kVal);
+  nlohmann::json facts = {{kMeasuredOn, summary_of(measured)}};
+  for (const auto& [name, set] : {std::pair{kTrainedOn, trained.trained_on},
+                                  std::pair{kPretrainedOn, trained.pretrained_on}}) {
+    if (!set) continue;
+    facts[name] = summary_of(*set);
+    auto note = note_on_overlap(*set, measured);
+    const bool is_new = note && (match.notes.empty() || match.notes.back() != *note);
+    if (is_new) match.notes.push_back(std::move(*note));
+  }
+  for (const std::string& note : match.notes) reporter.warn(note);
+  put_notes(facts, match.notes);
+  return {std::move(match.dataset), std::move(facts)};
+}
+
 }  // namespace
 
 nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
@@ -71,21 +102,26 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   const TrainedClassifier trained =
       load_classifier(request.checkpoint.path.string(), request.checkpoint.set, reporter,
                       device_of(request.machine));
-  const auto dataset = open_labelled(request.data, loader::Split::kVal, request.machine);
-  const std::vector<std::string>& names = dataset->classes();
-  if (std::ssize(names) != trained.classes) {
-    fail(ExitCode::kData, "{} has {} classes, the classifier {} knows {}", request.data,
-         names.size(), request.checkpoint.path.string(), trained.classes);
+  const auto dataset = open_labelled(request.data, loader::Split::kVal, request.machine, reporter);
+  if (!request.out.empty()) refuse_nested(request.out, request.data, *dataset, reporter);
+  const std::string classifier = request.checkpoint.path.string();
+  const Meaning meaning = meaning_of(trained, dataset, request, reporter);
+  const eval::ClassifierAccuracy evaluation = eval::classifier_accuracy(
+      trained.predict, trained.recipe, meaning.dataset, request.batch, threads);
+  if (evaluation.not_finite > 0) {
+    fail(ExitCode::kNumeric,
+         "{} answers with NaN or infinity for {} of {} pictures, so no accuracy means anything; "
+         "check its weights, or try --set model.precision=fp32",
+         classifier, evaluation.not_finite, evaluation.images);
   }
-  const eval::ClassifierAccuracy evaluation =
-      eval::classifier_accuracy(trained.predict, trained.recipe, dataset, request.batch, threads);
   nlohmann::json result = {{"top1", evaluation.top1},
                            {"top5", evaluation.top5},
                            {"loss", evaluation.loss},
                            {"images", evaluation.images},
                            {"unreadable", evaluation.unreadable},
                            {"image_size", trained.recipe.data.image_size},
-                           {"classes", class_table(evaluation, names)}};
+                           {"classes", class_table(evaluation, meaning.dataset->classes())}};
+  result.update(meaning.facts);
   if (request.out.empty()) return result;
   const std::filesystem::path picture = request.out / "confusion.png";
   const bool drawn = trained.classes <= kMostClassesDrawn;

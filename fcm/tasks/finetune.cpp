@@ -4,13 +4,17 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/eval/classifier_accuracy.h"
+#include "fcm/formats/json_text.h"
 #include "fcm/interop/load_any.h"
+#include "fcm/loader/until_stopped.h"
 #include "fcm/models/inputs.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/checkpoint_encoder.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/nesting.h"
+#include "fcm/tasks/result_file.h"
 #include "fcm/tasks/run_folder.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_classifier.h"
@@ -18,6 +22,7 @@
 #include "fcm/train/learners/probe.h"
 #include "fcm/train/loop.h"
 #include "fcm/train/meters.h"
+#include "fcm/train/update_memory.h"
 
 namespace fcm::tasks {
 namespace {
@@ -28,15 +33,18 @@ nlohmann::json dry_run(const FinetuneRequest& request, const train::Learner& lea
                        int64_t pictures, int64_t threads) {
   const recipe::Recipe& recipe = request.recipe;
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, learner.device());
+  const double memory =
+      train::memory_for_pictures(recipe, learner.trainable_elements(), learner.device());
   return {{"dry_run", true},
           {"images", pictures},
           {"steps", train::total_steps(recipe, pictures)},
           {"parameters", learner.trainable_elements()},
           {"precision", recipe::compute_name(compute)},
-          {"micro_batch", recipe::choose_micro_batch(recipe, compute,
-                                                     train::total_memory_bytes(learner.device()))},
+          {"memory_bytes", train::total_memory_bytes(learner.device())},
+          {"micro_batch", recipe::choose_micro_batch(recipe, compute, memory)},
           {"flops_per_image", recipe::training_flops(recipe)},
-          {"threads", threads}};
+          {"threads", threads},
+          {"threads_set_by", threads_set_by(request.machine)}};
 }
 
 nlohmann::json result_of(const train::TrainResult& run, const eval::ClassifierAccuracy& evaluation,
@@ -50,6 +58,15 @@ nlohmann::json result_of(const train::TrainResult& run, const eval::ClassifierAc
     result["images_per_second"] = run.images_per_second;
   }
   return result;
+}
+
+// NaN is no class: such pictures count as wrong, and the mean loss is none.
+std::vector<std::string> notes_on_answers(const eval::ClassifierAccuracy& evaluation) {
+  if (evaluation.not_finite == 0) return {};
+  return {
+      fmt::format("{} of {} pictures got answers that hold NaN or infinity; they count as "
+                  "wrong, and there is no loss",
+                  evaluation.not_finite, evaluation.images)};
 }
 
 // The learner a recipe asks for, and how what it has learned predicts.
@@ -92,6 +109,7 @@ class Evaluator {
   train::Measured operator()() {
     const Stopwatch watch;
     last_ = evaluate(trainee_.predict);
+    for (const std::string& note : notes_on_answers(*last_)) reporter_.warn(note);
     train::Measured measured;
     measured.line = {{"test_acc1", last_->top1},
                      {"test_acc5", last_->top5},
@@ -127,12 +145,12 @@ class Evaluator {
 };
 
 models::Classifier model_of(const FinetuneRequest& request,
-                            std::optional<checkpoint::Checkpoint> start, int64_t classes,
-                            Reporter& reporter) {
-  models::Classifier model(recipe::classifier_options(request.recipe, classes),
+                            std::optional<checkpoint::Checkpoint> start,
+                            const std::vector<std::string>& classes, Reporter& reporter) {
+  models::Classifier model(recipe::classifier_options(request.recipe, std::ssize(classes)),
                            static_cast<uint64_t>(request.recipe.run.seed),
                            device_of(request.machine));
-  if (start) load_encoder(model, std::move(*start), request.allow_missing, reporter);
+  if (start) load_encoder(model, std::move(*start), request.allow_missing, reporter, classes);
   return model;
 }
 
@@ -156,36 +174,54 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   request.recipe = resolved_recipe(asked, start ? &*start : nullptr, reporter);
   const recipe::Recipe& recipe = request.recipe;
   recipe::check(recipe);
-  const LabelledData data = open_labelled_splits(request.data, request.machine);
-  const auto classes = static_cast<int64_t>(data.train->classes().size());
+  const LabelledData data = open_labelled_splits(request.data, request.machine, reporter);
+  refuse_nested(request.out, request.data, *data.train, reporter);
+  RunFacts facts;
+  facts.started_from = start ? absolute_path(start->path) : "";
+  facts.learns_classes = true;
+  if (start) facts.pretrained_on = stored_set(start->state, kTrainedOn);
+  const std::vector<std::string>& classes = data.train->classes();
   const Trainee trainee =
       trainee_of(recipe, model_of(request, std::move(start), classes, reporter));
   if (request.dry_run) return dry_run(request, *trainee.learner, data.train->size(), threads);
   const int64_t steps = train::total_steps(recipe, data.train->size());
-  prepare_run_folder({request.out, request.resume, request.overwrite}, recipe, reporter);
+  facts.trained_on = describe_pictures(*data.train, request.data, loader::Split::kTrain);
+  facts.measured_on = describe_pictures(*data.val, request.data, loader::Split::kVal);
+  const PreparedRun prepared = prepare_run_folder(
+      {request.out, request.resume, request.overwrite, std::move(facts)}, recipe, reporter);
   reporter.info(fmt::format("{}: {} pictures of {} classes, {} steps of {}, from {}", request.data,
-                            data.train->size(), classes, steps, recipe.optim.batch_size,
+                            data.train->size(), classes.size(), steps, recipe.optim.batch_size,
                             request.checkpoint.empty() ? "scratch" : request.checkpoint.string()));
 
-  Evaluator evaluator(recipe, trainee, data.val, threads, reporter);
+  Evaluator evaluator(recipe, trainee, loader::until_stopped(data.val, request.stop), threads,
+                      reporter);
   train::TrainRequest training;
   training.recipe = recipe;
   training.dataset = data.train;
   training.out = request.out;
+  training.about = prepared.about;
   training.threads = threads;
   training.stop = request.stop;
   training.measure = [&](int64_t) { return evaluator(); };
   training.measures_last_step = true;
   training.logs_totals = true;
   const train::TrainResult run = train::train(*trainee.learner, training, reporter);
-  if (run.stopped) {
-    return {{"steps", run.steps},
-            {"total_steps", run.total_steps},
-            {"stopped", true},
-            {"out", request.out.string()}};
+  const nlohmann::json stopped = {{"steps", run.steps},
+                                  {"total_steps", run.total_steps},
+                                  {"stopped", true},
+                                  {"out", request.out.string()}};
+  if (run.stopped) return stopped;
+  nlohmann::json result;
+  try {
+    result = result_of(run, evaluator.last(), request.out);
+  } catch (const loader::AskedToStop&) {  // a finished run, measured anew
+    return stopped;
   }
-  const nlohmann::json result = result_of(run, evaluator.last(), request.out);
-  write_file_durably(request.out / "result.json", result.dump(2) + "\n", ExitCode::kUsage);
+  put_meaning(result, prepared.about);
+  put_notes(result, notes_on_answers(evaluator.last()));
+  result["class_names"] = printable(classes);
+  settle_numbers(result, reporter);
+  write_run_result(request.out, result);
   report(request.out, reporter);
   return result;
 }

@@ -10,6 +10,7 @@
 #include "fcm/base/error.h"
 #include "fcm/eval/features.h"
 #include "fcm/tasks/data.h"
+#include "fcm/tasks/frozen_meaning.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
@@ -101,10 +102,10 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
   const int64_t threads = set_up_machine(machine);
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
-  const eval::Selection bank{open_labelled(data, loader::Split::kTrain, machine),
-                             eval::kEverything};
-  const eval::Selection asked{open_labelled(data, loader::Split::kVal, machine), eval::kEverything};
-  refuse_different_classes(data, *bank.dataset, *asked.dataset);
+  const LabelledData both = open_labelled_splits(data, machine, reporter);
+  const eval::Selection bank{both.train, eval::kEverything}, asked{both.val, eval::kEverything};
+  const nlohmann::json meaning =
+      frozen_meaning(trained, *bank.dataset, *asked.dataset, data, reporter);
   const auto classes = static_cast<int64_t>(bank.dataset->classes().size());
   reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
                             bank.dataset->size(), asked.dataset->size(), trained.path.string(),
@@ -132,6 +133,7 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
     if (json.is_null() || result.at("top1") >= json.at("top1")) json = result;
   }
   json["features"] = kinds;
+  json.update(meaning);
   return json;
 }
 

@@ -7,6 +7,7 @@
 #include "fcm/eval/rate_sweep.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/data.h"
+#include "fcm/tasks/frozen_meaning.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
@@ -17,6 +18,7 @@ namespace {
 struct LabelledFeatures {
   eval::FeatureSet train, test;
   int64_t classes = 0;
+  nlohmann::json meaning;
 };
 
 // extract: which of them, eval::extract_features or eval::extract_mean_features; all of a large
@@ -24,16 +26,15 @@ struct LabelledFeatures {
 LabelledFeatures features_of(decltype(eval::extract_features)& extract, const TrainedModel& trained,
                              const std::string& data, const Machine& machine, int64_t threads,
                              Reporter& reporter) {
-  const eval::Selection train{open_labelled(data, loader::Split::kTrain, machine),
-                              eval::kEverything};
-  const eval::Selection test{open_labelled(data, loader::Split::kVal, machine), eval::kEverything};
-  refuse_different_classes(data, *train.dataset, *test.dataset);
+  const LabelledData both = open_labelled_splits(data, machine, reporter);
+  const eval::Selection train{both.train, eval::kEverything}, test{both.val, eval::kEverything};
+  nlohmann::json meaning = frozen_meaning(trained, *train.dataset, *test.dataset, data, reporter);
   reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
                             train.dataset->size(), test.dataset->size(), trained.path.string(),
                             trained.step));
   return {extract(*trained.model, trained.recipe, train, threads),
           extract(*trained.model, trained.recipe, test, threads),
-          static_cast<int64_t>(train.dataset->classes().size())};
+          static_cast<int64_t>(train.dataset->classes().size()), std::move(meaning)};
 }
 
 // The better kind of features on top, both below.
@@ -54,12 +55,14 @@ nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& chec
   const int64_t threads = set_up_machine(request.machine);
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(request.machine));
-  const auto [train, test, classes] = features_of(eval::extract_features, trained, request.data,
-                                                  request.machine, threads, reporter);
-  return summary(
+  const auto [train, test, classes, meaning] = features_of(
+      eval::extract_features, trained, request.data, request.machine, threads, reporter);
+  nlohmann::json result = summary(
       eval::linear_probe(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N,
                          classes, {}),
       eval::linear_probe(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, {}));
+  result.update(meaning);
+  return result;
 }
 
 nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& checkpoint,
@@ -67,13 +70,16 @@ nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& c
   const int64_t threads = set_up_machine(machine);
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
-  const auto [train, test, classes] =
+  const auto [train, test, classes, meaning] =
       features_of(eval::extract_mean_features, trained, data, machine, threads, reporter);
   const eval::SweepOptions options;
   const eval::SweepResult result = eval::rate_sweep(train.mean_ND, train.labels_N, test.mean_ND,
                                                     test.labels_N, classes, options);
-  return {{"top1", result.top1}, {"top5", result.top5},    {"images", result.images},
-          {"rate", result.rate}, {"rates", options.rates}, {"held_out_top1", result.held_out_top1}};
+  nlohmann::json json = {{"top1", result.top1},     {"top5", result.top5},
+                         {"images", result.images}, {"rate", result.rate},
+                         {"rates", options.rates},  {"held_out_top1", result.held_out_top1}};
+  json.update(meaning);
+  return json;
 }
 
 }  // namespace fcm::tasks

@@ -1,15 +1,15 @@
 #include "fcm/tasks/machine.h"
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "fcm/base/error.h"
+#include "fcm/base/threads.h"
 #include "fcm/ops/cuda/device.h"
 
 namespace fcm::tasks {
@@ -17,8 +17,33 @@ namespace fcm::tasks {
 namespace {
 
 int64_t threads_of(const Machine& machine) {
-  if (machine.threads > 0) return machine.threads;
-  return std::max<int64_t>(std::thread::hardware_concurrency(), 1);
+  return machine.threads > 0 ? machine.threads : usable_cores().count;
+}
+
+// LibTorch waits for ever for a thread that could not be made, and OpenMP ends the process with a
+// message of its own.
+void refuse_more_threads_than_there_are(int64_t threads, const std::string& set_by) {
+  // Beside this one: in LibTorch's pool, in OpenMP's, and those that read pictures. The latter get
+  // by with one.
+  const auto beside = [](int64_t count) { return count == 1 ? 1 : 2 * (count - 1) + count; };
+  const int64_t there = running_threads() - 1;  // of those pools, where this is done again
+  const int64_t wanted = beside(threads) - there;
+  const int64_t startable = startable_threads(wanted);
+  if (startable >= wanted) return;
+  int64_t fitting = 1;
+  while (beside(fitting + 1) - there <= startable) ++fitting;
+  fail(ExitCode::kDevice,
+       "{} threads ({}) take {} more than there are, and the system lets this process start {} "
+       "({}); {}",
+       threads, set_by, wanted, startable, limits_of_threads(),
+       startable == 0 ? "raise that limit, or end other processes"
+                      : fmt::format("give --threads {}, or raise that limit", fitting));
+}
+
+// Makes LibTorch's and OpenMP's threads now, while it is known that they can be made.
+void start_threads(int64_t threads) {
+  at::set_num_threads(static_cast<int>(threads));
+  at::parallel_for(0, threads, 1, [](int64_t, int64_t) {});
 }
 
 // The number behind "cuda:"; 0 for "cuda" alone. None: the name is no GPU's.
@@ -62,8 +87,13 @@ int64_t set_up_machine(const Machine& machine) {
   const at::Device device = device_of(machine);
   if (device.is_cuda()) ops::use_cuda_device(device.index());
   const int64_t threads = threads_of(machine);
-  at::set_num_threads(static_cast<int>(threads));
+  refuse_more_threads_than_there_are(threads, threads_set_by(machine));
+  start_threads(threads);
   return threads;
+}
+
+std::string threads_set_by(const Machine& machine) {
+  return machine.threads > 0 ? "--threads" : usable_cores().set_by;
 }
 
 loader::OpenOptions open_options(const Machine& machine) {

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
 
 #include "fcm/loader/dataset.h"
 #include "fcm/tasks/tasks.h"
@@ -10,8 +11,12 @@
 namespace fcm::tasks {
 
 // Takes --device and --threads into force and returns the number of threads. Throws Error(kDevice)
-// for a device that is not there, Error(kUsage) for a name that is none.
+// for a device that is not there and for more threads than the system lets this process start,
+// Error(kUsage) for a name that is none.
 int64_t set_up_machine(const Machine& machine);
+
+// Where that number comes from, in words: "--threads", or what base/threads.h says.
+std::string threads_set_by(const Machine& machine);
 
 // The device that --device names: "cpu", "cuda" (the first one), "cuda:1"; "auto" is the first GPU
 // where there is one. Throws as set_up_machine.

@@ -7,6 +7,7 @@
 #include "fcm/base/error.h"
 #include "fcm/eval/knn.h"
 #include "fcm/eval/linear_probe.h"
+#include "fcm/loader/until_stopped.h"
 #include "fcm/tasks/data.h"
 
 namespace fcm::tasks {
@@ -29,12 +30,17 @@ OnlineEvaluation::OnlineEvaluation(const RunRequest& request, int64_t threads, R
     : request_(request), threads_(threads), reporter_(reporter) {
   const recipe::RunOptions& run = request.recipe.run;
   if (run.knn_every_epochs <= 0 && run.probe_every_epochs <= 0) return;
-  known_.dataset = open_labelled(request.data, loader::Split::kTrain, request.machine);
-  asked_.dataset = open_labelled(request.data, loader::Split::kVal, request.machine);
-  refuse_different_classes(request.data, *known_.dataset, *asked_.dataset);
+  const LabelledData both = open_labelled_splits(request.data, request.machine, reporter);
+  known_.dataset = loader::until_stopped(both.train, request.stop);
+  asked_.dataset = loader::until_stopped(both.val, request.stop);
   const auto classes = static_cast<int64_t>(known_.dataset->classes().size());
   known_.count = std::max<int64_t>(5000, 50 * classes);
   asked_.count = std::max<int64_t>(2000, 10 * classes);
+}
+
+std::optional<PictureSet> OnlineEvaluation::measured_on() const {
+  if (!asked_.dataset) return std::nullopt;
+  return describe_pictures(*asked_.dataset, request_.data, loader::Split::kVal);
 }
 
 nlohmann::json OnlineEvaluation::operator()(const models::MaskedAutoencoder& model,

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "fcm/base/reporter.h"
 #include "fcm/eval/features.h"
 #include "fcm/models/masked_autoencoder.h"
+#include "fcm/tasks/picture_set.h"
 #include "fcm/tasks/tasks.h"
 
 namespace fcm::tasks {
@@ -27,6 +29,9 @@ class OnlineEvaluation {
   // At the end of an epoch (counted from 0): "knn_top1" and "probe_top1" in percent, those that are
   // due. What goes wrong is a warning: a run must not end because it is watched.
   nlohmann::json operator()(const models::MaskedAutoencoder& model, int64_t epoch) const;
+
+  // The pictures that are asked about, or are chosen from; nullopt: none are.
+  std::optional<PictureSet> measured_on() const;
 
  private:
   nlohmann::json measure(const models::MaskedAutoencoder& model, bool knn, bool probe) const;

@@ -11,7 +11,9 @@
 #include "fcm/interop/load_any.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/nesting.h"
 #include "fcm/tasks/online_evaluation.h"
 #include "fcm/tasks/reconstruct.h"
 #include "fcm/tasks/run_files.h"
@@ -20,6 +22,7 @@
 #include "fcm/tasks/teachers.h"
 #include "fcm/train/loop.h"
 #include "fcm/train/meters.h"
+#include "fcm/train/update_memory.h"
 
 namespace fcm::tasks {
 namespace {
@@ -42,18 +45,22 @@ std::vector<image::Image> first_pictures(const loader::Dataset& dataset,
 nlohmann::json dry_run(const RunRequest& request, const models::MaskedAutoencoder& model,
                        int64_t pictures, int64_t threads) {
   const recipe::Recipe& recipe = request.recipe;
+  const int64_t elements = model.parameters().trainable_elements();
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, model.device());
   const int64_t steps = train::total_steps(recipe, pictures);
   return {{"dry_run", true},
           {"images", pictures},
           {"steps", steps},
-          {"parameters", model.parameters().trainable_elements()},
+          {"parameters", elements},
           {"precision", recipe::compute_name(compute)},
+          {"memory_bytes", train::total_memory_bytes(model.device())},
           {"micro_batch",
-           recipe::choose_micro_batch(recipe, compute, train::total_memory_bytes(model.device()))},
+           recipe::choose_micro_batch(
+               recipe, compute, train::memory_for_pictures(recipe, elements, model.device()))},
           {"activation_bytes_per_image", recipe::activation_bytes_per_image(recipe, compute)},
           {"flops_per_image", recipe::training_flops(recipe)},
-          {"threads", threads}};
+          {"threads", threads},
+          {"threads_set_by", threads_set_by(request.machine)}};
 }
 
 }  // namespace
@@ -64,7 +71,8 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   recipe::check(recipe);
   // Everything that can be wrong is found before the folder is touched.
   std::shared_ptr<const loader::Dataset> dataset =
-      loader::open_dataset(request.data, loader::Split::kTrain, open_options(request.machine));
+      open_pictures(request.data, loader::Split::kTrain, request.machine, reporter);
+  refuse_nested(request.out, request.data, *dataset, reporter);
   const int64_t steps = train::total_steps(recipe, dataset->size());
   models::MaskedAutoencoder untrained(recipe::autoencoder_options(recipe),
                                       static_cast<uint64_t>(recipe.run.seed),
@@ -80,19 +88,29 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
     learner.restore(*start);  // fails here, if it does
   }
   const OnlineEvaluation online_evaluation(request, threads, reporter);
-  prepare_run_folder({request.out, request.resume, request.overwrite}, recipe, reporter);
+  RunFacts facts;
+  facts.trained_on = describe_pictures(*dataset, request.data, loader::Split::kTrain);
+  facts.measured_on = online_evaluation.measured_on();
+  if (start) {
+    facts.started_from = absolute_path(start->path);
+    facts.continued = start->state;
+  }
+  const PreparedRun prepared = prepare_run_folder(
+      {request.out, request.resume, request.overwrite, std::move(facts), request.lock}, recipe,
+      reporter);
   reporter.info(fmt::format(
-      "{}: {} pictures, {} steps of {}, {:.1f} M parameters, {}, {}, {} threads", request.data,
+      "{}: {} pictures, {} steps of {}, {:.1f} M parameters, {}, {}, {} threads ({})", request.data,
       dataset->size(), steps, recipe.optim.batch_size,
       static_cast<double>(learner.trainable_elements()) / 1e6,
       recipe::compute_name(recipe::compute_type(recipe.model.precision, model.device())),
-      model.device().str(), threads));
+      model.device().str(), threads, threads_set_by(request.machine)));
 
   const std::vector<image::Image> pictures = first_pictures(*dataset, recipe);
   train::TrainRequest training;
   training.recipe = recipe;
   training.dataset = dataset;
   training.out = request.out;
+  training.about = prepared.about;
   training.start_from = start ? &*start : nullptr;
   training.threads = threads;
   training.stop = request.stop;
@@ -117,6 +135,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
                             {"total_steps", result.total_steps},
                             {"stopped", result.stopped},
                             {"out", request.out.string()}};
+  put_meaning(summary, prepared.about);
   if (result.seconds > 0) {  // this launch did something
     summary["loss"] = result.loss;
     summary["seconds"] = result.seconds;

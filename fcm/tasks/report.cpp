@@ -1,18 +1,26 @@
 // report.html of a run folder.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/checkpoint/checkpoint.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/tasks/report_input.h"
+#include "fcm/tasks/run_facts.h"
+#include "fcm/tasks/run_files.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/train/run_log.h"
 
 namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
+
+using nlohmann::json;
 
 std::vector<viz::ReportPicture> newest_pictures(const fs::path& folder) {
   std::vector<fs::path> paths;
@@ -40,6 +48,18 @@ std::vector<std::string> faults_of(const std::vector<nlohmann::json>& log) {
   return faults;
 }
 
+std::string percent(const json& value) {
+  return value.is_number() ? fmt::format("{:.2f}", value.get<double>()) : "–";
+}
+
+// On a page there is room for more than in a message.
+std::string all_of(const std::vector<std::string>& classes) {
+  constexpr size_t kMost = 200;
+  const size_t shown = std::min(kMost, classes.size());
+  std::string text = fmt::format("{}", fmt::join(classes.begin(), classes.begin() + shown, ", "));
+  return shown == classes.size() ? text : fmt::format("{}, ... ({} in all)", text, classes.size());
+}
+
 // What `demo --full` found.
 viz::ReportTable finetune_table(const nlohmann::json& finetune) {
   viz::ReportTable table;
@@ -54,19 +74,77 @@ viz::ReportTable finetune_table(const nlohmann::json& finetune) {
        {std::pair{"pretrained", "pretrained encoder"}, std::pair{"scratch", "from scratch"}}) {
     std::vector<std::string> row = {name};
     for (const nlohmann::json& top1 : by_epoch.at(key)) {
-      row.push_back(fmt::format("{:.2f}", top1.get<double>()));
+      row.push_back(percent(top1));
     }
-    row.push_back(fmt::format("{:.2f}", finetune.at(key).get<double>()));
+    row.push_back(percent(finetune.at(key)));
     table.rows.push_back(row);
   }
   table.note = "The same network, pictures, steps and rates; all weights are trained.";
   return table;
 }
 
+// What a run that ended left, if it did; otherwise what its checkpoints make it necessary to say.
+void take_result(const fs::path& file, const json& about, viz::ReportInput& input) {
+  if (!is_there(file, ExitCode::kUsage)) {
+    if (about.is_object()) input.notes = notes_about(about);
+    return;
+  }
+  const json result = json::parse(read_file(file, ExitCode::kUsage), nullptr, false);
+  if (!result.is_object()) {
+    fail(ExitCode::kUsage, "{} is no JSON object, so it is no result of a run; move it away",
+         file.string());
+  }
+  input.summary.update(result);
+  try {
+    if (result.contains("finetune")) input.tables.push_back(finetune_table(result.at("finetune")));
+  } catch (const json::exception&) {
+    fail(ExitCode::kUsage, "{}: its \"finetune\" is none of this program; move the file away",
+         file.string());
+  }
+  for (const json& note : result.value("notes", json::array())) {
+    if (note.is_string()) input.notes.push_back(note);
+  }
+}
+
+// Which pictures were learned from and measured, by the newest checkpoint.
+void add_pictures(const json& about, viz::ReportInput& input) {
+  viz::ReportTable table;
+  table.title = "Pictures";
+  table.headers = {"", "data", "split", "pictures", "classes", "hash of the list"};
+  std::vector<std::string> classes;
+  for (const auto& [name, text] :
+       {std::pair{kPretrainedOn, "pretrained on"}, std::pair{kTrainedOn, "trained on"},
+        std::pair{kMeasuredOn, "measured on"}}) {
+    const std::optional<PictureSet> set = stored_set(about, name);
+    if (!set) continue;
+    if (!set->classes.empty()) classes = set->classes;
+    table.rows.push_back({text, set->data, set->split, fmt::format("{}", set->images),
+                          set->classes.empty() ? "–" : fmt::format("{}", set->classes.size()),
+                          set->list_hash});
+  }
+  if (table.rows.empty()) return;
+  if (!input.summary.contains("data")) {
+    if (const auto set = stored_set(about, kTrainedOn)) input.summary["data"] = set->data;
+  }
+  if (!classes.empty()) table.note = "Classes in the order of their numbers: " + all_of(classes);
+  input.tables.push_back(table);
+}
+
+// In a run the name is ours; in what was copied of one, only a page of ours is.
+void refuse_foreign_page(const fs::path& folder) {
+  const fs::path page = folder / "report.html";
+  std::error_code ignored;
+  if (is_run(folder) || fs::symlink_status(page, ignored).type() == fs::file_type::not_found)
+    return;
+  if (read_file(page, ExitCode::kUsage).find(viz::kGenerator) != std::string::npos) return;
+  fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; move it away",
+       page.string());
+}
+
 }  // namespace
 
 viz::ReportInput report_input(const fs::path& run_dir) {
-  if (!fs::exists(run_dir / "recipe.toml")) {
+  if (!is_there(run_dir / "recipe.toml", ExitCode::kUsage)) {
     fail(ExitCode::kUsage, "{} is not a run folder: it has no recipe.toml", run_dir.string());
   }
   viz::ReportInput input;
@@ -80,18 +158,14 @@ viz::ReportInput report_input(const fs::path& run_dir) {
   input.summary = {{"name", recipe.row.about},
                    {"seed", recipe.run.seed},
                    {"batch_size", recipe.optim.batch_size}};
-  if (fs::exists(run_dir / "result.json")) {
-    input.summary.update(
-        nlohmann::json::parse(read_file(run_dir / "result.json", ExitCode::kUsage)));
-    if (input.summary.contains("finetune")) {
-      input.tables.push_back(finetune_table(input.summary.at("finetune")));
-    }
-    if (input.summary.contains("notes")) input.summary.at("notes").get_to(input.notes);
-  }
+  const nlohmann::json about = checkpoint::newest_state(run_dir / "checkpoints").value_or(json());
+  take_result(run_dir / "result.json", about, input);
+  add_pictures(about.is_object() ? about : json::object(), input);
   return input;
 }
 
 void report(const fs::path& run_dir, Reporter& reporter) {
+  refuse_foreign_page(run_dir);
   const std::string page = viz::render_report(report_input(run_dir));
   write_file_durably(run_dir / "report.html", page, ExitCode::kUsage);
   reporter.info(fmt::format("wrote {}", (run_dir / "report.html").string()));

@@ -1,34 +1,95 @@
 #include "fcm/tasks/result_file.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/formats/json_text.h"
+#include "fcm/tasks/run_files.h"
 
 namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
 
+using nlohmann::json;
+
+constexpr const char* kNotFinite = "not_finite";
+
+json parsed(const fs::path& file) {
+  return json::parse(read_file(file, ExitCode::kUsage), nullptr, /*allow_exceptions=*/false);
+}
+
 // All measuring commands give "top1"; the demonstration gives "knn" and "linprobe".
-bool is_result(const fs::path& file) {
-  const nlohmann::json found = nlohmann::json::parse(read_file(file, ExitCode::kUsage), nullptr,
-                                                     /*allow_exceptions=*/false);
+bool is_result(const json& found) {
   return found.is_object() && (found.contains("top1") || found.contains("linprobe"));
+}
+
+void settle(json& value, const std::string& name, std::vector<std::string>& names) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>())) {
+    value = nullptr;
+    names.push_back(name);
+  } else if (value.is_array()) {
+    for (size_t i = 0; i < value.size(); ++i)
+      settle(value[i], fmt::format("{}.{}", name, i), names);
+  } else if (value.is_object()) {
+    for (auto& [key, inner] : value.items()) {
+      settle(inner, name.empty() ? key : name + "." + key, names);
+    }
+  }
+}
+
+void write_json(const fs::path& folder, const json& result) {
+  write_file_durably(folder / "result.json", formats::json_text(result, 2) + "\n",
+                     ExitCode::kUsage);
 }
 
 }  // namespace
 
-void refuse_foreign_result(const fs::path& folder) {
-  const fs::path result = folder / "result.json", picture = folder / "confusion.png";
-  std::error_code ignored;
-  const bool has_result = fs::exists(result, ignored);
-  if (has_result ? is_result(result) : !fs::exists(picture, ignored)) return;
-  fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; choose another --out",
-       (has_result ? result : picture).string());
+void settle_numbers(json& result, Reporter& reporter) {
+  std::vector<std::string> names;
+  settle(result, "", names);
+  if (names.empty()) return;
+  if (result.is_object()) result[kNotFinite] = names;
+  reporter.warn(
+      fmt::format("not a finite number, and null in the result: {}", fmt::join(names, ", ")));
 }
 
-void write_result(const fs::path& folder, const nlohmann::json& result) {
+void refuse_foreign_result(const fs::path& folder) {
+  if (is_run(folder)) {
+    fail(ExitCode::kUsage,
+         "--out {} is a run, whose result.json is the run's own; choose another folder",
+         folder.string());
+  }
+  const fs::path file = folder / "result.json", picture = folder / "confusion.png";
+  const auto is_there = [](const fs::path& path) {
+    std::error_code ignored;
+    return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
+  };
+  bool ours = false, names_picture = false;
+  if (is_there(file)) {
+    const json found = parsed(file);
+    ours = is_result(found);
+    names_picture = ours && found.contains("confusion");
+  }
+  const fs::path* foreign = nullptr;
+  if (is_there(picture) && !names_picture) foreign = &picture;
+  if (is_there(file) && !ours) foreign = &file;
+  if (foreign == nullptr) return;
+  fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; choose another --out",
+       foreign->string());
+}
+
+void write_result(const fs::path& folder, const json& result) {
   refuse_foreign_result(folder);
   make_folders(folder, ExitCode::kUsage);
-  write_file_durably(folder / "result.json", result.dump(2) + "\n", ExitCode::kUsage);
+  write_json(folder, result);
 }
+
+void write_run_result(const fs::path& run, const json& result) { write_json(run, result); }
 
 }  // namespace fcm::tasks

@@ -12,6 +12,8 @@
 #include "fcm/base/file.h"
 #include "fcm/base/system_call.h"
 #include "fcm/checkpoint/checkpoint.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/tasks/run_lock.h"
 #include "fcm/train/event_writer.h"
 
 namespace fcm::tasks {
@@ -93,6 +95,14 @@ bool is_picture(const std::string& name) {
          std::all_of(rest.begin(), rest.end(), [](char one) { return one >= '0' && one <= '9'; });
 }
 
+// Other programs have a recipe.toml too, and a log.jsonl and checkpoints/ beside it.
+bool is_own_recipe(const fs::path& file) try {
+  recipe::read_stored_recipe(read_file(file, ExitCode::kUsage), file.string());
+  return true;
+} catch (const Error&) {
+  return false;
+}
+
 bool is_empty_folder(const fs::path& path) {
   std::error_code error;
   return fs::is_directory(path, error) && fs::is_empty(path, error) && !error;
@@ -107,9 +117,11 @@ bool is_run(const fs::path& folder) {
     std::error_code ignored;
     return fs::is_regular_file(folder / name, ignored);
   };
+  if (is_file(kMark)) return true;
   std::error_code ignored;
-  return is_file(kMark) ||
-         (is_file(kRecipe) && is_file(kLog) && fs::is_directory(folder / "checkpoints", ignored));
+  const bool named_so =
+      is_file(kRecipe) && is_file(kLog) && fs::is_directory(folder / "checkpoints", ignored);
+  return named_so && is_own_recipe(folder / kRecipe);
 }
 
 std::optional<std::string> name_in_the_way(const fs::path& folder) {
@@ -117,6 +129,9 @@ std::optional<std::string> name_in_the_way(const fs::path& folder) {
   names.insert(names.end(), kCheckpointFolders.begin(), kCheckpointFolders.end());
   names.insert(names.end(), kOtherFolders.begin(), kOtherFolders.end());
   names.insert(names.end(), kClaims.begin(), kClaims.end());
+  for (const char* file : {kRecipe, kLog, kClaims[0], kClaims[1], kClaims[2]}) {
+    names.push_back(std::string(file) + ".tmp");
+  }
   for (const std::string& name : names) {
     const bool absent = type_of(folder / name) == fs::file_type::not_found;
     if (!absent && !is_empty_folder(folder / name)) return name;
@@ -145,8 +160,9 @@ void remove_run(const fs::path& run, Reporter& reporter) {
 
 void remove_inner_run(const fs::path& run, Reporter& reporter) {
   if (!is_own_folder(run, reporter) || !is_run(run)) return;
+  const RunLock lock(run, reporter);
   remove_run(run, reporter);
-  for (const char* name : {kRecipe, kMark}) remove_file(run / name);
+  for (const char* name : {kRecipe, kMark, kLockFile}) remove_file(run / name);
   remove_if_empty(run);
 }
 

@@ -2,6 +2,7 @@
 // things as well (notes, the output of a job, other runs): what is not named here is never touched.
 //
 //   .fastconvmae-run       marks the folder as a run; stays when the run is replaced
+//   .fastconvmae-lock      run_lock.h; stays likewise
 //   recipe.toml  log.jsonl  report.html  result.json  confusion.png      also with .tmp behind it
 //   checkpoints/  best/    step-N and latest (checkpoint::remove_checkpoints)
 //   events/                events.out.tfevents.<seconds>.<host>.<process>
@@ -23,8 +24,8 @@ namespace fcm::tasks {
 std::string picture_name(int64_t step);
 
 // Whether the folder is a run of this program: it holds the mark; or, as runs do that were made
-// before there was one, recipe.toml, log.jsonl and a folder checkpoints/. A recipe.toml alone is
-// anybody's.
+// before there was one, a recipe.toml of this program, log.jsonl and a folder checkpoints/. A
+// recipe.toml alone is anybody's.
 bool is_run(const std::filesystem::path& folder);
 
 // The first of the names above that stands in the folder, other than the mark; an empty folder is

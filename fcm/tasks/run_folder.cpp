@@ -51,16 +51,21 @@ bool recipe_changes(const fs::path& out, const Texts& now) {
        out.string(), first_difference(before.defining, now.defining));
 }
 
-bool is_occupied(const fs::path& folder) {
+// Other than the lock of a run that was never begun.
+std::optional<std::string> first_name_in(const fs::path& folder) {
   std::error_code error;
-  return fs::exists(folder, error) && !(fs::is_empty(folder, error) && !error);
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (name != kLockFile) return name;
+  }
+  return std::nullopt;
 }
 
 // Where `out` is no run: a run may be begun beside other files, but replaces nothing.
 void refuse_what_is_not_ours(const RunFolderRequest& request) {
   const fs::path& out = request.out;
-  std::error_code error;
-  if (fs::exists(out, error) && !fs::is_directory(out, error)) {
+  if (is_there(out, ExitCode::kUsage) && !is_folder(out, ExitCode::kUsage)) {
     fail(ExitCode::kUsage, "--out {} is a file, and has to be a folder", out.string());
   }
   if (const auto name = name_in_the_way(out)) {
@@ -69,43 +74,60 @@ void refuse_what_is_not_ours(const RunFolderRequest& request) {
          "another name",
          out.string(), *name);
   }
-  if (request.overwrite && is_occupied(out)) {
-    const fs::path first = fs::directory_iterator(out, error)->path().filename();
+  if (const auto first = request.overwrite ? first_name_in(out) : std::nullopt) {
     fail(ExitCode::kUsage,
          "--out {} holds {} and no run of this program that --overwrite could replace; choose "
          "another name, or leave --overwrite out to begin a run beside it",
-         out.string(), first.string());
+         out.string(), *first);
   }
+}
+
+// Everything about the folder alone that can stand in the way of a run.
+void refuse_folder(const RunFolderRequest& request) {
+  if (!is_run(request.out)) return refuse_what_is_not_ours(request);
+  const bool goes_on = request.overwrite || request.resume == "auto";
+  if (goes_on || !name_in_the_way(request.out)) return;
+  fail(ExitCode::kUsage,
+       "--out {} holds a run already; use --resume auto to continue it, --overwrite to replace "
+       "it, or another --out",
+       request.out.string());
 }
 
 }  // namespace
 
-void prepare_run_folder(const RunFolderRequest& request, const recipe::Recipe& recipe,
-                        Reporter& reporter) {
+RunLock lock_run_folder(const RunFolderRequest& request, Reporter& reporter) {
+  refuse_folder(request);
+  std::error_code error;
+  fs::create_directories(request.out, error);
+  if (error) fail(ExitCode::kUsage, "cannot create {}: {}", request.out.string(), error.message());
+  return RunLock(request.out, reporter);
+}
+
+PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Recipe& recipe,
+                               Reporter& reporter) {
   const fs::path& out = request.out;
   const Texts now{recipe::print_recipe(recipe), defining_text(recipe)};
-  bool write_recipe = true;
-  if (!is_run(out)) {
-    refuse_what_is_not_ours(request);
-  } else if (name_in_the_way(out)) {
-    if (request.overwrite) {
-      reporter.info(fmt::format("replacing the run in {}", out.string()));
-      remove_run(out, reporter);
-    } else if (request.resume == "auto") {
-      write_recipe = recipe_changes(out, now);
-    } else {
-      fail(ExitCode::kUsage,
-           "--out {} holds a run already; use --resume auto to continue it, --overwrite to replace "
-           "it, or another --out",
-           out.string());
-    }
+  PreparedRun run;
+  if (request.lock == nullptr) run.lock = lock_run_folder(request, reporter);
+  refuse_folder(request);  // again: another process may have had it until now
+  const bool exists = is_run(out) && name_in_the_way(out);
+  const bool goes_on = exists && !request.overwrite;
+  const bool write_recipe = !goes_on || recipe_changes(out, now);
+  if (request.facts) {
+    run.about = about_of(*request.facts, goes_on ? out : fs::path(), reporter);
+  }
+  if (exists && request.overwrite) {
+    reporter.info(fmt::format("replacing the run in {}", out.string()));
+    remove_run(out, reporter);
   }
   std::error_code error;
-  fs::create_directories(out / "checkpoints", error);
-  if (!error) fs::create_directories(out / "pictures", error);
+  for (const char* name : {"checkpoints", "pictures"}) {
+    if (!error) fs::create_directories(out / name, error);
+  }
   if (error) fail(ExitCode::kUsage, "cannot create {}: {}", out.string(), error.message());
   if (!is_run(out)) mark_as_run(out);
   if (write_recipe) write_file_durably(out / "recipe.toml", now.whole, ExitCode::kUsage);
+  return run;
 }
 
 std::string defining_text(const recipe::Recipe& recipe) {

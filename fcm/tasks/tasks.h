@@ -19,10 +19,12 @@ namespace fcm::tasks {
 // Facts of the machine: flags, never recipe keys.
 struct Machine {
   std::string device = "auto";
-  int64_t threads = 0;          // 0: one for each core
+  int64_t threads = 0;          // 0: one for each core it may use (base/threads.h)
   std::filesystem::path cache;  // for lists of large data sets; empty: none
   bool cuda_graph = true;       // pretraining on a GPU: an update as one CUDA graph
 };
+
+class RunLock;  // run_lock.h
 
 // A checkpoint whose weights are used.
 struct CheckpointRequest {
@@ -44,6 +46,7 @@ struct RunRequest {
   Machine machine;
   TeacherFiles teachers;
   const std::atomic<bool>* stop = nullptr;  // set from outside: save at the next step and return
+  const RunLock* lock = nullptr;            // of `out`, where the caller has it already
 };
 
 // The result holds "stopped": true where `stop` ended the run early with a checkpoint.
@@ -126,25 +129,29 @@ nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& c
                              const Machine& machine, Reporter& reporter);
 
 // A sheet of pictures: what each view saw and what was made of it; for targets that are features,
-// their three principal components beside those of the prediction. Written to `out` as PNG. Throws
-// Error(kCheckpoint) for weights without a decoder, or without a teacher's file.
+// their three principal components beside those of the prediction. Written to `out` as PNG; a PNG
+// that is there is replaced with `overwrite` alone. Throws Error(kCheckpoint) for weights without a
+// decoder, or without a teacher's file, Error(kUsage) where something is in the way.
 void visualize(const CheckpointRequest& checkpoint, const std::vector<std::string>& images,
                const TeacherFiles& teachers, const std::filesystem::path& out, uint64_t seed,
-               Machine machine, Reporter& reporter);
+               Machine machine, Reporter& reporter, bool overwrite = false);
 
 // Writes run_dir/report.html.
 void report(const std::filesystem::path& run_dir, Reporter& reporter);
 
 // Format, tensors and what else is known of a checkpoint; reads neither hashes nor moments.
-nlohmann::json show_checkpoint(const std::filesystem::path& path, Reporter& reporter);
+// `threads`, here and in what follows, read the file; 0: as many as this process may use.
+nlohmann::json show_checkpoint(const std::filesystem::path& path, Reporter& reporter,
+                               int64_t threads = 0);
 
 // Throws Error(kCheckpoint) with the first rule that does not hold.
-nlohmann::json verify_checkpoint(const std::filesystem::path& path);
+nlohmann::json verify_checkpoint(const std::filesystem::path& path, int64_t threads = 0);
 
 // "equal" (the same bits), "tensors" that differ with the largest differences, names that only one
 // of the two has. Moments are compared where both have them.
 nlohmann::json diff_checkpoints(const std::filesystem::path& first,
-                                const std::filesystem::path& second, Reporter& reporter);
+                                const std::filesystem::path& second, Reporter& reporter,
+                                int64_t threads = 0);
 
 struct ConvertRequest {
   CheckpointRequest checkpoint;
@@ -153,6 +160,7 @@ struct ConvertRequest {
   std::string to;
   std::filesystem::path out;  // a file; a folder for native, hf, timm and transformers
   bool overwrite = false;
+  int64_t threads = 0;
 };
 // Throws Error(kUsage) where something stands at `out` already.
 nlohmann::json convert_checkpoint(const ConvertRequest& request, Reporter& reporter);

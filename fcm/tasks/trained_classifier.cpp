@@ -9,6 +9,7 @@
 #include "fcm/encoder/registry.h"
 #include "fcm/eval/accuracy.h"
 #include "fcm/interop/architecture.h"
+#include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/tensor_roles.h"
 #include "fcm/loader/loader.h"
@@ -59,17 +60,38 @@ at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpo
   return table;
 }
 
-void drop_other_head(const models::Classifier& model, Checkpoint& checkpoint, Reporter& reporter) {
-  const TensorView* head = checkpoint.model.find("head.weight");
-  const bool other =
-      head != nullptr && !head->shape.empty() && head->shape[0] != model.options().classes;
-  const bool of_probe = checkpoint.model.find("head.1.weight") != nullptr;
-  if (!other && !of_probe) return;
-  if (other)
+// Why the head of a checkpoint cannot be that of these classes; empty: it can.
+std::string why_other_head(const Checkpoint& checkpoint, int64_t rows, int64_t wanted,
+                           const std::vector<std::string>& classes, Reporter& reporter) {
+  if (rows != wanted) {
+    return fmt::format("has a head for {} classes, these pictures have {}", rows, wanted);
+  }
+  if (classes.empty()) return {};
+  const std::vector<std::string> names = printable(classes);
+  const std::optional<PictureSet> set = stored_set(checkpoint.state, kTrainedOn);
+  if (!set || std::ssize(set->classes) != rows) {
     reporter.warn(
-        fmt::format("{} has a head for {} classes, these pictures have {}: a new one is "
-                    "trained",
-                    checkpoint.path.string(), head->shape[0], model.options().classes));
+        fmt::format("{} has a head for {} classes and does not say for which: it is taken "
+                    "to be for these, in their order: {}",
+                    checkpoint.path.string(), rows, class_list(names)));
+    return {};
+  }
+  const std::string difference = first_difference(set->classes, names);
+  return difference.empty() ? "" : "has a head for other classes (" + difference + ")";
+}
+
+void drop_other_head(const models::Classifier& model, Checkpoint& checkpoint,
+                     const std::vector<std::string>& classes, Reporter& reporter) {
+  const TensorView* head = checkpoint.model.find("head.weight");
+  const bool of_probe = checkpoint.model.find("head.1.weight") != nullptr;
+  std::string why;
+  if (head != nullptr && !head->shape.empty()) {
+    why = why_other_head(checkpoint, head->shape[0], model.options().classes, classes, reporter);
+  }
+  if (why.empty() && !of_probe) return;
+  if (!why.empty()) {
+    reporter.warn(fmt::format("{} {}: a new one is trained", checkpoint.path.string(), why));
+  }
   std::erase_if(checkpoint.model.tensors,
                 [](const TensorView& view) { return has_role(view.name, {TensorRole::kHead}); });
 }
@@ -77,7 +99,8 @@ void drop_other_head(const models::Classifier& model, Checkpoint& checkpoint, Re
 }  // namespace
 
 void load_encoder(models::Classifier& model, Checkpoint checkpoint,
-                  const std::vector<std::string>& allow_missing, Reporter& reporter) {
+                  const std::vector<std::string>& allow_missing, Reporter& reporter,
+                  const std::vector<std::string>& classes) {
   // This pooling has no use for one of the two norms.
   const TensorRole other_norm =
       model.options().mean_pool ? TensorRole::kEncoderNorm : TensorRole::kHeadNorm;
@@ -85,9 +108,10 @@ void load_encoder(models::Classifier& model, Checkpoint checkpoint,
                                                      TensorRole::kTarget, other_norm})};
   const std::vector<std::string> head = patterns_of({TensorRole::kHead, TensorRole::kHeadNorm});
   rules.missing.insert(rules.missing.end(), head.begin(), head.end());
-  drop_other_head(model, checkpoint, reporter);
+  drop_other_head(model, checkpoint, classes, reporter);
   const at::Tensor positions = resize_positions(model, checkpoint, reporter);
   train::load_model(model.parameters(), checkpoint.model, checkpoint.path.string(), rules);
+  refuse_not_finite(model.parameters(), checkpoint.path.string());
 }
 
 namespace {
@@ -114,25 +138,34 @@ void take_average(Checkpoint& checkpoint, Reporter& reporter) {
 // Of a classifier without a recipe of its kind: sizes by the recipe of its encoder or by its
 // tensors, measured as the published programs do.
 recipe::Recipe published_classifier(const Checkpoint& checkpoint, bool mean_pool,
-                                    const std::vector<std::string>& set) {
+                                    const std::vector<std::string>& set, Reporter& reporter) {
   std::vector<std::string> of_encoder;
   for (const std::string& assignment : set) {
     const bool other = assignment.starts_with("classifier.") || assignment.starts_with("augment.");
     if (!other) of_encoder.push_back(assignment);
   }
+  const nlohmann::json facts = interop::facts_in(checkpoint);
+  const auto pool = facts.value("pool", std::string(mean_pool ? "avg" : "token"));
+  if (pool != (mean_pool ? "avg" : "token")) {
+    fail(ExitCode::kCheckpoint,
+         "{}: its head stands behind global_pool = {} and {}, this program's behind the mean token "
+         "and fc_norm, or norm and the class token: measure its features with fastconvmae knn",
+         checkpoint.path.string(), pool, mean_pool ? "fc_norm" : "norm");
+  }
   const recipe::Recipe sizes = recipe_of(checkpoint, of_encoder);
+  say_assumptions(checkpoint, of_encoder, Needs::kFeatures, reporter);
   recipe::Recipe recipe;
   recipe.row = sizes.row;
   recipe.model = sizes.model;
   recipe.encoder = sizes.encoder;
   recipe.data = sizes.data;
   recipe.classify().classifier.pool = mean_pool ? "mean" : "token";
-  recipe.classify().classifier.eval_crop = 224.0 / 256;
+  recipe.classify().classifier.eval_crop = facts.value("eval_crop", 224.0 / 256);
   return recipe::read_recipe(recipe::print_recipe(recipe), checkpoint.path.string(), set);
 }
 
-recipe::Recipe classifier_recipe(const Checkpoint& checkpoint,
-                                 const std::vector<std::string>& set) {
+recipe::Recipe classifier_recipe(const Checkpoint& checkpoint, const std::vector<std::string>& set,
+                                 Reporter& reporter) {
   const std::string source = checkpoint.path.string();
   if (const auto text = checkpoint.state.find("recipe"); text != checkpoint.state.end()) {
     const auto toml = text->get<std::string>();
@@ -142,7 +175,7 @@ recipe::Recipe classifier_recipe(const Checkpoint& checkpoint,
   }
   const auto architecture = interop::recognise(checkpoint.model.tensors);
   if (architecture && architecture->classes > 0) {
-    return published_classifier(checkpoint, architecture->fc_norm, set);
+    return published_classifier(checkpoint, architecture->fc_norm, set, reporter);
   }
   fail(ExitCode::kCheckpoint,
        "{} holds no classifier; train one with fastconvmae finetune or linprobe, or measure frozen "
@@ -156,10 +189,11 @@ TrainedClassifier load_classifier(const std::string& path, const std::vector<std
                                   Reporter& reporter, at::Device device) {
   Checkpoint checkpoint = interop::load_any(path, false, reporter);
   TrainedClassifier trained;
-  trained.recipe = classifier_recipe(checkpoint, set);
+  trained.recipe = classifier_recipe(checkpoint, set, reporter);
   recipe::check(trained.recipe);
   if (trained.recipe.classify().classifier.ema_decay > 0) {
-    checkpoint = interop::load_any(path, true, reporter);
+    SilentReporter said_already;
+    checkpoint = interop::load_any(path, true, said_already);
     take_average(checkpoint, reporter);
   }
   const std::string source = checkpoint.path.string();
@@ -169,6 +203,8 @@ TrainedClassifier load_classifier(const std::string& path, const std::vector<std
     fail(ExitCode::kCheckpoint, "{} has no matrix {}, so it is no classifier", source,
          probe ? "head.1.weight" : "head.weight");
   }
+  trained.trained_on = stored_set(checkpoint.state, kTrainedOn);
+  trained.pretrained_on = stored_set(checkpoint.state, kPretrainedOn);
   trained.classes = head->shape[0];
   trained.model = std::make_unique<models::Classifier>(
       recipe::classifier_options(trained.recipe, trained.classes), 0, device);
@@ -181,6 +217,7 @@ TrainedClassifier load_classifier(const std::string& path, const std::vector<std
     return trained;
   }
   train::load_model(trained.model->parameters(), checkpoint.model, source);
+  refuse_not_finite(trained.model->parameters(), source);
   trained.predict = [model = trained.model.get(), data = trained.recipe.data,
                      compute = recipe::compute_type(trained.recipe.model.precision, device)](
                         const loader::Batch& batch) {

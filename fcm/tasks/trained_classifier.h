@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "fcm/loader/loader.h"
 #include "fcm/models/classifier.h"
 #include "fcm/recipe/recipe.h"
+#include "fcm/tasks/picture_set.h"
 
 namespace fcm::tasks {
 
@@ -24,15 +26,18 @@ namespace fcm::tasks {
 // this pooling does not use are left out. A head for other classes is left out too. Positions are
 // resized (nn/positions.h) from the grid of the checkpoint's recipe, or from a square where it has
 // none. Everything else that is missing, surplus or of another shape is listed in
-// Error(kCheckpoint). `allow_missing`: more patterns of tensors that keep their start.
+// Error(kCheckpoint). `allow_missing`: more patterns of tensors that keep their start. `classes`:
+// names of those that are learned; empty: a head of their number is taken as it is.
 void load_encoder(models::Classifier& model, checkpoint::Checkpoint checkpoint,
-                  const std::vector<std::string>& allow_missing, Reporter& reporter);
+                  const std::vector<std::string>& allow_missing, Reporter& reporter,
+                  const std::vector<std::string>& classes = {});
 
 struct TrainedClassifier {
   recipe::Recipe recipe;
   std::unique_ptr<models::Classifier> model;  // nullptr: a probe, which is inside `predict`
   int64_t classes = 0;
-  eval::Predict predict;  // needs `model`
+  eval::Predict predict;                                // needs `model`
+  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: it does not say
 };
 
 // A checkpoint that `finetune` or `linprobe` wrote, whose recipe `set` may change: pictures of

@@ -5,6 +5,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/interop/architecture.h"
+#include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/published_recipe.h"
 #include "fcm/interop/tensor_roles.h"
@@ -61,8 +62,12 @@ void refuse_without_decoder(const Architecture& architecture, const std::string&
 // A start value that would change features where the file has nothing to say.
 void settle(const std::vector<const nn::Parameter*>& left, const std::string& source,
             Reporter& reporter) {
-  std::vector<std::string> names;
+  std::vector<std::string> names, norms;
   for (const nn::Parameter* parameter : left) {
+    if (has_role(parameter->name, {TensorRole::kEncoderNorm})) {
+      norms.push_back(parameter->name);
+      continue;
+    }
     if (has_role(parameter->name, {TensorRole::kFusion})) {
       const at::NoGradGuard no_grad;
       at::Tensor value = parameter->value;
@@ -71,18 +76,25 @@ void settle(const std::vector<const nn::Parameter*>& left, const std::string& so
     const bool decoder = has_role(parameter->name, {TensorRole::kDecoder, TensorRole::kTarget});
     if (!decoder) names.push_back(parameter->name);
   }
-  if (names.empty()) return;
-  reporter.warn(fmt::format("{} does not have {}; features are made without", source,
-                            fmt::join(names, ", ")));
+  std::vector<std::string> said;
+  if (!names.empty()) {
+    said.push_back(fmt::format("{}: features are made without", fmt::join(names, ", ")));
+  }
+  if (!norms.empty()) {
+    said.push_back(fmt::format(
+        "{}: tokens are normalised without weight and bias, where the program that wrote the file "
+        "may not normalise them at all",
+        fmt::join(norms, ", ")));
+  }
+  if (said.empty()) return;
+  reporter.warn(fmt::format("{} does not have {}", source, fmt::join(said, "; and not ")));
 }
 
 Architecture architecture_of(const Checkpoint& checkpoint) {
   const auto found = interop::recognise(checkpoint.model.tensors);
   if (!found) {
-    fail(ExitCode::kCheckpoint,
-         "{} holds no model that this program knows: there is neither patch_embed1.proj.weight "
-         "(ConvMAE) nor patch_embed.proj.weight (MAE) among its {} tensors",
-         checkpoint.path.string(), checkpoint.model.tensors.size());
+    fail(ExitCode::kCheckpoint, "{}",
+         interop::why_unknown(checkpoint.model.tensors, checkpoint.path.string()));
   }
   return *found;
 }
@@ -96,9 +108,49 @@ recipe::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::st
     return recipe::pretraining_of(
         recipe::read_stored_recipe(text->get<std::string>(), source, overrides));
   }
-  return interop::published_recipe(architecture_of(checkpoint),
-                                   checkpoint.state.value("args", nlohmann::json()), overrides,
-                                   source);
+  const Architecture architecture = architecture_of(checkpoint);
+  interop::refuse_unsupported(checkpoint);
+  return interop::published_recipe(architecture, checkpoint.state.value("args", nlohmann::json()),
+                                   overrides, source, interop::facts_in(checkpoint));
+}
+
+void say_assumptions(const Checkpoint& checkpoint, const std::vector<std::string>& overrides,
+                     Needs needs, Reporter& reporter) {
+  if (checkpoint.state.contains("recipe")) return;
+  const std::vector<std::string> assumed =
+      interop::assumptions(recipe_of(checkpoint, overrides), architecture_of(checkpoint),
+                           checkpoint.state.value("args", nlohmann::json()), overrides,
+                           interop::facts_in(checkpoint), needs == Needs::kPictures);
+  for (const std::string& sentence : assumed) {
+    reporter.info(
+        fmt::format("{} does not say, so this is assumed: {}", checkpoint.path.string(), sentence));
+  }
+}
+
+void refuse_not_finite(const nn::Parameters& parameters, const std::string& source) {
+  for (const nn::Parameter& parameter : parameters.all()) {
+    if (has_role(parameter.name, {TensorRole::kDecoder, TensorRole::kTarget})) continue;
+    const int64_t bad = at::isfinite(parameter.value).logical_not().sum().item<int64_t>();
+    if (bad == 0) continue;
+    fail(ExitCode::kCheckpoint,
+         "{}: {} of the {} values of {} are not finite, so nothing made with these weights would "
+         "be; take an earlier checkpoint",
+         source, bad, parameter.value.numel(), parameter.name);
+  }
+}
+
+void say_average(const Checkpoint& checkpoint, Reporter& reporter) {
+  const auto text = checkpoint.state.find("recipe");
+  const std::string source = checkpoint.path.string();
+  if (text == checkpoint.state.end() || source.find("::") != std::string::npos) return;
+  const recipe::Recipe recipe = recipe::read_stored_recipe(text->get<std::string>(), source, {});
+  const bool kept = recipe.is<recipe::Classify>() ? recipe.classify().classifier.ema_decay > 0
+                                                  : recipe.pretrain().targets.ema > 0;
+  const bool is_pth = checkpoint.format == "pth";
+  if (!kept || (!is_pth && checkpoint.format != "native")) return;
+  reporter.info(
+      fmt::format("{}: takes the weights as they were trained; their moving average is {}::{}",
+                  source, source, is_pth ? interop::kAverageKey : "ema"));
 }
 
 TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter,
@@ -110,14 +162,19 @@ TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, R
   TrainedModel trained;
   trained.recipe = recipe_of(checkpoint, request.set);
   recipe::check(trained.recipe);
+  say_assumptions(checkpoint, request.set, needs, reporter);
+  if (needs == Needs::kFeatures) say_average(checkpoint, reporter);
   trained.model = std::make_unique<models::MaskedAutoencoder>(
       recipe::autoencoder_options(trained.recipe), static_cast<uint64_t>(trained.recipe.run.seed),
       device);
   settle(train::load_model(trained.model->parameters(), checkpoint.model, source,
                            rules_for(architecture, needs, request.allow_missing)),
          source, reporter);
+  refuse_not_finite(trained.model->parameters(), source);
   trained.path = checkpoint.path;
   trained.step = checkpoint.step;
+  trained.trained_on = stored_set(checkpoint.state, kTrainedOn);
+  trained.pretrained_on = stored_set(checkpoint.state, kPretrainedOn);
   return trained;
 }
 

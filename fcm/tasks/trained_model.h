@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/recipe/recipe.h"
+#include "fcm/tasks/picture_set.h"
 #include "fcm/tasks/tasks.h"
 
 namespace fcm::tasks {
@@ -19,6 +21,7 @@ struct TrainedModel {
   std::unique_ptr<models::MaskedAutoencoder> model;
   std::filesystem::path path;  // of the checkpoint that was taken
   int64_t step = 0;
+  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: it does not say
 };
 
 // What the weights are for. Features need the encoder alone: a decoder may be missing, and so may
@@ -30,9 +33,19 @@ enum class Needs { kFeatures, kPictures };
 // shape.
 TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter,
                                 at::Device device = at::kCPU);
-
 // The recipe that a checkpoint carries, or one made of its tensors' sizes; `overrides` on top.
+// Throws Error(kCheckpoint) for weights of a network that this program does not have.
 recipe::Recipe recipe_of(const checkpoint::Checkpoint& checkpoint,
                          const std::vector<std::string>& overrides);
+
+// Says what recipe_of had to assume for such a use, a line each; nothing of a carried recipe.
+void say_assumptions(const checkpoint::Checkpoint& checkpoint,
+                     const std::vector<std::string>& overrides, Needs needs, Reporter& reporter);
+
+// Throws Error(kCheckpoint) where a weight of an encoder or a head is NaN or infinite.
+void refuse_not_finite(const nn::Parameters& parameters, const std::string& source);
+
+// Says that the raw weights of a run that keeps a moving average were taken, and how to take that.
+void say_average(const checkpoint::Checkpoint& checkpoint, Reporter& reporter);
 
 }  // namespace fcm::tasks

@@ -5,6 +5,7 @@
 #include "fcm/base/file.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/output_file.h"
 #include "fcm/tasks/reconstruct.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/teachers.h"
@@ -17,11 +18,12 @@ namespace {
 
 // The teachers as they stood at that checkpoint.
 std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
-                                               const TeacherFiles& files, Reporter& reporter) {
+                                               const TeacherFiles& files) {
   std::unique_ptr<targets::Teachers> teachers =
       load_teachers(trained.recipe, files, trained.model->device());
   if (teachers && teachers->ema() != nullptr) {
-    const checkpoint::Checkpoint whole = interop::load_any(trained.path, true, reporter);
+    SilentReporter said_already;
+    const checkpoint::Checkpoint whole = interop::load_any(trained.path, true, said_already);
     train::load_ema(teachers->ema()->parameters(), whole.optimizer, trained.path.string());
   }
   return teachers;
@@ -31,11 +33,15 @@ std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
 
 void visualize(const CheckpointRequest& checkpoint, const std::vector<std::string>& images,
                const TeacherFiles& files, const std::filesystem::path& out, uint64_t seed,
-               Machine machine, Reporter& reporter) {
+               Machine machine, Reporter& reporter, bool overwrite) {
+  refuse_other_ending(out, {".png"});
   set_up_machine(machine);
+  std::vector<std::filesystem::path> reads(images.begin(), images.end());
+  reads.push_back(checkpoint.path);
+  refuse_to_replace(out, FileKind::kPng, overwrite, reads);
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kPictures, reporter, device_of(machine));
-  const std::unique_ptr<targets::Teachers> teachers = teachers_of(trained, files, reporter);
+  const std::unique_ptr<targets::Teachers> teachers = teachers_of(trained, files);
   std::vector<image::Image> pictures;
   for (const std::string& path : images) {
     const std::string bytes = read_file(path, ExitCode::kData);

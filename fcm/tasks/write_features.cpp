@@ -10,7 +10,12 @@
 #include "fcm/encoder/registry.h"
 #include "fcm/eval/features.h"
 #include "fcm/formats/feature_file.h"
+#include "fcm/formats/json_text.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/output_file.h"
+#include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/run_facts.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 
@@ -24,21 +29,15 @@ fs::path pictures_path(const fs::path& out) {
 
 void check_request(const FeaturesRequest& request) {
   const std::string ending = request.out.extension();
-  if (ending != ".npy" && ending != ".safetensors") {
-    fail(ExitCode::kUsage, "--out {} ends in neither .npy nor .safetensors", request.out.string());
-  }
-  std::vector<fs::path> files = {request.out, pictures_path(request.out)};
-  if (ending == ".npy") files.push_back(formats::labels_path(request.out));
-  for (const fs::path& file : files) {
-    if (!request.overwrite && fs::exists(file)) {
-      fail(ExitCode::kUsage, "{} exists; choose another --out, or pass --overwrite to replace it",
-           file.string());
-    }
-    if (fs::exists(file) && !fs::is_regular_file(file)) {
-      fail(ExitCode::kUsage,
-           "{} is not an ordinary file, and is not replaced; choose another --out", file.string());
-    }
-  }
+  refuse_other_ending(request.out, {".npy", ".safetensors"});
+  const std::vector<fs::path> reads = {request.data, request.checkpoint.path};
+  const bool npy = ending == ".npy";
+  const auto check = [&](const fs::path& file, FileKind kind) {
+    refuse_to_replace(file, kind, request.overwrite, reads);
+  };
+  check(request.out, npy ? FileKind::kArray : FileKind::kFeatures);
+  check(pictures_path(request.out), FileKind::kPicturesOfRows);
+  if (npy) check(formats::labels_path(request.out), FileKind::kArray);
 }
 
 // [B, width]
@@ -84,12 +83,12 @@ std::string lines_of(const loader::Dataset& dataset, const loader::Batch& batch)
 
 std::map<std::string, std::string> metadata_of(const FeaturesRequest& request,
                                                const TrainedModel& trained,
-                                               const loader::Dataset& dataset) {
+                                               const PictureSet& pictures) {
   return {{"checkpoint", trained.path.string()},
           {"step", fmt::format("{}", trained.step)},
           {"tokens", request.tokens},
-          {"classes", nlohmann::json(dataset.classes())
-                          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}};
+          {"pictures", formats::json_text(summary_of(pictures))},
+          {"classes", formats::json_text(pictures.classes)}};
 }
 
 }  // namespace
@@ -100,7 +99,8 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   check_request(request);
   const auto split = request.split == "train" ? loader::Split::kTrain : loader::Split::kVal;
   const eval::Selection selection{
-      loader::open_dataset(request.data, split, open_options(request.machine)), eval::kEverything};
+      with_optional_labels(open_pictures(request.data, split, request.machine, reporter)),
+      eval::kEverything};
   const loader::Dataset& dataset = *selection.dataset;
   const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
                                                   device_of(request.machine));
@@ -115,8 +115,9 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   const fs::path pictures = pictures_path(request.out), temporary = pictures.string() + ".tmp";
   FileWriter names(temporary, ExitCode::kUsage, kWho);
   names.write(std::string_view("label\tclass\tpicture\n"));
+  const PictureSet described = describe_pictures(dataset, request.data, split);
   formats::FeatureFile file(request.out, width, dataset.size(),
-                            metadata_of(request, trained, dataset));
+                            metadata_of(request, trained, described));
   eval::stream_features(
       *trained.model, trained.recipe, selection, threads,
       [&](const encoder::Features& features, const loader::Batch& batch) {
@@ -129,16 +130,23 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
         }
         reporter.progress(fmt::format("{} of {} pictures", file.rows(), dataset.size()));
       });
+  if (file.rows() == 0) {
+    fail(ExitCode::kData, "none of the {} pictures of {} can be read, so there are no features",
+         dataset.size(), request.data);
+  }
   names.finish();
   move_into_place(temporary, pictures, ExitCode::kUsage, kWho);
   file.finish();
-  return {{"out", request.out.string()},
-          {"pictures", pictures.string()},
-          {"images", file.rows()},
-          {"left_out", dataset.size() - file.rows()},
-          {"width", width},
-          {"tokens", request.tokens},
-          {"classes", dataset.classes().size()}};
+  nlohmann::json result = {{"out", request.out.string()},
+                           {"pictures", pictures.string()},
+                           {"images", file.rows()},
+                           {"left_out", dataset.size() - file.rows()},
+                           {"width", width},
+                           {"tokens", request.tokens},
+                           {"classes", dataset.classes().size()},
+                           {kMeasuredOn, summary_of(described)}};
+  if (trained.trained_on) result[kTrainedOn] = summary_of(*trained.trained_on);
+  return result;
 }
 
 }  // namespace fcm::tasks

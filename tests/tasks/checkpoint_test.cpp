@@ -234,7 +234,8 @@ TEST_F(PublishedFiles, PicturesNeedADecoder) {
     if (!decoder) encoder.push_back(tensor);
   }
   checkpoint::save(scratch_ / "encoder", 0, encoder, {}, json::object(), {});
-  EXPECT_EQ(run(with(with(command, {"--checkpoint", path("encoder")}), kHeads)), kCheckpoint);
+  const Words again = with(command, {"--overwrite"});
+  EXPECT_EQ(run(with(with(again, {"--checkpoint", path("encoder")}), kHeads)), kCheckpoint);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -18,14 +19,16 @@ namespace fcm::tests {
 using test::Scratch;
 
 // `largest_file`: bytes a file may grow to, as on a full disk; 0: no limit. Output goes to `output`
-// if given.
+// if given, messages to `messages`.
 inline pid_t start(std::vector<std::string> words, rlim_t largest_file = 0,
-                   const std::filesystem::path& output = {}) {
+                   const std::filesystem::path& output = {},
+                   const std::filesystem::path& messages = {}) {
   const std::string program = FCM_PROGRAM;
   words.insert(words.begin(), program);
   const pid_t child = ::fork();
   if (child != 0) return child;
   if (!output.empty() && std::freopen(output.c_str(), "w", stdout) == nullptr) ::_exit(126);
+  if (!messages.empty() && std::freopen(messages.c_str(), "w", stderr) == nullptr) ::_exit(126);
   if (largest_file > 0) {
     const rlimit limit{largest_file, largest_file};
     ::signal(SIGXFSZ, SIG_IGN);  // write() then fails with EFBIG

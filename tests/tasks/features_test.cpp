@@ -97,8 +97,14 @@ TEST(Features, NothingIsOverwrittenUnasked) {
     std::ofstream(scratch / taken) << "mine";
     EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.npy")), kUsage) << taken;
     EXPECT_EQ(read_file(scratch / taken, ExitCode::kUsage), "mine");
+    // Nor when asked, where it is nothing that this command wrote.
+    EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.npy", {"--overwrite"})), kUsage)
+        << taken;
+    EXPECT_EQ(read_file(scratch / taken, ExitCode::kUsage), "mine");
+    fs::remove(scratch / taken);
+    EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.npy")), 0) << taken;
+    EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.npy")), kUsage) << taken;
     EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.npy", {"--overwrite"})), 0) << taken;
-    EXPECT_NE(read_file(scratch / taken, ExitCode::kUsage), "mine");
     for (const char* made : {"f.npy", "f.labels.npy", "f.pictures.tsv"}) {
       fs::remove(scratch / made);
     }

@@ -19,7 +19,8 @@ using tests::Scratch;
 using tests::start;
 using tests::wait_for;
 
-std::vector<std::string> smoke(const fs::path& out, const std::vector<std::string>& more = {}) {
+std::vector<std::string> smoke_finetune(const fs::path& out,
+                                        const std::vector<std::string>& more = {}) {
   std::vector<std::string> words = {"finetune",  "--recipe", "smoke_finetune", "--data",
                                     "synthetic", "--out",    out.string(),     "--quiet",
                                     "--threads", "1"};
@@ -41,10 +42,10 @@ TEST(Finetune, AfterPretrainingLeavesARunAndABestEpoch) {
                       (scratch / "pretrained").string(), "--quiet", "--set", "run.max_steps=2"})),
       0);
   // One epoch: 8 steps of 256 pictures.
-  ASSERT_EQ(
-      wait_for(start(smoke(scratch / "run", {"--checkpoint", (scratch / "pretrained").string(),
-                                             "--set", "optim.batch_size=256"}))),
-      0);
+  ASSERT_EQ(wait_for(start(
+                smoke_finetune(scratch / "run", {"--checkpoint", (scratch / "pretrained").string(),
+                                                 "--set", "optim.batch_size=256"}))),
+            0);
   for (const char* name :
        {"recipe.toml", "log.jsonl", "report.html", "checkpoints/latest", "best/latest"}) {
     EXPECT_TRUE(fs::exists(scratch / "run" / name)) << name;
@@ -71,7 +72,7 @@ std::string weights(const fs::path& out) {
 }
 
 std::vector<std::string> twelve_steps(const fs::path& out) {
-  return smoke(out, {"--set", "run.max_steps=12", "--set", "run.save_every_steps=2"});
+  return smoke_finetune(out, {"--set", "run.max_steps=12", "--set", "run.save_every_steps=2"});
 }
 
 TEST(Finetune, InPiecesTheBitsAreTheSame) {
@@ -79,11 +80,12 @@ TEST(Finetune, InPiecesTheBitsAreTheSame) {
   ASSERT_EQ(wait_for(start(twelve_steps(scratch / "whole"))), 0);
   EXPECT_NE(weights(scratch / "whole").find("ema.head.weight"), std::string::npos)
       << "the recipe has a moving average";
-  ASSERT_EQ(wait_for(start(smoke(scratch / "pieces", {"--set", "run.max_steps=5"}))), 0);
+  ASSERT_EQ(wait_for(start(smoke_finetune(scratch / "pieces", {"--set", "run.max_steps=5"}))), 0);
   ASSERT_EQ(wait_for(start(twelve_steps(scratch / "pieces"))), 0);
   EXPECT_EQ(weights(scratch / "pieces"), weights(scratch / "whole"));
   // A seed decides them: the comparison can fail.
-  ASSERT_EQ(wait_for(start(smoke(scratch / "other", {"--set", "run.max_steps=12", "--seed", "1"}))),
+  ASSERT_EQ(wait_for(start(
+                smoke_finetune(scratch / "other", {"--set", "run.max_steps=12", "--seed", "1"}))),
             0);
   EXPECT_NE(weights(scratch / "other"), weights(scratch / "whole"));
 }
@@ -113,7 +115,7 @@ TEST(Finetune, KilledAndStoppedBetweenTheBitsAreTheSame) {
 
 TEST(Finetune, WantsWeightsOrTheWordThatThereAreNone) {
   const Scratch scratch;
-  std::vector<std::string> words = smoke(scratch / "run");
+  std::vector<std::string> words = smoke_finetune(scratch / "run");
   std::erase(words, "--from-scratch");
   EXPECT_EQ(wait_for(start(words)), static_cast<int>(ExitCode::kUsage));
   EXPECT_EQ(wait_for(start({"finetune", "--recipe", "smoke_linprobe", "--data", "synthetic",
@@ -154,7 +156,7 @@ TEST(Linprobe, LearnsOnAFrozenEncoderGoesOnAndIsMeasured) {
 
 TEST(Eval, CountsEveryPictureOnceWithAnyBatch) {
   const Scratch scratch;
-  ASSERT_EQ(wait_for(start(smoke(scratch / "run", {"--set", "model.precision=fp32"}))), 0);
+  ASSERT_EQ(wait_for(start(smoke_finetune(scratch / "run", {"--set", "model.precision=fp32"}))), 0);
   const auto evaluated = [&](const char* batch) {
     const fs::path out = scratch / batch;
     EXPECT_EQ(
@@ -186,7 +188,7 @@ TEST(Eval, CountsEveryPictureOnceWithAnyBatch) {
 
 TEST(Eval, MeasuresTheMovingAverageUnlessToldNot) {
   const Scratch scratch;
-  ASSERT_EQ(wait_for(start(smoke(scratch / "run", {"--set", "model.precision=fp32"}))), 0);
+  ASSERT_EQ(wait_for(start(smoke_finetune(scratch / "run", {"--set", "model.precision=fp32"}))), 0);
   const auto loss = [&](const char* decay) {
     EXPECT_EQ(
         wait_for(start({"eval", "--data", "synthetic", "--checkpoint", (scratch / "run").string(),
@@ -202,7 +204,7 @@ TEST(Eval, MeasuresTheMovingAverageUnlessToldNot) {
 
 TEST(Eval, TakesAClassifierWhoseRecipeIsOfItsEncoderAlone) {
   const Scratch scratch;
-  ASSERT_EQ(wait_for(start(smoke(scratch / "run", {"--set", "run.max_steps=2"}))), 0);
+  ASSERT_EQ(wait_for(start(smoke_finetune(scratch / "run", {"--set", "run.max_steps=2"}))), 0);
   ASSERT_EQ(wait_for(start(
                 {"checkpoint", "convert", scratch / "run", scratch / "one.safetensors", "--quiet"},
                 0, scratch / "stdout")),
@@ -220,7 +222,7 @@ TEST(Eval, TakesAClassifierWhoseRecipeIsOfItsEncoderAlone) {
 
 TEST(Eval, TakesPicturesOfAnotherSizeAndRefusesWhatIsNoClassifier) {
   const Scratch scratch;
-  ASSERT_EQ(wait_for(start(smoke(scratch / "run", {"--set", "run.max_steps=2"}))), 0);
+  ASSERT_EQ(wait_for(start(smoke_finetune(scratch / "run", {"--set", "run.max_steps=2"}))), 0);
   EXPECT_EQ(wait_for(start(
                 {"eval", "--data", "synthetic", "--checkpoint", (scratch / "run").string(),
                  "--quiet", "--set", "data.image_size=[48,40]", "--set", "classifier.eval_crop=1"},

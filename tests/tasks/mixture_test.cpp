@@ -20,7 +20,7 @@ using tests::start;
 using tests::wait_for;
 using Overrides = std::vector<std::string>;
 
-Overrides smoke(const fs::path& out, const Overrides& more = {}) {
+Overrides smoke_mixture(const fs::path& out, const Overrides& more = {}) {
   Overrides words = {"pretrain",
                      "--recipe",
                      "smoke_mixture",
@@ -47,7 +47,7 @@ std::string file_bytes(const fs::path& out, const char* file) {
 
 TEST(Mixture, LogsEveryTargetAndShowsItInTheReport) {
   const Scratch scratch;
-  ASSERT_EQ(wait_for(start(smoke(scratch / "run"))), 0);
+  ASSERT_EQ(wait_for(start(smoke_mixture(scratch / "run"))), 0);
   int lines = 0;
   for (const nlohmann::json& line : train::read_log(scratch / "run" / "log.jsonl")) {
     if (!line.contains("lr")) continue;
@@ -77,9 +77,9 @@ TEST(Mixture, LogsEveryTargetAndShowsItInTheReport) {
 
 TEST(Mixture, ARunInTwoPartsLeavesTheSameBits) {
   const Scratch scratch;
-  ASSERT_EQ(wait_for(start(smoke(scratch / "whole"))), 0);
-  ASSERT_EQ(wait_for(start(smoke(scratch / "parts", {"--set", "run.max_steps=4"}))), 0);
-  ASSERT_EQ(wait_for(start(smoke(scratch / "parts"))), 0);
+  ASSERT_EQ(wait_for(start(smoke_mixture(scratch / "whole"))), 0);
+  ASSERT_EQ(wait_for(start(smoke_mixture(scratch / "parts", {"--set", "run.max_steps=4"}))), 0);
+  ASSERT_EQ(wait_for(start(smoke_mixture(scratch / "parts"))), 0);
   for (const char* file : {"model.safetensors", "optimizer.safetensors"}) {
     EXPECT_TRUE(file_bytes(scratch / "whole", file) == file_bytes(scratch / "parts", file)) << file;
   }
@@ -93,12 +93,14 @@ TEST(Mixture, TeachersThatAreMissingOrWrongAreRefusedBeforeTheRun) {
   const Scratch scratch;
   const fs::path out = scratch / "run";
   const Overrides base = {"--set", "targets.dino_tower=vit_s16"};
-  EXPECT_EQ(status_of(smoke(out, base)), static_cast<int>(ExitCode::kCheckpoint));
+  EXPECT_EQ(status_of(smoke_mixture(out, base)), static_cast<int>(ExitCode::kCheckpoint));
   Overrides absent = base;
   absent.insert(absent.end(), {"--teacher", "dino=" + (scratch / "absent.pth").string()});
-  EXPECT_EQ(status_of(smoke(out, absent)), static_cast<int>(ExitCode::kCheckpoint));
-  EXPECT_EQ(status_of(smoke(out, {"--teacher", "clip=x.pt"})), static_cast<int>(ExitCode::kUsage));
-  EXPECT_EQ(status_of(smoke(out, {"--teacher", "x.pt"})), static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(status_of(smoke_mixture(out, absent)), static_cast<int>(ExitCode::kCheckpoint));
+  EXPECT_EQ(status_of(smoke_mixture(out, {"--teacher", "clip=x.pt"})),
+            static_cast<int>(ExitCode::kUsage));
+  EXPECT_EQ(status_of(smoke_mixture(out, {"--teacher", "x.pt"})),
+            static_cast<int>(ExitCode::kUsage));
   EXPECT_FALSE(fs::exists(out));
 }
 

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -12,9 +14,11 @@
 #include "fcm/base/failpoint.h"
 #include "fcm/base/file.h"
 #include "fcm/checkpoint/checkpoint.h"
+#include "fcm/recipe/recipe_files.h"
 #include "fcm/tasks/demo_finetune.h"
 #include "fcm/tasks/result_file.h"
 #include "fcm/tasks/run_files.h"
+#include "fcm/tasks/tasks.h"
 #include "fcm/train/event_writer.h"
 #include "fcm/train/run_log.h"
 #include "tests/tasks/child.h"
@@ -141,7 +145,7 @@ class RunFolder : public testing::Test {
 
 // What a replaced run holds before its first step.
 std::set<std::string> names_of_a_fresh_run() {
-  return {".fastconvmae-run", "checkpoints", "pictures", "recipe.toml"};
+  return {".fastconvmae-lock", ".fastconvmae-run", "checkpoints", "pictures", "recipe.toml"};
 }
 
 TEST_F(RunFolder, OverwriteRemovesAllThatIsOurs) {
@@ -206,6 +210,24 @@ TEST_F(RunFolder, AProjectWithARecipeIsNoRun) {
   put(project / "checkpoints" / "step-1" / "model.safetensors");
   put(project / "checkpoints" / "latest", "step-1\n");
   expect_refused(project, "is not a run of this program");
+}
+
+// Other programs have a log.jsonl and a folder of checkpoints beside a recipe.toml.
+TEST_F(RunFolder, AFolderOfAnotherProgramIsNoRun) {
+  const fs::path project = scratch_ / "project";
+  put(project / "recipe.toml", "[kitchen]\nsoup = true\n");
+  put(project / "log.jsonl", "{\"step\": 1}\n");
+  put(project / "checkpoints" / "last.ckpt");
+  expect_refused(project, "is not a run of this program");
+}
+
+TEST_F(RunFolder, ATemporarysNameIsInTheWayToo) {
+  for (const char* name : {"recipe.toml.tmp", "log.jsonl.tmp", "report.html.tmp"}) {
+    const fs::path mine = scratch_ / "mine";
+    put(mine / name);
+    expect_refused(mine, std::string("holds ") + name);
+    fs::remove_all(mine);
+  }
 }
 
 TEST_F(RunFolder, AFolderOfRunsIsNoRun) {
@@ -422,6 +444,61 @@ TEST_F(RunFolder, AResultIsReplacedByAResultAlone) {
   }
   put(scratch_ / "pictures" / "confusion.png");
   EXPECT_THROW(refuse_foreign_result(scratch_ / "pictures"), Error);
+}
+
+TEST_F(RunFolder, AConfusionIsReplacedWhereAResultNamesItAlone) {
+  const fs::path folder = scratch_ / "measured";
+  write_result(folder, {{"top1", 50}, {"confusion", "confusion.png"}});
+  put(folder / "confusion.png", "PNG");
+  EXPECT_NO_THROW(refuse_foreign_result(folder));
+  write_result(folder, {{"top1", 50}});  // of a command that draws none
+  EXPECT_THROW(refuse_foreign_result(folder), Error);
+}
+
+TEST_F(RunFolder, TheResultOfARunIsNotReplacedByAnother) {
+  const fs::path run = make_run("run");
+  put(run / "result.json", "{\"top1\": 90}");
+  EXPECT_THROW(refuse_foreign_result(run), Error);
+  EXPECT_THROW(write_result(run, {{"top1", 1}}), Error);
+}
+
+TEST_F(RunFolder, NumbersThatAreNotFiniteAreNullAndNamed) {
+  nlohmann::json result = {{"top1", 50.0},
+                           {"loss", std::nan("")},
+                           {"rates", {1.0, std::numeric_limits<double>::infinity()}}};
+  settle_numbers(result, reporter_);
+  EXPECT_EQ(result, (nlohmann::json{{"top1", 50.0},
+                                    {"loss", nullptr},
+                                    {"rates", {1.0, nullptr}},
+                                    {"not_finite", {"loss", "rates.1"}}}));
+  ASSERT_EQ(reporter_.warnings.size(), 1u);
+  EXPECT_NE(reporter_.warnings[0].find("loss, rates.1"), std::string::npos);
+  nlohmann::json fine = {{"top1", 50.0}};
+  settle_numbers(fine, reporter_);
+  EXPECT_EQ(fine.size(), 1u);
+  EXPECT_EQ(reporter_.warnings.size(), 1u);
+}
+
+TEST_F(RunFolder, AResultMayNameClassesOfAnyBytes) {
+  write_result(scratch_ / "measured", {{"top1", 50}, {"class_names", {"caf\xe9"}}});
+  const std::string text = read_file(scratch_ / "measured" / "result.json", ExitCode::kUsage);
+  EXPECT_TRUE(nlohmann::json::accept(text));
+}
+
+TEST_F(RunFolder, ADemonstrationReplacesNoOtherRunUnasked) {
+  const fs::path run = make_run("run");
+  put(run / "result.json", "{\"top1\": 90}");  // of fine-tuning
+  const auto before = contents(run);
+  DemoRequest request;
+  request.out = run;
+  request.recipe =
+      recipe::load_pretraining_recipe("smoke_pretrain", {fs::path(FCM_SOURCE_DIR) / "recipes"}, {});
+  try {
+    demo(request, reporter_);
+    ADD_FAILURE() << "it was replaced";
+  } catch (const Error&) {  // another recipe; or no Fashion-MNIST here
+  }
+  EXPECT_EQ(contents(run), before);
 }
 
 }  // namespace

@@ -1,0 +1,116 @@
+#include "fcm/tasks/class_match.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/tasks/picture_set.h"
+
+namespace fcm::tasks {
+namespace {
+
+using loader::Dataset;
+
+// The same pictures with the classifier's classes.
+class Renumbered final : public Dataset {
+ public:
+  Renumbered(std::shared_ptr<const Dataset> whole, std::vector<std::string> classes,
+             std::vector<int64_t> answer_of)
+      : whole_(std::move(whole)), classes_(std::move(classes)), answer_of_(std::move(answer_of)) {}
+
+  int64_t size() const override { return whole_->size(); }
+  image::Image get(int64_t index, int64_t channels) const override {
+    return whole_->get(index, channels);
+  }
+  image::Section get_section(int64_t index, int64_t channels,
+                             const image::ChooseBox& choose) const override {
+    return whole_->get_section(index, channels, choose);
+  }
+  int64_t label(int64_t index) const override {
+    const int64_t label = whole_->label(index);
+    return label < 0 ? label : answer_of_.at(static_cast<size_t>(label));
+  }
+  std::string name(int64_t index) const override { return whole_->name(index); }
+  const std::vector<std::string>& classes() const override { return classes_; }
+
+ private:
+  std::shared_ptr<const Dataset> whole_;
+  std::vector<std::string> classes_;
+  std::vector<int64_t> answer_of_;
+};
+
+// Numbers that a list or a shard has in place of names.
+bool only_numbered(const std::vector<std::string>& classes) {
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i] != std::to_string(i)) return false;
+  }
+  return true;
+}
+
+// Place of each name; empty where one occurs twice.
+std::map<std::string, int64_t> places_of(const std::vector<std::string>& names) {
+  std::map<std::string, int64_t> places;
+  for (const std::string& name : names) {
+    if (!places.emplace(name, std::ssize(places)).second) return {};
+  }
+  return places;
+}
+
+}  // namespace
+
+ClassMatch match_classes(const std::vector<std::string>& trained, int64_t answers,
+                         const std::shared_ptr<const Dataset>& dataset, const std::string& data,
+                         const std::string& classifier) {
+  const std::vector<std::string>& found = dataset->classes();
+  const bool as_many = std::ssize(found) == answers;
+  const bool told = std::ssize(trained) == answers;
+  const std::vector<std::string> names = printable(found);
+  if (told && names == trained) return {dataset, {}};
+  if (!told) {
+    if (!as_many) {
+      fail(ExitCode::kData, "{} has {} classes ({}), the classifier {} knows {}", data,
+           found.size(), class_list(names), classifier, answers);
+    }
+    return {dataset,
+            {fmt::format("{} does not say which classes its answers stand for; they are taken for "
+                         "those of {} in their order: {}",
+                         classifier, data, class_list(names))}};
+  }
+  const std::map<std::string, int64_t> places = places_of(trained);
+  const bool known = std::all_of(names.begin(), names.end(),
+                                 [&](const std::string& name) { return places.contains(name); });
+  if (!known && as_many && (only_numbered(names) || only_numbered(trained))) {
+    return {dataset,
+            {fmt::format("the classes are numbered in one and named in the other, and taken in "
+                         "their order: {} has {}, {} was trained on {}",
+                         data, class_list(names), classifier, class_list(trained))}};
+  }
+  std::vector<int64_t> answer_of;
+  for (const std::string& name : names) {
+    const auto place = places.find(name);
+    if (place == places.end()) {
+      fail(ExitCode::kData,
+           "the classes of {} differ from those that {} was trained on: it does not know \"{}\" "
+           "({} has {}; it knows {}); measure it on pictures of its own classes, or train a head "
+           "for these with fastconvmae finetune",
+           data, classifier, name, data, class_list(names), class_list(trained));
+    }
+    answer_of.push_back(place->second);
+  }
+  const std::string how =
+      as_many ? fmt::format(
+                    "the classes of {} stand in another order than those that {} was "
+                    "trained on ({})",
+                    data, classifier, first_difference(trained, names))
+              : fmt::format(
+                    "{} has {} of the {} classes that {} was trained on ({}), which answers "
+                    "with any of them",
+                    data, names.size(), answers, classifier, class_list(names));
+  return {std::make_shared<Renumbered>(dataset, trained, std::move(answer_of)),
+          {how + ": matched by name"}};
+}
+
+}  // namespace fcm::tasks

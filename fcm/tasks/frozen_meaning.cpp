@@ -1,0 +1,38 @@
+#include "fcm/tasks/frozen_meaning.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "fcm/tasks/run_facts.h"
+
+namespace fcm::tasks {
+
+nlohmann::json frozen_meaning(const TrainedModel& trained, const loader::Dataset& fitted,
+                              const loader::Dataset& measured, const std::string& data,
+                              Reporter& reporter) {
+  const PictureSet known = describe_pictures(fitted, data, loader::Split::kTrain);
+  const PictureSet asked = describe_pictures(measured, data, loader::Split::kVal);
+  nlohmann::json facts = {{kFittedOn, summary_of(known)}, {kMeasuredOn, summary_of(asked)}};
+  std::vector<std::string> notes;
+  if (same_pictures(known, asked)) {
+    notes.push_back(
+        fmt::format("{} has the same {} pictures for training and validation, so each is asked "
+                    "about itself: the figures say nothing about other pictures",
+                    data, asked.images));
+  }
+  for (const auto& [name, set] : {std::pair{kTrainedOn, trained.trained_on},
+                                  std::pair{kPretrainedOn, trained.pretrained_on}}) {
+    if (!set) continue;
+    facts[name] = summary_of(*set);
+    // Where all sets are one, that was said.
+    if (!notes.empty() && same_pictures(*set, known)) continue;
+    if (auto note = note_on_overlap(*set, asked)) notes.push_back(std::move(*note));
+  }
+  for (const std::string& note : notes) reporter.warn(note);
+  put_notes(facts, notes);
+  return facts;
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,74 @@
+#include "fcm/tasks/nesting.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+
+#include "fcm/base/error.h"
+
+namespace fcm::tasks {
+namespace fs = std::filesystem;
+namespace {
+
+// `path` from `folder` on where it lies in it ("." is the folder itself); nullopt: it does not.
+std::optional<fs::path> inside(const fs::path& path, const fs::path& folder) {
+  std::error_code error;
+  const fs::path real = fs::weakly_canonical(fs::absolute(path), error);
+  const fs::path real_folder = fs::weakly_canonical(fs::absolute(folder), error);
+  fs::path rest = real.lexically_relative(real_folder);
+  if (error || rest.empty() || *rest.begin() == "..") return std::nullopt;
+  return rest;
+}
+
+bool names_a_split(const fs::path& folder) {
+  constexpr std::array kBeginnings = {"train", "val", "test"};
+  std::string name = folder.string();
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char letter) { return std::tolower(letter); });
+  return std::any_of(kBeginnings.begin(), kBeginnings.end(),
+                     [&](const char* beginning) { return name.starts_with(beginning); });
+}
+
+// Whether pictures below `place` of a folder are looked at. Where the set's own pictures lie below
+// a folder of their split, nothing beside those is.
+bool is_listed(const fs::path& place, const fs::path& folder, const loader::Dataset& dataset) {
+  const fs::path first = dataset.size() > 0 ? dataset.name(0) : "";
+  std::error_code ignored;
+  if (!fs::is_regular_file(first, ignored)) return false;  // shards, records: no files of their own
+  const std::optional<fs::path> picture = inside(first, folder);
+  return !picture || !names_a_split(*picture->begin()) || names_a_split(*place.begin());
+}
+
+}  // namespace
+
+void refuse_nested(const fs::path& out, const std::string& data, const loader::Dataset& dataset,
+                   Reporter& reporter) {
+  std::error_code error;
+  if (!fs::exists(data, error)) return;  // "synthetic", a range of shards
+  if (const auto place = inside(out, data); place && fs::is_directory(data, error)) {
+    if (is_listed(*place, data, dataset)) {
+      fail(ExitCode::kUsage,
+           "--out {} lies in --data {}, where the pictures it writes would become a class of the "
+           "data; choose another --out",
+           out.string(), data);
+    }
+    reporter.warn(fmt::format("--out {} lies in --data {}; its pictures are not taken for data",
+                              out.string(), data));
+    return;
+  }
+  const std::optional<fs::path> place = inside(data, out);
+  if (!place) return;
+  constexpr std::array kOurs = {"checkpoints", "best", "events", "pictures"};
+  if (std::find(kOurs.begin(), kOurs.end(), place->begin()->string()) != kOurs.end()) {
+    fail(ExitCode::kUsage,
+         "--data {} lies in --out {}, where a run keeps its own {}; choose another --out", data,
+         out.string(), place->begin()->string());
+  }
+  reporter.warn(
+      fmt::format("--data {} lies in --out {}; the run writes beside it", data, out.string()));
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,165 @@
+#include "fcm/tasks/output_file.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "fcm/base/error.h"
+#include "fcm/loader/sources/packed_layout.h"
+
+namespace fcm::tasks {
+namespace fs = std::filesystem;
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr size_t kHead = 512;
+
+std::string first_bytes(const fs::path& path, size_t count, uint64_t from = 0) {
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(from));
+  std::string bytes(count, '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(count));
+  bytes.resize(static_cast<size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  return bytes;
+}
+
+// The header of a .safetensors file; null where there is none.
+nlohmann::json safetensors_header(const fs::path& path) {
+  constexpr uint64_t kMost = 100'000'000;
+  uint64_t size = 0;
+  const std::string length = first_bytes(path, sizeof size);
+  if (length.size() < sizeof size) return {};
+  std::memcpy(&size, length.data(), sizeof size);
+  if (size > kMost) return {};
+  const nlohmann::json header = nlohmann::json::parse(first_bytes(path, size, sizeof size), nullptr,
+                                                      /*allow_exceptions=*/false);
+  return header.is_object() ? header : nlohmann::json();
+}
+
+bool holds_rows(const nlohmann::json& header) {
+  return header.contains("features") && header.contains("labels") &&
+         header.size() == (header.contains("__metadata__") ? 3 : 2);
+}
+
+bool is_pth(const std::string& head) {
+  // The number that the older container begins with, as a pickle has it.
+  constexpr std::string_view kOlder = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
+  const bool zip = head.starts_with("PK\x03\x04"sv);
+  return head.starts_with(kOlder) || (zip && head.find("data.pkl") != head.npos);
+}
+
+bool is_of_kind(const fs::path& path, FileKind kind) {
+  const std::string head = first_bytes(path, kHead);
+  if (head.empty()) return true;
+  switch (kind) {
+    case FileKind::kArray:
+      return head.starts_with("\x93NUMPY"sv);
+    case FileKind::kFeatures:
+      return holds_rows(safetensors_header(path));
+    case FileKind::kWeights: {
+      const nlohmann::json header = safetensors_header(path);
+      return !header.is_null() && !holds_rows(header);
+    }
+    case FileKind::kPth:
+      return is_pth(head);
+    case FileKind::kPicturesOfRows:
+      return head.starts_with("label\tclass\tpicture\n"sv);
+    case FileKind::kPng:
+      return head.starts_with("\x89PNG\r\n\x1a\n"sv);
+    case FileKind::kPacked:
+      return head.starts_with(loader::kPackedMagic);
+  }
+  return false;
+}
+
+const char* name_of(FileKind kind) {
+  switch (kind) {
+    case FileKind::kArray:
+      return ".npy file";
+    case FileKind::kFeatures:
+      return ".safetensors file of features";
+    case FileKind::kWeights:
+      return ".safetensors file of weights";
+    case FileKind::kPth:
+      return "PyTorch file";
+    case FileKind::kPicturesOfRows:
+      return "list of pictures that features wrote";
+    case FileKind::kPng:
+      return "PNG";
+    case FileKind::kPacked:
+      return "packed file";
+  }
+  return "";
+}
+
+// What can never be replaced, whatever is asked. Nothing where there is nothing.
+void refuse_what_is_no_such_file(const fs::path& path, FileKind kind) {
+  std::error_code error;
+  const fs::file_type type = fs::symlink_status(path, error).type();
+  if (type == fs::file_type::not_found) return;
+  if (type == fs::file_type::none) {
+    fail(ExitCode::kUsage, "cannot look at {}: {}", path.string(), error.message());
+  }
+  if (type == fs::file_type::symlink) {
+    fail(ExitCode::kUsage, "{} is a link to {}, and is not replaced; name that file, or another",
+         path.string(), fs::read_symlink(path, error).string());
+  }
+  if (type != fs::file_type::regular) {
+    fail(ExitCode::kUsage, "{} is {}, and is not replaced; choose another name", path.string(),
+         type == fs::file_type::directory ? "a folder" : "no ordinary file");
+  }
+  if (!is_of_kind(path, kind)) {
+    fail(ExitCode::kUsage, "{} exists and is no {}, so it is not replaced; choose another name",
+         path.string(), name_of(kind));
+  }
+}
+
+// The files of a folder that is one checkpoint.
+bool is_part_of_a_checkpoint(const fs::path& path) {
+  constexpr std::array kFiles = {"model.safetensors", "optimizer.safetensors"};
+  const fs::path folder = path.parent_path();
+  std::error_code ignored;
+  return std::find(kFiles.begin(), kFiles.end(), path.filename()) != kFiles.end() &&
+         (fs::exists(folder / "manifest.json", ignored) ||
+          fs::exists(folder / "config.json", ignored));
+}
+
+}  // namespace
+
+bool is_written_here(const fs::path& safetensors) {
+  const nlohmann::json header = safetensors_header(safetensors);
+  if (!header.is_object() || !header.contains("__metadata__")) return false;
+  const nlohmann::json& metadata = header.at("__metadata__");
+  // Earlier versions left a recipe alone.
+  return metadata.is_object() && (metadata.contains("recipe") || metadata.contains("producer"));
+}
+
+void refuse_to_replace(const fs::path& out, FileKind kind, bool overwrite,
+                       const std::vector<fs::path>& reads) {
+  std::error_code error;
+  for (const fs::path& read : reads) {
+    if (fs::equivalent(read, out, error)) {
+      fail(ExitCode::kUsage, "{} is what is read, and is not replaced; choose another name",
+           out.string());
+    }
+  }
+  refuse_what_is_no_such_file(out, kind);
+  if (fs::exists(out, error)) {
+    if (is_part_of_a_checkpoint(out)) {
+      fail(ExitCode::kUsage, "{} is a part of the checkpoint {}, and is not replaced", out.string(),
+           out.parent_path().string());
+    }
+    if (!overwrite) {
+      fail(ExitCode::kUsage, "{} exists; choose another name, or pass --overwrite to replace it",
+           out.string());
+    }
+  }
+  refuse_what_is_no_such_file(out.string() + ".tmp", kind);
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,30 @@
+// What may be replaced where a command writes a file: what an earlier such command left, and no
+// other. CONTRIBUTING.md, "How to remove or replace a file".
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+namespace fcm::tasks {
+
+enum class FileKind {
+  kArray,           // .npy
+  kFeatures,        // .safetensors of rows and labels
+  kWeights,         // .safetensors of anything else
+  kPth,             // PyTorch's, either container
+  kPicturesOfRows,  // F.pictures.tsv
+  kPng,             // a sheet
+  kPacked,          // of data pack
+};
+
+// Whether a .safetensors file says that this program wrote it.
+bool is_written_here(const std::filesystem::path& safetensors);
+
+// Throws Error(kUsage) where `out` must not be written: it holds something and `overwrite` is not
+// given; a folder, a link, a device; a file of another kind, told by its content (an empty one is
+// of every kind); one of `reads`, which the command reads; a part of a checkpoint; or the
+// temporary's name, `out`.tmp, has something that no earlier such command left.
+void refuse_to_replace(const std::filesystem::path& out, FileKind kind, bool overwrite,
+                       const std::vector<std::filesystem::path>& reads);
+
+}  // namespace fcm::tasks

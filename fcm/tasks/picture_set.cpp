@@ -1,0 +1,164 @@
+#include "fcm/tasks/picture_set.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+#include "fcm/base/error.h"
+#include "fcm/base/text.h"
+#include "fcm/formats/digest.h"
+
+namespace fcm::tasks {
+namespace {
+
+using nlohmann::json;
+
+// Ends with a byte that no name of a file holds, so that lists cannot run together.
+void add(formats::Digest& digest, std::string_view text) {
+  digest.update(std::as_bytes(std::span(text)));
+  digest.update(std::as_bytes(std::span("", 1)));
+}
+
+// The name of a picture without where the set happens to lie.
+std::string_view name_in_set(std::string_view name, const std::string& data) {
+  const std::string parent = std::filesystem::path(data).parent_path().string();
+  for (const std::string& place : {data, parent}) {
+    if (place.empty() || !name.starts_with(place)) continue;
+    name.remove_prefix(place.size());
+    const size_t begin = name.find_first_not_of("/:");
+    return begin == name.npos ? name : name.substr(begin);
+  }
+  return name;
+}
+
+// -1 where it has none, or one that cannot be used.
+int64_t label_of(const loader::Dataset& dataset, int64_t index) try {
+  return dataset.label(index);
+} catch (const Error&) {
+  return -1;
+}
+
+std::string hash_of_list(const loader::Dataset& dataset, const std::string& data) {
+  formats::Digest digest;
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    add(digest, name_in_set(dataset.name(i), data));
+    add(digest, fmt::format("{}", label_of(dataset, i)));
+  }
+  return digest.hex();
+}
+
+std::string hash_of_sample(const loader::Dataset& dataset) {
+  constexpr int64_t kSamples = 8;
+  const int64_t count = std::min(kSamples, dataset.size());
+  formats::Digest digest;
+  for (int64_t i = 0; i < count; ++i) {
+    try {
+      const image::Image picture = dataset.get(i * dataset.size() / count, 3);
+      add(digest, fmt::format("{} x {}", picture.rows, picture.cols));
+      digest.update(std::as_bytes(std::span(picture.pixels)));
+    } catch (const Error&) {
+      add(digest, "cannot be read");
+    }
+  }
+  return digest.hex();
+}
+
+json facts_of(const PictureSet& set) {
+  json facts = {{"data", escape_non_utf8(set.data)},
+                {"split", set.split},
+                {"images", set.images},
+                {"list_hash", set.list_hash},
+                {"sample_hash", set.sample_hash}};
+  if (!set.classes.empty()) facts["classes_hash"] = set.classes_hash;
+  return facts;
+}
+
+}  // namespace
+
+std::vector<std::string> printable(const std::vector<std::string>& classes) {
+  std::vector<std::string> names;
+  for (const std::string& name : classes) names.push_back(escape_non_utf8(name));
+  return names;
+}
+
+PictureSet describe_pictures(const loader::Dataset& dataset, const std::string& data,
+                             loader::Split split) {
+  PictureSet set;
+  set.data = data;
+  set.split = split == loader::Split::kTrain ? "train" : "val";
+  set.images = dataset.size();
+  set.list_hash = hash_of_list(dataset, data);
+  set.sample_hash = hash_of_sample(dataset);
+  set.classes = printable(dataset.classes());
+  formats::Digest digest;
+  for (const std::string& name : set.classes) add(digest, name);
+  if (!set.classes.empty()) set.classes_hash = digest.hex();
+  return set;
+}
+
+json to_json(const PictureSet& set) {
+  json facts = facts_of(set);
+  if (!set.classes.empty()) facts["classes"] = set.classes;
+  return facts;
+}
+
+json summary_of(const PictureSet& set) {
+  json facts = facts_of(set);
+  facts.erase("sample_hash");
+  if (!set.classes.empty()) facts["classes"] = set.classes.size();
+  return facts;
+}
+
+std::optional<PictureSet> stored_set(const json& state, const char* name) try {
+  if (!state.is_object() || !state.contains(name)) return std::nullopt;
+  const json& facts = state.at(name);
+  PictureSet set;
+  set.data = facts.value("data", "");
+  set.split = facts.value("split", "");
+  set.images = facts.value("images", int64_t{0});
+  set.list_hash = facts.value("list_hash", "");
+  set.sample_hash = facts.value("sample_hash", "");
+  set.classes_hash = facts.value("classes_hash", "");
+  set.classes = facts.value("classes", std::vector<std::string>());
+  return set;
+} catch (const json::exception&) {
+  return std::nullopt;
+}
+
+bool same_pictures(const PictureSet& a, const PictureSet& b) {
+  return a.images > 0 && a.images == b.images && !a.sample_hash.empty() &&
+         a.sample_hash == b.sample_hash;
+}
+
+std::string class_list(const std::vector<std::string>& classes) {
+  constexpr ptrdiff_t kShown = 5;
+  const auto end = classes.begin() + std::min(kShown, std::ssize(classes));
+  std::string text = fmt::format("{}", fmt::join(classes.begin(), end, ", "));
+  if (std::ssize(classes) > kShown) text += fmt::format(", ... ({} in all)", classes.size());
+  return text;
+}
+
+std::string first_difference(const std::vector<std::string>& before,
+                             const std::vector<std::string>& now) {
+  for (size_t i = 0; i < std::min(before.size(), now.size()); ++i) {
+    if (before[i] != now[i]) {
+      return fmt::format("class {} was \"{}\" and is \"{}\"", i, before[i], now[i]);
+    }
+  }
+  if (before.size() == now.size()) return {};
+  return fmt::format("there were {} classes and are {}", before.size(), now.size());
+}
+
+std::optional<std::string> note_on_overlap(const PictureSet& learned, const PictureSet& measured) {
+  if (!same_pictures(learned, measured)) return std::nullopt;
+  return fmt::format(
+      "the {} pictures that are measured ({}) are the same that it learned from ({}): the figures "
+      "say how well it remembers, not what it makes of other pictures",
+      measured.images, measured.data, learned.data);
+}
+
+}  // namespace fcm::tasks

@@ -1,0 +1,160 @@
+#include "fcm/tasks/run_facts.h"
+
+#include <fmt/format.h>
+
+#include "fcm/base/error.h"
+#include "fcm/base/text.h"
+#include "fcm/checkpoint/checkpoint.h"
+
+namespace fcm::tasks {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kStartedFrom = "started_from";
+constexpr const char* kEarlier = "earlier";
+
+int64_t step_of(const json& state) {
+  const json counters = state.value("counters", json::object());
+  return counters.is_object() ? counters.value("step", int64_t{0}) : 0;
+}
+
+void refuse_other_classes(const PictureSet& before, const PictureSet& now,
+                          const std::string& whose) {
+  const std::string difference = first_difference(before.classes, now.classes);
+  if (before.classes.empty() || difference.empty()) return;
+  fail(ExitCode::kData,
+       "the classes of {} differ from those that {} was trained on: {} (it has {}; it was trained "
+       "on {}), so its answers would change their meaning; choose another --out, or pass "
+       "--overwrite to begin anew",
+       now.data, whose, difference, class_list(now.classes), class_list(before.classes));
+}
+
+// Takes what the state says of the time before this launch, and compares.
+void go_on(const RunFacts& facts, const json& state, const std::string& whose, json& about,
+           Reporter& reporter) {
+  const std::optional<PictureSet> before = stored_set(state, kTrainedOn);
+  const PictureSet& now = facts.trained_on;
+  if (!before) {
+    if (!state.contains("counters")) return;  // another program's
+    reporter.warn(
+        fmt::format("{} does not say which pictures and classes it was trained on, so it cannot be "
+                    "told whether {} is the same",
+                    whose, now.data));
+    return;
+  }
+  if (facts.learns_classes) refuse_other_classes(*before, now, whose);
+  json earlier = state.at(kTrainedOn).value(kEarlier, json::array());
+  if (before->images != now.images || before->list_hash != now.list_hash) {
+    const int64_t step = step_of(state);
+    const std::string count = before->images == now.images ? "as many, but another list of them"
+                                                           : fmt::format("{} pictures", now.images);
+    reporter.warn(
+        fmt::format("{} goes on with other data: up to step {} it had {} pictures ({}), now it has "
+                    "{} ({}); epochs and schedules count by the new number",
+                    whose, step, before->images, before->data, count, now.data));
+    json ended = summary_of(*before);
+    ended["until_step"] = step;
+    earlier.push_back(ended);
+  }
+  if (!earlier.empty()) about[kTrainedOn][kEarlier] = earlier;
+  const std::optional<PictureSet> measured = stored_set(state, kMeasuredOn);
+  const std::optional<PictureSet>& measures = facts.measured_on;
+  if (measured && measures && measured->list_hash != measures->list_hash) {
+    reporter.warn(fmt::format(
+        "{} is measured on other pictures than before: {} ({}), until now {} ({}); figures of "
+        "before and after, and which was the best, do not compare",
+        whose, measures->images, measures->data, measured->images, measured->data));
+  }
+}
+
+void keep_start(const RunFacts& facts, const json& state, const std::string& whose, json& about,
+                Reporter& reporter) {
+  if (state.contains(kPretrainedOn)) about[kPretrainedOn] = state.at(kPretrainedOn);
+  if (!state.contains(kStartedFrom) || !state.at(kStartedFrom).is_string()) return;
+  const auto before = state.at(kStartedFrom).get<std::string>();
+  about[kStartedFrom] = before;
+  if (!facts.started_from || *facts.started_from == before) return;
+  const auto name = [](const std::string& start) {
+    return start.empty() ? "--from-scratch" : start;
+  };
+  reporter.warn(
+      fmt::format("{} goes on from its own checkpoint of step {}: it was begun from {}, "
+                  "and {} is not used",
+                  whose, step_of(state), name(before), name(*facts.started_from)));
+}
+
+std::vector<std::string> notes_on_overlaps(const json& about) {
+  std::vector<std::string> notes;
+  const std::optional<PictureSet> measured = stored_set(about, kMeasuredOn);
+  for (const char* name : {kTrainedOn, kPretrainedOn}) {
+    const std::optional<PictureSet> learned = stored_set(about, name);
+    if (!learned || !measured) continue;
+    auto note = note_on_overlap(*learned, *measured);
+    const bool is_new = note && (notes.empty() || notes.back() != *note);
+    if (is_new) notes.push_back(std::move(*note));
+  }
+  return notes;
+}
+
+void compare_with_before(const RunFacts& facts, const std::filesystem::path& run, json& about,
+                         Reporter& reporter) {
+  if (facts.continued.is_object()) {
+    go_on(facts, facts.continued, facts.started_from.value_or("the checkpoint"), about, reporter);
+  }
+  if (run.empty()) return;
+  const std::optional<json> state = checkpoint::newest_state(run / "checkpoints");
+  if (!state || !state->is_object()) return;
+  go_on(facts, *state, run.string(), about, reporter);
+  keep_start(facts, *state, run.string(), about, reporter);
+}
+
+}  // namespace
+
+json about_of(const RunFacts& facts, const std::filesystem::path& run, Reporter& reporter) {
+  json about = {{kTrainedOn, to_json(facts.trained_on)}};
+  if (facts.measured_on) {
+    about[kMeasuredOn] = to_json(*facts.measured_on);
+    about[kMeasuredOn].erase("classes");  // the same ones
+  }
+  if (facts.pretrained_on) about[kPretrainedOn] = to_json(*facts.pretrained_on);
+  if (facts.started_from) about[kStartedFrom] = *facts.started_from;
+  compare_with_before(facts, run, about, reporter);
+  for (const std::string& note : notes_on_overlaps(about)) reporter.warn(note);
+  return about;
+}
+
+std::string absolute_path(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(path, error);
+  return escape_non_utf8((error ? path : whole).string());
+}
+
+std::vector<std::string> notes_about(const json& about) {
+  std::vector<std::string> notes;
+  const std::optional<PictureSet> trained = stored_set(about, kTrainedOn);
+  if (trained) {
+    const json earlier = about.at(kTrainedOn).value(kEarlier, json::array());
+    for (const json& set : earlier) {
+      notes.push_back(fmt::format("up to step {} it was trained on {} other pictures ({})",
+                                  set.value("until_step", int64_t{0}),
+                                  set.value("images", int64_t{0}), set.value("data", "")));
+    }
+  }
+  const std::vector<std::string> overlaps = notes_on_overlaps(about);
+  notes.insert(notes.end(), overlaps.begin(), overlaps.end());
+  return notes;
+}
+
+void put_meaning(json& result, const json& about) {
+  for (const char* name : {kTrainedOn, kPretrainedOn, kMeasuredOn}) {
+    if (const auto set = stored_set(about, name)) result[name] = summary_of(*set);
+  }
+  put_notes(result, notes_about(about));
+}
+
+void put_notes(json& result, const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) result["notes"].push_back(note);
+}
+
+}  // namespace fcm::tasks

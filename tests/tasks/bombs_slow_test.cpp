@@ -1,0 +1,86 @@
+// G15: bombs are refused in a second, with less than 256 MB over what the program takes anyway.
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "fcm/base/error.h"
+#include "fcm/base/stopwatch.h"
+#include "tests/support/series.h"
+#include "tests/tasks/bombs.h"
+#include "tests/tasks/child.h"
+
+namespace fcm {
+namespace {
+
+using namespace tests;  // NOLINT
+namespace fs = std::filesystem;
+
+struct Cost {
+  int status = 0;
+  double seconds = 0, megabytes = 0;
+};
+
+Cost cost_of(std::vector<std::string> words, const std::string& path) {
+  words.insert(words.end(), {path, "--quiet"});
+  const Stopwatch watch;
+  const pid_t child = start(words, 0, "/dev/null", "/dev/null");
+  int status = 0;
+  rusage usage{};
+  ::wait4(child, &status, 0, &usage);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+          // Time of the processor: what else runs on the machine is no fault of the file.
+          static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+              static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+          static_cast<double>(usage.ru_maxrss) / 1024};
+}
+
+// Written, and then forgotten: what this process holds counts in the peak of its children.
+struct Written {
+  std::string name;
+  std::vector<std::string> command;
+  int status;
+  fs::path data;
+};
+
+std::vector<Written> write_all(const Scratch& scratch) {
+  std::vector<Written> all;
+  for (const auto& kind : {picture_bombs, data_bombs, checkpoint_bombs, recipe_bombs}) {
+    for (const Bomb& bomb : kind()) {
+      const std::string folder = std::to_string(all.size()) + "/";
+      const fs::path file = scratch.write(folder + bomb.file, bomb.bytes);
+      if (!bomb.beside.empty()) scratch.write(folder + bomb.beside, bomb.bytes_beside);
+      const bool whole_folder = bomb.file.starts_with("train/");
+      all.push_back({bomb.name, bomb.command, bomb.status, whole_folder ? scratch / folder : file});
+    }
+  }
+  ::malloc_trim(0);
+  return all;
+}
+
+TEST(BombsSlow, AreRefusedInASecondAndLittleMemory) {
+  const Scratch scratch;
+  const std::vector<Written> bombs = write_all(scratch);
+  double slowest = 0, largest = 0;
+  for (const Written& bomb : bombs) {
+    SCOPED_TRACE(bomb.name);
+    const Cost idle = cost_of(bomb.command, scratch / "no such file");
+    const Cost cost = cost_of(bomb.command, bomb.data);
+    const double seconds = cost.seconds - idle.seconds;
+    const double megabytes = cost.megabytes - idle.megabytes;
+    std::printf("%-42s status %d %6.2f s %7.1f MB\n", bomb.name.c_str(), cost.status, seconds,
+                megabytes);
+    std::fflush(stdout);
+    EXPECT_EQ(cost.status, bomb.status);
+    EXPECT_LT(seconds, 1);
+    EXPECT_LT(megabytes, 256);
+    slowest = std::max(slowest, seconds);
+    largest = std::max(largest, megabytes);
+  }
+  test::Series::note("bombs", bombs.size());
+  test::Series::note("slowest_seconds", slowest);
+  test::Series::note("largest_megabytes", largest);
+}
+
+}  // namespace
+}  // namespace fcm

@@ -1,0 +1,94 @@
+// Answers of a classifier and classes of a data set: by name, said where it matters, or refused.
+#include "fcm/tasks/class_match.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/error_of.h"
+#include "tests/tasks/drawn_set.h"
+
+namespace fcm::tasks {
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::shared_ptr<const loader::Dataset> set_of(const Names& classes) {
+  std::vector<tests::DrawnSet::Picture> pictures;
+  for (int64_t label = 0; label < std::ssize(classes); ++label) {
+    pictures.push_back({"of " + classes[static_cast<size_t>(label)], label, 0});
+  }
+  return std::make_shared<tests::DrawnSet>(std::move(pictures), classes);
+}
+
+// Of each class, the answer that is right for it.
+std::vector<int64_t> answers(const ClassMatch& match) {
+  std::vector<int64_t> found;
+  for (int64_t i = 0; i < match.dataset->size(); ++i) found.push_back(match.dataset->label(i));
+  return found;
+}
+
+ClassMatch match(const Names& trained, int64_t count, const Names& found) {
+  return match_classes(trained, count, set_of(found), "DATA", "CKPT");
+}
+
+TEST(ClassMatch, TheSameClassesNeedNoWord) {
+  const ClassMatch same = match({"a", "b"}, 2, {"a", "b"});
+  EXPECT_EQ(answers(same), (std::vector<int64_t>{0, 1}));
+  EXPECT_TRUE(same.notes.empty());
+  const Names twice = {"crane", "bird", "crane"};  // as two classes of ImageNet are called
+  EXPECT_TRUE(match(twice, 3, twice).notes.empty());
+}
+
+TEST(ClassMatch, AnotherOrderIsMatchedByName) {
+  const ClassMatch other = match({"a", "b", "c"}, 3, {"c", "a", "b"});
+  EXPECT_EQ(answers(other), (std::vector<int64_t>{2, 0, 1}));
+  EXPECT_EQ(other.dataset->classes(), (Names{"a", "b", "c"}));
+  EXPECT_EQ(other.dataset->name(0), "of c");
+  ASSERT_EQ(other.notes.size(), 1u);
+  EXPECT_NE(other.notes[0].find("matched by name"), std::string::npos);
+}
+
+TEST(ClassMatch, SomeOfTheClassesAreMatchedByName) {
+  const ClassMatch some = match({"a", "b", "c"}, 3, {"b", "c"});
+  EXPECT_EQ(answers(some), (std::vector<int64_t>{1, 2}));
+  ASSERT_EQ(some.notes.size(), 1u);
+  EXPECT_NE(some.notes[0].find("2 of the 3 classes"), std::string::npos);
+}
+
+TEST(ClassMatch, ClassesThatAreNotKnownAreRefused) {
+  for (const Names& found : {Names{"b", "c", "d"}, Names{"d"}, Names{"a", "b", "c", "d"}}) {
+    const std::string message = test::error_of(ExitCode::kData, [&] {
+      match({"a", "b", "c"}, 3, found);
+    });
+    EXPECT_NE(message.find("does not know \"d\""), message.npos) << message;
+  }
+}
+
+// Folders "0" to "10" stand in the order of their names, labels 0 to 10 in that of their numbers.
+TEST(ClassMatch, NumbersThatAreNamesOnBothSidesAreMatchedByName) {
+  Names numbers;
+  for (int i = 0; i < 11; ++i) numbers.push_back(std::to_string(i));
+  const ClassMatch other =
+      match(numbers, 11, {"0", "1", "10", "2", "3", "4", "5", "6", "7", "8", "9"});
+  EXPECT_EQ(answers(other), (std::vector<int64_t>{0, 1, 10, 2, 3, 4, 5, 6, 7, 8, 9}));
+}
+
+TEST(ClassMatch, WhatIsOnlyNumberedIsTakenInOrderAndSaid) {
+  for (const auto& [trained, found] :
+       {std::pair{Names{"a", "b"}, Names{"0", "1"}}, std::pair{Names{"0", "1"}, Names{"a", "b"}}}) {
+    const ClassMatch numbered = match(trained, 2, found);
+    EXPECT_EQ(answers(numbered), (std::vector<int64_t>{0, 1}));
+    ASSERT_EQ(numbered.notes.size(), 1u);
+    EXPECT_NE(numbered.notes[0].find("in their order"), std::string::npos);
+  }
+  EXPECT_THROW(match({"a", "b"}, 2, {"0", "1", "2"}), Error);
+}
+
+TEST(ClassMatch, AClassifierThatDoesNotSayIsTakenAtItsCountAndSaid) {
+  const ClassMatch unknown = match({}, 2, {"a", "b"});
+  ASSERT_EQ(unknown.notes.size(), 1u);
+  EXPECT_NE(unknown.notes[0].find("does not say"), std::string::npos);
+  EXPECT_NE(test::error_of(ExitCode::kData, [&] { match({}, 3, {"a", "b"}); }), "");
+}
+
+}  // namespace
+}  // namespace fcm::tasks

@@ -1,0 +1,116 @@
+// Data sets as commands open them: what is said, what is refused, once and with what was found.
+#include "fcm/tasks/data.h"
+
+#include <gtest/gtest.h>
+
+#include "fcm/image/image.h"
+#include "fcm/tasks/tasks.h"
+#include "tests/support/error_of.h"
+#include "tests/support/scratch.h"
+
+namespace fcm::tasks {
+namespace {
+
+using loader::Split;
+
+class Kept final : public Reporter {
+ public:
+  void info(const std::string& line) override { said += line + "\n"; }
+  void warn(const std::string& line) override { said += "warning: " + line + "\n"; }
+  void progress(const std::string&) override {}
+  std::string said;
+};
+
+class LabelledDataTest : public testing::Test {
+ protected:
+  void picture(const std::string& name) const {
+    std::filesystem::create_directories((folder_ / name).parent_path());
+    image::write_png(folder_ / name, {8, 8, 3, std::vector<uint8_t>(8 * 8 * 3, 99)});
+  }
+  std::string list(const std::string& text) const {
+    return folder_.write("list.txt", text).string();
+  }
+  std::string refusal(const std::string& data) {
+    return test::error_of(ExitCode::kData, [&] { open_labelled(data, Split::kTrain, {}, kept_); });
+  }
+  std::string data() const { return folder_.string(); }
+
+  test::Scratch folder_;
+  Kept kept_;
+};
+
+TEST_F(LabelledDataTest, WhyThereAreNoLabels) {
+  picture("train/a/1.png");
+  picture("val/1.png");
+  const std::string message =
+      test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, kept_); });
+  EXPECT_EQ(message, data() + " has no labels, which measuring accuracy needs: " + data() +
+                         "/val has 1 pictures and no class folders; sort them into one folder a "
+                         "class");
+}
+
+// A split that is there and cannot be read is a fault, not the absence of a split.
+TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
+  picture("val/a/1.png");
+  EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1);
+  std::filesystem::create_symlink("nowhere", folder_ / "train");
+  const auto fault = [&] {
+    return test::error_of(ExitCode::kData, [&] { verify_data(data(), {}, kept_); });
+  };
+  EXPECT_NE(fault().find("train"), std::string::npos) << fault();
+  EXPECT_EQ(open_pictures(data(), Split::kVal, {}, kept_)->size(), 1);  // the other one can be
+  std::filesystem::remove(folder_ / "train");
+  std::filesystem::create_directories(folder_ / "train" / "a");
+  folder_.write("train/a/1.heic", std::string("x"));
+  EXPECT_NE(fault().find("train"), std::string::npos) << fault();
+  const PackRequest request{data(), folder_ / "all.pack", {}, false, {}};
+  EXPECT_THROW(pack_data(request, kept_), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "all.pack"));
+}
+
+TEST_F(LabelledDataTest, ClassesThatDifferAreNamed) {
+  for (const char* name : {"train/a/1.png", "train/b/1.png", "val/b/1.png", "val/images/1.png"}) {
+    picture(name);
+  }
+  const std::string message =
+      test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, kept_); });
+  EXPECT_NE(message.find("; only in training: a; only in validation: images"), std::string::npos)
+      << message;
+}
+
+TEST_F(LabelledDataTest, LabelsThatCannotBeUsedAreRefusedOnceWithTheirNumber) {
+  const std::string names = list("1.png one\n2.png two\n3.png three\n");
+  EXPECT_EQ(refusal(names),
+            names + ": 3 of 3 pictures have no label that can be used; the first: " + data() +
+                "/1.png: its label in line 1 of the list, \"one\", is no class number");
+  EXPECT_NE(refusal(list("1.png 0\n2.png 1\n3.png\n")).find("1 of 3 pictures"), std::string::npos);
+  EXPECT_EQ(open_pictures(names, Split::kTrain, {}, kept_)->size(), 3);  // who asks for none
+}
+
+TEST_F(LabelledDataTest, AFewAreSaid) {
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += fmt::format("{}.png {}\n", i, i % 2);
+  open_labelled(list(text + "x.png\n"), Split::kTrain, {}, kept_);
+  EXPECT_NE(kept_.said.find("warning: "), std::string::npos);
+  EXPECT_NE(kept_.said.find("1 of 21 pictures have no label"), std::string::npos) << kept_.said;
+}
+
+TEST_F(LabelledDataTest, WhatIsRemarkedOfBothSplitsIsSaidOnce) {
+  for (const char* name : {"Train/a/1.png", "Val/a/1.png", "Train/a/2.png"}) picture(name);
+  folder_.write("Train/a/x.gif", std::string("x"));
+  open_labelled_splits(data(), {}, kept_);
+  EXPECT_EQ(kept_.said, data() + ": the splits are Train/ for training and Val/ for validation\n" +
+                            data() + ": left out: 1 .gif (a/x.gif)\n");
+}
+
+TEST_F(LabelledDataTest, OptionalLabelsAreNoneWhereTheyCannotBeUsed) {
+  const auto strict = open_pictures(list("1.png 1\n2.png x\n3.png 0\n"), Split::kTrain, {}, kept_);
+  const auto lenient = with_optional_labels(strict);
+  EXPECT_THROW(strict->label(1), Error);
+  EXPECT_EQ(lenient->label(0), 1);
+  EXPECT_EQ(lenient->label(1), -1);
+  EXPECT_EQ(lenient->classes(), strict->classes());
+}
+
+}  // namespace
+}  // namespace fcm::tasks

@@ -1,0 +1,148 @@
+// What a command may replace: what an earlier such command left, told by its content.
+#include "fcm/tasks/output_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "fcm/base/file.h"
+#include "fcm/formats/feature_file.h"
+#include "fcm/formats/safetensors.h"
+#include "fcm/image/image.h"
+#include "fcm/loader/sources/packed_writer.h"
+#include "tests/support/error_of.h"
+#include "tests/support/scratch.h"
+
+namespace fcm::tasks {
+namespace {
+
+namespace fs = std::filesystem;
+
+class OutputFile : public testing::Test {
+ protected:
+  // The message; empty: it may be written.
+  std::string refused(const fs::path& out, FileKind kind, bool overwrite = true,
+                      const std::vector<fs::path>& reads = {}) {
+    return test::error_of(ExitCode::kUsage,
+                          [&] { refuse_to_replace(out, kind, overwrite, reads); });
+  }
+  fs::path put(const std::string& name, const std::string& text) {
+    fs::create_directories((scratch_ / name).parent_path());
+    std::ofstream(scratch_ / name, std::ios::binary) << text;
+    return scratch_ / name;
+  }
+  void expect(const std::string& message, const std::string& text) {
+    EXPECT_NE(message.find(text), message.npos) << message;
+  }
+
+  // One file of each kind, as the program writes them.
+  std::vector<std::pair<FileKind, fs::path>> one_of_each() {
+    const float value = 1;
+    const std::vector<float> row = {1, 2};
+    const std::vector<int64_t> label = {0};
+    for (const char* name : {"f.npy", "f.safetensors"}) {
+      formats::FeatureFile file(scratch_ / name, 2, 1, {{"classes", "[]"}});
+      file.add(row, label);
+      file.finish();
+    }
+    const formats::TensorView weight{"w", "F32", {}, std::as_bytes(std::span(&value, 1))};
+    formats::write_safetensors(scratch_ / "w.safetensors", {&weight, 1}, {{"format", "pt"}});
+    image::write_png(scratch_ / "sheet.png", {2, 2, 1, {0, 1, 2, 3}});
+    loader::PackedWriter pack(scratch_ / "set.pack", loader::PackedKind::kJpeg);
+    pack.begin(loader::PackedSplit::kBoth, {});
+    pack.add("picture", 1, -1, "a.jpg");
+    pack.finish();
+    put("f.pictures.tsv", "label\tclass\tpicture\n0\ta\ta.jpg\n");
+    put("w.pth", std::string("PK\x03\x04") + "............................archive/data.pkl");
+    return {{FileKind::kArray, scratch_ / "f.npy"},
+            {FileKind::kFeatures, scratch_ / "f.safetensors"},
+            {FileKind::kWeights, scratch_ / "w.safetensors"},
+            {FileKind::kPng, scratch_ / "sheet.png"},
+            {FileKind::kPacked, scratch_ / "set.pack"},
+            {FileKind::kPicturesOfRows, scratch_ / "f.pictures.tsv"},
+            {FileKind::kPth, scratch_ / "w.pth"}};
+  }
+
+  test::Scratch scratch_;
+};
+
+TEST_F(OutputFile, AFileIsReplacedByOneOfItsKindAlone) {
+  const auto files = one_of_each();
+  for (const auto& [kind, file] : files) {
+    SCOPED_TRACE(file);
+    EXPECT_EQ(refused(file, kind), "");
+    expect(refused(file, kind, false), "pass --overwrite");
+    for (const auto& [other, ignored] : files) {
+      if (other != kind) expect(refused(file, other), "so it is not replaced");
+    }
+  }
+}
+
+TEST_F(OutputFile, NothingThereIsFreeAndAnEmptyFileIsOfEveryKind) {
+  EXPECT_EQ(refused(scratch_ / "new.npy", FileKind::kArray, false), "");
+  const fs::path empty = put("empty", "");
+  EXPECT_EQ(refused(empty, FileKind::kPng), "");
+  expect(refused(empty, FileKind::kPng, false), "pass --overwrite");
+}
+
+TEST_F(OutputFile, FoldersLinksAndPipesAreNoFiles) {
+  fs::create_directories(scratch_ / "folder");
+  expect(refused(scratch_ / "folder", FileKind::kArray), "is a folder");
+  ASSERT_EQ(::mkfifo((scratch_ / "pipe").c_str(), 0600), 0);
+  expect(refused(scratch_ / "pipe", FileKind::kArray), "is no ordinary file");
+  one_of_each();
+  fs::create_symlink("f.npy", scratch_ / "link.npy");
+  expect(refused(scratch_ / "link.npy", FileKind::kArray), "is a link to f.npy");
+  fs::create_symlink("nowhere", scratch_ / "hanging.npy");
+  expect(refused(scratch_ / "hanging.npy", FileKind::kArray, false), "is a link to nowhere");
+}
+
+TEST_F(OutputFile, WhatIsReadIsNotReplaced) {
+  for (const auto& [kind, file] : one_of_each()) {
+    const fs::path other_name = scratch_ / "." / file.filename();
+    expect(refused(file, kind, true, {"elsewhere", other_name}), "is what is read");
+  }
+}
+
+TEST_F(OutputFile, APartOfACheckpointIsNotReplaced) {
+  one_of_each();
+  fs::create_directories(scratch_ / "step-4");
+  fs::copy_file(scratch_ / "w.safetensors", scratch_ / "step-4" / "model.safetensors");
+  put("step-4/manifest.json", "{}");
+  expect(refused(scratch_ / "step-4" / "model.safetensors", FileKind::kWeights),
+         "is a part of the checkpoint");
+}
+
+TEST_F(OutputFile, TheTemporaryIsNobodyElsesFile) {
+  for (const auto& [kind, file] : one_of_each()) {
+    const fs::path temporary = file.string() + ".tmp";
+    fs::copy_file(file, temporary);  // of a command that was killed
+    EXPECT_EQ(refused(file, kind), "");
+    std::ofstream(temporary) << "a letter";
+    expect(refused(file, kind), temporary.string() + " exists");
+    fs::remove(temporary);
+    fs::create_symlink("f.npy", temporary);
+    expect(refused(file, kind), "is a link");
+  }
+}
+
+// Whoever writes does not do it through a link either.
+TEST_F(OutputFile, ALinkInTheTemporarysPlaceIsNotWrittenThrough) {
+  const fs::path mine = put("mine.txt", "mine"), temporary = scratch_ / "out.json.tmp";
+  for (const char* target : {"mine.txt", "nowhere.txt"}) {
+    fs::create_symlink(target, temporary);
+    const std::string message = test::error_of(ExitCode::kUsage, [&] {
+      write_file_durably(scratch_ / "out.json", "{}", ExitCode::kUsage);
+    });
+    expect(message, "it is a link");
+    EXPECT_EQ(read_file(mine, ExitCode::kUsage), "mine");
+    for (const char* absent : {"out.json", "nowhere.txt"}) {
+      EXPECT_FALSE(fs::exists(scratch_ / absent)) << absent;
+    }
+    fs::remove(temporary);
+  }
+}
+
+}  // namespace
+}  // namespace fcm::tasks

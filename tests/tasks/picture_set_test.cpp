@@ -1,0 +1,114 @@
+// What is remembered of the pictures that weights and figures come from.
+#include "fcm/tasks/picture_set.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "tests/tasks/drawn_set.h"
+
+namespace fcm::tasks {
+namespace {
+
+using nlohmann::json;
+using tests::DrawnSet;
+using Pictures = std::vector<DrawnSet::Picture>;
+
+const std::vector<std::string> kClasses = {"a", "b"};
+
+Pictures some(const std::string& folder) {
+  return {{folder + "/train/a/1.png", 0, 10},
+          {folder + "/train/a/2.png", 0, 20},
+          {folder + "/train/b/1.png", 1, 30}};
+}
+
+PictureSet described(Pictures pictures, const std::string& data,
+                     std::vector<std::string> classes = kClasses) {
+  return describe_pictures(DrawnSet(std::move(pictures), std::move(classes)), data,
+                           loader::Split::kTrain);
+}
+
+TEST(PictureSet, SaysHowManyOfWhat) {
+  const PictureSet set = described(some("here"), "here");
+  EXPECT_EQ(set.images, 3);
+  EXPECT_EQ(set.split, "train");
+  EXPECT_EQ(set.classes, kClasses);
+  EXPECT_EQ(set.list_hash.size(), 32u);
+  EXPECT_EQ(described(some("here"), "here", {}).classes_hash, "");
+}
+
+TEST(PictureSet, IsTheSameWhereverItLies) {
+  const PictureSet set = described(some("here"), "here");
+  for (const std::string place : {"/elsewhere/deep", "here/", "./there"}) {
+    const std::string folder = place.ends_with('/') ? place.substr(0, place.size() - 1) : place;
+    EXPECT_EQ(described(some(folder), place).list_hash, set.list_hash) << place;
+  }
+  // A list's pictures lie beside it, a packed file's in it.
+  EXPECT_EQ(described(some("here"), "here/list.txt").list_hash, set.list_hash);
+  Pictures packed = some("");
+  for (auto& picture : packed) picture.name = "set.pack:" + picture.name.substr(1);
+  EXPECT_EQ(described(packed, "set.pack").list_hash, set.list_hash);
+}
+
+TEST(PictureSet, ChangesWithEveryNameClassAndPlace) {
+  const std::string hash = described(some("d"), "d").list_hash;
+  for (const auto& change : std::vector<std::function<void(Pictures&)>>{
+           [](Pictures& list) { list.pop_back(); },
+           [](Pictures& list) { std::swap(list[0], list[1]); },
+           [](Pictures& list) { list[2].name = "d/train/b/3.png"; },
+           [](Pictures& list) { list[1].label = 1; }, [](Pictures& list) { list[1].label = -2; }}) {
+    Pictures list = some("d");
+    change(list);
+    EXPECT_NE(described(list, "d").list_hash, hash);
+  }
+  EXPECT_NE(described(some("d"), "d", {"b", "a"}).classes_hash,
+            described(some("d"), "d").classes_hash);
+  EXPECT_NE(described(some("d"), "d", {"ab", ""}).classes_hash,
+            described(some("d"), "d", {"a", "b"}).classes_hash);
+}
+
+TEST(PictureSet, TheSamePicturesAreKnownByOtherNames) {
+  Pictures renamed = some("x");
+  for (auto& picture : renamed) picture.name += ".png";
+  const PictureSet set = described(some("d"), "d");
+  EXPECT_TRUE(same_pictures(set, described(renamed, "x")));
+  EXPECT_TRUE(note_on_overlap(set, described(renamed, "x")).has_value());
+  Pictures other = some("d");
+  other[1].grey = 21;
+  EXPECT_FALSE(same_pictures(set, described(other, "d")));
+  EXPECT_EQ(note_on_overlap(set, described(other, "d")), std::nullopt);
+  other.pop_back();
+  EXPECT_FALSE(same_pictures(set, described(other, "d")));
+  EXPECT_FALSE(same_pictures(PictureSet{}, PictureSet{})) << "nothing is known of either";
+  other[0].grey = 255;
+  EXPECT_NO_THROW(described(other, "d")) << "it cannot be read";
+}
+
+TEST(PictureSet, GoesThroughAStateAndBack) {
+  const PictureSet set = described(some("d"), "d", {"a", "b\xff", "\xc3\xa9"});
+  EXPECT_EQ(set.classes[1], "b\\xff");
+  EXPECT_EQ(set.classes[2], "\xc3\xa9") << "UTF-8 stays as it is";
+  const json state = json::parse(json{{kTrainedOn, to_json(set)}}.dump());
+  const std::optional<PictureSet> back = stored_set(state, kTrainedOn);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(to_json(*back), to_json(set));
+  EXPECT_EQ(summary_of(set).at("classes"), 3);
+}
+
+TEST(PictureSet, WhatIsNotOursIsNotKnown) {
+  for (const char* text :
+       {"null", "[]", "{}", R"({"trained_on": 3})", R"({"trained_on": {"images": "many"}})",
+        R"({"trained_on": {"classes": [1, 2]}})"}) {
+    EXPECT_EQ(stored_set(json::parse(text), kTrainedOn), std::nullopt) << text;
+  }
+}
+
+TEST(PictureSet, TheFirstClassThatDiffersIsNamed) {
+  EXPECT_EQ(first_difference({"a", "b"}, {"a", "b"}), "");
+  EXPECT_EQ(first_difference({"a", "b"}, {"a", "c"}), "class 1 was \"b\" and is \"c\"");
+  EXPECT_EQ(first_difference({"a", "b"}, {"a"}), "there were 2 classes and are 1");
+  EXPECT_EQ(class_list({"a", "b", "c", "d", "e", "f"}), "a, b, c, d, e, ... (6 in all)");
+}
+
+}  // namespace
+}  // namespace fcm::tasks

@@ -1,0 +1,159 @@
+// G8, G27: a disk that is full, files that may not grow, and memory that ends: the documented
+// status, and the same command later comes to the same bits.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <fstream>
+
+#include "tests/support/series.h"
+#include "tests/tasks/short_run.h"
+
+namespace fcm {
+namespace {
+
+using namespace tests;  // NOLINT
+
+constexpr int kNoCheckpoint = static_cast<int>(ExitCode::kCheckpoint);
+constexpr int kNoMemory = static_cast<int>(ExitCode::kDevice);
+
+struct Whole {
+  Undisturbed left;
+  uint64_t largest_file = 0, bytes = 0;
+};
+
+Whole whole_of(const ShortRun& run) {
+  const Scratch scratch;
+  const fs::path out = scratch / "run";
+  EXPECT_EQ(wait_for(start(run.in(out))), 0);
+  Whole whole{{final_bits(out, run.steps), log_of(out)}};
+  for (const auto& entry : fs::recursive_directory_iterator(out)) {
+    if (!entry.is_regular_file()) continue;
+    whole.largest_file = std::max<uint64_t>(whole.largest_file, entry.file_size());
+    whole.bytes += entry.file_size();
+  }
+  return whole;
+}
+
+TEST(FullDiskSlow, FilesThatMayNotGrow) {
+  const test::Series series(40);
+  const ShortRun run = pretraining(24, 3);
+  const Whole whole = whole_of(run);
+  int64_t refused = 0;
+  for (int64_t number = 0; number < series.cases(); ++number) {
+    SCOPED_TRACE(series.place(number));
+    const Scratch scratch;
+    const fs::path out = scratch / "run";
+    const uint64_t limit = 1 + series.random_of(number).below(whole.largest_file);
+    const int status = wait_for(start(run.in(out), limit));
+    ASSERT_EQ(status, kNoCheckpoint) << "files of at most " << limit << " bytes";
+    ++refused;
+    ASSERT_EQ(wait_for(start(run.in(out))), 0);
+    ASSERT_EQ(difference(out, run, whole.left), "");
+  }
+  test::Series::note("refused", refused);
+}
+
+// The shell that mounts the disk, in a mount namespace of its own.
+constexpr const char* kScript = R"(
+set -u
+mount -t tmpfs -o size="$SIZE" none "$DISK" || exit 77
+"$@" --out "$DISK/run" >/dev/null 2>"$DISK.messages"; echo $? > "$DISK.first"
+find "$DISK" -name '*.tmp*' > "$DISK.temporaries"
+mount -o remount,size=1g none "$DISK" || exit 77
+"$@" --out "$DISK/run" >/dev/null 2>&1; echo $? > "$DISK.second"
+cp -a "$DISK/run" "$DISK.copy"
+)";
+
+TEST(FullDiskSlow, ADiskOfAnySize) {
+  const test::Series series(30);
+  const ShortRun run = pretraining(24, 3);
+  const Whole whole = whole_of(run);
+  int64_t refused = 0;
+  for (int64_t number = 0; number < series.cases(); ++number) {
+    SCOPED_TRACE(series.place(number));
+    const Scratch scratch;
+    const fs::path disk = scratch / "disk";
+    fs::create_directory(disk);
+    const uint64_t size = 4096 * (1 + series.random_of(number).below(whole.bytes / 4096));
+    std::ofstream(scratch / "script.sh") << kScript;
+    std::string command = "SIZE=" + std::to_string(size) + " DISK='" + disk.string() +
+                          "' unshare -m sh '" + (scratch / "script.sh").string() +
+                          "' '" FCM_PROGRAM "'";
+    for (const std::string& word : run.words) command += " '" + word + "'";
+    const int status = std::system(command.c_str());
+    if (WEXITSTATUS(status) == 77 || !fs::exists(disk.string() + ".second")) {
+      GTEST_SKIP() << "no disk can be mounted here: that takes root";
+    }
+    const int first = std::stoi(read_file(disk.string() + ".first", ExitCode::kUsage));
+    ASSERT_TRUE(first == 0 || first == kNoCheckpoint)
+        << first << " on a disk of " << size
+        << " bytes: " << read_file(disk.string() + ".messages", ExitCode::kUsage);
+    ASSERT_EQ(read_file(disk.string() + ".temporaries", ExitCode::kUsage), "") << size;
+    ASSERT_EQ(std::stoi(read_file(disk.string() + ".second", ExitCode::kUsage)), 0) << size;
+    refused += first != 0 ? 1 : 0;
+    ASSERT_EQ(difference(disk.string() + ".copy", run, whole.left), "");
+  }
+  test::Series::note("refused", refused);
+}
+
+// Addresses a process needs at most, as the system saw it.
+uint64_t peak_addresses(const std::vector<std::string>& words) {
+  const pid_t child = start(words, 0, "/dev/null", "/dev/null");
+  uint64_t peak = 0;
+  while (!has_ended(child)) {
+    std::ifstream status("/proc/" + std::to_string(child) + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("VmPeak:")) {
+        peak = std::max<uint64_t>(peak, std::strtoull(line.c_str() + 7, nullptr, 10) * 1024);
+      }
+    }
+  }
+  EXPECT_EQ(wait_for(child), 0);
+  return peak;
+}
+
+int wait_with_addresses(const std::vector<std::string>& words, uint64_t limit,
+                        const fs::path& messages) {
+  const rlimit before = [] {
+    rlimit found{};
+    ::getrlimit(RLIMIT_AS, &found);
+    return found;
+  }();
+  const pid_t child = start(words, 0, "/dev/null", messages);
+  const rlimit wanted{limit, before.rlim_max};
+  ::prlimit(child, RLIMIT_AS, &wanted, nullptr);
+  return wait_for(child);
+}
+
+// Limits between what starting takes and what training takes.
+TEST(LittleMemorySlow, EndsWithItsStatusAndASentence) {
+  const test::Series series(40);
+  const ShortRun run = pretraining(24, 3);
+  const Scratch whole;
+  const uint64_t most = peak_addresses(run.in(whole / "run"));
+  const uint64_t least = peak_addresses({"--version"});
+  const Undisturbed left{final_bits(whole / "run", run.steps), log_of(whole / "run")};
+  ASSERT_GT(most, least);
+  int64_t refused = 0;
+  for (int64_t number = 0; number < series.cases(); ++number) {
+    SCOPED_TRACE(series.place(number));
+    const Scratch scratch;
+    const fs::path out = scratch / "run";
+    const uint64_t limit = least + series.random_of(number).below(most - least + 1);
+    const int status = wait_with_addresses(run.in(out), limit, scratch / "messages");
+    const std::string said = read_file(scratch / "messages", ExitCode::kUsage);
+    ASSERT_TRUE(status == 0 || status == kNoMemory)
+        << status << " with " << limit << " bytes of addresses (" << least << " to " << most
+        << "): " << said;
+    if (status != 0) {
+      ASSERT_NE(said.find("memory"), std::string::npos) << said;
+    }
+    refused += status != 0 ? 1 : 0;
+    ASSERT_EQ(wait_for(start(run.in(out))), 0);
+    ASSERT_EQ(difference(out, run, left), "");
+  }
+  test::Series::note("refused", refused);
+}
+
+}  // namespace
+}  // namespace fcm
