@@ -34,7 +34,7 @@ for program in "${programs[@]}"; do
 done
 
 # What the programs need themselves and the system's C library does not bring.
-ours='^lib(fmt|deflate|jpeg|png16|z|webp|sharpyuv|stdc\+\+|gcc_s)\.so'
+ours='^lib(fmt|deflate|jpeg|png16|z|webp|webpdemux|sharpyuv|tiff|jbig|lzma|zstd|Lerc|stdc\+\+|gcc_s)\.so'
 for library in $(ldd "build/bin/fastconvmae$cuda_suffix" | awk '$2 == "=>" {print $3}'); do
   if [[ $(basename "$library") =~ $ours ]]; then cp -L "$library" "$out/lib/"; fi
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of checkpoints and data with libFuzzer, ASan and UBSan:
-#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture
+#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe
 # Programs and corpora are kept in build/fuzz. Exit status 1: a report; its input lies in build/fuzz.
 # Exit status 2: clang or its run-time library is missing.
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 seconds="${1:-60}"
 shift || true
 targets=("$@")
-((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed picture)
+((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe)
 
 out=build/fuzz
 mkdir -p "$out"
@@ -37,6 +37,13 @@ seed() {
         [[ -f "$file" ]] && head -c 65536 "$file" > "$corpus/$(basename "$file")"; done ;;
     picture) for file in "$data"/broken/images/* "$data"/imagenet-sample/train/n01871265/*; do
         [[ -f "$file" ]] && { printf '\x20\x30\x80\x90'; head -c 65000 "$file"; } > "$corpus/$(basename "$file")"; done ;;
+    bmp)  # 2x2 pixels of 24 bits; of 8 bits with a palette of two, in runs
+      printf '\0\0\0\0\0\0\0\0\66\0\0\0\50\0\0\0\2\0\0\0\2\0\0\0\1\0\30\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0abcdefghijklmnop' > "$corpus/plain"
+      printf '\0\0\0\0\0\0\0\0\76\0\0\0\50\0\0\0\2\0\0\0\2\0\0\0\1\0\10\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0abcdefgh\2\1\0\0\0\2\1\0\0\1' > "$corpus/runs" ;;
+    tiff)  # 2x1 grey pixels of 8 bits: width, length, bits, compression, photometric, offset, rows a strip, bytes
+      printf '\10\0\0\0\10\0\0\1\3\0\1\0\0\0\2\0\0\0\1\1\3\0\1\0\0\0\1\0\0\0\2\1\3\0\1\0\0\0\10\0\0\0\3\1\3\0\1\0\0\0\1\0\0\0\6\1\3\0\1\0\0\0\1\0\0\0\21\1\4\0\1\0\0\0\156\0\0\0\26\1\3\0\1\0\0\0\1\0\0\0\27\1\4\0\1\0\0\0\2\0\0\0\0\0\0\0ab' > "$corpus/grey" ;;
+    recipe) sed -n '/kGood =/,/;$/{s/^    "\(.*\)\\n";*$/\1/p}' tests/config/example.h | sed 's/\\"/"/g' > "$corpus/good.toml"
+      cp recipes/smoke/*.toml "$corpus" ;;
     cifar) head -c 6146 /dev/zero > "$corpus/two"; head -c 9222 /dev/zero > "$corpus/three" ;;
     idx)  # two pictures of 2x1 and their labels, plain and gzipped
       printf '\0\0\x08\x03\0\0\0\2\0\0\0\2\0\0\0\1abcd' > "$out/images"
@@ -51,13 +58,15 @@ seed() {
 }
 
 # The readers alone, compiled anew: what is not instrumented would not be seen.
-sources=(fcm/base/{failpoint,file,system_call}.cpp
+sources=(fcm/base/{content,failpoint,file,system_call,text}.cpp
   fcm/checkpoint/manifest.cpp
+  fcm/config/{assign,fields,nearest,recipe_io,toml_document}.cpp
   fcm/formats/{buffer,crc32,digest,header_events,input_file,legacy_container,pickle_calls,pickle_globals}.cpp
-  fcm/formats/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,utf8,value}.cpp
+  fcm/formats/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,value}.cpp
   fcm/formats/{zip_directory,zip_records}.cpp
-  fcm/image/{colour,decode,jpeg,png,webp}.cpp
-  fcm/loader/sources/{checksum,cifar,class_numbers,encoded,gzip,idx,packed_file,packed_layout,random_access_file}.cpp
+  fcm/image/{bmp,colour,decode,jpeg,png,tiff,webp}.cpp
+  fcm/loader/remarks.cpp
+  fcm/loader/sources/{checksum,cifar,encoded,files_beside,gzip,idx,labels,list_line,packed_file,packed_layout,random_access_file}.cpp
   fcm/loader/sources/{raw_pictures,tar_header,tar_samples,tar_walk}.cpp)
 cache=$(command -v ccache || true)
 echo "fuzz: compiling ${#sources[@]} files"
@@ -71,7 +80,7 @@ for target in "${targets[@]}"; do
   corpus="$out/corpus-$target"
   mkdir -p "$corpus"
   seed "$target" "$corpus"
-  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "${objects[@]}" -lfmt -ldeflate -ljpeg -lpng -lwebp -lz -lpthread -o "$out/$target"
+  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "${objects[@]}" -lfmt -ldeflate -ljpeg -lpng -ltiff -lwebpdemux -lwebp -lz -lpthread -o "$out/$target"
   log="$out/$target.log"
   if "$out/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$out/$target-" "$corpus" > "$log" 2>&1; then

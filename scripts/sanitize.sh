@@ -1,17 +1,75 @@
 #!/usr/bin/env bash
-# Tests of pictures and the loader under a sanitizer, by the presets asan and tsan (CMakePresets.json), in build/asan or build/tsan:
-#   scripts/sanitize.sh thread|address [GTEST_FILTER]
-# Both folders are free of LibTorch, so that everything but the codecs and {fmt} is instrumented. Exit status 1: a report or a failed test.
+# The tests under a sanitizer, by the presets asan and tsan (CMakePresets.json), in build/asan or build/tsan:
+#   scripts/sanitize.sh address|thread [--all] [--slow] [--filter GTEST_FILTER] [FOLDER...]
+#   address   AddressSanitizer, UndefinedBehaviorSanitizer and, without LibTorch, leaks
+#   thread    ThreadSanitizer
+#   FOLDER    tests/FOLDER; without any: the folders that need no LibTorch, where everything but the codecs and {fmt} is
+#             instrumented; --all: every folder. LibTorch itself is not instrumented: there leaks are not looked for, and
+#             scripts/tsan.supp leaves out what its threads do among themselves
+#   --slow    the slow series of these folders in place of their tests
+# Ends with a table, a line for each program; what could not be built says so. Exit status 1: a report or a failed test.
+# (The presets switch one warning off: of an instrumented <regex> GCC believes that parts are not initialised.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 case "${1:-}" in
   thread) preset=tsan ;;
   address) preset=asan ;;
-  *) sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) usage ;;
 esac
+kind="$1"; shift
+all=0 slow="" filter='*' folders=()
+while (($#)); do
+  case "$1" in
+    --all) all=1 ;;
+    --slow) slow=_slow ;;
+    --filter) filter="${2:?}"; shift ;;
+    -*) usage ;;
+    *) folders+=("$1") ;;
+  esac
+  shift
+done
+
 cmake --preset "$preset" >/dev/null
-cmake --build --preset "$preset"
-export TSAN_OPTIONS=halt_on_error=1 ASAN_OPTIONS=detect_leaks=1
-for test in test_image test_loader; do "build/$preset/bin/$test" --gtest_brief=1 --gtest_filter="${2:-*}"; done
-echo "sanitize: $1: no report"
+needs_torch() { ! grep -qx "$1" <<< "$without_torch"; }
+# Tests that link LibTorch: those of its folders, and those whose tests compare with one of them (tests/CMakeLists.txt).
+without_torch=$(sed -nE '/^[a-z]+:/{/(^| )torch( |$)/!s/^([a-z]+):.*/\1/p}' fcm/edges.txt | grep -vx checkpoint)
+if ((${#folders[@]} == 0)); then
+  for folder in tests/*/; do
+    folder=$(basename "$folder")
+    compgen -G "tests/$folder/*${slow}_test.cpp" >/dev/null || continue
+    ((all)) || ! needs_torch "$folder" || continue
+    folders+=("$folder")
+  done
+fi
+
+table=() status=0
+for folder in "${folders[@]}"; do
+  test="test_$folder$slow"
+  log="build/$preset/$test.log"
+  if ! cmake --build "build/$preset" -j "$(nproc)" --target "$test" > "$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    table+=("| $test | - | - | not built |")
+    status=1
+    continue
+  fi
+  leaks=1
+  ! needs_torch "$folder" || leaks=0
+  begin=$SECONDS
+  if ASAN_OPTIONS="detect_leaks=$leaks:allocator_may_return_null=1" UBSAN_OPTIONS=print_stacktrace=1 \
+    TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/scripts/tsan.supp" OMP_NUM_THREADS=2 \
+    "build/$preset/bin/$test" --gtest_brief=1 --gtest_filter="$filter" > "$log" 2>&1; then
+    result="no report"
+    ((leaks)) || [[ "$kind" == thread ]] || result+=", leaks not looked for"
+  else
+    tail -n 40 "$log" >&2
+    result="**failed**, see $log"
+    status=1
+  fi
+  tests=$(sed -nE 's/^\[==========\] ([0-9]+) tests? from .* ran.*/\1/p' "$log" | tail -n 1)
+  table+=("| $test | ${tests:-?} | $((SECONDS - begin)) | $result |")
+done
+
+printf '%s\n' "| program, $kind sanitizer, $(git rev-parse --short HEAD) | tests | seconds | result |" '|---|---|---|---|' "${table[@]}"
+exit "$status"

@@ -187,8 +187,9 @@ void resume(CaseResult& result, const Entry& entry, Path path) {
   const Entry start = entry_of_checkpoint(entry);
   const PublishedModel model = published_model(start.about);
   const Inputs inputs = make_inputs(start, model, parameters_of(model), {});
+  SilentReporter silence;
   const checkpoint::Checkpoint loaded =
-      interop::from_pth(formats::read_pth(start.path()), start.path(), true);
+      interop::from_pth(formats::read_pth(start.path()), start.path(), true, silence);
   Tensors stored = read_tensors(entry.path());
   const std::vector<double> rates = learning_rates(entry);
   Run run = run_adamw(model, inputs, path, rates, &loaded);

@@ -1,0 +1,54 @@
+// Series of mutants of one file: each is read, or refused with the reader's own error, within a
+// second.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/base/stopwatch.h"
+#include "tests/support/mutator.h"
+#include "tests/support/series.h"
+
+namespace fcm::test {
+
+inline std::vector<std::byte> to_bytes(const std::string& text) {
+  const auto* first = reinterpret_cast<const std::byte*>(text.data());
+  return {first, first + text.size()};
+}
+
+// `read` gets the mutant's bytes in memory of exactly their size. `refusal` is the code of the
+// errors it may throw. At least a hundredth has to be refused and one mutant read, or the series
+// tries nothing.
+template <class Read>
+void try_mutants(const char* format, const std::vector<std::byte>& whole, ExitCode refusal,
+                 const Series& series, const Read& read) {
+  ASSERT_NO_THROW(read(whole)) << format << " as it was";
+  int64_t refused = 0;
+  double slowest = 0;
+  for (int64_t number = 0; number < series.cases(); ++number) {
+    const std::vector<std::byte> mutant =
+        Mutator(whole, static_cast<uint64_t>(number), static_cast<uint64_t>(series.seed())).run();
+    const Stopwatch watch;
+    try {
+      read(mutant);
+    } catch (const Error& error) {
+      ASSERT_EQ(error.code(), refusal)
+          << format << ", " << series.place(number) << ": " << error.what();
+      ++refused;
+    }
+    slowest = std::max(slowest, watch.seconds());
+    ASSERT_FALSE(::testing::Test::HasFatalFailure()) << format << ", " << series.place(number);
+  }
+  EXPECT_LT(slowest, 1) << format;
+  EXPECT_GT(refused, series.cases() / 100) << format;
+  EXPECT_LT(refused, series.cases()) << format;
+  std::printf("%-24s %lld mutants, %lld refused, slowest %.4f s\n", format,
+              static_cast<long long>(series.cases()), static_cast<long long>(refused), slowest);
+  std::fflush(stdout);
+}
+
+}  // namespace fcm::test
