@@ -61,7 +61,7 @@ seed() {
 sources=(fcm/base/{content,failpoint,file,system_call,text}.cpp
   fcm/checkpoint/manifest.cpp
   fcm/config/{assign,fields,nearest,recipe_io,toml_document}.cpp
-  fcm/formats/{buffer,crc32,digest,header_events,input_file,legacy_container,pickle_calls,pickle_globals}.cpp
+  fcm/formats/{buffer,crc32,digest,header_events,input_file,legacy_container,pickle_calls,pickle_globals,pickle_graph}.cpp
   fcm/formats/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,value}.cpp
   fcm/formats/{zip_directory,zip_records}.cpp
   fcm/image/{bmp,colour,decode,jpeg,png,tiff,webp}.cpp
