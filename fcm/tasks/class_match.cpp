@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/loader/wrapped_dataset.h"
 #include "fcm/tasks/picture_set.h"
 
 namespace fcm::tasks {
@@ -15,29 +16,21 @@ namespace {
 using loader::Dataset;
 
 // The same pictures with the classifier's classes.
-class Renumbered final : public Dataset {
+class Renumbered final : public loader::WrappedDataset {
  public:
   Renumbered(std::shared_ptr<const Dataset> whole, std::vector<std::string> classes,
              std::vector<int64_t> answer_of)
-      : whole_(std::move(whole)), classes_(std::move(classes)), answer_of_(std::move(answer_of)) {}
+      : WrappedDataset(std::move(whole)),
+        classes_(std::move(classes)),
+        answer_of_(std::move(answer_of)) {}
 
-  int64_t size() const override { return whole_->size(); }
-  image::Image get(int64_t index, int64_t channels) const override {
-    return whole_->get(index, channels);
-  }
-  image::Section get_section(int64_t index, int64_t channels,
-                             const image::ChooseBox& choose) const override {
-    return whole_->get_section(index, channels, choose);
-  }
   int64_t label(int64_t index) const override {
     const int64_t label = whole_->label(index);
     return label < 0 ? label : answer_of_.at(static_cast<size_t>(label));
   }
-  std::string name(int64_t index) const override { return whole_->name(index); }
   const std::vector<std::string>& classes() const override { return classes_; }
 
  private:
-  std::shared_ptr<const Dataset> whole_;
   std::vector<std::string> classes_;
   std::vector<int64_t> answer_of_;
 };

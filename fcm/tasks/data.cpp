@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "fcm/base/error.h"
+#include "fcm/loader/wrapped_dataset.h"
 #include "fcm/tasks/machine.h"
 
 namespace fcm::tasks {
@@ -55,34 +56,19 @@ std::string only_in(const char* where, Lines from, Lines other) {
       std::ssize(only) > kShown ? fmt::format(" and {} more", only.end() - shown) : "");
 }
 
-class OptionalLabels final : public loader::Dataset {
+class OptionalLabels final : public loader::WrappedDataset {
  public:
-  explicit OptionalLabels(std::shared_ptr<const loader::Dataset> of) : of_(std::move(of)) {
-    remarks_ = of_->remarks();
-  }
+  using WrappedDataset::WrappedDataset;
 
-  int64_t size() const override { return of_->size(); }
-  image::Image get(int64_t index, int64_t channels) const override {
-    return of_->get(index, channels);
-  }
-  image::Section get_section(int64_t index, int64_t channels,
-                             const image::ChooseBox& choose) const override {
-    return of_->get_section(index, channels, choose);
-  }
   int64_t label(int64_t index) const override {
-    if (of_->remarks().bad_labels == 0) return of_->label(index);
+    if (remarks_.bad_labels == 0) return whole_->label(index);
     try {
-      return of_->label(index);
+      return whole_->label(index);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
       return -1;
     }
   }
-  std::string name(int64_t index) const override { return of_->name(index); }
-  const std::vector<std::string>& classes() const override { return of_->classes(); }
-
- private:
-  std::shared_ptr<const loader::Dataset> of_;
 };
 
 }  // namespace

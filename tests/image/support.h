@@ -31,6 +31,19 @@ std::string data_error(const Call& call) {
   return message;
 }
 
+// Decodes bytes that may be damaged. Whether an Error(kData) refused them; a picture has to have
+// all of its pixels.
+inline bool is_refused(const std::vector<uint8_t>& bytes) {
+  try {
+    const image::Image picture = image::decode(bytes, 3, {.max_pixels = 100'000});
+    EXPECT_EQ(picture.pixels.size(), static_cast<size_t>(picture.rows * picture.cols * 3));
+    return false;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kData);
+    return true;
+  }
+}
+
 // A picture whose pixels all differ from their neighbours, the same on every call.
 inline image::Image pattern(int64_t rows, int64_t cols, int64_t channels, uint32_t seed = 1) {
   image::Image picture{rows, cols, channels, {}};

@@ -4,33 +4,18 @@
 
 #include <algorithm>
 #include <cstring>
-#include <deque>
 #include <map>
 
 #include "fcm/interop/adapters.h"
 #include "tests/formats/support.h"
+#include "tests/interop/vit_tensors.h"
 
 namespace fcm::interop {
 namespace {
 
 using namespace formats;
 
-// Tensors with numbers of their own.
-struct Tensors {
-  std::vector<formats::TensorView> views;
-  std::deque<std::vector<float>> numbers;
-
-  void add(const std::string& name, std::vector<int64_t> shape) {
-    int64_t count = 1;
-    for (const int64_t extent : shape) count *= extent;
-    std::vector<float>& values = numbers.emplace_back();
-    for (int64_t i = 0; i < count; ++i) values.push_back(static_cast<float>(next_++));
-    views.push_back({name, "F32", std::move(shape), std::as_bytes(std::span(values))});
-  }
-
- private:
-  int next_ = 0;
-};
+using test::Tensors;
 
 Tensors vit() {
   Tensors tensors;

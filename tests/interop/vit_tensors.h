@@ -21,7 +21,7 @@ struct Tensors {
     int64_t count = 1;
     for (const int64_t extent : shape) count *= extent;
     std::vector<float>& values = numbers.emplace_back();
-    for (int64_t i = 0; i < count; ++i) values.push_back(static_cast<float>(next_++ % 97) / 100);
+    for (int64_t i = 0; i < count; ++i) values.push_back(static_cast<float>(next_++) / 100);
     views.push_back({name, "F32", std::move(shape), std::as_bytes(std::span(values))});
   }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "fcm/base/error.h"
+#include "fcm/loader/sources/files_beside.h"
 #include "fcm/loader/sources/picture_ending.h"
 #include "fcm/loader/sources/split_folders.h"
 
@@ -52,21 +53,17 @@ std::vector<std::string> expand_first(const std::string& pattern) {
 
 std::vector<fs::path> all_shards_in(const fs::path& folder, Remarks& remarks) {
   std::vector<fs::path> shards;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
+  const auto see = [&](const fs::directory_entry& entry, const std::string& name) {
     std::error_code ignored;
-    const std::string name = entry->path().filename().string();
-    if (const std::string_view hidden = kind_of_hidden(name); !hidden.empty()) {
-      remarks.left_out.add(hidden, name);
-    } else if (lower_case(ending_of(name)) == ".tar") {
-      shards.push_back(entry->path());
-    } else if (entry->is_directory(ignored)) {
+    if (lower_case(ending_of(name)) == ".tar") {
+      shards.push_back(entry.path());
+    } else if (entry.is_directory(ignored)) {
       remarks.left_out.add("folders beside the shards", name);
     } else if (name != "classes.txt") {
       remarks.left_out.add(kind_of_name(name), name);
     }
-  }
+  };
+  const std::error_code error = for_each_visible(folder, remarks.left_out, see);
   if (error) fail(ExitCode::kData, "cannot list {}: {}", folder.string(), error.message());
   std::sort(shards.begin(), shards.end());
   return shards;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "fcm/base/error.h"
+#include "fcm/loader/sources/files_beside.h"
 #include "fcm/loader/sources/picture_ending.h"
 
 namespace fcm::loader {
@@ -48,22 +49,18 @@ std::optional<Split> split_named(std::string_view word) {
 SplitFolders split_folders_in(const fs::path& folder) {
   SplitFolders splits;
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
+  const auto see = [&](const fs::directory_entry& entry, const std::string& name) {
     std::error_code ignored;
-    const std::string name = entry->path().filename().string();
-    if (const std::string_view hidden = kind_of_hidden(name); !hidden.empty()) {
-      splits.files.add(hidden, name);
-    } else if (const bool link = entry->is_symlink(ignored) && split_named(name);
-               !link && !entry->is_directory(ignored)) {  // a link to nothing faults when listed
+    const bool link = entry.is_symlink(ignored) && split_named(name);  // to nothing: faults later
+    if (!link && !entry.is_directory(ignored)) {
       splits.files.add(kind_of_name(name), name);
     } else if (is_of_the_system(name)) {
       splits.files.add("folders of the system", name);
     } else {
       names.push_back(name);
     }
-  }
+  };
+  const std::error_code error = for_each_visible(folder, splits.files, see);
   if (error) fail(ExitCode::kData, "cannot list {}: {}", folder.string(), error.message());
   // Lower case sorts behind upper: turned round, the first of one rank is the one in lower case.
   std::sort(names.begin(), names.end(), std::greater<>());

@@ -1,0 +1,35 @@
+// A data set that is another one but for what a class derived from this says.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fcm/loader/dataset.h"
+
+namespace fcm::loader {
+
+class WrappedDataset : public Dataset {
+ public:
+  explicit WrappedDataset(std::shared_ptr<const Dataset> whole) : whole_(std::move(whole)) {
+    remarks_ = whole_->remarks();
+  }
+
+  int64_t size() const override { return whole_->size(); }
+  image::Image get(int64_t index, int64_t channels) const override {
+    return whole_->get(index, channels);
+  }
+  image::Section get_section(int64_t index, int64_t channels,
+                             const image::ChooseBox& choose) const override {
+    return whole_->get_section(index, channels, choose);
+  }
+  int64_t label(int64_t index) const override { return whole_->label(index); }
+  std::string name(int64_t index) const override { return whole_->name(index); }
+  const std::vector<std::string>& classes() const override { return whole_->classes(); }
+
+ protected:
+  const std::shared_ptr<const Dataset> whole_;
+};
+
+}  // namespace fcm::loader
