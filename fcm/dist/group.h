@@ -7,24 +7,59 @@
 // differently by rank.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
+
+#include "fcm/base/error.h"
 
 namespace fcm::dist {
 
 // How processes that see different values settle on one.
 enum class Agree { kAny, kAll, kMin, kMax, kSum };
 
+// An operation of the group that goes on while this process does something else.
+class Pending {
+ public:
+  virtual ~Pending() = default;
+  virtual void wait() = 0;  // throws Error(kPeerLost)
+};
+
+// Every process has to call the same operations, in the same order, with tensors of the same shape
+// and type: contiguous, float32, float64, int64 or uint8. They throw Error(kPeerLost) where another
+// process is lost.
 class Group {
  public:
   virtual ~Group() = default;
 
   virtual int64_t rank() const = 0;  // 0 <= rank < size
   virtual int64_t size() const = 0;
+  // Among the ranks on this machine, of which there are ranks_here().
+  virtual int64_t local_rank() const { return 0; }
+  virtual int64_t ranks_here() const { return 1; }
 
-  // The same value in every process. Every process has to call it, in the same order. Integers are
-  // exact. kAny and kAll take 0 for false and give 0 or 1. Throws Error(kPeerLost).
+  // The same value in every process. Integers are exact. kAny and kAll take 0 for false and give 0
+  // or 1.
   virtual int64_t agree(int64_t mine, Agree how) = 0;
+
+  // Replaces `values` by their sum over all ranks, added in the tensor's type: the same bits in
+  // every rank, and in every run with as many ranks. `values` may not be touched before wait().
+  virtual std::unique_ptr<Pending> start_sum(const at::Tensor& values) = 0;
+  void sum(const at::Tensor& values) { start_sum(values)->wait(); }
+  // Rank `from`'s values become everyone's.
+  virtual std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) = 0;
+  void broadcast(const at::Tensor& values, int64_t from = 0) {
+    start_broadcast(values, from)->wait();
+  }
+  // Everyone's values, by rank.
+  virtual std::vector<at::Tensor> gather(const at::Tensor& mine) = 0;
+
+  // How long this process has waited for others so far.
+  virtual double waited_seconds() const { return 0; }
 
   // Rank 0 alone writes files and prints.
   bool writes() const { return rank() == 0; }
@@ -34,5 +69,21 @@ class Group {
 
 // One process.
 std::shared_ptr<Group> group_of_one();
+
+// Rows of all ranks, [N_r, ...] of which N_r differs, below each other in the order of ranks.
+at::Tensor gather_rows(Group& group, const at::Tensor& rows);
+
+// Texts of all ranks, by rank.
+std::vector<std::string> gather_texts(Group& group, const std::string& mine);
+
+// An error that every rank has alike, so that it is enough if one of them says it.
+class SharedError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Does `work` on rank 0 while the others wait. An Error that it throws is thrown in every rank, as
+// a SharedError.
+void on_first(Group& group, const std::function<void()>& work);
 
 }  // namespace fcm::dist

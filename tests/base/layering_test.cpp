@@ -93,7 +93,7 @@ std::string library_of(const std::string& header) {
       {"ATen/", "torch"},    {"c10/", "torch"},   {"torch/", "torch"}, {"caffe2/", "torch"},
       {"nlohmann/", "json"}, {"toml++/", "toml"}, {"libpng", "png"},   {"webp/", "webp"},
       {"fmt/", ""},          {"sys/", ""},        {"linux/", ""},      {"arpa/", ""},
-      {"netinet/", ""}};
+      {"netinet/", ""},      {"net/", ""}};
   static const std::map<std::string, std::string> kWhole = {
       {"jpeglib.h", "jpeg"},      {"jerror.h", "jpeg"},        {"turbojpeg.h", "jpeg"},
       {"png.h", "png"},           {"tiffio.h", "tiff"},        {"tiff.h", "tiff"},
@@ -101,12 +101,12 @@ std::string library_of(const std::string& header) {
       {"xxh3.h", "xxhash"},       {"libdeflate.h", "deflate"}, {"cuda_runtime_api.h", "cuda"},
       {"cuda_runtime.h", "cuda"}, {"cuda_bf16.h", "cuda"},     {"cublasLt.h", "cuda"}};
   static const std::set<std::string> kSystem = {
-      "cpuid.h",   "dirent.h", "dlfcn.h",     "errno.h",    "fcntl.h",  "float.h",
-      "fnmatch.h", "grp.h",    "immintrin.h", "inttypes.h", "limits.h", "locale.h",
-      "malloc.h",  "math.h",   "memory.h",    "netdb.h",    "omp.h",    "poll.h",
-      "pthread.h", "pwd.h",    "sched.h",     "setjmp.h",   "signal.h", "spawn.h",
-      "stdarg.h",  "stddef.h", "stdint.h",    "stdio.h",    "stdlib.h", "string.h",
-      "strings.h", "syslog.h", "termios.h",   "time.h",     "unistd.h", "wchar.h"};
+      "cpuid.h",  "dirent.h",    "dlfcn.h",   "errno.h",    "fcntl.h",  "float.h",   "fnmatch.h",
+      "grp.h",    "immintrin.h", "ifaddrs.h", "inttypes.h", "limits.h", "locale.h",  "malloc.h",
+      "math.h",   "memory.h",    "netdb.h",   "omp.h",      "poll.h",   "pthread.h", "pwd.h",
+      "sched.h",  "setjmp.h",    "signal.h",  "spawn.h",    "stdarg.h", "stddef.h",  "stdint.h",
+      "stdio.h",  "stdlib.h",    "string.h",  "strings.h",  "syslog.h", "termios.h", "time.h",
+      "unistd.h", "wchar.h"};
   for (const auto& [beginning, library] : kBeginnings) {
     if (header.starts_with(beginning)) return library;
   }

@@ -1,12 +1,15 @@
 // Ranks as threads of one process: for tests of what ranks have to agree on.
 #pragma once
 
-#include <algorithm>
+#include <ATen/ATen.h>
+
 #include <condition_variable>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "fcm/dist/group.h"
@@ -19,46 +22,29 @@ class Meeting {
   explicit Meeting(int64_t ranks) : ranks_(ranks) {}
   int64_t ranks() const { return ranks_; }
 
-  int64_t agree(int64_t mine, Agree how) {
+  // What every rank brought, by rank.
+  std::vector<at::Tensor> exchange(int64_t rank, const at::Tensor& mine) {
     std::unique_lock lock(mutex_);
-    values_.push_back(mine);
+    if (values_.empty()) values_.resize(static_cast<size_t>(ranks_));
+    values_[static_cast<size_t>(rank)] = mine.clone();
     const int64_t round = round_;
-    if (static_cast<int64_t>(values_.size()) == ranks_) {
-      answer_ = settled(how);
-      values_.clear();
+    if (++came_ == ranks_) {
+      brought_ = std::exchange(values_, {});
+      came_ = 0;
       ++round_;
       all_came_.notify_all();
     } else {
       all_came_.wait(lock, [&] { return round_ != round; });
     }
-    return answer_;
+    return brought_;
   }
 
  private:
-  int64_t settled(Agree how) const {
-    const auto is_true = [](int64_t value) { return value != 0; };
-    switch (how) {
-      case Agree::kAny:
-        return std::any_of(values_.begin(), values_.end(), is_true) ? 1 : 0;
-      case Agree::kAll:
-        return std::all_of(values_.begin(), values_.end(), is_true) ? 1 : 0;
-      case Agree::kMin:
-        return *std::min_element(values_.begin(), values_.end());
-      case Agree::kMax:
-        return *std::max_element(values_.begin(), values_.end());
-      case Agree::kSum:
-        break;
-    }
-    int64_t sum = 0;
-    for (const int64_t value : values_) sum += value;
-    return sum;
-  }
-
   const int64_t ranks_;
   std::mutex mutex_;
   std::condition_variable all_came_;
-  std::vector<int64_t> values_;
-  int64_t round_ = 0, answer_ = 0;
+  std::vector<at::Tensor> values_, brought_;
+  int64_t round_ = 0, came_ = 0;
 };
 
 class ThreadGroup final : public Group {
@@ -66,9 +52,55 @@ class ThreadGroup final : public Group {
   ThreadGroup(Meeting& meeting, int64_t rank) : meeting_(meeting), rank_(rank) {}
   int64_t rank() const override { return rank_; }
   int64_t size() const override { return meeting_.ranks(); }
-  int64_t agree(int64_t mine, Agree how) override { return meeting_.agree(mine, how); }
+  int64_t agree(int64_t mine, Agree how) override {
+    const at::Tensor all_R = at::cat(exchange(at::full({1}, mine, at::kLong)));
+    switch (how) {
+      case Agree::kAny:
+        return all_R.ne(0).any().item<bool>() ? 1 : 0;
+      case Agree::kAll:
+        return all_R.ne(0).all().item<bool>() ? 1 : 0;
+      case Agree::kMin:
+        return all_R.min().item<int64_t>();
+      case Agree::kMax:
+        return all_R.max().item<int64_t>();
+      case Agree::kSum:
+        break;
+    }
+    return all_R.sum().item<int64_t>();
+  }
+  std::unique_ptr<Pending> start_sum(const at::Tensor& values) override {
+    return later([this, values] {
+      const std::vector<at::Tensor> all = exchange(values);
+      values.copy_(all.front());
+      for (size_t rank = 1; rank < all.size(); ++rank) values.add_(all[rank]);
+    });
+  }
+  std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) override {
+    return later(
+        [this, values, from] { values.copy_(exchange(values)[static_cast<size_t>(from)]); });
+  }
+  std::vector<at::Tensor> gather(const at::Tensor& mine) override { return exchange(mine); }
 
  private:
+  // Done at wait(): ranks wait for the same things in the same order.
+  class Later final : public Pending {
+   public:
+    explicit Later(std::function<void()> work) : work_(std::move(work)) {}
+    void wait() override {
+      const at::NoGradGuard no_grad;
+      work_();
+    }
+
+   private:
+    std::function<void()> work_;
+  };
+  static std::unique_ptr<Pending> later(std::function<void()> work) {
+    return std::make_unique<Later>(std::move(work));
+  }
+  std::vector<at::Tensor> exchange(const at::Tensor& mine) {
+    return meeting_.exchange(rank_, mine.detach());
+  }
+
   Meeting& meeting_;
   int64_t rank_;
 };

@@ -1,0 +1,320 @@
+#include "fcm/dist/process_group.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <exception>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/base/stopwatch.h"
+#include "fcm/dist/network.h"
+#include "fcm/dist/peer_watch.h"
+
+namespace fcm::dist {
+namespace {
+
+using c10d::ProcessGroupGloo;
+
+constexpr const char* kLoopback = "127.0.0.1";
+
+// Where a rank's main thread is so long with something of its own, the others do not wait on: far
+// longer than a checkpoint takes. A rank that is lost is found by PeerWatch.
+constexpr std::chrono::minutes kLongestWait{60};
+
+// `here`: for this machine alone. `address`: by which this process itself reaches it.
+c10::intrusive_ptr<c10d::TCPStore> hosted_store(bool here, const std::string& address,
+                                                int64_t port) {
+  Descriptor socket = listening_socket(here, port);
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<uint16_t>(port_of(socket));
+  options.isServer = true;
+  options.waitWorkers = false;
+  options.masterListenFd = socket.get();
+  auto store = c10::make_intrusive<c10d::TCPStore>(address, options);
+  socket.release();  // the store's from now on
+  return store;
+}
+
+c10::intrusive_ptr<c10d::TCPStore> store_at(const std::string& address, int64_t port,
+                                            std::chrono::milliseconds patience) {
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<uint16_t>(port);
+  options.waitWorkers = false;
+  options.timeout = patience;
+  return c10::make_intrusive<c10d::TCPStore>(address, options);
+}
+
+// What a rank says of itself where they meet.
+struct Introduction {
+  std::string host, program, process;
+
+  std::string text() const { return host + "\n" + program + "\n" + process; }
+  static Introduction of(const std::string& text) {
+    const size_t first = text.find('\n'), second = text.find('\n', first + 1);
+    return {text.substr(0, first), text.substr(first + 1, second - first - 1),
+            text.substr(second + 1)};
+  }
+};
+
+std::string key_of(int64_t rank) { return fmt::format("ranks/{}", rank); }
+
+// Says who this rank is and waits until all have done so.
+std::vector<Introduction> meet(c10d::Store& store, const Placement& placement,
+                               const JoinOptions& options) {
+  const Introduction mine{host_name(), options.program, std::to_string(::getpid())};
+  const std::string there = store.compareSet(key_of(placement.rank), "", mine.text());
+  if (there != mine.text()) {
+    const Introduction other = Introduction::of(there);
+    fail(ExitCode::kUsage,
+         "two processes say that they are rank {} of {}: process {} on {} and process {} on {}; "
+         "every one needs a rank of its own",
+         placement.rank, placement.size, other.process, other.host, mine.process, mine.host);
+  }
+  std::vector<Introduction> ranks;
+  for (int64_t rank = 0; rank < placement.size; ++rank) {
+    try {
+      store.wait({key_of(rank)}, options.patience);
+    } catch (const std::exception&) {
+      fail(ExitCode::kPeerLost,
+           "rank {} of {} did not come to {}:{} within {} s; start as many processes as {} says",
+           rank, placement.size, placement.address, placement.port, options.patience.count() / 1000,
+           placement.told_by);
+    }
+    ranks.push_back(Introduction::of(store.get_to_str(key_of(rank))));
+  }
+  return ranks;
+}
+
+void refuse_other_programs(const std::vector<Introduction>& ranks) {
+  for (size_t rank = 1; rank < ranks.size(); ++rank) {
+    if (ranks[rank].program == ranks[0].program) continue;
+    throw SharedError(
+        ExitCode::kUsage,
+        fmt::format("rank {} on {} is {} and rank 0 on {} is {}; start the same "
+                    "program everywhere",
+                    rank, ranks[rank].host, ranks[rank].program, ranks[0].host, ranks[0].program));
+  }
+}
+
+class GlooProcess final : public Process {
+ public:
+  GlooProcess(const Placement& placement, c10::intrusive_ptr<c10d::Store> store,
+              c10::intrusive_ptr<ProcessGroupGloo> gloo, bool keeps_store,
+              std::unique_ptr<PeerWatch> watch)
+      : placement_(placement),
+        store_(std::move(store)),
+        gloo_(std::move(gloo)),
+        keeps_store_(keeps_store),
+        watch_(std::move(watch)) {}
+
+  int64_t rank() const override { return placement_.rank; }
+  int64_t size() const override { return placement_.size; }
+  int64_t local_rank() const override { return placement_.local_rank; }
+  int64_t ranks_here() const override { return placement_.local_size; }
+
+  int64_t agree(int64_t mine, Agree how) override {
+    const bool is_truth = how == Agree::kAny || how == Agree::kAll;
+    const at::Tensor value = at::full({1}, is_truth ? (mine != 0 ? 1 : 0) : mine, at::kLong);
+    c10d::AllreduceOptions options;
+    options.reduceOp = operation(how);
+    start_reduce(value, options)->wait();
+    return value.item<int64_t>();
+  }
+
+  std::unique_ptr<Pending> start_sum(const at::Tensor& values) override {
+    return start_reduce(values, {});
+  }
+
+  std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) override {
+    return started(values, [&](std::vector<at::Tensor>& tensors) {
+      c10d::BroadcastOptions options;
+      options.rootRank = from;
+      return gloo_->broadcast(tensors, options);
+    });
+  }
+
+  std::vector<at::Tensor> gather(const at::Tensor& mine) override {
+    std::vector<at::Tensor> inputs{mine.cpu()};
+    std::vector<std::vector<at::Tensor>> outputs(1);
+    for (int64_t rank = 0; rank < size(); ++rank) outputs[0].push_back(at::empty_like(inputs[0]));
+    if (mine.numel() > 0) wait(tried([&] { return gloo_->allgather(outputs, inputs); }));
+    for (at::Tensor& one : outputs[0]) one = one.to(mine.device());
+    return outputs[0];
+  }
+
+  double waited_seconds() const override { return waited_seconds_; }
+
+  void leave() override {
+    try {
+      watch_->leave();
+      if (keeps_store_) watch_->wait_for_all_to_leave();
+    } catch (const std::exception&) {  // whoever keeps the store has ended: nothing left to tell
+    }
+  }
+
+  void give_up(const std::string& why) override {
+    try {
+      watch_->give_up(why);
+    } catch (const std::exception&) {  // likewise
+    }
+  }
+
+ private:
+  using Work = c10::intrusive_ptr<c10d::Work>;
+
+  class Started final : public Pending {
+   public:
+    // `device`: empty, or values of which `host` holds a copy.
+    Started(GlooProcess& process, Work work, at::Tensor host, at::Tensor device)
+        : process_(process),
+          work_(std::move(work)),
+          host_(std::move(host)),
+          device_(std::move(device)) {}
+    void wait() override {
+      process_.wait(work_);
+      if (device_.defined()) device_.copy_(host_);
+    }
+
+   private:
+    GlooProcess& process_;
+    Work work_;
+    at::Tensor host_, device_;
+  };
+
+  static c10d::ReduceOp::RedOpType operation(Agree how) {
+    switch (how) {
+      case Agree::kAny:
+      case Agree::kMax:
+        return c10d::ReduceOp::MAX;
+      case Agree::kAll:
+      case Agree::kMin:
+        return c10d::ReduceOp::MIN;
+      case Agree::kSum:
+        break;
+    }
+    return c10d::ReduceOp::SUM;
+  }
+
+  std::unique_ptr<Pending> start_reduce(const at::Tensor& values,
+                                        const c10d::AllreduceOptions& options) {
+    return started(values, [&](std::vector<at::Tensor>& tensors) {
+      return gloo_->allreduce(tensors, options);
+    });
+  }
+
+  // Gloo works in the processor's memory.
+  template <typename Operation>
+  std::unique_ptr<Pending> started(const at::Tensor& values, const Operation& operation) {
+    const bool elsewhere = !values.is_cpu();
+    const at::Tensor host = elsewhere ? values.detach().cpu() : values.detach();
+    std::vector<at::Tensor> tensors{host};
+    Work work = host.numel() == 0 ? Work() : tried([&] { return operation(tensors); });
+    return std::make_unique<Started>(*this, std::move(work), host,
+                                     elsewhere ? values.detach() : at::Tensor());
+  }
+
+  void wait(const Work& work) {
+    if (!work) return;
+    const Stopwatch waiting;
+    tried([&] { return work->wait(); });
+    waited_seconds_ += waiting.seconds();
+  }
+
+  // Gloo knows addresses of sockets, the watch knows ranks.
+  template <typename Call>
+  auto tried(const Call& call) -> decltype(call()) {
+    try {
+      return call();
+    } catch (const std::exception& error) {
+      const std::string cause = watch_->cause();
+      if (!cause.empty()) throw SharedError(ExitCode::kPeerLost, cause);
+      throw Error(ExitCode::kPeerLost,
+                  fmt::format("the connection to another rank broke: {}", error.what()));
+    }
+  }
+
+  Placement placement_;
+  c10::intrusive_ptr<c10d::Store> store_;
+  c10::intrusive_ptr<ProcessGroupGloo> gloo_;
+  bool keeps_store_;
+  std::unique_ptr<PeerWatch> watch_;
+  double waited_seconds_ = 0;
+};
+
+std::shared_ptr<gloo::transport::Device> device_for(const Placement& placement) {
+  if (!placement.interface.empty()) {
+    return ProcessGroupGloo::createDeviceForInterface(placement.interface);
+  }
+  return ProcessGroupGloo::createDeviceForHostname(
+      placement.on_one_machine() ? kLoopback : address_towards(placement.address));
+}
+
+std::string name_of(const std::vector<Introduction>& ranks, int64_t rank) {
+  return fmt::format("rank {} on host {}", rank, ranks[static_cast<size_t>(rank)].host);
+}
+
+std::shared_ptr<Process> connected(const Placement& placement, const JoinOptions& options) {
+  const bool keeps_store = placement.rank == 0 && !placement.hosted;
+  const bool here = placement.on_one_machine() && !placement.hosted;
+  const std::string address = here ? kLoopback : placement.address;
+  const auto base = keeps_store ? hosted_store(here, address, placement.port)
+                                : store_at(address, placement.port, options.patience);
+  const std::string prefix = fmt::format("fastconvmae/{}", placement.restart);
+  const auto store = c10::make_intrusive<c10d::PrefixStore>(prefix, base);
+  const std::vector<Introduction> ranks = meet(*store, placement, options);
+  refuse_other_programs(ranks);
+
+  PeerWatch::Options watch{placement.rank,     placement.size, {}, {}, options.beat,
+                           options.lost_after, options.on_lost};
+  for (int64_t rank = 0; rank < placement.size; ++rank) watch.names.push_back(name_of(ranks, rank));
+  watch.store_name = placement.hosted ? "the process that started the ranks" : watch.names.front();
+  auto watched = c10::make_intrusive<c10d::PrefixStore>(
+      prefix, store_at(address, placement.port, options.patience));
+  // From here on a rank that dies is noticed, also while the others connect to it.
+  auto peers = std::make_unique<PeerWatch>(std::move(watched), std::move(watch));
+
+  const auto gloo_options = ProcessGroupGloo::Options::create(kLongestWait);
+  gloo_options->devices.push_back(device_for(placement));
+  auto gloo = c10::make_intrusive<ProcessGroupGloo>(
+      c10::make_intrusive<c10d::PrefixStore>("gloo", store), static_cast<int>(placement.rank),
+      static_cast<int>(placement.size), gloo_options);
+  return std::make_shared<GlooProcess>(placement, store, std::move(gloo), keeps_store,
+                                       std::move(peers));
+}
+
+}  // namespace
+
+std::shared_ptr<Process> join(const Placement& placement, const JoinOptions& options,
+                              Reporter& reporter) {
+  if (!placement.on_one_machine() && placement.rank == 0) {
+    reporter.warn(
+        "what the processes on several machines say to each other is neither authenticated nor "
+        "secret; run them in a network that nobody else can reach");
+  }
+  try {
+    return connected(placement, options);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    const std::string text = error.what();
+    fail(ExitCode::kPeerLost, "rank {} of {} found nobody at {}:{} ({} says so): {}",
+         placement.rank, placement.size, placement.address, placement.port, placement.told_by,
+         text.substr(0, text.find('\n')));
+  }
+}
+
+class StoreHost::Impl {
+ public:
+  c10::intrusive_ptr<c10d::TCPStore> store = hosted_store(true, kLoopback, 0);
+};
+
+StoreHost::StoreHost() : impl_(std::make_unique<Impl>()) {}
+StoreHost::~StoreHost() = default;
+int64_t StoreHost::port() const { return impl_->store->getPort(); }
+
+}  // namespace fcm::dist

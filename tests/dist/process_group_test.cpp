@@ -1,0 +1,219 @@
+// Ranks that are processes: what they compute together, and how they end.
+#include "fcm/dist/process_group.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "fcm/dist/network.h"
+#include "tests/dist/processes.h"
+
+namespace fcm::dist {
+namespace {
+
+using test::Processes;
+
+// In a child of the test: a failure is an exit status with a text.
+void expect(bool holds, const char* what) {
+  if (!holds) fail(ExitCode::kNumeric, "not so: {}", what);
+}
+
+std::vector<int> all_done(int64_t ranks) { return std::vector<int>(static_cast<size_t>(ranks), 0); }
+
+class ProcessGroup : public testing::TestWithParam<int64_t> {};
+
+TEST_P(ProcessGroup, AgreesSumsBroadcastsAndGathers) {
+  const int64_t ranks = GetParam();
+  Processes processes(ranks, [ranks](const std::shared_ptr<Group>& group) {
+    const int64_t mine = group->rank() + 1;
+    expect(group->size() == ranks && group->ranks_here() == ranks, "sizes");
+    expect(group->agree(mine, Agree::kMin) == 1, "min");
+    expect(group->agree(mine, Agree::kMax) == ranks, "max");
+    expect(group->agree(mine << 40, Agree::kSum) == ((ranks * (ranks + 1) / 2) << 40), "sum");
+    expect(group->any(mine == ranks) && !group->any(false), "any");
+    expect(group->all(true) && !group->all(mine == ranks), "all");
+
+    const at::Tensor values = at::full({1000}, static_cast<double>(mine), at::kFloat);
+    group->sum(values);
+    expect(values.eq(ranks * (ranks + 1) / 2).all().item<bool>(), "all-reduce");
+    const at::Tensor told = at::full({3}, mine, at::kLong);
+    group->broadcast(told, ranks - 1);
+    expect(told.eq(ranks).all().item<bool>(), "broadcast");
+    // A different number of rows in each rank, none in the first.
+    const at::Tensor rows = gather_rows(*group, at::full({group->rank(), 2}, mine, at::kFloat));
+    expect(rows.size(0) == ranks * (ranks - 1) / 2, "rows");
+    expect(rows[-1][1].item<float>() == static_cast<float>(ranks), "last row");
+    const auto texts = gather_texts(*group, std::string(static_cast<size_t>(group->rank()), 'x'));
+    expect(std::ssize(texts) == ranks && std::ssize(texts.back()) == ranks - 1, "texts");
+    expect(gather_texts(*group, "").back().empty(), "empty texts");
+  });
+  EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
+}
+
+// Numbers whose sum depends on the order in which they are added.
+at::Tensor awkward(int64_t rank) {
+  at::Tensor values = at::empty({100'003}, at::kFloat);
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    values.mutable_data_ptr<float>()[i] =
+        1.0F / static_cast<float>(1 + (i * 7919 + rank * 104'729) % 10'007);
+  }
+  return values;
+}
+
+TEST_P(ProcessGroup, SumsHaveTheSameBitsInEveryRankAndEveryRun) {
+  const int64_t ranks = GetParam();
+  const fcm::test::Scratch scratch;
+  std::vector<std::string> runs;
+  for (int run = 0; run < 2; ++run) {
+    Processes processes(ranks, [&](const std::shared_ptr<Group>& group) {
+      const at::Tensor first = awkward(group->rank()), second = awkward(group->rank() + 100);
+      const auto both = {group->start_sum(first), group->start_sum(second)};
+      for (const auto& one : both) one->wait();
+      for (const at::Tensor& other : group->gather(first)) expect(other.equal(first), "same bits");
+      if (group->rank() > 0) return;
+      std::ofstream(scratch / "sum", std::ios::binary)
+          .write(static_cast<const char*>(second.const_data_ptr()),
+                 static_cast<std::streamsize>(second.nbytes()));
+    });
+    ASSERT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0);
+    runs.push_back(read_file(scratch / "sum", ExitCode::kData));
+  }
+  EXPECT_EQ(runs[0], runs[1]);
+}
+
+TEST_P(ProcessGroup, AnErrorOfTheFirstRankIsEveryonesWithItsCodeAndText) {
+  const int64_t ranks = GetParam();
+  Processes processes(ranks, [](const std::shared_ptr<Group>& group) {
+    on_first(*group, [] {});
+    on_first(*group, [] { fail(ExitCode::kCheckpoint, "no room"); });
+  });
+  EXPECT_EQ(processes.wait_for_all(), std::vector<int>(static_cast<size_t>(ranks), 4));
+  for (int64_t rank = 0; rank < ranks; ++rank) EXPECT_EQ(processes.said(rank), "no room\n");
+}
+
+// Every rank but one waits for it.
+void wait_for_ever(const std::shared_ptr<Group>& group) {
+  group->agree(0, Agree::kMax);
+  if (group->rank() == 1) ::pause();
+  for (;;) group->agree(0, Agree::kMax);
+}
+
+class LostRank : public testing::TestWithParam<std::tuple<int64_t, int>> {};
+
+TEST_P(LostRank, EndsTheOthersAndIsNamed) {
+  const auto [ranks, signal] = GetParam();
+  Processes processes(ranks, wait_for_ever);
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  ::kill(processes.pid(1), signal);
+  for (int64_t rank = 0; rank < ranks; ++rank) {
+    if (rank == 1) continue;
+    EXPECT_EQ(processes.wait_for(rank), 7) << rank;
+    const std::string said = processes.said(rank);
+    EXPECT_NE(said.find("rank 1 on host " + host_name() + " was lost"), std::string::npos) << said;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ProcessGroup, testing::Values(2, 4));
+INSTANTIATE_TEST_SUITE_P(All, LostRank,
+                         testing::Combine(testing::Values(2, 4),
+                                          testing::Values(SIGKILL, SIGSTOP)));
+
+TEST(Ranks, AreToldWhyOneGaveUp) {
+  Processes processes(2, [](const std::shared_ptr<Group>& group) {
+    if (group->rank() == 1) fail(ExitCode::kData, "its pictures are gone");
+    wait_for_ever(group);
+  });
+  EXPECT_EQ(processes.wait_for(1), 3);
+  EXPECT_EQ(processes.wait_for(0), 7);
+  EXPECT_NE(processes.said(0).find("gave up: its pictures are gone"), std::string::npos)
+      << processes.said(0);
+}
+
+TEST(Ranks, OneThatIsLongBusyIsNotLost) {
+  Processes processes(2, [](const std::shared_ptr<Group>& group) {
+    if (group->rank() == 1) std::this_thread::sleep_for(std::chrono::seconds(4));
+    group->agree(0, Agree::kMax);
+  });
+  EXPECT_EQ(processes.wait_for_all(), all_done(2)) << processes.said(0);
+}
+
+TEST(Ranks, OfDifferentProgramsAreRefused) {
+  Processes processes(
+      2, [](const std::shared_ptr<Group>&) {},
+      [](Placement& placement, JoinOptions& options) {
+        options.program = placement.rank == 1 ? "version 2" : "version 1";
+      });
+  EXPECT_EQ(processes.wait_for_all(), (std::vector<int>{2, 2}));
+  for (const char* words : {"rank 1 on", "version 2", "version 1", "same program"}) {
+    EXPECT_NE(processes.said(0).find(words), std::string::npos) << processes.said(0);
+  }
+}
+
+TEST(Ranks, TwoOfTheSameNumberAreRefused) {
+  Processes processes(
+      2, [](const std::shared_ptr<Group>&) {},
+      [](Placement& placement, JoinOptions& options) {
+        options.patience = std::chrono::seconds(2);
+        placement.rank = 0;
+      });
+  const std::vector<int> statuses = processes.wait_for_all();
+  EXPECT_EQ(statuses[0] + statuses[1], 2 + 7);  // the second; the first waits for rank 1
+  const std::string said = processes.said(0) + processes.said(1);
+  EXPECT_NE(said.find("two processes say that they are rank 0 of 2"), std::string::npos) << said;
+}
+
+TEST(Ranks, OneThatDoesNotComeIsNamed) {
+  Processes processes(
+      1, [](const std::shared_ptr<Group>&) {},
+      [](Placement& placement, JoinOptions& options) {
+        options.patience = std::chrono::seconds(1);
+        placement.size = placement.local_size = 2;
+      });
+  EXPECT_EQ(processes.wait_for(0), 7);
+  EXPECT_NE(processes.said(0).find("rank 1 of 2 did not come to 127.0.0.1:"), std::string::npos)
+      << processes.said(0);
+}
+
+TEST(Ranks, TheFirstKeepsTheStoreWhereNobodyElseDoes) {
+  const int64_t port = port_of(listening_socket(true, 0));
+  Processes processes(
+      2, [](const std::shared_ptr<Group>& group) { group->agree(0, Agree::kMax); },
+      [port](Placement& placement, JoinOptions&) {
+        placement.hosted = false;
+        placement.port = port;
+      });
+  EXPECT_EQ(processes.wait_for_all(), all_done(2)) << processes.said(0) << processes.said(1);
+}
+
+TEST(Ranks, AStoreIsForThisMachineAlone) {
+  const StoreHost store;
+  // Whoever asks at another address of this machine than the loopback one finds nobody.
+  const std::string outer = address_towards("198.51.100.1");
+  if (outer.starts_with("127.")) GTEST_SKIP() << "this machine has no other address";
+  Placement placement = test::placement_here(1, 2, store.port());
+  placement.address = outer;
+  JoinOptions options = test::quick_options();
+  options.patience = std::chrono::seconds(1);
+  SilentReporter silence;
+  EXPECT_THROW(join(placement, options, silence), Error);
+}
+
+TEST(Ranks, APortInUseIsOneSentence) {
+  const Descriptor taken = listening_socket(true, 0);
+  Placement placement = test::placement_here(0, 2, port_of(taken));
+  placement.hosted = false;
+  SilentReporter silence;
+  try {
+    join(placement, test::quick_options(), silence);
+    FAIL() << "joined";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kUsage);
+    const std::string said = error.what();
+    EXPECT_NE(said.find(std::to_string(placement.port)), std::string::npos) << said;
+    EXPECT_NE(said.find("in use"), std::string::npos) << said;
+  }
+}
+
+}  // namespace
+}  // namespace fcm::dist

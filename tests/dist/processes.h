@@ -1,0 +1,137 @@
+// Ranks as processes that speak by Gloo: for tests of what they compute together and of how they
+// end.
+#pragma once
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/dist/process_group.h"
+#include "tests/support/scratch.h"
+
+namespace fcm::dist::test {
+
+inline Placement placement_here(int64_t rank, int64_t size, int64_t port) {
+  Placement placement;
+  placement.rank = placement.local_rank = rank;
+  placement.size = placement.local_size = size;
+  placement.address = "127.0.0.1";
+  placement.port = port;
+  placement.hosted = true;
+  placement.told_by = "a test";
+  return placement;
+}
+
+// Quick to find out that somebody is lost.
+inline JoinOptions quick_options() {
+  JoinOptions options;
+  options.program = "test";
+  options.patience = std::chrono::seconds(20);
+  options.beat = std::chrono::milliseconds(100);
+  options.lost_after = std::chrono::seconds(2);
+  options.on_lost = [](const std::string& cause) {
+    std::fprintf(stderr, "%s\n", cause.c_str());
+    std::fflush(stderr);
+    ::_exit(static_cast<int>(ExitCode::kPeerLost));
+  };
+  return options;
+}
+
+// The ranks of a group as children of the test, each with its stderr in a file.
+class Processes {
+ public:
+  using Work = std::function<void(const std::shared_ptr<Group>&)>;
+  using Change = std::function<void(Placement&, JoinOptions&)>;
+
+  // Each joins the group, works and leaves. An Error becomes the exit status, its text goes to
+  // stderr. `change`: what a rank is told otherwise.
+  Processes(int64_t ranks, const Work& work, const Change& change = {}) {
+    for (int64_t rank = 0; rank < ranks; ++rank) {
+      const pid_t child = ::fork();
+      if (child == 0) run(rank, ranks, work, change);
+      pids_.push_back(child);
+    }
+  }
+  ~Processes() {
+    for (const pid_t pid : pids_) {
+      if (pid <= 0) continue;
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, nullptr, 0);
+    }
+  }
+  Processes(const Processes&) = delete;
+  Processes& operator=(const Processes&) = delete;
+
+  pid_t pid(int64_t rank) const { return pids_[static_cast<size_t>(rank)]; }
+
+  // The exit status; 128 + signal where one ended it.
+  int wait_for(int64_t rank) {
+    int status = 0;
+    ::waitpid(pid(rank), &status, 0);
+    pids_[static_cast<size_t>(rank)] = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  std::vector<int> wait_for_all() {
+    std::vector<int> statuses;
+    for (size_t rank = 0; rank < pids_.size(); ++rank) {
+      statuses.push_back(wait_for(static_cast<int64_t>(rank)));
+    }
+    return statuses;
+  }
+
+  std::string said(int64_t rank) const {
+    std::ifstream stream(file(rank), std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+
+ private:
+  std::filesystem::path file(int64_t rank) const { return scratch_ / std::to_string(rank); }
+
+  [[noreturn]] void run(int64_t rank, int64_t ranks, const Work& work, const Change& change) const {
+    if (std::freopen(file(rank).c_str(), "w", stderr) == nullptr) ::_exit(126);
+    int status = 0;
+    Placement placement = placement_here(rank, ranks, store_.port());
+    JoinOptions options = quick_options();
+    if (change) change(placement, options);
+    std::shared_ptr<Process> process;
+    const auto end_with = [&](int code, const char* text) {
+      std::fprintf(stderr, "%s\n", text);
+      std::fflush(stderr);
+      status = code;
+    };
+    try {
+      SilentReporter silence;
+      process = join(placement, options, silence);
+      work(process);
+      process->leave();
+    } catch (const SharedError& error) {
+      end_with(static_cast<int>(error.code()), error.what());
+      if (process) process->leave();
+    } catch (const Error& error) {
+      end_with(static_cast<int>(error.code()), error.what());
+      if (process) process->give_up(error.what());
+    } catch (const std::exception& error) {
+      end_with(1, error.what());
+      if (process) process->give_up(error.what());
+    }
+    ::_exit(status);
+  }
+
+  const fcm::test::Scratch scratch_;
+  const StoreHost store_;
+  std::vector<pid_t> pids_;  // 0: has been waited for
+};
+
+}  // namespace fcm::dist::test
