@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <utility>
@@ -19,16 +20,17 @@ constexpr auto kStepsAt = static_cast<int64_t>(offsetof(ops::AdamWState, steps))
 
 }  // namespace
 
-AdamW::AdamW(nn::Parameters& parameters, const OptimOptions& options)
-    : AdamW(parameters, pretraining_groups(parameters, options.weight_decay), options) {}
+AdamW::AdamW(nn::Parameters& parameters, const OptimOptions& options, std::optional<Share> share)
+    : AdamW(parameters, pretraining_groups(parameters, options.weight_decay), options, share) {}
 
 AdamW::AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups,
-             const OptimOptions& options)
+             const OptimOptions& options, std::optional<Share> share)
     : parameters_(parameters),
       groups_(std::move(groups)),
       options_(options),
-      first_(at::zeros_like(parameters.flat_values())),
-      second_(at::zeros_like(parameters.flat_values())) {
+      share_(share.value_or(Share{0, parameters.flat_values().numel()})),
+      first_(at::zeros({share_.size()}, parameters.flat_values().options())),
+      second_(at::zeros_like(first_)) {
   const std::vector<size_t> group_of = groups_by_parameter();
   int64_t offset = 0;
   for (size_t i = 0; i < group_of.size(); ++i) {
@@ -82,7 +84,9 @@ void AdamW::step(double lr, double gradient_scale) {
 }
 
 ops::AdamWBuffers AdamW::buffers() const {
-  return {parameters_.flat_values(), first_, second_, parameters_.flat_gradients()};
+  require(first_.numel() == share_.size(), "AdamW: a step between widen() and keep_share()");
+  return {parameters_.flat_values().narrow(0, share_.begin, share_.size()), first_, second_,
+          parameters_.flat_gradients().narrow(0, share_.begin, share_.size())};
 }
 
 void AdamW::apply(double lr, double gradient_scale) {
@@ -93,12 +97,29 @@ void AdamW::apply(double lr, double gradient_scale) {
   std::vector<ops::AdamWSegment> segments;
   for (const ops::AdamWScheduled& segment : segments_) {
     const double rate = lr * segment.lr_scale;
-    segments.push_back(
-        {segment.begin, segment.end, rate / correction1, 1.0 - rate * segment.weight_decay});
+    const int64_t begin = std::max(segment.begin, share_.begin) - share_.begin,
+                  end = std::min(segment.end, share_.end) - share_.begin;
+    if (begin >= end) continue;
+    segments.push_back({begin, end, rate / correction1, 1.0 - rate * segment.weight_decay});
   }
   ops::adamw(buffers(), segments,
              {gradient_scale, options_.beta1, options_.beta2, 1.0 / std::sqrt(correction2),
               options_.epsilon});
+}
+
+void AdamW::widen() {
+  if (has_all()) return;
+  for (at::Tensor* moments : {&first_, &second_}) {
+    at::Tensor all = at::zeros_like(parameters_.flat_values());
+    all.narrow(0, share_.begin, share_.size()).copy_(*moments);
+    *moments = all;
+  }
+}
+
+void AdamW::keep_share() {
+  if (first_.numel() == share_.size()) return;
+  first_ = first_.narrow(0, share_.begin, share_.size()).clone();
+  second_ = second_.narrow(0, share_.begin, share_.size()).clone();
 }
 
 at::Tensor AdamW::queued_state() {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "fcm/nn/parameters.h"
@@ -14,15 +15,23 @@
 
 namespace fcm::optim {
 
+// Elements [begin, end) of the flat buffers.
+struct Share {
+  int64_t begin = 0, end = 0;
+  int64_t size() const { return end - begin; }
+};
+
 // PyTorch's AdamW: decoupled decay, bias-corrected moments.
 class AdamW {
  public:
   // Every trainable parameter must be in exactly one group. Of the options the betas, epsilon and
   // clip_norm count; decay is the groups'.
-  AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups,
-        const OptimOptions& options);
+  // `share`: whose moments it keeps and which it updates; none: all.
+  AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups, const OptimOptions& options,
+        std::optional<Share> share = std::nullopt);
   // The groups of pretraining, with the decay of the options.
-  AdamW(nn::Parameters& parameters, const OptimOptions& options);
+  AdamW(nn::Parameters& parameters, const OptimOptions& options,
+        std::optional<Share> share = std::nullopt);
 
   // Root of the sum of squares of all gradients, in float64; non-finite if any of them is.
   double gradient_norm() const;
@@ -52,8 +61,14 @@ class AdamW {
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps);
-  at::Tensor first_moments() const { return first_; }    // [E], as the flat values
-  at::Tensor second_moments() const { return second_; }  // [E]
+  at::Tensor first_moments() const { return first_; }    // [E], as the flat values; or the share's
+  at::Tensor second_moments() const { return second_; }  // likewise
+
+  // Checkpoints hold the moments of everything. Between these two there is room for them, with the
+  // share's in their place; after it what lies in the share's place is kept. No step meanwhile.
+  void widen();
+  void keep_share();
+  bool has_all() const { return share_.size() == parameters_.flat_values().numel(); }
 
  private:
   std::vector<size_t> groups_by_parameter() const;
@@ -65,6 +80,7 @@ class AdamW {
   std::vector<ParameterGroup> groups_;
   OptimOptions options_;
   std::vector<ops::AdamWScheduled> segments_;
+  Share share_;
   at::Tensor first_, second_;
   int64_t steps_ = 0;
   at::Tensor queued_state_;  // empty before it is asked for

@@ -18,6 +18,7 @@ struct OptimOptions {
   double beta2 = 0.95;
   double epsilon = 1e-8;
   double clip_norm = 0;  // 0: off
+  bool shard = false;    // moments and updates divided among the processes
 
   double lr() const { return base_lr * static_cast<double>(batch_size) / 256.0; }
 
@@ -38,6 +39,8 @@ struct OptimOptions {
     visitor("epsilon", epsilon, config::Range{0, 1},
             "AdamW: added to the root of the second moment");
     visitor("clip_norm", clip_norm, config::Range{0, 1e9}, "largest gradient norm; 0 is off");
+    visitor("shard", shard,
+            "each of several processes keeps and updates its share of the moments alone");
   }
 };
 

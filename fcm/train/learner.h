@@ -53,6 +53,10 @@ class Learner {
   // What a checkpoint holds, and back: the bits of all that decides the next update.
   virtual PublishedTensors model_state() const = 0;
   virtual PublishedTensors optimizer_state() const = 0;
+  // Before and after a checkpoint is written, in every process: rank 0 gets what the others keep of
+  // the optimizer's state, and gives it back.
+  virtual void begin_saving() {}
+  virtual void end_saving() {}
   // More for the checkpoint's state, beside what the loop keeps.
   virtual nlohmann::json extra_state() const { return nlohmann::json::object(); }
   // Throws Error(kCheckpoint) for the state of another model.
@@ -67,6 +71,7 @@ class Learner {
   bool is_finite(const StepResult& result);
 
   dist::Group& group() { return *group_; }
+  const std::shared_ptr<dist::Group>& shared_group() const { return group_; }
 
  private:
   std::shared_ptr<dist::Group> group_;

@@ -19,6 +19,7 @@
 #include "fcm/recipe/setup.h"
 #include "fcm/train/execution/eager.h"
 #include "fcm/train/meters.h"
+#include "fcm/train/rank_speeds.h"
 #include "fcm/train/records.h"
 #include "fcm/train/safeguards.h"
 #include "fcm/train/state.h"
@@ -66,7 +67,7 @@ class Loop {
     prepare();
     const int64_t first = counters_.step;
     watch_.restart();
-    window_.restart();
+    restart_window();
     if (asked_to_stop()) {  // before the first step there is nothing to save
       result.stopped = true;
       return result;
@@ -141,11 +142,13 @@ class Loop {
   void prepare() {
     if (counters_.micro_batch == 0) {
       const double memory =
-          memory_for_pictures(recipe_, learner_.trainable_elements(), learner_.device());
+          memory_for_pictures(recipe_, learner_.trainable_elements(), learner_.device(),
+                              group_.ranks_here());
       counters_.micro_batch =
           group_.agree(recipe::choose_micro_batch(recipe_, compute_, memory), dist::Agree::kMin);
     }
-    peak_flops_ = measure_peak_flops(compute_, learner_.device());
+    peak_flops_ =
+        measure_peak_flops(compute_, learner_.device()) * static_cast<double>(group_.size());
     // The references are plain calls that may wait for the device: nothing to queue or record.
     const bool queued = request_.queued && !recipe_.debug.reference_ops;
     if (queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
@@ -165,7 +168,7 @@ class Loop {
 
   // A step whose update was given and not read.
   struct Begun {
-    int64_t images = 0;
+    int64_t images = 0, own_images = 0;  // of all ranks, of this one
     std::vector<loader::BadSample> bad;
     double lr = 0, waited_seconds = 0;
   };
@@ -183,8 +186,10 @@ class Loop {
 
   void begin_step() {
     const Stopwatch waiting;
+    const double for_ranks = group_.waited_seconds();
     loader::Batch batch = next_batch(*loader_, group_);
-    Begun begun{batch.global_batch, std::move(batch.bad), 0, waiting.seconds()};
+    Begun begun{batch.global_batch, batch.batch, std::move(batch.bad), 0,
+                waiting.seconds() - (group_.waited_seconds() - for_ranks)};
     const int64_t steps_before = counters_.step + std::ssize(begun_);
     begun.lr = optim::lr_at_step(recipe_.optim, steps_before, steps_per_epoch_);
     execution_->give(std::move(batch),
@@ -200,6 +205,7 @@ class Loop {
     const StepResult step = execution_->read();
     ++counters_.step;
     window_.images += begun.images;
+    own_images_ += begun.own_images;
     last_lr_ = begun.lr;
     last_norm_ = step.gradient_norm;
     if (!step.applied) {
@@ -241,6 +247,8 @@ class Loop {
                            {"skipped_updates", counters_.skipped},
                            {"eta_seconds", eta}};
     if (request_.logs_totals) line["train_seconds"] = train_seconds();
+    line.update(rank_speeds(
+        group_, {own_images_, window_.watch.seconds(), group_.waited_seconds() - waited_before_}));
     line.update(of_learner);
     std::map<std::string, double> curves = {
         {"train_loss", loss}, {"lr", last_lr_}, {"images_per_second", speed}};
@@ -255,7 +263,13 @@ class Loop {
     counters_.window_loss = 0;
     counters_.window_steps = 0;
     counters_.window_target_losses.clear();
+    restart_window();
+  }
+
+  void restart_window() {
     window_.restart();
+    own_images_ = 0;
+    waited_before_ = group_.waited_seconds();
   }
 
   // False: somebody asked to stop meanwhile.
@@ -299,10 +313,12 @@ class Loop {
     records_.add_line(line, reporter_);
     if (measured.metric && (!best_ || measured.metric->better_than(*best_))) {
       const std::optional<eval::Metric> before = std::exchange(best_, measured.metric);
+      learner_.begin_saving();
       const bool saved = attempt([&] { records_.save_best(counters_.step, learner_, state()); });
-      if (!saved) best_ = before;
+      learner_.end_saving();
+      if (!group_.all(saved)) best_ = before;
     }
-    window_.restart();  // measuring is not training time
+    restart_window();  // measuring is not training time
   }
 
   nlohmann::json state() const {
@@ -328,7 +344,9 @@ class Loop {
       records_.save(counters_.step, learner_, state(),
                     {recipe_.run.keep_last, recipe_.run.keep_every_steps});
     };
+    learner_.begin_saving();
     while (!attempt(one) && ends) continue;
+    learner_.end_saving();
   }
 
   // Whether a save succeeded. A disk that is full for a while ends no run: what is there stays, and
@@ -378,6 +396,8 @@ class Loop {
   Stopwatch watch_;           // of this launch
   double measuring_seconds_ = 0, earlier_seconds_ = 0;
   SpeedWindow window_;
+  int64_t own_images_ = 0;    // in the window
+  double waited_before_ = 0;  // for other ranks, when the window began
   double last_lr_ = 0, last_norm_ = 0, peak_flops_ = 1;
 };
 

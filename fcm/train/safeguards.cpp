@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 
 #include "fcm/base/error.h"
@@ -44,6 +46,26 @@ std::optional<checkpoint::Checkpoint> newest_of(const Records& records, dist::Gr
       records.checkpoints().string(), lowest, highest);
 }
 
+namespace {
+
+std::vector<loader::BadSample> bad_samples_of_all(const std::vector<loader::BadSample>& mine,
+                                                  dist::Group& group) {
+  if (group.size() == 1) return mine;
+  nlohmann::json list = nlohmann::json::array();
+  for (const loader::BadSample& bad : mine)
+    list.push_back({bad.sample, bad.substitute, bad.reason});
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;  // names need not be UTF-8
+  std::vector<loader::BadSample> all;
+  for (const std::string& text : dist::gather_texts(group, list.dump(-1, ' ', false, kReplace))) {
+    for (const nlohmann::json& bad : nlohmann::json::parse(text)) {
+      all.push_back({bad[0].get<int64_t>(), bad[1].get<int64_t>(), bad[2].get<std::string>()});
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
 loader::Batch next_batch(loader::Loader& loader, dist::Group& group) {
   loader::Batch batch;
   std::exception_ptr failed;
@@ -52,9 +74,12 @@ loader::Batch next_batch(loader::Loader& loader, dist::Group& group) {
   } catch (...) {
     failed = std::current_exception();
   }
-  const bool any_failed = group.any(failed != nullptr);
+  constexpr int64_t kFailed = int64_t{1} << 40;  // more than there are pictures in a batch
+  const int64_t told =
+      group.agree(failed ? kFailed : static_cast<int64_t>(batch.bad.size()), dist::Agree::kSum);
   if (failed) std::rethrow_exception(failed);
-  if (any_failed) fail(ExitCode::kData, "another process could not read its pictures");
+  if (told >= kFailed) fail(ExitCode::kData, "another process could not read its pictures");
+  if (told > 0) batch.bad = bad_samples_of_all(batch.bad, group);
   return batch;
 }
 

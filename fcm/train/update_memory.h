@@ -13,7 +13,9 @@ namespace fcm::train {
 // except where a control group allows less than the machine has. There the process is killed at
 // the limit, so what the program, the weights (`elements` of them are trained), their gradients and
 // moments, and the loader's batches take is subtracted, and the peak of a backward pass counted.
-double memory_for_pictures(const recipe::Recipe& recipe, int64_t elements, at::Device device);
+// `ranks_here` processes share the memory.
+double memory_for_pictures(const recipe::Recipe& recipe, int64_t elements, at::Device device,
+                           int64_t ranks_here);
 
 // The same from given facts: `limit` is what the control group allows, `resident` what the process
 // holds already.

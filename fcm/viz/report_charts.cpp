@@ -241,6 +241,21 @@ std::string throughput(const RunLog& log) {
     chart.series.push_back({"", steps, log.step_column("images_per_second"), false, false});
     charts.push_back(line_chart(chart));
   }
+  if (log.has_step_numbers("slowest_rank_images_per_second")) {
+    LineChart chart = over_steps("Images per second of a rank, waiting for others left out", "");
+    chart.from_zero = true;
+    for (const char* which : {"slowest", "fastest"}) {
+      const std::string key = std::string(which) + "_rank_images_per_second";
+      chart.series.push_back({which, steps, log.step_column(key), false, false});
+    }
+    charts.push_back(line_chart(chart));
+  }
+  if (log.has_step_numbers("rank_wait_seconds")) {
+    LineChart chart = over_steps("Waiting for other ranks since the point before", "s");
+    chart.from_zero = true;
+    chart.series.push_back({"", steps, log.step_column("rank_wait_seconds"), false, false});
+    charts.push_back(line_chart(chart));
+  }
   LineChart shares = over_steps("Shares", "%");
   shares.from_zero = true;
   if (log.has_step_numbers("data_wait")) {

@@ -16,10 +16,11 @@
 
 namespace fcm::train {
 
-// 25 pictures of stripes, the last of which cannot be read: four steps of six make an epoch.
+// Pictures of stripes, one of which cannot be read: of 25 four steps of six make an epoch.
 class Stripes final : public loader::Dataset {
  public:
-  int64_t size() const override { return 25; }
+  explicit Stripes(int64_t size = 25) : size_(size) {}
+  int64_t size() const override { return size_; }
   image::Image get(int64_t index, int64_t channels) const override {
     if (index == 24) fail(ExitCode::kData, "picture 24 is damaged");
     image::Image picture{40, 40, channels, {}};
@@ -33,6 +34,7 @@ class Stripes final : public loader::Dataset {
   const std::vector<std::string>& classes() const override { return none_; }
 
  private:
+  int64_t size_;
   std::vector<std::string> none_;
 };
 

@@ -272,5 +272,21 @@ TEST(RunLog, LaterLinesReplaceThoseOfARunThatWentOnFromEarlier) {
   EXPECT_EQ(log.restarts, 1u);
 }
 
+TEST(Report, ShowsTheSlowestAndTheFastestRank) {
+  ReportInput input;
+  input.log = made_up_log(20);
+  EXPECT_FALSE(contains(render_report(input), "of a rank"));
+  for (json& line : input.log) {
+    line["slowest_rank_images_per_second"] = 400;
+    line["fastest_rank_images_per_second"] = 600;
+    line["rank_wait_seconds"] = 0.5;
+  }
+  const std::string shown = render_report(input);
+  for (const char* words : {"Images per second of a rank", "slowest", "fastest",
+                            "Waiting for other ranks since the point before"}) {
+    EXPECT_TRUE(contains(shown, words)) << words;
+  }
+}
+
 }  // namespace
 }  // namespace fcm::viz

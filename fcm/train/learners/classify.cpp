@@ -13,6 +13,7 @@
 #include "fcm/ops/part.h"
 #include "fcm/ops/patchify/op.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/train/learners/shares.h"
 #include "fcm/train/state.h"
 
 namespace fcm::train {
@@ -63,7 +64,8 @@ ClassifierLearner::ClassifierLearner(models::Classifier model, const recipe::Rec
                  optim::layer_decay_groups(model_.parameters(), model_.layer_of(),
                                            recipe.optim.weight_decay,
                                            recipe.classify().classifier.layer_decay),
-                 recipe.optim) {
+                 recipe.optim, share_of(*shared_group(), model_.parameters(), recipe.optim.shard)),
+      gradients_(shared_group(), model_.parameters()) {
   if (recipe.classify().classifier.ema_decay <= 0) return;
   average_ = std::make_unique<models::Classifier>(model_.options(), /*seed=*/0, model_.device());
   const at::NoGradGuard no_grad;
@@ -95,15 +97,18 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, const StepPlan&
     const double share = batch.share_of(count);
     const at::Tensor loss =
         loss::soft_target_cross_entropy(logits_BC, targets_BC.narrow(0, first, count)) * share;
+    if (first + count == batch.batch) gradients_.begin_last_pass();
     ops::enter_phase("backward");
     torch::autograd::backward({loss}, {});
     result.loss += loss.item<double>();
   }
   ops::enter_phase("update");
+  gradients_.finish(result);
   result.gradient_norm = optimizer_.gradient_norm();
   result.applied = is_finite(result);
   if (!result.applied) return result;
   optimizer_.step(plan.lr, optimizer_.clip_scale(result.gradient_norm));
+  exchange_shares(group(), model_.parameters(), optimizer_);
   if (average_) {
     const at::NoGradGuard no_grad;
     average_->parameters().flat_values().lerp_(model_.parameters().flat_values(),
@@ -119,9 +124,15 @@ PublishedTensors ClassifierLearner::optimizer_state() const {
   return tensors;
 }
 
+void ClassifierLearner::begin_saving() {
+  collect_moments(group(), model_.parameters(), optimizer_);
+}
+
 void ClassifierLearner::restore(const checkpoint::Checkpoint& from) {
+  optimizer_.widen();
   load_training_state(model_.parameters(), optimizer_, average_ ? &average_->parameters() : nullptr,
                       from);
+  optimizer_.keep_share();
 }
 
 }  // namespace fcm::train

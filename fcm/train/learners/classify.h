@@ -11,6 +11,7 @@
 #include "fcm/optim/adamw.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/train/learner.h"
+#include "fcm/train/learners/group_gradients.h"
 
 namespace fcm::train {
 
@@ -38,6 +39,8 @@ class ClassifierLearner final : public Learner {
   int64_t updates() const override { return optimizer_.steps(); }
   PublishedTensors model_state() const override { return model_tensors(model_.parameters()); }
   PublishedTensors optimizer_state() const override;
+  void begin_saving() override;
+  void end_saving() override { optimizer_.keep_share(); }
   void restore(const checkpoint::Checkpoint& from) override;
 
  private:
@@ -46,6 +49,7 @@ class ClassifierLearner final : public Learner {
   models::Classifier model_;
   std::unique_ptr<models::Classifier> average_;
   optim::AdamW optimizer_;
+  GroupGradients gradients_;
 };
 
 }  // namespace fcm::train

@@ -13,6 +13,7 @@
 #include "fcm/recipe/setup.h"
 #include "fcm/train/execution/queued_update.h"
 #include "fcm/train/learners/forward_backward.h"
+#include "fcm/train/learners/shares.h"
 
 namespace fcm::train {
 
@@ -24,7 +25,9 @@ PretrainLearner::PretrainLearner(models::MaskedAutoencoder model, const recipe::
       compute_(recipe::compute_type(recipe.model.precision, model.device())),
       model_(std::move(model)),
       teachers_(std::move(teachers)),
-      optimizer_(model_.parameters(), recipe.optim) {
+      optimizer_(model_.parameters(), recipe.optim,
+                 share_of(*shared_group(), model_.parameters(), recipe.optim.shard)),
+      gradients_(shared_group(), model_.parameters()) {
   if (ema() != nullptr) ema()->start_from(model_.parameters());
 }
 
@@ -45,6 +48,7 @@ StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& p
                                 recipe_.pretrain().masks)
             .to(model_.device());
     const double share = batch.share_of(count);
+    if (first + count == batch.batch) gradients_.begin_last_pass();
     losses_and_shares.emplace_back(
         forward_backward(model_, pictures_BHWC.narrow(0, first, count), views, recipe_, compute_,
                          share, teachers_.get()),
@@ -59,10 +63,12 @@ StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& p
       result.target_losses[name] += loss.item<double>() * share;
     }
   }
+  gradients_.finish(result);
   result.gradient_norm = optimizer_.gradient_norm();
   result.applied = is_finite(result);
   if (!result.applied) return result;
   optimizer_.step(plan.lr, optimizer_.clip_scale(result.gradient_norm));
+  exchange_shares(group(), model_.parameters(), optimizer_);
   ema_spread_ = spread;
   if (ema() != nullptr) {
     ema()->follow(model_.parameters(),
@@ -73,7 +79,7 @@ StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& p
 }
 
 std::unique_ptr<Execution> PretrainLearner::queue(int64_t micro_batch, const MakeRecorded& record) {
-  if (ema() != nullptr) return nullptr;
+  if (ema() != nullptr || group().size() > 1) return nullptr;
   return std::make_unique<QueuedUpdate>(model_, optimizer_, recipe_, compute_, micro_batch,
                                         teachers_.get(), record ? record() : nullptr);
 }
@@ -95,9 +101,13 @@ nlohmann::json PretrainLearner::extra_state() const {
   return state;
 }
 
+void PretrainLearner::begin_saving() { collect_moments(group(), model_.parameters(), optimizer_); }
+
 void PretrainLearner::restore(const checkpoint::Checkpoint& from) {
+  optimizer_.widen();
   load_training_state(model_.parameters(), optimizer_, ema() ? &ema()->parameters() : nullptr,
                       from);
+  optimizer_.keep_share();
   scaler_ = from.state.value("scaler", nlohmann::json());
 }
 

@@ -11,6 +11,7 @@
 #include "fcm/recipe/recipe.h"
 #include "fcm/targets/teachers.h"
 #include "fcm/train/learner.h"
+#include "fcm/train/learners/group_gradients.h"
 
 namespace fcm::train {
 
@@ -31,7 +32,8 @@ class PretrainLearner final : public Learner {
   // Plans of the samples' masks, forward and backward, AdamW; then the moving average among the
   // teachers follows. Waits for a GPU, which the execution of queue() does not.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
-  // nullptr where a moving average is among the targets: whether it follows depends on the result.
+  // nullptr where a moving average is among the targets: whether it follows depends on the result;
+  // and in a group of several.
   std::unique_ptr<Execution> queue(int64_t micro_batch, const MakeRecorded& record) override;
   // What makes a CUDA graph of an update, where `wanted` and where one can be made: on a GPU and
   // without teachers.
@@ -45,6 +47,8 @@ class PretrainLearner final : public Learner {
   PublishedTensors optimizer_state() const override;
   // "scaler": of a published program's fp16 run; unused here, written back on export.
   nlohmann::json extra_state() const override;
+  void begin_saving() override;
+  void end_saving() override { optimizer_.keep_share(); }
   void restore(const checkpoint::Checkpoint& from) override;
 
   // "ema_spread", "ema_least_spread": how much the moving average's features differ from patch to
@@ -59,6 +63,7 @@ class PretrainLearner final : public Learner {
   models::MaskedAutoencoder model_;
   std::unique_ptr<targets::Teachers> teachers_;
   optim::AdamW optimizer_;
+  GroupGradients gradients_;
   nlohmann::json scaler_;
   std::optional<targets::Spread> ema_spread_;  // of the last applied step
   bool warned_of_collapse_ = false;

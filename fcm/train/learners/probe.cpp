@@ -71,9 +71,11 @@ StepResult ProbeLearner::update(const loader::Batch& batch, const StepPlan& plan
   at::Tensor variance_D = head_parameters_.find("head.0.running_var").value;
   const at::Tensor mean_before_D = mean_D.clone(), variance_before_D = variance_D.clone();
   optimizer_.zero_gradients();
-  const at::Tensor labels_B =
-      at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong).to(device());
-  const at::Tensor loss = loss::cross_entropy(head_.train(at::cat(pieces)), labels_B);
+  // The head is small: every rank lets it see the features of all, and comes to the same result.
+  const at::Tensor features_BC = dist::gather_rows(group(), at::cat(pieces));
+  const at::Tensor labels_B = dist::gather_rows(
+      group(), at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong));
+  const at::Tensor loss = loss::cross_entropy(head_.train(features_BC), labels_B.to(device()));
   torch::autograd::backward({loss}, {});
   StepResult result;
   result.loss = loss.item<double>();

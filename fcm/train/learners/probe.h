@@ -21,8 +21,8 @@ class ProbeLearner final : public Learner {
 
   at::Tensor logits(const loader::Batch& batch) const;  // [B, classes], on the CPU
 
-  // Features of micro-batches, then one pass of the head over the whole batch, by whose own
-  // statistics it normalises.
+  // Features of micro-batches, then one pass of the head over the whole batch, of all ranks, by
+  // whose own statistics it normalises.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   loader::TargetKind target_kind() const override { return loader::TargetKind::kLabel; }
   at::Device device() const override { return encoder_.device(); }

@@ -1,0 +1,32 @@
+#include "fcm/train/learners/group_gradients.h"
+
+#include <utility>
+#include <vector>
+
+namespace fcm::train {
+
+GroupGradients::GroupGradients(const std::shared_ptr<dist::Group>& group,
+                               const nn::Parameters& parameters) {
+  if (group->size() == 1) return;
+  std::vector<dist::Filled> filled;
+  for (const nn::Parameter& parameter : parameters.all()) {
+    if (parameter.trainable) filled.push_back({parameter.name, parameter.value});
+  }
+  reducer_ = std::make_unique<dist::Reducer>(group, parameters.flat_gradients(), std::move(filled));
+}
+
+void GroupGradients::begin_last_pass() {
+  if (reducer_) reducer_->begin_last_pass();
+}
+
+void GroupGradients::finish(StepResult& mine) {
+  if (!reducer_) return;
+  std::vector<double> losses{mine.loss};
+  for (const auto& [name, loss] : mine.target_losses) losses.push_back(loss);
+  reducer_->finish(losses);
+  auto next = losses.begin();
+  mine.loss = *next++;
+  for (auto& [name, loss] : mine.target_losses) loss = *next++;
+}
+
+}  // namespace fcm::train

@@ -1,0 +1,62 @@
+#include "fcm/train/learners/shares.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+namespace fcm::train {
+namespace {
+
+constexpr int64_t kAligned = 64;  // elements: cache lines belong to one rank
+
+optim::Share share_of_rank(int64_t rank, int64_t ranks, int64_t elements) {
+  const int64_t lines = (elements + kAligned - 1) / kAligned;
+  const auto border = [&](int64_t of) { return std::min(lines * of / ranks * kAligned, elements); };
+  return {border(rank), border(rank + 1)};
+}
+
+// Everyone's shares of [E] buffers that hold this rank's.
+void broadcast_shares(dist::Group& group, const at::Tensor& values_E) {
+  std::vector<std::unique_ptr<dist::Pending>> pending;
+  for (int64_t rank = 0; rank < group.size(); ++rank) {
+    const optim::Share share = share_of_rank(rank, group.size(), values_E.numel());
+    pending.push_back(group.start_broadcast(values_E.narrow(0, share.begin, share.size()), rank));
+  }
+  for (const auto& one : pending) one->wait();
+}
+
+}  // namespace
+
+optim::Share share_of(const dist::Group& group, const nn::Parameters& parameters, bool shard) {
+  const int64_t elements = parameters.trainable_elements();
+  if (!shard) return {0, elements};
+  return share_of_rank(group.rank(), group.size(), elements);
+}
+
+void exchange_shares(dist::Group& group, const nn::Parameters& parameters,
+                     const optim::AdamW& optimizer) {
+  if (!optimizer.has_all()) broadcast_shares(group, parameters.flat_values());
+}
+
+void collect_moments(dist::Group& group, const nn::Parameters& parameters,
+                     optim::AdamW& optimizer) {
+  if (optimizer.has_all()) return;
+  if (group.rank() == 0) optimizer.widen();
+  // One share at a time: only rank 0 ever holds more than its own and another.
+  for (int64_t rank = 1; rank < group.size(); ++rank) {
+    const optim::Share share = share_of_rank(rank, group.size(), parameters.trainable_elements());
+    for (const at::Tensor& moments : {optimizer.first_moments(), optimizer.second_moments()}) {
+      at::Tensor of_share;
+      if (group.rank() == 0) {
+        of_share = moments.narrow(0, share.begin, share.size());
+      } else {
+        of_share = group.rank() == rank ? moments : at::empty({share.size()}, moments.options());
+      }
+      group.broadcast(of_share, rank);
+    }
+  }
+}
+
+}  // namespace fcm::train

@@ -1,0 +1,183 @@
+// Training as several processes: to rounding the weights of one, and the same bits every time.
+#include "tests/dist/processes.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fcm/base/file.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/train/learners/pretrain.h"
+#include "fcm/train/loop.h"
+#include "fcm/train/run_log.h"
+#include "tests/support/scratch.h"
+#include "tests/train/small_model.h"
+
+namespace fcm::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::map<std::string, at::Tensor> weights_of(const fs::path& run) {
+  SilentReporter silence;
+  const auto found = checkpoint::load_newest(run / "checkpoints", false, silence);
+  std::map<std::string, at::Tensor> weights;
+  for (const formats::TensorView& view : found->model.tensors) {
+    weights[view.name] = to_tensor(view).to(at::kDouble);
+  }
+  return weights;
+}
+
+double largest_difference(const std::map<std::string, at::Tensor>& a,
+                          const std::map<std::string, at::Tensor>& b) {
+  double largest = 0;
+  for (const auto& [name, value] : a) {
+    largest = std::max(largest, (value - b.at(name)).abs().max().item<double>());
+  }
+  return largest;
+}
+
+std::vector<double> losses_of(const fs::path& run) {
+  std::vector<double> losses;
+  for (const nlohmann::json& line : read_log(run / "log.jsonl")) {
+    if (line.contains("loss")) losses.push_back(line.at("loss").get<double>());
+  }
+  return losses;
+}
+
+// What one process makes, and by how much its weights differ where sums are merely taken in another
+// order: in micro-batches.
+class OneProcess {
+ public:
+  explicit OneProcess(const fs::path& folder) {
+    train_in(folder / "one", 0);
+    weights = weights_of(folder / "one");
+    losses = losses_of(folder / "one");
+    for (const int64_t micro_batch : {1, 2, 3}) {
+      recipe::Recipe recipe = twenty_steps();
+      recipe.optim.micro_batch = micro_batch;
+      const fs::path out = folder / ("micro" + std::to_string(micro_batch));
+      train_in(out, 0, recipe);
+      rounding = std::max(rounding, largest_difference(weights, weights_of(out)));
+    }
+  }
+
+  std::map<std::string, at::Tensor> weights;
+  std::vector<double> losses;
+  double rounding = 0;
+};
+
+constexpr double kHeadroom = 10;  // as the parity runner gives
+
+void expect_like(const OneProcess& one, const fs::path& run) {
+  EXPECT_LE(largest_difference(one.weights, weights_of(run)), kHeadroom * one.rounding) << run;
+  const std::vector<double> losses = losses_of(run);
+  ASSERT_EQ(losses.size(), one.losses.size());
+  for (size_t i = 0; i < losses.size(); ++i) EXPECT_NEAR(losses[i], one.losses[i], 1e-5) << i;
+}
+
+TEST(Processes, ComeToTheWeightsOfOne) {
+  const test::Scratch scratch;
+  const OneProcess one(scratch.path());
+  EXPECT_GT(one.rounding, 0);
+  EXPECT_LT(one.rounding, 1e-4);  // or the bound below would say nothing
+  for (const int64_t ranks : {1, 2, 4}) {
+    const fs::path out = scratch / std::to_string(ranks);
+    train_in(out, ranks);
+    expect_like(one, out);
+  }
+}
+
+TEST(Processes, AsManyGiveTheSameBits) {
+  const test::Scratch scratch;
+  for (const int64_t ranks : {2, 4}) {
+    const fs::path first = scratch / (std::to_string(ranks) + "a"),
+                   second = scratch / (std::to_string(ranks) + "b");
+    train_in(first, ranks);
+    train_in(second, ranks);
+    EXPECT_TRUE(bits_of(first) == bits_of(second)) << ranks;
+  }
+}
+
+TEST(Processes, GoOnAsOtherwiseMany) {
+  const test::Scratch scratch;
+  const OneProcess one(scratch.path());
+  recipe::Recipe half = twenty_steps();
+  half.run.max_steps = 10;
+  for (const auto& [before, after] : {std::pair{2, 1}, {2, 4}, {1, 2}}) {
+    const fs::path out = scratch / fmt::format("{}-{}", before, after);
+    train_in(out, before, half);
+    train_in(out, after);
+    expect_like(one, out);
+  }
+  // As many as before: the bits of a run that was never stopped.
+  train_in(scratch / "stopped", 2, half);
+  train_in(scratch / "stopped", 2);
+  train_in(scratch / "whole", 2);
+  EXPECT_TRUE(bits_of(scratch / "stopped") == bits_of(scratch / "whole"));
+}
+
+TEST(Processes, WithSharesOfTheMomentsComeToTheSameBits) {
+  const test::Scratch scratch;
+  recipe::Recipe shared = twenty_steps();
+  shared.optim.shard = true;
+  for (const int64_t ranks : {2, 4}) {
+    const fs::path whole = scratch / fmt::format("whole{}", ranks),
+                   parts = scratch / fmt::format("parts{}", ranks);
+    train_in(whole, ranks);
+    train_in(parts, ranks, shared, [ranks](dist::Group&, recipe::Recipe&, PretrainLearner& it) {
+      const int64_t all = it.model().parameters().flat_values().numel(),
+                    own = it.optimizer().first_moments().numel();
+      if (own > all / ranks + 64) fail(ExitCode::kNumeric, "{} moments of {}", own, all);
+    });
+    EXPECT_TRUE(bits_of(whole) == bits_of(parts)) << ranks;
+  }
+  // A checkpoint does not say which it was.
+  recipe::Recipe half = shared;
+  half.run.max_steps = 10;
+  const fs::path out = scratch / "mixed";
+  train_in(out, 2, half);
+  train_in(out, 2);
+  EXPECT_TRUE(bits_of(out) == bits_of(scratch / "whole2"));
+}
+
+TEST(Processes, WriteOneLogOfAllOfThem) {
+  const test::Scratch scratch;
+  train_in(scratch.path(), 4);
+  int64_t steps = 0, bad = 0;
+  for (const nlohmann::json& line : read_log(scratch / "log.jsonl")) {
+    bad += line.contains("bad_sample") ? 1 : 0;
+    if (!line.contains("loss")) continue;
+    EXPECT_EQ(line.at("step"), ++steps);
+    EXPECT_EQ(line.at("ranks"), 4);
+    EXPECT_LE(line.at("slowest_rank_images_per_second"), line.at("fastest_rank_images_per_second"));
+    EXPECT_GE(line.at("rank_wait_seconds"), 0);
+    if (steps == 20) EXPECT_EQ(line.at("skipped_samples"), 4);  // once an epoch, whoever met it
+  }
+  EXPECT_EQ(steps, 20);
+  EXPECT_EQ(bad, 4);
+}
+
+TEST(Processes, ThatCannotUseOneGradientLeaveTheUpdateOutTogether) {
+  const test::Scratch scratch;
+  recipe::Recipe recipe = twenty_steps();
+  recipe.run.max_steps = 2;
+  recipe.run.save_every_steps = 100;
+  train_in(scratch.path(), 2, recipe, [](dist::Group& group, recipe::Recipe&, PretrainLearner& it) {
+    if (group.rank() == 0) return;
+    const at::NoGradGuard no_grad;
+    it.model().parameters().find("mask_token").value.fill_(std::numeric_limits<float>::quiet_NaN());
+  });
+  for (const nlohmann::json& line : read_log(scratch / "log.jsonl")) {
+    if (line.contains("loss")) EXPECT_EQ(line.at("skipped_updates"), line.at("step"));
+  }
+}
+
+}  // namespace
+}  // namespace fcm::train
