@@ -22,6 +22,9 @@ struct BenchStepRequest {
       false;  // of the fast one, over as many steps more: "profile", rows of Profile::table
   tasks::Machine machine;
 };
+// Each rank of a group takes its slice of the batch; speeds are the group's, and "communication"
+// has seconds: "alone", of the sums of gradients by themselves; "waited", in a step, for them and
+// for the other ranks; "hidden", the share of the former that a step does not wait for.
 nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);
 
 // Speed of reading and writing training state of about so many bytes, beside `cat` and `cp` with

@@ -100,8 +100,9 @@ nlohmann::json bench_classifier_step(const BenchStepRequest& request, const reci
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, device);
   at::manual_seed(0);
   train::ClassifierLearner learner(
-      models::Classifier(recipe::classifier_options(recipe, kClasses), 0, device), recipe);
-  const loader::Batch batch = noise_batch(recipe, request.batch, kClasses);
+      models::Classifier(recipe::classifier_options(recipe, kClasses), 0, device), recipe,
+      request.machine.group);
+  const loader::Batch batch = noise_batch(recipe, request.batch, kClasses, *request.machine.group);
   LearnerStep fast(learner, batch);
   std::unique_ptr<ReferenceClassifier> reference;
   if (request.implementation != "fast") {

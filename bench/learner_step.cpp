@@ -4,6 +4,7 @@
 #include <numeric>
 #include <string>
 
+#include "fcm/base/error.h"
 #include "fcm/base/random.h"
 #include "fcm/ops/part.h"
 
@@ -52,20 +53,28 @@ class PhaseTimer final : public ops::WorkListener {
 
 }  // namespace
 
-loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes) {
+loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+                          const dist::Group& group) {
+  const loader::Range mine = loader::Slice{group.rank(), group.size()}.of(pictures);
+  if (mine.size() == 0) {
+    fail(ExitCode::kUsage, "--batch {} has fewer pictures than there are processes ({})", pictures,
+         group.size());
+  }
   loader::Batch batch;
-  batch.batch = batch.global_batch = pictures;
+  batch.batch = mine.size();
+  batch.first = mine.begin;
+  batch.global_batch = pictures;
   batch.rows = recipe.data.image_size[0];
   batch.cols = recipe.data.image_size[1];
   batch.channels = recipe.data.channels;
   batch.pixels_BHWC.resize(
-      static_cast<size_t>(pictures * batch.rows * batch.cols * batch.channels));
+      static_cast<size_t>(batch.batch * batch.rows * batch.cols * batch.channels));
   KeyedRandom random(0, Purpose::kSynthetic, 0, 0);
   for (uint8_t& value : batch.pixels_BHWC) value = static_cast<uint8_t>(random.below(256));
-  batch.sample_ids.resize(static_cast<size_t>(pictures));
-  std::iota(batch.sample_ids.begin(), batch.sample_ids.end(), 0);
+  batch.sample_ids.resize(static_cast<size_t>(batch.batch));
+  std::iota(batch.sample_ids.begin(), batch.sample_ids.end(), batch.first);
   std::vector<int64_t> labels;
-  for (int64_t i = 0; i < pictures && classes > 0; ++i) {
+  for (int64_t i = 0; i < batch.batch && classes > 0; ++i) {
     labels.push_back(static_cast<int64_t>(random.below(static_cast<uint64_t>(classes))));
   }
   if (classes > 0) batch.targets = loader::Targets(std::move(labels));

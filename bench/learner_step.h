@@ -6,14 +6,17 @@
 #include <utility>
 
 #include "bench/step_timing.h"
+#include "fcm/dist/group.h"
 #include "fcm/loader/loader.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/train/learner.h"
 
 namespace fcm::bench {
 
-// A batch of noise as the loader would give it, with labels below `classes` (0: none).
-loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes);
+// A rank's slice of a batch of so many pictures, noise, as the loader would give it, with labels
+// below `classes` (0: none).
+loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+                          const dist::Group& group);
 
 class LearnerStep final : public Implementation {
  public:

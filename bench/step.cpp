@@ -98,11 +98,16 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
   recipe::Recipe recipe = request.recipe;
   if (!request.precision.empty()) recipe.model.precision = request.precision;
   recipe::check(recipe);
+  if (request.machine.group->size() > 1 && request.implementation != "fast") {
+    fail(ExitCode::kUsage, "--implementation {}: several processes measure the fast form alone",
+         request.implementation);
+  }
   const at::Device device = tasks::device_of(request.machine);
   const ops::ReferenceOps reference_ops(recipe.debug.reference_ops);
   if (recipe.is<recipe::Classify>()) {
     return bench_classifier_step(request, recipe, device, threads, reporter);
   }
+  dist::Group& group = *request.machine.group;
   const bool features = !recipe.pretrain().targets.features().empty();
   if (features && request.implementation != "fast") {
     fail(ExitCode::kUsage,
@@ -115,8 +120,8 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
   at::manual_seed(0);
   train::PretrainLearner learner(
       models::MaskedAutoencoder(recipe::autoencoder_options(recipe), 0, device), recipe,
-      random_teachers(recipe, device));
-  const loader::Batch batch = noise_batch(recipe, request.batch, 0);
+      random_teachers(recipe, device), request.machine.group);
+  const loader::Batch batch = noise_batch(recipe, request.batch, 0, group);
   LearnerStep fast(learner, batch);
   if (device.is_cuda() && !request.profile && !recipe.debug.reference_ops) {
     const auto record = learner.recording(request.machine.cuda_graph);

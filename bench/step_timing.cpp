@@ -1,10 +1,15 @@
 #include "bench/step_timing.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <malloc.h>
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
+#include "fcm/base/stopwatch.h"
+#include "fcm/dist/reducer.h"
 #include "fcm/ops/cuda/device.h"
 #include "fcm/recipe/setup.h"
 
@@ -47,6 +52,26 @@ void time_one(Implementation& implementation, at::Device device, bool counts) {
       std::max(implementation.peak_memory, train::peak_memory_bytes(device));
 }
 
+// Seconds that the sums of gradients take by themselves, in buckets as the reducer cuts them.
+double seconds_of_sums(dist::Group& group, int64_t elements) {
+  constexpr int64_t kBucket = dist::Reducer::kBucketBytes / static_cast<int64_t>(sizeof(float));
+  constexpr int kRounds = 5;
+  const at::Tensor gradients = at::zeros({elements});
+  std::vector<double> seconds;
+  for (int round = 0; round <= kRounds; ++round) {  // the first one warms up
+    group.agree(0, dist::Agree::kMax);              // all begin together
+    const Stopwatch watch;
+    std::vector<std::unique_ptr<dist::Pending>> sums;
+    for (int64_t begin = 0; begin < elements; begin += kBucket) {
+      sums.push_back(
+          group.start_sum(gradients.narrow(0, begin, std::min(kBucket, elements - begin))));
+    }
+    for (const auto& sum : sums) sum->wait();
+    if (round > 0) seconds.push_back(watch.seconds());
+  }
+  return median(seconds);
+}
+
 }  // namespace
 
 nlohmann::json to_json(const Spread& spread) {
@@ -67,15 +92,22 @@ double allocated_bytes(at::Device device) {
 
 nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
                           Implementation* reference, const StepFacts& facts, Reporter& reporter) {
-  const double peak_flops = train::measure_peak_flops(facts.compute, facts.device);
+  const auto ranks = static_cast<double>(request.machine.group->size());
+  const double peak_flops = ranks * train::measure_peak_flops(facts.compute, facts.device);
+  dist::Group& group = *request.machine.group;
+  double waited_before = 0;
   for (int64_t step = 0; step <= request.steps; ++step) {  // the first one warms up
+    if (step == 1) waited_before = group.waited_seconds();
     if (request.implementation != "reference") time_one(fast, facts.device, step > 0);
     if (reference != nullptr) time_one(*reference, facts.device, step > 0);
     reporter.progress(fmt::format("bench step: {} of {}", step, request.steps));
   }
+  const double waited =
+      (group.waited_seconds() - waited_before) / static_cast<double>(request.steps);
   nlohmann::json implementations;
-  const auto add = [&](const char* name, const Implementation* implementation) {
+  const auto add = [&](const char* name, Implementation* implementation) {
     if (implementation == nullptr || implementation->timed.empty()) return;
+    implementation->kept_bytes *= ranks;  // of the whole batch
     implementations[name] = describe(*implementation, static_cast<double>(request.batch),
                                      facts.flops_per_image, peak_flops);
   };
@@ -85,10 +117,16 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
                            {"batch", request.batch},
                            {"precision", recipe::compute_name(facts.compute)},
                            {"threads", facts.threads},
+                           {"processes", request.machine.group->size()},
                            {"device", facts.device.str()},
                            {"peak_flops", peak_flops},
                            {"flops_per_image", facts.flops_per_image},
                            {"parameters", facts.parameters}};
+  if (group.size() > 1) {
+    const double alone = seconds_of_sums(group, facts.parameters);
+    result["communication"] = {
+        {"alone", alone}, {"waited", waited}, {"hidden", 1 - waited / alone}};
+  }
   if (request.profile) {  // on a GPU the times are of giving it work
     Profile profile;
     fast.profile = &profile;

@@ -38,6 +38,12 @@ void AccuracyCount::add(const at::Tensor& scores_MC, const at::Tensor& labels_M)
   images_ += labels_M.size(0);
 }
 
+void AccuracyCount::add_other_ranks(dist::Group& group) {
+  for (int64_t* count : {&first_, &five_, &images_}) {
+    *count = group.agree(*count, dist::Agree::kSum);
+  }
+}
+
 Accuracy AccuracyCount::percent() const {
   const auto share = [this](int64_t right) {
     return images_ == 0 ? 0.0 : 100.0 * static_cast<double>(right) / static_cast<double>(images_);

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "fcm/dist/group.h"
+
 namespace fcm::eval {
 
 struct Accuracy {
@@ -21,6 +23,7 @@ class AccuracyCount {
   explicit AccuracyCount(double floor);
 
   void add(const at::Tensor& scores_MC, const at::Tensor& labels_M);  // labels int64
+  void add_other_ranks(dist::Group& group);                           // what each of them counted
   Accuracy percent() const;
 
  private:

@@ -21,11 +21,28 @@ at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& not_finite) {
   return logits_BC.masked_fill(broken_B.unsqueeze(1), std::numeric_limits<double>::quiet_NaN());
 }
 
+// What this rank has counted becomes what all have.
+void add_other_ranks(dist::Group& group, ClassifierAccuracy& mine) {
+  if (group.size() == 1) return;
+  std::vector<int64_t> counts = mine.confusion;
+  counts.push_back(mine.unreadable);
+  counts.push_back(mine.not_finite);
+  const at::Tensor all = at::tensor(counts, at::kLong);
+  const at::Tensor loss = at::full({1}, mine.loss, at::kDouble);
+  group.sum(all);
+  group.sum(loss);
+  const auto* next = all.const_data_ptr<int64_t>();
+  for (int64_t& confused : mine.confusion) confused = *next++;
+  mine.unreadable = *next++;
+  mine.not_finite = *next;
+  mine.loss = loss.item<double>();
+}
+
 }  // namespace
 
 ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Recipe& recipe,
                                        const std::shared_ptr<const loader::Dataset>& dataset,
-                                       int64_t batch_size, int64_t threads) {
+                                       int64_t batch_size, int64_t threads, dist::Group& group) {
   const ops::ReferenceOps reference(recipe.debug.reference_ops);
   const auto classes = static_cast<int64_t>(dataset->classes().size());
   loader::EvalLoader batches({.dataset = dataset,
@@ -33,7 +50,8 @@ ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Rec
                               .targets = loader::TargetKind::kLabel,
                               .batch_size = batch_size,
                               .threads = threads,
-                              .crop_share = recipe.classify().classifier.eval_crop});
+                              .crop_share = recipe.classify().classifier.eval_crop,
+                              .slice = {group.rank(), group.size()}});
   AccuracyCount count(-std::numeric_limits<double>::infinity());
   ClassifierAccuracy evaluation;
   evaluation.classes = classes;
@@ -58,6 +76,8 @@ ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Rec
       ++evaluation.confusion[static_cast<size_t>(truth * classes + best)];
     }
   }
+  add_other_ranks(group, evaluation);
+  count.add_other_ranks(group);
   const Accuracy accuracy = count.percent();
   if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable picture to measure on");
   evaluation.top1 = accuracy.top1;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "fcm/dist/group.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/loader.h"
 #include "fcm/recipe/recipe.h"
@@ -28,9 +29,11 @@ struct ClassifierAccuracy {
 };
 
 // Every readable picture once, in their order, none twice: the same counts with any `batch_size`.
-// Throws Error(kData) where no picture can be read.
+// Throws Error(kData) where no picture can be read. Each rank of a group measures its slice, and
+// all have the result of the whole.
 ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Recipe& recipe,
                                        const std::shared_ptr<const loader::Dataset>& dataset,
-                                       int64_t batch_size, int64_t threads);
+                                       int64_t batch_size, int64_t threads,
+                                       dist::Group& group = *dist::group_of_one());
 
 }  // namespace fcm::eval

@@ -55,31 +55,48 @@ void for_each_batch(const recipe::Recipe& recipe, const Selection& selection, in
                               .data = recipe.data,
                               .targets = loader::TargetKind::kLabel,
                               .batch_size = kBatch,
-                              .threads = threads});
+                              .threads = threads,
+                              .slice = {selection.group->rank(), selection.group->size()}});
   for (loader::Batch batch; batches.next(batch);) {
     if (batch.batch > 0) take(batch);  // 0: every picture of it was unreadable
   }
 }
 
-// All that was collected. Throws Error(kData) where not one picture could be read.
-at::Tensor joined(const std::vector<at::Tensor>& batches, const Selection& selection) {
-  if (batches.empty()) {
-    fail(ExitCode::kData, "none of the {} pictures can be read, the first is {}",
-         selection.dataset->size(), selection.dataset->name(0));
-  }
-  return at::cat(batches);
+void refuse_no_picture(bool none, const Selection& selection) {
+  if (!none) return;
+  fail(ExitCode::kData, "none of the {} pictures can be read, the first is {}",
+       selection.dataset->size(), selection.dataset->name(0));
 }
 
 at::Tensor labels_tensor(const std::vector<int64_t>& labels) {
   return at::tensor(at::ArrayRef<int64_t>(labels), at::kLong);
 }
 
+// Of this rank's slice, [N, width], [N]; none of it was readable: no rows.
+struct Rows {
+  std::vector<at::Tensor> features;
+  std::vector<int64_t> labels;
+
+  // Those of all ranks. `width`: of a row. Throws Error(kData) where not one picture could be read.
+  at::Tensor all_features(const Selection& selection, const std::vector<int64_t>& width) const {
+    std::vector<int64_t> none = width;
+    none.insert(none.begin(), 0);
+    const at::Tensor all = dist::gather_rows(
+        *selection.group, features.empty() ? at::empty(none, at::kFloat) : at::cat(features));
+    refuse_no_picture(all.size(0) == 0, selection);
+    return all;
+  }
+  at::Tensor all_labels(const Selection& selection) const {
+    return dist::gather_rows(*selection.group, labels_tensor(labels));
+  }
+};
+
 void append(std::vector<int64_t>& list, const std::vector<int64_t>& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
 
 // Neighbours, probes and other programs would take them for features.
-void refuse_non_finite(const at::Tensor& latent_BKC, const Selection& selection,
+void refuse_non_finite(const at::Tensor& latent_BKC, const loader::Dataset& pictures,
                        const loader::Batch& batch) {
   const at::Tensor finite_B = at::isfinite(latent_BKC).flatten(1).all(1);
   for (int64_t i = 0; i < finite_B.size(0); ++i) {
@@ -88,57 +105,63 @@ void refuse_non_finite(const at::Tensor& latent_BKC, const Selection& selection,
     fail(ExitCode::kNumeric,
          "the features of {} hold NaN or infinity: look at the weights (fastconvmae checkpoint "
          "show), or try --set model.precision=fp32",
-         Subset(selection).name(sample));
+         pictures.name(sample));
   }
 }
 
 }  // namespace
 
-void stream_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
-                     const Selection& selection, int64_t threads, const TakeFeatures& take) {
+encoder::Features features_of(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
+                              const loader::Dataset& pictures, const loader::Batch& batch) {
   const at::NoGradGuard no_grad;
   const ops::ReferenceOps reference(recipe.debug.reference_ops);
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, model.device());
+  const at::Tensor pictures_BHWC = models::pictures_of(batch);
+  const masks::ViewPlan plan =
+      masks::full_plan(pictures_BHWC.size(0), model.grid()).to(model.device());
+  const at::Tensor pixels = models::pixels_of(models::to_device(pictures_BHWC, model.device()),
+                                              plan, model.geometry(), recipe.data);
+  encoder::Features features = model.encode(pixels, plan, compute);
+  features.latent_BKC = features.latent_BKC.to(at::kFloat).cpu();
+  if (features.class_latents_BGC.defined()) {
+    features.class_latents_BGC = features.class_latents_BGC.to(at::kFloat).cpu();
+  }
+  refuse_non_finite(features.latent_BKC, pictures, batch);
+  return features;
+}
+
+void stream_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
+                     const Selection& selection, int64_t threads, const TakeFeatures& take) {
+  const at::NoGradGuard no_grad;
   for_each_batch(recipe, selection, threads, [&](const loader::Batch& batch) {
-    const at::Tensor pictures_BHWC = models::pictures_of(batch);
-    const masks::ViewPlan plan =
-        masks::full_plan(pictures_BHWC.size(0), model.grid()).to(model.device());
-    const at::Tensor pixels = models::pixels_of(models::to_device(pictures_BHWC, model.device()),
-                                                plan, model.geometry(), recipe.data);
-    encoder::Features features = model.encode(pixels, plan, compute);
-    features.latent_BKC = features.latent_BKC.to(at::kFloat).cpu();
-    if (features.class_latents_BGC.defined()) {
-      features.class_latents_BGC = features.class_latents_BGC.to(at::kFloat).cpu();
-    }
-    refuse_non_finite(features.latent_BKC, selection, batch);
-    take(features, batch);
+    take(features_of(model, recipe, Subset(selection), batch), batch);
   });
 }
 
 FeatureSet extract_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                             const Selection& selection, int64_t threads) {
-  std::vector<at::Tensor> tokens;
-  std::vector<int64_t> labels;
+  Rows rows;
   stream_features(model, recipe, selection, threads,
                   [&](const encoder::Features& features, const loader::Batch& batch) {
-                    tokens.push_back(features.latent_BKC);
-                    append(labels, batch.targets.labels());
+                    rows.features.push_back(features.latent_BKC);
+                    append(rows.labels, batch.targets.labels());
                   });
-  const at::Tensor tokens_NLC = joined(tokens, selection);
-  return {tokens_NLC.flatten(1), tokens_NLC.mean(1), labels_tensor(labels)};
+  const at::Tensor tokens_NLC =
+      rows.all_features(selection, {model.grid().patches(), recipe.encoder.dims.back()});
+  return {tokens_NLC.flatten(1), tokens_NLC.mean(1), rows.all_labels(selection)};
 }
 
 FeatureSet extract_mean_features(const models::MaskedAutoencoder& model,
                                  const recipe::Recipe& recipe, const Selection& selection,
                                  int64_t threads) {
-  std::vector<at::Tensor> means;
-  std::vector<int64_t> labels;
+  Rows rows;
   stream_features(model, recipe, selection, threads,
                   [&](const encoder::Features& features, const loader::Batch& batch) {
-                    means.push_back(features.latent_BKC.mean(1));
-                    append(labels, batch.targets.labels());
+                    rows.features.push_back(features.latent_BKC.mean(1));
+                    append(rows.labels, batch.targets.labels());
                   });
-  return {at::Tensor(), joined(means, selection), labels_tensor(labels)};
+  return {at::Tensor(), rows.all_features(selection, {recipe.encoder.dims.back()}),
+          rows.all_labels(selection)};
 }
 
 FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection, int64_t threads) {
@@ -148,7 +171,8 @@ FeatureSet raw_features(const recipe::Recipe& recipe, const Selection& selection
     pixels.push_back(models::pictures_of(batch).flatten(1).to(at::kFloat).div_(255));
     append(labels, batch.targets.labels());
   });
-  return {joined(pixels, selection), at::Tensor(), labels_tensor(labels)};
+  refuse_no_picture(pixels.empty(), selection);
+  return {at::cat(pixels), at::Tensor(), labels_tensor(labels)};
 }
 
 }  // namespace fcm::eval

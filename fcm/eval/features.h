@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 
+#include "fcm/dist/group.h"
 #include "fcm/encoder/features.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/loader.h"
@@ -29,6 +30,8 @@ constexpr int64_t kEverything = std::numeric_limits<int64_t>::max();
 struct Selection {
   std::shared_ptr<const loader::Dataset> dataset;
   int64_t count = 0;
+  // Each rank runs over a slice; a FeatureSet holds the pictures of all of them, in every rank.
+  std::shared_ptr<dist::Group> group = dist::group_of_one();
 };
 
 // What the encoder makes of the next pictures (one view, all edges): the latent vectors of their
@@ -36,10 +39,14 @@ struct Selection {
 using TakeFeatures =
     std::function<void(const encoder::Features& features, const loader::Batch& batch)>;
 
-// Pictures that cannot be read are left out. Throws Error(kNumeric) that names the picture whose
-// features are not finite.
+// Pictures that cannot be read are left out. Of several ranks each sees its slice. Throws
+// Error(kNumeric) that names the picture whose features are not finite.
 void stream_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                      const Selection& selection, int64_t threads, const TakeFeatures& take);
+
+// What stream_features gives of one batch of `pictures`, in their order.
+encoder::Features features_of(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
+                              const loader::Dataset& pictures, const loader::Batch& batch);
 
 // All of them at once: for as many as fit into memory. Throws Error(kData) where none can be read.
 FeatureSet extract_features(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,

@@ -168,6 +168,43 @@ const std::vector<std::vector<Neighbour>>& NeighbourSearch::nearest() {
   return nearest_;
 }
 
+std::vector<std::vector<Neighbour>> nearest_of_ranks(
+    dist::Group& group, const std::vector<std::vector<Neighbour>>& mine, int64_t bank, int64_t k) {
+  if (group.size() == 1) return mine;
+  constexpr int64_t kValues = 3;  // similarity, place, label: whole numbers below 2^53 are exact
+  const auto queries = std::ssize(mine);
+  const at::Tensor told_MK3 = at::full({queries, k, kValues}, -1, at::kDouble);  // place -1: none
+  auto* next = told_MK3.mutable_data_ptr<double>();
+  for (const std::vector<Neighbour>& of_query : mine) {
+    for (size_t i = 0; i < of_query.size(); ++i) {
+      next[i * kValues] = of_query[i].similarity;
+      next[i * kValues + 1] = static_cast<double>(of_query[i].place);
+      next[i * kValues + 2] = static_cast<double>(of_query[i].label);
+    }
+    next += k * kValues;
+  }
+  const std::vector<at::Tensor> banks = group.gather(at::full({1}, bank, at::kLong));
+  const std::vector<at::Tensor> all = group.gather(told_MK3);
+  std::vector<std::vector<Neighbour>> merged(mine.size());
+  int64_t before = 0;  // places of earlier ranks
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    const auto* value = all[rank].const_data_ptr<double>();
+    for (std::vector<Neighbour>& of_query : merged) {
+      for (int64_t i = 0; i < k; ++i, value += kValues) {
+        if (value[1] < 0) continue;
+        of_query.push_back(
+            {value[0], static_cast<int64_t>(value[1]) + before, static_cast<int64_t>(value[2])});
+      }
+    }
+    before += banks[rank].item<int64_t>();
+  }
+  for (std::vector<Neighbour>& of_query : merged) {
+    std::sort(of_query.begin(), of_query.end(), nearer);
+    of_query.resize(std::min(of_query.size(), static_cast<size_t>(k)));
+  }
+  return merged;
+}
+
 KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Tensor& query_labels_M,
                int64_t classes, double temperature) {
   const at::NoGradGuard no_grad;

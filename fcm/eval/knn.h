@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "fcm/dist/group.h"
 #include "fcm/eval/accuracy.h"
 
 namespace fcm::eval {
@@ -44,6 +45,8 @@ class NeighbourSearch {
   // Of each query, the nearest first: k of them, or the bank.
   const std::vector<std::vector<Neighbour>>& nearest();
 
+  int64_t places() const { return places_; }  // of the bank so far
+
  private:
   at::Tensor unit_queries_MD_;
   size_t k_;
@@ -52,6 +55,11 @@ class NeighbourSearch {
   std::vector<std::vector<Neighbour>> nearest_;
   bool sorted_ = false;
 };
+
+// The k nearest among what all ranks have found, each in its part of the bank, as one search of
+// the whole bank finds them. `mine`: of the same queries in every rank; `bank`: size of the part.
+std::vector<std::vector<Neighbour>> nearest_of_ranks(
+    dist::Group& group, const std::vector<std::vector<Neighbour>>& mine, int64_t bank, int64_t k);
 
 // Weighted votes of the neighbours of each query. query_labels_M: int64 below `classes`.
 KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Tensor& query_labels_M,

@@ -60,10 +60,10 @@ Measured measure_all(const recipe::Recipe& recipe, const TrainedModel& trained, 
 nlohmann::json accuracies(const Measured& measured) {
   using Member = double eval::FrozenAccuracy::*;
   const auto three = [&](Member member, bool raw) {
-    nlohmann::json json = {{"untrained", measured.untrained.*member},
-                           {"pretrained", measured.pretrained.*member}};
-    if (raw) json["raw"] = measured.raw.*member;
-    return json;
+    nlohmann::json shares = {{"untrained", measured.untrained.*member},
+                             {"pretrained", measured.pretrained.*member}};
+    if (raw) shares["raw"] = measured.raw.*member;
+    return shares;
   };
   const auto better = [&](Member flattened, Member mean) {
     const auto best = [&](const eval::FrozenAccuracy& accuracy) {

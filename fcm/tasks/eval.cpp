@@ -10,6 +10,7 @@
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/nesting.h"
+#include "fcm/tasks/ranks.h"
 #include "fcm/tasks/result_file.h"
 #include "fcm/tasks/run_facts.h"
 #include "fcm/tasks/tasks.h"
@@ -106,8 +107,10 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   if (!request.out.empty()) refuse_nested(request.out, request.data, *dataset, reporter);
   const std::string classifier = request.checkpoint.path.string();
   const Meaning meaning = meaning_of(trained, dataset, request, reporter);
+  dist::Group& group = *request.machine.group;
+  refuse_different_ranks(group, trained.recipe, request.data, *dataset);
   const eval::ClassifierAccuracy evaluation = eval::classifier_accuracy(
-      trained.predict, trained.recipe, meaning.dataset, request.batch, threads);
+      trained.predict, trained.recipe, meaning.dataset, request.batch, threads, group);
   if (evaluation.not_finite > 0) {
     fail(ExitCode::kNumeric,
          "{} answers with NaN or infinity for {} of {} pictures, so no accuracy means anything; "
@@ -122,7 +125,7 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
                            {"image_size", trained.recipe.data.image_size},
                            {"classes", class_table(evaluation, meaning.dataset->classes())}};
   result.update(meaning.facts);
-  if (request.out.empty()) return result;
+  if (request.out.empty() || !group.writes()) return result;
   const std::filesystem::path picture = request.out / "confusion.png";
   const bool drawn = trained.classes <= kMostClassesDrawn;
   if (drawn) result["confusion"] = picture.string();

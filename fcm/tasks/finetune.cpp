@@ -14,6 +14,7 @@
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/nesting.h"
+#include "fcm/tasks/ranks.h"
 #include "fcm/tasks/result_file.h"
 #include "fcm/tasks/run_folder.h"
 #include "fcm/tasks/tasks.h"
@@ -76,13 +77,14 @@ struct Trainee {
   eval::Predict without_average;  // where `predict` is a moving average's
 };
 
-Trainee trainee_of(const recipe::Recipe& recipe, models::Classifier model) {
+Trainee trainee_of(const recipe::Recipe& recipe, models::Classifier model,
+                   const std::shared_ptr<dist::Group>& group) {
   if (recipe.classify().classifier.learns == "head") {
-    auto learner = std::make_unique<train::ProbeLearner>(std::move(model), recipe);
+    auto learner = std::make_unique<train::ProbeLearner>(std::move(model), recipe, group);
     const train::ProbeLearner* probe = learner.get();
     return {std::move(learner), [probe](const auto& batch) { return probe->logits(batch); }, {}};
   }
-  auto learner = std::make_unique<train::ClassifierLearner>(std::move(model), recipe);
+  auto learner = std::make_unique<train::ClassifierLearner>(std::move(model), recipe, group);
   const auto predict_with = [&recipe](const models::Classifier* judged) -> eval::Predict {
     return [&recipe, judged](const loader::Batch& batch) {
       return models::logits_of(*judged, batch, recipe.data,
@@ -99,11 +101,13 @@ Trainee trainee_of(const recipe::Recipe& recipe, models::Classifier model) {
 class Evaluator {
  public:
   Evaluator(const recipe::Recipe& recipe, const Trainee& trainee,
-            std::shared_ptr<const loader::Dataset> pictures, int64_t threads, Reporter& reporter)
+            std::shared_ptr<const loader::Dataset> pictures, int64_t threads,
+            std::shared_ptr<dist::Group> group, Reporter& reporter)
       : recipe_(recipe),
         trainee_(trainee),
         pictures_(std::move(pictures)),
         threads_(threads),
+        group_(std::move(group)),
         reporter_(reporter) {}
 
   train::Measured operator()() {
@@ -133,13 +137,14 @@ class Evaluator {
 
  private:
   eval::ClassifierAccuracy evaluate(const eval::Predict& predict) const {
-    return eval::classifier_accuracy(predict, recipe_, pictures_, kEvalBatch, threads_);
+    return eval::classifier_accuracy(predict, recipe_, pictures_, kEvalBatch, threads_, *group_);
   }
 
   const recipe::Recipe& recipe_;
   const Trainee& trainee_;
   std::shared_ptr<const loader::Dataset> pictures_;
   int64_t threads_;
+  std::shared_ptr<dist::Group> group_;
   Reporter& reporter_;
   std::optional<eval::ClassifierAccuracy> last_;
 };
@@ -175,32 +180,40 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   const recipe::Recipe& recipe = request.recipe;
   recipe::check(recipe);
   const LabelledData data = open_labelled_splits(request.data, request.machine, reporter);
+  dist::Group& group = *request.machine.group;
+  refuse_different_ranks(group, recipe, request.data, *data.train);
   refuse_nested(request.out, request.data, *data.train, reporter);
   RunFacts facts;
   facts.started_from = start ? absolute_path(start->path) : "";
   facts.learns_classes = true;
   if (start) facts.pretrained_on = stored_set(start->state, kTrainedOn);
   const std::vector<std::string>& classes = data.train->classes();
-  const Trainee trainee =
-      trainee_of(recipe, model_of(request, std::move(start), classes, reporter));
+  const Trainee trainee = trainee_of(recipe, model_of(request, std::move(start), classes, reporter),
+                                     request.machine.group);
   if (request.dry_run) return dry_run(request, *trainee.learner, data.train->size(), threads);
   const int64_t steps = train::total_steps(recipe, data.train->size());
   facts.trained_on = describe_pictures(*data.train, request.data, loader::Split::kTrain);
   facts.measured_on = describe_pictures(*data.val, request.data, loader::Split::kVal);
-  const PreparedRun prepared = prepare_run_folder(
-      {request.out, request.resume, request.overwrite, std::move(facts)}, recipe, reporter);
+  PreparedRun prepared;  // of rank 0
+  dist::on_first(group, [&] {
+    prepared = prepare_run_folder(
+        {request.out, request.resume, request.overwrite, std::move(facts)}, recipe, reporter);
+  });
   reporter.info(fmt::format("{}: {} pictures of {} classes, {} steps of {}, from {}", request.data,
                             data.train->size(), classes.size(), steps, recipe.optim.batch_size,
                             request.checkpoint.empty() ? "scratch" : request.checkpoint.string()));
 
-  Evaluator evaluator(recipe, trainee, loader::until_stopped(data.val, request.stop), threads,
-                      reporter);
+  // Ranks measure together: one alone cannot leave off.
+  const std::atomic<bool>* stop_measuring = group.size() > 1 ? nullptr : request.stop;
+  Evaluator evaluator(recipe, trainee, loader::until_stopped(data.val, stop_measuring), threads,
+                      request.machine.group, reporter);
   train::TrainRequest training;
   training.recipe = recipe;
   training.dataset = data.train;
   training.out = request.out;
   training.about = prepared.about;
   training.threads = threads;
+  training.group = request.machine.group;
   training.stop = request.stop;
   training.measure = [&](int64_t) { return evaluator(); };
   training.measures_last_step = true;
@@ -221,8 +234,10 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   put_notes(result, notes_on_answers(evaluator.last()));
   result["class_names"] = printable(classes);
   settle_numbers(result, reporter);
-  write_run_result(request.out, result);
-  report(request.out, reporter);
+  if (group.writes()) {
+    write_run_result(request.out, result);
+    report(request.out, reporter);
+  }
   return result;
 }
 

@@ -12,6 +12,7 @@
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/frozen_meaning.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/ranks.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 
@@ -102,8 +103,11 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
   const int64_t threads = set_up_machine(machine);
   const TrainedModel trained =
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
+  dist::Group& group = *machine.group;
   const LabelledData both = open_labelled_splits(data, machine, reporter);
-  const eval::Selection bank{both.train, eval::kEverything}, asked{both.val, eval::kEverything};
+  const eval::Selection bank{both.train, eval::kEverything, machine.group},
+      asked{both.val, eval::kEverything, machine.group};
+  refuse_different_ranks(group, trained.recipe, data, *bank.dataset);
   const nlohmann::json meaning =
       frozen_meaning(trained, *bank.dataset, *asked.dataset, data, reporter);
   const auto classes = static_cast<int64_t>(bank.dataset->classes().size());
@@ -127,8 +131,10 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
 
   nlohmann::json json, kinds = nlohmann::json::object();
   for (Question& question : questions) {
-    const nlohmann::json result = describe(eval::vote(question.search.nearest(), queries.labels_N,
-                                                      classes, eval::KnnOptions{}.temperature));
+    const auto nearest =
+        eval::nearest_of_ranks(group, question.search.nearest(), question.search.places(), k);
+    const nlohmann::json result =
+        describe(eval::vote(nearest, queries.labels_N, classes, eval::KnnOptions{}.temperature));
     kinds[question.kind] = result;
     if (json.is_null() || result.at("top1") >= json.at("top1")) json = result;
   }

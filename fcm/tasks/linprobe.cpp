@@ -9,6 +9,7 @@
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/frozen_meaning.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/ranks.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 
@@ -27,7 +28,9 @@ LabelledFeatures features_of(decltype(eval::extract_features)& extract, const Tr
                              const std::string& data, const Machine& machine, int64_t threads,
                              Reporter& reporter) {
   const LabelledData both = open_labelled_splits(data, machine, reporter);
-  const eval::Selection train{both.train, eval::kEverything}, test{both.val, eval::kEverything};
+  const eval::Selection train{both.train, eval::kEverything, machine.group},
+      test{both.val, eval::kEverything, machine.group};
+  refuse_different_ranks(*machine.group, trained.recipe, data, *train.dataset);
   nlohmann::json meaning = frozen_meaning(trained, *train.dataset, *test.dataset, data, reporter);
   reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
                             train.dataset->size(), test.dataset->size(), trained.path.string(),

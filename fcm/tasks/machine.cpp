@@ -3,10 +3,12 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "fcm/base/error.h"
 #include "fcm/base/threads.h"
@@ -17,7 +19,11 @@ namespace fcm::tasks {
 namespace {
 
 int64_t threads_of(const Machine& machine) {
-  return machine.threads > 0 ? machine.threads : usable_cores().count;
+  if (machine.threads > 0) return machine.threads;
+  // What is said of this process alone is kept; cores that its machine's ranks share are divided.
+  const int64_t usable = usable_cores().count, ranks = machine.group->ranks_here();
+  const int64_t cores = std::thread::hardware_concurrency();
+  return usable <= cores / ranks ? usable : std::max<int64_t>(usable / ranks, 1);
 }
 
 // LibTorch waits for ever for a thread that could not be made, and OpenMP ends the process with a
@@ -74,7 +80,9 @@ at::Device gpu(const std::string& name, int index) {
 at::Device device_of(const Machine& machine) {
   if (machine.device == "cpu") return at::kCPU;
   if (machine.device == "auto") {
-    return ops::cuda_devices().empty() ? at::Device(at::kCPU) : at::Device(at::kCUDA, 0);
+    const auto devices = static_cast<int64_t>(ops::cuda_devices().size());
+    if (devices == 0) return at::kCPU;
+    return {at::kCUDA, static_cast<at::DeviceIndex>(machine.group->local_rank() % devices)};
   }
   const std::optional<int> index = gpu_named(machine.device);
   if (!index) {

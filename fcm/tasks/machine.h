@@ -19,7 +19,7 @@ int64_t set_up_machine(const Machine& machine);
 std::string threads_set_by(const Machine& machine);
 
 // The device that --device names: "cpu", "cuda" (the first one), "cuda:1"; "auto" is the first GPU
-// where there is one. Throws as set_up_machine.
+// where there is one; of several ranks on a machine each takes the next. Throws as set_up_machine.
 at::Device device_of(const Machine& machine);
 
 // How this machine opens data sets.

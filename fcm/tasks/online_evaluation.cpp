@@ -31,8 +31,11 @@ OnlineEvaluation::OnlineEvaluation(const RunRequest& request, int64_t threads, R
   const recipe::RunOptions& run = request.recipe.run;
   if (run.knn_every_epochs <= 0 && run.probe_every_epochs <= 0) return;
   const LabelledData both = open_labelled_splits(request.data, request.machine, reporter);
-  known_.dataset = loader::until_stopped(both.train, request.stop);
-  asked_.dataset = loader::until_stopped(both.val, request.stop);
+  known_.group = asked_.group = request.machine.group;
+  // Ranks measure together: one alone cannot leave off.
+  const std::atomic<bool>* stop = known_.group->size() > 1 ? nullptr : request.stop;
+  known_.dataset = loader::until_stopped(both.train, stop);
+  asked_.dataset = loader::until_stopped(both.val, stop);
   const auto classes = static_cast<int64_t>(known_.dataset->classes().size());
   known_.count = std::max<int64_t>(5000, 50 * classes);
   asked_.count = std::max<int64_t>(2000, 10 * classes);

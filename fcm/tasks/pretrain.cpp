@@ -15,6 +15,7 @@
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/nesting.h"
 #include "fcm/tasks/online_evaluation.h"
+#include "fcm/tasks/ranks.h"
 #include "fcm/tasks/reconstruct.h"
 #include "fcm/tasks/run_files.h"
 #include "fcm/tasks/run_folder.h"
@@ -72,6 +73,8 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   // Everything that can be wrong is found before the folder is touched.
   std::shared_ptr<const loader::Dataset> dataset =
       open_pictures(request.data, loader::Split::kTrain, request.machine, reporter);
+  dist::Group& group = *request.machine.group;
+  refuse_different_ranks(group, recipe, request.data, *dataset);
   refuse_nested(request.out, request.data, *dataset, reporter);
   const int64_t steps = train::total_steps(recipe, dataset->size());
   models::MaskedAutoencoder untrained(recipe::autoencoder_options(recipe),
@@ -80,7 +83,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   if (request.dry_run) return dry_run(request, untrained, dataset->size(), threads);
   train::PretrainLearner learner(
       std::move(untrained), recipe,
-      load_teachers(recipe, request.teachers, device_of(request.machine)));
+      load_teachers(recipe, request.teachers, device_of(request.machine)), request.machine.group);
   const models::MaskedAutoencoder& model = learner.model();
   std::optional<checkpoint::Checkpoint> start;
   if (request.resume != "auto" && request.resume != "never") {
@@ -95,9 +98,12 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
     facts.started_from = absolute_path(start->path);
     facts.continued = start->state;
   }
-  const PreparedRun prepared = prepare_run_folder(
-      {request.out, request.resume, request.overwrite, std::move(facts), request.lock}, recipe,
-      reporter);
+  PreparedRun prepared;  // of rank 0
+  dist::on_first(group, [&] {
+    prepared = prepare_run_folder(
+        {request.out, request.resume, request.overwrite, std::move(facts), request.lock}, recipe,
+        reporter);
+  });
   reporter.info(fmt::format(
       "{}: {} pictures, {} steps of {}, {:.1f} M parameters, {}, {}, {} threads ({})", request.data,
       dataset->size(), steps, recipe.optim.batch_size,
@@ -113,6 +119,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   training.about = prepared.about;
   training.start_from = start ? &*start : nullptr;
   training.threads = threads;
+  training.group = request.machine.group;
   training.stop = request.stop;
   training.queued = model.device().is_cuda();
   training.record = learner.recording(request.machine.cuda_graph);
@@ -130,7 +137,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
     reporter.info(
         fmt::format("{} is finished: all {} steps are done", request.out.string(), result.steps));
   }
-  if (!result.stopped) report(request.out, reporter);
+  if (!result.stopped && group.writes()) report(request.out, reporter);
   nlohmann::json summary = {{"steps", result.steps},
                             {"total_steps", result.total_steps},
                             {"stopped", result.stopped},

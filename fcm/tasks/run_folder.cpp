@@ -135,6 +135,7 @@ std::string defining_text(const recipe::Recipe& recipe) {
   defining.run = {};
   defining.run.seed = recipe.run.seed;
   defining.debug = {};
+  defining.optim.shard = false;  // the same bits, in other places
   return recipe::print_recipe(defining);
 }
 

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "fcm/base/reporter.h"
+#include "fcm/dist/group.h"
 #include "fcm/loader/sources/packed_writer.h"
 #include "fcm/recipe/recipe.h"
 
@@ -19,9 +21,11 @@ namespace fcm::tasks {
 // Facts of the machine: flags, never recipe keys.
 struct Machine {
   std::string device = "auto";
-  int64_t threads = 0;          // 0: one for each core it may use (base/threads.h)
+  int64_t threads = 0;          // of this process; 0: its share of the cores (base/threads.h)
   std::filesystem::path cache;  // for lists of large data sets; empty: none
   bool cuda_graph = true;       // pretraining on a GPU: an update as one CUDA graph
+  // The processes that share the work. Rank 0 alone writes.
+  std::shared_ptr<dist::Group> group = dist::group_of_one();
 };
 
 class RunLock;  // run_lock.h

@@ -4,17 +4,22 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/encoder/registry.h"
 #include "fcm/eval/features.h"
+#include "fcm/eval/in_turns.h"
 #include "fcm/formats/feature_file.h"
 #include "fcm/formats/json_text.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/output_file.h"
 #include "fcm/tasks/picture_set.h"
+#include "fcm/tasks/ranks.h"
 #include "fcm/tasks/run_facts.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
@@ -68,9 +73,9 @@ std::string field(const std::string& text) {
 }
 
 // One line a row of the features: number and name of its class, name of the picture.
-std::string lines_of(const loader::Dataset& dataset, const loader::Batch& batch) {
+std::string lines_of(const loader::Dataset& dataset, const loader::Batch& batch,
+                     const std::vector<int64_t>& labels) {
   std::string lines;
-  const std::vector<int64_t>& labels = batch.targets.labels();
   for (size_t i = 0; i < labels.size(); ++i) {
     const int64_t label = labels[i];
     const bool known = label >= 0 && label < std::ssize(dataset.classes());
@@ -91,17 +96,48 @@ std::map<std::string, std::string> metadata_of(const FeaturesRequest& request,
           {"classes", formats::json_text(pictures.classes)}};
 }
 
+// The rows, and the list of their pictures.
+class Files {
+ public:
+  Files(const fs::path& out, int64_t width, int64_t most_rows,
+        std::map<std::string, std::string> metadata)
+      : pictures_(pictures_path(out)),
+        temporary_(pictures_.string() + ".tmp"),
+        names_(temporary_, ExitCode::kUsage, kWho),
+        file_(out, width, most_rows, std::move(metadata)) {
+    names_.write(std::string_view("label\tclass\tpicture\n"));
+  }
+
+  void add(const at::Tensor& rows, const at::Tensor& labels,
+           const std::vector<std::string>& lines) {
+    file_.add({rows.const_data_ptr<float>(), static_cast<size_t>(rows.numel())},
+              {labels.const_data_ptr<int64_t>(), static_cast<size_t>(labels.numel())});
+    for (const std::string& of_rank : lines) names_.write(of_rank);
+  }
+  void finish() {
+    names_.finish();
+    move_into_place(temporary_, pictures_, ExitCode::kUsage, kWho);
+    file_.finish();
+  }
+
+ private:
+  static constexpr const char* kWho = "features";
+
+  const fs::path pictures_, temporary_;
+  FileWriter names_;
+  formats::FeatureFile file_;
+};
+
 }  // namespace
 
 nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter) {
-  constexpr const char* kWho = "features";
   const int64_t threads = set_up_machine(request.machine);
-  check_request(request);
+  dist::Group& group = *request.machine.group;
+  dist::on_first(group, [&] { check_request(request); });
   const auto split = request.split == "train" ? loader::Split::kTrain : loader::Split::kVal;
-  const eval::Selection selection{
-      with_optional_labels(open_pictures(request.data, split, request.machine, reporter)),
-      eval::kEverything};
-  const loader::Dataset& dataset = *selection.dataset;
+  const std::shared_ptr<const loader::Dataset> opened =
+      with_optional_labels(open_pictures(request.data, split, request.machine, reporter));
+  const loader::Dataset& dataset = *opened;
   const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
                                                   device_of(request.machine));
   if (request.tokens == "class" && encoder::family(trained.recipe.model.kind).class_tokens == 0) {
@@ -109,38 +145,45 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
          "--tokens class: {} is a {}, which has no class token; take mean or flat",
          trained.path.string(), trained.recipe.model.kind);
   }
+  refuse_different_ranks(group, trained.recipe, request.data, dataset);
   const int64_t width = width_of(trained, request.tokens);
   reporter.info(fmt::format("{}: {} features of width {} by {} (step {})", request.data,
                             dataset.size(), width, trained.path.string(), trained.step));
-  const fs::path pictures = pictures_path(request.out), temporary = pictures.string() + ".tmp";
-  FileWriter names(temporary, ExitCode::kUsage, kWho);
-  names.write(std::string_view("label\tclass\tpicture\n"));
   const PictureSet described = describe_pictures(dataset, request.data, split);
-  formats::FeatureFile file(request.out, width, dataset.size(),
-                            metadata_of(request, trained, described));
-  eval::stream_features(
-      *trained.model, trained.recipe, selection, threads,
-      [&](const encoder::Features& features, const loader::Batch& batch) {
-        const at::Tensor rows = chosen(features, request.tokens);
-        file.add({rows.const_data_ptr<float>(), static_cast<size_t>(rows.numel())},
-                 batch.targets.labels());
-        names.write(lines_of(dataset, batch));
-        for (const loader::BadSample& bad : batch.bad) {
-          reporter.warn(fmt::format("left out: {}", bad.reason));
-        }
-        reporter.progress(fmt::format("{} of {} pictures", file.rows(), dataset.size()));
-      });
-  if (file.rows() == 0) {
+  int64_t written = 0;
+  std::optional<Files> files;  // of rank 0
+  if (group.writes()) {
+    files.emplace(request.out, width, dataset.size(), metadata_of(request, trained, described));
+  }
+  eval::InTurns turns(opened, trained.recipe, threads, group);
+  for (loader::Batch batch; turns.next(batch);) {
+    at::Tensor rows = at::empty({0, width});
+    std::vector<int64_t> labels;
+    if (batch.batch > 0) {
+      rows =
+          chosen(eval::features_of(*trained.model, trained.recipe, dataset, batch), request.tokens);
+      labels = batch.targets.labels();
+    }
+    const at::Tensor all_rows = dist::gather_rows(group, rows);
+    const at::Tensor all_labels =
+        dist::gather_rows(group, at::tensor(at::ArrayRef<int64_t>(labels), at::kLong));
+    const auto lines = dist::gather_texts(group, lines_of(dataset, batch, labels));
+    for (const loader::BadSample& bad : batch.bad) {
+      reporter.warn(fmt::format("left out: {}", bad.reason));
+    }
+    written += all_rows.size(0);
+    if (files) files->add(all_rows, all_labels, lines);
+    reporter.progress(fmt::format("{} of {} pictures", written, dataset.size()));
+  }
+  if (written == 0) {
     fail(ExitCode::kData, "none of the {} pictures of {} can be read, so there are no features",
          dataset.size(), request.data);
   }
-  names.finish();
-  move_into_place(temporary, pictures, ExitCode::kUsage, kWho);
-  file.finish();
+  if (files) files->finish();
   nlohmann::json result = {{"out", request.out.string()},
-                           {"pictures", pictures.string()},
-                           {"images", file.rows()},
-                           {"left_out", dataset.size() - file.rows()},
+                           {"pictures", pictures_path(request.out).string()},
+                           {"images", written},
+                           {"left_out", dataset.size() - written},
                            {"width", width},
                            {"tokens", request.tokens},
                            {"classes", dataset.classes().size()},
