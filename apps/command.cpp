@@ -11,6 +11,7 @@
 
 namespace fcm::apps {
 int Output::print(nlohmann::json result) const {
+  if (!group->writes()) return static_cast<int>(ExitCode::kDone);
   tasks::settle_numbers(result, reporter);
   print_result(result, json);
   return static_cast<int>(ExitCode::kDone);
@@ -18,7 +19,7 @@ int Output::print(nlohmann::json result) const {
 
 int Output::print(const nlohmann::json& result, const std::string& text) const {
   if (json) return print(result);
-  print_text(text);
+  if (group->writes()) print_text(text);
   return static_cast<int>(ExitCode::kDone);
 }
 
@@ -40,14 +41,15 @@ Declared declared(const Command& command) {
 std::vector<Command> all_commands() {
   using namespace commands;
   return {{"demo", demo},
-          {"pretrain", pretrain},
-          {"finetune", finetune},
-          {"eval", eval},
-          {"linprobe", linprobe},
-          {"features", features},
-          {"knn", knn},
+          {"pretrain", pretrain, true},
+          {"finetune", finetune, true},
+          {"eval", eval, true},
+          {"linprobe", linprobe, true},
+          {"features", features, true},
+          {"knn", knn, true},
           {"visualize", visualize},
           {"report", report},
+          {"launch", launch},
           {"recipe list", recipe_list},
           {"recipe show", recipe_show},
           {"recipe check", recipe_check},
@@ -58,7 +60,7 @@ std::vector<Command> all_commands() {
           {"checkpoint convert", checkpoint_convert},
           {"checkpoint verify", checkpoint_verify},
           {"checkpoint diff", checkpoint_diff},
-          {"bench step", bench_step},
+          {"bench step", bench_step, true},
           {"bench loader", bench_loader},
           {"bench ops", bench_ops},
           {"bench knn", bench_knn},

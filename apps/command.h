@@ -9,6 +9,7 @@
 
 #include "apps/flags.h"
 #include "fcm/base/reporter.h"
+#include "fcm/dist/group.h"
 
 namespace fcm::apps {
 
@@ -16,9 +17,11 @@ namespace fcm::apps {
 struct Output {
   Reporter& reporter;  // stderr
   bool json = false;   // results on stdout as JSON
+  // The processes that share the command's work.
+  std::shared_ptr<dist::Group> group = dist::group_of_one();
 
-  // On stdout. Returns the exit status of success, 0. Numbers that are not finite become null, with
-  // a warning.
+  // On stdout, by rank 0 alone. Returns the exit status of success, 0. Numbers that are not finite
+  // become null, with a warning.
   int print(nlohmann::json result) const;
   // The same for a result with a text of its own.
   int print(const nlohmann::json& result, const std::string& text) const;
@@ -33,6 +36,7 @@ using Action = std::function<int(const Output&)>;
 struct Command {
   std::string name;           // as typed: "recipe show"
   Action (*declare)(Flags&);  // describes it, adds its flags, and says what it does with them
+  bool in_group = false;      // several processes share its work; else rank 0 does it alone
 };
 
 // A command with all its flags, before they are read.

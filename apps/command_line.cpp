@@ -166,6 +166,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   line.version = command.flags->wants_version();
   line.json = command.flags->json();
   line.quiet = command.flags->quiet();
+  line.in_group = parts.command->in_group;
   if (command.flags->wants_help()) {
     line.help = command.flags->help();
   } else if (!line.version && !left.empty()) {

@@ -15,6 +15,7 @@ struct CommandLine {
   bool version = false;
   bool json = false;
   bool quiet = false;
+  bool in_group = false;         // Command::in_group
   Action action;                 // where neither help nor version was asked for
   std::unique_ptr<Flags> flags;  // of the command; the action asks them what was given
 };

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "fcm/base/error.h"
 
@@ -219,6 +220,12 @@ Flag Flags::add_repeated(const char* names, const Take& take, const Show& show, 
   return Flag(option);
 }
 
+void Flags::take_rest(Words& words, const std::string& kind) {
+  rest_ = &words;
+  rest_kind_ = kind;
+  app_->prefix_command();
+}
+
 void Flags::add_those_of_every_command() {
   const auto add_one = [&](const char* names, const char* help) {
     app_->add_flag(names)->description(help)->group(kOfEveryCommand);
@@ -240,7 +247,12 @@ Words Flags::parse(const Words& words) {
   }
   if (wants_help() || wants_version()) return {};
   // A mistyped flag also shows as a missing one: what is left over comes first.
-  const Words left = app_->remaining();
+  Words left = app_->remaining();
+  if (rest_ != nullptr &&
+      (left.empty() || left.front() == "--" || !left.front().starts_with('-'))) {
+    if (!left.empty() && left.front() == "--") left.erase(left.begin());
+    *rest_ = std::exchange(left, {});
+  }
   if (left.empty() && !fault.empty()) {
     fail(ExitCode::kUsage, "{}; see {} --help", fault, app_->get_name());
   }
@@ -254,6 +266,10 @@ bool Flags::quiet() const { return app_->count("--quiet") > 0; }
 
 std::string Flags::help() const {
   std::string text = app_->help();
+  if (rest_ != nullptr) {  // CLI11 does not show what is left to others
+    const std::string options = "[OPTIONS]";
+    text.insert(text.find(options) + options.size(), " [--] " + rest_kind_);
+  }
   for (size_t at; (at = text.find("\n\n\n")) != text.npos;) text.erase(at, 1);
   while (text.ends_with("\n\n")) text.pop_back();
   return text;

@@ -82,6 +82,9 @@ class Flags {
                     const char* help);
   Flag add_repeated(const char* names, const Take& take, const Show& show, const char* kind,
                     const char* help);
+  // Everything from the first word on that is none of the command's flags: another command with
+  // flags of its own. "--" may stand before it. `kind`: what stands for it in the help.
+  void take_rest(std::vector<std::string>& words, const std::string& kind);
   // --help, --json, --quiet and --version, which every command has; behind all others.
   void add_those_of_every_command();
 
@@ -105,6 +108,8 @@ class Flags {
 
   std::unique_ptr<CLI::App> app_;
   std::string about_;
+  std::vector<std::string>* rest_ = nullptr;  // of take_rest
+  std::string rest_kind_;
 };
 
 // Throws Error(kUsage) where one of `flags` was given: "--resume ...", and `why`.

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "apps/command_line.h"
+#include "apps/ranks.h"
 #include "apps/results.h"
 #include "apps/stderr_reporter.h"
 #include "apps/version.h"
@@ -23,7 +24,26 @@ namespace {
 
 constexpr int kInternalError = 1;
 
-int run(const std::vector<std::string>& arguments, const std::function<void()>& before_work) {
+// As one of several ranks. Whatever ends this one early, the others learn of.
+int run_in_group(const CommandLine& line, const dist::Placement& placement, Reporter& stderr_) {
+  RankReporter reporter(stderr_, placement);
+  keep_libtorch_quiet();
+  const std::shared_ptr<dist::Process> process = join_ranks(placement, reporter);
+  try {
+    const int status = line.action({reporter, line.json, process});
+    process->leave();
+    return status;
+  } catch (const dist::SharedError&) {
+    process->leave();
+    throw;
+  } catch (const std::exception& error) {
+    process->give_up(error.what());
+    throw;
+  }
+}
+
+int run(const std::vector<std::string>& arguments, const std::function<void()>& before_work,
+        dist::Placement& placement) {
   const CommandLine line = parse_command_line(arguments);
   if (!line.help.empty()) {
     print_text(line.help);
@@ -35,11 +55,15 @@ int run(const std::vector<std::string>& arguments, const std::function<void()>& 
   }
   if (before_work && !line.command.starts_with("recipe ")) before_work();
   StderrReporter reporter(style_of_stderr(line.quiet));
+  if (line.command != "launch") placement = placement_of_process();
+  if (placement.size > 1 && line.in_group) return run_in_group(line, placement, reporter);
+  if (placement.rank > 0) return 0;  // rank 0 does it
   return line.action({reporter, line.json});
 }
 
 int end_with(int status, const std::string& message) {
   StderrReporter(style_of_stderr(false)).error(message);
+  write_error_file(message);
   return status;
 }
 
@@ -70,10 +94,15 @@ bool is_out_of_memory(const std::exception& error) {
 
 int run_program(const std::vector<std::string>& arguments,
                 const std::function<void()>& before_work) {
+  dist::Placement placement;
   try {
-    return run(arguments, before_work);
+    return run(arguments, before_work, placement);
+  } catch (const dist::SharedError& error) {
+    const bool says_it = placement.rank == 0 || error.code() == ExitCode::kPeerLost;
+    if (!says_it) return static_cast<int>(error.code());
+    return end_with(error.code(), said_by(placement, error.what()));
   } catch (const Error& error) {
-    return end_with(error.code(), error.what());
+    return end_with(error.code(), said_by(placement, error.what()));
   } catch (const std::bad_alloc&) {
     return end_with(ExitCode::kDevice, kOutOfMemory);
   } catch (const std::length_error&) {  // more than a container can ever hold

@@ -54,8 +54,8 @@ std::string usage_of(const std::string& group) {
         "Flags of every command:\n{}\n"
         "fastconvmae COMMAND --help shows all that it takes; any other flag is an error.\n"
         "Exit status: 0 done, 2 usage or recipe, 3 data, 4 checkpoint, 5 loss or gradients stayed\n"
-        "non-finite, 6 device or memory, 75 stopped early with a checkpoint (run the same command "
-        "again).\n",
+        "non-finite, 6 device or memory, 7 another process was lost, 75 stopped early with a "
+        "checkpoint\n(run the same command again).\n",
         commands_and_groups(), flags_of_every_command());
   }
   std::string about_group;

@@ -30,6 +30,7 @@ Action bench_step(Flags& flags) {
   return [arguments](const Output& output) {
     bench::BenchStepRequest& request = arguments->bench;
     request.recipe = any_recipe(arguments->recipe);
+    request.machine.group = output.group;
     return output.print(bench::bench_step(request, output.reporter));
   };
 }

@@ -16,6 +16,7 @@ Action features(Flags& flags);
 Action knn(Flags& flags);
 Action visualize(Flags& flags);
 Action report(Flags& flags);
+Action launch(Flags& flags);
 
 Action recipe_list(Flags& flags);
 Action recipe_show(Flags& flags);

@@ -27,7 +27,8 @@ Action eval(Flags& flags) {
       .excludes(out);
   add_machine(flags, eval.machine);
   return [arguments](const Output& output) {
-    const tasks::EvalRequest& request = arguments->eval;
+    tasks::EvalRequest& request = arguments->eval;
+    request.machine.group = output.group;
     if (arguments->latency) return output.print(bench::latency(request, output.reporter));
     if (request.data.empty()) {
       fail(ExitCode::kUsage,

@@ -20,6 +20,7 @@ Action features(Flags& flags) {
   add_overwrite(flags, request->overwrite, "Replace the files at --out");
   add_machine(flags, request->machine);
   return [request](const Output& output) {
+    request->machine.group = output.group;
     return output.print(tasks::write_features(*request, output.reporter));
   };
 }

@@ -18,6 +18,7 @@ Action knn(Flags& flags) {
   flags.add("--k", arguments->k, {1, kMany}, "Neighbours that vote");
   add_machine(flags, arguments->machine);
   return [arguments](const Output& output) {
+    arguments->machine.group = output.group;
     return output.print(tasks::knn(arguments->data, arguments->checkpoint, arguments->k,
                                    arguments->machine, output.reporter));
   };

@@ -73,11 +73,15 @@ Action linprobe(Flags& flags) {
         return train_classifier(request, recipe, choice, "linprobe", "head", output);
       }
     }
+    request.machine.group = output.group;
     refuse(of_training, "goes with a probe that is trained: --recipe linprobe_*");
-    if (!request.out.empty()) tasks::refuse_foreign_result(request.out);
+    dist::Group& group = *output.group;
+    dist::on_first(group, [&] {
+      if (!request.out.empty()) tasks::refuse_foreign_result(request.out);
+    });
     const nlohmann::json result =
         probe_of_features(request, choice.set, arguments->fast, output.reporter);
-    if (!request.out.empty()) tasks::write_result(request.out, result);
+    if (!request.out.empty() && group.writes()) tasks::write_result(request.out, result);
     return output.print(result);
   };
 }

@@ -32,6 +32,7 @@ Action pretrain(Flags& flags) {
     tasks::RunRequest& request = arguments->run;
     request.recipe = pretraining_recipe(arguments->recipe);
     request.stop = catch_stop_signals();
+    request.machine.group = output.group;
     return output.print_run(tasks::pretrain(request, output.reporter));
   };
 }

@@ -15,6 +15,7 @@ int train_classifier(tasks::FinetuneRequest& request, const recipe::Recipe& reci
   request.recipe = recipe;
   request.set = choice.set;
   request.stop = catch_stop_signals();
+  request.machine.group = output.group;
   return output.print_run(tasks::finetune(request, output.reporter));
 }
 

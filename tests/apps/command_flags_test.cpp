@@ -34,6 +34,7 @@ const std::map<std::string, std::string> kUsed = {
      "--checkpoint --set --allow-missing --teacher --images --out --seed --overwrite --device "
      "--threads"},
     {"report", "run_dir"},
+    {"launch", "--processes"},
     {"recipe list", ""},
     {"recipe show", "recipe --set --seed"},
     {"recipe check", "recipes --set --seed"},
