@@ -1,0 +1,100 @@
+#include "fcm/nn/batch_norm.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <utility>
+#include <vector>
+
+#include "fcm/base/error.h"
+
+namespace fcm::nn {
+namespace {
+
+struct HeldGroup : torch::CustomClassHolder {
+  explicit HeldGroup(std::shared_ptr<dist::Group> held) : group(std::move(held)) {}
+  std::shared_ptr<dist::Group> group;
+};
+
+// The sum over all ranks. What each rank makes of it adds to the gradient of everyone's part, so
+// that backward is a sum over all ranks too.
+class SumOverRanks : public torch::autograd::Function<SumOverRanks> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& mine,
+                            const std::shared_ptr<dist::Group>& group) {
+    context->saved_data["group"] = c10::IValue::make_capsule(c10::make_intrusive<HeldGroup>(group));
+    at::Tensor sum = mine.contiguous().clone();
+    group->sum(sum);
+    return sum;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    const auto held = context->saved_data["group"].toCapsule();
+    at::Tensor sum = gradients[0].contiguous().clone();
+    static_cast<HeldGroup&>(*held).group->sum(sum);
+    return {sum, {}};
+  }
+};
+
+// [C] as a factor of [N, C, ...].
+at::Tensor along_channels(const at::Tensor& values_C, const at::Tensor& x) {
+  std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
+  shape[1] = x.size(1);
+  return values_C.to(x.scalar_type()).view(shape);
+}
+
+// Over everything but the channels, [C], float64.
+at::Tensor sums(const at::Tensor& x) {
+  return x.transpose(0, 1).flatten(1).sum(1, /*keepdim=*/false, at::kDouble);
+}
+
+void check_input(const at::Tensor& x, const at::Tensor& weight_C) {
+  require(x.dim() >= 2 && x.size(1) == weight_C.numel(),
+          "batch_norm: {} dimensions, {} channels, wanted two dimensions or more and {} channels",
+          x.dim(), x.dim() >= 2 ? x.size(1) : 0, weight_C.numel());
+}
+
+at::Tensor normalised(const at::Tensor& centred, const at::Tensor& variance_C,
+                      const at::Tensor& weight_C, const at::Tensor& bias_C, double epsilon) {
+  const at::Tensor scale_C = (variance_C + epsilon).rsqrt() * weight_C;
+  return centred * along_channels(scale_C, centred) + along_channels(bias_C, centred);
+}
+
+}  // namespace
+
+at::Tensor batch_norm(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bias_C,
+                      const RunningStatistics& running, const std::shared_ptr<dist::Group>& group,
+                      const BatchNormOptions& options) {
+  check_input(x, weight_C);
+  const at::Tensor wide = x.to(weight_C.scalar_type());
+  const at::Tensor own = at::full({1}, static_cast<double>(x.numel() / x.size(1)),
+                                  at::TensorOptions(at::kDouble).device(x.device()));
+  group->sum(own);
+  const double count = own.item<double>();
+  require(count > 1, "batch_norm: statistics of {} values a channel, wanted two or more", count);
+  // Two rounds: the mean of squares would lose the variance of what is far from 0.
+  const at::Tensor mean_C = SumOverRanks::apply(sums(wide), group) / count;
+  const at::Tensor centred = wide - along_channels(mean_C, wide);
+  const at::Tensor squares_C = SumOverRanks::apply(sums(centred.square()), group);
+  {
+    const at::NoGradGuard no_grad;
+    running.mean_C.lerp_(mean_C.to(running.mean_C.scalar_type()), options.momentum);
+    running.variance_C.lerp_((squares_C / (count - 1)).to(running.variance_C.scalar_type()),
+                             options.momentum);
+  }
+  return normalised(centred, squares_C / count, weight_C, bias_C, options.epsilon)
+      .to(x.scalar_type());
+}
+
+at::Tensor batch_norm_by(const RunningStatistics& running, const at::Tensor& x,
+                         const at::Tensor& weight_C, const at::Tensor& bias_C,
+                         const BatchNormOptions& options) {
+  check_input(x, weight_C);
+  const at::Tensor wide = x.to(weight_C.scalar_type());
+  return normalised(wide - along_channels(running.mean_C, wide), running.variance_C, weight_C,
+                    bias_C, options.epsilon)
+      .to(x.scalar_type());
+}
+
+}  // namespace fcm::nn

@@ -1,0 +1,100 @@
+// Batch normalisation of several ranks is that of one that has all pictures.
+#include "fcm/nn/batch_norm.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <tuple>
+
+#include "tests/dist/thread_group.h"
+
+namespace fcm::nn {
+namespace {
+
+constexpr int64_t kPictures = 6, kChannels = 3, kSide = 4;
+
+struct Tensors {
+  at::Tensor x = at::arange(kPictures * kChannels * kSide * kSide, at::kDouble)
+                     .mul(0.7)
+                     .sin()
+                     .add(100)  // far from 0
+                     .view({kPictures, kChannels, kSide, kSide});
+  at::Tensor weight_C = at::arange(1, kChannels + 1).to(at::kDouble).div(2).requires_grad_(true);
+  at::Tensor bias_C = at::arange(kChannels).to(at::kDouble).requires_grad_(true);
+  RunningStatistics running{at::zeros({kChannels}, at::kDouble),
+                            at::ones({kChannels}, at::kDouble)};
+};
+
+// Something that depends on every element in another way.
+at::Tensor loss_of(const at::Tensor& y, int64_t first) {
+  const int64_t per_picture = y.numel() / y.size(0);
+  const at::Tensor factors = at::arange(y.numel(), at::kDouble).add(first * per_picture).cos();
+  return (y.flatten() * factors).sum() + y.square().sum() * 0.1;
+}
+
+struct Results {
+  at::Tensor y, of_x, of_weight, of_bias, mean, variance;
+};
+
+// By LibTorch, on all pictures.
+Results whole() {
+  Tensors t;
+  t.x.requires_grad_(true);
+  const at::Tensor y = at::batch_norm(t.x, t.weight_C, t.bias_C, t.running.mean_C,
+                                      t.running.variance_C, true, 0.1, 1e-5, false);
+  torch::autograd::backward({loss_of(y, 0)}, {});
+  return {y.detach(),      t.x.grad(),       t.weight_C.grad(),
+          t.bias_C.grad(), t.running.mean_C, t.running.variance_C};
+}
+
+TEST(BatchNorm, OfSeveralRanksIsThatOfAllPictures) {
+  const Results wanted = whole();
+  const std::vector<std::vector<int64_t>> splits = {{0, 6}, {0, 3, 6}, {0, 1, 4, 6}};
+  for (const std::vector<int64_t>& borders : splits) {
+    const auto ranks = std::ssize(borders) - 1;
+    dist::test::run_ranks(ranks, [&](dist::Group& group) {
+      const std::shared_ptr<dist::Group> shared(&group, [](dist::Group*) {});
+      const auto rank = static_cast<size_t>(group.rank());
+      const int64_t first = borders[rank], count = borders[rank + 1] - first;
+      Tensors t;
+      const at::Tensor mine = t.x.narrow(0, first, count).clone().requires_grad_(true);
+      const at::Tensor y = batch_norm(mine, t.weight_C, t.bias_C, t.running, shared);
+      torch::autograd::backward({loss_of(y, first)}, {});
+      EXPECT_TRUE(y.allclose(wanted.y.narrow(0, first, count), 1e-9, 1e-9));
+      EXPECT_TRUE(mine.grad().allclose(wanted.of_x.narrow(0, first, count), 1e-9, 1e-9));
+      EXPECT_TRUE(t.running.mean_C.allclose(wanted.mean));
+      EXPECT_TRUE(t.running.variance_C.allclose(wanted.variance));
+      // Those of the parameters are each rank's own.
+      at::Tensor of_weight = t.weight_C.grad().clone(), of_bias = t.bias_C.grad().clone();
+      group.sum(of_weight);
+      group.sum(of_bias);
+      EXPECT_TRUE(of_weight.allclose(wanted.of_weight, 1e-9, 1e-9));
+      EXPECT_TRUE(of_bias.allclose(wanted.of_bias, 1e-9, 1e-9));
+    });
+  }
+}
+
+TEST(BatchNorm, ByRunningStatisticsIsThatOfEvaluation) {
+  Tensors t;
+  t.running.mean_C.fill_(99);
+  t.running.variance_C.fill_(2);
+  const at::NoGradGuard no_grad;
+  const at::Tensor wanted = at::batch_norm(t.x, t.weight_C, t.bias_C, t.running.mean_C,
+                                           t.running.variance_C, false, 0.1, 1e-5, false);
+  EXPECT_TRUE(batch_norm_by(t.running, t.x, t.weight_C, t.bias_C).allclose(wanted));
+}
+
+TEST(BatchNorm, TakesLowPrecisionAndMatrices) {
+  Tensors t;
+  const at::Tensor features = t.x.flatten(2).mean(2).to(at::kBFloat16);
+  const at::Tensor y = batch_norm(features, t.weight_C, t.bias_C, t.running, dist::group_of_one());
+  EXPECT_EQ(y.scalar_type(), at::kBFloat16);
+  EXPECT_EQ(y.sizes(), features.sizes());
+  EXPECT_THROW(
+      batch_norm(features.narrow(0, 0, 1), t.weight_C, t.bias_C, t.running, dist::group_of_one()),
+      std::logic_error);  // no variance
+}
+
+}  // namespace
+}  // namespace fcm::nn
