@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Speed of several processes:  scripts/scaling.sh [--slow-link] [ROUNDS]
+# Without --slow-link: two ranks with a thread each beside one process with two threads, alternating, for the base recipe (batch 8)
+# and the demo's (batch 32): images/s of each round and the ratio of the medians. On a machine with two free cores.
+# With it, as root: two ranks in two network namespaces, the link between them held to 1 and to 10 Gbit/s with 1 ms: seconds that
+# the sums of gradients take alone, that a step waits for them, and the share that is hidden behind backward.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+slow_link=0
+[[ "${1:-}" == --slow-link ]] && slow_link=1 && shift
+rounds=${1:-3}
+program=build/bin/fastconvmae
+
+# A number of the JSON on stdin: the first `key` behind the first `object`.
+number() { sed -n "/\"$1\"/,/}/s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" | head -n 1; }
+median() { sort -g | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
+step_of() { step=(bench step --recipe "$1" --batch "$2" --steps "$3" --implementation fast --device cpu --json --quiet); }
+
+compare() {  # recipe, batch, steps
+  local one=() two=() round
+  step_of "$@"
+  for ((round = 0; round < rounds; ++round)); do
+    one+=("$("$program" "${step[@]}" --threads 2 | number images_per_second median)")
+    two+=("$("$program" launch --processes 2 "${step[@]}" --threads 1 | number images_per_second median)")
+  done
+  printf '%s, batch %s\n  one process, two threads: %s images/s\n  two ranks, a thread each: %s images/s\n' \
+    "$1" "$2" "${one[*]}" "${two[*]}"
+  awk -v one="$(printf '%s\n' "${one[@]}" | median)" -v two="$(printf '%s\n' "${two[@]}" | median)" \
+    'BEGIN {printf "  ratio of the medians: %.3f\n", two / one}'
+}
+
+remove_namespaces() {
+  ip netns del fcm-first 2>/dev/null || true
+  ip netns del fcm-second 2>/dev/null || true
+}
+
+over_link() {  # gigabits, recipe, batch, steps
+  local gigabits=$1 name place=1 result
+  shift
+  step_of "$@"
+  remove_namespaces
+  ip netns add fcm-first
+  ip netns add fcm-second
+  ip link add fcm0 netns fcm-first type veth peer name fcm0 netns fcm-second
+  for name in fcm-first fcm-second; do
+    ip -n $name addr add 10.77.0.$place/24 dev fcm0
+    ip -n $name link set fcm0 up
+    ip -n $name link set lo up
+    ip netns exec $name tc qdisc add dev fcm0 root netem delay 1ms rate "${gigabits}gbit" limit 100000
+    place=$((place + 1))
+  done
+  local rank=(env WORLD_SIZE=2 MASTER_ADDR=10.77.0.1 MASTER_PORT=29500)
+  ip netns exec fcm-second "${rank[@]}" RANK=1 "$program" "${step[@]}" --threads 1 &
+  result=$(ip netns exec fcm-first "${rank[@]}" RANK=0 "$program" "${step[@]}" --threads 1)
+  wait $!
+  printf '%s, batch %s, %s Gbit/s, 1 ms: a step %s s, sums alone %s s, waited %s s, hidden %s\n' "$1" "$2" "$gigabits" \
+    "$(number seconds_per_step median <<< "$result")" "$(number communication alone <<< "$result")" \
+    "$(number communication waited <<< "$result")" "$(number communication hidden <<< "$result")"
+}
+
+if ((slow_link)); then
+  trap remove_namespaces EXIT
+  for gigabits in 1 10; do over_link "$gigabits" fastconvmae_base_in1k_50ep 8 3; done
+else
+  compare fastconvmae_base_in1k_50ep 8 3
+  compare demo 32 60
+fi
