@@ -34,8 +34,8 @@ nlohmann::json dry_run(const FinetuneRequest& request, const train::Learner& lea
                        int64_t pictures, int64_t threads) {
   const recipe::Recipe& recipe = request.recipe;
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, learner.device());
-  const double memory =
-      train::memory_for_pictures(recipe, learner.trainable_elements(), learner.device());
+  const double memory = train::memory_for_pictures(
+      recipe, learner.trainable_elements(), learner.device(), request.machine.group->ranks_here());
   return {{"dry_run", true},
           {"images", pictures},
           {"steps", train::total_steps(recipe, pictures)},

@@ -55,9 +55,10 @@ nlohmann::json dry_run(const RunRequest& request, const models::MaskedAutoencode
           {"parameters", elements},
           {"precision", recipe::compute_name(compute)},
           {"memory_bytes", train::total_memory_bytes(model.device())},
-          {"micro_batch",
-           recipe::choose_micro_batch(
-               recipe, compute, train::memory_for_pictures(recipe, elements, model.device()))},
+          {"micro_batch", recipe::choose_micro_batch(
+                              recipe, compute,
+                              train::memory_for_pictures(recipe, elements, model.device(),
+                                                         request.machine.group->ranks_here()))},
           {"activation_bytes_per_image", recipe::activation_bytes_per_image(recipe, compute)},
           {"flops_per_image", recipe::training_flops(recipe)},
           {"threads", threads},

@@ -141,9 +141,8 @@ class Loop {
 
   void prepare() {
     if (counters_.micro_batch == 0) {
-      const double memory =
-          memory_for_pictures(recipe_, learner_.trainable_elements(), learner_.device(),
-                              group_.ranks_here());
+      const double memory = memory_for_pictures(recipe_, learner_.trainable_elements(),
+                                                learner_.device(), group_.ranks_here());
       counters_.micro_batch =
           group_.agree(recipe::choose_micro_batch(recipe_, compute_, memory), dist::Agree::kMin);
     }

@@ -31,7 +31,13 @@ TEST(UpdateMemory, WithoutRoomPicturesGoOneByOne) {
 }
 
 TEST(UpdateMemory, IsNeverMoreThanThereIs) {
-  EXPECT_LE(memory_for_pictures(small_recipe(), 1000, at::kCPU), usable_memory_bytes());
+  EXPECT_LE(memory_for_pictures(small_recipe(), 1000, at::kCPU, 1), usable_memory_bytes());
+}
+
+TEST(UpdateMemory, RanksOfOneMachineShareIt) {
+  const double alone = memory_for_pictures(small_recipe(), 1000, at::kCPU, 1);
+  const double one_of_four = memory_for_pictures(small_recipe(), 1000, at::kCPU, 4);
+  EXPECT_LE(one_of_four, alone / 4 * 1.001);
 }
 
 }  // namespace
