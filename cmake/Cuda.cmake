@@ -1,5 +1,5 @@
 # CUDA code: FASTCONVMAE_CUDA = OFF, ON, or CHECK (as OFF, with targets beside it that are linked with CUDA:
-# scripts/check-cuda.sh). *.cu and *_cuda.cpp in fcm/ops/ become the library fcm_cuda, in builds with CUDA only; all
+# scripts/check-cuda.sh). *.cu and *_cuda.cpp in fcm/ become the library fcm_cuda, in builds with CUDA only; all
 # other objects are the same in both. They declare the functions of fcm_cuda weak: where it is left out, kernels are
 # null and what fcm/ops/cuda/absent.cpp says holds. Hence it is linked whole: a weak reference fetches nothing.
 set(FASTCONVMAE_CUDA OFF CACHE STRING "CUDA code: OFF, ON or CHECK")
@@ -35,7 +35,7 @@ function(fcm_add_cuda_library)
   if(NOT FASTCONVMAE_CUDA)
     return()
   endif()
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fcm/ops/*.cu" "${PROJECT_SOURCE_DIR}/fcm/ops/*_cuda.cpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fcm/*.cu" "${PROJECT_SOURCE_DIR}/fcm/*_cuda.cpp")
   add_library(fcm_cuda STATIC ${sources})
   target_include_directories(fcm_cuda PUBLIC "${PROJECT_SOURCE_DIR}")
   target_compile_options(fcm_cuda PRIVATE

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <exception>
+#include <set>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -12,6 +13,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/stopwatch.h"
+#include "fcm/dist/nccl.h"
 #include "fcm/dist/network.h"
 #include "fcm/dist/peer_watch.h"
 
@@ -101,11 +103,12 @@ void refuse_other_programs(const std::vector<Introduction>& ranks) {
   }
 }
 
-class GlooProcess final : public Process {
+// Speaks by Gloo, which works in the processor's memory, and by NCCL of what is on GPUs.
+class JoinedProcess final : public Process {
  public:
-  GlooProcess(const Placement& placement, c10::intrusive_ptr<c10d::Store> store,
-              c10::intrusive_ptr<ProcessGroupGloo> gloo, bool keeps_store,
-              std::unique_ptr<PeerWatch> watch)
+  JoinedProcess(const Placement& placement, c10::intrusive_ptr<c10d::Store> store,
+                c10::intrusive_ptr<ProcessGroupGloo> gloo, bool keeps_store,
+                std::unique_ptr<PeerWatch> watch)
       : placement_(placement),
         store_(std::move(store)),
         gloo_(std::move(gloo)),
@@ -131,10 +134,10 @@ class GlooProcess final : public Process {
   }
 
   std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) override {
-    return started(values, [&](std::vector<at::Tensor>& tensors) {
+    return started(values, [&](c10d::Backend& by, std::vector<at::Tensor>& tensors) {
       c10d::BroadcastOptions options;
       options.rootRank = from;
-      return gloo_->broadcast(tensors, options);
+      return by.broadcast(tensors, options);
     });
   }
 
@@ -151,6 +154,7 @@ class GlooProcess final : public Process {
 
   void leave() override {
     try {
+      if (nccl_) nccl_->shutdown();
       watch_->leave();
       if (keeps_store_) watch_->wait_for_all_to_leave();
     } catch (const std::exception&) {  // whoever keeps the store has ended: nothing left to tell
@@ -170,7 +174,7 @@ class GlooProcess final : public Process {
   class Started final : public Pending {
    public:
     // `device`: empty, or values of which `host` holds a copy.
-    Started(GlooProcess& process, Work work, at::Tensor host, at::Tensor device)
+    Started(JoinedProcess& process, Work work, at::Tensor host, at::Tensor device)
         : process_(process),
           work_(std::move(work)),
           host_(std::move(host)),
@@ -181,7 +185,7 @@ class GlooProcess final : public Process {
     }
 
    private:
-    GlooProcess& process_;
+    JoinedProcess& process_;
     Work work_;
     at::Tensor host_, device_;
   };
@@ -202,20 +206,35 @@ class GlooProcess final : public Process {
 
   std::unique_ptr<Pending> start_reduce(const at::Tensor& values,
                                         const c10d::AllreduceOptions& options) {
-    return started(values, [&](std::vector<at::Tensor>& tensors) {
-      return gloo_->allreduce(tensors, options);
+    return started(values, [&](c10d::Backend& by, std::vector<at::Tensor>& tensors) {
+      return by.allreduce(tensors, options);
     });
   }
 
-  // Gloo works in the processor's memory.
   template <typename Operation>
   std::unique_ptr<Pending> started(const at::Tensor& values, const Operation& operation) {
-    const bool elsewhere = !values.is_cpu();
-    const at::Tensor host = elsewhere ? values.detach().cpu() : values.detach();
-    std::vector<at::Tensor> tensors{host};
-    Work work = host.numel() == 0 ? Work() : tried([&] { return operation(tensors); });
-    return std::make_unique<Started>(*this, std::move(work), host,
-                                     elsewhere ? values.detach() : at::Tensor());
+    const bool there = values.is_cuda() && has_nccl(values.device());
+    const bool copied = !values.is_cpu() && !there;
+    const at::Tensor used = copied ? values.detach().cpu() : values.detach();
+    std::vector<at::Tensor> tensors{used};
+    c10d::Backend& by = there ? *nccl_ : static_cast<c10d::Backend&>(*gloo_);
+    Work work = used.numel() == 0 ? Work() : tried([&] { return operation(by, tensors); });
+    return std::make_unique<Started>(*this, std::move(work), used,
+                                     copied ? values.detach() : at::Tensor());
+  }
+
+  // Whether NCCL connects the ranks: it does where each has a GPU of its own. They find out
+  // together, when the first operation on GPU tensors is started.
+  bool has_nccl(at::Device device) {
+    if (asked_for_nccl_) return nccl_ != nullptr;
+    asked_for_nccl_ = true;
+    if (make_nccl == nullptr) return false;
+    const std::vector<std::string> gpus = gather_texts(*this, uuid_of_gpu(device.index()));
+    if (std::set<std::string>(gpus.begin(), gpus.end()).size() < gpus.size()) return false;
+    nccl_ = tried([&] {
+      return make_nccl(c10::make_intrusive<c10d::PrefixStore>("nccl", store_), rank(), size());
+    });
+    return true;
   }
 
   void wait(const Work& work) {
@@ -243,6 +262,8 @@ class GlooProcess final : public Process {
   c10::intrusive_ptr<ProcessGroupGloo> gloo_;
   bool keeps_store_;
   std::unique_ptr<PeerWatch> watch_;
+  bool asked_for_nccl_ = false;
+  c10::intrusive_ptr<c10d::Backend> nccl_;  // nullptr: not connected
   double waited_seconds_ = 0;
 };
 
@@ -283,8 +304,8 @@ std::shared_ptr<Process> connected(const Placement& placement, const JoinOptions
   auto gloo = c10::make_intrusive<ProcessGroupGloo>(
       c10::make_intrusive<c10d::PrefixStore>("gloo", store), static_cast<int>(placement.rank),
       static_cast<int>(placement.size), gloo_options);
-  return std::make_shared<GlooProcess>(placement, store, std::move(gloo), keeps_store,
-                                       std::move(peers));
+  return std::make_shared<JoinedProcess>(placement, store, std::move(gloo), keeps_store,
+                                         std::move(peers));
 }
 
 }  // namespace
