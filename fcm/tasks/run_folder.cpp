@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // The first line in which two recipes differ, for the message.
-std::string first_difference(const std::string& before, const std::string& now) {
+std::string first_differing_part(const std::string& before, const std::string& now) {
   std::istringstream old_lines(before), new_lines(now);
   std::string old_line, new_line;
   while (std::getline(old_lines, old_line) && std::getline(new_lines, new_line)) {
@@ -48,7 +48,7 @@ bool recipe_changes(const fs::path& out, const Texts& now) {
   fail(ExitCode::kUsage,
        "{} holds a run with another recipe: {}; choose another --out, or pass --overwrite to "
        "replace it",
-       out.string(), first_difference(before.defining, now.defining));
+       out.string(), first_differing_part(before.defining, now.defining));
 }
 
 // Other than the lock of a run that was never begun.

@@ -99,7 +99,7 @@ void run_on_cuda(const AdamWBuffers& buffers, std::span<const AdamWSegment> segm
   adamw_update_cuda(update, cuda_stream_for(value));
 }
 
-void check(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments) {
+void check_adamw(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments) {
   const at::Tensor& value = buffers.value_E;
   require(value.scalar_type() == at::kFloat || value.scalar_type() == at::kDouble,
           "adamw takes float32 or float64, not {}", at::toString(value.scalar_type()));
@@ -124,7 +124,7 @@ void check(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments) 
 void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
                 const AdamWFactors& factors) {
   const Part timed("adamw", 0, 7.0 * static_cast<double>(buffers.value_E.nbytes()));
-  check(buffers, segments);
+  check_adamw(buffers, segments);
   if (on_cuda(buffers.value_E, {buffers.first_E, buffers.second_E, buffers.gradient_E}) &&
       buffers.value_E.numel() > 0) {
     return buffers.value_E.scalar_type() == at::kFloat

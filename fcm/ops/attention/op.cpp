@@ -38,7 +38,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
   }
 };
 
-void check(const at::Tensor& qkv_NTD, int64_t heads) {
+void check_attention(const at::Tensor& qkv_NTD, int64_t heads) {
   const auto type = qkv_NTD.scalar_type();
   require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
           "attention takes float32, bfloat16 or float64, not {}", at::toString(type));
@@ -70,13 +70,13 @@ at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads) {
 }
 
 at::Tensor attention_with(Isa isa, const at::Tensor& qkv_NTD, int64_t heads) {
-  check(qkv_NTD, heads);
+  check_attention(qkv_NTD, heads);
   if (qkv_NTD.numel() == 0) return qkv_NTD.narrow(2, 0, qkv_NTD.size(2) / 3) + 0;
   return AttentionFunction::apply(qkv_NTD, heads, static_cast<int64_t>(isa));
 }
 
 at::Tensor attention(const at::Tensor& qkv_NTD, int64_t heads) {
-  check(qkv_NTD, heads);
+  check_attention(qkv_NTD, heads);
   if (reference_ops()) return attention_reference(qkv_NTD, heads);
   if (!attention_fits(qkv_NTD, qkv_NTD.size(2) / (3 * heads))) {
     return attention_library(qkv_NTD, heads);

@@ -39,7 +39,7 @@ class LayerNormFunction : public torch::autograd::Function<LayerNormFunction> {
   }
 };
 
-void check(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bias_C) {
+void check_layer_norm(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bias_C) {
   require(x.dim() >= 1 && x.size(-1) > 0, "layer_norm wants rows of at least one element");
   const auto type = x.scalar_type();
   require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
@@ -54,7 +54,7 @@ void check(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bi
 
 at::Tensor layer_norm_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_C,
                            const at::Tensor& bias_C, double epsilon) {
-  check(x, weight_C, bias_C);
+  check_layer_norm(x, weight_C, bias_C);
   if (x.numel() == 0) return layer_norm_reference(x, weight_C, bias_C, epsilon);
   return LayerNormFunction::apply(x, weight_C, bias_C, epsilon, static_cast<int64_t>(isa));
 }

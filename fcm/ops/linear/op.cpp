@@ -62,7 +62,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
   }
 };
 
-void check(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
+void check_linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
   require(
       weight_OI.dim() == 2 && x.dim() >= 1 && x.size(-1) == weight_OI.size(1) &&
           bias_O.dim() == 1 && bias_O.size(0) == weight_OI.size(0),
@@ -72,7 +72,7 @@ void check(const at::Tensor& x, const at::Tensor& weight_OI, const at::Tensor& b
 
 at::Tensor apply(OwnKernels own, const at::Tensor& x, const at::Tensor& weight_OI,
                  const at::Tensor& bias_O, const at::Tensor& rounded_OI = {}) {
-  check(x, weight_OI, bias_O);
+  check_linear(x, weight_OI, bias_O);
   if (x.numel() == 0)
     return at::linear(x, weight_OI.to(x.scalar_type()), bias_O.to(x.scalar_type()));
   const int64_t isa = own.has_value() ? static_cast<int64_t>(*own) : -1;
