@@ -96,6 +96,11 @@ std::string PeerWatch::cause() {
   return cause_;
 }
 
+std::string PeerWatch::known_cause() {
+  const std::lock_guard lock(mutex_);
+  return cause_;
+}
+
 void PeerWatch::give_up(const std::string& why) {
   const std::lock_guard lock(store_mutex_);
   store_->compareSet(

@@ -37,6 +37,8 @@ class PeerWatch {
   // The connection to another rank broke: waits until it is known which one is lost, as long as
   // that can take. Empty: it did not come out.
   std::string cause();
+  // The same without waiting.
+  std::string known_cause();
   // Waits until every rank has left, but not for ever.
   void wait_for_all_to_leave();
 

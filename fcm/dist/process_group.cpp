@@ -16,6 +16,7 @@
 #include "fcm/dist/nccl.h"
 #include "fcm/dist/network.h"
 #include "fcm/dist/peer_watch.h"
+#include "fcm/dist/shared_memory.h"
 
 namespace fcm::dist {
 namespace {
@@ -103,7 +104,8 @@ void refuse_other_programs(const std::vector<Introduction>& ranks) {
   }
 }
 
-// Speaks by Gloo, which works in the processor's memory, and by NCCL of what is on GPUs.
+// Sums go through shared memory where all ranks are on one machine, by NCCL where they are on GPUs;
+// everything else by Gloo.
 class JoinedProcess final : public Process {
  public:
   JoinedProcess(const Placement& placement, c10::intrusive_ptr<c10d::Store> store,
@@ -113,7 +115,10 @@ class JoinedProcess final : public Process {
         store_(std::move(store)),
         gloo_(std::move(gloo)),
         keeps_store_(keeps_store),
-        watch_(std::move(watch)) {}
+        watch_(std::move(watch)) {
+    if (!placement_.on_one_machine()) return;
+    shared_ = SharedMemory::open(*this, [this] { return watch_->known_cause(); });
+  }
 
   int64_t rank() const override { return placement_.rank; }
   int64_t size() const override { return placement_.size; }
@@ -130,10 +135,12 @@ class JoinedProcess final : public Process {
   }
 
   std::unique_ptr<Pending> start_sum(const at::Tensor& values) override {
+    if (shared_ && values.is_cpu()) return shared_->start_sum(values);
     return start_reduce(values, {});
   }
 
   std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) override {
+    if (shared_ && values.is_cpu()) return shared_->start_broadcast(values, from);
     return started(values, [&](c10d::Backend& by, std::vector<at::Tensor>& tensors) {
       c10d::BroadcastOptions options;
       options.rootRank = from;
@@ -150,7 +157,9 @@ class JoinedProcess final : public Process {
     return outputs[0];
   }
 
-  double waited_seconds() const override { return waited_seconds_; }
+  double waited_seconds() const override {
+    return waited_seconds_ + (shared_ ? shared_->waited_seconds() : 0);
+  }
 
   void leave() override {
     try {
@@ -262,6 +271,7 @@ class JoinedProcess final : public Process {
   c10::intrusive_ptr<ProcessGroupGloo> gloo_;
   bool keeps_store_;
   std::unique_ptr<PeerWatch> watch_;
+  std::unique_ptr<SharedMemory> shared_;  // nullptr: there is none
   bool asked_for_nccl_ = false;
   c10::intrusive_ptr<c10d::Backend> nccl_;  // nullptr: not connected
   double waited_seconds_ = 0;

@@ -21,6 +21,12 @@ void expect(bool holds, const char* what) {
 
 std::vector<int> all_done(int64_t ranks) { return std::vector<int>(static_cast<size_t>(ranks), 0); }
 
+// Ranks that take each other to be on other machines, and so speak through the network.
+void as_on_several_machines(Placement& placement, JoinOptions&) {
+  placement.local_rank = 0;
+  placement.local_size = 1;
+}
+
 class ProcessGroup : public testing::TestWithParam<int64_t> {};
 
 TEST_P(ProcessGroup, AgreesSumsBroadcastsAndGathers) {
@@ -82,6 +88,65 @@ TEST_P(ProcessGroup, SumsHaveTheSameBitsInEveryRankAndEveryRun) {
   EXPECT_EQ(runs[0], runs[1]);
 }
 
+// What ranks 0 .. ranks - 1 have, added up in this order.
+at::Tensor sum_in_order(int64_t ranks, int64_t seed) {
+  at::Tensor sum = awkward(seed);
+  for (int64_t rank = 1; rank < ranks; ++rank) sum += awkward(seed + rank);
+  return sum;
+}
+
+TEST_P(ProcessGroup, OnOneMachineSumsAreAddedInTheOrderOfRanks) {
+  const int64_t ranks = GetParam();
+  Processes processes(ranks, [ranks](const std::shared_ptr<Group>& group) {
+    const at::Tensor values = awkward(group->rank());
+    group->sum(values);
+    expect(values.equal(sum_in_order(ranks, 0)), "bits of a sum in the order of ranks");
+  });
+  EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
+}
+
+// More than all slots of the shared memory hold, of several types, one after another without
+// waiting; the last rank comes late each time.
+void many_operations(const std::shared_ptr<Group>& group) {
+  const int64_t ranks = group->size(), rank = group->rank();
+  const int64_t sum = ranks * (ranks + 1) / 2;
+  for (int round = 0; round < 3; ++round) {
+    if (rank + 1 == ranks) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const at::Tensor large = at::full({10'000'019}, static_cast<double>(rank + 1), at::kFloat);
+    const at::Tensor exact = at::full({7}, (rank + 1) << 40, at::kLong);
+    const at::Tensor told = at::arange(1'000'003, at::kDouble) * static_cast<double>(rank);
+    const at::Tensor small = at::full({1}, static_cast<double>(rank + 1), at::kDouble);
+    const at::Tensor none = at::empty({0}, at::kFloat);
+    std::vector<std::unique_ptr<Pending>> pending;
+    for (const at::Tensor& values : {large, exact, none, small}) {
+      pending.push_back(group->start_sum(values));
+    }
+    pending.push_back(group->start_broadcast(told, ranks - 1));
+    const at::Tensor after = at::full({3}, static_cast<double>(rank + 1), at::kDouble);
+    pending.push_back(group->start_sum(after));
+    expect(group->agree(rank, Agree::kMax) == ranks - 1, "agreed meanwhile");
+    while (!pending.empty()) {
+      pending.back()->wait();  // the newest first: those before it are done then
+      pending.pop_back();
+    }
+    expect(large.eq(sum).all().item<bool>(), "large");
+    expect(exact.eq(sum << 40).all().item<bool>(), "exact");
+    expect(small.item<double>() == static_cast<double>(sum), "small");
+    expect(after.eq(sum).all().item<bool>(), "after the broadcast");
+    const at::Tensor of_last = at::arange(1'000'003, at::kDouble) * static_cast<double>(ranks - 1);
+    expect(told.equal(of_last), "told");
+  }
+}
+
+TEST_P(ProcessGroup, ManyOperationsAtOnceAreDoneInTheirOrder) {
+  const int64_t ranks = GetParam();
+  for (const bool together : {true, false}) {
+    Processes processes(ranks, many_operations,
+                        together ? Processes::Change() : as_on_several_machines);
+    EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
+  }
+}
+
 TEST_P(ProcessGroup, AnErrorOfTheFirstRankIsEveryonesWithItsCodeAndText) {
   const int64_t ranks = GetParam();
   Processes processes(ranks, [](const std::shared_ptr<Group>& group) {
@@ -99,6 +164,14 @@ void wait_for_ever(const std::shared_ptr<Group>& group) {
   for (;;) group->agree(0, Agree::kMax);
 }
 
+// A rank that is lost while others wait for its share of a sum.
+void sum_for_ever(const std::shared_ptr<Group>& group) {
+  const at::Tensor values = at::ones({1'000'000});
+  group->sum(values);
+  if (group->rank() == 1) ::pause();
+  for (;;) group->sum(values);
+}
+
 class LostRank : public testing::TestWithParam<std::tuple<int64_t, int>> {};
 
 TEST_P(LostRank, EndsTheOthersAndIsNamed) {
@@ -110,6 +183,17 @@ TEST_P(LostRank, EndsTheOthersAndIsNamed) {
     if (rank == 1) continue;
     EXPECT_EQ(processes.wait_for(rank), 7) << rank;
     const std::string said = processes.said(rank);
+    EXPECT_NE(said.find("rank 1 on host " + host_name() + " was lost"), std::string::npos) << said;
+  }
+}
+
+TEST(Ranks, OneThatIsLostInASumEndsTheOthers) {
+  for (const bool together : {true, false}) {
+    Processes processes(2, sum_for_ever, together ? Processes::Change() : as_on_several_machines);
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    ::kill(processes.pid(1), SIGKILL);
+    EXPECT_EQ(processes.wait_for(0), 7);
+    const std::string said = processes.said(0);
     EXPECT_NE(said.find("rank 1 on host " + host_name() + " was lost"), std::string::npos) << said;
   }
 }
