@@ -11,7 +11,7 @@ namespace {
 
 using zip::kSentinel32;
 
-constexpr size_t kPieceBytes = 256 << 10;  // a call: the kernel takes longer over megabytes
+constexpr size_t kZipPieceBytes = 256 << 10;  // a call: the kernel takes longer over megabytes
 constexpr uint64_t kAlignment = 64;
 constexpr uint16_t kVersion = 45;       // the one that has zip64
 constexpr uint16_t kDate = 1 << 5 | 1;  // 1980-01-01, so that the same tensors give the same file
@@ -68,8 +68,8 @@ void ZipWriter::add(std::string_view name, std::span<const std::byte> bytes) {
   put(local, static_cast<uint16_t>(path.size()));
   put(local, static_cast<uint16_t>(extra.size()));
   file_.write(local + path + extra);
-  for (size_t begin = 0; begin < bytes.size(); begin += kPieceBytes) {
-    file_.write(bytes.subspan(begin, std::min(kPieceBytes, bytes.size() - begin)));
+  for (size_t begin = 0; begin < bytes.size(); begin += kZipPieceBytes) {
+    file_.write(bytes.subspan(begin, std::min(kZipPieceBytes, bytes.size() - begin)));
   }
 
   central_values = local_values;

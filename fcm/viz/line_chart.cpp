@@ -18,7 +18,7 @@ constexpr size_t kColours = 6;
 constexpr size_t kMostPoints = 1500;  // of a line: more than it has pixels
 constexpr size_t kMostHits = 80;      // places of a line that show their numbers
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
 
 struct Frame {
   double left, top, right, bottom;
@@ -40,8 +40,8 @@ Series shown(const Series& series, Scale scale) {
   for (size_t i = 0; i < series.x.size(); ++i) {
     const bool good = can_show(series.x[i], series.y[i], scale);
     if (!good && (out.y.empty() || std::isnan(out.y.back()))) continue;
-    out.x.push_back(good ? series.x[i] : kNan);
-    out.y.push_back(good ? series.y[i] : kNan);
+    out.x.push_back(good ? series.x[i] : kGap);
+    out.y.push_back(good ? series.y[i] : kGap);
   }
   return out;
 }
@@ -68,8 +68,8 @@ Series thinned(const Series& series) {
       }
     }
     if (gap) {
-      out.x.push_back(kNan);
-      out.y.push_back(kNan);
+      out.x.push_back(kGap);
+      out.y.push_back(kGap);
     }
   }
   return out;

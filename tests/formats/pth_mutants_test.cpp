@@ -4,13 +4,13 @@
 namespace fcm::formats {
 namespace {
 
-constexpr uint64_t kMutants = 10000;
+constexpr uint64_t kFiles = 10000;
 
 TEST(PthMutants, OfSmallStoredFiles) {
   if (!fs::exists(stored_files())) GTEST_SKIP() << "no stored files in " << stored_files();
   for (const char* name : {"views.pth", "views_legacy.pth"}) {
     MutantCounts counts;
-    try_mutants(stored_files() / "checkpoints" / name, kMutants, counts);
+    try_mutants(stored_files() / "checkpoints" / name, kFiles, counts);
     EXPECT_GT(counts.refused, 1000) << name;
     EXPECT_GT(counts.read, 500) << name;  // values, locations, texts
   }
@@ -27,7 +27,7 @@ TEST_F(PthMutantsOfOurs, FilesWrittenHere) {
   root.items.emplace_back(Value{std::string("args")}, Value{Value::List{{0.5}, {true}, {}}});
   write_pth(path, {root}, small.model());
   MutantCounts counts;
-  try_mutants(path, kMutants, counts);
+  try_mutants(path, kFiles, counts);
   EXPECT_GT(counts.refused, 1000);
   EXPECT_GT(counts.read, 500);
 }

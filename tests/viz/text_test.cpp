@@ -9,8 +9,8 @@
 namespace fcm::viz {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 TEST(Text, EscapesMarkup) {
   EXPECT_EQ(escape("a<b>&\"'c"), "a&lt;b&gt;&amp;&quot;&#39;c");
@@ -72,12 +72,12 @@ TEST(Text, WritesNumbersForPeople) {
   EXPECT_EQ(format_count(60000), "60" + thin + "000");
   EXPECT_EQ(format_count(-1234567), "-1" + thin + "234" + thin + "567");
   EXPECT_EQ(format_count(999), "999");
-  EXPECT_EQ(format_count(kNan), "–");
+  EXPECT_EQ(format_count(kNotANumber), "–");
   EXPECT_EQ(format_value(0.53124), "0.5312");
   EXPECT_EQ(format_value(1.5e-4), "1.5e-4");
   EXPECT_EQ(format_value(12.0), "12");
   EXPECT_EQ(format_value(-0.0), "0");
-  EXPECT_EQ(format_value(kInf), "–");
+  EXPECT_EQ(format_value(kInfinite), "–");
   EXPECT_EQ(format_value(1e300, 3), "1e300");
   EXPECT_EQ(format_short(941), "941");
   EXPECT_EQ(format_short(1243904), "1.24 M");

@@ -11,7 +11,8 @@ namespace {
 
 // Places of fields, POSIX.1-1988 (ustar).
 constexpr size_t kName = 0, kNameBytes = 100, kSize = 124, kNumberBytes = 12, kChecksum = 148,
-                 kChecksumBytes = 8, kType = 156, kMagic = 257, kPrefix = 345, kPrefixBytes = 155;
+                 kChecksumBytes = 8, kType = 156, kTarMagic = 257, kPrefix = 345,
+                 kPrefixBytes = 155;
 constexpr uint64_t kMostSize = uint64_t{1} << 62;
 
 using Block = std::span<const uint8_t, kTarBlock>;
@@ -78,9 +79,10 @@ bool is_zero(std::span<const uint8_t> bytes) {
 
 TarHeader parse_tar_header(Block block) {
   check_sum(block);
-  const std::string_view magic(reinterpret_cast<const char*>(block.data()) + kMagic, 8);
+  const std::string_view magic(reinterpret_cast<const char*>(block.data()) + kTarMagic, 8);
   const bool posix = magic.starts_with(std::string_view("ustar\0", 6));
-  const bool older = is_zero(block.subspan(kMagic));  // Unix's seventh edition: no magic, no prefix
+  const bool older =
+      is_zero(block.subspan(kTarMagic));  // Unix's seventh edition: no magic, no prefix
   if (!posix && !older && magic != std::string_view("ustar  \0", 8)) {
     fail(
         ExitCode::kData,
