@@ -17,22 +17,15 @@
 #include "fcm/formats/tensor_file.h"
 #include "tests/support/crash.h"
 #include "tests/support/error_of.h"
+#include "tests/support/keeping_reporter.h"
 
 namespace fcm::formats {
 
 namespace fs = std::filesystem;
 
+using test::KeepingReporter;
 using test::signal_of_child;
 using test::TemporaryFolderTest;
-
-// Keeps messages and warnings.
-class KeepingReporter final : public Reporter {
- public:
-  void info(const std::string& line) override { infos.push_back(line); }
-  void warn(const std::string& line) override { warnings.push_back(line); }
-  void progress(const std::string&) override {}
-  std::vector<std::string> infos, warnings;
-};
 
 // The message of the Error(kCheckpoint) that `action` throws; empty: it threw none.
 inline std::string error_of(const std::function<void()>& action) {

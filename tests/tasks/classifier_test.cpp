@@ -11,17 +11,12 @@
 #include "fcm/tasks/trained_classifier.h"
 #include "fcm/train/state.h"
 #include "tests/support/error_of.h"
+#include "tests/support/keeping_reporter.h"
 
 namespace fcm::tasks {
 namespace {
 
-class KeepingReporter final : public Reporter {
- public:
-  void info(const std::string&) override {}
-  void warn(const std::string& line) override { warnings.push_back(line); }
-  void progress(const std::string&) override {}
-  std::vector<std::string> warnings;
-};
+using test::KeepingReporter;
 
 recipe::Recipe small(int64_t side) {
   recipe::Recipe recipe;

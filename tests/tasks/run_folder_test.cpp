@@ -21,6 +21,7 @@
 #include "fcm/tasks/tasks.h"
 #include "fcm/train/event_writer.h"
 #include "fcm/train/run_log.h"
+#include "tests/support/keeping_reporter.h"
 #include "tests/tasks/child.h"
 
 namespace fcm::tasks {
@@ -47,13 +48,7 @@ void put(const fs::path& file, const std::string& text = "not ours") {
   std::ofstream(file) << text;
 }
 
-class KeepingReporter final : public Reporter {
- public:
-  void info(const std::string&) override {}
-  void warn(const std::string& line) override { warnings.push_back(line); }
-  void progress(const std::string&) override {}
-  std::vector<std::string> warnings;
-};
+using test::KeepingReporter;
 
 recipe::Recipe recipe_of(const std::string& about) {
   recipe::Recipe recipe;
