@@ -68,7 +68,7 @@ TEST_F(Ranks, KnnAndProbesSeeEveryFeatureOnce) {
   const fs::path run = trained("pretrain", "smoke_pretrain");
   for (const Words& command : {Words{"knn"}, Words{"linprobe", "--fast"}}) {
     Words words = command;
-    for (const std::string& word : {"--data", "synthetic", "--checkpoint"}) words.push_back(word);
+    for (const char* word : {"--data", "synthetic", "--checkpoint"}) words.push_back(word);
     words.push_back(run.string());
     const nlohmann::json one = result(1, words);
     for (const int64_t ranks : {2, 3}) {
