@@ -31,7 +31,7 @@ std::byte* mapped(const Descriptor& memory, int64_t bytes) {
 // Memory that has no name; what is not there yet when it is needed is zero.
 Descriptor new_memory(int64_t bytes) {
   Descriptor memory(::memfd_create("fastconvmae", MFD_CLOEXEC));
-  if (memory.is_open() && ::ftruncate(memory.get(), bytes) != 0) return {};
+  if (memory.is_open() && ::ftruncate(memory.get(), bytes) != 0) memory.close();
   return memory;
 }
 
