@@ -56,7 +56,7 @@ void time_one(Implementation& implementation, at::Device device, bool counts) {
 double seconds_of_sums(dist::Group& group, int64_t elements) {
   constexpr int64_t kBucket = dist::Reducer::kBucketBytes / static_cast<int64_t>(sizeof(float));
   constexpr int kRounds = 5;
-  const at::Tensor gradients = at::zeros({elements});
+  const at::Tensor gradients = group.make_buffer(elements, at::TensorOptions(at::kFloat));
   std::vector<double> seconds;
   for (int round = 0; round <= kRounds; ++round) {  // the first one warms up
     group.agree(0, dist::Agree::kMax);              // all begin together

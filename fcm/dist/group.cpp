@@ -33,6 +33,10 @@ class GroupOfOne final : public Group {
 
 }  // namespace
 
+at::Tensor Group::make_buffer(int64_t elements, const at::TensorOptions& options) {
+  return at::zeros({elements}, options);
+}
+
 std::shared_ptr<Group> group_of_one() { return std::make_shared<GroupOfOne>(); }
 
 at::Tensor gather_rows(Group& group, const at::Tensor& rows) {

@@ -50,6 +50,9 @@ class Group {
   // every rank, and in every run with as many ranks. `values` may not be touched before wait().
   virtual std::unique_ptr<Pending> start_sum(const at::Tensor& values) = 0;
   void sum(const at::Tensor& values) { start_sum(values)->wait(); }
+  // Memory for values that are summed again and again: [elements], zero. Ranks on one machine see
+  // each other's, so nothing has to be copied; every rank asks for as much.
+  virtual at::Tensor make_buffer(int64_t elements, const at::TensorOptions& options);
   // Rank `from`'s values become everyone's.
   virtual std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) = 0;
   void broadcast(const at::Tensor& values, int64_t from = 0) {

@@ -157,6 +157,14 @@ class JoinedProcess final : public Process {
     return outputs[0];
   }
 
+  at::Tensor make_buffer(int64_t elements, const at::TensorOptions& options) override {
+    at::Tensor buffer;
+    if (shared_ && options.device().is_cpu()) {
+      buffer = shared_->make_buffer(*this, elements, options);
+    }
+    return buffer.defined() ? buffer : Process::make_buffer(elements, options);
+  }
+
   double waited_seconds() const override {
     return waited_seconds_ + (shared_ ? shared_->waited_seconds() : 0);
   }

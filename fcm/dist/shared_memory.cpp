@@ -60,61 +60,93 @@ at::Tensor part_of(const at::Tensor& values, int64_t rank, int64_t ranks) {
   return values.narrow(0, border(rank), border(rank + 1) - border(rank));
 }
 
+// At the end of the memory: tells it from other memory.
+constexpr int64_t kTokenBytes = 16;
+
+// What rank 0 says of its memory.
+struct Address {
+  int64_t process = 0, descriptor = 0;
+  std::string token = std::string(kTokenBytes, '\0');
+
+  std::string text() const { return fmt::format("{} {} {}", process, descriptor, token); }
+  static Address of(const std::string& text) {
+    Address address;
+    const int found = std::sscanf(text.c_str(), "%ld %ld %16c", &address.process,
+                                  &address.descriptor, address.token.data());
+    return found == 3 ? address : Address();
+  }
+};
+
 }  // namespace
 
-SharedMemory::Layout SharedMemory::layout_of(int64_t ranks) {
-  constexpr int64_t kMostBytes = 256 << 20, kMostSlots = 16;
-  return {ranks, std::clamp(kMostBytes / kPieceBytes / ranks, int64_t{2}, kMostSlots)};
-}
-
-std::unique_ptr<SharedMemory> SharedMemory::open(Group& by, Lost lost) {
-  const Layout layout = layout_of(by.size());
-  const int64_t bytes = layout.bytes();
-  Descriptor memory;
-  std::byte* address = nullptr;
-  std::string told;
-  if (by.rank() == 0) {
-    memory = new_memory(bytes);
-    if (memory.is_open()) address = mapped(memory, bytes);
-    if (address != nullptr) {
-      const std::string token = random_token(kToken);
-      std::memcpy(address + bytes - kToken, token.data(), token.size());
-      told = fmt::format("{} {} {}", ::getpid(), memory.get(), token);
-    }
-  }
-  told = gather_texts(by, told).front();
-  std::string token(kToken, '\0');
-  int64_t process = 0, descriptor = 0;
-  const bool is_told =
-      std::sscanf(told.c_str(), "%ld %ld %16c", &process, &descriptor, token.data()) == 3;
-  if (by.rank() != 0 && is_told) {
-    memory = memory_of(process, descriptor, bytes);
-    if (memory.is_open()) address = mapped(memory, bytes);
-  }
+std::shared_ptr<Mapping> Mapping::open(Group& by, int64_t bytes) {
+  const int64_t all_bytes = bytes + kTokenBytes;
+  const bool makes = by.rank() == 0;
+  Descriptor memory = makes ? new_memory(all_bytes) : Descriptor();
+  Address address;
+  if (memory.is_open()) address = {::getpid(), memory.get(), random_token(kTokenBytes)};
+  address = Address::of(gather_texts(by, makes ? address.text() : "").front());
+  if (!makes) memory = memory_of(address.process, address.descriptor, all_bytes);
+  std::byte* const begin = memory.is_open() ? mapped(memory, all_bytes) : nullptr;
+  if (makes && begin != nullptr) std::memcpy(begin + bytes, address.token.data(), kTokenBytes);
+  by.all(true);  // the token is there
   // In another container the number may be that of another process.
   const bool is_it =
-      address != nullptr && std::memcmp(address + bytes - kToken, token.data(), kToken) == 0;
-  if (by.all(is_it)) {
-    return std::unique_ptr<SharedMemory>(
-        new SharedMemory(by.rank(), layout, address, std::move(lost)));
-  }
-  if (address != nullptr) ::munmap(address, static_cast<size_t>(bytes));
+      begin != nullptr && std::memcmp(begin + bytes, address.token.data(), kTokenBytes) == 0;
+  if (by.all(is_it)) return std::shared_ptr<Mapping>(new Mapping(begin, all_bytes));
+  if (begin != nullptr) ::munmap(begin, static_cast<size_t>(all_bytes));
   return nullptr;
 }
 
-SharedMemory::~SharedMemory() { ::munmap(memory_, static_cast<size_t>(layout_.bytes())); }
+Mapping::~Mapping() { ::munmap(begin_, static_cast<size_t>(bytes_)); }
+
+int64_t SharedMemory::slots_of(int64_t ranks) {
+  constexpr int64_t kMostBytes = 256 << 20, kMostSlots = 16;
+  return std::clamp(kMostBytes / kPieceBytes / ranks, int64_t{2}, kMostSlots);
+}
+
+int64_t SharedMemory::slots_begin(int64_t ranks) {
+  constexpr int64_t kPage = 4096;
+  return (ranks * int64_t{sizeof(Done)} + kPage - 1) / kPage * kPage;
+}
+
+std::unique_ptr<SharedMemory> SharedMemory::open(Group& by, Lost lost) {
+  const int64_t ranks = by.size();
+  auto memory = Mapping::open(by, slots_begin(ranks) + ranks * slots_of(ranks) * kPieceBytes);
+  if (memory == nullptr) return nullptr;
+  return std::unique_ptr<SharedMemory>(
+      new SharedMemory(by.rank(), ranks, std::move(memory), std::move(lost)));
+}
+
+at::Tensor SharedMemory::make_buffer(Group& by, int64_t elements,
+                                     const at::TensorOptions& options) {
+  constexpr int64_t kPage = 4096;
+  const int64_t wanted = elements * static_cast<int64_t>(options.dtype().itemsize());
+  const int64_t bytes = (wanted + kPage - 1) / kPage * kPage;
+  auto memory = Mapping::open(by, ranks_ * bytes);
+  if (memory == nullptr) return {};
+  buffers_.push_back({memory, bytes});
+  return at::from_blob(
+      memory->begin() + rank_ * bytes, {elements}, [memory](void*) {}, options);
+}
 
 // Operations are done in the order in which they were started.
 class SharedMemory::Waiting final : public Pending {
  public:
-  Waiting(SharedMemory& memory, int64_t end) : memory_(memory), end_(end) {}
+  // `end`: pieces. `by_all`: others read the values where they lie, so that they may not change
+  // before all ranks have taken theirs.
+  Waiting(SharedMemory& memory, int64_t end, bool by_all)
+      : memory_(memory), end_(end), by_all_(by_all) {}
   void wait() override {
-    memory_.wait_for([this] { return memory_.taken_ >= end_; });
+    memory_.wait_for([this] {
+      return memory_.taken_ >= end_ && (!by_all_ || memory_.all(&Done::taken, end_ - 1));
+    });
   }
 
  private:
   SharedMemory& memory_;
-  int64_t end_;  // pieces
+  int64_t end_;
+  bool by_all_;
 };
 
 std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t from) {
@@ -122,50 +154,91 @@ std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t f
           "SharedMemory: wanted contiguous values in the processor's memory");
   const at::NoGradGuard no_grad;
   const at::Tensor flat = values.detach().view(-1);
-  const int64_t most = kPieceBytes / flat.element_size();
+  int64_t place = 0;
+  const Buffer* buffer = buffer_of(flat, place);
+  const int64_t bytes = flat.element_size(), most = kPieceBytes / bytes;
   for (int64_t begin = 0; begin < flat.numel(); begin += most) {
-    bring({flat.narrow(0, begin, std::min(most, flat.numel() - begin)), from});
+    bring({flat.narrow(0, begin, std::min(most, flat.numel() - begin)), from, buffer,
+           place + begin * bytes});
   }
-  return std::make_unique<Waiting>(*this, brought_);
+  return std::make_unique<Waiting>(*this, brought_, buffer != nullptr);
+}
+
+// nullptr: values of this rank alone.
+const SharedMemory::Buffer* SharedMemory::buffer_of(const at::Tensor& values,
+                                                    int64_t& place) const {
+  const auto* first = static_cast<const std::byte*>(values.const_data_ptr());
+  for (const Buffer& buffer : buffers_) {
+    const std::byte* begin = buffer.memory->begin() + rank_ * buffer.bytes;
+    if (first < begin || first >= begin + buffer.bytes) continue;
+    place = first - begin;
+    return &buffer;
+  }
+  return nullptr;
 }
 
 SharedMemory::Done& SharedMemory::done(int64_t rank) const {
-  return reinterpret_cast<Done*>(memory_)[rank];
+  return reinterpret_cast<Done*>(memory_->begin())[rank];
 }
 
-// Where `rank` has `piece`, as values like those.
-at::Tensor SharedMemory::slot(int64_t rank, int64_t piece, const at::Tensor& like) const {
-  const int64_t place = rank * layout_.slots + piece % layout_.slots;
-  return at::from_blob(memory_ + layout_.slots_begin() + place * kPieceBytes, like.sizes(),
-                       like.options());
+// The values that `rank` has of piece number `index`.
+at::Tensor SharedMemory::of_rank(int64_t rank, int64_t index, const Piece& piece) const {
+  std::byte* there =
+      piece.buffer != nullptr
+          ? piece.buffer->memory->begin() + rank * piece.buffer->bytes + piece.place
+          : memory_->begin() + slots_begin(ranks_) + (rank * slots_ + index % slots_) * kPieceBytes;
+  return at::from_blob(there, piece.values.sizes(), piece.values.options());
 }
 
 bool SharedMemory::all(std::atomic<int64_t> Done::*what, int64_t beyond) const {
-  for (int64_t rank = 0; rank < layout_.ranks; ++rank) {
+  for (int64_t rank = 0; rank < ranks_; ++rank) {
     if ((done(rank).*what).load(std::memory_order_acquire) <= beyond) return false;
   }
   return true;
 }
 
 void SharedMemory::bring(Piece piece) {
-  // The slot is free when all ranks have taken what was in it.
-  wait_for([this] { return all(&Done::taken, brought_ - layout_.slots); });
-  if (piece.from == kSum || piece.from == rank_) {
-    slot(rank_, brought_, piece.values).copy_(piece.values);
+  if (piece.buffer == nullptr) {
+    // The slot is free when all ranks have taken what was in it.
+    wait_for([this] { return all(&Done::taken, brought_ - slots_); });
+    if (piece.from == kSum || piece.from == rank_) {
+      of_rank(rank_, brought_, piece).copy_(piece.values);
+    }
   }
   pieces_.push_back(std::move(piece));
   done(rank_).brought.store(++brought_, std::memory_order_release);
   progress();
 }
 
+// This rank's part of the sum, to where others look for it: in this rank's buffer, or the first
+// slot.
 void SharedMemory::add_up(const Piece& piece) {
-  if (piece.from != kSum) return;
   const auto part_in = [&](int64_t rank) {
-    return part_of(slot(rank, added_, piece.values), rank_, layout_.ranks);
+    return part_of(of_rank(rank, added_, piece), rank_, ranks_);
   };
-  at::Tensor sum = part_in(0);
-  if (sum.numel() == 0) return;
-  for (int64_t rank = 1; rank < layout_.ranks; ++rank) sum.add_(part_in(rank));
+  at::Tensor to = part_in(piece.buffer != nullptr ? rank_ : 0);
+  if (to.numel() == 0) return;
+  if (ranks_ == 2) {
+    at::add_out(to, part_in(0), part_in(1));
+    return;
+  }
+  at::Tensor sum = part_in(0) + part_in(1);
+  for (int64_t rank = 2; rank < ranks_; ++rank) sum.add_(part_in(rank));
+  to.copy_(sum);
+}
+
+void SharedMemory::take(const Piece& piece) {
+  if (piece.from != kSum) {
+    if (piece.from != rank_) piece.values.copy_(of_rank(piece.from, taken_, piece));
+  } else if (piece.buffer == nullptr) {
+    piece.values.copy_(of_rank(0, taken_, piece));
+  } else {
+    for (int64_t rank = 0; rank < ranks_; ++rank) {
+      if (rank == rank_) continue;
+      part_of(piece.values, rank, ranks_)
+          .copy_(part_of(of_rank(rank, taken_, piece), rank, ranks_));
+    }
+  }
 }
 
 // Whatever can be done without waiting; false: nothing.
@@ -173,14 +246,12 @@ bool SharedMemory::progress() {
   const at::NoGradGuard no_grad;
   bool did = false;
   for (; added_ < brought_ && all(&Done::brought, added_); did = true) {
-    add_up(pieces_[static_cast<size_t>(added_ - taken_)]);
+    const Piece& piece = pieces_[static_cast<size_t>(added_ - taken_)];
+    if (piece.from == kSum) add_up(piece);
     done(rank_).added.store(++added_, std::memory_order_release);
   }
   for (; taken_ < added_ && all(&Done::added, taken_); did = true) {
-    const Piece& piece = pieces_.front();
-    if (piece.from != rank_) {
-      piece.values.copy_(slot(piece.from == kSum ? 0 : piece.from, taken_, piece.values));
-    }
+    take(pieces_.front());
     pieces_.pop_front();
     done(rank_).taken.store(++taken_, std::memory_order_release);
   }

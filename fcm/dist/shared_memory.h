@@ -6,7 +6,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -14,34 +13,52 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "fcm/dist/group.h"
 
 namespace fcm::dist {
 
+// Memory that processes have in common. It has no name and is gone with the last of them.
+class Mapping {
+ public:
+  // Made by rank 0 of `by` and found by the others; zero at first. nullptr, in every rank: the
+  // system does not let them share it.
+  static std::shared_ptr<Mapping> open(Group& by, int64_t bytes);
+  ~Mapping();
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  std::byte* begin() const { return begin_; }
+
+ private:
+  Mapping(std::byte* begin, int64_t bytes) : begin_(begin), bytes_(bytes) {}
+
+  std::byte* begin_;
+  int64_t bytes_;
+};
+
 // Values go in pieces. Each rank copies its piece to a slot of its own; when all have, each adds up
 // its part of the piece, in the order of ranks; when all have done that, each copies the sum back.
-// A rank does its share of this whenever it starts an operation or waits for one, so it needs no
-// thread. Not for several threads at a time.
+// Values in a buffer that all ranks see (make_buffer) are added up where they lie, and only parts
+// of others are copied. A rank does its share of this whenever it starts an operation or waits for
+// one, so it needs no thread. Not for several threads at a time.
 class SharedMemory {
  public:
   // `lost`: why a rank is lost, as far as it is known; empty: none is. Asked while one waits, which
   // then throws SharedError(kPeerLost).
   using Lost = std::function<std::string()>;
 
-  // For the ranks of `by`, which are all on this machine. nullptr, in every rank: the system does
-  // not let them share memory.
+  // For the ranks of `by`, which are all on this machine; nullptr as above.
   static std::unique_ptr<SharedMemory> open(Group& by, Lost lost);
-  ~SharedMemory();
-  SharedMemory(const SharedMemory&) = delete;
-  SharedMemory& operator=(const SharedMemory&) = delete;
 
   // As Group's. values: contiguous, in the processor's memory.
   std::unique_ptr<Pending> start_sum(const at::Tensor& values) { return start(values, kSum); }
   std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) {
     return start(values, from);
   }
+  // This rank's part of memory that all ranks see: [elements], zero. Undefined: there is none.
+  at::Tensor make_buffer(Group& by, int64_t elements, const at::TensorOptions& options);
 
   // How long this rank had nothing to do but wait for others.
   double waited_seconds() const { return waited_seconds_; }
@@ -56,39 +73,43 @@ class SharedMemory {
     std::atomic<int64_t> brought, added, taken;
     static_assert(std::atomic<int64_t>::is_always_lock_free);  // so processes may share it
   };
-  struct Layout {
-    int64_t ranks, slots;
-
-    int64_t slots_begin() const { return (ranks * int64_t{sizeof(Done)} + 4095) / 4096 * 4096; }
-    int64_t bytes() const { return kToken + slots_begin() + ranks * slots * kPieceBytes; }
+  struct Buffer {
+    std::shared_ptr<Mapping> memory;
+    int64_t bytes;  // of each rank
   };
   struct Piece {
-    at::Tensor values;  // [n]
-    int64_t from;       // the rank whose values all get; kSum
+    at::Tensor values;     // [n]
+    int64_t from;          // the rank whose values all get; kSum
+    const Buffer* buffer;  // where the values lie; nullptr: in memory of this rank alone
+    int64_t place;         // in the buffer, in bytes
   };
   class Waiting;
 
-  // At the end of the memory: tells it from other memory.
-  static constexpr int64_t kToken = 16;
+  SharedMemory(int64_t rank, int64_t ranks, std::shared_ptr<Mapping> memory, Lost lost)
+      : rank_(rank),
+        ranks_(ranks),
+        slots_(slots_of(ranks)),
+        memory_(std::move(memory)),
+        lost_(std::move(lost)) {}
 
-  SharedMemory(int64_t rank, const Layout& layout, std::byte* memory, Lost lost)
-      : rank_(rank), layout_(layout), memory_(memory), lost_(std::move(lost)) {}
-
-  static Layout layout_of(int64_t ranks);
+  static int64_t slots_of(int64_t ranks);
+  static int64_t slots_begin(int64_t ranks);
 
   std::unique_ptr<Pending> start(const at::Tensor& values, int64_t from);
+  const Buffer* buffer_of(const at::Tensor& values, int64_t& place) const;
   Done& done(int64_t rank) const;
-  at::Tensor slot(int64_t rank, int64_t piece, const at::Tensor& like) const;
+  at::Tensor of_rank(int64_t rank, int64_t index, const Piece& piece) const;
   bool all(std::atomic<int64_t> Done::*what, int64_t beyond) const;
   void bring(Piece piece);
   void add_up(const Piece& piece);
+  void take(const Piece& piece);
   bool progress();
   void wait_for(const std::function<bool()>& condition);
 
-  const int64_t rank_;
-  const Layout layout_;
-  std::byte* const memory_;
+  const int64_t rank_, ranks_, slots_;
+  const std::shared_ptr<Mapping> memory_;  // what is done, then the slots
   const Lost lost_;
+  std::deque<Buffer> buffers_;
   std::deque<Piece> pieces_;  // that were brought and not taken
   // Of the piece that is the next to be brought, added up, taken.
   int64_t brought_ = 0, added_ = 0, taken_ = 0;

@@ -140,7 +140,6 @@ at::Tensor Parameters::add_table(const std::string& name, const at::Tensor& valu
 
 void Parameters::flatten() {
   flat_values_ = at::empty({trainable_elements()}, held_);
-  flat_gradients_ = at::zeros({trainable_elements()}, held_);
   int64_t offset = 0;
   for (Parameter& parameter : parameters_) {
     if (!parameter.trainable) continue;
@@ -148,6 +147,21 @@ void Parameters::flatten() {
     at::Tensor place = flat_values_.narrow(0, offset, elements).view(parameter.value.sizes());
     place.copy_(parameter.value.detach());
     parameter.value.set_data(place);
+    offset += elements;
+  }
+  hold_gradients_in(at::zeros({offset}, held_));
+}
+
+void Parameters::hold_gradients_in(const at::Tensor& buffer_E) {
+  require(buffer_E.dim() == 1 && buffer_E.numel() == trainable_elements(),
+          "Parameters: {} gradients to be held in {}", trainable_elements(),
+          c10::str(buffer_E.sizes()));
+  if (flat_gradients_.defined()) buffer_E.copy_(flat_gradients_);
+  flat_gradients_ = buffer_E;
+  int64_t offset = 0;
+  for (Parameter& parameter : parameters_) {
+    if (!parameter.trainable) continue;
+    const int64_t elements = parameter.value.numel();
     // Autograd adds into a gradient that is already there, so all gradients arrive in one buffer.
     parameter.value.mutable_grad() =
         flat_gradients_.narrow(0, offset, elements).view(parameter.value.sizes());

@@ -71,6 +71,9 @@ class Parameters {
   // not.
   void flatten();
 
+  // Moves the gradients to other memory: [E], of their type and device.
+  void hold_gradients_in(const at::Tensor& buffer_E);
+
   // Brings the bfloat16 copies of trained values up to date, all in one pass, if `compute` is
   // bfloat16: what a model does first in a forward pass, so that a copy is never older than its
   // value. What was saved for the backward pass of an earlier forward pass changes with them.

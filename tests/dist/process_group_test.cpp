@@ -147,6 +147,44 @@ TEST_P(ProcessGroup, ManyOperationsAtOnceAreDoneInTheirOrder) {
   }
 }
 
+// Values that lie where all ranks see them, and change as soon as their rank has the sum.
+void sum_in_a_buffer(const std::shared_ptr<Group>& group) {
+  const int64_t ranks = group->size(), rank = group->rank();
+  const at::Tensor buffer = group->make_buffer(3'000'001, at::TensorOptions(at::kFloat));
+  expect(buffer.eq(0).all().item<bool>(), "zero at first");
+  const at::Tensor part = buffer.narrow(0, 1'000'003, 1'500'000), rest = buffer.narrow(0, 0, 5);
+  for (int64_t round = 1; round <= 20; ++round) {
+    part.fill_(static_cast<double>(round * (rank + 1)));
+    rest.fill_(1);
+    const auto sum = group->start_sum(part), small = group->start_sum(rest);
+    // Late to take what the others had long ago.
+    if (rank == round % ranks) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    sum->wait();
+    small->wait();
+    expect(part.eq(round * ranks * (ranks + 1) / 2).all().item<bool>(), "sum in a buffer");
+    expect(rest.eq(ranks).all().item<bool>(), "its other part");
+    if (rank == round % ranks) part.fill_(7);
+    group->broadcast(part, round % ranks);
+    expect(part.eq(7).all().item<bool>(), "broadcast in a buffer");
+  }
+  const at::Tensor values = group->make_buffer(100'003, at::TensorOptions(at::kFloat));
+  values.copy_(awkward(rank));
+  group->sum(values);
+  for (const at::Tensor& other : group->gather(values)) expect(other.equal(values), "same bits");
+  if (group->ranks_here() == ranks) {
+    expect(values.equal(sum_in_order(ranks, 0)), "the order of ranks");
+  }
+}
+
+TEST_P(ProcessGroup, SumsWhereTheValuesLie) {
+  const int64_t ranks = GetParam();
+  for (const bool together : {true, false}) {
+    Processes processes(ranks, sum_in_a_buffer,
+                        together ? Processes::Change() : as_on_several_machines);
+    EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
+  }
+}
+
 TEST_P(ProcessGroup, AnErrorOfTheFirstRankIsEveryonesWithItsCodeAndText) {
   const int64_t ranks = GetParam();
   Processes processes(ranks, [](const std::shared_ptr<Group>& group) {

@@ -6,8 +6,10 @@
 namespace fcm::train {
 
 GroupGradients::GroupGradients(const std::shared_ptr<dist::Group>& group,
-                               const nn::Parameters& parameters) {
+                               nn::Parameters& parameters) {
   if (group->size() == 1) return;
+  parameters.hold_gradients_in(
+      group->make_buffer(parameters.trainable_elements(), parameters.flat_gradients().options()));
   std::vector<dist::Filled> filled;
   for (const nn::Parameter& parameter : parameters.all()) {
     if (parameter.trainable) filled.push_back({parameter.name, parameter.value});

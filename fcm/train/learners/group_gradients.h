@@ -12,7 +12,8 @@ namespace fcm::train {
 // In a group of one nothing is done.
 class GroupGradients {
  public:
-  GroupGradients(const std::shared_ptr<dist::Group>& group, const nn::Parameters& parameters);
+  // The gradients of `parameters` move to memory of the group.
+  GroupGradients(const std::shared_ptr<dist::Group>& group, nn::Parameters& parameters);
 
   // Before the backward pass of the last micro-batch.
   void begin_last_pass();
