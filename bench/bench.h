@@ -20,6 +20,7 @@ struct BenchStepRequest {
   int64_t steps = 5;
   bool profile =
       false;  // of the fast one, over as many steps more: "profile", rows of Profile::table
+  std::filesystem::path timeline;  // of several processes: an SVG file; empty: none
   tasks::Machine machine;
 };
 // Each rank of a group takes its slice of the batch; speeds are the group's, and "communication"

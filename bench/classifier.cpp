@@ -92,7 +92,8 @@ class ReferenceClassifier final : public Implementation {
 }  // namespace
 
 nlohmann::json bench_classifier_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
-                                     at::Device device, int64_t threads, Reporter& reporter) {
+                                     at::Device device, int64_t threads, Reporter& reporter,
+                                     TimedGroup* timed) {
   if (recipe.classify().classifier.learns != "all") {
     fail(ExitCode::kUsage, "bench step measures recipes of finetune, and {} is one of linprobe",
          recipe.row.name);
@@ -111,7 +112,7 @@ nlohmann::json bench_classifier_step(const BenchStepRequest& request, const reci
   return time_steps(
       request, fast, reference.get(),
       {threads, compute, recipe::training_flops(recipe), learner.trainable_elements(), device},
-      reporter);
+      reporter, timed);
 }
 
 }  // namespace fcm::bench

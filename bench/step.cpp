@@ -93,7 +93,16 @@ class Reference final : public Implementation {
 
 }  // namespace
 
-nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
+nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
+  BenchStepRequest request = asked;
+  std::shared_ptr<TimedGroup> timed;
+  if (!request.timeline.empty()) {
+    if (request.machine.group->size() == 1 || request.machine.group->ranks_here() > 1) {
+      fail(ExitCode::kUsage,
+           "--timeline is for processes that speak through a network, one on each machine");
+    }
+    request.machine.group = timed = std::make_shared<TimedGroup>(request.machine.group);
+  }
   const int64_t threads = tasks::set_up_machine(request.machine);
   recipe::Recipe recipe = request.recipe;
   if (!request.precision.empty()) recipe.model.precision = request.precision;
@@ -105,7 +114,7 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
   const at::Device device = tasks::device_of(request.machine);
   const ops::ReferenceOps reference_ops(recipe.debug.reference_ops);
   if (recipe.is<recipe::Classify>()) {
-    return bench_classifier_step(request, recipe, device, threads, reporter);
+    return bench_classifier_step(request, recipe, device, threads, reporter, timed.get());
   }
   dist::Group& group = *request.machine.group;
   const bool features = !recipe.pretrain().targets.features().empty();
@@ -125,7 +134,8 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
   LearnerStep fast(learner, batch);
   if (device.is_cuda() && !request.profile && !recipe.debug.reference_ops) {
     const auto record = learner.recording(request.machine.cuda_graph);
-    if (record) fast.use(learner.queue(request.batch, record), request.implementation == "fast");
+    auto queued = record ? learner.queue(request.batch, record) : nullptr;
+    if (queued) fast.use(std::move(queued), request.implementation == "fast");
   }
   std::unique_ptr<Reference> reference;
   if (request.implementation != "fast") {
@@ -135,7 +145,7 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter) {
   return time_steps(
       request, fast, reference.get(),
       {threads, compute, recipe::training_flops(recipe), learner.trainable_elements(), device},
-      reporter);
+      reporter, timed.get());
 }
 
 }  // namespace fcm::bench

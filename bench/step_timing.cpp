@@ -8,10 +8,12 @@
 #include <memory>
 #include <vector>
 
+#include "fcm/base/file.h"
 #include "fcm/base/stopwatch.h"
 #include "fcm/dist/reducer.h"
 #include "fcm/ops/cuda/device.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/viz/chart.h"
 
 namespace fcm::bench {
 namespace {
@@ -90,8 +92,38 @@ double allocated_bytes(at::Device device) {
   return static_cast<double>(info.uordblks) + static_cast<double>(info.hblkhd);
 }
 
+std::string step_timeline(const Parts& parts, const std::vector<TimedSum>& sums,
+                          const std::string& title) {
+  constexpr double kMilliseconds = 1e3;
+  viz::Timeline chart{title, "ms", {}, 720};
+  viz::TimelineRow steps{"step", {}, true};
+  double now = 0;
+  for (const auto& [name, seconds] : parts) {
+    steps.spans.push_back({now, now + seconds * kMilliseconds, name});
+    now += seconds * kMilliseconds;
+  }
+  chart.rows.push_back(steps);
+  // Several are on their way at a time: each goes to the first row that is free.
+  std::vector<viz::TimelineRow> rows;
+  for (const TimedSum& sum : sums) {
+    const viz::Span span{sum.begin * kMilliseconds, sum.end * kMilliseconds,
+                         fmt::format("{:.0f} MB", static_cast<double>(sum.bytes) * 1e-6)};
+    const auto free = std::find_if(rows.begin(), rows.end(), [&](const viz::TimelineRow& row) {
+      return row.spans.back().end <= span.begin;
+    });
+    if (free != rows.end()) {
+      free->spans.push_back(span);
+    } else {
+      rows.push_back({rows.empty() ? "sums on their way" : "", {span}, false});
+    }
+  }
+  chart.rows.insert(chart.rows.end(), rows.begin(), rows.end());
+  return viz::timeline(chart, viz::ChartUse::kFile);
+}
+
 nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
-                          Implementation* reference, const StepFacts& facts, Reporter& reporter) {
+                          Implementation* reference, const StepFacts& facts, Reporter& reporter,
+                          TimedGroup* timed) {
   const auto ranks = static_cast<double>(request.machine.group->size());
   const double peak_flops = ranks * train::measure_peak_flops(facts.compute, facts.device);
   dist::Group& group = *request.machine.group;
@@ -126,6 +158,14 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
     const double alone = seconds_of_sums(group, facts.parameters);
     result["communication"] = {
         {"alone", alone}, {"waited", waited}, {"hidden", 1 - waited / alone}};
+  }
+  if (timed != nullptr) {
+    timed->record();
+    const Parts parts = fast.step();
+    const std::string picture =
+        step_timeline(parts, timed->sums(),
+                      fmt::format("A step of {} processes, batch {}", group.size(), request.batch));
+    if (group.writes()) write_file_durably(request.timeline, picture, ExitCode::kUsage);
   }
   if (request.profile) {  // on a GPU the times are of giving it work
     Profile profile;

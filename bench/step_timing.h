@@ -11,6 +11,7 @@
 
 #include "bench/bench.h"
 #include "bench/profile.h"
+#include "bench/timed_group.h"
 #include "fcm/base/reporter.h"
 #include "fcm/base/stats.h"
 #include "fcm/base/stopwatch.h"
@@ -63,12 +64,18 @@ struct StepFacts {
   at::Device device = at::kCPU;
 };
 
-// The result of bench_step. `reference`: nullptr where it is not asked for.
+// The parts of one step, and meanwhile the sums of gradients, as SVG text.
+std::string step_timeline(const Parts& parts, const std::vector<TimedSum>& sums,
+                          const std::string& title);
+
+// The result of bench_step. `timed`: the group of `fast`, nullptr where no timeline is asked for. `reference`: nullptr where it is not asked for.
 nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
-                          Implementation* reference, const StepFacts& facts, Reporter& reporter);
+                          Implementation* reference, const StepFacts& facts, Reporter& reporter,
+                          TimedGroup* timed = nullptr);
 
 // bench_step of a recipe that trains a classifier.
 nlohmann::json bench_classifier_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
-                                     at::Device device, int64_t threads, Reporter& reporter);
+                                     at::Device device, int64_t threads, Reporter& reporter,
+                                     TimedGroup* timed);
 
 }  // namespace fcm::bench

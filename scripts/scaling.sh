@@ -3,7 +3,8 @@
 # Without --slow-link: two ranks with a thread each beside one process with two threads, alternating, for the base recipe (batch 8)
 # and the demo's (batch 32): images/s of each round and the ratio of the medians. On a machine with two free cores.
 # With it, as root: two ranks in two network namespaces, the link between them held to 1 and to 10 Gbit/s with 1 ms: seconds that
-# the sums of gradients take alone, that a step waits for them, and the share that is hidden behind backward.
+# the sums of gradients take alone, that a step waits for them, and the share that is hidden behind backward. A picture of one
+# step goes to build/timeline-GBITS.svg.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 slow_link=0
@@ -38,6 +39,7 @@ over_link() {  # gigabits, recipe, batch, steps
   local gigabits=$1 name place=1 result
   shift
   step_of "$@"
+  step+=(--timeline "build/timeline-$gigabits.svg")
   remove_namespaces
   ip netns add fcm-first
   ip netns add fcm-second

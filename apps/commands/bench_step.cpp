@@ -24,6 +24,9 @@ Action bench_step(Flags& flags) {
   flags.add("--steps", bench.steps, {1, 1 << 20}, "Timed steps of each");
   flags.add("--profile", bench.profile,
             "As many steps more, listed operator by operator: where the time goes");
+  flags.add("--timeline", bench.timeline, "FILE.svg",
+            "Draw when the gradients of a step are summed, as SVG (processes on several "
+            "machines)");
   add_set(flags, arguments->recipe);
   add_machine(flags, bench.machine);
   add_cuda_graph(flags, bench.machine);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <exception>
 #include <set>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -282,7 +283,7 @@ class JoinedProcess final : public Process {
   std::unique_ptr<SharedMemory> shared_;  // nullptr: there is none
   bool asked_for_nccl_ = false;
   c10::intrusive_ptr<c10d::Backend> nccl_;  // nullptr: not connected
-  double waited_seconds_ = 0;
+  std::atomic<double> waited_seconds_ = 0;
 };
 
 std::shared_ptr<gloo::transport::Device> device_for(const Placement& placement) {

@@ -56,6 +56,27 @@ struct BarChart {
 
 std::string bar_chart(const BarChart& chart, ChartUse use = ChartUse::kInPage);
 
+struct Span {
+  double begin = 0, end = 0;
+  std::string label;
+};
+
+struct TimelineRow {
+  std::string label;
+  std::vector<Span> spans;
+  bool is_compared = false;  // grey, beside the rows that the chart is about
+};
+
+// What happened when: a bar for each span, on a common axis that begins at 0.
+struct Timeline {
+  std::string title;
+  std::string unit;  // of begin and end
+  std::vector<TimelineRow> rows;
+  double width = 720;  // the height follows from the number of rows
+};
+
+std::string timeline(const Timeline& chart, ChartUse use = ChartUse::kInPage);
+
 // CSS of all charts, for the head of a page that holds kInPage charts.
 std::string_view chart_style();
 

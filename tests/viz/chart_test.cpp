@@ -245,5 +245,37 @@ TEST(Smoothed, KeepsLongSeriesShort) {
   EXPECT_EQ(smooth.x.back(), 49999);
 }
 
+TEST(TimelineChart, HasABarForEachSpanInItsPlace) {
+  const Timeline chart{"A step",
+                       "ms",
+                       {{"step", {{0, 60, "forward"}, {60, 100, "backward"}}, true},
+                        {"sums", {{70, 90, "8 MB"}}, false}}};
+  for (const ChartUse use : {ChartUse::kFile, ChartUse::kInPage}) {
+    const std::string svg = timeline(chart, use);
+    expect_valid(svg);
+    EXPECT_EQ(count(svg, "<rect "), 3);
+    EXPECT_EQ(count(svg, "class=\"f0\""), 1);
+    for (const char* words : {"A step", "forward", "backward", "<title>8 MB</title>", "sums"}) {
+      EXPECT_EQ(count(svg, words) > 0, true) << words;
+    }
+  }
+  // The bar of 70 to 90 begins where 70 of 100 is, between the rows' labels and the right edge.
+  std::smatch bar;
+  const std::string svg = timeline(chart);
+  ASSERT_TRUE(std::regex_search(
+      svg, bar, std::regex("class=\"f0\" x=\"([0-9.]+)\" y=\"[0-9.]+\" width=\"([0-9.]+)\"")));
+  std::smatch first;
+  ASSERT_TRUE(std::regex_search(
+      svg, first, std::regex("class=\"n1\" x=\"([0-9.]+)\" y=\"[0-9.]+\" width=\"([0-9.]+)\"")));
+  const double whole = std::stod(first[2]) / 0.6, left = std::stod(first[1]);
+  EXPECT_NEAR(std::stod(bar[1]), left + 0.7 * whole, 0.1);
+  EXPECT_NEAR(std::stod(bar[2]), 0.2 * whole, 0.1);
+}
+
+TEST(TimelineChart, OfNothingIsValid) {
+  expect_valid(timeline({"", "ms", {}}));
+  expect_valid(timeline({"", "ms", {{"none", {}, false}}}));
+}
+
 }  // namespace
 }  // namespace fcm::viz

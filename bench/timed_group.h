@@ -1,0 +1,56 @@
+// A group that notes when each sum is sent off and when it is done.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "fcm/base/stopwatch.h"
+#include "fcm/dist/group.h"
+
+namespace fcm::bench {
+
+struct TimedSum {
+  int64_t bytes = 0;
+  double begin = 0, end = 0;  // seconds since record()
+};
+
+// Does what `group` does. While it records, a thread waits for each sum, so sums have to be the
+// network's: those of shared memory are done by whoever waits.
+class TimedGroup final : public dist::Group {
+ public:
+  explicit TimedGroup(std::shared_ptr<dist::Group> group) : group_(std::move(group)) {}
+
+  // Forgets what was noted and begins.
+  void record();
+  // Those since record(), in the order in which they were sent; all have been waited for.
+  const std::vector<TimedSum>& sums() const { return sums_; }
+
+  int64_t rank() const override { return group_->rank(); }
+  int64_t size() const override { return group_->size(); }
+  int64_t local_rank() const override { return group_->local_rank(); }
+  int64_t ranks_here() const override { return group_->ranks_here(); }
+  int64_t agree(int64_t mine, dist::Agree how) override { return group_->agree(mine, how); }
+  std::unique_ptr<dist::Pending> start_sum(const at::Tensor& values) override;
+  std::unique_ptr<dist::Pending> start_broadcast(const at::Tensor& values, int64_t from) override {
+    return group_->start_broadcast(values, from);
+  }
+  std::vector<at::Tensor> gather(const at::Tensor& mine) override { return group_->gather(mine); }
+  at::Tensor make_buffer(int64_t elements, const at::TensorOptions& options) override {
+    return group_->make_buffer(elements, options);
+  }
+  double waited_seconds() const override { return group_->waited_seconds(); }
+
+ private:
+  class Timed;
+
+  std::shared_ptr<dist::Group> group_;
+  bool records_ = false;
+  Stopwatch watch_;
+  std::vector<TimedSum> sums_;
+};
+
+}  // namespace fcm::bench
