@@ -12,6 +12,7 @@
 namespace fcm::dist {
 namespace {
 
+using test::as_on_several_machines;
 using test::Processes;
 
 // In a child of the test: a failure is an exit status with a text.
@@ -20,12 +21,6 @@ void expect(bool holds, const char* what) {
 }
 
 std::vector<int> all_done(int64_t ranks) { return std::vector<int>(static_cast<size_t>(ranks), 0); }
-
-// Ranks that take each other to be on other machines, and so speak through the network.
-void as_on_several_machines(Placement& placement, JoinOptions&) {
-  placement.local_rank = 0;
-  placement.local_size = 1;
-}
 
 class ProcessGroup : public testing::TestWithParam<int64_t> {};
 

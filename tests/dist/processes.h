@@ -49,6 +49,12 @@ inline JoinOptions quick_options() {
   return options;
 }
 
+// Ranks that take each other to be on other machines, and so speak through the network.
+inline void as_on_several_machines(Placement& placement, JoinOptions&) {
+  placement.local_rank = 0;
+  placement.local_size = 1;
+}
+
 // The ranks of a group as children of the test, each with its stderr in a file.
 class Processes {
  public:

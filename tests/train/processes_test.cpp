@@ -1,6 +1,4 @@
 // Training as several processes: to rounding the weights of one, and the same bits every time.
-#include "tests/train/rank_runs.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -17,6 +15,7 @@
 #include "fcm/train/loop.h"
 #include "fcm/train/run_log.h"
 #include "tests/support/scratch.h"
+#include "tests/train/rank_runs.h"
 #include "tests/train/small_model.h"
 
 namespace fcm::train {
@@ -30,6 +29,9 @@ std::map<std::string, at::Tensor> weights_of(const fs::path& run) {
   std::map<std::string, at::Tensor> weights;
   for (const formats::TensorView& view : found->model.tensors) {
     weights[view.name] = to_tensor(view).to(at::kDouble);
+  }
+  for (const formats::TensorView& view : found->optimizer.tensors) {  // of a moving average
+    if (view.name.starts_with("ema.")) weights[view.name] = to_tensor(view).to(at::kDouble);
   }
   return weights;
 }
@@ -55,12 +57,12 @@ std::vector<double> losses_of(const fs::path& run) {
 // order: in micro-batches.
 class OneProcess {
  public:
-  explicit OneProcess(const fs::path& folder) {
-    train_in(folder / "one", 0);
+  explicit OneProcess(const fs::path& folder, const recipe::Recipe& whole = twenty_steps()) {
+    train_in(folder / "one", 0, whole);
     weights = weights_of(folder / "one");
     losses = losses_of(folder / "one");
     for (const int64_t micro_batch : {1, 2, 3}) {
-      recipe::Recipe recipe = twenty_steps();
+      recipe::Recipe recipe = whole;
       recipe.optim.micro_batch = micro_batch;
       const fs::path out = folder / ("micro" + std::to_string(micro_batch));
       train_in(out, 0, recipe);
@@ -103,6 +105,37 @@ TEST(Processes, AsManyGiveTheSameBits) {
     train_in(second, ranks);
     EXPECT_TRUE(bits_of(first) == bits_of(second)) << ranks;
   }
+}
+
+TEST(Processes, ThroughTheNetworkComeToTheSameBitsAsThroughSharedMemory) {
+  const test::Scratch scratch;
+  train_in(scratch / "here", 2);  // of more than two ranks sums are taken in another order
+  train_in(scratch / "there", 2, twenty_steps(), {}, dist::test::as_on_several_machines);
+  EXPECT_TRUE(bits_of(scratch / "here") == bits_of(scratch / "there"));
+  train_in(scratch / "four", 4, twenty_steps(), {}, dist::test::as_on_several_machines);
+  expect_like(OneProcess(scratch.path()), scratch / "four");
+}
+
+TEST(Processes, FollowAMovingAverageTogether) {
+  const test::Scratch scratch;
+  recipe::Recipe recipe = twenty_steps();
+  recipe.pretrain().decoder.depth = 3;
+  recipe.pretrain().targets.rgb = 0.75;
+  recipe.pretrain().targets.ema = 0.25;
+  recipe.pretrain().targets.ema_momentum = 0.9;
+  const OneProcess one(scratch.path(), recipe);
+  EXPECT_TRUE(std::any_of(one.weights.begin(), one.weights.end(),
+                          [](const auto& each) { return each.first.starts_with("ema."); }));
+  for (const int64_t ranks : {2, 4}) {
+    const fs::path out = scratch / std::to_string(ranks);
+    train_in(out, ranks, recipe);
+    expect_like(one, out);
+  }
+  recipe.run.max_steps = 10;
+  train_in(scratch / "stopped", 2, recipe);
+  recipe.run.max_steps = 20;
+  train_in(scratch / "stopped", 2, recipe);
+  EXPECT_TRUE(bits_of(scratch / "stopped") == bits_of(scratch / "2"));
 }
 
 TEST(Processes, GoOnAsOtherwiseMany) {

@@ -39,7 +39,13 @@ inline void train_rank(const std::shared_ptr<dist::Group>& group, const std::fil
                        const recipe::Recipe& asked, const ChangeOfRank& change) {
   at::set_num_threads(1);
   recipe::Recipe recipe = asked;
-  PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe, nullptr, group);
+  std::unique_ptr<targets::Teachers> teachers;
+  if (recipe.pretrain().targets.ema > 0) {
+    teachers =
+        std::make_unique<targets::Teachers>(recipe.pretrain().targets, recipe::student_of(recipe));
+  }
+  PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe, std::move(teachers),
+                          group);
   if (change) change(*group, recipe, learner);
   TrainRequest request;
   request.recipe = recipe;
@@ -50,13 +56,17 @@ inline void train_rank(const std::shared_ptr<dist::Group>& group, const std::fil
   train(learner, request, silence);
 }
 
-// Trains in `out` as so many processes, 0 meaning one without a group.
+// Trains in `out` as so many processes, 0 meaning one without a group. `placed`: where they are to
+// think that they are.
 inline void train_in(const std::filesystem::path& out, int64_t ranks,
-                     const recipe::Recipe& recipe = twenty_steps(),
-                     const ChangeOfRank& change = {}) {
-  dist::test::Processes processes(std::max<int64_t>(ranks, 1), [&](const auto& group) {
-    train_rank(ranks == 0 ? dist::group_of_one() : group, out, recipe, change);
-  });
+                     const recipe::Recipe& recipe = twenty_steps(), const ChangeOfRank& change = {},
+                     const dist::test::Processes::Change& placed = {}) {
+  dist::test::Processes processes(
+      std::max<int64_t>(ranks, 1),
+      [&](const auto& group) {
+        train_rank(ranks == 0 ? dist::group_of_one() : group, out, recipe, change);
+      },
+      placed);
   for (int64_t rank = 0; rank < std::max<int64_t>(ranks, 1); ++rank) {
     ASSERT_EQ(processes.wait_for(rank), 0) << processes.said(rank);
   }
