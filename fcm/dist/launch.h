@@ -10,7 +10,7 @@
 namespace fcm::dist {
 
 struct LaunchRequest {
-  int64_t processes = 1;
+  int64_t processes = 2;
   std::string program;               // a path
   std::vector<std::string> command;  // its arguments
 };
