@@ -67,8 +67,9 @@ inline void train_in(const std::filesystem::path& out, int64_t ranks,
         train_rank(ranks == 0 ? dist::group_of_one() : group, out, recipe, change);
       },
       placed);
-  for (int64_t rank = 0; rank < std::max<int64_t>(ranks, 1); ++rank) {
-    ASSERT_EQ(processes.wait_for(rank), 0) << processes.said(rank);
+  const std::vector<int> statuses = processes.wait_for_all();
+  for (size_t rank = 0; rank < statuses.size(); ++rank) {
+    EXPECT_EQ(statuses[rank], 0) << processes.said(static_cast<int64_t>(rank));
   }
 }
 
