@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 std::map<std::string, at::Tensor> weights_of(const fs::path& run) {
   SilentReporter silence;
-  const auto found = checkpoint::load_newest(run / "checkpoints", false, silence);
+  const auto found = checkpoint::load_newest(run / "checkpoints", true, silence);
   std::map<std::string, at::Tensor> weights;
   for (const formats::TensorView& view : found->model.tensors) {
     weights[view.name] = to_tensor(view).to(at::kDouble);

@@ -266,7 +266,7 @@ TEST(TimelineChart, HasABarForEachSpanInItsPlace) {
       svg, bar, std::regex("class=\"f0\" x=\"([0-9.]+)\" y=\"[0-9.]+\" width=\"([0-9.]+)\"")));
   std::smatch first;
   ASSERT_TRUE(std::regex_search(
-      svg, first, std::regex("class=\"n1\" x=\"([0-9.]+)\" y=\"[0-9.]+\" width=\"([0-9.]+)\"")));
+      svg, first, std::regex("class=\"n0\" x=\"([0-9.]+)\" y=\"[0-9.]+\" width=\"([0-9.]+)\"")));
   const double whole = std::stod(first[2]) / 0.6, left = std::stod(first[1]);
   EXPECT_NEAR(std::stod(bar[1]), left + 0.7 * whole, 0.1);
   EXPECT_NEAR(std::stod(bar[2]), 0.2 * whole, 0.1);
