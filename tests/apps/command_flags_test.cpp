@@ -46,8 +46,8 @@ const std::map<std::string, std::string> kUsed = {
     {"checkpoint verify", "--checkpoint --threads"},
     {"checkpoint diff", "--checkpoint --other --threads"},
     {"bench step",
-     "--recipe --batch --precision --implementation --steps --profile --set --device --threads "
-     "--no-cuda-graph"},
+     "--recipe --batch --precision --implementation --steps --profile --timeline --set --device "
+     "--threads --no-cuda-graph"},
     {"bench loader", "--data --seconds --threads"},
     {"bench ops", "--filter --device --threads"},
     {"bench knn", "--bank --queries --width --k --threads"},

@@ -2,10 +2,12 @@
 // end.
 #pragma once
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -14,10 +16,13 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "fcm/base/error.h"
+#include "fcm/base/file.h"
 #include "fcm/dist/process_group.h"
 #include "tests/support/scratch.h"
 
@@ -55,7 +60,9 @@ inline void as_on_several_machines(Placement& placement, JoinOptions&) {
   placement.local_size = 1;
 }
 
-// The ranks of a group as children of the test, each with its stderr in a file.
+// The ranks of a group as children of the test, each with its stderr in a file. They are forked
+// before the store has a thread, which might hold a lock of the C library just then, and are told
+// its port through a pipe.
 class Processes {
  public:
   using Work = std::function<void(const std::shared_ptr<Group>&)>;
@@ -64,10 +71,19 @@ class Processes {
   // Each joins the group, works and leaves. An Error becomes the exit status, its text goes to
   // stderr. `change`: what a rank is told otherwise.
   Processes(int64_t ranks, const Work& work, const Change& change = {}) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
+    const Descriptor read_end(ends[0]), write_end(ends[1]);
     for (int64_t rank = 0; rank < ranks; ++rank) {
       const pid_t child = ::fork();
-      if (child == 0) run(rank, ranks, work, change);
+      if (child == 0) run(rank, ranks, read_end, work, change);
       pids_.push_back(child);
+    }
+    const StoreHost& store = store_.emplace();
+    const std::vector<int64_t> ports(static_cast<size_t>(ranks), store.port());
+    const auto bytes = static_cast<ssize_t>(ports.size() * sizeof(int64_t));
+    if (::write(write_end.get(), ports.data(), static_cast<size_t>(bytes)) != bytes) {
+      throw std::runtime_error("write failed");
     }
   }
   ~Processes() {
@@ -105,10 +121,13 @@ class Processes {
  private:
   std::filesystem::path file(int64_t rank) const { return scratch_ / std::to_string(rank); }
 
-  [[noreturn]] void run(int64_t rank, int64_t ranks, const Work& work, const Change& change) const {
+  [[noreturn]] void run(int64_t rank, int64_t ranks, const Descriptor& read_end, const Work& work,
+                        const Change& change) const {
+    int64_t port = 0;
+    if (::read(read_end.get(), &port, sizeof port) != sizeof port) ::_exit(125);
     if (std::freopen(file(rank).c_str(), "w", stderr) == nullptr) ::_exit(126);
     int status = 0;
-    Placement placement = placement_here(rank, ranks, store_.port());
+    Placement placement = placement_here(rank, ranks, port);
     JoinOptions options = quick_options();
     if (change) change(placement, options);
     std::shared_ptr<Process> process;
@@ -136,7 +155,7 @@ class Processes {
   }
 
   const fcm::test::Scratch scratch_;
-  const StoreHost store_;
+  std::optional<StoreHost> store_;
   std::vector<pid_t> pids_;  // 0: has been waited for
 };
 
