@@ -87,8 +87,17 @@ std::string read_file(const std::filesystem::path& path, ExitCode code) {
   return content;
 }
 
+void refuse_link(const std::filesystem::path& path, ExitCode code) {
+  std::error_code ignored;
+  const std::filesystem::path target = std::filesystem::read_symlink(path, ignored);
+  if (ignored) return;
+  fail(code, "{} is a link to {}, and is neither followed nor replaced; remove it", path.string(),
+       target.string());
+}
+
 void write_file_durably(const std::filesystem::path& path, std::string_view content, ExitCode code,
                         const char* who) {
+  refuse_link(path, code);
   const std::filesystem::path temporary = path.string() + ".tmp";
   FileWriter file(temporary, code, who);
   file.write(content);
@@ -100,10 +109,11 @@ void write_file_durably(const std::filesystem::path& path, std::string_view cont
 void move_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path,
                      ExitCode code, const char* who) {
   struct stat facts {};
-  const bool taken = ::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode);
+  const bool taken = ::lstat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode);
   if (!taken && system_call::rename(who, temporary, path) == 0) return;
   const int reason = errno;
   system_call::unlink(who, temporary);
+  refuse_link(path, code);
   if (taken) fail(code, "cannot replace {}: it is not an ordinary file", path.string());
   errno = reason;
   fail_on("rename into place", path, code);

@@ -29,6 +29,10 @@ bool is_ordinary_file(const std::filesystem::path& path, ExitCode code);
 void refuse_other_ending(const std::filesystem::path& out,
                          const std::vector<std::string_view>& endings);
 
+// Throws Error(code) where `path` is a link. What is written is put in the place of a file, never
+// of a link, which somebody made, and never through one.
+void refuse_link(const std::filesystem::path& path, ExitCode code);
+
 // Replaces the file in one step: a temporary beside it, fsync, rename, fsync of the folder. After a
 // crash at any moment the path holds either the old or the new content, whole. A failure leaves the
 // old content (or, where only the last sync failed, the new) and no temporary, and throws

@@ -31,11 +31,15 @@ void save(const std::filesystem::path& folder, int64_t step,
           std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
           const Retention& retention);
 
+// The first step-N (or step-N.old) of a folder with files named as save() names them, but without a
+// manifest of this program: it may be somebody else's. nullopt: there is none.
+std::optional<std::filesystem::path> first_foreign_step(const std::filesystem::path& folder);
+
 // Removes the checkpoints of a folder, oldest first, `latest`, what dead processes left behind, and
 // the folder itself, unless something else lies in it. Whatever save() did not write stays, and the
 // folder it lies in; a link at step-N is removed, not followed. `folder` must be no link. Throws
-// Error(kCheckpoint) where something of ours cannot be removed; what is left is whole, and the call
-// may be repeated.
+// Error(kCheckpoint) where there is a foreign step (nothing is removed then), or where something of
+// ours cannot be removed; what is left is ours, and the call may be repeated.
 void remove_checkpoints(const std::filesystem::path& folder);
 
 // Members of a state, objects, that say which pictures its weights come from and figures were

@@ -14,7 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kFormat = "fastconvmae checkpoint";
 constexpr int64_t kVersion = 1;
 constexpr uint64_t kMaxManifestBytes = 64 << 20;
 constexpr int kMaxDepth = 64;  // a tree is printed and freed by recursion

@@ -11,6 +11,7 @@
 
 namespace fcm::checkpoint {
 
+constexpr const char* kFormat = "fastconvmae checkpoint";  // its first member
 constexpr const char* kManifestFile = "manifest.json";
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";

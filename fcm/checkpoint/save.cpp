@@ -106,8 +106,21 @@ void replace_stepwise(const fs::path& temporary, const fs::path& place) {
   sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
 }
 
+// Files of somebody else, or a checkpoint without its manifest, are nothing to be replaced: they
+// keep their folder under a name that is nobody's.
+void move_foreign_aside(const fs::path& place) {
+  if (!is_foreign(place)) return;
+  fs::path aside = place.string() + ".aside";
+  for (int number = 2; is_there(aside, ExitCode::kCheckpoint); ++number) {
+    aside = fmt::format("{}.aside-{}", place.string(), number);
+  }
+  if (system_call::rename(kWho, place, aside) != 0) fail_to_commit(place);
+  sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
+}
+
 // Afterwards the place holds the new checkpoint, durably, and `temporary` what stood there before.
 void commit(TemporaryFolder& temporary, const fs::path& place) {
+  move_foreign_aside(place);
   if (!is_there(place, ExitCode::kCheckpoint)) {
     if (system_call::rename(kWho, temporary.path(), place) != 0) fail_to_commit(temporary.path());
     temporary.leave();

@@ -96,8 +96,7 @@ bool is_dead(const ParsedName::Owner& owner) {
   return owner.process == ::getpid() || (::kill(owner.process, 0) != 0 && errno == ESRCH);
 }
 
-// All that save() writes into a step folder; the manifest first: without it the rest is no
-// checkpoint.
+// All that save() writes into a step folder.
 constexpr std::array kStepFiles = {kManifestFile, kModelFile, kOptimizerFile};
 
 bool is_link(const fs::path& path) {
@@ -124,6 +123,22 @@ bool holds_step_files_alone(const fs::path& folder) {
   return !error;
 }
 
+// One that was cut or damaged is still ours; one that is sound JSON and says something else is not.
+bool holds_own_manifest(const fs::path& folder) {
+  const fs::path file = folder / kManifestFile;
+  if (!is_ordinary_file(file, ExitCode::kCheckpoint)) return false;
+  const std::string text = read_file(file, ExitCode::kCheckpoint);
+  return text.find(kFormat) != std::string::npos || !nlohmann::json::accept(text);
+}
+
+// The order in which the files of a step go. Under a name that stands for a checkpoint the manifest
+// goes last: while it is there, what is left is known to be ours.
+std::array<const char*, 3> order_of_removal(const fs::path& step_folder) {
+  const std::optional<ParsedName> name = parse_name(step_folder.filename());
+  if (name && !name->temporary_of) return {kOptimizerFile, kModelFile, kManifestFile};
+  return {kManifestFile, kModelFile, kOptimizerFile};
+}
+
 // A file or link that is not there, or a folder of that name, is no failure.
 bool remove_file(const fs::path& path) {
   std::error_code ignored;
@@ -136,9 +151,10 @@ bool remove_file(const fs::path& path) {
   fail(ExitCode::kCheckpoint, "cannot remove {}: {}", path.string(), std::strerror(errno));
 }
 
-bool is_whole(const StepFolder& step) try {
-  checked_manifest(step);
-  return true;
+// Whether `replacement` is whole and was saved after `old`: a copy that somebody made of it and
+// called step-N.old was not.
+bool was_replaced(const StepFolder& old, const StepFolder& replacement) try {
+  return read_manifest(old.path).sequence < checked_manifest(replacement).sequence;
 } catch (const Error&) {
   return false;
 }
@@ -218,7 +234,7 @@ void clean_up_leftovers(const fs::path& folder) {
     const StepFolder replacement{folder / step_name(old.step), old.step, false};
     if (!is_there(replacement.path, ExitCode::kCheckpoint)) {
       system_call::rename(kWho, old.path, replacement.path);
-    } else if (is_whole(replacement)) {
+    } else if (was_replaced(old, replacement)) {
       const fs::path doomed = temporary_path(folder, old.step);
       if (system_call::rename(kWho, old.path, doomed) != 0) continue;
       sync_folder(folder, ExitCode::kCheckpoint, kWho);
@@ -264,7 +280,7 @@ void prune(const fs::path& folder, int64_t just_saved, const Retention& retentio
 
 bool remove_step(const fs::path& step_folder) {
   if (is_link(step_folder)) return system_call::unlink(kWho, step_folder) == 0;
-  for (const char* name : kStepFiles) {
+  for (const char* name : order_of_removal(step_folder)) {
     if (!remove_file(step_folder / name)) return false;
   }
   std::vector<fs::path> inner;  // empty folders are nobody's loss
@@ -279,7 +295,23 @@ bool remove_step(const fs::path& step_folder) {
   return system_call::rmdir(kWho, step_folder) == 0 || errno == ENOTEMPTY || errno == EEXIST;
 }
 
+bool is_foreign(const fs::path& step_folder) {
+  return !is_link(step_folder) && holds_a_step_file(step_folder) &&
+         !holds_own_manifest(step_folder);
+}
+
+std::optional<fs::path> first_foreign_step(const fs::path& folder) {
+  for (const StepFolder& step : list_steps(folder)) {
+    if (is_foreign(step.path)) return step.path;
+  }
+  return std::nullopt;
+}
+
 void remove_checkpoints(const fs::path& folder) {
+  if (const auto foreign = first_foreign_step(folder)) {
+    fail(ExitCode::kCheckpoint, "{} has no manifest of this program, so it is not removed",
+         foreign->string());
+  }
   // First, or an interruption would leave a `latest` that names nothing.
   for (const char* name : {"latest", "latest.tmp"}) {
     if (!remove_file(folder / name)) fail_to_remove(folder / name);

@@ -55,6 +55,11 @@ void clean_up_leftovers(const std::filesystem::path& folder);
 // anything damaged, nor a folder in which somebody put something else. Throws Error(kCheckpoint).
 void prune(const std::filesystem::path& folder, int64_t just_saved, const Retention& retention);
 
+// Whether the folder holds files named as save() names them and no manifest of this program: it may
+// be somebody else's, so nothing in it is removed or replaced. False for a link. Throws
+// Error(kCheckpoint) where its manifest cannot be read.
+bool is_foreign(const std::filesystem::path& step_folder);
+
 // Removes the files that save() writes into a step folder, then the folder. What else it holds
 // stays, and the folder with it. A link is removed, not followed. False, and errno: a file of ours
 // stayed.

@@ -80,6 +80,7 @@ bool holds_model_of(const fs::path& folder, const std::string& format) {
 // but the new one would go.
 bool holds_one_step(const fs::path& folder) {
   return checkpoint::has_steps(folder) && checkpoint::count_steps(folder) <= 1 &&
+         !checkpoint::first_foreign_step(folder) &&
          !is_run(fs::absolute(folder / "").lexically_normal().parent_path().parent_path());
 }
 
@@ -106,6 +107,10 @@ void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   if (!request.overwrite) {
     fail(ExitCode::kUsage, "{} exists; choose another name, or pass --overwrite to replace it",
          out.string());
+  }
+  if (format == "native") return;
+  for (const char* name : {"model.safetensors", "config.json", "preprocessor_config.json"}) {
+    refuse_link_or_temporary(out / name);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "fcm/base/error.h"
+#include "fcm/base/file.h"
 #include "fcm/loader/sources/packed_layout.h"
 
 namespace fcm::tasks {
@@ -105,10 +106,7 @@ void refuse_what_is_no_such_file(const fs::path& path, FileKind kind) {
   if (type == fs::file_type::none) {
     fail(ExitCode::kUsage, "cannot look at {}: {}", path.string(), error.message());
   }
-  if (type == fs::file_type::symlink) {
-    fail(ExitCode::kUsage, "{} is a link to {}, and is not replaced; name that file, or another",
-         path.string(), fs::read_symlink(path, error).string());
-  }
+  refuse_link(path, ExitCode::kUsage);
   if (type != fs::file_type::regular) {
     fail(ExitCode::kUsage, "{} is {}, and is not replaced; choose another name", path.string(),
          type == fs::file_type::directory ? "a folder" : "no ordinary file");
@@ -159,7 +157,18 @@ void refuse_to_replace(const fs::path& out, FileKind kind, bool overwrite,
            out.string());
     }
   }
-  refuse_what_is_no_such_file(out.string() + ".tmp", kind);
+  refuse_link_or_temporary(out);
+}
+
+void refuse_link_or_temporary(const fs::path& file) {
+  refuse_link(file, ExitCode::kUsage);
+  const fs::path temporary = file.string() + ".tmp";
+  std::error_code ignored;
+  if (fs::symlink_status(temporary, ignored).type() == fs::file_type::not_found) return;
+  fail(ExitCode::kUsage,
+       "{} exists, and {} is written under that name until it is whole; move it away, or remove it "
+       "if an interrupted command left it",
+       temporary.string(), file.string());
 }
 
 }  // namespace fcm::tasks

@@ -23,8 +23,13 @@ bool is_written_here(const std::filesystem::path& safetensors);
 // Throws Error(kUsage) where `out` must not be written: it holds something and `overwrite` is not
 // given; a folder, a link, a device; a file of another kind, told by its content (an empty one is
 // of every kind); one of `reads`, which the command reads; a part of a checkpoint; or the
-// temporary's name, `out`.tmp, has something that no earlier such command left.
+// temporary's name, `out`.tmp, is taken.
 void refuse_to_replace(const std::filesystem::path& out, FileKind kind, bool overwrite,
                        const std::vector<std::filesystem::path>& reads);
+
+// Throws Error(kUsage) where `file`, which is to be written, is a link, or where there is anything
+// at its temporary's name: what an interrupted command left cannot be told from a file of the
+// user's.
+void refuse_link_or_temporary(const std::filesystem::path& file);
 
 }  // namespace fcm::tasks

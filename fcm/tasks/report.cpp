@@ -10,6 +10,7 @@
 #include "fcm/base/file.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/recipe/recipe.h"
+#include "fcm/tasks/output_file.h"
 #include "fcm/tasks/report_input.h"
 #include "fcm/tasks/run_facts.h"
 #include "fcm/tasks/run_files.h"
@@ -134,8 +135,10 @@ void add_pictures(const json& about, viz::ReportInput& input) {
 void refuse_foreign_page(const fs::path& folder) {
   const fs::path page = folder / "report.html";
   std::error_code ignored;
-  if (is_run(folder) || fs::symlink_status(page, ignored).type() == fs::file_type::not_found)
-    return;
+  refuse_link(page, ExitCode::kUsage);
+  if (is_run(folder)) return;
+  refuse_link_or_temporary(page);
+  if (fs::symlink_status(page, ignored).type() == fs::file_type::not_found) return;
   if (read_file(page, ExitCode::kUsage).find(viz::kGenerator) != std::string::npos) return;
   fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; move it away",
        page.string());

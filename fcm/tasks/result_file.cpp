@@ -10,6 +10,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/formats/json_text.h"
+#include "fcm/tasks/output_file.h"
 #include "fcm/tasks/run_files.h"
 
 namespace fcm::tasks {
@@ -66,6 +67,7 @@ void refuse_foreign_result(const fs::path& folder) {
          folder.string());
   }
   const fs::path file = folder / "result.json", picture = folder / "confusion.png";
+  for (const fs::path& written : {file, picture}) refuse_link_or_temporary(written);
   const auto is_there = [](const fs::path& path) {
     std::error_code ignored;
     return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;

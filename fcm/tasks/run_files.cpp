@@ -143,7 +143,23 @@ void mark_as_run(const fs::path& folder) {
   write_file_durably(folder / kMark, kMarkText, ExitCode::kUsage, kWho);
 }
 
+namespace {
+
+// Before anything goes. A link at the place of the folder is removed itself, whatever it leads to.
+void refuse_foreign_steps(const fs::path& checkpoints) {
+  if (type_of(checkpoints) != fs::file_type::directory) return;
+  if (const auto foreign = checkpoint::first_foreign_step(checkpoints)) {
+    fail(ExitCode::kUsage,
+         "{} has no manifest of this program, so it may be somebody else's and is not removed; "
+         "move it away, or choose another --out",
+         foreign->string());
+  }
+}
+
+}  // namespace
+
 void remove_run(const fs::path& run, Reporter& reporter) {
+  for (const char* name : kCheckpointFolders) refuse_foreign_steps(run / name);
   mark_as_run(run);  // first: an older run is known by what is removed here
   for (const char* name : kClaims) remove_file(run / name);
   for (const char* name : kCheckpointFolders) {
@@ -156,6 +172,18 @@ void remove_run(const fs::path& run, Reporter& reporter) {
   remove_file(run / kLog);
   // Before another recipe can stand there: it must not find these checkpoints.
   sync_folder(run, ExitCode::kUsage, kWho);
+}
+
+void refuse_links_at_files(const fs::path& run) {
+  refuse_link(run / kLog, ExitCode::kUsage);
+  for (const char* name : kClaims) refuse_link(run / name, ExitCode::kUsage);
+}
+
+void remove_link_at_recipe(const fs::path& run) {
+  const fs::path file = run / kRecipe;
+  if (type_of(file) == fs::file_type::symlink && system_call::unlink(kWho, file) != 0) {
+    fail_to_remove(file);
+  }
 }
 
 void remove_inner_run(const fs::path& run, Reporter& reporter) {

@@ -40,8 +40,16 @@ void mark_as_run(const std::filesystem::path& folder);
 // warning where a folder is expected, and what it leads to stays. What says that the run is
 // finished goes first, so that a removal which is interrupted leaves a run that goes on with its
 // own recipe, is refused to any other, and can be removed. Throws Error(kUsage) or
-// Error(kCheckpoint) where something cannot be removed.
+// Error(kCheckpoint) where something cannot be removed; Error(kUsage), and nothing is removed,
+// where a step-N is not of this program.
 void remove_run(const std::filesystem::path& run, Reporter& reporter);
+
+// Throws Error(kUsage) where a link stands at the name of a file that a run writes as it goes: it
+// would be found after hours of work.
+void refuse_links_at_files(const std::filesystem::path& run);
+
+// Removes a link in the place of recipe.toml, which is about to be written. Throws Error(kUsage).
+void remove_link_at_recipe(const std::filesystem::path& run);
 
 // The same for a run inside of one, with its mark, recipe and, if nothing else is in it, its
 // folder. A link in its place is removed, not followed; what is no run stays as it is.

@@ -85,6 +85,7 @@ void refuse_what_is_not_ours(const RunFolderRequest& request) {
 // Everything about the folder alone that can stand in the way of a run.
 void refuse_folder(const RunFolderRequest& request) {
   if (!is_run(request.out)) return refuse_what_is_not_ours(request);
+  if (!request.overwrite) refuse_links_at_files(request.out);
   const bool goes_on = request.overwrite || request.resume == "auto";
   if (goes_on || !name_in_the_way(request.out)) return;
   fail(ExitCode::kUsage,
@@ -119,6 +120,7 @@ PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Re
   if (exists && request.overwrite) {
     reporter.info(fmt::format("replacing the run in {}", out.string()));
     remove_run(out, reporter);
+    remove_link_at_recipe(out);
   }
   std::error_code error;
   for (const char* name : {"checkpoints", "pictures"}) {

@@ -11,6 +11,7 @@
 #include "fcm/formats/safetensors.h"
 #include "fcm/image/image.h"
 #include "fcm/loader/sources/packed_writer.h"
+#include "fcm/tasks/result_file.h"
 #include "tests/support/error_of.h"
 #include "tests/support/scratch.h"
 
@@ -114,16 +115,57 @@ TEST_F(OutputFile, APartOfACheckpointIsNotReplaced) {
          "is a part of the checkpoint");
 }
 
-TEST_F(OutputFile, TheTemporaryIsNobodyElsesFile) {
+// What a killed command left cannot be told from a file of the user's: both stay.
+TEST_F(OutputFile, WhateverStandsAtTheTemporarysNameStays) {
   for (const auto& [kind, file] : one_of_each()) {
     const fs::path temporary = file.string() + ".tmp";
-    fs::copy_file(file, temporary);  // of a command that was killed
-    EXPECT_EQ(refused(file, kind), "");
-    std::ofstream(temporary) << "a letter";
-    expect(refused(file, kind), temporary.string() + " exists");
+    const std::string refusal = temporary.string() + " exists";
+    fs::copy_file(file, temporary);
+    expect(refused(file, kind), refusal);
+    fs::rename(file, file.string() + ".away");
+    expect(refused(file, kind, false), refusal);
+    fs::rename(file.string() + ".away", file);
+    std::ofstream(temporary, std::ios::trunc) << "";
+    expect(refused(file, kind), refusal);
     fs::remove(temporary);
-    fs::create_symlink("f.npy", temporary);
-    expect(refused(file, kind), "is a link");
+    fs::create_symlink("nowhere", temporary);
+    expect(refused(file, kind), refusal);
+    fs::remove(temporary);
+    EXPECT_EQ(refused(file, kind), "");
+  }
+}
+
+TEST_F(OutputFile, AResultReplacesNoLinkAndNoTemporary) {
+  put("out/result.json", "{\"top1\": 1}");
+  refuse_foreign_result(scratch_ / "out");  // of an earlier evaluation
+  for (const char* name : {"result.json.tmp", "confusion.png.tmp"}) {
+    const fs::path mine = put(std::string("out/") + name, "mine");
+    expect(test::error_of(ExitCode::kUsage, [&] { write_result(scratch_ / "out", {}); }),
+           mine.string() + " exists");
+    fs::remove(mine);
+  }
+  fs::rename(scratch_ / "out" / "result.json", scratch_ / "mine.json");
+  fs::create_symlink("../mine.json", scratch_ / "out" / "result.json");
+  expect(test::error_of(ExitCode::kUsage, [&] { write_result(scratch_ / "out", {}); }),
+         "is a link to ../mine.json");
+}
+
+// All that is put in the place of a file stands aside for a link.
+TEST_F(OutputFile, ALinkIsNeitherFollowedNorReplaced) {
+  const fs::path mine = put("mine.txt", "mine"), out = scratch_ / "out.json",
+                 whole = scratch_ / "out.part";
+  for (const char* target : {"mine.txt", "nowhere.txt", "/dev/null"}) {
+    fs::create_symlink(target, out);
+    expect(
+        test::error_of(ExitCode::kUsage, [&] { write_file_durably(out, "{}", ExitCode::kUsage); }),
+        std::string("is a link to ") + target);
+    put("out.part", "{}");
+    expect(test::error_of(ExitCode::kUsage, [&] { move_into_place(whole, out, ExitCode::kUsage); }),
+           std::string("is a link to ") + target);
+    EXPECT_TRUE(fs::is_symlink(out));
+    EXPECT_EQ(read_file(mine, ExitCode::kUsage), "mine");
+    EXPECT_FALSE(fs::exists(scratch_ / "out.json.tmp"));
+    fs::remove(out);
   }
 }
 

@@ -133,6 +133,14 @@ class RunFolder : public testing::Test {
     }
   }
 
+  void expect_refused_overwrite(const fs::path& run, const std::string& text) {
+    const auto before = contents(run);
+    const std::string message = prepare(run, true, "second");
+    EXPECT_NE(message.find(text), message.npos) << message;
+    EXPECT_EQ(code_, ExitCode::kUsage);
+    EXPECT_EQ(contents(run), before);
+  }
+
   tests::Scratch scratch_{test::memory_folder()};
   KeepingReporter reporter_;
   ExitCode code_ = ExitCode::kDone;
@@ -331,6 +339,41 @@ TEST_F(RunFolder, LinksAreRemovedAndNotFollowed) {
   EXPECT_TRUE(fs::is_empty(run / "checkpoints"));
   ASSERT_EQ(reporter_.warnings.size(), 1u);
   EXPECT_NE(reporter_.warnings[0].find((elsewhere / "checkpoints").string()), std::string::npos);
+}
+
+// Weights that somebody put there, by a name that a step has: with no manifest, and with one of
+// another program.
+TEST_F(RunFolder, AStepWithoutAManifestOfOursStaysAndSoDoesTheRun) {
+  for (const char* name : {"checkpoints/step-3", "best/step-7", "checkpoints/step-4.old"}) {
+    const fs::path run = make_run("run"), step = run / name;
+    put(step / "model.safetensors");
+    expect_refused_overwrite(run, step.string() + " has no manifest of this program");
+    put(step / "manifest.json", "{\"name\": \"another program\"}");
+    expect_refused_overwrite(run, step.string() + " has no manifest of this program");
+    put(step / "manifest.json", "{\"format\": \"fastcon");  // of ours, and cut
+    EXPECT_EQ(prepare(run, true), "");
+    EXPECT_FALSE(fs::exists(step));
+    fs::remove_all(run);
+  }
+}
+
+TEST_F(RunFolder, LinksAtTheNamesOfFilesAreRefusedBeforeWorkAndByReport) {
+  const fs::path run = make_run("run"), mine = scratch_ / "mine";
+  put(mine);
+  for (const char* name : {"report.html", "result.json", "log.jsonl", "confusion.png"}) {
+    fs::remove(run / name);
+    fs::create_symlink("../mine", run / name);
+    const auto before = contents(scratch_.path());
+    const std::string message = prepare(run, false);
+    EXPECT_NE(message.find(std::string(name) + " is a link to ../mine"), message.npos) << message;
+    EXPECT_EQ(contents(scratch_.path()), before);
+    if (name == std::string("report.html")) {
+      EXPECT_THROW(report(run, reporter_), Error);
+      EXPECT_EQ(contents(scratch_.path()), before);
+    }
+    fs::remove(run / name);
+  }
+  EXPECT_EQ(prepare(run, false), "");
 }
 
 TEST_F(RunFolder, ANewRunMayBeLedElsewhereByALink) {
