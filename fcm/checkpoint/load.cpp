@@ -7,6 +7,7 @@
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/checkpoint/manifest.h"
 #include "fcm/checkpoint/step_folders.h"
+#include "fcm/formats/input_file.h"
 #include "fcm/formats/tensor_io.h"
 
 namespace fcm::checkpoint {
@@ -31,7 +32,13 @@ Checkpoint read_step(const fs::path& path, Manifest manifest, bool with_optimize
 struct Candidate {
   StepFolder folder;
   Manifest manifest;
-  std::string damage;  // why it cannot be used; empty: nothing found so far
+  std::string damage;   // why it cannot be used; empty: nothing found so far
+  bool unread = false;  // the system does not give it: no damage that is known of
+
+  void note(const Error& error) {
+    damage = error.what();
+    unread = dynamic_cast<const formats::CannotRead*>(&error) != nullptr;
+  }
 };
 
 // Newest first. One whose manifest cannot be read is placed by its step.
@@ -43,7 +50,7 @@ std::vector<Candidate> candidates_in(const fs::path& folder) {
     try {
       candidate.manifest = checked_manifest(candidate.folder);
     } catch (const Error& error) {
-      candidate.damage = error.what();
+      candidate.note(error);
     }
   }
   std::sort(candidates.begin(), candidates.end(),
@@ -57,8 +64,16 @@ std::vector<Candidate> candidates_in(const fs::path& folder) {
 }
 
 void warn_of(const Candidate& candidate, Reporter& reporter) {
-  reporter.warn(fmt::format("skipping the damaged checkpoint {}: {}",
-                            candidate.folder.path.string(), candidate.damage));
+  const std::string path = candidate.folder.path.string();
+  if (!candidate.unread && is_foreign(candidate.folder.path)) {
+    return reporter.warn(
+        fmt::format("skipping {}, which has no manifest.json of this program", path));
+  }
+  reporter.warn(
+      candidate.unread
+          ? fmt::format("skipping the checkpoint {}, which cannot be read: {}", path,
+                        candidate.damage)
+          : fmt::format("skipping the damaged checkpoint {}: {}", path, candidate.damage));
 }
 
 // Reads the first candidate that is sound, and notes the damage of those before it.
@@ -69,7 +84,7 @@ std::optional<Checkpoint> first_sound(std::vector<Candidate>& candidates, bool w
       return read_step(candidate.folder.path, candidate.manifest, with_optimizer);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kCheckpoint) throw;  // want of memory says nothing about it
-      candidate.damage = error.what();
+      candidate.note(error);
     }
   }
   return std::nullopt;
@@ -99,8 +114,9 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
     if (!candidate.damage.empty() && in_the_way) warn_of(candidate, reporter);
   }
   if (!newest) {
-    fail(ExitCode::kCheckpoint, "none of the {} checkpoints in {} is sound; the newest: {}",
-         candidates.size(), folder.string(), candidates.front().damage);
+    fail(ExitCode::kCheckpoint, "none of the {} checkpoints in {} {}; the newest: {}",
+         candidates.size(), folder.string(), candidates.front().unread ? "can be read" : "is sound",
+         candidates.front().damage);
   }
   const bool latest_is_there =
       !latest || std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {

@@ -16,6 +16,16 @@
 #include "fcm/base/threads.h"
 
 namespace fcm::formats {
+namespace {
+
+[[noreturn]] void cannot(const char* action, const std::string& file, int reason) {
+  const std::string sentence =
+      fmt::format("cannot {} {}: {}", action, printable(file), std::strerror(reason));
+  if (reason == ENOENT || reason == ENOTDIR) throw Error(ExitCode::kCheckpoint, sentence);
+  throw CannotRead(ExitCode::kCheckpoint, sentence);
+}
+
+}  // namespace
 
 // Small enough to be hashed while it lies in the cache.
 constexpr size_t kReadBytes = 256 << 10;
@@ -29,7 +39,7 @@ InputFile::InputFile(const std::filesystem::path& path, Digest* digest, int64_t 
       file_(system_call::open("read", path, O_RDONLY | O_NONBLOCK | O_NOCTTY)) {
   struct stat facts {};
   if (!file_.is_open() || ::fstat(file_.get(), &facts) != 0) {
-    fail(ExitCode::kCheckpoint, "cannot open {}: {}", name(), std::strerror(errno));
+    cannot("open", name(), errno);
   }
   if (!S_ISREG(facts.st_mode)) {
     fail(ExitCode::kCheckpoint, "{} is not an ordinary file", name());
@@ -43,7 +53,7 @@ size_t InputFile::read_some(std::span<std::byte> bytes, uint64_t position) const
     const ssize_t got =
         ::pread(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(position));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(ExitCode::kCheckpoint, "cannot read {}: {}", name(), std::strerror(errno));
+    if (got < 0) cannot("read", name(), errno);
     if (got == 0) {
       fail(ExitCode::kCheckpoint, "{} ends at byte {}, {} were due", name(), position, size_);
     }

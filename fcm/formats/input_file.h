@@ -12,9 +12,17 @@
 
 namespace fcm::formats {
 
+// The system does not give the file, for want of permission or because the disk fails: that says
+// nothing about what it holds.
+class CannotRead : public Error {
+ public:
+  using Error::Error;
+};
+
 class InputFile {
  public:
-  // Ordinary files only: a pipe would block, a device never end. Throws Error(kCheckpoint).
+  // Ordinary files only: a pipe would block, a device never end. Throws Error(kCheckpoint), which
+  // is a CannotRead where the file is there.
   // `digest` (may be null) takes every byte read. At most `threads` read, and no more than four; 0:
   // one for each core that this process may use.
   InputFile(const std::filesystem::path& path, Digest* digest, int64_t threads = 0);

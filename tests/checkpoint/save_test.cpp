@@ -140,6 +140,29 @@ TEST_F(SaveTest, RemovingCheckpointsKeepsOtherFilesAndFollowsNoLink) {
   EXPECT_EQ(load_newest(run, true, reporter_), std::nullopt);
 }
 
+// Weights of somebody else under the name of a step, and a copy that somebody keeps of one.
+TEST_F(SaveTest, WhatHasNoManifestOfOursIsNeitherRemovedNorReplaced) {
+  for (const int64_t number : {1, 2}) save_small(folder_, number);
+  fs::create_directories(step(3));
+  overwrite(step(3) / "model.safetensors", "mine");
+  EXPECT_EQ(first_foreign_step(folder_), step(3));
+  EXPECT_NE(error_of([&] { remove_checkpoints(folder_); }).find("step-3 has no manifest"),
+            std::string::npos);
+  EXPECT_EQ(names_in(folder_), (Names{"latest", "step-1", "step-2", "step-3"}));
+  for (const char* aside : {"step-3.aside", "step-3.aside-2"}) {
+    save_small(folder_, 3);
+    EXPECT_EQ(newest(), 3);
+    EXPECT_EQ(text(folder_ / aside / "model.safetensors"), "mine");
+    fs::remove(step(3) / "manifest.json");
+    overwrite(step(3) / "model.safetensors", "mine");
+  }
+  fs::remove_all(step(3));
+  EXPECT_EQ(first_foreign_step(folder_), std::nullopt);
+  fs::copy(step(2), folder_ / "step-2.old");
+  save_small(folder_, 4);
+  EXPECT_TRUE(fs::exists(folder_ / "step-2.old" / "manifest.json"));
+}
+
 TEST_F(SaveTest, AfterGoingBackTheLastWrittenIsTheNewest) {
   for (const int64_t number : {100, 200, 300}) save_small(folder_, number);
   save_small(folder_, 150);  // somebody resumed from step 100
@@ -249,6 +272,26 @@ TEST_F(SaveTest, ADamagedNewestOneIsSkippedWithItsReasonAndKept) {
   reporter_.warnings.clear();
   EXPECT_EQ(newest(), 6);
   EXPECT_TRUE(reporter_.warnings.empty());  // they are not in the way any more
+}
+
+// As another user's files are: nothing says that they are damaged.
+TEST_F(SaveTest, WhatMayNotBeReadIsNotCalledDamaged) {
+  for (const int64_t number : {1, 2}) save_small(folder_, number);
+  failpoint::arm("read.open.before:1:EACCES");  // the older one
+  EXPECT_EQ(newest(), 2);
+  failpoint::disarm();
+  const auto says = [&](const std::string& part) {
+    return std::any_of(reporter_.warnings.begin(), reporter_.warnings.end(),
+                       [&](const std::string& line) { return line.find(part) != line.npos; });
+  };
+  failpoint::arm("read.open.before:1+:EACCES");
+  const std::string error = error_of([&] { newest(); });
+  failpoint::disarm();
+  EXPECT_NE(error.find("none of the 2 checkpoints in"), std::string::npos) << error;
+  EXPECT_NE(error.find("can be read; the newest: cannot open"), std::string::npos) << error;
+  EXPECT_NE(error.find("Permission denied"), std::string::npos) << error;
+  EXPECT_TRUE(says("which cannot be read: cannot open"));
+  EXPECT_FALSE(says("damaged"));
 }
 
 TEST_F(SaveTest, AllDamagedIsAnErrorNotAFreshStart) {
