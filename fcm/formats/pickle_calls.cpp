@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -63,6 +64,11 @@ CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
   if (v2 ? count != 6 && count != 7 : count != 4) {
     return refused(fmt::format("_rebuild_tensor with {} arguments", count));
   }
+  if (const Node& first = graph.nodes[arguments[0]];
+      first.kind == NodeKind::kOpaque &&
+      first.length == static_cast<uint32_t>(Unread::kStorageType)) {
+    return {unread(Unread::kTensorType, first.value), {}};
+  }
   if (any_unread(graph, arguments)) return {unread(Unread::kPartsUnread), {}};
   const Node& storage = graph.nodes[arguments[0]];
   const auto offset = whole_number(graph, arguments[1]);
@@ -82,7 +88,15 @@ CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
   return {{NodeKind::kTensor, 0, graph.tensors.size() - 1}, {}};
 }
 
+// A tensor that is not read, but of which something is known.
+bool is_unread_tensor(const PickleGraph& graph, NodeRef ref) {
+  return is_unread(graph, ref) && graph.nodes[ref].length >= static_cast<uint32_t>(Unread::kHooks);
+}
+
 CallResult rebuild_parameter(const PickleGraph& graph, Refs arguments) {
+  if (!arguments.empty() && is_unread_tensor(graph, arguments[0])) {
+    return {graph.nodes[arguments[0]], {}};
+  }
   if (any_unread(graph, arguments)) return {unread(Unread::kPartsUnread), {}};
   if (arguments.size() != 3 || graph.nodes[arguments[0]].kind != NodeKind::kTensor ||
       !is_bool(graph, arguments[1]) || !is_nothing(graph, arguments[2])) {
@@ -93,6 +107,9 @@ CallResult rebuild_parameter(const PickleGraph& graph, Refs arguments) {
 
 // A parameter out of a tensor and what does not matter: whether it wants a gradient, attributes.
 CallResult parameter_of_first(const PickleGraph& graph, Refs arguments) {
+  if (!arguments.empty() && is_unread_tensor(graph, arguments[0])) {
+    return {graph.nodes[arguments[0]], {}};
+  }
   if (arguments.empty() || graph.nodes[arguments[0]].kind != NodeKind::kTensor) {
     return {unread(Unread::kPartsUnread), {}};
   }
@@ -135,10 +152,30 @@ CallResult list_of(PickleGraph& graph, Refs arguments) {
   return {{NodeKind::kList, 0, graph.containers.size() - 1}, {}};
 }
 
+// Tensors of types that have no storage of their own (8-bit floats), quantised ones, sparse ones.
+std::optional<Node> unread_tensor(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
+  constexpr size_t kType = 6;
+  const std::string name = graph.name_unread(graph.nodes[callee]);
+  constexpr std::array<std::string_view, 5> kMakers = {
+      "torch._utils._rebuild_tensor_v3", "torch._utils._rebuild_qtensor",
+      "torch._utils._rebuild_sparse_tensor", "torch._utils._rebuild_sparse_csr_tensor",
+      "torch._utils._rebuild_nested_tensor"};
+  if (std::find(kMakers.begin(), kMakers.end(), name) == kMakers.end()) return std::nullopt;
+  if (name == "torch._utils._rebuild_qtensor") return unread(Unread::kQuantised);
+  const std::optional<Refs> items = tuple_items(graph, arguments);
+  const bool typed = name == "torch._utils._rebuild_tensor_v3" && items && items->size() > kType &&
+                     is_unread(graph, (*items)[kType]);
+  graph.containers.push_back({typed ? (*items)[kType] : callee});
+  return unread(Unread::kTensorType, graph.containers.size() - 1);
+}
+
 // What a call of something unread gives: an object of that class, for BUILD to fill.
-CallResult unread_object(PickleGraph& graph, NodeRef callee) {
+CallResult unread_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
   const Node node = graph.nodes[callee];
   if (node.length > static_cast<uint32_t>(Unread::kTexts)) return {node, {}};
+  if (!graph.is_object(node)) {
+    if (const auto tensor = unread_tensor(graph, callee, arguments)) return {*tensor, {}};
+  }
   const NodeRef its_class = graph.is_object(node) ? graph.containers[node.value][0] : callee;
   graph.containers.push_back({its_class});
   return {unread(Unread::kObject, graph.containers.size() - 1), {}};
@@ -193,7 +230,7 @@ CallResult add_storage(PickleGraph& graph, PickledStorage storage) {
 }  // namespace
 
 CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
-  if (is_unread(graph, callee)) return unread_object(graph, callee);
+  if (is_unread(graph, callee)) return unread_object(graph, callee, arguments);
   if (graph.nodes[callee].kind != NodeKind::kGlobal) return refused("a call of what is no global");
   if (graph.nodes[arguments].kind != NodeKind::kTuple) return refused("a call without a tuple");
   const AllowedGlobal& global = allowed_globals()[graph.nodes[callee].value];
@@ -298,7 +335,10 @@ CallResult persistent_storage(PickleGraph& graph, NodeRef id) {
     return refused("a persistent id that is no storage");
   }
   if (items->size() == 6 && kind(5) != NodeKind::kNone) return refused("a view of a storage");
-  if (kind(1) == NodeKind::kOpaque) return {unread(Unread::kStorageType), {}};
+  if (kind(1) == NodeKind::kOpaque) {
+    graph.containers.push_back({(*items)[1]});
+    return {unread(Unread::kStorageType, graph.containers.size() - 1), {}};
+  }
   if (kind(1) != NodeKind::kGlobal || kind(2) != NodeKind::kText || kind(3) != NodeKind::kText ||
       kind(4) != NodeKind::kInt) {
     return refused("a storage wants type, key, location and a number of elements");

@@ -33,6 +33,10 @@ std::string PickleGraph::name_unread(const Node& opaque) const {
       return "a tensor made of what is not read";
     case Unread::kStorageType:
       return "a storage of a type that is not read";
+    case Unread::kTensorType:
+      return "a tensor of " + name_unread(nodes[containers[opaque.value][0]]);
+    case Unread::kQuantised:
+      return "a tensor of whole numbers with scales (quantised)";
   }
   return {};
 }

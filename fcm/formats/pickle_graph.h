@@ -55,7 +55,9 @@ enum class Unread : uint32_t {
   kHooks,       // a tensor with them
   kMetadata,    // likewise
   kPartsUnread,  // a tensor of a storage, or of extents, that are not read
-  kStorageType,
+  kStorageType,  // but this: index into `containers`: the type, a kLine or kTexts
+  kTensorType,   // a tensor of it: the same, or what would make the tensor
+  kQuantised,    // a tensor of whole numbers with scales
 };
 
 struct Node {

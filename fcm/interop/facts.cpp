@@ -4,311 +4,102 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <optional>
 
 #include "fcm/base/error.h"
-#include "fcm/base/file.h"
+#include "fcm/interop/facts_taken.h"
 
 namespace fcm::interop {
 namespace {
 
 using nlohmann::json;
-namespace fs = std::filesystem;
 
-constexpr int64_t kMostNumber = 1 << 20;
-
-const json& member(const json& object, const char* key) {
-  static const json kNone;
-  if (!object.is_object()) return kNone;
-  const auto found = object.find(key);
-  return found == object.end() ? kNone : *found;
+bool sets_key(const std::vector<std::string>& overrides, const std::string& key) {
+  return std::any_of(overrides.begin(), overrides.end(), [&](const std::string& assignment) {
+    return assignment.starts_with(key + "=");
+  });
 }
 
-std::optional<int64_t> whole(const json& value) {
-  if (!value.is_number_integer()) return std::nullopt;
-  const auto number = value.get<int64_t>();
-  if (number <= 0 || number > kMostNumber) return std::nullopt;
-  return number;
+// One number for each channel, where one is said for all.
+json for_channels(const json& numbers, int64_t channels) {
+  if (!numbers.is_array() || numbers.size() != 1) return numbers;
+  return json(std::vector<json>(static_cast<size_t>(std::max<int64_t>(channels, 1)), numbers[0]));
 }
 
-std::optional<double> finite(const json& value) {
-  if (!value.is_number() || !std::isfinite(value.get<double>())) return std::nullopt;
-  return value.get<double>();
-}
-
-std::string text_in(const json& value) {
-  return value.is_string() ? value.get<std::string>() : std::string();
-}
-
-// Rows and columns: 224, [224, 224] or {"height": 224, "width": 224}.
-std::optional<std::array<int64_t, 2>> extent(const json& value) {
-  if (const auto side = whole(value)) return std::array{*side, *side};
-  const bool pair = value.is_array() && value.size() == 2;
-  const auto rows = whole(pair ? value[0] : member(value, "height"));
-  const auto cols = whole(pair ? value[1] : member(value, "width"));
-  if (!rows || !cols) return std::nullopt;
-  return std::array{*rows, *cols};
-}
-
-// Numbers for each channel, or one for all of three.
-std::optional<std::vector<double>> by_channel(const json& value) {
-  if (const auto one = finite(value)) return std::vector<double>(3, *one);
-  if (!value.is_array() || value.empty() || value.size() > 3) return std::nullopt;
-  std::vector<double> numbers;
-  for (const json& item : value) {
-    const auto number = finite(item);
-    if (!number) return std::nullopt;
-    numbers.push_back(*number);
-  }
-  return numbers;
-}
-
-class Facts {
- public:
-  explicit Facts(std::string source) { facts_["source"] = std::move(source); }
-
-  template <typename T>
-  void take(const char* key, const T& value) {
-    facts_["keys"][key] = value;
-  }
-  void take_heads(const char* key, const json& value) {
-    if (const auto heads = whole(value)) take(key, *heads);
-  }
-  void take_epsilon(const json& value) {
-    const auto epsilon = finite(value);
-    if (epsilon && *epsilon >= 1e-15 && *epsilon <= 0.1) take("encoder.norm_epsilon", *epsilon);
-  }
-  // Of pixels times `factor`, which transformers can leave out.
-  void take_normalisation(const json& mean, const json& deviation, double factor = 1.0 / 255) {
-    auto means = by_channel(mean), deviations = by_channel(deviation);
-    if (!means || !deviations) return;
-    const bool positive =
-        std::all_of(deviations->begin(), deviations->end(), [](double one) { return one > 0; });
-    if (means->size() != deviations->size() || !positive) return;
-    const double scale = factor * 255;
-    if (std::abs(scale - 1) > 1e-6) {
-      for (double& one : *means) one /= scale;
-      for (double& one : *deviations) one /= scale;
-    }
-    take("data.mean", *means);
-    take("data.deviation", *deviations);
-  }
-  void take_interpolation(const std::string& name) {
-    if (name == "bicubic" || name == "bilinear") take("data.interpolation", name);
-  }
-  void take_size(const char* name, const json& value) {
-    if (const auto size = whole(value)) facts_["sizes"][name] = *size;
-  }
-  void take_pool(const json& value) {
-    if (value.is_string()) facts_["pool"] = value;
-  }
-  void take_crop(const json& value) {
-    const auto share = finite(value);
-    if (share && *share > 0 && *share <= 1) facts_["eval_crop"] = *share;
-  }
-  template <typename... Args>
-  void refuse(fmt::format_string<Args...> format, Args&&... args) {
-    facts_["refused"].push_back(fmt::format(format, std::forward<Args>(args)...));
-  }
-  void check_activation(const char* key, const std::string& name) {
-    constexpr std::array kExact = {"", "gelu", "gelu_python", "GELU"};
-    if (std::find(kExact.begin(), kExact.end(), name) != kExact.end()) return;
-    refuse(
-        "{} says {} = {}, but this program's networks have the exact GELU alone: features would "
-        "not be those of the model",
-        facts_["source"].get<std::string>(), key, name);
-  }
-  // What tensors would show too, but not by the name that users know.
-  void check_absent(const json& arguments, const char* key, const char* what) {
-    const json& value = member(arguments, key);
-    const bool absent = value.is_null() || value == false || value == 0;
-    if (!absent) {
-      refuse("{} says {} = {}: {}, which this program's networks do not have",
-             facts_["source"].get<std::string>(), key, value.dump(), what);
+// Both or neither where one of them is no normalisation; a number for each channel.
+void fit_normalisation(const checkpoint::Checkpoint& checkpoint, json& facts) {
+  const auto architecture = recognise(checkpoint.model.tensors);
+  const bool sound = !member(member(facts, "unusable"), "data.mean").is_string() &&
+                     !member(member(facts, "unusable"), "data.deviation").is_string();
+  for (const char* key : {"data.mean", "data.deviation"}) {
+    if (member(member(facts, "keys"), key).is_null()) continue;
+    if (!sound) {
+      facts["keys"].erase(key);
+    } else if (architecture) {
+      facts["keys"][key] = for_channels(facts["keys"][key], architecture->channels);
     }
   }
-
-  json take_all() { return std::move(facts_); }
-
- private:
-  json facts_;
-};
-
-// --- timm ---
-
-// Of model_args; `architecture` gives what is not among them.
-void take_timm_arguments(const json& arguments, const std::string& architecture, Facts& facts) {
-  facts.take_heads("encoder.heads", member(arguments, "num_heads"));
-  facts.take_size("dim", member(arguments, "embed_dim"));
-  facts.take_size("depth", member(arguments, "depth"));
-  facts.take_size("patch", member(arguments, "patch_size"));
-  if (const auto size = extent(member(arguments, "img_size"))) {
-    facts.take("data.image_size", *size);
-  }
-  const std::string activation = text_in(member(arguments, "act_layer"));
-  facts.check_activation("act_layer", activation);
-  if (activation.empty() && architecture.find("quickgelu") != std::string::npos) {
-    facts.check_activation("architecture", architecture);
-  }
-  const std::string norm = text_in(member(arguments, "norm_layer"));
-  constexpr std::array kNorms = {"", "layernorm", "LayerNorm", "layernormfp32"};
-  if (std::find(kNorms.begin(), kNorms.end(), norm) == kNorms.end()) {
-    facts.refuse(
-        "config.json says norm_layer = {}, but this program's networks have LayerNorm "
-        "alone",
-        norm);
-  }
-  const bool clip = norm.empty() && architecture.find("_clip_") != std::string::npos;
-  facts.take("encoder.norm_epsilon", clip ? 1e-5 : 1e-6);  // timm's
-  for (const char* key : {"mlp_layer", "block_fn", "attn_layer", "embed_layer"}) {
-    facts.check_absent(arguments, key, "a layer of another kind");
-  }
-  facts.check_absent(arguments, "pre_norm", "a norm in front of the blocks");
-  facts.check_absent(arguments, "qk_norm", "norms of queries and keys");
-  facts.check_absent(arguments, "init_values", "layer scale");
-  facts.check_absent(arguments, "reg_tokens", "register tokens");
+  if (facts.contains("keys") && facts["keys"].empty()) facts.erase("keys");
 }
 
-json timm_facts(const json& config) {
-  Facts facts("config.json");
-  const json& nested = member(config, "pretrained_cfg");
-  const json& pictures = nested.is_object() ? nested : config;  // as older versions wrote it
-  std::string architecture = text_in(member(config, "architecture"));
-  if (architecture.empty()) architecture = text_in(member(pictures, "architecture"));
-  if (const json& size = member(pictures, "input_size"); size.is_array() && size.size() == 3) {
-    if (const auto side = extent(json{size[1], size[2]})) facts.take("data.image_size", *side);
+// Members that are texts.
+json texts_of(const json& object) {
+  json texts = json::object();
+  if (!object.is_object()) return texts;
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_string()) texts[key] = value;
   }
-  take_timm_arguments(member(config, "model_args"), architecture, facts);
-  facts.take_normalisation(member(pictures, "mean"), member(pictures, "std"));
-  facts.take_interpolation(text_in(member(pictures, "interpolation")));
-  facts.take_crop(member(pictures, "crop_pct"));
-  const json& pool = member(member(config, "model_args"), "global_pool");
-  facts.take_pool(pool.is_string() ? pool : member(config, "global_pool"));
-  return facts.take_all();
+  return texts;
 }
 
-// --- Hugging Face ---
-
-void take_preprocessor(const json& preprocessor, Facts& facts) {
-  if (!preprocessor.is_object()) return;
-  const json& rescaled = member(preprocessor, "do_rescale");
-  const double factor =
-      rescaled == false ? 1.0 : finite(member(preprocessor, "rescale_factor")).value_or(1.0 / 255);
-  if (member(preprocessor, "do_normalize") == false) {
-    facts.take_normalisation(json(0.0), json(1.0), factor);
-  } else {
-    facts.take_normalisation(member(preprocessor, "image_mean"), member(preprocessor, "image_std"),
-                             factor);
+json notes_of(const json& stored) {
+  constexpr size_t kMost = 32;
+  json notes = json::array();
+  for (size_t i = 0; stored.is_array() && i < std::min(stored.size(), kMost); ++i) {
+    if (!member(stored[i], "key").is_string() || !member(stored[i], "sentence").is_string())
+      continue;
+    notes.push_back({{"key", stored[i]["key"]}, {"sentence", stored[i]["sentence"]}});
   }
-  const json& filter = member(preprocessor, "resample");  // Pillow's numbers
-  if (filter == 2) facts.take_interpolation("bilinear");
-  if (filter == 3) facts.take_interpolation("bicubic");
+  return notes;
 }
 
-json transformers_facts(const json& config, const json& preprocessor) {
-  Facts facts("config.json");
-  facts.take_heads("encoder.heads", member(config, "num_attention_heads"));
-  facts.take_heads("decoder.heads", member(config, "decoder_num_attention_heads"));
-  facts.take_size("dim", member(config, "hidden_size"));
-  facts.take_size("depth", member(config, "num_hidden_layers"));
-  if (const auto patch = extent(member(config, "patch_size"))) {
-    facts.take_size("patch", json((*patch)[0]));
-  }
-  if (const auto size = extent(member(config, "image_size"))) facts.take("data.image_size", *size);
-  facts.take_epsilon(member(config, "layer_norm_eps"));
-  facts.check_activation("hidden_act", text_in(member(config, "hidden_act")));
-  if (member(config, "qkv_bias") == false) {
-    facts.refuse(
-        "config.json says qkv_bias = false, but attention has a bias in this program's "
-        "networks");
-  }
-  const json& norm_pix = member(config, "norm_pix_loss");
-  if (norm_pix.is_boolean()) facts.take("targets.norm_pix", norm_pix.get<bool>());
-  take_preprocessor(preprocessor, facts);
-  return facts.take_all();
+// The file's own words for a key, or the key.
+std::string words_for(const json& facts, const char* key, const json& value) {
+  const std::string words = text_in(member(member(facts, "names"), key));
+  if (!words.empty()) return words;
+  return fmt::format("{} says {} = {}", text_in(member(facts, "source")), key, value.dump());
 }
 
-// What conversions of this program wrote without a recipe.
-json own_facts(const json& config) {
-  Facts facts("config.json");
-  facts.take_heads("encoder.heads", member(member(config, "encoder"), "heads"));
-  facts.take_heads("decoder.heads", member(member(config, "decoder"), "heads"));
-  facts.take_epsilon(member(member(config, "encoder"), "norm_epsilon"));
-  facts.take_normalisation(member(config, "image_mean"), member(config, "image_std"));
-  const json& norm_pix = member(config, "norm_pix_loss");
-  if (norm_pix.is_boolean()) facts.take("targets.norm_pix", norm_pix.get<bool>());
-  return facts.take_all();
-}
-
-// null: there is no such file, or, unless `strict`, no JSON object in it.
-json read_object(const fs::path& file, bool strict) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(file, ignored)) return {};
-  json content = json::parse(read_file(file, ExitCode::kCheckpoint), nullptr, false);
-  if (content.is_object()) return content;
-  if (strict) fail(ExitCode::kCheckpoint, "{} is no JSON object", file.string());
-  return {};
+// Why a fact cannot be true of these tensors; empty: it can.
+std::string misfit(const json& facts, const char* key, const Architecture& architecture) {
+  const json& value = member(member(facts, "keys"), key);
+  const std::string_view name(key);
+  if (name.ends_with(".heads")) {
+    const auto heads = whole(value);
+    if (name.starts_with("decoder") && !architecture.decoder) return {};
+    const int64_t width =
+        name.starts_with("decoder") ? architecture.decoder->dim : architecture.encoder.dims.back();
+    if (!heads || width % *heads == 0) return {};
+    return fmt::format("{}, which does not divide the {} channels of the weights",
+                       words_for(facts, key, value), width);
+  }
+  const auto size = static_cast<int64_t>(value.size());
+  if (!value.is_array() || size == 1 || size == architecture.channels) return {};
+  return fmt::format("{}, and the weights take pictures of {} channels",
+                     words_for(facts, key, value), architecture.channels);
 }
 
 }  // namespace
 
-json facts_of(const json& config, const json& preprocessor) {
-  if (member(config, "model_type") == "fastconvmae") return own_facts(config);
-  const bool timm =
-      config.is_object() && (config.contains("architecture") || config.contains("pretrained_cfg") ||
-                             config.contains("model_args"));
-  if (timm) return timm_facts(config);
-  const bool theirs =
-      config.is_object() && (config.contains("model_type") || config.contains("hidden_size"));
-  if (theirs || preprocessor.is_object()) return transformers_facts(config, preprocessor);
-  return json::object();
-}
-
-json facts_beside(const fs::path& folder, bool strict) {
-  return facts_of(read_object(folder / "config.json", strict),
-                  read_object(folder / "preprocessor_config.json", strict));
-}
-
-json facts_of_metadata(const std::map<std::string, std::string>& metadata) {
-  json config = json::object();
-  for (const auto& [key, value] : metadata) {
-    if (key == "recipe" || key == "format") continue;
-    json content = json::parse(value, nullptr, false);
-    if (key == kFactsKey && content.is_object()) return content;
-    if (key == "config" && content.is_object()) return facts_of(content, {});
-    config[key] = content.is_discarded() ? json(value) : std::move(content);
-  }
-  json facts = facts_of(config, {});
-  if (facts.contains("source")) facts["source"] = "the file's metadata";
-  return facts;
-}
-
-json facts_of_arguments(const json& args) {
-  if (!args.is_object()) return json::object();
-  Facts facts("args");
-  facts.take_normalisation(member(args, "mean"), member(args, "std"));
-  const json& model = member(args, "model_kwargs");
-  facts.take_heads("encoder.heads", member(model, "num_heads"));
-  facts.check_activation("act_layer", text_in(member(model, "act_layer")));
-  for (const char* key : {"model", "arch"}) {
-    const std::string name = text_in(member(args, key));
-    if (name.find("quickgelu") != std::string::npos) facts.check_activation(key, name);
-  }
-  json all = facts.take_all();
-  return all.size() > 1 ? all : json::object();
-}
-
 json facts_in(const checkpoint::Checkpoint& checkpoint) {
   const json& stored = member(checkpoint.state, kFactsKey);
   if (!stored.is_object()) return json::object();
-  Facts facts(text_in(member(stored, "source")));
+  FactsTaken facts(text_in(member(stored, "source")));
   const json& keys = member(stored, "keys");
-  for (const char* key : {"encoder.heads", "decoder.heads"})
-    facts.take_heads(key, member(keys, key));
-  facts.take_epsilon(member(keys, "encoder.norm_epsilon"));
-  facts.take_normalisation(member(keys, "data.mean"), member(keys, "data.deviation"));
-  facts.take_interpolation(text_in(member(keys, "data.interpolation")));
+  for (const char* key : {"encoder.heads", "decoder.heads"}) facts.take_heads(key, keys, key);
+  facts.take_epsilon(keys, "encoder.norm_epsilon");
+  facts.take_normalisation(keys, "data.mean", "data.deviation");
+  facts.take_interpolation(keys, "data.interpolation");
   if (const auto size = extent(member(keys, "data.image_size"))) {
     facts.take("data.image_size", *size);
   }
@@ -320,7 +111,17 @@ json facts_in(const checkpoint::Checkpoint& checkpoint) {
   for (size_t i = 0; refused.is_array() && i < refused.size(); ++i) {
     if (refused[i].is_string()) facts.refuse("{}", refused[i].get<std::string>());
   }
-  return facts.take_all();
+  json all = facts.take_all();
+  fit_normalisation(checkpoint, all);
+  // Sentences are those that were made of the files; what is wrong with a stored claim is as if it
+  // were not there.
+  for (const char* key : {"names", "unusable", "notes"}) all.erase(key);
+  for (const char* key : {"names", "unusable"}) {
+    if (json texts = texts_of(member(stored, key)); !texts.empty()) all[key] = std::move(texts);
+  }
+  if (json notes = notes_of(member(stored, "notes")); !notes.empty())
+    all["notes"] = std::move(notes);
+  return all;
 }
 
 std::string disagreement(const json& facts, const Architecture& architecture) {
@@ -351,26 +152,48 @@ std::vector<std::string> as_overrides(const json& facts, const Architecture& arc
       const bool fits = size && (*size)[0] / side * ((*size)[1] / side) == architecture.patches;
       if (!fits) continue;
     }
-    if ((key == "data.mean" || key == "data.deviation") &&
-        static_cast<int64_t>(value.size()) != architecture.channels) {
-      continue;
-    }
     if (key == "decoder.heads" && !architecture.decoder) continue;
+    const bool one_for_all = key == "data.mean" || key == "data.deviation";
+    const json said = one_for_all ? for_channels(value, architecture.channels) : value;
     overrides.push_back(
-        fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : value.dump()));
+        fmt::format("{}={}", key, said.is_string() ? said.get<std::string>() : said.dump()));
   }
   return overrides;
 }
 
-void refuse_unsupported(const checkpoint::Checkpoint& checkpoint) {
+std::vector<std::string> notes_in(const json& facts, const std::vector<std::string>& set) {
+  std::vector<std::string> sentences;
+  for (const json& note : member(facts, "notes")) {
+    const std::string key = text_in(member(note, "key"));
+    if (key.empty() || !sets_key(set, key)) sentences.push_back(text_in(member(note, "sentence")));
+  }
+  return sentences;
+}
+
+void refuse_unsupported(const checkpoint::Checkpoint& checkpoint,
+                        const std::vector<std::string>& set) {
   if (checkpoint.state.contains("recipe")) return;
+  const std::string source = checkpoint.path.string();
   const json facts = facts_in(checkpoint);
   if (const json& refused = member(facts, "refused"); !refused.is_null()) {
-    fail(ExitCode::kCheckpoint, "{}: {}", checkpoint.path.string(), refused[0].get<std::string>());
+    fail(ExitCode::kCheckpoint, "{}: {}", source, refused[0].get<std::string>());
+  }
+  const json unusable = texts_of(member(facts, "unusable"));
+  for (const auto& [key, sentence] : unusable.items()) {
+    if (sets_key(set, key)) continue;
+    fail(ExitCode::kCheckpoint, "{}: {}; mend the file, or give --set {}=...", source,
+         sentence.get<std::string>(), key);
   }
   const auto architecture = recognise(checkpoint.model.tensors);
-  if (architecture && !architecture->foreign.empty()) {
-    fail(ExitCode::kCheckpoint, "{}: {}", checkpoint.path.string(), architecture->foreign);
+  if (!architecture) return;
+  if (!architecture->foreign.empty()) {
+    fail(ExitCode::kCheckpoint, "{}: {}", source, architecture->foreign);
+  }
+  for (const char* key : {"encoder.heads", "decoder.heads", "data.mean", "data.deviation"}) {
+    const std::string fault = misfit(facts, key, *architecture);
+    if (fault.empty() || sets_key(set, key)) continue;
+    fail(ExitCode::kCheckpoint, "{}: {}; mend the file, or give --set {}=...", source, fault,
+         std::string(key));
   }
 }
 

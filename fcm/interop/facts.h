@@ -3,7 +3,9 @@
 //
 // They are kept in a checkpoint's state under kFactsKey as
 //   {"source": "config.json", "keys": {recipe key: value}, "refused": [sentence],
-//    "eval_crop": share, "pool": timm's global_pool, "sizes": {"dim", "depth", "patch"}}
+//    "eval_crop": share, "pool": timm's global_pool, "sizes": {"dim", "depth", "patch"},
+//    "names": {recipe key: what the file says, in its words}, "unusable": {recipe key: sentence},
+//    "notes": [{"key": recipe key or "", "sentence": what is done otherwise here}]}
 // where whatever is not known is absent.
 #pragma once
 
@@ -26,9 +28,14 @@ inline constexpr const char* kFactsKey = "facts";
 // since names and tensors can be shown all the same. An empty object where nothing is understood.
 nlohmann::json facts_of(const nlohmann::json& config, const nlohmann::json& preprocessor);
 
-// Of the folder's config.json and preprocessor_config.json; an empty object where neither is there
-// or neither is of these programs. strict: one that is no JSON object is an Error(kCheckpoint).
-nlohmann::json facts_beside(const std::filesystem::path& folder, bool strict);
+struct FactsBeside {
+  nlohmann::json facts;
+  std::string fault;  // a sentence about a file that is no JSON object; empty: there is none
+};
+
+// Of the folder's config.json and preprocessor_config.json (or what processor_config.json says of
+// pictures); an empty object where none is there or none is of these programs.
+FactsBeside facts_beside(const std::filesystem::path& folder);
 
 // Of the metadata of a safetensors file, where somebody put a config there, as text or key by key.
 nlohmann::json facts_of_metadata(const std::map<std::string, std::string>& metadata);
@@ -48,7 +55,13 @@ std::string disagreement(const nlohmann::json& facts, const Architecture& archit
 std::vector<std::string> as_overrides(const nlohmann::json& facts,
                                       const Architecture& architecture);
 
-// Throws Error(kCheckpoint) with the first thing that weights do and no network of this program.
-void refuse_unsupported(const checkpoint::Checkpoint& checkpoint);
+// What files say and this program does otherwise, a sentence each, but for what is set.
+std::vector<std::string> notes_in(const nlohmann::json& facts, const std::vector<std::string>& set);
+
+// Throws Error(kCheckpoint) with the first thing that weights do and no network of this program, or
+// that is said of them and cannot be (heads that do not divide the width), unless `set` gives that
+// key.
+void refuse_unsupported(const checkpoint::Checkpoint& checkpoint,
+                        const std::vector<std::string>& set = {});
 
 }  // namespace fcm::interop

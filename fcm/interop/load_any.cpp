@@ -14,8 +14,11 @@
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/about.h"
 #include "fcm/interop/facts.h"
+#include "fcm/interop/hub_cache.h"
+#include "fcm/interop/json_file.h"
 #include "fcm/interop/model_folder.h"
 #include "fcm/interop/published.h"
+#include "fcm/interop/tensor_roles.h"
 
 namespace fcm::interop {
 namespace {
@@ -52,6 +55,10 @@ void attach_facts(const nlohmann::json& facts, Checkpoint& loaded, bool must_fit
   const std::string fault = architecture ? disagreement(facts, *architecture) : "";
   if (fault.empty()) {
     loaded.state[kFactsKey] = facts;
+    // What a conversion of ours wrote for other programs says nothing of how these were trained.
+    const auto producer = loaded.model.metadata.find("producer");
+    const bool ours = producer != loaded.model.metadata.end() && producer->second == "fastconvmae";
+    if (ours) loaded.state[kFactsKey].erase("notes");
   } else if (must_fit) {
     fail(ExitCode::kCheckpoint, "{}: {}: they do not belong together", loaded.path.string(), fault);
   } else {
@@ -127,24 +134,28 @@ Checkpoint load_file(const Asked& asked, const fs::path& named, bool with_optimi
                      Reporter& reporter) {
   Checkpoint loaded = load_weights(asked, named, with_optimizer, reporter);
   if (!loaded.state.contains("recipe") && !loaded.state.contains(kFactsKey)) {
-    attach_facts(facts_beside(asked.path.parent_path(), false), loaded, /*must_fit=*/false,
-                 reporter);
+    const FactsBeside beside = facts_beside(asked.path.parent_path());
+    if (!beside.fault.empty()) {
+      reporter.info(fmt::format("{}; what it says of the weights is not known", beside.fault));
+    }
+    attach_facts(beside.facts, loaded, /*must_fit=*/false, reporter);
   }
   return loaded;
 }
 
 Checkpoint load_model_folder(const fs::path& folder, const fs::path& weights, const Asked& asked,
                              const fs::path& named, Reporter& reporter) {
-  const fs::path file = folder / kConfigFile;
-  const nlohmann::json config =
-      nlohmann::json::parse(read_file(file, ExitCode::kCheckpoint), nullptr, false);
-  if (!config.is_object()) fail(ExitCode::kCheckpoint, "{} is no JSON object", file.string());
+  const JsonFile config_file = read_json_object(folder / kConfigFile);
+  if (!config_file.fault.empty()) fail(ExitCode::kCheckpoint, "{}", config_file.fault);
+  const nlohmann::json& config = config_file.object;
   Checkpoint loaded = load_weights({weights, asked.weights, asked.threads}, named, false, reporter);
   loaded.format = "hf";
   const auto recipe = config.find("recipe");
   if (recipe != config.end() && recipe->is_string()) loaded.state["recipe"] = *recipe;
   if (!loaded.state.contains(kFactsKey)) {
-    attach_facts(facts_beside(folder, true), loaded, /*must_fit=*/true, reporter);
+    const FactsBeside beside = facts_beside(folder);
+    if (!beside.fault.empty()) fail(ExitCode::kCheckpoint, "{}", beside.fault);
+    attach_facts(beside.facts, loaded, /*must_fit=*/true, reporter);
   }
   return loaded;
 }
@@ -180,6 +191,13 @@ bool holds(const fs::path& folder, const char* name) {
   return is_there(folder / name, ExitCode::kCheckpoint);
 }
 
+void refuse_link_to_nothing(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_symlink(path, ignored) || fs::exists(path, ignored)) return;
+  fail(ExitCode::kCheckpoint, "{} is a link to {}, where there is nothing: download it again",
+       path.string(), fs::read_symlink(path, ignored).string());
+}
+
 [[noreturn]] void refuse_folder(const fs::path& path) {
   const std::string files = weights_like(path);
   fail(ExitCode::kCheckpoint,
@@ -197,9 +215,17 @@ Checkpoint load_folder(const Asked& asked, const fs::path& named, bool with_opti
   if (checkpoint::is_step(path)) {
     return with_asked_weights(checkpoint::load_step(path, with_optimizer), asked, named);
   }
-  const bool has_config = holds(path, kConfigFile);
-  const std::optional<fs::path> weights = has_config ? find_weights(path) : std::nullopt;
-  if (weights) return load_model_folder(path, *weights, asked, named, reporter);
+  std::error_code ignored;  // a link to nothing is there, too: reading it says so
+  const bool has_config = fs::exists(fs::symlink_status(path / kConfigFile, ignored));
+  const std::optional<FoundWeights> weights = has_config ? find_weights(path) : std::nullopt;
+  if (weights) {
+    refuse_link_to_nothing(weights->file);
+    for (const std::string& other : weights->passed_over) {
+      reporter.info(fmt::format("{}: {}; {} is taken", path.string(), other,
+                                weights->file.filename().string()));
+    }
+    return load_model_folder(path, weights->file, asked, named, reporter);
+  }
   if (holds(path, kModelFile)) {
     fail(ExitCode::kCheckpoint,
          "{} has no manifest.json, so it is no complete checkpoint; to use its weights alone, name "
@@ -213,13 +239,18 @@ Checkpoint load_folder(const Asked& asked, const fs::path& named, bool with_opti
       return with_asked_weights(load_newest_or_fail(steps, with_optimizer, reporter), asked, named);
     }
   }
+  if (const std::optional<fs::path> snapshot = snapshot_in(path)) {
+    reporter.info(fmt::format("{}: takes {}", path.string(), snapshot->string()));
+    return load_folder({*snapshot, asked.weights, asked.threads}, named, with_optimizer, reporter);
+  }
   refuse_folder(path);
 }
 
 // Damage that only checksums show, in PyTorch's files.
 void verify_checksums(const fs::path& path, int64_t threads) {
   if (is_folder(path, ExitCode::kCheckpoint)) {
-    if (const auto weights = find_weights(path)) verify_checksums(*weights, threads);
+    if (const auto weights = find_weights(snapshot_in(path).value_or(path)))
+      verify_checksums(weights->file, threads);
   } else if (is_index(path)) {
     for (const fs::path& file : files_of_index(path)) verify_checksums(file, threads);
   } else if (kind_of(path) == WeightsKind::kTorch) {
@@ -227,17 +258,39 @@ void verify_checksums(const fs::path& path, int64_t threads) {
   }
 }
 
+// Files that were made and never filled, or lost their content on the way. A bias may well be zero,
+// and a head may begin so.
+void warn_of_zeros(const Checkpoint& loaded, Reporter& reporter) {
+  if (loaded.format == "native") return;
+  size_t weights = 0, zeros = 0;
+  std::string first;
+  for (const formats::TensorView& tensor : loaded.model.tensors) {
+    const bool of_head = has_role(tensor.name, {TensorRole::kHead, TensorRole::kHeadNorm});
+    if (!tensor.name.ends_with("weight") || of_head || tensor.bytes.empty()) continue;
+    ++weights;
+    if (!std::ranges::all_of(tensor.bytes, [](std::byte one) { return one == std::byte{}; }))
+      continue;
+    if (zeros++ == 0) first = tensor.name;
+  }
+  if (zeros == 0) return;
+  reporter.warn(fmt::format("{}: {} of its {} weights are zero throughout, {} the first",
+                            loaded.path.string(), zeros, weights, first));
+}
+
 }  // namespace
 
 Checkpoint load_any(const fs::path& path, bool with_optimizer, Reporter& reporter,
                     int64_t threads) {
   const Asked asked = asked_of(path, threads);
+  refuse_link_to_nothing(asked.path);
   if (!is_there(asked.path, ExitCode::kCheckpoint)) {
     fail(ExitCode::kCheckpoint, "checkpoint {} does not exist", path.string());
   }
-  return is_folder(asked.path, ExitCode::kCheckpoint)
-             ? load_folder(asked, path, with_optimizer, reporter)
-             : load_file(asked, path, with_optimizer, reporter);
+  Checkpoint loaded = is_folder(asked.path, ExitCode::kCheckpoint)
+                          ? load_folder(asked, path, with_optimizer, reporter)
+                          : load_file(asked, path, with_optimizer, reporter);
+  warn_of_zeros(loaded, reporter);
+  return loaded;
 }
 
 std::vector<fs::path> verify_any(const fs::path& path, int64_t threads) {

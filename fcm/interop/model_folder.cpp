@@ -16,6 +16,8 @@
 #include "fcm/formats/file_kind.h"
 #include "fcm/formats/pth.h"
 #include "fcm/formats/safetensors.h"
+#include "fcm/interop/json_file.h"
+#include "fcm/interop/unread_tensors.h"
 
 namespace fcm::interop {
 namespace {
@@ -54,8 +56,10 @@ std::vector<fs::path> candidates_in(const fs::path& folder) {
 
 // Tensor to file.
 std::vector<std::pair<std::string, std::string>> map_of(const fs::path& index) {
-  const json content = json::parse(read_file(index, ExitCode::kCheckpoint), nullptr, false);
-  const auto map = content.is_object() ? content.find("weight_map") : content.end();
+  const JsonFile read = read_json_object(index);
+  if (!read.fault.empty()) fail(ExitCode::kCheckpoint, "{}", read.fault);
+  const json& content = read.object;
+  const auto map = content.find("weight_map");
   if (map == content.end() || !map->is_object()) {
     fail(ExitCode::kCheckpoint, "{} is no index of weights: it has no object weight_map",
          index.string());
@@ -90,6 +94,7 @@ Shard read_shard(const fs::path& path, int64_t threads) {
     return shard;
   }
   formats::PthFile pth = formats::read_pth(path, threads);
+  refuse_unread_alone(pth, path.string());
   shard.file.tensors = std::move(pth.tensors);
   shard.file.data = std::move(pth.storage);
   shard.copies = std::move(pth.copies);
@@ -98,12 +103,70 @@ Shard read_shard(const fs::path& path, int64_t threads) {
 
 }  // namespace
 
-std::optional<fs::path> find_weights(const fs::path& folder) {
-  for (const char* name : kWeightNames) {
-    if (is_there(folder / name, ExitCode::kCheckpoint)) return folder / name;
+namespace {
+
+std::string why_no_weights(const fs::path& file);
+
+// Why an index leads to no weights; empty: it does.
+std::string why_no_weights_of(const fs::path& index) {
+  for (const fs::path& file : files_of_index(index)) {
+    if (std::string why = why_no_weights(file); !why.empty()) {
+      return fmt::format("names {}, which {}", file.filename().string(), why);
+    }
   }
-  const std::vector<fs::path> found = candidates_in(folder);
-  return found.size() == 1 ? std::optional(found.front()) : std::nullopt;
+  return {};
+}
+
+// What a file is instead of weights, behind its name in a sentence; empty: it begins as weights do.
+std::string why_no_weights(const fs::path& file) try {
+  std::error_code ignored;
+  if (fs::is_symlink(file, ignored) && !fs::exists(file, ignored)) {
+    return fmt::format("is a link to {}, where there is nothing",
+                       fs::read_symlink(file, ignored).string());
+  }
+  if (is_index(file)) return why_no_weights_of(file);
+  const std::string beginning = formats::beginning_of(file);
+  const auto bytes = std::as_bytes(std::span(beginning));
+  if (formats::weights_kind(bytes) != formats::WeightsKind::kOther) return {};
+  const uintmax_t size = fs::file_size(file, ignored);
+  const std::string what = formats::what_it_is(bytes, ignored ? 0 : size);
+  return what.empty() ? "is none" : "is " + what;
+} catch (const Error& error) {
+  return fmt::format("is not read ({})", error.what());
+}
+
+// Whether anything stands at the name, be it a link to nothing.
+bool is_name_taken(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
+}
+
+}  // namespace
+
+std::optional<FoundWeights> find_weights(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const char* name : kWeightNames) {
+    if (is_name_taken(folder / name)) files.push_back(folder / name);
+  }
+  const bool named = !files.empty();
+  if (!named) files = candidates_in(folder);
+  FoundWeights found;
+  std::vector<fs::path> good;
+  for (const fs::path& file : files) {
+    const std::string why = why_no_weights(file);
+    if (why.empty()) {
+      good.push_back(file);
+    } else if (good.empty() || !named) {
+      found.passed_over.push_back(fmt::format("{} {}", file.filename().string(), why));
+    }
+  }
+  if (good.empty() && files.empty()) return std::nullopt;
+  if (!named && good.size() > 1) return std::nullopt;
+  if (!named && good.empty() && files.size() > 1) return std::nullopt;
+  // Where none is good, reading the first says what is wrong.
+  found.file = good.empty() ? files.front() : good.front();
+  if (good.empty()) found.passed_over.clear();
+  return found;
 }
 
 bool is_index(const fs::path& file) { return file.string().ends_with(".index.json"); }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "fcm/formats/tensor_file.h"
@@ -14,10 +15,16 @@ namespace fcm::interop {
 inline constexpr const char* kConfigFile = "config.json";
 inline constexpr const char* kModelFile = "model.safetensors";  // also of our own step folders
 
+struct FoundWeights {
+  std::filesystem::path file;
+  std::vector<std::string> passed_over;  // what stood before it and is none, with what it is
+};
+
 // The file of weights in a folder, or the index of several (*.index.json): the first of the names
-// that the two libraries use, or else the only file that ends like one. nullopt: there is none, or
-// several and no telling. Throws Error(kCheckpoint) where the folder cannot be read.
-std::optional<std::filesystem::path> find_weights(const std::filesystem::path& folder);
+// that the two libraries use with weights behind it, or else the only file that ends like one and
+// begins as weights do. nullopt: there is none, or several and no telling. Throws
+// Error(kCheckpoint) where the folder cannot be read.
+std::optional<FoundWeights> find_weights(const std::filesystem::path& folder);
 
 bool is_index(const std::filesystem::path& file);
 

@@ -13,6 +13,7 @@
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
 #include "fcm/interop/transformers.h"
+#include "fcm/interop/unread_tensors.h"
 
 namespace fcm::interop {
 namespace {
@@ -245,6 +246,10 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
   checkpoint.path = path;
   checkpoint.format = "pth";
   take_facts(file.root, checkpoint.state);
+  refuse_unread_alone(file, source);
+  if (const std::string unread = unread_tensors(file); !unread.empty()) {
+    reporter.warn(fmt::format("{}: {}, which is not read and left out", source, unread));
+  }
   std::vector<NamedTensors> dicts = state_dicts(file);
   if (dicts.empty()) dicts.push_back({"", file.tensors});
   take_weights(std::move(dicts), wanted, checkpoint, reporter);

@@ -154,6 +154,8 @@ std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Archite
                                      const json& args, const std::vector<std::string>& set,
                                      const json& facts, bool for_decoder) {
   std::vector<std::string> known = as_overrides(facts, architecture), found;
+  const bool mean_is_said = sets(known, "data.mean"),
+             deviation_is_said = sets(known, "data.deviation");
   known.insert(known.end(), set.begin(), set.end());
   const bool published = are_published(args);
   const auto assume = [&](std::string_view key, std::string sentence) {
@@ -163,9 +165,16 @@ std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Archite
          fmt::format("encoder.heads = {}, as of the published ViTs of this width (--set "
                      "encoder.heads=N)",
                      recipe.encoder.heads));
-  assume("data.mean",
-         "ImageNet's data.mean and data.deviation, where other weights have 0.5 for both (--set "
-         "data.mean=[0.5,0.5,0.5] --set data.deviation=[0.5,0.5,0.5])");
+  if (deviation_is_said) {
+    assume("data.mean", "ImageNet's data.mean (--set data.mean=[0.5,0.5,0.5])");
+  } else {
+    assume("data.mean",
+           "ImageNet's data.mean and data.deviation, where other weights have 0.5 for both (--set "
+           "data.mean=[0.5,0.5,0.5] --set data.deviation=[0.5,0.5,0.5])");
+  }
+  if (mean_is_said) {
+    assume("data.deviation", "ImageNet's data.deviation (--set data.deviation=[0.5,0.5,0.5])");
+  }
   if (architecture.kind == "vit") {  // of a ConvViT there is one form
     assume("encoder.norm_epsilon",
            fmt::format("encoder.norm_epsilon = {}, where other weights have 1e-12 or 1e-5 (--set "

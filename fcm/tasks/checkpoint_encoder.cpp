@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -94,7 +95,22 @@ void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint
   };
   say("data.mean", recipe.data.mean);
   say("data.deviation", recipe.data.deviation);
+  say("data.interpolation", recipe.data.interpolation);
   say("encoder.norm_epsilon", recipe.encoder.norm_epsilon);
+}
+
+// The share of pictures that evaluation cuts out is no part of the encoder: the recipe keeps its
+// own.
+void say_other_crop(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
+                    Reporter& reporter) {
+  if (checkpoint.state.contains("recipe") || !recipe.is<recipe::Classify>()) return;
+  const double ours = recipe.classify().classifier.eval_crop;
+  const double theirs = interop::facts_in(checkpoint).value("eval_crop", ours);
+  if (std::abs(theirs - ours) < 1e-3) return;
+  reporter.info(
+      fmt::format("{} was measured on the middle {} of pictures, the recipe {} has {} (--set "
+                  "classifier.eval_crop={})",
+                  checkpoint.path.string(), theirs, recipe.row.name, ours, theirs));
 }
 
 // Of what was set, that which is taken from the checkpoint otherwise.
@@ -121,8 +137,9 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
     return recipe;
   }
   say_average(*start, reporter);
+  say_other_crop(recipe, *start, reporter);
   if (!takes) {
-    interop::refuse_unsupported(*start);
+    interop::refuse_unsupported(*start, request.set);
     if (request.allow_missing.empty()) refuse_other_encoder(recipe, *start);
     say_other_values(recipe, *start, reporter);
     return recipe;

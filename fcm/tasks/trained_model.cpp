@@ -109,7 +109,7 @@ recipe::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::st
         recipe::read_stored_recipe(text->get<std::string>(), source, overrides));
   }
   const Architecture architecture = architecture_of(checkpoint);
-  interop::refuse_unsupported(checkpoint);
+  interop::refuse_unsupported(checkpoint, overrides);
   return interop::published_recipe(architecture, checkpoint.state.value("args", nlohmann::json()),
                                    overrides, source, interop::facts_in(checkpoint));
 }
@@ -124,6 +124,9 @@ void say_assumptions(const Checkpoint& checkpoint, const std::vector<std::string
   for (const std::string& sentence : assumed) {
     reporter.info(
         fmt::format("{} does not say, so this is assumed: {}", checkpoint.path.string(), sentence));
+  }
+  for (const std::string& note : interop::notes_in(interop::facts_in(checkpoint), overrides)) {
+    reporter.info(fmt::format("{}: {}", checkpoint.path.string(), note));
   }
 }
 

@@ -2,7 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <string_view>
 
 #include "fcm/base/error.h"
 #include "fcm/train/mismatches.h"
@@ -31,13 +34,15 @@ at::ScalarType dtype_of(const formats::TensorView& view) {
        view.dtype);
 }
 
-at::Tensor to_weight(const formats::TensorView& view) {
-  at::Tensor tensor = to_tensor(view);
-  if (!tensor.is_floating_point()) {
-    fail(ExitCode::kCheckpoint, "tensor {} holds {}, weights are F32, F64, BF16 or F16", view.name,
-         view.dtype);
+at::Tensor to_weight(const formats::TensorView& view, const std::string& source) {
+  constexpr std::array<std::string_view, 4> kFloats = {"F32", "F64", "BF16", "F16"};
+  if (std::find(kFloats.begin(), kFloats.end(), view.dtype) == kFloats.end()) {
+    fail(ExitCode::kCheckpoint,
+         "{}: tensor {} holds {}, weights are F32, F64, BF16 or F16; take a file of floats, or "
+         "convert it in Python and save it again",
+         source, view.name, view.dtype);
   }
-  return tensor;
+  return to_tensor(view);
 }
 
 // For each trainable parameter its piece of a flat buffer, in held form.
@@ -149,7 +154,7 @@ std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
     if (views[i] == nullptr) {
       left.push_back(&parameter);
     } else {
-      parameters.set_published(parameter, to_weight(*views[i]));
+      parameters.set_published(parameter, to_weight(*views[i], source));
     }
   }
   return left;
@@ -175,7 +180,7 @@ void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
   collect("exp_avg_sq.", optimizer.second_moments());
   mismatches.check(file, source);
   for (Wanted& moment : wanted) {
-    moment.held.copy_(nn::to_held(to_weight(*moment.view), moment.parameter->layout)
+    moment.held.copy_(nn::to_held(to_weight(*moment.view, source), moment.parameter->layout)
                           .reshape(moment.held.sizes()));
   }
 }

@@ -143,7 +143,7 @@ Architecture base() {
   return architecture;
 }
 
-std::string error_of(const Architecture& architecture) {
+std::string reason_for(const Architecture& architecture) {
   try {
     published_recipe(architecture, nullptr, {}, "some.pth");
   } catch (const Error& error) {
@@ -166,13 +166,13 @@ TEST(PublishedRecipe, HeadsOfANamedSize) {
 TEST(PublishedRecipe, WhatCannotBeToldIsAskedFor) {
   Architecture architecture = base();
   architecture.encoder.dims.back() = 96;
-  EXPECT_NE(error_of(architecture).find("--set encoder.heads=N"), std::string::npos);
+  EXPECT_NE(reason_for(architecture).find("--set encoder.heads=N"), std::string::npos);
   architecture = base();
   architecture.decoder->dim = 36;
-  EXPECT_NE(error_of(architecture).find("--set decoder.heads=N"), std::string::npos);
+  EXPECT_NE(reason_for(architecture).find("--set decoder.heads=N"), std::string::npos);
   architecture = base();
   architecture.patches = 200;
-  EXPECT_NE(error_of(architecture).find("--set data.image_size"), std::string::npos);
+  EXPECT_NE(reason_for(architecture).find("--set data.image_size"), std::string::npos);
 }
 
 TEST(PublishedRecipe, SettingsWin) {
