@@ -24,8 +24,14 @@ int Output::print(const nlohmann::json& result, const std::string& text) const {
 }
 
 int Output::print_run(const nlohmann::json& result) const {
-  print(result);
-  if (!result.value("stopped", false)) return static_cast<int>(ExitCode::kDone);
+  const bool stopped = result.value("stopped", false);
+  try {
+    print(result);
+  } catch (const Error& error) {
+    if (!stopped) throw;
+    reporter.warn(error.what());  // whoever starts it again goes by the exit status
+  }
+  if (!stopped) return static_cast<int>(ExitCode::kDone);
   reporter.info("stopped early; the same command goes on from the newest checkpoint");
   return static_cast<int>(ExitCode::kStopped);
 }

@@ -130,7 +130,8 @@ std::string lines_by_name(const nlohmann::json& rows,
 void print_text(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     if (errno == EPIPE) end_as_by_sigpipe();
-    fail(ExitCode::kUsage, "cannot write the result to stdout: {}", std::strerror(errno));
+    const char* const reason = errno == EBADF ? "it is closed" : std::strerror(errno);
+    fail(ExitCode::kUsage, "cannot write the result to stdout: {}", reason);
   }
 }
 

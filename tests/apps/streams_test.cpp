@@ -25,7 +25,8 @@ TEST(Streams, ThatAreClosedTakeNothingAndGetNothing) {
   EXPECT_EQ(
       shell(fmt::format("{} --out {}/open 2>{}/err", kTrain, scratch.string(), scratch.string())),
       0);
-  EXPECT_EQ(shell(fmt::format("{} --out {}/closed <&- >&- 2>&-", kTrain, scratch.string())), 0);
+  // The run is whole; its result went nowhere.
+  EXPECT_EQ(shell(fmt::format("{} --out {}/closed <&- >&- 2>&-", kTrain, scratch.string())), 2);
   EXPECT_EQ(run_here("checkpoint verify " + (scratch / "closed").string()).status, 0);
   for (const char* file : {"checkpoints/step-2/model.safetensors",
                            "checkpoints/step-2/optimizer.safetensors", "recipe.toml"}) {
@@ -50,6 +51,39 @@ TEST(Streams, ARunWhoseMessagesNobodyReadsGoesOn) {
             0);
   EXPECT_EQ(content_of(scratch / "status"), "0\n");
   EXPECT_EQ(run_here("checkpoint verify " + (scratch / "run").string()).status, 0);
+}
+
+TEST(Streams, AResultThatNobodyGetsIsAnError) {
+  const Scratch scratch;
+  const std::string run = (scratch / "run").string(), err = (scratch / "err").string();
+  ASSERT_EQ(shell(fmt::format("{} --out {} --quiet >/dev/null", kTrain, run)), 0);
+  const std::string train = fmt::format("{} --out {} --quiet", kTrain, run);
+  for (const std::string& command :
+       {std::string("$P --version"), std::string("$P --version --json"), std::string("$P --help"),
+        std::string("$P knn --help"), std::string("$P recipe list"),
+        std::string("$P recipe show demo"), std::string("$P recipe check demo"),
+        std::string("$P recipe keys"), std::string("$P data verify synthetic --threads 1"),
+        fmt::format("$P checkpoint show {}", run), fmt::format("$P checkpoint verify {}", run),
+        fmt::format("$P checkpoint diff {0} {0}", run), train + " --dry-run", train,
+        std::string("$P launch --processes 1 recipe list")}) {
+    for (const char* stream : {">&-", ">/dev/full"}) {
+      SCOPED_TRACE(command + stream);
+      EXPECT_EQ(shell(fmt::format("{} {} 2>{}", command, stream, err)), 2);
+      EXPECT_NE(content_of(err).find("cannot write the result to stdout: "), std::string::npos)
+          << content_of(err);
+    }
+  }
+}
+
+TEST(Streams, ARunThatWasStoppedSaysSoByItsStatusWhateverStdoutIs) {
+  const Scratch scratch;
+  const std::string run = (scratch / "run").string();
+  EXPECT_EQ(shell(fmt::format("$P pretrain --recipe smoke_pretrain --data synthetic --threads 1 "
+                              "--set run.max_steps=100000 --out {0} >&- 2>/dev/null & "
+                              "for i in $(seq 400); do [ -s {0}/log.jsonl ] && break; sleep 0.05; "
+                              "done; kill -TERM $!; wait $!",
+                              run)),
+            75);
 }
 
 TEST(Streams, AFullStdoutIsSaid) {
