@@ -54,11 +54,10 @@ struct Variable {
   const char* name;
   const char* only_with;  // another one, without which this one may mean something else
 };
-constexpr Variable kVariables[] = {{"OMP_NUM_THREADS", nullptr},
-                                   {"SLURM_CPUS_PER_TASK", nullptr},
-                                   {"SLURM_CPUS_ON_NODE", nullptr},
-                                   {"NCPUS", "PBS_JOBID"},
-                                   {"LSB_DJOB_NUMPROC", nullptr}};
+constexpr const char* kThreadLimit = "OMP_THREAD_LIMIT";
+constexpr Variable kVariables[] = {
+    {"OMP_NUM_THREADS", nullptr},    {kThreadLimit, nullptr}, {"SLURM_CPUS_PER_TASK", nullptr},
+    {"SLURM_CPUS_ON_NODE", nullptr}, {"NCPUS", "PBS_JOBID"},  {"LSB_DJOB_NUMPROC", nullptr}};
 
 }  // namespace
 
@@ -85,6 +84,11 @@ UsableCores usable_cores_from(int64_t machine, int64_t bound, const GroupLimit& 
 UsableCores usable_cores() {
   return usable_cores_from(std::thread::hardware_concurrency(), bound_cores(), group_limits().cores,
                            [](const char* name) { return std::getenv(name); });
+}
+
+int64_t openmp_thread_limit() {
+  const char* const value = std::getenv(kThreadLimit);
+  return value == nullptr ? 0 : std::max<int64_t>(first_number(value), 0);
 }
 
 int64_t running_threads() {

@@ -15,10 +15,13 @@ struct UsableCores {
 };
 
 // The smallest of: the cores of the machine, those that the process is bound to (taskset, a
-// cpuset), the time that its control groups have (rounded up), OMP_NUM_THREADS, and what a batch
-// system says in SLURM_CPUS_PER_TASK, SLURM_CPUS_ON_NODE, NCPUS (PBS) or LSB_DJOB_NUMPROC. At least
-// 1.
+// cpuset), the time that its control groups have (rounded up), OMP_NUM_THREADS, OMP_THREAD_LIMIT,
+// and what a batch system says in SLURM_CPUS_PER_TASK, SLURM_CPUS_ON_NODE, NCPUS (PBS) or
+// LSB_DJOB_NUMPROC. At least 1.
 UsableCores usable_cores();
+
+// OMP_THREAD_LIMIT, beyond which OpenMP starts no thread and says nothing; 0: there is none.
+int64_t openmp_thread_limit();
 
 int64_t running_threads();  // of this process
 

@@ -94,7 +94,14 @@ at::Device device_of(const Machine& machine) {
 int64_t set_up_machine(const Machine& machine) {
   const at::Device device = device_of(machine);
   if (device.is_cuda()) ops::use_cuda_device(device.index());
-  const int64_t threads = threads_of(machine);
+  const int64_t threads = threads_of(machine), limit = openmp_thread_limit();
+  if (limit > 0 && threads > limit) {
+    fail(
+        ExitCode::kDevice,
+        "{} threads ({}) are more than OMP_THREAD_LIMIT = {} lets OpenMP start; give --threads {}, "
+        "or raise it",
+        threads, threads_set_by(machine), limit, limit);
+  }
   refuse_more_threads_than_there_are(threads, threads_set_by(machine));
   start_threads(threads);
   return threads;

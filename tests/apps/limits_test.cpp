@@ -46,6 +46,21 @@ TEST(Limits, ThreadsAreAsManyAsTheEnvironmentSays) {
   EXPECT_EQ(asked.at("threads_set_by"), "--threads");
 }
 
+// OpenMP would start fewer threads and say nothing.
+TEST(Limits, ThreadsAreNotMoreThanOpenMPMayStart) {
+  const std::string none = "unset OMP_NUM_THREADS SLURM_CPUS_PER_TASK";
+  const Outcome one = run_after(none + "; export OMP_THREAD_LIMIT=1", kDryRun);
+  ASSERT_EQ(one.status, 0) << one.err;
+  EXPECT_EQ(nlohmann::json::parse(one.out).at("threads"), 1);
+  const Outcome more = run_after(none + "; export OMP_THREAD_LIMIT=2",
+                                 "pretrain --recipe smoke_pretrain --data synthetic --out "
+                                 "/nowhere/x --threads 3");
+  EXPECT_EQ(more.status, 6);
+  EXPECT_EQ(more.err,
+            "error: 3 threads (--threads) are more than OMP_THREAD_LIMIT = 2 lets OpenMP start; "
+            "give --threads 2, or raise it\n");
+}
+
 TEST(Limits, ThreadsAreNotMoreThanTheCoresThatTheProcessIsBoundTo) {
   const Outcome outcome = run_after(
       "unset OMP_NUM_THREADS; taskset -p -c $(taskset -c -p $$ | sed s/.*:.// | sed s/[-,].*//) $$ "

@@ -45,6 +45,9 @@ TEST(UsableCores, VariablesThatSayNothingAreLeftAlone) {
     EXPECT_EQ(cores(8, 8, kNone, {{"OMP_NUM_THREADS", value}}).count, 8) << value;
   }
   EXPECT_EQ(cores(8, 8, kNone, {{"OMP_NUM_THREADS", "4,2"}}).count, 4);
+  EXPECT_EQ(cores(8, 8, kNone, {{"OMP_NUM_THREADS", "4"}, {"OMP_THREAD_LIMIT", "3"}}).count, 3);
+  EXPECT_EQ(cores(8, 8, kNone, {{"OMP_THREAD_LIMIT", "3"}}).set_by, "OMP_THREAD_LIMIT");
+  EXPECT_EQ(cores(8, 8, kNone, {{"OMP_THREAD_LIMIT", "0"}}).count, 8);
   EXPECT_EQ(cores(8, 8, kNone, {{"NCPUS", "2"}}).count, 8) << "anybody's name";
   EXPECT_EQ(cores(8, 8, kNone, {{"NCPUS", "2"}, {"PBS_JOBID", "1"}}).count, 2);
 }
