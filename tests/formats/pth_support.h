@@ -113,6 +113,16 @@ inline std::string tensor_of(const std::string& storage, int64_t offset,
          integers(sizes) + integers(strides) + "\x89" + empty_hooks() + "tR";
 }
 
+// A storage of 12 floats, and a tensor of all of them.
+inline std::string good_storage() { return storage("FloatStorage", "0", 12); }
+inline std::string good_tensor() { return tensor_of(good_storage(), 0, {3, 4}, {4, 1}); }
+
+inline std::string repeat(const std::string& text, size_t count) {
+  std::string result;
+  for (size_t i = 0; i < count; ++i) result += text;
+  return result;
+}
+
 // The file whose object is what `body` leaves on the stack, with 48 bytes of storage "0".
 inline std::string pth_of(const std::string& body, const std::string& head = "\x80\x02") {
   return archive_of({{"a/data.pkl", head + body + "."}, {"a/data/0", std::string(48, '\x3c')}});
