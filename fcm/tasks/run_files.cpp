@@ -177,6 +177,7 @@ void remove_run(const fs::path& run, Reporter& reporter) {
 void refuse_links_at_files(const fs::path& run) {
   refuse_link(run / kLog, ExitCode::kUsage);
   for (const char* name : kClaims) refuse_link(run / name, ExitCode::kUsage);
+  for (const char* name : kCheckpointFolders) refuse_link(run / name / "latest", ExitCode::kUsage);
 }
 
 void remove_link_at_recipe(const fs::path& run) {

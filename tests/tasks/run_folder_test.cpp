@@ -360,7 +360,8 @@ TEST_F(RunFolder, AStepWithoutAManifestOfOursStaysAndSoDoesTheRun) {
 TEST_F(RunFolder, LinksAtTheNamesOfFilesAreRefusedBeforeWorkAndByReport) {
   const fs::path run = make_run("run"), mine = scratch_ / "mine";
   put(mine);
-  for (const char* name : {"report.html", "result.json", "log.jsonl", "confusion.png"}) {
+  for (const char* name :
+       {"report.html", "result.json", "log.jsonl", "confusion.png", "checkpoints/latest"}) {
     fs::remove(run / name);
     fs::create_symlink("../mine", run / name);
     const auto before = contents(scratch_.path());
