@@ -1,6 +1,6 @@
 #include "fcm/loader/remarks.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -55,6 +55,13 @@ std::string as_text(const LeftOut& left_out) {
   }
   if (rest > 0) text += fmt::format(", {} of {} further kinds", rest, kinds.size() - kShown);
   return text;
+}
+
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 5;
+  const auto last = names.begin() + static_cast<ptrdiff_t>(std::min(names.size(), kShown));
+  return fmt::format("{}{}", fmt::join(names.begin(), last, ", "),
+                     names.size() > kShown ? ", ..." : "");
 }
 
 }  // namespace fcm::loader

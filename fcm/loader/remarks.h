@@ -33,10 +33,16 @@ class LeftOut {
 // "13 .gif (a/x.gif), 2 hidden (.DS_Store)"; "" where there is nothing.
 std::string as_text(const LeftOut& left_out);
 
+// The first few of the names, for a sentence.
+std::string some_of(const std::vector<std::string>& names);
+
 struct Remarks {
   LeftOut left_out;
+  LeftOut beside;                  // of these, what lies beside both splits and is told of each
   std::vector<std::string> notes;  // which folders are the splits, which shards are held out ...
   std::string no_labels;           // why there are no classes, where there are none
+  bool only_numbered = false;      // classes go by the numbers that labels are, for want of names;
+                                   // folders that are called by numbers have names
   int64_t bad_labels = 0;          // pictures whose label is missing or cannot be used
   std::string first_bad_label;     // what is wrong with the first of them
 };

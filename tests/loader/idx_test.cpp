@@ -171,6 +171,42 @@ TEST(Idx, MissingLabelsAreNamed) {
             std::string::npos);
 }
 
+// What most of a folder is decides; where nothing else is there, what is wrong with the file.
+TEST(Idx, AStrayOrDamagedFileBesideClassFoldersDoesNotDecide) {
+  for (const IdxBytes& bytes : {IdxBytes{}, IdxBytes{1, 2, 3}, packed(images(5, 3, 4))}) {
+    const test::Scratch folder;
+    folder.write("train-images-idx3-ubyte.gz", bytes);
+    EXPECT_EQ(data_error([&] {
+                open_dataset(folder.string(), Split::kVal);
+              }).find("has no t10k-images-idx3-ubyte") != std::string::npos,
+              true);
+    folder.write("a/1.png", image::encode_png(test::pattern(3, 4, 3, 1)));
+    folder.write("b/1.png", image::encode_png(test::pattern(3, 4, 3, 2)));
+    const auto dataset = open_dataset(folder.string(), Split::kTrain);
+    EXPECT_EQ(dataset->classes(), (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(as_text(dataset->remarks().left_out), "1 .gz (train-images-idx3-ubyte.gz)");
+  }
+  const test::Scratch sound, flat;
+  sound.write("train-images-idx3-ubyte", images(5, 3, 4));
+  sound.write("examples/1.png", image::encode_png(test::pattern(3, 4, 3, 1)));
+  EXPECT_EQ(open_dataset(sound.string(), Split::kTrain)->size(), 5);
+  flat.write("train-images-idx3-ubyte", IdxBytes{});
+  flat.write("1.png", image::encode_png(test::pattern(3, 4, 3, 1)));
+  EXPECT_EQ(open_dataset(flat.string(), Split::kTrain)->size(), 1);
+}
+
+TEST(Idx, LabelsThatNoPictureHasAreNoted) {
+  const test::Scratch folder;
+  folder.write("train-images-idx3-ubyte", images(2, 3, 4));
+  IdxBytes far = labels(2);
+  far[8] = 4;
+  folder.write("train-labels-idx1-ubyte", far);
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_TRUE(dataset->remarks().only_numbered);
+  EXPECT_EQ(dataset->remarks().notes.at(0),
+            "labels go up to 4, but no picture has 0, 2, 3 (3 of 5): a classifier gets 5 classes");
+}
+
 TEST(FashionMnist, TheDebianPackage) {
   if (!std::filesystem::is_directory("/usr/share/datasets/fashion-mnist")) {
     EXPECT_NE(data_error([] {

@@ -246,6 +246,35 @@ TEST(ImageFolder, TheSampleOfImageNet) {
   EXPECT_EQ(open_dataset(sample.string(), Split::kVal)->size(), 100);
 }
 
+TEST(OpenDataset, ArchivesAreCalledByNameWithWhatToDo) {
+  const test::Scratch folder;
+  const std::string tar = std::string(257, 'x') + "ustar" + std::string(250, '\0');
+  for (const auto& [name, begin, reason] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"z.zip", "PK\3\4",
+            "a zip archive; unpack it (unzip ...) and name the folder as --data"},
+           {"z", "PK\3\4", "a zip archive; unpack it"},
+           {"z.7z", "7z\xBC\xAF\x27\x1C", "a 7-Zip archive; unpack it (7z x ...)"},
+           {"z.rar", "Rar!\x1a", "a RAR archive; unpack it (unar ...)"},
+           {"z.tar.gz", "\x1f\x8b\x08", "(gzip): unpack it first; tar xf unpacks it into folders"},
+           {"z.tgz", "\x1f\x8b\x08", "gunzip (or bunzip2, unxz, unzstd) into a *.tar"},
+           {"list.txt.gz", "\x1f\x8b\x08", "(gzip): unpack it first; tar archives of pictures"},
+           {"z.dat", tar, "a tar archive; call it *.tar"}}) {
+    const std::string data = folder.write(name, begin).string();
+    const auto message = data_error([&] { open_dataset(data, Split::kTrain); });
+    EXPECT_NE(message.find(reason), std::string::npos) << name << ": " << message;
+    EXPECT_NE(message.find("(*.tar, webdataset's layout) are read where they lie"),
+              std::string::npos)
+        << message;
+  }
+  const test::Scratch only;
+  only.write("a.zip", std::string("PK\3\4"));
+  EXPECT_NE(data_error([&] {
+              open_dataset(only.string(), Split::kTrain);
+            }).find("unpack them first (unzip x.zip)"),
+            std::string::npos);
+}
+
 TEST(OpenDataset, WhatCannotBeOpenedSaysWhy) {
   const test::Scratch folder;
   const std::vector<std::pair<std::string, std::string>> cases{

@@ -144,6 +144,46 @@ TEST(TarShards, WhatIsLeftOutAndHeldOutIsRemarked) {
   EXPECT_NE(val->remarks().notes[1].find("without the mark of their end"), std::string::npos);
 }
 
+// As in folders: counted by kind, and no picture of the set.
+TEST(TarShards, PicturesOfEndingsThatAreNotReadAreLeftOut) {
+  const test::Scratch folder;
+  const std::string gif = tar_member("b.gif", "GIF89a") + tar_member("b.cls", "1");
+  folder.write("x.tar", sample("a", 1, 0) + gif + tar_member("c.cls", "0") +
+                            tar_member("c.HEIC", "x") + tar_member("d.cls", "0") + tar_end());
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  ASSERT_EQ(dataset->size(), 2);
+  EXPECT_EQ(as_text(dataset->remarks().left_out), "1 .gif (x.tar:b.gif), 1 .heic (x.tar:c.HEIC)");
+  EXPECT_NE(data_error([&] { dataset->get(1, 3); }).find("x.tar:d: it has a label but no"),
+            std::string::npos);
+  const auto none = folder.write("none/x.tar", gif + tar_end());
+  EXPECT_NE(data_error([&] { open_dataset(none.string(), Split::kTrain); }).find("found 1 .gif"),
+            std::string::npos);
+}
+
+// What both splits count is marked, so that a sum has it once.
+TEST(TarShards, WhatLiesBesideBothSplitsIsMarked) {
+  const test::Scratch folder;
+  folder.write("x-0.tar", sample("a", 1, 0) + tar_member("a.json", "{}") + tar_end());
+  folder.write("x-val-0.tar", sample("b", 2, 0) + tar_end());
+  folder.write("info.yaml", std::string("x"));
+  const auto train = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(as_text(train->remarks().left_out), "1 .json (x-0.tar:a.json), 1 .yaml (info.yaml)");
+  EXPECT_EQ(as_text(train->remarks().beside), "1 .yaml (info.yaml)");
+  EXPECT_EQ(as_text(open_dataset(folder.string(), Split::kVal)->remarks().beside),
+            "1 .yaml (info.yaml)");
+}
+
+// One archive beside many pictures is not the set.
+TEST(TarShards, AnArchiveBesidePicturesDoesNotCount) {
+  const test::Scratch folder;
+  folder.write("1.png", png_member(1));
+  folder.write("2.png", png_member(2));
+  folder.write("backup.tar", std::string("x"));
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(dataset->size(), 2);
+  EXPECT_EQ(as_text(dataset->remarks().left_out), "1 .tar (backup.tar)");
+}
+
 TEST(TarShards, ArchivesThatCannotBeReadInPlaceAreNamed) {
   const test::Scratch folder;
   folder.write("x.tar.gz", std::string("x"));

@@ -89,7 +89,7 @@ Remarks remarks_of(const fs::path& folder, Split split, size_t files) {
   if (split == Split::kTrain && is_of_five && files < 5) {
     remarks.notes.push_back(fmt::format("{} of the 5 files data_batch_1.bin ... are there", files));
   }
-  remarks.left_out = files_beside(folder, [](const std::string& name) {
+  remarks.beside = remarks.left_out = files_beside(folder, [](const std::string& name) {
     return name.ends_with(".bin") || name.ends_with(".txt") || name == "readme.html";
   });
   return remarks;
@@ -119,6 +119,7 @@ std::unique_ptr<Dataset> open_files(const std::vector<fs::path>& files, const st
     append_records(content, found, held);
   }
   held.classes = class_names(files.front().parent_path(), *kind);
+  held.remarks.only_numbered = held.classes.front() == "0";
   return hold_in_memory(std::move(held));
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -129,12 +130,15 @@ class Lister {
     }
     const bool is_link = entry.is_symlink(ignored);
     const bool is_lost = is_link && !entry.exists(ignored);
+    const bool is_forbidden = ignored == std::errc::permission_denied;
     const bool is_named_picture = is_picture_ending(entry.path().extension().string());
     found_.has_links |= is_lost || (is_link && is_named_picture);
     if (is_named_picture && (is_lost || entry.is_regular_file(ignored))) {
       found_.pictures.push_back(std::move(path));
     } else if (is_lost) {
-      found_.left_out.add("links to nothing", path);
+      found_.left_out.add(is_forbidden ? "links to where it may not be looked (permission denied)"
+                                       : "links to nothing",
+                          path);
     } else {
       found_.left_out.add(is_named_picture ? "devices, pipes or sockets" : kind_of_name(file),
                           path);
@@ -158,6 +162,12 @@ void add_pictures(PictureNames& to, const Found& found, int32_t label) {
   to.labels.numbers.resize(to.labels.numbers.size() + found.pictures.size(), label);
 }
 
+bool is_of_packed(std::string_view kind) {
+  constexpr std::array<std::string_view, 10> kEndings{".tgz", ".zip", ".7z",  ".rar",  ".gz",
+                                                      ".bz2", ".xz",  ".zst", ".tbz2", ".txz"};
+  return kind.starts_with(".tar.") || std::ranges::find(kEndings, kind) != kEndings.end();
+}
+
 [[noreturn]] void fail_without_pictures(const fs::path& root, const LeftOut& left_out) {
   std::string hint;
   for (const LeftOut::Kind& kind : left_out.kinds()) {
@@ -165,10 +175,10 @@ void add_pictures(PictureNames& to, const Found& found, int32_t label) {
       hint =
           "; tar shards are looked for in --data itself and in its train/ and val/: name the "
           "folder that holds them";
-    } else if (kind.what.starts_with(".tar.") || kind.what == ".tgz" || kind.what == ".zip") {
-      hint =
-          "; archives are read where they lie, as tar and not compressed: unpack them first "
-          "(gunzip x.tar.gz)";
+    } else if (is_of_packed(kind.what)) {
+      hint = fmt::format(
+          "; archives are read where they lie, as tar and not compressed: unpack them first ({})",
+          kind.what == ".zip" ? "unzip x.zip" : "gunzip x.tar.gz");
     }
     if (!hint.empty()) break;
   }

@@ -7,6 +7,8 @@
 #include "fcm/base/file.h"
 #include "fcm/loader/sources/files_beside.h"
 #include "fcm/loader/sources/gzip.h"
+#include "fcm/loader/sources/labels.h"
+#include "fcm/loader/sources/random_access_file.h"
 #include "fcm/loader/sources/sources.h"
 
 namespace fcm::loader {
@@ -115,8 +117,8 @@ RawPictures read_idx(const fs::path& images, std::vector<std::string> classes) {
     return held;
   }
   if (classes.empty()) {
-    const int most = *std::max_element(held.labels.begin(), held.labels.end());
-    for (int label = 0; label <= most; ++label) classes.push_back(std::to_string(label));
+    const std::vector<int32_t> numbers(held.labels.begin(), held.labels.end());
+    classes = numbered_classes(numbers, held.remarks);
   }
   held.classes = std::move(classes);
   return held;
@@ -126,6 +128,24 @@ RawPictures read_idx(const fs::path& images, std::vector<std::string> classes) {
 
 bool holds_idx(const fs::path& folder) {
   return find_images(folder, Split::kTrain) || find_images(folder, Split::kVal);
+}
+
+bool begins_as_idx(const fs::path& folder) {
+  for (const Split split : {Split::kTrain, Split::kVal}) {
+    const auto images = find_images(folder, split);
+    if (!images) continue;
+    const RandomAccessFile file(*images);
+    std::array<uint8_t, 4> begin{};
+    if (file.size() < kImagesHead) continue;
+    file.read(0, begin);
+    constexpr uint32_t kGzip = 0x1f8b0800;
+    const bool packed = images->extension() == ".gz";
+    if (packed ? big_endian(begin.data()) >> 8 == kGzip >> 8
+               : big_endian(begin.data()) == kImagesMagic) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::unique_ptr<Dataset> open_idx_file(const fs::path& images, std::vector<std::string> classes) {
@@ -140,7 +160,7 @@ std::unique_ptr<Dataset> open_idx_folder(const fs::path& folder, Split split,
          split == Split::kTrain ? "train" : "t10k");
   }
   RawPictures held = read_idx(*images, std::move(classes));
-  held.remarks.left_out = files_beside(
+  held.remarks.beside = held.remarks.left_out = files_beside(
       folder, [](const std::string& name) { return name.find("-ubyte") != std::string::npos; });
   return hold_in_memory(std::move(held));
 }

@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
   for (const std::string& name : found.others) beside += ", " + name;
   fail(ExitCode::kData,
        "{} has no folder {}, only {}; a folder of that name is the {} split, never a class",
-       folder.string(), train ? "train (or training)" : "val (or valid, validation, test)", beside,
-       train ? "validation" : "training");
+       folder.string(), train ? "train (or training)" : "val (or valid, validation, dev, test)",
+       beside, train ? "validation" : "training");
 }
 
 // What was understood of the names, where that is not as plain as train/ and val/.
@@ -32,10 +32,56 @@ void remark_splits(const SplitFolders& splits, Remarks& remarks) {
     remarks.notes.push_back(fmt::format("the splits are {} and {}", named(splits.train, "training"),
                                         named(splits.val, "validation")));
   }
-  remarks.left_out.add(splits.files);
-  for (const std::string& name : splits.others) {
-    remarks.left_out.add("folders beside the splits", name);
+  const std::string& only = splits.train.empty() ? splits.val : splits.train;
+  if (!splits.others.empty() && (splits.train.empty() || splits.val.empty())) {
+    remarks.notes.push_back(fmt::format(
+        "{}/ is taken for a split because of its name, and for no class; the folders beside it are "
+        "left out ({})",
+        only, some_of(splits.others)));
   }
+  remarks.beside = splits.files;
+  for (const std::string& name : splits.others) {
+    remarks.beside.add("folders beside the splits", name);
+  }
+  remarks.left_out.add(remarks.beside);
+}
+
+// Classes in whose folders both splits lie, by the folders that their pictures are in.
+std::vector<std::string> classes_of_both_splits(const PictureNames& pictures) {
+  std::vector<std::string> classes;
+  std::string_view current;
+  bool train = false, val = false;  // are in the current class
+  for (int64_t i = 0; i < pictures.names.size(); ++i) {
+    const std::string_view name = pictures.names.at(i);
+    const size_t slash = name.find('/'), next = name.find('/', slash + 1);
+    if (slash == std::string_view::npos || next == std::string_view::npos) continue;
+    const auto split = split_named(name.substr(slash + 1, next - slash - 1));
+    if (!split) continue;
+    const std::string_view of_class = name.substr(0, slash);
+    if (of_class != current) train = val = false;
+    current = of_class;
+    const bool was_known = train && val;
+    (*split == Split::kTrain ? train : val) = true;
+    if (train && val && !was_known) classes.emplace_back(of_class);
+  }
+  return classes;
+}
+
+// Classes that may have been meant for splits.
+void remark_doubtful(const SplitFolders& splits, PictureNames& pictures) {
+  if (splits.any()) return;
+  Remarks& remarks = pictures.remarks;
+  if (!splits.doubtful.empty()) {
+    remarks.notes.push_back(fmt::format(
+        "named as a split is, but taken for a class, since none is there for the other split: {}",
+        some_of(splits.doubtful)));
+  }
+  const std::vector<std::string> mixed = classes_of_both_splits(pictures);
+  if (mixed.empty()) return;
+  remarks.notes.push_back(fmt::format(
+      "pictures for training and for validation lie together in {} class{} ({}), by the "
+      "names of folders in it; to keep them apart, name such a folder as --data",
+      mixed.size(), mixed.size() == 1 ? "" : "es", some_of(mixed)));
 }
 
 }  // namespace
@@ -44,9 +90,11 @@ std::unique_ptr<Dataset> open_image_folder(const fs::path& folder, Split split,
                                            const OpenOptions& options) {
   const SplitFolders splits = split_folders_in(folder);
   if (splits.any() && splits.of(split).empty()) fail_without_split(folder, split, splits);
+  refuse_rivals(folder, splits, split);
   const fs::path listed = splits.any() ? folder / splits.of(split) : folder;
   PictureNames pictures = list_folder(listed, options, std::chrono::system_clock::now());
   if (splits.any()) remark_splits(splits, pictures.remarks);
+  remark_doubtful(splits, pictures);
   return std::make_unique<NamedPictures>(listed, std::move(pictures));
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kMagic = "fcm list 3\n";
+constexpr std::string_view kMagic = "fcm list 4\n";
 
 fs::path file_of(const fs::path& cache, const std::string& key) {
   return cache / fmt::format("{:016x}.list", checksum(key));

@@ -1,7 +1,5 @@
 #include "fcm/loader/sources/labels.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <charconv>
 #include <sstream>
@@ -14,12 +12,28 @@ namespace {
 
 constexpr size_t kMostNamedClasses = 10'000;
 
-// A sentence's worth of the names.
-std::string some_of(const std::vector<std::string>& names) {
-  constexpr size_t kShown = 5;
-  const auto last = names.begin() + static_cast<ptrdiff_t>(std::min(names.size(), kShown));
-  return fmt::format("{}{}", fmt::join(names.begin(), last, ", "),
-                     names.size() > kShown ? ", ..." : "");
+int32_t largest_of(std::span<const int32_t> numbers) {
+  const auto largest = std::ranges::max_element(numbers);
+  return largest == numbers.end() ? -1 : *largest;
+}
+
+// Longer files are none of names.
+std::vector<std::string> lines_of_names(const std::filesystem::path& file) {
+  constexpr uintmax_t kMostBytes = 16 << 20;
+  if (std::error_code ignored; std::filesystem::file_size(file, ignored) > kMostBytes) {
+    fail(ExitCode::kData, "{} is too long for names of classes, one a line: more than {} bytes",
+         file.string(), kMostBytes);
+  }
+  std::vector<std::string> names;
+  std::string text = read_file(file, ExitCode::kData);
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  std::istringstream lines(std::move(text));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    names.push_back(line);
+  }
+  while (!names.empty() && names.back().empty()) names.pop_back();
+  return names;
 }
 
 }  // namespace
@@ -99,8 +113,7 @@ Labels LabelCollector::finish(const std::filesystem::path& folder, Remarks& rema
                                         labels.classes.size(), some_of(labels.classes)));
   } else {
     for (int32_t& number : numbers_) number = std::max(number, -1);
-    const auto largest = std::ranges::max_element(numbers_);
-    labels.classes = class_names(folder, largest == numbers_.end() ? -1 : *largest, remarks);
+    labels.classes = class_names(folder, numbers_, remarks);
   }
   labels.numbers = std::move(numbers_);
   labels.numbers.shrink_to_fit();
@@ -108,16 +121,18 @@ Labels LabelCollector::finish(const std::filesystem::path& folder, Remarks& rema
   return labels;
 }
 
-std::vector<std::string> class_names(const std::filesystem::path& folder, int32_t largest,
-                                     Remarks& remarks) {
+std::vector<std::string> class_names(const std::filesystem::path& folder,
+                                     std::span<const int32_t> numbers, Remarks& remarks) {
   std::vector<std::string> names;
+  const int32_t largest = largest_of(numbers);
   if (largest < 0) return names;
   const auto file = folder / "classes.txt";
   if (std::error_code ignored; std::filesystem::is_regular_file(file, ignored)) {
-    std::istringstream lines(read_file(file, ExitCode::kData));
-    for (std::string line; std::getline(lines, line);) {
-      if (line.ends_with('\r')) line.pop_back();
-      names.push_back(line);
+    try {
+      names = lines_of_names(file);
+    } catch (const Error& error) {  // pictures and their numbers need no names
+      if (error.code() != ExitCode::kData) throw;
+      remarks.notes.push_back(fmt::format("{}: numbers stand for the names", error.what()));
     }
   }
   const auto wanted = static_cast<size_t>(largest) + 1;
@@ -128,8 +143,29 @@ std::vector<std::string> class_names(const std::filesystem::path& folder, int32_
                     "stand for the names",
                     file.string(), names.size(), largest));
   }
-  names.clear();
-  for (int32_t label = 0; label <= largest; ++label) names.push_back(std::to_string(label));
+  return numbered_classes(numbers, remarks);
+}
+
+std::vector<std::string> numbered_classes(std::span<const int32_t> numbers, Remarks& remarks) {
+  const int32_t largest = largest_of(numbers);
+  if (largest < 0) return {};
+  std::vector<bool> is_there(static_cast<size_t>(largest) + 1);
+  for (const int32_t number : numbers) {
+    if (number >= 0) is_there[static_cast<size_t>(number)] = true;
+  }
+  std::vector<std::string> names, missing;
+  for (int32_t label = 0; label <= largest; ++label) {
+    names.push_back(std::to_string(label));
+    if (!is_there[static_cast<size_t>(label)]) missing.push_back(names.back());
+  }
+  remarks.only_numbered = true;
+  if (!missing.empty()) {
+    const bool counts_from_one = missing.size() == 1 && missing.front() == "0";
+    remarks.notes.push_back(fmt::format(
+        "labels go up to {}, but no picture has {} ({} of {}){}: a classifier gets {} classes",
+        largest, some_of(missing), missing.size(), names.size(),
+        counts_from_one ? ", so they may count from 1 where 0 is the first" : "", names.size()));
+  }
   return names;
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -61,9 +62,14 @@ class LabelCollector {
   std::unordered_map<int64_t, std::string> faults_;
 };
 
-// Names of the classes 0 .. largest, as LabelCollector::finish gives them. None for -1.
-std::vector<std::string> class_names(const std::filesystem::path& folder, int32_t largest,
-                                     Remarks& remarks);
+// Names of the classes 0 .. the largest of `numbers` (-1: none), as LabelCollector::finish gives
+// them.
+std::vector<std::string> class_names(const std::filesystem::path& folder,
+                                     std::span<const int32_t> numbers, Remarks& remarks);
+
+// The same where there are no names: the numbers. Those in between that no picture has are noted:
+// each becomes an answer of a classifier that is never right.
+std::vector<std::string> numbered_classes(std::span<const int32_t> numbers, Remarks& remarks);
 
 // Counts the labels of `set` that are missing or cannot be used, where any can.
 void remark_bad_labels(const Dataset& set, const Labels& labels, Remarks& remarks);

@@ -36,6 +36,29 @@ bool is_list(const fs::path& file) {
   return std::ranges::find(kEndings, lower_case(ending_of(file.string()))) != kEndings.end();
 }
 
+// What to do with one; "" for what is no archive. `kind`: as content_kind calls it; `name`: in lower
+// case.
+std::string advice_on_archive(const std::string& kind, const std::string& name) {
+  constexpr std::string_view kRead =
+      "tar archives of pictures (*.tar, webdataset's layout) are read where they lie, others are "
+      "not";
+  if (kind == "a tar archive") return fmt::format("call it *.tar: {}", kRead);
+  if (kind.ends_with(" archive")) {
+    const char* const program = kind == "a zip archive"     ? "unzip"
+                                : kind == "a 7-Zip archive" ? "7z x"
+                                                            : "unar";
+    return fmt::format("unpack it ({} ...) and name the folder as --data; {}", program, kRead);
+  }
+  if (!kind.starts_with("a compressed file")) return "";
+  const bool is_tar = name.find(".tar") != std::string::npos || name.ends_with(".tgz") ||
+                      name.ends_with(".tbz2") || name.ends_with(".txz");
+  return fmt::format("{}{}",
+                     is_tar ? "tar xf unpacks it into folders, gunzip (or bunzip2, unxz, unzstd) "
+                              "into a *.tar; "
+                            : "",
+                     kRead);
+}
+
 std::unique_ptr<Dataset> open_file(const fs::path& file, Split split, const OpenOptions& options) {
   if (is_packed_file(file)) return open_packed_file(file, split);
   const std::string name = lower_case(file.filename().string());
@@ -47,6 +70,9 @@ std::unique_ptr<Dataset> open_file(const fs::path& file, Split split, const Open
   std::string begin(std::min<uint64_t>(opened.size(), kContentBytes), '\0');
   opened.read(0, {reinterpret_cast<uint8_t*>(begin.data()), begin.size()});
   const std::string kind = content_kind(begin);
+  if (const std::string advice = advice_on_archive(kind, name); !advice.empty()) {
+    fail(ExitCode::kData, "{} is a file of no known kind but {}; {}", file.string(), kind, advice);
+  }
   fail(ExitCode::kData,
        "{} is a file of no known kind{}; expected a folder, a packed file, a list of pictures "
        "(*.txt, *.lst, *.csv), tar shards (*.tar), CIFAR records (*.bin) or IDX pictures "
@@ -54,43 +80,48 @@ std::unique_ptr<Dataset> open_file(const fs::path& file, Split split, const Open
        file.string(), kind.empty() ? "" : " but " + kind);
 }
 
-bool holds_picture(const fs::path& folder, int depth) {
-  std::error_code error, ignored;
-  std::vector<fs::path> below;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    if (is_picture_ending(entry->path().extension().string())) return true;
-    if (depth > 0 && entry->is_directory(ignored)) below.push_back(entry->path());
-  }
-  return std::ranges::any_of(below,
-                             [&](const fs::path& path) { return holds_picture(path, depth - 1); });
+constexpr int64_t kFewPictures = 8;  // may be examples of what records beside them hold
+
+// Whether pictures lie in the folder that are more than what lies beside records: a stray archive or
+// train.bin beside them does not decide what the set is.
+bool is_of_pictures(const fs::path& folder) {
+  const PictureSigns signs = picture_signs_in(folder);
+  return signs.folders > 0 || signs.pictures > kFewPictures;
 }
 
-// How many folders in it hold a picture, directly or one level deeper. A stray archive or train.bin
-// beside them does not decide what the set is.
-int64_t picture_folders_in(const fs::path& folder) {
-  std::error_code error, ignored;
-  int64_t count = 0;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    const bool counts = kind_of_hidden(name).empty() && !is_of_the_system(name);
-    if (counts && entry->is_directory(ignored) && holds_picture(entry->path(), 1)) ++count;
-  }
-  return count;
+bool is_fewer_than_pictures(const std::vector<fs::path>& shards, const fs::path& folder) {
+  if (shards.empty()) return true;
+  const PictureSigns signs = picture_signs_in(folder);
+  return signs.folders + signs.pictures >= std::ssize(shards);
 }
 
-// The *.tar that are the split; none where there are no shards, or no more than folders of
-// pictures.
+// The *.tar that are the split; none where there are no shards, or no more than folders of pictures
+// and pictures.
 std::vector<fs::path> find_shards(const fs::path& folder, Split split, Remarks& remarks) {
   // The published archives often lie beside the train/ and val/ that were unpacked from them.
   const SplitFolders splits = split_folders_in(folder);
   const fs::path place = folder / splits.of(split);
-  if (!splits.of(split).empty()) remarks.left_out.add(splits.files);
-  std::vector<fs::path> shards =
-      splits.of(split).empty() ? shards_in(folder, split, remarks) : all_shards_in(place, remarks);
-  if (!shards.empty() && picture_folders_in(place) >= std::ssize(shards)) shards.clear();
-  return shards;
+  if (splits.of(split).empty()) {
+    std::vector<fs::path> shards = shards_in(folder, split, remarks);
+    return is_fewer_than_pictures(shards, place) ? std::vector<fs::path>() : shards;
+  }
+  refuse_rivals(folder, splits, split);
+  remarks.left_out.add(splits.files);
+  remarks.beside.add(splits.files);
+  std::vector<fs::path> shards = all_shards_in(place, remarks);
+  return is_fewer_than_pictures(shards, place) ? std::vector<fs::path>() : shards;
+}
+
+bool holds_any_picture(const fs::path& folder) {
+  const PictureSigns signs = picture_signs_in(folder);
+  return signs.folders + signs.pictures > 0;
+}
+
+// Whether what most of it is are IDX files: a stray or damaged one does not decide.
+bool is_of_idx(const fs::path& folder) {
+  const PictureSigns signs = picture_signs_in(folder);
+  return begins_as_idx(folder) && signs.folders < 2 && signs.pictures <= kFewPictures &&
+         !split_folders_in(folder).any();
 }
 
 // Says of a folder without pictures what it is known to be.
@@ -100,7 +131,9 @@ void refuse_other_data(const fs::path& folder) {
     const auto has = [&](const char* name) {
       return fs::is_regular_file(folder / inside / name, ignored);
     };
-    if (has("batches.meta") || has("data_batch_1") || (has("meta") && has("train"))) {
+    const bool is_known =
+        has("batches.meta") || has("data_batch_1") || (has("meta") && has("train"));
+    if (is_known && !is_of_pictures(folder)) {
       fail(ExitCode::kData,
            "{} holds CIFAR as pickles for Python; the binary version is read "
            "(cifar-10-binary.tar.gz or cifar-100-binary.tar.gz)",
@@ -113,14 +146,17 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
                                      const OpenOptions& options) {
   // The archives of CIFAR unpack into a folder of their own.
   for (const char* inside : {"", "cifar-10-batches-bin", "cifar-100-binary"}) {
-    if (!holds_cifar(folder / inside) || picture_folders_in(folder / inside) > 0) continue;
+    if (!holds_cifar(folder / inside) || is_of_pictures(folder / inside)) continue;
     return open_cifar_folder(folder / inside, split);
   }
-  if (holds_idx(folder)) return open_idx_folder(folder, split, {});
+  const bool has_idx = holds_idx(folder);
+  if (has_idx && is_of_idx(folder)) return open_idx_folder(folder, split, {});
   Remarks remarks;
   if (auto shards = find_shards(folder, split, remarks); !shards.empty()) {
     return open_tar_shards(std::move(shards), options, std::move(remarks));
   }
+  // Nothing else is there: what is wrong with them is the answer.
+  if (has_idx && !holds_any_picture(folder)) return open_idx_folder(folder, split, {});
   refuse_other_data(folder);
   return open_image_folder(folder, split, options);
 }

@@ -36,6 +36,15 @@ inline bool is_picture_ending(std::string_view ending) {
   return picture_rank(ending) < kPictureEndings.size();
 }
 
+// Whether it is that of pictures or films of kinds that are not read.
+inline bool is_other_picture_ending(std::string_view ending) {
+  constexpr std::array<std::string_view, 27> kEndings{
+      ".gif", ".heic", ".heif", ".avif", ".svg", ".ppm", ".pgm", ".pbm", ".pnm",
+      ".jp2", ".j2k",  ".jxl",  ".exr",  ".hdr", ".ico", ".tga", ".psd", ".dng",
+      ".cr2", ".nef",  ".arw",  ".raw",  ".dcm", ".eps", ".mp4", ".avi", ".webm"};
+  return std::find(kEndings.begin(), kEndings.end(), lower_case(ending)) != kEndings.end();
+}
+
 // From the last dot on; "" where there is none behind the first letter of the last part.
 inline std::string_view ending_of(std::string_view path) {
   const size_t slash = path.rfind('/');

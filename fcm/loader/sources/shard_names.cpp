@@ -70,12 +70,16 @@ std::vector<fs::path> all_shards_in(const fs::path& folder, Remarks& remarks) {
 }
 
 std::vector<fs::path> shards_in(const fs::path& folder, Split split, Remarks& remarks) {
-  const std::vector<fs::path> all = all_shards_in(folder, remarks);
+  Remarks found;
+  const std::vector<fs::path> all = all_shards_in(folder, found);
+  remarks.left_out.add(found.left_out);
+  remarks.beside.add(found.left_out);
   if (all.empty()) return all;
   NamedSplits splits = splits_by_name(all);
   for (const fs::path& shard : splits.test) {
-    remarks.left_out.add("shards for a test, beside those for validation",
-                         shard.filename().string());
+    for (LeftOut* counted : {&remarks.left_out, &remarks.beside}) {
+      counted->add("shards for a test, beside those for validation", shard.filename().string());
+    }
   }
   remarks.notes.push_back(
       splits.are_named

@@ -42,6 +42,8 @@ std::unique_ptr<Dataset> open_cifar_file(const std::filesystem::path& file);
 // .gz; or one images file, whose labels lie beside it. `classes` may be empty: then the labels name
 // themselves. Labels that are missing or damaged are noted: the set has none.
 bool holds_idx(const std::filesystem::path& folder);
+// Whether such a file begins as one, packed or not.
+bool begins_as_idx(const std::filesystem::path& folder);
 std::unique_ptr<Dataset> open_idx_folder(const std::filesystem::path& folder, Split split,
                                          std::vector<std::string> classes);
 std::unique_ptr<Dataset> open_idx_file(const std::filesystem::path& images,

@@ -1,7 +1,10 @@
 #include "fcm/loader/sources/split_folders.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/files_beside.h"
@@ -13,10 +16,15 @@ namespace {
 namespace fs = std::filesystem;
 
 // In the order of preference.
-constexpr std::array<std::string_view, 2> kTrainWords{"train", "training"};
-constexpr std::array<std::string_view, 5> kValWords{"val", "valid", "validation", "test",
-                                                    "testing"};
-constexpr size_t kFirstTestWord = 3;
+constexpr std::array<std::string_view, 3> kTrainWords{"train", "training", "trainval"};
+constexpr std::array<std::string_view, 6> kValWords{"val", "valid", "validation",
+                                                    "dev", "test",  "testing"};
+constexpr size_t kFirstTestWord = 4;
+// Words that say nothing of what a folder holds.
+constexpr std::array<std::string_view, 22> kPlainWords{
+    "set",    "sets",    "data", "dataset", "split", "images",  "image", "imgs",
+    "img",    "picture", "pics", "photos",  "jpgs",  "jpg",     "jpeg",  "png",
+    "sample", "samples", "dir",  "folder",  "full",  "pictures"};
 
 template <class Words>
 size_t rank(const Words& words, std::string_view word) {
@@ -24,25 +32,163 @@ size_t rank(const Words& words, std::string_view word) {
                              words.begin());
 }
 
-// Whether a validation or test word stands in the name: its rank, or as many as there are words.
-size_t val_rank_in(const std::string& name) {
-  size_t best = kValWords.size();
-  constexpr std::string_view kBetween = "-_. 0123456789";
-  for (size_t begin = 0; begin < name.size();) {
-    const size_t end = std::min(name.find_first_of(kBetween, begin), name.size());
-    const std::string_view word = std::string_view(name).substr(begin, end - begin);
-    if (rank(kTrainWords, word) < kTrainWords.size()) return kValWords.size();
-    best = std::min(best, rank(kValWords, word));
-    begin = end + 1;
-  }
-  return best;
+template <class Words>
+bool is_among(const Words& words, std::string_view word) {
+  return rank(words, word) < words.size();
 }
+
+// Whole words, in lower case: between marks, blanks, digits, and before a capital behind a small
+// letter. "trainset" is two as well.
+std::vector<std::string> words_of(std::string_view name) {
+  constexpr std::string_view kBetween = "-_. 0123456789";
+  const auto is_small = [](char letter) { return letter >= 'a' && letter <= 'z'; };
+  const auto is_capital = [](char letter) { return letter >= 'A' && letter <= 'Z'; };
+  std::vector<std::string> words{""};
+  for (size_t i = 0; i < name.size(); ++i) {
+    const bool is_between = kBetween.find(name[i]) != std::string_view::npos;
+    const bool begins = i > 0 && is_small(name[i - 1]) && is_capital(name[i]);
+    if ((is_between || begins) && !words.back().empty()) words.emplace_back();
+    if (!is_between) words.back() += lower_case(name.substr(i, 1));
+  }
+  if (words.back().empty()) words.pop_back();
+  for (size_t i = 0; i < words.size(); ++i) {
+    for (const std::string_view plain : kPlainWords) {
+      const std::string_view word = words[i];
+      if (!word.ends_with(plain)) continue;
+      const std::string first(word.substr(0, word.size() - plain.size()));
+      if (!is_among(kTrainWords, first) && !is_among(kValWords, first)) continue;
+      words[i] = first;
+      break;
+    }
+  }
+  return words;
+}
+
+// What the words of a name say of a split.
+struct NamedFolder {
+  std::string name;
+  bool train = false;
+  size_t val_rank = kValWords.size();  // as many: no word of validation stands in it
+  bool is_bare = false;                // it is such a word and nothing else
+  std::vector<std::string> rest;       // other words that say something
+
+  explicit NamedFolder(std::string given) : name(std::move(given)) {
+    is_bare = split_named(name).has_value();
+    for (std::string& word : words_of(name)) {
+      if (is_among(kTrainWords, word)) {
+        train = true;
+      } else if (is_among(kValWords, word)) {
+        val_rank = std::min(val_rank, rank(kValWords, word));
+      } else if (!is_among(kPlainWords, word)) {
+        rest.push_back(std::move(word));
+      }
+    }
+  }
+  bool has_test() const { return val_rank >= kFirstTestWord && val_rank < kValWords.size(); }
+  // Of training and test, it holds both.
+  bool is_named() const { return train ? !has_test() : val_rank < kValWords.size(); }
+  Split split() const { return train ? Split::kTrain : Split::kVal; }
+};
+
+bool is_counted(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return kind_of_hidden(name).empty() && !is_of_the_system(name);
+}
+
+bool holds_picture(const fs::path& folder, int depth) {
+  std::error_code error, ignored;
+  std::vector<fs::path> below;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_picture_ending(entry->path().extension().string())) return true;
+    if (depth > 0 && entry->is_directory(ignored)) below.push_back(entry->path());
+  }
+  return std::ranges::any_of(below,
+                             [&](const fs::path& path) { return holds_picture(path, depth - 1); });
+}
+
+// Decides which folders with a word of a split in their names are one.
+class Chooser {
+ public:
+  Chooser(const fs::path& folder, const std::vector<std::string>& names) : folder_(folder) {
+    for (const std::string& name : names) {
+      const NamedFolder named(name);
+      (named.is_named() ? named_ : plain_).push_back(named);
+    }
+  }
+
+  // The folder that is the split, or several between which nothing decides.
+  std::vector<std::string> of(Split split) const {
+    std::vector<NamedFolder> found;
+    for (const NamedFolder& folder : named_) {
+      if (folder.split() == split && is_split(folder)) found.push_back(folder);
+    }
+    if (found.empty()) return {};
+    // Validation comes before tests, a bare word before a longer name, the order of the words, and
+    // what says no more ("train_images") before what does ("train_masks").
+    const auto order = [&](const NamedFolder& one) {
+      const size_t word =
+          split == Split::kTrain ? rank(kTrainWords, one.name) : rank(kValWords, one.name);
+      return std::tuple(one.has_test(), !one.is_bare, one.is_bare ? word : 0, !one.rest.empty());
+    };
+    std::ranges::stable_sort(found, {}, order);
+    std::vector<std::string> best;
+    for (const NamedFolder& one : found) {
+      if (order(one) == order(found.front())) best.push_back(one.name);
+    }
+    if (found.front().is_bare) best.resize(1);
+    const std::string first = best.front();
+    if (best.size() > 1) {
+      std::erase_if(best,
+                    [&](const std::string& name) { return !holds_picture(folder_ / name, 2); });
+    }
+    return best.empty() ? std::vector{first} : best;
+  }
+
+  // Folders that are named as splits are and were taken for classes.
+  std::vector<std::string> doubtful() const {
+    std::vector<std::string> names;
+    for (const NamedFolder& folder : named_) {
+      if (folder.rest.empty() && !is_split(folder)) names.push_back(folder.name);
+    }
+    return names;
+  }
+
+ private:
+  bool is_split(const NamedFolder& folder) const {
+    if (folder.is_bare) return true;
+    const bool has_partner = std::ranges::any_of(named_, [&](const NamedFolder& other) {
+      return other.split() != folder.split() && other.rest == folder.rest;
+    });
+    return has_partner || (is_alone() && (folder.rest.empty() || holds_folders_alone(folder.name)));
+  }
+
+  bool is_alone() const {
+    return std::ranges::none_of(
+        plain_, [&](const NamedFolder& other) { return holds_picture(folder_ / other.name, 1); });
+  }
+
+  bool holds_folders_alone(const std::string& name) const {
+    std::error_code error, ignored;
+    bool has_folder = false;
+    for (fs::directory_iterator entry(folder_ / name, error), end; !error && entry != end;
+         entry.increment(error)) {
+      if (!is_counted(entry->path())) continue;
+      if (is_picture_ending(entry->path().extension().string())) return false;
+      has_folder |= entry->is_directory(ignored);
+    }
+    return has_folder;
+  }
+
+  const fs::path& folder_;
+  std::vector<NamedFolder> named_, plain_;
+};
 
 }  // namespace
 
 std::optional<Split> split_named(std::string_view word) {
-  if (rank(kTrainWords, word) < kTrainWords.size()) return Split::kTrain;
-  if (rank(kValWords, word) < kValWords.size()) return Split::kVal;
+  if (is_among(kTrainWords, word)) return Split::kTrain;
+  if (is_among(kValWords, word)) return Split::kVal;
   return std::nullopt;
 }
 
@@ -51,8 +197,10 @@ SplitFolders split_folders_in(const fs::path& folder) {
   std::vector<std::string> names;
   const auto see = [&](const fs::directory_entry& entry, const std::string& name) {
     std::error_code ignored;
-    const bool link = entry.is_symlink(ignored) && split_named(name);  // to nothing: faults later
-    if (!link && !entry.is_directory(ignored)) {
+    // A link to nothing is a fault where it is used.
+    const bool is_lost = entry.is_symlink(ignored) && !entry.exists(ignored) &&
+                         ending_of(name).empty() && NamedFolder(name).is_named();
+    if (!is_lost && !entry.is_directory(ignored)) {
       splits.files.add(kind_of_name(name), name);
     } else if (is_of_the_system(name)) {
       splits.files.add("folders of the system", name);
@@ -64,17 +212,17 @@ SplitFolders split_folders_in(const fs::path& folder) {
   if (error) fail(ExitCode::kData, "cannot list {}: {}", folder.string(), error.message());
   // Lower case sorts behind upper: turned round, the first of one rank is the one in lower case.
   std::sort(names.begin(), names.end(), std::greater<>());
-  const auto take = [&](std::string& place, const auto& words) {
-    const auto best = std::min_element(names.begin(), names.end(),
-                                       [&](const std::string& a, const std::string& b) {
-                                         return rank(words, a) < rank(words, b);
-                                       });
-    if (best == names.end() || rank(words, *best) == words.size()) return;
-    place = *best;
-    names.erase(best);
+  const Chooser chooser(folder, names);
+  const auto take = [&](std::string& place, std::vector<std::string>& rivals, Split split) {
+    const std::vector<std::string> found = chooser.of(split);
+    if (found.empty()) return;
+    place = found.front();
+    if (found.size() > 1) rivals.assign(found.rbegin(), found.rend());
+    std::erase(names, place);
   };
-  take(splits.train, kTrainWords);
-  take(splits.val, kValWords);
+  take(splits.train, splits.train_rivals, Split::kTrain);
+  take(splits.val, splits.val_rivals, Split::kVal);
+  if (!splits.any()) splits.doubtful = chooser.doubtful();
   std::reverse(names.begin(), names.end());
   splits.others = std::move(names);
   return splits;
@@ -85,27 +233,52 @@ bool has_folder_of(const fs::path& folder, Split split) {
   return fs::is_directory(folder, ignored) && !split_folders_in(folder).of(split).empty();
 }
 
+void refuse_rivals(const fs::path& folder, const SplitFolders& splits, Split split) {
+  const std::vector<std::string>& rivals = splits.rivals(split);
+  if (rivals.empty()) return;
+  fail(
+      ExitCode::kData,
+      "{} has {} folders that could be the {} pictures, {}, and none called {}: rename or link the "
+      "one that is meant to {}, or move the others away",
+      folder.string(), rivals.size(), split == Split::kTrain ? "training" : "validation",
+      fmt::join(rivals, " and "), split == Split::kTrain ? "train" : "val",
+      split == Split::kTrain ? "train" : "val");
+}
+
+PictureSigns picture_signs_in(const fs::path& folder) {
+  std::error_code error, ignored;
+  PictureSigns signs;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (!is_counted(entry->path())) continue;
+    if (entry->is_directory(ignored)) {
+      signs.folders += holds_picture(entry->path(), 1) ? 1 : 0;
+    } else {
+      signs.pictures += is_picture_ending(entry->path().extension().string()) ? 1 : 0;
+    }
+  }
+  return signs;
+}
+
 NamedSplits splits_by_name(const std::vector<fs::path>& files) {
-  const auto count = [&](size_t from, size_t to) {
-    return std::count_if(files.begin(), files.end(), [&](const fs::path& file) {
-      const size_t rank = val_rank_in(file.filename().string());
-      return rank >= from && rank < to;
-    });
+  std::vector<NamedFolder> named;
+  for (const fs::path& file : files) named.emplace_back(file.filename().string());
+  const auto is_val = [](const NamedFolder& one) {
+    return !one.train && one.val_rank < kFirstTestWord;
   };
-  const auto val = count(0, kFirstTestWord), test = count(kFirstTestWord, kValWords.size());
+  const auto is_test = [](const NamedFolder& one) { return !one.train && one.has_test(); };
+  const auto val = std::ranges::count_if(named, is_val),
+             test = std::ranges::count_if(named, is_test);
   NamedSplits splits;
   splits.are_named = val + test > 0 && val + test < std::ssize(files);
-  for (const fs::path& file : files) {
-    const size_t rank = val_rank_in(file.filename().string());
+  for (size_t i = 0; i < files.size(); ++i) {
     if (!splits.are_named) {
-      splits.train.push_back(file);
-      splits.val.push_back(file);
-    } else if (rank == kValWords.size()) {
-      splits.train.push_back(file);
-    } else if (rank < kFirstTestWord || val == 0) {
-      splits.val.push_back(file);
+      splits.train.push_back(files[i]);
+      splits.val.push_back(files[i]);
+    } else if (is_val(named[i]) || (is_test(named[i]) && val == 0)) {
+      splits.val.push_back(files[i]);
     } else {
-      splits.test.push_back(file);
+      (is_test(named[i]) ? splits.test : splits.train).push_back(files[i]);
     }
   }
   return splits;

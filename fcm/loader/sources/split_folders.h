@@ -11,28 +11,49 @@
 
 namespace fcm::loader {
 
-// "train", "training": the training split. "val", "valid", "validation", "test", "testing": the
-// validation split. In any case. None for any other word.
+// "train", "training": the training split. "val", "valid", "validation", "dev", "test", "testing":
+// the validation split. In any case. None for any other word.
 std::optional<Split> split_named(std::string_view word);
 
 // Where the pictures of the splits lie in a folder.
 struct SplitFolders {
-  std::string train, val;           // names of folders; "": there is none
-  std::vector<std::string> others;  // names of the other folders
-  LeftOut files;                    // beside them
+  std::string train, val;  // names of folders; "": there is none
+  // Where several are named for one split and none of them before the others: all of them.
+  std::vector<std::string> train_rivals, val_rivals;
+  std::vector<std::string> others;    // names of the other folders
+  std::vector<std::string> doubtful;  // where none is a split: those that are named as one is
+  LeftOut files;                      // beside them
   bool any() const { return !train.empty() || !val.empty(); }
   const std::string& of(Split split) const { return split == Split::kTrain ? train : val; }
+  const std::vector<std::string>& rivals(Split split) const {
+    return split == Split::kTrain ? train_rivals : val_rivals;
+  }
 };
 
-// Where several folders are named for one split: train before training, val before valid,
-// validation, test, testing; and lower case before others.
+// A folder is a split whose name is such a word: train before training, val before valid,
+// validation, dev, test, testing; and lower case before others. Else one in whose name such a word
+// stands whole, between "-", "_", ".", blanks, digits and changes of case ("train2017",
+// "Training Set", "ILSVRC2012_img_val"), if it is no class by all signs:
+// - the rest of its name is that of a folder of the other split, but for digits and words such as
+//   images ("train_images" beside "val", not "train_station" beside "test_tube");
+// - or no other folder with pictures lies beside it, and its name says no more, or it holds folders
+//   and no pictures.
 SplitFolders split_folders_in(const std::filesystem::path& folder);
 // Whether there is one for that split, readable or not.
 bool has_folder_of(const std::filesystem::path& folder, Split split);
+// Error(kData) with their names where several folders could be that split.
+void refuse_rivals(const std::filesystem::path& folder, const SplitFolders& splits, Split split);
 
-// Where some names hold a word for validation, whole between "-", "_", ".", blanks and digits, and
-// others do not, the former are the validation split (not where "train" stands there too). Those
-// for a test are it only where none is for validation. Otherwise all are both splits.
+// How many entries of the folder are pictures by their names, itself or one or two folders deep:
+// class folders count once, pictures directly in it each.
+struct PictureSigns {
+  int64_t folders = 0, pictures = 0;
+};
+PictureSigns picture_signs_in(const std::filesystem::path& folder);
+
+// Where some names hold a word for validation, whole as above but for changes of case, and others
+// do not, the former are the validation split (not where "train" stands there too). Those for a
+// test are it only where none is for validation. Otherwise all are both splits.
 struct NamedSplits {
   std::vector<std::filesystem::path> train, val;
   std::vector<std::filesystem::path> test;  // of neither

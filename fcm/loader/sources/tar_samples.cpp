@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/labels.h"
@@ -57,6 +58,7 @@ class Collector {
     } else if (rank < kPictureEndings.size()) {
       add_picture(sample_with(member.name.substr(0, dot)), member, rank);
     } else {
+      if (is_other_picture_ending(ending)) unread_.insert(member.name.substr(0, dot));
       const bool looks_right = is_picture_ending(ending_of(ending));
       pass_over(member.name, looks_right ? "pictures with a further dot in their names"
                                          : kind_of_name(member.name));
@@ -64,6 +66,10 @@ class Collector {
   }
 
   TarContents finish() {
+    // As in folders: what is of another ending was counted, and is none of the set.
+    std::erase_if(contents_.samples, [&](const TarSample& sample) {
+      return !sample.has_picture && sample.fault.empty() && unread_.contains(sample.key);
+    });
     for (TarSample& sample : contents_.samples) {
       if (!sample.has_picture && sample.fault.empty()) {
         sample.fault = "it has a label but no .jpg, .jpeg, .png or .webp";
@@ -133,6 +139,8 @@ class Collector {
   TarContents contents_;
   std::vector<size_t> ranks_;  // of the endings of the samples' pictures
   std::unordered_map<std::string, size_t> places_;
+  std::unordered_set<std::string>
+      unread_;  // keys that have a picture of an ending that is not read
 };
 
 }  // namespace

@@ -32,7 +32,8 @@ struct TarContents {
 // Of several pictures of a key, the one whose ending stands first in kPictureEndings is taken. What
 // is wrong with one sample (a name that leads out, a link, a device, a sparse file, two pictures of
 // one ending, no picture; two labels, one that is no number) is its fault; what is wrong with the
-// archive is an Error(kData).
+// archive is an Error(kData). Keys whose only picture is of an ending that is not read (.gif) are
+// no samples: these members are counted.
 TarContents contents_of_tar(const RandomAccessFile& shard);
 
 }  // namespace fcm::loader

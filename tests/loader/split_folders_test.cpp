@@ -1,0 +1,143 @@
+// Which folders are splits: by whole words, and not where all signs are those of classes.
+#include "fcm/loader/sources/split_folders.h"
+
+#include "tests/loader/support.h"
+
+namespace fcm::loader {
+namespace {
+
+using test::data_error;
+using Words = std::vector<std::string>;
+
+std::vector<uint8_t> dot() { return image::encode_png(test::pattern(3, 4, 3, 1)); }
+
+// A picture in each of the folders, in a class folder below where its name ends in "/".
+void draw(const test::Scratch& root, const Words& folders) {
+  for (const std::string& name : folders) {
+    root.write(name + (name.ends_with('/') ? "a/1.png" : "/1.png"), dot());
+  }
+}
+
+std::pair<std::string, std::string> splits_of(const Words& folders) {
+  const test::Scratch root;
+  draw(root, folders);
+  const SplitFolders found = split_folders_in(root.path());
+  EXPECT_TRUE(found.train_rivals.empty() && found.val_rivals.empty());
+  return {found.train, found.val};
+}
+
+TEST(SplitFolders, WordsAreWholeBetweenMarksDigitsAndCapitals) {
+  for (const auto& [train, val] : std::vector<std::pair<std::string, std::string>>{
+           {"train2017", "val2017"},
+           {"train_images", "val_images"},
+           {"train-images", "valid"},
+           {"Training Set", "Validation Set"},
+           {"ILSVRC2012_img_train", "ILSVRC2012_img_val"},
+           {"TrainImages", "TestImages"},
+           {"trainset", "testset"},
+           {"TRAIN_256", "DEV_256"},
+           {"train", "val_jpg"},
+           {"imagesTrain", "imagesVal"},
+           {"trainval", "test"},
+           {"01_train", "02_test"},
+           {"dogs.train", "dogs.val"}}) {
+    EXPECT_EQ(splits_of({train + "/", val + "/"}), std::pair(train, val));
+    EXPECT_EQ(splits_of({train, val, "extra"}), std::pair(train, val)) << "without classes";
+  }
+}
+
+TEST(SplitFolders, ClassesAreNoSplits) {
+  const std::pair<std::string, std::string> none;
+  for (const Words& classes :
+       {Words{"train_station", "bus", "car"}, Words{"bullet train", "test tube", "car"},
+        Words{"train_station", "test_tube"}, Words{"carnival", "training_shoe", "latest"},
+        Words{"train2017", "bus", "car"}, Words{"trainer", "valley", "contest"},
+        Words{"Val d'Isere", "Chamonix"}, Words{"train_test_split", "bus"},
+        Words{"model-train", "toy"}}) {
+    EXPECT_EQ(splits_of(classes), none) << classes.front();
+  }
+}
+
+TEST(SplitFolders, AloneItIsASplit) {
+  EXPECT_EQ(splits_of({"train2017"}).first, "train2017");
+  EXPECT_EQ(splits_of({"ILSVRC2012_img_train/"}).first, "ILSVRC2012_img_train");
+  EXPECT_EQ(splits_of({"test_images/"}).second, "test_images");
+  EXPECT_EQ(splits_of({"train_station"}).first, "") << "pictures, and a name that says more";
+  const test::Scratch root;
+  draw(root, {"train_images"});
+  root.write("annotations/x.json", std::string("{}"));
+  EXPECT_EQ(split_folders_in(root.path()).train, "train_images");
+}
+
+// A class called train is a split, as ever: the folders beside it are left out, and that is said.
+TEST(SplitFolders, TheBareWordIsASplitWhateverLiesBesideIt) {
+  const test::Scratch root;
+  draw(root, {"train", "bus", "car"});
+  const auto dataset = open_dataset(root.string(), Split::kTrain);
+  EXPECT_EQ(dataset->size(), 1);
+  ASSERT_EQ(dataset->remarks().notes.size(), 1u);
+  EXPECT_EQ(dataset->remarks().notes[0],
+            "train/ is taken for a split because of its name, and for no class; the folders beside "
+            "it are left out (bus, car)");
+  EXPECT_NE(data_error([&] { open_dataset(root.string(), Split::kVal); }).find("has no folder val"),
+            std::string::npos);
+}
+
+TEST(SplitFolders, OneThatSaysNoMoreComesFirst) {
+  EXPECT_EQ(splits_of({"train", "train2014", "val2014"}).first, "train");
+  EXPECT_EQ(splits_of({"train_images", "train_masks", "val_images", "val_masks"}),
+            std::pair(std::string("train_images"), std::string("val_images")));
+  EXPECT_EQ(splits_of({"train2017", "test2017", "val2017"}).second, "val2017");
+  EXPECT_EQ(splits_of({"train", "test", "val_images"}).second, "val_images");
+  const test::Scratch root;
+  draw(root, {"train2014", "val2014"});
+  root.write("train2017/readme.md", std::string("later"));
+  EXPECT_EQ(split_folders_in(root.path()).train, "train2014") << "the other has no picture";
+}
+
+// Ambiguity is a fault of the split that is asked for.
+TEST(SplitFolders, SeveralForOneSplitAreRefusedWithTheirNames) {
+  const test::Scratch root;
+  draw(root, {"train2014/", "train2017/", "val2017/"});
+  const std::string message = data_error([&] { open_dataset(root.string(), Split::kTrain); });
+  EXPECT_EQ(message, root.string() +
+                         " has 2 folders that could be the training pictures, train2014 and "
+                         "train2017, and none called train: rename or link the one that is meant "
+                         "to train, or move the others away");
+  EXPECT_EQ(open_dataset(root.string(), Split::kVal)->size(), 1);
+  const test::Scratch unpaired;
+  draw(unpaired, {"trainA", "trainB", "testA", "testB"});
+  EXPECT_NE(data_error([&] {
+              open_dataset(unpaired.string(), Split::kVal);
+            }).find("testA and testB, and none called val"),
+            std::string::npos);
+}
+
+TEST(SplitFolders, WhatIsDoubtfulIsSaid) {
+  const test::Scratch classes, nested;
+  draw(classes, {"train2017", "bus", "car"});
+  const auto one = open_dataset(classes.string(), Split::kTrain);
+  EXPECT_EQ(one->classes().size(), 3u);
+  ASSERT_EQ(one->remarks().notes.size(), 1u);
+  EXPECT_EQ(one->remarks().notes[0],
+            "named as a split is, but taken for a class, since none is there for the other split: "
+            "train2017");
+  draw(nested, {"images/train/", "images/val/", "labels"});
+  const auto other = open_dataset(nested.string(), Split::kTrain);
+  ASSERT_EQ(other->remarks().notes.size(), 1u);
+  EXPECT_NE(other->remarks().notes[0].find("lie together in 1 class (images)"), std::string::npos)
+      << other->remarks().notes[0];
+}
+
+// A link to nothing is a fault of the split that it is named for.
+TEST(SplitFolders, ALinkToNothingIsStillTheSplit) {
+  const test::Scratch root;
+  draw(root, {"val2017/"});
+  std::filesystem::create_symlink("gone", root.path() / "train2017");
+  EXPECT_EQ(split_folders_in(root.path()).train, "train2017");
+  EXPECT_NE(data_error([&] { open_dataset(root.string(), Split::kTrain); }).find("cannot list"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace fcm::loader
