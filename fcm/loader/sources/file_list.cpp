@@ -1,9 +1,12 @@
 // A text file that names pictures.
 #include <algorithm>
+#include <optional>
+#include <system_error>
+#include <utility>
 
 #include "fcm/base/error.h"
-#include "fcm/base/file.h"
 #include "fcm/loader/sources/labels.h"
+#include "fcm/loader/sources/list_columns.h"
 #include "fcm/loader/sources/list_line.h"
 #include "fcm/loader/sources/named_pictures.h"
 #include "fcm/loader/sources/picture_ending.h"
@@ -19,42 +22,86 @@ class ListReader {
   explicit ListReader(const fs::path& list) : list_(list) {}
 
   PictureNames read() {
-    const std::string text = read_file(list_, ExitCode::kData);
-    std::string_view rest = text;
-    constexpr std::string_view kMark = "\xEF\xBB\xBF";
-    if (rest.starts_with(kMark)) rest.remove_prefix(kMark.size());
-    // Before Mac OS X a line ended in a carriage return.
-    const char end_of_line = rest.find('\n') == std::string_view::npos ? '\r' : '\n';
-    while (!rest.empty()) {
-      const size_t end = std::min(rest.find(end_of_line), rest.size());
-      ++line_;
-      add_line(rest.substr(0, end));
-      rest.remove_prefix(std::min(end + 1, rest.size()));
+    ListLines lines(list_);
+    for (std::string_view line; lines.next(line);) {
+      line_ = lines.number();
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      const std::string_view bare = without_blanks_around(line);
+      if (bare.empty() || bare.starts_with('#')) continue;
+      // In columns a tab at an end is an empty field.
+      if (bare.find('\0') == bare.npos && (is_heading(line, bare) || add_row(line))) continue;
+      add_line(bare);
     }
     return finish();
   }
 
  private:
+  [[noreturn]] void refuse(std::string_view line, std::string_view wrong) const {
+    fail(ExitCode::kData, "{} line {}, \"{}\": {}", list_.string(), line_, shortened(line), wrong);
+  }
+
+  // Whether the first line that counts says what the others hold.
+  bool is_heading(std::string_view whole, std::string_view line) {
+    if (std::exchange(has_begun_, true)) return false;
+    columns_ = ListColumns::of_heading(whole);
+    std::error_code ignored;
+    if (columns_) {
+      pictures_.remarks.notes.push_back(
+          fmt::format("line {} is a heading: {}", line_, columns_->as_text()));
+    } else if (is_name_of_paths(line) && !fs::exists(list_.parent_path() / line, ignored)) {
+      pictures_.remarks.notes.push_back(fmt::format("line {}, \"{}\", is a heading", line_, line));
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  // false: the list has no columns.
+  bool add_row(std::string_view line) {
+    if (!columns_) return false;
+    const ListColumns::Row row = columns_->row_of(line);
+    if (!row.fault.empty()) refuse(line, row.fault);
+    add(line, {row.path, row.label});
+    return true;
+  }
+
   void add_line(std::string_view line) {
-    line = line.substr(0, line.find_last_not_of(" \t\r") + 1);
-    if (line.empty() || line.starts_with('#')) return;
+    const bool has_zero = line.find('\0') != std::string_view::npos;
     const ListLine parts = parse_list_line(line);
-    if (parts.path.empty() || line.find('\0') != std::string_view::npos) {
+    std::error_code ignored;
+    const bool is_label_alone = is_number(line) && !fs::exists(list_.parent_path() / line, ignored);
+    if (parts.path.empty() || has_zero || is_label_alone) {
       fail(ExitCode::kData, "{} line {} names no file; is this a list of pictures{}?",
-           list_.string(), line_,
-           line.find('\0') == std::string_view::npos ? "" : ", saved as UTF-8 and not as UTF-16");
+           list_.string(), line_, has_zero ? ", saved as UTF-8 and not as UTF-16" : "");
     }
-    if (const std::string wrong = what_is_wrong(parts.path, list_.parent_path()); !wrong.empty()) {
-      fail(ExitCode::kData, "{} line {}, \"{}\": {}", list_.string(), line_, line, wrong);
-    }
+    const std::string wrong = what_is_wrong_with_line(line, parts.path, list_.parent_path());
+    if (!wrong.empty()) refuse(line, wrong);
+    add(line, parts);
+  }
+
+  void add(std::string_view line, const ListLine& parts) {
+    const std::string wrong = what_is_wrong(parts.path, list_.parent_path());
+    if (!wrong.empty()) refuse(line, wrong);
+    if (!is_picture_ending(ending_of(parts.path))) look_for(line, parts.path);
     pictures_.names.add(parts.path);
     add_label(parts);
   }
 
+  // What does not end as a picture may be one all the same; or no path at all.
+  void look_for(std::string_view line, std::string_view path) {
+    constexpr int64_t kMost = 100;
+    if (++odd_ > kMost || are_there_) return;
+    std::error_code ignored;
+    are_there_ = fs::exists(list_.parent_path() / path, ignored);
+    if (!are_there_ && odd_line_.empty()) {
+      odd_line_ = fmt::format("line {}, \"{}\"", line_, shortened(line));
+    }
+  }
+
   void add_label(const ListLine& parts) {
     if (parts.label.empty()) {
-      if (heading_.empty() && !is_picture_ending(ending_of(parts.path))) {
-        heading_ = fmt::format("line {}, \"{}\"", line_, parts.path);
+      if (heading_.empty() && !columns_ && !is_picture_ending(ending_of(parts.path))) {
+        heading_ = fmt::format("line {}, \"{}\"", line_, shortened(parts.path));
       }
       labels_.add_none();
       return;
@@ -64,9 +111,18 @@ class ListReader {
       labels_.add_number(*number);
       return;
     }
-    std::string fault = fmt::format(
-        "its label in line {} of the list, \"{}\", is no class number{}", line_, parts.label,
-        is_number(parts.label) ? "; whole numbers from 0 to 99999 are" : "");
+    const int64_t numbers = count_of_numbers(parts.label);
+    if (numbers > 1) {
+      labels_.add_fault(
+          fmt::format("it has {} labels in line {} of the list, \"{}\", and one is "
+                      "wanted",
+                      numbers, line_, shortened(parts.label)));
+      return;
+    }
+    std::string fault =
+        fmt::format("its label in line {} of the list, \"{}\", is no class number{}", line_,
+                    shortened(parts.label),
+                    is_number(parts.label) ? "; whole numbers from 0 to 99999 are" : "");
     if (is_class_name(parts.label)) {
       labels_.add_name(parts.label, std::move(fault));
     } else {
@@ -83,10 +139,21 @@ class ListReader {
           "is a heading, remove it or put # before it",
           list_.string(), heading_);
     }
+    if (!odd_line_.empty() && !are_there_ && 2 * odd_ > labels_.size()) {
+      fail(
+          ExitCode::kData,
+          "{} {}: there is no such file, and it does not end as a picture does ({} of {} lines are "
+          "so); wanted a path a line, then a blank or tab and a class number, or columns between "
+          "commas and a first line that names them (path, label)",
+          list_.string(), odd_line_, odd_, labels_.size());
+    }
     pictures_.labels = labels_.finish(list_.parent_path(), pictures_.remarks);
     if (pictures_.labels.classes.empty()) {
-      pictures_.remarks.no_labels = fmt::format(
-          "{} has no class numbers; write one behind each path, after a blank", list_.string());
+      const char* const wanted = columns_
+                                     ? "has no column called label, class or target with classes"
+                                     : "has no class numbers; write one behind each path, after a "
+                                       "blank";
+      pictures_.remarks.no_labels = fmt::format("{} {}", list_.string(), wanted);
     }
     return std::move(pictures_);
   }
@@ -96,7 +163,12 @@ class ListReader {
   PictureNames pictures_;
   LabelCollector labels_;
   bool has_labels_ = false;
-  std::string heading_;  // the first line that might be one; empty: there is none
+  bool has_begun_ = false;
+  std::optional<ListColumns> columns_;  // where a heading names them
+  std::string heading_;                 // the first line that might be one; empty: there is none
+  int64_t odd_ = 0;                     // lines whose path does not end as a picture does
+  bool are_there_ = false;              // such files are there
+  std::string odd_line_;                // the first that is not
 };
 
 }  // namespace

@@ -1,7 +1,11 @@
 #include "fcm/loader/sources/list_line.h"
 
+#include <algorithm>
+#include <array>
 #include <system_error>
+#include <utility>
 
+#include "fcm/base/error.h"
 #include "fcm/loader/sources/labels.h"
 #include "fcm/loader/sources/picture_ending.h"
 
@@ -9,54 +13,182 @@ namespace fcm::loader {
 namespace {
 
 constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kMarkOfUtf8 = "\xEF\xBB\xBF";
+// No-break, narrow no-break and ideographic space, zero-width space and the mark of UTF-8.
+constexpr std::array<std::string_view, 5> kWideBlanks{"\xC2\xA0", "\xE2\x80\xAF", "\xE3\x80\x80",
+                                                      "\xE2\x80\x8B", kMarkOfUtf8};
 
 bool ends_as_picture(std::string_view path) { return is_picture_ending(ending_of(path)); }
 
-std::string_view without_blanks_at_end(std::string_view text) {
-  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
-}
-
-// The text before the first of `marks`, and behind the last.
-std::string_view first_field(std::string_view text, std::string_view marks) {
-  return without_blanks_at_end(text.substr(0, text.find_first_of(marks)));
-}
-std::string_view last_field(std::string_view text, std::string_view marks) {
-  return text.substr(text.find_last_of(marks) + 1);
-}
-
-bool has_columns(std::string_view path) {
-  constexpr std::string_view kCommas = ",;|";
-  if (path.find_first_of(kCommas) == std::string_view::npos) return false;
-  std::string_view first = first_field(path, kCommas);
-  if (first.size() > 1 && first.front() == '"' && first.back() == '"') {
-    first = first.substr(1, first.size() - 2);
+// Bytes of the blank that begins or ends the text; 0: none does.
+size_t blank_at_begin(std::string_view text) {
+  if (!text.empty() && kBlanks.find(text.front()) != std::string_view::npos) return 1;
+  for (const std::string_view blank : kWideBlanks) {
+    if (text.starts_with(blank)) return blank.size();
   }
-  return ends_as_picture(first) || (is_number(first) && ends_as_picture(last_field(path, kCommas)));
+  return 0;
+}
+size_t blank_at_end(std::string_view text) {
+  if (!text.empty() && kBlanks.find(text.back()) != std::string_view::npos) return 1;
+  for (const std::string_view blank : kWideBlanks) {
+    if (text.ends_with(blank)) return blank.size();
+  }
+  return 0;
+}
+
+// The last word and what stands before the blanks before it; empty where there is one word.
+ListLine cut_at_last_blank(std::string_view line) {
+  for (size_t size = line.size(); size > 0; --size) {
+    const std::string_view before = line.substr(0, size);
+    if (blank_at_end(before) > 0) return {without_blanks_around(before), line.substr(size)};
+  }
+  return {};
+}
+
+// The first cut behind which no word is a picture or leads somewhere, and before which one ends.
+ListLine cut_behind_picture(std::string_view line) {
+  ListLine best;
+  for (ListLine parts = cut_at_last_blank(line); !parts.path.empty();
+       parts = cut_at_last_blank(parts.path)) {
+    if (ends_as_picture(parts.label) || parts.label.find('/') != std::string_view::npos) break;
+    if (ends_as_picture(parts.path)) {
+      const auto begin = static_cast<size_t>(parts.label.data() - line.data());
+      best = {parts.path, line.substr(begin)};
+    }
+  }
+  return best;
+}
+
+const char* name_of(char mark) {
+  return mark == ',' ? "commas" : mark == ';' ? "semicolons" : mark == '|' ? "bars" : "tabs";
+}
+
+// The mark between whose fields a picture stands, where there are several; 0: there is none.
+char mark_of_columns(std::string_view line) {
+  for (const char mark : {',', ';', '|', '\t'}) {
+    if (line.find(mark) == std::string_view::npos) continue;
+    for (size_t begin = 0; begin <= line.size();) {
+      const size_t end = std::min(line.find(mark, begin), line.size());
+      std::string_view field = without_blanks_around(line.substr(begin, end - begin));
+      while (!field.empty() && (field.back() == '"' || field.back() == '\'')) {
+        field.remove_suffix(1);
+      }
+      if (ends_as_picture(field)) return mark;
+      begin = end + 1;
+    }
+  }
+  return 0;
+}
+
+bool exists_as(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+bool is_quoted(std::string_view path) {
+  constexpr std::array<std::string_view, 5> kQuotes{"\"", "'", "\xE2\x80\x9C", "\xE2\x80\x98",
+                                                    "\xC2\xAB"};
+  return std::ranges::any_of(kQuotes,
+                             [&](std::string_view quote) { return path.starts_with(quote); });
 }
 
 }  // namespace
 
+bool ListLines::fill() {
+  constexpr uint64_t kStep = 1 << 18;
+  const uint64_t step = std::min(kStep, file_.size() - read_);
+  if (step == 0) return false;
+  held_.erase(0, std::exchange(begin_, 0));
+  const size_t before = held_.size();
+  held_.resize(before + step);
+  file_.read(read_, {reinterpret_cast<uint8_t*>(held_.data()) + before, step});
+  if (read_ == 0) {
+    const bool is_old =
+        held_.find('\n') == std::string::npos && held_.find('\r') != std::string::npos;
+    end_of_line_ = is_old ? '\r' : '\n';
+  }
+  read_ += step;
+  return true;
+}
+
+bool ListLines::next(std::string_view& line) {
+  size_t end = held_.find(end_of_line_, begin_);
+  while (end == std::string::npos) {
+    const size_t seen = held_.size() - begin_;
+    if (seen > kLongestLine || !fill()) break;
+    end = held_.find(end_of_line_, begin_ + seen);
+  }
+  if (begin_ == held_.size() && end == std::string::npos) return false;
+  ++number_;
+  const size_t size = std::min(end, held_.size()) - begin_;
+  if (size > kLongestLine) {
+    fail(ExitCode::kData,
+         "{} line {} is longer than {} bytes, the most that a line of a list may have; is this a "
+         "list of pictures?",
+         file_.path().string(), number_, kLongestLine);
+  }
+  line = std::string_view(held_).substr(begin_, size);
+  if (line.starts_with(kMarkOfUtf8)) line.remove_prefix(kMarkOfUtf8.size());
+  begin_ = std::min(begin_ + size + 1, held_.size());
+  return true;
+}
+
+std::string_view without_blanks_around(std::string_view text, char kept) {
+  for (size_t blank = blank_at_begin(text); blank > 0 && text.front() != kept;
+       blank = blank_at_begin(text)) {
+    text.remove_prefix(blank);
+  }
+  for (size_t blank = blank_at_end(text); blank > 0 && text.back() != kept;
+       blank = blank_at_end(text)) {
+    text.remove_suffix(blank);
+  }
+  return text;
+}
+
 ListLine parse_list_line(std::string_view line) {
-  const auto cut_at = [&](size_t place) {
-    return ListLine{without_blanks_at_end(line.substr(0, place)), line.substr(place + 1)};
-  };
   if (const size_t tab = line.rfind('\t'); tab != std::string_view::npos) {
-    const ListLine parts = cut_at(tab);
+    const ListLine parts{without_blanks_around(line.substr(0, tab)),
+                         without_blanks_around(line.substr(tab + 1))};
     if (ends_as_picture(parts.path) && !ends_as_picture(parts.label)) return parts;
   }
-  if (const size_t blank = line.find_last_of(kBlanks); blank != std::string_view::npos) {
-    const ListLine parts = cut_at(blank);
-    const bool is_named = ends_as_picture(parts.path) && !ends_as_picture(parts.label);
-    if (is_number(parts.label) || is_named) return parts;
+  const ListLine parts = cut_at_last_blank(line);
+  if (parts.path.empty()) return {line, {}};
+  if (ends_as_picture(parts.path) && !ends_as_picture(parts.label)) return parts;
+  if (const ListLine behind = cut_behind_picture(line); !behind.path.empty()) return behind;
+  return is_number(parts.label) ? parts : ListLine{line, {}};
+}
+
+int64_t count_of_numbers(std::string_view label) {
+  constexpr std::string_view kBetween = " \t,;|[]()";
+  int64_t count = 0;
+  while (true) {
+    label.remove_prefix(std::min(label.find_first_not_of(kBetween), label.size()));
+    if (label.empty()) return count;
+    const std::string_view word = label.substr(0, label.find_first_of(kBetween));
+    if (!is_number(word)) return 0;
+    ++count;
+    label.remove_prefix(word.size());
   }
-  return {line, {}};
+}
+
+std::string what_is_wrong_with_line(std::string_view line, std::string_view path,
+                                    const std::filesystem::path& folder) {
+  constexpr std::string_view kWanted =
+      "wanted the path, then a blank or tab and the class number; or a first line that names the "
+      "columns (path, label)";
+  if (line.starts_with("{") || line.starts_with("[")) {
+    if (line.find('"') == std::string_view::npos || exists_as(folder / path)) return "";
+    return fmt::format("it is JSON, {}", kWanted);
+  }
+  const char mark = mark_of_columns(path);
+  const bool is_number_first = is_number(path.substr(0, path.find_first_of(kBlanks)));
+  if (mark == 0 || (mark == '\t' && is_number_first) || exists_as(folder / path)) return "";
+  return fmt::format("its columns stand between {}, {}", name_of(mark), kWanted);
 }
 
 std::string what_is_wrong(std::string_view path, const std::filesystem::path& folder) {
   std::string wrong;
-  if (has_columns(path)) {
-    wrong = "its columns stand between commas, wanted a blank or tab: path, then class number";
-  } else if (path.front() == '"' || path.front() == '\'') {
+  if (is_quoted(path)) {
     wrong = "its path stands in quotes, which would be part of the name; remove them";
   } else if (path.starts_with("~/")) {
     wrong = "~ is a word of the shell and means no folder here; write the whole path";
@@ -65,14 +197,18 @@ std::string what_is_wrong(std::string_view path, const std::filesystem::path& fo
   } else if (path.find('\\') != std::string_view::npos &&
              path.find('/') == std::string_view::npos) {
     wrong = "its path is written with backslashes; write / between folders";
-  } else if (path.find_first_of(kBlanks) != std::string_view::npos &&
-             is_number(first_field(path, kBlanks))) {
+  } else if (const size_t blank = path.find_first_of(kBlanks);
+             blank != std::string_view::npos && is_number(path.substr(0, blank))) {
     wrong =
         "its number stands before the path, wanted the path first and the class number behind it";
   }
-  if (wrong.empty()) return wrong;
-  std::error_code ignored;
-  return std::filesystem::exists(folder / path, ignored) ? std::string() : wrong;
+  return wrong.empty() || exists_as(folder / path) ? std::string() : wrong;
+}
+
+std::string shortened(std::string_view line) {
+  constexpr size_t kShown = 120;
+  if (line.size() <= kShown) return std::string(line);
+  return fmt::format("{}... ({} bytes)", line.substr(0, kShown), line.size());
 }
 
 }  // namespace fcm::loader
