@@ -14,8 +14,10 @@ namespace fcm::apps::commands {
 namespace {
 
 // The classes in their order on one line, the first of very many; nothing where they are not known.
-void shorten_classes(nlohmann::json& trained_on) {
+// Hashes of single pictures are for programs.
+void shorten_set(nlohmann::json& trained_on) {
   constexpr size_t kShown = 100;
+  if (trained_on.is_object()) trained_on.erase("content_sample");
   if (!trained_on.is_object() || !trained_on.contains("classes")) return;
   std::vector<std::string> names = trained_on.at("classes");
   const size_t count = names.size();
@@ -30,7 +32,7 @@ std::string checkpoint_text(nlohmann::json facts) {
   for (nlohmann::json& value : facts.at("architecture")) {
     if (value.is_array()) value = value.dump();
   }
-  shorten_classes(facts.at("trained_on"));
+  shorten_set(facts.at("trained_on"));
   const nlohmann::json tensors = facts.at("tensors");
   facts.erase("tensors");
   const nlohmann::json recipe = facts.at("recipe");

@@ -35,14 +35,6 @@ class Renumbered final : public loader::WrappedDataset {
   std::vector<int64_t> answer_of_;
 };
 
-// Numbers that a list or a shard has in place of names.
-bool only_numbered(const std::vector<std::string>& classes) {
-  for (size_t i = 0; i < classes.size(); ++i) {
-    if (classes[i] != std::to_string(i)) return false;
-  }
-  return true;
-}
-
 // Place of each name; empty where one occurs twice.
 std::map<std::string, int64_t> places_of(const std::vector<std::string>& names) {
   std::map<std::string, int64_t> places;
@@ -54,10 +46,10 @@ std::map<std::string, int64_t> places_of(const std::vector<std::string>& names) 
 
 }  // namespace
 
-ClassMatch match_classes(const std::vector<std::string>& trained, int64_t answers,
+ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
                          const std::shared_ptr<const Dataset>& dataset, const std::string& data,
                          const std::string& classifier) {
-  const std::vector<std::string>& found = dataset->classes();
+  const std::vector<std::string>&found = dataset->classes(), &trained = classes.names;
   const bool as_many = std::ssize(found) == answers;
   const bool told = std::ssize(trained) == answers;
   const std::vector<std::string> names = printable(found);
@@ -75,7 +67,7 @@ ClassMatch match_classes(const std::vector<std::string>& trained, int64_t answer
   const std::map<std::string, int64_t> places = places_of(trained);
   const bool known = std::all_of(names.begin(), names.end(),
                                  [&](const std::string& name) { return places.contains(name); });
-  if (!known && as_many && (only_numbered(names) || only_numbered(trained))) {
+  if (!known && as_many && (dataset->remarks().only_numbered || classes.only_numbered)) {
     return {dataset,
             {fmt::format("the classes are numbered in one and named in the other, and taken in "
                          "their order: {} has {}, {} was trained on {}",

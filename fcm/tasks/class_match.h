@@ -15,12 +15,18 @@ struct ClassMatch {
   std::vector<std::string> notes;                  // what has to be said about the figures
 };
 
-// `trained`: the names of the classifier's classes in the order of its answers, of which there are
-// `answers`; empty where nothing tells them. Names in the same order: the set as it is. All of the
-// set's names among the classifier's: matched by name, and said. A classifier or a set that only
-// numbers its classes, and as many: in their order, and said. `data` and `classifier` name the two.
-// Throws Error(kData) for everything else.
-ClassMatch match_classes(const std::vector<std::string>& trained, int64_t answers,
+// The names of a classifier's classes, in the order of its answers.
+struct TrainedClasses {
+  std::vector<std::string> names;  // empty where nothing tells them
+  bool only_numbered = false;      // the labels it learned from were numbers without names
+};
+
+// The classifier has `answers` answers. Names in the same order: the set as it is. All of the set's
+// names among the classifier's: matched by name, and said. A classifier or a set whose labels were
+// numbers without names (in a list, in shards), and as many: in their order, and said. Folders that
+// are called by numbers have names. `data` and `classifier` name the two. Throws Error(kData) for
+// everything else.
+ClassMatch match_classes(const TrainedClasses& trained, int64_t answers,
                          const std::shared_ptr<const loader::Dataset>& dataset,
                          const std::string& data, const std::string& classifier);
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <unordered_set>
 
 #include "fcm/base/error.h"
 #include "fcm/loader/dataset.h"
@@ -12,6 +13,7 @@
 #include "fcm/loader/sources/packed_writer.h"
 #include "fcm/loader/sources/picture_ending.h"
 #include "fcm/loader/sources/split_folders.h"
+#include "fcm/tasks/content_sample.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/output_file.h"
@@ -142,6 +144,7 @@ json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& repor
 
 void add_split(json& result, const OpenedSplit& split, const json& bad) {
   const loader::Remarks& remarks = split.dataset->remarks();
+  const bool is_second = result.contains("left_out");
   json left_out = json::array();
   for (const auto& [kind, example, count] : remarks.left_out.kinds()) {
     left_out.push_back({{"kind", kind}, {"count", count}, {"example", example}});
@@ -161,7 +164,8 @@ void add_split(json& result, const OpenedSplit& split, const json& bad) {
   add("images", split.dataset->size());
   add("bad", static_cast<int64_t>(bad.size()));
   add("bad_labels", remarks.bad_labels);
-  add("left_out", remarks.left_out.count());
+  // What lies beside the splits is told of each, and is there once.
+  add("left_out", remarks.left_out.count() - (is_second ? remarks.beside.count() : 0));
 }
 
 // What a picture of `data` goes by in the packed file: without where `data` happens to lie.
@@ -198,16 +202,49 @@ json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t th
   return bad;
 }
 
+// Pictures of the second split whose pixels are those of one of the first.
+class SharedContents {
+ public:
+  void see(uint64_t content, const std::string& name, bool is_first) {
+    if (is_first) {
+      contents_.insert(content);
+      return;
+    }
+    ++compared_;
+    if (contents_.contains(content) && shared_++ == 0) example_ = name;
+  }
+  void put_into(json& result, const std::string& data, Reporter& reporter) const {
+    result["shared"] = {{"images", shared_}};
+    if (shared_ == 0) return;
+    result["shared"]["example"] = example_;
+    constexpr double kPercent = 100;
+    reporter.warn(fmt::format(
+        "{}: {} of the {} validation pictures ({:.1f} %) are training pictures too, for example {}",
+        data, shared_, compared_,
+        kPercent * static_cast<double>(shared_) / static_cast<double>(compared_), example_));
+  }
+
+ private:
+  std::unordered_set<uint64_t> contents_;
+  int64_t compared_ = 0, shared_ = 0;
+  std::string example_;
+};
+
 }  // namespace
 
 json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
   const int64_t threads = set_up_machine(machine);
   json result = {{"data", data}, {"images", 0}, {"bad", 0}};
-  for (const OpenedSplit& split : open_splits(data, machine, reporter)) {
-    const auto nothing = [](const loader::Sample&) { return true; };
-    add_split(result, split,
-              for_each_picture(split, threads, reporter, nothing, [](int64_t, bool) {}));
+  const std::vector<OpenedSplit> splits = open_splits(data, machine, reporter);
+  SharedContents shared;
+  for (const OpenedSplit& split : splits) {
+    const auto hash = [](const loader::Sample& sample) { return content_hash(sample.picture); };
+    json bad = for_each_picture(split, threads, reporter, hash, [&](int64_t i, uint64_t content) {
+      shared.see(content, split.dataset->name(i), &split == &splits.front());
+    });
+    add_split(result, split, bad);
   }
+  if (splits.size() == 2) shared.put_into(result, data, reporter);
   return result;
 }
 

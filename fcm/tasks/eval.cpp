@@ -74,12 +74,15 @@ struct Meaning {
 
 Meaning meaning_of(const TrainedClassifier& trained,
                    const std::shared_ptr<const loader::Dataset>& dataset,
-                   const EvalRequest& request, Reporter& reporter) {
-  const std::vector<std::string> known =
-      trained.trained_on ? trained.trained_on->classes : std::vector<std::string>();
+                   const EvalRequest& request, int64_t threads, Reporter& reporter) {
+  TrainedClasses known;
+  if (trained.trained_on) {
+    known = {trained.trained_on->classes, trained.trained_on->only_numbered};
+  }
   ClassMatch match = match_classes(known, trained.classes, dataset, request.data,
                                    request.checkpoint.path.string());
-  const PictureSet measured = describe_pictures(*dataset, request.data, loader::Split::kVal);
+  const PictureSet measured =
+      describe_pictures(*dataset, request.data, loader::Split::kVal, threads);
   nlohmann::json facts = {{kMeasuredOn, summary_of(measured)}};
   for (const auto& [name, set] : {std::pair{kTrainedOn, trained.trained_on},
                                   std::pair{kPretrainedOn, trained.pretrained_on}}) {
@@ -106,7 +109,7 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   const auto dataset = open_labelled(request.data, loader::Split::kVal, request.machine, reporter);
   if (!request.out.empty()) refuse_nested(request.out, request.data, *dataset, reporter);
   const std::string classifier = request.checkpoint.path.string();
-  const Meaning meaning = meaning_of(trained, dataset, request, reporter);
+  const Meaning meaning = meaning_of(trained, dataset, request, threads, reporter);
   dist::Group& group = *request.machine.group;
   refuse_different_ranks(group, trained.recipe, request.data, *dataset);
   const eval::ClassifierAccuracy evaluation = eval::classifier_accuracy(

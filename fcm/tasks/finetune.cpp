@@ -192,8 +192,8 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
                                      request.machine.group);
   if (request.dry_run) return dry_run(request, *trainee.learner, data.train->size(), threads);
   const int64_t steps = train::total_steps(recipe, data.train->size());
-  facts.trained_on = describe_pictures(*data.train, request.data, loader::Split::kTrain);
-  facts.measured_on = describe_pictures(*data.val, request.data, loader::Split::kVal);
+  facts.trained_on = describe_pictures(*data.train, request.data, loader::Split::kTrain, threads);
+  facts.measured_on = describe_pictures(*data.val, request.data, loader::Split::kVal, threads);
   PreparedRun prepared;  // of rank 0
   dist::on_first(group, [&] {
     prepared = prepare_run_folder(

@@ -21,6 +21,12 @@ nlohmann::json frozen_meaning(const TrainedModel& trained, const loader::Dataset
         fmt::format("{} has the same {} pictures for training and validation, so each is asked "
                     "about itself: the figures say nothing about other pictures",
                     data, asked.images));
+  } else if (const SharedPictures some = shared_pictures(known.sample, known.images, asked.sample);
+             some.shared > 0) {
+    notes.push_back(
+        fmt::format("{}: {} are for training as well as for validation, so each of them is asked "
+                    "about itself",
+                    data, as_text(some)));
   }
   for (const auto& [name, set] : {std::pair{kTrainedOn, trained.trained_on},
                                   std::pair{kPretrainedOn, trained.pretrained_on}}) {

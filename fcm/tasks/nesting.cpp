@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
 
 #include "fcm/base/error.h"
+#include "fcm/loader/sources/split_folders.h"
 
 namespace fcm::tasks {
 namespace fs = std::filesystem;
@@ -23,15 +23,6 @@ std::optional<fs::path> inside(const fs::path& path, const fs::path& folder) {
   return rest;
 }
 
-bool names_a_split(const fs::path& folder) {
-  constexpr std::array kBeginnings = {"train", "val", "test"};
-  std::string name = folder.string();
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char letter) { return std::tolower(letter); });
-  return std::any_of(kBeginnings.begin(), kBeginnings.end(),
-                     [&](const char* beginning) { return name.starts_with(beginning); });
-}
-
 // Whether pictures below `place` of a folder are looked at. Where the set's own pictures lie below
 // a folder of their split, nothing beside those is.
 bool is_listed(const fs::path& place, const fs::path& folder, const loader::Dataset& dataset) {
@@ -39,7 +30,12 @@ bool is_listed(const fs::path& place, const fs::path& folder, const loader::Data
   std::error_code ignored;
   if (!fs::is_regular_file(first, ignored)) return false;  // shards, records: no files of their own
   const std::optional<fs::path> picture = inside(first, folder);
-  return !picture || !names_a_split(*picture->begin()) || names_a_split(*place.begin());
+  if (!picture) return true;
+  const loader::SplitFolders splits = loader::split_folders_in(folder);
+  const auto is_split = [&](const fs::path& name) {
+    return splits.any() && (name == splits.train || name == splits.val);
+  };
+  return !is_split(*picture->begin()) || is_split(*place.begin());
 }
 
 }  // namespace

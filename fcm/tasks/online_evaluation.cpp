@@ -34,6 +34,7 @@ OnlineEvaluation::OnlineEvaluation(const RunRequest& request, int64_t threads, R
   known_.group = asked_.group = request.machine.group;
   // Ranks measure together: one alone cannot leave off.
   const std::atomic<bool>* stop = known_.group->size() > 1 ? nullptr : request.stop;
+  val_ = both.val;
   known_.dataset = loader::until_stopped(both.train, stop);
   asked_.dataset = loader::until_stopped(both.val, stop);
   const auto classes = static_cast<int64_t>(known_.dataset->classes().size());
@@ -42,8 +43,8 @@ OnlineEvaluation::OnlineEvaluation(const RunRequest& request, int64_t threads, R
 }
 
 std::optional<PictureSet> OnlineEvaluation::measured_on() const {
-  if (!asked_.dataset) return std::nullopt;
-  return describe_pictures(*asked_.dataset, request_.data, loader::Split::kVal);
+  if (!val_) return std::nullopt;
+  return describe_pictures(*val_, request_.data, loader::Split::kVal, threads_);
 }
 
 nlohmann::json OnlineEvaluation::operator()(const models::MaskedAutoencoder& model,

@@ -40,6 +40,7 @@ class OnlineEvaluation {
   int64_t threads_;
   Reporter& reporter_;
   eval::Selection known_, asked_;
+  std::shared_ptr<const loader::Dataset> val_;  // what asked_ is of, stopped or not
 };
 
 }  // namespace fcm::tasks

@@ -67,6 +67,13 @@ std::string hash_of_sample(const loader::Dataset& dataset) {
   return digest.hex();
 }
 
+bool are_numbers(const std::vector<std::string>& classes) {
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i] != std::to_string(i)) return false;
+  }
+  return !classes.empty();
+}
+
 json facts_of(const PictureSet& set) {
   json facts = {{"data", escape_non_utf8(set.data)},
                 {"split", set.split},
@@ -86,13 +93,15 @@ std::vector<std::string> printable(const std::vector<std::string>& classes) {
 }
 
 PictureSet describe_pictures(const loader::Dataset& dataset, const std::string& data,
-                             loader::Split split) {
+                             loader::Split split, int64_t threads) {
   PictureSet set;
   set.data = data;
   set.split = split == loader::Split::kTrain ? "train" : "val";
   set.images = dataset.size();
   set.list_hash = hash_of_list(dataset, data);
   set.sample_hash = hash_of_sample(dataset);
+  set.sample = content_sample_of(dataset, threads);
+  set.only_numbered = dataset.remarks().only_numbered;
   set.classes = printable(dataset.classes());
   formats::Digest digest;
   for (const std::string& name : set.classes) add(digest, name);
@@ -102,7 +111,9 @@ PictureSet describe_pictures(const loader::Dataset& dataset, const std::string& 
 
 json to_json(const PictureSet& set) {
   json facts = facts_of(set);
+  facts[kContentSample] = to_json(set.sample);
   if (!set.classes.empty()) facts["classes"] = set.classes;
+  if (!set.classes.empty()) facts["only_numbered"] = set.only_numbered;
   return facts;
 }
 
@@ -124,6 +135,9 @@ std::optional<PictureSet> stored_set(const json& state, const char* name) try {
   set.sample_hash = facts.value("sample_hash", "");
   set.classes_hash = facts.value("classes_hash", "");
   set.classes = facts.value("classes", std::vector<std::string>());
+  // Earlier versions did not say: what looks like numbers is taken for them.
+  set.only_numbered = facts.value("only_numbered", are_numbers(set.classes));
+  set.sample = content_sample_from(facts.value(kContentSample, json::object()));
   return set;
 } catch (const json::exception&) {
   return std::nullopt;
@@ -132,6 +146,25 @@ std::optional<PictureSet> stored_set(const json& state, const char* name) try {
 bool same_pictures(const PictureSet& a, const PictureSet& b) {
   return a.images > 0 && a.images == b.images && !a.sample_hash.empty() &&
          a.sample_hash == b.sample_hash;
+}
+
+std::optional<std::string> other_pixels(const PictureSet& before, const PictureSet& now) {
+  const ChangedPictures found = changed_pictures(before.sample, now.sample);
+  if (found.changed > 0) {
+    return fmt::format("{} of {} that were compared have other pixels", found.changed,
+                       found.compared);
+  }
+  const bool known = !before.sample_hash.empty() && !now.sample_hash.empty();
+  if (!known || before.sample_hash == now.sample_hash) return std::nullopt;
+  return "some of those that were compared have other pixels, or cannot be read";
+}
+
+std::string as_text(const SharedPictures& shared) {
+  constexpr double kPercent = 100;
+  return fmt::format(
+      "{} of {} pictures that were compared ({:.1f} %{}{})", shared.shared, shared.compared,
+      kPercent * static_cast<double>(shared.shared) / static_cast<double>(shared.compared),
+      shared.example.empty() ? "" : ", for example ", shared.example);
 }
 
 std::string class_list(const std::vector<std::string>& classes) {
@@ -154,7 +187,14 @@ std::string first_difference(const std::vector<std::string>& before,
 }
 
 std::optional<std::string> note_on_overlap(const PictureSet& learned, const PictureSet& measured) {
-  if (!same_pictures(learned, measured)) return std::nullopt;
+  if (!same_pictures(learned, measured)) {
+    const SharedPictures some = shared_pictures(learned.sample, learned.images, measured.sample);
+    if (some.shared == 0) return std::nullopt;
+    return fmt::format(
+        "{} of those that are measured ({}) are among those that it learned from ({}): the figures "
+        "say in part how well it remembers, not what it makes of other pictures",
+        as_text(some), measured.data, learned.data);
+  }
   return fmt::format(
       "the {} pictures that are measured ({}) are the same that it learned from ({}): the figures "
       "say how well it remembers, not what it makes of other pictures",

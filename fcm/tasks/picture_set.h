@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fcm/loader/dataset.h"
+#include "fcm/tasks/content_sample.h"
 
 namespace fcm::tasks {
 
@@ -20,22 +21,27 @@ constexpr const char* kPretrainedOn =
 constexpr const char* kMeasuredOn = "measured_on";  // what a figure counts
 constexpr const char* kFittedOn = "fitted_on";  // of results alone: what a probe or neighbours know
 
+// Member of such a set in a checkpoint, not in a result: thousands of letters.
+constexpr const char* kContentSample = "content_sample";
+
 struct PictureSet {
   std::string data;          // as --data named it
   std::string split;         // "train" or "val"
   int64_t images = 0;        // 0: not known
   std::string list_hash;     // of names (below wherever the set lies) and classes, in their order
   std::string sample_hash;   // of the pixels of a few, from all of the list
+  ContentSample sample;      // of more of them, one by one
   std::string classes_hash;  // of the names of the classes, in their order; empty: no classes
   std::vector<std::string> classes;  // UTF-8: other bytes are written \xNN
+  bool only_numbered = false;        // the classes go by the numbers that labels are
 };
 
 // Names of classes as a checkpoint writes them.
 std::vector<std::string> printable(const std::vector<std::string>& classes);
 
-// Reads all names and a few pictures. Hashes are XXH3-128.
+// Reads all names and some pictures (content_sample.h). Hashes are XXH3-128.
 PictureSet describe_pictures(const loader::Dataset& dataset, const std::string& data,
-                             loader::Split split);
+                             loader::Split split, int64_t threads = 1);
 
 // For a checkpoint's state; and for results, where "classes" is their number.
 nlohmann::json to_json(const PictureSet& set);
@@ -49,6 +55,13 @@ std::optional<PictureSet> stored_set(const nlohmann::json& state, const char* na
 // wherever they lie.
 bool same_pictures(const PictureSet& a, const PictureSet& b);
 
+// What differs between two sets of one list whose pixels are not the same: "2 of 24 that were
+// compared have other pixels". nullopt: nothing that is known.
+std::optional<std::string> other_pixels(const PictureSet& before, const PictureSet& now);
+
+// "3 of 12 pictures that were compared (25.0 %, for example val/a/7.png)".
+std::string as_text(const SharedPictures& shared);
+
 // The names of classes for a message, the first few of many.
 std::string class_list(const std::vector<std::string>& classes);
 
@@ -58,7 +71,8 @@ std::string first_difference(const std::vector<std::string>& before,
                              const std::vector<std::string>& now);
 
 // What has to be said where figures were counted on `measured` by what had learned from `learned`;
-// nullopt: nothing.
+// nullopt: nothing. Where all are the same, or some of those that were compared: how many, their
+// share, and one of them.
 std::optional<std::string> note_on_overlap(const PictureSet& learned, const PictureSet& measured);
 
 }  // namespace fcm::tasks

@@ -93,7 +93,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   }
   const OnlineEvaluation online_evaluation(request, threads, reporter);
   RunFacts facts;
-  facts.trained_on = describe_pictures(*dataset, request.data, loader::Split::kTrain);
+  facts.trained_on = describe_pictures(*dataset, request.data, loader::Split::kTrain, threads);
   facts.measured_on = online_evaluation.measured_on();
   if (start) {
     facts.started_from = absolute_path(start->path);

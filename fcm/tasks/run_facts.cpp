@@ -13,6 +13,7 @@ using nlohmann::json;
 
 constexpr const char* kStartedFrom = "started_from";
 constexpr const char* kEarlier = "earlier";
+constexpr const char* kNotes = "notes";
 
 int64_t step_of(const json& state) {
   const json counters = state.value("counters", json::object());
@@ -45,10 +46,14 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
   }
   if (facts.learns_classes) refuse_other_classes(*before, now, whose);
   json earlier = state.at(kTrainedOn).value(kEarlier, json::array());
-  if (before->images != now.images || before->list_hash != now.list_hash) {
+  const bool same_list = before->images == now.images && before->list_hash == now.list_hash;
+  const std::optional<std::string> other = same_list ? other_pixels(*before, now) : std::nullopt;
+  if (!same_list || other) {
     const int64_t step = step_of(state);
-    const std::string count = before->images == now.images ? "as many, but another list of them"
-                                                           : fmt::format("{} pictures", now.images);
+    const std::string count = other ? fmt::format("as many of the same names, but {}", *other)
+                              : before->images == now.images
+                                  ? "as many, but another list of them"
+                                  : fmt::format("{} pictures", now.images);
     reporter.warn(
         fmt::format("{} goes on with other data: up to step {} it had {} pictures ({}), now it has "
                     "{} ({}); epochs and schedules count by the new number",
@@ -60,12 +65,15 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
   if (!earlier.empty()) about[kTrainedOn][kEarlier] = earlier;
   const std::optional<PictureSet> measured = stored_set(state, kMeasuredOn);
   const std::optional<PictureSet>& measures = facts.measured_on;
-  if (measured && measures && measured->list_hash != measures->list_hash) {
-    reporter.warn(fmt::format(
-        "{} is measured on other pictures than before: {} ({}), until now {} ({}); figures of "
-        "before and after, and which was the best, do not compare",
-        whose, measures->images, measures->data, measured->images, measured->data));
-  }
+  if (!measured || !measures) return;
+  const bool same_measured = measured->list_hash == measures->list_hash;
+  const auto others = same_measured ? other_pixels(*measured, *measures) : std::nullopt;
+  if (same_measured && !others) return;
+  reporter.warn(fmt::format(
+      "{} is measured on other pictures than before: {} ({}), until now {} ({}){}; figures of "
+      "before and after, and which was the best, do not compare",
+      whose, measures->images, measures->data, measured->images, measured->data,
+      others ? "; of the same names, but " + *others : ""));
 }
 
 void keep_start(const RunFacts& facts, const json& state, const std::string& whose, json& about,
@@ -84,9 +92,11 @@ void keep_start(const RunFacts& facts, const json& state, const std::string& who
                   whose, step_of(state), name(before), name(*facts.started_from)));
 }
 
-std::vector<std::string> notes_on_overlaps(const json& about) {
+// `measured`: as it was described, where that is known; its names are in no checkpoint.
+std::vector<std::string> notes_on_overlaps(const json& about,
+                                           std::optional<PictureSet> measured = std::nullopt) {
   std::vector<std::string> notes;
-  const std::optional<PictureSet> measured = stored_set(about, kMeasuredOn);
+  if (!measured) measured = stored_set(about, kMeasuredOn);
   for (const char* name : {kTrainedOn, kPretrainedOn}) {
     const std::optional<PictureSet> learned = stored_set(about, name);
     if (!learned || !measured) continue;
@@ -120,7 +130,12 @@ json about_of(const RunFacts& facts, const std::filesystem::path& run, Reporter&
   if (facts.pretrained_on) about[kPretrainedOn] = to_json(*facts.pretrained_on);
   if (facts.started_from) about[kStartedFrom] = *facts.started_from;
   compare_with_before(facts, run, about, reporter);
-  for (const std::string& note : notes_on_overlaps(about)) reporter.warn(note);
+  if (facts.measured_on) {
+    const std::vector<std::string> notes = notes_on_overlaps(about, facts.measured_on);
+    for (const std::string& note : notes) reporter.warn(note);
+    json& kept = about[kMeasuredOn][kNotes] = json::array();
+    for (const std::string& note : notes) kept.push_back(escape_non_utf8(note));
+  }
   return about;
 }
 
@@ -141,7 +156,10 @@ std::vector<std::string> notes_about(const json& about) {
                                   set.value("images", int64_t{0}), set.value("data", "")));
     }
   }
-  const std::vector<std::string> overlaps = notes_on_overlaps(about);
+  const json measured = about.value(kMeasuredOn, json::object());
+  const std::vector<std::string> overlaps =
+      measured.contains(kNotes) ? measured.at(kNotes).get<std::vector<std::string>>()
+                                : notes_on_overlaps(about);
   notes.insert(notes.end(), overlaps.begin(), overlaps.end());
   return notes;
 }

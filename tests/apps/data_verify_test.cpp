@@ -76,6 +76,67 @@ TEST_F(DataVerifyOfFolders, LabelsAreCountedApartFromPictures) {
   EXPECT_EQ(packed->remarks().bad_labels, 1);
 }
 
+// What lies beside both splits is there once.
+TEST_F(DataVerifyOfFolders, WhatLiesBesideTheSplitsIsCountedOnce) {
+  picture("train2017/ant/a.png");
+  picture("val2017/ant/b.png");
+  picture("extra/c.png");
+  scratch_.write("readme.md", std::string("x"));
+  scratch_.write("train2017/ant/notes.md", std::string("x"));
+  scratch_.write("val2017/ant/x.gif", std::string("x"));
+  const Outcome outcome = run_here("data verify --json " + scratch_.string());
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const json result = json::parse(outcome.out);
+  EXPECT_EQ(result.at("left_out"), 4) << outcome.out;
+  const json train = {{{"kind", ".md"}, {"count", 2}, {"example", "ant/notes.md"}},
+                      {{"kind", "folders beside the splits"}, {"count", 1}, {"example", "extra"}}};
+  EXPECT_EQ(result.at("train").at("left_out"), train);
+  EXPECT_EQ(result.at("val").at("left_out").size(), 3u);
+  EXPECT_EQ(result.at("train").at("notes").at(0),
+            "the splits are train2017/ for training and val2017/ for validation");
+  // All the pictures are one and the same.
+  EXPECT_EQ(result.at("shared").at("images"), 1);
+  EXPECT_EQ(result.at("shared").at("example"), scratch_.string() + "/val2017/ant/b.png");
+  EXPECT_NE(outcome.err.find("1 of the 1 validation pictures (100.0 %) are training pictures too"),
+            std::string::npos)
+      << outcome.err;
+}
+
+TEST_F(DataVerifyOfFolders, ListsWithAHeadingAndLabelsWithHoles) {
+  picture("a.png");
+  picture("b.png");
+  picture("c.png");
+  const std::string list =
+      scratch_.write("l.csv", std::string(",path,label\n0,a.png,1\n1,b.png,4\n2,c.png,0 1\n"))
+          .string();
+  const Outcome outcome = run_here("data verify --json " + list);
+  EXPECT_EQ(outcome.status, 3) << "one has two labels";
+  const json train = json::parse(outcome.out).at("train");
+  EXPECT_EQ(train.at("images"), 3);
+  EXPECT_EQ(train.at("bad"), 0);
+  EXPECT_EQ(train.at("bad_labels"), 1);
+  EXPECT_NE(train.at("first_bad_label").get<std::string>().find("it has 2 labels in line 4"),
+            std::string::npos);
+  ASSERT_EQ(train.at("notes").size(), 2u);
+  EXPECT_NE(train.at("notes")[0].get<std::string>().find("paths are in the column \"path\""),
+            std::string::npos);
+  EXPECT_NE(train.at("notes")[1].get<std::string>().find("no picture has 0, 2, 3 (3 of 5)"),
+            std::string::npos);
+}
+
+TEST_F(DataVerifyOfFolders, AStrayIdxFileIsLeftOut) {
+  picture("ant/a.png");
+  picture("bee/b.png");
+  scratch_.write("train-images-idx3-ubyte.gz", std::string());
+  const Outcome outcome = run_here("data verify --json " + scratch_.string());
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const json train = json::parse(outcome.out).at("train");
+  EXPECT_EQ(train.at("classes"), 2);
+  const json left_out = {
+      {{"kind", ".gz"}, {"count", 1}, {"example", "train-images-idx3-ubyte.gz"}}};
+  EXPECT_EQ(train.at("left_out"), left_out);
+}
+
 TEST_F(DataVerifyOfFolders, NamesThatAreNotUtf8AndLinksToNothing) {
   picture("a/lat\xE9in.png");
   picture("a/new\nline.png");

@@ -49,9 +49,13 @@ TEST_F(ListColumnsTest, WhatIsReadAndWhatIsNotIsSaid) {
   EXPECT_EQ(open("\npath,split,class\na.png,train,0\n")->remarks().notes.at(0),
             "line 2 is a heading: paths are in the column \"path\", labels in \"class\"; not read: "
             "\"split\"; every line is taken for both splits, whatever its \"split\" says");
+  EXPECT_EQ(
+      open("path,label,label\na.png,0,1\n")->remarks().notes.at(0),
+      "line 1 is a heading: paths are in the column \"path\", no column, or more than one, is "
+      "of labels; not read: \"label\", \"label\"");
   const auto unlabelled = open("file,size\na.png,3\n");
   EXPECT_TRUE(unlabelled->classes().empty());
-  EXPECT_NE(unlabelled->remarks().no_labels.find("no column called label"), std::string::npos);
+  EXPECT_NE(unlabelled->remarks().no_labels.find("more than one, called label"), std::string::npos);
   const auto one = open("image\na.png 0\nb.png 1\n");
   EXPECT_EQ(one->size(), 2);
   EXPECT_EQ(one->remarks().notes.at(0), "line 1, \"image\", is a heading");
@@ -96,6 +100,22 @@ TEST_F(ListColumnsTest, RowsThatDoNotFitAreRefusedOnce) {
     const std::string message = refusal(list);
     EXPECT_NE(message.find(reason), std::string::npos) << reason << ": " << message;
   }
+}
+
+TEST_F(ListColumnsTest, ALabelBeforeThePathIsRefusedOnceWhereThePictureIsThere) {
+  folder_.write("p/a.png", image::encode_png(test::pattern(3, 4, 3, 1)));
+  EXPECT_NE(refusal("cat p/a.png\n").find("\"cat\" stands before the path, wanted the path first"),
+            std::string::npos);
+  folder_.write("cat p/a.png", image::encode_png(test::pattern(3, 4, 3, 1)));
+  EXPECT_EQ(open("cat p/a.png\n")->get(0, 3).cols, 4);
+}
+
+TEST_F(ListColumnsTest, AListWithoutItsPicturesIsSaidInOneLine) {
+  const auto absent = open("/elsewhere/a.png 0\n/elsewhere/b.png 1\n");
+  EXPECT_EQ(absent->remarks().notes.at(0),
+            "none of the 2 pictures that were looked for is there; the first: /elsewhere/a.png");
+  folder_.write("b.png", image::encode_png(test::pattern(3, 4, 3, 1)));
+  EXPECT_TRUE(open("a.png 0\nb.png 1\n")->remarks().notes.empty());
 }
 
 // Some files that are no pictures by their names among others: theirs alone is the fault.
@@ -170,6 +190,9 @@ TEST_F(ListColumnsTest, ManyLines) {
 
 TEST(NumberedLabels, ThoseThatNoPictureHasAreNamed) {
   const test::Scratch folder;
+  for (const char* name : {"a.png", "l.png"}) {
+    folder.write(name, image::encode_png(test::pattern(3, 4, 3, 1)));
+  }
   const auto notes = [&](const std::string& text) {
     return open_dataset(folder.write("l.txt", text).string(), Split::kTrain)->remarks().notes;
   };

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "fcm/loader/wrapped_dataset.h"
 #include "tests/support/error_of.h"
 #include "tests/tasks/drawn_set.h"
 
@@ -27,7 +28,20 @@ std::vector<int64_t> answers(const ClassMatch& match) {
 }
 
 ClassMatch match(const Names& trained, int64_t count, const Names& found) {
-  return match_classes(trained, count, set_of(found), "DATA", "CKPT");
+  return match_classes({trained, false}, count, set_of(found), "DATA", "CKPT");
+}
+
+// A set whose labels are numbers without names, as those of lists are.
+std::shared_ptr<const loader::Dataset> numbered_set(int64_t classes) {
+  class Numbered final : public loader::WrappedDataset {
+   public:
+    explicit Numbered(std::shared_ptr<const loader::Dataset> set) : WrappedDataset(std::move(set)) {
+      remarks_.only_numbered = true;
+    }
+  };
+  Names names;
+  for (int64_t i = 0; i < classes; ++i) names.push_back(std::to_string(i));
+  return std::make_shared<Numbered>(set_of(names));
 }
 
 TEST(ClassMatch, TheSameClassesNeedNoWord) {
@@ -73,14 +87,23 @@ TEST(ClassMatch, NumbersThatAreNamesOnBothSidesAreMatchedByName) {
 }
 
 TEST(ClassMatch, WhatIsOnlyNumberedIsTakenInOrderAndSaid) {
-  for (const auto& [trained, found] :
-       {std::pair{Names{"a", "b"}, Names{"0", "1"}}, std::pair{Names{"0", "1"}, Names{"a", "b"}}}) {
-    const ClassMatch numbered = match(trained, 2, found);
+  for (const ClassMatch& numbered :
+       {match_classes({{"a", "b"}, false}, 2, numbered_set(2), "DATA", "CKPT"),
+        match_classes({{"0", "1"}, true}, 2, set_of({"a", "b"}), "DATA", "CKPT")}) {
     EXPECT_EQ(answers(numbered), (std::vector<int64_t>{0, 1}));
     ASSERT_EQ(numbered.notes.size(), 1u);
     EXPECT_NE(numbered.notes[0].find("in their order"), std::string::npos);
   }
-  EXPECT_THROW(match({"a", "b"}, 2, {"0", "1", "2"}), Error);
+  EXPECT_THROW(match_classes({{"a", "b"}, false}, 2, numbered_set(3), "DATA", "CKPT"), Error);
+}
+
+// Folders "0", "1" and "2" have names that happen to be numbers: nothing says that 0 is a.
+TEST(ClassMatch, FoldersThatAreCalledByNumbersAreRefusedWhereTheOthersHaveNames) {
+  for (const auto& [trained, found] : {std::pair{Names{"a", "b", "c"}, Names{"0", "1", "2"}},
+                                       std::pair{Names{"0", "1", "2"}, Names{"a", "b", "c"}}}) {
+    const std::string message = test::error_of(ExitCode::kData, [&] { match(trained, 3, found); });
+    EXPECT_NE(message.find("does not know \"" + found[0] + "\""), message.npos) << message;
+  }
 }
 
 TEST(ClassMatch, AClassifierThatDoesNotSayIsTakenAtItsCountAndSaid) {

@@ -151,6 +151,67 @@ TEST_F(Meaning, TrainingPicturesThatAreMeasuredAreSaid) {
   EXPECT_EQ(neighbours.at("fitted_on").at("images"), neighbours.at("measured_on").at("images"));
 }
 
+TEST_F(Meaning, SomeTrainingPicturesAmongTheMeasuredAreSaid) {
+  const std::string data = pictures("abc", {"a", "b", "c"});
+  for (int i = 0; i < 3; ++i) {
+    fs::copy(scratch_ / "abc" / "train" / "b" / fmt::format("{:03}.png", i),
+             scratch_ / "abc" / "val" / "b" / fmt::format("copy{}.png", i));
+  }
+  RememberingReporter said;
+  const nlohmann::json result = finetune(finetuning(data, "run"), said);
+  const std::string note = "3 of 15 pictures that were compared (20.0 %, for example " + data +
+                           "/val/b/copy0.png) of those that are measured";
+  EXPECT_TRUE(said.has(note)) << said.all;
+  ASSERT_EQ(result.at("notes").size(), 1u);
+  EXPECT_NE(result.at("notes")[0].get<std::string>().find(note), std::string::npos);
+  EXPECT_NE(page_of("run").find("3 of 15 pictures that were compared"), std::string::npos);
+  // From the checkpoint alone, of a copy that lies elsewhere.
+  fs::rename(scratch_ / "abc" / "val", scratch_ / "held_out");
+  const nlohmann::json later = measured(scratch_ / "held_out", scratch_ / "run");
+  EXPECT_TRUE(said_.has("3 of 15 pictures that were compared")) << said_.all;
+  EXPECT_EQ(later.at("notes").size(), 1u);
+  fs::rename(scratch_ / "held_out", scratch_ / "abc" / "val");
+  said.all.clear();
+  const nlohmann::json neighbours = knn(data, {scratch_ / "run", {}, {}}, 5, kMachine, said);
+  EXPECT_TRUE(said.has("are for training as well as for validation")) << said.all;
+  EXPECT_GE(neighbours.at("notes").size(), 1u);
+}
+
+// Names and numbers are the same, and every figure is about something else.
+TEST_F(Meaning, ARunThatGoesOnSaysOtherPixelsUnderTheSameNames) {
+  const std::string data = pictures("abc", {"a", "b", "c"});
+  finetune(finetuning(data, "run"), said_);
+  EXPECT_EQ(said_.all, "");
+  for (const char* split : {"train", "val"}) {
+    const fs::path changed = *fs::directory_iterator(scratch_ / "abc" / split / "c");
+    fs::copy_file(*fs::directory_iterator(scratch_ / "abc" / "train" / "a"), changed,
+                  fs::copy_options::overwrite_existing);
+  }
+  RememberingReporter said;
+  const nlohmann::json result = finetune(finetuning(data, "run", 3), said);
+  EXPECT_TRUE(
+      said.has("as many of the same names, but 1 of 24 that were compared have other pixels"))
+      << said.all;
+  EXPECT_TRUE(said.has("is measured on other pictures than before")) << said.all;
+  EXPECT_TRUE(said.has("of the same names, but 1 of 12 that were compared")) << said.all;
+  EXPECT_EQ(state_of("run").at("trained_on").at("earlier").size(), 1u);
+  EXPECT_GE(result.at("notes").size(), 1u);
+}
+
+TEST_F(Meaning, FoldersThatAreCalledByNumbersAreNoNumbersOfClasses) {
+  finetune(finetuning(pictures("abc", {"a", "b", "c"}), "run"), said_);
+  const std::string numbered = pictures("012", {"0", "1", "2"});
+  const std::string message =
+      test::error_of(ExitCode::kData, [&] { measured(numbered, scratch_ / "run"); });
+  EXPECT_NE(message.find("does not know \"0\""), message.npos) << message;
+  // Numbers of a list are those of the classifier's answers, and that is said.
+  std::string lines;
+  for (int i = 0; i < 3; ++i) lines += fmt::format("val/{0}/100.png {0}\n", i);
+  std::ofstream(scratch_ / "012" / "val.txt") << lines;
+  EXPECT_EQ(measured(scratch_ / "012" / "val.txt", scratch_ / "run").at("images"), 3);
+  EXPECT_TRUE(said_.has("taken in their order")) << said_.all;
+}
+
 TEST_F(Meaning, ARunThatGoesOnRefusesOtherClasses) {
   const std::string data = pictures("abc", {"a", "b", "c"});
   finetune(finetuning(data, "run"), said_);

@@ -76,7 +76,11 @@ TEST(PictureSet, TheSamePicturesAreKnownByOtherNames) {
   Pictures other = some("d");
   other[1].grey = 21;
   EXPECT_FALSE(same_pictures(set, described(other, "d")));
-  EXPECT_EQ(note_on_overlap(set, described(other, "d")), std::nullopt);
+  EXPECT_NE(note_on_overlap(set, described(other, "d"))->find("2 of 3 pictures"),
+            std::string::npos);
+  Pictures new_ones = some("d");
+  for (auto& picture : new_ones) picture.grey += 100;
+  EXPECT_EQ(note_on_overlap(set, described(new_ones, "d")), std::nullopt);
   other.pop_back();
   EXPECT_FALSE(same_pictures(set, described(other, "d")));
   EXPECT_FALSE(same_pictures(PictureSet{}, PictureSet{})) << "nothing is known of either";
@@ -92,6 +96,12 @@ TEST(PictureSet, GoesThroughAStateAndBack) {
   const std::optional<PictureSet> back = stored_set(state, kTrainedOn);
   ASSERT_TRUE(back);
   EXPECT_EQ(to_json(*back), to_json(set));
+  EXPECT_FALSE(back->only_numbered);
+  json earlier = state;
+  earlier.at(kTrainedOn).erase("only_numbered");
+  earlier.at(kTrainedOn)["classes"] = {"0", "1"};
+  EXPECT_TRUE(stored_set(earlier, kTrainedOn)->only_numbered) << "as earlier versions took it";
+  EXPECT_FALSE(summary_of(set).contains(kContentSample));
   EXPECT_EQ(summary_of(set).at("classes"), 3);
 }
 

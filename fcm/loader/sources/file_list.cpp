@@ -80,7 +80,12 @@ class ListReader {
   }
 
   void add(std::string_view line, const ListLine& parts) {
-    const std::string wrong = what_is_wrong(parts.path, list_.parent_path());
+    const fs::path folder = list_.parent_path();
+    std::string wrong = what_is_wrong(parts.path, folder);
+    constexpr int64_t kFirst = 100;
+    if (wrong.empty() && pictures_.names.size() < kFirst) {
+      wrong = what_stands_before(parts.path, folder);
+    }
     if (!wrong.empty()) refuse(line, wrong);
     if (!is_picture_ending(ending_of(parts.path))) look_for(line, parts.path);
     pictures_.names.add(parts.path);
@@ -149,13 +154,27 @@ class ListReader {
     }
     pictures_.labels = labels_.finish(list_.parent_path(), pictures_.remarks);
     if (pictures_.labels.classes.empty()) {
-      const char* const wanted = columns_
-                                     ? "has no column called label, class or target with classes"
-                                     : "has no class numbers; write one behind each path, after a "
-                                       "blank";
+      const char* const wanted =
+          columns_ ? "has no column, or more than one, called label, class or target"
+                   : "has no class numbers; write one behind each path, after a blank";
       pictures_.remarks.no_labels = fmt::format("{} {}", list_.string(), wanted);
     }
+    remark_absence();
     return std::move(pictures_);
+  }
+
+  // Lists travel without their pictures.
+  void remark_absence() {
+    constexpr int64_t kMost = 20;
+    const int64_t count = std::min(kMost, pictures_.names.size());
+    for (int64_t i = 0; i < count; ++i) {
+      std::error_code ignored;
+      const std::string_view name = pictures_.names.at(i * pictures_.names.size() / count);
+      if (fs::exists(list_.parent_path() / name, ignored) || ignored) return;
+    }
+    pictures_.remarks.notes.push_back(
+        fmt::format("none of the {} pictures that were looked for is there; the first: {}", count,
+                    (list_.parent_path() / pictures_.names.at(0)).string()));
   }
 
   const fs::path& list_;

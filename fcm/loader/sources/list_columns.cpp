@@ -88,6 +88,9 @@ std::optional<ListColumns> ListColumns::of_heading(std::string_view line) {
     columns.names_ = *fields;
     columns.path_ = *path;
     columns.label_ = column_of(*fields, kLabelNames);
+    if (columns.label_ && std::ranges::count(*fields, (*fields)[*columns.label_]) > 1) {
+      columns.label_.reset();
+    }
     return columns;
   }
   return std::nullopt;
@@ -117,7 +120,8 @@ std::string ListColumns::as_text() const {
     if (rank_of_name(kSplitNames, names_[i]) < kSplitNames.size()) split = unused.back();
   }
   std::string text = fmt::format("paths are in the column \"{}\", ", names_[path_]);
-  text += label_ ? fmt::format("labels in \"{}\"", names_[*label_]) : "no column is one of labels";
+  text += label_ ? fmt::format("labels in \"{}\"", names_[*label_])
+                 : "no column, or more than one, is of labels";
   if (!unused.empty()) text += fmt::format("; not read: {}", fmt::join(unused, ", "));
   if (!split.empty()) {
     text += fmt::format("; every line is taken for both splits, whatever its {} says", split);

@@ -26,7 +26,6 @@ class ListColumns {
   };
   Row row_of(std::string_view line) const;
 
-  bool has_labels() const { return label_.has_value(); }
   // Which columns are read and which are not.
   std::string as_text() const;
 
@@ -34,7 +33,7 @@ class ListColumns {
   char mark_ = ',';
   std::vector<std::string> names_;
   size_t path_ = 0;
-  std::optional<size_t> label_;
+  std::optional<size_t> label_;  // none where several go by the same name
 };
 
 // Whether a line is the name of a column of paths and nothing else.

@@ -186,6 +186,14 @@ std::string what_is_wrong_with_line(std::string_view line, std::string_view path
   return fmt::format("its columns stand between {}, {}", name_of(mark), kWanted);
 }
 
+std::string what_stands_before(std::string_view path, const std::filesystem::path& folder) {
+  const size_t blank = path.find_first_of(kBlanks);
+  if (blank == std::string_view::npos || exists_as(folder / path)) return "";
+  if (!exists_as(folder / without_blanks_around(path.substr(blank)))) return "";
+  return fmt::format("\"{}\" stands before the path, wanted the path first and the label behind it",
+                     path.substr(0, blank));
+}
+
 std::string what_is_wrong(std::string_view path, const std::filesystem::path& folder) {
   std::string wrong;
   if (is_quoted(path)) {

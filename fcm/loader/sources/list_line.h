@@ -57,6 +57,8 @@ int64_t count_of_numbers(std::string_view label);
 // without a heading. "" where it can, or where such a file exists.
 std::string what_is_wrong_with_line(std::string_view line, std::string_view path,
                                     const std::filesystem::path& folder);
+// The same where a word stands before a path of a picture that is there; asks the disk.
+std::string what_stands_before(std::string_view path, const std::filesystem::path& folder);
 // The same of a path: quotes, backslashes, "~", URLs, the number first.
 std::string what_is_wrong(std::string_view path, const std::filesystem::path& folder);
 

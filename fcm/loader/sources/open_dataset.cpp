@@ -36,8 +36,8 @@ bool is_list(const fs::path& file) {
   return std::ranges::find(kEndings, lower_case(ending_of(file.string()))) != kEndings.end();
 }
 
-// What to do with one; "" for what is no archive. `kind`: as content_kind calls it; `name`: in lower
-// case.
+// What to do with one; "" for what is no archive. `kind`: as content_kind calls it; `name`: in
+// lower case.
 std::string advice_on_archive(const std::string& kind, const std::string& name) {
   constexpr std::string_view kRead =
       "tar archives of pictures (*.tar, webdataset's layout) are read where they lie, others are "
@@ -82,8 +82,8 @@ std::unique_ptr<Dataset> open_file(const fs::path& file, Split split, const Open
 
 constexpr int64_t kFewPictures = 8;  // may be examples of what records beside them hold
 
-// Whether pictures lie in the folder that are more than what lies beside records: a stray archive or
-// train.bin beside them does not decide what the set is.
+// Whether pictures lie in the folder that are more than what lies beside records: a stray archive
+// or train.bin beside them does not decide what the set is.
 bool is_of_pictures(const fs::path& folder) {
   const PictureSigns signs = picture_signs_in(folder);
   return signs.folders > 0 || signs.pictures > kFewPictures;
