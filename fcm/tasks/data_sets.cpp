@@ -12,7 +12,7 @@
 #include "fcm/loader/sources/checksum.h"
 #include "fcm/loader/sources/packed_writer.h"
 #include "fcm/loader/sources/picture_ending.h"
-#include "fcm/loader/sources/split_folders.h"
+#include "fcm/loader/sources/sources.h"
 #include "fcm/tasks/content_sample.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
@@ -87,7 +87,7 @@ std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& mac
     try {
       opened.push_back({name, packed, loader::open_dataset(data, split, open_options(machine))});
     } catch (const Error& error) {
-      if (loader::has_folder_of(data, split)) throw;  // a fault of what is there
+      if (loader::has_split(data, split)) throw;  // a fault of what is there
       absent.push_back(fmt::format("no {} pictures: {}", name, error.what()));
       if (!first_fault) first_fault = error;
     }

@@ -30,6 +30,7 @@ TEST_F(ListColumnsTest, HeadingsSayWhichColumnIsWhich) {
         "Image Path , Class ID\n a.png , 1\n b c.png , 0\n", "img|class\na.png|1\nb c.png|0\n",
         "\xEF\xBB\xBF\"image\",\"label\",\"note\"\n\"a.png\",\"1\",\"x, \"\"y\"\"\"\n"
         "\"b c.png\",0,\n",
+        "sep=;\r\nclass;image\r\n1;a.png\r\n0;b c.png\r\n",
         "# made by hand\n\nfile_name,category\n\na.png,1\nb c.png,0",
         "width,height,img_path,y\n3,4,a.png,1\n3,4,b c.png,0\n"}) {
     const auto dataset = open(text);

@@ -40,6 +40,7 @@ TEST(SplitFolders, WordsAreWholeBetweenMarksDigitsAndCapitals) {
            {"imagesTrain", "imagesVal"},
            {"trainval", "test"},
            {"01_train", "02_test"},
+           {"train (1)", "val (1)"},
            {"dogs.train", "dogs.val"}}) {
     EXPECT_EQ(splits_of({train + "/", val + "/"}), std::pair(train, val));
     EXPECT_EQ(splits_of({train, val, "extra"}), std::pair(train, val)) << "without classes";
@@ -127,6 +128,22 @@ TEST(SplitFolders, WhatIsDoubtfulIsSaid) {
   ASSERT_EQ(other->remarks().notes.size(), 1u);
   EXPECT_NE(other->remarks().notes[0].find("lie together in 1 class (images)"), std::string::npos)
       << other->remarks().notes[0];
+}
+
+// As archives unpack (tiny-imagenet-200/train), and as labels lie beside images (images/train).
+TEST(SplitFolders, InAFolderOfTheirOwn) {
+  const test::Scratch root;
+  draw(root, {"images/train/", "images/val/"});
+  root.write("labels/train/1.txt", std::string("0 1 1"));
+  const auto dataset = open_dataset(root.string(), Split::kTrain);
+  EXPECT_EQ(dataset->classes(), Words{"a"});
+  EXPECT_EQ(dataset->name(0), root.string() + "/images/train/a/1.png");
+  EXPECT_EQ(dataset->remarks().notes, Words{"the splits are in images/, which alone is read"});
+  EXPECT_EQ(as_text(dataset->remarks().left_out), "1 folders (labels)");
+  EXPECT_EQ(open_dataset(root.string(), Split::kVal)->name(0),
+            root.string() + "/images/val/a/1.png");
+  draw(root, {"more"});
+  EXPECT_EQ(folder_with_splits(root.path()), root.path()) << "now they are classes";
 }
 
 // A link to nothing is a fault of the split that it is named for.

@@ -68,6 +68,25 @@ TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "all.pack"));
 }
 
+// The same of shards and of files of records.
+TEST_F(LabelledDataTest, ShardsAndRecordsThatCannotBeReadAreFaultsOfTheirSplit) {
+  const auto fault = [&] {
+    return test::error_of(ExitCode::kData, [&] { verify_data(data(), {}, kept_); });
+  };
+  const std::string record(3073, '\1');
+  folder_.write("data_batch_1.bin", record);
+  EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1) << "there is no other split";
+  folder_.write("test_batch.bin", record.substr(1));
+  EXPECT_NE(fault().find("test_batch.bin"), std::string::npos) << fault();
+  std::filesystem::remove(folder_ / "data_batch_1.bin");
+  std::filesystem::remove(folder_ / "test_batch.bin");
+  const std::string images("\0\0\x08\x03\0\0\0\1\0\0\0\1\0\0\0\1x", 17);
+  folder_.write("train-images-idx3-ubyte", images);
+  EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1);
+  folder_.write("t10k-images-idx3-ubyte", images.substr(0, 16));
+  EXPECT_NE(fault().find("t10k-images-idx3-ubyte is truncated"), std::string::npos) << fault();
+}
+
 TEST_F(LabelledDataTest, ClassesThatDifferAreNamed) {
   for (const char* name : {"train/a/1.png", "train/b/1.png", "val/b/1.png", "val/images/1.png"}) {
     picture(name);

@@ -125,8 +125,10 @@ std::unique_ptr<Dataset> open_files(const std::vector<fs::path>& files, const st
 
 }  // namespace
 
+bool holds_cifar(const fs::path& folder, Split split) { return !files_of(folder, split).empty(); }
+
 bool holds_cifar(const fs::path& folder) {
-  return !files_of(folder, Split::kTrain).empty() || !files_of(folder, Split::kVal).empty();
+  return holds_cifar(folder, Split::kTrain) || holds_cifar(folder, Split::kVal);
 }
 
 std::unique_ptr<Dataset> open_cifar_folder(const fs::path& folder, Split split) {

@@ -43,6 +43,11 @@ class ListReader {
   // Whether the first line that counts says what the others hold.
   bool is_heading(std::string_view whole, std::string_view line) {
     if (std::exchange(has_begun_, true)) return false;
+    constexpr size_t kNamesMark = 5;  // "sep=;", by which spreadsheets say what stands between
+    if (line.size() == kNamesMark && line.starts_with("sep=")) {
+      has_begun_ = false;
+      return true;
+    }
     columns_ = ListColumns::of_heading(whole);
     std::error_code ignored;
     if (columns_) {

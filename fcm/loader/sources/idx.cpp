@@ -126,8 +126,12 @@ RawPictures read_idx(const fs::path& images, std::vector<std::string> classes) {
 
 }  // namespace
 
+bool holds_idx(const fs::path& folder, Split split) {
+  return find_images(folder, split).has_value();
+}
+
 bool holds_idx(const fs::path& folder) {
-  return find_images(folder, Split::kTrain) || find_images(folder, Split::kVal);
+  return holds_idx(folder, Split::kTrain) || holds_idx(folder, Split::kVal);
 }
 
 bool begins_as_idx(const fs::path& folder) {

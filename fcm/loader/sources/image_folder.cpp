@@ -1,5 +1,6 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/loader/sources/files_beside.h"
 #include "fcm/loader/sources/folder_listing.h"
 #include "fcm/loader/sources/sources.h"
 #include "fcm/loader/sources/split_folders.h"
@@ -86,8 +87,9 @@ void remark_doubtful(const SplitFolders& splits, PictureNames& pictures) {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_image_folder(const fs::path& folder, Split split,
+std::unique_ptr<Dataset> open_image_folder(const fs::path& data, Split split,
                                            const OpenOptions& options) {
+  const fs::path folder = folder_with_splits(data);
   const SplitFolders splits = split_folders_in(folder);
   if (splits.any() && splits.of(split).empty()) fail_without_split(folder, split, splits);
   refuse_rivals(folder, splits, split);
@@ -95,6 +97,14 @@ std::unique_ptr<Dataset> open_image_folder(const fs::path& folder, Split split,
   PictureNames pictures = list_folder(listed, options, std::chrono::system_clock::now());
   if (splits.any()) remark_splits(splits, pictures.remarks);
   remark_doubtful(splits, pictures);
+  if (folder != data) {
+    const LeftOut around = files_beside(
+        data, [&](const std::string& name) { return name == folder.filename().string(); });
+    pictures.remarks.left_out.add(around);
+    pictures.remarks.beside.add(around);
+    pictures.remarks.notes.push_back(
+        fmt::format("the splits are in {}/, which alone is read", folder.filename().string()));
+  }
   return std::make_unique<NamedPictures>(listed, std::move(pictures));
 }
 

@@ -16,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// The archives of CIFAR unpack into a folder of their own.
+constexpr std::array kInsideOfArchives{"", "cifar-10-batches-bin", "cifar-100-binary"};
 constexpr const char* kFashionMnist = "/usr/share/datasets/fashion-mnist";
 
 std::unique_ptr<Dataset> open_fashion_mnist(Split split) {
@@ -144,8 +146,7 @@ void refuse_other_data(const fs::path& folder) {
 
 std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
                                      const OpenOptions& options) {
-  // The archives of CIFAR unpack into a folder of their own.
-  for (const char* inside : {"", "cifar-10-batches-bin", "cifar-100-binary"}) {
+  for (const char* inside : kInsideOfArchives) {
     if (!holds_cifar(folder / inside) || is_of_pictures(folder / inside)) continue;
     return open_cifar_folder(folder / inside, split);
   }
@@ -162,6 +163,18 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
 }
 
 }  // namespace
+
+bool has_split(const fs::path& data, Split split) {
+  std::error_code ignored;
+  if (!fs::is_directory(data, ignored)) return false;
+  const SplitFolders splits = split_folders_in(folder_with_splits(data));
+  if (splits.any()) return !splits.of(split).empty();
+  for (const char* inside : kInsideOfArchives) {
+    if (holds_cifar(data / inside, split)) return true;
+  }
+  Remarks unsaid;
+  return holds_idx(data, split) || !shards_in(data, split, unsaid).empty();
+}
 
 std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,
                                       const OpenOptions& options) {

@@ -27,6 +27,10 @@ std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 std::unique_ptr<Dataset> open_tar_shards(std::vector<std::filesystem::path> shards,
                                          const OpenOptions& options, Remarks remarks = {});
 
+// Whether there is something in the folder that is named for the split, readable or not: a folder,
+// shards, or files of CIFAR or IDX. What is wrong with it is then a fault, and no absence.
+bool has_split(const std::filesystem::path& data, Split split);
+
 // What PackedWriter wrote, told by its first bytes. A cut or altered index is refused here; a
 // picture whose bytes do not fit their checksum is one that cannot be read.
 bool is_packed_file(const std::filesystem::path& file);
@@ -35,6 +39,7 @@ std::unique_ptr<Dataset> open_packed_file(const std::filesystem::path& file, Spl
 // One file of records, or a folder with data_batch_*.bin and test_batch.bin (CIFAR-10) or train.bin
 // and test.bin (CIFAR-100).
 bool holds_cifar(const std::filesystem::path& folder);
+bool holds_cifar(const std::filesystem::path& folder, Split split);
 std::unique_ptr<Dataset> open_cifar_folder(const std::filesystem::path& folder, Split split);
 std::unique_ptr<Dataset> open_cifar_file(const std::filesystem::path& file);
 
@@ -42,6 +47,7 @@ std::unique_ptr<Dataset> open_cifar_file(const std::filesystem::path& file);
 // .gz; or one images file, whose labels lie beside it. `classes` may be empty: then the labels name
 // themselves. Labels that are missing or damaged are noted: the set has none.
 bool holds_idx(const std::filesystem::path& folder);
+bool holds_idx(const std::filesystem::path& folder, Split split);
 // Whether such a file begins as one, packed or not.
 bool begins_as_idx(const std::filesystem::path& folder);
 std::unique_ptr<Dataset> open_idx_folder(const std::filesystem::path& folder, Split split,

@@ -37,15 +37,15 @@ bool is_among(const Words& words, std::string_view word) {
   return rank(words, word) < words.size();
 }
 
-// Whole words, in lower case: between marks, blanks, digits, and before a capital behind a small
-// letter. "trainset" is two as well.
+// Whole words, in lower case: between marks, blanks, digits (what is no letter), and before a
+// capital behind a small letter. "trainset" is two as well.
 std::vector<std::string> words_of(std::string_view name) {
-  constexpr std::string_view kBetween = "-_. 0123456789";
   const auto is_small = [](char letter) { return letter >= 'a' && letter <= 'z'; };
   const auto is_capital = [](char letter) { return letter >= 'A' && letter <= 'Z'; };
   std::vector<std::string> words{""};
   for (size_t i = 0; i < name.size(); ++i) {
-    const bool is_between = kBetween.find(name[i]) != std::string_view::npos;
+    const bool is_between =
+        static_cast<unsigned char>(name[i]) < 128 && !is_small(name[i]) && !is_capital(name[i]);
     const bool begins = i > 0 && is_small(name[i - 1]) && is_capital(name[i]);
     if ((is_between || begins) && !words.back().empty()) words.emplace_back();
     if (!is_between) words.back() += lower_case(name.substr(i, 1));
@@ -228,9 +228,18 @@ SplitFolders split_folders_in(const fs::path& folder) {
   return splits;
 }
 
-bool has_folder_of(const fs::path& folder, Split split) {
-  std::error_code ignored;
-  return fs::is_directory(folder, ignored) && !split_folders_in(folder).of(split).empty();
+fs::path folder_with_splits(const fs::path& folder) {
+  const SplitFolders here = split_folders_in(folder);
+  if (here.any() || picture_signs_in(folder).pictures > 0) return folder;
+  std::vector<fs::path> with_pictures;
+  for (const std::string& name : here.others) {
+    if (with_pictures.size() < 2 && holds_picture(folder / name, 3)) {
+      with_pictures.push_back(folder / name);
+    }
+  }
+  if (with_pictures.size() != 1) return folder;
+  const SplitFolders below = split_folders_in(with_pictures.front());
+  return below.train.empty() || below.val.empty() ? folder : with_pictures.front();
 }
 
 void refuse_rivals(const fs::path& folder, const SplitFolders& splits, Split split) {

@@ -32,15 +32,16 @@ struct SplitFolders {
 
 // A folder is a split whose name is such a word: train before training, val before valid,
 // validation, dev, test, testing; and lower case before others. Else one in whose name such a word
-// stands whole, between "-", "_", ".", blanks, digits and changes of case ("train2017",
+// stands whole, between marks, blanks, digits and changes of case ("train2017",
 // "Training Set", "ILSVRC2012_img_val"), if it is no class by all signs:
 // - the rest of its name is that of a folder of the other split, but for digits and words such as
 //   images ("train_images" beside "val", not "train_station" beside "test_tube");
 // - or no other folder with pictures lies beside it, and its name says no more, or it holds folders
 //   and no pictures.
 SplitFolders split_folders_in(const std::filesystem::path& folder);
-// Whether there is one for that split, readable or not.
-bool has_folder_of(const std::filesystem::path& folder, Split split);
+// Where a folder has no splits and all its pictures lie in one folder that has both, that one, as
+// archives unpack; else the folder itself.
+std::filesystem::path folder_with_splits(const std::filesystem::path& folder);
 // Error(kData) with their names where several folders could be that split.
 void refuse_rivals(const std::filesystem::path& folder, const SplitFolders& splits, Split split);
 
@@ -51,9 +52,9 @@ struct PictureSigns {
 };
 PictureSigns picture_signs_in(const std::filesystem::path& folder);
 
-// Where some names hold a word for validation, whole as above but for changes of case, and others
-// do not, the former are the validation split (not where "train" stands there too). Those for a
-// test are it only where none is for validation. Otherwise all are both splits.
+// Where some names hold a word for validation, whole as above, and others do not, the former are
+// the validation split (not where "train" stands there too). Those for a test are it only where
+// none is for validation. Otherwise all are both splits.
 struct NamedSplits {
   std::vector<std::filesystem::path> train, val;
   std::vector<std::filesystem::path> test;  // of neither
