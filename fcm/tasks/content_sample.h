@@ -27,7 +27,7 @@ uint64_t content_hash(const image::Image& picture);
 
 // Looks at the pictures whose names have the smallest hashes, so that a picture that lies in two
 // large sets under one name is looked at in both or in neither. At most 4096 pictures, and none
-// after 64 million pixels: a second or two on one thread, the same whatever `threads` is.
+// after 64 million pixels: a second for JPEGs on one thread. The same whatever `threads` is.
 ContentSample content_sample_of(const loader::Dataset& dataset, int64_t threads);
 
 // For a checkpoint's state: the 1024 smallest marks, 24 letters each.

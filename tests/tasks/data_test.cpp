@@ -87,6 +87,22 @@ TEST_F(LabelledDataTest, ShardsAndRecordsThatCannotBeReadAreFaultsOfTheirSplit) 
   EXPECT_NE(fault().find("t10k-images-idx3-ubyte is truncated"), std::string::npos) << fault();
 }
 
+// A packed file keeps names alone.
+TEST_F(LabelledDataTest, NumbersOfLabelsAreToldFromFoldersThatAreCalledByNumbers) {
+  std::string text;
+  for (int i = 0; i < 12; ++i) {
+    picture(fmt::format("f/{}/1.png", i));
+    text += fmt::format("f/{0}/1.png {0}\n", i);
+  }
+  const auto packed = [&](const std::string& data, const std::string& name) {
+    pack_data({data, folder_ / name, {}, false, {}}, kept_);
+    return open_pictures(folder_ / name, Split::kTrain, {}, kept_)->remarks().only_numbered;
+  };
+  EXPECT_TRUE(open_pictures(list(text), Split::kTrain, {}, kept_)->remarks().only_numbered);
+  EXPECT_TRUE(packed(list(text), "list.pack"));
+  EXPECT_FALSE(packed(folder_ / "f", "folders.pack"));
+}
+
 TEST_F(LabelledDataTest, ClassesThatDifferAreNamed) {
   for (const char* name : {"train/a/1.png", "train/b/1.png", "val/b/1.png", "val/images/1.png"}) {
     picture(name);

@@ -52,6 +52,16 @@ PackedIndex split_of(std::vector<PackedIndex> splits, Split wanted) {
   fail(ExitCode::kData, "it holds no {} pictures, only {}", names.first, names.second);
 }
 
+// Whether names are the numbers of labels, which the file does not say. Folders that are called by
+// numbers stand in the order of the alphabet, 10 before 2.
+bool are_numbered(const std::vector<std::string>& classes) {
+  constexpr size_t kInBothOrders = 10;
+  for (size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i] != std::to_string(i)) return false;
+  }
+  return classes.size() > kInBothOrders;
+}
+
 // What both kinds of pictures share. `Base` is the dataset to implement.
 template <class Base>
 class PackedFile : public Base {
@@ -60,6 +70,7 @@ class PackedFile : public Base {
       : file_(std::move(file)), index_(std::move(index)) {
     labels_.classes = std::move(index_.classes);
     for (const PackedIndex::Place& place : index_.places) labels_.numbers.push_back(place.label);
+    this->remarks_.only_numbered = are_numbered(labels_.classes);
     if (labels_.classes.empty()) this->remarks_.no_labels = "what was packed had no labels";
     remark_bad_labels(*this, labels_, this->remarks_);
   }
