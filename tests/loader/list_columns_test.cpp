@@ -1,6 +1,7 @@
 // Lists that other programs write: columns under a heading, and what is refused once with its line.
 #include "fcm/loader/sources/list_columns.h"
 
+#include "fcm/base/random.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/sources/list_line.h"
 #include "tests/loader/support.h"
@@ -174,6 +175,31 @@ TEST_F(ListColumnsTest, ALongLineIsRefusedWithoutBeingRead) {
   EXPECT_LT(message.size(), 300u);
   const std::string odd = refusal(std::string(5000, 'x') + "\n");
   EXPECT_LT(odd.size(), 800u) << "the beginning of a line is enough";
+}
+
+// Whatever the bytes are: a list or one sentence.
+TEST_F(ListColumnsTest, AlteredListsAreReadOrRefused) {
+  const std::string whole =
+      "\xEF\xBB\xBF,path,label\n0,\"a, b.png\",1\n1,b c.png\t0\n{\"x\": 1}\nd.png\xC2\xA0"
+      "2 3\n";
+  constexpr std::string_view kTelling = "\",;|\t \n\r\0.[{=0a\xC2\xEF";
+  KeyedRandom random(1, Purpose::kSynthetic, 0, 0);
+  int refused = 0;
+  for (int i = 0; i < 1000; ++i) {
+    std::string altered = whole.substr(random.below(20), random.below(whole.size()) + 1);
+    for (int changes = 0; changes < 1 + i % 4; ++changes) {
+      altered[random.below(altered.size())] = kTelling[random.below(kTelling.size())];
+    }
+    try {
+      const auto dataset = open(altered);
+      ASSERT_GT(dataset->size(), 0);
+      ASSERT_FALSE(dataset->name(0).empty());
+    } catch (const Error& error) {
+      ASSERT_EQ(error.code(), ExitCode::kData) << altered;
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 100);
 }
 
 // Lines lie across the pieces in which a file is read.
