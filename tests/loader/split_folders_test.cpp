@@ -106,6 +106,11 @@ TEST(SplitFolders, SeveralForOneSplitAreRefusedWithTheirNames) {
                          "train2017, and none called train: rename or link the one that is meant "
                          "to train, or move the others away");
   EXPECT_EQ(open_dataset(root.string(), Split::kVal)->size(), 1);
+  const test::Scratch shards;
+  for (const char* name : {"train_a/x.tar", "train_b/x.tar"}) shards.write(name, std::string("x"));
+  std::filesystem::create_directories(shards.path() / "val_a");
+  std::filesystem::create_directories(shards.path() / "val_b");
+  EXPECT_EQ(split_folders_in(shards.path()).train_rivals, (Words{"train_a", "train_b"}));
   const test::Scratch unpaired;
   draw(unpaired, {"trainA", "trainB", "testA", "testB"});
   EXPECT_NE(data_error([&] {

@@ -18,7 +18,8 @@ std::unique_ptr<Dataset> open_image_folder(const std::filesystem::path& folder, 
                                            const OpenOptions& options);
 
 // A picture's path a line, relative to the list's folder or absolute, and its class number behind a
-// space or tab: on every line or on none. Empty lines and lines that begin with # do not count.
+// space or tab: on every line or on none; or columns under a heading (list_columns.h). Empty lines
+// and lines that begin with # do not count.
 std::unique_ptr<Dataset> open_file_list(const std::filesystem::path& list);
 
 // Shards in webdataset's layout (tar_samples.h), read where they lie: nothing is unpacked. A

@@ -137,12 +137,11 @@ class Chooser {
       if (order(one) == order(found.front())) best.push_back(one.name);
     }
     if (found.front().is_bare) best.resize(1);
-    const std::string first = best.front();
-    if (best.size() > 1) {
-      std::erase_if(best,
-                    [&](const std::string& name) { return !holds_picture(folder_ / name, 2); });
-    }
-    return best.empty() ? std::vector{first} : best;
+    if (best.size() == 1) return best;
+    std::vector<std::string> with_pictures = best;
+    std::erase_if(with_pictures,
+                  [&](const std::string& name) { return !holds_picture(folder_ / name, 2); });
+    return with_pictures.empty() ? best : with_pictures;
   }
 
   // Folders that are named as splits are and were taken for classes.

@@ -32,8 +32,8 @@ struct SplitFolders {
 
 // A folder is a split whose name is such a word: train before training, val before valid,
 // validation, dev, test, testing; and lower case before others. Else one in whose name such a word
-// stands whole, between marks, blanks, digits and changes of case ("train2017",
-// "Training Set", "ILSVRC2012_img_val"), if it is no class by all signs:
+// stands whole, between marks, blanks, digits and changes of case ("train2017", "Training Set",
+// "ILSVRC2012_img_val"), if it is no class by all signs:
 // - the rest of its name is that of a folder of the other split, but for digits and words such as
 //   images ("train_images" beside "val", not "train_station" beside "test_tube");
 // - or no other folder with pictures lies beside it, and its name says no more, or it holds folders
