@@ -176,11 +176,12 @@ TEST(TarShards, WhatLiesBesideBothSplitsIsMarked) {
 // One archive beside many pictures is not the set.
 TEST(TarShards, AnArchiveBesidePicturesDoesNotCount) {
   const test::Scratch folder;
-  folder.write("1.png", png_member(1));
-  folder.write("2.png", png_member(2));
-  folder.write("backup.tar", std::string("x"));
+  folder.write("backup.tar", sample("a", 1, 0) + tar_end());
+  for (int i = 0; i < 8; ++i) folder.write(fmt::format("{}.png", i), png_member(1));
+  EXPECT_EQ(open_dataset(folder.string(), Split::kTrain)->size(), 1) << "a few may be examples";
+  folder.write("8.png", png_member(2));
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
-  EXPECT_EQ(dataset->size(), 2);
+  EXPECT_EQ(dataset->size(), 9);
   EXPECT_EQ(as_text(dataset->remarks().left_out), "1 .tar (backup.tar)");
 }
 

@@ -94,11 +94,12 @@ bool is_of_pictures(const fs::path& folder) {
 bool is_fewer_than_pictures(const std::vector<fs::path>& shards, const fs::path& folder) {
   if (shards.empty()) return true;
   const PictureSigns signs = picture_signs_in(folder);
-  return signs.folders + signs.pictures >= std::ssize(shards);
+  const int64_t count = std::ssize(shards);
+  return signs.folders >= count || signs.pictures > std::max(kFewPictures, count);
 }
 
-// The *.tar that are the split; none where there are no shards, or no more than folders of pictures
-// and pictures.
+// The *.tar that are the split; none where there are no shards, or no more than folders of pictures,
+// or many pictures.
 std::vector<fs::path> find_shards(const fs::path& folder, Split split, Remarks& remarks) {
   // The published archives often lie beside the train/ and val/ that were unpacked from them.
   const SplitFolders splits = split_folders_in(folder);
