@@ -98,8 +98,8 @@ bool is_fewer_than_pictures(const std::vector<fs::path>& shards, const fs::path&
   return signs.folders >= count || signs.pictures > std::max(kFewPictures, count);
 }
 
-// The *.tar that are the split; none where there are no shards, or no more than folders of pictures,
-// or many pictures.
+// The *.tar that are the split; none where there are none, or no more than folders of pictures, or
+// many pictures.
 std::vector<fs::path> find_shards(const fs::path& folder, Split split, Remarks& remarks) {
   // The published archives often lie beside the train/ and val/ that were unpacked from them.
   const SplitFolders splits = split_folders_in(folder);
