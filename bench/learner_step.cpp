@@ -18,7 +18,7 @@ class PhaseTimer final : public ops::WorkListener {
   explicit PhaseTimer(at::Device device)
       : device_(device), before_(allocated_bytes(device)), others_(ops::listen(this)) {
     train::wait_for(device_);
-    watch_.restart();
+    since_begin_.restart();
   }
   ~PhaseTimer() override { ops::listen(others_); }
   PhaseTimer(const PhaseTimer&) = delete;
@@ -28,13 +28,18 @@ class PhaseTimer final : public ops::WorkListener {
   void end(const ops::Work&) override {}
   void phase(const char* name) override {
     train::wait_for(device_);
-    if (!phase_.empty()) of(phase_) += watch_.seconds();
+    const double now = since_begin_.seconds();
+    if (!phase_.empty()) {
+      of(phase_) += now - begin_;
+      phases.push_back({phase_, begin_, now});
+    }
     phase_ = name;
+    begin_ = now;
     if (phase_ == "backward") kept_bytes = std::max(kept_bytes, allocated_bytes(device_) - before_);
-    watch_.restart();
   }
 
   Parts parts;
+  std::vector<PhaseSpan> phases;
   double kept_bytes = 0;
 
  private:
@@ -48,7 +53,8 @@ class PhaseTimer final : public ops::WorkListener {
   double before_;
   ops::WorkListener* others_;
   std::string phase_ = "encoder";  // plans and pictures, before the learner names a phase
-  Stopwatch watch_;
+  Stopwatch since_begin_;
+  double begin_ = 0;  // of the phase
 };
 
 }  // namespace
@@ -95,6 +101,7 @@ Parts LearnerStep::step() {
   PhaseTimer timer(learner_.device());
   learner_.update(batch_, plan_);
   kept_bytes = timer.kept_bytes;
+  phases = timer.phases;
   return timer.parts;
 }
 

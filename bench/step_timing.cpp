@@ -92,15 +92,13 @@ double allocated_bytes(at::Device device) {
   return static_cast<double>(info.uordblks) + static_cast<double>(info.hblkhd);
 }
 
-std::string step_timeline(const Parts& parts, const std::vector<TimedSum>& sums,
+std::string step_timeline(const std::vector<PhaseSpan>& phases, const std::vector<TimedSum>& sums,
                           const std::string& title) {
   constexpr double kMilliseconds = 1e3;
   viz::Timeline chart{title, "ms", {}, 720};
   viz::TimelineRow steps{"step", {}, true};
-  double now = 0;
-  for (const auto& [name, seconds] : parts) {
-    steps.spans.push_back({now, now + seconds * kMilliseconds, name});
-    now += seconds * kMilliseconds;
+  for (const PhaseSpan& phase : phases) {
+    steps.spans.push_back({phase.begin * kMilliseconds, phase.end * kMilliseconds, phase.name});
   }
   chart.rows.push_back(steps);
   // Several are on their way at a time: each goes to the first row that is free.
@@ -161,9 +159,9 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
   }
   if (timed != nullptr) {
     timed->record();
-    const Parts parts = fast.step();
+    fast.step();
     const std::string picture =
-        step_timeline(parts, timed->sums(),
+        step_timeline(fast.phases, timed->sums(),
                       fmt::format("A step of {} processes, batch {}", group.size(), request.batch));
     if (group.writes()) write_file_durably(request.timeline, picture, ExitCode::kUsage);
   }

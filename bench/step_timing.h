@@ -25,6 +25,12 @@ nlohmann::json to_json(const Spread& spread);
 // Seconds of the parts of one step, in their order.
 using Parts = std::vector<std::pair<std::string, double>>;
 
+// Seconds since the step began.
+struct PhaseSpan {
+  std::string name;
+  double begin = 0, end = 0;
+};
+
 // Each lap ends when the device has done what it was given.
 class Laps {
  public:
@@ -53,7 +59,8 @@ class Implementation {
 
   std::vector<Parts> timed;
   double peak_memory = 0;
-  double kept_bytes = 0;  // allocated between the start of a step and its backward pass
+  std::vector<PhaseSpan> phases;  // of the last step, in their order; empty: it does not tell
+  double kept_bytes = 0;          // allocated between the start of a step and its backward pass
 };
 
 struct StepFacts {
@@ -64,11 +71,12 @@ struct StepFacts {
   at::Device device = at::kCPU;
 };
 
-// The parts of one step, and meanwhile the sums of gradients, as SVG text.
-std::string step_timeline(const Parts& parts, const std::vector<TimedSum>& sums,
+// The phases of one step, and meanwhile the sums of gradients, as SVG text.
+std::string step_timeline(const std::vector<PhaseSpan>& phases, const std::vector<TimedSum>& sums,
                           const std::string& title);
 
-// The result of bench_step. `timed`: the group of `fast`, nullptr where no timeline is asked for. `reference`: nullptr where it is not asked for.
+// The result of bench_step. `timed`: the group of `fast`, nullptr where no timeline is asked for.
+// `reference`: nullptr where it is not asked for.
 nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
                           Implementation* reference, const StepFacts& facts, Reporter& reporter,
                           TimedGroup* timed = nullptr);

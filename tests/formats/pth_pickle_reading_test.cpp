@@ -1,5 +1,5 @@
-// Pickles that other forms of torch.save and other programs write: what is read of them, and what is
-// kept without being read.
+// Pickles that other forms of torch.save and other programs write: what is read of them, and what
+// is kept without being read.
 #include "tests/formats/pth_support.h"
 
 namespace fcm::formats {
