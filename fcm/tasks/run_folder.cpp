@@ -51,6 +51,13 @@ bool recipe_changes(const fs::path& out, const Texts& now) {
        out.string(), first_differing_part(before.defining, now.defining));
 }
 
+// Whether there is more of a run than its mark and what is left where its first file, the recipe,
+// was not written to its end.
+bool has_begun(const fs::path& run) {
+  const auto name = name_in_the_way(run);
+  return name && *name != "recipe.toml.tmp";
+}
+
 // Other than the lock of a run that was never begun.
 std::optional<std::string> first_name_in(const fs::path& folder) {
   std::error_code error;
@@ -87,7 +94,7 @@ void refuse_folder(const RunFolderRequest& request) {
   if (!is_run(request.out)) return refuse_what_is_not_ours(request);
   if (!request.overwrite) refuse_links_at_files(request.out);
   const bool goes_on = request.overwrite || request.resume == "auto";
-  if (goes_on || !name_in_the_way(request.out)) return;
+  if (goes_on || !has_begun(request.out)) return;
   fail(ExitCode::kUsage,
        "--out {} holds a run already; use --resume auto to continue it, --overwrite to replace "
        "it, or another --out",
@@ -111,7 +118,7 @@ PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Re
   PreparedRun run;
   if (request.lock == nullptr) run.lock = lock_run_folder(request, reporter);
   refuse_folder(request);  // again: another process may have had it until now
-  const bool exists = is_run(out) && name_in_the_way(out);
+  const bool exists = is_run(out) && has_begun(out);
   const bool goes_on = exists && !request.overwrite;
   const bool write_recipe = !goes_on || recipe_changes(out, now);
   if (request.facts) {

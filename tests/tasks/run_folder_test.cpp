@@ -233,6 +233,21 @@ TEST_F(RunFolder, ATemporarysNameIsInTheWayToo) {
   }
 }
 
+TEST_F(RunFolder, GoesOnWhereItWasKilledWritingItsRecipe) {
+  for (const char* resume : {"auto", "never"}) {
+    const fs::path run = scratch_ / resume;
+    ASSERT_EQ(prepare(run, false), "");
+    fs::rename(run / "recipe.toml", run / "recipe.toml.tmp");
+    EXPECT_EQ(prepare(run, false, "first", resume), "");
+    EXPECT_TRUE(fs::exists(run / "recipe.toml"));
+    EXPECT_FALSE(fs::exists(run / "recipe.toml.tmp"));
+  }
+  // With anything more the run cannot be known.
+  const fs::path run = make_run("more");
+  fs::rename(run / "recipe.toml", run / "recipe.toml.tmp");
+  EXPECT_NE(prepare(run, false).find("no recipe.toml"), std::string::npos);
+}
+
 TEST_F(RunFolder, AFolderOfRunsIsNoRun) {
   const fs::path runs = scratch_ / "runs";
   for (int i = 0; i < 10; ++i) make_run(("runs/" + std::to_string(i)).c_str());
