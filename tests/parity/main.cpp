@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "apps/cublas_policy.h"
 #include "apps/wait_policy.h"
@@ -18,6 +21,7 @@ namespace {
 struct Arguments {
   std::string fixtures;
   std::string filter;
+  std::vector<std::string> except;
   bool json = false;
   bool allow_unknown = false;
   int threads = 0;
@@ -61,6 +65,10 @@ int run(const Arguments& arguments) {
   tasks::set_up_machine(machine);
   const Request request{arguments.filter, {}, tasks::device_of(machine)};
   for (const Entry& entry : find_entries(arguments.fixtures)) {
+    const auto is_in_name = [&](const std::string& text) {
+      return entry.file.find(text) != text.npos;
+    };
+    if (std::any_of(arguments.except.begin(), arguments.except.end(), is_in_name)) continue;
     if (!knows(entry.kind())) {
       if (entry.file.find(arguments.filter) == std::string::npos) continue;
       ++totals.unknown;
@@ -98,6 +106,9 @@ int parity_main(int argc, char** argv) {
       ->type_name("DIR")
       ->required();
   app.add_option("--filter", arguments.filter, "Only cases with this in their name")
+      ->type_name("TEXT");
+  app.add_option("--except", arguments.except,
+                 "Without files with this in their name; may be repeated")
       ->type_name("TEXT");
   app.add_flag("--json", arguments.json, "All cases as JSON on stdout");
   app.add_flag("--allow-unknown", arguments.allow_unknown,
