@@ -19,6 +19,7 @@ struct Output {
   bool json = false;   // results on stdout as JSON
   // The processes that share the command's work.
   std::shared_ptr<dist::Group> group = dist::group_of_one();
+  bool quiet = false;  // what the reporter knows already
 
   // On stdout, by rank 0 alone. Returns the exit status of success, 0. Numbers that are not finite
   // become null, with a warning.

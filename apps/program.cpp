@@ -58,7 +58,7 @@ int run(const std::vector<std::string>& arguments, const std::function<void()>& 
   if (line.command != "launch") placement = placement_of_process();
   if (placement.size > 1 && line.in_group) return run_in_group(line, placement, reporter);
   if (placement.rank > 0) return 0;  // rank 0 does it
-  return line.action({reporter, line.json});
+  return line.action({reporter, line.json, dist::group_of_one(), line.quiet});
 }
 
 int end_with(int status, const std::string& message) {

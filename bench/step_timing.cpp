@@ -155,7 +155,7 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
   if (group.size() > 1) {
     const double alone = seconds_of_sums(group, facts.parameters);
     result["communication"] = {
-        {"alone", alone}, {"waited", waited}, {"hidden", 1 - waited / alone}};
+        {"alone", alone}, {"waited", waited}, {"hidden", std::clamp(1 - waited / alone, 0.0, 1.0)}};
   }
   if (timed != nullptr) {
     timed->record();

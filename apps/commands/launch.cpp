@@ -39,6 +39,9 @@ Action launch(Flags& flags) {
       return 0;
     }
     if (line.command == "launch") fail(ExitCode::kUsage, "launch cannot launch itself");
+    // Given before the command they are the command's.
+    if (output.json && !line.json) request->command.emplace_back("--json");
+    if (output.quiet && !line.quiet) request->command.emplace_back("--quiet");
     keep_libtorch_quiet();
     request->program = std::filesystem::read_symlink("/proc/self/exe");
     return dist::launch(*request, output.reporter);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -164,20 +165,35 @@ class Ranks {
   std::vector<pid_t> pids_;  // by rank; 0: has ended
 };
 
+// Without enough of them the store takes no connection, and everybody waits.
+void allow_descriptors(int64_t processes) {
+  constexpr rlim_t kOfOneProcess = 24, kOfEachRank = 4;
+  const rlim_t wanted = kOfOneProcess + kOfEachRank * static_cast<rlim_t>(processes);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == wanted) return;
+  fail(ExitCode::kDevice,
+       "{} processes need {} open files, and the limit is {}; raise it (ulimit -n {})", processes,
+       wanted, limit.rlim_max, wanted);
+}
+
 // The status of a run whose first rank to fail ended so.
 int status_of(const Ranks::End& end, const std::vector<int>& handed_on, int64_t ranks) {
   if (WIFEXITED(end.status)) return WEXITSTATUS(end.status);
   const int signal = WTERMSIG(end.status);
+  if (signal == SIGPIPE) return 128 + signal;  // as of one process: whoever read has left
   if (std::find(handed_on.begin(), handed_on.end(), signal) != handed_on.end()) return 128 + signal;
   fail(ExitCode::kPeerLost,
        "rank {} of {} on host {} (process {}) was ended by signal {} ({}), and the others with it; "
-       "the same command goes on from the newest checkpoint",
+       "the same command goes on from the newest checkpoint, where there is one",
        end.rank, ranks, host_name(), end.pid, signal, ::strsignal(signal));
 }
 
 }  // namespace
 
 int launch(const LaunchRequest& request, Reporter& reporter) {
+  allow_descriptors(request.processes);
   const BlockedSignals signals;
   const StoreHost store;
   Ranks ranks;

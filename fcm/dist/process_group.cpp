@@ -53,6 +53,39 @@ c10::intrusive_ptr<c10d::TCPStore> store_at(const std::string& address, int64_t 
   return c10::make_intrusive<c10d::TCPStore>(address, options);
 }
 
+// How long nothing is said while the others come.
+constexpr std::chrono::seconds kQuiet{10};
+
+// The store that another process keeps; says so where it takes long to come.
+c10::intrusive_ptr<c10d::TCPStore> awaited_store(const Placement& placement,
+                                                 const std::string& address,
+                                                 std::chrono::milliseconds patience,
+                                                 Reporter& reporter) {
+  if (patience > kQuiet) {
+    try {
+      return store_at(address, placement.port, kQuiet);
+    } catch (const std::exception&) {
+      reporter.warn(fmt::format("nobody at {}:{} yet, where the ranks meet ({}); trying for {} s",
+                                address, placement.port, placement.told_by,
+                                patience.count() / 1000));
+    }
+  }
+  return store_at(address, placement.port, patience);
+}
+
+// Throws std::exception where `key` does not come in time.
+void await_key(c10d::Store& store, const std::string& key, std::chrono::milliseconds patience,
+               const std::function<void()>& takes_long) {
+  if (patience > kQuiet) {
+    try {
+      return store.wait({key}, kQuiet);
+    } catch (const std::exception&) {
+      takes_long();
+    }
+  }
+  store.wait({key}, patience);
+}
+
 // What a rank says of itself where they meet.
 struct Introduction {
   std::string host, program, process;
@@ -69,7 +102,7 @@ std::string key_of(int64_t rank) { return fmt::format("ranks/{}", rank); }
 
 // Says who this rank is and waits until all have done so.
 std::vector<Introduction> meet(c10d::Store& store, const Placement& placement,
-                               const JoinOptions& options) {
+                               const JoinOptions& options, Reporter& reporter) {
   const Introduction mine{host_name(), options.program, std::to_string(::getpid())};
   const std::string there = store.compareSet(key_of(placement.rank), "", mine.text());
   if (there != mine.text()) {
@@ -82,7 +115,10 @@ std::vector<Introduction> meet(c10d::Store& store, const Placement& placement,
   std::vector<Introduction> ranks;
   for (int64_t rank = 0; rank < placement.size; ++rank) {
     try {
-      store.wait({key_of(rank)}, options.patience);
+      await_key(store, key_of(rank), options.patience, [&] {
+        reporter.warn(fmt::format("rank {} of {} has not come yet; waiting for {} s", rank,
+                                  placement.size, options.patience.count() / 1000));
+      });
     } catch (const std::exception&) {
       fail(ExitCode::kPeerLost,
            "rank {} of {} did not come to {}:{} within {} s; start as many processes as {} says",
@@ -298,15 +334,16 @@ std::string name_of(const std::vector<Introduction>& ranks, int64_t rank) {
   return fmt::format("rank {} on host {}", rank, ranks[static_cast<size_t>(rank)].host);
 }
 
-std::shared_ptr<Process> connected(const Placement& placement, const JoinOptions& options) {
+std::shared_ptr<Process> connected(const Placement& placement, const JoinOptions& options,
+                                   Reporter& reporter) {
   const bool keeps_store = placement.rank == 0 && !placement.hosted;
   const bool here = placement.on_one_machine() && !placement.hosted;
   const std::string address = here ? kLoopback : placement.address;
   const auto base = keeps_store ? hosted_store(here, address, placement.port)
-                                : store_at(address, placement.port, options.patience);
+                                : awaited_store(placement, address, options.patience, reporter);
   const std::string prefix = fmt::format("fastconvmae/{}", placement.restart);
   const auto store = c10::make_intrusive<c10d::PrefixStore>(prefix, base);
-  const std::vector<Introduction> ranks = meet(*store, placement, options);
+  const std::vector<Introduction> ranks = meet(*store, placement, options, reporter);
   refuse_other_programs(ranks);
 
   PeerWatch::Options watch{placement.rank,     placement.size, {}, {}, options.beat,
@@ -337,7 +374,7 @@ std::shared_ptr<Process> join(const Placement& placement, const JoinOptions& opt
         "secret; run them in a network that nobody else can reach");
   }
   try {
-    return connected(placement, options);
+    return connected(placement, options, reporter);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {

@@ -182,6 +182,7 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   const LabelledData data = open_labelled_splits(request.data, request.machine, reporter);
   dist::Group& group = *request.machine.group;
   refuse_different_ranks(group, recipe, request.data, *data.train);
+  refuse_uneven_shares(group, recipe);
   refuse_nested(request.out, request.data, *data.train, reporter);
   RunFacts facts;
   facts.started_from = start ? absolute_path(start->path) : "";

@@ -76,6 +76,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
       open_pictures(request.data, loader::Split::kTrain, request.machine, reporter);
   dist::Group& group = *request.machine.group;
   refuse_different_ranks(group, recipe, request.data, *dataset);
+  refuse_uneven_shares(group, recipe);
   refuse_nested(request.out, request.data, *dataset, reporter);
   const int64_t steps = train::total_steps(recipe, dataset->size());
   models::MaskedAutoencoder untrained(recipe::autoencoder_options(recipe),

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "fcm/base/error.h"
+#include "fcm/loader/slice.h"
 
 namespace fcm::tasks {
 namespace {
@@ -80,6 +81,30 @@ void refuse_different_ranks(dist::Group& group, const recipe::Recipe& recipe,
                       data, place, other.at("names")[i].get<std::string>(), rank,
                       first.at("names")[i].get<std::string>()));
     }
+  }
+}
+
+void refuse_uneven_shares(const dist::Group& group, const recipe::Recipe& recipe) {
+  const int64_t batch = recipe.optim.batch_size, ranks = group.size();
+  if (ranks == 1) return;
+  if (batch < ranks) {
+    throw dist::SharedError(
+        ExitCode::kUsage,
+        fmt::format("optim.batch_size is {}, which leaves some of {} processes without a picture; "
+                    "raise it, or start at most {} processes",
+                    batch, ranks, batch));
+  }
+  if (!recipe.is<recipe::Classify>()) return;
+  const loader::AugmentOptions& augment = recipe.classify().augment;
+  const bool in_pairs = augment.mixup > 0 || augment.cutmix > 0;
+  for (int64_t rank = 0; in_pairs && rank < ranks; ++rank) {
+    const int64_t share = loader::Slice{rank, ranks}.of(batch).size();
+    if (share % 2 == 0) continue;
+    throw dist::SharedError(
+        ExitCode::kUsage,
+        fmt::format("optim.batch_size = {} gives rank {} of {} processes {} pictures, and "
+                    "augment.mixup and augment.cutmix mix them in pairs; take a multiple of {}",
+                    batch, rank, ranks, share, 2 * ranks));
   }
 }
 

@@ -14,4 +14,8 @@ namespace fcm::tasks {
 void refuse_different_ranks(dist::Group& group, const recipe::Recipe& recipe,
                             const std::string& data, const loader::Dataset& dataset);
 
+// Throws Error(kUsage) in every rank where the recipe's batch leaves one of them without a picture,
+// or with an odd number of them although they are mixed in pairs.
+void refuse_uneven_shares(const dist::Group& group, const recipe::Recipe& recipe);
+
 }  // namespace fcm::tasks

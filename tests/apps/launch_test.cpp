@@ -119,6 +119,56 @@ TEST(Launch, EndsWithTheErrorOfTheRanks) {
   EXPECT_EQ(outcome.status, 3) << outcome.err;
 }
 
+TEST(Launch, FewOpenFilesAreASentence) {
+  const Scratch scratch;
+  const std::string command = fmt::format(
+      "ulimit -n 12; {} launch --processes 2 pretrain --recipe smoke_pretrain --data synthetic "
+      "--out {} 2>{}",
+      FCM_PROGRAM, (scratch / "out").string(), (scratch / "err").string());
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 6);
+  EXPECT_NE(content_of(scratch / "err").find("open files"), std::string::npos)
+      << content_of(scratch / "err");
+}
+
+TEST(Launch, ABatchThatCannotBeDividedLeavesNoFolder) {
+  const Scratch scratch;
+  const std::string out = (scratch / "out").string();
+  const Outcome few = run_built(
+      "launch --processes 4 pretrain --recipe smoke_pretrain --data synthetic --set "
+      "optim.batch_size=3 --out " +
+      out);
+  EXPECT_EQ(few.status, 2);
+  EXPECT_NE(few.err.find("at most 3 processes"), few.err.npos) << few.err;
+  const Outcome odd = run_built(
+      "launch --processes 3 finetune --recipe smoke_finetune --data synthetic --from-scratch "
+      "--set augment.mixup=0.8 --out " +
+      out);
+  EXPECT_EQ(odd.status, 2);
+  EXPECT_NE(odd.err.find("a multiple of 6"), odd.err.npos) << odd.err;
+  EXPECT_FALSE(fs::exists(out));
+}
+
+TEST(Launch, EndsAsOneProcessDoesWhereNobodyReads) {
+  const Scratch scratch;
+  const std::string command = fmt::format(
+      "bash -c '{} launch --processes 2 pretrain --recipe smoke_pretrain --data synthetic --set "
+      "run.max_steps=2 --quiet --out {} 2>{} | true; exit ${{PIPESTATUS[0]}}'",
+      FCM_PROGRAM, (scratch / "out").string(), (scratch / "err").string());
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 128 + SIGPIPE);
+  EXPECT_EQ(content_of(scratch / "err").find("was ended"), std::string::npos);
+}
+
+TEST(Launch, ItsJsonAndQuietAreTheCommands) {
+  const Scratch scratch;
+  const Outcome outcome = run_built(
+      "launch --processes 2 --json --quiet pretrain --recipe smoke_pretrain --data synthetic "
+      "--set run.max_steps=2 --out " +
+      (scratch / "out").string());
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out).at("steps"), 2);
+  EXPECT_EQ(outcome.err, "");
+}
+
 TEST(Launch, ARankThatIsKilledEndsTheOthersAndTheSameCommandGoesOn) {
   const Scratch scratch;
   const fs::path out = scratch / "killed", messages = scratch / "stderr";
