@@ -8,7 +8,9 @@
 #include <map>
 #include <optional>
 
+#include "apps/results.h"
 #include "apps/usage.h"
+#include "apps/version.h"
 #include "fcm/base/error.h"
 #include "fcm/config/nearest.h"
 
@@ -175,6 +177,17 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   line.action = std::move(command.action);
   line.flags = std::move(command.flags);
   return line;
+}
+
+bool print_what_is_asked(const CommandLine& line) {
+  if (!line.help.empty()) {
+    print_text(line.help);
+  } else if (line.version) {
+    print_version(line.json);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace fcm::apps

@@ -25,4 +25,7 @@ struct CommandLine {
 // wrong or missing.
 CommandLine parse_command_line(const std::vector<std::string>& arguments);
 
+// Prints the help or the version where it was asked for; false: neither was.
+bool print_what_is_asked(const CommandLine& line);
+
 }  // namespace fcm::apps

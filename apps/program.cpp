@@ -12,9 +12,7 @@
 
 #include "apps/command_line.h"
 #include "apps/ranks.h"
-#include "apps/results.h"
 #include "apps/stderr_reporter.h"
-#include "apps/version.h"
 #include "fcm/base/error.h"
 #include "fcm/base/text.h"
 #include "fcm/base/threads.h"
@@ -45,14 +43,7 @@ int run_in_group(const CommandLine& line, const dist::Placement& placement, Repo
 int run(const std::vector<std::string>& arguments, const std::function<void()>& before_work,
         dist::Placement& placement) {
   const CommandLine line = parse_command_line(arguments);
-  if (!line.help.empty()) {
-    print_text(line.help);
-    return 0;
-  }
-  if (line.version) {
-    print_version(line.json);
-    return 0;
-  }
+  if (print_what_is_asked(line)) return 0;
   if (before_work && !line.command.starts_with("recipe ")) before_work();
   StderrReporter reporter(style_of_stderr(line.quiet));
   if (line.command != "launch") placement = placement_of_process();

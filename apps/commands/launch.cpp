@@ -5,8 +5,6 @@
 #include "apps/command_line.h"
 #include "apps/commands/commands.h"
 #include "apps/ranks.h"
-#include "apps/results.h"
-#include "apps/version.h"
 #include "fcm/base/error.h"
 
 namespace fcm::apps::commands {
@@ -30,14 +28,7 @@ Action launch(Flags& flags) {
            request->processes);
     }
     const CommandLine line = parse_command_line(request->command);  // said once if it is wrong
-    if (!line.help.empty()) {
-      print_text(line.help);
-      return 0;
-    }
-    if (line.version) {
-      print_version(line.json);
-      return 0;
-    }
+    if (print_what_is_asked(line)) return 0;
     if (line.command == "launch") fail(ExitCode::kUsage, "launch cannot launch itself");
     // Given before the command they are the command's.
     if (output.json && !line.json) request->command.emplace_back("--json");

@@ -18,6 +18,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/base/stopwatch.h"
+#include "fcm/dist/part.h"
 
 namespace fcm::dist {
 namespace {
@@ -52,12 +53,9 @@ std::string random_token(int64_t bytes) {
   return token;
 }
 
-// Part `rank` of [n] values: whole cache lines, whatever the type.
 at::Tensor part_of(const at::Tensor& values, int64_t rank, int64_t ranks) {
-  constexpr int64_t kLine = 64;
-  const int64_t elements = values.numel(), lines = (elements + kLine - 1) / kLine;
-  const auto border = [&](int64_t of) { return std::min(lines * of / ranks * kLine, elements); };
-  return values.narrow(0, border(rank), border(rank + 1) - border(rank));
+  const Part part = part_of_rank(rank, ranks, values.numel());
+  return values.narrow(0, part.begin, part.size());
 }
 
 // At the end of the memory: tells it from other memory.

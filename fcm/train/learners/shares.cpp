@@ -2,19 +2,17 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <memory>
 #include <vector>
+
+#include "fcm/dist/part.h"
 
 namespace fcm::train {
 namespace {
 
-constexpr int64_t kAligned = 64;  // elements: cache lines belong to one rank
-
 optim::Share share_of_rank(int64_t rank, int64_t ranks, int64_t elements) {
-  const int64_t lines = (elements + kAligned - 1) / kAligned;
-  const auto border = [&](int64_t of) { return std::min(lines * of / ranks * kAligned, elements); };
-  return {border(rank), border(rank + 1)};
+  const dist::Part part = dist::part_of_rank(rank, ranks, elements);
+  return {part.begin, part.end};
 }
 
 // Everyone's shares of [E] buffers that hold this rank's.

@@ -1,0 +1,23 @@
+// A rank's part of values that a group divides.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace fcm::dist {
+
+struct Part {
+  int64_t begin = 0, end = 0;  // elements
+  int64_t size() const { return end - begin; }
+};
+
+// Those of all ranks follow each other and are everything. They begin at multiples of 64 elements,
+// so that a cache line belongs to one rank, whatever the type.
+inline Part part_of_rank(int64_t rank, int64_t ranks, int64_t elements) {
+  constexpr int64_t kLine = 64;
+  const int64_t lines = (elements + kLine - 1) / kLine;
+  const auto border = [&](int64_t of) { return std::min(lines * of / ranks * kLine, elements); };
+  return {border(rank), border(rank + 1)};
+}
+
+}  // namespace fcm::dist
