@@ -10,6 +10,7 @@
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/load_any.h"
 #include "tests/support/error_of.h"
+#include "tests/support/keeping_reporter.h"
 #include "tests/tasks/child.h"
 
 namespace fcm::tasks {
@@ -19,14 +20,6 @@ using formats::TensorView;
 
 const std::filesystem::path kStoredRuns =
     std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures/checkpoints/checkpoint-0.pth";
-
-class Warnings final : public Reporter {
- public:
-  void info(const std::string&) override {}
-  void warn(const std::string& line) override { warnings.push_back(line); }
-  void progress(const std::string&) override {}
-  std::vector<std::string> warnings;
-};
 
 class Weights : public testing::Test {
  protected:
@@ -63,7 +56,7 @@ class Weights : public testing::Test {
   }
 
   tests::Scratch scratch_;
-  Warnings reporter_;
+  test::KeepingReporter reporter_;
   checkpoint::Checkpoint whole_;
 };
 
