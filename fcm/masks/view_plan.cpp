@@ -120,6 +120,7 @@ ViewPlan plan_from_noise(const at::Tensor& noise_BL, Grid grid, std::vector<int6
               "[view_plan] views do not cover the grid");
   ViewPlan plan;
   plan.order_BL = noise_BL.cpu().argsort(/*stable=*/true, /*dim=*/1).contiguous();
+  plan.cpu_order_BL = plan.order_BL;
   plan.neighbours_BL9 = at::empty({batch, patches, 9}, at::kInt);
   const std::vector<int64_t> view_of_slot = views_of_slots(sizes);
   const int64_t* order = plan.order_BL.const_data_ptr<int64_t>();

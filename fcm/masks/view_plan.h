@@ -29,6 +29,7 @@ struct ViewRun {
 // Slots are places of patches in storage: sorted by view, so that each view is a contiguous run.
 struct ViewPlan {
   at::Tensor order_BL;        // int64: slot -> patch index in raster order
+  at::Tensor cpu_order_BL;    // the same on the CPU, wherever the rest lies
   at::Tensor neighbours_BL9;  // int32: slot -> slots around it, row by row; -1: outside or not seen
   // For each of kept_runs(), int64 [views, L - size]: for each view the slots of all other views,
   // in slot order. The same for every picture.

@@ -21,12 +21,13 @@ at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t see
 }
 
 std::vector<OpCases> all_op_cases() {
-  return {patchify_cases(),    patch_depthwise_conv_cases(),
-          layer_norm_cases(),  gelu_cases(),
-          attention_cases(),   linear_cases(),
-          adamw_cases(),       patch_embed_cases(),
-          norm_linear_cases(), branches_cases(),
-          patch_loss_cases(),  gather_rows_cases()};
+  return {patchify_cases(),        patch_depthwise_conv_cases(),
+          layer_norm_cases(),      gelu_cases(),
+          attention_cases(),       linear_cases(),
+          adamw_cases(),           patch_embed_cases(),
+          norm_linear_cases(),     branches_cases(),
+          patch_loss_cases(),      gather_rows_cases(),
+          window_attention_cases()};
 }
 
 }  // namespace fcm::ops

@@ -62,6 +62,7 @@ OpCases patch_depthwise_conv_cases();
 OpCases patch_embed_cases();
 OpCases patch_loss_cases();
 OpCases patchify_cases();
+OpCases window_attention_cases();
 
 // Every operator's table, in one explicit list.
 std::vector<OpCases> all_op_cases();

@@ -7,6 +7,7 @@
 
 #include "fcm/ops/adamw/op.h"
 #include "fcm/ops/isa.h"
+#include "fcm/ops/window_attention/sets.h"
 
 namespace fcm::ops {
 
@@ -28,5 +29,8 @@ at::Tensor linear_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_OI
 // The library's matrix products.
 at::Tensor linear_library(const at::Tensor& x, const at::Tensor& weight_OI,
                           const at::Tensor& bias_O);
+
+at::Tensor window_attention_with(Isa isa, const at::Tensor& qkv_BTD, const at::Tensor& table_RH,
+                                 const WindowSets& sets);
 
 }  // namespace fcm::ops

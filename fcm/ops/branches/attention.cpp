@@ -34,14 +34,6 @@ at::Tensor rows_of(const at::Tensor& dtokens_BTC, const at::Tensor& places_BT, i
                                       : at::constant_pad_nd(dtokens_BTC, {0, 0, first, 0}));
 }
 
-// The k third of a qkv bias moves all scores of a token by the same amount, which softmax does not
-// notice. What sums of rounded numbers give in place of its gradient is noise around zero, of which
-// AdamW would make steps of full length.
-void forget_key_bias(const at::Tensor& dbias_D) {
-  const int64_t third = dbias_D.size(0) / 3;
-  dbias_D.narrow(0, third, third).zero_();
-}
-
 // M rows (B * T, or those that the tokens are made of), D = 3 * C.
 class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
  public:
@@ -96,7 +88,7 @@ class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
     const at::Tensor dqkv_MD = rows_of(attention.dqkv_NTD, places_BT, 0, x_MC.size(0));
     const at::Tensor normed_MC = layer_norm_forward(isa(), x_MC, norm_weight, norm_bias, epsilon).y;
     auto [dqkv, dqkv_bias] = branches::weight_gradients_of(dqkv_MD, normed_MC);
-    forget_key_bias(dqkv_bias);
+    branches::forget_key_bias(dqkv_bias);
     LayerNormGradients norm =
         layer_norm_backward(isa(), branches::input_gradient(dqkv_MD, qkv_DC), x_MC, norm_weight,
                             statistics_2M, rows_of(dy, places_BT, first, x_MC.size(0)));
@@ -119,20 +111,14 @@ class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
   }
 };
 
-// As it is, with a gradient of zero for the keys' third: see forget_key_bias.
-at::Tensor without_key_gradient(const at::Tensor& bias_D) {
-  const int64_t third = bias_D.size(0) / 3;
-  return at::cat({bias_D.narrow(0, 0, third), bias_D.narrow(0, third, third).detach(),
-                  bias_D.narrow(0, 2 * third, third)});
-}
-
 // Sequences that own kernels do not take: the operators one after another. x and places as
 // tokens_of takes them.
 at::Tensor composed(const at::Tensor& x, const at::Tensor& places_BT, const NormWeights& norm,
                     const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
                     const at::Tensor& scale_B, int64_t first) {
-  at::Tensor qkv_BTD = linear(layer_norm(x, norm.weight_C, norm.bias_C, norm.epsilon),
-                              qkv.weight_OI, without_key_gradient(qkv.bias_O), qkv.rounded_OI);
+  at::Tensor qkv_BTD =
+      linear(layer_norm(x, norm.weight_C, norm.bias_C, norm.epsilon), qkv.weight_OI,
+             branches::without_key_gradient(qkv.bias_O), qkv.rounded_OI);
   at::Tensor residual_BTC = x;
   if (places_BT.defined()) {
     qkv_BTD = gather_rows(qkv_BTD, places_BT);

@@ -124,6 +124,45 @@ OpCase attention_of_rows(std::string name, const SharedTable& table, int64_t cha
   return result;
 }
 
+// Windows of 3 x 3 over pictures of side x side tokens.
+WindowSets windows_of(int64_t side) {
+  std::vector<PlacedToken> tokens;
+  for (int64_t i = 0; i < side * side; ++i) {
+    const auto row = static_cast<int32_t>(i / side), col = static_cast<int32_t>(i % side);
+    tokens.push_back({static_cast<int32_t>(i), row / 3 * 1000 + col / 3, row, col});
+  }
+  const std::vector<std::vector<PlacedToken>> pictures{tokens};
+  return make_window_sets(pictures, 3);
+}
+
+// x: [B, side * side, C].
+OpCase window_attention(std::string name, const Sizes& sizes, int64_t side) {
+  const WindowSets sets = windows_of(side);
+  OpCase result;
+  result.name = "window_attention_" + std::move(name);
+  result.inputs = [sizes, sets](at::ScalarType dtype, uint64_t seed) {
+    const int64_t channels = sizes.x.back();
+    Inputs in = first_inputs(sizes.x, dtype, seed);
+    add_product(in, 3 * channels, channels, dtype, seed + 3);
+    add_product(in, channels, channels, dtype, seed + 5);
+    in.push_back(case_values({sets.table_rows(), sizes.heads}, dtype, seed + 7));
+    return in;
+  };
+  result.run = [sizes, sets](const Inputs& in) {
+    return window_attention_branch(in[0], norm_of(in), {in[3], in[4]}, in[7], {in[5], in[6]},
+                                   sets.to(in[0].device()), scale_of(sizes.scaled, in));
+  };
+  result.reference = [sizes, sets](const Inputs& in) {
+    return window_attention_branch_reference(in[0], norm_of(in), {in[3], in[4]}, in[7],
+                                             {in[5], in[6]}, sets.to(in[0].device()),
+                                             scale_of(sizes.scaled, in));
+  };
+  const double channels = sizes.channels();
+  result.forward_flops = sizes.rows() * (8 * channels * channels + 36 * channels);
+  result.forward_elements = sizes.rows() * 12 * channels + 4 * channels * channels;
+  return result;
+}
+
 // Pictures of `side` x `side` patches, each of which sees all its neighbours.
 at::Tensor all_neighbours(int64_t batch, int64_t side) {
   at::Tensor table = at::full({batch, side * side, 9}, -1, at::kInt);
@@ -192,6 +231,10 @@ OpCases branches_cases() {
   cases.push_back(attention_of_rows("rows_without_places", {2, 3, 9, 40}, 24, 3));
   cases.push_back(attention_of_rows("too_long_for_own_kernels", {2, 150, 600, 600}, 16, 2, 150));
   cases.push_back(attention_of_rows("no_sequences", {0, 3, 9, 8}, 24, 3));
+  cases.push_back(window_attention("several", {{3, 49, 24}, 0, 3}, 7));
+  cases.push_back(window_attention("scaled", {{3, 36, 24}, 0, 3, true}, 6));
+  cases.push_back(window_attention("too_wide_for_own_kernels", {{2, 9, 160}, 0, 1}, 3));
+  cases.push_back(window_attention("no_pictures", {{0, 36, 24}, 0, 3}, 6));
   cases.push_back(conv("scaled", {{3, 9, 4, 24}, 0, 0, true}, 3));
   cases.push_back(conv("no_pictures", {{0, 9, 4, 24}}, 3));
   cases.push_back(by_differences(mlp("small", {{2, 3, 5}, 7})));
@@ -201,6 +244,8 @@ OpCases branches_cases() {
   cases.push_back(by_differences(attention("small_rest", {{2, 4, 6}, 0, 2, true, 2})));
   cases.push_back(by_differences(attention_of_rows("small", {3, 2, 5, 4}, 6, 2)));
   cases.push_back(by_differences(attention_of_rows("small_rest", {3, 2, 5, 4}, 6, 2, 2)));
+  cases.push_back(by_differences(window_attention("small", {{2, 16, 6}, 0, 2}, 4)));
+  cases.push_back(by_differences(window_attention("small_scaled", {{2, 9, 6}, 0, 2, true}, 3)));
   cases.push_back(by_differences(conv("small", {{2, 4, 4, 7}}, 2)));
   return all;
 }

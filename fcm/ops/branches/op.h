@@ -9,6 +9,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "fcm/ops/patches.h"
+#include "fcm/ops/window_attention/sets.h"
 
 namespace fcm::ops {
 
@@ -58,6 +59,17 @@ at::Tensor attention_branch_of_rows_reference(const at::Tensor& rows_RC,
                                               const at::Tensor& places_BT, const NormWeights& norm,
                                               const ProductWeights& qkv, const ProductWeights& proj,
                                               int64_t heads, int64_t first = 0);
+
+// f = proj(window_attention(qkv)): tokens attend inside their sets, with the biases of table_RH.
+// x: [B, T, C]. Of the bias of qkv as above.
+at::Tensor window_attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
+                                   const ProductWeights& qkv, const at::Tensor& table_RH,
+                                   const ProductWeights& proj, const WindowSets& sets,
+                                   const at::Tensor& scale_B = {});
+at::Tensor window_attention_branch_reference(const at::Tensor& x_BTC, const NormWeights& norm,
+                                             const ProductWeights& qkv, const at::Tensor& table_RH,
+                                             const ProductWeights& proj, const WindowSets& sets,
+                                             const at::Tensor& scale_B = {});
 
 // f = conv2(patch_depthwise_conv(conv1)), the outer two 1x1. x: [B, L, P, C]; neighbours and cells
 // as in patch_depthwise_conv/op.h.

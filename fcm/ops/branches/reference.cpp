@@ -8,6 +8,7 @@
 #include "fcm/ops/layer_norm/op.h"
 #include "fcm/ops/linear/op.h"
 #include "fcm/ops/patch_depthwise_conv/op.h"
+#include "fcm/ops/window_attention/op.h"
 
 namespace fcm::ops {
 namespace {
@@ -48,6 +49,15 @@ at::Tensor attention_branch_of_rows_reference(const at::Tensor& rows_RC,
                                               int64_t heads, int64_t first) {
   return attention_branch_reference(gather_rows_reference(rows_RC, places_BT), norm, qkv, proj,
                                     heads, {}, first);
+}
+
+at::Tensor window_attention_branch_reference(const at::Tensor& x_BTC, const NormWeights& norm,
+                                             const ProductWeights& qkv, const at::Tensor& table_RH,
+                                             const ProductWeights& proj, const WindowSets& sets,
+                                             const at::Tensor& scale_B) {
+  const at::Tensor attended_BTC =
+      window_attention_reference(multiply(normalise(x_BTC, norm), qkv), table_RH, sets);
+  return add(x_BTC, multiply(attended_BTC, proj), scale_B);
 }
 
 at::Tensor conv_branch_reference(const at::Tensor& x_BLPC, const NormWeights& norm,

@@ -52,6 +52,17 @@ at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI) 
   return product_with_bias(fastest_products(dy_MO), dy_MO, weight_OI, at::Tensor());
 }
 
+void forget_key_bias(const at::Tensor& dbias_D) {
+  const int64_t third = dbias_D.size(0) / 3;
+  dbias_D.narrow(0, third, third).zero_();
+}
+
+at::Tensor without_key_gradient(const at::Tensor& bias_D) {
+  const int64_t third = bias_D.size(0) / 3;
+  return at::cat({bias_D.narrow(0, 0, third), bias_D.narrow(0, third, third).detach(),
+                  bias_D.narrow(0, 2 * third, third)});
+}
+
 void keep_types(torch::autograd::AutogradContext* context, at::TensorList weights) {
   std::vector<int64_t> types;
   for (const at::Tensor& weight : weights) {

@@ -38,6 +38,13 @@ ProductGradients weight_gradients_of(const at::Tensor& dy_MO, const at::Tensor& 
 // dy_MO * weight_OI.
 at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI);
 
+// The k third of a qkv bias moves all scores of a token by the same amount, which softmax does not
+// notice. What sums of rounded numbers give in place of its gradient is noise around zero, of which
+// AdamW would make steps of full length. The first sets that gradient to zero; the second gives the
+// bias as it is, with such a gradient.
+void forget_key_bias(const at::Tensor& dbias_D);
+at::Tensor without_key_gradient(const at::Tensor& bias_D);
+
 // Types of the weights, kept by the context so that gradients come back in them.
 void keep_types(torch::autograd::AutogradContext* context, at::TensorList weights);
 // Gradients, in the order of keep_types, in those types.

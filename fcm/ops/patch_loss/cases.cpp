@@ -11,6 +11,7 @@ namespace {
 
 struct Sizes {
   int64_t batch, views, hidden, slots, values;
+  PatchError error = PatchError::kSquared;
 };
 
 at::Tensor targets_of(const Sizes& sizes, const at::Tensor& predictions) {
@@ -34,12 +35,13 @@ OpCase make(std::string name, const Sizes& sizes) {
         case_values({sizes.batch, sizes.views, sizes.hidden, sizes.values}, dtype, seed)};
   };
   result.run = [sizes](const OpCase::Inputs& in) {
-    const at::Tensor sum = patch_loss(in[0], targets_of(sizes, in[0]), slots_of(sizes, in[0]));
+    const at::Tensor sum =
+        patch_loss(in[0], targets_of(sizes, in[0]), slots_of(sizes, in[0]), sizes.error);
     return sum.to(in[0].scalar_type());
   };
   result.reference = [sizes](const OpCase::Inputs& in) {
     const at::Tensor sum =
-        patch_loss_reference(in[0], targets_of(sizes, in[0]), slots_of(sizes, in[0]));
+        patch_loss_reference(in[0], targets_of(sizes, in[0]), slots_of(sizes, in[0]), sizes.error);
     return sum.to(in[0].scalar_type());
   };
   const auto elements =
@@ -56,7 +58,10 @@ OpCases patch_loss_cases() {
   all.cases.push_back(timed(make("base", {2, 4, 147, 196, 768})));
   all.cases.push_back(make("one_view_of_unequal_ones", {3, 1, 11, 16, 48}));
   all.cases.push_back(make("no_predictions", {0, 4, 3, 4, 12}));
+  all.cases.push_back(make("absolute", {2, 1, 22, 36, 300, PatchError::kAbsolute}));
   all.cases.push_back(by_differences(make("remainder", {2, 2, 3, 7, 5})));
+  all.cases.push_back(
+      by_differences(make("absolute_remainder", {2, 1, 3, 7, 5, PatchError::kAbsolute})));
   return all;
 }
 

@@ -41,7 +41,9 @@ __global__ void __launch_bounds__(kThreads) forward(PatchLossRows<T, A> a, doubl
        row += stride) {
     A sum = 0;
     along_patch<N>(a, row, [&](int64_t, const A(&difference)[N]) {
-      for (int n = 0; n < N; ++n) sum += difference[n] * difference[n];
+      for (int n = 0; n < N; ++n) {
+        sum += a.absolute ? fabs(difference[n]) : difference[n] * difference[n];
+      }
     });
     total += static_cast<double>(warp_sum(sum));
   }
@@ -68,10 +70,13 @@ __global__ void __launch_bounds__(kThreads)
     backward(PatchLossRows<T, A> a, const A* dloss, T* dpredictions) {
   const int64_t row = static_cast<int64_t>(blockIdx.x) * kWarps + warp();
   if (row >= a.end) return;
-  const A factor = 2 * *dloss / static_cast<A>(a.values);
+  const A factor = (a.absolute ? 1 : 2) * *dloss / static_cast<A>(a.values);
   along_patch<N>(a, row, [&](int64_t i, const A(&difference)[N]) {
     A d[N];
-    for (int n = 0; n < N; ++n) d[n] = factor * difference[n];
+    for (int n = 0; n < N; ++n) {
+      const A sign = static_cast<A>((difference[n] > 0) - (difference[n] < 0));
+      d[n] = factor * (a.absolute ? sign : difference[n]);
+    }
     store<T, N>(dpredictions + row * a.values + i, d);
   });
 }

@@ -15,19 +15,20 @@ struct PatchLossRows {
   int64_t slots;   // a picture
   int64_t values;  // a patch, D
   const T* predictions;
-  const A* targets;     // [B, slots, D]
-  const int64_t* slot;  // [G * H]
+  const A* targets;       // [B, slots, D]
+  const int64_t* slot;    // [G * H]
+  bool absolute = false;  // errors are absolute, not squared
 };
 
 template <class T, class A>
 struct PatchLossBackward {
   PatchLossRows<T, A> rows;
   A factor;
-  T* dpredictions;  // factor * (prediction - target)
+  T* dpredictions;  // factor * (prediction - target), or factor * the sign of that
 };
 
 struct PatchLossKernels {
-  // Sums of squared differences.
+  // Sums of squared or absolute differences.
   double (*forward_float)(const PatchLossRows<float, float>&);
   double (*forward_bfloat16)(const PatchLossRows<Bfloat16, float>&);
   double (*forward_double)(const PatchLossRows<double, double>&);

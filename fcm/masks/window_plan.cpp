@@ -1,0 +1,98 @@
+#include "fcm/masks/window_plan.h"
+
+#include <ATen/ATen.h>
+
+#include <cstring>
+#include <vector>
+
+#include "fcm/base/error.h"
+
+namespace fcm::masks {
+namespace {
+
+// What is the same for all pictures of a plan.
+struct CellMap {
+  const ViewPlan& plan;
+  int64_t slots;
+  const Windows& windows;
+  std::vector<int32_t> view_of_slot;   // all 0: views see each other
+  std::vector<int64_t> place_of_cell;  // row * side + col within a patch -> as stored
+  int64_t windows_down, windows_across;
+};
+
+CellMap cell_map(const ViewPlan& plan, int64_t slots, const Windows& windows, bool by_view) {
+  CellMap map{plan, slots, windows, {}, {}, 0, 0};
+  for (size_t view = 0; view < plan.sizes.size(); ++view) {
+    map.view_of_slot.insert(map.view_of_slot.end(), static_cast<size_t>(plan.sizes[view]),
+                            by_view ? static_cast<int32_t>(view) : 0);
+  }
+  map.place_of_cell.resize(windows.cells.raster.size());
+  for (size_t place = 0; place < windows.cells.raster.size(); ++place) {
+    map.place_of_cell[static_cast<size_t>(windows.cells.raster[place])] =
+        static_cast<int64_t>(place);
+  }
+  // A window more in front than there are whole ones.
+  map.windows_down = plan.grid.rows * windows.cells.side / windows.side + 2;
+  map.windows_across = plan.grid.cols * windows.cells.side / windows.side + 2;
+  return map;
+}
+
+// Row by row of the picture, so that the tokens of a set stand in raster order.
+std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order) {
+  const Grid grid = map.plan.grid;
+  const int64_t side = map.windows.cells.side, count = map.windows.cells.count();
+  const int64_t before = map.windows.side - map.windows.shift;
+  std::vector<int64_t> slot_of_patch(static_cast<size_t>(grid.patches()));
+  for (int64_t slot = 0; slot < grid.patches(); ++slot) {
+    slot_of_patch[static_cast<size_t>(order[slot])] = slot;
+  }
+  std::vector<ops::PlacedToken> tokens;
+  tokens.reserve(static_cast<size_t>(map.slots * count));
+  for (int64_t row = 0; row < grid.rows * side; ++row) {
+    for (int64_t col = 0; col < grid.cols * side; ++col) {
+      const int64_t patch = row / side * grid.cols + col / side;
+      const int64_t slot = slot_of_patch[static_cast<size_t>(patch)];
+      if (slot >= map.slots) continue;
+      const int64_t cell = row % side * side + col % side;
+      const int64_t set = (map.view_of_slot[static_cast<size_t>(slot)] * map.windows_down +
+                           (row + before) / map.windows.side) *
+                              map.windows_across +
+                          (col + before) / map.windows.side;
+      tokens.push_back(
+          {static_cast<int32_t>(slot * count + map.place_of_cell[static_cast<size_t>(cell)]),
+           static_cast<int32_t>(set), static_cast<int32_t>(row), static_cast<int32_t>(col)});
+    }
+  }
+  return tokens;
+}
+
+bool all_alike(const at::Tensor& order_BL) {
+  const auto* first = order_BL.const_data_ptr<int64_t>();
+  const int64_t patches = order_BL.size(1);
+  for (int64_t picture = 1; picture < order_BL.size(0); ++picture) {
+    if (std::memcmp(first, first + picture * patches,
+                    static_cast<size_t>(patches) * sizeof(int64_t)) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+ops::WindowSets window_sets(const ViewPlan& plan, int64_t slots, const Windows& windows,
+                            bool by_view) {
+  require(windows.side >= 1 && windows.shift >= 0 && windows.shift < windows.side,
+          "window_sets: windows of {} cells moved by {}", windows.side, windows.shift);
+  const CellMap map = cell_map(plan, slots, windows, by_view);
+  const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
+  const auto* order = order_BL.const_data_ptr<int64_t>();
+  std::vector<std::vector<ops::PlacedToken>> pictures;
+  const int64_t plans = plan.batch() > 0 && all_alike(order_BL) ? 1 : plan.batch();
+  for (int64_t picture = 0; picture < plans; ++picture) {
+    pictures.push_back(tokens_of(map, order + picture * plan.patches()));
+  }
+  return ops::make_window_sets(pictures, windows.side).to(plan.order_BL.device());
+}
+
+}  // namespace fcm::masks

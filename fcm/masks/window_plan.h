@@ -1,0 +1,28 @@
+// Which cells attend to each other in a stage of windows.
+#pragma once
+
+#include <cstdint>
+
+#include "fcm/masks/view_plan.h"
+#include "fcm/ops/patches.h"
+#include "fcm/ops/window_attention/sets.h"
+
+namespace fcm::masks {
+
+// A stage of windows: patches are cut into `cells`; windows of `side` x `side` cells, moved up and
+// left by `shift` of them.
+struct Windows {
+  ops::Cells cells;
+  int64_t side = 0, shift = 0;
+};
+
+// The sets of the tokens [B, slots * cells]: the first `slots` slots of the plan, cells as stored.
+// A set is what one window holds; by_view: what it holds of one view. Windows do not wrap around:
+// what a cyclic shift would bring together and then mask apart are the parts of windows at opposite
+// borders, here sets of their own. (Source: GreenMIM, and models/swin_transformer.py of SimMIM for
+// what is masked.) One plan where all pictures have the same order, else one for each. Lies where
+// the plan does.
+ops::WindowSets window_sets(const ViewPlan& plan, int64_t slots, const Windows& windows,
+                            bool by_view);
+
+}  // namespace fcm::masks

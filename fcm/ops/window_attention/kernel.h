@@ -1,0 +1,72 @@
+// The kernels of window attention: a table of functions on raw pointers for each instruction set.
+#pragma once
+
+#include <stdint.h>
+
+#include "fcm/ops/simd/bfloat16.h"
+
+namespace fcm::ops {
+
+// What ops::WindowSets holds, and the sizes of heads.
+struct WindowShape {
+  int64_t tokens;  // of a picture
+  int64_t heads;
+  int64_t head_dim;
+  int64_t largest;  // tokens of a set
+  int64_t table;    // entries of a head's biases
+  int64_t centre;   // entry of a token and itself
+  // Pictures that share a plan: set s of picture p is item s * copies + p. 1: each set names its
+  // picture.
+  int64_t copies;
+  const int32_t* places;  // tokens_PT
+  const int32_t* codes;   // codes_PT
+  const int32_t* sets;    // sets_S4
+};
+
+// So many heads are copied together.
+constexpr int64_t kHeadsTogether = 4;
+
+// T: element; A: type of the arithmetic. A call does the items [begin, end), for `heads` heads,
+// kHeadsTogether at most.
+template <class T, class A>
+struct WindowForward {
+  WindowShape shape;
+  int64_t begin, end, first_head, heads;
+  const T* qkv;   // [B, tokens, 3, heads, head_dim]
+  const A* bias;  // [heads, table]
+  T* out;         // [B, tokens, heads, head_dim]
+  // [B, heads, tokens in the order of places, 2]: largest score, 1 / sum of exponentials
+  A* statistics;
+  A* scratch;  // forward_scratch elements
+};
+
+template <class T, class A>
+struct WindowBackward {
+  WindowShape shape;
+  int64_t begin, end, first_head, heads;
+  const T* qkv;
+  const A* bias;
+  const T* dout;
+  const A* statistics;
+  T* dqkv;
+  T* out;      // the forward result, made again; may be null
+  A* dbias;    // [heads, table]: added to
+  A* scratch;  // backward_scratch elements
+};
+
+struct WindowAttentionKernels {
+  int64_t (*forward_scratch)(const WindowShape&);
+  int64_t (*backward_scratch)(const WindowShape&);
+  void (*forward_float)(const WindowForward<float, float>&);
+  void (*forward_bfloat16)(const WindowForward<Bfloat16, float>&);
+  void (*forward_double)(const WindowForward<double, double>&);
+  void (*backward_float)(const WindowBackward<float, float>&);
+  void (*backward_bfloat16)(const WindowBackward<Bfloat16, float>&);
+  void (*backward_double)(const WindowBackward<double, double>&);
+};
+
+extern const WindowAttentionKernels window_attention_plain;
+extern const WindowAttentionKernels window_attention_avx2;
+extern const WindowAttentionKernels window_attention_avx512;
+
+}  // namespace fcm::ops

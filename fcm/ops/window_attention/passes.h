@@ -1,0 +1,36 @@
+// The passes of window attention by own kernels, without autograd, for operators that are made of
+// several. All tensors contiguous.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "fcm/ops/isa.h"
+#include "fcm/ops/window_attention/sets.h"
+
+namespace fcm::ops {
+
+// Whether own kernels take these sets and heads.
+bool window_attention_fits(const at::Tensor& x, int64_t head_dim, const WindowSets& sets);
+
+struct WindowAttended {
+  at::Tensor out_BTC;
+  at::Tensor statistics_BhT2;  // largest score and 1 / sum of exponentials, for the way back
+};
+
+// bias_hR: the table turned over, in the type of the arithmetic.
+at::Tensor biases_by_head(const at::Tensor& table_RH, at::ScalarType of_rows);
+WindowAttended window_attention_forward(Isa isa, const at::Tensor& qkv_BTD,
+                                        const at::Tensor& bias_hR, const WindowSets& sets);
+
+struct WindowAttentionGradients {
+  at::Tensor dqkv_BTD;
+  at::Tensor dtable_RH;  // in the type of the arithmetic
+  at::Tensor out_BTC;    // the forward result made again, or undefined
+};
+WindowAttentionGradients window_attention_backward(Isa isa, const at::Tensor& dout_BTC,
+                                                   const at::Tensor& qkv_BTD,
+                                                   const at::Tensor& bias_hR,
+                                                   const at::Tensor& statistics_BhT2,
+                                                   const WindowSets& sets, bool out_again);
+
+}  // namespace fcm::ops

@@ -1,0 +1,123 @@
+// Which cells share a set, against the definition: looked up for every two cells.
+#include "fcm/masks/window_plan.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <numeric>
+
+namespace fcm::masks {
+namespace {
+
+struct Cell {
+  int64_t row, col, view;
+};
+
+// Row, column and view of every token of a picture, by what the plan and the order of cells say.
+std::vector<Cell> cells_of(const ViewPlan& plan, int64_t picture, int64_t slots,
+                           const ops::Cells& cells) {
+  std::vector<Cell> result;
+  for (int64_t slot = 0; slot < slots; ++slot) {
+    const auto patch = plan.order_BL[picture][slot].item<int64_t>();
+    int64_t view = 0, end = plan.sizes[0];
+    while (slot >= end) end += plan.sizes[static_cast<size_t>(++view)];
+    for (const int64_t inner : cells.raster) {
+      result.push_back({patch / plan.grid.cols * cells.side + inner / cells.side,
+                        patch % plan.grid.cols * cells.side + inner % cells.side, view});
+    }
+  }
+  return result;
+}
+
+// Sets of a picture as the plan has them: token -> number.
+std::map<int32_t, int64_t> set_of_tokens(const ops::WindowSets& sets, int64_t picture) {
+  std::map<int32_t, int64_t> result;
+  const int64_t plan = sets.plans() == 1 ? 0 : picture;
+  const at::Tensor tokens = sets.tokens_PT.flatten();
+  for (int64_t s = 0; s < sets.sets_S4.size(0); ++s) {
+    if (sets.sets_S4[s][0].item<int64_t>() != plan) continue;
+    const auto first = sets.sets_S4[s][1].item<int64_t>(),
+               size = sets.sets_S4[s][2].item<int64_t>();
+    for (int64_t i = first; i < first + size; ++i) result[tokens[i].item<int32_t>()] = s;
+  }
+  return result;
+}
+
+void expect_definition(const ViewPlan& plan, int64_t slots, const Windows& windows, bool by_view) {
+  const ops::WindowSets sets = window_sets(plan, slots, windows, by_view);
+  const at::Tensor tokens = sets.tokens_PT.flatten(), codes = sets.codes_PT.flatten();
+  for (int64_t picture = 0; picture < plan.batch(); ++picture) {
+    const std::vector<Cell> cells = cells_of(plan, picture, slots, windows.cells);
+    const auto set_of = set_of_tokens(sets, picture);
+    ASSERT_EQ(set_of.size(), cells.size()) << "every token is in one set";
+    const auto window = [&](int64_t x) {
+      return (x + windows.side - windows.shift) / windows.side;
+    };
+    for (const auto& [i, set_i] : set_of) {
+      for (const auto& [j, set_j] : set_of) {
+        const Cell &a = cells[static_cast<size_t>(i)], b = cells[static_cast<size_t>(j)];
+        const bool together = window(a.row) == window(b.row) && window(a.col) == window(b.col) &&
+                              (!by_view || a.view == b.view);
+        ASSERT_EQ(set_i == set_j, together) << i << " " << j;
+      }
+    }
+  }
+  // Codes tell differences of coordinates.
+  for (int64_t s = 0; s < sets.sets_S4.size(0); ++s) {
+    const auto plan_index = sets.sets_S4[s][0].item<int64_t>();
+    const auto first = sets.sets_S4[s][1].item<int64_t>(),
+               size = sets.sets_S4[s][2].item<int64_t>();
+    const std::vector<Cell> cells = cells_of(plan, plan_index, slots, windows.cells);
+    const Cell& origin = cells[static_cast<size_t>(tokens[first].item<int32_t>())];
+    for (int64_t i = first; i < first + size; ++i) {
+      const Cell& cell = cells[static_cast<size_t>(tokens[i].item<int32_t>())];
+      EXPECT_EQ(codes[i].item<int64_t>() - codes[first].item<int64_t>(),
+                (cell.row - origin.row) * (2 * windows.side - 1) + cell.col - origin.col);
+    }
+  }
+}
+
+ViewPlan random_plan(int64_t batch, Grid grid, double ratio, bool all_views) {
+  std::vector<int64_t> ids(static_cast<size_t>(batch));
+  std::iota(ids.begin(), ids.end(), 0);
+  MaskOptions options;
+  options.ratio = ratio;
+  options.views.count = all_views ? 0 : 1;
+  return plan_for_samples(ids, 3, 0, grid, options);
+}
+
+TEST(WindowSetsOfAPlan, AreWhatTheDefinitionSays) {
+  const ops::PatchGeometry geometry{{4, 2, 2}};
+  for (const int64_t stage : {0, 1, 2}) {
+    const ops::Cells cells = geometry.cells(stage);
+    for (const auto& [side, shift] : {std::pair<int64_t, int64_t>{3, 0}, {3, 1}, {4, 2}, {1, 0}}) {
+      const ViewPlan full = full_plan(2, {3, 4}), masked = random_plan(3, {3, 4}, 0.75, true),
+                     one = random_plan(3, {3, 4}, 0.6, false);
+      expect_definition(full, 12, {cells, side, shift}, true);
+      expect_definition(masked, masked.kept_slots(), {cells, side, shift}, true);
+      expect_definition(one, one.kept_slots(), {cells, side, shift}, true);
+      expect_definition(one, one.patches(), {cells, side, shift}, false);
+    }
+  }
+}
+
+TEST(WindowSetsOfAPlan, AreOnePlanWherePicturesAreAlike) {
+  const ops::Cells cells = ops::PatchGeometry{{4, 2}}.cells(0);
+  EXPECT_EQ(window_sets(full_plan(5, {4, 4}), 16, {cells, 4, 2}, true).plans(), 1);
+  const ViewPlan masked = random_plan(5, {4, 4}, 0.75, false);
+  EXPECT_EQ(window_sets(masked, masked.kept_slots(), {cells, 4, 2}, true).plans(), 5);
+}
+
+// A picture's borders cut windows instead of wrapping them around: cells at opposite borders never
+// meet.
+TEST(WindowSetsOfAPlan, DoNotWrapAround) {
+  const ops::WindowSets sets = window_sets(full_plan(1, {6, 6}), 36, {{1, {0}}, 3, 1}, true);
+  const auto set_of = set_of_tokens(sets, 0);
+  EXPECT_NE(set_of.at(0), set_of.at(5));
+  EXPECT_NE(set_of.at(0), set_of.at(30));
+  EXPECT_EQ(sets.sets_S4.size(0), 9);
+}
+
+}  // namespace
+}  // namespace fcm::masks
