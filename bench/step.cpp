@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "fcm/tasks/machine.h"
 #include "fcm/train/learners/pretrain.h"
 #include "reference/reference.h"
+#include "reference/swin.h"
 
 namespace fcm::bench {
 namespace {
@@ -37,6 +39,29 @@ reference::ReferenceOptions reference_options(const recipe::Recipe& recipe,
   return options;
 }
 
+reference::SwinOptions swin_options(const recipe::Recipe& recipe, at::ScalarType compute) {
+  const encoder::EncoderOptions& encoder = recipe.encoder;
+  const decoder::DecoderOptions& decoder = recipe.pretrain().decoder;
+  reference::SwinOptions options;
+  options.rows = recipe.data.image_size[0];
+  options.cols = recipe.data.image_size[1];
+  options.channels = recipe.data.channels;
+  options.patch = encoder.strides.front();
+  options.dim = encoder.dims.front();
+  options.depths = encoder.depths;
+  options.heads = encoder.heads.values;
+  options.window = encoder.window;
+  options.mlp_ratio = encoder.mlp_ratios.front();
+  options.norm_epsilon = encoder.norm_epsilon;
+  options.decoder_dim = decoder.dim;
+  options.decoder_depth = decoder.depth;
+  options.decoder_heads = decoder.heads;
+  options.decoder_mlp_ratio = decoder.mlp_ratio;
+  options.norm_pix = recipe.pretrain().targets.norm_pix;
+  options.compute = compute;
+  return options;
+}
+
 // Teachers of the recipe's features with random weights, which are as fast as the published ones.
 std::unique_ptr<targets::Teachers> random_teachers(const recipe::Recipe& recipe,
                                                    at::Device device) {
@@ -52,7 +77,7 @@ class Reference final : public Implementation {
  public:
   Reference(const recipe::Recipe& recipe, const models::MaskedAutoencoder& model,
             const at::Tensor& pictures_BHWC, at::ScalarType compute)
-      : options_(reference_options(recipe, compute)), adamw_(recipe.optim) {
+      : adamw_(recipe.optim) {
     std::vector<at::Tensor> trained;
     for (const nn::Parameter& parameter : model.parameters().all()) {
       at::Tensor value = model.parameters().published(parameter).to(
@@ -61,21 +86,18 @@ class Reference final : public Implementation {
       if (parameter.trainable) trained.push_back(value);
     }
     adamw_.add_group(std::move(trained), /*lr=*/1e-6, recipe.optim.weight_decay);
-    sizes_ = masks::view_sizes(model.grid().patches(), recipe.pretrain().masks);
-    kept_ = masks::kept_views(sizes_, recipe.pretrain().masks);
-    noise_BL_ =
-        at::rand({pictures_BHWC.size(0), model.grid().patches()}).to(pictures_BHWC.device());
     images_BCHW_ = pictures_BHWC.permute({0, 3, 1, 2}).to(at::kFloat).div(255).contiguous();
+    loss_ = recipe.model.kind == "swin" ? loss_of_swin(recipe, model, compute)
+                                        : loss_of_views(recipe, model, compute);
   }
 
   Parts step() override {
     Laps laps(images_BCHW_.device());
     const double before = allocated_bytes(images_BCHW_.device());
-    const auto result =
-        reference::forward(weights_, options_, images_BCHW_, noise_BL_, sizes_, kept_);
+    const at::Tensor loss = loss_();
     laps.lap("forward");  // it cannot be stopped between encoder and decoder
     kept_bytes = allocated_bytes(images_BCHW_.device()) - before;
-    torch::autograd::backward({result.loss}, {});
+    torch::autograd::backward({loss}, {});
     laps.lap("backward");
     adamw_.step();
     laps.lap("update");
@@ -83,12 +105,51 @@ class Reference final : public Implementation {
   }
 
  private:
-  reference::ReferenceOptions options_;
+  using Loss = std::function<at::Tensor()>;
+
+  at::Tensor noise(const models::MaskedAutoencoder& model) const {
+    return at::rand({images_BCHW_.size(0), model.grid().patches()}).to(images_BCHW_.device());
+  }
+
+  Loss loss_of_views(const recipe::Recipe& recipe, const models::MaskedAutoencoder& model,
+                     at::ScalarType compute) {
+    const std::vector<int64_t> sizes =
+        masks::view_sizes(model.grid().patches(), recipe.pretrain().masks);
+    const int64_t kept = masks::kept_views(sizes, recipe.pretrain().masks);
+    return
+        [this, options = reference_options(recipe, compute), noise_BL = noise(model), sizes, kept] {
+          return reference::forward(weights_, options, images_BCHW_, noise_BL, sizes, kept).loss;
+        };
+  }
+
+  // SimMIM by its recipe; GreenMIM with one mask for the batch, as published.
+  Loss loss_of_swin(const recipe::Recipe& recipe, const models::MaskedAutoencoder& model,
+                    at::ScalarType compute) {
+    const reference::SwinOptions options = swin_options(recipe, compute);
+    const masks::Grid grid = model.grid();
+    const int64_t kept = masks::view_sizes(grid.patches(), recipe.pretrain().masks).front();
+    const at::Tensor noise_BL = noise(model);
+    if (!recipe.pretrain().decoder.linear()) {
+      return [this, options, noise_L = noise_BL[0], kept] {
+        return reference::green_mim(weights_, options, images_BCHW_, noise_L, kept).loss;
+      };
+    }
+    const int64_t cells = options.unit() / options.patch;
+    const at::Tensor rank_BL = noise_BL.argsort(/*dim=*/int64_t{1}).argsort(/*dim=*/int64_t{1});
+    const at::Tensor mask_Bhw = (rank_BL >= kept)
+                                    .to(at::kFloat)
+                                    .view({-1, grid.rows, grid.cols})
+                                    .repeat_interleave(cells, 1)
+                                    .repeat_interleave(cells, 2);
+    return [this, options, mask_Bhw] {
+      return reference::simmim(weights_, options, images_BCHW_, mask_Bhw).loss;
+    };
+  }
+
   reference::Weights weights_;
   FusedAdamW adamw_;
-  std::vector<int64_t> sizes_;
-  int64_t kept_ = 0;
-  at::Tensor noise_BL_, images_BCHW_;
+  at::Tensor images_BCHW_;
+  Loss loss_;
 };
 
 }  // namespace
@@ -118,6 +179,15 @@ nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
   }
   dist::Group& group = *request.machine.group;
   const bool features = !recipe.pretrain().targets.features().empty();
+  const bool views_of_swin =
+      recipe.model.kind == "swin" && recipe.pretrain().masks.views.count != 1;
+  if (views_of_swin && request.implementation != "fast") {
+    fail(
+        ExitCode::kUsage,
+        "--implementation {}: nothing was published of a Swin with several views, which {} is; take "
+        "fast",
+        request.implementation, recipe.row.name);
+  }
   if (features && request.implementation != "fast") {
     fail(ExitCode::kUsage,
          "--implementation {}: the published form has no targets but pixels, and {} has others; "

@@ -51,7 +51,7 @@ EncoderSizes encoder_sizes(const ModelOptions& options) {
   sizes.strides = options.encoder.strides;
   sizes.dims = options.encoder.dims;
   sizes.depths = options.encoder.depths;
-  sizes.heads = options.encoder.heads;
+  sizes.heads = options.encoder.heads.last();
   sizes.mlp_ratios = options.encoder.mlp_ratios;
   return sizes;
 }

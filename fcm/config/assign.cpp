@@ -64,6 +64,16 @@ bool take(const Value& value, std::vector<Element>& target) {
   return true;
 }
 
+bool take(const Value& value, OneOrMore& target) {
+  int64_t one = 0;
+  if (!value.is_list) {
+    if (!take(value.items.front(), one)) return false;
+    target = one;
+    return true;
+  }
+  return take(value, target.values);
+}
+
 }  // namespace
 
 std::string assign(const Field& field, const Value& value) {

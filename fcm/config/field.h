@@ -16,8 +16,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fcm::config {
@@ -26,7 +28,8 @@ namespace fcm::config {
 struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
-  size_t length = 0;  // elements a vector must have; 0: one or more
+  size_t length = 0;  // elements a vector must have; 0: one or more; kAnyLength: none, too
+  static constexpr size_t kAnyLength = std::numeric_limits<size_t>::max();
 };
 
 // Allowed values of a string. Empty: any text.
@@ -38,6 +41,18 @@ struct OneOf {
 struct CountOrAll {
   int64_t count = 0;
   bool all() const { return count == 0; }
+};
+
+// A number, or a list of them, one of each of several things: encoder.heads = 12,
+// encoder.heads = [4, 8, 16, 32]. A list of one number is written as the number.
+struct OneOrMore {
+  std::vector<int64_t> values;
+
+  OneOrMore(int64_t one) : values{one} {}                                  // NOLINT(*-explicit-*)
+  OneOrMore(std::vector<int64_t> several) : values(std::move(several)) {}  // NOLINT(*-explicit-*)
+  OneOrMore(std::initializer_list<int64_t> several) : values(several) {}
+  int64_t last() const { return values.back(); }
+  bool operator==(const OneOrMore&) const = default;
 };
 
 }  // namespace fcm::config

@@ -28,8 +28,9 @@ std::string list_text(const std::vector<int64_t>& values) {
 }
 
 std::string list_kind(const Field& field, const char* of_what) {
-  return field.range.length == 0 ? fmt::format("a list of {}", of_what)
-                                 : fmt::format("a list of {} {}", field.range.length, of_what);
+  return field.range.length == 0 || field.range.length == Range::kAnyLength
+             ? fmt::format("a list of {}", of_what)
+             : fmt::format("a list of {} {}", field.range.length, of_what);
 }
 
 bool inside(const Range& range, double value) {
@@ -45,11 +46,12 @@ std::string number_fault(const Field& field, double value) {
 template <class Number>
 std::string list_fault(const Field& field, const std::vector<Number>& values) {
   const size_t length = field.range.length;
-  if (length != 0 && values.size() != length) {
+  const bool any = length == Range::kAnyLength;
+  if (length != 0 && !any && values.size() != length) {
     return fmt::format("has {} element{}, not {}", values.size(), values.size() == 1 ? "" : "s",
                        length);
   }
-  if (values.empty()) return "is an empty list";
+  if (values.empty() && !any) return "is an empty list";
   for (size_t i = 0; i < values.size(); ++i) {
     const std::string fault = number_fault(field, static_cast<double>(values[i]));
     if (!fault.empty()) return fmt::format("has an element ({}) that {}", values[i], fault);
@@ -99,7 +101,8 @@ std::string kind_of(const Field& field) {
                  [](std::string*) -> std::string { return "a text"; },
                  [&](std::vector<int64_t>*) { return list_kind(field, "whole numbers"); },
                  [&](std::vector<double>*) { return list_kind(field, "numbers"); },
-                 [](CountOrAll*) -> std::string { return "a whole number or \"all\""; }},
+                 [](CountOrAll*) -> std::string { return "a whole number or \"all\""; },
+                 [](OneOrMore*) -> std::string { return "a whole number or a list of them"; }},
       field.target);
 }
 
@@ -123,23 +126,32 @@ std::string value_of(const Field& field) {
                  [](const CountOrAll* value) {
                    return value->all() ? quoted_text("all") : fmt::format("{}", value->count);
                  },
+                 [](const OneOrMore* value) {
+                   return value->values.size() == 1 ? fmt::format("{}", value->last())
+                                                    : list_text(value->values);
+                 },
                  [](const auto* list) { return list_text(*list); }},
       field.target);
 }
 
 std::string fault_of(const Field& field) {
-  return std::visit(Overloaded{[](const bool*) -> std::string { return ""; },
-                               [&](const int64_t* value) {
-                                 return number_fault(field, static_cast<double>(*value));
-                               },
-                               [&](const double* value) { return number_fault(field, *value); },
-                               [&](const std::string* value) { return text_fault(field, *value); },
-                               [&](const CountOrAll* value) -> std::string {
-                                 if (value->all()) return "";
-                                 return number_fault(field, static_cast<double>(value->count));
-                               },
-                               [&](const auto* list) { return list_fault(field, *list); }},
-                    field.target);
+  return std::visit(
+      Overloaded{
+          [](const bool*) -> std::string { return ""; },
+          [&](const int64_t* value) { return number_fault(field, static_cast<double>(*value)); },
+          [&](const double* value) { return number_fault(field, *value); },
+          [&](const std::string* value) { return text_fault(field, *value); },
+          [&](const CountOrAll* value) -> std::string {
+            if (value->all()) return "";
+            return number_fault(field, static_cast<double>(value->count));
+          },
+          [&](const OneOrMore* value) {
+            return value->values.size() == 1
+                       ? number_fault(field, static_cast<double>(value->last()))
+                       : list_fault(field, value->values);
+          },
+          [&](const auto* list) { return list_fault(field, *list); }},
+      field.target);
 }
 
 }  // namespace fcm::config

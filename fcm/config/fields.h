@@ -15,7 +15,7 @@ namespace fcm::config {
 // One key. Points into the options it was made from, which must outlive it.
 struct Field {
   using Target = std::variant<bool*, int64_t*, double*, std::string*, std::vector<int64_t>*,
-                              std::vector<double>*, CountOrAll*>;
+                              std::vector<double>*, CountOrAll*, OneOrMore*>;
   std::string section;
   std::string key;
   Target target;
@@ -50,7 +50,7 @@ class Collector {
   void operator()(const char* key, std::string& value, OneOf allowed, const char* help) {
     fields.push_back({section_, key, &value, {}, std::move(allowed), help});
   }
-  // int64_t, double, vectors of them, CountOrAll
+  // int64_t, double, vectors of them, CountOrAll, OneOrMore
   template <class Number>
   void operator()(const char* key, Number& value, Range allowed, const char* help) {
     fields.push_back({section_, key, &value, allowed, {}, help});

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "fcm/config/field.h"
 
@@ -12,9 +13,18 @@ struct DecoderOptions {
   int64_t heads = 16;
   double mlp_ratio = 4.0;
   int64_t independent_blocks = 1;
+  std::string kind = "transformer";
+
+  bool linear() const { return kind == "linear"; }
 
   template <class Visitor>
   void visit(Visitor& visitor) {
+    visitor(
+        "kind", kind, config::OneOf{{"transformer", "transformer_shuffled", "linear"}},
+        "transformer: hidden patches come in here, as mask tokens. transformer_shuffled: the "
+        "same as GreenMIM published it, with visible patches at each other's places. linear, "
+        "SimMIM: hidden patches are mask tokens in the encoder, and one product makes pixels of "
+        "what it leaves; dim and the rest of the section are not used");
     visitor("dim", dim, config::Range{1, 16384}, "width");
     visitor("depth", depth, config::Range{0, 256},
             "transformer blocks, those of all targets together");

@@ -42,7 +42,7 @@ ConvVit::ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t 
       fuse2_(fuse(scope / "stage2_output_decode", options, 1, geometry_.cells(1), outputs)),
       blocks1_(conv_blocks(scope / "blocks1", options, 0)),
       blocks2_(conv_blocks(scope / "blocks2", options, 1)),
-      blocks3_(scope, "blocks3", options.depths[2], options.dims[2], options.heads,
+      blocks3_(scope, "blocks3", options.depths[2], options.dims[2], options.heads.last(),
                options.mlp_ratios[2], options.norm_epsilon) {
   if (outputs.norm) norm_.emplace(scope / "norm", options.dims[2], options.norm_epsilon);
 }
@@ -201,7 +201,7 @@ Family conv_vit_family() {
   return {.kind = "conv_vit",
           .stages = 3,
           .class_tokens = 0,
-          .last_blocks = "blocks3",
+          .last_blocks = [](const EncoderOptions&) -> std::string { return "blocks3"; },
           .sizes = named_sizes(),
           .make = make,
           .cost = cost,

@@ -3,9 +3,7 @@
 #include <algorithm>
 
 namespace fcm::encoder {
-namespace {
 
-// i of "<stem>.<i>" or "<stem>.<i>.more".
 std::optional<int64_t> block_number(std::string_view name, std::string_view stem) {
   if (!name.starts_with(stem)) return std::nullopt;
   name.remove_prefix(stem.size());
@@ -17,8 +15,6 @@ std::optional<int64_t> block_number(std::string_view name, std::string_view stem
   if (!digits) return std::nullopt;
   return std::stoll(number);
 }
-
-}  // namespace
 
 bool Shapes::has(const std::string& name, size_t dimensions) const {
   const auto found = shapes_.find(name);

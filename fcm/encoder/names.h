@@ -37,7 +37,8 @@ class Shapes {
 
 // What the tensors of a file say of an encoder.
 struct Recognised {
-  EncoderOptions options{"custom", {}, {}, {}, /*heads: not in the tensors*/ 0, {}};
+  // Heads are 0 where the tensors do not tell.
+  EncoderOptions options{"custom", {}, {}, {}, 0, {}};
   int64_t channels = 0;  // of the picture
   bool fuse = false;     // as in Outputs
 };
@@ -46,6 +47,9 @@ struct Recognised {
 // with blocks "<stem>.0", "<stem>.1", ... Returns whether there is such a convolution.
 bool add_stage(const Shapes& shapes, const std::string& embedding, const std::string& stem,
                Recognised& found);
+
+// i of "<stem>.<i>" or "<stem>.<i>.more".
+std::optional<int64_t> block_number(std::string_view name, std::string_view stem);
 
 // The published rule for transformers (ConvMAE's and MAE's util/lr_decay.py): names that begin as
 // one of `first` are layer 0, block i of `depth`, "<stem>.<i>", is layer i + 1, and what follows

@@ -17,8 +17,8 @@ std::vector<std::string> size_names();
 
 inline constexpr const char* kDefaultKind = "conv_vit";  // whose sizes stand in EncoderOptions
 
-// A hierarchical encoder: convolution stages first, transformer last (ConvViT), or the transformer
-// alone (ViT: lists of one element).
+// A hierarchical encoder: convolution stages first, transformer last (ConvViT), the transformer
+// alone (ViT: lists of one element), or any number of stages of windows (Swin).
 struct EncoderOptions {
   // Or a name, with the fields below as named_size has them; "checkpoint": recipes of downstream
   // tasks take their encoder from the checkpoint they start from (tasks/checkpoint_encoder.h).
@@ -26,9 +26,10 @@ struct EncoderOptions {
   std::vector<int64_t> strides{4, 2, 2};
   std::vector<int64_t> dims{256, 384, 768};
   std::vector<int64_t> depths{2, 2, 11};
-  int64_t heads = 12;
+  config::OneOrMore heads = 12;
   std::vector<double> mlp_ratios{4, 4, 4};
   double norm_epsilon = 1e-6;
+  int64_t window = 0;
 
   int64_t patch_side() const {  // pixels
     return std::accumulate(strides.begin(), strides.end(), int64_t{1}, std::multiplies<>());
@@ -41,14 +42,17 @@ struct EncoderOptions {
             "finetune and linprobe: the encoder is that of --checkpoint, the other keys are for "
             "--from-scratch");
     visitor("strides", strides, config::Range{1, 64},
-            "downsampling of each stage; conv_vit has three stages, vit one");
+            "downsampling of each stage; conv_vit has three stages, vit one, swin any number");
     visitor("dims", dims, config::Range{1, 16384}, "channels of each stage");
     visitor("depths", depths, config::Range{0, 256}, "blocks of each stage");
-    visitor("heads", heads, config::Range{1, 256}, "attention heads of the last stage");
+    visitor("heads", heads, config::Range{1, 256},
+            "attention heads of the last stage; swin: a list, of each stage");
     visitor("mlp_ratios", mlp_ratios, config::Range{0.25, 64},
             "width of each stage's MLPs over its channels");
     visitor("norm_epsilon", norm_epsilon, config::Range{1e-15, 0.1},
             "added to the variance in the LayerNorms of transformer blocks and of the output");
+    visitor("window", window, config::Range{0, 256},
+            "rows and columns of cells that attend to each other; swin alone, others: 0");
   }
 };
 

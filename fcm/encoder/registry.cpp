@@ -6,6 +6,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/encoder/conv_vit.h"
+#include "fcm/encoder/swin.h"
 #include "fcm/encoder/vit.h"
 #include "fcm/nn/layers.h"
 
@@ -16,6 +17,7 @@ const std::vector<Family>& families() {
   static const std::vector<Family> all{
       conv_vit_family(),
       vit_family(),
+      swin_family(),
   };
   return all;
 }
@@ -80,9 +82,11 @@ Embeddings add_embeddings(const nn::Scope& scope, const std::string& kind, int64
                           masks::Grid grid, bool trainable_positions) {
   const int64_t class_tokens = family(kind).class_tokens;
   Embeddings embeddings;
+  embeddings.grid = grid;
   if (class_tokens > 0) {
     embeddings.class_token_11C = scope.add("cls_token", {1, 1, dim}, nn::Init::kNormal02);
   }
+  if (!family(kind).positions) return embeddings;
   embeddings.positions_1TC =
       scope.add_table("pos_embed", nn::sincos_positions(grid.rows, grid.cols, dim, class_tokens),
                       trainable_positions);
@@ -93,16 +97,23 @@ std::unique_ptr<Encoder> make_encoder(const std::string& kind, const nn::Scope& 
                                       const EncoderOptions& options, int64_t channels,
                                       const Embeddings& embeddings, const Outputs& outputs) {
   const Family& known = family(kind);
-  require(options.strides.size() == known.stages && options.dims.size() == known.stages &&
-              options.depths.size() == known.stages && options.mlp_ratios.size() == known.stages,
+  const size_t stages = known.stages == 0 ? options.strides.size() : known.stages;
+  require(options.strides.size() == stages && options.dims.size() == stages &&
+              options.depths.size() == stages && options.mlp_ratios.size() == stages,
           "an encoder of {} stages wants a number for each; got {} strides, {} dims, {} "
           "depths and {} mlp_ratios",
-          known.stages, options.strides.size(), options.dims.size(), options.depths.size(),
+          stages, options.strides.size(), options.dims.size(), options.depths.size(),
           options.mlp_ratios.size());
   require(outputs.norm || !outputs.fuse,
           "encoder outputs: fuse without norm; wanted both, because fused stages are "
           "added to the latents, which norm makes");
   return known.make(scope, options, channels, embeddings, outputs);
+}
+
+void add_mask_token(const nn::Scope& scope, const EncoderOptions& options, Embeddings& embeddings) {
+  embeddings.products = nn::Init::kNormal02;
+  embeddings.mask_token_11C =
+      scope.add("mask_token", {1, 1, options.dims.front()}, nn::Init::kNormal02);
 }
 
 nn::LayerOf layer_of(const std::string& kind, const EncoderOptions& options) {

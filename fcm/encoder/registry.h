@@ -20,10 +20,14 @@
 namespace fcm::encoder {
 
 struct Family {
-  std::string kind;                   // its name in recipes and files
-  size_t stages = 1;                  // elements of each list of EncoderOptions
-  int64_t class_tokens = 0;           // in front of the patches of every view
-  std::string last_blocks;            // observers see those of the last stage as "<last_blocks>.0"
+  std::string kind;            // its name in recipes and files
+  size_t stages = 1;           // elements of each list of EncoderOptions; 0: any number
+  int64_t class_tokens = 0;    // in front of the patches of every view
+  bool positions = true;       // has a table of them
+  bool mask_tokens = false;    // can see hidden patches as mask tokens
+  bool pools_latents = false;  // its classifiers take the mean of latents, not a norm of it
+  // Observers see the blocks of the last stage as "<this>.0", ...
+  std::string (*last_blocks)(const EncoderOptions& options);
   std::vector<EncoderOptions> sizes;  // the named ones
 
   std::unique_ptr<Encoder> (*make)(const nn::Scope& scope, const EncoderOptions& options,
@@ -50,7 +54,7 @@ const Family& family(const std::string& kind);
 // The named size of these widths, depths and heads; nullptr: none.
 const EncoderOptions* size_like(const std::string& kind, const EncoderOptions& options);
 
-// Adds "cls_token", where the kind has one, and "pos_embed", with the published start values:
+// Adds "cls_token" and "pos_embed", where the kind has them, with the published start values:
 // normal of deviation .02, and sines and cosines. Pretraining keeps the table frozen, fine-tuning
 // trains it.
 Embeddings add_embeddings(const nn::Scope& scope, const std::string& kind, int64_t dim,
@@ -59,6 +63,9 @@ Embeddings add_embeddings(const nn::Scope& scope, const std::string& kind, int64
 std::unique_ptr<Encoder> make_encoder(const std::string& kind, const nn::Scope& scope,
                                       const EncoderOptions& options, int64_t channels,
                                       const Embeddings& embeddings, const Outputs& outputs);
+
+// Adds "mask_token" of the first stage, and has the encoder see hidden patches as such.
+void add_mask_token(const nn::Scope& scope, const EncoderOptions& options, Embeddings& embeddings);
 
 // Family::layer_of, for the groups of an optimizer.
 nn::LayerOf layer_of(const std::string& kind, const EncoderOptions& options);

@@ -31,7 +31,7 @@ Vit::Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels
       embed_(nn::Linear::convolution(scope / "patch_embed" / "proj", channels, options.dims[0],
                                      options.strides[0], nn::row_by_row(options.strides[0]),
                                      nn::Init::kXavierUniform)),
-      blocks_(scope, "blocks", options.depths[0], options.dims[0], options.heads,
+      blocks_(scope, "blocks", options.depths[0], options.dims[0], options.heads.last(),
               options.mlp_ratios[0], options.norm_epsilon),
       keeps_stages_(outputs.stages) {
   if (outputs.norm) norm_.emplace(scope / "norm", options.dims[0], options.norm_epsilon);
@@ -108,6 +108,8 @@ nn::Layer layer_of(const EncoderOptions& options, std::string_view name) {
 std::optional<Recognised> recognise(const Shapes& shapes) {
   Recognised found;
   if (!add_stage(shapes, "patch_embed.proj.weight", "blocks", found)) return std::nullopt;
+  // Other networks embed patches so too; none without the blocks is a ViT.
+  if (found.options.depths.front() == 0) return std::nullopt;
   return found;
 }
 
@@ -119,7 +121,7 @@ Family vit_family() {
   return {.kind = "vit",
           .stages = 1,
           .class_tokens = 1,
-          .last_blocks = "blocks",
+          .last_blocks = [](const EncoderOptions&) -> std::string { return "blocks"; },
           .sizes = named_sizes(),
           .make = make,
           .cost = cost,

@@ -4,14 +4,19 @@
 
 namespace fcm::heads {
 
-LinearHead::LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, bool mean_pool,
+LinearHead::LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, Pool pool,
                        double norm_epsilon)
-    : head_(scope / "head", dim, classes, nn::Init::kNormal2e5) {
-  if (mean_pool) fc_norm_.emplace(scope / "fc_norm", dim, norm_epsilon);
+    : pool_(pool),
+      head_(scope / "head", dim, classes,
+            pool == Pool::kMeanOfLatents ? nn::Init::kNormal02 : nn::Init::kNormal2e5) {
+  if (pool == Pool::kMeanOfTokens) fc_norm_.emplace(scope / "fc_norm", dim, norm_epsilon);
 }
 
 at::Tensor LinearHead::pool(const encoder::Features& seen, at::ScalarType wide,
                             const nn::Observer& observer) const {
+  if (pool_ == Pool::kMeanOfLatents) {
+    return seen.latent_BKC.mean({1}, /*keepdim=*/false, wide);  // [B, C]
+  }
   if (!fc_norm_) {
     const at::Tensor& latents_BTC =
         seen.class_latents_BGC.defined() ? seen.class_latents_BGC : seen.latent_BKC;

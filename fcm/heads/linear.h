@@ -1,5 +1,5 @@
 // The head of fine-tuning: one vector a picture, a linear layer. Source: ConvMAE's
-// models_convvit.py, MAE's models_vit.py.
+// models_convvit.py, MAE's models_vit.py, SimMIM's models/swin_transformer.py.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,16 +13,21 @@
 
 namespace fcm::heads {
 
+enum class Pool {
+  kMeanOfTokens,   // the published global_pool: the mean of all patch tokens, then fc_norm
+  kMeanOfLatents,  // Swin: the mean of what the encoder's norm makes of them
+  kToken,          // one latent: the class token of a ViT, else the top left patch
+};
+
 class LinearHead {
  public:
-  // mean_pool, the published global_pool. On: the mean of all patch tokens, then fc_norm. Off: one
-  // latent: the class token of a ViT, the top left patch of a ConvViT. Adds "head" to the scope,
-  // and "fc_norm" behind it, in the published order; the layer starts normal of std 2e-5.
-  LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, bool mean_pool,
+  // Adds "head" to the scope, and "fc_norm" behind it where tokens are pooled, in the published
+  // order; the layer starts normal of std 2e-5, Swin's of .02.
+  LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, Pool pool,
              double norm_epsilon = nn::kNormEpsilon);
 
   // What the encoder has to make for it.
-  static encoder::Outputs wanted(bool mean_pool) { return {.norm = !mean_pool}; }
+  static encoder::Outputs wanted(Pool pool) { return {.norm = pool != Pool::kMeanOfTokens}; }
 
   // One vector a picture, [B, C], of the type `wide`. The observer sees "fc_norm".
   at::Tensor pool(const encoder::Features& seen, at::ScalarType wide,
@@ -31,6 +36,7 @@ class LinearHead {
   at::Tensor operator()(const at::Tensor& features_BC) const { return head_(features_BC); }
 
  private:
+  Pool pool_;
   nn::Linear head_;
   std::optional<nn::LayerNorm> fc_norm_;
 };

@@ -28,11 +28,12 @@ constexpr std::array<std::string_view, 3> kInnerWrappers = {
 
 constexpr std::string_view kEncoder = "encoder.";  // EasyCV
 
-// EasyCV's names of a decoder; the first that fits.
+// Names of decoders, EasyCV's but for the first; the first that fits.
 struct Prefix {
   std::string_view from, to;
 };
 constexpr std::array kDecoder = {
+    Prefix{"decoder.0.", "decoder_pred."},  // SimMIM
     Prefix{"decoder.mask_token", "mask_token"},
     Prefix{"decoder.decoder_", "decoder_"},
     Prefix{"decoder.", "decoder_"},
@@ -56,12 +57,14 @@ constexpr std::array kWords = {
     "patch_embed2",
     "patch_embed3",
     "patch_embed4",
+    "layers",
     "stage1_output_decode",
     "stage2_output_decode",
     "blocks1",
     "blocks2",
     "blocks3",
     "blocks",
+    "downsample",
     "norm1",
     "conv1",
     "conv2",
@@ -70,8 +73,10 @@ constexpr std::array kWords = {
     "mlp",
     "fc1",
     "fc2",
+    "relative_position_bias_table",
     "qkv",
     "proj",
+    "reduction",
     "norm",
     "head",
     "fc_norm",
@@ -140,6 +145,65 @@ std::string published_name(std::string_view name) {
   return result;
 }
 
+bool is_window_buffer(std::string_view name) {
+  return name.ends_with(".relative_position_index") || name.ends_with(".attn_mask");
+}
+
+namespace {
+
+// Adds `by` to the number of the stage in "layers.<n>.downsample".
+void move_merges(std::vector<formats::TensorView>& tensors, int64_t by) {
+  constexpr std::string_view kLayers = "layers.", kMerge = ".downsample.";
+  for (formats::TensorView& tensor : tensors) {
+    const size_t merge = tensor.name.find(kMerge);
+    if (!tensor.name.starts_with(kLayers) || merge == std::string::npos) continue;
+    const auto stage =
+        number_of(std::string_view(tensor.name).substr(kLayers.size(), merge - kLayers.size()));
+    if (!stage) continue;
+    tensor.name = std::string(kLayers) + std::to_string(*stage + by) + tensor.name.substr(merge);
+  }
+}
+
+bool has_tensor(std::span<const formats::TensorView> tensors, std::string_view name) {
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [&](const formats::TensorView& tensor) { return tensor.name == name; });
+}
+
+void replace_front(std::vector<formats::TensorView>& tensors, std::string_view from,
+                   std::string_view to) {
+  for (formats::TensorView& tensor : tensors) {
+    if (take_off(tensor.name, from)) tensor.name.insert(0, to);
+  }
+}
+
+}  // namespace
+
+void from_timm_swin(std::vector<formats::TensorView>& tensors) {
+  if (!has_tensor(tensors, "layers.1.downsample.reduction.weight") ||
+      has_tensor(tensors, "layers.0.downsample.reduction.weight")) {
+    return;
+  }
+  move_merges(tensors, -1);
+  replace_front(tensors, "head.fc.", "head.");
+}
+
+void to_timm_swin(std::vector<formats::TensorView>& tensors) {
+  move_merges(tensors, 1);
+  replace_front(tensors, "head.", "head.fc.");
+}
+
+std::string name_in_program(std::string_view name, std::span<const formats::TensorView> model) {
+  const bool swin = has_tensor(model, "layers.0.blocks.0.attn.relative_position_bias_table");
+  const bool simmim = swin && optimizer_rule(model).decayed_first;
+  if (!swin || (!simmim && !has_tensor(model, "decoder_embed.weight"))) return std::string(name);
+  if (simmim && name.starts_with("decoder_pred.")) {
+    return "decoder.0." + std::string(name.substr(std::string_view("decoder_pred.").size()));
+  }
+  const bool of_encoder = name.starts_with("patch_embed.") || name.starts_with("layers.") ||
+                          name.starts_with("norm.") || (simmim && name == "mask_token");
+  return (of_encoder ? "encoder." : "") + std::string(name);
+}
+
 void rename_as_published(std::vector<formats::TensorView>& tensors, const std::string& source) {
   std::map<std::string, std::string> before;
   for (formats::TensorView& tensor : tensors) {
@@ -174,13 +238,27 @@ bool is_frozen_table(std::string_view name, std::span<const formats::TensorView>
   });
 }
 
+OptimizerRule optimizer_rule(std::span<const formats::TensorView> model) {
+  const auto has = [&](std::string_view name, size_t dimensions) {
+    return std::any_of(model.begin(), model.end(), [&](const formats::TensorView& tensor) {
+      return tensor.name.ends_with(name) && tensor.shape.size() == dimensions;
+    });
+  };
+  if (!has("relative_position_bias_table", 2)) return {};
+  if (has("decoder_pred.weight", 4)) return {"vectors_tokens", true};  // SimMIM
+  return {"vectors_tokens_tables", false};                             // GreenMIM
+}
+
 std::vector<const formats::TensorView*> optimizer_order(
     std::span<const formats::TensorView> model) {
+  const OptimizerRule rule = optimizer_rule(model);
   std::vector<const formats::TensorView*> order;
-  for (const bool decay : {false, true}) {
+  for (const bool decay : {rule.decayed_first, !rule.decayed_first}) {
     for (const formats::TensorView& tensor : model) {
       if (is_frozen_table(tensor.name, model)) continue;
-      if (has_weight_decay(tensor.name, tensor.shape.size()) == decay) order.push_back(&tensor);
+      if (has_weight_decay(tensor.name, tensor.shape.size(), rule.no_decay) == decay) {
+        order.push_back(&tensor);
+      }
     }
   }
   return order;

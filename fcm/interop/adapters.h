@@ -24,6 +24,19 @@ std::string without_wrappers(std::string name);
 // "decoder.X" of EasyCV becomes "decoder_X".
 std::string published_name(std::string_view name);
 
+// Whether a tensor is one that Swin computes from the size of its windows and keeps in its files
+// all the same: which row of a table belongs to which two cells, and what a shifted window masks.
+bool is_window_buffer(std::string_view name);
+
+// timm puts the merge that ends a stage of Swin in front of the next one, and its head one level
+// deeper: to the published names, and back.
+void from_timm_swin(std::vector<formats::TensorView>& tensors);
+void to_timm_swin(std::vector<formats::TensorView>& tensors);
+
+// The name that the published program of a pretrained model has in its files, where it puts
+// something in front of ours: "encoder." of SimMIM and GreenMIM. `model`: all of its tensors.
+std::string name_in_program(std::string_view name, std::span<const formats::TensorView> model);
+
 // Renames all. Throws Error(kCheckpoint) where two tensors come to one name; `source` is the file.
 void rename_as_published(std::vector<formats::TensorView>& tensors, const std::string& source);
 
@@ -35,8 +48,16 @@ void sort_as_published(std::vector<formats::TensorView>& tensors);
 // knows it. Pretraining trains none; a classifier (one with head.weight) trains its positions.
 bool is_frozen_table(std::string_view name, std::span<const formats::TensorView> model);
 
-// The parameters of a published optimizer by number: first those that do not decay, then those that
-// do, each in the order of `model` (the state_dict's), frozen tables left out.
+// How the published program of a model groups its parameters: by optim.no_decay, and which group is
+// the first.
+struct OptimizerRule {
+  std::string no_decay = "vectors";
+  bool decayed_first = false;
+};
+OptimizerRule optimizer_rule(std::span<const formats::TensorView> model);
+
+// The parameters of a published optimizer by number: one group after the other, each in the order
+// of `model` (the state_dict's), frozen tables left out.
 std::vector<const formats::TensorView*> optimizer_order(std::span<const formats::TensorView> model);
 
 }  // namespace fcm::interop

@@ -24,6 +24,8 @@ void add_rest(const encoder::Shapes& shapes, Architecture& found) {
   if (shapes.has("decoder_embed.weight", 2)) {
     const int64_t dim = shapes.at("decoder_embed.weight", 0);
     found.decoder = {dim, shapes.blocks("decoder_blocks"), shapes.mlp_ratio("decoder_blocks", dim)};
+  } else if (shapes.has("decoder_pred.weight", 4)) {
+    found.decoder.emplace().linear = true;
   }
 }
 
@@ -31,6 +33,8 @@ struct ForeignPart {
   std::string_view ending;  // of a tensor's name
   std::string_view sentence;
 };
+
+constexpr std::string_view kBiasTable = "relative_position_bias_table";
 
 // Parts of other programs' ViTs.
 constexpr std::array kForeign = {
@@ -55,7 +59,7 @@ constexpr std::array kForeign = {
     ForeignPart{".attn.q_bias",
                 "its attention has biases for queries and values alone (q_bias, v_bias, as BEiT), "
                 "where this program's has one for all (qkv.bias)"},
-    ForeignPart{"relative_position_bias_table",
+    ForeignPart{kBiasTable,
                 "its attention has relative positions, which this program's does not have"},
     ForeignPart{".mlp.w12.weight", "its MLPs are gated (SwiGLU), this program's are not"},
     ForeignPart{".mlp.fc1_g.weight", "its MLPs are gated (SwiGLU), this program's are not"},
@@ -69,9 +73,13 @@ bool is_square(int64_t number) {
 std::string foreign_part(std::span<const formats::TensorView> tensors,
                          const encoder::Shapes& shapes, const Architecture& found) {
   for (const ForeignPart& part : kForeign) {
+    if (found.kind == "swin" && part.ending == kBiasTable) continue;
     for (const formats::TensorView& tensor : tensors) {
       if (tensor.name.ends_with(part.ending)) return std::string(part.sentence);
     }
+  }
+  if (found.kind == "swin" && shapes.has("absolute_pos_embed", 3)) {
+    return "it has absolute positions (absolute_pos_embed), which this program's Swin does not have";
   }
   if (found.kind != "vit") return {};
   if (!found.class_token) {
@@ -112,8 +120,6 @@ std::optional<Architecture> recognise(std::span<const formats::TensorView> tenso
     found.encoder = encoder->options;
     found.channels = encoder->channels;
     found.fuse = encoder->fuse;
-    // Other networks embed patches so too; none without the blocks is a ViT.
-    if (found.kind == "vit" && found.encoder.depths.front() == 0) continue;
     add_rest(shapes, found);
     found.foreign = foreign_part(tensors, shapes, found);
     return found;

@@ -27,6 +27,7 @@ struct Architecture {
   struct Decoder {
     int64_t dim = 0, depth = 0;
     double mlp_ratio = 4;
+    bool linear = false;  // one product, no blocks: decoder.kind
   };
   std::optional<Decoder> decoder;
   bool mask_token = false;

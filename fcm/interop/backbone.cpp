@@ -67,34 +67,53 @@ void write_folder(const fs::path& out, const std::vector<formats::TensorView>& t
 
 // timm's name for these sizes; others are vit_base with sizes of its own in model_args.
 std::string timm_name(const encoder::EncoderOptions& sizes) {
-  const bool tiny = sizes.dims.front() == 192 && sizes.depths.front() == 12 && sizes.heads == 3;
+  const bool tiny = sizes.dims.front() == 192 && sizes.depths.front() == 12 &&
+                    sizes.heads == config::OneOrMore(3);
   if (tiny) return "vit_tiny_patch16_224";  // a size that has no name here
   const encoder::EncoderOptions* named = encoder::size_like("vit", sizes);
   if (named == nullptr) return "vit_base_patch16_224";
   return fmt::format("vit_{}_patch{}_224", named->size, named->strides.front());
 }
 
+std::string timm_swin_name(const encoder::EncoderOptions& sizes) {
+  const encoder::EncoderOptions* named = encoder::size_like("swin", sizes);
+  return fmt::format("swin_{}_patch4_window7_224", named == nullptr ? "base" : named->size);
+}
+
+json timm_arguments(const recipe::Recipe& recipe, const Architecture& architecture) {
+  const encoder::EncoderOptions& encoder = recipe.encoder;
+  const bool swin = architecture.kind == "swin";
+  json arguments = {{"img_size", recipe.data.image_size},
+                    {"patch_size", swin ? encoder.strides.front() : encoder.patch_side()},
+                    {"in_chans", recipe.data.channels},
+                    {"embed_dim", encoder.dims.front()},
+                    {"mlp_ratio", encoder.mlp_ratios.front()},
+                    {"num_classes", architecture.classes}};
+  if (swin) {
+    arguments["depths"] = encoder.depths;
+    arguments["num_heads"] = encoder.heads.values;
+    arguments["window_size"] = encoder.window;
+  } else {
+    arguments["depth"] = encoder.depths.front();
+    arguments["num_heads"] = encoder.heads.last();
+  }
+  return arguments;
+}
+
 // Read by timm.create_model("local-dir:FOLDER"). Always with model_args: the sizes then do not hang
 // on a name.
 json timm_config(const recipe::Recipe& recipe, const Architecture& architecture) {
   const encoder::EncoderOptions& encoder = recipe.encoder;
-  const int64_t patch = architecture.encoder.patch_side();
   const auto& image = recipe.data.image_size;
-  const std::string pool = architecture.fc_norm ? "avg" : "token";
-  return {{"architecture", timm_name(encoder)},
+  const bool swin = architecture.kind == "swin";
+  const std::string pool = architecture.fc_norm || swin ? "avg" : "token";
+  json arguments = timm_arguments(recipe, architecture);
+  arguments["global_pool"] = pool;
+  return {{"architecture", swin ? timm_swin_name(encoder) : timm_name(encoder)},
           {"num_classes", architecture.classes},
-          {"num_features", encoder.dims.front()},
+          {"num_features", encoder.dims.back()},
           {"global_pool", pool},
-          {"model_args",
-           {{"img_size", image},
-            {"patch_size", patch},
-            {"in_chans", recipe.data.channels},
-            {"embed_dim", encoder.dims.front()},
-            {"depth", encoder.depths.front()},
-            {"num_heads", encoder.heads},
-            {"mlp_ratio", encoder.mlp_ratios.front()},
-            {"num_classes", architecture.classes},
-            {"global_pool", pool}}},
+          {"model_args", arguments},
           {"pretrained_cfg",
            {{"custom_load", false},
             {"input_size", {recipe.data.channels, image[0], image[1]}},
@@ -105,17 +124,44 @@ json timm_config(const recipe::Recipe& recipe, const Architecture& architecture)
             {"std", recipe.data.deviation},
             {"num_classes", architecture.classes},
             {"first_conv", "patch_embed.proj"},
-            {"classifier", "head"}}}};
+            {"classifier", swin ? "head.fc" : "head"}}}};
+}
+
+// SwinConfig.
+json swin_config(const recipe::Recipe& recipe) {
+  const encoder::EncoderOptions& encoder = recipe.encoder;
+  const auto& image = recipe.data.image_size;
+  return {{"model_type", "swin"},
+          {"architectures", json::array({"SwinModel"})},
+          {"image_size", image[0] == image[1] ? json(image[0]) : json(image)},
+          {"patch_size", encoder.strides.front()},
+          {"num_channels", recipe.data.channels},
+          {"embed_dim", encoder.dims.front()},
+          {"depths", encoder.depths},
+          {"num_heads", encoder.heads.values},
+          {"window_size", encoder.window},
+          {"mlp_ratio", encoder.mlp_ratios.front()},
+          {"qkv_bias", true},
+          {"hidden_dropout_prob", 0.0},
+          {"attention_probs_dropout_prob", 0.0},
+          {"drop_path_rate", 0.0},
+          {"hidden_act", "gelu"},
+          {"use_absolute_embeddings", false},
+          {"layer_norm_eps", encoder.norm_epsilon},
+          {"hidden_size", encoder.dims.back()},
+          {"encoder_stride", encoder.patch_side()},
+          {"torch_dtype", "float32"}};
 }
 
 json transformers_config(const recipe::Recipe& recipe, const Architecture& architecture) {
   const encoder::EncoderOptions& encoder = recipe.encoder;
   const auto& image = recipe.data.image_size;
+  if (architecture.kind == "swin") return swin_config(recipe);
   return {{"model_type", "vit"},
           {"architectures", json::array({"ViTModel"})},
           {"hidden_size", encoder.dims.front()},
           {"num_hidden_layers", encoder.depths.front()},
-          {"num_attention_heads", encoder.heads},
+          {"num_attention_heads", encoder.heads.last()},
           {"intermediate_size", static_cast<int64_t>(encoder.mlp_ratios.front() *
                                                      static_cast<double>(encoder.dims.front()))},
           {"hidden_act", "gelu"},
@@ -142,8 +188,36 @@ json preprocessor_config(const recipe::Recipe& recipe) {
           {"image_std", recipe.data.deviation}};
 }
 
+// What their Swins have one number of: the width of the MLPs, the doubling of dims, windows.
+void refuse_uneven_swin(const std::string& format, const recipe::Recipe& recipe,
+                        std::span<const TensorView> tensors) {
+  const encoder::EncoderOptions& encoder = recipe.encoder;
+  for (size_t s = 0; s < encoder.dims.size(); ++s) {
+    if (encoder.mlp_ratios[s] == encoder.mlp_ratios[0] && encoder.dims[s] == encoder.dims[0] << s) {
+      continue;
+    }
+    fail(
+        ExitCode::kUsage,
+        "--to {}: its Swin doubles its channels from stage to stage and has one mlp_ratio; use --to "
+        "encoder or --to safetensors",
+        format);
+  }
+  const int64_t rows = (2 * encoder.window - 1) * (2 * encoder.window - 1);
+  for (const TensorView& tensor : tensors) {
+    const bool smaller =
+        tensor.name.ends_with("relative_position_bias_table") && tensor.shape.at(0) != rows;
+    if (format != "transformers" || !smaller) continue;
+    fail(
+        ExitCode::kUsage,
+        "--to transformers: {} is of a smaller window than encoder.window = {}, where SwinModel has "
+        "one for all stages; use --to timm",
+        tensor.name, encoder.window);
+  }
+}
+
 // ViTModel classifies by the class token behind its last norm, and knows no other head.
 void refuse_mean_token(const Architecture& architecture) {
+  if (architecture.kind == "swin") return;
   if (!architecture.fc_norm && architecture.norm) return;
   fail(ExitCode::kUsage,
        "--to transformers: this classifier takes the mean of all patches (fc_norm), for which "
@@ -171,7 +245,9 @@ size_t write_backbone(const std::string& format, const fs::path& out,
     write_encoder(out, tensors, texts);
     return tensors.size();
   }
-  if (architecture->kind != "vit") {
+  const bool swin = architecture->kind == "swin";
+  if (swin) refuse_uneven_swin(format, recipe, tensors);
+  if (architecture->kind != "vit" && !swin) {
     fail(ExitCode::kUsage,
          "--to {}: {} holds a {}, which {} does not have; use --to encoder (the published "
          "programs of ConvMAE) or --to safetensors",
@@ -181,21 +257,24 @@ size_t write_backbone(const std::string& format, const fs::path& out,
     return has_role(one.name, {TensorRole::kHead});
   };
   if (format == "timm") {
-    if (recipe.encoder.norm_epsilon != 1e-6) {
+    const double theirs = swin ? 1e-5 : 1e-6;
+    if (recipe.encoder.norm_epsilon != theirs) {
       reporter.warn(fmt::format(
-          "encoder.norm_epsilon = {} has no place in timm's configuration, which has 1e-06: "
+          "encoder.norm_epsilon = {} has no place in timm's configuration, which has {}: "
           "features there differ by rounding or a little more",
-          recipe.encoder.norm_epsilon));
+          recipe.encoder.norm_epsilon, theirs));
     }
     if (architecture->classes == 0 && std::erase_if(tensors, is_of_head) > 0) {
       reporter.warn("the probe's head is left out: timm has none with batch normalisation");
     }
+    if (swin) to_timm_swin(tensors);
     write_folder(out, tensors, timm_config(recipe, *architecture), texts);
     return tensors.size();
   }
   refuse_mean_token(*architecture);
   if (std::erase_if(tensors, is_of_head) > 0) {
-    reporter.warn("the classifier's head is left out: ViTModel has none");
+    reporter.warn(fmt::format("the classifier's head is left out: {} has none",
+                              swin ? "SwinModel" : "ViTModel"));
   }
   const std::vector<formats::TensorView> theirs = as_transformers(tensors);
   write_folder(out, theirs, transformers_config(recipe, *architecture), texts);

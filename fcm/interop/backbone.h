@@ -12,11 +12,12 @@ namespace fcm::interop {
 
 // Formats that hold an encoder, without decoder and moments:
 //   encoder       {"model": state_dict} in a .pth file, what the published fine-tuning programs
-//   load timm          folder of config.json and model.safetensors, a VisionTransformer
-//   transformers  the same for Hugging Face's ViTModel, with preprocessor_config.json
+//   load timm          folder of config.json and model.safetensors, a VisionTransformer or a
+//                 SwinTransformer
+//   transformers  the same for Hugging Face's ViTModel or SwinModel, with preprocessor_config.json
 bool is_backbone_format(const std::string& format);
 
-// The last two are for ViT alone. Throws Error(kUsage) for a ConvViT, and for what the other
+// The last two are for ViT and Swin. Throws Error(kUsage) for a ConvViT, and for what the other
 // program's model has no place for; Error(kCheckpoint) where writing fails. Returns how many
 // tensors were written. `recipe_text` goes along where it is not empty.
 size_t write_backbone(const std::string& format, const std::filesystem::path& out,

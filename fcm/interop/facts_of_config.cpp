@@ -67,9 +67,12 @@ bool is_image_processor(const json& preprocessor) {
 void take_timm_arguments(const json& arguments, const std::string& architecture,
                          FactsTaken& facts) {
   facts.take_heads("encoder.heads", arguments, "num_heads");
-  facts.take_size("dim", member(arguments, "embed_dim"));
-  facts.take_size("depth", member(arguments, "depth"));
-  facts.take_size("patch", member(arguments, "patch_size"));
+  const bool swin = architecture.starts_with("swin_");  // whose sizes are those of its first stage
+  if (!swin) {
+    facts.take_size("dim", member(arguments, "embed_dim"));
+    facts.take_size("depth", member(arguments, "depth"));
+    facts.take_size("patch", member(arguments, "patch_size"));
+  }
   if (const auto size = extent(member(arguments, "img_size"))) {
     facts.take("data.image_size", *size);
   }
@@ -85,7 +88,7 @@ void take_timm_arguments(const json& arguments, const std::string& architecture,
                  facts.file(), norm);
   }
   const bool clip = norm.empty() && architecture.find("_clip_") != std::string::npos;
-  facts.take("encoder.norm_epsilon", clip ? 1e-5 : 1e-6);  // timm's
+  facts.take("encoder.norm_epsilon", clip || swin ? 1e-5 : 1e-6);  // timm's
   for (const char* key : {"mlp_layer", "block_fn", "attn_layer", "embed_layer"}) {
     facts.check_absent(arguments, key, "a layer of another kind");
   }
@@ -204,10 +207,13 @@ json transformers_facts(const json& config, const char* config_file, const json&
   FactsTaken facts(config.is_object() ? config_file : file, part.inside);
   facts.take_heads("encoder.heads", vision, "num_attention_heads");
   facts.take_heads("decoder.heads", vision, "decoder_num_attention_heads");
-  facts.take_size("dim", member(vision, "hidden_size"));
-  facts.take_size("depth", member(vision, "num_hidden_layers"));
-  if (const auto patch = extent(member(vision, "patch_size"))) {
-    facts.take_size("patch", json((*patch)[0]));
+  // Of a Swin these count stages, and cells of the first one.
+  if (text_in(member(vision, "model_type")) != "swin") {
+    facts.take_size("dim", member(vision, "hidden_size"));
+    facts.take_size("depth", member(vision, "num_hidden_layers"));
+    if (const auto patch = extent(member(vision, "patch_size"))) {
+      facts.take_size("patch", json((*patch)[0]));
+    }
   }
   if (const auto size = extent(member(vision, "image_size"))) facts.take("data.image_size", *size);
   facts.take_epsilon(vision, "layer_norm_eps");

@@ -141,7 +141,8 @@ std::string FactsTaken::says(const char* name, const json& value) const {
 
 void FactsTaken::take_heads(const char* key, const json& object, const char* name) {
   const json& value = member(object, name);
-  if (value.is_null()) return;
+  // A list is Swin's, whose tensors tell the heads of its stages.
+  if (value.is_null() || value.is_array()) return;
   if (const auto heads = whole(value)) {
     take(key, *heads);
     facts_["names"][key] = says(name, value);

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "fcm/base/error.h"
-#include "fcm/decoder/decoder.h"
+#include "fcm/decoder/transformer.h"
 
 namespace fcm::interop {
 namespace {

@@ -153,6 +153,7 @@ std::vector<formats::TensorView> average_of(const formats::PthFile& file,
   std::vector<formats::TensorView> average =
       tensors_of(std::get<formats::Value::Dict>(found->data), file);
   rename_as_published(average, source);
+  std::erase_if(average, [](const formats::TensorView& one) { return is_window_buffer(one.name); });
   for (formats::TensorView& tensor : average) tensor.name.insert(0, checkpoint::kEmaPrefix);
   return average;
 }
@@ -222,6 +223,9 @@ void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
   }
   checkpoint.merged = from_transformers(tensors, source);
   rename_as_published(tensors, source);
+  from_timm_swin(tensors);
+  std::erase_if(tensors,
+                [](const formats::TensorView& tensor) { return is_window_buffer(tensor.name); });
   if (!weights.found || checkpoint.state.contains("recipe")) return;
   if (wanted.empty()) say_others(weights, source, reporter);
   std::vector<formats::TensorView> left_out = take_out_heads(tensors);

@@ -24,8 +24,11 @@ bool sets(const std::vector<std::string>& overrides, std::string_view key) {
   });
 }
 
-int64_t encoder_heads(const Architecture& architecture, const std::vector<std::string>& overrides,
-                      const std::string& source) {
+config::OneOrMore encoder_heads(const Architecture& architecture,
+                                const std::vector<std::string>& overrides,
+                                const std::string& source) {
+  // A Swin's tables of relative positions have a column a head.
+  if (architecture.kind == "swin") return architecture.encoder.heads;
   for (const encoder::EncoderOptions& named : encoder::family(architecture.kind).sizes) {
     if (named.dims == architecture.encoder.dims) return named.heads;
   }
@@ -42,6 +45,12 @@ int64_t encoder_heads(const Architecture& architecture, const std::vector<std::s
         source, dim);
   }
   return 1;
+}
+
+// Pictures of which the last stage of windows is what the files' tables say.
+std::vector<int64_t> swin_image_size(const Architecture& architecture) {
+  const int64_t side = architecture.encoder.window * architecture.encoder.patch_side();
+  return {side, side};
 }
 
 int64_t decoder_heads(int64_t dim, const std::vector<std::string>& overrides,
@@ -62,6 +71,7 @@ std::vector<int64_t> image_size(const Architecture& architecture,
                                 const std::vector<std::string>& overrides,
                                 const std::string& source) {
   constexpr int64_t kPublished = 224;
+  if (architecture.kind == "swin") return swin_image_size(architecture);
   if (architecture.patches <= 0) return {kPublished, kPublished};
   const auto side = std::llround(std::sqrt(static_cast<double>(architecture.patches)));
   if (side * side != architecture.patches && !sets(overrides, "data.image_size")) {
@@ -128,7 +138,13 @@ recipe::Recipe published_recipe(const Architecture& architecture, const json& ar
   recipe.model.kind = architecture.kind;
   recipe.encoder = architecture.encoder;
   recipe.encoder.heads = encoder_heads(architecture, overrides, source);
-  if (const auto& decoder = architecture.decoder) {
+  const auto& decoder = architecture.decoder;
+  if (decoder && decoder->linear) {
+    recipe.pretrain().decoder.kind = "linear";
+    recipe.pretrain().masks = {0.6, {1}};
+    recipe.pretrain().targets.norm_pix = false;
+    recipe.pretrain().targets.pixel_loss = "l1";
+  } else if (decoder) {
     recipe.pretrain().decoder = {decoder->dim, decoder->depth,
                                  decoder_heads(decoder->dim, overrides, source),
                                  decoder->mlp_ratio};
@@ -164,7 +180,7 @@ std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Archite
   assume("encoder.heads",
          fmt::format("encoder.heads = {}, as of the published ViTs of this width (--set "
                      "encoder.heads=N)",
-                     recipe.encoder.heads));
+                     recipe.encoder.heads.last()));
   if (deviation_is_said) {
     assume("data.mean", "ImageNet's data.mean (--set data.mean=[0.5,0.5,0.5])");
   } else {
@@ -175,7 +191,7 @@ std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Archite
   if (mean_is_said) {
     assume("data.deviation", "ImageNet's data.deviation (--set data.deviation=[0.5,0.5,0.5])");
   }
-  if (architecture.kind == "vit") {  // of a ConvViT there is one form
+  if (architecture.kind != "conv_vit") {  // of which there is one form
     assume("encoder.norm_epsilon",
            fmt::format("encoder.norm_epsilon = {}, where other weights have 1e-12 or 1e-5 (--set "
                        "encoder.norm_epsilon=X)",
@@ -204,6 +220,7 @@ struct Program {
 constexpr std::array kPrograms = {
     Program{"conv_vit", "convmae_convvit", "fastconvmae_convvit"},
     Program{"vit", "mae_vit", "mae_vit"},
+    Program{"swin", "green_mim_swin", "green_mim_swin"},
 };
 
 // "mae_vit_large_patch16"

@@ -1,4 +1,5 @@
 // A checkpoint as a published training file.
+#include <deque>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,8 @@ formats::Value dict(std::vector<std::pair<std::string_view, formats::Value>> ent
   return {std::move(result)};
 }
 
+constexpr std::string_view kTableName = "relative_position_bias_table";
+
 // A tree whose tensors are collected beside it.
 class Writer {
  public:
@@ -46,6 +49,10 @@ class Writer {
     entries.emplace_back("epoch", formats::Value{content_.epoch});
     if (!content_.moments.empty()) entries.emplace_back("scaler", scaler());
     entries.emplace_back("args", formats::from_json(content_.args));
+    if (optimizer_rule(model_).decayed_first) {  // SimMIM's --resume wants them
+      entries.emplace_back("lr_scheduler", dict({}));
+      entries.emplace_back("max_accuracy", formats::Value{0.0});
+    }
     if (!average_.empty()) entries.emplace_back(kAverageKey, state_dict(average_));
     if (!content_.facts.empty()) entries.emplace_back("facts", text(content_.facts));
     if (!content_.recipe.empty()) entries.emplace_back("recipe", text(content_.recipe));
@@ -62,10 +69,35 @@ class Writer {
 
   formats::Value state_dict(const std::vector<formats::TensorView>& tensors) {
     std::vector<std::pair<std::string_view, formats::Value>> entries;
-    for (const formats::TensorView& tensor : tensors)
-      entries.emplace_back(tensor.name, add(tensor));
+    for (const formats::TensorView& tensor : tensors) {
+      entries.emplace_back(keep(name_in_program(tensor.name, tensors)), add(tensor));
+      if (tensor.name.ends_with(kTableName)) add_index(tensor, tensors, entries);
+    }
     return dict(std::move(entries), true);
   }
+
+  // GreenMIM resumes strictly: beside each table the buffer that says which row belongs to which
+  // two cells of a window.
+  void add_index(const formats::TensorView& table, const std::vector<formats::TensorView>& all,
+                 std::vector<std::pair<std::string_view, formats::Value>>& entries) {
+    int64_t side = 1;
+    while (side * side < table.shape.at(0)) side += 2;
+    const int64_t window = (side + 1) / 2, cells = window * window;
+    std::vector<int64_t>& index = indices_.emplace_back();
+    for (int64_t i = 0; i < cells; ++i) {
+      for (int64_t j = 0; j < cells; ++j) {
+        index.push_back((i / window - j / window + window - 1) * side + i % window - j % window +
+                        window - 1);
+      }
+    }
+    std::string name = name_in_program(table.name, all);
+    name.replace(name.size() - kTableName.size(), kTableName.size(), "relative_position_index");
+    entries.emplace_back(keep(std::move(name)),
+                         add({"", "I64", {cells, cells}, std::as_bytes(std::span(index))}));
+  }
+
+  // Entries look at their names.
+  std::string_view keep(std::string name) { return names_.emplace_back(std::move(name)); }
 
   // A tensor and bytes of its own for each: loaded ones are counted up in place.
   formats::Value step(size_t number) {
@@ -114,15 +146,17 @@ class Writer {
   }
 
   formats::Value groups() const {
+    const OptimizerRule rule = optimizer_rule(model_);
     formats::Value::List without, with;
     for (const formats::TensorView* parameter : optimizer_order(model_)) {
       const auto number = static_cast<int64_t>(without.size() + with.size());
-      const bool decays = has_weight_decay(parameter->name, parameter->shape.size());
+      const bool decays = has_weight_decay(parameter->name, parameter->shape.size(), rule.no_decay);
       (decays ? with : without).push_back(formats::Value{number});
     }
     formats::Value::List list;
     list.push_back(group(0.0, std::move(without)));
     list.push_back(group(content_.optimizer.weight_decay, std::move(with)));
+    if (rule.decayed_first) std::swap(list[0], list[1]);
     return {std::move(list)};
   }
 
@@ -139,6 +173,8 @@ class Writer {
   const PublishedFile& content_;
   std::vector<formats::TensorView> model_, average_, tensors_;
   std::vector<float> steps_;
+  std::deque<std::string> names_;
+  std::deque<std::vector<int64_t>> indices_;
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ constexpr std::array kTable = {
     Row{"patch_embed?.*", TensorRole::kEncoder},  // ConvViT
     Row{"blocks.*", TensorRole::kEncoder},
     Row{"blocks?.*", TensorRole::kEncoder},
+    Row{"layers.*", TensorRole::kEncoder},  // Swin
     Row{"norm.*", TensorRole::kEncoderNorm},
     Row{"stage?_output_decode.*", TensorRole::kFusion},
     Row{"mask_token", TensorRole::kDecoder},

@@ -24,22 +24,32 @@ constexpr std::array kOutside = {
     Rename{"patch_embed.proj.", "embeddings.patch_embeddings.projection."},
     Rename{"norm.", "layernorm."},
     Rename{"head.", "classifier."},
+    Rename{"patch_embed.norm.", "embeddings.norm."},
+    Rename{"mask_token", "embeddings.mask_token"},
 };
 
 constexpr std::array kInBlock = {
-    Rename{"norm1.", "layernorm_before."}, Rename{"attn.proj.", "attention.output.dense."},
-    Rename{"norm2.", "layernorm_after."},  Rename{"mlp.fc1.", "intermediate.dense."},
+    Rename{"norm1.", "layernorm_before."},
+    Rename{"attn.proj.", "attention.output.dense."},
+    Rename{"norm2.", "layernorm_after."},
+    Rename{"mlp.fc1.", "intermediate.dense."},
     Rename{"mlp.fc2.", "output.dense."},
+    Rename{"attn.relative_position_bias_table", "attention.self.relative_position_bias_table"},
 };
 
-// In front of a block's number.
+// In front of a block's number; of Swin's, which has "blocks." and a number of its own behind that,
+// in front of the stage's.
 constexpr std::array kBlocks = {
     Rename{"blocks.", "encoder.layer."},
     Rename{"decoder_blocks.", "decoder.decoder_layers."},
+    Rename{"layers.", "encoder.layers."},
 };
+constexpr std::string_view kOfStage = "blocks.";
 
 constexpr std::string_view kPublishedQkv = "attn.qkv.";
-constexpr std::string_view kTheirAttention = "attention.attention.";
+// ViT's and Swin's.
+constexpr std::array<std::string_view, 2> kTheirAttention = {"attention.attention.",
+                                                             "attention.self."};
 constexpr std::array<std::string_view, 3> kThirds = {"query.", "key.", "value."};
 
 // `name` with one beginning in the place of another, or nothing where no rule fits.
@@ -64,8 +74,12 @@ std::optional<InBlock> in_block(std::string_view name, std::string_view Rename::
   for (const Rename& rule : kBlocks) {
     if (!name.starts_with(rule.*from)) continue;
     const size_t number = (rule.*from).size();
-    const size_t dot = name.find('.', number);
+    size_t dot = name.find('.', number);
     if (dot == std::string_view::npos) return std::nullopt;
+    if (name.substr(dot + 1).starts_with(kOfStage)) {
+      dot = name.find('.', dot + 1 + kOfStage.size());
+      if (dot == std::string_view::npos) return std::nullopt;
+    }
     return InBlock{std::string(rule.*to) + std::string(name.substr(number, dot + 1 - number)),
                    name.substr(dot + 1)};
   }
@@ -83,7 +97,9 @@ formats::TensorView third_of(const formats::TensorView& whole, size_t third, std
 }
 
 std::string_view without_vit(std::string_view name) {
-  if (name.starts_with("vit.")) name.remove_prefix(4);
+  for (const std::string_view model : {"vit.", "swin."}) {
+    if (name.starts_with(model)) name.remove_prefix(model.size());
+  }
   return name;
 }
 
@@ -93,8 +109,10 @@ using Thirds = std::array<const formats::TensorView*, 3>;
 bool take_third(const formats::TensorView& tensor, const InBlock& place,
                 std::map<std::string, Thirds>& parts) {
   std::string_view rest = place.part;
-  if (!rest.starts_with(kTheirAttention)) return false;
-  rest.remove_prefix(kTheirAttention.size());
+  const auto front = std::find_if(kTheirAttention.begin(), kTheirAttention.end(),
+                                  [&](std::string_view one) { return rest.starts_with(one); });
+  if (front == kTheirAttention.end()) return false;
+  rest.remove_prefix(front->size());
   for (size_t third = 0; third < kThirds.size(); ++third) {
     if (!rest.starts_with(kThirds[third])) continue;
     const std::string kind(rest.substr(kThirds[third].size()));  // weight, bias
@@ -163,10 +181,11 @@ std::vector<formats::TensorView> as_transformers(std::span<const formats::Tensor
       result.back().name = name.value_or(tensor.name);
     } else if (place->part.starts_with(kPublishedQkv)) {
       const std::string kind(place->part.substr(kPublishedQkv.size()));
+      const std::string_view attention =
+          kTheirAttention[place->front.find(kOfStage) == std::string::npos ? 0 : 1];
       for (size_t third = 0; third < kThirds.size(); ++third) {
-        result.push_back(
-            third_of(tensor, third,
-                     fmt::format("{}{}{}{}", place->front, kTheirAttention, kThirds[third], kind)));
+        result.push_back(third_of(
+            tensor, third, fmt::format("{}{}{}{}", place->front, attention, kThirds[third], kind)));
       }
     } else {
       result.push_back(tensor);

@@ -19,12 +19,19 @@ Classifier::Classifier(const ClassifierOptions& options, uint64_t seed,
       parameters_(std::make_unique<nn::Parameters>(seed, held)) {
   const nn::Scope scope(*parameters_);
   const int64_t dim = options.encoder.dims.back();
-  const encoder::Embeddings embeddings =
+  encoder::Embeddings embeddings =
       encoder::add_embeddings(scope, options.kind, dim, grid_, options.trainable_positions);
+  embeddings.products = nn::Init::kNormal02;
   encoder_ = encoder::make_encoder(options.kind, scope, options.encoder, options.channels,
-                                   embeddings, heads::LinearHead::wanted(options.mean_pool));
-  head_.emplace(scope, dim, options.classes, options.mean_pool, options.encoder.norm_epsilon);
+                                   embeddings, heads::LinearHead::wanted(pool()));
+  head_.emplace(scope, dim, options.classes, pool(), options.encoder.norm_epsilon);
   parameters_->flatten();
+}
+
+heads::Pool Classifier::pool() const {
+  if (!options_.mean_pool) return heads::Pool::kToken;
+  return encoder::family(options_.kind).pools_latents ? heads::Pool::kMeanOfLatents
+                                                      : heads::Pool::kMeanOfTokens;
 }
 
 nn::DropPath Classifier::draw_drop_path(uint64_t seed, uint64_t epoch,

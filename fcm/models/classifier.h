@@ -28,8 +28,8 @@ struct ClassifierOptions {
   int64_t rows = 224, cols = 224;  // of the picture
   int64_t channels = 3;
   int64_t classes = 1000;
-  // The published global_pool. On: the mean of all patch tokens, then fc_norm. Off: norm, then one
-  // token: the class token of a ViT, the top left patch of a ConvViT.
+  // The published global_pool. On: the mean of all patch tokens, then fc_norm (Swin: norm, then the
+  // mean). Off: norm, then one token: the class token of a ViT, else the top left patch.
   bool mean_pool = true;
   // Positions are trained in fine-tuning. Probing trains a head of its own (heads::BatchNormProbe).
   bool trainable_positions = true;
@@ -52,6 +52,8 @@ class Classifier {
   const nn::Parameters& parameters() const { return *parameters_; }
   // Which layer a parameter belongs to; head and fc_norm to the last.
   nn::LayerOf layer_of() const { return encoder::layer_of(options_.kind, options_.encoder); }
+
+  heads::Pool pool() const;
 
   // Which branches a training pass leaves out for these pictures, on the model's device; nothing at
   // rate 0.

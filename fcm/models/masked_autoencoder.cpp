@@ -11,14 +11,29 @@
 namespace fcm::models {
 namespace {
 
+// Pixels are predicted in stored order, a pixel's channels together. As published too, but row by
+// row; a linear decoder's has one channel after another, as its pixel shuffle wants them.
+nn::Layout pixel_layout(const ops::PatchGeometry& geometry, const AutoencoderOptions& options) {
+  const std::vector<int64_t> pixels = geometry.pixel_order();
+  if (!options.decoder.linear()) {
+    return {nn::Layout::Kind::kRows, pixels, options.channels};
+  }
+  nn::Layout layout{nn::Layout::Kind::kRows, {}, 1};
+  for (const int64_t pixel : pixels) {
+    for (int64_t channel = 0; channel < options.channels; ++channel) {
+      layout.order.push_back(channel * static_cast<int64_t>(pixels.size()) + pixel);
+    }
+  }
+  return layout;
+}
+
 std::vector<decoder::Output> outputs_of(const AutoencoderOptions& options) {
   const ops::PatchGeometry geometry{options.encoder.strides};
   std::vector<decoder::Output> outputs;
   for (const std::string& name : options.targets.reconstructed()) {
     if (name == "rgb") {
-      outputs.push_back({name,
-                         geometry.patch_side() * geometry.patch_side() * options.channels,
-                         {nn::Layout::Kind::kRows, geometry.pixel_order(), options.channels}});
+      outputs.push_back({name, geometry.patch_side() * geometry.patch_side() * options.channels,
+                         pixel_layout(geometry, options)});
     } else {
       outputs.push_back(
           {name, targets::feature_dim(options.targets, name, options.encoder.dims.back()), {}});
@@ -40,7 +55,12 @@ const at::Tensor& features_of(const targets::Features& features, const std::stri
 
 nn::Cost cost(const AutoencoderOptions& options, const masks::ViewPlan& plan) {
   const encoder::Family& family = encoder::family(options.kind);
-  nn::Cost sum = family.cost(options.encoder, options.channels, plan);
+  masks::ViewPlan seen = plan;
+  if (options.decoder.linear()) {  // the encoder sees all patches
+    seen.sizes = {plan.patches()};
+    seen.kept = 1;
+  }
+  nn::Cost sum = family.cost(options.encoder, options.channels, seen);
   sum += decoder::cost(options.decoder, options.encoder.dims.back(), family.class_tokens,
                        outputs_of(options), plan);
   return sum;
@@ -55,14 +75,15 @@ MaskedAutoencoder::MaskedAutoencoder(const AutoencoderOptions& options, uint64_t
   const nn::Scope scope(*parameters_);
   const int64_t encoder_dim = options.encoder.dims.back();
   // The published state_dict lists these first. Tables stay fp32-accurate in any type.
-  const encoder::Embeddings of_encoder = encoder::add_embeddings(
-      scope, options.kind, encoder_dim, grid_, /*trainable_positions=*/false);
+  encoder::Embeddings of_encoder = encoder::add_embeddings(scope, options.kind, encoder_dim, grid_,
+                                                           /*trainable_positions=*/false);
+  if (options.decoder.linear()) encoder::add_mask_token(scope, options.encoder, of_encoder);
   const decoder::Embeddings of_decoder = decoder::add_embeddings(
       scope, options.decoder, grid_, encoder::family(options.kind).class_tokens);
   encoder_ = encoder::make_encoder(options.kind, scope, options.encoder, options.channels,
                                    of_encoder, encoder::Outputs{.norm = true, .fuse = true});
-  decoder_ = std::make_unique<decoder::Decoder>(scope, options.decoder, encoder_dim,
-                                                outputs_of(options), of_decoder);
+  decoder_ =
+      decoder::make_decoder(scope, options.decoder, encoder_dim, outputs_of(options), of_decoder);
   if (options.targets.mimic != "none") {
     const int64_t dim = targets::feature_dim(options.targets, options.targets.mimic, encoder_dim);
     mimic_norm_.emplace(scope / "mimic" / "norm", encoder_dim, 1e-6);
@@ -117,13 +138,16 @@ at::Tensor MaskedAutoencoder::target_loss(const std::string& name, size_t output
   const loss::FeatureLoss kind = loss::feature_loss_named(options_.targets.loss);
   const at::Tensor targets_BLD =
       rgb ? targets::rgb_targets(pixels_BLPD, options_.targets) : features_of(wanted, name);
+  const auto error =
+      options_.targets.pixel_loss == "l1" ? ops::PatchError::kAbsolute : ops::PatchError::kSquared;
   at::Tensor loss;
   int64_t guesses = 0;
   for (const decoder::RunReconstruction& run : reconstruction.runs) {
     const at::Tensor& predictions_BGHD = run.predictions_BGHD[output];
-    const at::Tensor sum = rgb ? ops::patch_loss(predictions_BGHD, targets_BLD, run.hidden_slots_GH)
-                               : loss::hidden_feature_loss_sum(kind, predictions_BGHD, targets_BLD,
-                                                               run.hidden_slots_GH);
+    const at::Tensor sum =
+        rgb ? ops::patch_loss(predictions_BGHD, targets_BLD, run.hidden_slots_GH, error)
+            : loss::hidden_feature_loss_sum(kind, predictions_BGHD, targets_BLD,
+                                            run.hidden_slots_GH);
     loss = loss.defined() ? loss + sum : sum;
     guesses += predictions_BGHD.numel() / predictions_BGHD.size(3);
   }

@@ -42,13 +42,26 @@ Linear Linear::reordered(const Scope& scope, int64_t in, int64_t out, const Layo
   return {scope, std::move(weight), std::move(bias)};
 }
 
+Linear Linear::pointwise(const Scope& scope, int64_t in, int64_t out, const Layout& layout) {
+  at::Tensor weight = scope.add("weight", {out, in, 1, 1}, Init::kFanIn, layout);
+  at::Tensor bias = scope.add("bias", {out}, Init::kFanIn, layout, in);
+  return {scope, std::move(weight), std::move(bias)};
+}
+
+Linear Linear::without_bias(const Scope& scope, int64_t in, int64_t out, Init init,
+                            const Layout& layout) {
+  at::Tensor weight = scope.add("weight", {out, in}, init, layout);
+  const at::Tensor bias = at::zeros({out}, weight.options().requires_grad(false));
+  return {scope, std::move(weight), bias};
+}
+
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   return ops::linear(x, weight_OI_, bias_O_, rounded_OI_);
 }
 
-LayerNorm::LayerNorm(const Scope& scope, int64_t dim, double epsilon)
-    : weight_C_(scope.add("weight", {dim}, Init::kOnes)),
-      bias_C_(scope.add("bias", {dim}, Init::kZeros)),
+LayerNorm::LayerNorm(const Scope& scope, int64_t dim, double epsilon, const Layout& layout)
+    : weight_C_(scope.add("weight", {dim}, Init::kOnes, layout)),
+      bias_C_(scope.add("bias", {dim}, Init::kZeros, layout)),
       epsilon_(epsilon) {}
 
 at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
@@ -62,11 +75,11 @@ int64_t hidden_width(int64_t dim, double ratio) {
 }  // namespace
 
 MlpBranch MlpBranch::linear(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
-                            double epsilon) {
+                            double epsilon, Init init) {
   const int64_t hidden = hidden_width(dim, ratio);
   LayerNorm before(norm, dim, epsilon);
-  Linear fc1(mlp / "fc1", dim, hidden);
-  Linear fc2(mlp / "fc2", hidden, dim);
+  Linear fc1(mlp / "fc1", dim, hidden, init);
+  Linear fc2(mlp / "fc2", hidden, dim, init);
   return {std::move(before), std::move(fc1), std::move(fc2)};
 }
 

@@ -30,6 +30,11 @@ class Linear {
                             const std::vector<int64_t>& order, Init weight_init = Init::kFanIn);
   // Rows of weight and bias reordered (predictions of pixels in stored order).
   static Linear reordered(const Scope& scope, int64_t in, int64_t out, const Layout& layout);
+  // The same for a 1x1 convolution: published weight [O, I, 1, 1], PyTorch's start values.
+  static Linear pointwise(const Scope& scope, int64_t in, int64_t out, const Layout& layout);
+  // Without a bias; columns of the weight reordered.
+  static Linear without_bias(const Scope& scope, int64_t in, int64_t out, Init init,
+                             const Layout& layout);
 
   at::Tensor operator()(const at::Tensor& x) const;
   ops::ProductWeights weights() const { return {weight_OI_, bias_O_, rounded_OI_}; }
@@ -41,7 +46,7 @@ class Linear {
 
 class LayerNorm {
  public:
-  LayerNorm(const Scope& scope, int64_t dim, double epsilon);
+  LayerNorm(const Scope& scope, int64_t dim, double epsilon, const Layout& layout = {});
   at::Tensor operator()(const at::Tensor& x) const;
   ops::NormWeights weights() const { return {weight_C_, bias_C_, epsilon_}; }
 
@@ -55,7 +60,7 @@ class MlpBranch {
  public:
   // Parameters in the published order: `norm`, then those of the Mlp below `mlp`.
   static MlpBranch linear(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
-                          double epsilon);
+                          double epsilon, Init init = Init::kXavierUniform);
   // As 1x1 convolutions: the same product, published shapes [O, I, 1, 1] and start values.
   static MlpBranch pointwise(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
                              double epsilon);

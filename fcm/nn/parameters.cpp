@@ -82,10 +82,16 @@ at::Tensor to_held(const at::Tensor& published, const Layout& layout) {
       return published.contiguous();
     case Layout::Kind::kTaps:
       return published.reshape({published.size(0), -1}).t().contiguous();
-    case Layout::Kind::kRows:
-      return grouped(published, layout.group)
-          .index_select(0, index_of(layout.order))
-          .reshape(published.sizes());
+    case Layout::Kind::kRows: {
+      const at::Tensor rows =
+          grouped(published, layout.group).index_select(0, index_of(layout.order));
+      return published.dim() == 4 ? rows.reshape({published.size(0), published.size(1)})
+                                  : rows.reshape(published.sizes());
+    }
+    case Layout::Kind::kColumns:
+      return to_held(published.t(), {Layout::Kind::kRows, layout.order, layout.group})
+          .t()
+          .contiguous();
     case Layout::Kind::kMergeCells:
       break;
   }
@@ -107,6 +113,11 @@ at::Tensor to_published(const at::Tensor& held, const Layout& layout,
       return held.t().reshape(published_shape).contiguous();
     case Layout::Kind::kRows:
       return grouped(held, layout.group).index_select(0, inverse()).reshape(published_shape);
+    case Layout::Kind::kColumns:
+      return to_published(held.t(), {Layout::Kind::kRows, layout.order, layout.group},
+                          {published_shape[1], published_shape[0]})
+          .t()
+          .contiguous();
     case Layout::Kind::kMergeCells:
       break;
   }

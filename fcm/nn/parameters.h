@@ -29,7 +29,9 @@ struct Layout {
     kSame,
     kMergeCells,  // [O, C, p, p] -> [O, p*p*C]: kernel positions in `order`, channels last
     kTaps,        // [C, 1, s, s] -> [s*s, C]
-    kRows,        // first dimension reordered: held[i] = published[order[i]], `group` rows each
+    kRows,        // first dimension reordered: held[i] = published[order[i]], `group` rows each;
+                  // of a 1x1 convolution, which is held as a matrix, too
+    kColumns,     // the same for the second dimension
   };
   Kind kind = Kind::kSame;
   std::vector<int64_t> order;

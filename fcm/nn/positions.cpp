@@ -3,6 +3,10 @@
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
 #include "fcm/base/error.h"
 
 namespace fcm::nn {
@@ -24,6 +28,89 @@ at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, 
           .flatten(2)
           .transpose(1, 2);
   return at::cat({positions_1TC.narrow(1, 0, class_tokens), resized_1LC}, 1);
+}
+
+namespace {
+
+// 1, 1 + q, 1 + q + q^2, ...: distances of old positions from the middle, so that the last one is
+// `reach`. q by bisection, as published.
+std::vector<double> spread(int64_t count, double reach) {
+  double low = 1.01, high = 1.5, q = low;
+  while (high - low > 1e-6) {
+    q = (low + high) / 2;
+    const double last = (1 - std::pow(q, static_cast<double>(count))) / (1 - q);
+    (last > reach ? high : low) = q;
+  }
+  std::vector<double> distances;
+  double distance = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    distance += std::pow(q, static_cast<double>(i));
+    distances.push_back(distance);
+  }
+  return distances;
+}
+
+// What weights of values at `places` (ascending) the cubic spline through them has at `wanted`, row
+// by row: [wanted, places], float64. The second and the last but one place are no knots.
+at::Tensor spline_weights(const std::vector<double>& places, const std::vector<double>& wanted) {
+  const auto n = static_cast<int64_t>(places.size());
+  const auto gap = [&](int64_t i) {
+    return places[static_cast<size_t>(i + 1)] - places[static_cast<size_t>(i)];
+  };
+  // Second derivatives m of the values y: left * m = right * y.
+  at::Tensor left_nn = at::zeros({n, n}, at::kDouble), right_nn = at::zeros_like(left_nn);
+  auto left = left_nn.accessor<double, 2>(), right = right_nn.accessor<double, 2>();
+  for (int64_t i = 1; i + 1 < n; ++i) {
+    const double before = gap(i - 1), behind = gap(i);
+    left[i][i - 1] = before;
+    left[i][i] = 2 * (before + behind);
+    left[i][i + 1] = behind;
+    right[i][i - 1] = 6 / before;
+    right[i][i] = -6 / before - 6 / behind;
+    right[i][i + 1] = 6 / behind;
+  }
+  for (const int64_t end : {int64_t{0}, n - 1}) {  // third derivatives are the same on both sides
+    const int64_t first = end == 0 ? 0 : n - 3;
+    left[end][first] = gap(first + 1);
+    left[end][first + 1] = -gap(first) - gap(first + 1);
+    left[end][first + 2] = gap(first);
+  }
+  const at::Tensor second_nn = at::linalg_solve(left_nn, right_nn);
+  std::vector<at::Tensor> rows;
+  const at::Tensor unit_nn = at::eye(n, at::kDouble);
+  for (const double at_place : wanted) {
+    const double x = std::clamp(at_place, places.front(), places.back());
+    int64_t i = 0;
+    while (i + 2 < n && x > places[static_cast<size_t>(i + 1)]) ++i;
+    const double h = gap(i), a = (places[static_cast<size_t>(i + 1)] - x) / h, b = 1 - a;
+    rows.push_back(unit_nn[i] * a + unit_nn[i + 1] * b +
+                   (second_nn[i] * (a * a * a - a) + second_nn[i + 1] * (b * b * b - b)) * h * h /
+                       6);
+  }
+  return at::stack(rows);
+}
+
+}  // namespace
+
+at::Tensor resize_relative_table(const at::Tensor& table_RH, int64_t from, int64_t to) {
+  const int64_t side = 2 * from - 1;
+  require(table_RH.dim() == 2 && table_RH.size(0) == side * side,
+          "resize_relative_table: a table of {} rows for windows of {}", table_RH.size(0), from);
+  if (from == to) return table_RH;
+  require(from >= 2, "resize_relative_table: a window of one cell has no positions to spread");
+  const std::vector<double> distances = spread(from - 1, static_cast<double>(to - 1));
+  std::vector<double> places(distances.rbegin(), distances.rend()), wanted;
+  for (double& place : places) place = -place;
+  places.push_back(0);
+  places.insert(places.end(), distances.begin(), distances.end());
+  for (int64_t i = 1 - to; i < to; ++i) wanted.push_back(static_cast<double>(i));
+  const at::Tensor weights_TF = spline_weights(places, wanted);
+  const at::Tensor map_HFF = table_RH.to(at::kDouble).t().reshape({-1, side, side});
+  return at::matmul(at::matmul(weights_TF, map_HFF), weights_TF.t())
+      .flatten(1)
+      .t()
+      .to(table_RH.scalar_type())
+      .contiguous();
 }
 
 }  // namespace fcm::nn

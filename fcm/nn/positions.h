@@ -15,4 +15,10 @@ namespace fcm::nn {
 at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, int64_t from_cols,
                             int64_t to_rows, int64_t to_cols);
 
+// A table of relative positions, [(2 * from - 1)^2, heads], for windows of `to` cells. The old
+// positions are spread so that they lie closer in the middle, and reach as far as the new ones; a
+// bicubic spline goes through the old values (without knots next to the ends). The same type; of
+// the same window unchanged. Source: SimMIM's utils.py remap_pretrained_keys_swin, after BEiT.
+at::Tensor resize_relative_table(const at::Tensor& table_RH, int64_t from, int64_t to);
+
 }  // namespace fcm::nn

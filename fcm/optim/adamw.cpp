@@ -21,7 +21,7 @@ constexpr auto kStepsAt = static_cast<int64_t>(offsetof(ops::AdamWState, steps))
 }  // namespace
 
 AdamW::AdamW(nn::Parameters& parameters, const OptimOptions& options, std::optional<Share> share)
-    : AdamW(parameters, pretraining_groups(parameters, options.weight_decay), options, share) {}
+    : AdamW(parameters, pretraining_groups(parameters, options), options, share) {}
 
 AdamW::AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups,
              const OptimOptions& options, std::optional<Share> share)
@@ -76,11 +76,11 @@ double AdamW::clip_scale(double norm) const {
   return clip ? options_.clip_norm / norm : 1.0;
 }
 
-void AdamW::step(double lr, double gradient_scale) {
+void AdamW::step(const Rate& rate, double gradient_scale) {
   require(!queued_state_.defined(),
           "AdamW: step() of an optimizer whose steps are queued on a device; wanted only "
           "those, or none");
-  apply(lr, gradient_scale);
+  apply(rate, gradient_scale);
 }
 
 ops::AdamWBuffers AdamW::buffers() const {
@@ -89,14 +89,16 @@ ops::AdamWBuffers AdamW::buffers() const {
           parameters_.flat_gradients().narrow(0, share_.begin, share_.size())};
 }
 
-void AdamW::apply(double lr, double gradient_scale) {
+void AdamW::apply(const Rate& scheduled, double gradient_scale) {
   ++steps_;
   const auto count = static_cast<double>(steps_);
   const double correction1 = 1.0 - std::pow(options_.beta1, count);
   const double correction2 = 1.0 - std::pow(options_.beta2, count);
   std::vector<ops::AdamWSegment> segments;
   for (const ops::AdamWScheduled& segment : segments_) {
-    const double rate = lr * segment.lr_scale;
+    const double rate = scheduled.base == 0
+                            ? scheduled.lr * segment.lr_scale
+                            : scheduled.base + (scheduled.lr - scheduled.base) * segment.lr_scale;
     const int64_t begin = std::max(segment.begin, share_.begin) - share_.begin,
                   end = std::min(segment.end, share_.end) - share_.begin;
     if (begin >= end) continue;
@@ -157,7 +159,7 @@ void AdamW::queue_on_cpu(double loss) {
   state.applied = std::isfinite(loss) && std::isfinite(state.norm) ? 1 : 0;
   if (state.applied == 0) return;
   steps_ = state.steps;  // count_queued may have told of an earlier one since
-  apply(state.lr, clip_scale(state.norm));
+  apply({state.lr, 0}, clip_scale(state.norm));
   state.steps = steps_;
 }
 

@@ -12,6 +12,7 @@
 #include "fcm/optim/options.h"
 #include "fcm/optim/parameter_groups.h"
 #include "fcm/optim/queued_step.h"
+#include "fcm/optim/schedule.h"
 
 namespace fcm::optim {
 
@@ -40,9 +41,10 @@ class AdamW {
   // exceed it.
   double clip_scale(double norm) const;
 
-  // One update at the scheduled rate `lr`, which each group scales. Gradients are multiplied by
+  // One update at the scheduled rate, which each group scales. Gradients are multiplied by
   // `gradient_scale` first (clipping). Counts one step.
-  void step(double lr, double gradient_scale = 1.0);
+  void step(const Rate& rate, double gradient_scale = 1.0);
+  void step(double lr, double gradient_scale = 1.0) { step(Rate{lr, 0}, gradient_scale); }
   void zero_gradients();
 
   // For updates that a GPU decides on by itself; an optimizer that does them does no others.
@@ -73,7 +75,7 @@ class AdamW {
  private:
   std::vector<size_t> groups_by_parameter() const;
   ops::AdamWBuffers buffers() const;
-  void apply(double lr, double gradient_scale);
+  void apply(const Rate& scheduled, double gradient_scale);
   void queue_on_cpu(double loss);
 
   nn::Parameters& parameters_;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "fcm/config/field.h"
 
@@ -11,9 +13,14 @@ struct OptimOptions {
   int64_t micro_batch = 0;   // pictures per forward and backward; 0: as many as memory allows
   double epochs = 50;
   double warmup_epochs = 10;
+  double warmup_lr = 0;   // per 256 pictures, as base_lr
   double base_lr = 6e-4;  // per 256 pictures: lr = base_lr * batch_size / 256
   double min_lr = 0;
+  std::string schedule = "cosine";
+  std::vector<double> drop_epochs;
+  double drop = 0.1;
   double weight_decay = 0.05;
+  std::string no_decay = "vectors";
   double beta1 = 0.9;
   double beta2 = 0.95;
   double epsilon = 1e-8;
@@ -21,6 +28,7 @@ struct OptimOptions {
   bool shard = false;    // moments and updates divided among the processes
 
   double lr() const { return base_lr * static_cast<double>(batch_size) / 256.0; }
+  double first_lr() const { return warmup_lr * static_cast<double>(batch_size) / 256.0; }
 
   template <class Visitor>
   void visit(Visitor& visitor) {
@@ -29,11 +37,23 @@ struct OptimOptions {
     visitor("micro_batch", micro_batch, config::Range{0, 1 << 20},
             "pictures per forward and backward pass; 0 chooses by memory");
     visitor("epochs", epochs, config::Range{0, 1e6}, "passes over the data");
-    visitor("warmup_epochs", warmup_epochs, config::Range{0, 1e6}, "linear warm-up from 0");
+    visitor("warmup_epochs", warmup_epochs, config::Range{0, 1e6}, "linear warm-up");
+    visitor("warmup_lr", warmup_lr, config::Range{0, 1e3},
+            "where the warm-up begins, per 256 pictures of a batch");
     visitor("base_lr", base_lr, config::Range{0, 1e3}, "learning rate per 256 pictures of a batch");
     visitor("min_lr", min_lr, config::Range{0, 1e3}, "learning rate at the end of the half cosine");
+    visitor("schedule", schedule, config::OneOf{{"cosine", "cosine_from_start", "drops"}},
+            "behind the warm-up. cosine: half a cosine, MAE's. cosine_from_start: the cosine began "
+            "with the run, SimMIM's. drops: constant, but for optim.drop_epochs");
+    visitor("drop_epochs", drop_epochs, config::Range{0, 1e6, config::Range::kAnyLength},
+            "drops: epochs after which the learning rate is multiplied by optim.drop");
+    visitor("drop", drop, config::Range{1e-6, 1}, "drops: that factor");
     visitor("weight_decay", weight_decay, config::Range{0, 10},
-            "decoupled; not for biases and 1-D parameters");
+            "decoupled; not for what optim.no_decay names");
+    visitor(
+        "no_decay", no_decay, config::OneOf{{"vectors", "vectors_tokens", "vectors_tokens_tables"}},
+        "pretraining: what has no weight decay. vectors: biases and 1-D parameters; tokens: mask "
+        "tokens; tables: relative positions");
     visitor("beta1", beta1, config::Range{0, 1}, "AdamW: decay of the first moment");
     visitor("beta2", beta2, config::Range{0, 1}, "AdamW: decay of the second moment");
     visitor("epsilon", epsilon, config::Range{0, 1},

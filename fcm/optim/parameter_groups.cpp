@@ -5,14 +5,20 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fcm/base/weight_decay.h"
+
 namespace fcm::optim {
 
 std::vector<ParameterGroup> pretraining_groups(const nn::Parameters& parameters,
-                                               double weight_decay) {
-  std::vector<ParameterGroup> groups{{"no_decay", 1, 0, {}}, {"decay", 1, weight_decay, {}}};
+                                               const OptimOptions& options) {
+  std::vector<ParameterGroup> groups{{"no_decay", 1, 0, {}},
+                                     {"decay", 1, options.weight_decay, {}}};
   for (size_t i = 0; i < parameters.all().size(); ++i) {
     const nn::Parameter& parameter = parameters.all()[i];
-    if (parameter.trainable) groups[parameter.decays() ? 1 : 0].parameters.push_back(i);
+    if (!parameter.trainable) continue;
+    const bool decay =
+        has_weight_decay(parameter.name, parameter.published_shape.size(), options.no_decay);
+    groups[decay ? 1 : 0].parameters.push_back(i);
   }
   return groups;
 }

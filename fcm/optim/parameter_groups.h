@@ -8,6 +8,7 @@
 
 #include "fcm/nn/layer.h"
 #include "fcm/nn/parameters.h"
+#include "fcm/optim/options.h"
 
 namespace fcm::optim {
 
@@ -17,14 +18,17 @@ struct ParameterGroup {
   double weight_decay = 0;
   std::vector<size_t> parameters;  // indices into nn::Parameters::all(), in their order there
 
-  double lr(double scheduled) const { return scheduled * lr_scale; }
+  // base: schedule.h, Rate.
+  double lr(double scheduled, double base = 0) const {
+    return base == 0 ? scheduled * lr_scale : base + (scheduled - base) * lr_scale;
+  }
 };
 
-// Pretraining (timm 0.3.2 optim_factory.py add_weight_decay): "no_decay" holds 1-D parameters and
-// biases, "decay" the others. Frozen parameters are in neither. Both groups are there even if
-// empty.
+// Pretraining (timm 0.3.2 optim_factory.py add_weight_decay): "no_decay" holds 1-D parameters,
+// biases and what optim.no_decay names beside them, "decay" the others. Frozen parameters are in
+// neither. Both groups are there even if empty. Of the options weight_decay and no_decay count.
 std::vector<ParameterGroup> pretraining_groups(const nn::Parameters& parameters,
-                                               double weight_decay);
+                                               const OptimOptions& options);
 
 // Fine-tuning (ConvMAE's and MAE's util/lr_decay.py param_groups_lrd): a group for every layer and
 // kind, named layer_<index>_<decay|no_decay>, in the order in which parameters first need them. The

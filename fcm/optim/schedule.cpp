@@ -1,5 +1,6 @@
 #include "fcm/optim/schedule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -7,25 +8,59 @@
 
 namespace fcm::optim {
 
-double lr_at_epoch(const OptimOptions& options, double epoch) {
+namespace {
+
+// SimMIM's, which count from the start of the run.
+Rate rate_from_start(const OptimOptions& options, double epoch) {
   const double peak = options.lr();
-  if (epoch < options.warmup_epochs) return peak * epoch / options.warmup_epochs;
+  if (options.schedule == "drops") {
+    double lr = peak;
+    for (const double drop_epoch : options.drop_epochs) {
+      if (epoch >= drop_epoch) lr *= options.drop;
+    }
+    return {lr, 0};
+  }
+  const double share = epoch >= options.epochs
+                           ? 0
+                           : 0.5 * (1.0 + std::cos(std::numbers::pi * epoch / options.epochs));
+  return {options.min_lr + share * (peak - options.min_lr), options.min_lr * (1 - share)};
+}
+
+}  // namespace
+
+Rate rate_at_epoch(const OptimOptions& options, double epoch) {
+  const double peak = options.lr(), first = options.first_lr();
+  if (epoch < options.warmup_epochs) {
+    const double done = epoch / options.warmup_epochs;
+    return {first + (peak - first) * done, first * (1 - done)};
+  }
+  if (options.schedule != "cosine") return rate_from_start(options, epoch);
   // The published formula rises again after the last epoch, where it is never asked.
   if (epoch >= options.epochs) {
-    return options.warmup_epochs >= options.epochs ? peak : options.min_lr;
+    return {options.warmup_epochs >= options.epochs ? peak : options.min_lr, 0};
   }
   const double progress =
       (epoch - options.warmup_epochs) / (options.epochs - options.warmup_epochs);
-  return options.min_lr +
-         (peak - options.min_lr) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+  return {options.min_lr +
+              (peak - options.min_lr) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress)),
+          0};
+}
+
+double lr_at_epoch(const OptimOptions& options, double epoch) {
+  return rate_at_epoch(options, epoch).lr;
+}
+
+Rate rate_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch) {
+  require(step >= 0 && steps_per_epoch >= 1, "learning rate of step {} with {} steps an epoch",
+          step, steps_per_epoch);
+  if (options.schedule != "cosine") step = std::max<int64_t>(step - 1, 0);
+  const double within =
+      static_cast<double>(step % steps_per_epoch) / static_cast<double>(steps_per_epoch);
+  return rate_at_epoch(options, within + static_cast<double>(step / steps_per_epoch));
 }
 
 double lr_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch) {
-  require(step >= 0 && steps_per_epoch >= 1, "learning rate of step {} with {} steps an epoch",
-          step, steps_per_epoch);
-  const double within =
-      static_cast<double>(step % steps_per_epoch) / static_cast<double>(steps_per_epoch);
-  return lr_at_epoch(options, within + static_cast<double>(step / steps_per_epoch));
+  return rate_at_step(options, step, steps_per_epoch).lr;
 }
 
 }  // namespace fcm::optim

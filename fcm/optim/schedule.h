@@ -1,4 +1,4 @@
-// The learning rate of a step: linear warm-up from 0, then half a cosine down to min_lr.
+// The learning rate of a step.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +7,22 @@
 
 namespace fcm::optim {
 
-// At a fractional epoch: 0 at the start, the peak options.lr() at warmup_epochs, min_lr at epochs
-// and after. A warm-up that takes the whole run is not followed by a descent.
-double lr_at_epoch(const OptimOptions& options, double epoch);
+// What a group of parameters learns at: base + lr_scale * (lr - base). SimMIM's schedules begin
+// their warm-up and end their cosine at the same rate for every group; of MAE's, base is 0.
+struct Rate {
+  double lr = 0, base = 0;
+};
 
-// Of update number `step`, counted from 0 over the whole run. The first update has rate 0 when
-// there is a warm-up, as published.
+// At a fractional epoch: optim.warmup_lr at the start, the peak options.lr() at warmup_epochs, and
+// then what optim.schedule says. "cosine": down to min_lr at epochs and after; a warm-up that takes
+// the whole run is not followed by a descent.
+Rate rate_at_epoch(const OptimOptions& options, double epoch);
+double lr_at_epoch(const OptimOptions& options, double epoch);  // of a group of scale 1
+
+// Of update number `step`, counted from 0 over the whole run. "cosine": the first update has the
+// rate of the start, as published. The others, timm's, are set behind an update, so that each has
+// the rate of the one before, and the first two have that of the start.
+Rate rate_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch);
 double lr_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch);
 
 }  // namespace fcm::optim

@@ -34,7 +34,8 @@ class Faults {
 // rules rely on.
 bool check_stages(const Recipe& recipe, Faults& faults) {
   const encoder::EncoderOptions& options = recipe.encoder;
-  const size_t stages = encoder::family(recipe.model.kind).stages;
+  const size_t fixed = encoder::family(recipe.model.kind).stages;
+  const size_t stages = fixed == 0 ? options.strides.size() : fixed;
   bool all = true;
   const auto counted = [&](const char* key, size_t elements) {
     all = all && elements == stages;
@@ -71,7 +72,11 @@ void check_named_size(const Recipe& recipe, Faults& faults) {
   expected.section("encoder", named);
   actual.section("encoder", given);
   for (size_t i = 0; i < expected.fields.size(); ++i) {
-    if (expected.fields[i].key == "size") continue;
+    const std::string& key = expected.fields[i].key;
+    // A window goes with the size of the picture, the epsilon of a Swin with its pretraining.
+    const bool of_picture =
+        recipe.model.kind == "swin" && (key == "window" || key == "norm_epsilon");
+    if (key == "size" || of_picture) continue;
     const std::string want = value_of(expected.fields[i]), have = value_of(actual.fields[i]);
     faults.unless(want == have,
                   "{} = {}, but encoder.size = \"{}\" means {}; write that, or encoder.size = "
@@ -87,6 +92,30 @@ void check_width(const char* section, const char* dim_key, int64_t dim, int64_t 
                 dim_key, dim);
   faults.unless(dim % heads == 0, "{} = {} must be divisible by {}.heads = {}", dim_key, dim,
                 section, heads);
+}
+
+void check_decoder(const Recipe& recipe, const encoder::Family& family, Faults& faults) {
+  const Pretrain& task = recipe.pretrain();
+  const decoder::DecoderOptions& decoder = task.decoder;
+  if (!decoder.linear()) {
+    check_width("decoder", "decoder.dim", decoder.dim, decoder.heads, faults);
+    faults.unless(decoder.kind == "transformer" || task.masks.views.count == 1,
+                  "decoder.kind = \"{}\" is for masks.views = 1, as GreenMIM has it", decoder.kind);
+    return;
+  }
+  faults.unless(
+      family.mask_tokens,
+      "decoder.kind = \"linear\" wants an encoder that sees mask tokens, which model.kind = "
+      "\"{}\" does not; take \"transformer\"",
+      family.kind);
+  faults.unless(
+      task.masks.views.count == 1,
+      "decoder.kind = \"linear\" is for masks.views = 1: the encoder sees the whole picture");
+  faults.unless(
+      task.targets.mimic == "none",
+      "decoder.kind = \"linear\" and targets.mimic = \"{}\": mimic wants patches that the "
+      "encoder saw alone; write \"none\"",
+      task.targets.mimic);
 }
 
 void check_picture(const Recipe& recipe, Faults& faults) {
@@ -130,7 +159,8 @@ void check_targets(const Recipe& recipe, Faults& faults) {
                 "targets.rgb, targets.clip, targets.dino and targets.ema are all 0, so there is "
                 "nothing to reconstruct; give one of them a weight");
   const auto branches = static_cast<int64_t>(names.size());
-  faults.unless(branches < 2 || branches * task.decoder.independent_blocks <= task.decoder.depth,
+  faults.unless(branches < 2 || task.decoder.linear() ||
+                    branches * task.decoder.independent_blocks <= task.decoder.depth,
                 "decoder.independent_blocks = {} for each of {} targets are more than "
                 "decoder.depth = {}, which counts them all",
                 task.decoder.independent_blocks, branches, task.decoder.depth);
@@ -163,6 +193,12 @@ void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
   faults.unless(optim.micro_batch <= optim.batch_size,
                 "optim.micro_batch = {} is larger than optim.batch_size = {}", optim.micro_batch,
                 optim.batch_size);
+  faults.unless(optim.schedule == "drops" || optim.drop_epochs.empty(),
+                "optim.drop_epochs are for optim.schedule = \"drops\", not for \"{}\"; write []",
+                optim.schedule);
+  faults.unless(optim.warmup_lr <= optim.base_lr,
+                "optim.warmup_lr = {} is more than optim.base_lr = {}, to which it rises",
+                optim.warmup_lr, optim.base_lr);
   faults.unless(optim.warmup_epochs <= optim.epochs,
                 "optim.warmup_epochs = {} is more than optim.epochs = {}", optim.warmup_epochs,
                 optim.epochs);
@@ -216,13 +252,17 @@ void check(const Recipe& recipe) {
   Faults faults;
   check_named_size(recipe, faults);
   if (!check_stages(recipe, faults)) faults.throw_if_any();
-  check_width("encoder", "the last of encoder.dims", recipe.encoder.dims.back(),
-              recipe.encoder.heads, faults);
-  if (recipe.is<Pretrain>()) {
-    const decoder::DecoderOptions& decoder = recipe.pretrain().decoder;
-    check_width("decoder", "decoder.dim", decoder.dim, decoder.heads, faults);
+  const encoder::Family& family = encoder::family(recipe.model.kind);
+  if (family.positions) {
+    check_width("encoder", "the last of encoder.dims", recipe.encoder.dims.back(),
+                recipe.encoder.heads.last(), faults);
+    faults.unless(recipe.encoder.heads.values.size() == 1 && recipe.encoder.window == 0,
+                  "encoder.heads = {} and encoder.window = {}, but model.kind = \"{}\" takes one "
+                  "number of heads and no window: write 0",
+                  list(recipe.encoder.heads.values), recipe.encoder.window, family.kind);
   }
-  for (const std::string& fault : encoder::family(recipe.model.kind).faults(recipe.encoder)) {
+  if (recipe.is<Pretrain>()) check_decoder(recipe, family, faults);
+  for (const std::string& fault : family.faults(recipe.encoder)) {
     faults.add(fault);
   }
   check_picture(recipe, faults);

@@ -43,8 +43,8 @@ at::Tensor EmaTeacher::features(const at::Tensor& pixels_BLPD, const masks::View
   const masks::ViewPlan whole = masks::unmasked(plan);
   const at::Tensor pixels = pixels_BLPD.to(compute);
   if (last_blocks == 1) return normalised_tokens((*encoder_)(pixels, whole).latent_BKC);
-  LastBlocks blocks(encoder::family(student_.kind).last_blocks, student_.encoder.depths.back(),
-                    last_blocks, plan.patches());
+  LastBlocks blocks(encoder::family(student_.kind).last_blocks(student_.encoder),
+                    student_.encoder.depths.back(), last_blocks, plan.patches());
   (*encoder_)(pixels, whole, blocks.observer());
   return blocks.mean_BLD();
 }

@@ -16,6 +16,7 @@ namespace fcm::targets {
 struct TargetOptions {
   bool norm_pix = true;
   double variance_epsilon = 1e-6;
+  std::string pixel_loss = "mse";
   // Weights of the losses; 0: not a target.
   double rgb = 1, clip = 0, dino = 0, ema = 0;
   std::string loss = "smooth_l1";
@@ -39,6 +40,8 @@ struct TargetOptions {
     visitor("norm_pix", norm_pix, "normalise each target patch by its own mean and deviation");
     visitor("variance_epsilon", variance_epsilon, share,
             "added to the variance of a patch before the root");
+    visitor("pixel_loss", pixel_loss, config::OneOf{{"mse", "l1"}},
+            "of pixels: squared or absolute differences");
     visitor("rgb", rgb, weight, "weight of the loss of pixels; 0: no target");
     visitor("clip", clip, weight, "weight of CLIP's features; 0: no target");
     visitor("dino", dino, weight, "weight of DINO's features; 0: no target");

@@ -30,14 +30,18 @@ std::string list(const std::vector<T>& values) {
 }
 
 Facts facts_of(const std::string& kind, const encoder::EncoderOptions& encoder, int64_t channels) {
-  return {{"model.kind", fmt::format("\"{}\"", kind)},
-          {"encoder.dims", list(encoder.dims)},
-          {"encoder.depths", list(encoder.depths)},
-          {"encoder.strides", list(encoder.strides)},
-          {"encoder.heads", fmt::format("{}", encoder.heads)},
-          {"encoder.mlp_ratios", list(encoder.mlp_ratios)},
-          {"encoder.norm_epsilon", fmt::format("{}", encoder.norm_epsilon)},
-          {"data.channels", fmt::format("{}", channels)}};
+  return {
+      {"model.kind", fmt::format("\"{}\"", kind)},
+      {"encoder.dims", list(encoder.dims)},
+      {"encoder.depths", list(encoder.depths)},
+      {"encoder.strides", list(encoder.strides)},
+      {"encoder.heads", encoder.heads.values.size() == 1 ? fmt::format("{}", encoder.heads.last())
+                                                         : list(encoder.heads.values)},
+      {"encoder.mlp_ratios", list(encoder.mlp_ratios)},
+      // GreenMIM pretrains with another epsilon than its Swin is fine-tuned with; windows of
+      // another size get resized tables.
+      {"encoder.norm_epsilon", kind == "swin" ? "" : fmt::format("{}", encoder.norm_epsilon)},
+      {"data.channels", fmt::format("{}", channels)}};
 }
 
 // What is known of the weights beside them (interop/facts.h), or `otherwise`.
@@ -59,7 +63,9 @@ Facts facts_of(const Checkpoint& checkpoint, const encoder::EncoderOptions& ours
   const auto found = interop::recognise(checkpoint.model.tensors);
   if (!found) return {};
   encoder::EncoderOptions encoder = found->encoder;
-  encoder.heads = said_beside(checkpoint, "encoder.heads", ours.heads);
+  if (encoder.heads.last() == 0) {
+    encoder.heads = said_beside(checkpoint, "encoder.heads", ours.heads.last());
+  }
   encoder.norm_epsilon = ours.norm_epsilon;
   return facts_of(found->kind, encoder, found->channels);
 }

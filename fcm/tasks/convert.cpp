@@ -72,8 +72,9 @@ bool holds_model_of(const fs::path& folder, const std::string& format) {
   // The other two are the formats of everybody's models.
   if (format != "hf" && !is_written_here(folder / "model.safetensors")) return false;
   if (format == "timm") return config.contains("architecture");
-  const char* type = format == "hf" ? "fastconvmae" : "vit";
-  return config.contains("model_type") && config.at("model_type") == type;
+  if (!config.contains("model_type")) return false;
+  const json& type = config.at("model_type");
+  return format == "hf" ? type == "fastconvmae" : type == "vit" || type == "swin";
 }
 
 // A conversion leaves one step; the folder of a run, and a copy of it, have several, of which all
@@ -223,6 +224,7 @@ void write_safetensors(const fs::path& file, const Checkpoint& checkpoint, const
 json config_of(const recipe::Recipe& recipe) {
   const auto& encoder = recipe.encoder;
   const auto& decoder = recipe.pretrain().decoder;
+  const std::vector<int64_t>& heads = encoder.heads.values;
   return {{"model_type", "fastconvmae"},
           {"kind", recipe.model.kind},
           {"image_size", recipe.data.image_size},
@@ -231,9 +233,10 @@ json config_of(const recipe::Recipe& recipe) {
            {{"strides", encoder.strides},
             {"dims", encoder.dims},
             {"depths", encoder.depths},
-            {"heads", encoder.heads},
+            {"heads", heads.size() == 1 ? json(heads[0]) : json(heads)},
             {"mlp_ratios", encoder.mlp_ratios},
-            {"norm_epsilon", encoder.norm_epsilon}}},
+            {"norm_epsilon", encoder.norm_epsilon},
+            {"window", encoder.window}}},
           {"decoder",
            {{"dim", decoder.dim},
             {"depth", decoder.depth},

@@ -33,4 +33,26 @@ at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks
   return values;
 }
 
+namespace {
+
+// w of a table of (2 * w - 1)^2 rows; 0: of no window.
+int64_t window_of(int64_t rows) {
+  const int64_t side = square_of(rows).rows;
+  return side * side == rows && side % 2 == 1 ? (side + 1) / 2 : 0;
+}
+
+}  // namespace
+
+at::Tensor fit_relative_table(formats::TensorView& table, int64_t rows) {
+  if (table.shape.size() != 2 || table.shape[0] == rows) return {};
+  const int64_t from = window_of(table.shape[0]), to = window_of(rows);
+  if (from < 2 || to < 1) return {};
+  const at::Tensor values =
+      nn::resize_relative_table(train::to_tensor(table).to(at::kFloat), from, to);
+  table.dtype = "F32";
+  table.shape = values.sizes().vec();
+  table.bytes = {static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()};
+  return values;
+}
+
 }  // namespace fcm::tasks

@@ -20,4 +20,9 @@ masks::Grid square_of(int64_t patches);
 at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks::Grid from,
                          masks::Grid to);
 
+// The same for a table of relative positions, [(2 * w - 1)^2, heads], of windows of another size:
+// `rows`, those of the model's (nn::resize_relative_table). Undefined where it has as many, or is
+// no such table.
+at::Tensor fit_relative_table(formats::TensorView& table, int64_t rows);
+
 }  // namespace fcm::tasks

@@ -60,6 +60,25 @@ at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpo
   return table;
 }
 
+// Tables of relative positions of the file, resized to the windows of the classifier: likewise.
+std::vector<at::Tensor> resize_tables(const models::Classifier& model, Checkpoint& checkpoint,
+                                      Reporter& reporter) {
+  std::vector<at::Tensor> owners;
+  for (const nn::Parameter& parameter : model.parameters().all()) {
+    if (!parameter.name.ends_with("relative_position_bias_table")) continue;
+    for (TensorView& view : checkpoint.model.tensors) {
+      if (view.name != parameter.name) continue;
+      at::Tensor table = fit_relative_table(view, parameter.published_shape[0]);
+      if (table.defined()) owners.push_back(std::move(table));
+    }
+  }
+  if (!owners.empty()) {
+    reporter.info(fmt::format("{} tables of relative positions resized to windows of {} cells",
+                              owners.size(), model.options().encoder.window));
+  }
+  return owners;
+}
+
 // Why the head of a checkpoint cannot be that of these classes; empty: it can.
 std::string why_other_head(const Checkpoint& checkpoint, int64_t rows, int64_t wanted,
                            const std::vector<std::string>& classes, Reporter& reporter) {
@@ -103,13 +122,14 @@ void load_encoder(models::Classifier& model, Checkpoint checkpoint,
                   const std::vector<std::string>& classes) {
   // This pooling has no use for one of the two norms.
   const TensorRole other_norm =
-      model.options().mean_pool ? TensorRole::kEncoderNorm : TensorRole::kHeadNorm;
+      model.pool() == heads::Pool::kMeanOfTokens ? TensorRole::kEncoderNorm : TensorRole::kHeadNorm;
   train::LoadRules rules{allow_missing, patterns_of({TensorRole::kFusion, TensorRole::kDecoder,
                                                      TensorRole::kTarget, other_norm})};
   const std::vector<std::string> head = patterns_of({TensorRole::kHead, TensorRole::kHeadNorm});
   rules.missing.insert(rules.missing.end(), head.begin(), head.end());
   drop_other_head(model, checkpoint, classes, reporter);
   const at::Tensor positions = resize_positions(model, checkpoint, reporter);
+  const std::vector<at::Tensor> tables = resize_tables(model, checkpoint, reporter);
   train::load_model(model.parameters(), checkpoint.model, checkpoint.path.string(), rules);
   refuse_not_finite(model.parameters(), checkpoint.path.string());
 }
@@ -175,7 +195,8 @@ recipe::Recipe classifier_recipe(const Checkpoint& checkpoint, const std::vector
   }
   const auto architecture = interop::recognise(checkpoint.model.tensors);
   if (architecture && architecture->classes > 0) {
-    return published_classifier(checkpoint, architecture->fc_norm, set, reporter);
+    const bool mean = architecture->fc_norm || encoder::family(architecture->kind).pools_latents;
+    return published_classifier(checkpoint, mean, set, reporter);
   }
   fail(ExitCode::kCheckpoint,
        "{} holds no classifier; train one with fastconvmae finetune or linprobe, or measure frozen "
@@ -209,6 +230,7 @@ TrainedClassifier load_classifier(const std::string& path, const std::vector<std
   trained.model = std::make_unique<models::Classifier>(
       recipe::classifier_options(trained.recipe, trained.classes), 0, device);
   const at::Tensor positions = resize_positions(*trained.model, checkpoint, reporter);
+  const std::vector<at::Tensor> tables = resize_tables(*trained.model, checkpoint, reporter);
   if (probe) {
     auto learner = std::make_shared<train::ProbeLearner>(std::move(*trained.model), trained.recipe);
     learner->load_weights(checkpoint);

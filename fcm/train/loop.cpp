@@ -190,9 +190,10 @@ class Loop {
     Begun begun{batch.global_batch, batch.batch, std::move(batch.bad), 0,
                 waiting.seconds() - (group_.waited_seconds() - for_ranks)};
     const int64_t steps_before = counters_.step + std::ssize(begun_);
-    begun.lr = optim::lr_at_step(recipe_.optim, steps_before, steps_per_epoch_);
-    execution_->give(std::move(batch),
-                     {begun.lr, counters_.micro_batch, steps_before, steps_of_all_epochs()});
+    const optim::Rate rate = optim::rate_at_step(recipe_.optim, steps_before, steps_per_epoch_);
+    begun.lr = rate.lr;
+    execution_->give(std::move(batch), {rate.lr, counters_.micro_batch, steps_before,
+                                        steps_of_all_epochs(), rate.base});
     begun_.push_back(std::move(begun));
   }
 

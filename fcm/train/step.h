@@ -13,6 +13,7 @@ struct StepPlan {
   int64_t micro_batch = 0;  // pictures of a forward and backward pass
   int64_t step = 0;         // updates before this one
   int64_t of_steps = 0;     // where the schedules end, whether or not the run stops earlier
+  double lr_base = 0;       // optim::Rate::base
 };
 
 struct StepResult {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <set>
 
 #include "fcm/base/error.h"
@@ -21,18 +22,19 @@ std::string error_of(const std::function<void()>& action) {
 }
 
 TEST(Kinds, AreListedAndOthersRefused) {
-  EXPECT_EQ(kinds(), (std::vector<std::string>{"conv_vit", "vit"}));
+  EXPECT_EQ(kinds(), (std::vector<std::string>{"conv_vit", "vit", "swin"}));
   EXPECT_EQ(family("vit").kind, "vit");
   EXPECT_EQ(family(kDefaultKind).stages, EncoderOptions().dims.size());
   EXPECT_EQ(error_of([] { family("swan"); }),
-            "model.kind = \"swan\" is not a known kind; take conv_vit or vit");
+            "model.kind = \"swan\" is not a known kind; take conv_vit, vit or swin");
 }
 
 TEST(NamedSizes, BelongToAKind) {
   EXPECT_EQ(size_names(), (std::vector<std::string>{"custom", "small", "base", "large",
-                                                    "large_paper", "huge", "checkpoint"}));
+                                                    "large_paper", "huge", "tiny", "checkpoint"}));
   EXPECT_EQ(named_size("conv_vit", "large").dims, (std::vector<int64_t>{384, 768, 1024}));
   EXPECT_EQ(named_size("vit", "huge").strides, std::vector<int64_t>{14});
+  EXPECT_EQ(named_size("swin", "tiny").heads, config::OneOrMore({3, 6, 12, 24}));
   EXPECT_EQ(error_of([] { named_size("vit", "large_paper"); }),
             "encoder.size = \"large_paper\" is not a size of vit; take custom, small, base, large "
             "or huge");
@@ -74,7 +76,8 @@ TEST_P(EachKind, IsRecognisedByItsTensors) {
       EXPECT_EQ(found->options.depths, wanted.depths);
       EXPECT_EQ(found->options.mlp_ratios, wanted.mlp_ratios);
       EXPECT_EQ(found->channels, 3);
-      EXPECT_EQ(found->fuse, fuse && known.stages > 1);
+      EXPECT_EQ(found->fuse, fuse && known.kind == "conv_vit");
+      EXPECT_EQ(found->options.window, wanted.window);
     }
   }
 }
@@ -83,16 +86,23 @@ TEST_P(EachKind, IsRecognisedByItsTensors) {
 TEST_P(EachKind, HasALayerForEveryParameter) {
   const EncoderOptions options = small_options(GetParam());
   const nn::LayerOf of = layer_of(GetParam(), options);
+  // Those of the transformers alone; a Swin's are all such.
+  const auto counted =
+      static_cast<int>(GetParam() == "swin" ? std::accumulate(options.depths.begin(),
+                                                              options.depths.end(), int64_t{0})
+                                            : options.depths.back());
   std::set<int> indices;
   for (const std::string& name : Built(GetParam(), {.norm = true}).names()) {
     const nn::Layer layer = of(name);
-    EXPECT_EQ(layer.last, options.depths.back() + 1) << name;
-    EXPECT_EQ(layer.exempt, name == "pos_embed" || name == "cls_token") << name;
+    EXPECT_EQ(layer.last, counted + 1) << name;
+    EXPECT_EQ(layer.exempt, name == "pos_embed" || name == "cls_token" ||
+                                name.ends_with("relative_position_bias_table"))
+        << name;
     EXPECT_EQ(layer.index == layer.last, name.starts_with("norm.")) << name;
     indices.insert(layer.index);
   }
   std::set<int> all;
-  for (int index = 0; index <= options.depths.back() + 1; ++index) all.insert(index);
+  for (int index = 0; index <= counted + 1; ++index) all.insert(index);
   EXPECT_EQ(indices, all);
 }
 
@@ -100,10 +110,12 @@ TEST_P(EachKind, HasALayerForEveryParameter) {
 TEST_P(EachKind, NamesItsLastBlocks) {
   const Built built(GetParam(), {});
   int64_t seen = 0;
-  (*built.encoder)(built.pixels, masks::full_plan(2, kGrid),
-                   [&](const std::string& name, const at::Tensor&) {
-                     seen += name.starts_with(family(GetParam()).last_blocks + ".") ? 1 : 0;
-                   });
+  (*built.encoder)(
+      built.pixels, masks::full_plan(2, kGrid), [&](const std::string& name, const at::Tensor&) {
+        seen += name.starts_with(family(GetParam()).last_blocks(small_options(GetParam())) + ".")
+                    ? 1
+                    : 0;
+      });
   EXPECT_EQ(seen, small_options(GetParam()).depths.back());
 }
 
@@ -122,6 +134,28 @@ TEST(Layers, AreThePublishedOnes) {
   EXPECT_EQ(vit("cls_token").index, 0);
   EXPECT_EQ(vit("blocks.11.attn.proj.bias").index, 12);
   EXPECT_EQ(vit("head.bias").index, 13);
+}
+
+TEST(Layers, OfASwinCountBlocksOverAllStages) {
+  const nn::LayerOf swin = layer_of("swin", named_size("swin", "base"));
+  EXPECT_EQ(swin("patch_embed.norm.weight").index, 0);
+  EXPECT_EQ(swin("layers.0.blocks.1.norm1.weight").index, 2);
+  EXPECT_EQ(swin("layers.0.downsample.norm.weight").index, 2);
+  EXPECT_EQ(swin("layers.2.blocks.17.attn.qkv.weight").index, 22);
+  EXPECT_EQ(swin("layers.3.blocks.1.mlp.fc2.bias").index, 24);
+  EXPECT_EQ(swin("head.weight").index, 25);
+  EXPECT_EQ(swin("head.weight").last, 25);
+}
+
+TEST(Swin, RefusesWhatCannotWork) {
+  EncoderOptions options = named_size("swin", "tiny");
+  EXPECT_TRUE(family("swin").faults(options).empty());
+  options.window = 0;
+  options.heads = {3, 6, 12, 25};
+  options.strides = {4, 2, 4, 2};
+  EXPECT_EQ(family("swin").faults(options).size(), 3u);
+  options.heads = 24;
+  EXPECT_EQ(family("swin").faults(options).size(), 2u);
 }
 
 TEST(ConvVit, WindowsNeedTwoCellsARow) {

@@ -13,6 +13,9 @@ namespace fcm::encoder {
 
 inline EncoderOptions small_options(const std::string& kind) {
   if (kind == "vit") return {"custom", {4}, {16}, {2}, 4, {2}};
+  if (kind == "swin") {
+    return {"custom", {1, 2, 2}, {8, 12, 16}, {1, 1, 2}, {2, 3, 4}, {2, 2, 2}, 1e-6, 3};
+  }
   return {"custom", {1, 2, 2}, {8, 12, 16}, {1, 1, 2}, 4, {2, 2, 2}};
 }
 

@@ -57,5 +57,43 @@ TEST(ResizePositions, AGridOfAnotherTableIsRefused) {
   EXPECT_THROW(resize_positions(at::zeros({1, 15, 4}), 4, 4, 2, 2), std::logic_error);
 }
 
+// A spline through points of a cubic is that cubic, wherever its knots are.
+TEST(ResizeRelativeTable, KeepsACubicOfItsOwnPositions) {
+  const int64_t from = 6, to = 7;
+  // Where the old positions lie when windows of 6 become windows of 7 (golden: 1.09128 to the i).
+  const double q = 1.0912812995910643;
+  std::vector<double> places{0};
+  for (int64_t i = 0; i + 1 < from; ++i) {
+    places.push_back(places.back() + std::pow(q, static_cast<double>(i)));
+  }
+  const auto value = [](double row, double col) {
+    return row * row * row - 2 * row * col + 3 * col * col - col + 1;
+  };
+  const auto place = [&](int64_t i) {
+    return i < 0 ? -places[static_cast<size_t>(-i)] : places[static_cast<size_t>(i)];
+  };
+  at::Tensor table = at::empty({121, 1}, at::kDouble);
+  for (int64_t row = 1 - from; row < from; ++row) {
+    for (int64_t col = 1 - from; col < from; ++col) {
+      table[(row + from - 1) * 11 + col + from - 1][0] = value(place(row), place(col));
+    }
+  }
+  const at::Tensor resized = resize_relative_table(table, from, to);
+  ASSERT_EQ(resized.sizes(), (std::vector<int64_t>{169, 1}));
+  for (int64_t row = 1 - to; row < to; ++row) {
+    for (int64_t col = 1 - to; col < to; ++col) {
+      EXPECT_NEAR(resized[(row + to - 1) * 13 + col + to - 1][0].item<double>(),
+                  value(static_cast<double>(row), static_cast<double>(col)), 1e-2)
+          << row << " " << col;  // the bisection ends 8e-6 beside the outermost
+    }
+  }
+}
+
+TEST(ResizeRelativeTable, OfTheSameWindowIsTheSameTable) {
+  const at::Tensor table = at::randn({121, 4});
+  EXPECT_TRUE(resize_relative_table(table, 6, 6).is_same(table));
+  EXPECT_THROW(resize_relative_table(table, 7, 6), std::logic_error);
+}
+
 }  // namespace
 }  // namespace fcm::nn

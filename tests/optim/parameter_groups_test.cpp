@@ -48,7 +48,7 @@ TEST(PretrainingGroups, ArePublishedOnesInTheirOrder) {
     const nlohmann::json published = reference::read_json(file);
     const nn::Parameters parameters =
         named_like(published.at("state_dict").get<reference::NamesAndShapes>(), true);
-    expect_groups(parameters, pretraining_groups(parameters, 0.05), published.at("groups"));
+    expect_groups(parameters, pretraining_groups(parameters, {}), published.at("groups"));
   }
 }
 

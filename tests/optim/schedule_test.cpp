@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numbers>
 
 #include "fcm/optim/parameter_groups.h"
 
@@ -95,6 +96,46 @@ TEST(Schedule, HoldsAtTheEdges) {
   options.epochs = 0;
   options.warmup_epochs = 0;
   EXPECT_TRUE(std::isfinite(lr_at_epoch(options, 0)));
+}
+
+// SimMIM's two: rates lag a step, the warm-up begins above 0, and the cosine counts from the start.
+TEST(Schedule, OfSimMimIsThatOfTimm) {
+  OptimOptions options;
+  options.batch_size = 512;
+  options.base_lr = 1e-4;
+  options.warmup_lr = 5e-7;
+  options.min_lr = 1e-5;
+  options.epochs = 11;
+  options.warmup_epochs = 2;
+  options.schedule = "cosine_from_start";
+  EXPECT_DOUBLE_EQ(lr_at_step(options, 0, 9), 1e-6);
+  EXPECT_DOUBLE_EQ(lr_at_step(options, 1, 9), 1e-6);
+  EXPECT_NEAR(lr_at_step(options, 2, 9), 1.2055555555555556e-05, 1e-18);
+  // Behind the warm-up it is below the peak.
+  EXPECT_NEAR(lr_at_step(options, 19, 9),
+              1e-5 + 0.5 * (2e-4 - 1e-5) * (1 + std::cos(std::numbers::pi * 2 / 11)), 1e-17);
+  options.schedule = "drops";
+  options.drop_epochs = {8, 10};
+  options.drop = 0.1;
+  EXPECT_DOUBLE_EQ(lr_at_step(options, 8 * 9, 9), 2e-4);
+  EXPECT_DOUBLE_EQ(lr_at_step(options, 8 * 9 + 1, 9), 2e-5);
+  EXPECT_NEAR(lr_at_step(options, 10 * 9 + 1, 9), 2e-6, 1e-20);
+}
+
+// The warm-up begins, and the cosine ends, at the same rate for every group.
+TEST(Schedule, OfSimMimSharesItsEndsAmongGroups) {
+  OptimOptions options;
+  options.batch_size = 256;
+  options.base_lr = 1e-3;
+  options.warmup_lr = 1e-6;
+  options.min_lr = 1e-5;
+  options.schedule = "cosine_from_start";
+  const ParameterGroup low{"", 0.01, 0, {}};
+  const auto of_low = [&](const Rate& rate) { return low.lr(rate.lr, rate.base); };
+  EXPECT_DOUBLE_EQ(of_low(rate_at_epoch(options, 0)), 1e-6);
+  EXPECT_DOUBLE_EQ(of_low(rate_at_epoch(options, options.epochs)), 1e-5);
+  const Rate middle = rate_at_epoch(options, 5);
+  EXPECT_NEAR(of_low(middle), 0.5 * 1e-6 + 0.5 * 1e-5, 1e-18);
 }
 
 }  // namespace

@@ -44,6 +44,11 @@ std::vector<CaseResult> oracle_cases(const Entry& entry, const Request& request)
 std::vector<CaseResult> checkpoint_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> teacher_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> teacher_file_cases(const Entry& entry, const Request& request);
+// Those of the published Swins.
+std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> swin_optimizer_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> swin_table_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> swin_resume_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> resume_cases(const Entry& entry, const Request& request);
 
 // One case: made only where its name holds the filter; what it throws becomes a fault.

@@ -30,7 +30,7 @@ ClassifierCase classifier_case(const Entry& entry, const Request& request) {
 std::vector<CaseResult> classifier_cases(const Entry& entry, const Request& request) {
   return in_three_types(entry, request, [&] {
     const ClassifierCase the = classifier_case(entry, request);
-    return Subject{the.model, the.stored, [the](Path path, Types types) {
+    return Subject{blocks_of(the.model), the.stored, [the](Path path, Types types) {
                      return run_classifier(the.model, the.inputs, the.answers, path, types);
                    }};
   });

@@ -190,13 +190,15 @@ class Comparison {
     }
   }
 
-  // Mean, population deviation, largest absolute value.
+  // Mean, population deviation, largest absolute value: of the whole tensor, where the errors that
+  // are stored for it were taken at a sample. So by the largest error of the file.
   void statistics(const std::string& name, const std::string& tensor, const at::Tensor& wanted) {
     const at::Tensor* value = computed(tensor);
     if (value == nullptr || computed_part(tensor).defined()) return;
     const at::Tensor x = value->to(at::kDouble);
     const at::Tensor got = at::stack({x.mean(), x.std(/*unbiased=*/false), x.abs().max()});
-    numbers(name, tensor, got, wanted, {}, wanted[2].item<double>());
+    compare(result_, name, got, wanted, tolerance_(name, quantity_of(tensor)),
+            wanted[2].item<double>());
   }
 
   void norm(const std::string& name, const std::string& tensor, const at::Tensor& wanted) {

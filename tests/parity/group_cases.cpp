@@ -70,8 +70,7 @@ void pretraining_groups(CaseResult& result, const nlohmann::json& table) {
   }
   if (all.size() != tensors.size()) add_fault(result, "the state_dict has another length");
   compare_groups(result, table.at("groups"),
-                 optim::pretraining_groups(model.parameters(), recipe.optim.weight_decay),
-                 model.parameters());
+                 optim::pretraining_groups(model.parameters(), recipe.optim), model.parameters());
 }
 
 // A classifier: the manifest names the published factory and its arguments.

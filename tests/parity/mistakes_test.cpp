@@ -1,49 +1,17 @@
-// A comparison that cannot fail shows nothing: mistakes planted in the inputs of this program, not
-// in the stored results, must make cases fail.
+// Stored results of the first set of programs, with mistakes.
+#include "tests/parity/mistakes.h"
+
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
-#include <filesystem>
-
-#include "tests/parity/cases.h"
 
 namespace fcm::parity {
 namespace {
 
-const std::filesystem::path kFixtures =
-    std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures";
+const std::filesystem::path kFixtures = kShared / "fixtures";
 
-std::vector<CaseResult> run(const std::string& file, const std::string& filter,
-                            const Sabotage& sabotage) {
-  for (const Entry& entry : find_entries(kFixtures)) {
-    if (entry.path() != kFixtures / file) continue;
-    return run_cases(entry, {entry.file + " [" + filter, sabotage});
-  }
-  ADD_FAILURE() << file << " is not in the manifest";
-  return {};
-}
-
-// What was put in is compared too: a mistake must show in what was computed from it.
-bool is_of_inputs(const std::string& fault) {
-  return fault.starts_with("state.") || fault.starts_with("noise:") || fault.starts_with("images:");
-}
-
-// All cases of the file pass as they are, and fail with the mistake.
 void expect_noticed(const std::string& file, const Sabotage& mistake,
                     const std::string& filter = "") {
-  if (!std::filesystem::exists(kFixtures / file)) GTEST_SKIP() << "no " << kFixtures / file;
-  const std::vector<CaseResult> right = run(file, filter, {}), wrong = run(file, filter, mistake);
-  ASSERT_FALSE(right.empty());
-  ASSERT_EQ(right.size(), wrong.size());
-  for (size_t i = 0; i < right.size(); ++i) {
-    EXPECT_TRUE(right[i].passed()) << right[i].name;
-    EXPECT_FALSE(std::ranges::all_of(wrong[i].faults, is_of_inputs)) << wrong[i].name;
-  }
-}
-
-void swap_weights(Inputs& inputs, const std::string& one, const std::string& other) {
-  std::swap(inputs.weights.at(one), inputs.weights.at(other));
+  expect_noticed_in(kFixtures, file, mistake, filter);
 }
 
 // What a transposed cell of a patch would do: the second and third place in Z order change places.

@@ -15,7 +15,7 @@ PretrainingCase pretraining_case(const Entry& entry, const Request& request) {
 std::vector<CaseResult> pretraining_cases(const Entry& entry, const Request& request) {
   return in_three_types(entry, request, [&] {
     const PretrainingCase the = pretraining_case(entry, request);
-    return Subject{the.model, the.stored, [the](Path path, Types types) {
+    return Subject{blocks_of(the.model), the.stored, [the](Path path, Types types) {
                      return run_pretraining(the.model, the.inputs, path, types);
                    }};
   });

@@ -45,7 +45,7 @@ void set_named_size(const std::string& factory, PublishedModel& model) {
   options.strides = named.strides;
   options.dims = named.dims;
   options.depths = named.depths;
-  options.heads = named.heads;
+  options.heads = named.heads.last();
   options.mlp_ratios = named.mlp_ratios;
 }
 

@@ -15,10 +15,14 @@ constexpr Types kBf16{at::kFloat, at::kBFloat16};
 inline const char* path_name(Path path) { return path == Path::kFast ? "fast" : "reference"; }
 
 struct Subject {
-  PublishedModel model;
+  int64_t blocks = 0;  // of the network, decoder included: how far bfloat16 may go astray
   Tensors stored;
   std::function<Run(Path, Types)> run;
+  bool from_float64 = false;  // what is stored is the float64 run, rounded
+  // Hidden patches of a loss of absolute differences, whose gradient is a sign; 0: another loss.
+  int64_t signs = 0;
 };
+int64_t blocks_of(const PublishedModel& model);
 
 std::vector<CaseResult> in_three_types(const Entry& entry, const Request& request,
                                        const std::function<Subject()>& make);

@@ -170,8 +170,9 @@ void randomise(const config::Field& field) {
     const double least = std::max(field.range.low, -1e9), most = std::min(field.range.high, 1e9);
     return least + share * (most - least);
   };
-  const size_t length =
-      field.range.length != 0 ? field.range.length : *rc::gen::inRange<size_t>(1, 5);
+  size_t length = field.range.length;
+  if (length == 0) length = *rc::gen::inRange<size_t>(1, 5);
+  if (length == config::Range::kAnyLength) length = *rc::gen::inRange<size_t>(0, 5);
   std::visit(
       [&](auto* target) {
         using Target = std::decay_t<decltype(*target)>;
@@ -183,6 +184,9 @@ void randomise(const config::Field& field) {
           *target = number();
         } else if constexpr (std::is_same_v<Target, config::CountOrAll>) {
           target->count = *rc::gen::arbitrary<bool>() ? 0 : whole();
+        } else if constexpr (std::is_same_v<Target, config::OneOrMore>) {
+          target->values.resize(length);
+          for (int64_t& value : target->values) value = whole();
         } else if constexpr (std::is_same_v<Target, std::string>) {
           *target = field.one_of.names.empty()
                         ? *rc::gen::container<std::string>(rc::gen::inRange<char>(' ', '~'))
@@ -420,13 +424,17 @@ TEST(FindRecipe, SaysWhatThereIs) {
             "--recipe dir/demo.toml: there is no such file");
   const std::string message = usage_error([] { find_recipe("zzzzzzzz", {kRecipes}); });
   EXPECT_NE(
-      message.find("demo, demo_ema, fastconvmae_base_in1k_50ep, fastconvmae_ct_base_in1k_100ep, "
-                   "fastconvmae_ct_base_in1k_50ep, fastconvmae_ct_large_in1k_200ep, "
+      message.find("demo, demo_ema, demo_greenmim, demo_simmim, fastconvmae_base_in1k_50ep, "
+                   "fastconvmae_ct_base_in1k_100ep, fastconvmae_ct_base_in1k_50ep, "
+                   "fastconvmae_ct_large_in1k_200ep, fastgreenmim_swin_base_in1k_200ep, "
                    "fastmae_vit_base_in1k_400ep, finetune_convvit_base_in1k_100ep, "
-                   "finetune_convvit_large_in1k_50ep, finetune_demo, finetune_vit_base_in1k_100ep, "
+                   "finetune_convvit_large_in1k_50ep, finetune_demo, "
+                   "finetune_swin_base_greenmim_in1k_100ep, finetune_swin_base_in1k_100ep, "
+                   "finetune_vit_base_in1k_100ep, greenmim_swin_base_in1k_800ep, "
                    "linprobe_convvit_base_in1k_90ep, linprobe_vit_base_in1k_90ep, "
-                   "mae_vit_base_in1k_1600ep, smoke_finetune, smoke_linprobe, smoke_mae_pretrain, "
-                   "smoke_mixture, smoke_pretrain"),
+                   "mae_vit_base_in1k_1600ep, simmim_swin_base_in1k_100ep, "
+                   "simmim_swin_base_in1k_800ep, smoke_finetune, smoke_greenmim, smoke_linprobe, "
+                   "smoke_mae_pretrain, smoke_mixture, smoke_pretrain, smoke_simmim"),
       std::string::npos)
       << message;
 }

@@ -26,10 +26,15 @@ const std::vector<Origin> kOrigins = {
       "encoder.mlp_ratios=[2,2,2]", "decoder.dim=32", "decoder.heads=2", "decoder.mlp_ratio=2",
       "run.knn_every_epochs=0", "run.probe_every_epochs=0", "run.pictures_every_steps=0"},
      ""},
+    {"simmim", "smoke_simmim", {}, ""},
+    {"greenmim", "smoke_greenmim", {}, ""},
+    {"fast_greenmim", "smoke_greenmim", {"masks.views=all"}, ""},
     {"tuned_convmae", "smoke_finetune", {}, "fast_convmae"},
     {"tuned_mae", "smoke_finetune", {}, "mae"},
     {"tuned_token", "smoke_finetune", {"classifier.pool=token"}, "fast_mae"},
     {"tuned_mixture", "smoke_finetune", {}, "mixture"},
+    {"tuned_simmim", "smoke_finetune", {}, "simmim"},
+    {"tuned_greenmim", "smoke_finetune", {}, "greenmim"},
     {"probe_convmae", "smoke_linprobe", {}, "fast_convmae"},
     {"probe_mae", "smoke_linprobe", {}, "mae"},
 };
@@ -242,16 +247,24 @@ struct Refusal {
 
 const char* const kConv =
     "@(fast_convmae|convmae|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae)";
-const char* const kPretrained = "@(fast_convmae|convmae|mae|fast_mae|mixture|ema)";
+const char* const kPretrained =
+    "@(fast_convmae|convmae|mae|fast_mae|mixture|ema|simmim|greenmim|fast_greenmim)";
+const char* const kNoClassToken =
+    "@(fast_convmae|convmae|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae|simmim|greenmim|"
+    "fast_greenmim|tuned_simmim|tuned_greenmim)";
 const char* const kClassifiers = "@(tuned_*|probe_*)";
+// Whose heads have no place in ViTModel and SwinModel.
+const char* const kOfToken = "@(tuned_token|tuned_simmim|tuned_greenmim)";
 const char* const kWeightsAlone = "@(safetensors|hf|encoder|timm|transformers)";
 const char* const kEncoders = "@(encoder|timm|transformers)";
 
 const std::vector<Refusal> kRefusals = {
     {{"eval", kPretrained, "*"}, ExitCode::kCheckpoint, "holds no classifier; train one with"},
-    {{"eval", "tuned_token", "transformers"}, ExitCode::kCheckpoint, "so it is no classifier"},
+    {{"eval", kOfToken, "transformers"}, ExitCode::kCheckpoint, "so it is no classifier"},
     {{"eval", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is no classifier"},
-    {{"features_class", kConv, "*"}, ExitCode::kUsage, "has no class token; take mean or flat"},
+    {{"features_class", kNoClassToken, "*"},
+     ExitCode::kUsage,
+     "has no class token; take mean or flat"},
     {{"visualize", kPretrained, kEncoders}, ExitCode::kCheckpoint, "has no decoder"},
     {{"visualize", kClassifiers, "*"}, ExitCode::kCheckpoint, "has no decoder"},
     {{"visualize", "@(mixture|ema)", "@(safetensors|hf)"},
@@ -281,7 +294,7 @@ const std::vector<Place> kOthers = {
     // The head is not there.
     {"@(finetune|convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|"
      "convert_timm|show|diff)",
-     "tuned_token", "transformers"},
+     kOfToken, "transformers"},
     {"@(convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|diff)",
      "probe_mae", "timm"},
     // The moving average is what is measured, and it is not there.

@@ -107,7 +107,7 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, const StepPlan&
   result.gradient_norm = optimizer_.gradient_norm();
   result.applied = is_finite(result);
   if (!result.applied) return result;
-  optimizer_.step(plan.lr, optimizer_.clip_scale(result.gradient_norm));
+  optimizer_.step({plan.lr, plan.lr_base}, optimizer_.clip_scale(result.gradient_norm));
   exchange_shares(group(), model_.parameters(), optimizer_);
   if (average_) {
     const at::NoGradGuard no_grad;

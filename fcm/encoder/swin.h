@@ -1,0 +1,70 @@
+// Swin: stages of attention in windows, every other block with windows moved by half of one, and
+// four cells merged into one between stages.
+// Source: models/swin_transformer.py and simmim.py of SimMIM; GreenMIM's green_swin_models.py for
+// pictures of which only some patches are seen. A patch here is what one cell of the last stage
+// covers; its cells are stored so that those which merge stand together, and windows are sets of
+// cells (masks/window_plan.h): nothing is rolled, masked or padded.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <vector>
+
+#include "fcm/encoder/encoder.h"
+#include "fcm/encoder/registry.h"
+#include "fcm/nn/layers.h"
+#include "fcm/ops/patches.h"
+#include "fcm/ops/window_attention/sets.h"
+
+namespace fcm::encoder {
+
+// The published SwinTransformerBlock: x [B, T, C] -> the same, tokens attending inside their sets.
+class WindowBlock {
+ public:
+  WindowBlock(const nn::Scope& scope, int64_t dim, int64_t heads, int64_t window, double mlp_ratio,
+              double norm_epsilon, nn::Init init);
+  at::Tensor operator()(const at::Tensor& x_BTC, const ops::WindowSets& sets,
+                        const nn::BranchScales& scales = {}) const;
+
+ private:
+  nn::LayerNorm norm1_;
+  at::Tensor table_RH_;
+  nn::Linear qkv_, proj_;
+  nn::MlpBranch mlp_;
+};
+
+class Swin final : public Encoder {
+ public:
+  Swin(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
+       const Embeddings& embeddings, const Outputs& outputs);
+
+  Features operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
+                      const nn::Observer& observer = {},
+                      const nn::DropPath& drop_path = {}) const override;
+
+ private:
+  struct Stage {
+    ops::Cells cells;
+    int64_t window = 0;
+    bool shifts = false;  // every other block
+    std::vector<WindowBlock> blocks;
+    // To the next one; none behind the last.
+    std::optional<nn::LayerNorm> merge_norm;
+    std::optional<nn::Linear> merge;
+  };
+  // The cells of the kept slots and of those behind them that are hidden: [B, L, P, C].
+  at::Tensor with_mask_tokens(const at::Tensor& x_BKPC, const masks::ViewPlan& plan) const;
+  static at::Tensor merged(const Stage& stage, const at::Tensor& x_BTC);
+
+  at::Tensor mask_token_11C_;
+  nn::Linear embed_;
+  nn::LayerNorm embed_norm_;
+  std::vector<Stage> stages_;
+  std::optional<nn::LayerNorm> norm_;
+  bool keeps_stages_;
+};
+
+Family swin_family();
+
+}  // namespace fcm::encoder

@@ -1,0 +1,53 @@
+// Mistakes planted in the inputs of this program, not in the stored results, must make cases fail:
+// a comparison that cannot fail shows nothing.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/parity/cases.h"
+
+namespace fcm::parity {
+
+inline const std::filesystem::path kShared = std::filesystem::path(FCM_SOURCE_DIR) / "../shared";
+
+inline std::vector<CaseResult> run(const std::filesystem::path& folder, const std::string& file,
+                                   const std::string& filter, const Sabotage& sabotage) {
+  for (const Entry& entry : find_entries(folder)) {
+    if (entry.path() != folder / file) continue;
+    return run_cases(entry, {entry.file + " [" + filter, sabotage});
+  }
+  ADD_FAILURE() << file << " is not in the manifest";
+  return {};
+}
+
+// What was put in is compared too: a mistake must show in what was computed from it.
+inline bool is_of_inputs(const std::string& fault) {
+  return fault.starts_with("state.") || fault.starts_with("noise:") || fault.starts_with("images:");
+}
+
+// All cases of the file pass as they are, and fail with the mistake.
+inline void expect_noticed_in(const std::filesystem::path& folder, const std::string& file,
+                              const Sabotage& mistake, const std::string& filter = "") {
+  if (!std::filesystem::exists(folder / file)) GTEST_SKIP() << "no " << folder / file;
+  const std::vector<CaseResult> right = run(folder, file, filter, {}),
+                                wrong = run(folder, file, filter, mistake);
+  ASSERT_FALSE(right.empty());
+  ASSERT_EQ(right.size(), wrong.size());
+  for (size_t i = 0; i < right.size(); ++i) {
+    EXPECT_TRUE(right[i].passed()) << right[i].name;
+    EXPECT_FALSE(std::ranges::all_of(wrong[i].faults, is_of_inputs)) << wrong[i].name;
+  }
+}
+
+inline void swap_weights(Inputs& inputs, const std::string& one, const std::string& other) {
+  std::swap(inputs.weights.at(one), inputs.weights.at(other));
+}
+
+}  // namespace fcm::parity

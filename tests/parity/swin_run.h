@@ -1,0 +1,30 @@
+// Both paths on a Swin.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "fcm/checkpoint/checkpoint.h"
+#include "tests/parity/run.h"
+#include "tests/parity/swin_model.h"
+
+namespace fcm::parity {
+
+// Activations, losses and gradients under the names of the stored tensors, in the published
+// layouts: "act.<module>", "latent", "reconstruction" or "pred", "logits", "pooled"; gradients by
+// the names that parameters have in files, as "grad.<tag>.<key>" with the tags "l1" (SimMIM),
+// "norm_pix" and "plain" (GreenMIM), "ls" and "soft" (classifiers).
+Run run_swin(const SwinModel& model, const SwinInputs& inputs, Path path, Types types);
+
+// Updates by AdamW.
+struct SwinSteps {
+  std::vector<double> rates;
+  double beta2 = 0.999, clip = 0;
+  double layer_decay = 1;  // of classifiers
+  const checkpoint::Checkpoint* start = nullptr;
+};
+// "step<k>.<key>", "losses": before each update, and after the last, "grad_norms".
+Run run_swin_steps(const SwinModel& model, const SwinInputs& inputs, Path path,
+                   const SwinSteps& steps);
+
+}  // namespace fcm::parity
