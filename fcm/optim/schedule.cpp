@@ -56,7 +56,8 @@ Rate rate_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_e
   if (options.schedule != "cosine") step = std::max<int64_t>(step - 1, 0);
   const double within =
       static_cast<double>(step % steps_per_epoch) / static_cast<double>(steps_per_epoch);
-  return rate_at_epoch(options, within + static_cast<double>(step / steps_per_epoch));
+  const int64_t epochs = step / steps_per_epoch;
+  return rate_at_epoch(options, within + static_cast<double>(epochs));
 }
 
 double lr_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch) {

@@ -73,7 +73,8 @@ struct Pieces {
 // Operations of one product of all scores with something of head_dim columns.
 double window_products(const at::Tensor& qkv, const WindowSets& sets) {
   const int64_t copies = sets.plans() == 1 ? qkv.size(0) : 1;
-  return 2.0 * static_cast<double>(sets.pairs * copies) * static_cast<double>(qkv.size(2) / 3);
+  const int64_t channels = qkv.size(2) / 3;
+  return 2.0 * static_cast<double>(sets.pairs * copies) * static_cast<double>(channels);
 }
 
 template <class T, class A>
