@@ -15,7 +15,7 @@ namespace fcm::interop {
 // not in the tensors.
 struct Architecture {
   std::string kind;                 // of the encoder, as in encoder/registry.h
-  encoder::EncoderOptions encoder;  // heads are 0: tensors do not tell
+  encoder::EncoderOptions encoder;  // heads are 0, but for a Swin, whose tables tell
   int64_t channels = 3;
   int64_t patches = 0;  // of the position table, class token not counted; 0: there is no table
   bool class_token = false;
