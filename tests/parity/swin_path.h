@@ -1,0 +1,47 @@
+// A path through a Swin, and what the two have in common. Private to swin_run.
+#pragma once
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/parity/swin_run.h"
+
+namespace fcm::parity {
+
+// What a path makes of a case: the loss to draw gradients from, by its tag.
+using Losses = std::vector<std::pair<std::string, at::Tensor>>;
+
+class SwinPath {
+ public:
+  virtual ~SwinPath() = default;
+  // Keeps activations and outputs where `run` is there.
+  virtual Losses losses(Run* run) = 0;
+  virtual Tensors values() const = 0;     // of the parameters, under the names of files
+  virtual Tensors gradients() const = 0;  // of the last backward pass, likewise
+  virtual void zero_gradients() = 0;
+  virtual void prepare_updates(const SwinSteps& steps) = 0;
+  virtual void update(double lr, double gradient_scale) = 0;
+
+  double gradient_norm() const {
+    double sum = 0;
+    for (const auto& [name, gradient] : gradients()) {
+      const double norm = gradient.to(at::kDouble).norm().item<double>();
+      sum += norm * norm;
+    }
+    return std::sqrt(sum);
+  }
+};
+
+// Of a classifier, from its logits, by either path.
+Losses classifier_losses(const at::Tensor& logits_BC, const SwinInputs& inputs, Run* run);
+
+// This program's, and the reference's. `inputs` must outlive it.
+std::unique_ptr<SwinPath> make_fast_swin(const SwinModel& model, const SwinInputs& inputs,
+                                         Types types);
+std::unique_ptr<SwinPath> make_plain_swin(const SwinModel& model, const SwinInputs& inputs,
+                                          Types types);
+
+}  // namespace fcm::parity
