@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "fcm/base/relative_table.h"
+
 namespace fcm {
 
 // Whether weight decay applies to a parameter: timm's rule (add_weight_decay), neither 1-D nor a
@@ -13,7 +15,7 @@ inline bool has_weight_decay(std::string_view name, size_t dimensions,
                              std::string_view no_decay = "vectors") {
   if (dimensions <= 1 || name.ends_with(".bias")) return false;
   if (name == "mask_token") return no_decay == "vectors";
-  const bool table = name.ends_with("relative_position_bias_table");
+  const bool table = name.ends_with(kRelativeTable);
   return !table || no_decay != "vectors_tokens_tables";
 }
 

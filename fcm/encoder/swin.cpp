@@ -4,9 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
+#include "fcm/base/relative_table.h"
 #include "fcm/masks/window_plan.h"
 #include "fcm/ops/norm_linear/op.h"
 
@@ -32,8 +32,8 @@ WindowBlock::WindowBlock(const nn::Scope& scope, int64_t dim, int64_t heads, int
                          double mlp_ratio, double norm_epsilon, nn::Init init)
     : norm1_(scope / "norm1", dim, norm_epsilon),
       table_RH_((scope / "attn")
-                    .add("relative_position_bias_table",
-                         {(2 * window - 1) * (2 * window - 1), heads}, nn::Init::kNormal02)),
+                    .add(std::string(kRelativeTable), {rows_of_table(window), heads},
+                         nn::Init::kNormal02)),
       qkv_(scope / "attn" / "qkv", dim, 3 * dim, init),
       proj_(scope / "attn" / "proj", dim, dim, init),
       mlp_(nn::MlpBranch::linear(scope / "norm2", scope / "mlp", dim, mlp_ratio, norm_epsilon,
@@ -179,7 +179,7 @@ nn::Layer layer_of(const EncoderOptions& options, std::string_view name) {
   nn::Layer layer;
   layer.last = static_cast<int>(sum_to(options.depths, options.depths.size())) + 1;
   layer.index = layer.last;
-  layer.exempt = name == "mask_token" || name.ends_with("relative_position_bias_table");
+  layer.exempt = name == "mask_token" || name.ends_with(kRelativeTable);
   if (name == "mask_token" || name.starts_with("patch_embed.")) layer.index = 0;
   for (size_t s = 0; s < options.depths.size(); ++s) {
     const std::string stem = "layers." + std::to_string(s) + ".";
@@ -192,7 +192,7 @@ nn::Layer layer_of(const EncoderOptions& options, std::string_view name) {
 }
 
 std::optional<Recognised> recognise(const Shapes& shapes) {
-  const std::string table = ".blocks.0.attn.relative_position_bias_table";
+  const std::string table = ".blocks.0.attn." + std::string(kRelativeTable);
   if (!shapes.has("patch_embed.proj.weight", 4) || !shapes.has("layers.0" + table, 2)) {
     return std::nullopt;
   }
@@ -212,8 +212,7 @@ std::optional<Recognised> recognise(const Shapes& shapes) {
     options.depths.push_back(shapes.blocks(stem + ".blocks"));
     options.mlp_ratios.push_back(shapes.mlp_ratio(stem + ".blocks", dim));
     options.heads.values.push_back(shapes.at(stem + table, 1));
-    const double side = std::sqrt(static_cast<double>(shapes.at(stem + table, 0)));
-    options.window = std::max(options.window, int64_t{std::llround(side) + 1} / 2);
+    options.window = std::max(options.window, window_of_table(shapes.at(stem + table, 0)));
   }
   return found;
 }

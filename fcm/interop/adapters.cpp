@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/base/relative_table.h"
 #include "fcm/base/weight_decay.h"
 
 namespace fcm::interop {
@@ -244,7 +245,7 @@ OptimizerRule optimizer_rule(std::span<const formats::TensorView> model) {
       return tensor.name.ends_with(name) && tensor.shape.size() == dimensions;
     });
   };
-  if (!has("relative_position_bias_table", 2)) return {};
+  if (!has(kRelativeTable, 2)) return {};
   if (has("decoder_pred.weight", 4)) return {"vectors_tokens", true};  // SimMIM
   return {"vectors_tokens_tables", false};                             // GreenMIM
 }

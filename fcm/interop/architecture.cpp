@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "fcm/base/relative_table.h"
 #include "fcm/encoder/registry.h"
 
 namespace fcm::interop {
@@ -34,8 +35,6 @@ struct ForeignPart {
   std::string_view sentence;
 };
 
-constexpr std::string_view kBiasTable = "relative_position_bias_table";
-
 // Parts of other programs' ViTs.
 constexpr std::array kForeign = {
     ForeignPart{"register_tokens",
@@ -59,7 +58,7 @@ constexpr std::array kForeign = {
     ForeignPart{".attn.q_bias",
                 "its attention has biases for queries and values alone (q_bias, v_bias, as BEiT), "
                 "where this program's has one for all (qkv.bias)"},
-    ForeignPart{kBiasTable,
+    ForeignPart{kRelativeTable,
                 "its attention has relative positions, which this program's does not have"},
     ForeignPart{".mlp.w12.weight", "its MLPs are gated (SwiGLU), this program's are not"},
     ForeignPart{".mlp.fc1_g.weight", "its MLPs are gated (SwiGLU), this program's are not"},
@@ -73,7 +72,7 @@ bool is_square(int64_t number) {
 std::string foreign_part(std::span<const formats::TensorView> tensors,
                          const encoder::Shapes& shapes, const Architecture& found) {
   for (const ForeignPart& part : kForeign) {
-    if (found.kind == "swin" && part.ending == kBiasTable) continue;
+    if (found.kind == "swin" && part.ending == kRelativeTable) continue;
     for (const formats::TensorView& tensor : tensors) {
       if (tensor.name.ends_with(part.ending)) return std::string(part.sentence);
     }

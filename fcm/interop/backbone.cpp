@@ -7,6 +7,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/relative_table.h"
 #include "fcm/encoder/registry.h"
 #include "fcm/formats/pth.h"
 #include "fcm/formats/safetensors.h"
@@ -202,10 +203,9 @@ void refuse_uneven_swin(const std::string& format, const recipe::Recipe& recipe,
         "encoder or --to safetensors",
         format);
   }
-  const int64_t rows = (2 * encoder.window - 1) * (2 * encoder.window - 1);
+  const int64_t rows = rows_of_table(encoder.window);
   for (const TensorView& tensor : tensors) {
-    const bool smaller =
-        tensor.name.ends_with("relative_position_bias_table") && tensor.shape.at(0) != rows;
+    const bool smaller = tensor.name.ends_with(kRelativeTable) && tensor.shape.at(0) != rows;
     if (format != "transformers" || !smaller) continue;
     fail(
         ExitCode::kUsage,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fcm/base/error.h"
+#include "fcm/base/relative_table.h"
 #include "fcm/base/weight_decay.h"
 #include "fcm/formats/plain_data.h"
 #include "fcm/interop/about.h"
@@ -24,8 +25,6 @@ formats::Value dict(std::vector<std::pair<std::string_view, formats::Value>> ent
   for (auto& [key, value] : entries) result.items.push_back({text(key), std::move(value)});
   return {std::move(result)};
 }
-
-constexpr std::string_view kTableName = "relative_position_bias_table";
 
 // A tree whose tensors are collected beside it.
 class Writer {
@@ -71,7 +70,7 @@ class Writer {
     std::vector<std::pair<std::string_view, formats::Value>> entries;
     for (const formats::TensorView& tensor : tensors) {
       entries.emplace_back(keep(name_in_program(tensor.name, tensors)), add(tensor));
-      if (tensor.name.ends_with(kTableName)) add_index(tensor, tensors, entries);
+      if (tensor.name.ends_with(kRelativeTable)) add_index(tensor, tensors, entries);
     }
     return dict(std::move(entries), true);
   }
@@ -80,9 +79,8 @@ class Writer {
   // two cells of a window.
   void add_index(const formats::TensorView& table, const std::vector<formats::TensorView>& all,
                  std::vector<std::pair<std::string_view, formats::Value>>& entries) {
-    int64_t side = 1;
-    while (side * side < table.shape.at(0)) side += 2;
-    const int64_t window = (side + 1) / 2, cells = window * window;
+    const int64_t window = window_of_table(table.shape.at(0)), side = 2 * window - 1,
+                  cells = window * window;
     std::vector<int64_t>& index = indices_.emplace_back();
     for (int64_t i = 0; i < cells; ++i) {
       for (int64_t j = 0; j < cells; ++j) {
@@ -91,7 +89,8 @@ class Writer {
       }
     }
     std::string name = name_in_program(table.name, all);
-    name.replace(name.size() - kTableName.size(), kTableName.size(), "relative_position_index");
+    name.replace(name.size() - kRelativeTable.size(), kRelativeTable.size(),
+                 "relative_position_index");
     entries.emplace_back(keep(std::move(name)),
                          add({"", "I64", {cells, cells}, std::as_bytes(std::span(index))}));
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fcm/base/relative_table.h"
 #include "fcm/nn/positions.h"
 #include "fcm/train/state.h"
 
@@ -33,20 +34,10 @@ at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks
   return values;
 }
 
-namespace {
-
-// w of a table of (2 * w - 1)^2 rows; 0: of no window.
-int64_t window_of(int64_t rows) {
-  const int64_t side = square_of(rows).rows;
-  return side * side == rows && side % 2 == 1 ? (side + 1) / 2 : 0;
-}
-
-}  // namespace
-
 at::Tensor fit_relative_table(formats::TensorView& table, int64_t rows) {
   if (table.shape.size() != 2 || table.shape[0] == rows) return {};
-  const int64_t from = window_of(table.shape[0]), to = window_of(rows);
-  if (from < 2 || to < 1) return {};
+  const int64_t from = window_of_table(table.shape[0]), to = window_of_table(rows);
+  if (from < 2 || rows_of_table(from) != table.shape[0] || rows_of_table(to) != rows) return {};
   const at::Tensor values =
       nn::resize_relative_table(train::to_tensor(table).to(at::kFloat), from, to);
   table.dtype = "F32";

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "fcm/base/error.h"
+#include "fcm/base/relative_table.h"
 #include "fcm/encoder/registry.h"
 #include "fcm/eval/accuracy.h"
 #include "fcm/interop/architecture.h"
@@ -65,7 +66,7 @@ std::vector<at::Tensor> resize_tables(const models::Classifier& model, Checkpoin
                                       Reporter& reporter) {
   std::vector<at::Tensor> owners;
   for (const nn::Parameter& parameter : model.parameters().all()) {
-    if (!parameter.name.ends_with("relative_position_bias_table")) continue;
+    if (!parameter.name.ends_with(kRelativeTable)) continue;
     for (TensorView& view : checkpoint.model.tensors) {
       if (view.name != parameter.name) continue;
       at::Tensor table = fit_relative_table(view, parameter.published_shape[0]);
