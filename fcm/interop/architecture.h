@@ -11,6 +11,12 @@
 
 namespace fcm::interop {
 
+struct DecoderArchitecture {
+  int64_t dim = 0, depth = 0;
+  double mlp_ratio = 4;
+  bool linear = false;  // one product, no blocks: decoder.kind
+};
+
 // A masked autoencoder or a classifier on its encoder. Normalisation of pixels and the target's are
 // not in the tensors.
 struct Architecture {
@@ -23,13 +29,7 @@ struct Architecture {
   bool norm = false;     // of the encoder's output
   bool fc_norm = false;  // of a classifier's mean token
   int64_t classes = 0;   // of a classifier's head; 0: none
-
-  struct Decoder {
-    int64_t dim = 0, depth = 0;
-    double mlp_ratio = 4;
-    bool linear = false;  // one product, no blocks: decoder.kind
-  };
-  std::optional<Decoder> decoder;
+  std::optional<DecoderArchitecture> decoder;
   bool mask_token = false;
   std::string foreign;  // what it has and no network of this program, as a sentence; empty: nothing
 };
