@@ -25,25 +25,35 @@ std::optional<nn::Linear> fuse(const nn::Scope& scope, const EncoderOptions& opt
                                  cells.raster);
 }
 
+std::optional<RelativeBlocks> relative_blocks(const nn::Scope& scope, const EncoderOptions& options,
+                                              const Embeddings& embeddings) {
+  if (!embeddings.relative_blocks) return std::nullopt;
+  return RelativeBlocks(scope, "blocks3", options.depths[2], options.dims[2], options.heads.last(),
+                        options.mlp_ratios[2], options.norm_epsilon, embeddings.grid,
+                        /*class_token=*/false);
+}
+
 }  // namespace
 
 // Members are declared in the published order of parameters.
 ConvVit::ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
-                 at::Tensor positions_1LC, const Outputs& outputs)
+                 Embeddings embeddings, const Outputs& outputs)
     : geometry_{options.strides},
       keeps_stages_(outputs.stages),
-      positions_1LC_(std::move(positions_1LC)),
+      embeddings_(std::move(embeddings)),
       embed1_(scope / "patch_embed1", channels, options.dims[0], options.strides[0]),
       embed2_(scope / "patch_embed2", options.dims[0], options.dims[1], options.strides[1]),
       embed3_(scope / "patch_embed3", options.dims[1], options.dims[2], options.strides[2],
-              nn::Init::kXavierUniform),
-      embed4_(scope / "patch_embed4", options.dims[2], options.dims[2]),
+              embeddings_.relative_blocks ? nn::Init::kFanIn : nn::Init::kXavierUniform),
+      embed4_(scope / "patch_embed4", options.dims[2], options.dims[2],
+              embeddings_.relative_blocks ? nn::Init::kNormal02 : nn::Init::kXavierUniform),
       fuse1_(fuse(scope / "stage1_output_decode", options, 0, geometry_.cells(0), outputs)),
       fuse2_(fuse(scope / "stage2_output_decode", options, 1, geometry_.cells(1), outputs)),
       blocks1_(conv_blocks(scope / "blocks1", options, 0)),
       blocks2_(conv_blocks(scope / "blocks2", options, 1)),
-      blocks3_(scope, "blocks3", options.depths[2], options.dims[2], options.heads.last(),
-               options.mlp_ratios[2], options.norm_epsilon) {
+      relative_blocks3_(relative_blocks(scope, options, embeddings_)),
+      blocks3_(scope, "blocks3", relative_blocks3_ ? 0 : options.depths[2], options.dims[2],
+               options.heads.last(), options.mlp_ratios[2], options.norm_epsilon) {
   if (outputs.norm) norm_.emplace(scope / "norm", options.dims[2], options.norm_epsilon);
 }
 
@@ -76,7 +86,8 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
   x = embed4_(x);  // [B, K, C3]
   nn::observe(observer, "patch_embed4", x);
   const at::Tensor order_BK = plan.order_BL.narrow(1, 0, kept);
-  x = x + positions_1LC_[0].to(x.scalar_type()).index_select(0, order_BK.reshape({-1})).view_as(x);
+  const at::Tensor positions_LC = positions(embeddings_, plan.grid)[0].to(x.scalar_type());
+  x = x + positions_LC.index_select(0, order_BK.reshape({-1})).view_as(x);
   features.tokens_BKC = transform(x, plan, observer, drop_path);
   if (keeps_stages_) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
   if (!norm_) return features;
@@ -106,6 +117,7 @@ at::Tensor ConvVit::convolve(int64_t stage, at::Tensor x_BKPC, const masks::View
 at::Tensor ConvVit::transform(const at::Tensor& x_BKC, const masks::ViewPlan& plan,
                               const nn::Observer& observer, const nn::DropPath& drop_path) const {
   const auto first = static_cast<int64_t>(blocks1_.size() + blocks2_.size());
+  if (relative_blocks3_) return (*relative_blocks3_)(x_BKC, plan, observer, drop_path, first);
   const int64_t batch = x_BKC.size(0), channels = x_BKC.size(2);
   std::vector<at::Tensor> results;
   for (const masks::ViewRun& run : plan.kept_runs()) {
@@ -133,7 +145,7 @@ std::vector<EncoderOptions> named_sizes() {
 std::unique_ptr<Encoder> make(const nn::Scope& scope, const EncoderOptions& options,
                               int64_t channels, const Embeddings& embeddings,
                               const Outputs& outputs) {
-  return std::make_unique<ConvVit>(scope, options, channels, embeddings.positions_1TC, outputs);
+  return std::make_unique<ConvVit>(scope, options, channels, embeddings, outputs);
 }
 
 nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan) {

@@ -11,6 +11,7 @@
 #include "fcm/encoder/conv_stage.h"
 #include "fcm/encoder/encoder.h"
 #include "fcm/encoder/registry.h"
+#include "fcm/encoder/relative_blocks.h"
 #include "fcm/nn/layers.h"
 #include "fcm/ops/patches.h"
 
@@ -18,9 +19,9 @@ namespace fcm::encoder {
 
 class ConvVit final : public Encoder {
  public:
-  // positions_1LC: added before the last stage, in raster order.
+  // Positions are added before the last stage, in raster order.
   ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
-          at::Tensor positions_1LC, const Outputs& outputs);
+          Embeddings embeddings, const Outputs& outputs);
 
   Features operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                       const nn::Observer& observer = {},
@@ -34,12 +35,13 @@ class ConvVit final : public Encoder {
 
   ops::PatchGeometry geometry_;
   bool keeps_stages_;
-  at::Tensor positions_1LC_;
+  Embeddings embeddings_;
   PatchEmbed embed1_, embed2_, embed3_;
   nn::Linear embed4_;
   std::optional<nn::Linear> fuse1_, fuse2_;
   std::vector<ConvBlock> blocks1_, blocks2_;
-  nn::Blocks blocks3_;
+  std::optional<RelativeBlocks> relative_blocks3_;  // Embeddings::relative_blocks
+  nn::Blocks blocks3_;                              // else
   std::optional<nn::LayerNorm> norm_;
 };
 

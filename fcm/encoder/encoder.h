@@ -38,6 +38,12 @@ struct Embeddings {
   // How the products of a Swin start: as MAE's where GreenMIM trains it; where SimMIM does, or a
   // classifier, from a normal of deviation .02.
   nn::Init products = nn::Init::kXavierUniform;
+  // The transformer's blocks are those of published segmenters (relative_blocks.h), whose tables
+  // are for `grid`; positions of other grids are interpolated. ConvViT and ViT, on full plans.
+  bool relative_blocks = false;
 };
+
+// [1, T, C]: the positions of pictures of that grid.
+at::Tensor positions(const Embeddings& embeddings, masks::Grid grid);
 
 }  // namespace fcm::encoder

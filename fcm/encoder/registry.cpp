@@ -9,6 +9,7 @@
 #include "fcm/encoder/swin.h"
 #include "fcm/encoder/vit.h"
 #include "fcm/nn/layers.h"
+#include "fcm/nn/positions.h"
 
 namespace fcm::encoder {
 
@@ -91,6 +92,11 @@ Embeddings add_embeddings(const nn::Scope& scope, const std::string& kind, int64
       scope.add_table("pos_embed", nn::sincos_positions(grid.rows, grid.cols, dim, class_tokens),
                       trainable_positions);
   return embeddings;
+}
+
+at::Tensor positions(const Embeddings& embeddings, masks::Grid grid) {
+  return nn::resize_positions(embeddings.positions_1TC, embeddings.grid.rows, embeddings.grid.cols,
+                              grid.rows, grid.cols);
 }
 
 std::unique_ptr<Encoder> make_encoder(const std::string& kind, const nn::Scope& scope,

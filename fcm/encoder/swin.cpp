@@ -28,24 +28,6 @@ int64_t window_of(const EncoderOptions& options, masks::Grid grid, const ops::Ce
 
 }  // namespace
 
-WindowBlock::WindowBlock(const nn::Scope& scope, int64_t dim, int64_t heads, int64_t window,
-                         double mlp_ratio, double norm_epsilon, nn::Init init)
-    : norm1_(scope / "norm1", dim, norm_epsilon),
-      table_RH_((scope / "attn")
-                    .add(std::string(kRelativeTable), {rows_of_table(window), heads},
-                         nn::Init::kNormal02)),
-      qkv_(scope / "attn" / "qkv", dim, 3 * dim, init),
-      proj_(scope / "attn" / "proj", dim, dim, init),
-      mlp_(nn::MlpBranch::linear(scope / "norm2", scope / "mlp", dim, mlp_ratio, norm_epsilon,
-                                 init)) {}
-
-at::Tensor WindowBlock::operator()(const at::Tensor& x_BTC, const ops::WindowSets& sets,
-                                   const nn::BranchScales& scales) const {
-  const at::Tensor mixed_BTC = ops::window_attention_branch(
-      x_BTC, norm1_.weights(), qkv_.weights(), table_RH_, proj_.weights(), sets, scales.first_B);
-  return mlp_(mixed_BTC, scales.second_B);
-}
-
 // Parameters are added in the published order.
 Swin::Swin(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
            const Embeddings& embeddings, const Outputs& outputs)
@@ -68,8 +50,13 @@ Swin::Swin(const nn::Scope& scope, const EncoderOptions& options, int64_t channe
     stage.window = window_of(options, grid, stage.cells);
     stage.shifts = std::min(grid.rows, grid.cols) * stage.cells.side > options.window;
     for (int64_t i = 0; i < options.depths[s]; ++i) {
-      stage.blocks.emplace_back(layer / "blocks" / i, dim, options.heads.values[s], stage.window,
-                                options.mlp_ratios[s], options.norm_epsilon, init);
+      stage.blocks.emplace_back(layer / "blocks" / i,
+                                WindowBlockOptions{.dim = dim,
+                                                   .heads = options.heads.values[s],
+                                                   .table_rows = rows_of_table(stage.window),
+                                                   .mlp_ratio = options.mlp_ratios[s],
+                                                   .norm_epsilon = options.norm_epsilon,
+                                                   .products = init});
     }
     if (s + 1 < options.dims.size()) {
       stage.merge =
@@ -117,8 +104,9 @@ Features Swin::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& 
     const ops::WindowSets moved =
         stage.shifts && stage.blocks.size() > 1 ? sets(stage.window / 2) : still;
     for (size_t i = 0; i < stage.blocks.size(); ++i, ++block_index) {
-      x_BTC = stage.blocks[i](x_BTC, i % 2 == 0 ? still : moved,
-                              nn::branch_scales(drop_path, block_index));  // [B, K * P, C]
+      const WindowBlock& block = stage.blocks[i];
+      x_BTC = block(x_BTC, i % 2 == 0 ? still : moved, block.published_table(),
+                    nn::branch_scales(drop_path, block_index));  // [B, K * P, C]
       nn::observe(observer, name + ".blocks", static_cast<int64_t>(i), x_BTC);
     }
     if (keeps_stages_) features.stages_BKPC.push_back(x_BTC.unflatten(1, {slots, -1}));

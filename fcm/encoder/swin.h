@@ -13,26 +13,11 @@
 
 #include "fcm/encoder/encoder.h"
 #include "fcm/encoder/registry.h"
+#include "fcm/encoder/window_block.h"
 #include "fcm/nn/layers.h"
 #include "fcm/ops/patches.h"
-#include "fcm/ops/window_attention/sets.h"
 
 namespace fcm::encoder {
-
-// The published SwinTransformerBlock: x [B, T, C] -> the same, tokens attending inside their sets.
-class WindowBlock {
- public:
-  WindowBlock(const nn::Scope& scope, int64_t dim, int64_t heads, int64_t window, double mlp_ratio,
-              double norm_epsilon, nn::Init init);
-  at::Tensor operator()(const at::Tensor& x_BTC, const ops::WindowSets& sets,
-                        const nn::BranchScales& scales = {}) const;
-
- private:
-  nn::LayerNorm norm1_;
-  at::Tensor table_RH_;
-  nn::Linear qkv_, proj_;
-  nn::MlpBranch mlp_;
-};
 
 class Swin final : public Encoder {
  public:

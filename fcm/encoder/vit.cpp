@@ -22,6 +22,15 @@ struct Parts {
   }
 };
 
+std::optional<RelativeBlocks> relative_blocks_of_vit(const nn::Scope& scope,
+                                                     const EncoderOptions& options,
+                                                     const Embeddings& embeddings) {
+  if (!embeddings.relative_blocks) return std::nullopt;
+  return RelativeBlocks(scope, "blocks", options.depths[0], options.dims[0], options.heads.last(),
+                        options.mlp_ratios[0], options.norm_epsilon, embeddings.grid,
+                        /*class_token=*/true);
+}
+
 }  // namespace
 
 // Members are declared in the published order of parameters.
@@ -31,8 +40,9 @@ Vit::Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels
       embed_(nn::Linear::convolution(scope / "patch_embed" / "proj", channels, options.dims[0],
                                      options.strides[0], nn::row_by_row(options.strides[0]),
                                      nn::Init::kXavierUniform)),
-      blocks_(scope, "blocks", options.depths[0], options.dims[0], options.heads.last(),
-              options.mlp_ratios[0], options.norm_epsilon),
+      relative_blocks_(relative_blocks_of_vit(scope, options, embeddings_)),
+      blocks_(scope, "blocks", relative_blocks_ ? 0 : options.depths[0], options.dims[0],
+              options.heads.last(), options.mlp_ratios[0], options.norm_epsilon),
       keeps_stages_(outputs.stages) {
   if (outputs.norm) norm_.emplace(scope / "norm", options.dims[0], options.norm_epsilon);
 }
@@ -42,7 +52,7 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
   const int64_t batch = plan.batch(), kept = plan.kept_slots();
   at::Tensor x_BKC = embed_(pixels_BLPD.narrow(1, 0, kept)).squeeze(2);  // [B, K, C]
   nn::observe(observer, "patch_embed", x_BKC);
-  const at::Tensor positions_TC = embeddings_.positions_1TC[0].to(x_BKC.scalar_type());
+  const at::Tensor positions_TC = positions(embeddings_, plan.grid)[0].to(x_BKC.scalar_type());
   const at::Tensor row_of_slot = plan.order_BL.narrow(1, 0, kept).reshape({-1}) + 1;
   x_BKC = x_BKC + positions_TC.index_select(0, row_of_slot).view_as(x_BKC);  // [B, K, C]
   const at::Tensor class_11C =
@@ -53,7 +63,8 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
     const int64_t slots = run.views * run.size, sequences = batch * run.views;
     at::Tensor x_NTC = x_BKC.narrow(1, run.first_slot, slots).reshape({sequences, run.size, -1});
     x_NTC = at::cat({class_11C.expand({sequences, 1, -1}), x_NTC}, 1);  // [B * views, 1 + k, C]
-    x_NTC = blocks_(x_NTC, observer, drop_path);
+    x_NTC = relative_blocks_ ? (*relative_blocks_)(x_NTC, plan, observer, drop_path)
+                             : blocks_(x_NTC, observer, drop_path);
     tokens.add(x_NTC, batch, run);
     if (!norm_) continue;
     x_NTC = (*norm_)(x_NTC);  // [B * views, 1 + k, C]

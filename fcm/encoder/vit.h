@@ -10,6 +10,7 @@
 
 #include "fcm/encoder/encoder.h"
 #include "fcm/encoder/registry.h"
+#include "fcm/encoder/relative_blocks.h"
 #include "fcm/nn/layers.h"
 
 namespace fcm::encoder {
@@ -27,7 +28,8 @@ class Vit final : public Encoder {
  private:
   Embeddings embeddings_;
   nn::Linear embed_;
-  nn::Blocks blocks_;
+  std::optional<RelativeBlocks> relative_blocks_;  // Embeddings::relative_blocks
+  nn::Blocks blocks_;                              // else
   std::optional<nn::LayerNorm> norm_;
   bool keeps_stages_;
 };

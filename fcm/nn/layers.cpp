@@ -59,6 +59,12 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
   return ops::linear(x, weight_OI_, bias_O_, rounded_OI_);
 }
 
+// Weights are few beside the rows they are multiplied with, and so are gamma's gradients.
+ops::ProductWeights scaled(const ops::ProductWeights& product, const at::Tensor& gamma_O) {
+  if (!gamma_O.defined()) return product;
+  return {product.weight_OI * gamma_O.unsqueeze(1), product.bias_O * gamma_O, {}};
+}
+
 LayerNorm::LayerNorm(const Scope& scope, int64_t dim, double epsilon, const Layout& layout)
     : weight_C_(scope.add("weight", {dim}, Init::kOnes, layout)),
       bias_C_(scope.add("bias", {dim}, Init::kZeros, layout)),
@@ -92,8 +98,10 @@ MlpBranch MlpBranch::pointwise(const Scope& norm, const Scope& mlp, int64_t dim,
   return {std::move(before), std::move(fc1), std::move(fc2)};
 }
 
-at::Tensor MlpBranch::operator()(const at::Tensor& x, const at::Tensor& scale_B) const {
-  return ops::mlp_branch(x, norm_.weights(), fc1_.weights(), fc2_.weights(), scale_B);
+at::Tensor MlpBranch::operator()(const at::Tensor& x, const at::Tensor& scale_B,
+                                 const at::Tensor& gamma_C) const {
+  return ops::mlp_branch(x, norm_.weights(), fc1_.weights(), scaled(fc2_.weights(), gamma_C),
+                         scale_B);
 }
 
 Block::Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio, double norm_epsilon)

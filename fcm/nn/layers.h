@@ -44,6 +44,10 @@ class Linear {
   at::Tensor weight_OI_, bias_O_, rounded_OI_;
 };
 
+// A product whose results are multiplied with gamma_O (LayerScale): the product itself where that
+// is undefined.
+ops::ProductWeights scaled(const ops::ProductWeights& product, const at::Tensor& gamma_O);
+
 class LayerNorm {
  public:
   LayerNorm(const Scope& scope, int64_t dim, double epsilon, const Layout& layout = {});
@@ -64,8 +68,9 @@ class MlpBranch {
   // As 1x1 convolutions: the same product, published shapes [O, I, 1, 1] and start values.
   static MlpBranch pointwise(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
                              double epsilon);
-  // x [B, ..., C] -> the same; scale_B as ops::mlp_branch takes it.
-  at::Tensor operator()(const at::Tensor& x, const at::Tensor& scale_B) const;
+  // x [B, ..., C] -> the same; scale_B as ops::mlp_branch takes it, gamma_C as scaled() does.
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& scale_B,
+                        const at::Tensor& gamma_C = {}) const;
 
  private:
   MlpBranch(LayerNorm norm, Linear fc1, Linear fc2)

@@ -46,7 +46,7 @@ std::map<int32_t, int64_t> set_of_tokens(const ops::WindowSets& sets, int64_t pi
 
 void expect_definition(const ViewPlan& plan, int64_t slots, const Windows& windows, bool by_view) {
   const ops::WindowSets sets = window_sets(plan, slots, windows, by_view);
-  const at::Tensor tokens = sets.tokens_PT.flatten(), codes = sets.codes_PT.flatten();
+  const at::Tensor tokens = sets.tokens_PT.flatten(), codes = sets.queries_PT.flatten();
   for (int64_t picture = 0; picture < plan.batch(); ++picture) {
     const std::vector<Cell> cells = cells_of(plan, picture, slots, windows.cells);
     const auto set_of = set_of_tokens(sets, picture);

@@ -55,7 +55,7 @@ class WindowAttentionIsaTest : public testing::TestWithParam<Isa> {
   void expect_equal(const WindowSets& sets, int64_t heads, int64_t head_dim,
                     at::ScalarType dtype) const {
     const at::Tensor qkv = case_values({2, sets.tokens(), 3 * heads * head_dim}, dtype, 1);
-    const at::Tensor table = case_values({sets.table_rows(), heads}, dtype, 2);
+    const at::Tensor table = case_values({sets.table_rows, heads}, dtype, 2);
     const test::Inputs got = with_gradients(
         [&](const auto& x, const auto& t) { return window_attention_with(GetParam(), x, t, sets); },
         qkv, table);
@@ -65,7 +65,7 @@ class WindowAttentionIsaTest : public testing::TestWithParam<Isa> {
     const double tolerance = dtype == at::kFloat ? 3e-6 : (dtype == at::kDouble ? 1e-12 : 2e-2);
     for (size_t i = 0; i < got.size(); ++i) {
       EXPECT_EQ(compare(got[i], wanted[i], tolerance).description, "")
-          << "windows of " << sets.window << ", largest " << sets.largest << ", " << heads
+          << "a table of " << sets.table_rows << ", largest " << sets.largest << ", " << heads
           << " heads of " << head_dim << ", " << c10::toString(dtype) << ", output " << i;
     }
   }
@@ -96,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(All, WindowAttentionIsaTest,
 TEST(WindowAttention, OneWindowOverTheMapIsAttentionWithABias) {
   const WindowSets sets = windows_over(5, 5, 5, 0);
   const at::Tensor qkv = case_values({3, 25, 3 * 16}, at::kDouble, 1);
-  const at::Tensor none = at::zeros({sets.table_rows(), 2}, at::kDouble);
+  const at::Tensor none = at::zeros({sets.table_rows, 2}, at::kDouble);
   EXPECT_EQ(compare(window_attention(qkv, none, sets), attention(qkv, 2), 1e-12).description, "");
   // A bias that is the same for all pairs moves all scores alike.
   EXPECT_EQ(compare(window_attention(qkv, none + 3, sets), attention(qkv, 2), 1e-12).description,
@@ -106,7 +106,7 @@ TEST(WindowAttention, OneWindowOverTheMapIsAttentionWithABias) {
 TEST(WindowAttention, TheSameBitsForAnyNumberOfThreads) {
   const WindowSets sets = windows_over(24, 24, 6, 3);
   const at::Tensor qkv = case_values({4, 576, 3 * 32}, at::kFloat, 1);
-  const at::Tensor table = case_values({sets.table_rows(), 4}, at::kFloat, 2);
+  const at::Tensor table = case_values({sets.table_rows, 4}, at::kFloat, 2);
   const auto run = [&](const auto& x, const auto& t) { return window_attention(x, t, sets); };
   const int before = at::get_num_threads();
   const test::Inputs many = with_gradients(run, qkv, table);
@@ -153,7 +153,7 @@ TEST(WindowSets, RefuseSetsLargerThanTheirWindow) {
 TEST(WindowAttentionControls, WrongSetsAndWrongBiasesAreSeen) {
   const WindowSets sets = windows_over(10, 10, 5, 2);
   const at::Tensor qkv = case_values({2, 100, 3 * 16}, at::kDouble, 1);
-  const at::Tensor table = case_values({sets.table_rows(), 2}, at::kDouble, 2);
+  const at::Tensor table = case_values({sets.table_rows, 2}, at::kDouble, 2);
   const at::Tensor wanted = window_attention_reference(qkv, table, sets);
   const auto seen = [&](const at::Tensor& got) {
     return !compare(got, wanted, 1e-3).description.empty();

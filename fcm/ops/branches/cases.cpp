@@ -145,7 +145,7 @@ OpCase window_attention(std::string name, const Sizes& sizes, int64_t side) {
     Inputs in = first_inputs(sizes.x, dtype, seed);
     add_product(in, 3 * channels, channels, dtype, seed + 3);
     add_product(in, channels, channels, dtype, seed + 5);
-    in.push_back(case_values({sets.table_rows(), sizes.heads}, dtype, seed + 7));
+    in.push_back(case_values({sets.table_rows, sizes.heads}, dtype, seed + 7));
     return in;
   };
   result.run = [sizes, sets](const Inputs& in) {

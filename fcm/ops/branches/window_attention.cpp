@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
 
+#include <span>
+
 #include "fcm/base/error.h"
 #include "fcm/ops/branches/op.h"
 #include "fcm/ops/branches/shared.h"
@@ -39,11 +41,15 @@ class WindowAttentionBranch : public torch::autograd::Function<WindowAttentionBr
     sizes.back() = qkv_DC.size(0);
     const at::Tensor qkv_BTD = branches::multiply(normed.y, qkv_DC, qkv_bias).view(sizes);
     const WindowAttended attended = window_attention_forward(isa(), qkv_BTD, bias_hR, sets);
-    context->save_for_backward({residual, normed.statistics_2M, qkv_BTD, attended.statistics_BhT2,
-                                norm_weight, norm_bias, qkv_DC, proj_CC, scale_B, bias_hR,
-                                sets.tokens_PT, sets.codes_PT, sets.sets_S4});
+    variable_list kept{residual,    normed.statistics_2M,
+                       qkv_BTD,     attended.statistics_BhT2,
+                       norm_weight, norm_bias,
+                       qkv_DC,      proj_CC,
+                       scale_B,     bias_hR};
+    for (const at::Tensor& of_sets : sets.tensors()) kept.push_back(of_sets);
+    context->save_for_backward(kept);
     context->saved_data["epsilon"] = epsilon;
-    context->saved_data["sets"] = std::vector<int64_t>{sets.largest, sets.window, sets.pairs};
+    context->saved_data["sets"] = sets.numbers();
     branches::keep_types(
         context, {norm_weight, norm_bias, qkv_weight, qkv_bias, table_RH, proj_weight, proj_bias});
     return branches::end_branch(residual, branches::as_rows(attended.out_BTC), proj_CC, proj_bias,
@@ -55,8 +61,8 @@ class WindowAttentionBranch : public torch::autograd::Function<WindowAttentionBr
     const at::Tensor &statistics_2M = saved[1], qkv_BTD = saved[2], scores_statistics = saved[3],
                      norm_weight = saved[4], norm_bias = saved[5], qkv_DC = saved[6],
                      proj_CC = saved[7], scale_B = saved[8], bias_hR = saved[9];
-    const std::vector<int64_t> sizes = context->saved_data["sets"].toIntVector();
-    const WindowSets sets{saved[10], saved[11], saved[12], sizes[0], sizes[1], sizes[2]};
+    const WindowSets sets =
+        WindowSets::of(std::span(saved).subspan(10), context->saved_data["sets"].toIntVector());
     const double epsilon = context->saved_data["epsilon"].toDouble();
     const at::Tensor x_MC = branches::as_rows(saved[0]);
     const at::Tensor dy = gradients[0].contiguous();  // [B, T, C]
@@ -113,17 +119,17 @@ at::Tensor window_attention_branch(const at::Tensor& x_BTC, const NormWeights& n
                                    const ProductWeights& qkv, const at::Tensor& table_RH,
                                    const ProductWeights& proj, const WindowSets& sets,
                                    const at::Tensor& scale_B) {
-  require(x_BTC.dim() == 3 && table_RH.dim() == 2 && table_RH.size(0) == sets.table_rows() &&
+  require(x_BTC.dim() == 3 && table_RH.dim() == 2 && table_RH.size(0) == sets.table_rows &&
               x_BTC.size(2) % std::max<int64_t>(1, table_RH.size(1)) == 0 &&
               qkv.weight_OI.size(0) == 3 * x_BTC.size(2) && sets.tokens() == x_BTC.size(1) &&
               (sets.plans() == 1 || sets.plans() == x_BTC.size(0)),
-          "window_attention_branch: x of {} dimensions, {} plans of {} tokens, windows of {} and a "
-          "table of {} rows",
-          x_BTC.dim(), sets.plans(), sets.tokens(), sets.window, table_RH.size(0));
+          "window_attention_branch: x of {} dimensions, {} plans of {} tokens, a table of {} rows "
+          "where the sets want {}",
+          x_BTC.dim(), sets.plans(), sets.tokens(), table_RH.size(0), sets.table_rows);
   if (x_BTC.numel() == 0 || reference_ops()) {
     return window_attention_branch_reference(x_BTC, norm, qkv, table_RH, proj, sets, scale_B);
   }
-  if (!window_attention_fits(x_BTC, x_BTC.size(2) / table_RH.size(1), sets)) {
+  if (!window_attention_fits(x_BTC, x_BTC.size(2) / table_RH.size(1))) {
     return composed_windows(x_BTC, norm, qkv, table_RH, proj, sets, scale_B);
   }
   return WindowAttentionBranch::apply(

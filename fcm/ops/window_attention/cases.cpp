@@ -39,14 +39,19 @@ WindowSets sets_for(const WindowCase& c) {
   return make_window_sets(pictures, c.window);
 }
 
-OpCase make(std::string name, const WindowCase& c) {
-  const WindowSets sets = sets_for(c);
+// `batch` pictures with these sets.
+struct SizesOfHeads {
+  int64_t batch, heads, head_dim;
+  double scale = 1;
+};
+
+OpCase make(std::string name, const SizesOfHeads& c, const WindowSets& sets) {
   OpCase result;
   result.name = std::move(name);
   const int64_t channels = c.heads * c.head_dim;
   result.inputs = [=](at::ScalarType dtype, uint64_t seed) {
     return OpCase::Inputs{case_values({c.batch, sets.tokens(), 3 * channels}, dtype, seed, c.scale),
-                          case_values({sets.table_rows(), c.heads}, dtype, seed + 1)};
+                          case_values({sets.table_rows, c.heads}, dtype, seed + 1)};
   };
   const auto place = [sets](const at::Tensor& x) { return sets.to(x.device()); };
   result.run = [place](const OpCase::Inputs& in) {
@@ -58,12 +63,16 @@ OpCase make(std::string name, const WindowCase& c) {
   result.library = [place](const OpCase::Inputs& in) {
     return window_attention_library(in[0], in[1], place(in[0]));
   };
-  const int64_t copies = c.own_plan ? 1 : c.batch;
+  const int64_t copies = sets.plans() == 1 ? c.batch : 1;
   result.forward_flops =
       4 * static_cast<double>(sets.pairs * copies) * static_cast<double>(channels);
   result.forward_elements =
       4 * static_cast<double>(c.batch * sets.tokens()) * static_cast<double>(channels);
   return result;
+}
+
+OpCase make(std::string name, const WindowCase& c) {
+  return make(std::move(name), {c.batch, c.heads, c.head_dim, c.scale}, sets_for(c));
 }
 
 }  // namespace
@@ -87,8 +96,14 @@ OpCases window_attention_cases() {
   cases.push_back(make("window_over_the_border", {2, 9, 4, 2, 3, 5}));
   cases.push_back(make("head_dim_128", {1, 8, 4, 2, 1, 128}));
   cases.push_back(make("peaked", {2, 8, 4, 2, 2, 16, 1, false, 6}));
-  cases.push_back(make("too_large_for_own", {1, 17, 17, 0, 1, 8}));
+  cases.push_back(make("by_blocks_of_queries", {2, 17, 17, 0, 3, 8}));
+  cases.push_back(make("by_blocks_own_plans", {2, 20, 20, 0, 1, 16, 1, true}));
   cases.push_back(make("too_wide_for_own", {1, 4, 2, 1, 1, 160}));
+  cases.push_back(timed(make("segment_512", {2, 12, 64}, make_map_set(32, 32, false))));
+  cases.push_back(make("map", {2, 3, 8}, make_map_set(5, 9, false)));
+  cases.push_back(make("map_and_class_token", {2, 2, 8}, make_map_set(4, 3, true)));
+  cases.push_back(make("large_map_and_class_token", {1, 2, 8}, make_map_set(13, 22, true)));
+  cases.push_back(by_differences(make("small_map", {2, 1, 3}, make_map_set(2, 3, true))));
   cases.push_back(by_differences(make("small", {2, 4, 3, 1, 2, 3})));
   cases.push_back(by_differences(make("small_own_plans", {2, 5, 2, 1, 1, 4, 2, true})));
   return all;

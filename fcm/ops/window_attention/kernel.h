@@ -7,6 +7,9 @@
 
 namespace fcm::ops {
 
+// So many heads are copied together.
+constexpr int64_t kHeadsTogether = 4;
+
 // What ops::WindowSets holds, and the sizes of heads.
 struct WindowShape {
   int64_t tokens;  // of a picture
@@ -18,16 +21,19 @@ struct WindowShape {
   // Pictures that share a plan: set s of picture p is item s * copies + p. 1: each set names its
   // picture.
   int64_t copies;
-  const int32_t* places;  // tokens_PT
-  const int32_t* codes;   // codes_PT
-  const int32_t* sets;    // sets_S4
+  // Biases of all pairs of a set are held at once; else those of a block of its queries, for one
+  // head at a time: sets are large, and few look alike.
+  bool whole;
+  const int32_t* places;   // tokens_PT
+  const int32_t* queries;  // queries_PT
+  const int32_t* keys;     // keys_PT
+  const int32_t* sets;     // sets_S4
+
+  int64_t together() const { return whole ? kHeadsTogether : 1; }
 };
 
-// So many heads are copied together.
-constexpr int64_t kHeadsTogether = 4;
-
 // T: element; A: type of the arithmetic. A call does the items [begin, end), for `heads` heads,
-// kHeadsTogether at most.
+// WindowShape::together() at most.
 template <class T, class A>
 struct WindowForward {
   WindowShape shape;

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <span>
+
 #include "fcm/base/error.h"
 #include "fcm/ops/reference_ops.h"
 #include "fcm/ops/window_attention/passes.h"
@@ -22,9 +24,10 @@ class WindowAttentionFunction : public torch::autograd::Function<WindowAttention
     const at::Tensor bias_hR = biases_by_head(table_RH, qkv.scalar_type());
     const WindowAttended attended =
         window_attention_forward(static_cast<Isa>(isa), qkv, bias_hR, sets);
-    context->save_for_backward(
-        {qkv, bias_hR, attended.statistics_BhT2, sets.tokens_PT, sets.codes_PT, sets.sets_S4});
-    context->saved_data["sizes"] = std::vector<int64_t>{sets.largest, sets.window, sets.pairs};
+    variable_list kept{qkv, bias_hR, attended.statistics_BhT2};
+    for (const at::Tensor& of_sets : sets.tensors()) kept.push_back(of_sets);
+    context->save_for_backward(kept);
+    context->saved_data["sets"] = sets.numbers();
     context->saved_data["isa"] = isa;
     context->saved_data["table_type"] = static_cast<int64_t>(table_RH.scalar_type());
     return attended.out_BTC;
@@ -32,8 +35,8 @@ class WindowAttentionFunction : public torch::autograd::Function<WindowAttention
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
-    const std::vector<int64_t> sizes = context->saved_data["sizes"].toIntVector();
-    const WindowSets sets{saved[3], saved[4], saved[5], sizes[0], sizes[1], sizes[2]};
+    const WindowSets sets =
+        WindowSets::of(std::span(saved).subspan(3), context->saved_data["sets"].toIntVector());
     const WindowAttentionGradients result = window_attention_backward(
         static_cast<Isa>(context->saved_data["isa"].toInt()), gradients[0].contiguous(), saved[0],
         saved[1], saved[2], sets, /*out_again=*/false);
@@ -47,10 +50,9 @@ void check_window_attention(const at::Tensor& qkv_BTD, const at::Tensor& table_R
   const auto type = qkv_BTD.scalar_type();
   require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
           "window_attention takes float32, bfloat16 or float64, not {}", at::toString(type));
-  require(table_RH.dim() == 2 && table_RH.size(0) == sets.table_rows() && table_RH.size(1) > 0,
-          "window_attention: windows of {} cells want a table of {} rows, got {} dimensions, the "
-          "first of {}",
-          sets.window, sets.table_rows(), table_RH.dim(), table_RH.size(0));
+  require(table_RH.dim() == 2 && table_RH.size(0) == sets.table_rows && table_RH.size(1) > 0,
+          "window_attention: the sets want a table of {} rows, got {} dimensions, the first of {}",
+          sets.table_rows, table_RH.dim(), table_RH.size(0));
   require(qkv_BTD.dim() == 3 && qkv_BTD.size(2) % (3 * table_RH.size(1)) == 0,
           "window_attention wants [B, T, 3 * C] with C a multiple of {} heads, got {} dimensions, "
           "the last of {}",
@@ -76,7 +78,7 @@ at::Tensor window_attention(const at::Tensor& qkv_BTD, const at::Tensor& table_R
   if (qkv_BTD.numel() == 0 || reference_ops()) {
     return window_attention_reference(qkv_BTD, table_RH, sets);
   }
-  if (!window_attention_fits(qkv_BTD, qkv_BTD.size(2) / (3 * table_RH.size(1)), sets)) {
+  if (!window_attention_fits(qkv_BTD, qkv_BTD.size(2) / (3 * table_RH.size(1)))) {
     return window_attention_library(qkv_BTD, table_RH, sets);
   }
   return window_attention_with(isa(), qkv_BTD, table_RH, sets);

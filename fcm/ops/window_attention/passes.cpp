@@ -12,9 +12,10 @@
 namespace fcm::ops {
 namespace {
 
-// Own kernels keep the operands of one head in the caches; beyond these sizes they no longer fit.
-constexpr int64_t kLargestSet = 256;
+// Own kernels keep blocks of one head in the caches; beyond this width they no longer fit.
 constexpr int64_t kWidestWindowHead = 128;
+// Up to so many tokens the biases of all pairs of a set are kept, for those sets that look alike.
+constexpr int64_t kLargestSquare = 256;
 
 const WindowAttentionKernels& window_kernels(Isa isa) {
   return pick(isa, window_attention_plain, window_attention_avx2, window_attention_avx512);
@@ -27,10 +28,12 @@ WindowShape shape_of(const at::Tensor& qkv, const at::Tensor& bias, const Window
           qkv.size(2) / (3 * heads),
           sets.largest,
           bias.size(1),
-          2 * sets.window * (sets.window - 1),
+          sets.centre,
           sets.plans() == 1 ? qkv.size(0) : 1,
+          sets.largest <= kLargestSquare,
           sets.tokens_PT.const_data_ptr<int32_t>(),
-          sets.codes_PT.const_data_ptr<int32_t>(),
+          sets.queries_PT.const_data_ptr<int32_t>(),
+          sets.keys_PT.const_data_ptr<int32_t>(),
           sets.sets_S4.const_data_ptr<int32_t>()};
 }
 
@@ -38,11 +41,13 @@ WindowShape shape_of(const at::Tensor& qkv, const at::Tensor& bias, const Window
 // which look alike share what is made of the biases; not many chunks, since each has a table of
 // gradients.
 struct Pieces {
-  int64_t groups;  // of heads
+  int64_t together;  // heads of a piece
+  int64_t groups;    // of them
   Blocks items;
 
   Pieces(const WindowShape& shape, const WindowSets& sets)
-      : groups((shape.heads + kHeadsTogether - 1) / kHeadsTogether),
+      : together(shape.together()),
+        groups((shape.heads + together - 1) / together),
         items(make_blocks(sets.sets_S4.size(0) * shape.copies, smallest(shape, sets))) {}
 
   // task(chunk, its pass): in parallel.
@@ -53,20 +58,20 @@ struct Pieces {
       Pass part = all;
       part.begin = items.begin(chunk);
       part.end = part.begin + items.size(chunk);
-      part.first_head = group * kHeadsTogether;
-      part.heads = std::min(kHeadsTogether, all.shape.heads - part.first_head);
+      part.first_head = group * together;
+      part.heads = std::min(together, all.shape.heads - part.first_head);
       task(chunk, part);
     });
   }
 
  private:
   static int64_t smallest(const WindowShape& shape, const WindowSets& sets) {
-    constexpr int64_t kMostChunks = 32, kFewestItems = 8, kWorthAThread = 100000;
+    constexpr int64_t kMostChunks = 32, kWorthAThread = 100000;
+    const int64_t fewest = shape.whole ? 8 : 1;
     const int64_t count = sets.sets_S4.size(0) * shape.copies;
-    const int64_t products = shape.copies * sets.pairs * kHeadsTogether * shape.head_dim;
+    const int64_t products = shape.copies * sets.pairs * shape.together() * shape.head_dim;
     const int64_t of_item = std::max<int64_t>(1, products / std::max<int64_t>(1, count));
-    return std::max(
-        {(count + kMostChunks - 1) / kMostChunks, kFewestItems, kWorthAThread / of_item});
+    return std::max({(count + kMostChunks - 1) / kMostChunks, fewest, kWorthAThread / of_item});
   }
 };
 
@@ -125,8 +130,8 @@ void run_window_backward(int64_t (*scratch_size)(const WindowShape&),
 
 }  // namespace
 
-bool window_attention_fits(const at::Tensor& x, int64_t head_dim, const WindowSets& sets) {
-  return x.is_cpu() && !on_cuda(x) && sets.largest <= kLargestSet && head_dim <= kWidestWindowHead;
+bool window_attention_fits(const at::Tensor& x, int64_t head_dim) {
+  return x.is_cpu() && !on_cuda(x) && head_dim <= kWidestWindowHead;
 }
 
 at::Tensor biases_by_head(const at::Tensor& table_RH, at::ScalarType of_rows) {

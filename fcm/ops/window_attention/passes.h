@@ -9,8 +9,8 @@
 
 namespace fcm::ops {
 
-// Whether own kernels take these sets and heads.
-bool window_attention_fits(const at::Tensor& x, int64_t head_dim, const WindowSets& sets);
+// Whether own kernels take such heads.
+bool window_attention_fits(const at::Tensor& x, int64_t head_dim);
 
 struct WindowAttended {
   at::Tensor out_BTC;

@@ -12,18 +12,19 @@ namespace {
 // For every two tokens of a plan the row of the table that has their bias; -1 where they are in
 // different sets. [P, T, T], int64.
 at::Tensor rows_of_table(const WindowSets& sets) {
-  const at::Tensor places_PT = sets.tokens_PT.cpu(), codes_PT = sets.codes_PT.cpu(),
-                   sets_S4 = sets.sets_S4.cpu();
-  const auto places = places_PT.view({-1}), codes = codes_PT.view({-1});
-  const auto place = places.accessor<int32_t, 1>(), code = codes.accessor<int32_t, 1>();
+  const at::Tensor places_PT = sets.tokens_PT.cpu(), queries_PT = sets.queries_PT.cpu(),
+                   keys_PT = sets.keys_PT.cpu(), sets_S4 = sets.sets_S4.cpu();
+  const auto places = places_PT.view({-1}), queries = queries_PT.view({-1}),
+             keys = keys_PT.view({-1});
+  const auto place = places.accessor<int32_t, 1>(), query = queries.accessor<int32_t, 1>(),
+             key = keys.accessor<int32_t, 1>();
   const auto set = sets_S4.accessor<int32_t, 2>();
   at::Tensor rows_PTT = at::full({sets.plans(), sets.tokens(), sets.tokens()}, -1, at::kLong);
   auto rows = rows_PTT.accessor<int64_t, 3>();
   for (int64_t s = 0; s < sets_S4.size(0); ++s) {
     for (int64_t i = set[s][1]; i < set[s][1] + set[s][2]; ++i) {
       for (int64_t j = set[s][1]; j < set[s][1] + set[s][2]; ++j) {
-        rows[set[s][0]][place[i]][place[j]] =
-            code[i] - code[j] + 2 * sets.window * (sets.window - 1);
+        rows[set[s][0]][place[i]][place[j]] = query[i] - key[j] + sets.centre;
       }
     }
   }
@@ -58,25 +59,28 @@ namespace {
 
 // Sets as a rectangle: the tokens of each, padded to the largest.
 struct Padding {
-  at::Tensor tokens_SM;  // int64: row among all rows of all pictures; 0 in the padding
-  at::Tensor inside_SM;  // bool
-  at::Tensor codes_SM;   // int64
-  at::Tensor places;     // int64: where in the rectangle each row of all pictures is
+  at::Tensor tokens_SM;            // int64: row among all rows of all pictures; 0 in the padding
+  at::Tensor inside_SM;            // bool
+  at::Tensor queries_SM, keys_SM;  // int64
+  at::Tensor places;               // int64: where in the rectangle each row of all pictures is
 };
 
 Padding padded(const WindowSets& sets, int64_t batch) {
-  const at::Tensor places_PT = sets.tokens_PT.cpu(), codes_PT = sets.codes_PT.cpu(),
-                   sets_S4 = sets.sets_S4.cpu();
-  const auto places = places_PT.view({-1}), codes = codes_PT.view({-1});
-  const auto place = places.accessor<int32_t, 1>(), code = codes.accessor<int32_t, 1>();
+  const at::Tensor places_PT = sets.tokens_PT.cpu(), queries_PT = sets.queries_PT.cpu(),
+                   keys_PT = sets.keys_PT.cpu(), sets_S4 = sets.sets_S4.cpu();
+  const auto places = places_PT.view({-1}), queries = queries_PT.view({-1}),
+             keys = keys_PT.view({-1});
+  const auto place = places.accessor<int32_t, 1>(), query = queries.accessor<int32_t, 1>(),
+             key = keys.accessor<int32_t, 1>();
   const auto set = sets_S4.accessor<int32_t, 2>();
   const int64_t copies = sets.plans() == 1 ? batch : 1, count = sets_S4.size(0) * copies;
-  Padding result{
-      at::zeros({count, sets.largest}, at::kLong), at::zeros({count, sets.largest}, at::kBool),
-      at::zeros({count, sets.largest}, at::kLong), at::zeros({batch * sets.tokens()}, at::kLong)};
+  const auto numbers = [&] { return at::zeros({count, sets.largest}, at::kLong); };
+  Padding result{numbers(), at::zeros({count, sets.largest}, at::kBool), numbers(), numbers(),
+                 at::zeros({batch * sets.tokens()}, at::kLong)};
   auto tokens = result.tokens_SM.accessor<int64_t, 2>();
   auto inside = result.inside_SM.accessor<bool, 2>();
-  auto padded_codes = result.codes_SM.accessor<int64_t, 2>();
+  auto padded_queries = result.queries_SM.accessor<int64_t, 2>();
+  auto padded_keys = result.keys_SM.accessor<int64_t, 2>();
   auto back = result.places.accessor<int64_t, 1>();
   for (int64_t item = 0; item < count; ++item) {
     const auto one = set[item / copies];
@@ -84,7 +88,8 @@ Padding padded(const WindowSets& sets, int64_t batch) {
     for (int64_t i = 0; i < one[2]; ++i) {
       tokens[item][i] = first_row + place[one[1] + i];
       inside[item][i] = true;
-      padded_codes[item][i] = code[one[1] + i];
+      padded_queries[item][i] = query[one[1] + i];
+      padded_keys[item][i] = key[one[1] + i];
       back[tokens[item][i]] = item * sets.largest + i;
     }
   }
@@ -104,10 +109,10 @@ at::Tensor window_attention_library(const at::Tensor& qkv_BTD, const at::Tensor&
                                   .view({-1, most, 3, heads, c / heads});
   const std::vector<at::Tensor> split_SMhd = rows_SMD.unbind(2);
   const auto per_head = [&](size_t part) { return split_SMhd[part].transpose(1, 2); };
-  const at::Tensor index_SMM = (padding.codes_SM.unsqueeze(2) - padding.codes_SM.unsqueeze(1) +
-                                2 * sets.window * (sets.window - 1))
-                                   .clamp(0, sets.table_rows() - 1)
-                                   .to(device);
+  const at::Tensor index_SMM =
+      (padding.queries_SM.unsqueeze(2) - padding.keys_SM.unsqueeze(1) + sets.centre)
+          .clamp(0, sets.table_rows - 1)
+          .to(device);
   const at::Tensor bias_ShMM = table_RH.to(qkv_BTD.scalar_type())
                                    .index_select(0, index_SMM.view({-1}))
                                    .view({-1, most, most, heads})

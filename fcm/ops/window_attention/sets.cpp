@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "fcm/base/error.h"
 
@@ -51,14 +52,21 @@ at::Tensor int_tensor(const std::vector<int32_t>& values, at::IntArrayRef shape)
 WindowSets WindowSets::to(at::Device device) const {
   WindowSets there = *this;
   there.tokens_PT = tokens_PT.to(device);
-  there.codes_PT = codes_PT.to(device);
+  there.queries_PT = queries_PT.to(device);
+  there.keys_PT = keys_PT.to(device);
   there.sets_S4 = sets_S4.to(device);
   return there;
 }
 
+WindowSets WindowSets::of(std::span<const at::Tensor> tensors, std::span<const int64_t> numbers) {
+  return {tensors[0], tensors[1], tensors[2], tensors[3],
+          numbers[0], numbers[1], numbers[2], numbers[3]};
+}
+
 WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> pictures, int64_t window) {
   WindowSets result;
-  result.window = window;
+  result.table_rows = (2 * window - 1) * (2 * window - 1);
+  result.centre = 2 * window * (window - 1);
   std::vector<int32_t> tokens, codes, table;
   std::vector<Set> all;
   std::map<std::vector<int32_t>, int32_t> looks;
@@ -94,8 +102,45 @@ WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> pictures, 
   const auto plans = static_cast<int64_t>(pictures.size());
   const auto of_each = plans == 0 ? 0 : static_cast<int64_t>(pictures[0].size());
   result.tokens_PT = int_tensor(tokens, {plans, of_each});
-  result.codes_PT = int_tensor(codes, {plans, of_each});
+  result.queries_PT = result.keys_PT = int_tensor(codes, {plans, of_each});
   result.sets_S4 = int_tensor(table, {static_cast<int64_t>(all.size()), 4});
+  return result;
+}
+
+// Entries of two patches come first, in published order. A class token's codes lie so far away that
+// its differences to all patches are entries behind them, those as a key behind those as a query.
+ClassEntries class_entries(int64_t rows, int64_t cols) {
+  const int64_t largest = (rows - 1) * (2 * cols - 1) + cols - 1;  // code of a patch
+  const int64_t count = largest + 1, first = 2 * largest + 1;
+  return {first, first + count, first + 3 * largest + 2, count};
+}
+
+WindowSets make_map_set(int64_t rows, int64_t cols, bool class_token) {
+  require(rows >= 1 && cols >= 1, "map set: {} x {} tokens, wanted one at least", rows, cols);
+  const ClassEntries entries = class_entries(rows, cols);
+  WindowSets result;
+  result.centre = entries.count - 1;
+  result.table_rows = class_token ? entries.both + 1 : entries.first_query;
+  std::vector<int32_t> queries, keys;
+  if (class_token) {
+    queries.push_back(static_cast<int32_t>(entries.first_query));
+    keys.push_back(static_cast<int32_t>(result.centre - entries.first_key));
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t col = 0; col < cols; ++col) {
+      queries.push_back(static_cast<int32_t>(row * (2 * cols - 1) + col));
+      keys.push_back(queries.back());
+    }
+  }
+  const auto count = std::ssize(queries);
+  std::vector<int32_t> tokens(queries.size());
+  std::iota(tokens.begin(), tokens.end(), 0);
+  result.tokens_PT = int_tensor(tokens, {1, count});
+  result.queries_PT = int_tensor(queries, {1, count});
+  result.keys_PT = int_tensor(keys, {1, count});
+  result.sets_S4 = int_tensor({0, 0, static_cast<int32_t>(count), 0}, {1, 4});
+  result.largest = count;
+  result.pairs = count * count;
   return result;
 }
 

@@ -1,0 +1,31 @@
+#include "fcm/encoder/maps.h"
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+namespace fcm::encoder {
+
+// Cells are stored merge by merge, the last one first: [.., s3, s3, s2, s2, C]. Rows of all levels
+// come before columns in a map.
+at::Tensor map_of_stage(const at::Tensor& x_BLPC, masks::Grid grid,
+                        const ops::PatchGeometry& geometry, int64_t stage) {
+  std::vector<int64_t> shape{x_BLPC.size(0), grid.rows, grid.cols}, rows{1}, cols{2};
+  int64_t side = 1;
+  for (int64_t later = std::ssize(geometry.strides) - 1; later > stage; --later) {
+    const int64_t stride = geometry.strides[static_cast<size_t>(later)];
+    side *= stride;
+    rows.push_back(std::ssize(shape));
+    cols.push_back(std::ssize(shape) + 1);
+    shape.insert(shape.end(), {stride, stride});
+  }
+  std::vector<int64_t> order{0};
+  order.insert(order.end(), rows.begin(), rows.end());
+  order.insert(order.end(), cols.begin(), cols.end());
+  order.push_back(std::ssize(shape));
+  shape.push_back(x_BLPC.size(3));
+  return x_BLPC.reshape(shape).permute(order).reshape(
+      {x_BLPC.size(0), grid.rows * side, grid.cols * side, x_BLPC.size(3)});
+}
+
+}  // namespace fcm::encoder

@@ -1,0 +1,17 @@
+// What stages made of a picture, as maps.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "fcm/masks/view_plan.h"
+#include "fcm/ops/patches.h"
+
+namespace fcm::encoder {
+
+// x [B, L, P, C], the cells of a stage of all patches in raster order -> [B, rows, cols, C].
+at::Tensor map_of_stage(const at::Tensor& x_BLPC, masks::Grid grid,
+                        const ops::PatchGeometry& geometry, int64_t stage);
+
+}  // namespace fcm::encoder

@@ -1,0 +1,39 @@
+// The transformer of published segmenters: every token attends to every other one, with biases by
+// relative position, and LayerScale. Source: ConvMAE's SEG/backbone/convmae.py; mmsegmentation's
+// mae.py.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fcm/encoder/window_block.h"
+#include "fcm/masks/view_plan.h"
+#include "fcm/nn/drop_path.h"
+#include "fcm/nn/observer.h"
+
+namespace fcm::encoder {
+
+class RelativeBlocks {
+ public:
+  // As nn::Blocks; `trained`: the grid of the tables.
+  RelativeBlocks(const nn::Scope& scope, std::string name, int64_t depth, int64_t dim,
+                 int64_t heads, double mlp_ratio, double norm_epsilon, masks::Grid trained,
+                 bool class_token);
+
+  // x [B, T, C], the patches of the plan's grid in raster order -> the same. Another grid than the
+  // trained one: masks/map_attention.h. The observer sees them as those of nn::Blocks. Throws
+  // std::logic_error for a plan that is not masks::full_plan.
+  at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
+                        const nn::DropPath& drop_path, int64_t first = 0) const;
+
+ private:
+  std::string name_;
+  masks::Grid trained_;
+  bool class_token_;
+  std::vector<WindowBlock> blocks_;
+};
+
+}  // namespace fcm::encoder
