@@ -50,6 +50,11 @@ struct Section {
 Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const ChooseBox& choose,
                        const DecodeLimits& limits = {});
 
+// The numbers of a map of classes, one byte a pixel: a PNG with one channel of up to 8 bits, whose
+// values they are, or with a palette, whose indices they are (not colours). Anything else is an
+// Error(kData): other formats lose numbers, other depths mean something else.
+Image decode_numbers(std::span<const uint8_t> bytes, const DecodeLimits& limits = {});
+
 enum class Interpolation { kBilinear, kBicubic };
 
 // Cuts out `box`, resizes it to rows x cols (antialiased, Pillow's arithmetic: 22-bit weights,

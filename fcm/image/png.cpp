@@ -82,14 +82,22 @@ void choose_output(png_structp png, png_infop info) {
   png_read_update_info(png, info);
 }
 
-}  // namespace
-
-bool is_png(std::span<const uint8_t> bytes) {
-  return bytes.size() >= 8 && png_sig_cmp(bytes.data(), 0, 8) == 0;
+// Asks libpng for the numbers of the file as they are, one a byte.
+void choose_numbers(png_structp png, png_infop info) {
+  png_set_packing(png);
+  png_set_interlace_handling(png);
+  png_read_update_info(png, info);
 }
 
-Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
-  Reader reader(bytes);
+// What is wrong with a PNG whose values are to be numbers of classes; "" if nothing.
+const char* fault_of_numbers(png_structp png, png_infop info) {
+  const int type = png_get_color_type(png, info);
+  if (type == PNG_COLOR_TYPE_GRAY_ALPHA) return "it has an alpha channel";
+  if (type != PNG_COLOR_TYPE_GRAY && type != PNG_COLOR_TYPE_PALETTE) return "it holds colours";
+  return png_get_bit_depth(png, info) > 8 ? "it has 16 bits" : "";
+}
+
+void read_header(Reader& reader) {
   png_structp png = reader.png();
   png_infop info = reader.info();
   reader.run([&] {
@@ -99,11 +107,18 @@ Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
     png_set_chunk_malloc_max(png, 0);  // what is passed over may be long: no memory is taken for it
     png_read_info(png, info);
   });
+}
+
+// Behind read_header; `choose` says what pixels become.
+Image read_pixels(Reader& reader, const DecodeLimits& limits,
+                  void (*choose)(png_structp, png_infop)) {
+  png_structp png = reader.png();
+  png_infop info = reader.info();
   Image picture;
   picture.rows = png_get_image_height(png, info);
   picture.cols = png_get_image_width(png, info);
   check_size(picture.rows, picture.cols, limits);
-  reader.run([&] { choose_output(png, info); });
+  reader.run([&] { choose(png, info); });
   picture.channels = png_get_channels(png, info);
   const size_t stride = png_get_rowbytes(png, info);
   require(stride == static_cast<size_t>(picture.cols * picture.channels),
@@ -117,6 +132,34 @@ Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
     png_read_end(png, nullptr);
   });
   return picture;
+}
+
+}  // namespace
+
+bool is_png(std::span<const uint8_t> bytes) {
+  return bytes.size() >= 8 && png_sig_cmp(bytes.data(), 0, 8) == 0;
+}
+
+Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
+  Reader reader(bytes);
+  read_header(reader);
+  return read_pixels(reader, limits, choose_output);
+}
+
+Image decode_numbers(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
+  if (!is_png(bytes)) {
+    fail(ExitCode::kData,
+         "it is no PNG, and a map of classes must be one: 8 bits, one channel or a palette");
+  }
+  Reader reader(bytes);
+  read_header(reader);
+  if (const char* const fault = fault_of_numbers(reader.png(), reader.info()); *fault != '\0') {
+    fail(ExitCode::kData,
+         "{}, but a map of classes is a PNG of 8 bits with one channel or a palette: the value or "
+         "index of a pixel is the number of its class",
+         fault);
+  }
+  return read_pixels(reader, limits, choose_numbers);
 }
 
 std::vector<uint8_t> encode_png(const Image& picture) {

@@ -1,6 +1,7 @@
 // Pictures and what they teach: how many there are, and what the i-th is.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -21,6 +22,13 @@ struct Sample {
   Target target;
 };
 
+// What the numbers of maps stand for, from class 0 of a network on: where data count unlabelled
+// pixels as 0 (pipeline.reduce_zero_label), a file's number k is class k - 1.
+struct MapClasses {
+  std::vector<std::string> names;               // empty: the data name none
+  std::vector<std::array<uint8_t, 3>> colours;  // RGB, one a name; empty: the data give none
+};
+
 class Dataset {
  public:
   virtual ~Dataset() = default;
@@ -38,6 +46,12 @@ class Dataset {
   // The number of the i-th picture's class; -1: it has none. Throws Error(kData) that names the
   // picture where its label is damaged, which does not concern the picture itself.
   virtual int64_t label(int64_t index) const = 0;
+  // Whether pictures of this set have maps of classes; single ones may lack theirs.
+  virtual bool has_maps() const { return false; }
+  // The numbers of the i-th picture's pixels as its file has them. Throws Error(kData) that names
+  // the picture where it has no map, or none that can be read.
+  virtual ClassMap class_map(int64_t index) const;
+  virtual const MapClasses& map_classes() const;
   // The target of that kind; what is of another kind is not looked at.
   Target target(int64_t index, TargetKind wanted) const {
     switch (wanted) {
@@ -45,6 +59,8 @@ class Dataset {
         break;
       case TargetKind::kLabel:
         return Label{label(index)};
+      case TargetKind::kMap:
+        return class_map(index);
     }
     return NoTarget{};
   }
@@ -52,7 +68,7 @@ class Dataset {
     return {get(index, channels), target(index, wanted)};
   }
   virtual std::string name(int64_t index) const = 0;
-  virtual const std::vector<std::string>& classes() const = 0;  // empty: no labels
+  virtual const std::vector<std::string>& classes() const = 0;  // of labels; empty: there are none
 
   // What opening the set passed over or took for granted; to be told to whoever asked for it.
   const Remarks& remarks() const { return remarks_; }
@@ -67,8 +83,9 @@ struct OpenOptions {
   std::filesystem::path cache;  // where lists of large sets are kept; empty: nowhere
 };
 
-// Opens what --data names (docs/tour/02-loader.md lists the kinds): an image folder, a packed file,
-// a file list (*.txt), tar shards, CIFAR binary, IDX (also .gz), "fashion-mnist", "synthetic".
+// Opens what --data names (docs/tour/02-loader.md lists the kinds): an image folder, folders of
+// pictures and of their maps, a packed file, a file list (*.txt), tar shards, CIFAR binary, IDX
+// (also .gz), "fashion-mnist", "synthetic", "synthetic-scenes".
 // Throws Error(kData) that says what was looked for, where, and what was found instead. A fault of
 // a label is none of opening: it is counted in remarks() and told by label().
 std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,

@@ -36,6 +36,8 @@ EvalLoaderRequest checked(EvalLoaderRequest request) {
           "EvalLoader: crop_share {}, wanted more than 0 and 1 at most", request.crop_share);
   require(request.batch_size > 0, "EvalLoader: batch_size {}, wanted 1 or more",
           request.batch_size);
+  require(request.targets != TargetKind::kMap,
+          "EvalLoader: maps do not move with its crops; wanted for_each_scene");
   check_options(request.data);
   return request;
 }

@@ -7,6 +7,7 @@
 #include "fcm/loader/augment.h"
 #include "fcm/loader/bad_limits.h"
 #include "fcm/loader/prefetcher.h"
+#include "fcm/loader/scene.h"
 #include "fcm/loader/transform.h"
 
 namespace fcm::loader {
@@ -31,7 +32,19 @@ LoaderRequest checked(LoaderRequest request) {
          batch_size, request.slice.ranks, batch_size);
   }
   check_options(request.data);
+  require(request.pipeline.has_value() == (request.targets == TargetKind::kMap),
+          "Loader: targets of kind {} {} a pipeline; wanted kMap with one, or another kind without",
+          static_cast<int>(request.targets), request.pipeline ? "with" : "without");
+  const bool recoloured = !request.augment.rand_augment.empty() || request.augment.color_jitter > 0;
+  require(!request.pipeline || !recoloured, "Loader: scenes with rand_augment or color_jitter");
   return request;
+}
+
+std::optional<SceneOptions> scene_options_of(const LoaderRequest& request) {
+  if (!request.pipeline) return std::nullopt;
+  SceneOptions options{request.data, *request.pipeline, request.classes};
+  check_scene_options(options);
+  return options;
 }
 
 }  // namespace
@@ -57,6 +70,7 @@ class Loader::Impl {
   explicit Impl(LoaderRequest request)
       : request_(checked(std::move(request))),
         augmenter_(request_.data, request_.augment),
+        scenes_(scene_options_of(request_)),
         part_(request_.slice.of(request_.batch_size)),
         limits_(request_.data, steps_per_epoch() * part_.size()) {
     prefetcher_.emplace(BatchWork{[this](int64_t step) { return prepare(step); },
@@ -91,7 +105,8 @@ class Loader::Impl {
     batch.epoch = step / steps_per_epoch();
     batch.sample_ids =
         samples_of_step(dataset().size(), request_.batch_size, request_.seed, step, request_.slice);
-    batch.targets = Targets(request_.targets, batch.batch);
+    batch.targets = Targets(request_.targets, batch.batch, batch.rows, batch.cols);
+    if (scenes_) batch.extents.resize(static_cast<size_t>(batch.batch));
     batch.pixels_BHWC.resize(
         static_cast<size_t>(batch.batch * batch.rows * batch.cols * batch.channels));
     return batch;
@@ -103,12 +118,24 @@ class Loader::Impl {
     const auto epoch = static_cast<uint64_t>(batch.epoch);
     const auto sample = static_cast<uint64_t>(batch.sample_ids[static_cast<size_t>(i)]);
     uint8_t* const pixels = batch.pixels_BHWC.data() + i * bytes;
+    if (scenes_) return place_scene(batch, i, source, pixels);
     read_for_training(dataset(), source, request_.data, request_.seed, epoch, sample, pixels,
                       request_.augment.crop_once);
     augmenter_.apply(pixels, request_.seed, epoch, sample);
-    static_assert(std::variant_size_v<Target> == 2,
+    static_assert(std::variant_size_v<Target> == 3,
                   "a target that says where something is has to move with the crop and the flip");
     batch.targets.set(i, dataset().target(source, request_.targets));
+  }
+
+  // The same for a picture whose map moves with it.
+  void place_scene(Batch& batch, int64_t i, int64_t source, uint8_t* pixels) const {
+    const SceneDraws draws =
+        draw_scene(*scenes_, request_.seed, static_cast<uint64_t>(batch.epoch),
+                   static_cast<uint64_t>(batch.sample_ids[static_cast<size_t>(i)]));
+    ClassMap map;
+    batch.extents[static_cast<size_t>(i)] =
+        read_scene_for_training(dataset(), source, *scenes_, draws, pixels, map);
+    batch.targets.set(i, std::move(map));
   }
 
   // The reason why the picture cannot be read; none if it was placed.
@@ -138,6 +165,7 @@ class Loader::Impl {
 
   const LoaderRequest request_;
   const Augmenter augmenter_;
+  const std::optional<SceneOptions> scenes_;
   const Range part_;  // of each step's batch
   BadLimits limits_;
   std::optional<Prefetcher> prefetcher_;  // last: its threads use all of the above

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,11 +22,17 @@ struct BadSample {
   std::string reason;  // names the picture
 };
 
+struct Extent {
+  int64_t rows = 0, cols = 0;
+  bool operator==(const Extent&) const = default;
+};
+
 struct Batch {
   std::vector<uint8_t> pixels_BHWC;
   int64_t batch = 0, rows = 0, cols = 0, channels = 0;
   std::vector<int64_t> sample_ids;  // the keyed order's choice, also where a substitute stands in
   Targets targets;                  // of what is seen, where a substitute stands in
+  std::vector<Extent> extents;      // of scenes: how much of the upper left is picture, not padding
   std::vector<BadSample> bad;
   int64_t epoch = 0;
   double decode_seconds = 0;  // of all threads
@@ -60,6 +67,10 @@ struct LoaderRequest {
   // makes numbers of them: float_pixels.h, mix.h.
   AugmentOptions augment = {};
   Slice slice = {};  // what this process prepares of each step's batch
+  // Set: pictures with maps of so many classes (scene.h). Then `targets` is kMap, which is for
+  // scenes alone, and nothing of `augment` changes bytes.
+  std::optional<PipelineOptions> pipeline = {};
+  int64_t classes = 0;
 };
 
 // Training batches. Which samples, crops and flips a step gets depends only on (seed, step): not on
@@ -91,8 +102,8 @@ std::vector<int64_t> samples_of_step(int64_t dataset_size, int64_t batch_size, u
 struct EvalLoaderRequest {
   std::shared_ptr<const Dataset> dataset;
   DataOptions data;
-  TargetKind targets = TargetKind::kNone;
-  int64_t batch_size = 0;  // of this process
+  TargetKind targets = TargetKind::kNone;  // not kMap: for_each_scene (scene_testing.h)
+  int64_t batch_size = 0;                  // of this process
   int64_t threads = 1;
   double crop_share = 1;
   Slice slice = {};  // what this process measures of the data set

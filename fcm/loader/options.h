@@ -83,4 +83,30 @@ struct AugmentOptions {
   }
 };
 
+// From pictures with maps of classes to crops: mmsegmentation's pipeline of ADE20K, which the
+// published segmentation runs use. data.image_size is the crop, data.flip the flip, data.mean and
+// data.deviation the normalisation; nothing else of DataOptions changes pixels here.
+struct PipelineOptions {
+  std::vector<int64_t> scale{2048, 512};      // the longer and the shorter side may have at most
+  std::vector<double> ratio_range{0.5, 2.0};  // of the scale, in training
+  double cat_max_ratio = 0.75;
+  bool photometric = true;
+  bool reduce_zero_label = true;
+
+  template <class Visitor>
+  void visit(Visitor& visitor) {
+    visitor("scale", scale, config::Range{1, 65536, 2},
+            "a picture is resized, keeping its shape, so that its longer and shorter side just fit "
+            "into these");
+    visitor("ratio_range", ratio_range, config::Range{1e-3, 1e3, 2},
+            "in training the scale times a number between these");
+    visitor("cat_max_ratio", cat_max_ratio, config::Range{0, 1},
+            "a crop in which one class has this share or more of the labelled pixels is drawn "
+            "again, up to ten times; 1: never");
+    visitor("photometric", photometric, "random brightness, contrast, saturation and hue");
+    visitor("reduce_zero_label", reduce_zero_label,
+            "maps have 0 where nothing is labelled, and their classes count from 1");
+  }
+};
+
 }  // namespace fcm::loader

@@ -1,5 +1,7 @@
 #include "fcm/loader/target.h"
 
+#include <algorithm>
+
 #include "fcm/base/error.h"
 
 namespace fcm::loader {
@@ -27,12 +29,17 @@ const Wanted& as(const Target& target) {
 
 }  // namespace
 
-Targets::Targets(TargetKind kind, int64_t count) {
+Targets::Targets(TargetKind kind, int64_t count, int64_t rows, int64_t cols) {
   switch (kind) {
     case TargetKind::kNone:
       break;
     case TargetKind::kLabel:
       held_ = Labels(static_cast<size_t>(count), Label{}.class_number);
+      break;
+    case TargetKind::kMap:
+      require(rows > 0 && cols > 0, "Targets: maps of {} x {}, wanted a size", rows, cols);
+      held_ = ClassMaps{rows, cols,
+                        std::vector<uint8_t>(static_cast<size_t>(count * rows * cols), kIgnored)};
       break;
   }
 }
@@ -45,10 +52,26 @@ const std::vector<int64_t>& Targets::labels() const {
   return *labels;
 }
 
+const ClassMaps& Targets::maps() const {
+  const auto* const maps = std::get_if<ClassMaps>(&held_);
+  require(maps != nullptr,
+          "Targets: maps() of a batch that was loaded with targets of another kind, wanted "
+          "TargetKind::kMap");
+  return *maps;
+}
+
 void Targets::set(int64_t index, const Target& target) {
   std::visit(Cases{[&](std::monostate) { as<NoTarget>(target); },
                    [&](Labels& labels) {
                      labels[static_cast<size_t>(index)] = as<Label>(target).class_number;
+                   },
+                   [&](ClassMaps& maps) {
+                     const ClassMap& map = as<ClassMap>(target);
+                     require(map.rows == maps.rows && map.cols == maps.cols,
+                             "Targets: a map of {} x {} for a batch of {} x {}", map.rows, map.cols,
+                             maps.rows, maps.cols);
+                     std::ranges::copy(map.classes,
+                                       maps.classes_BHW.begin() + index * maps.rows * maps.cols);
                    }},
              held_);
 }
@@ -60,6 +83,15 @@ void Targets::keep(const std::vector<int64_t>& indices) {
                        labels[i] = labels[static_cast<size_t>(indices[i])];
                      }
                      labels.resize(indices.size());
+                   },
+                   [&](ClassMaps& maps) {
+                     const int64_t size = maps.rows * maps.cols;
+                     const auto begin = maps.classes_BHW.begin();
+                     for (int64_t i = 0; i < std::ssize(indices); ++i) {
+                       const auto from = begin + indices[static_cast<size_t>(i)] * size;
+                       std::copy(from, from + size, begin + i * size);
+                     }
+                     maps.classes_BHW.resize(indices.size() * static_cast<size_t>(size));
                    }},
              held_);
 }

@@ -11,24 +11,40 @@ namespace fcm::loader {
 // Whoever makes a loader names the kind that is used; no other is read. Another kind is an entry
 // here, an alternative in Target and one in Targets: whatever has to handle it does not compile
 // until it does.
-enum class TargetKind { kNone, kLabel };
+enum class TargetKind { kNone, kLabel, kMap };
 
 struct NoTarget {};
 struct Label {
   int64_t class_number = -1;  // -1: the picture has none
 };
-using Target = std::variant<NoTarget, Label>;
+inline constexpr uint8_t kIgnored = 255;  // in a map: no class is learnt or counted here
+// The class of every pixel.
+struct ClassMap {
+  int64_t rows = 0, cols = 0;
+  std::vector<uint8_t> classes;  // rows x cols
+};
+using Target = std::variant<NoTarget, Label, ClassMap>;
+
+// Maps of one size, one a picture.
+struct ClassMaps {
+  int64_t rows = 0, cols = 0;
+  std::vector<uint8_t> classes_BHW;  // kIgnored where nothing is learnt
+  bool operator==(const ClassMaps&) const = default;
+};
 
 // Those of a batch, all of one kind, in the order of its pictures.
 class Targets {
  public:
   Targets() = default;  // of kind kNone
-  Targets(TargetKind kind, int64_t count);
+  // Of maps, `rows` and `cols` are the size.
+  Targets(TargetKind kind, int64_t count, int64_t rows = 0, int64_t cols = 0);
   explicit Targets(std::vector<int64_t> labels) : held_(std::move(labels)) {}
 
   // Numbers of the classes, one a picture; -1: none. std::logic_error where the batch was loaded
   // without labels.
   const std::vector<int64_t>& labels() const;
+  // std::logic_error where the batch was loaded without maps.
+  const ClassMaps& maps() const;
 
   // Puts `target`, which must be of this kind, in place `index`; several threads may, in different
   // places.
@@ -39,7 +55,7 @@ class Targets {
   bool operator==(const Targets&) const = default;
 
  private:
-  std::variant<std::monostate, std::vector<int64_t>> held_;
+  std::variant<std::monostate, std::vector<int64_t>, ClassMaps> held_;
 };
 
 }  // namespace fcm::loader

@@ -66,11 +66,11 @@ image::Box draw_place(KeyedRandom& random, int64_t rows, int64_t cols, Sides sid
   return {top, left, sides.height, sides.width};
 }
 
+}  // namespace
+
 bool draw_mirror(const DataOptions& options, uint64_t seed, uint64_t epoch, uint64_t sample) {
   return KeyedRandom(seed, Purpose::kFlip, epoch, sample).uniform() < options.flip;
 }
-
-}  // namespace
 
 image::Interpolation interpolation_of(const DataOptions& options) {
   return options.interpolation == "bilinear" ? image::Interpolation::kBilinear

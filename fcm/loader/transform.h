@@ -15,6 +15,9 @@ void check_options(const DataOptions& options);
 
 image::Interpolation interpolation_of(const DataOptions& options);
 
+// Whether one sample is mirrored.
+bool draw_mirror(const DataOptions& options, uint64_t seed, uint64_t epoch, uint64_t sample);
+
 // Box and mirroring of one sample in the published linear probes (util/crop.py of MAE and ConvMAE):
 // drawn as random_crop draws (loader.h), but once, and sides longer than the picture's are cut.
 Crop cut_crop(int64_t rows, int64_t cols, const DataOptions& options, uint64_t seed, uint64_t epoch,

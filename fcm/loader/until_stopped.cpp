@@ -21,6 +21,10 @@ class UntilStopped final : public WrappedDataset {
     throw_if_stopped();
     return WrappedDataset::get_section(index, channels, choose);
   }
+  ClassMap class_map(int64_t index) const override {
+    throw_if_stopped();
+    return WrappedDataset::class_map(index);
+  }
 
  private:
   void throw_if_stopped() const {

@@ -25,6 +25,9 @@ class WrappedDataset : public Dataset {
     return whole_->get_section(index, channels, choose);
   }
   int64_t label(int64_t index) const override { return whole_->label(index); }
+  bool has_maps() const override { return whole_->has_maps(); }
+  ClassMap class_map(int64_t index) const override { return whole_->class_map(index); }
+  const MapClasses& map_classes() const override { return whole_->map_classes(); }
   std::string name(int64_t index) const override { return whole_->name(index); }
   const std::vector<std::string>& classes() const override { return whole_->classes(); }
 

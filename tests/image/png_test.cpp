@@ -143,5 +143,43 @@ TEST(Png, InterlacedRowsComeInOrder) {
   EXPECT_EQ(decode(file, 3).pixels, picture.pixels);
 }
 
+// Whatever would mean something else than the number of a class is refused by name.
+TEST(Png, NumbersOfMaps) {
+  EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_GRAY, 8, {{0, 7, 255}}, 3)).pixels,
+            (Pixels{0, 7, 255}));
+  // Indices, not colours; values, not spread over the range.
+  EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_PALETTE, 8, {{0, 1, 2}}, 3)).pixels,
+            (Pixels{0, 1, 2}));
+  EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_PALETTE, 2, {{0b00011000}}, 4)).pixels,
+            (Pixels{0, 1, 2, 0}));
+  EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_GRAY, 4, {{0x3f}}, 2)).pixels, (Pixels{3, 15}));
+  const Image map = decode_numbers(make_png(PNG_COLOR_TYPE_GRAY, 8, {{1, 2}, {3, 4}}, 2));
+  EXPECT_EQ((std::array{map.rows, map.cols, map.channels}), (std::array<int64_t, 3>{2, 2, 1}));
+}
+
+TEST(Png, WhatHoldsNoNumbersIsRefused) {
+  const auto refusal = [](const std::vector<uint8_t>& file) {
+    return test::data_error([&] { decode_numbers(file); });
+  };
+  EXPECT_NE(refusal(make_png(PNG_COLOR_TYPE_GRAY, 16, {{0, 7, 0, 8}}, 2)).find("16 bits"),
+            std::string::npos);
+  EXPECT_NE(refusal(make_png(PNG_COLOR_TYPE_RGB, 8, {{0, 7, 0}}, 1)).find("colours"),
+            std::string::npos);
+  EXPECT_NE(refusal(make_png(PNG_COLOR_TYPE_RGB_ALPHA, 8, {{0, 7, 0, 1}}, 1)).find("colours"),
+            std::string::npos);
+  EXPECT_NE(refusal(make_png(PNG_COLOR_TYPE_GRAY_ALPHA, 8, {{0, 7}}, 1)).find("alpha"),
+            std::string::npos);
+  EXPECT_NE(refusal({0xFF, 0xD8, 0xFF, 0}).find("no PNG"), std::string::npos);
+  EXPECT_NE(refusal({}).find("no PNG"), std::string::npos);
+  std::vector<uint8_t> file = make_png(PNG_COLOR_TYPE_GRAY, 8, {{1, 2}, {3, 4}}, 2);
+  file.resize(file.size() - 20);
+  EXPECT_NE(refusal(file).find("damaged PNG"), std::string::npos);
+  EXPECT_NE(
+      test::data_error([&] {
+        decode_numbers(make_png(PNG_COLOR_TYPE_GRAY, 8, {{1, 2}, {3, 4}}, 2), {.max_pixels = 3});
+      }).find("more than the allowed"),
+      std::string::npos);
+}
+
 }  // namespace
 }  // namespace fcm::image

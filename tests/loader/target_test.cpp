@@ -29,6 +29,24 @@ TEST(Targets, NoneHaveNoLabels) {
   EXPECT_THROW(none.labels(), std::logic_error);
 }
 
+TEST(Targets, MapsArePutInTheirPlacesAndLeftOut) {
+  Targets targets(TargetKind::kMap, 3, 1, 2);
+  using Bytes = std::vector<uint8_t>;
+  EXPECT_EQ(targets.maps().classes_BHW, (Bytes{255, 255, 255, 255, 255, 255}));
+  targets.set(2, ClassMap{1, 2, {7, 8}});
+  targets.set(0, ClassMap{1, 2, {0, 255}});
+  EXPECT_EQ(targets.maps().classes_BHW, (Bytes{0, 255, 255, 255, 7, 8}));
+  EXPECT_EQ(targets.maps().rows, 1);
+  EXPECT_EQ(targets.maps().cols, 2);
+  targets.keep({0, 2});
+  EXPECT_EQ(targets.maps().classes_BHW, (Bytes{0, 255, 7, 8}));
+  EXPECT_THROW(targets.set(0, ClassMap{2, 1, {7, 8}}), std::logic_error);
+  EXPECT_THROW(targets.set(0, Label{1}), std::logic_error);
+  EXPECT_THROW(targets.labels(), std::logic_error);
+  EXPECT_THROW(Targets(TargetKind::kLabel, 1).maps(), std::logic_error);
+  EXPECT_THROW(Targets(TargetKind::kMap, 1), std::logic_error);
+}
+
 TEST(Targets, AnotherKindIsABrokenPromise) {
   EXPECT_THROW(Targets().set(0, Label{1}), std::logic_error);
   EXPECT_THROW(Targets(TargetKind::kLabel, 1).set(0, NoTarget{}), std::logic_error);

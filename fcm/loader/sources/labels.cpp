@@ -17,7 +17,8 @@ int32_t largest_of(std::span<const int32_t> numbers) {
   return largest == numbers.end() ? -1 : *largest;
 }
 
-// Longer files are none of names.
+}  // namespace
+
 std::vector<std::string> lines_of_names(const std::filesystem::path& file) {
   constexpr uintmax_t kMostBytes = 16 << 20;
   if (std::error_code ignored; std::filesystem::file_size(file, ignored) > kMostBytes) {
@@ -35,8 +36,6 @@ std::vector<std::string> lines_of_names(const std::filesystem::path& file) {
   while (!names.empty() && names.back().empty()) names.pop_back();
   return names;
 }
-
-}  // namespace
 
 std::optional<int32_t> label_from_text(std::string_view text) {
   int32_t label = 0;

@@ -62,6 +62,10 @@ class LabelCollector {
   std::unordered_map<int64_t, std::string> faults_;
 };
 
+// Names of classes, one a line; empty lines at the end do not count. Error(kData) for what cannot
+// be read or is too long.
+std::vector<std::string> lines_of_names(const std::filesystem::path& file);
+
 // Names of the classes 0 .. the largest of `numbers` (-1: none), as LabelCollector::finish gives
 // them.
 std::vector<std::string> class_names(const std::filesystem::path& folder,

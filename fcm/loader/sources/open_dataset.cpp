@@ -7,6 +7,7 @@
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/sources/picture_ending.h"
 #include "fcm/loader/sources/random_access_file.h"
+#include "fcm/loader/sources/scene_folders.h"
 #include "fcm/loader/sources/shard_names.h"
 #include "fcm/loader/sources/sources.h"
 #include "fcm/loader/sources/split_folders.h"
@@ -147,6 +148,9 @@ void refuse_other_data(const fs::path& folder) {
 
 std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
                                      const OpenOptions& options) {
+  if (const auto scenes = scene_folders_in(folder, split)) {
+    return open_scene_folders(folder, *scenes);
+  }
   for (const char* inside : kInsideOfArchives) {
     if (!holds_cifar(folder / inside) || is_of_pictures(folder / inside)) continue;
     return open_cifar_folder(folder / inside, split);
@@ -168,6 +172,7 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
 bool has_split(const fs::path& data, Split split) {
   std::error_code ignored;
   if (!fs::is_directory(data, ignored)) return false;
+  if (holds_scenes(data)) return holds_scenes(data, split);
   const SplitFolders splits = split_folders_in(folder_with_splits(data));
   if (splits.any()) return !splits.of(split).empty();
   for (const char* inside : kInsideOfArchives) {
@@ -181,6 +186,7 @@ std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,
                                       const OpenOptions& options) {
   if (data.empty()) fail(ExitCode::kData, "--data is empty: name a folder, a file or a set");
   if (data == "synthetic") return make_synthetic(split);
+  if (data == "synthetic-scenes") return make_synthetic_scenes(split);
   if (data == "fashion-mnist") return open_fashion_mnist(split);
   const fs::path path = data;
   if (is_folder(path, ExitCode::kData)) return open_folder(path, split, options);
@@ -190,8 +196,9 @@ std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,
     fail(ExitCode::kData, "{} is neither a folder nor a regular file", data);
   }
   fail(ExitCode::kData,
-       "{} does not exist; --data takes a folder of class folders, a packed file, a list of "
-       "pictures (*.txt), tar shards, CIFAR or IDX files, \"fashion-mnist\" or \"synthetic\"",
+       "{} does not exist; --data takes a folder of class folders, one of images/ and "
+       "annotations/, a packed file, a list of pictures (*.txt), tar shards, CIFAR or IDX files, "
+       "\"fashion-mnist\", \"synthetic\" or \"synthetic-scenes\"",
        data);
 }
 

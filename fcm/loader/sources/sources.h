@@ -59,6 +59,10 @@ std::unique_ptr<Dataset> open_idx_file(const std::filesystem::path& images,
 // Drawn shapes and gratings of 10 classes, 2048 for training and 512 for validation.
 std::unique_ptr<Dataset> make_synthetic(Split split);
 
+// Scenes of 128 x 160 pixels with several shapes each, and their maps: 256 for training and 64 for
+// validation. Map values are 1 (background) to 6 (the shapes), as where 0 is unlabelled.
+std::unique_ptr<Dataset> make_synthetic_scenes(Split split);
+
 // Small sets held in memory: all pictures of one size.
 struct RawPictures {
   std::string origin;  // names the pictures: "<origin> record <index>"

@@ -1,72 +1,15 @@
 #include <array>
-#include <cmath>
-#include <functional>
 
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
 #include "fcm/image/colour.h"
+#include "fcm/loader/sources/figures.h"
 #include "fcm/loader/sources/sources.h"
 
 namespace fcm::loader {
 namespace {
 
 constexpr int64_t kEdge = 64;
-constexpr uint64_t kSeed = 20230101;  // the set is the same for every run
-
-// What is drawn, in units of half the picture's side, relative to its middle.
-struct Drawing {
-  float row, col;  // middle of the shape
-  float size;      // of the shape
-  float period;    // of the grating
-};
-
-float fraction(float value) { return value - std::floor(value); }
-
-// One class: is the point inside the figure? `down` and `right` are relative to the shape's middle.
-struct Figure {
-  const char* name;
-  bool (*covers)(float down, float right, const Drawing& drawing);
-};
-
-constexpr std::array<Figure, 10> kFigures{{
-    {"rows", [](float d, float, const Drawing& g) { return fraction(d / g.period) < 0.5F; }},
-    {"columns", [](float, float r, const Drawing& g) { return fraction(r / g.period) < 0.5F; }},
-    {"diagonals",
-     [](float d, float r, const Drawing& g) { return fraction((d + r) / g.period) < 0.5F; }},
-    {"checkers",
-     [](float d, float r, const Drawing& g) {
-       return (fraction(d / g.period) < 0.5F) != (fraction(r / g.period) < 0.5F);
-     }},
-    {"rings",
-     [](float d, float r, const Drawing& g) {
-       return fraction(std::sqrt(d * d + r * r) / g.period) < 0.5F;
-     }},
-    {"disc", [](float d, float r, const Drawing& g) { return d * d + r * r < g.size * g.size; }},
-    {"square",
-     [](float d, float r, const Drawing& g) {
-       return std::abs(d) < 0.85F * g.size && std::abs(r) < 0.85F * g.size;
-     }},
-    {"triangle",
-     [](float d, float r, const Drawing& g) {
-       return d < g.size && d > -g.size && std::abs(r) < 0.5F * (d + g.size);
-     }},
-    {"cross",
-     [](float d, float r, const Drawing& g) {
-       const float a = std::abs(d), b = std::abs(r);
-       return a < g.size && b < g.size && (a < 0.3F * g.size || b < 0.3F * g.size);
-     }},
-    {"frame",
-     [](float d, float r, const Drawing& g) {
-       const float edge = std::max(std::abs(d), std::abs(r));
-       return edge < g.size && edge > 0.6F * g.size;
-     }},
-}};
-
-std::array<uint8_t, 3> draw_colour(KeyedRandom& random, uint64_t low) {
-  std::array<uint8_t, 3> colour;
-  for (uint8_t& value : colour) value = static_cast<uint8_t>(low + random.below(112));
-  return colour;
-}
 
 class Synthetic final : public Dataset {
  public:
@@ -84,7 +27,7 @@ class Synthetic final : public Dataset {
   }
 
   image::Image get(int64_t index, int64_t channels) const override {
-    KeyedRandom random(kSeed, Purpose::kSynthetic, split_ == Split::kTrain ? 0 : 1,
+    KeyedRandom random(kSyntheticSeed, Purpose::kSynthetic, split_ == Split::kTrain ? 0 : 1,
                        static_cast<uint64_t>(index));
     const Drawing drawing{0.5F * random.uniform() - 0.25F, 0.5F * random.uniform() - 0.25F,
                           0.4F + 0.3F * random.uniform(), 0.25F + 0.3F * random.uniform()};

@@ -1,0 +1,252 @@
+#include "fcm/image/opencv_resize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "fcm/base/error.h"
+
+namespace fcm::image {
+namespace {
+
+constexpr float kOne = 2048;  // weights have 11 bits
+
+// What a source position step is for one of the result. OpenCV computes it over the inverse.
+double step_of(int64_t from, int64_t to) {
+  return 1.0 / (static_cast<double>(to) / static_cast<double>(from));
+}
+
+// A place of the result between two neighbours of the source: the first may be -1, the last
+// from - 1, whose neighbour is not there.
+struct LinearTap {
+  int64_t first;
+  float share;  // of the second
+};
+
+LinearTap linear_tap(int64_t from, int64_t to, int64_t place) {
+  const auto at = static_cast<float>((static_cast<double>(place) + 0.5) * step_of(from, to) - 0.5);
+  const float whole = std::floor(at);
+  return {static_cast<int64_t>(whole), at - whole};
+}
+
+int16_t weight_of(float share) { return static_cast<int16_t>(std::lrint(share * kOne)); }
+
+// Half size in both directions has an arithmetic of its own: the mean of four.
+bool halves(const Resizing& r) {
+  return r.from_rows == 2 * r.to_rows && r.from_cols == 2 * r.to_cols;
+}
+
+bool keeps(const Resizing& r) { return r.from_rows == r.to_rows && r.from_cols == r.to_cols; }
+
+struct Stretch {
+  int64_t begin, end;
+};
+
+// The source positions of the result's `first` .. `first + count - 1` along one axis.
+Stretch source_of(int64_t from, int64_t to, int64_t first, int64_t count) {
+  const int64_t begin = linear_tap(from, to, first).first;
+  const int64_t end = linear_tap(from, to, first + count - 1).first + 2;
+  return {std::clamp<int64_t>(begin, 0, from - 1), std::clamp<int64_t>(end, 1, from)};
+}
+
+void check_window(const Resizing& r, const Box& window) {
+  require(r.from_rows > 0 && r.from_cols > 0 && window.rows > 0 && window.cols > 0 &&
+              window.top >= 0 && window.left >= 0 && window.top + window.rows <= r.to_rows &&
+              window.left + window.cols <= r.to_cols,
+          "resize: window {}x{} at ({}, {}) of {}x{} from {}x{}", window.rows, window.cols,
+          window.top, window.left, r.to_rows, r.to_cols, r.from_rows, r.from_cols);
+}
+
+// Where a column of the result takes its two neighbours, in bytes from the row's begin.
+struct ColumnTap {
+  int32_t first, second;
+  int16_t of_first, of_second;
+};
+
+std::vector<ColumnTap> column_taps(const Resizing& r, const Box& window, int64_t left,
+                                   int64_t channels) {
+  std::vector<ColumnTap> taps(static_cast<size_t>(window.cols));
+  for (int64_t x = 0; x < window.cols; ++x) {
+    LinearTap tap = linear_tap(r.from_cols, r.to_cols, window.left + x);
+    if (tap.first < 0 || tap.first >= r.from_cols - 1) {
+      tap = {std::clamp<int64_t>(tap.first, 0, r.from_cols - 1), 0};
+    }
+    const int64_t next = std::min(tap.first + 1, r.from_cols - 1);
+    // The neighbour of a clamped column counts nothing and may lie outside of what is held.
+    const int64_t second = tap.share == 0 ? tap.first : next;
+    taps[static_cast<size_t>(x)] = {static_cast<int32_t>((tap.first - left) * channels),
+                                    static_cast<int32_t>((second - left) * channels),
+                                    weight_of(1 - tap.share), weight_of(tap.share)};
+  }
+  return taps;
+}
+
+// One source row, resized across: sums of 19 bits without their last four, as the next pass takes
+// them.
+template <int kChannels>
+void resize_across(const uint8_t* row, const std::vector<ColumnTap>& taps, int16_t* out) {
+  for (const ColumnTap& tap : taps) {
+    for (int c = 0; c < kChannels; ++c) {
+      const int sum = row[tap.first + c] * tap.of_first + row[tap.second + c] * tap.of_second;
+      *out++ = static_cast<int16_t>(sum >> 4);
+    }
+  }
+}
+
+// Two such rows to one of bytes. Blocks of a fixed size become vector instructions.
+void resize_down(const int16_t* above, const int16_t* below, int of_above, int of_below,
+                 int64_t count, uint8_t* out) {
+  constexpr int kBlock = 32;
+  const auto a = static_cast<int16_t>(of_above), b = static_cast<int16_t>(of_below);
+  const auto mix = [a, b](int16_t one, int16_t other) {
+    const auto first = static_cast<int16_t>((one * a) >> 16);
+    const auto second = static_cast<int16_t>((other * b) >> 16);
+    return static_cast<uint8_t>(static_cast<int16_t>(first + second + 2) >> 2);
+  };
+  int64_t at = 0;
+  for (; at + kBlock <= count; at += kBlock) {
+    uint8_t block[kBlock];
+    for (int i = 0; i < kBlock; ++i) block[i] = mix(above[at + i], below[at + i]);
+    std::memcpy(out + at, block, kBlock);
+  }
+  for (; at < count; ++at) out[at] = mix(above[at], below[at]);
+}
+
+// Keeps the last two rows that were resized across: neighbouring rows of the result share them.
+class AcrossRows {
+ public:
+  AcrossRows(const uint8_t* first_row, int64_t stride, int64_t channels,
+             const std::vector<ColumnTap>& taps)
+      : first_row_(first_row), stride_(stride), channels_(channels), taps_(taps) {
+    for (Row& row : rows_) row.values.resize(taps.size() * static_cast<size_t>(channels));
+  }
+
+  // `other` is asked for with it and must stay.
+  const int16_t* get(int64_t row, int64_t other) {
+    for (const Row& held : rows_) {
+      if (held.number == row) return held.values.data();
+    }
+    Row& replaced = rows_[rows_[0].number == other ? 1 : 0];
+    replaced.number = row;
+    const uint8_t* const from = first_row_ + row * stride_;
+    channels_ == 3 ? resize_across<3>(from, taps_, replaced.values.data())
+                   : resize_across<1>(from, taps_, replaced.values.data());
+    return replaced.values.data();
+  }
+
+ private:
+  struct Row {
+    int64_t number = -1;
+    std::vector<int16_t> values;
+  };
+  const uint8_t* first_row_;
+  int64_t stride_, channels_;
+  const std::vector<ColumnTap>& taps_;
+  Row rows_[2];
+};
+
+// Pixels of the picture, of which those from (top, left) on are held.
+struct Held {
+  const uint8_t* first;
+  int64_t stride;
+  int64_t top, left;
+  const uint8_t* at(int64_t row, int64_t col, int64_t channels) const {
+    return first + (row - top) * stride + (col - left) * channels;
+  }
+};
+
+void halve(const Held& held, int64_t channels, const Box& window, uint8_t* out) {
+  for (int64_t y = window.top; y < window.top + window.rows; ++y) {
+    for (int64_t x = window.left; x < window.left + window.cols; ++x) {
+      const uint8_t* const above = held.at(2 * y, 2 * x, channels);
+      const uint8_t* const below = above + held.stride;
+      for (int64_t c = 0; c < channels; ++c) {
+        const int sum = above[c] + above[c + channels] + below[c] + below[c + channels];
+        *out++ = static_cast<uint8_t>((sum + 2) >> 2);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Box linear_source(const Resizing& r, const Box& window) {
+  check_window(r, window);
+  if (keeps(r)) return window;
+  const Stretch rows = source_of(r.from_rows, r.to_rows, window.top, window.rows);
+  const Stretch cols = source_of(r.from_cols, r.to_cols, window.left, window.cols);
+  return {rows.begin, cols.begin, rows.end - rows.begin, cols.end - cols.begin};
+}
+
+void resize_linear(const Resizing& r, const Image& picture, const Box& shown, const Box& window,
+                   uint8_t* out) {
+  Box place = linear_source(r, window);
+  const int64_t channels = picture.channels;
+  if (shown.rows == r.from_rows && shown.cols == r.from_cols) {
+    place = {0, 0, r.from_rows, r.from_cols};
+  }
+  require(shown.rows == place.rows && shown.cols == place.cols && shown.top >= 0 &&
+              shown.left >= 0 && shown.top + shown.rows <= picture.rows &&
+              shown.left + shown.cols <= picture.cols && (channels == 1 || channels == 3),
+          "resize_linear: {}x{} pixels of {} channels at ({}, {}) of {}x{}, wanted {}x{} inside, "
+          "and 1 or 3 channels",
+          shown.rows, shown.cols, channels, shown.top, shown.left, picture.rows, picture.cols,
+          place.rows, place.cols);
+  const int64_t stride = picture.cols * channels;
+  const Held held{picture.pixels.data() + shown.top * stride + shown.left * channels, stride,
+                  place.top, place.left};
+  const int64_t bytes = window.cols * channels;
+  if (keeps(r)) {
+    for (int64_t y = 0; y < window.rows; ++y) {
+      std::memcpy(out + y * bytes, held.at(window.top + y, window.left, channels),
+                  static_cast<size_t>(bytes));
+    }
+    return;
+  }
+  if (halves(r)) return halve(held, channels, window, out);
+  const std::vector<ColumnTap> taps = column_taps(r, window, place.left, channels);
+  AcrossRows across(held.first, stride, channels, taps);
+  for (int64_t y = 0; y < window.rows; ++y, out += bytes) {
+    const LinearTap tap = linear_tap(r.from_rows, r.to_rows, window.top + y);
+    const int64_t above = std::clamp<int64_t>(tap.first, 0, r.from_rows - 1) - place.top;
+    const int64_t below = std::clamp<int64_t>(tap.first + 1, 0, r.from_rows - 1) - place.top;
+    const int16_t* const first = across.get(above, below);
+    resize_down(first, across.get(below, above), weight_of(1 - tap.share), weight_of(tap.share),
+                bytes, out);
+  }
+}
+
+Image resize_linear(const Image& picture, int64_t rows, int64_t cols) {
+  Image result{rows, cols, picture.channels, {}};
+  result.pixels.resize(static_cast<size_t>(rows * cols * picture.channels));
+  resize_linear({picture.rows, picture.cols, rows, cols}, picture,
+                {0, 0, picture.rows, picture.cols}, {0, 0, rows, cols}, result.pixels.data());
+  return result;
+}
+
+void resize_nearest(const Resizing& r, const uint8_t* map, const Box& window, uint8_t* out) {
+  check_window(r, window);
+  const auto source = [](int64_t from, int64_t to, int64_t place) {
+    const double at = std::floor(static_cast<double>(place) * step_of(from, to));
+    return std::min(static_cast<int64_t>(at), from - 1);
+  };
+  std::vector<int32_t> cols(static_cast<size_t>(window.cols));
+  for (int64_t x = 0; x < window.cols; ++x) {
+    cols[static_cast<size_t>(x)] =
+        static_cast<int32_t>(source(r.from_cols, r.to_cols, window.left + x));
+  }
+  int64_t before = -1;
+  for (int64_t y = 0; y < window.rows; ++y, out += window.cols) {
+    const int64_t row = source(r.from_rows, r.to_rows, window.top + y);
+    if (row == before) {
+      std::memcpy(out, out - window.cols, cols.size());
+      continue;
+    }
+    before = row;
+    const uint8_t* const from = map + row * r.from_cols;
+    for (size_t x = 0; x < cols.size(); ++x) out[x] = from[cols[x]];
+  }
+}
+
+}  // namespace fcm::image

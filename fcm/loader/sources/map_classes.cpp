@@ -1,0 +1,116 @@
+#include "fcm/loader/sources/map_classes.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string_view>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/loader/sources/labels.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::vector<std::string>;
+
+std::string_view without_blanks(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t\r");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
+std::vector<std::string> fields_of(const std::string& line) {
+  std::vector<std::string> fields;
+  std::istringstream rest(line);
+  for (std::string field; std::getline(rest, field, '\t');) {
+    fields.emplace_back(without_blanks(field));
+  }
+  return fields;
+}
+
+MapClasses from_object_info(const fs::path& file) {
+  std::istringstream lines(read_file(file, ExitCode::kData));
+  std::string line;
+  std::getline(lines, line);
+  const std::vector<std::string> heading = fields_of(line);
+  const auto column = static_cast<size_t>(std::ranges::find(heading, "Name") - heading.begin());
+  if (column == heading.size()) {
+    fail(ExitCode::kData, "{} has no column Name between tabs in its first line", file.string());
+  }
+  MapClasses classes;
+  while (std::getline(lines, line)) {
+    const std::vector<std::string> fields = fields_of(line);
+    if (fields.empty()) continue;
+    const std::string_view name =
+        column < fields.size() ? std::string_view(fields[column]) : std::string_view();
+    const std::string_view first = without_blanks(name.substr(0, name.find_first_of(",;")));
+    if (first.empty()) {
+      fail(ExitCode::kData, "{} has no name in row {}", file.string(), classes.names.size() + 1);
+    }
+    classes.names.emplace_back(first);
+  }
+  return classes;
+}
+
+MapClasses from_json(const fs::path& file) {
+  const nlohmann::json json =
+      nlohmann::json::parse(read_file(file, ExitCode::kData), nullptr, /*allow_exceptions=*/false);
+  try {
+    MapClasses classes;
+    if (json.is_array()) {
+      classes.names = json.get<Names>();
+      return classes;
+    }
+    classes.names = json.at("names").get<Names>();
+    for (const char* key : {"colours", "colors", "palette"}) {
+      if (!json.contains(key)) continue;
+      classes.colours = json.at(key).get<std::vector<std::array<uint8_t, 3>>>();
+      break;
+    }
+    if (!classes.colours.empty() && classes.colours.size() != classes.names.size()) {
+      fail(ExitCode::kData, "{} has {} colours for {} names", file.string(), classes.colours.size(),
+           classes.names.size());
+    }
+    return classes;
+  } catch (const nlohmann::json::exception&) {
+    fail(ExitCode::kData,
+         "{} is not a list of names, nor {{\"names\": [...], \"colours\": [[r, g, b], ...]}}",
+         file.string());
+  }
+}
+
+MapClasses from_lines(const fs::path& file) { return {lines_of_names(file), {}}; }
+
+}  // namespace
+
+MapClasses read_map_classes(const fs::path& folder, Remarks& remarks) {
+  struct Form {
+    const char* name;
+    MapClasses (*read)(const fs::path&);
+  };
+  constexpr Form kForms[] = {{"objectInfo150.txt", from_object_info},
+                             {"classes.json", from_json},
+                             {"classes.txt", from_lines}};
+  constexpr size_t kMostNames = 255;  // maps have 8 bits
+  for (const Form& form : kForms) {
+    const fs::path file = folder / form.name;
+    if (std::error_code ignored; !fs::is_regular_file(file, ignored)) continue;
+    try {
+      MapClasses classes = form.read(file);
+      if (classes.names.empty() || classes.names.size() > kMostNames) {
+        fail(ExitCode::kData, "{} has {} names of classes, wanted 1 to {}", file.string(),
+             classes.names.size(), kMostNames);
+      }
+      return classes;
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kData) throw;
+      remarks.notes.push_back(fmt::format("{}: the classes of maps have no names", error.what()));
+      return {};
+    }
+  }
+  return {};
+}
+
+}  // namespace fcm::loader

@@ -1,0 +1,275 @@
+#include "fcm/loader/sources/scene_folders.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/loader/sources/encoded.h"
+#include "fcm/loader/sources/files_beside.h"
+#include "fcm/loader/sources/joined_names.h"
+#include "fcm/loader/sources/map_classes.h"
+#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/loader/sources/split_folders.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 6> kPictureFolders{"images", "image",    "imgs",
+                                                          "img",    "pictures", "photos"};
+constexpr std::array<std::string_view, 4> kMapFolders{"annotations", "labels", "masks", "maps"};
+constexpr std::string_view kMapEnding = ".png";
+
+struct Pair {
+  std::string pictures, maps;  // names of folders; "": not there
+  explicit operator bool() const { return !pictures.empty() && !maps.empty(); }
+};
+
+// Of several, the one whose name stands first in the list.
+Pair pair_in(const fs::path& folder) {
+  Pair pair;
+  size_t picture_rank = kPictureFolders.size(), map_rank = kMapFolders.size();
+  const auto take = [](const auto& words, const std::string& name, size_t& best,
+                       std::string& place) {
+    const auto rank =
+        static_cast<size_t>(std::ranges::find(words, lower_case(name)) - words.begin());
+    if (rank < best || (rank == best && rank < words.size() && name < place)) {
+      best = rank;
+      place = name;
+    }
+  };
+  LeftOut ignored_names;
+  for_each_visible(folder, ignored_names,
+                   [&](const fs::directory_entry& entry, const std::string& name) {
+                     std::error_code ignored;
+                     if (!entry.is_directory(ignored)) return;
+                     take(kPictureFolders, name, picture_rank, pair.pictures);
+                     take(kMapFolders, name, map_rank, pair.maps);
+                   });
+  return pair;
+}
+
+template <class IsWanted>
+bool holds_file(const fs::path& folder, const IsWanted& is_wanted) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (is_wanted(entry->path().extension().string())) return true;
+  }
+  return false;
+}
+
+bool is_map_ending(std::string_view ending) { return lower_case(ending) == kMapEnding; }
+
+// Whether such files lie in the folder, or in that of a split in it, and no deeper.
+template <class IsWanted>
+bool holds_of_any_split(const fs::path& folder, const IsWanted& is_wanted) {
+  if (holds_file(folder, is_wanted)) return true;
+  const SplitFolders splits = split_folders_in(folder);
+  return (!splits.train.empty() && holds_file(folder / splits.train, is_wanted)) ||
+         (!splits.val.empty() && holds_file(folder / splits.val, is_wanted));
+}
+
+// Folders of classes that go by such names hold no pictures themselves, or nothing beside them.
+bool is_of_scenes(const fs::path& folder, const Pair& pair) {
+  return pair && holds_of_any_split(folder / pair.maps, is_map_ending) &&
+         holds_of_any_split(folder / pair.pictures, is_picture_ending);
+}
+
+LeftOut beside_scenes(const fs::path& folder, const std::vector<std::string>& taken) {
+  constexpr std::array<std::string_view, 3> kNameFiles{"objectInfo150.txt", "classes.json",
+                                                       "classes.txt"};
+  return files_beside(folder, [&](const std::string& name) {
+    return std::ranges::find(taken, name) != taken.end() ||
+           std::ranges::find(kNameFiles, name) != kNameFiles.end();
+  });
+}
+
+// Where the splits are folders, that of `split`; "" where it is not there.
+std::optional<std::string> place_of(const fs::path& folder, Split split) {
+  const SplitFolders splits = split_folders_in(folder);
+  if (!splits.any()) return std::nullopt;
+  refuse_rivals(folder, splits, split);
+  return splits.of(split);
+}
+
+// images/train beside masks/train; or images beside masks, both splits.
+std::optional<SceneFolders> pair_with_splits(const fs::path& folder, const Pair& pair,
+                                             Split split) {
+  const fs::path pictures = folder / pair.pictures, maps = folder / pair.maps;
+  SceneFolders places{pictures, maps, beside_scenes(folder, {pair.pictures, pair.maps})};
+  const auto of_pictures = place_of(pictures, split), of_maps = place_of(maps, split);
+  if (of_pictures && of_pictures->empty()) return std::nullopt;
+  if (of_pictures) places.pictures /= *of_pictures;
+  if (of_maps) places.maps = of_maps->empty() ? fs::path() : maps / *of_maps;
+  return places;
+}
+
+struct Found {
+  std::optional<SceneFolders> places;  // of the split
+  bool is_there = false;               // it is such a folder, whether the split is there or not
+};
+
+Found find_scenes(const fs::path& folder, Split split) {
+  if (const Pair pair = pair_in(folder); is_of_scenes(folder, pair)) {
+    return {pair_with_splits(folder, pair, split), true};
+  }
+  const SplitFolders splits = split_folders_in(folder);
+  const auto pair_of = [&](Split one) {
+    const std::string& name = splits.of(one);
+    if (name.empty()) return Pair();
+    const Pair pair = pair_in(folder / name);
+    return is_of_scenes(folder / name, pair) ? pair : Pair();
+  };
+  Found found;
+  found.is_there = pair_of(Split::kTrain) || pair_of(Split::kVal);
+  if (const Pair pair = pair_of(split)) {
+    const fs::path place = folder / splits.of(split);
+    found.places = SceneFolders{place / pair.pictures, place / pair.maps,
+                                beside_scenes(folder, {splits.train, splits.val})};
+    found.places->beside.add(beside_scenes(place, {pair.pictures, pair.maps}));
+  }
+  return found;
+}
+
+std::string_view stem_of(std::string_view name) {
+  return name.substr(0, name.size() - ending_of(name).size());
+}
+
+// Names of files in a folder that end as wanted, sorted; others are counted.
+template <class IsWanted>
+std::vector<std::string> files_in(const fs::path& folder, LeftOut& left_out,
+                                  const IsWanted& is_wanted) {
+  std::vector<std::string> names;
+  const std::error_code error = for_each_visible(
+      folder, left_out, [&](const fs::directory_entry& entry, const std::string& name) {
+        std::error_code ignored;
+        if (entry.is_directory(ignored)) {
+          left_out.add("folders", name);
+        } else if (is_wanted(ending_of(name))) {
+          names.push_back(name);
+        } else {
+          left_out.add(kind_of_name(name), name);
+        }
+      });
+  if (error) fail(ExitCode::kData, "cannot list {}: {}", folder.string(), error.message());
+  std::ranges::sort(names);
+  return names;
+}
+
+class PicturesWithMaps final : public EncodedDataset {
+ public:
+  PicturesWithMaps(const fs::path& folder, const SceneFolders& places) : places_(places) {
+    remarks_.left_out = remarks_.beside = places.beside;
+    remarks_.no_labels =
+        fmt::format("{} has maps of classes, and no label of a whole picture", folder.string());
+    classes_of_maps_ = read_map_classes(folder, remarks_);
+    take_files();
+  }
+
+  int64_t size() const override { return names_.size(); }
+  int64_t label(int64_t) const override { return -1; }
+  const std::vector<std::string>& classes() const override { return none_; }
+  std::string name(int64_t index) const override {
+    return (places_.pictures / names_.at(index)).string();
+  }
+  std::string read(int64_t index) const override { return read_file(name(index), ExitCode::kData); }
+
+  bool has_maps() const override { return map_count_ > 0; }
+  const MapClasses& map_classes() const override { return classes_of_maps_; }
+  ClassMap class_map(int64_t index) const override {
+    const std::string_view map_name = maps_.at(index);
+    if (map_name.empty()) {
+      fail(ExitCode::kData, "{} has no map of classes: looked for {}{} in {}", name(index),
+           stem_of(names_.at(index)), kMapEnding,
+           places_.maps.empty() ? "a folder of maps of this split, which is not there"
+                                : places_.maps.string());
+    }
+    const std::string file = (places_.maps / map_name).string();
+    const std::string bytes = read_file(file, ExitCode::kData);
+    try {
+      image::Image map =
+          image::decode_numbers({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+      return {map.rows, map.cols, std::move(map.pixels)};
+    } catch (const Error& error) {
+      fail(error.code(), "{}: {}", file, error.what());
+    }
+  }
+
+ private:
+  void take_files() {
+    LeftOut& left_out = remarks_.left_out;
+    const std::vector<std::string> pictures =
+        files_in(places_.pictures, left_out, is_picture_ending);
+    if (pictures.empty()) {
+      fail(ExitCode::kData, "no pictures in {}: looked for {}; {}", places_.pictures.string(),
+           kPictureEndingsText, left_out.empty() ? "it is empty" : "found " + as_text(left_out));
+    }
+    std::map<std::string, std::string, std::less<>> map_of_stem;
+    std::map<std::string, bool, std::less<>> is_used;
+    if (!places_.maps.empty()) {
+      for (const std::string& name : files_in(places_.maps, left_out, is_map_ending)) {
+        map_of_stem.emplace(stem_of(name), name);
+      }
+    }
+    std::vector<std::string> without_map;
+    for (const std::string& picture : pictures) {
+      const auto map = map_of_stem.find(stem_of(picture));
+      const bool is_there = map != map_of_stem.end();
+      names_.add(picture);
+      maps_.add(is_there ? std::string_view(map->second) : std::string_view());
+      if (is_there) {
+        ++map_count_;
+        is_used[map->first] = true;
+      } else {
+        without_map.push_back(picture);
+      }
+    }
+    for (const auto& [stem, map] : map_of_stem) {
+      if (!is_used.contains(stem)) left_out.add("maps without a picture", map);
+    }
+    if (!without_map.empty()) {
+      remarks_.notes.push_back(fmt::format("{} of {} pictures have no map of classes ({})",
+                                           without_map.size(), pictures.size(),
+                                           some_of(without_map)));
+    }
+    names_.shrink();
+    maps_.shrink();
+  }
+
+  const SceneFolders places_;
+  const std::vector<std::string> none_;
+  MapClasses classes_of_maps_;
+  JoinedNames names_, maps_;  // of files; maps: "" where there is none
+  int64_t map_count_ = 0;
+};
+
+}  // namespace
+
+std::optional<SceneFolders> scene_folders_in(const fs::path& folder, Split split) {
+  const Found found = find_scenes(folder, split);
+  if (found.is_there && !found.places) {
+    const bool train = split == Split::kTrain;
+    fail(ExitCode::kData,
+         "{} holds pictures and maps of classes, but none for {}: looked for a folder {} in the "
+         "folder of pictures",
+         folder.string(), train ? "training" : "validation",
+         train ? "train or training" : "val or validation");
+  }
+  return found.places;
+}
+
+bool holds_scenes(const fs::path& folder) { return find_scenes(folder, Split::kTrain).is_there; }
+
+bool holds_scenes(const fs::path& folder, Split split) {
+  return find_scenes(folder, split).places.has_value();
+}
+
+std::unique_ptr<Dataset> open_scene_folders(const fs::path& folder, const SceneFolders& places) {
+  return std::make_unique<PicturesWithMaps>(folder, places);
+}
+
+}  // namespace fcm::loader
