@@ -1,0 +1,7 @@
+#include "fcm/loss/segmentation_kernel.inc"
+
+namespace fcm::loss {
+
+const SegmentationKernels segmentation_avx2 = kKernels;
+
+}  // namespace fcm::loss

@@ -1,0 +1,42 @@
+// The kernels of the segmentation loss: a row of pixels at a time, between two rows of logits.
+#pragma once
+
+#include <stdint.h>
+
+namespace fcm::loss {
+
+// What a pixel reads of a row: (1 - share) of `first` and `share` of `second`.
+struct PixelTap {
+  int64_t first, second;
+  float share;
+};
+
+struct PixelRow {
+  int64_t classes;
+  int64_t in_columns, columns;  // of the logits, of the pixels
+  const float *upper, *lower;   // rows of logits, [in_columns, classes]
+  float share;                  // of the lower one
+  const PixelTap* taps;         // [columns]
+  float* scratch;               // [in_columns + 1, padded], for numbers that are not kept
+};
+
+struct LossRow {
+  PixelRow row;
+  const uint8_t* labels;  // [columns]
+  float* dmixed;          // scratch, [in_columns, padded], zero before and after; null: no gradient
+  float *dupper, *dlower;  // of the sum of losses, added to what is there
+  double loss = 0;         // sum over the row
+  int64_t right = 0;
+};
+
+struct SegmentationKernels {
+  int64_t (*padded)(int64_t classes);  // room that a pixel's classes take in scratch memory
+  void (*loss)(LossRow&);
+  void (*best)(const PixelRow&, uint8_t* classes);
+};
+
+extern const SegmentationKernels segmentation_plain;
+extern const SegmentationKernels segmentation_avx2;
+extern const SegmentationKernels segmentation_avx512;
+
+}  // namespace fcm::loss

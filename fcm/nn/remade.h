@@ -1,0 +1,28 @@
+// A map that is not kept for the backward pass, because it is cheap to make again from tensors that
+// are kept anyway: a normalised map from what was normalised, a sum from its parts.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace fcm::nn {
+
+struct Remade {
+  std::vector<at::Tensor> from;
+  // Differentiable in all of `from`, and the same each time.
+  std::function<at::Tensor(const std::vector<at::Tensor>& from)> make;
+
+  Remade(std::vector<at::Tensor> sources,
+         std::function<at::Tensor(const std::vector<at::Tensor>&)> maker)
+      : from(std::move(sources)), make(std::move(maker)) {}
+  // A map that is there.
+  explicit Remade(at::Tensor map)
+      : from{std::move(map)}, make([](const std::vector<at::Tensor>& maps) { return maps[0]; }) {}
+
+  at::Tensor value() const { return make(from); }
+};
+
+}  // namespace fcm::nn
