@@ -182,6 +182,15 @@ std::vector<std::string> wrap_text(std::string_view text, int64_t cols, int64_t 
   return lines;
 }
 
+std::string cut_text(std::string_view text, int64_t cols, int64_t factor) {
+  constexpr std::string_view kCut = "...";
+  if (text_cols(text, factor) <= cols) return std::string(text);
+  const int64_t most = (cols / factor + kAdvance - kGlyphCols) / kAdvance - std::ssize(kCut);
+  std::string_view left = text.substr(0, bytes_of(text, std::max<int64_t>(1, most)));
+  while (left.size() > 1 && (left.back() == ' ' || left.back() == ',')) left.remove_suffix(1);
+  return std::string(left) + std::string(kCut);
+}
+
 void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view text,
                int64_t factor, Colour colour) {
   require(picture.channels == 3, "text is drawn on RGB pictures, not on {} channels",

@@ -33,6 +33,10 @@ int64_t text_cols(std::string_view text, int64_t factor);
 // returns a line wider than `cols`, unless a single character is.
 std::vector<std::string> wrap_text(std::string_view text, int64_t cols, int64_t factor);
 
+// The text, or as much of its beginning as leaves room for three points within `cols` pixels; at
+// least one character.
+std::string cut_text(std::string_view text, int64_t cols, int64_t factor);
+
 // Writes one line of text whose capitals have their top left corner at (row, col) of an RGB
 // picture; what falls outside the picture is left out.
 void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view text,

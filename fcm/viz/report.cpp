@@ -35,6 +35,7 @@ std::string render_report(const ReportInput& input) {
   out += report::section("Pictures", report::pictures(input));
   out += report::section("Throughput", report::throughput(log));
   out += report::section("Faults", report::faults(input, log));
+  out += report::section("Classes", report::classes(input));
   out += report::section("Notes", report::notes(input));
   out += report::section("Repeat this run", report::repeat(input));
   return out + "</main>\n</body>\n</html>\n";

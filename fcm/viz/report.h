@@ -30,6 +30,8 @@ struct ReportTable {
 //   images_seen, seconds, images_per_second, parameters, final_loss, peak_memory_bytes
 //   command            the command that repeats the run: text, or a list of lines
 //   knn, linprobe      {"raw", "untrained", "pretrained"} in percent: the better features
+//   mIoU, mAcc, aAcc, images               segmentation; the first three in percent
+//   classes            [{"class", "iou", "accuracy", "pixels"}] of it, percent, null: no figure
 //   features           {"flattened": {"knn": {"raw", ...}, "linprobe": {...}}, "mean": {...}}, or
 //                      with the two levels the other way round
 struct ReportInput {

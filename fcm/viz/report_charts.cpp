@@ -86,6 +86,11 @@ std::string human(const std::string& key) {
 
 // "knn_top1" -> "kNN top-1", and "test_acc1", as the published programs call it, -> "test top-1".
 std::string accuracy_name(std::string key) {
+  for (const auto& [mark, name] : {std::pair{"_miou", " mean IoU"},
+                                   {"_macc", " mean accuracy of classes"},
+                                   {"_aacc", " pixels right"}}) {
+    if (key.ends_with(mark)) return human(key.substr(0, key.size() - 5)) + name;
+  }
   for (const char* mark : {"_top1", "_top5", "_acc1", "_acc5"}) {
     const size_t at = key.find(mark);
     if (at == std::string::npos) continue;
@@ -144,6 +149,22 @@ std::string lead(const nlohmann::json& summary) {
   return out;
 }
 
+// Segmentation: what its two heads are trained by.
+void add_heads(const RunLog& log, std::vector<std::string>& charts) {
+  const std::vector<double> steps = log.step_column("step");
+  LineChart losses = over_steps("Loss of each head", "");
+  losses.trim_outliers = true;
+  for (const auto& [key, name] :
+       {std::pair{"decode_loss", "segmentation"}, {"aux_loss", "auxiliary, as weighted"}}) {
+    if (log.has_step_numbers(key)) add_smoothed(losses, name, steps, log.step_column(key));
+  }
+  if (!losses.series.empty()) charts.push_back(line_chart(losses));
+  if (!log.has_step_numbers("decode_acc")) return;
+  LineChart right = over_steps("Pixels right in training", "%");
+  add_smoothed(right, "", steps, log.step_column("decode_acc"));
+  charts.push_back(line_chart(right));
+}
+
 }  // namespace
 
 std::string results(const ReportInput& input) {
@@ -152,6 +173,7 @@ std::string results(const ReportInput& input) {
   if (summary.is_object()) {
     out += lead(summary);
     const bool has_lead = !out.empty();
+    out += segmentation_lead(summary);
     BarChart chart{"Top-1 accuracy", "%", {"raw", "untrained", "pretrained"}, {}, 1, 100};
     if (summary.contains("features")) read_features(summary["features"], chart);
     const bool several = !chart.groups.empty();
@@ -216,6 +238,7 @@ std::string training(const RunLog& log) {
   }
   std::vector<std::string> small;
   if (!targets.series.empty()) small.push_back(line_chart(targets));
+  add_heads(log, small);
   if (log.has_step_numbers("lr")) {
     LineChart chart = over_steps("Learning rate", "");
     chart.from_zero = true;

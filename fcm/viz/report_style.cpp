@@ -39,6 +39,12 @@ th{font-weight:600;text-align:left;color:var(--soft);font-size:12.5px;vertical-a
 th,td{padding:7px 14px 7px 0;border-bottom:1px solid var(--rule)}
 th:last-child,td:last-child{padding-right:0}
 .number{text-align:right}
+.classes th,.classes td{padding:4px 14px 4px 0}.classes .number{padding-right:14px;white-space:nowrap}
+.classes td:first-child{overflow-wrap:anywhere}
+.bar{position:relative;width:27%;text-align:right}.classes .bar{padding:0 16px 0 0}
+.bar i{position:absolute;left:0;top:4px;bottom:4px;background:var(--accent);opacity:.28;
+border-radius:2px;-webkit-print-color-adjust:exact;print-color-adjust:exact}.bar span{position:relative}
+.classes th:nth-child(n+3){padding-right:16px}.pair+.note{margin-top:14px}
 figure{margin:0 0 28px}figure:last-child{margin-bottom:0}
 figure img{display:block;max-width:100%;height:auto;border:1px solid var(--rule);border-radius:6px}
 figcaption{color:var(--soft);font-size:13px;margin-top:8px}

@@ -61,7 +61,7 @@ std::string text_at(const nlohmann::json& object, const std::string& key) {
 }
 
 bool is_accuracy(const std::string& key) {
-  for (const char* mark : {"top1", "top5", "acc1", "acc5", "accuracy", "miou"}) {
+  for (const char* mark : {"top1", "top5", "acc1", "acc5", "accuracy", "miou", "macc", "aacc"}) {
     if (key.find(mark) != std::string::npos) return true;
   }
   return false;

@@ -37,7 +37,7 @@ struct RunLog {
 // twice: the later lines count.
 RunLog read_log(const std::vector<nlohmann::json>& lines);
 
-// knn_top1, linprobe_top5, probe_accuracy, ...
+// knn_top1, linprobe_top5, probe_accuracy, test_miou, ...
 bool is_accuracy(const std::string& key);
 
 }  // namespace fcm::viz

@@ -104,6 +104,8 @@ std::string headline(const ReportInput& input, const RunLog& log) {
   add("Time", seconds, format_seconds(seconds));
   add("Images per second", rate, format_value(rate, 3));
   add("Parameters", parameters, format_short(parameters));
+  const double miou = mean_iou(input, log);
+  add("Mean IoU", miou, fmt::format("{:.2f} %", miou));
   add("Final loss", loss, format_value(loss, 4));
   add("Peak memory", memory, format_bytes(memory));
   return tiles.empty() ? std::string() : "<dl class=\"tiles\">\n" + tiles + "</dl>\n";

@@ -17,6 +17,11 @@ std::string header(const ReportInput& input);
 std::string headline(const ReportInput& input, const RunLog& log);
 std::string results(const ReportInput& input);  // bars and tables
 std::string table(const ReportTable& input);
+// Segmentation: percent, measured at the end or by the last line of the log, NaN where neither is;
+// a sentence of it; all classes with bars.
+double mean_iou(const ReportInput& input, const RunLog& log);
+std::string segmentation_lead(const nlohmann::json& summary);
+std::string classes(const ReportInput& input);
 std::string training(const RunLog& log);    // loss, learning rate, gradients
 std::string accuracy(const RunLog& log);    // over epochs
 std::string throughput(const RunLog& log);  // images/s, waiting, memory

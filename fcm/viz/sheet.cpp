@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fcm/base/error.h"
+#include "fcm/viz/canvas.h"
 #include "fcm/viz/font.h"
 
 namespace fcm::viz {
@@ -15,9 +16,6 @@ constexpr int64_t kColumnGroupGap = 14;
 constexpr int64_t kTextGap = 8;  // between a block of text and what follows it
 constexpr int64_t kWantedCols = 112;
 constexpr int64_t kTitleFactor = 2;
-constexpr Colour kGround{252, 252, 250};
-constexpr Colour kInk{32, 33, 36};
-constexpr Colour kSoftInk{95, 99, 104};
 
 void check(const image::Image& tile) {
   require(tile.channels == 1 || tile.channels == 3 || tile.pixels.empty(),
@@ -77,32 +75,7 @@ void draw_lines(image::Image& sheet, int64_t top, int64_t left,
   }
 }
 
-void place(image::Image& sheet, const image::Image& tile, int64_t top, int64_t left) {
-  for (int64_t row = 0; row < tile.rows; ++row) {
-    std::copy_n(tile.pixels.begin() + row * tile.cols * 3, tile.cols * 3,
-                sheet.pixels.begin() + ((top + row) * sheet.cols + left) * 3);
-  }
-}
-
 }  // namespace
-
-image::Image enlarge(const image::Image& picture, int64_t factor) {
-  check(picture);
-  require(factor >= 1, "pictures are enlarged by whole factors from 1, not by {}", factor);
-  image::Image large{picture.rows * factor, picture.cols * factor, 3, {}};
-  large.pixels.resize(static_cast<size_t>(large.rows * large.cols * 3));
-  auto out = large.pixels.begin();
-  for (int64_t row = 0; row < large.rows; ++row) {
-    for (int64_t col = 0; col < large.cols; ++col) {
-      const auto in =
-          picture.pixels.begin() + (row / factor * picture.cols + col / factor) * picture.channels;
-      for (int64_t channel = 0; channel < 3; ++channel) {
-        *out++ = in[picture.channels == 3 ? channel : 0];
-      }
-    }
-  }
-  return large;
-}
 
 SheetGeometry sheet_geometry(const Sheet& sheet) {
   SheetGeometry geometry;
@@ -145,10 +118,7 @@ SheetGeometry sheet_geometry(const Sheet& sheet) {
 
 image::Image make_sheet(const Sheet& sheet) {
   const SheetGeometry geometry = sheet_geometry(sheet);
-  image::Image out{geometry.rows, geometry.cols, 3, {}};
-  out.pixels.resize(static_cast<size_t>(out.rows * out.cols * 3));
-  for (size_t at = 0; at < out.pixels.size(); ++at) out.pixels[at] = kGround[at % 3];
-
+  image::Image out = blank(geometry.rows, geometry.cols);
   draw_lines(out, geometry.title_top, kMargin, geometry.title_lines, kTitleFactor, kInk);
   for (size_t column = 0; column < sheet.columns.size(); ++column) {
     draw_lines(out, geometry.caption_top, geometry.column_lefts[column],
@@ -158,7 +128,7 @@ image::Image make_sheet(const Sheet& sheet) {
     for (size_t column = 0; column < sheet.rows[row].tiles.size(); ++column) {
       const image::Image& tile = sheet.rows[row].tiles[column];
       if (tile.pixels.empty()) continue;
-      place(out, enlarge(tile, geometry.scale), geometry.row_tops[row],
+      paste(out, enlarge(tile, geometry.scale), geometry.row_tops[row],
             geometry.column_lefts[column]);
     }
   }

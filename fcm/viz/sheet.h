@@ -46,7 +46,4 @@ SheetGeometry sheet_geometry(const Sheet& sheet);
 // More tiles in a row than columns are a programming error (std::logic_error).
 image::Image make_sheet(const Sheet& sheet);
 
-// Every pixel becomes factor x factor pixels, and grey becomes RGB.
-image::Image enlarge(const image::Image& picture, int64_t factor);
-
 }  // namespace fcm::viz

@@ -82,5 +82,18 @@ TEST(Font, WrapsAtBlanksAndCutsLongWords) {
   }
 }
 
+TEST(Font, LongTextIsCutAndSaysSo) {
+  EXPECT_EQ(cut_text("sidewalk", text_cols("sidewalk", 2), 2), "sidewalk");
+  EXPECT_EQ(cut_text("sidewalk", text_cols("sidewalk", 2) - 1, 2), "side...");
+  EXPECT_EQ(cut_text("chest of drawers", text_cols("chest of d", 1), 1), "chest o...");
+  EXPECT_EQ(cut_text("chest of drawers", text_cols("chest of ", 1), 1), "chest...");  // no blank
+  EXPECT_EQ(cut_text("sidewalk", 1, 3), "s...");
+  EXPECT_EQ(cut_text("äöüäöü", text_cols("xxxxx", 1), 1), "äö...");
+  EXPECT_EQ(cut_text("", 1, 1), "");
+  for (int64_t cols = 23; cols < 100; ++cols) {
+    EXPECT_LE(text_cols(cut_text("a long name that is cut", cols, 1), 1), cols);
+  }
+}
+
 }  // namespace
 }  // namespace fcm::viz

@@ -220,6 +220,89 @@ TEST(Report, LongLogsGiveSmallPages) {
   EXPECT_LT(render_report(input).size(), 600000u);
 }
 
+ReportInput segmentation_input(size_t classes) {
+  ReportInput input;
+  input.title = "segmentation";
+  input.summary = {{"mIoU", 51.657}, {"mAcc", 63.88}, {"aAcc", 84.45}, {"images", 2000}};
+  for (size_t i = 0; i < classes; ++i) {
+    input.summary["classes"].push_back({{"class", "class <" + std::to_string(i) + ">"},
+                                        {"iou", 50},
+                                        {"accuracy", 75.04},
+                                        {"pixels", 1000}});
+  }
+  for (int step = 50; step <= 200; step += 50) {
+    input.log.push_back({{"step", step},
+                         {"epoch", step / 100.0},
+                         {"loss", 3.0},
+                         {"decode_loss", 2.0},
+                         {"aux_loss", 1.0},
+                         {"decode_acc", 40}});
+  }
+  input.log.push_back({{"step", 200},
+                       {"epoch", 1},
+                       {"test_miou", 41.2},
+                       {"test_macc", 52.3},
+                       {"test_aacc", 80.1},
+                       {"test_images", 2000}});
+  return input;
+}
+
+TEST(Report, ShowsSegmentation) {
+  const std::string page = render_report(segmentation_input(3));
+  expect_whole_page(page);
+  for (const char* text :
+       {"Mean IoU: <b>51.66 %</b> on 2", "63.88 %", "84.45 %", ">51.66 %<",
+        "test mean IoU, step 200: 41.2 %", "test pixels right", "test mean accuracy of classes",
+        "Loss of each head", "auxiliary, as weighted", "Pixels right in training", ">Classes<",
+        "class &lt;2&gt;", ">75.0<", ">33.3<"}) {
+    EXPECT_TRUE(contains(page, text)) << text;
+  }
+  EXPECT_FALSE(contains(render_report(full_input()), "IoU"));
+}
+
+TEST(Report, TheMeanIouOfAnUnfinishedRunComesFromItsLog) {
+  ReportInput input = segmentation_input(0);
+  input.summary = nullptr;
+  EXPECT_TRUE(contains(render_report(input), ">41.20 %<"));
+  input.summary = {{"mIoU", 12.3456}, {"mAcc", 20}};
+  EXPECT_TRUE(contains(render_report(input),
+                       "Mean IoU: <b>12.35 %</b>; mean accuracy of the classes 20.00 %."));
+}
+
+TEST(Report, ManyClassesStandInTwoTables) {
+  const auto tables = [](size_t classes) {
+    const std::string page = render_report(segmentation_input(classes));
+    expect_whole_page(page);
+    EXPECT_TRUE(contains(page, "class &lt;" + std::to_string(classes - 1) + "&gt;"));
+    const std::regex start("<table class=\"classes\">");
+    return std::distance(std::sregex_iterator(page.begin(), page.end(), start), {});
+  };
+  EXPECT_EQ(tables(1), 1);
+  EXPECT_EQ(tables(16), 1);
+  EXPECT_EQ(tables(17), 2);
+  EXPECT_EQ(tables(150), 2);
+}
+
+TEST(Report, ClassesWithoutFiguresHaveNoBars) {
+  ReportInput input = segmentation_input(2);
+  input.summary["classes"][1] = {
+      {"class", "nowhere"}, {"iou", nullptr}, {"accuracy", nullptr}, {"pixels", 0}};
+  const std::string page = render_report(input);
+  expect_whole_page(page);
+  EXPECT_TRUE(contains(page,
+                       "<td>nowhere</td><td class=\"number\">0.0</td><td class=\"bar\">"
+                       "<i style=\"width:0.0%\"></i><span>–</span>"));
+  for (const json& classes : {json(3), json::array({1, nullptr, {{"class", "a"}, {"top1", 3}}}),
+                              json{{"iou", 3}}, json(nullptr)}) {
+    input.summary["classes"] = classes;
+    const std::string other = render_report(input);
+    expect_whole_page(other);
+    EXPECT_FALSE(contains(other, ">Classes<")) << classes;
+  }
+  input.summary["classes"] = {{{"iou", "text"}}, {{"iou", 1e300}, {"pixels", -5}}};
+  expect_whole_page(render_report(input));
+}
+
 TEST(RunLog, TellsStepsFromEpochs) {
   const RunLog log = read_log(made_up_log(100));
   EXPECT_EQ(log.step_count, 100u);

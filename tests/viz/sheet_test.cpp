@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "fcm/viz/canvas.h"
 #include "fcm/viz/font.h"
 
 namespace fcm::viz {
@@ -16,7 +17,7 @@ Pixel pixel(const image::Image& picture, int64_t row, int64_t col) {
   return {picture.pixels[at], picture.pixels[at + 1], picture.pixels[at + 2]};
 }
 
-constexpr Pixel kGround{252, 252, 250};
+constexpr Pixel kNearlyWhite{252, 252, 250};
 
 // 2 x 3 pixels that all differ.
 image::Image small(int64_t channels, uint8_t base) {
@@ -52,7 +53,7 @@ TEST(Sheet, PutsTilesAtExactPlaces) {
 
   int64_t ground = 0;
   for (int64_t row = 0; row < out.rows; ++row) {
-    for (int64_t col = 0; col < out.cols; ++col) ground += pixel(out, row, col) == kGround;
+    for (int64_t col = 0; col < out.cols; ++col) ground += pixel(out, row, col) == kNearlyWhite;
   }
   EXPECT_EQ(ground, out.rows * out.cols - 5 * 10 * 15);  // five tiles and nothing else
   EXPECT_EQ(pixel(out, 16, 16), (Pixel{0, 0, 0}));
@@ -60,11 +61,11 @@ TEST(Sheet, PutsTilesAtExactPlaces) {
   EXPECT_EQ(pixel(out, 16 + 4, 35 + 5), (Pixel{53, 54, 55}));  // row 0, column 1
   EXPECT_EQ(pixel(out, 16 + 5, 64), (Pixel{103, 103, 103}));   // row 1, column 0
   EXPECT_EQ(pixel(out, 30, 16), (Pixel{200, 200, 200}));
-  EXPECT_EQ(pixel(out, 30, 64), kGround);  // the missing tile
-  EXPECT_EQ(pixel(out, 16, 15), kGround);
-  EXPECT_EQ(pixel(out, 15, 16), kGround);
-  EXPECT_EQ(pixel(out, 26, 16), kGround);
-  EXPECT_EQ(pixel(out, 16, 31), kGround);
+  EXPECT_EQ(pixel(out, 30, 64), kNearlyWhite);  // the missing tile
+  EXPECT_EQ(pixel(out, 16, 15), kNearlyWhite);
+  EXPECT_EQ(pixel(out, 15, 16), kNearlyWhite);
+  EXPECT_EQ(pixel(out, 26, 16), kNearlyWhite);
+  EXPECT_EQ(pixel(out, 16, 31), kNearlyWhite);
 }
 
 TEST(Sheet, ChoosesTheLeastWholeScale) {
@@ -94,7 +95,8 @@ TEST(Sheet, WritesTextWhereTheGeometrySays) {
   const auto ink_in = [&](int64_t top, int64_t left, int64_t rows, int64_t cols) {
     int64_t ink = 0;
     for (int64_t row = top; row < top + rows; ++row) {
-      for (int64_t col = left; col < left + cols; ++col) ink += pixel(out, row, col) != kGround;
+      for (int64_t col = left; col < left + cols; ++col)
+        ink += pixel(out, row, col) != kNearlyWhite;
     }
     return ink;
   };

@@ -1,0 +1,74 @@
+#include "fcm/eval/slide_axis.h"
+
+#include <algorithm>
+#include <array>
+
+namespace fcm::eval {
+namespace {
+
+constexpr int64_t kLanes = 8;  // a known number of steps is what makes compilers use vectors
+
+}  // namespace
+
+std::vector<BilinearTap> bilinear_taps(int64_t from, int64_t to) {
+  std::vector<BilinearTap> taps(static_cast<size_t>(to));
+  const double step = static_cast<double>(from) / static_cast<double>(to);
+  for (int64_t d = 0; d < to; ++d) {
+    const double place = std::max((static_cast<double>(d) + 0.5) * step - 0.5, 0.0);
+    const int64_t low = std::min(static_cast<int64_t>(place), from - 1);
+    taps[static_cast<size_t>(d)] = {low, std::min(low + 1, from - 1),
+                                    static_cast<float>(place - static_cast<double>(low))};
+  }
+  return taps;
+}
+
+void blend(const float* __restrict a, const float* __restrict b, float share, int64_t n,
+           float* __restrict out) {
+  const float rest = 1 - share;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      out[i + lane] = rest * a[i + lane] + share * b[i + lane];
+    }
+  }
+  for (; i < n; ++i) out[i] = rest * a[i] + share * b[i];
+}
+
+void add_blend(const float* __restrict a, const float* __restrict b, float share, int64_t n,
+               float* __restrict out) {
+  const float rest = 1 - share;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      out[i + lane] += rest * a[i + lane] + share * b[i + lane];
+    }
+  }
+  for (; i < n; ++i) out[i] += rest * a[i] + share * b[i];
+}
+
+void divide(float* values, float by, int64_t n) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) values[i + lane] /= by;
+  }
+  for (; i < n; ++i) values[i] /= by;
+}
+
+int64_t place_of_largest(const float* values, int64_t n) {
+  // First how large, which needs no place to be carried along, then where.
+  std::array<float, kLanes> lanes;
+  lanes.fill(values[0]);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const float value = values[i + lane];
+      float& largest = lanes[static_cast<size_t>(lane)];
+      largest = value > largest ? value : largest;
+    }
+  }
+  float largest = *std::max_element(lanes.begin(), lanes.end());
+  for (; i < n; ++i) largest = std::max(largest, values[i]);
+  return std::find(values, values + n, largest) - values;
+}
+
+}  // namespace fcm::eval

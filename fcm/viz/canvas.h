@@ -1,0 +1,27 @@
+// What sheets and legends are drawn on: RGB pictures of one look.
+#pragma once
+
+#include <cstdint>
+
+#include "fcm/image/image.h"
+#include "fcm/viz/font.h"
+
+namespace fcm::viz {
+
+inline constexpr Colour kGround{252, 252, 250};  // nearly white
+inline constexpr Colour kInk{32, 33, 36};
+inline constexpr Colour kSoftInk{95, 99, 104};
+
+// rows x cols pixels of one colour.
+image::Image blank(int64_t rows, int64_t cols, Colour colour = kGround);
+
+// A box of one colour; what falls outside the picture is left out.
+void fill_box(image::Image& picture, const image::Box& box, Colour colour);
+
+// Copies an RGB tile that has room there (std::logic_error otherwise).
+void paste(image::Image& picture, const image::Image& tile, int64_t top, int64_t left);
+
+// Every pixel becomes factor x factor pixels, and grey becomes RGB.
+image::Image enlarge(const image::Image& picture, int64_t factor);
+
+}  // namespace fcm::viz

@@ -1,0 +1,159 @@
+#include "fcm/viz/class_map.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "fcm/base/error.h"
+#include "fcm/image/colour.h"
+#include "fcm/viz/canvas.h"
+#include "fcm/viz/class_colours.h"
+
+namespace fcm::viz {
+namespace {
+
+constexpr int64_t kEdge = 8;          // around the whole, in dots of the text
+constexpr int64_t kLegendGap = 7;     // between picture and legend, too
+constexpr int64_t kLeastSide = 400;   // of the longer side of a picture
+constexpr int64_t kSideOfText = 450;  // pixels of the longer side that are worth one text factor
+constexpr int64_t kSideOfBorder = 700;
+constexpr Colour kNone{0, 0, 0};
+
+void check_map(const image::Image& picture, const image::Image& map) {
+  require(map.channels == 1 && map.rows == picture.rows && map.cols == picture.cols &&
+              static_cast<int64_t>(map.pixels.size()) == map.rows * map.cols,
+          "a map of {} x {} x {} of {} bytes for a picture of {} x {}", map.rows, map.cols,
+          map.channels, map.pixels.size(), picture.rows, picture.cols);
+}
+
+image::Image enlarged_map(const image::Image& map, int64_t factor) {
+  image::Image large{map.rows * factor, map.cols * factor, 1, {}};
+  large.pixels.reserve(static_cast<size_t>(large.rows * large.cols));
+  for (int64_t row = 0; row < large.rows; ++row) {
+    const uint8_t* from = map.pixels.data() + row / factor * map.cols;
+    for (int64_t col = 0; col < large.cols; ++col) large.pixels.push_back(from[col / factor]);
+  }
+  return large;
+}
+
+// Whether one of the pixels up to `reach` above, below, left or right is of another class.
+bool at_border(const image::Image& map, int64_t row, int64_t col, int64_t reach) {
+  const auto at = [&](int64_t r, int64_t c) {
+    return map.pixels[static_cast<size_t>(std::clamp<int64_t>(r, 0, map.rows - 1) * map.cols +
+                                          std::clamp<int64_t>(c, 0, map.cols - 1))];
+  };
+  const uint8_t own = at(row, col);
+  for (int64_t d = 1; d <= reach; ++d) {
+    if (at(row - d, col) != own || at(row + d, col) != own || at(row, col - d) != own ||
+        at(row, col + d) != own) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string share_text(int64_t pixels, int64_t all) {
+  const double percent = 100 * static_cast<double>(pixels) / static_cast<double>(all);
+  if (percent < 0.05) return "<0.1 %";
+  return fmt::format("{:.1f} %", percent);
+}
+
+// Picture and legend, one below or beside the other, on the ground of sheets.
+image::Image joined(const image::Image& picture, const image::Image& legend, int64_t text,
+                    bool below) {
+  const int64_t edge = kEdge * text, gap = kLegendGap * text;
+  const int64_t rows =
+      below ? picture.rows + gap + legend.rows : std::max(picture.rows, legend.rows);
+  const int64_t cols =
+      below ? std::max(picture.cols, legend.cols) : picture.cols + gap + legend.cols;
+  image::Image out = blank(rows + 2 * edge, cols + 2 * edge);
+  paste(out, picture, edge, edge);
+  paste(out, legend, edge + (below ? picture.rows + gap : 0),
+        edge + (below ? 0 : picture.cols + gap));
+  return out;
+}
+
+}  // namespace
+
+std::vector<Colour> colours_of_classes(const std::vector<std::string>& names,
+                                       const std::vector<Colour>& colours) {
+  if (colours.empty()) return class_colours(std::ssize(names));
+  require(colours.size() >= names.size(), "{} classes have {} colours", names.size(),
+          colours.size());
+  return colours;
+}
+
+int64_t enlargement(const image::Image& picture, int64_t wanted) {
+  const int64_t side = std::max<int64_t>({picture.rows, picture.cols, 1});
+  return std::max<int64_t>(1, (wanted + side - 1) / side);
+}
+
+image::Image tinted(const image::Image& picture, const image::Image& map,
+                    const std::vector<Colour>& colours, int64_t border) {
+  check_map(picture, map);
+  image::Image out = image::with_channels(image::with_channels(picture, 1), 3);
+  size_t at = 0;
+  for (int64_t row = 0; row < map.rows; ++row) {
+    for (int64_t col = 0; col < map.cols; ++col, ++at) {
+      const uint8_t value = map.pixels[at];
+      require(value == kNoClass || value < colours.size(), "a pixel of class {} of {}", value,
+              colours.size());
+      const Colour colour = value == kNoClass ? kNone : colours[value];
+      const bool full = value != kNoClass && at_border(map, row, col, border);
+      for (size_t channel = 0; channel < 3; ++channel) {
+        uint8_t& byte = out.pixels[at * 3 + channel];
+        byte = full ? colour[channel] : static_cast<uint8_t>((byte + colour[channel] + 1) / 2);
+      }
+    }
+  }
+  return out;
+}
+
+std::vector<LegendEntry> legend_of(const std::vector<const image::Image*>& maps,
+                                   const std::vector<std::string>& names,
+                                   const std::vector<Colour>& colours, bool with_shares) {
+  std::array<int64_t, 256> pixels{};
+  int64_t all = 0;
+  for (const image::Image* map : maps) {
+    for (const uint8_t value : map->pixels) ++pixels[value];
+    all += std::ssize(map->pixels);
+  }
+  std::vector<size_t> order(256);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end() - 1,
+                   [&](size_t a, size_t b) { return pixels[a] > pixels[b]; });
+  std::vector<LegendEntry> entries;
+  for (const size_t value : order) {
+    if (pixels[value] == 0) continue;
+    const bool none = value == kNoClass;
+    require(none || value < names.size(), "a pixel of class {} of {}", value, names.size());
+    entries.push_back({none ? kNone : colours[value], none ? "no class" : names[value],
+                       with_shares ? share_text(pixels[value], all) : ""});
+  }
+  return entries;
+}
+
+image::Image map_over_picture(const image::Image& picture, const image::Image& map,
+                              const std::vector<std::string>& names,
+                              const std::vector<Colour>& colours) {
+  check_map(picture, map);
+  const std::vector<Colour> palette = colours_of_classes(names, colours);
+  const int64_t factor = enlargement(picture, kLeastSide);
+  const int64_t side = std::max(picture.rows, picture.cols) * factor;
+  const int64_t text = std::max<int64_t>(2, (side + kSideOfText / 2) / kSideOfText);
+  const image::Image drawn = tinted(enlarge(picture, factor), enlarged_map(map, factor), palette,
+                                    std::max<int64_t>(1, side / kSideOfBorder));
+  const std::vector<LegendEntry> entries = legend_of({&map}, names, palette, true);
+  const LegendLayout below = legend_below(entries, text, drawn.cols);
+  const LegendLayout beside = legend_beside(entries, text, drawn.rows);
+  const int64_t gap = kLegendGap * text;
+  const int64_t pixels_below = std::max(drawn.cols, below.cols) * (drawn.rows + gap + below.rows);
+  const int64_t pixels_beside =
+      (drawn.cols + gap + beside.cols) * std::max(drawn.rows, beside.rows);
+  const bool is_below = pixels_below <= pixels_beside;
+  return joined(drawn, draw_legend(entries, is_below ? below : beside), text, is_below);
+}
+
+}  // namespace fcm::viz
