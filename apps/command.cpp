@@ -53,6 +53,7 @@ std::vector<Command> all_commands() {
           {"features", commands::features, true},
           {"knn", commands::knn, true},
           {"visualize", commands::visualize},
+          {"predict", commands::predict},
           {"report", commands::report},
           {"launch", commands::launch},
           {"recipe list", commands::recipe_list},

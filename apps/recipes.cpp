@@ -41,8 +41,8 @@ recipe::Recipe pretraining_recipe(const RecipeChoice& choice) {
   return recipe::load_pretraining_recipe(choice.name, recipe_folders(), overrides_of(choice));
 }
 
-recipe::Recipe classification_recipe(const RecipeChoice& choice) {
-  return recipe::load_classification_recipe(choice.name, recipe_folders(), overrides_of(choice));
+recipe::Recipe supervised_recipe(const RecipeChoice& choice) {
+  return recipe::load_supervised_recipe(choice.name, recipe_folders(), overrides_of(choice));
 }
 
 recipe::Recipe any_recipe(const RecipeChoice& choice) {

@@ -29,7 +29,7 @@ std::vector<std::filesystem::path> recipe_folders();
 
 // Throw Error(kUsage) for a recipe that is not there, is for another task or has a fault.
 recipe::Recipe pretraining_recipe(const RecipeChoice& choice);
-recipe::Recipe classification_recipe(const RecipeChoice& choice);
+recipe::Recipe supervised_recipe(const RecipeChoice& choice);
 recipe::Recipe any_recipe(const RecipeChoice& choice);
 
 }  // namespace fcm::apps

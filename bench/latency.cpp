@@ -10,6 +10,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/stats.h"
 #include "fcm/base/stopwatch.h"
+#include "fcm/interop/load_any.h"
 #include "fcm/models/inputs.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/machine.h"
@@ -68,8 +69,9 @@ nlohmann::json measure(const tasks::TrainedClassifier& trained, int64_t batch,
 nlohmann::json latency(const tasks::EvalRequest& request, Reporter& reporter) {
   const int64_t threads = tasks::set_up_machine(request.machine);
   const std::string source = request.checkpoint.path.string();
-  const tasks::TrainedClassifier trained = tasks::load_classifier(
-      source, request.checkpoint.set, reporter, tasks::device_of(request.machine));
+  const tasks::TrainedClassifier trained =
+      tasks::load_classifier(interop::load_any(source, false, reporter), request.checkpoint.set,
+                             reporter, tasks::device_of(request.machine));
   if (!trained.model) {
     fail(ExitCode::kUsage, "eval --latency: {} is a probe of a frozen encoder; take a classifier",
          source);

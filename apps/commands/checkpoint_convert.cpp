@@ -16,15 +16,17 @@ Action checkpoint_convert(Flags& flags) {
       "accepts\n"
       "  timm          a ViT's encoder for timm.create_model(\"local-dir:OUT\")\n"
       "  transformers  a ViT's encoder for ViTModel.from_pretrained(OUT)\n"
+      "  mmseg         a segmenter as a .pth of mmsegmentation\n"
       "Example:\n  fastconvmae checkpoint convert runs/base checkpoint-49.pth");
   add_checkpoint(flags, request->checkpoint.path, "checkpoint,--checkpoint").required();
   flags
       .add("out,--out", request->out, "PATH",
            "A file; a folder for native, hf, timm and transformers")
       .required();
-  flags.add_choice("--to", request->to,
-                   {"native", "pth", "safetensors", "hf", "encoder", "timm", "transformers"},
-                   "The format, see below");
+  flags.add_choice(
+      "--to", request->to,
+      {"native", "pth", "safetensors", "hf", "encoder", "timm", "transformers", "mmseg"},
+      "The format, see below");
   add_set_of_checkpoint(flags, request->checkpoint.set);
   add_overwrite(flags, request->overwrite, "Replace what is at --out");
   add_reading_threads(flags, request->threads);

@@ -15,6 +15,7 @@ Action linprobe(Flags& flags);
 Action features(Flags& flags);
 Action knn(Flags& flags);
 Action visualize(Flags& flags);
+Action predict(Flags& flags);
 Action report(Flags& flags);
 Action launch(Flags& flags);
 

@@ -28,7 +28,7 @@ Action demo(Flags& flags) {
   return [arguments](const Output& output) {
     tasks::DemoRequest& request = arguments->demo;
     request.recipe = pretraining_recipe(arguments->recipe);
-    if (arguments->full) request.finetune = classification_recipe({"finetune_demo", {}, {}});
+    if (arguments->full) request.finetune = supervised_recipe({"finetune_demo", {}, {}});
     request.stop = catch_stop_signals();
     return output.print_run(tasks::demo(request, output.reporter));
   };

@@ -1,5 +1,5 @@
 #include "apps/commands/commands.h"
-#include "apps/commands/train_classifier.h"
+#include "apps/commands/train_supervised.h"
 #include "apps/shared_flags.h"
 #include "fcm/base/error.h"
 
@@ -13,7 +13,7 @@ Action finetune(Flags& flags) {
   };
   const auto arguments = std::make_shared<Arguments>();
   flags.describe(
-      "Train a classifier on labelled pictures, all of it",
+      "Train a classifier or a segmenter on labelled pictures",
       "Example:\n  fastconvmae finetune --recipe smoke_finetune --data synthetic --checkpoint "
       "runs/smoke --out runs/tuned\n"
       "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command goes on from there.");
@@ -37,8 +37,8 @@ Action finetune(Flags& flags) {
       fail(ExitCode::kUsage,
            "finetune wants weights to start from: --checkpoint PATH; or --from-scratch for none");
     }
-    return train_classifier(arguments->run, classification_recipe(arguments->recipe),
-                            arguments->recipe, "finetune", "all", output);
+    return train_supervised(arguments->run, supervised_recipe(arguments->recipe), arguments->recipe,
+                            "finetune", "all", output);
   };
 }
 

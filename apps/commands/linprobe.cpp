@@ -1,7 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/commands.h"
-#include "apps/commands/train_classifier.h"
+#include "apps/commands/train_supervised.h"
 #include "apps/shared_flags.h"
 #include "fcm/base/error.h"
 #include "fcm/tasks/result_file.h"
@@ -64,13 +64,13 @@ Action linprobe(Flags& flags) {
     tasks::FinetuneRequest& request = arguments->run;
     if (!choice.name.empty()) {
       const recipe::Recipe recipe = any_recipe(choice);
-      if (recipe.is<recipe::Classify>()) {
+      if (!recipe.is<recipe::Pretrain>()) {
         if (request.out.empty()) {
           fail(ExitCode::kUsage,
                "linprobe --recipe {} trains a probe and wants a run folder: --out DIR",
                choice.name);
         }
-        return train_classifier(request, recipe, choice, "linprobe", "head", output);
+        return train_supervised(request, recipe, choice, "linprobe", "head", output);
       }
     }
     request.machine.group = output.group;

@@ -13,13 +13,14 @@
 namespace fcm::interop {
 namespace {
 
-constexpr std::array<std::string_view, 5> kWrappers = {
+constexpr std::array<std::string_view, 4> kWrappers = {
     "module.",      // DistributedDataParallel
     "_orig_mod.",   // torch.compile
     "model.",       // a module that holds the model
-    "backbone.",    // OpenMMLab, EasyCV, DINO
     "state_dict.",  // a dictionary in a dictionary
 };
+
+constexpr std::string_view kPartOfMore = "backbone.";  // OpenMMLab, EasyCV, DINO
 
 constexpr std::array<std::string_view, 3> kInnerWrappers = {
     "_fsdp_wrapped_module.",        // FullyShardedDataParallel
@@ -49,6 +50,10 @@ bool take_off(std::string& name, std::string_view prefix) {
 // The words of published names in an order that, compared word by word, is the order in which the
 // published modules register their parameters.
 constexpr std::array kWords = {
+    "backbone",
+    "neck",
+    "decode_head",
+    "auxiliary_head",
     "cls_token",
     "pos_embed",
     "mask_token",
@@ -65,7 +70,10 @@ constexpr std::array kWords = {
     "blocks2",
     "blocks3",
     "blocks",
+    "fpn",
     "downsample",
+    "gamma_1",
+    "gamma_2",
     "norm1",
     "conv1",
     "conv2",
@@ -92,8 +100,22 @@ constexpr std::array kWords = {
     "ema",
     "mimic",
     "pred",
+    "upsample_4x",
+    "upsample_2x",
+    "conv_seg",
+    "psp_modules",
+    "bottleneck",
+    "lateral_convs",
+    "fpn_convs",
+    "fpn_bottleneck",
+    "convs",
+    "conv",
+    "bn",
     "weight",
     "bias",
+    "running_mean",
+    "running_var",
+    "num_batches_tracked",
 };
 
 std::optional<int64_t> number_of(std::string_view word) {
@@ -130,10 +152,17 @@ std::string without_inner_wrappers(std::string name) {
   return name;
 }
 
-std::string without_wrappers(std::string name) {
+std::string without_outer_wrappers(std::string name) {
   const auto take = [&](std::string_view wrapper) { return take_off(name, wrapper); };
   while (std::any_of(kWrappers.begin(), kWrappers.end(), take)) {
   }
+  return name;
+}
+
+std::string without_wrappers(std::string name) {
+  do {
+    name = without_outer_wrappers(std::move(name));
+  } while (take_off(name, kPartOfMore));
   return name;
 }
 

@@ -15,8 +15,9 @@ namespace fcm::interop {
 // checkpointing, torch.compile.
 std::string without_inner_wrappers(std::string name);
 
-// The name without "module.", "_orig_mod.", "model.", "backbone." and "state_dict." in front of it,
-// in any order and number.
+// The name without "module.", "_orig_mod.", "model." and "state_dict." in front of it, in any order
+// and number; and without "backbone." as well, which belongs to the names of segmenters alone.
+std::string without_outer_wrappers(std::string name);
 std::string without_wrappers(std::string name);
 
 // The name that the published programs (FastConvMAE, ConvMAE, MAE) give a tensor which wrappers

@@ -23,8 +23,11 @@ inline constexpr const char* kAverageKey = "model_ema";
 // parameters they belong to: a published optimizer numbers first what does not decay, then what
 // does, both in the order of the state_dict, frozen tables left out. An optimizer that does not fit
 // this, or of other weights than those that are wanted, is left out; `state.optimizer_left_out`
-// then says why. All update counts must be equal. A moving average of weights ("model_ema", a
-// state_dict) gets "ema." in front of its names and stands behind the moments.
+// then says why, and so is that of a segmenter. All update counts must be equal. A moving average
+// of weights ("model_ema", a state_dict) gets "ema." in front of its names and stands behind the
+// moments.
+//
+// A segmenter's tensors get the names of segmenter_names.h, its meta goes where mmseg.h says.
 //
 // state: "published_epoch" (the epoch that was done last, counted from 0), "epoch" (epochs done),
 // "optimizer_steps", "optimizer" (lr, weight_decay, betas, eps), "scaler", "args" (plain data),

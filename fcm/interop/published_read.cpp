@@ -11,7 +11,9 @@
 #include "fcm/formats/plain_data.h"
 #include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
+#include "fcm/interop/mmseg.h"
 #include "fcm/interop/published.h"
+#include "fcm/interop/segmenter_names.h"
 #include "fcm/interop/transformers.h"
 #include "fcm/interop/unread_tensors.h"
 
@@ -210,14 +212,9 @@ void say_others(const Weights& weights, const std::string& source, Reporter& rep
       others, source, weights.others.front().label));
 }
 
-}  // namespace
-
-void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
-                  checkpoint::Checkpoint& checkpoint, Reporter& reporter) {
-  const std::string source = checkpoint.path.string();
-  Weights weights = choose_weights(std::move(dicts), wanted, source);
+// To the published names of an encoder and what stands on it.
+void rename_encoder(checkpoint::Checkpoint& checkpoint, const std::string& source) {
   std::vector<formats::TensorView>& tensors = checkpoint.model.tensors;
-  tensors = std::move(weights.tensors);
   if (are_of_transformers(tensors)) {
     for (formats::TensorView& tensor : tensors) tensor.name = without_wrappers(tensor.name);
   }
@@ -226,14 +223,31 @@ void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
   from_timm_swin(tensors);
   std::erase_if(tensors,
                 [](const formats::TensorView& tensor) { return is_window_buffer(tensor.name); });
+}
+
+}  // namespace
+
+void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
+                  checkpoint::Checkpoint& checkpoint, Reporter& reporter) {
+  const std::string source = checkpoint.path.string();
+  Weights weights = choose_weights(std::move(dicts), wanted, source);
+  std::vector<formats::TensorView>& tensors = checkpoint.model.tensors;
+  tensors = std::move(weights.tensors);
+  const bool segmenter = are_of_segmenter(tensors);
+  if (segmenter) {
+    checkpoint.merged = from_mmseg(tensors, source);
+  } else {
+    rename_encoder(checkpoint, source);
+  }
   if (!weights.found || checkpoint.state.contains("recipe")) return;
   if (wanted.empty()) say_others(weights, source, reporter);
-  std::vector<formats::TensorView> left_out = take_out_heads(tensors);
+  std::vector<formats::TensorView> left_out =
+      segmenter ? take_out_beside_segmenter(tensors) : take_out_heads(tensors);
   left_out.insert(left_out.end(), weights.beside.begin(), weights.beside.end());
   // A counter or a loss: no weight is a scalar, beside the count of batches of a normalisation.
   const auto scalars =
       std::stable_partition(tensors.begin(), tensors.end(), [](const formats::TensorView& tensor) {
-        return !tensor.shape.empty() || tensor.name.ends_with("num_batches_tracked");
+        return !tensor.shape.empty() || tensor.name.ends_with(kBatchesSeen);
       });
   left_out.insert(left_out.end(), scalars, tensors.end());
   tensors.erase(scalars, tensors.end());
@@ -257,8 +271,13 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
   std::vector<NamedTensors> dicts = state_dicts(file);
   if (dicts.empty()) dicts.push_back({"", file.tensors});
   take_weights(std::move(dicts), wanted, checkpoint, reporter);
+  const bool segmenter = are_of_segmenter(checkpoint.model.tensors);
+  if (segmenter) take_meta(file.root, checkpoint);
   const formats::Value* optimizer = file.root.find("optimizer");
-  if (optimizer != nullptr && !wanted.empty()) {
+  if (optimizer != nullptr && segmenter) {
+    checkpoint.state["optimizer_left_out"] =
+        fmt::format("{}: a segmenter goes on in the folder of its own run alone", source);
+  } else if (optimizer != nullptr && !wanted.empty()) {
     checkpoint.state["optimizer_left_out"] =
         fmt::format("{}: they belong to the weights that were trained, not to {}", source, wanted);
   } else if (optimizer != nullptr) {
@@ -272,7 +291,7 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
       checkpoint.state["optimizer_left_out"] = error.what();
     }
   }
-  if (with_optimizer && wanted.empty()) {
+  if (with_optimizer && wanted.empty() && !segmenter) {
     std::vector<formats::TensorView> average = average_of(file, source);
     std::move(average.begin(), average.end(), std::back_inserter(checkpoint.optimizer.tensors));
   }

@@ -12,19 +12,11 @@
 #include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
+#include "fcm/interop/segmenter_names.h"
+#include "fcm/interop/values.h"
 
 namespace fcm::interop {
 namespace {
-
-formats::Value text(std::string_view content) { return {std::string(content)}; }
-
-formats::Value dict(std::vector<std::pair<std::string_view, formats::Value>> entries,
-                    bool ordered = false) {
-  formats::Value::Dict result;
-  result.ordered = ordered;
-  for (auto& [key, value] : entries) result.items.push_back({text(key), std::move(value)});
-  return {std::move(result)};
-}
 
 // A tree whose tensors are collected beside it.
 class Writer {
@@ -43,20 +35,20 @@ class Writer {
     std::vector<std::pair<std::string_view, formats::Value>> entries;
     entries.emplace_back("model", state_dict(model_));
     if (!content_.moments.empty()) {
-      entries.emplace_back("optimizer", dict({{"state", states()}, {"param_groups", groups()}}));
+      entries.emplace_back("optimizer", dict_of({{"state", states()}, {"param_groups", groups()}}));
     }
     entries.emplace_back("epoch", formats::Value{content_.epoch});
     if (!content_.moments.empty()) entries.emplace_back("scaler", scaler());
     entries.emplace_back("args", formats::from_json(content_.args));
     if (optimizer_rule(model_).decayed_first) {  // SimMIM's --resume wants them
-      entries.emplace_back("lr_scheduler", dict({}));
+      entries.emplace_back("lr_scheduler", dict_of({}));
       entries.emplace_back("max_accuracy", formats::Value{0.0});
     }
     if (!average_.empty()) entries.emplace_back(kAverageKey, state_dict(average_));
-    if (!content_.facts.empty()) entries.emplace_back("facts", text(content_.facts));
-    if (!content_.recipe.empty()) entries.emplace_back("recipe", text(content_.recipe));
-    if (!content_.about.empty()) entries.emplace_back(kAboutKey, text(content_.about));
-    return dict(std::move(entries));
+    if (!content_.facts.empty()) entries.emplace_back("facts", text_of(content_.facts));
+    if (!content_.recipe.empty()) entries.emplace_back("recipe", text_of(content_.recipe));
+    if (!content_.about.empty()) entries.emplace_back(kAboutKey, text_of(content_.about));
+    return dict_of(std::move(entries));
   }
   std::span<const formats::TensorView> tensors() const { return tensors_; }
 
@@ -68,11 +60,12 @@ class Writer {
 
   formats::Value state_dict(const std::vector<formats::TensorView>& tensors) {
     std::vector<std::pair<std::string_view, formats::Value>> entries;
+    const bool windows = !are_of_segmenter(tensors);  // whose tables are those of whole maps
     for (const formats::TensorView& tensor : tensors) {
       entries.emplace_back(keep(name_in_program(tensor.name, tensors)), add(tensor));
-      if (tensor.name.ends_with(kRelativeTable)) add_index(tensor, tensors, entries);
+      if (windows && tensor.name.ends_with(kRelativeTable)) add_index(tensor, tensors, entries);
     }
-    return dict(std::move(entries), true);
+    return dict_of(std::move(entries), true);
   }
 
   // GreenMIM resumes strictly: beside each table the buffer that says which row belongs to which
@@ -119,16 +112,16 @@ class Writer {
     for (const formats::TensorView* parameter : optimizer_order(model_)) {
       const size_t index = states.items.size();
       const formats::Value number{static_cast<int64_t>(index)};
-      states.items.push_back({number, dict({{"step", step(index)},
-                                            {"exp_avg", moment("exp_avg", *parameter)},
-                                            {"exp_avg_sq", moment("exp_avg_sq", *parameter)}})});
+      states.items.push_back({number, dict_of({{"step", step(index)},
+                                               {"exp_avg", moment("exp_avg", *parameter)},
+                                               {"exp_avg_sq", moment("exp_avg_sq", *parameter)}})});
     }
     return {std::move(states)};
   }
 
   formats::Value group(double weight_decay, formats::Value::List numbers) const {
     const PublishedOptimizer& optimizer = content_.optimizer;
-    return dict(
+    return dict_of(
         {{"weight_decay", formats::Value{weight_decay}},
          {"lr", formats::Value{optimizer.lr}},
          {"betas", formats::Value{formats::Value::Tuple{
@@ -162,11 +155,11 @@ class Writer {
   // As torch's GradScaler starts.
   formats::Value scaler() const {
     if (!content_.scaler.is_null()) return formats::from_json(content_.scaler);
-    return dict({{"scale", formats::Value{65536.0}},
-                 {"growth_factor", formats::Value{2.0}},
-                 {"backoff_factor", formats::Value{0.5}},
-                 {"growth_interval", formats::Value{int64_t{2000}}},
-                 {"_growth_tracker", formats::Value{int64_t{0}}}});
+    return dict_of({{"scale", formats::Value{65536.0}},
+                    {"growth_factor", formats::Value{2.0}},
+                    {"backoff_factor", formats::Value{0.5}},
+                    {"growth_interval", formats::Value{int64_t{2000}}},
+                    {"_growth_tracker", formats::Value{int64_t{0}}}});
   }
 
   const PublishedFile& content_;

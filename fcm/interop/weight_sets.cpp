@@ -11,6 +11,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/interop/adapters.h"
+#include "fcm/interop/segmenter_names.h"
 #include "fcm/interop/tensor_roles.h"
 
 namespace fcm::interop {
@@ -100,10 +101,11 @@ class Collector {
 
 // --- sets of a dict ---
 
-// Tensors by which an encoder is known; what stands in front of one stands in front of all of it.
+// Tensors by which an encoder or a segmenter is known; what stands in front of one stands in front
+// of all of it.
 constexpr std::string_view kTransformers = "embeddings.patch_embeddings.projection.weight";
-constexpr std::array<std::string_view, 3> kAnchors = {"patch_embed.proj.weight",
-                                                      "patch_embed1.proj.weight", kTransformers};
+constexpr std::array<std::string_view, 4> kAnchors = {
+    "patch_embed.proj.weight", "patch_embed1.proj.weight", kTransformers, kSegmenterClasses};
 
 // Whether only wrappers stand in front, which the published names are known under anyhow.
 bool is_plain(std::string_view prefix) {
@@ -125,6 +127,13 @@ std::vector<std::string> prefixes_of(const std::vector<TensorView>& tensors) {
       }
     }
   }
+  // A segmenter's encoder is a part of it.
+  const std::vector<std::string> all = prefixes;
+  std::erase_if(prefixes, [&](const std::string& prefix) {
+    return std::any_of(all.begin(), all.end(), [&](const std::string& outer) {
+      return prefix == outer + std::string(kSegmenterEncoder);
+    });
+  });
   return prefixes;
 }
 

@@ -41,4 +41,22 @@ at::Tensor logits_of(const Classifier& model, const loader::Batch& batch,
       .cpu();
 }
 
+at::Tensor maps_of(const loader::Batch& batch) {
+  const loader::ClassMaps& maps = batch.targets.maps();
+  return at::from_blob(const_cast<uint8_t*>(maps.classes_BHW.data()),
+                       {batch.batch, maps.rows, maps.cols}, at::kByte);
+}
+
+at::Tensor logits_of(const Segmenter& model, const at::Tensor& windows_NHWC,
+                     at::ScalarType compute) {
+  const at::NoGradGuard no_grad;
+  const int64_t side = model.geometry().patch_side();
+  const masks::Grid grid{windows_NHWC.size(1) / side, windows_NHWC.size(2) / side};
+  const masks::ViewPlan plan = masks::full_plan(windows_NHWC.size(0), grid).to(model.device());
+  const at::Tensor pixels_BLPD =
+      ops::patchify_normalised(to_device(windows_NHWC, model.device()).permute({0, 3, 1, 2}),
+                               plan.order_BL, model.geometry());
+  return model.evaluate(pixels_BLPD, plan, compute).to(at::kFloat).cpu();
+}
+
 }  // namespace fcm::models

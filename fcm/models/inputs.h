@@ -6,6 +6,7 @@
 #include "fcm/loader/loader.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/models/classifier.h"
+#include "fcm/models/segmenter.h"
 #include "fcm/ops/patches.h"
 #include "fcm/ops/patchify/op.h"
 
@@ -31,5 +32,13 @@ at::Tensor pixels_of(const loader::Batch& batch, const Classifier& model,
 // Logits [B, classes], fp32, on the CPU, of a batch as it was loaded. Makes no graph.
 at::Tensor logits_of(const Classifier& model, const loader::Batch& batch,
                      const loader::DataOptions& options, at::ScalarType compute);
+
+// The maps of a loaded batch as a tensor that shares its memory: uint8 [B, H, W].
+at::Tensor maps_of(const loader::Batch& batch);
+
+// Logits [N, h / 4, w / 4, K], float32, on the CPU, of normalised windows [N, h, w, C], float32;
+// h and w divide by the side of a patch. Makes no graph.
+at::Tensor logits_of(const Segmenter& model, const at::Tensor& windows_NHWC,
+                     at::ScalarType compute);
 
 }  // namespace fcm::models

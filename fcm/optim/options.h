@@ -12,7 +12,9 @@ struct OptimOptions {
   int64_t batch_size = 512;  // global: pictures per update
   int64_t micro_batch = 0;   // pictures per forward and backward; 0: as many as memory allows
   double epochs = 50;
+  int64_t steps = 0;
   double warmup_epochs = 10;
+  int64_t warmup_steps = 0;
   double warmup_lr = 0;   // per 256 pictures, as base_lr
   double base_lr = 6e-4;  // per 256 pictures: lr = base_lr * batch_size / 256
   double min_lr = 0;
@@ -37,14 +39,18 @@ struct OptimOptions {
     visitor("micro_batch", micro_batch, config::Range{0, 1 << 20},
             "pictures per forward and backward pass; 0 chooses by memory");
     visitor("epochs", epochs, config::Range{0, 1e6}, "passes over the data");
+    visitor("steps", steps, config::Range{0, 1e12},
+            "poly: updates instead of epochs; 0: as many as the epochs have");
     visitor("warmup_epochs", warmup_epochs, config::Range{0, 1e6}, "linear warm-up");
+    visitor("warmup_steps", warmup_steps, config::Range{0, 1e12}, "poly: updates of its warm-up");
     visitor("warmup_lr", warmup_lr, config::Range{0, 1e3},
             "where the warm-up begins, per 256 pictures of a batch");
     visitor("base_lr", base_lr, config::Range{0, 1e3}, "learning rate per 256 pictures of a batch");
     visitor("min_lr", min_lr, config::Range{0, 1e3}, "learning rate at the end of the half cosine");
-    visitor("schedule", schedule, config::OneOf{{"cosine", "cosine_from_start", "drops"}},
+    visitor("schedule", schedule, config::OneOf{{"cosine", "cosine_from_start", "drops", "poly"}},
             "behind the warm-up. cosine: half a cosine, MAE's. cosine_from_start: the cosine began "
-            "with the run, SimMIM's. drops: constant, but for optim.drop_epochs");
+            "with the run, SimMIM's. drops: constant, but for optim.drop_epochs. poly: a straight "
+            "line to 0 from the start of the run, mmsegmentation's");
     visitor("drop_epochs", drop_epochs, config::Range{0, 1e6, config::Range::kAnyLength},
             "drops: epochs after which the learning rate is multiplied by optim.drop");
     visitor("drop", drop, config::Range{1e-6, 1}, "drops: that factor");

@@ -29,6 +29,7 @@ Rate rate_from_start(const OptimOptions& options, double epoch) {
 }  // namespace
 
 Rate rate_at_epoch(const OptimOptions& options, double epoch) {
+  require(options.schedule != "poly", "learning rate of epoch {}: poly goes by steps", epoch);
   const double peak = options.lr(), first = options.first_lr();
   if (epoch < options.warmup_epochs) {
     const double done = epoch / options.warmup_epochs;
@@ -50,9 +51,31 @@ double lr_at_epoch(const OptimOptions& options, double epoch) {
   return rate_at_epoch(options, epoch).lr;
 }
 
+int64_t steps_of_run(const OptimOptions& options, int64_t steps_per_epoch) {
+  if (options.steps > 0) return options.steps;
+  return std::llround(options.epochs * static_cast<double>(steps_per_epoch));
+}
+
+namespace {
+
+double poly_lr(const OptimOptions& options, int64_t step, int64_t steps) {
+  const auto share = [step](int64_t of) {
+    return std::min(1.0, static_cast<double>(step) / static_cast<double>(of));
+  };
+  const double lr = options.lr() * (1 - share(steps));
+  if (step >= options.warmup_steps) return lr;
+  const double first = options.base_lr > 0 ? options.warmup_lr / options.base_lr : 1;
+  return lr * (1 - (1 - share(options.warmup_steps)) * (1 - first));
+}
+
+}  // namespace
+
 Rate rate_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch) {
   require(step >= 0 && steps_per_epoch >= 1, "learning rate of step {} with {} steps an epoch",
           step, steps_per_epoch);
+  if (options.schedule == "poly") {
+    return {poly_lr(options, step, steps_of_run(options, steps_per_epoch)), 0};
+  }
   if (options.schedule != "cosine") step = std::max<int64_t>(step - 1, 0);
   const double within =
       static_cast<double>(step % steps_per_epoch) / static_cast<double>(steps_per_epoch);

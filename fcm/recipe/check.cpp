@@ -73,10 +73,12 @@ void check_named_size(const Recipe& recipe, Faults& faults) {
   actual.section("encoder", given);
   for (size_t i = 0; i < expected.fields.size(); ++i) {
     const std::string& key = expected.fields[i].key;
-    // A window goes with the size of the picture, the epsilon of a Swin with its pretraining.
-    const bool of_picture =
-        recipe.model.kind == "swin" && (key == "window" || key == "norm_epsilon");
-    if (key == "size" || of_picture) continue;
+    // A window goes with the size of the picture, the epsilon of a Swin with its pretraining, and
+    // that of a segmenter is another one than its encoder was pretrained with.
+    const bool is_swin = recipe.model.kind == "swin";
+    const bool goes_with_more = (key == "window" && is_swin) ||
+                                (key == "norm_epsilon" && (is_swin || recipe.is<Segment>()));
+    if (key == "size" || goes_with_more) continue;
     const std::string want = value_of(expected.fields[i]), have = value_of(actual.fields[i]);
     faults.unless(want == have,
                   "{} = {}, but encoder.size = \"{}\" means {}; write that, or encoder.size = "
@@ -199,7 +201,18 @@ void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
   faults.unless(optim.warmup_lr <= optim.base_lr,
                 "optim.warmup_lr = {} is more than optim.base_lr = {}, to which it rises",
                 optim.warmup_lr, optim.base_lr);
-  faults.unless(optim.warmup_epochs <= optim.epochs,
+  faults.unless(optim.steps == 0 || optim.warmup_steps <= optim.steps,
+                "optim.warmup_steps = {} is more than optim.steps = {}", optim.warmup_steps,
+                optim.steps);
+  faults.unless((optim.steps == 0 && optim.warmup_steps == 0) || optim.schedule == "poly",
+                "optim.steps = {} and optim.warmup_steps = {} are for optim.schedule = \"poly\", "
+                "not for \"{}\": write 0",
+                optim.steps, optim.warmup_steps, optim.schedule);
+  faults.unless(optim.schedule != "poly" || (optim.warmup_epochs == 0 && optim.min_lr == 0),
+                "optim.schedule = \"poly\" warms up for optim.warmup_steps and ends at 0: write "
+                "optim.warmup_epochs = 0 and optim.min_lr = 0, not {} and {}",
+                optim.warmup_epochs, optim.min_lr);
+  faults.unless(optim.steps > 0 || optim.warmup_epochs <= optim.epochs,
                 "optim.warmup_epochs = {} is more than optim.epochs = {}", optim.warmup_epochs,
                 optim.epochs);
   faults.unless(optim.min_lr <= optim.lr(),
@@ -234,13 +247,60 @@ void check_classification(const Recipe& recipe) {
          recipe.optim.batch_size);
   }
   check_head(recipe);
-  const RunOptions& run = recipe.run;
-  if (run.pictures_every_steps != 0 || run.knn_every_epochs != 0 || run.probe_every_epochs != 0) {
-    fail(ExitCode::kUsage,
-         "run.pictures_every_steps = {}, run.knn_every_epochs = {} and run.probe_every_epochs = {} "
-         "must be 0 where a classifier is trained: it reconstructs nothing and is measured itself",
-         run.pictures_every_steps, run.knn_every_epochs, run.probe_every_epochs);
+}
+
+void check_segmentation(const Recipe& recipe, Faults& faults) {
+  const SegmenterSection& segmenter = recipe.segment().segmenter;
+  const std::string& kind = recipe.model.kind;
+  faults.unless(
+      kind != "swin",
+      "model.kind = \"swin\": there is no published segmenter on it; take conv_vit or vit");
+  faults.unless(recipe.data.channels == 3,
+                "data.channels = {}, but label maps go with pictures in colour: write 3",
+                recipe.data.channels);
+  const bool is_vit = kind == "vit";
+  faults.unless(segmenter.taps.size() == (is_vit ? 4 : 0),
+                "segmenter.taps = {} names {} blocks, but model.kind = \"{}\" wants {}",
+                list(segmenter.taps), segmenter.taps.size(), kind,
+                is_vit ? "four" : "none: its stages are the maps");
+  for (const int64_t tap : segmenter.taps) {
+    faults.unless(tap < recipe.encoder.depths.back(),
+                  "segmenter.taps = {}: the encoder has {} blocks, the last one is {}",
+                  list(segmenter.taps), recipe.encoder.depths.back(),
+                  recipe.encoder.depths.back() - 1);
   }
+  faults.unless(!is_vit || recipe.encoder.patch_side() == 16,
+                "encoder.strides = {}, but a ViT's maps are made of patches of 16 pixels",
+                list(recipe.encoder.strides));
+  const loader::PipelineOptions& pipeline = recipe.segment().pipeline;
+  faults.unless(pipeline.ratio_range[0] <= pipeline.ratio_range[1],
+                "pipeline.ratio_range = [{}, {}] must name the smaller one first",
+                pipeline.ratio_range[0], pipeline.ratio_range[1]);
+  for (size_t i = 0; i < segmenter.stride.size(); ++i) {
+    faults.unless(segmenter.stride[i] <= recipe.data.image_size[i],
+                  "segmenter.stride = {} leaves gaps between windows of data.image_size = {}",
+                  list(segmenter.stride), list(recipe.data.image_size));
+  }
+}
+
+// What only some tasks have in [run].
+void check_run(const Recipe& recipe, Faults& faults) {
+  const RunOptions& run = recipe.run;
+  if (recipe.is<Pretrain>()) {
+    faults.unless(run.measure_every_steps == 0,
+                  "run.measure_every_steps = {} is for finetune; pretraining has "
+                  "run.knn_every_epochs and run.probe_every_epochs: write 0",
+                  run.measure_every_steps);
+    return;
+  }
+  faults.unless(run.knn_every_epochs == 0 && run.probe_every_epochs == 0,
+                "run.knn_every_epochs = {} and run.probe_every_epochs = {} must be 0 where a "
+                "classifier or segmenter is trained: it is measured itself",
+                run.knn_every_epochs, run.probe_every_epochs);
+  faults.unless(run.pictures_every_steps == 0 || recipe.is<Segment>(),
+                "run.pictures_every_steps = {} must be 0 where a classifier is trained: it "
+                "draws nothing",
+                run.pictures_every_steps);
 }
 
 }  // namespace
@@ -267,6 +327,8 @@ void check(const Recipe& recipe) {
   }
   check_picture(recipe, faults);
   if (recipe.is<Pretrain>()) check_targets(recipe, faults);
+  if (recipe.is<Segment>()) check_segmentation(recipe, faults);
+  check_run(recipe, faults);
   check_optimisation(recipe.optim, faults);
   faults.throw_if_any();
   if (recipe.is<Classify>()) check_classification(recipe);

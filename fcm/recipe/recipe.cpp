@@ -30,10 +30,12 @@ Recipe read(std::string_view toml, const std::string& file_name,
 Recipe recipe_for_task_of(std::string_view toml, const std::string& file_name) {
   Recipe recipe;
   const config::Document document = config::parse_toml(toml, file_name);
-  const bool classifies =
-      std::any_of(document.sections.begin(), document.sections.end(),
-                  [](const config::Section& section) { return section.name == "classifier"; });
-  if (classifies) recipe.task = Classify{};
+  const auto has = [&](std::string_view name) {
+    return std::any_of(document.sections.begin(), document.sections.end(),
+                       [&](const config::Section& section) { return section.name == name; });
+  };
+  if (has("classifier")) recipe.task = Classify{};
+  if (has("segmenter")) recipe.task = Segment{};
   return recipe;
 }
 

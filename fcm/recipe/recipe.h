@@ -15,6 +15,7 @@
 #include "fcm/recipe/classifier_section.h"
 #include "fcm/recipe/debug_options.h"
 #include "fcm/recipe/run_options.h"
+#include "fcm/recipe/segmenter_section.h"
 #include "fcm/targets/options.h"
 
 namespace fcm::recipe {
@@ -41,12 +42,16 @@ struct Classify {
   ClassifierSection classifier;
   loader::AugmentOptions augment;
 };
+struct Segment {
+  SegmenterSection segmenter;
+  loader::PipelineOptions pipeline;
+};
 
 struct Recipe {
   RowOptions row;
   models::ModelOptions model;
   encoder::EncoderOptions encoder;
-  std::variant<Pretrain, Classify> task;
+  std::variant<Pretrain, Classify, Segment> task;
   loader::DataOptions data;
   optim::OptimOptions optim;
   RunOptions run;
@@ -61,6 +66,8 @@ struct Recipe {
   const Pretrain& pretrain() const { return std::get<Pretrain>(task); }
   Classify& classify() { return std::get<Classify>(task); }
   const Classify& classify() const { return std::get<Classify>(task); }
+  Segment& segment() { return std::get<Segment>(task); }
+  const Segment& segment() const { return std::get<Segment>(task); }
 
   // Sections in the order in which recipes are written.
   template <class Visitor>
@@ -72,19 +79,20 @@ struct Recipe {
       visitor.section("decoder", pretrain().decoder);
       visitor.section("masks", pretrain().masks);
       visitor.section("targets", pretrain().targets);
-    } else {
-      visitor.section("classifier", classify().classifier);
     }
+    if (is<Classify>()) visitor.section("classifier", classify().classifier);
+    if (is<Segment>()) visitor.section("segmenter", segment().segmenter);
     visitor.section("data", data);
     if (is<Classify>()) visitor.section("augment", classify().augment);
+    if (is<Segment>()) visitor.section("pipeline", segment().pipeline);
     visitor.section("optim", optim);
     visitor.section("run", run);
     visitor.section("debug", debug);
   }
 };
 
-// Which task a recipe's text is for: the one whose section it has ([classifier]: Classify), or else
-// Pretrain. All options have their defaults.
+// Which task a recipe's text is for: the one whose section it has ([classifier]: Classify,
+// [segmenter]: Segment), or else Pretrain. All options have their defaults.
 Recipe recipe_for_task_of(std::string_view toml, const std::string& file_name);
 
 // A complete recipe from TOML, with "section.key=value" overrides on top, in order. Setting

@@ -107,22 +107,22 @@ Recipe load_pretraining_recipe(const std::string& name_or_file,
                                const std::vector<std::string>& overrides) {
   const Found file = found(name_or_file, folders);
   if (!file.is_for<Pretrain>()) {
-    fail(ExitCode::kUsage,
-         "{} is a recipe of fine-tuning: it has a section [classifier]; use it with fastconvmae "
-         "finetune, or take another recipe here",
-         file.file);
+    fail(
+        ExitCode::kUsage,
+        "{} is a recipe of fine-tuning: it has a section [{}]; use it with fastconvmae finetune, or "
+        "take another recipe here",
+        file.file, file.is_for<Classify>() ? "classifier" : "segmenter");
   }
   return checked(file, overrides);
 }
 
-Recipe load_classification_recipe(const std::string& name_or_file,
-                                  const std::vector<fs::path>& folders,
-                                  const std::vector<std::string>& overrides) {
+Recipe load_supervised_recipe(const std::string& name_or_file, const std::vector<fs::path>& folders,
+                              const std::vector<std::string>& overrides) {
   const Found file = found(name_or_file, folders);
-  if (!file.is_for<Classify>()) {
+  if (file.is_for<Pretrain>()) {
     fail(ExitCode::kUsage,
-         "{} is a recipe of pretraining: it has no section [classifier]; take one whose name "
-         "begins with finetune, see fastconvmae recipe list",
+         "{} is a recipe of pretraining: it has no section [classifier] or [segmenter]; take one "
+         "whose name begins with finetune or upernet, see fastconvmae recipe list",
          file.file);
   }
   return checked(file, overrides);

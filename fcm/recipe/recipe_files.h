@@ -32,8 +32,8 @@ Recipe load_recipe(const std::string& name_or_file,
 Recipe load_pretraining_recipe(const std::string& name_or_file,
                                const std::vector<std::filesystem::path>& folders,
                                const std::vector<std::string>& overrides);
-Recipe load_classification_recipe(const std::string& name_or_file,
-                                  const std::vector<std::filesystem::path>& folders,
-                                  const std::vector<std::string>& overrides);
+Recipe load_supervised_recipe(const std::string& name_or_file,
+                              const std::vector<std::filesystem::path>& folders,
+                              const std::vector<std::string>& overrides);
 
 }  // namespace fcm::recipe

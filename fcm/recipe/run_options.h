@@ -20,6 +20,7 @@ struct RunOptions {
   int64_t max_rollbacks = 3;
   std::string spike = "log";
   double probe_every_epochs = 0;
+  int64_t measure_every_steps = 0;
 
   template <class Visitor>
   void visit(Visitor& visitor) {
@@ -46,6 +47,8 @@ struct RunOptions {
             "row, a roll-back as well");
     visitor("probe_every_epochs", probe_every_epochs, config::Range{0, 1e6},
             "epochs per linear probe on labelled pictures; 0: never");
+    visitor("measure_every_steps", measure_every_steps, config::Range{0, 1e15},
+            "finetune: updates per measurement on the validation pictures; 0: once an epoch");
   }
 };
 

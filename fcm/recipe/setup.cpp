@@ -19,11 +19,16 @@ masks::ViewPlan views_of(masks::Grid grid, const masks::MaskOptions& options) {
   return plan;
 }
 
-// Of one picture: encoder and decoder, or a classifier's encoder, which sees every patch.
-auto cost_of(const Recipe& recipe) {
+// Of one picture: encoder and decoder or heads, or a classifier's encoder, which sees every patch.
+nn::Cost cost_of(const Recipe& recipe) {
   const masks::Grid grid = student_of(recipe).grid;
   if (recipe.is<Pretrain>()) {
     return models::cost(autoencoder_options(recipe), views_of(grid, recipe.pretrain().masks));
+  }
+  if (recipe.is<Segment>()) {
+    constexpr int64_t kClassesOfAde20k = 150;  // where the data's are not known yet
+    const int64_t classes = recipe.segment().segmenter.classes;
+    return models::cost(segmenter_options(recipe, classes == 0 ? kClassesOfAde20k : classes));
   }
   return encoder::family(recipe.model.kind)
       .cost(recipe.encoder, recipe.data.channels, views_of(grid, {0, {}}));
@@ -41,6 +46,23 @@ models::ClassifierOptions classifier_options(const Recipe& recipe, int64_t class
   options.classes = classes;
   options.mean_pool = recipe.classify().classifier.pool == "mean";
   options.drop_path = recipe.classify().classifier.drop_path;
+  return options;
+}
+
+models::SegmenterOptions segmenter_options(const Recipe& recipe, int64_t classes) {
+  const SegmenterSection& section = recipe.segment().segmenter;
+  models::SegmenterOptions options;
+  options.kind = recipe.model.kind;
+  options.encoder = recipe.encoder;
+  options.rows = recipe.data.image_size[0];
+  options.cols = recipe.data.image_size[1];
+  options.channels = recipe.data.channels;
+  options.classes = classes;
+  options.head_channels = section.channels;
+  options.aux_channels = section.aux_channels;
+  options.taps = section.taps;
+  options.drop_path = section.drop_path;
+  options.dropout = section.dropout;
   return options;
 }
 
@@ -109,6 +131,7 @@ double training_flops(const Recipe& recipe) {
     const bool frozen = recipe.classify().classifier.learns == "head";
     return (frozen ? 2 : 6) * forward_multiply_adds(recipe);
   }
+  if (recipe.is<Segment>()) return 6 * forward_multiply_adds(recipe);
   return 6 * forward_multiply_adds(recipe) + 2 * teacher_multiply_adds(recipe);
 }
 

@@ -13,7 +13,9 @@
 #include "fcm/base/error.h"
 #include "fcm/interop/architecture.h"
 #include "fcm/interop/facts.h"
+#include "fcm/interop/segmenters.h"
 #include "fcm/tasks/trained_model.h"
+#include "fcm/tasks/trained_segmenter.h"
 
 namespace fcm::tasks {
 namespace {
@@ -29,7 +31,8 @@ std::string list(const std::vector<T>& values) {
   return fmt::format("[{}]", fmt::join(values, ", "));
 }
 
-Facts facts_of(const std::string& kind, const encoder::EncoderOptions& encoder, int64_t channels) {
+Facts facts_of(const std::string& kind, const encoder::EncoderOptions& encoder, int64_t channels,
+               bool with_epsilon) {
   return {
       {"model.kind", fmt::format("\"{}\"", kind)},
       {"encoder.dims", list(encoder.dims)},
@@ -38,10 +41,14 @@ Facts facts_of(const std::string& kind, const encoder::EncoderOptions& encoder, 
       {"encoder.heads", encoder.heads.values.size() == 1 ? fmt::format("{}", encoder.heads.last())
                                                          : list(encoder.heads.values)},
       {"encoder.mlp_ratios", list(encoder.mlp_ratios)},
-      // GreenMIM pretrains with another epsilon than its Swin is fine-tuned with; windows of
-      // another size get resized tables.
-      {"encoder.norm_epsilon", kind == "swin" ? "" : fmt::format("{}", encoder.norm_epsilon)},
+      {"encoder.norm_epsilon", with_epsilon ? fmt::format("{}", encoder.norm_epsilon) : ""},
       {"data.channels", fmt::format("{}", channels)}};
+}
+
+// GreenMIM pretrains with another epsilon than its Swin is fine-tuned with, and ConvMAE with
+// another than it segments with. (Windows of another size get resized tables.)
+bool keeps_epsilon(const recipe::Recipe& recipe) {
+  return recipe.model.kind != "swin" && !recipe.is<recipe::Segment>();
 }
 
 // What is known of the weights beside them (interop/facts.h), or `otherwise`.
@@ -55,24 +62,31 @@ T said_beside(const Checkpoint& checkpoint, const char* key, const T& otherwise)
 // What the checkpoint says of its encoder. Heads are in no tensor: where neither a recipe nor a
 // file beside it tells, they are taken to be those of `ours`, and so is the epsilon, which
 // say_other_values sees to. Empty: it says nothing.
-Facts facts_of(const Checkpoint& checkpoint, const encoder::EncoderOptions& ours) {
+Facts facts_of(const Checkpoint& checkpoint, const recipe::Recipe& for_recipe) {
+  const encoder::EncoderOptions& ours = for_recipe.encoder;
+  const bool with_epsilon = keeps_epsilon(for_recipe);
   if (checkpoint.state.contains("recipe")) {
     const recipe::Recipe recipe = recipe_of(checkpoint, {});
-    return facts_of(recipe.model.kind, recipe.encoder, recipe.data.channels);
+    return facts_of(recipe.model.kind, recipe.encoder, recipe.data.channels, with_epsilon);
   }
-  const auto found = interop::recognise(checkpoint.model.tensors);
+  const std::vector<formats::TensorView>& tensors = checkpoint.model.tensors;
+  const auto found =
+      is_segmenter(checkpoint)
+          ? interop::segmenter_architecture(tensors, checkpoint.path.string()).encoder
+          : interop::recognise(tensors);
   if (!found) return {};
   encoder::EncoderOptions encoder = found->encoder;
   if (encoder.heads.last() == 0) {
     encoder.heads = said_beside(checkpoint, "encoder.heads", ours.heads.last());
   }
   encoder.norm_epsilon = ours.norm_epsilon;
-  return facts_of(found->kind, encoder, found->channels);
+  return facts_of(found->kind, encoder, found->channels, with_epsilon);
 }
 
 void refuse_other_encoder(const recipe::Recipe& recipe, const Checkpoint& checkpoint) {
-  const Facts theirs = facts_of(checkpoint, recipe.encoder);
-  const Facts ours = facts_of(recipe.model.kind, recipe.encoder, recipe.data.channels);
+  const Facts theirs = facts_of(checkpoint, recipe);
+  const Facts ours =
+      facts_of(recipe.model.kind, recipe.encoder, recipe.data.channels, keeps_epsilon(recipe));
   if (theirs.empty() || theirs == ours) return;
   std::vector<std::string> there, here;
   for (size_t i = 0; i < ours.size(); ++i) {
@@ -102,7 +116,7 @@ void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint
   say("data.mean", recipe.data.mean);
   say("data.deviation", recipe.data.deviation);
   say("data.interpolation", recipe.data.interpolation);
-  say("encoder.norm_epsilon", recipe.encoder.norm_epsilon);
+  if (keeps_epsilon(recipe)) say("encoder.norm_epsilon", recipe.encoder.norm_epsilon);
 }
 
 // The share of pictures that evaluation cuts out is no part of the encoder: the recipe keeps its
@@ -142,6 +156,7 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
     if (takes) recipe.encoder.size = "custom";
     return recipe;
   }
+  if (!recipe.is<recipe::Segment>()) interop::refuse_segmenter(*start);
   say_average(*start, reporter);
   say_other_crop(recipe, *start, reporter);
   if (!takes) {
@@ -153,7 +168,9 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
   say_assumptions(*start, of_encoder(request.set), Needs::kFeatures, reporter);
   const recipe::Recipe theirs = recipe_of(*start, of_encoder(request.set));
   recipe.model.kind = theirs.model.kind;
+  const double epsilon = recipe.encoder.norm_epsilon;
   recipe.encoder = theirs.encoder;
+  if (recipe.is<recipe::Segment>()) recipe.encoder.norm_epsilon = epsilon;
   recipe.data.channels = theirs.data.channels;
   recipe.data.mean = theirs.data.mean;
   recipe.data.deviation = theirs.data.deviation;

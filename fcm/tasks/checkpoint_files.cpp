@@ -10,8 +10,11 @@
 #include "fcm/interop/architecture.h"
 #include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
+#include "fcm/interop/segmenter_names.h"
+#include "fcm/interop/segmenters.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
+#include "fcm/tasks/trained_segmenter.h"
 
 namespace fcm::tasks {
 namespace {
@@ -41,9 +44,22 @@ json described(const interop::Architecture& found) {
   return result;
 }
 
+// Of a segmenter its encoder's; nullopt: it is none that this program knows.
+std::optional<interop::Architecture> architecture_of_any(const Checkpoint& checkpoint) try {
+  if (!is_segmenter(checkpoint)) return interop::recognise(checkpoint.model.tensors);
+  const interop::SegmenterArchitecture found =
+      interop::segmenter_architecture(checkpoint.model.tensors, checkpoint.path.string());
+  interop::Architecture encoder = found.encoder;
+  encoder.classes = found.classes;
+  return encoder;
+} catch (const Error&) {
+  return std::nullopt;
+}
+
 // Text, or null where nothing tells it.
 json recipe_text(const Checkpoint& checkpoint) try {
-  return recipe::print_recipe(recipe_of(checkpoint, {}));
+  return recipe::print_recipe(is_segmenter(checkpoint) ? interop::segmenter_recipe(checkpoint, {})
+                                                       : recipe_of(checkpoint, {}));
 } catch (const Error&) {
   return nullptr;
 }
@@ -62,22 +78,23 @@ json show_checkpoint(const std::filesystem::path& path, Reporter& reporter, int6
   for (const TensorView& tensor : checkpoint.model.tensors) {
     tensors.push_back({{"name", tensor.name}, {"dtype", tensor.dtype}, {"shape", tensor.shape}});
     all += elements(tensor);
-    if (!interop::is_frozen_table(tensor.name, checkpoint.model.tensors)) {
-      trained += elements(tensor);
-    }
+    const bool frozen = interop::is_frozen_table(tensor.name, checkpoint.model.tensors) ||
+                        interop::is_statistic(tensor.name);
+    if (!frozen) trained += elements(tensor);
   }
   const json& state = checkpoint.state;
-  const auto architecture = interop::recognise(checkpoint.model.tensors);
+  const auto architecture = architecture_of_any(checkpoint);
   // A published file names the epoch that was done last; ours says how many are done.
   const json epoch = state.value("published_epoch", state.value("epoch", json()));
   const json steps = state.value("optimizer_steps", json());
+  const bool native = checkpoint.format == "native";
   return {{"path", checkpoint.path.string()},
           {"format", checkpoint.format},
           {"architecture", architecture ? described(*architecture) : json()},
           {"parameters", trained},
           {"elements", all},
           {"epoch", epoch},
-          {"step", checkpoint.format == "native" ? json(checkpoint.step) : steps},
+          {"step", native || checkpoint.step > 0 ? json(checkpoint.step) : steps},
           {"optimizer", steps.is_number()},
           {"scaler", state.value("scaler", json())},
           {"args", state.value("args", json())},

@@ -98,4 +98,23 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
           {how + ": matched by name"}};
 }
 
+std::string why_other_head(const checkpoint::Checkpoint& checkpoint, int64_t rows, int64_t wanted,
+                           const std::vector<std::string>& classes, Reporter& reporter) {
+  if (rows != wanted) {
+    return fmt::format("has a head for {} classes, these pictures have {}", rows, wanted);
+  }
+  if (classes.empty()) return {};
+  const std::vector<std::string> names = printable(classes);
+  const std::optional<PictureSet> set = stored_set(checkpoint.state, kTrainedOn);
+  if (!set || std::ssize(set->classes) != rows) {
+    reporter.warn(
+        fmt::format("{} has a head for {} classes and does not say for which: it is taken "
+                    "to be for these, in their order: {}",
+                    checkpoint.path.string(), rows, class_list(names)));
+    return {};
+  }
+  const std::string difference = first_difference(set->classes, names);
+  return difference.empty() ? "" : "has a head for other classes (" + difference + ")";
+}
+
 }  // namespace fcm::tasks

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "fcm/base/reporter.h"
+#include "fcm/checkpoint/checkpoint.h"
 #include "fcm/loader/dataset.h"
 
 namespace fcm::tasks {
@@ -29,5 +31,11 @@ struct TrainedClasses {
 ClassMatch match_classes(const TrainedClasses& trained, int64_t answers,
                          const std::shared_ptr<const loader::Dataset>& dataset,
                          const std::string& data, const std::string& classifier);
+
+// Why a head of `rows` classes in a checkpoint cannot be that of `wanted` ones, whose names are
+// `classes` (empty: as many will do); empty: it can. One that does not say for which classes it is
+// is taken with a warning.
+std::string why_other_head(const checkpoint::Checkpoint& checkpoint, int64_t rows, int64_t wanted,
+                           const std::vector<std::string>& classes, Reporter& reporter);
 
 }  // namespace fcm::tasks

@@ -19,11 +19,14 @@
 #include "fcm/interop/plain_decoder.h"
 #include "fcm/interop/published.h"
 #include "fcm/interop/published_recipe.h"
+#include "fcm/interop/segmenters.h"
 #include "fcm/recipe/recipe.h"
+#include "fcm/tasks/convert_segmenter.h"
 #include "fcm/tasks/output_file.h"
 #include "fcm/tasks/run_files.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
+#include "fcm/tasks/trained_segmenter.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -33,10 +36,15 @@ namespace fs = std::filesystem;
 using checkpoint::Checkpoint;
 using nlohmann::json;
 
+// Formats that are one file of PyTorch's.
+bool is_pth(const std::string& format) {
+  return format == "pth" || format == "encoder" || format == "mmseg";
+}
+
 // Where --to says one thing and the name of the file another, one of them is a mistake.
 void refuse_ending_of_another(const ConvertRequest& request) {
   if (request.to == "safetensors") return refuse_other_ending(request.out, {".safetensors"});
-  if (request.to == "pth" || request.to == "encoder") {  // all that is read as such
+  if (is_pth(request.to)) {  // all that is read as such
     return refuse_other_ending(request.out, {".pth", ".pt", ".bin", ".ckpt", ".tar"});
   }
   const std::string ending = request.out.extension();
@@ -56,7 +64,7 @@ std::string format_of(const ConvertRequest& request) {
   if (ending == ".safetensors") return "safetensors";
   fail(ExitCode::kUsage,
        "{} ends in neither .pth nor .safetensors; name the format: --to native, pth, safetensors, "
-       "hf, encoder, timm or transformers",
+       "hf, encoder, timm, transformers or mmseg",
        request.out.string());
 }
 
@@ -88,7 +96,7 @@ bool holds_one_step(const fs::path& folder) {
 // Only what an earlier conversion to the same format left may be replaced.
 void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   const fs::path& out = request.out;
-  if (format == "pth" || format == "safetensors" || format == "encoder") {
+  if (is_pth(format) || format == "safetensors") {
     return refuse_to_replace(out, format == "safetensors" ? FileKind::kWeights : FileKind::kPth,
                              request.overwrite, {request.checkpoint.path});
   }
@@ -141,7 +149,8 @@ Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& s
   const auto stored = checkpoint.state.find("recipe");
   const bool carried = stored != checkpoint.state.end();
   try {
-    known.recipe = recipe_of(checkpoint, set);
+    known.recipe = is_segmenter(checkpoint) ? interop::segmenter_recipe(checkpoint, set)
+                                            : recipe_of(checkpoint, set);
     if (carried) {  // a classifier's own, which says how it is measured
       known.text = recipe::print_recipe(
           recipe::read_stored_recipe(stored->get<std::string>(), checkpoint.path.string(), set));
@@ -193,10 +202,15 @@ void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& 
   if (training.others > 0) {
     reporter.warn("the momentum of the probe is left out: published files have no place for it");
   }
-  file.optimizer = interop::published_optimizer(recipe, state);
+  if (!training.moments.empty()) file.optimizer = interop::published_optimizer(recipe, state);
   file.epoch = published_epoch(checkpoint, reporter);
   file.scaler = state.value("scaler", json());
-  file.args = state.contains("args") ? state.at("args") : interop::published_args(recipe);
+  file.args = json::object();
+  if (state.contains("args")) {
+    file.args = state.at("args");
+  } else if (recipe.is<recipe::Pretrain>()) {  // no published program has those of a segmenter
+    file.args = interop::published_args(recipe);
+  }
   file.recipe = known.text;
   file.about = interop::about_text(state);
   file.facts = facts_text(checkpoint, known);
@@ -265,6 +279,32 @@ void write_native(const fs::path& folder, const Checkpoint& checkpoint, const Kn
                    state, {.keep_last = 1});
 }
 
+// Segmenters have formats of their own, and no part of them is an encoder for other programs.
+void refuse_segmenter_format(const Checkpoint& checkpoint, const std::string& format) {
+  const std::string source = checkpoint.path.string();
+  if (format == "mmseg" && !is_segmenter(checkpoint)) {
+    fail(ExitCode::kUsage, "--to mmseg: {} holds no segmenter; take pth", source);
+  }
+  if (!is_segmenter(checkpoint) || (format != "hf" && !interop::is_backbone_format(format))) return;
+  fail(ExitCode::kUsage,
+       "--to {}: {} is a segmenter, whose encoder has relative positions and scales of channels, "
+       "for which that format has no place; take mmseg, pth, safetensors or native",
+       format, source);
+}
+
+// What published files number has no place for a segmenter's groups.
+void drop_moments_of_segmenter(Checkpoint& checkpoint, const std::string& format,
+                               Reporter& reporter) {
+  if (!is_segmenter(checkpoint) || format == "native") return;
+  if (checkpoint.optimizer.tensors.empty()) return;
+  checkpoint.optimizer.tensors.clear();
+  if (!is_pth(format)) return;  // weights alone, as of every checkpoint
+  reporter.warn(
+      fmt::format("moments are left out: {} is a segmenter, which goes on in the folder of its own "
+                  "run alone",
+                  checkpoint.path.string()));
+}
+
 }  // namespace
 
 json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
@@ -272,12 +312,14 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   refuse_occupied(request, format);
   Checkpoint checkpoint =
       interop::load_any(request.checkpoint.path, true, reporter, request.threads);
+  refuse_segmenter_format(checkpoint, format);
+  drop_moments_of_segmenter(checkpoint, format, reporter);
   const Known known = recipe_for(checkpoint, request.checkpoint.set);
   // What is written with the recipe has to be known; weights alone are what they are.
   if (known.recipe && (format == "hf" || format == "timm" || format == "transformers")) {
     say_assumptions(checkpoint, request.checkpoint.set, Needs::kPictures, reporter);
   }
-  if (known.recipe) {
+  if (known.recipe && known.recipe->is<recipe::Pretrain>()) {
     const std::string source = checkpoint.path.string();
     interop::split_plain_decoder(checkpoint.model.tensors, *known.recipe, source);
     interop::split_plain_decoder(checkpoint.optimizer.tensors, *known.recipe, source);
@@ -297,6 +339,7 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   if (format == "safetensors") write_safetensors(request.out, checkpoint, known);
   if (format == "hf") write_hf(request.out, checkpoint, known);
   if (format == "native") write_native(request.out, checkpoint, known);
+  if (format == "mmseg") write_mmseg_of(request.out, checkpoint, known.recipe, known.text);
   size_t tensors = checkpoint.model.tensors.size();
   if (interop::is_backbone_format(format)) {
     if (!known.recipe) recipe_of(checkpoint, {});  // says what is not known

@@ -105,17 +105,58 @@ void refuse_different_classes(const std::string& data, const loader::Dataset& tr
        data, train_only, val_only);
 }
 
-LabelledData open_labelled_splits(const std::string& data, const Machine& machine,
-                                  Reporter& reporter) {
-  LabelledData both{open_labelled(data, loader::Split::kTrain, machine, reporter),
-                    open(data, loader::Split::kVal, machine)};
-  const Lines said = remark_lines(*both.train);
-  Lines lines = remark_lines(*both.val);
+namespace {
+
+// The validation pictures; what is remarked of the training pictures as well is not said again.
+std::shared_ptr<const loader::Dataset> open_validation(const std::string& data,
+                                                       const loader::Dataset& train,
+                                                       const Machine& machine, Reporter& reporter) {
+  auto val = open(data, loader::Split::kVal, machine);
+  const Lines said = remark_lines(train);
+  Lines lines = remark_lines(*val);
   std::erase_if(
       lines, [&](const std::string& line) { return std::ranges::find(said, line) != said.end(); });
   say(data, loader::Split::kVal, lines, reporter);
+  return val;
+}
+
+void need_maps(const std::string& data, const loader::Dataset& dataset) {
+  if (dataset.has_maps()) return;
+  fail(ExitCode::kData,
+       "{} has no maps of classes, which segmentation needs: folders images/ and annotations/ with "
+       "files of equal names are read (docs/tour/02-loader.md)",
+       data);
+}
+
+}  // namespace
+
+LabelledData open_labelled_splits(const std::string& data, const Machine& machine,
+                                  Reporter& reporter) {
+  LabelledData both;
+  both.train = open_labelled(data, loader::Split::kTrain, machine, reporter);
+  both.val = open_validation(data, *both.train, machine, reporter);
   need_labels(data, *both.val, reporter);
   refuse_different_classes(data, *both.train, *both.val);
+  return both;
+}
+
+std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
+                                                   const Machine& machine, Reporter& reporter) {
+  auto dataset = open_pictures(data, split, machine, reporter);
+  need_maps(data, *dataset);
+  return dataset;
+}
+
+LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
+                                Reporter& reporter) {
+  LabelledData both;
+  both.train = open_mapped(data, loader::Split::kTrain, machine, reporter);
+  both.val = open_validation(data, *both.train, machine, reporter);
+  need_maps(data, *both.val);
+  if (both.train->map_classes().names != both.val->map_classes().names) {
+    fail(ExitCode::kData, "{}: the maps of the training and validation pictures have other classes",
+         data);
+  }
   return both;
 }
 

@@ -34,6 +34,13 @@ struct LabelledData {
 LabelledData open_labelled_splits(const std::string& data, const Machine& machine,
                                   Reporter& reporter);
 
+// Both splits, with maps of the same classes. What is remarked of both is said once. Throws
+// Error(kData) where pictures have no maps.
+LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
+                                Reporter& reporter);
+std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
+                                                   const Machine& machine, Reporter& reporter);
+
 // The same pictures, where a label that cannot be used is none (-1): for work to which labels are a
 // side matter.
 std::shared_ptr<const loader::Dataset> with_optional_labels(

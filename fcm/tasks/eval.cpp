@@ -6,8 +6,10 @@
 #include "fcm/base/error.h"
 #include "fcm/eval/classifier_accuracy.h"
 #include "fcm/image/image.h"
+#include "fcm/interop/load_any.h"
 #include "fcm/tasks/class_match.h"
 #include "fcm/tasks/data.h"
+#include "fcm/tasks/eval_segmenter.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/nesting.h"
 #include "fcm/tasks/ranks.h"
@@ -15,6 +17,7 @@
 #include "fcm/tasks/run_facts.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_classifier.h"
+#include "fcm/tasks/trained_segmenter.h"
 
 namespace fcm::tasks {
 namespace {
@@ -83,18 +86,9 @@ Meaning meaning_of(const TrainedClassifier& trained,
                                    request.checkpoint.path.string());
   const PictureSet measured =
       describe_pictures(*dataset, request.data, loader::Split::kVal, threads);
-  nlohmann::json facts = {{kMeasuredOn, summary_of(measured)}};
-  for (const auto& [name, set] : {std::pair{kTrainedOn, trained.trained_on},
-                                  std::pair{kPretrainedOn, trained.pretrained_on}}) {
-    if (!set) continue;
-    facts[name] = summary_of(*set);
-    auto note = note_on_overlap(*set, measured);
-    const bool is_new = note && (match.notes.empty() || match.notes.back() != *note);
-    if (is_new) match.notes.push_back(std::move(*note));
-  }
-  for (const std::string& note : match.notes) reporter.warn(note);
-  put_notes(facts, match.notes);
-  return {std::move(match.dataset), std::move(facts)};
+  return {std::move(match.dataset),
+          measured_facts(measured, trained.trained_on, trained.pretrained_on,
+                         std::move(match.notes), reporter)};
 }
 
 }  // namespace
@@ -103,9 +97,12 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   constexpr int64_t kMostClassesDrawn = 100;
   if (!request.out.empty()) refuse_foreign_result(request.out);
   const int64_t threads = set_up_machine(request.machine);
-  const TrainedClassifier trained =
-      load_classifier(request.checkpoint.path.string(), request.checkpoint.set, reporter,
-                      device_of(request.machine));
+  checkpoint::Checkpoint checkpoint = interop::load_any(request.checkpoint.path, false, reporter);
+  if (is_segmenter(checkpoint)) {
+    return eval_segmenter(request, std::move(checkpoint), threads, reporter);
+  }
+  const TrainedClassifier trained = load_classifier(std::move(checkpoint), request.checkpoint.set,
+                                                    reporter, device_of(request.machine));
   const auto dataset = open_labelled(request.data, loader::Split::kVal, request.machine, reporter);
   if (!request.out.empty()) refuse_nested(request.out, request.data, *dataset, reporter);
   const std::string classifier = request.checkpoint.path.string();

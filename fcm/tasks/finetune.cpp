@@ -1,13 +1,13 @@
-// Training a classifier: folder, data, weights, loop, evaluation, report.
+// A supervised run: folder, data, weights, loop, evaluation, report.
 #include <fmt/format.h>
 
+#include <memory>
+#include <optional>
+#include <utility>
+
 #include "fcm/base/error.h"
-#include "fcm/base/file.h"
-#include "fcm/eval/classifier_accuracy.h"
-#include "fcm/formats/json_text.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/loader/until_stopped.h"
-#include "fcm/models/inputs.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/checkpoint_encoder.h"
@@ -18,17 +18,13 @@
 #include "fcm/tasks/result_file.h"
 #include "fcm/tasks/run_folder.h"
 #include "fcm/tasks/tasks.h"
-#include "fcm/tasks/trained_classifier.h"
-#include "fcm/train/learners/classify.h"
-#include "fcm/train/learners/probe.h"
+#include "fcm/tasks/trainee.h"
 #include "fcm/train/loop.h"
 #include "fcm/train/meters.h"
 #include "fcm/train/update_memory.h"
 
 namespace fcm::tasks {
 namespace {
-
-constexpr int64_t kEvalBatch = 64;
 
 nlohmann::json dry_run(const FinetuneRequest& request, const train::Learner& learner,
                        int64_t pictures, int64_t threads) {
@@ -48,12 +44,13 @@ nlohmann::json dry_run(const FinetuneRequest& request, const train::Learner& lea
           {"threads_set_by", threads_set_by(request.machine)}};
 }
 
-nlohmann::json result_of(const train::TrainResult& run, const eval::ClassifierAccuracy& evaluation,
+nlohmann::json result_of(const train::TrainResult& run, nlohmann::json figures,
                          const std::filesystem::path& out) {
-  nlohmann::json result = {{"top1", evaluation.top1}, {"top5", evaluation.top5},
-                           {"loss", evaluation.loss}, {"images", evaluation.images},
-                           {"steps", run.steps},      {"total_steps", run.total_steps},
-                           {"stopped", false},        {"out", out.string()}};
+  nlohmann::json result = std::move(figures);
+  result["steps"] = run.steps;
+  result["total_steps"] = run.total_steps;
+  result["stopped"] = false;
+  result["out"] = out.string();
   if (run.seconds > 0) {  // this launch did something
     result["seconds"] = run.seconds;
     result["images_per_second"] = run.images_per_second;
@@ -61,113 +58,35 @@ nlohmann::json result_of(const train::TrainResult& run, const eval::ClassifierAc
   return result;
 }
 
-// NaN is no class: such pictures count as wrong, and the mean loss is none.
-std::vector<std::string> notes_on_answers(const eval::ClassifierAccuracy& evaluation) {
-  if (evaluation.not_finite == 0) return {};
-  return {
-      fmt::format("{} of {} pictures got answers that hold NaN or infinity; they count as "
-                  "wrong, and there is no loss",
-                  evaluation.not_finite, evaluation.images)};
+LabelledData data_for(const FinetuneRequest& request, Reporter& reporter) {
+  return request.recipe.is<recipe::Segment>()
+             ? open_mapped_splits(request.data, request.machine, reporter)
+             : open_labelled_splits(request.data, request.machine, reporter);
 }
 
-// The learner a recipe asks for, and how what it has learned predicts.
-struct Trainee {
-  std::unique_ptr<train::Learner> learner;
-  eval::Predict predict;
-  eval::Predict without_average;  // where `predict` is a moving average's
-};
-
-Trainee trainee_of(const recipe::Recipe& recipe, models::Classifier model,
-                   const std::shared_ptr<dist::Group>& group) {
-  if (recipe.classify().classifier.learns == "head") {
-    auto learner = std::make_unique<train::ProbeLearner>(std::move(model), recipe, group);
-    const train::ProbeLearner* probe = learner.get();
-    return {std::move(learner), [probe](const auto& batch) { return probe->logits(batch); }, {}};
-  }
-  auto learner = std::make_unique<train::ClassifierLearner>(std::move(model), recipe, group);
-  const auto predict_with = [&recipe](const models::Classifier* judged) -> eval::Predict {
-    return [&recipe, judged](const loader::Batch& batch) {
-      return models::logits_of(*judged, batch, recipe.data,
-                               recipe::compute_type(recipe.model.precision, judged->device()));
-    };
-  };
-  Trainee trainee{nullptr, predict_with(&learner->best()), {}};
-  if (learner->average() != nullptr) trainee.without_average = predict_with(&learner->model());
-  trainee.learner = std::move(learner);
-  return trainee;
-}
-
-// Measures what is being trained, and remembers what came out last.
-class Evaluator {
- public:
-  Evaluator(const recipe::Recipe& recipe, const Trainee& trainee,
-            std::shared_ptr<const loader::Dataset> pictures, int64_t threads,
-            std::shared_ptr<dist::Group> group, Reporter& reporter)
-      : recipe_(recipe),
-        trainee_(trainee),
-        pictures_(std::move(pictures)),
-        threads_(threads),
-        group_(std::move(group)),
-        reporter_(reporter) {}
-
-  train::Measured operator()() {
-    const Stopwatch watch;
-    last_ = evaluate(trainee_.predict);
-    for (const std::string& note : notes_on_answers(*last_)) reporter_.warn(note);
-    train::Measured measured;
-    measured.line = {{"test_acc1", last_->top1},
-                     {"test_acc5", last_->top5},
-                     {"test_loss", last_->loss},
-                     {"test_images", last_->images},
-                     {"test_seconds", watch.seconds()}};
-    measured.metric = eval::Metric{"test_acc1", last_->top1};
-    if (trainee_.without_average) {
-      measured.line["test_acc1_without_average"] = evaluate(trainee_.without_average).top1;
-    }
-    reporter_.info(fmt::format("top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f} on {} pictures",
-                               last_->top1, last_->top5, last_->loss, last_->images));
-    return measured;
-  }
-
-  // Of the weights as they are at the end: a finished run that is started again makes no step.
-  const eval::ClassifierAccuracy& last() {
-    if (!last_) (*this)();
-    return *last_;
-  }
-
- private:
-  eval::ClassifierAccuracy evaluate(const eval::Predict& predict) const {
-    return eval::classifier_accuracy(predict, recipe_, pictures_, kEvalBatch, threads_, *group_);
-  }
-
-  const recipe::Recipe& recipe_;
-  const Trainee& trainee_;
-  std::shared_ptr<const loader::Dataset> pictures_;
-  int64_t threads_;
-  std::shared_ptr<dist::Group> group_;
-  Reporter& reporter_;
-  std::optional<eval::ClassifierAccuracy> last_;
-};
-
-models::Classifier model_of(const FinetuneRequest& request,
-                            std::optional<checkpoint::Checkpoint> start,
-                            const std::vector<std::string>& classes, Reporter& reporter) {
-  models::Classifier model(recipe::classifier_options(request.recipe, std::ssize(classes)),
-                           static_cast<uint64_t>(request.recipe.run.seed),
-                           device_of(request.machine));
-  if (start) load_encoder(model, std::move(*start), request.allow_missing, reporter, classes);
-  return model;
+// A segmenter's classes are those of maps.
+const std::vector<std::string>& classes_of(const loader::Dataset& dataset,
+                                           const recipe::Recipe& recipe) {
+  return recipe.is<recipe::Segment>() ? dataset.map_classes().names : dataset.classes();
 }
 
 void refuse_resume_from_elsewhere(const FinetuneRequest& request) {
   if (request.resume == "auto" || request.resume == "never") return;
   fail(ExitCode::kUsage,
-       "--resume {}: a run that trains a classifier continues in its own folder only; name the "
+       "--resume {}: a run of finetune continues in its own folder only; name the "
        "weights to start from with --checkpoint",
        request.resume);
 }
 
 }  // namespace
+
+std::unique_ptr<Trainee> make_trainee(const TraineeRequest& request,
+                                      std::optional<checkpoint::Checkpoint> start,
+                                      Reporter& reporter) {
+  const auto make =
+      request.run.recipe.is<recipe::Segment>() ? make_segmenter_trainee : make_classifier_trainee;
+  return make(request, std::move(start), reporter);
+}
 
 nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   const int64_t threads = set_up_machine(asked.machine);
@@ -179,7 +98,7 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   request.recipe = resolved_recipe(asked, start ? &*start : nullptr, reporter);
   const recipe::Recipe& recipe = request.recipe;
   recipe::check(recipe);
-  const LabelledData data = open_labelled_splits(request.data, request.machine, reporter);
+  const LabelledData data = data_for(request, reporter);
   dist::Group& group = *request.machine.group;
   refuse_different_ranks(group, recipe, request.data, *data.train);
   refuse_uneven_shares(group, recipe);
@@ -188,10 +107,12 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   facts.started_from = start ? absolute_path(start->path) : "";
   facts.learns_classes = true;
   if (start) facts.pretrained_on = stored_set(start->state, kTrainedOn);
-  const std::vector<std::string>& classes = data.train->classes();
-  const Trainee trainee = trainee_of(recipe, model_of(request, std::move(start), classes, reporter),
-                                     request.machine.group);
-  if (request.dry_run) return dry_run(request, *trainee.learner, data.train->size(), threads);
+  const std::vector<std::string>& classes = classes_of(*data.train, recipe);
+  // Ranks measure together: one alone cannot leave off.
+  const std::atomic<bool>* stop_measuring = group.size() > 1 ? nullptr : request.stop;
+  const std::unique_ptr<Trainee> trainee =
+      make_trainee({request, data, stop_measuring, threads}, std::move(start), reporter);
+  if (request.dry_run) return dry_run(request, trainee->learner(), data.train->size(), threads);
   const int64_t steps = train::total_steps(recipe, data.train->size());
   facts.trained_on = describe_pictures(*data.train, request.data, loader::Split::kTrain, threads);
   facts.measured_on = describe_pictures(*data.val, request.data, loader::Split::kVal, threads);
@@ -204,10 +125,6 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
                             data.train->size(), classes.size(), steps, recipe.optim.batch_size,
                             request.checkpoint.empty() ? "scratch" : request.checkpoint.string()));
 
-  // Ranks measure together: one alone cannot leave off.
-  const std::atomic<bool>* stop_measuring = group.size() > 1 ? nullptr : request.stop;
-  Evaluator evaluator(recipe, trainee, loader::until_stopped(data.val, stop_measuring), threads,
-                      request.machine.group, reporter);
   train::TrainRequest training;
   training.recipe = recipe;
   training.dataset = data.train;
@@ -216,10 +133,11 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   training.threads = threads;
   training.group = request.machine.group;
   training.stop = request.stop;
-  training.measure = [&](int64_t) { return evaluator(); };
+  training.measure = [&](int64_t) { return trainee->measure(); };
   training.measures_last_step = true;
   training.logs_totals = true;
-  const train::TrainResult run = train::train(*trainee.learner, training, reporter);
+  training.draw_pictures = [&](int64_t step) { trainee->draw(step); };
+  const train::TrainResult run = train::train(trainee->learner(), training, reporter);
   const nlohmann::json stopped = {{"steps", run.steps},
                                   {"total_steps", run.total_steps},
                                   {"stopped", true},
@@ -227,12 +145,12 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   if (run.stopped) return stopped;
   nlohmann::json result;
   try {
-    result = result_of(run, evaluator.last(), request.out);
+    result = result_of(run, trainee->figures(), request.out);
   } catch (const loader::AskedToStop&) {  // a finished run, measured anew
     return stopped;
   }
   put_meaning(result, prepared.about);
-  put_notes(result, notes_on_answers(evaluator.last()));
+  put_notes(result, trainee->notes());
   result["class_names"] = printable(classes);
   settle_numbers(result, reporter);
   if (group.writes()) {

@@ -7,6 +7,7 @@
 
 #include "fcm/base/relative_table.h"
 #include "fcm/nn/positions.h"
+#include "fcm/recipe/recipe.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -15,6 +16,16 @@ masks::Grid square_of(int64_t patches) {
   const auto side =
       static_cast<int64_t>(std::sqrt(static_cast<double>(std::max<int64_t>(patches, 0))));
   return {side, side};
+}
+
+masks::Grid grid_of_positions(const checkpoint::Checkpoint& checkpoint, int64_t patches) {
+  if (const auto text = checkpoint.state.find("recipe"); text != checkpoint.state.end()) {
+    const recipe::Recipe recipe =
+        recipe::read_stored_recipe(text->get<std::string>(), checkpoint.path.string());
+    const int64_t side = recipe.encoder.patch_side();
+    return {recipe.data.image_size[0] / side, recipe.data.image_size[1] / side};
+  }
+  return square_of(patches);
 }
 
 at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks::Grid from,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "fcm/checkpoint/checkpoint.h"
 #include "fcm/formats/tensor_file.h"
 #include "fcm/masks/view_plan.h"
 
@@ -12,6 +13,10 @@ namespace fcm::tasks {
 
 // As many rows as columns; fewer patches than that where they make no square.
 masks::Grid square_of(int64_t patches);
+
+// Patches of the pictures that the checkpoint was trained on: by its recipe, or a square of
+// `patches` where it has none.
+masks::Grid grid_of_positions(const checkpoint::Checkpoint& checkpoint, int64_t patches);
 
 // `table`, [1, T, C] or [T, C], has class tokens in front of the patches of `from`. It becomes that
 // of `to` in float32 (nn::resize_positions), and what is returned owns its bytes from then on.

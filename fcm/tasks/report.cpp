@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -23,17 +24,36 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<viz::ReportPicture> newest_pictures(const fs::path& folder) {
-  std::vector<fs::path> paths;
+// The number at the end of a sheet's name; -1 where there is none.
+int64_t step_of(const fs::path& sheet) {
+  const std::string stem = sheet.stem().string();
+  const size_t start = stem.find_last_not_of("0123456789") + 1;
+  int64_t step = -1;
+  std::from_chars(stem.data() + start, stem.data() + stem.size(), step);
+  return step;
+}
+
+// What the sheets of a run show, by what it logs.
+const char* sheets_show(const std::vector<json>& log) {
+  const bool segments = std::any_of(log.begin(), log.end(), [](const json& line) {
+    return line.contains("decode_loss") || line.contains("test_miou");
+  });
+  return segments ? "Pictures, what is labelled in them and what the network made of them"
+                  : "What each view saw and what the model made of it";
+}
+
+std::vector<viz::ReportPicture> newest_pictures(const fs::path& folder,
+                                                const std::vector<json>& log) {
+  std::vector<std::pair<int64_t, fs::path>> sheets;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".png") paths.push_back(entry.path());
+    const fs::path& path = entry.path();
+    if (path.extension() == ".png") sheets.emplace_back(step_of(path), path);
   }
-  std::sort(paths.begin(), paths.end());
-  if (paths.empty()) return {};
-  const std::string bytes = read_file(paths.back(), ExitCode::kUsage);
-  return {{fmt::format("What each view saw and what the model made of it ({})",
-                       paths.back().stem().string()),
+  if (sheets.empty()) return {};
+  const fs::path newest = std::max_element(sheets.begin(), sheets.end())->second;
+  const std::string bytes = read_file(newest, ExitCode::kUsage);
+  return {{fmt::format("{} ({})", sheets_show(log), newest.stem().string()),
            {bytes.begin(), bytes.end()}}};
 }
 
@@ -157,7 +177,7 @@ viz::ReportInput report_input(const fs::path& run_dir) {
   input.title = recipe.row.name;
   input.log = train::read_log(run_dir / "log.jsonl");
   input.faults = faults_of(input.log);
-  input.pictures = newest_pictures(run_dir / "pictures");
+  input.pictures = newest_pictures(run_dir / "pictures", input.log);
   input.summary = {{"name", recipe.row.about},
                    {"seed", recipe.run.seed},
                    {"batch_size", recipe.optim.batch_size}};

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
 #include <cmath>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fcm/base/error.h"
@@ -25,10 +28,15 @@ json parsed(const fs::path& file) {
   return json::parse(read_file(file, ExitCode::kUsage), nullptr, /*allow_exceptions=*/false);
 }
 
-// All measuring commands give "top1"; the demonstration gives "knn" and "linprobe".
+// Measuring commands give "top1", or "mIoU"; the demonstration gives "knn" and "linprobe".
 bool is_result(const json& found) {
-  return found.is_object() && (found.contains("top1") || found.contains("linprobe"));
+  return found.is_object() &&
+         (found.contains("top1") || found.contains("mIoU") || found.contains("linprobe"));
 }
+
+// Pictures that may stand beside a result, and the member that names each.
+constexpr std::array<std::pair<const char*, const char*>, 2> kPictures{
+    {{"confusion.png", "confusion"}, {"segmentation.png", "pictures"}}};
 
 void settle(json& value, const std::string& name, std::vector<std::string>& names) {
   if (value.is_number_float() && !std::isfinite(value.get<double>())) {
@@ -66,22 +74,21 @@ void refuse_foreign_result(const fs::path& folder) {
          "--out {} is a run, whose result.json is the run's own; choose another folder",
          folder.string());
   }
-  const fs::path file = folder / "result.json", picture = folder / "confusion.png";
-  for (const fs::path& written : {file, picture}) refuse_link_or_temporary(written);
+  const fs::path file = folder / "result.json";
+  refuse_link_or_temporary(file);
+  for (const auto& [name, member] : kPictures) refuse_link_or_temporary(folder / name);
   const auto is_there = [](const fs::path& path) {
     std::error_code ignored;
     return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
   };
-  bool ours = false, names_picture = false;
-  if (is_there(file)) {
-    const json found = parsed(file);
-    ours = is_result(found);
-    names_picture = ours && found.contains("confusion");
+  const json found = is_there(file) ? parsed(file) : json::object();
+  const bool ours = is_result(found);
+  std::optional<fs::path> foreign;
+  for (const auto& [name, member] : kPictures) {
+    if (is_there(folder / name) && !(ours && found.contains(member))) foreign = folder / name;
   }
-  const fs::path* foreign = nullptr;
-  if (is_there(picture) && !names_picture) foreign = &picture;
-  if (is_there(file) && !ours) foreign = &file;
-  if (foreign == nullptr) return;
+  if (is_there(file) && !ours) foreign = file;
+  if (!foreign) return;
   fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; choose another --out",
        foreign->string());
 }

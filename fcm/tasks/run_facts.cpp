@@ -175,4 +175,22 @@ void put_notes(json& result, const std::vector<std::string>& notes) {
   for (const std::string& note : notes) result["notes"].push_back(note);
 }
 
+nlohmann::json measured_facts(const PictureSet& measured,
+                              const std::optional<PictureSet>& trained_on,
+                              const std::optional<PictureSet>& pretrained_on,
+                              std::vector<std::string> notes, Reporter& reporter) {
+  nlohmann::json facts = {{kMeasuredOn, summary_of(measured)}};
+  for (const auto& [name, set] :
+       {std::pair{kTrainedOn, trained_on}, std::pair{kPretrainedOn, pretrained_on}}) {
+    if (!set) continue;
+    facts[name] = summary_of(*set);
+    auto note = note_on_overlap(*set, measured);
+    const bool is_new = note && (notes.empty() || notes.back() != *note);
+    if (is_new) notes.push_back(std::move(*note));
+  }
+  for (const std::string& note : notes) reporter.warn(note);
+  put_notes(facts, notes);
+  return facts;
+}
+
 }  // namespace fcm::tasks

@@ -35,6 +35,13 @@ std::string absolute_path(const std::filesystem::path& path);
 // What has to be said of figures that such a run gives.
 std::vector<std::string> notes_about(const nlohmann::json& about);
 
+// What a measuring command says of its figures: the sets under their names, and `notes` with those
+// on pictures that the weights have learned from, which are warned of.
+nlohmann::json measured_facts(const PictureSet& measured,
+                              const std::optional<PictureSet>& trained_on,
+                              const std::optional<PictureSet>& pretrained_on,
+                              std::vector<std::string> notes, Reporter& reporter);
+
 // Puts the sets of a checkpoint's state, without names, and those notes into a result. Notes that
 // are there stay.
 void put_meaning(nlohmann::json& result, const nlohmann::json& about);

@@ -70,10 +70,11 @@ struct FinetuneRequest {
   const std::atomic<bool>* stop = nullptr;  // as in RunRequest
 };
 
-// Trains a classifier, or the published linear probe where the recipe's classifier.learns says so,
-// and measures it on the validation pictures: "top1", "top5" (percent), "loss", "images"; "stopped"
-// as above. The weights of the best epoch stay in <out>/best. Throws Error(kUsage) where recipe and
-// checkpoint have different encoders.
+// Trains what the recipe's task says, and measures it on the validation pictures. A classifier, or
+// the published linear probe where classifier.learns says so: "top1", "top5" (percent), "loss",
+// "images"; a segmenter: what eval_segmenter.h gives. "stopped" as above. The weights of the best
+// epoch stay in <out>/best. Throws Error(kUsage) where recipe and checkpoint have different
+// encoders.
 nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter);
 
 struct EvalRequest {
@@ -85,7 +86,8 @@ struct EvalRequest {
 };
 
 // A classifier that `finetune` trained, on the validation pictures: "top1", "top5", "loss",
-// "images", and "classes" one by one. Throws Error(kData) where the numbers of classes differ.
+// "images", and "classes" one by one; a segmenter: eval_segmenter.h. Throws Error(kData) where the
+// numbers of classes differ.
 nlohmann::json eval(const EvalRequest& request, Reporter& reporter);
 
 struct DemoRequest {
@@ -132,6 +134,22 @@ nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& chec
 nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& checkpoint,
                              const Machine& machine, Reporter& reporter);
 
+struct PredictRequest {
+  CheckpointRequest checkpoint;
+  std::vector<std::string> images;  // files, and folders of them
+  std::filesystem::path out;        // a folder
+  bool overwrite = false;           // of what an earlier call left there
+  Machine machine;
+};
+
+// A segmenter's answers for any pictures. For each of them the folder gets NAME.png, the classes
+// over the picture with a legend, and NAME.map.png, the map itself (one byte a pixel); results.json
+// lists them: "file", "width", "height", "picture", "map" and "classes", the names and shares
+// (percent) of those that occur. Returns {"images", "unreadable", "out"}. Pictures that cannot be
+// read are left out with a warning. Throws Error(kUsage) where something else is in the way,
+// Error(kData) where no picture can be read.
+nlohmann::json predict(const PredictRequest& request, Reporter& reporter);
+
 // A sheet of pictures: what each view saw and what was made of it; for targets that are features,
 // their three principal components beside those of the prediction. Written to `out` as PNG; a PNG
 // that is there is replaced with `overwrite` alone. Throws Error(kCheckpoint) for weights without a
@@ -159,8 +177,8 @@ nlohmann::json diff_checkpoints(const std::filesystem::path& first,
 
 struct ConvertRequest {
   CheckpointRequest checkpoint;
-  // native, pth, safetensors, hf; of the encoder alone: encoder, timm, transformers. Empty: pth or
-  // safetensors, by the ending of `out`.
+  // native, pth, safetensors, hf; of the encoder alone: encoder, timm, transformers; of a
+  // segmenter: mmseg. Empty: pth or safetensors, by the ending of `out`.
   std::string to;
   std::filesystem::path out;  // a file; a folder for native, hf, timm and transformers
   bool overwrite = false;

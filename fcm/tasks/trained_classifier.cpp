@@ -12,12 +12,14 @@
 #include "fcm/interop/architecture.h"
 #include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
+#include "fcm/interop/segmenters.h"
 #include "fcm/interop/tensor_roles.h"
 #include "fcm/loader/loader.h"
 #include "fcm/loss/classification.h"
 #include "fcm/models/inputs.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/class_match.h"
 #include "fcm/tasks/fit_positions.h"
 #include "fcm/tasks/trained_model.h"
 #include "fcm/train/learners/classify.h"
@@ -33,17 +35,6 @@ using interop::has_role;
 using interop::patterns_of;
 using interop::TensorRole;
 
-// Patches of the pictures that the checkpoint was trained on.
-masks::Grid grid_of(const Checkpoint& checkpoint, int64_t patches) {
-  if (const auto text = checkpoint.state.find("recipe"); text != checkpoint.state.end()) {
-    const recipe::Recipe recipe =
-        recipe::read_stored_recipe(text->get<std::string>(), checkpoint.path.string());
-    const int64_t side = recipe.encoder.patch_side();
-    return {recipe.data.image_size[0] / side, recipe.data.image_size[1] / side};
-  }
-  return square_of(patches);
-}
-
 // The position table of the file, resized to the classifier's grid: kept alive by what is returned.
 at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpoint,
                             Reporter& reporter) {
@@ -52,7 +43,8 @@ at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpo
                                   [](const TensorView& view) { return view.name == "pos_embed"; });
   if (found == tensors.end() || found->shape.size() != 3) return {};
   const int64_t tokens = encoder::family(model.options().kind).class_tokens;
-  const masks::Grid from = grid_of(checkpoint, found->shape[1] - tokens), to = model.grid();
+  const masks::Grid from = grid_of_positions(checkpoint, found->shape[1] - tokens),
+                    to = model.grid();
   at::Tensor table = fit_positions(*found, tokens, from, to);
   if (table.defined()) {
     reporter.info(fmt::format("positions of {} x {} patches resized to {} x {}", from.rows,
@@ -78,26 +70,6 @@ std::vector<at::Tensor> resize_tables(const models::Classifier& model, Checkpoin
                               owners.size(), model.options().encoder.window));
   }
   return owners;
-}
-
-// Why the head of a checkpoint cannot be that of these classes; empty: it can.
-std::string why_other_head(const Checkpoint& checkpoint, int64_t rows, int64_t wanted,
-                           const std::vector<std::string>& classes, Reporter& reporter) {
-  if (rows != wanted) {
-    return fmt::format("has a head for {} classes, these pictures have {}", rows, wanted);
-  }
-  if (classes.empty()) return {};
-  const std::vector<std::string> names = printable(classes);
-  const std::optional<PictureSet> set = stored_set(checkpoint.state, kTrainedOn);
-  if (!set || std::ssize(set->classes) != rows) {
-    reporter.warn(
-        fmt::format("{} has a head for {} classes and does not say for which: it is taken "
-                    "to be for these, in their order: {}",
-                    checkpoint.path.string(), rows, class_list(names)));
-    return {};
-  }
-  const std::string difference = first_difference(set->classes, names);
-  return difference.empty() ? "" : "has a head for other classes (" + difference + ")";
 }
 
 void drop_other_head(const models::Classifier& model, Checkpoint& checkpoint,
@@ -207,15 +179,15 @@ recipe::Recipe classifier_recipe(const Checkpoint& checkpoint, const std::vector
 
 }  // namespace
 
-TrainedClassifier load_classifier(const std::string& path, const std::vector<std::string>& set,
+TrainedClassifier load_classifier(Checkpoint checkpoint, const std::vector<std::string>& set,
                                   Reporter& reporter, at::Device device) {
-  Checkpoint checkpoint = interop::load_any(path, false, reporter);
+  interop::refuse_segmenter(checkpoint);
   TrainedClassifier trained;
   trained.recipe = classifier_recipe(checkpoint, set, reporter);
   recipe::check(trained.recipe);
   if (trained.recipe.classify().classifier.ema_decay > 0) {
     SilentReporter said_already;
-    checkpoint = interop::load_any(path, true, said_already);
+    checkpoint = interop::load_any(checkpoint.path, true, said_already);
     take_average(checkpoint, reporter);
   }
   const std::string source = checkpoint.path.string();

@@ -45,7 +45,8 @@ struct TrainedClassifier {
 // average of the weights (classifier.ema_decay), it is what is loaded; a file of weights alone
 // gives those, with a warning. On `device`. Throws Error(kCheckpoint) where there is no classifier
 // in it.
-TrainedClassifier load_classifier(const std::string& path, const std::vector<std::string>& set,
-                                  Reporter& reporter, at::Device device = at::kCPU);
+TrainedClassifier load_classifier(checkpoint::Checkpoint checkpoint,
+                                  const std::vector<std::string>& set, Reporter& reporter,
+                                  at::Device device = at::kCPU);
 
 }  // namespace fcm::tasks

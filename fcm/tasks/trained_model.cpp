@@ -8,10 +8,12 @@
 #include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/published_recipe.h"
+#include "fcm/interop/segmenters.h"
 #include "fcm/interop/tensor_roles.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/trained_segmenter.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -103,6 +105,9 @@ Architecture architecture_of(const Checkpoint& checkpoint) {
 
 recipe::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::string>& overrides) {
   const std::string source = checkpoint.path.string();
+  if (is_segmenter(checkpoint)) {
+    return recipe::pretraining_of(interop::segmenter_recipe(checkpoint, overrides));
+  }
   const auto text = checkpoint.state.find("recipe");
   if (text != checkpoint.state.end()) {
     return recipe::pretraining_of(
@@ -118,9 +123,11 @@ void say_assumptions(const Checkpoint& checkpoint, const std::vector<std::string
                      Needs needs, Reporter& reporter) {
   if (checkpoint.state.contains("recipe")) return;
   const std::vector<std::string> assumed =
-      interop::assumptions(recipe_of(checkpoint, overrides), architecture_of(checkpoint),
-                           checkpoint.state.value("args", nlohmann::json()), overrides,
-                           interop::facts_in(checkpoint), needs == Needs::kPictures);
+      is_segmenter(checkpoint)
+          ? interop::segmenter_assumptions(checkpoint, overrides)
+          : interop::assumptions(recipe_of(checkpoint, overrides), architecture_of(checkpoint),
+                                 checkpoint.state.value("args", nlohmann::json()), overrides,
+                                 interop::facts_in(checkpoint), needs == Needs::kPictures);
   for (const std::string& sentence : assumed) {
     reporter.info(
         fmt::format("{} does not say, so this is assumed: {}", checkpoint.path.string(), sentence));
@@ -147,6 +154,7 @@ void say_average(const Checkpoint& checkpoint, Reporter& reporter) {
   const std::string source = checkpoint.path.string();
   if (text == checkpoint.state.end() || source.find("::") != std::string::npos) return;
   const recipe::Recipe recipe = recipe::read_stored_recipe(text->get<std::string>(), source, {});
+  if (recipe.is<recipe::Segment>()) return;
   const bool kept = recipe.is<recipe::Classify>() ? recipe.classify().classifier.ema_decay > 0
                                                   : recipe.pretrain().targets.ema > 0;
   const bool is_pth = checkpoint.format == "pth";
@@ -160,6 +168,7 @@ TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, R
                                 at::Device device) {
   const Checkpoint checkpoint = interop::load_any(request.path, false, reporter);
   const std::string source = checkpoint.path.string();
+  interop::refuse_segmenter(checkpoint);
   const Architecture architecture = architecture_of(checkpoint);
   if (needs == Needs::kPictures) refuse_without_decoder(architecture, source);
   TrainedModel trained;

@@ -29,8 +29,9 @@ class Learner {
   Learner& operator=(const Learner&) = delete;
   virtual ~Learner() = default;
 
-  // Which of the data set's targets it learns, and so its loader has to read.
-  virtual loader::TargetKind target_kind() const = 0;
+  // What its loader is asked for beside the recipe's [data]: the targets that it learns, and what
+  // is done to pictures. Everything else stays.
+  virtual void ask_for(loader::LoaderRequest& request) const = 0;
 
   // One update: forward and backward over micro-batches, then the optimizer. A loss or gradient
   // that is not finite, in any process, leaves everything as it was. Throws Error(kData) for a

@@ -74,7 +74,7 @@ class Loop {
     }
     if (unmeasured_) {
       last_lr_ = optim::lr_at_step(recipe_.optim, counters_.step - 1, steps_per_epoch_);
-      measure(due(steps_per_epoch_));
+      measure(measure_due(counters_.step));
       result.stopped = unmeasured_;
       if (!unmeasured_) save(last());
       if (unmeasured_ || last()) return result;
@@ -83,8 +83,8 @@ class Loop {
       while (may_begin()) begin_step();
       result.loss = finish_step();
       if (due(recipe_.run.log_every_steps) || last()) write_step_line(result.loss);
-      const bool epoch_done = due(steps_per_epoch_);
-      if (epoch_done || (last() && request_.measures_last_step)) measure(epoch_done);
+      const bool is_due = measure_due(counters_.step);
+      if (is_due || (last() && request_.measures_last_step)) measure(is_due);
       stopping_ = asked_to_stop() || unmeasured_;
       result.stopped = begun_.empty() && stopping_ && (!last() || unmeasured_);
       if (result.stopped || last() || save_due(counters_.step)) save(result.stopped || last());
@@ -110,8 +110,10 @@ class Loop {
     return static_cast<double>(counters_.step) / static_cast<double>(steps_per_epoch_);
   }
   // Where the schedules end, whether or not run.max_steps stops earlier.
-  int64_t steps_of_all_epochs() const {
-    return std::llround(recipe_.optim.epochs * static_cast<double>(steps_per_epoch_));
+  int64_t scheduled_steps() const { return optim::steps_of_run(recipe_.optim, steps_per_epoch_); }
+  bool measure_due(int64_t step) const {
+    const int64_t every = recipe_.run.measure_every_steps;
+    return due(every > 0 ? every : steps_per_epoch_, step);
   }
   // Of all launches, measuring not counted.
   double train_seconds() const { return earlier_seconds_ + watch_.seconds() - measuring_seconds_; }
@@ -152,17 +154,15 @@ class Loop {
     const bool queued = request_.queued && !recipe_.debug.reference_ops;
     if (queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
     if (!execution_) execution_ = std::make_unique<EagerExecution>(learner_);
-    loader_ = std::make_unique<loader::Loader>(
-        loader::LoaderRequest{.dataset = request_.dataset,
-                              .data = recipe_.data,
-                              .targets = learner_.target_kind(),
-                              .batch_size = recipe_.optim.batch_size,
-                              .seed = static_cast<uint64_t>(recipe_.run.seed),
-                              .threads = request_.threads,
-                              .first_step = counters_.step,
-                              .augment = recipe_.is<recipe::Classify>() ? recipe_.classify().augment
-                                                                        : loader::AugmentOptions{},
-                              .slice = {group_.rank(), group_.size()}});
+    loader::LoaderRequest wanted{.dataset = request_.dataset,
+                                 .data = recipe_.data,
+                                 .batch_size = recipe_.optim.batch_size,
+                                 .seed = static_cast<uint64_t>(recipe_.run.seed),
+                                 .threads = request_.threads,
+                                 .first_step = counters_.step,
+                                 .slice = {group_.rank(), group_.size()}};
+    learner_.ask_for(wanted);
+    loader_ = std::make_unique<loader::Loader>(std::move(wanted));
   }
 
   // A step whose update was given and not read.
@@ -177,8 +177,8 @@ class Loop {
   bool may_begin() const {
     if (begun_.empty()) return true;
     const int64_t step = counters_.step + 1;  // of the one in flight
-    const bool looked_at = save_due(step) || due(steps_per_epoch_, step) ||
-                           due(recipe_.run.pictures_every_steps, step);
+    const bool looked_at =
+        save_due(step) || measure_due(step) || due(recipe_.run.pictures_every_steps, step);
     return std::ssize(begun_) < execution_->most_unread() && step < total_steps_ && !looked_at &&
            !may_go_back(recipe_.run, counters_) && !stopping_;
   }
@@ -192,8 +192,8 @@ class Loop {
     const int64_t steps_before = counters_.step + std::ssize(begun_);
     const optim::Rate rate = optim::rate_at_step(recipe_.optim, steps_before, steps_per_epoch_);
     begun.lr = rate.lr;
-    execution_->give(std::move(batch), {rate.lr, counters_.micro_batch, steps_before,
-                                        steps_of_all_epochs(), rate.base});
+    execution_->give(std::move(batch),
+                     {rate.lr, counters_.micro_batch, steps_before, scheduled_steps(), rate.base});
     begun_.push_back(std::move(begun));
   }
 
@@ -282,8 +282,9 @@ class Loop {
     }
   }
 
-  // Writes the line of an epoch, with what is measured at its end.
-  void measure(bool epoch_done) {
+  // Writes the line of an epoch, with what is measured at its end (or where
+  // run.measure_every_steps says).
+  void measure(bool is_due) {
     const int64_t epoch = (counters_.step - 1) / steps_per_epoch_;  // counted from 0, as published
     nlohmann::json line = {{"train_lr", last_lr_},
                            {"train_loss", mean(counters_.epoch_loss, counters_.epoch_steps)},
@@ -299,7 +300,7 @@ class Loop {
     unmeasured_ = group_.any(!try_to_measure(epoch, measured));
     measuring_seconds_ += measuring.seconds();
     if (unmeasured_) return;
-    if (epoch_done) {
+    if (is_due) {
       counters_.epoch_loss = 0;
       counters_.epoch_steps = 0;
       counters_.epoch_target_losses.clear();
@@ -410,7 +411,7 @@ int64_t total_steps(const recipe::Recipe& recipe, int64_t dataset_size) {
          "the data set has {} pictures, fewer than one batch of {}; lower optim.batch_size",
          dataset_size, recipe.optim.batch_size);
   }
-  const int64_t steps = std::llround(recipe.optim.epochs * static_cast<double>(steps_per_epoch));
+  const int64_t steps = optim::steps_of_run(recipe.optim, steps_per_epoch);
   return recipe.run.max_steps > 0 ? std::min(recipe.run.max_steps, steps) : steps;
 }
 

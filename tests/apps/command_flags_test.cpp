@@ -33,6 +33,7 @@ const std::map<std::string, std::string> kUsed = {
     {"visualize",
      "--checkpoint --set --allow-missing --teacher --images --out --seed --overwrite --device "
      "--threads"},
+    {"predict", "--checkpoint --set --images --out --overwrite --device --threads"},
     {"report", "run_dir"},
     {"launch", "--processes"},
     {"recipe list", ""},

@@ -7,6 +7,7 @@
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/load_any.h"
 #include "tests/formats/pth_support.h"
+#include "tests/interop/stored_tensors.h"
 
 namespace fcm::interop {
 namespace {
@@ -30,30 +31,6 @@ class Published : public TemporaryFolderTest {
     return Json::parse(stream);
   }
 };
-
-float at(const formats::TensorView& tensor, size_t index) {
-  float value = 0;
-  std::memcpy(&value, tensor.bytes.data() + index * sizeof value, sizeof value);
-  return value;
-}
-
-// Whether a tensor is the one that is stored whole under `name`, or sampled as name.idx, name.val.
-bool is_stored(const formats::TensorView& tensor, const std::string& name,
-               const formats::TensorFile& golden) {
-  if (const formats::TensorView* whole = golden.find(name)) {
-    return whole->shape == tensor.shape && whole->bytes.size() == tensor.bytes.size() &&
-           std::memcmp(whole->bytes.data(), tensor.bytes.data(), tensor.bytes.size()) == 0;
-  }
-  const formats::TensorView *places = golden.find(name + ".idx"),
-                            *values = golden.find(name + ".val");
-  if (places == nullptr || values == nullptr) return false;
-  for (size_t i = 0; i < values->bytes.size() / sizeof(float); ++i) {
-    int64_t place = 0;
-    std::memcpy(&place, places->bytes.data() + i * sizeof place, sizeof place);
-    if (at(tensor, static_cast<size_t>(place)) != at(*values, i)) return false;
-  }
-  return true;
-}
 
 TEST_F(Published, EverythingInACheckpointIsFound) {
   const checkpoint::Checkpoint checkpoint = load_stored("checkpoint-0.pth");

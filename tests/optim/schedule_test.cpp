@@ -138,5 +138,43 @@ TEST(Schedule, OfSimMimSharesItsEndsAmongGroups) {
   EXPECT_NEAR(of_low(middle), 0.5 * 1e-6 + 0.5 * 1e-5, 1e-18);
 }
 
+// mmcv's poly policy with a linear warm-up, of ConvMAE's segmentation.
+TEST(Schedule, EveryStoredStepOfThePolySchedule) {
+  const std::string path = FCM_SOURCE_DIR "/../shared/goldens/segmentation/schedule.json";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no golden file at " << path;
+  std::ifstream file(path);
+  int rows = 0;
+  for (const auto& golden : nlohmann::json::parse(file)) {
+    ASSERT_EQ(golden.at("power"), 1);
+    ASSERT_EQ(golden.at("min_lr"), 0);
+    OptimOptions options;
+    options.schedule = "poly";
+    options.batch_size = 256;
+    options.base_lr = golden.at("lr");
+    options.warmup_lr = options.base_lr * golden.at("warmup_ratio").get<double>();
+    options.steps = golden.at("max_iters");
+    options.warmup_steps = golden.at("warmup_iters");
+    for (const auto& point : golden.at("points")) {
+      const double wanted = point.at(1).get<double>();
+      EXPECT_NEAR(lr_at_step(options, point.at(0).get<int64_t>(), 1263), wanted, wanted * 1e-10)
+          << "step " << point.at(0);
+      ++rows;
+    }
+  }
+  EXPECT_GT(rows, 10);
+}
+
+TEST(Schedule, PolyCountsStepsOfEpochsWhereNoneAreGiven) {
+  OptimOptions options;
+  options.schedule = "poly";
+  options.epochs = 4;
+  EXPECT_EQ(steps_of_run(options, 25), 100);
+  EXPECT_DOUBLE_EQ(lr_at_step(options, 50, 25), options.lr() / 2);
+  EXPECT_EQ(lr_at_step(options, 100, 25), 0);
+  options.steps = 10;
+  EXPECT_EQ(steps_of_run(options, 25), 10);
+  EXPECT_THROW(rate_at_epoch(options, 1), std::logic_error);
+}
+
 }  // namespace
 }  // namespace fcm::optim

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "tests/parity/miou_cases.h"
 #include "tests/parity/swin_model.h"
 
 namespace fcm::parity {
@@ -60,16 +61,66 @@ const std::map<std::string, Cases>& cases_of_swin_kinds() {
   return kinds;
 }
 
+// In the set of segmentation every file is of one kind ("golden"), and its name says which. The
+// schedule is compared by tests/optim; what is not listed is unknown.
+const std::map<std::string, Cases>& cases_of_segmentation_files() {
+  static const std::map<std::string, Cases> files{
+      {"train_pipeline.safetensors", scene_cases},
+      {"train_pipeline.json", no_cases},
+      {"test_pipeline.safetensors", scene_cases},
+      {"test_pipeline.json", no_cases},
+      {"resize.safetensors", scene_cases},
+      {"resize.json", no_cases},
+      {"resize_sizes.json", scene_cases},
+      {"colour.safetensors", scene_cases},
+      {"colour.json", no_cases},
+      {"colour_convert.safetensors", scene_cases},
+      {"colour_reduce_zero_label.json", scene_cases},
+      {"crop_rule.safetensors", scene_cases},
+      {"crop_rule.json", no_cases},
+      {"backbone_square.safetensors", segmentor_cases},
+      {"backbone_rect.safetensors", segmentor_cases},
+      {"segmentor_square.safetensors", segmentor_cases},
+      {"segmentor_rect.safetensors", segmentor_cases},
+      {"segmentor_square.steps.safetensors", segmentor_cases},
+      {"segmentor_rect.steps.safetensors", segmentor_cases},
+      {"mae_vit_segmentor.safetensors", segmentor_cases},
+      {"inference.safetensors", segmentor_cases},
+      {"other_size.safetensors", segmentor_cases},
+      {"pretrained.safetensors", segmentor_cases},
+      {"position_resize.safetensors", segmentor_cases},
+      {"base_512.safetensors", segmentor_cases},
+      {"schedule.json", no_cases},
+      {"heads_square.decode_head.safetensors", segmentation_head_cases},
+      {"heads_square.auxiliary_head.safetensors", segmentation_head_cases},
+      {"heads_rect.decode_head.safetensors", segmentation_head_cases},
+      {"heads_rect.auxiliary_head.safetensors", segmentation_head_cases},
+      {"losses.safetensors", segmentation_loss_cases},
+      {"map4_and_pooling.safetensors", segmentation_map_cases}};
+  return files;
+}
+
+bool is_of_segmentation(const Entry& entry) { return entry.folder.filename() == "segmentation"; }
+
 // Of the set that has Swins alone, some tables name no source.
 bool is_of_swin(const Entry& entry) { return is_swin(entry) || entry.folder.filename() == "swin"; }
 
 }  // namespace
 
-bool knows(const std::string& kind) {
+bool knows(const Entry& entry) {
+  if (is_of_maps(entry)) return true;
+  if (is_of_segmentation(entry) && entry.kind() != "errors") {
+    return cases_of_segmentation_files().contains(entry.file);
+  }
+  const std::string kind = entry.kind();
   return cases_of_kinds().contains(kind) || cases_of_swin_kinds().contains(kind);
 }
 
 std::vector<CaseResult> run_cases(const Entry& entry, const Request& request) {
+  if (is_of_maps(entry)) return miou_cases(entry, request);
+  if (is_of_segmentation(entry) && entry.kind() != "errors") {
+    return cases_of_segmentation_files().at(entry.file)(entry, request);
+  }
   const auto& kinds = is_of_swin(entry) ? cases_of_swin_kinds() : cases_of_kinds();
   return kinds.at(entry.kind())(entry, request);
 }

@@ -24,9 +24,10 @@ struct Request {
   at::Device device = at::kCPU;  // of the fast path of pretraining and its updates
 };
 
-// Whether this program knows what to do with entries of that kind; kinds that only describe others
-// ("errors", "inputs") are known and have no cases of their own.
-bool knows(const std::string& kind);
+// Whether this program knows what to do with the entry: by its kind or, in sets that call all of
+// their files "golden", by the file's name. Those that only describe others ("errors", "inputs")
+// are known and have no cases of their own.
+bool knows(const Entry& entry);
 
 // The results of an entry's cases. What a case throws is its fault.
 std::vector<CaseResult> run_cases(const Entry& entry, const Request& request);
@@ -44,11 +45,18 @@ std::vector<CaseResult> oracle_cases(const Entry& entry, const Request& request)
 std::vector<CaseResult> checkpoint_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> teacher_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> teacher_file_cases(const Entry& entry, const Request& request);
+// Pictures and maps of segmentation.
+std::vector<CaseResult> scene_cases(const Entry& entry, const Request& request);
 // Those of the published Swins.
 std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> swin_optimizer_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> swin_table_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> swin_resume_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> segmentation_head_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> segmentation_loss_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> segmentation_map_cases(const Entry& entry, const Request& request);
+// Whole segmenters.
+std::vector<CaseResult> segmentor_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> resume_cases(const Entry& entry, const Request& request);
 
 // One case: made only where its name holds the filter; what it throws becomes a fault.

@@ -69,7 +69,7 @@ int run(const Arguments& arguments) {
       return entry.file.find(text) != text.npos;
     };
     if (std::any_of(arguments.except.begin(), arguments.except.end(), is_in_name)) continue;
-    if (!knows(entry.kind())) {
+    if (!knows(entry)) {
       if (entry.file.find(arguments.filter) == std::string::npos) continue;
       ++totals.unknown;
       if (!arguments.json) {

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "fcm/train/state.h"
 #include "reference/adamw.h"
 #include "tests/parity/swin_path.h"
 

@@ -14,7 +14,7 @@ namespace {
 const std::filesystem::path kShippedRecipes = std::filesystem::path(FCM_SOURCE_DIR) / "recipes";
 
 Recipe shipped_finetune(const std::string& name, const std::vector<std::string>& overrides = {}) {
-  return load_classification_recipe(name, {kShippedRecipes}, overrides);
+  return load_supervised_recipe(name, {kShippedRecipes}, overrides);
 }
 
 TEST(Recipe, TheBaseOnesArePublished) {

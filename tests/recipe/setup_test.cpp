@@ -102,7 +102,7 @@ TEST(Costs, OfShippedRecipesOfClassifiers) {
            {"linprobe_vit_base_in1k_90ep", 35126120448},
            {"smoke_finetune", 8659968},
            {"smoke_linprobe", 2886656}}) {
-    EXPECT_EQ(training_flops(load_classification_recipe(name, {kRecipeFolder}, {})), flops) << name;
+    EXPECT_EQ(training_flops(load_supervised_recipe(name, {kRecipeFolder}, {})), flops) << name;
   }
 }
 

@@ -40,7 +40,7 @@ class Pretrained {
 
 FinetuneRequest asking(const char* recipe, const std::vector<std::string>& set = {}) {
   FinetuneRequest request;
-  request.recipe = recipe::load_classification_recipe(recipe, {kRecipes}, set);
+  request.recipe = recipe::load_supervised_recipe(recipe, {kRecipes}, set);
   request.set = set;
   return request;
 }

@@ -112,7 +112,7 @@ TEST_F(FactsInUse, RecipesThatNameTheirSizesAreComparedWithThem) {
                            "encoder.depths=[2]",  "encoder.strides=[4]",  "encoder.mlp_ratios=[4]",
                            "encoder.heads=2",     "data.image_size=[8,8]"};
   FinetuneRequest request;
-  request.recipe = recipe::load_classification_recipe(
+  request.recipe = recipe::load_supervised_recipe(
       "smoke_finetune", {std::filesystem::path(FCM_SOURCE_DIR) / "recipes"}, sizes);
   request.set = sizes;
   const auto resolve = [&](const std::string& path) {

@@ -73,7 +73,7 @@ inline tasks::FinetuneRequest downstream(const Origin& origin, const std::string
                        fmt::format("run.max_steps={}", steps), "run.log_every_steps=3"};
   settings.insert(settings.end(), origin.set.begin(), origin.set.end());
   tasks::FinetuneRequest request;
-  request.recipe = recipe::load_classification_recipe(origin.recipe, {kRecipes}, settings);
+  request.recipe = recipe::load_supervised_recipe(origin.recipe, {kRecipes}, settings);
   request.data = data;
   request.checkpoint = checkpoint;
   request.out = out;

@@ -22,7 +22,7 @@ class ChangedLearner final : public Learner {
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override {
     return change_(made_++, plan, [&] { return inner_.update(batch, plan); });
   }
-  loader::TargetKind target_kind() const override { return inner_.target_kind(); }
+  void ask_for(loader::LoaderRequest& request) const override { inner_.ask_for(request); }
   at::Device device() const override { return inner_.device(); }
   int64_t trainable_elements() const override { return inner_.trainable_elements(); }
   int64_t updates() const override { return inner_.updates(); }

@@ -33,7 +33,10 @@ class ClassifierLearner final : public Learner {
   // Erasing, mixup and cutmix, drop path, then the cross-entropy with targets smoothed and mixed as
   // [augment] says. Clipping as optim.clip_norm says.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
-  loader::TargetKind target_kind() const override { return loader::TargetKind::kLabel; }
+  void ask_for(loader::LoaderRequest& request) const override {
+    request.targets = loader::TargetKind::kLabel;
+    request.augment = recipe_.classify().augment;
+  }
   at::Device device() const override { return model_.device(); }
   int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
   int64_t updates() const override { return optimizer_.steps(); }

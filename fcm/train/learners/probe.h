@@ -24,7 +24,10 @@ class ProbeLearner final : public Learner {
   // Features of micro-batches, then one pass of the head over the whole batch, of all ranks, by
   // whose own statistics it normalises.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
-  loader::TargetKind target_kind() const override { return loader::TargetKind::kLabel; }
+  void ask_for(loader::LoaderRequest& request) const override {
+    request.targets = loader::TargetKind::kLabel;
+    request.augment = recipe_.classify().augment;
+  }
   at::Device device() const override { return encoder_.device(); }
   int64_t trainable_elements() const override { return head_parameters_.trainable_elements(); }
   int64_t updates() const override { return updates_; }

@@ -1,14 +1,20 @@
-#include "apps/commands/train_classifier.h"
+#include "apps/commands/train_supervised.h"
 
 #include "apps/signals.h"
 #include "fcm/base/error.h"
 
 namespace fcm::apps::commands {
 
-int train_classifier(tasks::FinetuneRequest& request, const recipe::Recipe& recipe,
+int train_supervised(tasks::FinetuneRequest& request, const recipe::Recipe& recipe,
                      const RecipeChoice& choice, const std::string& command,
                      const std::string& learns, const Output& output) {
-  if (const std::string& found = recipe.classify().classifier.learns; found != learns) {
+  const bool is_classifier = recipe.is<recipe::Classify>();
+  const std::string found = is_classifier ? recipe.classify().classifier.learns : "all";
+  if (found != learns) {
+    if (!is_classifier) {
+      fail(ExitCode::kUsage, "--recipe {} is no recipe of a probe; train it with finetune",
+           choice.name);
+    }
     fail(ExitCode::kUsage, "--recipe {}: classifier.learns is \"{}\", {} wants \"{}\"", choice.name,
          found, command, learns);
   }

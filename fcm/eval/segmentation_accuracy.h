@@ -1,0 +1,45 @@
+// What a segmenter gets right.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "fcm/dist/group.h"
+#include "fcm/eval/miou.h"
+#include "fcm/eval/slide.h"
+#include "fcm/image/image.h"
+#include "fcm/loader/dataset.h"
+#include "fcm/loader/target.h"
+#include "fcm/recipe/recipe.h"
+
+namespace fcm::eval {
+
+// Logits [N, h / 4, w / 4, K] of normalised windows [N, h, w, C], both float32 on the CPU.
+using WindowLogits = std::function<at::Tensor(const at::Tensor& windows_NHWC)>;
+
+struct SegmentationAccuracy {
+  MeanIou figures;
+  int64_t images = 0;      // measured
+  int64_t unreadable = 0;  // left out
+};
+
+// The classes of a picture that was resized for testing (loader/scene_testing.h), uint8
+// [rows, cols]: in windows as the recipe says, then brought to that size.
+at::Tensor classes_of_scene(const WindowLogits& logits, const recipe::Recipe& recipe,
+                            const image::Image& resized, int64_t rows, int64_t cols);
+
+// Every readable picture once, in their order. `seen`, if given, gets each of this rank's pictures
+// as it was tested, its map and what was predicted. Throws Error(kData) where no picture can be
+// read. Each rank of a group measures its slice, and all have the result of the whole.
+using Seen = std::function<void(int64_t index, const image::Image& resized,
+                                const loader::ClassMap& map, const at::Tensor& predicted_HW)>;
+SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t classes,
+                                           const recipe::Recipe& recipe,
+                                           const std::shared_ptr<const loader::Dataset>& dataset,
+                                           int64_t threads, dist::Group& group,
+                                           const Seen& seen = {});
+
+}  // namespace fcm::eval

@@ -1,0 +1,124 @@
+#include "fcm/interop/segmenter_names.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/interop/adapters.h"
+
+namespace fcm::interop {
+namespace {
+
+using formats::TensorView;
+
+// Beginnings of names behind "backbone." or behind the number of a block.
+struct VitRename {
+  std::string_view ours, theirs;
+};
+constexpr VitRename kVitEmbedding{"patch_embed.proj.", "patch_embed.projection."};
+constexpr VitRename kVitBlocks{"blocks.", "layers."};
+constexpr std::array kInVitBlock = {
+    VitRename{"gamma_1", "gamma_1"},       VitRename{"gamma_2", "gamma_2"},
+    VitRename{"attn.", "attn."},           VitRename{"norm1.", "ln1."},
+    VitRename{"norm2.", "ln2."},           VitRename{"mlp.fc1.", "ffn.layers.0.0."},
+    VitRename{"mlp.fc2.", "ffn.layers.1."}};
+
+using Side = std::string_view VitRename::*;
+
+// `name` with the other beginning; nullopt: it has not this one.
+std::optional<std::string> with_other_front(std::string_view name, const VitRename& rule, Side from,
+                                            Side to) {
+  if (!name.starts_with(rule.*from)) return std::nullopt;
+  return std::string(rule.*to) + std::string(name.substr((rule.*from).size()));
+}
+
+// Other names stay as they are.
+std::string vit_renamed(std::string_view name, Side from, Side to) {
+  const std::string same(name);
+  if (!name.starts_with(kSegmenterEncoder)) return same;
+  const std::string_view inner = name.substr(kSegmenterEncoder.size());
+  if (const auto other = with_other_front(inner, kVitEmbedding, from, to)) {
+    return std::string(kSegmenterEncoder) + *other;
+  }
+  const auto block = with_other_front(inner, kVitBlocks, from, to);
+  if (!block) return same;
+  const size_t dot = block->find('.', (kVitBlocks.*to).size());  // behind the number
+  if (dot == std::string::npos) return same;
+  for (const VitRename& rule : kInVitBlock) {
+    const auto part = with_other_front(std::string_view(*block).substr(dot + 1), rule, from, to);
+    if (part) return std::string(kSegmenterEncoder) + block->substr(0, dot + 1) + *part;
+  }
+  return same;
+}
+
+bool is_integer_count(const TensorView& tensor) {
+  return tensor.name.ends_with(kBatchesSeen) && tensor.dtype == "I64" && tensor.shape.empty() &&
+         tensor.bytes.size() == sizeof(int64_t);
+}
+
+}  // namespace
+
+bool are_of_segmenter(std::span<const TensorView> tensors) {
+  return std::any_of(tensors.begin(), tensors.end(), [](const TensorView& tensor) {
+    return tensor.name.ends_with(kSegmenterClasses) &&
+           without_outer_wrappers(tensor.name) == kSegmenterClasses;
+  });
+}
+
+bool is_statistic(std::string_view name) {
+  return name.ends_with(".running_mean") || name.ends_with(".running_var") ||
+         name.ends_with(kBatchesSeen);
+}
+
+formats::Buffer from_mmseg(std::vector<TensorView>& tensors, const std::string& source) {
+  std::map<std::string, std::string> before;
+  for (TensorView& tensor : tensors) {
+    std::string name =
+        vit_renamed(without_outer_wrappers(tensor.name), &VitRename::theirs, &VitRename::ours);
+    const auto [place, is_new] = before.emplace(name, tensor.name);
+    if (!is_new) {
+      fail(ExitCode::kCheckpoint,
+           "{}: {} and {} both are {} to this program; it cannot tell which one is meant", source,
+           place->second, tensor.name, name);
+    }
+    tensor.name = std::move(name);
+  }
+  std::erase_if(tensors, [](const TensorView& tensor) { return is_window_buffer(tensor.name); });
+  const auto counts = std::count_if(tensors.begin(), tensors.end(), is_integer_count);
+  formats::Buffer floats(static_cast<size_t>(counts) * sizeof(float));
+  size_t at = 0;
+  for (TensorView& tensor : tensors) {
+    if (!is_integer_count(tensor)) continue;
+    int64_t count = 0;
+    std::memcpy(&count, tensor.bytes.data(), sizeof count);
+    const auto value = static_cast<float>(count);
+    std::memcpy(floats.data() + at, &value, sizeof value);
+    tensor.dtype = "F32";
+    tensor.bytes = std::as_const(floats).bytes().subspan(at, sizeof value);
+    at += sizeof value;
+  }
+  return floats;
+}
+
+std::vector<TensorView> take_out_beside_segmenter(std::vector<TensorView>& tensors) {
+  constexpr std::array<std::string_view, 4> kModules = {kSegmenterEncoder, "neck.", "decode_head.",
+                                                        "auxiliary_head."};
+  std::vector<TensorView> taken;
+  std::erase_if(tensors, [&](const TensorView& tensor) {
+    const auto is_front = [&](std::string_view front) { return tensor.name.starts_with(front); };
+    if (std::any_of(kModules.begin(), kModules.end(), is_front)) return false;
+    taken.push_back(tensor);
+    return true;
+  });
+  return taken;
+}
+
+std::string mmseg_name(std::string_view name) {
+  return vit_renamed(name, &VitRename::ours, &VitRename::theirs);
+}
+
+}  // namespace fcm::interop

@@ -1,0 +1,48 @@
+// What a segmenter adds to an encoder, and how it is measured.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fcm/config/field.h"
+
+namespace fcm::recipe {
+
+struct SegmenterSection {
+  int64_t classes = 0;
+  int64_t channels = 768;
+  int64_t aux_channels = 256;
+  double aux_weight = 0.4;
+  std::vector<int64_t> taps;
+  double dropout = 0.1;
+  double drop_path = 0;
+  double layer_decay = 1;
+  std::string windows = "slide";
+  std::vector<int64_t> stride{341, 341};
+
+  template <class Visitor>
+  void visit(Visitor& visitor) {
+    visitor("classes", classes, config::Range{0, 255},
+            "classes of the label maps; 0: as many as the data name");
+    visitor("channels", channels, config::Range{1, 16384}, "of UperNet's maps");
+    visitor("aux_channels", aux_channels, config::Range{1, 16384},
+            "of the second head's, on the third map, in training alone");
+    visitor("aux_weight", aux_weight, config::Range{0, 100}, "of the second head's loss");
+    visitor("taps", taps, config::Range{0, 255, config::Range::kAnyLength},
+            "vit: the four blocks whose results become maps, counted from 0; conv_vit: none, its "
+            "stages do");
+    visitor("dropout", dropout, config::Range{0, 0.99},
+            "probability that a channel is left out before the classes");
+    visitor("drop_path", drop_path, config::Range{0, 0.99},
+            "probability that a picture leaves out the last block's branches; from 0 at the first");
+    visitor("layer_decay", layer_decay, config::Range{1e-3, 1},
+            "each layer below the heads learns so much slower than the one above; 1: all alike");
+    visitor("windows", windows, config::OneOf{{"slide", "whole"}},
+            "measuring. slide: windows of data.image_size, logits averaged where they overlap; "
+            "whole: one window");
+    visitor("stride", stride, config::Range{1, 8192, 2}, "slide: rows and columns between windows");
+  }
+};
+
+}  // namespace fcm::recipe

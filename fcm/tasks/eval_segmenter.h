@@ -1,0 +1,19 @@
+// What `eval` does with a segmenter's checkpoint.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "fcm/base/reporter.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/tasks/tasks.h"
+
+namespace fcm::tasks {
+
+// On the validation pictures: "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable", and
+// "classes" one by one. A folder gets result.json and a sheet of the first pictures. Throws
+// Error(kData) where the data have other classes than the segmenter.
+nlohmann::json eval_segmenter(const EvalRequest& request, checkpoint::Checkpoint checkpoint,
+                              int64_t threads, Reporter& reporter);
+
+}  // namespace fcm::tasks

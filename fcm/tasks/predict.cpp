@@ -1,0 +1,192 @@
+// A segmenter's maps of any pictures.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/formats/json_text.h"
+#include "fcm/image/image.h"
+#include "fcm/interop/load_any.h"
+#include "fcm/loader/scene_testing.h"
+#include "fcm/loader/sources/picture_ending.h"
+#include "fcm/ops/reference_ops.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/tasks/output_file.h"
+#include "fcm/tasks/run_files.h"
+#include "fcm/tasks/segmentation_pictures.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/tasks/trained_segmenter.h"
+#include "fcm/viz/class_map.h"
+
+namespace fcm::tasks {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kList = "results.json";
+
+// Folders give the pictures right inside them, by name.
+std::vector<fs::path> files_of(const std::vector<std::string>& images) {
+  std::vector<fs::path> files;
+  for (const std::string& name : images) {
+    if (!fs::is_directory(name)) {
+      files.emplace_back(name);
+      continue;
+    }
+    std::vector<fs::path> inside;
+    for (const auto& entry : fs::directory_iterator(name)) {
+      const std::string file = entry.path().filename();
+      if (entry.is_regular_file() && loader::is_picture_ending(loader::ending_of(file))) {
+        inside.push_back(entry.path());
+      }
+    }
+    if (inside.empty()) fail(ExitCode::kData, "--images {} is a folder without pictures", name);
+    std::ranges::sort(inside);
+    files.insert(files.end(), inside.begin(), inside.end());
+  }
+  return files;
+}
+
+// What the two pictures of each file are called: by its name without ending, numbered where several
+// files have the same.
+std::vector<std::string> output_names(const std::vector<fs::path>& files) {
+  std::vector<std::string> names;
+  std::set<std::string> taken;
+  for (const fs::path& file : files) {
+    const std::string stem = file.stem();
+    std::string name = stem;
+    for (int64_t number = 2; !taken.insert(name).second; ++number) {
+      name = fmt::format("{}-{}", stem, number);
+    }
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
+}
+
+// Names that an earlier call left in the folder, by its list; nullopt: there is no such list.
+std::optional<std::set<std::string>> written_before(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(folder / kList, ignored)) return std::nullopt;
+  const json list = json::parse(read_file(folder / kList, ExitCode::kUsage), nullptr, false);
+  if (!list.is_array()) return std::nullopt;
+  std::set<std::string> names;
+  for (const json& one : list) {
+    if (!one.is_object() || !one.contains("file") || !one.contains("map")) return std::nullopt;
+    for (const char* member : {"picture", "map"}) {
+      const json& value = one.value(member, json());
+      if (value.is_string()) names.insert(value.get<std::string>());
+    }
+  }
+  return names;
+}
+
+void refuse_to_replace_answers(const PredictRequest& request,
+                               const std::vector<std::string>& names) {
+  const fs::path& out = request.out;
+  if (is_run(out)) fail(ExitCode::kUsage, "--out {} is a run; choose another folder", out.string());
+  const auto before = written_before(out);
+  if (is_there(out / kList) && !before) {
+    fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; choose another --out",
+         (out / kList).string());
+  }
+  if (before && !request.overwrite) {
+    fail(ExitCode::kUsage, "{} holds answers; choose another folder, or pass --overwrite",
+         out.string());
+  }
+  refuse_link_or_temporary(out / kList);
+  for (const std::string& name : names) {
+    for (const char* ending : {".png", ".map.png"}) {
+      const std::string file = name + ending;
+      refuse_link_or_temporary(out / file);
+      if (!is_there(out / file) || (before && before->contains(file))) continue;
+      fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; choose another --out",
+           (out / file).string());
+    }
+  }
+}
+
+image::Image read_picture(const fs::path& file) {
+  const std::string bytes = read_file(file, ExitCode::kData);
+  try {
+    return image::decode({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, 3);
+  } catch (const Error& error) {
+    fail(error.code(), "{}: {}", file.string(), error.what());
+  }
+}
+
+// Those that occur, the largest first.
+json classes_in(const image::Image& map, const std::vector<std::string>& names) {
+  std::map<uint8_t, int64_t> pixels;
+  for (const uint8_t one : map.pixels) ++pixels[one];
+  std::vector<std::pair<uint8_t, int64_t>> sorted(pixels.begin(), pixels.end());
+  std::ranges::stable_sort(sorted,
+                           [](const auto& a, const auto& b) { return a.second > b.second; });
+  json classes = json::array();
+  for (const auto& [number, count] : sorted) {
+    classes.push_back(
+        {{"class", names[number]},
+         {"number", number},
+         {"share", 100.0 * static_cast<double>(count) / static_cast<double>(map.pixels.size())}});
+  }
+  return classes;
+}
+
+json predict_one(const TrainedSegmenter& trained, const std::vector<std::string>& names,
+                 const fs::path& file, const PredictRequest& request, const std::string& name) {
+  const image::Image picture = read_picture(file);
+  const image::Image resized =
+      loader::scene_for_testing(picture, trained.recipe.segment().pipeline);
+  const image::Image map = map_picture(
+      eval::classes_of_scene(trained.logits, trained.recipe, resized, picture.rows, picture.cols));
+  const std::string drawn = name + ".png", plain = name + ".map.png";
+  image::write_png(request.out / drawn, viz::map_over_picture(picture, map, names, {}));
+  image::write_png(request.out / plain, map);
+  return {{"file", file.string()}, {"width", picture.cols}, {"height", picture.rows},
+          {"picture", drawn},      {"map", plain},          {"classes", classes_in(map, names)}};
+}
+
+}  // namespace
+
+json predict(const PredictRequest& request, Reporter& reporter) {
+  const std::vector<fs::path> files = files_of(request.images);
+  if (files.empty()) fail(ExitCode::kUsage, "--images names no picture");
+  const std::vector<std::string> outputs = output_names(files);
+  refuse_to_replace_answers(request, outputs);
+  set_up_machine(request.machine);
+  checkpoint::Checkpoint checkpoint = interop::load_any(request.checkpoint.path, false, reporter);
+  const TrainedSegmenter trained = load_segmenter(std::move(checkpoint), request.checkpoint.set,
+                                                  reporter, device_of(request.machine));
+  const std::vector<std::string> names =
+      class_names(trained.trained_on ? trained.trained_on->classes : std::vector<std::string>{},
+                  trained.classes());
+  const ops::ReferenceOps reference(trained.recipe.debug.reference_ops);
+  make_folders(request.out, ExitCode::kUsage);
+  json list = json::array();
+  for (size_t i = 0; i < files.size(); ++i) {
+    reporter.progress(fmt::format("{} of {} pictures", i + 1, files.size()));
+    try {
+      list.push_back(predict_one(trained, names, files[i], request, outputs[i]));
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kData) throw;
+      reporter.warn(error.what());
+    }
+  }
+  if (list.empty()) fail(ExitCode::kData, "none of the {} pictures can be read", files.size());
+  write_file_durably(request.out / kList, formats::json_text(list, 2) + "\n", ExitCode::kUsage);
+  return {{"images", list.size()},
+          {"unreadable", files.size() - list.size()},
+          {"out", request.out.string()}};
+}
+
+}  // namespace fcm::tasks

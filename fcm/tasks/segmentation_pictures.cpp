@@ -1,0 +1,99 @@
+#include "fcm/tasks/segmentation_pictures.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/loader/scene_testing.h"
+#include "fcm/ops/reference_ops.h"
+#include "fcm/viz/segmentation_sheet.h"
+
+namespace fcm::tasks {
+
+int64_t classes_of_maps(const recipe::Recipe& recipe, const loader::Dataset& dataset,
+                        const std::string& data) {
+  const int64_t wanted = recipe.segment().segmenter.classes;
+  const auto named = std::ssize(dataset.map_classes().names);
+  if (wanted == 0 && named == 0) {
+    fail(ExitCode::kUsage,
+         "{} does not name the classes of its maps; say how many there are with --set "
+         "segmenter.classes=N, or put a line for each into {}/classes.txt",
+         data, data);
+  }
+  if (wanted != 0 && wanted < named) {
+    fail(ExitCode::kData, "{} names {} classes, but the recipe has segmenter.classes = {}", data,
+         named, wanted);
+  }
+  return wanted == 0 ? named : wanted;
+}
+
+std::vector<std::string> class_names(const std::vector<std::string>& names, int64_t classes) {
+  std::vector<std::string> all = names;
+  for (int64_t i = std::ssize(names); i < classes; ++i) all.push_back(fmt::format("class {}", i));
+  return all;
+}
+
+nlohmann::json figures_of(const eval::SegmentationAccuracy& accuracy,
+                          const std::vector<std::string>& names) {
+  const eval::MeanIou& figures = accuracy.figures;
+  return {{"mIoU", figures.miou},
+          {"mAcc", figures.macc},
+          {"aAcc", figures.aacc},
+          {"images", accuracy.images},
+          {"unreadable", accuracy.unreadable},
+          {"classes", eval::class_lines(figures, names)}};
+}
+
+image::Image map_picture(const at::Tensor& classes_HW) {
+  const at::Tensor bytes = classes_HW.contiguous();
+  const auto* first = bytes.const_data_ptr<uint8_t>();
+  return {bytes.size(0), bytes.size(1), 1, {first, first + bytes.numel()}};
+}
+
+namespace {
+
+// Of the size of a picture that was resized.
+image::Image fitted_map(const loader::ClassMap& map, int64_t rows, int64_t cols) {
+  image::Image fitted{rows, cols, 1, {}};
+  fitted.pixels.resize(static_cast<size_t>(rows * cols));
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t col = 0; col < cols; ++col) {
+      fitted.pixels[static_cast<size_t>(row * cols + col)] = map.classes[static_cast<size_t>(
+          row * map.rows / rows * map.cols + col * map.cols / cols)];
+    }
+  }
+  return fitted;
+}
+
+}  // namespace
+
+image::Image segmentation_sheet(const eval::WindowLogits& logits, int64_t classes,
+                                const recipe::Recipe& recipe, const loader::Dataset& dataset,
+                                int64_t most, const std::string& title) {
+  const ops::ReferenceOps reference(recipe.debug.reference_ops);
+  const loader::SceneOptions options{recipe.data, recipe.segment().pipeline, classes};
+  std::vector<viz::SegmentationRow> rows;
+  for (int64_t i = 0; i < dataset.size() && std::ssize(rows) < most; ++i) {
+    try {
+      const loader::TestScene scene = loader::read_scene_for_testing(dataset, i, options);
+      const int64_t height = scene.picture.rows, width = scene.picture.cols;
+      const at::Tensor predicted =
+          eval::classes_of_scene(logits, recipe, scene.picture, height, width);
+      rows.push_back({scene.picture, fitted_map(scene.map, height, width), map_picture(predicted)});
+    } catch (const Error& error) {  // measuring counts and reports these; the next one is taken
+      if (error.code() != ExitCode::kData) throw;
+    }
+  }
+  if (rows.empty()) fail(ExitCode::kData, "there is no readable picture to draw");
+  const loader::MapClasses& known = dataset.map_classes();
+  std::vector<viz::Colour> colours;
+  if (std::ssize(known.colours) >= classes) {
+    for (const auto& [red, green, blue] : known.colours) colours.push_back({red, green, blue});
+  }
+  return viz::segmentation_sheet(rows, class_names(known.names, classes), colours, title);
+}
+
+}  // namespace fcm::tasks

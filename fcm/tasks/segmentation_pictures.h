@@ -1,0 +1,39 @@
+// Pictures, maps and figures of segmenters, as commands show and write them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "fcm/eval/segmentation_accuracy.h"
+#include "fcm/image/image.h"
+#include "fcm/loader/dataset.h"
+#include "fcm/recipe/recipe.h"
+
+namespace fcm::tasks {
+
+// How many classes the maps of a data set have, for a recipe. Throws Error(kData) where the
+// recipe's number is smaller than that of the names, Error(kUsage) where neither of the two tells.
+// `data`: as --data names it.
+int64_t classes_of_maps(const recipe::Recipe& recipe, const loader::Dataset& dataset,
+                        const std::string& data);
+
+// One name a class: those given, then "class 7" where they are fewer.
+std::vector<std::string> class_names(const std::vector<std::string>& names, int64_t classes);
+
+// "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable" and "classes" one by one.
+nlohmann::json figures_of(const eval::SegmentationAccuracy& accuracy,
+                          const std::vector<std::string>& names);
+
+// A grey picture of classes, [rows, cols].
+image::Image map_picture(const at::Tensor& classes_HW);
+
+// The first `most` readable pictures of a set, what is labelled and what is predicted.
+image::Image segmentation_sheet(const eval::WindowLogits& logits, int64_t classes,
+                                const recipe::Recipe& recipe, const loader::Dataset& dataset,
+                                int64_t most, const std::string& title);
+
+}  // namespace fcm::tasks

@@ -1,0 +1,59 @@
+// What `finetune` trains and measures: one kind for each task of a recipe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fcm/base/reporter.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/loader/dataset.h"
+#include "fcm/tasks/data.h"
+#include "fcm/tasks/tasks.h"
+#include "fcm/train/learner.h"
+#include "fcm/train/loop.h"
+
+namespace fcm::tasks {
+
+class Trainee {
+ public:
+  virtual ~Trainee() = default;
+
+  virtual train::Learner& learner() = 0;
+  // Measures the weights as they are on the validation pictures, says the figures and remembers
+  // them. Throws loader::AskedToStop where somebody asked to stop meanwhile.
+  virtual train::Measured measure() = 0;
+  // The figures remembered, as results have them; measured now where there are none: a finished
+  // run that is started again makes no step.
+  virtual nlohmann::json figures() = 0;
+  virtual std::vector<std::string> notes() const = 0;  // that have to go with them
+  // A sheet of pictures and answers in the run folder. Nothing where the task has none.
+  virtual void draw(int64_t /*step*/) {}
+};
+
+struct TraineeRequest {
+  const FinetuneRequest& run;  // with the recipe that is trained; outlives the trainee
+  LabelledData data;
+  const std::atomic<bool>* stop_measuring = nullptr;
+  int64_t threads = 1;
+};
+
+// The learner that the recipe's task asks for, from the weights of `start`, if there are any.
+std::unique_ptr<Trainee> make_trainee(const TraineeRequest& request,
+                                      std::optional<checkpoint::Checkpoint> start,
+                                      Reporter& reporter);
+
+// By task.
+std::unique_ptr<Trainee> make_classifier_trainee(const TraineeRequest& request,
+                                                 std::optional<checkpoint::Checkpoint> start,
+                                                 Reporter& reporter);
+std::unique_ptr<Trainee> make_segmenter_trainee(const TraineeRequest& request,
+                                                std::optional<checkpoint::Checkpoint> start,
+                                                Reporter& reporter);
+
+}  // namespace fcm::tasks

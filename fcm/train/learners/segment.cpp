@@ -1,0 +1,111 @@
+#include "fcm/train/learners/segment.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "fcm/loader/scene_pixels.h"
+#include "fcm/loss/segmentation.h"
+#include "fcm/models/inputs.h"
+#include "fcm/ops/part.h"
+#include "fcm/ops/patchify/op.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/train/learners/shares.h"
+#include "fcm/train/state.h"
+
+namespace fcm::train {
+
+SegmenterLearner::SegmenterLearner(models::Segmenter model, const recipe::Recipe& recipe,
+                                   std::shared_ptr<dist::Group> group)
+    : Learner(std::move(group)),
+      recipe_(recipe),
+      compute_(recipe::compute_type(recipe.model.precision, model.device())),
+      model_(std::move(model)),
+      optimizer_(model_.parameters(),
+                 optim::layer_decay_groups(model_.parameters(), model_.layer_of(),
+                                           recipe.optim.weight_decay,
+                                           recipe.segment().segmenter.layer_decay),
+                 recipe.optim, share_of(*shared_group(), model_.parameters(), recipe.optim.shard)),
+      gradients_(shared_group(), model_.parameters()) {}
+
+void SegmenterLearner::ask_for(loader::LoaderRequest& request) const {
+  request.targets = loader::TargetKind::kMap;
+  request.pipeline = recipe_.segment().pipeline;
+  request.classes = model_.options().classes;
+}
+
+StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& plan) {
+  const auto seed = static_cast<uint64_t>(recipe_.run.seed);
+  const double aux_weight = recipe_.segment().segmenter.aux_weight;
+  std::vector<float> values = loader::normalised_scene_pixels(batch, recipe_.data);
+  const at::Tensor pictures_BHWC = at::from_blob(
+      values.data(), {batch.batch, batch.rows, batch.cols, batch.channels}, at::kFloat);
+  const at::Tensor maps_BHW = models::maps_of(batch);
+  StepResult result;
+  double decode = 0, aux = 0;
+  ops::enter_phase("update");
+  optimizer_.zero_gradients();
+  for (int64_t first = 0; first < batch.batch; first += plan.micro_batch) {
+    const int64_t count = std::min(plan.micro_batch, batch.batch - first);
+    const std::span<const int64_t> ids(batch.sample_ids.data() + first, static_cast<size_t>(count));
+    const masks::ViewPlan views = masks::full_plan(count, model_.grid()).to(model_.device());
+    const at::Tensor some_BHWC =
+        models::to_device(pictures_BHWC.narrow(0, first, count), model_.device());
+    const at::Tensor labels_BHW =
+        models::to_device(maps_BHW.narrow(0, first, count), model_.device());
+    ops::enter_phase("segmenter");
+    const models::Segmenter::Logits logits =
+        model_.train(ops::patchify_normalised(some_BHWC.permute({0, 3, 1, 2}), views.order_BL,
+                                              model_.geometry()),
+                     views, compute_, model_.draw(seed, static_cast<uint64_t>(batch.epoch), ids),
+                     shared_group());
+    ops::enter_phase("loss");
+    const auto of_decode = loss::segmentation_loss(logits.decode_BHWK, labels_BHW);
+    const auto of_aux = loss::segmentation_loss(logits.aux_BHWK, labels_BHW);
+    const double share = batch.share_of(count);
+    const at::Tensor loss = (of_decode.loss + of_aux.loss * aux_weight) * share;
+    if (first + count == batch.batch) gradients_.begin_last_pass();
+    ops::enter_phase("backward");
+    torch::autograd::backward({loss}, {});
+    result.loss += loss.item<double>();
+    decode += of_decode.loss.item<double>() * share;
+    aux += of_aux.loss.item<double>() * share;
+    right_ += of_decode.right.item<int64_t>();
+    pixels_ += labels_BHW.numel();
+  }
+  result.target_losses = {{"decode", decode}, {"aux", aux}};
+  ops::enter_phase("update");
+  gradients_.finish(result);
+  result.gradient_norm = optimizer_.gradient_norm();
+  result.applied = is_finite(result);
+  if (!result.applied) return result;
+  optimizer_.step({plan.lr, plan.lr_base}, optimizer_.clip_scale(result.gradient_norm));
+  exchange_shares(group(), model_.parameters(), optimizer_);
+  ops::enter_phase("");
+  return result;
+}
+
+void SegmenterLearner::add_to_step_line(nlohmann::json& line, int64_t /*step*/,
+                                        Reporter& /*reporter*/) {
+  const at::Tensor counts = at::tensor({right_, pixels_}, at::kLong);
+  group().sum(counts);
+  const auto* count = counts.const_data_ptr<int64_t>();
+  if (count[1] > 0) {
+    line["decode_acc"] = 100 * static_cast<double>(count[0]) / static_cast<double>(count[1]);
+  }
+  right_ = pixels_ = 0;
+}
+
+void SegmenterLearner::begin_saving() { collect_moments(group(), model_.parameters(), optimizer_); }
+
+void SegmenterLearner::restore(const checkpoint::Checkpoint& from) {
+  optimizer_.widen();
+  load_training_state(model_.parameters(), optimizer_, nullptr, from);
+  optimizer_.keep_share();
+}
+
+}  // namespace fcm::train

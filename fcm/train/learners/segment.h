@@ -1,0 +1,54 @@
+// A segmenter that learns with all its weights: AdamW with layer decay, cross-entropy of both
+// heads.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "fcm/models/segmenter.h"
+#include "fcm/optim/adamw.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/train/learner.h"
+#include "fcm/train/learners/group_gradients.h"
+
+namespace fcm::train {
+
+// `recipe` must outlive it.
+class SegmenterLearner final : public Learner {
+ public:
+  SegmenterLearner(models::Segmenter model, const recipe::Recipe& recipe,
+                   std::shared_ptr<dist::Group> group = dist::group_of_one());
+
+  const models::Segmenter& model() const { return model_; }
+  const optim::AdamW& optimizer() const { return optimizer_; }
+
+  // Batch normalisation takes its statistics from a micro-batch of all ranks: as published where
+  // that is the batch. Drop path and dropout are drawn for each picture.
+  StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
+  void ask_for(loader::LoaderRequest& request) const override;
+  at::Device device() const override { return model_.device(); }
+  int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
+  int64_t updates() const override { return optimizer_.steps(); }
+  PublishedTensors model_state() const override { return model_tensors(model_.parameters()); }
+  PublishedTensors optimizer_state() const override {
+    return optimizer_tensors(model_.parameters(), optimizer_);
+  }
+  void begin_saving() override;
+  void end_saving() override { optimizer_.keep_share(); }
+  void restore(const checkpoint::Checkpoint& from) override;
+  // "decode_acc": percent of all pixels, those without a class included, that the decode head gets
+  // right, since the last line.
+  void add_to_step_line(nlohmann::json& line, int64_t step, Reporter& reporter) override;
+
+ private:
+  const recipe::Recipe& recipe_;
+  at::ScalarType compute_;
+  models::Segmenter model_;
+  optim::AdamW optimizer_;
+  GroupGradients gradients_;
+  int64_t right_ = 0, pixels_ = 0;  // of this rank, since the last line
+};
+
+}  // namespace fcm::train

@@ -1,0 +1,40 @@
+// What a report takes from the folder of a segmentation run.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "fcm/base/file.h"
+#include "fcm/tasks/report_input.h"
+#include "tests/support/scratch.h"
+
+namespace fcm::tasks {
+namespace {
+
+// A run folder of which only what is shown matters; sheets hold a letter instead of a picture.
+viz::ReportInput input_of(const std::string& log) {
+  const test::Scratch run;
+  run.write("recipe.toml",
+            read_file(std::string(FCM_SOURCE_DIR) + "/recipes/smoke/smoke_finetune.toml",
+                      ExitCode::kUsage));
+  run.write("log.jsonl", log);
+  run.write("pictures/step-00000900.png", std::string("a"));
+  run.write("pictures/step-100000000.png", std::string("b"));  // later, and first by its letters
+  run.write("pictures/step-00000800.png", std::string("c"));
+  run.write("result.json", std::string(R"({"mIoU": 41.5, "images": 3, "classes": []})"));
+  return report_input(run.path());
+}
+
+TEST(SegmentationReport, ShowsTheNewestSheetAndSaysWhatItIs) {
+  const viz::ReportInput input =
+      input_of("{\"step\": 1, \"loss\": 1.5, \"decode_loss\": 1, \"aux_loss\": 0.5}\n");
+  ASSERT_EQ(input.pictures.size(), 1u);
+  EXPECT_EQ(input.pictures[0].png, std::vector<uint8_t>{'b'});
+  EXPECT_EQ(input.pictures[0].caption,
+            "Pictures, what is labelled in them and what the network made of them "
+            "(step-100000000)");
+  EXPECT_EQ(input.summary.at("mIoU"), 41.5);
+  EXPECT_TRUE(input_of("{\"step\": 1, \"loss\": 1.5}\n").pictures[0].caption.starts_with("What "));
+}
+
+}  // namespace
+}  // namespace fcm::tasks
