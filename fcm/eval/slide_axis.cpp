@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "fcm/nn/upsample.h"
+
 namespace fcm::eval {
 namespace {
 
@@ -11,13 +13,9 @@ constexpr int64_t kLanes = 8;  // a known number of steps is what makes compiler
 }  // namespace
 
 std::vector<BilinearTap> bilinear_taps(int64_t from, int64_t to) {
-  std::vector<BilinearTap> taps(static_cast<size_t>(to));
-  const double step = static_cast<double>(from) / static_cast<double>(to);
-  for (int64_t d = 0; d < to; ++d) {
-    const double place = std::max((static_cast<double>(d) + 0.5) * step - 0.5, 0.0);
-    const int64_t low = std::min(static_cast<int64_t>(place), from - 1);
-    taps[static_cast<size_t>(d)] = {low, std::min(low + 1, from - 1),
-                                    static_cast<float>(place - static_cast<double>(low))};
+  std::vector<BilinearTap> taps;
+  for (const nn::LinearTap& tap : nn::bilinear_taps(from, to)) {
+    taps.push_back({tap.first, tap.second, static_cast<float>(tap.share)});
   }
   return taps;
 }

@@ -12,8 +12,7 @@ struct BilinearTap {
   float share = 0;
 };
 
-// An axis of `to` elements that `from` elements are brought to (align_corners off): element d looks
-// at max((d + .5) from / to - .5, 0), and past the end at the last.
+// An axis of `to` elements that `from` elements are brought to (nn/upsample.h), in float32.
 std::vector<BilinearTap> bilinear_taps(int64_t from, int64_t to);
 
 // out = (1 - share) * a + share * b, for n numbers; a and b may be the same, out is neither.

@@ -28,6 +28,14 @@ masks::Grid grid_of_positions(const checkpoint::Checkpoint& checkpoint, int64_t 
   return square_of(patches);
 }
 
+at::Tensor replace_values(formats::TensorView& table, const at::Tensor& values) {
+  at::Tensor kept = values.to(at::kFloat).contiguous();
+  table.dtype = "F32";
+  table.shape = kept.sizes().vec();
+  table.bytes = {static_cast<const std::byte*>(kept.const_data_ptr()), kept.nbytes()};
+  return kept;
+}
+
 at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks::Grid from,
                          masks::Grid to) {
   const size_t dimensions = table.shape.size();
@@ -39,10 +47,7 @@ at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks
   if (dimensions == 2) values = values.unsqueeze(0);
   values = nn::resize_positions(values, from.rows, from.cols, to.rows, to.cols).contiguous();
   if (dimensions == 2) values = values.squeeze(0);
-  table.dtype = "F32";
-  table.shape = values.sizes().vec();
-  table.bytes = {static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()};
-  return values;
+  return replace_values(table, values);
 }
 
 at::Tensor fit_relative_table(formats::TensorView& table, int64_t rows) {
@@ -51,10 +56,7 @@ at::Tensor fit_relative_table(formats::TensorView& table, int64_t rows) {
   if (from < 2 || rows_of_table(from) != table.shape[0] || rows_of_table(to) != rows) return {};
   const at::Tensor values =
       nn::resize_relative_table(train::to_tensor(table).to(at::kFloat), from, to);
-  table.dtype = "F32";
-  table.shape = values.sizes().vec();
-  table.bytes = {static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()};
-  return values;
+  return replace_values(table, values);
 }
 
 }  // namespace fcm::tasks

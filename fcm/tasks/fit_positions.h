@@ -18,6 +18,9 @@ masks::Grid square_of(int64_t patches);
 // `patches` where it has none.
 masks::Grid grid_of_positions(const checkpoint::Checkpoint& checkpoint, int64_t patches);
 
+// Makes `table` a view of these values in float32; what is returned owns its bytes from then on.
+at::Tensor replace_values(formats::TensorView& table, const at::Tensor& values);
+
 // `table`, [1, T, C] or [T, C], has class tokens in front of the patches of `from`. It becomes that
 // of `to` in float32 (nn::resize_positions), and what is returned owns its bytes from then on.
 // Undefined: nothing was changed, because the grids are the same, or because the table has not as

@@ -44,15 +44,6 @@ void name_as_backbone(Checkpoint& checkpoint) {
   }
 }
 
-// Makes `view` a view of `values`, which are returned to be kept alive.
-at::Tensor replace(TensorView& view, const at::Tensor& values) {
-  at::Tensor kept = values.to(at::kFloat).contiguous();
-  view.dtype = "F32";
-  view.shape = kept.sizes().vec();
-  view.bytes = {static_cast<const std::byte*>(kept.const_data_ptr()), kept.nbytes()};
-  return kept;
-}
-
 // Positions and tables of the file, for the segmenter's grid: kept alive by what is returned.
 std::vector<at::Tensor> resize_to_grid(const models::Segmenter& model, Checkpoint& checkpoint,
                                        Reporter& reporter) {
@@ -78,7 +69,7 @@ std::vector<at::Tensor> resize_to_grid(const models::Segmenter& model, Checkpoin
     const at::Tensor old_RH = train::to_tensor(view).to(at::kFloat);
     const at::Tensor of_patches_RH = map.table(old_RH.narrow(0, 0, patches_rows));
     const at::Tensor of_class_RH = old_RH.narrow(0, patches_rows, old_RH.size(0) - patches_rows);
-    owners.push_back(replace(view, at::cat({of_patches_RH, of_class_RH})));
+    owners.push_back(replace_values(view, at::cat({of_patches_RH, of_class_RH})));
   }
   return owners;
 }
