@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "fcm/base/reporter.h"
 #include "fcm/recipe/recipe.h"
@@ -13,7 +15,7 @@
 namespace fcm::bench {
 
 struct BenchStepRequest {
-  recipe::Recipe recipe;  // of pretraining or fine-tuning
+  recipe::Recipe recipe;  // of pretraining, fine-tuning or segmentation
   int64_t batch = 8;
   std::string precision;                // empty: the recipe's
   std::string implementation = "both";  // fast, reference or both
@@ -33,12 +35,30 @@ nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);
 nlohmann::json bench_checkpoint(int64_t bytes, const std::filesystem::path& folder,
                                 Reporter& reporter);
 
-// Speed of the training loader with the published transform (RandomResizedCrop to 224, bicubic,
-// flip), measured for about so many seconds, alternating with its stages alone and with decoding
-// the same files whole, on as many threads: "plain_decode" has that speed and what the loader's is
-// of it.
-nlohmann::json bench_loader(const std::string& data, double seconds, tasks::Machine machine,
-                            Reporter& reporter);
+struct BenchLoaderRequest {
+  std::string data;
+  // Of segmentation, whose pictures go with maps through its pipeline; none: the published
+  // transform of pretraining (RandomResizedCrop to 224, bicubic, flip).
+  std::optional<recipe::Recipe> recipe;
+  double seconds = 10;  // about so many
+  tasks::Machine machine;
+};
+// Speed of the training loader, alternating with its stages alone (of pretraining) and with
+// decoding the same files whole, on as many threads: "plain_decode" has that speed and what the
+// loader's is of it.
+nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporter);
+
+struct BenchSlideRequest {
+  recipe::Recipe recipe;                // of segmentation
+  std::vector<int64_t> size{512, 683};  // rows and columns of the picture
+  std::string precision;                // empty: the recipe's
+  int64_t rounds = 3;
+  tasks::Machine machine;
+};
+// Seconds from a resized picture to the map of its classes, of this program and of the published
+// form, alternating: "seconds", "ratio", and "same_class", the share of pixels of which both say
+// the same.
+nlohmann::json bench_slide(const BenchSlideRequest& request, Reporter& reporter);
 
 struct BenchKnnRequest {
   int64_t bank = 50'000, queries = 10'000, width = 768, k = 20;

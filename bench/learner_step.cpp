@@ -87,6 +87,26 @@ loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_
   return batch;
 }
 
+loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+                           const dist::Group& group) {
+  constexpr int64_t kBlock = 16;
+  loader::Batch batch = noise_batch(recipe, pictures, /*classes=*/0, group);
+  batch.targets = loader::Targets(loader::TargetKind::kMap, batch.batch, batch.rows, batch.cols);
+  batch.extents.assign(static_cast<size_t>(batch.batch), {batch.rows, batch.cols});
+  for (int64_t i = 0; i < batch.batch; ++i) {
+    loader::ClassMap map{batch.rows, batch.cols, {}};
+    for (int64_t row = 0; row < batch.rows; ++row) {
+      for (int64_t col = 0; col < batch.cols; ++col) {
+        KeyedRandom random(0, Purpose::kSynthetic, static_cast<uint64_t>(row / kBlock),
+                           static_cast<uint64_t>(col / kBlock));
+        map.classes.push_back(static_cast<uint8_t>(random.below(static_cast<uint64_t>(classes))));
+      }
+    }
+    batch.targets.set(i, map);
+  }
+  return batch;
+}
+
 void LearnerStep::use(std::unique_ptr<train::Execution> queued, bool alone) {
   queued_ = std::move(queued);
   most_unread_after_ = alone ? queued_->most_unread() - 1 : 0;

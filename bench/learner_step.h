@@ -18,6 +18,10 @@ namespace fcm::bench {
 loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
                           const dist::Group& group);
 
+// The same with maps: every pixel of the picture has a class, drawn for blocks of 16 x 16.
+loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+                           const dist::Group& group);
+
 class LearnerStep final : public Implementation {
  public:
   // Updates on `batch`, one micro-batch each. `learner` must outlive it.

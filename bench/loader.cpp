@@ -12,8 +12,10 @@
 #include "fcm/base/stopwatch.h"
 #include "fcm/image/image.h"
 #include "fcm/loader/sources/encoded.h"
+#include "fcm/recipe/recipe.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/segmentation_pictures.h"
 
 namespace fcm::bench {
 namespace {
@@ -37,23 +39,25 @@ struct Stages {
 
 class Bench {
  public:
-  Bench(std::shared_ptr<const loader::Dataset> dataset, int64_t threads)
-      : dataset_(std::move(dataset)),
+  // What the loader is asked for; the published transform of pretraining where it has no pipeline.
+  Bench(loader::LoaderRequest asked, int64_t threads)
+      : asked_(std::move(asked)),
+        dataset_(asked_.dataset),
         encoded_(dynamic_cast<const loader::EncodedDataset*>(dataset_.get())),
         threads_(threads),
         batch_(std::min(kBatch, dataset_->size())) {}
 
   bool is_encoded() const { return encoded_ != nullptr; }
+  bool has_stages() const { return !asked_.pipeline; }
 
   // Pictures a second of the loader itself. Goes on where the last call stopped.
   double loader_speed(double seconds) {
-    loader::Loader loader({.dataset = dataset_,
-                           .data = options_,
-                           .targets = loader::TargetKind::kNone,
-                           .batch_size = batch_,
-                           .seed = kSeed,
-                           .threads = threads_,
-                           .first_step = loader_step_});
+    loader::LoaderRequest request = asked_;
+    request.batch_size = batch_;
+    request.seed = kSeed;
+    request.threads = threads_;
+    request.first_step = loader_step_;
+    loader::Loader loader(std::move(request));
     // From here on as many pictures are begun and not handed out as at the end.
     constexpr int64_t kFill = 3;
     for (int64_t i = 0; i < kFill; ++i) loader.next();
@@ -65,7 +69,8 @@ class Bench {
     return static_cast<double>(batches * batch_) / passed;
   }
 
-  // The same work picture by picture, on as many threads, with a plain decode beside each.
+  // The same work picture by picture, on as many threads, with a plain decode beside each. Of
+  // pictures with maps the plain decode alone.
   Stages stages(double seconds) {
     std::vector<Stages> of_thread(static_cast<size_t>(threads_));
     {
@@ -112,6 +117,11 @@ class Bench {
         lap(one.read);
         image::decode(bytes, options_.channels);
         lap(one.plain);
+        one.images = 1;
+        if (!has_stages()) {
+          sum += one;
+          return;
+        }
         section = image::decode_section(bytes, options_.channels, choose);
       } else {
         section = dataset_->get_section(sample, options_.channels, choose);
@@ -128,6 +138,7 @@ class Bench {
     }
   }
 
+  const loader::LoaderRequest asked_;
   std::shared_ptr<const loader::Dataset> dataset_;
   const loader::EncodedDataset* encoded_;  // none: pictures are not kept as files
   const loader::DataOptions options_;      // the published transform
@@ -137,35 +148,57 @@ class Bench {
   int64_t stage_place_ = 0;
 };
 
+loader::LoaderRequest asked_for(const BenchLoaderRequest& request, Reporter& reporter) {
+  loader::LoaderRequest asked;
+  constexpr loader::Split kTrain = loader::Split::kTrain;
+  if (!request.recipe) {
+    asked.dataset = tasks::open_pictures(request.data, kTrain, request.machine, reporter);
+    return asked;
+  }
+  const recipe::Recipe& recipe = *request.recipe;
+  if (!recipe.is<recipe::Segment>()) {
+    fail(ExitCode::kUsage, "bench loader: --recipe is for recipes of segmentation, and {} is none",
+         recipe.row.name);
+  }
+  asked.dataset = tasks::open_mapped(request.data, kTrain, request.machine, reporter);
+  asked.data = recipe.data;
+  asked.targets = loader::TargetKind::kMap;
+  asked.pipeline = recipe.segment().pipeline;
+  asked.classes = tasks::classes_of_maps(recipe, *asked.dataset, request.data);
+  return asked;
+}
+
 }  // namespace
 
-nlohmann::json bench_loader(const std::string& data, double seconds, tasks::Machine machine,
-                            Reporter& reporter) {
-  const int64_t threads = tasks::set_up_machine(machine);
-  Bench bench(tasks::open_pictures(data, loader::Split::kTrain, machine, reporter), threads);
+nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporter) {
+  const int64_t threads = tasks::set_up_machine(request.machine);
+  Bench bench(asked_for(request, reporter), threads);
   std::vector<double> speeds, plain, ratios;
   Stages all;
-  const double slice = seconds / (2 * kSlices);
-  bench.stages(slice);  // the first look at the files
+  const bool takes_turns = bench.has_stages() || bench.is_encoded();
+  const double slice = request.seconds / (2 * kSlices);
+  if (takes_turns) bench.stages(slice);  // the first look at the files
   for (int round = 0; round < kSlices; ++round) {
     reporter.progress(fmt::format("bench loader: round {} of {}", round + 1, kSlices));
     speeds.push_back(bench.loader_speed(slice) / static_cast<double>(threads));
+    if (!takes_turns) continue;
     const Stages now = bench.stages(slice);
-    if (now.images == 0) fail(ExitCode::kData, "{}: no picture could be read", data);
+    if (now.images == 0) fail(ExitCode::kData, "{}: no picture could be read", request.data);
     all += now;
     plain.push_back(static_cast<double>(now.images) / now.plain);
     ratios.push_back(speeds.back() / plain.back());
   }
-  const double per_image = 1000 / static_cast<double>(all.images);
-  nlohmann::json stages = {{"decode", all.decode * per_image}, {"resize", all.resize * per_image}};
-  if (bench.is_encoded()) stages["read"] = all.read * per_image;
+  const double per_image = 1000 / static_cast<double>(std::max<int64_t>(all.images, 1));
   const Spread of_rounds = spread_of(speeds);
   nlohmann::json result = {
       {"images_per_second", of_rounds.median * static_cast<double>(threads)},
       {"images_per_second_per_thread", of_rounds.median},
       {"threads", threads},
-      {"stages_ms", stages},
       {"rounds", {{"per_thread_min", of_rounds.min}, {"per_thread_max", of_rounds.max}}}};
+  if (bench.has_stages()) {
+    result["stages_ms"] = {{"decode", all.decode * per_image}, {"resize", all.resize * per_image}};
+    if (bench.is_encoded()) result["stages_ms"]["read"] = all.read * per_image;
+  }
   if (bench.is_encoded()) {
     result["plain_decode"] = {{"images_per_second_per_thread", median(plain)},
                               {"milliseconds", all.plain * per_image},

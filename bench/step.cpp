@@ -177,6 +177,9 @@ nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
   if (recipe.is<recipe::Classify>()) {
     return bench_classifier_step(request, recipe, device, threads, reporter, timed.get());
   }
+  if (recipe.is<recipe::Segment>()) {
+    return bench_segmenter_step(request, recipe, device, threads, reporter, timed.get());
+  }
   dist::Group& group = *request.machine.group;
   const bool features = !recipe.pretrain().targets.features().empty();
   const bool views_of_swin =

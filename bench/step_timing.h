@@ -85,5 +85,9 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
 nlohmann::json bench_classifier_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
                                      at::Device device, int64_t threads, Reporter& reporter,
                                      TimedGroup* timed);
+// One that trains a segmenter.
+nlohmann::json bench_segmenter_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
+                                    at::Device device, int64_t threads, Reporter& reporter,
+                                    TimedGroup* timed);
 
 }  // namespace fcm::bench

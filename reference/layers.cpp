@@ -79,8 +79,8 @@ at::Tensor Layers::conv_block(const std::string& name, const at::Tensor& x_BCHW,
   return shown(name, nn::add_branch(x, conv(name + ".mlp.fc2", branch), scales.second_B));
 }
 
-at::Tensor Layers::attention(const std::string& name, const at::Tensor& x_NTD,
-                             int64_t heads) const {
+at::Tensor Layers::attention(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
+                             const at::Tensor& added) const {
   const int64_t rows = x_NTD.size(0), tokens = x_NTD.size(1), width = x_NTD.size(2);
   const int64_t head_width = width / heads;
   const std::vector<at::Tensor> qkv = linear(name + ".qkv", x_NTD)
@@ -88,10 +88,18 @@ at::Tensor Layers::attention(const std::string& name, const at::Tensor& x_NTD,
                                           .permute({2, 0, 3, 1, 4})
                                           .unbind(0);
   const at::Tensor query = qkv[0] * std::pow(static_cast<double>(head_width), -0.5);
-  const at::Tensor scores = at::matmul(query, qkv[1].transpose(-2, -1));
+  at::Tensor scores = at::matmul(query, qkv[1].transpose(-2, -1));
+  if (added.defined()) scores = scores + added;
   const at::Tensor weights = scores.softmax(-1, x_NTD.scalar_type());
   const at::Tensor mixed = at::matmul(weights.to(compute_), qkv[2]);
   return linear(name + ".proj", mixed.transpose(1, 2).reshape({rows, tokens, width}));
+}
+
+at::Tensor Layers::biases(const std::string& attention, const at::Tensor& rows_TT) const {
+  return weight(attention + ".relative_position_bias_table")
+      .index_select(0, rows_TT.reshape({-1}))
+      .view({rows_TT.size(0), rows_TT.size(1), -1})
+      .permute({2, 0, 1});
 }
 
 at::Tensor Layers::transformer_block(const std::string& name, const at::Tensor& x_NTD,

@@ -43,6 +43,12 @@ class Layers {
   at::Tensor conv_block(const std::string& name, const at::Tensor& x_BCHW,
                         const std::vector<at::Tensor>& visible_maps,
                         const nn::BranchScales& scales = {}) const;
+  // added: to the scores [N, heads, T, T], broadcast; undefined: nothing is.
+  at::Tensor attention(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
+                       const at::Tensor& added = {}) const;
+  // The biases of an attention at these rows of its table of relative positions: [heads, T, T] of
+  // rows [T, T].
+  at::Tensor biases(const std::string& attention, const at::Tensor& rows_TT) const;
   at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
                                const nn::BranchScales& scales = {}) const;
   // Blocks <name>.0, <name>.1, ...; their input is shown as <name>_in. The first of them is block
@@ -54,7 +60,6 @@ class Layers {
  private:
   at::Tensor masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,
                               const std::vector<at::Tensor>& visible_maps) const;
-  at::Tensor attention(const std::string& name, const at::Tensor& x_NTD, int64_t heads) const;
 
   const Weights& weights_;
   at::ScalarType compute_;

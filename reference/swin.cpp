@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "reference/keys.h"
 #include "reference/layers.h"
@@ -31,29 +30,10 @@ at::Tensor unpartition(const at::Tensor& windows_NTC, int64_t window, int64_t ro
       .reshape({-1, rows, cols, c});
 }
 
-// The body of WindowAttention: softmax(q k^T / sqrt(d) + bias) v behind qkv, and the last product.
-// added: to the scores [N, heads, T, T], broadcast.
+// The body of WindowAttention, in the tokens of windows.
 at::Tensor attend(const Layers& layers, const std::string& name, const at::Tensor& x_NTC,
                   int64_t heads, const at::Tensor& added) {
-  const int64_t n = x_NTC.size(0), t = x_NTC.size(1), c = x_NTC.size(2);
-  const std::vector<at::Tensor> qkv = layers.linear(name + ".qkv", x_NTC)
-                                          .reshape({n, t, 3, heads, c / heads})
-                                          .permute({2, 0, 3, 1, 4})
-                                          .unbind(0);
-  const at::Tensor query = qkv[0] * std::pow(static_cast<double>(c / heads), -0.5);
-  const at::Tensor scores = at::matmul(query, qkv[1].transpose(-2, -1)) + added;
-  const at::Tensor weights = scores.softmax(-1, x_NTC.scalar_type());
-  const at::Tensor mixed = at::matmul(weights.to(layers.compute()), qkv[2]);
-  return layers.shown(name,
-                      layers.linear(name + ".proj", mixed.transpose(1, 2).reshape({n, t, c})));
-}
-
-// The biases at these rows of a block's table: [heads, T, T] of rows [T, T].
-at::Tensor biases(const Layers& layers, const std::string& name, const at::Tensor& rows_TT) {
-  return layers.weight(name + ".attn.relative_position_bias_table")
-      .index_select(0, rows_TT.reshape({-1}))
-      .view({rows_TT.size(0), rows_TT.size(1), -1})
-      .permute({2, 0, 1});
+  return layers.shown(name, layers.attention(name, x_NTC, heads, added));
 }
 
 at::Tensor mlp_half(const Layers& layers, const std::string& name, const at::Tensor& x,
@@ -72,7 +52,8 @@ at::Tensor block(const Layers& layers, const SwinOptions& options, size_t stage,
   const int64_t shift = shorter > options.window && index % 2 == 1 ? window / 2 : 0;
   at::Tensor x = layers.layer_norm(name + ".norm1", x_BHWC, options.norm_epsilon);
   at::Tensor added =
-      biases(layers, name, relative_position_index(window).to(x.device())).unsqueeze(0);
+      layers.biases(name + ".attn", relative_position_index(window, window).to(x.device()))
+          .unsqueeze(0);
   if (shift > 0) {
     x = x.roll({-shift, -shift}, {1, 2});
     const at::Tensor mask =
@@ -158,8 +139,9 @@ at::Tensor visible_block(const Layers& layers, const SwinOptions& options, size_
                          int64_t index, const at::Tensor& x_BTC, const Windowed& windows) {
   const std::string name = block_name(stage, index);
   const at::Tensor normed = layers.layer_norm(name + ".norm1", x_BTC, options.norm_epsilon);
-  const at::Tensor added =
-      biases(layers, name, windows.rows_TT).masked_fill(windows.apart_TT, -100).unsqueeze(0);
+  const at::Tensor added = layers.biases(name + ".attn", windows.rows_TT)
+                               .masked_fill(windows.apart_TT, -100)
+                               .unsqueeze(0);
   const at::Tensor x = x_BTC + attend(layers, name + ".attn", normed, options.heads[stage], added);
   return layers.shown(name, mlp_half(layers, name, x, options.norm_epsilon, {}));
 }
@@ -207,11 +189,10 @@ at::Tensor unit_pixels(const SwinOptions& options, const at::Tensor& images_BCHW
 
 }  // namespace
 
-at::Tensor relative_position_index(int64_t window) {
-  const at::Tensor cells = at::arange(window * window, at::kLong);
-  const at::Tensor row = at::div(cells, window, "floor"), col = cells % window;
-  return (row.unsqueeze(1) - row + window - 1) * (2 * window - 1) + col.unsqueeze(1) - col +
-         window - 1;
+at::Tensor relative_position_index(int64_t rows, int64_t cols) {
+  const at::Tensor cells = at::arange(rows * cols, at::kLong);
+  const at::Tensor row = at::div(cells, cols, "floor"), col = cells % cols;
+  return (row.unsqueeze(1) - row + rows - 1) * (2 * cols - 1) + col.unsqueeze(1) - col + cols - 1;
 }
 
 at::Tensor shifted_window_mask(int64_t rows, int64_t cols, int64_t window) {

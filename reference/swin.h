@@ -63,9 +63,10 @@ SwinResult green_mim(const Weights& weights, const SwinOptions& options,
                      const at::Tensor& images_BCHW, const at::Tensor& noise_L, int64_t kept,
                      const nn::Observer& observer = {});
 
-// The published buffers of a stage: which row of the table holds the bias of two cells of a window,
-// [w * w, w * w]; 0 and -100 for the windows of a map that shifts, [windows, w * w, w * w].
-at::Tensor relative_position_index(int64_t window);
+// The published buffers of a stage: which row of the table holds the bias of two cells of a grid,
+// [rows * cols, rows * cols]; 0 and -100 for the windows of a map that shifts, [windows, w * w,
+// w * w].
+at::Tensor relative_position_index(int64_t rows, int64_t cols);
 at::Tensor shifted_window_mask(int64_t rows, int64_t cols, int64_t window);
 
 }  // namespace fcm::reference

@@ -1,4 +1,5 @@
 #include "apps/commands/commands.h"
+#include "apps/recipes.h"
 #include "apps/shared_flags.h"
 #include "bench/bench.h"
 
@@ -6,19 +7,22 @@ namespace fcm::apps::commands {
 
 Action bench_loader(Flags& flags) {
   struct Arguments {
-    std::string data;
-    double seconds = 10;
-    tasks::Machine machine;
+    RecipeChoice recipe;
+    bench::BenchLoaderRequest bench;
   };
   const auto arguments = std::make_shared<Arguments>();
+  bench::BenchLoaderRequest& bench = arguments->bench;
   flags.describe("Pictures a second, beside plain decoding of the same files",
                  "Example:\n  fastconvmae bench loader --data /path/to/imagenet --threads 1");
-  add_data(flags, arguments->data).required();
-  flags.add("--seconds", arguments->seconds, {0.01, 1e6}, "How long to measure");
-  add_threads(flags, arguments->machine);
+  add_data(flags, bench.data).required();
+  flags.add("--recipe", arguments->recipe.name, "NAME|FILE",
+            "Of segmentation: pictures with maps; without it the transform of pretraining");
+  flags.add("--seconds", bench.seconds, {0.01, 1e6}, "How long to measure");
+  add_threads(flags, bench.machine);
   return [arguments](const Output& output) {
-    return output.print(bench::bench_loader(arguments->data, arguments->seconds, arguments->machine,
-                                            output.reporter));
+    bench::BenchLoaderRequest& request = arguments->bench;
+    if (!arguments->recipe.name.empty()) request.recipe = any_recipe(arguments->recipe);
+    return output.print(bench::bench_loader(request, output.reporter));
   };
 }
 

@@ -262,5 +262,41 @@ TEST(BenchLoader, GivesSpeedStagesAndPlainDecodingWhereThereIsSome) {
   EXPECT_GT(files.at("plain_decode").at("ratio").get<double>(), 0);
 }
 
+TEST(BenchLoader, TakesPicturesWithMapsByARecipeOfSegmentation) {
+  const Outcome drawn = run_here(
+      "bench loader --data synthetic-scenes --recipe smoke_segment --seconds 0.1 --threads 1 --json");
+  ASSERT_EQ(drawn.status, 0) << drawn.err;
+  const auto speed = nlohmann::json::parse(drawn.out);
+  EXPECT_GT(speed.at("images_per_second").get<double>(), 0);
+  EXPECT_FALSE(speed.contains("stages_ms"));
+  const Outcome other = run_here("bench loader --data synthetic --recipe smoke_pretrain");
+  EXPECT_EQ(other.status, 2);
+  EXPECT_NE(other.err.find("smoke_pretrain is none"), std::string::npos) << other.err;
+}
+
+TEST(BenchSlide, BothFormsSayTheSameOfEveryPixel) {
+  const std::string command = "bench slide --recipe smoke_segment --precision fp32 --cols 80 ";
+  const Outcome measured = run_here(command + "--rows 72 --rounds 1 --threads 1 --json");
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  const auto result = nlohmann::json::parse(measured.out);
+  EXPECT_EQ(result.at("windows"), 4);
+  EXPECT_GT(result.at("same_class").get<double>(), 0.999);  // the rest: ties but for rounding
+  EXPECT_GT(result.at("ratio").get<double>(), 0);
+  const Outcome small = run_here(command + "--rows 63");
+  EXPECT_EQ(small.status, 2);
+  EXPECT_NE(small.err.find("no side may be shorter than a window's"), std::string::npos)
+      << small.err;
+}
+
+TEST(BenchStep, TakesRecipesOfSegmentation) {
+  const Outcome measured =
+      run_here("bench step --recipe smoke_segment --batch 2 --steps 1 --threads 1 --json");
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  const auto result = nlohmann::json::parse(measured.out);
+  EXPECT_GT(result.at("implementations").at("reference").at("parts").at("backward").get<double>(),
+            0);
+  EXPECT_GT(result.at("ratio").get<double>(), 0);
+}
+
 }  // namespace
 }  // namespace fcm::apps

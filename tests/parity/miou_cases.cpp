@@ -30,7 +30,7 @@ at::Tensor read_labels(const at::Tensor& raw, bool reduce_zero_label) {
   return at::where(raw.eq(0).logical_or(raw.eq(255)), at::full_like(raw, 255), raw - 1);
 }
 
-std::span<const uint8_t> bytes_of(const at::Tensor& map) {
+std::span<const uint8_t> map_bytes(const at::Tensor& map) {
   return {map.const_data_ptr<uint8_t>(), static_cast<size_t>(map.numel())};
 }
 
@@ -44,7 +44,7 @@ eval::MeanIou measured(const Tensors& stored, const std::string& prefix, const s
     const at::Tensor labels =
         read_labels(stored.at(fmt::format("{}{}{}", prefix, label, i)), reduce_zero_label)
             .contiguous();
-    counts.add(bytes_of(predicted), bytes_of(labels));
+    counts.add(map_bytes(predicted), map_bytes(labels));
   }
   return counts.result();
 }

@@ -1,6 +1,5 @@
-// Whole segmenters: features, losses, gradients and running statistics in training, logits and maps
-// in evaluation, at other sizes, after updates, from a pretraining file. The fast path, in float32
-// and float64; of the heads alone there is the reference too (segmentation_head_cases.cpp).
+// Whole segmenters: losses, gradients and running statistics (segmentor_training_cases.cpp),
+// updates, other sizes, windows, the base size, weights from a pretraining file.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -12,9 +11,7 @@
 #include "fcm/interop/segmenter_names.h"
 #include "fcm/loss/segmentation.h"
 #include "fcm/models/inputs.h"
-#include "fcm/models/segmenter.h"
 #include "fcm/nn/positions.h"
-#include "fcm/ops/patchify/op.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/optim/parameter_groups.h"
 #include "fcm/optim/schedule.h"
@@ -22,219 +19,11 @@
 #include "reference/procedural.h"
 #include "tests/parity/golden.h"
 #include "tests/parity/segmentation_head.h"
+#include "tests/parity/segmentor.h"
 #include "tests/parity/three_types.h"
 
 namespace fcm::parity {
 namespace {
-
-struct SegmentorCase {
-  models::SegmenterOptions options;
-  reference::Weights weights;  // under the names of models::Segmenter
-  int64_t batch = 1;
-  uint64_t seed = 0;
-  Tensors stored;
-};
-
-models::SegmenterOptions segmentor_options(const nlohmann::json& config) {
-  models::SegmenterOptions options;
-  const auto size = config.at("size").get<std::vector<int64_t>>();
-  options.rows = size[0];
-  options.cols = size[1];
-  options.encoder.norm_epsilon = 1e-5;
-  if (config.contains("dim")) {
-    options.kind = "vit";
-    options.encoder = {"custom", {16}, {config.at("dim")}, {config.at("depth")}, 12, {4}, 1e-6};
-    options.taps = config.at("taps").get<std::vector<int64_t>>();
-  } else {
-    options.encoder.dims = config.at("dims").get<std::vector<int64_t>>();
-    options.encoder.depths = config.at("depth").get<std::vector<int64_t>>();
-    options.encoder.mlp_ratios = config.at("mlp").get<std::vector<double>>();
-  }
-  options.encoder.heads = config.at("heads").get<int64_t>();
-  options.head_channels = config.at("channels");
-  options.aux_channels = config.at("aux");
-  options.classes = config.at("classes");
-  return options;
-}
-
-// Values go by the names of the published programs.
-reference::Weights segmentor_weights(const models::SegmenterOptions& options, uint64_t seed) {
-  reference::Weights weights;
-  const models::Segmenter model(options, 0);
-  for (const nn::Parameter& parameter : model.parameters().all()) {
-    const std::string name = interop::mmseg_name(parameter.name);
-    weights[parameter.name] = name.ends_with(interop::kBatchesSeen)
-                                  ? at::zeros({})
-                                  : reference::procedural(name, seed, parameter.published_shape);
-  }
-  return weights;
-}
-
-SegmentorCase segmentor_case(const Entry& entry, const Request& request) {
-  SegmentorCase c;
-  c.stored = read_tensors(entry.path());
-  c.options = segmentor_options(entry.about.at("config"));
-  c.batch = entry.about.at("config").at("batch");
-  c.seed = entry.about.at("weight_seed");
-  Inputs inputs;  // which mistakes are planted in
-  inputs.weights = segmentor_weights(c.options, c.seed);
-  if (request.sabotage) request.sabotage(inputs);
-  c.weights = inputs.weights;
-  return c;
-}
-
-models::Segmenter segmentor_model(const SegmentorCase& c, at::ScalarType type) {
-  models::Segmenter model(c.options, 0, type);
-  set_weights(model.parameters(), c.weights);
-  return model;
-}
-
-at::Tensor segmentor_pixels(const models::Segmenter& model, const at::Tensor& images_BCHW,
-                            const masks::ViewPlan& plan) {
-  return ops::patchify_normalised(images_BCHW.to(model.parameters().dtype()), plan.order_BL,
-                                  model.geometry());
-}
-
-masks::ViewPlan plan_of(const at::Tensor& images_BCHW) {
-  return masks::full_plan(images_BCHW.size(0),
-                          {images_BCHW.size(2) / 16, images_BCHW.size(3) / 16});
-}
-
-at::Tensor as_nchw(const at::Tensor& map_BHWC) {
-  return map_BHWC.permute({0, 3, 1, 2}).contiguous();
-}
-
-at::Tensor upsampled(const at::Tensor& logits_BHWK, at::IntArrayRef size) {
-  return at::upsample_bilinear2d(as_nchw(logits_BHWK), size, /*align_corners=*/false);
-}
-
-// Everything stored under `name`, whole or in samples. Another path than a run keeps it under.
-class StoredTensors {
- public:
-  StoredTensors(CaseResult& result, const Entry& entry, const Tensors& stored, bool wide)
-      : result_(result), entry_(with_own_errors(entry)), stored_(stored), wide_(wide) {}
-
-  void compare_one(const std::string& name, const at::Tensor& got, double float32) {
-    const at::Tensor value = got.detach();
-    const bool whole = stored_.contains(name);
-    if (!whole && !stored_.contains(name + ".val")) return;
-    const at::Tensor wanted = stored_.at(whole ? name : name + ".val");
-    const at::Tensor seen =
-        whole ? value.reshape(wanted.sizes())
-              : value.flatten().index_select(0, stored_.at(name + ".idx")).view(wanted.sizes());
-    const double bound =
-        wide_ ? float64_tolerance(entry_)(whole ? name : name + ".val", Quantity::kActivation)
-              : float32;
-    compare(result_, name, seen, wanted, bound, whole ? 0 : value.abs().max().item<double>());
-    ++compared_;
-  }
-  int64_t compared() const { return compared_; }
-
- private:
-  CaseResult& result_;
-  Entry entry_;
-  const Tensors& stored_;
-  bool wide_;
-  int64_t compared_ = 0;
-};
-
-// A bias before batch normalisation has no gradient, nor have those of keys.
-bool has_no_gradient(const std::string& name) {
-  return name == "backbone.fpn.0.bias" || (name.starts_with("neck.") && name.ends_with(".bias") &&
-                                           name.find(".1.") == std::string::npos);
-}
-
-void compare_training(CaseResult& result, const Entry& entry, const SegmentorCase& c, Types types) {
-  models::Segmenter model = segmentor_model(c, types.parameters);
-  StoredTensors stored(result, entry, c.stored, types.parameters == at::kDouble);
-  const at::Tensor images =
-      reference::procedural("images", c.seed, {c.batch, 3, c.options.rows, c.options.cols});
-  const masks::ViewPlan plan = plan_of(images);
-  const at::Tensor labels_BHW = c.stored.at("labels").view({c.batch, images.size(2), -1});
-  const nn::Observer observer = [&](const std::string& name, const at::Tensor& value) {
-    if (name.starts_with("feature.")) {
-      stored.compare_one(name, as_nchw(value), kSegmentationFloat32);
-    }
-  };
-  const models::Segmenter::Logits logits =
-      model.train(segmentor_pixels(model, images, plan), plan, types.compute, {},
-                  dist::group_of_one(), observer);
-  const auto decode = loss::segmentation_loss(logits.decode_BHWK, labels_BHW);
-  const auto aux = loss::segmentation_loss(logits.aux_BHWK, labels_BHW);
-  const at::Tensor loss = decode.loss + aux.loss * 0.4;
-  torch::autograd::backward({loss}, {});
-  // mmsegmentation 0.30, of the ViT, counts labelled pixels alone.
-  const int64_t pixels = c.options.kind == "vit"
-                             ? labels_BHW.ne(loss::kIgnoredLabel).sum().item<int64_t>()
-                             : labels_BHW.numel();
-  const auto percent = [&](const at::Tensor& right) {
-    return right.to(at::kDouble) * (100.0 / static_cast<double>(pixels));
-  };
-  constexpr double kLoss = 3e-5;
-  stored.compare_one("loss", loss, kLoss);
-  stored.compare_one("decode.loss_seg", decode.loss, kLoss);
-  stored.compare_one("aux.loss_seg", aux.loss * 0.4, kLoss);
-  compare(result, "decode.acc_seg", percent(decode.right).view({1}),
-          c.stored.at("decode.acc_seg").view({1}), 0x1p-23);
-  for (const nn::Parameter& parameter : model.parameters().all()) {
-    const std::string name = interop::mmseg_name(parameter.name);
-    if (!parameter.trainable) {
-      stored.compare_one("after." + name, parameter.value, kSegmentationFloat32);
-    } else if (!has_no_gradient(name)) {
-      const at::Tensor gradient =
-          nn::to_published(parameter.value.grad(), parameter.layout, parameter.published_shape);
-      stored.compare_one("grad." + name, without_key_bias(name, gradient), kSegmentationFloat32);
-    }
-  }
-  models::Segmenter fresh = segmentor_model(c, types.parameters);
-  const at::NoGradGuard no_grad;
-  const at::Tensor evaluated =
-      fresh.evaluate(segmentor_pixels(fresh, images, plan), plan, types.compute);
-  stored.compare_one("eval.logits", upsampled(evaluated, images.sizes().slice(2)),
-                     kSegmentationFloat32);
-  if (stored.compared() < 50) add_fault(result, "few of the stored tensors were compared");
-}
-
-// Outputs of the backbone for given cotangents: loss = sum of <out.i, cotangent.i> / 100.
-void compare_backbone(CaseResult& result, const Entry& entry, const SegmentorCase& c, Types types) {
-  models::Segmenter model = segmentor_model(c, types.parameters);
-  StoredTensors stored(result, entry, c.stored, types.parameters == at::kDouble);
-  const at::Tensor images =
-      reference::procedural("images", c.seed, {c.batch, 3, c.options.rows, c.options.cols});
-  const masks::ViewPlan plan = plan_of(images);
-  at::Tensor loss;
-  model.train(segmentor_pixels(model, images, plan), plan, types.compute, {}, dist::group_of_one(),
-              [&](const std::string& name, const at::Tensor& value) {
-                if (!name.starts_with("feature.")) return;
-                const std::string index = name.substr(8);
-                const at::Tensor map = value.permute({0, 3, 1, 2});
-                stored.compare_one("out." + index, map.contiguous(), kSegmentationFloat32);
-                const at::Tensor cotangent =
-                    reference::procedural("cotangent." + index, c.seed, map.sizes().vec());
-                const at::Tensor part = (map * cotangent.to(map.scalar_type())).sum() / 100;
-                loss = loss.defined() ? loss + part : part;
-              });
-  torch::autograd::backward({loss}, {});
-  for (const nn::Parameter& parameter : model.parameters().all()) {
-    if (!parameter.trainable) {
-      stored.compare_one("after." + parameter.name, parameter.value, kSegmentationFloat32);
-    } else if (parameter.name.starts_with("backbone.") && !has_no_gradient(parameter.name)) {
-      const at::Tensor gradient =
-          nn::to_published(parameter.value.grad(), parameter.layout, parameter.published_shape);
-      stored.compare_one("grad." + parameter.name, without_key_bias(parameter.name, gradient),
-                         kSegmentationFloat32);
-    }
-  }
-  const at::NoGradGuard no_grad;
-  models::Segmenter fresh = segmentor_model(c, types.parameters);
-  fresh.evaluate(segmentor_pixels(fresh, images, plan), plan, types.compute,
-                 [&](const std::string& name, const at::Tensor& value) {
-                   if (!name.starts_with("feature.")) return;
-                   stored.compare_one("eval.out." + name.substr(8), as_nchw(value),
-                                      kSegmentationFloat32);
-                 });
-  if (stored.compared() < 50) add_fault(result, "few of the stored tensors were compared");
-}
 
 // "lr[step, group]", "losses", parameters and statistics after steps 2 and 5.
 void compare_updates(CaseResult& result, const Entry& entry, const SegmentorCase& c) {
@@ -348,7 +137,7 @@ void compare_other_sizes(CaseResult& result, const Entry& entry, const Segmentor
           if (!seen.starts_with("feature.")) return;
           stored.compare_one(name + "out." + seen.substr(8), as_nchw(value), kSegmentationFloat32);
         });
-    stored.compare_one(name + "logits", upsampled(logits, images.sizes().slice(2)),
+    stored.compare_one(name + "logits", upsampled_logits(logits, images.sizes().slice(2)),
                        kSegmentationFloat32);
   }
 }
@@ -387,7 +176,8 @@ void compare_pretrained(CaseResult& result, const Entry& entry, const SegmentorC
         if (!seen.starts_with("feature.")) return;
         stored.compare_one("out." + seen.substr(8), as_nchw(value), kSegmentationFloat32);
       });
-  stored.compare_one("logits", upsampled(logits, images.sizes().slice(2)), kSegmentationFloat32);
+  stored.compare_one("logits", upsampled_logits(logits, images.sizes().slice(2)),
+                     kSegmentationFloat32);
   if (stored.compared() != 6) add_fault(result, "not all of the stored tensors were compared");
 }
 
@@ -430,13 +220,23 @@ std::vector<CaseResult> segmentor_cases(const Entry& entry, const Request& reque
       });
     }
   };
+  const auto by_both_paths = [&](auto body) {
+    for (const Path path : {Path::kFast, Path::kReference}) {
+      for (const auto& [name, types] : {std::pair{"fp32", kFp32}, std::pair{"fp64", kFp64}}) {
+        add_case(results, request, fmt::format("{} [{} {}]", entry.file, path_name(path), name),
+                 [&, types = types](CaseResult& result) {
+                   body(result, entry, segmentor_case(entry, request), path, types);
+                 });
+      }
+    }
+  };
   const auto once = [&](auto body) {
     add("fp32", [&](CaseResult& result) { body(result, entry, segmentor_case(entry, request)); });
   };
   if (entry.file.find(".steps.") != std::string::npos) {
     once(compare_updates);
   } else if (stem.starts_with("backbone_")) {
-    in_both(compare_backbone);
+    by_both_paths(compare_segmentor_backbone);
   } else if (stem == "inference") {
     once(compare_inference);
   } else if (stem == "other_size") {
@@ -448,7 +248,7 @@ std::vector<CaseResult> segmentor_cases(const Entry& entry, const Request& reque
   } else if (stem == "base_512") {
     add("fp32", [&](CaseResult& result) { compare_base(result, entry); });
   } else {
-    in_both(compare_training);
+    by_both_paths(compare_segmentor_training);
   }
   return results;
 }

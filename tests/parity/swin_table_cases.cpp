@@ -27,7 +27,7 @@ void window_tables(CaseResult& result, const Tensors& stored) {
   for (const auto& [name, wanted] : stored) {
     int64_t rows = 0, cols = 0, window = 0;
     if (std::sscanf(name.c_str(), "relative_position_index.w%ld", &window) == 1) {
-      compare_exactly(result, name, reference::relative_position_index(window), wanted);
+      compare_exactly(result, name, reference::relative_position_index(window, window), wanted);
     } else if (std::sscanf(name.c_str(), "attn_mask.h%ld.w%ld.win%ld", &rows, &cols, &window) ==
                3) {
       const at::Tensor apart = reference::shifted_window_mask(rows, cols, window) < 0;

@@ -1,0 +1,32 @@
+#include "apps/commands/commands.h"
+#include "apps/recipes.h"
+#include "apps/shared_flags.h"
+#include "bench/bench.h"
+
+namespace fcm::apps::commands {
+
+Action bench_slide(Flags& flags) {
+  struct Arguments {
+    RecipeChoice recipe;
+    bench::BenchSlideRequest bench;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  flags.describe("From a picture to the map of its classes, beside the published form",
+                 "Example:\n  fastconvmae bench slide --recipe upernet_convvit_base_ade20k_160k");
+  bench::BenchSlideRequest& bench = arguments->bench;
+  add_recipe(flags, arguments->recipe.name).required();
+  flags.add("--rows", bench.size[0], {1, 1 << 14}, "Of the picture");
+  flags.add("--cols", bench.size[1], {1, 1 << 14}, "Of the picture");
+  flags.add_choice("--precision", bench.precision, {"auto", "fp32", "bf16"},
+                   "In place of the recipe's");
+  flags.add("--rounds", bench.rounds, {1, 1 << 20}, "Timed pictures of each form");
+  add_set(flags, arguments->recipe);
+  add_machine(flags, bench.machine);
+  return [arguments](const Output& output) {
+    bench::BenchSlideRequest& request = arguments->bench;
+    request.recipe = any_recipe(arguments->recipe);
+    return output.print(bench::bench_slide(request, output.reporter));
+  };
+}
+
+}  // namespace fcm::apps::commands

@@ -1,0 +1,200 @@
+// Speed of a segmenter: a training step, and the map of a picture by windows, beside the published
+// form.
+#include "reference/segmenter.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <memory>
+#include <vector>
+
+#include "bench/bench.h"
+#include "bench/fused_adamw.h"
+#include "bench/learner_step.h"
+#include "bench/step_timing.h"
+#include "fcm/base/error.h"
+#include "fcm/base/random.h"
+#include "fcm/eval/segmentation_accuracy.h"
+#include "fcm/loader/scene_pixels.h"
+#include "fcm/models/inputs.h"
+#include "fcm/recipe/check.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/train/learners/segment.h"
+#include "reference/segmentation.h"
+
+namespace fcm::bench {
+namespace {
+
+constexpr int64_t kMapClasses = 150;  // ADE20K's, where the recipe leaves them to the data
+
+reference::SegmenterOptions reference_segmenter(const models::SegmenterOptions& own,
+                                                at::ScalarType compute) {
+  reference::SegmenterOptions options;
+  static_cast<reference::EncoderSizes&>(options) = reference::encoder_sizes(own);
+  options.taps = own.taps;
+  options.compute = compute;
+  return options;
+}
+
+models::Segmenter make_segmenter(const recipe::Recipe& recipe, at::Device device) {
+  const int64_t named = recipe.segment().segmenter.classes;
+  return models::Segmenter(recipe::segmenter_options(recipe, named > 0 ? named : kMapClasses), 0,
+                           device);
+}
+
+reference::Weights published_weights(const models::Segmenter& model) {
+  reference::Weights weights;
+  for (const nn::Parameter& parameter : model.parameters().all()) {
+    weights[parameter.name] =
+        model.parameters().published(parameter).to(model.device(), at::kFloat,
+                                                   /*non_blocking=*/false, /*copy=*/true);
+  }
+  return weights;
+}
+
+// As the published program on PyTorch. That computes an accuracy in every step as well; this does
+// not.
+class ReferenceSegmenter final : public Implementation {
+ public:
+  ReferenceSegmenter(const recipe::Recipe& recipe, const train::SegmenterLearner& fast,
+                     const loader::Batch& batch, at::ScalarType compute)
+      : model_(fast.model()),
+        ids_(batch.sample_ids),
+        aux_weight_(recipe.segment().segmenter.aux_weight),
+        options_(reference_segmenter(model_.options(), compute)),
+        weights_(published_weights(model_)),
+        adamw_(recipe.optim) {
+    std::vector<float> pixels = loader::normalised_scene_pixels(batch, recipe.data);
+    images_BCHW_ =
+        at::from_blob(pixels.data(), {batch.batch, batch.rows, batch.cols, batch.channels})
+            .permute({0, 3, 1, 2})
+            .clone(at::MemoryFormat::Contiguous)
+            .to(model_.device());
+    labels_BHW_ = models::maps_of(batch).to(model_.device(), at::kLong);
+    const auto& parameters = model_.parameters().all();
+    for (const optim::ParameterGroup& group : fast.optimizer().groups()) {
+      std::vector<at::Tensor> values;
+      for (const size_t index : group.parameters) {
+        values.push_back(weights_.at(parameters[index].name).requires_grad_(true));
+      }
+      adamw_.add_group(std::move(values), group.lr(1e-6), group.weight_decay);
+    }
+  }
+
+  Parts step() override {
+    Laps laps(model_.device());
+    const double before = allocated_bytes(model_.device());
+    const models::Segmenter::Draws draws = model_.draw(0, 0, ids_);
+    const reference::SegmenterLogits logits = reference::segment(
+        weights_, options_, images_BCHW_, {true, draws.drop_path, draws.decode_BC, draws.aux_BC});
+    const at::Tensor loss =
+        reference::segmentation_loss(logits.decode_BKHW, labels_BHW_) +
+        reference::segmentation_loss(logits.aux_BKHW, labels_BHW_) * aux_weight_;
+    laps.lap("forward");
+    kept_bytes = allocated_bytes(model_.device()) - before;
+    torch::autograd::backward({loss}, {});
+    laps.lap("backward");
+    adamw_.step();
+    laps.lap("update");
+    return laps.parts;
+  }
+
+ private:
+  const models::Segmenter& model_;
+  std::vector<int64_t> ids_;
+  double aux_weight_;
+  reference::SegmenterOptions options_;
+  reference::Weights weights_;
+  FusedAdamW adamw_;
+  at::Tensor images_BCHW_, labels_BHW_;
+};
+
+image::Image noise_picture(int64_t rows, int64_t cols, int64_t channels) {
+  image::Image picture{rows, cols, channels, {}};
+  KeyedRandom random(0, Purpose::kSynthetic, 0, 1);
+  picture.pixels.resize(static_cast<size_t>(rows * cols * channels));
+  for (uint8_t& value : picture.pixels) value = static_cast<uint8_t>(random.below(256));
+  return picture;
+}
+
+}  // namespace
+
+nlohmann::json bench_segmenter_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
+                                    at::Device device, int64_t threads, Reporter& reporter,
+                                    TimedGroup* timed) {
+  const at::ScalarType compute = recipe::compute_type(recipe.model.precision, device);
+  train::SegmenterLearner learner(make_segmenter(recipe, device), recipe, request.machine.group);
+  const loader::Batch batch = noise_scenes(recipe, request.batch, learner.model().options().classes,
+                                           *request.machine.group);
+  LearnerStep fast(learner, batch);
+  std::unique_ptr<ReferenceSegmenter> reference;
+  if (request.implementation != "fast") {
+    reference = std::make_unique<ReferenceSegmenter>(recipe, learner, batch, compute);
+  }
+  return time_steps(
+      request, fast, reference.get(),
+      {threads, compute, recipe::training_flops(recipe), learner.trainable_elements(), device},
+      reporter, timed);
+}
+
+nlohmann::json bench_slide(const BenchSlideRequest& request, Reporter& reporter) {
+  const int64_t threads = tasks::set_up_machine(request.machine);
+  recipe::Recipe recipe = request.recipe;
+  if (!request.precision.empty()) recipe.model.precision = request.precision;
+  recipe::check(recipe);
+  if (!recipe.is<recipe::Segment>()) {
+    fail(ExitCode::kUsage, "bench slide measures recipes of segmentation, and {} is none",
+         recipe.row.name);
+  }
+  const std::vector<int64_t>& crop = recipe.data.image_size;
+  const std::vector<int64_t>& stride = recipe.segment().segmenter.stride;
+  if (request.size[0] < crop[0] || request.size[1] < crop[1]) {
+    fail(ExitCode::kUsage, "--rows {} --cols {}: no side may be shorter than a window's, {} x {}",
+         request.size[0], request.size[1], crop[0], crop[1]);
+  }
+  const at::NoGradGuard no_grad;
+  const at::Device device = tasks::device_of(request.machine);
+  const at::ScalarType compute = recipe::compute_type(recipe.model.precision, device);
+  const models::Segmenter model = make_segmenter(recipe, device);
+  const image::Image picture =
+      noise_picture(request.size[0], request.size[1], recipe.data.channels);
+  const eval::WindowLogits logits = [&](const at::Tensor& windows_NHWC) {
+    return models::logits_of(model, windows_NHWC, compute);
+  };
+  const reference::Weights weights = published_weights(model);
+  const reference::SegmenterOptions options = reference_segmenter(model.options(), compute);
+  std::vector<float> values = loader::normalised_scene_pixels(picture, recipe.data);
+  const at::Tensor picture_1CHW =
+      at::from_blob(values.data(), {1, picture.rows, picture.cols, picture.channels})
+          .permute({0, 3, 1, 2})
+          .contiguous()
+          .to(device);
+
+  at::Tensor fast_HW, plain_HW;
+  std::vector<double> fast, plain;
+  for (int64_t round = 0; round <= request.rounds; ++round) {  // the first one warms up
+    Stopwatch watch;
+    fast_HW = eval::classes_of_scene(logits, recipe, picture, picture.rows, picture.cols);
+    if (round > 0) fast.push_back(watch.seconds());
+    watch.restart();
+    plain_HW = reference::slide(weights, options, picture_1CHW, {stride[0], stride[1]},
+                                picture.rows, picture.cols)
+                   .cpu();
+    if (round > 0) plain.push_back(watch.seconds());
+    reporter.progress(fmt::format("bench slide: {} of {}", round, request.rounds));
+  }
+  return {
+      {"seconds", {{"fast", to_json(spread_of(fast))}, {"reference", to_json(spread_of(plain))}}},
+      {"ratio", median(plain) / median(fast)},
+      {"same_class", fast_HW.eq(plain_HW).to(at::kDouble).mean().item<double>()},
+      {"size", request.size},
+      {"windows",
+       eval::slide_windows(picture.rows, picture.cols, {crop[0], crop[1], stride[0], stride[1]})
+           .size()},
+      {"precision", recipe::compute_name(compute)},
+      {"threads", threads},
+      {"device", device.str()}};
+}
+
+}  // namespace fcm::bench

@@ -1,0 +1,90 @@
+// A whole segmenter of the stored results: its weights, either path through it, what is compared.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fcm/models/segmenter.h"
+#include "reference/reference.h"
+#include "tests/parity/cases.h"
+#include "tests/parity/comparison.h"
+#include "tests/parity/fixtures.h"
+#include "tests/parity/run.h"
+
+namespace fcm::parity {
+
+struct SegmentorCase {
+  models::SegmenterOptions options;
+  reference::Weights weights;  // under the names of models::Segmenter
+  int64_t batch = 1;
+  uint64_t seed = 0;
+  Tensors stored;
+};
+
+// With the request's mistakes planted.
+SegmentorCase segmentor_case(const Entry& entry, const Request& request);
+// Procedural values by the names of the published programs.
+reference::Weights segmentor_weights(const models::SegmenterOptions& options, uint64_t seed);
+models::Segmenter segmentor_model(const SegmentorCase& c, at::ScalarType type);
+at::Tensor segmentor_pixels(const models::Segmenter& model, const at::Tensor& images_BCHW,
+                            const masks::ViewPlan& plan);
+masks::ViewPlan plan_of(const at::Tensor& images_BCHW);
+
+at::Tensor as_nchw(const at::Tensor& map_BHWC);
+// Bilinear, of logits [B, h, w, K] to [B, K, *size].
+at::Tensor upsampled_logits(const at::Tensor& logits_BHWK, at::IntArrayRef size);
+
+// One training pass, then evaluation, by this program or by the published form.
+class SegmentorPath {
+ public:
+  struct Output {
+    std::vector<at::Tensor> features_BCHW;
+    at::Tensor decode_BHWK, aux_BHWK;  // logits; no second ones in evaluation
+  };
+  struct Losses {
+    at::Tensor decode, aux;
+    double right = 0;  // pixels
+  };
+  virtual ~SegmentorPath() = default;
+  // With a graph; running statistics move.
+  virtual Output train(const at::Tensor& images_BCHW) = 0;
+  virtual Losses losses(const Output& output, const at::Tensor& labels_BHW) const = 0;
+  // By the weights as they were before any pass.
+  virtual Output evaluate(const at::Tensor& images_BCHW) const = 0;
+  // In the published shapes, under the names of models::Segmenter.
+  virtual std::map<std::string, at::Tensor> gradients() const = 0;
+  virtual std::map<std::string, at::Tensor> statistics() const = 0;
+};
+std::unique_ptr<SegmentorPath> segmentor_path(const SegmentorCase& c, Path path, Types types);
+
+// Everything stored under a name, whole or in samples. What is computed beyond that is let pass.
+class StoredTensors {
+ public:
+  StoredTensors(CaseResult& result, const Entry& entry, const Tensors& stored, bool wide);
+
+  void compare_one(const std::string& name, const at::Tensor& got, double float32);
+  int64_t compared() const { return compared_; }
+
+ private:
+  CaseResult& result_;
+  Entry entry_;
+  const Tensors& stored_;
+  bool wide_;
+  int64_t compared_ = 0;
+};
+
+// A bias before batch normalisation has no gradient, nor have those of keys.
+bool has_no_gradient(const std::string& name);
+
+// A whole training pass, or that of a backbone alone, in the types of the path.
+void compare_segmentor_training(CaseResult& result, const Entry& entry, const SegmentorCase& c,
+                                Path path, Types types);
+void compare_segmentor_backbone(CaseResult& result, const Entry& entry, const SegmentorCase& c,
+                                Path path, Types types);
+
+}  // namespace fcm::parity
