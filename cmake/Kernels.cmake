@@ -11,7 +11,7 @@ set(FCM_FLAGS_amx ${avx512} -mavx512bf16 -mamx-tile -mamx-bf16 -mavx2 -mfma -mf1
 # Reads "table: file isa isa ..." lines and writes a file for each isa, TABLE_ISA.cpp, whose names go to `out`.
 function(fcm_write_kernels list out)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${list}")
-  file(STRINGS "${list}" lines REGEX "^[a-z_]+:")
+  file(STRINGS "${list}" lines REGEX "^[a-z0-9_]+:")
   set(sources "")
   foreach(line IN LISTS lines)
     string(REGEX REPLACE ":? +" ";" isas "${line}")

@@ -29,7 +29,7 @@ enum class ConvStart {
 // The published convolution, weight [out, in, side, side]. The result has the type of the input;
 // weights may be wider. In what way it is computed:
 //   side 1: a matrix product
-//   stride 1, side 3, maps that are not small: Winograd (conv_winograd.h), by float32 where the
+//   stride 1, side 3, maps that are not small: Winograd (ops/conv3x3), by float32 where the
 //     processor has no bfloat16 products; the library's convolution in bfloat16 where it has
 //   otherwise: the windows gathered, and a matrix product
 class Conv {

@@ -135,7 +135,8 @@ at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, cons
   const Way way = way_of(x_BHWI, step);
   const int64_t out = weight.size(0);
   if (way == Way::kWinograd) {
-    return winograd(float_of(x_BHWI), float_of(weight)).to(x_BHWI.scalar_type());
+    return ops::conv3x3_forward(ops::isa(), float_of(x_BHWI).contiguous(), float_of(weight))
+        .to(x_BHWI.scalar_type());
   }
   if (way == Way::kLibrary) {
     return channels_last(at::conv2d(by_channels(x_BHWI), by_channels(weight), {},
@@ -153,7 +154,8 @@ ConvGradients conv_backward(const at::Tensor& x_BHWI, const at::Tensor& weight,
   const Way way = way_of(x_BHWI, step);
   if (way == Way::kWinograd) {
     ConvGradients wide =
-        winograd_backward(float_of(x_BHWI), float_of(weight), float_of(dy), wants_dx);
+        ops::conv3x3_backward(ops::isa(), float_of(x_BHWI).contiguous(), float_of(weight),
+                              float_of(dy).contiguous(), wants_dx);
     if (wants_dx) wide.dx_BHWI = wide.dx_BHWI.to(x_BHWI.scalar_type());
     return wide;
   }

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 
-#include "fcm/nn/conv_winograd.h"
+#include "fcm/ops/conv3x3/passes.h"
 
 namespace fcm::nn {
+
+using ops::ConvGradients;
 
 struct ConvStep {
   int64_t side = 3, stride = 1, padding = 1;

@@ -21,13 +21,20 @@ at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t see
 }
 
 std::vector<OpCases> all_op_cases() {
-  return {patchify_cases(),        patch_depthwise_conv_cases(),
-          layer_norm_cases(),      gelu_cases(),
-          attention_cases(),       linear_cases(),
-          adamw_cases(),           patch_embed_cases(),
-          norm_linear_cases(),     branches_cases(),
-          patch_loss_cases(),      gather_rows_cases(),
-          window_attention_cases()};
+  return {patchify_cases(),
+          patch_depthwise_conv_cases(),
+          layer_norm_cases(),
+          gelu_cases(),
+          attention_cases(),
+          linear_cases(),
+          adamw_cases(),
+          patch_embed_cases(),
+          norm_linear_cases(),
+          branches_cases(),
+          patch_loss_cases(),
+          gather_rows_cases(),
+          window_attention_cases(),
+          conv3x3_cases()};
 }
 
 }  // namespace fcm::ops

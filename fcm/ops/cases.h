@@ -53,6 +53,7 @@ at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t see
 OpCases adamw_cases();
 OpCases attention_cases();
 OpCases branches_cases();
+OpCases conv3x3_cases();
 OpCases gather_rows_cases();
 OpCases gelu_cases();
 OpCases layer_norm_cases();

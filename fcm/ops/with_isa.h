@@ -18,6 +18,8 @@ at::Tensor attention_with(Isa isa, const at::Tensor& qkv_NTD, int64_t heads);
 // The library's attention, which op.h takes for long sequences.
 at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads);
 
+at::Tensor conv3x3_with(Isa isa, const at::Tensor& x_BHWI, const at::Tensor& weight_O33I);
+
 at::Tensor gelu_with(Isa isa, const at::Tensor& x);
 
 at::Tensor layer_norm_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_C,

@@ -55,6 +55,7 @@ std::vector<CaseResult> swin_resume_cases(const Entry& entry, const Request& req
 std::vector<CaseResult> segmentation_head_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> segmentation_loss_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> segmentation_map_cases(const Entry& entry, const Request& request);
+std::vector<CaseResult> segmentation_table_cases(const Entry& entry, const Request& request);
 // Whole segmenters.
 std::vector<CaseResult> segmentor_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> resume_cases(const Entry& entry, const Request& request);
