@@ -52,12 +52,13 @@ struct BenchSlideRequest {
   recipe::Recipe recipe;                // of segmentation
   std::vector<int64_t> size{512, 683};  // rows and columns of the picture
   std::string precision;                // empty: the recipe's
+  std::string implementation = "both";  // fast, reference or both
   int64_t rounds = 3;
   tasks::Machine machine;
 };
 // Seconds from a resized picture to the map of its classes, of this program and of the published
-// form, alternating: "seconds", "ratio", and "same_class", the share of pixels of which both say
-// the same.
+// form, alternating: "seconds"; of both also "ratio", and "same_class", the share of pixels of which
+// they say the same.
 nlohmann::json bench_slide(const BenchSlideRequest& request, Reporter& reporter);
 
 struct BenchKnnRequest {

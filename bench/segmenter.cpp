@@ -5,7 +5,11 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <functional>
+#include <map>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/bench.h"
@@ -172,29 +176,39 @@ nlohmann::json bench_slide(const BenchSlideRequest& request, Reporter& reporter)
           .to(device);
 
   at::Tensor fast_HW, plain_HW;
-  std::vector<double> fast, plain;
+  const std::vector<std::pair<std::string, std::function<void()>>> forms{
+      {"fast",
+       [&] {
+         fast_HW = eval::classes_of_scene(logits, recipe, picture, picture.rows, picture.cols);
+       }},
+      {"reference", [&] {
+         plain_HW = reference::slide(weights, options, picture_1CHW, {stride[0], stride[1]},
+                                     picture.rows, picture.cols)
+                        .cpu();
+       }}};
+  std::map<std::string, std::vector<double>> seconds;
   for (int64_t round = 0; round <= request.rounds; ++round) {  // the first one warms up
-    Stopwatch watch;
-    fast_HW = eval::classes_of_scene(logits, recipe, picture, picture.rows, picture.cols);
-    if (round > 0) fast.push_back(watch.seconds());
-    watch.restart();
-    plain_HW = reference::slide(weights, options, picture_1CHW, {stride[0], stride[1]},
-                                picture.rows, picture.cols)
-                   .cpu();
-    if (round > 0) plain.push_back(watch.seconds());
+    for (const auto& [name, form] : forms) {
+      if (request.implementation != "both" && request.implementation != name) continue;
+      const Stopwatch watch;
+      form();
+      if (round > 0) seconds[name].push_back(watch.seconds());
+    }
     reporter.progress(fmt::format("bench slide: {} of {}", round, request.rounds));
   }
-  return {
-      {"seconds", {{"fast", to_json(spread_of(fast))}, {"reference", to_json(spread_of(plain))}}},
-      {"ratio", median(plain) / median(fast)},
-      {"same_class", fast_HW.eq(plain_HW).to(at::kDouble).mean().item<double>()},
+  const eval::SlideOptions windows{crop[0], crop[1], stride[0], stride[1]};
+  nlohmann::json result = {
       {"size", request.size},
-      {"windows",
-       eval::slide_windows(picture.rows, picture.cols, {crop[0], crop[1], stride[0], stride[1]})
-           .size()},
+      {"windows", eval::slide_windows(picture.rows, picture.cols, windows).size()},
       {"precision", recipe::compute_name(compute)},
       {"threads", threads},
       {"device", device.str()}};
+  for (const auto& [name, times] : seconds) result["seconds"][name] = to_json(spread_of(times));
+  if (seconds.size() == 2) {
+    result["ratio"] = median(seconds.at("reference")) / median(seconds.at("fast"));
+    result["same_class"] = fast_HW.eq(plain_HW).to(at::kDouble).mean().item<double>();
+  }
+  return result;
 }
 
 }  // namespace fcm::bench

@@ -19,6 +19,8 @@ Action bench_slide(Flags& flags) {
   flags.add("--cols", bench.size[1], {1, 1 << 14}, "Of the picture");
   flags.add_choice("--precision", bench.precision, {"auto", "fp32", "bf16"},
                    "In place of the recipe's");
+  flags.add_choice("--implementation", bench.implementation, {"fast", "reference", "both"},
+                   "What to measure");
   flags.add("--rounds", bench.rounds, {1, 1 << 20}, "Timed pictures of each form");
   add_set(flags, arguments->recipe);
   add_machine(flags, bench.machine);
