@@ -57,8 +57,8 @@ struct BenchSlideRequest {
   tasks::Machine machine;
 };
 // Seconds from a resized picture to the map of its classes, of this program and of the published
-// form, alternating: "seconds"; of both also "ratio", and "same_class", the share of pixels of which
-// they say the same.
+// form, alternating: "seconds"; of both also "ratio", and "same_class", the share of pixels of
+// which they say the same.
 nlohmann::json bench_slide(const BenchSlideRequest& request, Reporter& reporter);
 
 struct BenchKnnRequest {
