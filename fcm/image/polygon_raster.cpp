@@ -18,10 +18,11 @@ struct GridPoint {  // in fifths of a pixel
 // Towards zero, as a conversion to an integer goes: of negative numbers that is upwards.
 int64_t truncated(double value) { return static_cast<int64_t>(value); }
 
-// Collects where the outline turns pixels over. The published rule walks along each edge in steps of
-// a fifth along its longer axis; the other coordinate is the line's, rounded. Wherever the walk goes
-// between X = 5 c + 2 and 5 c + 3, the middle of column c, all pixels of that column from the lower
-// of the two Y downwards are turned over. Here those steps are found without making the others.
+// Collects where the outline turns pixels over. The published rule walks along each edge in steps
+// of a fifth along its longer axis; the other coordinate is the line's, rounded. Wherever the walk
+// goes between X = 5 c + 2 and 5 c + 3, the middle of column c, all pixels of that column from the
+// lower of the two Y downwards are turned over. Here those steps are found without making the
+// others.
 class OutlineChanges {
  public:
   OutlineChanges(int64_t rows, int64_t cols) : rows_(rows), cols_(cols) {}
