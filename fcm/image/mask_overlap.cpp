@@ -19,16 +19,17 @@ struct MaskExtent {
 
 MaskExtent extent_of(const RunLengths& mask) {
   MaskExtent extent{mask.cols, mask.rows, 0, 0, 0};
-  int64_t place = 0;
+  const auto rows = static_cast<uint32_t>(mask.rows);  // 32 bits divide several times as fast
+  uint32_t place = 0;
   for (size_t i = 0; i < mask.runs.size(); ++i) {
-    const int64_t end = place + mask.runs[i];
+    const uint32_t end = place + mask.runs[i];
     if (i % 2 == 1 && end > place) {
-      const int64_t first_col = place / mask.rows, last_col = (end - 1) / mask.rows;
+      const int64_t first_col = place / rows, last_col = (end - 1) / rows;
       const bool turns = first_col != last_col;  // through a lower edge to an upper one
       extent.left = std::min(extent.left, first_col);
       extent.right = std::max(extent.right, last_col + 1);
-      extent.top = turns ? 0 : std::min(extent.top, place % mask.rows);
-      extent.bottom = turns ? mask.rows : std::max(extent.bottom, (end - 1) % mask.rows + 1);
+      extent.top = turns ? 0 : std::min(extent.top, int64_t{place % rows});
+      extent.bottom = turns ? mask.rows : std::max(extent.bottom, int64_t{(end - 1) % rows + 1});
       extent.area += end - place;
     }
     place = end;
@@ -64,6 +65,7 @@ std::vector<double> mask_ious(std::span<const RunLengths* const> detections_D,
                               std::span<const uint8_t> crowd_T) {
   require(crowd_T.size() == truths_T.size(), "{} truths have {} flags of crowds", truths_T.size(),
           crowd_T.size());
+  if (truths_T.empty()) return {};
   std::vector<MaskExtent> extents_T;
   for (const RunLengths* truth : truths_T) extents_T.push_back(extent_of(*truth));
   std::vector<double> ious_DT;
