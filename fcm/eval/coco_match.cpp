@@ -27,8 +27,8 @@ class RangeOfTruths {
 
   // Candidates in the order of truths, those that are ignored last.
   void order(std::vector<Candidate>& candidates) const {
-    std::ranges::stable_partition(candidates,
-                                  [&](const Candidate& one) { return !is_ignored(one.truth); });
+    std::stable_partition(candidates.begin(), candidates.end(),
+                          [&](const Candidate& one) { return !is_ignored(one.truth); });
   }
 
   // The truth that a detection takes at a threshold; nullptr: none.

@@ -9,6 +9,8 @@
 namespace fcm::eval {
 namespace {
 
+static_assert(sizeof(CocoOutcome) == 24);  // as coco.h says, and nothing between its parts
+
 // Bytes as this machine has them: every rank runs the same program.
 template <class Number>
 void append_values(std::string& bytes, std::span<const Number> values) {

@@ -1,5 +1,5 @@
 // Masks as COCO keeps them: lengths of runs, column by column. Source: cocodataset/cocoapi,
-// common/maskApi; the rules in words are in its README and here.
+// common/maskApi.c.
 #pragma once
 
 #include <array>

@@ -280,13 +280,18 @@ void runs(CaseResult& result, const Entry& entry) {
     compare_exactly(result, name, bytes_of_mask(mask), stored.at(name));
   }
   const CocoJson& polygons = about.at("polygons");
-  std::vector<image::RunLengths> masks;
   for (size_t i = 0; i < polygons.at("items").size(); ++i) {
     const std::string name = fmt::format("polygon.{}", i + 1);
-    masks.push_back(test::coco_mask(polygons.at("items")[i].at("polygons"),
-                                    polygons.at("size").at(0), polygons.at("size").at(1)));
-    compare_text(result, name, masks.back(), polygons.at("items")[i].at("counts"));
-    compare_exactly(result, name, bytes_of_mask(masks.back()), stored.at(name));
+    const CocoJson& one = polygons.at("items")[i];
+    const int64_t rows = polygons.at("size").at(0), cols = polygons.at("size").at(1);
+    for (size_t part = 0; part < one.at("polygons").size(); ++part) {
+      const auto xy = one.at("polygons")[part].get<std::vector<double>>();
+      compare_text(result, fmt::format("{}, part {}", name, part),
+                   image::raster_polygon(xy, rows, cols), one.at("each")[part]);
+    }
+    const image::RunLengths mask = test::coco_mask(one.at("polygons"), rows, cols);
+    compare_text(result, name, mask, one.at("counts"));
+    compare_exactly(result, name, bytes_of_mask(mask), stored.at(name));
   }
   overlaps(result, stored, about);
 }
