@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of checkpoints and data with libFuzzer, ASan and UBSan:
-#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe
+#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results
 # Programs and corpora are kept in build/fuzz. Exit status 1: a report; its input lies in build/fuzz.
 # Exit status 2: clang or its run-time library is missing.
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 seconds="${1:-60}"
 shift || true
 targets=("$@")
-((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe)
+((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results)
 
 out=build/fuzz
 mkdir -p "$out"
@@ -51,6 +51,13 @@ seed() {
       gzip -nkf "$out/images" "$out/labels"
       { printf '\0\x14\0'; cat "$out/images" "$out/labels"; } > "$corpus/plain"
       { printf "$(printf '\\x03\\x%02x\\0' "$(stat -c %s "$out/images.gz")")"; cat "$out"/{images,labels}.gz; } > "$corpus/gzipped" ;;
+    masks)  # 2 x 3 pixels: a text of two runs, counts 4 and 2, a triangle in fifths of a pixel
+      printf '\2\3\x0042' > "$corpus/text"
+      printf '\2\3\1\4\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0' > "$corpus/counts"
+      printf '\2\3\3\0\0\0\0\17\0\0\0\17\0\12\0' > "$corpus/triangle" ;;
+    results) printf '[{"image_id":1,"category_id":2,"score":0.5,"bbox":[1,2,3,4],"segmentation":{"size":[2,3],"counts":%s},"id":[{}]}]' \
+        '"42"' > "$corpus/text.json"
+      printf '[{"image_id":1,"category_id":2,"score":1,"segmentation":{"counts":[4,2],"size":[2,3]}}]' > "$corpus/counts.json" ;;
     packed)  # one split, one class "ant", one picture of 4 bytes named "n": behind kind and bytes of pictures
       printf '\1\4\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\3\0\0\0ant12345678\4\0\0\0\0\0\0\0\1\0\0\0n' > "$corpus/index" ;;
   esac
@@ -60,11 +67,12 @@ seed() {
 # The readers alone, compiled anew: what is not instrumented would not be seen.
 sources=(fcm/base/{content,failpoint,file,system_call,text}.cpp
   fcm/checkpoint/manifest.cpp
+  fcm/eval/coco_results.cpp
   fcm/config/{assign,fields,nearest,recipe_io,toml_document}.cpp
   fcm/formats/{buffer,crc32,digest,header_events,input_file,legacy_container,pickle_calls,pickle_globals,pickle_graph}.cpp
   fcm/formats/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,value}.cpp
   fcm/formats/{zip_directory,zip_records}.cpp
-  fcm/image/{bmp,colour,decode,jpeg,png,tiff,webp}.cpp
+  fcm/image/{bmp,colour,decode,jpeg,mask_overlap,png,polygon_raster,run_lengths,tiff,webp}.cpp
   fcm/loader/remarks.cpp
   fcm/loader/sources/{checksum,cifar,encoded,files_beside,gzip,idx,labels,list_line,packed_file,packed_layout,random_access_file}.cpp
   fcm/loader/sources/{raw_pictures,tar_header,tar_samples,tar_walk}.cpp)

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "tests/parity/coco_cases.h"
 #include "tests/parity/miou_cases.h"
 #include "tests/parity/swin_model.h"
 
@@ -115,7 +116,7 @@ bool is_of_swin(const Entry& entry) { return is_swin(entry) || entry.folder.file
 }  // namespace
 
 bool knows(const Entry& entry) {
-  if (is_of_maps(entry)) return true;
+  if (is_of_maps(entry) || is_of_coco(entry)) return true;
   if (is_of_segmentation(entry) && entry.kind() != "errors") {
     return cases_of_segmentation_files().contains(entry.file);
   }
@@ -125,6 +126,7 @@ bool knows(const Entry& entry) {
 
 std::vector<CaseResult> run_cases(const Entry& entry, const Request& request) {
   if (is_of_maps(entry)) return miou_cases(entry, request);
+  if (is_of_coco(entry)) return coco_cases(entry, request);
   if (is_of_segmentation(entry) && entry.kind() != "errors") {
     return cases_of_segmentation_files().at(entry.file)(entry, request);
   }

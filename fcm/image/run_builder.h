@@ -1,0 +1,63 @@
+// What run_lengths and mask_overlap share. Private to this folder.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "fcm/base/error.h"
+#include "fcm/image/run_lengths.h"
+
+namespace fcm::image {
+
+// Appends runs in the one form that `RunLengths` has: a run like the one before is joined to it.
+class RunBuilder {
+ public:
+  explicit RunBuilder(std::vector<uint32_t>& runs) : runs_(runs) {}
+
+  void add(bool set, int64_t length) {
+    if (length == 0) return;
+    if (runs_.empty() && set) runs_.push_back(0);
+    const bool last_set = runs_.size() % 2 == 0;
+    if (!runs_.empty() && set == last_set) {
+      runs_.back() += static_cast<uint32_t>(length);
+    } else {
+      runs_.push_back(static_cast<uint32_t>(length));
+    }
+  }
+
+ private:
+  std::vector<uint32_t>& runs_;
+};
+
+inline void refuse_other_size(const RunLengths& one, const RunLengths& other) {
+  if (one.rows != other.rows || one.cols != other.cols) {
+    fail(ExitCode::kData,
+         "a mask of {} x {} pixels meets one of {} x {}: they are of different pictures", one.rows,
+         one.cols, other.rows, other.cols);
+  }
+}
+
+// Calls `visit(in_one, in_other, length)` for the stretches in which neither of two masks of one
+// size changes, in order.
+template <class Visit>
+void walk_both(const RunLengths& one, const RunLengths& other, const Visit& visit) {
+  size_t at_one = 0, at_other = 0;
+  int64_t left_one = one.runs[0], left_other = other.runs[0];
+  while (true) {
+    const int64_t length = std::min(left_one, left_other);
+    visit(at_one % 2 == 1, at_other % 2 == 1, length);
+    left_one -= length;
+    left_other -= length;
+    if (left_one == 0) {
+      if (++at_one == one.runs.size()) return;
+      left_one = one.runs[at_one];
+    }
+    if (left_other == 0) {
+      if (++at_other == other.runs.size()) return;
+      left_other = other.runs[at_other];
+    }
+  }
+}
+
+}  // namespace fcm::image
