@@ -215,7 +215,7 @@ void SharedMemory::add_up(const Piece& piece) {
     return part_of(of_rank(rank, added_, piece), rank_, ranks_);
   };
   at::Tensor to = part_in(piece.buffer != nullptr ? rank_ : 0);
-  if (to.numel() == 0) return;
+  if (ranks_ == 1 || to.numel() == 0) return;  // its own values are the sum, and lie there already
   if (ranks_ == 2) {
     at::add_out(to, part_in(0), part_in(1));
     return;

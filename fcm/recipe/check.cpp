@@ -249,15 +249,13 @@ void check_classification(const Recipe& recipe) {
   check_head(recipe);
 }
 
-void check_segmentation(const Recipe& recipe, Faults& faults) {
+// What a segmenter wants of its encoder.
+void check_segmenters_encoder(const Recipe& recipe, Faults& faults) {
   const SegmenterSection& segmenter = recipe.segment().segmenter;
   const std::string& kind = recipe.model.kind;
   faults.unless(
       kind != "swin",
       "model.kind = \"swin\": there is no published segmenter on it; take conv_vit or vit");
-  faults.unless(recipe.data.channels == 3,
-                "data.channels = {}, but label maps go with pictures in colour: write 3",
-                recipe.data.channels);
   const bool is_vit = kind == "vit";
   faults.unless(segmenter.taps.size() == (is_vit ? 4 : 0),
                 "segmenter.taps = {} names {} blocks, but model.kind = \"{}\" wants {}",
@@ -272,6 +270,15 @@ void check_segmentation(const Recipe& recipe, Faults& faults) {
   faults.unless(!is_vit || recipe.encoder.patch_side() == 16,
                 "encoder.strides = {}, but a ViT's maps are made of patches of 16 pixels",
                 list(recipe.encoder.strides));
+}
+
+void check_segmentation(const Recipe& recipe, Faults& faults) {
+  // Otherwise it is the checkpoint's, and looked at when that is known.
+  if (recipe.encoder.size != "checkpoint") check_segmenters_encoder(recipe, faults);
+  faults.unless(recipe.data.channels == 3,
+                "data.channels = {}, but label maps go with pictures in colour: write 3",
+                recipe.data.channels);
+  const SegmenterSection& segmenter = recipe.segment().segmenter;
   const loader::PipelineOptions& pipeline = recipe.segment().pipeline;
   faults.unless(pipeline.ratio_range[0] <= pipeline.ratio_range[1],
                 "pipeline.ratio_range = [{}, {}] must name the smaller one first",

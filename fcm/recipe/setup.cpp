@@ -98,12 +98,15 @@ double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute) 
 int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double memory_bytes) {
   const int64_t batch = recipe.optim.batch_size;
   int64_t most = recipe.optim.micro_batch;
-  if (most == 0) {
+  const bool chooses = most == 0;
+  if (chooses) {
     const double of_image = activation_bytes_per_image(recipe, compute);
     const double fits = 0.5 * memory_bytes / of_image;
     most = static_cast<int64_t>(std::clamp(fits, 1.0, static_cast<double>(batch)));
   }
-  const int64_t pieces = (batch + most - 1) / most;
+  int64_t pieces = (batch + most - 1) / most;
+  // Batch normalisation has no statistics of one picture.
+  if (chooses && recipe.is<Segment>()) pieces = std::clamp<int64_t>(batch / 2, 1, pieces);
   return (batch + pieces - 1) / pieces;
 }
 

@@ -24,7 +24,8 @@ const char* compute_name(at::ScalarType compute);
 // micro-batches.
 double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute);
 
-// optim.micro_batch, or as many pictures as half of the memory holds; the batch is split evenly.
+// optim.micro_batch, or as many pictures as half of the memory holds, of a segmenter no fewer than
+// two; the batch is split evenly.
 int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double memory_bytes);
 
 // Multiply-adds of a forward pass of one picture: encoder and decoder, or encoder and heads of a

@@ -133,6 +133,21 @@ void say_other_crop(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
                   checkpoint.path.string(), theirs, recipe.row.name, ours, theirs));
 }
 
+void refuse_no_segmenter_on(const recipe::Recipe& theirs, const Checkpoint& checkpoint) {
+  const std::string& kind = theirs.model.kind;
+  if (kind != "conv_vit" && kind != "vit") {
+    fail(ExitCode::kCheckpoint,
+         "{} holds a {}, on which there is no published segmenter; take the checkpoint of a "
+         "conv_vit or a vit",
+         checkpoint.path.string(), kind);
+  }
+  if (theirs.data.channels == 3) return;
+  fail(ExitCode::kCheckpoint,
+       "{} has learned from grey pictures (data.channels = {}), and maps of classes go with "
+       "pictures in colour; take a checkpoint that has seen those",
+       checkpoint.path.string(), theirs.data.channels);
+}
+
 // Of what was set, that which is taken from the checkpoint otherwise.
 std::vector<std::string> of_encoder(const std::vector<std::string>& set) {
   constexpr std::array kKeys = {"model.kind=", "encoder.",
@@ -167,6 +182,7 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
   }
   say_assumptions(*start, of_encoder(request.set), Needs::kFeatures, reporter);
   const recipe::Recipe theirs = recipe_of(*start, of_encoder(request.set));
+  if (recipe.is<recipe::Segment>()) refuse_no_segmenter_on(theirs, *start);
   recipe.model.kind = theirs.model.kind;
   const double epsilon = recipe.encoder.norm_epsilon;
   recipe.encoder = theirs.encoder;

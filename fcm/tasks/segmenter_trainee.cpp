@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "fcm/base/error.h"
 #include "fcm/eval/segmentation_accuracy.h"
 #include "fcm/loader/until_stopped.h"
 #include "fcm/models/inputs.h"
@@ -87,12 +88,27 @@ class SegmenterTrainee final : public Trainee {
   std::optional<eval::SegmentationAccuracy> last_;
 };
 
+// One picture in all processes, pooled to one value a channel, has no variance.
+void refuse_lone_pictures(const recipe::Recipe& recipe, const dist::Group& group) {
+  const auto& optim = recipe.optim;
+  if (group.size() > 1) return;
+  const int64_t micro_batch = optim.micro_batch == 0 ? optim.batch_size : optim.micro_batch;
+  const int64_t passes = train::passes_of_update(optim.batch_size, 1, micro_batch);
+  if (optim.batch_size / passes >= 2) return;
+  fail(ExitCode::kUsage,
+       "optim.batch_size = {} and optim.micro_batch = {} make a pass of one picture, and a "
+       "segmenter's batch normalisation takes its statistics from two or more, of all processes "
+       "together; raise optim.batch_size, or write optim.micro_batch = 0",
+       optim.batch_size, optim.micro_batch);
+}
+
 }  // namespace
 
 std::unique_ptr<Trainee> make_segmenter_trainee(const TraineeRequest& request,
                                                 std::optional<checkpoint::Checkpoint> start,
                                                 Reporter& reporter) {
   const FinetuneRequest& run = request.run;
+  refuse_lone_pictures(run.recipe, *run.machine.group);
   const std::vector<std::string>& names = request.data.train->map_classes().names;
   models::Segmenter model(
       recipe::segmenter_options(run.recipe,

@@ -52,6 +52,22 @@ TEST_P(ProcessGroup, AgreesSumsBroadcastsAndGathers) {
   EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
 }
 
+// Also after other values have lain where it puts its own.
+TEST(ProcessGroupOfOne, SumsToItsOwnValues) {
+  Processes processes(1, [](const std::shared_ptr<Group>& group) {
+    const at::Tensor buffer = group->make_buffer(1000, at::kFloat);
+    for (int round = 1; round < 40; ++round) {
+      for (const at::Tensor& values : {at::empty({1000}, at::kFloat), buffer}) {
+        values.fill_(round);
+        group->sum(values);
+        expect(values.eq(round).all().item<bool>(), "a sum of one");
+      }
+      expect(group->agree(round, Agree::kSum) == round, "an agreement of one");
+    }
+  });
+  EXPECT_EQ(processes.wait_for_all(), all_done(1)) << processes.said(0);
+}
+
 // Numbers whose sum depends on the order in which they are added.
 at::Tensor awkward(int64_t rank) {
   at::Tensor values = at::empty({100'003}, at::kFloat);

@@ -101,5 +101,26 @@ TEST(Recipe, WhatCannotWorkIsSaid) {
   EXPECT_THROW(load_pretraining_recipe("smoke_finetune", {kShippedRecipes}, {}), Error);
 }
 
+// What its maps are made of depends on the encoder, which may be the checkpoint's.
+TEST(Recipe, ASegmentersEncoderIsLookedAtWhenItIsKnown) {
+  const std::string taps = "segmenter.taps=[0,0,1,1]", custom = "encoder.size=custom";
+  EXPECT_EQ(fault_of({taps}, "smoke_segment"), "");
+  EXPECT_NE(fault_of({taps, custom}, "smoke_segment").find("\"conv_vit\" wants none"),
+            std::string::npos);
+  const std::vector<std::string> vit = {custom,
+                                        "model.kind=vit",
+                                        "encoder.strides=[8]",
+                                        "encoder.dims=[32]",
+                                        "encoder.depths=[2]",
+                                        "encoder.mlp_ratios=[2]"};
+  const std::string said = fault_of(vit, "smoke_segment");
+  EXPECT_NE(said.find("names 0 blocks, but model.kind = \"vit\" wants four"), std::string::npos);
+  EXPECT_NE(said.find("a ViT's maps are made of patches of 16 pixels"), std::string::npos);
+  EXPECT_NE(
+      fault_of({"data.channels=1", "data.mean=[0.5]", "data.deviation=[0.5]"}, "smoke_segment")
+          .find("pictures in colour"),
+      std::string::npos);
+}
+
 }  // namespace
 }  // namespace fcm::recipe

@@ -119,6 +119,19 @@ TEST(Setup, MicroBatchesSplitTheBatchEvenly) {
   EXPECT_EQ(choose_micro_batch(recipe, at::kBFloat16, room_for_ten), 20);
 }
 
+// Batch normalisation takes its statistics from a micro-batch, and has none of one picture.
+TEST(Setup, MicroBatchesOfSegmentersAreChosenOfTwoPicturesAtLeast) {
+  Recipe recipe = load_supervised_recipe("upernet_convvit_base_ade20k_160k", {kRecipeFolder}, {});
+  EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1e15), 16);
+  EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1.0), 2);
+  recipe.optim.batch_size = 5;
+  EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1.0), 3);
+  recipe.optim.batch_size = 3;
+  EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1.0), 3);
+  recipe.optim.micro_batch = 1;
+  EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1e15), 1) << "as it was set";
+}
+
 TEST(Setup, PrecisionIsWhatWasAskedFor) {
   EXPECT_EQ(compute_type("fp32"), at::kFloat);
   EXPECT_EQ(compute_type("bf16"), at::kBFloat16);

@@ -20,6 +20,7 @@
 #include "fcm/recipe/recipe_files.h"
 #include "fcm/tasks/tasks.h"
 #include "tests/tasks/child.h"
+#include "tests/tasks/scenes.h"
 
 namespace fcm::paths {
 
@@ -30,13 +31,18 @@ using Settings = std::vector<std::string>;
 inline const tasks::Machine kMachine{"cpu", 2, {}, true};
 inline const fs::path kRecipes = fs::path(FCM_SOURCE_DIR) / "recipes";
 
-// A way to a run folder. `start` empty: pretraining by `recipe`; otherwise a classifier or a probe
-// on the run of that name.
+// A way to a run folder. `start` empty: pretraining by `recipe`; otherwise a classifier, a probe or
+// a segmenter on the run of that name.
 struct Origin {
   std::string name, recipe;
   Settings set;
   std::string start;
+
+  bool segments() const { return recipe == "smoke_segment"; }
 };
+
+// In messages.
+inline void PrintTo(const Origin& origin, std::ostream* out) { *out << origin.name; }
 
 // A form of a run's checkpoint. `to` empty: the run's own folder, or `inside` of it; otherwise what
 // `checkpoint convert --to` writes to a file or folder with this `ending`.
@@ -117,9 +123,13 @@ class World {
  public:
   explicit World(std::vector<Origin> origins) : origins_(std::move(origins)) {
     write_pictures(scratch_ / "pictures");
+    tests::write_scenes(scenes());
   }
 
   std::string data() const { return scratch_ / "pictures"; }
+  std::string scenes() const { return scratch_ / "scenes"; }
+  // What a run is trained and measured on.
+  std::string data_of(const Origin& origin) const { return origin.segments() ? scenes() : data(); }
   // A name that nothing stands under.
   fs::path fresh(const std::string& ending = "") {
     return scratch_ / fmt::format("out-{}{}", ++fresh_, ending).c_str();
@@ -140,7 +150,8 @@ class World {
     if (origin.start.empty()) {
       tasks::pretrain(pretraining(origin, data(), place->second), silence_);
     } else {
-      tasks::finetune(downstream(origin, data(), run(origin.start), place->second), silence_);
+      tasks::finetune(downstream(origin, data_of(origin), run(origin.start), place->second),
+                      silence_);
     }
     return place->second;
   }

@@ -14,11 +14,19 @@
 namespace fcm::paths {
 namespace {
 
+// Of a segmenter: few pictures, and where it stands on a ViT the blocks that its maps come from.
+const Settings kFewScenes = {"optim.batch_size=2", "optim.micro_batch=2"};
+const Settings kFewScenesOfVit = {"optim.batch_size=2", "optim.micro_batch=2",
+                                  "segmenter.taps=[0,0,1,1]"};
+
 const std::vector<Origin> kOrigins = {
     {"fast_convmae", "smoke_pretrain", {}, ""},
     {"convmae", "smoke_pretrain", {"masks.views=1"}, ""},
     {"mae", "smoke_mae_pretrain", {}, ""},
-    {"fast_mae", "smoke_mae_pretrain", {"masks.views=all"}, ""},
+    {"fast_mae",  // of patches as segmenters on a ViT want them
+     "smoke_mae_pretrain",
+     {"masks.views=all", "encoder.strides=[16]", "data.image_size=[64,64]"},
+     ""},
     {"mixture", "smoke_mixture", {}, ""},
     {"ema",
      "demo_ema",
@@ -37,6 +45,8 @@ const std::vector<Origin> kOrigins = {
     {"tuned_greenmim", "smoke_finetune", {}, "greenmim"},
     {"probe_convmae", "smoke_linprobe", {}, "fast_convmae"},
     {"probe_mae", "smoke_linprobe", {}, "mae"},
+    {"segmented_convmae", "smoke_segment", kFewScenes, "fast_convmae"},
+    {"segmented_mae", "smoke_segment", kFewScenesOfVit, "fast_mae"},
 };
 
 const std::vector<Form> kForms = {
@@ -49,6 +59,7 @@ const std::vector<Form> kForms = {
     {"encoder", "encoder", ".pth", ""},
     {"timm", "timm", "", ""},
     {"transformers", "transformers", "", ""},
+    {"mmseg", "mmseg", ".pth", ""},
 };
 
 struct Cell {
@@ -57,13 +68,16 @@ struct Cell {
   fs::path checkpoint;
 };
 
-// A command and what it gave, as far as that does not depend on names and clocks. `forms`: those
-// that it has to do with, a pattern.
+// A command and what it gave, as far as that does not depend on names and clocks. `forms` and
+// `origins`: those that it has to do with, patterns.
 struct Command {
   std::string name;
   std::function<json(const Cell&)> run;
-  std::string forms = "*";
+  std::string forms = "*", origins = "*";
 };
+
+// In messages.
+void PrintTo(const Command& command, std::ostream* out) { *out << command.name; }
 
 std::string bytes_of(const fs::path& file) { return read_file(file, ExitCode::kData); }
 
@@ -75,6 +89,38 @@ json train_on(const char* recipe, const Cell& cell) {
   const json result = tasks::finetune(
       downstream({"", recipe, {}, ""}, cell.world.data(), cell.checkpoint, out), silence);
   return {{"weights", weights_of(out)}, {"top1", result.at("top1")}, {"loss", result.at("loss")}};
+}
+
+const char* const kVitOfLargePatches = "@(fast_mae|segmented_mae)";
+
+bool fits(const char* pattern, const std::string& name) {
+  return ::fnmatch(pattern, name.c_str(), FNM_EXTMATCH) == 0;
+}
+
+// A step of a segmenter from these weights.
+json segmented(const Cell& cell) {
+  SilentReporter silence;
+  const fs::path out = cell.world.fresh();
+  const Settings& set = fits(kVitOfLargePatches, cell.origin) ? kFewScenesOfVit : kFewScenes;
+  const json result =
+      tasks::finetune(downstream({"", "smoke_segment", set, ""}, cell.world.scenes(),
+                                 cell.checkpoint, out, /*steps=*/1),
+                      silence);
+  return {{"weights", weights_of(out)}, {"classes", result.at("classes")}};
+}
+
+json predicted(const Cell& cell) {
+  SilentReporter silence;
+  const fs::path out = cell.world.fresh();
+  tasks::predict({{cell.checkpoint, {}, {}},
+                  {cell.world.scenes() + "/images/validation/000.png"},
+                  out,
+                  false,
+                  kMachine},
+                 silence);
+  return {{"list", json::parse(bytes_of(out / "results.json"))},
+          {"map", hash_of(bytes_of(out / "000.map.png"))},
+          {"drawn", hash_of(bytes_of(out / "000.png"))}};
 }
 
 json features(const char* tokens, const char* ending, const Cell& cell) {
@@ -116,7 +162,8 @@ json visualized(const Cell& cell) {
 json resumed(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh();
-  // What trains a classifier has no recipe of pretraining: that of its start asks in vain.
+  // What trains a classifier or a segmenter has no recipe of pretraining: that of its start asks in
+  // vain.
   const Origin* origin = &cell.world.origin(cell.origin);
   if (!origin->start.empty()) origin = &cell.world.origin(origin->start);
   tasks::RunRequest request = pretraining(*origin, cell.world.data(), out, kSteps + 2);
@@ -134,8 +181,9 @@ json resumed_in_place(const Cell& cell) {
   if (origin.start.empty()) {
     tasks::pretrain(pretraining(origin, cell.world.data(), out, kSteps + 2), silence);
   } else {
-    tasks::finetune(downstream(origin, cell.world.data(), cell.world.run(origin.start), out, 5),
-                    silence);
+    tasks::finetune(
+        downstream(origin, cell.world.data_of(origin), cell.world.run(origin.start), out, 5),
+        silence);
   }
   return weights_of(out);
 }
@@ -191,9 +239,11 @@ const std::vector<Command> kCommands = {
     {"eval",
      [](const Cell& cell) {
        SilentReporter silence;
-       return tasks::eval({cell.world.data(), {cell.checkpoint, {}, {}}, {}, 16, kMachine},
-                          silence);
+       const std::string data = cell.world.data_of(cell.world.origin(cell.origin));
+       return tasks::eval({data, {cell.checkpoint, {}, {}}, {}, 16, kMachine}, silence);
      }},
+    {"segment", segmented, "@(run|pth|safetensors|hf)", "!(tuned_*|probe_*)"},
+    {"predict", predicted},
     {"visualize", visualized},
     {"report",
      [](const Cell& cell) {
@@ -210,6 +260,7 @@ const std::vector<Command> kCommands = {
     convert_to("encoder", ".pth"),
     convert_to("timm"),
     convert_to("transformers"),
+    convert_to("mmseg", ".pth"),
     {"show", shown},
     {"verify",
      [](const Cell& cell) {
@@ -230,9 +281,6 @@ const std::vector<Command> kCommands = {
 struct Place {
   const char *command, *origin, *form;
 };
-bool fits(const char* pattern, const std::string& name) {
-  return ::fnmatch(pattern, name.c_str(), FNM_EXTMATCH) == 0;
-}
 bool fits(const Place& place, const std::string& command, const std::string& origin,
           const std::string& form) {
   return fits(place.command, command) && fits(place.origin, origin) && fits(place.form, form);
@@ -253,6 +301,8 @@ const char* const kNoClassToken =
     "@(fast_convmae|convmae|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae|simmim|greenmim|"
     "fast_greenmim|tuned_simmim|tuned_greenmim)";
 const char* const kClassifiers = "@(tuned_*|probe_*)";
+const char* const kSegmenters = "segmented_*";
+const char* const kSwins = "@(simmim|greenmim|fast_greenmim)";
 // Whose heads have no place in ViTModel and SwinModel.
 const char* const kOfToken = "@(tuned_token|tuned_simmim|tuned_greenmim)";
 const char* const kWeightsAlone = "@(safetensors|hf|encoder|timm|transformers)";
@@ -275,12 +325,33 @@ const std::vector<Refusal> kRefusals = {
     {{"resume", "tuned_*", "@(run|step|native|pth)"},
      ExitCode::kCheckpoint,
      "does not fit this model"},
+    {{"resume", kSegmenters, "@(run|step|native)"},
+     ExitCode::kCheckpoint,
+     "does not fit this model"},
+    {{"resume", kSegmenters, "@(pth|mmseg)"},
+     ExitCode::kCheckpoint,
+     "holds weights but no training state"},
     {{"resume", "probe_*", "@(run|step|native)"}, ExitCode::kCheckpoint, "does not fit this model"},
     {{"resume", "probe_*", "pth"}, ExitCode::kCheckpoint, "holds weights but no training state"},
     {{"convert_@(timm|transformers)", kConv, "*"}, ExitCode::kUsage, "holds a conv_vit, which"},
     {{"convert_transformers", "@(tuned_mae|probe_mae)", "*"},
      ExitCode::kUsage,
      "takes the mean of all patches (fc_norm)"},
+    {{"segment", kSwins, "*"}, ExitCode::kCheckpoint, "on which there is no published segmenter"},
+    {{"segment", "ema", "*"}, ExitCode::kCheckpoint, "has learned from grey pictures"},
+    {{"segment", "mae", "*"},
+     ExitCode::kUsage,
+     "names 0 blocks, but model.kind = \"vit\" wants four"},
+    {{"predict", "!(segmented_*)", "*"},
+     ExitCode::kCheckpoint,
+     "holds no segmenter; train one with"},
+    {{"convert_mmseg", "!(segmented_*)", "*"}, ExitCode::kUsage, "holds no segmenter; take pth"},
+    {{"@(finetune|linprobe*|knn|features_*|visualize)", kSegmenters, "*"},
+     ExitCode::kCheckpoint,
+     "is a segmenter: its encoder has relative positions"},
+    {{"convert_@(hf|encoder|timm|transformers)", kSegmenters, "*"},
+     ExitCode::kUsage,
+     "is a segmenter, whose encoder has relative positions"},
 };
 
 // Cells that work and give something else than the run folder, for a reason that is documented.
@@ -343,6 +414,7 @@ TEST_P(Paths, EveryFormOfTheCheckpointWorksOrSaysWhyNot) {
   for (const Form& form : kForms) {
     SCOPED_TRACE(origin.name + ", " + command.name + ", " + form.name);
     if (!fits(command.forms.c_str(), form.name)) continue;
+    if (!fits(command.origins.c_str(), origin.name)) continue;
     const std::optional<fs::path> checkpoint = world().checkpoint(origin.name, form);
     if (!checkpoint) {
       EXPECT_NE(refusal_of("convert_" + form.to, origin.name, "run"), nullptr);
@@ -371,7 +443,9 @@ TEST(PathsTable, EveryRowIsOfSomeCell) {
     return std::any_of(kCommands.begin(), kCommands.end(), [&](const Command& command) {
       return std::any_of(kOrigins.begin(), kOrigins.end(), [&](const Origin& origin) {
         return std::any_of(kForms.begin(), kForms.end(), [&](const Form& form) {
-          return fits(place, command.name, origin.name, form.name);
+          return fits(place, command.name, origin.name, form.name) &&
+                 fits(command.forms.c_str(), form.name) &&
+                 fits(command.origins.c_str(), origin.name);
         });
       });
     });
@@ -391,7 +465,8 @@ TEST(PathsTable, EverySentenceIsDocumented) {
 TEST(PathsChain, AFileForOtherProgramsHoldsAllOfARun) {
   SilentReporter silence;
   for (const Origin& origin : kOrigins) {
-    if (origin.name.starts_with("probe")) continue;  // its momentum has no place there
+    // Momentum and a segmenter's moments have no place there.
+    if (origin.name.starts_with("probe") || origin.segments()) continue;
     SCOPED_TRACE(origin.name);
     const fs::path run = world().run(origin.name), back = world().fresh();
     const auto pth = world().checkpoint(origin.name, form("pth"));

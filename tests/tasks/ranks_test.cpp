@@ -8,6 +8,7 @@
 #include "fcm/base/file.h"
 #include "fcm/train/run_log.h"
 #include "tests/tasks/child.h"
+#include "tests/tasks/scenes.h"
 
 namespace fcm {
 namespace {
@@ -126,6 +127,62 @@ TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllPictures) {
     }
     EXPECT_NEAR(results[0].at("loss"), results[1].at("loss"), 1e-4) << command.front();
     EXPECT_NEAR(results[0].at("top1"), results[1].at("top1"), 0.5) << command.front();
+  }
+}
+
+// Steps of two pictures: one a process.
+TEST_F(Ranks, SegmentersAreTrainedAndMeasuredAsByOne) {
+  const std::string scenes = scratch_ / "scenes";
+  tests::write_scenes(scenes, 8, 5);
+  const auto finetune = [&](const char* out, const char* steps) {
+    return Words{"finetune", "--recipe", "smoke_segment", "--from-scratch", "--data",
+                 scenes,     "--out",    scratch_ / out,  "--set",          "optim.batch_size=2",
+                 "--set",    steps};
+  };
+  const char* const whole = "run.max_steps=4";
+  const nlohmann::json one = result(1, finetune("one", whole)),
+                       two = result(2, finetune("two", whole));
+  const auto last_loss = [&](const char* out) {
+    double loss = 0;
+    for (const nlohmann::json& line : train::read_log(scratch_ / out / "log.jsonl")) {
+      loss = line.value("loss", loss);
+    }
+    return loss;
+  };
+  EXPECT_NEAR(last_loss("one"), last_loss("two"), 1e-4);
+  EXPECT_NEAR(one.at("mIoU"), two.at("mIoU"), 0.5);
+  EXPECT_EQ(one.at("images"), 5);
+  EXPECT_EQ(two.at("images"), 5);
+  EXPECT_TRUE(fs::exists(scratch_ / "two/pictures/step-00000004.png"));
+  // The same weights: exactly the same counts.
+  for (const int64_t ranks : {1, 2, 3}) {
+    const nlohmann::json measured =
+        result(ranks, {"eval", "--data", scenes, "--checkpoint", scratch_ / "one"});
+    for (const char* key : {"mIoU", "mAcc", "aAcc", "images", "unreadable", "classes"}) {
+      EXPECT_EQ(measured.at(key), one.at(key)) << key << " of " << ranks;
+    }
+  }
+  // As otherwise many from the middle on.
+  result(2, finetune("changed", "run.max_steps=2"));
+  EXPECT_EQ(result(1, finetune("changed", whole)).at("steps"), 4);
+  EXPECT_NEAR(last_loss("changed"), last_loss("one"), 1e-4);
+}
+
+TEST_F(Ranks, ASegmenterIsNotTrainedOnOnePicture) {
+  const std::string scenes = scratch_ / "scenes";
+  tests::write_scenes(scenes);
+  for (const char* setting : {"optim.batch_size=1", "optim.micro_batch=1"}) {
+    const fs::path messages = scratch_ / "messages";
+    EXPECT_EQ(wait_for(start({"finetune", "--recipe", "smoke_segment", "--from-scratch", "--data",
+                              scenes, "--out", scratch_ / "run", "--set", setting},
+                             0, {}, messages)),
+              static_cast<int>(ExitCode::kUsage));
+    const std::string said = content_of(messages);
+    EXPECT_NE(said.find(setting[6] == 'b' ? "optim.batch_size = 1 and" : "micro_batch = 1 make"),
+              std::string::npos)
+        << said;
+    EXPECT_NE(said.find("a pass of one picture"), std::string::npos) << said;
+    EXPECT_FALSE(fs::exists(scratch_ / "run"));
   }
 }
 

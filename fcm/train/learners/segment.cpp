@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "fcm/base/error.h"
 #include "fcm/loader/scene_pixels.h"
+#include "fcm/loader/slice.h"
 #include "fcm/loss/segmentation.h"
 #include "fcm/models/inputs.h"
 #include "fcm/ops/part.h"
@@ -18,6 +20,32 @@
 #include "fcm/train/state.h"
 
 namespace fcm::train {
+namespace {
+
+// Running statistics, which a pass moves before anybody knows whether its update can be applied.
+class KeptStatistics {
+ public:
+  explicit KeptStatistics(const nn::Parameters& parameters) {
+    for (const nn::Parameter& parameter : parameters.all()) {
+      if (!parameter.trainable) kept_.emplace_back(parameter.value, parameter.value.clone());
+    }
+  }
+  void put_back() {
+    for (auto& [value, before] : kept_) value.copy_(before);
+  }
+
+ private:
+  std::vector<std::pair<at::Tensor, at::Tensor>> kept_;
+};
+
+}  // namespace
+
+int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch) {
+  require(ranks > 0 && batch >= ranks && micro_batch > 0,
+          "passes of {} pictures in {} ranks, {} at a time", batch, ranks, micro_batch);
+  const int64_t most = (batch + ranks - 1) / ranks, fewest = batch / ranks;  // that a rank has
+  return std::min((most + micro_batch - 1) / micro_batch, fewest);
+}
 
 SegmenterLearner::SegmenterLearner(models::Segmenter model, const recipe::Recipe& recipe,
                                    std::shared_ptr<dist::Group> group)
@@ -47,10 +75,13 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
   const at::Tensor maps_BHW = models::maps_of(batch);
   StepResult result;
   double decode = 0, aux = 0;
+  KeptStatistics statistics(model_.parameters());
   ops::enter_phase("update");
   optimizer_.zero_gradients();
-  for (int64_t first = 0; first < batch.batch; first += plan.micro_batch) {
-    const int64_t count = std::min(plan.micro_batch, batch.batch - first);
+  const int64_t passes = passes_of_update(batch.global_batch, group().size(), plan.micro_batch);
+  for (int64_t pass = 0; pass < passes; ++pass) {
+    const auto [first, end] = loader::Slice{pass, passes}.of(batch.batch);
+    const int64_t count = end - first;
     const std::span<const int64_t> ids(batch.sample_ids.data() + first, static_cast<size_t>(count));
     const masks::ViewPlan views = masks::full_plan(count, model_.grid()).to(model_.device());
     const at::Tensor some_BHWC =
@@ -68,7 +99,7 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
     const auto of_aux = loss::segmentation_loss(logits.aux_BHWK, labels_BHW);
     const double share = batch.share_of(count);
     const at::Tensor loss = (of_decode.loss + of_aux.loss * aux_weight) * share;
-    if (first + count == batch.batch) gradients_.begin_last_pass();
+    if (pass + 1 == passes) gradients_.begin_last_pass();
     ops::enter_phase("backward");
     torch::autograd::backward({loss}, {});
     result.loss += loss.item<double>();
@@ -82,7 +113,10 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
   gradients_.finish(result);
   result.gradient_norm = optimizer_.gradient_norm();
   result.applied = is_finite(result);
-  if (!result.applied) return result;
+  if (!result.applied) {
+    statistics.put_back();
+    return result;
+  }
   optimizer_.step({plan.lr, plan.lr_base}, optimizer_.clip_scale(result.gradient_norm));
   exchange_shares(group(), model_.parameters(), optimizer_);
   ops::enter_phase("");

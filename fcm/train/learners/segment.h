@@ -15,6 +15,11 @@
 
 namespace fcm::train {
 
+// Forward and backward passes of an update in each of `ranks`, over about `micro_batch` pictures:
+// as many in every rank, since batch normalisation waits for all of them, and one picture of each
+// rank in a pass at least. A rank divides its pictures evenly (loader::Slice).
+int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch);
+
 // `recipe` must outlive it.
 class SegmenterLearner final : public Learner {
  public:
@@ -24,8 +29,9 @@ class SegmenterLearner final : public Learner {
   const models::Segmenter& model() const { return model_; }
   const optim::AdamW& optimizer() const { return optimizer_; }
 
-  // Batch normalisation takes its statistics from a micro-batch of all ranks: as published where
-  // that is the batch. Drop path and dropout are drawn for each picture.
+  // Batch normalisation takes its statistics from the pictures of a pass in all ranks: as published
+  // where that is the batch. Drop path and dropout are drawn for each picture. Throws Error(kUsage)
+  // where a pass has one picture in all.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void ask_for(loader::LoaderRequest& request) const override;
   at::Device device() const override { return model_.device(); }

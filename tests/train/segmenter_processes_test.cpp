@@ -1,0 +1,217 @@
+// A segmenter trained as several processes: to rounding the weights and running statistics of one,
+// and the same bits every time.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fcm/base/file.h"
+#include "fcm/train/loop.h"
+#include "fcm/train/run_log.h"
+#include "tests/dist/processes.h"
+#include "tests/support/scratch.h"
+#include "tests/train/small_segmenter.h"
+
+namespace fcm::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kSteps = 8;
+
+// The pictures of a batch from `first` on, and then those before it; backwards where it is -1.
+std::vector<size_t> turned_order(int64_t batch, int64_t first) {
+  std::vector<size_t> order;
+  for (int64_t i = 0; i < batch; ++i) {
+    order.push_back(static_cast<size_t>(first < 0 ? batch - 1 - i : (first + i) % batch));
+  }
+  return order;
+}
+
+template <class Value>
+std::vector<Value> in_order(const std::vector<Value>& values, const std::vector<size_t>& order) {
+  const size_t each = values.size() / order.size();
+  std::vector<Value> turned;
+  for (const size_t place : order) {
+    const auto begin = values.begin() + static_cast<ptrdiff_t>(place * each);
+    turned.insert(turned.end(), begin, begin + static_cast<ptrdiff_t>(each));
+  }
+  return turned;
+}
+
+// The same batch with its pictures in another order: sums over them are taken in that order.
+loader::Batch turned_batch(const loader::Batch& batch, int64_t first) {
+  const std::vector<size_t> order = turned_order(batch.batch, first);
+  loader::Batch turned = batch;
+  turned.pixels_BHWC = in_order(batch.pixels_BHWC, order);
+  turned.sample_ids = in_order(batch.sample_ids, order);
+  turned.extents = in_order(batch.extents, order);
+  const std::vector<uint8_t> maps = in_order(batch.targets.maps().classes_BHW, order);
+  const auto each = static_cast<ptrdiff_t>(batch.rows * batch.cols);
+  for (ptrdiff_t i = 0; i < batch.batch; ++i) {
+    turned.targets.set(
+        i, loader::ClassMap{
+               batch.rows, batch.cols, {maps.begin() + i * each, maps.begin() + (i + 1) * each}});
+  }
+  return turned;
+}
+
+// A learner whose batches a test turns.
+class Turned final : public Learner {
+ public:
+  Turned(SegmenterLearner& inner, int64_t first) : inner_(inner), first_(first) {}
+  StepResult update(const loader::Batch& batch, const StepPlan& plan) override {
+    return inner_.update(turned_batch(batch, first_), plan);
+  }
+  void ask_for(loader::LoaderRequest& request) const override { inner_.ask_for(request); }
+  at::Device device() const override { return inner_.device(); }
+  int64_t trainable_elements() const override { return inner_.trainable_elements(); }
+  int64_t updates() const override { return inner_.updates(); }
+  PublishedTensors model_state() const override { return inner_.model_state(); }
+  PublishedTensors optimizer_state() const override { return inner_.optimizer_state(); }
+  void restore(const checkpoint::Checkpoint& from) override { inner_.restore(from); }
+
+ private:
+  SegmenterLearner& inner_;
+  int64_t first_;
+};
+
+void train_segmenter(const std::shared_ptr<dist::Group>& group, const fs::path& out,
+                     const recipe::Recipe& recipe, int64_t first) {
+  at::set_num_threads(1);
+  SegmenterLearner learner(small_segmenter(recipe), recipe, group);
+  Turned turned(learner, first);
+  TrainRequest request;
+  request.recipe = recipe;
+  request.dataset = small_scenes();
+  request.out = out;
+  request.group = group;
+  SilentReporter silence;
+  train(first == 0 ? static_cast<Learner&>(learner) : turned, request, silence);
+}
+
+// As so many processes, 0 meaning one without a group; batches turned by `first`.
+void train_as(int64_t ranks, const fs::path& out,
+              const recipe::Recipe& recipe = small_segmenter_recipe(), int64_t first = 0) {
+  dist::test::Processes processes(std::max<int64_t>(ranks, 1), [&](const auto& group) {
+    train_segmenter(ranks == 0 ? dist::group_of_one() : group, out, recipe, first);
+  });
+  const std::vector<int> statuses = processes.wait_for_all();
+  for (size_t rank = 0; rank < statuses.size(); ++rank) {
+    EXPECT_EQ(statuses[rank], 0) << processes.said(static_cast<int64_t>(rank));
+  }
+}
+
+using Weights = std::map<std::string, at::Tensor>;
+
+Weights segmenter_weights(const fs::path& run) {
+  SilentReporter silence;
+  const auto found = checkpoint::load_newest(run / "checkpoints", false, silence);
+  Weights weights;
+  for (const formats::TensorView& view : found->model.tensors) {
+    weights[view.name] = to_tensor(view).to(at::kDouble);
+  }
+  return weights;
+}
+
+double furthest(const Weights& a, const Weights& b) {
+  double largest = 0;
+  for (const auto& [name, value] : a) {
+    largest = std::max(largest, (value - b.at(name)).abs().max().item<double>());
+  }
+  return largest;
+}
+
+std::vector<double> step_losses(const fs::path& run) {
+  std::vector<double> losses;
+  for (const nlohmann::json& line : read_log(run / "log.jsonl")) {
+    if (line.contains("loss")) losses.push_back(line.at("loss").get<double>());
+  }
+  return losses;
+}
+
+std::string bits_after(const fs::path& run, int64_t step) {
+  const fs::path folder = run / "checkpoints" / ("step-" + std::to_string(step));
+  return read_file(folder / "model.safetensors", ExitCode::kData) +
+         read_file(folder / "optimizer.safetensors", ExitCode::kData);
+}
+
+// What one process makes, and by how much its weights differ where sums are merely taken in another
+// order: of batches whose pictures are turned. (In smaller micro-batches other statistics are
+// taken, so that is no measure of rounding here.)
+struct OneSegmenter {
+  explicit OneSegmenter(const fs::path& folder) {
+    train_as(0, folder / "one");
+    weights = segmenter_weights(folder / "one");
+    losses = step_losses(folder / "one");
+    for (const int64_t first : {-1, 2}) {
+      const fs::path out = folder / ("turned" + std::to_string(first));
+      train_as(0, out, small_segmenter_recipe(), first);
+      rounding = std::max(rounding, furthest(weights, segmenter_weights(out)));
+    }
+  }
+
+  static constexpr double kHeadroom = 10;  // as the parity runner gives
+  double bound() const { return kHeadroom * rounding; }
+
+  Weights weights;
+  std::vector<double> losses;
+  double rounding = 0;
+};
+
+void expect_as_one(const OneSegmenter& one, const fs::path& run) {
+  EXPECT_LE(furthest(one.weights, segmenter_weights(run)), one.bound()) << run;
+  const std::vector<double> losses = step_losses(run);
+  ASSERT_EQ(losses.size(), one.losses.size());
+  for (size_t i = 0; i < losses.size(); ++i) EXPECT_NEAR(losses[i], one.losses[i], 1e-5) << i;
+}
+
+// Of four ranks two have one picture and two have two.
+TEST(SegmenterProcesses, ComeToTheWeightsAndStatisticsOfOne) {
+  const test::Scratch scratch;
+  const OneSegmenter one(scratch.path());
+  EXPECT_GT(one.rounding, 0);
+  EXPECT_LT(one.rounding, 1e-4);  // or the bound would say nothing
+  for (const int64_t ranks : {2, 4}) {
+    const fs::path out = scratch / std::to_string(ranks);
+    train_as(ranks, out);
+    expect_as_one(one, out);
+  }
+  // What statistics of half a batch make of it, as ranks would have that looked at their own alone.
+  recipe::Recipe halves = small_segmenter_recipe();
+  halves.optim.micro_batch = 3;
+  train_as(0, scratch / "halves", halves);
+  EXPECT_GT(furthest(one.weights, segmenter_weights(scratch / "halves")), 10 * one.bound());
+
+  recipe::Recipe first = small_segmenter_recipe();
+  first.run.max_steps = kSteps / 2;
+  for (const auto& [before, after] : {std::pair{2, 1}, {1, 2}}) {
+    const fs::path out = scratch / fmt::format("{}-{}", before, after);
+    train_as(before, out, first);
+    train_as(after, out);
+    expect_as_one(one, out);
+  }
+}
+
+// Shares of two and of three pictures, of which one would be gone through in two and one in three
+// micro-batches.
+TEST(SegmenterProcesses, MakeAsManyPassesAndTheSameBits) {
+  const test::Scratch scratch;
+  recipe::Recipe uneven = small_segmenter_recipe();
+  uneven.optim.batch_size = 5;
+  uneven.optim.micro_batch = 1;
+  uneven.run.max_steps = 2;
+  train_as(2, scratch / "a", uneven);
+  train_as(2, scratch / "b", uneven);
+  EXPECT_TRUE(bits_after(scratch / "a", 2) == bits_after(scratch / "b", 2));
+}
+
+}  // namespace
+}  // namespace fcm::train
