@@ -135,9 +135,13 @@ TEST_F(Ranks, SegmentersAreTrainedAndMeasuredAsByOne) {
   const std::string scenes = scratch_ / "scenes";
   tests::write_scenes(scenes, 8, 5);
   const auto finetune = [&](const char* out, const char* steps) {
-    return Words{"finetune", "--recipe", "smoke_segment", "--from-scratch", "--data",
-                 scenes,     "--out",    scratch_ / out,  "--set",          "optim.batch_size=2",
-                 "--set",    steps};
+    return Words{"finetune",      "--recipe",
+                 "smoke_segment", "--from-scratch",
+                 "--data",        scenes,
+                 "--out",         scratch_ / out,
+                 "--set",         "optim.batch_size=2",
+                 "--set",         steps,
+                 "--set",         "run.log_every_steps=1"};
   };
   const char* const whole = "run.max_steps=4";
   const nlohmann::json one = result(1, finetune("one", whole)),
