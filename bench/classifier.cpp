@@ -2,14 +2,13 @@
 #include "reference/classifier.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <memory>
 #include <vector>
 
 #include "bench/bench.h"
-#include "bench/fused_adamw.h"
 #include "bench/learner_step.h"
+#include "bench/published_form.h"
 #include "bench/step_timing.h"
 #include "fcm/base/error.h"
 #include "fcm/loss/classification.h"
@@ -33,59 +32,33 @@ reference::ClassifierOptions reference_classifier(const recipe::Recipe& recipe,
   return options;
 }
 
-// As the published program on PyTorch.
-class ReferenceClassifier final : public Implementation {
+class ReferenceClassifier final : public PublishedForm {
  public:
   ReferenceClassifier(const recipe::Recipe& recipe, const train::ClassifierLearner& fast,
                       const loader::Batch& batch, at::ScalarType compute)
-      : model_(fast.model()),
+      : PublishedForm(fast.model().parameters(), fast.optimizer().groups(), recipe.optim),
+        model_(fast.model()),
         ids_(batch.sample_ids),
         options_(reference_classifier(recipe, compute)),
-        adamw_(recipe.optim),
         images_BCHW_(models::pictures_of(batch)
                          .to(model_.device())
                          .permute({0, 3, 1, 2})
                          .to(at::kFloat)
                          .div(255)
                          .contiguous()),
-        targets_BC_(at::rand({batch.batch, kClasses}).softmax(-1).to(model_.device())) {
-    const auto& parameters = model_.parameters().all();
-    for (const optim::ParameterGroup& group : fast.optimizer().groups()) {
-      std::vector<at::Tensor> values;
-      for (const size_t index : group.parameters) {
-        at::Tensor value = model_.parameters()
-                               .published(parameters[index])
-                               .to(model_.device(), at::kFloat, /*non_blocking=*/false,
-                                   /*copy=*/true);
-        weights_[parameters[index].name] = value.requires_grad_(true);
-        values.push_back(value);
-      }
-      adamw_.add_group(std::move(values), group.lr(1e-6), group.weight_decay);
-    }
-  }
-
-  Parts step() override {
-    Laps laps(model_.device());
-    const double before = allocated_bytes(model_.device());
-    const at::Tensor logits_BC =
-        reference::classify(weights_, options_, images_BCHW_, model_.draw_drop_path(0, 0, ids_))
-            .logits_BC;
-    const at::Tensor loss = loss::soft_target_cross_entropy(logits_BC, targets_BC_);
-    laps.lap("forward");
-    kept_bytes = allocated_bytes(model_.device()) - before;
-    torch::autograd::backward({loss}, {});
-    laps.lap("backward");
-    adamw_.step();
-    laps.lap("update");
-    return laps.parts;
-  }
+        targets_BC_(at::rand({batch.batch, kClasses}).softmax(-1).to(model_.device())) {}
 
  private:
+  at::Tensor loss() override {
+    const at::Tensor logits_BC =
+        reference::classify(weights(), options_, images_BCHW_, model_.draw_drop_path(0, 0, ids_))
+            .logits_BC;
+    return fcm::loss::soft_target_cross_entropy(logits_BC, targets_BC_);
+  }
+
   const models::Classifier& model_;
   std::vector<int64_t> ids_;
   reference::ClassifierOptions options_;
-  reference::Weights weights_;
-  FusedAdamW adamw_;
   at::Tensor images_BCHW_, targets_BC_;  // soft targets, as mixup makes them
 };
 

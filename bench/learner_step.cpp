@@ -93,17 +93,19 @@ loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64
   loader::Batch batch = noise_batch(recipe, pictures, /*classes=*/0, group);
   batch.targets = loader::Targets(loader::TargetKind::kMap, batch.batch, batch.rows, batch.cols);
   batch.extents.assign(static_cast<size_t>(batch.batch), {batch.rows, batch.cols});
-  for (int64_t i = 0; i < batch.batch; ++i) {
-    loader::ClassMap map{batch.rows, batch.cols, {}};
-    for (int64_t row = 0; row < batch.rows; ++row) {
-      for (int64_t col = 0; col < batch.cols; ++col) {
-        KeyedRandom random(0, Purpose::kSynthetic, static_cast<uint64_t>(row / kBlock),
-                           static_cast<uint64_t>(col / kBlock));
-        map.classes.push_back(static_cast<uint8_t>(random.below(static_cast<uint64_t>(classes))));
-      }
-    }
-    batch.targets.set(i, map);
+  const int64_t across = (batch.cols + kBlock - 1) / kBlock;
+  std::vector<uint8_t> of_blocks(static_cast<size_t>((batch.rows + kBlock - 1) / kBlock * across));
+  KeyedRandom random(0, Purpose::kSynthetic, 0, 1);
+  for (uint8_t& block : of_blocks) {
+    block = static_cast<uint8_t>(random.below(static_cast<uint64_t>(classes)));
   }
+  loader::ClassMap map{batch.rows, batch.cols, {}};
+  for (int64_t row = 0; row < batch.rows; ++row) {
+    for (int64_t col = 0; col < batch.cols; ++col) {
+      map.classes.push_back(of_blocks[static_cast<size_t>(row / kBlock * across + col / kBlock)]);
+    }
+  }
+  for (int64_t i = 0; i < batch.batch; ++i) batch.targets.set(i, map);
   return batch;
 }
 

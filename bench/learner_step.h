@@ -18,7 +18,7 @@ namespace fcm::bench {
 loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
                           const dist::Group& group);
 
-// The same with maps: every pixel of the picture has a class, drawn for blocks of 16 x 16.
+// The same with one map for all: every pixel has a class, drawn for blocks of 16 x 16.
 loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
                            const dist::Group& group);
 

@@ -117,8 +117,8 @@ class Bench {
         lap(one.read);
         image::decode(bytes, options_.channels);
         lap(one.plain);
-        one.images = 1;
         if (!has_stages()) {
+          one.images = 1;
           sum += one;
           return;
         }

@@ -3,7 +3,6 @@
 #include "reference/segmenter.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <functional>
 #include <map>
@@ -13,8 +12,8 @@
 #include <vector>
 
 #include "bench/bench.h"
-#include "bench/fused_adamw.h"
 #include "bench/learner_step.h"
+#include "bench/published_form.h"
 #include "bench/step_timing.h"
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
@@ -47,28 +46,16 @@ models::Segmenter make_segmenter(const recipe::Recipe& recipe, at::Device device
                            device);
 }
 
-reference::Weights published_weights(const models::Segmenter& model) {
-  reference::Weights weights;
-  for (const nn::Parameter& parameter : model.parameters().all()) {
-    weights[parameter.name] =
-        model.parameters().published(parameter).to(model.device(), at::kFloat,
-                                                   /*non_blocking=*/false, /*copy=*/true);
-  }
-  return weights;
-}
-
-// As the published program on PyTorch. That computes an accuracy in every step as well; this does
-// not.
-class ReferenceSegmenter final : public Implementation {
+// The published program computes an accuracy in every step as well; this does not.
+class ReferenceSegmenter final : public PublishedForm {
  public:
   ReferenceSegmenter(const recipe::Recipe& recipe, const train::SegmenterLearner& fast,
                      const loader::Batch& batch, at::ScalarType compute)
-      : model_(fast.model()),
+      : PublishedForm(fast.model().parameters(), fast.optimizer().groups(), recipe.optim),
+        model_(fast.model()),
         ids_(batch.sample_ids),
         aux_weight_(recipe.segment().segmenter.aux_weight),
-        options_(reference_segmenter(model_.options(), compute)),
-        weights_(published_weights(model_)),
-        adamw_(recipe.optim) {
+        options_(reference_segmenter(model_.options(), compute)) {
     std::vector<float> pixels = loader::normalised_scene_pixels(batch, recipe.data);
     images_BCHW_ =
         at::from_blob(pixels.data(), {batch.batch, batch.rows, batch.cols, batch.channels})
@@ -76,41 +63,21 @@ class ReferenceSegmenter final : public Implementation {
             .clone(at::MemoryFormat::Contiguous)
             .to(model_.device());
     labels_BHW_ = models::maps_of(batch).to(model_.device(), at::kLong);
-    const auto& parameters = model_.parameters().all();
-    for (const optim::ParameterGroup& group : fast.optimizer().groups()) {
-      std::vector<at::Tensor> values;
-      for (const size_t index : group.parameters) {
-        values.push_back(weights_.at(parameters[index].name).requires_grad_(true));
-      }
-      adamw_.add_group(std::move(values), group.lr(1e-6), group.weight_decay);
-    }
-  }
-
-  Parts step() override {
-    Laps laps(model_.device());
-    const double before = allocated_bytes(model_.device());
-    const models::Segmenter::Draws draws = model_.draw(0, 0, ids_);
-    const reference::SegmenterLogits logits = reference::segment(
-        weights_, options_, images_BCHW_, {true, draws.drop_path, draws.decode_BC, draws.aux_BC});
-    const at::Tensor loss =
-        reference::segmentation_loss(logits.decode_BKHW, labels_BHW_) +
-        reference::segmentation_loss(logits.aux_BKHW, labels_BHW_) * aux_weight_;
-    laps.lap("forward");
-    kept_bytes = allocated_bytes(model_.device()) - before;
-    torch::autograd::backward({loss}, {});
-    laps.lap("backward");
-    adamw_.step();
-    laps.lap("update");
-    return laps.parts;
   }
 
  private:
+  at::Tensor loss() override {
+    const models::Segmenter::Draws draws = model_.draw(0, 0, ids_);
+    const reference::SegmenterLogits logits = reference::segment(
+        weights(), options_, images_BCHW_, {true, draws.drop_path, draws.decode_BC, draws.aux_BC});
+    return reference::segmentation_loss(logits.decode_BKHW, labels_BHW_) +
+           reference::segmentation_loss(logits.aux_BKHW, labels_BHW_) * aux_weight_;
+  }
+
   const models::Segmenter& model_;
   std::vector<int64_t> ids_;
   double aux_weight_;
   reference::SegmenterOptions options_;
-  reference::Weights weights_;
-  FusedAdamW adamw_;
   at::Tensor images_BCHW_, labels_BHW_;
 };
 
@@ -166,7 +133,7 @@ nlohmann::json bench_slide(const BenchSlideRequest& request, Reporter& reporter)
   const eval::WindowLogits logits = [&](const at::Tensor& windows_NHWC) {
     return models::logits_of(model, windows_NHWC, compute);
   };
-  const reference::Weights weights = published_weights(model);
+  const reference::Weights weights = published_weights(model.parameters());
   const reference::SegmenterOptions options = reference_segmenter(model.options(), compute);
   std::vector<float> values = loader::normalised_scene_pixels(picture, recipe.data);
   const at::Tensor picture_1CHW =

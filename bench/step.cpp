@@ -1,6 +1,5 @@
 // Speed of a training step: this program's model, and the published form, alternating in one run.
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <functional>
 #include <memory>
@@ -8,8 +7,8 @@
 #include <vector>
 
 #include "bench/bench.h"
-#include "bench/fused_adamw.h"
 #include "bench/learner_step.h"
+#include "bench/published_form.h"
 #include "bench/step_timing.h"
 #include "fcm/base/error.h"
 #include "fcm/models/inputs.h"
@@ -72,40 +71,30 @@ std::unique_ptr<targets::Teachers> random_teachers(const recipe::Recipe& recipe,
   return teachers;
 }
 
-// As the published program on PyTorch.
-class Reference final : public Implementation {
+// All that is trained, alike.
+std::vector<optim::ParameterGroup> one_group(const nn::Parameters& parameters, double decay) {
+  optim::ParameterGroup group{"", /*lr_scale=*/1, decay, {}};
+  for (size_t i = 0; i < parameters.all().size(); ++i) {
+    if (parameters.all()[i].trainable) group.parameters.push_back(i);
+  }
+  return {group};
+}
+
+class Reference final : public PublishedForm {
  public:
   Reference(const recipe::Recipe& recipe, const models::MaskedAutoencoder& model,
             const at::Tensor& pictures_BHWC, at::ScalarType compute)
-      : adamw_(recipe.optim) {
-    std::vector<at::Tensor> trained;
-    for (const nn::Parameter& parameter : model.parameters().all()) {
-      at::Tensor value = model.parameters().published(parameter).to(
-          pictures_BHWC.device(), at::kFloat, /*non_blocking=*/false, /*copy=*/true);
-      weights_[parameter.name] = value.requires_grad_(parameter.trainable);
-      if (parameter.trainable) trained.push_back(value);
-    }
-    adamw_.add_group(std::move(trained), /*lr=*/1e-6, recipe.optim.weight_decay);
+      : PublishedForm(model.parameters(), one_group(model.parameters(), recipe.optim.weight_decay),
+                      recipe.optim) {
     images_BCHW_ = pictures_BHWC.permute({0, 3, 1, 2}).to(at::kFloat).div(255).contiguous();
     loss_ = recipe.model.kind == "swin" ? loss_of_swin(recipe, model, compute)
                                         : loss_of_views(recipe, model, compute);
   }
 
-  Parts step() override {
-    Laps laps(images_BCHW_.device());
-    const double before = allocated_bytes(images_BCHW_.device());
-    const at::Tensor loss = loss_();
-    laps.lap("forward");  // it cannot be stopped between encoder and decoder
-    kept_bytes = allocated_bytes(images_BCHW_.device()) - before;
-    torch::autograd::backward({loss}, {});
-    laps.lap("backward");
-    adamw_.step();
-    laps.lap("update");
-    return laps.parts;
-  }
-
  private:
   using Loss = std::function<at::Tensor()>;
+
+  at::Tensor loss() override { return loss_(); }
 
   at::Tensor noise(const models::MaskedAutoencoder& model) const {
     return at::rand({images_BCHW_.size(0), model.grid().patches()}).to(images_BCHW_.device());
@@ -118,7 +107,7 @@ class Reference final : public Implementation {
     const int64_t kept = masks::kept_views(sizes, recipe.pretrain().masks);
     return
         [this, options = reference_options(recipe, compute), noise_BL = noise(model), sizes, kept] {
-          return reference::forward(weights_, options, images_BCHW_, noise_BL, sizes, kept).loss;
+          return reference::forward(weights(), options, images_BCHW_, noise_BL, sizes, kept).loss;
         };
   }
 
@@ -131,7 +120,7 @@ class Reference final : public Implementation {
     const at::Tensor noise_BL = noise(model);
     if (!recipe.pretrain().decoder.linear()) {
       return [this, options, noise_L = noise_BL[0], kept] {
-        return reference::green_mim(weights_, options, images_BCHW_, noise_L, kept).loss;
+        return reference::green_mim(weights(), options, images_BCHW_, noise_L, kept).loss;
       };
     }
     const int64_t cells = options.unit() / options.patch;
@@ -142,12 +131,10 @@ class Reference final : public Implementation {
                                     .repeat_interleave(cells, 1)
                                     .repeat_interleave(cells, 2);
     return [this, options, mask_Bhw] {
-      return reference::simmim(weights_, options, images_BCHW_, mask_Bhw).loss;
+      return reference::simmim(weights(), options, images_BCHW_, mask_Bhw).loss;
     };
   }
 
-  reference::Weights weights_;
-  FusedAdamW adamw_;
   at::Tensor images_BCHW_;
   Loss loss_;
 };

@@ -1,0 +1,37 @@
+// A training step as the published program makes it on PyTorch: the weights by their names, the
+// loss of reference/, PyTorch's fused AdamW.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "bench/fused_adamw.h"
+#include "bench/step_timing.h"
+#include "fcm/optim/parameter_groups.h"
+#include "reference/reference.h"
+
+namespace fcm::bench {
+
+// Copies of all values in their published shapes, float32, on the device that they are on.
+reference::Weights published_weights(const nn::Parameters& parameters);
+
+class PublishedForm : public Implementation {
+ public:
+  Parts step() final;
+
+ protected:
+  // `groups` are trained.
+  PublishedForm(const nn::Parameters& parameters, const std::vector<optim::ParameterGroup>& groups,
+                const optim::OptimOptions& options);
+  // With a graph, from the same pictures every time.
+  virtual at::Tensor loss() = 0;
+  const reference::Weights& weights() const { return weights_; }
+
+ private:
+  at::Device device_;
+  reference::Weights weights_;
+  FusedAdamW adamw_;
+};
+
+}  // namespace fcm::bench
