@@ -121,7 +121,7 @@ void compare_inference(CaseResult& result, const Entry& entry, const SegmentorCa
 }
 
 void compare_other_sizes(CaseResult& result, const Entry& entry, const SegmentorCase& c,
-                         Types types) {
+                         Path /*path*/, Types types) {
   const at::NoGradGuard no_grad;
   const models::Segmenter model = segmentor_model(c, types.parameters);
   StoredTensors stored(result, entry, c.stored, types.parameters == at::kDouble);
@@ -213,22 +213,16 @@ std::vector<CaseResult> segmentor_cases(const Entry& entry, const Request& reque
   const auto add = [&](const char* type, const std::function<void(CaseResult&)>& body) {
     add_case(results, request, fmt::format("{} [fast {}]", entry.file, type), body);
   };
-  const auto in_both = [&](auto body) {
+  const auto in_both_types = [&](Path path, auto body) {
     for (const auto& [name, types] : {std::pair{"fp32", kFp32}, std::pair{"fp64", kFp64}}) {
-      add(name, [&, types = types](CaseResult& result) {
-        body(result, entry, segmentor_case(entry, request), types);
-      });
+      add_case(results, request, fmt::format("{} [{} {}]", entry.file, path_name(path), name),
+               [&, types = types](CaseResult& result) {
+                 body(result, entry, segmentor_case(entry, request), path, types);
+               });
     }
   };
   const auto by_both_paths = [&](auto body) {
-    for (const Path path : {Path::kFast, Path::kReference}) {
-      for (const auto& [name, types] : {std::pair{"fp32", kFp32}, std::pair{"fp64", kFp64}}) {
-        add_case(results, request, fmt::format("{} [{} {}]", entry.file, path_name(path), name),
-                 [&, types = types](CaseResult& result) {
-                   body(result, entry, segmentor_case(entry, request), path, types);
-                 });
-      }
-    }
+    for (const Path path : {Path::kFast, Path::kReference}) in_both_types(path, body);
   };
   const auto once = [&](auto body) {
     add("fp32", [&](CaseResult& result) { body(result, entry, segmentor_case(entry, request)); });
@@ -240,7 +234,7 @@ std::vector<CaseResult> segmentor_cases(const Entry& entry, const Request& reque
   } else if (stem == "inference") {
     once(compare_inference);
   } else if (stem == "other_size") {
-    in_both(compare_other_sizes);
+    in_both_types(Path::kFast, compare_other_sizes);
   } else if (stem == "pretrained") {
     once(compare_pretrained);
   } else if (stem == "position_resize") {

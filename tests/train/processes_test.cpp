@@ -16,42 +16,13 @@
 #include "fcm/train/run_log.h"
 #include "tests/support/scratch.h"
 #include "tests/train/rank_runs.h"
+#include "tests/train/run_results.h"
 #include "tests/train/small_model.h"
 
 namespace fcm::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::map<std::string, at::Tensor> weights_of(const fs::path& run) {
-  SilentReporter silence;
-  const auto found = checkpoint::load_newest(run / "checkpoints", true, silence);
-  std::map<std::string, at::Tensor> weights;
-  for (const formats::TensorView& view : found->model.tensors) {
-    weights[view.name] = to_tensor(view).to(at::kDouble);
-  }
-  for (const formats::TensorView& view : found->optimizer.tensors) {  // of a moving average
-    if (view.name.starts_with("ema.")) weights[view.name] = to_tensor(view).to(at::kDouble);
-  }
-  return weights;
-}
-
-double largest_difference(const std::map<std::string, at::Tensor>& a,
-                          const std::map<std::string, at::Tensor>& b) {
-  double largest = 0;
-  for (const auto& [name, value] : a) {
-    largest = std::max(largest, (value - b.at(name)).abs().max().item<double>());
-  }
-  return largest;
-}
-
-std::vector<double> losses_of(const fs::path& run) {
-  std::vector<double> losses;
-  for (const nlohmann::json& line : read_log(run / "log.jsonl")) {
-    if (line.contains("loss")) losses.push_back(line.at("loss").get<double>());
-  }
-  return losses;
-}
 
 // What one process makes, and by how much its weights differ where sums are merely taken in another
 // order: in micro-batches.
@@ -70,7 +41,7 @@ class OneProcess {
     }
   }
 
-  std::map<std::string, at::Tensor> weights;
+  RunWeights weights;
   std::vector<double> losses;
   double rounding = 0;
 };

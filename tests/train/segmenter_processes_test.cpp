@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,10 +13,11 @@
 
 #include "fcm/base/file.h"
 #include "fcm/train/loop.h"
-#include "fcm/train/run_log.h"
 #include "tests/dist/processes.h"
 #include "tests/support/scratch.h"
+#include "tests/train/run_results.h"
 #include "tests/train/small_segmenter.h"
+#include "tests/train/wrapped_learner.h"
 
 namespace fcm::train {
 namespace {
@@ -64,22 +64,14 @@ loader::Batch turned_batch(const loader::Batch& batch, int64_t first) {
 }
 
 // A learner whose batches a test turns.
-class Turned final : public Learner {
+class Turned final : public WrappedLearner<SegmenterLearner> {
  public:
-  Turned(SegmenterLearner& inner, int64_t first) : inner_(inner), first_(first) {}
+  Turned(SegmenterLearner& inner, int64_t first) : WrappedLearner(inner), first_(first) {}
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override {
     return inner_.update(turned_batch(batch, first_), plan);
   }
-  void ask_for(loader::LoaderRequest& request) const override { inner_.ask_for(request); }
-  at::Device device() const override { return inner_.device(); }
-  int64_t trainable_elements() const override { return inner_.trainable_elements(); }
-  int64_t updates() const override { return inner_.updates(); }
-  PublishedTensors model_state() const override { return inner_.model_state(); }
-  PublishedTensors optimizer_state() const override { return inner_.optimizer_state(); }
-  void restore(const checkpoint::Checkpoint& from) override { inner_.restore(from); }
 
  private:
-  SegmenterLearner& inner_;
   int64_t first_;
 };
 
@@ -109,34 +101,6 @@ void train_as(int64_t ranks, const fs::path& out,
   }
 }
 
-using Weights = std::map<std::string, at::Tensor>;
-
-Weights segmenter_weights(const fs::path& run) {
-  SilentReporter silence;
-  const auto found = checkpoint::load_newest(run / "checkpoints", false, silence);
-  Weights weights;
-  for (const formats::TensorView& view : found->model.tensors) {
-    weights[view.name] = to_tensor(view).to(at::kDouble);
-  }
-  return weights;
-}
-
-double furthest(const Weights& a, const Weights& b) {
-  double largest = 0;
-  for (const auto& [name, value] : a) {
-    largest = std::max(largest, (value - b.at(name)).abs().max().item<double>());
-  }
-  return largest;
-}
-
-std::vector<double> step_losses(const fs::path& run) {
-  std::vector<double> losses;
-  for (const nlohmann::json& line : read_log(run / "log.jsonl")) {
-    if (line.contains("loss")) losses.push_back(line.at("loss").get<double>());
-  }
-  return losses;
-}
-
 std::string bits_after(const fs::path& run, int64_t step) {
   const fs::path folder = run / "checkpoints" / ("step-" + std::to_string(step));
   return read_file(folder / "model.safetensors", ExitCode::kData) +
@@ -149,26 +113,26 @@ std::string bits_after(const fs::path& run, int64_t step) {
 struct OneSegmenter {
   explicit OneSegmenter(const fs::path& folder) {
     train_as(0, folder / "one");
-    weights = segmenter_weights(folder / "one");
-    losses = step_losses(folder / "one");
+    weights = weights_of(folder / "one");
+    losses = losses_of(folder / "one");
     for (const int64_t first : {-1, 2}) {
       const fs::path out = folder / ("turned" + std::to_string(first));
       train_as(0, out, small_segmenter_recipe(), first);
-      rounding = std::max(rounding, furthest(weights, segmenter_weights(out)));
+      rounding = std::max(rounding, largest_difference(weights, weights_of(out)));
     }
   }
 
   static constexpr double kHeadroom = 10;  // as the parity runner gives
   double bound() const { return kHeadroom * rounding; }
 
-  Weights weights;
+  RunWeights weights;
   std::vector<double> losses;
   double rounding = 0;
 };
 
 void expect_as_one(const OneSegmenter& one, const fs::path& run) {
-  EXPECT_LE(furthest(one.weights, segmenter_weights(run)), one.bound()) << run;
-  const std::vector<double> losses = step_losses(run);
+  EXPECT_LE(largest_difference(one.weights, weights_of(run)), one.bound()) << run;
+  const std::vector<double> losses = losses_of(run);
   ASSERT_EQ(losses.size(), one.losses.size());
   for (size_t i = 0; i < losses.size(); ++i) EXPECT_NEAR(losses[i], one.losses[i], 1e-5) << i;
 }
@@ -188,7 +152,7 @@ TEST(SegmenterProcesses, ComeToTheWeightsAndStatisticsOfOne) {
   recipe::Recipe halves = small_segmenter_recipe();
   halves.optim.micro_batch = 3;
   train_as(0, scratch / "halves", halves);
-  EXPECT_GT(furthest(one.weights, segmenter_weights(scratch / "halves")), 10 * one.bound());
+  EXPECT_GT(largest_difference(one.weights, weights_of(scratch / "halves")), 10 * one.bound());
 
   recipe::Recipe first = small_segmenter_recipe();
   first.run.max_steps = kSteps / 2;

@@ -1,0 +1,26 @@
+// A learner that is another one but for its updates.
+#pragma once
+
+#include "fcm/train/learner.h"
+
+namespace fcm::train {
+
+// `Inner` must outlive it.
+template <class Inner>
+class WrappedLearner : public Learner {
+ public:
+  explicit WrappedLearner(Inner& inner) : inner_(inner) {}
+
+  void ask_for(loader::LoaderRequest& request) const override { inner_.ask_for(request); }
+  at::Device device() const override { return inner_.device(); }
+  int64_t trainable_elements() const override { return inner_.trainable_elements(); }
+  int64_t updates() const override { return inner_.updates(); }
+  PublishedTensors model_state() const override { return inner_.model_state(); }
+  PublishedTensors optimizer_state() const override { return inner_.optimizer_state(); }
+  void restore(const checkpoint::Checkpoint& from) override { inner_.restore(from); }
+
+ protected:
+  Inner& inner_;
+};
+
+}  // namespace fcm::train
