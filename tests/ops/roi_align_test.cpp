@@ -35,7 +35,7 @@ RoiScene roi_scene(int64_t channels, at::ScalarType dtype) {
     scene.maps.push_back(
         case_values({2, 12 / part, 16 / part, channels}, dtype, static_cast<uint64_t>(part)));
   }
-  // Inside, without length, turned round, tiny, beyond every side, larger than the map, whole cells.
+  // Inside, without length, turned round, tiny, beyond a side, larger than the map, whole cells.
   scene.boxes_R4 = at::tensor({3.1,  5.2,  41.3, 30.4,  9.,    4.,  9.,  33., 30., 20.,  10.,
                                40.,  20.3, 11.1, 20.31, 11.12, -9., 3.,  14., 70., -50., -40.,
                                120., 90.,  8.,   8.,    36.,   36., 60., 44., 90., 80.,  -40.,

@@ -260,7 +260,7 @@ void run_tiles(const RoiBackwardCuda<T, A>& a, CudaStream stream) {
 
 template <class T, class A>
 void run(const RoiBackwardCuda<T, A>& a, CudaStream stream) {
-  constexpr int V = kLanes<T> < 4 ? kLanes<T> : 4;  // 64 sums at most
+  constexpr int V = sizeof(A) == 8 ? 1 : 4;  // sums that fit the registers
   if (aligned_rows(a.dout, a.rois.channels) && aligned(a.map.cells)) {
     run_tiles<T, A, V>(a, stream);
   } else {
