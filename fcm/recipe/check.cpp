@@ -201,17 +201,21 @@ void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
   faults.unless(optim.warmup_lr <= optim.base_lr,
                 "optim.warmup_lr = {} is more than optim.base_lr = {}, to which it rises",
                 optim.warmup_lr, optim.base_lr);
-  faults.unless(optim.steps == 0 || optim.warmup_steps <= optim.steps,
+  faults.unless(optim.schedule == "step_drops" || optim.drop_steps.empty(),
+                "optim.drop_steps are for optim.schedule = \"step_drops\", not for \"{}\"; write []",
+                optim.schedule);
+  faults.unless(optim.steps == 0 || optim.warmup_steps <= static_cast<double>(optim.steps),
                 "optim.warmup_steps = {} is more than optim.steps = {}", optim.warmup_steps,
                 optim.steps);
-  faults.unless((optim.steps == 0 && optim.warmup_steps == 0) || optim.schedule == "poly",
-                "optim.steps = {} and optim.warmup_steps = {} are for optim.schedule = \"poly\", "
-                "not for \"{}\": write 0",
+  const bool by_steps = optim.goes_by_steps();
+  faults.unless((optim.steps == 0 && optim.warmup_steps == 0) || by_steps,
+                "optim.steps = {} and optim.warmup_steps = {} are for schedules by steps (poly, "
+                "step_cosine, step_drops), not for optim.schedule = \"{}\": write 0",
                 optim.steps, optim.warmup_steps, optim.schedule);
-  faults.unless(optim.schedule != "poly" || (optim.warmup_epochs == 0 && optim.min_lr == 0),
-                "optim.schedule = \"poly\" warms up for optim.warmup_steps and ends at 0: write "
-                "optim.warmup_epochs = 0 and optim.min_lr = 0, not {} and {}",
-                optim.warmup_epochs, optim.min_lr);
+  faults.unless(!by_steps || (optim.warmup_epochs == 0 && optim.min_lr == 0),
+                "optim.schedule = \"{}\" warms up for optim.warmup_steps and has no optim.min_lr: "
+                "write optim.warmup_epochs = 0 and optim.min_lr = 0, not {} and {}",
+                optim.schedule, optim.warmup_epochs, optim.min_lr);
   faults.unless(optim.steps > 0 || optim.warmup_epochs <= optim.epochs,
                 "optim.warmup_epochs = {} is more than optim.epochs = {}", optim.warmup_epochs,
                 optim.epochs);
