@@ -181,7 +181,7 @@ recipe::Recipe classifier_recipe(const Checkpoint& checkpoint, const std::vector
 
 TrainedClassifier load_classifier(Checkpoint checkpoint, const std::vector<std::string>& set,
                                   Reporter& reporter, at::Device device) {
-  interop::refuse_segmenter(checkpoint);
+  interop::refuse_downstream(checkpoint);
   TrainedClassifier trained;
   trained.recipe = classifier_recipe(checkpoint, set, reporter);
   recipe::check(trained.recipe);
