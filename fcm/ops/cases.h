@@ -58,11 +58,13 @@ OpCases gather_rows_cases();
 OpCases gelu_cases();
 OpCases layer_norm_cases();
 OpCases linear_cases();
+OpCases nms_cases();
 OpCases norm_linear_cases();
 OpCases patch_depthwise_conv_cases();
 OpCases patch_embed_cases();
 OpCases patch_loss_cases();
 OpCases patchify_cases();
+OpCases roi_align_cases();
 OpCases window_attention_cases();
 
 // Every operator's table, in one explicit list.

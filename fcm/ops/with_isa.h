@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <span>
+#include <vector>
 
 #include "fcm/ops/adamw/op.h"
 #include "fcm/ops/isa.h"
@@ -31,6 +32,14 @@ at::Tensor linear_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_OI
 // The library's matrix products.
 at::Tensor linear_library(const at::Tensor& x, const at::Tensor& weight_OI,
                           const at::Tensor& bias_O);
+
+at::Tensor nms_with(Isa isa, const at::Tensor& boxes_N4, const at::Tensor& scores_N,
+                    const at::Tensor& groups_N, double threshold);
+
+at::Tensor roi_align_with(Isa isa, const std::vector<at::Tensor>& maps_BHWC,
+                          const at::Tensor& boxes_R4, const at::Tensor& picture_R,
+                          const at::Tensor& level_R, const std::vector<double>& scales,
+                          int64_t bins);
 
 at::Tensor window_attention_with(Isa isa, const at::Tensor& qkv_BTD, const at::Tensor& table_RH,
                                  const WindowSets& sets);

@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 namespace fcm::ops {
@@ -29,6 +30,19 @@ template <class Task>
 void for_each_block(const Blocks& blocks, const Task& task) {
   at::parallel_for(0, blocks.count(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) task(block);
+  });
+}
+
+// For items of which some are much more work than others: a thread that is done takes the next one.
+// Each thread calls make_task() once, for a task(item) with memory of its own. What an item gives
+// must not depend on what is done before it.
+template <class MakeTask>
+void for_each_in_turn(int64_t items, const MakeTask& make_task) {
+  std::atomic<int64_t> next{0};
+  const int64_t threads = std::min(items, static_cast<int64_t>(at::get_num_threads()));
+  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
+    auto task = make_task();
+    for (int64_t item = next++; item < items; item = next++) task(item);
   });
 }
 

@@ -1,0 +1,25 @@
+// The kernel of nms on a GPU: all pointers to the GPU's memory.
+#pragma once
+
+#include <stdint.h>
+
+#include "fcm/ops/cuda/stream.h"
+
+namespace fcm::ops {
+
+// As NmsGroup, for all groups.
+template <class A>
+struct NmsCuda {
+  const A* boxes;  // five planes
+  int64_t plane;
+  const int64_t* starts;  // [groups + 1]: where each group begins
+  int64_t groups;
+  A threshold;
+  A* kept;  // memory for five planes
+  uint8_t* stays;
+};
+
+[[gnu::weak]] void nms_cuda(const NmsCuda<float>& pass, CudaStream stream);
+[[gnu::weak]] void nms_cuda(const NmsCuda<double>& pass, CudaStream stream);
+
+}  // namespace fcm::ops
