@@ -141,7 +141,8 @@ std::unique_ptr<Encoder> make(const nn::Scope& scope, const EncoderOptions& opti
 }
 
 // A token sees, on average, the share of its window that its view has of the picture.
-nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan) {
+nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan,
+              const Outputs&) {
   const ops::PatchGeometry geometry{options.strides};
   nn::Cost sum;
   int64_t in = channels;

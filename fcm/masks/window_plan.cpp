@@ -95,4 +95,38 @@ ops::WindowSets window_sets(const ViewPlan& plan, int64_t slots, const Windows& 
   return ops::make_window_sets(pictures, windows.side).to(plan.order_BL.device());
 }
 
+ops::WindowSets set_of_window(int64_t window) {
+  return set_of_map(plan_of_windows(1, {window, window}, window));
+}
+
+ops::WindowSets set_of_map(const ViewPlan& plan) {
+  const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
+  require(plan.batch() > 0 && all_alike(order_BL),
+          "set_of_map: {} pictures of different orders, wanted one order", plan.batch());
+  ops::WindowSets sets = ops::make_map_set(plan.grid.rows, plan.grid.cols, /*class_token=*/false);
+  // Tokens of a set are listed in raster order: for each patch its slot.
+  sets.tokens_PT = order_BL[0].argsort().to(at::kInt).unsqueeze(0);
+  return sets.to(plan.order_BL.device());
+}
+
+FilledWindows filled_windows(Grid grid, int64_t window) {
+  require(window >= 1, "filled_windows: windows of {} patches", window);
+  const int64_t down = (grid.rows + window - 1) / window, across = (grid.cols + window - 1) / window;
+  FilledWindows result{
+      at::full({down * across, window * window}, grid.patches(), at::kLong),
+      at::empty({grid.patches()}, at::kLong),
+  };
+  auto* patches = result.patches_WT.mutable_data_ptr<int64_t>();
+  auto* places = result.places_L.mutable_data_ptr<int64_t>();
+  for (int64_t row = 0; row < grid.rows; ++row) {
+    for (int64_t col = 0; col < grid.cols; ++col) {
+      const int64_t place = (row / window * across + col / window) * window * window +
+                            row % window * window + col % window;
+      patches[place] = row * grid.cols + col;
+      places[row * grid.cols + col] = place;
+    }
+  }
+  return result;
+}
+
 }  // namespace fcm::masks

@@ -35,8 +35,10 @@ nn::Cost cost_of(const Recipe& recipe) {
     const int64_t classes = recipe.detect().detector.classes;
     return models::cost(detector_options(recipe, classes == 0 ? kClassesOfCoco : classes));
   }
+  // Counted with the fused stages of pretraining.
   return encoder::family(recipe.model.kind)
-      .cost(recipe.encoder, recipe.data.channels, views_of(grid, {0, {}}));
+      .cost(recipe.encoder, recipe.data.channels, views_of(grid, {0, {}}),
+            {.norm = true, .fuse = true});
 }
 
 }  // namespace
