@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "fcm/base/random.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/slice.h"
 
@@ -31,8 +32,8 @@ class OrientedOrder {
   int64_t pictures() const;  // of both groups
   // Those of one step, or of a rank's slice of it.
   std::vector<Chosen> of_step(int64_t step, const Slice& slice = {}) const;
-  // Another picture of the group of `sample`, for draw `number` below 2^64.
-  int64_t another(int64_t sample, uint64_t number) const;
+  // Any picture of the group of `sample`.
+  int64_t another(int64_t sample, KeyedRandom& random) const;
 
  private:
   struct Group {
