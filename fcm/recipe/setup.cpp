@@ -166,7 +166,7 @@ double training_flops(const Recipe& recipe) {
     const bool frozen = recipe.classify().classifier.learns == "head";
     return (frozen ? 2 : 6) * forward_multiply_adds(recipe);
   }
-  if (recipe.is<Segment>()) return 6 * forward_multiply_adds(recipe);
+  if (!recipe.is<Pretrain>()) return 6 * forward_multiply_adds(recipe);
   return 6 * forward_multiply_adds(recipe) + 2 * teacher_multiply_adds(recipe);
 }
 

@@ -14,9 +14,13 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
+using loader::TargetKind;
+
 std::shared_ptr<const loader::Dataset> open(const std::string& data, loader::Split split,
-                                            const Machine& machine) {
-  return loader::open_dataset(data, split, open_options(machine));
+                                            const Machine& machine, TargetKind wanted) {
+  loader::OpenOptions options = open_options(machine);
+  options.wanted = wanted;
+  return loader::open_dataset(data, split, options);
 }
 
 void say(const std::string& data, loader::Split split, const Lines& lines, Reporter& reporter) {
@@ -80,16 +84,26 @@ Lines remark_lines(const loader::Dataset& dataset) {
   return lines;
 }
 
-std::shared_ptr<const loader::Dataset> open_pictures(const std::string& data, loader::Split split,
-                                                     const Machine& machine, Reporter& reporter) {
-  auto dataset = open(data, split, machine);
+namespace {
+
+std::shared_ptr<const loader::Dataset> open_and_say(const std::string& data, loader::Split split,
+                                                    const Machine& machine, TargetKind wanted,
+                                                    Reporter& reporter) {
+  auto dataset = open(data, split, machine, wanted);
   say(data, split, remark_lines(*dataset), reporter);
   return dataset;
 }
 
+}  // namespace
+
+std::shared_ptr<const loader::Dataset> open_pictures(const std::string& data, loader::Split split,
+                                                     const Machine& machine, Reporter& reporter) {
+  return open_and_say(data, split, machine, TargetKind::kNone, reporter);
+}
+
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
                                                      const Machine& machine, Reporter& reporter) {
-  auto dataset = open_pictures(data, split, machine, reporter);
+  auto dataset = open_and_say(data, split, machine, TargetKind::kLabel, reporter);
   need_labels(data, *dataset, reporter);
   return dataset;
 }
@@ -110,8 +124,9 @@ namespace {
 // The validation pictures; what is remarked of the training pictures as well is not said again.
 std::shared_ptr<const loader::Dataset> open_validation(const std::string& data,
                                                        const loader::Dataset& train,
-                                                       const Machine& machine, Reporter& reporter) {
-  auto val = open(data, loader::Split::kVal, machine);
+                                                       const Machine& machine, TargetKind wanted,
+                                                       Reporter& reporter) {
+  auto val = open(data, loader::Split::kVal, machine, wanted);
   const Lines said = remark_lines(train);
   Lines lines = remark_lines(*val);
   std::erase_if(
@@ -128,13 +143,21 @@ void need_maps(const std::string& data, const loader::Dataset& dataset) {
        data);
 }
 
+void need_objects(const std::string& data, const loader::Dataset& dataset) {
+  if (dataset.has_instances()) return;
+  fail(ExitCode::kData,
+       "{} has no objects that are told apart, which detection needs: a folder as COCO lies is read, "
+       "annotations/instances_train2017.json beside train2017/ (docs/tour/02-loader.md)",
+       data);
+}
+
 }  // namespace
 
 LabelledData open_labelled_splits(const std::string& data, const Machine& machine,
                                   Reporter& reporter) {
   LabelledData both;
   both.train = open_labelled(data, loader::Split::kTrain, machine, reporter);
-  both.val = open_validation(data, *both.train, machine, reporter);
+  both.val = open_validation(data, *both.train, machine, TargetKind::kLabel, reporter);
   need_labels(data, *both.val, reporter);
   refuse_different_classes(data, *both.train, *both.val);
   return both;
@@ -142,7 +165,7 @@ LabelledData open_labelled_splits(const std::string& data, const Machine& machin
 
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
                                                    const Machine& machine, Reporter& reporter) {
-  auto dataset = open_pictures(data, split, machine, reporter);
+  auto dataset = open_and_say(data, split, machine, TargetKind::kMap, reporter);
   need_maps(data, *dataset);
   return dataset;
 }
@@ -151,11 +174,37 @@ LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
                                 Reporter& reporter) {
   LabelledData both;
   both.train = open_mapped(data, loader::Split::kTrain, machine, reporter);
-  both.val = open_validation(data, *both.train, machine, reporter);
+  both.val = open_validation(data, *both.train, machine, TargetKind::kMap, reporter);
   need_maps(data, *both.val);
   if (both.train->map_classes().names != both.val->map_classes().names) {
     fail(ExitCode::kData, "{}: the maps of the training and validation pictures have other classes",
          data);
+  }
+  return both;
+}
+
+std::shared_ptr<const loader::Dataset> open_with_objects(const std::string& data,
+                                                         loader::Split split,
+                                                         const Machine& machine,
+                                                         Reporter& reporter) {
+  auto dataset = open_and_say(data, split, machine, TargetKind::kInstances, reporter);
+  need_objects(data, *dataset);
+  return dataset;
+}
+
+LabelledData open_object_splits(const std::string& data, const Machine& machine,
+                                Reporter& reporter) {
+  LabelledData both;
+  both.train = open_with_objects(data, loader::Split::kTrain, machine, reporter);
+  both.val = open_validation(data, *both.train, machine, TargetKind::kInstances, reporter);
+  need_objects(data, *both.val);
+  if (both.train->instance_classes().names != both.val->instance_classes().names) {
+    fail(ExitCode::kData,
+         "{}: the objects of the training and validation pictures have other classes{}{}", data,
+         only_in("in training", both.train->instance_classes().names,
+                 both.val->instance_classes().names),
+         only_in("in validation", both.val->instance_classes().names,
+                 both.train->instance_classes().names));
   }
   return both;
 }

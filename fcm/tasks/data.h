@@ -41,6 +41,15 @@ LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
                                                    const Machine& machine, Reporter& reporter);
 
+// Both splits, with objects of the same classes told apart. What is remarked of both is said once.
+// Throws Error(kData) where pictures have none.
+LabelledData open_object_splits(const std::string& data, const Machine& machine,
+                                Reporter& reporter);
+std::shared_ptr<const loader::Dataset> open_with_objects(const std::string& data,
+                                                         loader::Split split,
+                                                         const Machine& machine,
+                                                         Reporter& reporter);
+
 // The same pictures, where a label that cannot be used is none (-1): for work to which labels are a
 // side matter.
 std::shared_ptr<const loader::Dataset> with_optional_labels(

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "fcm/eval/coco.h"
+#include "fcm/image/colour.h"
 #include "fcm/image/run_lengths.h"
 #include "fcm/interop/downstream.h"
 #include "fcm/loader/frame_testing.h"

@@ -40,10 +40,10 @@ const char* sheets_show(const std::vector<json>& log) {
       return line.contains(one) || line.contains(other);
     });
   };
-  if (logs("decode_loss", "test_miou")) {
+  if (logs("loss_decode", "test_miou")) {
     return "Pictures, what is labelled in them and what the network made of them";
   }
-  if (logs("rpn_cls_loss", "test_box_ap")) return "Labelled objects, and those that were found";
+  if (logs("loss_rpn_cls", "test_box_ap")) return "Labelled objects, and those that were found";
   return "What each view saw and what the model made of it";
 }
 
