@@ -199,9 +199,12 @@ TEST_F(CocoFileTest, PicturesThatCannotBeUsedAreCounted) {
   EXPECT_EQ(left_out(changed("id", "20")), "1 pictures without id or file name (20.jpg)");
   EXPECT_EQ(left_out(changed("file_name", nullptr)),
             "1 pictures without id or file name (image 20)");
-  EXPECT_EQ(left_out(changed("height", 0)), "1 pictures without a size (20.jpg)");
-  EXPECT_EQ(left_out(changed("width", 1e12)), "1 pictures without a size (20.jpg)");
-  EXPECT_EQ(left_out(changed("width", nullptr)), "1 pictures without a size (20.jpg)");
+  EXPECT_EQ(left_out(changed("height", 0)),
+            "1 pictures without a size, or of more pixels than are read (20.jpg)");
+  EXPECT_EQ(left_out(changed("width", 1e12)),
+            "1 pictures without a size, or of more pixels than are read (20.jpg)");
+  EXPECT_EQ(left_out(changed("width", nullptr)),
+            "1 pictures without a size, or of more pixels than are read (20.jpg)");
   const std::string out = "1 pictures whose names lead out of the folder";
   EXPECT_EQ(left_out(changed("file_name", "/etc/passwd")), out + " (/etc/passwd)");
   EXPECT_EQ(left_out(changed("file_name", "../x.jpg")), out + " (../x.jpg)");
@@ -232,7 +235,8 @@ TEST_F(CocoFileTest, OtherFilesAreNamed) {
   }
   CocoTree tree = test::small_coco();
   tree["images"] = CocoTree::array();
-  EXPECT_NE(data_error([&] { read_tree(tree); }).find("no picture that can be used"), std::string::npos);
+  EXPECT_NE(data_error([&] { read_tree(tree); }).find("no picture that can be used"),
+            std::string::npos);
   tree = test::small_coco();
   tree["categories"] = CocoTree::array();
   EXPECT_NE(data_error([&] { read_tree(tree); }).find("has no categories"), std::string::npos);
