@@ -157,7 +157,7 @@ loader::LoaderRequest asked_for(const BenchLoaderRequest& request, Reporter& rep
   }
   const recipe::Recipe& recipe = *request.recipe;
   if (recipe.is<recipe::Detect>()) {
-    asked.dataset = tasks::open_with_objects(request.data, kTrain, request.machine, reporter);
+    asked.dataset = tasks::open_instances(request.data, kTrain, request.machine, reporter);
     asked.data = recipe.data;
     asked.targets = loader::TargetKind::kInstances;
     asked.jitter = recipe.detect().jitter;

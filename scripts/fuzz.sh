@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of checkpoints and data with libFuzzer, ASan and UBSan:
-#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results
+#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results coco
 # Programs and corpora are kept in build/fuzz. Exit status 1: a report; its input lies in build/fuzz.
 # Exit status 2: clang or its run-time library is missing.
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 seconds="${1:-60}"
 shift || true
 targets=("$@")
-((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results)
+((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results coco)
 
 out=build/fuzz
 mkdir -p "$out"
@@ -58,6 +58,12 @@ seed() {
     results) printf '[{"image_id":1,"category_id":2,"score":0.5,"bbox":[1,2,3,4],"segmentation":{"size":[2,3],"counts":%s},"id":[{}]}]' \
         '"42"' > "$corpus/text.json"
       printf '[{"image_id":1,"category_id":2,"score":1,"segmentation":{"counts":[4,2],"size":[2,3]}}]' > "$corpus/counts.json" ;;
+    coco)  # two pictures, an outline and a crowd
+      printf '{"images":[{"id":1,"height":8,"width":9,"file_name":"a.jpg"},{"id":2,"height":4,"width":5,"file_name":"b.jpg"}],%s%s%s%s' \
+        '"categories":[{"id":7,"name":"x"}],"annotations":[{"id":1,"image_id":1,"category_id":7,"iscrowd":0,"area":4,' \
+        '"bbox":[1,1,2,2],"segmentation":[[1,1,3.25,1,3,3]]},{"id":2,"image_id":2,"category_id":7,"iscrowd":1,"area":4,' \
+        '"bbox":[1,1,2,2],"segmentation":{"size":[4,5],"counts":"44<"}},{"id":3,"image_id":2,"category_id":7,' \
+        '"bbox":[0,0,1,1],"segmentation":{"size":[4,5],"counts":[4,4,12]}}]}' > "$corpus/small.json" ;;
     packed)  # one split, one class "ant", one picture of 4 bytes named "n": behind kind and bytes of pictures
       printf '\1\4\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\3\0\0\0ant12345678\4\0\0\0\0\0\0\0\1\0\0\0n' > "$corpus/index" ;;
   esac
@@ -72,9 +78,9 @@ sources=(fcm/base/{content,failpoint,file,system_call,text}.cpp
   fcm/formats/{buffer,crc32,digest,header_events,input_file,legacy_container,pickle_calls,pickle_globals,pickle_graph}.cpp
   fcm/formats/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,value}.cpp
   fcm/formats/{zip_directory,zip_records}.cpp
-  fcm/image/{bmp,colour,decode,jpeg,mask_overlap,png,polygon_raster,run_lengths,tiff,webp}.cpp
-  fcm/loader/remarks.cpp
-  fcm/loader/sources/{checksum,cifar,encoded,files_beside,gzip,idx,labels,list_line,packed_file,packed_layout,random_access_file}.cpp
+  fcm/image/{bmp,colour,decode,jpeg,mask_overlap,mask_target,mask_window,orientation,png,polygon_clip,polygon_raster,run_lengths,tiff,webp}.cpp
+  fcm/loader/{instances,remarks}.cpp
+  fcm/loader/sources/{checksum,cifar,coco_file,coco_shapes,coco_tables,encoded,files_beside,gzip,idx,json_reader,labels,list_line,packed_file,packed_layout,random_access_file}.cpp
   fcm/loader/sources/{raw_pictures,tar_header,tar_samples,tar_walk}.cpp)
 cache=$(command -v ccache || true)
 echo "fuzz: compiling ${#sources[@]} files"

@@ -41,6 +41,7 @@ RunLengths resize_mask(const RunLengths& mask, const MaskWindow& view) {
   std::vector<ColumnStretch> stretches;
   for_set_rows(mask, cols.front(), std::min(cols.back() + 1, mask.cols),
                [&](int64_t col, int64_t begin, int64_t end) {
+                 if (!std::ranges::binary_search(cols, col)) return;
                  const auto row_of = [&](int64_t row) {
                    return std::ranges::lower_bound(rows, row) - rows.begin();
                  };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <utility>
 
 namespace fcm::image {
@@ -26,7 +25,8 @@ bool turns_back(const Corner& before, const Corner& here, const Corner& next) {
 }
 
 // Without points that repeat the one before and without those at which it turns back, until there
-// are none: what remains behind one may be another.
+// are none: what remains behind one may be another. Nothing remains of an outline without area, as
+// it has to turn back somewhere.
 Outline without_reversals(const Outline& outline) {
   const size_t count = outline.size();
   std::vector<size_t> next(count), before(count);
@@ -59,26 +59,6 @@ Outline without_reversals(const Outline& outline) {
     i = next[i];
   } while (i != first);
   return kept;
-}
-
-// Twice the area, with a sign; counted from the first point, so that places far out lose nothing.
-double twice_area(const Outline& outline) {
-  const Corner origin = outline.front();
-  double sum = 0;
-  for (size_t i = 0; i < outline.size(); ++i) {
-    const Corner& a = outline[i];
-    const Corner& b = outline[(i + 1) % outline.size()];
-    sum += (a.x - origin.x) * (b.y - origin.y) - (a.y - origin.y) * (b.x - origin.x);
-  }
-  return sum;
-}
-
-bool has_area(const Outline& outline) {
-  if (outline.size() < 3) return false;
-  const auto [left, right] = std::ranges::minmax(outline, {}, &Corner::x);
-  const auto [top, bottom] = std::ranges::minmax(outline, {}, &Corner::y);
-  const double reach = std::max(right.x - left.x, bottom.y - top.y);
-  return std::abs(twice_area(outline)) > kRounding * reach * reach;
 }
 
 // One side of the rectangle: what of an outline lies on the inner side of a line.
@@ -218,7 +198,7 @@ std::vector<std::vector<double>> clip_polygon(std::span<const double> xy,
   }
   std::vector<std::vector<double>> outlines;
   for (const Outline& part : parts) {
-    if (const Outline bare = without_reversals(part); has_area(bare)) {
+    if (const Outline bare = without_reversals(part); !bare.empty()) {
       outlines.push_back(numbers_of(bare));
     }
   }

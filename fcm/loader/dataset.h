@@ -88,8 +88,8 @@ class Dataset {
 
 // How a set is opened; what a set on disk holds does not depend on this.
 struct OpenOptions {
-  int64_t threads = 1;          // that list folders and shards
-  std::filesystem::path cache;  // where lists of large sets are kept; empty: nowhere
+  int64_t threads = 1;               // that list folders and shards
+  std::filesystem::path cache = {};  // where lists of large sets are kept; empty: nowhere
   // What is going to be asked for: "synthetic" draws pictures that have it.
   TargetKind wanted = TargetKind::kNone;
 };

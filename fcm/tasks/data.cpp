@@ -14,10 +14,8 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-using loader::TargetKind;
-
 std::shared_ptr<const loader::Dataset> open(const std::string& data, loader::Split split,
-                                            const Machine& machine, TargetKind wanted) {
+                                            loader::TargetKind wanted, const Machine& machine) {
   loader::OpenOptions options = open_options(machine);
   options.wanted = wanted;
   return loader::open_dataset(data, split, options);
@@ -84,26 +82,17 @@ Lines remark_lines(const loader::Dataset& dataset) {
   return lines;
 }
 
-namespace {
-
-std::shared_ptr<const loader::Dataset> open_and_say(const std::string& data, loader::Split split,
-                                                    const Machine& machine, TargetKind wanted,
-                                                    Reporter& reporter) {
-  auto dataset = open(data, split, machine, wanted);
+std::shared_ptr<const loader::Dataset> open_pictures(const std::string& data, loader::Split split,
+                                                     const Machine& machine, Reporter& reporter,
+                                                     loader::TargetKind wanted) {
+  auto dataset = open(data, split, wanted, machine);
   say(data, split, remark_lines(*dataset), reporter);
   return dataset;
 }
 
-}  // namespace
-
-std::shared_ptr<const loader::Dataset> open_pictures(const std::string& data, loader::Split split,
-                                                     const Machine& machine, Reporter& reporter) {
-  return open_and_say(data, split, machine, TargetKind::kNone, reporter);
-}
-
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
                                                      const Machine& machine, Reporter& reporter) {
-  auto dataset = open_and_say(data, split, machine, TargetKind::kLabel, reporter);
+  auto dataset = open_pictures(data, split, machine, reporter, loader::TargetKind::kLabel);
   need_labels(data, *dataset, reporter);
   return dataset;
 }
@@ -124,15 +113,23 @@ namespace {
 // The validation pictures; what is remarked of the training pictures as well is not said again.
 std::shared_ptr<const loader::Dataset> open_validation(const std::string& data,
                                                        const loader::Dataset& train,
-                                                       const Machine& machine, TargetKind wanted,
-                                                       Reporter& reporter) {
-  auto val = open(data, loader::Split::kVal, machine, wanted);
+                                                       loader::TargetKind wanted,
+                                                       const Machine& machine, Reporter& reporter) {
+  auto val = open(data, loader::Split::kVal, wanted, machine);
   const Lines said = remark_lines(train);
   Lines lines = remark_lines(*val);
   std::erase_if(
       lines, [&](const std::string& line) { return std::ranges::find(said, line) != said.end(); });
   say(data, loader::Split::kVal, lines, reporter);
   return val;
+}
+
+void need_instances(const std::string& data, const loader::Dataset& dataset) {
+  if (dataset.has_instances()) return;
+  fail(ExitCode::kData,
+       "{} has no objects that are told apart, which detection needs: COCO's folders are read, "
+       "annotations/instances_train2017.json beside train2017/ (docs/tour/02-loader.md)",
+       data);
 }
 
 void need_maps(const std::string& data, const loader::Dataset& dataset) {
@@ -143,21 +140,13 @@ void need_maps(const std::string& data, const loader::Dataset& dataset) {
        data);
 }
 
-void need_objects(const std::string& data, const loader::Dataset& dataset) {
-  if (dataset.has_instances()) return;
-  fail(ExitCode::kData,
-       "{} has no objects that are told apart, which detection needs: a folder as COCO lies is read, "
-       "annotations/instances_train2017.json beside train2017/ (docs/tour/02-loader.md)",
-       data);
-}
-
 }  // namespace
 
 LabelledData open_labelled_splits(const std::string& data, const Machine& machine,
                                   Reporter& reporter) {
   LabelledData both;
   both.train = open_labelled(data, loader::Split::kTrain, machine, reporter);
-  both.val = open_validation(data, *both.train, machine, TargetKind::kLabel, reporter);
+  both.val = open_validation(data, *both.train, loader::TargetKind::kLabel, machine, reporter);
   need_labels(data, *both.val, reporter);
   refuse_different_classes(data, *both.train, *both.val);
   return both;
@@ -165,7 +154,7 @@ LabelledData open_labelled_splits(const std::string& data, const Machine& machin
 
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
                                                    const Machine& machine, Reporter& reporter) {
-  auto dataset = open_and_say(data, split, machine, TargetKind::kMap, reporter);
+  auto dataset = open_pictures(data, split, machine, reporter, loader::TargetKind::kMap);
   need_maps(data, *dataset);
   return dataset;
 }
@@ -174,7 +163,7 @@ LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
                                 Reporter& reporter) {
   LabelledData both;
   both.train = open_mapped(data, loader::Split::kTrain, machine, reporter);
-  both.val = open_validation(data, *both.train, machine, TargetKind::kMap, reporter);
+  both.val = open_validation(data, *both.train, loader::TargetKind::kMap, machine, reporter);
   need_maps(data, *both.val);
   if (both.train->map_classes().names != both.val->map_classes().names) {
     fail(ExitCode::kData, "{}: the maps of the training and validation pictures have other classes",
@@ -183,28 +172,27 @@ LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
   return both;
 }
 
-std::shared_ptr<const loader::Dataset> open_with_objects(const std::string& data,
-                                                         loader::Split split,
-                                                         const Machine& machine,
-                                                         Reporter& reporter) {
-  auto dataset = open_and_say(data, split, machine, TargetKind::kInstances, reporter);
-  need_objects(data, *dataset);
+std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,
+                                                      const Machine& machine, Reporter& reporter) {
+  auto dataset = open_pictures(data, split, machine, reporter, loader::TargetKind::kInstances);
+  need_instances(data, *dataset);
   return dataset;
 }
 
-LabelledData open_object_splits(const std::string& data, const Machine& machine,
-                                Reporter& reporter) {
+LabelledData open_instance_splits(const std::string& data, const Machine& machine,
+                                  Reporter& reporter) {
   LabelledData both;
-  both.train = open_with_objects(data, loader::Split::kTrain, machine, reporter);
-  both.val = open_validation(data, *both.train, machine, TargetKind::kInstances, reporter);
-  need_objects(data, *both.val);
-  if (both.train->instance_classes().names != both.val->instance_classes().names) {
+  both.train = open_instances(data, loader::Split::kTrain, machine, reporter);
+  both.val = open_validation(data, *both.train, loader::TargetKind::kInstances, machine, reporter);
+  need_instances(data, *both.val);
+  const loader::InstanceClasses& train = both.train->instance_classes();
+  const loader::InstanceClasses& val = both.val->instance_classes();
+  if (train.ids != val.ids || train.names != val.names) {
     fail(ExitCode::kData,
-         "{}: the objects of the training and validation pictures have other classes{}{}", data,
-         only_in("in training", both.train->instance_classes().names,
-                 both.val->instance_classes().names),
-         only_in("in validation", both.val->instance_classes().names,
-                 both.train->instance_classes().names));
+         "{}: the categories of the training and validation pictures differ, so precision would "
+         "mean nothing{}{}",
+         data, only_in("in training", train.names, val.names),
+         only_in("in validation", val.names, train.names));
   }
   return both;
 }

@@ -52,7 +52,7 @@ nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint 
   const TrainedDetector trained = load_detector(std::move(checkpoint), request.checkpoint.set,
                                                 reporter, device_of(request.machine));
   const auto dataset =
-      open_with_objects(request.data, loader::Split::kVal, request.machine, reporter);
+      open_instances(request.data, loader::Split::kVal, request.machine, reporter);
   refuse_other_objects(trained, *dataset, request);
   if (!request.out.empty()) refuse_nested(request.out, request.data, *dataset, reporter);
   dist::Group& group = *request.machine.group;

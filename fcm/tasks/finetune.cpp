@@ -60,7 +60,7 @@ nlohmann::json result_of(const train::TrainResult& run, nlohmann::json figures,
 
 LabelledData data_for(const FinetuneRequest& request, Reporter& reporter) {
   const auto open = request.recipe.is<recipe::Segment>()  ? open_mapped_splits
-                    : request.recipe.is<recipe::Detect>() ? open_object_splits
+                    : request.recipe.is<recipe::Detect>() ? open_instance_splits
                                                           : open_labelled_splits;
   return open(request.data, request.machine, reporter);
 }

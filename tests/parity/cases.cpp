@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tests/parity/coco_cases.h"
+#include "tests/parity/detection_cases.h"
 #include "tests/parity/miou_cases.h"
 #include "tests/parity/swin_model.h"
 
@@ -108,6 +109,26 @@ const std::map<std::string, Cases>& cases_of_segmentation_files() {
   return files;
 }
 
+// The set of detection likewise; what is_of_coco knows of it is not here.
+const std::map<std::string, Cases>& cases_of_detection_files() {
+  static const std::map<std::string, Cases> files{
+      // Data.
+      {"lsj_images.safetensors", detection_data_cases},
+      {"lsj_images.json", no_cases},
+      {"lsj_images_1024.safetensors", detection_data_cases},
+      {"lsj_images_1024.json", no_cases},
+      {"lsj_sizes.json", detection_data_cases},
+      {"lsj_annotations.json", detection_data_cases},
+      {"lsj_coco_sample.json", detection_data_cases},
+      {"test_resize.safetensors", detection_data_cases},
+      {"mask_targets.safetensors", detection_data_cases},
+      {"mask_targets.json", no_cases},
+  };
+  return files;
+}
+
+bool is_of_detection(const Entry& entry) { return entry.folder.filename() == "detection"; }
+
 bool is_of_segmentation(const Entry& entry) { return entry.folder.filename() == "segmentation"; }
 
 // Of the set that has Swins alone, some tables name no source.
@@ -120,6 +141,9 @@ bool knows(const Entry& entry) {
   if (is_of_segmentation(entry) && entry.kind() != "errors") {
     return cases_of_segmentation_files().contains(entry.file);
   }
+  if (is_of_detection(entry) && entry.kind() != "errors") {
+    return cases_of_detection_files().contains(entry.file);
+  }
   const std::string kind = entry.kind();
   return cases_of_kinds().contains(kind) || cases_of_swin_kinds().contains(kind);
 }
@@ -129,6 +153,9 @@ std::vector<CaseResult> run_cases(const Entry& entry, const Request& request) {
   if (is_of_coco(entry)) return coco_cases(entry, request);
   if (is_of_segmentation(entry) && entry.kind() != "errors") {
     return cases_of_segmentation_files().at(entry.file)(entry, request);
+  }
+  if (is_of_detection(entry) && entry.kind() != "errors") {
+    return cases_of_detection_files().at(entry.file)(entry, request);
   }
   const auto& kinds = is_of_swin(entry) ? cases_of_swin_kinds() : cases_of_kinds();
   return kinds.at(entry.kind())(entry, request);

@@ -18,7 +18,8 @@ inline void write_scenes(const std::filesystem::path& folder, int64_t training =
   for (const auto& [split, name, count] :
        {std::tuple{loader::Split::kTrain, "training", training},
         std::tuple{loader::Split::kVal, "validation", validation}}) {
-    const auto drawn = loader::open_dataset("synthetic-scenes", split, {});
+    const auto drawn =
+        loader::open_dataset("synthetic", split, {.wanted = loader::TargetKind::kMap});
     classes["names"] = drawn->map_classes().names;
     const std::filesystem::path pictures = folder / "images" / name,
                                 maps = folder / "annotations" / name;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "fcm/base/error.h"
+#include "fcm/image/image.h"
 #include "fcm/loader/sources/json_reader.h"
 
 namespace fcm::loader {
@@ -112,8 +113,9 @@ class CocoReader {
     if (path.is_absolute() || *path.begin() == ".." || name.find('\0') != name.npos) {
       return leave_out("pictures whose names lead out of the folder");
     }
-    if (!rows || !cols || *rows < 1 || *cols < 1 || *rows > image::kMostMaskPixels / *cols) {
-      return leave_out("pictures without a size");
+    constexpr int64_t kMost = image::DecodeLimits{}.max_pixels;
+    if (!rows || !cols || *rows < 1 || *cols < 1 || *rows > kMost / *cols) {
+      return leave_out("pictures without a size, or of more pixels than are read");
     }
     tables_.pictures.push_back({*id, *rows, *cols, 0});
     tables_.names.add(name);

@@ -93,7 +93,8 @@ DrawnPicture draw_objects(Split split, int64_t index) {
                        draw_colour(random, is_dark ? kDark : kLight),
                        {}};
   const uint64_t count = 1 + random.below(kMostObjects);
-  for (uint64_t i = 0; i < count; ++i) {
+  constexpr int kMostTries = 40;
+  for (int i = 0; i < kMostTries && picture.objects.size() < count; ++i) {
     const size_t class_number = random.below(object_classes().size());
     const double size = kSmallest + (kLargest - kSmallest) * random.uniform_double();
     const auto place = [&](int64_t side) {
