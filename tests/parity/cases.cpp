@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tests/parity/coco_cases.h"
+#include "tests/parity/detection_cases.h"
 #include "tests/parity/miou_cases.h"
 #include "tests/parity/swin_model.h"
 
@@ -108,6 +109,24 @@ const std::map<std::string, Cases>& cases_of_segmentation_files() {
   return files;
 }
 
+// The same in that of detection; its evaluations and runs are those of coco_cases.h. Grouped by who
+// computes them.
+const std::map<std::string, Cases>& cases_of_detection_files() {
+  static const std::map<std::string, Cases> files{
+      // backbones
+      {"backbone_1024.safetensors", detection_backbone_cases},
+      {"backbone_rect.safetensors", detection_backbone_cases},
+      {"backbone_tiny.safetensors", detection_backbone_cases},
+      {"backbone_droppath.safetensors", detection_backbone_cases},
+      {"mae_vit_tiny.safetensors", detection_backbone_cases},
+      {"official_tiny.safetensors", detection_backbone_cases},
+      {"pos_embed_resize.safetensors", detection_position_cases},
+      {"convmae_det_base.json", detection_table_cases},
+  };
+  return files;
+}
+
+bool is_of_detection(const Entry& entry) { return entry.folder.filename() == "detection"; }
 bool is_of_segmentation(const Entry& entry) { return entry.folder.filename() == "segmentation"; }
 
 // Of the set that has Swins alone, some tables name no source.
@@ -120,6 +139,9 @@ bool knows(const Entry& entry) {
   if (is_of_segmentation(entry) && entry.kind() != "errors") {
     return cases_of_segmentation_files().contains(entry.file);
   }
+  if (is_of_detection(entry) && entry.kind() != "errors") {
+    return cases_of_detection_files().contains(entry.file);
+  }
   const std::string kind = entry.kind();
   return cases_of_kinds().contains(kind) || cases_of_swin_kinds().contains(kind);
 }
@@ -129,6 +151,9 @@ std::vector<CaseResult> run_cases(const Entry& entry, const Request& request) {
   if (is_of_coco(entry)) return coco_cases(entry, request);
   if (is_of_segmentation(entry) && entry.kind() != "errors") {
     return cases_of_segmentation_files().at(entry.file)(entry, request);
+  }
+  if (is_of_detection(entry) && entry.kind() != "errors") {
+    return cases_of_detection_files().at(entry.file)(entry, request);
   }
   const auto& kinds = is_of_swin(entry) ? cases_of_swin_kinds() : cases_of_kinds();
   return kinds.at(entry.kind())(entry, request);
