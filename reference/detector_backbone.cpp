@@ -17,7 +17,8 @@ bool attends_everywhere(const Options& options, int64_t block) {
   return std::ranges::find(options.global_blocks, block) != options.global_blocks.end();
 }
 
-// A map [B, H, W, C] -> [B * windows, w, w, C], filled up with zeros at the end of rows and columns.
+// A map [B, H, W, C] -> [B * windows, w, w, C], filled up with zeros at the end of rows and
+// columns.
 at::Tensor windows_of(const at::Tensor& map_BHWC, int64_t w) {
   const int64_t b = map_BHWC.size(0), h = map_BHWC.size(1), width = map_BHWC.size(2);
   const int64_t down = (h + w - 1) / w, across = (width + w - 1) / w;
@@ -51,8 +52,7 @@ std::vector<at::Tensor> shared_blocks(const Layers& layers, const Options& optio
                                       const nn::DropPath& drop_path) {
   const int64_t rows = options.grid_rows(), cols = options.grid_cols(), w = options.window;
   const auto biases = [&](const char* table, int64_t down, int64_t across) {
-    return layers
-        .biases(prefix + table, relative_position_index(down, across).to(x_BLD.device()))
+    return layers.biases(prefix + table, relative_position_index(down, across).to(x_BLD.device()))
         .unsqueeze(0);
   };
   const at::Tensor in_windows = biases("windowed_rel_pos_bias", w, w),
@@ -119,10 +119,10 @@ at::Tensor decomposed_blocks(const Layers& layers, const Options& options, const
                       x_BHWC.size(1), x_BHWC.size(2));
     }
     const at::Tensor x = nn::add_branch(x_BHWC, branch, scales.first_B);
-    branch = at::gelu(layers.linear(
-        one + ".mlp.fc1", layers.layer_norm(one + ".norm2", x, kTransformerNormEpsilon)));
-    x_BHWC = layers.shown(one, nn::add_branch(x, layers.linear(one + ".mlp.fc2", branch),
-                                              scales.second_B));
+    branch = at::gelu(layers.linear(one + ".mlp.fc1",
+                                    layers.layer_norm(one + ".norm2", x, kTransformerNormEpsilon)));
+    x_BHWC = layers.shown(
+        one, nn::add_branch(x, layers.linear(one + ".mlp.fc2", branch), scales.second_B));
   }
   return x_BHWC;
 }
@@ -191,8 +191,7 @@ std::vector<at::Tensor> detector_backbone(const Weights& weights,
                                           const nn::DropPath& drop_path,
                                           const nn::Observer& observer) {
   const Layers layers(weights, options.compute, observer);
-  const at::Tensor images =
-      images_BCHW.to(layers.weight(prefix + "pos_embed").scalar_type());
+  const at::Tensor images = images_BCHW.to(layers.weight(prefix + "pos_embed").scalar_type());
   return options.kind == Kind::kVit ? vit_maps(layers, options, prefix, images, drop_path)
                                     : conv_vit_maps(layers, options, prefix, images, drop_path);
 }

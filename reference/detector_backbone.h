@@ -26,10 +26,10 @@ struct DetectorBackboneOptions : EncoderSizes {
 
 // The maps, finest first, [B, C, H, W]: of a ConvViT the three stages and the last one pooled (or,
 // decomposed, that one alone), of a ViT what each quarter of its blocks leaves. images_BCHW:
-// normalised pixels, floating. Names of weights stand behind `prefix` ("backbone.bottom_up."), and so
-// do those that the observer sees: windowed blocks of the shared tables as [B * windows, window^2,
-// C], decomposed blocks as [B, H, W, C]. drop_path: one factor a window for the former, [B *
-// windows], else one a picture. Throws Error(kCheckpoint) for a weight that is missing.
+// normalised pixels, floating. Names of weights stand behind `prefix` ("backbone.bottom_up."), and
+// so do those that the observer sees: windowed blocks of the shared tables as [B * windows,
+// window^2, C], decomposed blocks as [B, H, W, C]. drop_path: one factor a window for the former,
+// [B * windows], else one a picture. Throws Error(kCheckpoint) for a weight that is missing.
 std::vector<at::Tensor> detector_backbone(const Weights& weights,
                                           const DetectorBackboneOptions& options,
                                           const std::string& prefix, const at::Tensor& images_BCHW,

@@ -1,5 +1,5 @@
-// The transformers of detectors: who sees whom, and what is left out. Their values and gradients are
-// compared with the published form in tests/models/detector_backbone_test.cpp.
+// The transformers of detectors: who sees whom, and what is left out. Their values and gradients
+// are compared with the published form in tests/models/detector_backbone_test.cpp.
 #include "fcm/encoder/windowed_blocks.h"
 
 #include <ATen/ATen.h>
@@ -46,7 +46,8 @@ TEST(WindowedBlocksTest, TokensSeeTheirWindowAndGlobalOnesThePicture) {
   const at::Tensor x = at::randn({1, 32, 8}, at::kDouble), moved = x.clone();
   moved[0][20].copy_(at::randn({8}, at::kDouble));  // of the second window
   const DetectorBlocks<WindowedBlocks> windows(4, {}, false, 2), global(4, {1}, false, 2);
-  const at::Tensor seen = changed((*windows.blocks)(x, plan, {}, {}), (*windows.blocks)(moved, plan, {}, {}));
+  const at::Tensor seen =
+      changed((*windows.blocks)(x, plan, {}, {}), (*windows.blocks)(moved, plan, {}, {}));
   EXPECT_FALSE(seen.narrow(0, 0, 16).any().item<bool>());
   EXPECT_TRUE(seen.narrow(0, 16, 16).all().item<bool>());
   EXPECT_TRUE(changed((*global.blocks)(x, plan, {}, {}), (*global.blocks)(moved, plan, {}, {}))

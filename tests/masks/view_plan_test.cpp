@@ -122,8 +122,11 @@ TEST(ViewPlan, UnmaskedKeepsTheOrderAndHasEveryEdge) {
 
 // Slots of a window are consecutive, and where windows are even, four of them are 2 x 2 patches.
 TEST(PlanOfWindows, SortsPatchesByWindowAndInSquaresOfFour) {
-  for (const auto& [grid, window] :
-       {std::pair{Grid{8, 12}, 4}, {Grid{6, 6}, 6}, {Grid{9, 6}, 3}, {Grid{32, 16}, 16}, {Grid{2, 3}, 1}}) {
+  for (const auto& [grid, window] : {std::pair{Grid{8, 12}, 4},
+                                     {Grid{6, 6}, 6},
+                                     {Grid{9, 6}, 3},
+                                     {Grid{32, 16}, 16},
+                                     {Grid{2, 3}, 1}}) {
     const ViewPlan plan = plan_of_windows(2, grid, window);
     EXPECT_EQ(plan.kept_slots(), grid.patches());
     EXPECT_EQ(plan.kept_runs().size(), 1U);
@@ -161,8 +164,9 @@ TEST(PlanOfWindows, HasEveryEdge) {
 }
 
 TEST(PlanOfWindows, SaysWhichPicturesItsWindowsDoNotCutUp) {
-  const std::string message =
-      test::error_of(ExitCode::kUsage, [] { plan_of_windows(1, {64, 40}, 16); });
+  const std::string message = test::error_of(ExitCode::kUsage, [] {
+    plan_of_windows(1, {64, 40}, 16);
+  });
   EXPECT_NE(message.find("windows of 16 x 16 patches"), std::string::npos) << message;
   EXPECT_NE(message.find("64 x 40 patches"), std::string::npos) << message;
   EXPECT_THROW(plan_of_windows(1, {4, 4}, 0), Error);

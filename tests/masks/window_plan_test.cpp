@@ -167,5 +167,22 @@ TEST(FilledWindows, HoldEveryPatchOnceAndNothingBeyondTheBorder) {
   EXPECT_TRUE(back.equal(at::arange(grid.patches())));
 }
 
+// Windows of 3 over 4 x 5 cells: rows and columns are filled up to 6 x 6.
+TEST(WindowSetsOfAPlan, AreFilledUpBehindTheTokens) {
+  const ViewPlan plan = full_plan(2, {4, 5});
+  const ops::WindowSets whole = window_sets(plan, 20, {{1, {0}}, 3, 0, true}, true),
+                        moved = window_sets(plan, 20, {{1, {0}}, 3, 1, true}, true);
+  EXPECT_EQ(whole.filling, 16);
+  EXPECT_EQ(whole.tokens(), 36);
+  EXPECT_TRUE((whole.sets_S4.select(1, 2) == 9).all().item<bool>());
+  EXPECT_EQ(whole.sets_S4.size(0), 4);
+  EXPECT_EQ(moved.filling, 16);
+  EXPECT_EQ(moved.sets_S4.size(0), 9);
+  EXPECT_TRUE(std::get<0>(moved.tokens_PT[0].sort()).equal(at::arange(36, at::kInt)));
+  EXPECT_EQ(window_sets(plan, 20, {{1, {0}}, 3, 0}, true).filling, 0);
+  const ViewPlan masked = random_plan(1, {4, 4}, 0.5, true);
+  EXPECT_THROW(window_sets(masked, 16, {{1, {0}}, 3, 0, true}, true), std::logic_error);
+}
+
 }  // namespace
 }  // namespace fcm::masks

@@ -75,8 +75,11 @@ std::map<std::string, std::vector<int64_t>> shapes_behind(const BackboneCase& c)
     add("simfp_2.1", {dim / 2}, dim / 2);
     add("simfp_2.3", {dim / 2, dim / 4, 2, 2}, dim / 4);
     add("simfp_3.0", {dim, dim / 2, 2, 2}, dim / 2);
-    for (const auto& [name, in] : std::vector<std::pair<std::string, int64_t>>{
-             {"simfp_2.4", dim / 4}, {"simfp_3.1", dim / 2}, {"simfp_4.0", dim}, {"simfp_5.1", dim}}) {
+    for (const auto& [name, in] :
+         std::vector<std::pair<std::string, int64_t>>{{"simfp_2.4", dim / 4},
+                                                      {"simfp_3.1", dim / 2},
+                                                      {"simfp_4.0", dim},
+                                                      {"simfp_5.1", dim}}) {
       add(name, {out, in, 1, 1}, 0);
       add(name + ".norm", {out}, out);
     }
@@ -108,8 +111,8 @@ class FastBackbone final : public BackbonePath {
     const nn::Observer observer = [&](const std::string& name, const at::Tensor& x) {
       seen.activations[case_.place + name] = published(name, x.detach(), plan);
     };
-    const at::Tensor pixels = ops::patchify_normalised(
-        images_BCHW.to(types_.parameters), plan.order_BL, made_.backbone.geometry());
+    const at::Tensor pixels = ops::patchify_normalised(images_BCHW.to(types_.parameters),
+                                                       plan.order_BL, made_.backbone.geometry());
     for (const at::Tensor& map_BHWC :
          made_.backbone(pixels, plan, types_.compute, drop_path, observer)) {
       seen.maps_BCHW.push_back(map_BHWC.permute({0, 3, 1, 2}));
@@ -120,8 +123,8 @@ class FastBackbone final : public BackbonePath {
     std::map<std::string, at::Tensor> found;
     for (const nn::Parameter& parameter : made_.parameters.all()) {
       if (!parameter.trainable) continue;
-      found[parameter.name] = nn::to_published(parameter.value.grad(), parameter.layout,
-                                               parameter.published_shape);
+      found[parameter.name] =
+          nn::to_published(parameter.value.grad(), parameter.layout, parameter.published_shape);
     }
     return found;
   }
@@ -136,7 +139,7 @@ class FastBackbone final : public BackbonePath {
     if (blocks || name.ends_with("_in") || name == "patch_embed4" || name == "patch_embed") {
       return raster;
     }
-    const int64_t stage = name.starts_with("patch_embed1") || name.starts_with("blocks1") ? 0
+    const int64_t stage = name.starts_with("patch_embed1") || name.starts_with("blocks1")   ? 0
                           : name.starts_with("patch_embed2") || name.starts_with("blocks2") ? 1
                                                                                             : 2;
     const at::Tensor cells = stage == 2 ? raster.unsqueeze(2) : raster;
@@ -207,8 +210,7 @@ struct Pyramid {
   at::Tensor conv(const std::string& name, const at::Tensor& x) const {
     const at::Tensor& weight = get(name + ".weight");
     const int64_t padding = weight.size(2) / 2;
-    return channel_norm(name + ".norm",
-                        at::conv2d(x, weight, {}, {1, 1}, {padding, padding}));
+    return channel_norm(name + ".norm", at::conv2d(x, weight, {}, {1, 1}, {padding, padding}));
   }
 };
 
@@ -227,13 +229,12 @@ NamedMaps simple_pyramid(const Pyramid& layers, const at::Tensor& map) {
       at::gelu(layers.channel_norm("simfp_2.1", layers.deconv("simfp_2.0", map)));
   const at::Tensor p5 =
       layers.conv("simfp_5.2", layers.conv("simfp_5.1", at::max_pool2d(map, {2, 2})));
-  return {{"p2", layers.conv("simfp_2.5",
-                             layers.conv("simfp_2.4", layers.deconv("simfp_2.3", half)))},
-          {"p3", layers.conv("simfp_3.2",
-                             layers.conv("simfp_3.1", layers.deconv("simfp_3.0", map)))},
-          {"p4", layers.conv("simfp_4.1", layers.conv("simfp_4.0", map))},
-          {"p5", p5},
-          {"p6", at::max_pool2d(p5, {1, 1}, {2, 2})}};
+  return {
+      {"p2", layers.conv("simfp_2.5", layers.conv("simfp_2.4", layers.deconv("simfp_2.3", half)))},
+      {"p3", layers.conv("simfp_3.2", layers.conv("simfp_3.1", layers.deconv("simfp_3.0", map)))},
+      {"p4", layers.conv("simfp_4.1", layers.conv("simfp_4.0", map))},
+      {"p5", p5},
+      {"p6", at::max_pool2d(p5, {1, 1}, {2, 2})}};
 }
 
 }  // namespace

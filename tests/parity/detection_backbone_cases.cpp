@@ -128,7 +128,8 @@ std::vector<CaseResult> detection_position_cases(const Entry& entry, const Reque
                  // "pos.<D>.<rows>x<cols>", or that and ".val"
                  const auto dim = std::stoll(name.substr(4));
                  const std::string grid = name.substr(name.find('.', 4) + 1);
-                 const auto rows = std::stoll(grid), cols = std::stoll(grid.substr(grid.find('x') + 1));
+                 const auto rows = std::stoll(grid),
+                            cols = std::stoll(grid.substr(grid.find('x') + 1));
                  const at::Tensor table = nn::sincos_positions(14, 14, dim).to(type);
                  stored.compare_one(fmt::format("pos.{}.{}x{}", dim, rows, cols),
                                     nn::resize_positions(table, 14, 14, rows, cols),
