@@ -20,8 +20,7 @@ ConvBlock::ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio, doub
       conv1_(nn::Linear::convolution(scope / "conv1", dim, dim, 1, {0}, init)),
       conv2_(nn::Linear::convolution(scope / "conv2", dim, dim, 1, {0}, init)),
       depthwise_weight_TC_(
-          (scope / "attn")
-              .add("weight", {dim, 1, 5, 5}, init, {nn::Layout::Kind::kTaps, {}, 1})),
+          (scope / "attn").add("weight", {dim, 1, 5, 5}, init, {nn::Layout::Kind::kTaps, {}, 1})),
       depthwise_bias_C_((scope / "attn").add("bias", {dim}, nn::bias_init(init), {}, 25)),
       mlp_(nn::MlpBranch::pointwise(scope / "norm2", scope / "mlp", dim, mlp_ratio, norm_epsilon,
                                     init)) {}

@@ -12,11 +12,11 @@ namespace fcm::encoder {
 DecomposedBlocks::Block::Block(const nn::Scope& scope, const BlockSizes& sizes, masks::Grid reach,
                                nn::Init products)
     : norm1(scope / "norm1", sizes.dim, sizes.norm_epsilon),
-      tables{(scope / "attn")
-                 .add("rel_pos_h", {2 * reach.rows - 1, sizes.dim / sizes.heads}, nn::Init::kZeros),
-             (scope / "attn")
-                 .add("rel_pos_w", {2 * reach.cols - 1, sizes.dim / sizes.heads},
-                      nn::Init::kZeros)},
+      tables{
+          (scope / "attn")
+              .add("rel_pos_h", {2 * reach.rows - 1, sizes.dim / sizes.heads}, nn::Init::kZeros),
+          (scope / "attn")
+              .add("rel_pos_w", {2 * reach.cols - 1, sizes.dim / sizes.heads}, nn::Init::kZeros)},
       qkv(scope / "attn" / "qkv", sizes.dim, 3 * sizes.dim, products),
       proj(scope / "attn" / "proj", sizes.dim, sizes.dim, products),
       mlp(nn::MlpBranch::linear(scope / "norm2", scope / "mlp", sizes.dim, sizes.mlp_ratio,
@@ -36,11 +36,12 @@ at::Tensor DecomposedBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan&
                                         const nn::Observer& observer, const nn::DropPath& drop_path,
                                         int64_t first) const {
   const masks::Grid grid = windowed_.grid;
-  require(plan.sizes.size() == 1 && plan.kept == 1 && plan.grid.rows == grid.rows &&
-              plan.grid.cols == grid.cols,
-          "decomposed blocks: a plan of {} views of {} x {} patches, wanted masks::full_plan of {} x "
-          "{}",
-          plan.sizes.size(), plan.grid.rows, plan.grid.cols, grid.rows, grid.cols);
+  require(
+      plan.sizes.size() == 1 && plan.kept == 1 && plan.grid.rows == grid.rows &&
+          plan.grid.cols == grid.cols,
+      "decomposed blocks: a plan of {} views of {} x {} patches, wanted masks::full_plan of {} x "
+      "{}",
+      plan.sizes.size(), plan.grid.rows, plan.grid.cols, grid.rows, grid.cols);
   const masks::FilledWindows filled = masks::filled_windows(grid, windowed_.window);
   const ops::MapWindows windows{windowed_.window, filled.patches_WT.to(x_BTC.device()),
                                 filled.places_L.to(x_BTC.device())};

@@ -1,6 +1,7 @@
 // The transformer of Official-ConvMAE-Det (modeling/convmae.py Block): most blocks attend inside
 // windows, filled up with zeros at the right and lower border where they do not cut up the picture,
-// some over the whole picture; each block has tables of biases for distances in rows and in columns.
+// some over the whole picture; each block has tables of biases for distances in rows and in
+// columns.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -63,6 +63,9 @@ struct Embeddings {
   bool relative_blocks = false;
   // Those of published detectors. ConvViT and ViT.
   std::optional<Windowed> windowed = {};
+  // Swin, as in published detectors: windows at the right and lower border are filled up with zeros
+  // behind the norm, which are attended to, and no window is smaller where a map is.
+  bool filled_windows = false;
 };
 
 // [1, T, C]: the positions of pictures of that grid.

@@ -20,8 +20,8 @@ class MapBlocks {
  public:
   virtual ~MapBlocks() = default;
 
-  // x [B, T, C], all tokens of the plan's pictures in slot order, behind the class token if there is
-  // one -> the same. Observer, drop_path and first as of nn::Blocks.
+  // x [B, T, C], all tokens of the plan's pictures in slot order, behind the class token if there
+  // is one -> the same. Observer, drop_path and first as of nn::Blocks.
   virtual at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan,
                                 const nn::Observer& observer, const nn::DropPath& drop_path,
                                 int64_t first = 0) const = 0;

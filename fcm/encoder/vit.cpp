@@ -30,10 +30,10 @@ struct Parts {
 Vit::Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
          Embeddings embeddings, const Outputs& outputs)
     : embeddings_(std::move(embeddings)),
-      embed_(nn::Linear::convolution(scope / "patch_embed" / "proj", channels, options.dims[0],
-                                     options.strides[0], nn::row_by_row(options.strides[0]),
-                                     embeddings_.windowed ? embeddings_.windowed->convolutions
-                                                          : nn::Init::kXavierUniform)),
+      embed_(nn::Linear::convolution(
+          scope / "patch_embed" / "proj", channels, options.dims[0], options.strides[0],
+          nn::row_by_row(options.strides[0]),
+          embeddings_.windowed ? embeddings_.windowed->convolutions : nn::Init::kXavierUniform)),
       map_blocks_(map_blocks(scope,
                              {"blocks", options.depths[0], options.dims[0], options.heads.last(),
                               options.mlp_ratios[0], options.norm_epsilon},

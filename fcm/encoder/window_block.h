@@ -18,8 +18,8 @@ struct WindowBlockOptions {
   bool layer_scale = false;
 };
 
-// The published SwinTransformerBlock, and the Block of ConvMAE's and MAE's segmenters and detectors:
-// x [B, T, C] -> the same.
+// The published SwinTransformerBlock, and the Block of ConvMAE's and MAE's segmenters and
+// detectors: x [B, T, C] -> the same.
 class WindowBlock {
  public:
   WindowBlock(const nn::Scope& scope, const WindowBlockOptions& options);

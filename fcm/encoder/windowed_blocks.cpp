@@ -34,14 +34,15 @@ WindowedBlocks::WindowedBlocks(const nn::Scope& scope, const BlockSizes& sizes,
 
 void WindowedBlocks::check(const masks::ViewPlan& plan) const {
   const int64_t window = windowed_.window;
-  const bool windows = std::ranges::all_of(
-      plan.sizes, [&](int64_t size) { return size == window * window; });
-  require(windows && plan.kept_slots() == plan.patches() && plan.grid.rows == windowed_.grid.rows &&
-              plan.grid.cols == windowed_.grid.cols,
-          "windowed blocks: a plan of {} x {} patches in {} views, wanted masks::plan_of_windows of "
-          "{} x {} patches in windows of {}",
-          plan.grid.rows, plan.grid.cols, plan.sizes.size(), windowed_.grid.rows,
-          windowed_.grid.cols, window);
+  const bool windows =
+      std::ranges::all_of(plan.sizes, [&](int64_t size) { return size == window * window; });
+  require(
+      windows && plan.kept_slots() == plan.patches() && plan.grid.rows == windowed_.grid.rows &&
+          plan.grid.cols == windowed_.grid.cols,
+      "windowed blocks: a plan of {} x {} patches in {} views, wanted masks::plan_of_windows of "
+      "{} x {} patches in windows of {}",
+      plan.grid.rows, plan.grid.cols, plan.sizes.size(), windowed_.grid.rows, windowed_.grid.cols,
+      window);
 }
 
 at::Tensor WindowedBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan& plan,
@@ -59,8 +60,9 @@ at::Tensor WindowedBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan& p
     const int64_t sequences = global ? batch : batch * windows;
     const nn::BranchScales scales = nn::branch_scales(drop_path, first + index);
     const int64_t factors = scales.first_B.defined() ? scales.first_B.size(0) : sequences;
-    require(factors == sequences, "windowed blocks: block {} got {} factors of drop path, wanted {}",
-            index, factors, sequences);
+    require(factors == sequences,
+            "windowed blocks: block {} got {} factors of drop path, wanted {}", index, factors,
+            sequences);
     x_BTC = blocks_[i](x_BTC.reshape({sequences, -1, dim}), global ? over_map : in_window,
                        global ? map_table_RH_ : window_table_RH_, scales);
     nn::observe(observer, name_, index, x_BTC);

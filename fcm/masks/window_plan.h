@@ -14,6 +14,9 @@ namespace fcm::masks {
 struct Windows {
   ops::Cells cells;
   int64_t side = 0, shift = 0;
+  // Rows and columns of cells are filled up to a multiple of `side`: behind the tokens of a picture
+  // stand as many as are missing (WindowSets::filling). Of plans that show all patches in one view.
+  bool filled = false;
 };
 
 // The sets of the tokens [B, slots * cells]: the first `slots` slots of the plan, cells as stored.

@@ -45,10 +45,11 @@ masks::Grid grid_of(const DetectorBackboneOptions& options) {
 void check_detector_backbone(const DetectorBackboneOptions& options) {
   if (is_swin(options)) return;
   if (is_decomposed(options) && has_one_stage(options)) {
-    fail(ExitCode::kUsage,
-         "a detector of kind \"{}\" with tables of each block, which only conv_vit has; take shared "
-         "tables",
-         options.kind);
+    fail(
+        ExitCode::kUsage,
+        "a detector of kind \"{}\" with tables of each block, which only conv_vit has; take shared "
+        "tables",
+        options.kind);
   }
   const int64_t depth = options.encoder.depths.back();
   const std::vector<int64_t>& blocks = options.global_blocks;
@@ -90,7 +91,10 @@ encoder::Embeddings positions_of(const nn::Scope& scope, const DetectorBackboneO
   const int64_t dim = options.encoder.dims.back();
   encoder::Embeddings embeddings;
   embeddings.grid = grid;
-  if (is_swin(options)) return embeddings;
+  if (is_swin(options)) {
+    embeddings.filled_windows = true;
+    return embeddings;
+  }
   embeddings.windowed = windowed_of(options);
   at::Tensor table;
   if (has_one_stage(options)) {
@@ -258,9 +262,9 @@ nn::Cost cost(const DetectorBackboneOptions& options) {
   const auto global = std::ssize(options.global_blocks);
   sum += nn::blocks_cost(global, patches, patches, sizes.dims.back(), sizes.mlp_ratios.back());
   // Of windows that are filled up, attention counts for the filling too.
-  sum += nn::blocks_cost(sizes.depths.back() - global, patches,
-                         window * window * in_windows / patches, sizes.dims.back(),
-                         sizes.mlp_ratios.back());
+  sum +=
+      nn::blocks_cost(sizes.depths.back() - global, patches, window * window * in_windows / patches,
+                      sizes.dims.back(), sizes.mlp_ratios.back());
   return sum;
 }
 

@@ -1,7 +1,7 @@
 // The backbones of published detectors: an encoder whose blocks attend inside windows, but for a
 // few, and the maps it leaves. Sources: ConvMAE's DET (models/convmae.py ConvViTDet), hustvl/MIMDet
 // (models/benchmarking.py BenchmarkingViTDet), OpenGVLab/Official-ConvMAE-Det (modeling/convmae.py
-// ConvViT), and for Swin detectron2's and mmdetection's SwinTransformer.
+// ConvViT), and for Swin mmdetection's SwinTransformer.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -29,7 +29,8 @@ namespace fcm::models {
 enum class BackboneForm {
   // ConvMAE's and MIMDet's: two tables of biases that all blocks share. Windows have to cut up the
   // grid. conv_vit: positions are frozen, and the maps are those of the three stages and the last
-  // one pooled; vit: positions are trained, and the maps are what each quarter of the blocks leaves.
+  // one pooled; vit: positions are trained, and the maps are what each quarter of the blocks
+  // leaves.
   kSharedTables,
   // Official-ConvMAE-Det's, of conv_vit: tables of each block for rows and columns, windows filled
   // up where they do not cut up the grid, positions of 14 x 14 patches that are trained and resized
@@ -43,7 +44,7 @@ struct DetectorBackboneOptions {
   int64_t rows = 1024, cols = 1024;  // of all pictures, padding included
   int64_t channels = 3;              // of pictures
   BackboneForm form = BackboneForm::kSharedTables;
-  // These two not of a Swin, whose windows are encoder.window.
+  // These two not of a Swin, whose windows are of encoder.window cells, filled up at the border.
   int64_t window = 16;                              // patches a side
   std::vector<int64_t> global_blocks{0, 3, 6, 10};  // of the transformer, ascending
   double drop_path = 0.1;                           // of the last block, nn::drop_path_rates
@@ -67,15 +68,14 @@ class DetectorBackbone {
 
   // For `batch` pictures, on the CPU; the same for any pictures.
   masks::ViewPlan plan(int64_t batch) const;
-  // What a training pass leaves out: keyed by seed, epoch and sample. For each block that attends in
-  // windows with shared tables a draw a window, [B * windows], else one a picture.
+  // What a training pass leaves out: keyed by seed, epoch and sample. For each block that attends
+  // in windows with shared tables a draw a window, [B * windows], else one a picture.
   nn::DropPath draw(uint64_t seed, uint64_t epoch, std::span<const int64_t> sample_ids,
                     at::Device device = at::kCPU) const;
 
-  // pixels [B, L, P, D] in the order of the plan, which is plan(B). The maps, finest first,
-  // [B, H, W, C] in raster order, of the compute type. conv_vit and swin: strides 4, 8, 16, 32; vit:
-  // four of stride 16; kDecomposed: one of stride 16. The observer sees the encoder
-  // (encoder/encoder.h).
+  // pixels [B, L, P, D] in the order of the plan, which is plan(B). The maps, finest first, [B, H,
+  // W, C] in raster order, of the compute type. conv_vit and swin: strides 4, 8, 16, 32; vit: four
+  // of stride 16; kDecomposed: one of stride 16. The observer sees the encoder (encoder/encoder.h).
   std::vector<at::Tensor> operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                                      at::ScalarType compute, const nn::DropPath& drop_path = {},
                                      const nn::Observer& observer = {}) const;

@@ -163,9 +163,8 @@ nn::Cost cost(const SegmenterOptions& options) {
   plan.sizes = {plan.grid.patches()};
   plan.kept = 1;
   // Counted with the fused stages of pretraining.
-  nn::Cost sum =
-      encoder::family(options.kind)
-          .cost(options.encoder, options.channels, plan, {.norm = true, .fuse = true});
+  nn::Cost sum = encoder::family(options.kind)
+                     .cost(options.encoder, options.channels, plan, {.norm = true, .fuse = true});
   sum += heads_cost(options, plan.grid.patches());
   return sum;
 }

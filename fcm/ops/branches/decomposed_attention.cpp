@@ -10,7 +10,8 @@
 namespace fcm::ops {
 namespace {
 
-// Rows of a map's tokens [B, T, D], and `filling` [D] where there is none: [B * windows, side^2, D].
+// Rows of a map's tokens [B, T, D], and `filling` [D] where there is none: [B * windows, side^2,
+// D].
 at::Tensor in_windows(const at::Tensor& x_BTD, const at::Tensor& filling_D,
                       const MapWindows& windows) {
   const int64_t batch = x_BTD.size(0), tokens = x_BTD.size(1);
@@ -25,8 +26,8 @@ at::Tensor in_windows(const at::Tensor& x_BTD, const at::Tensor& filling_D,
 
 // The way back: [B * windows, side^2, C] -> [B, T, C].
 at::Tensor out_of_windows(const at::Tensor& x_NWC, int64_t batch, const MapWindows& windows) {
-  const at::Tensor first_B1 = at::arange(batch, windows.places_T.options()).view({batch, 1}) *
-                              windows.patches_WT.numel();
+  const at::Tensor first_B1 =
+      at::arange(batch, windows.places_T.options()).view({batch, 1}) * windows.patches_WT.numel();
   return gather_rows(x_NWC.flatten(0, 1), windows.places_T.unsqueeze(0) + first_B1);
 }
 

@@ -22,10 +22,8 @@ at::Tensor decomposed_attention_reference(const at::Tensor& qkv_NTD, int64_t hea
                                           int64_t cols) {
   const auto wide = qkv_NTD.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const int64_t n = qkv_NTD.size(0), t = qkv_NTD.size(1), c = qkv_NTD.size(2) / 3;
-  const std::vector<at::Tensor> qkv_NhTd = qkv_NTD.to(wide)
-                                               .reshape({n, t, 3, heads, c / heads})
-                                               .permute({2, 0, 3, 1, 4})
-                                               .unbind(0);
+  const std::vector<at::Tensor> qkv_NhTd =
+      qkv_NTD.to(wide).reshape({n, t, 3, heads, c / heads}).permute({2, 0, 3, 1, 4}).unbind(0);
   const at::Tensor q_NhRCd = qkv_NhTd[0].unflatten(2, {rows, cols});
   const at::Tensor by_row =
       at::einsum("nhrcd,rsd->nhrcs", {q_NhRCd, entries_of_pairs(tables.rows_Rd.to(wide), rows)});
