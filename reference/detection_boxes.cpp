@@ -72,20 +72,18 @@ at::Tensor read_along(const at::Tensor& map, int64_t along, const SampledAxis& a
 }  // namespace
 
 at::Tensor anchors_of_map(int64_t rows, int64_t columns, int64_t stride, double side) {
-  std::vector<at::Tensor> all;
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t col = 0; col < columns; ++col) {
-      const at::Tensor centre =
-          at::tensor({col * stride, row * stride, col * stride, row * stride}, at::kFloat);
-      for (const double ratio : {0.5, 1.0, 2.0}) {
-        const double width = std::sqrt(side * side / ratio), height = ratio * width;
-        const at::Tensor around =
-            at::tensor({-width / 2, -height / 2, width / 2, height / 2}, at::kDouble);
-        all.push_back(centre + around.to(at::kFloat));
-      }
-    }
+  std::vector<at::Tensor> around;
+  for (const double ratio : {0.5, 1.0, 2.0}) {
+    const double width = std::sqrt(side * side / ratio), height = ratio * width;
+    around.push_back(
+        at::tensor({-width / 2, -height / 2, width / 2, height / 2}, at::kDouble).to(at::kFloat));
   }
-  return at::stack(all);
+  const std::vector<at::Tensor> grid =
+      at::meshgrid({at::arange(rows, at::kFloat) * static_cast<double>(stride),
+                    at::arange(columns, at::kFloat) * static_cast<double>(stride)},
+                   "ij");
+  const at::Tensor y = grid[0].reshape({-1}), x = grid[1].reshape({-1});
+  return (at::stack({x, y, x, y}, 1).unsqueeze(1) + at::stack(around)).reshape({-1, 4});
 }
 
 at::Tensor overlap_matrix(const at::Tensor& a_A4, const at::Tensor& b_B4) {
@@ -139,21 +137,17 @@ at::Tensor boxes_at_deltas(const at::Tensor& deltas_ND, const at::Tensor& source
 
 MatchedBoxes matched_boxes(const at::Tensor& overlaps_TN, double low, double high,
                            bool low_quality) {
-  const int64_t truths = overlaps_TN.size(0), boxes = overlaps_TN.size(1);
-  const at::Tensor truth_N = at::zeros({boxes}, at::kLong), label_N = at::zeros({boxes}, at::kLong);
-  for (int64_t n = 0; n < boxes && truths > 0; ++n) {
-    const at::Tensor of_box_T = overlaps_TN.select(1, n);
-    int64_t best = 0;
-    for (int64_t t = 1; t < truths; ++t) {
-      if (of_box_T[t].item<double>() > of_box_T[best].item<double>()) best = t;
-    }
-    truth_N[n] = best;
-    const at::Tensor most = of_box_T[best];
-    label_N[n] = most.lt(low).item<bool>() ? 0 : most.lt(high).item<bool>() ? -1 : 1;
+  if (overlaps_TN.numel() == 0) {
+    const at::Tensor none = at::zeros({overlaps_TN.size(1)}, at::kLong);
+    return {none, none};
   }
-  for (int64_t t = 0; t < truths && boxes > 0 && low_quality; ++t) {
-    const at::Tensor of_truth_N = overlaps_TN[t];
-    label_N.masked_fill_(of_truth_N == of_truth_N.max(), 1);
+  const auto [best_N, truth_N] = overlaps_TN.max(0);  // of equal ones the first
+  at::Tensor label_N =
+      at::where(best_N < low, at::zeros_like(truth_N),
+                at::where(best_N < high, at::full_like(truth_N, -1), at::ones_like(truth_N)));
+  if (low_quality) {
+    const at::Tensor best_T1 = overlaps_TN.amax(1, /*keepdim=*/true);
+    label_N.masked_fill_((overlaps_TN == best_T1).any(0), 1);
   }
   return {truth_N, label_N};
 }
@@ -161,17 +155,17 @@ MatchedBoxes matched_boxes(const at::Tensor& overlaps_TN, double low, double hig
 at::Tensor staying_boxes(const at::Tensor& boxes_N4, const at::Tensor& scores_N,
                          const at::Tensor& groups_N, double threshold) {
   const at::Tensor order = descending(scores_N);
-  const at::Tensor overlaps = overlap_matrix(boxes_N4, boxes_N4);
+  const at::Tensor boxes = boxes_N4.index_select(0, order),
+                   groups = groups_N.index_select(0, order);
+  at::Tensor dropped = at::zeros({order.size(0)}, at::kBool);
   std::vector<int64_t> stay;
   for (int64_t i = 0; i < order.size(0); ++i) {
-    const auto index = order[i].item<int64_t>();
-    const bool covered = std::any_of(stay.begin(), stay.end(), [&](int64_t better) {
-      return groups_N[better].equal(groups_N[index]) &&
-             overlaps[better][index].item<double>() > threshold;
-    });
-    if (!covered) stay.push_back(index);
+    if (dropped[i].item<bool>()) continue;
+    stay.push_back(i);
+    const at::Tensor overlaps = overlap_matrix(boxes.narrow(0, i, 1), boxes)[0];
+    dropped.logical_or_((overlaps > threshold) & (groups == groups[i]));
   }
-  return indices_of(stay);
+  return order.index_select(0, indices_of(stay));
 }
 
 FoundProposals top_proposals(const std::vector<at::Tensor>& boxes,
@@ -206,28 +200,18 @@ FoundProposals top_proposals(const std::vector<at::Tensor>& boxes,
 FoundDetections box_inference(const at::Tensor& boxes_ND, const at::Tensor& probabilities_NC,
                               int64_t rows, int64_t columns, double least_score, double threshold,
                               int64_t most) {
-  std::vector<at::Tensor> boxes, scores;
-  std::vector<int64_t> classes, regions;
-  for (int64_t n = 0; n < boxes_ND.size(0); ++n) {
-    for (int64_t k = 0; k + 1 < probabilities_NC.size(1); ++k) {
-      const at::Tensor score = probabilities_NC[n][k];
-      if (!score.gt(least_score).item<bool>()) continue;
-      boxes.push_back(boxes_ND[n].narrow(0, 4 * k, 4));
-      scores.push_back(score);
-      classes.push_back(k);
-      regions.push_back(n);
-    }
-  }
-  if (boxes.empty()) {
-    return {boxes_ND.new_zeros({0, 4}), probabilities_NC.new_zeros({0}), indices_of({}),
-            indices_of({})};
-  }
-  const at::Tensor all_boxes = inside_picture(at::stack(boxes), rows, columns);
-  const at::Tensor all_scores = at::stack(scores), all_classes = indices_of(classes);
-  const at::Tensor stay = staying_boxes(all_boxes, all_scores, all_classes, threshold);
+  const int64_t classes = probabilities_NC.size(1) - 1;
+  const at::Tensor scores_NK = probabilities_NC.narrow(1, 0, classes);
+  const at::Tensor pairs = (scores_NK > least_score).nonzero();
+  const at::Tensor region = pairs.select(1, 0), of_class = pairs.select(1, 1);
+  const at::Tensor flat = region * classes + of_class;
+  const at::Tensor boxes = inside_picture(boxes_ND.reshape({-1, 4}), rows, columns);
+  const at::Tensor all_boxes = boxes.index_select(0, flat);
+  const at::Tensor all_scores = scores_NK.reshape({-1}).index_select(0, flat);
+  const at::Tensor stay = staying_boxes(all_boxes, all_scores, of_class, threshold);
   const at::Tensor best = stay.narrow(0, 0, std::min(most, stay.size(0)));
   return {all_boxes.index_select(0, best), all_scores.index_select(0, best),
-          all_classes.index_select(0, best), indices_of(regions).index_select(0, best)};
+          of_class.index_select(0, best), region.index_select(0, best)};
 }
 
 at::Tensor roi_align(const at::Tensor& map_BCHW, const at::Tensor& boxes_R4,

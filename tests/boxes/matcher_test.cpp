@@ -1,4 +1,4 @@
-// Overlaps, matches and levels against their plain forms.
+// Overlaps and matches against their plain forms.
 #include "fcm/boxes/matcher.h"
 
 #include <ATen/Parallel.h>
@@ -6,7 +6,6 @@
 #include <rapidcheck.h>
 
 #include "fcm/boxes/anchors.h"
-#include "fcm/boxes/levels.h"
 #include "fcm/boxes/overlap.h"
 #include "reference/detection_boxes.h"
 #include "tests/boxes/random_boxes.h"
@@ -44,6 +43,36 @@ TEST(Overlaps, OfBoxesWithoutAreaAreZero) {
   EXPECT_EQ(overlaps(boxes.narrow(0, 0, 0), boxes).sizes(), (std::vector<int64_t>{0, 4}));
 }
 
+// By its definition, truth by truth.
+Match match_by_definition(const at::Tensor& truths, const at::Tensor& boxes,
+                          const MatchOptions& options) {
+  const at::Tensor all = reference::overlap_matrix(truths, boxes).to(at::kDouble);
+  const auto of = [&](int64_t t, int64_t n) { return all[t][n].item<double>(); };
+  const auto as_stored = [&](double threshold) {
+    return truths.scalar_type() == at::kFloat ? static_cast<double>(static_cast<float>(threshold))
+                                              : threshold;
+  };
+  std::vector<int64_t> truth, label;
+  for (int64_t n = 0; n < boxes.size(0); ++n) {
+    int64_t best = 0;
+    for (int64_t t = 1; t < truths.size(0); ++t) best = of(t, n) > of(best, n) ? t : best;
+    const double most = truths.size(0) > 0 ? of(best, n) : 0;
+    truth.push_back(best);
+    label.push_back(most >= as_stored(options.positive_from)    ? 1
+                    : most >= as_stored(options.negative_below) ? -1
+                                                                : 0);
+  }
+  for (int64_t t = 0; t < truths.size(0) && options.low_quality; ++t) {
+    double most = 0;
+    for (int64_t n = 0; n < boxes.size(0); ++n) most = std::max(most, of(t, n));
+    for (int64_t n = 0; n < boxes.size(0); ++n) {
+      if (of(t, n) == most) label[static_cast<size_t>(n)] = 1;
+    }
+  }
+  return {at::tensor(at::ArrayRef<int64_t>(truth), at::kLong),
+          at::tensor(at::ArrayRef<int64_t>(label), at::kLong).to(at::kChar)};
+}
+
 TEST(Matcher, IsThePublishedOneAlsoOnTies) {
   EXPECT_TRUE(rc::check([] {
     const auto seed = *rc::gen::arbitrary<uint64_t>();
@@ -59,6 +88,9 @@ TEST(Matcher, IsThePublishedOneAlsoOnTies) {
     const reference::MatchedBoxes wanted =
         reference::matched_boxes(reference::overlap_matrix(of, boxes), options.negative_below,
                                  options.positive_from, options.low_quality);
+    const Match defined = match_by_definition(of, boxes, options);
+    RC_ASSERT(got.truth_N.equal(defined.truth_N));
+    RC_ASSERT(got.label_N.equal(defined.label_N));
     RC_ASSERT(got.truth_N.equal(wanted.truth_N));
     RC_ASSERT(got.label_N.to(at::kLong).equal(wanted.label_N));
     RC_ASSERT(by_matrix.truth_N.equal(wanted.truth_N));
@@ -103,18 +135,6 @@ TEST(Matcher, OfAWholeFrameDoesNotDependOnThreads) {
   expect_match(found[2], found[0]);
   expect_match(match_overlaps(overlaps(truths, anchors), kAnchorMatch), found[0]);
   EXPECT_GT(found[0].label_N.eq(kPositive).sum().item<int64_t>(), 11);
-}
-
-TEST(PyramidLevels, ChangeAtTheTrainedSizes) {
-  std::vector<at::Tensor> squares;
-  for (const double side : {1.0, 111.99, 112.0, 223.99, 224.0, 447.99, 448.0, 5000.0, 0.0}) {
-    squares.push_back(at::tensor({7.0, 5.0, 7.0 + side, 5.0 + side}, at::kDouble));
-  }
-  const at::Tensor levels = pyramid_levels(at::stack(squares));
-  EXPECT_TRUE(levels.equal(at::tensor({0, 0, 1, 1, 2, 2, 3, 3, 0}, at::kLong))) << levels;
-  // Of the area, not of a side; float32 too.
-  const at::Tensor wide = test::boxes_of({{0.0, 0.0, 448.0, 112.0}}, at::kFloat);
-  EXPECT_EQ(pyramid_levels(wide).item<int64_t>(), 2);
 }
 
 }  // namespace

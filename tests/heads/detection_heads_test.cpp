@@ -323,6 +323,43 @@ TEST(RegionHeads, OfRanksWithAndWithoutRegionsAreThoseOfOne) {
   });
 }
 
+// Half precision's maps, wider weights: results in float32, near those of float64.
+TEST(DetectionHeads, TakeBfloat16Maps) {
+  const auto near = [](const at::Tensor& got, const at::Tensor& wanted) {
+    return ((got.to(at::kDouble) - wanted).norm() / wanted.norm()).item<double>() < 0.05;
+  };
+  const nn::Ranks ranks = dist::group_of_one();
+  const at::Tensor pooled = test::fixed_normal({9, 7, 7, 6}, 1),
+                   classes = at::tensor({3, 0, 0, 2, 3, 1, 1, 1, 0}, at::kLong);
+  for (const nn::MapNormOptions& norm : {kRegionNorm, kChannelNorm}) {
+    const BuiltBoxHead box("roi_heads", small_box_head(norm)),
+        narrow_box("roi_heads", small_box_head(norm), at::kFloat);
+    const BoxPredictions got = narrow_box.head(pooled.to(at::kBFloat16), ranks);
+    EXPECT_EQ(got.scores_RC.scalar_type(), at::kFloat);
+    EXPECT_EQ(got.deltas_RD.scalar_type(), at::kFloat);
+    EXPECT_TRUE(near(got.scores_RC, box.head(pooled, ranks).scores_RC));
+    const BuiltMaskHead mask("mask_head", small_mask_head(norm)),
+        narrow_mask("mask_head", small_mask_head(norm), at::kFloat);
+    const at::Tensor masks = narrow_mask.head(pooled.to(at::kBFloat16), classes, ranks);
+    EXPECT_EQ(masks.scalar_type(), at::kFloat);
+    EXPECT_TRUE(near(masks, mask.head(pooled, classes, ranks)));
+    const BuiltPyramid pyramid("backbone", small_pyramid(norm)),
+        narrow_pyramid("backbone", small_pyramid(norm), at::kFloat);
+    test::Inputs maps = pyramid_maps(2, 32, 32), narrow;
+    for (const at::Tensor& map : maps) narrow.push_back(map.detach().to(at::kBFloat16));
+    const auto levels = narrow_pyramid.head(narrow, ranks), wanted = pyramid.head(maps, ranks);
+    for (size_t i = 0; i < levels.size(); ++i) {
+      EXPECT_EQ(levels[i].scalar_type(), at::kBFloat16);
+      EXPECT_TRUE(near(levels[i], wanted[i])) << i;
+    }
+  }
+  const Built<VitAdaptor, int64_t> adaptor("bottom_up", 64),
+      narrow_adaptor("bottom_up", 64, at::kFloat);
+  const at::Tensor map = test::fixed_normal({2, 4, 4, 64}, 1), half = map.to(at::kBFloat16);
+  EXPECT_TRUE(near(narrow_adaptor.head({half, half, half, half})[0],
+                   adaptor.head({map, map, map, map})[0]));
+}
+
 // Start values of the published heads: std or bound by name.
 TEST(DetectionHeads, StartAsThePublishedOnes) {
   nn::Parameters parameters(3, at::kFloat);

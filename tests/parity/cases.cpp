@@ -6,6 +6,7 @@
 #include <map>
 
 #include "tests/parity/coco_cases.h"
+#include "tests/parity/detection_cases.h"
 #include "tests/parity/miou_cases.h"
 #include "tests/parity/swin_model.h"
 
@@ -108,6 +109,28 @@ const std::map<std::string, Cases>& cases_of_segmentation_files() {
   return files;
 }
 
+// The set of detection, by names of files. Evaluations and rle.json are COCO's (is_of_coco).
+const std::map<std::string, Cases>& cases_of_detection_files() {
+  static const std::map<std::string, Cases> files{
+      // boxes
+      {"anchors.safetensors", detection_box_cases},
+      {"box2box.safetensors", detection_box_cases},
+      {"matcher.safetensors", detection_box_cases},
+      {"rpn_top_proposals.safetensors", detection_box_cases},
+      {"box_inference.safetensors", detection_box_cases},
+      // heads
+      {"fpn_tiny.safetensors", detection_map_cases},
+      {"rpn_tiny.safetensors", detection_map_cases},
+      {"box_head_tiny.safetensors", detection_region_cases},
+      {"mask_head_tiny.safetensors", detection_region_cases},
+      {"mask_head_tiny.polygons.json", no_cases},
+      {"sync_bn.safetensors", detection_region_cases},
+  };
+  return files;
+}
+
+bool is_of_detection(const Entry& entry) { return entry.folder.filename() == "detection"; }
+
 bool is_of_segmentation(const Entry& entry) { return entry.folder.filename() == "segmentation"; }
 
 // Of the set that has Swins alone, some tables name no source.
@@ -120,6 +143,9 @@ bool knows(const Entry& entry) {
   if (is_of_segmentation(entry) && entry.kind() != "errors") {
     return cases_of_segmentation_files().contains(entry.file);
   }
+  if (is_of_detection(entry) && entry.kind() != "errors") {
+    return cases_of_detection_files().contains(entry.file);
+  }
   const std::string kind = entry.kind();
   return cases_of_kinds().contains(kind) || cases_of_swin_kinds().contains(kind);
 }
@@ -129,6 +155,9 @@ std::vector<CaseResult> run_cases(const Entry& entry, const Request& request) {
   if (is_of_coco(entry)) return coco_cases(entry, request);
   if (is_of_segmentation(entry) && entry.kind() != "errors") {
     return cases_of_segmentation_files().at(entry.file)(entry, request);
+  }
+  if (is_of_detection(entry) && entry.kind() != "errors") {
+    return cases_of_detection_files().at(entry.file)(entry, request);
   }
   const auto& kinds = is_of_swin(entry) ? cases_of_swin_kinds() : cases_of_kinds();
   return kinds.at(entry.kind())(entry, request);
