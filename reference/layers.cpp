@@ -47,6 +47,14 @@ at::Tensor Layers::channel_norm(const std::string& name, const at::Tensor& x_BCH
   return layer_norm(name, x_BCHW.permute({0, 2, 3, 1}), epsilon).permute({0, 3, 1, 2});
 }
 
+at::Tensor Layers::batch_norm(const std::string& name, const at::Tensor& x_BCHW,
+                              bool training) const {
+  const at::Tensor& scale = weight(name + ".weight");
+  return at::batch_norm(x_BCHW.to(scale.scalar_type()), scale, weight(name + ".bias"),
+                        weight(name + ".running_mean"), weight(name + ".running_var"), training,
+                        /*momentum=*/0.1, /*eps=*/1e-5, /*cudnn_enabled=*/false);
+}
+
 at::Tensor Layers::patch_embed(const std::string& name, const at::Tensor& x_BCHW,
                                int64_t stride) const {
   return shown(name, at::gelu(channel_norm(name + ".norm", conv(name + ".proj", x_BCHW, stride))));

@@ -26,6 +26,7 @@ class Layers {
 
   // Throws Error(kCheckpoint) for a name that is not there.
   const at::Tensor& weight(const std::string& name) const;
+  bool has(const std::string& name) const { return weights_.contains(name); }
   at::ScalarType compute() const { return compute_; }
   // Shows a value to the observer and hands it on.
   at::Tensor shown(const std::string& name, at::Tensor value) const;
@@ -37,6 +38,9 @@ class Layers {
   // Over the channels of an NCHW map.
   at::Tensor channel_norm(const std::string& name, const at::Tensor& x_BCHW,
                           double epsilon = kConvNormEpsilon) const;
+
+  // By the batch, and the running statistics in the weights move; otherwise by those.
+  at::Tensor batch_norm(const std::string& name, const at::Tensor& x_BCHW, bool training) const;
 
   // Convolution with kernel = stride, norm, GELU.
   at::Tensor patch_embed(const std::string& name, const at::Tensor& x_BCHW, int64_t stride) const;

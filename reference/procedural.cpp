@@ -53,8 +53,12 @@ ProceduralKind procedural_kind(const std::string& name, size_t dimensions) {
 }
 
 at::Tensor procedural(const std::string& name, uint64_t seed, const std::vector<int64_t>& shape) {
+  return procedural(name, seed, shape, procedural_kind(name, shape.size()));
+}
+
+at::Tensor procedural(const std::string& name, uint64_t seed, const std::vector<int64_t>& shape,
+                      ProceduralKind kind) {
   const uint64_t start = hash_of(name) + (seed + 1) * kGolden;
-  const ProceduralKind kind = procedural_kind(name, shape.size());
   const float range = kind == ProceduralKind::kImages   ? 4.0f
                       : kind == ProceduralKind::kSmall  ? 0.1f
                       : kind == ProceduralKind::kWeight ? weight_range(shape)

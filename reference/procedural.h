@@ -19,5 +19,8 @@ ProceduralKind procedural_kind(const std::string& name, size_t dimensions);
 // a hash of name, seed and position, and float32 arithmetic without fused multiply-adds. Position
 // tables are procedural in teachers alone.
 at::Tensor procedural(const std::string& name, uint64_t seed, const std::vector<int64_t>& shape);
+// The same where a set says itself what a name stands for.
+at::Tensor procedural(const std::string& name, uint64_t seed, const std::vector<int64_t>& shape,
+                      ProceduralKind kind);
 
 }  // namespace fcm::reference

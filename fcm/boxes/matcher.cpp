@@ -127,7 +127,7 @@ Match match(const at::Tensor& truths_T4, const at::Tensor& boxes_N4, const Match
 }
 
 Match match_overlaps(const at::Tensor& overlaps_TN, const MatchOptions& options) {
-  if (overlaps_TN.size(0) == 0) return without_truths(overlaps_TN.size(1), overlaps_TN.device());
+  if (overlaps_TN.numel() == 0) return without_truths(overlaps_TN.size(1), overlaps_TN.device());
   const auto [best_N, truth_N] = overlaps_TN.max(0);
   at::Tensor label_N = at::full_like(truth_N, kIgnored, at::kChar);
   label_N.masked_fill_(best_N < options.negative_below, kNegative);

@@ -10,8 +10,8 @@ struct MatchOptions {
   double negative_below = 0.3;  // overlap with the best truth
   double positive_from = 0.7;   // between the two: neither
   // Every candidate that overlaps some truth as much as the best candidate of that truth does is a
-  // positive, too. A truth that no candidate overlaps makes all that overlap nothing positives, so
-  // truths without area have to be dropped before.
+  // positive, too. A truth that no candidate overlaps makes positives of all candidates, so truths
+  // without area have to be dropped before.
   bool low_quality = true;
 };
 inline constexpr MatchOptions kAnchorMatch{0.3, 0.7, true};
