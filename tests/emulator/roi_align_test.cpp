@@ -15,9 +15,9 @@ TEST(EmulatedRoiAlign, EqualsTheReference) { test::emulator::expect_cases(roi_al
 // samples among them.
 TEST(EmulatedRoiAlign, GathersFromManyBoxes) {
   const int64_t count = 150;
-  at::Tensor corner_R2 = case_values({count, 2}, at::kFloat, 1).mul(12).add(16);
-  const at::Tensor boxes_R4 =
-      at::cat({corner_R2, corner_R2 + case_values({count, 2}, at::kFloat, 2).mul(9).add(4)}, 1);
+  const at::Tensor corner_R2 = case_values({count, 2}, at::kFloat, 1).mul(12).add(16);
+  const at::Tensor boxes_R4 = at::cat(
+      {corner_R2, corner_R2 + case_values({count, 2}, at::kFloat, 2).abs().mul(9).add(4)}, 1);
   boxes_R4[7][2] = std::numeric_limits<float>::quiet_NaN();
   boxes_R4[8][1] = -std::numeric_limits<float>::infinity();
   boxes_R4[9][3] = 1e9F;

@@ -41,16 +41,20 @@ struct NmsInput {
   at::Tensor groups_N() const { return at::tensor(groups, at::kLong); }
 };
 
-double plain_ratio(const NmsBox& a, const NmsBox& b) {
-  const float width = std::max(0.F, std::min(a[2], b[2]) - std::max(a[0], b[0]));
-  const float height = std::max(0.F, std::min(a[3], b[3]) - std::max(a[1], b[1]));
-  const float shared = width * height;
-  const float whole = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared;
-  return shared / whole;
+// In type A: a third is above 1. / 3 in float32 and not in float64.
+template <class A>
+double plain_ratio(const NmsBox& one, const NmsBox& other) {
+  const std::array<A, 4> a{one[0], one[1], one[2], one[3]},
+      b{other[0], other[1], other[2], other[3]};
+  const A width = std::max(A(0), std::min(a[2], b[2]) - std::max(a[0], b[0]));
+  const A height = std::max(A(0), std::min(a[3], b[3]) - std::max(a[1], b[1]));
+  const A shared = width * height;
+  const A whole = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared;
+  return static_cast<double>(shared / whole);
 }
 
 // Box by box in the order of scores; `drops` says which ratio drops a box.
-template <class Drops>
+template <class A, class Drops>
 std::vector<int64_t> plain_nms(const NmsInput& in, const Drops& drops) {
   std::vector<int64_t> order(in.boxes.size());
   std::iota(order.begin(), order.end(), 0);
@@ -62,7 +66,7 @@ std::vector<int64_t> plain_nms(const NmsInput& in, const Drops& drops) {
     const auto of = [&](int64_t k) { return static_cast<size_t>(k); };
     if (std::ranges::none_of(kept, [&](int64_t k) {
           return in.groups[of(k)] == in.groups[of(i)] &&
-                 drops(plain_ratio(in.boxes[of(k)], in.boxes[of(i)]));
+                 drops(plain_ratio<A>(in.boxes[of(k)], in.boxes[of(i)]));
         })) {
       kept.push_back(i);
     }
@@ -70,8 +74,9 @@ std::vector<int64_t> plain_nms(const NmsInput& in, const Drops& drops) {
   return kept;
 }
 
+template <class A = float>
 std::vector<int64_t> plain_nms(const NmsInput& in) {
-  return plain_nms(in, [&](double ratio) { return ratio > in.threshold; });
+  return plain_nms<A>(in, [&](double ratio) { return ratio > in.threshold; });
 }
 
 std::vector<int64_t> numbers_of(const at::Tensor& kept_K) {
@@ -120,7 +125,7 @@ TEST_P(NmsIsaTest, EqualsThePlainFormForAnyBoxes) {
     NmsInput one = in;
     std::ranges::fill(one.groups, 0);
     RC_ASSERT(numbers_of(nms_with(GetParam(), in.boxes_N4().to(at::kDouble), in.scores_N(), {},
-                                  in.threshold)) == plain_nms(one));
+                                  in.threshold)) == plain_nms<double>(one));
   }));
 }
 
@@ -138,6 +143,7 @@ TEST_P(NmsIsaTest, ABoxIsDroppedByTheLastThatStays) {
 
 TEST_P(NmsIsaTest, EqualsTheReferenceOnManyBoxes) {
   for (const OpCase& op_case : nms_cases().cases) {
+    if (op_case.forward_elements > 2e4) continue;  // seconds, and the same code
     const OpCase::Inputs in = op_case.inputs(at::kFloat, 5);
     for (const double threshold : {.3, .5, .7}) {
       EXPECT_TRUE(at::equal(nms_with(GetParam(), in[0], in[1], in[2], threshold),
@@ -212,7 +218,7 @@ TEST(NmsControls, OtherRulesGiveOtherBoxes) {
     }
     const auto got = numbers_of(nms(in.boxes_N4(), in.scores_N(), in.groups_N(), in.threshold));
     EXPECT_EQ(got, plain_nms(in));
-    not_strict += got != plain_nms(in, [](double ratio) { return ratio >= .5; });
+    not_strict += got != plain_nms<float>(in, [](double ratio) { return ratio >= .5; });
     met += got != numbers_of(nms(in.boxes_N4(), in.scores_N(), {}, in.threshold));
   }
   EXPECT_GT(not_strict, 0);

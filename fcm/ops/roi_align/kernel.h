@@ -14,8 +14,8 @@ struct RoiBin {
   int64_t first, count, weights;
 };
 
-// A box on its map: the mean of samples is a sum of rows of sums of cells, since the samples of a
-// bin are a grid and bilinear weights are products.
+// A box on its map. The samples of a bin are a grid and bilinear weights are products, so that the
+// mean of samples is a sum over rows of sums over the cells of a row.
 template <class A>
 struct RoiCells {
   const RoiBin* down;    // [bins]
@@ -38,6 +38,7 @@ struct RoiBackward {
   int64_t first_row, end_row;  // of the map; the others are left out
   const T* dout;               // [bins, bins, channels]
   A* dmap;                     // [end_row - first_row, cols, channels]: added to
+  A* row;                      // memory for [bins, channels]
 };
 
 struct RoiAlignKernels {

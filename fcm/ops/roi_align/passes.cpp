@@ -19,7 +19,7 @@ namespace {
 
 // A band of rows of a map whose gradient one thread sums: small enough for the second-level cache,
 // and maps that are small themselves still give work to several threads.
-constexpr int64_t kBandElements = 1 << 18, kMostBandRows = 8;
+constexpr int64_t kBandElements = 1 << 17, kMostBandRows = 8;
 
 const RoiAlignKernels& kernels_of_rois(Isa isa) {
   return pick(isa, roi_align_plain, roi_align_avx2, roi_align_avx512);
@@ -143,11 +143,12 @@ std::vector<Band> filled_bands(const RoiList<A>& list, const RoiMaps& maps,
 // Adds what the boxes of a band give, in float32 or float64.
 template <class T, class A>
 void sum_band(void (*kernel)(const RoiBackward<T, A>&), const Band& band, const Rois& rois,
-              const RoiMaps& maps, const std::vector<RoiTable<A>>& tables, const T* dout, A* dmap) {
+              const RoiMaps& maps, const std::vector<RoiTable<A>>& tables, const T* dout, A* dmap,
+              A* row) {
   for (const int64_t roi : band.rois) {
-    kernel({rois.bins, maps.sides[band.level][1], maps.channels,
-            tables[static_cast<size_t>(roi)].cells(), band.first_row, band.end_row,
-            dout + roi * rois.bins * rois.bins * maps.channels, dmap});
+    const RoiTable<A>& table = tables[static_cast<size_t>(roi)];
+    kernel({rois.bins, maps.sides[band.level][1], maps.channels, table.cells(), band.first_row,
+            band.end_row, dout + roi * rois.bins * rois.bins * maps.channels, dmap, row});
   }
 }
 
@@ -159,7 +160,8 @@ void spread_all(void (*kernel)(const RoiBackward<T, A>&),
   const std::vector<Band> bands = filled_bands(RoiList<A>(rois), maps, tables);
   const T* dout = static_cast<const T*>(dout_RPPC.const_data_ptr());
   for_each_in_turn(std::ssize(bands), [&] {
-    return [&, sums = std::vector<A>()](int64_t item) mutable {
+    const auto of_bins = static_cast<size_t>(rois.bins * maps.channels);
+    return [&, row = std::vector<A>(of_bins), sums = std::vector<A>()](int64_t item) mutable {
       const Band& band = bands[static_cast<size_t>(item)];
       const auto [rows, cols] = maps.sides[band.level];
       const int64_t of_row = cols * maps.channels;
@@ -168,10 +170,10 @@ void spread_all(void (*kernel)(const RoiBackward<T, A>&),
               (band.picture * rows + band.first_row) * of_row;
       std::memset(to, 0, static_cast<size_t>(elements) * sizeof(T));
       if constexpr (std::is_same_v<T, A>) {
-        sum_band(kernel, band, rois, maps, tables, dout, to);
+        sum_band(kernel, band, rois, maps, tables, dout, to, row.data());
       } else if (!band.rois.empty()) {
         sums.assign(static_cast<size_t>(elements), 0);
-        sum_band(kernel, band, rois, maps, tables, dout, sums.data());
+        sum_band(kernel, band, rois, maps, tables, dout, sums.data(), row.data());
         round(sums.data(), elements, to);
       }
     };
