@@ -1,6 +1,6 @@
-// What the published detector (detectron2) does with boxes, in plain tensor calls, one rule after the
-// other: anchors, deltas, matches, proposals, detections, pixels of regions. Boxes are [.., 4] x0,
-// y0, x1, y1 in pixels; nothing here has a gradient but roi_align in its map.
+// What the published detector (detectron2) does with boxes, in plain tensor calls, one rule after
+// the other: anchors, deltas, matches, proposals, detections, pixels of regions. Boxes are [.., 4]
+// x0, y0, x1, y1 in pixels; nothing here has a gradient but roi_align in its map.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -52,8 +52,9 @@ FoundDetections box_inference(const at::Tensor& boxes_ND, const at::Tensor& prob
                               int64_t rows, int64_t columns, double least_score, double threshold,
                               int64_t most);
 
-// Pixels of regions: of boxes [R, 4] in the pictures picture_R of a map [B, C, H, W] whose positions
-// are 1 / scale pixels apart, [R, C, bins, bins]. Bilinear, as many samples as cells a bin has.
+// Pixels of regions: of boxes [R, 4] in the pictures picture_R of a map [B, C, H, W] whose
+// positions are 1 / scale pixels apart, [R, C, bins, bins]. Bilinear, as many samples as cells a
+// bin has.
 at::Tensor roi_align(const at::Tensor& map_BCHW, const at::Tensor& boxes_R4,
                      const at::Tensor& picture_R, double scale, int64_t bins);
 

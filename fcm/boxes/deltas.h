@@ -1,5 +1,5 @@
-// Boxes relative to other boxes, by centre and size: what networks predict of a box. Source: Girshick
-// et al., "Rich feature hierarchies", CVPR 2014, appendix C; detectron2, Box2BoxTransform.
+// Boxes relative to other boxes, by centre and size: what networks predict of a box. Source:
+// Girshick et al., "Rich feature hierarchies", CVPR 2014, appendix C; detectron2, Box2BoxTransform.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,8 +22,8 @@ at::Tensor encode(const at::Tensor& sources_N4, const at::Tensor& targets_N4,
                   const DeltaWeights& weights);
 
 // Boxes at deltas [N, 4 * K] of sources [N, 4], K of each, one after another -> [N, 4 * K], in the
-// wider of both types, float32 at least. dw and dh, divided by their weights, count as ln(1000 / 16)
-// at most.
+// wider of both types, float32 at least. dw and dh, divided by their weights, count as ln(1000 /
+// 16) at most.
 at::Tensor decode(const at::Tensor& deltas_ND, const at::Tensor& sources_N4,
                   const DeltaWeights& weights);
 

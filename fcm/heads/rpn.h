@@ -26,8 +26,8 @@ struct AnchorPredictions {
 
 class RpnHead {
  public:
-  // `scope`: the published "proposal_generator.rpn_head", which gets "conv.conv0.*", "conv.conv1.*",
-  // "objectness_logits.*" and "anchor_deltas.*".
+  // `scope`: the published "proposal_generator.rpn_head", which gets "conv.conv0.*",
+  // "conv.conv1.*", "objectness_logits.*" and "anchor_deltas.*".
   RpnHead(const nn::Scope& scope, const RpnOptions& options = {});
 
   // A map [B, H, W, channels] -> H * W * anchors of them. Keeps two maps for the backward pass.

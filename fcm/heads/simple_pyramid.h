@@ -1,6 +1,6 @@
-// The pyramid of the official detector: five maps from the last of the backbone alone. Source: Li et
-// al., "Exploring plain vision transformer backbones for object detection", ECCV 2022; detectron2,
-// SimpleFeaturePyramid with LastLevelMaxPool.
+// The pyramid of the official detector: five maps from the last of the backbone alone. Source: Li
+// et al., "Exploring plain vision transformer backbones for object detection", ECCV 2022;
+// detectron2, SimpleFeaturePyramid with LastLevelMaxPool.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,5 +1,5 @@
-// The losses of Mask R-CNN (detectron2: RPN.losses, FastRCNNOutputLayers.losses, mask_rcnn_loss), as
-// sums over what was sampled divided by a number that the caller gives.
+// The losses of Mask R-CNN (detectron2: RPN.losses, FastRCNNOutputLayers.losses, mask_rcnn_loss),
+// as sums over what was sampled divided by a number that the caller gives.
 //
 // The published program divides by numbers of its own rank and averages over ranks. Here a divisor
 // is of the whole batch, over all ranks and micro-batches: then the losses of all parts add up to
@@ -50,8 +50,9 @@ struct BoxLosses {
 BoxLosses box_losses(const at::Tensor& scores_RC, const at::Tensor& deltas_RD,
                      const RegionTargets& targets, double divisor);
 
-// loss_mask: binary cross-entropy of the pixels of the own class, logits and targets (0 or 1, of any
-// type) [F, M, M]. `foreground`: the published divisor is this, regions of foreground, times M * M.
+// loss_mask: binary cross-entropy of the pixels of the own class, logits and targets (0 or 1, of
+// any type) [F, M, M]. `foreground`: the published divisor is this, regions of foreground, times
+// M * M.
 at::Tensor mask_loss(const at::Tensor& logits_FMM, const at::Tensor& targets_FMM,
                      double foreground);
 

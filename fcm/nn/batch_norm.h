@@ -37,9 +37,10 @@ double running_divisor(double count, const dist::Group& group, const BatchNormOp
 // PyTorch's batch_norm in training, where the batch is that of all ranks together: normalised by
 // its mean and biased variance over everything but dimension 1, then times weight plus bias;
 // `running` moves towards its mean and unbiased variance (or what OverRanks says). Ranks may have
-// different numbers of pictures, and all have to call it, forward and backward. Statistics are summed in float64, so
-// that a picture's result does not depend on the number of ranks but by rounding. Gradients of
-// weight and bias are of this rank's pictures alone, as those of any layer, for the reducer to sum.
+// different numbers of pictures, and all have to call it, forward and backward. Statistics are
+// summed in float64, so that a picture's result does not depend on the number of ranks but by
+// rounding. Gradients of weight and bias are of this rank's pictures alone, as those of any layer,
+// for the reducer to sum.
 //
 // x: [N, C, ...], any floating type; weight_C and bias_C of the type of `running`. The result is
 // like x. Not differentiable twice.

@@ -283,7 +283,8 @@ TEST(RegionHeads, TakeNoRegions) {
   }
 }
 
-// A rank without regions waits with the others, forward and backward, and comes to their statistics.
+// A rank without regions waits with the others, forward and backward, and comes to their
+// statistics.
 TEST(RegionHeads, OfRanksWithAndWithoutRegionsAreThoseOfOne) {
   const BuiltMaskHead whole("mask_head", small_mask_head());
   const at::Tensor all = test::fixed_normal({5, 7, 7, 6}, 1);

@@ -16,8 +16,8 @@ namespace fcm::parity {
 
 // Every stored tensor whose name does not begin with one of `given` (what a case starts from)
 // against the computed one of its name: whole numbers exactly, boxes to a thousandth of a pixel,
-// gradients in float64 to 1e-5 of a tensor's largest value, in float32 to 1e-4 of its norm, the rest
-// by the file's own error. What is stored and not computed is a fault.
+// gradients in float64 to 1e-5 of a tensor's largest value, in float32 to 1e-4 of its norm, the
+// rest by the file's own error. What is stored and not computed is a fault.
 void compare_detection(CaseResult& result, const Entry& entry, const Tensors& stored,
                        const Tensors& got, at::ScalarType type,
                        const std::vector<std::string>& given = {});
