@@ -33,8 +33,8 @@ TEST(EmulatedRoiAlign, GathersFromManyBoxes) {
   for (size_t i = 0; i < got.size(); ++i) {
     EXPECT_EQ(test::compare(got[i], wanted[i], 1e-12).description, "") << i;
   }
-  // The control: a box that is left out is seen in the gradient.
-  boxes_R4[20].zero_();
+  // The control: boxes that are left out are seen in the gradient.
+  boxes_R4.narrow(0, 20, 9).zero_();
   const test::Inputs without = test::with_gradients(run, maps);
   EXPECT_NE(test::compare(without[1], wanted[1], 1e-6).description, "");
 }

@@ -23,7 +23,6 @@
 namespace fcm::parity {
 namespace {
 
-using nlohmann::json;
 using FloatBox = std::array<float, 4>;
 
 // Calls task(result, path, type) for each; types: float32, and float64 where asked for.
@@ -68,10 +67,10 @@ void nms_files(CaseResult& result, const Entry& entry, const Tensors& in, const 
   }
 }
 
-at::Tensor channels_last(const at::Tensor& map_BCHW) {
+at::Tensor bhwc_of(const at::Tensor& map_BCHW) {
   return map_BCHW.permute({0, 2, 3, 1}).contiguous();
 }
-at::Tensor channels_first(const at::Tensor& map_BHWC) { return map_BHWC.permute({0, 3, 1, 2}); }
+at::Tensor bchw_of(const at::Tensor& map_BHWC) { return map_BHWC.permute({0, 3, 1, 2}); }
 
 // What is cut out of which maps.
 struct RoiFile {
@@ -86,38 +85,44 @@ struct RoiAnswers {
 };
 
 // Bins, and the gradient of their sum with these weights.
-RoiAnswers answers(const RoiFile& file, at::ScalarType type, int64_t bins,
-                   const at::Tensor& probe_RCPP) {
+RoiAnswers bins_and_gradients(const RoiFile& file, at::ScalarType type, int64_t bins,
+                              const at::Tensor& probe_RCPP) {
   std::vector<at::Tensor> maps;
   for (const at::Tensor& map : file.maps_BCHW) {
-    maps.push_back(channels_last(map.to(type)).set_requires_grad(true));
+    maps.push_back(bhwc_of(map.to(type)).set_requires_grad(true));
   }
-  const at::Tensor out = channels_first(
-      ops::roi_align(maps, file.boxes_R4, file.picture_R, file.level_R, file.scales, bins));
+  const at::Tensor out =
+      bchw_of(ops::roi_align(maps, file.boxes_R4, file.picture_R, file.level_R, file.scales, bins));
   RoiAnswers result{out.detach(), {}};
   const auto gradients =
       torch::autograd::grad({(out * probe_RCPP.to(type)).sum()}, {maps.begin(), maps.end()});
-  for (const at::Tensor& one : gradients) result.gradients_BCHW.push_back(channels_first(one));
+  for (const at::Tensor& one : gradients) result.gradients_BCHW.push_back(bchw_of(one));
   return result;
 }
 
-Tolerance tolerance_in(const Entry& entry, at::ScalarType type) {
-  return type == at::kFloat ? float32_tolerance(entry) : float64_tolerance(entry);
+// What the set's README allows in float32; in float64 the published code's own error, where it is
+// stored (of the means of masks it is not).
+double bound_of_answer(const Entry& entry, const std::string& name, at::ScalarType type) {
+  constexpr double kLeast = 1e-5, kHeadroom = 10;
+  if (type == at::kDouble && entry.errors.contains(name)) {
+    return float64_tolerance(entry)(name, Quantity::kActivation);
+  }
+  const double of_file = entry.about.at("fp32_vs_fp64").at("max_rel_to_tensor_max");
+  return std::max(kLeast, kHeadroom * of_file);
 }
 
-void compare_answer(CaseResult& result, const Entry& entry, at::ScalarType type,
-                    const std::string& name, const at::Tensor& got, const at::Tensor& wanted) {
-  const auto quantity = name.starts_with("grad") ? Quantity::kGradient : Quantity::kActivation;
-  compare(result, name, got, wanted, tolerance_in(entry, type)(name, quantity));
+void compare_bins(CaseResult& result, const Entry& entry, at::ScalarType type,
+                  const std::string& name, const at::Tensor& got, const at::Tensor& wanted) {
+  compare(result, name, got, wanted, bound_of_answer(entry, name, type));
 }
 
-at::Tensor procedural_like(const std::string& name, uint64_t seed, const at::Tensor& like) {
-  return reference::procedural(name, seed, like.sizes().vec());
+at::Tensor images_of_file(const std::string& name, const Entry& entry, at::IntArrayRef shape) {
+  return reference::procedural(name, entry.about.at("seed"), shape.vec(),
+                               reference::ProceduralKind::kImages);
 }
 
 void roi_align_file(CaseResult& result, const Entry& entry, const Tensors& in,
                     const Tensors& stored, at::ScalarType type) {
-  const uint64_t seed = entry.about.at("seed");
   const at::Tensor &rois = in.at("rois"), &masks = in.at("bitmask");
   const int64_t count = rois.size(0);
   const RoiFile file{{in.at("features")},
@@ -127,18 +132,17 @@ void roi_align_file(CaseResult& result, const Entry& entry, const Tensors& in,
                      {entry.about.at("scale").get<double>()}};
   for (const int64_t bins : {7, 14}) {
     const at::Tensor& wanted = stored.at(fmt::format("out{}", bins));
-    const RoiAnswers got =
-        answers(file, type, bins, procedural_like(fmt::format("probe.{}", bins), seed, wanted));
-    compare_answer(result, entry, type, fmt::format("out{}", bins), got.out_RCPP, wanted);
-    compare_answer(result, entry, type, fmt::format("grad{}", bins), got.gradients_BCHW[0],
-                   stored.at(fmt::format("grad{}", bins)));
+    const RoiAnswers got = bins_and_gradients(
+        file, type, bins, images_of_file(fmt::format("probe.{}", bins), entry, wanted.sizes()));
+    compare_bins(result, entry, type, fmt::format("out{}", bins), got.out_RCPP, wanted);
+    compare_bins(result, entry, type, fmt::format("grad{}", bins), got.gradients_BCHW[0],
+                 stored.at(fmt::format("grad{}", bins)));
   }
   // Every mask a picture of its own, at its own scale.
   const at::Tensor pictures = at::arange(masks.size(0), at::kLong);
   const at::Tensor means = ops::roi_align({masks.to(type).unsqueeze(3)}, in.at("bitmask.boxes"),
                                           pictures, at::zeros_like(pictures), {1}, 28);
-  compare_answer(result, entry, type, "bitmask.out28", means.squeeze(3),
-                 stored.at("bitmask.out28"));
+  compare_bins(result, entry, type, "bitmask.out28", means.squeeze(3), stored.at("bitmask.out28"));
 }
 
 // Boxes of all pictures in order, and the picture of each.
@@ -163,17 +167,17 @@ void roi_pooler_file(CaseResult& result, const Entry& entry, const Tensors& in,
                      const Tensors& stored, at::ScalarType type) {
   const RoiFile file = pooler_file(in);
   const at::Tensor& wanted = stored.at("out");
-  compare_exactly(result, "levels", file.level_R, stored.at("levels"));
-  const RoiAnswers got = answers(file, type, wanted.size(3),
-                                 procedural_like("probe.out", entry.about.at("seed"), wanted));
-  compare_answer(result, entry, type, "out", got.out_RCPP, wanted);
+  compare_exactly(result, "levels", file.level_R + 2, stored.at("levels"));
+  const RoiAnswers got = bins_and_gradients(file, type, wanted.size(3),
+                                            images_of_file("probe", entry, wanted.sizes()));
+  compare_bins(result, entry, type, "out", got.out_RCPP, wanted);
   for (size_t i = 0; i < got.gradients_BCHW.size(); ++i) {
     const std::string name = fmt::format("grad.p{}", i + 2);
-    compare_answer(result, entry, type, name, got.gradients_BCHW[i], stored.at(name));
+    compare_bins(result, entry, type, name, got.gradients_BCHW[i], stored.at(name));
   }
 }
 
-FloatBox box_of(const at::Tensor& boxes_N4, int64_t i) {
+FloatBox float_box(const at::Tensor& boxes_N4, int64_t i) {
   FloatBox box{};
   for (int64_t k = 0; k < 4; ++k) box[static_cast<size_t>(k)] = boxes_N4[i][k].item<float>();
   return box;
@@ -200,7 +204,7 @@ image::RunLengths pasted(Path path, const at::Tensor& mask_SS, const at::Tensor&
   if (path == Path::kFast) {
     const at::Tensor mask = mask_SS.contiguous();
     return image::paste_mask({mask.const_data_ptr<float>(), static_cast<size_t>(mask.numel())},
-                             mask.size(0), box_of(box_4.unsqueeze(0), 0), rows, cols, threshold);
+                             mask.size(0), float_box(box_4.unsqueeze(0), 0), rows, cols, threshold);
   }
   const at::Tensor inside =
       (sampled_mask(mask_SS, box_4, rows, cols) >= threshold).to(at::kByte).contiguous();
@@ -232,11 +236,11 @@ image::RunLengths runs_of_values(const at::Tensor& values_HW, double threshold) 
 
 void paste_masks_file(CaseResult& result, const Entry& entry, const Tensors& in,
                       const Tensors& stored, Path path) {
-  const json about = read_json(entry.folder / "paste_masks.json");
+  const nlohmann::json about = read_json(entry.folder / "paste_masks.json");
   const at::Tensor &masks = in.at("masks"), &boxes = in.at("boxes"), &soft = stored.at("soft");
   require(std::ssize(about) == masks.size(0), "{} masks and {} texts", masks.size(0), about.size());
   for (int64_t i = 0; i < masks.size(0); ++i) {
-    const json& one = about[static_cast<size_t>(i)];
+    const nlohmann::json& one = about[static_cast<size_t>(i)];
     const int64_t rows = one.at("size").at(0), cols = one.at("size").at(1);
     compare_pixels(result, fmt::format("mask {}", i), pasted(path, masks[i], boxes[i], rows, cols),
                    image::parse_run_lengths(one.at("counts").get<std::string>(), rows, cols),
@@ -255,14 +259,14 @@ void paste_masks_file(CaseResult& result, const Entry& entry, const Tensors& in,
 
 void postprocess_file(CaseResult& result, const Entry& entry, const Tensors& in,
                       const Tensors& stored, Path path) {
-  const json about = read_json(entry.folder / "postprocess.json");
+  const nlohmann::json about = read_json(entry.folder / "postprocess.json");
   for (size_t k = 0; k < about.size(); ++k) {
-    const json& one = about[k];
+    const nlohmann::json& one = about[k];
     const int64_t rows = one.at("height"), cols = one.at("width");
     const at::Tensor &boxes = in.at(fmt::format("{}.boxes", k)),
                      &masks = in.at(fmt::format("{}.masks", k));
     std::vector<FloatBox> frame_boxes;
-    for (int64_t i = 0; i < boxes.size(0); ++i) frame_boxes.push_back(box_of(boxes, i));
+    for (int64_t i = 0; i < boxes.size(0); ++i) frame_boxes.push_back(float_box(boxes, i));
     const auto left = image::boxes_in_picture(frame_boxes, one.at("network_image").at(0),
                                               one.at("network_image").at(1), rows, cols);
     std::vector<int64_t> kept;
@@ -300,8 +304,8 @@ std::vector<CaseResult> nms_file_cases(const Entry& entry, const Request& reques
 std::vector<CaseResult> roi_align_file_cases(const Entry& entry, const Request& request) {
   const Tensors stored = read_tensors(entry.path());
   Tensors all = stored;
-  all["features"] = reference::procedural("features", entry.about.at("seed"),
-                                          entry.about.at("feature").get<std::vector<int64_t>>());
+  all["features"] =
+      images_of_file("features", entry, entry.about.at("feature").get<std::vector<int64_t>>());
   const Tensors in = case_inputs(request, all);
   return on_both_paths(entry, request, true, [&](CaseResult& result, Path, at::ScalarType type) {
     roi_align_file(result, entry, in, stored, type);
@@ -313,8 +317,7 @@ std::vector<CaseResult> roi_pooler_file_cases(const Entry& entry, const Request&
   Tensors all = stored;
   for (int level = 2; level <= 5; ++level) {
     const std::string name = fmt::format("features.p{}", level);
-    all[name] =
-        procedural_like(name, entry.about.at("seed"), stored.at(fmt::format("grad.p{}", level)));
+    all[name] = images_of_file(name, entry, stored.at(fmt::format("grad.p{}", level)).sizes());
   }
   const Tensors in = case_inputs(request, all);
   return on_both_paths(entry, request, true, [&](CaseResult& result, Path, at::ScalarType type) {
