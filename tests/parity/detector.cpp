@@ -15,6 +15,7 @@
 #include "tests/parity/detection_stored.h"
 #include "tests/parity/golden.h"
 #include "tests/parity/segmentation_head.h"
+#include "tests/parity/segmentor.h"
 
 namespace fcm::parity {
 namespace {
@@ -112,7 +113,7 @@ std::vector<int64_t> places_of(const at::Tensor& chosen, const at::Tensor& label
 boxes::Choice given_choice(const at::Tensor& positive, const at::Tensor& negative,
                            const at::Tensor& label_N) {
   return [=](boxes::Side side, int64_t, int64_t) {
-    const bool is_positive = side == boxes::Side::kPositive;
+    const bool is_positive = side == boxes::Side::kPositives;
     return places_of(is_positive ? positive : negative, label_N, is_positive ? 1 : 0);
   };
 }
