@@ -22,6 +22,12 @@ at::ScalarType arithmetic_of(const at::Tensor& qkv) {
   return qkv.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+// Of one product of all scores with something of head_dim columns.
+double operations_of(const at::Tensor& qkv_NTD) {
+  const auto tokens = static_cast<double>(qkv_NTD.size(1));
+  return 2 * tokens * tokens * static_cast<double>(qkv_NTD.size(0) * qkv_NTD.size(2) / 3);
+}
+
 // Work in pieces: Z heads of a sequence, of whose queries a few rows at a time are looked at.
 struct MapPieces {
   int64_t heads, rows, cols;       // of the map
@@ -157,6 +163,7 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
     const at::Tensor qkv = saved[0].detach(), dout_NTC = gradients[0];
     const std::vector<int64_t> sizes = context->saved_data["map"].toIntVector();
     const MapPieces map(sizes[0], sizes[1], sizes[2], qkv);
+    const Part timed("decomposed attention gradient", 6 * operations_of(qkv), 0);
     const at::ScalarType type = arithmetic_of(qkv);
     const PlacedTables tables(saved[1].detach(), saved[2].detach(), map, type);
     const at::Tensor dqkv = at::empty_like(qkv);
@@ -243,8 +250,7 @@ at::Tensor decomposed_attention(const at::Tensor& qkv_NTD, int64_t heads,
   if (qkv_NTD.numel() == 0 || reference_ops()) {
     return decomposed_attention_reference(qkv_NTD, heads, tables, rows, cols);
   }
-  const double pairs = static_cast<double>(qkv_NTD.size(0) * rows * cols * rows * cols);
-  const Part timed("decomposed attention", 4 * pairs * static_cast<double>(heads * dim), 0);
+  const Part timed("decomposed attention", 2 * operations_of(qkv_NTD), 0);
   return DecomposedAttention::apply(qkv_NTD, tables.rows_Rd, tables.cols_Rd, heads, rows, cols);
 }
 
