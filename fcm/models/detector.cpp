@@ -163,7 +163,7 @@ at::Tensor Detector::cut_out(const std::vector<at::Tensor>& maps, const at::Tens
     scales.push_back(1.0 / static_cast<double>(strides_[level]));
   }
   return ops::roi_align({maps.begin(), maps.begin() + kRegionLevels}, boxes_R4, picture_R,
-                        ops::pyramid_levels(boxes_R4), scales, bins);
+                        ops::pyramid_levels(boxes_R4.to(at::kFloat)), scales, bins);
 }
 
 struct Detector::Regions {
@@ -187,9 +187,8 @@ Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>&
     // The truths themselves are candidates, so that there is always something to learn from.
     const at::Tensor candidates_N4 =
         at::cat({proposals[i].boxes_P4, truth.boxes_T4.to(proposals[i].boxes_P4.scalar_type())});
-    const boxes::Match match =
-        boxes::match(candidates_N4.narrow(0, proposals[i].boxes_P4.size(0), truth.boxes_T4.size(0)),
-                     candidates_N4, boxes::kRegionMatch);
+    const boxes::Match match = boxes::match(
+        truth.boxes_T4.to(at::kFloat), candidates_N4.to(at::kFloat), boxes::kRegionMatch);
     const boxes::Sampled sampled = boxes::sample(match.label_N, wanted, draws.regions[i]);
     const at::Tensor chosen_R = at::cat({sampled.positive_P, sampled.negative_Q});
     const int64_t positives = sampled.positive_P.size(0), count = chosen_R.size(0);
@@ -221,7 +220,8 @@ Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>&
 
 namespace {
 
-// What the anchors of each picture are to learn.
+// What the anchors of each picture are to learn. Which ones match is decided in float32, whatever the
+// type: truths have anchors that overlap them equally, but for rounding.
 std::vector<loss::AnchorTargets> anchor_targets(const at::Tensor& anchors_A4,
                                                 const std::vector<FrameTruth>& truths,
                                                 const std::vector<boxes::Choice>& choices,
@@ -230,7 +230,8 @@ std::vector<loss::AnchorTargets> anchor_targets(const at::Tensor& anchors_A4,
   std::vector<loss::AnchorTargets> targets;
   for (size_t i = 0; i < truths.size(); ++i) {
     const at::Tensor truths_T4 = truths[i].boxes_T4.to(anchors_A4.scalar_type());
-    const boxes::Match match = boxes::match(truths_T4, anchors_A4, boxes::kAnchorMatch);
+    const boxes::Match match = boxes::match(truths[i].boxes_T4.to(at::kFloat),
+                                            anchors_A4.to(at::kFloat), boxes::kAnchorMatch);
     loss::AnchorTargets one;
     one.sampled = boxes::sample(match.label_N, {sampled, sampled / 2}, choices[i]);
     const at::Tensor& positive_P = one.sampled.positive_P;

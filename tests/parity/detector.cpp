@@ -255,6 +255,9 @@ Tensors train_detector(const DetectorCase& c, const Tensors& stored, Path path,
   const std::vector<at::Tensor> labels = region_labels(c, stored);
   if (path == Path::kReference) {
     const reference::Weights weights = as_type(c.weights, type);
+    for (const auto& [name, value] : weights) {
+      if (name.ends_with("bias_table")) value.set_requires_grad(true);
+    }
     std::vector<reference::LabelledFrame> labelled;
     for (const models::FrameTruth& one : truths) labelled.push_back({one.boxes_T4, one.classes_T});
     reference::DetectorPass pass;

@@ -2,6 +2,10 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+
 #include "fcm/eval/detection_accuracy.h"
 #include "fcm/image/run_lengths.h"
 #include "tests/parity/detection_cases.h"
@@ -62,8 +66,48 @@ void compare_training(CaseResult& result, const Entry& entry, const Request& req
   const DetectorCase c = detector_case(entry, request, stored);
   const Tensors computed = train_detector(c, stored, path, type);
   stored["mask_logits"] = own_class_logits(stored, c.options.classes);
-  const Comparable both = comparable(entry, stored, computed);
+  Comparable both = comparable(entry, stored, computed);
+  if (path == Path::kReference) {  // which counts no batches
+    std::erase_if(both.wanted, [](const auto& each) {
+      return each.first.ends_with("num_batches_tracked");
+    });
+  }
   compare_detection(result, entry, both.wanted, both.got, type, kGiven);
+}
+
+// Of a pixel of the picture: the mask within the box, bilinear at its centre, zero around.
+double pasted_value(const at::Tensor& mask_SS, const std::array<double, 4>& box, int64_t col,
+                    int64_t row) {
+  const auto side = mask_SS.size(0);
+  const auto place = [&](int64_t pixel, double from, double length) {
+    return (static_cast<double>(pixel) + 0.5 - from) / length * static_cast<double>(side) - 0.5;
+  };
+  const double u = place(col, box[0], box[2]), v = place(row, box[1], box[3]);
+  const auto at_cell = [&](int64_t y, int64_t x) {
+    const bool inside = y >= 0 && x >= 0 && y < side && x < side;
+    return inside ? mask_SS[y][x].item<double>() : 0;
+  };
+  const auto x = static_cast<int64_t>(std::floor(u)), y = static_cast<int64_t>(std::floor(v));
+  const double right = u - std::floor(u), below = v - std::floor(v);
+  return (1 - below) * ((1 - right) * at_cell(y, x) + right * at_cell(y, x + 1)) +
+         below * ((1 - right) * at_cell(y + 1, x) + right * at_cell(y + 1, x + 1));
+}
+
+// A pixel may differ whose value rounding brings to the other side of .5: that of the mask, or of
+// the box, which may be off by a thousandth of a pixel. (In a box of a few pixels that is much.)
+bool is_near_half(const at::Tensor& mask_SS, const std::array<double, 4>& box, int64_t col,
+                  int64_t row) {
+  constexpr double kOfMask = 1e-4, kOfBox = 1e-3;
+  const double value = pasted_value(mask_SS, box, col, row);
+  if (std::abs(value - 0.5) < kOfMask) return true;
+  for (size_t side = 0; side < 4; ++side) {
+    for (const double by : {-kOfBox, kOfBox}) {
+      std::array<double, 4> moved = box;
+      moved[side] += by;
+      if ((pasted_value(mask_SS, moved, col, row) < 0.5) != (value < 0.5)) return true;
+    }
+  }
+  return false;
 }
 
 // Boxes, scores, classes and masks in the pictures that the frames were made of.
@@ -100,13 +144,13 @@ void compare_in_pictures(CaseResult& result, const Entry& entry, const Tensors& 
           entry_of.at("segmentation").at("counts").get<std::string>(), one.at("height"),
           one.at("width"));
       const auto a = image::decode_mask(mask), b = image::decode_mask(*objects[object].mask);
-      int64_t differing = 0;
-      for (size_t pixel = 0; pixel < a.size(); ++pixel) differing += a[pixel] != b[pixel];
-      // In float32 and float64 the published program itself differs by as many.
-      const int64_t allowed = one.at("mask_pixels_differing_from_fp64")[object].get<int64_t>();
-      if (differing > allowed) {
-        add_fault(result, fmt::format("{}: {} pixels of the mask differ, allowed {}", name,
-                                      differing, allowed));
+      for (int64_t pixel = 0; pixel < std::ssize(a); ++pixel) {
+        if (a[static_cast<size_t>(pixel)] == b[static_cast<size_t>(pixel)]) continue;
+        if (is_near_half(raw.masks_NSS[static_cast<int64_t>(object)], objects[object].box,
+                         pixel % mask.cols, pixel / mask.cols)) {
+          continue;
+        }
+        add_fault(result, fmt::format("{}: pixel {} of the mask differs", name, pixel));
       }
     }
   }
