@@ -72,7 +72,7 @@ seed() {
 
 # The readers alone, compiled anew: what is not instrumented would not be seen. Each program takes out of the library what
 # it needs.
-sources=(fcm/base/{content,failpoint,file,system_call,text}.cpp
+sources=(fcm/base/{cgroup,content,failpoint,file,process,random,system_call,text,threads}.cpp
   fcm/checkpoint/manifest.cpp
   fcm/eval/coco_results.cpp
   fcm/config/*.cpp
