@@ -15,7 +15,7 @@
 namespace fcm::bench {
 
 struct BenchStepRequest {
-  recipe::Recipe recipe;  // of pretraining, fine-tuning or segmentation
+  recipe::Recipe recipe;  // of any task
   int64_t batch = 8;
   std::string precision;                // empty: the recipe's
   std::string implementation = "both";  // fast, reference or both
@@ -37,8 +37,8 @@ nlohmann::json bench_checkpoint(int64_t bytes, const std::filesystem::path& fold
 
 struct BenchLoaderRequest {
   std::string data;
-  // Of segmentation, whose pictures go with maps through its pipeline; none: the published
-  // transform of pretraining (RandomResizedCrop to 224, bicubic, flip).
+  // Of segmentation or detection, whose pictures go with maps or objects through their pipeline;
+  // none: the published transform of pretraining (RandomResizedCrop to 224, bicubic, flip).
   std::optional<recipe::Recipe> recipe;
   double seconds = 10;  // about so many
   tasks::Machine machine;

@@ -1,6 +1,8 @@
 #include "bench/learner_step.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 #include <numeric>
 #include <string>
 
@@ -106,6 +108,39 @@ loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64
     }
   }
   for (int64_t i = 0; i < batch.batch; ++i) batch.targets.set(i, map);
+  return batch;
+}
+
+loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+                           const dist::Group& group) {
+  constexpr int64_t kObjects = 8, kCorners = 24;
+  loader::Batch batch = noise_batch(recipe, pictures, /*classes=*/0, group);
+  batch.targets = loader::Targets(loader::TargetKind::kInstances, batch.batch);
+  batch.extents.assign(static_cast<size_t>(batch.batch), {batch.rows, batch.cols});
+  const auto side = static_cast<double>(batch.rows);
+  for (int64_t i = 0; i < batch.batch; ++i) {
+    KeyedRandom random(0, Purpose::kSynthetic, 1, static_cast<uint64_t>(batch.first + i));
+    loader::Instances labelled{i, batch.rows, batch.cols, {}};
+    for (int64_t object = 0; object < kObjects; ++object) {
+      // From a thirty-second of the frame to half of it.
+      const double radius = side * std::exp2(-2 - 4 * random.uniform_double());
+      const double x = radius + (side - 2 * radius) * random.uniform_double();
+      const double y = radius + (side - 2 * radius) * random.uniform_double();
+      loader::Instance one;
+      one.class_number = static_cast<int64_t>(random.below(static_cast<uint64_t>(classes)));
+      one.box = {x - radius, y - radius, x + radius, y + radius};
+      one.area = 3 * radius * radius;
+      std::vector<double> outline;
+      for (int64_t corner = 0; corner < kCorners; ++corner) {
+        const double angle = 2 * std::numbers::pi * static_cast<double>(corner) / kCorners;
+        outline.push_back(x + radius * std::cos(angle));
+        outline.push_back(y + radius * std::sin(angle));
+      }
+      one.outlines.push_back(std::move(outline));
+      labelled.instances.push_back(std::move(one));
+    }
+    batch.targets.set(i, labelled);
+  }
   return batch;
 }
 

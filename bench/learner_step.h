@@ -22,6 +22,10 @@ loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_
 loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
                            const dist::Group& group);
 
+// The same with eight objects a picture, ovals of many sizes.
+loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
+                           const dist::Group& group);
+
 class LearnerStep final : public Implementation {
  public:
   // Updates on `batch`, one micro-batch each. `learner` must outlive it.

@@ -39,7 +39,7 @@ struct Stages {
 
 class Bench {
  public:
-  // What the loader is asked for; the published transform of pretraining where it has no pipeline.
+  // What the loader is asked for; the published transform of pretraining where it has neither pipeline nor jitter.
   Bench(loader::LoaderRequest asked, int64_t threads)
       : asked_(std::move(asked)),
         dataset_(asked_.dataset),
@@ -48,7 +48,7 @@ class Bench {
         batch_(std::min(kBatch, dataset_->size())) {}
 
   bool is_encoded() const { return encoded_ != nullptr; }
-  bool has_stages() const { return !asked_.pipeline; }
+  bool has_stages() const { return !asked_.pipeline && !asked_.jitter; }
 
   // Pictures a second of the loader itself. Goes on where the last call stopped.
   double loader_speed(double seconds) {
@@ -156,8 +156,16 @@ loader::LoaderRequest asked_for(const BenchLoaderRequest& request, Reporter& rep
     return asked;
   }
   const recipe::Recipe& recipe = *request.recipe;
+  if (recipe.is<recipe::Detect>()) {
+    asked.dataset = tasks::open_instances(request.data, kTrain, request.machine, reporter);
+    asked.data = recipe.data;
+    asked.targets = loader::TargetKind::kInstances;
+    asked.jitter = recipe.detect().jitter;
+    return asked;
+  }
   if (!recipe.is<recipe::Segment>()) {
-    fail(ExitCode::kUsage, "bench loader: --recipe is for recipes of segmentation, and {} is none",
+    fail(ExitCode::kUsage,
+         "bench loader: --recipe is for recipes of segmentation or detection, and {} is none",
          recipe.row.name);
   }
   asked.dataset = tasks::open_mapped(request.data, kTrain, request.machine, reporter);

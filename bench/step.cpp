@@ -167,6 +167,9 @@ nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
   if (recipe.is<recipe::Segment>()) {
     return bench_segmenter_step(request, recipe, device, threads, reporter, timed.get());
   }
+  if (recipe.is<recipe::Detect>()) {
+    return bench_detector_step(request, recipe, device, threads, reporter, timed.get());
+  }
   dist::Group& group = *request.machine.group;
   const bool features = !recipe.pretrain().targets.features().empty();
   const bool views_of_swin =

@@ -89,5 +89,9 @@ nlohmann::json bench_classifier_step(const BenchStepRequest& request, const reci
 nlohmann::json bench_segmenter_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
                                     at::Device device, int64_t threads, Reporter& reporter,
                                     TimedGroup* timed);
+// One that trains a detector.
+nlohmann::json bench_detector_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
+                                   at::Device device, int64_t threads, Reporter& reporter,
+                                   TimedGroup* timed);
 
 }  // namespace fcm::bench

@@ -42,8 +42,17 @@ at::Tensor Layers::layer_norm(const std::string& name, const at::Tensor& x, doub
                                     weight(name + ".bias"), epsilon));
 }
 
-at::Tensor Layers::channel_norm(const std::string& name, const at::Tensor& x_BCHW) const {
-  return layer_norm(name, x_BCHW.permute({0, 2, 3, 1}), kConvNormEpsilon).permute({0, 3, 1, 2});
+at::Tensor Layers::channel_norm(const std::string& name, const at::Tensor& x_BCHW,
+                                double epsilon) const {
+  return layer_norm(name, x_BCHW.permute({0, 2, 3, 1}), epsilon).permute({0, 3, 1, 2});
+}
+
+at::Tensor Layers::batch_norm(const std::string& name, const at::Tensor& x_BCHW,
+                              bool training) const {
+  const at::Tensor& scale = weight(name + ".weight");
+  return at::batch_norm(x_BCHW.to(scale.scalar_type()), scale, weight(name + ".bias"),
+                        weight(name + ".running_mean"), weight(name + ".running_var"), training,
+                        /*momentum=*/0.1, /*eps=*/1e-5, /*cudnn_enabled=*/false);
 }
 
 at::Tensor Layers::patch_embed(const std::string& name, const at::Tensor& x_BCHW,
@@ -71,11 +80,11 @@ at::Tensor Layers::masked_depthwise(const std::string& name, const at::Tensor& x
 
 at::Tensor Layers::conv_block(const std::string& name, const at::Tensor& x_BCHW,
                               const std::vector<at::Tensor>& visible_maps,
-                              const nn::BranchScales& scales) const {
-  at::Tensor branch = conv(name + ".conv1", channel_norm(name + ".norm1", x_BCHW));
+                              const nn::BranchScales& scales, double epsilon) const {
+  at::Tensor branch = conv(name + ".conv1", channel_norm(name + ".norm1", x_BCHW, epsilon));
   branch = masked_depthwise(name + ".attn", branch, visible_maps);
   const at::Tensor x = nn::add_branch(x_BCHW, conv(name + ".conv2", branch), scales.first_B);
-  branch = at::gelu(conv(name + ".mlp.fc1", channel_norm(name + ".norm2", x)));
+  branch = at::gelu(conv(name + ".mlp.fc1", channel_norm(name + ".norm2", x, epsilon)));
   return shown(name, nn::add_branch(x, conv(name + ".mlp.fc2", branch), scales.second_B));
 }
 
@@ -103,10 +112,11 @@ at::Tensor Layers::biases(const std::string& attention, const at::Tensor& rows_T
 }
 
 at::Tensor Layers::transformer_block(const std::string& name, const at::Tensor& x_NTD,
-                                     int64_t heads, const nn::BranchScales& scales) const {
+                                     int64_t heads, const nn::BranchScales& scales,
+                                     const at::Tensor& added) const {
   const at::Tensor normed = layer_norm(name + ".norm1", x_NTD, kTransformerNormEpsilon);
   const at::Tensor x =
-      nn::add_branch(x_NTD, attention(name + ".attn", normed, heads), scales.first_B);
+      nn::add_branch(x_NTD, attention(name + ".attn", normed, heads, added), scales.first_B);
   const at::Tensor hidden =
       at::gelu(linear(name + ".mlp.fc1", layer_norm(name + ".norm2", x, kTransformerNormEpsilon)));
   return shown(name, nn::add_branch(x, linear(name + ".mlp.fc2", hidden), scales.second_B));

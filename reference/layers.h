@@ -26,6 +26,7 @@ class Layers {
 
   // Throws Error(kCheckpoint) for a name that is not there.
   const at::Tensor& weight(const std::string& name) const;
+  bool has(const std::string& name) const { return weights_.contains(name); }
   at::ScalarType compute() const { return compute_; }
   // Shows a value to the observer and hands it on.
   at::Tensor shown(const std::string& name, at::Tensor value) const;
@@ -35,14 +36,19 @@ class Layers {
                   int64_t padding = 0, int64_t groups = 1) const;
   at::Tensor layer_norm(const std::string& name, const at::Tensor& x, double epsilon) const;
   // Over the channels of an NCHW map.
-  at::Tensor channel_norm(const std::string& name, const at::Tensor& x_BCHW) const;
+  at::Tensor channel_norm(const std::string& name, const at::Tensor& x_BCHW,
+                          double epsilon = kConvNormEpsilon) const;
+
+  // By the batch, and the running statistics in the weights move; otherwise by those.
+  at::Tensor batch_norm(const std::string& name, const at::Tensor& x_BCHW, bool training) const;
 
   // Convolution with kernel = stride, norm, GELU.
   at::Tensor patch_embed(const std::string& name, const at::Tensor& x_BCHW, int64_t stride) const;
   // visible_maps: one [B, 1, H, W] of 0 and 1 a view, in the compute type; none: nothing is hidden.
   at::Tensor conv_block(const std::string& name, const at::Tensor& x_BCHW,
                         const std::vector<at::Tensor>& visible_maps,
-                        const nn::BranchScales& scales = {}) const;
+                        const nn::BranchScales& scales = {},
+                        double epsilon = kConvNormEpsilon) const;
   // added: to the scores [N, heads, T, T], broadcast; undefined: nothing is.
   at::Tensor attention(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
                        const at::Tensor& added = {}) const;
@@ -50,7 +56,8 @@ class Layers {
   // rows [T, T].
   at::Tensor biases(const std::string& attention, const at::Tensor& rows_TT) const;
   at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
-                               const nn::BranchScales& scales = {}) const;
+                               const nn::BranchScales& scales = {},
+                               const at::Tensor& added = {}) const;
   // Blocks <name>.0, <name>.1, ...; their input is shown as <name>_in. The first of them is block
   // `first` of the whole network, by which drop_path counts.
   at::Tensor transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,

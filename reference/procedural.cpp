@@ -38,13 +38,15 @@ float weight_range(const std::vector<int64_t>& shape) {
 ProceduralKind procedural_kind(const std::string& name, size_t dimensions) {
   if (name == "noise" || name == "targets" || name == "mask") return ProceduralKind::kNoise;
   if (name == "images" || name == "logits") return ProceduralKind::kImages;
-  if (name.starts_with("feature.") || name.starts_with("cotangent."))
-    return ProceduralKind::kImages;
+  for (const char* beginning : {"feature.", "cotangent.", "probe."}) {
+    if (name.starts_with(beginning)) return ProceduralKind::kImages;
+  }
   if (name.ends_with("mask_token") || name.ends_with("cls_token")) return ProceduralKind::kSmall;
   // CLIP also has biases, tables and a projection that end otherwise, and teachers' position tables
   // are procedural.
+  // Tables of distances in rows and columns are those of detectors.
   for (const char* ending : {"bias", "relative_position_bias_table", "_embedding", "pos_embed",
-                             "visual.proj", "running_mean"}) {
+                             "visual.proj", "running_mean", "rel_pos_h", "rel_pos_w"}) {
     if (name.ends_with(ending)) return ProceduralKind::kSmall;
   }
   return dimensions == 1 ? ProceduralKind::kNormWeight : ProceduralKind::kWeight;

@@ -15,9 +15,9 @@ enum class ProceduralKind { kNoise, kImages, kNormWeight, kSmall, kWeight };
 ProceduralKind procedural_kind(const std::string& name, size_t dimensions);
 
 // float32 of the published shape. `name` is the published key ("blocks1.0.attn.weight"), or
-// "images", "noise", "targets", "logits", "feature.<i>". The same bits everywhere: a hash of name,
-// seed and position, and float32 arithmetic without fused multiply-adds. Position tables are
-// procedural in teachers alone.
+// "images", "noise", "targets", "logits", "feature.<i>", "probe.<name>". The same bits everywhere:
+// a hash of name, seed and position, and float32 arithmetic without fused multiply-adds. Position
+// tables are procedural in teachers alone.
 at::Tensor procedural(const std::string& name, uint64_t seed, const std::vector<int64_t>& shape);
 // The same where a set says itself what a name stands for.
 at::Tensor procedural(const std::string& name, uint64_t seed, const std::vector<int64_t>& shape,

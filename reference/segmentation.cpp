@@ -5,22 +5,13 @@
 namespace fcm::reference {
 namespace {
 
-at::Tensor batch_norm(const Layers& layers, const std::string& name, const at::Tensor& x_BCHW,
-                      bool training) {
-  const at::Tensor& weight = layers.weight(name + ".weight");
-  return at::batch_norm(x_BCHW.to(weight.scalar_type()), weight, layers.weight(name + ".bias"),
-                        layers.weight(name + ".running_mean"), layers.weight(name + ".running_var"),
-                        training, /*momentum=*/0.1,
-                        /*eps=*/1e-5, /*cudnn_enabled=*/false);
-}
-
 at::Tensor conv_norm_act(const Layers& layers, const std::string& name, const at::Tensor& x_BCHW,
                          bool training) {
   const at::Tensor weight = layers.weight(name + ".conv.weight").to(layers.compute());
   const int64_t padding = weight.size(2) / 2;
   const at::Tensor mixed =
       at::conv2d(x_BCHW.to(layers.compute()), weight, {}, {1, 1}, {padding, padding});
-  return layers.shown(name, batch_norm(layers, name + ".bn", mixed, training).relu_());
+  return layers.shown(name, layers.batch_norm(name + ".bn", mixed, training).relu_());
 }
 
 at::Tensor classify(const Layers& layers, const std::string& name, const at::Tensor& x_BCHW,
@@ -83,7 +74,7 @@ at::Tensor fcn(const Layers& layers, const std::string& name, const at::Tensor& 
 at::Tensor fourth_map(const Layers& layers, const std::string& name, const at::Tensor& map_BCHW,
                       const SegmentationPass& pass) {
   const at::Tensor halved = layers.conv(name + ".0", map_BCHW, /*stride=*/2);
-  return at::gelu(batch_norm(layers, name + ".1", halved, pass.training));
+  return at::gelu(layers.batch_norm(name + ".1", halved, pass.training));
 }
 
 std::vector<at::Tensor> vit_neck(const Layers& layers, const std::string& name,
@@ -91,7 +82,7 @@ std::vector<at::Tensor> vit_neck(const Layers& layers, const std::string& name,
                                  const SegmentationPass& pass) {
   const std::string four = name + ".upsample_4x.";
   const at::Tensor twice = at::gelu(
-      batch_norm(layers, four + "1", doubled(layers, four + "0", maps_BCHW[0]), pass.training));
+      layers.batch_norm(four + "1", doubled(layers, four + "0", maps_BCHW[0]), pass.training));
   return {doubled(layers, four + "3", twice),
           doubled(layers, name + ".upsample_2x.0", maps_BCHW[1]), maps_BCHW[2],
           at::max_pool2d(maps_BCHW[3], {2, 2}, {2, 2})};

@@ -46,11 +46,17 @@ at::Tensor mlp_half(const Layers& layers, const std::string& name, const at::Ten
 at::Tensor block(const Layers& layers, const SwinOptions& options, size_t stage, int64_t index,
                  const at::Tensor& x_BHWC, const nn::BranchScales& scales) {
   const std::string name = block_name(stage, index);
-  const int64_t b = x_BHWC.size(0), rows = x_BHWC.size(1), cols = x_BHWC.size(2),
-                heads = options.heads[stage], shorter = std::min(rows, cols);
-  const int64_t window = std::min(options.window, shorter);
-  const int64_t shift = shorter > options.window && index % 2 == 1 ? window / 2 : 0;
+  const int64_t b = x_BHWC.size(0), heads = options.heads[stage],
+                shorter = std::min(x_BHWC.size(1), x_BHWC.size(2));
+  const bool filled = options.filled_windows;
+  const int64_t window = filled ? options.window : std::min(options.window, shorter);
+  const int64_t shift = (filled || shorter > options.window) && index % 2 == 1 ? window / 2 : 0;
   at::Tensor x = layers.layer_norm(name + ".norm1", x_BHWC, options.norm_epsilon);
+  if (filled) {
+    const auto missing = [&](int64_t extent) { return (window - extent % window) % window; };
+    x = at::constant_pad_nd(x, {0, 0, 0, missing(x.size(2)), 0, missing(x.size(1))});
+  }
+  const int64_t rows = x.size(1), cols = x.size(2);
   at::Tensor added =
       layers.biases(name + ".attn", relative_position_index(window, window).to(x.device()))
           .unsqueeze(0);
@@ -63,6 +69,7 @@ at::Tensor block(const Layers& layers, const SwinOptions& options, size_t stage,
   x = attend(layers, name + ".attn", partition(x, window), heads, added);
   x = unpartition(x, window, rows, cols);
   if (shift > 0) x = x.roll({shift, shift}, {1, 2});
+  if (filled) x = x.slice(1, 0, x_BHWC.size(1)).slice(2, 0, x_BHWC.size(2));
   x = nn::add_branch(x_BHWC, x, scales.first_B);
   x = mlp_half(layers, name, x, options.norm_epsilon, scales.second_B);
   layers.shown(name, x.flatten(1, 2));

@@ -23,6 +23,9 @@ struct SwinOptions {
   int64_t dim = 128;                             // of the first stage; doubles from stage to stage
   std::vector<int64_t> depths{2, 2, 18, 2}, heads{4, 8, 16, 32};
   int64_t window = 7;
+  // As in published detectors (mmdetection's SwinTransformer): maps are filled up
+  // with zeros behind the norm, windows are never smaller, every other block shifts.
+  bool filled_windows = false;
   double mlp_ratio = 4;
   double norm_epsilon = 1e-5;
   int64_t classes = 1000;  // of a classifier

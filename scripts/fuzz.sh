@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of checkpoints and data with libFuzzer, ASan and UBSan:
-#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results
+#   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results coco
 # Programs and corpora are kept in build/fuzz. Exit status 1: a report; its input lies in build/fuzz.
 # Exit status 2: clang or its run-time library is missing.
 set -euo pipefail
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 seconds="${1:-60}"
 shift || true
 targets=("$@")
-((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results)
+((${#targets[@]})) || targets=(zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results coco)
 
 out=build/fuzz
 mkdir -p "$out"
@@ -58,23 +58,28 @@ seed() {
     results) printf '[{"image_id":1,"category_id":2,"score":0.5,"bbox":[1,2,3,4],"segmentation":{"size":[2,3],"counts":%s},"id":[{}]}]' \
         '"42"' > "$corpus/text.json"
       printf '[{"image_id":1,"category_id":2,"score":1,"segmentation":{"counts":[4,2],"size":[2,3]}}]' > "$corpus/counts.json" ;;
+    coco)  # two pictures, an outline and a crowd
+      printf '{"images":[{"id":1,"height":8,"width":9,"file_name":"a.jpg"},{"id":2,"height":4,"width":5,"file_name":"b.jpg"}],%s%s%s%s' \
+        '"categories":[{"id":7,"name":"x"}],"annotations":[{"id":1,"image_id":1,"category_id":7,"iscrowd":0,"area":4,' \
+        '"bbox":[1,1,2,2],"segmentation":[[1,1,3.25,1,3,3]]},{"id":2,"image_id":2,"category_id":7,"iscrowd":1,"area":4,' \
+        '"bbox":[1,1,2,2],"segmentation":{"size":[4,5],"counts":"44<"}},{"id":3,"image_id":2,"category_id":7,' \
+        '"bbox":[0,0,1,1],"segmentation":{"size":[4,5],"counts":[4,4,12]}}]}' > "$corpus/small.json" ;;
     packed)  # one split, one class "ant", one picture of 4 bytes named "n": behind kind and bytes of pictures
       printf '\1\4\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\3\0\0\0ant12345678\4\0\0\0\0\0\0\0\1\0\0\0n' > "$corpus/index" ;;
   esac
   return 0
 }
 
-# The readers alone, compiled anew: what is not instrumented would not be seen.
-sources=(fcm/base/{content,failpoint,file,system_call,text}.cpp
+# The readers alone, compiled anew: what is not instrumented would not be seen. Each program takes out of the library what
+# it needs.
+sources=(fcm/base/{cgroup,content,failpoint,file,process,random,system_call,text,threads}.cpp
   fcm/checkpoint/manifest.cpp
   fcm/eval/coco_results.cpp
-  fcm/config/{assign,fields,nearest,recipe_io,toml_document}.cpp
-  fcm/formats/{buffer,crc32,digest,header_events,input_file,legacy_container,pickle_calls,pickle_globals,pickle_graph}.cpp
-  fcm/formats/{pickle_machine,pickle_opcodes,pickle_tree,pth,safetensors,safetensors_header,strided,value}.cpp
-  fcm/formats/{zip_directory,zip_records}.cpp
-  fcm/image/{bmp,colour,decode,jpeg,mask_overlap,png,polygon_raster,run_lengths,tiff,webp}.cpp
-  fcm/loader/remarks.cpp
-  fcm/loader/sources/{checksum,cifar,encoded,files_beside,gzip,idx,labels,list_line,packed_file,packed_layout,random_access_file}.cpp
+  fcm/config/*.cpp
+  fcm/formats/*.cpp
+  fcm/image/{bmp,colour,decode,jpeg,mask_overlap,mask_target,mask_window,orientation,png,polygon_clip,polygon_raster,run_lengths,tiff,webp}.cpp
+  fcm/loader/{dataset,instances,remarks}.cpp
+  fcm/loader/sources/{checksum,cifar,coco_file,coco_shapes,coco_tables,encoded,files_beside,gzip,idx,json_reader,labels,list_line,packed_file,packed_layout,random_access_file}.cpp
   fcm/loader/sources/{raw_pictures,tar_header,tar_samples,tar_walk}.cpp)
 cache=$(command -v ccache || true)
 echo "fuzz: compiling ${#sources[@]} files"
@@ -82,13 +87,15 @@ printf '%s\n' "${sources[@]}" "${targets[@]/%/_fuzz.cpp}" | sed 's|^[a-z]*_fuzz|
   xargs -P "$(nproc)" -I{} sh -c "$cache $compiler ${flags[*]} -c {} -o $out/\$(basename {} .cpp).o"
 objects=()
 for source in "${sources[@]}"; do objects+=("$out/$(basename "$source" .cpp).o"); done
+rm -f "$out/libreaders.a"
+ar rcs "$out/libreaders.a" "${objects[@]}"
 
 status=0
 for target in "${targets[@]}"; do
   corpus="$out/corpus-$target"
   mkdir -p "$corpus"
   seed "$target" "$corpus"
-  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "${objects[@]}" -lfmt -ldeflate -ljpeg -lpng -ltiff -lwebpdemux -lwebp -lz -lpthread -o "$out/$target"
+  "$compiler" "${flags[@]}" "$out/${target}_fuzz.o" "$out/libreaders.a" -lfmt -ldeflate -ljpeg -lpng -ltiff -lwebpdemux -lwebp -lz -lpthread -o "$out/$target"
   log="$out/$target.log"
   if "$out/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$out/$target-" "$corpus" > "$log" 2>&1; then

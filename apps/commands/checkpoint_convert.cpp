@@ -17,6 +17,7 @@ Action checkpoint_convert(Flags& flags) {
       "  timm          a ViT's encoder for timm.create_model(\"local-dir:OUT\")\n"
       "  transformers  a ViT's encoder for ViTModel.from_pretrained(OUT)\n"
       "  mmseg         a segmenter as a .pth of mmsegmentation\n"
+      "  detectron2    a detector as a .pth of detectron2\n"
       "Example:\n  fastconvmae checkpoint convert runs/base checkpoint-49.pth");
   add_checkpoint(flags, request->checkpoint.path, "checkpoint,--checkpoint").required();
   flags
@@ -25,7 +26,8 @@ Action checkpoint_convert(Flags& flags) {
       .required();
   flags.add_choice(
       "--to", request->to,
-      {"native", "pth", "safetensors", "hf", "encoder", "timm", "transformers", "mmseg"},
+      {"native", "pth", "safetensors", "hf", "encoder", "timm", "transformers", "mmseg",
+       "detectron2"},
       "The format, see below");
   add_set_of_checkpoint(flags, request->checkpoint.set);
   add_overwrite(flags, request->overwrite, "Replace what is at --out");

@@ -7,7 +7,7 @@ namespace fcm::apps::commands {
 
 Action predict(Flags& flags) {
   const auto request = std::make_shared<tasks::PredictRequest>();
-  flags.describe("Draw a segmenter's answers into pictures, and write them as maps",
+  flags.describe("Draw a network's answers into pictures: labels, maps of classes, or objects",
                  "Example:\n  fastconvmae predict --checkpoint runs/scenes --images street.jpg "
                  "holidays/ --out answers");
   add_checkpoint(flags, request->checkpoint.path).required();
@@ -16,7 +16,7 @@ Action predict(Flags& flags) {
       .required();
   flags
       .add("--out", request->out, "DIR",
-           "Folder for NAME.png, NAME.map.png and results.json, which lists them")
+           "Folder for NAME.png, of segmenters NAME.map.png, and results.json, which lists them")
       .required();
   add_overwrite(flags, request->overwrite, "Replace the answers in --out");
   add_machine(flags, request->machine);

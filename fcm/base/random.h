@@ -24,6 +24,8 @@ enum class Purpose : uint32_t {
   kColourJitter = 11,
   kErasing = 12,  // box and noise of random erasing
   kMix = 13,      // mixup and cutmix
+  kAnchors = 14,  // which anchors of a picture are learnt from
+  kRegions = 15,  // which regions
 };
 
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);

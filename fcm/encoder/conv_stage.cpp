@@ -5,11 +5,6 @@
 #include "fcm/ops/patch_embed/op.h"
 
 namespace fcm::encoder {
-namespace {
-
-constexpr double kConvNormEpsilon = 1e-5;
-
-}  // namespace
 
 PatchEmbed::PatchEmbed(const nn::Scope& scope, int64_t in, int64_t out, int64_t side, nn::Init init)
     : proj_(nn::Linear::convolution(scope / "proj", in, out, side, nn::row_by_row(side), init)),
@@ -19,16 +14,16 @@ at::Tensor PatchEmbed::operator()(const at::Tensor& x) const {
   return ops::patch_embed(x, proj_.weights(), norm_.weights());
 }
 
-ConvBlock::ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio)
-    : norm1_(scope / "norm1", dim, kConvNormEpsilon),
-      conv1_(nn::Linear::convolution(scope / "conv1", dim, dim, 1, {0})),
-      conv2_(nn::Linear::convolution(scope / "conv2", dim, dim, 1, {0})),
+ConvBlock::ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio, double norm_epsilon,
+                     nn::Init init)
+    : norm1_(scope / "norm1", dim, norm_epsilon),
+      conv1_(nn::Linear::convolution(scope / "conv1", dim, dim, 1, {0}, init)),
+      conv2_(nn::Linear::convolution(scope / "conv2", dim, dim, 1, {0}, init)),
       depthwise_weight_TC_(
-          (scope / "attn")
-              .add("weight", {dim, 1, 5, 5}, nn::Init::kFanIn, {nn::Layout::Kind::kTaps, {}, 1})),
-      depthwise_bias_C_((scope / "attn").add("bias", {dim}, nn::Init::kFanIn, {}, 25)),
-      mlp_(nn::MlpBranch::pointwise(scope / "norm2", scope / "mlp", dim, mlp_ratio,
-                                    kConvNormEpsilon)) {}
+          (scope / "attn").add("weight", {dim, 1, 5, 5}, init, {nn::Layout::Kind::kTaps, {}, 1})),
+      depthwise_bias_C_((scope / "attn").add("bias", {dim}, nn::bias_init(init), {}, 25)),
+      mlp_(nn::MlpBranch::pointwise(scope / "norm2", scope / "mlp", dim, mlp_ratio, norm_epsilon,
+                                    init)) {}
 
 at::Tensor ConvBlock::operator()(const at::Tensor& x_BKPC, const at::Tensor& neighbours_BK9,
                                  const ops::Cells& cells, const nn::BranchScales& scales) const {

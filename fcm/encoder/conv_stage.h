@@ -24,10 +24,14 @@ class PatchEmbed {
   nn::LayerNorm norm_;
 };
 
+// Of the norms in the published PatchEmbed, and in most CBlocks.
+inline constexpr double kConvNormEpsilon = 1e-5;
+
 // The published CBlock on cells in plan order: x [B, K, P, C] -> the same.
 class ConvBlock {
  public:
-  ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio);
+  ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio,
+            double norm_epsilon = kConvNormEpsilon, nn::Init init = nn::Init::kFanIn);
   at::Tensor operator()(const at::Tensor& x_BKPC, const at::Tensor& neighbours_BK9,
                         const ops::Cells& cells, const nn::BranchScales& scales = {}) const;
 

@@ -8,11 +8,29 @@
 namespace fcm::encoder {
 namespace {
 
+// How weights start that are not the same in all published programs.
+struct Starts {
+  nn::Init convolutions, embed3, embed4;
+};
+
+Starts starts_of(const Embeddings& embeddings) {
+  if (const auto& windowed = embeddings.windowed) {
+    return {windowed->convolutions, windowed->convolutions, windowed->products};
+  }
+  if (embeddings.relative_blocks) {
+    return {nn::Init::kFanIn, nn::Init::kFanIn, nn::Init::kNormal02};
+  }
+  return {nn::Init::kFanIn, nn::Init::kXavierUniform, nn::Init::kXavierUniform};
+}
+
 std::vector<ConvBlock> conv_blocks(const nn::Scope& scope, const EncoderOptions& options,
-                                   size_t stage) {
+                                   const Embeddings& embeddings, size_t stage) {
+  const double epsilon =
+      embeddings.windowed ? embeddings.windowed->conv_norm_epsilon : kConvNormEpsilon;
   std::vector<ConvBlock> blocks;
   for (int64_t i = 0; i < options.depths[stage]; ++i) {
-    blocks.emplace_back(scope / i, options.dims[stage], options.mlp_ratios[stage]);
+    blocks.emplace_back(scope / i, options.dims[stage], options.mlp_ratios[stage], epsilon,
+                        starts_of(embeddings).convolutions);
   }
   return blocks;
 }
@@ -25,14 +43,6 @@ std::optional<nn::Linear> fuse(const nn::Scope& scope, const EncoderOptions& opt
                                  cells.raster);
 }
 
-std::optional<RelativeBlocks> relative_blocks(const nn::Scope& scope, const EncoderOptions& options,
-                                              const Embeddings& embeddings) {
-  if (!embeddings.relative_blocks) return std::nullopt;
-  return RelativeBlocks(scope, "blocks3", options.depths[2], options.dims[2], options.heads.last(),
-                        options.mlp_ratios[2], options.norm_epsilon, embeddings.grid,
-                        /*class_token=*/false);
-}
-
 }  // namespace
 
 // Members are declared in the published order of parameters.
@@ -41,18 +51,23 @@ ConvVit::ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t 
     : geometry_{options.strides},
       keeps_stages_(outputs.stages),
       embeddings_(std::move(embeddings)),
-      embed1_(scope / "patch_embed1", channels, options.dims[0], options.strides[0]),
-      embed2_(scope / "patch_embed2", options.dims[0], options.dims[1], options.strides[1]),
+      embed1_(scope / "patch_embed1", channels, options.dims[0], options.strides[0],
+              starts_of(embeddings_).convolutions),
+      embed2_(scope / "patch_embed2", options.dims[0], options.dims[1], options.strides[1],
+              starts_of(embeddings_).convolutions),
       embed3_(scope / "patch_embed3", options.dims[1], options.dims[2], options.strides[2],
-              embeddings_.relative_blocks ? nn::Init::kFanIn : nn::Init::kXavierUniform),
+              starts_of(embeddings_).embed3),
       embed4_(scope / "patch_embed4", options.dims[2], options.dims[2],
-              embeddings_.relative_blocks ? nn::Init::kNormal02 : nn::Init::kXavierUniform),
+              starts_of(embeddings_).embed4),
       fuse1_(fuse(scope / "stage1_output_decode", options, 0, geometry_.cells(0), outputs)),
       fuse2_(fuse(scope / "stage2_output_decode", options, 1, geometry_.cells(1), outputs)),
-      blocks1_(conv_blocks(scope / "blocks1", options, 0)),
-      blocks2_(conv_blocks(scope / "blocks2", options, 1)),
-      relative_blocks3_(relative_blocks(scope, options, embeddings_)),
-      blocks3_(scope, "blocks3", relative_blocks3_ ? 0 : options.depths[2], options.dims[2],
+      blocks1_(conv_blocks(scope / "blocks1", options, embeddings_, 0)),
+      blocks2_(conv_blocks(scope / "blocks2", options, embeddings_, 1)),
+      map_blocks3_(map_blocks(scope,
+                              {"blocks3", options.depths[2], options.dims[2], options.heads.last(),
+                               options.mlp_ratios[2], options.norm_epsilon},
+                              embeddings_)),
+      blocks3_(scope, "blocks3", map_blocks3_ ? 0 : options.depths[2], options.dims[2],
                options.heads.last(), options.mlp_ratios[2], options.norm_epsilon) {
   if (outputs.norm) norm_.emplace(scope / "norm", options.dims[2], options.norm_epsilon);
 }
@@ -117,7 +132,7 @@ at::Tensor ConvVit::convolve(int64_t stage, at::Tensor x_BKPC, const masks::View
 at::Tensor ConvVit::transform(const at::Tensor& x_BKC, const masks::ViewPlan& plan,
                               const nn::Observer& observer, const nn::DropPath& drop_path) const {
   const auto first = static_cast<int64_t>(blocks1_.size() + blocks2_.size());
-  if (relative_blocks3_) return (*relative_blocks3_)(x_BKC, plan, observer, drop_path, first);
+  if (map_blocks3_) return (*map_blocks3_)(x_BKC, plan, observer, drop_path, first);
   const int64_t batch = x_BKC.size(0), channels = x_BKC.size(2);
   std::vector<at::Tensor> results;
   for (const masks::ViewRun& run : plan.kept_runs()) {
@@ -148,7 +163,8 @@ std::unique_ptr<Encoder> make(const nn::Scope& scope, const EncoderOptions& opti
   return std::make_unique<ConvVit>(scope, options, channels, embeddings, outputs);
 }
 
-nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan) {
+nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan,
+              const Outputs& outputs) {
   const ops::PatchGeometry geometry{options.strides};
   const auto product = [](int64_t rows, int64_t in, int64_t out) {
     return static_cast<double>(rows) * static_cast<double>(in) * static_cast<double>(out);
@@ -163,7 +179,7 @@ nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::View
     in = dim;
     if (stage == 2) break;
     sum += conv_blocks_cost(options.depths[stage], cells, dim, options.mlp_ratios[stage]);
-    sum.multiply_adds += product(cells, dim, last_dim);  // fuse
+    if (outputs.fuse) sum.multiply_adds += product(cells, dim, last_dim);
   }
   sum.multiply_adds += product(plan.kept_slots(), last_dim, last_dim);  // patch_embed4
   for (const masks::ViewRun& run : plan.kept_runs()) {

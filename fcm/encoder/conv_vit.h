@@ -5,13 +5,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "fcm/encoder/conv_stage.h"
 #include "fcm/encoder/encoder.h"
+#include "fcm/encoder/map_blocks.h"
 #include "fcm/encoder/registry.h"
-#include "fcm/encoder/relative_blocks.h"
 #include "fcm/nn/layers.h"
 #include "fcm/ops/patches.h"
 
@@ -40,8 +41,8 @@ class ConvVit final : public Encoder {
   nn::Linear embed4_;
   std::optional<nn::Linear> fuse1_, fuse2_;
   std::vector<ConvBlock> blocks1_, blocks2_;
-  std::optional<RelativeBlocks> relative_blocks3_;  // Embeddings::relative_blocks
-  nn::Blocks blocks3_;                              // else
+  std::unique_ptr<MapBlocks> map_blocks3_;  // of segmenters and detectors
+  nn::Blocks blocks3_;                      // else
   std::optional<nn::LayerNorm> norm_;
 };
 

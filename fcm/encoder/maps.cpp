@@ -4,7 +4,17 @@
 
 #include <vector>
 
+#include "fcm/ops/gather_rows/op.h"
+
 namespace fcm::encoder {
+
+at::Tensor in_raster_order(const at::Tensor& x, const masks::ViewPlan& plan) {
+  const int64_t batch = plan.batch(), patches = plan.patches();
+  const at::Tensor first_B1 = at::arange(batch, plan.order_BL.options()).view({batch, 1}) * patches;
+  const at::Tensor slot_of_patch_BL = plan.order_BL.argsort(/*stable=*/true, /*dim=*/1);
+  return ops::gather_rows(x.reshape({batch * patches, -1}), slot_of_patch_BL + first_B1)
+      .view(x.sizes());
+}
 
 // Cells are stored merge by merge, the last one first: [.., s3, s3, s2, s2, C]. Rows of all levels
 // come before columns in a map.

@@ -33,9 +33,9 @@ struct Family {
   std::unique_ptr<Encoder> (*make)(const nn::Scope& scope, const EncoderOptions& options,
                                    int64_t channels, const Embeddings& embeddings,
                                    const Outputs& outputs);
-  // Of one picture, in pretraining: with norm and fused stages. Of the plan, sizes and kept views
-  // are looked at.
-  nn::Cost (*cost)(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan);
+  // Of one picture. Of the plan, sizes and kept views are looked at.
+  nn::Cost (*cost)(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan,
+                   const Outputs& outputs);
   // Of a classifier's parameter; what is not the encoder's comes last.
   nn::Layer (*layer_of)(const EncoderOptions& options, std::string_view name);
   // Whether the tensors of a file are of this kind, by their published names. nullopt: they are

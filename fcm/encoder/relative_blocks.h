@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "fcm/encoder/map_blocks.h"
 #include "fcm/encoder/window_block.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/nn/drop_path.h"
@@ -16,7 +17,7 @@
 
 namespace fcm::encoder {
 
-class RelativeBlocks {
+class RelativeBlocks final : public MapBlocks {
  public:
   // As nn::Blocks; `trained`: the grid of the tables.
   RelativeBlocks(const nn::Scope& scope, std::string name, int64_t depth, int64_t dim,
@@ -27,7 +28,7 @@ class RelativeBlocks {
   // trained one: masks/map_attention.h. The observer sees them as those of nn::Blocks. Throws
   // std::logic_error for a plan that is not masks::full_plan.
   at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
-                        const nn::DropPath& drop_path, int64_t first = 0) const;
+                        const nn::DropPath& drop_path, int64_t first = 0) const override;
 
  private:
   std::string name_;

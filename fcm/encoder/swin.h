@@ -47,7 +47,7 @@ class Swin final : public Encoder {
   nn::LayerNorm embed_norm_;
   std::vector<Stage> stages_;
   std::optional<nn::LayerNorm> norm_;
-  bool keeps_stages_;
+  bool keeps_stages_, fills_windows_;
 };
 
 Family swin_family();

@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "fcm/base/error.h"
+
 namespace fcm::encoder {
 namespace {
 
@@ -22,26 +24,21 @@ struct Parts {
   }
 };
 
-std::optional<RelativeBlocks> relative_blocks_of_vit(const nn::Scope& scope,
-                                                     const EncoderOptions& options,
-                                                     const Embeddings& embeddings) {
-  if (!embeddings.relative_blocks) return std::nullopt;
-  return RelativeBlocks(scope, "blocks", options.depths[0], options.dims[0], options.heads.last(),
-                        options.mlp_ratios[0], options.norm_epsilon, embeddings.grid,
-                        /*class_token=*/true);
-}
-
 }  // namespace
 
 // Members are declared in the published order of parameters.
 Vit::Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
          Embeddings embeddings, const Outputs& outputs)
     : embeddings_(std::move(embeddings)),
-      embed_(nn::Linear::convolution(scope / "patch_embed" / "proj", channels, options.dims[0],
-                                     options.strides[0], nn::row_by_row(options.strides[0]),
-                                     nn::Init::kXavierUniform)),
-      relative_blocks_(relative_blocks_of_vit(scope, options, embeddings_)),
-      blocks_(scope, "blocks", relative_blocks_ ? 0 : options.depths[0], options.dims[0],
+      embed_(nn::Linear::convolution(
+          scope / "patch_embed" / "proj", channels, options.dims[0], options.strides[0],
+          nn::row_by_row(options.strides[0]),
+          embeddings_.windowed ? embeddings_.windowed->convolutions : nn::Init::kXavierUniform)),
+      map_blocks_(map_blocks(scope,
+                             {"blocks", options.depths[0], options.dims[0], options.heads.last(),
+                              options.mlp_ratios[0], options.norm_epsilon},
+                             embeddings_)),
+      blocks_(scope, "blocks", map_blocks_ ? 0 : options.depths[0], options.dims[0],
               options.heads.last(), options.mlp_ratios[0], options.norm_epsilon),
       keeps_stages_(outputs.stages) {
   if (outputs.norm) norm_.emplace(scope / "norm", options.dims[0], options.norm_epsilon);
@@ -53,8 +50,10 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
   at::Tensor x_BKC = embed_(pixels_BLPD.narrow(1, 0, kept)).squeeze(2);  // [B, K, C]
   nn::observe(observer, "patch_embed", x_BKC);
   const at::Tensor positions_TC = positions(embeddings_, plan.grid)[0].to(x_BKC.scalar_type());
-  const at::Tensor row_of_slot = plan.order_BL.narrow(1, 0, kept).reshape({-1}) + 1;
+  const int64_t class_tokens = embeddings_.class_token_11C.defined() ? 1 : 0;
+  const at::Tensor row_of_slot = plan.order_BL.narrow(1, 0, kept).reshape({-1}) + class_tokens;
   x_BKC = x_BKC + positions_TC.index_select(0, row_of_slot).view_as(x_BKC);  // [B, K, C]
+  if (class_tokens == 0) return without_class_token(x_BKC, plan, observer, drop_path);
   const at::Tensor class_11C =
       embeddings_.class_token_11C.to(x_BKC.scalar_type()) + positions_TC[0];
 
@@ -63,8 +62,8 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
     const int64_t slots = run.views * run.size, sequences = batch * run.views;
     at::Tensor x_NTC = x_BKC.narrow(1, run.first_slot, slots).reshape({sequences, run.size, -1});
     x_NTC = at::cat({class_11C.expand({sequences, 1, -1}), x_NTC}, 1);  // [B * views, 1 + k, C]
-    x_NTC = relative_blocks_ ? (*relative_blocks_)(x_NTC, plan, observer, drop_path)
-                             : blocks_(x_NTC, observer, drop_path);
+    x_NTC = map_blocks_ ? (*map_blocks_)(x_NTC, plan, observer, drop_path)
+                        : blocks_(x_NTC, observer, drop_path);
     tokens.add(x_NTC, batch, run);
     if (!norm_) continue;
     x_NTC = (*norm_)(x_NTC);  // [B * views, 1 + k, C]
@@ -79,6 +78,16 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
     features.latent_BKC = Parts::joined(latents.patches);
     features.class_latents_BGC = Parts::joined(latents.classes);
   }
+  return features;
+}
+
+Features Vit::without_class_token(const at::Tensor& x_BLC, const masks::ViewPlan& plan,
+                                  const nn::Observer& observer,
+                                  const nn::DropPath& drop_path) const {
+  require(map_blocks_ && !norm_, "a ViT without a class token, wanted in detectors alone");
+  Features features;
+  features.tokens_BKC = (*map_blocks_)(x_BLC, plan, observer, drop_path);
+  if (keeps_stages_) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
   return features;
 }
 
@@ -98,7 +107,8 @@ std::unique_ptr<Encoder> make(const nn::Scope& scope, const EncoderOptions& opti
   return std::make_unique<Vit>(scope, options, channels, embeddings, outputs);
 }
 
-nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan) {
+nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan,
+              const Outputs&) {
   const int64_t dim = options.dims[0], pixels = options.strides[0] * options.strides[0];
   nn::Cost sum;
   sum.multiply_adds =

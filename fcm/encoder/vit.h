@@ -1,16 +1,18 @@
 // ViT with a class token, on patches in plan order.
 // Source: models_mae.py forward_encoder and models_vit.py. There, random_masking drops tokens; here
 // the plan lists the kept ones. Each kept view is a sequence of its own with the class token in
-// front; with one view kept that is MAE.
+// front; with one view kept that is MAE. In detectors there is no class token, and all patches of a
+// picture are one sequence.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
 #include <optional>
 
 #include "fcm/encoder/encoder.h"
+#include "fcm/encoder/map_blocks.h"
 #include "fcm/encoder/registry.h"
-#include "fcm/encoder/relative_blocks.h"
 #include "fcm/nn/layers.h"
 
 namespace fcm::encoder {
@@ -26,10 +28,14 @@ class Vit final : public Encoder {
                       const nn::DropPath& drop_path = {}) const override;
 
  private:
+  // Of tokens that have their positions.
+  Features without_class_token(const at::Tensor& x_BLC, const masks::ViewPlan& plan,
+                               const nn::Observer& observer, const nn::DropPath& drop_path) const;
+
   Embeddings embeddings_;
   nn::Linear embed_;
-  std::optional<RelativeBlocks> relative_blocks_;  // Embeddings::relative_blocks
-  nn::Blocks blocks_;                              // else
+  std::unique_ptr<MapBlocks> map_blocks_;  // of segmenters and detectors
+  nn::Blocks blocks_;                      // else
   std::optional<nn::LayerNorm> norm_;
   bool keeps_stages_;
 };

@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <string>
-
 #include "fcm/base/relative_table.h"
 #include "fcm/ops/branches/op.h"
 
@@ -15,6 +13,11 @@ at::Tensor channel_scale(const nn::Scope& scope, const char* name,
   return options.layer_scale ? scope.add(name, {options.dim}, nn::Init::kOnes) : at::Tensor();
 }
 
+at::Tensor own_table(const nn::Scope& attention, const WindowBlockOptions& options) {
+  if (options.table_rows == 0) return {};
+  return attention.add(kRelativeTable, {options.table_rows, options.heads}, options.table);
+}
+
 }  // namespace
 
 // Members are declared in the published order of parameters.
@@ -22,9 +25,7 @@ WindowBlock::WindowBlock(const nn::Scope& scope, const WindowBlockOptions& optio
     : gamma1_C_(channel_scale(scope, "gamma_1", options)),
       gamma2_C_(channel_scale(scope, "gamma_2", options)),
       norm1_(scope / "norm1", options.dim, options.norm_epsilon),
-      table_RH_((scope / "attn")
-                    .add(std::string(kRelativeTable), {options.table_rows, options.heads},
-                         options.table)),
+      table_RH_(own_table(scope / "attn", options)),
       qkv_(scope / "attn" / "qkv", options.dim, 3 * options.dim, options.products),
       proj_(scope / "attn" / "proj", options.dim, options.dim, options.products),
       mlp_(nn::MlpBranch::linear(scope / "norm2", scope / "mlp", options.dim, options.mlp_ratio,

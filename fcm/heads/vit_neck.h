@@ -7,22 +7,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "fcm/heads/doubling_conv.h"
 #include "fcm/nn/batch_norm_maps.h"
 #include "fcm/nn/parameters.h"
 
 namespace fcm::heads {
-
-// A transposed convolution of 2 x 2 by steps of 2: windows do not overlap, so it is a product that
-// makes four positions of each. Published weight [in, out, 2, 2].
-class DoublingConv {
- public:
-  DoublingConv(const nn::Scope& scope, int64_t channels);
-  // [B, h, w, C] -> [B, 2 h, 2 w, C]
-  at::Tensor operator()(const at::Tensor& map_BHWC) const;
-
- private:
-  at::Tensor weight_IO22_, bias_O_;
-};
 
 class VitNeck {
  public:

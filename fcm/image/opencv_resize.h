@@ -6,14 +6,9 @@
 #include <cstdint>
 
 #include "fcm/image/image.h"
+#include "fcm/image/resizing.h"
 
 namespace fcm::image {
-
-// A whole picture of one size becomes one of another size.
-struct Resizing {
-  int64_t from_rows, from_cols;
-  int64_t to_rows, to_cols;
-};
 
 // What of the picture `window` of the result is computed from, bilinear.
 Box linear_source(const Resizing& resizing, const Box& window);

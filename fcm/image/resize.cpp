@@ -29,25 +29,44 @@ int32_t to_fixed(double weight) {
 }
 
 // One axis of a resize: `source` positions become `target` ones, of which `count` from `first` on
-// are wanted.
+// are wanted. Of the source, `held` positions from `held_first` on are in memory.
 struct Axis {
   int64_t source;
   int64_t target;
   int64_t first;
   int64_t count;
+  int64_t held_first;
+  int64_t held;
   bool changes() const { return source != target; }
 };
 
 // The filter is stretched when shrinking (antialiasing), never when enlarging.
+struct Filter {
+  bool cubic;
+  double scale, stretch, support;
+
+  Filter(const Axis& axis, Interpolation interpolation)
+      : cubic(interpolation == Interpolation::kBicubic),
+        scale(static_cast<double>(axis.source) / static_cast<double>(axis.target)),
+        stretch(std::max(scale, 1.0)),
+        support((cubic ? 2.0 : 1.0) * stretch) {}
+
+  double centre(int64_t output) const { return (static_cast<double>(output) + 0.5) * scale; }
+  // The source positions that reach an output, which are those from `begin` to before `end`.
+  int64_t begin(double centre_of_output) const {
+    return std::max<int64_t>(0, static_cast<int64_t>(centre_of_output - support + 0.5));
+  }
+  int64_t end(double centre_of_output, int64_t source) const {
+    return std::min(source, static_cast<int64_t>(centre_of_output + support + 0.5));
+  }
+};
+
 AxisWeights make_weights(const Axis& axis, Interpolation interpolation) {
-  const bool cubic = interpolation == Interpolation::kBicubic;
-  const double scale = static_cast<double>(axis.source) / static_cast<double>(axis.target);
-  const double stretch = std::max(scale, 1.0);
-  const double support = (cubic ? 2.0 : 1.0) * stretch;
-  const double inverse = 1.0 / stretch;
-  const int64_t most = (static_cast<int64_t>(std::ceil(support)) * 2 + 1 + 3) / 4 * 4;
+  const Filter filter(axis, interpolation);
+  const double inverse = 1.0 / filter.stretch;
+  const int64_t most = (static_cast<int64_t>(std::ceil(filter.support)) * 2 + 1 + 3) / 4 * 4;
   AxisWeights weights;
-  weights.source = axis.source;
+  weights.source = axis.held;
   weights.taps = most;
   const auto outputs = static_cast<size_t>(axis.count);
   weights.first.resize(outputs);
@@ -55,18 +74,17 @@ AxisWeights make_weights(const Axis& axis, Interpolation interpolation) {
   weights.weight.resize(outputs * static_cast<size_t>(most));
   std::vector<double> exact(static_cast<size_t>(most));
   for (size_t i = 0; i < outputs; ++i) {
-    const double centre = (static_cast<double>(axis.first) + static_cast<double>(i) + 0.5) * scale;
-    const auto begin = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
-    const auto end = std::min(axis.source, static_cast<int64_t>(centre + support + 0.5));
+    const double centre = filter.centre(axis.first + static_cast<int64_t>(i));
+    const int64_t begin = filter.begin(centre), end = filter.end(centre, axis.source);
     const auto count = static_cast<size_t>(end - begin);
     double sum = 0.0;
     for (size_t t = 0; t < count; ++t) {
       const auto position = static_cast<double>(begin) + static_cast<double>(t);
       const double at = (position - centre + 0.5) * inverse;
-      exact[t] = cubic ? bicubic(at) : bilinear(at);
+      exact[t] = filter.cubic ? bicubic(at) : bilinear(at);
       sum += exact[t];
     }
-    weights.first[i] = static_cast<int32_t>(begin);
+    weights.first[i] = static_cast<int32_t>(begin - axis.held_first);
     weights.count[i] = static_cast<int32_t>(count);
     int32_t* weight = weights.weight.data() + i * static_cast<size_t>(most);
     for (size_t t = 0; t < count; ++t) weight[t] = to_fixed(sum != 0.0 ? exact[t] / sum : exact[t]);
@@ -143,8 +161,8 @@ void down_then_across(Rows source, int64_t channels, int64_t source_cols, const 
 // As Pillow, an axis whose size does not change gets no pass at all.
 void resample(Rows source, int64_t channels, const Axis& down, const Axis& across,
               Interpolation interpolation, bool mirror, uint8_t* out) {
-  if (!down.changes()) source.first += down.first * source.stride;
-  if (!across.changes()) source.first += across.first * channels;
+  if (!down.changes()) source.first += (down.first - down.held_first) * source.stride;
+  if (!across.changes()) source.first += (across.first - across.held_first) * channels;
   if (!down.changes() && !across.changes()) {
     copy_rows(source.first, source.stride, down.count, across.count, channels, mirror, out);
   } else if (!down.changes()) {
@@ -155,12 +173,28 @@ void resample(Rows source, int64_t channels, const Axis& down, const Axis& acros
                        view(make_weights(down, interpolation)), out);
     if (mirror) mirror_rows(out, down.count, across.count, channels);
   } else if (vertical_first(down, across)) {
-    down_then_across(source, channels, across.source, make_weights(across, interpolation),
+    down_then_across(source, channels, across.held, make_weights(across, interpolation),
                      make_weights(down, interpolation), mirror, out);
   } else {
     across_then_down(source, channels, make_weights(across, interpolation),
                      make_weights(down, interpolation), mirror, out);
   }
+}
+
+// All of the source is in memory.
+Axis whole_axis(int64_t source, int64_t target, int64_t first, int64_t count) {
+  return {source, target, first, count, 0, source};
+}
+
+struct Stretch {
+  int64_t first, count;
+};
+Stretch source_of(const Axis& axis, Interpolation interpolation) {
+  if (!axis.changes()) return {axis.first, axis.count};
+  const Filter filter(axis, interpolation);
+  const int64_t begin = filter.begin(filter.centre(axis.first));
+  const int64_t last = axis.first + axis.count - 1;
+  return {begin, filter.end(filter.centre(last), axis.source) - begin};
 }
 
 bool inside(const Box& box, int64_t rows, int64_t cols) {
@@ -180,8 +214,35 @@ void crop_resize(const Image& source, Box box, int64_t rows, int64_t cols,
   const int64_t stride = source.cols * source.channels;
   const uint8_t* const corner =
       source.pixels.data() + box.top * stride + box.left * source.channels;
-  resample({corner, stride}, source.channels, {box.rows, rows, 0, rows}, {box.cols, cols, 0, cols},
-           interpolation, mirror, out);
+  resample({corner, stride}, source.channels, whole_axis(box.rows, rows, 0, rows),
+           whole_axis(box.cols, cols, 0, cols), interpolation, mirror, out);
+}
+
+Box window_source(const Resizing& resizing, const Box& window, Interpolation interpolation) {
+  require(inside(window, resizing.to_rows, resizing.to_cols),
+          "window_source: window {}x{} at ({}, {}) of {}x{}", window.rows, window.cols, window.top,
+          window.left, resizing.to_rows, resizing.to_cols);
+  const Stretch down = source_of(
+      whole_axis(resizing.from_rows, resizing.to_rows, window.top, window.rows), interpolation);
+  const Stretch across = source_of(
+      whole_axis(resizing.from_cols, resizing.to_cols, window.left, window.cols), interpolation);
+  return {down.first, across.first, down.count, across.count};
+}
+
+void resize_window(const Resizing& resizing, const Section& section, const Box& window,
+                   Interpolation interpolation, uint8_t* out) {
+  const Image& picture = section.picture;
+  const Box source = window_source(resizing, window, interpolation);
+  require(section.box.rows == source.rows && section.box.cols == source.cols &&
+              inside(section.box, picture.rows, picture.cols),
+          "resize_window: {}x{} pixels of the source, wanted {}x{}", section.box.rows,
+          section.box.cols, source.rows, source.cols);
+  resample({picture.pixels.data(), picture.cols * picture.channels}, picture.channels,
+           {resizing.from_rows, resizing.to_rows, window.top, window.rows,
+            source.top - section.box.top, picture.rows},
+           {resizing.from_cols, resizing.to_cols, window.left, window.cols,
+            source.left - section.box.left, picture.cols},
+           interpolation, false, out);
 }
 
 void resize_window(const Image& source, int64_t rows, int64_t cols, Box window,
@@ -189,8 +250,8 @@ void resize_window(const Image& source, int64_t rows, int64_t cols, Box window,
   require(inside(window, rows, cols), "resize_window: window {}x{} at ({}, {}) of {}x{}",
           window.rows, window.cols, window.top, window.left, rows, cols);
   resample({source.pixels.data(), source.cols * source.channels}, source.channels,
-           {source.rows, rows, window.top, window.rows},
-           {source.cols, cols, window.left, window.cols}, interpolation, false, out);
+           whole_axis(source.rows, rows, window.top, window.rows),
+           whole_axis(source.cols, cols, window.left, window.cols), interpolation, false, out);
 }
 
 }  // namespace fcm::image

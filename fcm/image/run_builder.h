@@ -1,4 +1,4 @@
-// What run_lengths and mask_overlap share. Private to this folder.
+// What the files about masks share. Private to this folder.
 #pragma once
 
 #include <algorithm>
@@ -57,6 +57,26 @@ void walk_both(const RunLengths& one, const RunLengths& other, const Visit& visi
       if (++at_other == other.runs.size()) return;
       left_other = other.runs[at_other];
     }
+  }
+}
+
+// Calls see(column, begin, end) for the stretches of rows that belong to the object, in the columns
+// from `first` to before `end_col`, in order.
+template <class See>
+void for_set_rows(const RunLengths& mask, int64_t first, int64_t end_col, const See& see) {
+  const int64_t begin = first * mask.rows, end = end_col * mask.rows;
+  int64_t place = 0;
+  for (size_t i = 0; i < mask.runs.size() && place < end; ++i) {
+    const int64_t stop = place + mask.runs[i];
+    if (i % 2 == 1) {
+      const int64_t last = std::min(stop, end);
+      for (int64_t at = std::max(place, begin); at < last;) {
+        const int64_t top = at / mask.rows * mask.rows, bottom = std::min(last, top + mask.rows);
+        see(top / mask.rows, at - top, bottom - top);
+        at = bottom;
+      }
+    }
+    place = stop;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "fcm/base/error.h"
 #include "fcm/image/codecs.h"
 #include "fcm/image/colour.h"
+#include "fcm/image/orientation.h"
 
 namespace fcm::image {
 namespace {
@@ -294,30 +295,6 @@ Image to_colours(TIFF* tiff, std::vector<uint8_t> samples, const Layout& layout)
   return picture;
 }
 
-// Turned and mirrored as the file's orientation says (1 to 8), which Pillow does for TIFF on
-// reading.
-Image upright(Image picture, uint16_t orientation) {
-  if (orientation < 2 || orientation > 8) return picture;
-  const int64_t rows = picture.rows, cols = picture.cols, channels = picture.channels;
-  const bool swaps = orientation >= 5;
-  Image turned{swaps ? cols : rows, swaps ? rows : cols, channels, {}};
-  turned.pixels.resize(picture.pixels.size());
-  const bool from_below =
-      orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  const bool from_right =
-      orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  uint8_t* to = turned.pixels.data();
-  for (int64_t r = 0; r < turned.rows; ++r) {
-    for (int64_t c = 0; c < turned.cols; ++c, to += channels) {
-      const int64_t down = swaps ? c : r, across = swaps ? r : c;
-      const int64_t row = from_below ? rows - 1 - down : down;
-      const int64_t col = from_right ? cols - 1 - across : across;
-      std::copy_n(picture.pixels.data() + (row * cols + col) * channels, channels, to);
-    }
-  }
-  return turned;
-}
-
 }  // namespace
 
 bool is_tiff(std::span<const uint8_t> bytes) {
@@ -341,6 +318,7 @@ Image decode_tiff(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
   std::vector<uint8_t> samples = is_ycbcr && layout.compression != COMPRESSION_JPEG
                                      ? read_converted(tiff.get(), source, layout)
                                      : read_samples(tiff.get(), source, layout, limits);
+  // Pillow turns a TIFF on reading.
   return upright(to_colours(tiff.get(), std::move(samples), layout), layout.orientation);
 }
 

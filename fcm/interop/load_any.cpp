@@ -13,12 +13,12 @@
 #include "fcm/formats/pth.h"
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/about.h"
+#include "fcm/interop/downstream.h"
 #include "fcm/interop/facts.h"
 #include "fcm/interop/hub_cache.h"
 #include "fcm/interop/json_file.h"
 #include "fcm/interop/model_folder.h"
 #include "fcm/interop/published.h"
-#include "fcm/interop/segmenter_names.h"
 #include "fcm/interop/tensor_roles.h"
 
 namespace fcm::interop {
@@ -52,7 +52,7 @@ Asked asked_of(const fs::path& path, int64_t threads) {
 void attach_facts(const nlohmann::json& facts, Checkpoint& loaded, bool must_fit,
                   Reporter& reporter) {
   if (facts.empty() || loaded.state.contains("recipe")) return;
-  if (are_of_segmenter(loaded.model.tensors)) return;  // no such file is about segmenters
+  if (is_downstream(loaded)) return;  // no such file is about these
   const auto architecture = recognise(loaded.model.tensors);
   const std::string fault = architecture ? disagreement(facts, *architecture) : "";
   if (fault.empty()) {

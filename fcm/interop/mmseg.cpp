@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <ctime>
 #include <deque>
 #include <string_view>
@@ -16,6 +14,7 @@
 #include "fcm/formats/pth.h"
 #include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
+#include "fcm/interop/batch_counts.h"
 #include "fcm/interop/segmenter_names.h"
 #include "fcm/interop/values.h"
 
@@ -140,7 +139,7 @@ class MmsegWriter {
     for (const TensorView& tensor : model_) {
       const bool counts = tensor.name.ends_with(kBatchesSeen);
       entries.emplace_back(kept(mmseg_name(tensor.name)),
-                           add(counts ? whole_count(tensor) : tensor));
+                           add(counts ? as_integer(tensor) : tensor));
       if (tensor.name.ends_with(kRelativeTable)) {
         std::string name = mmseg_name(tensor.name);
         name.replace(name.size() - kRelativeTable.size(), kRelativeTable.size(),
@@ -159,16 +158,9 @@ class MmsegWriter {
   // Entries look at their names.
   std::string_view kept(std::string name) { return names_.emplace_back(std::move(name)); }
 
-  TensorView whole_count(const TensorView& tensor) {
+  TensorView as_integer(const TensorView& tensor) {
     if (tensor.dtype != "F32" || tensor.bytes.size() != sizeof(float)) return tensor;
-    float value = 0;
-    std::memcpy(&value, tensor.bytes.data(), sizeof value);
-    constexpr float kMost = 9e15F;  // exact as float64, far below the largest int64
-    if (!(value >= 0 && value <= kMost) || value != std::floor(value)) {
-      fail(ExitCode::kCheckpoint, "{}: {} is {}, which is no count of batches", path_, tensor.name,
-           value);
-    }
-    const int64_t& count = counts_.emplace_back(static_cast<int64_t>(value));
+    const int64_t& count = counts_.emplace_back(whole_count(tensor, path_));
     return {tensor.name, "I64", tensor.shape, std::as_bytes(std::span(&count, 1))};
   }
 

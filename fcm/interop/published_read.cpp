@@ -11,6 +11,10 @@
 #include "fcm/formats/plain_data.h"
 #include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
+#include "fcm/interop/batch_counts.h"
+#include "fcm/interop/detector_names.h"
+#include "fcm/interop/detectron2.h"
+#include "fcm/interop/downstream.h"
 #include "fcm/interop/mmseg.h"
 #include "fcm/interop/published.h"
 #include "fcm/interop/segmenter_names.h"
@@ -233,16 +237,20 @@ void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
   Weights weights = choose_weights(std::move(dicts), wanted, source);
   std::vector<formats::TensorView>& tensors = checkpoint.model.tensors;
   tensors = std::move(weights.tensors);
-  const bool segmenter = are_of_segmenter(tensors);
-  if (segmenter) {
+  const Downstream kind = downstream_of(tensors);
+  if (kind == Downstream::kSegmenter) {
     checkpoint.merged = from_mmseg(tensors, source);
+  } else if (kind == Downstream::kDetector) {
+    checkpoint.merged = from_detectron2(tensors, source);
   } else {
     rename_encoder(checkpoint, source);
   }
   if (!weights.found || checkpoint.state.contains("recipe")) return;
   if (wanted.empty()) say_others(weights, source, reporter);
-  std::vector<formats::TensorView> left_out =
-      segmenter ? take_out_beside_segmenter(tensors) : take_out_heads(tensors);
+  const auto take_out = kind == Downstream::kSegmenter  ? take_out_beside_segmenter
+                        : kind == Downstream::kDetector ? take_out_beside_detector
+                                                        : take_out_heads;
+  std::vector<formats::TensorView> left_out = take_out(tensors);
   left_out.insert(left_out.end(), weights.beside.begin(), weights.beside.end());
   // A counter or a loss: no weight is a scalar, beside the count of batches of a normalisation.
   const auto scalars =
@@ -271,12 +279,13 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
   std::vector<NamedTensors> dicts = state_dicts(file);
   if (dicts.empty()) dicts.push_back({"", file.tensors});
   take_weights(std::move(dicts), wanted, checkpoint, reporter);
-  const bool segmenter = are_of_segmenter(checkpoint.model.tensors);
-  if (segmenter) take_meta(file.root, checkpoint);
+  const Downstream kind = downstream_of(checkpoint);
+  if (kind == Downstream::kSegmenter) take_meta(file.root, checkpoint);
+  if (kind == Downstream::kDetector) take_iteration(file.root, checkpoint);
   const formats::Value* optimizer = file.root.find("optimizer");
-  if (optimizer != nullptr && segmenter) {
-    checkpoint.state["optimizer_left_out"] =
-        fmt::format("{}: a segmenter goes on in the folder of its own run alone", source);
+  if (optimizer != nullptr && kind != Downstream::kNone) {
+    checkpoint.state["optimizer_left_out"] = fmt::format(
+        "{}: {} goes on in the folder of its own run alone", source, name_of(kind));
   } else if (optimizer != nullptr && !wanted.empty()) {
     checkpoint.state["optimizer_left_out"] =
         fmt::format("{}: they belong to the weights that were trained, not to {}", source, wanted);
@@ -291,7 +300,7 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
       checkpoint.state["optimizer_left_out"] = error.what();
     }
   }
-  if (with_optimizer && wanted.empty() && !segmenter) {
+  if (with_optimizer && wanted.empty() && kind == Downstream::kNone) {
     std::vector<formats::TensorView> average = average_of(file, source);
     std::move(average.begin(), average.end(), std::back_inserter(checkpoint.optimizer.tensors));
   }

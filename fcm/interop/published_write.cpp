@@ -12,7 +12,7 @@
 #include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/published.h"
-#include "fcm/interop/segmenter_names.h"
+#include "fcm/interop/downstream.h"
 #include "fcm/interop/values.h"
 
 namespace fcm::interop {
@@ -60,7 +60,8 @@ class Writer {
 
   formats::Value state_dict(const std::vector<formats::TensorView>& tensors) {
     std::vector<std::pair<std::string_view, formats::Value>> entries;
-    const bool windows = !are_of_segmenter(tensors);  // whose tables are those of whole maps
+    // Tables of segmenters are those of whole maps, and of detectors of more than one kind.
+    const bool windows = downstream_of(tensors) == Downstream::kNone;
     for (const formats::TensorView& tensor : tensors) {
       entries.emplace_back(keep(name_in_program(tensor.name, tensors)), add(tensor));
       if (windows && tensor.name.ends_with(kRelativeTable)) add_index(tensor, tensors, entries);

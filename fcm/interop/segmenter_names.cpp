@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include "fcm/base/error.h"
 #include "fcm/interop/adapters.h"
+#include "fcm/interop/batch_counts.h"
 
 namespace fcm::interop {
 namespace {
@@ -55,11 +55,6 @@ std::string vit_renamed(std::string_view name, Side from, Side to) {
   return same;
 }
 
-bool is_integer_count(const TensorView& tensor) {
-  return tensor.name.ends_with(kBatchesSeen) && tensor.dtype == "I64" && tensor.shape.empty() &&
-         tensor.bytes.size() == sizeof(int64_t);
-}
-
 }  // namespace
 
 bool are_of_segmenter(std::span<const TensorView> tensors) {
@@ -67,11 +62,6 @@ bool are_of_segmenter(std::span<const TensorView> tensors) {
     return tensor.name.ends_with(kSegmenterClasses) &&
            without_outer_wrappers(tensor.name) == kSegmenterClasses;
   });
-}
-
-bool is_statistic(std::string_view name) {
-  return name.ends_with(".running_mean") || name.ends_with(".running_var") ||
-         name.ends_with(kBatchesSeen);
 }
 
 formats::Buffer from_mmseg(std::vector<TensorView>& tensors, const std::string& source) {
@@ -88,20 +78,7 @@ formats::Buffer from_mmseg(std::vector<TensorView>& tensors, const std::string& 
     tensor.name = std::move(name);
   }
   std::erase_if(tensors, [](const TensorView& tensor) { return is_window_buffer(tensor.name); });
-  const auto counts = std::count_if(tensors.begin(), tensors.end(), is_integer_count);
-  formats::Buffer floats(static_cast<size_t>(counts) * sizeof(float));
-  size_t at = 0;
-  for (TensorView& tensor : tensors) {
-    if (!is_integer_count(tensor)) continue;
-    int64_t count = 0;
-    std::memcpy(&count, tensor.bytes.data(), sizeof count);
-    const auto value = static_cast<float>(count);
-    std::memcpy(floats.data() + at, &value, sizeof value);
-    tensor.dtype = "F32";
-    tensor.bytes = std::as_const(floats).bytes().subspan(at, sizeof value);
-    at += sizeof value;
-  }
-  return floats;
+  return counts_as_floats(tensors);
 }
 
 std::vector<TensorView> take_out_beside_segmenter(std::vector<TensorView>& tensors) {

@@ -15,13 +15,9 @@ namespace fcm::interop {
 
 inline constexpr std::string_view kSegmenterClasses = "decode_head.conv_seg.weight";
 inline constexpr std::string_view kSegmenterEncoder = "backbone.";
-inline constexpr std::string_view kBatchesSeen = ".num_batches_tracked";  // of a batch norm
 
 // Whether tensors are a segmenter's, with or without wrappers in front of their names.
 bool are_of_segmenter(std::span<const formats::TensorView> tensors);
-
-// Whether a tensor is what batch normalisation counts or averages, which no optimizer trains.
-bool is_statistic(std::string_view name);
 
 // Tensors of a segmenter, with any wrappers in front, get the names that models::Segmenter gives
 // them. What the grid decides (relative_position_index) is left out; int64 counts of batches become

@@ -186,13 +186,4 @@ std::vector<std::string> segmenter_assumptions(const Checkpoint& checkpoint,
   return found;
 }
 
-void refuse_segmenter(const Checkpoint& checkpoint) {
-  if (!are_of_segmenter(checkpoint.model.tensors)) return;
-  fail(ExitCode::kCheckpoint,
-       "{} is a segmenter: its encoder has relative positions and scales of channels, which only "
-       "segmentation has; take the checkpoint that it was trained from, or use it in fastconvmae "
-       "eval, predict, or finetune with a recipe of segmentation",
-       checkpoint.path.string());
-}
-
 }  // namespace fcm::interop

@@ -38,8 +38,4 @@ recipe::Recipe segmenter_recipe(const checkpoint::Checkpoint& checkpoint,
 std::vector<std::string> segmenter_assumptions(const checkpoint::Checkpoint& checkpoint,
                                                const std::vector<std::string>& overrides);
 
-// Throws Error(kCheckpoint) where the weights are a segmenter's: for commands that want an encoder
-// of pretraining or a classifier.
-void refuse_segmenter(const checkpoint::Checkpoint& checkpoint);
-
 }  // namespace fcm::interop

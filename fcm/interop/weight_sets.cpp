@@ -11,6 +11,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/interop/adapters.h"
+#include "fcm/interop/detector_names.h"
 #include "fcm/interop/segmenter_names.h"
 #include "fcm/interop/tensor_roles.h"
 
@@ -101,11 +102,12 @@ class Collector {
 
 // --- sets of a dict ---
 
-// Tensors by which an encoder or a segmenter is known; what stands in front of one stands in front
+// Tensors by which an encoder, a segmenter or a detector is known; what stands in front of one stands in front
 // of all of it.
 constexpr std::string_view kTransformers = "embeddings.patch_embeddings.projection.weight";
-constexpr std::array<std::string_view, 4> kAnchors = {
-    "patch_embed.proj.weight", "patch_embed1.proj.weight", kTransformers, kSegmenterClasses};
+constexpr std::array<std::string_view, 5> kAnchors = {
+    "patch_embed.proj.weight", "patch_embed1.proj.weight", kTransformers, kSegmenterClasses,
+    kDetectorClasses};
 
 // Whether only wrappers stand in front, which the published names are known under anyhow.
 bool is_plain(std::string_view prefix) {
@@ -117,7 +119,8 @@ std::vector<std::string> prefixes_of(const std::vector<TensorView>& tensors) {
   for (const TensorView& tensor : tensors) {
     for (const std::string_view anchor : kAnchors) {
       const std::string& name = tensor.name;
-      if (tensor.shape.size() != 4 || !name.ends_with(anchor)) continue;
+      const size_t dimensions = anchor == kDetectorClasses ? 2 : 4;
+      if (tensor.shape.size() != dimensions || !name.ends_with(anchor)) continue;
       std::string prefix = name.substr(0, name.size() - anchor.size());
       if (!prefix.empty() && prefix.back() != '.') continue;
       if (anchor == kTransformers && prefix.ends_with("vit.")) prefix.resize(prefix.size() - 4);
@@ -127,11 +130,14 @@ std::vector<std::string> prefixes_of(const std::vector<TensorView>& tensors) {
       }
     }
   }
-  // A segmenter's encoder is a part of it.
+  // The encoder of a segmenter or a detector is a part of it.
+  constexpr std::array kInner = {kSegmenterEncoder, kDetectorEncoder, kDecomposedEncoder};
   const std::vector<std::string> all = prefixes;
   std::erase_if(prefixes, [&](const std::string& prefix) {
     return std::any_of(all.begin(), all.end(), [&](const std::string& outer) {
-      return prefix == outer + std::string(kSegmenterEncoder);
+      return std::any_of(kInner.begin(), kInner.end(), [&](std::string_view inner) {
+        return prefix == outer + std::string(inner);
+      });
     });
   });
   return prefixes;

@@ -1,5 +1,7 @@
 #include "fcm/loader/dataset.h"
 
+#include <algorithm>
+
 #include "fcm/base/error.h"
 
 namespace fcm::loader {
@@ -13,6 +15,24 @@ ClassMap Dataset::class_map(int64_t index) const {
 
 const MapClasses& Dataset::map_classes() const {
   static const MapClasses none;
+  return none;
+}
+
+Instances Dataset::instances(int64_t index) const {
+  fail(ExitCode::kData,
+       "the objects in {} are not told apart, nor in any picture of these data; detection needs a "
+       "folder as COCO lies: annotations/instances_train2017.json and train2017/",
+       name(index));
+}
+
+PictureRecord Dataset::picture_record(int64_t index) const {
+  const Instances whole = instances(index);
+  const auto crowds = std::ranges::count_if(whole.instances, &Instance::crowd);
+  return {whole.picture, whole.rows, whole.cols, std::ssize(whole.instances) - crowds};
+}
+
+const InstanceClasses& Dataset::instance_classes() const {
+  static const InstanceClasses none;
   return none;
 }
 

@@ -52,6 +52,13 @@ class Dataset {
   // the picture where it has no map, or none that can be read.
   virtual ClassMap class_map(int64_t index) const;
   virtual const MapClasses& map_classes() const;
+  // Whether pictures of this set have their objects told apart.
+  virtual bool has_instances() const { return false; }
+  // The objects of the i-th picture; there may be none. Throws Error(kData) that names the picture
+  // where these data have none.
+  virtual Instances instances(int64_t index) const;
+  virtual PictureRecord picture_record(int64_t index) const;  // throws as instances
+  virtual const InstanceClasses& instance_classes() const;
   // The target of that kind; what is of another kind is not looked at.
   Target target(int64_t index, TargetKind wanted) const {
     switch (wanted) {
@@ -61,6 +68,8 @@ class Dataset {
         return Label{label(index)};
       case TargetKind::kMap:
         return class_map(index);
+      case TargetKind::kInstances:
+        return instances(index);
     }
     return NoTarget{};
   }
@@ -77,15 +86,17 @@ class Dataset {
   Remarks remarks_;
 };
 
-// How a set is opened; what it holds does not depend on this.
+// How a set is opened; what a set on disk holds does not depend on this.
 struct OpenOptions {
-  int64_t threads = 1;          // that list folders and shards
-  std::filesystem::path cache;  // where lists of large sets are kept; empty: nowhere
+  int64_t threads = 1;               // that list folders and shards
+  std::filesystem::path cache = {};  // where lists of large sets are kept; empty: nowhere
+  // What is going to be asked for: "synthetic" draws pictures that have it.
+  TargetKind wanted = TargetKind::kNone;
 };
 
 // Opens what --data names (docs/tour/02-loader.md lists the kinds): an image folder, folders of
-// pictures and of their maps, a packed file, a file list (*.txt), tar shards, CIFAR binary, IDX
-// (also .gz), "fashion-mnist", "synthetic", "synthetic-scenes".
+// pictures and of their maps, pictures with COCO's annotations, a packed file, a file list (*.txt),
+// tar shards, CIFAR binary, IDX (also .gz), "fashion-mnist", "synthetic".
 // Throws Error(kData) that says what was looked for, where, and what was found instead. A fault of
 // a label is none of opening: it is counted in remarks() and told by label().
 std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,

@@ -36,8 +36,9 @@ EvalLoaderRequest checked(EvalLoaderRequest request) {
           "EvalLoader: crop_share {}, wanted more than 0 and 1 at most", request.crop_share);
   require(request.batch_size > 0, "EvalLoader: batch_size {}, wanted 1 or more",
           request.batch_size);
-  require(request.targets != TargetKind::kMap,
-          "EvalLoader: maps do not move with its crops; wanted for_each_scene");
+  require(request.targets != TargetKind::kMap && request.targets != TargetKind::kInstances,
+          "EvalLoader: maps and instances do not move with its crops; wanted for_each_scene or "
+          "for_each_frame");
   check_options(request.data);
   return request;
 }

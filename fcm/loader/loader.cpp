@@ -6,6 +6,8 @@
 #include "fcm/base/random.h"
 #include "fcm/loader/augment.h"
 #include "fcm/loader/bad_limits.h"
+#include "fcm/loader/frame.h"
+#include "fcm/loader/oriented_order.h"
 #include "fcm/loader/prefetcher.h"
 #include "fcm/loader/scene.h"
 #include "fcm/loader/transform.h"
@@ -16,15 +18,18 @@ namespace {
 // Substitutes tried for one bad picture. If all of them are bad too, the set is broken.
 constexpr int kMostSubstitutes = 20;
 
+void need_a_batch(int64_t pictures, const char* which, int64_t batch_size) {
+  if (pictures >= batch_size) return;
+  fail(ExitCode::kData,
+       "the data hold {} pictures{}, fewer than one batch of {}; lower optim.batch_size to at most "
+       "{}",
+       pictures, which, batch_size, pictures);
+}
+
 LoaderRequest checked(LoaderRequest request) {
-  const int64_t pictures = request.dataset->size(), batch_size = request.batch_size;
+  const int64_t batch_size = request.batch_size;
   require(batch_size > 0, "Loader: batch_size {}, wanted 1 or more", batch_size);
-  if (pictures < batch_size) {
-    fail(ExitCode::kData,
-         "the data hold {} pictures, fewer than one batch of {}; lower optim.batch_size to at most "
-         "{}",
-         pictures, batch_size, pictures);
-  }
+  need_a_batch(request.dataset->size(), "", batch_size);
   if (batch_size < request.slice.ranks) {
     fail(ExitCode::kUsage,
          "optim.batch_size is {}, which leaves some of {} processes without a picture; raise it, "
@@ -35,9 +40,28 @@ LoaderRequest checked(LoaderRequest request) {
   require(request.pipeline.has_value() == (request.targets == TargetKind::kMap),
           "Loader: targets of kind {} {} a pipeline; wanted kMap with one, or another kind without",
           static_cast<int>(request.targets), request.pipeline ? "with" : "without");
+  require(
+      request.jitter.has_value() == (request.targets == TargetKind::kInstances),
+      "Loader: targets of kind {} {} jitter; wanted kInstances with it, or another kind without",
+      static_cast<int>(request.targets), request.jitter ? "with" : "without");
   const bool recoloured = !request.augment.rand_augment.empty() || request.augment.color_jitter > 0;
-  require(!request.pipeline || !recoloured, "Loader: scenes with rand_augment or color_jitter");
+  require((!request.pipeline && !request.jitter) || !recoloured,
+          "Loader: scenes or instances with rand_augment or color_jitter");
   return request;
+}
+
+std::optional<FrameOptions> frame_options_of(const LoaderRequest& request) {
+  if (!request.jitter) return std::nullopt;
+  FrameOptions options{request.data, *request.jitter};
+  check_frame_options(options);
+  return options;
+}
+
+std::optional<OrientedOrder> order_of_instances(const LoaderRequest& request) {
+  if (!request.jitter) return std::nullopt;
+  OrientedOrder order(*request.dataset, request.batch_size, request.seed);
+  need_a_batch(order.pictures(), " with an object to learn", request.batch_size);
+  return order;
 }
 
 std::optional<SceneOptions> scene_options_of(const LoaderRequest& request) {
@@ -71,6 +95,8 @@ class Loader::Impl {
       : request_(checked(std::move(request))),
         augmenter_(request_.data, request_.augment),
         scenes_(scene_options_of(request_)),
+        frames_(frame_options_of(request_)),
+        order_(order_of_instances(request_)),
         part_(request_.slice.of(request_.batch_size)),
         limits_(request_.data, steps_per_epoch() * part_.size()) {
     prefetcher_.emplace(BatchWork{[this](int64_t step) { return prepare(step); },
@@ -89,7 +115,9 @@ class Loader::Impl {
     return batch;
   }
 
-  int64_t steps_per_epoch() const { return dataset().size() / request_.batch_size; }
+  int64_t steps_per_epoch() const {
+    return (order_ ? order_->pictures() : dataset().size()) / request_.batch_size;
+  }
 
  private:
   const Dataset& dataset() const { return *request_.dataset; }
@@ -103,13 +131,24 @@ class Loader::Impl {
     batch.cols = request_.data.image_size[1];
     batch.channels = request_.data.channels;
     batch.epoch = step / steps_per_epoch();
-    batch.sample_ids =
-        samples_of_step(dataset().size(), request_.batch_size, request_.seed, step, request_.slice);
+    choose_samples(batch, step);
     batch.targets = Targets(request_.targets, batch.batch, batch.rows, batch.cols);
     if (scenes_) batch.extents.resize(static_cast<size_t>(batch.batch));
     batch.pixels_BHWC.resize(
         static_cast<size_t>(batch.batch * batch.rows * batch.cols * batch.channels));
     return batch;
+  }
+
+  void choose_samples(Batch& batch, int64_t step) const {
+    if (!order_) {
+      batch.sample_ids = samples_of_step(dataset().size(), request_.batch_size, request_.seed, step,
+                                         request_.slice);
+      return;
+    }
+    for (const auto& [sample, time] : order_->of_step(step, request_.slice)) {
+      batch.sample_ids.push_back(sample);
+      batch.sample_epochs.push_back(time);
+    }
   }
 
   // Picture `source` in the place of sample number i, with that sample's crop.
@@ -119,10 +158,11 @@ class Loader::Impl {
     const auto sample = static_cast<uint64_t>(batch.sample_ids[static_cast<size_t>(i)]);
     uint8_t* const pixels = batch.pixels_BHWC.data() + i * bytes;
     if (scenes_) return place_scene(batch, i, source, pixels);
+    if (frames_) return place_frame(batch, i, source, pixels);
     read_for_training(dataset(), source, request_.data, request_.seed, epoch, sample, pixels,
                       request_.augment.crop_once);
     augmenter_.apply(pixels, request_.seed, epoch, sample);
-    static_assert(std::variant_size_v<Target> == 3,
+    static_assert(std::variant_size_v<Target> == 4,
                   "a target that says where something is has to move with the crop and the flip");
     batch.targets.set(i, dataset().target(source, request_.targets));
   }
@@ -136,6 +176,23 @@ class Loader::Impl {
     batch.extents[static_cast<size_t>(i)] =
         read_scene_for_training(dataset(), source, *scenes_, draws, pixels, map);
     batch.targets.set(i, std::move(map));
+  }
+
+  // The same for a picture whose objects move with it.
+  void place_frame(Batch& batch, int64_t i, int64_t source, uint8_t* pixels) const {
+    const auto at = static_cast<size_t>(i);
+    const FrameDraws draws =
+        draw_frame(*frames_, request_.seed, static_cast<uint64_t>(batch.sample_epochs[at]),
+                   static_cast<uint64_t>(batch.sample_ids[at]));
+    Instances truth;
+    read_frame_for_training(dataset(), source, *frames_, draws, pixels, truth);
+    batch.targets.set(i, std::move(truth));
+  }
+
+  // What may stand in for a sample: of pictures with instances, one of the same orientation.
+  int64_t draw_substitute(KeyedRandom& random, int64_t sample) const {
+    if (order_) return order_->another(sample, random);
+    return static_cast<int64_t>(random.below(static_cast<uint64_t>(dataset().size())));
   }
 
   // The reason why the picture cannot be read; none if it was placed.
@@ -153,11 +210,11 @@ class Loader::Impl {
     const int64_t sample = batch.sample_ids[static_cast<size_t>(i)];
     const auto reason = try_place(batch, i, sample);
     if (!reason) return std::nullopt;
-    KeyedRandom random(request_.seed, Purpose::kSubstitute, static_cast<uint64_t>(batch.epoch),
+    const int64_t epoch = order_ ? batch.sample_epochs[static_cast<size_t>(i)] : batch.epoch;
+    KeyedRandom random(request_.seed, Purpose::kSubstitute, static_cast<uint64_t>(epoch),
                        static_cast<uint64_t>(sample));
     for (int attempt = 0; attempt < kMostSubstitutes; ++attempt) {
-      const auto substitute =
-          static_cast<int64_t>(random.below(static_cast<uint64_t>(dataset().size())));
+      const int64_t substitute = draw_substitute(random, sample);
       if (!try_place(batch, i, substitute)) return BadSample{sample, substitute, *reason};
     }
     return BadSample{sample, -1, *reason};
@@ -166,7 +223,9 @@ class Loader::Impl {
   const LoaderRequest request_;
   const Augmenter augmenter_;
   const std::optional<SceneOptions> scenes_;
-  const Range part_;  // of each step's batch
+  const std::optional<FrameOptions> frames_;
+  const std::optional<OrientedOrder> order_;  // of pictures with instances
+  const Range part_;                          // of each step's batch
   BadLimits limits_;
   std::optional<Prefetcher> prefetcher_;  // last: its threads use all of the above
 };

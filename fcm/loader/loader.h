@@ -35,6 +35,9 @@ struct Batch {
   std::vector<Extent> extents;      // of scenes: how much of the upper left is picture, not padding
   std::vector<BadSample> bad;
   int64_t epoch = 0;
+  // Of pictures with instances, whose order has no epochs (oriented_order.h): how often each sample
+  // was taken before, which with its id is the key of its draws. Empty: each is `epoch`.
+  std::vector<int64_t> sample_epochs;
   double decode_seconds = 0;  // of all threads
 
   // These are the pictures from `first` on of the `global_batch` that all ranks take in this step.
@@ -71,6 +74,9 @@ struct LoaderRequest {
   // scenes alone, and nothing of `augment` changes bytes.
   std::optional<PipelineOptions> pipeline = {};
   int64_t classes = 0;
+  // Set: pictures with instances (frame.h), in the order of oriented_order.h. Then `targets` is
+  // kInstances, which is for these alone, and nothing of `augment` changes bytes.
+  std::optional<JitterOptions> jitter = {};
 };
 
 // Training batches. Which samples, crops and flips a step gets depends only on (seed, step): not on
@@ -87,7 +93,9 @@ class Loader {
   // The next step's batch; waits for it. Throws Error(kData) when too many pictures are bad. Each
   // rank counts its own slice: that one of them gives up is for the ranks to agree on.
   Batch next();
-  int64_t steps_per_epoch() const;  // of the batches of all ranks; the last one is dropped if short
+  // Of the batches of all ranks; the last one is dropped if short. Where objects are learnt, only
+  // pictures that have one count.
+  int64_t steps_per_epoch() const;
 
  private:
   class Impl;
@@ -102,8 +110,9 @@ std::vector<int64_t> samples_of_step(int64_t dataset_size, int64_t batch_size, u
 struct EvalLoaderRequest {
   std::shared_ptr<const Dataset> dataset;
   DataOptions data;
-  TargetKind targets = TargetKind::kNone;  // not kMap: for_each_scene (scene_testing.h)
-  int64_t batch_size = 0;                  // of this process
+  // Not kMap nor kInstances: for_each_scene (scene_testing.h), for_each_frame (frame_testing.h).
+  TargetKind targets = TargetKind::kNone;
+  int64_t batch_size = 0;  // of this process
   int64_t threads = 1;
   double crop_share = 1;
   Slice slice = {};  // what this process measures of the data set

@@ -109,4 +109,20 @@ struct PipelineOptions {
   }
 };
 
+// From pictures with objects to square frames: large scale jitter, as the published detectors are
+// trained (frame.h). data.image_size is the frame, data.flip the flip, data.mean and data.deviation
+// the normalisation; nothing else of DataOptions changes pixels here.
+struct JitterOptions {
+  std::vector<double> scale_range{0.1, 2.0};
+  int64_t pad = 128;
+
+  template <class Visitor>
+  void visit(Visitor& visitor) {
+    visitor("scale_range", scale_range, config::Range{1e-3, 1e3, 2},
+            "in training a picture's longer side is the frame's times a number between these");
+    visitor("pad", pad, config::Range{0, 255},
+            "value of the bytes that fill the frame, right and below, before normalisation");
+  }
+};
+
 }  // namespace fcm::loader

@@ -8,6 +8,7 @@ namespace fcm::loader {
 namespace {
 
 using Labels = std::vector<int64_t>;
+using OfPictures = std::vector<Instances>;
 
 // One function for each alternative, so that a new one must be thought of.
 template <class... Functions>
@@ -18,8 +19,8 @@ template <class... Functions>
 Cases(Functions...) -> Cases<Functions...>;  // for Clang 14
 
 template <class Wanted>
-const Wanted& as(const Target& target) {
-  const auto* const found = std::get_if<Wanted>(&target);
+Wanted& as(Target& target) {
+  auto* const found = std::get_if<Wanted>(&target);
   require(found != nullptr,
           "Targets: a target of kind {} (its place in Target), wanted the kind that the "
           "batch was made for",
@@ -41,6 +42,9 @@ Targets::Targets(TargetKind kind, int64_t count, int64_t rows, int64_t cols) {
       held_ = ClassMaps{rows, cols,
                         std::vector<uint8_t>(static_cast<size_t>(count * rows * cols), kIgnored)};
       break;
+    case TargetKind::kInstances:
+      held_ = OfPictures(static_cast<size_t>(count));
+      break;
   }
 }
 
@@ -60,7 +64,15 @@ const ClassMaps& Targets::maps() const {
   return *maps;
 }
 
-void Targets::set(int64_t index, const Target& target) {
+const std::vector<Instances>& Targets::instances() const {
+  const auto* const instances = std::get_if<OfPictures>(&held_);
+  require(instances != nullptr,
+          "Targets: instances() of a batch that was loaded with targets of another kind, wanted "
+          "TargetKind::kInstances");
+  return *instances;
+}
+
+void Targets::set(int64_t index, Target target) {
   std::visit(Cases{[&](std::monostate) { as<NoTarget>(target); },
                    [&](Labels& labels) {
                      labels[static_cast<size_t>(index)] = as<Label>(target).class_number;
@@ -72,6 +84,9 @@ void Targets::set(int64_t index, const Target& target) {
                              maps.rows, maps.cols);
                      std::ranges::copy(map.classes,
                                        maps.classes_BHW.begin() + index * maps.rows * maps.cols);
+                   },
+                   [&](OfPictures& pictures) {
+                     pictures[static_cast<size_t>(index)] = std::move(as<Instances>(target));
                    }},
              held_);
 }
@@ -92,6 +107,13 @@ void Targets::keep(const std::vector<int64_t>& indices) {
                        std::copy(from, from + size, begin + i * size);
                      }
                      maps.classes_BHW.resize(indices.size() * static_cast<size_t>(size));
+                   },
+                   [&](OfPictures& pictures) {
+                     for (size_t i = 0; i < indices.size(); ++i) {
+                       const auto from = static_cast<size_t>(indices[i]);
+                       if (from != i) pictures[i] = std::move(pictures[from]);
+                     }
+                     pictures.resize(indices.size());
                    }},
              held_);
 }

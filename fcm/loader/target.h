@@ -6,12 +6,14 @@
 #include <variant>
 #include <vector>
 
+#include "fcm/loader/instances.h"
+
 namespace fcm::loader {
 
 // Whoever makes a loader names the kind that is used; no other is read. Another kind is an entry
 // here, an alternative in Target and one in Targets: whatever has to handle it does not compile
 // until it does.
-enum class TargetKind { kNone, kLabel, kMap };
+enum class TargetKind { kNone, kLabel, kMap, kInstances };
 
 struct NoTarget {};
 struct Label {
@@ -23,7 +25,7 @@ struct ClassMap {
   int64_t rows = 0, cols = 0;
   std::vector<uint8_t> classes;  // rows x cols
 };
-using Target = std::variant<NoTarget, Label, ClassMap>;
+using Target = std::variant<NoTarget, Label, ClassMap, Instances>;
 
 // Maps of one size, one a picture.
 struct ClassMaps {
@@ -45,17 +47,19 @@ class Targets {
   const std::vector<int64_t>& labels() const;
   // std::logic_error where the batch was loaded without maps.
   const ClassMaps& maps() const;
+  // The objects of each picture. std::logic_error where the batch was loaded without instances.
+  const std::vector<Instances>& instances() const;
 
   // Puts `target`, which must be of this kind, in place `index`; several threads may, in different
   // places.
-  void set(int64_t index, const Target& target);
+  void set(int64_t index, Target target);
   // Leaves those at `indices`, which ascend.
   void keep(const std::vector<int64_t>& indices);
 
   bool operator==(const Targets&) const = default;
 
  private:
-  std::variant<std::monostate, std::vector<int64_t>, ClassMaps> held_;
+  std::variant<std::monostate, std::vector<int64_t>, ClassMaps, std::vector<Instances>> held_;
 };
 
 }  // namespace fcm::loader

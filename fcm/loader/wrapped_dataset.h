@@ -28,6 +28,12 @@ class WrappedDataset : public Dataset {
   bool has_maps() const override { return whole_->has_maps(); }
   ClassMap class_map(int64_t index) const override { return whole_->class_map(index); }
   const MapClasses& map_classes() const override { return whole_->map_classes(); }
+  bool has_instances() const override { return whole_->has_instances(); }
+  Instances instances(int64_t index) const override { return whole_->instances(index); }
+  PictureRecord picture_record(int64_t index) const override {
+    return whole_->picture_record(index);
+  }
+  const InstanceClasses& instance_classes() const override { return whole_->instance_classes(); }
   std::string name(int64_t index) const override { return whole_->name(index); }
   const std::vector<std::string>& classes() const override { return whole_->classes(); }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
@@ -13,7 +14,7 @@
 namespace fcm::masks {
 namespace {
 
-// neighbours[slot][3 * (dr + 1) + (dc + 1)] for one picture.
+// neighbours[slot][3 * (dr + 1) + (dc + 1)] for one picture. view_of_slot null: every edge.
 void connect(const int64_t* order, const int64_t* view_of_slot, Grid grid, int32_t* neighbours) {
   const int64_t patches = grid.patches();
   std::vector<int64_t> slot_of_patch(static_cast<size_t>(patches));
@@ -30,7 +31,8 @@ void connect(const int64_t* order, const int64_t* view_of_slot, Grid grid, int32
       if (near_row >= 0 && near_row < grid.rows && near_col >= 0 && near_col < grid.cols) {
         const int64_t near_slot =
             slot_of_patch[static_cast<size_t>(near_row * grid.cols + near_col)];
-        if (view_of_slot[near_slot] == view_of_slot[slot]) seen = static_cast<int32_t>(near_slot);
+        const bool apart = view_of_slot != nullptr && view_of_slot[near_slot] != view_of_slot[slot];
+        if (!apart) seen = static_cast<int32_t>(near_slot);
       }
       neighbours[slot * 9 + around] = seen;
     }
@@ -160,6 +162,56 @@ ViewPlan plan_for_samples(std::span<const int64_t> sample_ids, uint64_t seed, ui
 ViewPlan full_plan(int64_t batch, Grid grid) {
   const at::Tensor raster = at::arange(grid.patches(), at::kDouble).expand({batch, -1});
   return plan_from_noise(raster, grid, {grid.patches()}, 1);
+}
+
+namespace {
+
+// Bits of row and column in turns, those of the column first.
+int64_t morton(int64_t row, int64_t col) {
+  int64_t code = 0;
+  for (int bit = 0; row >> bit != 0 || col >> bit != 0; ++bit) {
+    code |= (col >> bit & 1) << (2 * bit) | (row >> bit & 1) << (2 * bit + 1);
+  }
+  return code;
+}
+
+}  // namespace
+
+ViewPlan plan_of_windows(int64_t batch, Grid grid, int64_t window) {
+  if (window < 1 || grid.patches() < 1 || grid.rows % window != 0 || grid.cols % window != 0) {
+    fail(ExitCode::kUsage,
+         "windows of {0} x {0} patches do not cut up a picture of {1} x {2} patches; pad pictures "
+         "until rows and columns are multiples of {0} patches, or take windows that divide them",
+         window, grid.rows, grid.cols);
+  }
+  std::vector<std::pair<int64_t, int64_t>> inside;  // code, patch of a picture's first window
+  for (int64_t row = 0; row < window; ++row) {
+    for (int64_t col = 0; col < window; ++col) {
+      inside.emplace_back(morton(row, col), row * grid.cols + col);
+    }
+  }
+  std::ranges::sort(inside);
+  ViewPlan plan;
+  plan.grid = grid;
+  plan.sizes.assign(static_cast<size_t>(grid.patches() / (window * window)), window * window);
+  plan.kept = std::ssize(plan.sizes);
+  at::Tensor order_L = at::empty({grid.patches()}, at::kLong);
+  auto* order = order_L.mutable_data_ptr<int64_t>();
+  int64_t slot = 0;
+  for (int64_t row = 0; row < grid.rows; row += window) {
+    for (int64_t col = 0; col < grid.cols; col += window) {
+      for (const auto& [code, patch] : inside) order[slot++] = row * grid.cols + col + patch;
+    }
+  }
+  at::Tensor neighbours_L9 = at::empty({grid.patches(), 9}, at::kInt);
+  connect(order, nullptr, grid, neighbours_L9.mutable_data_ptr<int32_t>());
+  plan.order_BL = order_L.expand({batch, -1}).contiguous();
+  plan.cpu_order_BL = plan.order_BL;
+  plan.neighbours_BL9 = neighbours_L9.expand({batch, -1, -1}).contiguous();
+  for (const ViewRun& run : plan.kept_runs()) {
+    plan.hidden_slots_GH.push_back(hidden_slots(run, grid.patches()));
+  }
+  return plan;
 }
 
 ViewPlan unmasked(const ViewPlan& plan) {

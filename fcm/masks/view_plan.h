@@ -65,6 +65,13 @@ ViewPlan plan_for_samples(std::span<const int64_t> sample_ids, uint64_t seed, ui
 // One view, raster order, every edge: fine-tuning, probing, feature extraction.
 ViewPlan full_plan(int64_t batch, Grid grid);
 
+// One view a window of `window` x `window` patches, windows row by row, every edge: convolutions
+// cross windows. Inside a window patches stand in Morton order (bits of row and column taken in
+// turns), so that where `window` is even each 2 x 2 of them are four slots in succession. For
+// detectors (docs/tour/05-encoder.md). Throws Error(kUsage) where windows do not cut up the grid:
+// who has such pictures pads them.
+ViewPlan plan_of_windows(int64_t batch, Grid grid, int64_t window);
+
 // The same order of patches as in `plan`, in one view with every edge: for who may see them all.
 ViewPlan unmasked(const ViewPlan& plan);
 

@@ -37,6 +37,12 @@ CellMap cell_map(const ViewPlan& plan, int64_t slots, const Windows& windows, bo
   return map;
 }
 
+// So many rows or columns of cells are in windows.
+int64_t filled_up(const CellMap& map, int64_t cells) {
+  const int64_t side = map.windows.side;
+  return map.windows.filled ? (cells + side - 1) / side * side : cells;
+}
+
 // Row by row of the picture, so that the tokens of a set stand in raster order.
 std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order) {
   const Grid grid = map.plan.grid;
@@ -48,19 +54,22 @@ std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order
   }
   std::vector<ops::PlacedToken> tokens;
   tokens.reserve(static_cast<size_t>(map.slots * count));
-  for (int64_t row = 0; row < grid.rows * side; ++row) {
-    for (int64_t col = 0; col < grid.cols * side; ++col) {
+  int64_t filling = map.slots * count;  // the next of those
+  for (int64_t row = 0; row < filled_up(map, grid.rows * side); ++row) {
+    for (int64_t col = 0; col < filled_up(map, grid.cols * side); ++col) {
+      const bool outside = row >= grid.rows * side || col >= grid.cols * side;
       const int64_t patch = row / side * grid.cols + col / side;
-      const int64_t slot = slot_of_patch[static_cast<size_t>(patch)];
+      const int64_t slot = outside ? 0 : slot_of_patch[static_cast<size_t>(patch)];
       if (slot >= map.slots) continue;
       const int64_t cell = row % side * side + col % side;
       const int64_t set = (map.view_of_slot[static_cast<size_t>(slot)] * map.windows_down +
                            (row + before) / map.windows.side) *
                               map.windows_across +
                           (col + before) / map.windows.side;
-      tokens.push_back(
-          {static_cast<int32_t>(slot * count + map.place_of_cell[static_cast<size_t>(cell)]),
-           static_cast<int32_t>(set), static_cast<int32_t>(row), static_cast<int32_t>(col)});
+      const int64_t token =
+          outside ? filling++ : slot * count + map.place_of_cell[static_cast<size_t>(cell)];
+      tokens.push_back({static_cast<int32_t>(token), static_cast<int32_t>(set),
+                        static_cast<int32_t>(row), static_cast<int32_t>(col)});
     }
   }
   return tokens;
@@ -84,6 +93,9 @@ ops::WindowSets window_sets(const ViewPlan& plan, int64_t slots, const Windows& 
                             bool by_view) {
   require(windows.side >= 1 && windows.shift >= 0 && windows.shift < windows.side,
           "window_sets: windows of {} cells moved by {}", windows.side, windows.shift);
+  require(!windows.filled || (plan.sizes.size() == 1 && slots == plan.patches()),
+          "window_sets: {} of {} patches in {} views, and windows to be filled up", slots,
+          plan.patches(), plan.sizes.size());
   const CellMap map = cell_map(plan, slots, windows, by_view);
   const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
   const auto* order = order_BL.const_data_ptr<int64_t>();
@@ -92,7 +104,44 @@ ops::WindowSets window_sets(const ViewPlan& plan, int64_t slots, const Windows& 
   for (int64_t picture = 0; picture < plans; ++picture) {
     pictures.push_back(tokens_of(map, order + picture * plan.patches()));
   }
-  return ops::make_window_sets(pictures, windows.side).to(plan.order_BL.device());
+  ops::WindowSets sets = ops::make_window_sets(pictures, windows.side);
+  sets.filling = sets.tokens() - slots * windows.cells.count();
+  return sets.to(plan.order_BL.device());
+}
+
+ops::WindowSets set_of_window(int64_t window) {
+  return set_of_map(plan_of_windows(1, {window, window}, window));
+}
+
+ops::WindowSets set_of_map(const ViewPlan& plan) {
+  const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
+  require(plan.batch() > 0 && all_alike(order_BL),
+          "set_of_map: {} pictures of different orders, wanted one order", plan.batch());
+  ops::WindowSets sets = ops::make_map_set(plan.grid.rows, plan.grid.cols, /*class_token=*/false);
+  // Tokens of a set are listed in raster order: for each patch its slot.
+  sets.tokens_PT = order_BL[0].argsort().to(at::kInt).unsqueeze(0);
+  return sets.to(plan.order_BL.device());
+}
+
+FilledWindows filled_windows(Grid grid, int64_t window) {
+  require(window >= 1, "filled_windows: windows of {} patches", window);
+  const int64_t down = (grid.rows + window - 1) / window,
+                across = (grid.cols + window - 1) / window;
+  FilledWindows result{
+      at::full({down * across, window * window}, grid.patches(), at::kLong),
+      at::empty({grid.patches()}, at::kLong),
+  };
+  auto* patches = result.patches_WT.mutable_data_ptr<int64_t>();
+  auto* places = result.places_L.mutable_data_ptr<int64_t>();
+  for (int64_t row = 0; row < grid.rows; ++row) {
+    for (int64_t col = 0; col < grid.cols; ++col) {
+      const int64_t place = (row / window * across + col / window) * window * window +
+                            row % window * window + col % window;
+      patches[place] = row * grid.cols + col;
+      places[row * grid.cols + col] = place;
+    }
+  }
+  return result;
 }
 
 }  // namespace fcm::masks

@@ -59,4 +59,18 @@ at::Tensor logits_of(const Segmenter& model, const at::Tensor& windows_NHWC,
   return model.evaluate(pixels_BLPD, plan, compute).to(at::kFloat).cpu();
 }
 
+std::vector<Detections> objects_in(const Detector& model, const at::Tensor& frames_BHWC,
+                                   const loader::DataOptions& options, at::ScalarType compute) {
+  const at::NoGradGuard no_grad;
+  const masks::ViewPlan plan = model.plan(frames_BHWC.size(0)).to(model.device());
+  const at::Tensor pixels_BLPD =
+      pixels_of(to_device(frames_BHWC, model.device()), plan, model.geometry(), options);
+  std::vector<Detections> found = model.detect(pixels_BLPD, plan, compute);
+  for (Detections& one : found) {
+    one = {one.boxes_N4.to(at::kFloat).cpu(), one.scores_N.to(at::kFloat).cpu(),
+           one.classes_N.cpu(), one.masks_NSS.to(at::kFloat).cpu()};
+  }
+  return found;
+}
+
 }  // namespace fcm::models

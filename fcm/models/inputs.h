@@ -3,9 +3,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 #include "fcm/loader/loader.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/models/classifier.h"
+#include "fcm/models/detector.h"
 #include "fcm/models/segmenter.h"
 #include "fcm/ops/patches.h"
 #include "fcm/ops/patchify/op.h"
@@ -40,5 +43,10 @@ at::Tensor maps_of(const loader::Batch& batch);
 // h and w divide by the side of a patch. Makes no graph.
 at::Tensor logits_of(const Segmenter& model, const at::Tensor& windows_NHWC,
                      at::ScalarType compute);
+
+// What a detector finds in frames, uint8 [B, H, W, C] as they were loaded: one result a frame, on
+// the CPU, float32. Makes no graph.
+std::vector<Detections> objects_in(const Detector& model, const at::Tensor& frames_BHWC,
+                                   const loader::DataOptions& options, at::ScalarType compute);
 
 }  // namespace fcm::models

@@ -60,7 +60,7 @@ nn::Cost cost(const AutoencoderOptions& options, const masks::ViewPlan& plan) {
     seen.sizes = {plan.patches()};
     seen.kept = 1;
   }
-  nn::Cost sum = family.cost(options.encoder, options.channels, seen);
+  nn::Cost sum = family.cost(options.encoder, options.channels, seen, {.norm = true, .fuse = true});
   sum += decoder::cost(options.decoder, options.encoder.dims.back(), family.class_tokens,
                        outputs_of(options), plan);
   return sum;

@@ -9,6 +9,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/encoder/maps.h"
+#include "fcm/models/taps.h"
 
 namespace fcm::models {
 namespace {
@@ -22,28 +23,6 @@ std::array<int64_t, 4> map_channels(const SegmenterOptions& options) {
   if (dims.size() == 1) return {dims[0], dims[0], dims[0], dims[0]};
   return {dims[0], dims[1], dims[2], dims[2]};
 }
-
-// Blocks whose results are wanted, by the names under which observers see them.
-class Taps {
- public:
-  Taps(const SegmenterOptions& options, const nn::Observer& onward) : onward_(onward) {
-    const std::string stem = encoder::family(options.kind).last_blocks(options.encoder);
-    for (const int64_t block : options.taps) names_.push_back(fmt::format("{}.{}", stem, block));
-    results_.resize(names_.size());
-  }
-  void operator()(const std::string& name, const at::Tensor& value) {
-    if (onward_) onward_(name, value);
-    for (size_t i = 0; i < names_.size(); ++i) {
-      if (names_[i] == name) results_[i] = value;
-    }
-  }
-  const std::vector<at::Tensor>& results() const { return results_; }
-
- private:
-  const nn::Observer& onward_;
-  std::vector<std::string> names_;
-  std::vector<at::Tensor> results_;
-};
 
 }  // namespace
 
@@ -106,7 +85,7 @@ std::vector<at::Tensor> Segmenter::maps(const at::Tensor& pixels_BLPD, const mas
           "Segmenter: a plan of {} views, {} of them kept; wanted masks::full_plan",
           plan.sizes.size(), plan.kept);
   parameters_->round(compute);
-  Taps taps(options_, observer);
+  Taps taps(options_.kind, options_.encoder, options_.taps, observer);
   const nn::Observer watch = [&taps](const std::string& name, const at::Tensor& value) {
     taps(name, value);
   };
@@ -183,7 +162,9 @@ nn::Cost cost(const SegmenterOptions& options) {
   plan.grid = {options.rows / geometry.patch_side(), options.cols / geometry.patch_side()};
   plan.sizes = {plan.grid.patches()};
   plan.kept = 1;
-  nn::Cost sum = encoder::family(options.kind).cost(options.encoder, options.channels, plan);
+  // Counted with the fused stages of pretraining.
+  nn::Cost sum = encoder::family(options.kind)
+                     .cost(options.encoder, options.channels, plan, {.norm = true, .fuse = true});
   sum += heads_cost(options, plan.grid.patches());
   return sum;
 }

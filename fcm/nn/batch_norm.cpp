@@ -63,6 +63,11 @@ at::Tensor normalised(const at::Tensor& centred, const at::Tensor& variance_C,
 
 }  // namespace
 
+double running_divisor(double count, const dist::Group& group, const BatchNormOptions& options) {
+  const bool biased = options.over_ranks == OverRanks::kWeightedRanks && group.size() > 1;
+  return biased ? count : count - 1;
+}
+
 at::Tensor batch_norm(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bias_C,
                       const RunningStatistics& running, const std::shared_ptr<dist::Group>& group,
                       const BatchNormOptions& options) {
@@ -72,6 +77,9 @@ at::Tensor batch_norm(const at::Tensor& x, const at::Tensor& weight_C, const at:
                                   at::TensorOptions(at::kDouble).device(x.device()));
   group->sum(own);
   const double count = own.item<double>();
+  if (count == 0 && options.over_ranks == OverRanks::kWeightedRanks) {
+    return batch_norm_by(running, x, weight_C, bias_C, options);
+  }
   require(count > 1, "batch_norm: statistics of {} values a channel, wanted two or more", count);
   // Two rounds: the mean of squares would lose the variance of what is far from 0.
   const at::Tensor mean_C = SumOverRanks::apply(sums(wide), group) / count;
@@ -80,7 +88,8 @@ at::Tensor batch_norm(const at::Tensor& x, const at::Tensor& weight_C, const at:
   {
     const at::NoGradGuard no_grad;
     running.mean_C.lerp_(mean_C.to(running.mean_C.scalar_type()), options.momentum);
-    running.variance_C.lerp_((squares_C / (count - 1)).to(running.variance_C.scalar_type()),
+    const double divisor = running_divisor(count, *group, options);
+    running.variance_C.lerp_((squares_C / divisor).to(running.variance_C.scalar_type()),
                              options.momentum);
   }
   return normalised(centred, squares_C / count, weight_C, bias_C, options.epsilon)

@@ -202,6 +202,7 @@ Moments BatchNorm::moments(const at::Tensor& x, const Ranks& ranks) const {
       at::cat({(own.means_RC * own.sizes_R1).sum(0), own.sizes_R1.sum().view({1})});
   ranks->sum(sums_C1);
   const double count = sums_C1[-1].item<double>();
+  if (count == 0 && options_.over_ranks == OverRanks::kWeightedRanks) return moments(x, nullptr);
   if (count < 2) {
     fail(ExitCode::kUsage,
          "batch normalisation got one value a channel, which has no variance: pictures are pooled "
@@ -214,7 +215,8 @@ Moments BatchNorm::moments(const at::Tensor& x, const Ranks& ranks) const {
   ranks->sum(squares_C);
   const auto type = running_.mean_C.scalar_type();
   running_.mean_C.lerp_(mean_C.to(type), options_.momentum);
-  running_.variance_C.lerp_((squares_C / (count - 1)).to(type), options_.momentum);
+  running_.variance_C.lerp_((squares_C / running_divisor(count, *ranks, options_)).to(type),
+                            options_.momentum);
   batches_.add_(1);
   return {mean_C.to(type), (squares_C / count + options_.epsilon).rsqrt().to(type), count, ranks};
 }

@@ -44,6 +44,7 @@ class BatchNorm {
   // Of this batch, [..., C], over all ranks, and the running ones move towards them (as in
   // batch_norm.h); of evaluation without ranks. Throws Error(kUsage) where all ranks together have
   // one value a channel, which has no variance: pictures pooled to one value, one picture.
+  // OverRanks::kWeightedRanks without any value: those of evaluation.
   Moments moments(const at::Tensor& x, const Ranks& ranks) const;
   at::Tensor operator()(const at::Tensor& x, const Ranks& ranks, bool relu = false) const;
 

@@ -5,7 +5,6 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "fcm/base/error.h"
@@ -142,30 +141,18 @@ at::Tensor apply_conv(const Remade& x, const std::vector<at::Tensor>& coarser,
   return ConvOfMaps::apply(at::TensorList(x.from), at::TensorList(coarser), weight, rounded, plan);
 }
 
-at::Tensor start_weight(const Scope& scope, const ConvShape& shape, ConvStart start) {
-  const Layout channels_last{Layout::Kind::kMergeCells, row_by_row(shape.side)};
-  const std::vector<int64_t> published{shape.out, shape.in, shape.side, shape.side};
-  if (start == ConvStart::kFanIn)
-    return scope.add("weight", published, Init::kFanIn, channels_last);
-  if (start == ConvStart::kNormal01) {
-    return scope.add("weight", published, Init::kNormal01, channels_last);
-  }
-  at::Tensor weight = scope.add("weight", published, Init::kNormal02, channels_last);
-  const at::NoGradGuard no_grad;
-  const auto fan_out = static_cast<double>(shape.out * shape.side * shape.side);
-  weight.mul_(std::sqrt(2 / fan_out) / 0.02);
-  return weight;
+std::vector<int64_t> published_shape(const ConvShape& shape) {
+  return {shape.out, shape.in, shape.side, shape.side};
 }
 
 }  // namespace
 
 Conv::Conv(const Scope& scope, const ConvShape& shape, ConvStart start)
     : shape_(shape),
-      weight_(start_weight(scope, shape, start)),
-      bias_O_(!shape.bias ? at::zeros({shape.out}, weight_.options().requires_grad(false))
-              : start == ConvStart::kFanIn ? scope.add("bias", {shape.out}, Init::kFanIn, {},
-                                                       shape.in * shape.side * shape.side)
-                                           : scope.add("bias", {shape.out}, Init::kZeros)),
+      weight_(add_weight(scope, published_shape(shape), start,
+                         {Layout::Kind::kMergeCells, row_by_row(shape.side)})),
+      bias_O_(shape.bias ? add_bias(scope, shape.out, published_shape(shape), start)
+                         : at::zeros({shape.out}, weight_.options().requires_grad(false))),
       rounded_(scope.rounded("weight")) {}
 
 at::Tensor Conv::operator()(const at::Tensor& x_BHWI) const {
@@ -195,22 +182,23 @@ at::Tensor Conv::of_maps(const Remade& first, const std::vector<at::Tensor>& coa
 }
 
 ConvNormAct::ConvNormAct(const Scope& scope, const ConvShape& shape)
-    : conv_(scope / "conv", shape, ConvStart::kFanOut), norm_(scope / "bn", shape.out) {}
+    : ConvNormAct(scope / "conv", scope / "bn", {.shape = shape}) {}
+
+ConvNormAct::ConvNormAct(const Scope& conv, const Scope& norm, const ConvNormOptions& options)
+    : conv_(conv, options.shape, options.start),
+      norm_(norm, options.shape.out, options.norm),
+      relu_(options.relu) {}
 
 at::Tensor ConvNormAct::operator()(const at::Tensor& x_BHWI, const Ranks& ranks) const {
   return later(conv_(x_BHWI), ranks).value();
 }
 
+Remade ConvNormAct::operator()(const Remade& x, const Ranks& ranks) const {
+  return later(conv_(x), ranks);
+}
+
 Remade ConvNormAct::later(const at::Tensor& convolved_BHWO, const Ranks& ranks) const {
-  const Moments moments = norm_.moments(convolved_BHWO, ranks);
-  if (!ranks && !at::GradMode::is_enabled()) {
-    return Remade(normalised_in_place(convolved_BHWO, norm_.weight(), norm_.bias(), moments,
-                                      /*relu=*/true));
-  }
-  return {{convolved_BHWO, norm_.weight(), norm_.bias()},
-          [moments](const std::vector<at::Tensor>& from) {
-            return normalised(from[0], from[1], from[2], moments, /*relu=*/true);
-          }};
+  return norm_(convolved_BHWO, ranks, relu_);
 }
 
 }  // namespace fcm::nn

@@ -6,7 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "fcm/nn/batch_norm_maps.h"
+#include "fcm/nn/conv_start.h"
+#include "fcm/nn/map_norm.h"
 #include "fcm/nn/parameters.h"
 #include "fcm/nn/remade.h"
 
@@ -18,12 +19,6 @@ struct ConvShape {
   int64_t stride = 1;
   int64_t padding = side / 2;
   bool bias = false;
-};
-
-enum class ConvStart {
-  kFanIn,     // PyTorch's default
-  kFanOut,    // normal, deviation sqrt(2 / (out * side * side)): conv-norm-ReLU of the heads
-  kNormal01,  // normal, deviation .01, bias 0: conv_seg of the heads
 };
 
 // The published convolution, weight [out, in, side, side]. The result has the type of the input;
@@ -54,21 +49,37 @@ class Conv {
   at::Tensor weight_, bias_O_, rounded_;  // weight: [out, side * side * in], channels last
 };
 
-// Conv without bias, BatchNorm, ReLU, the published ConvModule: keys .conv.weight and .bn.*.
+// Of detectron2's convolutions with a norm; what mmsegmentation's have is the default.
+struct ConvNormOptions {
+  ConvShape shape = {};
+  ConvStart start = ConvStart::kFanOut;
+  MapNormOptions norm = {};
+  bool relu = true;
+};
+
+// Convolution, norm, and ReLU or not.
 class ConvNormAct {
  public:
+  // mmsegmentation's ConvModule, with BatchNorm and ReLU: keys .conv.weight and .bn.*.
   ConvNormAct(const Scope& scope, const ConvShape& shape);
+  // With places of their own for what the convolution and the norm have. detectron2's Conv2d has
+  // its weight in a scope and the norm's in scope / "norm".
+  ConvNormAct(const Scope& conv, const Scope& norm, const ConvNormOptions& options);
 
   // In evaluation without gradients normalisation is part of the pass over memory that ReLU needs:
   // as cheap as if it were folded into the weights, which would have to be written anew each time.
   at::Tensor operator()(const at::Tensor& x_BHWI, const Ranks& ranks) const;
+  // Of a map that is made again in the backward pass, and made again itself: of several one after
+  // another only what the convolutions leave is kept.
+  Remade operator()(const Remade& x, const Ranks& ranks) const;
   // The result of `convolved`, which is this one's convolution of something, when it is needed.
   Remade later(const at::Tensor& convolved_BHWO, const Ranks& ranks) const;
   const Conv& conv() const { return conv_; }
 
  private:
   Conv conv_;
-  BatchNorm norm_;
+  MapNorm norm_;
+  bool relu_;
 };
 
 }  // namespace fcm::nn

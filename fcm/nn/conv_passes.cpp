@@ -134,6 +134,11 @@ struct Spread {
 at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, const ConvStep& step) {
   const Way way = way_of(x_BHWI, step);
   const int64_t out = weight.size(0);
+  if (x_BHWI.numel() == 0) {  // no regions of a picture
+    return at::empty(
+        {x_BHWI.size(0), places(x_BHWI.size(1), step), places(x_BHWI.size(2), step), out},
+        x_BHWI.options());
+  }
   if (way == Way::kWinograd) {
     return ops::conv3x3_forward(ops::isa(), float_of(x_BHWI).contiguous(), float_of(weight))
         .to(x_BHWI.scalar_type());
@@ -152,6 +157,9 @@ at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, cons
 ConvGradients conv_backward(const at::Tensor& x_BHWI, const at::Tensor& weight,
                             const at::Tensor& dy, const ConvStep& step, bool wants_dx) {
   const Way way = way_of(x_BHWI, step);
+  if (x_BHWI.numel() == 0) {
+    return {wants_dx ? at::zeros_like(x_BHWI) : at::Tensor(), at::zeros_like(weight)};
+  }
   if (way == Way::kWinograd) {
     ConvGradients wide =
         ops::conv3x3_backward(ops::isa(), float_of(x_BHWI).contiguous(), float_of(weight),

@@ -16,7 +16,8 @@ struct ConvStep {
   auto operator<=>(const ConvStep&) const = default;
 };
 
-// x [B, H, W, I], weight [O, side, side, I] of x's type and any strides -> [B, R, S, O].
+// x [B, H, W, I], weight [O, side, side, I] of x's type and any strides -> [B, R, S, O]. B may be
+// 0.
 at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, const ConvStep& step);
 ConvGradients conv_backward(const at::Tensor& x_BHWI, const at::Tensor& weight,
                             const at::Tensor& dy, const ConvStep& step, bool wants_dx);

@@ -26,28 +26,38 @@ std::vector<double> drop_path_rates(double rate, int64_t blocks) {
 }
 
 DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_t epoch,
-                        std::span<const int64_t> sample_ids, at::Device device) {
+                        std::span<const int64_t> sample_ids, at::Device device,
+                        const std::vector<int64_t>& parts) {
+  require(parts.empty() || parts.size() == rates.size(),
+          "drop path: {} rates, and parts for {} blocks", rates.size(), parts.size());
   if (std::ranges::all_of(rates, [](double rate) { return rate == 0; })) return {};
-  const auto blocks = static_cast<int64_t>(rates.size());
   const auto batch = static_cast<int64_t>(sample_ids.size());
-  at::Tensor scales_J2B = at::empty({blocks, 2, batch}, at::kFloat);
-  auto scales = scales_J2B.accessor<float, 3>();
-  for (int64_t picture = 0; picture < batch; ++picture) {
-    KeyedRandom random(seed, Purpose::kDropPath, epoch,
-                       static_cast<uint64_t>(sample_ids[static_cast<size_t>(picture)]));
-    for (int64_t block = 0; block < blocks; ++block) {
-      const double keep = 1 - rates[static_cast<size_t>(block)];
-      for (int64_t branch = 0; branch < 2; ++branch) {
+  // Of a picture one behind the other: blocks, in them branches, in them parts.
+  std::vector<int64_t> first{0};
+  for (size_t block = 0; block < rates.size(); ++block) {
+    first.push_back(first.back() + 2 * (parts.empty() ? 1 : parts[block]));
+  }
+  at::Tensor scales_BE = at::empty({batch, first.back()}, at::kFloat);
+  auto* scale = scales_BE.mutable_data_ptr<float>();
+  for (const int64_t sample : sample_ids) {
+    KeyedRandom random(seed, Purpose::kDropPath, epoch, static_cast<uint64_t>(sample));
+    for (size_t block = 0; block < rates.size(); ++block) {
+      const double keep = 1 - rates[block];
+      for (int64_t i = first[block]; i < first[block + 1]; ++i) {
         // A draw for every branch, dropped or not: rates do not shift the draws of later blocks.
         const bool kept = random.uniform() + keep >= 1;
-        scales[block][branch][picture] = kept ? static_cast<float>(1 / keep) : 0.0F;
+        *scale++ = kept ? static_cast<float>(1 / keep) : 0.0F;
       }
     }
   }
-  scales_J2B = scales_J2B.to(device);
+  scales_BE = scales_BE.to(device);
   DropPath drop_path;
-  for (int64_t block = 0; block < blocks; ++block) {
-    drop_path.push_back({scales_J2B[block][0], scales_J2B[block][1]});
+  for (size_t block = 0; block < rates.size(); ++block) {
+    const int64_t count = (first[block + 1] - first[block]) / 2;
+    const auto of_branch = [&](int64_t branch) {
+      return scales_BE.narrow(1, first[block] + branch * count, count).reshape({batch * count});
+    };
+    drop_path.push_back({of_branch(0), of_branch(1)});
   }
   return drop_path;
 }

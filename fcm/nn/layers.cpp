@@ -28,11 +28,13 @@ Linear::Linear(const Scope& scope, int64_t in, int64_t out, Init init)
       bias_O_(scope.add("bias", {out}, Init::kZeros)),
       rounded_OI_(scope.rounded("weight")) {}
 
+Init bias_init(Init weight) { return weight == Init::kLecunNormal ? Init::kZeros : Init::kFanIn; }
+
 Linear Linear::convolution(const Scope& scope, int64_t channels, int64_t out, int64_t side,
                            const std::vector<int64_t>& order, Init weight_init) {
   at::Tensor weight = scope.add("weight", {out, channels, side, side}, weight_init,
                                 {Layout::Kind::kMergeCells, order});
-  at::Tensor bias = scope.add("bias", {out}, Init::kFanIn, {}, channels * side * side);
+  at::Tensor bias = scope.add("bias", {out}, bias_init(weight_init), {}, channels * side * side);
   return {scope, std::move(weight), std::move(bias)};
 }
 
@@ -90,11 +92,11 @@ MlpBranch MlpBranch::linear(const Scope& norm, const Scope& mlp, int64_t dim, do
 }
 
 MlpBranch MlpBranch::pointwise(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
-                               double epsilon) {
+                               double epsilon, Init init) {
   const int64_t hidden = hidden_width(dim, ratio);
   LayerNorm before(norm, dim, epsilon);
-  Linear fc1 = Linear::convolution(mlp / "fc1", dim, hidden, 1, {0});
-  Linear fc2 = Linear::convolution(mlp / "fc2", hidden, dim, 1, {0});
+  Linear fc1 = Linear::convolution(mlp / "fc1", dim, hidden, 1, {0}, init);
+  Linear fc2 = Linear::convolution(mlp / "fc2", hidden, dim, 1, {0}, init);
   return {std::move(before), std::move(fc1), std::move(fc2)};
 }
 

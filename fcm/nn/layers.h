@@ -19,13 +19,17 @@ namespace fcm::nn {
 // are stored.
 std::vector<int64_t> row_by_row(int64_t side);
 
+// How the bias of a convolution starts whose weight starts so: as PyTorch's, or at zero where the
+// published programs change both (kLecunNormal).
+Init bias_init(Init weight);
+
 // x [..., I] -> [..., O].
 class Linear {
  public:
   // `init` for the weight; the bias is zero, or PyTorch's default where the weight is kFanIn.
   Linear(const Scope& scope, int64_t in, int64_t out, Init init = Init::kXavierUniform);
   // A convolution whose windows do not overlap, or 1x1: published weight [O, C, p, p], input
-  // already gathered as [..., p*p*C] with the positions in `order`.
+  // already gathered as [..., p*p*C] with the positions in `order`. The bias: bias_init.
   static Linear convolution(const Scope& scope, int64_t channels, int64_t out, int64_t side,
                             const std::vector<int64_t>& order, Init weight_init = Init::kFanIn);
   // Rows of weight and bias reordered (predictions of pixels in stored order).
@@ -67,7 +71,7 @@ class MlpBranch {
                           double epsilon, Init init = Init::kXavierUniform);
   // As 1x1 convolutions: the same product, published shapes [O, I, 1, 1] and start values.
   static MlpBranch pointwise(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
-                             double epsilon);
+                             double epsilon, Init init = Init::kFanIn);
   // x [B, ..., C] -> the same; scale_B as ops::mlp_branch takes it, gamma_C as scaled() does.
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& scale_B,
                         const at::Tensor& gamma_C = {}) const;

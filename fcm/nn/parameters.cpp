@@ -28,6 +28,19 @@ at::Tensor normal(KeyedRandom& random, const std::vector<int64_t>& shape, double
   return values;
 }
 
+// Draws beyond `cut` deviations are made again.
+at::Tensor cut_normal(KeyedRandom& random, const std::vector<int64_t>& shape, double deviation,
+                      double cut) {
+  at::Tensor values = at::empty(shape, at::kFloat);
+  auto* out = values.mutable_data_ptr<float>();
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    double draw = random.normal();
+    while (std::abs(draw) > cut) draw = random.normal();
+    out[i] = static_cast<float>(deviation * draw);
+  }
+  return values;
+}
+
 at::Tensor uniform(KeyedRandom& random, const std::vector<int64_t>& shape, double bound) {
   at::Tensor values = at::empty(shape, at::kFloat);
   auto* out = values.mutable_data_ptr<float>();
@@ -56,6 +69,12 @@ at::Tensor start_values(uint64_t seed, const std::string& name, const std::vecto
       return normal(random, shape, 0.02);
     case Init::kNormal01:
       return normal(random, shape, 0.01);
+    case Init::kCutNormal02:
+      return cut_normal(random, shape, 0.02, 1);
+    case Init::kLecunNormal: {
+      constexpr double kLeft = 0.87962566103423978;  // deviation of what is within two of them
+      return cut_normal(random, shape, 1 / (kLeft * std::sqrt(static_cast<double>(fan_in))), 2);
+    }
     case Init::kNormal2e5:
       break;
   }

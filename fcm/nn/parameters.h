@@ -21,6 +21,9 @@ enum class Init {
   kNormal02,       // normal, deviation 0.02
   kNormal01,       // deviation 0.01: the published linear probe
   kNormal2e5,      // deviation 2e-5: the published head before fine-tuning
+  // Of the published detectors (MIMDet's trunc_normal_ and lecun_normal_):
+  kCutNormal02,  // normal of deviation 0.02, drawn again where it is beyond that deviation
+  kLecunNormal,  // of deviation 1 / sqrt(fan_in) once what is beyond two deviations is cut off
 };
 
 // How a parameter is held, relative to its published shape.

@@ -34,6 +34,7 @@ std::vector<OpCases> all_op_cases() {
           patch_loss_cases(),
           gather_rows_cases(),
           window_attention_cases(),
+          decomposed_attention_cases(),
           conv3x3_cases(),
           nms_cases(),
           roi_align_cases()};

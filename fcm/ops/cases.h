@@ -54,6 +54,7 @@ OpCases adamw_cases();
 OpCases attention_cases();
 OpCases branches_cases();
 OpCases conv3x3_cases();
+OpCases decomposed_attention_cases();
 OpCases gather_rows_cases();
 OpCases gelu_cases();
 OpCases layer_norm_cases();

@@ -14,12 +14,13 @@ struct OptimOptions {
   double epochs = 50;
   int64_t steps = 0;
   double warmup_epochs = 10;
-  int64_t warmup_steps = 0;
+  double warmup_steps = 0;
   double warmup_lr = 0;   // per 256 pictures, as base_lr
   double base_lr = 6e-4;  // per 256 pictures: lr = base_lr * batch_size / 256
   double min_lr = 0;
   std::string schedule = "cosine";
   std::vector<double> drop_epochs;
+  std::vector<int64_t> drop_steps;
   double drop = 0.1;
   double weight_decay = 0.05;
   std::string no_decay = "vectors";
@@ -29,6 +30,9 @@ struct OptimOptions {
   double clip_norm = 0;  // 0: off
   bool shard = false;    // moments and updates divided among the processes
 
+  bool goes_by_steps() const {
+    return schedule == "poly" || schedule == "step_cosine" || schedule == "step_drops";
+  }
   double lr() const { return base_lr * static_cast<double>(batch_size) / 256.0; }
   double first_lr() const { return warmup_lr * static_cast<double>(batch_size) / 256.0; }
 
@@ -40,20 +44,27 @@ struct OptimOptions {
             "pictures per forward and backward pass; 0 chooses by memory");
     visitor("epochs", epochs, config::Range{0, 1e6}, "passes over the data");
     visitor("steps", steps, config::Range{0, 1e12},
-            "poly: updates instead of epochs; 0: as many as the epochs have");
+            "schedules by steps: updates instead of epochs; 0: as many as the epochs have");
     visitor("warmup_epochs", warmup_epochs, config::Range{0, 1e6}, "linear warm-up");
-    visitor("warmup_steps", warmup_steps, config::Range{0, 1e12}, "poly: updates of its warm-up");
+    visitor("warmup_steps", warmup_steps, config::Range{0, 1e12},
+            "schedules by steps: updates of the warm-up");
     visitor("warmup_lr", warmup_lr, config::Range{0, 1e3},
             "where the warm-up begins, per 256 pictures of a batch");
     visitor("base_lr", base_lr, config::Range{0, 1e3}, "learning rate per 256 pictures of a batch");
     visitor("min_lr", min_lr, config::Range{0, 1e3}, "learning rate at the end of the half cosine");
-    visitor("schedule", schedule, config::OneOf{{"cosine", "cosine_from_start", "drops", "poly"}},
+    visitor("schedule", schedule,
+            config::OneOf{{"cosine", "cosine_from_start", "drops", "poly", "step_cosine",
+                           "step_drops"}},
             "behind the warm-up. cosine: half a cosine, MAE's. cosine_from_start: the cosine began "
-            "with the run, SimMIM's. drops: constant, but for optim.drop_epochs. poly: a straight "
-            "line to 0 from the start of the run, mmsegmentation's");
+            "with the run, SimMIM's. drops: constant, but for optim.drop_epochs. By steps: poly: a "
+            "straight line to 0 from the start of the run, mmsegmentation's. step_cosine: a cosine "
+            "to 0 that began with the run, MIMDet's. step_drops: constant, but for "
+            "optim.drop_steps, detectron2's");
     visitor("drop_epochs", drop_epochs, config::Range{0, 1e6, config::Range::kAnyLength},
             "drops: epochs after which the learning rate is multiplied by optim.drop");
-    visitor("drop", drop, config::Range{1e-6, 1}, "drops: that factor");
+    visitor("drop_steps", drop_steps, config::Range{0, 1e12, config::Range::kAnyLength},
+            "step_drops: updates after which it is multiplied so");
+    visitor("drop", drop, config::Range{1e-6, 1}, "drops and step_drops: that factor");
     visitor("weight_decay", weight_decay, config::Range{0, 10},
             "decoupled; not for what optim.no_decay names");
     visitor(

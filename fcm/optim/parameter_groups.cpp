@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string_view>
 
+#include "fcm/base/relative_table.h"
 #include "fcm/base/weight_decay.h"
 
 namespace fcm::optim {
@@ -40,6 +43,51 @@ std::vector<ParameterGroup> layer_decay_groups(const nn::Parameters& parameters,
       group = groups.insert(groups.end(), {name, scale, decays ? weight_decay : 0.0, {}});
     }
     group->parameters.push_back(i);
+  }
+  return groups;
+}
+
+namespace {
+
+std::string_view module_of(std::string_view name) { return name.substr(0, name.rfind('.')); }
+
+// Modules whose weight is a number a channel.
+std::set<std::string_view> norms_of(const nn::Parameters& parameters) {
+  std::set<std::string_view> norms;
+  for (const nn::Parameter& parameter : parameters.all()) {
+    const bool of_channels =
+        parameter.name.ends_with(".weight") && parameter.published_shape.size() == 1;
+    if (of_channels) norms.insert(module_of(parameter.name));
+  }
+  return norms;
+}
+
+}  // namespace
+
+std::vector<ParameterGroup> detection_groups(const nn::Parameters& parameters,
+                                             const nn::LayerOf& layer_of, double weight_decay,
+                                             double layer_decay) {
+  const std::set<std::string_view> norms = norms_of(parameters);
+  std::vector<ParameterGroup> groups;
+  for (size_t i = 0; i < parameters.all().size(); ++i) {
+    const nn::Parameter& parameter = parameters.all()[i];
+    if (!parameter.trainable) continue;
+    const bool decays = !norms.contains(module_of(parameter.name)) &&
+                        !parameter.name.ends_with("pos_embed") &&
+                        !parameter.name.ends_with(kRelativeTable);
+    const nn::Layer layer = layer_decay < 1 ? layer_of(parameter.name) : nn::Layer{};
+    const std::string of_layer = layer_decay < 1 ? fmt::format("layer_{}_", layer.index) : "";
+    for (const bool group_decays : {true, false}) {
+      const std::string name = of_layer + (group_decays ? "decay" : "no_decay");
+      auto group = std::find_if(groups.begin(), groups.end(),
+                                [&](const ParameterGroup& known) { return known.name == name; });
+      if (group == groups.end()) {
+        const double scale = std::pow(layer_decay, layer.last - layer.index);
+        group = groups.insert(groups.end(),
+                              {name, scale, group_decays ? weight_decay : 0.0, {}});
+      }
+      if (group_decays == decays) group->parameters.push_back(i);
+    }
   }
   return groups;
 }

@@ -38,4 +38,12 @@ std::vector<ParameterGroup> layer_decay_groups(const nn::Parameters& parameters,
                                                const nn::LayerOf& layer_of, double weight_decay,
                                                double layer_decay);
 
+// Detection (detectron2's get_default_optimizer_params, as ConvMAE's DET folder, MIMDet and the
+// official ConvMAE-Det call it): "decay", then "no_decay", the two of every layer where layer_decay
+// is less than 1. Not decayed: weights and biases of norms, positions, and tables of relative
+// positions by row and column differences. Biases of other layers are.
+std::vector<ParameterGroup> detection_groups(const nn::Parameters& parameters,
+                                             const nn::LayerOf& layer_of, double weight_decay,
+                                             double layer_decay);
+
 }  // namespace fcm::optim

@@ -29,7 +29,8 @@ Rate rate_from_start(const OptimOptions& options, double epoch) {
 }  // namespace
 
 Rate rate_at_epoch(const OptimOptions& options, double epoch) {
-  require(options.schedule != "poly", "learning rate of epoch {}: poly goes by steps", epoch);
+  require(!options.goes_by_steps(), "learning rate of epoch {}: {} goes by steps", epoch,
+          options.schedule);
   const double peak = options.lr(), first = options.first_lr();
   if (epoch < options.warmup_epochs) {
     const double done = epoch / options.warmup_epochs;
@@ -59,13 +60,31 @@ int64_t steps_of_run(const OptimOptions& options, int64_t steps_per_epoch) {
 namespace {
 
 double poly_lr(const OptimOptions& options, int64_t step, int64_t steps) {
-  const auto share = [step](int64_t of) {
-    return std::min(1.0, static_cast<double>(step) / static_cast<double>(of));
-  };
-  const double lr = options.lr() * (1 - share(steps));
-  if (step >= options.warmup_steps) return lr;
+  const auto share = [step](double of) { return std::min(1.0, static_cast<double>(step) / of); };
+  const double lr = options.lr() * (1 - share(static_cast<double>(steps)));
+  if (static_cast<double>(step) >= options.warmup_steps) return lr;
   const double first = options.base_lr > 0 ? options.warmup_lr / options.base_lr : 1;
   return lr * (1 - (1 - share(options.warmup_steps)) * (1 - first));
+}
+
+// What the peak is multiplied with behind the warm-up, at an update that need not be a whole one.
+double share_of_peak(const OptimOptions& options, double step, double steps) {
+  if (options.schedule == "step_cosine") {
+    return step >= steps ? 0 : 0.5 * (1 + std::cos(std::numbers::pi * step / steps));
+  }
+  double share = 1;
+  for (const int64_t drop : options.drop_steps) {
+    if (step >= static_cast<double>(drop)) share *= options.drop;
+  }
+  return share;
+}
+
+double warmed_up_lr(const OptimOptions& options, int64_t at, int64_t of) {
+  const auto step = static_cast<double>(at), steps = static_cast<double>(of);
+  const double warmup = options.warmup_steps;
+  if (step >= warmup) return options.lr() * share_of_peak(options, step, steps);
+  const double first = options.first_lr();
+  return first + (options.lr() * share_of_peak(options, warmup, steps) - first) * step / warmup;
 }
 
 }  // namespace
@@ -73,8 +92,9 @@ double poly_lr(const OptimOptions& options, int64_t step, int64_t steps) {
 Rate rate_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch) {
   require(step >= 0 && steps_per_epoch >= 1, "learning rate of step {} with {} steps an epoch",
           step, steps_per_epoch);
-  if (options.schedule == "poly") {
-    return {poly_lr(options, step, steps_of_run(options, steps_per_epoch)), 0};
+  if (options.goes_by_steps()) {
+    const auto lr = options.schedule == "poly" ? poly_lr : warmed_up_lr;
+    return {lr(options, step, steps_of_run(options, steps_per_epoch)), 0};
   }
   if (options.schedule != "cosine") step = std::max<int64_t>(step - 1, 0);
   const double within =

@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "fcm/base/error.h"
 #include "fcm/config/recipe_io.h"
 #include "fcm/encoder/registry.h"
@@ -201,17 +203,21 @@ void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
   faults.unless(optim.warmup_lr <= optim.base_lr,
                 "optim.warmup_lr = {} is more than optim.base_lr = {}, to which it rises",
                 optim.warmup_lr, optim.base_lr);
-  faults.unless(optim.steps == 0 || optim.warmup_steps <= optim.steps,
+  faults.unless(optim.schedule == "step_drops" || optim.drop_steps.empty(),
+                "optim.drop_steps are for optim.schedule = \"step_drops\", not for \"{}\"; write []",
+                optim.schedule);
+  faults.unless(optim.steps == 0 || optim.warmup_steps <= static_cast<double>(optim.steps),
                 "optim.warmup_steps = {} is more than optim.steps = {}", optim.warmup_steps,
                 optim.steps);
-  faults.unless((optim.steps == 0 && optim.warmup_steps == 0) || optim.schedule == "poly",
-                "optim.steps = {} and optim.warmup_steps = {} are for optim.schedule = \"poly\", "
-                "not for \"{}\": write 0",
+  const bool by_steps = optim.goes_by_steps();
+  faults.unless((optim.steps == 0 && optim.warmup_steps == 0) || by_steps,
+                "optim.steps = {} and optim.warmup_steps = {} are for schedules by steps (poly, "
+                "step_cosine, step_drops), not for optim.schedule = \"{}\": write 0",
                 optim.steps, optim.warmup_steps, optim.schedule);
-  faults.unless(optim.schedule != "poly" || (optim.warmup_epochs == 0 && optim.min_lr == 0),
-                "optim.schedule = \"poly\" warms up for optim.warmup_steps and ends at 0: write "
-                "optim.warmup_epochs = 0 and optim.min_lr = 0, not {} and {}",
-                optim.warmup_epochs, optim.min_lr);
+  faults.unless(!by_steps || (optim.warmup_epochs == 0 && optim.min_lr == 0),
+                "optim.schedule = \"{}\" warms up for optim.warmup_steps and has no optim.min_lr: "
+                "write optim.warmup_epochs = 0 and optim.min_lr = 0, not {} and {}",
+                optim.schedule, optim.warmup_epochs, optim.min_lr);
   faults.unless(optim.steps > 0 || optim.warmup_epochs <= optim.epochs,
                 "optim.warmup_epochs = {} is more than optim.epochs = {}", optim.warmup_epochs,
                 optim.epochs);
@@ -290,6 +296,49 @@ void check_segmentation(const Recipe& recipe, Faults& faults) {
   }
 }
 
+// What a detector wants of its encoder.
+void check_detectors_encoder(const Recipe& recipe, Faults& faults) {
+  const DetectorSection& detector = recipe.detect().detector;
+  const std::string& kind = recipe.model.kind;
+  const int64_t depth = recipe.encoder.depths.back(), side = recipe.encoder.patch_side();
+  faults.unless(detector.form == "shared_tables" || kind == "conv_vit",
+                "detector.form = \"{}\" is for model.kind = \"conv_vit\", not for \"{}\"",
+                detector.form, kind);
+  if (kind == "swin") {
+    faults.unless(detector.window == 0 && detector.global_blocks.empty(),
+                  "detector.window = {} and detector.global_blocks = {}, but all blocks of a Swin "
+                  "attend in windows of encoder.window: write 0 and []",
+                  detector.window, list(detector.global_blocks));
+    return;
+  }
+  faults.unless(detector.window > 0, "detector.window = 0 is for model.kind = \"swin\" alone");
+  faults.unless(std::is_sorted(detector.global_blocks.begin(), detector.global_blocks.end()),
+                "detector.global_blocks = {} must ascend", list(detector.global_blocks));
+  for (const int64_t block : detector.global_blocks) {
+    faults.unless(block < depth,
+                  "detector.global_blocks = {}: the transformer has {} blocks, the last one is {}",
+                  list(detector.global_blocks), depth, depth - 1);
+  }
+  const int64_t cell = side * std::max<int64_t>(detector.window, 1);
+  faults.unless(detector.form == "decomposed" || recipe.data.image_size[0] % cell == 0,
+                "data.image_size = {} must be divisible by {}: windows of detector.window = {} "
+                "patches of {} pixels",
+                list(recipe.data.image_size), cell, detector.window, side);
+}
+
+void check_detection(const Recipe& recipe, Faults& faults) {
+  // Otherwise it is the checkpoint's, and looked at when that is known.
+  if (recipe.encoder.size != "checkpoint") check_detectors_encoder(recipe, faults);
+  const loader::DataOptions& data = recipe.data;
+  faults.unless(data.channels == 3,
+                "data.channels = {}, but detectors see pictures in colour: write 3", data.channels);
+  faults.unless(data.image_size[0] == data.image_size[1],
+                "data.image_size = {}, but frames of detectors are squares", list(data.image_size));
+  const std::vector<double>& scale = recipe.detect().jitter.scale_range;
+  faults.unless(scale[0] <= scale[1],
+                "jitter.scale_range = [{}, {}] must name the smaller one first", scale[0], scale[1]);
+}
+
 // What only some tasks have in [run].
 void check_run(const Recipe& recipe, Faults& faults) {
   const RunOptions& run = recipe.run;
@@ -301,10 +350,10 @@ void check_run(const Recipe& recipe, Faults& faults) {
     return;
   }
   faults.unless(run.knn_every_epochs == 0 && run.probe_every_epochs == 0,
-                "run.knn_every_epochs = {} and run.probe_every_epochs = {} must be 0 where a "
-                "classifier or segmenter is trained: it is measured itself",
+                "run.knn_every_epochs = {} and run.probe_every_epochs = {} are for pretraining; what "
+                "finetune trains is measured itself: write 0",
                 run.knn_every_epochs, run.probe_every_epochs);
-  faults.unless(run.pictures_every_steps == 0 || recipe.is<Segment>(),
+  faults.unless(run.pictures_every_steps == 0 || !recipe.is<Classify>(),
                 "run.pictures_every_steps = {} must be 0 where a classifier is trained: it "
                 "draws nothing",
                 run.pictures_every_steps);
@@ -335,6 +384,7 @@ void check(const Recipe& recipe) {
   check_picture(recipe, faults);
   if (recipe.is<Pretrain>()) check_targets(recipe, faults);
   if (recipe.is<Segment>()) check_segmentation(recipe, faults);
+  if (recipe.is<Detect>()) check_detection(recipe, faults);
   check_run(recipe, faults);
   check_optimisation(recipe.optim, faults);
   faults.throw_if_any();

@@ -1,6 +1,7 @@
 #include "fcm/recipe/recipe.h"
 
 #include <algorithm>
+#include <array>
 
 #include "fcm/config/recipe_io.h"
 #include "fcm/config/toml_document.h"
@@ -36,7 +37,14 @@ Recipe recipe_for_task_of(std::string_view toml, const std::string& file_name) {
   };
   if (has("classifier")) recipe.task = Classify{};
   if (has("segmenter")) recipe.task = Segment{};
+  if (has("detector")) recipe.task = Detect{};
   return recipe;
+}
+
+const char* section_of_task(const Recipe& recipe) {
+  constexpr std::array kSections{"", "[classifier]", "[segmenter]", "[detector]"};
+  static_assert(kSections.size() == std::variant_size_v<decltype(Recipe::task)>);
+  return kSections[recipe.task.index()];
 }
 
 Recipe read_recipe(std::string_view toml, const std::string& file_name,

@@ -14,6 +14,7 @@
 #include "fcm/optim/options.h"
 #include "fcm/recipe/classifier_section.h"
 #include "fcm/recipe/debug_options.h"
+#include "fcm/recipe/detector_section.h"
 #include "fcm/recipe/run_options.h"
 #include "fcm/recipe/segmenter_section.h"
 #include "fcm/targets/options.h"
@@ -46,12 +47,16 @@ struct Segment {
   SegmenterSection segmenter;
   loader::PipelineOptions pipeline;
 };
+struct Detect {
+  DetectorSection detector;
+  loader::JitterOptions jitter;
+};
 
 struct Recipe {
   RowOptions row;
   models::ModelOptions model;
   encoder::EncoderOptions encoder;
-  std::variant<Pretrain, Classify, Segment> task;
+  std::variant<Pretrain, Classify, Segment, Detect> task;
   loader::DataOptions data;
   optim::OptimOptions optim;
   RunOptions run;
@@ -68,6 +73,8 @@ struct Recipe {
   const Classify& classify() const { return std::get<Classify>(task); }
   Segment& segment() { return std::get<Segment>(task); }
   const Segment& segment() const { return std::get<Segment>(task); }
+  Detect& detect() { return std::get<Detect>(task); }
+  const Detect& detect() const { return std::get<Detect>(task); }
 
   // Sections in the order in which recipes are written.
   template <class Visitor>
@@ -82,9 +89,11 @@ struct Recipe {
     }
     if (is<Classify>()) visitor.section("classifier", classify().classifier);
     if (is<Segment>()) visitor.section("segmenter", segment().segmenter);
+    if (is<Detect>()) visitor.section("detector", detect().detector);
     visitor.section("data", data);
     if (is<Classify>()) visitor.section("augment", classify().augment);
     if (is<Segment>()) visitor.section("pipeline", segment().pipeline);
+    if (is<Detect>()) visitor.section("jitter", detect().jitter);
     visitor.section("optim", optim);
     visitor.section("run", run);
     visitor.section("debug", debug);
@@ -92,8 +101,11 @@ struct Recipe {
 };
 
 // Which task a recipe's text is for: the one whose section it has ([classifier]: Classify,
-// [segmenter]: Segment), or else Pretrain. All options have their defaults.
+// [segmenter]: Segment, [detector]: Detect), or else Pretrain. All options have their defaults.
 Recipe recipe_for_task_of(std::string_view toml, const std::string& file_name);
+
+// The section by which a task is known, in brackets; "" of pretraining.
+const char* section_of_task(const Recipe& recipe);
 
 // A complete recipe from TOML, with "section.key=value" overrides on top, in order. Setting
 // encoder.size to a name, or model.kind where the size has one, also sets the keys that the name

@@ -109,9 +109,9 @@ Recipe load_pretraining_recipe(const std::string& name_or_file,
   if (!file.is_for<Pretrain>()) {
     fail(
         ExitCode::kUsage,
-        "{} is a recipe of fine-tuning: it has a section [{}]; use it with fastconvmae finetune, or "
+        "{} is a recipe of fine-tuning: it has a section {}; use it with fastconvmae finetune, or "
         "take another recipe here",
-        file.file, file.is_for<Classify>() ? "classifier" : "segmenter");
+        file.file, section_of_task(recipe_for_task_of(file.text, file.file)));
   }
   return checked(file, overrides);
 }
@@ -121,8 +121,9 @@ Recipe load_supervised_recipe(const std::string& name_or_file, const std::vector
   const Found file = found(name_or_file, folders);
   if (file.is_for<Pretrain>()) {
     fail(ExitCode::kUsage,
-         "{} is a recipe of pretraining: it has no section [classifier] or [segmenter]; take one "
-         "whose name begins with finetune or upernet, see fastconvmae recipe list",
+         "{} is a recipe of pretraining: it has no section [classifier], [segmenter] or [detector]; "
+         "take one whose name begins with finetune, upernet or maskrcnn, see fastconvmae recipe "
+         "list",
          file.file);
   }
   return checked(file, overrides);

@@ -30,8 +30,15 @@ nn::Cost cost_of(const Recipe& recipe) {
     const int64_t classes = recipe.segment().segmenter.classes;
     return models::cost(segmenter_options(recipe, classes == 0 ? kClassesOfAde20k : classes));
   }
+  if (recipe.is<Detect>()) {
+    constexpr int64_t kClassesOfCoco = 80;  // likewise
+    const int64_t classes = recipe.detect().detector.classes;
+    return models::cost(detector_options(recipe, classes == 0 ? kClassesOfCoco : classes));
+  }
+  // Counted with the fused stages of pretraining.
   return encoder::family(recipe.model.kind)
-      .cost(recipe.encoder, recipe.data.channels, views_of(grid, {0, {}}));
+      .cost(recipe.encoder, recipe.data.channels, views_of(grid, {0, {}}),
+            {.norm = true, .fuse = true});
 }
 
 }  // namespace
@@ -63,6 +70,31 @@ models::SegmenterOptions segmenter_options(const Recipe& recipe, int64_t classes
   options.taps = section.taps;
   options.drop_path = section.drop_path;
   options.dropout = section.dropout;
+  return options;
+}
+
+models::DetectorOptions detector_options(const Recipe& recipe, int64_t classes) {
+  const DetectorSection& section = recipe.detect().detector;
+  models::DetectorOptions options;
+  options.backbone.kind = recipe.model.kind;
+  options.backbone.encoder = recipe.encoder;
+  options.backbone.rows = recipe.data.image_size[0];
+  options.backbone.cols = recipe.data.image_size[1];
+  options.backbone.channels = recipe.data.channels;
+  options.backbone.form = section.form == "decomposed" ? models::BackboneForm::kDecomposed
+                                                       : models::BackboneForm::kSharedTables;
+  options.backbone.window = section.window;
+  options.backbone.global_blocks = section.global_blocks;
+  options.backbone.drop_path = section.drop_path;
+  options.classes = classes;
+  options.channels = section.channels;
+  options.box_features = section.box_features;
+  options.sampled_anchors = section.sampled_anchors;
+  options.sampled_regions = section.sampled_regions;
+  options.training_proposals = {section.proposals_before_nms[0], section.proposals[0]};
+  options.testing_proposals = {section.proposals_before_nms[1], section.proposals[1]};
+  options.least_score = section.score;
+  options.detections = section.detections;
   return options;
 }
 
@@ -134,7 +166,7 @@ double training_flops(const Recipe& recipe) {
     const bool frozen = recipe.classify().classifier.learns == "head";
     return (frozen ? 2 : 6) * forward_multiply_adds(recipe);
   }
-  if (recipe.is<Segment>()) return 6 * forward_multiply_adds(recipe);
+  if (!recipe.is<Pretrain>()) return 6 * forward_multiply_adds(recipe);
   return 6 * forward_multiply_adds(recipe) + 2 * teacher_multiply_adds(recipe);
 }
 

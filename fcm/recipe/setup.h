@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "fcm/models/classifier.h"
+#include "fcm/models/detector.h"
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/models/segmenter.h"
 #include "fcm/recipe/recipe.h"
@@ -13,6 +14,7 @@ namespace fcm::recipe {
 
 models::AutoencoderOptions autoencoder_options(const Recipe& recipe);
 models::ClassifierOptions classifier_options(const Recipe& recipe, int64_t classes);
+models::DetectorOptions detector_options(const Recipe& recipe, int64_t classes);
 models::SegmenterOptions segmenter_options(const Recipe& recipe, int64_t classes);
 targets::Student student_of(const Recipe& recipe);
 
@@ -29,7 +31,7 @@ double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute);
 int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double memory_bytes);
 
 // Multiply-adds of a forward pass of one picture: encoder and decoder, or encoder and heads of a
-// segmenter, as models::cost counts them; of a classifier the encoder's on every patch. Training
+// segmenter or a detector, as models::cost counts them; of a classifier the encoder's on every patch. Training
 // costs three times as much; a multiply-add is two operations.
 double forward_multiply_adds(const Recipe& recipe);
 

@@ -12,15 +12,16 @@
 
 #include "fcm/base/error.h"
 #include "fcm/interop/architecture.h"
+#include "fcm/interop/downstream.h"
+#include "fcm/interop/downstream_recipe.h"
 #include "fcm/interop/facts.h"
-#include "fcm/interop/segmenters.h"
 #include "fcm/tasks/trained_model.h"
-#include "fcm/tasks/trained_segmenter.h"
 
 namespace fcm::tasks {
 namespace {
 
 using checkpoint::Checkpoint;
+using interop::Downstream;
 
 // Keys of an encoder with their values as text; the first kAlwaysSaid tell most.
 using Facts = std::vector<std::pair<const char*, std::string>>;
@@ -45,10 +46,15 @@ Facts facts_of(const std::string& kind, const encoder::EncoderOptions& encoder, 
       {"data.channels", fmt::format("{}", channels)}};
 }
 
+// A segmenter or a detector, whose encoder keeps what its recipe says beside the sizes.
+bool is_of_downstream(const recipe::Recipe& recipe) {
+  return recipe.is<recipe::Segment>() || recipe.is<recipe::Detect>();
+}
+
 // GreenMIM pretrains with another epsilon than its Swin is fine-tuned with, and ConvMAE with
-// another than it segments with. (Windows of another size get resized tables.)
+// another than it segments and detects with. (Windows of another size get resized tables.)
 bool keeps_epsilon(const recipe::Recipe& recipe) {
-  return recipe.model.kind != "swin" && !recipe.is<recipe::Segment>();
+  return recipe.model.kind != "swin" && !is_of_downstream(recipe);
 }
 
 // What is known of the weights beside them (interop/facts.h), or `otherwise`.
@@ -71,8 +77,8 @@ Facts facts_of(const Checkpoint& checkpoint, const recipe::Recipe& for_recipe) {
   }
   const std::vector<formats::TensorView>& tensors = checkpoint.model.tensors;
   const auto found =
-      is_segmenter(checkpoint)
-          ? interop::segmenter_architecture(tensors, checkpoint.path.string()).encoder
+      interop::is_downstream(checkpoint)
+          ? interop::downstream_encoder(checkpoint)
           : interop::recognise(tensors);
   if (!found) return {};
   encoder::EncoderOptions encoder = found->encoder;
@@ -133,9 +139,11 @@ void say_other_crop(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
                   checkpoint.path.string(), theirs, recipe.row.name, ours, theirs));
 }
 
-void refuse_no_segmenter_on(const recipe::Recipe& theirs, const Checkpoint& checkpoint) {
+void refuse_no_downstream_on(const recipe::Recipe& theirs, const recipe::Recipe& wanted,
+                             const Checkpoint& checkpoint) {
   const std::string& kind = theirs.model.kind;
-  if (kind != "conv_vit" && kind != "vit") {
+  const bool segments = wanted.is<recipe::Segment>();
+  if (segments && kind != "conv_vit" && kind != "vit") {
     fail(ExitCode::kCheckpoint,
          "{} holds a {}, on which there is no published segmenter; take the checkpoint of a "
          "conv_vit or a vit",
@@ -143,9 +151,9 @@ void refuse_no_segmenter_on(const recipe::Recipe& theirs, const Checkpoint& chec
   }
   if (theirs.data.channels == 3) return;
   fail(ExitCode::kCheckpoint,
-       "{} has learned from grey pictures (data.channels = {}), and maps of classes go with "
-       "pictures in colour; take a checkpoint that has seen those",
-       checkpoint.path.string(), theirs.data.channels);
+       "{} has learned from grey pictures (data.channels = {}), and {} sees pictures in colour; take "
+       "a checkpoint that has seen those",
+       checkpoint.path.string(), theirs.data.channels, segments ? "a segmenter" : "a detector");
 }
 
 // Of what was set, that which is taken from the checkpoint otherwise.
@@ -171,7 +179,9 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
     if (takes) recipe.encoder.size = "custom";
     return recipe;
   }
-  if (!recipe.is<recipe::Segment>()) interop::refuse_segmenter(*start);
+  interop::refuse_downstream(*start, recipe.is<recipe::Segment>()  ? Downstream::kSegmenter
+                                     : recipe.is<recipe::Detect>() ? Downstream::kDetector
+                                                                   : Downstream::kNone);
   say_average(*start, reporter);
   say_other_crop(recipe, *start, reporter);
   if (!takes) {
@@ -182,11 +192,11 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
   }
   say_assumptions(*start, of_encoder(request.set), Needs::kFeatures, reporter);
   const recipe::Recipe theirs = recipe_of(*start, of_encoder(request.set));
-  if (recipe.is<recipe::Segment>()) refuse_no_segmenter_on(theirs, *start);
+  if (is_of_downstream(recipe)) refuse_no_downstream_on(theirs, recipe, *start);
   recipe.model.kind = theirs.model.kind;
   const double epsilon = recipe.encoder.norm_epsilon;
   recipe.encoder = theirs.encoder;
-  if (recipe.is<recipe::Segment>()) recipe.encoder.norm_epsilon = epsilon;
+  if (is_of_downstream(recipe)) recipe.encoder.norm_epsilon = epsilon;
   recipe.data.channels = theirs.data.channels;
   recipe.data.mean = theirs.data.mean;
   recipe.data.deviation = theirs.data.deviation;

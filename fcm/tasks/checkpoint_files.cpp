@@ -10,11 +10,11 @@
 #include "fcm/interop/architecture.h"
 #include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
-#include "fcm/interop/segmenter_names.h"
-#include "fcm/interop/segmenters.h"
+#include "fcm/interop/batch_counts.h"
+#include "fcm/interop/downstream.h"
+#include "fcm/interop/downstream_recipe.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
-#include "fcm/tasks/trained_segmenter.h"
 
 namespace fcm::tasks {
 namespace {
@@ -44,22 +44,21 @@ json described(const interop::Architecture& found) {
   return result;
 }
 
-// Of a segmenter its encoder's; nullopt: it is none that this program knows.
+// Of a segmenter or a detector its encoder's; nullopt: it is none that this program knows.
 std::optional<interop::Architecture> architecture_of_any(const Checkpoint& checkpoint) try {
-  if (!is_segmenter(checkpoint)) return interop::recognise(checkpoint.model.tensors);
-  const interop::SegmenterArchitecture found =
-      interop::segmenter_architecture(checkpoint.model.tensors, checkpoint.path.string());
-  interop::Architecture encoder = found.encoder;
-  encoder.classes = found.classes;
-  return encoder;
+  if (interop::is_downstream(checkpoint)) {
+    return interop::downstream_encoder(checkpoint);
+  }
+  return interop::recognise(checkpoint.model.tensors);
 } catch (const Error&) {
   return std::nullopt;
 }
 
 // Text, or null where nothing tells it.
 json recipe_text(const Checkpoint& checkpoint) try {
-  return recipe::print_recipe(is_segmenter(checkpoint) ? interop::segmenter_recipe(checkpoint, {})
-                                                       : recipe_of(checkpoint, {}));
+  return recipe::print_recipe(interop::is_downstream(checkpoint)
+                                  ? interop::downstream_recipe(checkpoint, {})
+                                  : recipe_of(checkpoint, {}));
 } catch (const Error&) {
   return nullptr;
 }

@@ -14,19 +14,20 @@
 #include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/backbone.h"
+#include "fcm/interop/detectron2.h"
+#include "fcm/interop/downstream.h"
+#include "fcm/interop/downstream_recipe.h"
 #include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/plain_decoder.h"
 #include "fcm/interop/published.h"
 #include "fcm/interop/published_recipe.h"
-#include "fcm/interop/segmenters.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/tasks/convert_segmenter.h"
 #include "fcm/tasks/output_file.h"
 #include "fcm/tasks/run_files.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
-#include "fcm/tasks/trained_segmenter.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -34,11 +35,13 @@ namespace {
 
 namespace fs = std::filesystem;
 using checkpoint::Checkpoint;
+using interop::Downstream;
+using interop::is_downstream;
 using nlohmann::json;
 
 // Formats that are one file of PyTorch's.
 bool is_pth(const std::string& format) {
-  return format == "pth" || format == "encoder" || format == "mmseg";
+  return format == "pth" || format == "encoder" || format == "mmseg" || format == "detectron2";
 }
 
 // Where --to says one thing and the name of the file another, one of them is a mistake.
@@ -64,7 +67,7 @@ std::string format_of(const ConvertRequest& request) {
   if (ending == ".safetensors") return "safetensors";
   fail(ExitCode::kUsage,
        "{} ends in neither .pth nor .safetensors; name the format: --to native, pth, safetensors, "
-       "hf, encoder, timm, transformers or mmseg",
+       "hf, encoder, timm, transformers, mmseg or detectron2",
        request.out.string());
 }
 
@@ -149,8 +152,8 @@ Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& s
   const auto stored = checkpoint.state.find("recipe");
   const bool carried = stored != checkpoint.state.end();
   try {
-    known.recipe = is_segmenter(checkpoint) ? interop::segmenter_recipe(checkpoint, set)
-                                            : recipe_of(checkpoint, set);
+    known.recipe = is_downstream(checkpoint) ? interop::downstream_recipe(checkpoint, set)
+                                             : recipe_of(checkpoint, set);
     if (carried) {  // a classifier's own, which says how it is measured
       known.text = recipe::print_recipe(
           recipe::read_stored_recipe(stored->get<std::string>(), checkpoint.path.string(), set));
@@ -208,7 +211,7 @@ void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& 
   file.args = json::object();
   if (state.contains("args")) {
     file.args = state.at("args");
-  } else if (recipe.is<recipe::Pretrain>()) {  // no published program has those of a segmenter
+  } else if (recipe.is<recipe::Pretrain>()) {  // the others have no such file
     file.args = interop::published_args(recipe);
   }
   file.recipe = known.text;
@@ -279,30 +282,38 @@ void write_native(const fs::path& folder, const Checkpoint& checkpoint, const Kn
                    state, {.keep_last = 1});
 }
 
-// Segmenters have formats of their own, and no part of them is an encoder for other programs.
-void refuse_segmenter_format(const Checkpoint& checkpoint, const std::string& format) {
+// Segmenters and detectors have formats of their own, and no part of them is an encoder for other
+// programs.
+void refuse_other_format(const Checkpoint& checkpoint, const std::string& format) {
   const std::string source = checkpoint.path.string();
-  if (format == "mmseg" && !is_segmenter(checkpoint)) {
+  const Downstream found = interop::downstream_of(checkpoint);
+  if (format == "mmseg" && found != Downstream::kSegmenter) {
     fail(ExitCode::kUsage, "--to mmseg: {} holds no segmenter; take pth", source);
   }
-  if (!is_segmenter(checkpoint) || (format != "hf" && !interop::is_backbone_format(format))) return;
+  if (format == "detectron2" && found != Downstream::kDetector) {
+    fail(ExitCode::kUsage, "--to detectron2: {} holds no detector; take pth", source);
+  }
+  const bool of_encoders = format == "hf" || interop::is_backbone_format(format);
+  if (found == Downstream::kNone || !of_encoders) return;
+  const bool segments = found == Downstream::kSegmenter;
   fail(ExitCode::kUsage,
-       "--to {}: {} is a segmenter, whose encoder has relative positions and scales of channels, "
-       "for which that format has no place; take mmseg, pth, safetensors or native",
-       format, source);
+       "--to {}: {} is {}, whose encoder has {}, for which that format has no place; take {}, pth, "
+       "safetensors or native",
+       format, source, interop::name_of(found),
+       segments ? "relative positions and scales of channels" : "tables of relative positions",
+       segments ? "mmseg" : "detectron2");
 }
 
-// What published files number has no place for a segmenter's groups.
-void drop_moments_of_segmenter(Checkpoint& checkpoint, const std::string& format,
-                               Reporter& reporter) {
-  if (!is_segmenter(checkpoint) || format == "native") return;
+// What published files number has no place for the groups of these.
+void drop_downstream_moments(Checkpoint& checkpoint, const std::string& format,
+                             Reporter& reporter) {
+  if (!is_downstream(checkpoint) || format == "native") return;
   if (checkpoint.optimizer.tensors.empty()) return;
   checkpoint.optimizer.tensors.clear();
   if (!is_pth(format)) return;  // weights alone, as of every checkpoint
-  reporter.warn(
-      fmt::format("moments are left out: {} is a segmenter, which goes on in the folder of its own "
-                  "run alone",
-                  checkpoint.path.string()));
+  reporter.warn(fmt::format(
+      "moments are left out: {} is {}, which goes on in the folder of its own run alone",
+      checkpoint.path.string(), interop::name_of(interop::downstream_of(checkpoint))));
 }
 
 }  // namespace
@@ -312,8 +323,8 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   refuse_occupied(request, format);
   Checkpoint checkpoint =
       interop::load_any(request.checkpoint.path, true, reporter, request.threads);
-  refuse_segmenter_format(checkpoint, format);
-  drop_moments_of_segmenter(checkpoint, format, reporter);
+  refuse_other_format(checkpoint, format);
+  drop_downstream_moments(checkpoint, format, reporter);
   const Known known = recipe_for(checkpoint, request.checkpoint.set);
   // What is written with the recipe has to be known; weights alone are what they are.
   if (known.recipe && (format == "hf" || format == "timm" || format == "transformers")) {
@@ -340,6 +351,11 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   if (format == "hf") write_hf(request.out, checkpoint, known);
   if (format == "native") write_native(request.out, checkpoint, known);
   if (format == "mmseg") write_mmseg_of(request.out, checkpoint, known.recipe, known.text);
+  if (format == "detectron2") {
+    interop::write_detectron2(request.out,
+                              {checkpoint.model.tensors, checkpoint.step, known.text,
+                               interop::about_text(checkpoint.state)});
+  }
   size_t tensors = checkpoint.model.tensors.size();
   if (interop::is_backbone_format(format)) {
     if (!known.recipe) recipe_of(checkpoint, {});  // says what is not known

@@ -15,8 +15,10 @@ namespace {
 using Lines = std::vector<std::string>;
 
 std::shared_ptr<const loader::Dataset> open(const std::string& data, loader::Split split,
-                                            const Machine& machine) {
-  return loader::open_dataset(data, split, open_options(machine));
+                                            loader::TargetKind wanted, const Machine& machine) {
+  loader::OpenOptions options = open_options(machine);
+  options.wanted = wanted;
+  return loader::open_dataset(data, split, options);
 }
 
 void say(const std::string& data, loader::Split split, const Lines& lines, Reporter& reporter) {
@@ -81,15 +83,16 @@ Lines remark_lines(const loader::Dataset& dataset) {
 }
 
 std::shared_ptr<const loader::Dataset> open_pictures(const std::string& data, loader::Split split,
-                                                     const Machine& machine, Reporter& reporter) {
-  auto dataset = open(data, split, machine);
+                                                     const Machine& machine, Reporter& reporter,
+                                                     loader::TargetKind wanted) {
+  auto dataset = open(data, split, wanted, machine);
   say(data, split, remark_lines(*dataset), reporter);
   return dataset;
 }
 
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
                                                      const Machine& machine, Reporter& reporter) {
-  auto dataset = open_pictures(data, split, machine, reporter);
+  auto dataset = open_pictures(data, split, machine, reporter, loader::TargetKind::kLabel);
   need_labels(data, *dataset, reporter);
   return dataset;
 }
@@ -110,14 +113,23 @@ namespace {
 // The validation pictures; what is remarked of the training pictures as well is not said again.
 std::shared_ptr<const loader::Dataset> open_validation(const std::string& data,
                                                        const loader::Dataset& train,
+                                                       loader::TargetKind wanted,
                                                        const Machine& machine, Reporter& reporter) {
-  auto val = open(data, loader::Split::kVal, machine);
+  auto val = open(data, loader::Split::kVal, wanted, machine);
   const Lines said = remark_lines(train);
   Lines lines = remark_lines(*val);
   std::erase_if(
       lines, [&](const std::string& line) { return std::ranges::find(said, line) != said.end(); });
   say(data, loader::Split::kVal, lines, reporter);
   return val;
+}
+
+void need_instances(const std::string& data, const loader::Dataset& dataset) {
+  if (dataset.has_instances()) return;
+  fail(ExitCode::kData,
+       "{} has no objects that are told apart, which detection needs: COCO's folders are read, "
+       "annotations/instances_train2017.json beside train2017/ (docs/tour/02-loader.md)",
+       data);
 }
 
 void need_maps(const std::string& data, const loader::Dataset& dataset) {
@@ -134,7 +146,7 @@ LabelledData open_labelled_splits(const std::string& data, const Machine& machin
                                   Reporter& reporter) {
   LabelledData both;
   both.train = open_labelled(data, loader::Split::kTrain, machine, reporter);
-  both.val = open_validation(data, *both.train, machine, reporter);
+  both.val = open_validation(data, *both.train, loader::TargetKind::kLabel, machine, reporter);
   need_labels(data, *both.val, reporter);
   refuse_different_classes(data, *both.train, *both.val);
   return both;
@@ -142,7 +154,7 @@ LabelledData open_labelled_splits(const std::string& data, const Machine& machin
 
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
                                                    const Machine& machine, Reporter& reporter) {
-  auto dataset = open_pictures(data, split, machine, reporter);
+  auto dataset = open_pictures(data, split, machine, reporter, loader::TargetKind::kMap);
   need_maps(data, *dataset);
   return dataset;
 }
@@ -151,11 +163,36 @@ LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
                                 Reporter& reporter) {
   LabelledData both;
   both.train = open_mapped(data, loader::Split::kTrain, machine, reporter);
-  both.val = open_validation(data, *both.train, machine, reporter);
+  both.val = open_validation(data, *both.train, loader::TargetKind::kMap, machine, reporter);
   need_maps(data, *both.val);
   if (both.train->map_classes().names != both.val->map_classes().names) {
     fail(ExitCode::kData, "{}: the maps of the training and validation pictures have other classes",
          data);
+  }
+  return both;
+}
+
+std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,
+                                                      const Machine& machine, Reporter& reporter) {
+  auto dataset = open_pictures(data, split, machine, reporter, loader::TargetKind::kInstances);
+  need_instances(data, *dataset);
+  return dataset;
+}
+
+LabelledData open_instance_splits(const std::string& data, const Machine& machine,
+                                  Reporter& reporter) {
+  LabelledData both;
+  both.train = open_instances(data, loader::Split::kTrain, machine, reporter);
+  both.val = open_validation(data, *both.train, loader::TargetKind::kInstances, machine, reporter);
+  need_instances(data, *both.val);
+  const loader::InstanceClasses& train = both.train->instance_classes();
+  const loader::InstanceClasses& val = both.val->instance_classes();
+  if (train.ids != val.ids || train.names != val.names) {
+    fail(ExitCode::kData,
+         "{}: the categories of the training and validation pictures differ, so precision would "
+         "mean nothing{}{}",
+         data, only_in("in training", train.names, val.names),
+         only_in("in validation", val.names, train.names));
   }
   return both;
 }

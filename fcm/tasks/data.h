@@ -14,9 +14,11 @@ namespace fcm::tasks {
 // What a set passed over and took for granted, a line each, as they follow the name of the data.
 std::vector<std::string> remark_lines(const loader::Dataset& dataset);
 
-// A data set whose labels nobody asks for; says its remarks. Throws Error(kData).
-std::shared_ptr<const loader::Dataset> open_pictures(const std::string& data, loader::Split split,
-                                                     const Machine& machine, Reporter& reporter);
+// A data set of which `wanted` may be asked for, where it has that; says its remarks. Throws
+// Error(kData).
+std::shared_ptr<const loader::Dataset> open_pictures(
+    const std::string& data, loader::Split split, const Machine& machine, Reporter& reporter,
+    loader::TargetKind wanted = loader::TargetKind::kNone);
 
 // A data set with labels; says its remarks. Error(kData) where it has none or more than one in ten
 // cannot be used: how many, and what is wrong with the first. Fewer are said.
@@ -40,6 +42,12 @@ LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
                                 Reporter& reporter);
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
                                                    const Machine& machine, Reporter& reporter);
+
+// The same with objects, of the same classes with the same ids.
+LabelledData open_instance_splits(const std::string& data, const Machine& machine,
+                                  Reporter& reporter);
+std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,
+                                                      const Machine& machine, Reporter& reporter);
 
 // The same pictures, where a label that cannot be used is none (-1): for work to which labels are a
 // side matter.

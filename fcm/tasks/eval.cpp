@@ -6,9 +6,11 @@
 #include "fcm/base/error.h"
 #include "fcm/eval/classifier_accuracy.h"
 #include "fcm/image/image.h"
+#include "fcm/interop/downstream.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/tasks/class_match.h"
 #include "fcm/tasks/data.h"
+#include "fcm/tasks/eval_detector.h"
 #include "fcm/tasks/eval_segmenter.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/nesting.h"
@@ -17,7 +19,6 @@
 #include "fcm/tasks/run_facts.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_classifier.h"
-#include "fcm/tasks/trained_segmenter.h"
 
 namespace fcm::tasks {
 namespace {
@@ -98,8 +99,11 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   if (!request.out.empty()) refuse_foreign_result(request.out);
   const int64_t threads = set_up_machine(request.machine);
   checkpoint::Checkpoint checkpoint = interop::load_any(request.checkpoint.path, false, reporter);
-  if (is_segmenter(checkpoint)) {
-    return eval_segmenter(request, std::move(checkpoint), threads, reporter);
+  const interop::Downstream downstream = interop::downstream_of(checkpoint);
+  if (downstream != interop::Downstream::kNone) {
+    const auto measure =
+        downstream == interop::Downstream::kSegmenter ? eval_segmenter : eval_detector;
+    return measure(request, std::move(checkpoint), threads, reporter);
   }
   const TrainedClassifier trained = load_classifier(std::move(checkpoint), request.checkpoint.set,
                                                     reporter, device_of(request.machine));

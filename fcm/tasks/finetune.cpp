@@ -59,15 +59,17 @@ nlohmann::json result_of(const train::TrainResult& run, nlohmann::json figures,
 }
 
 LabelledData data_for(const FinetuneRequest& request, Reporter& reporter) {
-  return request.recipe.is<recipe::Segment>()
-             ? open_mapped_splits(request.data, request.machine, reporter)
-             : open_labelled_splits(request.data, request.machine, reporter);
+  const auto open = request.recipe.is<recipe::Segment>()  ? open_mapped_splits
+                    : request.recipe.is<recipe::Detect>() ? open_instance_splits
+                                                          : open_labelled_splits;
+  return open(request.data, request.machine, reporter);
 }
 
-// A segmenter's classes are those of maps.
+// A segmenter's classes are those of maps, a detector's those of objects.
 const std::vector<std::string>& classes_of(const loader::Dataset& dataset,
                                            const recipe::Recipe& recipe) {
-  return recipe.is<recipe::Segment>() ? dataset.map_classes().names : dataset.classes();
+  if (recipe.is<recipe::Segment>()) return dataset.map_classes().names;
+  return recipe.is<recipe::Detect>() ? dataset.instance_classes().names : dataset.classes();
 }
 
 void refuse_resume_from_elsewhere(const FinetuneRequest& request) {
@@ -83,8 +85,10 @@ void refuse_resume_from_elsewhere(const FinetuneRequest& request) {
 std::unique_ptr<Trainee> make_trainee(const TraineeRequest& request,
                                       std::optional<checkpoint::Checkpoint> start,
                                       Reporter& reporter) {
-  const auto make =
-      request.run.recipe.is<recipe::Segment>() ? make_segmenter_trainee : make_classifier_trainee;
+  const recipe::Recipe& recipe = request.run.recipe;
+  const auto make = recipe.is<recipe::Segment>()  ? make_segmenter_trainee
+                    : recipe.is<recipe::Detect>() ? make_detector_trainee
+                                                  : make_classifier_trainee;
   return make(request, std::move(start), reporter);
 }
 

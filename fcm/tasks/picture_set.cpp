@@ -102,7 +102,9 @@ PictureSet describe_pictures(const loader::Dataset& dataset, const std::string& 
   set.sample_hash = hash_of_sample(dataset);
   set.sample = content_sample_of(dataset, threads);
   set.only_numbered = dataset.remarks().only_numbered;
-  set.classes = printable(dataset.has_maps() ? dataset.map_classes().names : dataset.classes());
+  set.classes = printable(dataset.has_instances() ? dataset.instance_classes().names
+                          : dataset.has_maps()    ? dataset.map_classes().names
+                                                  : dataset.classes());
   formats::Digest digest;
   for (const std::string& name : set.classes) add(digest, name);
   if (!set.classes.empty()) set.classes_hash = digest.hex();

@@ -1,8 +1,8 @@
-// A segmenter's maps of any pictures.
+// What a trained network makes of any pictures.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
@@ -12,16 +12,13 @@
 #include "fcm/formats/json_text.h"
 #include "fcm/image/image.h"
 #include "fcm/interop/load_any.h"
-#include "fcm/loader/scene_testing.h"
 #include "fcm/loader/sources/picture_ending.h"
 #include "fcm/ops/reference_ops.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/output_file.h"
+#include "fcm/tasks/predictor.h"
 #include "fcm/tasks/run_files.h"
-#include "fcm/tasks/segmentation_pictures.h"
 #include "fcm/tasks/tasks.h"
-#include "fcm/tasks/trained_segmenter.h"
-#include "fcm/viz/class_map.h"
 
 namespace fcm::tasks {
 namespace {
@@ -53,7 +50,7 @@ std::vector<fs::path> files_of(const std::vector<std::string>& images) {
   return files;
 }
 
-// What the two pictures of each file are called: by its name without ending, numbered where several
+// What the answers to each file are called: by its name without ending, numbered where several
 // files have the same.
 std::vector<std::string> output_names(const std::vector<fs::path>& files) {
   std::vector<std::string> names;
@@ -82,7 +79,7 @@ std::optional<std::set<std::string>> written_before(const fs::path& folder) {
   if (!list.is_array()) return std::nullopt;
   std::set<std::string> names;
   for (const json& one : list) {
-    if (!one.is_object() || !one.contains("file") || !one.contains("map")) return std::nullopt;
+    if (!one.is_object() || !one.contains("file") || !one.contains("picture")) return std::nullopt;
     for (const char* member : {"picture", "map"}) {
       const json& value = one.value(member, json());
       if (value.is_string()) names.insert(value.get<std::string>());
@@ -106,7 +103,7 @@ void refuse_to_replace_answers(const PredictRequest& request,
   }
   refuse_link_or_temporary(out / kList);
   for (const std::string& name : names) {
-    for (const char* ending : {".png", ".map.png"}) {
+    for (const char* ending : {kDrawnEnding, kMapEnding}) {
       const std::string file = name + ending;
       refuse_link_or_temporary(out / file);
       if (!is_there(out / file) || (before && before->contains(file))) continue;
@@ -125,35 +122,13 @@ image::Image read_picture(const fs::path& file) {
   }
 }
 
-// Those that occur, the largest first.
-json classes_in(const image::Image& map, const std::vector<std::string>& names) {
-  std::map<uint8_t, int64_t> pixels;
-  for (const uint8_t one : map.pixels) ++pixels[one];
-  std::vector<std::pair<uint8_t, int64_t>> sorted(pixels.begin(), pixels.end());
-  std::ranges::stable_sort(sorted,
-                           [](const auto& a, const auto& b) { return a.second > b.second; });
-  json classes = json::array();
-  for (const auto& [number, count] : sorted) {
-    classes.push_back(
-        {{"class", names[number]},
-         {"number", number},
-         {"share", 100.0 * static_cast<double>(count) / static_cast<double>(map.pixels.size())}});
-  }
-  return classes;
-}
-
-json predict_one(const TrainedSegmenter& trained, const std::vector<std::string>& names,
-                 const fs::path& file, const PredictRequest& request, const std::string& name) {
+json predict_one(Predictor& predictor, const fs::path& file, const PredictRequest& request,
+                 const std::string& name) {
   const image::Image picture = read_picture(file);
-  const image::Image resized =
-      loader::scene_for_testing(picture, trained.recipe.segment().pipeline);
-  const image::Image map = map_picture(
-      eval::classes_of_scene(trained.logits, trained.recipe, resized, picture.rows, picture.cols));
-  const std::string drawn = name + ".png", plain = name + ".map.png";
-  image::write_png(request.out / drawn, viz::map_over_picture(picture, map, names, {}));
-  image::write_png(request.out / plain, map);
-  return {{"file", file.string()}, {"width", picture.cols}, {"height", picture.rows},
-          {"picture", drawn},      {"map", plain},          {"classes", classes_in(map, names)}};
+  json entry = {
+      {"file", file.string()}, {"width", picture.cols}, {"height", picture.rows}};
+  entry.update(predictor.answer(picture, request.out, name));
+  return entry;
 }
 
 }  // namespace
@@ -165,18 +140,15 @@ json predict(const PredictRequest& request, Reporter& reporter) {
   refuse_to_replace_answers(request, outputs);
   set_up_machine(request.machine);
   checkpoint::Checkpoint checkpoint = interop::load_any(request.checkpoint.path, false, reporter);
-  const TrainedSegmenter trained = load_segmenter(std::move(checkpoint), request.checkpoint.set,
-                                                  reporter, device_of(request.machine));
-  const std::vector<std::string> names =
-      class_names(trained.trained_on ? trained.trained_on->classes : std::vector<std::string>{},
-                  trained.classes());
-  const ops::ReferenceOps reference(trained.recipe.debug.reference_ops);
+  const std::unique_ptr<Predictor> predictor = make_predictor(
+      std::move(checkpoint), request.checkpoint.set, reporter, device_of(request.machine));
+  const ops::ReferenceOps reference(predictor->recipe().debug.reference_ops);
   make_folders(request.out, ExitCode::kUsage);
   json list = json::array();
   for (size_t i = 0; i < files.size(); ++i) {
     reporter.progress(fmt::format("{} of {} pictures", i + 1, files.size()));
     try {
-      list.push_back(predict_one(trained, names, files[i], request, outputs[i]));
+      list.push_back(predict_one(*predictor, files[i], request, outputs[i]));
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
       reporter.warn(error.what());

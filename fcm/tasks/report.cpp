@@ -35,11 +35,16 @@ int64_t step_of(const fs::path& sheet) {
 
 // What the sheets of a run show, by what it logs.
 const char* sheets_show(const std::vector<json>& log) {
-  const bool segments = std::any_of(log.begin(), log.end(), [](const json& line) {
-    return line.contains("decode_loss") || line.contains("test_miou");
-  });
-  return segments ? "Pictures, what is labelled in them and what the network made of them"
-                  : "What each view saw and what the model made of it";
+  const auto logs = [&](const char* one, const char* other) {
+    return std::any_of(log.begin(), log.end(), [&](const json& line) {
+      return line.contains(one) || line.contains(other);
+    });
+  };
+  if (logs("loss_decode", "test_miou")) {
+    return "Pictures, what is labelled in them and what the network made of them";
+  }
+  if (logs("loss_rpn_cls", "test_box_ap")) return "Labelled objects, and those that were found";
+  return "What each view saw and what the model made of it";
 }
 
 std::vector<viz::ReportPicture> newest_pictures(const fs::path& folder,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <optional>
@@ -28,15 +29,20 @@ json parsed(const fs::path& file) {
   return json::parse(read_file(file, ExitCode::kUsage), nullptr, /*allow_exceptions=*/false);
 }
 
-// Measuring commands give "top1", or "mIoU"; the demonstration gives "knn" and "linprobe".
+// Measuring commands give "top1", "mIoU" or "box"; the demonstration gives "knn" and "linprobe".
 bool is_result(const json& found) {
+  constexpr std::array kMembers{"top1", "mIoU", "box", "linprobe"};
   return found.is_object() &&
-         (found.contains("top1") || found.contains("mIoU") || found.contains("linprobe"));
+         std::any_of(kMembers.begin(), kMembers.end(),
+                     [&](const char* member) { return found.contains(member); });
 }
 
-// Pictures that may stand beside a result, and the member that names each.
-constexpr std::array<std::pair<const char*, const char*>, 2> kPictures{
-    {{"confusion.png", "confusion"}, {"segmentation.png", "pictures"}}};
+// Files that may stand beside a result, and the member that names each.
+constexpr std::array<std::pair<const char*, const char*>, 4> kBeside{
+    {{"confusion.png", "confusion"},
+     {"segmentation.png", "pictures"},
+     {"detection.png", "pictures"},
+     {"detections.json", "detections"}}};
 
 void settle(json& value, const std::string& name, std::vector<std::string>& names) {
   if (value.is_number_float() && !std::isfinite(value.get<double>())) {
@@ -76,7 +82,7 @@ void refuse_foreign_result(const fs::path& folder) {
   }
   const fs::path file = folder / "result.json";
   refuse_link_or_temporary(file);
-  for (const auto& [name, member] : kPictures) refuse_link_or_temporary(folder / name);
+  for (const auto& [name, member] : kBeside) refuse_link_or_temporary(folder / name);
   const auto is_there = [](const fs::path& path) {
     std::error_code ignored;
     return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
@@ -84,7 +90,7 @@ void refuse_foreign_result(const fs::path& folder) {
   const json found = is_there(file) ? parsed(file) : json::object();
   const bool ours = is_result(found);
   std::optional<fs::path> foreign;
-  for (const auto& [name, member] : kPictures) {
+  for (const auto& [name, member] : kBeside) {
     if (is_there(folder / name) && !(ours && found.contains(member))) foreign = folder / name;
   }
   if (is_there(file) && !ours) foreign = file;

@@ -14,6 +14,7 @@
 #include "fcm/tasks/segmentation_pictures.h"
 #include "fcm/tasks/trained_segmenter.h"
 #include "fcm/tasks/trainee.h"
+#include "fcm/train/learners/passes.h"
 #include "fcm/train/learners/segment.h"
 #include "fcm/train/meters.h"
 

@@ -10,9 +10,9 @@
 #include "fcm/encoder/registry.h"
 #include "fcm/eval/accuracy.h"
 #include "fcm/interop/architecture.h"
+#include "fcm/interop/downstream.h"
 #include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
-#include "fcm/interop/segmenters.h"
 #include "fcm/interop/tensor_roles.h"
 #include "fcm/loader/loader.h"
 #include "fcm/loss/classification.h"
@@ -181,7 +181,7 @@ recipe::Recipe classifier_recipe(const Checkpoint& checkpoint, const std::vector
 
 TrainedClassifier load_classifier(Checkpoint checkpoint, const std::vector<std::string>& set,
                                   Reporter& reporter, at::Device device) {
-  interop::refuse_segmenter(checkpoint);
+  interop::refuse_downstream(checkpoint);
   TrainedClassifier trained;
   trained.recipe = classifier_recipe(checkpoint, set, reporter);
   recipe::check(trained.recipe);

@@ -5,15 +5,15 @@
 
 #include "fcm/base/error.h"
 #include "fcm/interop/architecture.h"
+#include "fcm/interop/downstream.h"
+#include "fcm/interop/downstream_recipe.h"
 #include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/published_recipe.h"
-#include "fcm/interop/segmenters.h"
 #include "fcm/interop/tensor_roles.h"
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/recipe/setup.h"
-#include "fcm/tasks/trained_segmenter.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -105,8 +105,8 @@ Architecture architecture_of(const Checkpoint& checkpoint) {
 
 recipe::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::string>& overrides) {
   const std::string source = checkpoint.path.string();
-  if (is_segmenter(checkpoint)) {
-    return recipe::pretraining_of(interop::segmenter_recipe(checkpoint, overrides));
+  if (interop::is_downstream(checkpoint)) {
+    return recipe::pretraining_of(interop::downstream_recipe(checkpoint, overrides));
   }
   const auto text = checkpoint.state.find("recipe");
   if (text != checkpoint.state.end()) {
@@ -123,8 +123,8 @@ void say_assumptions(const Checkpoint& checkpoint, const std::vector<std::string
                      Needs needs, Reporter& reporter) {
   if (checkpoint.state.contains("recipe")) return;
   const std::vector<std::string> assumed =
-      is_segmenter(checkpoint)
-          ? interop::segmenter_assumptions(checkpoint, overrides)
+      interop::is_downstream(checkpoint)
+          ? interop::downstream_assumptions(checkpoint, overrides)
           : interop::assumptions(recipe_of(checkpoint, overrides), architecture_of(checkpoint),
                                  checkpoint.state.value("args", nlohmann::json()), overrides,
                                  interop::facts_in(checkpoint), needs == Needs::kPictures);
@@ -154,7 +154,7 @@ void say_average(const Checkpoint& checkpoint, Reporter& reporter) {
   const std::string source = checkpoint.path.string();
   if (text == checkpoint.state.end() || source.find("::") != std::string::npos) return;
   const recipe::Recipe recipe = recipe::read_stored_recipe(text->get<std::string>(), source, {});
-  if (recipe.is<recipe::Segment>()) return;
+  if (recipe.is<recipe::Segment>() || recipe.is<recipe::Detect>()) return;
   const bool kept = recipe.is<recipe::Classify>() ? recipe.classify().classifier.ema_decay > 0
                                                   : recipe.pretrain().targets.ema > 0;
   const bool is_pth = checkpoint.format == "pth";
@@ -168,7 +168,7 @@ TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, R
                                 at::Device device) {
   const Checkpoint checkpoint = interop::load_any(request.path, false, reporter);
   const std::string source = checkpoint.path.string();
-  interop::refuse_segmenter(checkpoint);
+  interop::refuse_downstream(checkpoint);
   const Architecture architecture = architecture_of(checkpoint);
   if (needs == Needs::kPictures) refuse_without_decoder(architecture, source);
   TrainedModel trained;

@@ -55,5 +55,8 @@ std::unique_ptr<Trainee> make_classifier_trainee(const TraineeRequest& request,
 std::unique_ptr<Trainee> make_segmenter_trainee(const TraineeRequest& request,
                                                 std::optional<checkpoint::Checkpoint> start,
                                                 Reporter& reporter);
+std::unique_ptr<Trainee> make_detector_trainee(const TraineeRequest& request,
+                                               std::optional<checkpoint::Checkpoint> start,
+                                               Reporter& reporter);
 
 }  // namespace fcm::tasks

@@ -1,11 +1,11 @@
 #include "fcm/viz/segmentation_sheet.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "fcm/base/error.h"
 #include "fcm/viz/canvas.h"
 #include "fcm/viz/class_map.h"
+#include "fcm/viz/fitted.h"
 #include "fcm/viz/legend.h"
 #include "fcm/viz/sheet.h"
 
@@ -15,49 +15,6 @@ namespace {
 constexpr int64_t kPlace = 384;  // of a picture: its longer side
 constexpr int64_t kAround = 16;  // as a sheet has it
 constexpr int64_t kAboveLegend = 4;
-
-struct FittedSize {
-  int64_t rows = 0, cols = 0;
-};
-
-// Small pictures by whole factors, so that their pixels stay squares; large ones to the place.
-FittedSize fitted_size(const image::Image& picture) {
-  const int64_t side = std::max(picture.rows, picture.cols);
-  require(side >= 1, "a picture of {} x {} pixels in a sheet", picture.rows, picture.cols);
-  if (side <= kPlace) {
-    const int64_t factor = kPlace / side;
-    return {picture.rows * factor, picture.cols * factor};
-  }
-  const double share = static_cast<double>(kPlace) / static_cast<double>(side);
-  const auto shrunk = [&](int64_t extent) {
-    return std::max<int64_t>(1, std::llround(static_cast<double>(extent) * share));
-  };
-  return {shrunk(picture.rows), shrunk(picture.cols)};
-}
-
-image::Image fitted_picture(const image::Image& picture, const FittedSize& size) {
-  if (size.rows >= picture.rows && size.cols >= picture.cols) {
-    return enlarge(picture, size.rows / picture.rows);
-  }
-  image::Image out{size.rows, size.cols, picture.channels, {}};
-  out.pixels.resize(static_cast<size_t>(size.rows * size.cols * picture.channels));
-  image::crop_resize(picture, {0, 0, picture.rows, picture.cols}, size.rows, size.cols,
-                     image::Interpolation::kBilinear, /*mirror=*/false, out.pixels.data());
-  return enlarge(out, 1);
-}
-
-// Classes have no order, so each pixel takes over the one in its middle.
-image::Image fitted_map(const image::Image& map, const FittedSize& size) {
-  image::Image out{size.rows, size.cols, 1, {}};
-  out.pixels.reserve(static_cast<size_t>(size.rows * size.cols));
-  for (int64_t row = 0; row < size.rows; ++row) {
-    const uint8_t* from = map.pixels.data() + (2 * row + 1) * map.rows / (2 * size.rows) * map.cols;
-    for (int64_t col = 0; col < size.cols; ++col) {
-      out.pixels.push_back(from[(2 * col + 1) * map.cols / (2 * size.cols)]);
-    }
-  }
-  return out;
-}
 
 void check_row(const SegmentationRow& row) {
   for (const image::Image* map : {&row.truth, &row.predicted}) {
@@ -94,7 +51,7 @@ image::Image segmentation_sheet(const std::vector<SegmentationRow>& rows,
   std::vector<const image::Image*> maps;
   for (const SegmentationRow& row : rows) {
     check_row(row);
-    const FittedSize size = fitted_size(row.picture);
+    const FittedSize size = fitted_size(row.picture.rows, row.picture.cols, kPlace);
     const image::Image picture = fitted_picture(row.picture, size);
     SheetRow tiles{{picture}};
     const auto add = [&](const image::Image& map) {

@@ -264,7 +264,7 @@ TEST(BenchLoader, GivesSpeedStagesAndPlainDecodingWhereThereIsSome) {
 
 TEST(BenchLoader, TakesPicturesWithMapsByARecipeOfSegmentation) {
   const Outcome drawn = run_here(
-      "bench loader --data synthetic-scenes --recipe smoke_segment --seconds 0.1 --threads 1 --json");
+      "bench loader --data synthetic --recipe smoke_segment --seconds 0.1 --threads 1 --json");
   ASSERT_EQ(drawn.status, 0) << drawn.err;
   const auto speed = nlohmann::json::parse(drawn.out);
   EXPECT_GT(speed.at("images_per_second").get<double>(), 0);

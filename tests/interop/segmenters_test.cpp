@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "fcm/interop/downstream.h"
 #include "fcm/base/relative_table.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/segmenter_names.h"
@@ -223,12 +224,12 @@ TEST_F(OtherSegmenter, ThatIsNoSquareWantsItsSize) {
 
 TEST_F(OtherSegmenter, ThanAnEncoderIsRefusedWhereOneIsWanted) {
   const checkpoint::Checkpoint checkpoint = vit();
-  EXPECT_NE(formats::error_of([&] { refuse_segmenter(checkpoint); }).find("is a segmenter"),
+  EXPECT_NE(formats::error_of([&] { refuse_downstream(checkpoint); }).find("is a segmenter"),
             std::string::npos);
   checkpoint::Checkpoint encoder;
   const test::Tensors plain = test::small_vit();
   encoder.model.tensors = plain.views;
-  EXPECT_NO_THROW(refuse_segmenter(encoder));
+  EXPECT_NO_THROW(refuse_downstream(encoder));
 }
 
 }  // namespace

@@ -4,11 +4,13 @@
 #include <functional>
 
 #include "fcm/loader/sources/checksum.h"
+#include "fcm/loader/sources/coco_file.h"
 #include "fcm/loader/sources/packed_writer.h"
 #include "fcm/loader/sources/sources.h"
 #include "fcm/loader/sources/tar_samples.h"
 #include "tests/fuzz/memory_file.h"
 #include "tests/image/codec_support.h"
+#include "tests/loader/coco_support.h"
 #include "tests/loader/support.h"
 #include "tests/loader/tar_support.h"
 #include "tests/support/mutants.h"
@@ -120,6 +122,24 @@ TEST(MutantsSlow, OfCifar) {
     const fuzz::MemoryFile file = in_memory(bytes);
     read_all(*open_cifar_file(file.path()));
   });
+}
+
+TEST(MutantsSlow, OfCocoFiles) {
+  const test::Series series(100'000);
+  try_mutants("COCO's instances", to_bytes(test::small_coco().dump()), ExitCode::kData, series,
+              [](const auto& bytes) {
+                const fuzz::MemoryFile memory = in_memory(bytes);
+                const CocoFile file(memory.path());
+                for (int64_t i = 0; i < file.size(); ++i) {
+                  const PictureRecord& record = file.record(i);
+                  for (const Instance& one : file.instances(i).instances) {
+                    ASSERT_LT(one.class_number, std::ssize(file.classes().ids));
+                    if (record.rows * record.cols < 100'000) {
+                      ASSERT_EQ(mask_of(one, record.rows, record.cols).rows, record.rows);
+                    }
+                  }
+                }
+              });
 }
 
 TEST(MutantsSlow, OfPackedFiles) {

@@ -202,8 +202,8 @@ TEST(SceneFolders, TheSampleOfAde20k) {
 }
 
 TEST(SyntheticScenes, ShapesOnABackgroundAlwaysTheSame) {
-  const auto train = open_dataset("synthetic-scenes", Split::kTrain);
-  const auto val = open_dataset("synthetic-scenes", Split::kVal);
+  const auto train = open_dataset("synthetic", Split::kTrain, {.wanted = TargetKind::kMap});
+  const auto val = open_dataset("synthetic", Split::kVal, {.wanted = TargetKind::kMap});
   EXPECT_EQ(train->size(), 256);
   EXPECT_EQ(val->size(), 64);
   EXPECT_EQ(train->map_classes().names,
@@ -228,13 +228,15 @@ TEST(SyntheticScenes, ShapesOnABackgroundAlwaysTheSame) {
     EXPECT_FALSE(colours[false].contains(*colours[true].begin())) << i;
   }
   EXPECT_EQ(values, (std::set<uint8_t>{1, 2, 3, 4, 5, 6}));
-  EXPECT_EQ(train->get(9, 3).pixels,
-            open_dataset("synthetic-scenes", Split::kTrain)->get(9, 3).pixels);
+  EXPECT_EQ(
+      train->get(9, 3).pixels,
+      open_dataset("synthetic", Split::kTrain, {.wanted = TargetKind::kMap})->get(9, 3).pixels);
   EXPECT_NE(train->get(9, 3).pixels, val->get(9, 3).pixels);
 }
 
 TEST(SyntheticScenes, CanBeTrainedOn) {
-  const std::shared_ptr<const Dataset> dataset = open_dataset("synthetic-scenes", Split::kTrain);
+  const std::shared_ptr<const Dataset> dataset =
+      open_dataset("synthetic", Split::kTrain, {.wanted = TargetKind::kMap});
   LoaderRequest request = test::scenes_request(dataset, 8, 2);
   request.classes = std::ssize(dataset->map_classes().names);
   request.pipeline->scale = {512, 128};

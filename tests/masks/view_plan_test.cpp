@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <string>
+#include <utility>
 
 #include "fcm/base/error.h"
+#include "tests/support/error_of.h"
 
 namespace fcm::masks {
 namespace {
@@ -115,6 +118,59 @@ TEST(ViewPlan, UnmaskedKeepsTheOrderAndHasEveryEdge) {
       }
     }
   }
+}
+
+// Slots of a window are consecutive, and where windows are even, four of them are 2 x 2 patches.
+TEST(PlanOfWindows, SortsPatchesByWindowAndInSquaresOfFour) {
+  for (const auto& [grid, window] : {std::pair{Grid{8, 12}, 4},
+                                     {Grid{6, 6}, 6},
+                                     {Grid{9, 6}, 3},
+                                     {Grid{32, 16}, 16},
+                                     {Grid{2, 3}, 1}}) {
+    const ViewPlan plan = plan_of_windows(2, grid, window);
+    EXPECT_EQ(plan.kept_slots(), grid.patches());
+    EXPECT_EQ(plan.kept_runs().size(), 1U);
+    EXPECT_TRUE(plan.order_BL[0].equal(plan.order_BL[1]));
+    const at::Tensor sorted = std::get<0>(plan.order_BL[0].sort());
+    EXPECT_TRUE(sorted.equal(at::arange(grid.patches())));
+    const auto patch = [&](int64_t slot) { return plan.order_BL[0][slot].item<int64_t>(); };
+    for (int64_t slot = 0; slot < grid.patches(); ++slot) {
+      const int64_t row = patch(slot) / grid.cols, col = patch(slot) % grid.cols;
+      EXPECT_EQ(view_of(plan, slot), row / window * (grid.cols / window) + col / window) << slot;
+      if (window % 2 != 0) continue;
+      const int64_t first = patch(slot / 4 * 4);
+      EXPECT_EQ(first / grid.cols % 2 + first % grid.cols % 2, 0) << slot;
+      EXPECT_EQ(row, first / grid.cols + slot % 4 / 2) << slot;
+      EXPECT_EQ(col, first % grid.cols + slot % 2) << slot;
+    }
+  }
+}
+
+// Convolutions cross windows: the edges are those of the picture in raster order.
+TEST(PlanOfWindows, HasEveryEdge) {
+  const Grid grid{6, 4};
+  const ViewPlan plan = plan_of_windows(2, grid, 2), raster = full_plan(1, grid);
+  const at::Tensor slot_of_patch = plan.order_BL[0].argsort();
+  for (int64_t picture = 0; picture < 2; ++picture) {
+    for (int64_t slot = 0; slot < grid.patches(); ++slot) {
+      const int64_t patch = plan.order_BL[picture][slot].item<int64_t>();
+      for (int64_t around = 0; around < 9; ++around) {
+        const int64_t near = raster.neighbours_BL9[0][patch][around].item<int64_t>();
+        const int64_t wanted = near < 0 ? -1 : slot_of_patch[near].item<int64_t>();
+        EXPECT_EQ(plan.neighbours_BL9[picture][slot][around].item<int64_t>(), wanted);
+      }
+    }
+  }
+}
+
+TEST(PlanOfWindows, SaysWhichPicturesItsWindowsDoNotCutUp) {
+  const std::string message = test::error_of(ExitCode::kUsage, [] {
+    plan_of_windows(1, {64, 40}, 16);
+  });
+  EXPECT_NE(message.find("windows of 16 x 16 patches"), std::string::npos) << message;
+  EXPECT_NE(message.find("64 x 40 patches"), std::string::npos) << message;
+  EXPECT_THROW(plan_of_windows(1, {4, 4}, 0), Error);
+  EXPECT_THROW(plan_of_windows(1, {0, 4}, 2), Error);
 }
 
 }  // namespace

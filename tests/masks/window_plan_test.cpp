@@ -119,5 +119,70 @@ TEST(WindowSetsOfAPlan, DoNotWrapAround) {
   EXPECT_EQ(sets.sets_S4.size(0), 9);
 }
 
+// The published index of every two patches: (row difference + rows - 1) * (2 * cols - 1) + column
+// difference + cols - 1.
+TEST(SetsOfDetectors, HaveThePublishedEntriesOfEveryPair) {
+  const Grid grid{4, 6};
+  const ViewPlan plan = plan_of_windows(3, grid, 2);
+  const auto expect_entries = [](const ops::WindowSets& sets, const at::Tensor& order_L, Grid of) {
+    ASSERT_EQ(sets.plans(), 1);
+    ASSERT_EQ(sets.sets_S4.size(0), 1);
+    EXPECT_EQ(sets.table_rows, (2 * of.rows - 1) * (2 * of.cols - 1));
+    const at::Tensor patch_of_place = order_L.index_select(0, sets.tokens_PT[0].to(at::kLong));
+    EXPECT_TRUE(std::get<0>(patch_of_place.sort()).equal(at::arange(of.patches())));
+    for (int64_t i = 0; i < of.patches(); ++i) {
+      for (int64_t j = 0; j < of.patches(); ++j) {
+        const auto a = patch_of_place[i].item<int64_t>(), b = patch_of_place[j].item<int64_t>();
+        const int64_t down = a / of.cols - b / of.cols, across = a % of.cols - b % of.cols;
+        ASSERT_EQ(sets.queries_PT[0][i].item<int64_t>() - sets.keys_PT[0][j].item<int64_t>() +
+                      sets.centre,
+                  (down + of.rows - 1) * (2 * of.cols - 1) + across + of.cols - 1);
+      }
+    }
+  };
+  expect_entries(set_of_map(plan), plan.order_BL[0], grid);
+  expect_entries(set_of_map(full_plan(2, grid)), at::arange(grid.patches()), grid);
+  expect_entries(set_of_window(4), plan_of_windows(1, {4, 4}, 4).order_BL[0], {4, 4});
+}
+
+// One set for all pictures needs one order.
+TEST(SetsOfDetectors, RefusePicturesOfDifferentOrders) {
+  EXPECT_THROW(set_of_map(random_plan(2, {4, 4}, 0.5, true)), std::logic_error);
+}
+
+TEST(FilledWindows, HoldEveryPatchOnceAndNothingBeyondTheBorder) {
+  const Grid grid{5, 7};
+  const FilledWindows windows = filled_windows(grid, 3);
+  EXPECT_EQ(windows.patches_WT.sizes(), at::IntArrayRef({2 * 3, 9}));
+  EXPECT_EQ((windows.patches_WT == grid.patches()).sum().item<int64_t>(), 6 * 9 - 35);
+  for (int64_t window = 0; window < 6; ++window) {
+    for (int64_t place = 0; place < 9; ++place) {
+      const int64_t row = window / 3 * 3 + place / 3, col = window % 3 * 3 + place % 3;
+      const bool inside = row < grid.rows && col < grid.cols;
+      EXPECT_EQ(windows.patches_WT[window][place].item<int64_t>(),
+                inside ? row * grid.cols + col : grid.patches());
+    }
+  }
+  const at::Tensor back = windows.patches_WT.flatten().index_select(0, windows.places_L);
+  EXPECT_TRUE(back.equal(at::arange(grid.patches())));
+}
+
+// Windows of 3 over 4 x 5 cells: rows and columns are filled up to 6 x 6.
+TEST(WindowSetsOfAPlan, AreFilledUpBehindTheTokens) {
+  const ViewPlan plan = full_plan(2, {4, 5});
+  const ops::WindowSets whole = window_sets(plan, 20, {{1, {0}}, 3, 0, true}, true),
+                        moved = window_sets(plan, 20, {{1, {0}}, 3, 1, true}, true);
+  EXPECT_EQ(whole.filling, 16);
+  EXPECT_EQ(whole.tokens(), 36);
+  EXPECT_TRUE((whole.sets_S4.select(1, 2) == 9).all().item<bool>());
+  EXPECT_EQ(whole.sets_S4.size(0), 4);
+  EXPECT_EQ(moved.filling, 16);
+  EXPECT_EQ(moved.sets_S4.size(0), 9);
+  EXPECT_TRUE(std::get<0>(moved.tokens_PT[0].sort()).equal(at::arange(36, at::kInt)));
+  EXPECT_EQ(window_sets(plan, 20, {{1, {0}}, 3, 0}, true).filling, 0);
+  const ViewPlan masked = random_plan(1, {4, 4}, 0.5, true);
+  EXPECT_THROW(window_sets(masked, 16, {{1, {0}}, 3, 0, true}, true), std::logic_error);
+}
+
 }  // namespace
 }  // namespace fcm::masks

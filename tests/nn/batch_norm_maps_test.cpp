@@ -16,8 +16,8 @@ constexpr int64_t kWidth = 5;
 struct Layer {
   Parameters parameters;
   BatchNorm norm;
-  explicit Layer(at::ScalarType type = at::kDouble)
-      : parameters(1, type), norm(Scope(parameters) / "bn", kWidth) {
+  explicit Layer(at::ScalarType type = at::kDouble, const BatchNormOptions& options = {})
+      : parameters(1, type), norm(Scope(parameters) / "bn", kWidth, options) {
     const at::NoGradGuard no_grad;
     set("bn.weight", test::fixed_normal({kWidth}, 11));
     set("bn.bias", test::fixed_normal({kWidth}, 12));
@@ -110,6 +110,41 @@ TEST(BatchNormMaps, OfSeveralRanksIsThatOfAllPictures) {
       EXPECT_EQ(test::compare(layer.value(name), plain.value(name), 1e-12).description, "");
     }
   });
+}
+
+// The plain form of the same, rank by rank.
+TEST(BatchNormMaps, OfWeightedRanksIsThePlainForm) {
+  const BatchNormOptions weighted{1e-5, 0.1, OverRanks::kWeightedRanks};
+  for (const std::vector<int64_t>& borders :
+       {std::vector<int64_t>{0, 6}, {0, 0, 4, 6}, {0, 0, 0}}) {
+    dist::test::run_ranks(std::ssize(borders) - 1, [&](dist::Group& group) {
+      const Ranks shared(&group, [](dist::Group*) {});
+      const auto rank = static_cast<size_t>(group.rank());
+      const int64_t first = borders[rank], count = borders[rank + 1] - first;
+      const Layer ours(at::kDouble, weighted), plain;
+      const at::Tensor x = a_map().narrow(0, first, count).clone().requires_grad_(true);
+      const at::Tensor z = x.detach().permute({0, 3, 1, 2}).clone().requires_grad_(true);
+      const at::Tensor y = ours.norm(x, shared, /*relu=*/true);
+      const at::Tensor wanted =
+          batch_norm(z, plain.value("bn.weight"), plain.value("bn.bias"),
+                     {plain.value("bn.running_mean"), plain.value("bn.running_var")}, shared,
+                     weighted)
+              .relu();
+      EXPECT_EQ(test::compare(y.permute({0, 3, 1, 2}), wanted, 1e-12).description, "");
+      const at::Tensor upstream = test::fixed_normal(y.sizes(), 8);
+      const test::Inputs got =
+          test::gradients(y, {x, ours.value("bn.weight"), ours.value("bn.bias")}, upstream);
+      const test::Inputs right =
+          test::gradients(wanted, {z, plain.value("bn.weight"), plain.value("bn.bias")},
+                          upstream.permute({0, 3, 1, 2}));
+      EXPECT_EQ(test::compare(got[0].permute({0, 3, 1, 2}), right[0], 1e-11).description, "");
+      EXPECT_EQ(test::compare(got[1], right[1], 1e-11).description, "");
+      EXPECT_EQ(test::compare(got[2], right[2], 1e-11).description, "");
+      for (const char* name : {"bn.running_mean", "bn.running_var"}) {
+        EXPECT_EQ(test::compare(ours.value(name), plain.value(name), 1e-13).description, "");
+      }
+    });
+  }
 }
 
 TEST(BatchNormMaps, RefusesOneValueAChannelAndSaysWhatToDo) {

@@ -75,6 +75,37 @@ TEST(BatchNorm, OfSeveralRanksIsThatOfAllPictures) {
   }
 }
 
+// detectron2's: the same result, the biased variance, and ranks that have nothing.
+TEST(BatchNorm, OfWeightedRanksHasTheBiasedVarianceAndTakesEmptyRanks) {
+  const Results wanted = whole();
+  const BatchNormOptions weighted{1e-5, 0.1, OverRanks::kWeightedRanks};
+  const double count = kPictures * kSide * kSide;
+  const at::Tensor biased = 0.9 + (wanted.variance - 0.9) * ((count - 1) / count);
+  for (const std::vector<int64_t>& borders :
+       {std::vector<int64_t>{0, 6}, {0, 6, 6}, {0, 2, 2, 6}}) {
+    const auto ranks = std::ssize(borders) - 1;
+    dist::test::run_ranks(ranks, [&](dist::Group& group) {
+      const std::shared_ptr<dist::Group> shared(&group, [](dist::Group*) {});
+      const auto rank = static_cast<size_t>(group.rank());
+      const int64_t first = borders[rank], own = borders[rank + 1] - first;
+      Tensors t;
+      const at::Tensor mine = t.x.narrow(0, first, own).clone().requires_grad_(true);
+      const at::Tensor y = batch_norm(mine, t.weight_C, t.bias_C, t.running, shared, weighted);
+      const at::Tensor factors = at::arange(y.numel(), at::kDouble).add(first * y.numel()).cos();
+      torch::autograd::backward({(y.flatten() * factors).sum()}, {});
+      EXPECT_TRUE(y.allclose(wanted.y.narrow(0, first, own), 1e-9, 1e-9));
+      EXPECT_TRUE(t.running.mean_C.allclose(wanted.mean));
+      EXPECT_TRUE(t.running.variance_C.allclose(ranks == 1 ? wanted.variance : biased, 1e-12));
+    });
+  }
+  Tensors t;
+  const at::Tensor none = t.x.narrow(0, 0, 0).requires_grad_(true);
+  const at::Tensor y =
+      batch_norm(none, t.weight_C, t.bias_C, t.running, dist::group_of_one(), weighted);
+  EXPECT_EQ(y.sizes(), none.sizes());
+  EXPECT_TRUE(t.running.mean_C.equal(Tensors().running.mean_C));
+}
+
 TEST(BatchNorm, ByRunningStatisticsIsThatOfEvaluation) {
   Tensors t;
   t.running.mean_C.fill_(99);

@@ -75,5 +75,30 @@ TEST(DropPath, BranchesAreAddedAPictureAtATime) {
   EXPECT_THROW(add_branch(x, branch, at::ones({2})), std::logic_error);
 }
 
+// Parts of a picture have draws of their own; where all have one, they are those without parts.
+TEST(DropPath, PartsOfAPictureAreDroppedByThemselves) {
+  const std::vector<double> rates{0.5, 0.5, 0.5};
+  const std::vector<int64_t> together{4, 9, 2}, alone{9};
+  const DropPath many = draw_drop_path(rates, 1, 2, together, at::kCPU, {1, 64, 1}),
+                 one = draw_drop_path(rates, 1, 2, alone, at::kCPU, {1, 64, 1});
+  EXPECT_EQ(many[0].first_B.sizes(), at::IntArrayRef({3}));
+  EXPECT_EQ(many[1].first_B.sizes(), at::IntArrayRef({3 * 64}));
+  for (size_t block = 0; block < rates.size(); ++block) {
+    EXPECT_TRUE(many[block].first_B.view({3, -1})[1].equal(one[block].first_B));
+    EXPECT_TRUE(many[block].second_B.view({3, -1})[1].equal(one[block].second_B));
+  }
+  const int64_t kept = one[1].first_B.count_nonzero().item<int64_t>();
+  EXPECT_GT(kept, 16);  // four deviations of 64 draws
+  EXPECT_LT(kept, 48);
+  EXPECT_FALSE(one[1].first_B.equal(one[1].second_B));
+  const DropPath plain = draw_drop_path(rates, 1, 2, together),
+                 parts_of_one = draw_drop_path(rates, 1, 2, together, at::kCPU, {1, 1, 1});
+  for (size_t block = 0; block < rates.size(); ++block) {
+    EXPECT_TRUE(plain[block].first_B.equal(parts_of_one[block].first_B));
+    EXPECT_TRUE(plain[block].second_B.equal(parts_of_one[block].second_B));
+  }
+  EXPECT_THROW(draw_drop_path(rates, 1, 2, together, at::kCPU, {1}), std::logic_error);
+}
+
 }  // namespace
 }  // namespace fcm::nn

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <cmath>
+
 #include "fcm/nn/layers.h"
 
 namespace fcm::nn {
@@ -36,6 +38,18 @@ TEST(Parameters, ValuesDependOnSeedAndNameOnly) {
   other.add("weight", {8, 4}, Init::kXavierUniform);
   EXPECT_TRUE(first.find("weight").value.equal(second.find("weight").value));
   EXPECT_FALSE(first.find("weight").value.equal(other.find("weight").value));
+}
+
+TEST(Parameters, NormalStartValuesAreCutOff) {
+  Parameters parameters(7, at::kDouble);
+  const at::Tensor near = parameters.add("near", {200, 100}, Init::kCutNormal02),
+                   wide = parameters.add("wide", {200, 25, 2, 2}, Init::kLecunNormal);
+  EXPECT_LE(near.abs().max().item<double>(), 0.02 * (1 + 1e-6));
+  // Of a normal variable within one deviation: variance 1 - 2 phi(1) / (2 Phi(1) - 1) = 0.29112.
+  EXPECT_NEAR(near.std().item<double>() / 0.02, std::sqrt(0.29112), 0.01);
+  EXPECT_NEAR(wide.std().item<double>(), 0.1, 0.002);  // 1 / sqrt(100)
+  EXPECT_LE(wide.abs().max().item<double>(), 2 * 0.1 / 0.8796 * (1 + 1e-3));
+  EXPECT_GT(wide.abs().max().item<double>(), 0.2);
 }
 
 TEST(Parameters, FlatBuffersAreWhatAutogradReadsAndWrites) {

@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
 #include "fcm/optim/adamw.h"
 #include "tests/optim/finetune_steps.h"
 #include "tests/reference/classifier_golden.h"
@@ -121,6 +126,51 @@ TEST(LayerDecayGroups, AskWhatTheyAreGiven) {
   EXPECT_EQ(groups[1].weight_decay, 0.05);
   EXPECT_EQ(groups[2].parameters, (std::vector<size_t>{2, 3}));
   EXPECT_EQ(groups[2].weight_decay, 0);
+}
+
+// Every tensor of the published detector with what its optimizer does to it.
+TEST(DetectionGroups, ArePublishedOnes) {
+  const std::string path = FCM_SOURCE_DIR "/../shared/goldens/detection/convmae_det_base.json";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no golden file at " << path;
+  std::ifstream file(path);
+  const nlohmann::json published = nlohmann::json::parse(file);
+  nn::Parameters parameters(0, at::kFloat);
+  std::map<std::string, double> wanted;
+  for (const auto& row : published.at("state_dict")) {
+    const std::string name = row.at(0), role = row.at(3);
+    const std::vector<int64_t> ones(row.at(1).size(), 1);
+    const bool trained = role.starts_with("wd ");
+    parameters.add_table(name, at::zeros(ones), trained);
+    if (trained) wanted[name] = std::stod(role.substr(3));
+  }
+  ASSERT_EQ(wanted.size(), 270u);
+  const auto groups = detection_groups(parameters, {}, 0.1, 1);
+  ASSERT_EQ(groups.size(), 2u);
+  std::map<std::string, double> found;
+  for (const ParameterGroup& group : groups) {
+    EXPECT_EQ(group.lr_scale, 1);
+    for (const size_t index : group.parameters) {
+      found[parameters.all()[index].name] = group.weight_decay;
+    }
+  }
+  EXPECT_EQ(found, wanted);
+}
+
+TEST(DetectionGroups, GoByLayerWhereRatesDo) {
+  const nn::Parameters parameters = named_like(
+      {{"a.weight", {1, 1}}, {"a.bias", {1}}, {"norm.weight", {1}}, {"norm.bias", {1}}}, false);
+  const auto layer_of = [](std::string_view name) {
+    return nn::Layer{.index = name.starts_with("a") ? 1 : 3, .last = 3};
+  };
+  const auto groups = detection_groups(parameters, layer_of, 0.1, 0.5);
+  ASSERT_EQ(groups.size(), 4u);
+  EXPECT_EQ(groups[0].name, "layer_1_decay");
+  EXPECT_EQ(groups[0].lr_scale, 0.25);
+  EXPECT_EQ(groups[0].parameters, (std::vector<size_t>{0, 1}));
+  EXPECT_EQ(groups[3].name, "layer_3_no_decay");
+  EXPECT_EQ(groups[3].lr_scale, 1);
+  EXPECT_EQ(groups[3].weight_decay, 0);
+  EXPECT_EQ(groups[3].parameters, (std::vector<size_t>{2, 3}));
 }
 
 TEST(AdamWGroups, HoldEveryTrainedParameterOnce) {

@@ -164,6 +164,56 @@ TEST(Schedule, EveryStoredStepOfThePolySchedule) {
   EXPECT_GT(rows, 10);
 }
 
+// detectron2's schedules with warm-up, of ConvMAE's and MIMDet's detection and of the official
+// ConvMAE-Det.
+TEST(Schedule, EveryStoredStepOfTheSchedulesOfDetection) {
+  const std::string path = FCM_SOURCE_DIR "/../shared/goldens/detection/schedules.json";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no golden file at " << path;
+  std::ifstream file(path);
+  int rows = 0;
+  const nlohmann::json schedules = nlohmann::json::parse(file);
+  for (const auto& [name, golden] : schedules.items()) {
+    OptimOptions options;
+    const bool drops = name.starts_with("official");
+    options.schedule = drops ? "step_drops" : "step_cosine";
+    if (drops) options.drop_steps = {163889, 177546};
+    options.batch_size = golden.at("batch");
+    options.base_lr =
+        golden.at("base_lr").get<double>() * 256 / static_cast<double>(options.batch_size);
+    options.warmup_lr = options.base_lr * 0.001;
+    options.steps = golden.at("max_iter");
+    options.warmup_steps =
+        golden.at("warmup_length").get<double>() * static_cast<double>(options.steps);
+    const auto& steps = golden.at("iterations");
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const double wanted = golden.at("lr").at(i).get<double>();
+      // Near the end 1 + cos cancels: a last bit of the cosine is 1e-16 of the peak.
+      EXPECT_NEAR(lr_at_step(options, steps.at(i), 3665), wanted,
+                  wanted * 1e-13 + 2e-16 * options.lr())
+          << name << ", step " << steps.at(i);
+      ++rows;
+    }
+  }
+  EXPECT_GT(rows, 100);
+}
+
+TEST(Schedule, ByStepsRiseToWhereTheyGoOn) {
+  OptimOptions options;
+  options.schedule = "step_cosine";
+  options.steps = 100;
+  options.warmup_steps = 40;
+  const double peak = options.lr(), reached = peak * 0.5 * (1 + std::cos(std::numbers::pi * 0.4));
+  EXPECT_EQ(lr_at_step(options, 0, 1), 0);
+  EXPECT_DOUBLE_EQ(lr_at_step(options, 20, 1), reached / 2);
+  EXPECT_DOUBLE_EQ(lr_at_step(options, 40, 1), reached);
+  EXPECT_EQ(lr_at_step(options, 100, 1), 0);
+  options.schedule = "step_drops";
+  options.drop_steps = {30, 60};
+  EXPECT_DOUBLE_EQ(lr_at_step(options, 20, 1), peak * 0.1 / 2);
+  EXPECT_DOUBLE_EQ(lr_at_step(options, 59, 1), peak * 0.1);
+  EXPECT_NEAR(lr_at_step(options, 60, 1), peak * 0.01, peak * 1e-16);
+}
+
 TEST(Schedule, PolyCountsStepsOfEpochsWhereNoneAreGiven) {
   OptimOptions options;
   options.schedule = "poly";

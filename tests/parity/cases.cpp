@@ -109,10 +109,31 @@ const std::map<std::string, Cases>& cases_of_segmentation_files() {
   return files;
 }
 
-// The same of detection; its evaluations and runs are those of coco_cases.h.
+// The set of detection, by names of files. Evaluations and rle.json are COCO's (is_of_coco);
+// schedules are compared by tests/optim.
 const std::map<std::string, Cases>& cases_of_detection_files() {
   static const std::map<std::string, Cases> files{
-      // boxes and masks
+      // data
+      {"lsj_images.safetensors", detection_data_cases},
+      {"lsj_images.json", no_cases},
+      {"lsj_images_1024.safetensors", detection_data_cases},
+      {"lsj_images_1024.json", no_cases},
+      {"lsj_sizes.json", detection_data_cases},
+      {"lsj_annotations.json", detection_data_cases},
+      {"lsj_coco_sample.json", detection_data_cases},
+      {"test_resize.safetensors", detection_data_cases},
+      {"mask_targets.safetensors", detection_data_cases},
+      {"mask_targets.json", no_cases},
+      // backbones
+      {"backbone_1024.safetensors", detection_backbone_cases},
+      {"backbone_rect.safetensors", detection_backbone_cases},
+      {"backbone_tiny.safetensors", detection_backbone_cases},
+      {"backbone_droppath.safetensors", detection_backbone_cases},
+      {"mae_vit_tiny.safetensors", detection_backbone_cases},
+      {"official_tiny.safetensors", detection_backbone_cases},
+      {"pos_embed_resize.safetensors", detection_position_cases},
+      {"convmae_det_base.json", detection_table_cases},
+      // operators
       {"nms.safetensors", nms_file_cases},
       {"roi_align.safetensors", roi_align_file_cases},
       {"roi_pooler.safetensors", roi_pooler_file_cases},
@@ -120,11 +141,33 @@ const std::map<std::string, Cases>& cases_of_detection_files() {
       {"paste_masks.json", no_cases},
       {"postprocess.safetensors", postprocess_file_cases},
       {"postprocess.json", no_cases},
+      // boxes
+      {"anchors.safetensors", detection_box_cases},
+      {"box2box.safetensors", detection_box_cases},
+      {"matcher.safetensors", detection_box_cases},
+      {"rpn_top_proposals.safetensors", detection_box_cases},
+      {"box_inference.safetensors", detection_box_cases},
+      // heads
+      {"fpn_tiny.safetensors", detection_map_cases},
+      {"rpn_tiny.safetensors", detection_map_cases},
+      {"box_head_tiny.safetensors", detection_region_cases},
+      {"mask_head_tiny.safetensors", detection_region_cases},
+      {"mask_head_tiny.polygons.json", no_cases},
+      {"sync_bn.safetensors", detection_region_cases},
+      // whole detectors
+      {"e2e_tiny.train.safetensors", detector_cases},
+      {"e2e_no_truth.train.safetensors", detector_cases},
+      {"e2e_tiny.test.safetensors", detector_cases},
+      {"e2e_tiny.polygons.json", no_cases},
+      {"e2e_no_truth.polygons.json", no_cases},
+      {"e2e_tiny.results.json", no_cases},
+      {"schedules.json", no_cases},
   };
   return files;
 }
 
 bool is_of_detection(const Entry& entry) { return entry.folder.filename() == "detection"; }
+
 bool is_of_segmentation(const Entry& entry) { return entry.folder.filename() == "segmentation"; }
 
 // Of the set that has Swins alone, some tables name no source.

@@ -104,6 +104,15 @@ at::Tensor procedural_picture(uint64_t seed, int64_t rows, int64_t cols) {
   return bytes_of(pixels, {rows, cols, 3});
 }
 
+image::Image procedural_bytes(const std::string& name, uint64_t seed, int64_t rows, int64_t cols) {
+  const ProceduralBits bits(name, seed);
+  image::Image picture{rows, cols, 3, {}};
+  for (int64_t i = 0; i < rows * cols * 3; ++i) {
+    picture.pixels.push_back(static_cast<uint8_t>(bits(i) >> 16));
+  }
+  return picture;
+}
+
 at::Tensor procedural_map(uint64_t seed, int64_t rows, int64_t cols, int64_t block,
                           int64_t classes) {
   const ProceduralBits labels("raw_labels", seed);

@@ -28,6 +28,8 @@ std::string digest_of(const at::Tensor& tensor);
 
 // The pictures and maps that the manifest describes under "procedural".
 at::Tensor procedural_picture(uint64_t seed, int64_t rows, int64_t cols);
+// That of detection, under the name it is described by: each number of 24 bits cut to 8.
+image::Image procedural_bytes(const std::string& name, uint64_t seed, int64_t rows, int64_t cols);
 at::Tensor procedural_map(uint64_t seed, int64_t rows, int64_t cols, int64_t block,
                           int64_t classes);
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "fcm/interop/batch_counts.h"
 #include "fcm/interop/segmenter_names.h"
 #include "fcm/ops/patchify/op.h"
 #include "reference/procedural.h"

@@ -31,14 +31,15 @@ using Settings = std::vector<std::string>;
 inline const tasks::Machine kMachine{"cpu", 2, {}, true};
 inline const fs::path kRecipes = fs::path(FCM_SOURCE_DIR) / "recipes";
 
-// A way to a run folder. `start` empty: pretraining by `recipe`; otherwise a classifier, a probe or
-// a segmenter on the run of that name.
+// A way to a run folder. `start` empty: pretraining by `recipe`; otherwise a classifier, a probe, a
+// segmenter or a detector on the run of that name.
 struct Origin {
   std::string name, recipe;
   Settings set;
   std::string start;
 
   bool segments() const { return recipe == "smoke_segment"; }
+  bool detects() const { return recipe == "smoke_detect"; }
 };
 
 // In messages.
@@ -124,12 +125,16 @@ class World {
   explicit World(std::vector<Origin> origins) : origins_(std::move(origins)) {
     write_pictures(scratch_ / "pictures");
     tests::write_scenes(scenes());
+    tests::write_objects(objects());
   }
 
   std::string data() const { return scratch_ / "pictures"; }
   std::string scenes() const { return scratch_ / "scenes"; }
+  std::string objects() const { return scratch_ / "objects"; }
   // What a run is trained and measured on.
-  std::string data_of(const Origin& origin) const { return origin.segments() ? scenes() : data(); }
+  std::string data_of(const Origin& origin) const {
+    return origin.segments() ? scenes() : origin.detects() ? objects() : data();
+  }
   // A name that nothing stands under.
   fs::path fresh(const std::string& ending = "") {
     return scratch_ / fmt::format("out-{}{}", ++fresh_, ending).c_str();

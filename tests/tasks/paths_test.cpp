@@ -19,6 +19,13 @@ const Settings kFewScenes = {"optim.batch_size=2", "optim.micro_batch=2"};
 const Settings kFewScenesOfVit = {"optim.batch_size=2", "optim.micro_batch=2",
                                   "segmenter.taps=[0,0,1,1]"};
 
+// Of a detector likewise; frames are cut up by patches of 8, 16 or 32 pixels in windows of 2.
+const Settings kFewObjects = {"optim.batch_size=2", "optim.micro_batch=2", "detector.window=2",
+                              "detector.score=0.001"};
+const Settings kFewObjectsOfSwin = {"optim.batch_size=2", "optim.micro_batch=2",
+                                    "detector.window=0", "detector.global_blocks=[]",
+                                    "detector.score=0.001"};
+
 const std::vector<Origin> kOrigins = {
     {"fast_convmae", "smoke_pretrain", {}, ""},
     {"convmae", "smoke_pretrain", {"masks.views=1"}, ""},
@@ -47,6 +54,9 @@ const std::vector<Origin> kOrigins = {
     {"probe_mae", "smoke_linprobe", {}, "mae"},
     {"segmented_convmae", "smoke_segment", kFewScenes, "fast_convmae"},
     {"segmented_mae", "smoke_segment", kFewScenesOfVit, "fast_mae"},
+    {"detected_convmae", "smoke_detect", kFewObjects, "fast_convmae"},
+    {"detected_mae", "smoke_detect", kFewObjects, "fast_mae"},
+    {"detected_simmim", "smoke_detect", kFewObjectsOfSwin, "simmim"},
 };
 
 const std::vector<Form> kForms = {
@@ -60,6 +70,7 @@ const std::vector<Form> kForms = {
     {"timm", "timm", "", ""},
     {"transformers", "transformers", "", ""},
     {"mmseg", "mmseg", ".pth", ""},
+    {"detectron2", "detectron2", ".pth", ""},
 };
 
 struct Cell {
@@ -109,6 +120,18 @@ json segmented(const Cell& cell) {
   return {{"weights", weights_of(out)}, {"classes", result.at("classes")}};
 }
 
+// A step of a detector from these weights.
+json detected(const Cell& cell) {
+  SilentReporter silence;
+  const fs::path out = cell.world.fresh();
+  const bool is_swin = fits("*@(simmim|greenmim)", cell.origin);
+  const json result = tasks::finetune(
+      downstream({"", "smoke_detect", is_swin ? kFewObjectsOfSwin : kFewObjects, ""},
+                 cell.world.objects(), cell.checkpoint, out, /*steps=*/1),
+      silence);
+  return {{"weights", weights_of(out)}, {"box", result.at("box")}};
+}
+
 json predicted(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh();
@@ -118,9 +141,10 @@ json predicted(const Cell& cell) {
                   false,
                   kMachine},
                  silence);
-  return {{"list", json::parse(bytes_of(out / "results.json"))},
-          {"map", hash_of(bytes_of(out / "000.map.png"))},
-          {"drawn", hash_of(bytes_of(out / "000.png"))}};
+  json result = {{"list", json::parse(bytes_of(out / "results.json"))},
+                 {"drawn", hash_of(bytes_of(out / "000.png"))}};
+  if (fs::exists(out / "000.map.png")) result["map"] = hash_of(bytes_of(out / "000.map.png"));
+  return result;
 }
 
 json features(const char* tokens, const char* ending, const Cell& cell) {
@@ -243,6 +267,7 @@ const std::vector<Command> kCommands = {
        return tasks::eval({data, {cell.checkpoint, {}, {}}, {}, 16, kMachine}, silence);
      }},
     {"segment", segmented, "@(run|pth|safetensors|hf)", "!(tuned_*|probe_*)"},
+    {"detect", detected, "@(run|pth)", "!(tuned_*|probe_*|segmented_*)"},
     {"predict", predicted},
     {"visualize", visualized},
     {"report",
@@ -261,6 +286,7 @@ const std::vector<Command> kCommands = {
     convert_to("timm"),
     convert_to("transformers"),
     convert_to("mmseg", ".pth"),
+    convert_to("detectron2", ".pth"),
     {"show", shown},
     {"verify",
      [](const Cell& cell) {
@@ -302,6 +328,8 @@ const char* const kNoClassToken =
     "fast_greenmim|tuned_simmim|tuned_greenmim)";
 const char* const kClassifiers = "@(tuned_*|probe_*)";
 const char* const kSegmenters = "segmented_*";
+const char* const kDetectors = "detected_*";
+const char* const kBoth = "@(segmented_*|detected_*)";
 const char* const kSwins = "@(simmim|greenmim|fast_greenmim)";
 // Whose heads have no place in ViTModel and SwinModel.
 const char* const kOfToken = "@(tuned_token|tuned_simmim|tuned_greenmim)";
@@ -325,10 +353,10 @@ const std::vector<Refusal> kRefusals = {
     {{"resume", "tuned_*", "@(run|step|native|pth)"},
      ExitCode::kCheckpoint,
      "does not fit this model"},
-    {{"resume", kSegmenters, "@(run|step|native)"},
+    {{"resume", kBoth, "@(run|step|native)"},
      ExitCode::kCheckpoint,
      "does not fit this model"},
-    {{"resume", kSegmenters, "@(pth|mmseg)"},
+    {{"resume", kBoth, "@(pth|mmseg|detectron2)"},
      ExitCode::kCheckpoint,
      "holds weights but no training state"},
     {{"resume", "probe_*", "@(run|step|native)"}, ExitCode::kCheckpoint, "does not fit this model"},
@@ -342,9 +370,18 @@ const std::vector<Refusal> kRefusals = {
     {{"segment", "mae", "*"},
      ExitCode::kUsage,
      "names 0 blocks, but model.kind = \"vit\" wants four"},
-    {{"predict", "!(segmented_*)", "*"},
+    {{"predict", kPretrained, "*"}, ExitCode::kCheckpoint, "holds no classifier; train one with"},
+    {{"predict", kOfToken, "transformers"}, ExitCode::kCheckpoint, "so it is no classifier"},
+    {{"predict", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is no classifier"},
+    {{"detect", "ema", "*"}, ExitCode::kCheckpoint, "has learned from grey pictures"},
+    {{"segment", kDetectors, "*"}, ExitCode::kCheckpoint, "is a detector: its encoder has tables"},
+    {{"convert_detectron2", "!(detected_*)", "*"}, ExitCode::kUsage, "holds no detector; take pth"},
+    {{"@(finetune|linprobe*|knn|features_*|visualize)", kDetectors, "*"},
      ExitCode::kCheckpoint,
-     "holds no segmenter; train one with"},
+     "is a detector: its encoder has tables"},
+    {{"convert_@(hf|encoder|timm|transformers)", kDetectors, "*"},
+     ExitCode::kUsage,
+     "is a detector, whose encoder has tables"},
     {{"convert_mmseg", "!(segmented_*)", "*"}, ExitCode::kUsage, "holds no segmenter; take pth"},
     {{"@(finetune|linprobe*|knn|features_*|visualize)", kSegmenters, "*"},
      ExitCode::kCheckpoint,
@@ -369,7 +406,7 @@ const std::vector<Place> kOthers = {
     {"@(convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|diff)",
      "probe_mae", "timm"},
     // The moving average is what is measured, and it is not there.
-    {"eval", "tuned_*", kWeightsAlone},
+    {"@(eval|predict)", "tuned_*", kWeightsAlone},
 };
 
 World& world() {
@@ -466,7 +503,7 @@ TEST(PathsChain, AFileForOtherProgramsHoldsAllOfARun) {
   SilentReporter silence;
   for (const Origin& origin : kOrigins) {
     // Momentum and a segmenter's moments have no place there.
-    if (origin.name.starts_with("probe") || origin.segments()) continue;
+    if (origin.name.starts_with("probe") || origin.segments() || origin.detects()) continue;
     SCOPED_TRACE(origin.name);
     const fs::path run = world().run(origin.name), back = world().fresh();
     const auto pth = world().checkpoint(origin.name, form("pth"));

@@ -1,4 +1,4 @@
-// A small set of pictures with maps of classes, as it lies on a disk.
+// Small sets of pictures with maps of classes, and with objects, as they lie on a disk.
 #pragma once
 
 #include <filesystem>
@@ -18,7 +18,8 @@ inline void write_scenes(const std::filesystem::path& folder, int64_t training =
   for (const auto& [split, name, count] :
        {std::tuple{loader::Split::kTrain, "training", training},
         std::tuple{loader::Split::kVal, "validation", validation}}) {
-    const auto drawn = loader::open_dataset("synthetic-scenes", split, {});
+    const auto drawn =
+        loader::open_dataset("synthetic", split, {.wanted = loader::TargetKind::kMap});
     classes["names"] = drawn->map_classes().names;
     const std::filesystem::path pictures = folder / "images" / name,
                                 maps = folder / "annotations" / name;
@@ -34,6 +35,48 @@ inline void write_scenes(const std::filesystem::path& folder, int64_t training =
   classes["colours"] = {{120, 120, 120}, {200, 30, 30},  {30, 160, 60},
                         {40, 60, 200},   {230, 190, 20}, {150, 40, 180}};
   std::ofstream(folder / "classes.json") << classes;
+}
+
+// The first of the drawn pictures with objects, as COCO's files lie.
+inline void write_objects(const std::filesystem::path& folder, int64_t training = 6,
+                          int64_t validation = 2) {
+  std::filesystem::create_directories(folder / "annotations");
+  for (const auto& [split, name, count] :
+       {std::tuple{loader::Split::kTrain, "train", training},
+        std::tuple{loader::Split::kVal, "val", validation}}) {
+    const auto drawn =
+        loader::open_dataset("synthetic", split, {.wanted = loader::TargetKind::kInstances});
+    std::filesystem::create_directories(folder / name);
+    nlohmann::json file = {{"images", nlohmann::json::array()},
+                           {"annotations", nlohmann::json::array()},
+                           {"categories", nlohmann::json::array()}};
+    const loader::InstanceClasses& classes = drawn->instance_classes();
+    for (size_t i = 0; i < classes.names.size(); ++i) {
+      file["categories"].push_back({{"id", classes.ids[i]}, {"name", classes.names[i]}});
+    }
+    int64_t annotation = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      const std::string picture = fmt::format("{:03}.png", i);
+      const loader::Instances labelled = drawn->instances(i);
+      image::write_png(folder / name / picture, drawn->get(i, 3));
+      file["images"].push_back({{"id", labelled.picture},
+                                {"file_name", picture},
+                                {"width", labelled.cols},
+                                {"height", labelled.rows}});
+      for (const loader::Instance& one : labelled.instances) {
+        const auto& [x0, y0, x1, y1] = one.box;
+        file["annotations"].push_back(
+            {{"id", ++annotation},
+             {"image_id", labelled.picture},
+             {"category_id", classes.ids[static_cast<size_t>(one.class_number)]},
+             {"bbox", {x0, y0, x1 - x0, y1 - y0}},
+             {"area", one.area},
+             {"iscrowd", 0},
+             {"segmentation", one.outlines}});
+      }
+    }
+    std::ofstream(folder / "annotations" / fmt::format("instances_{}.json", name)) << file;
+  }
 }
 
 }  // namespace fcm::tests

@@ -40,8 +40,8 @@ const std::string kMmsegFile = (kGoldenFolder / "checkpoint_mmseg.pth").string()
 std::string trained_run() {
   static const tests::Scratch scratch;
   static const int status = tests::wait_for(tests::start(
-      {"finetune", "--recipe", "smoke_segment", "--from-scratch", "--data", "synthetic-scenes",
-       "--out", (scratch / "run").string(), "--quiet", "--set", "run.max_steps=2"}));
+      {"finetune", "--recipe", "smoke_segment", "--from-scratch", "--data", "synthetic", "--out",
+       (scratch / "run").string(), "--quiet", "--set", "run.max_steps=2"}));
   EXPECT_EQ(status, 0);
   return (scratch / "run").string();
 }
@@ -96,7 +96,7 @@ TEST_F(SegmenterFiles, OfThisProgramGoToEveryFormatAndBack) {
 TEST_F(SegmenterFiles, OfThisProgramMeasureTheSameFromMmseg) {
   convert(trained_run(), "m.pth", "mmseg");
   const auto figures = [&](const std::string& from) {
-    return tasks::eval({"synthetic-scenes", {from, {}, {}}, {}, 8, {}}, reporter_);
+    return tasks::eval({"synthetic", {from, {}, {}}, {}, 8, {}}, reporter_);
   };
   EXPECT_EQ(figures(path("m.pth")).at("mIoU"), figures(trained_run()).at("mIoU"));
 }
@@ -192,8 +192,8 @@ TEST_F(MmsegThroughCommands, PredictsAndNamesItsClasses) {
 
 TEST_F(MmsegThroughCommands, IsWhereASegmenterStarts) {
   ASSERT_EQ(run({"finetune", "--recipe", "smoke_segment", "--checkpoint", kMmsegFile, "--data",
-                 "synthetic-scenes", "--out", path("run"), "--quiet", "--set", "run.max_steps=1",
-                 "--set", "segmenter.channels=6", "--set", "segmenter.aux_channels=4"}),
+                 "synthetic", "--out", path("run"), "--quiet", "--set", "run.max_steps=1", "--set",
+                 "segmenter.channels=6", "--set", "segmenter.aux_channels=4"}),
             0);
   const checkpoint::Checkpoint after = interop::load_any(path("run"), false, reporter_);
   EXPECT_EQ(after.step, 1);

@@ -45,8 +45,8 @@ TEST(Segmenter, AfterPretrainingIsMeasuredAndDrawn) {
   ASSERT_EQ(wait_for(start({"pretrain", "--recipe", "smoke_pretrain", "--data", "synthetic",
                             "--out", pretrained, "--quiet", "--set", "run.max_steps=2"})),
             0);
-  ASSERT_EQ(wait_for(start(segmenting(run, {"--data", "synthetic-scenes", "--checkpoint",
-                                            pretrained, "--set", "run.max_steps=4"}))),
+  ASSERT_EQ(wait_for(start(segmenting(run, {"--data", "synthetic", "--checkpoint", pretrained,
+                                            "--set", "run.max_steps=4"}))),
             0);
   for (const char* name : {"report.html", "best/latest", "pictures/step-00000004.png"}) {
     EXPECT_TRUE(fs::exists(fs::path(run) / name)) << name;
@@ -58,14 +58,15 @@ TEST(Segmenter, AfterPretrainingIsMeasuredAndDrawn) {
   const nlohmann::json line = train::read_log(fs::path(run) / "log.jsonl").back();
   EXPECT_EQ(line.at("test_miou"), result.at("mIoU"));
 
-  ASSERT_EQ(wait_for(start({"eval", "--data", "synthetic-scenes", "--checkpoint", run, "--out",
+  ASSERT_EQ(wait_for(start({"eval", "--data", "synthetic", "--checkpoint", run, "--out",
                             (scratch / "measured").string(), "--quiet"})),
             0);
   const nlohmann::json measured = parsed(scratch / "measured" / "result.json");
   EXPECT_EQ(measured.at("mIoU"), result.at("mIoU"));
   EXPECT_TRUE(fs::exists(scratch / "measured" / "segmentation.png"));
 
-  const auto scenes = loader::open_dataset("synthetic-scenes", loader::Split::kVal);
+  const auto scenes =
+      loader::open_dataset("synthetic", loader::Split::kVal, {.wanted = loader::TargetKind::kMap});
   const image::Image picture = scenes->get(3, 3);
   image::write_png(scratch / "a.png", picture);
   fs::create_directories(scratch / "more");
@@ -106,8 +107,7 @@ TEST(Segmenter, AfterPretrainingIsMeasuredAndDrawn) {
 // Stopped after some steps and started again: weights, moments and running statistics.
 TEST(Segmenter, GoesOnToTheSameBits) {
   const Scratch scratch;
-  const Words common = {"--data", "synthetic-scenes", "--from-scratch", "--set",
-                        "run.log_every_steps=2"};
+  const Words common = {"--data", "synthetic", "--from-scratch", "--set", "run.log_every_steps=2"};
   const auto to = [&](const char* out, int64_t steps) {
     Words more = common;
     more.insert(more.end(), {"--set", "run.max_steps=" + std::to_string(steps)});
@@ -124,10 +124,10 @@ TEST(Segmenter, RefusesDataWithoutMapsAndTasksThatItIsNot) {
   EXPECT_EQ(wait_for(start(segmenting(scratch / "a", {"--data", "synthetic", "--from-scratch"}))),
             kData);
   EXPECT_FALSE(fs::exists(scratch / "a"));
-  EXPECT_EQ(wait_for(start({"pretrain", "--recipe", "smoke_segment", "--data", "synthetic-scenes",
-                            "--out", (scratch / "b").string(), "--quiet"})),
+  EXPECT_EQ(wait_for(start({"pretrain", "--recipe", "smoke_segment", "--data", "synthetic", "--out",
+                            (scratch / "b").string(), "--quiet"})),
             kUsage);
-  EXPECT_EQ(wait_for(start({"linprobe", "--recipe", "smoke_segment", "--data", "synthetic-scenes",
+  EXPECT_EQ(wait_for(start({"linprobe", "--recipe", "smoke_segment", "--data", "synthetic",
                             "--checkpoint", "none", "--out", (scratch / "c").string(), "--quiet"})),
             kUsage);
 }

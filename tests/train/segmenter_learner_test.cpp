@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "fcm/train/learners/passes.h"
 #include "tests/support/compare.h"
 #include "tests/support/error_of.h"
 #include "tests/train/small_segmenter.h"

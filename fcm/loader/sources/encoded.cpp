@@ -1,6 +1,10 @@
 #include "fcm/loader/sources/encoded.h"
 
+#include <span>
+#include <utility>
+
 #include "fcm/base/error.h"
+#include "fcm/image/orientation.h"
 
 namespace fcm::loader {
 
@@ -12,9 +16,17 @@ image::Image EncodedDataset::get(int64_t index, int64_t channels) const {
 image::Section EncodedDataset::get_section(int64_t index, int64_t channels,
                                            const image::ChooseBox& choose) const {
   const std::string file = read(index);
+  const std::span bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+  const auto choose_checked = [&](int64_t rows, int64_t cols) {
+    check_size(index, rows, cols);
+    return choose(rows, cols);
+  };
   try {
-    return image::decode_section({reinterpret_cast<const uint8_t*>(file.data()), file.size()},
-                                 channels, choose);
+    const int orientation = turns_upright() ? image::exif_orientation(bytes) : 1;
+    if (orientation == 1) return image::decode_section(bytes, channels, choose_checked);
+    image::Image picture = image::upright(image::decode(bytes, channels), orientation);
+    const image::Box box = choose_checked(picture.rows, picture.cols);
+    return {std::move(picture), box};
   } catch (const Error& error) {
     fail(error.code(), "{}: {}", name(index), error.what());
   }

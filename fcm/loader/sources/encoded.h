@@ -17,6 +17,12 @@ class EncodedDataset : public Dataset {
 
   // The bytes of the i-th picture's file. Throws Error(kData) that names the picture.
   virtual std::string read(int64_t index) const = 0;
+
+ private:
+  // Whether pictures are turned as EXIF says (image/orientation.h).
+  virtual bool turns_upright() const { return false; }
+  // Throws Error(kData) where the i-th picture should have another size.
+  virtual void check_size(int64_t /*index*/, int64_t /*rows*/, int64_t /*cols*/) const {}
 };
 
 }  // namespace fcm::loader

@@ -5,6 +5,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/loader/dataset.h"
+#include "fcm/loader/sources/coco_folder.h"
 #include "fcm/loader/sources/picture_ending.h"
 #include "fcm/loader/sources/random_access_file.h"
 #include "fcm/loader/sources/scene_folders.h"
@@ -148,6 +149,7 @@ void refuse_other_data(const fs::path& folder) {
 
 std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
                                      const OpenOptions& options) {
+  if (const auto coco = coco_places_in(folder, split)) return open_coco_folder(folder, *coco);
   if (const auto scenes = scene_folders_in(folder, split)) {
     return open_scene_folders(folder, *scenes);
   }
@@ -172,6 +174,7 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
 bool has_split(const fs::path& data, Split split) {
   std::error_code ignored;
   if (!fs::is_directory(data, ignored)) return false;
+  if (holds_coco(data)) return holds_coco(data, split);
   if (holds_scenes(data)) return holds_scenes(data, split);
   const SplitFolders splits = split_folders_in(folder_with_splits(data));
   if (splits.any()) return !splits.of(split).empty();
@@ -185,8 +188,7 @@ bool has_split(const fs::path& data, Split split) {
 std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,
                                       const OpenOptions& options) {
   if (data.empty()) fail(ExitCode::kData, "--data is empty: name a folder, a file or a set");
-  if (data == "synthetic") return make_synthetic(split);
-  if (data == "synthetic-scenes") return make_synthetic_scenes(split);
+  if (data == "synthetic") return make_synthetic(split, options.wanted);
   if (data == "fashion-mnist") return open_fashion_mnist(split);
   const fs::path path = data;
   if (is_folder(path, ExitCode::kData)) return open_folder(path, split, options);
@@ -195,11 +197,12 @@ std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,
   if (is_there(path, ExitCode::kData)) {
     fail(ExitCode::kData, "{} is neither a folder nor a regular file", data);
   }
-  fail(ExitCode::kData,
-       "{} does not exist; --data takes a folder of class folders, one of images/ and "
-       "annotations/, a packed file, a list of pictures (*.txt), tar shards, CIFAR or IDX files, "
-       "\"fashion-mnist\", \"synthetic\" or \"synthetic-scenes\"",
-       data);
+  fail(
+      ExitCode::kData,
+      "{} does not exist; --data takes a folder of class folders, one of images/ and "
+      "annotations/, one as COCO lies, a packed file, a list of pictures (*.txt), tar shards, CIFAR "
+      "or IDX files, \"fashion-mnist\" or \"synthetic\"",
+      data);
 }
 
 }  // namespace fcm::loader

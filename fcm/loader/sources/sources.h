@@ -56,12 +56,19 @@ std::unique_ptr<Dataset> open_idx_folder(const std::filesystem::path& folder, Sp
 std::unique_ptr<Dataset> open_idx_file(const std::filesystem::path& images,
                                        std::vector<std::string> classes);
 
-// Drawn shapes and gratings of 10 classes, 2048 for training and 512 for validation.
-std::unique_ptr<Dataset> make_synthetic(Split split);
+// Drawn pictures that have what is wanted. Labels, and where nothing is wanted: shapes and gratings
+// of 10 classes, 2048 for training and 512 for validation. Maps or instances: as below.
+std::unique_ptr<Dataset> make_synthetic(Split split, TargetKind wanted);
+std::string synthetic_name(Split split, int64_t index);
 
 // Scenes of 128 x 160 pixels with several shapes each, and their maps: 256 for training and 64 for
 // validation. Map values are 1 (background) to 6 (the shapes), as where 0 is unlabelled.
 std::unique_ptr<Dataset> make_synthetic_scenes(Split split);
+
+// Pictures of 128 x 160 or 160 x 128 pixels with one to six shapes of four classes, which are their
+// objects: 256 for training and 64 for validation. Outlines are those of whole shapes, also where
+// others cover a part.
+std::unique_ptr<Dataset> make_synthetic_instances(Split split);
 
 // Small sets held in memory: all pictures of one size.
 struct RawPictures {

@@ -22,9 +22,7 @@ class Synthetic final : public Dataset {
     return index % static_cast<int64_t>(kFigures.size());
   }
   const std::vector<std::string>& classes() const override { return classes_; }
-  std::string name(int64_t index) const override {
-    return fmt::format("synthetic {} {}", split_ == Split::kTrain ? "train" : "val", index);
-  }
+  std::string name(int64_t index) const override { return synthetic_name(split_, index); }
 
   image::Image get(int64_t index, int64_t channels) const override {
     KeyedRandom random(kSyntheticSeed, Purpose::kSynthetic, split_ == Split::kTrain ? 0 : 1,
@@ -56,6 +54,21 @@ class Synthetic final : public Dataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_synthetic(Split split) { return std::make_unique<Synthetic>(split); }
+std::string synthetic_name(Split split, int64_t index) {
+  return fmt::format("synthetic {} {}", split == Split::kTrain ? "train" : "val", index);
+}
+
+std::unique_ptr<Dataset> make_synthetic(Split split, TargetKind wanted) {
+  switch (wanted) {
+    case TargetKind::kNone:
+    case TargetKind::kLabel:
+      break;
+    case TargetKind::kMap:
+      return make_synthetic_scenes(split);
+    case TargetKind::kInstances:
+      return make_synthetic_instances(split);
+  }
+  return std::make_unique<Synthetic>(split);
+}
 
 }  // namespace fcm::loader

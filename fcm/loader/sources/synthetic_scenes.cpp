@@ -70,15 +70,14 @@ class SyntheticScenes final : public Dataset {
     for (size_t i = 0; i < kShapes; ++i) {
       classes_of_maps_.names.push_back(kFigures[kGratings + i].name);
     }
-    remarks_.no_labels = "synthetic-scenes has maps of classes, and no label of a whole picture";
+    remarks_.no_labels =
+        "synthetic was drawn with maps of classes, and no label of a whole picture";
   }
 
   int64_t size() const override { return split_ == Split::kTrain ? 256 : 64; }
   int64_t label(int64_t) const override { return -1; }
   const std::vector<std::string>& classes() const override { return none_; }
-  std::string name(int64_t index) const override {
-    return fmt::format("synthetic-scenes {} {}", split_ == Split::kTrain ? "train" : "val", index);
-  }
+  std::string name(int64_t index) const override { return synthetic_name(split_, index); }
 
   image::Image get(int64_t index, int64_t channels) const override {
     const DrawnScene scene = draw_shapes(split_, index);

@@ -8,6 +8,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "fcm/ops/decomposed_attention/op.h"
 #include "fcm/ops/patches.h"
 #include "fcm/ops/window_attention/sets.h"
 
@@ -61,7 +62,8 @@ at::Tensor attention_branch_of_rows_reference(const at::Tensor& rows_RC,
                                               int64_t heads, int64_t first = 0);
 
 // f = proj(window_attention(qkv)): tokens attend inside their sets, with the biases of table_RH.
-// x: [B, T, C]. Of the bias of qkv as above.
+// x: [B, T, C]. Of the bias of qkv as above. Sets with filling are of T + filling tokens, those
+// behind T zeros behind the norm: such keys are the bias of qkv.
 at::Tensor window_attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
                                    const ProductWeights& qkv, const at::Tensor& table_RH,
                                    const ProductWeights& proj, const WindowSets& sets,
@@ -70,6 +72,22 @@ at::Tensor window_attention_branch_reference(const at::Tensor& x_BTC, const Norm
                                              const ProductWeights& qkv, const at::Tensor& table_RH,
                                              const ProductWeights& proj, const WindowSets& sets,
                                              const at::Tensor& scale_B = {});
+
+// Windows of a map whose tokens attend to each other alone, at the places of which there is no
+// token to a zero behind the norm (masks/window_plan.h FilledWindows): such keys are the bias of
+// qkv.
+struct MapWindows {
+  int64_t side = 0;  // 0: no windows, all tokens of the map attend to each other
+  at::Tensor patches_WT, places_T;
+};
+
+// f = proj(decomposed_attention(qkv)) over a map of rows * cols tokens in raster order, x: [B, T,
+// C]. Of the bias of qkv as above. Made of the operators one after another.
+at::Tensor decomposed_attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
+                                       const ProductWeights& qkv, const DecomposedTables& tables,
+                                       const ProductWeights& proj, int64_t heads, int64_t rows,
+                                       int64_t cols, const MapWindows& windows = {},
+                                       const at::Tensor& scale_B = {});
 
 // f = conv2(patch_depthwise_conv(conv1)), the outer two 1x1. x: [B, L, P, C]; neighbours and cells
 // as in patch_depthwise_conv/op.h.

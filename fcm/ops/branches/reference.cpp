@@ -3,6 +3,7 @@
 
 #include "fcm/ops/attention/op.h"
 #include "fcm/ops/branches/op.h"
+#include "fcm/ops/branches/shared.h"
 #include "fcm/ops/gather_rows/op.h"
 #include "fcm/ops/gelu/op.h"
 #include "fcm/ops/layer_norm/op.h"
@@ -55,8 +56,10 @@ at::Tensor window_attention_branch_reference(const at::Tensor& x_BTC, const Norm
                                              const ProductWeights& qkv, const at::Tensor& table_RH,
                                              const ProductWeights& proj, const WindowSets& sets,
                                              const at::Tensor& scale_B) {
+  const at::Tensor qkv_BTD =
+      branches::with_filling(multiply(normalise(x_BTC, norm), qkv), qkv.bias_O, sets.filling);
   const at::Tensor attended_BTC =
-      window_attention_reference(multiply(normalise(x_BTC, norm), qkv), table_RH, sets);
+      window_attention_reference(qkv_BTD, table_RH, sets).narrow(1, 0, x_BTC.size(1));
   return add(x_BTC, multiply(attended_BTC, proj), scale_B);
 }
 

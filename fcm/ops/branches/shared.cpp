@@ -63,6 +63,12 @@ at::Tensor without_key_gradient(const at::Tensor& bias_D) {
                   bias_D.narrow(0, 2 * third, third)});
 }
 
+at::Tensor with_filling(const at::Tensor& qkv_BTD, const at::Tensor& bias_D, int64_t filling) {
+  if (filling == 0) return qkv_BTD;
+  return at::cat({qkv_BTD, bias_D.to(qkv_BTD.scalar_type()).expand({qkv_BTD.size(0), filling, -1})},
+                 1);
+}
+
 void keep_types(torch::autograd::AutogradContext* context, at::TensorList weights) {
   std::vector<int64_t> types;
   for (const at::Tensor& weight : weights) {

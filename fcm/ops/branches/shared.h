@@ -45,6 +45,10 @@ at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI);
 void forget_key_bias(const at::Tensor& dbias_D);
 at::Tensor without_key_gradient(const at::Tensor& bias_D);
 
+// Rows of q, k and v behind those of each picture's tokens, as a zero behind the norm has them: the
+// bias. [B, T, D] -> [B, T + filling, D].
+at::Tensor with_filling(const at::Tensor& qkv_BTD, const at::Tensor& bias_D, int64_t filling);
+
 // Types of the weights, kept by the context so that gradients come back in them.
 void keep_types(torch::autograd::AutogradContext* context, at::TensorList weights);
 // Gradients, in the order of keep_types, in those types.

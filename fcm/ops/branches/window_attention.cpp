@@ -99,16 +99,18 @@ class WindowAttentionBranch : public torch::autograd::Function<WindowAttentionBr
   }
 };
 
-// Sets that own kernels do not take: the operators one after another.
+// Sets that own kernels do not take, and those with filling: the operators one after another.
 at::Tensor composed_windows(const at::Tensor& x_BTC, const NormWeights& norm,
                             const ProductWeights& qkv, const at::Tensor& table_RH,
                             const ProductWeights& proj, const WindowSets& sets,
                             const at::Tensor& scale_B) {
-  const at::Tensor qkv_BTD =
-      linear(layer_norm(x_BTC, norm.weight_C, norm.bias_C, norm.epsilon), qkv.weight_OI,
-             branches::without_key_gradient(qkv.bias_O), qkv.rounded_OI);
-  const at::Tensor branch_BTC = linear(window_attention(qkv_BTD, table_RH, sets), proj.weight_OI,
-                                       proj.bias_O, proj.rounded_OI);
+  const at::Tensor bias_D = branches::without_key_gradient(qkv.bias_O);
+  const at::Tensor qkv_BTD = linear(layer_norm(x_BTC, norm.weight_C, norm.bias_C, norm.epsilon),
+                                    qkv.weight_OI, bias_D, qkv.rounded_OI);
+  const at::Tensor attended_BTC =
+      window_attention(branches::with_filling(qkv_BTD, bias_D, sets.filling), table_RH, sets)
+          .narrow(1, 0, x_BTC.size(1));
+  const at::Tensor branch_BTC = linear(attended_BTC, proj.weight_OI, proj.bias_O, proj.rounded_OI);
   if (!scale_B.defined()) return x_BTC + branch_BTC;
   return x_BTC + branch_BTC * scale_B.to(x_BTC.options()).view({-1, 1, 1});
 }
@@ -121,7 +123,8 @@ at::Tensor window_attention_branch(const at::Tensor& x_BTC, const NormWeights& n
                                    const at::Tensor& scale_B) {
   require(x_BTC.dim() == 3 && table_RH.dim() == 2 && table_RH.size(0) == sets.table_rows &&
               x_BTC.size(2) % std::max<int64_t>(1, table_RH.size(1)) == 0 &&
-              qkv.weight_OI.size(0) == 3 * x_BTC.size(2) && sets.tokens() == x_BTC.size(1) &&
+              qkv.weight_OI.size(0) == 3 * x_BTC.size(2) &&
+              sets.tokens() == x_BTC.size(1) + sets.filling &&
               (sets.plans() == 1 || sets.plans() == x_BTC.size(0)),
           "window_attention_branch: x of {} dimensions, {} plans of {} tokens, a table of {} rows "
           "where the sets want {}",
@@ -129,7 +132,7 @@ at::Tensor window_attention_branch(const at::Tensor& x_BTC, const NormWeights& n
   if (x_BTC.numel() == 0 || reference_ops()) {
     return window_attention_branch_reference(x_BTC, norm, qkv, table_RH, proj, sets, scale_B);
   }
-  if (!window_attention_fits(x_BTC, x_BTC.size(2) / table_RH.size(1))) {
+  if (sets.filling > 0 || !window_attention_fits(x_BTC, x_BTC.size(2) / table_RH.size(1))) {
     return composed_windows(x_BTC, norm, qkv, table_RH, proj, sets, scale_B);
   }
   return WindowAttentionBranch::apply(

@@ -31,6 +31,9 @@ struct WindowSets {
   int64_t table_rows = 0;  // of the table of biases
   int64_t centre = 0;      // the entry of a token and itself
   int64_t pairs = 0;       // of query and key, over all sets of all plans
+  // Of the tokens of each picture, the last: places of windows where there is no token but a zero
+  // (ops/branches).
+  int64_t filling = 0;
 
   int64_t plans() const { return tokens_PT.size(0); }
   int64_t tokens() const { return tokens_PT.size(1); }

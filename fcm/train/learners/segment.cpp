@@ -3,12 +3,10 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <algorithm>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include "fcm/base/error.h"
 #include "fcm/loader/scene_pixels.h"
 #include "fcm/loader/slice.h"
 #include "fcm/loss/segmentation.h"
@@ -16,36 +14,11 @@
 #include "fcm/ops/part.h"
 #include "fcm/ops/patchify/op.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/train/learners/passes.h"
 #include "fcm/train/learners/shares.h"
 #include "fcm/train/state.h"
 
 namespace fcm::train {
-namespace {
-
-// Running statistics, which a pass moves before anybody knows whether its update can be applied.
-class KeptStatistics {
- public:
-  explicit KeptStatistics(const nn::Parameters& parameters) {
-    for (const nn::Parameter& parameter : parameters.all()) {
-      if (!parameter.trainable) kept_.emplace_back(parameter.value, parameter.value.clone());
-    }
-  }
-  void put_back() {
-    for (auto& [value, before] : kept_) value.copy_(before);
-  }
-
- private:
-  std::vector<std::pair<at::Tensor, at::Tensor>> kept_;
-};
-
-}  // namespace
-
-int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch) {
-  require(ranks > 0 && batch >= ranks && micro_batch > 0,
-          "passes of {} pictures in {} ranks, {} at a time", batch, ranks, micro_batch);
-  const int64_t most = (batch + ranks - 1) / ranks, fewest = batch / ranks;  // that a rank has
-  return std::min((most + micro_batch - 1) / micro_batch, fewest);
-}
 
 SegmenterLearner::SegmenterLearner(models::Segmenter model, const recipe::Recipe& recipe,
                                    std::shared_ptr<dist::Group> group)

@@ -15,11 +15,6 @@
 
 namespace fcm::train {
 
-// Forward and backward passes of an update in each of `ranks`, over about `micro_batch` pictures:
-// as many in every rank, since batch normalisation waits for all of them, and one picture of each
-// rank in a pass at least. A rank divides its pictures evenly (loader::Slice).
-int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch);
-
 // `recipe` must outlive it.
 class SegmenterLearner final : public Learner {
  public:

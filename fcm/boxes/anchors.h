@@ -1,0 +1,51 @@
+// Anchors: the boxes around every position of a pyramid's maps from which proposals start.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fcm::boxes {
+
+// Of a map: rows and columns.
+using MapSize = std::pair<int64_t, int64_t>;
+
+// One length of side and one stride a level, finest first; the defaults are the published ones.
+struct AnchorOptions {
+  std::vector<int64_t> strides{4, 8, 16, 32, 64};    // pixels between two positions
+  std::vector<double> sides{32, 64, 128, 256, 512};  // pixels: square root of the area
+  std::vector<double> ratios{0.5, 1, 2};             // height / width
+};
+
+// Anchors of one position at (0, 0): float32 [ratios, 4]. Width side / sqrt(ratio), height ratio
+// times that, without any offset by half a pixel (detectron2, DefaultAnchorGenerator, offset 0).
+at::Tensor anchors_of_position(double side, const std::vector<double>& ratios);
+
+// Of all levels, one after another.
+struct FrameAnchors {
+  at::Tensor boxes_A4;                  // float32; in the order level, row, column, ratio
+  std::vector<int64_t> first_of_level;  // one more than levels: level l is [first[l], first[l + 1])
+};
+
+// Anchors of frames; those of a size are made once.
+class Anchors {
+ public:
+  explicit Anchors(AnchorOptions options = {});
+
+  int64_t per_position() const { return static_cast<int64_t>(options_.ratios.size()); }
+  // Maps of as many levels as there are strides. Position (x, y) of a level is centred on
+  // (x * stride, y * stride); nothing is clipped or left out. Safe to call from several threads.
+  FrameAnchors of(const std::vector<MapSize>& maps, at::Device device = at::kCPU) const;
+
+ private:
+  AnchorOptions options_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::pair<std::vector<MapSize>, std::string>, FrameAnchors> made_;
+};
+
+}  // namespace fcm::boxes

@@ -1,0 +1,42 @@
+// The transformer of Official-ConvMAE-Det (modeling/convmae.py Block): most blocks attend inside
+// windows, filled up with zeros at the right and lower border where they do not cut up the picture,
+// some over the whole picture; each block has tables of biases for distances in rows and in
+// columns.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fcm/encoder/map_blocks.h"
+#include "fcm/nn/layers.h"
+#include "fcm/ops/branches/op.h"
+
+namespace fcm::encoder {
+
+class DecomposedBlocks final : public MapBlocks {
+ public:
+  DecomposedBlocks(const nn::Scope& scope, const BlockSizes& sizes, const Windowed& windowed);
+
+  // The observer sees all blocks as [B, L, C]; drop_path has one factor a picture. Throws
+  // std::logic_error for another plan than masks::full_plan of the grid.
+  at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
+                        const nn::DropPath& drop_path, int64_t first = 0) const override;
+
+ private:
+  struct Block {
+    Block(const nn::Scope& scope, const BlockSizes& sizes, masks::Grid reach, nn::Init products);
+    nn::LayerNorm norm1;
+    ops::DecomposedTables tables;
+    nn::Linear qkv, proj;
+    nn::MlpBranch mlp;
+  };
+  std::string name_;
+  int64_t heads_;
+  Windowed windowed_;
+  std::vector<Block> blocks_;
+};
+
+}  // namespace fcm::encoder

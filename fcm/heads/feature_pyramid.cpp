@@ -1,0 +1,65 @@
+#include "fcm/heads/feature_pyramid.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "fcm/base/error.h"
+#include "fcm/heads/map_sizes.h"
+
+namespace fcm::heads {
+namespace {
+
+nn::ConvNormAct pyramid_conv(const nn::Scope& scope, int64_t in, int64_t side,
+                             const FeaturePyramidOptions& options) {
+  return {scope, scope / "norm",
+          nn::ConvNormOptions{
+              .shape = {.in = in, .out = options.channels, .side = side, .padding = side / 2},
+              .start = nn::ConvStart::kCaffe2Xavier,
+              .norm = options.norm,
+              .relu = false}};
+}
+
+// A lateral map and the coarser level that covers it: made again for the convolution behind it.
+nn::Remade plus_level(const nn::Remade& lateral, const at::Tensor& coarser_BhwC) {
+  std::vector<at::Tensor> from = lateral.from;
+  from.push_back(coarser_BhwC);
+  return {std::move(from), [make = lateral.make](const std::vector<at::Tensor>& sources) {
+            const std::vector<at::Tensor> own(sources.begin(), sources.end() - 1);
+            return plus_covering(make(own), sources.back());
+          }};
+}
+
+}  // namespace
+
+FeaturePyramid::FeaturePyramid(const nn::Scope& scope, const FeaturePyramidOptions& options)
+    : options_(options) {
+  for (size_t i = 0; i < options.in.size(); ++i) {
+    laterals_.push_back(
+        pyramid_conv(scope / fmt::format("fpn_lateral{}", i + 2), options.in[i], 1, options));
+    outputs_.push_back(
+        pyramid_conv(scope / fmt::format("fpn_output{}", i + 2), options.channels, 3, options));
+  }
+}
+
+std::vector<at::Tensor> FeaturePyramid::operator()(const std::vector<at::Tensor>& maps_BHWC,
+                                                   const nn::Ranks& ranks) const {
+  require(maps_BHWC.size() == laterals_.size(), "FeaturePyramid: {} maps, wanted {}",
+          maps_BHWC.size(), laterals_.size());
+  std::vector<at::Tensor> levels(maps_BHWC.size());
+  at::Tensor coarser_BhwC;
+  for (size_t i = maps_BHWC.size(); i-- > 0;) {
+    const nn::ConvNormAct& lateral = laterals_[i];
+    nn::Remade merged = lateral.later(lateral.conv()(maps_BHWC[i]), ranks);
+    if (coarser_BhwC.defined()) merged = plus_level(merged, coarser_BhwC);
+    // The next level takes the sum as it is; nobody but its own convolution takes the finest one.
+    if (i > 0) {
+      coarser_BhwC = merged.value();
+      merged = nn::Remade(coarser_BhwC);
+    }
+    levels[i] = outputs_[i](merged, ranks).value();
+  }
+  levels.push_back(every_second(levels.back()));
+  return levels;
+}
+
+}  // namespace fcm::heads

@@ -1,0 +1,21 @@
+// What files of segmenters and detectors say of them, whichever it is: segmenters.h, detectors.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/interop/architecture.h"
+#include "fcm/recipe/recipe.h"
+
+namespace fcm::interop {
+
+// Of weights of one of the two (downstream.h).
+recipe::Recipe downstream_recipe(const checkpoint::Checkpoint& checkpoint,
+                                 const std::vector<std::string>& overrides);
+std::vector<std::string> downstream_assumptions(const checkpoint::Checkpoint& checkpoint,
+                                                const std::vector<std::string>& overrides);
+// Its encoder's architecture, with the number of classes.
+Architecture downstream_encoder(const checkpoint::Checkpoint& checkpoint);
+
+}  // namespace fcm::interop

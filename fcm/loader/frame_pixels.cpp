@@ -1,0 +1,63 @@
+#include "fcm/loader/frame_pixels.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "fcm/image/resize_window.h"
+
+namespace fcm::loader {
+namespace {
+
+constexpr image::Interpolation kFilter = image::Interpolation::kBilinear;
+
+image::Resizing resizing_of(const FramePlace& place) {
+  return {place.picture.rows, place.picture.cols, place.resized.rows, place.resized.cols};
+}
+
+image::Box window_of(const FramePlace& place) {
+  const Extent shown = place.shown();
+  return {place.top, place.left, shown.rows, shown.cols};
+}
+
+// `part`: what of the resized picture is shown.
+void put_into_frame(const std::vector<uint8_t>& part, const FramePlace& place, uint8_t pad,
+                    uint8_t* pixels) {
+  const Extent shown = place.shown();
+  std::memset(pixels, pad, static_cast<size_t>(place.side * place.side * 3));
+  const uint8_t* from = part.data();
+  for (int64_t row = 0; row < shown.rows; ++row) {
+    uint8_t* const line = pixels + row * place.side * 3;
+    if (!place.mirror) {
+      std::memcpy(line, from, static_cast<size_t>(shown.cols * 3));
+      from += shown.cols * 3;
+      continue;
+    }
+    uint8_t* to = line + place.side * 3;
+    for (int64_t col = 0; col < shown.cols; ++col, from += 3) std::copy_n(from, 3, to -= 3);
+  }
+}
+
+}  // namespace
+
+image::Box frame_source(const FramePlace& place) {
+  return image::window_source(resizing_of(place), window_of(place), kFilter);
+}
+
+void fill_frame(const image::Section& section, const FramePlace& place, uint8_t pad,
+                uint8_t* pixels) {
+  const image::Box window = window_of(place);
+  std::vector<uint8_t> part(static_cast<size_t>(window.rows * window.cols * 3));
+  image::resize_window(resizing_of(place), section, window, kFilter, part.data());
+  put_into_frame(part, place, pad, pixels);
+}
+
+void fill_frame(const image::Image& picture, const FramePlace& place, uint8_t pad,
+                uint8_t* pixels) {
+  const image::Box window = window_of(place);
+  std::vector<uint8_t> part(static_cast<size_t>(window.rows * window.cols * 3));
+  image::resize_window(picture, place.resized.rows, place.resized.cols, window, kFilter,
+                       part.data());
+  put_into_frame(part, place, pad, pixels);
+}
+
+}  // namespace fcm::loader

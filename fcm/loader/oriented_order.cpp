@@ -1,0 +1,81 @@
+#include "fcm/loader/oriented_order.h"
+
+#include <algorithm>
+
+#include "fcm/base/error.h"
+
+namespace fcm::loader {
+namespace {
+
+// Keys of the orders of round `round`: of either group's pictures, and of the batches of both.
+constexpr uint64_t kOrders = 3, kOfBatches = 2;
+
+KeyedPermutation order_of(int64_t size, uint64_t seed, int64_t round, uint64_t which) {
+  return {static_cast<uint64_t>(size), seed, Purpose::kOrder,
+          kOrders * static_cast<uint64_t>(round) + which};
+}
+
+}  // namespace
+
+OrientedOrder::OrientedOrder(const Dataset& dataset, int64_t batch_size, uint64_t seed)
+    : group_of_(static_cast<size_t>(dataset.size())), batch_size_(batch_size), seed_(seed) {
+  require(batch_size > 0, "OrientedOrder: batches of {}", batch_size);
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    const PictureRecord record = dataset.picture_record(i);
+    if (record.objects == 0) continue;
+    const size_t group = record.is_wide() ? 0 : 1;
+    group_of_[static_cast<size_t>(i)] = static_cast<uint8_t>(group);
+    groups_[group].samples.push_back(i);
+  }
+  if (pictures() == 0) {
+    fail(ExitCode::kData, "none of {} pictures has an object that is no crowd, to learn from",
+         dataset.size());
+  }
+}
+
+int64_t OrientedOrder::pictures() const {
+  return std::ssize(groups_[0].samples) + std::ssize(groups_[1].samples);
+}
+
+int64_t OrientedOrder::batches_of(const Group& group, int64_t round) const {
+  return round * std::ssize(group.samples) / batch_size_;
+}
+
+int64_t OrientedOrder::batches_before(int64_t round) const {
+  return batches_of(groups_[0], round) + batches_of(groups_[1], round);
+}
+
+std::vector<OrientedOrder::Chosen> OrientedOrder::of_step(int64_t step, const Slice& slice) const {
+  require(step >= 0, "OrientedOrder: step {}", step);
+  // By then at most so many batches are through, and less than two fewer.
+  int64_t round = step * batch_size_ / pictures();
+  while (batches_before(round + 1) <= step) ++round;
+  const int64_t wide = batches_of(groups_[0], round + 1) - batches_of(groups_[0], round);
+  const int64_t all = batches_before(round + 1) - batches_before(round);
+  const auto place = static_cast<int64_t>(
+      order_of(all, seed_, round, kOfBatches)(static_cast<uint64_t>(step - batches_before(round))));
+  const size_t which = place < wide ? 0 : 1;
+  const Group& group = groups_[which];
+  const int64_t size = std::ssize(group.samples);
+  const int64_t batch = batches_of(group, round) + (which == 0 ? place : place - wide);
+
+  const Range part = slice.of(batch_size_);
+  const int64_t first = batch * batch_size_ + part.begin;
+  std::vector<Chosen> chosen;
+  chosen.reserve(static_cast<size_t>(part.size()));
+  int64_t time = first / size;
+  KeyedPermutation order = order_of(size, seed_, time, which);
+  for (int64_t i = first; i < first + part.size(); ++i) {
+    if (i / size != time) order = order_of(size, seed_, time = i / size, which);
+    const uint64_t at = order(static_cast<uint64_t>(i % size));
+    chosen.push_back({group.samples[at], time});
+  }
+  return chosen;
+}
+
+int64_t OrientedOrder::another(int64_t sample, KeyedRandom& random) const {
+  const auto& samples = groups_[group_of_[static_cast<size_t>(sample)]].samples;
+  return samples[random.below(samples.size())];
+}
+
+}  // namespace fcm::loader

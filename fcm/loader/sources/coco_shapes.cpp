@@ -1,0 +1,69 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "fcm/loader/sources/coco_tables.h"
+
+namespace fcm::loader {
+namespace {
+
+// Those of which each is so many hundredths; empty: of one it is not so.
+std::vector<int32_t> hundredths_of(std::span<const double> numbers) {
+  constexpr double kMost = std::numeric_limits<int32_t>::max();
+  std::vector<int32_t> hundredths;
+  hundredths.reserve(numbers.size());
+  for (const double number : numbers) {
+    const double whole = std::nearbyint(number * 100);
+    if (!(std::abs(whole) <= kMost) || whole / 100 != number) return {};
+    hundredths.push_back(static_cast<int32_t>(whole));
+  }
+  return hundredths;
+}
+
+}  // namespace
+
+CocoShapes::Place CocoShapes::add_outlines(std::span<const double> numbers,
+                                           std::span<const uint32_t> part_sizes) {
+  Place place;
+  place.first_part = part_sizes_.size();
+  place.size = static_cast<uint32_t>(part_sizes.size());
+  part_sizes_.insert(part_sizes_.end(), part_sizes.begin(), part_sizes.end());
+  const std::vector<int32_t> hundredths = hundredths_of(numbers);
+  if (hundredths.empty()) {
+    place.form = Place::Form::kNumbers;
+    place.begin = numbers_.size();
+    numbers_.insert(numbers_.end(), numbers.begin(), numbers.end());
+  } else {
+    place.begin = hundredths_.size();
+    hundredths_.insert(hundredths_.end(), hundredths.begin(), hundredths.end());
+  }
+  return place;
+}
+
+CocoShapes::Place CocoShapes::add_mask(const image::RunLengths& mask) {
+  const std::string text = image::run_lengths_text(mask);
+  Place place;
+  place.form = Place::Form::kMask;
+  place.begin = masks_.size();
+  place.size = static_cast<uint32_t>(text.size());
+  masks_.insert(masks_.end(), text.begin(), text.end());
+  return place;
+}
+
+void CocoShapes::read(const Place& place, int64_t rows, int64_t cols, Instance& instance) const {
+  if (place.form == Place::Form::kMask) {
+    const auto begin = masks_.begin() + static_cast<ptrdiff_t>(place.begin);
+    instance.mask = image::parse_run_lengths(std::string(begin, begin + place.size), rows, cols);
+    return;
+  }
+  uint64_t at = place.begin;
+  for (uint64_t part = place.first_part; part < place.first_part + place.size; ++part) {
+    std::vector<double>& xy = instance.outlines.emplace_back(part_sizes_[part]);
+    for (double& number : xy) {
+      number = place.form == Place::Form::kHundredths ? hundredths_[at] / 100.0 : numbers_[at];
+      ++at;
+    }
+  }
+}
+
+}  // namespace fcm::loader

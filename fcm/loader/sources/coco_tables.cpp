@@ -1,0 +1,314 @@
+#include "fcm/loader/sources/coco_tables.h"
+
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "fcm/base/error.h"
+#include "fcm/image/image.h"
+#include "fcm/loader/sources/json_reader.h"
+
+namespace fcm::loader {
+namespace {
+
+namespace fs = std::filesystem;
+using JsonKind = JsonReader::Kind;
+
+constexpr double kNotThere = std::numeric_limits<double>::quiet_NaN();
+// No picture reaches so far; what COCO's rule of polygons can count in is farther.
+constexpr double kFarthest = 1e8;
+
+bool is_near(double value) { return std::abs(value) <= kFarthest; }  // false for NaN
+
+class CocoReader {
+ public:
+  explicit CocoReader(const fs::path& file) : file_(file), json_(file) {}
+
+  CocoTables read() {
+    if (json_.kind() != JsonKind::kObject) {
+      fail(ExitCode::kData,
+           "{} is no file of COCO's instances but another JSON (of results?); wanted an object "
+           "with images, annotations and categories",
+           file_.string());
+    }
+    json_.object([&](std::string_view key) {
+      if (key == "images") return take_list(has_pictures_, "images", [&] { take_picture(); });
+      if (key == "annotations") {
+        return take_list(has_annotations_, "annotations", [&] { take_annotation(); });
+      }
+      if (key == "categories") {
+        return take_list(has_categories_, "categories", [&] { take_category(); });
+      }
+      json_.skip();
+    });
+    json_.end();
+    const char* const missing = !has_pictures_      ? "images"
+                                : !has_annotations_ ? "annotations"
+                                : !has_categories_  ? "categories"
+                                                    : nullptr;
+    if (missing != nullptr) {
+      fail(ExitCode::kData, "{} is no file of COCO's instances: it has no list \"{}\"",
+           file_.string(), missing);
+    }
+    return std::move(tables_);
+  }
+
+ private:
+  template <class Take>
+  void take_list(bool& is_there, const char* name, const Take& take) {
+    is_there = true;
+    if (json_.kind() != JsonKind::kArray) {
+      json_.refuse(fmt::format("\"{}\" is no list", name));
+    }
+    int64_t number = 0;
+    json_.array([&] {
+      ++number;
+      if (json_.kind() == JsonKind::kObject) return take();
+      tables_.left_out.add("entries that are no objects", fmt::format("{} {}", name, number));
+      json_.skip();
+    });
+  }
+
+  std::optional<int64_t> whole() {
+    if (json_.kind() == JsonKind::kNumber) return json_.whole_number();
+    json_.skip();
+    return std::nullopt;
+  }
+  double real() {
+    if (json_.kind() == JsonKind::kNumber) return json_.number();
+    json_.skip();
+    return kNotThere;
+  }
+  std::string words() {
+    if (json_.kind() == JsonKind::kText) return std::string(json_.text());
+    json_.skip();
+    return {};
+  }
+  bool flag() {  // 1 or true
+    if (json_.kind() != JsonKind::kWord) return whole().value_or(0) != 0;
+    return json_.word() == "true";
+  }
+
+  void take_picture() {
+    std::optional<int64_t> id, rows, cols;
+    std::string name;
+    json_.object([&](std::string_view key) {
+      if (key == "id") {
+        id = whole();
+      } else if (key == "height") {
+        rows = whole();
+      } else if (key == "width") {
+        cols = whole();
+      } else if (key == "file_name") {
+        name = words();
+      } else {
+        json_.skip();
+      }
+    });
+    const auto leave_out = [&](const char* kind) {
+      tables_.left_out.add(kind, !name.empty() ? name : fmt::format("image {}", id.value_or(-1)));
+    };
+    if (!id || name.empty()) return leave_out("pictures without id or file name");
+    const fs::path path = fs::path(name).lexically_normal();
+    if (path.is_absolute() || *path.begin() == ".." || name.find('\0') != name.npos) {
+      return leave_out("pictures whose names lead out of the folder");
+    }
+    constexpr int64_t kMost = image::DecodeLimits{}.max_pixels;
+    if (!rows || !cols || *rows < 1 || *cols < 1 || *rows > kMost / *cols) {
+      return leave_out("pictures without a size, or of more pixels than are read");
+    }
+    tables_.pictures.push_back({*id, *rows, *cols, 0});
+    tables_.names.add(name);
+  }
+
+  void take_category() {
+    std::optional<int64_t> id;
+    std::string name;
+    json_.object([&](std::string_view key) {
+      if (key == "id") {
+        id = whole();
+      } else if (key == "name") {
+        name = words();
+      } else {
+        json_.skip();
+      }
+    });
+    if (!id) return tables_.left_out.add("categories without id", name);
+    tables_.categories.emplace_back(*id, name.empty() ? std::to_string(*id) : name);
+  }
+
+  // The annotation that is being read.
+  struct Pending {
+    CocoAnnotation annotation;
+    std::optional<int64_t> picture, category;
+    double area = kNotThere;
+    bool has_box = false, is_finite = true;
+    std::vector<double> numbers;  // of outlines
+    std::vector<uint32_t> part_sizes;
+    int64_t short_parts = 0;  // outlines that are none
+    std::optional<image::RunLengths> mask;
+    bool has_bad_mask = false;
+
+    void clear() {
+      annotation = {};
+      picture.reset();
+      category.reset();
+      area = kNotThere;
+      has_box = has_bad_mask = false;
+      is_finite = true;
+      numbers.clear();
+      part_sizes.clear();
+      short_parts = 0;
+      mask.reset();
+    }
+  };
+
+  void take_annotation() {
+    pending_.clear();
+    json_.object([&](std::string_view key) {
+      if (key == "segmentation") {
+        take_segmentation();
+      } else if (key == "id") {
+        pending_.annotation.id = whole().value_or(-1);
+      } else if (key == "image_id") {
+        pending_.picture = whole();
+      } else if (key == "category_id") {
+        pending_.category = whole();
+      } else if (key == "bbox") {
+        take_box();
+      } else if (key == "area") {
+        pending_.area = real();
+      } else if (key == "iscrowd") {
+        pending_.annotation.crowd = flag();
+      } else {
+        json_.skip();
+      }
+    });
+    keep_annotation();
+  }
+
+  void take_box() {
+    std::array<double, 4> box{};
+    size_t count = 0;
+    if (json_.kind() != JsonKind::kArray) return json_.skip();
+    json_.array([&] {
+      const double value = real();
+      if (count < box.size()) box[count] = value;
+      ++count;
+    });
+    if (count != box.size()) return;
+    const auto [x, y, width, height] = box;
+    pending_.is_finite &= is_near(x) && is_near(y) && is_near(width) && is_near(height);
+    pending_.has_box = !(width < 0 || height < 0);
+    pending_.annotation.box = {x, y, x + width, y + height};
+  }
+
+  void take_segmentation() {
+    if (json_.kind() == JsonKind::kObject) return take_mask();
+    if (json_.kind() != JsonKind::kArray) return json_.skip();
+    json_.array([&] {
+      if (json_.kind() == JsonKind::kArray) return take_part();
+      ++pending_.short_parts;
+      json_.skip();
+    });
+  }
+
+  void take_part() {
+    constexpr size_t kFewest = 6;  // numbers of three points
+    std::vector<double>& numbers = pending_.numbers;
+    const size_t begin = numbers.size();
+    json_.array([&] {
+      numbers.push_back(real());
+      pending_.is_finite &= is_near(numbers.back());
+    });
+    const size_t count = numbers.size() - begin;
+    if (count >= kFewest && count % 2 == 0 && count <= std::numeric_limits<uint32_t>::max()) {
+      pending_.part_sizes.push_back(static_cast<uint32_t>(count));
+    } else {
+      numbers.resize(begin);
+      ++pending_.short_parts;
+    }
+  }
+
+  // {"size": [rows, columns], "counts": text or numbers}
+  void take_mask() {
+    std::vector<int64_t> size, counts;
+    std::optional<std::string> text;
+    json_.object([&](std::string_view key) {
+      if (key == "size" && json_.kind() == JsonKind::kArray) {
+        json_.array([&] { size.push_back(whole().value_or(-1)); });
+      } else if (key == "counts" && json_.kind() == JsonKind::kText) {
+        text = json_.text();
+      } else if (key == "counts" && json_.kind() == JsonKind::kArray) {
+        take_counts(counts);
+      } else {
+        json_.skip();
+      }
+    });
+    pending_.has_bad_mask = true;
+    if (size.size() != 2) return;
+    try {
+      pending_.mask = text ? image::parse_run_lengths(*text, size[0], size[1])
+                           : image::run_lengths_of_counts(counts, size[0], size[1]);
+      pending_.has_bad_mask = false;
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kData) throw;
+    }
+  }
+
+  void take_counts(std::vector<int64_t>& counts) {
+    constexpr size_t kMost = size_t{1} << 24;  // more than any real mask, less than any memory
+    json_.array([&] {
+      const int64_t length = whole().value_or(-1);
+      if (counts.size() <= kMost) counts.push_back(length);
+    });
+    if (counts.size() > kMost) counts.assign(1, -1);
+  }
+
+  // What is wrong with the pending annotation; nullptr: nothing.
+  const char* fault() const {
+    if (!pending_.picture || !pending_.category) return "annotations without picture or category";
+    if (!pending_.is_finite) return "annotations with numbers that are not finite, or beyond 1e8";
+    if (!pending_.has_box) return "annotations without a box";
+    if (pending_.has_bad_mask) return "annotations with masks whose runs do not add up";
+    if (!pending_.mask && pending_.part_sizes.empty()) return "annotations without an outline";
+    return nullptr;
+  }
+
+  void keep_annotation() {
+    CocoAnnotation& kept = pending_.annotation;
+    const auto name = [&] { return fmt::format("annotation {}", kept.id); };
+    if (pending_.short_parts > 0) {
+      tables_.left_out.add("outlines of fewer than three points or half a point", name(),
+                           pending_.short_parts);
+    }
+    if (const char* const kind = fault()) return tables_.left_out.add(kind, name());
+    kept.picture = *pending_.picture;
+    kept.category = *pending_.category;
+    kept.area = pending_.area;
+    if (!(pending_.area >= 0 && std::isfinite(pending_.area))) {
+      kept.area = (kept.box[2] - kept.box[0]) * (kept.box[3] - kept.box[1]);
+      ++tables_.without_area;
+    }
+    if (pending_.mask) {
+      kept.mask_rows = static_cast<int32_t>(pending_.mask->rows);
+      kept.mask_cols = static_cast<int32_t>(pending_.mask->cols);
+      kept.shape = tables_.shapes.add_mask(*pending_.mask);
+    } else {
+      kept.shape = tables_.shapes.add_outlines(pending_.numbers, pending_.part_sizes);
+    }
+    tables_.annotations.push_back(kept);
+  }
+
+  const fs::path file_;
+  JsonReader json_;
+  CocoTables tables_;
+  Pending pending_;
+  bool has_pictures_ = false, has_annotations_ = false, has_categories_ = false;
+};
+
+}  // namespace
+
+CocoTables read_coco_tables(const fs::path& file) { return CocoReader(file).read(); }
+
+}  // namespace fcm::loader

@@ -1,0 +1,39 @@
+// Results of some of an encoder's last blocks, for heads that want maps of several of them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+#include "fcm/encoder/registry.h"
+#include "fcm/nn/observer.h"
+
+namespace fcm::models {
+
+// An observer that keeps the results of `blocks`, and shows everything to `onward`.
+class Taps {
+ public:
+  Taps(const std::string& kind, const encoder::EncoderOptions& options,
+       const std::vector<int64_t>& blocks, const nn::Observer& onward)
+      : onward_(onward), results_(blocks.size()) {
+    const std::string stem = encoder::family(kind).last_blocks(options);
+    for (const int64_t block : blocks) names_.push_back(fmt::format("{}.{}", stem, block));
+  }
+  void operator()(const std::string& name, const at::Tensor& value) {
+    if (onward_) onward_(name, value);
+    for (size_t i = 0; i < names_.size(); ++i) {
+      if (names_[i] == name) results_[i] = value;
+    }
+  }
+  // In the order of `blocks`, as the observer was shown them; undefined before.
+  const std::vector<at::Tensor>& results() const { return results_; }
+
+ private:
+  const nn::Observer& onward_;
+  std::vector<std::string> names_;
+  std::vector<at::Tensor> results_;
+};
+
+}  // namespace fcm::models

@@ -1,0 +1,103 @@
+// Training a detector.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/eval/detection_accuracy.h"
+#include "fcm/loader/until_stopped.h"
+#include "fcm/recipe/setup.h"
+#include "fcm/tasks/detection_pictures.h"
+#include "fcm/tasks/machine.h"
+#include "fcm/tasks/run_files.h"
+#include "fcm/tasks/trained_detector.h"
+#include "fcm/tasks/trainee.h"
+#include "fcm/train/learners/detect.h"
+#include "fcm/train/meters.h"
+
+namespace fcm::tasks {
+namespace {
+
+class DetectorTrainee final : public Trainee {
+ public:
+  DetectorTrainee(const TraineeRequest& request, models::Detector model, Reporter& reporter)
+      : recipe_(request.run.recipe),
+        out_(request.run.out),
+        stop_(request.stop_measuring),
+        drawn_(request.data.val),
+        pictures_(loader::until_stopped(request.data.val, request.stop_measuring)),
+        threads_(request.threads),
+        group_(request.run.machine.group),
+        reporter_(reporter),
+        learner_(std::move(model), recipe_, group_) {}
+
+  train::Learner& learner() override { return learner_; }
+
+  train::Measured measure() override {
+    const Stopwatch watch;
+    last_ = eval::detection_accuracy(find(), learner_.model().options().classes, recipe_, pictures_,
+                                     threads_, *group_);
+    const auto percent = [](double share) { return std::isnan(share) ? 0 : 100 * share; };
+    const eval::CocoFigures &box = last_->box.figures, &mask = last_->mask.figures;
+    train::Measured measured;
+    measured.line = {{"test_box_ap", percent(box.ap)},     {"test_mask_ap", percent(mask.ap)},
+                     {"test_box_ap50", percent(box.ap50)}, {"test_mask_ap50", percent(mask.ap50)},
+                     {"test_images", last_->images},       {"test_seconds", watch.seconds()}};
+    measured.metric = eval::Metric{"test_box_ap", percent(box.ap)};
+    reporter_.info(fmt::format(
+        "box AP {:.2f} %, mask AP {:.2f} % (at IoU .5: {:.2f} %, {:.2f} %) on {} pictures",
+        percent(box.ap), percent(mask.ap), percent(box.ap50), percent(mask.ap50), last_->images));
+    return measured;
+  }
+
+  nlohmann::json figures() override {
+    if (!last_) measure();
+    return figures_of(*last_, names());
+  }
+
+  std::vector<std::string> notes() const override { return {}; }
+
+  // Nothing for whoever waits for the end: large pictures take their time.
+  void draw(int64_t step) override {
+    constexpr int64_t kPictures = 4;
+    if (stop_ != nullptr && *stop_) return;
+    image::write_png(out_ / "pictures" / picture_name(step),
+                     detection_sheet(find(), recipe_, *drawn_, names(), kPictures,
+                                     fmt::format("{}, step {}", recipe_.row.name, step)));
+  }
+
+ private:
+  eval::FindObjects find() const { return finder_of(learner_.model(), recipe_); }
+  const std::vector<std::string>& names() const { return drawn_->instance_classes().names; }
+
+  const recipe::Recipe& recipe_;
+  std::filesystem::path out_;
+  const std::atomic<bool>* stop_;
+  std::shared_ptr<const loader::Dataset> drawn_;
+  std::shared_ptr<const loader::Dataset> pictures_;  // measured; gives up where somebody stops
+  int64_t threads_;
+  std::shared_ptr<dist::Group> group_;
+  Reporter& reporter_;
+  train::DetectorLearner learner_;
+  std::optional<eval::DetectionAccuracy> last_;
+};
+
+}  // namespace
+
+std::unique_ptr<Trainee> make_detector_trainee(const TraineeRequest& request,
+                                               std::optional<checkpoint::Checkpoint> start,
+                                               Reporter& reporter) {
+  const FinetuneRequest& run = request.run;
+  models::Detector model(
+      recipe::detector_options(run.recipe,
+                               classes_of_objects(run.recipe, *request.data.train, run.data)),
+      static_cast<uint64_t>(run.recipe.run.seed), device_of(run.machine));
+  if (start) {
+    load_detector_start(model, std::move(*start), run.allow_missing, reporter,
+                        request.data.train->instance_classes().names);
+  }
+  return std::make_unique<DetectorTrainee>(request, std::move(model), reporter);
+}
+
+}  // namespace fcm::tasks

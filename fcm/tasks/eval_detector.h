@@ -1,0 +1,20 @@
+// What `eval` does with a detector's checkpoint.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "fcm/base/reporter.h"
+#include "fcm/checkpoint/checkpoint.h"
+#include "fcm/tasks/tasks.h"
+
+namespace fcm::tasks {
+
+// On the validation pictures: "box" and "mask", COCO's figures in percent, "images", "unreadable",
+// and "classes" one by one. A folder gets result.json, detections.json (COCO's format of results)
+// and a sheet of the first pictures. Throws Error(kData) where the data have other classes than the
+// detector.
+nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint checkpoint,
+                             int64_t threads, Reporter& reporter);
+
+}  // namespace fcm::tasks

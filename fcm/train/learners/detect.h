@@ -1,0 +1,55 @@
+// A detector that learns with all its weights: AdamW, and the five losses of Mask R-CNN.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "fcm/models/detector.h"
+#include "fcm/optim/adamw.h"
+#include "fcm/recipe/recipe.h"
+#include "fcm/train/learner.h"
+#include "fcm/train/learners/group_gradients.h"
+
+namespace fcm::train {
+
+// `recipe` must outlive it.
+class DetectorLearner final : public Learner {
+ public:
+  DetectorLearner(models::Detector model, const recipe::Recipe& recipe,
+                  std::shared_ptr<dist::Group> group = dist::group_of_one());
+
+  const models::Detector& model() const { return model_; }
+  const optim::AdamW& optimizer() const { return optimizer_; }
+
+  // Batch normalisation takes its statistics from the pictures of a pass in all ranks, and the
+  // losses of regions are means over those of a pass: as published where that is the batch. Drop
+  // path, anchors and regions are drawn for each picture by step and sample. An update with
+  // proposals that are not finite, in any rank, is not applied.
+  StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
+  void ask_for(loader::LoaderRequest& request) const override;
+  at::Device device() const override { return model_.device(); }
+  int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
+  int64_t updates() const override { return optimizer_.steps(); }
+  PublishedTensors model_state() const override { return model_tensors(model_.parameters()); }
+  PublishedTensors optimizer_state() const override {
+    return optimizer_tensors(model_.parameters(), optimizer_);
+  }
+  void begin_saving() override;
+  void end_saving() override { optimizer_.keep_share(); }
+  void restore(const checkpoint::Checkpoint& from) override;
+
+ private:
+  // Of the pictures from `first` on; adds their gradients and losses.
+  void pass(const loader::Batch& batch, int64_t first, int64_t count, const StepPlan& plan,
+            bool is_last, StepResult& result);
+
+  const recipe::Recipe& recipe_;
+  at::ScalarType compute_;
+  models::Detector model_;
+  optim::AdamW optimizer_;
+  GroupGradients gradients_;
+};
+
+}  // namespace fcm::train

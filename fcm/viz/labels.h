@@ -1,0 +1,21 @@
+// What a classifier says of a picture, under the picture.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fcm/image/image.h"
+
+namespace fcm::viz {
+
+struct ShownLabel {
+  std::string name;
+  double score = 0;  // 0 to 1
+};
+
+// The picture, small ones enlarged, and below it a line a label: its name, a bar as long as the
+// score, and the score in percent.
+image::Image labels_under_picture(const image::Image& picture,
+                                  const std::vector<ShownLabel>& labels);
+
+}  // namespace fcm::viz

@@ -1,0 +1,75 @@
+// The networks of the published detectors (Mask R-CNN of detectron2 on MIMDet's backbones, and the
+// official ViTDet form) and their losses, in plain tensor calls on NCHW maps, by published names.
+// detection_boxes.h has what happens to boxes between them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "reference/layers.h"
+
+namespace fcm::reference {
+
+// A norm is what its weights say: batch normalisation where there are running statistics, which in
+// training go by the batch and move; otherwise LayerNorm over channels, epsilon 1e-6.
+//
+// `name` is a prefix of keys with its dot, in the order below "backbone.", "backbone.",
+// "backbone.bottom_up.", "proposal_generator.rpn_head.", "roi_heads.", "roi_heads.mask_head.".
+
+// s0..s3 -> p2..p6.
+std::vector<at::Tensor> feature_pyramid(const Layers& layers, const std::string& name,
+                                        const std::vector<at::Tensor>& maps_BCHW, bool training);
+// The last map of stride 16 -> p2..p6.
+std::vector<at::Tensor> simple_pyramid(const Layers& layers, const std::string& name,
+                                       const at::Tensor& map_BCHW);
+// Maps of four layers of a ViT -> s0..s3.
+std::vector<at::Tensor> vit_adaptor(const Layers& layers, const std::string& name,
+                                    const std::vector<at::Tensor>& maps_BCHW);
+
+struct RpnMaps {
+  at::Tensor logits_BAHW, deltas_BDHW;  // 3 and 12 channels: anchor-major
+  // In the order of anchors: [B, H * W * 3] and [B, H * W * 3, 4].
+  at::Tensor logits() const;
+  at::Tensor deltas() const;
+};
+RpnMaps rpn_head(const Layers& layers, const std::string& name, const at::Tensor& map_BCHW);
+
+struct BoxHeadResult {
+  at::Tensor features_RF, scores_RC, deltas_RD;
+};
+BoxHeadResult box_head(const Layers& layers, const std::string& name, const at::Tensor& pooled_RCPP,
+                       bool training);
+// Logits of all classes, [R, K, 2 P, 2 P].
+at::Tensor mask_head(const Layers& layers, const std::string& name, const at::Tensor& pooled_RCPP,
+                     bool training);
+
+// labels [B, A] after sampling: 1 and 0 count, -1 does not; targets [B, A, 4] where the label is 1.
+struct RpnLossPair {
+  at::Tensor objectness, deltas;
+};
+RpnLossPair rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
+                       const at::Tensor& labels_BA, const at::Tensor& targets_BA4,
+                       double per_picture);
+
+// classes [R], K: background; target deltas [R, 4], of background anything.
+struct BoxLossPair {
+  at::Tensor classes, deltas;
+};
+BoxLossPair box_losses(const at::Tensor& scores_RC, const at::Tensor& deltas_RD,
+                       const at::Tensor& classes_R, const at::Tensor& targets_R4);
+
+// targets [R, M, M] of 0 and 1.
+at::Tensor mask_loss(const at::Tensor& logits_RKMM, const at::Tensor& classes_R,
+                     const at::Tensor& targets_RMM);
+
+// detectron2's NaiveSyncBatchNorm with stats_mode "N" in training, all ranks at once: x [N, C, H,
+// W], weight [C] and bias [C] of each; the running statistics move.
+std::vector<at::Tensor> synced_batch_norm(const std::vector<at::Tensor>& x,
+                                          const std::vector<at::Tensor>& weights,
+                                          const std::vector<at::Tensor>& biases,
+                                          const at::Tensor& running_mean,
+                                          const at::Tensor& running_var);
+
+}  // namespace fcm::reference

@@ -1,0 +1,272 @@
+// Files of COCO's instances: sound, odd, damaged, cut at every byte.
+#include "fcm/loader/sources/coco_file.h"
+
+#include "fcm/base/random.h"
+#include "fcm/image/polygon_raster.h"
+#include "tests/loader/coco_support.h"
+
+namespace fcm::loader {
+namespace {
+
+using test::coco_image;
+using test::coco_square;
+using test::CocoTree;
+using test::data_error;
+
+class CocoFileTest : public testing::Test {
+ protected:
+  CocoFile read(const std::string& text) { return CocoFile(folder_.write("i.json", text)); }
+  CocoFile read_tree(const CocoTree& tree) { return read(tree.dump()); }
+  // What is left out of the small set with this annotation in it.
+  std::string left_out_with(const CocoTree& annotation) {
+    CocoTree tree = test::small_coco();
+    tree["annotations"].push_back(annotation);
+    const CocoFile file = read_tree(tree);
+    EXPECT_EQ(file.record(0).objects, 2) << annotation.dump();
+    EXPECT_EQ(file.instances(0).instances.size(), 2u);
+    return as_text(file.left_out());
+  }
+  std::string left_out_with(const char* key, const CocoTree& value) {
+    CocoTree annotation = coco_square(50, 3, 7);
+    annotation[key] = value;
+    return left_out_with(annotation);
+  }
+
+  test::Scratch folder_;
+};
+
+TEST_F(CocoFileTest, PicturesCategoriesAndObjectsInTheirOrder) {
+  const CocoFile file = read_tree(test::small_coco());
+  ASSERT_EQ(file.size(), 3);
+  EXPECT_EQ(file.classes().names, (std::vector<std::string>{"cat", "dog", "brush"}));
+  EXPECT_EQ(file.classes().ids, (std::vector<int64_t>{2, 7, 90}));
+  EXPECT_EQ(file.classes().class_of(90), 2);
+  EXPECT_EQ(file.classes().class_of(8), -1);
+  EXPECT_TRUE(file.left_out().empty()) << as_text(file.left_out());
+  EXPECT_EQ(file.picture_name(0), "3.jpg");
+  EXPECT_EQ(file.picture_name(2), "9.jpg");
+
+  const Instances first = file.instances(0);
+  EXPECT_EQ(first.picture, 3);
+  EXPECT_EQ(first.rows, 40);
+  EXPECT_EQ(first.cols, 60);
+  ASSERT_EQ(first.instances.size(), 2u);
+  const Instance& square = first.instances[0];
+  EXPECT_EQ(square.annotation, 11);
+  EXPECT_EQ(square.class_number, 1);
+  EXPECT_EQ(square.box, (std::array<double, 4>{10, 10, 20, 20}));
+  EXPECT_EQ(square.outlines, (std::vector<std::vector<double>>{{10, 10, 20, 10, 20, 20, 10, 20}}));
+  EXPECT_FALSE(square.mask);
+  EXPECT_EQ(square.area, 100.5);
+  EXPECT_FALSE(square.crowd);
+  EXPECT_EQ(first.instances[1].annotation, 13);
+  EXPECT_EQ(first.instances[1].class_number, 2);
+
+  const Instances second = file.instances(1);
+  EXPECT_EQ(second.picture, 5);
+  ASSERT_EQ(second.instances.size(), 2u);
+  EXPECT_EQ(second.instances[1].mask, (image::RunLengths{60, 40, {600, 60, 1740}}));
+  EXPECT_TRUE(second.instances[1].outlines.empty());
+  EXPECT_EQ(image::mask_area(mask_of(second.instances[0], 60, 40)), 100);
+  EXPECT_NE(data_error([&] { mask_of(second.instances[1], 60, 41); }), "");
+
+  const Instances crowds = file.instances(2);
+  ASSERT_EQ(crowds.instances.size(), 1u);
+  EXPECT_TRUE(crowds.instances[0].crowd);
+  EXPECT_EQ(crowds.instances[0].mask->runs, (std::vector<uint32_t>{320, 10, 1206}));
+  EXPECT_EQ(file.record(2).objects, 0);
+  EXPECT_EQ(file.record(1).objects, 2);
+  EXPECT_EQ(file.notes(), (std::vector<std::string>{
+                              "1 of 3 pictures have no object that is told apart; training a "
+                              "detector passes them over"}));
+}
+
+TEST_F(CocoFileTest, NumbersComeBackToTheBit) {
+  CocoTree annotation = coco_square(50, 3, 7);
+  const std::vector<std::vector<double>> parts{{0.01, 20.07, 59.99, 0.1, 33.33, 12.345678901234},
+                                               {1e-7, 2, 3, 1e6, 5.29, 6, -7.77, 8}};
+  annotation["segmentation"] = parts;
+  CocoTree tree = test::small_coco();
+  tree["annotations"].push_back(annotation);
+  KeyedRandom random(6, Purpose::kSynthetic, 0, 0);
+  std::vector<double> hundredths;
+  for (int i = 0; i < 5000; ++i) {
+    hundredths.push_back(static_cast<double>(random.below(1'000'000)) / 100 - 100);
+  }
+  annotation["id"] = 51;
+  annotation["segmentation"] = std::vector<std::vector<double>>{hundredths};
+  tree["annotations"].push_back(annotation);
+  const Instances got = read_tree(tree).instances(0);
+  ASSERT_EQ(got.instances.size(), 4u);
+  EXPECT_EQ(got.instances[2].outlines, parts);
+  EXPECT_EQ(got.instances[3].outlines[0], hundredths);
+}
+
+TEST_F(CocoFileTest, OutlinesThatAreNoneAreLeftOut) {
+  CocoTree annotation = coco_square(50, 3, 7);
+  annotation["segmentation"] = {
+      {1, 2, 3, 4}, {10, 10, 20, 10, 20, 20}, {1, 2, 3, 4, 5, 6, 7}, {}, 5};
+  CocoTree tree = test::small_coco();
+  tree["annotations"].push_back(annotation);
+  const CocoFile file = read_tree(tree);
+  EXPECT_EQ(file.instances(0).instances[2].outlines,
+            (std::vector<std::vector<double>>{{10, 10, 20, 10, 20, 20}}));
+  EXPECT_EQ(as_text(file.left_out()),
+            "4 outlines of fewer than three points or half a point (annotation 50)");
+}
+
+TEST_F(CocoFileTest, AnnotationsThatCannotBeUsedAreCounted) {
+  const std::string no_outline = "1 annotations without an outline (annotation 50)";
+  EXPECT_EQ(left_out_with("segmentation", CocoTree::array()), no_outline);
+  EXPECT_EQ(left_out_with("segmentation", nullptr), no_outline);
+  EXPECT_EQ(left_out_with("segmentation", "text"), no_outline);
+  EXPECT_NE(left_out_with("segmentation", {{1, 1, 2, 2}}).find(no_outline), std::string::npos);
+  const std::string bad_runs = "1 annotations with masks whose runs do not add up (annotation 50)";
+  EXPECT_EQ(left_out_with("segmentation", {{"size", {40, 60}}, {"counts", {1, 2}}}), bad_runs);
+  EXPECT_EQ(left_out_with("segmentation", {{"size", {40, 60}}, {"counts", {-1, 2401}}}), bad_runs);
+  EXPECT_EQ(left_out_with("segmentation", {{"size", {40, 60}}, {"counts", "~"}}), bad_runs);
+  EXPECT_EQ(left_out_with("segmentation", {{"size", {40, 60}}, {"counts", "P"}}), bad_runs);
+  EXPECT_EQ(left_out_with("segmentation", {{"size", {40}}, {"counts", "0"}}), bad_runs);
+  EXPECT_EQ(left_out_with("segmentation", {{"size", {0, 60}}, {"counts", {0}}}), bad_runs);
+  EXPECT_EQ(left_out_with("segmentation", {{"size", {1e15, 60}}, {"counts", {0}}}), bad_runs);
+  EXPECT_EQ(left_out_with("segmentation", CocoTree::object()), bad_runs);
+  EXPECT_EQ(left_out_with("segmentation", {{"size", {60, 40}}, {"counts", {1200, 1200}}}),
+            "1 annotations with masks of another size than their picture (annotation 50)");
+  EXPECT_EQ(left_out_with("image_id", 4), "1 annotations of no picture (annotation 50)");
+  EXPECT_EQ(left_out_with("category_id", 3), "1 annotations of unknown categories (annotation 50)");
+  EXPECT_EQ(left_out_with("id", 11), "1 annotations of an id that came before (annotation 11)");
+  const std::string incomplete = "1 annotations without picture or category (annotation 50)";
+  EXPECT_EQ(left_out_with("image_id", "3"), incomplete);
+  EXPECT_EQ(left_out_with("category_id", nullptr), incomplete);
+  EXPECT_EQ(left_out_with("category_id", 1.5), incomplete);
+  const std::string no_box = "1 annotations without a box (annotation 50)";
+  EXPECT_EQ(left_out_with("bbox", {1, 2, 3}), no_box);
+  EXPECT_EQ(left_out_with("bbox", {1, 2, 3, -4}), no_box);
+  EXPECT_EQ(left_out_with("bbox", nullptr), no_box);
+  const std::string far =
+      "1 annotations with numbers that are not finite, or beyond 1e8 (annotation 50)";
+  EXPECT_EQ(left_out_with("bbox", {1, 2, 3, 1e9}), far);
+  EXPECT_EQ(left_out_with("segmentation", {{1, 1, 2, 2, 3, 1e300}}), far);
+  EXPECT_EQ(left_out_with("segmentation", {{1, 1, 2, 2, 3, "4"}}), far);
+  EXPECT_EQ(left_out_with(CocoTree(7)), "1 entries that are no objects (annotations 6)");
+}
+
+TEST_F(CocoFileTest, NumbersThatAreNoneAreCounted) {
+  for (const char* word : {"NaN", "Infinity", "-Infinity", "1e999"}) {
+    std::string text = test::small_coco().dump();
+    text.replace(text.find("20,10,20,20"), 2, word);  // of an outline
+    EXPECT_EQ(as_text(read(text).left_out()),
+              "1 annotations with numbers that are not finite, or beyond 1e8 (annotation 11)");
+    text = test::small_coco().dump();
+    text.replace(text.find("[10,10,10,10]") + 1, 2, word);  // of a box
+    EXPECT_NE(as_text(read(text).left_out()).find("not finite"), std::string::npos);
+    text = test::small_coco().dump();
+    text.replace(text.find("100.5"), 5, word);
+    const CocoFile file = read(text);
+    EXPECT_TRUE(file.left_out().empty());
+    EXPECT_EQ(file.notes().at(1), "1 annotations have no area: that of their box counts");
+    EXPECT_EQ(file.instances(0).instances[0].area, 100);
+  }
+}
+
+// A box without an area, outside of the picture or larger than it is no fault of the file.
+TEST_F(CocoFileTest, OddBoxesAreKept) {
+  for (const CocoTree& box :
+       {CocoTree{10, 10, 0, 0}, {-50, -50, 10, 10}, {500, 500, 10, 10}, {-10, -10, 500, 500}}) {
+    CocoTree annotation = coco_square(50, 3, 7);
+    annotation["bbox"] = box;
+    CocoTree tree = test::small_coco();
+    tree["annotations"].push_back(annotation);
+    const CocoFile file = read_tree(tree);
+    EXPECT_TRUE(file.left_out().empty());
+    EXPECT_EQ(file.record(0).objects, 3);
+  }
+}
+
+TEST_F(CocoFileTest, PicturesThatCannotBeUsedAreCounted) {
+  const auto left_out = [&](const CocoTree& picture) {
+    CocoTree tree = test::small_coco();
+    tree["images"].push_back(picture);
+    const CocoFile file = read_tree(tree);
+    EXPECT_EQ(file.size(), 3);
+    return as_text(file.left_out());
+  };
+  const auto changed = [](const char* key, const CocoTree& value) {
+    CocoTree picture = coco_image(20, 10, 10);
+    picture[key] = value;
+    return picture;
+  };
+  EXPECT_EQ(left_out(changed("id", "20")), "1 pictures without id or file name (20.jpg)");
+  EXPECT_EQ(left_out(changed("file_name", nullptr)),
+            "1 pictures without id or file name (image 20)");
+  EXPECT_EQ(left_out(changed("height", 0)),
+            "1 pictures without a size, or of more pixels than are read (20.jpg)");
+  EXPECT_EQ(left_out(changed("width", 1e12)),
+            "1 pictures without a size, or of more pixels than are read (20.jpg)");
+  EXPECT_EQ(left_out(changed("width", nullptr)),
+            "1 pictures without a size, or of more pixels than are read (20.jpg)");
+  const std::string out = "1 pictures whose names lead out of the folder";
+  EXPECT_EQ(left_out(changed("file_name", "/etc/passwd")), out + " (/etc/passwd)");
+  EXPECT_EQ(left_out(changed("file_name", "../x.jpg")), out + " (../x.jpg)");
+  EXPECT_EQ(left_out(changed("file_name", "a/../../x.jpg")), out + " (a/../../x.jpg)");
+  EXPECT_EQ(left_out(coco_image(5, 1, 1)), "1 pictures of an id that came before (5.jpg)");
+  EXPECT_EQ(left_out("x"), "1 entries that are no objects (images 4)");
+}
+
+TEST_F(CocoFileTest, CategoriesWithoutANameGoByTheirId) {
+  CocoTree tree = test::small_coco();
+  tree["categories"].push_back({{"id", 4}});
+  tree["categories"].push_back({{"id", 2}, {"name", "again"}});
+  tree["categories"].push_back({{"name", "x"}});
+  const CocoFile file = read_tree(tree);
+  EXPECT_EQ(file.classes().names, (std::vector<std::string>{"cat", "4", "dog", "brush"}));
+  EXPECT_EQ(file.left_out().count(), 2);
+}
+
+TEST_F(CocoFileTest, OtherFilesAreNamed) {
+  EXPECT_NE(data_error([&] { read("[]"); }).find("another JSON (of results?)"), std::string::npos);
+  for (const char* list : {"images", "annotations", "categories"}) {
+    CocoTree tree = test::small_coco();
+    tree.erase(list);
+    EXPECT_NE(data_error([&] { read_tree(tree); }).find(fmt::format("has no list \"{}\"", list)),
+              std::string::npos);
+    tree[list] = 3;
+    EXPECT_NE(data_error([&] { read_tree(tree); }).find("is no list"), std::string::npos);
+  }
+  CocoTree tree = test::small_coco();
+  tree["images"] = CocoTree::array();
+  EXPECT_NE(data_error([&] { read_tree(tree); }).find("no picture that can be used"),
+            std::string::npos);
+  tree = test::small_coco();
+  tree["categories"] = CocoTree::array();
+  EXPECT_NE(data_error([&] { read_tree(tree); }).find("has no categories"), std::string::npos);
+}
+
+TEST_F(CocoFileTest, CutAtEveryByte) {
+  const std::string whole = test::small_coco().dump();
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_NE(data_error([&] { read(whole.substr(0, size)); }), "") << size;
+  }
+  EXPECT_EQ(read(whole).size(), 3);
+}
+
+TEST_F(CocoFileTest, AMillionObjectsInOnePicture) {
+  constexpr int64_t kObjects = 1'000'000;
+  CocoTree tree = test::small_coco();
+  tree.erase("annotations");
+  std::string text = tree.dump();
+  text.pop_back();
+  text += ",\"annotations\":[";
+  for (int64_t i = 1; i <= kObjects; ++i) {
+    text += fmt::format(
+        "{}{{\"id\":{},\"image_id\":3,\"category_id\":2,\"bbox\":[1,1,2,2],\"area\":4,\"segmentation\""
+        ":[[1,1,3,1,3,3]]}}",
+        i > 1 ? "," : "", i);
+  }
+  const CocoFile file = read(text + "]}");
+  EXPECT_EQ(file.record(0).objects, kObjects);
+  EXPECT_EQ(std::ssize(file.instances(0).instances), kObjects);
+}
+
+}  // namespace
+}  // namespace fcm::loader

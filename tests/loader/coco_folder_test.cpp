@@ -1,0 +1,172 @@
+// Folders as COCO lies.
+#include <map>
+
+#include "fcm/loader/sources/sources.h"
+#include "tests/loader/coco_support.h"
+
+namespace fcm::loader {
+namespace {
+
+using test::CocoTree;
+using test::data_error;
+
+TEST(CocoFolder, BothSplitsWithAndWithoutTheYear) {
+  const test::Scratch folder;
+  test::write_small_coco(folder);
+  CocoTree other = test::small_coco();
+  other["images"].erase(2);
+  test::write_small_coco(folder, other, "val");
+  const auto train = open_dataset(folder.string(), Split::kTrain);
+  ASSERT_EQ(train->size(), 3);
+  EXPECT_TRUE(train->has_instances());
+  EXPECT_FALSE(train->has_maps());
+  EXPECT_EQ(train->label(0), -1);
+  EXPECT_TRUE(train->classes().empty());
+  EXPECT_NE(train->remarks().no_labels, "");
+  EXPECT_EQ(train->name(0), (folder.path() / "train2017/3.jpg").string());
+  EXPECT_EQ(train->get(0, 3).pixels, image::decode(test::bytes_of(train->name(0)), 3).pixels);
+  EXPECT_EQ(train->picture_record(2).objects, 0);
+  EXPECT_TRUE(train->picture_record(0).is_wide());
+  EXPECT_EQ(std::get<Instances>(train->target(1, TargetKind::kInstances)), train->instances(1));
+  EXPECT_EQ(train->instance_classes().ids, (std::vector<int64_t>{2, 7, 90}));
+  EXPECT_TRUE(train->remarks().left_out.empty()) << as_text(train->remarks().left_out);
+  EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->size(), 2);
+  EXPECT_TRUE(has_split(folder.path(), Split::kVal));
+}
+
+TEST(CocoFolder, TheOtherSplitAloneIsNamed) {
+  const test::Scratch folder;
+  test::write_small_coco(folder);
+  EXPECT_NE(data_error([&] { open_dataset(folder.string(), Split::kVal); })
+                .find("none for validation: looked for instances_val2017.json and "
+                      "instances_val.json in annotations/"),
+            std::string::npos);
+  EXPECT_FALSE(has_split(folder.path(), Split::kVal));
+  EXPECT_TRUE(has_split(folder.path(), Split::kTrain));
+}
+
+TEST(CocoFolder, WhatLiesBesideIsCounted) {
+  const test::Scratch folder;
+  test::write_small_coco(folder);
+  folder.write("README.md", std::string("x"));
+  folder.write("test2017/1.jpg", std::string("x"));
+  folder.write("annotations/captions_train2017.json", std::string("{}"));
+  folder.write("train2017/99.jpg", std::string("x"));
+  folder.write("train2017/notes.txt", std::string("x"));
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(as_text(dataset->remarks().left_out),
+            "1 .json (captions_train2017.json), 1 .md (README.md), 1 .txt (notes.txt), 1 folders "
+            "(test2017), 1 pictures without a record (99.jpg)");
+  EXPECT_EQ(dataset->remarks().beside.count(), 3);
+}
+
+TEST(CocoFolder, PicturesThatAreNotThereAreNoted) {
+  const test::Scratch folder;
+  test::write_small_coco(folder);
+  std::filesystem::remove(folder.path() / "train2017/5.jpg");
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(dataset->size(), 3);
+  EXPECT_EQ(
+      dataset->remarks().notes.at(1),
+      fmt::format("1 of 3 recorded pictures are not in {}/train2017 (5.jpg)", folder.string()));
+  EXPECT_NE(data_error([&] { dataset->get(1, 3); }).find("5.jpg"), std::string::npos);
+  std::filesystem::remove(folder.path() / "train2017/3.jpg");
+  std::filesystem::remove(folder.path() / "train2017/9.jpg");
+  EXPECT_NE(data_error([&] {
+              open_dataset(folder.string(), Split::kTrain);
+            }).find("none of the 3 pictures of"),
+            std::string::npos);
+  std::filesystem::remove(folder.path() / "train2017");
+  EXPECT_NE(data_error([&] { open_dataset(folder.string(), Split::kTrain); }).find("cannot list"),
+            std::string::npos);
+}
+
+TEST(CocoFolder, PicturesInFoldersOfTheFolder) {
+  const test::Scratch folder;
+  CocoTree tree = test::small_coco();
+  tree["images"][0]["file_name"] = "deep/er/x.jpg";
+  test::write_small_coco(folder, tree);
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(dataset->remarks().notes.size(), 1u);  // of the picture without objects
+  EXPECT_EQ(dataset->get(1, 3).rows, 60);
+}
+
+TEST(CocoFolder, AnotherSizeThanRecordedIsABadPicture) {
+  const test::Scratch folder;
+  test::write_small_coco(folder);
+  folder.write("train2017/3.jpg", test::jpeg_text(test::scene(60, 40)));
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  EXPECT_EQ(data_error([&] { dataset->get(0, 3); }),
+            fmt::format("{0}/train2017/3.jpg: it has 40x60 pixels, but "
+                        "{0}/annotations/instances_train2017.json records 60x40",
+                        folder.string()));
+  EXPECT_NE(data_error([&] {
+              dataset->get_section(0, 3, [](int64_t, int64_t) { return image::Box{0, 0, 1, 1}; });
+            }),
+            "");
+}
+
+// The orientation of EXIF is applied before sizes are compared.
+TEST(CocoFolder, PicturesAreTurnedUpright) {
+  const test::Scratch folder;
+  test::write_small_coco(folder);
+  const image::Image lying = test::scene(60, 40);
+  std::string jpeg = test::jpeg_text(lying);
+  const std::string exif(
+      "\xFF\xE1\0\x22"
+      "Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
+      36);
+  jpeg.insert(2, exif);
+  folder.write("train2017/3.jpg", jpeg);
+  const auto dataset = open_dataset(folder.string(), Split::kTrain);
+  const image::Image got = dataset->get(0, 3);
+  EXPECT_EQ(got.rows, 40);
+  EXPECT_EQ(got.cols, 60);
+  const image::Image stored =
+      image::decode({reinterpret_cast<const uint8_t*>(jpeg.data()), jpeg.size()}, 3);
+  ASSERT_EQ(stored.rows, 60);
+  // Number 6: the first row on disk is the right column.
+  for (int64_t c = 0; c < 3; ++c)
+    EXPECT_EQ(got.pixels[static_cast<size_t>(59 * 3 + c)], stored.pixels[static_cast<size_t>(c)]);
+  const auto section = dataset->get_section(0, 3, [](int64_t rows, int64_t cols) {
+    return image::Box{5, 6, rows - 9, cols - 9};
+  });
+  EXPECT_EQ(section.box.rows, 31);
+  EXPECT_EQ(section.box.cols, 51);
+}
+
+TEST(CocoFolder, TheSampleOfCoco) {
+  const auto folder = test::data_folder() / "coco-sample";
+  FCM_NEED_FOLDER(folder);
+  const auto train = open_dataset(folder.string(), Split::kTrain);
+  const auto val = open_dataset(folder.string(), Split::kVal);
+  EXPECT_EQ(train->size(), 68);
+  EXPECT_EQ(val->size(), 54);
+  EXPECT_EQ(train->instance_classes().names.size(), 80u);
+  EXPECT_EQ(train->instance_classes().ids.back(), 90);
+  EXPECT_EQ(train->instance_classes().names.front(), "person");
+  int64_t all = 0, crowds = 0, without = 0;
+  for (int64_t i = 0; i < train->size(); ++i) {
+    const Instances objects = train->instances(i);
+    all += std::ssize(objects.instances);
+    crowds += std::ranges::count_if(objects.instances, &Instance::crowd);
+    without += train->picture_record(i).objects == 0 ? 1 : 0;
+    EXPECT_TRUE(i == 0 || train->picture_record(i - 1).picture < objects.picture);
+  }
+  EXPECT_EQ(all, 669);
+  EXPECT_EQ(crowds, 6);
+  EXPECT_EQ(without, 2);
+  for (int64_t i = 0; i < val->size(); i += 9) EXPECT_EQ(val->get(i, 3).channels, 3);
+}
+
+TEST(CocoFolder, OtherSetsSayThatTheyHaveNoObjects) {
+  const auto dataset = open_dataset("synthetic", Split::kTrain);
+  EXPECT_FALSE(dataset->has_instances());
+  EXPECT_TRUE(dataset->instance_classes().names.empty());
+  EXPECT_NE(data_error([&] { dataset->instances(3); }).find("synthetic train 3"),
+            std::string::npos);
+  EXPECT_NE(data_error([&] { dataset->target(3, TargetKind::kInstances); }), "");
+}
+
+}  // namespace
+}  // namespace fcm::loader

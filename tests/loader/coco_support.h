@@ -1,0 +1,64 @@
+// Small sets of COCO's form, written by the tests.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/image/codec_support.h"
+#include "tests/loader/support.h"
+
+namespace fcm::test {
+
+using CocoTree = nlohmann::json;
+
+inline CocoTree coco_image(int64_t id, int64_t rows, int64_t cols) {
+  return {{"id", id}, {"height", rows}, {"width", cols}, {"file_name", fmt::format("{}.jpg", id)}};
+}
+
+// A square of ten pixels, ten right of and below the corner.
+inline CocoTree coco_square(int64_t id, int64_t picture, int64_t category, int64_t crowd = 0) {
+  return {{"id", id},
+          {"image_id", picture},
+          {"category_id", category},
+          {"iscrowd", crowd},
+          {"bbox", {10, 10, 10, 10}},
+          {"area", 100.5},
+          {"segmentation", {{10, 10, 20, 10, 20, 20, 10, 20}}}};
+}
+
+// Pictures 3 (40 x 60), 5 (60 x 40) and 9 (32 x 48, which has a crowd alone), and the categories 2,
+// 7 and 90, in no order.
+inline CocoTree small_coco() {
+  CocoTree tree;
+  tree["info"] = {{"year", 2017}, {"more", {1, {{"deep", nullptr}}}}};
+  tree["images"] = {coco_image(5, 60, 40), coco_image(3, 40, 60), coco_image(9, 32, 48)};
+  tree["categories"] = {{{"id", 90}, {"name", "brush"}},
+                        {{"id", 2}, {"name", "cat"}, {"supercategory", "animal"}},
+                        {{"id", 7}, {"name", "dog"}}};
+  CocoTree crowd = coco_square(31, 9, 7, 1);
+  crowd["segmentation"] = {{"size", {32, 48}}, {"counts", {320, 10, 1206}}};
+  CocoTree mask = coco_square(32, 5, 90);
+  mask["segmentation"] = {{"size", {60, 40}},
+                          {"counts", image::run_lengths_text({60, 40, {600, 60, 1740}})}};
+  tree["annotations"] = {coco_square(11, 3, 7), crowd, coco_square(12, 5, 2), mask,
+                         coco_square(13, 3, 90)};
+  return tree;
+}
+
+inline std::string jpeg_text(const image::Image& picture) {
+  const std::vector<uint8_t> bytes = encode_jpeg(picture);
+  return {bytes.begin(), bytes.end()};
+}
+
+// With its pictures, as the training split.
+inline void write_small_coco(const Scratch& folder, const CocoTree& tree = small_coco(),
+                             const std::string& split = "train2017") {
+  folder.write("annotations/instances_" + split + ".json", tree.dump());
+  for (const CocoTree& picture : tree.at("images")) {
+    folder.write(split + "/" + picture.at("file_name").get<std::string>(),
+                 jpeg_text(scene(picture.at("height"), picture.at("width"), picture.at("id"))));
+  }
+}
+
+}  // namespace fcm::test

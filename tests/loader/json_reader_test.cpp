@@ -1,0 +1,183 @@
+// Reading JSON piece by piece, against a general parser.
+#include "fcm/loader/sources/json_reader.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "fcm/base/random.h"
+#include "tests/image/support.h"
+#include "tests/support/scratch.h"
+
+namespace fcm::loader {
+namespace {
+
+using test::data_error;
+using Tree = nlohmann::json;
+
+class JsonReaderTest : public testing::Test {
+ protected:
+  JsonReader reader(const std::string& text) { return JsonReader(folder_.write("x.json", text)); }
+
+  // Everything that the file holds.
+  static Tree tree_of(JsonReader& json) {
+    switch (json.kind()) {
+      case JsonReader::Kind::kObject: {
+        Tree tree = Tree::object();
+        json.object([&](std::string_view key) {
+          const std::string name(key);
+          tree[name] = tree_of(json);
+        });
+        return tree;
+      }
+      case JsonReader::Kind::kArray: {
+        Tree tree = Tree::array();
+        json.array([&] { tree.push_back(tree_of(json)); });
+        return tree;
+      }
+      case JsonReader::Kind::kText:
+        return std::string(json.text());
+      case JsonReader::Kind::kNumber:
+        return json.number();
+      case JsonReader::Kind::kWord:
+        break;
+    }
+    const std::string_view word = json.word();
+    return word == "null" ? Tree() : Tree(word == "true");
+  }
+  Tree read_whole(const std::string& text) {
+    JsonReader json = reader(text);
+    Tree tree = tree_of(json);
+    json.end();
+    return tree;
+  }
+  void skip_whole(const std::string& text) {
+    JsonReader json = reader(text);
+    json.skip();
+    json.end();
+  }
+
+  test::Scratch folder_;
+};
+
+constexpr const char* kSmall =
+    " {\"a\" : [1, -2.5e3, 0.1, [] , {}, {\"b\":null}], \"\\u00e9\\n\\\"\":\"x\\\\\\/\\ud83d\\ude00\",\n"
+    "\t\"c\": [true,false,[[[\"\"]]]] }\r\n";
+
+TEST_F(JsonReaderTest, ReadsWhatAGeneralParserReads) {
+  EXPECT_EQ(read_whole(kSmall), Tree::parse(kSmall));
+  EXPECT_EQ(read_whole("\xEF\xBB\xBF[3]"), Tree::parse("[3]"));
+  EXPECT_EQ(read_whole("7"), Tree(7));
+  EXPECT_EQ(read_whole("\"\""), Tree(""));
+  skip_whole(kSmall);
+}
+
+TEST_F(JsonReaderTest, EveryCutIsRefused) {
+  const std::string whole = std::string(kSmall).substr(0, std::string(kSmall).rfind('}') + 1);
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const std::string cut = whole.substr(0, size);
+    EXPECT_NE(data_error([&] { read_whole(cut); }).find("x.json cannot be read as JSON: at byte"),
+              std::string::npos);
+    EXPECT_NE(data_error([&] { skip_whole(cut); }), "") << size;
+  }
+}
+
+TEST_F(JsonReaderTest, WhatIsNoJsonIsRefused) {
+  for (const char* text : {"[1 2]",
+                           "[1,]",
+                           "{\"a\" 1}",
+                           "{\"a\":1,}",
+                           "{a:1}",
+                           "[nul]",
+                           "[tru]",
+                           "[+1]",
+                           "[--1]",
+                           "[\"\\x\"]",
+                           "[\"\\u12\"]",
+                           "[\"\\ud800\"]",
+                           "[\"\\ud800\\u0041\"]",
+                           "[1]]",
+                           "{]",
+                           "[}",
+                           "[1.2.3]",
+                           "\"",
+                           "[\"a]",
+                           "{\"a\":}",
+                           "[,1]",
+                           "[-]"}) {
+    EXPECT_NE(data_error([&] { read_whole(text); }), "") << text;
+    EXPECT_NE(data_error([&] { skip_whole(text); }), "") << text;
+  }
+  JsonReader json = reader("{\"a\": 1}");
+  EXPECT_NE(data_error([&] { json.number(); }).find("there is no number"), std::string::npos);
+  EXPECT_NE(data_error([&] { json.text(); }).find("there is no text"), std::string::npos);
+  EXPECT_NE(data_error([&] { json.array([] {}); }).find("there is no list"), std::string::npos);
+}
+
+TEST_F(JsonReaderTest, NumbersAsPythonWritesThem) {
+  JsonReader json =
+      reader("[NaN, Infinity, -Infinity, 1e999, -1e999, 1e-999, 12345678901234567890]");
+  std::vector<double> numbers;
+  json.array([&] { numbers.push_back(json.number()); });
+  ASSERT_EQ(numbers.size(), 7u);
+  EXPECT_TRUE(std::isnan(numbers[0]));
+  EXPECT_EQ(numbers[1], INFINITY);
+  EXPECT_EQ(numbers[2], -INFINITY);
+  EXPECT_EQ(numbers[3], INFINITY);
+  EXPECT_EQ(numbers[4], -INFINITY);
+  EXPECT_EQ(numbers[5], 0);
+  EXPECT_EQ(numbers[6], 12345678901234567890.0);
+
+  JsonReader whole =
+      reader("[1, -3, 4.0, 2e3, 0.5, 1e300, 9223372036854775807, 9223372036854775808, NaN]");
+  std::vector<std::optional<int64_t>> got;
+  whole.array([&] { got.push_back(whole.whole_number()); });
+  EXPECT_EQ(got, (std::vector<std::optional<int64_t>>{1, -3, 4, 2000, std::nullopt, std::nullopt,
+                                                      INT64_MAX, std::nullopt, std::nullopt}));
+}
+
+// Longer than the pieces in which the file is read, so that every kind of value lies across a seam.
+TEST_F(JsonReaderTest, LargeFilesAcrossTheirSeams) {
+  for (uint64_t number = 0; number < 4; ++number) {
+    KeyedRandom random(4, Purpose::kSynthetic, 0, number);
+    Tree tree = Tree::array();
+    for (int i = 0; i < 60'000; ++i) {
+      switch (random.below(4)) {
+        case 0:
+          tree.push_back(std::round(1e5 * random.uniform_double()) / 100);
+          break;
+        case 1:
+          tree.push_back(std::string(random.below(90), 'a') + (random.below(2) == 0 ? "\n\"" : ""));
+          break;
+        case 2:
+          tree.push_back({{std::string(1 + random.below(9), 'k'), {1, true, nullptr}}});
+          break;
+        default:
+          tree.push_back(random.normal());
+      }
+    }
+    tree.push_back(std::string(3'000'000 + random.below(1000), 'x'));
+    tree.push_back(7);
+    const std::string text = tree.dump(number % 2 == 0 ? -1 : 1);
+    ASSERT_GT(text.size(), size_t{1} << 22);
+    EXPECT_TRUE(read_whole(text) == tree) << number;
+    skip_whole(text);
+  }
+}
+
+TEST_F(JsonReaderTest, WhatIsTooDeepOrTooLongIsRefused) {
+  skip_whole(std::string(5000, '[') + std::string(5000, ']'));
+  EXPECT_NE(
+      data_error([&] { skip_whole(std::string(1'000'000, '[')); }).find("10000 open brackets"),
+      std::string::npos);
+  EXPECT_NE(data_error([&] {
+              read_whole("[" + std::string(600, '1') + "]");
+            }).find("more than 511 characters"),
+            std::string::npos);
+  EXPECT_NE(data_error([&] {
+              skip_whole("\"" + std::string(140'000'000, 'a') + "\"");
+            }).find("more than 67108864 characters"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace fcm::loader

@@ -1,0 +1,184 @@
+// Whole detectors: a training pass, and what is found in pictures, by both paths.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "fcm/eval/detection_accuracy.h"
+#include "fcm/image/run_lengths.h"
+#include "tests/parity/detection_cases.h"
+#include "tests/parity/detection_stored.h"
+#include "tests/parity/detector.h"
+#include "tests/parity/golden.h"
+
+namespace fcm::parity {
+namespace {
+
+// The parts of a training file that a case starts from.
+const std::vector<std::string> kGiven{"image.", "gt_", "rpn.", "roi.", "rpn_logits", "rpn_deltas"};
+
+bool is_zero_by_nature(const Entry& entry, const std::string& name) {
+  const auto list = entry.about.value("gradient_exactly_zero", std::vector<std::string>());
+  const std::string whole =
+      name.ends_with(".val") ? name.substr(0, name.size() - std::string(".val").size()) : name;
+  return std::find(list.begin(), list.end(), whole) != list.end();
+}
+
+// Whole tensors as they are, large ones by their samples; logits of masks by the own class alone.
+struct Comparable {
+  Tensors wanted, got;
+};
+
+Comparable comparable(const Entry& entry, const Tensors& stored, const Tensors& computed) {
+  Comparable both{{}, computed};
+  for (const auto& [name, value] : stored) {
+    if (name.ends_with(".idx") || is_zero_by_nature(entry, name)) continue;
+    both.wanted[name] = without_key_bias(name, value);
+    if (!name.ends_with(".val")) continue;
+    const std::string whole = name.substr(0, name.size() - std::string(".val").size());
+    const auto found = computed.find(whole);
+    if (found == computed.end()) continue;
+    both.got[name] = found->second.flatten().index_select(0, stored.at(whole + ".idx"));
+  }
+  for (auto& [name, value] : both.got) {
+    value = without_key_bias(name, value);
+    if (name.ends_with("num_batches_tracked")) value = value.to(at::kLong);
+  }
+  return both;
+}
+
+at::Tensor own_class_logits(const Tensors& stored, int64_t classes) {
+  std::vector<at::Tensor> of_pictures;
+  for (int64_t i = 0; stored.contains(fmt::format("roi.sampled_class.{}", i)); ++i) {
+    const at::Tensor class_R = stored.at(fmt::format("roi.sampled_class.{}", i));
+    of_pictures.push_back(class_R.index_select(0, class_R.ne(classes).nonzero().squeeze(1)));
+  }
+  const at::Tensor class_F = at::cat(of_pictures);
+  return stored.at("mask_logits")
+      .index({at::arange(class_F.size(0), class_F.options()), class_F});
+}
+
+void compare_training(CaseResult& result, const Entry& entry, const Request& request, Path path,
+                      at::ScalarType type) {
+  Tensors stored = read_tensors(entry.path());
+  const DetectorCase c = detector_case(entry, request, stored);
+  const Tensors computed = train_detector(c, stored, path, type);
+  stored["mask_logits"] = own_class_logits(stored, c.options.classes);
+  Comparable both = comparable(entry, stored, computed);
+  if (path == Path::kReference) {  // which counts no batches
+    std::erase_if(both.wanted, [](const auto& each) {
+      return each.first.ends_with("num_batches_tracked");
+    });
+  }
+  compare_detection(result, entry, both.wanted, both.got, type, kGiven);
+}
+
+// Of a pixel of the picture: the mask within the box, bilinear at its centre, zero around.
+double pasted_value(const at::Tensor& mask_SS, const std::array<double, 4>& box, int64_t col,
+                    int64_t row) {
+  const auto side = mask_SS.size(0);
+  const auto place = [&](int64_t pixel, double from, double length) {
+    return (static_cast<double>(pixel) + 0.5 - from) / length * static_cast<double>(side) - 0.5;
+  };
+  const double u = place(col, box[0], box[2]), v = place(row, box[1], box[3]);
+  const auto at_cell = [&](int64_t y, int64_t x) {
+    const bool inside = y >= 0 && x >= 0 && y < side && x < side;
+    return inside ? mask_SS[y][x].item<double>() : 0;
+  };
+  const auto x = static_cast<int64_t>(std::floor(u)), y = static_cast<int64_t>(std::floor(v));
+  const double right = u - std::floor(u), below = v - std::floor(v);
+  return (1 - below) * ((1 - right) * at_cell(y, x) + right * at_cell(y, x + 1)) +
+         below * ((1 - right) * at_cell(y + 1, x) + right * at_cell(y + 1, x + 1));
+}
+
+// A pixel may differ whose value rounding brings to the other side of .5: that of the mask, or of
+// the box, which may be off by a thousandth of a pixel. (In a box of a few pixels that is much.)
+bool is_near_half(const at::Tensor& mask_SS, const std::array<double, 4>& box, int64_t col,
+                  int64_t row) {
+  constexpr double kOfMask = 1e-4, kOfBox = 1e-3;
+  const double value = pasted_value(mask_SS, box, col, row);
+  if (std::abs(value - 0.5) < kOfMask) return true;
+  for (size_t side = 0; side < 4; ++side) {
+    for (const double by : {-kOfBox, kOfBox}) {
+      std::array<double, 4> moved = box;
+      moved[side] += by;
+      if ((pasted_value(mask_SS, moved, col, row) < 0.5) != (value < 0.5)) return true;
+    }
+  }
+  return false;
+}
+
+// Boxes, scores, classes and masks in the pictures that the frames were made of.
+void compare_in_pictures(CaseResult& result, const Entry& entry, const Tensors& stored,
+                         const Tensors& found, int64_t side) {
+  const nlohmann::json results = read_json(entry.folder / (entry.stem() + ".results.json"));
+  for (size_t i = 0; i < results.size(); ++i) {
+    const nlohmann::json& one = results[i];
+    const auto of = [&](const char* name) {
+      return found.at(fmt::format("raw.{}.{}", name, i)).to(at::kFloat);
+    };
+    const models::Detections raw{of("boxes"), of("scores"), of("classes").to(at::kLong),
+                                 of("masks")};
+    const std::vector<eval::CocoDetection> objects =
+        eval::detections_in_picture(raw, side, {one.at("height"), one.at("width")});
+    const nlohmann::json& wanted = one.at("results");
+    if (objects.size() != wanted.size()) {
+      add_fault(result, fmt::format("picture {}: {} detections, wanted {}", i, objects.size(),
+                                    wanted.size()));
+      continue;
+    }
+    for (size_t object = 0; object < objects.size(); ++object) {
+      const std::string name = fmt::format("results.{}.{}", i, object);
+      const nlohmann::json& entry_of = wanted[object];
+      const auto box = entry_of.at("bbox").get<std::vector<double>>();
+      for (size_t k = 0; k < 4; ++k) {
+        compare(result, name + ".bbox", at::scalar_tensor(objects[object].box[k], at::kDouble),
+                at::scalar_tensor(box[k], at::kDouble), 1e-3, /*largest=*/1);
+      }
+      if (objects[object].category != entry_of.at("category_id").get<int64_t>()) {
+        add_fault(result, name + ": another class");
+      }
+      const image::RunLengths mask = image::parse_run_lengths(
+          entry_of.at("segmentation").at("counts").get<std::string>(), one.at("height"),
+          one.at("width"));
+      const auto a = image::decode_mask(mask), b = image::decode_mask(*objects[object].mask);
+      for (int64_t pixel = 0; pixel < std::ssize(a); ++pixel) {
+        if (a[static_cast<size_t>(pixel)] == b[static_cast<size_t>(pixel)]) continue;
+        if (is_near_half(raw.masks_NSS[static_cast<int64_t>(object)], objects[object].box,
+                         pixel % mask.cols, pixel / mask.cols)) {
+          continue;
+        }
+        add_fault(result, fmt::format("{}: pixel {} of the mask differs", name, pixel));
+      }
+    }
+  }
+  for (const auto& [name, value] : stored) {
+    if (!name.starts_with("boxes.")) continue;
+    ++result.tensors;  // compared above, with what else the results hold
+  }
+}
+
+void compare_found(CaseResult& result, const Entry& entry, const Request& request, Path path,
+                   at::ScalarType type) {
+  const Tensors stored = read_tensors(entry.path());
+  const Tensors training = read_tensors(entry.folder / (entry.stem() + ".train.safetensors"));
+  const DetectorCase c = detector_case(entry, request, training);
+  const Tensors found = detect_objects(c, path, type);
+  compare_detection(result, entry, stored, found, type, {"boxes.", "scores.", "classes."});
+  compare_in_pictures(result, entry, stored, found, c.options.backbone.rows);
+}
+
+}  // namespace
+
+std::vector<CaseResult> detector_cases(const Entry& entry, const Request& request) {
+  const bool trains = entry.file.find(".train.") != std::string::npos;
+  return detection_in_two_types(entry, request,
+                                [&](CaseResult& result, Path path, at::ScalarType type) {
+                                  const auto run = trains ? compare_training : compare_found;
+                                  run(result, entry, request, path, type);
+                                });
+}
+
+}  // namespace fcm::parity

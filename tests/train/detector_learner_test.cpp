@@ -1,0 +1,126 @@
+// A detector's updates: what is not finite, the state that decides the next one, and that it learns.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <string>
+
+#include "tests/support/compare.h"
+#include "tests/train/small_detector.h"
+
+namespace fcm::train {
+namespace {
+
+DetectorLearner fresh_detector(const recipe::Recipe& recipe) {
+  return DetectorLearner(small_detector(recipe), recipe);
+}
+
+std::map<std::string, at::Tensor> values_of(const DetectorLearner& learner) {
+  std::map<std::string, at::Tensor> tensors;
+  for (const nn::Parameter& parameter : learner.model().parameters().all()) {
+    tensors[parameter.name] = parameter.value.detach().clone();
+  }
+  return tensors;
+}
+
+bool all_equal(const std::map<std::string, at::Tensor>& a,
+               const std::map<std::string, at::Tensor>& b) {
+  return std::ranges::all_of(
+      a, [&](const auto& each) { return at::equal(each.second, b.at(each.first)); });
+}
+
+TEST(DetectorLearner, HasFiveLossesWhoseSumIsItsOwn) {
+  const recipe::Recipe recipe = small_detector_recipe();
+  DetectorLearner learner = fresh_detector(recipe);
+  const StepResult result = learner.update(first_objects(recipe), {1e-3, 6});
+  ASSERT_TRUE(result.applied);
+  ASSERT_EQ(result.target_losses.size(), 5u);
+  double sum = 0;
+  for (const auto& [name, value] : result.target_losses) {
+    EXPECT_GT(value, 0) << name;
+    sum += value;
+  }
+  EXPECT_NEAR(sum, result.loss, 1e-5 * result.loss);
+}
+
+TEST(DetectorLearner, WhatIsNotFiniteChangesNothingNorAnyStatistic) {
+  const test::OneThread one_thread;
+  const recipe::Recipe recipe = small_detector_recipe();
+  DetectorLearner learner = fresh_detector(recipe);
+  const loader::Batch batch = first_objects(recipe);
+  ASSERT_TRUE(learner.update(batch, {1e-3, 6}).applied);
+  for (const char* name :
+       {"backbone.bottom_up.patch_embed1.proj.bias",
+        "proposal_generator.rpn_head.anchor_deltas.bias", "roi_heads.mask_head.deconv.bias"}) {
+    at::Tensor bias = learner.model().parameters().find(name).value;
+    const at::NoGradGuard no_grad;
+    const at::Tensor kept = bias.clone();
+    const auto before = values_of(learner);
+    bias.fill_(std::numeric_limits<float>::quiet_NaN());
+    {
+      const at::AutoGradMode grad(true);
+      EXPECT_FALSE(learner.update(batch, {1e-3, 3}).applied) << name;
+    }
+    bias.copy_(kept);
+    EXPECT_TRUE(all_equal(values_of(learner), before)) << name;
+  }
+  EXPECT_EQ(learner.updates(), 1);
+  const auto before = values_of(learner);
+  EXPECT_TRUE(learner.update(batch, {1e-3, 6}).applied);
+  EXPECT_FALSE(all_equal(values_of(learner), before)) << "the comparison can fail";
+}
+
+TEST(DetectorLearner, GoesOnFromItsStateWithTheSameBits) {
+  const test::OneThread one_thread;
+  const recipe::Recipe recipe = small_detector_recipe();
+  const loader::Batch batch = first_objects(recipe);
+  DetectorLearner whole = fresh_detector(recipe), second = fresh_detector(recipe),
+                  other = fresh_detector(recipe);
+  whole.update(batch, {1e-3, 6});
+  {
+    const PublishedTensors model = whole.model_state(), optimizer = whole.optimizer_state();
+    checkpoint::Checkpoint checkpoint;
+    checkpoint.path = "saved";
+    checkpoint.model.tensors = model.views;
+    checkpoint.optimizer.tensors = optimizer.views;
+    checkpoint.state = {{"counters", Counters{}.to_json()}, {"optimizer_steps", whole.updates()}};
+    second.restore(checkpoint);
+  }
+  for (DetectorLearner* learner : {&whole, &second, &other}) learner->update(batch, {1e-3, 6, 1});
+  EXPECT_TRUE(all_equal(values_of(second), values_of(whole)));
+  EXPECT_FALSE(all_equal(values_of(other), values_of(whole))) << "it has not learned";
+}
+
+TEST(DetectorLearner, DrawsByStep) {
+  const test::OneThread one_thread;
+  const recipe::Recipe recipe = small_detector_recipe();
+  const loader::Batch batch = first_objects(recipe);
+  const auto loss_at = [&](int64_t step) {
+    DetectorLearner learner = fresh_detector(recipe);
+    StepPlan plan{1e-3, 6};
+    plan.step = step;
+    return learner.update(batch, plan).loss;
+  };
+  EXPECT_EQ(loss_at(0), loss_at(0));
+  EXPECT_NE(loss_at(0), loss_at(1));
+}
+
+TEST(DetectorLearner, Learns) {
+  recipe::Recipe recipe = small_detector_recipe();
+  recipe.detect().detector.drop_path = 0;
+  const loader::Batch batch = first_objects(recipe);
+  DetectorLearner learner = fresh_detector(recipe);
+  const double first = learner.update(batch, {3e-3, 6}).loss;
+  double last = first;
+  for (int64_t step = 1; step < 40; ++step) {
+    StepPlan plan{3e-3, 6};
+    plan.step = step;
+    last = learner.update(batch, plan).loss;
+  }
+  EXPECT_LT(last, 0.7 * first);
+}
+
+}  // namespace
+}  // namespace fcm::train

@@ -1,0 +1,69 @@
+// A detector that trains in a moment, and pictures with objects for it.
+#pragma once
+
+#include <memory>
+
+#include "fcm/recipe/setup.h"
+#include "fcm/train/learners/detect.h"
+#include "tests/loader/frame_support.h"
+#include "tests/train/small_model.h"
+
+namespace fcm::train {
+
+inline constexpr int64_t kObjectPictures = 24, kClassesOfObjects = 3;
+
+// Four steps of six make an epoch. A gradient that is nothing but rounding, as of the bias in front
+// of a batch normalisation, makes no step of Adam's because of this epsilon.
+inline recipe::Recipe small_detector_recipe() {
+  const recipe::Recipe pretraining = small_recipe();
+  recipe::Recipe recipe;
+  recipe.task = recipe::Detect{};
+  recipe.model = pretraining.model;
+  recipe.encoder = pretraining.encoder;
+  recipe.encoder.strides = {2, 2, 2};
+  recipe.encoder.dims = {8, 12, 16};
+  recipe.encoder.depths = {1, 1, 2};
+  recipe.encoder.heads = 2;
+  recipe.encoder.mlp_ratios = {2, 2, 2};
+  recipe.data = test::frame_options(64).data;
+  recipe::DetectorSection& section = recipe.detect().detector;
+  section.window = 4;
+  section.global_blocks = {1};
+  section.channels = 8;
+  section.box_features = 16;
+  section.drop_path = 0.2;
+  section.sampled_anchors = 32;
+  section.proposals_before_nms = {60, 40};
+  section.proposals = {20, 20};
+  section.sampled_regions = 16;
+  recipe.detect().jitter.scale_range = {0.8, 1.25};
+  recipe.optim = pretraining.optim;
+  recipe.optim.schedule = "step_cosine";
+  recipe.optim.epochs = 2;
+  recipe.optim.warmup_epochs = 0;
+  recipe.optim.base_lr = 0.02;
+  recipe.optim.epsilon = 1e-3;
+  recipe.run.log_every_steps = 1;
+  return recipe;
+}
+
+inline models::Detector small_detector(const recipe::Recipe& recipe) {
+  return models::Detector(recipe::detector_options(recipe, kClassesOfObjects), 3);
+}
+
+inline std::shared_ptr<const loader::Dataset> small_objects() {
+  return std::make_shared<test::DrawnObjects>(kObjectPictures);
+}
+
+// The first batch that such a learner is given.
+inline loader::Batch first_objects(const recipe::Recipe& recipe) {
+  loader::LoaderRequest request;
+  request.dataset = small_objects();
+  request.data = recipe.data;
+  request.batch_size = recipe.optim.batch_size;
+  request.targets = loader::TargetKind::kInstances;
+  request.jitter = recipe.detect().jitter;
+  return loader::Loader(std::move(request)).next();
+}
+
+}  // namespace fcm::train

@@ -1,0 +1,107 @@
+#include "fcm/viz/objects.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "fcm/viz/class_colours.h"
+#include "tests/viz/pixels.h"
+
+namespace fcm::viz {
+namespace {
+
+image::Image grey_picture(int64_t rows, int64_t cols) {
+  return {rows, cols, 3, std::vector<uint8_t>(static_cast<size_t>(rows * cols * 3), 100)};
+}
+
+ShownObject object_at(double x0, double y0, double x1, double y1) {
+  return {{x0, y0, x1, y1}, std::nullopt, "person", 0.876};
+}
+
+image::RunLengths mask_of(int64_t rows, int64_t cols, const image::Box& box) {
+  std::vector<uint8_t> pixels(static_cast<size_t>(rows * cols));
+  for (int64_t row = box.top; row < box.top + box.rows; ++row) {
+    for (int64_t col = box.left; col < box.left + box.cols; ++col) {
+      pixels[static_cast<size_t>(row * cols + col)] = 1;
+    }
+  }
+  return image::encode_mask(pixels, rows, cols);
+}
+
+TEST(DrawObjects, DrawsABoxWhereItIs) {
+  const image::Image out = draw_objects(grey_picture(600, 800), {object_at(200, 300, 500, 550)});
+  ASSERT_EQ(out.rows, 600);
+  ASSERT_EQ(out.cols, 800);
+  const Colour colour = class_colours(1)[0];
+  EXPECT_EQ(test::pixel(out, 300, 350), colour);
+  EXPECT_EQ(test::pixel(out, 549, 350), colour);
+  EXPECT_EQ(test::pixel(out, 420, 200), colour);
+  EXPECT_EQ(test::pixel(out, 420, 499), colour);
+  EXPECT_EQ(test::pixel(out, 420, 350), (Colour{100, 100, 100}));
+  EXPECT_EQ(test::pixel(out, 420, 501), (Colour{100, 100, 100}));
+}
+
+TEST(DrawObjects, EnlargesSmallPicturesByWholeFactors) {
+  const image::Image out = draw_objects(grey_picture(60, 80), {object_at(20, 30, 50, 55)});
+  EXPECT_EQ(out.rows, 300);
+  EXPECT_EQ(out.cols, 400);
+  EXPECT_EQ(test::pixel(out, 150, 200), class_colours(1)[0]);
+}
+
+TEST(DrawObjects, TintsMasksAndNothingElse) {
+  ShownObject object = object_at(100, 100, 300, 200);
+  object.mask = mask_of(600, 800, {400, 500, 50, 60});
+  const image::Image out = draw_objects(grey_picture(600, 800), {object});
+  const Colour inside = test::pixel(out, 425, 530), colour = class_colours(1)[0];
+  for (size_t channel = 0; channel < 3; ++channel) {
+    EXPECT_NEAR(inside[channel], 0.55 * 100 + 0.45 * colour[channel], 0.51);
+  }
+  EXPECT_EQ(test::pixel(out, 400, 530), colour);  // its edge
+  EXPECT_EQ(test::pixel(out, 399, 530), (Colour{100, 100, 100}));
+  object.mask = mask_of(60, 80, {40, 50, 5, 6});
+  EXPECT_THROW(draw_objects(grey_picture(600, 800), {object}), std::logic_error);
+}
+
+TEST(DrawObjects, NamesDoNotCoverEachOtherWhereThereIsRoom) {
+  const ShownObject object = object_at(200, 300, 500, 550);
+  const image::Image one = draw_objects(grey_picture(600, 800), {object});
+  const image::Image two = draw_objects(grey_picture(600, 800), {object, object});
+  const std::vector<Colour> colours = class_colours(2);
+  // The second name stands elsewhere, in full: a strip of its own colour, less its letters.
+  EXPECT_GT(test::count(two, colours[1]), 300);
+  // The first one is whole but for the stretch of its box that the second name lies on.
+  EXPECT_GT(test::count(two, colours[0]), test::count(one, colours[0]) - 300);
+}
+
+TEST(DrawObjects, TakesBoxesThatLeaveThePictureOrAreEmpty) {
+  const image::Image picture = grey_picture(30, 40);
+  for (const ShownObject& object :
+       {object_at(-50, -50, 500, 500), object_at(10, 10, 10, 10), object_at(39.9, 29.9, 80, 80)}) {
+    const image::Image out = draw_objects(picture, {object});
+    EXPECT_GT(test::count(out, class_colours(1)[0]), 0);
+  }
+  EXPECT_EQ(draw_objects(picture, {}).rows, 300);
+}
+
+TEST(ObjectSheet, ShowsTruthsBesideWhatWasFound) {
+  ObjectRow row{grey_picture(300, 480), {}, {object_at(100, 100, 200, 200)}};
+  const Colour colour = class_colours(1)[0];
+  const image::Image found = object_sheet({row}, "a title");
+  std::swap(row.truths, row.found);
+  row.truths[0].score.reset();
+  const image::Image truth = object_sheet({row}, "a title");
+  const auto first = [&](const image::Image& out) {
+    for (int64_t col = 0; col < out.cols; ++col) {
+      for (int64_t at = 0; at < out.rows; ++at) {
+        if (test::pixel(out, at, col) == colour) return col;
+      }
+    }
+    return int64_t{-1};
+  };
+  ASSERT_GT(first(truth), 0);
+  EXPECT_GT(first(found), first(truth) + 400);
+  EXPECT_THROW(object_sheet({}, ""), std::logic_error);
+}
+
+}  // namespace
+}  // namespace fcm::viz
