@@ -47,7 +47,11 @@ Architecture encoder_of_detector(std::span<const TensorView> tensors, std::strin
          "{}patch_embed1.proj.weight (ConvMAE) or {}patch_embed.proj.weight (MAE, Swin)",
          source, prefix, prefix);
   }
-  if (!found->foreign.empty()) fail(ExitCode::kCheckpoint, "{}: {}", source, found->foreign);
+  // A detector's ViT has no class token, which is what is foreign in it elsewhere.
+  const bool bare_vit = found->kind == "vit" && !found->class_token;
+  if (!bare_vit && !found->foreign.empty()) {
+    fail(ExitCode::kCheckpoint, "{}: {}", source, found->foreign);
+  }
   return *found;
 }
 
@@ -118,7 +122,7 @@ recipe::Recipe recipe_of_detector(const DetectorArchitecture& found, const std::
   recipe.task = recipe::Detect{};
   recipe.model.kind = found.encoder.kind;
   recipe.encoder = found.encoder.encoder;
-  recipe.encoder.norm_epsilon = found.encoder.kind == "vit" ? 1e-6 : 1e-5;
+  recipe.encoder.norm_epsilon = found.encoder.kind == "swin" ? 1e-5 : 1e-6;
   recipe::DetectorSection& section = recipe.detect().detector;
   section.classes = found.classes;
   section.form = found.decomposed ? "decomposed" : "shared_tables";

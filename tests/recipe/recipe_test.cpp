@@ -432,8 +432,10 @@ TEST(FindRecipe, SaysWhatThereIs) {
                 "finetune_swin_base_greenmim_in1k_100ep, finetune_swin_base_in1k_100ep, "
                 "finetune_vit_base_in1k_100ep, greenmim_swin_base_in1k_800ep, "
                 "linprobe_convvit_base_in1k_90ep, linprobe_vit_base_in1k_90ep, "
-                "mae_vit_base_in1k_1600ep, simmim_swin_base_in1k_100ep, "
-                "simmim_swin_base_in1k_800ep, smoke_finetune, smoke_greenmim, smoke_linprobe, "
+                "mae_vit_base_in1k_1600ep, maskrcnn_convvit_base_coco_25ep, "
+                "maskrcnn_convvit_base_coco_vitdet, maskrcnn_swin_base_coco_36ep, "
+                "maskrcnn_vit_base_coco_100ep, simmim_swin_base_in1k_100ep, "
+                "simmim_swin_base_in1k_800ep, smoke_detect, smoke_finetune, smoke_greenmim, smoke_linprobe, "
                 "smoke_mae_pretrain, smoke_mixture, smoke_pretrain, smoke_segment, smoke_simmim"),
             std::string::npos)
       << message;

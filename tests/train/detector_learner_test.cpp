@@ -112,10 +112,10 @@ TEST(DetectorLearner, Learns) {
   recipe.detect().detector.drop_path = 0;
   const loader::Batch batch = first_objects(recipe);
   DetectorLearner learner = fresh_detector(recipe);
-  const double first = learner.update(batch, {3e-3, 6}).loss;
+  const double first = learner.update(batch, {1e-2, 6}).loss;
   double last = first;
-  for (int64_t step = 1; step < 40; ++step) {
-    StepPlan plan{3e-3, 6};
+  for (int64_t step = 1; step < 60; ++step) {
+    StepPlan plan{1e-2, 6};
     plan.step = step;
     last = learner.update(batch, plan).loss;
   }
