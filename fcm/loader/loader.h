@@ -93,8 +93,8 @@ class Loader {
   // The next step's batch; waits for it. Throws Error(kData) when too many pictures are bad. Each
   // rank counts its own slice: that one of them gives up is for the ranks to agree on.
   Batch next();
-  // Of the batches of all ranks; the last one is dropped if short. Of pictures with instances, those
-  // that have an object count.
+  // Of the batches of all ranks; the last one is dropped if short. Where objects are learnt, only
+  // pictures that have one count.
   int64_t steps_per_epoch() const;
 
  private:

@@ -27,8 +27,8 @@ inline CocoTree coco_square(int64_t id, int64_t picture, int64_t category, int64
           {"segmentation", {{10, 10, 20, 10, 20, 20, 10, 20}}}};
 }
 
-// Pictures 3 (40 x 60), 5 (60 x 40) and 9 (32 x 48, which has crowds alone), in no order; categories
-// 2, 7 and 90, in no order.
+// Pictures 3 (40 x 60), 5 (60 x 40) and 9 (32 x 48, which has a crowd alone), and the categories 2,
+// 7 and 90, in no order.
 inline CocoTree small_coco() {
   CocoTree tree;
   tree["info"] = {{"year", 2017}, {"more", {1, {{"deep", nullptr}}}}};

@@ -31,7 +31,8 @@ void append_utf8(std::string& text, uint32_t point) {
 
 }  // namespace
 
-JsonReader::JsonReader(const std::filesystem::path& path) : file_(path), buffer_(kPiece) {
+JsonReader::JsonReader(const std::filesystem::path& path)
+    : file_(path), buffer_(static_cast<size_t>(std::min<uint64_t>(file_.size() + 1, kPiece))) {
   constexpr std::string_view kUtf8Mark = "\xEF\xBB\xBF";
   more();
   if (std::string_view(at(), end_ - begin_).starts_with(kUtf8Mark)) begin_ += kUtf8Mark.size();
