@@ -53,9 +53,7 @@ class ReferenceDetector final : public PublishedForm {
                      deviation_311 = at::tensor(recipe.data.deviation, at::kFloat).view({3, 1, 1});
     const at::Tensor pictures_BCHW =
         models::pictures_of(batch).permute({0, 3, 1, 2}).to(at::kFloat) / 255;
-    images_BCHW_ = ((pictures_BCHW - mean_311) / deviation_311)
-                       .contiguous()
-                       .to(model_.device());
+    images_BCHW_ = ((pictures_BCHW - mean_311) / deviation_311).contiguous().to(model_.device());
     for (const loader::Instances& one : labelled_) frames_.push_back(frame_of(one));
   }
 
@@ -80,9 +78,9 @@ class ReferenceDetector final : public PublishedForm {
     for (int64_t i = 0; i < boxes.size(0); ++i) {
       const auto* corner = boxes.const_data_ptr<float>() + 4 * i;
       const loader::Instances& of = labelled_[static_cast<size_t>(picture)];
-      std::vector<uint8_t> mask = loader::mask_target_of(
-          of.instances[static_cast<size_t>(truths[i].item<int64_t>())],
-          {corner[0], corner[1], corner[2], corner[3]}, kSide);
+      std::vector<uint8_t> mask =
+          loader::mask_target_of(of.instances[static_cast<size_t>(truths[i].item<int64_t>())],
+                                 {corner[0], corner[1], corner[2], corner[3]}, kSide);
       masks.push_back(at::from_blob(mask.data(), {kSide, kSide}, at::kByte).to(at::kFloat));
     }
     return at::stack(masks).to(model_.device());
@@ -93,9 +91,8 @@ class ReferenceDetector final : public PublishedForm {
     const auto choose = [](const std::vector<boxes::Choice>& choices, int64_t total,
                            int64_t most_positive) {
       return [&choices, total, most_positive](int64_t picture, const at::Tensor& label_N) {
-        const boxes::Sampled sampled =
-            boxes::sample(label_N.to(at::kChar), {total, most_positive},
-                          choices[static_cast<size_t>(picture)]);
+        const boxes::Sampled sampled = boxes::sample(label_N.to(at::kChar), {total, most_positive},
+                                                     choices[static_cast<size_t>(picture)]);
         return std::pair(sampled.positive_P, sampled.negative_Q);
       };
     };

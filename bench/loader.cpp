@@ -39,7 +39,8 @@ struct Stages {
 
 class Bench {
  public:
-  // What the loader is asked for; the published transform of pretraining where it has neither pipeline nor jitter.
+  // What the loader is asked for; the published transform of pretraining where it has neither
+  // pipeline nor jitter.
   Bench(loader::LoaderRequest asked, int64_t threads)
       : asked_(std::move(asked)),
         dataset_(asked_.dataset),

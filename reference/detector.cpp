@@ -38,9 +38,9 @@ std::vector<at::Tensor> anchors_of(const std::vector<at::Tensor>& maps,
   std::vector<at::Tensor> levels;
   for (size_t i = 0; i < maps.size(); ++i) {
     const int64_t stride = options.strides[i];
-    levels.push_back(anchors_of_map(maps[i].size(2), maps[i].size(3), stride,
-                                    8 * static_cast<double>(stride))
-                         .to(maps[i].device(), type));
+    levels.push_back(
+        anchors_of_map(maps[i].size(2), maps[i].size(3), stride, 8 * static_cast<double>(stride))
+            .to(maps[i].device(), type));
   }
   return levels;
 }
@@ -73,14 +73,13 @@ at::Tensor cut_out(const std::vector<at::Tensor>& maps, const DetectorOptions& o
   const at::Tensor side_R = (sides_RD.select(1, 0) * sides_RD.select(1, 1)).sqrt();
   const at::Tensor level_R =
       (4 + (side_R / 224 + 1e-8).log2()).floor().clamp(2, 5).to(at::kLong) - 2;
-  at::Tensor pooled =
-      at::zeros({boxes_R4.size(0), maps[0].size(1), bins, bins}, maps[0].options());
+  at::Tensor pooled = at::zeros({boxes_R4.size(0), maps[0].size(1), bins, bins}, maps[0].options());
   for (size_t level = 0; level < kCutLevels; ++level) {
     const at::Tensor here = level_R.eq(static_cast<int64_t>(level)).nonzero().squeeze(1);
     if (here.size(0) == 0) continue;
-    const at::Tensor cut = roi_align(maps[level], boxes_R4.index_select(0, here),
-                                     picture_R.index_select(0, here),
-                                     1.0 / static_cast<double>(options.strides[level]), bins);
+    const at::Tensor cut =
+        roi_align(maps[level], boxes_R4.index_select(0, here), picture_R.index_select(0, here),
+                  1.0 / static_cast<double>(options.strides[level]), bins);
     pooled = pooled.index_put({here}, cut.to(pooled.scalar_type()));
   }
   return pooled;
@@ -139,16 +138,15 @@ std::pair<at::Tensor, at::Tensor> anchor_targets(const at::Tensor& anchors_A4,
   std::vector<at::Tensor> labels, targets;
   for (size_t i = 0; i < labelled.size(); ++i) {
     const at::Tensor truth_T4 = labelled[i].boxes_T4.to(anchors_A4.scalar_type());
-    const MatchedBoxes match =
-        matched_boxes(overlap_matrix(truth_T4, anchors_A4), 0.3, 0.7, true);
+    const MatchedBoxes match = matched_boxes(overlap_matrix(truth_T4, anchors_A4), 0.3, 0.7, true);
     const auto [positive, negative] = pass.anchors(static_cast<int64_t>(i), match.label_N);
     at::Tensor label_A = at::full({anchors_A4.size(0)}, -1, positive.options());
     label_A.index_fill_(0, positive, 1).index_fill_(0, negative, 0);
     labels.push_back(label_A);
-    targets.push_back(truth_T4.size(0) > 0
-                          ? deltas_between(anchors_A4, truth_T4.index_select(0, match.truth_N),
-                                           kOfAnchors)
-                          : at::zeros_like(anchors_A4));
+    targets.push_back(
+        truth_T4.size(0) > 0
+            ? deltas_between(anchors_A4, truth_T4.index_select(0, match.truth_N), kOfAnchors)
+            : at::zeros_like(anchors_A4));
   }
   return {at::stack(labels), at::stack(targets)};
 }
@@ -157,8 +155,8 @@ std::pair<at::Tensor, at::Tensor> anchor_targets(const at::Tensor& anchors_A4,
 
 DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& options,
                                const at::Tensor& images_BCHW,
-                               const std::vector<LabelledFrame>& labelled,
-                               const DetectorPass& pass, const nn::Observer& observer) {
+                               const std::vector<LabelledFrame>& labelled, const DetectorPass& pass,
+                               const nn::Observer& observer) {
   const Layers layers(weights, options.compute);
   const std::vector<at::Tensor> maps =
       pyramid_of(layers, weights, options, images_BCHW, pass.drop_path, true, observer);
@@ -169,8 +167,7 @@ DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& op
     logits.push_back(levels.back().logits());
     deltas.push_back(levels.back().deltas());
   }
-  const at::ScalarType type =
-      deltas[0].scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const at::ScalarType type = deltas[0].scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const std::vector<at::Tensor> anchors = anchors_of(maps, options, type);
   const int64_t rows = images_BCHW.size(2), cols = images_BCHW.size(3);
   const SampledRegions regions = sampled_regions(
@@ -190,11 +187,10 @@ DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& op
 
   const at::Tensor& foreground_F = regions.foreground_F;
   const at::Tensor boxes_F4 = regions.boxes_R4.index_select(0, foreground_F);
-  const at::Tensor logits_FKSS =
-      mask_head(layers, "roi_heads.mask_head.",
-                cut_out(maps, options, boxes_F4, regions.picture_R.index_select(0, foreground_F),
-                        kMaskCells),
-                true);
+  const at::Tensor logits_FKSS = mask_head(
+      layers, "roi_heads.mask_head.",
+      cut_out(maps, options, boxes_F4, regions.picture_R.index_select(0, foreground_F), kMaskCells),
+      true);
   std::vector<at::Tensor> targets;
   int64_t first = 0;
   for (size_t i = 0; i < labelled.size(); ++i) {
@@ -229,9 +225,8 @@ std::vector<FoundObjects> find_objects(const Weights& weights, const DetectorOpt
   const at::ScalarType type =
       levels[0].deltas_BDHW.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const int64_t rows = images_BCHW.size(2), cols = images_BCHW.size(3);
-  const std::vector<FoundProposals> proposals =
-      proposals_of(levels, anchors_of(maps, options, type), options.testing_proposals, rows, cols,
-                   observer);
+  const std::vector<FoundProposals> proposals = proposals_of(
+      levels, anchors_of(maps, options, type), options.testing_proposals, rows, cols, observer);
   std::vector<FoundObjects> found;
   for (int64_t i = 0; i < images_BCHW.size(0); ++i) {
     const at::Tensor& regions_P4 = proposals[static_cast<size_t>(i)].boxes_P4;
@@ -241,14 +236,12 @@ std::vector<FoundObjects> find_objects(const Weights& weights, const DetectorOpt
     const BoxHeadResult box =
         box_head(layers, "roi_heads.",
                  cut_out(maps, options, regions_P4, here(regions_P4), kBoxCells), false);
-    const at::Tensor boxes_PD =
-        boxes_at_deltas(box.deltas_RD.to(type), regions_P4, kOfRegions);
-    const FoundDetections best =
-        box_inference(boxes_PD, box.scores_RC.to(type).softmax(1), rows, cols, options.least_score,
-                      0.5, options.detections);
-    const at::Tensor masks_NKSS = mask_head(
-        layers, "roi_heads.mask_head.",
-        cut_out(maps, options, best.boxes_D4, here(best.boxes_D4), kMaskCells), false);
+    const at::Tensor boxes_PD = boxes_at_deltas(box.deltas_RD.to(type), regions_P4, kOfRegions);
+    const FoundDetections best = box_inference(boxes_PD, box.scores_RC.to(type).softmax(1), rows,
+                                               cols, options.least_score, 0.5, options.detections);
+    const at::Tensor masks_NKSS =
+        mask_head(layers, "roi_heads.mask_head.",
+                  cut_out(maps, options, best.boxes_D4, here(best.boxes_D4), kMaskCells), false);
     const at::Tensor own_NSS = masks_NKSS.index(
         {at::arange(best.classes_D.size(0), best.classes_D.options()), best.classes_D});
     found.push_back({best.boxes_D4, best.scores_D, best.classes_D, own_NSS.sigmoid()});

@@ -17,9 +17,10 @@ namespace fcm::reference {
 
 struct DetectorOptions : DetectorBackboneOptions {
   int64_t classes = 80;
-  std::vector<int64_t> strides{4, 8, 16, 32, 64};  // of p2 to p6; anchors have 8 times as long sides
-  int64_t sampled_anchors = 256, sampled_regions = 512;         // of a picture
-  std::pair<int64_t, int64_t> training_proposals{2000, 1000};   // before and after suppression
+  std::vector<int64_t> strides{4, 8, 16, 32,
+                               64};  // of p2 to p6; anchors have 8 times as long sides
+  int64_t sampled_anchors = 256, sampled_regions = 512;        // of a picture
+  std::pair<int64_t, int64_t> training_proposals{2000, 1000};  // before and after suppression
   std::pair<int64_t, int64_t> testing_proposals{1000, 1000};
   double least_score = 0.05;
   int64_t detections = 100;
@@ -35,12 +36,11 @@ struct DetectorPass {
   nn::DropPath drop_path = {};
   // Of a picture's candidates with labels [N] (1, 0 or -1): those to learn from, positives and
   // negatives.
-  using Choose = std::function<std::pair<at::Tensor, at::Tensor>(int64_t picture,
-                                                                 const at::Tensor& label_N)>;
+  using Choose =
+      std::function<std::pair<at::Tensor, at::Tensor>(int64_t picture, const at::Tensor& label_N)>;
   Choose anchors, regions;
   // Masks of truths (indices [M]) within boxes [M, 4]: [M, 28, 28].
-  std::function<at::Tensor(int64_t picture, const at::Tensor& boxes_M4,
-                           const at::Tensor& truths_M)>
+  std::function<at::Tensor(int64_t picture, const at::Tensor& boxes_M4, const at::Tensor& truths_M)>
       masks;
 };
 
@@ -54,8 +54,8 @@ struct DetectorLosses {
 // "objectness.<picture>", "box_scores", "box_deltas" and "mask_logits" of the own class.
 DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& options,
                                const at::Tensor& images_BCHW,
-                               const std::vector<LabelledFrame>& labelled,
-                               const DetectorPass& pass, const nn::Observer& observer = {});
+                               const std::vector<LabelledFrame>& labelled, const DetectorPass& pass,
+                               const nn::Observer& observer = {});
 
 struct FoundObjects {
   at::Tensor boxes_N4, scores_N, classes_N, masks_NSS;

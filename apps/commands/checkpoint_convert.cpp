@@ -24,11 +24,10 @@ Action checkpoint_convert(Flags& flags) {
       .add("out,--out", request->out, "PATH",
            "A file; a folder for native, hf, timm and transformers")
       .required();
-  flags.add_choice(
-      "--to", request->to,
-      {"native", "pth", "safetensors", "hf", "encoder", "timm", "transformers", "mmseg",
-       "detectron2"},
-      "The format, see below");
+  flags.add_choice("--to", request->to,
+                   {"native", "pth", "safetensors", "hf", "encoder", "timm", "transformers",
+                    "mmseg", "detectron2"},
+                   "The format, see below");
   add_set_of_checkpoint(flags, request->checkpoint.set);
   add_overwrite(flags, request->overwrite, "Replace what is at --out");
   add_reading_threads(flags, request->threads);

@@ -11,15 +11,17 @@ Action eval(Flags& flags) {
     bool latency = false;
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("Accuracy of a classifier, mIoU of a segmenter or AP of a detector, in all and by class",
-                 "Example:\n  fastconvmae eval --data synthetic --checkpoint runs/tuned --set "
-                 "classifier.eval_crop=0.875");
+  flags.describe(
+      "Accuracy of a classifier, mIoU of a segmenter or AP of a detector, in all and by class",
+      "Example:\n  fastconvmae eval --data synthetic --checkpoint runs/tuned --set "
+      "classifier.eval_crop=0.875");
   tasks::EvalRequest& eval = arguments->eval;
   const Flag data = add_data(flags, eval.data);
   add_checkpoint(flags, eval.checkpoint.path).required();
   add_set_of_checkpoint(flags, eval.checkpoint.set);
   flags.add("--batch", eval.batch, {1, 1 << 20}, "Pictures a pass; changes no count");
-  const Flag out = flags.add("--out", eval.out, "DIR", "Folder for result.json, a picture, and a detector's detections.json");
+  const Flag out = flags.add("--out", eval.out, "DIR",
+                             "Folder for result.json, a picture, and a detector's detections.json");
   flags
       .add("--latency", arguments->latency,
            "Pictures a second and memory instead, fp32 and bf16, one at a time and --batch")

@@ -48,11 +48,10 @@ std::vector<CocoDetection> detections_in_picture(const models::Detections& found
     const auto& [x0, y0, x1, y1] = one.box;
     const std::span probabilities(masks_NSS.const_data_ptr<float>() + one.index * mask_size,
                                   static_cast<size_t>(mask_size));
-    objects.push_back({as_corner_and_size(x0, y0, x1, y1),
-                       scores_N.const_data_ptr<float>()[one.index],
-                       classes_N.const_data_ptr<int64_t>()[one.index],
-                       image::paste_mask(probabilities, mask_side, one.box, picture.rows,
-                                         picture.cols)});
+    objects.push_back(
+        {as_corner_and_size(x0, y0, x1, y1), scores_N.const_data_ptr<float>()[one.index],
+         classes_N.const_data_ptr<int64_t>()[one.index],
+         image::paste_mask(probabilities, mask_side, one.box, picture.rows, picture.cols)});
   }
   return objects;
 }
@@ -84,8 +83,7 @@ DetectionAccuracy detection_accuracy(const FindObjects& find, int64_t classes,
   const auto bad = loader::for_each_frame(
       {dataset, frame_options(recipe), threads, {group.rank(), group.size()}},
       [&](loader::TestFrame&& frame) {
-        const std::vector<CocoDetection> found =
-            objects_in_frame(find, frame.frame, frame.picture);
+        const std::vector<CocoDetection> found = objects_in_frame(find, frame.frame, frame.picture);
         const loader::Instances labelled = dataset->instances(frame.index);
         const std::vector<CocoTruth> truths = truths_of(labelled);
         boxes.add(labelled.picture, found, truths);

@@ -68,8 +68,7 @@ void take_tables(const encoder::Shapes& shapes, DetectorArchitecture& found) {
     found.window = window_of_table(shapes.at(kWindowTable, 0));
   }
   const auto side = std::llround(std::sqrt(static_cast<double>(encoder.patches)));
-  const bool square = side > 0 && side * side == encoder.patches &&
-                      shapes.has(kGlobalTable, 2) &&
+  const bool square = side > 0 && side * side == encoder.patches && shapes.has(kGlobalTable, 2) &&
                       shapes.at(kGlobalTable, 0) == rows_of_table(side);
   if (square) found.rows = found.cols = side;
 }
@@ -134,8 +133,8 @@ recipe::Recipe recipe_of_detector(const DetectorArchitecture& found, const std::
   recipe.data.interpolation = "bilinear";
   const int64_t side = found.rows * recipe.encoder.patch_side();
   constexpr int64_t kPublishedSide = 1024;
-  recipe.data.image_size = side > 0 ? std::vector{side, side}
-                                    : std::vector{kPublishedSide, kPublishedSide};
+  recipe.data.image_size =
+      side > 0 ? std::vector{side, side} : std::vector{kPublishedSide, kPublishedSide};
   return recipe;
 }
 
@@ -191,8 +190,8 @@ std::vector<std::string> detector_assumptions(const Checkpoint& checkpoint,
                        fmt::join(section.global_blocks, ", ")));
   }
   if (section.form == "decomposed") {
-    assume("detector.window", fmt::format("detector.window = {} (--set detector.window=N)",
-                                          section.window));
+    assume("detector.window",
+           fmt::format("detector.window = {} (--set detector.window=N)", section.window));
   }
   assume("data.image_size",
          fmt::format("data.image_size = [{}], the frame that pictures are brought into (--set "

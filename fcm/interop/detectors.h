@@ -15,12 +15,12 @@
 namespace fcm::interop {
 
 struct DetectorArchitecture {
-  Architecture encoder;         // with heads, which the tables of relative positions tell
-  bool decomposed = false;      // the form: recipe key detector.form
-  int64_t rows = 0, cols = 0;   // of patches; 0: no square, or no table tells it
-  int64_t window = 0;           // patches a side; 0: a Swin
-  int64_t classes = 0;          // without the background
-  int64_t channels = 0;         // of the pyramid
+  Architecture encoder;        // with heads, which the tables of relative positions tell
+  bool decomposed = false;     // the form: recipe key detector.form
+  int64_t rows = 0, cols = 0;  // of patches; 0: no square, or no table tells it
+  int64_t window = 0;          // patches a side; 0: a Swin
+  int64_t classes = 0;         // without the background
+  int64_t channels = 0;        // of the pyramid
   int64_t box_features = 0;
 };
 

@@ -13,16 +13,16 @@
 
 namespace fcm::interop {
 
-// Of a file's "iteration", the last that was done from 0 on, as the checkpoint's step. Nothing where
-// there is none.
+// Of a file's "iteration", the last that was done from 0 on, as the checkpoint's step. Nothing
+// where there is none.
 void take_iteration(const formats::Value& root, checkpoint::Checkpoint& checkpoint);
 
 // What is written.
 struct Detectron2File {
   std::span<const formats::TensorView> model;  // names of models::Detector, any order
   int64_t steps = 0;                           // updates that were done
-  std::string recipe;                          // its text, beside what is published; empty: not known
-  std::string about;                           // likewise: about.h
+  std::string recipe;  // its text, beside what is published; empty: not known
+  std::string about;   // likewise: about.h
 };
 
 // Writes what detectron2's DetectionCheckpointer loads and torch.load(weights_only=True) reads:

@@ -1,6 +1,6 @@
-// Weights of what stands on an encoder and changes it: segmenters and detectors, whose encoders have
-// tables and scales that no other one has. One place for whoever has to tell them apart. Links no
-// LibTorch.
+// Weights of what stands on an encoder and changes it: segmenters and detectors, whose encoders
+// have tables and scales that no other one has. One place for whoever has to tell them apart. Links
+// no LibTorch.
 #pragma once
 
 #include <span>

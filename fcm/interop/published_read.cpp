@@ -284,8 +284,8 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
   if (kind == Downstream::kDetector) take_iteration(file.root, checkpoint);
   const formats::Value* optimizer = file.root.find("optimizer");
   if (optimizer != nullptr && kind != Downstream::kNone) {
-    checkpoint.state["optimizer_left_out"] = fmt::format(
-        "{}: {} goes on in the folder of its own run alone", source, name_of(kind));
+    checkpoint.state["optimizer_left_out"] =
+        fmt::format("{}: {} goes on in the folder of its own run alone", source, name_of(kind));
   } else if (optimizer != nullptr && !wanted.empty()) {
     checkpoint.state["optimizer_left_out"] =
         fmt::format("{}: they belong to the weights that were trained, not to {}", source, wanted);

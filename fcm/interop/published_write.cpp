@@ -11,8 +11,8 @@
 #include "fcm/formats/plain_data.h"
 #include "fcm/interop/about.h"
 #include "fcm/interop/adapters.h"
-#include "fcm/interop/published.h"
 #include "fcm/interop/downstream.h"
+#include "fcm/interop/published.h"
 #include "fcm/interop/values.h"
 
 namespace fcm::interop {

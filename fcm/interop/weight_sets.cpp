@@ -102,12 +102,12 @@ class Collector {
 
 // --- sets of a dict ---
 
-// Tensors by which an encoder, a segmenter or a detector is known; what stands in front of one stands in front
-// of all of it.
+// Tensors by which an encoder, a segmenter or a detector is known; what stands in front of one
+// stands in front of all of it.
 constexpr std::string_view kTransformers = "embeddings.patch_embeddings.projection.weight";
-constexpr std::array<std::string_view, 5> kAnchors = {
-    "patch_embed.proj.weight", "patch_embed1.proj.weight", kTransformers, kSegmenterClasses,
-    kDetectorClasses};
+constexpr std::array<std::string_view, 5> kAnchors = {"patch_embed.proj.weight",
+                                                      "patch_embed1.proj.weight", kTransformers,
+                                                      kSegmenterClasses, kDetectorClasses};
 
 // Whether only wrappers stand in front, which the published names are known under anyhow.
 bool is_plain(std::string_view prefix) {

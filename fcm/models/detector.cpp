@@ -15,8 +15,8 @@
 namespace fcm::models {
 namespace {
 
-constexpr int64_t kLevels = 5;        // p2 to p6
-constexpr size_t kRegionLevels = 4;   // from which regions are cut
+constexpr int64_t kLevels = 5;       // p2 to p6
+constexpr size_t kRegionLevels = 4;  // from which regions are cut
 constexpr int64_t kBoxBins = 7, kMaskBins = 14;
 constexpr double kSideOfAnchors = 8;  // in strides of their level
 
@@ -52,8 +52,8 @@ Detector::Detector(const DetectorOptions& options, uint64_t seed, const at::Tens
     simple_pyramid_.emplace(backbone, heads::SimplePyramidOptions{dim, options.channels});
     of_regions.kind = nn::MapNormOptions::Kind::kLayer;
   } else {
-    pyramid_.emplace(backbone, heads::FeaturePyramidOptions{backbone_channels(of_backbone),
-                                                            options.channels, {}});
+    pyramid_.emplace(backbone, heads::FeaturePyramidOptions{
+                                   backbone_channels(of_backbone), options.channels, {}});
   }
   backbone_ = std::make_unique<DetectorBackbone>(bottom_up, of_backbone);
   if (of_backbone.kind == "vit") adaptor_.emplace(bottom_up, dim);
@@ -113,8 +113,8 @@ std::vector<at::Tensor> Detector::pyramid(const at::Tensor& pixels_BLPD,
                                           const nn::DropPath& drop_path, const nn::Ranks& ranks,
                                           const nn::Observer& observer) const {
   parameters_->round(compute);
-  std::vector<at::Tensor> maps = (*backbone_)(pixels_BLPD.to(compute), plan, compute, drop_path,
-                                              observer);
+  std::vector<at::Tensor> maps =
+      (*backbone_)(pixels_BLPD.to(compute), plan, compute, drop_path, observer);
   if (adaptor_) maps = (*adaptor_)(maps);
   maps = pyramid_ ? (*pyramid_)(maps, ranks) : (*simple_pyramid_)(maps.back());
   for (size_t i = 0; i < maps.size(); ++i) {
@@ -169,9 +169,9 @@ at::Tensor Detector::cut_out(const std::vector<at::Tensor>& maps, const at::Tens
 struct Detector::Regions {
   at::Tensor boxes_R4, picture_R;
   loss::RegionTargets targets;
-  at::Tensor truth_R;                     // index among the picture's truths; of background 0
-  std::vector<int64_t> foreground, all;   // of each picture; foreground comes first
-  at::Tensor foreground_F;                // indices of regions
+  at::Tensor truth_R;                    // index among the picture's truths; of background 0
+  std::vector<int64_t> foreground, all;  // of each picture; foreground comes first
+  at::Tensor foreground_F;               // indices of regions
 };
 
 Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>& proposals,
@@ -187,8 +187,8 @@ Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>&
     // The truths themselves are candidates, so that there is always something to learn from.
     const at::Tensor candidates_N4 =
         at::cat({proposals[i].boxes_P4, truth.boxes_T4.to(proposals[i].boxes_P4.scalar_type())});
-    const boxes::Match match = boxes::match(
-        truth.boxes_T4.to(at::kFloat), candidates_N4.to(at::kFloat), boxes::kRegionMatch);
+    const boxes::Match match = boxes::match(truth.boxes_T4.to(at::kFloat),
+                                            candidates_N4.to(at::kFloat), boxes::kRegionMatch);
     const boxes::Sampled sampled = boxes::sample(match.label_N, wanted, draws.regions[i]);
     const at::Tensor chosen_R = at::cat({sampled.positive_P, sampled.negative_Q});
     const int64_t positives = sampled.positive_P.size(0), count = chosen_R.size(0);
@@ -220,8 +220,8 @@ Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>&
 
 namespace {
 
-// What the anchors of each picture are to learn. Which ones match is decided in float32, whatever the
-// type: truths have anchors that overlap them equally, but for rounding.
+// What the anchors of each picture are to learn. Which ones match is decided in float32, whatever
+// the type: truths have anchors that overlap them equally, but for rounding.
 std::vector<loss::AnchorTargets> anchor_targets(const at::Tensor& anchors_A4,
                                                 const std::vector<FrameTruth>& truths,
                                                 const std::vector<boxes::Choice>& choices,
@@ -276,14 +276,13 @@ Detector::Losses Detector::train(const at::Tensor& pixels_BLPD, const masks::Vie
   const std::vector<at::Tensor> maps =
       pyramid(pixels_BLPD, plan, compute, draws.drop_path, group, observer);
   const std::vector<heads::AnchorPredictions> levels = (*rpn_)(maps);
-  const boxes::FrameAnchors anchors =
-      anchors_of(maps, levels.front().deltas_BA4.scalar_type());
+  const boxes::FrameAnchors anchors = anchors_of(maps, levels.front().deltas_BA4.scalar_type());
   const std::vector<boxes::Proposals> proposed =
       proposals(levels, anchors, options_.training_proposals, observer);
   const Regions regions = sampled_regions(proposed, truths, draws);
   const at::Tensor& foreground_F = regions.foreground_F;
-  const PassCounts counts = counts_of_pass(std::ssize(truths), regions.boxes_R4.size(0),
-                                           foreground_F.size(0), *group);
+  const PassCounts counts =
+      counts_of_pass(std::ssize(truths), regions.boxes_R4.size(0), foreground_F.size(0), *group);
 
   Losses losses;
   losses.pictures = static_cast<int64_t>(counts.pictures);
@@ -330,8 +329,8 @@ Detector::Losses Detector::train(const at::Tensor& pixels_BLPD, const masks::Vie
   return losses;
 }
 
-std::vector<Detections> Detector::detect(const at::Tensor& pixels_BLPD,
-                                         const masks::ViewPlan& plan, at::ScalarType compute,
+std::vector<Detections> Detector::detect(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
+                                         at::ScalarType compute,
                                          const nn::Observer& observer) const {
   const at::NoGradGuard no_grad;
   const std::vector<at::Tensor> maps = pyramid(pixels_BLPD, plan, compute, {}, nullptr, observer);
@@ -376,8 +375,8 @@ std::vector<Detections> Detector::detect(const at::Tensor& pixels_BLPD,
   first = 0;
   for (const boxes::Detections& one : found) {
     const int64_t count = one.boxes_D4.size(0);
-    detections.push_back({one.boxes_D4, one.scores_D, one.classes_D,
-                          masks_NSS.narrow(0, first, count)});
+    detections.push_back(
+        {one.boxes_D4, one.scores_D, one.classes_D, masks_NSS.narrow(0, first, count)});
     first += count;
   }
   return detections;
@@ -390,8 +389,8 @@ nn::Cost detection_heads_cost(const DetectorOptions& options) {
   const auto of = [](int64_t count) { return static_cast<double>(count); };
   const DetectorBackboneOptions& backbone = options.backbone;
   const ops::PatchGeometry geometry{backbone.encoder.strides};
-  const double patches = of(backbone.rows / geometry.patch_side()) *
-                         of(backbone.cols / geometry.patch_side());
+  const double patches =
+      of(backbone.rows / geometry.patch_side()) * of(backbone.cols / geometry.patch_side());
   const std::array<double, 5> cells{16 * patches, 4 * patches, patches, patches / 4, patches / 16};
   const std::array<int64_t, 4> in = backbone_channels(backbone);
   const double c = of(options.channels), k = of(options.classes), taps = 9;

@@ -85,7 +85,7 @@ class Detector {
 
   // What is left to chance in a training pass, for each picture.
   struct Draws {
-    nn::DropPath drop_path;                     // on the model's device
+    nn::DropPath drop_path;                       // on the model's device
     std::vector<boxes::Choice> anchors, regions;  // that are learned from
   };
   // Keyed by seed, step and sample: the same with any number of threads and ranks.
@@ -139,7 +139,7 @@ class Detector {
 
   DetectorOptions options_;
   std::unique_ptr<nn::Parameters> parameters_;
-  std::optional<heads::FeaturePyramid> pyramid_;       // of kSharedTables
+  std::optional<heads::FeaturePyramid> pyramid_;        // of kSharedTables
   std::optional<heads::SimplePyramid> simple_pyramid_;  // of kDecomposed
   std::unique_ptr<DetectorBackbone> backbone_;
   std::optional<heads::VitAdaptor> adaptor_;  // vit

@@ -53,8 +53,8 @@ struct OptimOptions {
     visitor("base_lr", base_lr, config::Range{0, 1e3}, "learning rate per 256 pictures of a batch");
     visitor("min_lr", min_lr, config::Range{0, 1e3}, "learning rate at the end of the half cosine");
     visitor("schedule", schedule,
-            config::OneOf{{"cosine", "cosine_from_start", "drops", "poly", "step_cosine",
-                           "step_drops"}},
+            config::OneOf{
+                {"cosine", "cosine_from_start", "drops", "poly", "step_cosine", "step_drops"}},
             "behind the warm-up. cosine: half a cosine, MAE's. cosine_from_start: the cosine began "
             "with the run, SimMIM's. drops: constant, but for optim.drop_epochs. By steps: poly: a "
             "straight line to 0 from the start of the run, mmsegmentation's. step_cosine: a cosine "

@@ -83,8 +83,7 @@ std::vector<ParameterGroup> detection_groups(const nn::Parameters& parameters,
                                 [&](const ParameterGroup& known) { return known.name == name; });
       if (group == groups.end()) {
         const double scale = std::pow(layer_decay, layer.last - layer.index);
-        group = groups.insert(groups.end(),
-                              {name, scale, group_decays ? weight_decay : 0.0, {}});
+        group = groups.insert(groups.end(), {name, scale, group_decays ? weight_decay : 0.0, {}});
       }
       if (group_decays == decays) group->parameters.push_back(i);
     }

@@ -203,9 +203,10 @@ void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
   faults.unless(optim.warmup_lr <= optim.base_lr,
                 "optim.warmup_lr = {} is more than optim.base_lr = {}, to which it rises",
                 optim.warmup_lr, optim.base_lr);
-  faults.unless(optim.schedule == "step_drops" || optim.drop_steps.empty(),
-                "optim.drop_steps are for optim.schedule = \"step_drops\", not for \"{}\"; write []",
-                optim.schedule);
+  faults.unless(
+      optim.schedule == "step_drops" || optim.drop_steps.empty(),
+      "optim.drop_steps are for optim.schedule = \"step_drops\", not for \"{}\"; write []",
+      optim.schedule);
   faults.unless(optim.steps == 0 || optim.warmup_steps <= static_cast<double>(optim.steps),
                 "optim.warmup_steps = {} is more than optim.steps = {}", optim.warmup_steps,
                 optim.steps);
@@ -336,7 +337,8 @@ void check_detection(const Recipe& recipe, Faults& faults) {
                 "data.image_size = {}, but frames of detectors are squares", list(data.image_size));
   const std::vector<double>& scale = recipe.detect().jitter.scale_range;
   faults.unless(scale[0] <= scale[1],
-                "jitter.scale_range = [{}, {}] must name the smaller one first", scale[0], scale[1]);
+                "jitter.scale_range = [{}, {}] must name the smaller one first", scale[0],
+                scale[1]);
 }
 
 // What only some tasks have in [run].
@@ -349,10 +351,11 @@ void check_run(const Recipe& recipe, Faults& faults) {
                   run.measure_every_steps);
     return;
   }
-  faults.unless(run.knn_every_epochs == 0 && run.probe_every_epochs == 0,
-                "run.knn_every_epochs = {} and run.probe_every_epochs = {} are for pretraining; what "
-                "finetune trains is measured itself: write 0",
-                run.knn_every_epochs, run.probe_every_epochs);
+  faults.unless(
+      run.knn_every_epochs == 0 && run.probe_every_epochs == 0,
+      "run.knn_every_epochs = {} and run.probe_every_epochs = {} are for pretraining; what "
+      "finetune trains is measured itself: write 0",
+      run.knn_every_epochs, run.probe_every_epochs);
   faults.unless(run.pictures_every_steps == 0 || !recipe.is<Classify>(),
                 "run.pictures_every_steps = {} must be 0 where a classifier is trained: it "
                 "draws nothing",

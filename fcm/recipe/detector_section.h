@@ -30,11 +30,12 @@ struct DetectorSection {
   void visit(Visitor& visitor) {
     visitor("classes", classes, config::Range{0, 65535},
             "classes of the objects; 0: as many as the data name");
-    visitor("form", form, config::OneOf{{"shared_tables", "decomposed"}},
-            "how the encoder's blocks know where a patch is, and which maps the pyramid is made of. "
-            "shared_tables: two tables of biases for all blocks, maps of all stages (ConvMAE's and "
-            "MIMDet's). decomposed: tables of each block for rows and columns, the last map alone "
-            "(the official ConvMAE-Det)");
+    visitor(
+        "form", form, config::OneOf{{"shared_tables", "decomposed"}},
+        "how the encoder's blocks know where a patch is, and which maps the pyramid is made of. "
+        "shared_tables: two tables of biases for all blocks, maps of all stages (ConvMAE's and "
+        "MIMDet's). decomposed: tables of each block for rows and columns, the last map alone "
+        "(the official ConvMAE-Det)");
     visitor("window", window, config::Range{0, 256},
             "rows and columns of patches that attend to each other; swin: 0, encoder.window says");
     visitor("global_blocks", global_blocks, config::Range{0, 255, config::Range::kAnyLength},

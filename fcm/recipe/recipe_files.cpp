@@ -107,11 +107,10 @@ Recipe load_pretraining_recipe(const std::string& name_or_file,
                                const std::vector<std::string>& overrides) {
   const Found file = found(name_or_file, folders);
   if (!file.is_for<Pretrain>()) {
-    fail(
-        ExitCode::kUsage,
-        "{} is a recipe of fine-tuning: it has a section {}; use it with fastconvmae finetune, or "
-        "take another recipe here",
-        file.file, section_of_task(recipe_for_task_of(file.text, file.file)));
+    fail(ExitCode::kUsage,
+         "{} is a recipe of fine-tuning: it has a section {}; use it with fastconvmae finetune, or "
+         "take another recipe here",
+         file.file, section_of_task(recipe_for_task_of(file.text, file.file)));
   }
   return checked(file, overrides);
 }
@@ -120,11 +119,12 @@ Recipe load_supervised_recipe(const std::string& name_or_file, const std::vector
                               const std::vector<std::string>& overrides) {
   const Found file = found(name_or_file, folders);
   if (file.is_for<Pretrain>()) {
-    fail(ExitCode::kUsage,
-         "{} is a recipe of pretraining: it has no section [classifier], [segmenter] or [detector]; "
-         "take one whose name begins with finetune, upernet or maskrcnn, see fastconvmae recipe "
-         "list",
-         file.file);
+    fail(
+        ExitCode::kUsage,
+        "{} is a recipe of pretraining: it has no section [classifier], [segmenter] or [detector]; "
+        "take one whose name begins with finetune, upernet or maskrcnn, see fastconvmae recipe "
+        "list",
+        file.file);
   }
   return checked(file, overrides);
 }

@@ -31,8 +31,8 @@ double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute);
 int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double memory_bytes);
 
 // Multiply-adds of a forward pass of one picture: encoder and decoder, or encoder and heads of a
-// segmenter or a detector, as models::cost counts them; of a classifier the encoder's on every patch. Training
-// costs three times as much; a multiply-add is two operations.
+// segmenter or a detector, as models::cost counts them; of a classifier the encoder's on every
+// patch. Training costs three times as much; a multiply-add is two operations.
 double forward_multiply_adds(const Recipe& recipe);
 
 // The same of the teachers, which are never trained.

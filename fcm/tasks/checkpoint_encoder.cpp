@@ -76,10 +76,8 @@ Facts facts_of(const Checkpoint& checkpoint, const recipe::Recipe& for_recipe) {
     return facts_of(recipe.model.kind, recipe.encoder, recipe.data.channels, with_epsilon);
   }
   const std::vector<formats::TensorView>& tensors = checkpoint.model.tensors;
-  const auto found =
-      interop::is_downstream(checkpoint)
-          ? interop::downstream_encoder(checkpoint)
-          : interop::recognise(tensors);
+  const auto found = interop::is_downstream(checkpoint) ? interop::downstream_encoder(checkpoint)
+                                                        : interop::recognise(tensors);
   if (!found) return {};
   encoder::EncoderOptions encoder = found->encoder;
   if (encoder.heads.last() == 0) {
@@ -150,10 +148,11 @@ void refuse_no_downstream_on(const recipe::Recipe& theirs, const recipe::Recipe&
          checkpoint.path.string(), kind);
   }
   if (theirs.data.channels == 3) return;
-  fail(ExitCode::kCheckpoint,
-       "{} has learned from grey pictures (data.channels = {}), and {} sees pictures in colour; take "
-       "a checkpoint that has seen those",
-       checkpoint.path.string(), theirs.data.channels, segments ? "a segmenter" : "a detector");
+  fail(
+      ExitCode::kCheckpoint,
+      "{} has learned from grey pictures (data.channels = {}), and {} sees pictures in colour; take "
+      "a checkpoint that has seen those",
+      checkpoint.path.string(), theirs.data.channels, segments ? "a segmenter" : "a detector");
 }
 
 // Of what was set, that which is taken from the checkpoint otherwise.

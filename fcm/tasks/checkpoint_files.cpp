@@ -8,11 +8,11 @@
 #include "fcm/formats/diff.h"
 #include "fcm/interop/adapters.h"
 #include "fcm/interop/architecture.h"
-#include "fcm/interop/facts.h"
-#include "fcm/interop/load_any.h"
 #include "fcm/interop/batch_counts.h"
 #include "fcm/interop/downstream.h"
 #include "fcm/interop/downstream_recipe.h"
+#include "fcm/interop/facts.h"
+#include "fcm/interop/load_any.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 

@@ -352,9 +352,8 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   if (format == "native") write_native(request.out, checkpoint, known);
   if (format == "mmseg") write_mmseg_of(request.out, checkpoint, known.recipe, known.text);
   if (format == "detectron2") {
-    interop::write_detectron2(request.out,
-                              {checkpoint.model.tensors, checkpoint.step, known.text,
-                               interop::about_text(checkpoint.state)});
+    interop::write_detectron2(request.out, {checkpoint.model.tensors, checkpoint.step, known.text,
+                                            interop::about_text(checkpoint.state)});
   }
   size_t tensors = checkpoint.model.tensors.size();
   if (interop::is_backbone_format(format)) {

@@ -77,9 +77,9 @@ image::Image detection_sheet(const eval::FindObjects& find, const recipe::Recipe
     try {
       const loader::TestFrame frame =
           loader::read_frame_for_testing(dataset, i, eval::frame_options(recipe));
-      rows.push_back({dataset.get(i, 3), labelled_objects(dataset.instances(i), names),
-                      shown_objects(eval::objects_in_frame(find, frame.frame, frame.picture),
-                                    names)});
+      rows.push_back(
+          {dataset.get(i, 3), labelled_objects(dataset.instances(i), names),
+           shown_objects(eval::objects_in_frame(find, frame.frame, frame.picture), names)});
     } catch (const Error& error) {  // measuring counts and reports these; the next one is taken
       if (error.code() != ExitCode::kData) throw;
     }

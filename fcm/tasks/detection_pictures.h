@@ -22,8 +22,8 @@ inline constexpr double kDrawnScore = 0.5;
 int64_t classes_of_objects(const recipe::Recipe& recipe, const loader::Dataset& dataset,
                            const std::string& data);
 
-// "box" and "mask" (each with AP, AP50 ... in percent), "images", "unreadable", and "classes" one by
-// one: AP of boxes and masks.
+// "box" and "mask" (each with AP, AP50 ... in percent), "images", "unreadable", and "classes" one
+// by one: AP of boxes and masks.
 nlohmann::json figures_of(const eval::DetectionAccuracy& accuracy,
                           const std::vector<std::string>& names);
 

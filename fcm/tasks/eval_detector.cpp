@@ -51,8 +51,7 @@ nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint 
                              int64_t threads, Reporter& reporter) {
   const TrainedDetector trained = load_detector(std::move(checkpoint), request.checkpoint.set,
                                                 reporter, device_of(request.machine));
-  const auto dataset =
-      open_instances(request.data, loader::Split::kVal, request.machine, reporter);
+  const auto dataset = open_instances(request.data, loader::Split::kVal, request.machine, reporter);
   refuse_other_objects(trained, *dataset, request);
   if (!request.out.empty()) refuse_nested(request.out, request.data, *dataset, reporter);
   dist::Group& group = *request.machine.group;
@@ -91,8 +90,8 @@ nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint 
   result["detections"] = detections.string();
   write_result(request.out, result);
   write_file_durably(detections, eval::coco_results_text(entries), ExitCode::kUsage);
-  image::write_png(picture, detection_sheet(trained.find, trained.recipe, *dataset, names, kPictures,
-                                            trained.recipe.row.name));
+  image::write_png(picture, detection_sheet(trained.find, trained.recipe, *dataset, names,
+                                            kPictures, trained.recipe.row.name));
   return result;
 }
 

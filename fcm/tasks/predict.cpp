@@ -125,8 +125,7 @@ image::Image read_picture(const fs::path& file) {
 json predict_one(Predictor& predictor, const fs::path& file, const PredictRequest& request,
                  const std::string& name) {
   const image::Image picture = read_picture(file);
-  json entry = {
-      {"file", file.string()}, {"width", picture.cols}, {"height", picture.rows}};
+  json entry = {{"file", file.string()}, {"width", picture.cols}, {"height", picture.rows}};
   entry.update(predictor.answer(picture, request.out, name));
   return entry;
 }

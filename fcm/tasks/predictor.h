@@ -19,8 +19,8 @@
 namespace fcm::tasks {
 
 // Of all kinds: what may stand behind a picture's name in a folder of answers.
-inline constexpr const char* kDrawnEnding = ".png";      // the answer drawn into the picture
-inline constexpr const char* kMapEnding = ".map.png";    // a segmenter's map alone
+inline constexpr const char* kDrawnEnding = ".png";    // the answer drawn into the picture
+inline constexpr const char* kMapEnding = ".map.png";  // a segmenter's map alone
 
 class Predictor {
  public:

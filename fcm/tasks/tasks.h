@@ -72,9 +72,9 @@ struct FinetuneRequest {
 
 // Trains what the recipe's task says, and measures it on the validation pictures. A classifier, or
 // the published linear probe where classifier.learns says so: "top1", "top5" (percent), "loss",
-// "images"; a segmenter: what eval_segmenter.h gives, a detector: eval_detector.h. "stopped" as above. The weights of the best
-// epoch stay in <out>/best. Throws Error(kUsage) where recipe and checkpoint have different
-// encoders.
+// "images"; a segmenter: what eval_segmenter.h gives, a detector: eval_detector.h. "stopped" as
+// above. The weights of the best epoch stay in <out>/best. Throws Error(kUsage) where recipe and
+// checkpoint have different encoders.
 nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter);
 
 struct EvalRequest {
@@ -86,8 +86,8 @@ struct EvalRequest {
 };
 
 // A classifier that `finetune` trained, on the validation pictures: "top1", "top5", "loss",
-// "images", and "classes" one by one; a segmenter: eval_segmenter.h, a detector: eval_detector.h. Throws Error(kData) where the
-// numbers of classes differ.
+// "images", and "classes" one by one; a segmenter: eval_segmenter.h, a detector: eval_detector.h.
+// Throws Error(kData) where the numbers of classes differ.
 nlohmann::json eval(const EvalRequest& request, Reporter& reporter);
 
 struct DemoRequest {
@@ -143,14 +143,14 @@ struct PredictRequest {
 };
 
 // What a classifier, a segmenter or a detector makes of any pictures. For each of them the folder
-// gets NAME.png, the answer drawn into the picture or under it, and of a segmenter NAME.map.png, the
-// map itself (one byte a pixel). results.json lists them: "file", "width", "height", "picture", and
-// of a classifier "labels", the likeliest five, "class" and "score"; of a segmenter "map" and
-// "classes", the names and shares (percent) of those that occur; of a detector "instances": "class",
-// "score", "box" (x, y, width, height) and "mask" (COCO's run lengths), and how many of them, those
-// with a score of half or more, are "drawn". Returns {"images", "unreadable", "out"}. Pictures that
-// cannot be read are left out with a warning. Throws Error(kUsage) where something else is in the
-// way, Error(kData) where no picture can be read.
+// gets NAME.png, the answer drawn into the picture or under it, and of a segmenter NAME.map.png,
+// the map itself (one byte a pixel). results.json lists them: "file", "width", "height", "picture",
+// and of a classifier "labels", the likeliest five, "class" and "score"; of a segmenter "map" and
+// "classes", the names and shares (percent) of those that occur; of a detector "instances":
+// "class", "score", "box" (x, y, width, height) and "mask" (COCO's run lengths), and how many of
+// them, those with a score of half or more, are "drawn". Returns {"images", "unreadable", "out"}.
+// Pictures that cannot be read are left out with a warning. Throws Error(kUsage) where something
+// else is in the way, Error(kData) where no picture can be read.
 nlohmann::json predict(const PredictRequest& request, Reporter& reporter);
 
 // A sheet of pictures: what each view saw and what was made of it; for targets that are features,

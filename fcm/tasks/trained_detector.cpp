@@ -86,8 +86,8 @@ void drop_heads_of_other_classes(const models::Detector& model, Checkpoint& chec
                                  const std::vector<std::string>& classes, Reporter& reporter) {
   const TensorView* head = checkpoint.model.find(std::string(interop::kDetectorClasses));
   if (head == nullptr || head->shape.empty()) return;
-  const std::string why = why_other_head(checkpoint, head->shape[0] - 1, model.options().classes,
-                                         classes, reporter);
+  const std::string why =
+      why_other_head(checkpoint, head->shape[0] - 1, model.options().classes, classes, reporter);
   if (why.empty()) return;
   reporter.warn(fmt::format("{} {}: new ones are trained", checkpoint.path.string(), why));
   std::erase_if(checkpoint.model.tensors, [](const TensorView& view) {

@@ -13,11 +13,11 @@ namespace fcm::viz {
 namespace {
 
 constexpr int64_t kLeastSideOfPicture = 320;
-constexpr int64_t kLeastCols = 320;       // that names, bars and figures have room
-constexpr int64_t kPixelsOfText = 450;    // of the longer side that are worth one factor of the text
-constexpr int64_t kEdgeDots = 6;          // around everything, in dots of the text
-constexpr int64_t kFigureLetters = 7;     // "100.0 %"
-constexpr double kShareOfNames = 0.5;     // of the columns
+constexpr int64_t kLeastCols = 320;     // that names, bars and figures have room
+constexpr int64_t kPixelsOfText = 450;  // of the longer side that are worth one factor of the text
+constexpr int64_t kEdgeDots = 6;        // around everything, in dots of the text
+constexpr int64_t kFigureLetters = 7;   // "100.0 %"
+constexpr double kShareOfNames = 0.5;   // of the columns
 constexpr Colour kBar{38, 110, 185}, kBarGround{226, 229, 233};
 
 }  // namespace
@@ -41,10 +41,10 @@ image::Image labels_under_picture(const image::Image& picture,
     draw_text(out, top, edge, cut_text(label.name, name_cols, text), text, kInk);
     const double share = std::clamp(label.score, 0.0, 1.0);
     fill_box(out, {top, bar_left, kGlyphRows * text, bar_cols}, kBarGround);
-    fill_box(out,
-             {top, bar_left, kGlyphRows * text,
-              std::llround(share * static_cast<double>(bar_cols))},
-             kBar);
+    fill_box(
+        out,
+        {top, bar_left, kGlyphRows * text, std::llround(share * static_cast<double>(bar_cols))},
+        kBar);
     const std::string figure = fmt::format("{:.1f} %", 100 * share);
     draw_text(out, top, edge + cols - text_cols(figure, text), figure, text, kSoftInk);
     top += line;

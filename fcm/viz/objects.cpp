@@ -15,10 +15,10 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kSheetPlace = 480;    // of a picture in a sheet: its longer side
+constexpr int64_t kSheetPlace = 480;  // of a picture in a sheet: its longer side
 constexpr int64_t kLeastSideAlone = 400;
 constexpr int64_t kPixelsAText = 450;   // of the longer side, that are worth one factor of the text
-constexpr int64_t kObjectColours = 32;        // after so many objects the first colours come again
+constexpr int64_t kObjectColours = 32;  // after so many objects the first colours come again
 constexpr double kTint = 0.45;          // of an object's colour in its mask
 
 // Colours are of objects, not of classes: two persons side by side have to be told apart.
@@ -53,8 +53,8 @@ void tint(image::Image& out, const image::Image& mask, Colour colour, int64_t li
       const double share = edge ? 1 : kTint;
       uint8_t* pixel = out.pixels.data() + (row * out.cols + col) * 3;
       for (size_t channel = 0; channel < 3; ++channel) {
-        pixel[channel] =
-            static_cast<uint8_t>(std::lround((1 - share) * pixel[channel] + share * colour[channel]));
+        pixel[channel] = static_cast<uint8_t>(
+            std::lround((1 - share) * pixel[channel] + share * colour[channel]));
       }
     }
   }

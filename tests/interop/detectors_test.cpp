@@ -91,12 +91,10 @@ TEST(Detectors, SayTheirSizes) {
 }
 
 TEST(Detectors, OfOtherKindsSayThem) {
-  for (const auto& [kind, form] : {std::pair{"vit", "shared_tables"},
-                                   {"swin", "shared_tables"},
-                                   {"conv_vit", "decomposed"}}) {
+  for (const auto& [kind, form] :
+       {std::pair{"vit", "shared_tables"}, {"swin", "shared_tables"}, {"conv_vit", "decomposed"}}) {
     const StoredDetector stored(kind, form);
-    const recipe::Recipe found =
-        detector_recipe(stored.checkpoint, {"data.image_size=[64,64]"});
+    const recipe::Recipe found = detector_recipe(stored.checkpoint, {"data.image_size=[64,64]"});
     EXPECT_EQ(found.model.kind, kind);
     EXPECT_EQ(found.detect().detector.form, form);
     EXPECT_EQ(found.encoder.dims, stored.recipe.encoder.dims);
@@ -108,8 +106,8 @@ TEST(Detectors, OfOtherKindsSayThem) {
 TEST(Detectors, SayWhatHadToBeAssumed) {
   const StoredDetector stored;
   EXPECT_EQ(detector_assumptions(stored.checkpoint, {}).size(), 2u);
-  EXPECT_EQ(detector_assumptions(stored.checkpoint, {"detector.global_blocks=[1]",
-                                                     "data.image_size=[64,64]"})
+  EXPECT_EQ(detector_assumptions(stored.checkpoint,
+                                 {"detector.global_blocks=[1]", "data.image_size=[64,64]"})
                 .size(),
             0u);
   EXPECT_EQ(detector_recipe(stored.checkpoint, {"detector.global_blocks=[1]"})
@@ -130,9 +128,8 @@ TEST(Detectors, LoseWrappersAndWhatIsComputed) {
   const std::string counted = count->name;
   *count = {counted, "I64", {}, std::as_bytes(std::span(&seven, 1))};
   for (formats::TensorView& view : tensors) view.name.insert(0, "module.");
-  for (const char* computed :
-       {"pixel_mean", "proposal_generator.anchor_generator.cell_anchors.0",
-        "backbone.bottom_up.global_rel_pos_bias.relative_position_index"}) {
+  for (const char* computed : {"pixel_mean", "proposal_generator.anchor_generator.cell_anchors.0",
+                               "backbone.bottom_up.global_rel_pos_bias.relative_position_index"}) {
     tensors.push_back({computed, "F32", {0}, {}});
   }
   const formats::Buffer kept = from_detectron2(tensors, "file.pth");
@@ -149,9 +146,8 @@ TEST(Detectors, LoseWrappersAndWhatIsComputed) {
 
 TEST(Detectors, AreRefusedWhereAnEncoderIsWanted) {
   const StoredDetector stored;
-  const std::string said = test::error_of(ExitCode::kCheckpoint, [&] {
-    refuse_downstream(stored.checkpoint);
-  });
+  const std::string said =
+      test::error_of(ExitCode::kCheckpoint, [&] { refuse_downstream(stored.checkpoint); });
   EXPECT_NE(said.find("is a detector"), std::string::npos) << said;
   EXPECT_NO_THROW(refuse_downstream(stored.checkpoint, Downstream::kDetector));
   EXPECT_EQ(downstream_encoder(stored.checkpoint).classes, 5);

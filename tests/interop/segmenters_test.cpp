@@ -8,8 +8,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "fcm/interop/downstream.h"
 #include "fcm/base/relative_table.h"
+#include "fcm/interop/downstream.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/interop/segmenter_names.h"
 #include "fcm/models/segmenter.h"

@@ -75,9 +75,8 @@ loader::Instances labelled_picture(const Tensors& stored, const nlohmann::json& 
     for (int64_t side = 0; side < 4; ++side) {
       one.box[static_cast<size_t>(side)] = boxes_T4[i][side].item<double>();
     }
-    one.outlines = polygons.at(picture)
-                       .at(static_cast<size_t>(i))
-                       .get<std::vector<std::vector<double>>>();
+    one.outlines =
+        polygons.at(picture).at(static_cast<size_t>(i)).get<std::vector<std::vector<double>>>();
     labelled.instances.push_back(std::move(one));
   }
   return labelled;
@@ -230,13 +229,12 @@ DetectorCase detector_case(const Entry& entry, const Request& request, const Ten
   inputs.weights = detector_weights(c.options, entry.about.at("weight_seed").get<uint64_t>());
   if (request.sabotage) request.sabotage(inputs);
   c.weights = inputs.weights;
-  const nlohmann::json polygons =
-      read_json(entry.folder / (entry.stem() + ".polygons.json"));
+  const nlohmann::json polygons = read_json(entry.folder / (entry.stem() + ".polygons.json"));
   for (size_t i = 0; training.contains(fmt::format("image.{}", i)); ++i) {
     const auto of = [&](const char* name) { return training.at(fmt::format("{}.{}", name, i)); };
     c.images_CHW.push_back(of("image"));
-    c.labelled.push_back(labelled_picture(training, polygons, i, c.options.backbone.rows,
-                                          c.options.backbone.cols));
+    c.labelled.push_back(
+        labelled_picture(training, polygons, i, c.options.backbone.rows, c.options.backbone.cols));
     c.anchors_positive.push_back(of("rpn.pos_idx"));
     c.anchors_negative.push_back(of("rpn.neg_idx"));
     c.anchor_labels.push_back(of("rpn.labels"));
@@ -321,8 +319,8 @@ Tensors detect_objects(const DetectorCase& c, Path path, at::ScalarType type) {
   models::Detector model(c.options, 0, type);
   set_weights(model.parameters(), c.weights);
   const masks::ViewPlan plan = model.plan(images_BCHW.size(0));
-  const std::vector<models::Detections> found = model.detect(
-      pixels_in_order(model, images_BCHW, plan), plan, type, keeper(values, true));
+  const std::vector<models::Detections> found =
+      model.detect(pixels_in_order(model, images_BCHW, plan), plan, type, keeper(values, true));
   for (size_t i = 0; i < found.size(); ++i) keep(i, found[i]);
   return values;
 }

@@ -56,8 +56,7 @@ at::Tensor own_class_logits(const Tensors& stored, int64_t classes) {
     of_pictures.push_back(class_R.index_select(0, class_R.ne(classes).nonzero().squeeze(1)));
   }
   const at::Tensor class_F = at::cat(of_pictures);
-  return stored.at("mask_logits")
-      .index({at::arange(class_F.size(0), class_F.options()), class_F});
+  return stored.at("mask_logits").index({at::arange(class_F.size(0), class_F.options()), class_F});
 }
 
 void compare_training(CaseResult& result, const Entry& entry, const Request& request, Path path,
@@ -68,9 +67,8 @@ void compare_training(CaseResult& result, const Entry& entry, const Request& req
   stored["mask_logits"] = own_class_logits(stored, c.options.classes);
   Comparable both = comparable(entry, stored, computed);
   if (path == Path::kReference) {  // which counts no batches
-    std::erase_if(both.wanted, [](const auto& each) {
-      return each.first.ends_with("num_batches_tracked");
-    });
+    std::erase_if(both.wanted,
+                  [](const auto& each) { return each.first.ends_with("num_batches_tracked"); });
   }
   compare_detection(result, entry, both.wanted, both.got, type, kGiven);
 }
@@ -140,9 +138,9 @@ void compare_in_pictures(CaseResult& result, const Entry& entry, const Tensors& 
       if (objects[object].category != entry_of.at("category_id").get<int64_t>()) {
         add_fault(result, name + ": another class");
       }
-      const image::RunLengths mask = image::parse_run_lengths(
-          entry_of.at("segmentation").at("counts").get<std::string>(), one.at("height"),
-          one.at("width"));
+      const image::RunLengths mask =
+          image::parse_run_lengths(entry_of.at("segmentation").at("counts").get<std::string>(),
+                                   one.at("height"), one.at("width"));
       const auto a = image::decode_mask(mask), b = image::decode_mask(*objects[object].mask);
       for (int64_t pixel = 0; pixel < std::ssize(a); ++pixel) {
         if (a[static_cast<size_t>(pixel)] == b[static_cast<size_t>(pixel)]) continue;

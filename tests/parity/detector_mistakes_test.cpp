@@ -23,8 +23,8 @@ TEST(DetectorMistakes, BoxesOfTheWrongClass) {
 
 TEST(DetectorMistakes, TablesOfWindowsTurned) {
   expect_noticed_by_detector("e2e_tiny.train.safetensors", [](Inputs& inputs) {
-    at::Tensor& table = inputs.weights.at(
-        "backbone.bottom_up.windowed_rel_pos_bias.relative_position_bias_table");
+    at::Tensor& table =
+        inputs.weights.at("backbone.bottom_up.windowed_rel_pos_bias.relative_position_bias_table");
     table = table.flip(0);
   });
 }

@@ -423,21 +423,22 @@ TEST(FindRecipe, SaysWhatThereIs) {
   EXPECT_EQ(usage_error([] { find_recipe("dir/demo.toml", {kRecipes}); }),
             "--recipe dir/demo.toml: there is no such file");
   const std::string message = usage_error([] { find_recipe("zzzzzzzz", {kRecipes}); });
-  EXPECT_NE(message.find(
-                "demo, demo_ema, demo_greenmim, demo_simmim, fastconvmae_base_in1k_50ep, "
-                "fastconvmae_ct_base_in1k_100ep, fastconvmae_ct_base_in1k_50ep, "
-                "fastconvmae_ct_large_in1k_200ep, fastgreenmim_swin_base_in1k_200ep, "
-                "fastmae_vit_base_in1k_400ep, finetune_convvit_base_in1k_100ep, "
-                "finetune_convvit_large_in1k_50ep, finetune_demo, "
-                "finetune_swin_base_greenmim_in1k_100ep, finetune_swin_base_in1k_100ep, "
-                "finetune_vit_base_in1k_100ep, greenmim_swin_base_in1k_800ep, "
-                "linprobe_convvit_base_in1k_90ep, linprobe_vit_base_in1k_90ep, "
-                "mae_vit_base_in1k_1600ep, maskrcnn_convvit_base_coco_25ep, "
-                "maskrcnn_convvit_base_coco_vitdet, maskrcnn_swin_base_coco_36ep, "
-                "maskrcnn_vit_base_coco_100ep, simmim_swin_base_in1k_100ep, "
-                "simmim_swin_base_in1k_800ep, smoke_detect, smoke_finetune, smoke_greenmim, smoke_linprobe, "
-                "smoke_mae_pretrain, smoke_mixture, smoke_pretrain, smoke_segment, smoke_simmim"),
-            std::string::npos)
+  EXPECT_NE(
+      message.find(
+          "demo, demo_ema, demo_greenmim, demo_simmim, fastconvmae_base_in1k_50ep, "
+          "fastconvmae_ct_base_in1k_100ep, fastconvmae_ct_base_in1k_50ep, "
+          "fastconvmae_ct_large_in1k_200ep, fastgreenmim_swin_base_in1k_200ep, "
+          "fastmae_vit_base_in1k_400ep, finetune_convvit_base_in1k_100ep, "
+          "finetune_convvit_large_in1k_50ep, finetune_demo, "
+          "finetune_swin_base_greenmim_in1k_100ep, finetune_swin_base_in1k_100ep, "
+          "finetune_vit_base_in1k_100ep, greenmim_swin_base_in1k_800ep, "
+          "linprobe_convvit_base_in1k_90ep, linprobe_vit_base_in1k_90ep, "
+          "mae_vit_base_in1k_1600ep, maskrcnn_convvit_base_coco_25ep, "
+          "maskrcnn_convvit_base_coco_vitdet, maskrcnn_swin_base_coco_36ep, "
+          "maskrcnn_vit_base_coco_100ep, simmim_swin_base_in1k_100ep, "
+          "simmim_swin_base_in1k_800ep, smoke_detect, smoke_finetune, smoke_greenmim, smoke_linprobe, "
+          "smoke_mae_pretrain, smoke_mixture, smoke_pretrain, smoke_segment, smoke_simmim"),
+      std::string::npos)
       << message;
 }
 

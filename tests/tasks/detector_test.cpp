@@ -29,8 +29,8 @@ constexpr int kUsageStatus = static_cast<int>(ExitCode::kUsage),
               kCheckpointStatus = static_cast<int>(ExitCode::kCheckpoint);
 
 Words detecting(const fs::path& out, const Words& more) {
-  Words words = {"finetune",  "--recipe", "smoke_detect", "--data", "synthetic", "--out",
-                 out.string(), "--threads", "1",           "--quiet"};
+  Words words = {"finetune", "--recipe",   "smoke_detect", "--data", "synthetic",
+                 "--out",    out.string(), "--threads",    "1",      "--quiet"};
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
@@ -46,9 +46,8 @@ TEST(DetectorRuns, AfterPretrainingAreMeasuredDrawnAndConverted) {
   ASSERT_EQ(wait_for(start({"pretrain", "--recipe", "smoke_pretrain", "--data", "synthetic",
                             "--out", pretrained, "--quiet", "--set", "run.max_steps=2"})),
             0);
-  ASSERT_EQ(wait_for(start(
-                detecting(run, {"--checkpoint", pretrained, "--set", "run.max_steps=4"}))),
-            0);
+  ASSERT_EQ(
+      wait_for(start(detecting(run, {"--checkpoint", pretrained, "--set", "run.max_steps=4"}))), 0);
   for (const char* name : {"report.html", "best/latest", "pictures/step-00000004.png"}) {
     EXPECT_TRUE(fs::exists(fs::path(run) / name)) << name;
   }
@@ -59,8 +58,9 @@ TEST(DetectorRuns, AfterPretrainingAreMeasuredDrawnAndConverted) {
   EXPECT_TRUE(train::read_log(fs::path(run) / "log.jsonl").back().contains("test_box_ap"));
 
   // Without a least score everything that is found counts, so that there is something to compare.
-  const Words measure = {"eval",  "--data", "synthetic", "--checkpoint", run,
-                         "--set", "detector.score=0.001", "--quiet"};
+  const Words measure = {
+      "eval",   "--data", "synthetic", "--checkpoint", run, "--set", "detector.score=0.001",
+      "--quiet"};
   Words to_folder = measure;
   to_folder.insert(to_folder.end(), {"--out", (scratch / "measured").string()});
   ASSERT_EQ(wait_for(start(to_folder)), 0);
@@ -84,18 +84,17 @@ TEST(DetectorRuns, AfterPretrainingAreMeasuredDrawnAndConverted) {
 TEST(DetectorRuns, AnswerForAnyPictures) {
   const Scratch scratch;
   const std::string run = (scratch / "run").string();
-  ASSERT_EQ(
-      wait_for(start(detecting(run, {"--from-scratch", "--set", "run.max_steps=1"}))), 0);
-  const auto objects =
-      loader::open_dataset("synthetic", loader::Split::kVal, {.wanted = loader::TargetKind::kInstances});
+  ASSERT_EQ(wait_for(start(detecting(run, {"--from-scratch", "--set", "run.max_steps=1"}))), 0);
+  const auto objects = loader::open_dataset("synthetic", loader::Split::kVal,
+                                            {.wanted = loader::TargetKind::kInstances});
   const image::Image picture = objects->get(1, 3);
   image::write_png(scratch / "a.png", picture);
   std::ofstream(scratch / "broken.png") << "no picture";
-  ASSERT_EQ(wait_for(start({"predict", "--checkpoint", run, "--images", (scratch / "a.png").string(),
-                            (scratch / "broken.png").string(), "--out",
-                            (scratch / "answers").string(), "--set", "detector.score=0.001",
-                            "--quiet"})),
-            0);
+  ASSERT_EQ(
+      wait_for(start({"predict", "--checkpoint", run, "--images", (scratch / "a.png").string(),
+                      (scratch / "broken.png").string(), "--out", (scratch / "answers").string(),
+                      "--set", "detector.score=0.001", "--quiet"})),
+      0);
   const nlohmann::json answers = json_in(scratch / "answers" / "results.json");
   ASSERT_EQ(answers.size(), 1u);
   EXPECT_EQ(answers[0].at("width"), picture.cols);
@@ -110,9 +109,9 @@ TEST(DetectorRuns, AnswerForAnyPictures) {
 TEST(DetectorRuns, GoOnToTheSameBits) {
   const Scratch scratch;
   const auto to = [&](const char* out, int64_t steps) {
-    return wait_for(start(detecting(
-        scratch / out, {"--from-scratch", "--set", "run.log_every_steps=2", "--set",
-                        "run.max_steps=" + std::to_string(steps)})));
+    return wait_for(
+        start(detecting(scratch / out, {"--from-scratch", "--set", "run.log_every_steps=2", "--set",
+                                        "run.max_steps=" + std::to_string(steps)})));
   };
   ASSERT_EQ(to("whole", 6), 0);
   ASSERT_EQ(to("parts", 3), 0);
@@ -130,8 +129,7 @@ TEST(DetectorRuns, RefuseWhatTheyAreNotFor) {
                             (scratch / "b").string(), "--quiet"})),
             kUsageStatus);
   const std::string run = (scratch / "run").string();
-  ASSERT_EQ(
-      wait_for(start(detecting(run, {"--from-scratch", "--set", "run.max_steps=1"}))), 0);
+  ASSERT_EQ(wait_for(start(detecting(run, {"--from-scratch", "--set", "run.max_steps=1"}))), 0);
   EXPECT_EQ(wait_for(start({"knn", "--checkpoint", run, "--data", "synthetic", "--quiet"})),
             kCheckpointStatus);
   EXPECT_EQ(wait_for(start({"checkpoint", "convert", run, (scratch / "e.pth").string(), "--to",

@@ -41,9 +41,8 @@ inline void write_scenes(const std::filesystem::path& folder, int64_t training =
 inline void write_objects(const std::filesystem::path& folder, int64_t training = 6,
                           int64_t validation = 2) {
   std::filesystem::create_directories(folder / "annotations");
-  for (const auto& [split, name, count] :
-       {std::tuple{loader::Split::kTrain, "train", training},
-        std::tuple{loader::Split::kVal, "val", validation}}) {
+  for (const auto& [split, name, count] : {std::tuple{loader::Split::kTrain, "train", training},
+                                           std::tuple{loader::Split::kVal, "val", validation}}) {
     const auto drawn =
         loader::open_dataset("synthetic", split, {.wanted = loader::TargetKind::kInstances});
     std::filesystem::create_directories(folder / name);

@@ -121,8 +121,9 @@ TEST(Segmenter, GoesOnToTheSameBits) {
 
 TEST(Segmenter, RefusesDataWithoutMapsAndTasksThatItIsNot) {
   const Scratch scratch;
-  EXPECT_EQ(wait_for(start(segmenting(scratch / "a", {"--data", "fashion-mnist", "--from-scratch"}))),
-            kData);
+  EXPECT_EQ(
+      wait_for(start(segmenting(scratch / "a", {"--data", "fashion-mnist", "--from-scratch"}))),
+      kData);
   EXPECT_FALSE(fs::exists(scratch / "a"));
   EXPECT_EQ(wait_for(start({"pretrain", "--recipe", "smoke_segment", "--data", "synthetic", "--out",
                             (scratch / "b").string(), "--quiet"})),

@@ -1,4 +1,5 @@
-// A detector's updates: what is not finite, the state that decides the next one, and that it learns.
+// A detector's updates: what is not finite, the state that decides the next one, and that it
+// learns.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 

@@ -102,8 +102,8 @@ void DetectorLearner::pass(const loader::Batch& batch, int64_t first, int64_t co
   if (is_last) gradients_.begin_last_pass();
   ops::enter_phase("backward");
   torch::autograd::backward({loss}, {});
-  result.loss += losses.not_finite > 0 ? std::numeric_limits<double>::quiet_NaN()
-                                       : loss.item<double>();
+  result.loss +=
+      losses.not_finite > 0 ? std::numeric_limits<double>::quiet_NaN() : loss.item<double>();
   for (const auto& [name, value] : losses.named()) {
     result.target_losses[name] += value.item<double>() * share;
   }
