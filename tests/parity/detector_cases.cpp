@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "fcm/eval/detection_accuracy.h"
+#include "fcm/image/picture_boxes.h"
 #include "fcm/image/run_lengths.h"
 #include "tests/parity/detection_cases.h"
 #include "tests/parity/detection_stored.h"
@@ -108,6 +109,22 @@ bool is_near_half(const at::Tensor& mask_SS, const std::array<double, 4>& box, i
   return false;
 }
 
+// Which of the frame's boxes are not empty in the picture.
+std::vector<int64_t> kept_in_picture(const at::Tensor& boxes_N4, int64_t side,
+                                     loader::Extent picture) {
+  std::vector<std::array<float, 4>> boxes(static_cast<size_t>(boxes_N4.size(0)));
+  const at::Tensor flat = boxes_N4.contiguous();
+  for (size_t i = 0; i < boxes.size(); ++i) {
+    std::copy_n(flat.const_data_ptr<float>() + 4 * i, 4, boxes[i].begin());
+  }
+  std::vector<int64_t> kept;
+  for (const image::PictureBox& one :
+       image::boxes_in_picture(boxes, side, side, picture.rows, picture.cols)) {
+    kept.push_back(one.index);
+  }
+  return kept;
+}
+
 // Boxes, scores, classes and masks in the pictures that the frames were made of.
 void compare_in_pictures(CaseResult& result, const Entry& entry, const Tensors& stored,
                          const Tensors& found, int64_t side) {
@@ -122,6 +139,8 @@ void compare_in_pictures(CaseResult& result, const Entry& entry, const Tensors& 
     const std::vector<eval::CocoDetection> objects =
         eval::detections_in_picture(raw, side, {one.at("height"), one.at("width")});
     const nlohmann::json& wanted = one.at("results");
+    const std::vector<int64_t> kept =
+        kept_in_picture(raw.boxes_N4, side, {one.at("height"), one.at("width")});
     if (objects.size() != wanted.size()) {
       add_fault(result, fmt::format("picture {}: {} detections, wanted {}", i, objects.size(),
                                     wanted.size()));
@@ -144,8 +163,8 @@ void compare_in_pictures(CaseResult& result, const Entry& entry, const Tensors& 
       const auto a = image::decode_mask(mask), b = image::decode_mask(*objects[object].mask);
       for (int64_t pixel = 0; pixel < std::ssize(a); ++pixel) {
         if (a[static_cast<size_t>(pixel)] == b[static_cast<size_t>(pixel)]) continue;
-        if (is_near_half(raw.masks_NSS[static_cast<int64_t>(object)], objects[object].box,
-                         pixel % mask.cols, pixel / mask.cols)) {
+        if (is_near_half(raw.masks_NSS[kept[object]], objects[object].box, pixel % mask.cols,
+                         pixel / mask.cols)) {
           continue;
         }
         add_fault(result, fmt::format("{}: pixel {} of the mask differs", name, pixel));
