@@ -64,7 +64,7 @@ std::vector<TensorView> take_out_beside_detector(std::vector<TensorView>& tensor
 const std::vector<std::string>& detectors_own_tensors() {
   static const std::vector<std::string> patterns{
       "backbone.*rel_pos_bias.*", "backbone.*.rel_pos_?", "backbone.fpn_*",
-      "backbone.ms_adaptor.*",    "backbone.simfp_*",     "backbone.bottom_up.norm?.*",
+      "backbone.*ms_adaptor.*",   "backbone.simfp_*",     "backbone.bottom_up.norm?.*",
       "proposal_generator.*",     "roi_heads.*"};
   return patterns;
 }

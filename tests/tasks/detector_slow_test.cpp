@@ -38,7 +38,7 @@ void write_eight(const fs::path& folder) {
     });
     if (of_it.empty() || of_it.size() > kMostObjects || !clear) continue;
     pictures.push_back(picture);
-    annotations.insert(annotations.end(), of_it.begin(), of_it.end());
+    for (const json& one : of_it) annotations.push_back(one);
     if (pictures.size() == kPicturesLearnt) break;
   }
   ASSERT_EQ(pictures.size(), kPicturesLearnt);

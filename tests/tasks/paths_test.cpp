@@ -30,9 +30,9 @@ const std::vector<Origin> kOrigins = {
     {"fast_convmae", "smoke_pretrain", {}, ""},
     {"convmae", "smoke_pretrain", {"masks.views=1"}, ""},
     {"mae", "smoke_mae_pretrain", {}, ""},
-    {"fast_mae",  // of patches as segmenters on a ViT want them
+    {"fast_mae",  // of patches as segmenters on a ViT want them, and of as many blocks as detectors do
      "smoke_mae_pretrain",
-     {"masks.views=all", "encoder.strides=[16]", "data.image_size=[64,64]"},
+     {"masks.views=all", "encoder.strides=[16]", "encoder.depths=[4]", "data.image_size=[64,64]"},
      ""},
     {"mixture", "smoke_mixture", {}, ""},
     {"ema",
@@ -371,6 +371,7 @@ const std::vector<Refusal> kRefusals = {
     {{"predict", kPretrained, "*"}, ExitCode::kCheckpoint, "holds no classifier; train one with"},
     {{"predict", kOfToken, "transformers"}, ExitCode::kCheckpoint, "so it is no classifier"},
     {{"predict", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is no classifier"},
+    {{"detect", "mae", "*"}, ExitCode::kUsage, "whose quarters are its four maps"},
     {{"detect", "ema", "*"}, ExitCode::kCheckpoint, "has learned from grey pictures"},
     {{"segment", kDetectors, "*"}, ExitCode::kCheckpoint, "is a detector: its encoder has tables"},
     {{"convert_detectron2", "!(detected_*)", "*"}, ExitCode::kUsage, "holds no detector; take pth"},
