@@ -4,12 +4,14 @@
 
 #include <functional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "bench/bench.h"
 #include "fcm/base/error.h"
 #include "fcm/base/stats.h"
 #include "fcm/base/stopwatch.h"
+#include "fcm/interop/downstream.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/models/inputs.h"
 #include "fcm/recipe/setup.h"
@@ -69,9 +71,15 @@ nlohmann::json measure(const tasks::TrainedClassifier& trained, int64_t batch,
 nlohmann::json latency(const tasks::EvalRequest& request, Reporter& reporter) {
   const int64_t threads = tasks::set_up_machine(request.machine);
   const std::string source = request.checkpoint.path.string();
-  const tasks::TrainedClassifier trained =
-      tasks::load_classifier(interop::load_any(source, false, reporter), request.checkpoint.set,
-                             reporter, tasks::device_of(request.machine));
+  checkpoint::Checkpoint checkpoint = interop::load_any(source, false, reporter);
+  if (interop::downstream_of(checkpoint) != interop::Downstream::kNone) {
+    fail(ExitCode::kUsage,
+         "eval --latency is for classifiers, which {} is not; bench step has the speed of its "
+         "recipe",
+         source);
+  }
+  const tasks::TrainedClassifier trained = tasks::load_classifier(
+      std::move(checkpoint), request.checkpoint.set, reporter, tasks::device_of(request.machine));
   if (!trained.model) {
     fail(ExitCode::kUsage, "eval --latency: {} is a probe of a frozen encoder; take a classifier",
          source);

@@ -6,6 +6,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/eval/accuracy.h"
+#include "fcm/eval/unreadable.h"
 #include "fcm/loss/classification.h"
 #include "fcm/ops/reference_ops.h"
 
@@ -25,7 +26,6 @@ at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& not_finite) {
 void add_other_ranks(dist::Group& group, ClassifierAccuracy& mine) {
   if (group.size() == 1) return;
   std::vector<int64_t> counts = mine.confusion;
-  counts.push_back(mine.unreadable);
   counts.push_back(mine.not_finite);
   const at::Tensor all = at::tensor(counts, at::kLong);
   const at::Tensor loss = at::full({1}, mine.loss, at::kDouble);
@@ -33,7 +33,6 @@ void add_other_ranks(dist::Group& group, ClassifierAccuracy& mine) {
   group.sum(loss);
   const auto* next = all.const_data_ptr<int64_t>();
   for (int64_t& confused : mine.confusion) confused = *next++;
-  mine.unreadable = *next++;
   mine.not_finite = *next;
   mine.loss = loss.item<double>();
 }
@@ -57,9 +56,10 @@ ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Rec
   evaluation.classes = classes;
   evaluation.confusion.resize(static_cast<size_t>(classes * classes));
   loader::Batch batch;
+  std::vector<loader::BadSample> bad;
   const auto next = [&] {
     const bool more = batches.next(batch);
-    evaluation.unreadable += std::ssize(batch.bad);
+    bad.insert(bad.end(), batch.bad.begin(), batch.bad.end());
     return more;
   };
   while (next()) {
@@ -76,6 +76,7 @@ ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Rec
       ++evaluation.confusion[static_cast<size_t>(truth * classes + best)];
     }
   }
+  evaluation.unreadable = reasons_of_all(bad, group);
   add_other_ranks(group, evaluation);
   count.add_other_ranks(group);
   const Accuracy accuracy = count.percent();

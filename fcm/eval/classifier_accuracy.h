@@ -19,11 +19,11 @@ namespace fcm::eval {
 using Predict = std::function<at::Tensor(const loader::Batch&)>;
 
 struct ClassifierAccuracy {
-  double top1 = 0, top5 = 0;  // percent
-  double loss = 0;            // mean cross-entropy
-  int64_t images = 0;         // measured
-  int64_t unreadable = 0;     // left out
-  int64_t not_finite = 0;     // with answers that are not all finite: wrong, and the loss is NaN
+  double top1 = 0, top5 = 0;            // percent
+  double loss = 0;                      // mean cross-entropy
+  int64_t images = 0;                   // measured
+  std::vector<std::string> unreadable;  // those left out: why, with their names
+  int64_t not_finite = 0;  // with answers that are not all finite: wrong, and the loss is NaN
   int64_t classes = 0;
   std::vector<int64_t> confusion;  // [classes, classes]: true class, prediction
 };

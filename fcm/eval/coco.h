@@ -41,7 +41,7 @@ struct CocoTruth {
 // What overlaps are of. The size of a detection is its box's or its mask's accordingly.
 enum class CocoShape { kBox, kMask };
 
-// Shares, 0 to 1; NaN where there is none: no truth of the kind, or no detections at all.
+// Shares, 0 to 1; NaN where there is no truth of the kind. Nothing found is 0.
 struct CocoFigures {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   // Average precision: mean over recalls, thresholds and categories; at IoU .5 and .75 alone; of

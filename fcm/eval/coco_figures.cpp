@@ -125,7 +125,6 @@ CocoResult CocoEvaluation::result() const {
   result.detections = detections_;
   result.ap_at.fill(CocoFigures::kNone);
   result.categories.resize(categories_.size());
-  if (detections_ == 0) return result;
   std::array<MeanOfCategories, kCocoThresholds> ap_at;
   std::array<MeanOfCategories, std::tuple_size_v<decltype(kCocoFigureNames)>> means;
   for (size_t category = 0; category < categories_.size(); ++category) {

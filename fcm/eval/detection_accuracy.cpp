@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "fcm/base/error.h"
+#include "fcm/eval/unreadable.h"
 #include "fcm/image/paste_mask.h"
 #include "fcm/image/picture_boxes.h"
 #include "fcm/ops/reference_ops.h"
@@ -92,9 +93,7 @@ DetectionAccuracy detection_accuracy(const FindObjects& find, int64_t classes,
       });
   boxes.add_other_ranks(group);
   masks.add_other_ranks(group);
-  const at::Tensor unreadable = at::full({1}, std::ssize(bad), at::kLong);
-  group.sum(unreadable);
-  DetectionAccuracy accuracy{boxes.result(), masks.result(), 0, unreadable.item<int64_t>()};
+  DetectionAccuracy accuracy{boxes.result(), masks.result(), 0, reasons_of_all(bad, group)};
   accuracy.images = accuracy.box.pictures;
   if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable picture to measure on");
   return accuracy;

@@ -23,8 +23,8 @@ using FindObjects = std::function<std::vector<models::Detections>(const at::Tens
 
 struct DetectionAccuracy {
   CocoResult box, mask;
-  int64_t images = 0;      // measured
-  int64_t unreadable = 0;  // left out
+  int64_t images = 0;                   // measured
+  std::vector<std::string> unreadable;  // those left out: why, with their names
 };
 
 // Options of the frames that a recipe of detection asks for.

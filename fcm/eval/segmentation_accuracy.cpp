@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fcm/base/error.h"
+#include "fcm/eval/unreadable.h"
 #include "fcm/loader/scene_pixels.h"
 #include "fcm/loader/scene_testing.h"
 #include "fcm/ops/reference_ops.h"
@@ -51,9 +52,7 @@ SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t c
                                if (seen) seen(scene.index, scene.picture, scene.map, predicted_HW);
                              });
   counts.add_other_ranks(group);
-  const at::Tensor unreadable = at::full({1}, std::ssize(bad), at::kLong);
-  group.sum(unreadable);
-  accuracy.unreadable = unreadable.item<int64_t>();
+  accuracy.unreadable = reasons_of_all(bad, group);
   accuracy.figures = counts.result();
   accuracy.images = accuracy.figures.pictures;
   if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable picture to measure on");

@@ -22,8 +22,8 @@ using WindowLogits = std::function<at::Tensor(const at::Tensor& windows_NHWC)>;
 
 struct SegmentationAccuracy {
   MeanIou figures;
-  int64_t images = 0;      // measured
-  int64_t unreadable = 0;  // left out
+  int64_t images = 0;                   // measured
+  std::vector<std::string> unreadable;  // those left out: why, with their names
 };
 
 // The classes of a picture that was resized for testing (loader/scene_testing.h), uint8

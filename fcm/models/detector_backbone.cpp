@@ -57,10 +57,11 @@ void check_detector_backbone(const DetectorBackboneOptions& options) {
                      std::ranges::adjacent_find(blocks) == blocks.end() &&
                      (blocks.empty() || (blocks.front() >= 0 && blocks.back() < depth));
   if (!there) {
-    fail(ExitCode::kUsage,
-         "blocks [{}] of a detector are to attend over the whole picture; wanted numbers from 0 to "
-         "{}, ascending",
-         fmt::join(blocks, ", "), depth - 1);
+    fail(
+        ExitCode::kUsage,
+        "detector.global_blocks = [{}], which attend over the whole picture; wanted numbers of blocks "
+        "from 0 to {}, ascending",
+        fmt::join(blocks, ", "), depth - 1);
   }
   if (has_one_stage(options) && depth % 4 != 0) {
     fail(ExitCode::kUsage,

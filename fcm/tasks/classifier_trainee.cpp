@@ -7,6 +7,7 @@
 #include "fcm/loader/until_stopped.h"
 #include "fcm/models/inputs.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/trained_classifier.h"
 #include "fcm/tasks/trainee.h"
@@ -53,7 +54,9 @@ class ClassifierTrainee final : public Trainee {
 
   train::Measured measure() override {
     const Stopwatch watch;
+    const bool is_first = !last_.has_value();
     last_ = evaluate(predict_);
+    if (is_first) warn_of_unreadable(last_->unreadable, reporter_);
     for (const std::string& note : notes()) reporter_.warn(note);
     train::Measured measured;
     measured.line = {{"test_acc1", last_->top1},

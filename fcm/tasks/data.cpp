@@ -187,6 +187,12 @@ LabelledData open_instance_splits(const std::string& data, const Machine& machin
   need_instances(data, *both.val);
   const loader::InstanceClasses& train = both.train->instance_classes();
   const loader::InstanceClasses& val = both.val->instance_classes();
+  if (train.ids != val.ids && train.names == val.names) {
+    fail(ExitCode::kData,
+         "{}: the categories of the training and validation pictures have the same names, but "
+         "other ids; give them the same in both files",
+         data);
+  }
   if (train.ids != val.ids || train.names != val.names) {
     fail(ExitCode::kData,
          "{}: the categories of the training and validation pictures differ, so precision would "
@@ -195,6 +201,16 @@ LabelledData open_instance_splits(const std::string& data, const Machine& machin
          only_in("in validation", val.names, train.names));
   }
   return both;
+}
+
+void warn_of_unreadable(const std::vector<std::string>& reasons, Reporter& reporter) {
+  constexpr size_t kListed = 20;
+  for (size_t i = 0; i < std::min(reasons.size(), kListed); ++i) {
+    reporter.warn(fmt::format("not measured: {}", reasons[i]));
+  }
+  if (reasons.size() > kListed) {
+    reporter.warn(fmt::format("not measured: {} more", reasons.size() - kListed));
+  }
 }
 
 std::shared_ptr<const loader::Dataset> with_optional_labels(

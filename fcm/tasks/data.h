@@ -49,6 +49,9 @@ LabelledData open_instance_splits(const std::string& data, const Machine& machin
 std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,
                                                       const Machine& machine, Reporter& reporter);
 
+// Names the pictures that a measurement left out, as it gives the reasons; of many the first.
+void warn_of_unreadable(const std::vector<std::string>& reasons, Reporter& reporter);
+
 // The same pictures, where a label that cannot be used is none (-1): for work to which labels are a
 // side matter.
 std::shared_ptr<const loader::Dataset> with_optional_labels(

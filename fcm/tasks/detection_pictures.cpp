@@ -34,7 +34,7 @@ nlohmann::json figures_of(const eval::DetectionAccuracy& accuracy,
   return {{"box", eval::coco_percents(accuracy.box.figures)},
           {"mask", eval::coco_percents(accuracy.mask.figures)},
           {"images", accuracy.images},
-          {"unreadable", accuracy.unreadable},
+          {"unreadable", accuracy.unreadable.size()},
           {"classes", std::move(classes)}};
 }
 

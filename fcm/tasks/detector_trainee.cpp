@@ -8,6 +8,7 @@
 #include "fcm/eval/detection_accuracy.h"
 #include "fcm/loader/until_stopped.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/detection_pictures.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/run_files.h"
@@ -36,8 +37,10 @@ class DetectorTrainee final : public Trainee {
 
   train::Measured measure() override {
     const Stopwatch watch;
+    const bool is_first = !last_.has_value();
     last_ = eval::detection_accuracy(find(), learner_.model().options().classes, recipe_, pictures_,
                                      threads_, *group_);
+    if (is_first) warn_of_unreadable(last_->unreadable, reporter_);
     const auto percent = [](double share) { return std::isnan(share) ? 0 : 100 * share; };
     const eval::CocoFigures &box = last_->box.figures, &mask = last_->mask.figures;
     train::Measured measured;
@@ -45,6 +48,9 @@ class DetectorTrainee final : public Trainee {
                      {"test_box_ap50", percent(box.ap50)}, {"test_mask_ap50", percent(mask.ap50)},
                      {"test_images", last_->images},       {"test_seconds", watch.seconds()}};
     measured.metric = eval::Metric{"test_box_ap", percent(box.ap)};
+    if (is_first && std::isnan(box.ap)) {
+      reporter_.warn("the validation pictures have no objects, so there is nothing to measure");
+    }
     reporter_.info(fmt::format(
         "box AP {:.2f} %, mask AP {:.2f} % (at IoU .5: {:.2f} %, {:.2f} %) on {} pictures",
         percent(box.ap), percent(mask.ap), percent(box.ap50), percent(mask.ap50), last_->images));

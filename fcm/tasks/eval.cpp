@@ -115,6 +115,7 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   refuse_different_ranks(group, trained.recipe, request.data, *dataset);
   const eval::ClassifierAccuracy evaluation = eval::classifier_accuracy(
       trained.predict, trained.recipe, meaning.dataset, request.batch, threads, group);
+  warn_of_unreadable(evaluation.unreadable, reporter);
   if (evaluation.not_finite > 0) {
     fail(ExitCode::kNumeric,
          "{} answers with NaN or infinity for {} of {} pictures, so no accuracy means anything; "
@@ -125,7 +126,7 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
                            {"top5", evaluation.top5},
                            {"loss", evaluation.loss},
                            {"images", evaluation.images},
-                           {"unreadable", evaluation.unreadable},
+                           {"unreadable", evaluation.unreadable.size()},
                            {"image_size", trained.recipe.data.image_size},
                            {"classes", class_table(evaluation, meaning.dataset->classes())}};
   result.update(meaning.facts);

@@ -68,6 +68,7 @@ nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint 
   }
   const eval::DetectionAccuracy accuracy = eval::detection_accuracy(
       trained.find, trained.classes(), trained.recipe, dataset, threads, group, keep);
+  warn_of_unreadable(accuracy.unreadable, reporter);
   const std::vector<std::string>& names = dataset->instance_classes().names;
   nlohmann::json result = figures_of(accuracy, names);
   result["image_size"] = trained.recipe.data.image_size;

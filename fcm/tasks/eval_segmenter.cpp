@@ -50,6 +50,7 @@ nlohmann::json eval_segmenter(const EvalRequest& request, checkpoint::Checkpoint
                      trained.trained_on, trained.pretrained_on, {}, reporter);
   const eval::SegmentationAccuracy accuracy = eval::segmentation_accuracy(
       trained.logits, trained.classes(), trained.recipe, dataset, threads, group);
+  warn_of_unreadable(accuracy.unreadable, reporter);
   std::vector<std::string> names = dataset->map_classes().names;
   if (names.empty() && trained.trained_on) names = trained.trained_on->classes;
   nlohmann::json result = figures_of(accuracy, class_names(names, trained.classes()));

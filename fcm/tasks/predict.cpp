@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/formats/json_text.h"
 #include "fcm/image/image.h"
+#include "fcm/image/orientation.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/loader/sources/picture_ending.h"
 #include "fcm/ops/reference_ops.h"
@@ -28,8 +30,8 @@ using nlohmann::json;
 
 constexpr const char* kList = "results.json";
 
-// Folders give the pictures right inside them, by name.
-std::vector<fs::path> files_of(const std::vector<std::string>& images) {
+// Folders give the pictures right inside them, by name; that there are folders in them is said.
+std::vector<fs::path> files_of(const std::vector<std::string>& images, Reporter& reporter) {
   std::vector<fs::path> files;
   for (const std::string& name : images) {
     if (!fs::is_directory(name)) {
@@ -37,13 +39,19 @@ std::vector<fs::path> files_of(const std::vector<std::string>& images) {
       continue;
     }
     std::vector<fs::path> inside;
+    int64_t folders = 0;
     for (const auto& entry : fs::directory_iterator(name)) {
       const std::string file = entry.path().filename();
+      folders += entry.is_directory() && !file.starts_with('.') ? 1 : 0;
       if (entry.is_regular_file() && loader::is_picture_ending(loader::ending_of(file))) {
         inside.push_back(entry.path());
       }
     }
     if (inside.empty()) fail(ExitCode::kData, "--images {} is a folder without pictures", name);
+    if (folders > 0) {
+      reporter.info(fmt::format("--images {}: pictures in the {} inside it are left out", name,
+                                folders == 1 ? "folder" : fmt::format("{} folders", folders)));
+    }
     std::ranges::sort(inside);
     files.insert(files.end(), inside.begin(), inside.end());
   }
@@ -113,10 +121,13 @@ void refuse_to_replace_answers(const PredictRequest& request,
   }
 }
 
-image::Image read_picture(const fs::path& file) {
+image::Image read_picture(const fs::path& file, bool turn_upright) {
   const std::string bytes = read_file(file, ExitCode::kData);
   try {
-    return image::decode({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, 3);
+    const std::span encoded(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+    image::Image picture = image::decode(encoded, 3);
+    return turn_upright ? image::upright(std::move(picture), image::exif_orientation(encoded))
+                        : std::move(picture);
   } catch (const Error& error) {
     fail(error.code(), "{}: {}", file.string(), error.what());
   }
@@ -124,7 +135,7 @@ image::Image read_picture(const fs::path& file) {
 
 json predict_one(Predictor& predictor, const fs::path& file, const PredictRequest& request,
                  const std::string& name) {
-  const image::Image picture = read_picture(file);
+  const image::Image picture = read_picture(file, predictor.turns_upright());
   json entry = {{"file", file.string()}, {"width", picture.cols}, {"height", picture.rows}};
   entry.update(predictor.answer(picture, request.out, name));
   return entry;
@@ -133,7 +144,7 @@ json predict_one(Predictor& predictor, const fs::path& file, const PredictReques
 }  // namespace
 
 json predict(const PredictRequest& request, Reporter& reporter) {
-  const std::vector<fs::path> files = files_of(request.images);
+  const std::vector<fs::path> files = files_of(request.images, reporter);
   if (files.empty()) fail(ExitCode::kUsage, "--images names no picture");
   const std::vector<std::string> outputs = output_names(files);
   refuse_to_replace_answers(request, outputs);
@@ -154,6 +165,7 @@ json predict(const PredictRequest& request, Reporter& reporter) {
     }
   }
   if (list.empty()) fail(ExitCode::kData, "none of the {} pictures can be read", files.size());
+  if (const std::string remark = predictor->remark(); !remark.empty()) reporter.info(remark);
   write_file_durably(request.out / kList, formats::json_text(list, 2) + "\n", ExitCode::kUsage);
   return {{"images", list.size()},
           {"unreadable", files.size() - list.size()},

@@ -1,6 +1,7 @@
 #include "fcm/tasks/predictor.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
@@ -128,6 +129,13 @@ class DetectorPredictor final : public Predictor {
         names_(names_of_answers(trained_.trained_on, trained_.classes())) {}
 
   const recipe::Recipe& recipe() const override { return trained_.recipe; }
+  bool turns_upright() const override { return true; }  // as pictures of COCO folders are
+
+  std::string remark() const override {
+    if (best_ >= kDrawnScore) return {};
+    return fmt::format("nothing is drawn: no object has a score of {} or more, the best has {:.3f}",
+                       kDrawnScore, best_);
+  }
 
   json answer(const image::Image& picture, const fs::path& out, const std::string& name) override {
     const loader::TestFrame frame =
@@ -143,6 +151,7 @@ class DetectorPredictor final : public Predictor {
                             {{"size", {one.mask->rows, one.mask->cols}},
                              {"counts", image::run_lengths_text(*one.mask)}}}});
     }
+    if (!found.empty()) best_ = std::max(best_, found[0].score);
     const std::vector<viz::ShownObject> shown = shown_objects(found, names_);
     const std::string drawn = name + kDrawnEnding;
     image::write_png(out / drawn, viz::draw_objects(picture, shown));
@@ -152,6 +161,7 @@ class DetectorPredictor final : public Predictor {
  private:
   TrainedDetector trained_;
   std::vector<std::string> names_;
+  double best_ = 0;  // score of all that was found
 };
 
 }  // namespace

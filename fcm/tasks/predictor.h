@@ -26,6 +26,10 @@ class Predictor {
  public:
   virtual ~Predictor() = default;
   virtual const recipe::Recipe& recipe() const = 0;
+  // Whether pictures are turned as EXIF says (image/orientation.h): as they were in training.
+  virtual bool turns_upright() const { return false; }
+  // What there is to say once all pictures were answered; empty: nothing.
+  virtual std::string remark() const { return {}; }
   // Writes `name` with those endings into `out`; returns the members of the picture's entry in the
   // list of results.
   virtual nlohmann::json answer(const image::Image& picture, const std::filesystem::path& out,

@@ -43,7 +43,7 @@ nlohmann::json figures_of(const eval::SegmentationAccuracy& accuracy,
           {"mAcc", figures.macc},
           {"aAcc", figures.aacc},
           {"images", accuracy.images},
-          {"unreadable", accuracy.unreadable},
+          {"unreadable", accuracy.unreadable.size()},
           {"classes", eval::class_lines(figures, names)}};
 }
 

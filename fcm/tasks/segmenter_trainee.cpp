@@ -9,6 +9,7 @@
 #include "fcm/loader/until_stopped.h"
 #include "fcm/models/inputs.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/run_files.h"
 #include "fcm/tasks/segmentation_pictures.h"
@@ -38,7 +39,9 @@ class SegmenterTrainee final : public Trainee {
 
   train::Measured measure() override {
     const Stopwatch watch;
+    const bool is_first = !last_.has_value();
     last_ = eval::segmentation_accuracy(logits(), classes(), recipe_, pictures_, threads_, *group_);
+    if (is_first) warn_of_unreadable(last_->unreadable, reporter_);
     const eval::MeanIou& figures = last_->figures;
     train::Measured measured;
     measured.line = {{"test_miou", figures.miou},

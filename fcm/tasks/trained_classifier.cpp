@@ -172,8 +172,8 @@ recipe::Recipe classifier_recipe(const Checkpoint& checkpoint, const std::vector
     return published_classifier(checkpoint, mean, set, reporter);
   }
   fail(ExitCode::kCheckpoint,
-       "{} holds no classifier; train one with fastconvmae finetune or linprobe, or measure frozen "
-       "features with fastconvmae knn",
+       "{} holds no classifier, segmenter or detector; train one with fastconvmae finetune (or a "
+       "classifier with linprobe), or measure frozen features with fastconvmae knn",
        source);
 }
 

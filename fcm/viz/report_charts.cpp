@@ -149,19 +149,11 @@ std::string lead(const nlohmann::json& summary) {
   return out;
 }
 
-// Segmentation: what its two heads are trained by.
-void add_heads(const RunLog& log, std::vector<std::string>& charts) {
-  const std::vector<double> steps = log.step_column("step");
-  LineChart losses = over_steps("Loss of each head", "");
-  losses.trim_outliers = true;
-  for (const auto& [key, name] :
-       {std::pair{"decode_loss", "segmentation"}, {"aux_loss", "auxiliary, as weighted"}}) {
-    if (log.has_step_numbers(key)) add_smoothed(losses, name, steps, log.step_column(key));
-  }
-  if (!losses.series.empty()) charts.push_back(line_chart(losses));
+// Segmentation: the share of pixels that training gets right.
+void add_right_pixels(const RunLog& log, std::vector<std::string>& charts) {
   if (!log.has_step_numbers("decode_acc")) return;
   LineChart right = over_steps("Pixels right in training", "%");
-  add_smoothed(right, "", steps, log.step_column("decode_acc"));
+  add_smoothed(right, "", log.step_column("step"), log.step_column("decode_acc"));
   charts.push_back(line_chart(right));
 }
 
@@ -230,7 +222,7 @@ std::string training(const RunLog& log) {
     }
     out += wide(chart);
   }
-  LineChart targets = over_steps("Loss of each target", "");
+  LineChart targets = over_steps("Parts of the loss", "");
   targets.trim_outliers = true;
   for (const auto& [key, values] : log.steps) {
     if (!key.starts_with("loss_") || finite_count(values) == 0) continue;
@@ -238,7 +230,7 @@ std::string training(const RunLog& log) {
   }
   std::vector<std::string> small;
   if (!targets.series.empty()) small.push_back(line_chart(targets));
-  add_heads(log, small);
+  add_right_pixels(log, small);
   if (log.has_step_numbers("lr")) {
     LineChart chart = over_steps("Learning rate", "");
     chart.from_zero = true;

@@ -174,8 +174,9 @@ TEST(Coco, PerfectIsOneButForTheGuardAgainstZero) {
   EXPECT_EQ(figures.ap_medium, figures.ap);
 }
 
-TEST(Coco, NoDetectionsGiveNoFigureAndNoTruthsNeither) {
-  EXPECT_TRUE(std::isnan(figures_of({{1, {}, {truth_at(kHere)}}}).ap));
+TEST(Coco, NothingFoundIsZeroAndNoTruthsGiveNoFigure) {
+  EXPECT_EQ(figures_of({{1, {}, {truth_at(kHere)}}}).ap, 0);  // as pycocotools has it
+  EXPECT_EQ(figures_of({{1, {}, {truth_at(kHere)}}}).ar100, 0);
   EXPECT_TRUE(std::isnan(figures_of({{1, {found_at(kHere, .9)}, {}}}).ap));
   EXPECT_TRUE(std::isnan(figures_of({}).ar100));
   CocoEvaluation two(2, CocoShape::kBox);

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -39,18 +40,24 @@ SegmentationAccuracy measured_by(dist::Group& group, int64_t pictures) {
 }
 
 std::vector<int64_t> counts_of(const SegmentationAccuracy& accuracy) {
-  std::vector<int64_t> counts{accuracy.images, accuracy.unreadable, accuracy.figures.pixels};
+  std::vector<int64_t> counts{accuracy.images, std::ssize(accuracy.unreadable),
+                              accuracy.figures.pixels};
   for (const ClassOverlap& one : accuracy.figures.classes) {
     counts.insert(counts.end(), {one.intersection, one.predicted, one.labelled});
   }
   return counts;
 }
 
+std::vector<std::string> sorted(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  return names;
+}
+
 TEST(SegmentationAccuracy, OfSeveralRanksIsExactlyThatOfOne) {
   const std::shared_ptr<dist::Group> one = dist::group_of_one();
   const SegmentationAccuracy whole = measured_by(*one, 9);
   EXPECT_EQ(whole.images, 7);
-  EXPECT_EQ(whole.unreadable, 2);
+  EXPECT_EQ(whole.unreadable.size(), 2);
   EXPECT_GT(whole.figures.miou, 0);
   for (const int64_t ranks : {2, 3, 4}) {
     std::vector<SegmentationAccuracy> found(static_cast<size_t>(ranks));
@@ -60,6 +67,7 @@ TEST(SegmentationAccuracy, OfSeveralRanksIsExactlyThatOfOne) {
     for (const SegmentationAccuracy& each : found) {
       EXPECT_EQ(counts_of(each), counts_of(whole)) << ranks;
       EXPECT_EQ(each.figures.miou, whole.figures.miou) << ranks;
+      EXPECT_EQ(sorted(each.unreadable), sorted(whole.unreadable)) << ranks;  // each by its name
     }
   }
   EXPECT_NE(counts_of(measured_by(*one, 8)), counts_of(whole)) << "a picture less";

@@ -96,10 +96,13 @@ TEST(CocoFolder, AnotherSizeThanRecordedIsABadPicture) {
   test::write_small_coco(folder);
   folder.write("train2017/3.jpg", test::jpeg_text(test::scene(60, 40)));
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
-  EXPECT_EQ(data_error([&] { dataset->get(0, 3); }),
-            fmt::format("{0}/train2017/3.jpg: it has 40x60 pixels, but "
-                        "{0}/annotations/instances_train2017.json records 60x40",
-                        folder.string()));
+  EXPECT_EQ(
+      data_error([&] { dataset->get(0, 3); }),
+      fmt::format(
+          "{0}/train2017/3.jpg: it has 40x60 pixels, but "
+          "{0}/annotations/instances_train2017.json records 60x40; the sides are exchanged: of a "
+          "picture that EXIF turns, wanted is the size as shown",
+          folder.string()));
   EXPECT_NE(data_error([&] {
               dataset->get_section(0, 3, [](int64_t, int64_t) { return image::Box{0, 0, 1, 1}; });
             }),
@@ -111,12 +114,7 @@ TEST(CocoFolder, PicturesAreTurnedUpright) {
   const test::Scratch folder;
   test::write_small_coco(folder);
   const image::Image lying = test::scene(60, 40);
-  std::string jpeg = test::jpeg_text(lying);
-  const std::string exif(
-      "\xFF\xE1\0\x22"
-      "Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
-      36);
-  jpeg.insert(2, exif);
+  const std::string jpeg = test::lying_jpeg_text(lying);
   folder.write("train2017/3.jpg", jpeg);
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
   const image::Image got = dataset->get(0, 3);
@@ -125,7 +123,7 @@ TEST(CocoFolder, PicturesAreTurnedUpright) {
   const image::Image stored =
       image::decode({reinterpret_cast<const uint8_t*>(jpeg.data()), jpeg.size()}, 3);
   ASSERT_EQ(stored.rows, 60);
-  // Number 6: the first row on disk is the right column.
+  // The first row on disk is the right column.
   for (int64_t c = 0; c < 3; ++c)
     EXPECT_EQ(got.pixels[static_cast<size_t>(59 * 3 + c)], stored.pixels[static_cast<size_t>(c)]);
   const auto section = dataset->get_section(0, 3, [](int64_t rows, int64_t cols) {

@@ -51,6 +51,16 @@ inline std::string jpeg_text(const image::Image& picture) {
   return {bytes.begin(), bytes.end()};
 }
 
+// As a camera that lay on its side stores it: EXIF's orientation number 6, whose first row is the
+// right column.
+inline std::string lying_jpeg_text(const image::Image& picture) {
+  const std::string exif(
+      "\xFF\xE1\0\x22"
+      "Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
+      36);
+  return jpeg_text(picture).insert(2, exif);
+}
+
 // With its pictures, as the training split.
 inline void write_small_coco(const Scratch& folder, const CocoTree& tree = small_coco(),
                              const std::string& split = "train2017") {

@@ -13,6 +13,7 @@
 #include "fcm/image/image.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/train/run_log.h"
+#include "tests/loader/coco_support.h"
 #include "tests/tasks/child.h"
 #include "tests/tasks/short_run.h"
 
@@ -90,19 +91,23 @@ TEST(DetectorRuns, AnswerForAnyPictures) {
   const image::Image picture = objects->get(1, 3);
   image::write_png(scratch / "a.png", picture);
   std::ofstream(scratch / "broken.png") << "no picture";
+  std::ofstream(scratch / "lying.jpg")
+      << test::lying_jpeg_text(image::Image{60, 40, 3, std::vector<uint8_t>(60 * 40 * 3, 90)});
   ASSERT_EQ(
       wait_for(start({"predict", "--checkpoint", run, "--images", (scratch / "a.png").string(),
-                      (scratch / "broken.png").string(), "--out", (scratch / "answers").string(),
-                      "--set", "detector.score=0.001", "--quiet"})),
+                      (scratch / "broken.png").string(), (scratch / "lying.jpg").string(), "--out",
+                      (scratch / "answers").string(), "--set", "detector.score=0.001", "--quiet"})),
       0);
   const nlohmann::json answers = json_in(scratch / "answers" / "results.json");
-  ASSERT_EQ(answers.size(), 1u);
+  ASSERT_EQ(answers.size(), 2u);
   EXPECT_EQ(answers[0].at("width"), picture.cols);
   ASSERT_FALSE(answers[0].at("instances").empty());
   const nlohmann::json& one = answers[0].at("instances")[0];
   EXPECT_EQ(one.at("box").size(), 4u);
   EXPECT_EQ(one.at("mask").at("size"), (std::vector<int64_t>{picture.rows, picture.cols}));
   EXPECT_TRUE(fs::exists(scratch / "answers" / "a.png"));
+  EXPECT_EQ(answers[1].at("width"), 60);  // upright, as pictures are in training
+  EXPECT_EQ(answers[1].at("height"), 40);
 }
 
 // Stopped after some steps and started again: weights, moments and running statistics.

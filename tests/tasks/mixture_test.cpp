@@ -62,7 +62,7 @@ TEST(Mixture, LogsEveryTargetAndShowsItInTheReport) {
   }
   EXPECT_EQ(lines, 3);
   const std::string page = read_file(scratch / "run" / "report.html", ExitCode::kUsage);
-  EXPECT_NE(page.find("Loss of each target"), std::string::npos);
+  EXPECT_NE(page.find("Parts of the loss"), std::string::npos);
   for (const char* name : {">rgb<", ">clip<", ">dino<", ">ema<", ">mimic<"}) {
     EXPECT_NE(page.find(name), std::string::npos) << name;
   }

@@ -140,6 +140,7 @@ TEST_F(Ranks, SegmentersAreTrainedAndMeasuredAsByOne) {
                  "--data",        scenes,
                  "--out",         scratch_ / out,
                  "--set",         "optim.batch_size=2",
+                 "--set",         "model.precision=fp32",
                  "--set",         steps,
                  "--set",         "run.log_every_steps=1"};
   };

@@ -26,7 +26,7 @@ viz::ReportInput input_of(const std::string& log) {
 
 TEST(SegmentationReport, ShowsTheNewestSheetAndSaysWhatItIs) {
   const viz::ReportInput input =
-      input_of("{\"step\": 1, \"loss\": 1.5, \"decode_loss\": 1, \"aux_loss\": 0.5}\n");
+      input_of("{\"step\": 1, \"loss\": 1.5, \"loss_decode\": 1, \"loss_aux\": 0.5}\n");
   ASSERT_EQ(input.pictures.size(), 1u);
   EXPECT_EQ(input.pictures[0].png, std::vector<uint8_t>{'b'});
   EXPECT_EQ(input.pictures[0].caption,

@@ -234,8 +234,8 @@ ReportInput segmentation_input(size_t classes) {
     input.log.push_back({{"step", step},
                          {"epoch", step / 100.0},
                          {"loss", 3.0},
-                         {"decode_loss", 2.0},
-                         {"aux_loss", 1.0},
+                         {"loss_decode", 2.0},
+                         {"loss_aux", 1.0},
                          {"decode_acc", 40}});
   }
   input.log.push_back({{"step", 200},
@@ -253,8 +253,8 @@ TEST(Report, ShowsSegmentation) {
   for (const char* text :
        {"Mean IoU: <b>51.66 %</b> on 2", "63.88 %", "84.45 %", ">51.66 %<",
         "test mean IoU, step 200: 41.2 %", "test pixels right", "test mean accuracy of classes",
-        "Loss of each head", "auxiliary, as weighted", "Pixels right in training", ">Classes<",
-        "class &lt;2&gt;", ">75.0<", ">33.3<"}) {
+        "Parts of the loss", "Pixels right in training", ">Classes<", "class &lt;2&gt;", ">75.0<",
+        ">33.3<"}) {
     EXPECT_TRUE(contains(page, text)) << text;
   }
   EXPECT_FALSE(contains(render_report(full_input()), "IoU"));

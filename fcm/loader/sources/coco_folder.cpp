@@ -82,8 +82,13 @@ class CocoPictures final : public EncodedDataset {
   void check_size(int64_t index, int64_t rows, int64_t cols) const override {
     const PictureRecord& record = file_.record(index);
     if (record.rows == rows && record.cols == cols) return;
-    fail(ExitCode::kData, "it has {}x{} pixels, but {} records {}x{}", cols, rows,
-         places_.annotations.string(), record.cols, record.rows);
+    const bool lies = record.rows == cols && record.cols == rows && rows != cols;
+    fail(
+        ExitCode::kData, "it has {}x{} pixels, but {} records {}x{}{}", cols, rows,
+        places_.annotations.string(), record.cols, record.rows,
+        lies
+            ? "; the sides are exchanged: of a picture that EXIF turns, wanted is the size as shown"
+            : "");
   }
 
   // Pictures without a record, and records without a picture.
