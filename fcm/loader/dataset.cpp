@@ -20,7 +20,7 @@ const MapClasses& Dataset::map_classes() const {
 
 Instances Dataset::instances(int64_t index) const {
   fail(ExitCode::kData,
-       "the objects in {} are not told apart, nor in any picture of these data; detection needs a "
+       "there are no annotated objects in {}, nor in any picture of these data; detection needs a "
        "folder as COCO lies: annotations/instances_train2017.json and train2017/",
        name(index));
 }

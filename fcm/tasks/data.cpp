@@ -127,7 +127,7 @@ std::shared_ptr<const loader::Dataset> open_validation(const std::string& data,
 void need_instances(const std::string& data, const loader::Dataset& dataset) {
   if (dataset.has_instances()) return;
   fail(ExitCode::kData,
-       "{} has no objects that are told apart, which detection needs: COCO's folders are read, "
+       "{} has no annotated objects, which detection needs: COCO's folders are read, "
        "annotations/instances_train2017.json beside train2017/ (docs/tour/02-loader.md)",
        data);
 }

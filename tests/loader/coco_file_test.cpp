@@ -77,8 +77,8 @@ TEST_F(CocoFileTest, PicturesCategoriesAndObjectsInTheirOrder) {
   EXPECT_EQ(file.record(2).objects, 0);
   EXPECT_EQ(file.record(1).objects, 2);
   EXPECT_EQ(file.notes(), (std::vector<std::string>{
-                              "1 of 3 pictures have no object that is told apart; training a "
-                              "detector passes them over"}));
+                              "1 of 3 pictures have no annotated object but crowds; where a "
+                              "detector is trained on them, they are passed over"}));
 }
 
 TEST_F(CocoFileTest, NumbersComeBackToTheBit) {

@@ -160,7 +160,7 @@ TEST(FrameLoader, InstancesGoWithJitterAlone) {
   request.data.channels = 1;
   EXPECT_NE(test::error_of(ExitCode::kUsage, [&] { Loader{request}; }), "");
   request = frames_request(open_dataset("synthetic", Split::kTrain), 4, 1);
-  EXPECT_NE(data_error([&] { Loader{request}; }).find("are not told apart"), std::string::npos);
+  EXPECT_NE(data_error([&] { Loader{request}; }).find("no annotated objects"), std::string::npos);
   EvalLoaderRequest testing;
   testing.dataset = dataset;
   testing.targets = TargetKind::kInstances;

@@ -337,7 +337,9 @@ const char* const kWeightsAlone = "@(safetensors|hf|encoder|timm|transformers)";
 const char* const kEncoders = "@(encoder|timm|transformers)";
 
 const std::vector<Refusal> kRefusals = {
-    {{"eval", kPretrained, "*"}, ExitCode::kCheckpoint, "holds no classifier; train one with"},
+    {{"eval", kPretrained, "*"},
+     ExitCode::kCheckpoint,
+     "holds no classifier, segmenter or detector; train one with"},
     {{"eval", kOfToken, "transformers"}, ExitCode::kCheckpoint, "so it is no classifier"},
     {{"eval", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is no classifier"},
     {{"features_class", kNoClassToken, "*"},
@@ -368,7 +370,9 @@ const std::vector<Refusal> kRefusals = {
     {{"segment", "mae", "*"},
      ExitCode::kUsage,
      "names 0 blocks, but model.kind = \"vit\" wants four"},
-    {{"predict", kPretrained, "*"}, ExitCode::kCheckpoint, "holds no classifier; train one with"},
+    {{"predict", kPretrained, "*"},
+     ExitCode::kCheckpoint,
+     "holds no classifier, segmenter or detector; train one with"},
     {{"predict", kOfToken, "transformers"}, ExitCode::kCheckpoint, "so it is no classifier"},
     {{"predict", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is no classifier"},
     {{"detect", "mae", "*"}, ExitCode::kUsage, "whose quarters are its four maps"},

@@ -140,7 +140,7 @@ std::vector<std::string> CocoFile::notes() const {
       order_, [&](uint32_t place) { return tables_.pictures[place].objects == 0; });
   if (without > 0) {
     notes.push_back(fmt::format(
-        "{} of {} pictures have no object that is told apart; training a detector passes them over",
+        "{} of {} pictures have no annotated object but crowds; where a detector is trained on them, they are passed over",
         without, size()));
   }
   if (tables_.without_area > 0) {
