@@ -19,7 +19,16 @@
 #include "fcm/train/state.h"
 #include "fcm/train/step.h"
 
+namespace fcm::optim {
+class AdamW;
+}  // namespace fcm::optim
+namespace fcm::nn {
+class Parameters;
+}  // namespace fcm::nn
+
 namespace fcm::train {
+
+class GroupGradients;
 
 class Learner {
  public:
@@ -70,6 +79,11 @@ class Learner {
  protected:
   // Whether loss and norm of the gradients are finite in every process.
   bool is_finite(const StepResult& result);
+  // The end of an update whose passes are done (learners/finish_update.cpp): sums gradients and
+  // losses over the group, sets `result`'s gradient norm and whether the update is applied, and
+  // applies it unless something is not finite. Returns result.applied.
+  bool finish_update(GroupGradients& gradients, optim::AdamW& optimizer,
+                     const nn::Parameters& parameters, const StepPlan& plan, StepResult& result);
 
   dist::Group& group() { return *group_; }
   const std::shared_ptr<dist::Group>& shared_group() const { return group_; }

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <string>
 
 #include "tests/support/compare.h"
+#include "tests/train/learner_values.h"
 #include "tests/train/small_detector.h"
 
 namespace fcm::train {
@@ -16,20 +16,6 @@ namespace {
 
 DetectorLearner fresh_detector(const recipe::Recipe& recipe) {
   return DetectorLearner(small_detector(recipe), recipe);
-}
-
-std::map<std::string, at::Tensor> values_of(const DetectorLearner& learner) {
-  std::map<std::string, at::Tensor> tensors;
-  for (const nn::Parameter& parameter : learner.model().parameters().all()) {
-    tensors[parameter.name] = parameter.value.detach().clone();
-  }
-  return tensors;
-}
-
-bool all_equal(const std::map<std::string, at::Tensor>& a,
-               const std::map<std::string, at::Tensor>& b) {
-  return std::ranges::all_of(
-      a, [&](const auto& each) { return at::equal(each.second, b.at(each.first)); });
 }
 
 TEST(DetectorLearner, HasFiveLossesWhoseSumIsItsOwn) {
@@ -65,12 +51,12 @@ TEST(DetectorLearner, WhatIsNotFiniteChangesNothingNorAnyStatistic) {
       EXPECT_FALSE(learner.update(batch, {1e-3, 3}).applied) << name;
     }
     bias.copy_(kept);
-    EXPECT_TRUE(all_equal(values_of(learner), before)) << name;
+    EXPECT_TRUE(same_values(values_of(learner), before)) << name;
   }
   EXPECT_EQ(learner.updates(), 1);
   const auto before = values_of(learner);
   EXPECT_TRUE(learner.update(batch, {1e-3, 6}).applied);
-  EXPECT_FALSE(all_equal(values_of(learner), before)) << "the comparison can fail";
+  EXPECT_FALSE(same_values(values_of(learner), before)) << "the comparison can fail";
 }
 
 TEST(DetectorLearner, GoesOnFromItsStateWithTheSameBits) {
@@ -90,8 +76,8 @@ TEST(DetectorLearner, GoesOnFromItsStateWithTheSameBits) {
     second.restore(checkpoint);
   }
   for (DetectorLearner* learner : {&whole, &second, &other}) learner->update(batch, {1e-3, 6, 1});
-  EXPECT_TRUE(all_equal(values_of(second), values_of(whole)));
-  EXPECT_FALSE(all_equal(values_of(other), values_of(whole))) << "it has not learned";
+  EXPECT_TRUE(same_values(values_of(second), values_of(whole)));
+  EXPECT_FALSE(same_values(values_of(other), values_of(whole))) << "it has not learned";
 }
 
 TEST(DetectorLearner, DrawsByStep) {

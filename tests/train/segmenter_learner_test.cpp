@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <map>
 #include <string>
 
 #include "fcm/train/learners/passes.h"
 #include "tests/support/compare.h"
 #include "tests/support/error_of.h"
+#include "tests/train/learner_values.h"
 #include "tests/train/small_segmenter.h"
 
 namespace fcm::train {
@@ -17,20 +17,6 @@ namespace {
 
 SegmenterLearner fresh_segmenter(const recipe::Recipe& recipe) {
   return SegmenterLearner(small_segmenter(recipe), recipe);
-}
-
-std::map<std::string, at::Tensor> tensors_of(const SegmenterLearner& learner) {
-  std::map<std::string, at::Tensor> tensors;
-  for (const nn::Parameter& parameter : learner.model().parameters().all()) {
-    tensors[parameter.name] = parameter.value.detach().clone();
-  }
-  return tensors;
-}
-
-bool same_bits(const std::map<std::string, at::Tensor>& a,
-               const std::map<std::string, at::Tensor>& b) {
-  return std::ranges::all_of(
-      a, [&](const auto& each) { return at::equal(each.second, b.at(each.first)); });
 }
 
 TEST(SegmenterLearner, MakesAsManyPassesInEveryRank) {
@@ -67,20 +53,20 @@ TEST(SegmenterLearner, WhatIsNotFiniteChangesNothingNorAnyStatistic) {
   at::Tensor bias = learner.model().parameters().find("backbone.patch_embed1.proj.bias").value;
   const at::NoGradGuard no_grad;
   const at::Tensor kept = bias.clone();
-  const auto before = tensors_of(learner);
+  const auto before = values_of(learner);
   bias.fill_(std::numeric_limits<float>::quiet_NaN());
   {
     const at::AutoGradMode grad(true);
     EXPECT_FALSE(learner.update(batch, {1e-3, 3}).applied);
   }
   bias.copy_(kept);
-  EXPECT_TRUE(same_bits(tensors_of(learner), before));
+  EXPECT_TRUE(same_values(values_of(learner), before));
   EXPECT_EQ(learner.updates(), 1);
   {
     const at::AutoGradMode grad(true);
     EXPECT_TRUE(learner.update(batch, {1e-3, 6}).applied);
   }
-  EXPECT_FALSE(same_bits(tensors_of(learner), before)) << "the comparison can fail";
+  EXPECT_FALSE(same_values(values_of(learner), before)) << "the comparison can fail";
 }
 
 TEST(SegmenterLearner, GoesOnFromItsStateWithTheSameBits) {
@@ -100,8 +86,8 @@ TEST(SegmenterLearner, GoesOnFromItsStateWithTheSameBits) {
     second.restore(checkpoint);
   }
   for (SegmenterLearner* learner : {&whole, &second, &other}) learner->update(batch, {1e-3, 6});
-  EXPECT_TRUE(same_bits(tensors_of(second), tensors_of(whole)));
-  EXPECT_FALSE(same_bits(tensors_of(other), tensors_of(whole))) << "it has not learned";
+  EXPECT_TRUE(same_values(values_of(second), values_of(whole)));
+  EXPECT_FALSE(same_values(values_of(other), values_of(whole))) << "it has not learned";
 }
 
 }  // namespace

@@ -12,14 +12,10 @@ namespace fcm::train {
 
 inline constexpr int64_t kObjectPictures = 24, kClassesOfObjects = 3;
 
-// Four steps of six make an epoch. A gradient that is nothing but rounding, as of the bias in front
-// of a batch normalisation, makes no step of Adam's because of this epsilon.
+// Four steps of six make an epoch.
 inline recipe::Recipe small_detector_recipe() {
-  const recipe::Recipe pretraining = small_recipe();
-  recipe::Recipe recipe;
+  recipe::Recipe recipe = small_normalised_recipe();
   recipe.task = recipe::Detect{};
-  recipe.model = pretraining.model;
-  recipe.encoder = pretraining.encoder;
   recipe.encoder.strides = {2, 2, 2};
   recipe.encoder.dims = {8, 12, 16};
   recipe.encoder.depths = {1, 1, 2};
@@ -37,13 +33,8 @@ inline recipe::Recipe small_detector_recipe() {
   section.proposals = {20, 20};
   section.sampled_regions = 16;
   recipe.detect().jitter.scale_range = {0.8, 1.25};
-  recipe.optim = pretraining.optim;
   recipe.optim.schedule = "step_cosine";
-  recipe.optim.epochs = 2;
-  recipe.optim.warmup_epochs = 0;
   recipe.optim.base_lr = 0.02;
-  recipe.optim.epsilon = 1e-3;
-  recipe.run.log_every_steps = 1;
   return recipe;
 }
 

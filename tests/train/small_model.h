@@ -22,6 +22,22 @@ inline recipe::Recipe small_recipe() {
   return recipe;
 }
 
+// What small recipes of networks with batch normalisation share; their task is still to be set. A
+// gradient that is nothing but rounding, as of the bias in front of a batch normalisation, makes no
+// step of Adam's because of this epsilon.
+inline recipe::Recipe small_normalised_recipe() {
+  const recipe::Recipe pretraining = small_recipe();
+  recipe::Recipe recipe;
+  recipe.model = pretraining.model;
+  recipe.encoder = pretraining.encoder;
+  recipe.optim = pretraining.optim;
+  recipe.optim.epochs = 2;
+  recipe.optim.warmup_epochs = 0;
+  recipe.optim.epsilon = 1e-3;
+  recipe.run.log_every_steps = 1;
+  return recipe;
+}
+
 inline loader::Batch random_batch(const recipe::Recipe& recipe) {
   loader::Batch batch;
   batch.batch = batch.global_batch = recipe.optim.batch_size;

@@ -12,14 +12,10 @@ namespace fcm::train {
 
 inline constexpr int64_t kScenes = 24, kClassesOfScenes = 5;
 
-// Four steps of six make an epoch. A gradient that is nothing but rounding, as of the bias in front
-// of a batch normalisation, makes no step of Adam's because of this epsilon.
+// Four steps of six make an epoch.
 inline recipe::Recipe small_segmenter_recipe() {
-  const recipe::Recipe pretraining = small_recipe();
-  recipe::Recipe recipe;
+  recipe::Recipe recipe = small_normalised_recipe();
   recipe.task = recipe::Segment{};
-  recipe.model = pretraining.model;
-  recipe.encoder = pretraining.encoder;
   recipe.data = test::scene_options().data;
   recipe.segment().pipeline = test::scene_options().pipeline;
   recipe::SegmenterSection& section = recipe.segment().segmenter;
@@ -28,12 +24,7 @@ inline recipe::Recipe small_segmenter_recipe() {
   section.aux_channels = 6;
   section.drop_path = 0.2;
   section.layer_decay = 0.75;
-  recipe.optim = pretraining.optim;
-  recipe.optim.epochs = 2;
-  recipe.optim.warmup_epochs = 0;
   recipe.optim.base_lr = 0.05;
-  recipe.optim.epsilon = 1e-3;
-  recipe.run.log_every_steps = 1;
   return recipe;
 }
 

@@ -2,6 +2,7 @@
 // that stay so far, which pass through shared memory, then beside the later ones of the same 256,
 // which gives a row of bits. One warp walks through the rows in order: the bits of a box that stays
 // drop what they mark. Memory is one list of the boxes that stay, whatever the number of boxes.
+#include "fcm/ops/cuda/rounded_product.h"
 #include "fcm/ops/cuda/vector.h"
 #include "fcm/ops/nms/cuda.h"
 
@@ -15,22 +16,6 @@ template <class A>
 struct CudaBox {
   A x0, y0, x1, y1, area;
 };
-
-// Rounded before anything is added: fused products would decide otherwise than the processor.
-__device__ inline float rounded_product(float a, float b) {
-#if defined(__CUDACC__)
-  return __fmul_rn(a, b);
-#else
-  return a * b;
-#endif
-}
-__device__ inline double rounded_product(double a, double b) {
-#if defined(__CUDACC__)
-  return __dmul_rn(a, b);
-#else
-  return a * b;
-#endif
-}
 
 __device__ inline int bits_set(uint32_t word) {
 #if defined(__CUDACC__)

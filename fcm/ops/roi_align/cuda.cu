@@ -5,6 +5,7 @@
 // rows and columns, which all channels share. So every cell is written once, by one thread, in one
 // order: no atomic sums.
 #include "fcm/ops/cuda/flat.h"
+#include "fcm/ops/cuda/rounded_product.h"
 #include "fcm/ops/roi_align/cuda.h"
 
 namespace fcm::ops {
@@ -13,23 +14,6 @@ namespace {
 constexpr int kTile = 4;          // cells of a tile's side
 constexpr int kSpreadMost = 256;  // threads of a block of the way back
 constexpr double kFarthestCell = 1 << 20;
-
-// Rounded before anything is added, as on the processor: where a sample falls just beyond an edge
-// it must fall there on both.
-__device__ inline float product(float a, float b) {
-#if defined(__CUDACC__)
-  return __fmul_rn(a, b);
-#else
-  return a * b;
-#endif
-}
-__device__ inline double product(double a, double b) {
-#if defined(__CUDACC__)
-  return __dmul_rn(a, b);
-#else
-  return a * b;
-#endif
-}
 
 // A box along one axis of its map.
 template <class A>
@@ -51,7 +35,7 @@ __device__ inline void axes_of(const A* box, A scale, int64_t bins, int64_t rows
   bool usable = true;
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    ends[i] = product(box[i], scale);
+    ends[i] = rounded_product(box[i], scale);
     usable = usable && is_within_reach(ends[i]);
     ends[i] -= A(0.5);
   }
@@ -75,8 +59,9 @@ struct RoiSample {
 
 template <class A>
 __device__ inline RoiSample<A> sample_of(const RoiAxis<A>& axis, int bin, int q) {
-  const A middle = product(static_cast<A>(q) + A(0.5), axis.bin) / static_cast<A>(axis.samples);
-  A at = (axis.begin + product(static_cast<A>(bin), axis.bin)) + middle;
+  const A middle =
+      rounded_product(static_cast<A>(q) + A(0.5), axis.bin) / static_cast<A>(axis.samples);
+  A at = (axis.begin + rounded_product(static_cast<A>(bin), axis.bin)) + middle;
   RoiSample<A> sample{};
   sample.inside = at >= -1 && at <= static_cast<A>(axis.size);
   if (!sample.inside) return sample;

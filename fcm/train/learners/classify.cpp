@@ -102,13 +102,9 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, const StepPlan&
     torch::autograd::backward({loss}, {});
     result.loss += loss.item<double>();
   }
-  ops::enter_phase("update");
-  gradients_.finish(result);
-  result.gradient_norm = optimizer_.gradient_norm();
-  result.applied = is_finite(result);
-  if (!result.applied) return result;
-  optimizer_.step({plan.lr, plan.lr_base}, optimizer_.clip_scale(result.gradient_norm));
-  exchange_shares(group(), model_.parameters(), optimizer_);
+  if (!finish_update(gradients_, optimizer_, model_.parameters(), plan, result)) {
+    return result;
+  }
   if (average_) {
     const at::NoGradGuard no_grad;
     average_->parameters().flat_values().lerp_(model_.parameters().flat_values(),

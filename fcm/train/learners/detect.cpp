@@ -119,16 +119,10 @@ StepResult DetectorLearner::update(const loader::Batch& batch, const StepPlan& p
     const auto [first, end] = loader::Slice{i, passes}.of(batch.batch);
     pass(batch, first, end - first, plan, i + 1 == passes, result);
   }
-  ops::enter_phase("update");
-  gradients_.finish(result);
-  result.gradient_norm = optimizer_.gradient_norm();
-  result.applied = is_finite(result);
-  if (!result.applied) {
+  if (!finish_update(gradients_, optimizer_, model_.parameters(), plan, result)) {
     statistics.put_back();
     return result;
   }
-  optimizer_.step({plan.lr, plan.lr_base}, optimizer_.clip_scale(result.gradient_norm));
-  exchange_shares(group(), model_.parameters(), optimizer_);
   ops::enter_phase("");
   return result;
 }

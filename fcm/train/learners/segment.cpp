@@ -82,16 +82,10 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
     pixels_ += labels_BHW.numel();
   }
   result.target_losses = {{"decode", decode}, {"aux", aux}};
-  ops::enter_phase("update");
-  gradients_.finish(result);
-  result.gradient_norm = optimizer_.gradient_norm();
-  result.applied = is_finite(result);
-  if (!result.applied) {
+  if (!finish_update(gradients_, optimizer_, model_.parameters(), plan, result)) {
     statistics.put_back();
     return result;
   }
-  optimizer_.step({plan.lr, plan.lr_base}, optimizer_.clip_scale(result.gradient_norm));
-  exchange_shares(group(), model_.parameters(), optimizer_);
   ops::enter_phase("");
   return result;
 }
