@@ -1,4 +1,5 @@
-// The values of a learner's network, running statistics included, and whether two are the same bits.
+// The values of a learner's network, running statistics included, and whether two are the same
+// bits.
 #pragma once
 
 #include <ATen/ATen.h>
