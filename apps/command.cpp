@@ -68,7 +68,7 @@ std::vector<Command> all_commands() {
           {"checkpoint diff", commands::checkpoint_diff},
           {"bench step", commands::bench_step, true},
           {"bench loader", commands::bench_loader},
-          {"bench slide", commands::bench_slide},
+          {"bench predict", commands::bench_predict},
           {"bench ops", commands::bench_ops},
           {"bench knn", commands::bench_knn},
           {"bench checkpoint", commands::bench_checkpoint}};

@@ -48,18 +48,20 @@ struct BenchLoaderRequest {
 // loader's is of it.
 nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporter);
 
-struct BenchSlideRequest {
-  recipe::Recipe recipe;                // of segmentation
+struct BenchPredictRequest {
+  recipe::Recipe recipe;                // of segmentation or detection
   std::vector<int64_t> size{512, 683};  // rows and columns of the picture
   std::string precision;                // empty: the recipe's
   std::string implementation = "both";  // fast, reference or both
   int64_t rounds = 3;
   tasks::Machine machine;
 };
-// Seconds from a resized picture to the map of its classes, of this program and of the published
-// form, alternating: "seconds"; of both also "ratio", and "same_class", the share of pixels of
-// which they say the same.
-nlohmann::json bench_slide(const BenchSlideRequest& request, Reporter& reporter);
+// Seconds from a picture in memory to an answer, of this program and of the published form,
+// alternating: "seconds"; of both also "ratio". Segmentation: from a resized picture to the map of
+// its classes; "windows", and "same_class", the share of pixels of which both say the same.
+// Detection: from a picture in its frame to boxes and masks within them; "objects", and of both
+// "same_objects", the share that both find.
+nlohmann::json bench_predict(const BenchPredictRequest& request, Reporter& reporter);
 
 struct BenchKnnRequest {
   int64_t bank = 50'000, queries = 10'000, width = 768, k = 20;

@@ -1,4 +1,4 @@
-// Speed of a detector: a training step beside the published form.
+// Speed of a detector: a training step, and the objects of a picture, beside the published form.
 #include "reference/detector.h"
 
 #include <ATen/ATen.h>
@@ -9,9 +9,12 @@
 
 #include "bench/bench.h"
 #include "bench/learner_step.h"
+#include "bench/predict.h"
 #include "bench/published_form.h"
 #include "bench/step_timing.h"
 #include "fcm/boxes/sampler.h"
+#include "fcm/eval/detection_accuracy.h"
+#include "fcm/loader/frame_testing.h"
 #include "fcm/models/inputs.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/machine.h"
@@ -22,8 +25,9 @@ namespace {
 
 constexpr int64_t kObjectClasses = 80;  // COCO's, where the recipe leaves them to the data
 
-reference::DetectorOptions reference_detector(const models::DetectorOptions& own,
+reference::DetectorOptions reference_detector(const models::Detector& model,
                                               at::ScalarType compute) {
+  const models::DetectorOptions& own = model.options();
   reference::DetectorOptions options;
   static_cast<reference::EncoderSizes&>(options) = reference::encoder_sizes(own.backbone);
   options.decomposed = own.backbone.form == models::BackboneForm::kDecomposed;
@@ -31,11 +35,40 @@ reference::DetectorOptions reference_detector(const models::DetectorOptions& own
   options.global_blocks = own.backbone.global_blocks;
   options.compute = compute;
   options.classes = own.classes;
+  options.strides = model.strides();
   options.sampled_anchors = own.sampled_anchors;
   options.sampled_regions = own.sampled_regions;
   options.training_proposals = {own.training_proposals.per_level, own.training_proposals.kept};
   options.testing_proposals = {own.testing_proposals.per_level, own.testing_proposals.kept};
   return options;
+}
+
+models::Detector make_detector(const recipe::Recipe& recipe, at::Device device) {
+  const int64_t named = recipe.detect().detector.classes;
+  return models::Detector(recipe::detector_options(recipe, named > 0 ? named : kObjectClasses), 0,
+                          device);
+}
+
+// Pictures of bytes [B, H, W, 3] as the published form takes them: [B, 3, H, W], normalised.
+at::Tensor normalised_images(const at::Tensor& pictures_BHWC, const loader::DataOptions& data,
+                             at::Device device) {
+  const at::Tensor mean_311 = at::tensor(data.mean, at::kFloat).view({3, 1, 1}),
+                   deviation_311 = at::tensor(data.deviation, at::kFloat).view({3, 1, 1});
+  const at::Tensor pictures_BCHW = pictures_BHWC.permute({0, 3, 1, 2}).to(at::kFloat) / 255;
+  return ((pictures_BCHW - mean_311) / deviation_311).contiguous().to(device);
+}
+
+// Corners and class of each object, float64 on the CPU.
+at::Tensor placed(const at::Tensor& boxes_N4, const at::Tensor& classes_N) {
+  return at::cat({boxes_N4.cpu().to(at::kDouble), classes_N.cpu().to(at::kDouble).view({-1, 1})},
+                 1);
+}
+
+// How many of `some` are in `all`: of the same class, no corner further than half a pixel away. The
+// rest is suppressed in one form and not in the other, whose scores differ by rounding.
+double share_found_in(const at::Tensor& all_M5, const at::Tensor& some_N5) {
+  const at::Tensor apart_NM = (some_N5.unsqueeze(1) - all_M5.unsqueeze(0)).abs().amax(2);
+  return apart_NM.amin(1).lt(0.5).to(at::kDouble).mean().item<double>();
 }
 
 // Learns what the detector learns: the same draws of anchors and regions from what it proposes
@@ -48,12 +81,8 @@ class ReferenceDetector final : public PublishedForm {
         model_(fast.model()),
         ids_(batch.sample_ids),
         labelled_(batch.targets.instances()),
-        options_(reference_detector(model_.options(), compute)) {
-    const at::Tensor mean_311 = at::tensor(recipe.data.mean, at::kFloat).view({3, 1, 1}),
-                     deviation_311 = at::tensor(recipe.data.deviation, at::kFloat).view({3, 1, 1});
-    const at::Tensor pictures_BCHW =
-        models::pictures_of(batch).permute({0, 3, 1, 2}).to(at::kFloat) / 255;
-    images_BCHW_ = ((pictures_BCHW - mean_311) / deviation_311).contiguous().to(model_.device());
+        options_(reference_detector(model_, compute)) {
+    images_BCHW_ = normalised_images(models::pictures_of(batch), recipe.data, model_.device());
     for (const loader::Instances& one : labelled_) frames_.push_back(frame_of(one));
   }
 
@@ -120,11 +149,7 @@ nlohmann::json bench_detector_step(const BenchStepRequest& request, const recipe
                                    at::Device device, int64_t threads, Reporter& reporter,
                                    TimedGroup* timed) {
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, device);
-  const int64_t named = recipe.detect().detector.classes;
-  train::DetectorLearner learner(
-      models::Detector(recipe::detector_options(recipe, named > 0 ? named : kObjectClasses), 0,
-                       device),
-      recipe, request.machine.group);
+  train::DetectorLearner learner(make_detector(recipe, device), recipe, request.machine.group);
   const loader::Batch batch = noise_frames(recipe, request.batch, learner.model().options().classes,
                                            *request.machine.group);
   LearnerStep fast(learner, batch);
@@ -136,6 +161,42 @@ nlohmann::json bench_detector_step(const BenchStepRequest& request, const recipe
       request, fast, reference.get(),
       {threads, compute, recipe::training_flops(recipe), learner.trainable_elements(), device},
       reporter, timed);
+}
+
+nlohmann::json bench_detector_predict(const BenchPredictRequest& request,
+                                      const recipe::Recipe& recipe, Reporter& reporter) {
+  const at::Device device = tasks::device_of(request.machine);
+  const at::ScalarType compute = recipe::compute_type(recipe.model.precision, device);
+  recipe::Recipe any_score = recipe;  // before training no class is sure of anything
+  any_score.detect().detector.score = 0;
+  const models::Detector model = make_detector(any_score, device);
+  const loader::TestFrame frame = loader::frame_for_testing(
+      noise_picture(request.size[0], request.size[1], 3), eval::frame_options(any_score));
+  const at::Tensor frames_1HWC =
+      at::tensor(at::ArrayRef<uint8_t>(frame.frame.pixels), at::kByte)
+          .view({1, frame.frame.rows, frame.frame.cols, frame.frame.channels});
+  const reference::Weights weights = published_weights(model.parameters());
+  reference::DetectorOptions options = reference_detector(model, compute);
+  options.least_score = 0;
+  options.detections = any_score.detect().detector.detections;
+  const at::Tensor images_1CHW = normalised_images(frames_1HWC, any_score.data, device);
+
+  at::Tensor fast_N5, plain_N5;
+  nlohmann::json result =
+      time_forms({[&] {
+                    const auto found = objects_in(model, frames_1HWC, any_score.data, compute);
+                    fast_N5 = placed(found[0].boxes_N4, found[0].classes_N);
+                  },
+                  [&] {
+                    const auto found = reference::find_objects(weights, options, images_1CHW);
+                    plain_N5 = placed(found[0].boxes_N4, found[0].classes_N);
+                  }},
+                 request, compute, reporter);
+  result["objects"] = (fast_N5.defined() ? fast_N5 : plain_N5).size(0);
+  if (fast_N5.defined() && plain_N5.defined()) {
+    result["same_objects"] = share_found_in(plain_N5, fast_N5);
+  }
+  return result;
 }
 
 }  // namespace fcm::bench

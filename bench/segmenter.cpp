@@ -4,8 +4,6 @@
 
 #include <ATen/ATen.h>
 
-#include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,14 +11,13 @@
 
 #include "bench/bench.h"
 #include "bench/learner_step.h"
+#include "bench/predict.h"
 #include "bench/published_form.h"
 #include "bench/step_timing.h"
 #include "fcm/base/error.h"
-#include "fcm/base/random.h"
 #include "fcm/eval/segmentation_accuracy.h"
 #include "fcm/loader/scene_pixels.h"
 #include "fcm/models/inputs.h"
-#include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/train/learners/segment.h"
@@ -81,14 +78,6 @@ class ReferenceSegmenter final : public PublishedForm {
   at::Tensor images_BCHW_, labels_BHW_;
 };
 
-image::Image noise_picture(int64_t rows, int64_t cols, int64_t channels) {
-  image::Image picture{rows, cols, channels, {}};
-  KeyedRandom random(0, Purpose::kSynthetic, 0, 1);
-  picture.pixels.resize(static_cast<size_t>(rows * cols * channels));
-  for (uint8_t& value : picture.pixels) value = static_cast<uint8_t>(random.below(256));
-  return picture;
-}
-
 }  // namespace
 
 nlohmann::json bench_segmenter_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
@@ -109,22 +98,14 @@ nlohmann::json bench_segmenter_step(const BenchStepRequest& request, const recip
       reporter, timed);
 }
 
-nlohmann::json bench_slide(const BenchSlideRequest& request, Reporter& reporter) {
-  const int64_t threads = tasks::set_up_machine(request.machine);
-  recipe::Recipe recipe = request.recipe;
-  if (!request.precision.empty()) recipe.model.precision = request.precision;
-  recipe::check(recipe);
-  if (!recipe.is<recipe::Segment>()) {
-    fail(ExitCode::kUsage, "bench slide measures recipes of segmentation, and {} is none",
-         recipe.row.name);
-  }
+nlohmann::json bench_segmenter_predict(const BenchPredictRequest& request,
+                                       const recipe::Recipe& recipe, Reporter& reporter) {
   const std::vector<int64_t>& crop = recipe.data.image_size;
   const std::vector<int64_t>& stride = recipe.segment().segmenter.stride;
   if (request.size[0] < crop[0] || request.size[1] < crop[1]) {
     fail(ExitCode::kUsage, "--rows {} --cols {}: no side may be shorter than a window's, {} x {}",
          request.size[0], request.size[1], crop[0], crop[1]);
   }
-  const at::NoGradGuard no_grad;
   const at::Device device = tasks::device_of(request.machine);
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, device);
   const models::Segmenter model = make_segmenter(recipe, device);
@@ -143,36 +124,19 @@ nlohmann::json bench_slide(const BenchSlideRequest& request, Reporter& reporter)
           .to(device);
 
   at::Tensor fast_HW, plain_HW;
-  const std::vector<std::pair<std::string, std::function<void()>>> forms{
-      {"fast",
-       [&] {
+  nlohmann::json result = time_forms(
+      {[&] {
          fast_HW = eval::classes_of_scene(logits, recipe, picture, picture.rows, picture.cols);
-       }},
-      {"reference", [&] {
+       },
+       [&] {
          plain_HW = reference::slide(weights, options, picture_1CHW, {stride[0], stride[1]},
                                      picture.rows, picture.cols)
                         .cpu();
-       }}};
-  std::map<std::string, std::vector<double>> seconds;
-  for (int64_t round = 0; round <= request.rounds; ++round) {  // the first one warms up
-    for (const auto& [name, form] : forms) {
-      if (request.implementation != "both" && request.implementation != name) continue;
-      const Stopwatch watch;
-      form();
-      if (round > 0) seconds[name].push_back(watch.seconds());
-    }
-    reporter.progress(fmt::format("bench slide: {} of {}", round, request.rounds));
-  }
+       }},
+      request, compute, reporter);
   const eval::SlideOptions windows{crop[0], crop[1], stride[0], stride[1]};
-  nlohmann::json result = {
-      {"size", request.size},
-      {"windows", eval::slide_windows(picture.rows, picture.cols, windows).size()},
-      {"precision", recipe::compute_name(compute)},
-      {"threads", threads},
-      {"device", device.str()}};
-  for (const auto& [name, times] : seconds) result["seconds"][name] = to_json(spread_of(times));
-  if (seconds.size() == 2) {
-    result["ratio"] = median(seconds.at("reference")) / median(seconds.at("fast"));
+  result["windows"] = eval::slide_windows(picture.rows, picture.cols, windows).size();
+  if (fast_HW.defined() && plain_HW.defined()) {
     result["same_class"] = fast_HW.eq(plain_HW).to(at::kDouble).mean().item<double>();
   }
   return result;

@@ -26,11 +26,19 @@ using formats::Value;
 using nlohmann::json;
 
 constexpr const char* kClassNames = "CLASSES";
+constexpr const char* kPalette = "PALETTE";
 
 std::string trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == std::string_view::npos) return {};
   return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1));
+}
+
+bool is_colour(const json& value) {
+  const auto is_byte = [](const json& one) {
+    return one.is_number_integer() && one.get<int64_t>() >= 0 && one.get<int64_t>() <= 255;
+  };
+  return value.is_array() && value.size() == 3 && std::ranges::all_of(value, is_byte);
 }
 
 }  // namespace
@@ -49,7 +57,12 @@ void take_meta(const Value& root, checkpoint::Checkpoint& checkpoint) {
     if (names[i].is_string()) classes.push_back(trimmed(names[i].get<std::string>()));
   }
   if (!classes.empty() && !checkpoint.state.contains("trained_on")) {
-    checkpoint.state["trained_on"] = {{"classes", std::move(classes)}, {"only_numbered", false}};
+    json& trained_on = checkpoint.state["trained_on"];
+    trained_on = {{"classes", std::move(classes)}, {"only_numbered", false}};
+    const json palette = said.value(kPalette, json());
+    if (palette.is_array() && std::ranges::all_of(palette, is_colour)) {
+      trained_on["colours"] = palette;
+    }
   }
   checkpoint.state[kMetaKey] = std::move(said);
 }
@@ -115,7 +128,7 @@ class MmsegWriter {
                     {"mmcv_version", text_of(kNone)},
                     {"config", text_of(config_text(content_))},
                     {kClassNames, Value{std::move(classes)}},
-                    {"PALETTE", Value{std::move(palette)}},
+                    {kPalette, Value{std::move(palette)}},
                     {"epoch", Value{content_.epoch}},
                     {"iter", Value{content_.iterations}},
                     {"time", text_of(time_text())}});

@@ -20,8 +20,9 @@ namespace fcm::interop {
 inline constexpr const char* kMetaKey = "meta";
 
 // Of a file's "meta": all of it as plain data under kMetaKey, "iter" as the checkpoint's step, and
-// "CLASSES" as the classes of "trained_on", without blanks around them, where the state does not
-// name them. Nothing where there is no such dict, or it is of another kind.
+// "CLASSES" and "PALETTE" as the classes of "trained_on" (without blanks around them) and their
+// colours, where the state does not name them. Nothing where there is no such dict, or it is of
+// another kind.
 void take_meta(const formats::Value& root, checkpoint::Checkpoint& checkpoint);
 
 // What is written.

@@ -75,6 +75,7 @@ class Detector {
 
   const DetectorOptions& options() const { return options_; }
   const ops::PatchGeometry& geometry() const { return backbone_->geometry(); }
+  const std::vector<int64_t>& strides() const { return strides_; }  // of p2 to p6, in pixels
   // The grid of the positions that it holds, which a checkpoint's are resized to.
   masks::Grid positions_grid() const;
   at::Device device() const { return parameters_->device(); }
@@ -146,7 +147,7 @@ class Detector {
   std::optional<heads::RpnHead> rpn_;
   std::optional<heads::BoxHead> box_;
   std::optional<heads::MaskHead> mask_;
-  std::vector<int64_t> strides_;  // of p2 to p6, in pixels
+  std::vector<int64_t> strides_;
   std::unique_ptr<boxes::Anchors> anchors_;
 };
 

@@ -6,39 +6,29 @@
 
 #include "fcm/base/error.h"
 #include "fcm/eval/detection_accuracy.h"
-#include "fcm/loader/until_stopped.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/detection_pictures.h"
 #include "fcm/tasks/machine.h"
-#include "fcm/tasks/run_files.h"
+#include "fcm/tasks/scene_trainee.h"
 #include "fcm/tasks/trained_detector.h"
-#include "fcm/tasks/trainee.h"
 #include "fcm/train/learners/detect.h"
 #include "fcm/train/meters.h"
 
 namespace fcm::tasks {
 namespace {
 
-class DetectorTrainee final : public Trainee {
+class DetectorTrainee final : public SceneTrainee {
  public:
   DetectorTrainee(const TraineeRequest& request, models::Detector model, Reporter& reporter)
-      : recipe_(request.run.recipe),
-        out_(request.run.out),
-        stop_(request.stop_measuring),
-        drawn_(request.data.val),
-        pictures_(loader::until_stopped(request.data.val, request.stop_measuring)),
-        threads_(request.threads),
-        group_(request.run.machine.group),
-        reporter_(reporter),
-        learner_(std::move(model), recipe_, group_) {}
+      : SceneTrainee(request, reporter), learner_(std::move(model), recipe_, group_) {}
 
   train::Learner& learner() override { return learner_; }
 
   train::Measured measure() override {
     const Stopwatch watch;
     const bool is_first = !last_.has_value();
-    last_ = eval::detection_accuracy(find(), learner_.model().options().classes, recipe_, pictures_,
+    last_ = eval::detection_accuracy(find(), learner_.model().options().classes, recipe_, measured_,
                                      threads_, *group_);
     if (is_first) warn_of_unreadable(last_->unreadable, reporter_);
     const auto percent = [](double share) { return std::isnan(share) ? 0 : 100 * share; };
@@ -62,29 +52,14 @@ class DetectorTrainee final : public Trainee {
     return figures_of(*last_, names());
   }
 
-  std::vector<std::string> notes() const override { return {}; }
-
-  // Nothing for whoever waits for the end: large pictures take their time.
-  void draw(int64_t step) override {
-    constexpr int64_t kPictures = 4;
-    if (stop_ != nullptr && *stop_) return;
-    image::write_png(out_ / "pictures" / picture_name(step),
-                     detection_sheet(find(), recipe_, *drawn_, names(), kPictures,
-                                     fmt::format("{}, step {}", recipe_.row.name, step)));
+ private:
+  image::Image sheet(int64_t most, const std::string& title) override {
+    return detection_sheet(find(), recipe_, *drawn_, names(), most, title);
   }
 
- private:
   eval::FindObjects find() const { return finder_of(learner_.model(), recipe_); }
   const std::vector<std::string>& names() const { return drawn_->instance_classes().names; }
 
-  const recipe::Recipe& recipe_;
-  std::filesystem::path out_;
-  const std::atomic<bool>* stop_;
-  std::shared_ptr<const loader::Dataset> drawn_;
-  std::shared_ptr<const loader::Dataset> pictures_;  // measured; gives up where somebody stops
-  int64_t threads_;
-  std::shared_ptr<dist::Group> group_;
-  Reporter& reporter_;
   train::DetectorLearner learner_;
   std::optional<eval::DetectionAccuracy> last_;
 };
@@ -95,6 +70,8 @@ std::unique_ptr<Trainee> make_detector_trainee(const TraineeRequest& request,
                                                std::optional<checkpoint::Checkpoint> start,
                                                Reporter& reporter) {
   const FinetuneRequest& run = request.run;
+  // The official ConvMAE-Det has no batch normalisation.
+  if (run.recipe.detect().detector.form != "decomposed") images_of_pass(run, reporter);
   models::Detector model(
       recipe::detector_options(run.recipe,
                                classes_of_objects(run.recipe, *request.data.train, run.data)),

@@ -105,6 +105,7 @@ PictureSet describe_pictures(const loader::Dataset& dataset, const std::string& 
   set.classes = printable(dataset.has_instances() ? dataset.instance_classes().names
                           : dataset.has_maps()    ? dataset.map_classes().names
                                                   : dataset.classes());
+  if (dataset.has_maps()) set.colours = dataset.map_classes().colours;
   formats::Digest digest;
   for (const std::string& name : set.classes) add(digest, name);
   if (!set.classes.empty()) set.classes_hash = digest.hex();
@@ -116,6 +117,7 @@ json to_json(const PictureSet& set) {
   facts[kContentSample] = to_json(set.sample);
   if (!set.classes.empty()) facts["classes"] = set.classes;
   if (!set.classes.empty()) facts["only_numbered"] = set.only_numbered;
+  if (!set.colours.empty()) facts["colours"] = set.colours;
   return facts;
 }
 
@@ -139,6 +141,7 @@ std::optional<PictureSet> stored_set(const json& state, const char* name) try {
   set.classes = facts.value("classes", std::vector<std::string>());
   // Earlier versions did not say: what looks like numbers is taken for them.
   set.only_numbered = facts.value("only_numbered", are_numbers(set.classes));
+  set.colours = facts.value("colours", decltype(set.colours)());
   set.sample = content_sample_from(facts.value(kContentSample, json::object()));
   return set;
 } catch (const json::exception&) {

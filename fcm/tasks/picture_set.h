@@ -3,6 +3,7 @@
 // number keeps its meaning").
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -34,6 +35,8 @@ struct PictureSet {
   std::string classes_hash;  // of the names of the classes, in their order; empty: no classes
   std::vector<std::string> classes;  // UTF-8: other bytes are written \xNN
   bool only_numbered = false;        // the classes go by the numbers that labels are
+  std::vector<std::array<uint8_t, 3>>
+      colours;  // of a map's classes, RGB; empty: the data give none
 };
 
 // Names of classes as a checkpoint writes them.

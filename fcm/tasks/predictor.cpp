@@ -100,7 +100,8 @@ class SegmenterPredictor final : public Predictor {
  public:
   explicit SegmenterPredictor(TrainedSegmenter trained)
       : trained_(std::move(trained)),
-        names_(names_of_answers(trained_.trained_on, trained_.classes())) {}
+        names_(names_of_answers(trained_.trained_on, trained_.classes())),
+        colours_(colours_of_answers(trained_.trained_on, trained_.classes())) {}
 
   const recipe::Recipe& recipe() const override { return trained_.recipe; }
 
@@ -110,7 +111,7 @@ class SegmenterPredictor final : public Predictor {
     const image::Image map = map_picture(eval::classes_of_scene(
         trained_.logits, trained_.recipe, resized, picture.rows, picture.cols));
     const std::string drawn = name + kDrawnEnding, plain = name + kMapEnding;
-    image::write_png(out / drawn, viz::map_over_picture(picture, map, names_, {}));
+    image::write_png(out / drawn, viz::map_over_picture(picture, map, names_, colours_));
     image::write_png(out / plain, map);
     return {{"picture", drawn}, {"map", plain}, {"classes", classes_in(map, names_)}};
   }
@@ -118,6 +119,7 @@ class SegmenterPredictor final : public Predictor {
  private:
   TrainedSegmenter trained_;
   std::vector<std::string> names_;
+  std::vector<viz::Colour> colours_;  // empty: the data gave none
 };
 
 // --- detectors: objects ---

@@ -36,6 +36,19 @@ std::vector<std::string> class_names(const std::vector<std::string>& names, int6
   return all;
 }
 
+namespace {
+
+std::vector<viz::Colour> one_a_class(const std::vector<viz::Colour>& given, int64_t classes) {
+  return std::ssize(given) >= classes ? given : std::vector<viz::Colour>{};
+}
+
+}  // namespace
+
+std::vector<viz::Colour> colours_of_answers(const std::optional<PictureSet>& trained_on,
+                                            int64_t classes) {
+  return trained_on ? one_a_class(trained_on->colours, classes) : std::vector<viz::Colour>{};
+}
+
 nlohmann::json figures_of(const eval::SegmentationAccuracy& accuracy,
                           const std::vector<std::string>& names) {
   const eval::MeanIou& figures = accuracy.figures;
@@ -89,11 +102,8 @@ image::Image segmentation_sheet(const eval::WindowLogits& logits, int64_t classe
   }
   if (rows.empty()) fail(ExitCode::kData, "there is no readable picture to draw");
   const loader::MapClasses& known = dataset.map_classes();
-  std::vector<viz::Colour> colours;
-  if (std::ssize(known.colours) >= classes) {
-    for (const auto& [red, green, blue] : known.colours) colours.push_back({red, green, blue});
-  }
-  return viz::segmentation_sheet(rows, class_names(known.names, classes), colours, title);
+  return viz::segmentation_sheet(rows, class_names(known.names, classes),
+                                 one_a_class(known.colours, classes), title);
 }
 
 }  // namespace fcm::tasks

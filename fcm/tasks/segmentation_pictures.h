@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "fcm/image/image.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/recipe/recipe.h"
+#include "fcm/tasks/picture_set.h"
+#include "fcm/viz/class_colours.h"
 
 namespace fcm::tasks {
 
@@ -23,6 +26,10 @@ int64_t classes_of_maps(const recipe::Recipe& recipe, const loader::Dataset& dat
 
 // One name a class: those given, then "class 7" where they are fewer.
 std::vector<std::string> class_names(const std::vector<std::string>& names, int64_t classes);
+
+// The colours of those names, or none where the data did not give every class one.
+std::vector<viz::Colour> colours_of_answers(const std::optional<PictureSet>& trained_on,
+                                            int64_t classes);
 
 // "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable" and "classes" one by one.
 nlohmann::json figures_of(const eval::SegmentationAccuracy& accuracy,

@@ -50,7 +50,7 @@ const std::map<std::string, std::string> kUsed = {
      "--recipe --batch --precision --implementation --steps --profile --timeline --set --device "
      "--threads --no-cuda-graph"},
     {"bench loader", "--data --recipe --seconds --threads"},
-    {"bench slide",
+    {"bench predict",
      "--recipe --rows --cols --precision --implementation --rounds --set --device --threads"},
     {"bench ops", "--filter --device --threads"},
     {"bench knn", "--bank --queries --width --k --threads"},

@@ -274,8 +274,8 @@ TEST(BenchLoader, TakesPicturesWithMapsByARecipeOfSegmentation) {
   EXPECT_NE(other.err.find("smoke_pretrain is none"), std::string::npos) << other.err;
 }
 
-TEST(BenchSlide, BothFormsSayTheSameOfEveryPixel) {
-  const std::string command = "bench slide --recipe smoke_segment --precision fp32 --cols 80 ";
+TEST(BenchPredict, BothFormsSayTheSameOfEveryPixel) {
+  const std::string command = "bench predict --recipe smoke_segment --precision fp32 --cols 80 ";
   const Outcome measured = run_here(command + "--rows 72 --rounds 1 --threads 1 --json");
   ASSERT_EQ(measured.status, 0) << measured.err;
   const auto result = nlohmann::json::parse(measured.out);
@@ -286,6 +286,20 @@ TEST(BenchSlide, BothFormsSayTheSameOfEveryPixel) {
   EXPECT_EQ(small.status, 2);
   EXPECT_NE(small.err.find("no side may be shorter than a window's"), std::string::npos)
       << small.err;
+}
+
+TEST(BenchPredict, BothFormsFindTheSameObjects) {
+  const Outcome measured = run_here(
+      "bench predict --recipe smoke_detect --precision fp32 --rows 60 --cols 80 --rounds 1 "
+      "--threads 1 --json");
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  const auto result = nlohmann::json::parse(measured.out);
+  EXPECT_GT(result.at("objects").get<int64_t>(), 10);
+  EXPECT_GT(result.at("same_objects").get<double>(), 0.9);  // the rest: ties but for rounding
+  EXPECT_GT(result.at("ratio").get<double>(), 0);
+  const Outcome other = run_here("bench predict --recipe smoke_pretrain");
+  EXPECT_EQ(other.status, 2);
+  EXPECT_NE(other.err.find("smoke_pretrain is neither"), std::string::npos) << other.err;
 }
 
 TEST(BenchStep, TakesRecipesOfSegmentation) {

@@ -301,6 +301,10 @@ TEST_F(MmsegWritten, SaysWhatItIs) {
   EXPECT_EQ(read.step, 40);
 }
 
+Value colour(int64_t red, int64_t green, int64_t blue) {
+  return Value{Value::List{Value{red}, Value{green}, Value{blue}}};
+}
+
 Value meta_with(std::vector<std::pair<std::string, Value>> entries) {
   return test::dict_value({{"meta", test::dict_value(std::move(entries))}});
 }
@@ -312,11 +316,18 @@ TEST(MmsegMeta, OfAnyContentIsTakenOrLeft) {
   EXPECT_TRUE(checkpoint.state.empty());
   take_meta(meta_with({{"iter", Value{int64_t{-4}}},
                        {"CLASSES", Value{Value::Tuple{{test::text_value("bed "), Value{1.5},
-                                                       test::text_value("windowpane")}}}}}),
+                                                       test::text_value("windowpane")}}}},
+                       {"PALETTE", Value{Value::List{{colour(1, 2, 255)}, {colour(0, 4, 5)}}}}}),
             checkpoint);
   EXPECT_EQ(checkpoint.step, 0);
+  EXPECT_EQ(checkpoint.state.at("trained_on").at("colours"), json({{1, 2, 255}, {0, 4, 5}}));
   EXPECT_EQ(checkpoint.state.at("trained_on").at("classes"), json({"bed", "windowpane"}));
   EXPECT_EQ(checkpoint.state.at(kMetaKey).at("CLASSES")[0], "bed ");
+  checkpoint::Checkpoint bright;  // 256 is no byte
+  take_meta(meta_with({{"CLASSES", Value{Value::Tuple{{test::text_value("bed")}}}},
+                       {"PALETTE", Value{Value::List{{colour(1, 2, 256)}}}}}),
+            bright);
+  EXPECT_FALSE(bright.state.at("trained_on").contains("colours"));
   checkpoint::Checkpoint other;
   other.state["trained_on"] = {{"classes", {"its own"}}};
   take_meta(meta_with({{"CLASSES", test::text_value("no list")}, {"iter", test::text_value("x")}}),

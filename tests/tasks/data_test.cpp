@@ -7,6 +7,7 @@
 #include "fcm/tasks/tasks.h"
 #include "tests/support/error_of.h"
 #include "tests/support/scratch.h"
+#include "tests/tasks/scenes.h"
 
 namespace fcm::tasks {
 namespace {
@@ -85,6 +86,16 @@ TEST_F(LabelledDataTest, ShardsAndRecordsThatCannotBeReadAreFaultsOfTheirSplit) 
   EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1);
   folder_.write("t10k-images-idx3-ubyte", images.substr(0, 16));
   EXPECT_NE(fault().find("t10k-images-idx3-ubyte is truncated"), std::string::npos) << fault();
+}
+
+TEST_F(LabelledDataTest, MapsAndObjectsThatAreNotPackedAreSaid) {
+  tests::write_objects(folder_ / "coco", 1, 1);
+  tests::write_scenes(folder_ / "scenes", 1, 1);
+  pack_data({(folder_ / "coco").string(), folder_ / "coco.pack", {}, false, {}}, kept_);
+  EXPECT_NE(kept_.said.find("objects, which a packed file does not hold"), std::string::npos);
+  EXPECT_EQ(kept_.said.find("maps of classes"), std::string::npos) << kept_.said;
+  pack_data({(folder_ / "scenes").string(), folder_ / "scenes.pack", {}, false, {}}, kept_);
+  EXPECT_NE(kept_.said.find("maps of classes, which"), std::string::npos) << kept_.said;
 }
 
 // A packed file keeps names alone.

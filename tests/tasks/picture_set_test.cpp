@@ -5,7 +5,10 @@
 
 #include <functional>
 
+#include "fcm/tasks/segmentation_pictures.h"
+#include "tests/support/scratch.h"
 #include "tests/tasks/drawn_set.h"
+#include "tests/tasks/scenes.h"
 
 namespace fcm::tasks {
 namespace {
@@ -35,6 +38,21 @@ TEST(PictureSet, SaysHowManyOfWhat) {
   EXPECT_EQ(set.classes, kClasses);
   EXPECT_EQ(set.list_hash.size(), 32u);
   EXPECT_EQ(described(some("here"), "here", {}).classes_hash, "");
+}
+
+TEST(PictureSet, KeepsTheColoursOfAMapsClasses) {
+  const test::Scratch scratch;
+  tests::write_scenes(scratch.path(), 1, 1);
+  const auto maps = loader::open_dataset(scratch.path().string(), loader::Split::kTrain,
+                                         {.wanted = loader::TargetKind::kMap});
+  const PictureSet set = describe_pictures(*maps, scratch.path().string(), loader::Split::kTrain);
+  ASSERT_EQ(set.colours.size(), 6u);
+  const std::optional<PictureSet> stored = stored_set({{kTrainedOn, to_json(set)}}, kTrainedOn);
+  EXPECT_EQ(stored->colours, maps->map_classes().colours);
+  EXPECT_EQ(colours_of_answers(stored, 6), set.colours);
+  EXPECT_TRUE(colours_of_answers(stored, 7).empty()) << "one class has none";
+  EXPECT_TRUE(colours_of_answers(described(some("here"), "here"), 2).empty());
+  EXPECT_FALSE(summary_of(set).contains("colours"));
 }
 
 TEST(PictureSet, IsTheSameWhereverItLies) {

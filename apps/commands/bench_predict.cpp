@@ -5,15 +5,15 @@
 
 namespace fcm::apps::commands {
 
-Action bench_slide(Flags& flags) {
+Action bench_predict(Flags& flags) {
   struct Arguments {
     RecipeChoice recipe;
-    bench::BenchSlideRequest bench;
+    bench::BenchPredictRequest bench;
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("From a picture to the map of its classes, beside the published form",
-                 "Example:\n  fastconvmae bench slide --recipe upernet_convvit_base_ade20k_160k");
-  bench::BenchSlideRequest& bench = arguments->bench;
+  flags.describe("From a picture to its map of classes or its objects, beside the published form",
+                 "Example:\n  fastconvmae bench predict --recipe upernet_convvit_base_ade20k_160k");
+  bench::BenchPredictRequest& bench = arguments->bench;
   add_recipe(flags, arguments->recipe.name).required();
   flags.add("--rows", bench.size[0], {1, 1 << 14}, "Of the picture");
   flags.add("--cols", bench.size[1], {1, 1 << 14}, "Of the picture");
@@ -25,9 +25,9 @@ Action bench_slide(Flags& flags) {
   add_set(flags, arguments->recipe);
   add_machine(flags, bench.machine);
   return [arguments](const Output& output) {
-    bench::BenchSlideRequest& request = arguments->bench;
+    bench::BenchPredictRequest& request = arguments->bench;
     request.recipe = any_recipe(arguments->recipe);
-    return output.print(bench::bench_slide(request, output.reporter));
+    return output.print(bench::bench_predict(request, output.reporter));
   };
 }
 
