@@ -69,6 +69,7 @@ std::vector<Command> all_commands() {
           {"bench step", commands::bench_step, true},
           {"bench loader", commands::bench_loader},
           {"bench predict", commands::bench_predict},
+          {"bench tune", commands::bench_tune},
           {"bench ops", commands::bench_ops},
           {"bench knn", commands::bench_knn},
           {"bench checkpoint", commands::bench_checkpoint}};

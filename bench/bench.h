@@ -48,6 +48,18 @@ struct BenchLoaderRequest {
 // loader's is of it.
 nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporter);
 
+struct BenchTuneRequest {
+  recipe::Recipe recipe;  // of any task
+  std::string data;       // empty: the loader is not measured
+  double seconds = 60;    // no step is begun after them
+  tasks::Machine machine;
+};
+// Steps of the recipe with more and more images in a pass, in both types and with fewer threads:
+// "tried" and "best", rows of micro_batch, threads, precision and images_per_second, and "flags",
+// what to write behind a command for the best. With data also "loader_images_per_second" and
+// "hours_per_epoch".
+nlohmann::json bench_tune(const BenchTuneRequest& request, Reporter& reporter);
+
 struct BenchPredictRequest {
   recipe::Recipe recipe;                // of segmentation or detection
   std::vector<int64_t> size{512, 683};  // rows and columns of the picture

@@ -48,6 +48,7 @@ class Bench {
         threads_(threads),
         batch_(std::min(kBatch, dataset_->size())) {}
 
+  int64_t images() const { return dataset_->size(); }
   bool is_encoded() const { return encoded_ != nullptr; }
   bool has_stages() const { return !asked_.pipeline && !asked_.jitter; }
 
@@ -203,6 +204,7 @@ nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporte
       {"images_per_second", of_rounds.median * static_cast<double>(threads)},
       {"images_per_second_per_thread", of_rounds.median},
       {"threads", threads},
+      {"images", bench.images()},
       {"rounds", {{"per_thread_min", of_rounds.min}, {"per_thread_max", of_rounds.max}}}};
   if (bench.has_stages()) {
     result["stages_ms"] = {{"decode", all.decode * per_image}, {"resize", all.resize * per_image}};

@@ -12,6 +12,7 @@
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/checkpoint_encoder.h"
 #include "fcm/tasks/data.h"
+#include "fcm/tasks/dry_run.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/nesting.h"
 #include "fcm/tasks/ranks.h"
@@ -20,29 +21,9 @@
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trainee.h"
 #include "fcm/train/loop.h"
-#include "fcm/train/meters.h"
-#include "fcm/train/update_memory.h"
 
 namespace fcm::tasks {
 namespace {
-
-nlohmann::json dry_run(const FinetuneRequest& request, const train::Learner& learner,
-                       int64_t pictures, int64_t threads) {
-  const recipe::Recipe& recipe = request.recipe;
-  const at::ScalarType compute = recipe::compute_type(recipe.model.precision, learner.device());
-  const double memory = train::memory_for_pictures(
-      recipe, learner.trainable_elements(), learner.device(), request.machine.group->ranks_here());
-  return {{"dry_run", true},
-          {"images", pictures},
-          {"steps", train::total_steps(recipe, pictures)},
-          {"parameters", learner.trainable_elements()},
-          {"precision", recipe::compute_name(compute)},
-          {"memory_bytes", train::total_memory_bytes(learner.device())},
-          {"micro_batch", recipe::choose_micro_batch(recipe, compute, memory)},
-          {"flops_per_image", recipe::training_flops(recipe)},
-          {"threads", threads},
-          {"threads_set_by", threads_set_by(request.machine)}};
-}
 
 nlohmann::json result_of(const train::TrainResult& run, nlohmann::json figures,
                          const std::filesystem::path& out) {
@@ -116,7 +97,11 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   const std::atomic<bool>* stop_measuring = group.size() > 1 ? nullptr : request.stop;
   const std::unique_ptr<Trainee> trainee =
       make_trainee({request, data, stop_measuring, threads}, std::move(start), reporter);
-  if (request.dry_run) return dry_run(request, trainee->learner(), data.train->size(), threads);
+  if (request.dry_run) {
+    const train::Learner& learner = trainee->learner();
+    return dry_run({recipe, request.machine, learner.device(), learner.trainable_elements(),
+                    data.train->size(), threads});
+  }
   const int64_t steps = train::total_steps(recipe, data.train->size());
   facts.trained_on = describe_pictures(*data.train, request.data, loader::Split::kTrain, threads);
   facts.measured_on = describe_pictures(*data.val, request.data, loader::Split::kVal, threads);

@@ -12,6 +12,7 @@
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/data.h"
+#include "fcm/tasks/dry_run.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/tasks/nesting.h"
 #include "fcm/tasks/online_evaluation.h"
@@ -22,8 +23,6 @@
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/teachers.h"
 #include "fcm/train/loop.h"
-#include "fcm/train/meters.h"
-#include "fcm/train/update_memory.h"
 
 namespace fcm::tasks {
 namespace {
@@ -43,28 +42,6 @@ std::vector<image::Image> first_pictures(const loader::Dataset& dataset,
   return pictures;
 }
 
-nlohmann::json dry_run(const RunRequest& request, const models::MaskedAutoencoder& model,
-                       int64_t pictures, int64_t threads) {
-  const recipe::Recipe& recipe = request.recipe;
-  const int64_t elements = model.parameters().trainable_elements();
-  const at::ScalarType compute = recipe::compute_type(recipe.model.precision, model.device());
-  const int64_t steps = train::total_steps(recipe, pictures);
-  return {{"dry_run", true},
-          {"images", pictures},
-          {"steps", steps},
-          {"parameters", elements},
-          {"precision", recipe::compute_name(compute)},
-          {"memory_bytes", train::total_memory_bytes(model.device())},
-          {"micro_batch", recipe::choose_micro_batch(
-                              recipe, compute,
-                              train::memory_for_pictures(recipe, elements, model.device(),
-                                                         request.machine.group->ranks_here()))},
-          {"activation_bytes_per_image", recipe::activation_bytes_per_image(recipe, compute)},
-          {"flops_per_image", recipe::training_flops(recipe)},
-          {"threads", threads},
-          {"threads_set_by", threads_set_by(request.machine)}};
-}
-
 }  // namespace
 
 nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
@@ -82,7 +59,10 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   models::MaskedAutoencoder untrained(recipe::autoencoder_options(recipe),
                                       static_cast<uint64_t>(recipe.run.seed),
                                       device_of(request.machine));
-  if (request.dry_run) return dry_run(request, untrained, dataset->size(), threads);
+  if (request.dry_run) {
+    return dry_run({recipe, request.machine, untrained.device(),
+                    untrained.parameters().trainable_elements(), dataset->size(), threads});
+  }
   train::PretrainLearner learner(
       std::move(untrained), recipe,
       load_teachers(recipe, request.teachers, device_of(request.machine)), request.machine.group);

@@ -52,6 +52,7 @@ const std::map<std::string, std::string> kUsed = {
     {"bench loader", "--data --recipe --seconds --threads"},
     {"bench predict",
      "--recipe --rows --cols --precision --implementation --rounds --set --device --threads"},
+    {"bench tune", "--recipe --data --seconds --set --device --threads"},
     {"bench ops", "--filter --device --threads"},
     {"bench knn", "--bank --queries --width --k --threads"},
     {"bench checkpoint", "--bytes --out"}};

@@ -199,7 +199,11 @@ TEST(Pretrain, DryRunChangesNothing) {
   const Outcome outcome =
       run_built("pretrain --recipe smoke_pretrain --data synthetic --dry-run --json --out " + out);
   EXPECT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_TRUE(nlohmann::json::parse(outcome.out).at("dry_run").get<bool>());
+  const auto facts = nlohmann::json::parse(outcome.out);
+  EXPECT_TRUE(facts.at("dry_run").get<bool>());
+  EXPECT_GT(facts.at("hours_per_epoch_at_least").get<double>(), 0);
+  EXPECT_GT(facts.at("memory_needed_bytes").get<double>(),
+            16 * facts.at("parameters").get<double>());
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 
@@ -300,6 +304,25 @@ TEST(BenchPredict, BothFormsFindTheSameObjects) {
   const Outcome other = run_here("bench predict --recipe smoke_pretrain");
   EXPECT_EQ(other.status, 2);
   EXPECT_NE(other.err.find("smoke_pretrain is neither"), std::string::npos) << other.err;
+}
+
+TEST(BenchTune, SaysTheFlagsOfTheFastestThatWasTried) {
+  const Outcome outcome = run_here(
+      "bench tune --recipe smoke_pretrain --data synthetic --seconds 1 --threads 2 --json");
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto result = nlohmann::json::parse(outcome.out);
+  double most = 0;
+  for (const auto& row : result.at("tried")) {
+    most = std::max(most, row.at("images_per_second").get<double>());
+  }
+  EXPECT_EQ(result.at("best").at("images_per_second"), most);
+  EXPECT_GT(result.at("tried").size(), 1u);
+  const std::string flags = result.at("flags");
+  EXPECT_NE(flags.find(fmt::format("optim.micro_batch={}",
+                                   result.at("best").at("micro_batch").get<int64_t>())),
+            std::string::npos)
+      << flags;
+  EXPECT_GT(result.at("hours_per_epoch").get<double>(), 0);
 }
 
 TEST(BenchStep, TakesRecipesOfSegmentation) {
