@@ -71,9 +71,9 @@ class Tuner {
     return std::max<int64_t>(1, recipe::choose_micro_batch(any, compute, half));
   }
 
-  // Whether there was time for it.
+  // Whether there was time for it; for two there always is.
   bool try_one(const Setting& setting) {
-    if (!tried_.empty() && watch_.seconds() > request_.seconds) return false;
+    if (tried_.size() > 1 && watch_.seconds() > request_.seconds) return false;
     BenchStepRequest step;
     step.recipe = request_.recipe;
     step.recipe.optim.micro_batch = 0;
