@@ -18,8 +18,9 @@ namespace fs = std::filesystem;
 using Files = std::map<std::string, std::string>;  // "fcm/ops/patches.h" -> text
 using Lines = std::vector<std::string>;
 
-const std::set<std::string> kLibraries = {"torch", "cuda", "jpeg", "png",    "webp",   "tiff",
-                                          "zlib",  "json", "toml", "xxhash", "deflate"};
+const std::set<std::string> kLibraries = {"torch", "cuda",   "jpeg",    "png",
+                                          "webp",  "tiff",   "zlib",    "json",
+                                          "toml",  "xxhash", "deflate", "protozero"};
 
 struct Edges {
   std::map<std::string, std::set<std::string>> of;  // folder -> folders and libraries
@@ -90,10 +91,11 @@ std::vector<Include> includes_of(const std::string& text) {
 // and fmt, "?" for what this test has never heard of.
 std::string library_of(const std::string& header) {
   static const std::vector<std::pair<std::string, std::string>> kBeginnings = {
-      {"ATen/", "torch"},    {"c10/", "torch"},   {"torch/", "torch"}, {"caffe2/", "torch"},
-      {"nlohmann/", "json"}, {"toml++/", "toml"}, {"libpng", "png"},   {"webp/", "webp"},
-      {"fmt/", ""},          {"sys/", ""},        {"linux/", ""},      {"arpa/", ""},
-      {"netinet/", ""},      {"net/", ""}};
+      {"ATen/", "torch"},   {"c10/", "torch"},     {"torch/", "torch"},
+      {"caffe2/", "torch"}, {"nlohmann/", "json"}, {"toml++/", "toml"},
+      {"libpng", "png"},    {"webp/", "webp"},     {"protozero/", "protozero"},
+      {"fmt/", ""},         {"sys/", ""},          {"linux/", ""},
+      {"arpa/", ""},        {"netinet/", ""},      {"net/", ""}};
   static const std::map<std::string, std::string> kWhole = {
       {"jpeglib.h", "jpeg"},      {"jerror.h", "jpeg"},        {"turbojpeg.h", "jpeg"},
       {"png.h", "png"},           {"tiffio.h", "tiff"},        {"tiff.h", "tiff"},

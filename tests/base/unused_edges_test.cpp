@@ -30,7 +30,8 @@ std::regex include_of(const std::string& edge) {
       {"json", "<nlohmann/"},
       {"toml", "<toml\\+\\+/"},
       {"xxhash", "<xx"},
-      {"deflate", "<libdeflate"}};
+      {"deflate", "<libdeflate"},
+      {"protozero", "<protozero/"}};
   const auto library = kLibraries.find(edge);
   return std::regex("(^|\n)[ \t]*#[ \t]*include[ \t]*" +
                     (library != kLibraries.end() ? library->second : "\"(fcm/)?" + edge + "/"));
