@@ -1,0 +1,47 @@
+// The layers that encoders and heads are made of, as nodes. `place` is the published name of the
+// module, below which its weights stand: "blocks.0.attn.qkv" has ".weight" and ".bias".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fcm/interop/onnx/graph.h"
+#include "fcm/masks/view_plan.h"
+
+namespace fcm::interop::onnx {
+
+// x [..., I] -> [..., O].
+Value linear(Graph& graph, const std::string& place, const Value& x, bool bias = true);
+
+// Over the last dimension.
+Value layer_norm(Graph& graph, const std::string& place, const Value& x, double epsilon);
+
+Value gelu(Graph& graph, const std::string& place, const Value& x);  // by the error function
+Value relu(Graph& graph, const std::string& place, const Value& x);
+
+struct Convolution {
+  int64_t side = 1, stride = 1, padding = 0, groups = 1;
+  bool bias = true;
+};
+// Of maps [N, C, H, W], as all of the following.
+Value convolution(Graph& graph, const std::string& place, const Value& x,
+                  const Convolution& options);
+// A transposed one of 2 x 2 by steps of 2: twice the rows and columns.
+Value doubling_convolution(Graph& graph, const std::string& place, const Value& x);
+// LayerNorm over the channels of each position.
+Value map_layer_norm(Graph& graph, const std::string& place, const Value& x, double epsilon);
+// By running statistics. x [N, C, ...].
+Value batch_norm(Graph& graph, const std::string& place, const Value& x, double epsilon = 1e-5);
+Value halved_by_maximum(Graph& graph, const std::string& place, const Value& x);
+
+// Maps to tokens in raster order, [N, rows * cols, C], and back.
+Value tokens_of_map(Graph& graph, const std::string& place, const Value& map_NCHW,
+                    int64_t channels);
+Value map_of_tokens(Graph& graph, const std::string& place, const Value& tokens_NLC,
+                    int64_t channels, masks::Grid grid);
+
+// Linear, GELU, Linear.
+Value mlp(Graph& graph, const std::string& place, const Value& x);
+
+}  // namespace fcm::interop::onnx

@@ -1,0 +1,14 @@
+// The input of every graph.
+#pragma once
+
+#include <cstdint>
+
+#include "fcm/interop/onnx/graph.h"
+#include "fcm/interop/onnx/models.h"
+
+namespace fcm::interop::onnx {
+
+// Adds "pixels" [N, channels, rows, cols], and gives them normalised.
+Value add_pixels(Graph& graph, int64_t channels, int64_t rows, int64_t cols, const Pixels& pixels);
+
+}  // namespace fcm::interop::onnx
