@@ -3,7 +3,11 @@
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "fcm/base/error.h"
+#include "fcm/base/relative_table.h"
+#include "fcm/encoder/registry.h"
 #include "fcm/interop/architecture.h"
 #include "fcm/interop/downstream.h"
 #include "fcm/interop/downstream_recipe.h"
@@ -14,6 +18,7 @@
 #include "fcm/recipe/check.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/fit_positions.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -101,6 +106,32 @@ Architecture architecture_of(const Checkpoint& checkpoint) {
   return *found;
 }
 
+// Position tables of the file for pictures of another size: kept alive by what is returned.
+std::vector<at::Tensor> fit_tables(const models::MaskedAutoencoder& model, Checkpoint& checkpoint,
+                                   Reporter& reporter) {
+  const int64_t class_tokens = encoder::family(model.options().kind).class_tokens;
+  const masks::Grid to = model.grid();
+  std::vector<at::Tensor> owners;
+  for (formats::TensorView& view : checkpoint.model.tensors) {
+    at::Tensor fitted;
+    if (view.name == "pos_embed" || view.name == "decoder_pos_embed") {
+      if (view.shape.size() != 3) continue;
+      const masks::Grid from = grid_of_positions(checkpoint, view.shape[1] - class_tokens);
+      fitted = fit_positions(view, class_tokens, from, to);
+      if (fitted.defined() && view.name == "pos_embed") {
+        reporter.info(fmt::format("positions of {} x {} patches resized to {} x {}", from.rows,
+                                  from.cols, to.rows, to.cols));
+      }
+    } else if (view.name.ends_with(kRelativeTable)) {
+      const auto& all = model.parameters().all();
+      const auto own = std::ranges::find(all, view.name, &nn::Parameter::name);
+      if (own != all.end()) fitted = fit_relative_table(view, own->published_shape[0]);
+    }
+    if (fitted.defined()) owners.push_back(std::move(fitted));
+  }
+  return owners;
+}
+
 }  // namespace
 
 recipe::Recipe recipe_of(const Checkpoint& checkpoint, const std::vector<std::string>& overrides) {
@@ -166,7 +197,7 @@ void say_average(const Checkpoint& checkpoint, Reporter& reporter) {
 
 TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter,
                                 at::Device device) {
-  const Checkpoint checkpoint = interop::load_any(request.path, false, reporter);
+  Checkpoint checkpoint = interop::load_any(request.path, false, reporter);
   const std::string source = checkpoint.path.string();
   interop::refuse_downstream(checkpoint);
   const Architecture architecture = architecture_of(checkpoint);
@@ -179,6 +210,8 @@ TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, R
   trained.model = std::make_unique<models::MaskedAutoencoder>(
       recipe::autoencoder_options(trained.recipe), static_cast<uint64_t>(trained.recipe.run.seed),
       device);
+  std::vector<at::Tensor> fitted;
+  if (needs == Needs::kFeatures) fitted = fit_tables(*trained.model, checkpoint, reporter);
   settle(train::load_model(trained.model->parameters(), checkpoint.model, source,
                            rules_for(architecture, needs, request.allow_missing)),
          source, reporter);
