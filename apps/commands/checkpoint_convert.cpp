@@ -1,5 +1,6 @@
 #include "apps/commands/commands.h"
 #include "apps/shared_flags.h"
+#include "apps/version.h"
 
 namespace fcm::apps::commands {
 
@@ -7,7 +8,7 @@ Action checkpoint_convert(Flags& flags) {
   const auto request = std::make_shared<tasks::ConvertRequest>();
   flags.describe(
       "Write a checkpoint in another format",
-      "Formats of --to; without it the ending of the file decides (.pth, .safetensors):\n"
+      "Formats of --to; without it the ending of the file decides (.pth, .safetensors, .onnx):\n"
       "  native        a folder of this program\n"
       "  pth           what the published programs' --resume accepts\n"
       "  safetensors   all weights, published names\n"
@@ -18,7 +19,18 @@ Action checkpoint_convert(Flags& flags) {
       "  transformers  a ViT's encoder for ViTModel.from_pretrained(OUT)\n"
       "  mmseg         a segmenter as a .pth of mmsegmentation\n"
       "  detectron2    a detector as a .pth of detectron2\n"
-      "Example:\n  fastconvmae checkpoint convert runs/base checkpoint-49.pth");
+      "  onnx          a model for other runtimes, operator set 17, any batch of pictures of one "
+      "size; takes\n"
+      "                pixels [N, 3, rows, cols], RGB from 0 to 1: it normalises them itself\n"
+      "What of it, with --to onnx; without --what by what the checkpoint is:\n"
+      "  features      of an encoder: tokens, their mean, a ViT's class token\n"
+      "  classes       of a classifier or probe: logits\n"
+      "  map           of a segmenter: logits, and a class for each pixel\n"
+      "  detections    of a detector its trunk: maps of the backbone and the pyramid p2 to p6, "
+      "without\n"
+      "                proposals, boxes and masks\n"
+      "Examples:\n  fastconvmae checkpoint convert runs/base checkpoint-49.pth\n"
+      "  fastconvmae checkpoint convert runs/tuned tuned.onnx --size 288");
   add_checkpoint(flags, request->checkpoint.path, "checkpoint,--checkpoint").required();
   flags
       .add("out,--out", request->out, "PATH",
@@ -26,11 +38,18 @@ Action checkpoint_convert(Flags& flags) {
       .required();
   flags.add_choice("--to", request->to,
                    {"native", "pth", "safetensors", "hf", "encoder", "timm", "transformers",
-                    "mmseg", "detectron2"},
+                    "mmseg", "detectron2", "onnx"},
                    "The format, see below");
+  flags.add_choice("--what", request->what, {"features", "classes", "detections", "map"},
+                   "Of --to onnx: what it computes, see below");
+  flags.add("--size", request->size, Between<int64_t>{0, 8192},
+            "Of --to onnx: rows and columns of its pictures, positions are resized; 0: as trained");
   add_set_of_checkpoint(flags, request->checkpoint.set);
   add_overwrite(flags, request->overwrite, "Replace what is at --out");
   add_reading_threads(flags, request->threads);
+  const nlohmann::json facts = version_facts();
+  request->version = facts.at("version");
+  request->revision = facts.at("revision");
   return [request](const Output& output) {
     return output.print(tasks::convert_checkpoint(*request, output.reporter));
   };

@@ -23,6 +23,7 @@
 #include "fcm/interop/published.h"
 #include "fcm/interop/published_recipe.h"
 #include "fcm/recipe/recipe.h"
+#include "fcm/tasks/convert_onnx.h"
 #include "fcm/tasks/convert_segmenter.h"
 #include "fcm/tasks/output_file.h"
 #include "fcm/tasks/run_files.h"
@@ -50,8 +51,9 @@ void refuse_ending_of_another(const ConvertRequest& request) {
   if (is_pth(request.to)) {  // all that is read as such
     return refuse_other_ending(request.out, {".pth", ".pt", ".bin", ".ckpt", ".tar"});
   }
+  if (request.to == "onnx") return refuse_other_ending(request.out, {".onnx"});
   const std::string ending = request.out.extension();
-  if (ending == ".pth" || ending == ".safetensors") {
+  if (ending == ".pth" || ending == ".safetensors" || ending == ".onnx") {
     fail(ExitCode::kUsage, "{} ends in {}, and --to {} writes a folder", request.out.string(),
          ending, request.to);
   }
@@ -65,9 +67,10 @@ std::string format_of(const ConvertRequest& request) {
   }
   if (ending == ".pth") return "pth";
   if (ending == ".safetensors") return "safetensors";
+  if (ending == ".onnx") return "onnx";
   fail(ExitCode::kUsage,
-       "{} ends in neither .pth nor .safetensors; name the format: --to native, pth, safetensors, "
-       "hf, encoder, timm, transformers, mmseg or detectron2",
+       "{} ends in neither .pth nor .safetensors nor .onnx; name the format: --to native, pth, "
+       "safetensors, hf, encoder, timm, transformers, mmseg, detectron2 or onnx",
        request.out.string());
 }
 
@@ -99,9 +102,11 @@ bool holds_one_step(const fs::path& folder) {
 // Only what an earlier conversion to the same format left may be replaced.
 void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   const fs::path& out = request.out;
-  if (is_pth(format) || format == "safetensors") {
-    return refuse_to_replace(out, format == "safetensors" ? FileKind::kWeights : FileKind::kPth,
-                             request.overwrite, {request.checkpoint.path});
+  if (is_pth(format) || format == "safetensors" || format == "onnx") {
+    const FileKind kind = format == "safetensors" ? FileKind::kWeights
+                          : format == "onnx"      ? FileKind::kOnnx
+                                                  : FileKind::kPth;
+    return refuse_to_replace(out, kind, request.overwrite, {request.checkpoint.path});
   }
   std::error_code error;
   const fs::file_type type = fs::symlink_status(out, error).type();
@@ -320,7 +325,9 @@ void drop_downstream_moments(Checkpoint& checkpoint, const std::string& format,
 
 json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   const std::string format = format_of(request);
+  if (format != "onnx") refuse_onnx_alone(request);
   refuse_occupied(request, format);
+  if (format == "onnx") return convert_to_onnx(request, reporter);
   Checkpoint checkpoint =
       interop::load_any(request.checkpoint.path, true, reporter, request.threads);
   refuse_other_format(checkpoint, format);

@@ -19,6 +19,11 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr size_t kHead = 512;
+// The first two fields of an ONNX model, its version and its producer, as formats/onnx_file has
+// them.
+constexpr std::string_view kOurOnnx =
+    "\x08\x08\x12\x0b"
+    "fastconvmae"sv;
 
 std::string first_bytes(const fs::path& path, size_t count, uint64_t from = 0) {
   std::ifstream file(path, std::ios::binary);
@@ -74,6 +79,8 @@ bool is_of_kind(const fs::path& path, FileKind kind) {
       return head.starts_with("\x89PNG\r\n\x1a\n"sv);
     case FileKind::kPacked:
       return head.starts_with(loader::kPackedMagic);
+    case FileKind::kOnnx:
+      return head.starts_with(kOurOnnx);
   }
   return false;
 }
@@ -94,6 +101,8 @@ const char* name_of(FileKind kind) {
       return "PNG";
     case FileKind::kPacked:
       return "packed file";
+    case FileKind::kOnnx:
+      return "ONNX model of this program";
   }
   return "";
 }

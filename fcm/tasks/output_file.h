@@ -15,6 +15,7 @@ enum class FileKind {
   kPicturesOfRows,  // F.pictures.tsv
   kPng,             // a sheet
   kPacked,          // of data pack
+  kOnnx,            // a model that this program wrote
 };
 
 // Whether a .safetensors file says that this program wrote it.

@@ -181,11 +181,17 @@ nlohmann::json diff_checkpoints(const std::filesystem::path& first,
 struct ConvertRequest {
   CheckpointRequest checkpoint;
   // native, pth, safetensors, hf; of the encoder alone: encoder, timm, transformers; of a
-  // segmenter: mmseg, of a detector: detectron2. Empty: pth or safetensors, by the ending of `out`.
+  // segmenter: mmseg, of a detector: detectron2; onnx. Empty: pth, safetensors or onnx, by the
+  // ending of `out`.
   std::string to;
   std::filesystem::path out;  // a file; a folder for native, hf, timm and transformers
   bool overwrite = false;
   int64_t threads = 0;
+  // Of onnx alone. features, classes, map or detections; empty: by what the checkpoint is.
+  std::string what = {};
+  int64_t size = 0;  // rows and columns of the pictures; 0: as trained
+  // Of this program, for files that say who made them.
+  std::string version = {}, revision = {};
 };
 // Throws Error(kUsage) where something stands at `out` already.
 nlohmann::json convert_checkpoint(const ConvertRequest& request, Reporter& reporter);

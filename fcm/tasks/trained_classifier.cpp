@@ -23,7 +23,6 @@
 #include "fcm/tasks/fit_positions.h"
 #include "fcm/tasks/trained_model.h"
 #include "fcm/train/learners/classify.h"
-#include "fcm/train/learners/probe.h"
 #include "fcm/train/state.h"
 
 namespace fcm::tasks {
@@ -208,6 +207,7 @@ TrainedClassifier load_classifier(Checkpoint checkpoint, const std::vector<std::
     auto learner = std::make_shared<train::ProbeLearner>(std::move(*trained.model), trained.recipe);
     learner->load_weights(checkpoint);
     trained.predict = [learner](const loader::Batch& batch) { return learner->logits(batch); };
+    trained.probe = learner;
     trained.model.reset();
     return trained;
   }

@@ -18,6 +18,7 @@
 #include "fcm/models/classifier.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/tasks/picture_set.h"
+#include "fcm/train/learners/probe.h"
 
 namespace fcm::tasks {
 
@@ -34,7 +35,8 @@ void load_encoder(models::Classifier& model, checkpoint::Checkpoint checkpoint,
 
 struct TrainedClassifier {
   recipe::Recipe recipe;
-  std::unique_ptr<models::Classifier> model;  // nullptr: a probe, which is inside `predict`
+  std::unique_ptr<models::Classifier> model;         // nullptr: a probe
+  std::shared_ptr<const train::ProbeLearner> probe;  // nullptr: a classifier
   int64_t classes = 0;
   eval::Predict predict;                                // needs `model`
   std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: it does not say

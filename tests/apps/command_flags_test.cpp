@@ -43,7 +43,7 @@ const std::map<std::string, std::string> kUsed = {
     {"data verify", "--data --threads"},
     {"data pack", "--data --out --side --format --quality --overwrite --threads"},
     {"checkpoint show", "--checkpoint --threads"},
-    {"checkpoint convert", "--checkpoint --out --to --set --overwrite --threads"},
+    {"checkpoint convert", "--checkpoint --out --to --what --size --set --overwrite --threads"},
     {"checkpoint verify", "--checkpoint --threads"},
     {"checkpoint diff", "--checkpoint --other --threads"},
     {"bench step",

@@ -10,6 +10,7 @@
 
 #include "fcm/base/file.h"
 #include "fcm/formats/safetensors.h"
+#include "tests/support/onnx_reader.h"
 
 namespace fcm::paths {
 namespace {
@@ -225,6 +226,19 @@ Command convert_to(const char* to, const char* ending = "") {
           [=](const Cell& cell) { return converted(to, ending, cell); }};
 }
 
+// The graph and its weights, which are those of the run whatever the form.
+json onnx_graph(const Cell& cell) {
+  SilentReporter silence;
+  const fs::path out = cell.world.fresh(".onnx");
+  const json result = tasks::convert_checkpoint({{cell.checkpoint, {}, {}}, "onnx", out}, silence);
+  const test::ReadModel model = test::read_onnx(out);
+  size_t weights = 0;
+  for (const auto& [name, tensor] : model.tensors) {
+    weights = weights * 31 + std::hash<std::string>()(name + tensor.bytes);
+  }
+  return {{"what", result.at("what")}, {"nodes", model.nodes.size()}, {"weights", weights}};
+}
+
 json shown(const Cell& cell) {
   SilentReporter silence;
   const json all = tasks::show_checkpoint(cell.checkpoint, silence);
@@ -287,6 +301,7 @@ const std::vector<Command> kCommands = {
     convert_to("transformers"),
     convert_to("mmseg", ".pth"),
     convert_to("detectron2", ".pth"),
+    {"convert_onnx", onnx_graph},
     {"show", shown},
     {"verify",
      [](const Cell& cell) {
@@ -340,8 +355,10 @@ const std::vector<Refusal> kRefusals = {
     {{"eval", kPretrained, "*"},
      ExitCode::kCheckpoint,
      "holds no classifier, segmenter or detector; train one with"},
-    {{"eval", kOfToken, "transformers"}, ExitCode::kCheckpoint, "so it is no classifier"},
-    {{"eval", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is no classifier"},
+    {{"@(eval|convert_onnx)", kOfToken, "transformers"},
+     ExitCode::kCheckpoint,
+     "so it is no classifier"},
+    {{"@(eval|convert_onnx)", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is no classifier"},
     {{"features_class", kNoClassToken, "*"},
      ExitCode::kUsage,
      "has no class token; take mean or flat"},
@@ -397,7 +414,7 @@ const std::vector<Refusal> kRefusals = {
 // Cells that work and give something else than the run folder, for a reason that is documented.
 const std::vector<Place> kOthers = {
     // A ConvViT's encoder alone is without what fuses its first stages to the last.
-    {"@(knn|linprobe|linprobe_fast|features_mean|features_flat)",
+    {"@(knn|linprobe|linprobe_fast|features_mean|features_flat|convert_onnx)",
      "@(fast_convmae|convmae|mixture|ema)", "encoder"},
     // The decoder is not there.
     {"@(convert_native|convert_pth|convert_safetensors|convert_hf|show|diff)", kPretrained,
@@ -409,7 +426,7 @@ const std::vector<Place> kOthers = {
     {"@(convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|diff)",
      "probe_mae", "timm"},
     // The moving average is what is measured, and it is not there.
-    {"@(eval|predict)", "tuned_*", kWeightsAlone},
+    {"@(eval|predict|convert_onnx)", "tuned_*", kWeightsAlone},
 };
 
 World& world() {

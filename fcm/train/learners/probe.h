@@ -39,6 +39,9 @@ class ProbeLearner final : public Learner {
 
   void load_weights(const checkpoint::Checkpoint& from);  // not the optimizer's state
 
+  const models::Classifier& encoder() const { return encoder_; }
+  const nn::Parameters& head_parameters() const { return head_parameters_; }
+
  private:
   // [B, C] of pictures first .. first + count.
   at::Tensor features(const loader::Batch& batch, int64_t first, int64_t count) const;
