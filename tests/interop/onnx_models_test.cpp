@@ -20,23 +20,10 @@ using formats::OnnxModel;
 using test::compare;
 using test::Outputs;
 using test::ReadModel;
+using test::shake;
 
 // Constants of a graph are float32.
 constexpr double kTolerance = 1e-6;
-
-// Start values that all matter.
-void shake(nn::Parameters& parameters) {
-  const at::NoGradGuard no_grad;
-  at::manual_seed(3);
-  for (const nn::Parameter& parameter : parameters.all()) {
-    at::Tensor value = parameter.value;
-    if (parameter.name.ends_with("running_var")) {
-      value.copy_(at::rand_like(value).add(0.5));
-    } else {
-      value.add_(at::randn_like(value), 0.1);
-    }
-  }
-}
 
 // The same weights in float64.
 void copy_weights(const nn::Parameters& from, nn::Parameters& to) {

@@ -23,6 +23,20 @@ namespace fcm::test {
 
 using Outputs = std::map<std::string, at::Tensor>;
 
+// Start values that all matter.
+inline void shake(nn::Parameters& parameters) {
+  const at::NoGradGuard no_grad;
+  at::manual_seed(3);
+  for (const nn::Parameter& parameter : parameters.all()) {
+    at::Tensor value = parameter.value;
+    if (parameter.name.ends_with("running_var")) {
+      value.copy_(at::rand_like(value).add(0.5));
+    } else {
+      value.add_(at::randn_like(value), 0.1);
+    }
+  }
+}
+
 // Pixels of 0..1, [N, C, H, W], as a model takes them.
 inline at::Tensor normalised(const at::Tensor& pixels_NCHW, const std::vector<double>& mean,
                              const std::vector<double>& deviation) {

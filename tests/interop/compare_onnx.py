@@ -1,0 +1,80 @@
+"""What onnxruntime makes of an ONNX file is what the program's own model makes of the same pixels.
+
+    compare_onnx.py MODEL.onnx OUTPUTS.safetensors
+
+The second file is written by build/bin/model_outputs. Each output may differ by 1e-4 of its largest value; of a map of
+classes one pixel in a thousand may be another, where two logits are equal but for rounding. The model is checked by
+onnx.checker, run with both pictures at once and with one, and run with an error planted: the columns of its largest
+weight moved by one, which has to be seen.
+"""
+import json
+import pathlib
+import struct
+import sys
+
+import numpy
+import onnx
+import onnxruntime
+
+TOLERANCE = 1e-4
+TYPES = {"F32": numpy.float32, "I64": numpy.int64}
+
+
+def read_safetensors(path):
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + length])
+    header.pop("__metadata__", None)
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = (8 + length + offset for offset in entry["data_offsets"])
+        tensors[name] = numpy.frombuffer(data[begin:end], TYPES[entry["dtype"]]).reshape(entry["shape"])
+    return tensors
+
+
+def run(model, pixels):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"pixels": pixels})))
+
+
+def difference(got, wanted):
+    assert got.shape == wanted.shape and got.dtype == wanted.dtype, (got.shape, wanted.shape, got.dtype)
+    if got.dtype == numpy.int64:
+        return float((got != wanted).mean()) * TOLERANCE / 1e-3
+    return float(numpy.abs(got - wanted).max() / numpy.abs(wanted).max())
+
+
+def worst(got, wanted):
+    assert got.keys() == wanted.keys(), (got.keys(), wanted.keys())
+    return max(difference(got[name], wanted[name]) for name in wanted)
+
+
+def with_error(path):
+    model = onnx.load(path)
+    largest = max(model.graph.initializer, key=lambda tensor: numpy.prod(tensor.dims or [1]) * (tensor.data_type == 1))
+    values = numpy.roll(onnx.numpy_helper.to_array(largest), 1, axis=-1)
+    largest.CopyFrom(onnx.numpy_helper.from_array(values, largest.name))
+    return model.SerializeToString()
+
+
+def main():
+    path = pathlib.Path(sys.argv[1])
+    outputs = read_safetensors(pathlib.Path(sys.argv[2]))
+    pixels = outputs.pop("pixels")
+    onnx.checker.check_model(str(path), full_check=True)
+    model = onnx.load(path, load_external_data=False)
+    assert {entry.key for entry in model.metadata_props} >= {"revision", "recipe", "mean", "std"}, model.metadata_props
+    found = worst(run(str(path), pixels), outputs)
+    single = worst(run(str(path), pixels[:1]), {name: value[:1] for name, value in outputs.items()})
+    planted = worst(run(with_error(path), pixels), outputs)
+    print(f"{path.name}: {len(model.graph.node)} nodes, {len(outputs)} outputs: largest difference {found:.1e}, "
+          f"of one picture {single:.1e}, with a planted error {planted:.1e}")
+    assert found < TOLERANCE and single < TOLERANCE, "onnxruntime computes something else"
+    assert planted > TOLERANCE, "a planted error is not seen"
+
+
+if __name__ == "__main__":
+    main()

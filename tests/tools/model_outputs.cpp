@@ -1,0 +1,81 @@
+// What the program's own models make of pixels, for comparison with what another runtime makes of
+// their ONNX files (scripts/check-onnx.sh):
+//
+//     model_outputs features|classes|map|detections SIZE CHECKPOINT OUT.safetensors
+//
+// Draws two pictures of SIZE x SIZE pixels (0: as trained) and writes them, "pixels" [2, C, H, W],
+// with the model's outputs in float32. Not installed.
+#include "tests/support/model_outputs.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "fcm/base/reporter.h"
+#include "fcm/formats/safetensors.h"
+#include "fcm/interop/load_any.h"
+#include "fcm/tasks/trained_classifier.h"
+#include "fcm/tasks/trained_detector.h"
+#include "fcm/tasks/trained_model.h"
+#include "fcm/tasks/trained_segmenter.h"
+#include "fcm/train/state.h"
+
+namespace fcm {
+namespace {
+
+template <class Trained>
+test::Outputs outputs_of(const Trained& trained) {
+  const loader::DataOptions& data = trained.recipe.data;
+  at::manual_seed(7);
+  const at::Tensor pixels =
+      at::rand({2, data.channels, data.image_size[0], data.image_size[1]}, at::kFloat);
+  test::Outputs outputs =
+      test::outputs_of(*trained.model, test::normalised(pixels, data.mean, data.deviation));
+  outputs["pixels"] = pixels;
+  return outputs;
+}
+
+test::Outputs outputs_of(const std::string& what, const std::string& size,
+                         const std::string& path) {
+  SilentReporter silence;
+  std::vector<std::string> set;
+  if (size != "0") set.push_back(fmt::format("data.image_size=[{0},{0}]", size));
+  if (what == "features") {
+    return outputs_of(tasks::load_trained_model({path, set, {}}, tasks::Needs::kFeatures, silence));
+  }
+  checkpoint::Checkpoint checkpoint = interop::load_any(path, false, silence);
+  if (what == "classes") {
+    return outputs_of(tasks::load_classifier(std::move(checkpoint), set, silence));
+  }
+  if (what == "map") return outputs_of(tasks::load_segmenter(std::move(checkpoint), set, silence));
+  return outputs_of(tasks::load_detector(std::move(checkpoint), set, silence));
+}
+
+void write(const std::string& path, const test::Outputs& outputs) {
+  train::PublishedTensors tensors;
+  for (const auto& [name, value] : outputs) tensors.add(name, value.contiguous());
+  formats::write_safetensors(path, tensors.views, {});
+}
+
+}  // namespace
+}  // namespace fcm
+
+int main(int count, char** words) {
+  if (count != 5) {
+    fmt::print(stderr,
+               "usage: model_outputs features|classes|map|detections SIZE CHECKPOINT "
+               "OUT.safetensors\n");
+    return 2;
+  }
+  try {
+    fcm::write(words[4], fcm::outputs_of(words[1], words[2], words[3]));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return 1;
+  }
+  return 0;
+}
