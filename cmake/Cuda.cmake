@@ -40,7 +40,7 @@ function(fcm_add_cuda_library)
   target_include_directories(fcm_cuda PUBLIC "${PROJECT_SOURCE_DIR}")
   target_compile_options(fcm_cuda PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall;-Xcompiler=-Wextra>")
-  target_link_libraries(fcm_cuda PRIVATE fcm_warnings PUBLIC fcm_fmt LibTorch::cuda)
+  target_link_libraries(fcm_cuda PRIVATE fcm_warnings PUBLIC Outside::fmt LibTorch::cuda)
   target_precompile_headers(fcm_cuda REUSE_FROM fcm_precompiled_torch)
 endfunction()
 

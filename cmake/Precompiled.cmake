@@ -11,9 +11,9 @@ set(headers
   <fmt/format.h> <fmt/ranges.h>)
 
 add_library(fcm_precompiled OBJECT "${PROJECT_BINARY_DIR}/precompiled.cpp")
-target_link_libraries(fcm_precompiled PRIVATE fcm_fmt fcm_warnings)
+target_link_libraries(fcm_precompiled PRIVATE Outside::fmt fcm_warnings)
 target_precompile_headers(fcm_precompiled PRIVATE ${headers})
 
 add_library(fcm_precompiled_torch OBJECT "${PROJECT_BINARY_DIR}/precompiled.cpp")
-target_link_libraries(fcm_precompiled_torch PRIVATE fcm_fmt LibTorch::cpu fcm_warnings)
+target_link_libraries(fcm_precompiled_torch PRIVATE Outside::fmt LibTorch::cpu fcm_warnings)
 target_precompile_headers(fcm_precompiled_torch PRIVATE ${headers} <ATen/ATen.h> <ATen/Parallel.h> <ATen/core/grad_mode.h>)
