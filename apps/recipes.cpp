@@ -33,7 +33,7 @@ Flag add_seed(Flags& flags, RecipeChoice& choice) {
 std::vector<fs::path> recipe_folders() {
   std::error_code ignored;  // without /proc there are no shipped recipes
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  return {(program / "../share/fastconvmae/recipes").lexically_normal(),
+  return {(program / "../../share/fastconvmae/recipes").lexically_normal(),
           (program / "../../recipes").lexically_normal()};
 }
 

@@ -1,16 +1,23 @@
 #!/usr/bin/env bash
-# Makes a folder that runs on a machine where nothing can be installed and only the torch wheel is present, as on GPU nodes of
-# clusters:  scripts/bundle.sh [DIR=build/bundle]
-# In it: bin/ (launchers of fastconvmae, parity, test_ops, test_train), lib/ (the few shared libraries that are neither
-# LibTorch's nor CUDA's), recipes, gpu-checks.sh. With CUDA where a toolkit is. The launchers find LibTorch through
-# FASTCONVMAE_TORCH (the folder of the torch package) or the python3 on PATH.
+# Makes a folder, or with a name that ends in .tar.gz an archive of one, that runs on a machine where nothing can be installed and
+# only the torch wheel is present, as on GPU nodes of clusters:  scripts/bundle.sh [DIR=build/bundle]
+# In it: bin/ (launchers of fastconvmae, parity, test_ops, test_train), what they start and need (components program, data, private
+# and checks of cmake/Install.cmake), gpu-checks.sh. With CUDA where a toolkit is. cmake/launcher.sh.in says where LibTorch is
+# looked for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-out="${1:-build/bundle}"
+out="${1:-build/bundle}" archive=""
+if [[ "$out" == *.tar.gz ]]; then
+  archive="$out"
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  out="$work/$(basename "$archive" .tar.gz)"
+fi
 source scripts/with-cuda.sh
-programs=(fastconvmae parity test_ops test_train)
 cuda_suffix=""
 if have_nvcc; then configure_with_cuda; else echo "bundle: no CUDA toolkit (nvcc): the bundle is for processors alone"; fi
+[[ -f build/build.ninja ]] || bash scripts/build.sh fastconvmae
+programs=(fastconvmae parity test_ops test_train)
 ninja -C build "${programs[@]/%/$cuda_suffix}"
 
 # Only what an earlier call made is replaced.
@@ -19,25 +26,13 @@ if [[ -e "$out" && ! -e "$mark" && -n "$(ls -A "$out")" ]]; then
   echo "bundle: $out holds something that is no bundle; name another folder" >&2
   exit 2
 fi
-rm -rf "$out"/{bin,lib,programs,share,gpu-checks.sh}
+rm -rf "$out"/{bin,lib,libexec,share,gpu-checks.sh}
 mkdir -p "$out"
 touch "$mark"
-mkdir -p "$out"/{bin,lib,programs,share/fastconvmae}
-cp -r recipes "$out/share/fastconvmae/"
-cp scripts/gpu-checks.sh "$out/"
-for program in "${programs[@]}"; do
-  cp "build/bin/$program$cuda_suffix" "$out/programs/$program"
-  strip "$out/programs/$program"
-  # The paths of this machine's LibTorch go; the launchers say where it is.
-  cmake -DFILE="$out/programs/$program" -P cmake/BundleRpath.cmake
-  cp scripts/bundle-launcher.sh "$out/bin/$program"
-done
-
-# What the programs need themselves and the system's C library does not bring.
-ours='^lib(fmt|deflate|jpeg|png16|z|webp|webpdemux|sharpyuv|tiff|jbig|lzma|zstd|Lerc|stdc\+\+|gcc_s)\.so'
-for library in $(ldd "build/bin/fastconvmae$cuda_suffix" | awk '$2 == "=>" {print $3}'); do
-  if [[ $(basename "$library") =~ $ours ]]; then cp -L "$library" "$out/lib/"; fi
+for component in "program$cuda_suffix" data private "checks$cuda_suffix"; do
+  cmake --install build --prefix "$(realpath "$out")" --strip --component "$component" >/dev/null
 done
 size=$(du -sm "$out" | cut -f1)
-echo "bundle: $out, $size MiB"
-((size < 60)) || { echo "bundle: larger than 60 MiB" >&2; exit 1; }
+((size < 60)) || { echo "bundle: $out is larger than 60 MiB" >&2; exit 1; }
+if [[ -n "$archive" ]]; then tar -czf "$archive" -C "$work" --owner=0 --group=0 "$(basename "$out")"; fi
+echo "bundle: ${archive:-$out}, $size MiB"

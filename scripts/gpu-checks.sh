@@ -5,7 +5,7 @@
 # without --data the loss curves. Exit status 1: a check failed.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-if [[ -d "$here/programs" ]]; then bin="$here/bin"; else bin="$here/../build/bin"; fi
+if [[ -d "$here/libexec" ]]; then bin="$here/bin"; else bin="$here/../build/bin"; fi
 out="${1:?usage: gpu-checks.sh OUT [--fixtures DIR] [--data DATA]}"
 shift
 fixtures="" data=""

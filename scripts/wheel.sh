@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Makes a wheel:  scripts/wheel.sh [DIR=build/packages]     then: pip install DIR/fastconvmae-*.whl
+# In it: the command behind its launcher, recipes, the shared libraries that are not LibTorch's, licences (components program, data
+# and private of cmake/Install.cmake). pip fetches torch, whose LibTorch the command runs with. No Python module. It is for this
+# machine's C library and later ones; with CUDA code where build/ was configured with FASTCONVMAE_CUDA=ON.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out="${1:-build/packages}"
+[[ -f build/build.ninja ]] || bash scripts/build.sh fastconvmae
+ninja -C build fastconvmae
+version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' build/CMakeCache.txt)
+torch=$(sed -nE 's/^torch==([0-9]+\.[0-9]+)\..*/\1/p' cmake/torch-cpu.lock)
+libc=$(getconf GNU_LIBC_VERSION)  # "glibc 2.36"
+libc=${libc#* }
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tree="$work/tree" place="$work/tree/fastconvmae-$version"
+mkdir -p "$tree" "$place.data"/{data,scripts} "$place.dist-info"
+for component in program data private; do
+  cmake --install build --prefix "$place.data/data" --strip --component "$component" >/dev/null
+done
+mv "$place.data/data/bin/fastconvmae" "$place.data/scripts/"
+rmdir "$place.data/data/bin"
+mv "$place.data/data/share/doc/fastconvmae" "$place.dist-info/licenses"
+rmdir "$place.data/data/share/doc"
+cat > "$place.dist-info/WHEEL" <<END
+Wheel-Version: 1.0
+Generator: scripts/wheel.sh
+Root-Is-Purelib: false
+Tag: py3-none-manylinux_${libc/./_}_$(uname -m)
+END
+cat > "$place.dist-info/METADATA" <<END
+Metadata-Version: 2.1
+Name: fastconvmae
+Version: $version
+Summary: Fast masked-image pretraining in C++ on LibTorch: Fast ConvMAE, ConvMAE, MAE, SimMIM, GreenMIM
+License: MIT
+Requires-Dist: torch==$torch.*
+
+The command fastconvmae: \`fastconvmae --help\`, \`fastconvmae demo\`. It has no Python module; LibTorch is that of torch in the same
+environment. $(cat "$place.dist-info/licenses/version").
+END
+mkdir -p "$out"
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) /usr/bin/python3 -m wheel pack "$tree" --dest-dir "$out" >/dev/null
+echo "wheel: $(ls -t "$out"/fastconvmae-*.whl | head -n 1)"
