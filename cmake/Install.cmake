@@ -4,9 +4,11 @@
 #   private   shared libraries that another machine may lack, with their licences        in wheel and tarball
 #   checks    what a GPU is tried with                                                   in the tarball
 #   built     where the LibTorch of this build is, for the launcher                      in none
-# `cmake --install` takes program, data and built. Where FASTCONVMAE_CUDA is CHECK, program_cuda and checks_cuda are the
+#   library   static libraries, headers, files of CMake and pkg-config (InstallLibrary)  in none
+# `cmake --install` takes program, data, built and library. Where FASTCONVMAE_CUDA is CHECK, program_cuda and checks_cuda are the
 # same linked with CUDA.
 string(REGEX MATCH "^[0-9]+\\.[0-9]+" FCM_TORCH_SERIES "${LibTorch_VERSION}")
+include(InstallLibrary)
 find_program(STRIP strip REQUIRED)
 
 # A program behind the launcher, as libexec/fastconvmae/NAME and bin/NAME. Further words: of every rule.

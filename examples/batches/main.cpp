@@ -1,0 +1,27 @@
+// batches DATA: the first three training batches of whatever --data takes, decoded by two threads.
+// The same seed gives the same pictures, crops and flips, with any number of threads.
+#include <fmt/ranges.h>
+
+#include "fcm/base/error.h"
+#include "fcm/loader/loader.h"
+
+int main(int argc, char** argv) try {
+  namespace loader = fcm::loader;
+  if (argc != 2) fcm::fail(fcm::ExitCode::kUsage, "usage: batches DATA");
+  loader::Loader batches({.dataset = loader::open_dataset(argv[1], loader::Split::kTrain),
+                          .data = {},  // 224 x 224, cropped and flipped as ImageNet is
+                          .targets = loader::TargetKind::kLabel,
+                          .batch_size = 8,
+                          .seed = 1,
+                          .threads = 2});
+  fmt::print("{} batches an epoch\n", batches.steps_per_epoch());
+  for (int step = 0; step < 3; ++step) {
+    const loader::Batch batch = batches.next();  // pixels_BHWC: uint8 [8, 224, 224, 3]
+    fmt::print("{} bytes, samples {}, labels {}\n", batch.pixels_BHWC.size(), batch.sample_ids,
+               batch.targets.labels());
+  }
+  return 0;
+} catch (const fcm::Error& error) {
+  fmt::print(stderr, "batches: {}\n", error.what());
+  return static_cast<int>(error.code());
+}
