@@ -37,10 +37,11 @@ function(fcm_add_cuda_library)
   endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fcm/*.cu" "${PROJECT_SOURCE_DIR}/fcm/*_cuda.cpp")
   add_library(fcm_cuda STATIC ${sources})
-  target_include_directories(fcm_cuda PUBLIC "${PROJECT_SOURCE_DIR}")
+  add_library(fastconvmae::fcm_cuda ALIAS fcm_cuda)
+  target_include_directories(fcm_cuda PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
   target_compile_options(fcm_cuda PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall;-Xcompiler=-Wextra>")
-  target_link_libraries(fcm_cuda PRIVATE fcm_warnings PUBLIC Outside::fmt LibTorch::cuda)
+  target_link_libraries(fcm_cuda PRIVATE $<BUILD_INTERFACE:fcm_warnings> PUBLIC Outside::fmt LibTorch::cuda)
   target_precompile_headers(fcm_cuda REUSE_FROM fcm_precompiled_torch)
 endfunction()
 

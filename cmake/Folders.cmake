@@ -41,7 +41,7 @@ function(fcm_add_folder name)
   set(outside_protozero Outside::protozero)
   set(outside_cuda "")
   if(FASTCONVMAE_CUDA STREQUAL "ON")
-    set(outside_cuda "$<LINK_LIBRARY:WHOLE_ARCHIVE,fcm_cuda>")
+    set(outside_cuda "$<LINK_LIBRARY:WHOLE_ARCHIVE,fastconvmae::fcm_cuda>")  # the name that an installed one has
   endif()
   set(uses_torch OFF)
   foreach(edge IN LISTS ARGN)

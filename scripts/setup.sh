@@ -9,9 +9,12 @@ cache="${FASTCONVMAE_CACHE:-$HOME/.cache/fastconvmae}"
 lock=cmake/torch-cpu.lock
 torch_root="$cache/libtorch-$(sha256sum "$lock" | cut -c1-12)"
 
+ubuntu=0
+if grep -qsx 'ID=ubuntu' /etc/os-release; then ubuntu=1; fi
 missing=()
 while read -r package _; do
   [[ -z "$package" || "$package" == \#* ]] && continue
+  if ((ubuntu)); then package=${package##*|}; else package=${package%%|*}; fi
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done < scripts/packages.txt
 

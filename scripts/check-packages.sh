@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Makes every package of what build/ holds, and uses each as somebody would who has nothing else of this project:
+# the wheel in a clean virtual environment, the Debian package unpacked, the tarball unpacked (where nvcc is, check-cuda.sh does
+# that), the installed library by building the examples, with CMake and with pkg-config, and the README's. Nothing is fetched:
+# torch is the one that scripts/setup.sh unpacked.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/with-cuda.sh
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+complain() { echo "check-packages: $*" >&2; exit 1; }
+torch=$(cat "${FASTCONVMAE_CACHE:-$HOME/.cache/fastconvmae}/libtorch-path")/torch
+mkdir "$work"/{home,bin}
+for tool in basename dirname head readlink sed; do ln -s "$(command -v $tool)" "$work/bin/"; done
+# Somebody's clean shell. What this machine's python3 has does not count.
+clean() { env -i PATH="$work/bin" HOME="$work/home" TMPDIR="$work" "$@"; }
+refused() {  # WORDS COMMAND...: exit status 6 and a message with these words
+  local words="$1" said status=0
+  shift
+  said=$("$@" 2>&1) || status=$?
+  [[ $status == 6 && "$said" == *"$words"* ]] || complain "exit status $status, not 6 with \"$words\": $* said: $said"
+}
+has_licences() {  # FOLDER LIBRARY...: folder of licences
+  local folder="$1" file
+  shift
+  for file in "$@" nlohmann-json3-dev common/GPL-2; do [[ -s "$folder/licences/$file" ]] || complain "no licence: $folder/licences/$file"; done
+  grep -q "revision [0-9a-f]" "$folder/version" && grep -q "MIT License" "$folder/copyright" || complain "$folder: no revision or licence"
+}
+
+# The wheel: every library is one of LibTorch's or its own, and the command finds torch beside it, in its own environment, by
+# python's paths, and where FASTCONVMAE_TORCH says; another version it refuses.
+bash scripts/wheel.sh "$work/packages"
+venv="$work/a venv"
+/usr/bin/python3 -m venv --without-pip "$venv"
+/usr/bin/python3 -m pip --python "$venv/bin/python3" install --quiet --no-index --no-deps --disable-pip-version-check "$work"/packages/*.whl
+site=$(echo "$venv"/lib/python3*/site-packages)
+has_licences "$(echo "$site"/fastconvmae-*.dist-info/licenses)" libjpeg62-turbo libtiff6 zlib1g
+command="$venv/bin/fastconvmae"
+refused "found no LibTorch" clean "$command" --version
+refused "FASTCONVMAE_TORCH: /nowhere holds no" clean FASTCONVMAE_TORCH=/nowhere "$command" --version
+mkdir -p "$site/torch/lib"
+touch "$site/torch/lib/libtorch_cpu.so"
+echo "__version__ = '2.10.0'" > "$site/torch/version.py"
+refused "$site/torch is torch 2.10.0" clean "$command" --version
+refused "is torch 2.10.0" clean FASTCONVMAE_TORCH="$site/torch" "$command" --version
+clean FASTCONVMAE_TORCH="$torch" "$command" --version >/dev/null
+rm -r "$site/torch"
+dirname "$torch" > "$site/torch.pth"
+clean "$command" --version >/dev/null
+rm "$site/torch.pth"
+ln -s "$torch" "$site/torch"
+chmod -R a-w "$venv"
+clean "$command" pretrain --recipe smoke_pretrain --data synthetic --quiet --out "$work/a run"
+clean "$command" checkpoint convert "$work/a run" "$work/model.pth" --quiet >/dev/null
+outside=$(clean LD_LIBRARY_PATH="$venv/lib/fastconvmae:$torch/lib" "$(command -v ldd)" "$venv/libexec/fastconvmae/fastconvmae" |
+  sed -nE 's/^.* => (.*) \(0x.*$/\1/p' | grep -vE "^$venv/|^$(dirname "$torch")/|/lib(c|m|dl|rt|pthread|util|stdc\+\+|gcc_s)\.so" || true)
+[[ -z "$outside" ]] || complain "the wheel needs libraries of this machine: $outside"
+chmod -R u+w "$venv"
+
+# The Debian package.
+bash scripts/deb.sh "$work/packages"
+dpkg-deb -x "$work"/packages/*.deb "$work/deb"
+grep -q 'libjpeg.*libtiff' <<< "$(dpkg-deb -f "$work"/packages/*.deb Depends)" || complain "the Debian package names no libraries"
+has_licences "$work/deb/usr/share/doc/fastconvmae" libcli11-dev
+refused "found no LibTorch" clean "$work/deb/usr/bin/fastconvmae" --version
+clean FASTCONVMAE_TORCH="$torch" "$work/deb/usr/bin/fastconvmae" recipe show smoke_pretrain >/dev/null
+
+# The tarball.
+if ! have_nvcc; then
+  bash scripts/bundle.sh "$work/packages/bundle.tar.gz"
+  tar -xzf "$work/packages/bundle.tar.gz" -C "$work"
+  has_licences "$work/bundle/share/doc/fastconvmae" libtiff6
+  clean FASTCONVMAE_TORCH="$torch" "$work/bundle/bin/fastconvmae" checkpoint verify "$work/a run" --quiet >/dev/null
+fi
+
+# The library: examples by themselves. Those without LibTorch are made where there is none.
+prefix="$work/an installed tree"
+cmake --install build --prefix "$prefix" --component library >/dev/null
+cp -r examples "$work/"
+build_example() {  # NAME ENVIRONMENT...
+  local name="$1"
+  shift
+  env "$@" cmake -S "$work/examples/$name" -B "$work/built/$name" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix" \
+    -DCMAKE_CXX_FLAGS=-Wall\ -Werror >"$work/log" 2>&1 || { cat "$work/log" >&2; complain "example $name: configure"; }
+  cmake --build "$work/built/$name" >"$work/log" 2>&1 || { cat "$work/log" >&2; complain "example $name: build"; }
+}
+needs_torch() { grep -qE 'lib(torch|c10)' <<< "$(ldd "$1")"; }
+for name in state_dict resize batches; do
+  build_example $name HOME="$work/home" FASTCONVMAE_CACHE="$work/home"
+  ! needs_torch "$work/built/$name/$name" || complain "example $name needs LibTorch"
+done
+build_example encoder LIBTORCH_ROOT="$(dirname "$torch")"
+needs_torch "$work/built/encoder/encoder" || complain "example encoder needs no LibTorch: this check sees nothing"
+# Folders without "torch" in fcm/edges.txt name nothing of LibTorch's.
+of_torch() { grep -qE ' U (c10|at|torch)::' <<< "$(nm -C --undefined-only "$prefix/lib/libfcm_$1.a" 2>/dev/null)"; }
+for folder in $(sed -nE '/^[a-z]+:/{/(^| )torch( |$)/!s/^([a-z]+):.*/\1/p}' fcm/edges.txt); do
+  ! of_torch "$folder" || complain "libfcm_$folder.a needs LibTorch"
+done
+of_torch models || complain "libfcm_models.a needs no LibTorch: this check sees nothing"
+
+"$work/built/state_dict/state_dict" "$work/model.pth" "$work/model.safetensors" >/dev/null
+said=$(clean "$command" checkpoint diff "$work/model.pth" "$work/model.safetensors" --quiet || true)  # moments are in one alone
+[[ "$said" =~ [1-9][0-9]*\ tensors\ compared,\ 0\ differ ]] || complain "other tensors were read than are in the file: $said"
+# A file that would run a command in Python.
+/usr/bin/python3 - "$work" <<'END'
+import os, pickle, sys, zipfile
+class Command:
+    def __reduce__(self):
+        return os.system, (f"touch '{sys.argv[1]}/was-run'",)
+with zipfile.ZipFile(f"{sys.argv[1]}/hostile.pth", "w") as file:
+    file.writestr("archive/data.pkl", pickle.dumps({"weight": Command()}, protocol=2))
+    file.writestr("archive/version", "3\n")
+END
+status=0
+said=$("$work/built/state_dict/state_dict" "$work/hostile.pth" 2>&1) || status=$?
+[[ $status == 4 && "$said" == *system* && ! -e "$work/was-run" ]] || complain "a hostile file: exit status $status, $said"
+
+picture=$(find ../shared/data/imagenet-sample -name '*.JPEG' -print -quit 2>/dev/null || true)
+"$work/built/resize/resize" "${picture:-docs/pictures/demo-reconstructions.png}" "$work/small.png"
+[[ "$("$work/built/batches/batches" synthetic)" == "$("$work/built/batches/batches" synthetic)" ]] || complain "batches differ"
+"$work/built/encoder/encoder" "$work/a run"  "$work/small.png"
+
+# The same with pkg-config, and what the README shows.
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+for pair in state_dict:formats resize:image batches:loader; do
+  eval "flags=($(pkg-config --cflags --libs "fastconvmae-${pair#*:}"))"  # which has a backslash before a blank in a path
+  g++ -std=c++20 "$work/examples/${pair%:*}/main.cpp" "${flags[@]}" -o "$work/${pair%:*}"
+  ! needs_torch "$work/${pair%:*}" || complain "${pair%:*} needs LibTorch"
+done
+cp -r "$work/examples/encoder" "$work/examples/readme"
+block=$(sed -n '/^## Read a Python state_dict/,/^## /{/^```cpp/,/^```$/{/^```/!p}}' README.md)
+[[ -n "$block" ]] || complain "the README has no example of a state_dict"
+{ echo '#include <map>'; grep '^#include' <<< "$block"; echo 'int main() {'; grep -v '^#include' <<< "$block"
+  echo 'return weights.count("model.pos_embed") == 1 ? 0 : 1; }'; } > "$work/examples/readme/main.cpp"
+build_example readme LIBTORCH_ROOT="$(dirname "$torch")"
+(cd "$work" && "$work/built/readme/encoder") || complain "the README's example did not read the state_dict"
+echo "check-packages: wheel, Debian package, $(have_nvcc || echo "tarball, ")library and examples do what docs/install.md says"
