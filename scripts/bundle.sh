@@ -26,7 +26,7 @@ if [[ -e "$out" && ! -e "$mark" && -n "$(ls -A "$out")" ]]; then
   echo "bundle: $out holds something that is no bundle; name another folder" >&2
   exit 2
 fi
-rm -rf "$out"/{bin,lib,libexec,share,gpu-checks.sh}
+rm -rf "${out:?}"/{bin,lib,libexec,share,gpu-checks.sh}
 mkdir -p "$out"
 touch "$mark"
 for component in "program$cuda_suffix" data private "checks$cuda_suffix"; do

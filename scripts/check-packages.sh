@@ -43,14 +43,15 @@ touch "$site/torch/lib/libtorch_cpu.so"
 echo "__version__ = '2.10.0'" > "$site/torch/version.py"
 refused "$site/torch is torch 2.10.0" clean "$command" --version
 refused "is torch 2.10.0" clean FASTCONVMAE_TORCH="$site/torch" "$command" --version
-clean FASTCONVMAE_TORCH="$torch" "$command" --version >/dev/null
+ln -s "$command" "$work/linked"
+clean FASTCONVMAE_TORCH="$torch" "$work/linked" --version >/dev/null
 rm -r "$site/torch"
 dirname "$torch" > "$site/torch.pth"
 clean "$command" --version >/dev/null
 rm "$site/torch.pth"
 ln -s "$torch" "$site/torch"
 chmod -R a-w "$venv"
-clean "$command" pretrain --recipe smoke_pretrain --data synthetic --quiet --out "$work/a run"
+clean "$command" pretrain --recipe smoke_pretrain --data synthetic --quiet --out "$work/a run" >/dev/null
 clean "$command" checkpoint convert "$work/a run" "$work/model.pth" --quiet >/dev/null
 outside=$(clean LD_LIBRARY_PATH="$venv/lib/fastconvmae:$torch/lib" "$(command -v ldd)" "$venv/libexec/fastconvmae/fastconvmae" |
   sed -nE 's/^.* => (.*) \(0x.*$/\1/p' | grep -vE "^$venv/|^$(dirname "$torch")/|/lib(c|m|dl|rt|pthread|util|stdc\+\+|gcc_s)\.so" || true)
@@ -123,6 +124,7 @@ picture=$(find ../shared/data/imagenet-sample -name '*.JPEG' -print -quit 2>/dev
 # The same with pkg-config, and what the README shows.
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
 for pair in state_dict:formats resize:image batches:loader; do
+  flags=()
   eval "flags=($(pkg-config --cflags --libs "fastconvmae-${pair#*:}"))"  # which has a backslash before a blank in a path
   g++ -std=c++20 "$work/examples/${pair%:*}/main.cpp" "${flags[@]}" -o "$work/${pair%:*}"
   ! needs_torch "$work/${pair%:*}" || complain "${pair%:*} needs LibTorch"
