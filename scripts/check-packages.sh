@@ -119,7 +119,7 @@ said=$("$work/built/state_dict/state_dict" "$work/hostile.pth" 2>&1) || status=$
 picture=$(find ../shared/data/imagenet-sample -name '*.JPEG' -print -quit 2>/dev/null || true)
 "$work/built/resize/resize" "${picture:-docs/pictures/demo-reconstructions.png}" "$work/small.png"
 [[ "$("$work/built/batches/batches" synthetic)" == "$("$work/built/batches/batches" synthetic)" ]] || complain "batches differ"
-"$work/built/encoder/encoder" "$work/a run"  "$work/small.png"
+"$work/built/encoder/encoder" "$work/a run" "$work/small.png"
 
 # The same with pkg-config, and what the README shows.
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
