@@ -36,7 +36,7 @@ venv="$work/a venv"
 site=$(echo "$venv"/lib/python3*/site-packages)
 has_licences "$(echo "$site"/fastconvmae-*.dist-info/licenses)" libjpeg62-turbo libtiff6 zlib1g
 command="$venv/bin/fastconvmae"
-refused "found no LibTorch" clean "$command" --version
+refused "bin/python3' -m pip install 'torch==" clean "$command" --version
 refused "FASTCONVMAE_TORCH: /nowhere holds no" clean FASTCONVMAE_TORCH=/nowhere "$command" --version
 mkdir -p "$site/torch/lib"
 touch "$site/torch/lib/libtorch_cpu.so"
@@ -63,7 +63,7 @@ bash scripts/deb.sh "$work/packages"
 dpkg-deb -x "$work"/packages/*.deb "$work/deb"
 grep -q 'libjpeg.*libtiff' <<< "$(dpkg-deb -f "$work"/packages/*.deb Depends)" || complain "the Debian package names no libraries"
 has_licences "$work/deb/usr/share/doc/fastconvmae" libcli11-dev
-refused "found no LibTorch" clean "$work/deb/usr/bin/fastconvmae" --version
+refused "export FASTCONVMAE_TORCH=" clean "$work/deb/usr/bin/fastconvmae" --version
 clean FASTCONVMAE_TORCH="$torch" "$work/deb/usr/bin/fastconvmae" recipe show smoke_pretrain >/dev/null
 
 # The tarball.
@@ -74,9 +74,11 @@ if ! have_nvcc; then
   clean FASTCONVMAE_TORCH="$torch" "$work/bundle/bin/fastconvmae" checkpoint verify "$work/a run" --quiet >/dev/null
 fi
 
-# The library: examples by themselves. Those without LibTorch are made where there is none.
+# What `cmake --install` gives: the command, which knows the LibTorch of the build, and the library. Examples are built by
+# themselves, those without LibTorch where there is none.
 prefix="$work/an installed tree"
-cmake --install build --prefix "$prefix" --component library >/dev/null
+cmake --install build --prefix "$prefix" >/dev/null
+clean "$prefix/bin/fastconvmae" --version >/dev/null
 cp -r examples "$work/"
 build_example() {  # NAME ENVIRONMENT...
   local name="$1"

@@ -36,7 +36,9 @@ Name: fastconvmae
 Version: $version
 Summary: Fast masked-image pretraining in C++ on LibTorch: Fast ConvMAE, ConvMAE, MAE, SimMIM, GreenMIM
 License: MIT
+Requires-Python: >=3.10
 Requires-Dist: torch==$torch.*
+Description-Content-Type: text/markdown
 
 The command fastconvmae: \`fastconvmae --help\`, \`fastconvmae demo\`. It has no Python module; LibTorch is that of torch in the same
 environment. $(cat "$place.dist-info/licenses/version").
