@@ -69,6 +69,21 @@ void attach_facts(const nlohmann::json& facts, Checkpoint& loaded, bool must_fit
   }
 }
 
+// Moments of AdamW have the names and shapes of weights: what a file of an optimizer holds beside
+// them (a moving average) may be taken, they may not.
+void drop_moments(std::vector<formats::TensorView>& tensors, const fs::path& path) {
+  const auto is_moment = [](const formats::TensorView& tensor) {
+    return tensor.name.starts_with("exp_avg.") || tensor.name.starts_with("exp_avg_sq.");
+  };
+  if (std::ranges::none_of(tensors, is_moment)) return;
+  if (std::ranges::all_of(tensors, is_moment)) {
+    const bool beside = is_there(path.parent_path() / kModelFile, ExitCode::kCheckpoint);
+    fail(ExitCode::kCheckpoint, "{}{}", why_unknown(tensors, path.string()),
+         beside ? fmt::format(", {} beside it", kModelFile) : "");
+  }
+  std::erase_if(tensors, is_moment);
+}
+
 // Weights alone; the recipe too, where this program wrote it beside them.
 Checkpoint load_tensors(formats::TensorFile file, const fs::path& path, const Asked& asked,
                         Reporter& reporter) {
@@ -81,6 +96,7 @@ Checkpoint load_tensors(formats::TensorFile file, const fs::path& path, const As
   if (about != file.metadata.end()) take_about(about->second, loaded.state);
   const nlohmann::json facts = facts_of_metadata(file.metadata);
   loaded.model = std::move(file);
+  drop_moments(loaded.model.tensors, path);
   std::vector<NamedTensors> all(1);
   all.front().tensors = std::move(loaded.model.tensors);
   take_weights(std::move(all), asked.weights, loaded, reporter);
@@ -287,6 +303,14 @@ Checkpoint load_any(const fs::path& path, bool with_optimizer, Reporter& reporte
   refuse_link_to_nothing(asked.path);
   if (!is_there(asked.path, ExitCode::kCheckpoint)) {
     fail(ExitCode::kCheckpoint, "checkpoint {} does not exist", path.string());
+  }
+  // The weights of a checkpoint of ours: what is known of them stands beside them.
+  const fs::path step = asked.path.parent_path();
+  if (asked.path.filename() == kModelFile && checkpoint::is_step(step)) {
+    return load_any(asked.weights.empty()
+                        ? step
+                        : fs::path(fmt::format("{}{}{}", step.string(), kChoice, asked.weights)),
+                    with_optimizer, reporter, threads);
   }
   Checkpoint loaded = is_folder(asked.path, ExitCode::kCheckpoint)
                           ? load_folder(asked, path, with_optimizer, reporter)

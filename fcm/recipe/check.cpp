@@ -149,7 +149,12 @@ void check_picture(const Recipe& recipe, Faults& faults) {
   try {
     const int64_t patches = data.image_size[0] / side * (data.image_size[1] / side);
     const masks::MaskOptions masks = pretraining_of(recipe).pretrain().masks;
-    masks::kept_views(masks::view_sizes(patches, masks), masks);
+    const std::vector<int64_t> sizes = masks::view_sizes(patches, masks);
+    masks::kept_views(sizes, masks);
+    faults.unless(!recipe.is<Pretrain>() || sizes.front() < patches,
+                  "masks.ratio = {} hides nothing: the only view sees all {} patches; take a third "
+                  "or more",
+                  masks.ratio, patches);
   } catch (const Error& error) {
     faults.add(error.what());
   }

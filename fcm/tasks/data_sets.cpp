@@ -109,19 +109,19 @@ struct Outcome {
   std::string fault;
 };
 
-// Calls work(sample) for every picture of a split, with its label (-1 where it has none that can be
-// used, which is no fault of the picture), on several threads and
-// take(index, result) in order; returns those that cannot be read or worked on.
+// Calls work(index, sample) for every picture of a split, with its label (-1 where it has none that
+// can be used, which is no fault of the picture), on several threads and take(index, result) in
+// order; returns those that cannot be read or worked on.
 template <class Work, class Take>
 json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& reporter,
                       const Work& work, const Take& take) {
-  using Result = std::invoke_result_t<const Work&, loader::Sample>;
+  using Result = std::invoke_result_t<const Work&, int64_t, loader::Sample>;
   const loader::Dataset& dataset = *split.dataset;
   const auto labelled = with_optional_labels(split.dataset);
   json bad = json::array();
   const auto make = [&](int64_t i) -> Outcome<Result> {
     try {
-      return {work(labelled->sample(i, 3, loader::TargetKind::kLabel)), ""};
+      return {work(i, labelled->sample(i, 3, loader::TargetKind::kLabel)), ""};
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
       return {std::nullopt, error.what()};
@@ -142,7 +142,19 @@ json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& repor
   return bad;
 }
 
-void add_split(json& result, const OpenedSplit& split, const json& bad) {
+// Labels of a split that cannot be used.
+struct BadLabels {
+  int64_t count = 0;
+  std::string first;
+
+  explicit BadLabels(const loader::Remarks& remarks)
+      : count(remarks.bad_labels), first(remarks.first_bad_label) {}
+  void add(const std::string& fault) {
+    if (count++ == 0) first = fault;
+  }
+};
+
+void add_split(json& result, const OpenedSplit& split, const json& bad, const BadLabels& labels) {
   const loader::Remarks& remarks = split.dataset->remarks();
   const bool is_second = result.contains("left_out");
   json left_out = json::array();
@@ -153,17 +165,17 @@ void add_split(json& result, const OpenedSplit& split, const json& bad) {
                         {"classes", split.dataset->classes().size()},
                         {"bad", bad.size()},
                         {"bad_images", bad},
-                        {"bad_labels", remarks.bad_labels},
+                        {"bad_labels", labels.count},
                         {"endings", endings_of(*split.dataset)},
                         {"left_out", left_out},
                         {"notes", remarks.notes}};
-  if (remarks.bad_labels > 0) result[split.name]["first_bad_label"] = remarks.first_bad_label;
+  if (labels.count > 0) result[split.name]["first_bad_label"] = labels.first;
   const auto add = [&](const char* name, int64_t count) {
     result[name] = result.value(name, int64_t{0}) + count;
   };
   add("images", split.dataset->size());
   add("bad", static_cast<int64_t>(bad.size()));
-  add("bad_labels", remarks.bad_labels);
+  add("bad_labels", labels.count);
   // What lies beside the splits is told of each, and is there once.
   add("left_out", remarks.left_out.count() - (is_second ? remarks.beside.count() : 0));
 }
@@ -185,7 +197,7 @@ struct Encoded {
 json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t threads,
                 loader::PackedWriter& writer, Reporter& reporter) {
   writer.begin(split.split, split.dataset->classes());
-  const auto encode = [&](loader::Sample sample) {
+  const auto encode = [&](int64_t, loader::Sample sample) {
     std::string bytes = loader::packed_picture(std::move(sample.picture), request.form);
     const uint64_t sum = loader::checksum(bytes);
     return Encoded{std::move(bytes), sum, std::get<loader::Label>(sample.target).class_number};
@@ -230,6 +242,36 @@ class SharedContents {
   std::string example_;
 };
 
+// What is wrong with the map of classes of a picture; "": nothing, or the set has none.
+std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
+                         const image::Image& picture) try {
+  if (!dataset.has_maps()) return "";
+  const loader::ClassMap map = dataset.class_map(index);
+  if (map.rows != picture.rows || map.cols != picture.cols) {
+    return fmt::format("{}: its map has {} x {} pixels, the picture {} x {}", dataset.name(index),
+                       map.rows, map.cols, picture.rows, picture.cols);
+  }
+  // Whether 0 is a class the recipe says; 255 never is.
+  const auto named = static_cast<int64_t>(dataset.map_classes().names.size());
+  int64_t largest = 0;
+  for (const uint8_t value : map.classes) {
+    if (value != loader::kIgnored) largest = std::max<int64_t>(largest, value);
+  }
+  if (named > 0 && largest > named) {
+    return fmt::format("{}: its map has the number {}, and there are {} classes",
+                       dataset.name(index), largest, named);
+  }
+  return "";
+} catch (const Error& error) {
+  if (error.code() != ExitCode::kData) throw;
+  return error.what();
+}
+
+struct Verified {
+  uint64_t content;
+  std::string fault_of_map;
+};
+
 }  // namespace
 
 json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
@@ -238,11 +280,18 @@ json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
   const std::vector<OpenedSplit> splits = open_splits(data, machine, reporter);
   SharedContents shared;
   for (const OpenedSplit& split : splits) {
-    const auto hash = [](const loader::Sample& sample) { return content_hash(sample.picture); };
-    json bad = for_each_picture(split, threads, reporter, hash, [&](int64_t i, uint64_t content) {
-      shared.see(content, split.dataset->name(i), &split == &splits.front());
+    BadLabels labels(split.dataset->remarks());
+    const auto look = [&](int64_t i, const loader::Sample& sample) {
+      return Verified{content_hash(sample.picture),
+                      fault_of_map(*split.dataset, i, sample.picture)};
+    };
+    json bad = for_each_picture(split, threads, reporter, look, [&](int64_t i, Verified found) {
+      shared.see(found.content, split.dataset->name(i), &split == &splits.front());
+      if (found.fault_of_map.empty()) return;
+      reporter.warn(found.fault_of_map);
+      labels.add(found.fault_of_map);
     });
-    add_split(result, split, bad);
+    add_split(result, split, bad, labels);
   }
   if (splits.size() == 2) shared.put_into(result, data, reporter);
   return result;
@@ -283,7 +332,8 @@ json pack_data(const PackRequest& request, Reporter& reporter) {
   loader::PackedWriter writer(request.out, request.form.kind);
   json result = {{"data", request.data}, {"images", 0}, {"bad", 0}};
   for (const OpenedSplit& split : splits) {
-    add_split(result, split, pack_split(split, request, threads, writer, reporter));
+    add_split(result, split, pack_split(split, request, threads, writer, reporter),
+              BadLabels(split.dataset->remarks()));
   }
   result["bytes"] = writer.finish();
   result["out"] = request.out.string();

@@ -1,11 +1,16 @@
 #include "fcm/tasks/run_folder.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <sstream>
 #include <vector>
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/checkpoint/checkpoint.h"
 #include "fcm/tasks/run_files.h"
+#include "fcm/train/run_log.h"
 
 namespace fcm::tasks {
 namespace fs = std::filesystem;
@@ -101,6 +106,21 @@ void refuse_folder(const RunFolderRequest& request) {
        request.out.string());
 }
 
+// A run that was stopped before its first checkpoint begins anew by right; one whose checkpoints
+// were removed does the same, and who removed them should know.
+void warn_of_lost_checkpoints(const fs::path& out, Reporter& reporter) {
+  const fs::path log = out / "log.jsonl";
+  if (checkpoint::has_steps(out / "checkpoints") || !is_there(log, ExitCode::kUsage)) return;
+  int64_t step = 0;
+  for (const nlohmann::json& line : train::read_log(log)) {
+    step = std::max(step, line.value("step", int64_t{0}));
+  }
+  if (step == 0) return;
+  reporter.warn(fmt::format(
+      "{} has no checkpoint, and its log goes to step {}: the run begins anew, with a new log",
+      out.string(), step));
+}
+
 }  // namespace
 
 RunLock lock_run_folder(const RunFolderRequest& request, Reporter& reporter) {
@@ -120,6 +140,7 @@ PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Re
   refuse_folder(request);  // again: another process may have had it until now
   const bool exists = is_run(out) && has_begun(out);
   const bool goes_on = exists && !request.overwrite;
+  if (goes_on) warn_of_lost_checkpoints(out, reporter);
   const bool write_recipe = !goes_on || recipe_changes(out, now);
   if (request.facts) {
     run.about = about_of(*request.facts, goes_on ? out : fs::path(), reporter);

@@ -30,6 +30,32 @@ int64_t classes_of_maps(const recipe::Recipe& recipe, const loader::Dataset& dat
   return wanted == 0 ? named : wanted;
 }
 
+void refuse_maps_without_classes(const recipe::Recipe& recipe, const loader::Dataset& dataset,
+                                 const std::string& data) {
+  constexpr int64_t kSample = 32;
+  const bool zero_is_none = recipe.segment().pipeline.reduce_zero_label;
+  const int64_t count = std::min(kSample, dataset.size());
+  int64_t looked_at = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    try {
+      const loader::ClassMap map = dataset.class_map(i * dataset.size() / count);
+      ++looked_at;
+      const auto has_class = [&](uint8_t value) {
+        return value != loader::kIgnored && !(zero_is_none && value == 0);
+      };
+      if (std::ranges::any_of(map.classes, has_class)) return;
+    } catch (const Error& error) {  // the loader counts and reports these
+      if (error.code() != ExitCode::kData) throw;
+    }
+  }
+  if (looked_at == 0) return;
+  fail(ExitCode::kData,
+       "{}: no pixel of {} training maps has a class: all are {}255, which stand{} for none; "
+       "classes are numbered from {} (pipeline.reduce_zero_label = {})",
+       data, looked_at, zero_is_none ? "0 or " : "", zero_is_none ? "" : "s", zero_is_none ? 1 : 0,
+       zero_is_none);
+}
+
 std::vector<std::string> class_names(const std::vector<std::string>& names, int64_t classes) {
   std::vector<std::string> all = names;
   for (int64_t i = std::ssize(names); i < classes; ++i) all.push_back(fmt::format("class {}", i));

@@ -24,6 +24,11 @@ namespace fcm::tasks {
 int64_t classes_of_maps(const recipe::Recipe& recipe, const loader::Dataset& dataset,
                         const std::string& data);
 
+// Throws Error(kData) where no pixel of a sample of the maps has a class: masks of 0 and 255, where
+// both stand for none.
+void refuse_maps_without_classes(const recipe::Recipe& recipe, const loader::Dataset& dataset,
+                                 const std::string& data);
+
 // One name a class: those given, then "class 7" where they are fewer.
 std::vector<std::string> class_names(const std::vector<std::string>& names, int64_t classes);
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "fcm/base/error.h"
@@ -31,7 +32,13 @@ class SegmenterTrainee final : public SceneTrainee {
     const bool is_first = !last_.has_value();
     last_ = eval::segmentation_accuracy(logits(), classes(), recipe_, measured_, threads_, *group_);
     if (is_first) warn_of_unreadable(last_->unreadable, reporter_);
-    const eval::MeanIou& figures = last_->figures;
+    eval::MeanIou figures = last_->figures;
+    if (std::isnan(figures.miou)) {  // a state and a log have numbers alone
+      if (is_first) {
+        reporter_.warn("no pixel of the validation maps has a class: there is nothing to measure");
+      }
+      figures.miou = figures.macc = figures.aacc = 0;
+    }
     train::Measured measured;
     measured.line = {{"test_miou", figures.miou},
                      {"test_macc", figures.macc},
@@ -84,6 +91,7 @@ std::unique_ptr<Trainee> make_segmenter_trainee(const TraineeRequest& request,
                                                 Reporter& reporter) {
   const FinetuneRequest& run = request.run;
   refuse_lone_pictures(run, reporter);
+  refuse_maps_without_classes(run.recipe, *request.data.train, run.data);
   const std::vector<std::string>& names = request.data.train->map_classes().names;
   models::Segmenter model(
       recipe::segmenter_options(run.recipe,

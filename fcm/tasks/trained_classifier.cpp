@@ -147,6 +147,7 @@ recipe::Recipe published_classifier(const Checkpoint& checkpoint, bool mean_pool
   const recipe::Recipe sizes = recipe_of(checkpoint, of_encoder);
   say_assumptions(checkpoint, of_encoder, Needs::kFeatures, reporter);
   recipe::Recipe recipe;
+  recipe.task = recipe::Classify{};
   recipe.row = sizes.row;
   recipe.model = sizes.model;
   recipe.encoder = sizes.encoder;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fcm/base/error.h"
+#include "fcm/base/file.h"
 
 namespace fcm::train {
 
@@ -60,6 +61,13 @@ void Records::save_best(int64_t step, const Learner& learner, const nlohmann::js
 void Records::save_to(const std::filesystem::path& folder, int64_t step, const Learner& learner,
                       const nlohmann::json& state, const checkpoint::Retention& retention) {
   if (!log_) return;
+  // A checkpoint in a new folder of that name would belong to no run.
+  if (!is_folder(out_, ExitCode::kCheckpoint)) {
+    fail(ExitCode::kCheckpoint,
+         "the run folder {} is gone: it was moved or removed while the run was going; put it back, "
+         "or start the run again where it is now",
+         out_.string());
+  }
   write_waiting();
   log_->sync();  // what is logged up to here must not be lost if the checkpoint is not
   const PublishedTensors model = learner.model_state(), optimizer = learner.optimizer_state();

@@ -365,6 +365,9 @@ INSTANTIATE_TEST_SUITE_P(
         Combination{"TooManyViews",
                     {"masks.views=5"},
                     "masks.views = 5, but masks.ratio = 0.75 makes only 4 views"},
+        Combination{"NothingHidden",
+                    {"masks.ratio=0.3", "masks.views=1"},
+                    "masks.ratio = 0.3 hides nothing: the only view sees all 196 patches"},
         Combination{"NamedSize",
                     {"encoder.size=base", "encoder.heads=6"},
                     "encoder.heads = 6, but encoder.size = \"base\" means 12; write that, or "

@@ -147,6 +147,31 @@ TEST_F(CheckpointFiles, WhatIsNotThereIsAnError) {
   EXPECT_FALSE(fs::exists(scratch_ / "x.pth"));
 }
 
+// Its parts by themselves: moments have the names and shapes of weights.
+TEST_F(CheckpointFiles, TheFilesOfACheckpointAreWhatTheyAre) {
+  train("run", 2);
+  const fs::path step = scratch_ / "run/checkpoints/step-2";
+  const checkpoint::Checkpoint whole = interop::load_any(step, false, silence_);
+  const auto weights = interop::load_any(step / "model.safetensors", false, silence_);
+  EXPECT_EQ(weights.state.at("recipe"), whole.state.at("recipe")) << "of the manifest beside it";
+  EXPECT_EQ(weights.model.tensors.size(), whole.model.tensors.size());
+  try {
+    interop::load_any(step / "optimizer.safetensors", false, silence_);
+    FAIL() << "moments were taken for weights";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
+    EXPECT_NE(std::string(error.what()).find("the state of an optimizer and no weights"),
+              std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what()).find("model.safetensors beside it"), std::string::npos)
+        << error.what();
+  }
+  // Copied elsewhere it is a file of weights like any other.
+  fs::copy_file(step / "model.safetensors", scratch_ / "model.safetensors");
+  EXPECT_FALSE(interop::load_any(scratch_ / "model.safetensors", false, silence_)
+                   .state.contains("optimizer_steps"));
+}
+
 TEST_F(CheckpointFiles, AFormatIsNamedOrKnownByItsEnding) {
   train("run", 1);
   EXPECT_EQ(convert(path("run"), "x.pth", "").at("to"), "pth");

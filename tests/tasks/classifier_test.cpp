@@ -93,6 +93,24 @@ TEST_F(LoadEncoder, PositionsAreResizedToLargerPictures) {
       at::equal(held(model, "pos_embed"), nn::resize_positions(stored("pos_embed"), 4, 4, 6, 6)));
 }
 
+// As other programs leave theirs: no recipe, sizes and number of classes by the tensors.
+TEST_F(LoadEncoder, AClassifierWithoutARecipeIsMeasured) {
+  for (const bool mean : {true, false}) {
+    recipe::Recipe recipe = small(32);
+    recipe.classify().classifier.pool = mean ? "mean" : "token";
+    models::Classifier model(recipe::classifier_options(recipe, 7), 3);
+    const train::PublishedTensors tensors = train::model_tensors(model.parameters());
+    checkpoint::Checkpoint foreign;
+    foreign.path = "foreign.pth";
+    foreign.model.tensors = tensors.views;
+    const TrainedClassifier trained = load_classifier(
+        std::move(foreign), {"encoder.heads=2", "data.image_size=[32,32]"}, reporter_);
+    EXPECT_EQ(trained.classes, 7);
+    EXPECT_EQ(trained.recipe.classify().classifier.pool, mean ? "mean" : "token");
+    EXPECT_TRUE(held(*trained.model, "head.weight").equal(held(model, "head.weight")));
+  }
+}
+
 TEST_F(LoadEncoder, AHeadForOtherClassesIsLeftOut) {
   models::Classifier other = fresh(32, 7);
   const train::PublishedTensors views = train::model_tensors(other.parameters());

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "fcm/base/file.h"
 #include "fcm/image/image.h"
+#include "fcm/tasks/segmentation_pictures.h"
 #include "fcm/tasks/tasks.h"
 #include "tests/support/error_of.h"
 #include "tests/support/scratch.h"
@@ -86,6 +88,57 @@ TEST_F(LabelledDataTest, ShardsAndRecordsThatCannotBeReadAreFaultsOfTheirSplit) 
   EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1);
   folder_.write("t10k-images-idx3-ubyte", images.substr(0, 16));
   EXPECT_NE(fault().find("t10k-images-idx3-ubyte is truncated"), std::string::npos) << fault();
+}
+
+image::Image numbers_of(const std::filesystem::path& map) {
+  const std::string bytes = read_file(map, ExitCode::kData);
+  return image::decode_numbers({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+}
+
+// Pictures are whole, their maps are not.
+TEST_F(LabelledDataTest, MapsAreVerifiedToo) {
+  tests::write_scenes(folder_ / "scenes", 4, 1);
+  const std::filesystem::path maps = folder_ / "scenes" / "annotations" / "training";
+  const auto bad = [&] {
+    return verify_data((folder_ / "scenes").string(), {}, kept_).at("bad_labels").get<int64_t>();
+  };
+  EXPECT_EQ(bad(), 0);
+  const image::Image good = numbers_of(maps / "000.png");
+  image::Image other = good;
+  other.pixels[7] = 9;
+  image::write_png(maps / "000.png", other);
+  image::write_png(maps / "001.png", {2, 3, 1, std::vector<uint8_t>(6, 1)});
+  std::ofstream(maps / "002.png") << "no picture";
+  EXPECT_EQ(bad(), 3);
+  EXPECT_NE(kept_.said.find("000.png: its map has the number 9, and there are 6 classes"),
+            std::string::npos)
+      << kept_.said;
+  EXPECT_NE(kept_.said.find("001.png: its map has 2 x 3 pixels"), std::string::npos) << kept_.said;
+}
+
+// Masks of 0 and 255: both stand for no class.
+TEST_F(LabelledDataTest, MapsWithoutAClassAreRefused) {
+  tests::write_scenes(folder_ / "scenes", 3, 1);
+  const auto scenes = [&] {
+    return loader::open_dataset((folder_ / "scenes").string(), Split::kTrain,
+                                {.wanted = loader::TargetKind::kMap});
+  };
+  recipe::Recipe recipe;
+  recipe.task = recipe::Segment{};
+  EXPECT_NO_THROW(refuse_maps_without_classes(recipe, *scenes(), "d"));
+  for (const char* name : {"000.png", "001.png", "002.png"}) {
+    const std::filesystem::path map = folder_ / "scenes" / "annotations" / "training" / name;
+    image::Image binary = numbers_of(map);
+    for (uint8_t& value : binary.pixels) value = value > 1 ? 255 : 0;
+    image::write_png(map, binary);
+  }
+  const std::string why =
+      test::error_of(ExitCode::kData, [&] { refuse_maps_without_classes(recipe, *scenes(), "d"); });
+  EXPECT_NE(why.find("no pixel of 3 training maps has a class: all are 0 or 255"),
+            std::string::npos)
+      << why;
+  recipe.segment().pipeline.reduce_zero_label = false;  // then 0 is a class
+  EXPECT_NO_THROW(refuse_maps_without_classes(recipe, *scenes(), "d"));
 }
 
 TEST_F(LabelledDataTest, MapsAndObjectsThatAreNotPackedAreSaid) {

@@ -248,6 +248,18 @@ TEST_F(RunFolder, GoesOnWhereItWasKilledWritingItsRecipe) {
   EXPECT_NE(prepare(run, false).find("no recipe.toml"), std::string::npos);
 }
 
+TEST_F(RunFolder, ThatItsCheckpointsAreGoneIsSaid) {
+  const fs::path run = make_run("run");
+  EXPECT_EQ(prepare(run, false), "");
+  EXPECT_TRUE(reporter_.warnings.empty());
+  fs::remove_all(run / "checkpoints");
+  EXPECT_EQ(prepare(run, false), "");
+  ASSERT_EQ(reporter_.warnings.size(), 1u);
+  EXPECT_NE(reporter_.warnings[0].find("its log goes to step 4: the run begins anew"),
+            std::string::npos)
+      << reporter_.warnings[0];
+}
+
 TEST_F(RunFolder, AFolderOfRunsIsNoRun) {
   const fs::path runs = scratch_ / "runs";
   for (int i = 0; i < 10; ++i) make_run(("runs/" + std::to_string(i)).c_str());
