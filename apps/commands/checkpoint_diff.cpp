@@ -6,6 +6,7 @@
 #include "apps/commands/commands.h"
 #include "apps/results.h"
 #include "apps/shared_flags.h"
+#include "fcm/base/counted.h"
 
 namespace fcm::apps::commands {
 namespace {
@@ -25,8 +26,10 @@ std::string diff_text(const nlohmann::json& result) {
       text += fmt::format("{}  only in the {}\n", name.get<std::string>(), where);
     }
   }
-  return text + fmt::format("{} tensors compared, {} differ\n",
-                            result.at("compared").get<int64_t>(), result.at("tensors").size());
+  return text + fmt::format("{} compared, {} {}\n",
+                            counted(result.at("compared").get<int64_t>(), "tensor", "tensors"),
+                            result.at("tensors").size(),
+                            noun(std::ssize(result.at("tensors")), "differs", "differ"));
 }
 
 }  // namespace

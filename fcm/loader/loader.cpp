@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
 #include "fcm/loader/augment.h"
@@ -21,9 +22,9 @@ constexpr int kMostSubstitutes = 20;
 void need_a_batch(int64_t pictures, const char* which, int64_t batch_size) {
   if (pictures >= batch_size) return;
   fail(ExitCode::kData,
-       "the data hold {} pictures{}, fewer than one batch of {}; lower optim.batch_size to at most "
+       "the data hold {}{}, fewer than one batch of {}; lower optim.batch_size to at most "
        "{}",
-       pictures, which, batch_size, pictures);
+       counted(pictures, "picture", "pictures"), which, batch_size, pictures);
 }
 
 LoaderRequest checked(LoaderRequest request) {

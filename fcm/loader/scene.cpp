@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/random.h"
 #include "fcm/image/opencv_resize.h"
@@ -168,9 +169,10 @@ void reduce_classes(ClassMap& map, const SceneOptions& options, const std::strin
       continue;
     }
     fail(ExitCode::kData,
-         "the map of {} has the value {} ({} pixels), but there are {} classes: values are {}, and "
+         "the map of {} has the value {} ({} pixels), but there {} {}: values are {}, and "
          "{} is ignored (pipeline.reduce_zero_label is {})",
-         name, value, counts[value], options.classes,
+         name, value, counts[value], noun(options.classes, "is", "are"),
+         counted(options.classes, "class", "classes"),
          options.pipeline.reduce_zero_label
              ? fmt::format("0 (unlabelled) and 1 to {}", options.classes)
              : fmt::format("0 to {}", options.classes - 1),

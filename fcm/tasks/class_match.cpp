@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/wrapped_dataset.h"
 #include "fcm/tasks/picture_set.h"
@@ -56,8 +57,8 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
   if (told && names == trained) return {dataset, {}};
   if (!told) {
     if (!as_many) {
-      fail(ExitCode::kData, "{} has {} classes ({}), the classifier {} knows {}", data,
-           found.size(), class_list(names), classifier, answers);
+      fail(ExitCode::kData, "{} has {} ({}), the classifier {} knows {}", data,
+           counted(std::ssize(found), "class", "classes"), class_list(names), classifier, answers);
     }
     return {dataset,
             {fmt::format("{} does not say which classes its answers stand for; they are taken for "
@@ -101,16 +102,17 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
 std::string why_other_head(const checkpoint::Checkpoint& checkpoint, int64_t rows, int64_t wanted,
                            const std::vector<std::string>& classes, Reporter& reporter) {
   if (rows != wanted) {
-    return fmt::format("has a head for {} classes, these pictures have {}", rows, wanted);
+    return fmt::format("has a head for {}, these pictures have {}",
+                       counted(rows, "class", "classes"), wanted);
   }
   if (classes.empty()) return {};
   const std::vector<std::string> names = printable(classes);
   const std::optional<PictureSet> set = stored_set(checkpoint.state, kTrainedOn);
   if (!set || std::ssize(set->classes) != rows) {
-    reporter.warn(
-        fmt::format("{} has a head for {} classes and does not say for which: it is taken "
-                    "to be for these, in their order: {}",
-                    checkpoint.path.string(), rows, class_list(names)));
+    reporter.warn(fmt::format(
+        "{} has a head for {} and does not say for which: it is taken "
+        "to be for these, in their order: {}",
+        checkpoint.path.string(), counted(rows, "class", "classes"), class_list(names)));
     return {};
   }
   const std::string difference = first_difference(set->classes, names);

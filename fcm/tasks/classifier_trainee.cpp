@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "fcm/base/counted.h"
 #include "fcm/eval/classifier_accuracy.h"
 #include "fcm/loader/until_stopped.h"
 #include "fcm/models/inputs.h"
@@ -68,8 +69,9 @@ class ClassifierTrainee final : public Trainee {
     if (without_average_) {
       measured.line["test_acc1_without_average"] = evaluate(without_average_).top1;
     }
-    reporter_.info(fmt::format("top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f} on {} pictures",
-                               last_->top1, last_->top5, last_->loss, last_->images));
+    reporter_.info(fmt::format("top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f} on {}", last_->top1,
+                               last_->top5, last_->loss,
+                               counted(last_->images, "picture", "pictures")));
     return measured;
   }
 
@@ -85,9 +87,9 @@ class ClassifierTrainee final : public Trainee {
   std::vector<std::string> notes() const override {
     if (!last_ || last_->not_finite == 0) return {};
     return {
-        fmt::format("{} of {} pictures got answers that hold NaN or infinity; they count as "
+        fmt::format("{} of {} got answers that hold NaN or infinity; they count as "
                     "wrong, and there is no loss",
-                    last_->not_finite, last_->images)};
+                    last_->not_finite, counted(last_->images, "picture", "pictures"))};
   }
 
  private:

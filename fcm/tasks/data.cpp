@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/wrapped_dataset.h"
 #include "fcm/tasks/machine.h"
@@ -34,9 +35,10 @@ void need_labels(const std::string& data, const loader::Dataset& dataset, Report
   }
   if (remarks.bad_labels == 0) return;
   const std::string found = fmt::format(
-      "{}: {} of {} pictures have no label that can be used; the "
+      "{}: {} of {} {} no label that can be used; the "
       "first: {}",
-      data, remarks.bad_labels, dataset.size(), remarks.first_bad_label);
+      data, remarks.bad_labels, counted(dataset.size(), "picture", "pictures"),
+      noun(remarks.bad_labels, "has", "have"), remarks.first_bad_label);
   constexpr int64_t kOneIn = 10;
   if (dataset.classes().empty() || remarks.bad_labels > dataset.size() / kOneIn) {
     fail(ExitCode::kData, "{}", found);

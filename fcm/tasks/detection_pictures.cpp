@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/frame_testing.h"
 #include "fcm/ops/reference_ops.h"
@@ -14,8 +15,8 @@ int64_t classes_of_objects(const recipe::Recipe& recipe, const loader::Dataset& 
   const int64_t wanted = recipe.detect().detector.classes;
   const auto named = std::ssize(dataset.instance_classes().names);
   if (wanted != 0 && wanted != named) {
-    fail(ExitCode::kData, "{} has objects of {} classes, but the recipe has detector.classes = {}",
-         data, named, wanted);
+    fail(ExitCode::kData, "{} has objects of {}, but the recipe has detector.classes = {}", data,
+         counted(named, "class", "classes"), wanted);
   }
   return named;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/eval/detection_accuracy.h"
 #include "fcm/recipe/setup.h"
@@ -41,9 +42,10 @@ class DetectorTrainee final : public SceneTrainee {
     if (is_first && std::isnan(box.ap)) {
       reporter_.warn("the validation pictures have no objects, so there is nothing to measure");
     }
-    reporter_.info(fmt::format(
-        "box AP {:.2f} %, mask AP {:.2f} % (at IoU .5: {:.2f} %, {:.2f} %) on {} pictures",
-        percent(box.ap), percent(mask.ap), percent(box.ap50), percent(mask.ap50), last_->images));
+    reporter_.info(
+        fmt::format("box AP {:.2f} %, mask AP {:.2f} % (at IoU .5: {:.2f} %, {:.2f} %) on {}",
+                    percent(box.ap), percent(mask.ap), percent(box.ap50), percent(mask.ap50),
+                    counted(last_->images, "picture", "pictures")));
     return measured;
   }
 

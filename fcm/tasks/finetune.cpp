@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/interop/load_any.h"
 #include "fcm/loader/until_stopped.h"
@@ -110,8 +111,10 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
     prepared = prepare_run_folder(
         {request.out, request.resume, request.overwrite, std::move(facts)}, recipe, reporter);
   });
-  reporter.info(fmt::format("{}: {} pictures of {} classes, {} steps of {}, from {}", request.data,
-                            data.train->size(), classes.size(), steps, recipe.optim.batch_size,
+  reporter.info(fmt::format("{}: {} of {}, {} of {}, from {}", request.data,
+                            counted(data.train->size(), "picture", "pictures"),
+                            counted(std::ssize(classes), "class", "classes"),
+                            counted(steps, "step", "steps"), recipe.optim.batch_size,
                             request.checkpoint.empty() ? "scratch" : request.checkpoint.string()));
 
   train::TrainRequest training;

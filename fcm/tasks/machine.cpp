@@ -10,6 +10,7 @@
 #include <string_view>
 #include <thread>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/threads.h"
 #include "fcm/ops/cuda/device.h"
@@ -39,9 +40,9 @@ void refuse_more_threads_than_there_are(int64_t threads, const std::string& set_
   int64_t fitting = 1;
   while (beside(fitting + 1) - there <= startable) ++fitting;
   fail(ExitCode::kDevice,
-       "{} threads ({}) take {} more than there are, and the system lets this process start {} "
+       "{} ({}) take {} more than there are, and the system lets this process start {} "
        "({}); {}",
-       threads, set_by, wanted, startable, limits_of_threads(),
+       counted(threads, "thread", "threads"), set_by, wanted, startable, limits_of_threads(),
        startable == 0 ? "raise that limit, or end other processes"
                       : fmt::format("give --threads {}, or raise that limit", fitting));
 }

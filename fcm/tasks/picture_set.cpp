@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/text.h"
 #include "fcm/formats/digest.h"
@@ -167,7 +168,8 @@ std::optional<std::string> other_pixels(const PictureSet& before, const PictureS
 std::string as_text(const SharedPictures& shared) {
   constexpr double kPercent = 100;
   return fmt::format(
-      "{} of {} pictures that were compared ({:.1f} %{}{})", shared.shared, shared.compared,
+      "{} of {} that {} compared ({:.1f} %{}{})", shared.shared,
+      counted(shared.compared, "picture", "pictures"), noun(shared.compared, "was", "were"),
       kPercent * static_cast<double>(shared.shared) / static_cast<double>(shared.compared),
       shared.example.empty() ? "" : ", for example ", shared.example);
 }
@@ -188,7 +190,8 @@ std::string first_difference(const std::vector<std::string>& before,
     }
   }
   if (before.size() == now.size()) return {};
-  return fmt::format("there were {} classes and are {}", before.size(), now.size());
+  return fmt::format("there {} {} and are {}", noun(std::ssize(before), "was", "were"),
+                     counted(std::ssize(before), "class", "classes"), now.size());
 }
 
 std::optional<std::string> note_on_overlap(const PictureSet& learned, const PictureSet& measured) {

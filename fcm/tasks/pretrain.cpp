@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/interop/load_any.h"
@@ -87,11 +88,12 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
         reporter);
   });
   reporter.info(fmt::format(
-      "{}: {} pictures, {} steps of {}, {:.1f} M parameters, {}, {}, {} threads ({})", request.data,
-      dataset->size(), steps, recipe.optim.batch_size,
-      static_cast<double>(learner.trainable_elements()) / 1e6,
+      "{}: {}, {} of {}, {:.1f} M parameters, {}, {}, {} ({})", request.data,
+      counted(dataset->size(), "picture", "pictures"), counted(steps, "step", "steps"),
+      recipe.optim.batch_size, static_cast<double>(learner.trainable_elements()) / 1e6,
       recipe::compute_name(recipe::compute_type(recipe.model.precision, model.device())),
-      model.device().str(), threads, threads_set_by(request.machine)));
+      model.device().str(), counted(threads, "thread", "threads"),
+      threads_set_by(request.machine)));
 
   const std::vector<image::Image> pictures = first_pictures(*dataset, recipe);
   train::TrainRequest training;
@@ -116,8 +118,9 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   };
   const train::TrainResult result = train::train(learner, training, reporter);
   if (result.steps == result.total_steps && result.seconds == 0) {
-    reporter.info(
-        fmt::format("{} is finished: all {} steps are done", request.out.string(), result.steps));
+    reporter.info(fmt::format("{} is finished: {} done", request.out.string(),
+                              result.steps == 1 ? std::string("its step is")
+                                                : fmt::format("all {} steps are", result.steps)));
   }
   if (!result.stopped && group.writes()) report(request.out, reporter);
   nlohmann::json summary = {{"steps", result.steps},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/text.h"
 #include "fcm/checkpoint/checkpoint.h"
@@ -53,11 +54,12 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
     const std::string count = other ? fmt::format("as many of the same names, but {}", *other)
                               : before->images == now.images
                                   ? "as many, but another list of them"
-                                  : fmt::format("{} pictures", now.images);
+                                  : counted(now.images, "picture", "pictures");
     reporter.warn(
-        fmt::format("{} goes on with other data: up to step {} it had {} pictures ({}), now it has "
+        fmt::format("{} goes on with other data: up to step {} it had {} ({}), now it has "
                     "{} ({}); epochs and schedules count by the new number",
-                    whose, step, before->images, before->data, count, now.data));
+                    whose, step, counted(before->images, "picture", "pictures"), before->data,
+                    count, now.data));
     json ended = summary_of(*before);
     ended["until_step"] = step;
     earlier.push_back(ended);

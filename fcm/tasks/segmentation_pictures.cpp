@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/scene_testing.h"
 #include "fcm/ops/reference_ops.h"
@@ -24,8 +25,8 @@ int64_t classes_of_maps(const recipe::Recipe& recipe, const loader::Dataset& dat
          data, data);
   }
   if (wanted != 0 && wanted < named) {
-    fail(ExitCode::kData, "{} names {} classes, but the recipe has segmenter.classes = {}", data,
-         named, wanted);
+    fail(ExitCode::kData, "{} names {}, but the recipe has segmenter.classes = {}", data,
+         counted(named, "class", "classes"), wanted);
   }
   return wanted == 0 ? named : wanted;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/eval/segmentation_accuracy.h"
 #include "fcm/models/inputs.h"
@@ -46,8 +47,9 @@ class SegmenterTrainee final : public SceneTrainee {
                      {"test_images", last_->images},
                      {"test_seconds", watch.seconds()}};
     measured.metric = eval::Metric{"test_miou", figures.miou};
-    reporter_.info(fmt::format("mIoU {:.2f} %, mAcc {:.2f} %, aAcc {:.2f} % on {} pictures",
-                               figures.miou, figures.macc, figures.aacc, last_->images));
+    reporter_.info(fmt::format("mIoU {:.2f} %, mAcc {:.2f} %, aAcc {:.2f} % on {}", figures.miou,
+                               figures.macc, figures.aacc,
+                               counted(last_->images, "picture", "pictures")));
     return measured;
   }
 

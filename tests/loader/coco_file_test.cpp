@@ -76,9 +76,9 @@ TEST_F(CocoFileTest, PicturesCategoriesAndObjectsInTheirOrder) {
   EXPECT_EQ(crowds.instances[0].mask->runs, (std::vector<uint32_t>{320, 10, 1206}));
   EXPECT_EQ(file.record(2).objects, 0);
   EXPECT_EQ(file.record(1).objects, 2);
-  EXPECT_EQ(file.notes(), (std::vector<std::string>{
-                              "1 of 3 pictures have no annotated object but crowds; where a "
-                              "detector is trained on them, they are passed over"}));
+  EXPECT_EQ(file.notes(),
+            (std::vector<std::string>{"1 of 3 pictures has no annotated object but crowds; where a "
+                                      "detector is trained on them, it is passed over"}));
 }
 
 TEST_F(CocoFileTest, NumbersComeBackToTheBit) {
@@ -164,7 +164,7 @@ TEST_F(CocoFileTest, NumbersThatAreNoneAreCounted) {
     text.replace(text.find("100.5"), 5, word);
     const CocoFile file = read(text);
     EXPECT_TRUE(file.left_out().empty());
-    EXPECT_EQ(file.notes().at(1), "1 annotations have no area: that of their box counts");
+    EXPECT_EQ(file.notes().at(1), "1 annotation has no area: that of its box counts");
     EXPECT_EQ(file.instances(0).instances[0].area, 100);
   }
 }

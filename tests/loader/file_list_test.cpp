@@ -130,7 +130,7 @@ TEST_F(FileListTest, TooFewNamesOfClassesAreRemarked) {
   folder_.write("classes.txt", std::string("ant\n"));
   const auto dataset = open("a.png 0\nb.png 1\n");
   EXPECT_EQ(dataset->classes(), (std::vector<std::string>{"0", "1"}));
-  EXPECT_NE(dataset->remarks().notes.at(0).find("names 1 classes where the largest label is 1"),
+  EXPECT_NE(dataset->remarks().notes.at(0).find("names 1 class where the largest label is 1"),
             std::string::npos);
 }
 

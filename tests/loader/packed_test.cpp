@@ -191,7 +191,7 @@ TEST_F(PackedFileTest, HostileIndexesAreRefused) {
   with(0, size, 1, PackedSplit::kBoth);
   EXPECT_NO_THROW(open()->get(0, 3));
   with(1, size, 1, PackedSplit::kBoth);
-  EXPECT_NE(error().find("label 1 of 1 classes"), std::string::npos);
+  EXPECT_NE(error().find("label 1 of 1 class"), std::string::npos);
   with(-2, size, 1, PackedSplit::kBoth);
   EXPECT_NE(error().find("label -2"), std::string::npos);
   with(0, size + 1, 1, PackedSplit::kBoth);

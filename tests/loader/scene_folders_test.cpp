@@ -105,7 +105,7 @@ TEST(SceneFolders, PicturesWithoutMapsStayPictures) {
   const std::string missing = data_error([&] { dataset->class_map(1); });
   EXPECT_NE(missing.find("b.png has no map of classes: looked for b.png in"), std::string::npos)
       << missing;
-  EXPECT_EQ(dataset->remarks().notes, Words{"1 of 2 pictures have no map of classes (b.png)"});
+  EXPECT_EQ(dataset->remarks().notes, Words{"1 of 2 pictures has no map of classes (b.png)"});
   EXPECT_EQ(as_text(dataset->remarks().left_out),
             "1 .md (readme.md), 1 .txt (notes.txt), 1 maps without a picture (z.png)");
 }

@@ -367,7 +367,7 @@ TEST(ShardNames, ValidationShardsAreToldByTheirNames) {
   remarks = {};
   EXPECT_EQ(shards_in(folder.path(), Split::kTrain, remarks), (Paths{a, b}));
   EXPECT_EQ(remarks.notes.at(0),
-            "1 of 3 shards are held out for validation because of their names "
+            "1 of 3 shards is held out for validation because of its name "
             "(in-validation-0.tar)");
   EXPECT_EQ(as_text(remarks.left_out), "1 hidden (.hidden.tar)");
   EXPECT_EQ(shards_in(folder.path(), Split::kVal, remarks), (Paths{v}));

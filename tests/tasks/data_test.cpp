@@ -48,7 +48,7 @@ TEST_F(LabelledDataTest, WhyThereAreNoLabels) {
   const std::string message =
       test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, kept_); });
   EXPECT_EQ(message, data() + " has no labels, which measuring accuracy needs: " + data() +
-                         "/val has 1 pictures and no class folders; sort them into one folder a "
+                         "/val has 1 picture and no class folders; sort them into one folder a "
                          "class");
 }
 
@@ -191,7 +191,7 @@ TEST_F(LabelledDataTest, AFewAreSaid) {
   for (int i = 0; i < 20; ++i) text += fmt::format("{}.png {}\n", i, i % 2);
   open_labelled(list(text + "x.png\n"), Split::kTrain, {}, kept_);
   EXPECT_NE(kept_.said.find("warning: "), std::string::npos);
-  EXPECT_NE(kept_.said.find("1 of 21 pictures have no label"), std::string::npos) << kept_.said;
+  EXPECT_NE(kept_.said.find("1 of 21 pictures has no label"), std::string::npos) << kept_.said;
 }
 
 TEST_F(LabelledDataTest, WhatIsRemarkedOfBothSplitsIsSaidOnce) {

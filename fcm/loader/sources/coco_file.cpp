@@ -5,6 +5,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 
 namespace fcm::loader {
@@ -140,12 +141,16 @@ std::vector<std::string> CocoFile::notes() const {
       order_, [&](uint32_t place) { return tables_.pictures[place].objects == 0; });
   if (without > 0) {
     notes.push_back(fmt::format(
-        "{} of {} pictures have no annotated object but crowds; where a detector is trained on them, they are passed over",
-        without, size()));
+        "{} of {} {} no annotated object but crowds; where a detector is trained on them, {} "
+        "passed over",
+        without, counted(size(), "picture", "pictures"), noun(without, "has", "have"),
+        noun(without, "it is", "they are")));
   }
   if (tables_.without_area > 0) {
-    notes.push_back(
-        fmt::format("{} annotations have no area: that of their box counts", tables_.without_area));
+    notes.push_back(fmt::format(
+        "{} no area: that of {} box counts",
+        counted(static_cast<int64_t>(tables_.without_area), "annotation has", "annotations have"),
+        noun(static_cast<int64_t>(tables_.without_area), "its", "their")));
   }
   return notes;
 }

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/in_order.h"
 #include "fcm/loader/sources/index_cache.h"
@@ -214,8 +215,8 @@ PictureNames look(const fs::path& root, int64_t threads, Found& all) {
   if (pictures.labels.classes.empty()) {
     add_pictures(pictures, all, -1);
     pictures.remarks.no_labels =
-        fmt::format("{} has {} pictures and no class folders; sort them into one folder a class",
-                    root.string(), all.pictures.size());
+        fmt::format("{} has {} and no class folders; sort them into one folder a class",
+                    root.string(), counted(std::ssize(all.pictures), "picture", "pictures"));
   } else if (!all.pictures.empty()) {
     all.left_out.add("pictures beside the class folders", all.pictures.front(),
                      std::ssize(all.pictures));

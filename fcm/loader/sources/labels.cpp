@@ -4,6 +4,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 
@@ -108,8 +109,9 @@ Labels LabelCollector::finish(const std::filesystem::path& folder, Remarks& rema
       numbers_[i] = number_of[static_cast<size_t>(-2 - numbers_[i])];
       faults_.erase(static_cast<int64_t>(i));
     }
-    remarks.notes.push_back(fmt::format("labels are names, not numbers: {} classes ({})",
-                                        labels.classes.size(), some_of(labels.classes)));
+    remarks.notes.push_back(fmt::format("labels are names, not numbers: {} ({})",
+                                        counted(std::ssize(labels.classes), "class", "classes"),
+                                        some_of(labels.classes)));
   } else {
     for (int32_t& number : numbers_) number = std::max(number, -1);
     labels.classes = class_names(folder, numbers_, remarks);
@@ -138,9 +140,9 @@ std::vector<std::string> class_names(const std::filesystem::path& folder,
   if (names.size() >= wanted) return names;
   if (!names.empty()) {
     remarks.notes.push_back(
-        fmt::format("{} names {} classes where the largest label is {}: numbers "
+        fmt::format("{} names {} where the largest label is {}: numbers "
                     "stand for the names",
-                    file.string(), names.size(), largest));
+                    file.string(), counted(std::ssize(names), "class", "classes"), largest));
   }
   return numbered_classes(numbers, remarks);
 }
@@ -160,10 +162,11 @@ std::vector<std::string> numbered_classes(std::span<const int32_t> numbers, Rema
   remarks.only_numbered = true;
   if (!missing.empty()) {
     const bool counts_from_one = missing.size() == 1 && missing.front() == "0";
-    remarks.notes.push_back(fmt::format(
-        "labels go up to {}, but no picture has {} ({} of {}){}: a classifier gets {} classes",
-        largest, some_of(missing), missing.size(), names.size(),
-        counts_from_one ? ", so they may count from 1 where 0 is the first" : "", names.size()));
+    remarks.notes.push_back(
+        fmt::format("labels go up to {}, but no picture has {} ({} of {}){}: a classifier gets {}",
+                    largest, some_of(missing), missing.size(), names.size(),
+                    counts_from_one ? ", so they may count from 1 where 0 is the first" : "",
+                    counted(std::ssize(names), "class", "classes")));
   }
   return names;
 }

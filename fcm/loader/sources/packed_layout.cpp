@@ -1,5 +1,6 @@
 #include "fcm/loader/sources/packed_layout.h"
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/byte_text.h"
 #include "fcm/loader/sources/checksum.h"
@@ -58,7 +59,8 @@ std::vector<uint32_t> read_places(ByteReader& in, uint64_t count, uint64_t& begi
                              in.number<int32_t>()};
     name_sizes.push_back(in.number<uint32_t>());
     if (place.label < -1 || place.label >= static_cast<int64_t>(split.classes.size())) {
-      fail(ExitCode::kData, "label {} of {} classes", place.label, split.classes.size());
+      fail(ExitCode::kData, "label {} of {}", place.label,
+           counted(std::ssize(split.classes), "class", "classes"));
     }
     begin += place.size;  // at most 2^32 pictures of 2^32 bytes
     split.places.push_back(place);

@@ -1,3 +1,4 @@
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/image/colour.h"
 #include "fcm/loader/sources/labels.h"
@@ -61,9 +62,10 @@ class InMemory final : public Dataset {
         labels_.numbers[i] = label;
       } else {
         labels_.faults[static_cast<int64_t>(i)] = fmt::format(
-            "it has label {}, but there are {} classes; the file is damaged or of another "
+            "it has label {}, but there {} {}; the file is damaged or of another "
             "kind",
-            label, labels_.classes.size());
+            label, noun(std::ssize(labels_.classes), "is", "are"),
+            counted(std::ssize(labels_.classes), "class", "classes"));
       }
     }
   }

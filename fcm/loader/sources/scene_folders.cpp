@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/loader/sources/encoded.h"
@@ -232,8 +233,9 @@ class PicturesWithMaps final : public EncodedDataset {
       if (!is_used.contains(stem)) left_out.add("maps without a picture", map);
     }
     if (!without_map.empty()) {
-      remarks_.notes.push_back(fmt::format("{} of {} pictures have no map of classes ({})",
-                                           without_map.size(), pictures.size(),
+      remarks_.notes.push_back(fmt::format("{} of {} {} no map of classes ({})", without_map.size(),
+                                           counted(std::ssize(pictures), "picture", "pictures"),
+                                           noun(std::ssize(without_map), "has", "have"),
                                            some_of(without_map)));
     }
     names_.shrink();

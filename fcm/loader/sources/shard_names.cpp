@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/files_beside.h"
 #include "fcm/loader/sources/picture_ending.h"
@@ -83,8 +84,11 @@ std::vector<fs::path> shards_in(const fs::path& folder, Split split, Remarks& re
   }
   remarks.notes.push_back(
       splits.are_named
-          ? fmt::format("{} of {} shards are held out for validation because of their names ({}{})",
-                        splits.val.size(), all.size(), splits.val.front().filename().string(),
+          ? fmt::format("{} of {} {} held out for validation because of {} ({}{})",
+                        splits.val.size(), counted(std::ssize(all), "shard", "shards"),
+                        noun(std::ssize(splits.val), "is", "are"),
+                        noun(std::ssize(splits.val), "its name", "their names"),
+                        splits.val.front().filename().string(),
                         splits.val.size() > 1 ? ", ..." : "")
           : fmt::format(
                 "no shard is held out for validation, since no name or every name holds a word "

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/loader/sources/encoded.h"
 #include "fcm/loader/sources/joined_names.h"
@@ -108,17 +109,17 @@ class TarShards final : public EncodedDataset {
   void remark_end_marks() {
     if (unmarked_.empty()) return;
     remarks_.notes.push_back(fmt::format(
-        "{} of {} shards end without the mark of their end ({}): whole, or cut between two members",
-        unmarked_.size(), paths_.size(), unmarked_.front()));
+        "{} of {} {} without the mark of their end ({}): whole, or cut between two members",
+        unmarked_.size(), counted(std::ssize(paths_), "shard", "shards"),
+        noun(std::ssize(unmarked_), "ends", "end"), unmarked_.front()));
   }
 
   [[noreturn]] void fail_without_samples() const {
-    fail(
-        ExitCode::kData,
-        "no samples in {} tar files, {} the first: looked for KEY.jpg, KEY.jpeg, KEY.png, KEY.webp "
-        "and the like, and KEY.cls, where a key has no dot; {}",
-        paths_.size(), paths_.front().string(),
-        remarks_.left_out.empty() ? "they hold nothing" : "found " + as_text(remarks_.left_out));
+    fail(ExitCode::kData,
+         "no samples in {}, {} the first: looked for KEY.jpg, KEY.jpeg, KEY.png, KEY.webp "
+         "and the like, and KEY.cls, where a key has no dot; {}",
+         counted(std::ssize(paths_), "tar file", "tar files"), paths_.front().string(),
+         remarks_.left_out.empty() ? "they hold nothing" : "found " + as_text(remarks_.left_out));
   }
 
   [[noreturn]] void refuse(const std::vector<std::string>& refused) const {
@@ -127,8 +128,9 @@ class TarShards final : public EncodedDataset {
     for (size_t i = 0; i < std::min(refused.size(), kShown); ++i) {
       reasons += (i > 0 ? "; " : "") + refused[i];
     }
-    fail(ExitCode::kData, "{} of {} shards cannot be used: {}{}", refused.size(), paths_.size(),
-         reasons, refused.size() > kShown ? "; ..." : "");
+    fail(ExitCode::kData, "{} of {} cannot be used: {}{}", refused.size(),
+         counted(std::ssize(paths_), "shard", "shards"), reasons,
+         refused.size() > kShown ? "; ..." : "");
   }
 
   std::vector<fs::path> paths_;
