@@ -1,5 +1,6 @@
 #include "apps/stderr_reporter.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -15,6 +16,22 @@ constexpr const char* kPlain = "\x1b[0m";
 constexpr const char* kYellow = "\x1b[33m";
 constexpr const char* kRed = "\x1b[31m";
 
+// A line that is longer than the terminal is wide cannot be rewritten. The last column stays free.
+std::string cut(const std::string& line, size_t columns) {
+  if (columns == 0) return line;
+  size_t seen = 0;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const bool begins = (static_cast<unsigned char>(line[i]) & 0xC0) != 0x80;
+    if (begins && ++seen == columns) return line.substr(0, i);
+  }
+  return line;
+}
+
+size_t columns_of_stderr() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 }  // namespace
 
 ReporterStyle style_of_stderr(bool quiet) {
@@ -24,6 +41,7 @@ ReporterStyle style_of_stderr(bool quiet) {
   style.quiet = quiet;
   style.terminal =
       ::isatty(STDERR_FILENO) == 1 && term != nullptr && std::strcmp(term, "dumb") != 0;
+  if (style.terminal) style.columns = columns_of_stderr();
   style.color = style.terminal && (no_color == nullptr || *no_color == '\0');  // no-color.org
   return style;
 }
@@ -51,11 +69,11 @@ void StderrReporter::progress(const std::string& line) {
   if (style_.quiet) return;
   const std::lock_guard lock(mutex_);
   if (style_.terminal) {
-    std::fprintf(stream_, "%s%s", kEraseLine, printable(line).c_str());
+    std::fprintf(stream_, "%s%s", kEraseLine, cut(printable(line), style_.columns).c_str());
     on_progress_line_ = true;
   } else {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last_progress_ < style_.progress_pause) return;
+    const auto now = style_.now();
+    if (last_progress_ && now - *last_progress_ < style_.progress_pause) return;
     last_progress_ = now;
     std::fprintf(stream_, "%s\n", printable(line).c_str());
   }

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "fcm/base/reporter.h"
@@ -15,6 +17,8 @@ struct ReporterStyle {
   bool terminal = false;  // progress rewrites one line; otherwise it comes every few seconds
   bool color = false;
   std::chrono::milliseconds progress_pause{5000};  // at least, between lines off a terminal
+  size_t columns = 0;  // of the terminal, beyond which progress is cut; 0: not known
+  std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
 };
 
 // What the environment asks for: a terminal that can move its cursor, NO_COLOR.
@@ -42,7 +46,7 @@ class StderrReporter final : public Reporter {
   std::FILE* const stream_;
   std::mutex mutex_;
   bool on_progress_line_ = false;
-  std::chrono::steady_clock::time_point last_progress_{};
+  std::optional<std::chrono::steady_clock::time_point> last_progress_;
 };
 
 }  // namespace fcm::apps

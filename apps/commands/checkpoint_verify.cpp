@@ -14,7 +14,8 @@ Action checkpoint_verify(Flags& flags) {
   add_checkpoint(flags, arguments->checkpoint, "checkpoint,--checkpoint").required();
   add_reading_threads(flags, arguments->threads);
   return [arguments](const Output& output) {
-    return output.print(tasks::verify_checkpoint(arguments->checkpoint, arguments->threads));
+    return output.print(
+        tasks::verify_checkpoint(arguments->checkpoint, output.reporter, arguments->threads));
   };
 }
 

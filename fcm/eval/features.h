@@ -32,6 +32,8 @@ struct Selection {
   int64_t count = 0;
   // Each rank runs over a slice; a FeatureSet holds the pictures of all of them, in every rank.
   std::shared_ptr<dist::Group> group = dist::group_of_one();
+  // Is told 0 when this rank begins, and then how many pictures it has done with since.
+  std::function<void(int64_t pictures)> count_done = {};
 };
 
 // What the encoder makes of the next pictures (one view, all edges): the latent vectors of their

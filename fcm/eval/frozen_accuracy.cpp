@@ -5,13 +5,16 @@
 
 namespace fcm::eval {
 
-FrozenAccuracy frozen_accuracy(const FeatureSet& train, const FeatureSet& test, int64_t classes) {
+FrozenAccuracy frozen_accuracy(const FeatureSet& train, const FeatureSet& test, int64_t classes,
+                               const std::function<void()>& count_pass) {
   constexpr KnnOptions kNeighbours{.k = 20};
   const auto neighbours = [&](const at::Tensor& bank, const at::Tensor& queries) {
     return knn(bank, train.labels_N, queries, test.labels_N, classes, kNeighbours).top1;
   };
   const auto probe = [&](const at::Tensor& known, const at::Tensor& asked) {
-    return linear_probe(known, train.labels_N, asked, test.labels_N, classes, {}).top1;
+    return linear_probe(known, train.labels_N, asked, test.labels_N, classes,
+                        {.count_pass = count_pass})
+        .top1;
   };
   FrozenAccuracy accuracy;
   accuracy.knn_flattened = neighbours(train.flattened_ND, test.flattened_ND);

@@ -1,6 +1,7 @@
 // Accuracy of frozen features by nearest neighbours and by a linear probe.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "fcm/eval/features.h"
@@ -13,6 +14,8 @@ struct FrozenAccuracy {
   double probe_flattened = 0, probe_mean = 0;
 };
 
-FrozenAccuracy frozen_accuracy(const FeatureSet& train, const FeatureSet& test, int64_t classes);
+// `count_pass` as in ProbeOptions.
+FrozenAccuracy frozen_accuracy(const FeatureSet& train, const FeatureSet& test, int64_t classes,
+                               const std::function<void()>& count_pass = {});
 
 }  // namespace fcm::eval

@@ -51,8 +51,12 @@ Split hold_out_a_tenth(const at::Tensor& labels_N, int64_t classes) {
 }
 
 Minimum fit(const Logistic& data, const at::Tensor& moments_DD, double l2, const at::Tensor& start,
-            const LbfgsOptions& options) {
-  const Objective objective = [&](const at::Tensor& weights) { return data.evaluate(weights, l2); };
+            const LbfgsOptions& options, const std::function<void()>& count_pass) {
+  const Objective objective = [&](const at::Tensor& weights) {
+    auto value = data.evaluate(weights, l2);
+    if (count_pass) count_pass();
+    return value;
+  };
   // Not where every picture is certain: no curvature would be left to divide by.
   const double curvature = std::max(1e-4, data.mean_curvature(start));
   return minimise(objective, curvature_model(moments_DD, curvature, l2), start, options);
@@ -75,7 +79,7 @@ Choice choose_l2(const Logistic& fitted, const Logistic& held, const at::Tensor&
   at::Tensor weights = best.weights;
   int64_t iterations = 0;
   for (const double l2 : options.l2) {
-    const Minimum minimum = fit(fitted, moments_DD, l2, weights, coarse);
+    const Minimum minimum = fit(fitted, moments_DD, l2, weights, coarse, options.count_pass);
     iterations += minimum.iterations;
     weights = minimum.point;
     const double loss = held.mean_loss(weights);
@@ -119,7 +123,8 @@ ProbeResult linear_probe(const at::Tensor& train_ND, const at::Tensor& train_lab
   }
   const Minimum minimum =
       fit(all, moments_DD, choice.l2, choice.weights,
-          {.max_iterations = options.max_iterations, .tolerance = options.tolerance});
+          {.max_iterations = options.max_iterations, .tolerance = options.tolerance},
+          options.count_pass);
 
   ProbeResult result;
   AccuracyCount count(-std::numeric_limits<double>::infinity());

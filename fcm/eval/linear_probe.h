@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "fcm/eval/accuracy.h"
@@ -16,6 +17,7 @@ struct ProbeOptions {
   std::vector<double> l2{1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5};
   double tolerance = 1e-4;  // of the gradient's norm at the end
   int64_t max_iterations = 500;
+  std::function<void()> count_pass = {};  // called after each pass over the training features
 };
 
 struct ProbeResult : Accuracy {

@@ -13,6 +13,7 @@
 #include "fcm/interop/downstream_recipe.h"
 #include "fcm/interop/facts.h"
 #include "fcm/interop/load_any.h"
+#include "fcm/tasks/file_progress.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/trained_model.h"
 
@@ -103,7 +104,8 @@ json show_checkpoint(const std::filesystem::path& path, Reporter& reporter, int6
           {"tensors", tensors}};
 }
 
-json verify_checkpoint(const std::filesystem::path& path, int64_t threads) {
+json verify_checkpoint(const std::filesystem::path& path, Reporter& reporter, int64_t threads) {
+  const FileProgress reading(reporter, "verify", bytes_of_checkpoint(path, Steps::kAll));
   json checked = json::array();
   for (const auto& one : interop::verify_any(path, threads)) checked.push_back(one.string());
   return {{"sound", true}, {"checked", checked}};
@@ -111,6 +113,9 @@ json verify_checkpoint(const std::filesystem::path& path, int64_t threads) {
 
 json diff_checkpoints(const std::filesystem::path& first, const std::filesystem::path& second,
                       Reporter& reporter, int64_t threads) {
+  const FileProgress reading(
+      reporter, "diff",
+      bytes_of_checkpoint(first, Steps::kNewest) + bytes_of_checkpoint(second, Steps::kNewest));
   Checkpoint left = interop::load_any(first, true, reporter, threads);
   Checkpoint right = interop::load_any(second, true, reporter, threads);
   auto &left_tensors = left.model.tensors, &right_tensors = right.model.tensors;

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/checkpoint/checkpoint.h"
@@ -25,6 +26,7 @@
 #include "fcm/recipe/recipe.h"
 #include "fcm/tasks/convert_onnx.h"
 #include "fcm/tasks/convert_segmenter.h"
+#include "fcm/tasks/file_progress.h"
 #include "fcm/tasks/output_file.h"
 #include "fcm/tasks/run_files.h"
 #include "fcm/tasks/tasks.h"
@@ -321,6 +323,14 @@ void drop_downstream_moments(Checkpoint& checkpoint, const std::string& format,
       checkpoint.path.string(), interop::name_of(interop::downstream_of(checkpoint))));
 }
 
+int64_t bytes_of_tensors(const Checkpoint& checkpoint) {
+  int64_t bytes = 0;
+  for (const auto* file : {&checkpoint.model, &checkpoint.optimizer}) {
+    for (const formats::TensorView& tensor : file->tensors) bytes += std::ssize(tensor.bytes);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
@@ -328,8 +338,11 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   if (format != "onnx") refuse_onnx_alone(request);
   refuse_occupied(request, format);
   if (format == "onnx") return convert_to_onnx(request, reporter);
-  Checkpoint checkpoint =
-      interop::load_any(request.checkpoint.path, true, reporter, request.threads);
+  Checkpoint checkpoint = [&] {
+    const FileProgress reading(reporter, "read",
+                               bytes_of_checkpoint(request.checkpoint.path, Steps::kNewest));
+    return interop::load_any(request.checkpoint.path, true, reporter, request.threads);
+  }();
   refuse_other_format(checkpoint, format);
   drop_downstream_moments(checkpoint, format, reporter);
   const Known known = recipe_for(checkpoint, request.checkpoint.set);
@@ -349,10 +362,11 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   const size_t averaged = training_state_of(checkpoint).average.size();
   if (averaged > 0 && format != "pth" && format != "native") {
     reporter.warn(
-        fmt::format("the moving average of the weights ({} tensors) is left out: {} holds "
+        fmt::format("the moving average of the weights ({}) is left out: {} holds "
                     "the weights alone",
-                    averaged, format));
+                    counted(static_cast<int64_t>(averaged), "tensor", "tensors"), format));
   }
+  const FileProgress writing(reporter, "write", bytes_of_tensors(checkpoint), Moved::kWritten);
   if (format == "pth") write_pth(request.out, checkpoint, known, reporter);
   if (format == "safetensors") write_safetensors(request.out, checkpoint, known);
   if (format == "hf") write_hf(request.out, checkpoint, known);

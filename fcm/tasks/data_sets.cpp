@@ -6,7 +6,9 @@
 #include <optional>
 #include <unordered_set>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
+#include "fcm/base/progress.h"
 #include "fcm/loader/dataset.h"
 #include "fcm/loader/in_order.h"
 #include "fcm/loader/sources/checksum.h"
@@ -68,9 +70,10 @@ void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened
     const loader::Remarks& remarks = split.dataset->remarks();
     if (remarks.bad_labels == 0) continue;
     reporter.warn(fmt::format(
-        "{} ({}): {} of {} pictures have no label that can be used; the first: "
+        "{} ({}): {} of {} {} no label that can be used; the first: "
         "{}",
-        data, split.name, remarks.bad_labels, split.dataset->size(), remarks.first_bad_label));
+        data, split.name, remarks.bad_labels, counted(split.dataset->size(), "picture", "pictures"),
+        noun(remarks.bad_labels, "has", "have"), remarks.first_bad_label));
   }
 }
 
@@ -119,6 +122,7 @@ json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& repor
   const loader::Dataset& dataset = *split.dataset;
   const auto labelled = with_optional_labels(split.dataset);
   json bad = json::array();
+  Progress progress(reporter, split.name, dataset.size());
   const auto make = [&](int64_t i) -> Outcome<Result> {
     try {
       return {work(i, labelled->sample(i, 3, loader::TargetKind::kLabel)), ""};
@@ -134,10 +138,7 @@ json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& repor
       reporter.warn(outcome.fault);
       bad.push_back({{"name", dataset.name(i)}, {"reason", outcome.fault}});
     }
-    constexpr int64_t kPicturesPerMessage = 100;
-    if (i % kPicturesPerMessage == 0) {
-      reporter.progress(fmt::format("{}: {} of {} pictures", split.name, i, dataset.size()));
-    }
+    progress.add(1);
   });
   return bad;
 }

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/progress.h"
 #include "fcm/base/stopwatch.h"
 #include "fcm/eval/features.h"
 #include "fcm/eval/frozen_accuracy.h"
 #include "fcm/formats/json_text.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/counted_selection.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/demo_finetune.h"
 #include "fcm/tasks/machine.h"
@@ -35,17 +38,25 @@ struct Measured {
 
 Measured measure_all(const recipe::Recipe& recipe, const TrainedModel& trained, int64_t labelled,
                      int64_t threads, Reporter& reporter) {
-  const eval::Selection train{open_labelled(kData, loader::Split::kTrain, {}, reporter), labelled};
-  const eval::Selection test{open_labelled(kData, loader::Split::kVal, {}, reporter), labelled};
+  const auto pictures = [&](loader::Split split, const char* what) {
+    return counted_selection(what, open_labelled(kData, split, {}, reporter), dist::group_of_one(),
+                             reporter, labelled);
+  };
+  const eval::Selection train = pictures(loader::Split::kTrain, "features of training pictures"),
+                        test = pictures(loader::Split::kVal, "features of test pictures");
   const auto classes = static_cast<int64_t>(train.dataset->classes().size());
+  const auto accuracy_of = [&](const eval::FeatureSet& known, const eval::FeatureSet& asked) {
+    Progress passes(reporter, "linear probe", 0, {"pass", "passes"});
+    return eval::frozen_accuracy(known, asked, classes, [&] { passes.add(1); });
+  };
   const auto network = [&](const models::MaskedAutoencoder& model) {
-    return eval::frozen_accuracy(eval::extract_features(model, recipe, train, threads),
-                                 eval::extract_features(model, recipe, test, threads), classes);
+    return accuracy_of(eval::extract_features(model, recipe, train, threads),
+                       eval::extract_features(model, recipe, test, threads));
   };
   Measured measured;
   reporter.info("measuring raw pixels");
-  measured.raw = eval::frozen_accuracy(eval::raw_features(recipe, train, threads),
-                                       eval::raw_features(recipe, test, threads), classes);
+  measured.raw = accuracy_of(eval::raw_features(recipe, train, threads),
+                             eval::raw_features(recipe, test, threads));
   reporter.info("measuring the untrained network");
   const models::MaskedAutoencoder untrained(recipe::autoencoder_options(recipe),
                                             static_cast<uint64_t>(recipe.run.seed),
@@ -131,10 +142,10 @@ nlohmann::json speed_of(const nlohmann::json& run, const fs::path& out) {
 std::string note_on_finetuning(const nlohmann::json& finetune) {
   const double pretrained = finetune.at("pretrained"), scratch = finetune.at("scratch");
   return fmt::format(
-      "Trained as a classifier, all weights, for {} steps of {} pictures: {:.1f} % from the "
+      "Trained as a classifier, all weights, for {} of {} pictures: {:.1f} % from the "
       "pretrained encoder, {:.1f} % from scratch ({:+.1f} points).",
-      finetune.at("steps").get<int64_t>(), finetune.at("batch_size").get<int64_t>(), pretrained,
-      scratch, pretrained - scratch);
+      counted(finetune.at("steps").get<int64_t>(), "step", "steps"),
+      finetune.at("batch_size").get<int64_t>(), pretrained, scratch, pretrained - scratch);
 }
 
 std::string command_of(const DemoRequest& request) {

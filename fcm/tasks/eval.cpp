@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "fcm/base/error.h"
+#include "fcm/base/progress.h"
 #include "fcm/eval/classifier_accuracy.h"
 #include "fcm/image/image.h"
 #include "fcm/interop/downstream.h"
@@ -113,8 +114,14 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   const Meaning meaning = meaning_of(trained, dataset, request, threads, reporter);
   dist::Group& group = *request.machine.group;
   refuse_different_ranks(group, trained.recipe, request.data, *dataset);
+  Progress progress(reporter, "eval", meaning.dataset->size());
+  const eval::Predict predict = [&](const loader::Batch& batch) {
+    at::Tensor logits_BC = trained.predict(batch);
+    progress.add(batch.batch * group.size());
+    return logits_BC;
+  };
   const eval::ClassifierAccuracy evaluation = eval::classifier_accuracy(
-      trained.predict, trained.recipe, meaning.dataset, request.batch, threads, group);
+      predict, trained.recipe, meaning.dataset, request.batch, threads, group);
   warn_of_unreadable(evaluation.unreadable, reporter);
   if (evaluation.not_finite > 0) {
     fail(ExitCode::kNumeric,

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/progress.h"
 #include "fcm/eval/coco_results.h"
 #include "fcm/image/image.h"
 #include "fcm/tasks/data.h"
@@ -24,8 +26,8 @@ void refuse_other_objects(const TrainedDetector& trained, const loader::Dataset&
   const std::string detector = request.checkpoint.path.string();
   const std::vector<std::string> names = printable(dataset.instance_classes().names);
   if (std::ssize(names) != trained.classes()) {
-    fail(ExitCode::kData, "{} has objects of {} classes, but {} was trained on {}", request.data,
-         names.size(), detector, trained.classes());
+    fail(ExitCode::kData, "{} has objects of {}, but {} was trained on {}", request.data,
+         counted(std::ssize(names), "class", "classes"), detector, trained.classes());
   }
   if (!trained.trained_on || trained.trained_on->classes.empty()) return;
   const std::string difference = first_difference(trained.trained_on->classes, names);
@@ -60,12 +62,11 @@ nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint 
       measured_facts(describe_pictures(*dataset, request.data, loader::Split::kVal, threads),
                      trained.trained_on, trained.pretrained_on, {}, reporter);
   std::vector<eval::CocoEntry> entries;
-  eval::SeenDetections keep;
-  if (!request.out.empty()) {
-    keep = [&](int64_t index, const std::vector<eval::CocoDetection>& found) {
-      add_entries(entries, *dataset, index, found);
-    };
-  }
+  Progress progress(reporter, "eval", dataset->size());
+  const auto keep = [&](int64_t index, const std::vector<eval::CocoDetection>& found) {
+    if (!request.out.empty()) add_entries(entries, *dataset, index, found);
+    progress.add(group.size());
+  };
   const eval::DetectionAccuracy accuracy = eval::detection_accuracy(
       trained.find, trained.classes(), trained.recipe, dataset, threads, group, keep);
   warn_of_unreadable(accuracy.unreadable, reporter);

@@ -4,7 +4,9 @@
 
 #include <utility>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
+#include "fcm/base/progress.h"
 #include "fcm/image/image.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/machine.h"
@@ -24,8 +26,8 @@ void refuse_other_classes(const TrainedSegmenter& trained, const loader::Dataset
   const std::string segmenter = request.checkpoint.path.string();
   const std::vector<std::string> names = printable(dataset.map_classes().names);
   if (std::ssize(names) > trained.classes()) {
-    fail(ExitCode::kData, "{} names {} classes, but {} was trained on {}", request.data,
-         names.size(), segmenter, trained.classes());
+    fail(ExitCode::kData, "{} names {}, but {} was trained on {}", request.data,
+         counted(std::ssize(names), "class", "classes"), segmenter, trained.classes());
   }
   if (names.empty() || !trained.trained_on || trained.trained_on->classes.empty()) return;
   const std::string difference = first_difference(trained.trained_on->classes, names);
@@ -48,8 +50,12 @@ nlohmann::json eval_segmenter(const EvalRequest& request, checkpoint::Checkpoint
   const auto facts =
       measured_facts(describe_pictures(*dataset, request.data, loader::Split::kVal, threads),
                      trained.trained_on, trained.pretrained_on, {}, reporter);
+  Progress progress(reporter, "eval", dataset->size());
+  const auto count = [&](int64_t, const image::Image&, const loader::ClassMap&, const at::Tensor&) {
+    progress.add(group.size());
+  };
   const eval::SegmentationAccuracy accuracy = eval::segmentation_accuracy(
-      trained.logits, trained.classes(), trained.recipe, dataset, threads, group);
+      trained.logits, trained.classes(), trained.recipe, dataset, threads, group, count);
   warn_of_unreadable(accuracy.unreadable, reporter);
   std::vector<std::string> names = dataset->map_classes().names;
   if (names.empty() && trained.trained_on) names = trained.trained_on->classes;

@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/eval/features.h"
+#include "fcm/tasks/counted_selection.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/frozen_meaning.h"
 #include "fcm/tasks/machine.h"
@@ -105,15 +107,15 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
   dist::Group& group = *machine.group;
   const LabelledData both = open_labelled_splits(data, machine, reporter);
-  const eval::Selection bank{both.train, eval::kEverything, machine.group},
-      asked{both.val, eval::kEverything, machine.group};
+  const auto bank = counted_selection("training pictures", both.train, machine.group, reporter),
+             asked = counted_selection("validation pictures", both.val, machine.group, reporter);
   refuse_different_ranks(group, trained.recipe, data, *bank.dataset);
   const nlohmann::json meaning =
       frozen_meaning(trained, *bank.dataset, *asked.dataset, data, reporter);
   const auto classes = static_cast<int64_t>(bank.dataset->classes().size());
-  reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
-                            bank.dataset->size(), asked.dataset->size(), trained.path.string(),
-                            trained.step));
+  reporter.info(fmt::format("{}: features of {} and {} by {} (step {})", data, bank.dataset->size(),
+                            counted(asked.dataset->size(), "picture", "pictures"),
+                            trained.path.string(), trained.step));
   const int64_t flattened_bytes = asked.dataset->size() * trained.model->grid().patches() *
                                   trained.recipe.encoder.dims.back() *
                                   static_cast<int64_t>(sizeof(float));

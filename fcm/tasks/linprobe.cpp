@@ -1,11 +1,14 @@
 // linprobe: what frozen features are worth to a linear classifier.
 #include <fmt/format.h>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
+#include "fcm/base/progress.h"
 #include "fcm/eval/features.h"
 #include "fcm/eval/linear_probe.h"
 #include "fcm/eval/rate_sweep.h"
 #include "fcm/recipe/setup.h"
+#include "fcm/tasks/counted_selection.h"
 #include "fcm/tasks/data.h"
 #include "fcm/tasks/frozen_meaning.h"
 #include "fcm/tasks/machine.h"
@@ -28,13 +31,13 @@ LabelledFeatures features_of(decltype(eval::extract_features)& extract, const Tr
                              const std::string& data, const Machine& machine, int64_t threads,
                              Reporter& reporter) {
   const LabelledData both = open_labelled_splits(data, machine, reporter);
-  const eval::Selection train{both.train, eval::kEverything, machine.group},
-      test{both.val, eval::kEverything, machine.group};
+  const auto train = counted_selection("training pictures", both.train, machine.group, reporter),
+             test = counted_selection("validation pictures", both.val, machine.group, reporter);
   refuse_different_ranks(*machine.group, trained.recipe, data, *train.dataset);
   nlohmann::json meaning = frozen_meaning(trained, *train.dataset, *test.dataset, data, reporter);
-  reporter.info(fmt::format("{}: features of {} and {} pictures by {} (step {})", data,
-                            train.dataset->size(), test.dataset->size(), trained.path.string(),
-                            trained.step));
+  reporter.info(fmt::format(
+      "{}: features of {} and {} by {} (step {})", data, train.dataset->size(),
+      counted(test.dataset->size(), "picture", "pictures"), trained.path.string(), trained.step));
   return {extract(*trained.model, trained.recipe, train, threads),
           extract(*trained.model, trained.recipe, test, threads),
           static_cast<int64_t>(train.dataset->classes().size()), std::move(meaning)};
@@ -60,10 +63,13 @@ nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& chec
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(request.machine));
   const auto [train, test, classes, meaning] = features_of(
       eval::extract_features, trained, request.data, request.machine, threads, reporter);
-  nlohmann::json result = summary(
-      eval::linear_probe(train.flattened_ND, train.labels_N, test.flattened_ND, test.labels_N,
-                         classes, {}),
-      eval::linear_probe(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N, classes, {}));
+  Progress passes(reporter, "linear probe", 0, {"pass", "passes"});
+  const eval::ProbeOptions options{.count_pass = [&] { passes.add(1); }};
+  nlohmann::json result =
+      summary(eval::linear_probe(train.flattened_ND, train.labels_N, test.flattened_ND,
+                                 test.labels_N, classes, options),
+              eval::linear_probe(train.mean_ND, train.labels_N, test.mean_ND, test.labels_N,
+                                 classes, options));
   result.update(meaning);
   return result;
 }

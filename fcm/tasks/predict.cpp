@@ -10,6 +10,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/progress.h"
 #include "fcm/formats/json_text.h"
 #include "fcm/image/image.h"
 #include "fcm/image/orientation.h"
@@ -155,14 +156,15 @@ json predict(const PredictRequest& request, Reporter& reporter) {
   const ops::ReferenceOps reference(predictor->recipe().debug.reference_ops);
   make_folders(request.out, ExitCode::kUsage);
   json list = json::array();
+  Progress progress(reporter, "", std::ssize(files));
   for (size_t i = 0; i < files.size(); ++i) {
-    reporter.progress(fmt::format("{} of {} pictures", i + 1, files.size()));
     try {
       list.push_back(predict_one(*predictor, files[i], request, outputs[i]));
     } catch (const Error& error) {
       if (error.code() != ExitCode::kData) throw;
       reporter.warn(error.what());
     }
+    progress.add(1);
   }
   if (list.empty()) fail(ExitCode::kData, "none of the {} pictures can be read", files.size());
   if (const std::string remark = predictor->remark(); !remark.empty()) reporter.info(remark);

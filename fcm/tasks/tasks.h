@@ -170,7 +170,8 @@ nlohmann::json show_checkpoint(const std::filesystem::path& path, Reporter& repo
                                int64_t threads = 0);
 
 // Throws Error(kCheckpoint) with the first rule that does not hold.
-nlohmann::json verify_checkpoint(const std::filesystem::path& path, int64_t threads = 0);
+nlohmann::json verify_checkpoint(const std::filesystem::path& path, Reporter& reporter,
+                                 int64_t threads = 0);
 
 // "equal" (the same bits), "tensors" that differ with the largest differences, names that only one
 // of the two has. Moments are compared where both have them.

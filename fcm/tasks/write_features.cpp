@@ -8,8 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
+#include "fcm/base/progress.h"
 #include "fcm/encoder/registry.h"
 #include "fcm/eval/features.h"
 #include "fcm/eval/in_turns.h"
@@ -147,14 +149,16 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   }
   refuse_different_ranks(group, trained.recipe, request.data, dataset);
   const int64_t width = width_of(trained, request.tokens);
-  reporter.info(fmt::format("{}: {} features of width {} by {} (step {})", request.data,
-                            dataset.size(), width, trained.path.string(), trained.step));
+  reporter.info(fmt::format("{}: features of {}, of width {} by {} (step {})", request.data,
+                            counted(dataset.size(), "picture", "pictures"), width,
+                            trained.path.string(), trained.step));
   const PictureSet described = describe_pictures(dataset, request.data, split);
   int64_t written = 0;
   std::optional<Files> files;  // of rank 0
   if (group.writes()) {
     files.emplace(request.out, width, dataset.size(), metadata_of(request, trained, described));
   }
+  Progress progress(reporter, "", dataset.size());
   eval::InTurns turns(opened, trained.recipe, threads, group);
   for (loader::Batch batch; turns.next(batch);) {
     at::Tensor rows = at::empty({0, width});
@@ -173,7 +177,7 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
     }
     written += all_rows.size(0);
     if (files) files->add(all_rows, all_labels, lines);
-    reporter.progress(fmt::format("{} of {} pictures", written, dataset.size()));
+    progress.add(all_rows.size(0));
   }
   if (written == 0) {
     fail(ExitCode::kData, "none of the {} pictures of {} can be read, so there are no features",

@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
+#include "fcm/base/progress.h"
 #include "fcm/loader/loader.h"
 #include "fcm/loader/until_stopped.h"
 #include "fcm/ops/reference_ops.h"
@@ -27,11 +29,6 @@
 
 namespace fcm::train {
 namespace {
-
-std::string clock_text(double seconds) {
-  const auto whole = static_cast<int64_t>(std::max(seconds, 0.0));
-  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
-}
 
 // NaN of none: no number, which the log writes as null.
 double mean(double sum, int64_t count) {
@@ -407,9 +404,8 @@ class Loop {
 int64_t total_steps(const recipe::Recipe& recipe, int64_t dataset_size) {
   const int64_t steps_per_epoch = dataset_size / recipe.optim.batch_size;
   if (steps_per_epoch == 0) {
-    fail(ExitCode::kData,
-         "the data set has {} pictures, fewer than one batch of {}; lower optim.batch_size",
-         dataset_size, recipe.optim.batch_size);
+    fail(ExitCode::kData, "the data set has {}, fewer than one batch of {}; lower optim.batch_size",
+         counted(dataset_size, "picture", "pictures"), recipe.optim.batch_size);
   }
   const int64_t steps = optim::steps_of_run(recipe.optim, steps_per_epoch);
   return recipe.run.max_steps > 0 ? std::min(recipe.run.max_steps, steps) : steps;

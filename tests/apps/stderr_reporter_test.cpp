@@ -41,6 +41,31 @@ TEST(StderrReporter, ProgressComesAgainAfterThePause) {
   EXPECT_EQ(written(style, one_of_each), "info\n1 of 2\n2 of 2\nwarning: careful\n");
 }
 
+TEST(StderrReporter, ProgressComesEveryFewSecondsOffATerminal) {
+  ReporterStyle style;
+  std::chrono::steady_clock::time_point now{};
+  style.now = [&] { return now; };
+  const std::string lines = written(style, [&](StderrReporter& reporter) {
+    for (int second = 0; second <= 12; ++second) {
+      reporter.progress(std::to_string(second));
+      now += std::chrono::seconds(1);
+    }
+  });
+  EXPECT_EQ(lines, "0\n5\n10\n");
+}
+
+TEST(StderrReporter, CutsProgressToTheTerminal) {
+  ReporterStyle style;
+  style.terminal = true;
+  style.columns = 8;
+  const auto line_of = [&](const char* text) {
+    return written(style, [&](StderrReporter& reporter) { reporter.progress(text); });
+  };
+  EXPECT_EQ(line_of("1234567"), "\r\x1b[K1234567\n");
+  EXPECT_EQ(line_of("12345678"), "\r\x1b[K1234567\n");
+  EXPECT_EQ(line_of("größe größe"), "\r\x1b[Kgröße g\n") << "characters, not bytes";
+}
+
 TEST(StderrReporter, RewritesOneLineOnATerminal) {
   ReporterStyle style;
   style.terminal = true;

@@ -65,7 +65,7 @@ TEST_F(Backbone, OfAVitIsReadBackFromEveryLayoutAndMeasuresTheSame) {
     convert(run(), out, to);
     expect_its_encoder(tasks::diff_checkpoints(run(), scratch_ / out, silence_));
     EXPECT_EQ(tasks::knn("synthetic", {scratch_ / out, {}, {}}, 20, {}, silence_), before) << to;
-    EXPECT_EQ(tasks::verify_checkpoint(scratch_ / out).at("sound"), true) << to;
+    EXPECT_EQ(tasks::verify_checkpoint(scratch_ / out, silence_).at("sound"), true) << to;
     EXPECT_EQ(code_of_converting(out, to), ExitCode::kUsage) << "it exists";
   }
   // From one to the other.

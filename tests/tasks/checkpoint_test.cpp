@@ -84,7 +84,7 @@ TEST_F(CheckpointFiles, EveryFormatHoldsTheSameBits) {
     EXPECT_GT(difference.at("compared"), 50) << to;
     const bool moments = std::string(to) == "pth" || std::string(to) == "native";
     EXPECT_EQ(difference.at("moments_compared"), moments) << to;
-    EXPECT_EQ(tasks::verify_checkpoint(path(out)).at("sound"), true) << to;
+    EXPECT_EQ(tasks::verify_checkpoint(path(out), silence_).at("sound"), true) << to;
     // Each carries the recipe, so that nothing has to be guessed.
     EXPECT_EQ(show(path(out)).at("recipe"), recipe) << to;
     // Never over something, but over its like when told to.
@@ -142,7 +142,8 @@ TEST_F(CheckpointFiles, VerifyFindsAFlippedBit) {
 
 TEST_F(CheckpointFiles, WhatIsNotThereIsAnError) {
   EXPECT_EQ(code_of([&] { show(path("absent")); }), ExitCode::kCheckpoint);
-  EXPECT_EQ(code_of([&] { tasks::verify_checkpoint(path("absent")); }), ExitCode::kCheckpoint);
+  EXPECT_EQ(code_of([&] { tasks::verify_checkpoint(path("absent"), silence_); }),
+            ExitCode::kCheckpoint);
   EXPECT_EQ(code_of([&] { convert(path("absent"), "x.pth", "pth"); }), ExitCode::kCheckpoint);
   EXPECT_FALSE(fs::exists(scratch_ / "x.pth"));
 }

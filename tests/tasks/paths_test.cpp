@@ -217,7 +217,7 @@ json converted(const char* to, const char* ending, const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh(ending);
   tasks::convert_checkpoint({{cell.checkpoint, {}, {}}, to, out, false}, silence);
-  tasks::verify_checkpoint(out);
+  tasks::verify_checkpoint(out, silence);
   return weights_of(out);
 }
 
@@ -305,7 +305,8 @@ const std::vector<Command> kCommands = {
     {"show", shown},
     {"verify",
      [](const Cell& cell) {
-       return without(tasks::verify_checkpoint(cell.checkpoint), "checked");
+       SilentReporter silence;
+       return without(tasks::verify_checkpoint(cell.checkpoint, silence), "checked");
      }},
     {"diff",
      [](const Cell& cell) {

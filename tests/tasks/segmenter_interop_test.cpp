@@ -81,7 +81,7 @@ TEST_F(SegmenterFiles, OfThisProgramGoToEveryFormatAndBack) {
     convert(path(out), (std::string(out) + ".native").c_str(), "native");
     const std::string native = path(out) + ".native";
     EXPECT_EQ(diff(trained_run(), native).at("equal"), true) << to;
-    EXPECT_EQ(tasks::verify_checkpoint(path(out)).at("sound"), true);
+    EXPECT_EQ(tasks::verify_checkpoint(path(out), reporter_).at("sound"), true);
     // The recipe, and the classes.
     const json before = tasks::show_checkpoint(trained_run(), reporter_),
                after = tasks::show_checkpoint(native, reporter_);
