@@ -1,17 +1,32 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/commands.h"
+#include "apps/shared_flags.h"
 #include "fcm/tasks/tasks.h"
 
 namespace fcm::apps::commands {
 
 Action report(Flags& flags) {
-  const auto run_dir = std::make_shared<std::filesystem::path>();
-  flags.describe("Write RUN_DIR/report.html", "Example:\n  fastconvmae report runs/demo");
-  flags.add("run_dir", *run_dir, "DIR", "A run folder").required();
-  return [run_dir](const Output& output) {
-    tasks::report(*run_dir, output.reporter);
-    return output.print({{"report", (*run_dir / "report.html").string()}});
+  struct Arguments {
+    std::vector<std::string> runs;
+    std::filesystem::path out;
+    bool overwrite = false;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  flags.describe("Write a page about a run, or one that compares several",
+                 "Without --out: RUN/report.html of one run, report.html in the current folder of "
+                 "several.\nExamples:\n"
+                 "  fastconvmae report runs/demo\n"
+                 "  fastconvmae report runs/small runs/large --out compared.html");
+  flags.add_words("runs", arguments->runs, "DIR", "Run folders").required();
+  flags.add("--out", arguments->out, "FILE", "The page");
+  add_overwrite(flags, arguments->overwrite, "Replace an earlier page at --out");
+  return [arguments](const Output& output) {
+    const auto page = tasks::report({.runs = {arguments->runs.begin(), arguments->runs.end()},
+                                     .out = arguments->out,
+                                     .overwrite = arguments->overwrite},
+                                    output.reporter);
+    return output.print({{"report", page.string()}});
   };
 }
 

@@ -11,6 +11,7 @@
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/loader/sources/packed_layout.h"
+#include "fcm/viz/report.h"
 
 namespace fcm::tasks {
 namespace fs = std::filesystem;
@@ -81,6 +82,8 @@ bool is_of_kind(const fs::path& path, FileKind kind) {
       return head.starts_with(loader::kPackedMagic);
     case FileKind::kOnnx:
       return head.starts_with(kOurOnnx);
+    case FileKind::kPage:
+      return head.find(viz::kGenerator) != head.npos;
   }
   return false;
 }
@@ -103,6 +106,8 @@ const char* name_of(FileKind kind) {
       return "packed file";
     case FileKind::kOnnx:
       return "ONNX model of this program";
+    case FileKind::kPage:
+      return "page of fastconvmae report";
   }
   return "";
 }
@@ -137,6 +142,10 @@ bool is_part_of_a_checkpoint(const fs::path& path) {
 }
 
 }  // namespace
+
+bool is_page_of_ours(const fs::path& page) {
+  return first_bytes(page, kHead).find(viz::kGenerator) != std::string::npos;
+}
 
 bool is_written_here(const fs::path& safetensors) {
   const nlohmann::json header = safetensors_header(safetensors);

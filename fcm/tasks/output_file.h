@@ -16,7 +16,11 @@ enum class FileKind {
   kPng,             // a sheet
   kPacked,          // of data pack
   kOnnx,            // a model that this program wrote
+  kPage,            // of report
 };
+
+// Whether an HTML page says that this program wrote it.
+bool is_page_of_ours(const std::filesystem::path& page);
 
 // Whether a .safetensors file says that this program wrote it.
 bool is_written_here(const std::filesystem::path& safetensors);

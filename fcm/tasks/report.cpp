@@ -1,4 +1,4 @@
-// report.html of a run folder.
+// The page about a run folder, or about several.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -17,6 +17,7 @@
 #include "fcm/tasks/run_files.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/train/run_log.h"
+#include "fcm/viz/comparison.h"
 
 namespace fcm::tasks {
 namespace fs = std::filesystem;
@@ -109,16 +110,23 @@ viz::ReportTable finetune_table(const nlohmann::json& finetune) {
   return table;
 }
 
-// What a run that ended left, if it did; otherwise what its checkpoints make it necessary to say.
-void take_result(const fs::path& file, const json& about, viz::ReportInput& input) {
-  if (!is_there(file, ExitCode::kUsage)) {
-    if (about.is_object()) input.notes = notes_about(about);
-    return;
-  }
-  const json result = json::parse(read_file(file, ExitCode::kUsage), nullptr, false);
+// What a run that ended left; null: it left nothing.
+json result_in(const fs::path& file) {
+  if (!is_there(file, ExitCode::kUsage)) return {};
+  json result = json::parse(read_file(file, ExitCode::kUsage), nullptr, false);
   if (!result.is_object()) {
     fail(ExitCode::kUsage, "{} is no JSON object, so it is no result of a run; move it away",
          file.string());
+  }
+  return result;
+}
+
+// The result, or else what the checkpoints make it necessary to say.
+void take_result(const fs::path& file, const StoredRun& run, viz::ReportInput& input) {
+  const json& result = run.result;
+  if (result.is_null()) {
+    input.notes = notes_about(run.about);
+    return;
   }
   input.summary.update(result);
   try {
@@ -164,39 +172,67 @@ void refuse_foreign_page(const fs::path& folder) {
   if (is_run(folder)) return;
   refuse_link_or_temporary(page);
   if (fs::symlink_status(page, ignored).type() == fs::file_type::not_found) return;
-  if (read_file(page, ExitCode::kUsage).find(viz::kGenerator) != std::string::npos) return;
+  if (is_page_of_ours(page)) return;
   fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; move it away",
        page.string());
 }
 
 }  // namespace
 
-viz::ReportInput report_input(const fs::path& run_dir) {
+StoredRun stored_run(const fs::path& run_dir) {
   if (!is_there(run_dir / "recipe.toml", ExitCode::kUsage)) {
     fail(ExitCode::kUsage, "{} is not a run folder: it has no recipe.toml", run_dir.string());
   }
+  StoredRun run;
+  run.recipe_toml = read_file(run_dir / "recipe.toml", ExitCode::kUsage);
+  run.recipe = recipe::read_stored_recipe(run.recipe_toml, (run_dir / "recipe.toml").string());
+  run.log = train::read_log(run_dir / "log.jsonl");
+  run.about = checkpoint::newest_state(run_dir / "checkpoints").value_or(json::object());
+  if (!run.about.is_object()) run.about = json::object();
+  run.result = result_in(run_dir / "result.json");
+  return run;
+}
+
+viz::ReportInput report_input(const fs::path& run_dir) {
+  const StoredRun run = stored_run(run_dir);
+  const recipe::Recipe& recipe = run.recipe;
   viz::ReportInput input;
-  input.recipe_toml = read_file(run_dir / "recipe.toml", ExitCode::kUsage);
-  const recipe::Recipe recipe =
-      recipe::read_stored_recipe(input.recipe_toml, (run_dir / "recipe.toml").string());
+  input.recipe_toml = run.recipe_toml;
   input.title = recipe.row.name;
-  input.log = train::read_log(run_dir / "log.jsonl");
+  input.log = run.log;
   input.faults = faults_of(input.log);
   input.pictures = newest_pictures(run_dir / "pictures", input.log);
   input.summary = {{"name", recipe.row.about},
                    {"seed", recipe.run.seed},
                    {"batch_size", recipe.optim.batch_size}};
-  const nlohmann::json about = checkpoint::newest_state(run_dir / "checkpoints").value_or(json());
-  take_result(run_dir / "result.json", about, input);
-  add_pictures(about.is_object() ? about : json::object(), input);
+  take_result(run_dir / "result.json", run, input);
+  add_pictures(run.about, input);
   return input;
 }
 
 void report(const fs::path& run_dir, Reporter& reporter) {
-  refuse_foreign_page(run_dir);
-  const std::string page = viz::render_report(report_input(run_dir));
-  write_file_durably(run_dir / "report.html", page, ExitCode::kUsage);
-  reporter.info(fmt::format("wrote {}", (run_dir / "report.html").string()));
+  report(ReportRequest{.runs = {run_dir}}, reporter);
+}
+
+fs::path report(const ReportRequest& request, Reporter& reporter) {
+  require(!request.runs.empty(), "a report of no run");
+  const bool several = request.runs.size() > 1, in_run = !several && request.out.empty();
+  const fs::path& first = request.runs.front();
+  const fs::path page = in_run                ? first / "report.html"
+                        : request.out.empty() ? fs::path("report.html")
+                                              : request.out;
+  if (in_run) {
+    refuse_foreign_page(first);
+  } else {
+    refuse_other_ending(page, {".html", ".htm"});
+    refuse_to_replace(page, FileKind::kPage, request.overwrite, {});
+  }
+  write_file_durably(page,
+                     several ? viz::render_comparison(comparison_of(request.runs))
+                             : viz::render_report(report_input(first)),
+                     ExitCode::kUsage);
+  reporter.info(fmt::format("wrote {}", page.string()));
+  return page;
 }
 
 }  // namespace fcm::tasks

@@ -164,6 +164,14 @@ void visualize(const CheckpointRequest& checkpoint, const std::vector<std::strin
 // Writes run_dir/report.html.
 void report(const std::filesystem::path& run_dir, Reporter& reporter);
 
+struct ReportRequest {
+  std::vector<std::filesystem::path> runs;  // of several, a page that compares them
+  std::filesystem::path out = {};  // a file; empty: report.html in the run, or of several, here
+  bool overwrite = false;          // an earlier page at `out`; that of a run always is
+};
+// Returns where the page stands.
+std::filesystem::path report(const ReportRequest& request, Reporter& reporter);
+
 // Format, tensors and what else is known of a checkpoint; reads neither hashes nor moments.
 // `threads`, here and in what follows, read the file; 0: as many as this process may use.
 nlohmann::json show_checkpoint(const std::filesystem::path& path, Reporter& reporter,

@@ -22,7 +22,13 @@ struct Series {
   std::vector<double> y;    // as many; NaN or infinity: a gap in the line
   bool background = false;  // a faint line behind the others (raw values behind their average)
   bool dots = false;        // marks every value
+  // Which of kRunLooks, the same in every chart of a page that compares runs, with a mark at the
+  // line's end; -1: the next colour of the chart.
+  int run = -1;
 };
+
+// Four colours that stay apart for colour-blind readers, each whole, dashed, dotted and both.
+inline constexpr size_t kRunLooks = 16;
 
 struct LineChart {
   std::string title;
@@ -30,14 +36,20 @@ struct LineChart {
   std::string x_label;
   std::vector<Series> series;
   Scale scale = Scale::kLinear;
+  Scale x_scale = Scale::kLinear;
   bool whole_x = false;        // x counts something: no ticks between whole numbers
   bool from_zero = false;      // the y axis includes 0 (linear only)
   bool trim_outliers = false;  // rare values far off are drawn at the edge, and counted below
+  bool has_legend = true;      // false: the page says which line is which
+  size_t most_points = 1500;   // of a line: more than it has pixels
   double width = 720, height = 280;
 };
 
 // Without a single number to show, the chart says "no data" in its place.
 std::string line_chart(const LineChart& chart, ChartUse use = ChartUse::kInPage);
+
+// A piece of a run's line, for a legend outside of charts.
+std::string run_swatch(size_t run);
 
 struct BarGroup {
   std::string label;

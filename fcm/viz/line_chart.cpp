@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "fcm/base/counted.h"
 #include "fcm/base/error.h"
 #include "fcm/viz/axis.h"
 #include "fcm/viz/chart.h"
@@ -15,8 +16,9 @@ namespace fcm::viz {
 namespace {
 
 constexpr size_t kColours = 6;
-constexpr size_t kMostPoints = 1500;  // of a line: more than it has pixels
-constexpr size_t kMostHits = 80;      // places of a line that show their numbers
+constexpr size_t kRunColours = 4;
+constexpr size_t kMostHits = 80;   // places of a line that show their numbers
+constexpr size_t kLeastHits = 12;  // where several lines share them
 
 constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
 
@@ -28,17 +30,26 @@ struct Frame {
   double at_y(double value) const { return bottom - y.place(value) * (bottom - top); }
 };
 
-bool can_show(double x, double y, Scale scale) {
-  return std::isfinite(x) && std::isfinite(y) && (scale == Scale::kLinear || y > 0);
+// Classes of style by which a series is told from the others.
+struct Look {
+  std::string stroke, fill;
+};
+
+bool can_show(double value, Scale scale) {
+  return std::isfinite(value) && (scale == Scale::kLinear || value > 0);
+}
+
+Series without_values(const Series& series) {
+  return {series.name, {}, {}, series.background, series.dots, series.run};
 }
 
 // The series without numbers that cannot be shown: those become single NaNs, where the line breaks.
-Series shown(const Series& series, Scale scale) {
+Series shown(const Series& series, Scale x_scale, Scale y_scale) {
   require(series.x.size() == series.y.size(), "series {} has {} places and {} values", series.name,
           series.x.size(), series.y.size());
-  Series out{series.name, {}, {}, series.background, series.dots};
+  Series out = without_values(series);
   for (size_t i = 0; i < series.x.size(); ++i) {
-    const bool good = can_show(series.x[i], series.y[i], scale);
+    const bool good = can_show(series.x[i], x_scale) && can_show(series.y[i], y_scale);
     if (!good && (out.y.empty() || std::isnan(out.y.back()))) continue;
     out.x.push_back(good ? series.x[i] : kGap);
     out.y.push_back(good ? series.y[i] : kGap);
@@ -47,10 +58,10 @@ Series shown(const Series& series, Scale scale) {
 }
 
 // A long line keeps the lowest and the highest value of each stretch, so peaks stay visible.
-Series thinned(const Series& series) {
-  if (series.y.size() <= kMostPoints) return series;
-  Series out{series.name, {}, {}, series.background, series.dots};
-  const size_t stretches = kMostPoints / 2;
+Series thinned(const Series& series, size_t most_points) {
+  if (series.y.size() <= most_points) return series;
+  Series out = without_values(series);
+  const size_t stretches = most_points / 2;
   for (size_t s = 0; s < stretches; ++s) {
     const size_t first = s * series.y.size() / stretches;
     const size_t end = (s + 1) * series.y.size() / stretches;
@@ -133,10 +144,20 @@ std::string axes(const Frame& frame, const LineChart& chart) {
   return out;
 }
 
-std::string draw_series(const Series& series, const Frame& frame, size_t colour) {
+// The place of the last value; of none, 0.
+size_t last_value(const Series& series) {
+  size_t last = 0;
+  for (size_t i = 0; i < series.y.size(); ++i) {
+    if (!std::isnan(series.y[i])) last = i;
+  }
+  return last;
+}
+
+std::string draw_series(const Series& series, const Frame& frame, const Look& look) {
   std::string path;
   std::string dots;
   bool pen_down = false;
+  const size_t last = last_value(series);
   for (size_t i = 0; i < series.y.size(); ++i) {
     if (std::isnan(series.y[i])) {
       pen_down = false;
@@ -146,35 +167,36 @@ std::string draw_series(const Series& series, const Frame& frame, size_t colour)
     const std::string y = svg::coordinate(frame.at_y(series.y[i]));
     path += fmt::format("{}{} {}", pen_down ? "L" : "M", x, y);
     const bool alone = !pen_down && (i + 1 == series.y.size() || std::isnan(series.y[i + 1]));
-    if (series.dots || alone) {
-      dots += fmt::format(R"(<circle class="dot f{}" cx="{}" cy="{}" r="{}"/>)", colour, x, y,
+    const bool ends = series.run >= 0 && i == last;
+    if (series.dots || alone || ends) {
+      dots += fmt::format(R"(<circle class="dot {}" cx="{}" cy="{}" r="{}"/>)", look.fill, x, y,
                           series.background ? 1.5 : 3.0);
     }
     pen_down = true;
   }
-  return fmt::format(R"(<path class="line{} s{}" d="{}"/>)", series.background ? " back" : "",
-                     colour, path) +
+  return fmt::format(R"(<path class="line{} {}" d="{}"/>)", series.background ? " back" : "",
+                     look.stroke, path) +
          dots;
 }
 
 // Invisible circles along the line that show their numbers when the pointer rests on them.
-std::string draw_hits(const Series& series, const Frame& frame, size_t colour,
+std::string draw_hits(const Series& series, const Frame& frame, const Look& look,
                       const LineChart& chart) {
   std::vector<size_t> good;
   for (size_t i = 0; i < series.y.size(); ++i) {
     if (!std::isnan(series.y[i])) good.push_back(i);
   }
-  const size_t count = std::min(good.size(), kMostHits);
+  const size_t share = std::max(kLeastHits, kMostHits / std::max<size_t>(1, chart.series.size()));
+  const size_t count = std::min(good.size(), series.run < 0 ? kMostHits : share);
   std::string out;
   for (size_t h = 0; h < count; ++h) {
     const size_t i = good[count == 1 ? 0 : h * (good.size() - 1) / (count - 1)];
     const std::string label =
         fmt::format("{}{} {}: {} {}", series.name.empty() ? "" : series.name + ", ", chart.x_label,
                     format_value(series.x[i], 8), format_value(series.y[i], 5), chart.unit);
-    out +=
-        fmt::format(R"(<circle class="hit f{}" cx="{}" cy="{}" r="5"><title>{}</title></circle>)",
-                    colour, svg::coordinate(frame.at_x(series.x[i])),
-                    svg::coordinate(frame.at_y(series.y[i])), escape(label));
+    out += fmt::format(R"(<circle class="hit {}" cx="{}" cy="{}" r="5"><title>{}</title></circle>)",
+                       look.fill, svg::coordinate(frame.at_x(series.x[i])),
+                       svg::coordinate(frame.at_y(series.y[i])), escape(label));
   }
   return out;
 }
@@ -185,7 +207,8 @@ struct Legend {
   bool own_row = false;
 };
 
-Legend legend(const LineChart& chart, const std::vector<size_t>& colours) {
+Legend legend(const LineChart& chart, const std::vector<Look>& looks) {
+  if (!chart.has_legend) return {};
   double width = 0;
   for (const Series& series : chart.series) {
     if (!series.name.empty()) width += 22 + svg::text_width(series.name, 12) + 16;
@@ -199,23 +222,31 @@ Legend legend(const LineChart& chart, const std::vector<size_t>& colours) {
   for (size_t i = 0; i < chart.series.size(); ++i) {
     const Series& series = chart.series[i];
     if (series.name.empty()) continue;
-    out.markup += svg::line(fmt::format("key s{}{}", colours[i], series.background ? " back" : ""),
-                            x, y - 4, x + 14, y - 4);
+    out.markup +=
+        svg::line(fmt::format("key {}{}", looks[i].stroke, series.background ? " back" : ""), x,
+                  y - 4, x + 14, y - 4);
     out.markup += svg::text("", x + 22, y, svg::Anchor::kStart, series.name);
     x += 22 + svg::text_width(series.name, 12) + 16;
   }
   return out;
 }
 
+Look look_of_run(size_t run) {
+  const size_t colour = run % kRunColours, dashes = run / kRunColours;
+  return {fmt::format("r{} d{}", colour, dashes), fmt::format("q{}", colour)};
+}
+
 // Background series wear the colour of the series they stand behind: the next one of the others.
-std::vector<size_t> colours_of(const std::vector<Series>& series) {
-  std::vector<size_t> colours;
+std::vector<Look> looks_of(const std::vector<Series>& series) {
+  std::vector<Look> looks;
   size_t next = 0;
   for (const Series& one : series) {
-    colours.push_back(next % kColours);
+    const size_t colour = next % kColours;
+    looks.push_back(one.run < 0 ? Look{fmt::format("s{}", colour), fmt::format("f{}", colour)}
+                                : look_of_run(static_cast<size_t>(one.run)));
     if (!one.background) ++next;
   }
-  return colours;
+  return looks;
 }
 
 Axis y_axis(const LineChart& chart, const Range& range) {
@@ -229,8 +260,9 @@ Axis y_axis(const LineChart& chart, const Range& range) {
 Axis x_axis(const LineChart& chart, Range range) {
   // A run whose first line is that of step 20 of 1000 began at 0, and so did one of a single line.
   const bool near_zero = range.low < 0.15 * range.high || range.low == range.high;
-  if (range.low > 0 && near_zero) range.low = 0;
+  if (range.low > 0 && near_zero && chart.x_scale == Scale::kLinear) range.low = 0;
   const int wanted = std::max(2, static_cast<int>(chart.width / 90));
+  if (chart.x_scale == Scale::kLog) return log_axis(range.low, range.high, wanted);
   return linear_axis(range.low, range.high, wanted, false, chart.whole_x ? 1 : 0);
 }
 
@@ -238,12 +270,12 @@ Axis x_axis(const LineChart& chart, Range range) {
 
 std::string line_chart(const LineChart& chart, ChartUse use) {
   std::string out = svg::open(chart.width, chart.height, chart.title, chart.unit, use);
-  const std::vector<size_t> colours = colours_of(chart.series);
+  const std::vector<Look> looks = looks_of(chart.series);
   std::vector<Series> series;
   Range x_range;
   std::vector<double> all_y;
   for (const Series& one : chart.series) {
-    series.push_back(shown(one, chart.scale));
+    series.push_back(shown(one, chart.x_scale, chart.scale));
     for (size_t i = 0; i < series.back().y.size(); ++i) {
       if (std::isnan(series.back().y[i])) continue;
       x_range.take(series.back().x[i]);
@@ -256,7 +288,7 @@ std::string line_chart(const LineChart& chart, ChartUse use) {
            svg::text("soft", chart.width / 2, chart.height / 2, svg::Anchor::kMiddle, "no data") +
            "</svg>";
   }
-  const Legend names = legend(chart, colours);
+  const Legend names = legend(chart, looks);
   Frame frame{0, names.own_row ? 54.0 : 34.0, chart.width - 4, chart.height - 40, {}, {}};
   frame.y = y_axis(chart, y_range);
   for (const std::string& label : frame.y.labels) {
@@ -272,24 +304,28 @@ std::string line_chart(const LineChart& chart, ChartUse use) {
   for (const bool background : {true, false}) {
     for (size_t i = 0; i < series.size(); ++i) {
       if (series[i].background != background) continue;
-      const Series thin = thinned(series[i]);
-      out += draw_series(thin, frame, colours[i]);
-      if (!background) hits += draw_hits(thin, frame, colours[i], chart);
+      const Series thin = thinned(series[i], chart.most_points);
+      out += draw_series(thin, frame, looks[i]);
+      if (!background) hits += draw_hits(thin, frame, looks[i], chart);
     }
   }
   if (y_range.outside > 0) {
     out += svg::text("soft", frame.left, frame.bottom + 34, svg::Anchor::kStart,
-                     fmt::format("{} beyond the axis, drawn at its edge",
-                                 y_range.outside == 1 ? std::string("1 value")
-                                                      : fmt::format("{} values", y_range.outside)));
+                     counted(static_cast<int64_t>(y_range.outside), "value", "values") +
+                         " beyond the axis, drawn at its edge");
   }
   return out + hits + "</svg>";
+}
+
+std::string run_swatch(size_t run) {
+  return R"(<svg class="fv swatch" viewBox="0 0 28 10" aria-hidden="true">)" +
+         svg::line("line " + look_of_run(run).stroke, 1, 5, 27, 5) + "</svg>";
 }
 
 Series smoothed(const Series& series, size_t window) {
   constexpr size_t kMostPlaces = 600;
   constexpr size_t kLeastReach = 2;  // a lone end value would be as rough as the raw line
-  const Series all = shown(series, Scale::kLinear);
+  const Series all = shown(series, Scale::kLinear, Scale::kLinear);
   std::vector<double> x;
   std::vector<double> y;
   for (size_t i = 0; i < all.y.size(); ++i) {
@@ -297,7 +333,7 @@ Series smoothed(const Series& series, size_t window) {
     x.push_back(all.x[i]);
     y.push_back(all.y[i]);
   }
-  Series out{series.name, {}, {}, series.background, series.dots};
+  Series out = without_values(series);
   const size_t count = std::min(y.size(), kMostPlaces);
   for (size_t place = 0; place < count; ++place) {
     const size_t i = count == 1 ? 0 : place * (y.size() - 1) / (count - 1);

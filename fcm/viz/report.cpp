@@ -18,16 +18,21 @@ constexpr const char* kPolicy =
 
 }  // namespace
 
-std::string render_report(const ReportInput& input) {
-  const RunLog log = read_log(input.log);
+std::string report::page(std::string_view title, const std::string& body,
+                         std::string_view more_style) {
   std::string out = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
   out += kGenerator + std::string("\n");
   out += fmt::format("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n", kPolicy);
   out += "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n";
   out += "<meta name=\"color-scheme\" content=\"light dark\">\n";
-  out += fmt::format("<title>{}</title>\n<style>{}{}</style>\n</head>\n<body>\n<main>\n",
-                     escape(input.title), report::page_style(), chart_style());
-  out += report::header(input);
+  out += fmt::format("<title>{}</title>\n<style>{}{}{}</style>\n</head>\n<body>\n<main>\n",
+                     escape(title), page_style(), chart_style(), more_style);
+  return out + body + "</main>\n</body>\n</html>\n";
+}
+
+std::string render_report(const ReportInput& input) {
+  const RunLog log = read_log(input.log);
+  std::string out = report::header(input);
   out += report::headline(input, log);
   out += report::section("Results", report::results(input));
   out += report::section("Accuracy during training", report::accuracy(log));
@@ -38,7 +43,7 @@ std::string render_report(const ReportInput& input) {
   out += report::section("Classes", report::classes(input));
   out += report::section("Notes", report::notes(input));
   out += report::section("Repeat this run", report::repeat(input));
-  return out + "</main>\n</body>\n</html>\n";
+  return report::page(input.title, out);
 }
 
 }  // namespace fcm::viz

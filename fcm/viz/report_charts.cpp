@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "fcm/viz/chart.h"
+#include "fcm/viz/chart_layout.h"
 #include "fcm/viz/sections.h"
 #include "fcm/viz/text.h"
 
@@ -12,54 +13,10 @@ namespace fcm::viz::report {
 
 namespace {
 
-constexpr double kHalfWidth = 460;  // of charts that stand in pairs, so that their text is as large
-constexpr double kHalfHeight = 230;
-constexpr double kFullWidth = 952;
-
-// A chart across the page, drawn twice: on a narrow screen the large one would be too small to
-// read.
-template <class Chart, class Draw>
-std::string wide(Chart chart, Draw draw) {
-  chart.width = kFullWidth;
-  std::string out = "<div class=\"chart wide\"><div class=\"full\">" + draw(chart) + "</div>";
-  chart.width = kHalfWidth;
-  return out + "<div class=\"narrow\">" + draw(chart) + "</div></div>\n";
-}
-
-std::string wide(const LineChart& chart) {
-  return wide(chart, [](const LineChart& one) { return line_chart(one); });
-}
-
-std::string wide(const BarChart& chart) {
-  return wide(chart, [](const BarChart& one) { return bar_chart(one); });
-}
-
-std::string pair(const std::vector<std::string>& charts) {
-  if (charts.empty()) return {};
-  std::string out = "<div class=\"pair\">\n";
-  for (const std::string& chart : charts) out += "<div class=\"chart\">" + chart + "</div>\n";
-  return out + "</div>\n";
-}
-
 LineChart over_steps(const char* title, const char* unit) {
-  LineChart chart;
-  chart.title = title;
-  chart.unit = unit;
-  chart.x_label = "step";
+  LineChart chart = line_chart_over("step", title, unit);
   chart.whole_x = true;
-  chart.width = kHalfWidth;
-  chart.height = kHalfHeight;
   return chart;
-}
-
-std::vector<double> times(std::vector<double> values, double factor) {
-  for (double& value : values) value *= factor;
-  return values;
-}
-
-size_t finite_count(const std::vector<double>& values) {
-  return static_cast<size_t>(std::count_if(values.begin(), values.end(),
-                                           [](double value) { return std::isfinite(value); }));
 }
 
 // Values as they are behind a smoothed line; a few values need none. True if there is one.
@@ -72,31 +29,6 @@ bool add_smoothed(LineChart& chart, const std::string& name, const std::vector<d
   chart.series.back().name.clear();
   chart.series.push_back(smoothed({name, x, y, false, false}, std::max<size_t>(9, count / 25)));
   return true;
-}
-
-std::string human(const std::string& key) {
-  if (key == "knn") return "kNN";
-  if (key == "linprobe" || key == "probe") return "Linear probe";
-  if (key == "mean") return "mean token";
-  if (key == "flattened") return "flattened tokens";
-  std::string name = key;
-  std::replace(name.begin(), name.end(), '_', ' ');
-  return name;
-}
-
-// "knn_top1" -> "kNN top-1", and "test_acc1", as the published programs call it, -> "test top-1".
-std::string accuracy_name(std::string key) {
-  for (const auto& [mark, name] : {std::pair{"_miou", " mean IoU"},
-                                   {"_macc", " mean accuracy of classes"},
-                                   {"_aacc", " pixels right"}}) {
-    if (key.ends_with(mark)) return human(key.substr(0, key.size() - 5)) + name;
-  }
-  for (const char* mark : {"_top1", "_top5", "_acc1", "_acc5"}) {
-    const size_t at = key.find(mark);
-    if (at == std::string::npos) continue;
-    return human(key.substr(0, at)) + " top-" + mark[4] + human(key.substr(at + 5));
-  }
-  return human(key);
 }
 
 bool is_method(const std::string& key) { return key == "knn" || key == "linprobe"; }
@@ -117,7 +49,7 @@ void read_features(const nlohmann::json& features, BarChart& chart) {
     for (const auto& [inner, numbers] : inside.items()) {
       const std::string& method = is_method(outer) ? outer : inner;
       const std::string& feature = is_method(outer) ? inner : outer;
-      read_bars(numbers, human(method) + ", " + human(feature), chart);
+      read_bars(numbers, method_name(method) + ", " + method_name(feature), chart);
     }
   }
   std::stable_sort(chart.groups.begin(), chart.groups.end(),
@@ -135,7 +67,7 @@ std::string lead(const nlohmann::json& summary) {
     const double pretrained = number_at(numbers, "pretrained");
     if (!std::isfinite(pretrained)) continue;
     out += fmt::format("<p class=\"lead\">{}: <b>{:.1f} %</b> top-1 with pretrained features",
-                       human(method), pretrained);
+                       method_name(method), pretrained);
     std::string sign = ", ";
     for (const auto& [key, name] :
          {std::pair{"raw", "raw pixels"}, {"untrained", "an untrained encoder"}}) {
@@ -171,7 +103,7 @@ std::string results(const ReportInput& input) {
     const bool several = !chart.groups.empty();
     if (!several) {
       for (const char* method : {"knn", "linprobe"}) {
-        if (summary.contains(method)) read_bars(summary[method], human(method), chart);
+        if (summary.contains(method)) read_bars(summary[method], method_name(method), chart);
       }
     }
     chart.series = {"raw pixels", "untrained", "pretrained"};

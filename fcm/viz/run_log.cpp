@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string_view>
+#include <utility>
+
+#include "fcm/base/stats.h"
 
 namespace fcm::viz {
 
@@ -45,6 +49,16 @@ bool is_epoch(const nlohmann::json& line) {
 
 }  // namespace
 
+std::string method_name(const std::string& key) {
+  if (key == "knn") return "kNN";
+  if (key == "linprobe" || key == "probe") return "Linear probe";
+  if (key == "mean") return "mean token";
+  if (key == "flattened") return "flattened tokens";
+  std::string name = key;
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
 double number_at(const nlohmann::json& object, const std::string& key) {
   if (!object.is_object()) return kNan;
   const auto found = object.find(key);
@@ -61,10 +75,59 @@ std::string text_at(const nlohmann::json& object, const std::string& key) {
 }
 
 bool is_accuracy(const std::string& key) {
-  for (const char* mark : {"top1", "top5", "acc1", "acc5", "accuracy", "miou", "macc", "aacc"}) {
+  for (const char* mark :
+       {"top1", "top5", "acc1", "acc5", "accuracy", "miou", "macc", "aacc", "box_ap", "mask_ap"}) {
     if (key.find(mark) != std::string::npos) return true;
   }
   return false;
+}
+
+std::string accuracy_name(std::string key) {
+  for (const auto& [mark, name] : {std::pair{"_miou", " mean IoU"},
+                                   {"_macc", " mean accuracy of classes"},
+                                   {"_aacc", " pixels right"},
+                                   {"_box_ap", " AP of boxes"},
+                                   {"_mask_ap", " AP of masks"},
+                                   {"_box_ap50", " AP50 of boxes"},
+                                   {"_mask_ap50", " AP50 of masks"}}) {
+    if (!key.ends_with(mark)) continue;
+    return method_name(key.substr(0, key.size() - std::string_view(mark).size())) + name;
+  }
+  for (const char* mark : {"_top1", "_top5", "_acc1", "_acc5"}) {
+    const size_t at = key.find(mark);
+    if (at == std::string::npos) continue;
+    return method_name(key.substr(0, at)) + " top-" + mark[4] + method_name(key.substr(at + 5));
+  }
+  return method_name(key);
+}
+
+size_t finite_count(const std::vector<double>& values) {
+  return static_cast<size_t>(std::count_if(values.begin(), values.end(),
+                                           [](double value) { return std::isfinite(value); }));
+}
+
+double last_finite(const std::vector<double>& values) {
+  const auto found = std::find_if(values.rbegin(), values.rend(),
+                                  [](double value) { return std::isfinite(value); });
+  return found == values.rend() ? kNan : *found;
+}
+
+double largest(const std::vector<double>& values) {
+  double most = kNan;
+  for (const double value : values) {
+    if (std::isfinite(value)) most = std::fmax(most, value);
+  }
+  return most;
+}
+
+double median_of_finite(std::vector<double> values) {
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  return values.empty() ? kNan : median(std::move(values));
+}
+
+std::vector<double> times(std::vector<double> values, double factor) {
+  for (double& value : values) value *= factor;
+  return values;
 }
 
 std::vector<double> RunLog::step_column(const std::string& key) const {

@@ -37,7 +37,22 @@ struct RunLog {
 // twice: the later lines count.
 RunLog read_log(const std::vector<nlohmann::json>& lines);
 
-// knn_top1, linprobe_top5, probe_accuracy, test_miou, ...
+// knn_top1, linprobe_top5, probe_accuracy, test_miou, test_box_ap, ...
 bool is_accuracy(const std::string& key);
+
+// "kNN" of "knn", "Linear probe", "mean token"; another key with blanks for its underlines.
+std::string method_name(const std::string& key);
+
+// "kNN top-1" of "knn_top1", "test top-1" of "test_acc1", as the published programs call it;
+// another key with blanks for its underlines.
+std::string accuracy_name(std::string key);
+
+// Of those numbers that are finite: how many, the last, the largest, the median; NaN of none.
+size_t finite_count(const std::vector<double>& values);
+double last_finite(const std::vector<double>& values);
+double largest(const std::vector<double>& values);
+double median_of_finite(std::vector<double> values);
+
+std::vector<double> times(std::vector<double> values, double factor);
 
 }  // namespace fcm::viz

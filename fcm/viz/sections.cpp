@@ -8,7 +8,7 @@
 #include <limits>
 #include <utility>
 
-#include "fcm/base/stats.h"
+#include "fcm/base/counted.h"
 #include "fcm/viz/chart.h"
 #include "fcm/viz/text.h"
 
@@ -17,24 +17,6 @@ namespace fcm::viz::report {
 namespace {
 
 constexpr size_t kMostFaults = 50;  // lines shown one by one
-
-double last_finite(const std::vector<double>& values) {
-  for (size_t i = values.size(); i-- > 0;) {
-    if (std::isfinite(values[i])) return values[i];
-  }
-  return std::numeric_limits<double>::quiet_NaN();
-}
-
-double median_of_finite(std::vector<double> values) {
-  std::erase_if(values, [](double value) { return !std::isfinite(value); });
-  return values.empty() ? std::numeric_limits<double>::quiet_NaN() : median(std::move(values));
-}
-
-double largest(const std::vector<double>& values) {
-  double most = std::numeric_limits<double>::quiet_NaN();
-  for (const double value : values) most = std::fmax(most, value);
-  return most;
-}
 
 double first_finite(std::initializer_list<double> values) {
   return *std::find_if(values.begin(), values.end() - 1, [](double v) { return std::isfinite(v); });
@@ -49,7 +31,8 @@ bool reads_as_number(const std::string& cell) {
 }
 
 std::string plural(size_t count, const std::string& one, const std::string& many) {
-  return count == 1 ? "1 " + one : format_count(static_cast<double>(count)) + " " + many;
+  return format_count(static_cast<double>(count)) + " " +
+         std::string(noun(static_cast<int64_t>(count), one, many));
 }
 
 }  // namespace
@@ -66,7 +49,7 @@ std::string header(const ReportInput& input) {
   };
   for (const char* key : {"data", "machine", "device"}) add(text_at(input.summary, key));
   if (const double threads = number_at(input.summary, "threads"); std::isfinite(threads)) {
-    add(threads == 1 ? "1 thread" : format_count(threads) + " threads");
+    add(plural(static_cast<size_t>(std::clamp(threads, 0.0, 1e15)), "thread", "threads"));
   }
   add(text_at(input.summary, "precision"));
   for (const char* key : {"batch_size", "seed"}) {

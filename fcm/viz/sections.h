@@ -10,6 +10,10 @@
 
 namespace fcm::viz::report {
 
+// A whole page of ours around `body`, with the style of page and charts and `more_style`. The title
+// is escaped here.
+std::string page(std::string_view title, const std::string& body, std::string_view more_style = "");
+
 // <section> with a heading; empty if the body is.
 std::string section(std::string_view heading, const std::string& body);
 

@@ -5,12 +5,15 @@
 namespace fcm::viz {
 
 // Colours: Okabe and Ito's set, which stays apart for colour-blind readers, lightened where the
-// ground is dark. Everything that is not data is the text's own colour, thinned.
+// ground is dark; those of compared runs (r, q) are four whose distances in Oklab are at least
+// 0.19, to readers without red, green or blue cones as well. Everything that is not data is the
+// text's own colour, thinned.
 std::string_view chart_style() {
   return R"(
 .fv{font:12px/1.3 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;
 color:#202124;--c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#a6588a;--c4:#b27a00;--c5:#3c8dbc;
---b0:#c3c7cc;--b1:#8d949c;--b2:#6b7178;display:block;width:100%;height:auto;overflow:visible}
+--b0:#c3c7cc;--b1:#8d949c;--b2:#6b7178;
+--r0:#2b8cc4;--r1:#d55e00;--r2:#332288;--r3:#661100;display:block;width:100%;height:auto;overflow:visible}
 .fv text{fill:currentColor;font-variant-numeric:tabular-nums}
 .fv .title{font-weight:600;font-size:13px}
 .fv .soft{fill-opacity:.62}
@@ -27,10 +30,16 @@ color:#202124;--c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#a6588a;--c4:#b27a00;-
 .fv .f3{fill:var(--c3)}.fv .f4{fill:var(--c4)}.fv .f5{fill:var(--c5)}
 .fv .n0{fill:var(--b0)}.fv .n1{fill:var(--b1)}.fv .n2{fill:var(--b2)}
 .fv .strong{font-weight:600}
+.fv .r0{stroke:var(--r0)}.fv .r1{stroke:var(--r1)}.fv .r2{stroke:var(--r2)}.fv .r3{stroke:var(--r3)}
+.fv .q0{fill:var(--r0)}.fv .q1{fill:var(--r1)}.fv .q2{fill:var(--r2)}.fv .q3{fill:var(--r3)}
+.fv .d1{stroke-dasharray:6 4}.fv .d2{stroke-dasharray:.1 4}.fv .d3{stroke-dasharray:8 4 .1 4}
+.fv.swatch{width:28px;height:10px;display:inline-block;flex:none}
 @media (prefers-color-scheme:dark){.fv{color:#e3e5e8;--c0:#56b4e9;--c1:#f08a4b;--c2:#3ec9a0;
---c3:#d992bd;--c4:#e6b04c;--c5:#9fd3f2;--b0:#4a4f57;--b1:#757c86;--b2:#9aa1ab}}
+--c3:#d992bd;--c4:#e6b04c;--c5:#9fd3f2;--b0:#4a4f57;--b1:#757c86;--b2:#9aa1ab;
+--r0:#2aa7ff;--r1:#d95f02;--r2:#fff;--r3:#f2c14e}}
 @media print{.fv{color:#202124;--c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#a6588a;--c4:#b27a00;
---c5:#3c8dbc;--b0:#c3c7cc;--b1:#8d949c;--b2:#6b7178}}
+--c5:#3c8dbc;--b0:#c3c7cc;--b1:#8d949c;--b2:#6b7178;
+--r0:#2b8cc4;--r1:#d55e00;--r2:#332288;--r3:#661100}}
 )";
 }
 

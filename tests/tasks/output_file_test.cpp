@@ -12,6 +12,7 @@
 #include "fcm/image/image.h"
 #include "fcm/loader/sources/packed_writer.h"
 #include "fcm/tasks/result_file.h"
+#include "fcm/viz/report.h"
 #include "tests/support/error_of.h"
 #include "tests/support/scratch.h"
 
@@ -54,6 +55,7 @@ class OutputFile : public testing::Test {
     pack.begin(loader::PackedSplit::kBoth, {});
     pack.add("picture", 1, -1, "a.jpg");
     pack.finish();
+    put("page.html", viz::render_report({}));
     put("f.pictures.tsv", "label\tclass\tpicture\n0\ta\ta.jpg\n");
     put("w.pth", std::string("PK\x03\x04") + "............................archive/data.pkl");
     return {{FileKind::kArray, scratch_ / "f.npy"},
@@ -62,7 +64,8 @@ class OutputFile : public testing::Test {
             {FileKind::kPng, scratch_ / "sheet.png"},
             {FileKind::kPacked, scratch_ / "set.pack"},
             {FileKind::kPicturesOfRows, scratch_ / "f.pictures.tsv"},
-            {FileKind::kPth, scratch_ / "w.pth"}};
+            {FileKind::kPth, scratch_ / "w.pth"},
+            {FileKind::kPage, scratch_ / "page.html"}};
   }
 
   test::Scratch scratch_;

@@ -8,35 +8,12 @@
 
 #include "fcm/viz/run_log.h"
 #include "fcm/viz/text.h"
-#include "tests/viz/markup.h"
+#include "tests/viz/page.h"
 
 namespace fcm::viz {
 namespace {
 
 using nlohmann::json;
-
-bool contains(const std::string& text, const std::string& what) {
-  return text.find(what) != std::string::npos;
-}
-
-// Why the page is not one that stands by itself; empty if it is.
-std::string not_self_contained(const std::string& page) {
-  for (const char* word : {"http://", "https://", "<script", "<link", "<iframe", "@import", "url(",
-                           "srcset", "href=", "<object", "<base", " onload="}) {
-    if (contains(page, word)) return word;
-  }
-  const std::regex source("src=\"([^\"]{0,22})");
-  for (std::sregex_iterator at(page.begin(), page.end(), source), end; at != end; ++at) {
-    if ((*at)[1] != "data:image/png;base64,") return (*at)[1];
-  }
-  return {};
-}
-
-void expect_whole_page(const std::string& page) {
-  EXPECT_EQ(MarkupChecker({"meta", "img"}).problem(page), "");
-  EXPECT_EQ(not_self_contained(page), "");
-  EXPECT_FALSE(std::regex_search(page, std::regex("[ \">](nan|-nan|inf|-inf|null)[ \"<]")));
-}
 
 std::vector<json> made_up_log(int steps) {
   std::vector<json> log;

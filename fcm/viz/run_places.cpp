@@ -1,0 +1,62 @@
+#include "fcm/viz/run_places.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace fcm::viz::report {
+
+namespace {
+
+constexpr double kHour = 3600;
+
+std::vector<double> hours_of(const RunLog& log, const std::vector<double>& images) {
+  const std::vector<double> told = log.step_column("train_seconds"),
+                            speeds = log.step_column("images_per_second");
+  std::vector<double> hours;
+  double seconds = 0, before = 0;
+  for (size_t i = 0; i < images.size(); ++i) {
+    if (std::isfinite(told[i])) {
+      seconds = told[i];
+    } else if (speeds[i] > 0) {
+      seconds += (images[i] - before) / speeds[i];
+    } else {
+      seconds = std::numeric_limits<double>::quiet_NaN();
+    }
+    before = images[i];
+    hours.push_back(seconds / kHour);
+  }
+  return hours;
+}
+
+// The value at `place` of a line through (x, y) that begins at 0; behind its end, its last value.
+double value_at(const std::vector<double>& x, const std::vector<double>& y, double place) {
+  if (x.empty() || !std::isfinite(place)) return std::numeric_limits<double>::quiet_NaN();
+  const auto next = static_cast<size_t>(std::lower_bound(x.begin(), x.end(), place) - x.begin());
+  if (next == x.size()) return y.back();
+  const double x0 = next == 0 ? 0 : x[next - 1], y0 = next == 0 ? 0 : y[next - 1];
+  if (x[next] <= x0) return y[next];
+  return y0 + (place - x0) / (x[next] - x0) * (y[next] - y0);
+}
+
+}  // namespace
+
+Places places_of_steps(const RunLog& log, double batch_size) {
+  Places places;
+  places.steps = log.step_column("step");
+  places.images = times(places.steps, batch_size);
+  places.hours = hours_of(log, places.images);
+  return places;
+}
+
+Places places_of_epochs(const RunLog& log, const Places& of_steps, double batch_size) {
+  Places places;
+  places.steps = log.epoch_column("step");
+  places.images = times(places.steps, batch_size);
+  for (const double step : places.steps) {
+    places.hours.push_back(value_at(of_steps.steps, of_steps.hours, step));
+  }
+  return places;
+}
+
+}  // namespace fcm::viz::report
