@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <set>
+#include <utility>
+
 #include "fcm/recipe/recipe_files.h"
 
 namespace fcm::apps {
@@ -28,6 +31,25 @@ Flag add_set(Flags& flags, RecipeChoice& choice) {
 Flag add_seed(Flags& flags, RecipeChoice& choice) {
   return flags.add("--seed", choice.seed, {0, 9'000'000'000'000'000},
                    "The same as --set run.seed=N");
+}
+
+std::vector<recipe::Recipe> one_of_each_task() {
+  std::vector<recipe::Recipe> tasks(4);
+  tasks[1].task = recipe::Classify{};
+  tasks[2].task = recipe::Segment{};
+  tasks[3].task = recipe::Detect{};
+  return tasks;
+}
+
+std::vector<config::Field> all_keys(std::vector<recipe::Recipe>& tasks) {
+  std::vector<config::Field> all;
+  std::set<std::string> known;
+  for (recipe::Recipe& task : tasks) {
+    for (config::Field& field : config::fields_of(task)) {
+      if (known.insert(field.name()).second) all.push_back(std::move(field));
+    }
+  }
+  return all;
 }
 
 std::vector<fs::path> recipe_folders() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/flags.h"
+#include "fcm/config/fields.h"
 #include "fcm/recipe/recipe.h"
 
 namespace fcm::apps {
@@ -23,6 +24,11 @@ Flag add_recipe(Flags& flags, std::string& name);
 Flag add_set(Flags& flags, RecipeChoice& choice);
 // --seed
 Flag add_seed(Flags& flags, RecipeChoice& choice);
+
+// A recipe of each task, with the defaults of all keys: together they have every key there is.
+std::vector<recipe::Recipe> one_of_each_task();
+// Those keys, each once. They point into `tasks`.
+std::vector<config::Field> all_keys(std::vector<recipe::Recipe>& tasks);
 
 // Where the recipes that ship with the program may lie: installed, and in the build tree.
 std::vector<std::filesystem::path> recipe_folders();
