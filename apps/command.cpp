@@ -56,6 +56,7 @@ std::vector<Command> all_commands() {
           {"predict", commands::predict},
           {"report", commands::report},
           {"launch", commands::launch},
+          {"completion", commands::completion},
           {"recipe list", commands::recipe_list},
           {"recipe show", commands::recipe_show},
           {"recipe check", commands::recipe_check},

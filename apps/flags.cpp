@@ -109,6 +109,7 @@ Flags::~Flags() = default;
 
 void Flags::describe(const std::string& about, const std::string& notes) {
   about_ = about;
+  notes_ = notes;
   app_->description(about);
   app_->footer(notes);
 }
@@ -284,6 +285,9 @@ std::vector<FlagFacts> Flags::facts() const {
     if (facts.names.empty()) facts.names.push_back(option->get_name());
     facts.kind = option->get_type_name();
     facts.takes_value = option->get_items_expected_max() > 0;
+    facts.stands_alone = option->get_positional();
+    facts.repeated = option->get_items_expected_max() > 1;
+    facts.many = facts.repeated && option->get_allow_extra_args();
     facts.required = option->get_required();
     facts.of_every_command = option->get_group() == kOfEveryCommand;
     facts.help = option->get_description();

@@ -40,9 +40,12 @@ class Flag {
 
 // What is known of a flag.
 struct FlagFacts {
-  std::vector<std::string> names;  // "--help", "-h"; "run_dir": an argument without a flag
+  std::vector<std::string> names;  // "--help", "-h"; "runs": an argument without a flag
   std::string kind;                // of its value, as the help shows it: "N", "jpeg|raw"
   bool takes_value = false;
+  bool stands_alone = false;  // its value may stand without the flag, or has none
+  bool many = false;          // all words up to the next flag
+  bool repeated = false;      // may be given again and again
   bool required = false;
   bool of_every_command = false;
   std::string help;
@@ -100,6 +103,9 @@ class Flags {
 
   std::string help() const;
   const std::string& about() const { return about_; }
+  const std::string& notes() const { return notes_; }  // below the flags
+  // What stands for the words of another command behind this one's; empty: none may.
+  const std::string& rest_kind() const { return rest_kind_; }
   std::vector<FlagFacts> facts() const;
 
  private:
@@ -107,7 +113,7 @@ class Flags {
                  const Show& show);
 
   std::unique_ptr<CLI::App> app_;
-  std::string about_;
+  std::string about_, notes_;
   std::vector<std::string>* rest_ = nullptr;  // of take_rest
   std::string rest_kind_;
 };

@@ -1,6 +1,6 @@
 # What is installed: the one list that all packages are made of, by component.
 #   program   the program behind its launcher                                            in every package
-#   data      recipes, licences, the revision                                            in every package
+#   data      recipes, completions and the manual, licences, the revision                                            in every package
 #   private   shared libraries that another machine may lack, with their licences        in wheel and tarball
 #   checks    what a GPU is tried with                                                   in the tarball
 #   built     where the LibTorch of this build is, for the launcher                      in none

@@ -18,7 +18,7 @@ cuda_suffix=""
 if have_nvcc; then configure_with_cuda; else echo "bundle: no CUDA toolkit (nvcc): the bundle is for processors alone"; fi
 [[ -f build/build.ninja ]] || bash scripts/build.sh fastconvmae
 programs=(fastconvmae parity test_ops test_train)
-ninja -C build "${programs[@]/%/$cuda_suffix}"
+ninja -C build "${programs[@]/%/$cuda_suffix}" shell_files
 
 # Only what an earlier call made is replaced.
 mark="$out/.fastconvmae-bundle"

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 out="${1:-build/packages}"
 [[ -f build/build.ninja ]] || bash scripts/build.sh fastconvmae
-ninja -C build fastconvmae
+ninja -C build fastconvmae shell_files
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cpack --config build/CPackConfig.cmake -B "$work" >"$work/log" || { cat "$work/log" >&2; exit 1; }

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 out="${1:-build/packages}"
 [[ -f build/build.ninja ]] || bash scripts/build.sh fastconvmae
-ninja -C build fastconvmae
+ninja -C build fastconvmae shell_files
 version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' build/CMakeCache.txt)
 torch=$(sed -nE 's/^torch==([0-9]+\.[0-9]+)\..*/\1/p' cmake/torch-cpu.lock)
 libc=$(getconf GNU_LIBC_VERSION)  # "glibc 2.36"

@@ -18,6 +18,7 @@ Action visualize(Flags& flags);
 Action predict(Flags& flags);
 Action report(Flags& flags);
 Action launch(Flags& flags);
+Action completion(Flags& flags);
 
 Action recipe_list(Flags& flags);
 Action recipe_show(Flags& flags);

@@ -34,8 +34,9 @@ const std::map<std::string, std::string> kUsed = {
      "--checkpoint --set --allow-missing --teacher --images --out --seed --overwrite --device "
      "--threads"},
     {"predict", "--checkpoint --set --images --out --overwrite --device --threads"},
-    {"report", "run_dir"},
+    {"report", "runs --out --overwrite"},
     {"launch", "--processes"},
+    {"completion", "shell"},
     {"recipe list", ""},
     {"recipe show", "recipe --set --seed"},
     {"recipe check", "recipes --set --seed"},

@@ -72,18 +72,18 @@ TEST(Limits, ThreadsAreNotMoreThanTheCoresThatTheProcessIsBoundTo) {
 }
 
 // A control group of version 1 of this test's, where it may make one.
-class Group {
+class ControlGroup {
  public:
-  explicit Group(const std::string& controller)
+  explicit ControlGroup(const std::string& controller)
       : folder_(fmt::format("/sys/fs/cgroup/{}/fcm-test-{}", controller, ::getpid())) {
     std::error_code error;
     made_ = fs::create_directory(folder_, error) && !error && fs::exists(folder_ / "cgroup.procs");
   }
-  ~Group() {
+  ~ControlGroup() {
     if (made_) ::rmdir(folder_.c_str());
   }
-  Group(const Group&) = delete;
-  Group& operator=(const Group&) = delete;
+  ControlGroup(const ControlGroup&) = delete;
+  ControlGroup& operator=(const ControlGroup&) = delete;
   bool made() const { return made_; }
   bool set(const std::string& name, const std::string& value) const {
     return bool(std::ofstream(folder_ / name) << value << std::flush);
@@ -98,7 +98,7 @@ class Group {
 constexpr const char* kNoGroup = "no control group of version 1 can be made here";
 
 TEST(Limits, TheQuotaOfAControlGroupIsHeeded) {
-  const Group group("cpu");
+  const ControlGroup group("cpu");
   if (!group.made() || !group.set("cpu.cfs_quota_us", "70000")) GTEST_SKIP() << kNoGroup;
   const Outcome outcome = run_after("unset OMP_NUM_THREADS; " + group.enter(), kDryRun);
   ASSERT_EQ(outcome.status, 0) << outcome.err;
@@ -106,7 +106,7 @@ TEST(Limits, TheQuotaOfAControlGroupIsHeeded) {
 }
 
 TEST(Limits, TheMemoryOfAControlGroupIsWhatThereIs) {
-  const Group group("memory");
+  const ControlGroup group("memory");
   if (!group.made() || !group.set("memory.limit_in_bytes", "800M")) GTEST_SKIP() << kNoGroup;
   const Outcome outcome = run_after(
       group.enter(),
@@ -119,7 +119,7 @@ TEST(Limits, TheMemoryOfAControlGroupIsWhatThereIs) {
 }
 
 TEST(Limits, MoreThreadsThanThereMayBeAreASentence) {
-  const Group group("pids");
+  const ControlGroup group("pids");
   if (!group.made() || !group.set("pids.max", "6")) GTEST_SKIP() << kNoGroup;
   for (const char* threads : {"4", "64"}) {
     const Outcome outcome = run_after(

@@ -1,0 +1,188 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <vector>
+
+#include "apps/completion.h"
+
+namespace fcm::apps {
+namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr const char* kZshHead = R"(#compdef fastconvmae
+# zsh completion of fastconvmae, written by: fastconvmae completion zsh
+
+# Keys of a recipe with "=" behind them, and behind that what some of them may be.
+_fastconvmae_keys() {
+  if compset -P '(#b)([^=]#)='; then
+    local -a values
+    values=(${${(M)_fastconvmae_values:#$match[1]=*}#*=})
+    compadd -a values
+  else
+    compadd -S '' -a _fastconvmae_beginnings
+  fi
+}
+
+_fastconvmae_teacher() {
+  if compset -P '(clip|dino)='; then
+    _files
+  else
+    compadd -S '' clip= dino=
+  fi
+}
+
+)";
+
+// Inside single quotes of the shell.
+std::string zsh_quoted(const std::string& text) {
+  std::string result = "'";
+  for (const char letter : text) {
+    result += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+  }
+  return result + "'";
+}
+
+// What has a meaning in a description of _arguments.
+std::string described(const std::string& text) {
+  std::string result;
+  for (const char letter : text) {
+    if (letter == '[' || letter == ']' || letter == ':' || letter == '\\') result += '\\';
+    result += letter == '\n' ? ' ' : letter;
+  }
+  return result;
+}
+
+// What completes a value, as the last part of such a description.
+std::string action_of(const FlagFacts& flag) {
+  if (flag.kind == "SECTION.KEY=VALUE") return "_fastconvmae_keys";
+  const Candidates candidates = candidates_for(flag);
+  if (candidates.file_behind) return "_fastconvmae_teacher";
+  const std::string words = fmt::format("{}", fmt::join(candidates.words, " "));
+  const char* names = candidates.files ? "_files" : candidates.folders ? "_files -/" : "";
+  if (words.empty()) return *names == '\0' ? " " : names;
+  if (*names == '\0') return "(" + words + ")";
+  return fmt::format("{{compadd {}; {}}}", words, names);
+}
+
+std::string value_spec(const FlagFacts& flag) {
+  return fmt::format("{}:{}", described(flag.kind), action_of(flag));
+}
+
+// Lines of _arguments for a flag; for one without a name, its place alone.
+Words specs_of(const FlagFacts& flag, int& argument) {
+  Words specs;
+  for (const std::string& name : flag.names) {
+    if (!name.starts_with('-')) continue;
+    std::string others;
+    for (const std::string& other : flag.names) others += (others.empty() ? "" : " ") + other;
+    const std::string head = flag.repeated ? "*" : "(" + others + ")";
+    const bool is_long = name.starts_with("--");
+    std::string spec = head + name + (flag.takes_value && is_long && !flag.many ? "=" : "") + "[" +
+                       described(flag.help) + "]";
+    if (flag.many) {
+      spec = "(" + others + ")" + name + "[" + described(flag.help) + "]:*-*:" + value_spec(flag);
+    } else if (flag.takes_value) {
+      spec += ":" + value_spec(flag);
+    }
+    specs.push_back(zsh_quoted(spec));
+  }
+  if (flag.stands_alone) {
+    const std::string place = flag.many ? "*" : fmt::format("{}", ++argument);
+    // An argument that may be given by its flag need not be there.
+    const char* optional = flag.many || flag.names.front().starts_with('-') ? ":" : "";
+    specs.push_back(zsh_quoted(flag.many ? "*:" + value_spec(flag)
+                                         : place + ":" + optional + value_spec(flag)));
+  }
+  return specs;
+}
+
+std::string list_function(const std::string& name, const std::vector<CommandFacts>& commands) {
+  std::string text = fmt::format("{}() {{\n  local -a commands\n  commands=(\n", name);
+  for (const CommandFacts& one : commands) {
+    text += fmt::format("    {}\n", zsh_quoted(last_word(one.name) + ":" + one.about));
+  }
+  return text + "  )\n  _describe -t commands command commands\n}\n\n";
+}
+
+// One command: its flags and arguments.
+std::string function_of(const CommandFacts& command, const std::string& name) {
+  Words specs;
+  int argument = 0;
+  for (const FlagFacts& flag : command.flags) {
+    for (const std::string& spec : specs_of(flag, argument)) specs.push_back(spec);
+  }
+  if (command.runs_another) {
+    specs.push_back("'1: :_fastconvmae_commands'");
+    specs.push_back("'*:: :->another'");
+  }
+  std::string text = name + "() {\n";
+  if (command.runs_another) {
+    text += "  local curcontext=$curcontext state line\n  typeset -A opt_args\n";
+  }
+  text += fmt::format("  _arguments {} \\\n    {}\n", command.runs_another ? "-S -C" : "-S",
+                      fmt::join(specs, " \\\n    "));
+  if (command.runs_another) {
+    text += "  [[ $state == another ]] && _fastconvmae_behind _fastconvmae \"$line[1]\"\n";
+  }
+  return text + "}\n\n";
+}
+
+std::string function_name(std::string command) {
+  for (char& letter : command) letter = letter == ' ' ? '_' : letter;
+  return command.empty() ? "_fastconvmae" : "_fastconvmae_" + command;
+}
+
+// The program or a group: which command, and then that one's words.
+std::string group_function(const std::string& name, const std::string& commands) {
+  return fmt::format(R"({0}() {{
+  local curcontext=$curcontext state line
+  typeset -A opt_args
+  _arguments -C \
+    '(- *)'{{-h,--help}}'[Show this and exit]' \
+    '--json[Results as JSON on stdout]' \
+    '--quiet[Only warnings and errors on stderr]' \
+    '(- *)--version[Versions and what this build can do]' \
+    '1: :{1}' '*:: :->another'
+  [[ $state == another ]] && _fastconvmae_behind {0} "$line[1]"
+}}
+
+)",
+                     name, commands);
+}
+
+}  // namespace
+
+std::string zsh_completion() {
+  std::string text = kZshHead;
+  Candidates keys = candidates_for({.names = {"--set"},
+                                    .kind = "SECTION.KEY=VALUE",
+                                    .takes_value = true,
+                                    .help = "",
+                                    .value = ""});
+  text +=
+      fmt::format("typeset -ga _fastconvmae_beginnings=({})\n", fmt::join(keys.beginnings, " "));
+  text += fmt::format("typeset -ga _fastconvmae_values=({})\n\n", fmt::join(keys.words, " "));
+  text += R"(# A command or a group, whose words _arguments has left in $words.
+_fastconvmae_behind() {
+  curcontext="${curcontext%:*:*}:fastconvmae-$2:"
+  (( $+functions[${1}_$2] )) && "${1}_$2"
+}
+
+)";
+  text += list_function("_fastconvmae_commands", commands_behind(""));
+  for (const CommandFacts& command : command_tree()) {
+    const std::string name = function_name(command.name);
+    if (command.is_group) {
+      text += list_function(name + "_commands", commands_behind(command.name));
+      text += group_function(name, name + "_commands");
+    } else {
+      text += function_of(command, name);
+    }
+  }
+  text += group_function("_fastconvmae", "_fastconvmae_commands");
+  return text + "_fastconvmae \"$@\"\n";
+}
+
+}  // namespace fcm::apps
