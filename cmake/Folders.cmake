@@ -1,6 +1,6 @@
 # One static library for each folder of fcm/, and for reference/ and bench/ beside it, linked along the edges of
 # fcm/edges.txt. A folder's sources are all its *.cpp files, so adding a file needs no change here, and those of its
-# kernels.txt (Kernels.cmake).
+# kernels.txt (Kernels.cmake), and those that the build writes for it, FCM_GENERATED_<folder>.
 include(Kernels)
 include(Unity)
 
@@ -15,6 +15,7 @@ function(fcm_add_folder name)
     fcm_write_kernels("${place}/kernels.txt" kernels)
     list(APPEND sources ${kernels})
   endif()
+  list(APPEND sources ${FCM_GENERATED_${name}})
   if(NOT sources)
     add_library(fcm_${name} INTERFACE)
     set(scope INTERFACE)

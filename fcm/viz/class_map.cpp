@@ -14,10 +14,9 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kEdge = 8;          // around the whole, in dots of the text
-constexpr int64_t kLegendGap = 7;     // between picture and legend, too
-constexpr int64_t kLeastSide = 400;   // of the longer side of a picture
-constexpr int64_t kSideOfText = 450;  // pixels of the longer side that are worth one text factor
+constexpr int64_t kEdge = 8;         // around the whole, in units of the text
+constexpr int64_t kLegendGap = 6;    // between picture and legend, too
+constexpr int64_t kLeastSide = 400;  // of the longer side of a picture
 constexpr int64_t kSideOfBorder = 700;
 constexpr Colour kNone{0, 0, 0};
 
@@ -61,9 +60,9 @@ std::string share_text(int64_t pixels, int64_t all) {
 }
 
 // Picture and legend, one below or beside the other, on the ground of sheets.
-image::Image joined(const image::Image& picture, const image::Image& legend, int64_t text,
+image::Image joined(const image::Image& picture, const image::Image& legend, TextSize text,
                     bool below) {
-  const int64_t edge = kEdge * text, gap = kLegendGap * text;
+  const int64_t edge = kEdge * text_unit(text), gap = kLegendGap * text_unit(text);
   const int64_t rows =
       below ? picture.rows + gap + legend.rows : std::max(picture.rows, legend.rows);
   const int64_t cols =
@@ -142,13 +141,13 @@ image::Image map_over_picture(const image::Image& picture, const image::Image& m
   const std::vector<Colour> palette = colours_of_classes(names, colours);
   const int64_t factor = enlargement(picture, kLeastSide);
   const int64_t side = std::max(picture.rows, picture.cols) * factor;
-  const int64_t text = std::max<int64_t>(2, (side + kSideOfText / 2) / kSideOfText);
+  const TextSize text = text_size_for(side);
   const image::Image drawn = tinted(enlarge(picture, factor), enlarged_map(map, factor), palette,
                                     std::max<int64_t>(1, side / kSideOfBorder));
   const std::vector<LegendEntry> entries = legend_of({&map}, names, palette, true);
   const LegendLayout below = legend_below(entries, text, drawn.cols);
   const LegendLayout beside = legend_beside(entries, text, drawn.rows);
-  const int64_t gap = kLegendGap * text;
+  const int64_t gap = kLegendGap * text_unit(text);
   const int64_t pixels_below = std::max(drawn.cols, below.cols) * (drawn.rows + gap + below.rows);
   const int64_t pixels_beside =
       (drawn.cols + gap + beside.cols) * std::max(drawn.rows, beside.rows);

@@ -1,166 +1,126 @@
 #include "fcm/viz/font.h"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <utility>
 
+#include "fcm/base/characters.h"
 #include "fcm/base/error.h"
+#include "fcm/viz/glyphs.h"
 
 namespace fcm::viz {
 
 namespace {
 
-using Glyph = std::array<uint8_t, kGlyphRows>;
+constexpr int kWhole = 15;  // coverage of a pixel that a glyph fills
 
-constexpr int kFirst = 32;
-constexpr int kLast = 126;
+const Face& face_of(TextSize size) { return faces()[static_cast<size_t>(size)]; }
 
-// One line a character, top row first. Letters with a tail are drawn from their x-height down and
-// hang below the line by as much (drop_of).
-constexpr std::array<Glyph, kLast - kFirst + 1> kGlyphs{{
-    {0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000},  // blank
-    {0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b00000, 0b00100},  // !
-    {0b01010, 0b01010, 0b01010, 0b00000, 0b00000, 0b00000, 0b00000},  // "
-    {0b01010, 0b01010, 0b11111, 0b01010, 0b11111, 0b01010, 0b01010},  // #
-    {0b00100, 0b01111, 0b10100, 0b01110, 0b00101, 0b11110, 0b00100},  // $
-    {0b11000, 0b11001, 0b00010, 0b00100, 0b01000, 0b10011, 0b00011},  // %
-    {0b01000, 0b10100, 0b10100, 0b01000, 0b10101, 0b10010, 0b01101},  // &
-    {0b00100, 0b00100, 0b01000, 0b00000, 0b00000, 0b00000, 0b00000},  // '
-    {0b00010, 0b00100, 0b01000, 0b01000, 0b01000, 0b00100, 0b00010},  // (
-    {0b01000, 0b00100, 0b00010, 0b00010, 0b00010, 0b00100, 0b01000},  // )
-    {0b00000, 0b00100, 0b10101, 0b01110, 0b10101, 0b00100, 0b00000},  // *
-    {0b00000, 0b00100, 0b00100, 0b11111, 0b00100, 0b00100, 0b00000},  // +
-    {0b00000, 0b00000, 0b00000, 0b00000, 0b00110, 0b00100, 0b01000},  // ,
-    {0b00000, 0b00000, 0b00000, 0b01110, 0b00000, 0b00000, 0b00000},  // -
-    {0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00110, 0b00110},  // .
-    {0b00001, 0b00001, 0b00010, 0b00100, 0b01000, 0b10000, 0b10000},  // /
-    {0b01110, 0b10001, 0b10011, 0b10101, 0b11001, 0b10001, 0b01110},  // 0
-    {0b00100, 0b01100, 0b00100, 0b00100, 0b00100, 0b00100, 0b01110},  // 1
-    {0b01110, 0b10001, 0b00001, 0b00110, 0b01000, 0b10000, 0b11111},  // 2
-    {0b11110, 0b00001, 0b00001, 0b01110, 0b00001, 0b00001, 0b11110},  // 3
-    {0b00010, 0b00110, 0b01010, 0b10010, 0b11111, 0b00010, 0b00010},  // 4
-    {0b11111, 0b10000, 0b11110, 0b00001, 0b00001, 0b10001, 0b01110},  // 5
-    {0b00110, 0b01000, 0b10000, 0b11110, 0b10001, 0b10001, 0b01110},  // 6
-    {0b11111, 0b00001, 0b00010, 0b00100, 0b00100, 0b01000, 0b01000},  // 7
-    {0b01110, 0b10001, 0b10001, 0b01110, 0b10001, 0b10001, 0b01110},  // 8
-    {0b01110, 0b10001, 0b10001, 0b01111, 0b00001, 0b00010, 0b01100},  // 9
-    {0b00000, 0b00110, 0b00110, 0b00000, 0b00110, 0b00110, 0b00000},  // :
-    {0b00000, 0b00110, 0b00110, 0b00000, 0b00110, 0b00100, 0b01000},  // ;
-    {0b00010, 0b00100, 0b01000, 0b10000, 0b01000, 0b00100, 0b00010},  // <
-    {0b00000, 0b00000, 0b11111, 0b00000, 0b11111, 0b00000, 0b00000},  // =
-    {0b01000, 0b00100, 0b00010, 0b00001, 0b00010, 0b00100, 0b01000},  // >
-    {0b01110, 0b10001, 0b00001, 0b00010, 0b00100, 0b00000, 0b00100},  // ?
-    {0b01110, 0b10001, 0b10111, 0b10101, 0b10111, 0b10000, 0b01111},  // @
-    {0b00100, 0b01010, 0b10001, 0b10001, 0b11111, 0b10001, 0b10001},  // A
-    {0b11110, 0b10001, 0b10001, 0b11110, 0b10001, 0b10001, 0b11110},  // B
-    {0b01110, 0b10001, 0b10000, 0b10000, 0b10000, 0b10001, 0b01110},  // C
-    {0b11110, 0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b11110},  // D
-    {0b11111, 0b10000, 0b10000, 0b11110, 0b10000, 0b10000, 0b11111},  // E
-    {0b11111, 0b10000, 0b10000, 0b11110, 0b10000, 0b10000, 0b10000},  // F
-    {0b01110, 0b10001, 0b10000, 0b10111, 0b10001, 0b10001, 0b01111},  // G
-    {0b10001, 0b10001, 0b10001, 0b11111, 0b10001, 0b10001, 0b10001},  // H
-    {0b01110, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b01110},  // I
-    {0b00111, 0b00010, 0b00010, 0b00010, 0b00010, 0b10010, 0b01100},  // J
-    {0b10001, 0b10010, 0b10100, 0b11000, 0b10100, 0b10010, 0b10001},  // K
-    {0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b11111},  // L
-    {0b10001, 0b11011, 0b10101, 0b10101, 0b10001, 0b10001, 0b10001},  // M
-    {0b10001, 0b11001, 0b11001, 0b10101, 0b10011, 0b10011, 0b10001},  // N
-    {0b01110, 0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b01110},  // O
-    {0b11110, 0b10001, 0b10001, 0b11110, 0b10000, 0b10000, 0b10000},  // P
-    {0b01110, 0b10001, 0b10001, 0b10001, 0b10101, 0b10010, 0b01101},  // Q
-    {0b11110, 0b10001, 0b10001, 0b11110, 0b10100, 0b10010, 0b10001},  // R
-    {0b01111, 0b10000, 0b10000, 0b01110, 0b00001, 0b00001, 0b11110},  // S
-    {0b11111, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100},  // T
-    {0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b01110},  // U
-    {0b10001, 0b10001, 0b10001, 0b10001, 0b01010, 0b01010, 0b00100},  // V
-    {0b10001, 0b10001, 0b10001, 0b10101, 0b10101, 0b11011, 0b10001},  // W
-    {0b10001, 0b10001, 0b01010, 0b00100, 0b01010, 0b10001, 0b10001},  // X
-    {0b10001, 0b10001, 0b01010, 0b00100, 0b00100, 0b00100, 0b00100},  // Y
-    {0b11111, 0b00001, 0b00010, 0b00100, 0b01000, 0b10000, 0b11111},  // Z
-    {0b01110, 0b01000, 0b01000, 0b01000, 0b01000, 0b01000, 0b01110},  // [
-    {0b10000, 0b10000, 0b01000, 0b00100, 0b00010, 0b00001, 0b00001},  // backslash
-    {0b01110, 0b00010, 0b00010, 0b00010, 0b00010, 0b00010, 0b01110},  // ]
-    {0b00100, 0b01010, 0b10001, 0b00000, 0b00000, 0b00000, 0b00000},  // ^
-    {0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b11111},  // _
-    {0b01000, 0b00100, 0b00010, 0b00000, 0b00000, 0b00000, 0b00000},  // `
-    {0b00000, 0b00000, 0b01110, 0b00001, 0b01111, 0b10001, 0b01111},  // a
-    {0b10000, 0b10000, 0b11110, 0b10001, 0b10001, 0b10001, 0b11110},  // b
-    {0b00000, 0b00000, 0b01111, 0b10000, 0b10000, 0b10000, 0b01111},  // c
-    {0b00001, 0b00001, 0b01111, 0b10001, 0b10001, 0b10001, 0b01111},  // d
-    {0b00000, 0b00000, 0b01110, 0b10001, 0b11111, 0b10000, 0b01110},  // e
-    {0b00110, 0b01001, 0b01000, 0b11100, 0b01000, 0b01000, 0b01000},  // f
-    {0b01111, 0b10001, 0b10001, 0b10001, 0b01111, 0b00001, 0b01110},  // g
-    {0b10000, 0b10000, 0b11110, 0b10001, 0b10001, 0b10001, 0b10001},  // h
-    {0b00100, 0b00000, 0b01100, 0b00100, 0b00100, 0b00100, 0b01110},  // i
-    {0b00010, 0b00000, 0b00110, 0b00010, 0b00010, 0b10010, 0b01100},  // j
-    {0b01000, 0b01000, 0b01001, 0b01010, 0b01100, 0b01010, 0b01001},  // k
-    {0b01100, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b01110},  // l
-    {0b00000, 0b00000, 0b11010, 0b10101, 0b10101, 0b10101, 0b10101},  // m
-    {0b00000, 0b00000, 0b11110, 0b10001, 0b10001, 0b10001, 0b10001},  // n
-    {0b00000, 0b00000, 0b01110, 0b10001, 0b10001, 0b10001, 0b01110},  // o
-    {0b11110, 0b10001, 0b10001, 0b10001, 0b11110, 0b10000, 0b10000},  // p
-    {0b01111, 0b10001, 0b10001, 0b10001, 0b01111, 0b00001, 0b00001},  // q
-    {0b00000, 0b00000, 0b10111, 0b11000, 0b10000, 0b10000, 0b10000},  // r
-    {0b00000, 0b00000, 0b01111, 0b10000, 0b01110, 0b00001, 0b11110},  // s
-    {0b01000, 0b01000, 0b11110, 0b01000, 0b01000, 0b01001, 0b00110},  // t
-    {0b00000, 0b00000, 0b10001, 0b10001, 0b10001, 0b10001, 0b01111},  // u
-    {0b00000, 0b00000, 0b10001, 0b10001, 0b01010, 0b01010, 0b00100},  // v
-    {0b00000, 0b00000, 0b10101, 0b10101, 0b10101, 0b10101, 0b01010},  // w
-    {0b00000, 0b00000, 0b10001, 0b01010, 0b00100, 0b01010, 0b10001},  // x
-    {0b10001, 0b10001, 0b10001, 0b10001, 0b01111, 0b00001, 0b01110},  // y
-    {0b00000, 0b00000, 0b11111, 0b00010, 0b00100, 0b01000, 0b11111},  // z
-    {0b00011, 0b00100, 0b00100, 0b01000, 0b00100, 0b00100, 0b00011},  // {
-    {0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100},  // |
-    {0b11000, 0b00100, 0b00100, 0b00010, 0b00100, 0b00100, 0b11000},  // }
-    {0b00000, 0b00000, 0b01000, 0b10101, 0b00010, 0b00000, 0b00000},  // ~
-}};
+// A character's place on a line; without a glyph it is a box.
+struct PlacedGlyph {
+  const Glyph* glyph = nullptr;
+  int64_t left = 0;  // of its pixels
+};
 
-// Rows by which a glyph hangs below the line the others stand on.
-int64_t drop_of(char character) {
-  constexpr std::string_view kTailed = "gpqy";
-  constexpr std::string_view kPoints = ",;";
-  if (kTailed.find(character) != std::string_view::npos) return kDescentRows;
-  return kPoints.find(character) != std::string_view::npos ? 1 : 0;
+struct Line {
+  std::vector<PlacedGlyph> glyphs;
+  int64_t cols = 0;
+};
+
+int64_t box_cols(const Face& face) { return (face.capital + 1) * 2 / 3; }
+
+const Glyph* find(const Face& face, char32_t code) {
+  const auto found = std::ranges::lower_bound(face.glyphs, code, {}, &Glyph::code);
+  return found != face.glyphs.end() && found->code == code ? &*found : nullptr;
 }
 
-// A byte that continues a code point begun before it, which has been drawn already.
-bool continues(char byte) { return (static_cast<uint8_t>(byte) & 0xC0) == 0x80; }
-
-// Bytes of the first `count` characters.
-size_t bytes_of(std::string_view text, int64_t count) {
-  size_t at = 0;
-  while (at < text.size() && (count > 0 || continues(text[at]))) {
-    count -= continues(text[at++]) ? 0 : 1;
+Line placed(std::string_view text, TextSize size) {
+  const Face& face = face_of(size);
+  Line line;
+  int64_t pen = 0, first = 0;
+  for (const Character& one : characters(text)) {
+    const Glyph* glyph = find(face, one.point);
+    const int64_t left = pen + (glyph ? glyph->left : 1);
+    const int64_t right = left + (glyph ? glyph->cols : box_cols(face));
+    line.glyphs.push_back({glyph, left});
+    first = std::min(first, left);
+    pen += glyph ? glyph->advance : box_cols(face) + 2;
+    line.cols = std::max({line.cols, pen, right});
   }
-  return at;
+  // A letter that reaches to the left of the pen (a j) moves the line to the right.
+  for (PlacedGlyph& one : line.glyphs) one.left -= first;
+  line.cols -= first;
+  return line;
 }
 
-void fill_square(image::Image& picture, int64_t row, int64_t col, int64_t side, Colour colour) {
-  for (int64_t r = std::max<int64_t>(row, 0); r < std::min(row + side, picture.rows); ++r) {
-    for (int64_t c = std::max<int64_t>(col, 0); c < std::min(col + side, picture.cols); ++c) {
-      std::copy(colour.begin(), colour.end(), picture.pixels.begin() + (r * picture.cols + c) * 3);
+// Covers a pixel by so many fifteenths; what is outside the picture is left out.
+void cover(image::Image& picture, int64_t row, int64_t col, int share, Colour colour) {
+  if (row < 0 || col < 0 || row >= picture.rows || col >= picture.cols) return;
+  uint8_t* pixel = picture.pixels.data() + (row * picture.cols + col) * 3;
+  for (size_t channel = 0; channel < 3; ++channel) {
+    pixel[channel] = static_cast<uint8_t>(
+        (pixel[channel] * (kWhole - share) + colour[channel] * share + kWhole / 2) / kWhole);
+  }
+}
+
+void draw_glyph(image::Image& picture, int64_t base, int64_t left, const Glyph& glyph,
+                Colour colour) {
+  size_t at = glyph.first;
+  for (int64_t row = base - glyph.top; row < base - glyph.top + glyph.rows; ++row) {
+    for (int64_t col = left; col < left + glyph.cols; ++col, ++at) {
+      const int share = packed_coverage()[at / 2] >> (at % 2 * 4) & kWhole;
+      if (share > 0) cover(picture, row, col, share, colour);
     }
   }
 }
 
+void draw_box(image::Image& picture, int64_t base, int64_t left, const Face& face, Colour colour) {
+  const int64_t top = base - face.capital, right = left + box_cols(face) - 1;
+  for (int64_t row = top; row < base; ++row) {
+    for (int64_t col = left; col <= right; ++col) {
+      const bool edge = row == top || row == base - 1 || col == left || col == right;
+      if (edge) cover(picture, row, col, kWhole, colour);
+    }
+  }
+}
+
+// The longest beginning of at most `cols` pixels, and at least one character.
+std::string_view fitting(std::string_view text, int64_t cols, TextSize size) {
+  size_t bytes = 0;
+  for (const Character& one : characters(text)) {
+    const size_t with = bytes + one.bytes.size();
+    if (bytes > 0 && text_cols(text.substr(0, with), size) > cols) break;
+    bytes = with;
+  }
+  return text.substr(0, bytes);
+}
+
+// Of light, as WCAG 2 has it, 0 to 1.
+double luminance(Colour colour) {
+  const auto linear = [](uint8_t byte) {
+    const double value = byte / 255.0;
+    return value <= 0.04045 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4);
+  };
+  return 0.2126 * linear(colour[0]) + 0.7152 * linear(colour[1]) + 0.0722 * linear(colour[2]);
+}
+
 }  // namespace
 
-const Glyph& glyph(char character) {
-  const int code = static_cast<uint8_t>(character);
-  const bool known = code >= kFirst && code <= kLast;
-  return kGlyphs[static_cast<size_t>((known ? code : int{'?'}) - kFirst)];
+TextSize text_size_for(int64_t side) {
+  if (side < 480) return TextSize::kSmall;
+  if (side < 1000) return TextSize::kMedium;
+  return side < 1700 ? TextSize::kLarge : TextSize::kHuge;
 }
 
-int64_t text_length(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char byte) { return !continues(byte); });
-}
+int64_t line_rows(TextSize size) { return face_of(size).ascent + face_of(size).descent; }
+int64_t capital_top(TextSize size) { return face_of(size).ascent - face_of(size).capital; }
+int64_t capital_rows(TextSize size) { return face_of(size).capital; }
+int64_t text_unit(TextSize size) { return (face_of(size).pixels + 3) / 7; }
 
-int64_t text_cols(std::string_view text, int64_t factor) {
-  const int64_t length = text_length(text);
-  return length == 0 ? 0 : (length * kAdvance - (kAdvance - kGlyphCols)) * factor;
-}
+int64_t text_cols(std::string_view text, TextSize size) { return placed(text, size).cols; }
 
-std::vector<std::string> wrap_text(std::string_view text, int64_t cols, int64_t factor) {
-  const int64_t most = std::max<int64_t>(1, (cols / factor + kAdvance - kGlyphCols) / kAdvance);
+std::vector<std::string> wrap_text(std::string_view text, int64_t cols, TextSize size) {
   std::vector<std::string> lines;
   std::string line;
   const auto close = [&] {
@@ -171,10 +131,12 @@ std::vector<std::string> wrap_text(std::string_view text, int64_t cols, int64_t 
     std::string_view word = text.substr(0, blank);
     text.remove_prefix(std::min(blank + 1, text.size()));
     if (word.empty()) continue;
-    if (!line.empty() && text_length(line) + 1 + text_length(word) > most) close();
-    while (text_length(word) > most) {
-      lines.emplace_back(word.substr(0, bytes_of(word, most)));
-      word.remove_prefix(bytes_of(word, most));
+    if (!line.empty() && text_cols(line + ' ' + std::string(word), size) > cols) close();
+    while (text_cols(word, size) > cols) {
+      const std::string_view part = fitting(word, cols, size);
+      if (part.size() == word.size()) break;
+      lines.emplace_back(part);
+      word.remove_prefix(part.size());
     }
     line += (line.empty() ? "" : " ") + std::string(word);
   }
@@ -182,32 +144,33 @@ std::vector<std::string> wrap_text(std::string_view text, int64_t cols, int64_t 
   return lines;
 }
 
-std::string cut_text(std::string_view text, int64_t cols, int64_t factor) {
-  constexpr std::string_view kCut = "...";
-  if (text_cols(text, factor) <= cols) return std::string(text);
-  const int64_t most = (cols / factor + kAdvance - kGlyphCols) / kAdvance - std::ssize(kCut);
-  std::string_view left = text.substr(0, bytes_of(text, std::max<int64_t>(1, most)));
+std::string cut_text(std::string_view text, int64_t cols, TextSize size) {
+  constexpr std::string_view kEllipsis = "\u2026";
+  if (text_cols(text, size) <= cols) return std::string(text);
+  std::string_view left = fitting(text, cols - text_cols(kEllipsis, size), size);
   while (left.size() > 1 && (left.back() == ' ' || left.back() == ',')) left.remove_suffix(1);
-  return std::string(left) + std::string(kCut);
+  return std::string(left) + std::string(kEllipsis);
 }
 
 void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view text,
-               int64_t factor, Colour colour) {
+               TextSize size, Colour colour) {
   require(picture.channels == 3, "text is drawn on RGB pictures, not on {} channels",
           picture.channels);
-  for (const char byte : text) {
-    if (continues(byte)) continue;
-    const Glyph& dots = glyph(byte);
-    const int64_t drop = drop_of(byte);
-    for (int64_t r = 0; r < kGlyphRows; ++r) {
-      for (int64_t c = 0; c < kGlyphCols; ++c) {
-        if ((dots[static_cast<size_t>(r)] >> (kGlyphCols - 1 - c)) & 1) {
-          fill_square(picture, row + (r + drop) * factor, col + c * factor, factor, colour);
-        }
-      }
+  const Face& face = face_of(size);
+  const int64_t base = row + face.ascent;
+  for (const PlacedGlyph& one : placed(text, size).glyphs) {
+    if (one.glyph) {
+      draw_glyph(picture, base, col + one.left, *one.glyph, colour);
+    } else {
+      draw_box(picture, base, col + one.left, face, colour);
     }
-    col += kAdvance * factor;
   }
+}
+
+Colour ink_on(Colour ground) {
+  // Where both are as far: sqrt(1.05 * 0.05) - 0.05.
+  constexpr double kMiddle = 0.179;
+  return luminance(ground) > kMiddle ? Colour{0, 0, 0} : Colour{255, 255, 255};
 }
 
 }  // namespace fcm::viz

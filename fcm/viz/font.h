@@ -1,4 +1,5 @@
-// A small bitmap font, so that sheets can carry captions without a font library.
+// Text on pictures, in DejaVu Sans. Text is UTF-8; what the font lacks (glyphs.h) is a box, and so
+// is every byte that belongs to no character.
 #pragma once
 
 #include <array>
@@ -13,33 +14,40 @@ namespace fcm::viz {
 
 using Colour = std::array<uint8_t, 3>;
 
-inline constexpr int64_t kGlyphRows = 7;
-inline constexpr int64_t kGlyphCols = 5;
-inline constexpr int64_t kAdvance = 6;      // from one character to the next
-inline constexpr int64_t kDescentRows = 2;  // how far tails hang below the line
-inline constexpr int64_t kLineRows = 11;    // from one line to the next
+// 13, 18, 26 and 36 pixels an em.
+enum class TextSize { kSmall, kMedium, kLarge, kHuge };
 
-// Seven rows of five dots; bit 4 is the leftmost. Where a glyph hangs below the line, so do its
-// rows. Anything outside ASCII 32..126 shows as '?'.
-const std::array<uint8_t, kGlyphRows>& glyph(char character);
+// That which reads well in a picture whose longer side has so many pixels.
+TextSize text_size_for(int64_t side);
 
-// Characters of UTF-8 text as the font shows them: a code point outside ASCII counts as one.
-int64_t text_length(std::string_view text);
+// Rows of a line of text, from those of accents on capitals to the tails of letters; nothing is
+// drawn outside of them. Lines stand right under each other.
+int64_t line_rows(TextSize size);
+// Of those, the first row of capitals and digits, and how many rows they take.
+int64_t capital_top(TextSize size);
+int64_t capital_rows(TextSize size);
 
-// Columns of pixels that `text` covers at a whole `factor`; 0 for an empty text.
-int64_t text_cols(std::string_view text, int64_t factor);
+// A length that grows with the text: gaps and edges are multiples of it. 2 pixels of kSmall.
+int64_t text_unit(TextSize size);
+
+// Columns that `text` takes; 0 for an empty one.
+int64_t text_cols(std::string_view text, TextSize size);
 
 // Breaks at blanks into lines of at most `cols` pixels; a word too long for a line is cut. Never
 // returns a line wider than `cols`, unless a single character is.
-std::vector<std::string> wrap_text(std::string_view text, int64_t cols, int64_t factor);
+std::vector<std::string> wrap_text(std::string_view text, int64_t cols, TextSize size);
 
-// The text, or as much of its beginning as leaves room for three points within `cols` pixels; at
+// The text, or as much of its beginning as leaves room for an ellipsis within `cols` pixels; at
 // least one character.
-std::string cut_text(std::string_view text, int64_t cols, int64_t factor);
+std::string cut_text(std::string_view text, int64_t cols, TextSize size);
 
-// Writes one line of text whose capitals have their top left corner at (row, col) of an RGB
-// picture; what falls outside the picture is left out.
+// Writes one line of text into line_rows x text_cols pixels, whose top left corner is at (row, col)
+// of an RGB picture; what falls outside the picture is left out.
 void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view text,
-               int64_t factor, Colour colour);
+               TextSize size, Colour colour);
+
+// Black or white, whichever can be read better on a ground: the contrast is at least 4.5 to 1 as
+// WCAG 2 counts it.
+Colour ink_on(Colour ground);
 
 }  // namespace fcm::viz

@@ -13,38 +13,42 @@ namespace fcm::viz {
 namespace {
 
 constexpr int64_t kLeastSideOfPicture = 320;
-constexpr int64_t kLeastCols = 320;     // that names, bars and figures have room
-constexpr int64_t kPixelsOfText = 450;  // of the longer side that are worth one factor of the text
-constexpr int64_t kEdgeDots = 6;        // around everything, in dots of the text
-constexpr int64_t kFigureLetters = 7;   // "100.0 %"
-constexpr double kShareOfNames = 0.5;   // of the columns
+constexpr int64_t kLeastCols = 320;    // that names, bars and figures have room
+constexpr int64_t kEdgeUnits = 6;      // around everything, and beside bars
+constexpr double kShareOfNames = 0.5;  // of the columns, at most
+constexpr const char* kWidestFigure = "100.0 %";
 constexpr Colour kBar{38, 110, 185}, kBarGround{226, 229, 233};
+
+// As much as the names need.
+int64_t room_for_names(const std::vector<ShownLabel>& labels, int64_t cols, TextSize text) {
+  int64_t widest = 0;
+  for (const ShownLabel& label : labels) widest = std::max(widest, text_cols(label.name, text));
+  return std::min(widest, static_cast<int64_t>(kShareOfNames * static_cast<double>(cols)));
+}
 
 }  // namespace
 
 image::Image labels_under_picture(const image::Image& picture,
                                   const std::vector<ShownLabel>& labels) {
-  const int64_t factor = enlargement(picture, kLeastSideOfPicture);
-  const image::Image drawn = enlarge(picture, factor);
-  const int64_t side = std::max(drawn.rows, drawn.cols);
-  const int64_t text = std::max<int64_t>(2, (side + kPixelsOfText / 2) / kPixelsOfText);
-  const int64_t edge = kEdgeDots * text, line = (kLineRows + 2) * text;
+  const image::Image drawn = enlarge(picture, enlargement(picture, kLeastSideOfPicture));
+  const TextSize text = text_size_for(std::max(drawn.rows, drawn.cols));
+  const int64_t edge = kEdgeUnits * text_unit(text), line = line_rows(text);
   const int64_t cols = std::max(drawn.cols, kLeastCols);
   image::Image out = blank(drawn.rows + 3 * edge + std::ssize(labels) * line, cols + 2 * edge);
   paste(out, drawn, edge, edge);
-  const auto name_cols = static_cast<int64_t>(kShareOfNames * static_cast<double>(cols));
-  const int64_t figure_cols = kFigureLetters * kAdvance * text;
-  const int64_t bar_left = edge + name_cols + text * kAdvance;
-  const int64_t bar_cols = std::max<int64_t>(1, edge + cols - figure_cols - bar_left);
+  const int64_t name_cols = room_for_names(labels, cols, text);
+  const int64_t bar_left = edge + name_cols + edge;
+  const int64_t bar_cols =
+      std::max<int64_t>(1, cols - name_cols - 2 * edge - text_cols(kWidestFigure, text));
   int64_t top = drawn.rows + 2 * edge;
   for (const ShownLabel& label : labels) {
     draw_text(out, top, edge, cut_text(label.name, name_cols, text), text, kInk);
     const double share = std::clamp(label.score, 0.0, 1.0);
-    fill_box(out, {top, bar_left, kGlyphRows * text, bar_cols}, kBarGround);
-    fill_box(
-        out,
-        {top, bar_left, kGlyphRows * text, std::llround(share * static_cast<double>(bar_cols))},
-        kBar);
+    const image::Box bar{top + capital_top(text), bar_left, capital_rows(text), bar_cols};
+    fill_box(out, bar, kBarGround);
+    fill_box(out,
+             {bar.top, bar.left, bar.rows, std::llround(share * static_cast<double>(bar_cols))},
+             kBar);
     const std::string figure = fmt::format("{:.1f} %", 100 * share);
     draw_text(out, top, edge + cols - text_cols(figure, text), figure, text, kSoftInk);
     top += line;

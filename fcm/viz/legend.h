@@ -19,20 +19,19 @@ struct LegendEntry {
 // Where things are, in pixels of the legend. Entries stand down the columns, which are of one
 // width.
 struct LegendLayout {
-  int64_t factor = 1;  // of the text
+  TextSize text = TextSize::kSmall;
   int64_t entries_down = 0, columns = 0;
   int64_t name_cols = 0;    // room for a name
   int64_t column_cols = 0;  // of a whole column, without the gap after it
   int64_t rows = 0, cols = 0;
 };
 
-// As many columns as fit into `most_cols`, and no more than are needed. Names of more than 24
-// characters are cut; where not even one column fits, those of more than 12, and the legend is
-// wider.
-LegendLayout legend_below(const std::vector<LegendEntry>& entries, int64_t factor,
+// As many columns as fit into `most_cols`, and no more than are needed. Names wider than 14 em are
+// cut; where not even one column fits, those wider than 7 em, and the legend is wider.
+LegendLayout legend_below(const std::vector<LegendEntry>& entries, TextSize text,
                           int64_t most_cols);
 // As few columns as fit into `most_rows`.
-LegendLayout legend_beside(const std::vector<LegendEntry>& entries, int64_t factor,
+LegendLayout legend_beside(const std::vector<LegendEntry>& entries, TextSize text,
                            int64_t most_rows);
 
 // On the ground of sheets, rows x cols pixels of the layout.

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "fcm/base/error.h"
 #include "fcm/viz/canvas.h"
 #include "fcm/viz/class_colours.h"
 #include "fcm/viz/class_map.h"
 #include "fcm/viz/font.h"
+#include "fcm/viz/label_places.h"
 #include "fcm/viz/sheet.h"
 
 namespace fcm::viz {
@@ -17,18 +19,15 @@ namespace {
 
 constexpr int64_t kSheetPlace = 480;  // of a picture in a sheet: its longer side
 constexpr int64_t kLeastSideAlone = 400;
-constexpr int64_t kPixelsAText = 450;   // of the longer side, that are worth one factor of the text
+constexpr int64_t kSideOfLine = 450;  // pixels of the longer side that are worth one of a line
+constexpr int64_t kShareOfLabels =
+    5;  // pixels of the picture for one of a label, if that is possible
 constexpr int64_t kObjectColours = 32;  // after so many objects the first colours come again
 constexpr double kTint = 0.45;          // of an object's colour in its mask
 
 // Colours are of objects, not of classes: two persons side by side have to be told apart.
 Colour colour_of(size_t object, const std::vector<Colour>& colours) {
   return colours[object % colours.size()];
-}
-
-Colour ink_on(Colour ground) {
-  const double luminance = 0.2126 * ground[0] + 0.7152 * ground[1] + 0.0722 * ground[2];
-  return luminance > 127 ? Colour{0, 0, 0} : Colour{255, 255, 255};
 }
 
 // One byte a pixel of the shown size: 1 where it belongs to the object.
@@ -87,56 +86,67 @@ std::string label_of(const ShownObject& object) {
   return fmt::format("{} {:.0f}%", object.name, 100 * *object.score);
 }
 
-int64_t overlap(const image::Box& a, const image::Box& b) {
-  const int64_t rows = std::min(a.top + a.rows, b.top + b.rows) - std::max(a.top, b.top);
-  const int64_t cols = std::min(a.left + a.cols, b.left + b.cols) - std::max(a.left, b.left);
-  return rows > 0 && cols > 0 ? rows * cols : 0;
-}
+// Labels as they are written, each on a plate of its object's colour.
+struct Labels {
+  TextSize text = TextSize::kSmall;
+  std::vector<std::string> lines;
+  std::vector<FittedSize> plates;
+  int64_t pixels = 0;  // of all plates
+};
 
-// Above the box, below it, inside at its top or bottom, and the same at its right end: where it
-// covers least of the names before it, the first of these.
-image::Box place_of_label(const image::Box& box, int64_t rows, int64_t cols,
-                          const image::Image& picture, const std::vector<image::Box>& taken) {
-  const int64_t right = box.left + box.cols - cols, bottom = box.top + box.rows;
-  const std::array<std::pair<int64_t, int64_t>, 8> corners{{{box.top - rows, box.left},
-                                                            {box.top, box.left},
-                                                            {bottom, box.left},
-                                                            {bottom - rows, box.left},
-                                                            {box.top - rows, right},
-                                                            {box.top, right},
-                                                            {bottom, right},
-                                                            {bottom - rows, right}}};
-  image::Box best;
-  int64_t least = -1;
-  for (const auto& [top, left] : corners) {
-    if (top < 0 || top + rows > picture.rows) continue;
-    const image::Box place{
-        top, std::clamp<int64_t>(left, 0, std::max<int64_t>(0, picture.cols - cols)), rows, cols};
-    int64_t covered = 0;
-    for (const image::Box& other : taken) covered += overlap(place, other);
-    if (least >= 0 && covered >= least) continue;
-    least = covered;
-    best = place;
+Labels labels_of(const std::vector<ShownObject>& objects, const image::Image& picture,
+                 TextSize text) {
+  Labels labels{text, {}, {}, 0};
+  const int64_t edge = text_unit(text);
+  for (const ShownObject& object : objects) {
+    labels.lines.push_back(cut_text(label_of(object), picture.cols - 2 * edge, text));
+    labels.plates.push_back({line_rows(text), text_cols(labels.lines.back(), text) + 2 * edge});
+    labels.pixels += labels.plates.back().rows * labels.plates.back().cols;
   }
-  return least >= 0 ? best : image::Box{0, 0, rows, cols};
+  return labels;
 }
 
+// Of a crowd the labels are smaller, so that they find room and leave something of the picture.
+Labels fitting_labels(const std::vector<ShownObject>& objects, const image::Image& picture) {
+  TextSize text = text_size_for(std::max(picture.rows, picture.cols));
+  Labels labels = labels_of(objects, picture, text);
+  while (text > TextSize::kSmall && labels.pixels * kShareOfLabels > picture.rows * picture.cols) {
+    text = static_cast<TextSize>(static_cast<int>(text) - 1);
+    labels = labels_of(objects, picture, text);
+  }
+  return labels;
+}
+
+// From a label that stands apart to the nearest point of its box.
+void draw_leader(image::Image& out, const image::Box& label, const image::Box& box, int64_t line,
+                 Colour colour) {
+  const int64_t from_row = label.top + label.rows / 2, from_col = label.left + label.cols / 2;
+  const int64_t to_row = std::clamp(from_row, box.top, box.top + box.rows - 1);
+  const int64_t to_col = std::clamp(from_col, box.left, box.left + box.cols - 1);
+  const int64_t steps = std::max(std::abs(to_row - from_row), std::abs(to_col - from_col));
+  for (int64_t i = 0; i <= steps; ++i) {
+    const int64_t along = std::max<int64_t>(steps, 1);
+    fill_box(out,
+             {from_row + (to_row - from_row) * i / along,
+              from_col + (to_col - from_col) * i / along, line, line},
+             colour);
+  }
+}
+
+// The first objects matter most, so their names are placed first and written last.
 void write_labels(image::Image& out, const std::vector<ShownObject>& objects,
                   const std::vector<image::Box>& boxes, const std::vector<Colour>& colours,
-                  int64_t text) {
-  std::vector<image::Box> taken;
-  for (size_t i = 0; i < objects.size(); ++i) {
-    const std::string label = cut_text(label_of(objects[i]), out.cols - 2 * text, text);
-    const int64_t cols = text_cols(label, text) + 2 * text;
-    const int64_t rows = (kGlyphRows + kDescentRows + 1) * text;
-    taken.push_back(place_of_label(boxes[i], rows, cols, out, taken));
+                  int64_t line) {
+  const Labels labels = fitting_labels(objects, out);
+  const std::vector<image::Box> places = place_labels(boxes, labels.plates, {out.rows, out.cols});
+  for (size_t i = objects.size(); i-- > 0;) {
+    draw_leader(out, places[i], boxes[i], line, colour_of(i, colours));
   }
-  // The first objects matter most, so their names are written last.
   for (size_t i = objects.size(); i-- > 0;) {
     const Colour colour = colour_of(i, colours);
-    fill_box(out, taken[i], colour);
-    draw_text(out, taken[i].top + text, taken[i].left + text,
-              cut_text(label_of(objects[i]), out.cols - 2 * text, text), text, ink_on(colour));
+    fill_box(out, places[i], colour);
+    draw_text(out, places[i].top, places[i].left + text_unit(labels.text), labels.lines[i],
+              labels.text, ink_on(colour));
   }
 }
 
@@ -146,17 +156,17 @@ image::Image draw_objects(const image::Image& picture, const std::vector<ShownOb
                           const FittedSize& size) {
   image::Image out = fitted_picture(picture, size);
   const int64_t side = std::max(size.rows, size.cols);
-  const int64_t text = std::max<int64_t>(1, (side + kPixelsAText / 2) / kPixelsAText);
+  const int64_t line = std::max<int64_t>(1, (side + kSideOfLine / 2) / kSideOfLine);
   const std::vector<Colour> colours = class_colours(kObjectColours);
   std::vector<image::Box> boxes;
   for (const ShownObject& object : objects) boxes.push_back(shown_box(object, picture, size));
   for (size_t i = objects.size(); i-- > 0;) {
     if (objects[i].mask) {
-      tint(out, shown_mask(*objects[i].mask, picture, size), colour_of(i, colours), text);
+      tint(out, shown_mask(*objects[i].mask, picture, size), colour_of(i, colours), line);
     }
   }
-  for (size_t i = objects.size(); i-- > 0;) outline(out, boxes[i], text, colour_of(i, colours));
-  write_labels(out, objects, boxes, colours, text);
+  for (size_t i = objects.size(); i-- > 0;) outline(out, boxes[i], line, colour_of(i, colours));
+  write_labels(out, objects, boxes, colours, line);
   return out;
 }
 

@@ -22,8 +22,9 @@ struct ShownObject {
 
 // The picture at a size, as RGB, and on it the objects: masks tinted and outlined, boxes, and at
 // each box its name, with the score in percent. Every object has a colour of its own. Earlier
-// objects lie over later ones; names move out of each other's way where there is room. Throws
-// std::logic_error for a mask of another size than the picture.
+// objects lie over later ones; names do not cover each other where there is room (label_places.h),
+// and one that stands apart from its box has a line to it. Throws std::logic_error for a mask of
+// another size than the picture.
 image::Image draw_objects(const image::Image& picture, const std::vector<ShownObject>& objects,
                           const FittedSize& size);
 

@@ -226,21 +226,21 @@ SheetRow reconstruction_row(const Reconstruction& input) {
 std::vector<SheetColumn> reconstruction_columns(int64_t views) {
   std::vector<SheetColumn> columns{{"original", false}};
   for (int64_t view = 1; view <= views; ++view) {
-    const std::string name = views == 1 ? "model" : fmt::format("view {}", view);
-    columns.push_back({name + " sees", true});
-    columns.push_back({name + " restores", false});
+    const std::string name = views == 1 ? "" : fmt::format("view {}: ", view);
+    columns.push_back({name + "visible", true});
+    columns.push_back({name + "reconstruction", false});
   }
-  if (views > 1) columns.push_back({"all guesses merged", true});
+  if (views > 1) columns.push_back({"all views merged", true});
   return columns;
 }
 
 namespace {
 
 constexpr const char* kSeen =
-    "Grey: hidden from the view. Patches that a view sees are shown as they are.";
+    "Grey patches are hidden from the view, which reconstructs them from those that are visible.";
 constexpr const char* kComponents =
-    " Features: the first three principal components of what was wanted of each picture, as red, "
-    "green and blue; guesses of all views merged.";
+    " Features: the first three principal components of the target of each picture, as red, green "
+    "and blue; reconstructions of all views merged.";
 
 }  // namespace
 
@@ -250,8 +250,8 @@ image::Image reconstruction_sheet(const std::vector<Reconstruction>& rows, const
   Sheet sheet{title, reconstruction_columns(rows.front().views), {}, {}, scale};
   bool borrowed = false;
   for (const FeatureTiles& feature : rows.front().features) {
-    sheet.columns.push_back({feature.name + " wanted", true});
-    sheet.columns.push_back({feature.name + " guessed", false});
+    sheet.columns.push_back({feature.name + ": target", true});
+    sheet.columns.push_back({feature.name + ": reconstruction", false});
   }
   for (const Reconstruction& row : rows) {
     require(row.views == rows.front().views && row.features.size() == rows.front().features.size(),
@@ -261,7 +261,7 @@ image::Image reconstruction_sheet(const std::vector<Reconstruction>& rows, const
     sheet.rows.push_back(reconstruction_row(row));
   }
   if (rows.front().views > 0) sheet.note = kSeen;
-  if (borrowed) sheet.note += fmt::format(" Restored patches: {}.", kBorrowedStatistics);
+  if (borrowed) sheet.note += fmt::format(" Reconstructed patches: {}.", kBorrowedStatistics);
   if (!rows.front().features.empty()) sheet.note += kComponents;
   return make_sheet(sheet);
 }

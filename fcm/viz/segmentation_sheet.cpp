@@ -27,7 +27,7 @@ void check_row(const SegmentationRow& row) {
 }
 
 image::Image with_legend(const image::Image& sheet, const std::vector<LegendEntry>& entries) {
-  const LegendLayout layout = legend_below(entries, 2, sheet.cols - 2 * kAround);
+  const LegendLayout layout = legend_below(entries, TextSize::kMedium, sheet.cols - 2 * kAround);
   image::Image out = blank(sheet.rows + kAboveLegend + layout.rows + kAround,
                            std::max(sheet.cols, layout.cols + 2 * kAround));
   paste(out, sheet, 0, 0);

@@ -15,7 +15,8 @@ constexpr int64_t kGap = 4;
 constexpr int64_t kColumnGroupGap = 14;
 constexpr int64_t kTextGap = 8;  // between a block of text and what follows it
 constexpr int64_t kWantedCols = 112;
-constexpr int64_t kTitleFactor = 2;
+constexpr int64_t kLabelGap = 2;  // between a tile and the lines under it
+constexpr TextSize kTitleSize = TextSize::kMedium;
 
 void check(const image::Image& tile) {
   require(tile.channels == 1 || tile.channels == 3 || tile.pixels.empty(),
@@ -25,19 +26,17 @@ void check(const image::Image& tile) {
           tile.pixels.size());
 }
 
-// Captions are twice as large where every word of them fits over its column.
-int64_t caption_factor(const Sheet& sheet, int64_t tile_cols) {
+// Captions are larger where every word of them fits over its column.
+TextSize caption_size(const Sheet& sheet, int64_t tile_cols) {
   for (const SheetColumn& column : sheet.columns) {
-    for (const std::string& word : wrap_text(column.caption, 1 << 20, 2)) {
-      size_t start = 0;
-      while (start <= word.size()) {
-        const size_t end = std::min(word.find(' ', start), word.size());
-        if (text_cols(std::string_view(word).substr(start, end - start), 2) > tile_cols) return 1;
-        start = end + 1;
-      }
+    std::string_view left = column.caption;
+    while (!left.empty()) {
+      const size_t end = std::min(left.find(' '), left.size());
+      if (text_cols(left.substr(0, end), TextSize::kMedium) > tile_cols) return TextSize::kSmall;
+      left.remove_prefix(std::min(end + 1, left.size()));
     }
   }
-  return 2;
+  return TextSize::kMedium;
 }
 
 void size_tiles(const Sheet& sheet, SheetGeometry& geometry) {
@@ -60,18 +59,40 @@ void size_tiles(const Sheet& sheet, SheetGeometry& geometry) {
   geometry.tile_cols = cols * geometry.scale;
 }
 
-int64_t block_rows(const std::vector<std::string>& lines, int64_t factor) {
-  return static_cast<int64_t>(lines.size()) * kLineRows * factor;
+int64_t block_rows(const std::vector<std::string>& lines, TextSize size) {
+  return std::ssize(lines) * line_rows(size);
 }
 
 // Space a block of text takes together with the gap after it: nothing at all if it is empty.
 int64_t block_and_gap(int64_t rows) { return rows == 0 ? 0 : rows + kTextGap; }
 
+// Space that the lines under the tiles of a row take.
+int64_t label_rows(const SheetRow& row, TextSize size) {
+  int64_t rows = 0;
+  for (const std::vector<std::string>& lines : row.labels) {
+    rows = std::max(rows, block_rows(lines, size));
+  }
+  return rows == 0 ? 0 : rows + kLabelGap;
+}
+
 void draw_lines(image::Image& sheet, int64_t top, int64_t left,
-                const std::vector<std::string>& lines, int64_t factor, Colour colour) {
+                const std::vector<std::string>& lines, TextSize size, Colour colour) {
   for (const std::string& line : lines) {
-    draw_text(sheet, top, left, line, factor, colour);
-    top += kLineRows * factor;
+    draw_text(sheet, top, left, line, size, colour);
+    top += line_rows(size);
+  }
+}
+
+void draw_row(image::Image& sheet, const SheetRow& row, int64_t top,
+              const SheetGeometry& geometry) {
+  for (size_t column = 0; column < row.tiles.size(); ++column) {
+    const int64_t left = geometry.column_lefts[column];
+    const image::Image& tile = row.tiles[column];
+    if (!tile.pixels.empty()) paste(sheet, enlarge(tile, geometry.scale), top, left);
+    if (column >= row.labels.size()) continue;
+    std::vector<std::string> lines = row.labels[column];
+    for (std::string& line : lines) line = cut_text(line, geometry.tile_cols, geometry.text);
+    draw_lines(sheet, top + geometry.tile_rows + kLabelGap, left, lines, geometry.text, kInk);
   }
 }
 
@@ -86,32 +107,31 @@ SheetGeometry sheet_geometry(const Sheet& sheet) {
     geometry.column_lefts.push_back(right);
     right += geometry.tile_cols;
   }
-  geometry.text_factor = caption_factor(sheet, geometry.tile_cols);
+  geometry.text = caption_size(sheet, geometry.tile_cols);
   // A sheet of one narrow column still has room for its title.
   const int64_t text_room = std::max<int64_t>(right - kMargin, 240);
   geometry.cols = text_room + 2 * kMargin;
 
-  geometry.title_lines = wrap_text(sheet.title, text_room, kTitleFactor);
-  geometry.note_lines = wrap_text(sheet.note, text_room, geometry.text_factor);
+  geometry.title_lines = wrap_text(sheet.title, text_room, kTitleSize);
+  geometry.note_lines = wrap_text(sheet.note, text_room, geometry.text);
   int64_t caption_rows = 0;
   for (const SheetColumn& column : sheet.columns) {
     geometry.caption_lines.push_back(
-        wrap_text(column.caption, std::max<int64_t>(geometry.tile_cols, 1), geometry.text_factor));
-    caption_rows =
-        std::max(caption_rows, block_rows(geometry.caption_lines.back(), geometry.text_factor));
+        wrap_text(column.caption, std::max<int64_t>(geometry.tile_cols, 1), geometry.text));
+    caption_rows = std::max(caption_rows, block_rows(geometry.caption_lines.back(), geometry.text));
   }
 
   geometry.title_top = kMargin;
   geometry.caption_top =
-      geometry.title_top + block_and_gap(block_rows(geometry.title_lines, kTitleFactor));
+      geometry.title_top + block_and_gap(block_rows(geometry.title_lines, kTitleSize));
   int64_t bottom = geometry.caption_top + block_and_gap(caption_rows);
   for (size_t row = 0; row < sheet.rows.size(); ++row) {
     if (row > 0) bottom += kGap;
     geometry.row_tops.push_back(bottom);
-    bottom += geometry.tile_rows;
+    bottom += geometry.tile_rows + label_rows(sheet.rows[row], geometry.text);
   }
   geometry.note_top = bottom + kTextGap + kGap;
-  const int64_t note_rows = block_rows(geometry.note_lines, geometry.text_factor);
+  const int64_t note_rows = block_rows(geometry.note_lines, geometry.text);
   geometry.rows = (note_rows == 0 ? bottom : geometry.note_top + note_rows) + kMargin;
   return geometry;
 }
@@ -119,20 +139,15 @@ SheetGeometry sheet_geometry(const Sheet& sheet) {
 image::Image make_sheet(const Sheet& sheet) {
   const SheetGeometry geometry = sheet_geometry(sheet);
   image::Image out = blank(geometry.rows, geometry.cols);
-  draw_lines(out, geometry.title_top, kMargin, geometry.title_lines, kTitleFactor, kInk);
+  draw_lines(out, geometry.title_top, kMargin, geometry.title_lines, kTitleSize, kInk);
   for (size_t column = 0; column < sheet.columns.size(); ++column) {
     draw_lines(out, geometry.caption_top, geometry.column_lefts[column],
-               geometry.caption_lines[column], geometry.text_factor, kSoftInk);
+               geometry.caption_lines[column], geometry.text, kSoftInk);
   }
   for (size_t row = 0; row < sheet.rows.size(); ++row) {
-    for (size_t column = 0; column < sheet.rows[row].tiles.size(); ++column) {
-      const image::Image& tile = sheet.rows[row].tiles[column];
-      if (tile.pixels.empty()) continue;
-      paste(out, enlarge(tile, geometry.scale), geometry.row_tops[row],
-            geometry.column_lefts[column]);
-    }
+    draw_row(out, sheet.rows[row], geometry.row_tops[row], geometry);
   }
-  draw_lines(out, geometry.note_top, kMargin, geometry.note_lines, geometry.text_factor, kSoftInk);
+  draw_lines(out, geometry.note_top, kMargin, geometry.note_lines, geometry.text, kSoftInk);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fcm/image/image.h"
+#include "fcm/viz/font.h"
 
 namespace fcm::viz {
 
@@ -18,6 +19,8 @@ struct SheetColumn {
 // missing at the end of a row.
 struct SheetRow {
   std::vector<image::Image> tiles;
+  // Lines under each tile, cut where they are wider; may be missing, too.
+  std::vector<std::vector<std::string>> labels = {};
 };
 
 struct Sheet {
@@ -32,7 +35,7 @@ struct Sheet {
 struct SheetGeometry {
   int64_t rows = 0, cols = 0;            // of the whole sheet
   int64_t scale = 1;                     // of tiles
-  int64_t text_factor = 1;               // of captions and the note
+  TextSize text = TextSize::kSmall;      // of captions, labels and the note
   int64_t tile_rows = 0, tile_cols = 0;  // of a place: the largest tile, scaled
   int64_t title_top = 0, caption_top = 0, note_top = 0;
   std::vector<int64_t> row_tops, column_lefts;

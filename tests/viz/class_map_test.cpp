@@ -82,7 +82,7 @@ TEST(ClassMap, AnyPictureGetsRoomForItsLegend) {
     EXPECT_GE(out.cols, 180) << rows << " x " << cols;
     EXPECT_GE(std::max(out.rows, out.cols), 400) << rows << " x " << cols;
     EXPECT_LE(out.rows * out.cols, 4 * std::max(400 * 400, rows * cols)) << rows << " x " << cols;
-    EXPECT_GT(test::count(out, kInk), 100);  // names
+    EXPECT_GT(test::count(out, kInk), 20);  // the middle of strokes of names
   }
 }
 

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "fcm/viz/class_colours.h"
+#include "fcm/viz/font.h"
+#include "fcm/viz/label_places.h"
 #include "tests/viz/pixels.h"
 
 namespace fcm::viz {
@@ -71,6 +74,80 @@ TEST(DrawObjects, NamesDoNotCoverEachOtherWhereThereIsRoom) {
   EXPECT_GT(test::count(two, colours[1]), 300);
   // The first one is whole but for the stretch of its box that the second name lies on.
   EXPECT_GT(test::count(two, colours[0]), test::count(one, colours[0]) - 300);
+}
+
+// Plates of the object's colour, the letters in black or white on them, and nothing outside.
+TEST(DrawObjects, NamesStayOnTheirPlates) {
+  ShownObject object = object_at(200, 300, 500, 550);
+  constexpr TextSize kSize = TextSize::kMedium;
+  ASSERT_EQ(text_size_for(800), kSize);
+  for (const std::string& name : {std::string("person"), std::string("j\u00c5\u1ea4g \u0416"),
+                                  std::string("\xff"), std::string(300, 'W')}) {
+    object.name = name;
+    object.score.reset();
+    const image::Image out = draw_objects(grey_picture(600, 800), {object});
+    const int64_t edge = text_unit(kSize);
+    const std::string shown = cut_text(name, 800 - 2 * edge, kSize);
+    const image::Box box{300, 200, 250, 300};
+    const image::Box plate = place_labels(
+        {box}, {{line_rows(kSize), text_cols(shown, kSize) + 2 * edge}}, {600, 800})[0];
+    const auto is_in = [](const image::Box& outer, int64_t row, int64_t col, int64_t margin) {
+      return row >= outer.top + margin && row < outer.top + outer.rows - margin &&
+             col >= outer.left + margin && col < outer.left + outer.cols - margin;
+    };
+    const Colour colour = class_colours(1)[0];
+    int64_t letters = 0;
+    for (int64_t row = 0; row < out.rows; ++row) {
+      for (int64_t col = 0; col < out.cols; ++col) {
+        const Colour found = test::pixel(out, row, col);
+        if (is_in(plate, row, col, 0)) {
+          const bool at_the_side = col < plate.left + edge || col >= plate.left + plate.cols - edge;
+          if (at_the_side) {
+            ASSERT_EQ(found, colour) << name << " " << row << " " << col;
+          }
+          letters += found != colour;
+        } else if (!is_in(box, row, col, 0) || is_in(box, row, col, 2)) {
+          ASSERT_EQ(found, (Colour{100, 100, 100})) << name << " " << row << " " << col;
+        }
+      }
+    }
+    EXPECT_GT(letters, 20) << name;
+  }
+}
+
+TEST(DrawObjects, ALabelThatStandsApartHasALineToItsBox) {
+  // So many objects in one place that names have to stand elsewhere.
+  const image::Box box{280, 380, 40, 40};
+  const std::vector<ShownObject> many(30, object_at(380, 280, 420, 320));
+  const image::Image out = draw_objects(grey_picture(600, 800), many);
+  constexpr TextSize kSize = TextSize::kMedium;
+  const FittedSize plate{line_rows(kSize), text_cols("person 88%", kSize) + 2 * text_unit(kSize)};
+  const std::vector<image::Box> places =
+      place_labels(std::vector(30, box), std::vector(30, plate), {600, 800});
+  const auto is_in = [](const image::Box& one, int64_t row, int64_t col) {
+    return row >= one.top && row < one.top + one.rows && col >= one.left &&
+           col < one.left + one.cols;
+  };
+  int64_t between = 0;  // pixels of lines from the middle of a plate to the box, on bare ground
+  for (const image::Box& place : places) {
+    const int64_t row = place.top + place.rows / 2, col = place.left + place.cols / 2;
+    const int64_t to_row = std::clamp<int64_t>(row, box.top, box.top + box.rows - 1);
+    const int64_t to_col = std::clamp<int64_t>(col, box.left, box.left + box.cols - 1);
+    constexpr int64_t kSteps = 1000;
+    for (int64_t i = 0; i < kSteps; ++i) {
+      const int64_t r = row + (to_row - row) * i / kSteps, c = col + (to_col - col) * i / kSteps;
+      if (is_in(box, r, c) ||
+          std::ranges::any_of(places, [&](const image::Box& one) { return is_in(one, r, c); })) {
+        continue;
+      }
+      ++between;
+      const bool bare = test::pixel(out, r, c) == Colour{100, 100, 100} &&
+                        test::pixel(out, r, c + 1) == Colour{100, 100, 100} &&
+                        test::pixel(out, r + 1, c) == Colour{100, 100, 100};
+      EXPECT_FALSE(bare) << r << " " << c;
+    }
+  }
+  EXPECT_GT(between, 50);
 }
 
 TEST(DrawObjects, TakesBoxesThatLeaveThePictureOrAreEmpty) {

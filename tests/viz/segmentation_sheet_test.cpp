@@ -38,9 +38,10 @@ TEST(SegmentationSheet, ShowsPictureTruthAndPrediction) {
   };
   EXPECT_LT(left_of(kPicture), left_of(kTruth));
   EXPECT_LT(left_of(kTruth), left_of(kGuess));
-  EXPECT_EQ(test::count(out, kPalette[0]), 14 * 14);  // swatches of the classes that occur
+  const int64_t side = capital_rows(TextSize::kMedium);
+  EXPECT_EQ(test::count(out, kPalette[0]), side * side);  // swatches of the classes that occur
   EXPECT_EQ(test::count(out, kPalette[1]), 0);
-  EXPECT_EQ(test::count(out, kPalette[2]), 14 * 14);
+  EXPECT_EQ(test::count(out, kPalette[2]), side * side);
 }
 
 TEST(SegmentationSheet, FitsPicturesOfAllSizes) {

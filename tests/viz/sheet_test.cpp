@@ -82,47 +82,60 @@ TEST(Sheet, ChoosesTheLeastWholeScale) {
   EXPECT_EQ(scale_of(1), 112);
 }
 
+// Pixels of a box that are not the ground.
+int64_t ink_in(const image::Image& out, int64_t top, int64_t left, int64_t rows, int64_t cols) {
+  int64_t ink = 0;
+  for (int64_t row = top; row < top + rows; ++row) {
+    for (int64_t col = left; col < left + cols; ++col) ink += pixel(out, row, col) != kNearlyWhite;
+  }
+  return ink;
+}
+
+// As many as text of that colour has.
+int64_t ink_of(const std::string& text, TextSize size, Colour colour) {
+  image::Image alone = blank(line_rows(size), text_cols(text, size));
+  draw_text(alone, 0, 0, text, size, colour);
+  return ink_in(alone, 0, 0, alone.rows, alone.cols);
+}
+
 TEST(Sheet, WritesTextWhereTheGeometrySays) {
   Sheet sheet{
       "A title", {{"one", false}, {"two", false}}, {{{small(1, 7), small(1, 9)}}}, "note", 40};
+  sheet.rows[0].labels = {{"x", "yy"}, {"a label that is far wider than its tile"}};
   const SheetGeometry geometry = sheet_geometry(sheet);
   const image::Image out = make_sheet(sheet);
-  EXPECT_EQ(geometry.text_factor, 2);
-  EXPECT_LE(geometry.title_top + kLineRows * 2, geometry.caption_top);
-  EXPECT_LE(geometry.caption_top + kLineRows * 2, geometry.row_tops[0]);
-  EXPECT_LE(geometry.row_tops[0] + geometry.tile_rows, geometry.note_top);
-  EXPECT_LE(geometry.note_top + kLineRows * 2, geometry.rows);
-  const auto ink_in = [&](int64_t top, int64_t left, int64_t rows, int64_t cols) {
-    int64_t ink = 0;
-    for (int64_t row = top; row < top + rows; ++row) {
-      for (int64_t col = left; col < left + cols; ++col)
-        ink += pixel(out, row, col) != kNearlyWhite;
-    }
-    return ink;
-  };
-  const auto dots_of = [](const std::string& text) {
-    int64_t dots = 0;
-    for (const char character : text) {
-      for (const uint8_t row : glyph(character)) dots += __builtin_popcount(row);
-    }
-    return dots * 4;  // at twice the size
-  };
-  EXPECT_EQ(ink_in(geometry.title_top, 0, kLineRows * 2, out.cols), dots_of("A title"));
+  constexpr TextSize kText = TextSize::kMedium;
+  const int64_t line = line_rows(kText);
+  ASSERT_EQ(geometry.text, kText);
+  EXPECT_LE(geometry.title_top + line, geometry.caption_top);
+  EXPECT_LE(geometry.caption_top + line, geometry.row_tops[0]);
+  const int64_t labels = geometry.row_tops[0] + geometry.tile_rows;
+  EXPECT_LE(labels + 2 * line, geometry.note_top);
+  EXPECT_LE(geometry.note_top + line, geometry.rows);
+  EXPECT_EQ(ink_in(out, geometry.title_top, 0, line, out.cols), ink_of("A title", kText, kInk));
   for (size_t column = 0; column < 2; ++column) {
-    EXPECT_EQ(ink_in(geometry.caption_top, geometry.column_lefts[column], kLineRows * 2,
-                     geometry.tile_cols),
-              dots_of(sheet.columns[column].caption));
+    EXPECT_EQ(
+        ink_in(out, geometry.caption_top, geometry.column_lefts[column], line, geometry.tile_cols),
+        ink_of(sheet.columns[column].caption, kText, kSoftInk));
   }
-  EXPECT_EQ(ink_in(geometry.note_top, 0, kLineRows * 2, out.cols), dots_of("note"));
+  EXPECT_EQ(ink_in(out, geometry.note_top, 0, line, out.cols), ink_of("note", kText, kSoftInk));
+  EXPECT_EQ(
+      ink_in(out, labels, geometry.column_lefts[0], geometry.note_top - labels, geometry.tile_cols),
+      ink_of("x", kText, kInk) + ink_of("yy", kText, kInk));
+  const std::string cut = cut_text(sheet.rows[0].labels[1][0], geometry.tile_cols, kText);
+  EXPECT_EQ(ink_in(out, labels, geometry.column_lefts[1], geometry.note_top - labels,
+                   out.cols - geometry.column_lefts[1]),
+            ink_of(cut, kText, kInk));
+  EXPECT_TRUE(cut.ends_with("…"));
 }
 
 TEST(Sheet, LongCaptionsStayOverTheirColumns) {
-  Sheet sheet{"", {{"reconstruction of everything", false}}, {{{small(1, 7)}}}, "", 20};
+  Sheet sheet{"", {{"reconstruction of everything", false}}, {{{small(1, 7)}}}, "", 30};
   const SheetGeometry geometry = sheet_geometry(sheet);
-  EXPECT_EQ(geometry.text_factor, 1);
+  EXPECT_EQ(geometry.text, TextSize::kSmall);
   EXPECT_GT(geometry.caption_lines[0].size(), 1u);
   for (const std::string& line : geometry.caption_lines[0]) {
-    EXPECT_LE(text_cols(line, 1), geometry.tile_cols);
+    EXPECT_LE(text_cols(line, geometry.text), geometry.tile_cols);
   }
 }
 
