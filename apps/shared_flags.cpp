@@ -90,8 +90,8 @@ void add_weights(Flags& flags, tasks::CheckpointRequest& checkpoint) {
   add_allow_missing(flags, checkpoint.allow_missing);
 }
 
-void add_teachers(Flags& flags, tasks::TeacherFiles& files) {
-  flags.add_repeated(
+Flag add_teachers(Flags& flags, tasks::TeacherFiles& files) {
+  return flags.add_repeated(
       "--teacher", [&files](const std::string& word) { take_teacher(files, word); },
       [&files] { return teachers_text(files); }, "clip|dino=FILE",
       "Published weights of a tower that the recipe's targets name; may be repeated");

@@ -31,7 +31,7 @@ Flag add_allow_missing(Flags& flags, std::vector<std::string>& patterns);
 void add_weights(Flags& flags, tasks::CheckpointRequest& checkpoint);
 
 // --teacher clip=FILE, dino=FILE.
-void add_teachers(Flags& flags, tasks::TeacherFiles& files);
+Flag add_teachers(Flags& flags, tasks::TeacherFiles& files);
 
 // --device and --threads.
 void add_machine(Flags& flags, tasks::Machine& machine);

@@ -1,37 +1,84 @@
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/commands.h"
 #include "apps/shared_flags.h"
+#include "fcm/base/error.h"
 
 namespace fcm::apps::commands {
+namespace {
+
+std::optional<int64_t> whole_number(std::string_view text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+tasks::PatchPlace patch_of(const std::string& word) {
+  const size_t comma = word.find(',');
+  const auto row = whole_number(std::string_view(word).substr(0, comma));
+  const auto col = comma == std::string::npos
+                       ? std::nullopt
+                       : whole_number(std::string_view(word).substr(comma + 1));
+  if (!row || !col) {
+    fail(ExitCode::kUsage,
+         "--patch {} is no patch: wanted its row and column, counted from 0, like 7,7", word);
+  }
+  return {*row, *col};
+}
+
+std::string text_of(const std::vector<tasks::PatchPlace>& patches) {
+  std::string text;
+  for (const auto& [row, col] : patches) text += fmt::format(" {},{}", row, col);
+  return text.empty() ? text : text.substr(1);
+}
+
+}  // namespace
 
 Action visualize(Flags& flags) {
   struct Arguments {
-    tasks::CheckpointRequest checkpoint;
-    tasks::TeacherFiles teachers;
-    std::vector<std::string> images;
-    std::filesystem::path out;
+    tasks::VisualizeRequest request;
     int64_t seed = 0;
-    bool overwrite = false;
-    tasks::Machine machine;
   };
   const auto arguments = std::make_shared<Arguments>();
+  tasks::VisualizeRequest& request = arguments->request;
   flags.describe(
-      "A sheet of masked and reconstructed pictures",
+      "A sheet of pictures: reconstructions, features, attention or neighbours",
       "Example:\n  fastconvmae visualize --checkpoint runs/demo --images a.png b.jpg --out "
-      "sheet.png");
-  add_weights(flags, arguments->checkpoint);
-  add_teachers(flags, arguments->teachers);
-  flags.add_words("--images", arguments->images, "FILE", "Pictures (JPEG, PNG or WebP)").required();
-  flags.add("--out", arguments->out, "FILE", "The sheet, a PNG file").required();
-  flags.add("--seed", arguments->seed, {0, 9'000'000'000'000'000}, "Chooses the views");
-  add_overwrite(flags, arguments->overwrite, "Replace a PNG at --out");
-  add_machine(flags, arguments->machine);
-  return [arguments](const Output& output) {
-    tasks::visualize(arguments->checkpoint, arguments->images, arguments->teachers, arguments->out,
-                     static_cast<uint64_t>(arguments->seed), arguments->machine, output.reporter,
-                     arguments->overwrite);
-    return output.print({{"out", arguments->out.string()}});
+      "sheet.png\n  fastconvmae visualize --what neighbours --checkpoint runs/demo --data "
+      "fashion-mnist --out nearest.png");
+  flags.add_choice("--what", request.what, {"reconstruction", "pca", "attention", "neighbours"},
+                   "reconstruction: what is made of parts of a picture; pca: tokens as colours; "
+                   "attention: where the last block looks; neighbours: the nearest pictures of a "
+                   "set");
+  add_weights(flags, request.checkpoint);
+  flags.add_words("--images", request.images, "FILE", "Pictures (JPEG, PNG or WebP)");
+  flags.add("--out", request.out, "FILE", "The sheet, a PNG file").required();
+  const Flag seed = flags.add("--seed", arguments->seed, {0, 9'000'000'000'000'000},
+                              "Of reconstruction: chooses the views");
+  const Flag teachers = add_teachers(flags, request.teachers);
+  const Flag patches = flags.add_repeated(
+      "--patch", [&request](const std::string& word) { request.patches.push_back(patch_of(word)); },
+      [&request] { return text_of(request.patches); }, "ROW,COL",
+      "Of attention: a patch that asks, its row and column from 0; may be repeated");
+  const Flag data = flags.add("--data", request.data, "DATA",
+                              "Of neighbours: the set, of which the training pictures are "
+                              "searched; without --images some of the others are asked about");
+  const Flag k = flags.add("--k", request.k, {1, 20}, "Of neighbours: how many are shown");
+  add_overwrite(flags, request.overwrite, "Replace a PNG at --out");
+  add_machine(flags, request.machine);
+  return [=](const Output& output) {
+    tasks::VisualizeRequest& wanted = arguments->request;
+    wanted.seed = static_cast<uint64_t>(arguments->seed);
+    const auto of = [&](const char* what, const std::vector<Flag>& those) {
+      if (wanted.what == what) return;
+      refuse(those, fmt::format("belongs to --what {}, and this is --what {}", what, wanted.what));
+    };
+    of("reconstruction", {seed, teachers});
+    of("attention", {patches});
+    of("neighbours", {data, k});
+    return output.print(tasks::visualize(wanted, output.reporter));
   };
 }
 

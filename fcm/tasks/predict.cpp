@@ -137,6 +137,7 @@ image::Image read_picture(const fs::path& file, bool turn_upright) {
 json predict_one(Predictor& predictor, const fs::path& file, const PredictRequest& request,
                  const std::string& name) {
   const image::Image picture = read_picture(file, predictor.turns_upright());
+  make_folders(request.out, ExitCode::kUsage);  // not before there is something to write
   json entry = {{"file", file.string()}, {"width", picture.cols}, {"height", picture.rows}};
   entry.update(predictor.answer(picture, request.out, name));
   return entry;
@@ -154,7 +155,6 @@ json predict(const PredictRequest& request, Reporter& reporter) {
   const std::unique_ptr<Predictor> predictor = make_predictor(
       std::move(checkpoint), request.checkpoint.set, reporter, device_of(request.machine));
   const ops::ReferenceOps reference(predictor->recipe().debug.reference_ops);
-  make_folders(request.out, ExitCode::kUsage);
   json list = json::array();
   Progress progress(reporter, "", std::ssize(files));
   for (size_t i = 0; i < files.size(); ++i) {

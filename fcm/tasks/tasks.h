@@ -153,13 +153,36 @@ struct PredictRequest {
 // else is in the way, Error(kData) where no picture can be read.
 nlohmann::json predict(const PredictRequest& request, Reporter& reporter);
 
-// A sheet of pictures: what each view saw and what was made of it; for targets that are features,
-// their three principal components beside those of the prediction. Written to `out` as PNG; a PNG
-// that is there is replaced with `overwrite` alone. Throws Error(kCheckpoint) for weights without a
-// decoder, or without a teacher's file, Error(kUsage) where something is in the way.
-void visualize(const CheckpointRequest& checkpoint, const std::vector<std::string>& images,
-               const TeacherFiles& teachers, const std::filesystem::path& out, uint64_t seed,
-               Machine machine, Reporter& reporter, bool overwrite = false);
+// A patch of a picture, counted from 0.
+struct PatchPlace {
+  int64_t row = 0, col = 0;
+};
+
+struct VisualizeRequest {
+  CheckpointRequest checkpoint;
+  std::string what = "reconstruction";  // or pca, attention, neighbours
+  std::vector<std::string> images;      // files
+  std::filesystem::path out;            // a PNG
+  bool overwrite = false;               // of a PNG there
+  Machine machine;
+  // Of reconstruction: what chooses the views, and the towers of targets that are features.
+  uint64_t seed = 0;
+  TeacherFiles teachers = {};
+  std::vector<PatchPlace> patches = {};  // of attention: whose; empty: three
+  // Of neighbours: the set, its training pictures, and how many are shown. Without `images` some of
+  // its validation pictures are asked about.
+  std::string data = {};
+  int64_t k = 5;
+};
+
+// A sheet of pictures. "reconstruction": what each view saw and what was made of it; for targets
+// that are features, their three principal components beside those of the prediction. "pca": the
+// tokens of any encoder as colours. "attention": where the last block of a conv_vit or a vit looks.
+// "neighbours": the nearest pictures of a set by features, which also stand in the result, as
+// neighbour_sheet.h says. Returns {"out", "what"} and that. Throws Error(kCheckpoint) for weights
+// without what is to be shown (a decoder, a teacher's file), Error(kUsage) where something is in
+// the way.
+nlohmann::json visualize(const VisualizeRequest& request, Reporter& reporter);
 
 // Writes run_dir/report.html.
 void report(const std::filesystem::path& run_dir, Reporter& reporter);

@@ -1,14 +1,20 @@
-// Sheets of masks and reconstructions of any pictures.
+// Sheets of what a network makes of any pictures.
 #include <fmt/format.h>
+
+#include <utility>
 
 #include "fcm/base/error.h"
 #include "fcm/base/file.h"
 #include "fcm/interop/load_any.h"
+#include "fcm/tasks/data.h"
+#include "fcm/tasks/encoder_sheets.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/neighbour_sheet.h"
 #include "fcm/tasks/output_file.h"
 #include "fcm/tasks/reconstruct.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/tasks/teachers.h"
+#include "fcm/tasks/trained_encoder.h"
 #include "fcm/tasks/trained_model.h"
 #include "fcm/train/state.h"
 
@@ -29,36 +35,101 @@ std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
   return teachers;
 }
 
-}  // namespace
-
-void visualize(const CheckpointRequest& checkpoint, const std::vector<std::string>& images,
-               const TeacherFiles& files, const std::filesystem::path& out, uint64_t seed,
-               Machine machine, Reporter& reporter, bool overwrite) {
-  refuse_other_ending(out, {".png"});
-  set_up_machine(machine);
-  std::vector<std::filesystem::path> reads(images.begin(), images.end());
-  reads.push_back(checkpoint.path);
-  refuse_to_replace(out, FileKind::kPng, overwrite, reads);
-  const TrainedModel trained =
-      load_trained_model(checkpoint, Needs::kPictures, reporter, device_of(machine));
-  const std::unique_ptr<targets::Teachers> teachers = teachers_of(trained, files);
-  std::vector<image::Image> pictures;
+std::vector<NamedPicture> read_pictures(const std::vector<std::string>& images, int64_t channels) {
+  std::vector<NamedPicture> pictures;
   for (const std::string& path : images) {
     const std::string bytes = read_file(path, ExitCode::kData);
     const std::span<const uint8_t> span(reinterpret_cast<const uint8_t*>(bytes.data()),
                                         bytes.size());
     try {
       pictures.push_back(
-          fit_to_recipe(image::decode(span, trained.recipe.data.channels), trained.recipe));
+          {std::filesystem::path(path).filename().string(), image::decode(span, channels)});
     } catch (const Error& error) {
       fail(error.code(), "{}: {}", path, error.what());
     }
   }
-  if (pictures.empty()) fail(ExitCode::kUsage, "--images names no picture");
-  image::write_png(
-      out, reconstruction_sheet(*trained.model, teachers.get(), trained.recipe, pictures, seed,
-                                fmt::format("{}, step {}", trained.recipe.row.name, trained.step)));
-  reporter.info(fmt::format("wrote {}", out.string()));
+  return pictures;
+}
+
+image::Image reconstructions(const VisualizeRequest& request, Reporter& reporter) {
+  const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kPictures, reporter,
+                                                  device_of(request.machine));
+  const std::unique_ptr<targets::Teachers> teachers = teachers_of(trained, request.teachers);
+  std::vector<image::Image> pictures;
+  for (NamedPicture& one : read_pictures(request.images, trained.recipe.data.channels)) {
+    pictures.push_back(fit_to_recipe(one.picture, trained.recipe));
+  }
+  return reconstruction_sheet(*trained.model, teachers.get(), trained.recipe, pictures,
+                              request.seed,
+                              fmt::format("{}, step {}", trained.recipe.row.name, trained.step));
+}
+
+image::Image components(const VisualizeRequest& request, Reporter& reporter) {
+  const TrainedEncoder encoder =
+      load_trained_encoder(request.checkpoint, reporter, device_of(request.machine));
+  return pca_sheet(encoder, read_pictures(request.images, encoder.recipe.data.channels));
+}
+
+image::Image attention(const VisualizeRequest& request, Reporter& reporter) {
+  const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
+                                                  device_of(request.machine));
+  return attention_sheet(trained, read_pictures(request.images, trained.recipe.data.channels),
+                         request.patches);
+}
+
+Neighbours neighbours(const VisualizeRequest& request, int64_t threads, Reporter& reporter) {
+  if (request.data.empty()) {
+    fail(ExitCode::kUsage, "--what neighbours looks for them in a set: name it with --data");
+  }
+  const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
+                                                  device_of(request.machine));
+  const int64_t channels = trained.recipe.data.channels;
+  NeighbourRequest wanted;
+  wanted.bank = with_optional_labels(
+      open_pictures(request.data, loader::Split::kTrain, request.machine, reporter));
+  wanted.k = request.k;
+  wanted.threads = threads;
+  if (request.images.empty()) {
+    const auto asked = with_optional_labels(
+        open_pictures(request.data, loader::Split::kVal, request.machine, reporter));
+    wanted.queries = some_pictures(*asked, channels, wanted.query_classes);
+  } else {
+    wanted.queries = read_pictures(request.images, channels);
+    wanted.query_classes.resize(wanted.queries.size());
+  }
+  return find_neighbours(trained, wanted, reporter);
+}
+
+}  // namespace
+
+nlohmann::json visualize(const VisualizeRequest& request, Reporter& reporter) {
+  refuse_other_ending(request.out, {".png"});
+  const int64_t threads = set_up_machine(request.machine);
+  std::vector<std::filesystem::path> reads(request.images.begin(), request.images.end());
+  reads.push_back(request.checkpoint.path);
+  refuse_to_replace(request.out, FileKind::kPng, request.overwrite, reads);
+  const std::string& what = request.what;
+  if (request.images.empty() && what != "neighbours") {
+    fail(ExitCode::kUsage, "--images names no picture");
+  }
+  nlohmann::json result = {{"out", request.out.string()}, {"what", what}};
+  image::Image sheet;
+  if (what == "reconstruction") {
+    sheet = reconstructions(request, reporter);
+  } else if (what == "pca") {
+    sheet = components(request, reporter);
+  } else if (what == "attention") {
+    sheet = attention(request, reporter);
+  } else if (what == "neighbours") {
+    Neighbours found = neighbours(request, threads, reporter);
+    sheet = std::move(found.sheet);
+    result.update(found.list);
+  } else {
+    fail(ExitCode::kUsage, "--what {}: wanted reconstruction, pca, attention or neighbours", what);
+  }
+  image::write_png(request.out, sheet);
+  reporter.info(fmt::format("wrote {}", request.out.string()));
+  return result;
 }
 
 }  // namespace fcm::tasks

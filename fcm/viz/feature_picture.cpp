@@ -30,7 +30,10 @@ std::vector<double> strongest(const std::vector<double>& x_LD, size_t dim) {
     axis.assign(row.begin(), row.end());
   }
   if (longest < 1e-12) return std::vector<double>(dim);
-  for (int iteration = 0; iteration < 60; ++iteration) {
+  constexpr int kMostIterations = 1000;
+  constexpr double kStill = 1e-6;  // of a step of the axis, whose length is 1
+  double step = 1;
+  for (int iteration = 0; iteration < kMostIterations && step > kStill; ++iteration) {
     std::vector<double> next(dim);
     for (size_t start = 0; start < x.size(); start += dim) {
       const auto row = x.subspan(start, dim);
@@ -38,7 +41,12 @@ std::vector<double> strongest(const std::vector<double>& x_LD, size_t dim) {
       for (size_t d = 0; d < dim; ++d) next[d] += along * row[d];
     }
     const double size = length(next);
-    for (size_t d = 0; d < dim; ++d) axis[d] = next[d] / size;
+    step = 0;
+    for (size_t d = 0; d < dim; ++d) {
+      step += std::pow(next[d] / size - axis[d], 2);
+      axis[d] = next[d] / size;
+    }
+    step = std::sqrt(step);
   }
   const auto largest = std::max_element(
       axis.begin(), axis.end(), [](double a, double b) { return std::abs(a) < std::abs(b); });
@@ -82,6 +90,29 @@ Components principal_components(std::span<const float> values_LD, int64_t patche
     components.high[component] = high;
   }
   return components;
+}
+
+void leave_out_ends(Components& components, std::span<const float> values_LD, double share) {
+  const size_t dim = components.mean_D.size();
+  require(!values_LD.empty() && values_LD.size() % dim == 0 && share >= 0 && share < 0.5,
+          "{} features of width {}, of which a share of {} is left out", values_LD.size(), dim,
+          share);
+  const std::vector<double> x = centred(values_LD, components.mean_D);
+  std::vector<double> along(x.size() / dim);
+  const auto at = [&](double place) {
+    const auto index = std::llround(place * static_cast<double>(along.size() - 1));
+    std::nth_element(along.begin(), along.begin() + index, along.end());
+    return static_cast<float>(along[static_cast<size_t>(index)]);
+  };
+  for (size_t component = 0; component < 3; ++component) {
+    const std::vector<float>& axis_D = components.axes_D[component];
+    const std::vector<double> axis(axis_D.begin(), axis_D.end());
+    for (size_t patch = 0; patch < along.size(); ++patch) {
+      along[patch] = dot(std::span(x).subspan(patch * dim, dim), axis);
+    }
+    components.low[component] = at(share);
+    components.high[component] = at(1 - share);
+  }
 }
 
 image::Image components_picture(const Components& components, std::span<const float> values_LD,

@@ -19,6 +19,10 @@ struct Components {
 };
 Components principal_components(std::span<const float> values_LD, int64_t patches);
 
+// Has the range of each component leave out a share of the projections of `values_LD` at either
+// end, of 0 to 1/2: a few patches that stand out would leave the others one colour.
+void leave_out_ends(Components& components, std::span<const float> values_LD, double share);
+
 // Projections as red, green and blue, from `low` to `high`, one patch a square of side x side
 // pixels. Patches for which shown_L is 0 are grey; an empty shown_L shows all.
 image::Image components_picture(const Components& components, std::span<const float> values_LD,

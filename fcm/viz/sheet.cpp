@@ -15,7 +15,9 @@ constexpr int64_t kGap = 4;
 constexpr int64_t kColumnGroupGap = 14;
 constexpr int64_t kTextGap = 8;  // between a block of text and what follows it
 constexpr int64_t kWantedCols = 112;
-constexpr int64_t kLabelGap = 2;  // between a tile and the lines under it
+constexpr int64_t kLabelGap = 2;    // between a tile and the lines under it
+constexpr int64_t kCaptionGap = 6;  // between captions of neighbouring columns, at least
+constexpr TextSize kLabelSize = TextSize::kSmall;  // of file names, which are long
 constexpr TextSize kTitleSize = TextSize::kMedium;
 
 void check(const image::Image& tile) {
@@ -26,13 +28,16 @@ void check(const image::Image& tile) {
           tile.pixels.size());
 }
 
+int64_t caption_cols(int64_t tile_cols) { return std::max<int64_t>(tile_cols - kCaptionGap, 1); }
+
 // Captions are larger where every word of them fits over its column.
 TextSize caption_size(const Sheet& sheet, int64_t tile_cols) {
   for (const SheetColumn& column : sheet.columns) {
     std::string_view left = column.caption;
     while (!left.empty()) {
       const size_t end = std::min(left.find(' '), left.size());
-      if (text_cols(left.substr(0, end), TextSize::kMedium) > tile_cols) return TextSize::kSmall;
+      if (text_cols(left.substr(0, end), TextSize::kMedium) > caption_cols(tile_cols))
+        return TextSize::kSmall;
       left.remove_prefix(std::min(end + 1, left.size()));
     }
   }
@@ -67,10 +72,10 @@ int64_t block_rows(const std::vector<std::string>& lines, TextSize size) {
 int64_t block_and_gap(int64_t rows) { return rows == 0 ? 0 : rows + kTextGap; }
 
 // Space that the lines under the tiles of a row take.
-int64_t label_rows(const SheetRow& row, TextSize size) {
+int64_t label_rows(const SheetRow& row) {
   int64_t rows = 0;
   for (const std::vector<std::string>& lines : row.labels) {
-    rows = std::max(rows, block_rows(lines, size));
+    rows = std::max(rows, block_rows(lines, kLabelSize));
   }
   return rows == 0 ? 0 : rows + kLabelGap;
 }
@@ -91,8 +96,8 @@ void draw_row(image::Image& sheet, const SheetRow& row, int64_t top,
     if (!tile.pixels.empty()) paste(sheet, enlarge(tile, geometry.scale), top, left);
     if (column >= row.labels.size()) continue;
     std::vector<std::string> lines = row.labels[column];
-    for (std::string& line : lines) line = cut_text(line, geometry.tile_cols, geometry.text);
-    draw_lines(sheet, top + geometry.tile_rows + kLabelGap, left, lines, geometry.text, kInk);
+    for (std::string& line : lines) line = cut_text(line, geometry.tile_cols, kLabelSize);
+    draw_lines(sheet, top + geometry.tile_rows + kLabelGap, left, lines, kLabelSize, kInk);
   }
 }
 
@@ -117,7 +122,7 @@ SheetGeometry sheet_geometry(const Sheet& sheet) {
   int64_t caption_rows = 0;
   for (const SheetColumn& column : sheet.columns) {
     geometry.caption_lines.push_back(
-        wrap_text(column.caption, std::max<int64_t>(geometry.tile_cols, 1), geometry.text));
+        wrap_text(column.caption, caption_cols(geometry.tile_cols), geometry.text));
     caption_rows = std::max(caption_rows, block_rows(geometry.caption_lines.back(), geometry.text));
   }
 
@@ -128,7 +133,7 @@ SheetGeometry sheet_geometry(const Sheet& sheet) {
   for (size_t row = 0; row < sheet.rows.size(); ++row) {
     if (row > 0) bottom += kGap;
     geometry.row_tops.push_back(bottom);
-    bottom += geometry.tile_rows + label_rows(sheet.rows[row], geometry.text);
+    bottom += geometry.tile_rows + label_rows(sheet.rows[row]);
   }
   geometry.note_top = bottom + kTextGap + kGap;
   const int64_t note_rows = block_rows(geometry.note_lines, geometry.text);

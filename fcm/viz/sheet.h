@@ -35,7 +35,7 @@ struct Sheet {
 struct SheetGeometry {
   int64_t rows = 0, cols = 0;            // of the whole sheet
   int64_t scale = 1;                     // of tiles
-  TextSize text = TextSize::kSmall;      // of captions, labels and the note
+  TextSize text = TextSize::kSmall;      // of captions and the note; labels are small
   int64_t tile_rows = 0, tile_cols = 0;  // of a place: the largest tile, scaled
   int64_t title_top = 0, caption_top = 0, note_top = 0;
   std::vector<int64_t> row_tops, column_lefts;

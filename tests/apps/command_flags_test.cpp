@@ -31,8 +31,8 @@ const std::map<std::string, std::string> kUsed = {
      "--threads"},
     {"knn", "--data --checkpoint --set --allow-missing --k --device --threads"},
     {"visualize",
-     "--checkpoint --set --allow-missing --teacher --images --out --seed --overwrite --device "
-     "--threads"},
+     "--what --checkpoint --set --allow-missing --images --out --seed --teacher --patch --data --k "
+     "--overwrite --device --threads"},
     {"predict", "--checkpoint --set --images --out --overwrite --device --threads"},
     {"report", "runs --out --overwrite"},
     {"launch", "--processes"},
@@ -85,6 +85,7 @@ std::string other_value(const FlagFacts& facts, const std::string& folder) {
                                                       {"NAME", "cpu"},
                                                       {"SECTION.KEY=VALUE", "run.seed=1"},
                                                       {"clip|dino=FILE", "clip=x"},
+                                                      {"ROW,COL", "1,2"},
                                                       {"DIR", folder + "/d"},
                                                       {"FILE", folder + "/f.npy"},
                                                       {"PATH", folder + "/p"}};

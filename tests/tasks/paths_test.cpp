@@ -162,25 +162,40 @@ json features(const char* tokens, const char* ending, const Cell& cell) {
                            : fingerprint(formats::read_safetensors(request.out).tensors)}};
 }
 
-// The pixels below the title, which says at which step the weights are.
-json visualized(const Cell& cell) {
+// The pixels below the title, which says at which step the weights are, and what there is to read.
+json visualized(const char* what, const Cell& cell) {
   SilentReporter silence;
   constexpr int64_t kTitleRows = 60;
   const fs::path out = cell.world.fresh(".png"), folder = fs::path(cell.world.data()) / "val";
-  std::vector<std::string> images;
+  tasks::VisualizeRequest request;
+  request.checkpoint.path = cell.checkpoint;
+  request.what = what;
   for (const auto& one : fs::recursive_directory_iterator(folder)) {
-    if (one.is_regular_file()) images.push_back(one.path());
+    if (one.is_regular_file()) request.images.push_back(one.path());
   }
-  std::sort(images.begin(), images.end());
-  images.resize(2);
-  tasks::visualize({cell.checkpoint, {}, {}}, images, {}, out, 3, kMachine, silence);
+  std::sort(request.images.begin(), request.images.end());
+  request.images.resize(2);
+  request.out = out;
+  request.seed = 3;
+  request.machine = kMachine;
+  if (request.what == "neighbours") {
+    request.images.clear();
+    request.data = cell.world.data();
+  }
+  json result = tasks::visualize(request, silence);
   const std::string png = bytes_of(out);
   const image::Image sheet =
       image::decode({reinterpret_cast<const uint8_t*>(png.data()), png.size()}, 3);
   const std::string_view pixels(reinterpret_cast<const char*>(sheet.pixels.data()),
                                 sheet.pixels.size());
-  return {{"rows", sheet.rows},
-          {"pixels", hash_of(pixels.substr(static_cast<size_t>(kTitleRows * sheet.cols * 3)))}};
+  result.erase("out");
+  result["rows"] = sheet.rows;
+  result["pixels"] = hash_of(pixels.substr(static_cast<size_t>(kTitleRows * sheet.cols * 3)));
+  return result;
+}
+
+Command visualize(const char* name, const char* what) {
+  return {name, [=](const Cell& cell) { return visualized(what, cell); }};
 }
 
 // Two steps more, in a new folder.
@@ -283,7 +298,10 @@ const std::vector<Command> kCommands = {
     {"segment", segmented, "@(run|pth|safetensors|hf)", "!(tuned_*|probe_*)"},
     {"detect", detected, "@(run|pth)", "!(tuned_*|probe_*|segmented_*)"},
     {"predict", predicted},
-    {"visualize", visualized},
+    visualize("visualize", "reconstruction"),
+    visualize("visualize_pca", "pca"),
+    visualize("visualize_attention", "attention"),
+    visualize("visualize_neighbours", "neighbours"),
     {"report",
      [](const Cell& cell) {
        SilentReporter silence;
@@ -347,6 +365,7 @@ const char* const kSegmenters = "segmented_*";
 const char* const kDetectors = "detected_*";
 const char* const kBoth = "@(segmented_*|detected_*)";
 const char* const kSwins = "@(simmim|greenmim|fast_greenmim)";
+const char* const kOfSwin = "@(simmim|greenmim|fast_greenmim|tuned_simmim|tuned_greenmim)";
 // Whose heads have no place in ViTModel and SwinModel.
 const char* const kOfToken = "@(tuned_token|tuned_simmim|tuned_greenmim)";
 const char* const kWeightsAlone = "@(safetensors|hf|encoder|timm|transformers)";
@@ -368,6 +387,9 @@ const std::vector<Refusal> kRefusals = {
     {{"visualize", "@(mixture|ema)", "@(safetensors|hf)"},
      ExitCode::kCheckpoint,
      "has no moving average of the encoder"},
+    {{"visualize_attention", kOfSwin, "*"},
+     ExitCode::kUsage,
+     "attention is shown of a conv_vit or a vit"},
     {{"report", "*", "!(run)"}, ExitCode::kUsage, "is not a run folder: it has no recipe.toml"},
     {{"resume", "*", kWeightsAlone}, ExitCode::kCheckpoint, "holds weights but no training state"},
     {{"resume", "tuned_*", "@(run|step|native|pth)"},
@@ -397,14 +419,16 @@ const std::vector<Refusal> kRefusals = {
     {{"detect", "ema", "*"}, ExitCode::kCheckpoint, "has learned from grey pictures"},
     {{"segment", kDetectors, "*"}, ExitCode::kCheckpoint, "is a detector: its encoder has tables"},
     {{"convert_detectron2", "!(detected_*)", "*"}, ExitCode::kUsage, "holds no detector; take pth"},
-    {{"@(finetune|linprobe*|knn|features_*|visualize)", kDetectors, "*"},
+    {{"@(finetune|linprobe*|knn|features_*|visualize|visualize_@(attention|neighbours))",
+      kDetectors, "*"},
      ExitCode::kCheckpoint,
      "is a detector: its encoder has tables"},
     {{"convert_@(hf|encoder|timm|transformers)", kDetectors, "*"},
      ExitCode::kUsage,
      "is a detector, whose encoder has tables"},
     {{"convert_mmseg", "!(segmented_*)", "*"}, ExitCode::kUsage, "holds no segmenter; take pth"},
-    {{"@(finetune|linprobe*|knn|features_*|visualize)", kSegmenters, "*"},
+    {{"@(finetune|linprobe*|knn|features_*|visualize|visualize_@(attention|neighbours))",
+      kSegmenters, "*"},
      ExitCode::kCheckpoint,
      "is a segmenter: its encoder has relative positions"},
     {{"convert_@(hf|encoder|timm|transformers)", kSegmenters, "*"},
@@ -415,7 +439,8 @@ const std::vector<Refusal> kRefusals = {
 // Cells that work and give something else than the run folder, for a reason that is documented.
 const std::vector<Place> kOthers = {
     // A ConvViT's encoder alone is without what fuses its first stages to the last.
-    {"@(knn|linprobe|linprobe_fast|features_mean|features_flat|convert_onnx)",
+    {"@(knn|linprobe|linprobe_fast|features_mean|features_flat|convert_onnx|visualize_pca|"
+      "visualize_neighbours)",
      "@(fast_convmae|convmae|mixture|ema)", "encoder"},
     // The decoder is not there.
     {"@(convert_native|convert_pth|convert_safetensors|convert_hf|show|diff)", kPretrained,

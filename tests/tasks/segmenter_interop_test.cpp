@@ -132,8 +132,17 @@ TEST_F(SegmenterFiles, AreRefusedWhereAnEncoderIsWanted) {
       features.out = scratch_ / "f.npy";
       tasks::write_features(features, reporter_);
     }));
-    EXPECT_TRUE(is_refused(
-        [&] { tasks::visualize(request, {"no.png"}, {}, scratch_ / "v.png", 0, {}, reporter_); }));
+    for (const char* what : {"reconstruction", "attention", "neighbours"}) {
+      EXPECT_TRUE(is_refused([&] {
+        tasks::VisualizeRequest sheet;
+        sheet.checkpoint = request;
+        sheet.what = what;
+        sheet.images = {"no.png"};
+        sheet.data = "synthetic";
+        sheet.out = scratch_ / "v.png";
+        tasks::visualize(sheet, reporter_);
+      }));
+    }
     EXPECT_EQ(run({"finetune", "--recipe", "smoke_finetune", "--checkpoint", file, "--data",
                    "synthetic", "--out", path("classifier"), "--quiet"}),
               refused);

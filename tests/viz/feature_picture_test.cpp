@@ -70,6 +70,67 @@ TEST(FeaturePicture, ConstantFeaturesGiveAnEvenPicture) {
   for (const uint8_t byte : picture.pixels) EXPECT_EQ(byte, 128);
 }
 
+// Of the rows of x [L, D] around their mean, by plain sums.
+double variance_along(const std::vector<float>& x_LD, const std::vector<double>& axis_D) {
+  const size_t dim = axis_D.size(), rows = x_LD.size() / dim;
+  std::vector<double> along(rows);
+  double mean = 0;
+  for (size_t row = 0; row < rows; ++row) {
+    for (size_t d = 0; d < dim; ++d) along[row] += x_LD[row * dim + d] * axis_D[d];
+    mean += along[row] / static_cast<double>(rows);
+  }
+  double variance = 0;
+  for (const double value : along) variance += (value - mean) * (value - mean);
+  return variance / static_cast<double>(rows);
+}
+
+// Even where two directions are nearly as strong, no direction beats the first one.
+TEST(FeaturePicture, NoDirectionIsStrongerThanTheFirst) {
+  KeyedRandom random(3, Purpose::kSynthetic, 0, 0);
+  std::vector<float> values;
+  for (int patch = 0; patch < 500; ++patch) {
+    for (const double width : {1.0, 0.98, 0.9, 0.5}) {
+      values.push_back(static_cast<float>(width * random.normal()));
+    }
+  }
+  const Components components = principal_components(values, 500);
+  const auto axis = [&](size_t i) {
+    return std::vector<double>(components.axes_D[i].begin(), components.axes_D[i].end());
+  };
+  const double first = variance_along(values, axis(0));
+  EXPECT_GT(first, variance_along(values, axis(1)));
+  EXPECT_GT(variance_along(values, axis(1)), variance_along(values, axis(2)));
+  for (int trial = 0; trial < 2000; ++trial) {
+    std::vector<double> other(4);
+    double squares = 0;
+    for (double& value : other) {
+      value = random.normal();
+      squares += value * value;
+    }
+    for (double& value : other) value /= std::sqrt(squares);
+    EXPECT_LE(variance_along(values, other), first * (1 + 1e-6));
+  }
+}
+
+TEST(FeaturePicture, EndsThatStandOutAreLeftOut) {
+  std::vector<float> values;  // of one dimension: 0 to 99, and one far out at either end
+  for (int i = 0; i < 100; ++i) values.push_back(static_cast<float>(i));
+  values.push_back(5000);
+  values.push_back(-5000);
+  Components components = principal_components(values, 102);
+  EXPECT_GT(components.high[0], 4000);
+  leave_out_ends(components, values, 0.02);
+  const float mean = components.mean_D[0];
+  EXPECT_NEAR(components.low[0] + mean, 1, 1);
+  EXPECT_NEAR(components.high[0] + mean, 98, 1);
+  // The rest has all shades, what is further out the last of them.
+  const image::Image picture = components_picture(components, values, {}, 1, 102, 1);
+  EXPECT_NEAR(picture.pixels[50 * 3], 128, 5);
+  EXPECT_EQ(picture.pixels[100 * 3], 255);
+  EXPECT_EQ(picture.pixels[101 * 3], 0);
+  EXPECT_THROW(leave_out_ends(components, values, 0.5), std::logic_error);
+}
+
 TEST(FeaturePicture, RefusesFeaturesThatDoNotFit) {
   EXPECT_THROW(principal_components(std::vector<float>(7), 2), std::logic_error);
   const Components components = principal_components(std::vector<float>(8), 4);

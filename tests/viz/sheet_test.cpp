@@ -110,7 +110,8 @@ TEST(Sheet, WritesTextWhereTheGeometrySays) {
   EXPECT_LE(geometry.title_top + line, geometry.caption_top);
   EXPECT_LE(geometry.caption_top + line, geometry.row_tops[0]);
   const int64_t labels = geometry.row_tops[0] + geometry.tile_rows;
-  EXPECT_LE(labels + 2 * line, geometry.note_top);
+  constexpr TextSize kLabel = TextSize::kSmall;
+  EXPECT_LE(labels + 2 * line_rows(kLabel), geometry.note_top);
   EXPECT_LE(geometry.note_top + line, geometry.rows);
   EXPECT_EQ(ink_in(out, geometry.title_top, 0, line, out.cols), ink_of("A title", kText, kInk));
   for (size_t column = 0; column < 2; ++column) {
@@ -121,11 +122,11 @@ TEST(Sheet, WritesTextWhereTheGeometrySays) {
   EXPECT_EQ(ink_in(out, geometry.note_top, 0, line, out.cols), ink_of("note", kText, kSoftInk));
   EXPECT_EQ(
       ink_in(out, labels, geometry.column_lefts[0], geometry.note_top - labels, geometry.tile_cols),
-      ink_of("x", kText, kInk) + ink_of("yy", kText, kInk));
-  const std::string cut = cut_text(sheet.rows[0].labels[1][0], geometry.tile_cols, kText);
+      ink_of("x", kLabel, kInk) + ink_of("yy", kLabel, kInk));
+  const std::string cut = cut_text(sheet.rows[0].labels[1][0], geometry.tile_cols, kLabel);
   EXPECT_EQ(ink_in(out, labels, geometry.column_lefts[1], geometry.note_top - labels,
                    out.cols - geometry.column_lefts[1]),
-            ink_of(cut, kText, kInk));
+            ink_of(cut, kLabel, kInk));
   EXPECT_TRUE(cut.ends_with("…"));
 }
 

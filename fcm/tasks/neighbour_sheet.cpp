@@ -1,0 +1,167 @@
+#include "fcm/tasks/neighbour_sheet.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "fcm/base/error.h"
+#include "fcm/base/file.h"
+#include "fcm/dist/group.h"
+#include "fcm/eval/features.h"
+#include "fcm/eval/in_turns.h"
+#include "fcm/eval/knn.h"
+#include "fcm/image/colour.h"
+#include "fcm/models/inputs.h"
+#include "fcm/tasks/reconstruct.h"
+#include "fcm/viz/sheet.h"
+
+namespace fcm::tasks {
+namespace {
+
+constexpr int64_t kAskedOfSet = 8;
+
+// Of a label; empty: there is none.
+std::string class_of(const loader::Dataset& dataset, int64_t label) {
+  if (label < 0 || label >= std::ssize(dataset.classes())) return {};
+  return dataset.classes()[static_cast<size_t>(label)];
+}
+
+nlohmann::json class_or_null(const std::string& name) {
+  return name.empty() ? nlohmann::json() : nlohmann::json(name);
+}
+
+// Pictures at hand, as a loader takes them.
+class PicturesAtHand final : public loader::Dataset {
+ public:
+  explicit PicturesAtHand(const std::vector<NamedPicture>& pictures) : pictures_(pictures) {}
+
+  int64_t size() const override { return std::ssize(pictures_); }
+  image::Image get(int64_t index, int64_t channels) const override {
+    return image::with_channels(pictures_[static_cast<size_t>(index)].picture, channels);
+  }
+  int64_t label(int64_t) const override { return -1; }
+  std::string name(int64_t index) const override {
+    return pictures_[static_cast<size_t>(index)].name;
+  }
+  const std::vector<std::string>& classes() const override { return none_; }
+
+ private:
+  const std::vector<NamedPicture>& pictures_;
+  std::vector<std::string> none_;
+};
+
+struct Bank {
+  std::vector<std::vector<eval::Neighbour>> nearest;  // of each query
+  std::vector<int64_t> pictures;                      // of each place, its number in the set
+};
+
+Bank search(const TrainedModel& trained, const NeighbourRequest& request, Reporter& reporter) {
+  const auto queries = std::make_shared<PicturesAtHand>(request.queries);
+  const eval::FeatureSet asked = eval::extract_mean_features(
+      *trained.model, trained.recipe, {queries, eval::kEverything, dist::group_of_one()},
+      request.threads);
+  // One more, as the query itself may be among them.
+  eval::NeighbourSearch search(asked.mean_ND, request.k + 1);
+  Bank bank;
+  const loader::Dataset& set = *request.bank;
+  eval::InTurns turns(request.bank, trained.recipe, request.threads, *dist::group_of_one());
+  for (loader::Batch batch; turns.next(batch);) {
+    for (const loader::BadSample& bad : batch.bad) {
+      reporter.warn(fmt::format("left out: {}", bad.reason));
+    }
+    if (batch.batch == 0) continue;
+    const encoder::Features features =
+        eval::features_of(*trained.model, trained.recipe, set, batch);
+    search.add(features.latent_BKC.mean(1),
+               at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong));
+    bank.pictures.insert(bank.pictures.end(), batch.sample_ids.begin(), batch.sample_ids.end());
+    reporter.progress(fmt::format("{} of {} pictures", bank.pictures.size(), set.size()));
+  }
+  if (bank.pictures.empty()) {
+    fail(ExitCode::kData, "none of the {} pictures can be read, the first is {}", set.size(),
+         set.name(0));
+  }
+  bank.nearest = search.nearest();
+  return bank;
+}
+
+// Without the query itself, k at most.
+std::vector<eval::Neighbour> others(const Bank& bank, const NeighbourRequest& request,
+                                    size_t query) {
+  std::vector<eval::Neighbour> kept = bank.nearest[query];
+  std::erase_if(kept, [&](const eval::Neighbour& one) {
+    const int64_t picture = bank.pictures[static_cast<size_t>(one.place)];
+    return request.bank->name(picture) == request.queries[query].name;
+  });
+  if (std::ssize(kept) > request.k) kept.resize(static_cast<size_t>(request.k));
+  return kept;
+}
+
+std::string caption_of(int64_t place) {
+  if (place == 1) return "nearest";
+  return fmt::format("{}{} nearest", place, place == 2 ? "nd" : place == 3 ? "rd" : "th");
+}
+
+// The last part of a name, which says most where there is little room.
+std::string short_name(const std::string& name) {
+  const size_t slash = name.find_last_of('/');
+  return slash == std::string::npos ? name : name.substr(slash + 1);
+}
+
+}  // namespace
+
+Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& request,
+                           Reporter& reporter) {
+  const Bank bank = search(trained, request, reporter);
+  const loader::Dataset& set = *request.bank;
+  viz::Sheet sheet;
+  sheet.title = fmt::format("{}, step {}", trained.recipe.row.name, trained.step);
+  sheet.columns = {{"picture"}};
+  nlohmann::json queries = nlohmann::json::array();
+  for (size_t i = 0; i < request.queries.size(); ++i) {
+    const NamedPicture& query = request.queries[i];
+    const std::string& of_query = request.query_classes[i];
+    viz::SheetRow row{{fit_to_recipe(query.picture, trained.recipe)},
+                      {{of_query.empty() ? short_name(query.name) : of_query}}};
+    nlohmann::json found = nlohmann::json::array();
+    for (const eval::Neighbour& one : others(bank, request, i)) {
+      const int64_t picture = bank.pictures[static_cast<size_t>(one.place)];
+      const std::string name = class_of(set, one.label);
+      row.tiles.push_back(
+          fit_to_recipe(set.get(picture, trained.recipe.data.channels), trained.recipe));
+      row.labels.push_back({name.empty() ? short_name(set.name(picture)) : name,
+                            fmt::format("{:.4f}", one.similarity)});
+      found.push_back({{"picture", set.name(picture)},
+                       {"class", class_or_null(name)},
+                       {"similarity", one.similarity}});
+    }
+    while (sheet.columns.size() < row.tiles.size()) {
+      sheet.columns.push_back({caption_of(std::ssize(sheet.columns)), sheet.columns.size() == 1});
+    }
+    sheet.rows.push_back(std::move(row));
+    queries.push_back({{"picture", query.name},
+                       {"class", class_or_null(of_query)},
+                       {"neighbours", std::move(found)}});
+  }
+  sheet.note = fmt::format(
+      "The pictures of a set of {} whose mean tokens are nearest to those of the picture on the "
+      "left. Numbers are cosine similarities: 1 is the same direction.",
+      bank.pictures.size());
+  return {make_sheet(sheet), {{"images", bank.pictures.size()}, {"queries", std::move(queries)}}};
+}
+
+std::vector<NamedPicture> some_pictures(const loader::Dataset& dataset, int64_t channels,
+                                        std::vector<std::string>& classes) {
+  const int64_t count = std::min(kAskedOfSet, dataset.size());
+  std::vector<NamedPicture> pictures;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t index = (2 * i + 1) * dataset.size() / (2 * count);
+    pictures.push_back({dataset.name(index), dataset.get(index, channels)});
+    classes.push_back(class_of(dataset, dataset.label(index)));
+  }
+  return pictures;
+}
+
+}  // namespace fcm::tasks
