@@ -2,7 +2,11 @@
 # declares. Built programs need neither the font nor FreeType.
 find_package(Freetype REQUIRED)
 find_file(FCM_FONT DejaVuSans.ttf PATHS /usr/share/fonts PATH_SUFFIXES truetype/dejavu dejavu dejavu-sans-fonts TTF
-  NO_DEFAULT_PATH REQUIRED)
+  NO_DEFAULT_PATH)
+if(NOT FCM_FONT)
+  message(FATAL_ERROR "There is no DejaVuSans.ttf below /usr/share/fonts: install fonts-dejavu-core (scripts/packages.txt), "
+    "or name the file with -DFCM_FONT=...")
+endif()
 
 add_executable(draw_font "${PROJECT_SOURCE_DIR}/cmake/draw_font.cpp")
 set_target_properties(draw_font PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")

@@ -142,6 +142,8 @@ int main(int argc, char** argv) {
   std::vector<Size> sizes;
   std::vector<uint8_t> coverage;
   for (const int pixels : kSizes) sizes.push_back(draw_size(face, pixels, coverage));
+  FT_Done_Face(face);
+  FT_Done_FreeType(library);
   std::FILE* out = std::fopen(argv[2], "w");
   if (out == nullptr) stop(std::string("cannot write ") + argv[2]);
   write(out, sizes, coverage);

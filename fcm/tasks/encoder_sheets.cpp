@@ -19,7 +19,7 @@ namespace fcm::tasks {
 namespace {
 
 constexpr double kLeftOut = 0.02;  // of the patches, at either end of a component
-constexpr int64_t kTile = 224;     // of a picture in a sheet: its longer side, where it is smaller
+constexpr int64_t kTile = 224;     // about so long is the longer side of a small picture in a sheet
 
 std::span<const float> floats_of(const at::Tensor& values) {
   return {values.const_data_ptr<float>(), static_cast<size_t>(values.numel())};
@@ -31,7 +31,8 @@ std::string title_of(const recipe::Recipe& recipe, int64_t step) {
 
 // Small pictures are enlarged by whole factors before anything is drawn on them.
 int64_t enlargement_of(const image::Image& picture) {
-  return std::max<int64_t>(1, kTile / std::max(picture.rows, picture.cols));
+  const int64_t side = std::max(picture.rows, picture.cols);
+  return std::max<int64_t>(1, (kTile + side / 2) / side);
 }
 
 // So many pictures side by side that a sheet is not much taller than wide.

@@ -153,13 +153,22 @@ Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& 
 }
 
 std::vector<NamedPicture> some_pictures(const loader::Dataset& dataset, int64_t channels,
-                                        std::vector<std::string>& classes) {
+                                        std::vector<std::string>& classes, Reporter& reporter) {
   const int64_t count = std::min(kAskedOfSet, dataset.size());
   std::vector<NamedPicture> pictures;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t index = (2 * i + 1) * dataset.size() / (2 * count);
-    pictures.push_back({dataset.name(index), dataset.get(index, channels)});
-    classes.push_back(class_of(dataset, dataset.label(index)));
+    try {
+      pictures.push_back({dataset.name(index), dataset.get(index, channels)});
+      classes.push_back(class_of(dataset, dataset.label(index)));
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kData) throw;
+      reporter.warn(fmt::format("left out: {}", error.what()));
+    }
+  }
+  if (pictures.empty()) {
+    fail(ExitCode::kData,
+         "none of the {} pictures to ask about can be read; name some with --images", count);
   }
   return pictures;
 }

@@ -35,8 +35,10 @@ struct Neighbours {
 Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& request,
                            Reporter& reporter);
 
-// Some pictures of a set, evenly spaced, to ask about; their classes go to `classes`.
+// Some pictures of a set, evenly spaced, to ask about; their classes go to `classes`. `dataset`:
+// with_optional_labels. Those that cannot be read are left out with a warning; Error(kData) where
+// that is all of them.
 std::vector<NamedPicture> some_pictures(const loader::Dataset& dataset, int64_t channels,
-                                        std::vector<std::string>& classes);
+                                        std::vector<std::string>& classes, Reporter& reporter);
 
 }  // namespace fcm::tasks

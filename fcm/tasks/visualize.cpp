@@ -92,7 +92,7 @@ Neighbours neighbours(const VisualizeRequest& request, int64_t threads, Reporter
   if (request.images.empty()) {
     const auto asked = with_optional_labels(
         open_pictures(request.data, loader::Split::kVal, request.machine, reporter));
-    wanted.queries = some_pictures(*asked, channels, wanted.query_classes);
+    wanted.queries = some_pictures(*asked, channels, wanted.query_classes, reporter);
   } else {
     wanted.queries = read_pictures(request.images, channels);
     wanted.query_classes.resize(wanted.queries.size());

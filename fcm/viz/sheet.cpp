@@ -45,14 +45,14 @@ TextSize caption_size(const Sheet& sheet, int64_t tile_cols) {
 }
 
 void size_tiles(const Sheet& sheet, SheetGeometry& geometry) {
-  int64_t rows = 0;
   int64_t cols = 0;
   for (const SheetRow& row : sheet.rows) {
+    geometry.tile_rows.push_back(0);
     require(row.tiles.size() <= sheet.columns.size(), "a sheet of {} columns has a row of {} tiles",
             sheet.columns.size(), row.tiles.size());
     for (const image::Image& tile : row.tiles) {
       check(tile);
-      rows = std::max(rows, tile.rows);
+      geometry.tile_rows.back() = std::max(geometry.tile_rows.back(), tile.rows);
       cols = std::max(cols, tile.cols);
     }
   }
@@ -60,7 +60,7 @@ void size_tiles(const Sheet& sheet, SheetGeometry& geometry) {
   if (geometry.scale <= 0) {
     geometry.scale = cols == 0 ? 1 : std::max<int64_t>(1, (kWantedCols + cols - 1) / cols);
   }
-  geometry.tile_rows = rows * geometry.scale;
+  for (int64_t& rows : geometry.tile_rows) rows *= geometry.scale;
   geometry.tile_cols = cols * geometry.scale;
 }
 
@@ -88,7 +88,7 @@ void draw_lines(image::Image& sheet, int64_t top, int64_t left,
   }
 }
 
-void draw_row(image::Image& sheet, const SheetRow& row, int64_t top,
+void draw_row(image::Image& sheet, const SheetRow& row, int64_t top, int64_t rows,
               const SheetGeometry& geometry) {
   for (size_t column = 0; column < row.tiles.size(); ++column) {
     const int64_t left = geometry.column_lefts[column];
@@ -97,7 +97,7 @@ void draw_row(image::Image& sheet, const SheetRow& row, int64_t top,
     if (column >= row.labels.size()) continue;
     std::vector<std::string> lines = row.labels[column];
     for (std::string& line : lines) line = cut_text(line, geometry.tile_cols, kLabelSize);
-    draw_lines(sheet, top + geometry.tile_rows + kLabelGap, left, lines, kLabelSize, kInk);
+    draw_lines(sheet, top + rows + kLabelGap, left, lines, kLabelSize, kInk);
   }
 }
 
@@ -133,7 +133,7 @@ SheetGeometry sheet_geometry(const Sheet& sheet) {
   for (size_t row = 0; row < sheet.rows.size(); ++row) {
     if (row > 0) bottom += kGap;
     geometry.row_tops.push_back(bottom);
-    bottom += geometry.tile_rows + label_rows(sheet.rows[row]);
+    bottom += geometry.tile_rows[row] + label_rows(sheet.rows[row]);
   }
   geometry.note_top = bottom + kTextGap + kGap;
   const int64_t note_rows = block_rows(geometry.note_lines, geometry.text);
@@ -150,7 +150,7 @@ image::Image make_sheet(const Sheet& sheet) {
                geometry.caption_lines[column], geometry.text, kSoftInk);
   }
   for (size_t row = 0; row < sheet.rows.size(); ++row) {
-    draw_row(out, sheet.rows[row], geometry.row_tops[row], geometry);
+    draw_row(out, sheet.rows[row], geometry.row_tops[row], geometry.tile_rows[row], geometry);
   }
   draw_lines(out, geometry.note_top, kMargin, geometry.note_lines, geometry.text, kSoftInk);
   return out;

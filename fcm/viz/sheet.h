@@ -33,10 +33,11 @@ struct Sheet {
 
 // Where things are, in pixels of the sheet.
 struct SheetGeometry {
-  int64_t rows = 0, cols = 0;            // of the whole sheet
-  int64_t scale = 1;                     // of tiles
-  TextSize text = TextSize::kSmall;      // of captions and the note; labels are small
-  int64_t tile_rows = 0, tile_cols = 0;  // of a place: the largest tile, scaled
+  int64_t rows = 0, cols = 0;        // of the whole sheet
+  int64_t scale = 1;                 // of tiles
+  TextSize text = TextSize::kSmall;  // of captions and the note; labels are small
+  int64_t tile_cols = 0;             // of a place: the widest tile, scaled
+  std::vector<int64_t> tile_rows;    // of each row: its tallest tile, scaled
   int64_t title_top = 0, caption_top = 0, note_top = 0;
   std::vector<int64_t> row_tops, column_lefts;
   std::vector<std::string> title_lines, note_lines;

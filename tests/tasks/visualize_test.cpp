@@ -211,6 +211,31 @@ TEST_F(VisualizeSheets, APictureIsNotItsOwnNeighbourButACopyOfItIs) {
   EXPECT_NEAR(of_file.at("neighbours")[0].at("similarity").get<double>(), 1, 1e-6);
 }
 
+TEST_F(VisualizeSheets, LeavesOutWhatCannotBeRead) {
+  const fs::path damaged = *scratch_ / "damaged";
+  fs::copy(pictures(), damaged, fs::copy_options::recursive);
+  std::vector<fs::path> files;
+  for (const auto& one : fs::recursive_directory_iterator(damaged)) {
+    if (one.is_regular_file()) files.push_back(one.path());
+  }
+  std::ranges::sort(files);
+  for (size_t i = 0; i < files.size(); i += 3) std::ofstream(files[i]) << "no picture";
+  tasks::VisualizeRequest wanted = request("neighbours", "damaged.png");
+  wanted.images.clear();
+  wanted.data = damaged;
+  SilentReporter silence;
+  const json found = tasks::visualize(wanted, silence);
+  EXPECT_LT(found.at("images"), 40);
+  EXPECT_GT(found.at("images"), 20);
+  EXPECT_LT(found.at("queries").size(), 8u);
+  EXPECT_GT(found.at("queries").size(), 3u);
+  for (const fs::path& one : files) std::ofstream(one) << "no picture";
+  wanted.overwrite = true;
+  EXPECT_NE(test::error_of(ExitCode::kData, [&] { tasks::visualize(wanted, silence); })
+                .find("none of the"),
+            std::string::npos);
+}
+
 TEST_F(VisualizeSheets, SaysWhatIsMissing) {
   SilentReporter silence;
   const auto refused = [&](const tasks::VisualizeRequest& wanted) {

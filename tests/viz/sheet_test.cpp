@@ -109,7 +109,7 @@ TEST(Sheet, WritesTextWhereTheGeometrySays) {
   ASSERT_EQ(geometry.text, kText);
   EXPECT_LE(geometry.title_top + line, geometry.caption_top);
   EXPECT_LE(geometry.caption_top + line, geometry.row_tops[0]);
-  const int64_t labels = geometry.row_tops[0] + geometry.tile_rows;
+  const int64_t labels = geometry.row_tops[0] + geometry.tile_rows[0];
   constexpr TextSize kLabel = TextSize::kSmall;
   EXPECT_LE(labels + 2 * line_rows(kLabel), geometry.note_top);
   EXPECT_LE(geometry.note_top + line, geometry.rows);
@@ -147,7 +147,8 @@ TEST(Sheet, TakesTilesOfDifferentSizesAndNone) {
   sheet.rows = {{{small(1, 7), image::Image{}}},
                 {{image::Image{9, 1, 1, std::vector<uint8_t>(9)}}}};
   const SheetGeometry geometry = sheet_geometry(sheet);
-  EXPECT_EQ(geometry.tile_rows, 9);
+  EXPECT_EQ(geometry.tile_rows, (std::vector<int64_t>{2, 9}));  // each as its tallest tile
+  EXPECT_EQ(geometry.row_tops[1], geometry.row_tops[0] + 2 + 4);
   EXPECT_EQ(geometry.tile_cols, 3);
 }
 
