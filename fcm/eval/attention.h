@@ -29,8 +29,8 @@ at::Tensor attention_weights(const at::Tensor& x_NTC, const QueriesAndKeys& bloc
 
 // The same of pictures, uint8 [B, H, W, C], as the mean over all heads of the last block, in
 // float32 on the CPU: [B, T, T], of all patches in raster order, behind the class token if there is
-// one. Throws Error(kUsage) where the encoder is neither a conv_vit nor a vit (a Swin attends inside
-// windows, with biases by position), or its last stage has no block.
+// one. Throws Error(kUsage) where the encoder is neither a conv_vit nor a vit (a Swin attends
+// inside windows, with biases by position), or its last stage has no block.
 at::Tensor last_attention(const models::MaskedAutoencoder& model, const recipe::Recipe& recipe,
                           const at::Tensor& pictures_BHWC);
 
