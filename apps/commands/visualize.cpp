@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/commands.h"
+#include "apps/results.h"
 #include "apps/shared_flags.h"
 #include "fcm/base/error.h"
 
@@ -28,10 +29,27 @@ tasks::PatchPlace patch_of(const std::string& word) {
   return {*row, *col};
 }
 
-std::string text_of(const std::vector<tasks::PatchPlace>& patches) {
+std::string patches_text(const std::vector<tasks::PatchPlace>& patches) {
   std::string text;
   for (const auto& [row, col] : patches) text += fmt::format(" {},{}", row, col);
   return text.empty() ? text : text.substr(1);
+}
+
+// Neighbours as rows of one table.
+std::string neighbours_text(const nlohmann::json& result) {
+  nlohmann::json flat = result, rows = nlohmann::json::array();
+  for (const nlohmann::json& query : result.at("queries")) {
+    for (const nlohmann::json& one : query.at("neighbours")) {
+      const nlohmann::json& name = one.at("class");
+      rows.push_back({{"of", query.at("picture")},
+                      {"picture", one.at("picture")},
+                      {"class", name.is_null() ? nlohmann::json("") : name},
+                      {"similarity", one.at("similarity")}});
+    }
+  }
+  flat.erase("queries");
+  flat["neighbours"] = std::move(rows);
+  return as_text(flat);
 }
 
 }  // namespace
@@ -60,7 +78,7 @@ Action visualize(Flags& flags) {
   const Flag teachers = add_teachers(flags, request.teachers);
   const Flag patches = flags.add_repeated(
       "--patch", [&request](const std::string& word) { request.patches.push_back(patch_of(word)); },
-      [&request] { return text_of(request.patches); }, "ROW,COL",
+      [&request] { return patches_text(request.patches); }, "ROW,COL",
       "Of attention: a patch that asks, its row and column from 0; may be repeated");
   const Flag data = flags.add("--data", request.data, "DATA",
                               "Of neighbours: the set, of which the training pictures are "
@@ -78,7 +96,9 @@ Action visualize(Flags& flags) {
     of("reconstruction", {seed, teachers});
     of("attention", {patches});
     of("neighbours", {data, k});
-    return output.print(tasks::visualize(wanted, output.reporter));
+    const nlohmann::json result = tasks::visualize(wanted, output.reporter);
+    return result.contains("queries") ? output.print(result, neighbours_text(result))
+                                      : output.print(result);
   };
 }
 
