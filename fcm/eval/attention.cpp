@@ -57,13 +57,13 @@ std::string name_of_last_block(const recipe::Recipe& recipe) {
 }
 
 at::Tensor attention_weights(const at::Tensor& x_NTC, const QueriesAndKeys& block) {
-  const int64_t width = x_NTC.size(2);
+  const int64_t width = x_NTC.size(2), of_head = width / block.heads;
   const at::Tensor normal_NTC =
       at::layer_norm(x_NTC, {width}, block.norm_weight_C, block.norm_bias_C, block.norm_epsilon);
   const at::Tensor qkv = at::linear(normal_NTC, block.qkv_weight_3CxC, block.qkv_bias_3C)
-                             .unflatten(2, {3, block.heads, width / block.heads})
+                             .unflatten(2, {3, block.heads, of_head})
                              .permute({2, 0, 3, 1, 4});  // [3, N, heads, T, C / heads]
-  const double scale = 1 / std::sqrt(static_cast<double>(width / block.heads));
+  const double scale = 1 / std::sqrt(static_cast<double>(of_head));
   return at::matmul(qkv[0] * scale, qkv[1].transpose(2, 3)).softmax(3);
 }
 
