@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fcm/encoder/features.h"
+#include "fcm/encoder/tower.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/nn/drop_path.h"
 #include "fcm/nn/observer.h"
@@ -49,8 +50,11 @@ struct Windowed {
 // Parameters that belong to no module. The published programs list them before all modules, those
 // of the decoder among them, so the model adds them and hands them in.
 struct Embeddings {
-  at::Tensor class_token_11C;  // ViT, else undefined; undefined too in that of a detector
-  at::Tensor positions_1TC;    // [1, L, C]; with a class token [1, 1 + L, C], its own first
+  // ViT, else undefined; undefined too in that of a detector, and in a tower without one.
+  at::Tensor class_token_11C;
+  at::Tensor register_tokens_1RC;  // of a tower that has them
+  // [1, L, C]; with a class token [1, 1 + L, C], its own first; undefined where a tower has none.
+  at::Tensor positions_1TC;
   // Stands for every cell of a hidden patch (Swin, [1, 1, C] of the first stage): then the encoder
   // sees all patches of a plan, and K is L. Undefined: it sees the kept ones alone.
   at::Tensor mask_token_11C;
@@ -63,6 +67,8 @@ struct Embeddings {
   bool relative_blocks = false;
   // Those of published detectors. ConvViT and ViT.
   std::optional<Windowed> windowed = {};
+  // Those of an image tower, for inference on one view of all patches. ViT.
+  std::optional<Tower> tower = {};
   // Swin, as in published detectors: windows at the right and lower border are filled up with zeros
   // behind the norm, which are attended to, and no window is smaller where a map is.
   bool filled_windows = false;

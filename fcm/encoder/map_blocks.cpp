@@ -2,12 +2,14 @@
 
 #include "fcm/encoder/decomposed_blocks.h"
 #include "fcm/encoder/relative_blocks.h"
+#include "fcm/encoder/tower_blocks.h"
 #include "fcm/encoder/windowed_blocks.h"
 
 namespace fcm::encoder {
 
 std::unique_ptr<MapBlocks> map_blocks(const nn::Scope& scope, const BlockSizes& sizes,
                                       const Embeddings& embeddings) {
+  if (embeddings.tower) return std::make_unique<TowerBlocks>(scope, sizes, *embeddings.tower);
   if (embeddings.windowed && embeddings.windowed->decomposed) {
     return std::make_unique<DecomposedBlocks>(scope, sizes, *embeddings.windowed);
   }

@@ -1,5 +1,5 @@
 // Transformers that know where in the picture their tokens are: those of published segmenters and
-// detectors. ConvVit and Vit hold one of them in place of nn::Blocks.
+// detectors, and of towers. ConvVit and Vit hold one of them in place of nn::Blocks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,8 +20,8 @@ class MapBlocks {
  public:
   virtual ~MapBlocks() = default;
 
-  // x [B, T, C], all tokens of the plan's pictures in slot order, behind the class token if there
-  // is one -> the same. Observer, drop_path and first as of nn::Blocks.
+  // x [B, T, C], all tokens of the plan's pictures in slot order, behind the class token and what
+  // else stands in front -> the same. Observer, drop_path and first as of nn::Blocks.
   virtual at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan,
                                 const nn::Observer& observer, const nn::DropPath& drop_path,
                                 int64_t first = 0) const = 0;

@@ -1,5 +1,6 @@
 #include "fcm/encoder/registry.h"
 
+#include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -91,6 +92,22 @@ Embeddings add_embeddings(const nn::Scope& scope, const std::string& kind, int64
   embeddings.positions_1TC =
       scope.add_table("pos_embed", nn::sincos_positions(grid.rows, grid.cols, dim, class_tokens),
                       trainable_positions);
+  return embeddings;
+}
+
+Embeddings add_tower_embeddings(const nn::Scope& scope, const Tower& tower, int64_t dim,
+                                masks::Grid grid) {
+  Embeddings embeddings;
+  embeddings.grid = grid;
+  embeddings.tower = tower;
+  const auto add = [&](const char* name, int64_t tokens) {
+    return scope.add_table(name, at::zeros({1, tokens, dim}), /*trainable=*/false);
+  };
+  if (tower.class_token) embeddings.class_token_11C = add("cls_token", 1);
+  if (tower.registers > 0) embeddings.register_tokens_1RC = add("reg_token", tower.registers);
+  if (tower.positions) {
+    embeddings.positions_1TC = add("pos_embed", (tower.class_token ? 1 : 0) + grid.patches());
+  }
   return embeddings;
 }
 

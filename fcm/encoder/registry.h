@@ -60,6 +60,11 @@ const EncoderOptions* size_like(const std::string& kind, const EncoderOptions& o
 Embeddings add_embeddings(const nn::Scope& scope, const std::string& kind, int64_t dim,
                           masks::Grid grid, bool trainable_positions);
 
+// Adds what the tower has of "cls_token", "reg_token" and "pos_embed", all zero: to be read from a
+// file. Nothing is trained.
+Embeddings add_tower_embeddings(const nn::Scope& scope, const Tower& tower, int64_t dim,
+                                masks::Grid grid);
+
 std::unique_ptr<Encoder> make_encoder(const std::string& kind, const nn::Scope& scope,
                                       const EncoderOptions& options, int64_t channels,
                                       const Embeddings& embeddings, const Outputs& outputs);

@@ -11,18 +11,27 @@ namespace {
 
 // Sequences of runs, taken apart into patches and class tokens.
 struct Parts {
-  std::vector<at::Tensor> patches, classes;
+  bool has_class_token;
+  std::vector<at::Tensor> patches = {}, classes = {};
 
-  // x [B * views, 1 + k, C], row = picture * views + view
+  // x [B * views, T, C], row = picture * views + view; the k patches stand last
   void add(const at::Tensor& x_NTC, int64_t batch, const masks::ViewRun& run) {
     const at::Tensor x_BGTC = x_NTC.unflatten(0, {batch, run.views});
-    classes.push_back(x_BGTC.select(2, 0));                          // [B, views, C]
-    patches.push_back(x_BGTC.narrow(2, 1, run.size).flatten(1, 2));  // [B, views * k, C]
+    if (has_class_token) classes.push_back(x_BGTC.select(2, 0));  // [B, views, C]
+    patches.push_back(                                            // [B, views * k, C]
+        x_BGTC.narrow(2, x_BGTC.size(2) - run.size, run.size).flatten(1, 2));
   }
   static at::Tensor joined(const std::vector<at::Tensor>& parts) {
+    if (parts.empty()) return {};
     return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
   }
 };
+
+std::optional<nn::LayerNorm> norm_before(const nn::Scope& scope, const Embeddings& embeddings,
+                                         const EncoderOptions& options) {
+  if (!embeddings.tower || !embeddings.tower->norm_before) return std::nullopt;
+  return nn::LayerNorm(scope / "norm_pre", options.dims[0], options.norm_epsilon);
+}
 
 }  // namespace
 
@@ -34,6 +43,7 @@ Vit::Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels
           scope / "patch_embed" / "proj", channels, options.dims[0], options.strides[0],
           nn::row_by_row(options.strides[0]),
           embeddings_.windowed ? embeddings_.windowed->convolutions : nn::Init::kXavierUniform)),
+      norm_before_(norm_before(scope, embeddings_, options)),
       map_blocks_(map_blocks(scope,
                              {"blocks", options.depths[0], options.dims[0], options.heads.last(),
                               options.mlp_ratios[0], options.norm_epsilon},
@@ -49,24 +59,31 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
   const int64_t batch = plan.batch(), kept = plan.kept_slots();
   at::Tensor x_BKC = embed_(pixels_BLPD.narrow(1, 0, kept)).squeeze(2);  // [B, K, C]
   nn::observe(observer, "patch_embed", x_BKC);
-  const at::Tensor positions_TC = positions(embeddings_, plan.grid)[0].to(x_BKC.scalar_type());
   const int64_t class_tokens = embeddings_.class_token_11C.defined() ? 1 : 0;
-  const at::Tensor row_of_slot = plan.order_BL.narrow(1, 0, kept).reshape({-1}) + class_tokens;
-  x_BKC = x_BKC + positions_TC.index_select(0, row_of_slot).view_as(x_BKC);  // [B, K, C]
-  if (class_tokens == 0) return without_class_token(x_BKC, plan, observer, drop_path);
-  const at::Tensor class_11C =
-      embeddings_.class_token_11C.to(x_BKC.scalar_type()) + positions_TC[0];
+  at::Tensor table_TC;
+  if (embeddings_.positions_1TC.defined()) {
+    table_TC = positions(embeddings_, plan.grid)[0].to(x_BKC.scalar_type());
+    const at::Tensor row_of_slot = plan.order_BL.narrow(1, 0, kept).reshape({-1}) + class_tokens;
+    x_BKC = x_BKC + table_TC.index_select(0, row_of_slot).view_as(x_BKC);  // [B, K, C]
+  }
+  if (embeddings_.windowed && class_tokens == 0) {
+    return without_class_token(x_BKC, plan, observer, drop_path);
+  }
+  const at::Tensor front_1FC = front_tokens(table_TC, x_BKC.scalar_type());
 
-  Parts tokens, latents;
+  Parts tokens{class_tokens > 0}, latents{class_tokens > 0};
   for (const masks::ViewRun& run : plan.kept_runs()) {
     const int64_t slots = run.views * run.size, sequences = batch * run.views;
     at::Tensor x_NTC = x_BKC.narrow(1, run.first_slot, slots).reshape({sequences, run.size, -1});
-    x_NTC = at::cat({class_11C.expand({sequences, 1, -1}), x_NTC}, 1);  // [B * views, 1 + k, C]
+    if (front_1FC.defined()) {
+      x_NTC = at::cat({front_1FC.expand({sequences, -1, -1}), x_NTC}, 1);  // [B * views, F + k, C]
+    }
+    if (norm_before_) x_NTC = (*norm_before_)(x_NTC);
     x_NTC = map_blocks_ ? (*map_blocks_)(x_NTC, plan, observer, drop_path)
                         : blocks_(x_NTC, observer, drop_path);
     tokens.add(x_NTC, batch, run);
     if (!norm_) continue;
-    x_NTC = (*norm_)(x_NTC);  // [B * views, 1 + k, C]
+    x_NTC = (*norm_)(x_NTC);  // [B * views, F + k, C]
     nn::observe(observer, "norm", x_NTC);
     latents.add(x_NTC, batch, run);
   }
@@ -79,6 +96,18 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
     features.class_latents_BGC = Parts::joined(latents.classes);
   }
   return features;
+}
+
+at::Tensor Vit::front_tokens(const at::Tensor& table_TC, at::ScalarType compute) const {
+  std::vector<at::Tensor> tokens;
+  if (embeddings_.class_token_11C.defined()) {
+    tokens.push_back(embeddings_.class_token_11C.to(compute));
+    if (table_TC.defined()) tokens.back() = tokens.back() + table_TC[0];
+  }
+  if (embeddings_.register_tokens_1RC.defined()) {
+    tokens.push_back(embeddings_.register_tokens_1RC.to(compute));
+  }
+  return tokens.size() < 2 ? (tokens.empty() ? at::Tensor() : tokens[0]) : at::cat(tokens, 1);
 }
 
 Features Vit::without_class_token(const at::Tensor& x_BLC, const masks::ViewPlan& plan,

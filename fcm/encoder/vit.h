@@ -2,7 +2,8 @@
 // Source: models_mae.py forward_encoder and models_vit.py. There, random_masking drops tokens; here
 // the plan lists the kept ones. Each kept view is a sequence of its own with the class token in
 // front; with one view kept that is MAE. In detectors there is no class token, and all patches of a
-// picture are one sequence.
+// picture are one sequence. Image towers (tower.h) may have registers behind the class token, or no
+// token at all in front, and a norm before the blocks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -28,14 +29,18 @@ class Vit final : public Encoder {
                       const nn::DropPath& drop_path = {}) const override;
 
  private:
+  // What stands in front of the patches of every view, [1, F, C] of that type; undefined: nothing.
+  // table_TC: the positions.
+  at::Tensor front_tokens(const at::Tensor& table_TC, at::ScalarType compute) const;
   // Of tokens that have their positions.
   Features without_class_token(const at::Tensor& x_BLC, const masks::ViewPlan& plan,
                                const nn::Observer& observer, const nn::DropPath& drop_path) const;
 
   Embeddings embeddings_;
   nn::Linear embed_;
-  std::unique_ptr<MapBlocks> map_blocks_;  // of segmenters and detectors
-  nn::Blocks blocks_;                      // else
+  std::optional<nn::LayerNorm> norm_before_;  // of towers that have one
+  std::unique_ptr<MapBlocks> map_blocks_;     // of segmenters, detectors and towers
+  nn::Blocks blocks_;                         // else
   std::optional<nn::LayerNorm> norm_;
   bool keeps_stages_;
 };

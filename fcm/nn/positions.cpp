@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -11,8 +12,31 @@
 
 namespace fcm::nn {
 
+namespace {
+
+at::Tensor resize_map(const at::Tensor& map_1CHW, int64_t rows, int64_t cols,
+                      PositionFilter filter) {
+  constexpr double kOffset = 0.1;  // so that dinov2's floor(old * scale) is the new extent
+  const std::array size{rows, cols};
+  const auto scale = [&](int64_t to, int64_t dimension) {
+    return (static_cast<double>(to) + kOffset) / static_cast<double>(map_1CHW.size(dimension));
+  };
+  switch (filter) {
+    case PositionFilter::kAntialias:
+      return at::_upsample_bicubic2d_aa(map_1CHW, size, /*align_corners=*/false);
+    case PositionFilter::kOffset:
+      return at::upsample_bicubic2d(map_1CHW, size, /*align_corners=*/false, scale(rows, 2),
+                                    scale(cols, 3));
+    case PositionFilter::kBicubic:
+      break;
+  }
+  return at::upsample_bicubic2d(map_1CHW, size, /*align_corners=*/false);
+}
+
+}  // namespace
+
 at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, int64_t from_cols,
-                            int64_t to_rows, int64_t to_cols) {
+                            int64_t to_rows, int64_t to_cols, PositionFilter filter) {
   const int64_t patches = from_rows * from_cols;
   require(
       positions_1TC.dim() == 3 && positions_1TC.size(0) == 1 && positions_1TC.size(1) >= patches,
@@ -24,9 +48,7 @@ at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, 
                                   .transpose(1, 2)
                                   .unflatten(2, {from_rows, from_cols});
   const at::Tensor resized_1LC =
-      at::upsample_bicubic2d(map_1CHW.contiguous(), {to_rows, to_cols}, /*align_corners=*/false)
-          .flatten(2)
-          .transpose(1, 2);
+      resize_map(map_1CHW.contiguous(), to_rows, to_cols, filter).flatten(2).transpose(1, 2);
   return at::cat({positions_1TC.narrow(1, 0, class_tokens), resized_1LC}, 1);
 }
 
