@@ -65,10 +65,8 @@ reference::SwinOptions swin_options(const recipe::Recipe& recipe, at::ScalarType
 std::unique_ptr<targets::Teachers> random_teachers(const recipe::Recipe& recipe,
                                                    at::Device device) {
   if (recipe.pretrain().targets.features().empty()) return nullptr;
-  auto teachers = std::make_unique<targets::Teachers>(recipe.pretrain().targets,
-                                                      recipe::student_of(recipe), device);
-  teachers->randomise();
-  return teachers;
+  return std::make_unique<targets::Teachers>(recipe.pretrain().targets, recipe::student_of(recipe),
+                                             device);
 }
 
 // All that is trained, alike.

@@ -9,6 +9,7 @@
 
 #include "fcm/base/relative_table.h"
 #include "fcm/encoder/registry.h"
+#include "fcm/interop/teacher_file.h"
 
 namespace fcm::interop {
 namespace {
@@ -52,6 +53,9 @@ constexpr std::array kForeign = {
                 "its blocks have layer scale (ls1.gamma), which this program's ViT does not have"},
     ForeignPart{".gamma_1",
                 "its blocks have layer scale (gamma_1), which this program's ViT does not have"},
+    ForeignPart{
+        ".layer_scale1.lambda1",
+        "its blocks have layer scale (layer_scale1), which this program's ViT does not have"},
     ForeignPart{
         ".attn.q_norm.weight",
         "its attention normalises queries and keys (q_norm), which this program's does not"},
@@ -145,6 +149,9 @@ std::string why_unknown(std::span<const formats::TensorView> tensors, const std:
         "{} holds the flat pieces that FSDP makes of weights (its {} tensors begin with {}): save "
         "the full state_dict",
         source, tensors.size(), tensors.front().name);
+  }
+  if (const std::string teacher = as_teacher({tensors.begin(), tensors.end()}); !teacher.empty()) {
+    return fmt::format("{} holds {}", source, teacher);
   }
   std::string names;
   for (size_t i = 0; i < std::min(kShown, tensors.size()); ++i) {

@@ -8,6 +8,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/interop/facts_taken.h"
+#include "fcm/interop/teacher_file.h"
 
 namespace fcm::interop {
 namespace {
@@ -175,8 +176,12 @@ void refuse_unsupported(const checkpoint::Checkpoint& checkpoint,
   if (checkpoint.state.contains("recipe")) return;
   const std::string source = checkpoint.path.string();
   const json facts = facts_in(checkpoint);
+  const auto or_teacher = [&] {
+    const std::string teacher = as_teacher(checkpoint.model.tensors);
+    return teacher.empty() ? "" : "; it holds " + teacher;
+  };
   if (const json& refused = member(facts, "refused"); !refused.is_null()) {
-    fail(ExitCode::kCheckpoint, "{}: {}", source, refused[0].get<std::string>());
+    fail(ExitCode::kCheckpoint, "{}: {}{}", source, refused[0].get<std::string>(), or_teacher());
   }
   const json unusable = texts_of(member(facts, "unusable"));
   for (const auto& [key, sentence] : unusable.items()) {
@@ -187,7 +192,7 @@ void refuse_unsupported(const checkpoint::Checkpoint& checkpoint,
   const auto architecture = recognise(checkpoint.model.tensors);
   if (!architecture) return;
   if (!architecture->foreign.empty()) {
-    fail(ExitCode::kCheckpoint, "{}: {}", source, architecture->foreign);
+    fail(ExitCode::kCheckpoint, "{}: {}{}", source, architecture->foreign, or_teacher());
   }
   for (const char* key : {"encoder.heads", "decoder.heads", "data.mean", "data.deviation"}) {
     const std::string fault = misfit(facts, key, *architecture);

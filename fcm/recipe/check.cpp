@@ -194,6 +194,11 @@ void check_targets(const Recipe& recipe, Faults& faults) {
                   "targets.last_blocks = {} takes tokens as blocks leave them, so "
                   "targets.clip_feature = \"{}\" must be \"tokens\"",
                   options.last_blocks, options.clip_feature);
+    const bool projected = name == "clip" && options.clip_feature == "projected";
+    faults.unless(!projected || targets::feature_dim(options, name, 0) > 0,
+                  "targets.clip_feature = \"projected\", but {} has no projection of its patches; "
+                  "take \"tokens\"",
+                  options.clip_tower);
     if (averages) check_depth("that tower", targets::tower_options(options, name, 1, 1).depth);
   }
 }

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+
 #include "fcm/base/error.h"
 #include "fcm/encoder/registry.h"
 #include "fcm/nn/cost.h"
@@ -19,19 +21,51 @@ masks::Grid grid_of(const TeacherOptions& options) {
   return {options.rows / options.stride, options.cols / options.stride};
 }
 
-constexpr const char* kDino = "vit";  // the encoder that DINO's tower is
+constexpr const char* kVit = "vit";  // the encoder that towers are
 
-std::unique_ptr<encoder::Encoder> make_dino(const nn::Scope& scope, const TeacherOptions& options,
-                                            masks::Grid grid) {
+constexpr double kRotaryBase = 100;  // DINOv3's rope_theta
+
+// nullopt: nothing that MAE's ViT has not.
+std::optional<encoder::Tower> tower_of(const TeacherOptions& options) {
+  encoder::Tower tower;
+  tower.registers = options.registers;
+  tower.gelu = options.gelu;
+  switch (options.kind) {
+    case TeacherKind::kDino:
+      return std::nullopt;
+    case TeacherKind::kDinoV2:
+      tower.layer_scale = true;
+      break;
+    case TeacherKind::kDinoV3:
+      tower.layer_scale = true;
+      tower.positions = false;
+      tower.rotary_base = kRotaryBase;
+      break;
+    case TeacherKind::kClip:
+      tower.norm_before = true;
+      break;
+    case TeacherKind::kSiglip:
+      tower.class_token = false;
+      break;
+  }
+  return tower;
+}
+
+std::unique_ptr<encoder::Encoder> make_encoder(const nn::Scope& scope,
+                                               const TeacherOptions& options, masks::Grid grid) {
   encoder::EncoderOptions vit;
   vit.strides = {options.stride};
   vit.dims = {options.dim};
   vit.depths = {options.depth};
   vit.heads = options.heads;
   vit.mlp_ratios = {options.mlp_ratio};
+  vit.norm_epsilon = options.norm_epsilon;
+  const std::optional<encoder::Tower> tower = tower_of(options);
   const encoder::Embeddings embeddings =
-      encoder::add_embeddings(scope, kDino, options.dim, grid, /*trainable_positions=*/false);
-  return encoder::make_encoder(kDino, scope, vit, options.channels, embeddings,
+      tower ? encoder::add_tower_embeddings(scope, *tower, options.dim, grid)
+            : encoder::add_embeddings(scope, kVit, options.dim, grid,
+                                      /*trainable_positions=*/false);
+  return encoder::make_encoder(kVit, scope, vit, options.channels, embeddings,
                                encoder::Outputs{.norm = true});
 }
 
@@ -43,10 +77,9 @@ Teacher::Teacher(const TeacherOptions& options, const at::TensorOptions& held)
       grid_(grid_of(options)),
       parameters_(std::make_unique<nn::Parameters>(/*seed=*/0, held)) {
   const nn::Scope scope(*parameters_);
-  if (options.kind == TeacherKind::kDino) {
-    dino_ = make_dino(scope, options, grid_);
-  } else {
-    clip_.emplace(scope / "visual", options, grid_);
+  encoder_ = make_encoder(scope, options, grid_);
+  if (options.projected_dim > 0) {
+    projection_DP_ = scope.add("proj", {options.dim, options.projected_dim}, nn::Init::kZeros);
   }
 }
 
@@ -58,9 +91,9 @@ at::Tensor Teacher::features(const at::Tensor& pixels_BLPD, const at::Tensor& or
           grid_.patches());
   const at::NoGradGuard no_gradient;
   const at::Tensor pixels = pixels_BLPD.to(compute);
-  if (clip_) return (*clip_)(pixels, order_BL, feature, observer);  // [B, L, D or P]
-  if (feature == Feature::kProjected) {
-    fail(ExitCode::kUsage, "DINO has no projection of its patches; use its normed tokens");
+  if (feature == Feature::kProjected && !projection_DP_.defined()) {
+    fail(ExitCode::kUsage, "{} has no projection of its patches; use its normed tokens",
+         name_of(options_.kind));
   }
   // One view of all patches, in whatever order; the ViT looks at no neighbours.
   masks::ViewPlan plan;
@@ -68,23 +101,24 @@ at::Tensor Teacher::features(const at::Tensor& pixels_BLPD, const at::Tensor& or
   plan.sizes = {grid_.patches()};
   plan.kept = 1;
   plan.grid = grid_;
-  const encoder::Features seen = (*dino_)(pixels, plan, observer);
-  return feature == Feature::kTokens ? seen.tokens_BKC : seen.latent_BKC;  // [B, L, D]
+  const encoder::Features seen = (*encoder_)(pixels, plan, observer);
+  if (feature == Feature::kTokens) return seen.tokens_BKC;  // [B, L, D]
+  if (feature == Feature::kNormed) return seen.latent_BKC;
+  return at::matmul(seen.latent_BKC, projection_DP_.to(compute));  // [B, L, P]
 }
 
 double multiply_adds(const TeacherOptions& options) {
-  const int64_t tokens = 1 + grid_of(options).patches();
+  const int64_t class_tokens = options.kind == TeacherKind::kSiglip ? 0 : 1;
+  const int64_t tokens = class_tokens + options.registers + grid_of(options).patches();
   const int64_t pixels = options.stride * options.stride * options.channels;
   return nn::blocks_cost(options.depth, tokens, tokens, options.dim, options.mlp_ratio)
              .multiply_adds +
          static_cast<double>(tokens) * static_cast<double>(options.dim * pixels);
 }
 
-ops::Normalisation normalisation_of(TeacherKind kind) {
-  if (kind == TeacherKind::kClip) {
-    return {{0.48145466, 0.4578275, 0.40821073}, {0.26862954, 0.26130258, 0.27577711}};
-  }
-  return {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
+ops::Normalisation normalisation_of(const TeacherOptions& options) {
+  return {{options.mean.begin(), options.mean.end()},
+          {options.deviation.begin(), options.deviation.end()}};
 }
 
 at::Tensor normalised_tokens(const at::Tensor& features_BLD) {

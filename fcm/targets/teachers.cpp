@@ -21,7 +21,8 @@ void randomise_tower(Teacher& teacher) {
     at::Tensor value = at::empty(parameter.published_shape, at::kFloat);
     const bool weight = parameter.decays();
     const double scale = weight ? std::sqrt(1.0 / static_cast<double>(value[0].numel())) : 0.02;
-    const double centre = !weight && parameter.name.ends_with("weight") ? 1 : 0;
+    const bool factor = parameter.name.ends_with("weight") || parameter.name.ends_with("gamma");
+    const double centre = !weight && factor ? 1 : 0;
     for (float& number :
          std::span(value.mutable_data_ptr<float>(), static_cast<size_t>(value.numel()))) {
       number = static_cast<float>(centre + scale * (2 * random.uniform() - 1));
@@ -37,8 +38,7 @@ at::Tensor tower_features(const Teacher& teacher, const TargetOptions& options,
   if (options.last_blocks == 1) {
     return normalised_tokens(teacher.features(pixels_BLPD, plan.order_BL, feature, compute));
   }
-  LastBlocks blocks(name == "clip" ? "resblocks" : "blocks", teacher.options().depth,
-                    options.last_blocks, plan.patches());
+  LastBlocks blocks("blocks", teacher.options().depth, options.last_blocks, plan.patches());
   teacher.features(pixels_BLPD, plan.order_BL, Feature::kTokens, compute, blocks.observer());
   return blocks.mean_BLD();
 }
@@ -46,37 +46,26 @@ at::Tensor tower_features(const Teacher& teacher, const TargetOptions& options,
 }  // namespace
 
 Teachers::Teachers(const TargetOptions& options, const Student& student,
-                   const at::TensorOptions& held)
+                   const at::TensorOptions& held,
+                   const std::map<std::string, TeacherOptions>& of_files)
     : options_(options) {
   for (const std::string& name : options.features()) {
     if (name == "ema") {
       ema_ = std::make_unique<EmaTeacher>(student, held);
-      continue;
+    } else if (const auto file = of_files.find(name); file != of_files.end()) {
+      towers_[name] = std::make_unique<Teacher>(file->second, held);
+    } else {
+      towers_[name] = std::make_unique<Teacher>(
+          tower_options(options, name, student.grid.rows, student.grid.cols), held);
+      randomise_tower(*towers_[name]);
     }
-    const TeacherOptions tower = tower_options(options, name, student.grid.rows, student.grid.cols);
-    towers_[name] = std::make_unique<Teacher>(tower, held);
-    const std::string& size = name == "clip" ? options.clip_tower : options.dino_tower;
-    if (size == "tiny") randomise_tower(*towers_[name]);
   }
-}
-
-std::map<std::string, Teacher*> Teachers::of_files() {
-  std::map<std::string, Teacher*> wanted;
-  for (const auto& [name, tower] : towers_) {
-    const std::string& size = name == "clip" ? options_.clip_tower : options_.dino_tower;
-    if (size != "tiny") wanted[name] = tower.get();
-  }
-  return wanted;
-}
-
-void Teachers::randomise() {
-  for (const auto& [name, tower] : towers_) randomise_tower(*tower);
 }
 
 at::Tensor tower_pixels(const at::Tensor& pictures_BHWC, const at::Tensor& order_BL,
                         const Teacher& teacher) {
   const TeacherOptions& options = teacher.options();
-  const ops::Normalisation normalisation = normalisation_of(options.kind);
+  const ops::Normalisation normalisation = normalisation_of(options);
   if (pictures_BHWC.size(1) == options.rows && pictures_BHWC.size(2) == options.cols) {
     return ops::patchify(pictures_BHWC, order_BL, teacher.geometry(), normalisation, at::kFloat);
   }

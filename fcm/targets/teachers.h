@@ -17,18 +17,17 @@ namespace fcm::targets {
 
 class Teachers {
  public:
-  // Towers start at zero, to be read from a file, but for those called "tiny", which are random.
+  // Of the towers in `of_files` ("clip", "dino") the options are given, and their parameters are
+  // to be read from a file; others are those that the options name, with random parameters
+  // (randomise).
   Teachers(const TargetOptions& options, const Student& student,
-           const at::TensorOptions& held = at::kFloat);
+           const at::TensorOptions& held = at::kFloat,
+           const std::map<std::string, TeacherOptions>& of_files = {});
 
-  // Towers whose parameters have to be read from a file, by name ("clip", "dino").
-  std::map<std::string, Teacher*> of_files();
   EmaTeacher* ema() { return ema_.get(); }  // nullptr: no target
 
   const Teacher& tower(const std::string& name) const { return *towers_.at(name); }
-
-  // Gives every tower random parameters: for measuring and for tests of the program.
-  void randomise();
+  Teacher& tower(const std::string& name) { return *towers_.at(name); }
 
   // Features of every target of the options that has any. Each teacher runs once, without
   // gradients, in `compute`. pictures: uint8 [B, H, W, C]; pixels [B, L, P, D]: the same pictures,

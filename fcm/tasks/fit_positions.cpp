@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "fcm/base/relative_table.h"
-#include "fcm/nn/positions.h"
 #include "fcm/recipe/recipe.h"
 #include "fcm/train/state.h"
 
@@ -37,7 +36,7 @@ at::Tensor replace_values(formats::TensorView& table, const at::Tensor& values) 
 }
 
 at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks::Grid from,
-                         masks::Grid to) {
+                         masks::Grid to, nn::PositionFilter filter) {
   const size_t dimensions = table.shape.size();
   const bool is_table = dimensions == 2 || (dimensions == 3 && table.shape[0] == 1);
   const bool same = from.rows == to.rows && from.cols == to.cols;
@@ -45,7 +44,8 @@ at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks
   if (table.shape[dimensions - 2] != class_tokens + from.patches()) return {};
   at::Tensor values = train::to_tensor(table).to(at::kFloat);
   if (dimensions == 2) values = values.unsqueeze(0);
-  values = nn::resize_positions(values, from.rows, from.cols, to.rows, to.cols).contiguous();
+  values =
+      nn::resize_positions(values, from.rows, from.cols, to.rows, to.cols, filter).contiguous();
   if (dimensions == 2) values = values.squeeze(0);
   return replace_values(table, values);
 }

@@ -8,6 +8,7 @@
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/formats/tensor_file.h"
 #include "fcm/masks/view_plan.h"
+#include "fcm/nn/positions.h"
 
 namespace fcm::tasks {
 
@@ -26,7 +27,7 @@ at::Tensor replace_values(formats::TensorView& table, const at::Tensor& values);
 // Undefined: nothing was changed, because the grids are the same, or because the table has not as
 // many patches as `from`, which train::load_model reports.
 at::Tensor fit_positions(formats::TensorView& table, int64_t class_tokens, masks::Grid from,
-                         masks::Grid to);
+                         masks::Grid to, nn::PositionFilter filter = nn::PositionFilter::kBicubic);
 
 // The same for a table of relative positions, [(2 * w - 1)^2, heads], of windows of another size:
 // `rows`, those of the model's (nn::resize_relative_table). Undefined where it has as many, or is

@@ -66,7 +66,8 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   }
   train::PretrainLearner learner(
       std::move(untrained), recipe,
-      load_teachers(recipe, request.teachers, device_of(request.machine)), request.machine.group);
+      load_teachers(recipe, request.teachers, device_of(request.machine), reporter),
+      request.machine.group);
   const models::MaskedAutoencoder& model = learner.model();
   std::optional<checkpoint::Checkpoint> start;
   if (request.resume != "auto" && request.resume != "never") {

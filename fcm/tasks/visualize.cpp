@@ -24,9 +24,9 @@ namespace {
 
 // The teachers as they stood at that checkpoint.
 std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
-                                               const TeacherFiles& files) {
+                                               const TeacherFiles& files, Reporter& reporter) {
   std::unique_ptr<targets::Teachers> teachers =
-      load_teachers(trained.recipe, files, trained.model->device());
+      load_teachers(trained.recipe, files, trained.model->device(), reporter);
   if (teachers && teachers->ema() != nullptr) {
     SilentReporter said_already;
     const checkpoint::Checkpoint whole = interop::load_any(trained.path, true, said_already);
@@ -54,7 +54,8 @@ std::vector<NamedPicture> read_pictures(const std::vector<std::string>& images, 
 image::Image reconstructions(const VisualizeRequest& request, Reporter& reporter) {
   const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kPictures, reporter,
                                                   device_of(request.machine));
-  const std::unique_ptr<targets::Teachers> teachers = teachers_of(trained, request.teachers);
+  const std::unique_ptr<targets::Teachers> teachers =
+      teachers_of(trained, request.teachers, reporter);
   std::vector<image::Image> pictures;
   for (NamedPicture& one : read_pictures(request.images, trained.recipe.data.channels)) {
     pictures.push_back(fit_to_recipe(one.picture, trained.recipe));

@@ -1,11 +1,13 @@
 // Files of teachers in every layout: the image tower and nothing else comes out.
 #include "fcm/interop/teacher_file.h"
 
-#include <map>
+#include <cstring>
 
 #include "fcm/formats/safetensors.h"
+#include "fcm/interop/tower_names.h"
 #include "tests/formats/pth_support.h"
 #include "tests/support/scratch.h"
+#include "tests/support/tower_files.h"
 
 namespace fcm::interop {
 namespace {
@@ -19,16 +21,20 @@ std::vector<std::string> sorted_names_of(const formats::TensorFile& file) {
   return names;
 }
 
-// A safetensors file of one-element tensors.
+// Files of small towers with names changed; tests/tasks/teachers_test.cpp has every layout.
 class TeacherFiles : public testing::Test {
  protected:
-  fs::path write(const std::vector<std::string>& names) {
-    static const std::array<std::byte, 4> value{};
-    std::vector<formats::TensorView> tensors;
-    for (const std::string& name : names) tensors.push_back({name, "F32", {1}, value});
+  fs::path write(const test::Named& named) {
     const fs::path path = folder_ / "teacher.safetensors";
-    formats::write_safetensors(path, tensors, {});
+    test::write_tensors(path, named);
     return path;
+  }
+  static test::Named dino(const std::string& front = "") {
+    test::PlainTower tower;  // with the parts of DINO
+    test::fill(tower);
+    test::TowerLayout layout;
+    layout.front = front;
+    return test::as_written(tower, layout);
   }
 
  private:
@@ -42,7 +48,7 @@ TEST_F(TeacherFiles, AsPublished) {
       formats::read_safetensors(folder / "dino_tiny.golden.safetensors");
   for (const char* name : {"dino_tiny.pth", "dino_tiny_full.pth"}) {
     const TeacherFile teacher = read_teacher(folder / name);
-    EXPECT_EQ(teacher.kind, TeacherKind::kDino);
+    EXPECT_EQ(teacher.options.kind, targets::TeacherKind::kDino);
     EXPECT_EQ(teacher.model.tensors.size(), 78U);
     for (const formats::TensorView& tensor : teacher.model.tensors) {
       const formats::TensorView* const stored = wanted.find("state." + tensor.name);
@@ -52,38 +58,46 @@ TEST_F(TeacherFiles, AsPublished) {
     }
   }
   const TeacherFile clip = read_teacher(folder / "clip_tiny_fp16.pt");
-  EXPECT_EQ(clip.kind, TeacherKind::kClip);
-  EXPECT_EQ(
-      sorted_names_of(clip.model),
-      sorted_names_of(formats::read_safetensors(folder / "clip_tiny_fp16.expected.safetensors")));
+  EXPECT_EQ(clip.options.kind, targets::TeacherKind::kClip);
+  std::vector<std::string> names{"patch_embed.proj.bias"};
+  for (const std::string& name :
+       sorted_names_of(formats::read_safetensors(folder / "clip_tiny_fp16.expected.safetensors"))) {
+    names.push_back(name_in_tower(name.substr(std::string("visual.").size())).value_or(name));
+  }
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(sorted_names_of(clip.model), names);
 }
 
 TEST_F(TeacherFiles, PrefixesAndWhatIsNotTheTower) {
-  const std::vector<std::string> dino{"cls_token", "patch_embed.proj.weight"};
-  EXPECT_EQ(sorted_names_of(
-                read_teacher(write({"module.backbone.cls_token", "module.head.last_layer.bias",
-                                    "module.backbone.patch_embed.proj.weight"}))
-                    .model),
-            dino);
-  EXPECT_EQ(sorted_names_of(read_teacher(write({"teacher.backbone.cls_token",
-                                                "teacher.backbone.patch_embed.proj.weight",
-                                                "student.module.backbone.cls_token"}))
-                                .model),
-            dino);
-  const TeacherFile clip = read_teacher(
-      write({"logit_scale", "positional_embedding", "visual.class_embedding", "visual.proj"}));
-  EXPECT_EQ(clip.kind, TeacherKind::kClip);
-  EXPECT_EQ(sorted_names_of(clip.model),
-            (std::vector<std::string>{"visual.class_embedding", "visual.proj"}));
+  const std::vector<std::string> names = sorted_names_of(read_teacher(write(dino())).model);
+  test::Named wrapped = dino("module.backbone.");
+  wrapped["module.head.last_layer.bias"] = at::zeros({3});
+  EXPECT_EQ(sorted_names_of(read_teacher(write(wrapped)).model), names);
+  test::Named training = dino("student.module.backbone.");
+  at::manual_seed(2);
+  for (const auto& [name, value] : dino("teacher.backbone.")) training[name] = value + 1;
+  const TeacherFile teacher = read_teacher(write(training));
+  EXPECT_EQ(sorted_names_of(teacher.model), names);
+  const std::span<const std::byte> bytes = teacher.model.find("norm.bias")->bytes;
+  const at::Tensor wanted = training.at("teacher.backbone.norm.bias").to(at::kFloat);
+  EXPECT_EQ(std::memcmp(bytes.data(), wanted.const_data_ptr(), bytes.size()), 0);
+  ASSERT_GE(teacher.remarks.size(), 2U);
+  EXPECT_NE(teacher.remarks[0].find("teacher.backbone. is taken, not student.module.backbone."),
+            std::string::npos)
+      << teacher.remarks[0];
 }
 
 TEST_F(TeacherFiles, WhatIsRefused) {
-  const std::string other = error_of([&] { read_teacher(write({"cls_token", "conv.weight"})); });
+  const std::string other = error_of([&] {
+    read_teacher(write({{"cls_token", at::zeros({4})}, {"conv.weight", at::zeros({4})}}));
+  });
   EXPECT_NE(other.find("none of its 2 tensors"), std::string::npos) << other;
   const std::string twice = error_of([&] {
-    read_teacher(write({"cls_token", "module.cls_token", "patch_embed.proj.weight"}));
+    test::Named named = dino();
+    named["register_tokens"] = named["reg_token"] = at::zeros({1, 4, 32});
+    read_teacher(write(named));
   });
-  EXPECT_NE(twice.find("come to the name cls_token"), std::string::npos) << twice;
+  EXPECT_NE(twice.find("come to the name reg_token"), std::string::npos) << twice;
 }
 
 }  // namespace

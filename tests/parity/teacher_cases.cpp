@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "fcm/base/error.h"
+#include "fcm/interop/tower_names.h"
 #include "fcm/masks/view_plan.h"
 #include "fcm/ops/patchify/op.h"
 #include "fcm/targets/teacher.h"
@@ -131,8 +132,8 @@ Run run_reference(const Teacher& teacher, Types types) {
 Run run_fast(const Teacher& teacher, Types types) {
   const reference::TowerOptions& tower = teacher.options;
   const bool clip = tower.tower == reference::Tower::kClip;
-  targets::TeacherOptions options;
-  options.kind = clip ? targets::TeacherKind::kClip : targets::TeacherKind::kDino;
+  targets::TeacherOptions options =
+      targets::of_kind(clip ? targets::TeacherKind::kClip : targets::TeacherKind::kDino);
   options.rows = tower.rows;
   options.cols = tower.cols;
   options.channels = tower.channels;
@@ -141,10 +142,18 @@ Run run_fast(const Teacher& teacher, Types types) {
   options.depth = tower.depth;
   options.heads = tower.heads;
   options.mlp_ratio = tower.mlp_ratio;
-  options.projected_dim = tower.projected_dim;
+  options.projected_dim = clip ? tower.projected_dim : 0;
   targets::Teacher fast(options, types.parameters);
-  for (const nn::Parameter& parameter : fast.parameters().all()) {
-    fast.parameters().set_published(parameter, teacher.inputs.weights.at(parameter.name));
+  if (clip) {  // which has no bias there
+    const nn::Parameter& bias = fast.parameters().find("patch_embed.proj.bias");
+    fast.parameters().set_published(bias, at::zeros({tower.dim}));
+  }
+  for (const auto& [name, value] : teacher.inputs.weights) {
+    const std::string_view inside =
+        clip ? std::string_view(name).substr(std::string_view("visual.").size()) : name;
+    const nn::Parameter& parameter =
+        fast.parameters().find(interop::name_in_tower(inside).value_or(name));
+    fast.parameters().set_published(parameter, value.view(parameter.published_shape));
   }
   const at::Tensor images = teacher.inputs.images_BCHW.to(types.parameters);
   const at::Tensor order_BL = masks::full_plan(images.size(0), fast.grid()).order_BL;

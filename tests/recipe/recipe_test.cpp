@@ -155,6 +155,9 @@ TEST(Recipe, TargetsThatCannotWorkAreRefused) {
   EXPECT_NE(fault({"targets.last_blocks=3"}).find("2 transformer blocks"), std::string::npos);
   EXPECT_NE(fault({"targets.last_blocks=2", "targets.clip_feature=normed"}).find("\"tokens\""),
             std::string::npos);
+  EXPECT_NE(fault({"targets.clip_tower=siglip_tiny", "targets.clip_feature=projected"})
+                .find("siglip_tiny has no projection"),
+            std::string::npos);
   EXPECT_NE(fault({"targets.mimic_weight=0"}).find("write \"none\""), std::string::npos);
   EXPECT_NE(fault({"data.channels=1", "data.mean=[0.5]", "data.deviation=[0.5]"}).find("sees RGB"),
             std::string::npos);

@@ -5,6 +5,7 @@
 
 #include "reference/teachers.h"
 #include "tests/support/compare.h"
+#include "tests/support/plain_tower.h"
 
 namespace fcm::targets {
 namespace {
@@ -48,8 +49,9 @@ TEST(Teachers, FeaturesAreThoseOfThePlainTowersInPlanOrder) {
   TargetOptions options = all_targets();
   const at::Tensor pictures = at::randint(256, {2, 16, 24, 3}, at::kByte);
   const masks::ViewPlan plan = masks::plan_from_noise(at::rand({2, 6}), {2, 3}, {3, 3}, 2);
-  const at::Tensor pixels = ops::patchify(pictures, plan.order_BL, {{2, 2, 2}},
-                                          normalisation_of(TeacherKind::kDino), at::kFloat);
+  const at::Tensor pixels =
+      ops::patchify(pictures, plan.order_BL, {{2, 2, 2}},
+                    normalisation_of(of_kind(TeacherKind::kDino)), at::kFloat);
   for (const int64_t last_blocks : {1, 2}) {
     options.last_blocks = last_blocks;
     Teachers teachers(options, small_student());
@@ -58,32 +60,28 @@ TEST(Teachers, FeaturesAreThoseOfThePlainTowersInPlanOrder) {
     for (const char* name : {"clip", "dino"}) {
       const bool clip = std::string(name) == "clip";
       const TeacherOptions tower = tower_options(options, name, 2, 3);
-      reference::TowerOptions plain;
-      plain.tower = clip ? reference::Tower::kClip : reference::Tower::kDino;
-      plain.rows = tower.rows;
-      plain.cols = tower.cols;
-      plain.stride = tower.stride;
-      plain.dim = tower.dim;
-      plain.depth = tower.depth;
-      plain.heads = tower.heads;
-      plain.mlp_ratio = tower.mlp_ratio;
-      plain.projected_dim = tower.projected_dim;
-      reference::Weights weights;
+      test::PlainTower plain;
+      plain.norm_before = clip;
+      plain.gelu = clip ? "quick_gelu" : "gelu";
+      plain.epsilon = clip ? 1e-5 : 1e-6;
       const Teacher& fast = teachers.tower(name);
       for (const nn::Parameter& parameter : fast.parameters().all()) {
-        weights[parameter.name] = fast.parameters().published(parameter);
+        plain.weights[parameter.name] = fast.parameters().published(parameter).to(at::kDouble);
       }
-      const ops::Normalisation scale = normalisation_of(tower.kind);
+      const ops::Normalisation scale = normalisation_of(tower);
       const at::Tensor images =
           ((pictures.to(at::kFloat) / 255 - at::tensor(scale.mean, at::kFloat)) /
            at::tensor(scale.deviation, at::kFloat))
               .permute({0, 3, 1, 2});
-      const reference::TowerResult result = reference::tower(weights, plain, images);
+      const auto plain_of = [&](int64_t depth) {
+        plain.depth = depth;
+        return test::plain_tokens(plain, images.to(at::kDouble));
+      };
       at::Tensor wanted =
-          reference::normalised_tokens(clip ? result.blocks.back() : result.normed_BLD);
+          reference::normalised_tokens(clip ? plain_of(2).last_BLD : plain_of(2).normed_BLD);
       if (last_blocks == 2) {
-        wanted = (reference::normalised_tokens(result.blocks[0]) +
-                  reference::normalised_tokens(result.blocks[1])) /
+        wanted = (reference::normalised_tokens(plain_of(1).last_BLD) +
+                  reference::normalised_tokens(plain_of(2).last_BLD)) /
                  2;
       }
       wanted = wanted.gather(1, plan.order_BL.unsqueeze(-1).expand_as(wanted));
@@ -93,22 +91,44 @@ TEST(Teachers, FeaturesAreThoseOfThePlainTowersInPlanOrder) {
   }
 }
 
-TEST(Teachers, OnlyPublishedSizesNeedFiles) {
+TEST(Teachers, AreThoseOfTheOptions) {
   TargetOptions options = all_targets();
-  EXPECT_TRUE(Teachers(options, small_student()).of_files().empty());
-  options.dino_tower = "vit_s16";
+  options.dino_tower = "dinov3_tiny";
   Teachers teachers(options, small_student());
-  ASSERT_EQ(teachers.of_files().size(), 1U);
-  EXPECT_EQ(teachers.of_files().begin()->first, "dino");
+  EXPECT_EQ(teachers.tower("dino").options().kind, TeacherKind::kDinoV3);
   EXPECT_NE(teachers.ema(), nullptr);
   options.ema = 0;
   EXPECT_EQ(Teachers(options, small_student()).ema(), nullptr);
+  // What a file says of a tower goes before what is published of its kind.
+  TeacherOptions of_file = tower_options(options, "clip", 2, 3);
+  of_file.mean = {0.1, 0.2, 0.3};
+  const Teachers read(options, small_student(), at::kFloat, {{"clip", of_file}});
+  EXPECT_EQ(read.tower("clip").options().mean, of_file.mean);
+}
+
+TEST(TargetOptions, TowersHaveNamesAndSizes) {
+  TargetOptions options;
+  for (const char* target : {"clip", "dino"}) {
+    for (const std::string& name : tower_names(target)) {
+      (target == std::string("clip") ? options.clip_tower : options.dino_tower) = name;
+      const TeacherOptions tower = tower_options(options, target, 14, 14);
+      EXPECT_EQ(target_of(tower.kind), std::string(target)) << name;
+      EXPECT_EQ(name_of_size(tower), name);
+      EXPECT_EQ(tower.dim % tower.heads, 0) << name;
+      EXPECT_EQ(tower.rows / tower.stride, 14) << name;
+      EXPECT_EQ(is_random_tower(options, target), name.find("tiny") != std::string::npos);
+    }
+  }
+  EXPECT_EQ(tower_options(options, "dino", 1, 1).registers, 4);  // dinov3_tiny, the last
+  options.clip_tower = "siglip_so400m14";
+  const TeacherOptions so400m = tower_options(options, "clip", 1, 1);
+  EXPECT_EQ(static_cast<int64_t>(so400m.mlp_ratio * static_cast<double>(so400m.dim)), 4304);
+  EXPECT_EQ(tower_feature(options, "clip"), Feature::kNormed);
 }
 
 // A tower of 14 x 14 pixels a patch sees 224 pixels as 196.
 TEST(Teachers, PicturesAreResizedWherePatchesHaveAnotherSide) {
-  TeacherOptions options;
-  options.kind = TeacherKind::kClip;
+  TeacherOptions options = of_kind(TeacherKind::kClip);
   options.rows = options.cols = 28;
   options.stride = 14;
   options.dim = 8;

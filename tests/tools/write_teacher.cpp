@@ -1,8 +1,8 @@
-// Random weights of a teacher's real size under the published names, for runs where the real ones
-// are not at hand:
+// Random weights of a teacher's real size under timm's names, for runs where the real ones are not
+// at hand:
 //
-//     write_teacher clip vit_b16 FILE.pth       fp16, as OpenAI's; also vit_l14
-//     write_teacher dino vit_b16 FILE.pth       fp32, as DINO's backbone; also vit_s16
+//     write_teacher clip vit_b16 FILE.pth       fp16, as OpenAI's; any targets.clip_tower
+//     write_teacher dino vit_b16 FILE.pth       fp32, as DINO's backbone; any targets.dino_tower
 //
 // A state_dict as torch.save writes it. Not installed.
 #include <ATen/ATen.h>
@@ -28,8 +28,7 @@ void write(const std::string& name, const std::string& size, const std::string& 
   targets::Student student;
   student.grid = {side, side};
   targets::Teachers teachers(options, student);
-  teachers.randomise();
-  const nn::Parameters& parameters = teachers.of_files().at(name)->parameters();
+  const nn::Parameters& parameters = teachers.tower(name).parameters();
   train::PublishedTensors tensors;
   formats::Value::Dict root;
   root.ordered = true;
@@ -48,7 +47,7 @@ void write(const std::string& name, const std::string& size, const std::string& 
 int main(int count, char** words) {
   const std::string name = count == 4 ? words[1] : "";
   if (name != "clip" && name != "dino") {
-    fmt::print(stderr, "usage: write_teacher clip|dino vit_b16|vit_l14|vit_s16 FILE.pth\n");
+    fmt::print(stderr, "usage: write_teacher clip|dino TOWER FILE.pth\n");
     return 2;
   }
   try {
