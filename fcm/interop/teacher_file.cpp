@@ -256,6 +256,17 @@ int64_t blocks_in(const std::vector<TensorView>& tensors) {
   return count;
 }
 
+// timm's giant has the names of other MLPs, and a first product twice as wide.
+void refuse_packed_gates(const std::vector<TensorView>& tensors, const std::string& source) {
+  const int64_t made = extent_of(tensors, "blocks.0.mlp.fc1.weight", 0);
+  const int64_t taken = extent_of(tensors, "blocks.0.mlp.fc2.weight", 1);
+  if (made == 0 || made != 2 * taken) return;
+  fail(ExitCode::kCheckpoint,
+       "{} holds a ViT with {} (mlp.fc1 makes {} numbers, mlp.fc2 takes {}), which no teacher here "
+       "has; {}",
+       source, kTowerForeign[0].sentence, made, taken, kExpected);
+}
+
 TeacherOptions sizes_of(const std::vector<TensorView>& tensors, const std::string& source) {
   constexpr const char* kPatches = "patch_embed.proj.weight";
   const TensorView* patches = tensor_called(tensors, kPatches);
@@ -270,6 +281,7 @@ TeacherOptions sizes_of(const std::vector<TensorView>& tensors, const std::strin
              : "",
          kExpected);
   }
+  refuse_packed_gates(tensors, source);
   TeacherOptions options = targets::of_kind(tower_kind(tensors, source));
   options.dim = patches->shape[0];
   options.channels = patches->shape[1];

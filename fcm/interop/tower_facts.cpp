@@ -53,6 +53,12 @@ void take_tower_of_transformers(const json& config, const std::string& file, Tea
   const json& vision = vision_config_of(config);
   const std::string activation = text_in(member(vision, "hidden_act"));
   facts.gelu = activation.empty() ? gelu_of_class(kind) : gelu_named(activation, file);
+  constexpr double kBase = 100;  // which targets::Teacher has
+  const auto base = finite(member(vision, "rope_theta"));
+  if (kind == TeacherKind::kDinoV3 && base && *base != kBase) {
+    fail(ExitCode::kCheckpoint, "{} says rope_theta = {}, and a DINOv3 here has {}", file, *base,
+         kBase);
+  }
   const auto epsilon = finite(member(vision, "layer_norm_eps"));
   if (epsilon && *epsilon >= 1e-15 && *epsilon <= 0.1) facts.norm_epsilon = epsilon;
 }

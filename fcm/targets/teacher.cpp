@@ -32,7 +32,8 @@ std::optional<encoder::Tower> tower_of(const TeacherOptions& options) {
   tower.gelu = options.gelu;
   switch (options.kind) {
     case TeacherKind::kDino:
-      return std::nullopt;
+      if (options.gelu == encoder::Gelu::kExact) return std::nullopt;
+      break;
     case TeacherKind::kDinoV2:
       tower.layer_scale = true;
       break;

@@ -307,6 +307,15 @@ TEST(TowerFiles, WhatIsNoTowerIsNamed) {
                         named["vision_model.cls_token"] = at::zeros({32});
                       }),
               "two tensors come to the name cls_token");
+  expect_part(altered("timm dinov2",
+                      [](test::Named& named) {
+                        named["blocks.0.mlp.fc1.weight"] = at::zeros({128, 32});
+                      }),
+              "mlp.fc1 makes 128 numbers, mlp.fc2 takes 64");
+  TowerLayout other_base = layout_called("transformers dinov3");
+  other_base.texts["config.json"] = R"({"model_type": "dinov3_vit", "rope_theta": 10000})";
+  expect_part(refusal(test::as_written(tower_of(other_base), other_base), other_base.texts),
+              "rope_theta = 10000");
   TowerLayout wrong = layout_called("transformers clip");
   wrong.texts["config.json"] = R"({"model_type": "clip", "vision_config": {)" +
                                test::vision_sizes(R"(, "hidden_act": "relu"}})");
