@@ -44,5 +44,5 @@ The command fastconvmae: \`fastconvmae --help\`, \`fastconvmae demo\`. It has no
 environment. $(cat "$place.dist-info/licenses/version").
 END
 mkdir -p "$out"
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) /usr/bin/python3 -m wheel pack "$tree" --dest-dir "$out" >/dev/null
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || date +%s) /usr/bin/python3 -m wheel pack "$tree" --dest-dir "$out" >/dev/null
 echo "wheel: $(ls -t "$out"/fastconvmae-*.whl | head -n 1)"
