@@ -75,9 +75,9 @@ Export export_of(const std::string& what, Checkpoint checkpoint, const ConvertRe
                  Reporter& reporter) {
   const std::vector<std::string> set = settings_of(request);
   if (what == "features") {
-    const fs::path path = request.checkpoint.path;
-    checkpoint = {};
-    const TrainedModel trained = load_trained_model({path, set, {}}, Needs::kFeatures, reporter);
+    checkpoint = {};  // it is read again
+    const TrainedModel trained =
+        load_trained_model({request.checkpoint.path, set, {}}, Needs::kFeatures, reporter);
     return {interop::onnx::features_graph(*trained.model, pixels_of(trained.recipe)),
             trained.recipe,
             {}};
