@@ -440,7 +440,7 @@ const std::vector<Refusal> kRefusals = {
 const std::vector<Place> kOthers = {
     // A ConvViT's encoder alone is without what fuses its first stages to the last.
     {"@(knn|linprobe|linprobe_fast|features_mean|features_flat|convert_onnx|visualize_pca|"
-      "visualize_neighbours)",
+     "visualize_neighbours)",
      "@(fast_convmae|convmae|mixture|ema)", "encoder"},
     // The decoder is not there.
     {"@(convert_native|convert_pth|convert_safetensors|convert_hf|show|diff)", kPretrained,
