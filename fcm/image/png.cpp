@@ -210,7 +210,7 @@ std::vector<uint8_t> encode_png(const Image& picture) {
 void write_png(const std::filesystem::path& path, const Image& picture) {
   const std::vector<uint8_t> file = encode_png(picture);
   write_file_durably(path, {reinterpret_cast<const char*>(file.data()), file.size()},
-                     ExitCode::kData);
+                     ExitCode::kUsage);
 }
 
 }  // namespace fcm::image

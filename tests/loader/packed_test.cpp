@@ -244,7 +244,7 @@ TEST_F(PackedFileTest, AFailureAtAnyCallLeavesTheOldFileOrTheNew) {
     try {
       write_packed(path_, form);
     } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ExitCode::kData);
+      EXPECT_EQ(error.code(), ExitCode::kUsage);
     }
     failpoint::disarm();
     const std::string content = read_file(path_, ExitCode::kData);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fcm/base/error.h"
+#include "fcm/base/failpoint.h"
 #include "fcm/base/file.h"
 #include "fcm/formats/safetensors.h"
 #include "fcm/image/image.h"
@@ -288,6 +289,17 @@ TEST(Predict, LeavesNoFolderWhereNoPictureCanBeRead) {
                    loader::open_dataset("synthetic", loader::Split::kVal, {})->get(0, 3));
   EXPECT_EQ(predict((scratch / "good.png").string()), 0);
   EXPECT_TRUE(fs::exists(scratch / "deep/answers/results.json"));
+  // An answer that cannot be written is no picture that cannot be read.
+  tasks::PredictRequest request;
+  request.checkpoint.path = scratch / "run";
+  request.images = {(scratch / "good.png").string()};
+  request.out = scratch / "full";
+  SilentReporter silence;
+  failpoint::arm("file.write.before:1+:ENOSPC");
+  const std::string why =
+      test::error_of(ExitCode::kUsage, [&] { tasks::predict(request, silence); });
+  failpoint::disarm();
+  EXPECT_NE(why.find("No space left"), std::string::npos) << why;
 }
 
 }  // namespace

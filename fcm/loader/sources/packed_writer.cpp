@@ -42,7 +42,7 @@ PackedWriter::PackedWriter(const fs::path& path, PackedKind kind)
     : path_(path),
       temporary_(path.string() + ".tmp"),
       head_(packed_head(kind)),
-      file_(temporary_, ExitCode::kData, kWho) {
+      file_(temporary_, ExitCode::kUsage, kWho) {
   write(head_);
 }
 
@@ -71,8 +71,8 @@ void PackedWriter::add(std::string_view picture, uint64_t checksum, int64_t labe
 int64_t PackedWriter::finish() {
   write(packed_tail(head_, splits_, written_));
   file_.finish();
-  move_into_place(temporary_, path_, ExitCode::kData, kWho);
-  sync_folder(path_.has_parent_path() ? path_.parent_path() : ".", ExitCode::kData, kWho);
+  move_into_place(temporary_, path_, ExitCode::kUsage, kWho);
+  sync_folder(path_.has_parent_path() ? path_.parent_path() : ".", ExitCode::kUsage, kWho);
   return static_cast<int64_t>(written_);
 }
 

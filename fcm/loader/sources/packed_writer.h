@@ -23,7 +23,7 @@ struct PackedForm {
 // rounds the longer side) and encoded. Throws Error(kData) for what the kind cannot hold.
 std::string packed_picture(image::Image picture, const PackedForm& form);
 
-// A file that appears at `path` whole, in finish(), or not at all. Throws Error(kData) where the
+// A file that appears at `path` whole, in finish(), or not at all. Throws Error(kUsage) where the
 // system takes no more.
 class PackedWriter {
  public:
