@@ -9,6 +9,7 @@
 #include "fcm/base/error.h"
 #include "fcm/loader/wrapped_dataset.h"
 #include "fcm/tasks/machine.h"
+#include "fcm/tasks/picture_set.h"
 
 namespace fcm::tasks {
 namespace {
@@ -60,6 +61,12 @@ std::string only_in(const char* where, Lines from, Lines other) {
       std::ssize(only) > kShown ? fmt::format(" and {} more", only.end() - shown) : "");
 }
 
+// Of the same names in another order, the first that differs.
+std::string other_order(const Lines& train, const Lines& val) {
+  if (train == val || !std::ranges::is_permutation(train, val)) return "";
+  return "; they are the same in another order: " + first_difference(train, val);
+}
+
 class OptionalLabels final : public loader::WrappedDataset {
  public:
   using WrappedDataset::WrappedDataset;
@@ -106,8 +113,8 @@ void refuse_different_classes(const std::string& data, const loader::Dataset& tr
   const std::string val_only = only_in("in validation", val.classes(), train.classes());
   fail(ExitCode::kData,
        "{}: the classes of the training and validation pictures differ, so accuracy would mean "
-       "nothing{}{}",
-       data, train_only, val_only);
+       "nothing{}{}{}",
+       data, train_only, val_only, other_order(train.classes(), val.classes()));
 }
 
 namespace {
@@ -200,7 +207,7 @@ LabelledData open_instance_splits(const std::string& data, const Machine& machin
          "{}: the categories of the training and validation pictures differ, so precision would "
          "mean nothing{}{}",
          data, only_in("in training", train.names, val.names),
-         only_in("in validation", val.names, train.names));
+         only_in("in validation", val.names, train.names) + other_order(train.names, val.names));
   }
   return both;
 }

@@ -268,6 +268,15 @@ std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
   return error.what();
 }
 
+// Pretraining has no use for classes; what measures accuracy refuses these.
+void say_different_classes(json& result, const std::string& data,
+                           const std::vector<OpenedSplit>& splits, Reporter& reporter) try {
+  refuse_different_classes(data, *splits[0].dataset, *splits[1].dataset);
+} catch (const Error& error) {
+  result["classes_differ"] = error.what();
+  reporter.warn(error.what());
+}
+
 struct Verified {
   uint64_t content;
   std::string fault_of_map;
@@ -294,7 +303,10 @@ json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
     });
     add_split(result, split, bad, labels);
   }
-  if (splits.size() == 2) shared.put_into(result, data, reporter);
+  if (splits.size() == 2) {
+    shared.put_into(result, data, reporter);
+    say_different_classes(result, data, splits, reporter);
+  }
   return result;
 }
 

@@ -151,6 +151,18 @@ TEST_F(LabelledDataTest, MapsAndObjectsThatAreNotPackedAreSaid) {
   EXPECT_NE(kept_.said.find("maps of classes, which"), std::string::npos) << kept_.said;
 }
 
+TEST_F(LabelledDataTest, ClassesOfOneSplitAloneAreSaid) {
+  picture("both/train/a/1.png");
+  picture("both/train/b/1.png");
+  picture("both/val/a/2.png");
+  const auto result = verify_data((folder_ / "both").string(), {}, kept_);
+  const std::string why = result.at("classes_differ");
+  EXPECT_NE(why.find("only in training: b"), std::string::npos) << why;
+  EXPECT_NE(kept_.said.find(why), std::string::npos);
+  picture("both/val/b/2.png");
+  EXPECT_FALSE(verify_data((folder_ / "both").string(), {}, kept_).contains("classes_differ"));
+}
+
 // A packed file keeps names alone.
 TEST_F(LabelledDataTest, NumbersOfLabelsAreToldFromFoldersThatAreCalledByNumbers) {
   std::string text;
