@@ -226,7 +226,7 @@ void compare_text(CaseResult& result, const std::string& name, const image::RunL
                   const CocoJson& wanted) {
   ++result.tensors;
   const std::string text = image::run_lengths_text(got);
-  if (text != wanted)
+  if (text != wanted.get<std::string>())
     add_fault(result, fmt::format("{}: {}, stored {}", name, text, wanted.dump()));
 }
 

@@ -164,7 +164,7 @@ std::vector<CaseResult> detection_table_cases(const Entry& entry, const Request&
       }
       const bool exempt = layer_of(std::string_view(own.name).substr(prefix.size())).exempt;
       const std::string role = !own.trainable ? "frozen" : exempt ? "wd 0" : "wd 0.1";
-      if (role != row[3]) add_fault(result, fmt::format("{} is {}", name, role));
+      if (role != row[3].get<std::string>()) add_fault(result, fmt::format("{} is {}", name, role));
       if (own.trainable) elements += own.value.numel();
     }
     if (next != parameters.all().size()) {

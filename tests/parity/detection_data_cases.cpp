@@ -78,7 +78,7 @@ void lsj_images(CaseResult& result, const Entry& entry) {
                                     pixels.data(), truth);
     const at::Tensor got = bytes_of(pixels, {side, side, 3});
     ++result.tensors;
-    if (const std::string digest = digest_of(got); digest != one.at("sha256")) {
+    if (const std::string digest = digest_of(got); digest != one.at("sha256").get<std::string>()) {
       add_fault(result, fmt::format("{}: SHA-256 {}, not {}", name, digest,
                                     one.at("sha256").get<std::string>()));
     }
@@ -214,7 +214,7 @@ void lsj_annotations(CaseResult& result, const Entry& entry) {
       compare_number(result, here + ".area", area_of(instance.outlines),
                      area_of(polygon.at("polygons").at(i).get<Outlines>()), 1e-8);
       ++result.tensors;
-      if (image::run_lengths_text(mask) != polygon.at("rle").at(i)) {
+      if (image::run_lengths_text(mask) != polygon.at("rle").at(i).get<std::string>()) {
         add_fault(result, here + " has another raster");
       }
     }

@@ -30,7 +30,7 @@ Tensors inputs_of(const Request& request, Tensors stored) {
 void compare_digest(CaseResult& result, const std::string& name, const at::Tensor& got,
                     const nlohmann::json& wanted) {
   ++result.tensors;
-  if (const std::string digest = digest_of(got); digest != wanted) {
+  if (const std::string digest = digest_of(got); digest != wanted.get<std::string>()) {
     add_fault(result, fmt::format("{}: SHA-256 {}, not {}", name, digest, wanted.dump()));
   }
 }

@@ -69,7 +69,8 @@ void compare_groups(CaseResult& result, const models::Segmenter& model, double l
       names.push_back(interop::mmseg_name(parameters[index].name));
       elements += c10::multiply_integers(parameters[index].published_shape);
     }
-    if (group.name != other.at("group_name") || names != other.at("param_names") ||
+    if (group.name != other.at("group_name").get<std::string>() ||
+        names != other.at("param_names").get<std::vector<std::string>>() ||
         elements != other.at("elements")) {
       add_fault(result, "other parameters in group " + group.name);
     }

@@ -45,7 +45,8 @@ void compare_updates(CaseResult& result, const Entry& entry, const SegmentorCase
   if (groups.size() != optimizer.groups().size()) add_fault(result, "other groups");
   for (size_t g = 0; g < std::min(groups.size(), optimizer.groups().size()); ++g) {
     const optim::ParameterGroup& group = optimizer.groups()[g];
-    if (group.name != groups[g].at("group_name")) add_fault(result, "group " + group.name);
+    if (group.name != groups[g].at("group_name").get<std::string>())
+      add_fault(result, "group " + group.name);
     compare_number(result, group.name + ".lr_scale", group.lr_scale, groups[g].at("lr_scale"),
                    1e-12);
     if (group.parameters.size() != groups[g].at("param_names").size()) {
