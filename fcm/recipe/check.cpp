@@ -149,12 +149,7 @@ void check_picture(const Recipe& recipe, Faults& faults) {
   try {
     const int64_t patches = data.image_size[0] / side * (data.image_size[1] / side);
     const masks::MaskOptions masks = pretraining_of(recipe).pretrain().masks;
-    const std::vector<int64_t> sizes = masks::view_sizes(patches, masks);
-    masks::kept_views(sizes, masks);
-    faults.unless(!recipe.is<Pretrain>() || sizes.front() < patches,
-                  "masks.ratio = {} hides nothing: the only view sees all {} patches; take a third "
-                  "or more",
-                  masks.ratio, patches);
+    masks::kept_views(masks::view_sizes(patches, masks), masks);
   } catch (const Error& error) {
     faults.add(error.what());
   }
@@ -402,6 +397,17 @@ void check(const Recipe& recipe) {
   check_optimisation(recipe.optim, faults);
   faults.throw_if_any();
   if (recipe.is<Classify>()) check_classification(recipe);
+}
+
+void check_pretraining(const Recipe& recipe) {
+  check(recipe);
+  const int64_t side = recipe.encoder.patch_side();
+  const int64_t patches = recipe.data.image_size[0] / side * (recipe.data.image_size[1] / side);
+  const masks::MaskOptions& masks = recipe.pretrain().masks;
+  if (masks::view_sizes(patches, masks).front() < patches) return;
+  fail(ExitCode::kUsage,
+       "masks.ratio = {} hides nothing: the only view sees all {} patches; take a third or more",
+       masks.ratio, patches);
 }
 
 }  // namespace fcm::recipe

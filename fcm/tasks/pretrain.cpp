@@ -48,7 +48,7 @@ std::vector<image::Image> first_pictures(const loader::Dataset& dataset,
 nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
   const recipe::Recipe& recipe = request.recipe;
-  recipe::check(recipe);
+  recipe::check_pretraining(recipe);
   // Everything that can be wrong is found before the folder is touched.
   std::shared_ptr<const loader::Dataset> dataset =
       open_pictures(request.data, loader::Split::kTrain, request.machine, reporter);

@@ -203,7 +203,10 @@ print -r -- "$seen"
            {"fastconvmae launch --processes 2 knn --allo",
             "fastconvmae launch --processes 2 knn --allow-missing="},
            {"fastconvmae knn --tok", "fastconvmae knn --tok"}}) {
-    EXPECT_EQ(seen(typed), shown);
+    // A tab that is pressed before the shell's line editor is there becomes a letter.
+    std::string line = seen(typed);
+    for (int again = 0; again < 5 && line.ends_with('\t'); ++again) line = seen(typed);
+    EXPECT_EQ(line, shown);
   }
 }
 
