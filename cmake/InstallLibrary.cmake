@@ -19,6 +19,7 @@ function(fcm_install_pc name)
   set(pc_json nlohmann_json)
   set(pc_toml "")  # headers alone
   set(pc_xxhash "")
+  set(pc_protozero "")
   set(pc_deflate libdeflate)
   set(requires "")
   foreach(edge IN LISTS FCM_EDGES_${name} ITEMS fmt)
