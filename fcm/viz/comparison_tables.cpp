@@ -138,12 +138,13 @@ std::vector<RunRow> accuracies(const std::vector<RunLines>& runs) {
                                   {"mAcc", "mean accuracy of classes, result"},
                                   {"aAcc", "pixels right, result"}}) {
     add_accuracy(rows, runs, name,
-                 [&](const RunLines& run) { return number_at(run.run->summary, key); });
+                 [&, of = key](const RunLines& run) { return number_at(run.run->summary, of); });
   }
   for (const auto& [outer, kind] : {std::pair{"box", "boxes"}, {"mask", "masks"}}) {
     for (const char* key : {"AP", "AP50", "AP75"}) {
-      add_accuracy(rows, runs, fmt::format("{} of {}, result", key, kind),
-                   [&](const RunLines& run) { return inner(run.run->summary, outer, key); });
+      add_accuracy(
+          rows, runs, fmt::format("{} of {}, result", key, kind),
+          [&, of = outer](const RunLines& run) { return inner(run.run->summary, of, key); });
     }
   }
   for (const char* method : {"knn", "linprobe"}) {
