@@ -47,10 +47,10 @@ Action checkpoint_convert(Flags& flags) {
   add_set_of_checkpoint(flags, request->checkpoint.set);
   add_overwrite(flags, request->overwrite, "Replace what is at --out");
   add_reading_threads(flags, request->threads);
-  const nlohmann::json facts = version_facts();
-  request->version = facts.at("version");
-  request->revision = facts.at("revision");
   return [request](const Output& output) {
+    const nlohmann::json facts = version_facts();
+    request->version = facts.at("version");
+    request->revision = facts.at("revision");
     return output.print(tasks::convert_checkpoint(*request, output.reporter));
   };
 }

@@ -299,19 +299,14 @@ void warn_of_zeros(const Checkpoint& loaded, Reporter& reporter) {
 
 Checkpoint load_any(const fs::path& path, bool with_optimizer, Reporter& reporter,
                     int64_t threads) {
-  const Asked asked = asked_of(path, threads);
+  Asked asked = asked_of(path, threads);
   refuse_link_to_nothing(asked.path);
   if (!is_there(asked.path, ExitCode::kCheckpoint)) {
     fail(ExitCode::kCheckpoint, "checkpoint {} does not exist", path.string());
   }
   // The weights of a checkpoint of ours: what is known of them stands beside them.
   const fs::path step = asked.path.parent_path();
-  if (asked.path.filename() == kModelFile && checkpoint::is_step(step)) {
-    return load_any(asked.weights.empty()
-                        ? step
-                        : fs::path(fmt::format("{}{}{}", step.string(), kChoice, asked.weights)),
-                    with_optimizer, reporter, threads);
-  }
+  if (asked.path.filename() == kModelFile && checkpoint::is_step(step)) asked.path = step;
   Checkpoint loaded = is_folder(asked.path, ExitCode::kCheckpoint)
                           ? load_folder(asked, path, with_optimizer, reporter)
                           : load_file(asked, path, with_optimizer, reporter);

@@ -323,8 +323,6 @@ void refuse_ending_of_another_kind(const fs::path& out) {
   }
 }
 
-}  // namespace
-
 // A packed file has pictures and a label for each.
 void warn_of_what_is_not_packed(const std::string& data, const loader::Dataset& dataset,
                                 Reporter& reporter) {
@@ -336,12 +334,14 @@ void warn_of_what_is_not_packed(const std::string& data, const loader::Dataset& 
       dataset.has_maps() ? "segmentation" : "detection"));
 }
 
+}  // namespace
+
 json pack_data(const PackRequest& request, Reporter& reporter) {
   refuse_ending_of_another_kind(request.out);
   const int64_t threads = set_up_machine(request.machine);
   refuse_to_replace(request.out, FileKind::kPacked, request.overwrite, {request.data});
   const std::vector<OpenedSplit> splits = open_splits(request.data, request.machine, reporter);
-  if (!splits.empty()) warn_of_what_is_not_packed(request.data, *splits[0].dataset, reporter);
+  warn_of_what_is_not_packed(request.data, *splits[0].dataset, reporter);
   loader::PackedWriter writer(request.out, request.form.kind);
   json result = {{"data", request.data}, {"images", 0}, {"bad", 0}};
   for (const OpenedSplit& split : splits) {
