@@ -37,7 +37,7 @@ nlohmann::json bench_checkpoint(int64_t bytes, const std::filesystem::path& fold
 
 struct BenchLoaderRequest {
   std::string data;
-  // Of segmentation or detection, whose pictures go with maps or objects through their pipeline;
+  // Of segmentation or detection, whose images go with maps or objects through their pipeline;
   // none: the published transform of pretraining (RandomResizedCrop to 224, bicubic, flip).
   std::optional<recipe::Recipe> recipe;
   double seconds = 10;  // about so many
@@ -62,16 +62,16 @@ nlohmann::json bench_tune(const BenchTuneRequest& request, Reporter& reporter);
 
 struct BenchPredictRequest {
   recipe::Recipe recipe;                // of segmentation or detection
-  std::vector<int64_t> size{512, 683};  // rows and columns of the picture
+  std::vector<int64_t> size{512, 683};  // rows and columns of the image
   std::string precision;                // empty: the recipe's
   std::string implementation = "both";  // fast, reference or both
   int64_t rounds = 3;
   tasks::Machine machine;
 };
-// Seconds from a picture in memory to an answer, of this program and of the published form,
-// alternating: "seconds"; of both also "ratio". Segmentation: from a resized picture to the map of
+// Seconds from an image in memory to an answer, of this program and of the published form,
+// alternating: "seconds"; of both also "ratio". Segmentation: from a resized image to the map of
 // its classes; "windows", and "same_class", the share of pixels of which both say the same.
-// Detection: from a picture in its frame to boxes and masks within them; "objects", and of both
+// Detection: from an image in its frame to boxes and masks within them; "objects", and of both
 // "same_objects", the share that both find.
 nlohmann::json bench_predict(const BenchPredictRequest& request, Reporter& reporter);
 
@@ -86,7 +86,7 @@ nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
 // Operators whose name contains `filter`.
 nlohmann::json bench_ops(const std::string& filter, tasks::Machine machine, Reporter& reporter);
 
-// Speed and memory of a trained classifier on made-up pictures of the recipe's size, in fp32 and
+// Speed and memory of a trained classifier on made-up images of the recipe's size, in fp32 and
 // bf16, one at a time and `batch` of them: "latency", rows of precision, batch, images_per_second,
 // the times of a pass, and memory_bytes, the largest resident size of the process meanwhile. `data`
 // is not read.

@@ -1,4 +1,4 @@
-// Speed of a detector: a training step, and the objects of a picture, beside the published form.
+// Speed of a detector: a training step, and the objects of an image, beside the published form.
 #include "reference/detector.h"
 
 #include <ATen/ATen.h>
@@ -49,7 +49,7 @@ models::Detector make_detector(const recipe::Recipe& recipe, at::Device device) 
                           device);
 }
 
-// Pictures of bytes [B, H, W, 3] as the published form takes them: [B, 3, H, W], normalised.
+// Images of bytes [B, H, W, 3] as the published form takes them: [B, 3, H, W], normalised.
 at::Tensor normalised_images(const at::Tensor& pictures_BHWC, const loader::DataOptions& data,
                              at::Device device) {
   const at::Tensor mean_311 = at::tensor(data.mean, at::kFloat).view({3, 1, 1}),

@@ -37,7 +37,7 @@ std::vector<double> times_of(const std::function<void()>& pass) {
   return times;
 }
 
-// Pictures to classes, without reading files.
+// Images to classes, without reading files.
 nlohmann::json measure(const tasks::TrainedClassifier& trained, int64_t batch,
                        at::ScalarType compute) {
   const at::NoGradGuard no_grad;

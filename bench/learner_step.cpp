@@ -54,7 +54,7 @@ class PhaseTimer final : public ops::WorkListener {
   at::Device device_;
   double before_;
   ops::WorkListener* others_;
-  std::string phase_ = "encoder";  // plans and pictures, before the learner names a phase
+  std::string phase_ = "encoder";  // plans and images, before the learner names a phase
   Stopwatch since_begin_;
   double begin_ = 0;  // of the phase
 };

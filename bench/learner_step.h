@@ -13,7 +13,7 @@
 
 namespace fcm::bench {
 
-// A rank's slice of a batch of so many pictures, noise, as the loader would give it, with labels
+// A rank's slice of a batch of so many images, noise, as the loader would give it, with labels
 // below `classes` (0: none).
 loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
                           const dist::Group& group);
@@ -22,7 +22,7 @@ loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_
 loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
                            const dist::Group& group);
 
-// The same with eight objects a picture, ovals of many sizes.
+// The same with eight objects an image, ovals of many sizes.
 loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
                            const dist::Group& group);
 

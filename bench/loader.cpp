@@ -1,4 +1,4 @@
-// Speed of the loader, beside plain decoding of the same pictures in the same run.
+// Speed of the loader, beside plain decoding of the same images in the same run.
 #include "fcm/loader/loader.h"
 
 #include <fmt/format.h>
@@ -24,10 +24,10 @@ constexpr int kSlices = 5;
 constexpr int64_t kBatch = 32;
 constexpr uint64_t kSeed = 0;
 
-// Seconds of one thread spent on its pictures, one stage after the other.
+// Seconds of one thread spent on its images, one stage after the other.
 struct Stages {
   double read = 0, decode = 0, resize = 0;
-  double plain = 0;  // decoding the whole picture, which the loader does not do
+  double plain = 0;  // decoding the whole image, which the loader does not do
   int64_t images = 0;
 
   Stages& operator+=(const Stages& other) {
@@ -52,7 +52,7 @@ class Bench {
   bool is_encoded() const { return encoded_ != nullptr; }
   bool has_stages() const { return !asked_.pipeline && !asked_.jitter; }
 
-  // Pictures a second of the loader itself. Goes on where the last call stopped.
+  // Images a second of the loader itself. Goes on where the last call stopped.
   double loader_speed(double seconds) {
     loader::LoaderRequest request = asked_;
     request.batch_size = batch_;
@@ -60,7 +60,7 @@ class Bench {
     request.threads = threads_;
     request.first_step = loader_step_;
     loader::Loader loader(std::move(request));
-    // From here on as many pictures are begun and not handed out as at the end.
+    // From here on as many images are begun and not handed out as at the end.
     constexpr int64_t kFill = 3;
     for (int64_t i = 0; i < kFill; ++i) loader.next();
     const Stopwatch watch;
@@ -71,8 +71,8 @@ class Bench {
     return static_cast<double>(batches * batch_) / passed;
   }
 
-  // The same work picture by picture, on as many threads, with a plain decode beside each. Of
-  // pictures with maps the plain decode alone.
+  // The same work image by image, on as many threads, with a plain decode beside each. Of
+  // images with maps the plain decode alone.
   Stages stages(double seconds) {
     std::vector<Stages> of_thread(static_cast<size_t>(threads_));
     {
@@ -93,7 +93,7 @@ class Bench {
   }
 
  private:
-  // Picture number `place` of an endless run over the set.
+  // Image number `place` of an endless run over the set.
   void take(int64_t place, Stages& sum) const {
     const int64_t sample = place % dataset_->size();
     std::vector<uint8_t> out(
@@ -136,13 +136,13 @@ class Bench {
       one.images = 1;
       sum += one;
     } catch (const Error& error) {
-      if (error.code() != ExitCode::kData) throw;  // the loader counts bad pictures
+      if (error.code() != ExitCode::kData) throw;  // the loader counts bad images
     }
   }
 
   const loader::LoaderRequest asked_;
   std::shared_ptr<const loader::Dataset> dataset_;
-  const loader::EncodedDataset* encoded_;  // none: pictures are not kept as files
+  const loader::EncodedDataset* encoded_;  // none: images are not kept as files
   const loader::DataOptions options_;      // the published transform
   int64_t threads_;
   int64_t batch_;

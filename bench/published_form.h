@@ -24,7 +24,7 @@ class PublishedForm : public Implementation {
   // `groups` are trained.
   PublishedForm(const nn::Parameters& parameters, const std::vector<optim::ParameterGroup>& groups,
                 const optim::OptimOptions& options);
-  // With a graph, from the same pictures every time.
+  // With a graph, from the same images every time.
   virtual at::Tensor loss() = 0;
   const reference::Weights& weights() const { return weights_; }
 

@@ -1,4 +1,4 @@
-// Speed of a segmenter: a training step, and the map of a picture by windows, beside the published
+// Speed of a segmenter: a training step, and the map of an image by windows, beside the published
 // form.
 #include "reference/segmenter.h"
 

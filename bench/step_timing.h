@@ -49,7 +49,7 @@ class Laps {
 // tensors take.
 double allocated_bytes(at::Device device = at::kCPU);
 
-// Something that can do a training step on the same pictures every time.
+// Something that can do a training step on the same images every time.
 class Implementation {
  public:
   virtual ~Implementation() = default;

@@ -27,7 +27,7 @@ struct ClassifierResult {
 };
 
 // images_BCHW: normalised pixels, floating. All patches are seen. The observer gets what each
-// published module returns. Throws Error(kUsage) for pictures that do not divide into patches,
+// published module returns. Throws Error(kUsage) for images that do not divide into patches,
 // Error(kCheckpoint) for a weight that is missing.
 ClassifierResult classify(const Weights& weights, const ClassifierOptions& options,
                           const at::Tensor& images_BCHW, const nn::DropPath& drop_path = {},

@@ -39,7 +39,7 @@ at::Tensor staying_boxes(const at::Tensor& boxes_N4, const at::Tensor& scores_N,
 struct FoundProposals {
   at::Tensor boxes_P4, logits_P;
 };
-// Of one picture, decoded boxes and logits a level.
+// Of one image, decoded boxes and logits a level.
 FoundProposals top_proposals(const std::vector<at::Tensor>& boxes,
                              const std::vector<at::Tensor>& logits, int64_t rows, int64_t columns,
                              int64_t before_nms, int64_t after_nms, double threshold);
@@ -47,12 +47,12 @@ FoundProposals top_proposals(const std::vector<at::Tensor>& boxes,
 struct FoundDetections {
   at::Tensor boxes_D4, scores_D, classes_D, region_D;
 };
-// Of one picture: decoded boxes [N, 4 * K], probabilities [N, K + 1].
+// Of one image: decoded boxes [N, 4 * K], probabilities [N, K + 1].
 FoundDetections box_inference(const at::Tensor& boxes_ND, const at::Tensor& probabilities_NC,
                               int64_t rows, int64_t columns, double least_score, double threshold,
                               int64_t most);
 
-// Pixels of regions: of boxes [R, 4] in the pictures picture_R of a map [B, C, H, W] whose
+// Pixels of regions: of boxes [R, 4] in the images picture_R of a map [B, C, H, W] whose
 // positions are 1 / scale pixels apart, [R, C, bins, bins]. Bilinear, as many samples as cells a
 // bin has.
 at::Tensor roi_align(const at::Tensor& map_BCHW, const at::Tensor& boxes_R4,

@@ -19,7 +19,7 @@ struct DetectorOptions : DetectorBackboneOptions {
   int64_t classes = 80;
   std::vector<int64_t> strides{4, 8, 16, 32,
                                64};  // of p2 to p6; anchors have 8 times as long sides
-  int64_t sampled_anchors = 256, sampled_regions = 512;        // of a picture
+  int64_t sampled_anchors = 256, sampled_regions = 512;        // of an image
   std::pair<int64_t, int64_t> training_proposals{2000, 1000};  // before and after suppression
   std::pair<int64_t, int64_t> testing_proposals{1000, 1000};
   double least_score = 0.05;
@@ -34,7 +34,7 @@ struct LabelledFrame {
 // What is left to chance, and masks, of which boxes know nothing.
 struct DetectorPass {
   nn::DropPath drop_path = {};
-  // Of a picture's candidates with labels [N] (1, 0 or -1): those to learn from, positives and
+  // Of an image's candidates with labels [N] (1, 0 or -1): those to learn from, positives and
   // negatives.
   using Choose =
       std::function<std::pair<at::Tensor, at::Tensor>(int64_t picture, const at::Tensor& label_N)>;
@@ -60,7 +60,7 @@ DetectorLosses detector_losses(const Weights& weights, const DetectorOptions& op
 struct FoundObjects {
   at::Tensor boxes_N4, scores_N, classes_N, masks_NSS;
 };
-// By running statistics; one result a picture.
+// By running statistics; one result an image.
 std::vector<FoundObjects> find_objects(const Weights& weights, const DetectorOptions& options,
                                        const at::Tensor& images_BCHW,
                                        const nn::Observer& observer = {});

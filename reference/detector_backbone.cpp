@@ -127,7 +127,7 @@ at::Tensor decomposed_blocks(const Layers& layers, const Options& options, const
   return x_BHWC;
 }
 
-// The square table of pretraining, brought to the grid of the pictures.
+// The square table of pretraining, brought to the grid of the images.
 at::Tensor resized_positions(const at::Tensor& table_1LD, const Options& options) {
   const auto side = static_cast<int64_t>(std::lround(std::sqrt(table_1LD.size(1))));
   const at::Tensor map = table_1LD.view({1, side, side, -1}).permute({0, 3, 1, 2});

@@ -20,7 +20,7 @@ struct DetectorBackboneOptions : EncoderSizes {
   // zeros, positions resized from the square table that the weights hold.
   bool decomposed = false;
   int64_t window = 16;                  // patches a side
-  std::vector<int64_t> global_blocks;   // that attend over the picture
+  std::vector<int64_t> global_blocks;   // that attend over the image
   at::ScalarType compute = at::kFloat;  // as in ReferenceOptions
 };
 
@@ -29,7 +29,7 @@ struct DetectorBackboneOptions : EncoderSizes {
 // normalised pixels, floating. Names of weights stand behind `prefix` ("backbone.bottom_up."), and
 // so do those that the observer sees: windowed blocks of the shared tables as [B * windows,
 // window^2, C], decomposed blocks as [B, H, W, C]. drop_path: one factor a window for the former,
-// [B * windows], else one a picture. Throws Error(kCheckpoint) for a weight that is missing.
+// [B * windows], else one an image. Throws Error(kCheckpoint) for a weight that is missing.
 std::vector<at::Tensor> detector_backbone(const Weights& weights,
                                           const DetectorBackboneOptions& options,
                                           const std::string& prefix, const at::Tensor& images_BCHW,

@@ -50,7 +50,7 @@ at::Tensor transformer_stage(const Layers& layers, const ReferenceOptions& optio
   return layers.layer_norm("norm", x + fuse1 + fuse2, kTransformerNormEpsilon);
 }
 
-// Puts each view's tokens where they belong in the picture and mask tokens everywhere else.
+// Puts each view's tokens where they belong in the image and mask tokens everywhere else.
 at::Tensor unshuffle(const Layers& layers, const at::Tensor& embedded_NkD, const Views& views,
                      const Run& run) {
   const int64_t rows = embedded_NkD.size(0), width = embedded_NkD.size(2);

@@ -10,7 +10,7 @@ at::Tensor gather_tokens(const at::Tensor& tokens_BTD, const at::Tensor& ids_BT)
   return at::gather(tokens_BTD, 1, ids_BT.unsqueeze(-1).expand({-1, -1, tokens_BTD.size(2)}));
 }
 
-// Patches of a picture, positions added. [B, L, D]
+// Patches of an image, positions added. [B, L, D]
 at::Tensor embed(const Layers& layers, const ReferenceOptions& options,
                  const at::Tensor& images_BCHW) {
   const at::Tensor x = as_tokens(layers.conv("patch_embed.proj", images_BCHW, options.strides[0]));

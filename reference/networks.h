@@ -10,7 +10,7 @@
 
 namespace fcm::reference {
 
-// What a run of views makes, view-major (row = view * B + picture).
+// What a run of views makes, view-major (row = view * B + image).
 struct RunOutput {
   Run run;
   at::Tensor latent_NTD;                    // [count * B, k, D]; ViT [count * B, 1 + k, D]

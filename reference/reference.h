@@ -22,10 +22,10 @@ enum class Kind {
 // By its name in recipes, "conv_vit" or "vit". Throws Error(kUsage) for another.
 Kind kind_named(const std::string& name);
 
-// The picture and the encoder that sees it.
+// The image and the encoder that sees it.
 struct EncoderSizes {
   Kind kind = Kind::kConvVit;
-  int64_t rows = 224;  // of the picture, in pixels
+  int64_t rows = 224;  // of the image, in pixels
   int64_t cols = 224;
   int64_t channels = 3;
   std::vector<int64_t> strides{4, 2, 2};  // these four have one element a stage
@@ -107,7 +107,7 @@ struct ReferenceResult {
 // features: for every target of that name (and "mimic") [B, L, dim] in raster order.
 //
 // Weights that require gradients get them from result.loss.backward(). Throws Error(kUsage) for
-// pictures that do not divide into patches or views that hide nothing, Error(kCheckpoint) for a
+// images that do not divide into patches or views that hide nothing, Error(kCheckpoint) for a
 // weight that is missing.
 ReferenceResult forward(const Weights& weights, const ReferenceOptions& options,
                         const at::Tensor& images_BCHW, const at::Tensor& noise_BL,

@@ -1,5 +1,5 @@
 // The published segmenters (ConvMAE's SEG/backbone/convmae.py, mmsegmentation's mae.py), from
-// pixels to logits and from a picture of any size to its map, in plain tensor calls on NCHW maps.
+// pixels to logits and from an image of any size to its map, in plain tensor calls on NCHW maps.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -28,7 +28,7 @@ struct SegmenterPass {
 };
 
 struct SegmenterLogits {
-  at::Tensor decode_BKHW;  // at a quarter of the picture's sides
+  at::Tensor decode_BKHW;  // at a quarter of the image's sides
   at::Tensor aux_BKHW;     // at a sixteenth; undefined in evaluation
 };
 

@@ -18,7 +18,7 @@
 namespace fcm::reference {
 
 struct SwinOptions {
-  int64_t rows = 224, cols = 224, channels = 3;  // of the picture
+  int64_t rows = 224, cols = 224, channels = 3;  // of the image
   int64_t patch = 4;                             // pixels a side of a cell of the first stage
   int64_t dim = 128;                             // of the first stage; doubles from stage to stage
   std::vector<int64_t> depths{2, 2, 18, 2}, heads{4, 8, 16, 32};

@@ -19,7 +19,7 @@ enum class Tower {
 
 struct TowerOptions {
   Tower tower = Tower::kDino;
-  int64_t rows = 224;  // of the picture, in pixels
+  int64_t rows = 224;  // of the image, in pixels
   int64_t cols = 224;
   int64_t channels = 3;
   int64_t stride = 16;  // side of a patch, pixels
@@ -42,7 +42,7 @@ struct TowerResult {
   at::Tensor class_output;         // the class token, normed and (CLIP) projected, [B, D or P]
 };
 
-// images_BCHW: pixels normalised as the tower wants them. Throws Error(kUsage) for pictures that do
+// images_BCHW: pixels normalised as the tower wants them. Throws Error(kUsage) for images that do
 // not divide into patches, Error(kCheckpoint) for a weight that is missing.
 TowerResult tower(const Weights& weights, const TowerOptions& options,
                   const at::Tensor& images_BCHW);

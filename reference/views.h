@@ -9,7 +9,7 @@
 
 namespace fcm::reference {
 
-// Consecutive views of one size: they run as one batch, view-major (row = view * B + picture).
+// Consecutive views of one size: they run as one batch, view-major (row = view * B + image).
 struct Run {
   int64_t first = 0;  // view
   int64_t count = 0;  // views

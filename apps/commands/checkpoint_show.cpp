@@ -14,7 +14,7 @@ namespace fcm::apps::commands {
 namespace {
 
 // The classes in their order on one line, the first of very many; nothing where they are not known.
-// Hashes of single pictures are for programs.
+// Hashes of single images are for programs.
 void shorten_set(nlohmann::json& trained_on) {
   constexpr size_t kShown = 100;
   if (trained_on.is_object()) trained_on.erase("content_sample");

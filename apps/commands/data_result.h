@@ -7,7 +7,7 @@
 
 namespace fcm::apps::commands {
 
-// Prints the result; returns exit status 3 if a picture or a label is bad.
+// Prints the result; returns exit status 3 if an image or a label is bad.
 int print_data_result(nlohmann::json result, const Output& output);
 
 }  // namespace fcm::apps::commands

@@ -3,7 +3,7 @@
 //
 // Whatever changes control flow must be the same in every process, or some of them wait for ever:
 // each such decision (skip an update, roll back, stop, size of a micro-batch, too many bad
-// pictures, which checkpoint to resume) goes through agree(), and nothing else may branch
+// images, which checkpoint to resume) goes through agree(), and nothing else may branch
 // differently by rank.
 #pragma once
 

@@ -123,7 +123,7 @@ void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint
   if (keeps_epsilon(recipe)) say("encoder.norm_epsilon", recipe.encoder.norm_epsilon);
 }
 
-// The share of pictures that evaluation cuts out is no part of the encoder: the recipe keeps its
+// The share of images that evaluation cuts out is no part of the encoder: the recipe keeps its
 // own.
 void say_other_crop(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
                     Reporter& reporter) {

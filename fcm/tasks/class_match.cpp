@@ -16,7 +16,7 @@ namespace {
 
 using loader::Dataset;
 
-// The same pictures with the classifier's classes.
+// The same images with the classifier's classes.
 class Renumbered final : public loader::WrappedDataset {
  public:
   Renumbered(std::shared_ptr<const Dataset> whole, std::vector<std::string> classes,

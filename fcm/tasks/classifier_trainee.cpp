@@ -83,7 +83,7 @@ class ClassifierTrainee final : public Trainee {
             {"images", last_->images}};
   }
 
-  // NaN is no class: such pictures count as wrong, and the mean loss is none.
+  // NaN is no class: such images count as wrong, and the mean loss is none.
   std::vector<std::string> notes() const override {
     if (!last_ || last_->not_finite == 0) return {};
     return {

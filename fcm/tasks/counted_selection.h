@@ -1,4 +1,4 @@
-// Pictures whose features are computed, with a progress line meanwhile.
+// Images whose features are computed, with a progress line meanwhile.
 #pragma once
 
 #include <cstdint>

@@ -119,7 +119,7 @@ void refuse_different_classes(const std::string& data, const loader::Dataset& tr
 
 namespace {
 
-// The validation pictures; what is remarked of the training pictures as well is not said again.
+// The validation images; what is remarked of the training images as well is not said again.
 std::shared_ptr<const loader::Dataset> open_validation(const std::string& data,
                                                        const loader::Dataset& train,
                                                        loader::TargetKind wanted,

@@ -25,7 +25,7 @@ std::shared_ptr<const loader::Dataset> open_pictures(
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
                                                      const Machine& machine, Reporter& reporter);
 
-// Error(kData) where training and validation pictures do not have the same classes: which differ.
+// Error(kData) where training and validation images do not have the same classes: which differ.
 void refuse_different_classes(const std::string& data, const loader::Dataset& train,
                               const loader::Dataset& val);
 
@@ -37,7 +37,7 @@ LabelledData open_labelled_splits(const std::string& data, const Machine& machin
                                   Reporter& reporter);
 
 // Both splits, with maps of the same classes. What is remarked of both is said once. Throws
-// Error(kData) where pictures have no maps.
+// Error(kData) where images have no maps.
 LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
                                 Reporter& reporter);
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
@@ -49,10 +49,10 @@ LabelledData open_instance_splits(const std::string& data, const Machine& machin
 std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,
                                                       const Machine& machine, Reporter& reporter);
 
-// Names the pictures that a measurement left out, as it gives the reasons; of many the first.
+// Names the images that a measurement left out, as it gives the reasons; of many the first.
 void warn_of_unreadable(const std::vector<std::string>& reasons, Reporter& reporter);
 
-// The same pictures, where a label that cannot be used is none (-1): for work to which labels are a
+// The same images, where a label that cannot be used is none (-1): for work to which labels are a
 // side matter.
 std::shared_ptr<const loader::Dataset> with_optional_labels(
     std::shared_ptr<const loader::Dataset> dataset);

@@ -38,7 +38,7 @@ bool same_pictures(const loader::Dataset& a, const loader::Dataset& b) {
   return a.size() == b.size() && (a.size() == 0 || a.name(0) == b.name(0));
 }
 
-// Pictures by the endings of their names; those without (in shards, in records) are not in it.
+// Images by the endings of their names; those without (in shards, in records) are not in it.
 // Where classes differ in it, a network can tell them by the traces of a compression.
 std::map<std::string, int64_t> endings_of(const loader::Dataset& dataset) {
   std::map<std::string, int64_t> endings;
@@ -77,7 +77,7 @@ void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened
   }
 }
 
-// The splits there are, each picture in one of them. Throws what opening the training split throws
+// The splits there are, each image in one of them. Throws what opening the training split throws
 // where there are none, and what opening a folder of a split throws.
 std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& machine,
                                      Reporter& reporter) {
@@ -105,15 +105,15 @@ std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& mac
   return opened;
 }
 
-// A picture after work on it, or why there was none to do.
+// An image after work on it, or why there was none to do.
 template <class Result>
 struct Outcome {
   std::optional<Result> result;
   std::string fault;
 };
 
-// Calls work(index, sample) for every picture of a split, with its label (-1 where it has none that
-// can be used, which is no fault of the picture), on several threads and take(index, result) in
+// Calls work(index, sample) for every image of a split, with its label (-1 where it has none that
+// can be used, which is no fault of the image), on several threads and take(index, result) in
 // order; returns those that cannot be read or worked on.
 template <class Work, class Take>
 json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& reporter,
@@ -181,7 +181,7 @@ void add_split(json& result, const OpenedSplit& split, const json& bad, const Ba
   add("left_out", remarks.left_out.count() - (is_second ? remarks.beside.count() : 0));
 }
 
-// What a picture of `data` goes by in the packed file: without where `data` happens to lie.
+// What an image of `data` goes by in the packed file: without where `data` happens to lie.
 std::string key_of(const std::string& name, const std::string& data) {
   if (!name.starts_with(data)) return name;
   const size_t begin = name.find_first_not_of("/:", data.size());
@@ -194,7 +194,7 @@ struct Encoded {
   int64_t label;
 };
 
-// Fails where one of the splits has no picture left: who asks for it later would find it missing.
+// Fails where one of the splits has no image left: who asks for it later would find it missing.
 json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t threads,
                 loader::PackedWriter& writer, Reporter& reporter) {
   writer.begin(split.split, split.dataset->classes());
@@ -215,7 +215,7 @@ json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t th
   return bad;
 }
 
-// Pictures of the second split whose pixels are those of one of the first.
+// Images of the second split whose pixels are those of one of the first.
 class SharedContents {
  public:
   void see(uint64_t content, const std::string& name, bool is_first) {
@@ -243,7 +243,7 @@ class SharedContents {
   std::string example_;
 };
 
-// What is wrong with the map of classes of a picture; "": nothing, or the set has none.
+// What is wrong with the map of classes of an image; "": nothing, or the set has none.
 std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
                          const image::Image& picture) try {
   if (!dataset.has_maps()) return "";
@@ -323,7 +323,7 @@ void refuse_ending_of_another_kind(const fs::path& out) {
   }
 }
 
-// A packed file has pictures and a label for each.
+// A packed file has images and a label for each.
 void warn_of_what_is_not_packed(const std::string& data, const loader::Dataset& dataset,
                                 Reporter& reporter) {
   if (!dataset.has_maps() && !dataset.has_instances()) return;

@@ -30,7 +30,7 @@ namespace {
 
 constexpr const char* kData = "fashion-mnist";
 constexpr int64_t kLabelled =
-    10'000;  // pictures for the bank and the probe, and as many to ask about
+    10'000;  // images for the bank and the probe, and as many to ask about
 
 struct Measured {
   eval::FrozenAccuracy raw, untrained, pretrained;

@@ -1,4 +1,4 @@
-// Pictures, objects and figures of detectors, as commands show and write them.
+// Images, objects and figures of detectors, as commands show and write them.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ nlohmann::json figures_of(const eval::DetectionAccuracy& accuracy,
 std::vector<viz::ShownObject> shown_objects(const std::vector<eval::CocoDetection>& found,
                                             const std::vector<std::string>& names);
 
-// The first `most` readable pictures of a set, what is labelled and what is found.
+// The first `most` readable images of a set, what is labelled and what is found.
 image::Image detection_sheet(const eval::FindObjects& find, const recipe::Recipe& recipe,
                              const loader::Dataset& dataset, const std::vector<std::string>& names,
                              int64_t most, const std::string& title);

@@ -19,7 +19,7 @@ namespace fcm::tasks {
 namespace {
 
 constexpr double kLeftOut = 0.02;  // of the patches, at either end of a component
-constexpr int64_t kTile = 224;     // about so long is the longer side of a small picture in a sheet
+constexpr int64_t kTile = 224;     // about so long is the longer side of a small image in a sheet
 
 std::span<const float> floats_of(const at::Tensor& values) {
   return {values.const_data_ptr<float>(), static_cast<size_t>(values.numel())};
@@ -29,13 +29,13 @@ std::string title_of(const recipe::Recipe& recipe, int64_t step) {
   return fmt::format("{}, step {}", recipe.row.name, step);
 }
 
-// Small pictures are enlarged by whole factors before anything is drawn on them.
+// Small images are enlarged by whole factors before anything is drawn on them.
 int64_t enlargement_of(const image::Image& picture) {
   const int64_t side = std::max(picture.rows, picture.cols);
   return std::max<int64_t>(1, (kTile + side / 2) / side);
 }
 
-// So many pictures side by side that a sheet is not much taller than wide.
+// So many images side by side that a sheet is not much taller than wide.
 int64_t pictures_a_row(int64_t pictures) { return pictures <= 3 ? 1 : pictures <= 8 ? 2 : 3; }
 
 void refuse_patch_outside(const PatchPlace& patch, const masks::Grid& grid) {
@@ -52,7 +52,7 @@ std::vector<PatchPlace> default_patches(const masks::Grid& grid) {
           {grid.rows * 3 / 4, grid.cols * 3 / 4}};
 }
 
-// Of one picture: [T, T], rows are queries.
+// Of one image: [T, T], rows are queries.
 viz::SheetRow attention_row(const image::Image& seen, const at::Tensor& attention_TT,
                             const std::vector<PatchPlace>& patches, const masks::Grid& grid) {
   const image::Image picture = viz::enlarge(seen, enlargement_of(seen));
@@ -79,7 +79,7 @@ image::Image pca_sheet(const TrainedEncoder& encoder, const std::vector<NamedPic
     seen.push_back(fit_to_recipe(one.picture, encoder.recipe));
     tokens.push_back(encoder.tokens(seen.back()));
   }
-  const at::Tensor all_NC = at::cat(tokens);  // of all patches of all pictures
+  const at::Tensor all_NC = at::cat(tokens);  // of all patches of all images
   viz::Components components = viz::principal_components(floats_of(all_NC), all_NC.size(0));
   viz::leave_out_ends(components, floats_of(all_NC), kLeftOut);
 

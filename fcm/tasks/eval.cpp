@@ -1,4 +1,4 @@
-// A trained classifier on the validation pictures: accuracy, classes one by one, confusions.
+// A trained classifier on the validation images: accuracy, classes one by one, confusions.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,7 +24,7 @@
 namespace fcm::tasks {
 namespace {
 
-// Pictures of true class `row` that got answer `column`.
+// Images of true class `row` that got answer `column`.
 int64_t confused(const eval::ClassifierAccuracy& evaluation, int64_t classes, int64_t row,
                  int64_t column) {
   return evaluation.confusion[static_cast<size_t>(row * classes + column)];

@@ -10,9 +10,9 @@
 
 namespace fcm::tasks {
 
-// On the validation pictures: "box" and "mask", COCO's figures in percent, "images", "unreadable",
+// On the validation images: "box" and "mask", COCO's figures in percent, "images", "unreadable",
 // and "classes" one by one. A folder gets result.json, detections.json (COCO's format of results)
-// and a sheet of the first pictures. Throws Error(kData) where the data have other classes than the
+// and a sheet of the first images. Throws Error(kData) where the data have other classes than the
 // detector.
 nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint checkpoint,
                              int64_t threads, Reporter& reporter);

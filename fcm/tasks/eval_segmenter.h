@@ -10,8 +10,8 @@
 
 namespace fcm::tasks {
 
-// On the validation pictures: "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable", and
-// "classes" one by one. A folder gets result.json and a sheet of the first pictures. Throws
+// On the validation images: "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable", and
+// "classes" one by one. A folder gets result.json and a sheet of the first images. Throws
 // Error(kData) where the data have other classes than the segmenter.
 nlohmann::json eval_segmenter(const EvalRequest& request, checkpoint::Checkpoint checkpoint,
                               int64_t threads, Reporter& reporter);

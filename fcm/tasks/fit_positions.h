@@ -1,4 +1,4 @@
-// Position tables of files, for models that see pictures of another size.
+// Position tables of files, for models that see images of another size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,7 +15,7 @@ namespace fcm::tasks {
 // As many rows as columns; fewer patches than that where they make no square.
 masks::Grid square_of(int64_t patches);
 
-// Patches of the pictures that the checkpoint was trained on: by its recipe, or a square of
+// Patches of the images that the checkpoint was trained on: by its recipe, or a square of
 // `patches` where it has none.
 masks::Grid grid_of_positions(const checkpoint::Checkpoint& checkpoint, int64_t patches);
 

@@ -10,7 +10,7 @@
 
 namespace fcm::tasks {
 
-// Members of a result: the pictures that neighbours or a probe know, those that are measured, and
+// Members of a result: the images that neighbours or a probe know, those that are measured, and
 // what the encoder learned from; "notes" where one of the first or last are measured. Warns of
 // these.
 nlohmann::json frozen_meaning(const TrainedModel& trained, const loader::Dataset& fitted,

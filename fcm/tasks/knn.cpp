@@ -22,7 +22,7 @@ namespace fcm::tasks {
 namespace {
 
 // Of the queries' flattened tokens. Above it only mean tokens are compared: those of the 50,000
-// ImageNet pictures would be 30 GB.
+// ImageNet images would be 30 GB.
 constexpr int64_t kMostFlattenedBytes = int64_t{1} << 30;
 
 // Collects batches until a product is worth its while.

@@ -30,7 +30,7 @@ int64_t threads_of(const Machine& machine) {
 // LibTorch waits for ever for a thread that could not be made, and OpenMP ends the process with a
 // message of its own.
 void refuse_more_threads_than_there_are(int64_t threads, const std::string& set_by) {
-  // Beside this one: in LibTorch's pool, in OpenMP's, and those that read pictures. The latter get
+  // Beside this one: in LibTorch's pool, in OpenMP's, and those that read images. The latter get
   // by with one.
   const auto beside = [](int64_t count) { return count == 1 ? 1 : 2 * (count - 1) + count; };
   const int64_t there = running_threads() - 1;  // of those pools, where this is done again

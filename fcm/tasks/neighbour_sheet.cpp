@@ -32,7 +32,7 @@ nlohmann::json class_or_null(const std::string& name) {
   return name.empty() ? nlohmann::json() : nlohmann::json(name);
 }
 
-// Pictures at hand, as a loader takes them.
+// Images at hand, as a loader takes them.
 class PicturesAtHand final : public loader::Dataset {
  public:
   explicit PicturesAtHand(const std::vector<NamedPicture>& pictures) : pictures_(pictures) {}

@@ -1,4 +1,4 @@
-// The nearest pictures of a set, by an encoder's features, as a sheet and as a list.
+// The nearest images of a set, by an encoder's features, as a sheet and as a list.
 #pragma once
 
 #include <memory>
@@ -29,13 +29,13 @@ struct Neighbours {
   nlohmann::json list;
 };
 
-// By the cosine of mean tokens, as in `knn` (eval/knn.h). A picture of the bank with the name of
-// the query is not its neighbour. Pictures that cannot be read are left out with a warning. Throws
+// By the cosine of mean tokens, as in `knn` (eval/knn.h). An image of the bank with the name of
+// the query is not its neighbour. Images that cannot be read are left out with a warning. Throws
 // Error(kData) where none can be read.
 Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& request,
                            Reporter& reporter);
 
-// Some pictures of a set, evenly spaced, to ask about; their classes go to `classes`. `dataset`:
+// Some images of a set, evenly spaced, to ask about; their classes go to `classes`. `dataset`:
 // with_optional_labels. Those that cannot be read are left out with a warning; Error(kData) where
 // that is all of them.
 std::vector<NamedPicture> some_pictures(const loader::Dataset& dataset, int64_t channels,

@@ -23,7 +23,7 @@ std::optional<fs::path> inside(const fs::path& path, const fs::path& folder) {
   return rest;
 }
 
-// Whether pictures below `place` of a folder are looked at. Where the set's own pictures lie below
+// Whether images below `place` of a folder are looked at. Where the set's own images lie below
 // a folder of their split, nothing beside those is.
 bool is_listed(const fs::path& place, const fs::path& folder, const loader::Dataset& dataset) {
   const fs::path first = dataset.size() > 0 ? dataset.name(0) : "";

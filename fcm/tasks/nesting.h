@@ -9,7 +9,7 @@
 
 namespace fcm::tasks {
 
-// Throws Error(kUsage) where pictures that are written below `out` would be pictures of the data on
+// Throws Error(kUsage) where images that are written below `out` would be images of the data on
 // the next start, or where the data lies under a name that a run has for its own files. Says where
 // one of the two lies in the other without harm.
 void refuse_nested(const std::filesystem::path& out, const std::string& data,

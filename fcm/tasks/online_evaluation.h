@@ -13,16 +13,16 @@
 
 namespace fcm::tasks {
 
-// run.knn_every_epochs and run.probe_every_epochs: mean tokens of some labelled pictures, the same
+// run.knn_every_epochs and run.probe_every_epochs: mean tokens of some labelled images, the same
 // ones in every epoch, judged by nearest neighbours and by a quick linear probe. Known are 50
-// training pictures a class and at least 5000, asked about 10 validation pictures a class and at
-// least 2000 (or all there are): with 1000 classes as many as 4.7 % of ImageNet's pictures, each
+// training images a class and at least 5000, asked about 10 validation images a class and at
+// least 2000 (or all there are): with 1000 classes as many as 4.7 % of ImageNet's images, each
 // passed through the encoder once and without a backward pass.
 //
 // Reads weights and draws nothing, so a run is the same bits with and without it.
 class OnlineEvaluation {
  public:
-  // Opens the data where the recipe asks for either. Throws Error(kData) for pictures without
+  // Opens the data where the recipe asks for either. Throws Error(kData) for images without
   // labels. `request` and `reporter` must outlive the object.
   OnlineEvaluation(const RunRequest& request, int64_t threads, Reporter& reporter);
 
@@ -30,7 +30,7 @@ class OnlineEvaluation {
   // due. What goes wrong is a warning: a run must not end because it is watched.
   nlohmann::json operator()(const models::MaskedAutoencoder& model, int64_t epoch) const;
 
-  // The pictures that are asked about, or are chosen from; nullopt: none are.
+  // The images that are asked about, or are chosen from; nullopt: none are.
   std::optional<PictureSet> measured_on() const;
 
  private:

@@ -24,7 +24,7 @@ void add(formats::Digest& digest, std::string_view text) {
   digest.update(std::as_bytes(std::span("", 1)));
 }
 
-// The name of a picture without where the set happens to lie.
+// The name of an image without where the set happens to lie.
 std::string_view name_in_set(std::string_view name, const std::string& data) {
   const std::string parent = std::filesystem::path(data).parent_path().string();
   for (const std::string& place : {data, parent}) {

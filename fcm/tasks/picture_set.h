@@ -1,4 +1,4 @@
-// What weights and figures are about: which pictures, how many, of which classes. It goes into
+// What weights and figures are about: which images, how many, of which classes. It goes into
 // checkpoints and results, and is compared wherever the two meet again (CONTRIBUTING.md, "How a
 // number keeps its meaning").
 #pragma once
@@ -42,7 +42,7 @@ struct PictureSet {
 // Names of classes as a checkpoint writes them.
 std::vector<std::string> printable(const std::vector<std::string>& classes);
 
-// Reads all names and some pictures (content_sample.h). Hashes are XXH3-128.
+// Reads all names and some images (content_sample.h). Hashes are XXH3-128.
 PictureSet describe_pictures(const loader::Dataset& dataset, const std::string& data,
                              loader::Split split, int64_t threads = 1);
 
@@ -54,7 +54,7 @@ nlohmann::json summary_of(const PictureSet& set);
 // checkpoints of earlier versions and other programs.
 std::optional<PictureSet> stored_set(const nlohmann::json& state, const char* name);
 
-// Whether two sets are the same pictures, by number and sample: whatever they are called, and
+// Whether two sets are the same images, by number and sample: whatever they are called, and
 // wherever they lie.
 bool same_pictures(const PictureSet& a, const PictureSet& b);
 
@@ -62,7 +62,7 @@ bool same_pictures(const PictureSet& a, const PictureSet& b);
 // compared have other pixels". nullopt: nothing that is known.
 std::optional<std::string> other_pixels(const PictureSet& before, const PictureSet& now);
 
-// "3 of 12 pictures that were compared (25.0 %, for example val/a/7.png)".
+// "3 of 12 images that were compared (25.0 %, for example val/a/7.png)".
 std::string as_text(const SharedPictures& shared);
 
 // The names of classes for a message, the first few of many.

@@ -1,4 +1,4 @@
-// What a trained network makes of any pictures.
+// What a trained network makes of any images.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,7 +31,7 @@ using nlohmann::json;
 
 constexpr const char* kList = "results.json";
 
-// Folders give the pictures right inside them, by name; that there are folders in them is said.
+// Folders give the images right inside them, by name; that there are folders in them is said.
 std::vector<fs::path> files_of(const std::vector<std::string>& images, Reporter& reporter) {
   std::vector<fs::path> files;
   for (const std::string& name : images) {

@@ -131,7 +131,7 @@ class DetectorPredictor final : public Predictor {
         names_(names_of_answers(trained_.trained_on, trained_.classes())) {}
 
   const recipe::Recipe& recipe() const override { return trained_.recipe; }
-  bool turns_upright() const override { return true; }  // as pictures of COCO folders are
+  bool turns_upright() const override { return true; }  // as images of COCO folders are
 
   std::string remark() const override {
     if (best_ >= kDrawnScore) return {};

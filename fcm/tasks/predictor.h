@@ -1,4 +1,4 @@
-// What a trained network makes of one picture, as `predict` writes it: one kind for each task.
+// What a trained network makes of one image, as `predict` writes it: one kind for each task.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,19 +18,19 @@
 
 namespace fcm::tasks {
 
-// Of all kinds: what may stand behind a picture's name in a folder of answers.
-inline constexpr const char* kDrawnEnding = ".png";    // the answer drawn into the picture
+// Of all kinds: what may stand behind an image's name in a folder of answers.
+inline constexpr const char* kDrawnEnding = ".png";    // the answer drawn into the image
 inline constexpr const char* kMapEnding = ".map.png";  // a segmenter's map alone
 
 class Predictor {
  public:
   virtual ~Predictor() = default;
   virtual const recipe::Recipe& recipe() const = 0;
-  // Whether pictures are turned as EXIF says (image/orientation.h): as they were in training.
+  // Whether images are turned as EXIF says (image/orientation.h): as they were in training.
   virtual bool turns_upright() const { return false; }
-  // What there is to say once all pictures were answered; empty: nothing.
+  // What there is to say once all images were answered; empty: nothing.
   virtual std::string remark() const { return {}; }
-  // Writes `name` with those endings into `out`; returns the members of the picture's entry in the
+  // Writes `name` with those endings into `out`; returns the members of the image's entry in the
   // list of results.
   virtual nlohmann::json answer(const image::Image& picture, const std::filesystem::path& out,
                                 const std::string& name) = 0;

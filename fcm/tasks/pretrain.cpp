@@ -1,4 +1,4 @@
-// A pretraining run: folder, data, model, loop, pictures, report.
+// A pretraining run: folder, data, model, loop, images, report.
 #include "fcm/train/learners/pretrain.h"
 
 #include <fmt/format.h>
@@ -28,7 +28,7 @@
 namespace fcm::tasks {
 namespace {
 
-// The first pictures of the data, as the network sees them in evaluation.
+// The first images of the data, as the network sees them in evaluation.
 std::vector<image::Image> first_pictures(const loader::Dataset& dataset,
                                          const recipe::Recipe& recipe) {
   constexpr int64_t kPictures = 6;
@@ -37,7 +37,7 @@ std::vector<image::Image> first_pictures(const loader::Dataset& dataset,
     try {
       pictures.push_back(fit_to_recipe(dataset.get(i, recipe.data.channels), recipe));
     } catch (const Error&) {
-      // The loader counts and reports unreadable pictures; a sheet takes the next one.
+      // The loader counts and reports unreadable images; a sheet takes the next one.
     }
   }
   return pictures;

@@ -14,7 +14,7 @@
 namespace fcm::tasks {
 namespace {
 
-// Names of pictures that are spread over the set; the folder may be another on every machine.
+// Names of images that are spread over the set; the folder may be another on every machine.
 nlohmann::json some_names(const loader::Dataset& dataset) {
   constexpr int64_t kNames = 256;
   nlohmann::json names = nlohmann::json::array();

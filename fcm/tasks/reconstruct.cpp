@@ -16,7 +16,7 @@
 namespace fcm::tasks {
 namespace {
 
-// Predictions of all views of one picture for one target, in raster order of patches (and of
+// Predictions of all views of one image for one target, in raster order of patches (and of
 // pixels), and which patches each view had to guess.
 struct PicturePredictions {
   std::vector<float> predictions_GLD;
@@ -109,7 +109,7 @@ void show_pixels(const PicturePredictions& predictions, const recipe::Recipe& re
   row.scale = {floats(recipe.data.mean), floats(recipe.data.deviation)};
 }
 
-// A feature target of one picture beside the mean of all guesses.
+// A feature target of one image beside the mean of all guesses.
 viz::FeatureTiles feature_tiles(const std::string& name, const at::Tensor& wanted_LD,
                                 const PicturePredictions& predictions, masks::Grid grid,
                                 int64_t side) {

@@ -1,4 +1,4 @@
-// What each view saw and what the model made of it, as a sheet of pictures.
+// What each view saw and what the model made of it, as a sheet of images.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
                                   const std::vector<image::Image>& pictures, uint64_t seed,
                                   const std::string& title);
 
-// A picture of any size as the network would see it in evaluation: padded, its middle cut out and
+// An image of any size as the network would see it in evaluation: padded, its middle cut out and
 // resized.
 image::Image fit_to_recipe(const image::Image& picture, const recipe::Recipe& recipe);
 

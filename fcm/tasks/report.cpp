@@ -63,7 +63,7 @@ std::vector<viz::ReportPicture> newest_pictures(const fs::path& folder,
            {bytes.begin(), bytes.end()}}};
 }
 
-// Replaced pictures, one line each.
+// Replaced images, one line each.
 std::vector<std::string> faults_of(const std::vector<nlohmann::json>& log) {
   std::vector<std::string> faults;
   for (const nlohmann::json& line : log) {
@@ -140,7 +140,7 @@ void take_result(const fs::path& file, const StoredRun& run, viz::ReportInput& i
   }
 }
 
-// Which pictures were learned from and measured, by the newest checkpoint.
+// Which images were learned from and measured, by the newest checkpoint.
 void add_pictures(const json& about, viz::ReportInput& input) {
   viz::ReportTable table;
   table.title = "Pictures";

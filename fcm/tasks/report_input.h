@@ -28,7 +28,7 @@ StoredRun stored_run(const std::filesystem::path& run_dir);
 // is no run or is named twice, and for more than viz::kRunLooks of them.
 viz::ComparisonInput comparison_of(const std::vector<std::filesystem::path>& run_dirs);
 
-// Reads recipe.toml, log.jsonl, result.json (if the task left one) and the newest pictures of a run
+// Reads recipe.toml, log.jsonl, result.json (if the task left one) and the newest images of a run
 // folder. Throws Error(kUsage) where there is no run.
 viz::ReportInput report_input(const std::filesystem::path& run_dir);
 

@@ -14,7 +14,7 @@ namespace fcm::tasks {
 
 struct RunFacts {
   PictureSet trained_on;
-  std::optional<PictureSet> measured_on;    // the pictures that figures are counted on
+  std::optional<PictureSet> measured_on;    // the images that figures are counted on
   std::optional<PictureSet> pretrained_on;  // what the weights it starts from had learned from
   // The checkpoint it starts from, "" for none; nullopt: it was not asked for one.
   std::optional<std::string> started_from;
@@ -25,7 +25,7 @@ struct RunFacts {
 // Members of every checkpoint's state: kTrainedOn, with "earlier", the sets before this one and the
 // step at which each ended; kMeasuredOn, kPretrainedOn and "started_from". `run`: a run that goes
 // on, or empty. Where its checkpoints have other classes, and it learns them, Error(kData); another
-// number or list of pictures, and other weights to start from, are said.
+// number or list of images, and other weights to start from, are said.
 nlohmann::json about_of(const RunFacts& facts, const std::filesystem::path& run,
                         Reporter& reporter);
 
@@ -36,7 +36,7 @@ std::string absolute_path(const std::filesystem::path& path);
 std::vector<std::string> notes_about(const nlohmann::json& about);
 
 // What a measuring command says of its figures: the sets under their names, and `notes` with those
-// on pictures that the weights have learned from, which are warned of.
+// on images that the weights have learned from, which are warned of.
 nlohmann::json measured_facts(const PictureSet& measured,
                               const std::optional<PictureSet>& trained_on,
                               const std::optional<PictureSet>& pretrained_on,

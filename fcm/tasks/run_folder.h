@@ -32,7 +32,7 @@ struct PreparedRun {
 // otherwise refused with Error(kUsage): work is never lost silently. In a folder that is no run,
 // files of other names are not in the way, but one named as ours is refused always, and so is
 // `overwrite`, for want of a run. A run whose classes are others than its checkpoints' is
-// Error(kData) where it learns them; another number or list of pictures, and other weights to start
+// Error(kData) where it learns them; another number or list of images, and other weights to start
 // from, are said. A folder that is in use is Error(kUsage). Whatever is refused changes nothing.
 PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Recipe& recipe,
                                Reporter& reporter);

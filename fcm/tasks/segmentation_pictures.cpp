@@ -95,7 +95,7 @@ image::Image map_picture(const at::Tensor& classes_HW) {
 
 namespace {
 
-// Of the size of a picture that was resized.
+// Of the size of an image that was resized.
 image::Image fitted_map(const loader::ClassMap& map, int64_t rows, int64_t cols) {
   image::Image fitted{rows, cols, 1, {}};
   fitted.pixels.resize(static_cast<size_t>(rows * cols));

@@ -1,4 +1,4 @@
-// Pictures, maps and figures of segmenters, as commands show and write them.
+// Images, maps and figures of segmenters, as commands show and write them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -40,10 +40,10 @@ std::vector<viz::Colour> colours_of_answers(const std::optional<PictureSet>& tra
 nlohmann::json figures_of(const eval::SegmentationAccuracy& accuracy,
                           const std::vector<std::string>& names);
 
-// A grey picture of classes, [rows, cols].
+// A grey image of classes, [rows, cols].
 image::Image map_picture(const at::Tensor& classes_HW);
 
-// The first `most` readable pictures of a set, what is labelled and what is predicted.
+// The first `most` readable images of a set, what is labelled and what is predicted.
 image::Image segmentation_sheet(const eval::WindowLogits& logits, int64_t classes,
                                 const recipe::Recipe& recipe, const loader::Dataset& dataset,
                                 int64_t most, const std::string& title);

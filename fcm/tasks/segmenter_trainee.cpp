@@ -75,7 +75,7 @@ class SegmenterTrainee final : public SceneTrainee {
   std::optional<eval::SegmentationAccuracy> last_;
 };
 
-// One picture in all processes, pooled to one value a channel, has no variance.
+// One image in all processes, pooled to one value a channel, has no variance.
 void refuse_lone_pictures(const FinetuneRequest& run, Reporter& reporter) {
   if (images_of_pass(run, reporter) >= 2 || run.machine.group->size() > 1) return;
   const auto& optim = run.recipe.optim;

@@ -70,7 +70,7 @@ struct FinetuneRequest {
   const std::atomic<bool>* stop = nullptr;  // as in RunRequest
 };
 
-// Trains what the recipe's task says, and measures it on the validation pictures. A classifier, or
+// Trains what the recipe's task says, and measures it on the validation images. A classifier, or
 // the published linear probe where classifier.learns says so: "top1", "top5" (percent), "loss",
 // "images"; a segmenter: what eval_segmenter.h gives, a detector: eval_detector.h. "stopped" as
 // above. The weights of the best epoch stay in <out>/best. Throws Error(kUsage) where recipe and
@@ -81,11 +81,11 @@ struct EvalRequest {
   std::string data;  // with labels
   CheckpointRequest checkpoint;
   std::filesystem::path out;  // a folder for result.json and confusion.png; empty: none
-  int64_t batch = 64;         // pictures a pass; changes no count
+  int64_t batch = 64;         // images a pass; changes no count
   Machine machine;
 };
 
-// A classifier that `finetune` trained, on the validation pictures: "top1", "top5", "loss",
+// A classifier that `finetune` trained, on the validation images: "top1", "top5", "loss",
 // "images", and "classes" one by one; a segmenter: eval_segmenter.h, a detector: eval_detector.h.
 // Throws Error(kData) where the numbers of classes differ.
 nlohmann::json eval(const EvalRequest& request, Reporter& reporter);
@@ -93,7 +93,7 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter);
 struct DemoRequest {
   std::filesystem::path out;
   bool overwrite = false;
-  std::optional<int64_t> images;  // train on so many pictures only
+  std::optional<int64_t> images;  // train on so many images only
   recipe::Recipe recipe;
   // Fine-tune as well: recipe of how; model, encoder and data are taken from `recipe`.
   std::optional<recipe::Recipe> finetune;
@@ -105,8 +105,8 @@ struct DemoRequest {
 nlohmann::json demo(const DemoRequest& request, Reporter& reporter);
 
 // Accuracy of the k nearest neighbours on frozen features, in percent. Holds the features of the
-// validation pictures, and of the training pictures a block at a time. Flattened tokens are
-// compared where those of the validation pictures take at most 1 GiB.
+// validation images, and of the training images a block at a time. Flattened tokens are
+// compared where those of the validation images take at most 1 GiB.
 nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
                    Machine machine, Reporter& reporter);
 
@@ -119,10 +119,10 @@ struct FeaturesRequest {
   bool overwrite = false;
   Machine machine;
 };
-// Features of every picture in the set's order, float32, to a file (formats/feature_file.h says
+// Features of every image in the set's order, float32, to a file (formats/feature_file.h says
 // how it looks) that is never held in memory, and F.pictures.tsv beside it: a line for each row
-// with number and name of its class (-1 and nothing where there are no labels) and the picture's
-// name. Pictures that cannot be read are left out with a warning. Throws Error(kUsage) where
+// with number and name of its class (-1 and nothing where there are no labels) and the image's
+// name. Images that cannot be read are left out with a warning. Throws Error(kUsage) where
 // something stands there already.
 nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter);
 
@@ -142,18 +142,18 @@ struct PredictRequest {
   Machine machine;
 };
 
-// What a classifier, a segmenter or a detector makes of any pictures. For each of them the folder
-// gets NAME.png, the answer drawn into the picture or under it, and of a segmenter NAME.map.png,
+// What a classifier, a segmenter or a detector makes of any images. For each of them the folder
+// gets NAME.png, the answer drawn into the image or under it, and of a segmenter NAME.map.png,
 // the map itself (one byte a pixel). results.json lists them: "file", "width", "height", "picture",
 // and of a classifier "labels", the likeliest five, "class" and "score"; of a segmenter "map" and
 // "classes", the names and shares (percent) of those that occur; of a detector "instances":
 // "class", "score", "box" (x, y, width, height) and "mask" (COCO's run lengths), and how many of
 // them, those with a score of half or more, are "drawn". Returns {"images", "unreadable", "out"}.
-// Pictures that cannot be read are left out with a warning. Throws Error(kUsage) where something
-// else is in the way, Error(kData) where no picture can be read.
+// Images that cannot be read are left out with a warning. Throws Error(kUsage) where something
+// else is in the way, Error(kData) where no image can be read.
 nlohmann::json predict(const PredictRequest& request, Reporter& reporter);
 
-// A patch of a picture, counted from 0.
+// A patch of an image, counted from 0.
 struct PatchPlace {
   int64_t row = 0, col = 0;
 };
@@ -169,16 +169,16 @@ struct VisualizeRequest {
   uint64_t seed = 0;
   TeacherFiles teachers = {};
   std::vector<PatchPlace> patches = {};  // of attention: whose; empty: three
-  // Of neighbours: the set, its training pictures, and how many are shown. Without `images` some of
-  // its validation pictures are asked about.
+  // Of neighbours: the set, its training images, and how many are shown. Without `images` some of
+  // its validation images are asked about.
   std::string data = {};
   int64_t k = 5;
 };
 
-// A sheet of pictures. "reconstruction": what each view saw and what was made of it; for targets
+// A sheet of images. "reconstruction": what each view saw and what was made of it; for targets
 // that are features, their three principal components beside those of the prediction. "pca": the
 // tokens of any encoder as colours. "attention": where the last block of a conv_vit or a vit looks.
-// "neighbours": the nearest pictures of a set by features, which also stand in the result, as
+// "neighbours": the nearest images of a set by features, which also stand in the result, as
 // neighbour_sheet.h says. Returns {"out", "what"} and that. Throws Error(kCheckpoint) for weights
 // without what is to be shown (a decoder, a teacher's file), Error(kUsage) where something is in
 // the way.
@@ -221,14 +221,14 @@ struct ConvertRequest {
   int64_t threads = 0;
   // Of onnx alone. features, classes, map or detections; empty: by what the checkpoint is.
   std::string what = {};
-  int64_t size = 0;  // rows and columns of the pictures; 0: as trained
+  int64_t size = 0;  // rows and columns of the images; 0: as trained
   // Of this program, for files that say who made them.
   std::string version = {}, revision = {};
 };
 // Throws Error(kUsage) where something stands at `out` already.
 nlohmann::json convert_checkpoint(const ConvertRequest& request, Reporter& reporter);
 
-// Decodes every picture of both splits. "train" and "val" (only "train" where both are the same)
+// Decodes every image of both splits. "train" and "val" (only "train" where both are the same)
 // have "images", "classes", "bad" and "bad_images", a list of names and reasons in the set's order.
 nlohmann::json verify_data(const std::string& data, Machine machine, Reporter& reporter);
 
@@ -239,7 +239,7 @@ struct PackRequest {
   bool overwrite = false;
   Machine machine;
 };
-// Both splits into one packed file. The result is verify_data's, with "bytes" and "out"; pictures
+// Both splits into one packed file. The result is verify_data's, with "bytes" and "out"; images
 // that cannot be read are left out. Throws Error(kUsage) where a file is in the way, Error(kData)
 // where a split has nothing to pack.
 nlohmann::json pack_data(const PackRequest& request, Reporter& reporter);

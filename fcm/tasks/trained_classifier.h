@@ -42,7 +42,7 @@ struct TrainedClassifier {
   std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: it does not say
 };
 
-// A checkpoint that `finetune` or `linprobe` wrote, whose recipe `set` may change: pictures of
+// A checkpoint that `finetune` or `linprobe` wrote, whose recipe `set` may change: images of
 // another size included; or a published classifier without a recipe. Where the recipe has a moving
 // average of the weights (classifier.ema_decay), it is what is loaded; a file of weights alone
 // gives those, with a warning. On `device`. Throws Error(kCheckpoint) where there is no classifier

@@ -16,11 +16,11 @@
 namespace fcm::tasks {
 
 struct TrainedEncoder {
-  recipe::Recipe recipe;  // fit_to_recipe makes of any picture what `tokens` takes
+  recipe::Recipe recipe;  // fit_to_recipe makes of any image what `tokens` takes
   int64_t step = 0;
   masks::Grid grid;  // of patches, and the side of one in pixels
   int64_t side = 0;
-  // Of a picture as the network sees it, all of it: [L, C], float32 on the CPU, patches in raster
+  // Of an image as the network sees it, all of it: [L, C], float32 on the CPU, patches in raster
   // order, without a class token. Behind the encoder's last norm, as `features` gives them; in
   // segmenters and detectors, which have none there, results of the last block. Throws
   // Error(kNumeric) where they are not finite.

@@ -106,7 +106,7 @@ Architecture architecture_of(const Checkpoint& checkpoint) {
   return *found;
 }
 
-// Position tables of the file for pictures of another size: kept alive by what is returned.
+// Position tables of the file for images of another size: kept alive by what is returned.
 std::vector<at::Tensor> fit_tables(const models::MaskedAutoencoder& model, Checkpoint& checkpoint,
                                    Reporter& reporter) {
   const int64_t class_tokens = encoder::family(model.options().kind).class_tokens;

@@ -26,7 +26,7 @@ struct TrainedModel {
 
 // What the weights are for. Features need the encoder alone: a decoder may be missing, and so may
 // what a classifier has not (the convolutions that fuse stages, which then add nothing, and the
-// last norm, which then only normalises); a classifier's head is left out. They may be of pictures
+// last norm, which then only normalises); a classifier's head is left out. They may be of images
 // of another size than the checkpoint's, for which positions are resized.
 enum class Needs { kFeatures, kPictures };
 

@@ -25,14 +25,14 @@ class Trainee {
   virtual ~Trainee() = default;
 
   virtual train::Learner& learner() = 0;
-  // Measures the weights as they are on the validation pictures, says the figures and remembers
+  // Measures the weights as they are on the validation images, says the figures and remembers
   // them. Throws loader::AskedToStop where somebody asked to stop meanwhile.
   virtual train::Measured measure() = 0;
   // The figures remembered, as results have them; measured now where there are none: a finished
   // run that is started again makes no step.
   virtual nlohmann::json figures() = 0;
   virtual std::vector<std::string> notes() const = 0;  // that have to go with them
-  // A sheet of pictures and answers in the run folder. Nothing where the task has none.
+  // A sheet of images and answers in the run folder. Nothing where the task has none.
   virtual void draw(int64_t /*step*/) {}
 };
 

@@ -1,4 +1,4 @@
-// Sheets of what a network makes of any pictures.
+// Sheets of what a network makes of any images.
 #include <fmt/format.h>
 
 #include <utility>

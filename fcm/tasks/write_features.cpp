@@ -1,4 +1,4 @@
-// features: what a frozen encoder makes of pictures, as a file for other programs.
+// features: what a frozen encoder makes of images, as a file for other programs.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -74,7 +74,7 @@ std::string field(const std::string& text) {
   return result;
 }
 
-// One line a row of the features: number and name of its class, name of the picture.
+// One line a row of the features: number and name of its class, name of the image.
 std::string lines_of(const loader::Dataset& dataset, const loader::Batch& batch,
                      const std::vector<int64_t>& labels) {
   std::string lines;
@@ -98,7 +98,7 @@ std::map<std::string, std::string> metadata_of(const FeaturesRequest& request,
           {"classes", formats::json_text(pictures.classes)}};
 }
 
-// The rows, and the list of their pictures.
+// The rows, and the list of their images.
 class Files {
  public:
   Files(const fs::path& out, int64_t width, int64_t most_rows,

@@ -39,12 +39,12 @@ class Learner {
   virtual ~Learner() = default;
 
   // What its loader is asked for beside the recipe's [data]: the targets that it learns, and what
-  // is done to pictures. Everything else stays.
+  // is done to images. Everything else stays.
   virtual void ask_for(loader::LoaderRequest& request) const = 0;
 
   // One update: forward and backward over micro-batches, then the optimizer. A loss or gradient
   // that is not finite, in any process, leaves everything as it was. Throws Error(kData) for a
-  // picture without the target that it is to learn.
+  // image without the target that it is to learn.
   virtual StepResult update(const loader::Batch& batch, const StepPlan& plan) = 0;
 
   // Carries out updates without waiting for the device, with the bits of update(), or nullptr where

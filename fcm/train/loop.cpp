@@ -365,7 +365,7 @@ class Loop {
     }
   }
 
-  // Pictures are a convenience, like curves.
+  // Images are a convenience, like curves.
   void draw() {
     if (!group_.writes()) return;
     try {

@@ -60,7 +60,7 @@ struct TrainResult {
 };
 
 // How many updates a recipe makes on a data set of that size. Throws Error(kData) for fewer
-// pictures than a batch.
+// images than a batch.
 int64_t total_steps(const recipe::Recipe& recipe, int64_t dataset_size);
 
 // Trains `learner` in place, continuing from the newest valid checkpoint of `out` if there is one.

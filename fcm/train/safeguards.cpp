@@ -74,7 +74,7 @@ loader::Batch next_batch(loader::Loader& loader, dist::Group& group) {
   } catch (...) {
     failed = std::current_exception();
   }
-  constexpr int64_t kFailed = int64_t{1} << 40;  // more than there are pictures in a batch
+  constexpr int64_t kFailed = int64_t{1} << 40;  // more than there are images in a batch
   const int64_t told =
       group.agree(failed ? kFailed : static_cast<int64_t>(batch.bad.size()), dist::Agree::kSum);
   if (failed) std::rethrow_exception(failed);

@@ -24,10 +24,10 @@ std::optional<checkpoint::Checkpoint> newest_of(const Records& records, dist::Gr
                                                 Reporter& reporter);
 
 // The next batch in every process, or an Error in every process: whoever cannot read enough of its
-// pictures would leave the others waiting. Its bad pictures are those of all processes.
+// images would leave the others waiting. Its bad images are those of all processes.
 loader::Batch next_batch(loader::Loader& loader, dist::Group& group);
 
-// Counts the pictures that were replaced, writes each to the log and warns of the first.
+// Counts the images that were replaced, writes each to the log and warns of the first.
 void note_bad_samples(const std::vector<loader::BadSample>& bad, Counters& counters,
                       Records& records, Reporter& reporter);
 

@@ -19,7 +19,7 @@ namespace fcm::train {
 
 struct Counters {
   int64_t step = 0;         // batches consumed
-  int64_t bad_samples = 0;  // pictures replaced so far
+  int64_t bad_samples = 0;  // images replaced so far
   int64_t skipped = 0;      // updates left out because something was not finite
   int64_t skipped_in_a_row = 0;
   int64_t rollbacks = 0;

@@ -10,7 +10,7 @@ namespace fcm::train {
 // The place of an update in its run.
 struct StepPlan {
   double lr = 0;            // as scheduled
-  int64_t micro_batch = 0;  // pictures of a forward and backward pass
+  int64_t micro_batch = 0;  // images of a forward and backward pass
   int64_t step = 0;         // updates before this one
   int64_t of_steps = 0;     // where the schedules end, whether or not the run stops earlier
   double lr_base = 0;       // optim::Rate::base

@@ -15,7 +15,7 @@ double memory_within(double limit, double resident, const recipe::Recipe& recipe
   constexpr double kProgram = 384 << 20, kLibraries = 192 << 20;
   constexpr double kStateOfElement = 3 * sizeof(float);  // its gradient and two moments
   constexpr double kBatches = 4;                         // the loader's, and the one in use
-  // Choosing takes half of what it is given for what is kept of a picture. The peak of forward and
+  // Choosing takes half of what it is given for what is kept of an image. The peak of forward and
   // backward was 2.5 times that (a small ConvViT on 384 x 384 pixels, bfloat16).
   constexpr double kPeak = 3, kShareOfChoice = 0.5;
   const loader::DataOptions& data = recipe.data;

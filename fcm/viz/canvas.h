@@ -1,4 +1,4 @@
-// What sheets and legends are drawn on: RGB pictures of one look.
+// What sheets and legends are drawn on: RGB images of one look.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ inline constexpr Colour kSoftInk{95, 99, 104};
 // rows x cols pixels of one colour.
 image::Image blank(int64_t rows, int64_t cols, Colour colour = kGround);
 
-// A box of one colour; what falls outside the picture is left out.
+// A box of one colour; what falls outside the image is left out.
 void fill_box(image::Image& picture, const image::Box& box, Colour colour);
 
 // Copies an RGB tile that has room there (std::logic_error otherwise).

@@ -15,8 +15,8 @@ namespace fcm::viz {
 namespace {
 
 constexpr int64_t kEdge = 8;         // around the whole, in units of the text
-constexpr int64_t kLegendGap = 6;    // between picture and legend, too
-constexpr int64_t kLeastSide = 400;  // of the longer side of a picture
+constexpr int64_t kLegendGap = 6;    // between image and legend, too
+constexpr int64_t kLeastSide = 400;  // of the longer side of an image
 constexpr int64_t kSideOfBorder = 700;
 constexpr Colour kNone{0, 0, 0};
 
@@ -59,7 +59,7 @@ std::string share_text(int64_t pixels, int64_t all) {
   return fmt::format("{:.1f} %", percent);
 }
 
-// Picture and legend, one below or beside the other, on the ground of sheets.
+// Image and legend, one below or beside the other, on the ground of sheets.
 image::Image joined(const image::Image& picture, const image::Image& legend, TextSize text,
                     bool below) {
   const int64_t edge = kEdge * text_unit(text), gap = kLegendGap * text_unit(text);

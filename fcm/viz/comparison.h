@@ -32,9 +32,9 @@ struct ComparisonInput {
   std::vector<std::string> notes;
 };
 
-// The page, in UTF-8. Curves stand over steps, over pictures seen and over hours of training, one
+// The page, in UTF-8. Curves stand over steps, over images seen and over hours of training, one
 // of the three shown at a time. Hours are those that the log tells ("train_seconds"), or else
-// pictures by the logged speeds: without what is measured and saved between steps.
+// images by the logged speeds: without what is measured and saved between steps.
 std::string render_comparison(const ComparisonInput& input);
 
 }  // namespace fcm::viz

@@ -1,4 +1,4 @@
-// Curves of several runs, over steps, pictures and hours.
+// Curves of several runs, over steps, images and hours.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -18,7 +18,7 @@ double dot(std::span<const double> a, std::span<const double> b) {
 double length(std::span<const double> a) { return std::sqrt(dot(a, a)); }
 
 // The strongest direction of the rows of x [L, D], by iteration; zero where all rows are zero. The
-// sign is such that the largest element is positive, so that pictures of one network compare.
+// sign is such that the largest element is positive, so that images of one network compare.
 std::vector<double> strongest(const std::vector<double>& x_LD, size_t dim) {
   const std::span<const double> x(x_LD);
   std::vector<double> axis(dim);

@@ -1,4 +1,4 @@
-// Pictures and maps brought to the size at which they are shown.
+// Images and maps brought to the size at which they are shown.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ struct FittedSize {
   int64_t rows = 0, cols = 0;
 };
 
-// The size of a picture whose longer side is to be about `place` pixels: small ones grow by whole
+// The size of an image whose longer side is to be about `place` pixels: small ones grow by whole
 // factors, so that their pixels stay squares; large ones shrink to the place.
 FittedSize fitted_size(int64_t rows, int64_t cols, int64_t place);
 

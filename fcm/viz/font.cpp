@@ -54,7 +54,7 @@ Line placed(std::string_view text, TextSize size) {
   return line;
 }
 
-// Covers a pixel by so many fifteenths; what is outside the picture is left out.
+// Covers a pixel by so many fifteenths; what is outside the image is left out.
 void cover(image::Image& picture, int64_t row, int64_t col, int share, Colour colour) {
   if (row < 0 || col < 0 || row >= picture.rows || col >= picture.cols) return;
   uint8_t* pixel = picture.pixels.data() + (row * picture.cols + col) * 3;

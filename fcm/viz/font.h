@@ -1,4 +1,4 @@
-// Text on pictures, in DejaVu Sans. Text is UTF-8; what the font lacks (glyphs.h) is a box, and so
+// Text on images, in DejaVu Sans. Text is UTF-8; what the font lacks (glyphs.h) is a box, and so
 // is every byte that belongs to no character.
 #pragma once
 
@@ -17,7 +17,7 @@ using Colour = std::array<uint8_t, 3>;
 // 13, 18, 26 and 36 pixels an em.
 enum class TextSize { kSmall, kMedium, kLarge, kHuge };
 
-// That which reads well in a picture whose longer side has so many pixels.
+// That which reads well in an image whose longer side has so many pixels.
 TextSize text_size_for(int64_t side);
 
 // Rows of a line of text, from those of accents on capitals to the tails of letters; nothing is
@@ -42,7 +42,7 @@ std::vector<std::string> wrap_text(std::string_view text, int64_t cols, TextSize
 std::string cut_text(std::string_view text, int64_t cols, TextSize size);
 
 // Writes one line of text into line_rows x text_cols pixels, whose top left corner is at (row, col)
-// of an RGB picture; what falls outside the picture is left out.
+// of an RGB image; what falls outside the image is left out.
 void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view text,
                TextSize size, Colour colour);
 

@@ -10,7 +10,7 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kGridStep = 4;  // of places that are tried over the whole picture
+constexpr int64_t kGridStep = 4;  // of places that are tried over the whole image
 
 // Pixels of `place` that the others cover.
 int64_t covered(const image::Box& place, const std::vector<image::Box>& others) {
@@ -41,7 +41,7 @@ struct Search {
   int64_t least = std::numeric_limits<int64_t>::max();  // covered there
 
   // Whether the place is free; one that is not is remembered if it is the best so far. Columns may
-  // be moved into the picture, rows are not.
+  // be moved into the image, rows are not.
   bool takes(int64_t top, int64_t left) {
     if (top < 0 || top + label.rows > picture.rows) return false;
     const int64_t most = std::max<int64_t>(0, picture.cols - label.cols);

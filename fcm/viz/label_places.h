@@ -1,4 +1,4 @@
-// Where the labels of boxes stand in a picture, so that they do not cover each other.
+// Where the labels of boxes stand in an image, so that they do not cover each other.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 
 namespace fcm::viz {
 
-// One place a box, in pixels of a picture of that size, `labels` being their sizes. A label stands
+// One place a box, in pixels of an image of that size, `labels` being their sizes. A label stands
 // at its box: over it, inside it, under it or beside it; where all of that is taken by labels
-// before it, at the nearest place in the picture that is free; where none is, where it covers least
-// of them. It leaves the picture only where it is larger.
+// before it, at the nearest place in the image that is free; where none is, where it covers least
+// of them. It leaves the image only where it is larger.
 std::vector<image::Box> place_labels(const std::vector<image::Box>& boxes,
                                      const std::vector<FittedSize>& labels,
                                      const FittedSize& picture);

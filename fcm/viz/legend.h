@@ -1,4 +1,4 @@
-// What the colours of a picture mean: swatches and names in columns.
+// What the colours of an image mean: swatches and names in columns.
 #pragma once
 
 #include <cstdint>

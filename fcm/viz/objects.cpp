@@ -17,11 +17,11 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kSheetPlace = 480;  // of a picture in a sheet: its longer side
+constexpr int64_t kSheetPlace = 480;  // of an image in a sheet: its longer side
 constexpr int64_t kLeastSideAlone = 400;
 constexpr int64_t kSideOfLine = 450;  // pixels of the longer side that are worth one of a line
 constexpr int64_t kShareOfLabels =
-    5;  // pixels of the picture for one of a label, if that is possible
+    5;  // pixels of the image for one of a label, if that is possible
 constexpr int64_t kObjectColours = 32;  // after so many objects the first colours come again
 constexpr double kTint = 0.45;          // of an object's colour in its mask
 
@@ -59,7 +59,7 @@ void tint(image::Image& out, const image::Image& mask, Colour colour, int64_t li
   }
 }
 
-// Of a box, in whole pixels of the shown picture; at least one each way.
+// Of a box, in whole pixels of the shown image; at least one each way.
 image::Box shown_box(const ShownObject& object, const image::Image& picture,
                      const FittedSize& size) {
   const double by_rows = static_cast<double>(size.rows) / static_cast<double>(picture.rows);
@@ -106,7 +106,7 @@ Labels labels_of(const std::vector<ShownObject>& objects, const image::Image& pi
   return labels;
 }
 
-// Of a crowd the labels are smaller, so that they find room and leave something of the picture.
+// Of a crowd the labels are smaller, so that they find room and leave something of the image.
 Labels fitting_labels(const std::vector<ShownObject>& objects, const image::Image& picture) {
   TextSize text = text_size_for(std::max(picture.rows, picture.cols));
   Labels labels = labels_of(objects, picture, text);

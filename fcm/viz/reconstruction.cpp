@@ -28,7 +28,7 @@ void check_mask(const image::Image& picture, std::span<const uint8_t> hidden_L, 
           patches, hidden_L.size());
 }
 
-// Calls visit(patch, place in the patch's D values, place in the picture) for every value.
+// Calls visit(patch, place in the patch's D values, place in the image) for every value.
 template <class Visit>
 void for_each_value(int64_t rows, int64_t cols, int64_t channels, int64_t side, Visit visit) {
   size_t at = 0;

@@ -1,6 +1,6 @@
 // From predictions of patches to the tiles of a reconstruction sheet. Plain arrays, no tensors.
 //
-// Letters (fcm/base/shapes.h): G views, L patches in raster order of the picture (not in ViewPlan
+// Letters (fcm/base/shapes.h): G views, L patches in raster order of the image (not in ViewPlan
 // order), D values of a patch: side x side x channels, ordered row, column, channel.
 #pragma once
 
@@ -17,8 +17,8 @@ namespace fcm::viz {
 
 inline constexpr uint8_t kHiddenGrey = 128;
 
-// The picture with its hidden patches filled with one grey. hidden_L is 0 where a patch is visible.
-// Here and below the sides of the picture must be multiples of `side` (std::logic_error otherwise).
+// The image with its hidden patches filled with one grey. hidden_L is 0 where a patch is visible.
+// Here and below the sides of the image must be multiples of `side` (std::logic_error otherwise).
 image::Image grey_out(const image::Image& picture, std::span<const uint8_t> hidden_L, int64_t side,
                       uint8_t grey = kHiddenGrey);
 
@@ -32,7 +32,7 @@ struct PixelScale {
   std::vector<float> deviation;
 };
 
-// [L, D] numbers of a picture in the model's scale, and back; the way back rounds and clamps, and
+// [L, D] numbers of an image in the model's scale, and back; the way back rounds and clamps, and
 // shows a value that is not finite as black.
 std::vector<float> patches_from_picture(const image::Image& picture, int64_t side,
                                         const PixelScale& scale);
@@ -49,7 +49,7 @@ PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patch
                                  double epsilon = 1e-6);
 
 // Undoes the normalisation of patches in place: value * deviation + mean. The statistics of a
-// patch nobody showed to the model come from the original, so a picture made with them shows more
+// patch nobody showed to the model come from the original, so an image made with them shows more
 // than the model knows; kBorrowedStatistics says so wherever it is shown.
 void denormalise(std::span<float> values_LD, const PatchStatistics& statistics);
 inline constexpr const char* kBorrowedStatistics = "patch mean and contrast from the original";

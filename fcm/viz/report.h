@@ -40,9 +40,8 @@ struct ReportInput {
   std::vector<nlohmann::json> log;  // lines of log.jsonl: step objects and epoch objects
   std::vector<ReportPicture> pictures;
   std::vector<ReportTable> tables;
-  std::string recipe_toml;  // resolved, as run
-  std::vector<std::string>
-      faults;  // unreadable pictures, skipped updates, roll-backs: one line each
+  std::string recipe_toml;          // resolved, as run
+  std::vector<std::string> faults;  // unreadable images, skipped updates, roll-backs: one line each
   std::vector<std::string> notes;
 };
 

@@ -33,7 +33,7 @@ struct RunLog {
 
 // An object with "train_loss", "train_lr" or an accuracy beside "epoch" is an epoch object; another
 // one with "step" and "loss" or "lr" is a step object; one with "step" alone tells of an event,
-// such as a replaced picture, and is passed over. A run that was resumed logs some steps or epochs
+// such as a replaced image, and is passed over. A run that was resumed logs some steps or epochs
 // twice: the later lines count.
 RunLog read_log(const std::vector<nlohmann::json>& lines);
 

@@ -12,7 +12,7 @@ struct Places {
   std::vector<double> steps, images, hours;
 };
 
-// Of the step lines. Hours: "train_seconds" where a line has it, else pictures since the line
+// Of the step lines. Hours: "train_seconds" where a line has it, else images since the line
 // before by "images_per_second".
 Places places_of_steps(const RunLog& log, double batch_size);
 

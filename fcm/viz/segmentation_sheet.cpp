@@ -12,7 +12,7 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kPlace = 384;  // of a picture: its longer side
+constexpr int64_t kPlace = 384;  // of an image: its longer side
 constexpr int64_t kAround = 16;  // as a sheet has it
 constexpr int64_t kAboveLegend = 4;
 

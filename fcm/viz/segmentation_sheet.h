@@ -1,4 +1,4 @@
-// Pictures, what is labelled in them and what a network makes of them, side by side.
+// Images, what is labelled in them and what a network makes of them, side by side.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@
 
 namespace fcm::viz {
 
-// Maps are grey, of the picture's size, as class_map.h has them.
+// Maps are grey, of the image's size, as class_map.h has them.
 struct SegmentationRow {
   image::Image picture;
   image::Image truth;  // without pixels: not known
   image::Image predicted;
 };
 
-// One row for each picture, fitted into places of one size, under the titles of the columns, and a
+// One row for each image, fitted into places of one size, under the titles of the columns, and a
 // legend of the classes that occur. No column of truths where no row has one. `rows` must not be
 // empty; `colours` may be (class_colours).
 image::Image segmentation_sheet(const std::vector<SegmentationRow>& rows,

@@ -1,4 +1,4 @@
-// Contact sheets: rows of small pictures under captions, as one picture.
+// Contact sheets: rows of small images under captions, as one image.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,7 @@
 namespace fcm::train {
 namespace {
 
-// Pictures [first, first + count) of a batch's plan.
+// Images [first, first + count) of a batch's plan.
 masks::ViewPlan part_of(const masks::ViewPlan& plan, int64_t first, int64_t count) {
   masks::ViewPlan part = plan;
   part.order_BL = plan.order_BL.narrow(0, first, count);

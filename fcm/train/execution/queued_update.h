@@ -1,4 +1,4 @@
-// Updates queued on a GPU: each one piece of recorded work, its pictures copied while the update
+// Updates queued on a GPU: each one piece of recorded work, its images copied while the update
 // before is computed, its result read one update later.
 #pragma once
 
@@ -26,7 +26,7 @@ struct Losses;  // learners/forward_backward.h
 
 // What PretrainLearner::update does, to the bit, in three parts that do not wait for each other:
 //
-//   a second queue   pictures, plan and learning rate of update n + 1 go to one of two places on
+//   a second queue   images, plan and learning rate of update n + 1 go to one of two places on
 //                    the GPU while update n is computed
 //   the queue        they are copied from there to where the recorded work reads them; zero
 //                    gradients, forward and backward of all micro-batches, norm, AdamW; the result
@@ -36,7 +36,7 @@ struct Losses;  // learners/forward_backward.h
 // A moving average among the targets is not taken: whether it follows depends on the result.
 class QueuedUpdate final : public Execution {
  public:
-  // Batches are parts, all of one size, of recipe.optim.batch_size pictures. `recorded`: nullptr
+  // Batches are parts, all of one size, of recipe.optim.batch_size images. `recorded`: nullptr
   // gives the GPU one operator after another. model, optimizer, recipe and teachers must outlive
   // it.
   QueuedUpdate(models::MaskedAutoencoder& model, optim::AdamW& optimizer,

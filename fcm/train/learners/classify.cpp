@@ -19,7 +19,7 @@
 namespace fcm::train {
 namespace {
 
-// Pictures of a batch on their way into the network: bytes where nothing but crop, flip and changes
+// Images of a batch on their way into the network: bytes where nothing but crop, flip and changes
 // of bytes was done to them, else numbers.
 class Pictures {
  public:

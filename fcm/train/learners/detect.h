@@ -23,9 +23,9 @@ class DetectorLearner final : public Learner {
   const models::Detector& model() const { return model_; }
   const optim::AdamW& optimizer() const { return optimizer_; }
 
-  // Batch normalisation takes its statistics from the pictures of a pass in all ranks, and the
+  // Batch normalisation takes its statistics from the images of a pass in all ranks, and the
   // losses of regions are means over those of a pass: as published where that is the batch. Drop
-  // path, anchors and regions are drawn for each picture by step and sample. An update with
+  // path, anchors and regions are drawn for each image by step and sample. An update with
   // proposals that are not finite, in any rank, is not applied.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void ask_for(loader::LoaderRequest& request) const override;
@@ -41,7 +41,7 @@ class DetectorLearner final : public Learner {
   void restore(const checkpoint::Checkpoint& from) override;
 
  private:
-  // Of the pictures from `first` on; adds their gradients and losses.
+  // Of the images from `first` on; adds their gradients and losses.
   void pass(const loader::Batch& batch, int64_t first, int64_t count, const StepPlan& plan,
             bool is_last, StepResult& result);
 

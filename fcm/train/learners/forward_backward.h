@@ -1,4 +1,4 @@
-// Forward and backward of some pictures of a batch.
+// Forward and backward of some images of a batch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,12 +14,12 @@ namespace fcm::train {
 
 // Scalars where the model is; whoever reads them waits for the device.
 struct Losses {
-  at::Tensor loss;                               // the share of these pictures in the batch's
+  at::Tensor loss;                               // the share of these images in the batch's
   std::map<std::string, at::Tensor> of_targets;  // where there are several; not weighted, whole
   at::Tensor ema_BLC;                            // features of the moving average; empty: no target
 };
 
-// Adds gradients of the pictures' share in the loss of their batch. pictures: uint8 [B, H, W, C]
+// Adds gradients of the images' share in the loss of their batch. images: uint8 [B, H, W, C]
 // on the model's device, as the plan. `teachers`: those of the recipe's targets, or nullptr.
 Losses forward_backward(const models::MaskedAutoencoder& model, const at::Tensor& pictures_BHWC,
                         const masks::ViewPlan& plan, const recipe::Recipe& recipe,

@@ -1,4 +1,4 @@
-// What learners share whose batch normalisation takes its statistics from the pictures of a pass.
+// What learners share whose batch normalisation takes its statistics from the images of a pass.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,9 +11,9 @@
 
 namespace fcm::train {
 
-// Forward and backward passes of an update in each of `ranks`, over about `micro_batch` pictures:
-// as many in every rank, since batch normalisation waits for all of them, and one picture of each
-// rank in a pass at least. A rank divides its pictures evenly (loader::Slice).
+// Forward and backward passes of an update in each of `ranks`, over about `micro_batch` images:
+// as many in every rank, since batch normalisation waits for all of them, and one image of each
+// rank in a pass at least. A rank divides its images evenly (loader::Slice).
 int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch);
 
 // Running statistics, which a pass moves before anybody knows whether its update can be applied.

@@ -39,7 +39,7 @@ class PretrainLearner final : public Learner {
   // without teachers.
   MakeRecorded recording(bool wanted) const;
 
-  void ask_for(loader::LoaderRequest& /*request*/) const override {}  // pictures alone
+  void ask_for(loader::LoaderRequest& /*request*/) const override {}  // images alone
   at::Device device() const override { return model_.device(); }
   int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
   int64_t updates() const override { return optimizer_.steps(); }

@@ -43,7 +43,7 @@ class ProbeLearner final : public Learner {
   const nn::Parameters& head_parameters() const { return head_parameters_; }
 
  private:
-  // [B, C] of pictures first .. first + count.
+  // [B, C] of images first .. first + count.
   at::Tensor features(const loader::Batch& batch, int64_t first, int64_t count) const;
 
   const recipe::Recipe recipe_;

@@ -24,9 +24,9 @@ class SegmenterLearner final : public Learner {
   const models::Segmenter& model() const { return model_; }
   const optim::AdamW& optimizer() const { return optimizer_; }
 
-  // Batch normalisation takes its statistics from the pictures of a pass in all ranks: as published
-  // where that is the batch. Drop path and dropout are drawn for each picture. Throws Error(kUsage)
-  // where a pass has one picture in all.
+  // Batch normalisation takes its statistics from the images of a pass in all ranks: as published
+  // where that is the batch. Drop path and dropout are drawn for each image. Throws Error(kUsage)
+  // where a pass has one image in all.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void ask_for(loader::LoaderRequest& request) const override;
   at::Device device() const override { return model_.device(); }
