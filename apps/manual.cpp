@@ -107,7 +107,7 @@ std::string exit_status() {
       {"0", "Done"},
       {"1", "A fault of the program; please report it"},
       {"2", "Command line or recipe; a result that stdout does not take"},
-      {"3", "Pictures or data set"},
+      {"3", "Images or data set"},
       {"4", "A checkpoint cannot be read or written"},
       {"5", "Loss or gradients stayed non-finite; features that are NaN or infinite"},
       {"6", "Device, memory, or a limit on threads or open files"},
@@ -126,7 +126,7 @@ std::string program_page() {
       head("", "fast masked-image pretraining (Fast ConvMAE) on processors") +
       ".SH SYNOPSIS\n\\fBfastconvmae\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n.SH DESCRIPTION\n";
   text += roff(
-      "Pretrains encoders of pictures by reconstructing what is hidden from them, "
+      "Pretrains encoders of images by reconstructing what is hidden from them, "
       "fine-tunes them as classifiers, segmenters and detectors, and measures them. "
       "Every command has a page of its own and says with --help what it takes.\n");
   text += ".SH COMMANDS\n";

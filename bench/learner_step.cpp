@@ -65,7 +65,7 @@ loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_
                           const dist::Group& group) {
   const loader::Range mine = loader::Slice{group.rank(), group.size()}.of(pictures);
   if (mine.size() == 0) {
-    fail(ExitCode::kUsage, "--batch {} has fewer pictures than there are processes ({})", pictures,
+    fail(ExitCode::kUsage, "--batch {} has fewer images than there are processes ({})", pictures,
          group.size());
   }
   loader::Batch batch;

@@ -193,7 +193,7 @@ nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporte
     speeds.push_back(bench.loader_speed(slice) / static_cast<double>(threads));
     if (!takes_turns) continue;
     const Stages now = bench.stages(slice);
-    if (now.images == 0) fail(ExitCode::kData, "{}: no picture could be read", request.data);
+    if (now.images == 0) fail(ExitCode::kData, "{}: no image could be read", request.data);
     all += now;
     plain.push_back(static_cast<double>(now.images) / now.plain);
     ratios.push_back(speeds.back() / plain.back());

@@ -60,12 +60,12 @@ void check(const ClassifierOptions& options, const at::Tensor& images_BCHW) {
   const int64_t side = options.patch_side();
   if (options.rows % side != 0 || options.cols % side != 0) {
     fail(ExitCode::kUsage,
-         "pictures of {} x {} pixels do not divide into patches of {} x {}; choose multiples of {}",
+         "images of {} x {} pixels do not divide into patches of {} x {}; choose multiples of {}",
          options.rows, options.cols, side, side, side);
   }
   require(images_BCHW.dim() == 4 && images_BCHW.size(1) == options.channels &&
               images_BCHW.size(2) == options.rows && images_BCHW.size(3) == options.cols,
-          "pictures of [{}], wanted [B, {}, {}, {}]", fmt::join(images_BCHW.sizes(), ", "),
+          "images of [{}], wanted [B, {}, {}, {}]", fmt::join(images_BCHW.sizes(), ", "),
           options.channels, options.rows, options.cols);
 }
 

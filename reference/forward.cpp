@@ -36,12 +36,12 @@ void check(const ReferenceOptions& options, const at::Tensor& images_BCHW,
   const int64_t side = options.patch_side();
   if (options.rows % side != 0 || options.cols % side != 0) {
     fail(ExitCode::kUsage,
-         "pictures of {} x {} pixels do not divide into patches of {} x {}; choose multiples of {}",
+         "images of {} x {} pixels do not divide into patches of {} x {}; choose multiples of {}",
          options.rows, options.cols, side, side, side);
   }
   const std::vector<int64_t> images{images_BCHW.size(0), options.channels, options.rows,
                                     options.cols};
-  require(images_BCHW.sizes() == at::IntArrayRef(images), "pictures of [{}], wanted [{}]",
+  require(images_BCHW.sizes() == at::IntArrayRef(images), "images of [{}], wanted [{}]",
           fmt::join(images_BCHW.sizes(), ", "), fmt::join(images, ", "));
   const std::vector<int64_t> noise{images_BCHW.size(0), options.patches()};
   require(noise_BL.sizes() == at::IntArrayRef(noise), "noise of [{}], wanted [{}]",

@@ -121,12 +121,12 @@ void clip_keys(Keys& keys, const TowerOptions& options) {
 void check(const TowerOptions& options, const at::Tensor& images_BCHW) {
   if (options.rows % options.stride != 0 || options.cols % options.stride != 0) {
     fail(ExitCode::kUsage,
-         "pictures of {} x {} pixels do not divide into patches of {} x {}; choose multiples of {}",
+         "images of {} x {} pixels do not divide into patches of {} x {}; choose multiples of {}",
          options.rows, options.cols, options.stride, options.stride, options.stride);
   }
   require(images_BCHW.dim() == 4 && images_BCHW.size(1) == options.channels &&
               images_BCHW.size(2) == options.rows && images_BCHW.size(3) == options.cols,
-          "pictures of [{}], wanted [B, {}, {}, {}]", fmt::join(images_BCHW.sizes(), ", "),
+          "images of [{}], wanted [B, {}, {}, {}]", fmt::join(images_BCHW.sizes(), ", "),
           options.channels, options.rows, options.cols);
 }
 

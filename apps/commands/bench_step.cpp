@@ -16,7 +16,7 @@ Action bench_step(Flags& flags) {
       "Example:\n  fastconvmae bench step --recipe fastconvmae_base_in1k_50ep --precision fp32");
   bench::BenchStepRequest& bench = arguments->bench;
   add_recipe(flags, arguments->recipe.name).required();
-  flags.add("--batch", bench.batch, {1, 1 << 20}, "Pictures a step");
+  flags.add("--batch", bench.batch, {1, 1 << 20}, "Images a step");
   flags.add_choice("--precision", bench.precision, {"auto", "fp32", "bf16"},
                    "In place of the recipe's");
   flags.add_choice("--implementation", bench.implementation, {"fast", "reference", "both"},

@@ -19,7 +19,7 @@ Action checkpoint_convert(Flags& flags) {
       "  transformers  a ViT's encoder for ViTModel.from_pretrained(OUT)\n"
       "  mmseg         a segmenter as a .pth of mmsegmentation\n"
       "  detectron2    a detector as a .pth of detectron2\n"
-      "  onnx          a model for other runtimes, operator set 17, any batch of pictures of one "
+      "  onnx          a model for other runtimes, operator set 17, any batch of images of one "
       "size; takes\n"
       "                pixels [N, 3, rows, cols], RGB from 0 to 1: it normalises them itself\n"
       "What of it, with --to onnx; without --what by what the checkpoint is:\n"
@@ -43,7 +43,7 @@ Action checkpoint_convert(Flags& flags) {
   flags.add_choice("--what", request->what, {"features", "classes", "detections", "map"},
                    "Of --to onnx: what it computes, see below");
   flags.add("--size", request->size, Between<int64_t>{0, 8192},
-            "Of --to onnx: rows and columns of its pictures, positions are resized; 0: as trained");
+            "Of --to onnx: rows and columns of its images, positions are resized; 0: as trained");
   add_set_of_checkpoint(flags, request->checkpoint.set);
   add_overwrite(flags, request->overwrite, "Replace what is at --out");
   add_reading_threads(flags, request->threads);

@@ -12,8 +12,8 @@ Action data_pack(Flags& flags) {
   };
   const auto arguments = std::make_shared<Arguments>();
   flags.describe(
-      "Shrink every picture and write all, train and val, to one file for --data",
-      "Pictures that cannot be read are named and left out; the exit status is then 3 and the file "
+      "Shrink every image and write all, train and val, to one file for --data",
+      "Images that cannot be read are named and left out; the exit status is then 3 and the file "
       "is\nthere nonetheless.\n"
       "Example:\n  fastconvmae data pack --data /path/to/imagenet --out imagenet.pack");
   tasks::PackRequest& pack = arguments->pack;

@@ -19,12 +19,12 @@ Action eval(Flags& flags) {
   const Flag data = add_data(flags, eval.data);
   add_checkpoint(flags, eval.checkpoint.path).required();
   add_set_of_checkpoint(flags, eval.checkpoint.set);
-  flags.add("--batch", eval.batch, {1, 1 << 20}, "Pictures a pass; changes no count");
+  flags.add("--batch", eval.batch, {1, 1 << 20}, "Images a pass; changes no count");
   const Flag out = flags.add("--out", eval.out, "DIR",
-                             "Folder for result.json, a picture, and a detector's detections.json");
+                             "Folder for result.json, an image, and a detector's detections.json");
   flags
       .add("--latency", arguments->latency,
-           "Pictures a second and memory instead, fp32 and bf16, one at a time and --batch")
+           "Images a second and memory instead, fp32 and bf16, one at a time and --batch")
       .excludes(data)
       .excludes(out);
   add_machine(flags, eval.machine);
@@ -33,8 +33,7 @@ Action eval(Flags& flags) {
     request.machine.group = output.group;
     if (arguments->latency) return output.print(bench::latency(request, output.reporter));
     if (request.data.empty()) {
-      fail(ExitCode::kUsage,
-           "eval wants labelled pictures: --data DATA; or --latency for its speed");
+      fail(ExitCode::kUsage, "eval wants labelled images: --data DATA; or --latency for its speed");
     }
     return output.print(tasks::eval(request, output.reporter));
   };

@@ -13,7 +13,7 @@ Action finetune(Flags& flags) {
   };
   const auto arguments = std::make_shared<Arguments>();
   flags.describe(
-      "Train a classifier, a segmenter or a detector on labelled pictures",
+      "Train a classifier, a segmenter or a detector on labelled images",
       "Example:\n  fastconvmae finetune --recipe smoke_finetune --data synthetic --checkpoint "
       "runs/smoke --out runs/tuned\n"
       "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command goes on from there.");

@@ -41,7 +41,7 @@ Action linprobe(Flags& flags) {
   tasks::FinetuneRequest& run = arguments->run;
   const Flag by_recipe =
       flags.add("--recipe", arguments->recipe.name, "NAME|FILE",
-                "linprobe_*: the published probe, over augmented pictures; others, and none: "
+                "linprobe_*: the published probe, over augmented images; others, and none: "
                 "logistic regression to its optimum, over features that are computed once");
   flags
       .add("--fast", arguments->fast,

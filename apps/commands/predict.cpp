@@ -7,12 +7,12 @@ namespace fcm::apps::commands {
 
 Action predict(Flags& flags) {
   const auto request = std::make_shared<tasks::PredictRequest>();
-  flags.describe("Draw a network's answers into pictures: labels, maps of classes, or objects",
+  flags.describe("Draw a network's answers into images: labels, maps of classes, or objects",
                  "Example:\n  fastconvmae predict --checkpoint runs/scenes --images street.jpg "
                  "holidays/ --out answers");
   add_checkpoint(flags, request->checkpoint.path).required();
   add_set_of_checkpoint(flags, request->checkpoint.set);
-  flags.add_words("--images", request->images, "FILE|DIR", "Pictures, and folders of them")
+  flags.add_words("--images", request->images, "FILE|DIR", "Images, and folders of them")
       .required();
   flags
       .add("--out", request->out, "DIR",

@@ -12,7 +12,7 @@ Action pretrain(Flags& flags) {
   };
   const auto arguments = std::make_shared<Arguments>();
   flags.describe(
-      "Train an encoder on pictures without labels",
+      "Train an encoder on images without labels",
       "Example:\n  fastconvmae pretrain --recipe smoke_pretrain --data synthetic --out runs/smoke\n"
       "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command goes on from there.");
   tasks::RunRequest& run = arguments->run;

@@ -62,16 +62,16 @@ Action visualize(Flags& flags) {
   const auto arguments = std::make_shared<Arguments>();
   tasks::VisualizeRequest& request = arguments->request;
   flags.describe(
-      "A sheet of pictures: reconstructions, features, attention or neighbours",
+      "A sheet of images: reconstructions, features, attention or neighbours",
       "Example:\n  fastconvmae visualize --checkpoint runs/demo --images a.png b.jpg --out "
       "sheet.png\n  fastconvmae visualize --what neighbours --checkpoint runs/demo --data "
       "fashion-mnist --out nearest.png");
   flags.add_choice("--what", request.what, {"reconstruction", "pca", "attention", "neighbours"},
-                   "reconstruction: what is made of parts of a picture; pca: tokens as colours; "
-                   "attention: where the last block looks; neighbours: the nearest pictures of a "
+                   "reconstruction: what is made of parts of an image; pca: tokens as colours; "
+                   "attention: where the last block looks; neighbours: the nearest images of a "
                    "set");
   add_weights(flags, request.checkpoint);
-  flags.add_words("--images", request.images, "FILE", "Pictures (JPEG, PNG or WebP)");
+  flags.add_words("--images", request.images, "FILE", "Images (JPEG, PNG or WebP)");
   flags.add("--out", request.out, "FILE", "The sheet, a PNG file").required();
   const Flag seed = flags.add("--seed", arguments->seed, {0, 9'000'000'000'000'000},
                               "Of reconstruction: chooses the views");
@@ -81,7 +81,7 @@ Action visualize(Flags& flags) {
       [&request] { return patches_text(request.patches); }, "ROW,COL",
       "Of attention: a patch that asks, its row and column from 0; may be repeated");
   const Flag data = flags.add("--data", request.data, "DATA",
-                              "Of neighbours: the set, of which the training pictures are "
+                              "Of neighbours: the set, of which the training images are "
                               "searched; without --images some of the others are asked about");
   const Flag k = flags.add("--k", request.k, {1, 20}, "Of neighbours: how many are shown");
   add_overwrite(flags, request.overwrite, "Replace a PNG at --out");

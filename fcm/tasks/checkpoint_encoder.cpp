@@ -132,7 +132,7 @@ void say_other_crop(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
   const double theirs = interop::facts_in(checkpoint).value("eval_crop", ours);
   if (std::abs(theirs - ours) < 1e-3) return;
   reporter.info(
-      fmt::format("{} was measured on the middle {} of pictures, the recipe {} has {} (--set "
+      fmt::format("{} was measured on the middle {} of images, the recipe {} has {} (--set "
                   "classifier.eval_crop={})",
                   checkpoint.path.string(), theirs, recipe.row.name, ours, theirs));
 }
@@ -148,11 +148,10 @@ void refuse_no_downstream_on(const recipe::Recipe& theirs, const recipe::Recipe&
          checkpoint.path.string(), kind);
   }
   if (theirs.data.channels == 3) return;
-  fail(
-      ExitCode::kCheckpoint,
-      "{} has learned from grey pictures (data.channels = {}), and {} sees pictures in colour; take "
-      "a checkpoint that has seen those",
-      checkpoint.path.string(), theirs.data.channels, segments ? "a segmenter" : "a detector");
+  fail(ExitCode::kCheckpoint,
+       "{} has learned from grey images (data.channels = {}), and {} sees images in colour; take "
+       "a checkpoint that has seen those",
+       checkpoint.path.string(), theirs.data.channels, segments ? "a segmenter" : "a detector");
 }
 
 // Of what was set, that which is taken from the checkpoint otherwise.

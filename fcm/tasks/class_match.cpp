@@ -80,7 +80,7 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
     if (place == places.end()) {
       fail(ExitCode::kData,
            "the classes of {} differ from those that {} was trained on: it does not know \"{}\" "
-           "({} has {}; it knows {}); measure it on pictures of its own classes, or train a head "
+           "({} has {}; it knows {}); measure it on images of its own classes, or train a head "
            "for these with fastconvmae finetune",
            data, classifier, name, data, class_list(names), class_list(trained));
     }
@@ -102,8 +102,8 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
 std::string why_other_head(const checkpoint::Checkpoint& checkpoint, int64_t rows, int64_t wanted,
                            const std::vector<std::string>& classes, Reporter& reporter) {
   if (rows != wanted) {
-    return fmt::format("has a head for {}, these pictures have {}",
-                       counted(rows, "class", "classes"), wanted);
+    return fmt::format("has a head for {}, these images have {}", counted(rows, "class", "classes"),
+                       wanted);
   }
   if (classes.empty()) return {};
   const std::vector<std::string> names = printable(classes);

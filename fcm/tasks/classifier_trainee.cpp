@@ -71,7 +71,7 @@ class ClassifierTrainee final : public Trainee {
     }
     reporter_.info(fmt::format("top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f} on {}", last_->top1,
                                last_->top5, last_->loss,
-                               counted(last_->images, "picture", "pictures")));
+                               counted(last_->images, "image", "images")));
     return measured;
   }
 
@@ -89,7 +89,7 @@ class ClassifierTrainee final : public Trainee {
     return {
         fmt::format("{} of {} got answers that hold NaN or infinity; they count as "
                     "wrong, and there is no loss",
-                    last_->not_finite, counted(last_->images, "picture", "pictures"))};
+                    last_->not_finite, counted(last_->images, "image", "images"))};
   }
 
  private:

@@ -89,7 +89,7 @@ std::string kind_of(const recipe::Recipe& recipe) {
 std::string pictures_of(const StoredRun& run, const char* name) {
   if (const std::optional<PictureSet> set = stored_set(run.about, name)) {
     return fmt::format("{} ({}), {}, list {:.8}", set->data, set->split,
-                       counted(set->images, "picture", "pictures"), set->list_hash);
+                       counted(set->images, "image", "images"), set->list_hash);
   }
   return kNotTold;
 }
@@ -193,7 +193,7 @@ std::vector<std::string> notes_on(const viz::ComparisonInput& input,
         std::string(section, std::char_traits<char>::length(section) - 1)));
   }
   if (differs(input.differences, "measured on")) {
-    notes.push_back("The runs were measured on different pictures, see the table at the end.");
+    notes.push_back("The runs were measured on different images, see the table at the end.");
   }
   for (size_t i = 0; i < runs.size(); ++i) {
     const std::string note = note_on_another_recipe(all[i].name, runs[i]);

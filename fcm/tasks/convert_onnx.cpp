@@ -104,7 +104,7 @@ Export export_of(const std::string& what, Checkpoint checkpoint, const ConvertRe
 std::string description_of(const std::string& what, const recipe::Recipe& recipe) {
   const loader::DataOptions& data = recipe.data;
   const std::string input =
-      fmt::format("pixels: {} pictures of {} x {} pixels, values from 0 to 1, not normalised",
+      fmt::format("pixels: {} images of {} x {} pixels, values from 0 to 1, not normalised",
                   data.channels == 1 ? "grey" : "RGB", data.image_size[0], data.image_size[1]);
   if (what == "features") return input + ". Features of an encoder";
   if (what == "classes") return input + ". Logits of a classifier";

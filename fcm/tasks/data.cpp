@@ -24,7 +24,7 @@ std::shared_ptr<const loader::Dataset> open(const std::string& data, loader::Spl
 }
 
 void say(const std::string& data, loader::Split split, const Lines& lines, Reporter& reporter) {
-  const char* const which = split == loader::Split::kTrain ? "" : ", validation pictures";
+  const char* const which = split == loader::Split::kTrain ? "" : ", validation images";
   for (const std::string& line : lines) reporter.info(fmt::format("{}{}: {}", data, which, line));
 }
 
@@ -38,7 +38,7 @@ void need_labels(const std::string& data, const loader::Dataset& dataset, Report
   const std::string found = fmt::format(
       "{}: {} of {} {} no label that can be used; the "
       "first: {}",
-      data, remarks.bad_labels, counted(dataset.size(), "picture", "pictures"),
+      data, remarks.bad_labels, counted(dataset.size(), "image", "images"),
       noun(remarks.bad_labels, "has", "have"), remarks.first_bad_label);
   constexpr int64_t kOneIn = 10;
   if (dataset.classes().empty() || remarks.bad_labels > dataset.size() / kOneIn) {
@@ -112,7 +112,7 @@ void refuse_different_classes(const std::string& data, const loader::Dataset& tr
   const std::string train_only = only_in("in training", train.classes(), val.classes());
   const std::string val_only = only_in("in validation", val.classes(), train.classes());
   fail(ExitCode::kData,
-       "{}: the classes of the training and validation pictures differ, so accuracy would mean "
+       "{}: the classes of the training and validation images differ, so accuracy would mean "
        "nothing{}{}{}",
        data, train_only, val_only, other_order(train.classes(), val.classes()));
 }
@@ -175,7 +175,7 @@ LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
   both.val = open_validation(data, *both.train, loader::TargetKind::kMap, machine, reporter);
   need_maps(data, *both.val);
   if (both.train->map_classes().names != both.val->map_classes().names) {
-    fail(ExitCode::kData, "{}: the maps of the training and validation pictures have other classes",
+    fail(ExitCode::kData, "{}: the maps of the training and validation images have other classes",
          data);
   }
   return both;
@@ -198,13 +198,13 @@ LabelledData open_instance_splits(const std::string& data, const Machine& machin
   const loader::InstanceClasses& val = both.val->instance_classes();
   if (train.ids != val.ids && train.names == val.names) {
     fail(ExitCode::kData,
-         "{}: the categories of the training and validation pictures have the same names, but "
+         "{}: the categories of the training and validation images have the same names, but "
          "other ids; give them the same in both files",
          data);
   }
   if (train.ids != val.ids || train.names != val.names) {
     fail(ExitCode::kData,
-         "{}: the categories of the training and validation pictures differ, so precision would "
+         "{}: the categories of the training and validation images differ, so precision would "
          "mean nothing{}{}",
          data, only_in("in training", train.names, val.names),
          only_in("in validation", val.names, train.names) + other_order(train.names, val.names));

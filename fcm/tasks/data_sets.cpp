@@ -65,14 +65,14 @@ void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened
       for (const auto& [ending, count] : endings) {
         text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, ending);
       }
-      reporter.info(fmt::format("{} ({}): pictures by ending: {}", data, split.name, text));
+      reporter.info(fmt::format("{} ({}): images by ending: {}", data, split.name, text));
     }
     const loader::Remarks& remarks = split.dataset->remarks();
     if (remarks.bad_labels == 0) continue;
     reporter.warn(fmt::format(
         "{} ({}): {} of {} {} no label that can be used; the first: "
         "{}",
-        data, split.name, remarks.bad_labels, counted(split.dataset->size(), "picture", "pictures"),
+        data, split.name, remarks.bad_labels, counted(split.dataset->size(), "image", "images"),
         noun(remarks.bad_labels, "has", "have"), remarks.first_bad_label));
   }
 }
@@ -91,7 +91,7 @@ std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& mac
       opened.push_back({name, packed, loader::open_dataset(data, split, open_options(machine))});
     } catch (const Error& error) {
       if (loader::has_split(data, split)) throw;  // a fault of what is there
-      absent.push_back(fmt::format("no {} pictures: {}", name, error.what()));
+      absent.push_back(fmt::format("no {} images: {}", name, error.what()));
       if (!first_fault) first_fault = error;
     }
   }
@@ -209,8 +209,8 @@ json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t th
                    key_of(split.dataset->name(i), request.data));
       });
   if (static_cast<int64_t>(bad.size()) == split.dataset->size()) {
-    fail(ExitCode::kData, "no {} picture of {} can be read; the first: {}", split.name,
-         request.data, bad[0]["reason"].get<std::string>());
+    fail(ExitCode::kData, "no {} image of {} can be read; the first: {}", split.name, request.data,
+         bad[0]["reason"].get<std::string>());
   }
   return bad;
 }
@@ -232,7 +232,7 @@ class SharedContents {
     result["shared"]["example"] = example_;
     constexpr double kPercent = 100;
     reporter.warn(fmt::format(
-        "{}: {} of the {} validation pictures ({:.1f} %) are training pictures too, for example {}",
+        "{}: {} of the {} validation images ({:.1f} %) are training images too, for example {}",
         data, shared_, compared_,
         kPercent * static_cast<double>(shared_) / static_cast<double>(compared_), example_));
   }
@@ -249,7 +249,7 @@ std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
   if (!dataset.has_maps()) return "";
   const loader::ClassMap map = dataset.class_map(index);
   if (map.rows != picture.rows || map.cols != picture.cols) {
-    return fmt::format("{}: its map has {} x {} pixels, the picture {} x {}", dataset.name(index),
+    return fmt::format("{}: its map has {} x {} pixels, the image {} x {}", dataset.name(index),
                        map.rows, map.cols, picture.rows, picture.cols);
   }
   // Whether 0 is a class the recipe says; 255 never is.

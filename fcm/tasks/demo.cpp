@@ -42,8 +42,8 @@ Measured measure_all(const recipe::Recipe& recipe, const TrainedModel& trained, 
     return counted_selection(what, open_labelled(kData, split, {}, reporter), dist::group_of_one(),
                              reporter, labelled);
   };
-  const eval::Selection train = pictures(loader::Split::kTrain, "features of training pictures"),
-                        test = pictures(loader::Split::kVal, "features of test pictures");
+  const eval::Selection train = pictures(loader::Split::kTrain, "features of training images"),
+                        test = pictures(loader::Split::kVal, "features of test images");
   const auto classes = static_cast<int64_t>(train.dataset->classes().size());
   const auto accuracy_of = [&](const eval::FeatureSet& known, const eval::FeatureSet& asked) {
     Progress passes(reporter, "linear probe", 0, {"pass", "passes"});
@@ -102,9 +102,9 @@ std::vector<std::string> notes_on(const Measured& measured, int64_t labelled) {
                              &after = measured.pretrained;
   return {
       fmt::format(
-          "Measured on {0} labelled training pictures and as many test pictures. kNN: cosine "
+          "Measured on {0} labelled training images and as many test images. kNN: cosine "
           "similarity, 20 neighbours, weighted votes. Linear probe: logistic regression trained "
-          "to its optimum, its penalty chosen on a tenth of the training pictures.",
+          "to its optimum, its penalty chosen on a tenth of the training images.",
           labelled),
       fmt::format(
           "Flattened tokens, linear probe: pretraining changes the untrained network by "
@@ -142,7 +142,7 @@ nlohmann::json speed_of(const nlohmann::json& run, const fs::path& out) {
 std::string note_on_finetuning(const nlohmann::json& finetune) {
   const double pretrained = finetune.at("pretrained"), scratch = finetune.at("scratch");
   return fmt::format(
-      "Trained as a classifier, all weights, for {} of {} pictures: {:.1f} % from the "
+      "Trained as a classifier, all weights, for {} of {} images: {:.1f} % from the "
       "pretrained encoder, {:.1f} % from scratch ({:+.1f} points).",
       counted(finetune.at("steps").get<int64_t>(), "step", "steps"),
       finetune.at("batch_size").get<int64_t>(), pretrained, scratch, pretrained - scratch);

@@ -85,7 +85,7 @@ image::Image detection_sheet(const eval::FindObjects& find, const recipe::Recipe
       if (error.code() != ExitCode::kData) throw;
     }
   }
-  if (rows.empty()) fail(ExitCode::kData, "there is no readable picture to draw");
+  if (rows.empty()) fail(ExitCode::kData, "there is no readable image to draw");
   return viz::object_sheet(rows, title);
 }
 

@@ -40,12 +40,12 @@ class DetectorTrainee final : public SceneTrainee {
                      {"test_images", last_->images},       {"test_seconds", watch.seconds()}};
     measured.metric = eval::Metric{"test_box_ap", percent(box.ap)};
     if (is_first && std::isnan(box.ap)) {
-      reporter_.warn("the validation pictures have no objects, so there is nothing to measure");
+      reporter_.warn("the validation images have no objects, so there is nothing to measure");
     }
     reporter_.info(
         fmt::format("box AP {:.2f} %, mask AP {:.2f} % (at IoU .5: {:.2f} %, {:.2f} %) on {}",
                     percent(box.ap), percent(mask.ap), percent(box.ap50), percent(mask.ap50),
-                    counted(last_->images, "picture", "pictures")));
+                    counted(last_->images, "image", "images")));
     return measured;
   }
 

@@ -41,7 +41,7 @@ int64_t pictures_a_row(int64_t pictures) { return pictures <= 3 ? 1 : pictures <
 void refuse_patch_outside(const PatchPlace& patch, const masks::Grid& grid) {
   if (patch.row < grid.rows && patch.col < grid.cols) return;
   fail(ExitCode::kUsage,
-       "--patch {},{} is outside of the {} x {} patches of a picture; rows and columns count from "
+       "--patch {},{} is outside of the {} x {} patches of an image; rows and columns count from "
        "0, so the last one is {},{}",
        patch.row, patch.col, grid.rows, grid.cols, grid.rows - 1, grid.cols - 1);
 }
@@ -103,8 +103,8 @@ image::Image pca_sheet(const TrainedEncoder& encoder, const std::vector<NamedPic
   }
   sheet.note =
       "Each square is a patch; its colour stands for what the encoder made of it: the first three "
-      "principal components of the tokens of all these pictures together, as red, green and blue. "
-      "Patches of like colour are alike to the encoder, in different pictures too.";
+      "principal components of the tokens of all these images together, as red, green and blue. "
+      "Patches of like colour are alike to the encoder, in different images too.";
   return make_sheet(sheet);
 }
 
@@ -134,7 +134,7 @@ image::Image attention_sheet(const TrainedModel& trained, const std::vector<Name
   }
   sheet.note = fmt::format(
       "Where the attention of the last transformer block ({}) goes, as the mean over its heads: "
-      "from black, none, to pale yellow, most of this picture. Each patch that asks has a white "
+      "from black, none, to pale yellow, most of this image. Each patch that asks has a white "
       "frame; its row and column are numbers of patches from 0.",
       eval::name_of_last_block(trained.recipe));
   return make_sheet(sheet);

@@ -125,7 +125,7 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   warn_of_unreadable(evaluation.unreadable, reporter);
   if (evaluation.not_finite > 0) {
     fail(ExitCode::kNumeric,
-         "{} answers with NaN or infinity for {} of {} pictures, so no accuracy means anything; "
+         "{} answers with NaN or infinity for {} of {} images, so no accuracy means anything; "
          "check its weights, or try --set model.precision=fp32",
          classifier, evaluation.not_finite, evaluation.images);
   }

@@ -112,7 +112,7 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
         {request.out, request.resume, request.overwrite, std::move(facts)}, recipe, reporter);
   });
   reporter.info(fmt::format("{}: {} of {}, {} of {}, from {}", request.data,
-                            counted(data.train->size(), "picture", "pictures"),
+                            counted(data.train->size(), "image", "images"),
                             counted(std::ssize(classes), "class", "classes"),
                             counted(steps, "step", "steps"), recipe.optim.batch_size,
                             request.checkpoint.empty() ? "scratch" : request.checkpoint.string()));

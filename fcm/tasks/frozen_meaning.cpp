@@ -18,8 +18,8 @@ nlohmann::json frozen_meaning(const TrainedModel& trained, const loader::Dataset
   std::vector<std::string> notes;
   if (same_pictures(known, asked)) {
     notes.push_back(
-        fmt::format("{} has the same {} pictures for training and validation, so each is asked "
-                    "about itself: the figures say nothing about other pictures",
+        fmt::format("{} has the same {} images for training and validation, so each is asked "
+                    "about itself: the figures say nothing about other images",
                     data, asked.images));
   } else if (const SharedPictures some = shared_pictures(known.sample, known.images, asked.sample);
              some.shared > 0) {

@@ -107,14 +107,14 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
       load_trained_model(checkpoint, Needs::kFeatures, reporter, device_of(machine));
   dist::Group& group = *machine.group;
   const LabelledData both = open_labelled_splits(data, machine, reporter);
-  const auto bank = counted_selection("training pictures", both.train, machine.group, reporter),
-             asked = counted_selection("validation pictures", both.val, machine.group, reporter);
+  const auto bank = counted_selection("training images", both.train, machine.group, reporter),
+             asked = counted_selection("validation images", both.val, machine.group, reporter);
   refuse_different_ranks(group, trained.recipe, data, *bank.dataset);
   const nlohmann::json meaning =
       frozen_meaning(trained, *bank.dataset, *asked.dataset, data, reporter);
   const auto classes = static_cast<int64_t>(bank.dataset->classes().size());
   reporter.info(fmt::format("{}: features of {} and {} by {} (step {})", data, bank.dataset->size(),
-                            counted(asked.dataset->size(), "picture", "pictures"),
+                            counted(asked.dataset->size(), "image", "images"),
                             trained.path.string(), trained.step));
   const int64_t flattened_bytes = asked.dataset->size() * trained.model->grid().patches() *
                                   trained.recipe.encoder.dims.back() *
@@ -122,7 +122,7 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
   const bool flattened = flattened_bytes <= kMostFlattenedBytes;
   if (!flattened) {
     reporter.info(fmt::format(
-        "flattened tokens of the validation pictures would take {:.1f} GB; mean tokens alone",
+        "flattened tokens of the validation images would take {:.1f} GB; mean tokens alone",
         static_cast<double>(flattened_bytes) * 1e-9));
   }
   const eval::FeatureSet queries =

@@ -31,13 +31,13 @@ LabelledFeatures features_of(decltype(eval::extract_features)& extract, const Tr
                              const std::string& data, const Machine& machine, int64_t threads,
                              Reporter& reporter) {
   const LabelledData both = open_labelled_splits(data, machine, reporter);
-  const auto train = counted_selection("training pictures", both.train, machine.group, reporter),
-             test = counted_selection("validation pictures", both.val, machine.group, reporter);
+  const auto train = counted_selection("training images", both.train, machine.group, reporter),
+             test = counted_selection("validation images", both.val, machine.group, reporter);
   refuse_different_ranks(*machine.group, trained.recipe, data, *train.dataset);
   nlohmann::json meaning = frozen_meaning(trained, *train.dataset, *test.dataset, data, reporter);
-  reporter.info(fmt::format(
-      "{}: features of {} and {} by {} (step {})", data, train.dataset->size(),
-      counted(test.dataset->size(), "picture", "pictures"), trained.path.string(), trained.step));
+  reporter.info(fmt::format("{}: features of {} and {} by {} (step {})", data,
+                            train.dataset->size(), counted(test.dataset->size(), "image", "images"),
+                            trained.path.string(), trained.step));
   return {extract(*trained.model, trained.recipe, train, threads),
           extract(*trained.model, trained.recipe, test, threads),
           static_cast<int64_t>(train.dataset->classes().size()), std::move(meaning)};

@@ -77,10 +77,10 @@ Bank search(const TrainedModel& trained, const NeighbourRequest& request, Report
     search.add(features.latent_BKC.mean(1),
                at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong));
     bank.pictures.insert(bank.pictures.end(), batch.sample_ids.begin(), batch.sample_ids.end());
-    reporter.progress(fmt::format("{} of {} pictures", bank.pictures.size(), set.size()));
+    reporter.progress(fmt::format("{} of {} images", bank.pictures.size(), set.size()));
   }
   if (bank.pictures.empty()) {
-    fail(ExitCode::kData, "none of the {} pictures can be read, the first is {}", set.size(),
+    fail(ExitCode::kData, "none of the {} images can be read, the first is {}", set.size(),
          set.name(0));
   }
   bank.nearest = search.nearest();
@@ -146,7 +146,7 @@ Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& 
                        {"neighbours", std::move(found)}});
   }
   sheet.note = fmt::format(
-      "The pictures of a set of {} whose mean tokens are nearest to those of the picture on the "
+      "The images of a set of {} whose mean tokens are nearest to those of the image on the "
       "left. Numbers are cosine similarities: 1 is the same direction.",
       bank.pictures.size());
   return {make_sheet(sheet), {{"images", bank.pictures.size()}, {"queries", std::move(queries)}}};
@@ -167,8 +167,8 @@ std::vector<NamedPicture> some_pictures(const loader::Dataset& dataset, int64_t 
     }
   }
   if (pictures.empty()) {
-    fail(ExitCode::kData,
-         "none of the {} pictures to ask about can be read; name some with --images", count);
+    fail(ExitCode::kData, "none of the {} images to ask about can be read; name some with --images",
+         count);
   }
   return pictures;
 }

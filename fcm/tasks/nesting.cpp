@@ -47,11 +47,11 @@ void refuse_nested(const fs::path& out, const std::string& data, const loader::D
   if (const auto place = inside(out, data); place && fs::is_directory(data, error)) {
     if (is_listed(*place, data, dataset)) {
       fail(ExitCode::kUsage,
-           "--out {} lies in --data {}, where the pictures it writes would become a class of the "
+           "--out {} lies in --data {}, where the images it writes would become a class of the "
            "data; choose another --out",
            out.string(), data);
     }
-    reporter.warn(fmt::format("--out {} lies in --data {}; its pictures are not taken for data",
+    reporter.warn(fmt::format("--out {} lies in --data {}; its images are not taken for data",
                               out.string(), data));
     return;
   }

@@ -99,7 +99,7 @@ const char* name_of(FileKind kind) {
     case FileKind::kPth:
       return "PyTorch file";
     case FileKind::kPicturesOfRows:
-      return "list of pictures that features wrote";
+      return "list of images that features wrote";
     case FileKind::kPng:
       return "PNG";
     case FileKind::kPacked:

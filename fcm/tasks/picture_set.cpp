@@ -169,7 +169,7 @@ std::string as_text(const SharedPictures& shared) {
   constexpr double kPercent = 100;
   return fmt::format(
       "{} of {} that {} compared ({:.1f} %{}{})", shared.shared,
-      counted(shared.compared, "picture", "pictures"), noun(shared.compared, "was", "were"),
+      counted(shared.compared, "image", "images"), noun(shared.compared, "was", "were"),
       kPercent * static_cast<double>(shared.shared) / static_cast<double>(shared.compared),
       shared.example.empty() ? "" : ", for example ", shared.example);
 }
@@ -200,12 +200,12 @@ std::optional<std::string> note_on_overlap(const PictureSet& learned, const Pict
     if (some.shared == 0) return std::nullopt;
     return fmt::format(
         "{} of those that are measured ({}) are among those that it learned from ({}): the figures "
-        "say in part how well it remembers, not what it makes of other pictures",
+        "say in part how well it remembers, not what it makes of other images",
         as_text(some), measured.data, learned.data);
   }
   return fmt::format(
-      "the {} pictures that are measured ({}) are the same that it learned from ({}): the figures "
-      "say how well it remembers, not what it makes of other pictures",
+      "the {} images that are measured ({}) are the same that it learned from ({}): the figures "
+      "say how well it remembers, not what it makes of other images",
       measured.images, measured.data, learned.data);
 }
 

@@ -48,9 +48,9 @@ std::vector<fs::path> files_of(const std::vector<std::string>& images, Reporter&
         inside.push_back(entry.path());
       }
     }
-    if (inside.empty()) fail(ExitCode::kData, "--images {} is a folder without pictures", name);
+    if (inside.empty()) fail(ExitCode::kData, "--images {} is a folder without images", name);
     if (folders > 0) {
-      reporter.info(fmt::format("--images {}: pictures in the {} inside it are left out", name,
+      reporter.info(fmt::format("--images {}: images in the {} inside it are left out", name,
                                 folders == 1 ? "folder" : fmt::format("{} folders", folders)));
     }
     std::ranges::sort(inside);
@@ -147,7 +147,7 @@ json predict_one(Predictor& predictor, const fs::path& file, const PredictReques
 
 json predict(const PredictRequest& request, Reporter& reporter) {
   const std::vector<fs::path> files = files_of(request.images, reporter);
-  if (files.empty()) fail(ExitCode::kUsage, "--images names no picture");
+  if (files.empty()) fail(ExitCode::kUsage, "--images names no image");
   const std::vector<std::string> outputs = output_names(files);
   refuse_to_replace_answers(request, outputs);
   set_up_machine(request.machine);
@@ -166,7 +166,7 @@ json predict(const PredictRequest& request, Reporter& reporter) {
     }
     progress.add(1);
   }
-  if (list.empty()) fail(ExitCode::kData, "none of the {} pictures can be read", files.size());
+  if (list.empty()) fail(ExitCode::kData, "none of the {} images can be read", files.size());
   if (const std::string remark = predictor->remark(); !remark.empty()) reporter.info(remark);
   write_file_durably(request.out / kList, formats::json_text(list, 2) + "\n", ExitCode::kUsage);
   return {{"images", list.size()},

@@ -90,7 +90,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   });
   reporter.info(fmt::format(
       "{}: {}, {} of {}, {:.1f} M parameters, {}, {}, {} ({})", request.data,
-      counted(dataset->size(), "picture", "pictures"), counted(steps, "step", "steps"),
+      counted(dataset->size(), "image", "images"), counted(steps, "step", "steps"),
       recipe.optim.batch_size, static_cast<double>(learner.trainable_elements()) / 1e6,
       recipe::compute_name(recipe::compute_type(recipe.model.precision, model.device())),
       model.device().str(), counted(threads, "thread", "threads"),

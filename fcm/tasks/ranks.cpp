@@ -66,7 +66,7 @@ void refuse_different_ranks(dist::Group& group, const recipe::Recipe& recipe,
     if (other.at("pictures") != first.at("pictures")) {
       throw dist::SharedError(ExitCode::kData,
                               fmt::format("the ranks see different data in {}: rank {} has {} "
-                                          "pictures, rank 0 {}; all need the same set",
+                                          "images, rank 0 {}; all need the same set",
                                           data, rank, other.at("pictures").get<int64_t>(),
                                           first.at("pictures").get<int64_t>()));
     }
@@ -76,7 +76,7 @@ void refuse_different_ranks(dist::Group& group, const recipe::Recipe& recipe,
           static_cast<int64_t>(i) * dataset.size() / static_cast<int64_t>(first.at("names").size());
       throw dist::SharedError(
           ExitCode::kData,
-          fmt::format("the ranks see different data in {}: picture {} is {} for rank {} and {} for "
+          fmt::format("the ranks see different data in {}: image {} is {} for rank {} and {} for "
                       "rank 0; all need the same set in the same order",
                       data, place, other.at("names")[i].get<std::string>(), rank,
                       first.at("names")[i].get<std::string>()));
@@ -90,7 +90,7 @@ void refuse_uneven_shares(const dist::Group& group, const recipe::Recipe& recipe
   if (batch < ranks) {
     throw dist::SharedError(
         ExitCode::kUsage,
-        fmt::format("optim.batch_size is {}, which leaves some of {} processes without a picture; "
+        fmt::format("optim.batch_size is {}, which leaves some of {} processes without an image; "
                     "raise it, or start at most {} processes",
                     batch, ranks, batch));
   }
@@ -102,7 +102,7 @@ void refuse_uneven_shares(const dist::Group& group, const recipe::Recipe& recipe
     if (share % 2 == 0) continue;
     throw dist::SharedError(
         ExitCode::kUsage,
-        fmt::format("optim.batch_size = {} gives rank {} of {} processes {} pictures, and "
+        fmt::format("optim.batch_size = {} gives rank {} of {} processes {} images, and "
                     "augment.mixup and augment.cutmix mix them in pairs; take a multiple of {}",
                     batch, rank, ranks, share, 2 * ranks));
   }

@@ -42,7 +42,7 @@ const char* sheets_show(const std::vector<json>& log) {
     });
   };
   if (logs("loss_decode", "test_miou")) {
-    return "Pictures, what is labelled in them and what the network made of them";
+    return "Images, what is labelled in them and what the network made of them";
   }
   if (logs("loss_rpn_cls", "test_box_ap")) return "Labelled objects, and those that were found";
   return "What each view saw and what the model made of it";
@@ -68,7 +68,7 @@ std::vector<std::string> faults_of(const std::vector<nlohmann::json>& log) {
   std::vector<std::string> faults;
   for (const nlohmann::json& line : log) {
     if (line.contains("bad_sample")) {
-      faults.push_back(fmt::format("step {}: replaced a picture: {}", line.value("step", 0),
+      faults.push_back(fmt::format("step {}: replaced an image: {}", line.value("step", 0),
                                    line.value("reason", "")));
     }
   }
@@ -106,7 +106,7 @@ viz::ReportTable finetune_table(const nlohmann::json& finetune) {
     row.push_back(percent(finetune.at(key)));
     table.rows.push_back(row);
   }
-  table.note = "The same network, pictures, steps and rates; all weights are trained.";
+  table.note = "The same network, images, steps and rates; all weights are trained.";
   return table;
 }
 

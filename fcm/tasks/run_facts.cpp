@@ -40,7 +40,7 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
   if (!before) {
     if (!state.contains("counters")) return;  // another program's
     reporter.warn(
-        fmt::format("{} does not say which pictures and classes it was trained on, so it cannot be "
+        fmt::format("{} does not say which images and classes it was trained on, so it cannot be "
                     "told whether {} is the same",
                     whose, now.data));
     return;
@@ -54,12 +54,11 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
     const std::string count = other ? fmt::format("as many of the same names, but {}", *other)
                               : before->images == now.images
                                   ? "as many, but another list of them"
-                                  : counted(now.images, "picture", "pictures");
-    reporter.warn(
-        fmt::format("{} goes on with other data: up to step {} it had {} ({}), now it has "
-                    "{} ({}); epochs and schedules count by the new number",
-                    whose, step, counted(before->images, "picture", "pictures"), before->data,
-                    count, now.data));
+                                  : counted(now.images, "image", "images");
+    reporter.warn(fmt::format(
+        "{} goes on with other data: up to step {} it had {} ({}), now it has "
+        "{} ({}); epochs and schedules count by the new number",
+        whose, step, counted(before->images, "image", "images"), before->data, count, now.data));
     json ended = summary_of(*before);
     ended["until_step"] = step;
     earlier.push_back(ended);
@@ -72,7 +71,7 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
   const auto others = same_measured ? other_pixels(*measured, *measures) : std::nullopt;
   if (same_measured && !others) return;
   reporter.warn(fmt::format(
-      "{} is measured on other pictures than before: {} ({}), until now {} ({}){}; figures of "
+      "{} is measured on other images than before: {} ({}), until now {} ({}){}; figures of "
       "before and after, and which was the best, do not compare",
       whose, measures->images, measures->data, measured->images, measured->data,
       others ? "; of the same names, but " + *others : ""));
@@ -153,7 +152,7 @@ std::vector<std::string> notes_about(const json& about) {
   if (trained) {
     const json earlier = about.at(kTrainedOn).value(kEarlier, json::array());
     for (const json& set : earlier) {
-      notes.push_back(fmt::format("up to step {} it was trained on {} other pictures ({})",
+      notes.push_back(fmt::format("up to step {} it was trained on {} other images ({})",
                                   set.value("until_step", int64_t{0}),
                                   set.value("images", int64_t{0}), set.value("data", "")));
     }

@@ -127,7 +127,7 @@ image::Image segmentation_sheet(const eval::WindowLogits& logits, int64_t classe
       if (error.code() != ExitCode::kData) throw;
     }
   }
-  if (rows.empty()) fail(ExitCode::kData, "there is no readable picture to draw");
+  if (rows.empty()) fail(ExitCode::kData, "there is no readable image to draw");
   const loader::MapClasses& known = dataset.map_classes();
   return viz::segmentation_sheet(rows, class_names(known.names, classes),
                                  one_a_class(known.colours, classes), title);

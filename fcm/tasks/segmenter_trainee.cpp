@@ -49,7 +49,7 @@ class SegmenterTrainee final : public SceneTrainee {
     measured.metric = eval::Metric{"test_miou", figures.miou};
     reporter_.info(fmt::format("mIoU {:.2f} %, mAcc {:.2f} %, aAcc {:.2f} % on {}", figures.miou,
                                figures.macc, figures.aacc,
-                               counted(last_->images, "picture", "pictures")));
+                               counted(last_->images, "image", "images")));
     return measured;
   }
 
@@ -80,7 +80,7 @@ void refuse_lone_pictures(const FinetuneRequest& run, Reporter& reporter) {
   if (images_of_pass(run, reporter) >= 2 || run.machine.group->size() > 1) return;
   const auto& optim = run.recipe.optim;
   fail(ExitCode::kUsage,
-       "optim.batch_size = {} and optim.micro_batch = {} make a pass of one picture, and a "
+       "optim.batch_size = {} and optim.micro_batch = {} make a pass of one image, and a "
        "segmenter's batch normalisation takes its statistics from two or more, of all processes "
        "together; raise optim.batch_size, or write optim.micro_batch = 0",
        optim.batch_size, optim.micro_batch);

@@ -96,7 +96,7 @@ TrainedEncoder of_model(TrainedModel loaded) {
 at::Tensor finite(const at::Tensor& tokens_LC) {
   if (at::isfinite(tokens_LC).all().item<bool>()) return tokens_LC;
   fail(ExitCode::kNumeric,
-       "the features of a picture hold NaN or infinity: look at the weights (fastconvmae "
+       "the features of an image hold NaN or infinity: look at the weights (fastconvmae "
        "checkpoint show), or try --set model.precision=fp32");
 }
 

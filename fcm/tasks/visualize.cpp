@@ -111,7 +111,7 @@ nlohmann::json visualize(const VisualizeRequest& request, Reporter& reporter) {
   refuse_to_replace(request.out, FileKind::kPng, request.overwrite, reads);
   const std::string& what = request.what;
   if (request.images.empty() && what != "neighbours") {
-    fail(ExitCode::kUsage, "--images names no picture");
+    fail(ExitCode::kUsage, "--images names no image");
   }
   nlohmann::json result = {{"out", request.out.string()}, {"what", what}};
   image::Image sheet;

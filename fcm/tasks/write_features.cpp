@@ -150,7 +150,7 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
   refuse_different_ranks(group, trained.recipe, request.data, dataset);
   const int64_t width = width_of(trained, request.tokens);
   reporter.info(fmt::format("{}: features of {}, of width {} by {} (step {})", request.data,
-                            counted(dataset.size(), "picture", "pictures"), width,
+                            counted(dataset.size(), "image", "images"), width,
                             trained.path.string(), trained.step));
   const PictureSet described = describe_pictures(dataset, request.data, split);
   int64_t written = 0;
@@ -180,7 +180,7 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
     progress.add(all_rows.size(0));
   }
   if (written == 0) {
-    fail(ExitCode::kData, "none of the {} pictures of {} can be read, so there are no features",
+    fail(ExitCode::kData, "none of the {} images of {} can be read, so there are no features",
          dataset.size(), request.data);
   }
   if (files) files->finish();

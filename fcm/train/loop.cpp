@@ -371,7 +371,7 @@ class Loop {
     try {
       request_.draw_pictures(counters_.step);
     } catch (const Error& error) {
-      reporter_.warn(fmt::format("step {}: no pictures: {}", counters_.step, error.what()));
+      reporter_.warn(fmt::format("step {}: no images: {}", counters_.step, error.what()));
     }
   }
 
@@ -405,7 +405,7 @@ int64_t total_steps(const recipe::Recipe& recipe, int64_t dataset_size) {
   const int64_t steps_per_epoch = dataset_size / recipe.optim.batch_size;
   if (steps_per_epoch == 0) {
     fail(ExitCode::kData, "the data set has {}, fewer than one batch of {}; lower optim.batch_size",
-         counted(dataset_size, "picture", "pictures"), recipe.optim.batch_size);
+         counted(dataset_size, "image", "images"), recipe.optim.batch_size);
   }
   const int64_t steps = optim::steps_of_run(recipe.optim, steps_per_epoch);
   return recipe.run.max_steps > 0 ? std::min(recipe.run.max_steps, steps) : steps;

@@ -78,7 +78,7 @@ loader::Batch next_batch(loader::Loader& loader, dist::Group& group) {
   const int64_t told =
       group.agree(failed ? kFailed : static_cast<int64_t>(batch.bad.size()), dist::Agree::kSum);
   if (failed) std::rethrow_exception(failed);
-  if (told >= kFailed) fail(ExitCode::kData, "another process could not read its pictures");
+  if (told >= kFailed) fail(ExitCode::kData, "another process could not read its images");
   if (told > 0) batch.bad = bad_samples_of_all(batch.bad, group);
   return batch;
 }
@@ -89,7 +89,7 @@ void note_bad_samples(const std::vector<loader::BadSample>& bad, Counters& count
   for (const loader::BadSample& sample : bad) {
     if (counters.bad_samples++ < kListed) {
       reporter.warn(
-          fmt::format("step {}: replaced a picture: {}", counters.step + 1, sample.reason));
+          fmt::format("step {}: replaced an image: {}", counters.step + 1, sample.reason));
     }
     records.add_line({{"step", counters.step + 1},
                       {"bad_sample", sample.sample},

@@ -51,7 +51,7 @@ image::Image attention_picture(const image::Image& picture, std::span<const floa
                                int64_t side) {
   const int64_t cols = picture.cols / side;
   require(std::ssize(weights_L) == picture.rows / side * cols && !weights_L.empty(),
-          "{} weights for a picture of {} x {} pixels in patches of {}", weights_L.size(),
+          "{} weights for an image of {} x {} pixels in patches of {}", weights_L.size(),
           picture.rows, picture.cols, side);
   const float most = end_of_scale(weights_L);
   image::Image out = image::with_channels(image::with_channels(picture, 1), 3);

@@ -23,7 +23,7 @@ constexpr Colour kNone{0, 0, 0};
 void check_map(const image::Image& picture, const image::Image& map) {
   require(map.channels == 1 && map.rows == picture.rows && map.cols == picture.cols &&
               static_cast<int64_t>(map.pixels.size()) == map.rows * map.cols,
-          "a map of {} x {} x {} of {} bytes for a picture of {} x {}", map.rows, map.cols,
+          "a map of {} x {} x {} of {} bytes for an image of {} x {}", map.rows, map.cols,
           map.channels, map.pixels.size(), picture.rows, picture.cols);
 }
 

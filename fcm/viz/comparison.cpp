@@ -76,7 +76,7 @@ std::string render_comparison(const ComparisonInput& input) {
   body += report::section("Curves", report::curves(runs, report::legend_of(input)));
   std::vector<report::RunRow> differences;
   for (const Difference& one : input.differences) differences.push_back({one.name, one.values, {}});
-  const std::string none = "<p>The recipes, and the pictures they name, are the same.</p>";
+  const std::string none = "<p>The recipes, and the images they name, are the same.</p>";
   body += report::section("Where they differ",
                           differences.empty() ? none : report::run_table(input, differences));
   return report::page(title, body, report::comparison_style());

@@ -26,7 +26,7 @@ struct AxisChoice {
 
 constexpr std::array<AxisChoice, 3> kAxes = {
     AxisChoice{"by-steps", "steps", "step", &Places::steps, true},
-    AxisChoice{"by-images", "pictures seen", "pictures seen", &Places::images, true},
+    AxisChoice{"by-images", "images seen", "images seen", &Places::images, true},
     AxisChoice{"by-hours", "hours", "hours of training", &Places::hours, false}};
 
 // Where one run is many times as long as another, an axis of equal steps would show the short one

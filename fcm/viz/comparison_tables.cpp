@@ -106,7 +106,7 @@ std::vector<RunRow> facts(const std::vector<RunLines>& runs) {
   add_row(rows, runs, "state", state_of);
   add_row(rows, runs, "steps",
           [](const RunLines& run) { return format_count(last_finite(run.steps.steps)); });
-  add_row(rows, runs, "pictures seen",
+  add_row(rows, runs, "images seen",
           [](const RunLines& run) { return format_short(last_finite(run.steps.images)); });
   add_row(rows, runs, "time of training",
           [](const RunLines& run) { return format_seconds(3600 * last_finite(run.steps.hours)); });
@@ -121,7 +121,7 @@ std::vector<RunRow> facts(const std::vector<RunLines>& runs) {
     const double count = largest(column(run, "skipped_updates"));
     return count > 0 ? format_count(count) : std::string(kNone);
   });
-  add_row(rows, runs, "pictures replaced", [&](const RunLines& run) {
+  add_row(rows, runs, "images replaced", [&](const RunLines& run) {
     const double count = largest(column(run, "skipped_samples"));
     return count > 0 ? format_count(count) : std::string(kNone);
   });

@@ -154,7 +154,7 @@ std::string cut_text(std::string_view text, int64_t cols, TextSize size) {
 
 void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view text,
                TextSize size, Colour colour) {
-  require(picture.channels == 3, "text is drawn on RGB pictures, not on {} channels",
+  require(picture.channels == 3, "text is drawn on RGB images, not on {} channels",
           picture.channels);
   const Face& face = face_of(size);
   const int64_t base = row + face.ascent;

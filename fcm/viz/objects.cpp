@@ -34,7 +34,7 @@ Colour colour_of(size_t object, const std::vector<Colour>& colours) {
 image::Image shown_mask(const image::RunLengths& mask, const image::Image& picture,
                         const FittedSize& size) {
   require(mask.rows == picture.rows && mask.cols == picture.cols,
-          "a mask of {} x {} on a picture of {} x {}", mask.rows, mask.cols, picture.rows,
+          "a mask of {} x {} on an image of {} x {}", mask.rows, mask.cols, picture.rows,
           picture.cols);
   return fitted_map({mask.rows, mask.cols, 1, image::decode_mask(mask)}, size);
 }
@@ -176,7 +176,7 @@ image::Image draw_objects(const image::Image& picture, const std::vector<ShownOb
 }
 
 image::Image object_sheet(const std::vector<ObjectRow>& rows, const std::string& title) {
-  require(!rows.empty(), "a sheet of no pictures, wanted one or more");
+  require(!rows.empty(), "a sheet of no images, wanted one or more");
   Sheet sheet{title, {{"labelled"}, {"found"}}, {}, {}, 1};
   for (const ObjectRow& row : rows) {
     const FittedSize size = fitted_size(row.picture.rows, row.picture.cols, kSheetPlace);

@@ -13,11 +13,11 @@ namespace {
 
 void check_picture(const image::Image& picture, int64_t side) {
   require(side >= 1 && picture.rows % side == 0 && picture.cols % side == 0,
-          "a picture of {} x {} pixels has no whole patches of {} x {}", picture.rows, picture.cols,
+          "an image of {} x {} pixels has no whole patches of {} x {}", picture.rows, picture.cols,
           side, side);
   require(
       static_cast<int64_t>(picture.pixels.size()) == picture.rows * picture.cols * picture.channels,
-      "a picture of {} x {} x {} holds {} bytes", picture.rows, picture.cols, picture.channels,
+      "an image of {} x {} x {} holds {} bytes", picture.rows, picture.cols, picture.channels,
       picture.pixels.size());
 }
 
@@ -181,7 +181,7 @@ std::vector<image::Image> pixel_tiles(const Reconstruction& input) {
   const int64_t patches = (original.rows / input.side) * (original.cols / input.side);
   const size_t values = original.pixels.size();
   require(input.predictions_GLD.size() == values * static_cast<size_t>(input.views),
-          "{} views of a picture of {} values have {} predictions", input.views, values,
+          "{} views of an image of {} values have {} predictions", input.views, values,
           input.predictions_GLD.size());
   require(static_cast<int64_t>(input.hidden_GL.size()) == input.views * patches,
           "{} views of {} patches have a mask of {} entries", input.views, patches,
@@ -239,7 +239,7 @@ namespace {
 constexpr const char* kSeen =
     "Grey patches are hidden from the view, which reconstructs them from those that are visible.";
 constexpr const char* kComponents =
-    " Features: the first three principal components of the target of each picture, as red, green "
+    " Features: the first three principal components of the target of each image, as red, green "
     "and blue; reconstructions of all views merged.";
 
 }  // namespace

@@ -68,7 +68,7 @@ std::string segmentation_lead(const nlohmann::json& summary) {
   if (!std::isfinite(miou)) return {};
   const double images = number_at(summary, "images");
   const std::string on = std::isfinite(images)
-                             ? fmt::format(" on {} pictures", escape(format_count(images)))
+                             ? fmt::format(" on {} images", escape(format_count(images)))
                              : std::string();
   std::string out = fmt::format("<p class=\"lead\">Mean IoU: <b>{:.2f} %</b>{}", miou, on);
   const double macc = number_at(summary, "mAcc"), aacc = number_at(summary, "aAcc");

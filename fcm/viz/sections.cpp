@@ -142,7 +142,7 @@ std::string faults(const ReportInput& input, const RunLog& log) {
   const size_t skipped_count = skipped > 0 ? static_cast<size_t>(std::min(skipped, 1e15)) : 0;
   std::vector<std::string> lines;
   if (skipped_count > 0) {
-    lines.push_back(plural(skipped_count, "picture was", "pictures were") +
+    lines.push_back(plural(skipped_count, "image was", "images were") +
                     " skipped and replaced by others.");
   }
   if (const double left_out = largest(log.step_column("skipped_updates")); left_out > 0) {
@@ -166,7 +166,7 @@ std::string faults(const ReportInput& input, const RunLog& log) {
   if (clean && log.step_count == 0) return {};  // nothing ran, so nothing is known to be fine
   if (clean) {
     return fmt::format("<p><span class=\"fine\">None.</span> Every logged loss is finite{}.</p>",
-                       std::isfinite(skipped) ? " and no picture was skipped" : "");
+                       std::isfinite(skipped) ? " and no image was skipped" : "");
   }
   for (size_t i = 0; i < std::min(kMostFaults, input.faults.size()); ++i) {
     lines.push_back(input.faults[i]);

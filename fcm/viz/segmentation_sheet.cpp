@@ -21,7 +21,7 @@ void check_row(const SegmentationRow& row) {
     if (map == &row.truth && map->pixels.empty()) continue;
     require(map->channels == 1 && map->rows == row.picture.rows && map->cols == row.picture.cols &&
                 static_cast<int64_t>(map->pixels.size()) == map->rows * map->cols,
-            "a map of {} x {} x {} for a picture of {} x {}", map->rows, map->cols, map->channels,
+            "a map of {} x {} x {} for an image of {} x {}", map->rows, map->cols, map->channels,
             row.picture.rows, row.picture.cols);
   }
 }
@@ -40,7 +40,7 @@ image::Image with_legend(const image::Image& sheet, const std::vector<LegendEntr
 image::Image segmentation_sheet(const std::vector<SegmentationRow>& rows,
                                 const std::vector<std::string>& names,
                                 const std::vector<Colour>& colours, const std::string& title) {
-  require(!rows.empty(), "a sheet of no pictures, wanted one or more");
+  require(!rows.empty(), "a sheet of no images, wanted one or more");
   const std::vector<Colour> palette = colours_of_classes(names, colours);
   const bool truths = std::any_of(rows.begin(), rows.end(), [](const SegmentationRow& row) {
     return !row.truth.pixels.empty();

@@ -60,7 +60,7 @@ TEST_F(DataPack, ASplitWithoutAnyPictureLeavesNoFile) {
   std::ofstream(scratch_ / "val/ant/c.png") << "no picture";
   const Outcome outcome = pack("");
   EXPECT_EQ(outcome.status, 3);
-  EXPECT_NE(outcome.err.find("no val picture"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("no val image"), std::string::npos) << outcome.err;
   EXPECT_FALSE(std::filesystem::exists(out_));
   EXPECT_FALSE(std::filesystem::exists(out_ + ".tmp"));
 }

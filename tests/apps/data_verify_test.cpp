@@ -65,7 +65,7 @@ TEST_F(DataVerifyOfFolders, LabelsAreCountedApartFromPictures) {
   EXPECT_EQ(result.at("bad_labels"), 1);
   EXPECT_NE(result.at("train").at("first_bad_label").get<std::string>().find("\"-1\""),
             std::string::npos);
-  EXPECT_NE(outcome.err.find("1 of 3 pictures has no label that can be used"), std::string::npos)
+  EXPECT_NE(outcome.err.find("1 of 3 images has no label that can be used"), std::string::npos)
       << outcome.err;
   const std::string out = (scratch_ / "all.pack").string();
   EXPECT_EQ(run_here("data pack --data " + list + " --out " + out).status, 3);
@@ -97,7 +97,7 @@ TEST_F(DataVerifyOfFolders, WhatLiesBesideTheSplitsIsCountedOnce) {
   // All the pictures are one and the same.
   EXPECT_EQ(result.at("shared").at("images"), 1);
   EXPECT_EQ(result.at("shared").at("example"), scratch_.string() + "/val2017/ant/b.png");
-  EXPECT_NE(outcome.err.find("1 of the 1 validation pictures (100.0 %) are training pictures too"),
+  EXPECT_NE(outcome.err.find("1 of the 1 validation images (100.0 %) are training images too"),
             std::string::npos)
       << outcome.err;
 }

@@ -192,9 +192,9 @@ TEST_F(LabelledDataTest, ClassesThatDifferAreNamed) {
 TEST_F(LabelledDataTest, LabelsThatCannotBeUsedAreRefusedOnceWithTheirNumber) {
   const std::string names = list("1.png one\n2.png two\n3.png three\n");
   EXPECT_EQ(refusal(names),
-            names + ": 3 of 3 pictures have no label that can be used; the first: " + data() +
+            names + ": 3 of 3 images have no label that can be used; the first: " + data() +
                 "/1.png: its label in line 1 of the list, \"one\", is no class number");
-  EXPECT_NE(refusal(list("1.png 0\n2.png 1\n3.png\n")).find("1 of 3 pictures"), std::string::npos);
+  EXPECT_NE(refusal(list("1.png 0\n2.png 1\n3.png\n")).find("1 of 3 images"), std::string::npos);
   EXPECT_EQ(open_pictures(names, Split::kTrain, {}, kept_)->size(), 3);  // who asks for none
 }
 
@@ -203,7 +203,7 @@ TEST_F(LabelledDataTest, AFewAreSaid) {
   for (int i = 0; i < 20; ++i) text += fmt::format("{}.png {}\n", i, i % 2);
   open_labelled(list(text + "x.png\n"), Split::kTrain, {}, kept_);
   EXPECT_NE(kept_.said.find("warning: "), std::string::npos);
-  EXPECT_NE(kept_.said.find("1 of 21 pictures has no label"), std::string::npos) << kept_.said;
+  EXPECT_NE(kept_.said.find("1 of 21 images has no label"), std::string::npos) << kept_.said;
 }
 
 TEST_F(LabelledDataTest, WhatIsRemarkedOfBothSplitsIsSaidOnce) {

@@ -159,16 +159,16 @@ TEST_F(Meaning, SomeTrainingPicturesAmongTheMeasuredAreSaid) {
   }
   RememberingReporter said;
   const nlohmann::json result = finetune(finetuning(data, "run"), said);
-  const std::string note = "3 of 15 pictures that were compared (20.0 %, for example " + data +
+  const std::string note = "3 of 15 images that were compared (20.0 %, for example " + data +
                            "/val/b/copy0.png) of those that are measured";
   EXPECT_TRUE(said.has(note)) << said.all;
   ASSERT_EQ(result.at("notes").size(), 1u);
   EXPECT_NE(result.at("notes")[0].get<std::string>().find(note), std::string::npos);
-  EXPECT_NE(page_of("run").find("3 of 15 pictures that were compared"), std::string::npos);
+  EXPECT_NE(page_of("run").find("3 of 15 images that were compared"), std::string::npos);
   // From the checkpoint alone, of a copy that lies elsewhere.
   fs::rename(scratch_ / "abc" / "val", scratch_ / "held_out");
   const nlohmann::json later = measured(scratch_ / "held_out", scratch_ / "run");
-  EXPECT_TRUE(said_.has("3 of 15 pictures that were compared")) << said_.all;
+  EXPECT_TRUE(said_.has("3 of 15 images that were compared")) << said_.all;
   EXPECT_EQ(later.at("notes").size(), 1u);
   fs::rename(scratch_ / "held_out", scratch_ / "abc" / "val");
   said.all.clear();
@@ -192,7 +192,7 @@ TEST_F(Meaning, ARunThatGoesOnSaysOtherPixelsUnderTheSameNames) {
   EXPECT_TRUE(
       said.has("as many of the same names, but 1 of 24 that were compared have other pixels"))
       << said.all;
-  EXPECT_TRUE(said.has("is measured on other pictures than before")) << said.all;
+  EXPECT_TRUE(said.has("is measured on other images than before")) << said.all;
   EXPECT_TRUE(said.has("of the same names, but 1 of 12 that were compared")) << said.all;
   EXPECT_EQ(state_of("run").at("trained_on").at("earlier").size(), 1u);
   EXPECT_GE(result.at("notes").size(), 1u);
@@ -234,13 +234,13 @@ TEST_F(Meaning, ARunThatGoesOnSaysOtherPictures) {
   pretrain(pretraining(data, "run", 3), said_);
   EXPECT_EQ(said_.all, "") << "the same pictures need no word";
   pretrain(pretraining(more, "run", 4), said_);
-  EXPECT_TRUE(said_.has("up to step 3 it had 24 pictures")) << said_.all;
-  EXPECT_TRUE(said_.has("now it has 48 pictures")) << said_.all;
+  EXPECT_TRUE(said_.has("up to step 3 it had 24 images")) << said_.all;
+  EXPECT_TRUE(said_.has("now it has 48 images")) << said_.all;
   const nlohmann::json set = state_of("run").at("trained_on");
   EXPECT_EQ(set.at("images"), 48);
   ASSERT_EQ(set.at("earlier").size(), 1u);
   EXPECT_EQ(set.at("earlier")[0].at("until_step"), 3);
-  EXPECT_NE(page_of("run").find("up to step 3 it was trained on 24 other pictures"),
+  EXPECT_NE(page_of("run").find("up to step 3 it was trained on 24 other images"),
             std::string::npos);
   // As many pictures of other names.
   RememberingReporter said;
@@ -288,7 +288,7 @@ TEST_F(Meaning, EarlierCheckpointsAreTakenAndSaidNotToTell) {
   EXPECT_TRUE(said_.has("does not say which classes its answers stand for")) << said_.all;
   said_.all.clear();
   EXPECT_EQ(finetune(finetuning(data, "run", 3), said_).at("steps"), 3);
-  EXPECT_TRUE(said_.has("does not say which pictures and classes")) << said_.all;
+  EXPECT_TRUE(said_.has("does not say which images and classes")) << said_.all;
   EXPECT_EQ(state_of("run").at("trained_on").at("images"), 24) << "from now on it does";
 }
 
@@ -327,7 +327,7 @@ TEST_F(Meaning, WeightsThatAreNotNumbersAreNoResult) {
   for (const auto& [value, code, evaluated, extracted] :
        {std::tuple{std::numeric_limits<float>::quiet_NaN(), ExitCode::kCheckpoint, "are not finite",
                    "are not finite"},
-        std::tuple{1e38F, ExitCode::kNumeric, "NaN or infinity for 12 of 12 pictures",
+        std::tuple{1e38F, ExitCode::kNumeric, "NaN or infinity for 12 of 12 images",
                    "hold NaN or infinity"}}) {
     const fs::path run = broken_by(value);
     const std::string message = test::error_of(code, [&] { measured(data, run); });

@@ -94,8 +94,7 @@ TEST(PictureSet, TheSamePicturesAreKnownByOtherNames) {
   Pictures other = some("d");
   other[1].grey = 21;
   EXPECT_FALSE(same_pictures(set, described(other, "d")));
-  EXPECT_NE(note_on_overlap(set, described(other, "d"))->find("2 of 3 pictures"),
-            std::string::npos);
+  EXPECT_NE(note_on_overlap(set, described(other, "d"))->find("2 of 3 images"), std::string::npos);
   Pictures new_ones = some("d");
   for (auto& picture : new_ones) picture.grey += 100;
   EXPECT_EQ(note_on_overlap(set, described(new_ones, "d")), std::nullopt);

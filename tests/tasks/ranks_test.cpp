@@ -186,7 +186,7 @@ TEST_F(Ranks, ASegmenterIsNotTrainedOnOnePicture) {
     EXPECT_NE(said.find(setting[6] == 'b' ? "optim.batch_size = 1 and" : "micro_batch = 1 make"),
               std::string::npos)
         << said;
-    EXPECT_NE(said.find("a pass of one picture"), std::string::npos) << said;
+    EXPECT_NE(said.find("a pass of one image"), std::string::npos) << said;
     EXPECT_FALSE(fs::exists(scratch_ / "run"));
   }
 }

@@ -99,7 +99,7 @@ TEST(Report, ShowsWhatItWasGiven) {
                            "Images per second",
                            "waiting for data",
                            "2 threads",
-                           "2 pictures were skipped"}) {
+                           "2 images were skipped"}) {
     EXPECT_TRUE(contains(page, text)) << text;
   }
   EXPECT_FALSE(contains(page, "untrained encoder</b>"));
@@ -174,7 +174,7 @@ TEST(Report, SaysWhenNothingWentWrongOnlyIfItKnows) {
   input.log = {json{{"step", 1}, {"loss", 0.5}}};
   EXPECT_TRUE(contains(render_report(input), "Every logged loss is finite."));
   input.log[0]["skipped_samples"] = 0;
-  EXPECT_TRUE(contains(render_report(input), "finite and no picture was skipped."));
+  EXPECT_TRUE(contains(render_report(input), "finite and no image was skipped."));
   input.log[0]["loss"] = nullptr;
   EXPECT_TRUE(contains(render_report(input), "1 logged step has no finite loss"));
   EXPECT_FALSE(contains(render_report(input), "None."));

@@ -97,7 +97,7 @@ void QueuedUpdate::make_places(const Inputs& first) {
 void QueuedUpdate::give(loader::Batch batch, const StepPlan& plan) {
   const int64_t pictures = is_first() ? batch.batch : inputs_.pictures_BHWC.size(0);
   require(batch.batch == pictures && batch.global_batch == recipe_.optim.batch_size,
-          "QueuedUpdate: {} pictures of a batch of {}, wanted {} of {}: every update has "
+          "QueuedUpdate: {} images of a batch of {}, wanted {} of {}: every update has "
           "the same sizes",
           batch.batch, batch.global_batch, pictures, recipe_.optim.batch_size);
   // The update before last has finished, so its staging buffers are free.

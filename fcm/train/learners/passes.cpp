@@ -10,7 +10,7 @@ namespace fcm::train {
 
 int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch) {
   require(ranks > 0 && batch >= ranks && micro_batch > 0,
-          "passes of {} pictures in {} ranks, {} at a time", batch, ranks, micro_batch);
+          "passes of {} images in {} ranks, {} at a time", batch, ranks, micro_batch);
   const int64_t most = (batch + ranks - 1) / ranks, fewest = batch / ranks;  // that a rank has
   return std::min((most + micro_batch - 1) / micro_batch, fewest);
 }

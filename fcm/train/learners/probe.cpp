@@ -60,7 +60,7 @@ at::Tensor ProbeLearner::logits(const loader::Batch& batch) const {
 StepResult ProbeLearner::update(const loader::Batch& batch, const StepPlan& plan) {
   for (const int64_t label : batch.targets.labels()) {
     if (label >= 0 && label < encoder_.options().classes) continue;
-    fail(ExitCode::kData, "a picture has the label {}, the probe knows {} classes", label,
+    fail(ExitCode::kData, "an image has the label {}, the probe knows {} classes", label,
          encoder_.options().classes);
   }
   std::vector<at::Tensor> pieces;
