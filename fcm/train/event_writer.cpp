@@ -30,7 +30,7 @@ constexpr std::array<uint32_t, 256> kCrcTable = [] {
   return table;
 }();
 
-// CRC-32C, rotated and shifted as the record format wants it.
+// CRC-32C, rotated and offset as the TFRecord format wants it.
 uint32_t masked_crc(std::string_view bytes) {
   uint32_t crc = ~0U;
   for (const unsigned char byte : bytes) crc = (crc >> 8) ^ kCrcTable[(crc ^ byte) & 0xff];
@@ -96,7 +96,7 @@ EventWriter::EventWriter(const std::filesystem::path& folder) {
   const double time = now();
   const std::string name = fmt::format("{}{:010d}.{}.{}", kBeginning, static_cast<int64_t>(time),
                                        host_name(), ::getpid());
-  // A second writer of this process within the second gets a number of its own.
+  // A second writer of this process in the same second appends a number to its name.
   for (int attempt = 0; !file_.is_open(); ++attempt) {
     path_ = folder / (attempt == 0 ? name : fmt::format("{}.{}", name, attempt));
     file_ = Descriptor(system_call::open(kEvents, path_, O_WRONLY | O_CREAT | O_EXCL | O_APPEND));
@@ -140,7 +140,7 @@ void EventWriter::scalar(std::string_view tag, double value, int64_t step) {
 }
 
 void EventWriter::append(std::string_view message) {
-  std::string record;  // length, its sum, message, its sum
+  std::string record;  // TFRecord: length, CRC of the length, message, CRC of the message
   put_raw(record, static_cast<uint64_t>(message.size()));
   put_raw(record, masked_crc(record));
   record += message;
@@ -151,7 +151,7 @@ void EventWriter::append(std::string_view message) {
     size_ += put;
     return;
   }
-  // Viewers stop at a record that was cut, so nothing could follow it.
+  // TensorBoard stops reading at a torn record, so the file is cut back to the last whole one.
   const int reason = put < 0 ? errno : ENOSPC;
   system_call::truncate(kEvents, file_.get(), size_, path_);
   fail(ExitCode::kCheckpoint, "cannot write {}: {}", path_.string(), std::strerror(reason));

@@ -1,5 +1,5 @@
-// TensorBoard event files, scalars only. Written by hand: a length-framed file of small protobuf
-// messages with masked CRC-32C sums. Links no LibTorch.
+// TensorBoard event files, scalars only. Written without TensorFlow: length-framed protobuf
+// messages with masked CRC-32C sums. Does not link LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -17,22 +17,22 @@ struct Scalar {
   float value = 0;       // NaN and infinities are kept
 };
 
-// Whether a file is named as EventWriter names its own:
+// Whether a file name has the form that EventWriter writes:
 // events.out.tfevents.<seconds>.<host>.<process>.
 bool is_event_file(const std::string& name);
 
 class EventWriter {
  public:
-  // Creates the folder where it is missing and a new file in it,
-  // events.out.tfevents.<seconds>.<host>.<process>. Throws Error(kCheckpoint), as do the others.
+  // Creates the folder if it is missing, and a new file
+  // events.out.tfevents.<seconds>.<host>.<process> in it. All members throw Error(kCheckpoint).
   explicit EventWriter(const std::filesystem::path& folder);
 
-  // For a resumed run, before anything is added: viewers drop what earlier files hold from `step`
-  // on, which is the step that will be added next.
+  // Call first in a resumed run. TensorBoard then drops the events of earlier files from `step` on;
+  // `step` is the next one to be added.
   void resume_at(int64_t step);
 
-  // One event with all these scalars, handed to the system before this returns. Either the whole
-  // event is in the file or, after an error, nothing of it. `wall_time`: seconds since 1970.
+  // One event with all these scalars, passed to the system before this returns. After an error the
+  // file holds nothing of the event. `wall_time`: seconds since 1970.
   void add(int64_t step, std::span<const Scalar> scalars, double wall_time);
   void add(int64_t step, std::span<const Scalar> scalars);        // now
   void scalar(std::string_view tag, double value, int64_t step);  // one, now

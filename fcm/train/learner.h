@@ -1,4 +1,4 @@
-// What the loop (loop.h) trains: weights, their optimizer, one update.
+// What the loop (loop.h) trains: weights, their optimizer, one training step.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -38,18 +38,18 @@ class Learner {
   Learner& operator=(const Learner&) = delete;
   virtual ~Learner() = default;
 
-  // What its loader is asked for beside the recipe's [data]: the targets that it learns, and what
-  // is done to images. Everything else stays.
+  // Adds this learner's needs to the loader's request, beside the recipe's [data]: the targets to
+  // learn and the augmentation of the images. Leaves the rest as it is.
   virtual void ask_for(loader::LoaderRequest& request) const = 0;
 
-  // One update: forward and backward over micro-batches, then the optimizer. A loss or gradient
-  // that is not finite, in any process, leaves everything as it was. Throws Error(kData) for a
-  // image without the target that it is to learn.
+  // One training step: forward and backward over micro-batches, then the optimizer. If the loss or
+  // a gradient is non-finite in any process, weights and optimizer keep their values. Throws
+  // Error(kData) for an image without the target to learn.
   virtual StepResult update(const loader::Batch& batch, const StepPlan& plan) = 0;
 
-  // Carries out updates without waiting for the device, with the bits of update(), or nullptr where
-  // this learner cannot. `record` makes what an update is recorded by; empty: one operator after
-  // another. The learner must outlive it.
+  // Runs steps without waiting for the device, with the bits of update(). nullptr: this learner
+  // cannot. `record` makes the recorder of a step (a CUDA graph); empty: launches one operator
+  // after another. The learner must outlive the result.
   using MakeRecorded = std::function<std::unique_ptr<ops::RecordedWork>()>;
   virtual std::unique_ptr<Execution> queue(int64_t /*micro_batch*/,
                                            const MakeRecorded& /*record*/) {
@@ -58,30 +58,31 @@ class Learner {
 
   virtual at::Device device() const = 0;
   virtual int64_t trainable_elements() const = 0;
-  virtual int64_t updates() const = 0;  // that were applied
+  virtual int64_t updates() const = 0;  // steps that were applied
 
-  // What a checkpoint holds, and back: the bits of all that decides the next update.
+  // The state of a checkpoint, and its restoration: the bits of everything that decides the next
+  // step.
   virtual PublishedTensors model_state() const = 0;
   virtual PublishedTensors optimizer_state() const = 0;
-  // Before and after a checkpoint is written, in every process: rank 0 gets what the others keep of
-  // the optimizer's state, and gives it back.
+  // Before and after a checkpoint is written, in every process: rank 0 gathers the optimizer state
+  // of all ranks (optim.shard), and drops it afterwards.
   virtual void begin_saving() {}
   virtual void end_saving() {}
-  // More for the checkpoint's state, beside what the loop keeps.
+  // Further members of the checkpoint's state, beside those of the loop.
   virtual nlohmann::json extra_state() const { return nlohmann::json::object(); }
   // Throws Error(kCheckpoint) for the state of another model.
   virtual void restore(const checkpoint::Checkpoint& from) = 0;
 
-  // More numbers for a step's line of the log; warns where one of them is a bad sign.
+  // More values for a step's line of the log; warns if one of them is a bad sign.
   virtual void add_to_step_line(nlohmann::json& /*line*/, int64_t /*step*/,
                                 Reporter& /*reporter*/) {}
 
  protected:
-  // Whether loss and norm of the gradients are finite in every process.
+  // Whether the loss and the gradient norm are finite in every process.
   bool is_finite(const StepResult& result);
-  // The end of an update whose passes are done (learners/finish_update.cpp): sums gradients and
-  // losses over the group, sets `result`'s gradient norm and whether the update is applied, and
-  // applies it unless something is not finite. Returns result.applied.
+  // The end of a step after its backward passes (learners/finish_update.cpp): sums gradients and
+  // losses over the group, sets the gradient norm of `result`, and applies the step if everything
+  // is finite. Returns result.applied.
   bool finish_update(GroupGradients& gradients, optim::AdamW& optimizer,
                      const nn::Parameters& parameters, const StepPlan& plan, StepResult& result);
 

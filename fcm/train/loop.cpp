@@ -30,13 +30,13 @@
 namespace fcm::train {
 namespace {
 
-// NaN of none: no number, which the log writes as null.
+// NaN for a count of 0; the log writes it as null.
 double mean(double sum, int64_t count) {
   if (count == 0) return std::numeric_limits<double>::quiet_NaN();
   return sum / static_cast<double>(count);
 }
 
-// Adds the mean of each target's losses under its name behind `prefix`.
+// Adds the mean loss of each target, under `prefix` + its name.
 void add_target_losses(nlohmann::json& line, const std::string& prefix,
                        const std::map<std::string, double>& sums, int64_t steps) {
   for (const auto& [name, sum] : sums) line[prefix + name] = mean(sum, steps);
@@ -65,7 +65,7 @@ class Loop {
     const int64_t first = counters_.step;
     watch_.restart();
     restart_window();
-    if (asked_to_stop()) {  // before the first step there is nothing to save
+    if (asked_to_stop()) {  // nothing to save before the first step
       result.stopped = true;
       return result;
     }
@@ -112,7 +112,7 @@ class Loop {
     const int64_t every = recipe_.run.measure_every_steps;
     return due(every > 0 ? every : steps_per_epoch_, step);
   }
-  // Of all launches, measuring not counted.
+  // Of all launches, without the time of measuring.
   double train_seconds() const { return earlier_seconds_ + watch_.seconds() - measuring_seconds_; }
 
   void restore() {
@@ -123,7 +123,7 @@ class Loop {
     const nlohmann::json& state = found->state;
     if (state.contains("counters")) {
       counters_ = Counters::from_json(state.at("counters"));
-    } else {  // of a published program, which saves at the end of an epoch
+    } else {  // from an upstream checkpoint, saved at the end of an epoch
       counters_.step = (state.at("published_epoch").get<int64_t>() + 1) * steps_per_epoch_;
     }
     earlier_seconds_ = state.value("train_seconds", 0.0);
@@ -147,7 +147,7 @@ class Loop {
     }
     peak_flops_ =
         measure_peak_flops(compute_, learner_.device()) * static_cast<double>(group_.size());
-    // The references are plain calls that may wait for the device: nothing to queue or record.
+    // Reference ops may wait for the device, so there is nothing to enqueue or record.
     const bool queued = request_.queued && !recipe_.debug.reference_ops;
     if (queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);
     if (!execution_) execution_ = std::make_unique<EagerExecution>(learner_);
@@ -162,18 +162,18 @@ class Loop {
     loader_ = std::make_unique<loader::Loader>(std::move(wanted));
   }
 
-  // A step whose update was given and not read.
+  // A step that was started and whose result was not read yet.
   struct Begun {
     int64_t images = 0, own_images = 0;  // of all ranks, of this one
     std::vector<loader::BadSample> bad;
     double lr = 0, waited_seconds = 0;
   };
 
-  // Starts a step when none is in flight. A queued step may overlap one, unless what comes next
+  // Starts a step when none is in flight. An enqueued step may overlap one, unless the next thing
   // needs settled weights and counters (save, measure, draw, roll back).
   bool may_begin() const {
     if (begun_.empty()) return true;
-    const int64_t step = counters_.step + 1;  // of the one in flight
+    const int64_t step = counters_.step + 1;  // the one in flight
     const bool looked_at =
         save_due(step) || measure_due(step) || due(recipe_.run.pictures_every_steps, step);
     return std::ssize(begun_) < execution_->most_unread() && step < total_steps_ && !looked_at &&
@@ -269,7 +269,7 @@ class Loop {
     waited_before_ = group_.waited_seconds();
   }
 
-  // False: somebody asked to stop meanwhile.
+  // False: the user asked to stop during the measurement.
   bool try_to_measure(int64_t epoch, Measured& measured) const {
     try {
       if (request_.measure) measured = request_.measure(epoch);
@@ -279,8 +279,8 @@ class Loop {
     }
   }
 
-  // Writes the line of an epoch, with what is measured at its end (or where
-  // run.measure_every_steps says).
+  // Writes the line of an epoch, with the measurement at its end (or every
+  // run.measure_every_steps).
   void measure(bool is_due) {
     const int64_t epoch = (counters_.step - 1) / steps_per_epoch_;  // counted from 0, as published
     nlohmann::json line = {{"train_lr", last_lr_},
@@ -336,7 +336,7 @@ class Loop {
     return state;
   }
 
-  // The last save of a launch is tried again at once, others when the next one is due.
+  // The last save of a launch is retried at once; a failed one before that waits for the next.
   void save(bool ends) {
     const auto one = [&] {
       records_.save(counters_.step, learner_, state(),
@@ -347,8 +347,8 @@ class Loop {
     learner_.end_saving();
   }
 
-  // Whether a save succeeded. A disk that is full for a while ends no run: what is there stays, and
-  // only the third failure in a row is an error.
+  // Whether a save succeeded. A disk that is full for a while does not end the run: earlier
+  // checkpoints stay valid, and only the third failure in a row is an error.
   bool attempt(const std::function<void()>& one_save) {
     constexpr int64_t kFailures = 3;
     try {
@@ -358,20 +358,20 @@ class Loop {
     } catch (const Error& error) {
       if (error.code() != ExitCode::kCheckpoint || ++failed_saves_ == kFailures) throw;
       reporter_.warn(fmt::format(
-          "step {}: {}; nothing is lost that was saved before, and training goes on (failure {}, "
+          "step {}: {}; earlier checkpoints are safe and training continues (failure {}, "
           "the run ends at {} in a row)",
           counters_.step, error.what(), failed_saves_, kFailures));
       return false;
     }
   }
 
-  // Images are a convenience, like curves.
+  // A sheet that cannot be drawn does not end the run, as with curves.
   void draw() {
     if (!group_.writes()) return;
     try {
       request_.draw_pictures(counters_.step);
     } catch (const Error& error) {
-      reporter_.warn(fmt::format("step {}: no images: {}", counters_.step, error.what()));
+      reporter_.warn(fmt::format("step {}: no sheet drawn: {}", counters_.step, error.what()));
     }
   }
 
@@ -389,13 +389,13 @@ class Loop {
   std::unique_ptr<loader::Loader> loader_;
   std::deque<Begun> begun_;
   bool stopping_ = false;
-  bool unmeasured_ = false;   // the epoch that ended last, because somebody asked to stop
+  bool unmeasured_ = false;   // the last epoch, because the user asked to stop
   int64_t failed_saves_ = 0;  // in a row
   Stopwatch watch_;           // of this launch
   double measuring_seconds_ = 0, earlier_seconds_ = 0;
   SpeedWindow window_;
   int64_t own_images_ = 0;    // in the window
-  double waited_before_ = 0;  // for other ranks, when the window began
+  double waited_before_ = 0;  // for other ranks, at the start of the window
   double last_lr_ = 0, last_norm_ = 0, peak_flops_ = 1;
 };
 

@@ -39,7 +39,7 @@ void reset_peak_memory(at::Device device) {
 
 namespace {
 
-// The shortest of several calls, after one that does not count: buffers, kernels.
+// The shortest of several calls, after a warm-up call (buffers, kernels).
 template <typename Call>
 double shortest_seconds(int repeats, at::Device device, const Call& call) {
   call();

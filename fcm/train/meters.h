@@ -9,34 +9,34 @@
 
 namespace fcm::train {
 
-// What happened since the last line of the log.
+// Throughput since the last line of the log.
 struct SpeedWindow {
   Stopwatch watch;
   double waited_seconds = 0;  // for the loader
   int64_t images = 0;
 
   double images_per_second() const;
-  double wait_share() const;  // of the time
+  double wait_share() const;  // share of the time
   void restart();
 };
 
-// Returns when the device has done all it was given; at once for the CPU.
+// Waits until the device has finished everything that was enqueued; returns at once for the CPU.
 void wait_for(at::Device device);
 
-// What this process may use of the machine's (base/process.h); of a GPU what is free now.
+// Memory that this process may use (base/process.h); on a GPU the memory that is free now.
 double total_memory_bytes(at::Device device = at::kCPU);
-// Largest resident size of this process so far; on a GPU the most that tensors took.
+// Largest resident size of this process so far; on a GPU the peak of allocated tensors.
 double peak_memory_bytes(at::Device device = at::kCPU);
-// What peak_memory_bytes tells from then on begins here (proc(5)); without effect where the system
-// does not allow it.
+// Restarts the peak that peak_memory_bytes reports (proc(5)); no effect where the system does not
+// allow it.
 void reset_peak_memory(at::Device device = at::kCPU);
 
-// Operations per second of a large matrix product in the compute type: what utilisation is relative
-// to. Takes about a tenth of a second.
+// FLOP/s of a large matrix product in the compute type, the peak for `utilisation`. Takes about a
+// tenth of a second.
 double measure_peak_flops(at::ScalarType compute, at::Device device = at::kCPU);
 
-// Bytes read plus written per second of copying half a gigabyte, on a GPU four. Takes about half a
-// second.
+// Bytes read plus written per second by a copy of half a gigabyte, on a GPU four. Takes about half
+// a second.
 double measure_copy_speed(at::Device device = at::kCPU);
 
 }  // namespace fcm::train

@@ -13,8 +13,8 @@
 namespace fcm::train {
 namespace {
 
-constexpr size_t kShown = 3;    // tensors of a fault
-constexpr size_t kModules = 8;  // of a fault
+constexpr size_t kShown = 3;    // per kind of mismatch
+constexpr size_t kModules = 8;  // per kind of mismatch
 
 bool matches_any(const std::string& name, const std::vector<std::string>& patterns) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
@@ -33,7 +33,7 @@ std::string module_of(std::string_view name) {
   return std::string(name.substr(0, end)) + ".*";
 }
 
-// Adds a line to the message; `shown` are as many texts as there are names.
+// Adds a line to the message; `shown` has one text per name.
 void add_line(std::vector<std::string>& lines, const char* fault,
               const std::vector<std::string>& names, const std::vector<std::string>& shown) {
   if (names.empty()) return;
@@ -82,7 +82,7 @@ const formats::TensorView* Mismatches::take(const formats::TensorFile& file,
     return nullptr;
   }
   if (view->shape == shape) return view;
-  misshaped_.push_back({name, fmt::format("{} is [{}], wanted [{}]", name,
+  misshaped_.push_back({name, fmt::format("{} is [{}], expected [{}]", name,
                                           fmt::join(view->shape, ", "), fmt::join(shape, ", "))});
   return nullptr;
 }
@@ -102,14 +102,14 @@ void Mismatches::check(const formats::TensorFile& file, const std::string& sourc
   const size_t most = std::max({missing_.size(), unexpected.size(), other_shape.size()});
   const char* rest = most <= kShown ? ""
                                     : "; fastconvmae checkpoint show FILE lists every tensor of a "
-                                      "file, checkpoint diff FILE OTHER what one beside another "
-                                      "lacks";
+                                      "file, checkpoint diff FILE OTHER the differences of two "
+                                      "files";
   std::vector<std::string> lines;
   add_line(lines, "missing", missing_, missing_);
   add_line(lines, "unexpected", unexpected, unexpected);
   add_line(lines, "other shape", other_shape, shapes);
   fail(ExitCode::kCheckpoint,
-       "{} does not fit this model:\n{}\nTake the recipe it was trained by (recipe.toml of its "
+       "{} does not fit this model:\n{}\nUse the recipe it was trained with (recipe.toml of its "
        "run), or set its sizes{}",
        source, fmt::join(lines, "\n"), rest);
 }

@@ -1,5 +1,4 @@
-// What does not fit between the tensors of a file and those that a model wants. Private to this
-// folder.
+// Differences between the tensors of a file and those that a model expects. Private to this folder.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +11,18 @@
 
 namespace fcm::train {
 
-// Collects everything, so that it can be said at once.
+// Collects all differences, so that one error reports them.
 class Mismatches {
  public:
   explicit Mismatches(LoadRules rules = {}) : rules_(std::move(rules)) {}
 
-  // The tensor called `name`, or nullptr after noting what is wrong.
+  // The tensor called `name`; nullptr if it is missing or has another shape, which is noted.
   const formats::TensorView* take(const formats::TensorFile& file, const std::string& name,
                                   const std::vector<int64_t>& shape);
 
-  // Throws Error(kCheckpoint) unless all wanted tensors were taken, and the rules allow those that
-  // were not, and those of the file that nobody wanted. The message counts tensors by module and
-  // shows the first three of each fault; `source` is named in it.
+  // Throws Error(kCheckpoint) if expected tensors were missing or mis-shaped, or the file has
+  // others, unless the rules allow it. The message counts tensors by module and shows the first
+  // three of each kind of mismatch; `source` is named in it.
   void check(const formats::TensorFile& file, const std::string& source) const;
 
  private:
@@ -36,8 +35,8 @@ class Mismatches {
   std::vector<Misshaped> misshaped_;
 };
 
-// The modules of tensors with how many each has, in the order of their first: "blocks.* (24),
-// mask_token". A module is what stands before the first number of a name, or before its last word.
+// Modules with the number of their tensors, in order of first appearance: "blocks.* (24),
+// mask_token". A module is the part of a name before its first number, or before its last word.
 std::string counted_by_module(const std::vector<std::string>& names);
 
 }  // namespace fcm::train

@@ -27,8 +27,9 @@ void Records::add_line(const nlohmann::json& line, Reporter& reporter) {
   try {
     write_waiting();
   } catch (const Error& error) {
-    if (waiting_.size() > 1) return;  // warned of already
-    reporter.warn(fmt::format("{}; lines of the log wait until they can be", error.what()));
+    if (waiting_.size() > 1) return;  // already warned
+    reporter.warn(
+        fmt::format("{}; lines of the log are kept in memory and written later", error.what()));
   }
 }
 
@@ -61,7 +62,7 @@ void Records::save_best(int64_t step, const Learner& learner, const nlohmann::js
 void Records::save_to(const std::filesystem::path& folder, int64_t step, const Learner& learner,
                       const nlohmann::json& state, const checkpoint::Retention& retention) {
   if (!log_) return;
-  // A checkpoint in a new folder of that name would belong to no run.
+  // If the folder is gone, saving would create a new one of that name that belongs to no run.
   if (!is_folder(out_, ExitCode::kCheckpoint)) {
     fail(ExitCode::kCheckpoint,
          "the run folder {} is gone: it was moved or removed while the run was going; put it back, "
@@ -69,7 +70,7 @@ void Records::save_to(const std::filesystem::path& folder, int64_t step, const L
          out_.string());
   }
   write_waiting();
-  log_->sync();  // what is logged up to here must not be lost if the checkpoint is not
+  log_->sync();  // the log must not be behind the checkpoint after a power failure
   const PublishedTensors model = learner.model_state(), optimizer = learner.optimizer_state();
   checkpoint::save(folder, step, model.views, optimizer.views, state, retention);
 }

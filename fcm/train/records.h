@@ -1,5 +1,5 @@
-// What a run writes while it trains: log.jsonl, TensorBoard events, checkpoints. In a group of
-// processes rank 0 writes, the others do nothing.
+// What a run writes during training: log.jsonl, TensorBoard events, checkpoints. In a group of
+// processes only rank 0 writes.
 #pragma once
 
 #include <cstdint>
@@ -20,20 +20,20 @@ namespace fcm::train {
 
 class Records {
  public:
-  // `out`: the run folder. Throws Error(kCheckpoint) where the log cannot be opened.
+  // `out`: the run folder. Throws Error(kCheckpoint) if the log cannot be opened.
   Records(std::filesystem::path out, bool writes);
 
   std::filesystem::path checkpoints() const { return out_ / "checkpoints"; }
 
-  // Forgets what was logged after `step`, from which the run goes on.
+  // Drops what was logged after `step`, from which the run continues.
   void go_on_from(int64_t step);
-  // A line that cannot be written waits for the next one, or for the next save, which fails with
-  // it.
+  // If a line cannot be written, it is kept and written with the next one; save() fails if it still
+  // cannot.
   void add_line(const nlohmann::json& line, Reporter& reporter);
-  // Curves are a convenience: when they cannot be written, the run goes on without them.
+  // Curves are optional: if they cannot be written, the run continues without them.
   void add_curves(int64_t step, const std::map<std::string, double>& values, Reporter& reporter);
 
-  // To checkpoints/, or to best/ what was measured to be the best so far.
+  // save(): to checkpoints/. save_best(): to best/, the best measured so far.
   void save(int64_t step, const Learner& learner, const nlohmann::json& state,
             const checkpoint::Retention& retention);
   void save_best(int64_t step, const Learner& learner, const nlohmann::json& state);
@@ -46,7 +46,7 @@ class Records {
   std::filesystem::path out_;
   std::unique_ptr<RunLog> log_;          // nullptr: another process writes
   std::deque<nlohmann::json> waiting_;   // lines that could not be written yet
-  std::unique_ptr<EventWriter> events_;  // nullptr: likewise, or they could not be written
+  std::unique_ptr<EventWriter> events_;  // nullptr: another process writes, or writing failed
 };
 
 }  // namespace fcm::train

@@ -24,14 +24,14 @@ constexpr const char* kWho = "log";
   fail(ExitCode::kCheckpoint, "cannot {} {}: {}", action, path.string(), std::strerror(reason));
 }
 
-// The object on a line; nullopt: the line holds something else.
+// The object on a line; nullopt if the line holds anything else.
 std::optional<json> object_on(std::string_view line) {
   json object = json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return std::nullopt;
   return object;
 }
 
-// Takes the next line off `text`, with its end if it has one.
+// Removes the next line from `text` and returns it, with its line end if it has one.
 std::string_view take_line(std::string_view& text) {
   const size_t end = text.find('\n');
   const std::string_view line = text.substr(0, end == text.npos ? end : end + 1);
@@ -87,7 +87,7 @@ void RunLog::trim_to_step(int64_t step) {
   }
   if (kept == content) return;
   write_file_durably(path_, kept, ExitCode::kCheckpoint, kWho);
-  open();  // the file at this path is another one now
+  open();  // the file was replaced by another one
 }
 
 std::vector<json> read_log(const std::filesystem::path& path) {

@@ -1,8 +1,8 @@
-// log.jsonl of a run: one JSON object a line. Links no LibTorch.
+// log.jsonl of a run: one JSON object a line. Does not link LibTorch.
 //
-// Steps and epochs write objects with a member "step". However often a run is killed and resumed,
-// each stands in the log once: resuming trims it to the step that is resumed from. Numbers that are
-// not finite are written as null, since JSON has no word for them.
+// Steps and epochs write objects with a member "step". Each is in the log once, however often a run
+// is killed and resumed: resuming trims the log to the step that it resumes from. Non-finite values
+// are written as null, since JSON cannot represent them.
 #pragma once
 
 #include <cstdint>
@@ -16,18 +16,18 @@ namespace fcm::train {
 
 class RunLog {
  public:
-  // Opens the log to write at its end, creating it and its folder where they are missing. A last
-  // line that lacks its end is removed. Throws Error(kCheckpoint), as do the others.
+  // Opens the log for appending; creates it and its folder if missing. Removes a last line without
+  // a line end. All members throw Error(kCheckpoint).
   explicit RunLog(std::filesystem::path path);
 
-  // One line by one call of the system. After an error nothing of it is in the file.
+  // One line in one write(2). After an error nothing of it is in the file.
   void write(const nlohmann::json& object);
 
-  // Keeps the whole, valid lines whose "step" is a whole number up to `step`. Durable and in one
-  // step: a crash leaves the log as it was or as it should be.
+  // Keeps the complete, valid lines whose "step" is an integer up to `step`. Durable and atomic: a
+  // crash leaves the old log or the new one.
   void trim_to_step(int64_t step);
 
-  // Makes the lines so far survive a power failure. Worth it before a checkpoint is committed.
+  // Makes all lines survive a power failure. Call it before a checkpoint is committed.
   void sync();
 
  private:
@@ -38,8 +38,8 @@ class RunLog {
   int64_t size_ = 0;
 };
 
-// All objects, in order. The last line may be torn, and is then left out; another line that is no
-// JSON object is an Error(kCheckpoint) with its number.
+// All objects, in order. A torn last line is ignored; any other line that is not a JSON object is
+// an Error(kCheckpoint) with its number.
 std::vector<nlohmann::json> read_log(const std::filesystem::path& path);
 
 }  // namespace fcm::train

@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t kSpikesBeforeGoingBack = 3;
 
-// To the newest checkpoint, and on with the next data; or the end, with `cause` and an advice.
+// Rolls back to the newest checkpoint and continues with the next data, or fails with `cause` and
+// advice.
 void go_back(const std::string& cause, const recipe::RunOptions& options, Learner& learner,
              Counters& counters, const Records& records, dist::Group& group, Reporter& reporter) {
   const auto good = newest_of(records, group, reporter);
@@ -26,7 +27,7 @@ void go_back(const std::string& cause, const recipe::RunOptions& options, Learne
   }
   learner.restore(*good);
   reporter.warn(fmt::format(
-      "step {}: weights went back to those of step {}; training goes on with the next data",
+      "step {}: rolled back to the weights of step {}; training continues with the next data",
       counters.step, good->step));
 }
 
@@ -105,11 +106,11 @@ void after_bad_update(const StepResult& step, const recipe::RunOptions& options,
   ++counters.skipped;
   ++counters.skipped_in_a_row;
   reporter.warn(
-      fmt::format("step {}: loss {} and gradient norm {} are not both finite; update left out",
+      fmt::format("step {}: loss {} and gradient norm {} are not both finite; step skipped",
                   counters.step, step.loss, step.gradient_norm));
   if (counters.skipped_in_a_row < options.max_skipped_in_a_row) return;
   counters.skipped_in_a_row = 0;
-  go_back(fmt::format("{} updates were not finite", counters.skipped), options, learner, counters,
+  go_back(fmt::format("{} steps were not finite", counters.skipped), options, learner, counters,
           records, group, reporter);
 }
 
@@ -118,21 +119,21 @@ void after_update(const StepResult& step, const recipe::RunOptions& options, Lea
   counters.skipped_in_a_row = 0;
   LossHistory& history = counters.history;
   const std::optional<Spike> spike = add_loss(history, step.loss);
-  // Every process goes back where one does.
+  // All processes roll back together.
   if (!group.any(spike.has_value())) return;
   if (spike) {
     records.add_line({{"step", counters.step}, {"spike", spike->loss}, {"usual", spike->usual}},
                      reporter);
-    if (history.spikes_in_a_row == 1) {  // the log has all of a row
-      reporter.warn(
-          fmt::format("step {}: the loss jumped to {:.4g}, where {:.4g} is usual; training goes on",
-                      counters.step, spike->loss, spike->usual));
+    if (history.spikes_in_a_row == 1) {  // the log has every spike
+      reporter.warn(fmt::format(
+          "step {}: the loss jumped to {:.4g}, the recent median is {:.4g}; training continues",
+          counters.step, spike->loss, spike->usual));
     }
   }
   const bool enough = history.spikes_in_a_row >= kSpikesBeforeGoingBack;
   if (options.spike != "rollback" || !group.any(enough)) return;
   forget_spikes(history);
-  go_back(fmt::format("the loss jumped in {} updates", history.spikes), options, learner, counters,
+  go_back(fmt::format("the loss jumped in {} steps", history.spikes), options, learner, counters,
           records, group, reporter);
 }
 

@@ -1,4 +1,4 @@
-// What the loop does when something goes wrong that must not end the run.
+// What the loop does about faults that must not end the run.
 #pragma once
 
 #include <cstdint>
@@ -18,30 +18,31 @@
 
 namespace fcm::train {
 
-// The newest valid checkpoint of a run, the same in every process. Throws Error(kCheckpoint) where
+// The newest valid checkpoint of a run, the same in every process. Throws Error(kCheckpoint) if the
 // processes find different ones.
 std::optional<checkpoint::Checkpoint> newest_of(const Records& records, dist::Group& group,
                                                 Reporter& reporter);
 
-// The next batch in every process, or an Error in every process: whoever cannot read enough of its
-// images would leave the others waiting. Its bad images are those of all processes.
+// The next batch in every process, or an Error in every process: one that fails to read its images
+// must not leave the others waiting. The batch lists the bad images of all processes.
 loader::Batch next_batch(loader::Loader& loader, dist::Group& group);
 
-// Counts the images that were replaced, writes each to the log and warns of the first.
+// Counts the replaced images, logs each and warns of the first ones.
 void note_bad_samples(const std::vector<loader::BadSample>& bad, Counters& counters,
                       Records& records, Reporter& reporter);
 
-// Watches the loss of an applied update: one that jumps is logged and warned of. With run.spike =
-// "rollback" three in a row go back to the newest checkpoint, as below.
+// Watches the loss of an applied step: a spike is logged and warned of. With run.spike = "rollback"
+// three in a row roll back to the newest checkpoint, as below.
 void after_update(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
                   Counters& counters, Records& records, dist::Group& group, Reporter& reporter);
 
-// Whether the next update may make the weights go back.
+// Whether the next step may roll the weights back.
 bool may_go_back(const recipe::RunOptions& options, const Counters& counters);
 
-// Rule 7 of the reliability goals, for an update that was not finite: it is left out; after several
-// in a row the learner goes back to the newest checkpoint, and training goes on past the data that
-// did it; after several of those it gives up with Error(kNumeric).
+// Rule 7 of the reliability goals, for a non-finite step. The step is skipped. After
+// run.max_skipped_in_a_row of them the learner rolls back to the newest checkpoint, and training
+// continues with the data after those that caused it. After run.max_rollbacks of these it throws
+// Error(kNumeric).
 void after_bad_update(const StepResult& step, const recipe::RunOptions& options, Learner& learner,
                       Counters& counters, const Records& records, dist::Group& group,
                       Reporter& reporter);

@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t kWindow = 64, kLeast = 16;
 constexpr double kDeviations = 10, kShare = 0.5;
-constexpr double kMedianToDeviation = 1.4826;  // of a normal distribution
+constexpr double kMedianToDeviation = 1.4826;  // for a normal distribution
 
 double median_of(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
@@ -16,7 +16,7 @@ double median_of(std::vector<double> values) {
   return *middle;
 }
 
-// How far above the median a loss may lie.
+// The distance above the median up to which a loss is not a spike.
 double allowance(const std::vector<double>& losses, double median) {
   std::vector<double> distances;
   distances.reserve(losses.size());

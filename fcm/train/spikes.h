@@ -1,4 +1,4 @@
-// Losses that jump away from the usual ones.
+// Detection of loss spikes.
 #pragma once
 
 #include <cstdint>
@@ -7,27 +7,27 @@
 
 namespace fcm::train {
 
-// The losses of the last applied updates and what was seen in them. Part of a checkpoint's state,
-// so that a resumed run sees the same jumps.
+// The losses of the last applied steps and the spikes among them. Part of a checkpoint's state, so
+// that a resumed run detects the same spikes.
 struct LossHistory {
   std::vector<double> losses;  // oldest first
   int64_t spikes = 0;          // since the start of the run
   int64_t spikes_in_a_row = 0;
 };
 
-// A loss that jumped, and the usual one before it.
+// A spike, and the level before it.
 struct Spike {
   double loss = 0;
   double usual = 0;  // the median of the history
 };
 
-// Adds a finite loss to the history and says whether it is a spike: above the median of the last 64
-// by more than half of it and by more than ten deviations (estimated by the median of distances,
-// which a few spikes do not move). Never one before there are 16 losses. A level that stays is the
-// usual one after 32 updates.
+// Adds a finite loss to the history; returns the spike if it is one: above the median of the last
+// 64 losses by more than half the median and by more than ten standard deviations (estimated from
+// the median distance, which a few spikes do not move). No spike before there are 16 losses. A new
+// level is normal after 32 steps.
 std::optional<Spike> add_loss(LossHistory& history, double loss);
 
-// Takes the losses of the last spikes in a row out again: of updates that were undone.
+// Removes the losses of the last spikes in a row, whose steps were rolled back.
 void forget_spikes(LossHistory& history);
 
 }  // namespace fcm::train

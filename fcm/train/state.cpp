@@ -13,7 +13,7 @@
 namespace fcm::train {
 namespace {
 
-// The names of safetensors for LibTorch's types.
+// safetensors' names of LibTorch's types.
 constexpr std::pair<const char*, at::ScalarType> kTypes[] = {
     {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf},  {"BF16", at::kBFloat16},
     {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
@@ -30,7 +30,7 @@ at::ScalarType dtype_of(const formats::TensorView& view) {
   for (const auto& [name, type] : kTypes) {
     if (view.dtype == name) return type;
   }
-  fail(ExitCode::kCheckpoint, "tensor {} holds {}, which is no type of LibTorch", view.name,
+  fail(ExitCode::kCheckpoint, "tensor {} holds {}, which is not a type of LibTorch", view.name,
        view.dtype);
 }
 
@@ -45,7 +45,7 @@ at::Tensor to_weight(const formats::TensorView& view, const std::string& source)
   return to_tensor(view);
 }
 
-// For each trainable parameter its piece of a flat buffer, in held form.
+// For each trainable parameter its slice of a flat buffer, in held form.
 template <typename Visit>
 void for_each_piece(const nn::Parameters& parameters, const at::Tensor& flat, Visit&& visit) {
   int64_t offset = 0;
@@ -91,7 +91,7 @@ Counters Counters::from_json(const nlohmann::json& json) {
   json.at("epoch_steps").get_to(counters.epoch_steps);
   json.at("window_target_losses").get_to(counters.window_target_losses);
   json.at("epoch_target_losses").get_to(counters.epoch_target_losses);
-  // Earlier versions kept no losses: their runs watch for spikes 16 updates later.
+  // Earlier versions stored no losses: after a resume, spikes are detected from 16 steps on.
   counters.history.losses = json.value("recent_losses", std::vector<double>());
   counters.history.spikes = json.value("spikes", int64_t{0});
   counters.history.spikes_in_a_row = json.value("spikes_in_a_row", int64_t{0});
@@ -131,8 +131,9 @@ PublishedTensors optimizer_tensors(const nn::Parameters& parameters,
 
 at::Tensor to_tensor(const formats::TensorView& view) {
   at::Tensor tensor = at::empty(view.shape, dtype_of(view));
-  require(tensor.nbytes() == view.bytes.size(), "tensor {}: {} bytes for a shape that takes {}",
-          view.name, view.bytes.size(), tensor.nbytes());
+  require(tensor.nbytes() == view.bytes.size(),
+          "tensor {}: got {} bytes, expected {} for its shape", view.name, view.bytes.size(),
+          tensor.nbytes());
   if (!view.bytes.empty()) {
     std::memcpy(tensor.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
   }
@@ -200,11 +201,11 @@ void load_ema(nn::Parameters& ema, const formats::TensorFile& file, const std::s
   }
   if (average.tensors.empty()) {
     fail(ExitCode::kCheckpoint,
-         "{} has no moving average of the encoder, which is one of the recipe's targets; take the "
+         "{} has no EMA of the encoder, which is one of the recipe's targets; take the "
          "run itself, or the .pth file that checkpoint convert makes of it",
          source);
   }
-  load_model(ema, average, source + " (moving average, names behind " + kEmaPrefix + ")");
+  load_model(ema, average, source + " (EMA, names with the prefix " + kEmaPrefix + ")");
 }
 
 void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer, nn::Parameters* ema,
@@ -221,7 +222,7 @@ void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer, nn
   }
   load_model(parameters, checkpoint.model, source);
   LoadRules rules;
-  // Other programs keep averages that no recipe here asks for.
+  // Upstream checkpoints may hold an EMA that the recipe does not use.
   const bool foreign = checkpoint.format == "pth";
   if (ema != nullptr || foreign) rules.unexpected.push_back(std::string(kEmaPrefix) + "*");
   load_optimizer(parameters, optimizer, checkpoint.optimizer, source, rules);

@@ -1,5 +1,5 @@
-// What has to be known to go on as if nothing had happened, and its form on disk. There are no
-// random generators in it: every draw is keyed by (seed, epoch, sample).
+// The state that a run resumes from, and its form on disk. It has no random generators: every draw
+// is keyed by (seed, epoch, sample).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,11 +20,11 @@ namespace fcm::train {
 struct Counters {
   int64_t step = 0;         // batches consumed
   int64_t bad_samples = 0;  // images replaced so far
-  int64_t skipped = 0;      // updates left out because something was not finite
+  int64_t skipped = 0;      // steps skipped because of a non-finite loss or gradient
   int64_t skipped_in_a_row = 0;
   int64_t rollbacks = 0;
-  int64_t micro_batch = 0;  // decided once, kept on resume: it fixes the order of sums
-  // Sums behind the next lines of the log.
+  int64_t micro_batch = 0;  // chosen once, kept on resume: it fixes the order of sums
+  // Sums for the next lines of the log.
   double window_loss = 0;
   int64_t window_steps = 0;
   double epoch_loss = 0;
@@ -36,7 +36,7 @@ struct Counters {
   static Counters from_json(const nlohmann::json& json);
 };
 
-// Tensors as published: names, shapes and order of elements; `kept` owns what the views point to.
+// Tensors in upstream form: names, shapes, order of elements. `kept` owns the memory of the views.
 struct PublishedTensors {
   std::vector<at::Tensor> kept;
   std::vector<formats::TensorView> views;
@@ -48,19 +48,19 @@ PublishedTensors model_tensors(const nn::Parameters& parameters);
 // "exp_avg.<name>" and "exp_avg_sq.<name>" for every trainable parameter.
 PublishedTensors optimizer_tensors(const nn::Parameters& parameters, const optim::AdamW& optimizer);
 
-// "ema.<name>" for every parameter of the moving average, behind what is there: it is state of the
-// training, so it stands in the file of the moments.
+// Appends "ema.<name>" for every parameter of the EMA. The EMA is training state, so it is stored
+// in the optimizer's file.
 void add_ema(PublishedTensors& tensors, const nn::Parameters& ema);
 using checkpoint::kEmaPrefix;
 
-// What may be missing or left over, as patterns with * and ?.
+// Tensors that may be missing or unexpected, as patterns with * and ?.
 struct LoadRules {
   std::vector<std::string> missing, unexpected;
 };
 
-// Total loading: every parameter is filled and every tensor used, or Error(kCheckpoint) that says
-// what is missing, unexpected and mis-shaped. `source` is named in the error. Any floating type is
-// taken. Returns the parameters that `rules` let stay as they were.
+// Strict loading: every parameter must be filled and every tensor used, else Error(kCheckpoint)
+// lists what is missing, unexpected and mis-shaped; `source` is named in it. Accepts any
+// floating-point type. Returns the parameters that kept their values because `rules` allow it.
 std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
                                              const formats::TensorFile& file,
                                              const std::string& source,
@@ -68,16 +68,15 @@ std::vector<const nn::Parameter*> load_model(nn::Parameters& parameters,
 void load_optimizer(const nn::Parameters& parameters, optim::AdamW& optimizer,
                     const formats::TensorFile& file, const std::string& source,
                     const LoadRules& rules = {});
-// From the file that add_ema's tensors went to; Error(kCheckpoint) where there are none.
+// From the file that add_ema's tensors were written to; Error(kCheckpoint) if it has none.
 void load_ema(nn::Parameters& ema, const formats::TensorFile& file, const std::string& source);
 
-// Weights, moments, moving average (`ema`, nullptr: there is none) and the count of updates of a
-// checkpoint that a run can continue from; not the counters. Error(kCheckpoint) where it has no
-// training state, or another model's.
+// Restores weights, moments, EMA (`ema` nullptr: none) and the optimizer's step count, not the
+// counters. Error(kCheckpoint) if the checkpoint has no training state or belongs to another model.
 void load_training_state(nn::Parameters& parameters, optim::AdamW& optimizer, nn::Parameters* ema,
                          const checkpoint::Checkpoint& checkpoint);
 
-// A tensor of a file, copied.
+// A copy of a file's tensor.
 at::Tensor to_tensor(const formats::TensorView& view);
 
 }  // namespace fcm::train

@@ -1,4 +1,4 @@
-// One update: what it is told, and what came of it.
+// The input and the result of a training step.
 #pragma once
 
 #include <cstdint>
@@ -7,20 +7,20 @@
 
 namespace fcm::train {
 
-// The place of an update in its run.
+// The step's position in its run.
 struct StepPlan {
   double lr = 0;            // as scheduled
-  int64_t micro_batch = 0;  // images of a forward and backward pass
-  int64_t step = 0;         // updates before this one
-  int64_t of_steps = 0;     // where the schedules end, whether or not the run stops earlier
+  int64_t micro_batch = 0;  // images of one forward and backward pass
+  int64_t step = 0;         // steps before this one
+  int64_t of_steps = 0;     // where the schedules end, even if the run stops earlier
   double lr_base = 0;       // optim::Rate::base
 };
 
 struct StepResult {
   double loss = 0;
   double gradient_norm = 0;
-  bool applied = false;  // false: loss or norm was not finite, the weights are as before
-  std::map<std::string, double> target_losses;  // unweighted, where there are several
+  bool applied = false;  // false: loss or norm was non-finite, the weights are unchanged
+  std::map<std::string, double> target_losses;  // unweighted; empty if there is one target
 };
 
 }  // namespace fcm::train

@@ -1,4 +1,4 @@
-// How large a micro-batch may be where this process may not use all of the machine's memory.
+// Memory for a micro-batch where this process may not use all of the machine's.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,16 +9,15 @@
 
 namespace fcm::train {
 
-// What recipe::choose_micro_batch is to share out, in bytes: all that total_memory_bytes tells,
-// except where a control group allows less than the machine has. There the process is killed at
-// the limit, so what the program, the weights (`elements` of them are trained), their gradients and
-// moments, and the loader's batches take is subtracted, and the peak of a backward pass counted.
-// `ranks_here` processes share the memory.
+// The memory in bytes for recipe::choose_micro_batch: total_memory_bytes, unless a control group
+// allows less than the machine has. There the process is killed at the limit, so this subtracts the
+// program, the weights (`elements` of them trainable), their gradients and moments and the loader's
+// batches, and allows for the peak of a backward pass. `ranks_here` processes share the memory.
 double memory_for_pictures(const recipe::Recipe& recipe, int64_t elements, at::Device device,
                            int64_t ranks_here);
 
-// The same from given facts: `limit` is what the control group allows, `resident` what the process
-// holds already.
+// The same from given facts: `limit` is the control group's, `resident` the current resident size,
+// both in bytes.
 double memory_within(double limit, double resident, const recipe::Recipe& recipe, int64_t elements);
 
 }  // namespace fcm::train

@@ -386,7 +386,7 @@ const std::vector<Refusal> kRefusals = {
     {{"visualize", kClassifiers, "*"}, ExitCode::kCheckpoint, "has no decoder"},
     {{"visualize", "@(mixture|ema)", "@(safetensors|hf)"},
      ExitCode::kCheckpoint,
-     "has no moving average of the encoder"},
+     "has no EMA of the encoder"},
     {{"visualize_attention", kOfSwin, "*"},
      ExitCode::kUsage,
      "attention is shown of a conv_vit or a vit"},

@@ -37,7 +37,7 @@ TEST(Mismatches, FewAreNamed) {
   EXPECT_EQ(fault(file_with({"a.weight"}), {"a.weight"}), "");
   EXPECT_EQ(fault(file_with({"a.weight", "c"}), {"a.weight", "b.0.weight"}),
             "some/file does not fit this model:\n  missing: b.0.weight\n  unexpected: c\n"
-            "Take the recipe it was trained by (recipe.toml of its run), or set its sizes");
+            "Use the recipe it was trained with (recipe.toml of its run), or set its sizes");
 }
 
 TEST(Mismatches, ManyAreCountedByModuleAndThreeShown) {
@@ -58,7 +58,7 @@ TEST(Mismatches, OtherShapesSayBoth) {
   const std::vector<std::string> names = blocks("blocks", 2);
   const std::string text = fault(file_with(names), names, {}, {3, 4});
   EXPECT_NE(text.find("other shape: blocks.* (4): 4 tensors, the first blocks.0.norm1.weight is "
-                      "[2], wanted [3, 4], "),
+                      "[2], expected [3, 4], "),
             std::string::npos)
       << text;
   EXPECT_EQ(text.find("missing"), std::string::npos) << text;

@@ -59,7 +59,7 @@ inline Disturbed train_with(const std::string& spec, const std::filesystem::path
   result.hits = hits;
   result.failed_saves = std::count_if(
       messages.lines.begin(), messages.lines.end(),
-      [](const std::string& line) { return line.find("training goes on (") != line.npos; });
+      [](const std::string& line) { return line.find("training continues (") != line.npos; });
   return result;
 }
 

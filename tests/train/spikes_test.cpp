@@ -110,7 +110,7 @@ Outcome run_losses(const std::filesystem::path& out, const char* mode, double fa
     Messages messages;
     train(learner, request, messages);
     for (const std::string& line : messages.lines) {
-      if (line.find("jumped") != line.npos || line.find("went back") != line.npos) {
+      if (line.find("jumped") != line.npos || line.find("rolled back") != line.npos) {
         outcome.warnings.push_back(line);
       }
     }
@@ -143,7 +143,7 @@ TEST(SpikesOfARun, GoBackWhereTheRecipeSaysSoAlsoWhenItIsResumed) {
   const Outcome usual = run_losses(clean.path(), "rollback", 1),
                 back = run_losses(whole.path(), "rollback", 10);
   ASSERT_EQ(back.warnings.size(), 2U);
-  EXPECT_NE(back.warnings[1].find("step 24: weights went back to those of step 20"),
+  EXPECT_NE(back.warnings[1].find("step 24: rolled back to the weights of step 20"),
             std::string::npos)
       << back.warnings[1];
   EXPECT_FALSE(back.bytes == usual.bytes);

@@ -1,4 +1,4 @@
-// Updates one after another: read() does what give() was told.
+// Steps one after another: give() stores the batch, read() runs the step.
 #pragma once
 
 #include <utility>

@@ -1,4 +1,4 @@
-// How the updates of a learner are carried out: one after another, or queued on a device.
+// How a learner's steps run: one after another, or enqueued on a GPU.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,11 @@ class Execution {
  public:
   virtual ~Execution() = default;
 
-  // Starts an update.
+  // Starts a step.
   virtual void give(loader::Batch batch, const StepPlan& plan) = 0;
-  // Waits for the oldest update that was given and not read, and tells its result.
+  // Waits for the oldest step in flight and returns its result.
   virtual StepResult read() = 0;
-  // How many updates may be given and not read.
+  // How many steps may be in flight: given and not yet read.
   virtual int64_t most_unread() const = 0;
 };
 

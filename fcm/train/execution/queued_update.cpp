@@ -14,7 +14,7 @@
 namespace fcm::train {
 namespace {
 
-// Images [first, first + count) of a batch's plan.
+// The plan of images [first, first + count) of a batch.
 masks::ViewPlan part_of(const masks::ViewPlan& plan, int64_t first, int64_t count) {
   masks::ViewPlan part = plan;
   part.order_BL = plan.order_BL.narrow(0, first, count);
@@ -63,7 +63,7 @@ void QueuedUpdate::Inputs::take(const Inputs& from) {
   lr.copy_(from.lr, /*non_blocking=*/true);
 }
 
-// On the CPU, some of them in the batch's memory.
+// On the CPU; some of the tensors share the batch's memory.
 QueuedUpdate::Inputs QueuedUpdate::inputs_of(const loader::Batch& batch, double lr) {
   masks::ViewPlan plan = masks::plan_for_samples(
       batch.sample_ids, static_cast<uint64_t>(recipe_.run.seed), static_cast<uint64_t>(batch.epoch),
@@ -71,7 +71,7 @@ QueuedUpdate::Inputs QueuedUpdate::inputs_of(const loader::Batch& batch, double 
   Inputs inputs{models::pictures_of(batch), plan.order_BL, plan.neighbours_BL9,
                 at::scalar_tensor(lr, at::kDouble)};
   if (is_first()) {
-    plan_ = plan.to(model_.device());  // of which the first update's views stay, like all others'
+    plan_ = plan.to(model_.device());  // every step has views of the same sizes
     make_places(inputs);
   }
   return inputs;
@@ -97,11 +97,11 @@ void QueuedUpdate::make_places(const Inputs& first) {
 void QueuedUpdate::give(loader::Batch batch, const StepPlan& plan) {
   const int64_t pictures = is_first() ? batch.batch : inputs_.pictures_BHWC.size(0);
   require(batch.batch == pictures && batch.global_batch == recipe_.optim.batch_size,
-          "QueuedUpdate: {} images of a batch of {}, wanted {} of {}: every update has "
+          "QueuedUpdate: {} images of a batch of {}, expected {} of {}: every step has "
           "the same sizes",
           batch.batch, batch.global_batch, pictures, recipe_.optim.batch_size);
   // The update before last has finished, so its staging buffers are free.
-  require(unread() < 2, "QueuedUpdate: give() with {} updates unread, wanted fewer than 2",
+  require(unread() < 2, "QueuedUpdate: give() with {} steps in flight, expected fewer than 2",
           unread());
   const at::NoGradGuard no_grad;
   const Inputs inputs = inputs_of(batch, plan.lr);
@@ -120,7 +120,8 @@ void QueuedUpdate::give(loader::Batch batch, const StepPlan& plan) {
 void QueuedUpdate::run() {
   if (recorded_ == nullptr) return work();
   if (!is_recorded_) {
-    // Recording does the work a few times: those updates must not take place.
+    // Recording runs the work a few times to warm up. A NaN loss makes the optimizer skip these
+    // steps.
     start_.fill_(std::numeric_limits<double>::quiet_NaN());
     recorded_->record([this] { work(); });
     start_.zero_();
@@ -155,7 +156,7 @@ void QueuedUpdate::add(const Losses& losses, double share) {
 }
 
 StepResult QueuedUpdate::read() {
-  require(unread() > 0, "QueuedUpdate: read() with no update unread, wanted give() before");
+  require(unread() > 0, "QueuedUpdate: read() with no step in flight, expected give() before");
   const auto turn = static_cast<size_t>(read_++) % places_.size();
   const Place& place = places_[turn];
   transfers_->wait(turn);

@@ -1,5 +1,5 @@
-// Updates queued on a GPU: each one piece of recorded work, its images copied while the update
-// before is computed, its result read one update later.
+// Steps enqueued on a GPU: each is one CUDA graph. Its images are copied while the previous step
+// runs, and its result is read one step later.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,36 +24,36 @@ namespace fcm::train {
 
 struct Losses;  // learners/forward_backward.h
 
-// What PretrainLearner::update does, to the bit, in three parts that do not wait for each other:
+// The bits of PretrainLearner::update, in three parts that overlap:
 //
-//   a second queue   images, plan and learning rate of update n + 1 go to one of two places on
-//                    the GPU while update n is computed
-//   the queue        they are copied from there to where the recorded work reads them; zero
-//                    gradients, forward and backward of all micro-batches, norm, AdamW; the result
-//                    is copied to pinned memory
-//   the CPU          reads the result of update n when update n + 1 has been given
+//   copy stream   images, plan and learning rate of step n + 1 go to one of two staging buffers on
+//                 the GPU while step n runs
+//   main stream   copies from the staging buffer to the inputs of the graph; zero gradients,
+//                 forward and backward of all micro-batches, norm, AdamW; copies the result to
+//                 pinned memory
+//   CPU           reads the result of step n after step n + 1 was enqueued
 //
-// A moving average among the targets is not taken: whether it follows depends on the result.
+// Does not support an EMA teacher: whether it follows depends on the result.
 class QueuedUpdate final : public Execution {
  public:
-  // Batches are parts, all of one size, of recipe.optim.batch_size images. `recorded`: nullptr
-  // gives the GPU one operator after another. model, optimizer, recipe and teachers must outlive
-  // it.
+  // Batches are this rank's part of recipe.optim.batch_size images and all have one size.
+  // `recorded` nullptr: launches one operator after another. model, optimizer, recipe and teachers
+  // must outlive it.
   QueuedUpdate(models::MaskedAutoencoder& model, optim::AdamW& optimizer,
                const recipe::Recipe& recipe, at::ScalarType compute, int64_t micro_batch,
                const targets::Teachers* teachers, std::unique_ptr<ops::RecordedWork> recorded);
   ~QueuedUpdate() override;
 
-  // At most one update that was given before may be unread. The first one records, and waits. Of
-  // `plan` only the rate matters.
+  // At most one step may be in flight before the call. The first call records the graph, and waits
+  // for it. Uses only the learning rate of `plan`.
   void give(loader::Batch batch, const StepPlan& plan) override;
   int64_t unread() const { return given_ - read_; }
   int64_t most_unread() const override { return 2; }
-  // Waits for the oldest unread update and tells its result.
+  // Waits for the oldest step in flight and returns its result.
   StepResult read() override;
 
  private:
-  // What changes from update to update.
+  // What changes from step to step.
   struct Inputs {
     at::Tensor pictures_BHWC, order_BL, neighbours_BL9, lr;
 
@@ -61,15 +61,15 @@ class QueuedUpdate final : public Execution {
     Inputs each(const Make& make) const {
       return {make(pictures_BHWC), make(order_BL), make(neighbours_BL9), make(lr)};
     }
-    void take(const Inputs& from);  // copies, not waiting for a GPU
+    void take(const Inputs& from);  // asynchronous on a GPU
   };
-  // Takes turns with the other, so that the CPU writes here while the other's copies go on.
+  // One half of a double buffer: the CPU fills it while the copies of the other are in flight.
   struct Place {
     Inputs pinned, there;
     at::Tensor state, target_losses;  // results, pinned
   };
 
-  bool is_first() const { return !plan_.order_BL.defined(); }  // nothing was given yet
+  bool is_first() const { return !plan_.order_BL.defined(); }  // nothing was enqueued yet
   Inputs inputs_of(const loader::Batch& batch, double lr);
   void make_places(const Inputs& first);
   void run();
@@ -89,9 +89,9 @@ class QueuedUpdate final : public Execution {
 
   masks::ViewPlan plan_;  // of the whole batch; its tensors are those of inputs_
   Inputs inputs_;         // what the work reads
-  at::Tensor start_;      // [], float64: what the loss begins with; NaN: the update is left out
+  at::Tensor start_;      // [], float64: the start value of the loss; NaN: the step is skipped
   at::Tensor loss_;       // [], float64
-  std::vector<std::string> targets_;  // where there are several
+  std::vector<std::string> targets_;  // empty if there is one target
   at::Tensor target_losses_;          // float64, one for each of targets_
   std::array<Place, ops::Transfers::kMarks> places_;
 };

@@ -19,8 +19,8 @@
 namespace fcm::train {
 namespace {
 
-// Images of a batch on their way into the network: bytes where nothing but crop, flip and changes
-// of bytes was done to them, else numbers.
+// The images of a batch as network input: bytes if only crops, flips and byte-valued augmentations
+// were applied, else float values.
 class Pictures {
  public:
   Pictures(const loader::Batch& batch, const recipe::Recipe& recipe,
@@ -33,7 +33,7 @@ class Pictures {
     if (!mixes.empty()) loader::apply_mix(mixes, batch, values_.data());
   }
 
-  // [count, L, P, D], float32, where the plan lies.
+  // [count, L, P, D], float32, on the plan's device.
   at::Tensor patches(int64_t first, int64_t count, const masks::ViewPlan& plan,
                      const ops::PatchGeometry& geometry) {
     const at::Device device = plan.order_BL.device();

@@ -1,5 +1,5 @@
-// A classifier that learns with all its weights: AdamW with layer decay, and a moving average of
-// the weights where the recipe asks for one.
+// Fine-tuning of a classifier, all weights: AdamW with layer decay, and an EMA of the weights if
+// the recipe sets one.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,20 +18,20 @@ namespace fcm::train {
 // `recipe` must outlive it.
 class ClassifierLearner final : public Learner {
  public:
-  // Takes the model as it is: its weights are the first of the moving average.
+  // The EMA starts from the weights of `model`.
   ClassifierLearner(models::Classifier model, const recipe::Recipe& recipe,
                     std::shared_ptr<dist::Group> group = dist::group_of_one());
 
   const models::Classifier& model() const { return model_; }
   const optim::AdamW& optimizer() const { return optimizer_; }
-  // classifier.ema_decay: after every update average = decay * average + (1 - decay) * weights, as
-  // timm's ModelEma. nullptr: there is none.
+  // classifier.ema_decay: after every step average = decay * average + (1 - decay) * weights, like
+  // timm's ModelEma. nullptr: no EMA.
   const models::Classifier* average() const { return average_.get(); }
-  // What is measured and kept: the average if there is one.
+  // The weights that are measured and saved as the best: the EMA if there is one.
   const models::Classifier& best() const { return average_ ? *average_ : model_; }
 
-  // Erasing, mixup and cutmix, drop path, then the cross-entropy with targets smoothed and mixed as
-  // [augment] says. Clipping as optim.clip_norm says.
+  // Random erasing, mixup and cutmix, drop path, then cross-entropy with smoothed and mixed targets
+  // ([augment]). Clips gradients to optim.clip_norm.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void ask_for(loader::LoaderRequest& request) const override {
     request.targets = loader::TargetKind::kLabel;

@@ -1,4 +1,4 @@
-// A detector that learns with all its weights: AdamW, and the five losses of Mask R-CNN.
+// Fine-tuning of a detector, all weights: AdamW, and the five losses of Mask R-CNN.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,10 +23,10 @@ class DetectorLearner final : public Learner {
   const models::Detector& model() const { return model_; }
   const optim::AdamW& optimizer() const { return optimizer_; }
 
-  // Batch normalisation takes its statistics from the images of a pass in all ranks, and the
-  // losses of regions are means over those of a pass: as published where that is the batch. Drop
-  // path, anchors and regions are drawn for each image by step and sample. An update with
-  // proposals that are not finite, in any rank, is not applied.
+  // Batch normalisation uses the statistics of a pass over all ranks, and the losses of regions are
+  // means over a pass: as published if the pass is the whole batch. Drop path, anchors and regions
+  // are drawn per image by step and sample. A step with non-finite proposals, in any rank, is
+  // skipped.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void ask_for(loader::LoaderRequest& request) const override;
   at::Device device() const override { return model_.device(); }
@@ -41,7 +41,7 @@ class DetectorLearner final : public Learner {
   void restore(const checkpoint::Checkpoint& from) override;
 
  private:
-  // Of the images from `first` on; adds their gradients and losses.
+  // The images from `first` on; adds their gradients and losses.
   void pass(const loader::Batch& batch, int64_t first, int64_t count, const StepPlan& plan,
             bool is_last, StepResult& result);
 

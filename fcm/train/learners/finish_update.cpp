@@ -1,4 +1,4 @@
-// The end of an update.
+// The end of a training step.
 #include "fcm/nn/parameters.h"
 #include "fcm/ops/part.h"
 #include "fcm/optim/adamw.h"

@@ -12,15 +12,17 @@
 
 namespace fcm::train {
 
-// Scalars where the model is; whoever reads them waits for the device.
+// Scalars on the model's device; reading them waits for it.
 struct Losses {
-  at::Tensor loss;                               // the share of these images in the batch's
-  std::map<std::string, at::Tensor> of_targets;  // where there are several; not weighted, whole
-  at::Tensor ema_BLC;                            // features of the moving average; empty: no target
+  at::Tensor loss;                               // the images' share of the batch loss
+  std::map<std::string, at::Tensor> of_targets;  // if there are several targets; unweighted, not
+                                                 // scaled by the share
+  at::Tensor ema_BLC;                            // features of the EMA teacher; undefined: no such
+                                                 // target
 };
 
-// Adds gradients of the images' share in the loss of their batch. images: uint8 [B, H, W, C]
-// on the model's device, as the plan. `teachers`: those of the recipe's targets, or nullptr.
+// Adds the gradients of the images' share of the batch loss. pictures_BHWC: uint8 on the model's
+// device, as is the plan. `teachers`: those of the recipe's targets, or nullptr.
 Losses forward_backward(const models::MaskedAutoencoder& model, const at::Tensor& pictures_BHWC,
                         const masks::ViewPlan& plan, const recipe::Recipe& recipe,
                         at::ScalarType compute, double share, const targets::Teachers* teachers);

@@ -1,4 +1,4 @@
-// Gradients and losses of an update, summed over the ranks of a group.
+// Gradients and losses of a step, summed over the ranks of a group.
 #pragma once
 
 #include <memory>
@@ -9,16 +9,16 @@
 
 namespace fcm::train {
 
-// In a group of one nothing is done.
+// Does nothing in a group of one.
 class GroupGradients {
  public:
-  // The gradients of `parameters` move to memory of the group.
+  // Moves the gradients of `parameters` to a buffer of the group.
   GroupGradients(const std::shared_ptr<dist::Group>& group, nn::Parameters& parameters);
 
-  // Before the backward pass of the last micro-batch.
+  // Call before the backward pass of the last micro-batch.
   void begin_last_pass();
-  // Waits for the gradients, and makes the losses of `mine`, shares of the whole batch, those of
-  // the group.
+  // Waits for the gradients. Replaces the losses of `mine`, this rank's shares of the batch, by the
+  // sums over the group.
   void finish(StepResult& mine);
 
  private:

@@ -9,9 +9,11 @@
 namespace fcm::train {
 
 int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch) {
-  require(ranks > 0 && batch >= ranks && micro_batch > 0,
-          "passes of {} images in {} ranks, {} at a time", batch, ranks, micro_batch);
-  const int64_t most = (batch + ranks - 1) / ranks, fewest = batch / ranks;  // that a rank has
+  require(
+      ranks > 0 && batch >= ranks && micro_batch > 0,
+      "expected at least one image per rank and a micro-batch, got {} images, {} ranks, {} a pass",
+      batch, ranks, micro_batch);
+  const int64_t most = (batch + ranks - 1) / ranks, fewest = batch / ranks;  // images of a rank
   return std::min((most + micro_batch - 1) / micro_batch, fewest);
 }
 

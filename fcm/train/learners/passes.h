@@ -1,4 +1,4 @@
-// What learners share whose batch normalisation takes its statistics from the images of a pass.
+// Shared by learners whose batch normalisation uses the statistics of a pass.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,19 +11,20 @@
 
 namespace fcm::train {
 
-// Forward and backward passes of an update in each of `ranks`, over about `micro_batch` images:
-// as many in every rank, since batch normalisation waits for all of them, and one image of each
-// rank in a pass at least. A rank divides its images evenly (loader::Slice).
+// Forward and backward passes of a step, over about `micro_batch` images each. The number is the
+// same in every rank, because batch normalisation synchronises the ranks, and each rank has at
+// least one image in every pass. A rank divides its images evenly (loader::Slice).
 int64_t passes_of_update(int64_t batch, int64_t ranks, int64_t micro_batch);
 
-// Running statistics, which a pass moves before anybody knows whether its update can be applied.
+// A copy of the running statistics, which a pass updates before it is known whether the step is
+// applied.
 class KeptStatistics {
  public:
   explicit KeptStatistics(const nn::Parameters& parameters);
   void put_back();
 
  private:
-  std::vector<std::pair<at::Tensor, at::Tensor>> kept_;  // a value, and what it was
+  std::vector<std::pair<at::Tensor, at::Tensor>> kept_;  // tensor, its value before the step
 };
 
 }  // namespace fcm::train

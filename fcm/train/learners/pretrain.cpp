@@ -34,7 +34,7 @@ PretrainLearner::PretrainLearner(models::MaskedAutoencoder model, const recipe::
 StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& plan) {
   StepResult result;
   const at::Tensor pictures_BHWC = models::to_device(models::pictures_of(batch), model_.device());
-  // Read when all work is given to the device, which would wait otherwise.
+  // Read after all work is enqueued; reading earlier would make the device wait.
   std::vector<std::pair<Losses, double>> losses_and_shares;
   std::optional<targets::Spread> spread;
   ops::enter_phase("update");
@@ -119,7 +119,7 @@ void PretrainLearner::add_to_step_line(nlohmann::json& line, int64_t step, Repor
   if (ema_spread_->mean >= kCollapsed || warned_of_collapse_) return;
   warned_of_collapse_ = true;
   reporter.warn(fmt::format(
-      "step {}: the moving average makes nearly the same of every patch (deviation {:.3g} over "
+      "step {}: the EMA teacher gives nearly the same features for every patch (std {:.3g} over "
       "patches, mean of all dimensions); its targets have collapsed. Give targets.rgb more "
       "weight, or raise targets.ema_momentum",
       step, ema_spread_->mean));

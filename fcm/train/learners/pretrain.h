@@ -1,4 +1,5 @@
-// A masked autoencoder that learns to reconstruct its targets, with the teachers that make them.
+// Pretraining: a masked autoencoder that reconstructs its targets, with the teachers that compute
+// them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,8 +19,8 @@ namespace fcm::train {
 // `recipe` must outlive it.
 class PretrainLearner final : public Learner {
  public:
-  // `teachers`: of the recipe's targets; nullptr: pixels alone. Their moving average starts from
-  // the model as it is.
+  // `teachers`: those of the recipe's targets; nullptr: only pixels are reconstructed. The EMA
+  // teacher starts from the weights of `model`.
   PretrainLearner(models::MaskedAutoencoder model, const recipe::Recipe& recipe,
                   std::unique_ptr<targets::Teachers> teachers = nullptr,
                   std::shared_ptr<dist::Group> group = dist::group_of_one());
@@ -29,30 +30,30 @@ class PretrainLearner final : public Learner {
   const optim::AdamW& optimizer() const { return optimizer_; }
   targets::Teachers* teachers() { return teachers_.get(); }
 
-  // Plans of the samples' masks, forward and backward, AdamW; then the moving average among the
-  // teachers follows. Waits for a GPU, which the execution of queue() does not.
+  // Mask plans of the samples, forward and backward, AdamW; then the EMA teacher follows. Waits for
+  // the GPU; the execution of queue() does not.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
-  // nullptr where a moving average is among the targets: whether it follows depends on the result;
-  // and in a group of several.
+  // nullptr with an EMA teacher, since whether it follows depends on the result, and in a group of
+  // several ranks.
   std::unique_ptr<Execution> queue(int64_t micro_batch, const MakeRecorded& record) override;
-  // What makes a CUDA graph of an update, where `wanted` and where one can be made: on a GPU and
-  // without teachers.
+  // Makes CUDA graphs of a step if `wanted` and possible: on a GPU and without teachers.
   MakeRecorded recording(bool wanted) const;
 
-  void ask_for(loader::LoaderRequest& /*request*/) const override {}  // images alone
+  void ask_for(loader::LoaderRequest& /*request*/) const override {}  // only images
   at::Device device() const override { return model_.device(); }
   int64_t trainable_elements() const override { return model_.parameters().trainable_elements(); }
   int64_t updates() const override { return optimizer_.steps(); }
   PublishedTensors model_state() const override { return model_tensors(model_.parameters()); }
   PublishedTensors optimizer_state() const override;
-  // "scaler": of a published program's fp16 run; unused here, written back on export.
+  // "scaler": fp16 GradScaler state from an upstream checkpoint; unused here, written back on
+  // export.
   nlohmann::json extra_state() const override;
   void begin_saving() override;
   void end_saving() override { optimizer_.keep_share(); }
   void restore(const checkpoint::Checkpoint& from) override;
 
-  // "ema_spread", "ema_least_spread": how much the moving average's features differ from patch to
-  // patch. An average that makes the same of every patch teaches nothing: warned of once.
+  // "ema_spread", "ema_least_spread": how much the EMA teacher's features differ from patch to
+  // patch. A teacher that gives the same features for every patch has collapsed: warns once.
   void add_to_step_line(nlohmann::json& line, int64_t step, Reporter& reporter) override;
 
  private:

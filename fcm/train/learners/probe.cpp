@@ -19,7 +19,7 @@ constexpr const char* kMomentum = "mu.";
 
 bool is_of_head(const formats::TensorView& view) { return view.name.starts_with("head."); }
 
-// The tensors of `file` of which `belongs` holds; they point into its data.
+// The tensors of `file` for which `belongs` is true; they point into its data.
 template <typename Belongs>
 formats::TensorFile part_of(const formats::TensorFile& file, Belongs&& belongs) {
   formats::TensorFile part;
@@ -60,7 +60,7 @@ at::Tensor ProbeLearner::logits(const loader::Batch& batch) const {
 StepResult ProbeLearner::update(const loader::Batch& batch, const StepPlan& plan) {
   for (const int64_t label : batch.targets.labels()) {
     if (label >= 0 && label < encoder_.options().classes) continue;
-    fail(ExitCode::kData, "an image has the label {}, the probe knows {} classes", label,
+    fail(ExitCode::kData, "an image has the label {}, the probe has {} classes", label,
          encoder_.options().classes);
   }
   std::vector<at::Tensor> pieces;
@@ -71,7 +71,7 @@ StepResult ProbeLearner::update(const loader::Batch& batch, const StepPlan& plan
   at::Tensor variance_D = head_parameters_.find("head.0.running_var").value;
   const at::Tensor mean_before_D = mean_D.clone(), variance_before_D = variance_D.clone();
   optimizer_.zero_gradients();
-  // The head is small: every rank lets it see the features of all, and comes to the same result.
+  // The head is small: every rank runs it on the features of all ranks and gets the same result.
   const at::Tensor features_BC = dist::gather_rows(group(), at::cat(pieces));
   const at::Tensor labels_B = dist::gather_rows(
       group(), at::tensor(at::ArrayRef<int64_t>(batch.targets.labels()), at::kLong));
@@ -133,7 +133,7 @@ void ProbeLearner::restore(const checkpoint::Checkpoint& from) {
     const int64_t elements = parameter.value.numel();
     const formats::TensorView* view = from.optimizer.find(kMomentum + parameter.name);
     if (view == nullptr || view->shape != parameter.published_shape || view->dtype != "F32") {
-      fail(ExitCode::kCheckpoint, "{} lacks {}{}, without which a probe cannot go on",
+      fail(ExitCode::kCheckpoint, "{} lacks {}{}, without which a probe cannot resume",
            from.path.string(), kMomentum, parameter.name);
     }
     optimizer_.momenta().narrow(0, offset, elements).copy_(to_tensor(*view).flatten());

@@ -1,5 +1,5 @@
-// The published linear probe as something that learns: a frozen encoder, batch normalisation
-// without weights, a linear layer, LARS. Source: ConvMAE's and MAE's main_linprobe.py.
+// The published linear probe as a learner: a frozen encoder, batch normalisation without weights, a
+// linear layer, LARS. Source: main_linprobe.py of ConvMAE and MAE.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,17 @@
 
 namespace fcm::train {
 
-// LARS's momentum is optim.beta1, its trust coefficient the published one.
+// LARS's momentum is optim.beta1; its trust coefficient is the published one.
 class ProbeLearner final : public Learner {
  public:
-  // The encoder is what gives features; its own head has no part in it.
+  // Uses the encoder of the classifier; its own head is unused.
   ProbeLearner(models::Classifier encoder, const recipe::Recipe& recipe,
                std::shared_ptr<dist::Group> group = dist::group_of_one());
 
   at::Tensor logits(const loader::Batch& batch) const;  // [B, classes], on the CPU
 
-  // Features of micro-batches, then one pass of the head over the whole batch, of all ranks, by
-  // whose own statistics it normalises.
+  // Features of micro-batches, then one pass of the head over the whole batch of all ranks, whose
+  // statistics it normalises by.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void ask_for(loader::LoaderRequest& request) const override {
     request.targets = loader::TargetKind::kLabel;
@@ -31,8 +31,8 @@ class ProbeLearner final : public Learner {
   at::Device device() const override { return encoder_.device(); }
   int64_t trainable_elements() const override { return head_parameters_.trainable_elements(); }
   int64_t updates() const override { return updates_; }
-  // The published names: the encoder's, head.0.running_mean, head.0.running_var, head.1.weight,
-  // head.1.bias; of the optimizer "mu.<name>".
+  // Upstream names: the encoder's, head.0.running_mean, head.0.running_var, head.1.weight,
+  // head.1.bias; in the optimizer "mu.<name>".
   PublishedTensors model_state() const override;
   PublishedTensors optimizer_state() const override;
   void restore(const checkpoint::Checkpoint& from) override;

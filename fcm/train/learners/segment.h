@@ -1,5 +1,4 @@
-// A segmenter that learns with all its weights: AdamW with layer decay, cross-entropy of both
-// heads.
+// Fine-tuning of a segmenter, all weights: AdamW with layer decay, cross-entropy of both heads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,9 +23,9 @@ class SegmenterLearner final : public Learner {
   const models::Segmenter& model() const { return model_; }
   const optim::AdamW& optimizer() const { return optimizer_; }
 
-  // Batch normalisation takes its statistics from the images of a pass in all ranks: as published
-  // where that is the batch. Drop path and dropout are drawn for each image. Throws Error(kUsage)
-  // where a pass has one image in all.
+  // Batch normalisation uses the statistics of a pass over all ranks: as published if the pass is
+  // the whole batch. Drop path and dropout are drawn per image. Throws Error(kUsage) if a pass has
+  // one image over all ranks.
   StepResult update(const loader::Batch& batch, const StepPlan& plan) override;
   void ask_for(loader::LoaderRequest& request) const override;
   at::Device device() const override { return model_.device(); }
@@ -39,8 +38,8 @@ class SegmenterLearner final : public Learner {
   void begin_saving() override;
   void end_saving() override { optimizer_.keep_share(); }
   void restore(const checkpoint::Checkpoint& from) override;
-  // "decode_acc": percent of all pixels, those without a class included, that the decode head gets
-  // right, since the last line.
+  // "decode_acc": percentage of pixels that the decode head classifies correctly since the last
+  // line of the log; pixels without a class count as wrong.
   void add_to_step_line(nlohmann::json& line, int64_t step, Reporter& reporter) override;
 
  private:

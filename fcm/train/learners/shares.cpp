@@ -15,7 +15,7 @@ optim::Share share_of_rank(int64_t rank, int64_t ranks, int64_t elements) {
   return {part.begin, part.end};
 }
 
-// Everyone's shares of [E] buffers that hold this rank's.
+// Fills [E] buffers, of which this rank has its own share, with the shares of all ranks.
 void broadcast_shares(dist::Group& group, const at::Tensor& values_E) {
   std::vector<std::unique_ptr<dist::Pending>> pending;
   for (int64_t rank = 0; rank < group.size(); ++rank) {
@@ -42,7 +42,7 @@ void collect_moments(dist::Group& group, const nn::Parameters& parameters,
                      optim::AdamW& optimizer) {
   if (optimizer.has_all()) return;
   if (group.rank() == 0) optimizer.widen();
-  // One share at a time: only rank 0 ever holds more than its own and another.
+  // One share at a time: no rank but 0 ever holds more than two shares.
   for (int64_t rank = 1; rank < group.size(); ++rank) {
     const optim::Share share = share_of_rank(rank, group.size(), parameters.trainable_elements());
     for (const at::Tensor& moments : {optimizer.first_moments(), optimizer.second_moments()}) {
