@@ -1,10 +1,9 @@
-// The processes that train or measure together. One process is a group of one, so a program for one
-// process and for many is the same program.
+// The processes that train or measure together. One process is a group of one, so the same code
+// serves one process and many.
 //
-// Whatever changes control flow must be the same in every process, or some of them wait for ever:
-// each such decision (skip an update, roll back, stop, size of a micro-batch, too many bad
-// images, which checkpoint to resume) goes through agree(), and nothing else may branch
-// differently by rank.
+// Everything that changes control flow must be the same in every process, or some wait forever.
+// Each such decision (skip a step, roll back, stop, micro-batch size, too many bad images, which
+// checkpoint to resume from) goes through agree(); nothing else may branch differently by rank.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,18 +18,18 @@
 
 namespace fcm::dist {
 
-// How processes that see different values settle on one.
+// How processes combine their values into one.
 enum class Agree { kAny, kAll, kMin, kMax, kSum };
 
-// An operation of the group that goes on while this process does something else.
+// An operation of the group in flight.
 class Pending {
  public:
   virtual ~Pending() = default;
   virtual void wait() = 0;  // throws Error(kPeerLost)
 };
 
-// Every process has to call the same operations, in the same order, with tensors of the same shape
-// and type: contiguous, float32, float64, int64 or uint8. They throw Error(kPeerLost) where another
+// Every process must call the same operations in the same order, with tensors of the same shape and
+// dtype: contiguous, float32, float64, int64 or uint8. All throw Error(kPeerLost) if another
 // process is lost.
 class Group {
  public:
@@ -38,33 +37,34 @@ class Group {
 
   virtual int64_t rank() const = 0;  // 0 <= rank < size
   virtual int64_t size() const = 0;
-  // Among the ranks on this machine, of which there are ranks_here().
+  // Rank among the ranks on this machine; there are ranks_here() of them.
   virtual int64_t local_rank() const { return 0; }
   virtual int64_t ranks_here() const { return 1; }
 
-  // The same value in every process. Integers are exact. kAny and kAll take 0 for false and give 0
-  // or 1.
+  // An all-reduce of one number: the same value in every process. Integers are exact. kAny and kAll
+  // treat 0 as false and return 0 or 1.
   virtual int64_t agree(int64_t mine, Agree how) = 0;
 
-  // Replaces `values` by their sum over all ranks, added in the tensor's type: the same bits in
-  // every rank, and in every run with as many ranks. `values` may not be touched before wait().
+  // All-reduce: replaces `values` by their sum over all ranks, added in the tensor's dtype. The
+  // bits are the same in every rank, and in every run with as many ranks. Do not touch `values`
+  // before wait().
   virtual std::unique_ptr<Pending> start_sum(const at::Tensor& values) = 0;
   void sum(const at::Tensor& values) { start_sum(values)->wait(); }
-  // Memory for values that are summed again and again: [elements], zero. Ranks on one machine see
-  // each other's, so nothing has to be copied; every rank asks for as much.
+  // Memory for values that are summed repeatedly: [elements], zero. Ranks on one machine map each
+  // other's, which saves copies. Every rank must ask for the same size.
   virtual at::Tensor make_buffer(int64_t elements, const at::TensorOptions& options);
-  // Rank `from`'s values become everyone's.
+  // Copies the values of rank `from` to all ranks.
   virtual std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) = 0;
   void broadcast(const at::Tensor& values, int64_t from = 0) {
     start_broadcast(values, from)->wait();
   }
-  // Everyone's values, by rank.
+  // The values of all ranks, by rank.
   virtual std::vector<at::Tensor> gather(const at::Tensor& mine) = 0;
 
-  // How long this process has waited for others so far.
+  // Total time that this process has waited for others.
   virtual double waited_seconds() const { return 0; }
 
-  // Rank 0 alone writes files and prints.
+  // Only rank 0 writes files and prints.
   bool writes() const { return rank() == 0; }
   bool any(bool mine) { return agree(mine ? 1 : 0, Agree::kAny) != 0; }
   bool all(bool mine) { return agree(mine ? 1 : 0, Agree::kAll) != 0; }
@@ -73,19 +73,19 @@ class Group {
 // One process.
 std::shared_ptr<Group> group_of_one();
 
-// Rows of all ranks, [N_r, ...] of which N_r differs, below each other in the order of ranks.
+// The rows [N_r, ...] of all ranks, concatenated by rank; N_r may differ.
 at::Tensor gather_rows(Group& group, const at::Tensor& rows);
 
-// Texts of all ranks, by rank.
+// The texts of all ranks, by rank.
 std::vector<std::string> gather_texts(Group& group, const std::string& mine);
 
-// An error that every rank has alike, so that it is enough if one of them says it.
+// An error that every rank throws alike, so one of them may report it for all.
 class SharedError : public Error {
  public:
   using Error::Error;
 };
 
-// Does `work` on rank 0 while the others wait. An Error that it throws is thrown in every rank, as
+// Runs `work` on rank 0 while the others wait. An Error that it throws is thrown in every rank, as
 // a SharedError.
 void on_first(Group& group, const std::function<void()>& work);
 

@@ -28,11 +28,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::array kHandedOn = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-// From SIGTERM to SIGKILL. Ranks that stop together with a checkpoint are given longer.
+// Time from SIGTERM to SIGKILL; longer for ranks that are saving a checkpoint to stop.
 constexpr std::chrono::seconds kGrace{5}, kGraceOfStopped{60};
 
-// While it lives the signals are taken by next() alone: they wait, and so do those of threads that
-// are started meanwhile.
+// While it exists, the signals are blocked in this thread and in threads started meanwhile; next()
+// takes them.
 class BlockedSignals {
  public:
   BlockedSignals() {
@@ -46,7 +46,7 @@ class BlockedSignals {
   BlockedSignals& operator=(const BlockedSignals&) = delete;
 
   const sigset_t& before() const { return before_; }
-  // The next one; none: it took too long.
+  // The next signal; nullopt on timeout.
   std::optional<int> next(std::chrono::milliseconds patience) const {
     const timespec time{patience.count() / 1000, patience.count() % 1000 * 1000000};
     const int signal = sigtimedwait(&taken_, nullptr, &time);
@@ -57,7 +57,7 @@ class BlockedSignals {
   sigset_t taken_{}, before_{};
 };
 
-// What argv and environ are: pointers to texts, then a null pointer.
+// The form of argv and environ: pointers to texts, then a null pointer.
 class Texts {
  public:
   explicit Texts(std::vector<std::string> texts) : texts_(std::move(texts)) {
@@ -73,7 +73,7 @@ class Texts {
   std::vector<char*> pointers_;
 };
 
-// This process's environment, but for what says which rank of which group somebody is.
+// This process's environment, with the variables of rank and group replaced.
 std::vector<std::string> environment_of(int64_t rank, int64_t ranks, int64_t port) {
   std::map<std::string, std::string> own = {{"RANK", std::to_string(rank)},
                                             {"WORLD_SIZE", std::to_string(ranks)},
@@ -130,9 +130,9 @@ class Ranks {
   struct End {
     size_t rank = 0;
     pid_t pid = 0;
-    int status = 0;  // as waitpid gives it
+    int status = 0;  // as waitpid returns it
   };
-  // Those that have ended since this was last asked.
+  // The ranks that have ended since the last call.
   std::vector<End> ended() {
     std::vector<End> ends;
     for (size_t rank = 0; rank < pids_.size(); ++rank) {
@@ -153,8 +153,8 @@ class Ranks {
       fail(ExitCode::kDevice, "cannot start another process: {}", std::strerror(errno));
     }
     if (child > 0) return child;
-    // Between fork and exec of a process with threads nothing but calls of the system.
-    ::setpgid(0, 0);  // or Ctrl-C would reach it twice: from the terminal and from here
+    // Only async-signal-safe calls between fork and exec, since the parent has threads.
+    ::setpgid(0, 0);  // else Ctrl-C would arrive twice: from the terminal and from launch
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(static_cast<int>(ExitCode::kPeerLost));
     pthread_sigmask(SIG_SETMASK, &signals.before(), nullptr);
@@ -162,10 +162,10 @@ class Ranks {
     ::_exit(127);
   }
 
-  std::vector<pid_t> pids_;  // by rank; 0: has ended
+  std::vector<pid_t> pids_;  // by rank; 0: ended
 };
 
-// Without enough of them the store takes no connection, and everybody waits.
+// With too few descriptors the store accepts no connection, and all ranks hang.
 void allow_descriptors(int64_t processes) {
   constexpr rlim_t kOfOneProcess = 24, kOfEachRank = 4;
   const rlim_t wanted = kOfOneProcess + kOfEachRank * static_cast<rlim_t>(processes);
@@ -178,16 +178,19 @@ void allow_descriptors(int64_t processes) {
        wanted, limit.rlim_max, wanted);
 }
 
-// The status of a run whose first rank to fail ended so.
+// The exit status of the run, from the first rank that failed.
 int status_of(const Ranks::End& end, const std::vector<int>& handed_on, int64_t ranks) {
   if (WIFEXITED(end.status)) return WEXITSTATUS(end.status);
   const int signal = WTERMSIG(end.status);
-  if (signal == SIGPIPE) return 128 + signal;  // as of one process: whoever read has left
+  if (signal == SIGPIPE)
+    return 128 + signal;  // as for one process: the reader of the pipe has
+                          // left
   if (std::find(handed_on.begin(), handed_on.end(), signal) != handed_on.end()) return 128 + signal;
-  fail(ExitCode::kPeerLost,
-       "rank {} of {} on host {} (process {}) was ended by signal {} ({}), and the others with it; "
-       "the same command goes on from the newest checkpoint, where there is one",
-       end.rank, ranks, host_name(), end.pid, signal, ::strsignal(signal));
+  fail(
+      ExitCode::kPeerLost,
+      "rank {} of {} on host {} (process {}) was killed by signal {} ({}), and the others with it; "
+      "the same command resumes from the newest checkpoint, if there is one",
+      end.rank, ranks, host_name(), end.pid, signal, ::strsignal(signal));
 }
 
 }  // namespace

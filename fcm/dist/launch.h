@@ -1,4 +1,4 @@
-// Several processes of one program on this machine, as one.
+// Starts several processes of one program on this machine and waits for them.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,15 @@ namespace fcm::dist {
 
 struct LaunchRequest {
   int64_t processes = 2;
-  std::string program;               // a path
+  std::string program;               // path of the executable
   std::vector<std::string> command;  // its arguments
 };
 
-// Starts the ranks of a group, divides the cores among them (OMP_NUM_THREADS, where it is not set
-// already), keeps the store where they meet, hands SIGINT, SIGTERM, SIGHUP,
-// SIGUSR1 and SIGUSR2 on to each of them, and returns when all have ended: 0, or the exit status of
-// the first that ended with another. That one ends the rest: they are asked by SIGTERM, and soon
-// killed. A rank dies with this process. Throws Error(kPeerLost) where the first was ended by a
-// signal that was not handed on.
+// Starts the ranks of a group, divides the cores among them (OMP_NUM_THREADS, unless set), hosts
+// the store where they meet, and forwards SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 to each.
+// Returns when all have ended: 0, or the exit status of the first that failed. After the first
+// failure the others get SIGTERM, and SIGKILL soon after. A rank dies with this process. Throws
+// Error(kPeerLost) if the first failure was a signal that was not forwarded.
 int launch(const LaunchRequest& request, Reporter& reporter);
 
 }  // namespace fcm::dist

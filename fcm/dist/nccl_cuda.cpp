@@ -1,4 +1,4 @@
-// The header is empty without it.
+// Without this macro the header is empty.
 #define USE_C10D_NCCL
 
 #include <cuda_runtime_api.h>
@@ -17,8 +17,8 @@
 namespace fcm::dist {
 namespace {
 
-// A rank that is lost is found by PeerWatch, which ends this process with a sentence. What the
-// process group would do by itself is to abort, with a trace of the stack, or to write a dump.
+// PeerWatch detects a lost rank and ends this process with a message. By itself NCCL's process
+// group would abort with a stack trace or write a dump.
 void leave_lost_ranks_to_the_watch() {
   for (const char* name : {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_ENABLE_MONITORING",
                            "TORCH_NCCL_DUMP_ON_TIMEOUT", "TORCH_NCCL_PROPAGATE_ERROR"}) {

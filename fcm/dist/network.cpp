@@ -19,7 +19,7 @@
 namespace fcm::dist {
 namespace {
 
-constexpr int kWaiting = 1024;  // connections that were not taken yet
+constexpr int kWaiting = 1024;  // backlog: connections that were not accepted yet
 
 std::string text_of(const sockaddr* address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
@@ -71,9 +71,8 @@ Descriptor listening_socket(bool from_here_alone, int64_t port) {
   const int bound = is_v6 ? ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&v6), sizeof v6)
                           : ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
   if (bound != 0 || ::listen(socket.get(), kWaiting) != 0) {
-    fail(ExitCode::kUsage,
-         "cannot listen on port {} of {}: {}; set MASTER_PORT to a port that is free", port,
-         host_name(), std::strerror(errno));
+    fail(ExitCode::kUsage, "cannot listen on port {} of {}: {}; set MASTER_PORT to a free port",
+         port, host_name(), std::strerror(errno));
   }
   return socket;
 }
@@ -91,12 +90,13 @@ std::string address_towards(const std::string& other) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_socktype = SOCK_DGRAM;
   if (const int code = ::getaddrinfo(other.c_str(), "9", &hints, &found); code != 0) {
-    fail(ExitCode::kUsage, "the address of the other processes, {}, is no host that {} knows: {}",
-         other, host_name(), ::gai_strerror(code));
+    fail(ExitCode::kUsage,
+         "the address of the other processes, {}, is not a host that {} can resolve: {}", other,
+         host_name(), ::gai_strerror(code));
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-    // Nothing is sent: the system says by which of its addresses it would be.
+    // Sends nothing: connect() on UDP only selects the source address.
     const Descriptor socket(::socket(one->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_storage mine{};
     socklen_t size = sizeof mine;
@@ -105,7 +105,7 @@ std::string address_towards(const std::string& other) {
     const std::string address = text_of(reinterpret_cast<const sockaddr*>(&mine));
     return leads_here(address) ? first_outer_address() : address;
   }
-  fail(ExitCode::kUsage, "{} finds no way to {}, the address of the other processes", host_name(),
+  fail(ExitCode::kUsage, "{} has no route to {}, the address of the other processes", host_name(),
        other);
 }
 

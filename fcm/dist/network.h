@@ -1,4 +1,4 @@
-// Sockets and names of this machine.
+// Sockets and addresses of this machine.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,14 @@ namespace fcm::dist {
 
 std::string host_name();
 
-// A socket that is bound and takes connections: from this machine alone, or from everywhere. port
-// 0: any that is free. Throws Error(kUsage) where the port is in use or not allowed.
+// A bound, listening socket: for connections from this machine only, or from everywhere. Port 0:
+// any free port. Throws Error(kUsage) if the port is in use or not allowed.
 Descriptor listening_socket(bool from_here_alone, int64_t port);
 int64_t port_of(const Descriptor& socket);
 
-// This machine's address as others reach it: of the interface by which `other` is reached; where
-// that is this machine itself, of the first one that leads outside. Throws Error(kUsage) where
-// `other` is no host.
+// This machine's address as others reach it: that of the interface towards `other`; if `other` is
+// this machine, that of the first interface that is not loopback. Throws Error(kUsage) if `other`
+// is not a host.
 std::string address_towards(const std::string& other);
 
 }  // namespace fcm::dist

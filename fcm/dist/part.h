@@ -1,4 +1,4 @@
-// A rank's part of values that a group divides.
+// How a group divides values among its ranks.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@ struct Part {
   int64_t size() const { return end - begin; }
 };
 
-// Those of all ranks follow each other and are everything. They begin at multiples of 64 elements,
-// so that a cache line belongs to one rank, whatever the type.
+// The parts are contiguous, in rank order, and cover everything. They begin at multiples of 64
+// elements, so that no two ranks share a cache line, whatever the dtype.
 inline Part part_of_rank(int64_t rank, int64_t ranks, int64_t elements) {
   constexpr int64_t kLine = 64;
   const int64_t lines = (elements + kLine - 1) / kLine;

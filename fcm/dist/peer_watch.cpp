@@ -9,7 +9,7 @@ namespace fcm::dist {
 namespace {
 
 constexpr const char* kLost = "lost";
-constexpr int64_t kLeft = int64_t{1} << 40;  // more beats than there can be
+constexpr int64_t kLeft = int64_t{1} << 40;  // more than the number of heartbeats can be
 
 std::string beats_of(int64_t rank) { return fmt::format("beats/{}", rank); }
 
@@ -55,7 +55,7 @@ void PeerWatch::beat() {
       if (silent > patience && beats < kLeft) {
         const double seconds = std::chrono::duration<double>(options_.lost_after).count();
         store_->compareSet(kLost, "",
-                           fmt::format("{} was lost: no sign of life for {:.0f} s",
+                           fmt::format("{} was lost: no heartbeat for {:.0f} s",
                                        options_.names[static_cast<size_t>(next)], seconds));
       }
       ++answers_;
@@ -66,7 +66,7 @@ void PeerWatch::beat() {
 }
 
 void PeerWatch::watch() {
-  // Longer than the ranks may be silent: whoever can still ask the store knows better who it is.
+  // Longer than lost_after: a rank that still reaches the store can tell which rank is lost.
   const auto patience = options_.lost_after / options_.beat + 3;
   int64_t last = -1, silent = 0;
   while (pause()) {

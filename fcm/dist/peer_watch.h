@@ -14,37 +14,37 @@
 
 namespace fcm::dist {
 
-// Each rank counts its beats in the store and looks at those of the next one: whoever stops
-// counting is found by the rank before it, which writes that where all look. So the store is asked
-// as often as there are ranks, however many. Time counts while this process runs: one that was
-// stopped itself blames nobody.
+// Each rank counts its heartbeats in the store and watches those of the next rank. When they stop,
+// it writes to the store which rank is lost, where all look. The number of queries grows only
+// linearly with the ranks. Silence is counted in heartbeats of this process: one that was stopped
+// itself accuses nobody.
 class PeerWatch {
  public:
   struct Options {
     int64_t rank = 0, size = 1;
     std::vector<std::string> names;  // of the ranks: "rank 1 on host gpu02"
-    std::string store_name;          // who keeps the store
+    std::string store_name;          // the process that hosts the store
     std::chrono::milliseconds beat{}, lost_after{};
     std::function<void(const std::string&)> on_lost;
   };
 
-  // `store`: a connection that nobody else uses.
+  // `store`: a connection that nothing else uses.
   PeerWatch(c10::intrusive_ptr<c10d::Store> store, Options options);
   ~PeerWatch();
 
   void leave();
   void give_up(const std::string& why);
-  // The connection to another rank broke: waits until it is known which one is lost, as long as
-  // that can take. Empty: it did not come out.
+  // Call after a connection to another rank broke: waits until it is known which rank is lost, as
+  // long as that can take. Empty: it was not found out.
   std::string cause();
   // The same without waiting.
   std::string known_cause();
-  // Waits until every rank has left, but not for ever.
+  // Waits until every rank has left, at most lost_after.
   void wait_for_all_to_leave();
 
  private:
-  void beat();   // the thread that speaks to the store
-  void watch();  // the thread that sees whether the store answers
+  void beat();   // thread: writes and reads heartbeats in the store
+  void watch();  // thread: watches whether the store answers
   bool pause();  // until the next beat; false: stop
   void lost(const std::string& why);
 

@@ -22,13 +22,13 @@ int64_t number_in(const std::string& name, const std::string& text, int64_t low,
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = error == std::errc() && end == text.data() + text.size();
   if (!whole || value < low || value > high) {
-    fail(ExitCode::kUsage, "the environment has {}={}; wanted a whole number from {} to {}", name,
+    fail(ExitCode::kUsage, "the environment has {}={}; expected an integer from {} to {}", name,
          text, low, high);
   }
   return value;
 }
 
-// A variable that has to be there, because another one is.
+// A variable that must be set because `because` is.
 std::string needed(const Environment& environment, const char* name, const char* because) {
   const auto value = given(environment, name);
   if (!value) {
@@ -102,13 +102,13 @@ int64_t slurm_local_size(const Environment& environment, const Placement& placem
     const int64_t node = number_or(environment, "SLURM_NODEID", 0, 0, std::ssize(tasks) - 1);
     return std::min(tasks[static_cast<size_t>(node)], placement.size);
   }
-  // Not told: at least those up to this one; one machine in the list has all.
+  // Unknown: at least the ranks up to this one; if the list has one machine, all.
   const std::string nodes = needed(environment, "SLURM_JOB_NODELIST", "SLURM_PROCID");
   const bool single = nodes.find_first_of(",[") == nodes.npos;
   return single ? placement.size : placement.local_rank + 1;
 }
 
-// Jobs at one machine must not meet at one port: it follows from their number.
+// Derived from the job number: two jobs on one machine must not use the same port.
 int64_t slurm_port(const Environment& environment) {
   const int64_t job = number_or(environment, "SLURM_JOB_ID", 0, 0, int64_t{1} << 40);
   const int64_t step = number_or(environment, "SLURM_STEP_ID", 0, 0, int64_t{1} << 40);
@@ -146,7 +146,7 @@ Placement placement_from(const Environment& environment) {
   if (given(environment, "RANK") || given(environment, "WORLD_SIZE")) {
     return from_ranks(environment);
   }
-  // A batch script is process 0, and has no number of tasks unless one was asked for.
+  // A batch script is process 0, and has no number of tasks unless the job requested one.
   const auto process = given(environment, "SLURM_PROCID");
   const bool of_several = process && (*process != "0" || given(environment, "SLURM_NTASKS"));
   if (of_several && !is_shell_of_slurm(environment)) return from_slurm(environment);
@@ -169,7 +169,7 @@ std::string first_host(const std::string& node_list) {
   }
   if (host.empty()) {
     fail(ExitCode::kUsage,
-         "the environment has SLURM_JOB_NODELIST={}; wanted a list of hosts like node[01-04]",
+         "the environment has SLURM_JOB_NODELIST={}; expected a list of hosts like node[01-04]",
          node_list);
   }
   return host;

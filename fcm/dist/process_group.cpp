@@ -26,11 +26,11 @@ using c10d::ProcessGroupGloo;
 
 constexpr const char* kLoopback = "127.0.0.1";
 
-// Where a rank's main thread is so long with something of its own, the others do not wait on: far
-// longer than a checkpoint takes. A rank that is lost is found by PeerWatch.
+// Timeout of Gloo's operations: a rank's main thread may be busy alone (a checkpoint) for much less
+// than this. PeerWatch detects lost ranks earlier.
 constexpr std::chrono::minutes kLongestWait{60};
 
-// `here`: for this machine alone. `address`: by which this process itself reaches it.
+// `here`: accepts connections from this machine only. `address`: where this process connects to it.
 c10::intrusive_ptr<c10d::TCPStore> hosted_store(bool here, const std::string& address,
                                                 int64_t port) {
   Descriptor socket = listening_socket(here, port);
@@ -40,7 +40,7 @@ c10::intrusive_ptr<c10d::TCPStore> hosted_store(bool here, const std::string& ad
   options.waitWorkers = false;
   options.masterListenFd = socket.get();
   auto store = c10::make_intrusive<c10d::TCPStore>(address, options);
-  socket.release();  // the store's from now on
+  socket.release();  // now owned by the store
   return store;
 }
 
@@ -53,10 +53,10 @@ c10::intrusive_ptr<c10d::TCPStore> store_at(const std::string& address, int64_t 
   return c10::make_intrusive<c10d::TCPStore>(address, options);
 }
 
-// How long nothing is said while the others come.
+// Waiting for other ranks is reported after this time.
 constexpr std::chrono::seconds kQuiet{10};
 
-// The store that another process keeps; says so where it takes long to come.
+// The store that another process hosts; warns if it takes long to appear.
 c10::intrusive_ptr<c10d::TCPStore> awaited_store(const Placement& placement,
                                                  const std::string& address,
                                                  std::chrono::milliseconds patience,
@@ -65,7 +65,7 @@ c10::intrusive_ptr<c10d::TCPStore> awaited_store(const Placement& placement,
     try {
       return store_at(address, placement.port, kQuiet);
     } catch (const std::exception&) {
-      reporter.warn(fmt::format("nobody at {}:{} yet, where the ranks meet ({}); trying for {} s",
+      reporter.warn(fmt::format("no store at {}:{} yet, where the ranks meet ({}); trying for {} s",
                                 address, placement.port, placement.told_by,
                                 patience.count() / 1000));
     }
@@ -73,7 +73,7 @@ c10::intrusive_ptr<c10d::TCPStore> awaited_store(const Placement& placement,
   return store_at(address, placement.port, patience);
 }
 
-// Throws std::exception where `key` does not come in time.
+// Throws std::exception if `key` does not appear in time.
 void await_key(c10d::Store& store, const std::string& key, std::chrono::milliseconds patience,
                const std::function<void()>& takes_long) {
   if (patience > kQuiet) {
@@ -86,7 +86,7 @@ void await_key(c10d::Store& store, const std::string& key, std::chrono::millisec
   store.wait({key}, patience);
 }
 
-// What a rank says of itself where they meet.
+// What a rank publishes about itself in the store.
 struct Introduction {
   std::string host, program, process;
 
@@ -100,7 +100,7 @@ struct Introduction {
 
 std::string key_of(int64_t rank) { return fmt::format("ranks/{}", rank); }
 
-// Says who this rank is and waits until all have done so.
+// Publishes this rank and waits until all have done so.
 std::vector<Introduction> meet(c10d::Store& store, const Placement& placement,
                                const JoinOptions& options, Reporter& reporter) {
   const Introduction mine{host_name(), options.program, std::to_string(::getpid())};
@@ -108,20 +108,20 @@ std::vector<Introduction> meet(c10d::Store& store, const Placement& placement,
   if (there != mine.text()) {
     const Introduction other = Introduction::of(there);
     fail(ExitCode::kUsage,
-         "two processes say that they are rank {} of {}: process {} on {} and process {} on {}; "
-         "every one needs a rank of its own",
+         "two processes claim to be rank {} of {}: process {} on {} and process {} on {}; "
+         "give each process its own rank",
          placement.rank, placement.size, other.process, other.host, mine.process, mine.host);
   }
   std::vector<Introduction> ranks;
   for (int64_t rank = 0; rank < placement.size; ++rank) {
     try {
       await_key(store, key_of(rank), options.patience, [&] {
-        reporter.warn(fmt::format("rank {} of {} has not come yet; waiting for {} s", rank,
+        reporter.warn(fmt::format("rank {} of {} has not connected yet; waiting for {} s", rank,
                                   placement.size, options.patience.count() / 1000));
       });
     } catch (const std::exception&) {
       fail(ExitCode::kPeerLost,
-           "rank {} of {} did not come to {}:{} within {} s; start as many processes as {} says",
+           "rank {} of {} did not connect to {}:{} within {} s; start as many processes as {} says",
            rank, placement.size, placement.address, placement.port, options.patience.count() / 1000,
            placement.told_by);
     }
@@ -141,8 +141,8 @@ void refuse_other_programs(const std::vector<Introduction>& ranks) {
   }
 }
 
-// Sums go through shared memory where all ranks are on one machine, by NCCL where they are on GPUs;
-// everything else by Gloo.
+// Sums and broadcasts use shared memory if all ranks are on one machine, NCCL for tensors on GPUs;
+// everything else uses Gloo.
 class JoinedProcess final : public Process {
  public:
   JoinedProcess(const Placement& placement, c10::intrusive_ptr<c10d::Store> store,
@@ -211,7 +211,7 @@ class JoinedProcess final : public Process {
       if (nccl_) nccl_->shutdown();
       watch_->leave();
       if (keeps_store_) watch_->wait_for_all_to_leave();
-    } catch (const std::exception&) {  // whoever keeps the store has ended: nothing left to tell
+    } catch (const std::exception&) {  // the store's host has ended: nobody left to tell
     }
   }
 
@@ -227,7 +227,7 @@ class JoinedProcess final : public Process {
 
   class Started final : public Pending {
    public:
-    // `device`: empty, or values of which `host` holds a copy.
+    // `device`: undefined, or the tensor that gets the result; `host` is its copy on the CPU.
     Started(JoinedProcess& process, Work work, at::Tensor host, at::Tensor device)
         : process_(process),
           work_(std::move(work)),
@@ -277,8 +277,8 @@ class JoinedProcess final : public Process {
                                      copied ? values.detach() : at::Tensor());
   }
 
-  // Whether NCCL connects the ranks: it does where each has a GPU of its own. They find out
-  // together, when the first operation on GPU tensors is started.
+  // Whether NCCL connects the ranks: yes if each has its own GPU. Decided by all ranks together
+  // when the first operation on GPU tensors starts.
   bool has_nccl(at::Device device) {
     if (asked_for_nccl_) return nccl_ != nullptr;
     asked_for_nccl_ = true;
@@ -298,7 +298,7 @@ class JoinedProcess final : public Process {
     waited_seconds_ += waiting.seconds();
   }
 
-  // Gloo knows addresses of sockets, the watch knows ranks.
+  // Gloo's errors name socket addresses; the watch names ranks.
   template <typename Call>
   auto tried(const Call& call) -> decltype(call()) {
     try {
@@ -316,7 +316,7 @@ class JoinedProcess final : public Process {
   c10::intrusive_ptr<ProcessGroupGloo> gloo_;
   bool keeps_store_;
   std::unique_ptr<PeerWatch> watch_;
-  std::unique_ptr<SharedMemory> shared_;  // nullptr: there is none
+  std::unique_ptr<SharedMemory> shared_;  // nullptr: not available
   bool asked_for_nccl_ = false;
   c10::intrusive_ptr<c10d::Backend> nccl_;  // nullptr: not connected
   std::atomic<double> waited_seconds_ = 0;
@@ -352,7 +352,7 @@ std::shared_ptr<Process> connected(const Placement& placement, const JoinOptions
   watch.store_name = placement.hosted ? "the process that started the ranks" : watch.names.front();
   auto watched = c10::make_intrusive<c10d::PrefixStore>(
       prefix, store_at(address, placement.port, options.patience));
-  // From here on a rank that dies is noticed, also while the others connect to it.
+  // From here on a rank that dies is detected, even while the others connect to it.
   auto peers = std::make_unique<PeerWatch>(std::move(watched), std::move(watch));
 
   const auto gloo_options = ProcessGroupGloo::Options::create(kLongestWait);
@@ -370,8 +370,8 @@ std::shared_ptr<Process> join(const Placement& placement, const JoinOptions& opt
                               Reporter& reporter) {
   if (!placement.on_one_machine() && placement.rank == 0) {
     reporter.warn(
-        "what the processes on several machines say to each other is neither authenticated nor "
-        "secret; run them in a network that nobody else can reach");
+        "the traffic between processes on several machines is neither authenticated nor "
+        "encrypted; run them in a network that nobody else can reach");
   }
   try {
     return connected(placement, options, reporter);
@@ -379,7 +379,7 @@ std::shared_ptr<Process> join(const Placement& placement, const JoinOptions& opt
     throw;
   } catch (const std::exception& error) {
     const std::string text = error.what();
-    fail(ExitCode::kPeerLost, "rank {} of {} found nobody at {}:{} ({} says so): {}",
+    fail(ExitCode::kPeerLost, "rank {} of {} cannot connect to {}:{} (address from {}): {}",
          placement.rank, placement.size, placement.address, placement.port, placement.told_by,
          text.substr(0, text.find('\n')));
   }

@@ -1,7 +1,8 @@
-// Ranks that are processes: c10d's store, where they meet, and its Gloo process group.
+// Ranks as processes: they meet at c10d's store and communicate by its Gloo process group.
 //
-// What they say to each other is neither authenticated nor secret. Where all are on one machine,
-// everything is bound to its loopback interface.
+// Traffic is neither authenticated nor encrypted. If all ranks are on one machine, everything is
+// bound
+// to the loopback interface.
 #pragma once
 
 #include <chrono>
@@ -16,33 +17,33 @@
 namespace fcm::dist {
 
 struct JoinOptions {
-  std::string program;  // name and version; has to be the same in every rank
-  std::chrono::milliseconds patience = std::chrono::minutes(5);  // until all others have come
-  // Every rank says so often that it lives, and is lost when it has not for so long.
+  std::string program;  // name and version; must be the same in every rank
+  std::chrono::milliseconds patience = std::chrono::minutes(5);  // for all others to connect
+  // Interval of heartbeats, and the silence after which a rank counts as lost.
   std::chrono::milliseconds beat = std::chrono::seconds(1);
   std::chrono::milliseconds lost_after = std::chrono::seconds(15);
-  // A rank is lost, and the sentence says which. Called once, from another thread, while this one
-  // may wait for the lost rank for ever: it has to end the process.
+  // Called once, from another thread, with a message that names the lost rank. This thread may be
+  // blocked forever waiting for that rank, so on_lost has to end the process.
   std::function<void(const std::string&)> on_lost;
 };
 
-// A process of a group. It answers for its life in a thread of its own, from join() to leave().
+// A process of a group. A thread of its own sends heartbeats from join() to leave().
 class Process : public Group {
  public:
-  // This rank has ended in an orderly way: its silence is no reason to worry. The last thing to
-  // call, once.
+  // This rank ends normally: its silence is no loss. Call it once, as the last operation.
   virtual void leave() = 0;
-  // This rank cannot go on: every other one learns why (on_lost).
+  // This rank fails: every other rank gets the reason (on_lost).
   virtual void give_up(const std::string& why) = 0;
 };
 
-// Meets the others and returns when all have come. Throws Error(kUsage) where the port is in use,
-// where two say that they are the same rank and where programs differ; Error(kPeerLost) where
-// somebody does not come.
+// Connects to the other ranks and returns when all are there. Throws Error(kUsage) if the port is
+// in use, if two processes claim one rank or if programs differ; Error(kPeerLost) if a rank does
+// not connect in time.
 std::shared_ptr<Process> join(const Placement& placement, const JoinOptions& options,
                               Reporter& reporter);
 
-// The store of a group on this machine, kept by whoever starts the ranks; at a port that was free.
+// The store of a group on this machine, hosted by the process that starts the ranks, at a free
+// port.
 class StoreHost {
  public:
   StoreHost();

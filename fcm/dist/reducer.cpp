@@ -13,7 +13,7 @@
 
 namespace fcm::dist {
 
-// Called when autograd has added a leaf's gradient to what lay in the buffer.
+// Called after autograd has accumulated a leaf's gradient into the buffer.
 class Reducer::Hook final : public torch::autograd::PostAccumulateGradHook {
  public:
   Hook(Reducer& reducer, size_t parameter) : reducer_(reducer), parameter_(parameter) {}
@@ -43,8 +43,8 @@ Reducer::Reducer(std::shared_ptr<Group> group, const at::Tensor& gradients,
     begin = end;
     first = i + 1;
   }
-  require(end == gradients.numel(), "Reducer: parameters of {} elements, a buffer of {}", end,
-          gradients.numel());
+  require(end == gradients.numel(), "Reducer: expected a gradient buffer of {} elements, got {}",
+          end, gradients.numel());
 }
 
 Reducer::~Reducer() {
@@ -84,7 +84,8 @@ void Reducer::send_ready() {
 void Reducer::finish(std::vector<double>& numbers) {
   in_last_pass_ = false;
   if (order_.empty()) agree_on_order();
-  // A bucket of which this rank's last pass did not fill everything: it is complete all the same.
+  // A bucket that this rank's last pass did not fill entirely: earlier passes did, so it is
+  // complete.
   for (Bucket& bucket : buckets_) bucket.missing = 0;
   send_ready();
   const auto unfilled = std::count(filled_.begin(), filled_.end(), false);

@@ -1,4 +1,4 @@
-// Sums the gradients of all ranks while the backward pass goes on.
+// All-reduce of gradients, overlapped with the backward pass.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,32 +12,32 @@
 
 namespace fcm::dist {
 
-// A parameter whose gradient is a part of the flat buffer.
+// A parameter whose gradient is a slice of the flat buffer.
 struct Filled {
   std::string name;
   at::Tensor leaf;
 };
 
-// The buffer is cut into buckets at borders of parameters. A bucket is sent off as soon as the
-// backward pass has filled all of it, in an order that is the same in every rank: that in which
-// rank 0's first backward pass filled them. Cuts and sums do not depend on time, so as many ranks
-// give the same bits in every run.
+// The buffer is cut into buckets at parameter boundaries. A bucket is reduced as soon as the
+// backward pass has filled it, in an order that is the same in every rank: the one in which rank
+// 0's first backward pass filled them. Buckets and sums do not depend on timing, so the same number
+// of ranks gives the same bits in every run.
 class Reducer {
  public:
-  // gradients: [E], where those of the leaves lie one after another. Buckets hold at least
-  // `bucket_bytes`, but for the last.
+  // gradients: [E], the gradients of the leaves one after another. Every bucket but the last holds
+  // at least `bucket_bytes`.
   Reducer(std::shared_ptr<Group> group, const at::Tensor& gradients, std::vector<Filled> parameters,
           int64_t bucket_bytes = kBucketBytes);
   ~Reducer();
   Reducer(const Reducer&) = delete;
   Reducer& operator=(const Reducer&) = delete;
 
-  // The next backward pass is this step's last: what it fills is complete. Those before it add to
-  // the buffer alone.
+  // The next backward pass is the step's last: its gradients are complete and are sent. Earlier
+  // passes only accumulate.
   void begin_last_pass();
-  // After it: waits until the buffer holds the sums of all ranks. `numbers` are summed on the way,
-  // in float64. Throws std::logic_error with the name of a parameter of which no rank filled the
-  // gradient.
+  // After the last pass: waits until the buffer holds the sums over all ranks. `numbers` are summed
+  // too, in float64. Throws std::logic_error with the name of a parameter whose gradient no rank
+  // filled.
   void finish(std::vector<double>& numbers);
 
   int64_t buckets() const { return std::ssize(buckets_); }
@@ -46,9 +46,9 @@ class Reducer {
 
  private:
   struct Bucket {
-    at::Tensor values;          // of the buffer
+    at::Tensor values;          // slice of the gradients
     size_t first = 0, end = 0;  // parameters
-    size_t missing = 0;         // of them in this pass
+    size_t missing = 0;         // of them, not filled yet in this pass
     std::unique_ptr<Pending> sum;
   };
   class Hook;
@@ -62,9 +62,9 @@ class Reducer {
   std::vector<Filled> parameters_;
   std::vector<Bucket> buckets_;
   std::vector<size_t> bucket_of_;   // of each parameter
-  std::vector<size_t> order_;       // of the buckets; empty: not known yet
+  std::vector<size_t> order_;       // bucket indices in sending order; empty: before the first step
   std::vector<bool> filled_;        // in this step
-  std::vector<int64_t> filled_at_;  // in the first: how many were before
+  std::vector<int64_t> filled_at_;  // in the first step: how many were filled before it
   size_t sent_ = 0;
   bool in_last_pass_ = false;
 };

@@ -29,14 +29,14 @@ std::byte* mapped(const Descriptor& memory, int64_t bytes) {
   return address == MAP_FAILED ? nullptr : static_cast<std::byte*>(address);
 }
 
-// Memory that has no name; what is not there yet when it is needed is zero.
+// Anonymous memory (memfd), zero at first.
 Descriptor new_memory(int64_t bytes) {
   Descriptor memory(::memfd_create("fastconvmae", MFD_CLOEXEC));
   if (memory.is_open() && ::ftruncate(memory.get(), bytes) != 0) memory.close();
   return memory;
 }
 
-// By its number in another process of this user.
+// Opens another process's memory of the same user by its descriptor number.
 Descriptor memory_of(int64_t process, int64_t descriptor, int64_t bytes) {
   const std::string path = fmt::format("/proc/{}/fd/{}", process, descriptor);
   Descriptor memory(::open(path.c_str(), O_RDWR | O_CLOEXEC));
@@ -58,10 +58,10 @@ at::Tensor part_of(const at::Tensor& values, int64_t rank, int64_t ranks) {
   return values.narrow(0, part.begin, part.size());
 }
 
-// At the end of the memory: tells it from other memory.
+// At the end of the memory: identifies it.
 constexpr int64_t kTokenBytes = 16;
 
-// What rank 0 says of its memory.
+// How rank 0's memory is found.
 struct Address {
   int64_t process = 0, descriptor = 0;
   std::string token = std::string(kTokenBytes, '\0');
@@ -87,8 +87,8 @@ std::shared_ptr<Mapping> Mapping::open(Group& by, int64_t bytes) {
   if (!makes) memory = memory_of(address.process, address.descriptor, all_bytes);
   std::byte* const begin = memory.is_open() ? mapped(memory, all_bytes) : nullptr;
   if (makes && begin != nullptr) std::memcpy(begin + bytes, address.token.data(), kTokenBytes);
-  by.all(true);  // the token is there
-  // In another container the number may be that of another process.
+  by.all(true);  // now the token is written
+  // In another container the process id may belong to another process.
   const bool is_it =
       begin != nullptr && std::memcmp(begin + bytes, address.token.data(), kTokenBytes) == 0;
   if (by.all(is_it)) return std::shared_ptr<Mapping>(new Mapping(begin, all_bytes));
@@ -128,10 +128,10 @@ at::Tensor SharedMemory::make_buffer(Group& by, int64_t elements,
       memory->begin() + rank_ * bytes, {elements}, [memory](void*) {}, options);
 }
 
-// Operations are done in the order in which they were started.
+// Operations complete in the order in which they were started.
 class SharedMemory::Waiting final : public Pending {
  public:
-  // `end`: pieces. `by_all`: others read the values where they lie, so that they may not change
+  // `end`: a chunk index. `by_all`: other ranks read the values in place, so they must not change
   // before all ranks have taken theirs.
   Waiting(SharedMemory& memory, int64_t end, bool by_all)
       : memory_(memory), end_(end), by_all_(by_all) {}
@@ -149,7 +149,7 @@ class SharedMemory::Waiting final : public Pending {
 
 std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t from) {
   require(values.is_cpu() && values.is_contiguous(),
-          "SharedMemory: wanted contiguous values in the processor's memory");
+          "SharedMemory: expected a contiguous CPU tensor");
   const at::NoGradGuard no_grad;
   const at::Tensor flat = values.detach().view(-1);
   int64_t place = 0;
@@ -162,7 +162,7 @@ std::unique_ptr<Pending> SharedMemory::start(const at::Tensor& values, int64_t f
   return std::make_unique<Waiting>(*this, brought_, buffer != nullptr);
 }
 
-// nullptr: values of this rank alone.
+// nullptr: the values are in memory of this rank only.
 const SharedMemory::Buffer* SharedMemory::buffer_of(const at::Tensor& values,
                                                     int64_t& place) const {
   const auto* first = static_cast<const std::byte*>(values.const_data_ptr());
@@ -179,7 +179,7 @@ SharedMemory::Done& SharedMemory::done(int64_t rank) const {
   return reinterpret_cast<Done*>(memory_->begin())[rank];
 }
 
-// The values that `rank` has of piece number `index`.
+// The values of `rank` in chunk number `index`.
 at::Tensor SharedMemory::of_rank(int64_t rank, int64_t index, const Piece& piece) const {
   std::byte* there =
       piece.buffer != nullptr
@@ -197,7 +197,7 @@ bool SharedMemory::all(std::atomic<int64_t> Done::*what, int64_t beyond) const {
 
 void SharedMemory::bring(Piece piece) {
   if (piece.buffer == nullptr) {
-    // The slot is free when all ranks have taken what was in it.
+    // The slot is free once all ranks have taken its last chunk.
     wait_for([this] { return all(&Done::taken, brought_ - slots_); });
     if (piece.from == kSum || piece.from == rank_) {
       of_rank(rank_, brought_, piece).copy_(piece.values);
@@ -208,14 +208,14 @@ void SharedMemory::bring(Piece piece) {
   progress();
 }
 
-// This rank's part of the sum, to where others look for it: in this rank's buffer, or the first
-// slot.
+// Writes this rank's part of the sum where the others read it: to this rank's buffer, or to rank
+// 0's slot.
 void SharedMemory::add_up(const Piece& piece) {
   const auto part_in = [&](int64_t rank) {
     return part_of(of_rank(rank, added_, piece), rank_, ranks_);
   };
   at::Tensor to = part_in(piece.buffer != nullptr ? rank_ : 0);
-  if (ranks_ == 1 || to.numel() == 0) return;  // its own values are the sum, and lie there already
+  if (ranks_ == 1 || to.numel() == 0) return;  // the own values are the sum, and already in place
   if (ranks_ == 2) {
     at::add_out(to, part_in(0), part_in(1));
     return;
@@ -239,7 +239,7 @@ void SharedMemory::take(const Piece& piece) {
   }
 }
 
-// Whatever can be done without waiting; false: nothing.
+// Does everything that needs no waiting; false: there was nothing to do.
 bool SharedMemory::progress() {
   const at::NoGradGuard no_grad;
   bool did = false;
@@ -257,7 +257,7 @@ bool SharedMemory::progress() {
 }
 
 void SharedMemory::wait_for(const std::function<bool()>& condition) {
-  constexpr int kImpatient = 100;  // tries before the core is given away
+  constexpr int kImpatient = 100;  // tries before sleeping
   constexpr int kBetweenQuestions = 1000;
   constexpr std::chrono::microseconds kNap{20};
   while (!condition()) {

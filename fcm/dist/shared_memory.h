@@ -1,7 +1,7 @@
-// Sums and broadcasts between ranks on one machine, through memory that they share.
+// All-reduce and broadcast between ranks on one machine, through shared memory.
 //
-// c10d has nothing of the kind for the processor: Gloo sends through sockets also where both ends
-// are on one machine, which takes three times as long, from the cores that compute.
+// c10d has no such backend for the CPU: Gloo sends through sockets even on one machine, which takes
+// three times as long and costs time on the cores that compute.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,11 +19,11 @@
 
 namespace fcm::dist {
 
-// Memory that processes have in common. It has no name and is gone with the last of them.
+// Memory shared by processes. It is anonymous and is freed with the last process that maps it.
 class Mapping {
  public:
-  // Made by rank 0 of `by` and found by the others; zero at first. nullptr, in every rank: the
-  // system does not let them share it.
+  // Created by rank 0 of `by` and mapped by the others; zero at first. nullptr in every rank if the
+  // system does not allow it.
   static std::shared_ptr<Mapping> open(Group& by, int64_t bytes);
   ~Mapping();
   Mapping(const Mapping&) = delete;
@@ -38,29 +38,30 @@ class Mapping {
   int64_t bytes_;
 };
 
-// Values go in pieces. Each rank copies its piece to a slot of its own; when all have, each adds up
-// its part of the piece, in the order of ranks; when all have done that, each copies the sum back.
-// Values in a buffer that all ranks see (make_buffer) are added up where they lie, and only parts
-// of others are copied. A rank does its share of this whenever it starts an operation or waits for
-// one, so it needs no thread. Not for several threads at a time.
+// Values go in chunks. Each rank copies its chunk to its own slot. When all have, each adds up its
+// part of the chunk, in the order of ranks. When all have done that, each copies the sum back.
+// Values in a buffer that all ranks map (make_buffer) are added in place, and only the parts of
+// others are copied. A rank makes progress whenever it starts an operation or waits for one, so no
+// thread is needed. Not thread-safe.
 class SharedMemory {
  public:
-  // `lost`: why a rank is lost, as far as it is known; empty: none is. Asked while one waits, which
-  // then throws SharedError(kPeerLost).
+  // Returns why a rank is lost; empty: none is known to be. Called while waiting, which then throws
+  // SharedError(kPeerLost).
   using Lost = std::function<std::string()>;
 
-  // For the ranks of `by`, which are all on this machine; nullptr as above.
+  // For the ranks of `by`, all on this machine; nullptr as above.
   static std::unique_ptr<SharedMemory> open(Group& by, Lost lost);
 
-  // As Group's. values: contiguous, in the processor's memory.
+  // Like Group's. values: contiguous, on the CPU.
   std::unique_ptr<Pending> start_sum(const at::Tensor& values) { return start(values, kSum); }
   std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) {
     return start(values, from);
   }
-  // This rank's part of memory that all ranks see: [elements], zero. Undefined: there is none.
+  // This rank's part of memory that all ranks map: [elements], zero. Undefined tensor: not
+  // available.
   at::Tensor make_buffer(Group& by, int64_t elements, const at::TensorOptions& options);
 
-  // How long this rank had nothing to do but wait for others.
+  // Time that this rank only waited for others.
   double waited_seconds() const { return waited_seconds_; }
 
   static constexpr int64_t kPieceBytes = 1 << 20;
@@ -68,7 +69,7 @@ class SharedMemory {
  private:
   static constexpr int64_t kSum = -1;
 
-  // How many pieces a rank is done with. Each rank writes its own.
+  // How many chunks a rank has finished, by phase. Each rank writes its own.
   struct alignas(64) Done {
     std::atomic<int64_t> brought, added, taken;
     static_assert(std::atomic<int64_t>::is_always_lock_free);  // so processes may share it
@@ -79,9 +80,9 @@ class SharedMemory {
   };
   struct Piece {
     at::Tensor values;     // [n]
-    int64_t from;          // the rank whose values all get; kSum
-    const Buffer* buffer;  // where the values lie; nullptr: in memory of this rank alone
-    int64_t place;         // in the buffer, in bytes
+    int64_t from;          // the rank whose values are broadcast, or kSum
+    const Buffer* buffer;  // where the values are; nullptr: in memory of this rank only
+    int64_t place;         // byte offset in the buffer
   };
   class Waiting;
 
@@ -107,11 +108,11 @@ class SharedMemory {
   void wait_for(const std::function<bool()>& condition);
 
   const int64_t rank_, ranks_, slots_;
-  const std::shared_ptr<Mapping> memory_;  // what is done, then the slots
+  const std::shared_ptr<Mapping> memory_;  // Done of each rank, then the slots
   const Lost lost_;
   std::deque<Buffer> buffers_;
-  std::deque<Piece> pieces_;  // that were brought and not taken
-  // Of the piece that is the next to be brought, added up, taken.
+  std::deque<Piece> pieces_;  // brought and not taken yet
+  // Index of the next chunk to be brought, added up, taken.
   int64_t brought_ = 0, added_ = 0, taken_ = 0;
   double waited_seconds_ = 0;
 };

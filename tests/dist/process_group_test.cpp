@@ -293,7 +293,7 @@ TEST(Ranks, TwoOfTheSameNumberAreRefused) {
   const std::vector<int> statuses = processes.wait_for_all();
   EXPECT_EQ(statuses[0] + statuses[1], 2 + 7);  // the second; the first waits for rank 1
   const std::string said = processes.said(0) + processes.said(1);
-  EXPECT_NE(said.find("two processes say that they are rank 0 of 2"), std::string::npos) << said;
+  EXPECT_NE(said.find("two processes claim to be rank 0 of 2"), std::string::npos) << said;
 }
 
 TEST(Ranks, OneThatDoesNotComeIsNamed) {
@@ -304,7 +304,7 @@ TEST(Ranks, OneThatDoesNotComeIsNamed) {
         placement.size = placement.local_size = 2;
       });
   EXPECT_EQ(processes.wait_for(0), 7);
-  EXPECT_NE(processes.said(0).find("rank 1 of 2 did not come to 127.0.0.1:"), std::string::npos)
+  EXPECT_NE(processes.said(0).find("rank 1 of 2 did not connect to 127.0.0.1:"), std::string::npos)
       << processes.said(0);
 }
 
