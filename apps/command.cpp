@@ -29,10 +29,10 @@ int Output::print_run(const nlohmann::json& result) const {
     print(result);
   } catch (const Error& error) {
     if (!stopped) throw;
-    reporter.warn(error.what());  // whoever starts it again goes by the exit status
+    reporter.warn(error.what());  // scripts look at the exit status
   }
   if (!stopped) return static_cast<int>(ExitCode::kDone);
-  reporter.info("stopped early; the same command goes on from the newest checkpoint");
+  reporter.info("stopped early; the same command resumes from the newest checkpoint");
   return static_cast<int>(ExitCode::kStopped);
 }
 

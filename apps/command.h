@@ -1,4 +1,4 @@
-// What a command is to the rest of the program.
+// The interface of a command.
 #pragma once
 
 #include <functional>
@@ -19,28 +19,28 @@ struct Output {
   bool json = false;   // results on stdout as JSON
   // The processes that share the command's work.
   std::shared_ptr<dist::Group> group = dist::group_of_one();
-  bool quiet = false;  // what the reporter knows already
+  bool quiet = false;  // the reporter is already set so
 
-  // On stdout, by rank 0 alone. Returns the exit status of success, 0. Numbers that are not finite
-  // become null, with a warning.
+  // Prints to stdout, rank 0 only. Returns 0, the exit status of success. Non-finite values become
+  // null, with a warning.
   int print(nlohmann::json result) const;
-  // The same for a result with a text of its own.
+  // The same, with another text for people.
   int print(const nlohmann::json& result, const std::string& text) const;
-  // Of a run that can be stopped: 75 where result["stopped"] says that it was.
+  // For a run that can be stopped: returns 75 if result["stopped"] is true.
   int print_run(const nlohmann::json& result) const;
 };
 
-// What is left to do when the command line has been read. Returns the exit status; throws what the
-// library throws.
+// Runs the command after its flags were parsed. Returns the exit status; throws the library's
+// errors.
 using Action = std::function<int(const Output&)>;
 
 struct Command {
   std::string name;           // as typed: "recipe show"
-  Action (*declare)(Flags&);  // describes it, adds its flags, and says what it does with them
-  bool in_group = false;      // several processes share its work; else rank 0 does it alone
+  Action (*declare)(Flags&);  // describes it, adds its flags, returns its action
+  bool in_group = false;      // several processes share its work; else only rank 0 runs it
 };
 
-// A command with all its flags, before they are read.
+// A command with all its flags, not parsed yet.
 struct Declared {
   std::unique_ptr<Flags> flags;  // must live as long as the action
   Action action;

@@ -23,7 +23,7 @@ bool is_flag(const std::string& word) { return word.starts_with("-"); }
 
 std::string name_of(const std::string& flag) { return flag.substr(0, flag.find('=')); }
 
-// A flag as the commands that have it know it.
+// A flag, and the commands that have it.
 struct KnownFlag {
   Words commands;
   bool takes_value = false;
@@ -43,7 +43,7 @@ std::map<std::string, KnownFlag> known_flags() {
   return known;
 }
 
-// "bench", or "" for the program: the commands that may stand behind it.
+// "bench", or "" for the program: the words that may follow it.
 Words words_behind(const std::string& group) {
   Words names;
   for (const Command& command : all_commands()) {
@@ -71,15 +71,15 @@ std::string see_help(const std::string& command) {
        meant ? fmt::format("did you mean {}?", *meant) : see_help(command));
 }
 
-// The command that `arguments` name, and its flags: those behind it and those before.
+// `arguments` split into a command and its flags, before and after it.
 struct Split {
   std::string group;               // "recipe"; empty: none
-  std::optional<Command> command;  // none: the arguments end before one is named
+  std::optional<Command> command;  // nullopt: the arguments end before a command
   Words words;
 };
 
-// How many words from the first one on, a flag, stand for it and its value. Throws Error(kUsage)
-// where no command knows it.
+// The number of words, from the flag at `first` on, of the flag and its value. Throws Error(kUsage)
+// if no command has this flag.
 size_t length_of_flag(const Words& words, size_t first, const std::string& group) {
   const std::string& word = words[first];
   const auto known = known_flags();
@@ -122,7 +122,7 @@ Split split(const Words& arguments) {
   return result;
 }
 
-// The program and groups like `recipe` do nothing by themselves, but show their help.
+// The program and groups like `recipe` only show their help.
 CommandLine without_command(const Split& split) {
   CommandLine line;
   for (const std::string& word : split.words) {
@@ -138,7 +138,7 @@ CommandLine without_command(const Split& split) {
   fail(ExitCode::kUsage, "{} needs one of: {}; {}", split.group, list, see_help(split.group));
 }
 
-// `left`: words that are none of the command's flags or arguments.
+// `left`: words that are neither flags nor arguments of the command.
 [[noreturn]] void refuse_left_over(const std::string& command, const Flags& flags,
                                    const Words& left) {
   const auto flag = std::find_if(left.begin(), left.end(), is_flag);

@@ -1,4 +1,4 @@
-// From argv to what is to be done.
+// Parses argv into a command to run.
 #pragma once
 
 #include <memory>
@@ -10,22 +10,22 @@
 namespace fcm::apps {
 
 struct CommandLine {
-  std::string command;  // "recipe show"; empty: none, as with --version
-  std::string help;     // asked for: to be printed instead of running anything
+  std::string command;  // "recipe show"; empty: none, for example with --version
+  std::string help;     // to be printed instead of running anything; empty: not requested
   bool version = false;
   bool json = false;
   bool quiet = false;
   bool in_group = false;         // Command::in_group
-  Action action;                 // where neither help nor version was asked for
-  std::unique_ptr<Flags> flags;  // of the command; the action asks them what was given
+  Action action;                 // empty if help or version is requested
+  std::unique_ptr<Flags> flags;  // of the command; must live as long as the action
 };
 
-// `arguments` without the program's name. Flags may stand before the command as well. Throws
-// Error(kUsage): an unknown command or flag, a flag that the command does not use, a value that is
-// wrong or missing.
+// `arguments` without the program's name. Flags may also precede the command. Throws Error(kUsage)
+// for an unknown command or flag, a flag that the command does not use, and a wrong or missing
+// value.
 CommandLine parse_command_line(const std::vector<std::string>& arguments);
 
-// Prints the help or the version where it was asked for; false: neither was.
+// Prints the help or the version if requested; returns whether it did.
 bool print_what_is_asked(const CommandLine& line);
 
 }  // namespace fcm::apps

@@ -28,7 +28,7 @@ std::vector<std::string> recipe_names() {
 void add_keys(Candidates& candidates) {
   std::vector<recipe::Recipe> tasks = one_of_each_task();
   for (const config::Field& field : all_keys(tasks)) {
-    if (field.section == "row") continue;  // what a recipe is called
+    if (field.section == "row") continue;  // the recipe's name
     const std::string beginning = field.name() + "=";
     candidates.beginnings.push_back(beginning);
     std::vector<std::string> values = field.one_of.names;
@@ -37,7 +37,7 @@ void add_keys(Candidates& candidates) {
   }
 }
 
-// One of the alternatives of FlagFacts::kind.
+// `kind`: one of the alternatives of FlagFacts::kind.
 void add_kind(Candidates& candidates, const std::string& kind, const FlagFacts& flag) {
   const bool is_device = flag.names.front() == "--device";
   if (kind.find("FILE") == 0 || kind == "PATH") {

@@ -12,7 +12,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// What stands before and behind the tables, which follow from the commands.
+// The script before and after the generated tables.
 constexpr const char* kBashHead =
     R"(# bash completion of fastconvmae, written by: fastconvmae completion bash
 
@@ -125,7 +125,7 @@ Words flag_names(const CommandFacts& command) {
   return names;
 }
 
-// The lines of a case that sets what may be typed.
+// The body of a case: sets the candidates.
 std::string body_of(const Candidates& candidates) {
   std::string body;
   if (!candidates.words.empty()) body += fmt::format(" list='{}'", joined(candidates.words));
@@ -138,7 +138,7 @@ std::string body_of(const Candidates& candidates) {
   return body;
 }
 
-// "command flag" or "command 0", by what they may have as value.
+// "command flag" and "command argument-index" patterns, by the body of their case.
 std::map<std::string, Words> places_by_body(const std::vector<CommandFacts>& tree) {
   std::map<std::string, Words> places;
   for (const CommandFacts& command : tree) {

@@ -46,7 +46,7 @@ end
 complete -c fastconvmae -f
 )";
 
-// Inside single quotes of fish, where a backslash and a quote are written behind a backslash.
+// Quotes for fish, whose single quotes need backslashes before \ and '.
 std::string fish_quoted(const std::string& text) {
   std::string result = "'";
   for (const char letter : text) {
@@ -56,7 +56,7 @@ std::string fish_quoted(const std::string& text) {
   return result + "'";
 }
 
-// -a and -F or -x of a flag or argument.
+// The options -a and -F, -r or -x of `complete` for a flag or argument.
 std::string values_of(const FlagFacts& flag) {
   const Candidates candidates = candidates_for(flag);
   std::vector<std::string> words = candidates.words;

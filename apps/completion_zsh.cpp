@@ -35,7 +35,7 @@ _fastconvmae_teacher() {
 
 )";
 
-// Inside single quotes of the shell.
+// Quotes for the shell.
 std::string zsh_quoted(const std::string& text) {
   std::string result = "'";
   for (const char letter : text) {
@@ -44,7 +44,7 @@ std::string zsh_quoted(const std::string& text) {
   return result + "'";
 }
 
-// What has a meaning in a description of _arguments.
+// Escapes characters with a meaning in descriptions of _arguments.
 std::string described(const std::string& text) {
   std::string result;
   for (const char letter : text) {
@@ -54,7 +54,7 @@ std::string described(const std::string& text) {
   return result;
 }
 
-// What completes a value, as the last part of such a description.
+// The action of such a description: how a value is completed.
 std::string action_of(const FlagFacts& flag) {
   if (flag.kind == "SECTION.KEY=VALUE") return "_fastconvmae_keys";
   const Candidates candidates = candidates_for(flag);
@@ -70,7 +70,7 @@ std::string value_spec(const FlagFacts& flag) {
   return fmt::format("{}:{}", described(flag.kind), action_of(flag));
 }
 
-// Lines of _arguments for a flag; for one without a name, its place alone.
+// The lines of _arguments for a flag; for an argument without a name, only its position.
 Words specs_of(const FlagFacts& flag, int& argument) {
   Words specs;
   for (const std::string& name : flag.names) {
@@ -90,7 +90,7 @@ Words specs_of(const FlagFacts& flag, int& argument) {
   }
   if (flag.stands_alone) {
     const std::string place = flag.many ? "*" : fmt::format("{}", ++argument);
-    // An argument that may be given by its flag need not be there.
+    // An argument that can be given by its flag is optional.
     const char* optional = flag.many || flag.names.front().starts_with('-') ? ":" : "";
     specs.push_back(zsh_quoted(flag.many ? "*:" + value_spec(flag)
                                          : place + ":" + optional + value_spec(flag)));
@@ -106,7 +106,7 @@ std::string list_function(const std::string& name, const std::vector<CommandFact
   return text + "  )\n  _describe -t commands command commands\n}\n\n";
 }
 
-// One command: its flags and arguments.
+// The function of one command: its flags and arguments.
 std::string function_of(const CommandFacts& command, const std::string& name) {
   Words specs;
   int argument = 0;
@@ -134,7 +134,7 @@ std::string function_name(std::string command) {
   return command.empty() ? "_fastconvmae" : "_fastconvmae_" + command;
 }
 
-// The program or a group: which command, and then that one's words.
+// The function of the program or a group: completes the next word, then calls that one's function.
 std::string group_function(const std::string& name, const std::string& commands) {
   return fmt::format(R"({0}() {{
   local curcontext=$curcontext state line

@@ -19,7 +19,7 @@ using Words = std::vector<std::string>;
 
 constexpr const char* kOfEveryCommand = "Flags of every command";
 
-// As messages call it: the last of "data,--data".
+// The name for messages: the last one, "--data" of "data,--data".
 std::string name_among(const std::string& names) { return names.substr(names.rfind(',') + 1); }
 
 template <typename Number>
@@ -34,9 +34,9 @@ Number number_of(const std::string& name, const std::string& word, Between<Numbe
   return value;
 }
 
-// In our words, where CLI11's are not clear.
+// Our wording where CLI11's is unclear.
 std::string sentence(const CLI::ParseError& error, const Words& words) {
-  // The last word is a flag whose value is missing; how often a flag was given is checked by us.
+  // CLI11 means a missing value of the last flag; repeated flags are checked in add_value.
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     return fmt::format("{}: its value is missing", words.back());
   }
@@ -48,8 +48,8 @@ std::string sentence(const CLI::ParseError& error, const Words& words) {
   return text;
 }
 
-// CLI11's layout, but for two things: a value that may stand without its flag is explained once,
-// and what excludes an option comes in alphabetical order, where CLI11 has that of addresses.
+// CLI11's layout with two changes: a value that may stand without its flag is described once, and
+// the excluded options are sorted by name (CLI11 sorts them by address).
 class Layout final : public CLI::Formatter {
  public:
   Layout() {
@@ -63,7 +63,7 @@ class Layout final : public CLI::Formatter {
     }
     std::stringstream text;
     CLI::detail::format_help(text, make_option_name(option, false) + " " + option->get_type_name(),
-                             "The same, by a flag", column_width_);
+                             "The same, as a flag", column_width_);
     return text.str();
   }
 
@@ -101,8 +101,8 @@ std::string Flag::name() const { return option_->get_name(); }
 Flags::Flags(const std::string& command)
     : app_(std::make_unique<CLI::App>("", "fastconvmae " + command)) {
   app_->formatter(std::make_shared<Layout>());
-  app_->set_help_flag();  // ours is a flag like the others
-  app_->allow_extras();   // parse() hands them back
+  app_->set_help_flag();  // --help is added like the other flags
+  app_->allow_extras();   // parse() returns them
 }
 
 Flags::~Flags() = default;
@@ -186,7 +186,8 @@ Flag Flags::add_choice(const char* names, std::string& value, const Words& choic
       names, fmt::format("{}", fmt::join(choices, "|")), help,
       [&value, name, choices](const std::string& word) {
         if (std::find(choices.begin(), choices.end(), word) == choices.end()) {
-          fail(ExitCode::kUsage, "{}: \"{}\" is none of {}", name, word, fmt::join(choices, ", "));
+          fail(ExitCode::kUsage, "{}: \"{}\" is not one of {}", name, word,
+               fmt::join(choices, ", "));
         }
         value = word;
       },
@@ -240,14 +241,14 @@ void Flags::add_those_of_every_command() {
 Words Flags::parse(const Words& words) {
   std::string fault;
   try {
-    app_->parse(Words(words.rbegin(), words.rend()));  // as CLI11 wants it
+    app_->parse(Words(words.rbegin(), words.rend()));  // CLI11 expects them reversed
   } catch (const CLI::ParseError& error) {
     fault = sentence(error, words);
   } catch (const Error& error) {
     fault = error.what();
   }
   if (wants_help() || wants_version()) return {};
-  // A mistyped flag also shows as a missing one: what is left over comes first.
+  // A mistyped flag also shows up as a missing one, so unknown words are reported first.
   Words left = app_->remaining();
   if (rest_ != nullptr &&
       (left.empty() || left.front() == "--" || !left.front().starts_with('-'))) {
@@ -267,7 +268,7 @@ bool Flags::quiet() const { return app_->count("--quiet") > 0; }
 
 std::string Flags::help() const {
   std::string text = app_->help();
-  if (rest_ != nullptr) {  // CLI11 does not show what is left to others
+  if (rest_ != nullptr) {  // CLI11 does not show the rest
     const std::string options = "[OPTIONS]";
     text.insert(text.find(options) + options.size(), " [--] " + rest_kind_);
   }

@@ -1,5 +1,5 @@
-// The flags and arguments of one command, each bound to the variable that takes its value. Only
-// flags.cpp includes CLI11, whose headers alone take seconds to compile.
+// The flags and arguments of one command, each bound to a variable. Only flags.cpp includes CLI11,
+// whose headers take seconds to compile.
 #pragma once
 
 #include <cstdint>
@@ -19,18 +19,18 @@ namespace fcm::apps {
 
 constexpr int64_t kMany = int64_t{1} << 40;
 
-// Allowed values of a number, ends included.
+// The allowed range of a number, both ends included.
 template <typename Number>
 struct Between {
   Number low, high;
 };
 
-// A flag that was added. Valid as long as the Flags that it was added to.
+// A flag that was added. Valid as long as its Flags object.
 class Flag {
  public:
   explicit Flag(CLI::Option* option) : option_(option) {}
   Flag required() const;
-  Flag excludes(const Flag& other) const;  // the two may not stand in one command line
+  Flag excludes(const Flag& other) const;  // not both in one command line
   bool given() const;                      // after Flags::parse
   std::string name() const;
 
@@ -38,18 +38,18 @@ class Flag {
   CLI::Option* option_;
 };
 
-// What is known of a flag.
+// Facts about a flag, for help, completions and the manual.
 struct FlagFacts {
   std::vector<std::string> names;  // "--help", "-h"; "runs": an argument without a flag
   std::string kind;                // of its value, as the help shows it: "N", "jpeg|raw"
   bool takes_value = false;
-  bool stands_alone = false;  // its value may stand without the flag, or has none
-  bool many = false;          // all words up to the next flag
-  bool repeated = false;      // may be given again and again
+  bool stands_alone = false;  // may be given without the flag, or is an argument
+  bool many = false;          // takes all words up to the next flag
+  bool repeated = false;      // may be repeated
   bool required = false;
   bool of_every_command = false;
   std::string help;
-  std::string value;  // of the bound variable, now
+  std::string value;  // current value of the bound variable
 };
 
 class Flags {
@@ -62,11 +62,11 @@ class Flags {
   Flags(const Flags&) = delete;
   Flags& operator=(const Flags&) = delete;
 
-  // What the command does, in one line; and what stands below its flags.
+  // `about`: one line; `notes`: text below the flags.
   void describe(const std::string& about, const std::string& notes = "");
 
-  // `names`: "--k"; "data,--data" for a value that may stand without its flag. `kind`: what stands
-  // for the value in the help. The help shows the variable's value as the default, if it has one.
+  // `names`: "--k"; "data,--data" for a value that may stand without its flag. `kind`: placeholder
+  // of the value in the help. The help shows the variable's value as the default, if it has one.
   Flag add(const char* names, std::string& value, const char* kind, const char* help);
   Flag add(const char* names, std::filesystem::path& value, const char* kind, const char* help);
   Flag add(const char* names, int64_t& value, Between<int64_t> range, const char* help);
@@ -80,20 +80,19 @@ class Flags {
   // All words up to the next flag.
   Flag add_words(const char* names, std::vector<std::string>& words, const char* kind,
                  const char* help);
-  // One word each time that it is given. `take` may throw Error; `show` is its value as text.
+  // One word each time it is given. `take` may throw Error; `show` returns the value as text.
   Flag add_repeated(const char* names, std::vector<std::string>& words, const char* kind,
                     const char* help);
   Flag add_repeated(const char* names, const Take& take, const Show& show, const char* kind,
                     const char* help);
-  // Everything from the first word on that is none of the command's flags: another command with
-  // flags of its own. "--" may stand before it. `kind`: what stands for it in the help.
+  // Takes everything from the first word that is not a flag or argument of this command: another
+  // command with its own flags. "--" may precede it. `kind`: its placeholder in the help.
   void take_rest(std::vector<std::string>& words, const std::string& kind);
-  // --help, --json, --quiet and --version, which every command has; behind all others.
+  // --help, --json, --quiet and --version, which every command has. Call it last.
   void add_those_of_every_command();
 
-  // Reads what stands behind the command's name. Returns the words that are none of its flags or
-  // arguments, from the first on. Throws Error(kUsage) where there are no such words, and a value
-  // is wrong or something required is missing.
+  // Parses the words after the command's name. Returns the words from the first unknown one on. If
+  // there are none, throws Error(kUsage) for a wrong value or a missing required flag.
   std::vector<std::string> parse(const std::vector<std::string>& words);
 
   bool wants_help() const;
@@ -103,8 +102,8 @@ class Flags {
 
   std::string help() const;
   const std::string& about() const { return about_; }
-  const std::string& notes() const { return notes_; }  // below the flags
-  // What stands for the words of another command behind this one's; empty: none may.
+  const std::string& notes() const { return notes_; }  // the text below the flags
+  // The placeholder of take_rest; empty: takes no rest.
   const std::string& rest_kind() const { return rest_kind_; }
   std::vector<FlagFacts> facts() const;
 
@@ -118,7 +117,7 @@ class Flags {
   std::string rest_kind_;
 };
 
-// Throws Error(kUsage) where one of `flags` was given: "--resume ...", and `why`.
+// Throws Error(kUsage) if one of `flags` was given: its name, then `why`.
 void refuse(const std::vector<Flag>& flags, const std::string& why);
 
 }  // namespace fcm::apps

@@ -13,7 +13,7 @@
 namespace fcm::apps {
 namespace {
 
-// Text as troff takes it: hyphens that stay what was typed, no line that reads as a request.
+// Escapes text for troff: hyphens stay typeable, no line starts a request.
 std::string roff(const std::string& text) {
   std::string result;
   for (const char letter : text) {
@@ -47,7 +47,7 @@ std::string head(const std::string& command, const std::string& about) {
                      roff(page_name(command)), roff(about));
 }
 
-// Paragraphs; lines that are set in by two blanks stand as they are.
+// Paragraphs; lines indented by two blanks are kept as they are.
 std::string paragraphs(const std::string& notes) {
   std::string text;
   bool as_typed = false;
@@ -105,14 +105,14 @@ std::string synopsis_of(const CommandFacts& command) {
 std::string exit_status() {
   const std::vector<std::pair<const char*, const char*>> codes = {
       {"0", "Done"},
-      {"1", "A fault of the program; please report it"},
-      {"2", "Command line or recipe; a result that stdout does not take"},
+      {"1", "A bug in the program; please report it"},
+      {"2", "Command line or recipe; the result cannot be written to stdout"},
       {"3", "Images or data set"},
       {"4", "A checkpoint cannot be read or written"},
       {"5", "Loss or gradients stayed non-finite; features that are NaN or infinite"},
       {"6", "Device, memory, or a limit on threads or open files"},
       {"7", "Another process of the run was lost"},
-      {"75", "Stopped early with a checkpoint: the same command goes on from there"},
+      {"75", "Stopped early with a checkpoint: the same command resumes it"},
       {"128+N", "Ended by signal N"}};
   std::string text = ".SH EXIT STATUS\n";
   for (const auto& [code, meaning] : codes) {
@@ -123,12 +123,12 @@ std::string exit_status() {
 
 std::string program_page() {
   std::string text =
-      head("", "fast masked-image pretraining (Fast ConvMAE) on processors") +
+      head("", "fast masked-image pretraining (Fast ConvMAE) on CPUs and GPUs") +
       ".SH SYNOPSIS\n\\fBfastconvmae\\fR \\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n.SH DESCRIPTION\n";
   text += roff(
-      "Pretrains encoders of images by reconstructing what is hidden from them, "
+      "Pretrains image encoders by reconstructing hidden patches, "
       "fine-tunes them as classifiers, segmenters and detectors, and measures them. "
-      "Every command has a page of its own and says with --help what it takes.\n");
+      "Every command has its own page; --help lists its flags.\n");
   text += ".SH COMMANDS\n";
   for (const CommandFacts& command : command_tree()) {
     if (command.is_group) continue;

@@ -1,4 +1,4 @@
-// Pages of the manual, made from the commands and flags themselves.
+// Manual pages, generated from the commands and flags.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ struct ManualPage {
   std::string text;  // man(7)
 };
 
-// One of the program, one of each command.
+// One for the program, one per command.
 std::vector<ManualPage> manual_pages();
 
 }  // namespace fcm::apps

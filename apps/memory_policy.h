@@ -2,9 +2,8 @@
 
 namespace fcm::apps {
 
-// Memory that tensors give back stays with the program. By default every large tensor is fresh
-// memory from the system, and touching it for the first time costs more than many of the operations
-// done on it.
+// Keeps freed memory in the process. By default every large tensor is fresh memory from the system,
+// and its page faults cost more than many operations on it.
 void keep_memory();
 
 }  // namespace fcm::apps

@@ -22,7 +22,7 @@ namespace {
 
 constexpr int kInternalError = 1;
 
-// As one of several ranks. Whatever ends this one early, the others learn of.
+// Runs as one of several ranks. If this rank fails, the others are told.
 int run_in_group(const CommandLine& line, const dist::Placement& placement, Reporter& stderr_) {
   RankReporter reporter(stderr_, placement);
   keep_libtorch_quiet();
@@ -48,7 +48,7 @@ int run(const std::vector<std::string>& arguments, const std::function<void()>& 
   StderrReporter reporter(style_of_stderr(line.quiet));
   if (line.command != "launch") placement = placement_of_process();
   if (placement.size > 1 && line.in_group) return run_in_group(line, placement, reporter);
-  if (placement.rank > 0) return 0;  // rank 0 does it
+  if (placement.rank > 0) return 0;  // rank 0 does the work
   return line.action({reporter, line.json, dist::group_of_one(), line.quiet});
 }
 
@@ -72,11 +72,11 @@ constexpr const char* kOutOfMemory =
     "out of memory; lower optim.micro_batch (or --batch), or close other programs";
 
 constexpr const char* kOutOfDeviceMemory =
-    "the GPU's memory is full; lower optim.micro_batch (or --batch), or see with nvidia-smi who "
+    "the GPU's memory is full; lower optim.micro_batch (or --batch), or check with nvidia-smi what "
     "else "
     "uses it";
 
-// LibTorch's allocator throws a general error; only its text tells.
+// LibTorch's allocator throws a general error, recognisable only by its text.
 bool is_out_of_memory(const std::exception& error) {
   return std::strstr(error.what(), "can't allocate memory") != nullptr;
 }
@@ -96,11 +96,11 @@ int run_program(const std::vector<std::string>& arguments,
     return end_with(error.code(), said_by(placement, error.what()));
   } catch (const std::bad_alloc&) {
     return end_with(ExitCode::kDevice, kOutOfMemory);
-  } catch (const std::length_error&) {  // more than a container can ever hold
+  } catch (const std::length_error&) {  // a size beyond any container's limit
     return end_with(ExitCode::kDevice, kOutOfMemory);
   } catch (const std::filesystem::filesystem_error& error) {
     return end_with(ExitCode::kUsage,
-                    fmt::format("cannot look at {}: {}", printable(error.path1().string()),
+                    fmt::format("cannot access {}: {}", printable(error.path1().string()),
                                 error.code().message()));
   } catch (const c10::OutOfMemoryError&) {
     return end_with(ExitCode::kDevice, kOutOfDeviceMemory);
@@ -110,7 +110,7 @@ int run_program(const std::vector<std::string>& arguments,
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::resource_unavailable_try_again) return internal_error(error);
     return end_with(ExitCode::kDevice,
-                    fmt::format("the system starts no more threads for this process ({}); give "
+                    fmt::format("the system refuses more threads for this process ({}); give "
                                 "fewer --threads, or raise that limit",
                                 limits_of_threads()));
   } catch (const std::exception& error) {

@@ -1,4 +1,4 @@
-// The program without its main().
+// The program, without main().
 #pragma once
 
 #include <functional>
@@ -7,9 +7,9 @@
 
 namespace fcm::apps {
 
-// Does what the arguments say and returns the exit status. Errors become a sentence on stderr and
-// their status; nothing is thrown. `before_work` is called once it is clear that a command with
-// data or a model will run.
+// Runs the command line and returns the exit status. Errors become a message on stderr and their
+// status; nothing is thrown. `before_work` is called before a command that uses data or a model
+// runs.
 int run_program(const std::vector<std::string>& arguments,
                 const std::function<void()>& before_work = {});
 

@@ -1,4 +1,4 @@
-// This process as one of several that were started together.
+// This process as one of several ranks.
 #pragma once
 
 #include <memory>
@@ -9,22 +9,21 @@
 
 namespace fcm::apps {
 
-// As the environment says. Throws Error(kUsage) where it contradicts itself.
+// From the environment. Throws Error(kUsage) if it contradicts itself.
 dist::Placement placement_of_process();
 
-// What c10d has to say while it tries again, or when a rank is lost, comes with pages of addresses;
-// the errors that follow say it in a sentence. TORCH_CPP_LOG_LEVEL brings it back.
+// Silences c10d's logs, which print pages of addresses while it retries or when a rank is lost; the
+// errors that follow say it in a sentence. TORCH_CPP_LOG_LEVEL brings them back.
 void keep_libtorch_quiet();
 
-// Meets the others. From then on the loss of one of them ends this process with exit status 7.
+// Joins the group. From then on the loss of a rank ends this process with exit status 7.
 std::shared_ptr<dist::Process> join_ranks(const dist::Placement& placement, Reporter& reporter);
 
-// Errors as torchrun wants to be told of them: JSON in the file that TORCHELASTIC_ERROR_FILE names.
-// Nothing where it names none, or where it cannot be written.
+// Reports an error to torchrun: JSON in the file that TORCHELASTIC_ERROR_FILE names. Does nothing
+// if the variable is not set or the file cannot be written.
 void write_error_file(const std::string& message);
 
-// Messages of a rank: those of rank 0 as they are; of the others warnings alone, with the rank
-// before them.
+// Messages of a rank: all of rank 0; of other ranks only warnings, with the rank in front.
 class RankReporter final : public Reporter {
  public:
   RankReporter(Reporter& to, const dist::Placement& placement) : to_(to), placement_(placement) {}
@@ -38,7 +37,7 @@ class RankReporter final : public Reporter {
   const dist::Placement& placement_;
 };
 
-// "rank 1: " in front of what a rank other than 0 says.
+// Prefixes `line` with "rank N: " for ranks other than 0.
 std::string said_by(const dist::Placement& placement, const std::string& line);
 
 }  // namespace fcm::apps

@@ -1,4 +1,4 @@
-// Which recipe a command line names, and reading it: one function for each task.
+// Reads the recipe that a command line names: one function per task.
 #pragma once
 
 #include <filesystem>
@@ -13,9 +13,9 @@
 namespace fcm::apps {
 
 struct RecipeChoice {
-  std::string name;              // of a shipped one, or a file
+  std::string name;              // of a shipped recipe, or a file
   std::vector<std::string> set;  // SECTION.KEY=VALUE
-  std::optional<int64_t> seed;   // the same as run.seed=N behind them
+  std::optional<int64_t> seed;   // overrides run.seed
 };
 
 // --recipe
@@ -25,15 +25,15 @@ Flag add_set(Flags& flags, RecipeChoice& choice);
 // --seed
 Flag add_seed(Flags& flags, RecipeChoice& choice);
 
-// A recipe of each task, with the defaults of all keys: together they have every key there is.
+// One recipe per task, with the defaults of all keys: together they have every key.
 std::vector<recipe::Recipe> one_of_each_task();
-// Those keys, each once. They point into `tasks`.
+// The keys of all `tasks`, each once. They point into `tasks`.
 std::vector<config::Field> all_keys(std::vector<recipe::Recipe>& tasks);
 
-// Where the recipes that ship with the program may lie: installed, and in the build tree.
+// Where shipped recipes may be: installed, and in the build tree.
 std::vector<std::filesystem::path> recipe_folders();
 
-// Throw Error(kUsage) for a recipe that is not there, is for another task or has a fault.
+// Throw Error(kUsage) if the recipe is not found, is for another task or has a fault.
 recipe::Recipe pretraining_recipe(const RecipeChoice& choice);
 recipe::Recipe supervised_recipe(const RecipeChoice& choice);
 recipe::Recipe any_recipe(const RecipeChoice& choice);

@@ -25,7 +25,7 @@ std::string value_text(const nlohmann::json& value) {
   return formats::json_text(value);
 }
 
-// Names of a thousand classes, which nobody reads one below the other.
+// For example a thousand class names, unreadable one per line.
 bool is_long_list_of_texts(const nlohmann::json& value) {
   constexpr size_t kMost = 20;
   return value.is_array() && value.size() > kMost &&
@@ -60,7 +60,7 @@ bool is_table(const nlohmann::json& value) {
   });
 }
 
-// Columns as wide as their widest entry, names on the left, numbers on the right.
+// Columns as wide as their widest entry; texts left-aligned, numbers right-aligned.
 std::string table_text(const nlohmann::json& table) {
   std::vector<std::vector<std::string>> lines(table.size() + 1);
   std::vector<bool> left;

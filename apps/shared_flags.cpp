@@ -8,10 +8,10 @@ namespace fcm::apps {
 namespace fs = std::filesystem;
 namespace {
 
-// Where lists of large data sets are kept: fastconvmae/lists in $XDG_CACHE_HOME or ~/.cache; empty
-// without both.
+// Folder for cached file lists of large data sets: fastconvmae/lists in $XDG_CACHE_HOME or
+// ~/.cache; empty without both.
 fs::path cache_folder() {
-  // As the XDG base directory specification has it: relative ones do not count.
+  // The XDG base directory specification ignores relative paths.
   const char* const cache = std::getenv("XDG_CACHE_HOME");
   if (cache != nullptr && *cache == '/') return fs::path(cache) / "fastconvmae/lists";
   const char* const home = std::getenv("HOME");
@@ -28,7 +28,7 @@ void take_teacher(tasks::TeacherFiles& files, const std::string& assignment) {
     fail(ExitCode::kUsage, "--teacher {}: write clip=FILE or dino=FILE", assignment);
   }
   if (!files.emplace(name, assignment.substr(equals + 1)).second) {
-    fail(ExitCode::kUsage, "--teacher {}: there is a file for {} already", assignment, name);
+    fail(ExitCode::kUsage, "--teacher {}: {} already has a file", assignment, name);
   }
 }
 
@@ -94,7 +94,7 @@ Flag add_teachers(Flags& flags, tasks::TeacherFiles& files) {
   return flags.add_repeated(
       "--teacher", [&files](const std::string& word) { take_teacher(files, word); },
       [&files] { return teachers_text(files); }, "clip|dino=FILE",
-      "Published weights of a tower that the recipe's targets name; may be repeated");
+      "Published weights of a teacher in the recipe's targets; may be repeated");
 }
 
 void add_machine(Flags& flags, tasks::Machine& machine) {
@@ -115,7 +115,7 @@ void add_reading_threads(Flags& flags, int64_t& threads) {
 
 Flag add_cuda_graph(Flags& flags, tasks::Machine& machine) {
   return flags.add_negative("--no-cuda-graph", machine.cuda_graph,
-                            "On a GPU: one operator after another, not a graph of them all");
+                            "On a GPU: launch operators one by one instead of a CUDA graph");
 }
 
 }  // namespace fcm::apps

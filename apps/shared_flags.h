@@ -1,5 +1,4 @@
-// Flags that several commands have, one function each. A command adds those that it uses, and no
-// others.
+// Flags shared by several commands, one function each. A command adds only those that it uses.
 #pragma once
 
 #include <filesystem>
@@ -11,23 +10,23 @@
 
 namespace fcm::apps {
 
-// --data, or a word of its own for names = "data,--data".
+// --data; with names = "data,--data" also as an argument.
 Flag add_data(Flags& flags, std::string& data, const char* names = "--data");
 
-// --out of a run.
+// --out of a run folder.
 Flag add_run_folder(Flags& flags, std::filesystem::path& out);
-// `kind`: what it may be, "auto|never" or "auto|never|PATH".
+// `kind`: the allowed values, "auto|never" or "auto|never|PATH".
 Flag add_resume(Flags& flags, std::string& resume, const char* kind, const char* help);
 Flag add_dry_run(Flags& flags, bool& dry_run);
 // `help` says what is replaced.
 Flag add_overwrite(Flags& flags, bool& overwrite, const char* help);
 
-// --checkpoint, or a word of its own for names = "checkpoint,--checkpoint".
+// --checkpoint; with names = "checkpoint,--checkpoint" also as an argument.
 Flag add_checkpoint(Flags& flags, std::filesystem::path& path, const char* names = "--checkpoint");
-// --set of a command that takes the recipe from a checkpoint.
+// --set for commands that take the recipe from a checkpoint.
 Flag add_set_of_checkpoint(Flags& flags, std::vector<std::string>& set);
 Flag add_allow_missing(Flags& flags, std::vector<std::string>& patterns);
-// All three: of commands that build the model of a checkpoint and nothing else.
+// All three, for commands that only build a checkpoint's model.
 void add_weights(Flags& flags, tasks::CheckpointRequest& checkpoint);
 
 // --teacher clip=FILE, dino=FILE.
@@ -35,9 +34,9 @@ Flag add_teachers(Flags& flags, tasks::TeacherFiles& files);
 
 // --device and --threads.
 void add_machine(Flags& flags, tasks::Machine& machine);
-// --threads of a command that works on the processor alone.
+// --threads for commands that use only the CPU.
 void add_threads(Flags& flags, tasks::Machine& machine);
-// --threads of a command that reads files and computes nothing.
+// --threads for commands that only read files.
 void add_reading_threads(Flags& flags, int64_t& threads);
 // --no-cuda-graph
 Flag add_cuda_graph(Flags& flags, tasks::Machine& machine);

@@ -1,5 +1,5 @@
-// Writes what belongs into a system's share/ beside the program: completions and pages of the
-// manual. A tool of the build; the target `shell_files` runs it.
+// Writes completions and manual pages as in a system's share/. A build tool, run by the target
+// `shell_files`.
 #include <cstdio>
 #include <filesystem>
 

@@ -5,7 +5,7 @@
 namespace fcm::apps {
 namespace {
 
-// A signal handler has nothing but statics to speak to; this is the only one of the program.
+// A signal handler can only use statics; this is the only one of the program.
 std::atomic<bool> stop_asked{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
@@ -14,7 +14,7 @@ void ask_to_stop(int signal) {
   if (signal == SIGINT) std::signal(SIGINT, SIG_DFL);
 }
 
-// By nohup, which starts programs so.
+// nohup starts programs with SIGHUP ignored.
 bool is_ignored(int signal) {
   struct sigaction action {};
   sigaction(signal, nullptr, &action);

@@ -16,7 +16,7 @@ constexpr const char* kPlain = "\x1b[0m";
 constexpr const char* kYellow = "\x1b[33m";
 constexpr const char* kRed = "\x1b[31m";
 
-// A line that is longer than the terminal is wide cannot be rewritten. The last column stays free.
+// A line wider than the terminal cannot be rewritten in place. The last column stays free.
 std::string cut(const std::string& line, size_t columns) {
   if (columns == 0) return line;
   size_t seen = 0;

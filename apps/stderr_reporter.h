@@ -1,4 +1,4 @@
-// Messages and progress on a stream that people watch.
+// Messages and progress on stderr.
 #pragma once
 
 #include <chrono>
@@ -14,22 +14,23 @@ namespace fcm::apps {
 
 struct ReporterStyle {
   bool quiet = false;     // warnings only
-  bool terminal = false;  // progress rewrites one line; otherwise it comes every few seconds
+  bool terminal = false;  // rewrite one progress line; otherwise one every few seconds
   bool color = false;
-  std::chrono::milliseconds progress_pause{5000};  // at least, between lines off a terminal
-  size_t columns = 0;  // of the terminal, beyond which progress is cut; 0: not known
+  std::chrono::milliseconds progress_pause{5000};  // minimum, between progress lines without a
+                                                   // terminal
+  size_t columns = 0;  // width of the terminal, at which progress is cut; 0: unknown
   std::function<std::chrono::steady_clock::time_point()> now = std::chrono::steady_clock::now;
 };
 
-// What the environment asks for: a terminal that can move its cursor, NO_COLOR.
+// From the environment: whether stderr is a terminal that can move its cursor, and NO_COLOR.
 ReporterStyle style_of_stderr(bool quiet);
 
-// May be called from several threads. A message is one line, whatever names it holds (base/text.h);
-// that of an error may be several. Where the stream takes no more, messages are lost and no more.
+// Thread-safe. A message is one line whatever names it contains (base/text.h); an error may have
+// several. If the stream cannot be written, messages are dropped.
 class StderrReporter final : public Reporter {
  public:
   explicit StderrReporter(const ReporterStyle& style, std::FILE* stream = stderr);
-  ~StderrReporter() override;  // leaves the last progress line standing
+  ~StderrReporter() override;  // keeps the last progress line
   StderrReporter(const StderrReporter&) = delete;
   StderrReporter& operator=(const StderrReporter&) = delete;
 

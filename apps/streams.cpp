@@ -12,8 +12,9 @@ namespace fcm::apps {
 void fill_closed_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
-    // The lowest free number is this one. A machine without /dev has its root folder. Of stdout
-    // nothing is written into: a result that nobody gets is an error, a message is not.
+    // open() returns the lowest free number, which is this one. Without /dev the root folder
+    // serves. stdout is read-only: writing a result to a closed stdout must fail, messages may be
+    // lost.
     const int mode = stream == STDOUT_FILENO ? O_RDONLY : O_RDWR;
     if (::open("/dev/null", mode) == -1) (void)::open("/", O_RDONLY);
   }
@@ -24,7 +25,7 @@ void ignore_sigpipe() { std::signal(SIGPIPE, SIG_IGN); }
 void end_as_by_sigpipe() {
   std::signal(SIGPIPE, SIG_DFL);
   std::raise(SIGPIPE);
-  ::_exit(128 + SIGPIPE);  // where the signal is blocked
+  ::_exit(128 + SIGPIPE);  // if the signal is blocked
 }
 
 }  // namespace fcm::apps

@@ -1,17 +1,17 @@
-// The three streams that a program is started with, as far as they are there.
+// The three standard streams, closed or broken.
 #pragma once
 
 namespace fcm::apps {
 
-// Opens /dev/null in the place of those that are closed (`>&-`): otherwise the first file that the
-// program opens gets their number, and messages end up in it. Called first of all.
+// Opens /dev/null in place of closed streams (`>&-`): otherwise the next file that is opened gets
+// such a number, and messages end up in it. Must be called first.
 void fill_closed_streams();
 
-// A stream whose reader has gone away (`| head`) gives an error and no signal: a run whose messages
-// nobody reads goes on. Results on stdout: end_as_by_sigpipe().
+// A stream whose reader is gone (`| head`) causes an error instead of a signal, so a run whose
+// messages nobody reads continues. Results on stdout: end_as_by_sigpipe().
 void ignore_sigpipe();
 
-// Ends the program as the signal would have, without a word: exit status 141.
+// Ends the program as SIGPIPE would, silently: exit status 141.
 [[noreturn]] void end_as_by_sigpipe();
 
 }  // namespace fcm::apps

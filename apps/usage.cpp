@@ -48,11 +48,11 @@ std::string flags_of_every_command() {
 std::string usage_of(const std::string& group) {
   if (group.empty()) {
     return fmt::format(
-        "Fast masked-image pretraining (Fast ConvMAE) on processors.\n"
+        "Fast masked-image pretraining (Fast ConvMAE) on CPUs and GPUs.\n"
         "Usage: fastconvmae COMMAND [OPTIONS]\n\n"
         "Commands:\n{}\n"
         "Flags of every command:\n{}\n"
-        "fastconvmae COMMAND --help shows all that it takes; any other flag is an error.\n"
+        "fastconvmae COMMAND --help lists its flags; any other flag is an error.\n"
         "Exit status: 0 done, 2 usage or recipe, 3 data, 4 checkpoint, 5 loss or gradients stayed\n"
         "non-finite, 6 device or memory, 7 another process was lost, 75 stopped early with a "
         "checkpoint\n(run the same command again).\n",
@@ -66,7 +66,7 @@ std::string usage_of(const std::string& group) {
       "{0}\n"
       "Usage: fastconvmae {1} COMMAND [OPTIONS]\n\n"
       "Commands:\n{2}\n"
-      "fastconvmae {1} COMMAND --help shows all that it takes.\n",
+      "fastconvmae {1} COMMAND --help lists its flags.\n",
       about_group, group, commands_of(group));
 }
 

@@ -32,7 +32,7 @@ nlohmann::json cuda_facts() {
                        {"multiprocessors", device.multiprocessors},
                        {"memory_bytes", device.memory_bytes}});
   }
-  nlohmann::json version;  // null without
+  nlohmann::json version;  // null in builds without CUDA
   if (ops::cuda_built()) version = ops::cuda_version();
   return {{"built", ops::cuda_built()}, {"version", version}, {"devices", devices}};
 }

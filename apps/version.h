@@ -1,4 +1,4 @@
-// Which program this is and what it was built with.
+// Version, build and libraries of this program.
 #pragma once
 
 #include <nlohmann/json.hpp>

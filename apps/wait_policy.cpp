@@ -8,10 +8,10 @@ namespace fcm::apps {
 
 void sleep_while_waiting(char** arguments) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
-  // Some ten microseconds: longer than the gaps between our loops, shorter than a turn of another
-  // program.
+  // About ten microseconds: longer than the gaps between our loops, shorter than another program's
+  // time slice.
   ::setenv("GOMP_SPINCOUNT", "3000", 1);
-  ::execv("/proc/self/exe", arguments);  // on failure: go on as we are
+  ::execv("/proc/self/exe", arguments);  // on failure: continue without
 }
 
 }  // namespace fcm::apps

@@ -10,11 +10,11 @@ Action bench_checkpoint(Flags& flags) {
     std::filesystem::path out;
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("Reading and writing training state, beside cat and cp with fsync",
+  flags.describe("Speed of reading and writing training state, compared with cat and cp plus fsync",
                  "Example:\n  fastconvmae bench checkpoint --bytes 1400000000");
   flags.add("--bytes", arguments->bytes, {1, kMany}, "Size of the files");
   flags.add("--out", arguments->out, "DIR",
-            "Where to put them meanwhile; without it the system's folder for temporary files");
+            "Folder for these files; default: the system's folder for temporary files");
   return [arguments](const Output& output) {
     std::filesystem::path folder = arguments->out;
     if (std::error_code error; folder.empty()) {

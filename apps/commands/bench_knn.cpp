@@ -10,7 +10,7 @@ Action bench_knn(Flags& flags) {
                  "Example:\n  fastconvmae bench knn --bank 50000 --queries 10000 --width 768");
   flags.add("--bank", request->bank, {1, kMany}, "Features to search, with known classes");
   flags.add("--queries", request->queries, {1, kMany}, "Features to classify");
-  flags.add("--width", request->width, {1, kMany}, "Numbers in a feature");
+  flags.add("--width", request->width, {1, kMany}, "Elements of a feature");
   flags.add("--k", request->k, {1, kMany}, "Neighbours that vote");
   add_threads(flags, request->machine);
   return [request](const Output& output) {

@@ -12,12 +12,12 @@ Action bench_loader(Flags& flags) {
   };
   const auto arguments = std::make_shared<Arguments>();
   bench::BenchLoaderRequest& bench = arguments->bench;
-  flags.describe("Images a second, beside plain decoding of the same files",
+  flags.describe("Images per second of the loader, compared with plain decoding of the same files",
                  "Example:\n  fastconvmae bench loader --data /path/to/imagenet --threads 1");
   add_data(flags, bench.data).required();
   flags.add(
       "--recipe", arguments->recipe.name, "NAME|FILE",
-      "Of segmentation or detection: images with maps or objects; without it the transform of pretraining");
+      "A segmentation or detection recipe, to load maps or objects too; default: the transform of pretraining");
   flags.add("--seconds", bench.seconds, {0.01, 1e6}, "How long to measure");
   add_threads(flags, bench.machine);
   return [arguments](const Output& output) {

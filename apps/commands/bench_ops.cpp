@@ -10,7 +10,7 @@ Action bench_ops(Flags& flags) {
     tasks::Machine machine;
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("Single operators against their references",
+  flags.describe("Speed of single operators, compared with their references",
                  "Example:\n  fastconvmae bench ops --filter patch_depthwise_conv");
   flags.add("--filter", arguments->filter, "TEXT",
             "Only operators and cases with this in their name");

@@ -11,17 +11,17 @@ Action bench_predict(Flags& flags) {
     bench::BenchPredictRequest bench;
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("From an image to its map of classes or its objects, beside the published form",
+  flags.describe("Time from an image to its class map or its objects, compared with the reference",
                  "Example:\n  fastconvmae bench predict --recipe upernet_convvit_base_ade20k_160k");
   bench::BenchPredictRequest& bench = arguments->bench;
   add_recipe(flags, arguments->recipe.name).required();
-  flags.add("--rows", bench.size[0], {1, 1 << 14}, "Of the image");
-  flags.add("--cols", bench.size[1], {1, 1 << 14}, "Of the image");
+  flags.add("--rows", bench.size[0], {1, 1 << 14}, "Rows of the image");
+  flags.add("--cols", bench.size[1], {1, 1 << 14}, "Columns of the image");
   flags.add_choice("--precision", bench.precision, {"auto", "fp32", "bf16"},
-                   "In place of the recipe's");
+                   "Instead of the recipe's");
   flags.add_choice("--implementation", bench.implementation, {"fast", "reference", "both"},
                    "What to measure");
-  flags.add("--rounds", bench.rounds, {1, 1 << 20}, "Timed images of each form");
+  flags.add("--rounds", bench.rounds, {1, 1 << 20}, "Timed images of each implementation");
   add_set(flags, arguments->recipe);
   add_machine(flags, bench.machine);
   return [arguments](const Output& output) {

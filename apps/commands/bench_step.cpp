@@ -12,20 +12,19 @@ Action bench_step(Flags& flags) {
   };
   const auto arguments = std::make_shared<Arguments>();
   flags.describe(
-      "Training steps of this program and of the published form, alternating",
+      "Time of training steps, alternating with those of the reference",
       "Example:\n  fastconvmae bench step --recipe fastconvmae_base_in1k_50ep --precision fp32");
   bench::BenchStepRequest& bench = arguments->bench;
   add_recipe(flags, arguments->recipe.name).required();
-  flags.add("--batch", bench.batch, {1, 1 << 20}, "Images a step");
+  flags.add("--batch", bench.batch, {1, 1 << 20}, "Images per step");
   flags.add_choice("--precision", bench.precision, {"auto", "fp32", "bf16"},
-                   "In place of the recipe's");
+                   "Instead of the recipe's");
   flags.add_choice("--implementation", bench.implementation, {"fast", "reference", "both"},
                    "What to measure");
-  flags.add("--steps", bench.steps, {1, 1 << 20}, "Timed steps of each");
-  flags.add("--profile", bench.profile,
-            "As many steps more, listed operator by operator: where the time goes");
+  flags.add("--steps", bench.steps, {1, 1 << 20}, "Timed steps of each implementation");
+  flags.add("--profile", bench.profile, "Profile as many further steps, operator by operator");
   flags.add("--timeline", bench.timeline, "FILE.svg",
-            "Draw when the gradients of a step are summed, as SVG (processes on several "
+            "Draw when the gradients of a step are all-reduced, as SVG (processes on several "
             "machines)");
   add_set(flags, arguments->recipe);
   add_machine(flags, bench.machine);

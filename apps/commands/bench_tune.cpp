@@ -12,12 +12,13 @@ Action bench_tune(Flags& flags) {
   };
   const auto arguments = std::make_shared<Arguments>();
   bench::BenchTuneRequest& bench = arguments->bench;
-  flags.describe("The fastest micro-batch, type and number of threads of a recipe on this machine",
-                 "Example:\n  fastconvmae bench tune --recipe fastconvmae_base_in1k_50ep --data "
-                 "/path/to/imagenet");
+  flags.describe(
+      "Find the fastest micro-batch, precision and number of threads of a recipe on this machine",
+      "Example:\n  fastconvmae bench tune --recipe fastconvmae_base_in1k_50ep --data "
+      "/path/to/imagenet");
   add_recipe(flags, arguments->recipe.name).required();
   add_data(flags, bench.data);
-  flags.add("--seconds", bench.seconds, {1, 1e6}, "No step is begun after them");
+  flags.add("--seconds", bench.seconds, {1, 1e6}, "Start no step after this time");
   add_set(flags, arguments->recipe);
   add_machine(flags, bench.machine);
   return [arguments](const Output& output) {

@@ -8,12 +8,12 @@ Action checkpoint_convert(Flags& flags) {
   const auto request = std::make_shared<tasks::ConvertRequest>();
   flags.describe(
       "Write a checkpoint in another format",
-      "Formats of --to; without it the ending of the file decides (.pth, .safetensors, .onnx):\n"
+      "Formats of --to; the default follows the file's ending (.pth, .safetensors, .onnx):\n"
       "  native        a folder of this program\n"
-      "  pth           what the published programs' --resume accepts\n"
-      "  safetensors   all weights, published names\n"
+      "  pth           what the upstream programs' --resume accepts\n"
+      "  safetensors   all weights, upstream names\n"
       "  hf            the same in a folder with config.json\n"
-      "  encoder       a .pth of the encoder alone: what the published programs' --finetune "
+      "  encoder       a .pth of only the encoder: what the upstream programs' --finetune "
       "accepts\n"
       "  timm          a ViT's encoder for timm.create_model(\"local-dir:OUT\")\n"
       "  transformers  a ViT's encoder for ViTModel.from_pretrained(OUT)\n"
@@ -22,11 +22,11 @@ Action checkpoint_convert(Flags& flags) {
       "  onnx          a model for other runtimes, operator set 17, any batch of images of one "
       "size; takes\n"
       "                pixels [N, 3, rows, cols], RGB from 0 to 1: it normalises them itself\n"
-      "What of it, with --to onnx; without --what by what the checkpoint is:\n"
+      "Outputs of --to onnx, chosen by --what; the default follows the kind of checkpoint:\n"
       "  features      of an encoder: tokens, their mean, a ViT's class token\n"
       "  classes       of a classifier or probe: logits\n"
       "  map           of a segmenter: logits, and a class for each pixel\n"
-      "  detections    of a detector its trunk: maps of the backbone and the pyramid p2 to p6, "
+      "  detections    of a detector: feature maps of the backbone and the pyramid p2 to p6, "
       "without\n"
       "                proposals, boxes and masks\n"
       "Examples:\n  fastconvmae checkpoint convert runs/base checkpoint-49.pth\n"
@@ -41,9 +41,10 @@ Action checkpoint_convert(Flags& flags) {
                     "mmseg", "detectron2", "onnx"},
                    "The format, see below");
   flags.add_choice("--what", request->what, {"features", "classes", "detections", "map"},
-                   "Of --to onnx: what it computes, see below");
-  flags.add("--size", request->size, Between<int64_t>{0, 8192},
-            "Of --to onnx: rows and columns of its images, positions are resized; 0: as trained");
+                   "With --to onnx: its outputs, see below");
+  flags.add(
+      "--size", request->size, Between<int64_t>{0, 8192},
+      "With --to onnx: rows and columns of the images (positions are resized); 0: as trained");
   add_set_of_checkpoint(flags, request->checkpoint.set);
   add_overwrite(flags, request->overwrite, "Replace what is at --out");
   add_reading_threads(flags, request->threads);

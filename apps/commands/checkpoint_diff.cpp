@@ -43,13 +43,13 @@ Action checkpoint_diff(Flags& flags) {
   flags.describe("The largest difference of every tensor; exit status 1 if any bit differs",
                  "Example:\n  fastconvmae checkpoint diff runs/base checkpoint-49.pth");
   add_checkpoint(flags, arguments->checkpoint, "checkpoint,--checkpoint").required();
-  flags.add("other,--other", arguments->other, "PATH", "What it is compared with").required();
+  flags.add("other,--other", arguments->other, "PATH", "The checkpoint to compare with").required();
   add_reading_threads(flags, arguments->threads);
   return [arguments](const Output& output) {
     const nlohmann::json result = tasks::diff_checkpoints(arguments->checkpoint, arguments->other,
                                                           output.reporter, arguments->threads);
     output.print(result, diff_text(result));
-    return result.at("equal").get<bool>() ? 0 : 1;  // as diff(1)
+    return result.at("equal").get<bool>() ? 0 : 1;  // like diff(1)
   };
 }
 

@@ -13,8 +13,8 @@
 namespace fcm::apps::commands {
 namespace {
 
-// The classes in their order on one line, the first of very many; nothing where they are not known.
-// Hashes of single images are for programs.
+// Puts the classes in order on one line, only the first of very many; nothing if they are unknown.
+// Drops the hashes of single images, which are for programs.
 void shorten_set(nlohmann::json& trained_on) {
   constexpr size_t kShown = 100;
   if (trained_on.is_object()) trained_on.erase("content_sample");
@@ -27,7 +27,7 @@ void shorten_set(nlohmann::json& trained_on) {
   trained_on["classes"] = text;
 }
 
-// Facts in two columns, lists on one line, then a line for each tensor.
+// Facts in two columns, lists on one line, then a line per tensor.
 std::string checkpoint_text(nlohmann::json facts) {
   for (nlohmann::json& value : facts.at("architecture")) {
     if (value.is_array()) value = value.dump();

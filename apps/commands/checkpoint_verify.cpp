@@ -9,7 +9,7 @@ Action checkpoint_verify(Flags& flags) {
     int64_t threads = 0;
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("Check hashes and every rule of the format; exit status 4 if one does not hold",
+  flags.describe("Check hashes and every rule of the format; exit status 4 if one fails",
                  "Example:\n  fastconvmae checkpoint verify runs/base");
   add_checkpoint(flags, arguments->checkpoint, "checkpoint,--checkpoint").required();
   add_reading_threads(flags, arguments->threads);

@@ -1,6 +1,5 @@
-// One function a command, in the file of its name: the command's help, its flags, each bound to
-// what takes its value, and what is done with them. Nothing happens until the returned action is
-// called.
+// One function per command, in the file of its name: it sets the command's help, binds its flags to
+// variables and returns the action. Nothing runs until the action is called.
 #pragma once
 
 #include "apps/command.h"

@@ -8,8 +8,8 @@ namespace fcm::apps::commands {
 
 Action completion(Flags& flags) {
   const auto shell = std::make_shared<std::string>();
-  flags.describe("A script that completes commands, flags and their values in a shell",
-                 "Where it is put to take effect in every shell that starts:\n"
+  flags.describe("Print a shell script that completes commands, flags and their values",
+                 "To install it for every new shell:\n"
                  "  fastconvmae completion bash > ~/.local/share/bash-completion/completions/"
                  "fastconvmae\n"
                  "  fastconvmae completion zsh > ~/.zfunc/_fastconvmae    # fpath+=~/.zfunc before "

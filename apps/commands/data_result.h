@@ -1,4 +1,4 @@
-// How `data verify` and `data pack` end.
+// The end of `data verify` and `data pack`.
 #pragma once
 
 #include <nlohmann/json.hpp>

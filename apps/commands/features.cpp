@@ -7,7 +7,7 @@ Action features(Flags& flags) {
   const auto request = std::make_shared<tasks::FeaturesRequest>();
   flags.describe(
       "Write frozen features to a file",
-      "F.pictures.tsv names class and image of every row. Images that cannot be read are left "
+      "F.pictures.tsv names class and image of every row. Unreadable images are left "
       "out.\n"
       "Example:\n  fastconvmae features --data fashion-mnist --checkpoint runs/demo --out f.npy");
   add_data(flags, request->data).required();
@@ -15,8 +15,8 @@ Action features(Flags& flags) {
   flags.add("--out", request->out, "FILE", "F.npy (labels go to F.labels.npy) or F.safetensors")
       .required();
   flags.add_choice("--tokens", request->tokens, {"mean", "flat", "class"},
-                   "Mean of all patches; all of them, one after another; a ViT's class token");
-  flags.add_choice("--split", request->split, {"train", "val"}, "Which images");
+                   "Mean of all patches; all patches, concatenated; a ViT's class token");
+  flags.add_choice("--split", request->split, {"train", "val"}, "Which split");
   add_overwrite(flags, request->overwrite, "Replace the files at --out");
   add_machine(flags, request->machine);
   return [request](const Output& output) {

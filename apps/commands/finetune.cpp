@@ -16,7 +16,7 @@ Action finetune(Flags& flags) {
       "Train a classifier, a segmenter or a detector on labelled images",
       "Example:\n  fastconvmae finetune --recipe smoke_finetune --data synthetic --checkpoint "
       "runs/smoke --out runs/tuned\n"
-      "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command goes on from there.");
+      "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command resumes it.");
   tasks::FinetuneRequest& run = arguments->run;
   add_recipe(flags, arguments->recipe.name).required();
   add_data(flags, run.data).required();
@@ -28,14 +28,14 @@ Action finetune(Flags& flags) {
       .excludes(allow_missing);
   add_set(flags, arguments->recipe);
   add_seed(flags, arguments->recipe);
-  add_resume(flags, run.resume, "auto|never", "auto: go on where --out stopped; never: refuse");
+  add_resume(flags, run.resume, "auto|never", "auto: resume the run in --out; never: refuse");
   add_overwrite(flags, run.overwrite, "Replace the run in --out");
   add_dry_run(flags, run.dry_run);
   add_machine(flags, run.machine);
   return [arguments](const Output& output) {
     if (arguments->run.checkpoint.empty() && !arguments->from_scratch) {
       fail(ExitCode::kUsage,
-           "finetune wants weights to start from: --checkpoint PATH; or --from-scratch for none");
+           "finetune needs weights to start from: --checkpoint PATH; or --from-scratch for none");
     }
     return train_supervised(arguments->run, supervised_recipe(arguments->recipe), arguments->recipe,
                             "finetune", "all", output);

@@ -11,7 +11,7 @@ Action knn(Flags& flags) {
     tasks::Machine machine;
   };
   const auto arguments = std::make_shared<Arguments>();
-  flags.describe("Accuracy of the nearest neighbours in feature space",
+  flags.describe("kNN accuracy of frozen features",
                  "Example:\n  fastconvmae knn --data fashion-mnist --checkpoint runs/demo");
   add_data(flags, arguments->data).required();
   add_weights(flags, arguments->checkpoint);

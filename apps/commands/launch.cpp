@@ -13,10 +13,8 @@ Action launch(Flags& flags) {
   const auto request = std::make_shared<dist::LaunchRequest>();
   flags.describe(
       "Run a command as several processes on this machine",
-      "They share the work of commands that train or measure; others run once. Signals are handed "
-      "on.\n"
-      "When one process ends with an error, the others are ended and its exit status is this "
-      "one's.\n"
+      "They share the work of commands that train or measure; others run once. Signals are forwarded.\n"
+      "If a process fails, the others are ended and launch exits with its status.\n"
       "Example:\n  fastconvmae launch --processes 2 pretrain --recipe smoke_pretrain --data "
       "synthetic --out runs/smoke");
   flags.add("--processes", request->processes, {1, 1024}, "How many").required();
@@ -24,13 +22,14 @@ Action launch(Flags& flags) {
   return [request](const Output& output) {
     if (request->command.empty()) {
       fail(ExitCode::kUsage,
-           "launch wants a command to run: launch --processes {} pretrain --recipe ...",
+           "launch needs a command to run: launch --processes {} pretrain --recipe ...",
            request->processes);
     }
-    const CommandLine line = parse_command_line(request->command);  // said once if it is wrong
+    const CommandLine line = parse_command_line(request->command);  // parsed here so that an error
+                                                                    // is reported once
     if (print_what_is_asked(line)) return 0;
     if (line.command == "launch") fail(ExitCode::kUsage, "launch cannot launch itself");
-    // Given before the command they are the command's.
+    // Flags before the command apply to the command.
     if (output.json && !line.json) request->command.emplace_back("--json");
     if (output.quiet && !line.quiet) request->command.emplace_back("--quiet");
     keep_libtorch_quiet();

@@ -9,7 +9,7 @@
 namespace fcm::apps::commands {
 namespace {
 
-// The probes over features that are computed once; the request is that of the trained one.
+// The probes on features computed once; `request` is also used for the trained probe.
 nlohmann::json probe_of_features(const tasks::FinetuneRequest& request,
                                  const std::vector<std::string>& set, bool fast,
                                  Reporter& reporter) {
@@ -33,7 +33,7 @@ Action linprobe(Flags& flags) {
   const auto arguments = std::make_shared<Arguments>();
   flags.describe(
       "Accuracy of a linear classifier on frozen features",
-      "--seed, --resume, --overwrite and --dry-run go with a probe that is trained: --recipe "
+      "--seed, --resume, --overwrite and --dry-run are for a trained probe: --recipe "
       "linprobe_*.\n"
       "Examples:\n  fastconvmae linprobe --data fashion-mnist --checkpoint runs/demo\n"
       "  fastconvmae linprobe --recipe smoke_linprobe --data synthetic --checkpoint runs/smoke "
@@ -41,21 +41,22 @@ Action linprobe(Flags& flags) {
   tasks::FinetuneRequest& run = arguments->run;
   const Flag by_recipe =
       flags.add("--recipe", arguments->recipe.name, "NAME|FILE",
-                "linprobe_*: the published probe, over augmented images; others, and none: "
-                "logistic regression to its optimum, over features that are computed once");
+                "linprobe_*: the published probe, on augmented images; other recipes, or none: "
+                "logistic regression to its optimum, on features computed once");
   flags
       .add("--fast", arguments->fast,
-           "Over features that are computed once, by gradient steps at several rates")
+           "On features computed once, by gradient steps at several learning rates")
       .excludes(by_recipe);
   add_data(flags, run.data).required();
   add_checkpoint(flags, run.checkpoint).required();
   add_allow_missing(flags, run.allow_missing);
   flags.add("--out", run.out, "DIR", "Folder for result.json; with --recipe the run folder");
-  flags.add_repeated("--set", arguments->recipe.set, "SECTION.KEY=VALUE",
-                     "Change a key of --recipe, without it of the checkpoint's; may be repeated");
+  flags.add_repeated(
+      "--set", arguments->recipe.set, "SECTION.KEY=VALUE",
+      "Change a key of --recipe, or without it of the checkpoint's recipe; may be repeated");
   const std::vector<Flag> of_training = {
       add_seed(flags, arguments->recipe),
-      add_resume(flags, run.resume, "auto|never", "auto: go on where --out stopped; never: refuse"),
+      add_resume(flags, run.resume, "auto|never", "auto: resume the run in --out; never: refuse"),
       add_overwrite(flags, run.overwrite, "Replace the run in --out"),
       add_dry_run(flags, run.dry_run)};
   add_machine(flags, run.machine);
@@ -67,14 +68,14 @@ Action linprobe(Flags& flags) {
       if (!recipe.is<recipe::Pretrain>()) {
         if (request.out.empty()) {
           fail(ExitCode::kUsage,
-               "linprobe --recipe {} trains a probe and wants a run folder: --out DIR",
+               "linprobe --recipe {} trains a probe and needs a run folder: --out DIR",
                choice.name);
         }
         return train_supervised(request, recipe, choice, "linprobe", "head", output);
       }
     }
     request.machine.group = output.group;
-    refuse(of_training, "goes with a probe that is trained: --recipe linprobe_*");
+    refuse(of_training, "is for a trained probe: --recipe linprobe_*");
     dist::Group& group = *output.group;
     dist::on_first(group, [&] {
       if (!request.out.empty()) tasks::refuse_foreign_result(request.out);

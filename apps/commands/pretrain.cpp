@@ -14,7 +14,7 @@ Action pretrain(Flags& flags) {
   flags.describe(
       "Train an encoder on images without labels",
       "Example:\n  fastconvmae pretrain --recipe smoke_pretrain --data synthetic --out runs/smoke\n"
-      "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command goes on from there.");
+      "Ctrl-C or SIGTERM saves and ends with exit status 75; the same command resumes it.");
   tasks::RunRequest& run = arguments->run;
   add_recipe(flags, arguments->recipe.name).required();
   add_data(flags, run.data).required();
@@ -23,7 +23,7 @@ Action pretrain(Flags& flags) {
   add_set(flags, arguments->recipe);
   add_seed(flags, arguments->recipe);
   add_resume(flags, run.resume, "auto|never|PATH",
-             "auto: go on where --out stopped; never: refuse; or a checkpoint to start from");
+             "auto: resume the run in --out; never: refuse; or a checkpoint to start from");
   add_overwrite(flags, run.overwrite, "Replace the run in --out");
   add_dry_run(flags, run.dry_run);
   add_machine(flags, run.machine);

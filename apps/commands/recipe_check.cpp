@@ -18,7 +18,8 @@ Action recipe_check(Flags& flags) {
   const auto arguments = std::make_shared<Arguments>();
   flags.describe("Find unknown, missing and impossible keys",
                  "Example:\n  fastconvmae recipe check mine.toml");
-  flags.add_words("recipes", arguments->names, "NAME|FILE", "Names or files; none: all that ship");
+  flags.add_words("recipes", arguments->names, "NAME|FILE",
+                  "Names or files; default: all shipped recipes");
   add_set(flags, arguments->changes);
   add_seed(flags, arguments->changes);
   return [arguments](const Output& output) {

@@ -1,4 +1,4 @@
-// What `finetune` and `linprobe --recipe linprobe_*` have in common.
+// Shared by `finetune` and `linprobe --recipe linprobe_*`.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace fcm::apps::commands {
 
-// Trains by `recipe`, which was read as `choice` says. `learns`: what `command` expects of the
-// recipe's classifier.learns; Error(kUsage) where it is something else.
+// Trains by `recipe`, which was read from `choice`. `learns`: the value of classifier.learns that
+// `command` expects; Error(kUsage) if the recipe has another.
 int train_supervised(tasks::FinetuneRequest& request, const recipe::Recipe& recipe,
                      const RecipeChoice& choice, const std::string& command,
                      const std::string& learns, const Output& output);

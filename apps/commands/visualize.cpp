@@ -23,8 +23,8 @@ tasks::PatchPlace patch_of(const std::string& word) {
                        ? std::nullopt
                        : whole_number(std::string_view(word).substr(comma + 1));
   if (!row || !col) {
-    fail(ExitCode::kUsage,
-         "--patch {} is no patch: wanted its row and column, counted from 0, like 7,7", word);
+    fail(ExitCode::kUsage, "--patch {}: expected its row and column, counted from 0, like 7,7",
+         word);
   }
   return {*row, *col};
 }
@@ -35,7 +35,7 @@ std::string patches_text(const std::vector<tasks::PatchPlace>& patches) {
   return text.empty() ? text : text.substr(1);
 }
 
-// Neighbours as rows of one table.
+// The neighbours of all queries in one table.
 std::string neighbours_text(const nlohmann::json& result) {
   nlohmann::json flat = result, rows = nlohmann::json::array();
   for (const nlohmann::json& query : result.at("queries")) {
@@ -62,28 +62,28 @@ Action visualize(Flags& flags) {
   const auto arguments = std::make_shared<Arguments>();
   tasks::VisualizeRequest& request = arguments->request;
   flags.describe(
-      "A sheet of images: reconstructions, features, attention or neighbours",
+      "Draw a sheet of reconstructions, features, attention or neighbours",
       "Example:\n  fastconvmae visualize --checkpoint runs/demo --images a.png b.jpg --out "
       "sheet.png\n  fastconvmae visualize --what neighbours --checkpoint runs/demo --data "
       "fashion-mnist --out nearest.png");
   flags.add_choice("--what", request.what, {"reconstruction", "pca", "attention", "neighbours"},
-                   "reconstruction: what is made of parts of an image; pca: tokens as colours; "
-                   "attention: where the last block looks; neighbours: the nearest images of a "
+                   "reconstruction: from the visible patches of each view; pca: tokens as colours; "
+                   "attention: of the last block; neighbours: the nearest images of a data "
                    "set");
   add_weights(flags, request.checkpoint);
   flags.add_words("--images", request.images, "FILE", "Images (JPEG, PNG or WebP)");
   flags.add("--out", request.out, "FILE", "The sheet, a PNG file").required();
   const Flag seed = flags.add("--seed", arguments->seed, {0, 9'000'000'000'000'000},
-                              "Of reconstruction: chooses the views");
+                              "With reconstruction: seed of the masks");
   const Flag teachers = add_teachers(flags, request.teachers);
   const Flag patches = flags.add_repeated(
       "--patch", [&request](const std::string& word) { request.patches.push_back(patch_of(word)); },
       [&request] { return patches_text(request.patches); }, "ROW,COL",
-      "Of attention: a patch that asks, its row and column from 0; may be repeated");
+      "With attention: a query patch, its row and column from 0; may be repeated");
   const Flag data = flags.add("--data", request.data, "DATA",
-                              "Of neighbours: the set, of which the training images are "
-                              "searched; without --images some of the others are asked about");
-  const Flag k = flags.add("--k", request.k, {1, 20}, "Of neighbours: how many are shown");
+                              "With neighbours: the data set whose training images are "
+                              "searched; without --images some validation images are the queries");
+  const Flag k = flags.add("--k", request.k, {1, 20}, "With neighbours: how many to show");
   add_overwrite(flags, request.overwrite, "Replace a PNG at --out");
   add_machine(flags, request.machine);
   return [=](const Output& output) {

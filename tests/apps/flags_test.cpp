@@ -100,7 +100,7 @@ TEST(Flags, SayWhatIsWrong) {
             "--maybe: \"-1\" is not a whole number from 1 to 9" + see);
   EXPECT_EQ(Sample().fault({"--real", "nan"}),
             "--real: \"nan\" is not a number from 0.1 to 10" + see);
-  EXPECT_EQ(Sample().fault({"--choice", "png"}), "--choice: \"png\" is none of jpeg, raw" + see);
+  EXPECT_EQ(Sample().fault({"--choice", "png"}), "--choice: \"png\" is not one of jpeg, raw" + see);
   EXPECT_EQ(Sample().fault({"--number"}), "--number: its value is missing" + see);
   EXPECT_EQ(Sample().fault({"--number", "1", "--number", "2"}),
             "--number is given 2 times; once is right" + see);
