@@ -14,7 +14,7 @@
 
 namespace fcm::encoder {
 
-// A new encoder is a new line.
+// Register a new encoder here.
 const std::vector<Family>& families() {
   static const std::vector<Family> all{
       conv_vit_family(),
@@ -39,7 +39,7 @@ const Family& family(const std::string& kind) {
   for (const Family& known : families()) {
     if (known.kind == kind) return known;
   }
-  fail(ExitCode::kUsage, "model.kind = \"{}\" is not a known kind; take {}", kind, choice(kinds()));
+  fail(ExitCode::kUsage, "model.kind = \"{}\" is not a known kind; use {}", kind, choice(kinds()));
 }
 
 std::vector<std::string> kinds() {
@@ -67,7 +67,7 @@ EncoderOptions named_size(const std::string& kind, const std::string& name) {
     if (size.size == name) return size;
     names.push_back(size.size);
   }
-  fail(ExitCode::kUsage, "encoder.size = \"{}\" is not a size of {}; take {}", name, kind,
+  fail(ExitCode::kUsage, "encoder.size = \"{}\" is not a size of {}; use {}", name, kind,
        choice(names));
 }
 
@@ -123,13 +123,13 @@ std::unique_ptr<Encoder> make_encoder(const std::string& kind, const nn::Scope& 
   const size_t stages = known.stages == 0 ? options.strides.size() : known.stages;
   require(options.strides.size() == stages && options.dims.size() == stages &&
               options.depths.size() == stages && options.mlp_ratios.size() == stages,
-          "an encoder of {} stages wants a number for each; got {} strides, {} dims, {} "
+          "expected one value for each of {} stages, got {} strides, {} dims, {} "
           "depths and {} mlp_ratios",
           stages, options.strides.size(), options.dims.size(), options.depths.size(),
           options.mlp_ratios.size());
   require(outputs.norm || !outputs.fuse,
-          "encoder outputs: fuse without norm; wanted both, because fused stages are "
-          "added to the latents, which norm makes");
+          "encoder outputs: expected norm with fuse, because fused stages are "
+          "added before the norm");
   return known.make(scope, options, channels, embeddings, outputs);
 }
 
