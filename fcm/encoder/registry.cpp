@@ -39,7 +39,7 @@ const Family& family(const std::string& kind) {
   for (const Family& known : families()) {
     if (known.kind == kind) return known;
   }
-  fail(ExitCode::kUsage, "model.kind = \"{}\" is not a known kind; use {}", kind, choice(kinds()));
+  fail(ExitCode::kUsage, "model.kind = \"{}\" is not a known kind; take {}", kind, choice(kinds()));
 }
 
 std::vector<std::string> kinds() {
@@ -67,7 +67,7 @@ EncoderOptions named_size(const std::string& kind, const std::string& name) {
     if (size.size == name) return size;
     names.push_back(size.size);
   }
-  fail(ExitCode::kUsage, "encoder.size = \"{}\" is not a size of {}; use {}", name, kind,
+  fail(ExitCode::kUsage, "encoder.size = \"{}\" is not a size of {}; take {}", name, kind,
        choice(names));
 }
 

@@ -26,7 +26,7 @@ TEST(Kinds, AreListedAndOthersRefused) {
   EXPECT_EQ(family("vit").kind, "vit");
   EXPECT_EQ(family(kDefaultKind).stages, EncoderOptions().dims.size());
   EXPECT_EQ(error_of([] { family("swan"); }),
-            "model.kind = \"swan\" is not a known kind; use conv_vit, vit or swin");
+            "model.kind = \"swan\" is not a known kind; take conv_vit, vit or swin");
 }
 
 TEST(NamedSizes, BelongToAKind) {
