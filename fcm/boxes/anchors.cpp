@@ -9,7 +9,7 @@
 namespace fcm::boxes {
 namespace {
 
-// Pictures to predict on may have any sizes: of those not seen lately anchors are made again.
+// Frames to predict on may have any size: when the cache is full it is cleared.
 constexpr size_t kSizesKept = 8;
 
 // [rows * columns * ratios, 4]
@@ -56,12 +56,12 @@ at::Tensor anchors_of_position(double side, const std::vector<double>& ratios) {
 
 Anchors::Anchors(AnchorOptions options) : options_(std::move(options)) {
   require(options_.strides.size() == options_.sides.size() && !options_.ratios.empty(),
-          "anchors: {} strides, {} sides, {} ratios", options_.strides.size(),
-          options_.sides.size(), options_.ratios.size());
+          "anchors: expected as many strides as sides and some ratios, got {}, {} and {}",
+          options_.strides.size(), options_.sides.size(), options_.ratios.size());
 }
 
 FrameAnchors Anchors::of(const std::vector<MapSize>& maps, at::Device device) const {
-  require(maps.size() == options_.strides.size(), "anchors: {} maps, wanted {}", maps.size(),
+  require(maps.size() == options_.strides.size(), "anchors: got {} maps, expected {}", maps.size(),
           options_.strides.size());
   const auto key = std::pair(maps, device.str());
   const std::lock_guard lock(mutex_);

@@ -9,7 +9,7 @@
 namespace fcm::boxes {
 namespace {
 
-// [N, 1] each, so that they go with [N, K].
+// Centres and sizes, [N, 1] each, so that they broadcast against [N, K].
 struct Centred {
   at::Tensor x, y, width, height;
 
@@ -27,7 +27,8 @@ struct Centred {
 at::Tensor encode(const at::Tensor& sources_N4, const at::Tensor& targets_N4,
                   const DeltaWeights& weights) {
   require(sources_N4.sizes() == targets_N4.sizes() && sources_N4.size(-1) == 4,
-          "encode: sources of {} numbers, targets of {}", sources_N4.numel(), targets_N4.numel());
+          "encode: expected sources and targets of one shape N x 4, got {} and {} elements",
+          sources_N4.numel(), targets_N4.numel());
   const Centred source(sources_N4), target(targets_N4);
   return at::cat({(target.x - source.x) * weights.x / source.width,
                   (target.y - source.y) * weights.y / source.height,
@@ -40,8 +41,8 @@ at::Tensor decode(const at::Tensor& deltas_ND, const at::Tensor& sources_N4,
                   const DeltaWeights& weights) {
   require(deltas_ND.dim() == 2 && deltas_ND.size(1) % 4 == 0 &&
               deltas_ND.size(0) == sources_N4.size(0) && sources_N4.size(1) == 4,
-          "decode: {} rows of {} deltas of {} boxes", deltas_ND.size(0), deltas_ND.size(-1),
-          sources_N4.size(0));
+          "decode: expected N x 4 K deltas and N x 4 sources, got {} x {} deltas and {} sources",
+          deltas_ND.size(0), deltas_ND.size(-1), sources_N4.size(0));
   const double largest = std::log(1000.0 / 16);
   const auto type = at::promote_types(
       at::promote_types(deltas_ND.scalar_type(), sources_N4.scalar_type()), at::kFloat);

@@ -1,4 +1,4 @@
-// Boxes relative to other boxes, by centre and size: what networks predict of a box. Source:
+// Boxes relative to other boxes, by centre and size: the regression targets of detectors. Source:
 // Girshick et al., "Rich feature hierarchies", CVPR 2014, appendix C; detectron2, Box2BoxTransform.
 #pragma once
 
@@ -8,26 +8,26 @@
 
 namespace fcm::boxes {
 
-// What each delta is multiplied with.
+// The factor of each delta.
 struct DeltaWeights {
   double x = 1, y = 1, width = 1, height = 1;
 };
 inline constexpr DeltaWeights kAnchorDeltas{1, 1, 1, 1};
 inline constexpr DeltaWeights kRegionDeltas{10, 10, 5, 5};
 
-// Deltas that lead from `sources` to `targets`, both [N, 4] x0, y0, x1, y1 of one type and of
-// positive sizes -> [N, 4] (dx, dy, dw, dh): dx = x weight * (distance of the centres) / (width of
-// the source), dw = width weight * ln(width of the target / width of the source).
+// Deltas from `sources` to `targets`, both [N, 4] x0, y0, x1, y1 of one dtype and of positive sizes
+// -> [N, 4] (dx, dy, dw, dh): dx = weight x * (distance of the centres) / (width of the source), dw
+// = weight width * ln(width of the target / width of the source).
 at::Tensor encode(const at::Tensor& sources_N4, const at::Tensor& targets_N4,
                   const DeltaWeights& weights);
 
-// Boxes at deltas [N, 4 * K] of sources [N, 4], K of each, one after another -> [N, 4 * K], in the
-// wider of both types, float32 at least. dw and dh, divided by their weights, count as ln(1000 /
-// 16) at most.
+// Applies deltas [N, 4 * K] to sources [N, 4], K boxes per source, consecutive -> [N, 4 * K], in
+// the wider of both dtypes, float32 at least. dw and dh, divided by their weights, are clamped to
+// ln(1000 / 16).
 at::Tensor decode(const at::Tensor& deltas_ND, const at::Tensor& sources_N4,
                   const DeltaWeights& weights);
 
-// Coordinates [.., 4] held to 0..columns and 0..rows.
+// Coordinates [.., 4] clamped to 0..columns and 0..rows.
 at::Tensor clipped(const at::Tensor& boxes, int64_t rows, int64_t columns);
 
 }  // namespace fcm::boxes

@@ -12,11 +12,11 @@
 namespace fcm::boxes {
 namespace {
 
-// Boxes [M, 4] of pairs of a region and a class.
+// Boxes [M, 4] of (region, class) pairs.
 using BoxesOfPairs =
     std::function<at::Tensor(const at::Tensor& region_M, const at::Tensor& class_M)>;
 
-// values [N, 4 * K] -> those of pairs, [M, 4]
+// values [N, 4 * K] -> rows of those pairs, [M, 4]
 at::Tensor of_pairs(const at::Tensor& values_ND, const at::Tensor& region_M,
                     const at::Tensor& class_M) {
   return values_ND.reshape({-1, 4}).index_select(0, region_M * (values_ND.size(1) / 4) + class_M);
@@ -27,7 +27,8 @@ Detections detect_by(const at::Tensor& probabilities_NC, const at::Tensor& numbe
                      const DetectionOptions& options) {
   const int64_t classes = probabilities_NC.size(1) - 1;
   require(numbers_ND.size(0) == probabilities_NC.size(0) && numbers_ND.size(1) == 4 * classes,
-          "detect: probabilities of {} regions and {} classes, {} numbers for boxes of {} regions",
+          "detect: expected 4 box values per region and class, got "
+          "{} regions, {} classes, {} values for {} regions",
           probabilities_NC.size(0), classes, numbers_ND.size(1), numbers_ND.size(0));
   const at::Tensor finite_N =
       numbers_ND.isfinite().all(1).logical_and_(probabilities_NC.isfinite().all(1));

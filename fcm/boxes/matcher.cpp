@@ -33,7 +33,7 @@ Number overlap_of(const Box<Number>& a, Number area_a, const Box<Number>& b, Num
   return shared > 0 ? shared / (area_a + area_b - shared) : Number(0);
 }
 
-// Overlaps are computed twice, in both passes alike, and never stored.
+// Computes overlaps in both passes and stores none.
 template <class Number>
 class Matching {
  public:
@@ -117,8 +117,8 @@ class Matching {
 Match match(const at::Tensor& truths_T4, const at::Tensor& boxes_N4, const MatchOptions& options) {
   require(truths_T4.scalar_type() == boxes_N4.scalar_type() && truths_T4.size(-1) == 4 &&
               boxes_N4.size(-1) == 4,
-          "match: boxes of {} and {} numbers, wanted four, of one type", truths_T4.size(-1),
-          boxes_N4.size(-1));
+          "match: expected boxes of 4 values and of one dtype, got {} and {} values",
+          truths_T4.size(-1), boxes_N4.size(-1));
   if (truths_T4.size(0) == 0) return without_truths(boxes_N4.size(0), boxes_N4.device());
   if (!boxes_N4.is_cpu()) return match_overlaps(overlaps(truths_T4, boxes_N4), options);
   const at::Tensor truths = truths_T4.contiguous(), boxes = boxes_N4.contiguous();

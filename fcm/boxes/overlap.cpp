@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kPairsAtOnce = int64_t{1} << 20;
 
-// Of a few truths, [R, 4], with all boxes, whose edges are [4, N].
+// Overlaps of a few truths, [R, 4], with all boxes, whose coordinates are [4, N].
 at::Tensor overlaps_of(const at::Tensor& truths_R4, const at::Tensor& edges_4N,
                        const at::Tensor& areas_N) {
   const auto along = [&](int64_t axis) {
@@ -33,8 +33,9 @@ at::Tensor areas(const at::Tensor& boxes_N4) {
 }
 
 at::Tensor overlaps(const at::Tensor& truths_T4, const at::Tensor& boxes_N4) {
-  require(truths_T4.size(-1) == 4 && boxes_N4.size(-1) == 4, "overlaps: boxes of {} and {} numbers",
-          truths_T4.size(-1), boxes_N4.size(-1));
+  require(truths_T4.size(-1) == 4 && boxes_N4.size(-1) == 4,
+          "overlaps: expected boxes of 4 values, got {} and {}", truths_T4.size(-1),
+          boxes_N4.size(-1));
   const at::NoGradGuard no_grad;
   const int64_t truths = truths_T4.size(0), boxes = boxes_N4.size(0);
   const at::Tensor all_TN = at::empty({truths, boxes}, boxes_N4.options());

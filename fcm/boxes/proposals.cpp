@@ -12,7 +12,7 @@
 namespace fcm::boxes {
 namespace {
 
-// The best of a level: their numbers and logits, descending, the lower number first of equals.
+// The best of a level: indices and logits, descending; ties keep the lower index first.
 struct Best {
   at::Tensor index_K, logit_K;
 };
@@ -25,7 +25,7 @@ Best best_of(const at::Tensor& logits_N, int64_t most) {
 
 at::Tensor rows_where(const at::Tensor& keep_N) { return keep_N.nonzero().flatten(); }
 
-// Of the best of all levels, one level after another.
+// From the best of all levels, concatenated.
 Proposals kept_of(const at::Tensor& boxes_N4, const at::Tensor& logits_N, const at::Tensor& level_N,
                   int64_t rows, int64_t columns, const ProposalOptions& options) {
   const at::Tensor finite_N = boxes_N4.isfinite().all(1).logical_and_(logits_N.isfinite());
@@ -47,7 +47,7 @@ using BoxesOf = std::function<at::Tensor(size_t level, const at::Tensor& index_K
 
 Proposals propose_by(const std::vector<at::Tensor>& logits, const BoxesOf& boxes_of, int64_t rows,
                      int64_t columns, const ProposalOptions& options) {
-  require(!logits.empty(), "propose: no levels");
+  require(!logits.empty(), "propose: expected at least one level, got 0");
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> best_boxes, best_logits, levels;
   for (size_t level = 0; level < logits.size(); ++level) {
@@ -68,13 +68,13 @@ Proposals propose(const std::vector<at::Tensor>& logits, const std::vector<at::T
                   const FrameAnchors& anchors, int64_t rows, int64_t columns,
                   const ProposalOptions& options) {
   require(logits.size() == deltas.size() && logits.size() + 1 == anchors.first_of_level.size(),
-          "propose: logits of {} levels, deltas of {}, anchors of {}", logits.size(), deltas.size(),
-          anchors.first_of_level.size() - 1);
+          "propose: expected one count of levels, got logits of {}, deltas of {}, anchors of {}",
+          logits.size(), deltas.size(), anchors.first_of_level.size() - 1);
   const auto decoded = [&](size_t level, const at::Tensor& index_K) {
     const int64_t first = anchors.first_of_level[level];
     require(first + logits[level].size(0) == anchors.first_of_level[level + 1],
-            "propose: {} logits of level {}, which has {} anchors", logits[level].size(0), level,
-            anchors.first_of_level[level + 1] - first);
+            "propose: got {} logits for level {}, expected {}, one per anchor",
+            logits[level].size(0), level, anchors.first_of_level[level + 1] - first);
     return decode(deltas[level].index_select(0, index_K),
                   anchors.boxes_A4.index_select(0, index_K + first), kAnchorDeltas);
   };
@@ -83,7 +83,8 @@ Proposals propose(const std::vector<at::Tensor>& logits, const std::vector<at::T
 
 Proposals propose_boxes(const std::vector<at::Tensor>& logits, const std::vector<at::Tensor>& boxes,
                         int64_t rows, int64_t columns, const ProposalOptions& options) {
-  require(logits.size() == boxes.size(), "propose: logits of {} levels, boxes of {}", logits.size(),
+  require(logits.size() == boxes.size(),
+          "propose: expected one count of levels, got logits of {}, boxes of {}", logits.size(),
           boxes.size());
   const auto given = [&](size_t level, const at::Tensor& index_K) {
     return boxes[level].index_select(0, index_K);

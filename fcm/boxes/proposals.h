@@ -1,4 +1,4 @@
-// From what the region proposal network says of anchors to a picture's proposals. Source: Ren et
+// From the region proposal network's outputs for anchors to an image's proposals. Source: Ren et
 // al., "Faster R-CNN", NeurIPS 2015; detectron2, find_top_rpn_proposals.
 #pragma once
 
@@ -12,30 +12,31 @@
 namespace fcm::boxes {
 
 struct ProposalOptions {
-  int64_t per_level = 2000;  // taken of each level, by logit
-  int64_t kept = 1000;       // of all levels
-  double overlap = 0.7;      // with a better one of its level, from which a proposal is dropped
+  int64_t per_level = 2000;  // best of each level by logit
+  int64_t kept = 1000;       // at most, over all levels
+  double overlap = 0.7;      // NMS threshold: IoU with a better proposal of the same level
 };
 inline constexpr ProposalOptions kTrainingProposals{2000, 1000, 0.7};
 inline constexpr ProposalOptions kTestProposals{1000, 1000, 0.7};
 
 struct Proposals {
-  at::Tensor boxes_P4;  // float32 (float64 where the deltas are), clipped, by descending logit
+  at::Tensor boxes_P4;  // float32 (float64 if the deltas are), clipped, by descending logit
   at::Tensor logits_P;
-  // Of the best of each level, how many had a box or a logit that is not finite. They are dropped;
-  // in training the ranks have to agree to stop where one of them has some.
+  // How many of the best of each level had a non-finite box or logit; they were dropped. In
+  // training the ranks have to agree to stop if any of them has some.
   int64_t not_finite = 0;
 };
 
-// Of one picture of rows x columns pixels: per level logits [n] and deltas [n, 4] of its anchors.
-// The best of each level by logit, decoded, clipped; those without area are dropped, and those that
-// overlap a better one of the same level by more than options.overlap; the best of all levels.
-// Equal logits: the lower level and index first. Without gradients.
+// Proposals of one image of rows x columns pixels, from logits [n] and deltas [n, 4] of the anchors
+// of each level. Takes the best of each level by logit, decodes and clips them, drops boxes without
+// area and boxes whose IoU with a better one of the same level exceeds options.overlap, and keeps
+// the best of all levels. Ties in logit: the lower level, then the lower index first. Without
+// gradients.
 Proposals propose(const std::vector<at::Tensor>& logits, const std::vector<at::Tensor>& deltas,
                   const FrameAnchors& anchors, int64_t rows, int64_t columns,
                   const ProposalOptions& options);
 
-// The same of boxes that are decoded already, [n, 4] a level.
+// The same for boxes that are already decoded, [n, 4] per level.
 Proposals propose_boxes(const std::vector<at::Tensor>& logits, const std::vector<at::Tensor>& boxes,
                         int64_t rows, int64_t columns, const ProposalOptions& options);
 

@@ -12,8 +12,8 @@
 namespace fcm::boxes {
 namespace {
 
-// Floyd's way: as many draws as numbers are wanted (Bentley and Floyd, "A sample of brilliance",
-// CACM 1987).
+// Floyd's algorithm: `wanted` draws for `wanted` distinct numbers (Bentley and Floyd, "A sample of
+// brilliance", CACM 1987).
 std::vector<int64_t> some_below(KeyedRandom& random, int64_t count, int64_t wanted) {
   std::set<int64_t> chosen;
   for (int64_t last = count - wanted; last < count; ++last) {
@@ -27,7 +27,7 @@ at::Tensor chosen_of(const at::Tensor& candidates_N, Side side, int64_t most,
                      const Choice& choice) {
   const int64_t count = candidates_N.size(0), wanted = std::min(most, count);
   const std::vector<int64_t> places = choice(side, count, wanted);
-  require(std::ssize(places) == wanted, "sample: {} candidates chosen of {}, wanted {}",
+  require(std::ssize(places) == wanted, "sample: got {} chosen candidates of {}, expected {}",
           places.size(), count, wanted);
   return candidates_N.index_select(
       0, at::tensor(at::ArrayRef<int64_t>(places), at::kLong).to(candidates_N.device()));

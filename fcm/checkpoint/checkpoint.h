@@ -1,5 +1,5 @@
-// A run's checkpoints: folders step-N of safetensors files and a manifest, committed by one rename.
-// Knows bytes, names and shapes; what they mean is train/'s business. Links no LibTorch.
+// A run's checkpoints: folders step-N with safetensors files and a manifest, committed by one
+// rename. Knows bytes, names and shapes; train/ knows what they mean. Links no LibTorch.
 #pragma once
 
 #include <array>
@@ -22,31 +22,31 @@ struct Retention {
   int64_t keep_every_steps = 0;  // multiples are never removed; 0: none
 };
 
-// Writes <folder>/step-N/{model,optimizer}.safetensors and manifest.json: a temporary folder, fsync
-// of every file and of it, rename, fsync of <folder>, then `latest`, then removal of old ones. A
-// failure leaves nothing half-made and every earlier checkpoint untouched, and throws
-// Error(kCheckpoint). `state` is stored in the manifest as it is.
+// Writes <folder>/step-N/{model,optimizer}.safetensors and manifest.json into a temporary folder,
+// fsyncs every file and that folder, renames it, fsyncs <folder>, then writes `latest`, then
+// removes old checkpoints. On failure throws Error(kCheckpoint), leaves nothing half-written and
+// every earlier checkpoint untouched. `state` is stored in the manifest unchanged.
 void save(const std::filesystem::path& folder, int64_t step,
           std::span<const formats::TensorView> model,
           std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
           const Retention& retention);
 
-// The first step-N (or step-N.old) of a folder with files named as save() names them, but without a
-// manifest of this program: it may be somebody else's. nullopt: there is none.
+// The first step-N (or step-N.old) with files named as save() names them but without a manifest of
+// this program: it may belong to somebody else. nullopt: no such folder.
 std::optional<std::filesystem::path> first_foreign_step(const std::filesystem::path& folder);
 
-// Removes the checkpoints of a folder, oldest first, `latest`, what dead processes left behind, and
-// the folder itself, unless something else lies in it. Whatever save() did not write stays, and the
-// folder it lies in; a link at step-N is removed, not followed. `folder` must be no link. Throws
-// Error(kCheckpoint) where there is a foreign step (nothing is removed then), or where something of
-// ours cannot be removed; what is left is ours, and the call may be repeated.
+// Removes the checkpoints of a folder (oldest first), `latest`, leftovers of dead processes, and
+// the folder itself if it is then empty. Files that save() did not write stay, and so do the
+// folders they are in. A link at step-N is removed, not followed. `folder` must not be a link.
+// Throws Error(kCheckpoint) if there is a foreign step (then nothing is removed), or if a file of
+// ours cannot be removed; the call may then be repeated.
 void remove_checkpoints(const std::filesystem::path& folder);
 
-// Members of a state, objects, that say which pictures its weights come from and figures were
-// counted on; files of other formats take them along (interop/about.h).
+// Object members of a state that say which images its weights were trained on and its figures were
+// measured on; exports to other formats copy them (interop/about.h).
 inline constexpr std::array kAbout = {"trained_on", "pretrained_on", "measured_on"};
 
-// In front of the name of a weight's moving average, among the tensors of the optimizer.
+// Prefix of the name of a weight's moving average (EMA) among the optimizer's tensors.
 inline constexpr const char* kEmaPrefix = "ema.";
 
 struct Checkpoint {
@@ -54,35 +54,35 @@ struct Checkpoint {
   std::string format = "native";  // or "safetensors", "pth", "hf"
   int64_t step = 0;
   nlohmann::json state = nlohmann::json::object();
-  // Published names, also where a foreign file has others (interop/adapters.h). Tensors of one may
-  // point into the data of the other.
+  // Tensors under their upstream names, also where a foreign file uses others (interop/adapters.h).
+  // A tensor of one of these files may point into the data of the other.
   formats::TensorFile model;
-  formats::TensorFile optimizer;  // no tensors unless asked for
-  formats::Buffer merged;         // bytes of tensors that the file has in several pieces
+  formats::TensorFile optimizer;  // empty unless with_optimizer
+  formats::Buffer merged;         // bytes of tensors that the file stores in several parts
 };
 
-// The newest valid checkpoint below a run's `checkpoints` folder. Damaged ones are skipped with a
-// warning that names the reason, and never removed. nullopt: there is none at all. Throws
-// Error(kCheckpoint) where there are some and all are damaged.
+// The newest valid checkpoint in a run's `checkpoints` folder. Damaged ones are skipped with a
+// warning that names the reason, and never removed. nullopt: the folder holds no checkpoint. Throws
+// Error(kCheckpoint) if all of them are damaged.
 std::optional<Checkpoint> load_newest(const std::filesystem::path& folder, bool with_optimizer,
                                       Reporter& reporter);
 
-// The state of that checkpoint, by manifests alone: nothing of the tensors is read, so one whose
-// tensors are damaged is not passed over. nullopt: there is none whose manifest is sound.
+// The state of the newest checkpoint with a valid manifest. Reads manifests only, so it does not
+// skip a checkpoint whose tensors are damaged. nullopt: no valid manifest.
 std::optional<nlohmann::json> newest_state(const std::filesystem::path& folder);
 
-// One committed step folder. Throws Error(kCheckpoint) with the first rule that does not hold.
+// Reads one committed step folder. Throws Error(kCheckpoint) with the first rule it violates.
 Checkpoint load_step(const std::filesystem::path& step_folder, bool with_optimizer);
 
-// Whether a folder is one step of a run, and whether it holds steps: step-N, or a `latest` that
-// names one.
+// Whether a folder is one step of a run; whether it holds steps (step-N, or a `latest` that names
+// one).
 bool is_step(const std::filesystem::path& folder);
 bool has_steps(const std::filesystem::path& folder);
-// How many there are, damaged ones included.
+// The number of step folders, damaged ones included.
 int64_t count_steps(const std::filesystem::path& folder);
 
 // Checks manifest, sizes and hashes of a step folder, or of all steps in a folder. Throws
-// Error(kCheckpoint) with the first rule that does not hold. Returns what was checked.
+// Error(kCheckpoint) with the first violated rule. Returns the folders it checked.
 std::vector<std::filesystem::path> verify_steps(const std::filesystem::path& folder);
 
 }  // namespace fcm::checkpoint

@@ -32,8 +32,8 @@ Checkpoint read_step(const fs::path& path, Manifest manifest, bool with_optimize
 struct Candidate {
   StepFolder folder;
   Manifest manifest;
-  std::string damage;   // why it cannot be used; empty: nothing found so far
-  bool unread = false;  // the system does not give it: no damage that is known of
+  std::string damage;   // why it cannot be used; empty: no damage found so far
+  bool unread = false;  // the operating system could not read it; it may be undamaged
 
   void note(const Error& error) {
     damage = error.what();
@@ -41,7 +41,7 @@ struct Candidate {
   }
 };
 
-// Newest first. One whose manifest cannot be read is placed by its step.
+// Newest first. Without a readable manifest, sequence is 0 and the step number decides.
 std::vector<Candidate> candidates_in(const fs::path& folder) {
   std::vector<Candidate> candidates;
   for (StepFolder& step : list_steps(folder)) {
@@ -76,14 +76,14 @@ void warn_of(const Candidate& candidate, Reporter& reporter) {
           : fmt::format("skipping the damaged checkpoint {}: {}", path, candidate.damage));
 }
 
-// Reads the first candidate that is sound, and notes the damage of those before it.
+// Reads the first valid candidate, and notes the damage of those before it.
 std::optional<Checkpoint> first_sound(std::vector<Candidate>& candidates, bool with_optimizer) {
   for (Candidate& candidate : candidates) {
     if (!candidate.damage.empty()) continue;
     try {
       return read_step(candidate.folder.path, candidate.manifest, with_optimizer);
     } catch (const Error& error) {
-      if (error.code() != ExitCode::kCheckpoint) throw;  // want of memory says nothing about it
+      if (error.code() != ExitCode::kCheckpoint) throw;  // out of memory, say: the file may be fine
       candidate.note(error);
     }
   }
@@ -99,7 +99,7 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
   const std::optional<int64_t> latest = read_latest(folder);
   if (candidates.empty()) {
     if (!latest) return std::nullopt;
-    // Not "none at all": starting anew would bury that something was lost.
+    // An error, not nullopt: starting from scratch would hide that a checkpoint was lost.
     fail(ExitCode::kCheckpoint,
          "{} holds no checkpoint, but its file `latest` names step {}; if it was removed on "
          "purpose, remove `latest` too",
@@ -109,7 +109,7 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
   bool passed = false;
   for (const Candidate& candidate : candidates) {
     passed = passed || (newest && candidate.folder.path == newest->path);
-    // Old damaged ones that were not in the way are not worth a warning at every start.
+    // Old damaged checkpoints that were not tried are not worth a warning at every start.
     const bool in_the_way = !passed || candidate.folder.step >= newest->step;
     if (!candidate.damage.empty() && in_the_way) warn_of(candidate, reporter);
   }
@@ -123,7 +123,7 @@ std::optional<Checkpoint> load_newest(const fs::path& folder, bool with_optimize
         return candidate.folder.step == *latest;
       });
   if (!latest_is_there) {
-    reporter.warn(fmt::format("`latest` in {} names step {}, which is not there; taking step {}",
+    reporter.warn(fmt::format("`latest` in {} names step {}, which is not there; using step {}",
                               folder.string(), *latest, newest->step));
   }
   return newest;

@@ -16,9 +16,9 @@ using nlohmann::json;
 
 constexpr int64_t kVersion = 1;
 constexpr uint64_t kMaxManifestBytes = 64 << 20;
-constexpr int kMaxDepth = 64;  // a tree is printed and freed by recursion
+constexpr int kMaxDepth = 64;  // printing and freeing the tree recurse
 
-// The hash of all other members, in their one compact spelling. White space does not matter.
+// The hash of all other members in compact, sorted form. White space does not matter.
 std::string checksum_of(json manifest) {
   manifest.erase("checksum");
   return formats::digest_of(manifest.dump());
@@ -54,7 +54,7 @@ int64_t count(const json& object, const char* name, const std::string& file) {
 
 void check_format(const json& tree, const std::string& file) {
   if (!tree.is_object() || tree.value("format", json()) != kFormat) {
-    fail(ExitCode::kCheckpoint, "{} is no manifest of a checkpoint of this program", file);
+    fail(ExitCode::kCheckpoint, "{} is not a checkpoint manifest of this program", file);
   }
   if (const int64_t version = count(tree, "version", file); version != kVersion) {
     fail(ExitCode::kCheckpoint,
@@ -87,8 +87,8 @@ std::string to_text(const Manifest& manifest) {
     fail(ExitCode::kCheckpoint, "the state of step {} cannot be saved: {}", manifest.step,
          error.what());
   }
-  // Asks the reader itself, so that nothing is ever committed that could not be resumed. A number
-  // that is not finite was printed as null.
+  // Parses the new text, so that nothing is committed that could not be resumed from. Non-finite
+  // numbers were printed as null, so the states differ.
   if (parse_manifest(text, "the new manifest").state != manifest.state) {
     fail(ExitCode::kCheckpoint,
          "the state of step {} cannot be saved: it holds NaN or infinity, which JSON lacks",
@@ -104,7 +104,7 @@ Manifest parse_manifest(const std::string& text, const std::string& file) {
   manifest.step = count(tree, "step", file);
   manifest.sequence = count(tree, "sequence", file);
   const json& files = member(tree, "files", json::value_t::object, file);
-  // Names are fixed: a manifest cannot make us open anything else.
+  // The names are fixed, so a manifest cannot make us open any other file.
   for (const char* name : {kModelFile, kOptimizerFile}) {
     const json& record = member(files, name, json::value_t::object, file);
     manifest.files[name] = {

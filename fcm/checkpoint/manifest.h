@@ -1,4 +1,4 @@
-// manifest.json of a step folder: what makes it whole. Private to this folder.
+// manifest.json of a step folder: the record that makes it complete. Private to this folder.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,15 @@
 
 namespace fcm::checkpoint {
 
-constexpr const char* kFormat = "fastconvmae checkpoint";  // its first member
+constexpr const char* kFormat = "fastconvmae checkpoint";  // the value of its member "format"
 constexpr const char* kManifestFile = "manifest.json";
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 
 struct Manifest {
   int64_t step = 0;
-  // Counts the saves into one run folder, so that "newest" means written last, also after somebody
-  // went back to an earlier step.
+  // Counts the saves into one run folder, so that "newest" means written last, even after a run has
+  // gone back to an earlier step.
   int64_t sequence = 0;
   std::map<std::string, formats::FileRecord> files;  // exactly the two tensor files
   nlohmann::json state;
@@ -29,8 +29,8 @@ struct Manifest {
 // UTF-8.
 std::string to_text(const Manifest& manifest);
 
-// Throws Error(kCheckpoint), which names `file` and the rule that does not hold. Hashes itself: no
-// change of a value goes unnoticed.
+// Throws Error(kCheckpoint) that names `file` and the violated rule. Verifies the manifest's own
+// hash, so every changed value is noticed.
 Manifest parse_manifest(const std::string& text, const std::string& file);
 
 // Reads <step_folder>/manifest.json.

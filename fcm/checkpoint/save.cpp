@@ -1,4 +1,4 @@
-// The commit protocol. At every moment the folder holds a valid checkpoint, if it ever held one; a
+// The commit protocol. Once the folder holds a valid checkpoint, it holds one at every moment; a
 // crash at any call leaves the old one, the new one, or both.
 #include <sys/statvfs.h>
 
@@ -20,18 +20,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Removes the temporary folder, whichever checkpoint it holds by then, unless told to leave it.
+// Removes the temporary folder when destroyed, whichever checkpoint it holds by then, unless
+// leave() was called.
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {
     if (system_call::mkdir(kWho, path_) == 0) return;
     const int reason = errno;
-    // A leftover that was cleared of our files, but holds others' (step_folders.h): they come
+    // A leftover that still holds somebody else's files (step_folders.h): reuse it; they come
     // along.
     std::error_code ignored;
     const bool folder = fs::symlink_status(path_, ignored).type() == fs::file_type::directory;
     if (reason == EEXIST && folder) return;
-    remove_step(path_);  // the call may have failed after it was made
+    remove_step(path_);  // mkdir may report a failure after it has created the folder
     fail(ExitCode::kCheckpoint, "cannot create {}: {}", path_.string(), std::strerror(reason));
   }
   ~TemporaryFolder() {
@@ -55,16 +56,16 @@ uint64_t bytes_of_all(std::span<const formats::TensorView> tensors) {
                          });
 }
 
-// Better to say so now than to fail after minutes of writing, and to leave room for logs.
+// Fail now rather than after minutes of writing; the margin leaves room for logs.
 void require_free_space(const fs::path& folder, uint64_t needed) {
   struct statvfs facts {};
-  if (::statvfs(folder.c_str(), &facts) != 0) return;  // not known: the writes will tell
+  if (::statvfs(folder.c_str(), &facts) != 0) return;  // unknown: let the writes fail
   const double available =
       static_cast<double>(facts.f_bavail) * static_cast<double>(facts.f_frsize);
   const double wanted = 1.2 * static_cast<double>(needed);
   if (available >= wanted) return;
   fail(ExitCode::kCheckpoint,
-       "{} has {:.1f} MB free, a checkpoint wants {:.1f} MB (1.2 times its size); free some space "
+       "{} has {:.1f} MB free, a checkpoint needs {:.1f} MB (1.2 times its size); free some space "
        "or lower run.keep_last",
        folder.string(), available / 1e6, wanted / 1e6);
 }
@@ -89,8 +90,8 @@ void write_content(const fs::path& step_folder, Manifest manifest,
        std::strerror(errno));
 }
 
-// Puts the new folder in the place of an old one, for file systems that cannot swap two names: the
-// old one steps aside as step-N.old, which readers accept.
+// Replaces an old folder by the new one on file systems that cannot swap two names: renames the old
+// one to step-N.old, which readers accept.
 void replace_stepwise(const fs::path& temporary, const fs::path& place) {
   const fs::path aside = place.string() + ".old";
   if (system_call::rename(kWho, place, aside) != 0) fail_to_commit(place);
@@ -101,13 +102,13 @@ void replace_stepwise(const fs::path& temporary, const fs::path& place) {
     fail_to_commit(temporary);
   }
   sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
-  // Renamed durably before its files go, so that step-N.old is never seen half empty.
+  // Renamed durably before its files are deleted, so that step-N.old is never seen half-empty.
   if (system_call::rename(kWho, aside, temporary) != 0) fail_to_commit(aside);
   sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
 }
 
-// Files of somebody else, or a checkpoint without its manifest, are nothing to be replaced: they
-// keep their folder under a name that is nobody's.
+// Files of somebody else, or a checkpoint without its manifest, must not be replaced: moves that
+// folder to an unused name, step-N.aside.
 void move_foreign_aside(const fs::path& place) {
   if (!is_foreign(place)) return;
   fs::path aside = place.string() + ".aside";
@@ -118,7 +119,7 @@ void move_foreign_aside(const fs::path& place) {
   sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
 }
 
-// Afterwards the place holds the new checkpoint, durably, and `temporary` what stood there before.
+// Afterwards `place` holds the new checkpoint, durably, and `temporary` the one it replaced.
 void commit(TemporaryFolder& temporary, const fs::path& place) {
   move_foreign_aside(place);
   if (!is_there(place, ExitCode::kCheckpoint)) {
@@ -134,7 +135,7 @@ void commit(TemporaryFolder& temporary, const fs::path& place) {
   try {
     sync_folder(place.parent_path(), ExitCode::kCheckpoint, kWho);
   } catch (...) {
-    temporary.leave();  // which of the two a power failure would leave in the place is not known
+    temporary.leave();  // unknown which of the two a power failure would leave
     throw;
   }
   errno = reason;
@@ -146,7 +147,7 @@ void commit(TemporaryFolder& temporary, const fs::path& place) {
 void save(const fs::path& folder, int64_t step, std::span<const formats::TensorView> model,
           std::span<const formats::TensorView> optimizer, const nlohmann::json& state,
           const Retention& retention) {
-  require(step >= 0, "save: step {}, wanted 0 or more", step);
+  require(step >= 0, "save: expected a step of 0 or more, got {}", step);
   make_folders(folder, ExitCode::kCheckpoint, kWho);
   clean_up_leftovers(folder);
   require_free_space(folder, bytes_of_all(model) + bytes_of_all(optimizer));

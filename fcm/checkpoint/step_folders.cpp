@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A number as we print it: no sign, no leading zero. Removes it from the front of `text`.
+// Takes a number as we print it (no sign, no leading zero) off the front of `text`.
 std::optional<int64_t> take_number(std::string_view& text) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -39,13 +39,13 @@ struct ParsedName {
   int64_t step = 0;
   bool old = false;
   struct Owner {
-    std::string host;  // empty: an earlier version did not say
+    std::string host;  // empty: the name is an earlier version's, which left it out
     pid_t process;
   };
   std::optional<Owner> temporary_of;
 };
 
-// The name of this machine as a part of a file's name, without the dots that end it there.
+// This machine's name as part of a file name, without dots, which end it there.
 std::string host_part() {
   std::string name = host_name();
   const auto is_plain = [](unsigned char one) { return std::isalnum(one) != 0 || one == '-'; };
@@ -88,15 +88,15 @@ void for_each_entry(const fs::path& folder, const Action& action) {
   }
 }
 
-// Our own number counts as dead: we write one checkpoint at a time, and are not at it yet. (After a
-// restart in a container the number is often the same.) Of another machine's processes we cannot
-// know.
+// Our own process ID counts as dead: we write one checkpoint at a time and have not started yet.
+// (After a restart in a container the ID is often the same.) Processes of other machines count as
+// alive: we cannot know.
 bool is_dead(const ParsedName::Owner& owner) {
   if (!owner.host.empty() && owner.host != host_part()) return false;
   return owner.process == ::getpid() || (::kill(owner.process, 0) != 0 && errno == ESRCH);
 }
 
-// All that save() writes into a step folder.
+// All files that save() writes into a step folder.
 constexpr std::array kStepFiles = {kManifestFile, kModelFile, kOptimizerFile};
 
 bool is_link(const fs::path& path) {
@@ -111,7 +111,7 @@ bool holds_a_step_file(const fs::path& folder) {
   });
 }
 
-// False for a link too, and where it cannot be told.
+// False also for a link, and if the folder cannot be listed.
 bool holds_step_files_alone(const fs::path& folder) {
   if (is_link(folder)) return false;
   std::error_code error;
@@ -123,7 +123,7 @@ bool holds_step_files_alone(const fs::path& folder) {
   return !error;
 }
 
-// One that was cut or damaged is still ours; one that is sound JSON and says something else is not.
+// A truncated or damaged manifest counts as ours; valid JSON of another format does not.
 bool holds_own_manifest(const fs::path& folder) {
   const fs::path file = folder / kManifestFile;
   if (!is_ordinary_file(file, ExitCode::kCheckpoint)) return false;
@@ -131,15 +131,15 @@ bool holds_own_manifest(const fs::path& folder) {
   return text.find(kFormat) != std::string::npos || !nlohmann::json::accept(text);
 }
 
-// The order in which the files of a step go. Under a name that stands for a checkpoint the manifest
-// goes last: while it is there, what is left is known to be ours.
+// The order in which the files of a step are deleted. In a folder named like a checkpoint the
+// manifest goes last: while it is there, the rest is known to be ours.
 std::array<const char*, 3> order_of_removal(const fs::path& step_folder) {
   const std::optional<ParsedName> name = parse_name(step_folder.filename());
   if (name && !name->temporary_of) return {kOptimizerFile, kModelFile, kManifestFile};
   return {kManifestFile, kModelFile, kOptimizerFile};
 }
 
-// A file or link that is not there, or a folder of that name, is no failure.
+// True also if `path` does not exist or is a folder.
 bool remove_file(const fs::path& path) {
   std::error_code ignored;
   const fs::file_type type = fs::symlink_status(path, ignored).type();
@@ -151,8 +151,8 @@ bool remove_file(const fs::path& path) {
   fail(ExitCode::kCheckpoint, "cannot remove {}: {}", path.string(), std::strerror(errno));
 }
 
-// Whether `replacement` is whole and was saved after `old`: a copy that somebody made of it and
-// called step-N.old was not.
+// Whether `replacement` is complete and was saved after `old`. A copy of it that somebody named
+// step-N.old has the same sequence, so it is kept.
 bool was_replaced(const StepFolder& old, const StepFolder& replacement) try {
   return read_manifest(old.path).sequence < checked_manifest(replacement).sequence;
 } catch (const Error&) {
@@ -212,7 +212,7 @@ int64_t last_sequence(const fs::path& folder) {
   for (const StepFolder& step : list_steps(folder)) {
     try {
       last = std::max(last, read_manifest(step.path).sequence);
-    } catch (const Error&) {  // damaged: load_newest says so when it matters
+    } catch (const Error&) {  // damaged: load_newest reports it
     }
   }
   return last;
@@ -226,8 +226,8 @@ void clean_up_leftovers(const fs::path& folder) {
   std::vector<StepFolder> steps = list_steps(folder);
   std::erase_if(steps, [](const StepFolder& step) { return !step.old; });
   if (dead.empty() && steps.empty()) return;
-  // A replacement may have been renamed, but not yet durably, when its process died: what it
-  // replaced must not go before that.
+  // The rename of a replacement may not be durable yet if its process died: sync before deleting
+  // what it replaced.
   sync_folder(folder, ExitCode::kCheckpoint, kWho);
   for (const fs::path& path : dead) remove_step(path);
   for (const StepFolder& old : steps) {
@@ -248,7 +248,7 @@ void prune(const fs::path& folder, int64_t just_saved, const Retention& retentio
   for (StepFolder& step : list_steps(folder)) {
     try {
       if (!step.old) whole.emplace_back(checked_manifest(step).sequence, std::move(step));
-    } catch (const Error&) {  // damaged: kept for whoever wants to look, and not counted
+    } catch (const Error&) {  // damaged: kept for inspection, not counted
     }
   }
   std::sort(whole.begin(), whole.end(),
@@ -261,7 +261,7 @@ void prune(const fs::path& folder, int64_t just_saved, const Retention& retentio
     const bool permanent = retention.keep_every_steps > 0 && step % retention.keep_every_steps == 0;
     if (permanent || step == just_saved || step == latest) continue;
     if (!holds_step_files_alone(whole[place].second.path)) continue;
-    // Renamed before anything in it goes, so that no name ever stands for half a checkpoint.
+    // Renamed before its files are deleted, so that no step-N is ever incomplete.
     doomed.push_back(temporary_path(folder, step));
     if (system_call::rename(kWho, whole[place].second.path, doomed.back()) != 0) {
       fail(ExitCode::kCheckpoint, "cannot remove the old checkpoint {}: {}",
@@ -283,7 +283,7 @@ bool remove_step(const fs::path& step_folder) {
   for (const char* name : order_of_removal(step_folder)) {
     if (!remove_file(step_folder / name)) return false;
   }
-  std::vector<fs::path> inner;  // empty folders are nobody's loss
+  std::vector<fs::path> inner;  // empty subfolders are removed too
   std::error_code error;
   for (fs::directory_iterator entry(step_folder, error), end; !error && entry != end;
        entry.increment(error)) {
@@ -312,14 +312,14 @@ void remove_checkpoints(const fs::path& folder) {
     fail(ExitCode::kCheckpoint, "{} has no manifest of this program, so it is not removed",
          foreign->string());
   }
-  // First, or an interruption would leave a `latest` that names nothing.
+  // First: an interruption must not leave a `latest` that names a removed step.
   for (const char* name : {"latest", "latest.tmp"}) {
     if (!remove_file(folder / name)) fail_to_remove(folder / name);
   }
   for (const StepFolder& step : list_steps(folder)) {
     fs::path doomed = step.path;
     if (holds_step_files_alone(step.path)) {
-      doomed = temporary_path(folder, step.step);  // no name ever stands for half a checkpoint
+      doomed = temporary_path(folder, step.step);  // no step-N is ever incomplete
       if (system_call::rename(kWho, step.path, doomed) != 0) fail_to_remove(step.path);
     }
     if (!remove_step(doomed)) fail_to_remove(doomed);

@@ -18,7 +18,7 @@ Embeddings add_embeddings(const nn::Scope& scope, const DecoderOptions& options,
 
 nn::Cost cost(const DecoderOptions& options, int64_t encoder_dim, int64_t class_tokens,
               const std::vector<Output>& outputs, const masks::ViewPlan& plan) {
-  int64_t predicted = 0;  // numbers for a hidden patch
+  int64_t predicted = 0;  // values per hidden patch
   for (const Output& output : outputs) predicted += output.dim;
   nn::Cost sum;
   for (const masks::ViewRun& run : plan.kept_runs()) {

@@ -20,11 +20,12 @@ Reconstruction LinearDecoder::operator()(const at::Tensor& latent_BLC,
                                          const at::Tensor& /*class_latents_BGC*/,
                                          const masks::ViewPlan& plan,
                                          const nn::Observer& observer) const {
-  require(plan.kept == 1 && latent_BLC.size(1) == plan.patches(),
-          "LinearDecoder: {} kept views and latents of {} patches, wanted one view and all {}",
-          plan.kept, latent_BLC.size(1), plan.patches());
+  require(
+      plan.kept == 1 && latent_BLC.size(1) == plan.patches(),
+      "LinearDecoder: got {} kept views and latents of {} patches, expected one view and all {}",
+      plan.kept, latent_BLC.size(1), plan.patches());
   const masks::ViewRun run = plan.kept_runs().front();
-  // The kept view stands first: behind it is what it did not see.
+  // The kept view comes first; the remaining slots are hidden.
   const at::Tensor hidden_BHC = latent_BLC.slice(1, run.size);
   RunReconstruction result{run, plan.hidden_slots_GH.front(), {}};
   for (const Branch& branch : branches_) {

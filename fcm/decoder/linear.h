@@ -1,5 +1,5 @@
-// SimMIM's decoder: a product from what the encoder makes of a hidden patch to its pixels.
-// Source: models/simmim.py, whose 1x1 convolution and pixel shuffle are that product.
+// SimMIM's decoder: one linear layer from a hidden patch's latent to its pixels. Source:
+// models/simmim.py, whose 1x1 convolution and pixel shuffle are equivalent.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,7 +13,8 @@ namespace fcm::decoder {
 
 class LinearDecoder final : public Decoder {
  public:
-  // Adds "decoder_pred", the published decoder.0; of several outputs "reconstructors.<name>.pred".
+  // Adds "decoder_pred" (upstream's decoder.0), or "reconstructors.<name>.pred" for several
+  // outputs.
   LinearDecoder(const nn::Scope& scope, int64_t encoder_dim, const std::vector<Output>& outputs);
 
   // For plans of one kept view. The observer sees each output's "decoder_pred", [B, L - k, D].

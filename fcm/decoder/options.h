@@ -21,17 +21,18 @@ struct DecoderOptions {
   void visit(Visitor& visitor) {
     visitor(
         "kind", kind, config::OneOf{{"transformer", "transformer_shuffled", "linear"}},
-        "transformer: hidden patches come in here, as mask tokens. transformer_shuffled: the "
-        "same as GreenMIM published it, with visible patches at each other's places. linear, "
-        "SimMIM: hidden patches are mask tokens in the encoder, and one product makes pixels of "
-        "what it leaves; dim and the rest of the section are not used");
+        "transformer: the decoder inserts mask tokens for hidden patches. transformer_shuffled: "
+        "the "
+        "same as in GreenMIM's code, which gives visible patches each other's positions. linear, "
+        "SimMIM: the encoder sees mask tokens, and one linear layer predicts the pixels from "
+        "its latents; dim and the rest of the section are unused");
     visitor("dim", dim, config::Range{1, 16384}, "width");
-    visitor("depth", depth, config::Range{0, 256},
-            "transformer blocks, those of all targets together");
+    visitor("depth", depth, config::Range{0, 256}, "transformer blocks, summed over all targets");
     visitor("heads", heads, config::Range{1, 256}, "attention heads");
     visitor("mlp_ratio", mlp_ratio, config::Range{0.25, 64}, "width of the MLPs over dim");
-    visitor("independent_blocks", independent_blocks, config::Range{0, 256},
-            "of depth, blocks of each target's own where there are several; the rest is shared");
+    visitor(
+        "independent_blocks", independent_blocks, config::Range{0, 256},
+        "with several targets, how many blocks of depth each has of its own; the rest is shared");
   }
 };
 

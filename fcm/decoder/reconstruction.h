@@ -8,11 +8,11 @@
 
 namespace fcm::decoder {
 
-// Predictions of the views of one run, for the patches each did not see.
+// Predictions of the views of one run, for the patches that each view did not see.
 struct RunReconstruction {
   masks::ViewRun run;
-  at::Tensor hidden_slots_GH;  // int64: per view, the slots it had to guess
-  // One a target, in the order of the decoder's outputs: [B, views, L - k, D of the target].
+  at::Tensor hidden_slots_GH;  // int64: per view, the slots it predicts
+  // One per target, in the order of the decoder's outputs: [B, views, L - k, D of the target].
   std::vector<at::Tensor> predictions_BGHD;
 };
 

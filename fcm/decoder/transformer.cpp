@@ -21,15 +21,15 @@ TransformerDecoder::TransformerDecoder(const nn::Scope& scope, const DecoderOpti
       blocks_(scope, "decoder_blocks", shared_blocks(options, outputs.size()), options.dim,
               options.heads, options.mlp_ratio) {
   require(!outputs.empty() && shared_blocks(options, outputs.size()) >= 0,
-          "Decoder: depth {} with {} independent blocks for each of {} targets; wanted "
-          "one target or more, and a depth that leaves the shared blocks",
+          "Decoder: got depth {} with {} independent blocks for each of {} targets; expected "
+          "at least one target, and depth >= targets * independent blocks",
           options.depth, options.independent_blocks, outputs.size());
   for (const Output& output : outputs) {
     branches_.push_back(make_branch(scope, options, output, outputs.size() == 1));
   }
 }
 
-// Members are declared in the published order of parameters.
+// Members are declared in upstream's parameter order.
 TransformerDecoder::Branch TransformerDecoder::make_branch(const nn::Scope& scope,
                                                            const DecoderOptions& options,
                                                            const Output& output, bool alone) {
@@ -43,11 +43,11 @@ TransformerDecoder::Branch TransformerDecoder::make_branch(const nn::Scope& scop
 
 at::Tensor TransformerDecoder::Branch::operator()(const at::Tensor& x_NTD, int64_t hidden,
                                                   const nn::Observer& observer) const {
-  // Nobody asks for class token and visible patches behind the last block, which takes keys and
-  // values from them alone.
+  // In the last block class token and visible patches only serve as keys and values; skip their
+  // queries.
   at::Tensor x_NHD = x_NTD;
   if (blocks.depth() > 0) x_NHD = blocks(x_NTD, observer, {}, 0, x_NTD.size(1) - hidden);
-  x_NHD = x_NHD.slice(1, x_NHD.size(1) - hidden);  // where there was no block at all
+  x_NHD = x_NHD.slice(1, x_NHD.size(1) - hidden);  // a branch without blocks
   if (observer) observer(norm_name, norm(x_NHD));
   const at::Tensor predictions_NHD = ops::norm_linear(x_NHD, norm.weights(), pred.weights());
   nn::observe(observer, pred_name, predictions_NHD);
@@ -69,8 +69,9 @@ Reconstruction TransformerDecoder::operator()(const at::Tensor& latent_BKC,
 
 namespace {
 
-// Where GreenMIM's decoder puts each kept patch: it gets them in the order of the picture, and
-// takes the i-th of them for the one that the mask drew as the i-th. Of one kept view.
+// The positions that GreenMIM's decoder gives to the kept patches: it receives them in raster
+// order, but gives the i-th of them the position of the i-th patch that the mask drew. For one kept
+// view.
 at::Tensor shuffled_places(const masks::ViewPlan& plan) {
   const at::Tensor drawn_BK = plan.order_BL.narrow(1, 0, plan.kept_slots());
   const at::Tensor rank_BK = drawn_BK.argsort(/*dim=*/int64_t{1}).argsort(/*dim=*/int64_t{1});
@@ -108,7 +109,7 @@ TransformerDecoder::Tokens TransformerDecoder::tokens(const Embedded& embedded,
   const int64_t sequences = batch * run.views;
   std::vector<at::Tensor> rows, places;
   int64_t count = 0;
-  const auto add = [&](const at::Tensor& own_NTD) {  // tokens that each sequence has for itself
+  const auto add = [&](const at::Tensor& own_NTD) {  // tokens that differ between sequences
     rows.push_back(own_NTD.reshape({-1, dim}));
     const int64_t more = rows.back().size(0);
     places.push_back(at::arange(count, count + more, embedded.order_BL.options())

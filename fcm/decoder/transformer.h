@@ -1,12 +1,12 @@
-// The transformer decoder of the masked autoencoders, one sequence per view.
-// Source: models_fastconvmae.py forward_decoder. There the sequence is brought back to raster
-// order; here it stays packed, visible patches first, which attention does not notice. The decoder
-// of models_mae.py is the same behind a class token, whose prediction is dropped there and never
-// made here.
+// The transformer decoder of masked autoencoders, one sequence per view. Source:
+// models_fastconvmae.py forward_decoder. Upstream restores raster order; here the sequence stays
+// packed, visible patches first, which makes no difference to attention. The decoder of
+// models_mae.py is the same with a class token, whose prediction upstream drops and this decoder
+// never computes.
 //
-// Several targets share the first blocks; each has the last ones, norm and prediction of its own
-// (the figure of the FastConvMAE repository, "partially-shared decoder"; nothing but the figure was
-// published). With one target this is the plain decoder, names included.
+// Several targets share the first blocks; the last blocks, norm and prediction layer are each
+// target's own (after the figure "partially-shared decoder" of the FastConvMAE repository, whose
+// code was never released). With one target this is the plain decoder, names included.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,52 +18,52 @@
 
 namespace fcm::decoder {
 
-// Blocks that all targets share: decoder.depth less those that belong to single ones.
+// Number of blocks that all targets share: decoder.depth minus the targets' own blocks.
 int64_t shared_blocks(const DecoderOptions& options, size_t targets);
 
 class TransformerDecoder final : public Decoder {
  public:
-  // Parameters of one output are called "decoder_blocks.*",
-  // "decoder_norm", "decoder_pred" as published; of several, "reconstructors.<name>.blocks.*",
-  // ".norm", ".pred" behind the shared "decoder_blocks.*".
+  // Parameters have upstream's names for one output, "decoder_blocks.*", "decoder_norm",
+  // "decoder_pred"; for several outputs, "decoder_blocks.*" are the shared ones, followed by
+  // "reconstructors.<name>.blocks.*", ".norm" and ".pred".
   TransformerDecoder(const nn::Scope& scope, const DecoderOptions& options, int64_t encoder_dim,
                      const std::vector<Output>& outputs, Embeddings embeddings);
 
   // The observer sees "decoder_embed" [B, K, D] or [B, G + K, D], and once per run of equal views
   // "decoder_blocks_in", "decoder_blocks.0", ... [B * views, L or 1 + L, D] (class token, visible
-  // patches, hidden patches; row = picture * views + view), the last block, "decoder_norm" and
-  // "decoder_pred" of the hidden patches alone. With several outputs it sees those of each branch
-  // in their place ("reconstructors.<name>.blocks_in", ".blocks.0", ".norm", ".pred").
+  // patches, hidden patches; row = image * views + view). The last block, "decoder_norm" and
+  // "decoder_pred" cover the hidden patches only. With several outputs, each branch has its own
+  // ("reconstructors.<name>.blocks_in", ".blocks.0", ".norm", ".pred").
   Reconstruction operator()(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
                             const masks::ViewPlan& plan,
                             const nn::Observer& observer = {}) const override;
 
  private:
-  // What one target has of its own.
+  // The modules of one target.
   struct Branch {
     std::string norm_name, pred_name;
     nn::Blocks blocks;
     nn::LayerNorm norm;
     nn::Linear pred;
 
-    // x [N, T, D], hidden patches last -> [N, hidden, D of the target]; T = hidden where the branch
+    // x [N, T, D], hidden patches last -> [N, hidden, D of the target]; T = hidden if the branch
     // has no blocks.
     at::Tensor operator()(const at::Tensor& x_NTD, int64_t hidden,
                           const nn::Observer& observer) const;
   };
   static Branch make_branch(const nn::Scope& scope, const DecoderOptions& options,
                             const Output& output, bool alone);
-  // What the sequences of the views are made of, positions included: visible patches, class tokens
-  // (undefined where there are none), and what stands for a hidden patch at each place of the
-  // picture, in raster order, the same for all pictures and views.
+  // The tokens of all views, positions included: visible patches, class tokens (undefined if there
+  // are none), and the mask token at each position in raster order, which all images and views
+  // share.
   struct Embedded {
     at::Tensor patches_BKD, classes_BGD, hidden_LD;
-    at::Tensor order_BL;  // of the plan
+    at::Tensor order_BL;  // ViewPlan::order_BL
   };
   Embedded embed(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
                  const masks::ViewPlan& plan, const nn::Observer& observer) const;
-  // The sequences of a run, class token, visible patches, hidden patches, as ops::gather_rows takes
-  // them.
+  // The sequences of a run (class token, visible patches, hidden patches) in the form that
+  // ops::gather_rows takes.
   struct Tokens {
     at::Tensor rows_RD, places_NT;
   };

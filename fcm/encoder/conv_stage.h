@@ -11,8 +11,8 @@
 
 namespace fcm::encoder {
 
-// Strided convolution whose windows do not overlap, LayerNorm, GELU (the published PatchEmbed: the
-// GELU follows the norm). x [B, K, P, side*side*in] -> [B, K, P, out].
+// Convolution with stride = window size, LayerNorm, GELU (upstream's PatchEmbed: the GELU follows
+// the norm). x [B, K, P, side * side * in] -> [B, K, P, out].
 class PatchEmbed {
  public:
   PatchEmbed(const nn::Scope& scope, int64_t in, int64_t out, int64_t side,
@@ -24,10 +24,11 @@ class PatchEmbed {
   nn::LayerNorm norm_;
 };
 
-// Of the norms in the published PatchEmbed, and in most CBlocks.
+// LayerNorm epsilon in upstream's PatchEmbed and in most of its CBlocks.
 inline constexpr double kConvNormEpsilon = 1e-5;
 
-// The published CBlock on cells in plan order: x [B, K, P, C] -> the same.
+// Upstream's CBlock on cells in plan order: x [B, K, P, C] -> [B, K, P, C]. neighbours_BK9: rows of
+// the kept slots of ViewPlan::neighbours_BL9.
 class ConvBlock {
  public:
   ConvBlock(const nn::Scope& scope, int64_t dim, double mlp_ratio,
@@ -42,7 +43,7 @@ class ConvBlock {
   nn::MlpBranch mlp_;
 };
 
-// `depth` of these on `cells` cells.
+// Cost of `depth` ConvBlocks on `cells` cells.
 nn::Cost conv_blocks_cost(int64_t depth, int64_t cells, int64_t dim, double mlp_ratio);
 
 }  // namespace fcm::encoder

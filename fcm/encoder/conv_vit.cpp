@@ -8,7 +8,7 @@
 namespace fcm::encoder {
 namespace {
 
-// How weights start that are not the same in all published programs.
+// Initialisation of weights that differs between the upstream programs.
 struct Starts {
   nn::Init convolutions, embed3, embed4;
 };
@@ -35,7 +35,7 @@ std::vector<ConvBlock> conv_blocks(const nn::Scope& scope, const EncoderOptions&
   return blocks;
 }
 
-// All cells of a patch to one vector: a convolution whose window is the patch.
+// Projects all cells of a patch to one vector: a convolution whose window is the patch.
 std::optional<nn::Linear> fuse(const nn::Scope& scope, const EncoderOptions& options, size_t stage,
                                const ops::Cells& cells, const Outputs& outputs) {
   if (!outputs.fuse) return std::nullopt;
@@ -45,7 +45,7 @@ std::optional<nn::Linear> fuse(const nn::Scope& scope, const EncoderOptions& opt
 
 }  // namespace
 
-// Members are declared in the published order of parameters.
+// Members are declared in upstream's parameter order.
 ConvVit::ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
                  Embeddings embeddings, const Outputs& outputs)
     : geometry_{options.strides},
@@ -116,7 +116,7 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
 at::Tensor ConvVit::convolve(int64_t stage, at::Tensor x_BKPC, const masks::ViewPlan& plan,
                              const nn::Observer& observer, const nn::DropPath& drop_path) const {
   const std::vector<ConvBlock>& blocks = stage == 0 ? blocks1_ : blocks2_;
-  const size_t first = stage == 0 ? 0 : blocks1_.size();  // of the network's blocks in this stage
+  const size_t first = stage == 0 ? 0 : blocks1_.size();  // number of the stage's first block
   const at::Tensor neighbours_BK9 =
       plan.neighbours_BL9.narrow(1, 0, plan.kept_slots()).contiguous();
   const ops::Cells cells = geometry_.cells(stage);
@@ -147,8 +147,8 @@ at::Tensor ConvVit::transform(const at::Tensor& x_BKC, const masks::ViewPlan& pl
 
 namespace {
 
-// Sources: base official; small moreh-dev/FastConvMAE; large as in the released v2 weights;
-// large_paper DMJD; huge a third party's reading of the paper (unverified).
+// Sources: base: upstream; small: moreh-dev/FastConvMAE; large: the released v2 weights;
+// large_paper: DMJD; huge: a third party's reading of the paper (unverified).
 std::vector<EncoderOptions> named_sizes() {
   return {{"small", {4, 2, 2}, {128, 256, 384}, {2, 2, 11}, 6, {4, 4, 4}},
           {"base", {4, 2, 2}, {256, 384, 768}, {2, 2, 11}, 12, {4, 4, 4}},
@@ -207,7 +207,7 @@ std::optional<Recognised> recognise(const Shapes& shapes) {
   return found;
 }
 
-// A 5x5 window must not reach past the neighbouring patch.
+// A 5x5 window must not reach beyond the neighbouring patch.
 std::vector<std::string> faults(const EncoderOptions& options) {
   std::vector<std::string> found;
   int64_t side = 1;  // cells per row of a patch: the product of the later strides

@@ -1,6 +1,6 @@
-// ConvViT: two convolution stages, then a transformer, on patches in plan order.
-// Source: models_fastconvmae.py forward_encoder; its masks are the plan's missing edges here.
-// Without fused stages models_convvit.py, the network of fine-tuning.
+// ConvViT: two convolution stages, then a transformer, on patches in plan order. Source:
+// models_fastconvmae.py forward_encoder; its masks are missing edges of the plan here. Without
+// fused stages it is the network of fine-tuning, models_convvit.py.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,7 +20,7 @@ namespace fcm::encoder {
 
 class ConvVit final : public Encoder {
  public:
-  // Positions are added before the last stage, in raster order.
+  // embeddings.positions_1TC, in raster order, are added before the last stage.
   ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
           Embeddings embeddings, const Outputs& outputs);
 
@@ -41,8 +41,8 @@ class ConvVit final : public Encoder {
   nn::Linear embed4_;
   std::optional<nn::Linear> fuse1_, fuse2_;
   std::vector<ConvBlock> blocks1_, blocks2_;
-  std::unique_ptr<MapBlocks> map_blocks3_;  // of segmenters and detectors
-  nn::Blocks blocks3_;                      // else
+  std::unique_ptr<MapBlocks> map_blocks3_;  // in segmenters and detectors
+  nn::Blocks blocks3_;                      // otherwise
   std::optional<nn::LayerNorm> norm_;
 };
 

@@ -8,7 +8,7 @@
 
 namespace fcm::encoder {
 
-// Members are declared in the published order of parameters. reach: what its tokens see.
+// Members are declared in upstream's parameter order. reach: the grid that a token attends over.
 DecomposedBlocks::Block::Block(const nn::Scope& scope, const BlockSizes& sizes, masks::Grid reach,
                                nn::Init products)
     : norm1(scope / "norm1", sizes.dim, sizes.norm_epsilon),
@@ -36,12 +36,12 @@ at::Tensor DecomposedBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan&
                                         const nn::Observer& observer, const nn::DropPath& drop_path,
                                         int64_t first) const {
   const masks::Grid grid = windowed_.grid;
-  require(
-      plan.sizes.size() == 1 && plan.kept == 1 && plan.grid.rows == grid.rows &&
-          plan.grid.cols == grid.cols,
-      "decomposed blocks: a plan of {} views of {} x {} patches, wanted masks::full_plan of {} x "
-      "{}",
-      plan.sizes.size(), plan.grid.rows, plan.grid.cols, grid.rows, grid.cols);
+  require(plan.sizes.size() == 1 && plan.kept == 1 && plan.grid.rows == grid.rows &&
+              plan.grid.cols == grid.cols,
+          "decomposed blocks: got a plan of {} views of {} x {} patches, expected masks::full_plan "
+          "of {} x "
+          "{}",
+          plan.sizes.size(), plan.grid.rows, plan.grid.cols, grid.rows, grid.cols);
   const masks::FilledWindows filled = masks::filled_windows(grid, windowed_.window);
   const ops::MapWindows windows{windowed_.window, filled.patches_WT.to(x_BTC.device()),
                                 filled.places_L.to(x_BTC.device())};

@@ -1,7 +1,6 @@
-// The transformer of Official-ConvMAE-Det (modeling/convmae.py Block): most blocks attend inside
-// windows, filled up with zeros at the right and lower border where they do not cut up the picture,
-// some over the whole picture; each block has tables of biases for distances in rows and in
-// columns.
+// The transformer of Official-ConvMAE-Det (modeling/convmae.py Block). Most blocks attend inside
+// windows, zero-padded at the right and lower border if they do not divide the image; some attend
+// over the whole image. Each block has bias tables for distances in rows and in columns.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,8 +19,8 @@ class DecomposedBlocks final : public MapBlocks {
  public:
   DecomposedBlocks(const nn::Scope& scope, const BlockSizes& sizes, const Windowed& windowed);
 
-  // The observer sees all blocks as [B, L, C]; drop_path has one factor a picture. Throws
-  // std::logic_error for another plan than masks::full_plan of the grid.
+  // The observer sees all blocks as [B, L, C]; drop_path has one factor per image. Throws
+  // std::logic_error unless the plan is masks::full_plan of the grid.
   at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
                         const nn::DropPath& drop_path, int64_t first = 0) const override;
 

@@ -1,4 +1,4 @@
-// What every encoder offers, so that a model can hold one of any kind (registry.h makes them).
+// The interface of every encoder, so that a model can hold any kind (registry.h makes them).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,61 +20,62 @@ class Encoder {
  public:
   virtual ~Encoder() = default;
 
-  // pixels [B, L, P, D] in plan order, of the compute type; only the kept slots are looked at. The
+  // pixels [B, L, P, D] in plan order, of the compute type; only the kept slots are read. The
   // observer sees "patch_embed1", "blocks1.0", ... (ConvVit), "patch_embed", "blocks.0", ... (Vit)
-  // or "patch_embed", "layers.0.blocks.0", ... (Swin): convolution stages and "norm" as [B, K, ...]
-  // or [B, K, C], stages of windows as [B, K * P, C], transformer blocks (and the ViT's norm) once
-  // per run of equal views as [B * views, tokens, C], row = picture * views + view. Blocks are
-  // numbered over all stages for drop_path, which goes with one kept view; blocks that attend in
-  // windows (Windowed, with shared tables) take one factor a window, [B * windows].
+  // or "patch_embed", "layers.0.blocks.0", ... (Swin). Convolution stages and "norm" are [B, K,
+  // ...] or [B, K, C]; window stages are [B, K * P, C]; transformer blocks (and the ViT's norm)
+  // come once per run of equal views as [B * views, tokens, C], row = image * views + view.
+  // drop_path numbers blocks over all stages and has one factor per kept view; window blocks with
+  // shared tables (Windowed) take one factor per window, [B * windows].
   virtual Features operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                               const nn::Observer& observer = {},
                               const nn::DropPath& drop_path = {}) const = 0;
 };
 
-// The transformer of published detectors: its blocks attend inside windows of patches, but for some
-// that attend over the whole picture, with biases by relative position (windowed_blocks.h,
+// Options of the transformer of upstream detectors: most blocks attend inside windows of patches,
+// some over the whole image, with relative position biases (windowed_blocks.h,
 // decomposed_blocks.h).
 struct Windowed {
-  masks::Grid grid;                    // of the pictures: of the tables
-  int64_t window = 16;                 // patches a side
-  std::vector<int64_t> global_blocks;  // that attend over the picture, by their number, ascending
-  // Each block has a table for distances in rows and one for those in columns, and plans are full.
-  // Otherwise two tables are shared by all blocks, one for those in windows and one for the others,
-  // and plans are masks::plan_of_windows.
+  masks::Grid grid;                    // patches of the image, the size of the tables
+  int64_t window = 16;                 // side of a window, in patches
+  std::vector<int64_t> global_blocks;  // indices of blocks that attend over the image, ascending
+  // True: each block has one table for distances in rows and one for columns; plans are full.
+  // False: two tables are shared by all blocks, one for window blocks and one for global ones;
+  // plans are masks::plan_of_windows.
   bool decomposed = false;
-  nn::Init products = nn::Init::kNormal02, convolutions = nn::Init::kFanIn;  // start values
-  double conv_norm_epsilon = 1e-5;  // of the norms in blocks of convolutions
+  nn::Init products = nn::Init::kNormal02, convolutions = nn::Init::kFanIn;  // initialisation
+  double conv_norm_epsilon = 1e-5;  // of the norms in convolution blocks
 };
 
-// Parameters that belong to no module. The published programs list them before all modules, those
-// of the decoder among them, so the model adds them and hands them in.
+// Parameters outside of any module. Upstream programs list those of encoder and decoder before all
+// modules, so the model adds them and passes them in.
 struct Embeddings {
-  // ViT, else undefined; undefined too in that of a detector, and in a tower without one.
+  // ViT only; undefined in a detector's ViT and in a tower without one.
   at::Tensor class_token_11C;
-  at::Tensor register_tokens_1RC;  // of a tower that has them
-  // [1, L, C]; with a class token [1, 1 + L, C], its own first; undefined where a tower has none.
+  at::Tensor register_tokens_1RC;  // towers with registers only
+  // [1, L, C], or [1, 1 + L, C] with the class token's position first; undefined in a tower without
+  // a table.
   at::Tensor positions_1TC;
-  // Stands for every cell of a hidden patch (Swin, [1, 1, C] of the first stage): then the encoder
-  // sees all patches of a plan, and K is L. Undefined: it sees the kept ones alone.
+  // Replaces every cell of a hidden patch (Swin; [1, 1, C] of the first stage). If defined, the
+  // encoder sees all patches of a plan and K = L; if undefined, it sees only the kept ones.
   at::Tensor mask_token_11C;
-  masks::Grid grid;  // of the pictures: Swin's windows are no larger than they are
-  // How the products of a Swin start: as MAE's where GreenMIM trains it; where SimMIM does, or a
-  // classifier, from a normal of deviation .02.
+  masks::Grid grid;  // patches of the image; Swin's windows are no larger
+  // Initialisation of a Swin's linear layers: Xavier uniform, as MAE, for GreenMIM; a normal of std
+  // 0.02 for SimMIM and classifiers.
   nn::Init products = nn::Init::kXavierUniform;
-  // The transformer's blocks are those of published segmenters (relative_blocks.h), whose tables
-  // are for `grid`; positions of other grids are interpolated. ConvViT and ViT, on full plans.
+  // Use the transformer blocks of upstream segmenters (relative_blocks.h), with tables for `grid`;
+  // positions are interpolated for other grids. ConvViT and ViT, on full plans.
   bool relative_blocks = false;
-  // Those of published detectors. ConvViT and ViT.
+  // Use the blocks of upstream detectors. ConvViT and ViT.
   std::optional<Windowed> windowed = {};
-  // Those of an image tower, for inference on one view of all patches. ViT.
+  // Use the blocks of an image tower; inference only, on one view of all patches. ViT.
   std::optional<Tower> tower = {};
-  // Swin, as in published detectors: windows at the right and lower border are filled up with zeros
-  // behind the norm, which are attended to, and no window is smaller where a map is.
+  // Swin as in upstream detectors: windows at the right and lower border are padded with zeros
+  // after the norm, tokens attend to the padding, and windows keep their size even on smaller maps.
   bool filled_windows = false;
 };
 
-// [1, T, C]: the positions of pictures of that grid.
+// [1, T, C]: the position table, interpolated to `grid`.
 at::Tensor positions(const Embeddings& embeddings, masks::Grid grid);
 
 }  // namespace fcm::encoder

@@ -6,24 +6,24 @@
 
 namespace fcm::encoder {
 
-// What an encoder is to make beside the results of its last block. What is not asked for has no
-// parameters, takes no time and is not kept in memory.
+// Which outputs an encoder computes besides those of its last block. An output that is off has no
+// parameters and costs neither time nor memory.
 struct Outputs {
-  bool norm = false;    // latents: a norm over the last block's results
-  bool fuse = false;    // latents hold the earlier stages too, where there are any; needs norm
-  bool stages = false;  // the result of every stage
+  bool norm = false;    // latents: LayerNorm of the last block's outputs
+  bool fuse = false;    // add the earlier stages to the latents, if there are any; needs norm
+  bool stages = false;  // the output of every stage
 };
 
-// What the encoder knows of each patch it saw, in slot order. `tokens` are results of the last
-// block, `latent` what the encoder's norm makes of them, or of their sum with the fused stages.
+// Outputs for the patches the encoder saw, in slot order. `tokens` come from the last block;
+// `latent` is the encoder's norm of them, or of their sum with the fused stages.
 struct Features {
   at::Tensor tokens_BKC;
-  at::Tensor latent_BKC;  // of Outputs::norm, else undefined
-  // The class token of each of the G kept views; undefined for encoders that have none.
+  at::Tensor latent_BKC;  // with Outputs::norm, else undefined
+  // The class tokens of the G kept views; undefined for encoders without one.
   at::Tensor class_tokens_BGC;
   at::Tensor class_latents_BGC;
-  // Of Outputs::stages, else empty: the results of stage 0, 1, ..., each [B, K, P, C] with P cells
-  // a patch, stored as ops::PatchGeometry says; the last one has one cell and holds tokens_BKC.
+  // With Outputs::stages, else empty: the outputs of stage 0, 1, ..., each [B, K, P, C] with P
+  // cells per patch in the order of ops::PatchGeometry; the last has one cell and holds tokens_BKC.
   std::vector<at::Tensor> stages_BKPC;
 };
 

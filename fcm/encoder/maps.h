@@ -1,4 +1,4 @@
-// What stages made of a picture, as maps.
+// Outputs of stages as feature maps.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,10 +10,10 @@
 
 namespace fcm::encoder {
 
-// x [B, L, ...], all patches in the order of the plan -> the same in raster order.
+// x [B, L, ...], all patches in plan order -> the same shape in raster order.
 at::Tensor in_raster_order(const at::Tensor& x, const masks::ViewPlan& plan);
 
-// x [B, L, P, C], the cells of a stage of all patches in raster order -> [B, rows, cols, C].
+// x [B, L, P, C], a stage's cells of all patches in raster order -> [B, rows, cols, C].
 at::Tensor map_of_stage(const at::Tensor& x_BLPC, masks::Grid grid,
                         const ops::PatchGeometry& geometry, int64_t stage);
 

@@ -1,5 +1,5 @@
-// Names and shapes of an encoder's parameters, for who has a file and no encoder. Private to this
-// folder, but for Shapes.
+// Names and shapes of an encoder's parameters, for code that has a file and no encoder. Private to
+// this folder, except for Shapes.
 #pragma once
 
 #include <cstdint>
@@ -22,38 +22,38 @@ class Shapes {
     shapes_[name] = std::move(shape);
   }
 
-  // Whether there is a tensor of that name with so many dimensions, none of them empty.
+  // Whether there is a tensor of that name and rank, with no extent 0.
   bool has(const std::string& name, size_t dimensions) const;
-  // An extent of a tensor that `has` was asked about.
+  // One extent of a tensor for which has() is true.
   int64_t at(const std::string& name, size_t dimension) const;
-  // One more than the highest number behind "stem.".
+  // One more than the highest i of "<stem>.<i>".
   int64_t blocks(const std::string& stem) const;
-  // Width of the first block's MLP over the blocks' width; 4, as published, where there is none.
+  // Hidden width of the first block's MLP divided by `dim`; 4, as upstream, without such an MLP.
   double mlp_ratio(const std::string& stem, int64_t dim) const;
 
  private:
   std::map<std::string, std::vector<int64_t>> shapes_;
 };
 
-// What the tensors of a file say of an encoder.
+// The encoder that a file's tensors imply.
 struct Recognised {
-  // Heads are 0 where the tensors do not tell.
+  // heads is 0 if the tensors do not determine it.
   EncoderOptions options{"custom", {}, {}, {}, 0, {}};
-  int64_t channels = 0;  // of the picture
+  int64_t channels = 0;  // of the image
   bool fuse = false;     // as in Outputs
 };
 
-// Adds a stage that begins with the convolution `embedding` [out, in, stride, stride] and goes on
-// with blocks "<stem>.0", "<stem>.1", ... Returns whether there is such a convolution.
+// Adds a stage with the patch embedding `embedding` [out, in, stride, stride] and the blocks
+// "<stem>.0", "<stem>.1", ... Returns false, without effect, if there is no such convolution.
 bool add_stage(const Shapes& shapes, const std::string& embedding, const std::string& stem,
                Recognised& found);
 
-// i of "<stem>.<i>" or "<stem>.<i>.more".
+// The i of "<stem>.<i>" or "<stem>.<i>.more"; nullopt: another name.
 std::optional<int64_t> block_number(std::string_view name, std::string_view stem);
 
-// The published rule for transformers (ConvMAE's and MAE's util/lr_decay.py): names that begin as
-// one of `first` are layer 0, block i of `depth`, "<stem>.<i>", is layer i + 1, and what follows
-// comes last. Positions and class token have no weight decay.
+// Upstream's layer decay rule for transformers (ConvMAE's and MAE's util/lr_decay.py): names that
+// begin with one of `first` are layer 0, block i of `depth` ("<stem>.<i>") is layer i + 1, all
+// other names are the last layer. Positions and class token have no weight decay.
 nn::Layer layer_by_blocks(std::string_view name, std::span<const std::string_view> first,
                           std::string_view stem, int64_t depth);
 

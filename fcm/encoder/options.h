@@ -10,18 +10,19 @@
 
 namespace fcm::encoder {
 
-// What model.kind and encoder.size of a recipe may be: the kinds there are; their named sizes, with
-// "custom" before and "checkpoint" behind.
+// Valid values of model.kind, and of encoder.size: the named sizes of all kinds, preceded by
+// "custom" and followed by "checkpoint".
 std::vector<std::string> kinds();
 std::vector<std::string> size_names();
 
-inline constexpr const char* kDefaultKind = "conv_vit";  // whose sizes stand in EncoderOptions
+inline constexpr const char* kDefaultKind = "conv_vit";  // the defaults below are its base size
 
-// A hierarchical encoder: convolution stages first, transformer last (ConvViT), the transformer
-// alone (ViT: lists of one element), or any number of stages of windows (Swin).
+// Options of an encoder. Lists have one element per stage: ConvViT has three (convolution stages
+// first, transformer last), ViT one, Swin any number.
 struct EncoderOptions {
-  // Or a name, with the fields below as named_size has them; "checkpoint": recipes of downstream
-  // tasks take their encoder from the checkpoint they start from (tasks/checkpoint_encoder.h).
+  // A named size fixes the fields below to those of named_size(). "checkpoint": recipes of
+  // downstream tasks take the encoder of the checkpoint they start from
+  // (tasks/checkpoint_encoder.h).
   std::string size = "custom";
   std::vector<int64_t> strides{4, 2, 2};
   std::vector<int64_t> dims{256, 384, 768};
@@ -52,12 +53,12 @@ struct EncoderOptions {
     visitor("norm_epsilon", norm_epsilon, config::Range{1e-15, 0.1},
             "added to the variance in the LayerNorms of transformer blocks and of the output");
     visitor("window", window, config::Range{0, 256},
-            "rows and columns of cells that attend to each other; swin alone, others: 0");
+            "side of the attention windows, in cells; swin only, otherwise 0");
   }
 };
 
-// A named size of a kind (docs/tour/05-encoder.md has the tables). Throws Error(kUsage) for a kind
-// or a name that there is not.
+// A named size of a kind (tables in docs/tour/05-encoder.md). Throws Error(kUsage) for an unknown
+// kind or name.
 EncoderOptions named_size(const std::string& kind, const std::string& name);
 
 }  // namespace fcm::encoder

@@ -14,7 +14,7 @@
 
 namespace fcm::encoder {
 
-// A new encoder is a new line.
+// Register a new encoder here.
 const std::vector<Family>& families() {
   static const std::vector<Family> all{
       conv_vit_family(),
@@ -123,13 +123,13 @@ std::unique_ptr<Encoder> make_encoder(const std::string& kind, const nn::Scope& 
   const size_t stages = known.stages == 0 ? options.strides.size() : known.stages;
   require(options.strides.size() == stages && options.dims.size() == stages &&
               options.depths.size() == stages && options.mlp_ratios.size() == stages,
-          "an encoder of {} stages wants a number for each; got {} strides, {} dims, {} "
+          "expected one value for each of {} stages, got {} strides, {} dims, {} "
           "depths and {} mlp_ratios",
           stages, options.strides.size(), options.dims.size(), options.depths.size(),
           options.mlp_ratios.size());
   require(outputs.norm || !outputs.fuse,
-          "encoder outputs: fuse without norm; wanted both, because fused stages are "
-          "added to the latents, which norm makes");
+          "encoder outputs: expected norm with fuse, because fused stages are "
+          "added before the norm");
   return known.make(scope, options, channels, embeddings, outputs);
 }
 

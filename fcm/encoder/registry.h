@@ -1,5 +1,5 @@
-// The kinds of encoders, and what is known of each before one is made: everything that depends on
-// the kind is asked here.
+// The kinds of encoders, and the facts of each that are needed before an encoder is made. All code
+// that depends on the kind goes through here.
 #pragma once
 
 #include <cstdint>
@@ -22,46 +22,46 @@ namespace fcm::encoder {
 struct Family {
   std::string kind;            // its name in recipes and files
   size_t stages = 1;           // elements of each list of EncoderOptions; 0: any number
-  int64_t class_tokens = 0;    // in front of the patches of every view
-  bool positions = true;       // has a table of them
+  int64_t class_tokens = 0;    // before the patches of every view
+  bool positions = true;       // has a position table
   bool mask_tokens = false;    // can see hidden patches as mask tokens
-  bool pools_latents = false;  // its classifiers take the mean of latents, not a norm of it
-  // Observers see the blocks of the last stage as "<this>.0", ...
+  bool pools_latents = false;  // its classifiers average latents, without a norm of their own
+  // Prefix of the last stage's blocks: observers see "<prefix>.0", ...
   std::string (*last_blocks)(const EncoderOptions& options);
-  std::vector<EncoderOptions> sizes;  // the named ones
+  std::vector<EncoderOptions> sizes;  // the named sizes
 
   std::unique_ptr<Encoder> (*make)(const nn::Scope& scope, const EncoderOptions& options,
                                    int64_t channels, const Embeddings& embeddings,
                                    const Outputs& outputs);
-  // Of one picture. Of the plan, sizes and kept views are looked at.
+  // Cost for one image. Of the plan, only sizes and kept views are read.
   nn::Cost (*cost)(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan,
                    const Outputs& outputs);
-  // Of a classifier's parameter; what is not the encoder's comes last.
+  // The layer of a classifier's parameter, for layer decay; parameters outside of the encoder are
+  // the last layer.
   nn::Layer (*layer_of)(const EncoderOptions& options, std::string_view name);
-  // Whether the tensors of a file are of this kind, by their published names. nullopt: they are
-  // not.
+  // Recognises the tensors of a file of this kind by their upstream names; nullopt: another kind.
   std::optional<Recognised> (*recognise)(const Shapes& shapes);
-  // Combinations of options that cannot work, a sentence each.
+  // Invalid combinations of options, one sentence each.
   std::vector<std::string> (*faults)(const EncoderOptions& options);
 };
 
-// All of them, in the order in which they are listed to users.
+// All kinds, in the order shown to users.
 const std::vector<Family>& families();
 
-// Throws Error(kUsage) for a kind that there is not.
+// Throws Error(kUsage) for an unknown kind.
 const Family& family(const std::string& kind);
 
-// The named size of these widths, depths and heads; nullptr: none.
+// The named size with these dims, depths and heads; nullptr: none.
 const EncoderOptions* size_like(const std::string& kind, const EncoderOptions& options);
 
-// Adds "cls_token" and "pos_embed", where the kind has them, with the published start values:
-// normal of deviation .02, and sines and cosines. Pretraining keeps the table frozen, fine-tuning
-// trains it.
+// Adds "cls_token" and "pos_embed", if the kind has them, with upstream's initialisation: a normal
+// of std 0.02, and sines and cosines. The table is frozen in pretraining and trained in
+// fine-tuning.
 Embeddings add_embeddings(const nn::Scope& scope, const std::string& kind, int64_t dim,
                           masks::Grid grid, bool trainable_positions);
 
-// Adds what the tower has of "cls_token", "reg_token" and "pos_embed", all zero: to be read from a
-// file. Nothing is trained.
+// Adds those of "cls_token", "reg_token" and "pos_embed" that the tower has, all zero, to be loaded
+// from a file. None is trainable.
 Embeddings add_tower_embeddings(const nn::Scope& scope, const Tower& tower, int64_t dim,
                                 masks::Grid grid);
 
@@ -69,10 +69,10 @@ std::unique_ptr<Encoder> make_encoder(const std::string& kind, const nn::Scope& 
                                       const EncoderOptions& options, int64_t channels,
                                       const Embeddings& embeddings, const Outputs& outputs);
 
-// Adds "mask_token" of the first stage, and has the encoder see hidden patches as such.
+// Adds "mask_token" of the first stage, so that the encoder sees hidden patches as mask tokens.
 void add_mask_token(const nn::Scope& scope, const EncoderOptions& options, Embeddings& embeddings);
 
-// Family::layer_of, for the groups of an optimizer.
+// Family::layer_of, bound to `options`, for the optimizer's parameter groups.
 nn::LayerOf layer_of(const std::string& kind, const EncoderOptions& options);
 
 }  // namespace fcm::encoder

@@ -27,7 +27,7 @@ at::Tensor RelativeBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan& p
                                       const nn::Observer& observer, const nn::DropPath& drop_path,
                                       int64_t first) const {
   require(plan.sizes.size() == 1 && plan.kept == 1,
-          "relative blocks: a plan of {} views, {} of them kept; wanted masks::full_plan",
+          "relative blocks: got a plan of {} views, {} of them kept; expected masks::full_plan",
           plan.sizes.size(), plan.kept);
   const masks::MapAttention map = masks::map_attention(trained_, plan.grid, class_token_);
   const ops::WindowSets sets = map.sets.to(x_BTC.device());

@@ -1,6 +1,5 @@
-// The transformer of published segmenters: every token attends to every other one, with biases by
-// relative position, and LayerScale. Source: ConvMAE's SEG/backbone/convmae.py; mmsegmentation's
-// mae.py.
+// The transformer of upstream segmenters: global attention with relative position biases, and
+// LayerScale. Source: ConvMAE's SEG/backbone/convmae.py; mmsegmentation's mae.py.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,14 +18,14 @@ namespace fcm::encoder {
 
 class RelativeBlocks final : public MapBlocks {
  public:
-  // As nn::Blocks; `trained`: the grid of the tables.
+  // As nn::Blocks; `trained`: the grid of the bias tables.
   RelativeBlocks(const nn::Scope& scope, std::string name, int64_t depth, int64_t dim,
                  int64_t heads, double mlp_ratio, double norm_epsilon, masks::Grid trained,
                  bool class_token);
 
-  // x [B, T, C], the patches of the plan's grid in raster order -> the same. Another grid than the
-  // trained one: masks/map_attention.h. The observer sees them as those of nn::Blocks. Throws
-  // std::logic_error for a plan that is not masks::full_plan.
+  // x [B, T, C], the patches of the plan's grid in raster order -> [B, T, C]. For a grid other than
+  // the trained one see masks/map_attention.h. The observer sees blocks as those of nn::Blocks.
+  // Throws std::logic_error unless the plan is masks::full_plan.
   at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
                         const nn::DropPath& drop_path, int64_t first = 0) const override;
 

@@ -18,8 +18,8 @@ at::Tensor coordinates(int64_t count) {  // [count], float64
 
 Rotation rotation_of(masks::Grid grid, const at::Tensor& order_BL, int64_t head_dim, double base,
                      at::ScalarType compute) {
-  require(head_dim % 4 == 0, "rotary positions: heads of {} channels, wanted a multiple of 4",
-          head_dim);
+  require(head_dim % 4 == 0,
+          "rotary positions: expected channels per head to be a multiple of 4, got {}", head_dim);
   const int64_t quarter = head_dim / 4;
   const at::Tensor rates_Q =
       at::pow(base, at::arange(quarter, at::kDouble) * (-4 / static_cast<double>(head_dim))) *
@@ -43,12 +43,12 @@ Rotation rotation_of(masks::Grid grid, const at::Tensor& order_BL, int64_t head_
 
 void rotate_patches(const at::Tensor& qkv_BTC, const Rotation& rotation, int64_t heads) {
   const int64_t channels = qkv_BTC.size(2) / 3, patches = rotation.cos_BL1E.size(1);
-  // Heads of queries, then those of keys.
+  // Heads of queries, then heads of keys.
   const at::Tensor halves = qkv_BTC.narrow(2, 0, 2 * channels)
                                 .narrow(1, qkv_BTC.size(1) - patches, patches)
                                 .unflatten(2, {2 * heads, 2, channels / heads / 2});
   at::Tensor first_BLHE = halves.select(3, 0), second_BLHE = halves.select(3, 1);
-  // A narrower type is widened by the table, so that each result is rounded once.
+  // Multiplying by the float32 table promotes a narrower type, so each result is rounded once.
   const at::Tensor turned = first_BLHE * rotation.cos_BL1E - second_BLHE * rotation.sin_BL1E;
   second_BLHE.copy_(second_BLHE * rotation.cos_BL1E + first_BLHE * rotation.sin_BL1E);
   first_BLHE.copy_(turned);

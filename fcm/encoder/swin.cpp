@@ -13,7 +13,7 @@
 namespace fcm::encoder {
 namespace {
 
-// The published order of the four cells that merge, (row, column): (0,0), (1,0), (0,1), (1,1). Here
+// Upstream concatenates the four cells of a merge as (row, column) (0,0), (1,0), (0,1), (1,1). Here
 // they are stored row by row.
 const std::vector<int64_t> kChildren{0, 2, 1, 3};
 
@@ -21,14 +21,14 @@ int64_t sum_to(const std::vector<int64_t>& depths, size_t stage) {
   return std::accumulate(depths.begin(), depths.begin() + static_cast<int64_t>(stage), int64_t{0});
 }
 
-// Rows and columns of the windows of a stage whose map has so many cells.
+// Side of a stage's windows in cells: no larger than the map.
 int64_t window_of(const EncoderOptions& options, masks::Grid grid, const ops::Cells& cells) {
   return std::min(options.window, std::min(grid.rows, grid.cols) * cells.side);
 }
 
 }  // namespace
 
-// Parameters are added in the published order.
+// Parameters are added in upstream's order.
 Swin::Swin(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
            const Embeddings& embeddings, const Outputs& outputs)
     : mask_token_11C_(embeddings.mask_token_11C),
@@ -127,7 +127,7 @@ Features Swin::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& 
 
 namespace {
 
-// Source: Liu et al., Swin Transformer, section 3.3; windows as in its classifiers of 224 pixels.
+// Source: Liu et al., Swin Transformer, section 3.3; window 7 as in its classifiers of 224 pixels.
 std::vector<EncoderOptions> named_sizes() {
   const std::vector<int64_t> strides{4, 2, 2, 2}, shallow{2, 2, 6, 2}, deep{2, 2, 18, 2};
   const std::vector<double> ratios{4, 4, 4, 4};
@@ -143,7 +143,7 @@ std::unique_ptr<Encoder> make(const nn::Scope& scope, const EncoderOptions& opti
   return std::make_unique<Swin>(scope, options, channels, embeddings, outputs);
 }
 
-// A token sees, on average, the share of its window that its view has of the picture.
+// Average case: a view with a share s of the image's patches has a share s of each window.
 nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::ViewPlan& plan,
               const Outputs&) {
   const ops::PatchGeometry geometry{options.strides};
@@ -165,8 +165,8 @@ nn::Cost cost(const EncoderOptions& options, int64_t channels, const masks::View
   return sum;
 }
 
-// The published rule (optimizer.py get_swin_layer): blocks are counted over all stages, a merge
-// belongs to the last block of its stage. Tables have no weight decay.
+// Upstream's layer rule (optimizer.py get_swin_layer): blocks are numbered over all stages, a merge
+// belongs to the last block of its stage. Bias tables have no weight decay.
 nn::Layer layer_of(const EncoderOptions& options, std::string_view name) {
   nn::Layer layer;
   layer.last = static_cast<int>(sum_to(options.depths, options.depths.size())) + 1;
@@ -213,19 +213,19 @@ std::vector<std::string> faults(const EncoderOptions& options) {
   std::vector<std::string> found;
   if (options.window < 1) {
     found.push_back(
-        "encoder.window = 0, but model.kind = \"swin\" attends in windows: 7, or 6 for "
+        "encoder.window = 0, but model.kind = \"swin\" needs a window: use 7, or 6 for "
         "192 pixels");
   }
   if (options.heads.values.size() != options.dims.size()) {
     found.push_back(
-        fmt::format("encoder.heads has {} elements, encoder.dims has {}: a number for "
+        fmt::format("encoder.heads has {} elements, encoder.dims has {}: swin needs one value for "
                     "each stage",
                     options.heads.values.size(), options.dims.size()));
     return found;
   }
   for (size_t s = 0; s < options.dims.size(); ++s) {
     if (options.dims[s] % options.heads.values[s] != 0) {
-      found.push_back(fmt::format("encoder.dims = [{}] cannot be divided by encoder.heads = [{}]",
+      found.push_back(fmt::format("encoder.dims = [{}] is not divisible by encoder.heads = [{}]",
                                   fmt::join(options.dims, ", "),
                                   fmt::join(options.heads.values, ", ")));
       break;
@@ -235,8 +235,8 @@ std::vector<std::string> faults(const EncoderOptions& options) {
                                   [](int64_t stride) { return stride == 2; });
   if (!merges) {
     found.push_back(
-        fmt::format("encoder.strides = [{}], but between the stages of a Swin 2 x 2 "
-                    "cells become one: write 2 from the second on",
+        fmt::format("encoder.strides = [{}], but a Swin merges 2 x 2 cells "
+                    "between stages: use 2 from the second on",
                     fmt::join(options.strides, ", ")));
   }
   return found;

@@ -1,9 +1,8 @@
-// Swin: stages of attention in windows, every other block with windows moved by half of one, and
-// four cells merged into one between stages.
-// Source: models/swin_transformer.py and simmim.py of SimMIM; GreenMIM's green_swin_models.py for
-// pictures of which only some patches are seen. A patch here is what one cell of the last stage
-// covers; its cells are stored so that those which merge stand together, and windows are sets of
-// cells (masks/window_plan.h): nothing is rolled, masked or padded.
+// Swin: stages of window attention, windows shifted by half a window in every other block, and 2 x
+// 2 cells merged into one between stages. Sources: models/swin_transformer.py and simmim.py of
+// SimMIM; GreenMIM's green_swin_models.py for images with hidden patches removed. A patch here is
+// the area of one cell of the last stage. Cells that will merge are stored next to each other, and
+// windows are sets of cells (masks/window_plan.h), so nothing is rolled, masked or padded.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -32,13 +31,13 @@ class Swin final : public Encoder {
   struct Stage {
     ops::Cells cells;
     int64_t window = 0;
-    bool shifts = false;  // every other block
+    bool shifts = false;  // in every other block
     std::vector<WindowBlock> blocks;
-    // To the next one; none behind the last.
+    // To the next stage; empty in the last.
     std::optional<nn::LayerNorm> merge_norm;
     std::optional<nn::Linear> merge;
   };
-  // The cells of the kept slots and of those behind them that are hidden: [B, L, P, C].
+  // Appends mask tokens for the hidden slots to the cells of the kept slots: [B, L, P, C].
   at::Tensor with_mask_tokens(const at::Tensor& x_BKPC, const masks::ViewPlan& plan) const;
   static at::Tensor merged(const Stage& stage, const at::Tensor& x_BTC);
 

@@ -4,19 +4,19 @@
 
 namespace fcm::encoder {
 
-// GELU as networks have it: with the error function; with a hyperbolic tangent (SigLIP, as JAX has
-// it by default); x * sigmoid(1.702 x) (OpenAI's CLIP).
+// Variants of GELU: exact (erf); tanh approximation (SigLIP, JAX's default); x * sigmoid(1.702 x)
+// (OpenAI's CLIP).
 enum class Gelu { kExact, kTanh, kQuick };
 
-// What published image towers have that the ViT of MAE does not: DINOv2, DINOv3, CLIP and SigLIP.
+// Options of image towers (DINOv2, DINOv3, CLIP, SigLIP) beyond MAE's ViT.
 struct Tower {
   bool class_token = true;
-  int64_t registers = 0;     // tokens between the class token and the patches, without positions
-  bool positions = true;     // a table of them
-  bool norm_before = false;  // of all tokens, in front of the blocks
-  bool layer_scale = false;  // a factor for each channel of what a branch adds
+  int64_t registers = 0;     // tokens between class token and patches, without positions
+  bool positions = true;     // has a position table
+  bool norm_before = false;  // LayerNorm of all tokens before the blocks
+  bool layer_scale = false;  // a factor per channel on the output of each branch
   Gelu gelu = Gelu::kExact;
-  // Rotary positions of this base (rotary.h); 0: none.
+  // Base of the rotary positions (rotary.h); 0: no rotary positions.
   double rotary_base = 0;
 };
 

@@ -35,7 +35,7 @@ at::Tensor product(const at::Tensor& x, const ops::ProductWeights& weights) {
 
 }  // namespace
 
-// Members are declared in timm's order of parameters.
+// Members are declared in timm's parameter order.
 TowerBlock::TowerBlock(const nn::Scope& scope, const BlockSizes& sizes, const Tower& tower)
     : heads_(sizes.heads),
       gelu_(tower.gelu),
@@ -79,10 +79,11 @@ at::Tensor TowerBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan& plan
                                    const nn::Observer& observer, const nn::DropPath& drop_path,
                                    int64_t) const {
   require(!at::GradMode::is_enabled() && drop_path.empty(),
-          "a tower is for inference: wanted neither gradients nor drop path");
-  require(plan.sizes.size() == 1 && plan.kept == 1,
-          "a tower sees whole pictures: a plan of {} views, {} of them kept; wanted one of each",
-          plan.sizes.size(), plan.kept);
+          "a tower is for inference only: expected gradients disabled and no drop path");
+  require(
+      plan.sizes.size() == 1 && plan.kept == 1,
+      "a tower sees whole images: expected a plan of one view, kept; got {} views, {} of them kept",
+      plan.sizes.size(), plan.kept);
   std::optional<Rotation> rotation;
   if (rotary_base_ > 0) {
     rotation = rotation_of(plan.grid, plan.order_BL, head_dim_, rotary_base_, x_BTC.scalar_type());

@@ -1,4 +1,4 @@
-// The transformer of published image towers that serve as teachers: LayerScale, other GELUs and
+// The transformer of upstream image towers that serve as teachers: with LayerScale, other GELUs and
 // rotary positions (tower.h). Sources: dinov2/layers/block.py, dinov3/layers/block.py, open_clip's
 // transformer.py, transformers' modeling_siglip.py.
 #pragma once
@@ -15,12 +15,12 @@
 
 namespace fcm::encoder {
 
-// Pre-norm block, for inference alone. x [B, T, C] -> the same. Names of parameters are timm's.
+// Pre-norm block, inference only. x [B, T, C] -> [B, T, C]. Parameters have timm's names.
 class TowerBlock {
  public:
   TowerBlock(const nn::Scope& scope, const BlockSizes& sizes, const Tower& tower);
 
-  // rotation: of the last tokens; nullptr: none.
+  // rotation: applied to the last tokens (the patches); nullptr: no rotary positions.
   at::Tensor operator()(const at::Tensor& x_BTC, const Rotation* rotation) const;
 
  private:
@@ -31,7 +31,7 @@ class TowerBlock {
   Gelu gelu_;
   nn::LayerNorm norm1_;
   nn::Linear qkv_, proj_;
-  at::Tensor scale1_C_;  // undefined: none
+  at::Tensor scale1_C_;  // undefined: no LayerScale
   nn::LayerNorm norm2_;
   nn::Linear fc1_, fc2_;
   at::Tensor scale2_C_;
@@ -41,8 +41,8 @@ class TowerBlocks final : public MapBlocks {
  public:
   TowerBlocks(const nn::Scope& scope, const BlockSizes& sizes, const Tower& tower);
 
-  // x [B, T, C]: whatever stands in front, then all patches of the plan in slot order. The observer
-  // sees the blocks as those of nn::Blocks. Throws std::logic_error where gradients are recorded,
+  // x [B, T, C]: class token and registers, if any, then all patches of the plan in slot order. The
+  // observer sees blocks as those of nn::Blocks. Throws std::logic_error if gradients are enabled,
   // with drop_path, and for a plan of more than one view.
   at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
                         const nn::DropPath& drop_path, int64_t first = 0) const override;

@@ -9,12 +9,12 @@
 namespace fcm::encoder {
 namespace {
 
-// Sequences of runs, taken apart into patches and class tokens.
+// Splits the sequences of runs into patches and class tokens.
 struct Parts {
   bool has_class_token;
   std::vector<at::Tensor> patches = {}, classes = {};
 
-  // x [B * views, T, C], row = picture * views + view; the k patches stand last
+  // x [B * views, T, C], row = image * views + view; the last k tokens are the patches
   void add(const at::Tensor& x_NTC, int64_t batch, const masks::ViewRun& run) {
     const at::Tensor x_BGTC = x_NTC.unflatten(0, {batch, run.views});
     if (has_class_token) classes.push_back(x_BGTC.select(2, 0));  // [B, views, C]
@@ -35,7 +35,7 @@ std::optional<nn::LayerNorm> norm_before(const nn::Scope& scope, const Embedding
 
 }  // namespace
 
-// Members are declared in the published order of parameters.
+// Members are declared in upstream's parameter order.
 Vit::Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
          Embeddings embeddings, const Outputs& outputs)
     : embeddings_(std::move(embeddings)),
@@ -113,7 +113,8 @@ at::Tensor Vit::front_tokens(const at::Tensor& table_TC, at::ScalarType compute)
 Features Vit::without_class_token(const at::Tensor& x_BLC, const masks::ViewPlan& plan,
                                   const nn::Observer& observer,
                                   const nn::DropPath& drop_path) const {
-  require(map_blocks_ && !norm_, "a ViT without a class token, wanted in detectors alone");
+  require(map_blocks_ && !norm_,
+          "a ViT without a class token: expected a detector's, with map blocks and without norm");
   Features features;
   features.tokens_BKC = (*map_blocks_)(x_BLC, plan, observer, drop_path);
   if (keeps_stages_) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
@@ -122,7 +123,7 @@ Features Vit::without_class_token(const at::Tensor& x_BLC, const masks::ViewPlan
 
 namespace {
 
-// Sources: base, large and huge models_mae.py; small the ViT-S of DeiT (MAE published none).
+// Sources: base, large and huge: models_mae.py; small: the ViT-S of DeiT (MAE has none).
 std::vector<EncoderOptions> named_sizes() {
   return {{"small", {16}, {384}, {12}, 6, {4}},
           {"base", {16}, {768}, {12}, 12, {4}},
@@ -158,7 +159,7 @@ nn::Layer layer_of(const EncoderOptions& options, std::string_view name) {
 std::optional<Recognised> recognise(const Shapes& shapes) {
   Recognised found;
   if (!add_stage(shapes, "patch_embed.proj.weight", "blocks", found)) return std::nullopt;
-  // Other networks embed patches so too; none without the blocks is a ViT.
+  // Other networks use the same patch embedding; require blocks too.
   if (found.options.depths.front() == 0) return std::nullopt;
   return found;
 }

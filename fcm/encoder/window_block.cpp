@@ -20,7 +20,7 @@ at::Tensor own_table(const nn::Scope& attention, const WindowBlockOptions& optio
 
 }  // namespace
 
-// Members are declared in the published order of parameters.
+// Members are declared in upstream's parameter order.
 WindowBlock::WindowBlock(const nn::Scope& scope, const WindowBlockOptions& options)
     : gamma1_C_(channel_scale(scope, "gamma_1", options)),
       gamma2_C_(channel_scale(scope, "gamma_2", options)),

@@ -1,4 +1,4 @@
-// A transformer block whose tokens attend inside sets, with biases by relative position.
+// A transformer block whose tokens attend inside sets, with relative position biases.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,20 +10,20 @@ namespace fcm::encoder {
 
 struct WindowBlockOptions {
   int64_t dim = 0, heads = 0;
-  int64_t table_rows = 0;  // of its own published table of biases; 0: it has none
+  int64_t table_rows = 0;  // rows of its own bias table, upstream's layout; 0: none
   double mlp_ratio = 4, norm_epsilon = nn::kNormEpsilon;
   nn::Init products = nn::Init::kNormal02, table = nn::Init::kNormal02;
-  // Both branches are multiplied with a number a channel, "gamma_1" and "gamma_2", from 1 on
-  // (LayerScale).
+  // LayerScale: a factor per channel on both branches, "gamma_1" and "gamma_2", initially 1.
   bool layer_scale = false;
 };
 
-// The published SwinTransformerBlock, and the Block of ConvMAE's and MAE's segmenters and
-// detectors: x [B, T, C] -> the same.
+// Upstream's SwinTransformerBlock, and the Block of ConvMAE's and MAE's segmenters and detectors: x
+// [B, T, C] -> [B, T, C].
 class WindowBlock {
  public:
   WindowBlock(const nn::Scope& scope, const WindowBlockOptions& options);
-  // table_RH: what `sets` take of published_table(), or one that blocks share.
+  // table_RH: the bias table whose rows `sets` index, made from published_table() or shared by
+  // several blocks.
   at::Tensor operator()(const at::Tensor& x_BTC, const ops::WindowSets& sets,
                         const at::Tensor& table_RH, const nn::BranchScales& scales = {}) const;
   const at::Tensor& published_table() const { return table_RH_; }

@@ -15,7 +15,7 @@ bool is_global(const Windowed& windowed, int64_t block) {
   return std::ranges::find(windowed.global_blocks, block) != windowed.global_blocks.end();
 }
 
-// Parameters are added in the published order: the tables stand behind the blocks.
+// Parameters are added in upstream's order: the tables after the blocks.
 WindowedBlocks::WindowedBlocks(const nn::Scope& scope, const BlockSizes& sizes,
                                const Windowed& windowed)
     : name_(sizes.name), windowed_(windowed) {
@@ -36,13 +36,13 @@ void WindowedBlocks::check(const masks::ViewPlan& plan) const {
   const int64_t window = windowed_.window;
   const bool windows =
       std::ranges::all_of(plan.sizes, [&](int64_t size) { return size == window * window; });
-  require(
-      windows && plan.kept_slots() == plan.patches() && plan.grid.rows == windowed_.grid.rows &&
-          plan.grid.cols == windowed_.grid.cols,
-      "windowed blocks: a plan of {} x {} patches in {} views, wanted masks::plan_of_windows of "
-      "{} x {} patches in windows of {}",
-      plan.grid.rows, plan.grid.cols, plan.sizes.size(), windowed_.grid.rows, windowed_.grid.cols,
-      window);
+  require(windows && plan.kept_slots() == plan.patches() && plan.grid.rows == windowed_.grid.rows &&
+              plan.grid.cols == windowed_.grid.cols,
+          "windowed blocks: got a plan of {} x {} patches in {} views, expected "
+          "masks::plan_of_windows of "
+          "{} x {} patches in windows of {}",
+          plan.grid.rows, plan.grid.cols, plan.sizes.size(), windowed_.grid.rows,
+          windowed_.grid.cols, window);
 }
 
 at::Tensor WindowedBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan& plan,
@@ -60,9 +60,8 @@ at::Tensor WindowedBlocks::operator()(at::Tensor x_BTC, const masks::ViewPlan& p
     const int64_t sequences = global ? batch : batch * windows;
     const nn::BranchScales scales = nn::branch_scales(drop_path, first + index);
     const int64_t factors = scales.first_B.defined() ? scales.first_B.size(0) : sequences;
-    require(factors == sequences,
-            "windowed blocks: block {} got {} factors of drop path, wanted {}", index, factors,
-            sequences);
+    require(factors == sequences, "windowed blocks: block {} got {} drop path factors, expected {}",
+            index, factors, sequences);
     x_BTC = blocks_[i](x_BTC.reshape({sequences, -1, dim}), global ? over_map : in_window,
                        global ? map_table_RH_ : window_table_RH_, scales);
     nn::observe(observer, name_, index, x_BTC);

@@ -1,6 +1,7 @@
-// The transformer of the published detectors of ConvMAE (DET/models/convmae.py) and MIMDet
-// (models/benchmarking.py): most blocks attend inside windows, some over the whole picture; two
-// tables of biases by relative position, one for each of these kinds, are shared by all its blocks.
+// The transformer of the upstream detectors of ConvMAE (DET/models/convmae.py) and MIMDet
+// (models/benchmarking.py). Most blocks attend inside windows, some over the whole image. Two
+// tables of relative position biases are shared: one by all window blocks, one by all global
+// blocks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,16 +15,16 @@
 
 namespace fcm::encoder {
 
-// Slots of a window are consecutive (masks::plan_of_windows), so that the tokens of windows are the
-// view [B * windows, window * window, C] of those of pictures, [B, L, C].
+// Slots of a window are consecutive (masks::plan_of_windows), so the windows' tokens [B * windows,
+// window * window, C] are a view of the images' tokens [B, L, C].
 class WindowedBlocks final : public MapBlocks {
  public:
   WindowedBlocks(const nn::Scope& scope, const BlockSizes& sizes, const Windowed& windowed);
 
-  // The observer sees windowed blocks as [B * windows, window * window, C], row = picture * windows
-  // + window. drop_path has one factor a window for them, [B * windows], and one a picture for the
-  // others. Throws std::logic_error for another plan than plan_of_windows of the grid, or other
-  // factors.
+  // The observer sees window blocks as [B * windows, window * window, C], row = image * windows +
+  // window. drop_path has one factor per window for them, [B * windows], and one per image for
+  // global blocks. Throws std::logic_error unless the plan is plan_of_windows of the grid, or for a
+  // wrong number of factors.
   at::Tensor operator()(at::Tensor x_BTC, const masks::ViewPlan& plan, const nn::Observer& observer,
                         const nn::DropPath& drop_path, int64_t first = 0) const override;
 
@@ -36,7 +37,7 @@ class WindowedBlocks final : public MapBlocks {
   at::Tensor window_table_RH_, map_table_RH_;
 };
 
-// Whether that block attends over the whole picture.
+// Whether block number `block` attends over the whole image.
 bool is_global(const Windowed& windowed, int64_t block);
 
 }  // namespace fcm::encoder

@@ -13,7 +13,7 @@ bool all_finite(const at::Tensor& features_ND) {
   constexpr int64_t kRows = 4096;  // bounds the memory of the differences
   for (int64_t row = 0; row < features_ND.size(0); row += kRows) {
     const at::Tensor block = features_ND.narrow(0, row, std::min(kRows, features_ND.size(0) - row));
-    // x - x is 0 exactly where x is finite; a sum of the x themselves could overflow.
+    // x - x is 0 exactly if x is finite; a sum of x itself could overflow.
     if ((block - block).sum().item<double>() != 0) return false;
   }
   return true;
@@ -54,30 +54,30 @@ Accuracy AccuracyCount::percent() const {
 void check_features(const at::Tensor& features_ND, const at::Tensor& labels_N, int64_t classes,
                     const char* what) {
   require(features_ND.dim() == 2 && features_ND.is_floating_point(),
-          "{} features: {} dimensions of {}, wanted a floating-point matrix [N, D]", what,
+          "{} features: expected a floating-point matrix [N, D], got {} dimensions of {}", what,
           features_ND.dim(), at::toString(features_ND.scalar_type()));
   require(labels_N.dim() == 1 && labels_N.scalar_type() == at::kLong,
-          "{} labels: {} dimensions of {}, wanted a vector [N] of int64", what, labels_N.dim(),
-          at::toString(labels_N.scalar_type()));
+          "{} labels: expected a vector [N] of int64, got {} dimensions of {}", what,
+          labels_N.dim(), at::toString(labels_N.scalar_type()));
   if (features_ND.numel() == 0) {
-    fail(ExitCode::kData, "there are no {} features; check that the data set has such pictures",
+    fail(ExitCode::kData, "there are no {} features; check that the data set has such images",
          what);
   }
   if (features_ND.size(0) != labels_N.size(0)) {
-    fail(ExitCode::kData, "{} {} features have {} labels; every picture needs one",
+    fail(ExitCode::kData, "{} {} features have {} labels; every image needs one",
          features_ND.size(0), what, labels_N.size(0));
   }
   const int64_t lowest = labels_N.min().item<int64_t>();
   const int64_t highest = labels_N.max().item<int64_t>();
   if (lowest < 0 || highest >= classes) {
     fail(ExitCode::kData,
-         "a {} label is {}, but the classes are 0 to {}; check that training and test pictures "
+         "a {} label is {}, but the classes are 0 to {}; check that training and test images "
          "have the same classes",
          what, lowest < 0 ? lowest : highest, classes - 1);
   }
   if (!all_finite(features_ND)) {
     fail(ExitCode::kNumeric,
-         "{} features hold numbers that are not finite; check the checkpoint they come from", what);
+         "{} features hold NaN or infinity; check the checkpoint they come from", what);
   }
 }
 

@@ -1,4 +1,4 @@
-// Top-1 and top-5 accuracy from one score a class, and what features must be to be measured.
+// Top-1 and top-5 accuracy from one score per class; validation of feature matrices.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,26 +15,27 @@ struct Accuracy {
   int64_t images = 0;
 };
 
-// Counts right answers, batch after batch. A class outranks another by a higher score, or by a
-// lower number where scores are equal.
+// Counts correct predictions, batch by batch. Classes are ranked by score; ties go to the lower
+// class index.
 class AccuracyCount {
  public:
-  // floor: a label whose score is not above it is never right (kNN: a class without votes).
+  // floor: a label with a score of at most `floor` is never correct (kNN: a class without votes).
   explicit AccuracyCount(double floor);
 
   void add(const at::Tensor& scores_MC, const at::Tensor& labels_M);  // labels int64
-  void add_other_ranks(dist::Group& group);                           // what each of them counted
+  void add_other_ranks(dist::Group& group);                           // adds their counts
   Accuracy percent() const;
 
  private:
   double floor_;
-  int64_t first_ = 0;  // right at the first place
-  int64_t five_ = 0;   // right among the first five
+  int64_t first_ = 0;  // top-1 correct
+  int64_t five_ = 0;   // top-5 correct
   int64_t images_ = 0;
 };
 
 // Throws Error(kData) unless features are a non-empty [N, D] and labels N classes below `classes`,
-// Error(kNumeric) unless all features are finite. `what` names them in the message: "training".
+// Error(kNumeric) unless all features are finite. `what` names them in the message, for example
+// "training".
 void check_features(const at::Tensor& features_ND, const at::Tensor& labels_N, int64_t classes,
                     const char* what);
 

@@ -22,7 +22,7 @@ std::string stem_of_last_blocks(const recipe::Recipe& recipe) {
 at::Tensor value_of(const nn::Parameters& parameters, const std::string& name) {
   const auto found =
       std::ranges::find(parameters.all(), name, [](const nn::Parameter& one) { return one.name; });
-  require(found != parameters.all().end(), "there is no parameter {}", name);
+  require(found != parameters.all().end(), "expected a parameter {}, got none", name);
   return found->value.detach();
 }
 
@@ -40,13 +40,13 @@ void refuse_other_encoders(const recipe::Recipe& recipe) {
   if (recipe.model.kind != "conv_vit" && recipe.model.kind != "vit") {
     fail(ExitCode::kUsage,
          "attention is shown of a conv_vit or a vit, whose last blocks attend to the whole "
-         "picture; this encoder is a {}, which attends inside windows",
+         "image; this encoder is a {}, which attends inside windows",
          recipe.model.kind);
   }
   if (recipe.encoder.depths.back() == 0) {
     fail(ExitCode::kUsage,
-         "attention is shown of the last transformer block, and encoder.depths ends in 0: there "
-         "is none");
+         "attention is shown of the last transformer block, but encoder.depths ends in 0, so the "
+         "encoder has none");
   }
 }
 
@@ -84,7 +84,7 @@ at::Tensor last_attention(const models::MaskedAutoencoder& model, const recipe::
                [&](const std::string& name, const at::Tensor& value) {
                  if (name == wanted) taken_NTC = value;
                });
-  require(taken_NTC.defined(), "the encoder shows nobody {}", wanted);
+  require(taken_NTC.defined(), "expected the encoder to show {} to observers", wanted);
   return attention_weights(taken_NTC.to(at::kFloat), last_queries_and_keys(model, recipe))
       .mean(1)
       .cpu();

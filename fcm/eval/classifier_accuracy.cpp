@@ -13,7 +13,7 @@
 namespace fcm::eval {
 namespace {
 
-// Rows that hold anything that is not finite become NaN as a whole, which no class wins.
+// Sets rows with any non-finite value to NaN entirely, so that no class wins.
 at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& not_finite) {
   const at::Tensor broken_B = logits_BC.isfinite().all(1).logical_not();
   const int64_t count = broken_B.sum().item<int64_t>();
@@ -22,7 +22,7 @@ at::Tensor of_finite_rows(const at::Tensor& logits_BC, int64_t& not_finite) {
   return logits_BC.masked_fill(broken_B.unsqueeze(1), std::numeric_limits<double>::quiet_NaN());
 }
 
-// What this rank has counted becomes what all have.
+// Sums this rank's counts with those of all ranks.
 void add_other_ranks(dist::Group& group, ClassifierAccuracy& mine) {
   if (group.size() == 1) return;
   std::vector<int64_t> counts = mine.confusion;
@@ -80,7 +80,7 @@ ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Rec
   add_other_ranks(group, evaluation);
   count.add_other_ranks(group);
   const Accuracy accuracy = count.percent();
-  if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable picture to measure on");
+  if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable image to measure on");
   evaluation.top1 = accuracy.top1;
   evaluation.top5 = accuracy.top5;
   evaluation.images = accuracy.images;

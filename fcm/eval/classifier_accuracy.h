@@ -1,4 +1,4 @@
-// What a classifier gets right.
+// Metrics of a classifier on a data set.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,22 +15,22 @@
 
 namespace fcm::eval {
 
-// Logits [B, classes], float32, on the CPU, of a batch of pictures as it was loaded.
+// Logits [B, classes], float32, on the CPU, of a batch of images as it was loaded.
 using Predict = std::function<at::Tensor(const loader::Batch&)>;
 
 struct ClassifierAccuracy {
   double top1 = 0, top5 = 0;            // percent
   double loss = 0;                      // mean cross-entropy
   int64_t images = 0;                   // measured
-  std::vector<std::string> unreadable;  // those left out: why, with their names
-  int64_t not_finite = 0;  // with answers that are not all finite: wrong, and the loss is NaN
+  std::vector<std::string> unreadable;  // why images were left out, with their names
+  int64_t not_finite = 0;               // images with non-finite logits: wrong, and the loss is NaN
   int64_t classes = 0;
   std::vector<int64_t> confusion;  // [classes, classes]: true class, prediction
 };
 
-// Every readable picture once, in their order, none twice: the same counts with any `batch_size`.
-// Throws Error(kData) where no picture can be read. Each rank of a group measures its slice, and
-// all have the result of the whole.
+// Measures every readable image exactly once, in order; counts do not depend on `batch_size`.
+// Throws Error(kData) if no image can be read. Each rank of a group measures its slice, and all
+// ranks get the result for the whole set.
 ClassifierAccuracy classifier_accuracy(const Predict& predict, const recipe::Recipe& recipe,
                                        const std::shared_ptr<const loader::Dataset>& dataset,
                                        int64_t batch_size, int64_t threads,

@@ -15,11 +15,12 @@ bool is_box(const std::array<double, 4>& box) {
 
 void check_box(const char* what, size_t number, const std::array<double, 4>& box) {
   if (is_box(box)) return;
-  fail(ExitCode::kData, "the box of {} {} is ({}, {}, {}, {}), wanted x, y, width and height", what,
-       number, box[0], box[1], box[2], box[3]);
+  fail(ExitCode::kData,
+       "the box of {} {} is ({}, {}, {}, {}), expected finite x, y, width and height", what, number,
+       box[0], box[1], box[2], box[3]);
 }
 
-// Pointers to those of each category in turn, categories ascending; within one as `before` says.
+// Pointers sorted by ascending category; within a category by `before`, stably.
 template <class Thing, class Before>
 std::vector<const Thing*> sorted_by_category(std::span<const Thing> things, const Before& before) {
   std::vector<const Thing*> sorted;
@@ -32,7 +33,7 @@ std::vector<const Thing*> sorted_by_category(std::span<const Thing> things, cons
   return sorted;
 }
 
-// Takes those of the category off the front.
+// Takes the entries of one category off the front.
 template <class Thing>
 std::span<const Thing* const> take_category(std::span<const Thing* const>& sorted,
                                             int64_t category) {
@@ -72,25 +73,25 @@ std::vector<double> ious_of_masks(std::span<const CocoDetection* const> detectio
 }  // namespace
 
 CocoEvaluation::CocoEvaluation(int64_t categories, CocoShape shape) : shape_(shape) {
-  require(categories >= 1, "detections of {} categories", categories);
+  require(categories >= 1, "expected at least 1 category of detections, got {}", categories);
   categories_.resize(static_cast<size_t>(categories));
 }
 
 void CocoEvaluation::check(std::span<const CocoDetection> detections,
                            std::span<const CocoTruth> truths) const {
   const auto check_category = [&](int64_t category) {
-    require(category >= 0 && category < std::ssize(categories_), "category {}, wanted one below {}",
-            category, categories_.size());
+    require(category >= 0 && category < std::ssize(categories_),
+            "got category {}, expected one below {}", category, categories_.size());
   };
   const auto check_mask = [&](const char* what, size_t number, const auto& thing) {
     if (shape_ == CocoShape::kMask && !thing.mask) {
-      fail(ExitCode::kData, "{} {} has no mask, which is to be compared", what, number);
+      fail(ExitCode::kData, "{} {} has no mask, but masks are evaluated", what, number);
     }
   };
   for (size_t d = 0; d < detections.size(); ++d) {
     check_category(detections[d].category);
     if (!std::isfinite(detections[d].score)) {
-      fail(ExitCode::kData, "the score of detection {} is {}, wanted a finite number", d,
+      fail(ExitCode::kData, "the score of detection {} is {}, expected a finite number", d,
            detections[d].score);
     }
     check_box("detection", d, detections[d].box);
@@ -99,7 +100,7 @@ void CocoEvaluation::check(std::span<const CocoDetection> detections,
   for (size_t t = 0; t < truths.size(); ++t) {
     check_category(truths[t].category);
     if (!(truths[t].area >= 0 && std::isfinite(truths[t].area))) {
-      fail(ExitCode::kData, "the area of truth {} is {}, wanted 0 or more", t, truths[t].area);
+      fail(ExitCode::kData, "the area of truth {} is {}, expected 0 or more", t, truths[t].area);
     }
     check_box("truth", t, truths[t].box);
     check_mask("truth", t, truths[t]);
@@ -154,12 +155,12 @@ std::vector<CocoEvaluation::Addition> CocoEvaluation::additions_of(
 
 void CocoEvaluation::add(int64_t picture, std::span<const CocoDetection> detections,
                          std::span<const CocoTruth> truths) {
-  require(!pictures_.contains(picture), "picture {} is added twice", picture);
+  require(!pictures_.contains(picture), "image {} is added twice", picture);
   std::vector<Addition> additions;
   try {
     additions = additions_of(detections, truths);
   } catch (const Error& error) {
-    fail(error.code(), "picture {}: {}", picture, error.what());
+    fail(error.code(), "image {}: {}", picture, error.what());
   }
   for (const Addition& added : additions) {
     OfCategory& category = categories_[static_cast<size_t>(added.category)];

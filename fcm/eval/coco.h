@@ -24,43 +24,43 @@ class Group;
 namespace fcm::eval {
 
 struct CocoDetection {
-  std::array<double, 4> box{};  // x, y, width, height in pixels of the picture
+  std::array<double, 4> box{};  // x, y, width, height in pixels of the image
   double score = 0;
-  int64_t category = 0;  // from 0 on, in the order of the data set's ids
+  int64_t category = 0;  // from 0, in the order of the data set's ids
   std::optional<image::RunLengths> mask;
 };
 
 struct CocoTruth {
   std::array<double, 4> box{};
   int64_t category = 0;
-  bool crowd = false;  // a region with objects that nobody told apart: neither found nor missed
-  double area = 0;     // the annotation's own figure, by which its size is judged
+  bool crowd = false;  // a region of objects not told apart: neither found nor missed
+  double area = 0;     // the annotation's own value, which decides its size range
   std::optional<image::RunLengths> mask;
 };
 
-// What overlaps are of. The size of a detection is its box's or its mask's accordingly.
+// Whether overlaps and the areas of detections are those of boxes or of masks.
 enum class CocoShape { kBox, kMask };
 
-// Shares, 0 to 1; NaN where there is no truth of the kind. Nothing found is 0.
+// Fractions from 0 to 1; NaN if there is no truth of that kind, 0 if nothing is found.
 struct CocoFigures {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  // Average precision: mean over recalls, thresholds and categories; at IoU .5 and .75 alone; of
-  // objects by size.
+  // Average precision: the mean over recalls, thresholds and categories; at IoU .5 and .75 alone;
+  // for objects by size.
   double ap = kNone, ap50 = kNone, ap75 = kNone;
   double ap_small = kNone, ap_medium = kNone, ap_large = kNone;
-  // Average recall with so many detections of a picture and category; of objects by size with 100.
+  // Average recall with that many detections per image and category; for objects by size with 100.
   double ar1 = kNone, ar10 = kNone, ar100 = kNone;
   double ar_small = kNone, ar_medium = kNone, ar_large = kNone;
 };
 
-// Names as they are used in the field: "AP", "AP50", "APs" ... "ARl".
+// The field's names: "AP", "AP50", "APs" ... "ARl".
 struct CocoFigureName {
   const char* name;
   double CocoFigures::*figure;
 };
 extern const std::array<CocoFigureName, 12> kCocoFigureNames;
 
-nlohmann::json coco_percents(const CocoFigures& figures);  // by name; null where there is none
+nlohmann::json coco_percents(const CocoFigures& figures);  // by name; null for NaN
 
 struct CocoResult {
   CocoFigures figures;
@@ -70,28 +70,28 @@ struct CocoResult {
   int64_t detections = 0;
 };
 
-// Takes pictures one by one, in any order, and keeps of a detection its score and what became of it
-// (24 bytes): neither masks nor boxes. Figures depend on what was added alone. For one thread at a
-// time; several have one each, and merge.
+// Takes images one by one, in any order, and stores only a score and match bits per detection (24
+// bytes), neither masks nor boxes. Figures depend only on what was added. Not thread-safe: use one
+// evaluation per thread, then merge.
 class CocoEvaluation {
  public:
   CocoEvaluation(int64_t categories, CocoShape shape);
 
-  // One picture, by the data set's id; without detections, too. Of equal scores the earlier counts
-  // first. Error(kData), which leaves everything as it was, where a number is not finite, a side or
-  // an area negative, a mask missing or of another size than the others. A picture that was there
-  // before, or a category that does not exist, is a programming error.
+  // Adds one image, by the data set's id, even without detections. Of equal scores the earlier
+  // detection ranks first. Throws Error(kData), and changes nothing, for a non-finite value, a
+  // negative side or area, and a mask that is missing or differs in size from the others. Adding an
+  // image twice, or an unknown category, is a programming error.
   void add(int64_t picture, std::span<const CocoDetection> detections,
            std::span<const CocoTruth> truths);
 
-  // What another one of the same kind was given, who saw other pictures.
+  // Adds everything that another evaluation of the same kind, on other images, has seen.
   void merge(const CocoEvaluation& other);
-  void add_other_ranks(dist::Group& group);  // what each of them saw
+  void add_other_ranks(dist::Group& group);  // adds what the other ranks have seen
 
   CocoResult result() const;
 
-  // With the first `most` detections of a picture; nullopt where the category has no truth of that
-  // size. Public for comparisons.
+  // With the first `most` detections per image; nullopt if the category has no truth in that area
+  // range. Public for comparisons.
   std::optional<CocoCurve> curve(int64_t category, CocoArea range, int64_t most) const;
 
  private:
@@ -100,11 +100,11 @@ class CocoEvaluation {
     int64_t outcomes = 0;
   };
   struct OfCategory {
-    std::array<int64_t, kCocoAreas> truths{};  // that count, by range of areas
-    std::vector<PictureRange> pictures;        // in the order in which they were added, as
-    std::vector<CocoOutcome> outcomes;         // those of each, by descending score
+    std::array<int64_t, kCocoAreas> truths{};  // per area range, without crowds
+    std::vector<PictureRange> pictures;        // in the order in which they were added
+    std::vector<CocoOutcome> outcomes;         // of these images in turn, by descending score
   };
-  // What one picture adds to a category.
+  // One image's contribution to a category.
   struct Addition {
     int64_t category = 0;
     std::array<int64_t, kCocoAreas> truths{};

@@ -19,8 +19,8 @@ double mean_of(const std::array<double, kCount>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(kCount);
 }
 
-// Precision just after each right detection. Wrong ones only lower what follows, so that these are
-// all the places where the highest precision from a recall on can be.
+// Precision just after each correct detection. Wrong ones only lower precision, so the maximum
+// precision from any recall on is among these.
 std::vector<double> precisions_when_right(std::span<const RankedOutcome> by_score, size_t range,
                                           int64_t threshold, int64_t most) {
   std::vector<double> precisions;
@@ -55,7 +55,7 @@ double CocoCurve::average_recall() const { return mean_of(recall); }
 
 CocoCurve coco_curve(std::span<const RankedOutcome> by_score, CocoArea range, int64_t truths,
                      int64_t most) {
-  require(truths >= 1, "a curve of {} truths", truths);
+  require(truths >= 1, "coco_curve: expected at least 1 truth, got {}", truths);
   const auto all = static_cast<double>(truths);
   CocoCurve curve;
   for (int64_t threshold = 0; threshold < kCocoThresholds; ++threshold) {
@@ -64,7 +64,7 @@ CocoCurve coco_curve(std::span<const RankedOutcome> by_score, CocoArea range, in
     const size_t right = highest.size();
     for (size_t i = right; i > 1; --i) highest[i - 2] = std::max(highest[i - 2], highest[i - 1]);
     curve.recall[static_cast<size_t>(threshold)] = static_cast<double>(right) / all;
-    size_t first = 0;  // right detection with which the recall is reached
+    size_t first = 0;  // the correct detection at which the recall is reached
     for (int64_t number = 0; number < kCocoRecalls; ++number) {
       while (first < right && static_cast<double>(first + 1) / all < recall_at(number)) ++first;
       if (first == right) break;

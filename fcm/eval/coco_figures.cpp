@@ -1,4 +1,4 @@
-// What is made of the outcomes of all pictures.
+// From the outcomes of all images to COCO's figures.
 #include <algorithm>
 #include <cmath>
 
@@ -8,7 +8,7 @@
 namespace fcm::eval {
 namespace {
 
-// Of the categories that have a figure.
+// The mean over the categories that have a figure (not NaN).
 class MeanOfCategories {
  public:
   void add(double value) {
@@ -46,8 +46,8 @@ nlohmann::json coco_percents(const CocoFigures& figures) {
   return percents;
 }
 
-// Pictures in ascending order of ids, whatever the order in which they came; then by score, those
-// of equal score staying as they are.
+// Images in ascending order of ids, whatever the order in which they were added; then stably by
+// descending score.
 std::vector<RankedOutcome> CocoEvaluation::by_score(const OfCategory& category) const {
   struct Place {
     PictureRange range;
@@ -74,8 +74,8 @@ std::vector<RankedOutcome> CocoEvaluation::by_score(const OfCategory& category) 
 
 std::optional<CocoCurve> CocoEvaluation::curve(int64_t category, CocoArea range,
                                                int64_t most) const {
-  require(category >= 0 && category < std::ssize(categories_), "category {}, wanted one below {}",
-          category, categories_.size());
+  require(category >= 0 && category < std::ssize(categories_),
+          "got category {}, expected one below {}", category, categories_.size());
   const OfCategory& own = categories_[static_cast<size_t>(category)];
   const int64_t truths = own.truths[static_cast<size_t>(range)];
   if (truths == 0) return std::nullopt;

@@ -7,13 +7,13 @@
 namespace fcm::eval {
 namespace {
 
-// A truth that a detection overlaps enough for the lowest threshold.
+// A truth whose overlap with a detection reaches the lowest threshold.
 struct Candidate {
   size_t truth;
   double iou;
 };
 
-// One range of areas: what is taken at each threshold.
+// One area range: the truths taken at each threshold.
 class RangeOfTruths {
  public:
   RangeOfTruths(CocoArea range, std::span<const TruthArea> truths_T)
@@ -25,13 +25,13 @@ class RangeOfTruths {
 
   bool is_ignored(size_t truth) const { return ignored_T_[truth] != 0; }
 
-  // Candidates in the order of truths, those that are ignored last.
+  // Candidates in the order of truths, ignored ones last.
   void order(std::vector<Candidate>& candidates) const {
     std::stable_partition(candidates.begin(), candidates.end(),
                           [&](const Candidate& one) { return !is_ignored(one.truth); });
   }
 
-  // The truth that a detection takes at a threshold; nullptr: none.
+  // Takes a truth for a detection at a threshold; nullptr: none.
   const Candidate* take(std::span<const Candidate> ordered, int64_t threshold) {
     const auto bit = static_cast<uint16_t>(1U << threshold);
     const Candidate* best = nullptr;
@@ -50,7 +50,7 @@ class RangeOfTruths {
  private:
   std::span<const TruthArea> truths_T_;
   std::vector<uint8_t> ignored_T_;
-  std::vector<uint16_t> taken_T_;  // by bits
+  std::vector<uint16_t> taken_T_;  // one bit per threshold
 };
 
 constexpr uint16_t kAllThresholds = (1U << kCocoThresholds) - 1;
@@ -96,8 +96,9 @@ std::vector<CocoOutcome> match_detections(std::span<const ScoredArea> detections
                                           std::span<const TruthArea> truths_T,
                                           std::span<const double> ious_DT) {
   require(ious_DT.size() == detections_D.size() * truths_T.size(),
-          "{} detections and {} truths have {} overlaps", detections_D.size(), truths_T.size(),
-          ious_DT.size());
+          "match_detections: expected one overlap per pair, got {} detections, {} truths and {} "
+          "overlaps",
+          detections_D.size(), truths_T.size(), ious_DT.size());
   std::vector<RangeOfTruths> ranges;
   if (!truths_T.empty()) {
     for (int64_t range = 0; range < kCocoAreas; ++range) {
@@ -111,7 +112,7 @@ std::vector<CocoOutcome> match_detections(std::span<const ScoredArea> detections
     outcome.score = detections_D[d].score;
     const std::span<const double> ious_T = ious_DT.subspan(d * truths_T.size(), truths_T.size());
     for (size_t range = 0; range < ranges.size(); ++range) {
-      candidates.clear();  // anew, for each range puts others last
+      candidates.clear();  // rebuilt: each range orders them differently
       for (size_t t = 0; t < ious_T.size(); ++t) {
         if (ious_T[t] >= coco_threshold(0)) candidates.push_back({t, ious_T[t]});
       }

@@ -1,4 +1,4 @@
-// Several evaluations become one: of threads, and of the ranks of a group.
+// Merges evaluations of threads, and of the ranks of a group.
 #include <cstring>
 #include <type_traits>
 
@@ -9,9 +9,9 @@
 namespace fcm::eval {
 namespace {
 
-static_assert(sizeof(CocoOutcome) == 24);  // as coco.h says, and nothing between its parts
+static_assert(sizeof(CocoOutcome) == 24);  // as coco.h says, without padding
 
-// Bytes as this machine has them: every rank runs the same program.
+// Bytes in native layout: every rank runs the same program.
 template <class Number>
 void append_values(std::string& bytes, std::span<const Number> values) {
   static_assert(std::is_trivially_copyable_v<Number>);
@@ -29,7 +29,7 @@ class StateReader {
   template <class Number>
   std::vector<Number> values(int64_t count) {
     require(count >= 0 && static_cast<uint64_t>(count) <= left_.size() / sizeof(Number),
-            "{} values of {} bytes, and {} bytes are left", count, sizeof(Number), left_.size());
+            "expected {} values of {} bytes, got {} bytes", count, sizeof(Number), left_.size());
     std::vector<Number> result(static_cast<size_t>(count));
     const size_t bytes = result.size() * sizeof(Number);
     if (bytes > 0) std::memcpy(result.data(), left_.data(), bytes);
@@ -37,7 +37,9 @@ class StateReader {
     return result;
   }
   int64_t count() { return values<int64_t>(1)[0]; }
-  void finish() const { require(left_.empty(), "{} bytes too many", left_.size()); }
+  void finish() const {
+    require(left_.empty(), "expected the end of the state, got {} bytes more", left_.size());
+  }
 
  private:
   std::string_view left_;
@@ -47,10 +49,11 @@ class StateReader {
 
 void CocoEvaluation::merge(const CocoEvaluation& other) {
   require(shape_ == other.shape_ && categories_.size() == other.categories_.size(),
-          "an evaluation of {} categories meets one of {}, or boxes meet masks", categories_.size(),
-          other.categories_.size());
+          "merge: expected evaluations of one kind (boxes or masks) and as many categories, got {} "
+          "and {}",
+          categories_.size(), other.categories_.size());
   for (const int64_t picture : other.pictures_) {
-    require(!pictures_.contains(picture), "picture {} is added twice", picture);
+    require(!pictures_.contains(picture), "image {} is added twice", picture);
   }
   pictures_.insert(other.pictures_.begin(), other.pictures_.end());
   detections_ += other.detections_;

@@ -12,8 +12,8 @@
 namespace fcm::eval {
 namespace {
 
-// Takes the events of a JSON parser and keeps the shape of results, nothing else: a general tree
-// would take ten times the memory, and grow with whatever is nested.
+// A SAX handler that keeps only the entries: a general JSON tree would take ten times the memory,
+// and grow with any nested value.
 class ResultEvents {
  public:
   using Json = nlohmann::json;
@@ -49,7 +49,7 @@ class ResultEvents {
     if (place_ == Place::kOutside) return enter(Place::kList);
     if (place_ == Place::kEntry && key_ == Key::kBox) return enter(Place::kBox);
     if (place_ == Place::kEntry && key_ == Key::kSegmentation) {
-      refuse("its segmentation is an outline, wanted run lengths (size and counts)");
+      refuse("its segmentation is a polygon, expected run lengths (size and counts)");
     }
     if (place_ == Place::kMask && key_ == Key::kSize) return enter(Place::kSize);
     if (place_ == Place::kMask && key_ == Key::kCounts) return enter(Place::kCounts);
@@ -102,7 +102,7 @@ class ResultEvents {
   }
 
   bool parse_error(size_t position, const std::string&, const Json::exception&) {
-    fail(ExitCode::kData, "{} is no JSON list of results: at byte {} it is no JSON", file_,
+    fail(ExitCode::kData, "{} is not a JSON list of results: invalid JSON at byte {}", file_,
          position);
   }
 
@@ -112,7 +112,7 @@ class ResultEvents {
   enum class Place { kOutside, kList, kEntry, kBox, kMask, kSize, kCounts, kDone };
   enum class Key { kImage, kCategory, kScore, kBox, kSegmentation, kSize, kCounts, kOther };
 
-  // Keys of an entry mean nothing within its mask, and the other way round.
+  // Key names of an entry have no meaning within its mask, and vice versa.
   Key key_of(const std::string& name) const {
     if (place_ == Place::kMask) {
       return name == "size" ? Key::kSize : name == "counts" ? Key::kCounts : Key::kOther;
@@ -130,7 +130,7 @@ class ResultEvents {
     numbers_ = 0;
     return true;
   }
-  // Whether a value belongs to a key that nobody asked for.
+  // Whether a value belongs to an unknown key.
   bool skips() const {
     return skipped_ > 0 ||
            ((place_ == Place::kEntry || place_ == Place::kMask) && key_ == Key::kOther);
@@ -145,7 +145,7 @@ class ResultEvents {
   bool other(const char* what) const {
     if (skips()) return true;
     if (place_ == Place::kOutside || place_ == Place::kList || place_ == Place::kDone) {
-      fail(ExitCode::kData, "{} is no list of results: it has {} where a{} is due", file_, what,
+      fail(ExitCode::kData, "{} is not a list of results: it has {} where a{} is due", file_, what,
            place_ == Place::kList ? "n entry" : " list");
     }
     refuse("it has {} where {} is due", what,
@@ -206,15 +206,15 @@ class ResultEvents {
   std::vector<CocoEntry> entries_;
   Place place_ = Place::kOutside;
   Key key_ = Key::kOther;
-  unsigned seen_ = 0;   // keys of the entry, and of its mask
-  size_t skipped_ = 0;  // levels inside a value that nobody asked for
-  size_t numbers_ = 0;  // of the list that is being read
+  unsigned seen_ = 0;   // bits: keys seen in the entry and its mask
+  size_t skipped_ = 0;  // nesting depth inside the value of an unknown key
+  size_t numbers_ = 0;  // in the list that is being read
   std::array<int64_t, 2> size_{};
   std::vector<int64_t> counts_;
   std::optional<std::string> counts_text_;
 };
 
-// Characters of run lengths are printable; one of them has to be escaped.
+// The characters of run lengths are printable; only the backslash has to be escaped.
 std::string quoted_counts(const image::RunLengths& mask) {
   std::string quoted = "\"";
   for (const char letter : image::run_lengths_text(mask)) {
@@ -225,7 +225,7 @@ std::string quoted_counts(const image::RunLengths& mask) {
 }
 
 std::string number_text(double value) {
-  require(std::isfinite(value), "a result has the number {}", value);
+  require(std::isfinite(value), "expected finite numbers in a result, got {}", value);
   return fmt::format("{}", value);
 }
 

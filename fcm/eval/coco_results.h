@@ -1,4 +1,4 @@
-// COCO's file of results: a list of {"image_id", "category_id", "score", "bbox": [x, y, width,
+// COCO's results file: a list of {"image_id", "category_id", "score", "bbox": [x, y, width,
 // height], "segmentation": {"size": [rows, columns], "counts": text}}.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace fcm::eval {
 
 struct CocoEntry {
   int64_t image_id = 0;
-  int64_t category_id = 0;  // as the data set numbers its categories, which is not from 0 on
+  int64_t category_id = 0;  // the data set's own id, which need not start at 0
   double score = 0;
   std::optional<std::array<double, 4>> box;  // x, y, width, height in pixels
   std::optional<image::RunLengths> mask;
@@ -25,14 +25,16 @@ struct CocoEntry {
   bool operator==(const CocoEntry&) const = default;
 };
 
-// Every entry, in the file's order. Counts may be text or numbers; other keys are passed over. What
-// is no such list, an entry that lacks a key or has one twice, neither box nor mask, a mask whose
-// runs are not of its size, or an outline in place of a mask is an Error(kData) that names `file`
-// and the entry, from 0 on. Memory: a small multiple of the text, and 200 bytes an entry.
+// Returns all entries in the file's order. Counts may be text or numbers; unknown keys are ignored.
+// Throws Error(kData) that names `file` and the entry (from 0) for anything that is not such a
+// list: a missing or repeated key, neither box nor mask, a mask whose runs do not add up to its
+// size, or a polygon instead of a mask. Memory: a small multiple of the text, and 200 bytes per
+// entry.
 std::vector<CocoEntry> parse_coco_results(std::string_view text, const std::string& file);
 std::vector<CocoEntry> read_coco_results(const std::filesystem::path& file);
 
-// The text of such a file, one line an entry; numbers so that they are read back as they were.
+// The text of such a file, one line per entry; numbers are written so that they are read back
+// exactly.
 std::string coco_results_text(std::span<const CocoEntry> entries);
 
 }  // namespace fcm::eval

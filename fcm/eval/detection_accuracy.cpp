@@ -20,7 +20,7 @@ std::array<double, 4> as_corner_and_size(double x0, double y0, double x1, double
 }
 
 at::Tensor frame_tensor(const image::Image& frame) {
-  // The tensor is only read.
+  // The const_cast is safe: the tensor is only read.
   return at::from_blob(const_cast<uint8_t*>(frame.pixels.data()),
                        {1, frame.rows, frame.cols, frame.channels}, at::kByte);
 }
@@ -60,7 +60,7 @@ std::vector<CocoDetection> detections_in_picture(const models::Detections& found
 std::vector<CocoDetection> objects_in_frame(const FindObjects& find, const image::Image& frame,
                                             loader::Extent picture) {
   const std::vector<models::Detections> found = find(frame_tensor(frame));
-  require(found.size() == 1, "{} results of one frame", found.size());
+  require(found.size() == 1, "expected one result for one frame, got {}", found.size());
   return detections_in_picture(found[0], frame.rows, picture);
 }
 
@@ -95,7 +95,7 @@ DetectionAccuracy detection_accuracy(const FindObjects& find, int64_t classes,
   masks.add_other_ranks(group);
   DetectionAccuracy accuracy{boxes.result(), masks.result(), 0, reasons_of_all(bad, group)};
   accuracy.images = accuracy.box.pictures;
-  if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable picture to measure on");
+  if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable image to measure on");
   return accuracy;
 }
 

@@ -1,4 +1,4 @@
-// What a detector finds of the objects that are labelled: COCO's figures of boxes and masks.
+// Metrics of a detector on a data set: COCO's figures of boxes and masks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,34 +18,34 @@
 
 namespace fcm::eval {
 
-// What is found in frames, uint8 [B, H, W, 3] on the CPU: one result a frame, on the CPU.
+// Detections in frames, uint8 [B, H, W, 3] on the CPU: one result per frame, on the CPU.
 using FindObjects = std::function<std::vector<models::Detections>(const at::Tensor& frames_BHWC)>;
 
 struct DetectionAccuracy {
   CocoResult box, mask;
   int64_t images = 0;                   // measured
-  std::vector<std::string> unreadable;  // those left out: why, with their names
+  std::vector<std::string> unreadable;  // why images were left out, with their names
 };
 
-// Options of the frames that a recipe of detection asks for.
+// The frame options of a detection recipe.
 loader::FrameOptions frame_options(const recipe::Recipe& recipe);
 
-// From the frame back to the picture of these rows and columns: boxes scaled and clipped, those
-// that are empty then left out, masks pasted into the picture. By descending score.
+// From a frame back to the image of these rows and columns: scales and clips boxes, drops empty
+// ones, pastes masks into the image. By descending score.
 std::vector<CocoDetection> detections_in_picture(const models::Detections& found, int64_t side,
                                                  loader::Extent picture);
 
-// What is found in one frame.
+// The detections in one frame, in coordinates of the image.
 std::vector<CocoDetection> objects_in_frame(const FindObjects& find, const image::Image& frame,
                                             loader::Extent picture);
 
-// The labelled objects of a picture as the evaluation takes them.
+// The labelled objects of an image as truths of the evaluation.
 std::vector<CocoTruth> truths_of(const loader::Instances& labelled);
 
-// Every readable picture once. `seen`, if given, gets what is found in each of this rank's
-// pictures, by its number in the set. Memory does not grow with masks or pictures (coco.h). Throws
-// Error(kData) where no picture can be read. Each rank of a group measures its slice, and all have
-// the result of the whole.
+// Measures every readable image once. `seen`, if given, gets the detections of each of this rank's
+// images, by its index in the set. Memory does not grow with masks or images (coco.h). Throws
+// Error(kData) if no image can be read. Each rank of a group measures its slice, and all ranks get
+// the result for the whole set.
 using SeenDetections = std::function<void(int64_t index, const std::vector<CocoDetection>& found)>;
 DetectionAccuracy detection_accuracy(const FindObjects& find, int64_t classes,
                                      const recipe::Recipe& recipe,

@@ -16,7 +16,7 @@
 namespace fcm::eval {
 namespace {
 
-// Some pictures of another data set, in a keyed order.
+// The first images of a data set in a keyed order.
 class Subset final : public loader::Dataset {
  public:
   explicit Subset(const Selection& selection)
@@ -33,7 +33,7 @@ class Subset final : public loader::Dataset {
   const std::vector<std::string>& classes() const override { return whole_->classes(); }
 
  private:
-  // All of it: as it stands.
+  // The whole set keeps its own order.
   int64_t place(int64_t index) const {
     if (size_ == whole_->size()) return index;
     return static_cast<int64_t>(order_(static_cast<uint64_t>(index)));
@@ -46,7 +46,7 @@ class Subset final : public loader::Dataset {
 
 using Take = std::function<void(const loader::Batch& batch)>;
 
-// Runs over the pictures of a selection that can be read.
+// Iterates over the readable images of a selection.
 void for_each_batch(const recipe::Recipe& recipe, const Selection& selection, int64_t threads,
                     const Take& take) {
   constexpr int64_t kBatch = 64;
@@ -66,7 +66,7 @@ void for_each_batch(const recipe::Recipe& recipe, const Selection& selection, in
 
 void refuse_no_picture(bool none, const Selection& selection) {
   if (!none) return;
-  fail(ExitCode::kData, "none of the {} pictures can be read, the first is {}",
+  fail(ExitCode::kData, "none of the {} images can be read; the first is {}",
        selection.dataset->size(), selection.dataset->name(0));
 }
 
@@ -74,12 +74,13 @@ at::Tensor labels_tensor(const std::vector<int64_t>& labels) {
   return at::tensor(at::ArrayRef<int64_t>(labels), at::kLong);
 }
 
-// Of this rank's slice, [N, width], [N]; none of it was readable: no rows.
+// This rank's slice, [N, width] and [N]; no rows if no image was readable.
 struct Rows {
   std::vector<at::Tensor> features;
   std::vector<int64_t> labels;
 
-  // Those of all ranks. `width`: of a row. Throws Error(kData) where not one picture could be read.
+  // The rows of all ranks. `width`: the shape of a row. Throws Error(kData) if no image could be
+  // read.
   at::Tensor all_features(const Selection& selection, const std::vector<int64_t>& width) const {
     std::vector<int64_t> none = width;
     none.insert(none.begin(), 0);
@@ -97,7 +98,7 @@ void append(std::vector<int64_t>& list, const std::vector<int64_t>& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
 
-// Neighbours, probes and other programs would take them for features.
+// Otherwise neighbours, probes and other programs would use them as features.
 void refuse_non_finite(const at::Tensor& latent_BKC, const loader::Dataset& pictures,
                        const loader::Batch& batch) {
   const at::Tensor finite_B = at::isfinite(latent_BKC).flatten(1).all(1);
@@ -105,7 +106,7 @@ void refuse_non_finite(const at::Tensor& latent_BKC, const loader::Dataset& pict
     if (finite_B[i].item<bool>()) continue;
     const int64_t sample = batch.sample_ids[static_cast<size_t>(i)];
     fail(ExitCode::kNumeric,
-         "the features of {} hold NaN or infinity: look at the weights (fastconvmae checkpoint "
+         "the features of {} hold NaN or infinity: check the weights (fastconvmae checkpoint "
          "show), or try --set model.precision=fp32",
          pictures.name(sample));
   }

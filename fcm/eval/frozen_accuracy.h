@@ -8,7 +8,7 @@
 
 namespace fcm::eval {
 
-// Percent, of both kinds of features.
+// Top-1 in percent, for both kinds of features.
 struct FrozenAccuracy {
   double knn_flattened = 0, knn_mean = 0;
   double probe_flattened = 0, probe_mean = 0;

@@ -8,7 +8,7 @@
 namespace fcm::eval {
 namespace {
 
-// Every ranks-th run of kBatch pictures, from the rank-th on.
+// A rank's share: runs of kBatch images, every `ranks`-th of them, starting with run `rank`.
 class Share final : public loader::Dataset {
  public:
   Share(std::shared_ptr<const loader::Dataset> whole, int64_t rank, int64_t ranks)
@@ -54,7 +54,7 @@ InTurns::InTurns(std::shared_ptr<const loader::Dataset> dataset, const recipe::R
 
 bool InTurns::next(loader::Batch& batch) {
   if (turn_ == turns_) return false;
-  // Batches of which no picture could be read do not come at all.
+  // The loader skips batches in which no image could be read.
   const bool mine = more_ && ahead_.sample_ids.front() / kBatch == turn_;
   ++turn_;
   batch = {};
@@ -66,7 +66,7 @@ bool InTurns::next(loader::Batch& batch) {
     ahead_ = {};
     more_ = loader_->next(ahead_);
   }
-  if (turn_ == turns_) {  // what could not be read behind the last batch that came
+  if (turn_ == turns_) {  // unreadable images after the last batch
     batch.bad.insert(batch.bad.end(), ahead_.bad.begin(), ahead_.bad.end());
   }
   return true;

@@ -1,5 +1,5 @@
-// A data set in its order, the ranks of a group taking batches in turns: what they make of a turn,
-// put together by rank, is in the order of the set.
+// Iterates over a data set in its order, the ranks of a group taking batches in turns. Results of
+// one turn, concatenated by rank, are in the order of the set.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@ namespace fcm::eval {
 
 class InTurns {
  public:
-  // Batches of kBatch pictures, fewer where some cannot be read.
+  // Batches of kBatch images, fewer if some cannot be read.
   InTurns(std::shared_ptr<const loader::Dataset> dataset, const recipe::Recipe& recipe,
           int64_t threads, const dist::Group& group);
 
-  // This rank's batch of the next turn, empty (batch.batch is 0) where it has none; sample_ids are
-  // those of the set. false after the last turn, which is the same one for every rank. Its labels
-  // are in batch.targets unless it is empty.
+  // This rank's batch of the next turn, empty (batch.batch is 0) if it has none; sample_ids are
+  // those of the whole set. Labels are in batch.targets unless it is empty. False after the last
+  // turn, which is the same for every rank.
   bool next(loader::Batch& batch);
 
   static constexpr int64_t kBatch = 64;
@@ -28,7 +28,7 @@ class InTurns {
  private:
   int64_t rank_, ranks_, turns_, turn_ = 0;
   std::unique_ptr<loader::EvalLoader> loader_;
-  loader::Batch ahead_;  // the next one that has pictures
+  loader::Batch ahead_;  // the next batch with images
   bool more_ = false;
 };
 

@@ -23,7 +23,7 @@ bool nearer(const Neighbour& a, const Neighbour& b) {
   return a.similarity != b.similarity ? a.similarity > b.similarity : a.place < b.place;
 }
 
-// Eight sums side by side and then one: an order that no compiler or processor changes.
+// Eight partial sums, then their sum: an order that no compiler or processor changes.
 double inner_product(const float* a, const float* b, int64_t width) {
   constexpr int64_t kLanes = 8;
   std::array<double, kLanes> sums{};
@@ -40,7 +40,7 @@ double inner_product(const float* a, const float* b, int64_t width) {
   return sum;
 }
 
-// Rows of length 1, or of zeros. float32.
+// Rows scaled to length 1; zero rows stay zero. float32.
 at::Tensor unit_rows(const at::Tensor& features_ND) {
   const at::Tensor features = features_ND.to(at::kFloat).contiguous();
   at::Tensor unit = at::empty_like(features);
@@ -61,9 +61,9 @@ at::Tensor unit_rows(const at::Tensor& features_ND) {
   return unit;
 }
 
-// Of the products of rapid_products. Sums of n terms in any order are off by at most
-// n u / (1 - n u) of the sum of their sizes, which is at most 1 here but for the rounding of the
-// unit vectors; n is the width of a slice and the number of slices, u half a unit in the last
+// Error bound of rapid_products. Sums of n terms in any order are off by at most n u / (1 - n u)
+// times the sum of the terms' magnitudes, which is at most 1 here except for the rounding of the
+// unit vectors; n is the width of a slice plus the number of slices, u half a unit in the last
 // place.
 double error_bound(int64_t width) {
   constexpr double kUnit = std::numeric_limits<float>::epsilon() / 2.0;
@@ -72,8 +72,8 @@ double error_bound(int64_t width) {
   return 1.01 * terms * kUnit;
 }
 
-// queries @ bank^T in float32, [M, N]. By slices of the width, whose sums stay short: a bound that
-// grew with the width of flattened tokens would let everything pass.
+// queries @ bank^T in float32, [M, N], in slices of the width, whose sums stay short: with a bound
+// that grew with the full width of flattened tokens, every row would pass.
 at::Tensor rapid_products(const at::Tensor& queries_MD, const at::Tensor& bank_ND) {
   at::Tensor products_MN;
   for (int64_t first = 0; first < queries_MD.size(1); first += kSlice) {
@@ -85,17 +85,18 @@ at::Tensor rapid_products(const at::Tensor& queries_MD, const at::Tensor& bank_N
   return products_MN.contiguous();
 }
 
-// A block of the bank, its rows of length 1.
+// A block of the bank, its rows scaled to length 1.
 struct Block {
   const float* unit_ND;
   const int64_t* labels_N;
   int64_t count, width, first_place;
 };
 
-// Offers a block to the heap of one query. `products`: the query's with every row, within `error`.
+// Offers a block to the heap of one query. `products`: the query's products with every row, within
+// `error`.
 void offer(const Block& block, const float* query, const float* products, double error, size_t k,
            std::vector<Neighbour>& heap) {
-  const auto least = [&] {  // a product below it cannot come from a nearer row
+  const auto least = [&] {  // a product below it cannot belong to a nearer row
     if (heap.size() < k) return -std::numeric_limits<float>::infinity();
     return std::nextafter(static_cast<float>(heap.front().similarity - error),
                           -std::numeric_limits<float>::infinity());
@@ -105,7 +106,7 @@ void offer(const Block& block, const float* query, const float* products, double
     if (products[row] < threshold) continue;
     const double similarity = inner_product(query, block.unit_ND + row * block.width, block.width);
     if (heap.size() == k) {
-      // Places arrive in ascending order, so one as similar as the front is never nearer than it.
+      // Rows arrive in ascending order, so one as similar as the front is never nearer.
       if (similarity <= heap.front().similarity) continue;
       std::pop_heap(heap.begin(), heap.end(), nearer);
       heap.pop_back();
@@ -122,18 +123,18 @@ NeighbourSearch::NeighbourSearch(const at::Tensor& queries_MD, int64_t k)
     : unit_queries_MD_(unit_rows(queries_MD)),
       k_(static_cast<size_t>(k)),
       nearest_(static_cast<size_t>(queries_MD.size(0))) {
-  require(k >= 1, "NeighbourSearch: k = {}, wanted 1 or more", k);
+  require(k >= 1, "NeighbourSearch: expected k of at least 1, got {}", k);
 }
 
 void NeighbourSearch::add(const at::Tensor& bank_ND, const at::Tensor& labels_N) {
   const at::NoGradGuard no_grad;
   const int64_t width = unit_queries_MD_.size(1), queries = unit_queries_MD_.size(0);
   require(bank_ND.size(1) == width,
-          "NeighbourSearch: a bank of width {} for queries of width {}, wanted the same",
-          bank_ND.size(1), width);
+          "NeighbourSearch: expected bank and queries of one width, got {} and {}", bank_ND.size(1),
+          width);
   require(!sorted_ && labels_N.size(0) == bank_ND.size(0),
-          "NeighbourSearch: {} labels for {} rows added {} the first call of nearest(); "
-          "wanted as many, and before it",
+          "NeighbourSearch: got {} labels for {} rows added {} the first call of nearest(); "
+          "expected one label per row, added before it",
           labels_N.size(0), bank_ND.size(0), sorted_ ? "after" : "before");
   const double error = error_bound(width);
   const at::Tensor labels = labels_N.contiguous();
@@ -171,7 +172,7 @@ const std::vector<std::vector<Neighbour>>& NeighbourSearch::nearest() {
 std::vector<std::vector<Neighbour>> nearest_of_ranks(
     dist::Group& group, const std::vector<std::vector<Neighbour>>& mine, int64_t bank, int64_t k) {
   if (group.size() == 1) return mine;
-  constexpr int64_t kValues = 3;  // similarity, place, label: whole numbers below 2^53 are exact
+  constexpr int64_t kValues = 3;  // similarity, place, label: integers below 2^53 are exact
   const auto queries = std::ssize(mine);
   const at::Tensor told_MK3 = at::full({queries, k, kValues}, -1, at::kDouble);  // place -1: none
   auto* next = told_MK3.mutable_data_ptr<double>();
@@ -186,7 +187,7 @@ std::vector<std::vector<Neighbour>> nearest_of_ranks(
   const std::vector<at::Tensor> banks = group.gather(at::full({1}, bank, at::kLong));
   const std::vector<at::Tensor> all = group.gather(told_MK3);
   std::vector<std::vector<Neighbour>> merged(mine.size());
-  int64_t before = 0;  // places of earlier ranks
+  int64_t before = 0;  // rows in the banks of earlier ranks
   for (size_t rank = 0; rank < all.size(); ++rank) {
     const auto* value = all[rank].const_data_ptr<double>();
     for (std::vector<Neighbour>& of_query : merged) {
@@ -208,7 +209,7 @@ std::vector<std::vector<Neighbour>> nearest_of_ranks(
 KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Tensor& query_labels_M,
                int64_t classes, double temperature) {
   const at::NoGradGuard no_grad;
-  require(temperature > 0, "vote: temperature {}, wanted more than 0", temperature);
+  require(temperature > 0, "vote: expected a temperature above 0, got {}", temperature);
   AccuracyCount count(/*floor=*/0.0);
   const auto queries = static_cast<int64_t>(nearest.size());
   for (int64_t first = 0; first < queries; first += kQueryBlock) {
@@ -218,7 +219,8 @@ KnnResult vote(const std::vector<std::vector<Neighbour>>& nearest, const at::Ten
       const std::vector<Neighbour>& neighbours = nearest[static_cast<size_t>(first + row)];
       double* const votes_C = votes_MC.mutable_data_ptr<double>() + row * classes;
       for (const Neighbour& neighbour : neighbours) {
-        // Relative to the nearest, whose vote is 1: the same ranks at any temperature.
+        // Relative to the nearest, whose vote is 1: ranks are the same, and exp() cannot underflow
+        // for all.
         const double behind = neighbour.similarity - neighbours.front().similarity;
         votes_C[neighbour.label] += std::exp(behind / temperature);
       }

@@ -16,7 +16,7 @@ double scalar_product(const at::Tensor& a, const at::Tensor& b) {
   return at::dot(a.flatten(), b.flatten()).item<double>();
 }
 
-// The curvature seen on the way, as pairs (step, change of gradient).
+// The last curvature pairs (step, change of gradient).
 class History {
  public:
   History(const Preconditioner& precondition, int64_t length)
@@ -34,7 +34,7 @@ class History {
   void forget() { pairs_.clear(); }
   bool empty() const { return pairs_.empty(); }
 
-  // The two-loop recursion: where to go from a gradient.
+  // The two-loop recursion: the descent direction for a gradient.
   at::Tensor direction(const at::Tensor& gradient) const {
     at::Tensor rest = gradient.clone();
     std::vector<double> shares(pairs_.size());
@@ -69,10 +69,10 @@ struct Step {
   Evaluation evaluation;
 };
 
-// A point along `direction` where the slope has flattened, found by bracketing: on a convex
-// function the slope only grows along the way. Values decide only where they differ by more than
-// their rounding (after Hager and Zhang 2005), because near the minimum only gradients still tell
-// anything. None where not even they do.
+// Line search by bracketing: finds a point along `direction` where the slope has flattened; on a
+// convex function the slope only increases along it. Values decide only if they differ by more than
+// their rounding (after Hager and Zhang 2005), because near the minimum only gradients are
+// informative. nullopt if they are not either.
 std::optional<Step> search(const Objective& objective, const at::Tensor& point,
                            const Evaluation& here, const at::Tensor& direction,
                            int64_t& evaluations) {
@@ -115,7 +115,7 @@ Minimum minimise(const Objective& objective, const Preconditioner& precondition,
     }
     if (!step) {
       if (history.empty()) return minimum;
-      history.forget();  // once more along the preconditioned gradient
+      history.forget();  // retry along the preconditioned gradient
       continue;
     }
     history.remember(step->point - minimum.point, step->evaluation.gradient - here.gradient);

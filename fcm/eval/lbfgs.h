@@ -14,13 +14,13 @@ struct Evaluation {
 };
 
 using Objective = std::function<Evaluation(const at::Tensor& point)>;
-// An approximate inverse of the curvature, applied to a gradient; symmetric, positive definite.
+// An approximate inverse of the Hessian, applied to a gradient; symmetric, positive definite.
 using Preconditioner = std::function<at::Tensor(const at::Tensor& gradient)>;
 
 struct LbfgsOptions {
-  int64_t history = 10;  // pairs of steps and changes of gradient that are remembered
+  int64_t history = 10;  // stored pairs of steps and gradient changes
   int64_t max_iterations = 500;
-  double tolerance = 1e-4;  // of the gradient's norm
+  double tolerance = 1e-4;  // on the gradient's norm
 };
 
 struct Minimum {
@@ -29,7 +29,8 @@ struct Minimum {
   double gradient_norm = 0;
   int64_t iterations = 0;
   int64_t evaluations = 0;
-  // Within the tolerance. Otherwise max_iterations was reached, or rounding hides any descent.
+  // gradient_norm is within the tolerance. Otherwise max_iterations was reached, or rounding hides
+  // any descent.
   bool converged = false;
 };
 

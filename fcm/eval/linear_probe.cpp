@@ -26,12 +26,12 @@ Standardisation standardisation_of(const at::Tensor& features_ND) {
   const at::Tensor features = features_ND.to(at::kFloat);
   const at::Tensor mean_D = features.mean(0);
   const at::Tensor deviation_D = (features - mean_D).square_().mean(0).sqrt_();
-  // A constant feature's mean is rounded, which leaves it a deviation that means nothing.
+  // A constant feature's rounded mean leaves a meaningless, tiny std.
   const at::Tensor varies = deviation_D > mean_D.abs() * 1e-6;
   return {mean_D, at::where(varies, deviation_D.reciprocal(), 0.0)};
 }
 
-// Places of the training features: those to fit first, then every tenth of each class.
+// Indices of the training features: those to fit first, then every tenth of each class, held out.
 struct Split {
   at::Tensor order_N;
   int64_t fitted = 0;
@@ -42,7 +42,7 @@ Split hold_out_a_tenth(const at::Tensor& labels_N, int64_t classes) {
   std::vector<int64_t> seen(static_cast<size_t>(classes)), fitted, held;
   for (int64_t place = 0; place < labels.size(0); ++place) {
     int64_t& of_class = seen[static_cast<size_t>(labels.const_data_ptr<int64_t>()[place])];
-    // The fifth of ten, so that a class of five pictures has one.
+    // The fifth of ten, so that a class of five images holds one out.
     (of_class++ % 10 == 4 ? held : fitted).push_back(place);
   }
   const auto count = static_cast<int64_t>(fitted.size());
@@ -57,7 +57,7 @@ Minimum fit(const Logistic& data, const at::Tensor& moments_DD, double l2, const
     if (count_pass) count_pass();
     return value;
   };
-  // Not where every picture is certain: no curvature would be left to divide by.
+  // The floor keeps a divisor when every image is classified with certainty and curvature vanishes.
   const double curvature = std::max(1e-4, data.mean_curvature(start));
   return minimise(objective, curvature_model(moments_DD, curvature, l2), start, options);
 }
@@ -68,11 +68,11 @@ struct Choice {
   int64_t iterations = 0;
 };
 
-// Walks from strong to weak penalties until the loss on held-out features rises.
+// Goes from strong to weak penalties until the loss on held-out features rises.
 Choice choose_l2(const Logistic& fitted, const Logistic& held, const at::Tensor& moments_DD,
                  const ProbeOptions& options) {
   Choice best{options.l2.front(), fitted.zero_weights()};
-  // Enough to tell candidates apart.
+  // Precise enough to rank the candidates.
   const LbfgsOptions coarse{.max_iterations = options.max_iterations,
                             .tolerance = 50 * options.tolerance};
   double lowest = std::numeric_limits<double>::infinity();
@@ -97,12 +97,12 @@ ProbeResult linear_probe(const at::Tensor& train_ND, const at::Tensor& train_lab
                          const at::Tensor& test_MD, const at::Tensor& test_labels_M,
                          int64_t classes, const ProbeOptions& options) {
   const at::NoGradGuard no_grad;
-  require(!options.l2.empty(), "linear_probe: no values of l2 to choose from, wanted one or more");
+  require(!options.l2.empty(), "linear_probe: expected at least one value of l2, got none");
   check_features(train_ND, train_labels_N, classes, "training");
   check_features(test_MD, test_labels_M, classes, "test");
   require(train_ND.size(1) == test_MD.size(1),
-          "linear_probe: training features of width {} and test features of width {}, "
-          "wanted the same",
+          "linear_probe: expected training and test features of one width, "
+          "got {} and {}",
           train_ND.size(1), test_MD.size(1));
 
   const Standardisation standardise = standardisation_of(train_ND);

@@ -1,4 +1,4 @@
-// Linear classification of frozen features: logistic regression, trained to its optimum.
+// Linear probe: logistic regression on frozen features, trained to its optimum.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,10 +12,10 @@
 namespace fcm::eval {
 
 struct ProbeOptions {
-  // Candidates for the penalty, strongest first: l2 / 2 times the squared weights beside the mean
-  // cross-entropy of standardised features. One candidate is taken as it is.
+  // Candidates for the penalty, strongest first: l2 / 2 times the squared weights, added to the
+  // mean cross-entropy of standardised features. A single candidate is used without selection.
   std::vector<double> l2{1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5};
-  double tolerance = 1e-4;  // of the gradient's norm at the end
+  double tolerance = 1e-4;  // on the gradient's norm at the end
   int64_t max_iterations = 500;
   std::function<void()> count_pass = {};  // called after each pass over the training features
 };
@@ -24,7 +24,7 @@ struct ProbeResult : Accuracy {
   double l2 = 0;             // chosen
   double train_loss = 0;     // mean cross-entropy, without penalty
   double gradient_norm = 0;  // of the penalised loss at the end
-  int64_t iterations = 0;    // all together
+  int64_t iterations = 0;    // of selection and final fit
   bool converged = false;    // gradient_norm is within the tolerance
   // The classifier: scores = (x - mean) * scale @ weights + bias. float32; scale is 0 for features
   // that are constant in training.
@@ -32,8 +32,8 @@ struct ProbeResult : Accuracy {
 };
 
 // train_ND, test_MD: any floating type on the CPU; labels int64 below `classes`. Deterministic.
-// Memory beyond the inputs: about two float32 copies of train and one of test. Throws
-// Error(kData) for labels and shapes, Error(kNumeric) for features that are not finite.
+// Memory beyond the inputs: about two float32 copies of train and one of test. Throws Error(kData)
+// for labels and shapes, Error(kNumeric) for non-finite features.
 ProbeResult linear_probe(const at::Tensor& train_ND, const at::Tensor& train_labels_N,
                          const at::Tensor& test_MD, const at::Tensor& test_labels_M,
                          int64_t classes, const ProbeOptions& options = {});

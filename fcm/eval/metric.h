@@ -1,4 +1,4 @@
-// The figure by which weights are judged.
+// The metric that decides which checkpoint is the best.
 #pragma once
 
 #include <string>

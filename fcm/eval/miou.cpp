@@ -40,23 +40,24 @@ double ClassOverlap::iou() const { return percent_of(intersection, in_union()); 
 double ClassOverlap::accuracy() const { return percent_of(intersection, labelled); }
 
 ClassCounts::ClassCounts(int64_t classes) : classes_(classes) {
-  require(classes >= 1 && classes <= kIgnored, "maps of {} classes, wanted 1 to {}", classes,
-          int64_t{kIgnored});
+  require(classes >= 1 && classes <= kIgnored, "class maps: expected 1 to {1} classes, got {0}",
+          classes, int64_t{kIgnored});
   pairs_.resize(static_cast<size_t>(classes * classes));
 }
 
 void ClassCounts::count_run(uint8_t predicted, uint8_t label, int64_t pixels) {
   require(predicted < classes_ && (label < classes_ || label == kIgnored),
-          "a pixel of label {} is predicted to be {}, wanted classes below {}", label, predicted,
+          "got a pixel of label {} and prediction {}, expected classes below {}", label, predicted,
           classes_);
   if (label != kIgnored) pairs_[static_cast<size_t>(label * classes_ + predicted)] += pixels;
 }
 
 void ClassCounts::add(std::span<const uint8_t> predicted, std::span<const uint8_t> labels) {
-  require(predicted.size() == labels.size(), "a map of {} pixels has {} labels", predicted.size(),
+  require(predicted.size() == labels.size(),
+          "expected one label per pixel, got {} pixels and {} labels", predicted.size(),
           labels.size());
   ++pictures_;
-  // Maps are of one piece: whole runs of a pair are counted at once.
+  // Class maps have large uniform regions: counts runs of equal pairs at once.
   size_t start = 0;
   for (size_t i = 0; i < labels.size(); ++i) {
     if (predicted[i] == predicted[start] && labels[i] == labels[start]) continue;
@@ -102,8 +103,9 @@ MeanIou ClassCounts::result() const {
 }
 
 nlohmann::json class_lines(const MeanIou& measured, const std::vector<std::string>& names) {
-  require(names.size() == measured.classes.size(), "{} classes have {} names",
-          measured.classes.size(), names.size());
+  require(names.size() == measured.classes.size(),
+          "expected one name per class, got {} classes and {} names", measured.classes.size(),
+          names.size());
   nlohmann::json lines = nlohmann::json::array();
   for (size_t i = 0; i < names.size(); ++i) {
     const ClassOverlap& one = measured.classes[i];

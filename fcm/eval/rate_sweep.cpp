@@ -12,7 +12,7 @@
 namespace fcm::eval {
 namespace {
 
-// Linear layers of all rates, one under another: [R * C, D].
+// Linear layers of all learning rates, stacked: [R * C, D].
 class Layers {
  public:
   Layers(const SweepOptions& options, int64_t classes, int64_t dim)
@@ -29,7 +29,7 @@ class Layers {
     return at::addmm(bias_, features_BD, weights_.t()).view({-1, rates_, classes_});  // [B, R, C]
   }
 
-  // One step of the mean cross-entropy; `share` of the rates.
+  // One SGD step on the mean cross-entropy; rates are multiplied by `share`.
   void step(const at::Tensor& features_BD, const at::Tensor& labels_B, double share) {
     at::Tensor gradient = scores(features_BD).softmax(-1);  // [B, R, C]
     const at::Tensor places = labels_B.view({-1, 1, 1}).expand({-1, rates_, 1});
@@ -50,7 +50,7 @@ class Layers {
   at::Tensor rates_R11_, weights_, bias_, weights_momentum_, bias_momentum_;
 };
 
-// Of one rate's scores, in blocks.
+// Accuracy of one rate's layer, computed in blocks.
 Accuracy accuracy_of(const Layers& layers, int64_t rate, const at::Tensor& features_MD,
                      const at::Tensor& labels_M) {
   constexpr int64_t kBlock = 8192;
@@ -103,7 +103,7 @@ SweepResult rate_sweep(const at::Tensor& train_ND, const at::Tensor& train_label
   const auto normalised = [&](const at::Tensor& features) {
     return (features.to(at::kFloat) - mean_D) * scale_D;
   };
-  // The pictures that choose are spread over all classes, however the set is sorted.
+  // A keyed order spreads the held-out images over all classes, however the set is sorted.
   const int64_t images = wide_ND.size(0);
   const auto asked =
       static_cast<int64_t>(std::llround(options.held_out * static_cast<double>(images)));

@@ -1,6 +1,6 @@
-// A linear classifier of frozen features by plain gradient steps, at several rates side by side:
-// the published probe's head (batch_norm_probe.h) without its cost, for looking at an encoder while
-// it trains. linear_probe.h finds the optimum instead.
+// A linear classifier on frozen features by SGD, at several learning rates side by side: upstream's
+// probe head (batch_norm_probe.h) at little cost, for monitoring an encoder during training.
+// linear_probe.h finds the optimum instead.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,23 +13,23 @@
 namespace fcm::eval {
 
 struct SweepOptions {
-  std::vector<double> rates{0.01, 0.03, 0.1, 0.3, 1, 3};  // at the start; half a cosine to 0
+  std::vector<double> rates{0.01, 0.03, 0.1, 0.3, 1, 3};  // initial rates; a half cosine to 0
   int64_t epochs = 20;
   int64_t batch_size = 256;
   double momentum = 0.9;
-  double held_out = 0.1;  // share of the training pictures that choose the rate
-  uint64_t seed = 0;      // of the order
+  double held_out = 0.1;  // share of the training images that selects the rate
+  uint64_t seed = 0;      // of the order of images
 };
 
 struct SweepResult : Accuracy {
   double rate = 0;                    // chosen
-  std::vector<double> held_out_top1;  // percent, a value a rate
+  std::vector<double> held_out_top1;  // percent, one value per rate
 };
 
 // train_ND, test_MD: any floating type on the CPU; labels int64 below `classes`. Features are
-// normalised by mean and deviation of all training pictures (epsilon 1e-6), where the published
-// head has running ones. All rates see the same batches, so their products are one. Deterministic.
-// Throws as linear_probe does.
+// normalised by mean and std of all training images (epsilon 1e-6); upstream's head uses running
+// ones. All rates see the same batches, so one product serves all. Deterministic. Throws as
+// linear_probe does.
 SweepResult rate_sweep(const at::Tensor& train_ND, const at::Tensor& train_labels_N,
                        const at::Tensor& test_MD, const at::Tensor& test_labels_M, int64_t classes,
                        const SweepOptions& options = {});

@@ -55,7 +55,7 @@ SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t c
   accuracy.unreadable = reasons_of_all(bad, group);
   accuracy.figures = counts.result();
   accuracy.images = accuracy.figures.pictures;
-  if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable picture to measure on");
+  if (accuracy.images == 0) fail(ExitCode::kData, "there is no readable image to measure on");
   return accuracy;
 }
 

@@ -1,4 +1,4 @@
-// What a segmenter gets right.
+// Metrics of a segmenter on a data set.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,17 +23,17 @@ using WindowLogits = std::function<at::Tensor(const at::Tensor& windows_NHWC)>;
 struct SegmentationAccuracy {
   MeanIou figures;
   int64_t images = 0;                   // measured
-  std::vector<std::string> unreadable;  // those left out: why, with their names
+  std::vector<std::string> unreadable;  // why images were left out, with their names
 };
 
-// The classes of a picture that was resized for testing (loader/scene_testing.h), uint8
-// [rows, cols]: in windows as the recipe says, then brought to that size.
+// The class map, uint8 [rows, cols], of an image that was resized for testing
+// (loader/scene_testing.h): predicted in windows as the recipe says, then resized to that size.
 at::Tensor classes_of_scene(const WindowLogits& logits, const recipe::Recipe& recipe,
                             const image::Image& resized, int64_t rows, int64_t cols);
 
-// Every readable picture once, in their order. `seen`, if given, gets each of this rank's pictures
-// as it was tested, its map and what was predicted. Throws Error(kData) where no picture can be
-// read. Each rank of a group measures its slice, and all have the result of the whole.
+// Measures every readable image once, in order. `seen`, if given, gets each of this rank's images
+// as it was tested, its label map and the prediction. Throws Error(kData) if no image can be read.
+// Each rank of a group measures its slice, and all ranks get the result for the whole set.
 using Seen = std::function<void(int64_t index, const image::Image& resized,
                                 const loader::ClassMap& map, const at::Tensor& predicted_HW)>;
 SegmentationAccuracy segmentation_accuracy(const WindowLogits& logits, int64_t classes,

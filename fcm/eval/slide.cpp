@@ -14,7 +14,7 @@
 namespace fcm::eval {
 namespace {
 
-constexpr int64_t kMostClasses = 255;  // 255 itself stands for no class
+constexpr int64_t kMostClasses = 255;  // 255 itself means "no class"
 
 struct Stretch {
   int64_t start = 0, size = 0;
@@ -31,7 +31,7 @@ std::vector<Stretch> stretches(int64_t size, int64_t crop, int64_t stride) {
   return all;
 }
 
-// What the network gets: rows and columns of every window, zeros included.
+// Size of the network's input for every window, zero padding included.
 struct NetworkSize {
   int64_t rows = 0, cols = 0;
 };
@@ -52,7 +52,7 @@ at::Tensor padded_window(const at::Tensor& picture_HWC, const Window& window,
   return at::constant_pad_nd(cut, {0, 0, 0, size.cols - window.cols, 0, size.rows - window.rows});
 }
 
-// Logits [n, h', w', K] of a few windows, as they are worked on here.
+// Logits [n, h', w', K] of a few windows, float32 on the CPU.
 at::Tensor logits_of_some(const at::Tensor& picture_HWC, const Window* windows, int64_t count,
                           const NetworkSize& size, const LogitsOfWindows& logits_of) {
   std::vector<at::Tensor> cut;
@@ -62,14 +62,14 @@ at::Tensor logits_of_some(const at::Tensor& picture_HWC, const Window* windows, 
   const at::Tensor logits =
       logits_of(at::stack(cut)).detach().to(at::kCPU, at::kFloat).contiguous();
   require(logits.dim() == 4 && logits.size(0) == count && logits.numel() > 0,
-          "logits of {} windows have {} dimensions and {} elements, wanted [{}, h, w, classes]",
+          "logits of {} windows: got {} dimensions and {} elements, expected [{}, h, w, classes]",
           count, logits.dim(), logits.numel(), count);
-  require(logits.size(3) <= kMostClasses, "logits of {} classes, wanted at most {}", logits.size(3),
-          kMostClasses);
-  // x - x is 0 exactly where x is finite; a sum of the x themselves could overflow.
+  require(logits.size(3) <= kMostClasses, "logits: got {} classes, expected at most {}",
+          logits.size(3), kMostClasses);
+  // x - x is 0 exactly if x is finite; a sum of x itself could overflow.
   if ((logits - logits).sum().item<double>() != 0) {
     fail(ExitCode::kNumeric,
-         "the network's logits of a picture of {} x {} pixels hold NaN or infinity; check its "
+         "the network's logits of an image of {} x {} pixels hold NaN or infinity; check its "
          "weights, or try --set model.precision=fp32",
          picture_HWC.size(1), picture_HWC.size(0));
   }
@@ -79,17 +79,18 @@ at::Tensor logits_of_some(const at::Tensor& picture_HWC, const Window* windows, 
 void check_request(const at::Tensor& picture_HWC, const SlideOptions& options, int64_t batch) {
   require(
       picture_HWC.dim() == 3 && picture_HWC.scalar_type() == at::kFloat && picture_HWC.numel() > 0,
-      "a picture of {} dimensions of {}, wanted [H, W, C] of float32", picture_HWC.dim(),
+      "an image: got {} dimensions of {}, expected [H, W, C] of float32", picture_HWC.dim(),
       at::toString(picture_HWC.scalar_type()));
-  require(batch >= 1, "{} windows in a batch, wanted at least 1", batch);
+  require(batch >= 1, "expected at least 1 window in a batch, got {}", batch);
   const bool covers_all = options.crop_rows >= options.stride_rows &&
                           options.crop_cols >= options.stride_cols && options.stride_rows >= 1 &&
                           options.stride_cols >= 1;
-  require(options.whole || covers_all, "windows of {} x {} every {} x {} pixels leave gaps",
+  require(options.whole || covers_all,
+          "expected windows that leave no gaps, got {} x {} every {} x {} pixels",
           options.crop_rows, options.crop_cols, options.stride_rows, options.stride_cols);
 }
 
-// Columns of a row of logits [w, K], brought to `cols`, as their best classes.
+// Resizes a row of logits [w, K] to the columns of `cols`, and writes the best classes.
 void best_classes(const float* row, const std::vector<BilinearTap>& cols, int64_t classes,
                   float* blended_K, uint8_t* best) {
   for (const BilinearTap& tap : cols) {
@@ -102,7 +103,7 @@ void best_classes(const float* row, const std::vector<BilinearTap>& cols, int64_
   }
 }
 
-// Everything that the network has to say of the picture.
+// Runs the network on all windows of the image.
 SlideRows rows_of(const at::Tensor& picture_HWC, const SlideOptions& options, int64_t batch,
                   const LogitsOfWindows& logits_of) {
   check_request(picture_HWC, options, batch);
@@ -118,7 +119,7 @@ SlideRows rows_of(const at::Tensor& picture_HWC, const SlideOptions& options, in
   return {std::move(all), height, width};
 }
 
-// Averaged rows that are looked at one after the other, two neighbours at a time.
+// A cache of two averaged rows, for reading neighbouring rows in ascending order.
 class TwoRows {
  public:
   explicit TwoRows(const SlideRows& rows) : rows_(rows) {
@@ -169,7 +170,7 @@ at::Tensor slide_logits(const at::Tensor& picture_HWC, const SlideOptions& optio
 
 at::Tensor slide(const at::Tensor& picture_HWC, int64_t rows, int64_t cols,
                  const SlideOptions& options, int64_t batch, const LogitsOfWindows& logits_of) {
-  require(rows >= 1 && cols >= 1, "a map of {} x {} pixels, wanted at least one", rows, cols);
+  require(rows >= 1 && cols >= 1, "expected a map of at least one pixel, got {} x {}", rows, cols);
   const SlideRows resized = rows_of(picture_HWC, options, batch, logits_of);
   const int64_t row_size = resized.cols() * resized.classes();
   const std::vector<BilinearTap> down = bilinear_taps(resized.rows(), rows);

@@ -1,4 +1,4 @@
-// Bilinear enlarging along one axis, and of whole rows of numbers. Not for use outside of slide.
+// Bilinear resizing along one axis, and vector helpers for whole rows. Private to slide.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,17 @@ struct BilinearTap {
   float share = 0;
 };
 
-// An axis of `to` elements that `from` elements are brought to (nn/upsample.h), in float32.
+// Taps that resize an axis of `from` elements to `to` elements (nn/upsample.h), in float32.
 std::vector<BilinearTap> bilinear_taps(int64_t from, int64_t to);
 
-// out = (1 - share) * a + share * b, for n numbers; a and b may be the same, out is neither.
+// out = (1 - share) * a + share * b, for n values; a and b may alias, `out` may alias neither.
 void blend(const float* a, const float* b, float share, int64_t n, float* out);
-// out += the same.
+// out += (1 - share) * a + share * b.
 void add_blend(const float* a, const float* b, float share, int64_t n, float* out);
 
 void divide(float* values, float by, int64_t n);
 
-// The place of the largest of n numbers, the first of equal ones; n at least 1, none of them NaN.
+// Index of the largest of n values, the first of ties; n at least 1, no NaN.
 int64_t place_of_largest(const float* values, int64_t n);
 
 }  // namespace fcm::eval

@@ -12,7 +12,7 @@ SlideRows::SlideRows(WindowsWithLogits windows, int64_t rows, int64_t cols)
   const at::Tensor& first = windows_.logits.front();
   classes_ = first.size(2);
   for (const at::Tensor& one : windows_.logits) {
-    require(one.sizes() == first.sizes(), "logits of windows have different sizes");
+    require(one.sizes() == first.sizes(), "expected logits of one size for all windows");
   }
   row_taps_ = bilinear_taps(first.size(0), windows_.network_rows);
   col_taps_ = bilinear_taps(first.size(1), windows_.network_cols);
@@ -22,7 +22,7 @@ void SlideRows::average(int64_t row, float* out_WK, std::vector<float>& scratch)
   const int64_t row_size = windows_.logits.front().size(1) * classes_;
   scratch.resize(static_cast<size_t>(row_size + cols_));
   float* const blended = scratch.data();
-  float* const counts = blended + row_size;  // of windows, column by column
+  float* const counts = blended + row_size;  // windows over each column
   std::fill_n(out_WK, cols_ * classes_, 0.0F);
   std::fill_n(counts, cols_, 0.0F);
   for (size_t i = 0; i < windows_.windows.size(); ++i) {

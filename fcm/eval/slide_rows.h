@@ -1,5 +1,5 @@
-// Logits of the pixels of a picture, row by row, from the small logits of the windows over it. Not
-// for use outside of slide.
+// Logits of an image's pixels, row by row, from the small logits of the windows over it. Private to
+// slide.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,14 +12,14 @@
 
 namespace fcm::eval {
 
-// Windows of one network, and what it made of them.
+// The windows of an image, and the network's logits of each.
 struct WindowsWithLogits {
-  int64_t network_rows = 0, network_cols = 0;  // the size that logits are brought to
+  int64_t network_rows = 0, network_cols = 0;  // the size to which logits are upsampled
   std::vector<Window> windows;
   std::vector<at::Tensor> logits;  // [h', w', K] each, float32, contiguous, on the CPU
 };
 
-// Safe to be read by several threads at once.
+// Concurrent reads are safe.
 class SlideRows {
  public:
   SlideRows(WindowsWithLogits windows, int64_t rows, int64_t cols);
@@ -28,14 +28,14 @@ class SlideRows {
   int64_t cols() const { return cols_; }
   int64_t classes() const { return classes_; }
 
-  // Row `row` of the picture: the mean of the windows that hold a pixel, [cols, classes]. `scratch`
-  // keeps its memory from row to row.
+  // Row `row` of the image: per pixel the mean over the windows that contain it, [cols, classes].
+  // `scratch` is reused from row to row.
   void average(int64_t row, float* out_WK, std::vector<float>& scratch) const;
 
  private:
   WindowsWithLogits windows_;
   int64_t rows_, cols_, classes_;
-  std::vector<BilinearTap> row_taps_, col_taps_;  // of a window
+  std::vector<BilinearTap> row_taps_, col_taps_;  // of one window
 };
 
 }  // namespace fcm::eval

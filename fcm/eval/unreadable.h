@@ -1,4 +1,4 @@
-// Why pictures were left out of a measurement.
+// The reasons why images were left out of a measurement.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace fcm::eval {
 
-// A reason a picture, which names it: those of all ranks, in their order.
+// One reason per image, which names it: those of all ranks, in rank order.
 std::vector<std::string> reasons_of_all(const std::vector<loader::BadSample>& mine,
                                         dist::Group& group);
 

@@ -24,8 +24,7 @@ BatchNormProbe::BatchNormProbe(const nn::Scope& scope, int64_t dim, int64_t clas
       bias_C_((scope / 1).add("bias", {classes}, nn::Init::kZeros)) {}
 
 at::Tensor BatchNormProbe::train(const at::Tensor& features_BD) {
-  require(features_BD.size(0) > 1,
-          "BatchNormProbe: statistics of a batch of {}, wanted two pictures or more",
+  require(features_BD.size(0) > 1, "BatchNormProbe: expected a batch of at least 2 images, got {}",
           features_BD.size(0));
   const at::Tensor features = features_BD.to(running_mean_D_.scalar_type());
   const at::Tensor mean_D = features.mean(0);

@@ -1,5 +1,5 @@
-// The head of the published linear probe (ConvMAE's and MAE's main_linprobe.py), trained by steps
-// of LARS over augmented pictures. linear_probe.h is the probe without training luck.
+// The head of upstream's linear probe (ConvMAE's and MAE's main_linprobe.py), trained by LARS steps
+// on augmented images. linear_probe.h is the deterministic probe.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,20 +10,20 @@
 
 namespace fcm::heads {
 
-// Batch normalisation without weights (epsilon 1e-6, momentum 0.1), then a linear layer. The scope
-// is the published "head": it gets 0.running_mean, 0.running_var (frozen), 1.weight and 1.bias.
+// Batch normalisation without weights (epsilon 1e-6, momentum 0.1), then a linear layer. `scope` is
+// upstream's "head", to which it adds 0.running_mean, 0.running_var (frozen), 1.weight and 1.bias.
 class BatchNormProbe {
  public:
   BatchNormProbe(const nn::Scope& scope, int64_t dim, int64_t classes);
 
-  // features [B, D] -> logits [B, classes]. In training features are normalised by the batch's own
-  // mean and (biased) variance, and the running ones move a tenth of the way to them, to the
-  // unbiased variance. Needs two pictures at least.
+  // features [B, D] -> logits [B, classes]. Normalises by the batch's own mean and (biased)
+  // variance, and moves the running mean and (unbiased) variance a tenth of the way to the batch's.
+  // Needs at least two images.
   at::Tensor train(const at::Tensor& features_BD);
   // Normalises by the running mean and variance.
   at::Tensor evaluate(const at::Tensor& features_BD) const;
 
-  int64_t batches() const { return batches_; }  // seen in training: published num_batches_tracked
+  int64_t batches() const { return batches_; }  // in training: upstream's num_batches_tracked
 
  private:
   at::Tensor running_mean_D_, running_variance_D_, weight_CD_, bias_C_;

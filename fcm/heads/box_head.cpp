@@ -8,7 +8,7 @@
 namespace fcm::heads {
 namespace {
 
-// fc1's published columns count channel, row, column; maps here have their channels last.
+// Upstream's columns of fc1 are ordered channel, row, column; here maps have their channels last.
 nn::Layout channels_last_columns(const BoxHeadOptions& options) {
   const int64_t positions = options.bins * options.bins;
   nn::Layout layout{nn::Layout::Kind::kColumns, {}};

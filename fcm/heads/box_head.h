@@ -1,5 +1,5 @@
-// The box head of Mask R-CNN: what class a region is, and how its box has to move. Source:
-// detectron2, FastRCNNConvFCHead with four convolutions and one linear layer, FastRCNNOutputLayers.
+// The box head of Mask R-CNN: class logits and box deltas of regions. Source: detectron2,
+// FastRCNNConvFCHead with four convolutions and one linear layer, FastRCNNOutputLayers.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,27 +13,28 @@
 namespace fcm::heads {
 
 struct BoxHeadOptions {
-  int64_t channels = 256;  // of the maps
-  int64_t bins = 7;        // of a region's rows, and of its columns
+  int64_t channels = 256;  // of the feature maps
+  int64_t bins = 7;        // rows and columns of a pooled region
   int64_t width = 1024;    // of the linear layer
-  int64_t classes = 80;    // without the background
+  int64_t classes = 80;    // background excluded
   nn::MapNormOptions norm = kRegionNorm;
 };
 
 struct BoxPredictions {
-  at::Tensor features_RF;  // behind the linear layer and its ReLU, of the type of the regions
-  // float32, or float64 where the regions are.
-  at::Tensor scores_RC;  // [R, K + 1] logits, the last is the background's
+  at::Tensor features_RF;  // after the linear layer and its ReLU, of the input's dtype
+  // float32, or float64 if the regions are.
+  at::Tensor scores_RC;  // [R, K + 1] logits, the background last
   at::Tensor deltas_RD;  // [R, 4 * K] boxes::kRegionDeltas, class-major
 };
 
 class BoxHead {
  public:
-  // `scope`: the published "roi_heads", which gets "box_head.*" and "box_predictor.*".
+  // `scope`: upstream's "roi_heads", to which it adds "box_head.*" and "box_predictor.*".
   BoxHead(const nn::Scope& scope, const BoxHeadOptions& options);
 
-  // Pixels of regions [R, bins, bins, channels]; R may be 0. Without ranks by running statistics;
-  // in training all ranks have to call it, forward and backward, regions or not.
+  // Pooled features of regions (RoIAlign) [R, bins, bins, channels]; R may be 0. Without ranks uses
+  // running statistics. In training all ranks have to call it, forward and backward, even without
+  // regions.
   BoxPredictions operator()(const at::Tensor& pooled_RPPC, const nn::Ranks& ranks) const;
 
   const BoxHeadOptions& options() const { return options_; }

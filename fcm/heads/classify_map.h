@@ -1,4 +1,4 @@
-// The last layer of the segmentation heads: a class for every position of a map.
+// The last layer of the segmentation heads: class logits at every position of a map.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,12 +10,12 @@
 
 namespace fcm::heads {
 
-// Dropout2d, then the published conv_seg, a 1 x 1 convolution with bias.
+// Dropout2d, then upstream's conv_seg, a 1 x 1 convolution with bias.
 class MapClassifier {
  public:
-  // `scope`: the layer's own, that of "weight" and "bias".
+  // `scope`: the layer's own, with "weight" and "bias".
   MapClassifier(const nn::Scope& scope, int64_t channels, int64_t classes);
-  // A map [B, H, W, C] -> logits [B, H, W, classes], float32, or float64 where the map is.
+  // A map [B, H, W, C] -> logits [B, H, W, classes], float32, or float64 if the map is.
   at::Tensor operator()(const nn::Remade& map, const HeadPass& pass) const;
 
  private:

@@ -1,5 +1,5 @@
-// A transposed convolution of 2 x 2 by steps of 2: windows do not overlap, so it is a product that
-// makes four positions of each.
+// A 2 x 2 transposed convolution with stride 2: its windows do not overlap, so it is one matrix
+// product with four outputs per position.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,15 +11,15 @@
 
 namespace fcm::heads {
 
-// Published weight [in, out, 2, 2] and bias [out].
+// Upstream's weight [in, out, 2, 2] and bias [out].
 class DoublingConv {
  public:
   DoublingConv(const nn::Scope& scope, int64_t in, int64_t out,
                nn::ConvStart start = nn::ConvStart::kFanIn);
   // [B, h, w, in] -> [B, 2 h, 2 w, out]
   at::Tensor operator()(const at::Tensor& map_BHWI) const;
-  // The same numbers as the product leaves them, [B, h, w, 4, out]: the four of a position row by
-  // row. For what does not ask where they lie.
+  // The same values before they are interleaved, [B, h, w, 4, out]: the four outputs of a position,
+  // row by row. For callers to which positions do not matter.
   at::Tensor cells(const at::Tensor& map_BHWI) const;
 
  private:

@@ -1,4 +1,4 @@
-// The auxiliary head of semantic segmentation, for training alone: mmsegmentation's FCNHead with
+// The auxiliary head of semantic segmentation, used in training only: mmsegmentation's FCNHead with
 // one convolution (Long et al., "Fully convolutional networks for semantic segmentation", CVPR
 // 2015).
 #pragma once
@@ -18,14 +18,14 @@ struct FcnOptions {
   int64_t in = 768;        // channels of the map
   int64_t channels = 256;  // of the head
   int64_t classes = 150;
-  double dropout = 0.1;  // of draw_dropout, which takes `channels`
+  double dropout = 0.1;  // rate of draw_dropout, over `channels` channels
 };
 
 class Fcn {
  public:
-  // Adds the published keys behind "auxiliary_head." to the scope, in their order.
+  // Adds upstream's keys below "auxiliary_head." to the scope, in their order.
   Fcn(const nn::Scope& scope, const FcnOptions& options);
-  // A map [B, H, W, in] -> logits [B, H, W, classes], float32, or float64 where the map is. The
+  // A map [B, H, W, in] -> logits [B, H, W, classes], float32, or float64 if the map is. The
   // observer sees "convs.0".
   at::Tensor operator()(const at::Tensor& map_BHWC, const HeadPass& pass,
                         const nn::Observer& observer = {}) const;

@@ -19,7 +19,7 @@ nn::ConvNormAct pyramid_conv(const nn::Scope& scope, int64_t in, int64_t side,
               .relu = false}};
 }
 
-// A lateral map and the coarser level that covers it: made again for the convolution behind it.
+// A lateral map plus the upsampled coarser level, recomputed in the next convolution's backward.
 nn::Remade plus_level(const nn::Remade& lateral, const at::Tensor& coarser_BhwC) {
   std::vector<at::Tensor> from = lateral.from;
   from.push_back(coarser_BhwC);
@@ -43,7 +43,7 @@ FeaturePyramid::FeaturePyramid(const nn::Scope& scope, const FeaturePyramidOptio
 
 std::vector<at::Tensor> FeaturePyramid::operator()(const std::vector<at::Tensor>& maps_BHWC,
                                                    const nn::Ranks& ranks) const {
-  require(maps_BHWC.size() == laterals_.size(), "FeaturePyramid: {} maps, wanted {}",
+  require(maps_BHWC.size() == laterals_.size(), "FeaturePyramid: got {} maps, expected {}",
           maps_BHWC.size(), laterals_.size());
   std::vector<at::Tensor> levels(maps_BHWC.size());
   at::Tensor coarser_BhwC;
@@ -51,7 +51,7 @@ std::vector<at::Tensor> FeaturePyramid::operator()(const std::vector<at::Tensor>
     const nn::ConvNormAct& lateral = laterals_[i];
     nn::Remade merged = lateral.later(lateral.conv()(maps_BHWC[i]), ranks);
     if (coarser_BhwC.defined()) merged = plus_level(merged, coarser_BhwC);
-    // The next level takes the sum as it is; nobody but its own convolution takes the finest one.
+    // The next finer level reads the sum; the finest one is only read by its own convolution.
     if (i > 0) {
       coarser_BhwC = merged.value();
       merged = nn::Remade(coarser_BhwC);

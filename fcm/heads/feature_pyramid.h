@@ -1,4 +1,4 @@
-// The feature pyramid of the published detector: five maps of one width from the backbone's four.
+// The feature pyramid of upstream detectors: five maps of one width from the backbone's four.
 // Source: Lin et al., "Feature pyramid networks for object detection", CVPR 2017; detectron2, FPN
 // with LastLevelMaxPool.
 #pragma once
@@ -17,18 +17,18 @@ namespace fcm::heads {
 struct FeaturePyramidOptions {
   std::array<int64_t, 4> in{256, 384, 768, 768};  // channels of the backbone's maps, finest first
   int64_t channels = 256;
-  nn::MapNormOptions norm = {};  // over ranks: one batch
+  nn::MapNormOptions norm = {};  // statistics over all ranks: one batch
 };
 
 class FeaturePyramid {
  public:
-  // `scope`: the published "backbone", which gets "fpn_lateral<l>.*" and "fpn_output<l>.*" for l =
-  // 2..5, both of a level before the next.
+  // `scope`: upstream's "backbone", to which it adds "fpn_lateral<l>.*" and "fpn_output<l>.*" for l
+  // = 2..5, both of a level before the next.
   FeaturePyramid(const nn::Scope& scope, const FeaturePyramidOptions& options);
 
-  // s0..s3, [B, H, W, in], each twice the size of the next and of one type -> p2..p6,
-  // [B, H, W, channels] of their sizes and, p6, half the last rounded up. Without ranks by running
-  // statistics. Of p2's size the backward pass keeps what the two convolutions leave, and p2.
+  // s0..s3, [B, H, W, in], each twice the size of the next, of one dtype -> p2..p6, [B, H, W,
+  // channels]: p2..p5 of the same sizes, p6 half of p5, rounded up. Without ranks uses running
+  // statistics. At p2's size, backward saves the outputs of the two convolutions and p2.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& maps_BHWC,
                                      const nn::Ranks& ranks) const;
 

@@ -1,5 +1,5 @@
-// The coarsest map of ConvViT's four, half the size of its last stage: made from out 2 by the
-// published backbone's `fpn`.
+// The coarsest of ConvViT's four maps, half the size of its last stage; upstream's backbone makes
+// it with its `fpn`.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,11 +13,11 @@ namespace fcm::heads {
 
 class FourthMap {
  public:
-  // `scope`: the backbone's, which gets "fpn.0.*" and "fpn.1.*".
+  // `scope`: the backbone's, to which it adds "fpn.0.*" and "fpn.1.*".
   FourthMap(const nn::Scope& scope, int64_t channels);
-  // [B, h, w, C] -> [B, (h - 3) / 2 + 1, (w - 3) / 2 + 1, C]: convolution 3 x 3 by steps of 2
+  // [B, h, w, C] -> [B, (h - 3) / 2 + 1, (w - 3) / 2 + 1, C]: 3 x 3 convolution with stride 2
   // without padding, batch normalisation (in training over all of `ranks`), exact GELU. Throws
-  // Error(kUsage) for maps below 3 x 3.
+  // Error(kUsage) for maps smaller than 3 x 3.
   at::Tensor operator()(const at::Tensor& map_BHWC, const nn::Ranks& ranks) const;
 
  private:

@@ -12,7 +12,7 @@ at::Tensor draw_dropout(double rate, int64_t channels, const std::string& name, 
   if (rate == 0) return {};
   at::Tensor scales_BC = at::empty({std::ssize(sample_ids), channels}, at::kFloat);
   auto* out = scales_BC.mutable_data_ptr<float>();
-  // Drop path draws by the same key: the head's name makes it another one.
+  // Drop path draws with the same key; hashing the head's name into the seed separates them.
   const uint64_t own_seed = seed ^ fnv1a64(name.data(), name.size());
   for (const int64_t id : sample_ids) {
     KeyedRandom random(own_seed, Purpose::kDropPath, epoch, static_cast<uint64_t>(id));
@@ -26,7 +26,7 @@ at::Tensor draw_dropout(double rate, int64_t channels, const std::string& name, 
 at::Tensor with_dropout(const at::Tensor& map_BHWC, const at::Tensor& dropout_BC) {
   require(dropout_BC.dim() == 2 && dropout_BC.size(0) == map_BHWC.size(0) &&
               dropout_BC.size(1) == map_BHWC.size(3),
-          "dropout: factors for {} pictures and {} channels, a map of {} and {}",
+          "dropout: got factors for {} images and {} channels, expected {} and {} as in the map",
           dropout_BC.size(0), dropout_BC.size(-1), map_BHWC.size(0), map_BHWC.size(3));
   return map_BHWC *
          dropout_BC.to(map_BHWC.options()).view({map_BHWC.size(0), 1, 1, map_BHWC.size(3)});

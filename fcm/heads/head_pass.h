@@ -1,4 +1,4 @@
-// What a head of segmentation has to know of the pass it is part of.
+// The state of the pass that a segmentation head is part of.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,23 +12,23 @@
 namespace fcm::heads {
 
 struct HeadPass {
-  // Training: the processes whose pictures are one batch for batch normalisation
-  // (dist::group_of_one() for one process). None: evaluation, by running statistics, no matter how
-  // many pictures there are.
+  // Training: the processes whose images are one batch for batch normalisation
+  // (dist::group_of_one() for one process). Null: evaluation with running statistics, independent
+  // of the number of images.
   nn::Ranks ranks = nullptr;
-  // What each channel of each picture is multiplied with before the last convolution, [B, C],
-  // draw_dropout's; undefined: nothing is dropped.
+  // The dropout factor of each channel of each image before the last convolution, [B, C], from
+  // draw_dropout; undefined: no dropout.
   at::Tensor dropout_BC = {};
 };
 
-// Dropout2d: whole channels, 1 / (1 - rate) where a draw keyed by (seed, epoch, sample id) is not
-// below the rate, else 0: float32 [B, channels] on `device`. `name` tells heads apart
-// ("decode_head"). Undefined where the rate is 0.
+// Dropout2d factors: per channel 1 / (1 - rate) if a draw keyed by (seed, epoch, sample id) is at
+// least `rate`, else 0; float32 [B, channels] on `device`. `name` gives each head its own draws
+// ("decode_head"). Undefined if the rate is 0.
 at::Tensor draw_dropout(double rate, int64_t channels, const std::string& name, uint64_t seed,
                         uint64_t epoch, std::span<const int64_t> sample_ids,
                         at::Device device = at::kCPU);
 
-// A map [B, H, W, C] by those factors.
+// A map [B, H, W, C] multiplied by those factors [B, C].
 at::Tensor with_dropout(const at::Tensor& map_BHWC, const at::Tensor& dropout_BC);
 
 }  // namespace fcm::heads

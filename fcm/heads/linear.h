@@ -1,4 +1,4 @@
-// The head of fine-tuning: one vector a picture, a linear layer. Source: ConvMAE's
+// The head of fine-tuning: one pooled vector per image, a linear layer. Source: ConvMAE's
 // models_convvit.py, MAE's models_vit.py, SimMIM's models/swin_transformer.py.
 #pragma once
 
@@ -14,22 +14,22 @@
 namespace fcm::heads {
 
 enum class Pool {
-  kMeanOfTokens,   // the published global_pool: the mean of all patch tokens, then fc_norm
-  kMeanOfLatents,  // Swin: the mean of what the encoder's norm makes of them
+  kMeanOfTokens,   // upstream's global_pool: mean of all patch tokens, then fc_norm
+  kMeanOfLatents,  // Swin: the mean of the tokens after the encoder's norm
   kToken,          // one latent: the class token of a ViT, else the top left patch
 };
 
 class LinearHead {
  public:
-  // Adds "head" to the scope, and "fc_norm" behind it where tokens are pooled, in the published
-  // order; the layer starts normal of std 2e-5, Swin's of .02.
+  // Adds "head" to the scope, followed by "fc_norm" for kMeanOfTokens, in upstream's order. The
+  // layer is initialised from a normal of std 2e-5, Swin's of std 0.02.
   LinearHead(const nn::Scope& scope, int64_t dim, int64_t classes, Pool pool,
              double norm_epsilon = nn::kNormEpsilon);
 
-  // What the encoder has to make for it.
+  // The encoder outputs that it needs.
   static encoder::Outputs wanted(Pool pool) { return {.norm = pool != Pool::kMeanOfTokens}; }
 
-  // One vector a picture, [B, C], of the type `wide`. The observer sees "fc_norm".
+  // One vector per image, [B, C], of type `wide`. The observer sees "fc_norm".
   at::Tensor pool(const encoder::Features& seen, at::ScalarType wide,
                   const nn::Observer& observer = {}) const;
   // Logits [B, classes] of those vectors.

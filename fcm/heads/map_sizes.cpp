@@ -20,7 +20,7 @@ at::Tensor plus_covering(const at::Tensor& fine_BHWC, const at::Tensor& coarse_B
   const int64_t batch = coarse_BhwC.size(0), rows = coarse_BhwC.size(1),
                 columns = coarse_BhwC.size(2), channels = coarse_BhwC.size(3);
   require(fine_BHWC.size(1) == 2 * rows && fine_BHWC.size(2) == 2 * columns,
-          "a map of {} x {} positions above one of {} x {}, wanted twice as many",
+          "expected a fine map twice the size of the coarse one, got {} x {} and {} x {}",
           fine_BHWC.size(1), fine_BHWC.size(2), rows, columns);
   return (fine_BHWC.reshape({batch, rows, 2, columns, 2, channels}) +
           coarse_BhwC.reshape({batch, rows, 1, columns, 1, channels}))

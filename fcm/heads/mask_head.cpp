@@ -29,10 +29,11 @@ at::Tensor MaskHead::hidden(const at::Tensor& pooled_RPPC, const nn::Ranks& rank
 at::Tensor MaskHead::operator()(const at::Tensor& pooled_RPPC, const at::Tensor& classes_R,
                                 const nn::Ranks& ranks) const {
   const int64_t regions = pooled_RPPC.size(0), side = pooled_RPPC.size(1);
-  require(classes_R.dim() == 1 && classes_R.size(0) == regions, "MaskHead: {} regions, {} classes",
-          regions, classes_R.numel());
+  require(classes_R.dim() == 1 && classes_R.size(0) == regions,
+          "MaskHead: expected one class per region, got {} regions, {} classes", regions,
+          classes_R.numel());
   const at::Tensor cells = hidden(pooled_RPPC, ranks);
-  // A row of the weight a region: products with one column, which read the map once.
+  // One row of the weight per region: each map is read once for a single output channel.
   const at::Tensor own_RC1 = weight_KC_.index_select(0, classes_R).unsqueeze(2);
   const at::Tensor own_R1 = bias_K_.index_select(0, classes_R).unsqueeze(1);
   const at::Tensor products = at::bmm(cells.view({regions, 4 * side * side, options_.channels}),

@@ -1,5 +1,5 @@
-// The mask head of Mask R-CNN: which pixels of a region belong to the object. Source: He et al.,
-// "Mask R-CNN", ICCV 2017; detectron2, MaskRCNNConvUpsampleHead.
+// The mask head of Mask R-CNN: logits of the pixels of a region that belong to the object. Source:
+// He et al., "Mask R-CNN", ICCV 2017; detectron2, MaskRCNNConvUpsampleHead.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,14 +20,14 @@ struct MaskHeadOptions {
 
 class MaskHead {
  public:
-  // `scope`: the published "roi_heads.mask_head", which gets "mask_fcn<n>.*", "deconv.*" and
+  // `scope`: upstream's "roi_heads.mask_head", to which it adds "mask_fcn<n>.*", "deconv.*" and
   // "predictor.*".
   MaskHead(const nn::Scope& scope, const MaskHeadOptions& options);
 
-  // Pixels of regions [R, P, P, channels] and a class of each, int64 [R] -> logits of that class,
-  // [R, 2 P, 2 P], float32, or float64 where the regions are: the published logits of one class of
-  // K, for a K-th of the last product. R may be 0. In training all ranks have to call it, forward
-  // and backward, regions or not.
+  // Pooled features of regions [R, P, P, channels] and the class of each, int64 [R] -> logits of
+  // that class, [R, 2 P, 2 P], float32, or float64 if the regions are. Upstream computes the logits
+  // of all K classes; this is a K-th of its last product. R may be 0. In training all ranks have to
+  // call it, forward and backward, even without regions.
   at::Tensor operator()(const at::Tensor& pooled_RPPC, const at::Tensor& classes_R,
                         const nn::Ranks& ranks) const;
   // Logits of all classes: [R, 2 P, 2 P, K].
@@ -36,7 +36,7 @@ class MaskHead {
   const MaskHeadOptions& options() const { return options_; }
 
  private:
-  // What the last product takes: [R, P, P, 4, C], the four positions of the doubled map.
+  // The input of the last product: [R, P, P, 4, C], the four positions of the doubled map.
   at::Tensor hidden(const at::Tensor& pooled_RPPC, const nn::Ranks& ranks) const;
 
   MaskHeadOptions options_;

@@ -1,5 +1,5 @@
-// Four convolutions with norm and ReLU on the pixels of regions, with which the box and the mask
-// head begin.
+// Four convolutions with norm and ReLU on the pooled features of regions: the first layers of the
+// box and the mask head.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,17 +12,17 @@
 
 namespace fcm::heads {
 
-// Of the regions of all ranks; the published norm of both heads.
+// Upstream's norm in both heads: statistics over the regions of all ranks.
 inline constexpr nn::MapNormOptions kRegionNorm{nn::MapNormOptions::Kind::kBatch,
                                                 nn::OverRanks::kWeightedRanks};
 
 class RegionConvs {
  public:
-  // Gives the scope "<stem>1.*" to "<stem>4.*".
+  // Adds "<stem>1.*" to "<stem>4.*" to the scope.
   RegionConvs(const nn::Scope& scope, std::string_view stem, int64_t channels,
               const nn::MapNormOptions& norm);
-  // [R, P, P, C] -> the same; R may be 0. In training the backward pass keeps what each
-  // convolution leaves, and nothing behind its norm but the result.
+  // [R, P, P, C] -> [R, P, P, C]; R may be 0. In training, backward saves each convolution's output
+  // and the result; norms and ReLUs are recomputed.
   at::Tensor operator()(const at::Tensor& pooled_RPPC, const nn::Ranks& ranks) const;
 
  private:

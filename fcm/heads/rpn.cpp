@@ -11,7 +11,7 @@ nn::Conv rpn_conv(const nn::Scope& scope, int64_t channels) {
   return {scope, {.in = channels, .out = channels, .bias = true}, nn::ConvStart::kNormal01};
 }
 
-// A 1 x 1 convolution, held as a matrix.
+// A 1 x 1 convolution, stored as a matrix.
 at::Tensor rpn_weight(const nn::Scope& scope, int64_t out, int64_t channels) {
   return nn::add_weight(scope, {out, channels, 1, 1}, nn::ConvStart::kNormal01,
                         {nn::Layout::Kind::kMergeCells, {0}});
@@ -35,7 +35,7 @@ RpnHead::RpnHead(const nn::Scope& scope, const RpnOptions& options)
 AnchorPredictions RpnHead::operator()(const at::Tensor& map_BHWC) const {
   const int64_t batch = map_BHWC.size(0), anchors = options_.anchors,
                 all = map_BHWC.size(1) * map_BHWC.size(2) * anchors;
-  // In the memory of the sums with the bias, which nobody keeps.
+  // ReLU in place: backward does not need the convolutions' outputs before it.
   const at::Tensor mixed = conv1_(conv0_(map_BHWC).relu_()).relu_();
   // Logits and deltas as one product, which reads the map once.
   const at::Tensor both = ops::linear(mixed, at::cat({logits_weight_AC_, deltas_weight_DC_}),

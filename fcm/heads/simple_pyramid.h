@@ -1,6 +1,6 @@
-// The pyramid of the official detector: five maps from the last of the backbone alone. Source: Li
-// et al., "Exploring plain vision transformer backbones for object detection", ECCV 2022;
-// detectron2, SimpleFeaturePyramid with LastLevelMaxPool.
+// The pyramid of Official-ConvMAE-Det: five maps from the backbone's last map alone. Source: Li et
+// al., "Exploring plain vision transformer backbones for object detection", ECCV 2022; detectron2,
+// SimpleFeaturePyramid with LastLevelMaxPool.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,13 +15,13 @@
 namespace fcm::heads {
 
 struct SimplePyramidOptions {
-  int64_t in = 768;  // of the map; a multiple of 4
+  int64_t in = 768;  // channels of the input map; a multiple of 4
   int64_t channels = 256;
 };
 
 class SimplePyramid {
  public:
-  // `scope`: the published "backbone", which gets "simfp_2.*" to "simfp_5.*".
+  // `scope`: upstream's "backbone", to which it adds "simfp_2.*" to "simfp_5.*".
   SimplePyramid(const nn::Scope& scope, const SimplePyramidOptions& options);
 
   // [B, H, W, in] of stride 16 -> p2..p6, [B, .., .., channels], of strides 4 to 64.

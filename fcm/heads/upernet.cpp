@@ -27,7 +27,7 @@ std::vector<nn::ConvNormAct> several(size_t count, const nn::Scope& scope, const
   return all;
 }
 
-// A map and a coarser one brought to its size.
+// A map plus a coarser one upsampled to its size.
 nn::Remade plus_upsampled(const nn::Remade& map, const at::Tensor& coarser_BHWC) {
   std::vector<at::Tensor> from = map.from;
   from.push_back(coarser_BHWC);
@@ -38,7 +38,7 @@ nn::Remade plus_upsampled(const nn::Remade& map, const at::Tensor& coarser_BHWC)
           }};
 }
 
-// Shows what is not made otherwise to who looks.
+// Materialises a recomputed map for the observer only.
 void observe_made(const nn::Observer& observer, const char* stem, size_t index,
                   const nn::Remade& map) {
   if (observer) nn::observe(observer, stem, static_cast<int64_t>(index), map.value());
@@ -86,9 +86,10 @@ nn::Remade UperNet::finest(const at::Tensor& map_BHWC, const at::Tensor& coarser
 
 at::Tensor UperNet::operator()(const std::vector<at::Tensor>& maps_BHWC, const HeadPass& pass,
                                const nn::Observer& observer) const {
-  require(maps_BHWC.size() == kLevels, "UperNet: {} maps, wanted {}", maps_BHWC.size(), kLevels);
+  require(maps_BHWC.size() == kLevels, "UperNet: got {} maps, expected {}", maps_BHWC.size(),
+          kLevels);
   at::Tensor lateral_BHWC = coarsest(maps_BHWC[3], pass, observer);
-  std::vector<at::Tensor> coarser{lateral_BHWC};  // all levels but the finest, finest first
+  std::vector<at::Tensor> coarser{lateral_BHWC};  // all levels except the finest, finer ones first
   for (size_t i = kLevels - 2; i > 0; --i) {
     const at::Tensor own_BHWC = lateral_convs_[i](maps_BHWC[i], pass.ranks);
     nn::observe(observer, "lateral_convs", static_cast<int64_t>(i), own_BHWC);

@@ -1,6 +1,6 @@
-// The decoder of semantic segmentation: UperNet (Xiao et al., "Unified perceptual parsing for scene
-// understanding", ECCV 2018) as mmsegmentation's UPerHead computes it: pooled maps of the coarsest
-// level, a pyramid from coarse to fine, all levels side by side at the finest.
+// The decode head of semantic segmentation: UperNet (Xiao et al., "Unified perceptual parsing for
+// scene understanding", ECCV 2018) as in mmsegmentation's UPerHead: pyramid pooling of the coarsest
+// level, a pyramid from coarse to fine, all levels concatenated at the finest size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,19 +20,19 @@ struct UperNetOptions {
   std::array<int64_t, 4> in{256, 384, 768, 768};  // channels of the maps, finest first
   int64_t channels = 768;                         // of the head's own maps
   int64_t classes = 150;
-  double dropout = 0.1;  // of draw_dropout, which takes `channels`
+  double dropout = 0.1;  // rate of draw_dropout, over `channels` channels
 };
 
 class UperNet {
  public:
-  // Adds the published keys behind "decode_head." to the scope, in their order.
+  // Adds upstream's keys below "decode_head." to the scope, in their order.
   UperNet(const nn::Scope& scope, const UperNetOptions& options);
 
-  // Maps [B, H_i, W_i, in_i], finest first, of one type -> logits [B, H_0, W_0, classes], float32,
-  // or float64 where the maps are. Maps may have any sizes: coarser ones are brought to finer ones.
+  // Maps [B, H_i, W_i, in_i], finest first, of one dtype -> logits [B, H_0, W_0, classes], float32,
+  // or float64 if the maps are. Maps may have any sizes: coarser ones are upsampled to finer ones.
   // The observer sees "psp_modules.<i>", "bottleneck", "lateral_convs.<i>", "fpn_convs.<i>" and
-  // "fpn_bottleneck" behind their ReLU. Throws Error(kUsage) in training where batch normalisation
-  // gets one picture in all (BatchNorm::moments).
+  // "fpn_bottleneck" after their ReLU. Throws Error(kUsage) in training if batch normalisation gets
+  // one image over all ranks (BatchNorm::moments).
   at::Tensor operator()(const std::vector<at::Tensor>& maps_BHWC, const HeadPass& pass,
                         const nn::Observer& observer = {}) const;
 
@@ -41,8 +41,8 @@ class UperNet {
  private:
   at::Tensor coarsest(const at::Tensor& map_BHWC, const HeadPass& pass,
                       const nn::Observer& observer) const;
-  // Of maps with all channels at the finest size, by far the largest, only what convolutions leave
-  // is kept for the backward pass: what norm, ReLU, addition and dropout make of it is made again.
+  // Maps with all channels at the finest size are by far the largest. Backward saves only the
+  // outputs of convolutions; norm, ReLU, addition and dropout are recomputed.
   nn::Remade finest(const at::Tensor& map_BHWC, const at::Tensor& coarser_BHWC,
                     const HeadPass& pass, const nn::Observer& observer) const;
 

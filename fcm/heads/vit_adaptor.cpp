@@ -12,7 +12,8 @@ namespace {
 constexpr int64_t kGroups = 32;
 constexpr double kGroupEpsilon = 1e-5;
 
-// Statistics of a picture's channels of a group over all positions, in the type of the weights.
+// Group normalisation: per image and channel group, over all positions; computed in the wider of
+// the input's and the weights' dtypes.
 at::Tensor group_normed(const at::Tensor& map_BHWC, const at::Tensor& weight_C,
                         const at::Tensor& bias_C) {
   const auto type = at::promote_types(map_BHWC.scalar_type(), weight_C.scalar_type());
@@ -33,7 +34,7 @@ VitAdaptor::VitAdaptor(const nn::Scope& scope, int64_t channels)
       only_(scope / "ms_adaptor" / 1, channels, channels, nn::ConvStart::kLecunTruncated) {}
 
 std::vector<at::Tensor> VitAdaptor::operator()(const std::vector<at::Tensor>& maps_BHWC) const {
-  require(maps_BHWC.size() == 4, "VitAdaptor: {} maps, wanted 4", maps_BHWC.size());
+  require(maps_BHWC.size() == 4, "VitAdaptor: got {} maps, expected 4", maps_BHWC.size());
   const at::Tensor normed = group_normed(first_(maps_BHWC[0]), norm_weight_C_, norm_bias_C_);
   return {second_(ops::gelu(normed)), only_(maps_BHWC[1]), maps_BHWC[2],
           halved_by_maximum(maps_BHWC[3])};

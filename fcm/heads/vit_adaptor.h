@@ -1,5 +1,5 @@
 // Four maps of different sizes from four layers of a ViT, for detection: the neck of MIMDet's
-// BenchmarkingViTDet (models/benchmarking.py, ms_adaptor). vit_neck.h is that of segmentation.
+// BenchmarkingViTDet (models/benchmarking.py, ms_adaptor). vit_neck.h is the one for segmentation.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,11 +14,11 @@ namespace fcm::heads {
 
 class VitAdaptor {
  public:
-  // `scope`: the published backbone's ("backbone.bottom_up"), which gets "ms_adaptor.*". `channels`
-  // is a multiple of 32, the groups of its normalisation.
+  // `scope`: upstream's backbone ("backbone.bottom_up"), to which it adds "ms_adaptor.*".
+  // `channels` is a multiple of 32, the number of groups of its normalisation.
   VitAdaptor(const nn::Scope& scope, int64_t channels);
-  // Four maps [B, h, w, C], shallowest first -> of sides 4, 2, 1 and 1/2 (rounded down) times
-  // theirs.
+  // Four maps [B, h, w, C], shallowest first -> the same maps scaled by 4, 2, 1 and 1/2 (rounded
+  // down).
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& maps_BHWC) const;
 
  private:

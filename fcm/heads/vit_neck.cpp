@@ -16,7 +16,7 @@ VitNeck::VitNeck(const nn::Scope& scope, int64_t channels)
 
 std::vector<at::Tensor> VitNeck::operator()(const std::vector<at::Tensor>& maps_BHWC,
                                             const nn::Ranks& ranks) const {
-  require(maps_BHWC.size() == 4, "VitNeck: {} maps, wanted 4", maps_BHWC.size());
+  require(maps_BHWC.size() == 4, "VitNeck: got {} maps, expected 4", maps_BHWC.size());
   return {second_(ops::gelu(norm_(first_(maps_BHWC[0]), ranks))), only_(maps_BHWC[1]), maps_BHWC[2],
           halved_by_maximum(maps_BHWC[3])};
 }

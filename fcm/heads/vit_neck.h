@@ -1,5 +1,5 @@
-// Four maps of different sizes from four layers of a ViT, which are all of one size: the published
-// neck of MAE's segmentation (mmsegmentation's Feature2Pyramid).
+// Four maps of different sizes from four layers of a ViT, which all have one size: upstream's neck
+// of MAE's segmentation (mmsegmentation's Feature2Pyramid).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,10 +15,10 @@ namespace fcm::heads {
 
 class VitNeck {
  public:
-  // `scope`: the published "neck", which gets "upsample_4x.*" and "upsample_2x.*".
+  // `scope`: upstream's "neck", to which it adds "upsample_4x.*" and "upsample_2x.*".
   VitNeck(const nn::Scope& scope, int64_t channels);
-  // Four maps [B, h, w, C], shallowest first -> of sides 4, 2, 1 and 1/2 (rounded down) times
-  // theirs. Batch normalisation in training is over all of `ranks`.
+  // Four maps [B, h, w, C], shallowest first -> the same maps scaled by 4, 2, 1 and 1/2 (rounded
+  // down). Batch normalisation in training is over all of `ranks`.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& maps_BHWC,
                                      const nn::Ranks& ranks) const;
 

@@ -43,7 +43,7 @@ at::Tensor Classifier::features(const at::Tensor& pixels_BLPD, const masks::View
                                 at::ScalarType compute, const nn::DropPath& drop_path,
                                 const nn::Observer& observer) const {
   require(plan.sizes.size() == 1 && plan.kept == 1,
-          "Classifier: a plan of {} views, {} of them kept; wanted one view of all "
+          "Classifier: got a plan of {} views, {} of them kept; expected one view of all "
           "patches, kept (masks::full_plan)",
           plan.sizes.size(), plan.kept);
   parameters_->round(compute);

@@ -1,5 +1,5 @@
-// The model of fine-tuning and linear probing: an encoder that sees every patch, one vector a
-// picture, a linear head. Source: ConvMAE's models_convvit.py, MAE's models_vit.py.
+// The model of fine-tuning and linear probing: an encoder that sees every patch, one vector per
+// image, a linear head. Source: ConvMAE's models_convvit.py, MAE's models_vit.py.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,20 +25,20 @@ namespace fcm::models {
 struct ClassifierOptions {
   std::string kind = encoder::kDefaultKind;
   encoder::EncoderOptions encoder;
-  int64_t rows = 224, cols = 224;  // of the picture
+  int64_t rows = 224, cols = 224;  // of the image, in pixels
   int64_t channels = 3;
   int64_t classes = 1000;
-  // The published global_pool. On: the mean of all patch tokens, then fc_norm (Swin: norm, then the
-  // mean). Off: norm, then one token: the class token of a ViT, else the top left patch.
+  // Upstream's global_pool. True: the mean of all patch tokens, then fc_norm (Swin: norm, then the
+  // mean). False: norm, then one token: the class token of a ViT, else the top left patch.
   bool mean_pool = true;
-  // Positions are trained in fine-tuning. Probing trains a head of its own (heads::BatchNormProbe).
+  // Fine-tuning trains positions. Linear probing has its own head (heads::BatchNormProbe).
   bool trainable_positions = true;
   double drop_path = 0;  // drop probability of the last block, nn::drop_path_rates
 };
 
-// Parameters have the published names in the published order (the head comes before fc_norm) and
-// are held as in a MaskedAutoencoder. The head starts as for fine-tuning, normal of deviation 2e-5;
-// everything else starts as in pretraining, to be overwritten by what pretraining learned.
+// Parameters have the upstream names in the upstream order (the head comes before fc_norm) and are
+// stored as in a MaskedAutoencoder. The head is initialised as for fine-tuning, a normal of std
+// 2e-5 (Swin: 0.02); everything else as in pretraining, to be overwritten by pretrained weights.
 class Classifier {
  public:
   Classifier(const ClassifierOptions& options, uint64_t seed,
@@ -50,20 +50,19 @@ class Classifier {
   at::Device device() const { return parameters_->device(); }
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
-  // Which layer a parameter belongs to; head and fc_norm to the last.
+  // The layer of a parameter, for layer decay; head and fc_norm are the last.
   nn::LayerOf layer_of() const { return encoder::layer_of(options_.kind, options_.encoder); }
 
   heads::Pool pool() const;
 
-  // Which branches a training pass leaves out for these pictures, on the model's device; nothing at
+  // Draws the branches that a training pass drops for these images, on the model's device; empty at
   // rate 0.
   nn::DropPath draw_drop_path(uint64_t seed, uint64_t epoch,
                               std::span<const int64_t> sample_ids) const;
 
-  // What the head takes: [B, C], float32 at least. pixels [B, L, P, D] in the order of
-  // masks::full_plan, which the plan must be; the encoder runs in `compute`, pooling and what
-  // follows it in float32 at least. The observer sees the encoder (encoder/encoder.h), and
-  // "fc_norm" [B, C].
+  // The head's input: [B, C], float32 at least. pixels [B, L, P, D] in the order of `plan`, which
+  // must be masks::full_plan. The encoder runs in `compute`, pooling and everything after it in
+  // float32 at least. The observer sees the encoder (encoder/encoder.h), and "fc_norm" [B, C].
   at::Tensor features(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                       at::ScalarType compute, const nn::DropPath& drop_path = {},
                       const nn::Observer& observer = {}) const;

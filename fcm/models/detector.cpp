@@ -16,15 +16,15 @@ namespace fcm::models {
 namespace {
 
 constexpr int64_t kLevels = 5;       // p2 to p6
-constexpr size_t kRegionLevels = 4;  // from which regions are cut
+constexpr size_t kRegionLevels = 4;  // regions are pooled from p2 to p5
 constexpr int64_t kBoxBins = 7, kMaskBins = 14;
-constexpr double kSideOfAnchors = 8;  // in strides of their level
+constexpr double kSideOfAnchors = 8;  // in units of the level's stride
 
 std::array<int64_t, 4> backbone_channels(const DetectorBackboneOptions& options) {
   const std::vector<int64_t>& dims = options.encoder.dims;
   if (dims.size() == 1) return {dims[0], dims[0], dims[0], dims[0]};
   if (dims.size() == 3) return {dims[0], dims[1], dims[2], dims[2]};
-  require(dims.size() == 4, "a detector's encoder of {} stages, wanted 1, 3 or 4", dims.size());
+  require(dims.size() == 4, "a detector's encoder: expected 1, 3 or 4 stages, got {}", dims.size());
   return {dims[0], dims[1], dims[2], dims[3]};
 }
 
@@ -64,7 +64,7 @@ Detector::Detector(const DetectorOptions& options, uint64_t seed, const at::Tens
   mask_.emplace(regions / "mask_head",
                 heads::MaskHeadOptions{options.channels, options.classes, of_regions});
   parameters_->flatten();
-  // The finest map has a quarter of a patch's side.
+  // The finest map's stride is a quarter of the patch side.
   const int64_t finest = of_backbone.kind == "swin"
                              ? backbone_->map_strides().front()
                              : std::max<int64_t>(1, backbone_->geometry().patch_side() / 4);
@@ -73,7 +73,7 @@ Detector::Detector(const DetectorOptions& options, uint64_t seed, const at::Tens
 }
 
 masks::Grid Detector::positions_grid() const {
-  // Of the pictures that the official ConvMAE-Det was pretrained on: 224 pixels.
+  // Official-ConvMAE-Det was pretrained on 224-pixel images.
   constexpr int64_t kPretrained = 14;
   if (options_.backbone.form == BackboneForm::kDecomposed) return {kPretrained, kPretrained};
   return backbone_->grid();
@@ -155,7 +155,7 @@ std::vector<boxes::Proposals> Detector::proposals(
   return of_pictures;
 }
 
-// [R, bins, bins, C] of the maps p2 to p5.
+// RoIAlign on the maps p2 to p5: [R, bins, bins, C].
 at::Tensor Detector::cut_out(const std::vector<at::Tensor>& maps, const at::Tensor& boxes_R4,
                              const at::Tensor& picture_R, int64_t bins) const {
   std::vector<double> scales;
@@ -169,8 +169,8 @@ at::Tensor Detector::cut_out(const std::vector<at::Tensor>& maps, const at::Tens
 struct Detector::Regions {
   at::Tensor boxes_R4, picture_R;
   loss::RegionTargets targets;
-  at::Tensor truth_R;                    // index among the picture's truths; of background 0
-  std::vector<int64_t> foreground, all;  // of each picture; foreground comes first
+  at::Tensor truth_R;                    // index among the image's truths; 0 for background
+  std::vector<int64_t> foreground, all;  // counts per image; foreground regions come first
   at::Tensor foreground_F;               // indices of regions
 };
 
@@ -184,7 +184,7 @@ Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>&
   int64_t before = 0;
   for (size_t i = 0; i < truths.size(); ++i) {
     const FrameTruth& truth = truths[i];
-    // The truths themselves are candidates, so that there is always something to learn from.
+    // The truths themselves are candidates, so that there are always positives to learn from.
     const at::Tensor candidates_N4 =
         at::cat({proposals[i].boxes_P4, truth.boxes_T4.to(proposals[i].boxes_P4.scalar_type())});
     const boxes::Match match = boxes::match(truth.boxes_T4.to(at::kFloat),
@@ -220,8 +220,8 @@ Detector::Regions Detector::sampled_regions(const std::vector<boxes::Proposals>&
 
 namespace {
 
-// What the anchors of each picture are to learn. Which ones match is decided in float32, whatever
-// the type: truths have anchors that overlap them equally, but for rounding.
+// The anchors' targets for each image. Matching is always done in float32: several anchors may
+// overlap a truth equally except for rounding, and the ties must not depend on the dtype.
 std::vector<loss::AnchorTargets> anchor_targets(const at::Tensor& anchors_A4,
                                                 const std::vector<FrameTruth>& truths,
                                                 const std::vector<boxes::Choice>& choices,
@@ -247,7 +247,7 @@ std::vector<loss::AnchorTargets> anchor_targets(const at::Tensor& anchors_A4,
   return targets;
 }
 
-// Pictures, regions and regions of foreground in all ranks.
+// Counts over all ranks: images, regions, foreground regions.
 struct PassCounts {
   double pictures = 0, regions = 0, foreground = 0;
 };
@@ -269,10 +269,12 @@ Detector::Losses Detector::train(const at::Tensor& pixels_BLPD, const masks::Vie
                                  const MaskTargets& mask_targets,
                                  const std::shared_ptr<dist::Group>& group,
                                  const nn::Observer& observer) {
-  require(std::ssize(truths) == pixels_BLPD.size(0) && draws.anchors.size() == truths.size() &&
-              draws.regions.size() == truths.size(),
-          "Detector: {} pictures, {} truths, draws for {} and {}", pixels_BLPD.size(0),
-          truths.size(), draws.anchors.size(), draws.regions.size());
+  require(
+      std::ssize(truths) == pixels_BLPD.size(0) && draws.anchors.size() == truths.size() &&
+          draws.regions.size() == truths.size(),
+      "Detector: expected truths and draws for every image, got {} images, {} truths, draws for "
+      "{} and {}",
+      pixels_BLPD.size(0), truths.size(), draws.anchors.size(), draws.regions.size());
   const std::vector<at::Tensor> maps =
       pyramid(pixels_BLPD, plan, compute, draws.drop_path, group, observer);
   const std::vector<heads::AnchorPredictions> levels = (*rpn_)(maps);
@@ -384,7 +386,7 @@ std::vector<Detections> Detector::detect(const at::Tensor& pixels_BLPD, const ma
 
 namespace {
 
-// What the pyramid and the heads do for one picture.
+// Cost of the pyramid and the heads for one image.
 nn::Cost detection_heads_cost(const DetectorOptions& options) {
   const auto of = [](int64_t count) { return static_cast<double>(count); };
   const DetectorBackboneOptions& backbone = options.backbone;

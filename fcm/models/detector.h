@@ -1,5 +1,5 @@
-// The model of object detection: Mask R-CNN on a pretrained encoder. Maps of the encoder, a pyramid
-// of them, proposals, and for each region a class, a box and a mask. Sources: ConvMAE's DET folder,
+// The model of object detection: Mask R-CNN on a pretrained encoder: the encoder's feature maps, a
+// pyramid, proposals, and for each region a class, a box and a mask. Sources: ConvMAE's DET folder,
 // hustvl/MIMDet, OpenGVLab/Official-ConvMAE-Det, all on detectron2; He et al., "Mask R-CNN", ICCV
 // 2017.
 #pragma once
@@ -36,36 +36,37 @@
 namespace fcm::models {
 
 struct DetectorOptions {
-  // Of a picture: the best of each level that are looked at, and how many are left.
+  // Proposals per image: the best of each level considered, and how many are kept overall.
   struct ProposalCounts {
     int64_t per_level = 0, kept = 0;
   };
 
   DetectorBackboneOptions backbone;
-  int64_t classes = 80;  // without the background
+  int64_t classes = 80;  // background excluded
   int64_t channels = 256, box_features = 1024;
-  int64_t sampled_anchors = 256, sampled_regions = 512;  // of a picture, to learn from
+  int64_t sampled_anchors = 256, sampled_regions = 512;  // per image, for the losses
   ProposalCounts training_proposals{2000, 1000}, testing_proposals{1000, 1000};
   double least_score = 0.05;
-  int64_t detections = 100;  // of a picture, at most
+  int64_t detections = 100;  // per image, at most
 };
 
-// What one picture teaches, on the model's device. Boxes x0, y0, x1, y1 in pixels of the frame.
+// Ground truth of one image, on the model's device. Boxes are x0, y0, x1, y1 in pixels of the
+// frame.
 struct FrameTruth {
-  at::Tensor boxes_T4;   // float32; float64 where the model is
+  at::Tensor boxes_T4;   // float32; float64 if the model is
   at::Tensor classes_T;  // int64
 };
 
-// What is found in one picture, by descending score, on the model's device.
+// Detections of one image, by descending score, on the model's device.
 struct Detections {
-  at::Tensor boxes_N4;   // float32, in pixels of the frame, which they do not leave
+  at::Tensor boxes_N4;   // float32, in pixels of the frame, clipped to it
   at::Tensor scores_N;   // float32: probability of the class
   at::Tensor classes_N;  // int64
   at::Tensor masks_NSS;  // float32: probabilities within the box, S = Detector::kMaskSide
 };
 
-// Parameters have the published names ("backbone.", "proposal_generator.", "roi_heads.") in the
-// published order.
+// Parameters have the upstream names ("backbone.", "proposal_generator.", "roi_heads.") in the
+// upstream order.
 class Detector {
  public:
   static constexpr int64_t kMaskSide = 28;
@@ -76,54 +77,54 @@ class Detector {
   const DetectorOptions& options() const { return options_; }
   const ops::PatchGeometry& geometry() const { return backbone_->geometry(); }
   const std::vector<int64_t>& strides() const { return strides_; }  // of p2 to p6, in pixels
-  // The grid of the positions that it holds, which a checkpoint's are resized to.
+  // The grid of its position table, to which a checkpoint's table is resized.
   masks::Grid positions_grid() const;
   at::Device device() const { return parameters_->device(); }
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
-  nn::LayerOf layer_of() const;  // of all parameters; what is not the backbone's to the last
+  nn::LayerOf layer_of() const;  // all parameters; those outside of the backbone last
   masks::ViewPlan plan(int64_t batch) const { return backbone_->plan(batch); }
 
-  // What is left to chance in a training pass, for each picture.
+  // The random draws of a training pass, for each image.
   struct Draws {
     nn::DropPath drop_path;                       // on the model's device
-    std::vector<boxes::Choice> anchors, regions;  // that are learned from
+    std::vector<boxes::Choice> anchors, regions;  // samples for the losses
   };
-  // Keyed by seed, step and sample: the same with any number of threads and ranks.
+  // Keyed by seed, step and sample: independent of the number of threads and ranks.
   Draws draw(uint64_t seed, uint64_t step, std::span<const int64_t> sample_ids) const;
 
-  // Masks of a picture's truths (indices, [M]) within boxes [M, 4]: [M, S, S] of 0 and 1, of any
-  // type, on the model's device.
+  // Ground-truth masks of an image's truths (indices, [M]) within boxes [M, 4]: [M, S, S] of 0 and
+  // 1, of any dtype, on the model's device.
   using MaskTargets = std::function<at::Tensor(int64_t picture, const at::Tensor& boxes_M4,
                                                const at::Tensor& truths_M)>;
 
-  // This rank's shares of the means over the pictures of the pass in all ranks: their sum over the
-  // ranks is the published loss of one process with all of them. Scalars with a graph.
+  // This rank's shares of the means over all ranks' images. Summed over the ranks they equal the
+  // upstream loss of one process with all images. Scalars with an autograd graph.
   struct Losses {
     at::Tensor rpn_class, rpn_box, box_class, box_deltas, mask;
-    int64_t pictures = 0;    // of the pass in all ranks
-    int64_t not_finite = 0;  // of this rank's best anchors: proposals that are no numbers
+    int64_t pictures = 0;    // over all ranks
+    int64_t not_finite = 0;  // of this rank's best anchors: proposals with inf or NaN
     at::Tensor total() const { return rpn_class + rpn_box + box_class + box_deltas + mask; }
-    // By their published names without "loss_".
+    // By their upstream names without "loss_".
     std::vector<std::pair<std::string, at::Tensor>> named() const;
   };
-  // pixels [B, L, P, D] in the order of plan(B), which the plan must be; B truths and draws. Batch
-  // normalisation takes its statistics from the pictures of all ranks of `group`, which all have to
+  // pixels [B, L, P, D] in the order of `plan`, which must be plan(B); B truths and draws. Batch
+  // normalisation takes statistics over the images of all ranks of `group`, all of which have to
   // call it. The observer sees the encoder (encoder/encoder.h), "p2" to "p6" [B, H, W, C],
-  // "proposals.<picture>" and "objectness.<picture>", "box_scores", "box_deltas", and "mask_logits"
-  // of the own class.
+  // "proposals.<image>" and "objectness.<image>", "box_scores", "box_deltas", and "mask_logits" of
+  // the region's own class.
   Losses train(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan, at::ScalarType compute,
                const Draws& draws, const std::vector<FrameTruth>& truths,
                const MaskTargets& mask_targets, const std::shared_ptr<dist::Group>& group,
                const nn::Observer& observer = {});
 
-  // One result a picture; by running statistics. Makes no graph. The observer sees the encoder, the
-  // pyramid and proposals.
+  // One result per image, with running statistics and without gradients. The observer sees the
+  // encoder, the pyramid and proposals.
   std::vector<Detections> detect(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                                  at::ScalarType compute, const nn::Observer& observer = {}) const;
 
  private:
-  struct Regions;  // of several pictures, one after another
+  struct Regions;  // of several images, concatenated
 
   std::vector<at::Tensor> pyramid(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                                   at::ScalarType compute, const nn::DropPath& drop_path,
@@ -140,8 +141,8 @@ class Detector {
 
   DetectorOptions options_;
   std::unique_ptr<nn::Parameters> parameters_;
-  std::optional<heads::FeaturePyramid> pyramid_;        // of kSharedTables
-  std::optional<heads::SimplePyramid> simple_pyramid_;  // of kDecomposed
+  std::optional<heads::FeaturePyramid> pyramid_;        // kSharedTables
+  std::optional<heads::SimplePyramid> simple_pyramid_;  // kDecomposed
   std::unique_ptr<DetectorBackbone> backbone_;
   std::optional<heads::VitAdaptor> adaptor_;  // vit
   std::optional<heads::RpnHead> rpn_;
@@ -151,7 +152,7 @@ class Detector {
   std::unique_ptr<boxes::Anchors> anchors_;
 };
 
-// Of one picture in training.
+// Cost of training on one image.
 nn::Cost cost(const DetectorOptions& options);
 
 }  // namespace fcm::models

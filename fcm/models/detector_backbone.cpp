@@ -17,14 +17,14 @@ namespace fcm::models {
 namespace {
 
 constexpr const char* kSwinKind = "swin";
-constexpr int64_t kPretrained = 14;       // patches a side of the pictures of pretraining
-constexpr double kSwinMapEpsilon = 1e-5;  // of the norms of its maps
+constexpr int64_t kPretrained = 14;       // patch rows and columns in pretraining
+constexpr double kSwinMapEpsilon = 1e-5;  // of the norms of Swin's maps
 
 bool is_swin(const DetectorBackboneOptions& options) { return options.kind == kSwinKind; }
 bool is_decomposed(const DetectorBackboneOptions& options) {
   return options.form == BackboneForm::kDecomposed;
 }
-// Its maps are those of blocks, not of stages.
+// A ViT: its maps come from blocks, not from stages.
 bool has_one_stage(const DetectorBackboneOptions& options) {
   return options.encoder.dims.size() == 1;
 }
@@ -34,22 +34,23 @@ masks::Grid grid_of(const DetectorBackboneOptions& options) {
   if (options.rows < side || options.cols < side || options.rows % side != 0 ||
       options.cols % side != 0) {
     fail(ExitCode::kUsage,
-         "a detector for pictures of {} x {} pixels, which patches of {} x {} do not cut up; take "
+         "a detector for images of {} x {} pixels, which do not divide into patches of {} x {}; "
+         "take "
          "multiples of {}",
          options.rows, options.cols, side, side, side);
   }
   return {options.rows / side, options.cols / side};
 }
 
-// What nobody can build, in one sentence.
+// Throws Error(kUsage) for options that cannot be built.
 void check_detector_backbone(const DetectorBackboneOptions& options) {
   if (is_swin(options)) return;
   if (is_decomposed(options) && has_one_stage(options)) {
-    fail(
-        ExitCode::kUsage,
-        "a detector of kind \"{}\" with tables of each block, which only conv_vit has; take shared "
-        "tables",
-        options.kind);
+    fail(ExitCode::kUsage,
+         "a detector of kind \"{}\" with bias tables per block, which only conv_vit has; take "
+         "shared "
+         "tables",
+         options.kind);
   }
   const int64_t depth = options.encoder.depths.back();
   const std::vector<int64_t>& blocks = options.global_blocks;
@@ -57,15 +58,15 @@ void check_detector_backbone(const DetectorBackboneOptions& options) {
                      std::ranges::adjacent_find(blocks) == blocks.end() &&
                      (blocks.empty() || (blocks.front() >= 0 && blocks.back() < depth));
   if (!there) {
-    fail(
-        ExitCode::kUsage,
-        "detector.global_blocks = [{}], which attend over the whole picture; wanted numbers of blocks "
-        "from 0 to {}, ascending",
-        fmt::join(blocks, ", "), depth - 1);
+    fail(ExitCode::kUsage,
+         "detector.global_blocks = [{}], which attend over the whole image: expected block indices "
+         "from 0 to {}, ascending, each once",
+         fmt::join(blocks, ", "), depth - 1);
   }
   if (has_one_stage(options) && depth % 4 != 0) {
     fail(ExitCode::kUsage,
-         "a detector of a ViT of {} blocks, whose quarters are its four maps; take a multiple of 4",
+         "a detector on a ViT of {} blocks, which takes a map after each quarter of them; take a "
+         "multiple of 4",
          depth);
   }
 }
@@ -86,7 +87,7 @@ encoder::Windowed windowed_of(const DetectorBackboneOptions& options) {
   return windowed;
 }
 
-// Adds "pos_embed" with its start values.
+// Adds "pos_embed" with its initial values.
 encoder::Embeddings positions_of(const nn::Scope& scope, const DetectorBackboneOptions& options) {
   const masks::Grid grid = grid_of(options), pretrained{kPretrained, kPretrained};
   const int64_t dim = options.encoder.dims.back();
@@ -99,7 +100,7 @@ encoder::Embeddings positions_of(const nn::Scope& scope, const DetectorBackboneO
   embeddings.windowed = windowed_of(options);
   at::Tensor table;
   if (has_one_stage(options)) {
-    // MIMDet's own table: rows in the first half, where MAE has columns.
+    // MIMDet's own table: rows in the first half of the channels, where MAE has columns.
     const std::vector<at::Tensor> halves =
         nn::sincos_positions(grid.rows, grid.cols, dim).chunk(2, 2);
     table = at::cat({halves[1], halves[0]}, 2);
@@ -116,14 +117,14 @@ encoder::Embeddings positions_of(const nn::Scope& scope, const DetectorBackboneO
   return embeddings;
 }
 
-// Of a ViT: those that end a quarter.
+// For a ViT: the last block of each quarter.
 std::vector<int64_t> tapped_blocks(const DetectorBackboneOptions& options) {
   if (!has_one_stage(options)) return {};
   const int64_t quarter = options.encoder.depths[0] / 4;
   return {quarter - 1, 2 * quarter - 1, 3 * quarter - 1, 4 * quarter - 1};
 }
 
-// The largest of each 2 x 2 cells, [B, H, W, C] -> [B, H / 2, W / 2, C].
+// 2 x 2 max pooling, [B, H, W, C] -> [B, H / 2, W / 2, C].
 at::Tensor pooled(const at::Tensor& map_BHWC) {
   return at::max_pool2d(map_BHWC.permute({0, 3, 1, 2}), {2, 2}, {2, 2})
       .permute({0, 2, 3, 1})
@@ -139,7 +140,7 @@ const char* backbone_place(BackboneForm form) {
 DetectorBackbone::DetectorBackbone(const nn::Scope& scope, const DetectorBackboneOptions& options)
     : options_(options), geometry_{options.encoder.strides}, grid_(grid_of(options)) {
   check_detector_backbone(options);
-  plan(1);  // throws where windows do not cut up the grid
+  plan(1);  // throws if windows do not divide the grid
   const encoder::Embeddings embeddings = positions_of(scope, options);
   encoder_ = encoder::make_encoder(options.kind, scope, options.encoder, options.channels,
                                    embeddings, {.stages = true});
@@ -213,7 +214,7 @@ std::vector<at::Tensor> DetectorBackbone::operator()(const at::Tensor& pixels_BL
                                                      const nn::DropPath& drop_path,
                                                      const nn::Observer& observer) const {
   require(plan.grid.rows == grid_.rows && plan.grid.cols == grid_.cols,
-          "DetectorBackbone: a plan of {} x {} patches, wanted {} x {}", plan.grid.rows,
+          "DetectorBackbone: got a plan of {} x {} patches, expected {} x {}", plan.grid.rows,
           plan.grid.cols, grid_.rows, grid_.cols);
   Taps taps(options_.kind, options_.encoder, tapped_blocks(options_), observer);
   const nn::Observer watch = [&taps](const std::string& name, const at::Tensor& value) {
@@ -222,7 +223,7 @@ std::vector<at::Tensor> DetectorBackbone::operator()(const at::Tensor& pixels_BL
   const encoder::Features seen = (*encoder_)(pixels_BLPD.to(compute), plan, watch, drop_path);
   if (!has_one_stage(options_)) return maps_of_stages(seen, plan);
   std::vector<at::Tensor> maps;
-  for (const at::Tensor& tokens : taps.results()) {  // some as [B, L, C], some by window
+  for (const at::Tensor& tokens : taps.results()) {  // of window blocks: one row per window
     const at::Tensor x_BLC = tokens.reshape({plan.batch(), plan.patches(), -1});
     maps.push_back(encoder::in_raster_order(x_BLC, plan).unflatten(1, {grid_.rows, grid_.cols}));
   }
@@ -234,7 +235,7 @@ nn::LayerOf DetectorBackbone::layer_of() const {
           decomposed = is_decomposed(options_)](std::string_view name) {
     nn::Layer layer = of_encoder(name);
     if (decomposed && name == "pos_embed") layer.index = layer.last;
-    // Norms are "norm" with or without a number, or a module's "norm".
+    // Norms are called "norm" with or without a number, or are the "norm" of a module.
     const std::string_view module = name.substr(0, name.rfind('.'));
     const std::string_view leaf = module.substr(module.rfind('.') + 1);
     layer.exempt =
@@ -249,7 +250,7 @@ nn::Cost cost(const DetectorBackboneOptions& options) {
   plan.grid = grid_of(options);
   plan.sizes = {plan.grid.patches()};
   plan.kept = 1;
-  // Without the transformer, whose blocks do not all see the same number of tokens.
+  // Without the transformer, whose blocks attend over different numbers of tokens.
   encoder::EncoderOptions before = sizes;
   if (!is_swin(options)) before.depths.back() = 0;
   nn::Cost sum =
@@ -262,7 +263,7 @@ nn::Cost cost(const DetectorBackboneOptions& options) {
                                  : patches;
   const auto global = std::ssize(options.global_blocks);
   sum += nn::blocks_cost(global, patches, patches, sizes.dims.back(), sizes.mlp_ratios.back());
-  // Of windows that are filled up, attention counts for the filling too.
+  // With padded windows, attention counts the padding too.
   sum +=
       nn::blocks_cost(sizes.depths.back() - global, patches, window * window * in_windows / patches,
                       sizes.dims.back(), sizes.mlp_ratios.back());

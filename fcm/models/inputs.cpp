@@ -16,8 +16,8 @@ at::Tensor pictures_of(const loader::Batch& batch) {
 
 at::Tensor to_device(const at::Tensor& pictures_BHWC, at::Device device) {
   if (!device.is_cuda()) return pictures_BHWC.to(device);
-  // From pinned memory the copy goes on while the CPU makes plans; LibTorch keeps that memory until
-  // the copy is done.
+  // From pinned memory the copy overlaps with the CPU making plans; LibTorch keeps that memory
+  // until the copy is done.
   return pictures_BHWC.pin_memory().to(device, /*non_blocking=*/true);
 }
 

@@ -1,4 +1,4 @@
-// From loaded batches to what models take.
+// From loaded batches to the models' inputs.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,32 +20,32 @@ ops::Normalisation normalisation(const loader::DataOptions& options);
 // A loaded batch as a tensor that shares its memory: uint8 [B, H, W, C].
 at::Tensor pictures_of(const loader::Batch& batch);
 
-// Pictures on the device that a model is on.
+// Copies images to a model's device; asynchronous if that is CUDA.
 at::Tensor to_device(const at::Tensor& pictures_BHWC, at::Device device);
 
-// Pictures of a batch cut into patches by a plan, as fp32 [B, L, P, D]. All on one device.
+// Images of a batch cut into patches by a plan, as fp32 [B, L, P, D]. All on one device.
 at::Tensor pixels_of(const at::Tensor& pictures_BHWC, const masks::ViewPlan& plan,
                      const ops::PatchGeometry& geometry, const loader::DataOptions& options);
 
-// Pictures of a batch as a classifier takes them, on its device: fp32 [B, L, P, D], patches in
-// raster order.
+// A batch's images as a classifier's input, on its device: fp32 [B, L, P, D], patches in raster
+// order.
 at::Tensor pixels_of(const loader::Batch& batch, const Classifier& model,
                      const loader::DataOptions& options);
 
-// Logits [B, classes], fp32, on the CPU, of a batch as it was loaded. Makes no graph.
+// Logits [B, classes] of a loaded batch, fp32, on the CPU. Without gradients.
 at::Tensor logits_of(const Classifier& model, const loader::Batch& batch,
                      const loader::DataOptions& options, at::ScalarType compute);
 
-// The maps of a loaded batch as a tensor that shares its memory: uint8 [B, H, W].
+// The class maps of a loaded batch as a tensor that shares its memory: uint8 [B, H, W].
 at::Tensor maps_of(const loader::Batch& batch);
 
-// Logits [N, h / 4, w / 4, K], float32, on the CPU, of normalised windows [N, h, w, C], float32;
-// h and w divide by the side of a patch. Makes no graph.
+// Logits [N, h / 4, w / 4, K], float32, on the CPU, of normalised windows [N, h, w, C], float32; h
+// and w must be multiples of the patch side. Without gradients.
 at::Tensor logits_of(const Segmenter& model, const at::Tensor& windows_NHWC,
                      at::ScalarType compute);
 
-// What a detector finds in frames, uint8 [B, H, W, C] as they were loaded: one result a frame, on
-// the CPU, float32. Makes no graph.
+// Detections in frames, uint8 [B, H, W, C] as they were loaded: one result per frame, on the CPU,
+// float32. Without gradients.
 std::vector<Detections> objects_in(const Detector& model, const at::Tensor& frames_BHWC,
                                    const loader::DataOptions& options, at::ScalarType compute);
 

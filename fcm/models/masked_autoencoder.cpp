@@ -11,8 +11,8 @@
 namespace fcm::models {
 namespace {
 
-// Pixels are predicted in stored order, a pixel's channels together. As published too, but row by
-// row; a linear decoder's has one channel after another, as its pixel shuffle wants them.
+// Pixels are predicted in storage order, a pixel's channels next to each other. Upstream has them
+// row by row; with a linear decoder one channel after another, as its pixel shuffle expects.
 nn::Layout pixel_layout(const ops::PatchGeometry& geometry, const AutoencoderOptions& options) {
   const std::vector<int64_t> pixels = geometry.pixel_order();
   if (!options.decoder.linear()) {
@@ -45,8 +45,8 @@ std::vector<decoder::Output> outputs_of(const AutoencoderOptions& options) {
 const at::Tensor& features_of(const targets::Features& features, const std::string& name) {
   const auto found = features.find(name);
   require(found != features.end(),
-          "MaskedAutoencoder: no features for target {}; run its teacher first "
-          "(targets::Teachers), {} targets have theirs",
+          "MaskedAutoencoder: expected features for target {}; run its teacher first "
+          "(targets::Teachers); got features for {} targets",
           name, features.size());
   return found->second;
 }
@@ -74,7 +74,7 @@ MaskedAutoencoder::MaskedAutoencoder(const AutoencoderOptions& options, uint64_t
       parameters_(std::make_unique<nn::Parameters>(seed, held)) {
   const nn::Scope scope(*parameters_);
   const int64_t encoder_dim = options.encoder.dims.back();
-  // The published state_dict lists these first. Tables stay fp32-accurate in any type.
+  // Upstream's state_dict lists these first. Tables keep float32 precision in any compute type.
   encoder::Embeddings of_encoder = encoder::add_embeddings(scope, options.kind, encoder_dim, grid_,
                                                            /*trainable_positions=*/false);
   if (options.decoder.linear()) encoder::add_mask_token(scope, options.encoder, of_encoder);
@@ -157,7 +157,7 @@ at::Tensor MaskedAutoencoder::target_loss(const std::string& name, size_t output
 at::Tensor MaskedAutoencoder::mimic_loss(const at::Tensor& latent_BKC,
                                          const targets::Features& wanted) const {
   const at::Tensor predictions_BKD = (*mimic_pred_)((*mimic_norm_)(latent_BKC));
-  const int64_t kept = latent_BKC.size(1);  // kept views stand first in plan order
+  const int64_t kept = latent_BKC.size(1);  // the kept views come first in plan order
   const at::Tensor targets_BKD = features_of(wanted, options_.targets.mimic).narrow(1, 0, kept);
   return loss::feature_loss_sum(loss::feature_loss_named(options_.targets.loss), predictions_BKD,
                                 targets_BKD) /

@@ -1,6 +1,6 @@
 // The pretraining model: patches, encoder, decoder, loss. One class for Fast ConvMAE (all views
-// kept) and ConvMAE (one view kept), or, with a ViT for an encoder, Fast MAE and MAE: how many
-// views are kept stands in the plan.
+// kept) and ConvMAE (one view kept), or with a ViT as encoder Fast MAE and MAE: the plan says how
+// many views are kept.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -31,16 +31,16 @@ struct AutoencoderOptions {
   encoder::EncoderOptions encoder;
   decoder::DecoderOptions decoder;
   targets::TargetOptions targets;
-  int64_t rows = 224, cols = 224;  // of the picture
+  int64_t rows = 224, cols = 224;  // of the image, in pixels
   int64_t channels = 3;
 };
 
-// Of one picture: encoder and decoder, without a mimicked target's Linear. Of the plan, sizes, kept
-// views and grid are looked at.
+// Cost for one image: encoder and decoder, without the mimic loss's linear layer. Of the plan, only
+// sizes, kept views and grid are read.
 nn::Cost cost(const AutoencoderOptions& options, const masks::ViewPlan& plan);
 
-// Start values are drawn for `seed`; `held` is the type of the parameters (float32, or float64 for
-// checks) and the device on which they lie and the model runs: whatever it is given lies there too.
+// Initial values are drawn with `seed`. `held` is the dtype of the parameters (float32, or float64
+// for checks) and the device of the model, on which all inputs must be.
 class MaskedAutoencoder {
  public:
   MaskedAutoencoder(const AutoencoderOptions& options, uint64_t seed,
@@ -54,16 +54,16 @@ class MaskedAutoencoder {
   at::Device device() const { return parameters_->device(); }
 
   struct Result {
-    // Weighted sum of the targets' losses, each a mean over (picture, view, hidden patch).
+    // Weighted sum of the targets' losses, each a mean over (image, view, hidden patch).
     at::Tensor loss;
-    // Those losses without their weights: targets of the decoder in its order, then "mimic".
+    // The losses without their weights: the decoder's targets in their order, then "mimic".
     std::vector<std::pair<std::string, at::Tensor>> losses;
     encoder::Features features;
     decoder::Reconstruction reconstruction;
   };
-  // pixels [B, L, P, D] in plan order (ops::patchify), float32 or float64; the encoder and decoder
-  // run in `compute` (float32, float64, bfloat16), targets and loss in the type of the pixels. The
-  // observer sees what encoder and decoder compute on the way (encoder/encoder.h, decoder.h).
+  // pixels [B, L, P, D] in plan order (ops::patchify), float32 or float64. Encoder and decoder run
+  // in `compute` (float32, float64, bfloat16), targets and loss in the dtype of the pixels. The
+  // observer sees intermediate results of encoder and decoder (encoder/encoder.h, decoder.h).
   // `features`: one entry for each of options().targets.features().
   Result forward(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan, at::ScalarType compute,
                  const nn::Observer& observer = {}, const targets::Features& features = {}) const;

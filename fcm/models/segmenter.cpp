@@ -15,7 +15,7 @@ namespace fcm::models {
 namespace {
 
 constexpr std::string_view kBackbone = "backbone";
-constexpr int64_t kAuxMap = 2;  // that the second head sees
+constexpr int64_t kAuxMap = 2;  // index of the auxiliary head's map
 
 // Channels of the four maps.
 std::array<int64_t, 4> map_channels(const SegmenterOptions& options) {
@@ -35,7 +35,8 @@ Segmenter::Segmenter(const SegmenterOptions& options, uint64_t seed, const at::T
           std::reduce(options.encoder.depths.begin(), options.encoder.depths.end()))),
       parameters_(std::make_unique<nn::Parameters>(seed, held)) {
   const bool is_vit = encoder::family(options.kind).class_tokens > 0;
-  require(!is_vit || options.taps.size() == 4, "segmenter: taps [{}], wanted four blocks of a ViT",
+  require(!is_vit || options.taps.size() == 4,
+          "segmenter: expected taps to be four blocks of a ViT, got [{}]",
           fmt::join(options.taps, ", "));
   const nn::Scope scope(*parameters_), backbone = scope / kBackbone;
   encoder::Embeddings embeddings =
@@ -60,7 +61,7 @@ Segmenter::Segmenter(const SegmenterOptions& options, uint64_t seed, const at::T
 
 nn::LayerOf Segmenter::layer_of() const {
   return [of_encoder = encoder::layer_of(options_.kind, options_.encoder)](std::string_view name) {
-    // The published groups exempt nothing by name: theirs would be without "backbone.".
+    // Upstream's exemptions never match, because its names there have the prefix "backbone.".
     const bool inside = name.starts_with(kBackbone);
     nn::Layer layer = of_encoder(inside ? name.substr(kBackbone.size() + 1) : name);
     layer.exempt = false;
@@ -82,7 +83,7 @@ std::vector<at::Tensor> Segmenter::maps(const at::Tensor& pixels_BLPD, const mas
                                         const heads::HeadPass& pass,
                                         const nn::Observer& observer) const {
   require(plan.sizes.size() == 1 && plan.kept == 1,
-          "Segmenter: a plan of {} views, {} of them kept; wanted masks::full_plan",
+          "Segmenter: got a plan of {} views, {} of them kept; expected masks::full_plan",
           plan.sizes.size(), plan.kept);
   parameters_->round(compute);
   Taps taps(options_.kind, options_.encoder, options_.taps, observer);
@@ -92,7 +93,7 @@ std::vector<at::Tensor> Segmenter::maps(const at::Tensor& pixels_BLPD, const mas
   const encoder::Features seen = (*encoder_)(pixels_BLPD.to(compute), plan, watch, drop_path);
   std::vector<at::Tensor> maps;
   if (neck_) {
-    for (const at::Tensor& tokens_BTC : taps.results()) {  // behind the class token
+    for (const at::Tensor& tokens_BTC : taps.results()) {  // class token first
       maps.push_back(
           tokens_BTC.narrow(1, 1, plan.patches()).unflatten(1, {plan.grid.rows, plan.grid.cols}));
     }
@@ -132,7 +133,7 @@ at::Tensor Segmenter::evaluate(const at::Tensor& pixels_BLPD, const masks::ViewP
 
 namespace {
 
-// What the heads do for one picture of so many patches of 16 pixels.
+// Cost of the heads for one image of `patches` patches of 16 x 16 pixels.
 nn::Cost heads_cost(const SegmenterOptions& options, int64_t patches) {
   const auto of = [](int64_t count) { return static_cast<double>(count); };
   const std::array<int64_t, 4> in = map_channels(options);
@@ -149,7 +150,7 @@ nn::Cost heads_cost(const SegmenterOptions& options, int64_t patches) {
   sum.multiply_adds += taps * of(in[3]) * of(in[3]) * cells[3];  // fourth map
   const double aux = of(options.aux_channels);
   sum.multiply_adds += (taps * of(in[kAuxMap]) + k) * aux * cells[kAuxMap];
-  // What convolutions take and leave; the rest is made again.
+  // Inputs and outputs of convolutions; everything else is recomputed in backward.
   sum.kept = (5 * cells[0] + 4 * cells[1] + 4 * cells[2] + 12 * cells[3]) * e + 2 * cells[0] * k;
   return sum;
 }
@@ -162,7 +163,7 @@ nn::Cost cost(const SegmenterOptions& options) {
   plan.grid = {options.rows / geometry.patch_side(), options.cols / geometry.patch_side()};
   plan.sizes = {plan.grid.patches()};
   plan.kept = 1;
-  // Counted with the fused stages of pretraining.
+  // Counts the fused stages of pretraining too.
   nn::Cost sum = encoder::family(options.kind)
                      .cost(options.encoder, options.channels, plan, {.norm = true, .fuse = true});
   sum += heads_cost(options, plan.grid.patches());

@@ -1,4 +1,4 @@
-// Results of some of an encoder's last blocks, for heads that want maps of several of them.
+// Outputs of some of an encoder's last blocks, for heads that use several of them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,7 +12,7 @@
 
 namespace fcm::models {
 
-// An observer that keeps the results of `blocks`, and shows everything to `onward`.
+// An observer that keeps the outputs of `blocks` and forwards everything to `onward`.
 class Taps {
  public:
   Taps(const std::string& kind, const encoder::EncoderOptions& options,
@@ -27,7 +27,7 @@ class Taps {
       if (names_[i] == name) results_[i] = value;
     }
   }
-  // In the order of `blocks`, as the observer was shown them; undefined before.
+  // In the order of `blocks`, with the shapes the observer saw; undefined before the forward pass.
   const std::vector<at::Tensor>& results() const { return results_; }
 
  private:

@@ -1,4 +1,4 @@
-// The encoder's own moving average as a teacher: it sees every patch.
+// The encoder's own moving average (EMA) as a teacher that sees every patch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,7 +14,7 @@
 
 namespace fcm::targets {
 
-// What has to be known of the encoder that is trained.
+// The options of the trained encoder.
 struct Student {
   std::string kind = encoder::kDefaultKind;
   encoder::EncoderOptions encoder;
@@ -22,25 +22,24 @@ struct Student {
   masks::Grid grid;
 };
 
-// Share of the average that a step keeps: from ema_momentum at step 0 along half a cosine to
-// ema_last_momentum at step `steps`, as DINO and BYOL have it.
+// The momentum of step `step`: a half cosine from ema_momentum at step 0 to ema_last_momentum at
+// step `steps`, as in DINO and BYOL.
 double ema_momentum(const TargetOptions& options, int64_t step, int64_t steps);
 
 class EmaTeacher {
  public:
   explicit EmaTeacher(const Student& student, const at::TensorOptions& held = at::kFloat);
 
-  // The encoder's parameters under their published names, held as the student holds them.
+  // The encoder's parameters under upstream names, stored as the student's are.
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
 
-  // average = student, and average = momentum * average + (1 - momentum) * student.
+  // start_from: average = student. follow: average = momentum * average + (1 - momentum) * student.
   void start_from(const nn::Parameters& student);
   void follow(const nn::Parameters& student, double momentum);
 
-  // Normalised features [B, L, C] of all patches, in the order of `plan`, whose masks are not
-  // looked at: the encoder's latent behind its norm, or the mean of its last blocks. pixels [B, L,
-  // P, D].
+  // Normalised features [B, L, C] of all patches in the order of `plan`, whose masks are ignored:
+  // the encoder's latent after its norm, or the mean of its last blocks. pixels [B, L, P, D].
   at::Tensor features(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                       int64_t last_blocks, at::ScalarType compute) const;
 
@@ -50,9 +49,9 @@ class EmaTeacher {
   std::unique_ptr<encoder::Encoder> encoder_;
 };
 
-// How far features differ from token to token: the deviation of each dimension over all tokens of a
-// batch, its mean and its least. Tokens are normalised, so the mean lies below 1; near 0 all tokens
-// are the same, and the target is worth nothing.
+// How much features vary between tokens: the std of each dimension over all tokens of a batch, its
+// mean and minimum over dimensions. Tokens are normalised, so the mean is below 1; near 0 all
+// tokens are equal, and the target has collapsed.
 struct Spread {
   double mean = 0, least = 0;
 };

@@ -1,4 +1,4 @@
-// The mean over the last blocks of a network of what each leaves, every token normalised first.
+// The mean of the outputs of a network's last blocks, each token normalised first.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,10 +12,11 @@ namespace fcm::targets {
 
 class LastBlocks {
  public:
-  // Of blocks "<stem>.0" to "<stem>.<depth - 1>", whose results [B, T, D] end in `patches` patches.
+  // The last `count` of the blocks "<stem>.0" to "<stem>.<depth - 1>", whose outputs [B, T, D] end
+  // with `patches` patches.
   LastBlocks(const std::string& stem, int64_t depth, int64_t count, int64_t patches);
 
-  // To be shown the network's results; must not outlive this object.
+  // Pass this to the network's forward; it must not outlive this object.
   nn::Observer observer();
   at::Tensor mean_BLD() const;
 

@@ -29,7 +29,7 @@ double TargetOptions::weight(const std::string& name) const {
   if (name == "clip") return clip;
   if (name == "dino") return dino;
   if (name == "ema") return ema;
-  require(name == "mimic", "target \"{}\", wanted rgb, clip, dino, ema or mimic", name);
+  require(name == "mimic", "expected target rgb, clip, dino, ema or mimic, got \"{}\"", name);
   return mimic_weight;
 }
 
@@ -47,7 +47,7 @@ struct NamedTower {
   int64_t registers = 0, projected_dim = 0;
 };
 
-// Published sizes: vision_transformer.py of dino, dinov2 and dinov3, CLIP's model cards and
+// Upstream sizes: vision_transformer.py of dino, dinov2 and dinov3, CLIP's model cards and
 // open_clip's model_configs, transformers' configurations of SigLIP (so400m's MLPs are 4304 wide).
 // Names that end in "tiny" are our own.
 constexpr std::array kTowers = {
@@ -86,7 +86,8 @@ const NamedTower& named_tower(const TargetOptions& options, const std::string& t
   const auto found = std::find_if(kTowers.begin(), kTowers.end(), [&](const NamedTower& one) {
     return name == one.name && target == target_of(one.kind);
   });
-  require(found != kTowers.end(), "no tower \"{}\" of {}; tower_names lists them", name, target);
+  require(found != kTowers.end(), "expected a tower of tower_names, got \"{}\" of {}", name,
+          target);
   return *found;
 }
 
@@ -133,7 +134,7 @@ TeacherOptions tower_options(const TargetOptions& options, const std::string& ta
 Feature tower_feature(const TargetOptions& options, const std::string& target) {
   if (target == "dino") return Feature::kNormed;
   if (options.clip_feature == "projected") return Feature::kProjected;
-  // SigLIP pools what its last norm leaves, and publishes no other tokens.
+  // SigLIP's pooling reads tokens after the last norm; no other tokens are public.
   const bool siglip = named_tower(options, target).kind == TeacherKind::kSiglip;
   return siglip || options.clip_feature == "normed" ? Feature::kNormed : Feature::kTokens;
 }

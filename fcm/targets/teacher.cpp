@@ -14,18 +14,18 @@ namespace {
 masks::Grid grid_of(const TeacherOptions& options) {
   if (options.rows % options.stride != 0 || options.cols % options.stride != 0) {
     fail(ExitCode::kUsage,
-         "pictures of {} x {} pixels do not divide into the teacher's patches of {} x {}; choose "
+         "images of {} x {} pixels do not divide into the teacher's patches of {} x {}; choose "
          "multiples of {}",
          options.rows, options.cols, options.stride, options.stride, options.stride);
   }
   return {options.rows / options.stride, options.cols / options.stride};
 }
 
-constexpr const char* kVit = "vit";  // the encoder that towers are
+constexpr const char* kVit = "vit";  // the encoder kind of all towers
 
 constexpr double kRotaryBase = 100;  // DINOv3's rope_theta
 
-// nullopt: nothing that MAE's ViT has not.
+// nullopt: MAE's ViT without further options.
 std::optional<encoder::Tower> tower_of(const TeacherOptions& options) {
   encoder::Tower tower;
   tower.registers = options.registers;
@@ -88,7 +88,7 @@ at::Tensor Teacher::features(const at::Tensor& pixels_BLPD, const at::Tensor& or
                              Feature feature, at::ScalarType compute,
                              const nn::Observer& observer) const {
   require(order_BL.size(1) == grid_.patches(),
-          "Teacher: an order of {} patches, wanted all {} of its pictures", order_BL.size(1),
+          "Teacher: got an order of {} patches, expected all {} of its images", order_BL.size(1),
           grid_.patches());
   const at::NoGradGuard no_gradient;
   const at::Tensor pixels = pixels_BLPD.to(compute);
@@ -96,7 +96,7 @@ at::Tensor Teacher::features(const at::Tensor& pixels_BLPD, const at::Tensor& or
     fail(ExitCode::kUsage, "{} has no projection of its patches; use its normed tokens",
          name_of(options_.kind));
   }
-  // One view of all patches, in whatever order; the ViT looks at no neighbours.
+  // One view of all patches in any order; the ViT does not read neighbours.
   masks::ViewPlan plan;
   plan.order_BL = order_BL;
   plan.sizes = {grid_.patches()};

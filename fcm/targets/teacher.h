@@ -1,4 +1,4 @@
-// Frozen image towers: features of whole pictures as targets.
+// Frozen image towers: features of whole images as targets.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,11 +14,11 @@
 
 namespace fcm::targets {
 
-// The ViT of this program with the options of the kind. Parameters have timm's names
-// (interop/tower_names.h), belong to no optimizer, and are to be read from a file.
+// This program's ViT with the options of the tower's kind. Parameters have timm's names
+// (interop/tower_names.h), belong to no optimizer, and are to be loaded from a file.
 class Teacher {
  public:
-  // Throws Error(kUsage) for pictures that do not divide into patches.
+  // Throws Error(kUsage) if the images do not divide into patches.
   explicit Teacher(const TeacherOptions& options, const at::TensorOptions& held = at::kFloat);
 
   masks::Grid grid() const { return grid_; }
@@ -27,12 +27,12 @@ class Teacher {
   nn::Parameters& parameters() { return *parameters_; }
   const nn::Parameters& parameters() const { return *parameters_; }
 
-  // pixels [B, L, 1, stride^2 * channels] cut by `geometry` in the order order_BL (slot -> patch; a
-  // plan's, or the raster order of masks::full_plan), normalised as the tower wants them. The tower
-  // sees all patches of a picture at once, runs in `compute` and records no gradient. [B, L, D or
-  // P] in that order, of type `compute`; class token and registers are left out. Throws
-  // Error(kUsage) for a projection where the options have none.
-  // The observer sees what the blocks leave, "blocks.0", ... [B, T, D], the patches last.
+  // pixels [B, L, 1, stride^2 * channels], patches of geometry() in the order order_BL (slot ->
+  // patch; a plan's, or the raster order of masks::full_plan), normalised by normalisation_of().
+  // The tower sees all patches of an image at once, runs in `compute` and records no gradient.
+  // Returns [B, L, D or P] in that order, of type `compute`, without class token and registers.
+  // Throws Error(kUsage) for kProjected if the options have no projection. The observer sees the
+  // outputs of blocks, "blocks.0", ... [B, T, D], the patches last.
   at::Tensor features(const at::Tensor& pixels_BLPD, const at::Tensor& order_BL, Feature feature,
                       at::ScalarType compute, const nn::Observer& observer = {}) const;
 
@@ -45,13 +45,13 @@ class Teacher {
   at::Tensor projection_DP_;
 };
 
-// Of one picture that a tower looks at: products and attention.
+// Multiply-adds of a tower for one image: matrix products and attention.
 double multiply_adds(const TeacherOptions& options);
 
-// How a tower wants its pixels.
+// The mean and std that a tower normalises pixels with.
 ops::Normalisation normalisation_of(const TeacherOptions& options);
 
-// Every token less its mean, over its deviation: LayerNorm without weights, epsilon 1e-5, in
+// LayerNorm without weights: each token minus its mean, divided by its std; epsilon 1e-5, in
 // float32 at least.
 at::Tensor normalised_tokens(const at::Tensor& features_BLD);
 

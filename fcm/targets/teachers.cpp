@@ -13,7 +13,8 @@
 namespace fcm::targets {
 namespace {
 
-// Matrices as large as Linear layers start, norms at one: features differ from patch to patch.
+// Uniform weights of the scale of a Linear's initialisation, norms near one, so that features
+// differ between patches.
 void randomise_tower(Teacher& teacher) {
   for (const nn::Parameter& parameter : teacher.parameters().all()) {
     const uint64_t name = fnv1a64(parameter.name.data(), parameter.name.size());

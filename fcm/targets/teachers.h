@@ -1,4 +1,4 @@
-// All networks whose features a recipe reconstructs.
+// All teachers of a recipe.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,21 +17,21 @@ namespace fcm::targets {
 
 class Teachers {
  public:
-  // Of the towers in `of_files` ("clip", "dino") the options are given, and their parameters are
-  // to be read from a file; others are those that the options name, with random parameters
-  // (randomise).
+  // Towers in `of_files` ("clip", "dino") have those options, and their parameters are to be loaded
+  // from a file. Other towers are the ones that `options` names, with random parameters
+  // (randomise_tower).
   Teachers(const TargetOptions& options, const Student& student,
            const at::TensorOptions& held = at::kFloat,
            const std::map<std::string, TeacherOptions>& of_files = {});
 
-  EmaTeacher* ema() { return ema_.get(); }  // nullptr: no target
+  EmaTeacher* ema() { return ema_.get(); }  // nullptr: not a target
 
   const Teacher& tower(const std::string& name) const { return *towers_.at(name); }
   Teacher& tower(const std::string& name) { return *towers_.at(name); }
 
-  // Features of every target of the options that has any. Each teacher runs once, without
-  // gradients, in `compute`. pictures: uint8 [B, H, W, C]; pixels [B, L, P, D]: the same pictures,
-  // cut in plan order and normalised for the student.
+  // Features of every target that has any. Each teacher runs once, without gradients, in `compute`.
+  // pictures: uint8 [B, H, W, C]; pixels [B, L, P, D]: the same images, cut in plan order and
+  // normalised for the student.
   Features features(const at::Tensor& pictures_BHWC, const at::Tensor& pixels_BLPD,
                     const masks::ViewPlan& plan, at::ScalarType compute) const;
 
@@ -41,9 +41,9 @@ class Teachers {
   std::unique_ptr<EmaTeacher> ema_;
 };
 
-// Pictures uint8 [B, H, W, 3] as a tower wants them: normalised, and resized (bicubic, antialiased)
-// where its patches are of another size than the student's. [B, L, 1, stride^2 * 3], float32, in
-// the order order_BL.
+// Images uint8 [B, H, W, 3] to a tower's input: normalised, and resized (bicubic, antialiased) if
+// its patch size differs from the student's. [B, L, 1, stride^2 * 3], float32, in the order
+// order_BL.
 at::Tensor tower_pixels(const at::Tensor& pictures_BHWC, const at::Tensor& order_BL,
                         const Teacher& teacher);
 

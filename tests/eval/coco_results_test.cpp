@@ -73,16 +73,18 @@ std::string with(const std::string& key, const std::string& value) {
 
 TEST(CocoResults, OtherShapesAreRefused) {
   EXPECT_EQ(refusal_of(with("score", "0.5")), "");
-  EXPECT_EQ(refusal_of("{}"), "r.json is no list of results: it has an object where a list is due");
-  EXPECT_EQ(refusal_of("3"), "r.json is no list of results: it has a number where a list is due");
+  EXPECT_EQ(refusal_of("{}"),
+            "r.json is not a list of results: it has an object where a list is due");
+  EXPECT_EQ(refusal_of("3"),
+            "r.json is not a list of results: it has a number where a list is due");
   EXPECT_EQ(refusal_of("[[]]"),
-            "r.json is no list of results: it has a list where an entry is due");
+            "r.json is not a list of results: it has a list where an entry is due");
   EXPECT_EQ(refusal_of("[1]"),
-            "r.json is no list of results: it has a number where an entry is due");
-  EXPECT_EQ(refusal_of(""), "r.json is no JSON list of results: at byte 1 it is no JSON");
-  EXPECT_NE(refusal_of("[] []").find("no JSON"), std::string::npos);
-  EXPECT_NE(refusal_of(with("score", "NaN")).find("no JSON"), std::string::npos);
-  EXPECT_NE(refusal_of(with("score", "1e999")).find("no JSON"), std::string::npos);
+            "r.json is not a list of results: it has a number where an entry is due");
+  EXPECT_EQ(refusal_of(""), "r.json is not a JSON list of results: invalid JSON at byte 1");
+  EXPECT_NE(refusal_of("[] []").find("invalid JSON"), std::string::npos);
+  EXPECT_NE(refusal_of(with("score", "NaN")).find("invalid JSON"), std::string::npos);
+  EXPECT_NE(refusal_of(with("score", "1e999")).find("invalid JSON"), std::string::npos);
   EXPECT_EQ(refusal_of("[{}]"), "r.json, entry 0: it lacks image_id");
   EXPECT_EQ(refusal_of(with("image_id", "1.5")),
             "r.json, entry 0: it has a number that is not whole where a whole number is due");
@@ -99,7 +101,7 @@ TEST(CocoResults, OtherShapesAreRefused) {
             "r.json, entry 0: it has a list where a number is due");
   EXPECT_EQ(
       refusal_of(with("segmentation", "[[1,2,3,4,5,6]]")),
-      "r.json, entry 0: its segmentation is an outline, wanted run lengths (size and counts)");
+      "r.json, entry 0: its segmentation is a polygon, expected run lengths (size and counts)");
   EXPECT_EQ(refusal_of(with("segmentation", "{}")),
             "r.json, entry 0: its segmentation lacks size or counts");
   EXPECT_EQ(refusal_of(with("size", "[2]")), "r.json, entry 0: its size has 1 numbers");

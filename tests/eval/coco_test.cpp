@@ -307,17 +307,18 @@ TEST(Coco, BadInputIsRefusedAndLeavesNothing) {
     });
   };
   EXPECT_EQ(refusal(boxes, found_at(kHere, kNotANumber), truths),
-            "picture 7: the score of detection 1 is nan, wanted a finite number");
+            "image 7: the score of detection 1 is nan, expected a finite number");
   EXPECT_NE(refusal(boxes, found_at(kHere, kInfinity), truths), "");
-  EXPECT_EQ(refusal(boxes, found_at({1, 2, -3, 4}, .5), truths),
-            "picture 7: the box of detection 1 is (1, 2, -3, 4), wanted x, y, width and height");
+  EXPECT_EQ(
+      refusal(boxes, found_at({1, 2, -3, 4}, .5), truths),
+      "image 7: the box of detection 1 is (1, 2, -3, 4), expected finite x, y, width and height");
   EXPECT_NE(refusal(boxes, found_at({1, kNotANumber, 3, 4}, .5), truths), "");
   CocoTruth bad = truth_at(kHere);
   bad.area = -1;
   EXPECT_EQ(refusal(boxes, found_at(kHere, .5), {bad}),
-            "picture 7: the area of truth 0 is -1, wanted 0 or more");
+            "image 7: the area of truth 0 is -1, expected 0 or more");
   EXPECT_EQ(refusal(masks, found_at(kHere, .5), truths),
-            "picture 7: detection 0 has no mask, which is to be compared");
+            "image 7: detection 0 has no mask, but masks are evaluated");
   CocoDetection of_other_size = found_at(kHere, .5);
   of_other_size.mask = image::empty_mask(3, 5);
   CocoTruth with_mask = truth_at(kHere);
@@ -325,7 +326,7 @@ TEST(Coco, BadInputIsRefusedAndLeavesNothing) {
   EXPECT_EQ(
       test::error_of(ExitCode::kData,
                      [&] { masks.add(7, std::vector{of_other_size}, std::vector{with_mask}); }),
-      "picture 7: a mask of 3 x 5 pixels meets one of 5 x 3: they are of different pictures");
+      "image 7: a mask of 3 x 5 pixels meets one of 5 x 3: they are of different pictures");
   EXPECT_EQ(boxes.result().pictures, 0);
   EXPECT_EQ(boxes.result().detections, 0);
   CocoDetection unknown = found_at(kHere, .5);

@@ -415,7 +415,7 @@ const std::vector<Refusal> kRefusals = {
      "holds no classifier, segmenter or detector; train one with"},
     {{"predict", kOfToken, "transformers"}, ExitCode::kCheckpoint, "so it is no classifier"},
     {{"predict", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is no classifier"},
-    {{"detect", "mae", "*"}, ExitCode::kUsage, "whose quarters are its four maps"},
+    {{"detect", "mae", "*"}, ExitCode::kUsage, "takes a map after each quarter"},
     {{"detect", "ema", "*"}, ExitCode::kCheckpoint, "has learned from grey images"},
     {{"segment", kDetectors, "*"}, ExitCode::kCheckpoint, "is a detector: its encoder has tables"},
     {{"convert_detectron2", "!(detected_*)", "*"}, ExitCode::kUsage, "holds no detector; take pth"},
