@@ -27,8 +27,8 @@ struct Times {
   std::vector<double> own, reference, library;
 };
 
-// One untimed call of each, then rounds of several of ours and one of the others: whatever else the
-// machine does meets all. `library`: or none.
+// One untimed call of each, then rounds of several calls of ours and one of each of the others, so
+// that disturbances by other processes hit all alike. `library` may be empty.
 Times time_in_turn(const std::function<void()>& own, const std::function<void()>& reference,
                    const std::function<void()>& library, double seconds, at::Device device) {
   own();
@@ -55,7 +55,7 @@ Times time_in_turn(const std::function<void()>& own, const std::function<void()>
 
 using Function = std::function<at::Tensor(const OpCase::Inputs&)>;
 
-// A forward pass, with the backward pass where an upstream gradient is given.
+// Runs the forward pass, and the backward pass if `upstream`, the gradient of the output, is given.
 void run_once(const Function& function, const OpCase::Inputs& inputs,
               const std::optional<at::Tensor>& upstream) {
   if (!upstream) {

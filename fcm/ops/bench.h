@@ -1,4 +1,4 @@
-// Times of operators, from their tables of cases.
+// Times operators on the shapes of their case tables.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,16 +19,14 @@ struct OpTiming {
   double gbytes_per_second = 0;  // each element of inputs and result moved once; a backward pass
                                  // counts as one and a half forward passes
   double gflops = 0;             // a backward pass counts as two forward passes
-  double reference_ratio = 0;    // median time of the reference over ours, alternating in one run
-  std::optional<double> library_ratio;  // the same of LibTorch's own operator, where it has one
+  double reference_ratio = 0;    // median time of the reference over ours, measured alternately
+  std::optional<double> library_ratio;  // the same for LibTorch's own operator, where it has one
 };
 
-// On a GPU a call's time ends when the GPU is done.
-//
 // Times the benchmark cases whose "op/case" contains `filter` (empty: all), in float32 and
-// bfloat16, for about `seconds_per_case` each; at least three calls of ours and one of the
-// reference, and as many threads as LibTorch has. Takes the machine for itself: nothing else should
-// run.
+// bfloat16, for about `seconds_per_case` each: at least three calls of our operator and one of the
+// reference, with LibTorch's current thread count. On a GPU each call is timed until the GPU has
+// finished. Nothing else should run on the machine.
 std::vector<OpTiming> time_ops(const std::string& filter, double seconds_per_case,
                                at::Device device = at::kCPU);
 

@@ -9,7 +9,7 @@
 namespace fcm::ops {
 namespace {
 
-// The class that has the kernels of an instruction set.
+// The processor class that an instruction set needs.
 ProcessorClass class_for(Isa isa) {
   switch (isa) {
     case Isa::kAmx:
@@ -25,7 +25,7 @@ ProcessorClass class_for(Isa isa) {
 }
 
 Isa cap_of_libtorch() {
-  const std::string cap = at::get_cpu_capability();  // honours ATEN_CPU_CAPABILITY
+  const std::string cap = at::get_cpu_capability();  // respects ATEN_CPU_CAPABILITY
   if (cap == "AVX512") return Isa::kAmx;
   return cap == "DEFAULT" || cap == "NO AVX" ? Isa::kPlain : Isa::kAvx2;
 }

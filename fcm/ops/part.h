@@ -1,11 +1,12 @@
-// Names a stretch of work for profiles. While nobody listens it costs the reading of a pointer.
+// Names sections of work for profiles. Without a listener a section costs one pointer read.
 #pragma once
 
 #include <cstdint>
 
 namespace fcm::ops {
 
-// Operations and bytes are by count; inputs and outputs of matrix products, else 0.
+// Operations and bytes are analytic counts, not measured. inputs, outputs: features of a matrix
+// product, otherwise 0.
 struct Work {
   const char* name;
   double flops, bytes;
@@ -17,18 +18,18 @@ class WorkListener {
   virtual ~WorkListener() = default;
   virtual void begin() = 0;
   virtual void end(const Work& work) = 0;
-  // What comes next belongs to this phase of an update: "encoder", "decoder", "head", "teachers",
-  // "backward", "update"; "": to none.
+  // Work from now on belongs to this phase of a training step: "encoder", "decoder", "head",
+  // "teachers", "backward", "update"; "": to none.
   virtual void phase(const char* /*name*/) {}
 };
 
-// Hears of the work that this thread does from now on; null: nobody does. Returns who did before.
+// Sets the listener for the work of this thread (null: none). Returns the previous one.
 WorkListener* listen(WorkListener* listener);
 
-// Tells the listener of this thread, if there is one.
+// Reports the phase to this thread's listener, if there is one.
 void enter_phase(const char* name);
 
-// From construction to destruction.
+// A section of work, from construction to destruction.
 class Part {
  public:
   Part(const char* name, double flops, double bytes, int64_t inputs = 0, int64_t outputs = 0);

@@ -1,12 +1,12 @@
-// Every operator by its plain reference instead of its kernels: whether a number is wrong because
-// of a kernel or because of the model shows within minutes (docs/debugging.md). Slow, and needs the
-// memory of plain tensor calls.
+// Replaces every operator's kernels by its plain reference, to tell within minutes whether a wrong
+// number comes from a kernel or from the model (docs/debugging.md). Slow, and needs the memory of
+// plain tensor calls.
 #pragma once
 
 namespace fcm::ops {
 
-// While one lives that wants them, operators called by this thread are their references, with
-// LibTorch's way back.
+// While an instance with wanted = true lives, operators called by this thread run their reference,
+// with LibTorch's autograd.
 class ReferenceOps {
  public:
   explicit ReferenceOps(bool wanted = true);
@@ -18,6 +18,6 @@ class ReferenceOps {
   bool before_;
 };
 
-bool reference_ops();  // asked by operators
+bool reference_ops();  // checked by every operator
 
 }  // namespace fcm::ops

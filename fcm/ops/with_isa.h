@@ -1,4 +1,5 @@
-// Operators by one chosen way, for tests and benchmarks; each op.h takes the fastest.
+// Operators with a chosen instruction set or library, for tests and benchmarks; op.h picks the
+// fastest.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,7 +17,7 @@ void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegme
                 const AdamWFactors& factors);
 
 at::Tensor attention_with(Isa isa, const at::Tensor& qkv_NTD, int64_t heads);
-// The library's attention, which op.h takes for long sequences.
+// LibTorch's attention, which op.h uses for long sequences.
 at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads);
 
 at::Tensor conv3x3_with(Isa isa, const at::Tensor& x_BHWI, const at::Tensor& weight_O33I);
@@ -26,10 +27,10 @@ at::Tensor gelu_with(Isa isa, const at::Tensor& x);
 at::Tensor layer_norm_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_C,
                            const at::Tensor& bias_C, double epsilon);
 
-// Own kernels. x: float32 or float64, with AMX also bfloat16.
+// Our own kernels. x: float32 or float64, with AMX also bfloat16.
 at::Tensor linear_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_OI,
                        const at::Tensor& bias_O);
-// The library's matrix products.
+// The BLAS library's matrix products.
 at::Tensor linear_library(const at::Tensor& x, const at::Tensor& weight_OI,
                           const at::Tensor& bias_O);
 

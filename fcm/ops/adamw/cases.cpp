@@ -12,7 +12,7 @@ namespace {
 
 using Update = void (*)(const AdamWBuffers&, std::span<const AdamWSegment>, const AdamWFactors&);
 
-// The third update of a run; weights and biases follow each other, as in a model.
+// The third step of a run; weight and bias segments alternate, as in a model.
 at::Tensor updated(Update update, const OpCase::Inputs& in, int64_t weights, int64_t biases) {
   const at::ScalarType dtype = in[0].scalar_type();
   const at::ScalarType wide = c10::promoteTypes(dtype, at::kFloat);
@@ -35,7 +35,7 @@ OpCase make(std::string name, int64_t layers, int64_t weights, int64_t biases) {
   result.inputs = [=](at::ScalarType dtype, uint64_t seed) {
     return OpCase::Inputs{case_values({elements}, dtype, seed, 0.02),
                           case_values({elements}, dtype, seed + 1, 1e-3),
-                          // From 1 down to 1e-7: deviations of every size.
+                          // From 1 down to 1e-7: second moments of every size.
                           case_values({elements}, dtype, seed + 2, 4).abs().neg().exp(),
                           case_values({elements}, dtype, seed + 3, 1e-3)};
   };

@@ -1,5 +1,5 @@
-// Four arrays read, three or four written, once each. An element gets the same bits wherever
-// segments and accesses begin.
+// Four arrays read, three or four written, once each. An element gets the same bits whatever the
+// alignment of segments and vector accesses.
 #include "fcm/ops/adamw/cuda.h"
 #include "fcm/ops/cuda/flat.h"
 #include "fcm/ops/cuda/warp.h"
@@ -10,7 +10,7 @@ namespace {
 constexpr int kWarps = kFlatThreads / kWarp;
 constexpr int64_t kMostParts = 1056;  // eight blocks on each of 132 multiprocessors
 
-// The block's sum in thread 0. of_warp: [kWarps] of shared memory.
+// The block's sum, valid in thread 0. of_warp: [kWarps] in shared memory.
 __device__ inline double block_sum(double x, double* of_warp) {
   x = warp_sum(x);
   if (lane() == 0) of_warp[warp()] = x;
@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kFlatThreads)
 
 __device__ inline bool finite(double x) { return x - x == 0; }
 
-// One block.
+// Runs as a single block.
 __global__ void __launch_bounds__(kFlatThreads) begin_step(AdamWBegin a) {
   double sum = 0;
   for (int64_t part = threadIdx.x; part < a.part_count; part += kFlatThreads) sum += a.parts[part];
@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(kFlatThreads) begin_step(AdamWBegin a) {
   }
 }
 
-// The factors in the type of the buffers, as the processor's kernels take them.
+// The factors in the element type of the buffers, as in the CPU kernels.
 template <class T>
 struct Factors {
   T gradient_scale, beta1, beta2, rest1, rest2, root_correction, epsilon;
@@ -89,7 +89,7 @@ __device__ inline void step(const Factors<T>& f, T rate, T decay, T gradient, El
   e.value = fma(-rate, e.first / deviation, decay * e.value);
 }
 
-// The first segment that ends behind `element`; the same search for all threads of a block.
+// The first segment that ends after `element`; all threads of a block run the same search.
 template <class T>
 __device__ inline int64_t segment_behind(const AdamWUpdate<T>& a, int64_t element) {
   int64_t low = 0, high = a.segment_count;
@@ -104,7 +104,7 @@ __device__ inline int64_t segment_behind(const AdamWUpdate<T>& a, int64_t elemen
   return low;
 }
 
-// N elements from `first` on, all of one segment.
+// N elements starting at `first`, all in one segment.
 template <class T, int N>
 __device__ inline void update_all(const AdamWUpdate<T>& a, const Factors<T>& f,
                                   const AdamWSegment& segment, int64_t first) {

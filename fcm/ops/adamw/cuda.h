@@ -1,10 +1,10 @@
-// One step of AdamW on a GPU, from the norm of the gradients to the new weights, without the
-// processor looking at anything in between: what changes from step to step lies in the GPU's
-// memory, so that the launches can be captured once and replayed. All pointers to that memory.
+// One step of AdamW on a GPU, from the gradient norm to the new weights, without a host sync.
+// Everything that changes from step to step is in GPU memory, so the launches can be captured once
+// in a CUDA graph and replayed. All pointers are to GPU memory.
 //
-//   gradient_norm_cuda   sums of squares, in parts
-//   adamw_begin_cuda     the norm; whether to update at all; this step's rates and corrections
-//   adamw_update_cuda    the update, and the bfloat16 copy of the weights
+//   gradient_norm_cuda   partial sums of squares
+//   adamw_begin_cuda     norm, decision whether to apply the step, rates and corrections
+//   adamw_update_cuda    the update, optionally a bfloat16 copy of the weights
 #pragma once
 
 #include <stdint.h>
@@ -15,27 +15,27 @@
 
 namespace fcm::ops {
 
-// lr and steps are read by adamw_begin_cuda, all but lr are written by it.
+// adamw_begin_cuda reads lr and steps and writes everything but lr.
 struct AdamWState {
-  double lr;        // scheduled rate of this step
-  int64_t steps;    // updates applied so far
-  double loss;      // as given, 0 without one
+  double lr;        // scheduled learning rate of this step
+  int64_t steps;    // steps applied so far
+  double loss;      // copy of *AdamWBegin::loss, 0 if that is null
   double norm;      // of the gradients, before clipping
-  int32_t applied;  // 0: loss or norm was not finite, the update is left out
+  int32_t applied;  // 0: loss or norm was not finite, the step is skipped
 };
 
-// Consecutive elements of one group.
+// Consecutive elements of one parameter group.
 struct AdamWScheduled {
   int64_t begin, end;
   double lr_scale, weight_decay;
 };
 
 struct AdamWBegin {
-  const double* parts;  // of gradient_norm_cuda
+  const double* parts;  // written by gradient_norm_cuda
   int64_t part_count;
-  const double* loss;  // may be null: then only the norm decides
+  const double* loss;  // may be null: then the norm alone decides
   double beta1, beta2, epsilon;
-  double clip_norm;  // largest norm, 0: off
+  double clip_norm;  // maximum gradient norm, 0: no clipping
   const AdamWScheduled* scheduled;
   int64_t segment_count;
   AdamWState* state;
@@ -51,15 +51,15 @@ struct AdamWUpdate {
   T* second;
   const T* gradient;
   Bfloat16* rounded;             // [count], the new values in bfloat16; may be null
-  const AdamWSegment* segments;  // by begin, not overlapping
+  const AdamWSegment* segments;  // sorted by begin, not overlapping
   int64_t segment_count;
   const AdamWFactors* factors;
-  const int32_t* applied;  // 0: nothing is done; may be null
+  const int32_t* applied;  // 0: the kernel does nothing; may be null: always applied
 };
 
-// How many parts the sum is made in; depends on `count` alone.
+// Number of partial sums; depends on `count` alone.
 [[gnu::weak]] int64_t gradient_norm_parts_cuda(int64_t count);
-// Sums of squares in float64. parts: [gradient_norm_parts_cuda(count)], overwritten.
+// Partial sums of squares in float64. parts: [gradient_norm_parts_cuda(count)], overwritten.
 [[gnu::weak]] void gradient_norm_cuda(const float* gradient, int64_t count, double* parts,
                                       CudaStream stream);
 [[gnu::weak]] void gradient_norm_cuda(const double* gradient, int64_t count, double* parts,

@@ -1,11 +1,11 @@
-// Numbers of one update, for the operator and for its kernels.
+// Scalars of one step, shared by the operator and its kernels.
 #pragma once
 
 #include <stdint.h>
 
 namespace fcm::ops {
 
-// Consecutive elements with one rate and one decay.
+// Consecutive elements with one learning rate and one weight decay.
 struct AdamWSegment {
   int64_t begin, end;
   double rate;   // learning rate / (1 - beta1^t)

@@ -1,11 +1,11 @@
-// The kernels of adamw: a table of functions on raw pointers for each instruction set.
+// The CPU kernels of adamw: a table of functions on raw pointers, one per instruction set.
 #pragma once
 
 #include <stdint.h>
 
 namespace fcm::ops {
 
-// `count` elements with one rate and one decay.
+// `count` elements with one learning rate and one weight decay.
 template <class T>
 struct AdamWPiece {
   int64_t count;

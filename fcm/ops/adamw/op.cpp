@@ -39,7 +39,7 @@ AdamWPiece<T> whole(const AdamWBuffers& buffers, const AdamWFactors& factors) {
   return piece;
 }
 
-// What of `segment` lies in [begin, end) of the flat buffers; count 0 where nothing does.
+// The part of `segment` within [begin, end) of the flat buffers; count 0 if they do not overlap.
 template <class T>
 AdamWPiece<T> part(AdamWPiece<T> piece, const AdamWSegment& segment, int64_t begin, int64_t end) {
   const int64_t from = std::max(segment.begin, begin), to = std::min(segment.end, end);
@@ -53,7 +53,7 @@ AdamWPiece<T> part(AdamWPiece<T> piece, const AdamWSegment& segment, int64_t beg
   return piece;
 }
 
-// One pass: threads take blocks of the buffers, whatever segments lie in them.
+// One pass: threads take fixed-size blocks of the buffers, independent of segments.
 template <class T>
 void run(void (*kernel)(const AdamWPiece<T>&), const AdamWPiece<T>& all,
          std::span<const AdamWSegment> segments) {
@@ -67,7 +67,7 @@ void run(void (*kernel)(const AdamWPiece<T>&), const AdamWPiece<T>& all,
   });
 }
 
-// A copy of `values` where `like` lies.
+// A copy of `values` as bytes, on the device of `like`.
 template <class V>
 at::Tensor bytes_beside(const at::Tensor& like, std::span<const V> values) {
   const at::Tensor bytes = at::empty({static_cast<int64_t>(values.size_bytes())}, at::kByte);
@@ -76,8 +76,8 @@ at::Tensor bytes_beside(const at::Tensor& like, std::span<const V> values) {
   return bytes.to(like.device());
 }
 
-// Factors and segments travel with the call. A step that is replayed keeps them on the GPU
-// (cuda.h).
+// Factors and segments are copied to the GPU with each call. A step captured in a CUDA graph keeps
+// them there instead (cuda.h).
 template <class T>
 void run_on_cuda(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
                  const AdamWFactors& factors) {
@@ -102,20 +102,20 @@ void run_on_cuda(const AdamWBuffers& buffers, std::span<const AdamWSegment> segm
 void check_adamw(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments) {
   const at::Tensor& value = buffers.value_E;
   require(value.scalar_type() == at::kFloat || value.scalar_type() == at::kDouble,
-          "adamw takes float32 or float64, not {}", at::toString(value.scalar_type()));
+          "adamw: expected float32 or float64, got {}", at::toString(value.scalar_type()));
   for (const at::Tensor& other : {value, buffers.first_E, buffers.second_E, buffers.gradient_E}) {
     require(other.dim() == 1 && other.sizes() == value.sizes() && other.is_contiguous() &&
                 other.scalar_type() == value.scalar_type(),
-            "adamw: buffers of [{}] {} and [{}] {}, the second contiguous: {}; wanted "
-            "contiguous vectors of one length and type",
+            "adamw: expected contiguous vectors of one length and type, got [{}] {} and "
+            "[{}] {} (the latter contiguous: {})",
             fmt::join(value.sizes(), ", "), at::toString(value.scalar_type()),
             fmt::join(other.sizes(), ", "), at::toString(other.scalar_type()),
             other.is_contiguous());
   }
   for (const AdamWSegment& segment : segments) {
     require(segment.begin >= 0 && segment.end <= value.numel(),
-            "adamw: segment [{}, {}), wanted within the {} elements", segment.begin, segment.end,
-            value.numel());
+            "adamw: expected a segment within the {} elements, got [{}, {})", segment.begin,
+            segment.end, value.numel());
   }
 }
 

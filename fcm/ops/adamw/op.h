@@ -1,4 +1,4 @@
-// One update of AdamW, in place, over flat buffers.
+// One step of AdamW, in place, over flat buffers.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,8 +15,8 @@ struct AdamWBuffers {
   at::Tensor gradient_E;
 };
 
-// Elements outside every segment stay as they are; segments must not overlap. Every element is on
-// its own, so that the bits do not depend on threads or segment borders.
+// Segments must not overlap. Elements outside every segment stay unchanged. Every element is
+// computed on its own, so the bits do not depend on threads or segment borders.
 void adamw(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,
            const AdamWFactors& factors);
 void adamw_reference(const AdamWBuffers& buffers, std::span<const AdamWSegment> segments,

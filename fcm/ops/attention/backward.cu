@@ -1,5 +1,5 @@
-// Two kernels, one whose rows are queries (dq) and one whose rows are keys (dk, dv): each makes the
-// scores again, nothing is added up across blocks, so that the bits do not depend on their order.
+// Two kernels, one whose rows are queries (dq) and one whose rows are keys (dk, dv). Each
+// recomputes the scores. Nothing is summed across blocks, so the bits do not depend on their order.
 #include "fcm/ops/attention/cuda.h"
 #include "fcm/ops/attention/cuda_rows.h"
 
@@ -8,7 +8,7 @@ namespace {
 
 using namespace attention_rows;
 
-// What forward kept of a lane's two queries; those that there are not weigh nothing.
+// The forward statistics of a lane's two queries; rows past the end get weight 0.
 struct Kept {
   float largest[2], inverse[2];
 
@@ -22,7 +22,7 @@ struct Kept {
     }
   }
 
-  // Weights of 8 keys of which `left` there are.
+  // Turns scores into weights for 8 keys, of which the first `left` exist.
   __device__ void weigh(float (&s)[4], float scale, int left) const {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -32,7 +32,7 @@ struct Kept {
   }
 };
 
-// The forward result again, for products[query] = its product with its gradient, then dq.
+// Recomputes the forward result for products[query] = dot(result, its gradient), then computes dq.
 template <int D>
 __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     backward_queries(AttentionBackward<Bfloat16, float> a, float* products) {
@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   load_left<D>(dout_rows, dout);
   const Kept kept(a, row);
   const float scale = scale_of(D);
-  // Walks over 16 keys at a time, of which `left` there are, with their weights.
+  // Calls `task` for 16 keys at a time, with their weights.
   const auto each_keys = [&](bool load, const auto& task) {
     for (int chunk = 0; chunk < tokens; chunk += kChunk) {
       if (load) {
@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   if (a.out != nullptr) store_rows<D>(sums, 1, 1, rows_of_result<D>(a.out, a.shape).from(row));
 
   clear<D>(sums);
-  each_keys(tokens > kChunk, [&](float(&s)[2][4], int j) {  // a single chunk is still there
+  each_keys(tokens > kChunk, [&](float(&s)[2][4], int j) {  // a single chunk is still loaded
     for (int n = 0; n < 2; ++n) {
       float dweights[4];
       dot_rows<D>(dout, values + (j + 8 * n) * kStride<D>, dweights);
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   store_rows<D>(sums, 1, 1, rows_of_qkv<D>(a.dqkv, a.shape, 0).from(first + row));
 }
 
-// dk and dv; and zeros for the queries before the first.
+// dk and dv; also zeros as dq of the tokens before the first query.
 template <int D>
 __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     backward_keys(AttentionBackward<Bfloat16, float> a, const float* products) {
@@ -191,7 +191,8 @@ void run_backward(const AttentionBackward<Bfloat16, float>& pass, float* product
 
 void attention_backward_cuda(const AttentionBackward<Bfloat16, float>& pass, float* products,
                              CudaStream stream) {
-  if (!attention_cuda_takes(pass.shape.head_dim)) launch_refused("attention", "got other heads");
+  if (!attention_cuda_takes(pass.shape.head_dim))
+    launch_refused("attention", "expected a head_dim of 32 or 64");
   if (pass.shape.head_dim == 32) return run_backward<32>(pass, products, stream);
   run_backward<64>(pass, products, stream);
 }

@@ -1,5 +1,5 @@
-// The kernels of attention on a GPU, for bfloat16 and heads of 32 or 64: as kernel.h, all pointers
-// to the GPU's memory, for the pairs [0, pass.end); scratch: unused. Statistics are needed.
+// GPU kernels of attention for bfloat16 and heads of 32 or 64. Arguments as in kernel.h, with all
+// pointers to GPU memory, for the pairs [0, pass.end). scratch is unused; statistics are required.
 #pragma once
 
 #include "fcm/ops/attention/kernel.h"
@@ -12,8 +12,8 @@ constexpr bool attention_cuda_takes(int64_t head_dim) { return head_dim == 32 ||
 [[gnu::weak]] void attention_forward_cuda(const AttentionForward<Bfloat16, float>& pass,
                                           CudaStream stream);
 
-// products: [pairs, T - first], overwritten: per query the product of its result and the gradient
-// of it.
+// products: [pairs, T - first], overwritten: per query the dot product of its result with the
+// gradient of that result.
 [[gnu::weak]] void attention_backward_cuda(const AttentionBackward<Bfloat16, float>& pass,
                                            float* products, CudaStream stream);
 

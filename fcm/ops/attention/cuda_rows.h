@@ -1,5 +1,5 @@
-// What the kernels of attention on a GPU are made of. A block takes 64 rows of one (sequence,
-// head), 16 a warp, and walks over the other side's rows in chunks of 64 in shared memory.
+// Building blocks of the GPU kernels of attention. A block takes 64 rows of one (sequence, head), a
+// warp 16 of them, and loops over the rows of the other operand in chunks of 64 in shared memory.
 #pragma once
 
 #include "fcm/ops/attention/kernel.h"
@@ -9,19 +9,19 @@
 namespace fcm::ops::attention_rows {
 
 constexpr int kThreads = 128, kRows = 64, kRowsOfWarp = 16, kChunk = 64;
-// So many blocks a multiprocessor that registers suffice without spilling.
+// Blocks a multiprocessor: as many as leave enough registers to avoid spills.
 template <int D>
 constexpr int kBlocks = D == 32 ? 4 : 3;
 constexpr float kLog2E = 1.4426950408889634f;
 
-// Of rows in shared memory: rows that a warp reads at once begin in banks of their own.
+// Row stride in shared memory: rows that a warp reads together begin in different banks.
 template <int D>
 constexpr int kStride = D + 8;
 
 __device__ inline int group() { return lane() / 4; }
 __device__ inline int pair() { return lane() % 4; }
 
-// Where a pair of sequence and head begins.
+// The pair of sequence and head of this block.
 struct Place {
   int64_t sequence, head;
 };
@@ -56,7 +56,7 @@ __device__ inline Rows<T> rows_of_result(T* out, const AttentionShape& shape) {
           static_cast<int>(asking)};
 }
 
-// The first 64 rows to shared memory, zeros for those that there are not.
+// The first 64 rows to shared memory; zeros past the end.
 template <int D>
 __device__ inline void load_chunk(const Rows<const Bfloat16>& rows, Bfloat16* to) {
   constexpr int kPieces = D / 8;
@@ -68,7 +68,7 @@ __device__ inline void load_chunk(const Rows<const Bfloat16>& rows, Bfloat16* to
   }
 }
 
-// A warp's 16 rows as factors on the left.
+// A warp's 16 rows as left operands.
 template <int D>
 __device__ inline void load_left(const Rows<const Bfloat16>& rows, uint32_t (&a)[D / 16][4]) {
 #pragma unroll
@@ -81,7 +81,7 @@ __device__ inline void load_left(const Rows<const Bfloat16>& rows, uint32_t (&a)
   }
 }
 
-// 16 rows times 8 rows of a chunk, element by element of the head.
+// Dot products of 16 rows with 8 rows of a chunk, over the head's dimensions.
 template <int D>
 __device__ inline void dot_rows(const uint32_t (&a)[D / 16][4], const Bfloat16* rows,
                                 float (&d)[4]) {
@@ -116,7 +116,7 @@ __device__ inline void clear(float (&sums)[D / 8][4]) {
   }
 }
 
-// A warp's 16 rows of results, each times its factor.
+// A warp's 16 rows of results, each multiplied by its factor.
 template <int D>
 __device__ inline void store_rows(const float (&sums)[D / 8][4], float factor_above,
                                   float factor_below, const Rows<Bfloat16>& to) {
@@ -133,7 +133,7 @@ __device__ inline void store_rows(const float (&sums)[D / 8][4], float factor_ab
   }
 }
 
-// 2^x by one instruction; zero where that is below 2^-126.
+// 2^x in one instruction; results below 2^-126 are flushed to zero.
 __device__ inline float power_of_two(float x) {
 #if defined(__CUDACC__)
   float y;

@@ -1,4 +1,4 @@
-// Scores never leave registers: a softmax that follows the largest score from chunk to chunk.
+// Scores never leave registers: an online softmax that tracks the running maximum over chunks.
 #include "fcm/ops/attention/cuda.h"
 #include "fcm/ops/attention/cuda_rows.h"
 
@@ -7,11 +7,11 @@ namespace {
 
 using namespace attention_rows;
 
-// Of one chunk: scores to weights, and what was summed before to the new largest score. Scores are
-// in powers of two.
+// Turns one chunk of scores into weights and rescales earlier sums to the new maximum. Scores are
+// in base-2 exponents.
 template <int D>
 struct Softmax {
-  float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};  // sums are of this lane alone
+  float largest[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};  // sums: of this lane alone
 
   __device__ void take(float (&s)[kChunk / 8][4], int left, float (&out)[D / 8][4]) {
 #pragma unroll
@@ -106,7 +106,8 @@ void run_forward(const AttentionForward<Bfloat16, float>& pass, CudaStream strea
 }  // namespace
 
 void attention_forward_cuda(const AttentionForward<Bfloat16, float>& pass, CudaStream stream) {
-  if (!attention_cuda_takes(pass.shape.head_dim)) launch_refused("attention", "got other heads");
+  if (!attention_cuda_takes(pass.shape.head_dim))
+    launch_refused("attention", "expected a head_dim of 32 or 64");
   if (pass.shape.head_dim == 32) return run_forward<32>(pass, stream);
   run_forward<64>(pass, stream);
 }

@@ -1,4 +1,4 @@
-// The kernels of attention: a table of functions on raw pointers for each instruction set.
+// The CPU kernels of attention: a table of functions on raw pointers, one per instruction set.
 #pragma once
 
 #include <stdint.h>
@@ -9,32 +9,32 @@ namespace fcm::ops {
 
 struct AttentionShape {
   int64_t tokens;
-  int64_t first;  // the first token that asks; those before only answer, and have no result
+  int64_t first;  // the first query token; tokens before it are keys and values only
   int64_t heads;
   int64_t head_dim;
 };
 
-// T: element; A: type of the arithmetic. Pairs are (sequence, head), numbered sequence * heads +
-// head; a call does those of [begin, end).
+// T: element type; A: accumulation type. Pairs are (sequence, head), numbered sequence * heads +
+// head; a call processes the pairs [begin, end).
 template <class T, class A>
 struct AttentionForward {
   AttentionShape shape;
   int64_t begin, end;
   const T* qkv;   // [N, T, 3, heads, head_dim]
   T* out;         // [N, T - first, heads, head_dim]
-  A* statistics;  // [N, heads, T - first, 2]: largest score, 1 / sum of exponentials; may be null
+  A* statistics;  // [N, heads, T - first, 2]: maximum score, 1 / sum of exponentials; may be null
   A* scratch;     // forward_scratch elements
 };
 
 template <class T, class A>
-struct AttentionBackward {  // queries before the first get gradients of 0
+struct AttentionBackward {  // tokens before `first` get query gradients of 0
   AttentionShape shape;
   int64_t begin, end;
   const T* qkv;
   const T* dout;
   const A* statistics;
   T* dqkv;
-  T* out;      // the forward result, made again; may be null
+  T* out;      // the forward result, recomputed; may be null
   A* scratch;  // backward_scratch elements
 };
 

@@ -41,10 +41,10 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
 void check_attention(const at::Tensor& qkv_NTD, int64_t heads) {
   const auto type = qkv_NTD.scalar_type();
   require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
-          "attention takes float32, bfloat16 or float64, not {}", at::toString(type));
+          "attention: expected float32, bfloat16 or float64, got {}", at::toString(type));
   require(
       qkv_NTD.dim() == 3 && heads > 0 && qkv_NTD.size(2) % (3 * heads) == 0,
-      "attention wants [N, T, 3 * C] with C a multiple of {} heads, got {} dimensions, the last "
+      "attention: expected [N, T, 3 * C] with C a multiple of {} heads, got {} dimensions, the last "
       "of {}",
       heads, qkv_NTD.dim(), qkv_NTD.size(-1));
 }
@@ -53,13 +53,13 @@ void check_attention(const at::Tensor& qkv_NTD, int64_t heads) {
 
 at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads) {
   const int64_t n = qkv_NTD.size(0), t = qkv_NTD.size(1), c = qkv_NTD.size(2) / 3;
-  // One step, so that the way back puts the three gradients together once.
+  // One unbind, so that backward concatenates the three gradients once.
   const std::vector<at::Tensor> split_NThd = qkv_NTD.reshape({n, t, 3, heads, c / heads}).unbind(2);
   const auto per_head = [&](size_t part) { return split_NThd[part].transpose(1, 2); };
   at::Tensor out_NhTd;
   if (on_cuda(qkv_NTD)) {
-    // The fused ones' backward passes sum in another order every time unless LibTorch refuses all
-    // operators that do.
+    // The backward passes of the fused kernels sum in a different order every time unless LibTorch
+    // is set to refuse nondeterministic operators.
     const double scale = 1 / std::sqrt(static_cast<double>(c / heads));
     const at::Tensor scores_NhTT = at::matmul(per_head(0) * scale, per_head(1).transpose(-2, -1));
     out_NhTd = at::matmul(at::softmax(scores_NhTT, -1), per_head(2));

@@ -12,7 +12,7 @@
 namespace fcm::ops {
 namespace {
 
-// Own kernels keep the operands of one head in the caches; beyond these sizes they no longer fit.
+// Our own kernels keep the operands of one head in the caches; larger sizes do not fit.
 constexpr int64_t kLongestSequence = 512;
 constexpr int64_t kWidestHead = 128;
 
@@ -24,7 +24,7 @@ AttentionShape shape_of(const at::Tensor& qkv_NTD, int64_t heads, int64_t first)
   return {qkv_NTD.size(1), first, heads, qkv_NTD.size(2) / (3 * heads)};
 }
 
-// A block of pairs is worth a thread from some 100 thousand multiplications on.
+// A block of pairs per thread: at least some 100 thousand multiplications.
 Blocks pairs_in_blocks(int64_t sequences, const AttentionShape& shape) {
   const int64_t products = shape.tokens * shape.tokens * shape.head_dim;
   return make_blocks(sequences * shape.heads, std::max<int64_t>(1, 100000 / products));
@@ -78,7 +78,7 @@ bool on_gpu(const at::Tensor& qkv_NTD, int64_t head_dim) {
          attention_cuda_takes(head_dim);
 }
 
-// Rows are read 16 bytes at a time.
+// The kernels read rows 16 bytes at a time.
 at::Tensor aligned(const at::Tensor& x) {
   return reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0 ? x : x.clone();
 }
@@ -112,7 +112,7 @@ AttentionGradients backward_on_gpu(const at::Tensor& dout_NTC, const at::Tensor&
   return result;
 }
 
-// Operations of one product of all scores with something of head_dim columns.
+// Operations of one product of all scores with a matrix of head_dim columns.
 double products_of(const at::Tensor& qkv_NTD, int64_t first) {
   const auto asking = static_cast<double>(qkv_NTD.size(1) - first);
   return 2.0 * static_cast<double>(qkv_NTD.numel() / 3) * asking;

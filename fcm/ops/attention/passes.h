@@ -1,4 +1,4 @@
-// The passes of attention by own kernels, without autograd, for operators that are made of several.
+// Forward and backward of attention by our own kernels, without autograd, for composite operators.
 // All tensors contiguous.
 #pragma once
 
@@ -8,23 +8,23 @@
 
 namespace fcm::ops {
 
-// Whether own kernels take sequences of x [.., T, ..] and heads of these sizes. On the CPU longer
-// and wider ones no longer fit the caches; on a GPU there are kernels for bfloat16 and heads of 32
+// Whether our own kernels support sequences of x [.., T, ..] and heads of this size. On the CPU: up
+// to 512 tokens and 128 head dimensions, what fits the caches. On a GPU: bfloat16 and heads of 32
 // or 64.
 bool attention_fits(const at::Tensor& x_NTD, int64_t head_dim);
 
-// first: tokens before it only answer, with their keys and values, and get no result: T below
-// counts those that ask.
+// first: tokens before it serve as keys and values only and get no result; T below counts the query
+// tokens.
 struct Attended {
   at::Tensor out_NTC;
-  at::Tensor statistics_NhT2;  // largest score and 1 / sum of exponentials, for the way back
+  at::Tensor statistics_NhT2;  // maximum score and 1 / sum of exponentials, saved for backward
 };
 
 Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads, int64_t first = 0);
 
 struct AttentionGradients {
   at::Tensor dqkv_NTD;
-  at::Tensor out_NTC;  // the forward result made again, or undefined
+  at::Tensor out_NTC;  // the forward result, recomputed, or undefined
 };
 
 AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,

@@ -20,13 +20,13 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Optional = std::optional<at::Tensor>;
 
-// The tokens from `first` on. places undefined: x is [B, T, C] itself; else it holds rows, of which
-// the tokens are made.
+// The tokens from `first` on. places_BT undefined: x is [B, T, C] itself; otherwise x holds rows
+// from which the tokens are gathered.
 at::Tensor tokens_of(const at::Tensor& x, const at::Tensor& places_BT, int64_t first) {
   return places_BT.defined() ? gathered(x, places_BT.slice(1, first)) : x.slice(1, first);
 }
 
-// The way back, from sequences of tokens to M rows.
+// The adjoint: from gradients of token sequences to gradients of M rows.
 at::Tensor rows_of(const at::Tensor& dtokens_BTC, const at::Tensor& places_BT, int64_t first,
                    int64_t rows) {
   if (places_BT.defined()) return summed_by_row(dtokens_BTC, places_BT.slice(1, first), rows);
@@ -34,7 +34,7 @@ at::Tensor rows_of(const at::Tensor& dtokens_BTC, const at::Tensor& places_BT, i
                                       : at::constant_pad_nd(dtokens_BTC, {0, 0, first, 0}));
 }
 
-// M rows (B * T, or those that the tokens are made of), D = 3 * C.
+// M rows (B * T, or the rows that the tokens are gathered from), D = 3 * C.
 class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
@@ -111,8 +111,8 @@ class AttentionBranch : public torch::autograd::Function<AttentionBranch> {
   }
 };
 
-// Sequences that own kernels do not take: the operators one after another. x and places as
-// tokens_of takes them.
+// For sequences that our own kernels do not support: the operators one after another. x and places
+// as for tokens_of.
 at::Tensor composed(const at::Tensor& x, const at::Tensor& places_BT, const NormWeights& norm,
                     const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
                     const at::Tensor& scale_B, int64_t first) {

@@ -38,7 +38,7 @@ struct Sizes {
   std::vector<int64_t> x;
   int64_t hidden = 0, heads = 0;
   bool scaled = false;
-  int64_t first = 0;  // token that asks
+  int64_t first = 0;  // first query token
 
   double rows() const {
     double count = 1;
@@ -124,7 +124,7 @@ OpCase attention_of_rows(std::string name, const SharedTable& table, int64_t cha
   return result;
 }
 
-// Windows of 3 x 3 over pictures of side x side tokens.
+// Windows of 3 x 3 over images of side x side tokens.
 WindowSets windows_of(int64_t side) {
   std::vector<PlacedToken> tokens;
   for (int64_t i = 0; i < side * side; ++i) {
@@ -163,7 +163,7 @@ OpCase window_attention(std::string name, const Sizes& sizes, int64_t side) {
   return result;
 }
 
-// Pictures of `side` x `side` patches, each of which sees all its neighbours.
+// Images of `side` x `side` patches, each of which sees all its neighbours.
 at::Tensor all_neighbours(int64_t batch, int64_t side) {
   at::Tensor table = at::full({batch, side * side, 9}, -1, at::kInt);
   auto near = table.accessor<int32_t, 3>();

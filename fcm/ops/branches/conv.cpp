@@ -78,7 +78,7 @@ class ConvBranch : public torch::autograd::Function<ConvBranch> {
                                       &spread.dweight_TC, &spread.dbias_C, &dconv2, &dbias2});
     variable_list results = {norm.dx.view(dy.sizes()), norm.dweight_C, norm.dbias_C, dconv1, dbias1,
                              spread.dweight_TC,        spread.dbias_C, dconv2,       dbias2};
-    results.resize(16);  // nothing for tables, scale and numbers
+    results.resize(16);  // no gradients for tables, scale and scalars
     return results;
   }
 };

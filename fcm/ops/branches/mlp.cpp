@@ -17,10 +17,10 @@ using torch::autograd::variable_list;
 using Optional = std::optional<at::Tensor>;
 
 struct Hidden {
-  at::Tensor sum_MH, active_MH;  // before and behind the activation
+  at::Tensor sum_MH, active_MH;  // before and after the activation
 };
 
-// On a GPU the product adds its bias for nothing; on the CPU the pass of the activation does.
+// On a GPU the product adds the bias for free; on the CPU the activation pass adds it.
 Hidden activated(const at::Tensor& x_MC, const at::Tensor& weight_HC, const at::Tensor& bias_H) {
   if (on_cuda(x_MC)) {
     const at::Tensor sum_MH = branches::multiply(x_MC, weight_HC, bias_H);

@@ -1,4 +1,4 @@
-// Cases of operators made of one product and one norm.
+// Test cases of operators made of one product and one norm.
 #pragma once
 
 #include "fcm/ops/branches/op.h"

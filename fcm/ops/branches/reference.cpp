@@ -1,4 +1,4 @@
-// Compositions of the plain forms.
+// Compositions of the operators' references.
 #include <ATen/ATen.h>
 
 #include "fcm/ops/attention/op.h"

@@ -1,4 +1,4 @@
-// What the three branches share. Everything here works on contiguous tensors without autograd.
+// Helpers of the branches. All functions take contiguous tensors and work without autograd.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,14 +10,14 @@
 
 namespace fcm::ops::branches {
 
-// An undefined tensor cannot be an argument of an autograd function.
+// Autograd functions do not accept undefined tensors.
 inline std::optional<at::Tensor> optional(const at::Tensor& tensor) {
   return tensor.defined() ? std::optional(tensor) : std::nullopt;
 }
 
 // [..., C] -> [M, C].
 at::Tensor as_rows(const at::Tensor& x);
-// x * weight^T + bias; bias undefined: left out.
+// x * weight^T + bias; bias may be undefined.
 at::Tensor multiply(const at::Tensor& x_MI, const at::Tensor& weight_OI, const at::Tensor& bias_O);
 
 // residual + scale * (last_MI * weight^T + bias), shaped like the residual.
@@ -25,7 +25,7 @@ at::Tensor end_branch(const at::Tensor& residual, const at::Tensor& last_MI,
                       const at::Tensor& weight_OI, const at::Tensor& bias_O,
                       const at::Tensor& scale_B);
 
-// The gradient at the end of the branch, as rows: dy times the scale.
+// The gradient at the end of the branch, as rows: dy * scale.
 at::Tensor branch_gradient(const at::Tensor& dy, const at::Tensor& scale_B);
 
 // Gradients of a product with its weight. sums_O: as weight_gradients (linear/products.h) takes it.
@@ -38,20 +38,20 @@ ProductGradients weight_gradients_of(const at::Tensor& dy_MO, const at::Tensor& 
 // dy_MO * weight_OI.
 at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI);
 
-// The k third of a qkv bias moves all scores of a token by the same amount, which softmax does not
-// notice. What sums of rounded numbers give in place of its gradient is noise around zero, of which
-// AdamW would make steps of full length. The first sets that gradient to zero; the second gives the
-// bias as it is, with such a gradient.
+// The k third of a qkv bias shifts all scores of a query by the same amount, which softmax cancels.
+// Computed in floating point, its gradient is noise around zero, from which AdamW would take
+// full-length steps. forget_key_bias sets that gradient to zero; without_key_gradient returns the
+// bias unchanged, with its k third detached.
 void forget_key_bias(const at::Tensor& dbias_D);
 at::Tensor without_key_gradient(const at::Tensor& bias_D);
 
-// Rows of q, k and v behind those of each picture's tokens, as a zero behind the norm has them: the
-// bias. [B, T, D] -> [B, T + filling, D].
+// Appends q, k, v of `filling` zero tokens (zero after the norm: the bias) to each image's tokens.
+// [B, T, D] -> [B, T + filling, D].
 at::Tensor with_filling(const at::Tensor& qkv_BTD, const at::Tensor& bias_D, int64_t filling);
 
-// Types of the weights, kept by the context so that gradients come back in them.
+// Saves the dtypes of the weights in the context, for restore_types.
 void keep_types(torch::autograd::AutogradContext* context, at::TensorList weights);
-// Gradients, in the order of keep_types, in those types.
+// Casts gradients, in the order of keep_types, to those dtypes.
 void restore_types(torch::autograd::AutogradContext* context, at::ArrayRef<at::Tensor*> gradients);
 
 }  // namespace fcm::ops::branches

@@ -99,7 +99,8 @@ class WindowAttentionBranch : public torch::autograd::Function<WindowAttentionBr
   }
 };
 
-// Sets that own kernels do not take, and those with filling: the operators one after another.
+// For sets that our own kernels do not support, and those with filling: the operators one after
+// another.
 at::Tensor composed_windows(const at::Tensor& x_BTC, const NormWeights& norm,
                             const ProductWeights& qkv, const at::Tensor& table_RH,
                             const ProductWeights& proj, const WindowSets& sets,

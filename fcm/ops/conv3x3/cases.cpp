@@ -33,8 +33,8 @@ OpCase make(std::string name, const ConvSizes& c) {
 }  // namespace
 
 OpCases conv3x3_cases() {
-  // Transformed inputs are sums up to 100 times as large as the inputs, and products are weighed by
-  // up to 64: some of what cancels out is rounding.
+  // Transformed inputs are sums up to 100 times as large as the inputs, and products have weights
+  // up to 64: cancellation leaves more rounding error.
   OpCases all{"conv3x3", {.float32 = 1e-5, .float32_gradient = 2e-5}, {}};
   all.cases.push_back(timed(make("fpn_64x64", {1, 64, 64, 768, 768})));
   all.cases.push_back(timed(make("fpn_32x32", {2, 32, 32, 768, 768})));

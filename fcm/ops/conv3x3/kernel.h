@@ -1,15 +1,15 @@
-// The kernels of conv3x3: between maps and tiles of Winograd's F(4x4, 3x3), a table of functions on
-// raw pointers for each instruction set.
+// The CPU kernels of conv3x3, transforms between maps and tiles of Winograd's F(4x4, 3x3): a table
+// of functions on raw pointers, one per instruction set.
 #pragma once
 
 #include <stdint.h>
 
 namespace fcm::ops {
 
-// Some tiles of a batch of maps [pictures, rows, cols, channels]: `count` from number `first` on,
-// numbered picture by picture and row by row. A tile is 4 x 4 outputs, and the 6 x 6 inputs that
-// they see; what lies outside of the map reads as 0 and is not written. The other side are 36
-// matrices [count, channels], one a place of a tile, `matrix` numbers from one to the next.
+// The tiles [first, first + count) of a batch of maps [images, rows, cols, channels], numbered
+// image by image in raster order. A tile is 4 x 4 outputs and the 6 x 6 inputs that they read;
+// positions outside the map read as 0 and are not written. The transformed side is 36 matrices
+// [count, channels], one per tile position, `matrix` elements apart.
 template <class T>
 struct MapTiles {
   int64_t rows, cols, channels;

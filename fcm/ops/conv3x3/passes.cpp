@@ -13,16 +13,16 @@
 namespace fcm::ops {
 namespace {
 
-constexpr int64_t kSide = 4;     // outputs of a tile
-constexpr int64_t kPlaces = 36;  // of a tile's inputs, and products of one
-constexpr int64_t kBand = 256;   // tiles between two transforms: products large, memory small
-constexpr int64_t kPerTask = 8;  // tiles a thread takes at a time
+constexpr int64_t kSide = 4;     // outputs per side of a tile
+constexpr int64_t kPlaces = 36;  // tile positions: inputs of a tile, and matrix products
+constexpr int64_t kBand = 256;   // tiles between two transforms: large products, little memory
+constexpr int64_t kPerTask = 8;  // tiles per task of a thread
 
 const Conv3x3Kernels& kernels(Isa isa) {
   return pick(isa, conv3x3_plain, conv3x3_avx2, conv3x3_avx512);
 }
 
-// How maps of a size are cut.
+// How maps are cut into tiles.
 struct Tiles {
   int64_t pictures, rows, cols;
   int64_t count = pictures * ((rows + kSide - 1) / kSide) * ((cols + kSide - 1) / kSide);
@@ -40,7 +40,7 @@ struct Tiles {
   }
 };
 
-// Memory for a band's 36 matrices [n, channels], made once and used by all.
+// One buffer for the 36 matrices [n, channels] of a band, reused by all bands.
 class Matrices {
  public:
   Matrices(const Tiles& tiles, int64_t channels, const at::TensorOptions& options)
@@ -79,7 +79,7 @@ void run_transform(void (*kernel)(const MapTiles<T>&), const at::Tensor& from, c
   });
 }
 
-// Between a map and the matrices of a band that begins with tile `first`.
+// Between a map and the matrices of the band that starts at tile `first`.
 void transform(Isa isa, Way way, const at::Tensor& map_BHWC, const at::Tensor& matrices_PNC,
                int64_t first) {
   const Conv3x3Kernels& k = kernels(isa);
@@ -122,7 +122,7 @@ at::Tensor adjoint_of_weight(const at::Tensor& dweight_36OI) {
       .permute({2, 0, 1, 3});
 }
 
-// What the plain sum would cost, in operations.
+// Operations of the direct convolution.
 double plain_flops(const at::Tensor& x_BHWI, int64_t out) {
   return 18.0 * static_cast<double>(x_BHWI.numel() * out);
 }
@@ -146,8 +146,8 @@ void check(const at::Tensor& x_BHWI, const at::Tensor& weight_O33I) {
   const auto type = x_BHWI.scalar_type();
   require((type == at::kFloat || type == at::kDouble) && weight_O33I.scalar_type() == type &&
               x_BHWI.is_contiguous() && weight_O33I.size(3) == x_BHWI.size(3),
-          "conv3x3: maps of {} and weights of {}, {} and {} channels, wanted contiguous float32 or "
-          "float64 and equal channels",
+          "conv3x3: expected contiguous float32 or float64 maps and weights of equal channels, got "
+          "maps of {} and weights of {}, {} and {} channels",
           at::toString(type), at::toString(weight_O33I.scalar_type()), x_BHWI.size(3),
           weight_O33I.size(3));
 }
@@ -168,7 +168,7 @@ ConvGradients conv3x3_backward(Isa isa, const at::Tensor& x_BHWI, const at::Tens
   const Part timed("convolution gradient", (wants_dx ? 2 : 1) * plain_flops(x_BHWI, out), 0, in,
                    out);
   ConvGradients gradients;
-  // A convolution as well, by the taps turned around and the channels exchanged.
+  // Also a convolution, with flipped taps and exchanged channels.
   if (wants_dx) {
     gradients.dx_BHWI =
         convolve(isa, dy_BHWO, transformed_weight(weight_O33I.flip({1, 2}).permute({3, 1, 2, 0})));

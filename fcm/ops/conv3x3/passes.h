@@ -1,5 +1,5 @@
-// A dense convolution of 3 x 3, stride 1, one zero around, forward and backward without autograd,
-// for layers that decide themselves what they keep.
+// A dense 3 x 3 convolution, stride 1, zero padding 1: forward and backward without autograd, for
+// layers that decide themselves what to save.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,11 +8,11 @@
 
 namespace fcm::ops {
 
-// x [B, H, W, I] contiguous, weight [O, 3, 3, I] of any strides; float32 or float64, on the CPU, no
-// gradients asked for. -> [B, H, W, O]
+// x [B, H, W, I] contiguous, weight [O, 3, 3, I] of any strides; float32 or float64, on the CPU,
+// outside autograd. -> [B, H, W, O]
 at::Tensor conv3x3_forward(Isa isa, const at::Tensor& x_BHWI, const at::Tensor& weight_O33I);
 
-// Of the sum of dy * conv3x3(x, weight); dx is undefined where it is not wanted.
+// Gradients of the sum of dy * conv3x3(x, weight); dx is undefined unless wants_dx.
 struct ConvGradients {
   at::Tensor dx_BHWI, dweight_O33I;
 };

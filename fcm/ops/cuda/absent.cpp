@@ -1,5 +1,5 @@
-// What the program is told where it was built without CUDA. Weak definitions: in a build with CUDA
-// those of *_cuda.cpp stand in their place.
+// Fallbacks for a build without CUDA. Weak definitions: in a build with CUDA, those of *_cuda.cpp
+// replace them.
 #include "fcm/base/error.h"
 #include "fcm/ops/cuda/device.h"
 #include "fcm/ops/cuda/graph.h"

@@ -1,4 +1,4 @@
-// What the program asks of CUDA besides computing. In a build without CUDA there are no devices.
+// CUDA devices, streams, synchronisation and memory. In a build without CUDA there are no devices.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 
 namespace fcm::ops {
 
-// Whether this program was linked with the CUDA code; a program that was also runs where neither
-// GPU nor driver is.
+// Whether this program was built with CUDA. Such a program also runs on machines without GPU and
+// driver.
 bool cuda_built();
-// Of the CUDA libraries at hand, "13.0"; empty in a build without.
+// Version of the CUDA runtime library, "13.0"; empty in a build without CUDA.
 std::string cuda_version();
 
 struct CudaDevice {
@@ -21,24 +21,24 @@ struct CudaDevice {
   int multiprocessors = 0;
   int64_t memory_bytes = 0;
 };
-// Those that this process may use, in the order of their numbers; empty where there are none.
+// The devices that this process may use, by index; empty if there are none.
 std::vector<CudaDevice> cuda_devices();
-// Why there are none, in a few words: no driver, too old a driver, no GPU, none built in.
+// Why there are none, in a few words: no driver, driver too old, no GPU, built without CUDA.
 std::string why_no_cuda_device();
 
-// Everything from here on needs a device and throws Error(kDevice) without one.
+// All functions below need a device and throw Error(kDevice) without one.
 
-// The device that new tensors of type "cuda" lie on and that the calls below speak of. From then
-// on float32 products are exact (no TF32), sums of bfloat16 products are float32, and the same work
-// gives the same bits.
+// Sets the current device: new "cuda" tensors and the functions below use it. Also sets LibTorch's
+// numerics: exact float32 products (no TF32), float32 accumulation of bfloat16 products,
+// deterministic algorithms.
 void use_cuda_device(int index);
 CudaStream current_cuda_stream();
-// Returns when all work given to the device is done. Throws what that work reported.
+// Waits until the device has finished all enqueued work. Throws errors that this work reported.
 void wait_for_cuda();
 
 struct CudaMemory {
   int64_t in_use = 0, peak = 0;  // bytes of tensors; peak since the last reset
-  int64_t free = 0, total = 0;   // bytes of the card
+  int64_t free = 0, total = 0;   // bytes of the GPU
 };
 CudaMemory cuda_memory();
 void reset_peak_of_cuda_memory();

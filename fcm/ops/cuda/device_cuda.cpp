@@ -22,7 +22,7 @@ std::string version_text(int version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
 }
 
-// LibTorch's own table is filled by the first call that allocates; asked before, it is empty.
+// LibTorch fills its device table in the first call that allocates; before that it is empty.
 int8_t ready_device() {
   at::globalContext().lazyInitDevice(c10::DeviceType::CUDA);
   return static_cast<int8_t>(c10::cuda::current_device());
@@ -42,7 +42,7 @@ std::vector<CudaDevice> cuda_devices() {
   std::vector<CudaDevice> devices;
   int count = 0;
   if (cudaGetDeviceCount(&count) != cudaSuccess) {
-    cudaGetLastError();  // or the next call would report it again
+    cudaGetLastError();  // otherwise the next call would report this error again
     return devices;
   }
   for (int index = 0; index < count; ++index) {
@@ -77,9 +77,9 @@ void use_cuda_device(int index) {
   at::Context& context = at::globalContext();
   context.setAllowTF32CuBLAS(false);
   context.setAllowTF32CuDNN(false);
-  context.setAllowBF16ReductionCuBLAS(false);  // sums of products in float32
-  // The same bits in every run. Where LibTorch has no such kernel it says so; new memory need not
-  // be filled for it.
+  context.setAllowBF16ReductionCuBLAS(false);  // accumulate in float32
+  // The same bits in every run. Where LibTorch has no deterministic kernel it warns. New memory
+  // need not be filled for determinism.
   context.setDeterministicAlgorithms(true, /*warn_only=*/true);
   context.setDeterministicFillUninitializedMemory(false);
   ready_device();

@@ -1,4 +1,4 @@
-// Kernels that take element after element of flat buffers. For kernel files.
+// Elementwise kernels over flat buffers. For kernel files.
 #pragma once
 
 #include "fcm/ops/cuda/vector.h"
@@ -6,10 +6,10 @@
 namespace fcm::ops {
 
 constexpr int kFlatThreads = 256;
-// Accesses of a thread, a block's width apart: all are under way before the first is needed.
+// Accesses per thread, a block's width apart: all are issued before the first result is needed.
 constexpr int kFlatAccesses = 2;
 
-// Calls task(first) for the first of every N elements of this thread. `count` is a multiple of N.
+// Calls task(first) for each group of N elements of this thread. `count` is a multiple of N.
 template <int N, class Task>
 __device__ inline void along_flat(int64_t count, const Task& task) {
   const int64_t block = static_cast<int64_t>(blockIdx.x) * (kFlatThreads * kFlatAccesses * N);

@@ -1,4 +1,4 @@
-// Work that is recorded once and then given to the GPU again and again as one piece.
+// A sequence of GPU operations that is captured once and then replayed as a whole.
 #pragma once
 
 #include <functional>
@@ -9,16 +9,16 @@ namespace fcm::ops {
 class RecordedWork {
  public:
   virtual ~RecordedWork() = default;
-  // Does `work` a few times as it is, so that everything that is made once is made, and then
-  // records it without doing it. From then on it is the same kernels on the same addresses: what
-  // `work` reads and writes must stay where it is, numbers of the CPU keep their values, and
-  // nothing in it may wait for the GPU or copy from the CPU: Error(kDevice) says so of a GPU's.
+  // Runs `work` a few times to warm up (allocations, library initialisation), then captures it
+  // without running it. Replays launch the same kernels on the same addresses: buffers that `work`
+  // reads and writes must not move, host scalars are frozen, and `work` must neither sync with the
+  // GPU nor copy from pageable CPU memory; otherwise a GPU throws Error(kDevice).
   virtual void record(const std::function<void()>& work) = 0;
-  // Gives the recorded work to the current stream.
+  // Enqueues the captured work on the current stream.
   virtual void replay() = 0;
 };
 
-// By a CUDA graph, on the current device. Throws Error(kDevice) in a build without CUDA.
+// As a CUDA graph on the current device. Throws Error(kDevice) in a build without CUDA.
 std::unique_ptr<RecordedWork> make_cuda_graph();
 
 }  // namespace fcm::ops

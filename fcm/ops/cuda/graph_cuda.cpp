@@ -21,9 +21,9 @@ class CudaGraph final : public RecordedWork {
       throw;
     } catch (const c10::Error& error) {
       fail(ExitCode::kDevice,
-           "the work of a step cannot be recorded as a CUDA graph; something in it waits for the "
-           "GPU, or mixes tensors of the CPU with those of the GPU: {}. --no-cuda-graph gives the "
-           "GPU one operator after another",
+           "the step cannot be captured as a CUDA graph; something in it waits for the "
+           "GPU, or mixes CPU and GPU tensors: {}. Try --no-cuda-graph, which enqueues the "
+           "operators one by one",
            first_line(error.what_without_backtrace()));
     }
   }
@@ -34,15 +34,15 @@ class CudaGraph final : public RecordedWork {
   static std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
   void warm_up_and_capture(const std::function<void()>& work) {
-    constexpr int kWarmUps = 3;  // libraries choose kernels and take workspaces in the first calls
+    constexpr int kWarmUps = 3;  // libraries pick kernels and allocate workspaces in first calls
     wait_for_cuda();
     {
-      // The default stream cannot be recorded. Autograd runs each backward step on the stream of
-      // its forward step, so that this one stream sees all of it.
+      // The default stream cannot be captured. Autograd runs each backward operator on the stream
+      // of its forward operator, so this one stream captures everything.
       const c10::cuda::CUDAStreamGuard on_side(c10::cuda::getStreamFromPool());
       for (int i = 0; i < kWarmUps; ++i) work();
       wait_for_cuda();
-      // A recording has memory of its own, and cannot take back what the warm-ups leave behind.
+      // A capture uses its own memory pool and cannot reuse what the warm-up runs leave cached.
       c10::cuda::CUDACachingAllocator::emptyCache();
       graph_.capture_begin();
       try {
@@ -56,7 +56,7 @@ class CudaGraph final : public RecordedWork {
     wait_for_cuda();
   }
 
-  // What made the recording fail is the error to report, not that the recording was cut short.
+  // Swallows the error of the interrupted capture, so that its cause is reported instead.
   void end_failed_capture() noexcept {
     try {
       graph_.capture_end();

@@ -1,5 +1,6 @@
 // What a kernel file needs from CUDA. nvcc compiles kernel files for the GPU; tests compile the
-// same text with the C++ compiler and tests/emulator/emulator.h in front, which takes CUDA's place.
+// same text with the C++ compiler and with tests/emulator/emulator.h included first, which emulates
+// CUDA.
 #pragma once
 
 #include <stddef.h>
@@ -18,23 +19,25 @@ namespace fcm::ops {
 
 constexpr int kWarp = 32;
 
-// Blocks of `threads` threads, a multiple of kWarp. name: for messages.
+// Blocks of `threads` threads, a multiple of kWarp. name: for error messages.
 struct LaunchShape {
   const char* name;
   int64_t blocks_x, blocks_y;
   int threads;
-  size_t shared_bytes;  // at most 48 KiB: what every GPU gives without asking
+  size_t shared_bytes;  // at most 48 KiB: available on every GPU without opt-in
   CudaStream stream;
 };
 
 inline void check_shape(const LaunchShape& shape) {
   if (shape.blocks_x < 1 || shape.blocks_x > INT32_MAX || shape.blocks_y < 1 ||
       shape.blocks_y > 65535) {
-    launch_refused(shape.name, "was given nothing to do, or more blocks than a grid holds");
+    launch_refused(shape.name, "expected 1 to 2147483647 x 1 to 65535 blocks");
   }
   if (shape.threads < kWarp || shape.threads > 1024 || shape.threads % kWarp != 0 ||
       shape.shared_bytes > (48u << 10)) {
-    launch_refused(shape.name, "was given a shape of blocks that no GPU takes");
+    launch_refused(
+        shape.name,
+        "expected blocks of 32 to 1024 threads, a multiple of 32, and at most 48 KiB shared memory");
   }
 }
 
@@ -54,13 +57,13 @@ void launch(const LaunchShape& shape, void (*kernel)(Parameters...),
   if (error != cudaSuccess) launch_failed(shape.name, cudaGetErrorString(error));
 }
 
-// The block's shared memory, LaunchShape::shared_bytes of it, aligned to 16.
+// The block's shared memory: LaunchShape::shared_bytes, aligned to 16 bytes.
 __device__ inline void* shared_memory() {
   extern __shared__ uint4 fcm_shared[];
   return fcm_shared;
 }
 
-// The emulator looks; the GPU faults by itself.
+// Checked by the emulator only; a GPU faults by itself.
 __device__ inline void check_alignment(const void*, size_t) {}
 
 #endif

@@ -7,7 +7,7 @@ namespace fcm::ops {
 
 void launch_failed(const char* kernel, const char* message) {
   fail(ExitCode::kDevice,
-       "the GPU did not take the kernel {}: {}; check that the driver and the GPU are supported "
+       "cannot launch the GPU kernel {}: {}; check that the driver and the GPU are supported "
        "(fastconvmae --version), or use --device cpu",
        kernel, message);
 }

@@ -1,10 +1,11 @@
-// Small matrix products in bfloat16 with float32 sums, by the 32 lanes of a warp together. For
-// kernel files. With group = lane / 4 and pair = lane % 4, in pairs of elements side by side:
+// Small matrix products in bfloat16 with float32 accumulation, computed by the 32 lanes of a warp
+// together. For kernel files. With group = lane / 4 and pair = lane % 4, a lane holds pairs of
+// adjacent elements:
 //   A (16 x 16)  a[0]: row group, columns 2 pair and 2 pair + 1; a[1]: 8 rows below;
 //                a[2], a[3]: 8 columns further
 //   B (16 x 8)   b[0]: column group, rows 2 pair and 2 pair + 1; b[1]: 8 rows below
 //   D (16 x 8)   d[0], d[1]: row group, columns 2 pair and 2 pair + 1; d[2], d[3]: 8 rows below
-// so that two D side by side, rounded by pairs, are an A.
+// Two D tiles side by side, rounded in pairs, therefore form an A tile.
 #pragma once
 
 #include "fcm/ops/cuda/vector.h"
@@ -23,8 +24,8 @@ __device__ inline void multiply_tiles(float (&d)[4], const uint32_t (&a)[4],
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-// B from shared memory whose rows are B's rows: lane n < 16 says where the 8 elements of row n are,
-// aligned to 16 bytes.
+// Loads B from shared memory stored row by row: lane n < 16 passes the address of the 8 elements of
+// row n, aligned to 16 bytes.
 __device__ inline void load_tile_by_rows(uint32_t (&b)[2], const Bfloat16* row) {
   const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(row));
   asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
@@ -42,14 +43,14 @@ __device__ inline uint32_t load_pair(const Bfloat16* from) {
   return pair;
 }
 
-// B from memory whose rows are B's columns: `row` is the one of this lane's group.
+// Loads B from memory stored column by column: `row` is the column of this lane's group.
 __device__ inline void load_tile_by_columns(uint32_t (&b)[2], const Bfloat16* row) {
   const Bfloat16* from = row + 2 * (threadIdx.x % 4);
   b[0] = load_pair(from);
   b[1] = load_pair(from + 8);
 }
 
-// Two D side by side as an A.
+// Rounds two D tiles side by side into an A tile.
 __device__ inline void round_tiles(const float (&left)[4], const float (&right)[4],
                                    uint32_t (&a)[4]) {
   a[0] = round_pair(left[0], left[1]);

@@ -12,7 +12,7 @@ bool on_cuda(const at::Tensor& x) { return x.is_cuda() || cuda_is_emulated(); }
 bool on_cuda(const at::Tensor& x, at::TensorList others) {
   for (const at::Tensor& other : others) {
     if (!other.defined() || other.numel() == 0 || other.device() == x.device()) continue;
-    require(false, "an operator on {} was given a tensor of {} numbers on {}", x.device().str(),
+    require(false, "expected all tensors on {}, got one of {} elements on {}", x.device().str(),
             other.numel(), other.device().str());
   }
   return on_cuda(x);

@@ -1,4 +1,4 @@
-// Whether a pass is taken by the kernels for CUDA, and in which queue.
+// Whether an operator runs its CUDA kernels, and on which stream.
 #pragma once
 
 #include <ATen/core/ATen_fwd.h>
@@ -8,14 +8,14 @@
 
 namespace fcm::ops {
 
-// For tensors on a GPU; in tests that compile those kernels for the CPU, for every tensor.
+// True for tensors on a GPU; in tests that compile those kernels for the CPU, for every tensor.
 bool on_cuda(const at::Tensor& x);
-// The same for a kernel that gets `others` as well, some of which may be empty: throws where they
-// do not lie where x does, since a kernel takes every pointer for one of its device.
+// The same for a kernel that also takes `others`: throws if a non-empty one is on another device
+// than x, because a kernel assumes that all pointers are to its own device.
 bool on_cuda(const at::Tensor& x, at::TensorList others);
 CudaStream cuda_stream_for(const at::Tensor& x);
 
-// False; weak, so that tests that emulate CUDA can define it in place of this library.
+// Returns false; weak, so that tests that emulate CUDA can override it.
 bool cuda_is_emulated();
 
 }  // namespace fcm::ops

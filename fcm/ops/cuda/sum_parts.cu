@@ -6,7 +6,7 @@ namespace {
 
 constexpr int kThreads = 512, kWarps = kThreads / kWarp;
 
-// A block takes 32 columns, one a lane; its warps share out the parts and are added last.
+// A block sums 32 columns, one per lane; its warps divide the parts and are summed last.
 template <class A>
 __global__ void __launch_bounds__(kThreads)
     sum(const A* parts, int64_t count, int64_t columns, A* sums) {

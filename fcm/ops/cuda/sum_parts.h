@@ -1,4 +1,4 @@
-// The second half of every sum over rows: parts, made by blocks of a first kernel, become one.
+// The second stage of every sum over rows: adds the partial sums of a first kernel's blocks.
 #pragma once
 
 #include <stdint.h>
@@ -7,7 +7,7 @@
 
 namespace fcm::ops {
 
-// sums [columns] = parts [count, columns] added in an order that depends on `count` alone.
+// sums [columns] = sum of parts [count, columns], in an order that depends on `count` alone.
 void sum_parts_cuda(const float* parts, int64_t count, int64_t columns, float* sums,
                     CudaStream stream);
 void sum_parts_cuda(const double* parts, int64_t count, int64_t columns, double* sums,

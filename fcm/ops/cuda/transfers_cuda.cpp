@@ -12,7 +12,7 @@ namespace {
 
 class CudaTransfers final : public Transfers {
  public:
-  // Memory that the first uploads write may have belonged to work that is still under way.
+  // Work still running may use memory that the allocator has handed to the first uploads.
   CudaTransfers() : side_(c10::cuda::getStreamFromPool()) { wait_for_cuda(); }
 
   void upload(const std::function<void()>& copies) override {

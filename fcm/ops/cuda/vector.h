@@ -1,5 +1,5 @@
-// Elements in memory and in registers: accesses of several elements at once, sums in float32 (in
-// float64 for such elements). For kernel files.
+// Elements in memory and in registers: vector accesses; arithmetic in float32 (float64 for float64
+// elements). For kernel files.
 #pragma once
 
 #include <math.h>
@@ -22,15 +22,15 @@ template <class T>
 using Wide = typename WideType<T>::Type;
 
 template <class T>
-constexpr int kLanes = 16 / static_cast<int>(sizeof(T));  // elements of the widest access
+constexpr int kLanes = 16 / static_cast<int>(sizeof(T));  // elements of a 16-byte access
 
-// N elements that are read or written by one instruction.
+// N elements that are read or written in one access.
 template <class T, int N>
 struct alignas(sizeof(T) * N) Pack {
   T at[N];
 };
 
-// What the compiler moves by one instruction; of a Pack it makes several where it sees fit.
+// A type that the compiler moves in one instruction; it may split a Pack into several.
 template <int kBytes>
 struct alignas(kBytes) Words {
   uint32_t at[kBytes / 4];
@@ -55,7 +55,7 @@ __device__ inline float widen(Bfloat16 x) {
   return wide;
 }
 
-// Two floats rounded to nearest, ties to even; the first in the lower half.
+// Two floats rounded to bfloat16, to nearest, ties to even; the first in the lower half.
 __device__ inline uint32_t round_pair(float low, float high) {
 #if defined(__CUDACC__)
   uint32_t pair;
@@ -75,7 +75,7 @@ __device__ inline uint32_t round_pair(float low, float high) {
 #endif
 }
 
-// One access of N elements, aligned to their size: at most 16 bytes.
+// One access of N elements, aligned to their total size, at most 16 bytes.
 template <class T, int N>
 __device__ inline Pack<T, N> load_pack(const T* from) {
   static_assert(sizeof(T) * N <= 16);
@@ -101,7 +101,7 @@ __device__ inline void widen_all(const Pack<T, N>& pack, Wide<T> (&to)[N]) {
   for (int i = 0; i < N; ++i) to[i] = widen(pack.at[i]);
 }
 
-// N elements by accesses as wide as they can be.
+// N elements in accesses of up to 16 bytes.
 template <class T, int N>
 __device__ inline void load(const T* from, Wide<T> (&to)[N]) {
   constexpr int kAccess = N < kLanes<T> ? N : kLanes<T>;
@@ -145,7 +145,7 @@ __device__ inline void store(T* to, const Wide<T> (&from)[N]) {
   store_pack<T, N>(to, narrow_all(from, T{}));
 }
 
-// What memory would give back: an element after rounding.
+// x rounded to T and back: what a store and a load would return.
 template <class T>
 __device__ inline Wide<T> rounded(Wide<T> x) {
   T narrowed;
@@ -155,7 +155,7 @@ __device__ inline Wide<T> rounded(Wide<T> x) {
 
 inline bool aligned(const void* first) { return reinterpret_cast<uintptr_t>(first) % 16 == 0; }
 
-// Whether rows of `channels` elements that begin at `first` can be read by the widest access.
+// Whether rows of `channels` elements starting at `first` can be read in 16-byte accesses.
 template <class T>
 bool aligned_rows(const T* first, int64_t channels) {
   return aligned(first) && channels % kLanes<T> == 0;

@@ -1,4 +1,4 @@
-// Sums over the lanes of a warp, in an order that never changes. For kernel files.
+// Sums over the lanes of a warp, in a fixed order. For kernel files.
 #pragma once
 
 #include "fcm/ops/cuda/launch.h"
@@ -8,7 +8,7 @@ namespace fcm::ops {
 __device__ inline int lane() { return static_cast<int>(threadIdx.x) % kWarp; }
 __device__ inline int warp() { return static_cast<int>(threadIdx.x) / kWarp; }
 
-// Every lane gets the sum, with the same bits: each step adds the same two numbers in both lanes.
+// Every lane gets the sum with the same bits: each step adds the same two values in both lanes.
 template <class A>
 __device__ inline A warp_sum(A x) {
 #pragma unroll

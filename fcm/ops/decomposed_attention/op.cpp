@@ -22,27 +22,27 @@ at::ScalarType arithmetic_of(const at::Tensor& qkv) {
   return qkv.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-// Of one product of all scores with something of head_dim columns.
+// Operations of one product of all scores with a matrix of head_dim columns.
 double operations_of(const at::Tensor& qkv_NTD) {
   const auto tokens = static_cast<double>(qkv_NTD.size(1));
   return 2 * tokens * tokens * static_cast<double>(qkv_NTD.size(0) * qkv_NTD.size(2) / 3);
 }
 
-// Work in pieces: Z heads of a sequence, of whose queries a few rows at a time are looked at.
+// Work in chunks: Z heads of one sequence, processed a few rows of queries at a time.
 struct MapPieces {
   int64_t heads, rows, cols;       // of the map
-  int64_t together, rows_at_once;  // heads of a piece, rows of queries
+  int64_t together, rows_at_once;  // heads of a chunk, rows of queries at a time
 
   MapPieces(int64_t heads_, int64_t rows_, int64_t cols_, const at::Tensor& qkv)
       : heads(heads_), rows(rows_), cols(cols_) {
-    const int64_t scores = qkv.is_cpu() ? 1 << 18 : 1 << 24;  // on a processor, of its caches
+    const int64_t scores = qkv.is_cpu() ? 1 << 18 : 1 << 24;  // on a CPU, what fits its caches
     together = std::clamp<int64_t>(scores / (tokens() * tokens()), 1, heads);
     rows_at_once = std::clamp<int64_t>(scores / (together * cols * tokens()), 1, rows);
   }
   int64_t tokens() const { return rows * cols; }
   int64_t of_sequence() const { return (heads + together - 1) / together; }
 
-  // task(sequence, first head, heads, number of the piece): on a processor in parallel.
+  // Calls task(sequence, first head, heads, chunk number), in parallel on a CPU.
   template <class Task>
   void for_each(const at::Tensor& qkv_NTD, const Task& task) const {
     const auto pieces = [&](int64_t begin, int64_t end) {
@@ -59,7 +59,7 @@ struct MapPieces {
       pieces(0, count);
     }
   }
-  // [Z, T, d] of part 0, 1, 2 of [N, T, parts, heads, d], or of what has one part.
+  // [Z, T, d]: part 0, 1 or 2 of [N, T, parts, heads, d]; also for parts = 1.
   at::Tensor heads_of(const at::Tensor& x_NTD, int64_t parts, int64_t part, int64_t sequence,
                       int64_t first, int64_t count) const {
     return x_NTD[sequence]
@@ -68,7 +68,7 @@ struct MapPieces {
         .narrow(1, first, count)
         .transpose(0, 1);
   }
-  // [Z, T, e] -> [rows, Z * cols, e] and [cols, Z * rows, e], and back.
+  // [Z, T, e] -> [rows, Z * cols, e] and [cols, Z * rows, e], and the inverses.
   at::Tensor rows_first(const at::Tensor& x_ZTe) const {
     return x_ZTe.unflatten(1, {rows, cols}).transpose(0, 1).flatten(1, 2);
   }
@@ -83,7 +83,8 @@ struct MapPieces {
   }
 };
 
-// Of a table of distances: [size, size], the entry of every two places; those entries.
+// For a table of distances: the table index of every pair of positions, [size * size]; and the
+// entries at these indices, [size, size, d].
 at::Tensor pairs_of_places(int64_t size, const at::Tensor& table_Rd) {
   const at::Tensor places = at::arange(size, table_Rd.options().dtype(at::kLong));
   return (places.unsqueeze(1) - places.unsqueeze(0) + (size - 1)).flatten();
@@ -92,7 +93,7 @@ at::Tensor entries_of(const at::Tensor& table_Rd, int64_t size, at::ScalarType t
   return table_Rd.to(type).index_select(0, pairs_of_places(size, table_Rd)).view({size, size, -1});
 }
 
-// The tables as matrices, each row or column of queries its own.
+// The tables expanded to one matrix per row and per column of queries.
 struct PlacedTables {
   at::Tensor rows_RRd, cols_CCd;
   PlacedTables(const at::Tensor& rows_Rd, const at::Tensor& cols_Rd, const MapPieces& map,
@@ -101,7 +102,7 @@ struct PlacedTables {
         cols_CCd(entries_of(cols_Rd, map.cols, type)) {}
 };
 
-// q, k, v and biases of a piece, in the type of the arithmetic.
+// q, k, v and biases of a chunk, in the type of the arithmetic.
 struct Piece {
   at::Tensor q_ZTd, scaled_ZTd, k_ZTd, v_ZTd;
   at::Tensor by_row_ZTR, by_col_ZTC;  // biases for the rows and for the columns of keys
@@ -124,7 +125,7 @@ struct Piece {
   }
   double scale() const { return 1 / std::sqrt(static_cast<double>(q_ZTd.size(2))); }
 
-  // Of the queries [first, first + count): [Z, count, T].
+  // For the queries [first, first + count): [Z, count, T].
   at::Tensor probabilities(const MapPieces& map, int64_t first, int64_t count) const {
     at::Tensor scores = at::bmm(scaled_ZTd.narrow(1, first, count), k_ZTd.transpose(1, 2));
     scores.unflatten(2, {map.rows, map.cols})
@@ -198,7 +199,7 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
   }
 
  private:
-  // Gradients of a piece: of scaled queries, keys, values and biases.
+  // Gradients of a chunk: of scaled queries, keys, values and biases.
   struct Sums {
     at::Tensor q_ZTd, k_ZTd, v_ZTd, by_row_ZTR, by_col_ZTC;
   };
@@ -225,7 +226,7 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
     return sums;
   }
 
-  // Of entries [size, size, d] to the table they were taken of.
+  // Sums entries [size, size, d] into the table that they were taken from.
   static void sum_entries(const at::Tensor& dentries_SSd, at::Tensor dtable_Rd) {
     const int64_t size = dentries_SSd.size(0);
     dtable_Rd.zero_();
@@ -237,16 +238,18 @@ class DecomposedAttention : public torch::autograd::Function<DecomposedAttention
 
 at::Tensor decomposed_attention(const at::Tensor& qkv_NTD, int64_t heads,
                                 const DecomposedTables& tables, int64_t rows, int64_t cols) {
-  require(qkv_NTD.dim() == 3 && heads > 0 && qkv_NTD.size(2) % (3 * heads) == 0 &&
-              qkv_NTD.size(1) == rows * cols,
-          "decomposed_attention wants [N, {} * {}, 3 * C] with C a multiple of {} heads, got {} "
-          "dimensions, the last two of {} and {}",
-          rows, cols, heads, qkv_NTD.dim(), qkv_NTD.size(-2), qkv_NTD.size(-1));
+  require(
+      qkv_NTD.dim() == 3 && heads > 0 && qkv_NTD.size(2) % (3 * heads) == 0 &&
+          qkv_NTD.size(1) == rows * cols,
+      "decomposed_attention: expected [N, {} * {}, 3 * C] with C a multiple of {} heads, got {} "
+      "dimensions, the last two of {} and {}",
+      rows, cols, heads, qkv_NTD.dim(), qkv_NTD.size(-2), qkv_NTD.size(-1));
   const int64_t dim = qkv_NTD.size(2) / (3 * heads);
-  require(tables.rows_Rd.sizes() == at::IntArrayRef({2 * rows - 1, dim}) &&
-              tables.cols_Rd.sizes() == at::IntArrayRef({2 * cols - 1, dim}),
-          "decomposed_attention over {} x {} tokens wants tables of {} and {} rows of {} numbers",
-          rows, cols, 2 * rows - 1, 2 * cols - 1, dim);
+  require(
+      tables.rows_Rd.sizes() == at::IntArrayRef({2 * rows - 1, dim}) &&
+          tables.cols_Rd.sizes() == at::IntArrayRef({2 * cols - 1, dim}),
+      "decomposed_attention over {} x {} tokens: expected tables of {} and {} rows of {} values",
+      rows, cols, 2 * rows - 1, 2 * cols - 1, dim);
   if (qkv_NTD.numel() == 0 || reference_ops()) {
     return decomposed_attention_reference(qkv_NTD, heads, tables, rows, cols);
   }

@@ -8,7 +8,7 @@
 namespace fcm::ops {
 namespace {
 
-// [size, size, head_dim]: the entry of every two places.
+// [size, size, head_dim]: the table entry of every pair of positions.
 at::Tensor entries_of_pairs(const at::Tensor& table_Rd, int64_t size) {
   const at::Tensor places = at::arange(size, table_Rd.options().dtype(at::kLong));
   const at::Tensor index_SS = places.unsqueeze(1) - places.unsqueeze(0) + (size - 1);
