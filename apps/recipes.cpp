@@ -2,18 +2,32 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
 #include <utility>
 
+#include "fcm/base/error.h"
 #include "fcm/recipe/recipe_files.h"
 
 namespace fcm::apps {
 namespace fs = std::filesystem;
 namespace {
 
+std::string key_of(const std::string& assignment) {
+  return assignment.substr(0, assignment.find('='));
+}
+
+// Throws Error(kUsage) if two of them change the same key: one would be silently ignored.
 std::vector<std::string> overrides_of(const RecipeChoice& choice) {
   std::vector<std::string> overrides = choice.set;
   if (choice.seed) overrides.push_back(fmt::format("run.seed={}", *choice.seed));
+  std::map<std::string, std::string> known;
+  for (const std::string& assignment : overrides) {
+    const auto [before, is_new] = known.emplace(key_of(assignment), assignment);
+    if (is_new || before->second == assignment) continue;
+    fail(ExitCode::kUsage, "{} is set twice, {} and {}{}; leave one out", before->first,
+         before->second, assignment, choice.seed && before->first == "run.seed" ? " (--seed)" : "");
+  }
   return overrides;
 }
 

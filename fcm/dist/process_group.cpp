@@ -100,6 +100,15 @@ struct Introduction {
 
 std::string key_of(int64_t rank) { return fmt::format("ranks/{}", rank); }
 
+// What to do where a rank does not come.
+std::string advice_of(const Placement& placement) {
+  if (placement.told_by == "Slurm") {
+    return fmt::format("Slurm promises {} tasks, and srun starts them: put srun before the command",
+                       placement.size);
+  }
+  return fmt::format("start as many processes as {} says", placement.told_by);
+}
+
 // Publishes this rank and waits until all have done so.
 std::vector<Introduction> meet(c10d::Store& store, const Placement& placement,
                                const JoinOptions& options, Reporter& reporter) {
@@ -116,14 +125,14 @@ std::vector<Introduction> meet(c10d::Store& store, const Placement& placement,
   for (int64_t rank = 0; rank < placement.size; ++rank) {
     try {
       await_key(store, key_of(rank), options.patience, [&] {
-        reporter.warn(fmt::format("rank {} of {} has not connected yet; waiting for {} s", rank,
-                                  placement.size, options.patience.count() / 1000));
+        reporter.warn(fmt::format("rank {} of {} has not connected yet; waiting for {} s; {}", rank,
+                                  placement.size, options.patience.count() / 1000,
+                                  advice_of(placement)));
       });
     } catch (const std::exception&) {
-      fail(ExitCode::kPeerLost,
-           "rank {} of {} did not connect to {}:{} within {} s; start as many processes as {} says",
-           rank, placement.size, placement.address, placement.port, options.patience.count() / 1000,
-           placement.told_by);
+      fail(ExitCode::kPeerLost, "rank {} of {} did not connect to {}:{} within {} s; {}", rank,
+           placement.size, placement.address, placement.port, options.patience.count() / 1000,
+           advice_of(placement));
     }
     ranks.push_back(Introduction::of(store.get_to_str(key_of(rank))));
   }

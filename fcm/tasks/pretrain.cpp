@@ -118,11 +118,6 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
                                           fmt::format("{}, step {}", recipe.row.name, step)));
   };
   const train::TrainResult result = train::train(learner, training, reporter);
-  if (result.steps == result.total_steps && result.seconds == 0) {
-    reporter.info(fmt::format("{} is finished: {} done", request.out.string(),
-                              result.steps == 1 ? std::string("its step is")
-                                                : fmt::format("all {} steps are", result.steps)));
-  }
   if (!result.stopped && group.writes()) report(request.out, reporter);
   nlohmann::json summary = {{"steps", result.steps},
                             {"total_steps", result.total_steps},

@@ -164,16 +164,20 @@ void add_pictures(const json& about, viz::ReportInput& input) {
   input.tables.push_back(table);
 }
 
-// In a run the name is ours; in what was copied of one, only a page of ours is.
-void refuse_foreign_page(const fs::path& folder) {
+// A run folder may hold a page of the user's own under the name of ours.
+bool holds_foreign_page(const fs::path& folder) {
   const fs::path page = folder / "report.html";
   std::error_code ignored;
+  return fs::symlink_status(page, ignored).type() == fs::file_type::regular &&
+         !is_page_of_ours(page);
+}
+
+void refuse_foreign_page(const fs::path& folder) {
+  const fs::path page = folder / "report.html";
   refuse_link(page, ExitCode::kUsage);
-  if (is_run(folder)) return;
-  refuse_link_or_temporary(page);
-  if (fs::symlink_status(page, ignored).type() == fs::file_type::not_found) return;
-  if (is_page_of_ours(page)) return;
-  fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; move it away",
+  if (!is_run(folder)) refuse_link_or_temporary(page);
+  if (!holds_foreign_page(folder)) return;
+  fail(ExitCode::kUsage, "{} was not written by fastconvmae, so it is not replaced; move it away",
        page.string());
 }
 
@@ -211,6 +215,12 @@ viz::ReportInput report_input(const fs::path& run_dir) {
 }
 
 void report(const fs::path& run_dir, Reporter& reporter) {
+  if (holds_foreign_page(run_dir)) {  // no reason to end hours of training with an error
+    return reporter.warn(fmt::format(
+        "{} was not written by fastconvmae, so it is not replaced; write one elsewhere with "
+        "fastconvmae report {} --out FILE.html",
+        (run_dir / "report.html").string(), run_dir.string()));
+  }
   report(ReportRequest{.runs = {run_dir}}, reporter);
 }
 

@@ -60,7 +60,10 @@ class Loop {
     records_.go_on_from(counters_.step);
     TrainResult result{
         counters_.step, total_steps_, false, std::numeric_limits<double>::quiet_NaN(), 0, 0};
-    if (counters_.step >= total_steps_ && !unmeasured_) return result;
+    if (counters_.step >= total_steps_ && !unmeasured_) {
+      say_finished();
+      return result;
+    }
     prepare();
     const int64_t first = counters_.step;
     watch_.restart();
@@ -160,6 +163,16 @@ class Loop {
                                  .slice = {group_.rank(), group_.size()}};
     learner_.ask_for(wanted);
     loader_ = std::make_unique<loader::Loader>(std::move(wanted));
+  }
+
+  void say_finished() {
+    const bool beyond = counters_.step > total_steps_;
+    reporter_.info(fmt::format(
+        "{} is finished: {} done{}", request_.out.string(),
+        counted(counters_.step, "step is", "steps are"),
+        beyond ? fmt::format(", more than the {} of this recipe; nothing is trained or undone",
+                             total_steps_)
+               : std::string()));
   }
 
   // A step that was started and whose result was not read yet.

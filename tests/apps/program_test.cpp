@@ -72,6 +72,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "error: --set optim.epochs: write section.key=value"},
         Mistake{"BadValue", "recipe show demo --set optim.epochs=long", 2,
                 "optim.epochs = \"long\" must be a number"},
+        Mistake{"KeySetTwice", "recipe show demo --set optim.epochs=1 --set optim.epochs=2", 2,
+                "error: optim.epochs is set twice, optim.epochs=1 and optim.epochs=2; leave one"},
+        Mistake{"SeedSetTwice", "recipe show demo --set run.seed=1 --seed 2", 2,
+                "error: run.seed is set twice, run.seed=1 and run.seed=2 (--seed); leave one out"},
         Mistake{"BadSeed", "recipe show demo --seed -1", 2, "error: --seed: "},
         Mistake{"ImpossibleCombination", "recipe show demo --set encoder.heads=5", 2,
                 "the last of encoder.dims = 96 must be divisible by encoder.heads = 5"},
@@ -219,6 +223,11 @@ TEST(Pretrain, SmokeRecipeRunsAndIsRefusedASecondTimeWithAnotherRecipe) {
   for (const char* file : {"recipe.toml", "log.jsonl", "checkpoints/latest", "report.html"}) {
     EXPECT_TRUE(std::filesystem::exists(out + "/" + file)) << file;
   }
+  const Outcome again = run_here(command.substr(0, command.find(" --quiet")) + " --out " + out +
+                                 " --set run.max_steps=10");
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_NE(again.err.find("20 steps are done, more than the 10 of this recipe"), std::string::npos)
+      << again.err;
   const Outcome other = run_built(command + " --set masks.ratio=0.5");
   EXPECT_EQ(other.status, 2);
   EXPECT_NE(other.err.find("ratio"), std::string::npos) << other.err;

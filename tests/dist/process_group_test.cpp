@@ -296,16 +296,21 @@ TEST(Ranks, TwoOfTheSameNumberAreRefused) {
   EXPECT_NE(said.find("two processes claim to be rank 0 of 2"), std::string::npos) << said;
 }
 
-TEST(Ranks, OneThatDoesNotComeIsNamed) {
-  Processes processes(
-      1, [](const std::shared_ptr<Group>&) {},
-      [](Placement& placement, JoinOptions& options) {
-        options.patience = std::chrono::seconds(1);
-        placement.size = placement.local_size = 2;
-      });
-  EXPECT_EQ(processes.wait_for(0), 7);
-  EXPECT_NE(processes.said(0).find("rank 1 of 2 did not connect to 127.0.0.1:"), std::string::npos)
-      << processes.said(0);
+TEST(Ranks, OneThatDoesNotComeIsNamedWithWhatToDo) {
+  for (const auto& [told_by, advice] : {std::pair{"torchrun", "as many processes as torchrun says"},
+                                        std::pair{"Slurm", "put srun before the command"}}) {
+    Processes processes(
+        1, [](const std::shared_ptr<Group>&) {},
+        [told_by = told_by](Placement& placement, JoinOptions& options) {
+          options.patience = std::chrono::seconds(1);
+          placement.size = placement.local_size = 2;
+          placement.told_by = told_by;
+        });
+    EXPECT_EQ(processes.wait_for(0), 7);
+    const std::string said = processes.said(0);
+    EXPECT_NE(said.find("rank 1 of 2 did not connect to 127.0.0.1:"), std::string::npos) << said;
+    EXPECT_NE(said.find(advice), std::string::npos) << said;
+  }
 }
 
 TEST(Ranks, TheFirstKeepsTheStoreWhereNobodyElseDoes) {

@@ -109,5 +109,18 @@ TEST_F(RunComparison, WritesAPageAndReplacesOnlyOneOfOurs) {
   EXPECT_FALSE(fs::exists(scratch_ / "a/report.html"));
 }
 
+TEST_F(RunComparison, APageOfTheUsersOwnInARunFolderStays) {
+  const fs::path folder = run("a");
+  const fs::path page = scratch_.write("a/report.html", std::string("<h1>my notes</h1>"));
+  const std::string message = refused(ReportRequest{.runs = {folder}});
+  EXPECT_NE(message.find("was not written by fastconvmae"), message.npos) << message;
+  report(folder, reporter_);  // as a training run does at its end: no error
+  EXPECT_EQ(read_file(page, ExitCode::kUsage), "<h1>my notes</h1>");
+  fs::remove(page);
+  report(folder, reporter_);
+  report(folder, reporter_);  // replaces the program's own
+  EXPECT_NE(read_file(page, ExitCode::kUsage).find("<html"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace fcm::tasks
