@@ -144,7 +144,7 @@ void take_result(const fs::path& file, const StoredRun& run, viz::ReportInput& i
 void add_pictures(const json& about, viz::ReportInput& input) {
   viz::ReportTable table;
   table.title = "Pictures";
-  table.headers = {"", "data", "split", "pictures", "classes", "hash of the list"};
+  table.headers = {"", "data", "split", "images", "classes", "hash of the list"};
   std::vector<std::string> classes;
   for (const auto& [name, text] :
        {std::pair{kPretrainedOn, "pretrained on"}, std::pair{kTrainedOn, "trained on"},
