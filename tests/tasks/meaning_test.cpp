@@ -105,7 +105,7 @@ TEST_F(Meaning, EvalTakesClassesByName) {
 
   const std::string other = pictures("bcd", {"b", "c", "d"});
   const std::string message = test::error_of(ExitCode::kData, [&] { measured(other, run); });
-  EXPECT_NE(message.find("does not know \"d\""), message.npos) << message;
+  EXPECT_NE(message.find("does not have \"d\""), message.npos) << message;
 
   // The same pictures under names in another order: the same figures.
   fs::copy(scratch_ / "abc", scratch_ / "list", fs::copy_options::recursive);
@@ -203,13 +203,13 @@ TEST_F(Meaning, FoldersThatAreCalledByNumbersAreNoNumbersOfClasses) {
   const std::string numbered = pictures("012", {"0", "1", "2"});
   const std::string message =
       test::error_of(ExitCode::kData, [&] { measured(numbered, scratch_ / "run"); });
-  EXPECT_NE(message.find("does not know \"0\""), message.npos) << message;
+  EXPECT_NE(message.find("does not have \"0\""), message.npos) << message;
   // Numbers of a list are those of the classifier's answers, and that is said.
   std::string lines;
   for (int i = 0; i < 3; ++i) lines += fmt::format("val/{0}/100.png {0}\n", i);
   std::ofstream(scratch_ / "012" / "val.txt") << lines;
   EXPECT_EQ(measured(scratch_ / "012" / "val.txt", scratch_ / "run").at("images"), 3);
-  EXPECT_TRUE(said_.has("taken in their order")) << said_.all;
+  EXPECT_TRUE(said_.has("matched in their order")) << said_.all;
 }
 
 TEST_F(Meaning, ARunThatGoesOnRefusesOtherClasses) {
@@ -285,7 +285,7 @@ TEST_F(Meaning, EarlierCheckpointsAreTakenAndSaidNotToTell) {
   checkpoint::save(scratch_ / "run" / "checkpoints", now.step, now.model.tensors,
                    now.optimizer.tensors, state, {});
   EXPECT_EQ(measured(data, scratch_ / "run").at("top1"), whole.at("top1"));
-  EXPECT_TRUE(said_.has("does not say which classes its answers stand for")) << said_.all;
+  EXPECT_TRUE(said_.has("does not say which classes its outputs are")) << said_.all;
   said_.all.clear();
   EXPECT_EQ(finetune(finetuning(data, "run", 3), said_).at("steps"), 3);
   EXPECT_TRUE(said_.has("does not say which images and classes")) << said_.all;

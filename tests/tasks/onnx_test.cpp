@@ -316,10 +316,10 @@ TEST(Onnx, RefusesFlagsThatDoNotGoTogether) {
   request.size = 30;
   EXPECT_NE(refused().find("must be divisible by 8"), std::string::npos);
   request.out.replace_extension(".pth");
-  EXPECT_NE(refused().find("--size 30 goes with --to onnx alone"), std::string::npos);
+  EXPECT_NE(refused().find("--size 30 is only for --to onnx"), std::string::npos);
   request.size = 0;
   request.what = "map";
-  EXPECT_NE(refused().find("--what map goes with --to onnx alone"), std::string::npos);
+  EXPECT_NE(refused().find("--what map is only for --to onnx"), std::string::npos);
   request.to = "onnx";
   EXPECT_NE(refused().find("does not end in .onnx"), std::string::npos);
   EXPECT_FALSE(fs::exists(request.out));

@@ -117,7 +117,7 @@ TEST_F(VisualizeSheets, AttentionIsOfThePatchesThatAreNamed) {
   SilentReporter silence;
   const std::string error =
       test::error_of(ExitCode::kUsage, [&] { tasks::visualize(wanted, silence); });
-  EXPECT_NE(error.find("--patch 1,4 is outside of the 4 x 4 patches"), std::string::npos) << error;
+  EXPECT_NE(error.find("--patch 1,4 is outside the 4 x 4 patches"), std::string::npos) << error;
   EXPECT_FALSE(fs::exists(wanted.out));
 }
 

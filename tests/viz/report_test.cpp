@@ -176,7 +176,7 @@ TEST(Report, SaysWhenNothingWentWrongOnlyIfItKnows) {
   input.log[0]["skipped_samples"] = 0;
   EXPECT_TRUE(contains(render_report(input), "finite and no image was skipped."));
   input.log[0]["loss"] = nullptr;
-  EXPECT_TRUE(contains(render_report(input), "1 logged step has no finite loss"));
+  EXPECT_TRUE(contains(render_report(input), "1 logged step has a non-finite loss"));
   EXPECT_FALSE(contains(render_report(input), "None."));
 }
 
