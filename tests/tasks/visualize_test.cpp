@@ -245,7 +245,7 @@ TEST_F(VisualizeSheets, SaysWhatIsMissing) {
   EXPECT_NE(refused(request("neighbours", "x.png")).find("name it with --data"), std::string::npos);
   tasks::VisualizeRequest none = request("pca", "x.png");
   none.images.clear();
-  EXPECT_NE(refused(none).find("--images names no image"), std::string::npos);
+  EXPECT_NE(refused(none).find("--images: expected at least one image"), std::string::npos);
   EXPECT_NE(refused(request("faces", "x.png")).find("--what faces"), std::string::npos);
 }
 
