@@ -1,5 +1,6 @@
-// The names that this program writes in a run folder, and their removal. A run folder may hold other
-// things as well (notes, the output of a job, other runs): what is not named here is never touched.
+// The names that this program writes in a run folder, and their removal. A run folder may hold
+// other things as well (notes, the output of a job, other runs): what is not named here is never
+// touched.
 //
 //   .fastconvmae-run       marks the folder as a run; stays when the run is replaced
 //   .fastconvmae-lock      run_lock.h; stays as well
