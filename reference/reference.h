@@ -96,10 +96,10 @@ struct ReferenceResult {
   std::vector<at::Tensor> masks;        // per kept view [B, L], raster order: 1 hidden, 0 visible
 };
 
-// images_BCHW: normalised pixels, floating-point. noise_BL: the patches of lowest rank in a row are
-// the first view, and so on; view_sizes count them and sum up to L. Only the first kept_views are
-// computed; the loss is the mean squared error over all pairs of a kept view and a patch hidden
-// from it.
+// images_BCHW: normalised pixels, floating-point. noise_BL: sorted by their noise, the first
+// view_sizes[0] patches of an image are view 0, the next view_sizes[1] view 1, and so on; the sizes
+// sum up to L. Only the first kept_views views are computed; the loss is the mean squared error
+// over all pairs of a kept view and a patch hidden from it.
 //
 // The observer gets the output of every upstream module under its name, in the upstream layout
 // (rows view-major; once per run of views of equal size).

@@ -36,10 +36,8 @@ struct SwinOptions {
   bool norm_pix = true;
   at::ScalarType compute = at::kFloat;  // like ReferenceOptions::compute
 
-  int64_t unit() const {
-    return patch << (depths.size() - 1);
-  }  // pixels along a side of a cell of
-     // the last stage
+  // Pixels along a side of a cell of the last stage.
+  int64_t unit() const { return patch << (depths.size() - 1); }
   int64_t units() const { return rows / unit() * (cols / unit()); }
 };
 

@@ -10,9 +10,9 @@
 
 namespace fcm::tasks {
 
-// Members of a result: the images of the bank or of the probe's training, the measured images, and
-// what the encoder was trained on; "notes" if measured images are among the first or the last.
-// Warns with these notes.
+// Members of a result that describe three sets: the fitted images (the kNN bank, or those that the
+// probe was trained on), the measured images, and those that the encoder was trained on. "notes" if
+// measured images are also in one of the other two; warns with these notes.
 nlohmann::json frozen_meaning(const TrainedModel& trained, const loader::Dataset& fitted,
                               const loader::Dataset& measured, const std::string& data,
                               Reporter& reporter);

@@ -43,7 +43,7 @@ LabelledFeatures features_of(decltype(eval::extract_features)& extract, const Tr
           static_cast<int64_t>(train.dataset->classes().size()), std::move(meaning)};
 }
 
-// The figures of the better kind of features; those of both below.
+// The figures of the better kind of features, and those of both kinds under "features".
 template <typename Result>
 nlohmann::json summary(const Result& flattened, const Result& mean) {
   const auto describe = [](const Result& result) {

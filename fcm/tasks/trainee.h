@@ -28,8 +28,8 @@ class Trainee {
   // Measures the current weights on the validation images, reports the figures and stores them.
   // Throws loader::AskedToStop if a stop is requested meanwhile.
   virtual train::Measured measure() = 0;
-  // The stored figures, in the form of results. Measures now if there are none: a finished run that
-  // is started again makes no step.
+  // The stored figures, in the form of results. Measures if there are none, as for a finished run
+  // that is started again and runs no step.
   virtual nlohmann::json figures() = 0;
   virtual std::vector<std::string> notes() const = 0;  // notes on the figures
   // Draws a sheet of images with predictions into the run folder. Nothing if the task has none.

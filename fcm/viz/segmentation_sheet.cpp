@@ -45,7 +45,7 @@ image::Image segmentation_sheet(const std::vector<SegmentationRow>& rows,
   const bool truths = std::any_of(rows.begin(), rows.end(), [](const SegmentationRow& row) {
     return !row.truth.pixels.empty();
   });
-  Sheet sheet{title, {{"picture"}}, {}, {}, 1};
+  Sheet sheet{title, {{"image"}}, {}, {}, 1};
   if (truths) sheet.columns.push_back({"truth"});
   sheet.columns.push_back({"prediction"});
   std::vector<const image::Image*> maps;
