@@ -39,8 +39,8 @@ _fastconvmae_words() {
   done
 }
 
-# Where on the line the cursor stands: the command before it, the flag whose value it is or else
-# the number of its argument, and what is typed of it.
+# The position of the cursor: the command before it, the flag whose value is typed or else the
+# index of the argument, and the part of the word that is typed already.
 _fastconvmae_place() {
   local word i last=$((${#words[@]} - 1))
   for ((i = 0; i < last; ++i)); do
@@ -102,7 +102,7 @@ _fastconvmae() {
     COMPREPLY+=($(compgen -d -- "$current"))
   fi
   [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null
-  # Readline keeps what stands before the last = or :, and wants the rest.
+  # Readline keeps the part before the last = or : and expects only the rest.
   if [[ $current == *[=:]* && $COMP_WORDBREAKS == *[=:]* ]]; then
     word=${current%"${current##*[=:]}"}
     COMPREPLY=("${COMPREPLY[@]#"$word"}")

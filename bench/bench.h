@@ -1,4 +1,4 @@
-// What `fastconvmae bench` and `eval --latency` measure: speed and memory.
+// Measurements of `fastconvmae bench` and `eval --latency`: speed and memory.
 #pragma once
 
 #include <cstdint>
@@ -21,43 +21,42 @@ struct BenchStepRequest {
   std::string implementation = "both";  // fast, reference or both
   int64_t steps = 5;
   bool profile =
-      false;  // of the fast one, over as many steps more: "profile", rows of Profile::table
-  std::filesystem::path timeline;  // of several processes: an SVG file; empty: none
+      false;  // profile the fast one over as many further steps: "profile", rows of Profile::table
+  std::filesystem::path timeline;  // SVG file, only with several processes; empty: none
   tasks::Machine machine;
 };
-// Each rank of a group takes its slice of the batch; speeds are the group's, and "communication"
-// has seconds: "alone", of the sums of gradients by themselves; "waited", in a step, for them and
-// for the other ranks; "hidden", the share of the former that a step does not wait for.
+// Each rank takes its slice of the batch; speeds are those of the group. "communication" has
+// seconds: "alone", of the all-reduce of gradients by itself; "waited", per step for it and for
+// other ranks; "hidden", the share of "alone" that a step does not wait for.
 nlohmann::json bench_step(const BenchStepRequest& request, Reporter& reporter);
 
-// Speed of reading and writing training state of about so many bytes, beside `cat` and `cp` with
-// fsync of the same file. Files go to a folder inside `folder` and are removed.
+// Speed of reading and writing training state of about `bytes` bytes, compared with `cat` and `cp`
+// plus fsync of the same file. Files are written to a new folder inside `folder` and removed.
 nlohmann::json bench_checkpoint(int64_t bytes, const std::filesystem::path& folder,
                                 Reporter& reporter);
 
 struct BenchLoaderRequest {
   std::string data;
-  // Of segmentation or detection, whose images go with maps or objects through their pipeline;
-  // none: the published transform of pretraining (RandomResizedCrop to 224, bicubic, flip).
+  // A segmentation or detection recipe, whose loader also decodes maps or objects; nullopt: the
+  // published transform of pretraining (RandomResizedCrop to 224, bicubic, flip).
   std::optional<recipe::Recipe> recipe;
-  double seconds = 10;  // about so many
+  double seconds = 10;  // approximate duration
   tasks::Machine machine;
 };
-// Speed of the training loader, alternating with its stages alone (of pretraining) and with
-// decoding the same files whole, on as many threads: "plain_decode" has that speed and what the
-// loader's is of it.
+// Speed of the training loader, alternating with its stages alone (only for pretraining) and with
+// decoding the same files whole on as many threads: "plain_decode" has that speed and the loader's
+// ratio to it.
 nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporter);
 
 struct BenchTuneRequest {
   recipe::Recipe recipe;  // of any task
   std::string data;       // empty: the loader is not measured
-  double seconds = 60;    // no step is begun after them
+  double seconds = 60;    // no step starts after them
   tasks::Machine machine;
 };
-// Steps of the recipe with more and more images in a pass, in both types and with fewer threads:
-// "tried" and "best", rows of micro_batch, threads, precision and images_per_second, and "flags",
-// what to write behind a command for the best. With data also "loader_images_per_second" and
-// "hours_per_epoch".
+// Times steps of the recipe with growing micro-batches, in both precisions and with fewer threads:
+// "tried" and "best" have rows of micro_batch, threads, precision and images_per_second; "flags",
+// the flags that select the best. With data also "loader_images_per_second" and "hours_per_epoch".
 nlohmann::json bench_tune(const BenchTuneRequest& request, Reporter& reporter);
 
 struct BenchPredictRequest {
@@ -68,11 +67,11 @@ struct BenchPredictRequest {
   int64_t rounds = 3;
   tasks::Machine machine;
 };
-// Seconds from an image in memory to an answer, of this program and of the published form,
-// alternating: "seconds"; of both also "ratio". Segmentation: from a resized image to the map of
-// its classes; "windows", and "same_class", the share of pixels of which both say the same.
-// Detection: from an image in its frame to boxes and masks within them; "objects", and of both
-// "same_objects", the share that both find.
+// Seconds from an image in memory to a prediction, alternating with the reference: "seconds"; for
+// both also "ratio". Segmentation: from a resized image to its class map; "windows", and
+// "same_class", the share of pixels with the same class in both. Detection: from an image in its
+// frame to boxes and masks within them; "objects", and for both "same_objects", the share found by
+// both.
 nlohmann::json bench_predict(const BenchPredictRequest& request, Reporter& reporter);
 
 struct BenchKnnRequest {
@@ -80,16 +79,15 @@ struct BenchKnnRequest {
   int64_t rounds = 3;
   tasks::Machine machine;
 };
-// Seconds of a whole eval::knn on made-up features, and what that is of the processor's peak.
+// Seconds of a whole eval::knn on random features, and its share of the machine's peak.
 nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
 
-// Operators whose name contains `filter`.
+// Times the operators and cases whose name contains `filter`.
 nlohmann::json bench_ops(const std::string& filter, tasks::Machine machine, Reporter& reporter);
 
-// Speed and memory of a trained classifier on made-up images of the recipe's size, in fp32 and
-// bf16, one at a time and `batch` of them: "latency", rows of precision, batch, images_per_second,
-// the times of a pass, and memory_bytes, the largest resident size of the process meanwhile. `data`
-// is not read.
+// Speed and memory of a trained classifier on synthetic images of the recipe's size, in fp32 and
+// bf16, with batch 1 and `batch`: "latency", rows of precision, batch, images_per_second, times of
+// a pass, and memory_bytes, the peak resident size. `data` is not read.
 nlohmann::json latency(const tasks::EvalRequest& request, Reporter& reporter);
 
 }  // namespace fcm::bench

@@ -1,4 +1,5 @@
-// Speed of reading and writing training state, beside the plainest way to move the same bytes.
+// Speed of reading and writing training state, compared with the simplest way to move the same
+// bytes.
 #include "fcm/checkpoint/checkpoint.h"
 
 #include <fcntl.h>
@@ -30,7 +31,7 @@ using nlohmann::json;
 
 constexpr int kRounds = 3;
 
-// Weights and moments of equal tensors, as large as those of the base model or smaller.
+// Weights and moments of equal tensors, at most as large as the largest of the base model.
 class State {
  public:
   explicit State(int64_t bytes) {
@@ -60,7 +61,7 @@ class State {
   std::vector<float> values_;
 };
 
-// A folder of its own, which goes with the files that are written to it here.
+// A new folder; removed at the end with the files that this benchmark writes to it.
 class Scratch {
  public:
   explicit Scratch(const fs::path& parent) : path_((parent / "fcm-bench-XXXXXX").string()) {
@@ -72,7 +73,7 @@ class Scratch {
   ~Scratch() {
     try {
       checkpoint::remove_checkpoints(native());
-    } catch (const Error&) {  // the folder stays, as it does with any other file in it
+    } catch (const Error&) {  // keep the folder, as if it held other files
     }
     std::error_code ignored;
     for (const fs::path& path : {pth(), copy(), fs::path(path_)}) fs::remove(path, ignored);
@@ -87,7 +88,7 @@ class Scratch {
   std::string path_;
 };
 
-// Every byte of a file through a buffer as large as that of `cat`.
+// Reads every byte of a file through a buffer of the size that `cat` uses.
 void read_through(const fs::path& path,
                   const std::function<void(std::span<const std::byte>)>& take) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -106,7 +107,7 @@ void copy_and_sync(const fs::path& from, const fs::path& to) {
   out.finish();
 }
 
-// How far the resident size rose above where it stood; null where the system cannot reset its mark.
+// Growth of the peak resident size during `action`, in bytes; null if the peak cannot be reset.
 json peak_memory_of(const std::function<void()>& action) {
   const bool can_reset = reset_peak_resident();
   const double before = resident_bytes();
@@ -147,7 +148,7 @@ json bench_checkpoint(int64_t bytes, const fs::path& folder, Reporter& reporter)
     timings.time("read.cat", [&] { read_through(pth, [](std::span<const std::byte>) {}); });
     const json rise = peak_memory_of(
         [&] { timings.time("read.pth", [&] { interop::load_any(pth, true, reporter); }); });
-    if (round == 0) memory = rise;  // later rounds find what the first gave back
+    if (round == 0) memory = rise;  // later rounds reuse memory that the first one freed
     timings.time("read.native", [&] { interop::load_any(native, true, reporter); });
   }
   const double copy = timings.of("write.copy"), cat = timings.of("read.cat");

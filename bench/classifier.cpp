@@ -1,4 +1,4 @@
-// Speed of a step of fine-tuning: this program's classifier, and the published form.
+// Speed of a step of fine-tuning, compared with the reference.
 #include "reference/classifier.h"
 
 #include <ATen/ATen.h>
@@ -59,7 +59,7 @@ class ReferenceClassifier final : public PublishedForm {
   const models::Classifier& model_;
   std::vector<int64_t> ids_;
   reference::ClassifierOptions options_;
-  at::Tensor images_BCHW_, targets_BC_;  // soft targets, as mixup makes them
+  at::Tensor images_BCHW_, targets_BC_;  // soft targets, like those of mixup
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Speed of a detector: a training step, and the objects of an image, beside the published form.
+// Speed of a detector: a training step and the objects of an image, compared with the reference.
 #include "reference/detector.h"
 
 #include <ATen/ATen.h>
@@ -23,7 +23,7 @@
 namespace fcm::bench {
 namespace {
 
-constexpr int64_t kObjectClasses = 80;  // COCO's, where the recipe leaves them to the data
+constexpr int64_t kObjectClasses = 80;  // COCO's, if the recipe takes them from the data
 
 reference::DetectorOptions reference_detector(const models::Detector& model,
                                               at::ScalarType compute) {
@@ -49,7 +49,7 @@ models::Detector make_detector(const recipe::Recipe& recipe, at::Device device) 
                           device);
 }
 
-// Images of bytes [B, H, W, 3] as the published form takes them: [B, 3, H, W], normalised.
+// From bytes [B, H, W, 3] to the reference's input: [B, 3, H, W], normalised.
 at::Tensor normalised_images(const at::Tensor& pictures_BHWC, const loader::DataOptions& data,
                              at::Device device) {
   const at::Tensor mean_311 = at::tensor(data.mean, at::kFloat).view({3, 1, 1}),
@@ -58,21 +58,21 @@ at::Tensor normalised_images(const at::Tensor& pictures_BHWC, const loader::Data
   return ((pictures_BCHW - mean_311) / deviation_311).contiguous().to(device);
 }
 
-// Corners and class of each object, float64 on the CPU.
+// Corners and class of each object: [N, 5], float64, on the CPU.
 at::Tensor placed(const at::Tensor& boxes_N4, const at::Tensor& classes_N) {
   return at::cat({boxes_N4.cpu().to(at::kDouble), classes_N.cpu().to(at::kDouble).view({-1, 1})},
                  1);
 }
 
-// How many of `some` are in `all`: of the same class, no corner further than half a pixel away. The
-// rest is suppressed in one form and not in the other, whose scores differ by rounding.
+// The share of `some` that is in `all`: of the same class, with no corner further than half a pixel
+// away. Scores differ by rounding, so NMS may keep a box in one and suppress it in the other.
 double share_found_in(const at::Tensor& all_M5, const at::Tensor& some_N5) {
   const at::Tensor apart_NM = (some_N5.unsqueeze(1) - all_M5.unsqueeze(0)).abs().amax(2);
   return apart_NM.amin(1).lt(0.5).to(at::kDouble).mean().item<double>();
 }
 
-// Learns what the detector learns: the same draws of anchors and regions from what it proposes
-// itself, the same masks.
+// Trains like the detector: the same draws for sampling anchors and regions, from its own
+// proposals, and the same masks.
 class ReferenceDetector final : public PublishedForm {
  public:
   ReferenceDetector(const recipe::Recipe& recipe, const train::DetectorLearner& fast,
@@ -167,7 +167,7 @@ nlohmann::json bench_detector_predict(const BenchPredictRequest& request,
                                       const recipe::Recipe& recipe, Reporter& reporter) {
   const at::Device device = tasks::device_of(request.machine);
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, device);
-  recipe::Recipe any_score = recipe;  // before training no class is sure of anything
+  recipe::Recipe any_score = recipe;  // an untrained network has only low scores
   any_score.detect().detector.score = 0;
   const models::Detector model = make_detector(any_score, device);
   const loader::TestFrame frame = loader::frame_for_testing(

@@ -1,4 +1,4 @@
-// What programs on PyTorch update with today: its fused AdamW, a call for each group of parameters.
+// PyTorch's fused AdamW, one call per parameter group: the optimizer of current PyTorch programs.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,10 +13,10 @@ class FusedAdamW {
  public:
   explicit FusedAdamW(const optim::OptimOptions& options) : options_(options) {}
 
-  // Leaves that ask for gradients; moments start at zero.
+  // `values`: leaves that require gradients. Moments start at zero.
   void add_group(std::vector<at::Tensor> values, double lr, double weight_decay);
 
-  // An update by the gradients of all groups, which are undefined behind it.
+  // One update with the gradients of all groups, which are undefined afterwards.
   void step();
 
  private:

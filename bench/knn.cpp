@@ -1,4 +1,4 @@
-// Speed of the nearest neighbours, on features without meaning.
+// Speed of kNN on random features.
 #include "fcm/eval/knn.h"
 
 #include <ATen/ATen.h>
@@ -20,7 +20,8 @@ nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter) {
   const int64_t threads = tasks::set_up_machine(request.machine);
   reporter.info("bench knn: nothing else should run on this machine now");
   at::Generator generator = at::detail::createCPUGenerator(1);
-  // Clouds around a centre a class, as features have them: neighbours that stand out.
+  // A cluster around a centre per class, so that queries have clear neighbours, as real features
+  // do.
   const at::Tensor centers_CD = at::randn({kClasses, request.width}, generator);
   const auto features = [&](const at::Tensor& labels_N) {
     return centers_CD.index_select(0, labels_N)

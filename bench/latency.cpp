@@ -22,11 +22,11 @@
 namespace fcm::bench {
 namespace {
 
-// As many as fit into two seconds, three at least.
+// Times of as many passes as fit into two seconds, at least three.
 std::vector<double> times_of(const std::function<void()>& pass) {
   constexpr double kSeconds = 2;
   constexpr size_t kLeast = 3, kMost = 200;
-  pass();  // first call: buffers, kernels
+  pass();  // warm-up: buffers, kernels
   std::vector<double> times;
   const Stopwatch all;
   while (times.size() < kLeast || (all.seconds() < kSeconds && times.size() < kMost)) {
@@ -37,7 +37,7 @@ std::vector<double> times_of(const std::function<void()>& pass) {
   return times;
 }
 
-// Images to classes, without reading files.
+// From images in memory to classes.
 nlohmann::json measure(const tasks::TrainedClassifier& trained, int64_t batch,
                        at::ScalarType compute) {
   const at::NoGradGuard no_grad;
@@ -50,7 +50,7 @@ nlohmann::json measure(const tasks::TrainedClassifier& trained, int64_t batch,
           .view({batch, data.image_size[0], data.image_size[1], data.channels})
           .to(model.device());
   const masks::ViewPlan plan = masks::full_plan(batch, model.grid()).to(model.device());
-  ::malloc_trim(0);  // what loading and other passes freed stays resident otherwise
+  ::malloc_trim(0);  // frees what loading and earlier passes left resident
   train::reset_peak_memory(model.device());
   const Spread seconds = spread_of(times_of([&] {
     const at::Tensor pixels = models::pixels_of(pictures_BHWC, plan, model.geometry(), data);
@@ -74,7 +74,7 @@ nlohmann::json latency(const tasks::EvalRequest& request, Reporter& reporter) {
   checkpoint::Checkpoint checkpoint = interop::load_any(source, false, reporter);
   if (interop::downstream_of(checkpoint) != interop::Downstream::kNone) {
     fail(ExitCode::kUsage,
-         "eval --latency is for classifiers, which {} is not; bench step has the speed of its "
+         "eval --latency is for classifiers, and {} is none; bench step measures the speed of its "
          "recipe",
          source);
   }

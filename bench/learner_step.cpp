@@ -13,8 +13,8 @@
 namespace fcm::bench {
 namespace {
 
-// Seconds of each phase of an update, in the order in which they first come, and what is allocated
-// when the backward pass begins: what a step keeps for it.
+// Seconds of each phase of a step, in order of first appearance, and the memory allocated when the
+// backward pass starts: activations saved for backward.
 class PhaseTimer final : public ops::WorkListener {
  public:
   explicit PhaseTimer(at::Device device)
@@ -122,7 +122,7 @@ loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t pictures, int64
     KeyedRandom random(0, Purpose::kSynthetic, 1, static_cast<uint64_t>(batch.first + i));
     loader::Instances labelled{i, batch.rows, batch.cols, {}};
     for (int64_t object = 0; object < kObjects; ++object) {
-      // From a thirty-second of the frame to half of it.
+      // Radius from a sixty-fourth to a quarter of the frame's side.
       const double radius = side * std::exp2(-2 - 4 * random.uniform_double());
       const double x = radius + (side - 2 * radius) * random.uniform_double();
       const double y = radius + (side - 2 * radius) * random.uniform_double();
@@ -151,7 +151,7 @@ void LearnerStep::use(std::unique_ptr<train::Execution> queued, bool alone) {
 
 Parts LearnerStep::step() {
   if (queued_) return queued_step();
-  if (profile != nullptr) {  // which listens itself
+  if (profile != nullptr) {  // the profile is itself a WorkListener
     learner_.update(batch_, plan_);
     return {};
   }

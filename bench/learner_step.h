@@ -1,4 +1,4 @@
-// Learner::update, timed: what is measured is what trains.
+// Times Learner::update, the code that trains.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +13,26 @@
 
 namespace fcm::bench {
 
-// A rank's slice of a batch of so many images, noise, as the loader would give it, with labels
-// below `classes` (0: none).
+// This rank's slice of a batch of `pictures` images of noise, as the loader would return it, with
+// labels below `classes` (0: none).
 loader::Batch noise_batch(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
                           const dist::Group& group);
 
-// The same with one map for all: every pixel has a class, drawn for blocks of 16 x 16.
+// The same with one class map for all images: random classes of blocks of 16 x 16 pixels.
 loader::Batch noise_scenes(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
                            const dist::Group& group);
 
-// The same with eight objects an image, ovals of many sizes.
+// The same with eight objects per image: 24-sided polygons of many sizes.
 loader::Batch noise_frames(const recipe::Recipe& recipe, int64_t pictures, int64_t classes,
                            const dist::Group& group);
 
 class LearnerStep final : public Implementation {
  public:
-  // Updates on `batch`, one micro-batch each. `learner` must outlive it.
+  // Steps on `batch`, one micro-batch each. `learner` must outlive it.
   LearnerStep(train::Learner& learner, loader::Batch batch)
       : learner_(learner), batch_(std::move(batch)), plan_{1e-6, batch_.batch, 0, 1} {}
 
-  // From now on steps are queued. Where `alone`, a step ends when the one before is done, as in
+  // From now on steps are enqueued. `alone`: a step ends when the one before is done, as in
   // training; else when it is done itself.
   void use(std::unique_ptr<train::Execution> queued, bool alone);
 

@@ -1,4 +1,4 @@
-// Speed of the loader, beside plain decoding of the same images in the same run.
+// Speed of the loader, compared with plain decoding of the same images in the same run.
 #include "fcm/loader/loader.h"
 
 #include <fmt/format.h>
@@ -24,10 +24,10 @@ constexpr int kSlices = 5;
 constexpr int64_t kBatch = 32;
 constexpr uint64_t kSeed = 0;
 
-// Seconds of one thread spent on its images, one stage after the other.
+// Seconds that one thread spends on its images, by stage.
 struct Stages {
   double read = 0, decode = 0, resize = 0;
-  double plain = 0;  // decoding the whole image, which the loader does not do
+  double plain = 0;  // decoding the whole image, which the loader avoids
   int64_t images = 0;
 
   Stages& operator+=(const Stages& other) {
@@ -39,8 +39,8 @@ struct Stages {
 
 class Bench {
  public:
-  // What the loader is asked for; the published transform of pretraining where it has neither
-  // pipeline nor jitter.
+  // `asked`: the loader's request; without pipeline and jitter it is the published transform of
+  // pretraining.
   Bench(loader::LoaderRequest asked, int64_t threads)
       : asked_(std::move(asked)),
         dataset_(asked_.dataset),
@@ -52,7 +52,7 @@ class Bench {
   bool is_encoded() const { return encoded_ != nullptr; }
   bool has_stages() const { return !asked_.pipeline && !asked_.jitter; }
 
-  // Images a second of the loader itself. Goes on where the last call stopped.
+  // Images per second of the loader. Continues where the last call stopped.
   double loader_speed(double seconds) {
     loader::LoaderRequest request = asked_;
     request.batch_size = batch_;
@@ -60,7 +60,7 @@ class Bench {
     request.threads = threads_;
     request.first_step = loader_step_;
     loader::Loader loader(std::move(request));
-    // From here on as many images are begun and not handed out as at the end.
+    // After these, as many images are in flight at the start of the measurement as at its end.
     constexpr int64_t kFill = 3;
     for (int64_t i = 0; i < kFill; ++i) loader.next();
     const Stopwatch watch;
@@ -71,8 +71,8 @@ class Bench {
     return static_cast<double>(batches * batch_) / passed;
   }
 
-  // The same work image by image, on as many threads, with a plain decode beside each. Of
-  // images with maps the plain decode alone.
+  // The same work image by image, on as many threads, each image also decoded whole. With maps or
+  // objects only the plain decode.
   Stages stages(double seconds) {
     std::vector<Stages> of_thread(static_cast<size_t>(threads_));
     {
@@ -93,7 +93,7 @@ class Bench {
   }
 
  private:
-  // Image number `place` of an endless run over the set.
+  // Image number `place` of an endless pass over the data set.
   void take(int64_t place, Stages& sum) const {
     const int64_t sample = place % dataset_->size();
     std::vector<uint8_t> out(
@@ -142,7 +142,7 @@ class Bench {
 
   const loader::LoaderRequest asked_;
   std::shared_ptr<const loader::Dataset> dataset_;
-  const loader::EncodedDataset* encoded_;  // none: images are not kept as files
+  const loader::EncodedDataset* encoded_;  // nullptr: the images are not encoded files
   const loader::DataOptions options_;      // the published transform
   int64_t threads_;
   int64_t batch_;
@@ -167,7 +167,7 @@ loader::LoaderRequest asked_for(const BenchLoaderRequest& request, Reporter& rep
   }
   if (!recipe.is<recipe::Segment>()) {
     fail(ExitCode::kUsage,
-         "bench loader: --recipe is for recipes of segmentation or detection, and {} is none",
+         "bench loader: --recipe takes recipes of segmentation or detection, and {} is neither",
          recipe.row.name);
   }
   asked.dataset = tasks::open_mapped(request.data, kTrain, request.machine, reporter);
@@ -187,7 +187,7 @@ nlohmann::json bench_loader(const BenchLoaderRequest& request, Reporter& reporte
   Stages all;
   const bool takes_turns = bench.has_stages() || bench.is_encoded();
   const double slice = request.seconds / (2 * kSlices);
-  if (takes_turns) bench.stages(slice);  // the first look at the files
+  if (takes_turns) bench.stages(slice);  // warm-up: reads the files once
   for (int round = 0; round < kSlices; ++round) {
     reporter.progress(fmt::format("bench loader: round {} of {}", round + 1, kSlices));
     speeds.push_back(bench.loader_speed(slice) / static_cast<double>(threads));

@@ -13,10 +13,10 @@
 namespace fcm::bench {
 namespace {
 
-// What this machine can do at most, measured in the run that it is compared with.
+// The peaks of this machine, measured in the same run.
 struct Peaks {
-  double float32_gflops = 0;   // the larger of multiply-adds in registers and a large product
-  double bfloat16_gflops = 0;  // a large product, whose units are others than the registers'
+  double float32_gflops = 0;   // the larger of FMAs in registers and a large matrix product
+  double bfloat16_gflops = 0;  // a large matrix product, which has units of its own
   double copy_gbytes_per_second = 0;
 };
 
@@ -33,7 +33,7 @@ Peaks measure_peaks(at::Device device, Reporter& reporter) {
   return peaks;
 }
 
-// Of whichever limits it. Above 1 where the data stays in caches.
+// The share of the limiting peak. Above 1 if the data stays in caches.
 double peak_share(const ops::OpTiming& timing, const Peaks& peaks) {
   const double gflops = timing.dtype == "bfloat16" ? peaks.bfloat16_gflops : peaks.float32_gflops;
   return std::max(timing.gflops / gflops, timing.gbytes_per_second / peaks.copy_gbytes_per_second);

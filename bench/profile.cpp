@@ -16,14 +16,14 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-constexpr double kSmall = 0.002;  // of all: operators below it share a row
+constexpr double kSmall = 0.002;  // share of the total below which operators share a row
 
-// LibTorch calls plain functions, so they find the profile here.
+// LibTorch's callbacks are plain functions and find the profile here.
 thread_local Profile* listening = nullptr;
 
 struct Heard : at::ObserverContext {};
 
-// The engine of the backward pass wraps every operator that it calls, and is none itself.
+// The autograd engine wraps every operator that it calls; it is not an operator itself.
 std::unique_ptr<at::ObserverContext> library_begins(const at::RecordFunction& function) {
   if (listening == nullptr) return nullptr;
   if (std::string_view(function.name()).starts_with("autograd::engine")) return nullptr;
@@ -39,7 +39,7 @@ void library_ends(const at::RecordFunction& function, at::ObserverContext* conte
 
 Profile::Profile() {
   require(listening == nullptr,
-          "Profile: wanted one at a time on a thread, another one still listens");
+          "Profile: expected one at a time on a thread, another one is still active");
   listening = this;
   ops::listen(this);
   handle_ = at::addThreadLocalCallback(at::RecordFunctionCallback(&library_begins, &library_ends)

@@ -1,4 +1,4 @@
-// Where the time of a training step goes.
+// Profile of a training step: time by operator.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace fcm::bench {
 
-// Time of the operators called on this thread while the object lives: our own by name (ops/part.h),
-// LibTorch's outside of them by theirs. Nested ones count for the outermost. One at a time.
+// Times the operators called on this thread while the object exists: ours by name (ops/part.h), and
+// LibTorch's outside of them. Nested operators count for the outermost. One object at a time.
 class Profile : public ops::WorkListener {
  public:
   struct Line {
@@ -25,13 +25,12 @@ class Profile : public ops::WorkListener {
   Profile(const Profile&) = delete;
   Profile& operator=(const Profile&) = delete;
 
-  // What comes under no name ("") is left out.
+  // Starts a phase; time in the phase "" is not counted.
   void phase(const char* name) override;
 
-  // Rows, longest first: phase, part, calls, seconds, share of all, and gflops or gbytes_per_second
-  // with the share of the peak where the work is known. Operators that matter
-  // little share a row, and what no operator accounts for is "not named", each once a phase. Shares
-  // add up to 1.
+  // Rows, longest first: phase, part, calls, seconds, share of the total, and gflops or
+  // gbytes_per_second with the share of the peak where the work is known. Small operators share a
+  // row, and time outside of operators is "not named", each once per phase. Shares add up to 1.
   nlohmann::json table(double peak_flops, double peak_bytes_per_second) const;
 
   void begin() override;

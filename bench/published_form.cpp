@@ -34,7 +34,7 @@ Parts PublishedForm::step() {
   Laps laps(device_);
   const double before = allocated_bytes(device_);
   const at::Tensor loss_of_step = loss();
-  laps.lap("forward");  // it cannot be stopped between the parts of a network
+  laps.lap("forward");  // the parts of the forward pass cannot be timed separately
   kept_bytes = allocated_bytes(device_) - before;
   torch::autograd::backward({loss_of_step}, {});
   laps.lap("backward");

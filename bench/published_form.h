@@ -1,5 +1,5 @@
-// A training step as the published program makes it on PyTorch: the weights by their names, the
-// loss of reference/, PyTorch's fused AdamW.
+// A training step of the upstream program in PyTorch: weights by their upstream names, the loss of
+// reference/, PyTorch's fused AdamW.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,7 +13,7 @@
 
 namespace fcm::bench {
 
-// Copies of all values in their published shapes, float32, on the device that they are on.
+// Copies of all parameters in their upstream shapes, float32, on their device.
 reference::Weights published_weights(const nn::Parameters& parameters);
 
 class PublishedForm : public Implementation {
@@ -21,10 +21,10 @@ class PublishedForm : public Implementation {
   Parts step() final;
 
  protected:
-  // `groups` are trained.
+  // Trains the parameters of `groups`.
   PublishedForm(const nn::Parameters& parameters, const std::vector<optim::ParameterGroup>& groups,
                 const optim::OptimOptions& options);
-  // With a graph, from the same images every time.
+  // Differentiable; from the same images every time.
   virtual at::Tensor loss() = 0;
   const reference::Weights& weights() const { return weights_; }
 

@@ -1,5 +1,5 @@
-// Speed of a segmenter: a training step, and the map of an image by windows, beside the published
-// form.
+// Speed of a segmenter: a training step and the sliding-window map of an image, compared with the
+// reference.
 #include "reference/segmenter.h"
 
 #include <ATen/ATen.h>
@@ -26,7 +26,7 @@
 namespace fcm::bench {
 namespace {
 
-constexpr int64_t kMapClasses = 150;  // ADE20K's, where the recipe leaves them to the data
+constexpr int64_t kMapClasses = 150;  // ADE20K's, if the recipe takes them from the data
 
 reference::SegmenterOptions reference_segmenter(const models::SegmenterOptions& own,
                                                 at::ScalarType compute) {
@@ -43,7 +43,7 @@ models::Segmenter make_segmenter(const recipe::Recipe& recipe, at::Device device
                            device);
 }
 
-// The published program computes an accuracy in every step as well; this does not.
+// The upstream program also computes an accuracy in every step; this does not.
 class ReferenceSegmenter final : public PublishedForm {
  public:
   ReferenceSegmenter(const recipe::Recipe& recipe, const train::SegmenterLearner& fast,
@@ -103,7 +103,8 @@ nlohmann::json bench_segmenter_predict(const BenchPredictRequest& request,
   const std::vector<int64_t>& crop = recipe.data.image_size;
   const std::vector<int64_t>& stride = recipe.segment().segmenter.stride;
   if (request.size[0] < crop[0] || request.size[1] < crop[1]) {
-    fail(ExitCode::kUsage, "--rows {} --cols {}: no side may be shorter than a window's, {} x {}",
+    fail(ExitCode::kUsage,
+         "--rows {} --cols {}: no side may be shorter than that of a window, {} x {}",
          request.size[0], request.size[1], crop[0], crop[1]);
   }
   const at::Device device = tasks::device_of(request.machine);

@@ -1,4 +1,4 @@
-// Speed of a training step: this program's model, and the published form, alternating in one run.
+// Speed of a training step, alternating with the reference in one run.
 #include <ATen/ATen.h>
 
 #include <functional>
@@ -61,7 +61,7 @@ reference::SwinOptions swin_options(const recipe::Recipe& recipe, at::ScalarType
   return options;
 }
 
-// Teachers of the recipe's features with random weights, which are as fast as the published ones.
+// Teachers of the recipe's feature targets, with random weights: as fast as the published ones.
 std::unique_ptr<targets::Teachers> random_teachers(const recipe::Recipe& recipe,
                                                    at::Device device) {
   if (recipe.pretrain().targets.features().empty()) return nullptr;
@@ -69,7 +69,7 @@ std::unique_ptr<targets::Teachers> random_teachers(const recipe::Recipe& recipe,
                                              device);
 }
 
-// All that is trained, alike.
+// One group of all trainable parameters.
 std::vector<optim::ParameterGroup> one_group(const nn::Parameters& parameters, double decay) {
   optim::ParameterGroup group{"", /*lr_scale=*/1, decay, {}};
   for (size_t i = 0; i < parameters.all().size(); ++i) {
@@ -109,7 +109,7 @@ class Reference final : public PublishedForm {
         };
   }
 
-  // SimMIM by its recipe; GreenMIM with one mask for the batch, as published.
+  // SimMIM as its recipe says; GreenMIM with one mask for the batch, as published.
   Loss loss_of_swin(const recipe::Recipe& recipe, const models::MaskedAutoencoder& model,
                     at::ScalarType compute) {
     const reference::SwinOptions options = swin_options(recipe, compute);
@@ -145,7 +145,7 @@ nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
   if (!request.timeline.empty()) {
     if (request.machine.group->size() == 1 || request.machine.group->ranks_here() > 1) {
       fail(ExitCode::kUsage,
-           "--timeline is for processes that speak through a network, one on each machine");
+           "--timeline is for processes connected by a network, one on each machine");
     }
     request.machine.group = timed = std::make_shared<TimedGroup>(request.machine.group);
   }
@@ -154,7 +154,7 @@ nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
   if (!request.precision.empty()) recipe.model.precision = request.precision;
   recipe::check(recipe);
   if (request.machine.group->size() > 1 && request.implementation != "fast") {
-    fail(ExitCode::kUsage, "--implementation {}: several processes measure the fast form alone",
+    fail(ExitCode::kUsage, "--implementation {}: several processes can only measure fast",
          request.implementation);
   }
   const at::Device device = tasks::device_of(request.machine);
@@ -175,13 +175,13 @@ nlohmann::json bench_step(const BenchStepRequest& asked, Reporter& reporter) {
   if (views_of_swin && request.implementation != "fast") {
     fail(
         ExitCode::kUsage,
-        "--implementation {}: nothing was published of a Swin with several views, which {} is; take "
+        "--implementation {}: there is no reference of a Swin with several views, which {} is; take "
         "fast",
         request.implementation, recipe.row.name);
   }
   if (features && request.implementation != "fast") {
     fail(ExitCode::kUsage,
-         "--implementation {}: the published form has no targets but pixels, and {} has others; "
+         "--implementation {}: the reference only has pixel targets, and {} has others; "
          "take fast",
          request.implementation, recipe.row.name);
   }

@@ -48,20 +48,20 @@ nlohmann::json describe(const Implementation& implementation, double batch, doub
 void time_one(Implementation& implementation, at::Device device, bool counts) {
   train::reset_peak_memory(device);
   const Parts parts = implementation.step();
-  if (!counts) return;  // on a GPU products try out algorithms, for which they take memory
+  if (!counts) return;  // warm-up; on a GPU matrix products also try algorithms, which takes memory
   implementation.timed.push_back(parts);
   implementation.peak_memory =
       std::max(implementation.peak_memory, train::peak_memory_bytes(device));
 }
 
-// Seconds that the sums of gradients take by themselves, in buckets as the reducer cuts them.
+// Seconds of the all-reduce of gradients by itself, in the reducer's bucket sizes.
 double seconds_of_sums(dist::Group& group, int64_t elements) {
   constexpr int64_t kBucket = dist::Reducer::kBucketBytes / static_cast<int64_t>(sizeof(float));
   constexpr int kRounds = 5;
   const at::Tensor gradients = group.make_buffer(elements, at::TensorOptions(at::kFloat));
   std::vector<double> seconds;
-  for (int round = 0; round <= kRounds; ++round) {  // the first one warms up
-    group.agree(0, dist::Agree::kMax);              // all begin together
+  for (int round = 0; round <= kRounds; ++round) {  // the first round warms up
+    group.agree(0, dist::Agree::kMax);              // all ranks start together
     const Stopwatch watch;
     std::vector<std::unique_ptr<dist::Pending>> sums;
     for (int64_t begin = 0; begin < elements; begin += kBucket) {
@@ -101,7 +101,7 @@ std::string step_timeline(const std::vector<PhaseSpan>& phases, const std::vecto
     steps.spans.push_back({phase.begin * kMilliseconds, phase.end * kMilliseconds, phase.name});
   }
   chart.rows.push_back(steps);
-  // Several are on their way at a time: each goes to the first row that is free.
+  // Several all-reduces overlap: each goes to the first row that is free.
   std::vector<viz::TimelineRow> rows;
   for (const TimedSum& sum : sums) {
     const viz::Span span{sum.begin * kMilliseconds, sum.end * kMilliseconds,
@@ -112,7 +112,7 @@ std::string step_timeline(const std::vector<PhaseSpan>& phases, const std::vecto
     if (free != rows.end()) {
       free->spans.push_back(span);
     } else {
-      rows.push_back({rows.empty() ? "sums on their way" : "", {span}, false});
+      rows.push_back({rows.empty() ? "all-reduces" : "", {span}, false});
     }
   }
   chart.rows.insert(chart.rows.end(), rows.begin(), rows.end());
@@ -126,7 +126,7 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
   const double peak_flops = ranks * train::measure_peak_flops(facts.compute, facts.device);
   dist::Group& group = *request.machine.group;
   double waited_before = 0;
-  for (int64_t step = 0; step <= request.steps; ++step) {  // the first one warms up
+  for (int64_t step = 0; step <= request.steps; ++step) {  // the first step warms up
     if (step == 1) waited_before = group.waited_seconds();
     if (request.implementation != "reference") time_one(fast, facts.device, step > 0);
     if (reference != nullptr) time_one(*reference, facts.device, step > 0);
@@ -137,7 +137,7 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
   nlohmann::json implementations;
   const auto add = [&](const char* name, Implementation* implementation) {
     if (implementation == nullptr || implementation->timed.empty()) return;
-    implementation->kept_bytes *= ranks;  // of the whole batch
+    implementation->kept_bytes *= ranks;  // for the whole batch
     implementations[name] = describe(*implementation, static_cast<double>(request.batch),
                                      facts.flops_per_image, peak_flops);
   };
@@ -165,7 +165,7 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
                       fmt::format("A step of {} processes, batch {}", group.size(), request.batch));
     if (group.writes()) write_file_durably(request.timeline, picture, ExitCode::kUsage);
   }
-  if (request.profile) {  // on a GPU the times are of giving it work
+  if (request.profile) {  // on a GPU the times are those of enqueueing
     Profile profile;
     fast.profile = &profile;
     for (int64_t step = 0; step < request.steps; ++step) fast.step();

@@ -1,4 +1,4 @@
-// Training steps of two implementations, timed in turns.
+// Training steps of two implementations, timed alternately.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,20 +22,20 @@ namespace fcm::bench {
 // "min", "median", "max".
 nlohmann::json to_json(const Spread& spread);
 
-// Seconds of the parts of one step, in their order.
+// Seconds of the parts of one step, in order.
 using Parts = std::vector<std::pair<std::string, double>>;
 
-// Seconds since the step began.
+// Times in seconds since the start of the step.
 struct PhaseSpan {
   std::string name;
   double begin = 0, end = 0;
 };
 
-// Each lap ends when the device has done what it was given.
+// Each lap ends when the device has finished its work.
 class Laps {
  public:
   explicit Laps(at::Device device = at::kCPU) : device_(device) { train::wait_for(device_); }
-  // What happened since the last call.
+  // Adds the time since the last call under `name`.
   void lap(const char* name);
   Parts parts;
 
@@ -44,12 +44,11 @@ class Laps {
   Stopwatch watch_;
 };
 
-// What is in use of the main thread's heap, where all tensors of a step lie except scratch of
-// worker threads. Resident memory would count what was freed on the way as well. On a GPU what its
-// tensors take.
+// Bytes in use on the heap, where all tensors of a step are; memory that was freed on the way does
+// not count, unlike in the resident size. On a GPU the bytes of its tensors.
 double allocated_bytes(at::Device device = at::kCPU);
 
-// Something that can do a training step on the same images every time.
+// A training step that uses the same images every time.
 class Implementation {
  public:
   virtual ~Implementation() = default;
@@ -59,7 +58,7 @@ class Implementation {
 
   std::vector<Parts> timed;
   double peak_memory = 0;
-  std::vector<PhaseSpan> phases;  // of the last step, in their order; empty: it does not tell
+  std::vector<PhaseSpan> phases;  // of the last step, in order; empty: not available
   double kept_bytes = 0;          // allocated between the start of a step and its backward pass
 };
 
@@ -71,25 +70,25 @@ struct StepFacts {
   at::Device device = at::kCPU;
 };
 
-// The phases of one step, and meanwhile the sums of gradients, as SVG text.
+// The phases of one step and the all-reduces during it, as SVG text.
 std::string step_timeline(const std::vector<PhaseSpan>& phases, const std::vector<TimedSum>& sums,
                           const std::string& title);
 
-// The result of bench_step. `timed`: the group of `fast`, nullptr where no timeline is asked for.
-// `reference`: nullptr where it is not asked for.
+// The result of bench_step. `timed`: the group of `fast`; nullptr: no timeline. `reference`:
+// nullptr: not measured.
 nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
                           Implementation* reference, const StepFacts& facts, Reporter& reporter,
                           TimedGroup* timed = nullptr);
 
-// bench_step of a recipe that trains a classifier.
+// bench_step for a classifier's recipe.
 nlohmann::json bench_classifier_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
                                      at::Device device, int64_t threads, Reporter& reporter,
                                      TimedGroup* timed);
-// One that trains a segmenter.
+// For a segmenter's.
 nlohmann::json bench_segmenter_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
                                     at::Device device, int64_t threads, Reporter& reporter,
                                     TimedGroup* timed);
-// One that trains a detector.
+// For a detector's.
 nlohmann::json bench_detector_step(const BenchStepRequest& request, const recipe::Recipe& recipe,
                                    at::Device device, int64_t threads, Reporter& reporter,
                                    TimedGroup* timed);

@@ -1,4 +1,4 @@
-// A group that notes when each sum is sent off and when it is done.
+// A group that records the start and the end of every all-reduce.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,15 +18,15 @@ struct TimedSum {
   double begin = 0, end = 0;  // seconds since record()
 };
 
-// Does what `group` does. While it records, a thread waits for each sum, so sums have to be the
-// network's: those of shared memory are done by whoever waits.
+// Forwards to `group`. While recording, a thread waits for each all-reduce, so these must be done
+// by the network: those in shared memory are done by the thread that waits.
 class TimedGroup final : public dist::Group {
  public:
   explicit TimedGroup(std::shared_ptr<dist::Group> group) : group_(std::move(group)) {}
 
-  // Forgets what was noted and begins.
+  // Drops earlier records and starts recording.
   void record();
-  // Those since record(), in the order in which they were sent; all have been waited for.
+  // The all-reduces since record(), in order of their start; valid after all were waited for.
   const std::vector<TimedSum>& sums() const { return sums_; }
 
   int64_t rank() const override { return group_->rank(); }

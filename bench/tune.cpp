@@ -1,4 +1,4 @@
-// Which way of running a recipe is the fastest here: real steps, tried one setting after another.
+// Finds the fastest setting for a recipe on this machine by timing real steps.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,13 +33,13 @@ class Tuner {
   Tuner(const BenchTuneRequest& request, Reporter& reporter)
       : request_(request), reporter_(reporter) {}
 
-  // The images of a pass, doubled until that no longer pays; then the other type, then fewer
-  // threads, as in a step that waits for memory or shares its cores two threads may be slower.
+  // Doubles the micro-batch until that no longer pays; then tries the other precision, then fewer
+  // threads: if a step is bound by memory or shares its cores, two threads may be slower than one.
   void run(int64_t threads, at::Device device) {
     const recipe::Recipe& recipe = request_.recipe;
     const at::ScalarType own = recipe::compute_type(recipe.model.precision, device);
     Setting setting{1, threads, recipe::compute_name(own)};
-    // A segmenter's batch normalisation wants two images.
+    // Batch normalisation of a segmenter needs two images.
     if (recipe.is<recipe::Segment>()) setting.micro_batch = 2;
     const int64_t most = most_images(recipe, own, device);
     while (try_one(setting) && setting.micro_batch * 2 <= most) {
@@ -62,7 +62,7 @@ class Tuner {
   const std::vector<Trial>& tried() const { return tried_; }
 
  private:
-  // Those that memory holds and a step has.
+  // The largest micro-batch that fits into memory and into a step.
   static int64_t most_images(const recipe::Recipe& recipe, at::ScalarType compute,
                              at::Device device) {
     recipe::Recipe any = recipe;
@@ -71,7 +71,7 @@ class Tuner {
     return std::max<int64_t>(1, recipe::choose_micro_batch(any, compute, half));
   }
 
-  // Whether there was time for it; for two there always is.
+  // Returns whether there was time to measure it; the first two are always measured.
   bool try_one(const Setting& setting) {
     if (tried_.size() > 1 && watch_.seconds() > request_.seconds) return false;
     BenchStepRequest step;
@@ -109,7 +109,7 @@ nlohmann::json as_json(const Trial& trial) {
           {"images_per_second", trial.images_per_second}};
 }
 
-// What gives that setting.
+// Command-line flags that select the setting.
 std::string flags_for(const Setting& setting, const recipe::Recipe& recipe, at::Device device) {
   std::string flags = fmt::format("--set optim.micro_batch={}", setting.micro_batch);
   const std::string own =
@@ -142,7 +142,7 @@ nlohmann::json bench_tune(const BenchTuneRequest& request, Reporter& reporter) {
     const double images = speed.at("images").get<double>();
     const double loaded = speed.at("images_per_second").get<double>();
     result["loader_images_per_second"] = loaded;
-    // On a processor the loader's threads take their time from the step's.
+    // On a CPU the loader's threads compete with the step for the cores.
     const double alone = 1 / best.images_per_second, load = 1 / loaded;
     const double seconds = device.is_cpu() ? alone + load : std::max(alone, load);
     result["hours_per_epoch"] = images * seconds / 3600;

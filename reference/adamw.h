@@ -1,4 +1,4 @@
-// AdamW as its paper and PyTorch state it, one tensor at a time: what optim's is tested against.
+// AdamW as in its paper and in PyTorch, one tensor at a time: the oracle of optim's.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,7 +12,7 @@ struct AdamWMoments {
   int64_t steps = 0;
 };
 
-// One update of `value` in place, by its gradient. Decoupled decay, bias-corrected moments.
+// Updates `value` in place. Decoupled weight decay, bias-corrected moments.
 // Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, algorithm 2.
 void adamw_step(at::Tensor& value, const at::Tensor& gradient, AdamWMoments& moments, double lr,
                 double weight_decay, double beta1, double beta2, double epsilon);

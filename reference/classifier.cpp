@@ -14,7 +14,7 @@ namespace {
 at::Tensor conv_vit(const Layers& layers, const ClassifierOptions& options,
                     const at::Tensor& images_BCHW, const nn::DropPath& drop_path) {
   at::Tensor x = images_BCHW;
-  int64_t first = 0;  // of the network's blocks in this stage
+  int64_t first = 0;  // index of the stage's first block in the network
   for (size_t stage = 0; stage < 2; ++stage) {
     const std::string number = std::to_string(stage + 1);
     x = layers.patch_embed("patch_embed" + number, x, options.strides[stage]);
@@ -53,7 +53,7 @@ void check(const ClassifierOptions& options, const at::Tensor& images_BCHW) {
   const size_t stages = options.kind == Kind::kVit ? 1 : 3;
   require(options.strides.size() == stages && options.dims.size() == stages &&
               options.depths.size() == stages && options.mlp_ratios.size() == stages,
-          "a classifier of {} stages wants a number for each; got {} strides, {} dims, {} "
+          "expected one element for each of {} stages, got {} strides, {} dims, {} "
           "depths and {} mlp_ratios",
           stages, options.strides.size(), options.dims.size(), options.depths.size(),
           options.mlp_ratios.size());
@@ -65,7 +65,7 @@ void check(const ClassifierOptions& options, const at::Tensor& images_BCHW) {
   }
   require(images_BCHW.dim() == 4 && images_BCHW.size(1) == options.channels &&
               images_BCHW.size(2) == options.rows && images_BCHW.size(3) == options.cols,
-          "images of [{}], wanted [B, {}, {}, {}]", fmt::join(images_BCHW.sizes(), ", "),
+          "expected images of [B, {1}, {2}, {3}], got [{0}]", fmt::join(images_BCHW.sizes(), ", "),
           options.channels, options.rows, options.cols);
 }
 

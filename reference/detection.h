@@ -1,6 +1,6 @@
-// The networks of the published detectors (Mask R-CNN of detectron2 on MIMDet's backbones, and the
-// official ViTDet form) and their losses, in plain tensor calls on NCHW maps, by published names.
-// detection_boxes.h has what happens to boxes between them.
+// The networks of the upstream detectors (Mask R-CNN of detectron2 on MIMDet's backbones, and the
+// official ViTDet form) and their losses, in plain tensor calls on NCHW maps, by upstream names.
+// detection_boxes.h has the box operations between them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,19 +12,20 @@
 
 namespace fcm::reference {
 
-// A norm is what its weights say: batch normalisation where there are running statistics, which in
-// training go by the batch and move; otherwise LayerNorm over channels, epsilon 1e-6.
+// The weights select the norm: batch normalisation if there are running statistics (in training it
+// uses the batch and updates them), else LayerNorm over channels, epsilon 1e-6.
 //
-// `name` is a prefix of keys with its dot, in the order below "backbone.", "backbone.",
-// "backbone.bottom_up.", "proposal_generator.rpn_head.", "roi_heads.", "roi_heads.mask_head.".
+// `name` is a prefix of keys with its dot, for the functions below in order: "backbone.",
+// "backbone.", "backbone.bottom_up.", "proposal_generator.rpn_head.", "roi_heads.",
+// "roi_heads.mask_head.".
 
 // s0..s3 -> p2..p6.
 std::vector<at::Tensor> feature_pyramid(const Layers& layers, const std::string& name,
                                         const std::vector<at::Tensor>& maps_BCHW, bool training);
-// The last map of stride 16 -> p2..p6.
+// From the last map, of stride 16, to p2..p6.
 std::vector<at::Tensor> simple_pyramid(const Layers& layers, const std::string& name,
                                        const at::Tensor& map_BCHW);
-// Maps of four layers of a ViT -> s0..s3.
+// From the maps of four layers of a ViT to s0..s3.
 std::vector<at::Tensor> vit_adaptor(const Layers& layers, const std::string& name,
                                     const std::vector<at::Tensor>& maps_BCHW);
 
@@ -45,7 +46,8 @@ BoxHeadResult box_head(const Layers& layers, const std::string& name, const at::
 at::Tensor mask_head(const Layers& layers, const std::string& name, const at::Tensor& pooled_RCPP,
                      bool training);
 
-// labels [B, A] after sampling: 1 and 0 count, -1 does not; targets [B, A, 4] where the label is 1.
+// labels [B, A] after sampling: 1 and 0 count, -1 is ignored; targets [B, A, 4] are used where the
+// label is 1.
 struct RpnLossPair {
   at::Tensor objectness, deltas;
 };
@@ -53,7 +55,7 @@ RpnLossPair rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4
                        const at::Tensor& labels_BA, const at::Tensor& targets_BA4,
                        double per_picture);
 
-// classes [R], K: background; target deltas [R, 4], of background anything.
+// classes [R], K: background; target deltas [R, 4], ignored for background.
 struct BoxLossPair {
   at::Tensor classes, deltas;
 };
@@ -64,8 +66,8 @@ BoxLossPair box_losses(const at::Tensor& scores_RC, const at::Tensor& deltas_RD,
 at::Tensor mask_loss(const at::Tensor& logits_RKMM, const at::Tensor& classes_R,
                      const at::Tensor& targets_RMM);
 
-// detectron2's NaiveSyncBatchNorm with stats_mode "N" in training, all ranks at once: x [N, C, H,
-// W], weight [C] and bias [C] of each; the running statistics move.
+// detectron2's NaiveSyncBatchNorm with stats_mode "N" in training, for all ranks at once: x [N, C,
+// H, W], weight [C] and bias [C] of each rank. Updates the running statistics.
 std::vector<at::Tensor> synced_batch_norm(const std::vector<at::Tensor>& x,
                                           const std::vector<at::Tensor>& weights,
                                           const std::vector<at::Tensor>& biases,

@@ -29,7 +29,7 @@ at::Tensor indices_of(const std::vector<int64_t>& indices) {
   return at::tensor(at::ArrayRef<int64_t>(indices), at::kLong);
 }
 
-// Where a region is sampled along one axis.
+// The sample positions of a region along one axis.
 struct SampledAxis {
   int64_t per_bin = 0;
   at::Tensor low, high, share, inside;  // [bins * per_bin]
@@ -60,7 +60,7 @@ SampledAxis sampled_axis(double start, double end, int64_t bins, int64_t size,
   return axis;
 }
 
-// The map read at the samples of one axis, `along` it; `shape` makes [S] go with that.
+// Interpolates the map at the samples of one axis, `along` it; `shape` broadcasts [S] over the map.
 at::Tensor read_along(const at::Tensor& map, int64_t along, const SampledAxis& axis,
                       at::IntArrayRef shape) {
   const at::Tensor share = axis.share.view(shape), inside = axis.inside.view(shape);
@@ -141,7 +141,7 @@ MatchedBoxes matched_boxes(const at::Tensor& overlaps_TN, double low, double hig
     const at::Tensor none = at::zeros({overlaps_TN.size(1)}, at::kLong);
     return {none, none};
   }
-  const auto [best_N, truth_N] = overlaps_TN.max(0);  // of equal ones the first
+  const auto [best_N, truth_N] = overlaps_TN.max(0);  // the first of equal ones
   at::Tensor label_N =
       at::where(best_N < low, at::zeros_like(truth_N),
                 at::where(best_N < high, at::full_like(truth_N, -1), at::ones_like(truth_N)));

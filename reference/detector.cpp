@@ -32,7 +32,7 @@ std::vector<at::Tensor> pyramid_of(const Layers& layers, const Weights& weights,
   return maps;
 }
 
-// Anchors of each level, in the type of the network's numbers.
+// Anchors of each level, in the dtype of the deltas.
 std::vector<at::Tensor> anchors_of(const std::vector<at::Tensor>& maps,
                                    const DetectorOptions& options, at::ScalarType type) {
   std::vector<at::Tensor> levels;
@@ -66,7 +66,7 @@ std::vector<FoundProposals> proposals_of(const std::vector<RpnMaps>& levels,
   return of_pictures;
 }
 
-// [R, C, bins, bins], each region from the map that its size asks for.
+// [R, C, bins, bins]: each region from the level that its size selects.
 at::Tensor cut_out(const std::vector<at::Tensor>& maps, const DetectorOptions& options,
                    const at::Tensor& boxes_R4, const at::Tensor& picture_R, int64_t bins) {
   const at::Tensor sides_RD = boxes_R4.slice(1, 2, 4) - boxes_R4.slice(1, 0, 2);
@@ -130,7 +130,7 @@ SampledRegions sampled_regions(const std::vector<FoundProposals>& proposals,
   return all;
 }
 
-// Labels and target deltas of all anchors, after sampling: those that are not chosen get -1.
+// Labels and target deltas of all anchors after sampling; anchors that were not chosen get -1.
 std::pair<at::Tensor, at::Tensor> anchor_targets(const at::Tensor& anchors_A4,
                                                  const std::vector<LabelledFrame>& labelled,
                                                  const DetectorPass& pass) {

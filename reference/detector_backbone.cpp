@@ -17,7 +17,7 @@ bool attends_everywhere(const Options& options, int64_t block) {
   return std::ranges::find(options.global_blocks, block) != options.global_blocks.end();
 }
 
-// A map [B, H, W, C] -> [B * windows, w, w, C], filled up with zeros at the end of rows and
+// From a map [B, H, W, C] to windows [B * windows, w, w, C], zero-padded at the end of rows and
 // columns.
 at::Tensor windows_of(const at::Tensor& map_BHWC, int64_t w) {
   const int64_t b = map_BHWC.size(0), h = map_BHWC.size(1), width = map_BHWC.size(2);
@@ -29,7 +29,7 @@ at::Tensor windows_of(const at::Tensor& map_BHWC, int64_t w) {
       .reshape({b * down * across, w, w, -1});
 }
 
-// The way back, to h x width.
+// The inverse, to a map of h x width.
 at::Tensor map_of(const at::Tensor& windows_NwwC, int64_t h, int64_t width) {
   const int64_t w = windows_NwwC.size(1);
   const int64_t down = (h + w - 1) / w, across = (width + w - 1) / w;
@@ -45,7 +45,7 @@ at::Tensor map_of_tokens(const at::Tensor& tokens_BLD, const Options& options) {
       {tokens_BLD.size(0), -1, options.grid_rows(), options.grid_cols()});
 }
 
-// What each block leaves, tokens in raster order, with the two shared tables.
+// The outputs of all blocks, tokens in raster order, with the two shared tables.
 std::vector<at::Tensor> shared_blocks(const Layers& layers, const Options& options,
                                       const std::string& prefix, const std::string& name,
                                       at::Tensor x_BLD, int64_t first,
@@ -74,14 +74,14 @@ std::vector<at::Tensor> shared_blocks(const Layers& layers, const Options& optio
   return results;
 }
 
-// [size, size, d]: of a table of distances, the entry of every two places.
+// [size, size, d]: the entry of a table of relative positions for every pair of positions.
 at::Tensor entries_of(const at::Tensor& table_Rd, int64_t size) {
   const at::Tensor places = at::arange(size, table_Rd.options().dtype(at::kLong));
   const at::Tensor distances = places.unsqueeze(1) - places.unsqueeze(0) + (size - 1);
   return table_Rd.index_select(0, distances.flatten()).view({size, size, -1});
 }
 
-// Attention over maps [N, H, W, C].
+// Attention within maps [N, H, W, C].
 at::Tensor decomposed_map_attention(const Layers& layers, const std::string& name,
                                     const at::Tensor& x_NHWC, int64_t heads) {
   const int64_t n = x_NHWC.size(0), h = x_NHWC.size(1), w = x_NHWC.size(2), c = x_NHWC.size(3);
@@ -127,7 +127,7 @@ at::Tensor decomposed_blocks(const Layers& layers, const Options& options, const
   return x_BHWC;
 }
 
-// The square table of pretraining, brought to the grid of the images.
+// The square position table of pretraining, resized to the grid of the images.
 at::Tensor resized_positions(const at::Tensor& table_1LD, const Options& options) {
   const auto side = static_cast<int64_t>(std::lround(std::sqrt(table_1LD.size(1))));
   const at::Tensor map = table_1LD.view({1, side, side, -1}).permute({0, 3, 1, 2});
@@ -142,7 +142,7 @@ std::vector<at::Tensor> conv_vit_maps(const Layers& layers, const Options& optio
   const double epsilon = options.decomposed ? kTransformerNormEpsilon : kConvNormEpsilon;
   std::vector<at::Tensor> maps;
   at::Tensor x = images_BCHW;
-  int64_t first = 0;  // of the network's blocks in this stage
+  int64_t first = 0;  // index of the stage's first block in the network
   for (size_t stage = 0; stage < 2; ++stage) {
     const std::string number = std::to_string(stage + 1);
     x = layers.patch_embed(prefix + "patch_embed" + number, x, options.strides[stage]);

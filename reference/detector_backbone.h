@@ -1,4 +1,4 @@
-// The published backbones of detectors, in plain tensor calls on NCHW maps, with windows cut out of
+// The upstream backbones of detectors, in plain tensor calls on NCHW maps, with windows cut out of
 // them and the biases of all pairs: ConvMAE's DET/models/convmae.py, MIMDet's
 // models/benchmarking.py, Official-ConvMAE-Det's modeling/convmae.py.
 #pragma once
@@ -16,20 +16,20 @@
 namespace fcm::reference {
 
 struct DetectorBackboneOptions : EncoderSizes {
-  // Official-ConvMAE-Det's: tables of each block for rows and columns, windows filled up with
-  // zeros, positions resized from the square table that the weights hold.
+  // The form of Official-ConvMAE-Det: each block has tables for rows and columns, windows are
+  // zero-padded, positions are resized from the square table in the weights.
   bool decomposed = false;
-  int64_t window = 16;                  // patches a side
-  std::vector<int64_t> global_blocks;   // that attend over the image
-  at::ScalarType compute = at::kFloat;  // as in ReferenceOptions
+  int64_t window = 16;                  // patches along a side
+  std::vector<int64_t> global_blocks;   // with attention over the whole image
+  at::ScalarType compute = at::kFloat;  // like ReferenceOptions::compute
 };
 
-// The maps, finest first, [B, C, H, W]: of a ConvViT the three stages and the last one pooled (or,
-// decomposed, that one alone), of a ViT what each quarter of its blocks leaves. images_BCHW:
-// normalised pixels, floating. Names of weights stand behind `prefix` ("backbone.bottom_up."), and
-// so do those that the observer sees: windowed blocks of the shared tables as [B * windows,
-// window^2, C], decomposed blocks as [B, H, W, C]. drop_path: one factor a window for the former,
-// [B * windows], else one an image. Throws Error(kCheckpoint) for a weight that is missing.
+// The maps, finest first, [B, C, H, W]: of a ConvViT the three stages and the last one pooled
+// (decomposed: only the last stage), of a ViT the output of each quarter of its blocks.
+// images_BCHW: normalised pixels, floating-point. `prefix` ("backbone.bottom_up.") comes before the
+// names of the weights and of what the observer gets: windowed blocks with shared tables as [B *
+// windows, window^2, C], decomposed blocks as [B, H, W, C]. drop_path: one factor per window for
+// the former, [B * windows], else one per image. Throws Error(kCheckpoint) for a missing weight.
 std::vector<at::Tensor> detector_backbone(const Weights& weights,
                                           const DetectorBackboneOptions& options,
                                           const std::string& prefix, const at::Tensor& images_BCHW,

@@ -1,4 +1,4 @@
-// The published FastConvMAE; with one kept view ConvMAE.
+// The upstream FastConvMAE; with one kept view ConvMAE.
 #include <ATen/ATen.h>
 
 #include "reference/networks.h"
@@ -10,8 +10,8 @@ std::string numbered(const char* name, int64_t index) {
   return std::string(name) + "." + std::to_string(index);
 }
 
-// What the conv stages hand on: tokens for the transformer blocks, and two maps that join after
-// them.
+// The outputs of the conv stages: tokens for the transformer blocks, and two maps that are added
+// after them.
 struct ConvFeatures {
   at::Tensor tokens_BLD, fuse1_BLD, fuse2_BLD;
 };
@@ -50,7 +50,7 @@ at::Tensor transformer_stage(const Layers& layers, const ReferenceOptions& optio
   return layers.layer_norm("norm", x + fuse1 + fuse2, kTransformerNormEpsilon);
 }
 
-// Puts each view's tokens where they belong in the image and mask tokens everywhere else.
+// Puts each view's tokens back to their patches, and mask tokens everywhere else.
 at::Tensor unshuffle(const Layers& layers, const at::Tensor& embedded_NkD, const Views& views,
                      const Run& run) {
   const int64_t rows = embedded_NkD.size(0), width = embedded_NkD.size(2);

@@ -29,7 +29,7 @@ void check(const ReferenceOptions& options, const at::Tensor& images_BCHW,
   const size_t stages = options.kind == Kind::kVit ? 1 : 3;
   require(options.strides.size() == stages && options.dims.size() == stages &&
               options.depths.size() == stages && options.mlp_ratios.size() == stages,
-          "a model of {} stages wants a number for each; got {} strides, {} dims, {} "
+          "expected one element for each of {} stages, got {} strides, {} dims, {} "
           "depths and {} mlp_ratios",
           stages, options.strides.size(), options.dims.size(), options.depths.size(),
           options.mlp_ratios.size());
@@ -41,10 +41,10 @@ void check(const ReferenceOptions& options, const at::Tensor& images_BCHW,
   }
   const std::vector<int64_t> images{images_BCHW.size(0), options.channels, options.rows,
                                     options.cols};
-  require(images_BCHW.sizes() == at::IntArrayRef(images), "images of [{}], wanted [{}]",
+  require(images_BCHW.sizes() == at::IntArrayRef(images), "got images of [{}], expected [{}]",
           fmt::join(images_BCHW.sizes(), ", "), fmt::join(images, ", "));
   const std::vector<int64_t> noise{images_BCHW.size(0), options.patches()};
-  require(noise_BL.sizes() == at::IntArrayRef(noise), "noise of [{}], wanted [{}]",
+  require(noise_BL.sizes() == at::IntArrayRef(noise), "got noise of [{}], expected [{}]",
           fmt::join(noise_BL.sizes(), ", "), fmt::join(noise, ", "));
   if (view_sizes.size() == 1) {
     fail(ExitCode::kUsage,
@@ -58,13 +58,13 @@ at::Tensor smooth_l1(const at::Tensor& difference) {
   return at::where(size < 1, 0.5 * difference.pow(2), size - 0.5);
 }
 
-// What a target costs for each patch: [N, L].
+// The error of a target for each patch: [N, L].
 at::Tensor errors(const ReferenceOptions::Target& target, const at::Tensor& difference_NLD) {
   const at::Tensor each = target.name == "rgb" ? difference_NLD.pow(2) : smooth_l1(difference_NLD);
   return each.mean(-1);
 }
 
-// Mean over kept views and patches hidden from each.
+// Mean over kept views and their hidden patches.
 at::Tensor target_loss(const ReferenceOptions::Target& target, size_t place,
                        const std::vector<RunOutput>& outputs, const at::Tensor& targets_BLD,
                        const Views& views) {
@@ -85,14 +85,14 @@ at::Tensor target_loss(const ReferenceOptions::Target& target, size_t place,
   return error / hidden;
 }
 
-// Mean over kept views and the patches each sees, which stand in the latent by ascending noise.
+// Mean over kept views and their visible patches, which are in the latent by ascending noise.
 at::Tensor mimic_loss(const Layers& layers, const std::vector<RunOutput>& outputs,
                       const at::Tensor& features_BLD, const Views& views) {
   at::Tensor error;
   int64_t seen = 0;
   for (const auto& [run, latent_NTD, predictions_NLD] : outputs) {
     const at::Tensor patches_NkC =
-        latent_NTD.slice(1, latent_NTD.size(1) - run.size);  // a class token stands in front
+        latent_NTD.slice(1, latent_NTD.size(1) - run.size);  // skips the class token
     const at::Tensor guesses_NkD = layers.linear(
         "mimic.pred", layers.layer_norm("mimic.norm", patches_NkC, kTransformerNormEpsilon));
     for (int64_t place = 0; place < run.count; ++place) {

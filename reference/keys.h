@@ -1,4 +1,4 @@
-// Lists of published keys, module by module.
+// Lists of upstream keys, module by module.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,12 @@ inline int64_t hidden_width(int64_t dim, double ratio) {
   return static_cast<int64_t>(static_cast<double>(dim) * ratio);  // Python's int()
 }
 
-// Appends keys in the order in which the published modules register them.
+// Appends keys in the order in which upstream modules register them.
 class Keys {
  public:
   void add(const std::string& name, Shape shape) { keys_.emplace_back(name, std::move(shape)); }
 
-  // A weight whose first dimension is the width of its bias.
+  // A weight, and a bias as long as its first dimension.
   void affine(const std::string& name, Shape weight) {
     const int64_t width = weight.front();
     add(name + ".weight", std::move(weight));
@@ -59,8 +59,7 @@ class Keys {
     }
   }
 
-  // All of a ConvViT but what differs between pretraining and classifiers. Lists have one element a
-  // stage.
+  // The keys of a ConvViT that pretraining and classifiers share. Lists have one element per stage.
   void conv_vit_embeds(int64_t channels, const Shape& strides, const Shape& dims) {
     patch_embed("patch_embed1", channels, dims[0], strides[0]);
     patch_embed("patch_embed2", dims[0], dims[1], strides[1]);

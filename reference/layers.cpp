@@ -12,7 +12,7 @@ const at::Tensor& Layers::weight(const std::string& name) const {
   const auto found = weights_.find(name);
   if (found == weights_.end()) {
     fail(ExitCode::kCheckpoint,
-         "the reference model has a parameter '{}' which the weights given to it do not hold; "
+         "the reference model expects a parameter '{}' that is not among the weights; "
          "check that depths and sizes are those of the checkpoint",
          name);
   }
@@ -68,7 +68,7 @@ at::Tensor Layers::masked_depthwise(const std::string& name, const at::Tensor& x
   };
   if (visible_maps.empty()) return convolve_whole(x_BCHW);
   const auto convolve = [&](const at::Tensor& map) { return convolve_whole(x_BCHW * map); };
-  // ConvMAE leaves the output of its one view unmasked: what stands in hidden cells is never read.
+  // ConvMAE does not mask the output of its one view: hidden cells are never read.
   if (visible_maps.size() == 1) return convolve(visible_maps[0]);
   at::Tensor sum;
   for (const at::Tensor& map : visible_maps) {

@@ -1,4 +1,4 @@
-// The layers of the published model, by the name of their parameters.
+// The layers of the upstream models, by the names of their parameters.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,22 +13,22 @@
 
 namespace fcm::reference {
 
-// The published LayerNorms differ: PyTorch's default in embeddings and conv blocks, 1e-6 in the
+// Upstream's LayerNorms differ: PyTorch's default in embeddings and conv blocks, 1e-6 in the
 // transformer blocks.
 constexpr double kConvNormEpsilon = 1e-5;
 constexpr double kTransformerNormEpsilon = 1e-6;
 
 class Layers {
  public:
-  // The observer sees the result of every call below that stands for a published module.
+  // The observer gets the output of every call below that corresponds to an upstream module.
   Layers(const Weights& weights, at::ScalarType compute, nn::Observer observer = {})
       : weights_(weights), compute_(compute), observer_(std::move(observer)) {}
 
-  // Throws Error(kCheckpoint) for a name that is not there.
+  // Throws Error(kCheckpoint) if there is no such weight.
   const at::Tensor& weight(const std::string& name) const;
   bool has(const std::string& name) const { return weights_.contains(name); }
   at::ScalarType compute() const { return compute_; }
-  // Shows a value to the observer and hands it on.
+  // Passes a value to the observer and returns it.
   at::Tensor shown(const std::string& name, at::Tensor value) const;
 
   at::Tensor linear(const std::string& name, const at::Tensor& x) const;
@@ -39,27 +39,28 @@ class Layers {
   at::Tensor channel_norm(const std::string& name, const at::Tensor& x_BCHW,
                           double epsilon = kConvNormEpsilon) const;
 
-  // By the batch, and the running statistics in the weights move; otherwise by those.
+  // Training: statistics of the batch, and the running statistics in the weights are updated.
+  // Otherwise uses the running statistics.
   at::Tensor batch_norm(const std::string& name, const at::Tensor& x_BCHW, bool training) const;
 
   // Convolution with kernel = stride, norm, GELU.
   at::Tensor patch_embed(const std::string& name, const at::Tensor& x_BCHW, int64_t stride) const;
-  // visible_maps: one [B, 1, H, W] of 0 and 1 a view, in the compute type; none: nothing is hidden.
+  // visible_maps: one [B, 1, H, W] of 0 and 1 per view, in the compute type; empty: nothing is
+  // hidden.
   at::Tensor conv_block(const std::string& name, const at::Tensor& x_BCHW,
                         const std::vector<at::Tensor>& visible_maps,
                         const nn::BranchScales& scales = {},
                         double epsilon = kConvNormEpsilon) const;
-  // added: to the scores [N, heads, T, T], broadcast; undefined: nothing is.
+  // added: to the scores [N, heads, T, T], broadcast; undefined: nothing.
   at::Tensor attention(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
                        const at::Tensor& added = {}) const;
-  // The biases of an attention at these rows of its table of relative positions: [heads, T, T] of
-  // rows [T, T].
+  // The relative position biases of an attention: [heads, T, T] for rows [T, T] of its table.
   at::Tensor biases(const std::string& attention, const at::Tensor& rows_TT) const;
   at::Tensor transformer_block(const std::string& name, const at::Tensor& x_NTD, int64_t heads,
                                const nn::BranchScales& scales = {},
                                const at::Tensor& added = {}) const;
-  // Blocks <name>.0, <name>.1, ...; their input is shown as <name>_in. The first of them is block
-  // `first` of the whole network, by which drop_path counts.
+  // Blocks <name>.0, <name>.1, ...; the observer gets their input as <name>_in. `first`: index of
+  // block 0 in the whole network, for drop_path.
   at::Tensor transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,
                                 int64_t heads, const nn::DropPath& drop_path = {},
                                 int64_t first = 0) const;

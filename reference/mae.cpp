@@ -1,4 +1,4 @@
-// The published MAE (models_mae.py), once for every kept view.
+// The upstream MAE (models_mae.py), once for every kept view.
 #include <ATen/ATen.h>
 
 #include "reference/networks.h"
@@ -10,14 +10,14 @@ at::Tensor gather_tokens(const at::Tensor& tokens_BTD, const at::Tensor& ids_BT)
   return at::gather(tokens_BTD, 1, ids_BT.unsqueeze(-1).expand({-1, -1, tokens_BTD.size(2)}));
 }
 
-// Patches of an image, positions added. [B, L, D]
+// Patch tokens of an image with positions. [B, L, D]
 at::Tensor embed(const Layers& layers, const ReferenceOptions& options,
                  const at::Tensor& images_BCHW) {
   const at::Tensor x = as_tokens(layers.conv("patch_embed.proj", images_BCHW, options.strides[0]));
   return layers.shown("patch_embed", x) + layers.weight("pos_embed").slice(1, 1);
 }
 
-// The kept patches behind the class token. [B, 1 + k, D]
+// The class token and the kept patches, encoded. [B, 1 + k, D]
 at::Tensor encode(const Layers& layers, const ReferenceOptions& options,
                   const at::Tensor& kept_BkD) {
   const at::Tensor class_token =
@@ -47,7 +47,8 @@ std::vector<RunOutput> mae(const Layers& layers, const ReferenceOptions& options
   const at::Tensor tokens_BLD = embed(layers, options, images_BCHW);
   std::vector<RunOutput> outputs;
   for (size_t view = 0; view < views.masks.size(); ++view) {
-    // As if this view had drawn the lowest noise: its patches first.
+    // Rotates the shuffle so that this view's patches come first, as if it had drawn the lowest
+    // noise.
     const at::Tensor ids_shuffle_BL = views.ids_shuffle_BL.roll(-views.starts[view], 1);
     const at::Tensor kept_BkD =
         gather_tokens(tokens_BLD, ids_shuffle_BL.slice(1, 0, views.sizes[view]));

@@ -1,5 +1,5 @@
-// The decoder that several targets share, in plain tensor calls: all branches in full, one after
-// another (the figure of the FastConvMAE repository).
+// The decoder of several targets, in plain tensor calls: all branches in full, one after another
+// (the figure of the FastConvMAE repository).
 #include "reference/networks.h"
 
 namespace fcm::reference {

@@ -10,7 +10,7 @@ namespace fcm::reference {
 Kind kind_named(const std::string& name) {
   if (name == "conv_vit") return Kind::kConvVit;
   if (name == "vit") return Kind::kVit;
-  fail(ExitCode::kUsage, "\"{}\" has no plain form; take conv_vit or vit", name);
+  fail(ExitCode::kUsage, "there is no reference of \"{}\"; take conv_vit or vit", name);
 }
 
 int64_t EncoderSizes::patch_side() const {

@@ -1,4 +1,4 @@
-// The published networks, each from pixels to predictions.
+// The upstream networks, each from pixels to predictions.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,21 +10,20 @@
 
 namespace fcm::reference {
 
-// What a run of views makes, view-major (row = view * B + image).
+// The output for a run of views, view-major (row = view * B + image).
 struct RunOutput {
   Run run;
   at::Tensor latent_NTD;                    // [count * B, k, D]; ViT [count * B, 1 + k, D]
-  std::vector<at::Tensor> predictions_NLD;  // one a target [count * B, L, dim], raster order
+  std::vector<at::Tensor> predictions_NLD;  // per target [count * B, L, dim], raster order
 };
 
-// What the decoder's blocks and heads make of a whole sequence [N, T, D]: one a target, [N, T,
-// dim].
+// The decoder's blocks and heads on a whole sequence [N, T, D]: per target [N, T, dim].
 std::vector<at::Tensor> reconstruct(const Layers& layers, const ReferenceOptions& options,
                                     const at::Tensor& x_NTD);
 
 std::vector<RunOutput> fast_conv_mae(const Layers& layers, const ReferenceOptions& options,
                                      const at::Tensor& images_BCHW, const Views& views);
-// Every view is a MAE of its own: no two share a batch.
+// Every view is a separate MAE; views do not share a batch.
 std::vector<RunOutput> mae(const Layers& layers, const ReferenceOptions& options,
                            const at::Tensor& images_BCHW, const Views& views);
 

@@ -26,7 +26,7 @@ float uniform(uint64_t start, uint64_t position) {
   return static_cast<float>(z >> 40) * 0x1p-24f;
 }
 
-// Bound of a uniform distribution with variance 1 / fan_in, twice: values are within half of it.
+// Width of the uniform distribution with variance 1 / fan_in.
 float weight_range(const std::vector<int64_t>& shape) {
   double fan_in = 1;
   for (size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
@@ -42,9 +42,8 @@ ProceduralKind procedural_kind(const std::string& name, size_t dimensions) {
     if (name.starts_with(beginning)) return ProceduralKind::kImages;
   }
   if (name.ends_with("mask_token") || name.ends_with("cls_token")) return ProceduralKind::kSmall;
-  // CLIP also has biases, tables and a projection that end otherwise, and teachers' position tables
-  // are procedural.
-  // Tables of distances in rows and columns are those of detectors.
+  // CLIP also has biases, tables and a projection with other endings, and the position tables of
+  // teachers are procedural. rel_pos_h and rel_pos_w are the tables of detectors.
   for (const char* ending : {"bias", "relative_position_bias_table", "_embedding", "pos_embed",
                              "visual.proj", "running_mean", "rel_pos_h", "rel_pos_w"}) {
     if (name.ends_with(ending)) return ProceduralKind::kSmall;

@@ -1,4 +1,4 @@
-// The published pretraining models, FastConvMAE, ConvMAE and MAE, in plain tensor calls: oracle and
+// The upstream pretraining models FastConvMAE, ConvMAE and MAE in plain tensor calls: oracle and
 // baseline.
 #pragma once
 
@@ -19,16 +19,16 @@ enum class Kind {
   kVit,      // one stage, a class token in front of the patches (MAE)
 };
 
-// By its name in recipes, "conv_vit" or "vit". Throws Error(kUsage) for another.
+// By its name in recipes, "conv_vit" or "vit". Throws Error(kUsage) for any other.
 Kind kind_named(const std::string& name);
 
-// The image and the encoder that sees it.
+// The size of the images and of the encoder.
 struct EncoderSizes {
   Kind kind = Kind::kConvVit;
   int64_t rows = 224;  // of the image, in pixels
   int64_t cols = 224;
   int64_t channels = 3;
-  std::vector<int64_t> strides{4, 2, 2};  // these four have one element a stage
+  std::vector<int64_t> strides{4, 2, 2};  // these four have one element per stage
   std::vector<int64_t> dims{256, 384, 768};
   std::vector<int64_t> depths{2, 2, 11};
   int64_t heads = 12;
@@ -40,7 +40,7 @@ struct EncoderSizes {
   int64_t patches() const { return grid_rows() * grid_cols(); }  // L
 };
 
-// Those of a model's options (fcm/models/options.h).
+// The sizes from a model's options (fcm/models/options.h).
 template <typename ModelOptions>
 EncoderSizes encoder_sizes(const ModelOptions& options) {
   EncoderSizes sizes;
@@ -63,10 +63,9 @@ struct ReferenceOptions : EncoderSizes {
   double decoder_mlp_ratio = 4;
   bool norm_pix = true;            // targets are pixels normalised within their patch
   double variance_epsilon = 1e-6;  // of norm_pix
-  // Targets of a decoder that several share, in its order. None, or a single one: the published
-  // decoder.
+  // The targets of a decoder with several, in order. Empty or a single one: the published decoder.
   struct Target {
-    std::string name;  // "rgb": pixels, else features with SmoothL1
+    std::string name;  // "rgb": pixels; others: features with SmoothL1
     int64_t dim = 0;   // of features
     double weight = 1;
   };
@@ -74,15 +73,15 @@ struct ReferenceOptions : EncoderSizes {
   int64_t independent_blocks = 1;  // of each target, with several
   int64_t mimic_dim = 0;           // width of mimicked features; 0: none
   double mimic_weight = 1;
-  // Type of matrix products and convolutions; norms, softmax, sums and the loss have the type of
-  // the weights. kDouble for weights in double, kBFloat16 for what autocast would do.
+  // Dtype of matrix products and convolutions. Norms, softmax, sums and the loss have the dtype of
+  // the weights. kDouble for weights in float64, kBFloat16 for what autocast would do.
   at::ScalarType compute = at::kFloat;
 
-  int64_t patch_dim() const;  // numbers in a patch
+  int64_t patch_dim() const;  // values in a patch
 };
 
-// Published names and shapes, pos_embed [1, L, D] (ViT [1, 1 + L, D]) and decoder_pos_embed among
-// them.
+// Upstream names and shapes, including pos_embed [1, L, D] (ViT [1, 1 + L, D]) and
+// decoder_pos_embed.
 using Weights = std::map<std::string, at::Tensor>;
 
 using NamesAndShapes = std::vector<std::pair<std::string, std::vector<int64_t>>>;
@@ -97,25 +96,25 @@ struct ReferenceResult {
   std::vector<at::Tensor> masks;        // per kept view [B, L], raster order: 1 hidden, 0 visible
 };
 
-// images_BCHW: normalised pixels, floating. noise_BL: the lowest ranks of a row are the first
-// view, and so on; view_sizes count them and cover L. Only the first kept_views are computed, and
-// the loss is the mean squared error over all pairs of kept view and patch hidden from it.
+// images_BCHW: normalised pixels, floating-point. noise_BL: sorted by their noise, the first
+// view_sizes[0] patches of an image are view 0, the next view_sizes[1] view 1, and so on; the sizes
+// sum up to L. Only the first kept_views views are computed; the loss is the mean squared error
+// over all pairs of a kept view and a patch hidden from it.
 //
-// The observer sees the result of every published module under its name, in the published layout
-// (rows view-major; per run of views of one size where those differ).
+// The observer gets the output of every upstream module under its name, in the upstream layout
+// (rows view-major; once per run of views of equal size).
 //
-// features: for every target of that name (and "mimic") [B, L, dim] in raster order.
+// features: for every target by its name, and for "mimic", [B, L, dim] in raster order.
 //
-// Weights that require gradients get them from result.loss.backward(). Throws Error(kUsage) for
-// images that do not divide into patches or views that hide nothing, Error(kCheckpoint) for a
-// weight that is missing.
+// Weights that require gradients get them from result.loss.backward(). Throws Error(kUsage) if
+// images do not divide into patches or views hide nothing, Error(kCheckpoint) for a missing weight.
 ReferenceResult forward(const Weights& weights, const ReferenceOptions& options,
                         const at::Tensor& images_BCHW, const at::Tensor& noise_BL,
                         const std::vector<int64_t>& view_sizes, int64_t kept_views,
                         const nn::Observer& observer = {},
                         const std::map<std::string, at::Tensor>& features = {});
 
-// The published state_dict: every key with its shape, in the published order.
+// The upstream state_dict: every key with its shape, in the upstream order.
 NamesAndShapes expected_names_and_shapes(const ReferenceOptions& options);
 
 }  // namespace fcm::reference

@@ -44,7 +44,7 @@ at::Tensor upernet(const Layers& layers, const std::string& name,
   const at::Tensor& last = maps_BCHW.back();
   std::vector<at::Tensor> pyramid{last};
   for (const auto& [index, side] : {std::pair{0, 1}, {1, 2}, {2, 3}, {3, 6}}) {
-    // Two children, the pooling and this: mmsegmentation's name of the second ends in ".1".
+    // The second of two children, after the pooling, so mmsegmentation's name ends in ".1".
     const std::string key = "psp_modules." + std::to_string(index) + ".1";
     pyramid.push_back(to_size_of(block(key, at::adaptive_avg_pool2d(last, {side, side})), last));
   }

@@ -19,8 +19,7 @@ at::Tensor as_map(const at::Tensor& tokens_BLD, const SegmenterOptions& options)
       {tokens_BLD.size(0), -1, options.grid_rows(), options.grid_cols()});
 }
 
-// Rows of the table for a class token, as a query, as a key and for itself, stand behind the
-// others.
+// The rows of the table for the class token (as query, as key, for itself) come after the others.
 at::Tensor relative_rows(const SegmenterOptions& options) {
   const int64_t rows = options.grid_rows(), cols = options.grid_cols();
   const at::Tensor patches_LL = relative_position_index(rows, cols);
@@ -33,7 +32,7 @@ at::Tensor relative_rows(const SegmenterOptions& options) {
   return all_TT;
 }
 
-// A block with biases by relative position and LayerScale.
+// A block with relative position biases and LayerScale.
 at::Tensor relative_block(const Layers& layers, const std::string& name, const at::Tensor& x_BTD,
                           int64_t heads, double epsilon, const at::Tensor& rows_TT,
                           const nn::BranchScales& scales) {
@@ -50,7 +49,7 @@ at::Tensor relative_block(const Layers& layers, const std::string& name, const a
                      scales.second_B));
 }
 
-// What each of `depth` blocks leaves.
+// The outputs of `depth` blocks.
 std::vector<at::Tensor> relative_blocks(const Layers& layers, const SegmenterOptions& options,
                                         const std::string& name, at::Tensor x_BTD, int64_t first,
                                         const nn::DropPath& drop_path) {
@@ -70,7 +69,7 @@ std::vector<at::Tensor> maps_of_conv_vit(const Layers& layers, const SegmenterOp
                                          const SegmentationPass& norms) {
   std::vector<at::Tensor> maps;
   at::Tensor x = images_BCHW;
-  int64_t first = 0;  // of the network's blocks in this stage
+  int64_t first = 0;  // index of the stage's first block in the network
   for (size_t stage = 0; stage < 2; ++stage) {
     const std::string number = std::to_string(stage + 1);
     x = layers.patch_embed(kBackbone + "patch_embed" + number, x, options.strides[stage]);

@@ -1,5 +1,5 @@
-// The published segmenters (ConvMAE's SEG/backbone/convmae.py, mmsegmentation's mae.py), from
-// pixels to logits and from an image of any size to its map, in plain tensor calls on NCHW maps.
+// The upstream segmenters (ConvMAE's SEG/backbone/convmae.py, mmsegmentation's mae.py), from pixels
+// to logits and from an image of any size to its class map, in plain tensor calls on NCHW maps.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,16 +15,16 @@
 namespace fcm::reference {
 
 struct SegmenterOptions : EncoderSizes {
-  std::vector<int64_t> taps;            // ViT: the four blocks whose results become maps
-  at::ScalarType compute = at::kFloat;  // as in ReferenceOptions
+  std::vector<int64_t> taps;            // ViT: the four blocks whose outputs become maps
+  at::ScalarType compute = at::kFloat;  // like ReferenceOptions::compute
 };
 
 struct SegmenterPass {
-  // Batch normalisation by the batch, and the running statistics in the weights move; the second
-  // head is computed. Otherwise by those, without it.
+  // Batch normalisation uses the batch and updates the running statistics in the weights, and the
+  // auxiliary head is computed. Otherwise uses running statistics, without that head.
   bool training = false;
   nn::DropPath drop_path = {};
-  at::Tensor decode_BC = {}, aux_BC = {};  // factors of dropout; undefined: none
+  at::Tensor decode_BC = {}, aux_BC = {};  // scale factors of dropout; undefined: none
 };
 
 struct SegmenterLogits {
@@ -32,17 +32,17 @@ struct SegmenterLogits {
   at::Tensor aux_BKHW;     // at a sixteenth; undefined in evaluation
 };
 
-// images_BCHW: normalised pixels of the trained size, floating. Names of weights are those of
-// models::Segmenter. The observer sees the published modules, and "feature.0" to "feature.3".
-// Throws Error(kCheckpoint) for a weight that is missing.
+// images_BCHW: normalised pixels of the trained size, floating-point. Weights have the names of
+// models::Segmenter. The observer gets the upstream modules, and "feature.0" to "feature.3". Throws
+// Error(kCheckpoint) for a missing weight.
 SegmenterLogits segment(const Weights& weights, const SegmenterOptions& options,
                         const at::Tensor& images_BCHW, const SegmenterPass& pass = {},
                         const nn::Observer& observer = {});
 
-// The published slide_inference and what follows it: windows of the trained size one after the
-// other, each one's logits at its size added up and divided by how many windows hold a pixel,
-// brought to rows x cols, the likeliest class. picture_1CHW: no side shorter than a window's. Class
-// numbers, int64 [rows, cols].
+// Upstream's slide_inference and what follows it. Runs windows of the trained size one by one, adds
+// up their upsampled logits, divides by the number of windows over each pixel, resizes to rows x
+// cols and takes the likeliest class. picture_1CHW: no side shorter than a window's. Returns class
+// indices, int64 [rows, cols].
 at::Tensor slide(const Weights& weights, const SegmenterOptions& options,
                  const at::Tensor& picture_1CHW, const std::array<int64_t, 2>& strides,
                  int64_t rows, int64_t cols);

@@ -15,7 +15,7 @@ std::string block_name(size_t stage, int64_t block) {
   return stage_name(stage) + ".blocks." + std::to_string(block);
 }
 
-// [B, H, W, C] -> [B * windows, w * w, C], windows row by row.
+// [B, H, W, C] -> [B * windows, w * w, C], windows in raster order.
 at::Tensor partition(const at::Tensor& x_BHWC, int64_t window) {
   const int64_t b = x_BHWC.size(0), h = x_BHWC.size(1), w = x_BHWC.size(2), c = x_BHWC.size(3);
   return x_BHWC.reshape({b, h / window, window, w / window, window, c})
@@ -30,7 +30,7 @@ at::Tensor unpartition(const at::Tensor& windows_NTC, int64_t window, int64_t ro
       .reshape({-1, rows, cols, c});
 }
 
-// The body of WindowAttention, in the tokens of windows.
+// WindowAttention on the tokens of windows.
 at::Tensor attend(const Layers& layers, const std::string& name, const at::Tensor& x_NTC,
                   int64_t heads, const at::Tensor& added) {
   return layers.shown(name, layers.attention(name, x_NTC, heads, added));
@@ -76,7 +76,7 @@ at::Tensor block(const Layers& layers, const SwinOptions& options, size_t stage,
   return x;
 }
 
-// Four children, side by side, to one cell.
+// Merges four children, concatenated, to one cell.
 at::Tensor reduce(const Layers& layers, size_t stage, const at::Tensor& children, double epsilon) {
   const std::string name = stage_name(stage) + ".downsample";
   const at::Tensor x = layers.layer_norm(name + ".norm", children, epsilon).to(layers.compute());
@@ -96,7 +96,7 @@ at::Tensor merge(const Layers& layers, const SwinOptions& options, size_t stage,
   return x;
 }
 
-// [B, h, w, C] of the first stage.
+// The input of the first stage: [B, h, w, C].
 at::Tensor embed(const Layers& layers, const SwinOptions& options, const at::Tensor& images_BCHW) {
   const at::Tensor x =
       layers.conv("patch_embed.proj", images_BCHW, options.patch).permute({0, 2, 3, 1});
@@ -117,7 +117,7 @@ at::Tensor stages(const Layers& layers, const SwinOptions& options, at::Tensor x
   return x_BHWC;
 }
 
-// Visible tokens of a stage: (row, column) of each, [T, 2], row by row.
+// The visible tokens of a stage: (row, column) of each, [T, 2], in raster order.
 at::Tensor coordinates(const SwinOptions& options, const at::Tensor& visible_L, size_t stage) {
   const int64_t side = options.unit() / (options.patch << stage);  // cells a side of a unit
   const int64_t rows = options.rows / options.unit(), cols = options.cols / options.unit();
@@ -127,7 +127,7 @@ at::Tensor coordinates(const SwinOptions& options, const at::Tensor& visible_L, 
       .nonzero();
 }
 
-// Which tokens share a window, and which row of the table has their bias.
+// Pairs of tokens in different windows, and the table row of each pair's bias.
 struct Windowed {
   at::Tensor apart_TT, rows_TT;
 };
@@ -153,12 +153,12 @@ at::Tensor visible_block(const Layers& layers, const SwinOptions& options, size_
   return layers.shown(name, mlp_half(layers, name, x, options.norm_epsilon, {}));
 }
 
-// Where the four children of each token of the next stage stand: [4, T / 4].
+// The positions of the four children of each token of the next stage: [4, T / 4].
 at::Tensor children_of(const at::Tensor& coordinates_T2) {
   const at::Tensor row = coordinates_T2.select(1, 0), col = coordinates_T2.select(1, 1);
   const int64_t wide = (coordinates_T2.max() + 1).item<int64_t>();
   const at::Tensor parent = at::div(row, 2, "floor") * wide + at::div(col, 2, "floor");
-  // Parents row by row; within one the published order of children: column first.
+  // Parents in raster order; the children of one in upstream's order: column first.
   const at::Tensor key = parent * 4 + col % 2 * 2 + row % 2;
   return key.argsort(/*stable=*/true, 0).view({-1, 4}).t();
 }
@@ -185,7 +185,7 @@ at::Tensor visible_stages(const Layers& layers, const SwinOptions& options, at::
   return x_BTC;
 }
 
-// [B, units, unit^2 * channels], a unit as (row, column, channel).
+// [B, units, unit^2 * channels]; values of a unit as (row, column, channel).
 at::Tensor unit_pixels(const SwinOptions& options, const at::Tensor& images_BCHW) {
   const int64_t unit = options.unit();
   return images_BCHW
@@ -274,10 +274,11 @@ SwinResult green_mim(const Weights& weights, const SwinOptions& options,
   at::Tensor x = embed(layers, options, images).flatten(1, 2).index_select(1, cells_T);
   x = visible_stages(layers, options, layers.shown("visible", x), visible_L);
   SwinResult result;
-  result.latent = layers.layer_norm("norm", x, options.norm_epsilon);  // [B, kept, C], row by row
+  result.latent = layers.layer_norm("norm", x, options.norm_epsilon);  // [B, kept, C], in raster
+                                                                       // order
 
   x = layers.linear("decoder_embed", result.latent);
-  // The published decoder takes the tokens for sorted by noise; placed right they are.
+  // The published decoder assumes tokens sorted by noise, which they are not; this sorts them.
   if (!options.shuffled) {
     x = x.index_select(1, drawn_L.slice(0, 0, kept).argsort().argsort());
   }

@@ -1,8 +1,8 @@
-// Swin as published, in plain tensor calls: SimMIM (models/simmim.py), its classifier
+// Swin in plain tensor calls, as upstream: SimMIM (models/simmim.py), its classifier
 // (models/swin_transformer.py) and GreenMIM (green_swin_models.py, base_green_models.py). Windows
-// are cut out of NHWC maps, which are rolled and masked where they shift; GreenMIM's visible tokens
-// all attend to each other, with a mask where they are in different windows, as published where
-// there are few of them (grouping windows changes no result).
+// are cut out of NHWC maps, which are rolled and masked for shifted windows. In GreenMIM all
+// visible tokens attend to each other, with a mask between different windows, as upstream does for
+// few tokens (grouping windows changes no result).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,12 +19,12 @@ namespace fcm::reference {
 
 struct SwinOptions {
   int64_t rows = 224, cols = 224, channels = 3;  // of the image
-  int64_t patch = 4;                             // pixels a side of a cell of the first stage
+  int64_t patch = 4;                             // pixels along a side of a cell of the first stage
   int64_t dim = 128;                             // of the first stage; doubles from stage to stage
   std::vector<int64_t> depths{2, 2, 18, 2}, heads{4, 8, 16, 32};
   int64_t window = 7;
-  // As in published detectors (mmdetection's SwinTransformer): maps are filled up
-  // with zeros behind the norm, windows are never smaller, every other block shifts.
+  // As in upstream detectors (mmdetection's SwinTransformer): maps are zero-padded after the norm,
+  // windows are never smaller, every other block shifts.
   bool filled_windows = false;
   double mlp_ratio = 4;
   double norm_epsilon = 1e-5;
@@ -32,15 +32,16 @@ struct SwinOptions {
   // Of GreenMIM's decoder.
   int64_t decoder_dim = 512, decoder_depth = 1, decoder_heads = 16;
   double decoder_mlp_ratio = 4;
-  bool shuffled = true;  // visible tokens at each other's places, as published
+  bool shuffled = true;  // as published, visible tokens get each other's positions
   bool norm_pix = true;
-  at::ScalarType compute = at::kFloat;  // as in ReferenceOptions
+  at::ScalarType compute = at::kFloat;  // like ReferenceOptions::compute
 
-  int64_t unit() const { return patch << (depths.size() - 1); }  // pixels a side of a last cell
+  // Pixels along a side of a cell of the last stage.
+  int64_t unit() const { return patch << (depths.size() - 1); }
   int64_t units() const { return rows / unit() * (cols / unit()); }
 };
 
-// Names have no "encoder." in front; SimMIM's decoder.0 is decoder_pred.
+// Names lack upstream's prefix "encoder."; SimMIM's decoder.0 is decoder_pred.
 NamesAndShapes simmim_names_and_shapes(const SwinOptions& options);
 NamesAndShapes swin_classifier_names_and_shapes(const SwinOptions& options);
 NamesAndShapes green_mim_names_and_shapes(const SwinOptions& options);
@@ -52,23 +53,22 @@ struct SwinResult {
   at::Tensor pooled, logits;
 };
 
-// The observer sees "patch_embed", "masked", "layers.<i>.blocks.<j>", "layers.<i>.blocks.<j>.attn"
-// (behind its product, in windows), "layers.<i>.downsample", "norm": [B, tokens, C], tokens row by
-// row. mask_Bhw: 1 where a cell of the first stage is hidden.
+// The observer gets "patch_embed", "masked", "layers.<i>.blocks.<j>", "layers.<i>.blocks.<j>.attn"
+// (after its projection, in windows), "layers.<i>.downsample", "norm": [B, tokens, C], tokens in
+// raster order. mask_Bhw: 1 where a cell of the first stage is hidden.
 SwinResult simmim(const Weights& weights, const SwinOptions& options, const at::Tensor& images_BCHW,
                   const at::Tensor& mask_Bhw, const nn::Observer& observer = {});
 SwinResult swin_classify(const Weights& weights, const SwinOptions& options,
                          const at::Tensor& images_BCHW, const nn::DropPath& drop_path = {},
                          const nn::Observer& observer = {});
-// noise_L: of the units, for the whole batch; the `kept` lowest stay. The observer sees, beside
-// those of the visible tokens, "visible" and the decoder's modules.
+// noise_L: one value per unit, for the whole batch; the `kept` lowest are visible. The observer
+// also gets "visible" and the decoder's modules.
 SwinResult green_mim(const Weights& weights, const SwinOptions& options,
                      const at::Tensor& images_BCHW, const at::Tensor& noise_L, int64_t kept,
                      const nn::Observer& observer = {});
 
-// The published buffers of a stage: which row of the table holds the bias of two cells of a grid,
-// [rows * cols, rows * cols]; 0 and -100 for the windows of a map that shifts, [windows, w * w,
-// w * w].
+// Upstream's buffers of a stage: the table row of the bias of two cells of a grid, [rows * cols,
+// rows * cols]; the mask of 0 and -100 for the windows of a shifted map, [windows, w * w, w * w].
 at::Tensor relative_position_index(int64_t rows, int64_t cols);
 at::Tensor shifted_window_mask(int64_t rows, int64_t cols, int64_t window);
 

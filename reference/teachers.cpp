@@ -81,7 +81,7 @@ TowerResult clip(const Layers& layers, const TowerOptions& options, const at::Te
                        options.heads);
     result.blocks.push_back(without_class_token(x_BTD));
   }
-  // As published ln_post and proj are for the class token; the same for every patch.
+  // Upstream applies ln_post and proj only to the class token; here to every patch.
   x_BTD = layers.layer_norm("visual.ln_post", x_BTD, kClipNormEpsilon);
   const at::Tensor projected_BTP =
       at::matmul(x_BTD.to(compute), layers.weight("visual.proj").to(compute));
@@ -126,7 +126,7 @@ void check(const TowerOptions& options, const at::Tensor& images_BCHW) {
   }
   require(images_BCHW.dim() == 4 && images_BCHW.size(1) == options.channels &&
               images_BCHW.size(2) == options.rows && images_BCHW.size(3) == options.cols,
-          "images of [{}], wanted [B, {}, {}, {}]", fmt::join(images_BCHW.sizes(), ", "),
+          "expected images of [B, {1}, {2}, {3}], got [{0}]", fmt::join(images_BCHW.sizes(), ", "),
           options.channels, options.rows, options.cols);
 }
 

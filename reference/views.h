@@ -1,5 +1,4 @@
-// Which patches belong to which view: the published random_masking, for any number and any sizes
-// of views.
+// Assigns patches to views: upstream's random_masking for any number and any sizes of views.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,7 +8,7 @@
 
 namespace fcm::reference {
 
-// Consecutive views of one size: they run as one batch, view-major (row = view * B + image).
+// Consecutive views of equal size: they run as one batch, view-major (row = view * B + image).
 struct Run {
   int64_t first = 0;  // view
   int64_t count = 0;  // views
@@ -22,7 +21,8 @@ struct Views {
   std::vector<int64_t> sizes;
   std::vector<int64_t> starts;    // first rank of each view
   std::vector<Run> runs;          // of the kept views
-  std::vector<at::Tensor> masks;  // per kept view [B, L]: 1 hidden, 0 visible; type of the weights
+  std::vector<at::Tensor> masks;  // per kept view [B, L]: 1 hidden, 0 visible; in the dtype of the
+                                  // weights
 
   int64_t batch() const { return ids_shuffle_BL.size(0); }
   int64_t patches() const { return ids_shuffle_BL.size(1); }
@@ -30,7 +30,7 @@ struct Views {
   // tokens_BLD -> [count * B, size, D]: each view's tokens in the order of the shuffle.
   at::Tensor gather(const Run& run, const at::Tensor& tokens_BLD) const;
 
-  // Per kept view [B, 1, rows * cells, cols * cells] of 0 and 1: a patch is cells x cells.
+  // Per kept view [B, 1, rows * cells, cols * cells] of 0 and 1; a patch is cells x cells.
   std::vector<at::Tensor> visible_maps(int64_t grid_rows, int64_t grid_cols, int64_t cells,
                                        at::ScalarType type) const;
 };

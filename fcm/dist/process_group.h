@@ -1,8 +1,7 @@
 // Ranks as processes: they meet at c10d's store and communicate by its Gloo process group.
 //
 // Traffic is neither authenticated nor encrypted. If all ranks are on one machine, everything is
-// bound
-// to the loopback interface.
+// bound to the loopback interface.
 #pragma once
 
 #include <chrono>
@@ -30,7 +29,8 @@ struct JoinOptions {
 // A process of a group. A thread of its own sends heartbeats from join() to leave().
 class Process : public Group {
  public:
-  // This rank ends normally: its silence is no loss. Call it once, as the last operation.
+  // This rank ends normally: its silence does not count as a loss. Call it once, as the last
+  // operation.
   virtual void leave() = 0;
   // This rank fails: every other rank gets the reason (on_lost).
   virtual void give_up(const std::string& why) = 0;

@@ -23,7 +23,7 @@ namespace {
 using checkpoint::Checkpoint;
 using interop::Downstream;
 
-// Keys of an encoder with their values as text; the first kAlwaysSaid tell most.
+// Keys of an encoder with their values as text; messages always name the first kAlwaysSaid.
 using Facts = std::vector<std::pair<const char*, std::string>>;
 constexpr size_t kAlwaysSaid = 3;
 
@@ -46,18 +46,18 @@ Facts facts_of(const std::string& kind, const encoder::EncoderOptions& encoder, 
       {"data.channels", fmt::format("{}", channels)}};
 }
 
-// A segmenter or a detector, whose encoder keeps what its recipe says beside the sizes.
+// Segmenters and detectors take some encoder values from their recipe, not from the checkpoint.
 bool is_of_downstream(const recipe::Recipe& recipe) {
   return recipe.is<recipe::Segment>() || recipe.is<recipe::Detect>();
 }
 
 // GreenMIM pretrains with another epsilon than its Swin is fine-tuned with, and ConvMAE with
-// another than it segments and detects with. (Windows of another size get resized tables.)
+// another than it segments and detects with. (Tables for windows of another size are resized.)
 bool keeps_epsilon(const recipe::Recipe& recipe) {
   return recipe.model.kind != "swin" && !is_of_downstream(recipe);
 }
 
-// What is known of the weights beside them (interop/facts.h), or `otherwise`.
+// The value of a key in the facts beside the weights (interop/facts.h), or `otherwise`.
 template <typename T>
 T said_beside(const Checkpoint& checkpoint, const char* key, const T& otherwise) {
   return interop::facts_in(checkpoint)
@@ -65,9 +65,9 @@ T said_beside(const Checkpoint& checkpoint, const char* key, const T& otherwise)
       .value(key, otherwise);
 }
 
-// What the checkpoint says of its encoder. Heads are in no tensor: where neither a recipe nor a
-// file beside it tells, they are taken to be those of `ours`, and so is the epsilon, which
-// say_other_values sees to. Empty: it says nothing.
+// The checkpoint's encoder. Tensors do not tell the heads: without a recipe or a file beside the
+// weights, the heads of `ours` are assumed. So is the epsilon, about which say_other_values warns.
+// Empty: the encoder is unknown.
 Facts facts_of(const Checkpoint& checkpoint, const recipe::Recipe& for_recipe) {
   const encoder::EncoderOptions& ours = for_recipe.encoder;
   const bool with_epsilon = keeps_epsilon(for_recipe);
@@ -99,12 +99,13 @@ void refuse_other_encoder(const recipe::Recipe& recipe, const Checkpoint& checkp
     here.push_back(fmt::format("{} = {}", ours[i].first, ours[i].second));
   }
   fail(ExitCode::kUsage,
-       "the encoder in {} has {}, the recipe {} wants {}; take the checkpoint's with --set "
+       "the encoder in {} has {}, the recipe {} has {}; take the checkpoint's with --set "
        "encoder.size=checkpoint, or a recipe of that encoder",
        checkpoint.path.string(), fmt::join(there, ", "), recipe.row.name, fmt::join(here, ", "));
 }
 
-// The recipe's own values stay, where what is known of the weights is another.
+// Warns about values of the recipe that differ from those known of the weights; the recipe's are
+// used.
 void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
                       Reporter& reporter) {
   if (checkpoint.state.contains("recipe")) return;
@@ -123,8 +124,7 @@ void say_other_values(const recipe::Recipe& recipe, const Checkpoint& checkpoint
   if (keeps_epsilon(recipe)) say("encoder.norm_epsilon", recipe.encoder.norm_epsilon);
 }
 
-// The share of images that evaluation cuts out is no part of the encoder: the recipe keeps its
-// own.
+// Evaluation's crop is not part of the encoder, so the recipe's value is used.
 void say_other_crop(const recipe::Recipe& recipe, const Checkpoint& checkpoint,
                     Reporter& reporter) {
   if (checkpoint.state.contains("recipe") || !recipe.is<recipe::Classify>()) return;
@@ -149,12 +149,12 @@ void refuse_no_downstream_on(const recipe::Recipe& theirs, const recipe::Recipe&
   }
   if (theirs.data.channels == 3) return;
   fail(ExitCode::kCheckpoint,
-       "{} has learned from grey images (data.channels = {}), and {} sees images in colour; take "
-       "a checkpoint that has seen those",
+       "{} was trained on grey images (data.channels = {}), and {} needs images in colour; take "
+       "a checkpoint that was trained on those",
        checkpoint.path.string(), theirs.data.channels, segments ? "a segmenter" : "a detector");
 }
 
-// Of what was set, that which is taken from the checkpoint otherwise.
+// The assignments of `set` to keys that are otherwise taken from the checkpoint.
 std::vector<std::string> of_encoder(const std::vector<std::string>& set) {
   constexpr std::array kKeys = {"model.kind=", "encoder.",
                                 "data.channels=", "data.mean=", "data.deviation="};
@@ -200,7 +200,7 @@ recipe::Recipe resolved_recipe(const FinetuneRequest& request, const Checkpoint*
   recipe.data.deviation = theirs.data.deviation;
   reporter.info(fmt::format(
       "encoder of {}: {}, encoder.dims = {}, encoder.depths = {}, {} channels with mean {} and "
-      "deviation {}",
+      "std {}",
       start->path.string(), recipe.model.kind, list(recipe.encoder.dims),
       list(recipe.encoder.depths), recipe.data.channels, list(recipe.data.mean),
       list(recipe.data.deviation)));

@@ -7,12 +7,11 @@
 
 namespace fcm::tasks {
 
-// The request's recipe as it will be run, and stored. Where encoder.size is "checkpoint",
-// model.kind, the rest of [encoder], data.channels, data.mean and data.deviation are those of
-// `start`, from its recipe or else from its tensors, with what the request sets of them on top.
-// `start` nullptr, from scratch: [encoder] as it stands. Where the recipe names its sizes, `start`
-// must have the same, unless allow_missing lets some of it be absent: otherwise Error(kUsage),
-// which says both.
+// The request's recipe as it will be run and stored. If encoder.size is "checkpoint", model.kind,
+// the rest of [encoder], data.channels, data.mean and data.deviation come from `start` (its recipe,
+// else its tensors), overridden by what the request sets. `start` nullptr: from scratch, [encoder]
+// is used as it is. If the recipe gives its sizes, those of `start` must be equal, unless
+// allow_missing lets tensors be absent; otherwise throws Error(kUsage) with both.
 recipe::Recipe resolved_recipe(const FinetuneRequest& request, const checkpoint::Checkpoint* start,
                                Reporter& reporter);
 

@@ -45,7 +45,7 @@ json described(const interop::Architecture& found) {
   return result;
 }
 
-// Of a segmenter or a detector its encoder's; nullopt: it is none that this program knows.
+// For a segmenter or a detector its encoder's; nullopt: unknown to this program.
 std::optional<interop::Architecture> architecture_of_any(const Checkpoint& checkpoint) try {
   if (interop::is_downstream(checkpoint)) {
     return interop::downstream_encoder(checkpoint);
@@ -55,7 +55,7 @@ std::optional<interop::Architecture> architecture_of_any(const Checkpoint& check
   return std::nullopt;
 }
 
-// Text, or null where nothing tells it.
+// The recipe's text; null if it is unknown.
 json recipe_text(const Checkpoint& checkpoint) try {
   return recipe::print_recipe(interop::is_downstream(checkpoint)
                                   ? interop::downstream_recipe(checkpoint, {})
@@ -84,7 +84,7 @@ json show_checkpoint(const std::filesystem::path& path, Reporter& reporter, int6
   }
   const json& state = checkpoint.state;
   const auto architecture = architecture_of_any(checkpoint);
-  // A published file names the epoch that was done last; ours says how many are done.
+  // An upstream file stores the index of the last finished epoch; ours store the number of epochs.
   const json epoch = state.value("published_epoch", state.value("epoch", json()));
   const json steps = state.value("optimizer_steps", json());
   const bool native = checkpoint.format == "native";

@@ -16,7 +16,7 @@ namespace {
 
 using loader::Dataset;
 
-// The same images with the classifier's classes.
+// The same images, labelled with the classifier's class indices.
 class Renumbered final : public loader::WrappedDataset {
  public:
   Renumbered(std::shared_ptr<const Dataset> whole, std::vector<std::string> classes,
@@ -36,7 +36,7 @@ class Renumbered final : public loader::WrappedDataset {
   std::vector<int64_t> answer_of_;
 };
 
-// Place of each name; empty where one occurs twice.
+// The index of each name; empty if a name occurs twice.
 std::map<std::string, int64_t> places_of(const std::vector<std::string>& names) {
   std::map<std::string, int64_t> places;
   for (const std::string& name : names) {
@@ -57,12 +57,12 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
   if (told && names == trained) return {dataset, {}};
   if (!told) {
     if (!as_many) {
-      fail(ExitCode::kData, "{} has {} ({}), the classifier {} knows {}", data,
+      fail(ExitCode::kData, "{} has {} ({}), the classifier {} has {}", data,
            counted(std::ssize(found), "class", "classes"), class_list(names), classifier, answers);
     }
     return {dataset,
-            {fmt::format("{} does not say which classes its answers stand for; they are taken for "
-                         "those of {} in their order: {}",
+            {fmt::format("{} does not say which classes its outputs are; they are assumed to be "
+                         "those of {} in this order: {}",
                          classifier, data, class_list(names))}};
   }
   const std::map<std::string, int64_t> places = places_of(trained);
@@ -70,7 +70,7 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
                                  [&](const std::string& name) { return places.contains(name); });
   if (!known && as_many && (dataset->remarks().only_numbered || classes.only_numbered)) {
     return {dataset,
-            {fmt::format("the classes are numbered in one and named in the other, and taken in "
+            {fmt::format("the classes are numbered in one and named in the other, and matched in "
                          "their order: {} has {}, {} was trained on {}",
                          data, class_list(names), classifier, class_list(trained))}};
   }
@@ -79,8 +79,8 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
     const auto place = places.find(name);
     if (place == places.end()) {
       fail(ExitCode::kData,
-           "the classes of {} differ from those that {} was trained on: it does not know \"{}\" "
-           "({} has {}; it knows {}); measure it on images of its own classes, or train a head "
+           "the classes of {} differ from those that {} was trained on: it does not have \"{}\" "
+           "({} has {}; it has {}); measure it on images of its own classes, or train a head "
            "for these with fastconvmae finetune",
            data, classifier, name, data, class_list(names), class_list(trained));
     }
@@ -88,12 +88,12 @@ ClassMatch match_classes(const TrainedClasses& classes, int64_t answers,
   }
   const std::string how =
       as_many ? fmt::format(
-                    "the classes of {} stand in another order than those that {} was "
+                    "the classes of {} are in another order than those that {} was "
                     "trained on ({})",
                     data, classifier, first_difference(trained, names))
               : fmt::format(
-                    "{} has {} of the {} classes that {} was trained on ({}), which answers "
-                    "with any of them",
+                    "{} has {} of the {} classes that {} was trained on ({}), which predicts "
+                    "any of them",
                     data, names.size(), answers, classifier, class_list(names));
   return {std::make_shared<Renumbered>(dataset, trained, std::move(answer_of)),
           {how + ": matched by name"}};
@@ -110,8 +110,8 @@ std::string why_other_head(const checkpoint::Checkpoint& checkpoint, int64_t row
   const std::optional<PictureSet> set = stored_set(checkpoint.state, kTrainedOn);
   if (!set || std::ssize(set->classes) != rows) {
     reporter.warn(fmt::format(
-        "{} has a head for {} and does not say for which: it is taken "
-        "to be for these, in their order: {}",
+        "{} has a head for {} and does not say for which: they are assumed "
+        "to be these, in this order: {}",
         checkpoint.path.string(), counted(rows, "class", "classes"), class_list(names)));
     return {};
   }

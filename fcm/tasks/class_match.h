@@ -1,4 +1,4 @@
-// Which answer of a classifier stands for which class of a data set: by name, not by place.
+// Matches the classes of a classifier with those of a data set, by name, not by index.
 #pragma once
 
 #include <cstdint>
@@ -13,28 +13,28 @@
 namespace fcm::tasks {
 
 struct ClassMatch {
-  std::shared_ptr<const loader::Dataset> dataset;  // its labels are the classifier's answers
-  std::vector<std::string> notes;                  // what has to be said about the figures
+  std::shared_ptr<const loader::Dataset> dataset;  // its labels are the classifier's class indices
+  std::vector<std::string> notes;                  // remarks on the figures
 };
 
-// The names of a classifier's classes, in the order of its answers.
+// The names of a classifier's classes, by index.
 struct TrainedClasses {
-  std::vector<std::string> names;  // empty where nothing tells them
-  bool only_numbered = false;      // the labels it learned from were numbers without names
+  std::vector<std::string> names;  // empty if unknown
+  bool only_numbered = false;      // trained on numeric labels without names
 };
 
-// The classifier has `answers` answers. Names in the same order: the set as it is. All of the set's
-// names among the classifier's: matched by name, and said. A classifier or a set whose labels were
-// numbers without names (in a list, in shards), and as many: in their order, and said. Folders that
-// are called by numbers have names. `data` and `classifier` name the two. Throws Error(kData) for
-// everything else.
+// The classifier has `answers` outputs. Equal names in the same order: the set is returned as it
+// is. All names of the set among the classifier's: matched by name, with a note. If either has only
+// numeric labels (a list, shards) and the numbers of classes are equal: matched by index, with a
+// note. Folders whose names are numbers count as names. `data` and `classifier` are for messages.
+// Otherwise throws Error(kData).
 ClassMatch match_classes(const TrainedClasses& trained, int64_t answers,
                          const std::shared_ptr<const loader::Dataset>& dataset,
                          const std::string& data, const std::string& classifier);
 
-// Why a head of `rows` classes in a checkpoint cannot be that of `wanted` ones, whose names are
-// `classes` (empty: as many will do); empty: it can. One that does not say for which classes it is
-// is taken with a warning.
+// Why a checkpoint's head of `rows` classes cannot be used for `wanted` classes called `classes`
+// (empty: only the number counts); empty: it can. Warns if the checkpoint does not say which
+// classes its head has, and accepts it.
 std::string why_other_head(const checkpoint::Checkpoint& checkpoint, int64_t rows, int64_t wanted,
                            const std::vector<std::string>& classes, Reporter& reporter);
 

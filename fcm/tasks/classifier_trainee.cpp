@@ -1,4 +1,4 @@
-// Training a classifier, or the published linear probe.
+// Fine-tuning of a classifier, and the published linear probe.
 #include <fmt/format.h>
 
 #include <utility>
@@ -83,11 +83,11 @@ class ClassifierTrainee final : public Trainee {
             {"images", last_->images}};
   }
 
-  // NaN is no class: such images count as wrong, and the mean loss is none.
+  // Images with non-finite logits count as wrong, and there is no mean loss.
   std::vector<std::string> notes() const override {
     if (!last_ || last_->not_finite == 0) return {};
     return {
-        fmt::format("{} of {} got answers that hold NaN or infinity; they count as "
+        fmt::format("{} of {} have logits with NaN or infinity; they count as "
                     "wrong, and there is no loss",
                     last_->not_finite, counted(last_->images, "image", "images"))};
   }
@@ -110,7 +110,7 @@ class ClassifierTrainee final : public Trainee {
   Reporter& reporter_;
   std::unique_ptr<train::Learner> learner_;
   eval::Predict predict_;
-  eval::Predict without_average_;  // where `predict_` is a moving average's
+  eval::Predict without_average_;  // if `predict_` uses the EMA
   std::optional<eval::ClassifierAccuracy> last_;
 };
 

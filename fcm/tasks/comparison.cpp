@@ -1,4 +1,4 @@
-// What report has to say of several runs.
+// The input of the page that compares several runs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ using nlohmann::json;
 
 constexpr const char* kNotTold = "–";
 
-// The folder itself, whichever way it is named.
+// The canonical path of the folder, however it was named.
 fs::path place_of(const fs::path& run) {
   std::error_code error;
   const fs::path place = fs::weakly_canonical(run, error);
@@ -50,7 +50,7 @@ std::string last_parts(const fs::path& run, size_t count) {
   return name;
 }
 
-// The shortest ends of their paths by which all can be told apart.
+// The shortest path suffixes that are distinct.
 std::vector<std::string> short_names(const std::vector<fs::path>& runs) {
   constexpr size_t kDeepest = 64;
   std::vector<std::string> names;
@@ -64,7 +64,7 @@ std::vector<std::string> short_names(const std::vector<fs::path>& runs) {
   return names;
 }
 
-// Both ends of a name that is too long for a legend; the table has the folder.
+// The two ends of a name that is too long for a legend; the table has the whole path.
 std::string shortened(const std::string& name) {
   constexpr size_t kMost = 48, kHead = 26, kTail = 20;
   const std::string text = fcm::printable(name);
@@ -85,7 +85,7 @@ std::string kind_of(const recipe::Recipe& recipe) {
   return recipe.classify().classifier.learns == "all" ? "fine-tuning" : "linear probe";
 }
 
-// The set that a checkpoint names, or else a result.
+// The data set that a checkpoint, or else a result, was trained or measured on.
 std::string pictures_of(const StoredRun& run, const char* name) {
   if (const std::optional<PictureSet> set = stored_set(run.about, name)) {
     return fmt::format("{} ({}), {}, list {:.8}", set->data, set->split,
@@ -101,8 +101,8 @@ std::string text_in(const json& object, const char* key) {
   return has ? found->get<std::string>() : kNotTold;
 }
 
-// Whether two of the values are known, and are not the same: a key of [decoder] says nothing of a
-// run that has no decoder.
+// Whether two of the known values differ. A run without a decoder, for example, has no value for
+// the keys of [decoder].
 bool are_known_to_differ(std::vector<std::string> values) {
   std::erase(values, kNotTold);
   return std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) != values.end();
@@ -114,7 +114,7 @@ std::string value_in(const recipe::Values& keys, const std::string& name) {
   return found == keys.end() ? kNotTold : found->second;
 }
 
-// In the order of the first recipe that has them.
+// In the order of the first recipe that has each.
 std::vector<viz::Difference> recipe_differences(const std::vector<StoredRun>& runs) {
   std::vector<recipe::Values> all;
   std::vector<std::string> names;
@@ -155,7 +155,8 @@ bool differs(const std::vector<viz::Difference>& differences, const char* beginn
                      [&](const viz::Difference& one) { return one.name.starts_with(beginning); });
 }
 
-// Whoever lengthens a run changes its recipe.toml; its newest checkpoint may still have the former.
+// Lengthening a run changes its recipe.toml, while its newest checkpoint may still have the earlier
+// one.
 std::string note_on_another_recipe(const std::string& name, const StoredRun& run) {
   const std::string stored = text_in(run.about, "recipe");
   if (stored == kNotTold) return {};
@@ -169,8 +170,7 @@ std::string note_on_another_recipe(const std::string& name, const StoredRun& run
         fmt::format("{}{} was {} and is {}", changed.empty() ? "" : "; ", key, former, value);
   }
   if (changed.empty()) return {};
-  return fmt::format("{}: its recipe is another one since its newest checkpoint: {}.", name,
-                     changed);
+  return fmt::format("{}: its recipe has changed since its newest checkpoint: {}.", name, changed);
 }
 
 std::vector<std::string> notes_on(const viz::ComparisonInput& input,
@@ -181,14 +181,14 @@ std::vector<std::string> notes_on(const viz::ComparisonInput& input,
       all.begin(), all.end(), [&](const auto& run) { return run.kind != all.front().kind; });
   if (several_kinds) {
     notes.push_back(
-        "The runs have several tasks. Their losses measure different things, so that each task has "
-        "a chart of its own; of their figures only those of one row can be compared.");
+        "The runs have different tasks. Their losses measure different things, so each task has "
+        "its own chart, and only figures in one row can be compared.");
   }
   for (const char* section : {"targets.", "masks.", "augment.", "classifier.", "segmenter.",
                               "detector.", "pipeline.", "jitter."}) {
     if (several_kinds || !differs(input.differences, section)) continue;
     notes.push_back(fmt::format(
-        "The keys of [{}] differ, and with them what the losses measure: a lower loss need not be "
+        "The keys of [{}] differ, so the losses measure different things: a lower loss need not be "
         "the better run.",
         std::string(section, std::char_traits<char>::length(section) - 1)));
   }
@@ -206,7 +206,7 @@ std::vector<std::string> notes_on(const viz::ComparisonInput& input,
 
 viz::ComparisonInput comparison_of(const std::vector<fs::path>& run_dirs) {
   if (run_dirs.size() > viz::kRunLooks) {
-    fail(ExitCode::kUsage, "{} runs are named, and a page shows at most {}; leave some out",
+    fail(ExitCode::kUsage, "got {} runs, and a page shows at most {}; leave some out",
          run_dirs.size(), viz::kRunLooks);
   }
   refuse_one_twice(run_dirs);

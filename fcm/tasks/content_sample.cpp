@@ -26,7 +26,7 @@ constexpr size_t kMostPictures = 4096, kMostKept = 1024;
 constexpr int64_t kMostPixels = int64_t{64} << 20;
 constexpr size_t kLettersOfName = 8, kLettersOfMark = 24;
 
-// Behind the last folder, shard or packed file, and before the ending.
+// The file name without folders, shard or packed file, and without its ending.
 std::string_view stem_of(std::string_view name) {
   const size_t place = name.find_last_of("/:");
   if (place != std::string_view::npos) name.remove_prefix(place + 1);
@@ -37,7 +37,7 @@ uint32_t hash_of_name(const std::string& name) {
   return static_cast<uint32_t>(loader::checksum(stem_of(name)) >> 32);
 }
 
-// The images whose names have the smallest hashes, in their order.
+// The images whose names have the smallest hashes, by hash.
 std::vector<std::pair<uint32_t, int64_t>> choose(const loader::Dataset& dataset) {
   std::vector<std::pair<uint32_t, int64_t>> chosen(static_cast<size_t>(dataset.size()));
   for (int64_t i = 0; i < dataset.size(); ++i) {
@@ -58,12 +58,12 @@ std::optional<Content> content_of(const loader::Dataset& dataset, int64_t index)
   try {
     const image::Image picture = dataset.get(index, 3);
     return Content{content_hash(picture), picture.rows * picture.cols};
-  } catch (const Error&) {  // it tells nothing
+  } catch (const Error&) {  // unreadable: no evidence
     return std::nullopt;
   }
 }
 
-// Marks and the names that belong to them, sorted together.
+// Sorts the marks together with their names.
 void sort_marks(ContentSample& sample) {
   std::vector<size_t> order(sample.marks.size());
   std::iota(order.begin(), order.end(), size_t{0});

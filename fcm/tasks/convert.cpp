@@ -42,15 +42,15 @@ using interop::Downstream;
 using interop::is_downstream;
 using nlohmann::json;
 
-// Formats that are one file of PyTorch's.
+// Formats that are a single PyTorch file.
 bool is_pth(const std::string& format) {
   return format == "pth" || format == "encoder" || format == "mmseg" || format == "detectron2";
 }
 
-// Where --to says one thing and the name of the file another, one of them is a mistake.
+// If --to and the file's ending disagree, one of them is a mistake.
 void refuse_ending_of_another(const ConvertRequest& request) {
   if (request.to == "safetensors") return refuse_other_ending(request.out, {".safetensors"});
-  if (is_pth(request.to)) {  // all that is read as such
+  if (is_pth(request.to)) {  // all endings that are read as .pth
     return refuse_other_ending(request.out, {".pth", ".pt", ".bin", ".ckpt", ".tar"});
   }
   if (request.to == "onnx") return refuse_other_ending(request.out, {".onnx"});
@@ -76,8 +76,8 @@ std::string format_of(const ConvertRequest& request) {
        request.out.string());
 }
 
-// Whether a folder holds what a conversion to hf, timm or transformers writes: weights, and a
-// config.json that says which of them it is. A config.json alone is anybody's.
+// Whether a folder holds the output of a conversion to hf, timm or transformers: weights, and a
+// config.json of that kind. A config.json alone may belong to anything.
 bool holds_model_of(const fs::path& folder, const std::string& format) {
   std::error_code ignored;
   const fs::path file = folder / "config.json";
@@ -85,7 +85,7 @@ bool holds_model_of(const fs::path& folder, const std::string& format) {
   if (!fs::is_regular_file(file, ignored)) return false;
   const json config = json::parse(read_file(file, ExitCode::kCheckpoint), nullptr, false);
   if (!config.is_object()) return false;
-  // The other two are the formats of everybody's models.
+  // timm and transformers are formats of other programs' models too
   if (format != "hf" && !is_written_here(folder / "model.safetensors")) return false;
   if (format == "timm") return config.contains("architecture");
   if (!config.contains("model_type")) return false;
@@ -93,15 +93,15 @@ bool holds_model_of(const fs::path& folder, const std::string& format) {
   return format == "hf" ? type == "fastconvmae" : type == "vit" || type == "swin";
 }
 
-// A conversion leaves one step; the folder of a run, and a copy of it, have several, of which all
-// but the new one would go.
+// A conversion leaves one step. The folder of a run, or a copy of it, has several, and all but the
+// new one would be deleted.
 bool holds_one_step(const fs::path& folder) {
   return checkpoint::has_steps(folder) && checkpoint::count_steps(folder) <= 1 &&
          !checkpoint::first_foreign_step(folder) &&
          !is_run(fs::absolute(folder / "").lexically_normal().parent_path().parent_path());
 }
 
-// Only what an earlier conversion to the same format left may be replaced.
+// Only the output of an earlier conversion to the same format may be replaced.
 void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   const fs::path& out = request.out;
   if (is_pth(format) || format == "safetensors" || format == "onnx") {
@@ -115,13 +115,13 @@ void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   if (type == fs::file_type::not_found) return;
   if (fs::is_directory(out, error) && fs::is_empty(out, error)) return;
   if (fs::equivalent(out, request.checkpoint.path, error)) {
-    fail(ExitCode::kUsage, "{} is what is converted, and is not replaced; choose another name",
+    fail(ExitCode::kUsage, "{} is the input and cannot be replaced; choose another name",
          out.string());
   }
   const bool replaceable = format == "native" ? holds_one_step(out) : holds_model_of(out, format);
   if (!replaceable) {
-    fail(ExitCode::kUsage, "{} exists and is no {} checkpoint; choose another name", out.string(),
-         format);
+    fail(ExitCode::kUsage, "{} exists and is not a {} checkpoint; choose another name",
+         out.string(), format);
   }
   if (!request.overwrite) {
     fail(ExitCode::kUsage, "{} exists; choose another name, or pass --overwrite to replace it",
@@ -133,7 +133,7 @@ void refuse_occupied(const ConvertRequest& request, const std::string& format) {
   }
 }
 
-// Epochs that are done, as a published program counts the last of them from 0.
+// The index of the last finished epoch, from 0, as upstream programs count.
 int64_t published_epoch(const Checkpoint& checkpoint, Reporter& reporter) {
   const auto published = checkpoint.state.find("published_epoch");
   if (published != checkpoint.state.end()) return published->get<int64_t>();
@@ -141,14 +141,14 @@ int64_t published_epoch(const Checkpoint& checkpoint, Reporter& reporter) {
   const double whole = std::floor(done + 1e-6);
   if (done - whole > 1e-6) {
     reporter.warn(fmt::format(
-        "step {} lies in the middle of epoch {}, which published programs will begin anew",
+        "step {} is in the middle of epoch {}, which upstream programs will start again",
         checkpoint.step, whole));
   }
   return static_cast<int64_t>(whole) - 1;
 }
 
-// The recipe that goes with a checkpoint. One that was only inferred is used but not written down:
-// a guess must not look like a fact. nullopt: it cannot even be guessed.
+// The recipe of a checkpoint. An inferred one is used but not written: a guess must not look like a
+// fact. nullopt: it cannot be inferred.
 struct Known {
   std::optional<recipe::Recipe> recipe;
   std::string text;  // empty: inferred
@@ -161,7 +161,7 @@ Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& s
   try {
     known.recipe = is_downstream(checkpoint) ? interop::downstream_recipe(checkpoint, set)
                                              : recipe_of(checkpoint, set);
-    if (carried) {  // a classifier's own, which says how it is measured
+    if (carried) {  // a classifier's own recipe, which says how it is measured
       known.text = recipe::print_recipe(
           recipe::read_stored_recipe(stored->get<std::string>(), checkpoint.path.string(), set));
     } else if (!set.empty()) {
@@ -173,7 +173,7 @@ Known recipe_for(const Checkpoint& checkpoint, const std::vector<std::string>& s
   return known;
 }
 
-// What stands in the file of the moments, by what it is.
+// The contents of the optimizer's file, by kind.
 struct TrainingState {
   std::vector<formats::TensorView> moments, average;
   size_t others = 0;  // the momentum of a probe
@@ -193,8 +193,8 @@ TrainingState training_state_of(const Checkpoint& checkpoint) {
   return state;
 }
 
-// What files beside the weights said of them, where no recipe says it: so that a conversion is read
-// as they are.
+// The facts that files beside the weights stated, if no recipe has them, so that the converted file
+// is read the same way.
 std::string facts_text(const Checkpoint& checkpoint, const Known& known) {
   const json facts = interop::facts_in(checkpoint);
   return known.text.empty() && !facts.empty() ? facts.dump() : std::string();
@@ -210,7 +210,7 @@ void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& 
   file.moments = training.moments;
   file.average = training.average;
   if (training.others > 0) {
-    reporter.warn("the momentum of the probe is left out: published files have no place for it");
+    reporter.warn("the momentum of the probe is left out: upstream files cannot hold it");
   }
   if (!training.moments.empty()) file.optimizer = interop::published_optimizer(recipe, state);
   file.epoch = published_epoch(checkpoint, reporter);
@@ -218,7 +218,7 @@ void write_pth(const fs::path& path, const Checkpoint& checkpoint, const Known& 
   file.args = json::object();
   if (state.contains("args")) {
     file.args = state.at("args");
-  } else if (recipe.is<recipe::Pretrain>()) {  // the others have no such file
+  } else if (recipe.is<recipe::Pretrain>()) {  // the other tasks have no such file
     file.args = interop::published_args(recipe);
   }
   file.recipe = known.text;
@@ -244,7 +244,7 @@ void write_safetensors(const fs::path& file, const Checkpoint& checkpoint, const
   formats::write_safetensors(file, in_order(checkpoint), metadata);
 }
 
-// What other tools need to build the model.
+// The sizes that other tools need to build the model.
 json config_of(const recipe::Recipe& recipe) {
   const auto& encoder = recipe.encoder;
   const auto& decoder = recipe.pretrain().decoder;
@@ -273,7 +273,7 @@ json config_of(const recipe::Recipe& recipe) {
 }
 
 void write_hf(const fs::path& folder, const Checkpoint& checkpoint, const Known& known) {
-  if (!known.recipe) recipe_of(checkpoint, {});  // says what is not known
+  if (!known.recipe) recipe_of(checkpoint, {});  // fails with what is unknown
   json config = config_of(*known.recipe);
   if (!known.text.empty()) config["recipe"] = known.text;
   make_folders(folder, ExitCode::kCheckpoint, "checkpoint");
@@ -289,37 +289,36 @@ void write_native(const fs::path& folder, const Checkpoint& checkpoint, const Kn
                    state, {.keep_last = 1});
 }
 
-// Segmenters and detectors have formats of their own, and no part of them is an encoder for other
-// programs.
+// Segmenters and detectors have their own formats; other programs cannot use their encoders.
 void refuse_other_format(const Checkpoint& checkpoint, const std::string& format) {
   const std::string source = checkpoint.path.string();
   const Downstream found = interop::downstream_of(checkpoint);
   if (format == "mmseg" && found != Downstream::kSegmenter) {
-    fail(ExitCode::kUsage, "--to mmseg: {} holds no segmenter; take pth", source);
+    fail(ExitCode::kUsage, "--to mmseg: {} is not a segmenter; take pth", source);
   }
   if (format == "detectron2" && found != Downstream::kDetector) {
-    fail(ExitCode::kUsage, "--to detectron2: {} holds no detector; take pth", source);
+    fail(ExitCode::kUsage, "--to detectron2: {} is not a detector; take pth", source);
   }
   const bool of_encoders = format == "hf" || interop::is_backbone_format(format);
   if (found == Downstream::kNone || !of_encoders) return;
   const bool segments = found == Downstream::kSegmenter;
   fail(ExitCode::kUsage,
-       "--to {}: {} is {}, whose encoder has {}, for which that format has no place; take {}, pth, "
+       "--to {}: {} is {}, whose encoder has {}, which that format cannot hold; take {}, pth, "
        "safetensors or native",
        format, source, interop::name_of(found),
-       segments ? "relative positions and scales of channels" : "tables of relative positions",
+       segments ? "relative positions and layer scales" : "tables of relative positions",
        segments ? "mmseg" : "detectron2");
 }
 
-// What published files number has no place for the groups of these.
+// Upstream files number the optimizer's groups and cannot hold those of segmenters and detectors.
 void drop_downstream_moments(Checkpoint& checkpoint, const std::string& format,
                              Reporter& reporter) {
   if (!is_downstream(checkpoint) || format == "native") return;
   if (checkpoint.optimizer.tensors.empty()) return;
   checkpoint.optimizer.tensors.clear();
-  if (!is_pth(format)) return;  // weights alone, as of every checkpoint
+  if (!is_pth(format)) return;  // these formats only hold weights anyway
   reporter.warn(fmt::format(
-      "moments are left out: {} is {}, which goes on in the folder of its own run alone",
+      "moments are left out: {} is {}, which can only resume in the folder of its own run",
       checkpoint.path.string(), interop::name_of(interop::downstream_of(checkpoint))));
 }
 
@@ -346,7 +345,7 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   refuse_other_format(checkpoint, format);
   drop_downstream_moments(checkpoint, format, reporter);
   const Known known = recipe_for(checkpoint, request.checkpoint.set);
-  // What is written with the recipe has to be known; weights alone are what they are.
+  // Formats that store the recipe need it to be known; the others only store weights.
   if (known.recipe && (format == "hf" || format == "timm" || format == "transformers")) {
     say_assumptions(checkpoint, request.checkpoint.set, Needs::kPictures, reporter);
   }
@@ -362,8 +361,8 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   const size_t averaged = training_state_of(checkpoint).average.size();
   if (averaged > 0 && format != "pth" && format != "native") {
     reporter.warn(
-        fmt::format("the moving average of the weights ({}) is left out: {} holds "
-                    "the weights alone",
+        fmt::format("the EMA of the weights ({}) is left out: {} only holds "
+                    "the weights",
                     counted(static_cast<int64_t>(averaged), "tensor", "tensors"), format));
   }
   const FileProgress writing(reporter, "write", bytes_of_tensors(checkpoint), Moved::kWritten);
@@ -378,7 +377,7 @@ json convert_checkpoint(const ConvertRequest& request, Reporter& reporter) {
   }
   size_t tensors = checkpoint.model.tensors.size();
   if (interop::is_backbone_format(format)) {
-    if (!known.recipe) recipe_of(checkpoint, {});  // says what is not known
+    if (!known.recipe) recipe_of(checkpoint, {});  // fails with what is unknown
     tensors = interop::write_backbone(format, request.out, checkpoint, *known.recipe, known.text,
                                       reporter);
   }

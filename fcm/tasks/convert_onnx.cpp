@@ -31,7 +31,7 @@ using nlohmann::json;
 struct Export {
   OnnxModel model;
   recipe::Recipe recipe;
-  std::vector<std::string> classes;  // their names
+  std::vector<std::string> classes;  // their names, by index
 };
 
 bool is_classifier(const Checkpoint& checkpoint) {
@@ -55,7 +55,7 @@ std::string what_it_is(const Checkpoint& checkpoint) {
   return is_classifier(checkpoint) ? "classes" : "features";
 }
 
-// What is set of the recipe.
+// The recipe overrides of the request.
 std::vector<std::string> settings_of(const ConvertRequest& request) {
   std::vector<std::string> set = request.checkpoint.set;
   if (request.size > 0) set.push_back(fmt::format("data.image_size=[{0},{0}]", request.size));
@@ -70,12 +70,12 @@ std::vector<std::string> names_of(const std::optional<PictureSet>& trained_on, i
   return class_names(trained_on ? trained_on->classes : std::vector<std::string>{}, classes);
 }
 
-// The graph shares the weights, so the model itself need not stay.
+// The graph shares the weights, so the model need not be kept.
 Export export_of(const std::string& what, Checkpoint checkpoint, const ConvertRequest& request,
                  Reporter& reporter) {
   const std::vector<std::string> set = settings_of(request);
   if (what == "features") {
-    checkpoint = {};  // it is read again
+    checkpoint = {};  // it is loaded again
     const TrainedModel trained =
         load_trained_model({request.checkpoint.path, set, {}}, Needs::kFeatures, reporter);
     return {interop::onnx::features_graph(*trained.model, pixels_of(trained.recipe)),
@@ -113,7 +113,7 @@ std::string description_of(const std::string& what, const recipe::Recipe& recipe
   return input + ". Trunk of a detector: maps of its backbone and its pyramid, without proposals";
 }
 
-// What a user needs beside the graph, as texts.
+// The metadata that a user of the graph needs, as text.
 void describe(Export& made, const std::string& what, int64_t step, const ConvertRequest& request) {
   const recipe::Recipe& recipe = made.recipe;
   OnnxModel& model = made.model;
@@ -137,13 +137,13 @@ void describe(Export& made, const std::string& what, int64_t step, const Convert
   }
 }
 
-// The second file of a large model is known by the first alone, which goes with it.
+// The second file of a large model is identified only by the first, with which it is replaced.
 void refuse_foreign_data(const fs::path& out) {
   const fs::path data = formats::onnx_data_path(out);
   if (!is_there(data, ExitCode::kUsage)) return refuse_link_or_temporary(data);
   if (!is_there(out, ExitCode::kUsage)) {
     fail(ExitCode::kUsage,
-         "{} exists, where the weights of {} would go, which is too large for one file; choose "
+         "{} exists, but the weights of {} go there, because it is too large for one file; choose "
          "another name",
          data.string(), out.string());
   }
@@ -167,10 +167,10 @@ json shapes_of(const std::vector<formats::OnnxValue>& values) {
 
 void refuse_onnx_alone(const ConvertRequest& request) {
   if (!request.what.empty()) {
-    fail(ExitCode::kUsage, "--what {} goes with --to onnx alone; leave it out", request.what);
+    fail(ExitCode::kUsage, "--what {} is only for --to onnx; leave it out", request.what);
   }
   if (request.size > 0) {
-    fail(ExitCode::kUsage, "--size {} goes with --to onnx alone; leave it out", request.size);
+    fail(ExitCode::kUsage, "--size {} is only for --to onnx; leave it out", request.size);
   }
 }
 

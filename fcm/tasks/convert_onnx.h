@@ -8,14 +8,14 @@
 
 namespace fcm::tasks {
 
-// Throws Error(kUsage) where the request has what only this format takes.
+// Throws Error(kUsage) if the request has options that only this format takes.
 void refuse_onnx_alone(const ConvertRequest& request);
 
-// Writes a model for other runtimes (interop/onnx/models.h), with who made it, mean and deviation,
-// names of classes and the recipe's name in its metadata. request.out is free. The result is that
-// of convert_checkpoint, with "what", "nodes", "inputs" and "outputs" (shapes by name), and "data",
-// the second file of a model that is too large for one. Throws Error(kCheckpoint) where the
-// checkpoint holds no such model.
+// Writes a model for other runtimes (interop/onnx/models.h) with producer, mean and std, class
+// names and the recipe's name in its metadata. request.out must be free. The result is that of
+// convert_checkpoint with "what", "nodes", "inputs" and "outputs" (shapes by name), and "data", the
+// second file of a model that is too large for one. Throws Error(kCheckpoint) if the checkpoint has
+// no such model.
 nlohmann::json convert_to_onnx(const ConvertRequest& request, Reporter& reporter);
 
 }  // namespace fcm::tasks

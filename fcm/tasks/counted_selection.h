@@ -1,4 +1,4 @@
-// Images whose features are computed, with a progress line meanwhile.
+// Images whose features are computed with a progress line.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace fcm::tasks {
 
-// `what` they are, as the line says it: "training pictures". `reporter` must live as long.
+// `what`: the images, for the line: "training images". `reporter` must outlive the result.
 eval::Selection counted_selection(const std::string& what,
                                   std::shared_ptr<const loader::Dataset> dataset,
                                   std::shared_ptr<dist::Group> group, Reporter& reporter,

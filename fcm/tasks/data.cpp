@@ -31,12 +31,11 @@ void say(const std::string& data, loader::Split split, const Lines& lines, Repor
 void need_labels(const std::string& data, const loader::Dataset& dataset, Reporter& reporter) {
   const loader::Remarks& remarks = dataset.remarks();
   if (remarks.bad_labels == 0 && dataset.classes().empty()) {
-    fail(ExitCode::kData, "{} has no labels, which measuring accuracy needs: {}", data,
-         remarks.no_labels);
+    fail(ExitCode::kData, "{} has no labels, which accuracy needs: {}", data, remarks.no_labels);
   }
   if (remarks.bad_labels == 0) return;
   const std::string found = fmt::format(
-      "{}: {} of {} {} no label that can be used; the "
+      "{}: {} of {} {} no usable label; the "
       "first: {}",
       data, remarks.bad_labels, counted(dataset.size(), "image", "images"),
       noun(remarks.bad_labels, "has", "have"), remarks.first_bad_label);
@@ -47,7 +46,7 @@ void need_labels(const std::string& data, const loader::Dataset& dataset, Report
   reporter.warn(found);
 }
 
-// The names in `from` that are not in `other`, as a sentence's part.
+// The names in `from` that are not in `other`, as part of a sentence.
 std::string only_in(const char* where, Lines from, Lines other) {
   std::ranges::sort(from);
   std::ranges::sort(other);
@@ -61,7 +60,7 @@ std::string only_in(const char* where, Lines from, Lines other) {
       std::ssize(only) > kShown ? fmt::format(" and {} more", only.end() - shown) : "");
 }
 
-// Of the same names in another order, the first that differs.
+// If the names are the same in another order: the first difference.
 std::string other_order(const Lines& train, const Lines& val) {
   if (train == val || !std::ranges::is_permutation(train, val)) return "";
   return "; they are the same in another order: " + first_difference(train, val);
@@ -119,7 +118,7 @@ void refuse_different_classes(const std::string& data, const loader::Dataset& tr
 
 namespace {
 
-// The validation images; what is remarked of the training images as well is not said again.
+// The validation images; remarks that also apply to the training images are not repeated.
 std::shared_ptr<const loader::Dataset> open_validation(const std::string& data,
                                                        const loader::Dataset& train,
                                                        loader::TargetKind wanted,
@@ -136,7 +135,7 @@ std::shared_ptr<const loader::Dataset> open_validation(const std::string& data,
 void need_instances(const std::string& data, const loader::Dataset& dataset) {
   if (dataset.has_instances()) return;
   fail(ExitCode::kData,
-       "{} has no annotated objects, which detection needs: COCO's folders are read, "
+       "{} has no annotated objects, which detection needs: COCO's layout is supported, "
        "annotations/instances_train2017.json beside train2017/ (docs/tour/02-loader.md)",
        data);
 }
@@ -144,8 +143,8 @@ void need_instances(const std::string& data, const loader::Dataset& dataset) {
 void need_maps(const std::string& data, const loader::Dataset& dataset) {
   if (dataset.has_maps()) return;
   fail(ExitCode::kData,
-       "{} has no maps of classes, which segmentation needs: folders images/ and annotations/ with "
-       "files of equal names are read (docs/tour/02-loader.md)",
+       "{} has no class maps, which segmentation needs: folders images/ and annotations/ with "
+       "files of equal names are supported (docs/tour/02-loader.md)",
        data);
 }
 
@@ -175,8 +174,8 @@ LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
   both.val = open_validation(data, *both.train, loader::TargetKind::kMap, machine, reporter);
   need_maps(data, *both.val);
   if (both.train->map_classes().names != both.val->map_classes().names) {
-    fail(ExitCode::kData, "{}: the maps of the training and validation images have other classes",
-         data);
+    fail(ExitCode::kData,
+         "{}: the maps of the training and validation images have different classes", data);
   }
   return both;
 }

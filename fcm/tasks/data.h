@@ -1,4 +1,4 @@
-// Data sets as commands want them.
+// Data sets as the commands need them.
 #pragma once
 
 #include <memory>
@@ -11,33 +11,34 @@
 
 namespace fcm::tasks {
 
-// What a set passed over and took for granted, a line each, as they follow the name of the data.
+// What a set skipped or assumed, a line each, to be printed after the name of the data.
 std::vector<std::string> remark_lines(const loader::Dataset& dataset);
 
-// A data set of which `wanted` may be asked for, where it has that; says its remarks. Throws
-// Error(kData).
+// Opens a data set whose samples have targets of kind `wanted`, if it has such; reports its
+// remarks. Throws Error(kData).
 std::shared_ptr<const loader::Dataset> open_pictures(
     const std::string& data, loader::Split split, const Machine& machine, Reporter& reporter,
     loader::TargetKind wanted = loader::TargetKind::kNone);
 
-// A data set with labels; says its remarks. Error(kData) where it has none or more than one in ten
-// cannot be used: how many, and what is wrong with the first. Fewer are said.
+// A data set with labels; reports its remarks. Throws Error(kData) if it has none, or if more than
+// one in ten are unusable, with their number and the first fault. Fewer are a warning.
 std::shared_ptr<const loader::Dataset> open_labelled(const std::string& data, loader::Split split,
                                                      const Machine& machine, Reporter& reporter);
 
-// Error(kData) where training and validation images do not have the same classes: which differ.
+// Throws Error(kData) if training and validation images have different classes, with the
+// differences.
 void refuse_different_classes(const std::string& data, const loader::Dataset& train,
                               const loader::Dataset& val);
 
 struct LabelledData {
   std::shared_ptr<const loader::Dataset> train, val;
 };
-// Both splits, with labels and the same classes. What is remarked of both is said once.
+// Both splits, with labels and the same classes. Remarks on both are reported once.
 LabelledData open_labelled_splits(const std::string& data, const Machine& machine,
                                   Reporter& reporter);
 
-// Both splits, with maps of the same classes. What is remarked of both is said once. Throws
-// Error(kData) where images have no maps.
+// Both splits, with class maps of the same classes. Remarks on both are reported once. Throws
+// Error(kData) if images have no maps.
 LabelledData open_mapped_splits(const std::string& data, const Machine& machine,
                                 Reporter& reporter);
 std::shared_ptr<const loader::Dataset> open_mapped(const std::string& data, loader::Split split,
@@ -49,11 +50,10 @@ LabelledData open_instance_splits(const std::string& data, const Machine& machin
 std::shared_ptr<const loader::Dataset> open_instances(const std::string& data, loader::Split split,
                                                       const Machine& machine, Reporter& reporter);
 
-// Names the images that a measurement left out, as it gives the reasons; of many the first.
+// Warns about images that were not measured, with the reasons; of many the first ones.
 void warn_of_unreadable(const std::vector<std::string>& reasons, Reporter& reporter);
 
-// The same images, where a label that cannot be used is none (-1): for work to which labels are a
-// side matter.
+// The same images, where an unusable label is -1: for work that only uses labels on the side.
 std::shared_ptr<const loader::Dataset> with_optional_labels(
     std::shared_ptr<const loader::Dataset> dataset);
 

@@ -33,13 +33,13 @@ struct OpenedSplit {
   std::shared_ptr<const loader::Dataset> dataset;
 };
 
-// A file or a folder without train/ and val/ answers for both.
+// A file, or a folder without train/ and val/, is both splits.
 bool same_pictures(const loader::Dataset& a, const loader::Dataset& b) {
   return a.size() == b.size() && (a.size() == 0 || a.name(0) == b.name(0));
 }
 
-// Images by the endings of their names; those without (in shards, in records) are not in it.
-// Where classes differ in it, a network can tell them by the traces of a compression.
+// Number of images by file ending; images without one (in shards, in records) are not counted. If
+// endings correlate with classes, a network can learn compression artifacts.
 std::map<std::string, int64_t> endings_of(const loader::Dataset& dataset) {
   std::map<std::string, int64_t> endings;
   for (int64_t i = 0; i < dataset.size(); ++i) {
@@ -50,7 +50,7 @@ std::map<std::string, int64_t> endings_of(const loader::Dataset& dataset) {
   return endings;
 }
 
-// What opening them remarked, once; and which labels cannot be used.
+// Reports remarks of the splits, each once, and unusable labels.
 void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened,
                  Reporter& reporter) {
   std::vector<std::string> said;
@@ -70,15 +70,15 @@ void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened
     const loader::Remarks& remarks = split.dataset->remarks();
     if (remarks.bad_labels == 0) continue;
     reporter.warn(fmt::format(
-        "{} ({}): {} of {} {} no label that can be used; the first: "
+        "{} ({}): {} of {} {} no usable label; the first: "
         "{}",
         data, split.name, remarks.bad_labels, counted(split.dataset->size(), "image", "images"),
         noun(remarks.bad_labels, "has", "have"), remarks.first_bad_label));
   }
 }
 
-// The splits there are, each image in one of them. Throws what opening the training split throws
-// where there are none, and what opening a folder of a split throws.
+// The splits, with each image in one of them. Throws the error of the training split if there are
+// none, and that of a split whose folder exists.
 std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& machine,
                                      Reporter& reporter) {
   std::vector<OpenedSplit> opened;
@@ -90,7 +90,7 @@ std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& mac
     try {
       opened.push_back({name, packed, loader::open_dataset(data, split, open_options(machine))});
     } catch (const Error& error) {
-      if (loader::has_split(data, split)) throw;  // a fault of what is there
+      if (loader::has_split(data, split)) throw;  // the split exists and is faulty
       absent.push_back(fmt::format("no {} images: {}", name, error.what()));
       if (!first_fault) first_fault = error;
     }
@@ -105,16 +105,16 @@ std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& mac
   return opened;
 }
 
-// An image after work on it, or why there was none to do.
+// The result of the work on an image, or why it failed.
 template <class Result>
 struct Outcome {
   std::optional<Result> result;
   std::string fault;
 };
 
-// Calls work(index, sample) for every image of a split, with its label (-1 where it has none that
-// can be used, which is no fault of the image), on several threads and take(index, result) in
-// order; returns those that cannot be read or worked on.
+// Calls work(index, sample) for every image of a split on several threads, with its label (-1 if
+// unusable, which is not a fault of the image), and take(index, result) in order. Returns the
+// images that cannot be read or processed.
 template <class Work, class Take>
 json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& reporter,
                       const Work& work, const Take& take) {
@@ -143,7 +143,7 @@ json for_each_picture(const OpenedSplit& split, int64_t threads, Reporter& repor
   return bad;
 }
 
-// Labels of a split that cannot be used.
+// Unusable labels of a split.
 struct BadLabels {
   int64_t count = 0;
   std::string first;
@@ -177,11 +177,11 @@ void add_split(json& result, const OpenedSplit& split, const json& bad, const Ba
   add("images", split.dataset->size());
   add("bad", static_cast<int64_t>(bad.size()));
   add("bad_labels", labels.count);
-  // What lies beside the splits is told of each, and is there once.
+  // What lies beside the splits is listed for each, but counted once.
   add("left_out", remarks.left_out.count() - (is_second ? remarks.beside.count() : 0));
 }
 
-// What an image of `data` goes by in the packed file: without where `data` happens to lie.
+// The name of an image in the packed file: without the location of `data`.
 std::string key_of(const std::string& name, const std::string& data) {
   if (!name.starts_with(data)) return name;
   const size_t begin = name.find_first_not_of("/:", data.size());
@@ -194,7 +194,7 @@ struct Encoded {
   int64_t label;
 };
 
-// Fails where one of the splits has no image left: who asks for it later would find it missing.
+// Fails if a split has no readable image: later it would be missing.
 json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t threads,
                 loader::PackedWriter& writer, Reporter& reporter) {
   writer.begin(split.split, split.dataset->classes());
@@ -215,7 +215,7 @@ json pack_split(const OpenedSplit& split, const PackRequest& request, int64_t th
   return bad;
 }
 
-// Images of the second split whose pixels are those of one of the first.
+// Images of the second split with the same pixels as one of the first.
 class SharedContents {
  public:
   void see(uint64_t content, const std::string& name, bool is_first) {
@@ -243,7 +243,7 @@ class SharedContents {
   std::string example_;
 };
 
-// What is wrong with the map of classes of an image; "": nothing, or the set has none.
+// What is wrong with an image's class map; empty: nothing, or there are no maps.
 std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
                          const image::Image& picture) try {
   if (!dataset.has_maps()) return "";
@@ -252,14 +252,14 @@ std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
     return fmt::format("{}: its map has {} x {} pixels, the image {} x {}", dataset.name(index),
                        map.rows, map.cols, picture.rows, picture.cols);
   }
-  // Whether 0 is a class the recipe says; 255 never is.
+  // Whether 0 is a class depends on the recipe; 255 never is.
   const auto named = static_cast<int64_t>(dataset.map_classes().names.size());
   int64_t largest = 0;
   for (const uint8_t value : map.classes) {
     if (value != loader::kIgnored) largest = std::max<int64_t>(largest, value);
   }
   if (named > 0 && largest > named) {
-    return fmt::format("{}: its map has the number {}, and there are {} classes",
+    return fmt::format("{}: its map has the class {}, and there are {} classes",
                        dataset.name(index), largest, named);
   }
   return "";
@@ -268,7 +268,7 @@ std::string fault_of_map(const loader::Dataset& dataset, int64_t index,
   return error.what();
 }
 
-// Pretraining has no use for classes; what measures accuracy refuses these.
+// Pretraining does not use classes; commands that measure accuracy refuse these.
 void say_different_classes(json& result, const std::string& data,
                            const std::vector<OpenedSplit>& splits, Reporter& reporter) try {
   refuse_different_classes(data, *splits[0].dataset, *splits[1].dataset);
@@ -312,25 +312,25 @@ json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
 
 namespace {
 
-// A packed file is known by its first bytes, whatever it is called; but people go by endings.
+// A packed file is recognised by its first bytes; but people trust endings.
 void refuse_ending_of_another_kind(const fs::path& out) {
   const std::string ending = out.extension();
   for (const char* other : {".txt", ".tar", ".gz", ".zip", ".bin", ".jpg", ".jpeg", ".png", ".webp",
                             ".npy", ".safetensors", ".pth"}) {
     if (ending != other) continue;
-    fail(ExitCode::kUsage, "{} ends in {}, and what is to be written is a packed file: {}",
+    fail(ExitCode::kUsage, "{} ends in {}, but a packed file is written; choose a name like {}",
          out.string(), ending, fs::path(out).replace_extension(".pack").string());
   }
 }
 
-// A packed file has images and a label for each.
+// A packed file only holds images with labels.
 void warn_of_what_is_not_packed(const std::string& data, const loader::Dataset& dataset,
                                 Reporter& reporter) {
   if (!dataset.has_maps() && !dataset.has_instances()) return;
   reporter.warn(fmt::format(
-      "{} has {}, which a packed file does not hold: what is packed serves for pretraining; {} "
-      "reads the folder itself",
-      data, dataset.has_maps() ? "maps of classes" : "objects",
+      "{} has {}, which a packed file cannot hold: the packed file is for pretraining; {} "
+      "needs the folder itself",
+      data, dataset.has_maps() ? "class maps" : "objects",
       dataset.has_maps() ? "segmentation" : "detection"));
 }
 

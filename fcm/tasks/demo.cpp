@@ -1,5 +1,5 @@
-// The demonstration: pretrain on Fashion-MNIST, and measure raw pixels, the untrained and the
-// trained network.
+// The demonstration: pretrains on Fashion-MNIST, and measures raw pixels, the untrained and the
+// pretrained network.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -30,7 +30,7 @@ namespace {
 
 constexpr const char* kData = "fashion-mnist";
 constexpr int64_t kLabelled =
-    10'000;  // images for the bank and the probe, and as many to ask about
+    10'000;  // images of the bank and the probe's training, and as many for queries and testing
 
 struct Measured {
   eval::FrozenAccuracy raw, untrained, pretrained;
@@ -67,7 +67,7 @@ Measured measure_all(const recipe::Recipe& recipe, const TrainedModel& trained, 
   return measured;
 }
 
-// {"raw", "untrained", "pretrained"} of the better features, and both kinds under "features".
+// {"raw", "untrained", "pretrained"} of the better features; both kinds under "features".
 nlohmann::json accuracies(const Measured& measured) {
   using Member = double eval::FrozenAccuracy::*;
   const auto three = [&](Member member, bool raw) {
@@ -96,7 +96,7 @@ nlohmann::json accuracies(const Measured& measured) {
               {"linprobe", three(&eval::FrozenAccuracy::probe_mean, false)}}}}}};
 }
 
-// What the figures say, in sentences for the report.
+// The meaning of the figures in sentences, for the report.
 std::vector<std::string> notes_on(const Measured& measured, int64_t labelled) {
   const eval::FrozenAccuracy &raw = measured.raw, &before = measured.untrained,
                              &after = measured.pretrained;
@@ -118,18 +118,18 @@ std::vector<std::string> notes_on(const Measured& measured, int64_t labelled) {
       "Other sizes, rates and batches that were tried are in results/demo.md of the source."};
 }
 
-// Whether `out` holds a whole demonstration, with fine-tuning where it is asked for.
+// Whether `out` holds a finished demonstration, with fine-tuning if `full`.
 bool finished(const fs::path& out, bool full) {
   if (!is_run(out) || !is_there(out / "result.json", ExitCode::kUsage)) return false;
   const nlohmann::json result = nlohmann::json::parse(
       read_file(out / "result.json", ExitCode::kUsage), nullptr, /*allow_exceptions=*/false);
-  // Another command's result is no demonstration, and nothing that may be replaced unasked.
+  // The result of another command is not a demonstration and must not be replaced.
   const bool demonstration = result.is_object() && result.contains("knn") &&
                              result.contains("linprobe") && result.contains("labelled_pictures");
   return demonstration && (!full || result.contains("finetune"));
 }
 
-// Of pretraining; from the log where another launch did it.
+// Of pretraining; from the log if another launch did it.
 nlohmann::json speed_of(const nlohmann::json& run, const fs::path& out) {
   if (run.contains("images_per_second")) return run.at("images_per_second");
   nlohmann::json speed;
@@ -165,7 +165,7 @@ nlohmann::json demo(const DemoRequest& request, Reporter& reporter) {
   const std::optional<int64_t>& images = request.images;
   if (images) recipe.run.max_steps = std::max<int64_t>(1, *images / recipe.optim.batch_size);
 
-  loader::open_dataset(kData, loader::Split::kTrain, {});  // fails here, if it does
+  loader::open_dataset(kData, loader::Split::kTrain, {});  // fails early
   const RunLock lock = lock_run_folder({.out = out, .overwrite = request.overwrite}, reporter);
   const bool replace = request.overwrite || finished(out, request.finetune.has_value());
   if (replace && is_run(out)) remove_finetune_demo(out, reporter);

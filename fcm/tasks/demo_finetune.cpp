@@ -11,13 +11,13 @@ namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kPretrained = "finetuned";  // folders of its two runs
+constexpr const char* kPretrained = "finetuned";  // folders of the two runs
 constexpr const char* kScratch = "from_scratch";
-constexpr double kEpochs = 2;  // of the recipe's five: two such runs beside pretraining in minutes
+constexpr double kEpochs = 2;  // of the recipe's five: keeps the demonstration to minutes
 
 recipe::Recipe recipe_of(const DemoRequest& request) {
   recipe::Recipe recipe = *request.finetune;
-  // The encoder must be the one that was pretrained, whatever --set made of it.
+  // The encoder must be the pretrained one, with the changes of --set.
   recipe.model = request.recipe.model;
   recipe.encoder = request.recipe.encoder;
   recipe.data = request.recipe.data;
@@ -46,7 +46,7 @@ void remove_finetune_demo(const fs::path& out, Reporter& reporter) {
 nlohmann::json finetune_demo(const DemoRequest& request, const std::string& data,
                              Reporter& reporter) {
   require(request.finetune.has_value(),
-          "demo --full: no recipe for fine-tuning, wanted DemoRequest::finetune");
+          "demo --full: expected a recipe in DemoRequest::finetune, got none");
   const recipe::Recipe recipe = recipe_of(request);
   nlohmann::json result = {
       {"stopped", false}, {"epochs", recipe.optim.epochs}, {"batch_size", recipe.optim.batch_size}};

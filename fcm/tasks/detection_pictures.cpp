@@ -25,7 +25,7 @@ nlohmann::json figures_of(const eval::DetectionAccuracy& accuracy,
                           const std::vector<std::string>& names) {
   nlohmann::json classes = nlohmann::json::array();
   const auto percent = [](const eval::CocoFigures& figures) {
-    return eval::coco_percents(figures).at("AP");  // null where the class has no truth
+    return eval::coco_percents(figures).at("AP");  // null if the class has no labelled objects
   };
   for (size_t i = 0; i < names.size(); ++i) {
     classes.push_back({{"class", names[i]},
@@ -81,11 +81,11 @@ image::Image detection_sheet(const eval::FindObjects& find, const recipe::Recipe
       rows.push_back(
           {dataset.get(i, 3), labelled_objects(dataset.instances(i), names),
            shown_objects(eval::objects_in_frame(find, frame.frame, frame.picture), names)});
-    } catch (const Error& error) {  // measuring counts and reports these; the next one is taken
+    } catch (const Error& error) {  // measuring counts and reports these; takes the next image
       if (error.code() != ExitCode::kData) throw;
     }
   }
-  if (rows.empty()) fail(ExitCode::kData, "there is no readable image to draw");
+  if (rows.empty()) fail(ExitCode::kData, "no image is readable, so there is none to draw");
   return viz::object_sheet(rows, title);
 }
 

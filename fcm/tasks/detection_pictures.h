@@ -1,4 +1,4 @@
-// Images, objects and figures of detectors, as commands show and write them.
+// Images, objects and figures of detectors, for display and for results.
 #pragma once
 
 #include <cstdint>
@@ -14,24 +14,24 @@
 
 namespace fcm::tasks {
 
-// Detections with a smaller score are not drawn; results have them.
+// Detections with a smaller score are not drawn, but are in the results.
 inline constexpr double kDrawnScore = 0.5;
 
-// How many classes the objects of a data set have, for a recipe. Throws Error(kData) where the
-// recipe's number is another one. `data`: as --data names it.
+// The number of classes of a data set's objects. Throws Error(kData) if the recipe has another.
+// `data`: as --data names it.
 int64_t classes_of_objects(const recipe::Recipe& recipe, const loader::Dataset& dataset,
                            const std::string& data);
 
-// "box" and "mask" (each with AP, AP50 ... in percent), "images", "unreadable", and "classes" one
-// by one: AP of boxes and masks.
+// "box" and "mask" (each with AP, AP50 ... in percent), "images", "unreadable", and "classes" with
+// each class's AP of boxes and masks.
 nlohmann::json figures_of(const eval::DetectionAccuracy& accuracy,
                           const std::vector<std::string>& names);
 
-// What is drawn of detections: those of kDrawnScore and more, by name.
+// The detections that are drawn: those with a score of at least kDrawnScore, with class names.
 std::vector<viz::ShownObject> shown_objects(const std::vector<eval::CocoDetection>& found,
                                             const std::vector<std::string>& names);
 
-// The first `most` readable images of a set, what is labelled and what is found.
+// A sheet of the first `most` readable images of a set: ground truth beside detections.
 image::Image detection_sheet(const eval::FindObjects& find, const recipe::Recipe& recipe,
                              const loader::Dataset& dataset, const std::vector<std::string>& names,
                              int64_t most, const std::string& title);

@@ -1,4 +1,4 @@
-// Training a detector.
+// Fine-tuning of a detector.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// What a run would be: nothing is trained, nothing is written.
+// The numbers of a run, without training or writing anything.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,14 +15,14 @@ struct DryRun {
   const recipe::Recipe& recipe;
   const Machine& machine;
   at::Device device = at::kCPU;
-  int64_t parameters = 0;  // that are trained
-  int64_t images = 0;      // of the training split
+  int64_t parameters = 0;  // trainable
+  int64_t images = 0;      // in the training split
   int64_t threads = 1;
 };
 
-// The recipe in numbers: steps, parameters, operations; what memory the run needs, an estimate from
-// above, and the machine has; and "hours_per_epoch_at_least", at the rate of a large product
-// measured now, which no step exceeds. bench tune measures real steps.
+// Steps, parameters and FLOPs of the recipe; the memory the run needs (an upper estimate) and the
+// machine has; and "hours_per_epoch_at_least", at the speed of a large matrix product measured now,
+// which no step exceeds. bench tune measures real steps.
 nlohmann::json dry_run(const DryRun& run);
 
 }  // namespace fcm::tasks

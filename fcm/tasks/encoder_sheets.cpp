@@ -18,8 +18,8 @@
 namespace fcm::tasks {
 namespace {
 
-constexpr double kLeftOut = 0.02;  // of the patches, at either end of a component
-constexpr int64_t kTile = 224;     // about so long is the longer side of a small image in a sheet
+constexpr double kLeftOut = 0.02;  // share of the patches at either end of a component
+constexpr int64_t kTile = 224;     // approximate longer side of a small image in a sheet
 
 std::span<const float> floats_of(const at::Tensor& values) {
   return {values.const_data_ptr<float>(), static_cast<size_t>(values.numel())};
@@ -29,19 +29,19 @@ std::string title_of(const recipe::Recipe& recipe, int64_t step) {
   return fmt::format("{}, step {}", recipe.row.name, step);
 }
 
-// Small images are enlarged by whole factors before anything is drawn on them.
+// Small images are enlarged by integer factors before anything is drawn on them.
 int64_t enlargement_of(const image::Image& picture) {
   const int64_t side = std::max(picture.rows, picture.cols);
   return std::max<int64_t>(1, (kTile + side / 2) / side);
 }
 
-// So many images side by side that a sheet is not much taller than wide.
+// Images per row, such that a sheet is not much taller than wide.
 int64_t pictures_a_row(int64_t pictures) { return pictures <= 3 ? 1 : pictures <= 8 ? 2 : 3; }
 
 void refuse_patch_outside(const PatchPlace& patch, const masks::Grid& grid) {
   if (patch.row < grid.rows && patch.col < grid.cols) return;
   fail(ExitCode::kUsage,
-       "--patch {},{} is outside of the {} x {} patches of an image; rows and columns count from "
+       "--patch {},{} is outside the {} x {} patches of an image; rows and columns count from "
        "0, so the last one is {},{}",
        patch.row, patch.col, grid.rows, grid.cols, grid.rows - 1, grid.cols - 1);
 }
@@ -52,7 +52,7 @@ std::vector<PatchPlace> default_patches(const masks::Grid& grid) {
           {grid.rows * 3 / 4, grid.cols * 3 / 4}};
 }
 
-// Of one image: [T, T], rows are queries.
+// The row of one image; attention_TT has queries as rows.
 viz::SheetRow attention_row(const image::Image& seen, const at::Tensor& attention_TT,
                             const std::vector<PatchPlace>& patches, const masks::Grid& grid) {
   const image::Image picture = viz::enlarge(seen, enlargement_of(seen));
@@ -102,9 +102,9 @@ image::Image pca_sheet(const TrainedEncoder& encoder, const std::vector<NamedPic
     row.labels.emplace_back();
   }
   sheet.note =
-      "Each square is a patch; its colour stands for what the encoder made of it: the first three "
+      "Each square is a patch; its colour shows its token: the first three "
       "principal components of the tokens of all these images together, as red, green and blue. "
-      "Patches of like colour are alike to the encoder, in different images too.";
+      "Patches of similar colour have similar tokens, in different images too.";
   return make_sheet(sheet);
 }
 
@@ -133,9 +133,9 @@ image::Image attention_sheet(const TrainedModel& trained, const std::vector<Name
     sheet.rows.back().labels = {{one.name}};
   }
   sheet.note = fmt::format(
-      "Where the attention of the last transformer block ({}) goes, as the mean over its heads: "
-      "from black, none, to pale yellow, most of this image. Each patch that asks has a white "
-      "frame; its row and column are numbers of patches from 0.",
+      "Attention of the last transformer block ({}), as the mean over its heads: "
+      "from black, none, to pale yellow, most of this image. Each query patch has a white "
+      "frame; its row and column are counted in patches from 0.",
       eval::name_of_last_block(trained.recipe));
   return make_sheet(sheet);
 }

@@ -1,4 +1,5 @@
-// A trained classifier on the validation images: accuracy, classes one by one, confusions.
+// Evaluation of a classifier on the validation images: accuracy, per-class figures, confusion
+// matrix.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,7 +25,7 @@
 namespace fcm::tasks {
 namespace {
 
-// Images of true class `row` that got answer `column`.
+// Images of true class `row` that were classified as `column`.
 int64_t confused(const eval::ClassifierAccuracy& evaluation, int64_t classes, int64_t row,
                  int64_t column) {
   return evaluation.confusion[static_cast<size_t>(row * classes + column)];
@@ -47,7 +48,7 @@ nlohmann::json class_table(const eval::ClassifierAccuracy& evaluation,
   return table;
 }
 
-// Rows are true classes, columns answers; the darker, the larger the share of the row.
+// Rows are true classes, columns predicted ones; darker is a larger share of the row.
 image::Image confusion_picture(const eval::ClassifierAccuracy& evaluation, int64_t classes) {
   constexpr int64_t kCell = 16;
   image::Image picture;
@@ -71,9 +72,9 @@ image::Image confusion_picture(const eval::ClassifierAccuracy& evaluation, int64
   return picture;
 }
 
-// What the answers stand for, and what has to be said about the figures.
+// The data set with matched classes, and remarks on the figures.
 struct Meaning {
-  std::shared_ptr<const loader::Dataset> dataset;  // its labels are the classifier's answers
+  std::shared_ptr<const loader::Dataset> dataset;  // its labels are the classifier's class indices
   nlohmann::json facts;
 };
 
@@ -125,7 +126,7 @@ nlohmann::json eval(const EvalRequest& request, Reporter& reporter) {
   warn_of_unreadable(evaluation.unreadable, reporter);
   if (evaluation.not_finite > 0) {
     fail(ExitCode::kNumeric,
-         "{} answers with NaN or infinity for {} of {} images, so no accuracy means anything; "
+         "{} has logits with NaN or infinity for {} of {} images, so accuracy is meaningless; "
          "check its weights, or try --set model.precision=fp32",
          classifier, evaluation.not_finite, evaluation.images);
   }

@@ -36,7 +36,7 @@ void refuse_other_objects(const TrainedDetector& trained, const loader::Dataset&
        difference);
 }
 
-// As COCO's format of results has them, in the data's own numbers of images and classes.
+// In COCO's results format, with the data's own image and category ids.
 void add_entries(std::vector<eval::CocoEntry>& entries, const loader::Dataset& dataset,
                  int64_t index, const std::vector<eval::CocoDetection>& found) {
   const int64_t picture = dataset.picture_record(index).picture;

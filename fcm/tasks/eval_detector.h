@@ -1,4 +1,4 @@
-// What `eval` does with a detector's checkpoint.
+// `eval` for a detector's checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@
 namespace fcm::tasks {
 
 // On the validation images: "box" and "mask", COCO's figures in percent, "images", "unreadable",
-// and "classes" one by one. A folder gets result.json, detections.json (COCO's format of results)
-// and a sheet of the first images. Throws Error(kData) where the data have other classes than the
-// detector.
+// and "classes" with figures per class. A folder gets result.json, detections.json (COCO's results
+// format) and a sheet of the first images. Throws Error(kData) if the data has other classes than
+// the detector.
 nlohmann::json eval_detector(const EvalRequest& request, checkpoint::Checkpoint checkpoint,
                              int64_t threads, Reporter& reporter);
 

@@ -20,7 +20,7 @@
 namespace fcm::tasks {
 namespace {
 
-// Maps are numbers: names only tell whether the two mean the same by them.
+// Maps hold class indices; names only tell whether the two mean the same classes.
 void refuse_other_classes(const TrainedSegmenter& trained, const loader::Dataset& dataset,
                           const EvalRequest& request) {
   const std::string segmenter = request.checkpoint.path.string();

@@ -1,4 +1,4 @@
-// What `eval` does with a segmenter's checkpoint.
+// `eval` for a segmenter's checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 
 namespace fcm::tasks {
 
-// On the validation images: "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable", and
-// "classes" one by one. A folder gets result.json and a sheet of the first images. Throws
-// Error(kData) where the data have other classes than the segmenter.
+// On the validation images: "mIoU", "mAcc", "aAcc" (percent), "images", "unreadable", and "classes"
+// with figures per class. A folder gets result.json and a sheet of the first images. Throws
+// Error(kData) if the data has other classes than the segmenter.
 nlohmann::json eval_segmenter(const EvalRequest& request, checkpoint::Checkpoint checkpoint,
                               int64_t threads, Reporter& reporter);
 

@@ -64,7 +64,7 @@ FileProgress::FileProgress(Reporter& reporter, const std::string& what, int64_t 
   if (!seen_ || due == 0) return;
   try {
     watcher_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
-  } catch (const std::system_error&) {  // the system has no thread for it: nothing is said
+  } catch (const std::system_error&) {  // no thread is available: no progress line
   }
 }
 

@@ -1,5 +1,5 @@
-// A progress line while large files are read or written. Who does that knows nothing of it: the
-// system counts what this process reads and writes.
+// A progress line while large files are read or written. The code that does so needs no hooks: the
+// system counts the bytes that this process reads and writes.
 #pragma once
 
 #include <cstdint>
@@ -15,20 +15,19 @@ namespace fcm::tasks {
 
 enum class Moved { kRead, kWritten };
 
-// Bytes that this process has read or written so far, as /proc/self/io has it; nullopt: it does not
-// say.
+// Bytes that this process has read or written so far, from /proc/self/io; nullopt: not available.
 std::optional<int64_t> bytes_of_process(Moved moved);
 
 enum class Steps { kNewest, kAll };
 
-// Size of the weights that a path of --checkpoint stands for: of a file, of a step, of the newest
-// step or all steps of a run, of what is in a folder of another layout. 0 where there is nothing.
+// Size of the weights at a path of --checkpoint: of a file, of a step, of the newest step or all
+// steps of a run, of the weight files in another folder. 0 if there are none.
 int64_t bytes_of_checkpoint(const std::filesystem::path& path, Steps steps);
 
-// From its construction to its end, says four times a second how many of `due` bytes are done.
+// While it exists, reports four times a second how many of `due` bytes are done.
 class FileProgress {
  public:
-  // `reporter` takes calls of another thread.
+  // `reporter` is called from another thread.
   FileProgress(Reporter& reporter, const std::string& what, int64_t due,
                Moved moved = Moved::kRead);
 
@@ -38,7 +37,7 @@ class FileProgress {
   Progress progress_;
   const Moved moved_;
   std::optional<int64_t> seen_;  // of the process
-  std::jthread watcher_;         // last: it uses the others
+  std::jthread watcher_;         // declared last, because it uses the others
 };
 
 }  // namespace fcm::tasks

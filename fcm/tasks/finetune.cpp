@@ -33,7 +33,7 @@ nlohmann::json result_of(const train::TrainResult& run, nlohmann::json figures,
   result["total_steps"] = run.total_steps;
   result["stopped"] = false;
   result["out"] = out.string();
-  if (run.seconds > 0) {  // this launch did something
+  if (run.seconds > 0) {  // this launch ran steps
     result["seconds"] = run.seconds;
     result["images_per_second"] = run.images_per_second;
   }
@@ -47,7 +47,7 @@ LabelledData data_for(const FinetuneRequest& request, Reporter& reporter) {
   return open(request.data, request.machine, reporter);
 }
 
-// A segmenter's classes are those of maps, a detector's those of objects.
+// Of maps for a segmenter, of objects for a detector.
 const std::vector<std::string>& classes_of(const loader::Dataset& dataset,
                                            const recipe::Recipe& recipe) {
   if (recipe.is<recipe::Segment>()) return dataset.map_classes().names;
@@ -57,7 +57,7 @@ const std::vector<std::string>& classes_of(const loader::Dataset& dataset,
 void refuse_resume_from_elsewhere(const FinetuneRequest& request) {
   if (request.resume == "auto" || request.resume == "never") return;
   fail(ExitCode::kUsage,
-       "--resume {}: a run of finetune continues in its own folder only; name the "
+       "--resume {}: a run of finetune can only resume in its own folder; name the "
        "weights to start from with --checkpoint",
        request.resume);
 }
@@ -76,7 +76,7 @@ std::unique_ptr<Trainee> make_trainee(const TraineeRequest& request,
 
 nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   const int64_t threads = set_up_machine(asked.machine);
-  // Everything that can be wrong is found before the folder is touched.
+  // Finds all errors before the folder is changed.
   refuse_resume_from_elsewhere(asked);
   std::optional<checkpoint::Checkpoint> start;
   if (!asked.checkpoint.empty()) start = interop::load_any(asked.checkpoint, false, reporter);
@@ -94,7 +94,7 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   facts.learns_classes = true;
   if (start) facts.pretrained_on = stored_set(start->state, kTrainedOn);
   const std::vector<std::string>& classes = classes_of(*data.train, recipe);
-  // Ranks measure together: one alone cannot leave off.
+  // Ranks measure together, so a single one cannot stop measuring.
   const std::atomic<bool>* stop_measuring = group.size() > 1 ? nullptr : request.stop;
   const std::unique_ptr<Trainee> trainee =
       make_trainee({request, data, stop_measuring, threads}, std::move(start), reporter);
@@ -106,7 +106,7 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   const int64_t steps = train::total_steps(recipe, data.train->size());
   facts.trained_on = describe_pictures(*data.train, request.data, loader::Split::kTrain, threads);
   facts.measured_on = describe_pictures(*data.val, request.data, loader::Split::kVal, threads);
-  PreparedRun prepared;  // of rank 0
+  PreparedRun prepared;  // only on rank 0
   dist::on_first(group, [&] {
     prepared = prepare_run_folder(
         {request.out, request.resume, request.overwrite, std::move(facts)}, recipe, reporter);
@@ -138,7 +138,7 @@ nlohmann::json finetune(const FinetuneRequest& asked, Reporter& reporter) {
   nlohmann::json result;
   try {
     result = result_of(run, trainee->figures(), request.out);
-  } catch (const loader::AskedToStop&) {  // a finished run, measured anew
+  } catch (const loader::AskedToStop&) {  // a finished run that was being measured again
     return stopped;
   }
   put_meaning(result, prepared.about);

@@ -18,21 +18,21 @@ nlohmann::json frozen_meaning(const TrainedModel& trained, const loader::Dataset
   std::vector<std::string> notes;
   if (same_pictures(known, asked)) {
     notes.push_back(
-        fmt::format("{} has the same {} images for training and validation, so each is asked "
-                    "about itself: the figures say nothing about other images",
+        fmt::format("{} has the same {} images for training and validation, so each query "
+                    "is in the bank: the figures say nothing about other images",
                     data, asked.images));
   } else if (const SharedPictures some = shared_pictures(known.sample, known.images, asked.sample);
              some.shared > 0) {
     notes.push_back(
-        fmt::format("{}: {} are for training as well as for validation, so each of them is asked "
-                    "about itself",
+        fmt::format("{}: {} are for training as well as for validation, so these queries "
+                    "are in the bank",
                     data, as_text(some)));
   }
   for (const auto& [name, set] : {std::pair{kTrainedOn, trained.trained_on},
                                   std::pair{kPretrainedOn, trained.pretrained_on}}) {
     if (!set) continue;
     facts[name] = summary_of(*set);
-    // Where all sets are one, that was said.
+    // If all sets are the same, that was already noted.
     if (!notes.empty() && same_pictures(*set, known)) continue;
     if (auto note = note_on_overlap(*set, asked)) notes.push_back(std::move(*note));
   }

@@ -1,4 +1,4 @@
-// What figures of frozen features are about.
+// The data sets behind figures of frozen features.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,9 +10,9 @@
 
 namespace fcm::tasks {
 
-// Members of a result: the images that neighbours or a probe know, those that are measured, and
-// what the encoder learned from; "notes" where one of the first or last are measured. Warns of
-// these.
+// Members of a result that describe three sets: the fitted images (the kNN bank, or those that the
+// probe was trained on), the measured images, and those that the encoder was trained on. "notes" if
+// measured images are also in one of the other two; warns with these notes.
 nlohmann::json frozen_meaning(const TrainedModel& trained, const loader::Dataset& fitted,
                               const loader::Dataset& measured, const std::string& data,
                               Reporter& reporter);

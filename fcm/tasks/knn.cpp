@@ -1,4 +1,4 @@
-// knn: accuracy of nearest neighbours on frozen features, the bank as a stream.
+// knn: accuracy of nearest neighbours on frozen features; the bank is streamed.
 #include "fcm/eval/knn.h"
 
 #include <ATen/ATen.h>
@@ -21,11 +21,11 @@
 namespace fcm::tasks {
 namespace {
 
-// Of the queries' flattened tokens. Above it only mean tokens are compared: those of the 50,000
-// ImageNet images would be 30 GB.
+// Limit for the queries' flattened tokens. Above it only mean tokens are compared: those of the
+// 50,000 ImageNet images would take 30 GB.
 constexpr int64_t kMostFlattenedBytes = int64_t{1} << 30;
 
-// Collects batches until a product is worth its while.
+// Collects batches until a matrix product is efficient.
 class BankBlocks {
  public:
   BankBlocks(eval::NeighbourSearch& search, int64_t classes) : search_(search), classes_(classes) {}
@@ -63,7 +63,7 @@ nlohmann::json describe(const eval::KnnResult& result) {
   return {{"top1", result.top1}, {"top5", result.top5}, {"images", result.images}};
 }
 
-// One kind of features: queries, the search among the bank, the answer.
+// One kind of features: queries and their search in the bank.
 struct Question {
   std::string kind;  // "flattened", "mean"
   eval::NeighbourSearch search;
@@ -122,7 +122,7 @@ nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint,
   const bool flattened = flattened_bytes <= kMostFlattenedBytes;
   if (!flattened) {
     reporter.info(fmt::format(
-        "flattened tokens of the validation images would take {:.1f} GB; mean tokens alone",
+        "flattened tokens of the validation images would take {:.1f} GB; only mean tokens are compared",
         static_cast<double>(flattened_bytes) * 1e-9));
   }
   const eval::FeatureSet queries =

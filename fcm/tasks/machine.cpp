@@ -21,39 +21,39 @@ namespace {
 
 int64_t threads_of(const Machine& machine) {
   if (machine.threads > 0) return machine.threads;
-  // What is said of this process alone is kept; cores that its machine's ranks share are divided.
+  // A limit on this process alone is used as it is; cores shared by the machine's ranks are
+  // divided.
   const int64_t usable = usable_cores().count, ranks = machine.group->ranks_here();
   const int64_t cores = std::thread::hardware_concurrency();
   return usable <= cores / ranks ? usable : std::max<int64_t>(usable / ranks, 1);
 }
 
-// LibTorch waits for ever for a thread that could not be made, and OpenMP ends the process with a
+// If a thread cannot be created, LibTorch waits for it forever, and OpenMP ends the process with a
 // message of its own.
 void refuse_more_threads_than_there_are(int64_t threads, const std::string& set_by) {
-  // Beside this one: in LibTorch's pool, in OpenMP's, and those that read images. The latter get
-  // by with one.
+  // Beside this thread: LibTorch's pool, OpenMP's, and the loader's threads, which can do with one.
   const auto beside = [](int64_t count) { return count == 1 ? 1 : 2 * (count - 1) + count; };
-  const int64_t there = running_threads() - 1;  // of those pools, where this is done again
+  const int64_t there = running_threads() - 1;  // of those pools, if this is called again
   const int64_t wanted = beside(threads) - there;
   const int64_t startable = startable_threads(wanted);
   if (startable >= wanted) return;
   int64_t fitting = 1;
   while (beside(fitting + 1) - there <= startable) ++fitting;
   fail(ExitCode::kDevice,
-       "{} ({}) take {} more than there are, and the system lets this process start {} "
+       "{} ({}) need {} more threads, and the system lets this process start {} "
        "({}); {}",
        counted(threads, "thread", "threads"), set_by, wanted, startable, limits_of_threads(),
        startable == 0 ? "raise that limit, or end other processes"
                       : fmt::format("give --threads {}, or raise that limit", fitting));
 }
 
-// Makes LibTorch's and OpenMP's threads now, while it is known that they can be made.
+// Creates LibTorch's and OpenMP's threads now, while it is known that they can be created.
 void start_threads(int64_t threads) {
   at::set_num_threads(static_cast<int>(threads));
   at::parallel_for(0, threads, 1, [](int64_t, int64_t) {});
 }
 
-// The number behind "cuda:"; 0 for "cuda" alone. None: the name is no GPU's.
+// The index in "cuda:N"; 0 for "cuda". nullopt: not the name of a GPU.
 std::optional<int> gpu_named(std::string_view name) {
   if (name == "cuda") return 0;
   if (!name.starts_with("cuda:")) return std::nullopt;

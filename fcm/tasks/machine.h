@@ -10,19 +10,19 @@
 
 namespace fcm::tasks {
 
-// Takes --device and --threads into force and returns the number of threads. Throws Error(kDevice)
-// for a device that is not there and for more threads than the system lets this process start,
-// Error(kUsage) for a name that is none.
+// Applies --device and --threads, and returns the number of threads. Throws Error(kDevice) if the
+// device does not exist or the system does not let this process start that many threads,
+// Error(kUsage) for an invalid name.
 int64_t set_up_machine(const Machine& machine);
 
-// Where that number comes from, in words: "--threads", or what base/threads.h says.
+// What sets that number: "--threads", or what base/threads.h names.
 std::string threads_set_by(const Machine& machine);
 
-// The device that --device names: "cpu", "cuda" (the first one), "cuda:1"; "auto" is the first GPU
-// where there is one; of several ranks on a machine each takes the next. Throws as set_up_machine.
+// The device that --device names: "cpu", "cuda" (the first GPU), "cuda:1". "auto" is a GPU if there
+// is one; ranks on one machine take one after another. Throws like set_up_machine.
 at::Device device_of(const Machine& machine);
 
-// How this machine opens data sets.
+// Options for opening data sets on this machine.
 loader::OpenOptions open_options(const Machine& machine);
 
 }  // namespace fcm::tasks

@@ -22,7 +22,7 @@ namespace {
 
 constexpr int64_t kAskedOfSet = 8;
 
-// Of a label; empty: there is none.
+// The name of a label's class; empty: no label.
 std::string class_of(const loader::Dataset& dataset, int64_t label) {
   if (label < 0 || label >= std::ssize(dataset.classes())) return {};
   return dataset.classes()[static_cast<size_t>(label)];
@@ -32,7 +32,7 @@ nlohmann::json class_or_null(const std::string& name) {
   return name.empty() ? nlohmann::json() : nlohmann::json(name);
 }
 
-// Images at hand, as a loader takes them.
+// Images in memory, as a data set for the loader.
 class PicturesAtHand final : public loader::Dataset {
  public:
   explicit PicturesAtHand(const std::vector<NamedPicture>& pictures) : pictures_(pictures) {}
@@ -54,7 +54,7 @@ class PicturesAtHand final : public loader::Dataset {
 
 struct Bank {
   std::vector<std::vector<eval::Neighbour>> nearest;  // of each query
-  std::vector<int64_t> pictures;                      // of each place, its number in the set
+  std::vector<int64_t> pictures;                      // index in the set, by row of the bank
 };
 
 Bank search(const TrainedModel& trained, const NeighbourRequest& request, Reporter& reporter) {
@@ -62,7 +62,7 @@ Bank search(const TrainedModel& trained, const NeighbourRequest& request, Report
   const eval::FeatureSet asked = eval::extract_mean_features(
       *trained.model, trained.recipe, {queries, eval::kEverything, dist::group_of_one()},
       request.threads);
-  // One more, as the query itself may be among them.
+  // One more, because the query itself may be in the bank.
   eval::NeighbourSearch search(asked.mean_ND, request.k + 1);
   Bank bank;
   const loader::Dataset& set = *request.bank;
@@ -87,7 +87,7 @@ Bank search(const TrainedModel& trained, const NeighbourRequest& request, Report
   return bank;
 }
 
-// Without the query itself, k at most.
+// The neighbours without the query itself, at most k.
 std::vector<eval::Neighbour> others(const Bank& bank, const NeighbourRequest& request,
                                     size_t query) {
   std::vector<eval::Neighbour> kept = bank.nearest[query];
@@ -104,7 +104,7 @@ std::string caption_of(int64_t place) {
   return fmt::format("{}{} nearest", place, place == 2 ? "nd" : place == 3 ? "rd" : "th");
 }
 
-// The last part of a name, which says most where there is little room.
+// The file name; there is little room for more.
 std::string short_name(const std::string& name) {
   const size_t slash = name.find_last_of('/');
   return slash == std::string::npos ? name : name.substr(slash + 1);
@@ -118,7 +118,7 @@ Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& 
   const loader::Dataset& set = *request.bank;
   viz::Sheet sheet;
   sheet.title = fmt::format("{}, step {}", trained.recipe.row.name, trained.step);
-  sheet.columns = {{"picture"}};
+  sheet.columns = {{"image"}};
   nlohmann::json queries = nlohmann::json::array();
   for (size_t i = 0; i < request.queries.size(); ++i) {
     const NamedPicture& query = request.queries[i];
@@ -146,7 +146,7 @@ Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& 
                        {"neighbours", std::move(found)}});
   }
   sheet.note = fmt::format(
-      "The images of a set of {} whose mean tokens are nearest to those of the image on the "
+      "The images of a set of {} whose mean tokens are nearest to that of the image on the "
       "left. Numbers are cosine similarities: 1 is the same direction.",
       bank.pictures.size());
   return {make_sheet(sheet), {{"images", bank.pictures.size()}, {"queries", std::move(queries)}}};
@@ -167,7 +167,7 @@ std::vector<NamedPicture> some_pictures(const loader::Dataset& dataset, int64_t 
     }
   }
   if (pictures.empty()) {
-    fail(ExitCode::kData, "none of the {} images to ask about can be read; name some with --images",
+    fail(ExitCode::kData, "none of the {} query images can be read; name others with --images",
          count);
   }
   return pictures;

@@ -1,4 +1,4 @@
-// The nearest images of a set, by an encoder's features, as a sheet and as a list.
+// The nearest images of a data set, by an encoder's features, as a sheet and as a list.
 #pragma once
 
 #include <memory>
@@ -15,29 +15,29 @@
 namespace fcm::tasks {
 
 struct NeighbourRequest {
-  std::shared_ptr<const loader::Dataset> bank;  // the set, with labels or without
+  std::shared_ptr<const loader::Dataset> bank;  // with or without labels
   std::vector<NamedPicture> queries;
-  std::vector<std::string> query_classes;  // one a query; empty: not known
+  std::vector<std::string> query_classes;  // one per query; empty: unknown
   int64_t k = 5;
   int64_t threads = 1;
 };
 
 struct Neighbours {
-  image::Image sheet;  // a row a query
+  image::Image sheet;  // a row per query
   // {"images": size of the bank, "queries": [{"picture", "class", "neighbours": [{"picture",
-  // "class", "similarity"}]}]}; "class" is null where it is not known.
+  // "class", "similarity"}]}]}; "class" is null if unknown.
   nlohmann::json list;
 };
 
-// By the cosine of mean tokens, as in `knn` (eval/knn.h). An image of the bank with the name of
-// the query is not its neighbour. Images that cannot be read are left out with a warning. Throws
-// Error(kData) where none can be read.
+// By cosine similarity of mean tokens, as in `knn` (eval/knn.h). An image of the bank with the
+// query's name is skipped. Unreadable images are left out with a warning. Throws Error(kData) if no
+// image is readable.
 Neighbours find_neighbours(const TrainedModel& trained, const NeighbourRequest& request,
                            Reporter& reporter);
 
-// Some images of a set, evenly spaced, to ask about; their classes go to `classes`. `dataset`:
-// with_optional_labels. Those that cannot be read are left out with a warning; Error(kData) where
-// that is all of them.
+// Query images from a set, evenly spaced; their classes are appended to `classes`. `dataset`:
+// with_optional_labels. Unreadable ones are left out with a warning; throws Error(kData) if all
+// are.
 std::vector<NamedPicture> some_pictures(const loader::Dataset& dataset, int64_t channels,
                                         std::vector<std::string>& classes, Reporter& reporter);
 

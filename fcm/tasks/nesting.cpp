@@ -13,7 +13,7 @@ namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
 
-// `path` from `folder` on where it lies in it ("." is the folder itself); nullopt: it does not.
+// `path` relative to `folder` ("." is the folder itself); nullopt if it is not inside.
 std::optional<fs::path> inside(const fs::path& path, const fs::path& folder) {
   std::error_code error;
   const fs::path real = fs::weakly_canonical(fs::absolute(path), error);
@@ -23,8 +23,8 @@ std::optional<fs::path> inside(const fs::path& path, const fs::path& folder) {
   return rest;
 }
 
-// Whether images below `place` of a folder are looked at. Where the set's own images lie below
-// a folder of their split, nothing beside those is.
+// Whether the loader lists images below `place` of a folder. If the set's images are in a folder of
+// their split, it lists nothing beside those.
 bool is_listed(const fs::path& place, const fs::path& folder, const loader::Dataset& dataset) {
   const fs::path first = dataset.size() > 0 ? dataset.name(0) : "";
   std::error_code ignored;
@@ -47,11 +47,11 @@ void refuse_nested(const fs::path& out, const std::string& data, const loader::D
   if (const auto place = inside(out, data); place && fs::is_directory(data, error)) {
     if (is_listed(*place, data, dataset)) {
       fail(ExitCode::kUsage,
-           "--out {} lies in --data {}, where the images it writes would become a class of the "
+           "--out {} is inside --data {}, where its images would become a class of the "
            "data; choose another --out",
            out.string(), data);
     }
-    reporter.warn(fmt::format("--out {} lies in --data {}; its images are not taken for data",
+    reporter.warn(fmt::format("--out {} is inside --data {}; its images will not be used as data",
                               out.string(), data));
     return;
   }
@@ -60,11 +60,11 @@ void refuse_nested(const fs::path& out, const std::string& data, const loader::D
   constexpr std::array kOurs = {"checkpoints", "best", "events", "pictures"};
   if (std::find(kOurs.begin(), kOurs.end(), place->begin()->string()) != kOurs.end()) {
     fail(ExitCode::kUsage,
-         "--data {} lies in --out {}, where a run keeps its own {}; choose another --out", data,
+         "--data {} is inside --out {}, where a run keeps its {}; choose another --out", data,
          out.string(), place->begin()->string());
   }
   reporter.warn(
-      fmt::format("--data {} lies in --out {}; the run writes beside it", data, out.string()));
+      fmt::format("--data {} is inside --out {}; the run writes beside it", data, out.string()));
 }
 
 }  // namespace fcm::tasks

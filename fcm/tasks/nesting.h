@@ -1,4 +1,4 @@
-// Data inside of what a command writes, and the other way round.
+// Outputs inside the data, and data inside the outputs.
 #pragma once
 
 #include <filesystem>
@@ -9,9 +9,9 @@
 
 namespace fcm::tasks {
 
-// Throws Error(kUsage) where images that are written below `out` would be images of the data on
-// the next start, or where the data lies under a name that a run has for its own files. Says where
-// one of the two lies in the other without harm.
+// Throws Error(kUsage) if images written below `out` would become images of the data at the next
+// start, or if the data is in a subfolder that a run uses for its own files. Warns if one is inside
+// the other without harm.
 void refuse_nested(const std::filesystem::path& out, const std::string& data,
                    const loader::Dataset& dataset, Reporter& reporter);
 

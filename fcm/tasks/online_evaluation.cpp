@@ -13,13 +13,13 @@
 namespace fcm::tasks {
 namespace {
 
-// Whether a check that is made every so many epochs (0: never) is due after this one.
+// Whether a measurement of every `every_epochs` epochs (0: never) is due after this one.
 bool due(double every_epochs, int64_t epoch) {
   if (every_epochs <= 0) return false;
   return (epoch + 1) % static_cast<int64_t>(std::max(every_epochs, 1.0)) == 0;
 }
 
-// Steps of ten and an end that is near the optimum: good enough for a curve over epochs.
+// Coarse steps of the penalty and a loose tolerance: good enough for a curve over epochs.
 eval::ProbeOptions quick_probe() {
   return {.l2 = {1, 0.1, 1e-2, 1e-3, 1e-4}, .tolerance = 1e-3, .max_iterations = 60};
 }
@@ -32,7 +32,7 @@ OnlineEvaluation::OnlineEvaluation(const RunRequest& request, int64_t threads, R
   if (run.knn_every_epochs <= 0 && run.probe_every_epochs <= 0) return;
   const LabelledData both = open_labelled_splits(request.data, request.machine, reporter);
   known_.group = asked_.group = request.machine.group;
-  // Ranks measure together: one alone cannot leave off.
+  // Ranks measure together, so a single one cannot stop measuring.
   const std::atomic<bool>* stop = known_.group->size() > 1 ? nullptr : request.stop;
   val_ = both.val;
   known_.dataset = loader::until_stopped(both.train, stop);
@@ -55,8 +55,7 @@ nlohmann::json OnlineEvaluation::operator()(const models::MaskedAutoencoder& mod
   try {
     return measure(model, knn, probe);
   } catch (const Error& error) {
-    reporter_.warn(
-        fmt::format("epoch {}: its features were not measured: {}", epoch, error.what()));
+    reporter_.warn(fmt::format("epoch {}: features were not measured: {}", epoch, error.what()));
     return nlohmann::json::object();
   }
 }

@@ -1,4 +1,4 @@
-// Accuracy of frozen features while the encoder is being trained.
+// Accuracy of frozen features during pretraining.
 #pragma once
 
 #include <cstdint>
@@ -13,24 +13,24 @@
 
 namespace fcm::tasks {
 
-// run.knn_every_epochs and run.probe_every_epochs: mean tokens of some labelled images, the same
-// ones in every epoch, judged by nearest neighbours and by a quick linear probe. Known are 50
-// training images a class and at least 5000, asked about 10 validation images a class and at
-// least 2000 (or all there are): with 1000 classes as many as 4.7 % of ImageNet's images, each
-// passed through the encoder once and without a backward pass.
+// run.knn_every_epochs and run.probe_every_epochs: mean tokens of some labelled images, the same in
+// every epoch, measured by kNN and by a quick linear probe. The bank is 50 training images per
+// class and at least 5000; queries are 10 validation images per class and at least 2000 (or all).
+// With 1000 classes these are 4.7 % of ImageNet's images, each passed through the encoder once,
+// without backward.
 //
-// Reads weights and draws nothing, so a run is the same bits with and without it.
+// Only reads weights and draws no random numbers, so a run gives the same bits with and without it.
 class OnlineEvaluation {
  public:
-  // Opens the data where the recipe asks for either. Throws Error(kData) for images without
-  // labels. `request` and `reporter` must outlive the object.
+  // Opens the data if the recipe measures either. Throws Error(kData) if images have no labels.
+  // `request` and `reporter` must outlive the object.
   OnlineEvaluation(const RunRequest& request, int64_t threads, Reporter& reporter);
 
-  // At the end of an epoch (counted from 0): "knn_top1" and "probe_top1" in percent, those that are
-  // due. What goes wrong is a warning: a run must not end because it is watched.
+  // Call at the end of an epoch (counted from 0). Returns "knn_top1" and "probe_top1" in percent,
+  // those that are due. Errors become warnings: measuring must not end a run.
   nlohmann::json operator()(const models::MaskedAutoencoder& model, int64_t epoch) const;
 
-  // The images that are asked about, or are chosen from; nullopt: none are.
+  // The set that the queries are from; nullopt: nothing is measured.
   std::optional<PictureSet> measured_on() const;
 
  private:
@@ -40,7 +40,7 @@ class OnlineEvaluation {
   int64_t threads_;
   Reporter& reporter_;
   eval::Selection known_, asked_;
-  std::shared_ptr<const loader::Dataset> val_;  // what asked_ is of, stopped or not
+  std::shared_ptr<const loader::Dataset> val_;  // the queries' set, without the stop flag
 };
 
 }  // namespace fcm::tasks

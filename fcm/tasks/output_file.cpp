@@ -20,8 +20,7 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr size_t kHead = 512;
-// The first two fields of an ONNX model, its version and its producer, as formats/onnx_file has
-// them.
+// The first two fields of an ONNX model, version and producer, as formats/onnx_file writes them.
 constexpr std::string_view kOurOnnx =
     "\x08\x08\x12\x0b"
     "fastconvmae"sv;
@@ -35,7 +34,7 @@ std::string first_bytes(const fs::path& path, size_t count, uint64_t from = 0) {
   return bytes;
 }
 
-// The header of a .safetensors file; null where there is none.
+// The header of a .safetensors file; null if it is not one.
 nlohmann::json safetensors_header(const fs::path& path) {
   constexpr uint64_t kMost = 100'000'000;
   uint64_t size = 0;
@@ -54,7 +53,7 @@ bool holds_rows(const nlohmann::json& header) {
 }
 
 bool is_pth(const std::string& head) {
-  // The number that the older container begins with, as a pickle has it.
+  // The pickled magic number at the start of the older container.
   constexpr std::string_view kOlder = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
   const bool zip = head.starts_with("PK\x03\x04"sv);
   return head.starts_with(kOlder) || (zip && head.find("data.pkl") != head.npos);
@@ -112,26 +111,26 @@ const char* name_of(FileKind kind) {
   return "";
 }
 
-// What can never be replaced, whatever is asked. Nothing where there is nothing.
+// Refuses what must never be replaced. Nothing to do if there is no such file.
 void refuse_what_is_no_such_file(const fs::path& path, FileKind kind) {
   std::error_code error;
   const fs::file_type type = fs::symlink_status(path, error).type();
   if (type == fs::file_type::not_found) return;
   if (type == fs::file_type::none) {
-    fail(ExitCode::kUsage, "cannot look at {}: {}", path.string(), error.message());
+    fail(ExitCode::kUsage, "cannot access {}: {}", path.string(), error.message());
   }
   refuse_link(path, ExitCode::kUsage);
   if (type != fs::file_type::regular) {
-    fail(ExitCode::kUsage, "{} is {}, and is not replaced; choose another name", path.string(),
-         type == fs::file_type::directory ? "a folder" : "no ordinary file");
+    fail(ExitCode::kUsage, "{} is {} and cannot be replaced; choose another name", path.string(),
+         type == fs::file_type::directory ? "a folder" : "not a regular file");
   }
   if (!is_of_kind(path, kind)) {
-    fail(ExitCode::kUsage, "{} exists and is no {}, so it is not replaced; choose another name",
+    fail(ExitCode::kUsage, "{} exists and is not a {}, so it is not replaced; choose another name",
          path.string(), name_of(kind));
   }
 }
 
-// The files of a folder that is one checkpoint.
+// Whether the file belongs to a checkpoint folder.
 bool is_part_of_a_checkpoint(const fs::path& path) {
   constexpr std::array kFiles = {"model.safetensors", "optimizer.safetensors"};
   const fs::path folder = path.parent_path();
@@ -151,7 +150,7 @@ bool is_written_here(const fs::path& safetensors) {
   const nlohmann::json header = safetensors_header(safetensors);
   if (!header.is_object() || !header.contains("__metadata__")) return false;
   const nlohmann::json& metadata = header.at("__metadata__");
-  // Earlier versions left a recipe alone.
+  // Earlier versions only left a recipe.
   return metadata.is_object() && (metadata.contains("recipe") || metadata.contains("producer"));
 }
 
@@ -160,14 +159,14 @@ void refuse_to_replace(const fs::path& out, FileKind kind, bool overwrite,
   std::error_code error;
   for (const fs::path& read : reads) {
     if (fs::equivalent(read, out, error)) {
-      fail(ExitCode::kUsage, "{} is what is read, and is not replaced; choose another name",
+      fail(ExitCode::kUsage, "{} is an input and is not replaced; choose another name",
            out.string());
     }
   }
   refuse_what_is_no_such_file(out, kind);
   if (fs::exists(out, error)) {
     if (is_part_of_a_checkpoint(out)) {
-      fail(ExitCode::kUsage, "{} is a part of the checkpoint {}, and is not replaced", out.string(),
+      fail(ExitCode::kUsage, "{} is part of the checkpoint {} and is not replaced", out.string(),
            out.parent_path().string());
     }
     if (!overwrite) {
@@ -183,10 +182,11 @@ void refuse_link_or_temporary(const fs::path& file) {
   const fs::path temporary = file.string() + ".tmp";
   std::error_code ignored;
   if (fs::symlink_status(temporary, ignored).type() == fs::file_type::not_found) return;
-  fail(ExitCode::kUsage,
-       "{} exists, and {} is written under that name until it is whole; move it away, or remove it "
-       "if an interrupted command left it",
-       temporary.string(), file.string());
+  fail(
+      ExitCode::kUsage,
+      "{} exists, and {} is written under that name until it is complete; move it away, or remove it "
+      "if an interrupted command left it",
+      temporary.string(), file.string());
 }
 
 }  // namespace fcm::tasks

@@ -18,13 +18,13 @@ namespace {
 
 using nlohmann::json;
 
-// Ends with a byte that no name of a file holds, so that lists cannot run together.
+// Ends with a byte that no file name contains, so that lists stay unambiguous.
 void add(formats::Digest& digest, std::string_view text) {
   digest.update(std::as_bytes(std::span(text)));
   digest.update(std::as_bytes(std::span("", 1)));
 }
 
-// The name of an image without where the set happens to lie.
+// The name of an image without the location of the set.
 std::string_view name_in_set(std::string_view name, const std::string& data) {
   const std::string parent = std::filesystem::path(data).parent_path().string();
   for (const std::string& place : {data, parent}) {
@@ -36,7 +36,7 @@ std::string_view name_in_set(std::string_view name, const std::string& data) {
   return name;
 }
 
-// -1 where it has none, or one that cannot be used.
+// -1 if it has no usable label.
 int64_t label_of(const loader::Dataset& dataset, int64_t index) try {
   return dataset.label(index);
 } catch (const Error&) {
@@ -140,7 +140,8 @@ std::optional<PictureSet> stored_set(const json& state, const char* name) try {
   set.sample_hash = facts.value("sample_hash", "");
   set.classes_hash = facts.value("classes_hash", "");
   set.classes = facts.value("classes", std::vector<std::string>());
-  // Earlier versions did not say: what looks like numbers is taken for them.
+  // Earlier versions did not store this: classes that look like numbers are assumed to be only
+  // numbered.
   set.only_numbered = facts.value("only_numbered", are_numbers(set.classes));
   set.colours = facts.value("colours", decltype(set.colours)());
   set.sample = content_sample_from(facts.value(kContentSample, json::object()));
@@ -157,12 +158,12 @@ bool same_pictures(const PictureSet& a, const PictureSet& b) {
 std::optional<std::string> other_pixels(const PictureSet& before, const PictureSet& now) {
   const ChangedPictures found = changed_pictures(before.sample, now.sample);
   if (found.changed > 0) {
-    return fmt::format("{} of {} that were compared have other pixels", found.changed,
+    return fmt::format("{} of {} that were compared have different pixels", found.changed,
                        found.compared);
   }
   const bool known = !before.sample_hash.empty() && !now.sample_hash.empty();
   if (!known || before.sample_hash == now.sample_hash) return std::nullopt;
-  return "some of those that were compared have other pixels, or cannot be read";
+  return "some of those that were compared have different pixels, or cannot be read";
 }
 
 std::string as_text(const SharedPictures& shared) {
@@ -199,13 +200,13 @@ std::optional<std::string> note_on_overlap(const PictureSet& learned, const Pict
     const SharedPictures some = shared_pictures(learned.sample, learned.images, measured.sample);
     if (some.shared == 0) return std::nullopt;
     return fmt::format(
-        "{} of those that are measured ({}) are among those that it learned from ({}): the figures "
-        "say in part how well it remembers, not what it makes of other images",
+        "{} of the measured images ({}) are among those it was trained on ({}): the figures "
+        "partly measure memorisation, not how it works on other images",
         as_text(some), measured.data, learned.data);
   }
   return fmt::format(
-      "the {} images that are measured ({}) are the same that it learned from ({}): the figures "
-      "say how well it remembers, not what it makes of other images",
+      "the {} measured images ({}) are the same it was trained on ({}): the figures "
+      "measure memorisation, not how it works on other images",
       measured.images, measured.data, learned.data);
 }
 

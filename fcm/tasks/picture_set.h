@@ -1,5 +1,5 @@
-// What weights and figures are about: which images, how many, of which classes. It goes into
-// checkpoints and results, and is compared wherever the two meet again (CONTRIBUTING.md, "How a
+// The data set behind weights and figures: which images, how many, of which classes. It is stored
+// in checkpoints and results, and compared wherever the two meet again (CONTRIBUTING.md, "How a
 // number keeps its meaning").
 #pragma once
 
@@ -16,66 +16,64 @@
 namespace fcm::tasks {
 
 // Members of a checkpoint's state (checkpoint::kAbout), and of results.
-constexpr const char* kTrainedOn = "trained_on";  // what the weights have learned from
-constexpr const char* kPretrainedOn =
-    "pretrained_on";                                // what their encoder had learned from before
-constexpr const char* kMeasuredOn = "measured_on";  // what a figure counts
-constexpr const char* kFittedOn = "fitted_on";  // of results alone: what a probe or neighbours know
+constexpr const char* kTrainedOn = "trained_on";        // the weights' training set
+constexpr const char* kPretrainedOn = "pretrained_on";  // that of the encoder they started from
+constexpr const char* kMeasuredOn = "measured_on";      // the set that figures are measured on
+constexpr const char* kFittedOn = "fitted_on";          // only in results: the bank, or the probe's
+                                                        // training set
 
-// Member of such a set in a checkpoint, not in a result: thousands of letters.
+// Only in checkpoints, since it has thousands of letters.
 constexpr const char* kContentSample = "content_sample";
 
 struct PictureSet {
-  std::string data;          // as --data named it
+  std::string data;          // as --data names it
   std::string split;         // "train" or "val"
-  int64_t images = 0;        // 0: not known
-  std::string list_hash;     // of names (below wherever the set lies) and classes, in their order
-  std::string sample_hash;   // of the pixels of a few, from all of the list
-  ContentSample sample;      // of more of them, one by one
-  std::string classes_hash;  // of the names of the classes, in their order; empty: no classes
-  std::vector<std::string> classes;  // UTF-8: other bytes are written \xNN
-  bool only_numbered = false;        // the classes go by the numbers that labels are
-  std::vector<std::array<uint8_t, 3>>
-      colours;  // of a map's classes, RGB; empty: the data give none
+  int64_t images = 0;        // 0: unknown
+  std::string list_hash;     // of names (without the location of the set) and classes, in order
+  std::string sample_hash;   // of the pixels of a few images, spread over the list
+  ContentSample sample;      // of more images, one by one
+  std::string classes_hash;  // of the class names, in order; empty: no classes
+  std::vector<std::string> classes;             // UTF-8; other bytes are written \xNN
+  bool only_numbered = false;                   // labels are numbers without class names
+  std::vector<std::array<uint8_t, 3>> colours;  // of a map's classes, RGB; empty: not in the data
 };
 
-// Names of classes as a checkpoint writes them.
+// Class names as checkpoints store them.
 std::vector<std::string> printable(const std::vector<std::string>& classes);
 
-// Reads all names and some images (content_sample.h). Hashes are XXH3-128.
+// Reads all names and the pixels of some images (content_sample.h). Hashes are XXH3-128.
 PictureSet describe_pictures(const loader::Dataset& dataset, const std::string& data,
                              loader::Split split, int64_t threads = 1);
 
-// For a checkpoint's state; and for results, where "classes" is their number.
+// to_json: for a checkpoint's state. summary_of: for results, where "classes" is their number.
 nlohmann::json to_json(const PictureSet& set);
 nlohmann::json summary_of(const PictureSet& set);
 
-// What stands in a state under one of the names above. nullopt: nothing that could be used, as in
+// The set stored in a state under one of the names above. nullopt: none that is usable, as in
 // checkpoints of earlier versions and other programs.
 std::optional<PictureSet> stored_set(const nlohmann::json& state, const char* name);
 
-// Whether two sets are the same images, by number and sample: whatever they are called, and
-// wherever they lie.
+// Whether two sets have the same images, by number and sample, regardless of names and locations.
 bool same_pictures(const PictureSet& a, const PictureSet& b);
 
-// What differs between two sets of one list whose pixels are not the same: "2 of 24 that were
-// compared have other pixels". nullopt: nothing that is known.
+// The difference between two sets with equal lists but different pixels: "2 of 24 that were
+// compared have different pixels". nullopt: none is known.
 std::optional<std::string> other_pixels(const PictureSet& before, const PictureSet& now);
 
 // "3 of 12 images that were compared (25.0 %, for example val/a/7.png)".
 std::string as_text(const SharedPictures& shared);
 
-// The names of classes for a message, the first few of many.
+// Class names for a message, only the first of many.
 std::string class_list(const std::vector<std::string>& classes);
 
-// The first place where two lists of classes differ, as in: class 0 was "a" and is "b". Empty: they
-// are equal.
+// The first difference between two lists of classes: class 0 was "a" and is "b". Empty if they are
+// equal.
 std::string first_difference(const std::vector<std::string>& before,
                              const std::vector<std::string>& now);
 
-// What has to be said where figures were counted on `measured` by what had learned from `learned`;
-// nullopt: nothing. Where all are the same, or some of those that were compared: how many, their
-// share, and one of them.
+// The note for figures measured on `measured` with weights trained on `learned`; nullopt: none is
+// needed. If all images are the same, or some of those compared: how many, their share, and an
+// example.
 std::optional<std::string> note_on_overlap(const PictureSet& learned, const PictureSet& measured);
 
 }  // namespace fcm::tasks

@@ -1,4 +1,4 @@
-// What a trained network makes of any images.
+// Predictions of a trained network for any images.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,7 +31,7 @@ using nlohmann::json;
 
 constexpr const char* kList = "results.json";
 
-// Folders give the images right inside them, by name; that there are folders in them is said.
+// Folders are replaced by the images directly inside, by name; subfolders are reported as skipped.
 std::vector<fs::path> files_of(const std::vector<std::string>& images, Reporter& reporter) {
   std::vector<fs::path> files;
   for (const std::string& name : images) {
@@ -59,8 +59,7 @@ std::vector<fs::path> files_of(const std::vector<std::string>& images, Reporter&
   return files;
 }
 
-// What the answers to each file are called: by its name without ending, numbered where several
-// files have the same.
+// Base names of the outputs: the file's name without ending, numbered if several files share one.
 std::vector<std::string> output_names(const std::vector<fs::path>& files) {
   std::vector<std::string> names;
   std::set<std::string> taken;
@@ -80,7 +79,7 @@ bool is_there(const fs::path& path) {
   return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
 }
 
-// Names that an earlier call left in the folder, by its list; nullopt: there is no such list.
+// Names that an earlier call wrote to the folder, from its list; nullopt: there is no such list.
 std::optional<std::set<std::string>> written_before(const fs::path& folder) {
   std::error_code ignored;
   if (!fs::is_regular_file(folder / kList, ignored)) return std::nullopt;
@@ -100,14 +99,15 @@ std::optional<std::set<std::string>> written_before(const fs::path& folder) {
 void refuse_to_replace_answers(const PredictRequest& request,
                                const std::vector<std::string>& names) {
   const fs::path& out = request.out;
-  if (is_run(out)) fail(ExitCode::kUsage, "--out {} is a run; choose another folder", out.string());
+  if (is_run(out)) fail(ExitCode::kUsage, "--out {} is a run folder; choose another", out.string());
   const auto before = written_before(out);
   if (is_there(out / kList) && !before) {
-    fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; choose another --out",
+    fail(ExitCode::kUsage,
+         "{} was not written by this program and is not replaced; choose another --out",
          (out / kList).string());
   }
   if (before && !request.overwrite) {
-    fail(ExitCode::kUsage, "{} holds answers; choose another folder, or pass --overwrite",
+    fail(ExitCode::kUsage, "{} holds predictions; choose another folder, or pass --overwrite",
          out.string());
   }
   refuse_link_or_temporary(out / kList);
@@ -116,7 +116,8 @@ void refuse_to_replace_answers(const PredictRequest& request,
       const std::string file = name + ending;
       refuse_link_or_temporary(out / file);
       if (!is_there(out / file) || (before && before->contains(file))) continue;
-      fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; choose another --out",
+      fail(ExitCode::kUsage,
+           "{} was not written by this program and is not replaced; choose another --out",
            (out / file).string());
     }
   }
@@ -137,7 +138,7 @@ image::Image read_picture(const fs::path& file, bool turn_upright) {
 json predict_one(Predictor& predictor, const fs::path& file, const PredictRequest& request,
                  const std::string& name) {
   const image::Image picture = read_picture(file, predictor.turns_upright());
-  make_folders(request.out, ExitCode::kUsage);  // not before there is something to write
+  make_folders(request.out, ExitCode::kUsage);  // only once there is something to write
   json entry = {{"file", file.string()}, {"width", picture.cols}, {"height", picture.rows}};
   entry.update(predictor.answer(picture, request.out, name));
   return entry;
@@ -147,7 +148,7 @@ json predict_one(Predictor& predictor, const fs::path& file, const PredictReques
 
 json predict(const PredictRequest& request, Reporter& reporter) {
   const std::vector<fs::path> files = files_of(request.images, reporter);
-  if (files.empty()) fail(ExitCode::kUsage, "--images names no image");
+  if (files.empty()) fail(ExitCode::kUsage, "--images: expected at least one image");
   const std::vector<std::string> outputs = output_names(files);
   refuse_to_replace_answers(request, outputs);
   set_up_machine(request.machine);

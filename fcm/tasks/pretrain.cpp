@@ -1,4 +1,4 @@
-// A pretraining run: folder, data, model, loop, images, report.
+// A pretraining run: folder, data, model, loop, sheets, report.
 #include "fcm/train/learners/pretrain.h"
 
 #include <fmt/format.h>
@@ -28,7 +28,7 @@
 namespace fcm::tasks {
 namespace {
 
-// The first images of the data, as the network sees them in evaluation.
+// The first images of the data, preprocessed as in evaluation.
 std::vector<image::Image> first_pictures(const loader::Dataset& dataset,
                                          const recipe::Recipe& recipe) {
   constexpr int64_t kPictures = 6;
@@ -49,7 +49,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   const int64_t threads = set_up_machine(request.machine);
   const recipe::Recipe& recipe = request.recipe;
   recipe::check_pretraining(recipe);
-  // Everything that can be wrong is found before the folder is touched.
+  // Finds all errors before the folder is changed.
   std::shared_ptr<const loader::Dataset> dataset =
       open_pictures(request.data, loader::Split::kTrain, request.machine, reporter);
   dist::Group& group = *request.machine.group;
@@ -72,7 +72,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
   std::optional<checkpoint::Checkpoint> start;
   if (request.resume != "auto" && request.resume != "never") {
     start = interop::load_any(request.resume, true, reporter);
-    learner.restore(*start);  // fails here, if it does
+    learner.restore(*start);  // fails early
   }
   const OnlineEvaluation online_evaluation(request, threads, reporter);
   RunFacts facts;
@@ -82,7 +82,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
     facts.started_from = absolute_path(start->path);
     facts.continued = start->state;
   }
-  PreparedRun prepared;  // of rank 0
+  PreparedRun prepared;  // only on rank 0
   dist::on_first(group, [&] {
     prepared = prepare_run_folder(
         {request.out, request.resume, request.overwrite, std::move(facts), request.lock}, recipe,
@@ -124,7 +124,7 @@ nlohmann::json pretrain(const RunRequest& request, Reporter& reporter) {
                             {"stopped", result.stopped},
                             {"out", request.out.string()}};
   put_meaning(summary, prepared.about);
-  if (result.seconds > 0) {  // this launch did something
+  if (result.seconds > 0) {  // this launch ran steps
     summary["loss"] = result.loss;
     summary["seconds"] = result.seconds;
     summary["images_per_second"] = result.images_per_second;

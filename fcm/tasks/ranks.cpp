@@ -14,7 +14,7 @@
 namespace fcm::tasks {
 namespace {
 
-// Names of images that are spread over the set; the folder may be another on every machine.
+// File names of images spread over the set; the folder may differ between machines.
 nlohmann::json some_names(const loader::Dataset& dataset) {
   constexpr int64_t kNames = 256;
   nlohmann::json names = nlohmann::json::array();
@@ -30,7 +30,7 @@ struct Lines {
   std::string theirs, ours;
 };
 
-// The first key in which two recipes differ, with its section.
+// The first key that differs between two recipes, with its section.
 std::optional<Lines> first_differing_lines(const std::string& theirs, const std::string& ours) {
   std::istringstream their_lines(theirs), our_lines(ours);
   std::string their_line, our_line, section;

@@ -1,4 +1,4 @@
-// What the ranks of a group have to see alike.
+// Checks that all ranks see the same recipe and data.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@
 
 namespace fcm::tasks {
 
-// Throws Error(kUsage) in every rank where recipes differ, Error(kData) where data sets do: by size
-// or by the names of some images. The message says in what. `data`: as --data names the set.
+// Throws in every rank, with the difference: Error(kUsage) if recipes differ, Error(kData) if data
+// sets differ in size or in the names of some images. `data`: as --data names the set.
 void refuse_different_ranks(dist::Group& group, const recipe::Recipe& recipe,
                             const std::string& data, const loader::Dataset& dataset);
 
-// Throws Error(kUsage) in every rank where the recipe's batch leaves one of them without an image,
-// or with an odd number of them although they are mixed in pairs.
+// Throws Error(kUsage) in every rank if the recipe's batch leaves a rank without an image, or with
+// an odd number of images although they are mixed in pairs.
 void refuse_uneven_shares(const dist::Group& group, const recipe::Recipe& recipe);
 
 }  // namespace fcm::tasks

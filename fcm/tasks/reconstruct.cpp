@@ -16,20 +16,20 @@
 namespace fcm::tasks {
 namespace {
 
-// Predictions of all views of one image for one target, in raster order of patches (and of
-// pixels), and which patches each view had to guess.
+// Predictions of all views of one image for one target, in raster order of patches (and of pixels),
+// and each view's hidden patches.
 struct PicturePredictions {
   std::vector<float> predictions_GLD;
   std::vector<uint8_t> hidden_GL;
   int64_t views = 0;
 };
 
-// What of a reconstruction, and where each number of a patch belongs.
+// One target of a reconstruction, with the positions of a patch's values.
 struct Selected {
   const decoder::Reconstruction& reconstruction;
   const masks::ViewPlan& plan;
   size_t target = 0;
-  std::vector<int64_t> place;  // number as predicted -> number in the result
+  std::vector<int64_t> place;  // index as predicted -> index in the result
 };
 
 PicturePredictions predictions_of(const Selected& selected, int64_t picture) {
@@ -69,7 +69,7 @@ decoder::Reconstruction on_cpu(decoder::Reconstruction reconstruction) {
   return reconstruction;
 }
 
-// Pixels are predicted in stored order and shown row by row.
+// Pixels are predicted in stored order and displayed in raster order.
 std::vector<int64_t> pixel_places(const ops::PatchGeometry& geometry, int64_t channels) {
   std::vector<int64_t> places;
   for (const int64_t pixel : geometry.pixel_order()) {
@@ -109,7 +109,7 @@ void show_pixels(const PicturePredictions& predictions, const recipe::Recipe& re
   row.scale = {floats(recipe.data.mean), floats(recipe.data.deviation)};
 }
 
-// A feature target of one image beside the mean of all guesses.
+// A feature target of one image beside its reconstruction, the mean over views.
 viz::FeatureTiles feature_tiles(const std::string& name, const at::Tensor& wanted_LD,
                                 const PicturePredictions& predictions, masks::Grid grid,
                                 int64_t side) {
@@ -147,7 +147,7 @@ image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
   for (auto& [name, feature] : features) feature = feature.cpu();
 
   const int64_t side = model.geometry().patch_side();
-  std::vector<PicturePredictions> pixel_predictions(pictures.size());  // the rows point into it
+  std::vector<PicturePredictions> pixel_predictions(pictures.size());  // `rows` refer to it
   std::vector<viz::Reconstruction> rows(pictures.size());
   for (size_t i = 0; i < pictures.size(); ++i) {
     rows[i].original = pictures[i];

@@ -1,4 +1,4 @@
-// What each view saw and what the model made of it, as a sheet of images.
+// A sheet of each view's visible patches and the model's reconstructions.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,14 @@
 
 namespace fcm::tasks {
 
-// `pictures`: of the recipe's size and channels. Masks are keyed by (seed, place in the list).
-// `teachers`: those of the recipe's targets, or nullptr where they are pixels alone.
+// `pictures`: images of the recipe's size and channels. Masks are keyed by (seed, index in the
+// list). `teachers`: those of the recipe's targets; nullptr if only pixels are reconstructed.
 image::Image reconstruction_sheet(const models::MaskedAutoencoder& model,
                                   const targets::Teachers* teachers, const recipe::Recipe& recipe,
                                   const std::vector<image::Image>& pictures, uint64_t seed,
                                   const std::string& title);
 
-// An image of any size as the network would see it in evaluation: padded, its middle cut out and
-// resized.
+// An image of any size, preprocessed as in evaluation: padded, center-cropped and resized.
 image::Image fit_to_recipe(const image::Image& picture, const recipe::Recipe& recipe);
 
 }  // namespace fcm::tasks

@@ -25,7 +25,7 @@ namespace {
 
 using nlohmann::json;
 
-// The number at the end of a sheet's name; -1 where there is none.
+// The number at the end of a sheet's name; -1 if there is none.
 int64_t step_of(const fs::path& sheet) {
   const std::string stem = sheet.stem().string();
   const size_t start = stem.find_last_not_of("0123456789") + 1;
@@ -34,7 +34,7 @@ int64_t step_of(const fs::path& sheet) {
   return step;
 }
 
-// What the sheets of a run show, by what it logs.
+// A caption for the run's sheets, depending on what the run logs.
 const char* sheets_show(const std::vector<json>& log) {
   const auto logs = [&](const char* one, const char* other) {
     return std::any_of(log.begin(), log.end(), [&](const json& line) {
@@ -42,10 +42,10 @@ const char* sheets_show(const std::vector<json>& log) {
     });
   };
   if (logs("loss_decode", "test_miou")) {
-    return "Images, what is labelled in them and what the network made of them";
+    return "Images with labels and predictions";
   }
-  if (logs("loss_rpn_cls", "test_box_ap")) return "Labelled objects, and those that were found";
-  return "What each view saw and what the model made of it";
+  if (logs("loss_rpn_cls", "test_box_ap")) return "Labelled and detected objects";
+  return "Visible patches of each view and reconstructions";
 }
 
 std::vector<viz::ReportPicture> newest_pictures(const fs::path& folder,
@@ -79,7 +79,7 @@ std::string percent(const json& value) {
   return value.is_number() ? fmt::format("{:.2f}", value.get<double>()) : "–";
 }
 
-// On a page there is room for more than in a message.
+// A page has room for more classes than a message.
 std::string all_of(const std::vector<std::string>& classes) {
   constexpr size_t kMost = 200;
   const size_t shown = std::min(kMost, classes.size());
@@ -87,7 +87,7 @@ std::string all_of(const std::vector<std::string>& classes) {
   return shown == classes.size() ? text : fmt::format("{}, ... ({} in all)", text, classes.size());
 }
 
-// What `demo --full` found.
+// The results of `demo --full`.
 viz::ReportTable finetune_table(const nlohmann::json& finetune) {
   viz::ReportTable table;
   table.title = "Fine-tuning: top-1 accuracy after each epoch, in percent";
@@ -110,18 +110,18 @@ viz::ReportTable finetune_table(const nlohmann::json& finetune) {
   return table;
 }
 
-// What a run that ended left; null: it left nothing.
+// The result of a finished run; null: there is none.
 json result_in(const fs::path& file) {
   if (!is_there(file, ExitCode::kUsage)) return {};
   json result = json::parse(read_file(file, ExitCode::kUsage), nullptr, false);
   if (!result.is_object()) {
-    fail(ExitCode::kUsage, "{} is no JSON object, so it is no result of a run; move it away",
+    fail(ExitCode::kUsage, "{} is not a JSON object, so it is not a result of a run; move it away",
          file.string());
   }
   return result;
 }
 
-// The result, or else what the checkpoints make it necessary to say.
+// Takes the result, or without one the notes that the checkpoints imply.
 void take_result(const fs::path& file, const StoredRun& run, viz::ReportInput& input) {
   const json& result = run.result;
   if (result.is_null()) {
@@ -132,19 +132,19 @@ void take_result(const fs::path& file, const StoredRun& run, viz::ReportInput& i
   try {
     if (result.contains("finetune")) input.tables.push_back(finetune_table(result.at("finetune")));
   } catch (const json::exception&) {
-    fail(ExitCode::kUsage, "{}: its \"finetune\" is none of this program; move the file away",
-         file.string());
+    fail(ExitCode::kUsage,
+         "{}: its \"finetune\" was not written by this program; move the file away", file.string());
   }
   for (const json& note : result.value("notes", json::array())) {
     if (note.is_string()) input.notes.push_back(note);
   }
 }
 
-// Which images were learned from and measured, by the newest checkpoint.
+// The images that were trained on and measured, from the newest checkpoint.
 void add_pictures(const json& about, viz::ReportInput& input) {
   viz::ReportTable table;
-  table.title = "Pictures";
-  table.headers = {"", "data", "split", "pictures", "classes", "hash of the list"};
+  table.title = "Images";
+  table.headers = {"", "data", "split", "images", "classes", "hash of the list"};
   std::vector<std::string> classes;
   for (const auto& [name, text] :
        {std::pair{kPretrainedOn, "pretrained on"}, std::pair{kTrainedOn, "trained on"},
@@ -160,7 +160,7 @@ void add_pictures(const json& about, viz::ReportInput& input) {
   if (!input.summary.contains("data")) {
     if (const auto set = stored_set(about, kTrainedOn)) input.summary["data"] = set->data;
   }
-  if (!classes.empty()) table.note = "Classes in the order of their numbers: " + all_of(classes);
+  if (!classes.empty()) table.note = "Classes by index: " + all_of(classes);
   input.tables.push_back(table);
 }
 
@@ -225,7 +225,7 @@ void report(const fs::path& run_dir, Reporter& reporter) {
 }
 
 fs::path report(const ReportRequest& request, Reporter& reporter) {
-  require(!request.runs.empty(), "a report of no run");
+  require(!request.runs.empty(), "expected at least one run for a report");
   const bool several = request.runs.size() > 1, in_run = !several && request.out.empty();
   const fs::path& first = request.runs.front();
   const fs::path page = in_run                ? first / "report.html"

@@ -1,4 +1,4 @@
-// What run folders tell about their runs, for reports.
+// The contents of run folders, for reports.
 #pragma once
 
 #include <filesystem>
@@ -16,20 +16,20 @@ struct StoredRun {
   recipe::Recipe recipe;
   std::string recipe_toml;
   std::vector<nlohmann::json> log;
-  nlohmann::json about;   // state of the newest checkpoint; an empty object without one
-  nlohmann::json result;  // null: the run has not ended, or its task leaves none
+  nlohmann::json about;   // state of the newest checkpoint; empty object: no checkpoint
+  nlohmann::json result;  // null: the run has not finished, or its task has no result
 };
 
-// Reads recipe.toml, log.jsonl, the newest manifest and result.json. Throws Error(kUsage) where
-// there is no run.
+// Reads recipe.toml, log.jsonl, the newest manifest and result.json. Throws Error(kUsage) if the
+// folder is not a run.
 StoredRun stored_run(const std::filesystem::path& run_dir);
 
-// Several runs, of whatever tasks, and in what they differ. Throws Error(kUsage) for a folder that
-// is no run or is named twice, and for more than viz::kRunLooks of them.
+// Several runs of any tasks, and their differences. Throws Error(kUsage) for a folder that is not a
+// run or is named twice, and for more than viz::kRunLooks runs.
 viz::ComparisonInput comparison_of(const std::vector<std::filesystem::path>& run_dirs);
 
-// Reads recipe.toml, log.jsonl, result.json (if the task left one) and the newest images of a run
-// folder. Throws Error(kUsage) where there is no run.
+// Reads recipe.toml, log.jsonl, result.json (if the task has one) and the newest sheet of a run
+// folder. Throws Error(kUsage) if the folder is not a run.
 viz::ReportInput report_input(const std::filesystem::path& run_dir);
 
 }  // namespace fcm::tasks

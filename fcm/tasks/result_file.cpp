@@ -29,7 +29,7 @@ json parsed(const fs::path& file) {
   return json::parse(read_file(file, ExitCode::kUsage), nullptr, /*allow_exceptions=*/false);
 }
 
-// Measuring commands give "top1", "mIoU" or "box"; the demonstration gives "knn" and "linprobe".
+// Measuring commands write "top1", "mIoU" or "box"; the demonstration "knn" and "linprobe".
 bool is_result(const json& found) {
   constexpr std::array kMembers{"top1", "mIoU", "box", "linprobe"};
   return found.is_object() &&
@@ -37,7 +37,7 @@ bool is_result(const json& found) {
                      [&](const char* member) { return found.contains(member); });
 }
 
-// Files that may stand beside a result, and the member that names each.
+// Files beside a result, and the member that names each.
 constexpr std::array<std::pair<const char*, const char*>, 4> kBeside{
     {{"confusion.png", "confusion"},
      {"segmentation.png", "pictures"},
@@ -70,14 +70,13 @@ void settle_numbers(json& result, Reporter& reporter) {
   settle(result, "", names);
   if (names.empty()) return;
   if (result.is_object()) result[kNotFinite] = names;
-  reporter.warn(
-      fmt::format("not a finite number, and null in the result: {}", fmt::join(names, ", ")));
+  reporter.warn(fmt::format("non-finite, so null in the result: {}", fmt::join(names, ", ")));
 }
 
 void refuse_foreign_result(const fs::path& folder) {
   if (is_run(folder)) {
     fail(ExitCode::kUsage,
-         "--out {} is a run, whose result.json is the run's own; choose another folder",
+         "--out {} is a run folder, whose result.json belongs to the run; choose another",
          folder.string());
   }
   const fs::path file = folder / "result.json";
@@ -95,7 +94,8 @@ void refuse_foreign_result(const fs::path& folder) {
   }
   if (is_there(file) && !ours) foreign = file;
   if (!foreign) return;
-  fail(ExitCode::kUsage, "{} is not of this program, and is not replaced; choose another --out",
+  fail(ExitCode::kUsage,
+       "{} was not written by this program and is not replaced; choose another --out",
        foreign->string());
 }
 

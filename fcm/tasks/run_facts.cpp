@@ -27,12 +27,12 @@ void refuse_other_classes(const PictureSet& before, const PictureSet& now,
   if (before.classes.empty() || difference.empty()) return;
   fail(ExitCode::kData,
        "the classes of {} differ from those that {} was trained on: {} (it has {}; it was trained "
-       "on {}), so its answers would change their meaning; choose another --out, or pass "
-       "--overwrite to begin anew",
+       "on {}), so its outputs would change their meaning; choose another --out, or pass "
+       "--overwrite to start again",
        now.data, whose, difference, class_list(now.classes), class_list(before.classes));
 }
 
-// Takes what the state says of the time before this launch, and compares.
+// Compares with the state of earlier launches, and takes over what it records.
 void go_on(const RunFacts& facts, const json& state, const std::string& whose, json& about,
            Reporter& reporter) {
   const std::optional<PictureSet> before = stored_set(state, kTrainedOn);
@@ -40,8 +40,8 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
   if (!before) {
     if (!state.contains("counters")) return;  // another program's
     reporter.warn(
-        fmt::format("{} does not say which images and classes it was trained on, so it cannot be "
-                    "told whether {} is the same",
+        fmt::format("{} does not say which images and classes it was trained on, so it is not "
+                    "known whether {} is the same",
                     whose, now.data));
     return;
   }
@@ -51,12 +51,12 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
   const std::optional<std::string> other = same_list ? other_pixels(*before, now) : std::nullopt;
   if (!same_list || other) {
     const int64_t step = step_of(state);
-    const std::string count = other ? fmt::format("as many of the same names, but {}", *other)
+    const std::string count = other ? fmt::format("as many with the same names, but {}", *other)
                               : before->images == now.images
                                   ? "as many, but another list of them"
                                   : counted(now.images, "image", "images");
     reporter.warn(fmt::format(
-        "{} goes on with other data: up to step {} it had {} ({}), now it has "
+        "{} continues with other data: up to step {} it had {} ({}), now it has "
         "{} ({}); epochs and schedules count by the new number",
         whose, step, counted(before->images, "image", "images"), before->data, count, now.data));
     json ended = summary_of(*before);
@@ -71,10 +71,10 @@ void go_on(const RunFacts& facts, const json& state, const std::string& whose, j
   const auto others = same_measured ? other_pixels(*measured, *measures) : std::nullopt;
   if (same_measured && !others) return;
   reporter.warn(fmt::format(
-      "{} is measured on other images than before: {} ({}), until now {} ({}){}; figures of "
-      "before and after, and which was the best, do not compare",
+      "{} is measured on other images than before: {} ({}), until now {} ({}){}; figures "
+      "before and after, and the best checkpoint, are not comparable",
       whose, measures->images, measures->data, measured->images, measured->data,
-      others ? "; of the same names, but " + *others : ""));
+      others ? "; with the same names, but " + *others : ""));
 }
 
 void keep_start(const RunFacts& facts, const json& state, const std::string& whose, json& about,
@@ -88,12 +88,12 @@ void keep_start(const RunFacts& facts, const json& state, const std::string& who
     return start.empty() ? "--from-scratch" : start;
   };
   reporter.warn(
-      fmt::format("{} goes on from its own checkpoint of step {}: it was begun from {}, "
+      fmt::format("{} resumes from its own checkpoint of step {}: it was started from {}, "
                   "and {} is not used",
                   whose, step_of(state), name(before), name(*facts.started_from)));
 }
 
-// `measured`: as it was described, where that is known; its names are in no checkpoint.
+// `measured`: with names, which checkpoints do not have; nullopt: taken from `about`.
 std::vector<std::string> notes_on_overlaps(const json& about,
                                            std::optional<PictureSet> measured = std::nullopt) {
   std::vector<std::string> notes;
@@ -126,7 +126,7 @@ json about_of(const RunFacts& facts, const std::filesystem::path& run, Reporter&
   json about = {{kTrainedOn, to_json(facts.trained_on)}};
   if (facts.measured_on) {
     about[kMeasuredOn] = to_json(*facts.measured_on);
-    about[kMeasuredOn].erase("classes");  // the same ones
+    about[kMeasuredOn].erase("classes");  // the same as those of trained_on
   }
   if (facts.pretrained_on) about[kPretrainedOn] = to_json(*facts.pretrained_on);
   if (facts.started_from) about[kStartedFrom] = *facts.started_from;

@@ -20,7 +20,7 @@ namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kWho = "run";  // names our failpoints
+constexpr const char* kWho = "run";  // the name of our failpoints
 constexpr const char* kMark = ".fastconvmae-run";
 constexpr const char* kMarkText =
     "A run of fastconvmae. While this file is here, --overwrite may replace what fastconvmae wrote "
@@ -32,7 +32,7 @@ constexpr std::array kClaims = {"result.json", "report.html", "confusion.png"};
 constexpr std::array kCheckpointFolders = {"checkpoints", "best"};
 constexpr std::array kOtherFolders = {"events", "pictures"};
 
-// Of the name itself: a link is a link. kNone where it cannot be told.
+// The type of the path itself, links not followed. kNone: unknown.
 fs::file_type type_of(const fs::path& path) {
   std::error_code error;
   return fs::symlink_status(path, error).type();
@@ -40,13 +40,12 @@ fs::file_type type_of(const fs::path& path) {
 
 [[noreturn]] void fail_to_remove(const fs::path& path) {
   fail(ExitCode::kUsage,
-       "cannot remove {}: {}; once that is mended, repeat the command: what it has to remove is "
-       "less "
-       "then",
+       "cannot remove {}: {}; fix that and repeat the command, which then removes the "
+       "rest",
        path.string(), std::strerror(errno));
 }
 
-// With what an interrupted write left beside it. A folder of that name is not ours.
+// Also removes the remains of an interrupted write. A folder of that name is not ours.
 void remove_file(const fs::path& path) {
   for (const fs::path& file : {path, fs::path(path.string() + ".tmp")}) {
     const fs::file_type type = type_of(file);
@@ -60,7 +59,7 @@ void remove_if_empty(const fs::path& folder) {
   if (!removed && errno != ENOTEMPTY && errno != EEXIST) fail_to_remove(folder);
 }
 
-// Whether there is a folder of ours to look into. A link in its place is removed.
+// Whether there is a folder of ours. A link in its place is removed.
 bool is_own_folder(const fs::path& folder, Reporter& reporter) {
   const fs::file_type type = type_of(folder);
   if (type != fs::file_type::symlink) return type == fs::file_type::directory;
@@ -84,7 +83,7 @@ void remove_files(const fs::path& folder, const std::function<bool(const std::st
   remove_if_empty(folder);
 }
 
-// As picture_name() makes them, or with .tmp behind it.
+// Names made by picture_name(), also with .tmp appended.
 bool is_picture(const std::string& name) {
   std::string_view rest = name;
   if (rest.ends_with(".tmp")) rest.remove_suffix(4);
@@ -95,7 +94,7 @@ bool is_picture(const std::string& name) {
          std::all_of(rest.begin(), rest.end(), [](char one) { return one >= '0' && one <= '9'; });
 }
 
-// Other programs have a recipe.toml too, and a log.jsonl and checkpoints/ beside it.
+// Other programs also have a recipe.toml, log.jsonl and checkpoints/.
 bool is_own_recipe(const fs::path& file) try {
   recipe::read_stored_recipe(read_file(file, ExitCode::kUsage), file.string());
   return true;
@@ -145,14 +144,15 @@ void mark_as_run(const fs::path& folder) {
 
 namespace {
 
-// Before anything goes. A link at the place of the folder is removed itself, whatever it leads to.
+// Checked before anything is removed. A link in place of the folder is itself removed.
 void refuse_foreign_steps(const fs::path& checkpoints) {
   if (type_of(checkpoints) != fs::file_type::directory) return;
   if (const auto foreign = checkpoint::first_foreign_step(checkpoints)) {
-    fail(ExitCode::kUsage,
-         "{} has no manifest of this program, so it may be somebody else's and is not removed; "
-         "move it away, or choose another --out",
-         foreign->string());
+    fail(
+        ExitCode::kUsage,
+        "{} has no manifest of this program, so it may belong to something else and is not removed; "
+        "move it away, or choose another --out",
+        foreign->string());
   }
 }
 
@@ -160,7 +160,7 @@ void refuse_foreign_steps(const fs::path& checkpoints) {
 
 void remove_run(const fs::path& run, Reporter& reporter) {
   for (const char* name : kCheckpointFolders) refuse_foreign_steps(run / name);
-  mark_as_run(run);  // first: an older run is known by what is removed here
+  mark_as_run(run);  // first, because an older run is recognised by what is removed here
   for (const char* name : kClaims) remove_file(run / name);
   for (const char* name : kCheckpointFolders) {
     if (is_own_folder(run / name, reporter)) checkpoint::remove_checkpoints(run / name);
@@ -170,7 +170,7 @@ void remove_run(const fs::path& run, Reporter& reporter) {
   }
   if (is_own_folder(run / "pictures", reporter)) remove_files(run / "pictures", is_picture);
   remove_file(run / kLog);
-  // Before another recipe can stand there: it must not find these checkpoints.
+  // Before another recipe can be written there, which must not find these checkpoints.
   sync_folder(run, ExitCode::kUsage, kWho);
 }
 

@@ -16,7 +16,7 @@ namespace fcm::tasks {
 namespace fs = std::filesystem;
 namespace {
 
-// The first line in which two recipes differ, for the message.
+// The first line that differs between two recipes, for the message.
 std::string first_differing_part(const std::string& before, const std::string& now) {
   std::istringstream old_lines(before), new_lines(now);
   std::string old_line, new_line;
@@ -32,20 +32,20 @@ struct Texts {
   std::string whole, defining;
 };
 
-// Of the recipe in a run folder, as this version prints it.
+// The texts of the recipe in a run folder, as this version prints it.
 Texts stored_texts(const fs::path& file) {
   const recipe::Recipe recipe =
       recipe::read_stored_recipe(read_file(file, ExitCode::kUsage), file.string());
   return {recipe::print_recipe(recipe), defining_text(recipe)};
 }
 
-// Whether recipe.toml in `out` has to be written anew. Throws Error(kUsage) for another recipe.
+// Whether recipe.toml in `out` must be rewritten. Throws Error(kUsage) for another recipe.
 bool recipe_changes(const fs::path& out, const Texts& now) {
   const fs::path file = out / "recipe.toml";
   if (std::error_code ignored; !fs::exists(file, ignored)) {
     fail(ExitCode::kUsage,
-         "{} holds {} of a run, but no recipe.toml, so it cannot be told whether that run would go "
-         "on; choose another --out, or pass --overwrite to replace it",
+         "{} holds {} of a run, but no recipe.toml, so it is unknown whether that run can "
+         "continue; choose another --out, or pass --overwrite to replace it",
          out.string(), name_in_the_way(out).value_or("nothing"));
   }
   const Texts before = stored_texts(file);
@@ -56,14 +56,14 @@ bool recipe_changes(const fs::path& out, const Texts& now) {
        out.string(), first_differing_part(before.defining, now.defining));
 }
 
-// Whether there is more of a run than its mark and what is left where its first file, the recipe,
-// was not written to its end.
+// Whether more exists of the run than its mark and the remains of an interrupted write of
+// recipe.toml, its first file.
 bool has_begun(const fs::path& run) {
   const auto name = name_in_the_way(run);
   return name && *name != "recipe.toml.tmp";
 }
 
-// Other than the lock of a run that was never begun.
+// Except the lock of a run that never started.
 std::optional<std::string> first_name_in(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -74,11 +74,11 @@ std::optional<std::string> first_name_in(const fs::path& folder) {
   return std::nullopt;
 }
 
-// Where `out` is no run: a run may be begun beside other files, but replaces nothing.
+// If `out` is not a run: a run may be started beside other files, but replaces none.
 void refuse_what_is_not_ours(const RunFolderRequest& request) {
   const fs::path& out = request.out;
   if (is_there(out, ExitCode::kUsage) && !is_folder(out, ExitCode::kUsage)) {
-    fail(ExitCode::kUsage, "--out {} is a file, and has to be a folder", out.string());
+    fail(ExitCode::kUsage, "--out {} is a file, expected a folder", out.string());
   }
   if (const auto name = name_in_the_way(out)) {
     fail(ExitCode::kUsage,
@@ -88,26 +88,26 @@ void refuse_what_is_not_ours(const RunFolderRequest& request) {
   }
   if (const auto first = request.overwrite ? first_name_in(out) : std::nullopt) {
     fail(ExitCode::kUsage,
-         "--out {} holds {} and no run of this program that --overwrite could replace; choose "
-         "another name, or leave --overwrite out to begin a run beside it",
+         "--out {} holds {} but no run of this program that --overwrite could replace; choose "
+         "another name, or leave out --overwrite to start a run beside it",
          out.string(), *first);
   }
 }
 
-// Everything about the folder alone that can stand in the way of a run.
+// Checks that only concern the folder.
 void refuse_folder(const RunFolderRequest& request) {
   if (!is_run(request.out)) return refuse_what_is_not_ours(request);
   if (!request.overwrite) refuse_links_at_files(request.out);
   const bool goes_on = request.overwrite || request.resume == "auto";
   if (goes_on || !has_begun(request.out)) return;
   fail(ExitCode::kUsage,
-       "--out {} holds a run already; use --resume auto to continue it, --overwrite to replace "
+       "--out {} already holds a run; use --resume auto to continue it, --overwrite to replace "
        "it, or another --out",
        request.out.string());
 }
 
-// A run that was stopped before its first checkpoint begins anew by right; one whose checkpoints
-// were removed does the same, and who removed them should know.
+// A run that was stopped before its first checkpoint starts again. So does one whose checkpoints
+// were removed, about which the user should know.
 void warn_of_lost_checkpoints(const fs::path& out, Reporter& reporter) {
   const fs::path log = out / "log.jsonl";
   if (checkpoint::has_steps(out / "checkpoints") || !is_there(log, ExitCode::kUsage)) return;
@@ -117,7 +117,7 @@ void warn_of_lost_checkpoints(const fs::path& out, Reporter& reporter) {
   }
   if (step == 0) return;
   reporter.warn(fmt::format(
-      "{} has no checkpoint, and its log goes to step {}: the run begins anew, with a new log",
+      "{} has no checkpoint, and its log goes to step {}: the run starts again, with a new log",
       out.string(), step));
 }
 
@@ -137,7 +137,7 @@ PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Re
   const Texts now{recipe::print_recipe(recipe), defining_text(recipe)};
   PreparedRun run;
   if (request.lock == nullptr) run.lock = lock_run_folder(request, reporter);
-  refuse_folder(request);  // again: another process may have had it until now
+  refuse_folder(request);  // again: another process may have used it in between
   const bool exists = is_run(out) && has_begun(out);
   const bool goes_on = exists && !request.overwrite;
   if (goes_on) warn_of_lost_checkpoints(out, reporter);
@@ -165,7 +165,7 @@ std::string defining_text(const recipe::Recipe& recipe) {
   defining.run = {};
   defining.run.seed = recipe.run.seed;
   defining.debug = {};
-  defining.optim.shard = false;  // the same bits, in other places
+  defining.optim.shard = false;  // changes where the state is, not the bits
   return recipe::print_recipe(defining);
 }
 

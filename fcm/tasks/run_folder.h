@@ -1,4 +1,4 @@
-// The folder a run writes to: what may be there already, and what is written first.
+// The folder of a run: what may already be there, and what is written first.
 #pragma once
 
 #include <filesystem>
@@ -18,26 +18,26 @@ struct RunFolderRequest {
   std::string resume = "auto";  // auto, never, or a checkpoint to continue from in a new folder
   bool overwrite = false;
   std::optional<RunFacts> facts = std::nullopt;
-  const RunLock* lock = nullptr;  // of `out`, where the caller has it already
+  const RunLock* lock = nullptr;  // of `out`, if the caller holds it
 };
 
 struct PreparedRun {
-  std::optional<RunLock> lock;  // held for as long as the run writes; nullopt: the caller has it
+  std::optional<RunLock> lock;  // held while the run writes; nullopt: the caller holds it
   nlohmann::json about = nlohmann::json::object();  // for every checkpoint's state: about_of()
 };
 
-// Makes the folder ready, takes its lock, marks it as a run and writes recipe.toml. An existing run
-// is continued if its recipe is the same (how long it runs and how often it logs and saves may
-// change), replaced with `overwrite` (remove_run in run_files.h: only what this program wrote), and
-// otherwise refused with Error(kUsage): work is never lost silently. In a folder that is no run,
-// files of other names are not in the way, but one named as ours is refused always, and so is
-// `overwrite`, for want of a run. A run whose classes are others than its checkpoints' is
-// Error(kData) where it learns them; another number or list of images, and other weights to start
-// from, are said. A folder that is in use is Error(kUsage). Whatever is refused changes nothing.
+// Prepares the folder, takes its lock, marks it as a run and writes recipe.toml. An existing run is
+// continued if its recipe is the same (its length and its intervals of logging and saving may
+// change), replaced with `overwrite` (remove_run in run_files.h: only files of this program), and
+// otherwise refused with Error(kUsage): work is never lost silently. In a folder that is not a run,
+// files of other names do not matter, but a file with one of our names is always refused, and so is
+// `overwrite`, as there is no run. Throws Error(kData) if the run learns classes and its
+// checkpoints have others; warns about another number or list of images, and about other initial
+// weights. A folder in use is Error(kUsage). A refusal changes nothing.
 PreparedRun prepare_run_folder(const RunFolderRequest& request, const recipe::Recipe& recipe,
                                Reporter& reporter);
 
-// The lock of a folder that a run may be written to, refused as above where it may not.
+// Takes the lock of a folder for a run, or refuses it as above.
 RunLock lock_run_folder(const RunFolderRequest& request, Reporter& reporter);
 
 // The recipe without the keys that may change between launches of one run.

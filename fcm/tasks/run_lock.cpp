@@ -33,15 +33,14 @@ int try_lock(int file) {
   try {
     std::istringstream text(read_file(folder / kLockFile, ExitCode::kUsage));
     if (text >> process >> host) holder = fmt::format("process {} on {}", process, host);
-  } catch (const Error&) {  // it cannot be read: there is a holder all the same
+  } catch (const Error&) {  // unreadable, but there is a holder
   }
   fail(ExitCode::kUsage,
        "{} is in use by {}; wait until that ends, stop it, or choose another --out",
        folder.string(), holder);
 }
 
-// Whether the file that was opened still is the one of that name: whoever removed the run while we
-// waited for the system may have taken it away.
+// Whether the opened file still has that name: another process may have removed the run meanwhile.
 bool is_current(int file, const fs::path& path) {
   struct stat opened {
   }, named{};
@@ -63,12 +62,12 @@ RunLock::RunLock(const fs::path& folder, Reporter& reporter) {
     if (!locked && errno == EWOULDBLOCK) fail_for_holder(folder);
     if (!locked) {
       reporter.warn(
-          fmt::format("{}: this file system has no locks ({}); see to it that no other process "
+          fmt::format("{}: this file system has no locks ({}); make sure that no other process "
                       "trains in {}",
                       path.string(), std::strerror(errno), folder.string()));
     }
   } while (locked && !is_current(file_.get(), path));
-  // A convenience for who is refused: without it the lock holds all the same.
+  // Tells a refused process who holds the lock; the lock works without it.
   const std::string text = fmt::format("{} {}\n", ::getpid(), host_name());
   system_call::write(kLockCalls, file_.get(), std::as_bytes(std::span(text)), path);
   system_call::truncate(kLockCalls, file_.get(), std::ssize(text), path);

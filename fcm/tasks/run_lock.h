@@ -1,4 +1,4 @@
-// One process a run folder: two that train into one would remove each other's temporaries, and mix
+// One process per run folder: two that train into one would remove each other's temporaries and mix
 // their logs.
 #pragma once
 
@@ -9,15 +9,15 @@
 
 namespace fcm::tasks {
 
-// In a run folder; holds "PID HOST" of the process that has the lock, or had it last. Stays when a
-// run ends: who removed it could not know who is about to open it.
+// In a run folder; contains "PID HOST" of the current or last holder. Stays when a run ends:
+// another process might be opening it when it is removed.
 constexpr const char* kLockFile = ".fastconvmae-lock";
 
 class RunLock {
  public:
-  // Takes flock(2) on the folder's lock file, or throws Error(kUsage) that names the process and
-  // the machine which hold it; then nothing was changed. The system gives it back when this process
-  // ends, however it ends. `folder` is there. Where the file system has no such locks, one warning.
+  // Takes flock(2) on the folder's lock file, or throws Error(kUsage) with the process and machine
+  // that hold it; then nothing was changed. The system releases it when this process ends in any
+  // way. `folder` must exist. Only warns if the file system has no such locks.
   RunLock(const std::filesystem::path& folder, Reporter& reporter);
 
  private:

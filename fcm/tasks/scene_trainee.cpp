@@ -33,7 +33,7 @@ int64_t images_of_pass(const FinetuneRequest& run, Reporter& reporter) {
   const int64_t images = optim.batch_size / passes;
   if (passes > 1) {
     reporter.info(
-        fmt::format("batch normalisation takes its statistics from {} images at a time, not from "
+        fmt::format("batch normalisation uses the statistics of {} images at a time, not of "
                     "the whole batch of {}, as optim.micro_batch = {} divides it",
                     images, optim.batch_size, optim.micro_batch));
   }

@@ -1,5 +1,5 @@
-// What training segmenters and detectors has in common: whole validation images are measured,
-// which takes long and may be stopped, and batch normalisation takes its statistics from a pass.
+// Shared by the trainees of segmenters and detectors: they measure whole validation images, which
+// takes long and can be stopped, and their batch normalisation uses the statistics of a pass.
 #pragma once
 
 #include "fcm/image/image.h"
@@ -11,18 +11,19 @@ class SceneTrainee : public Trainee {
  public:
   std::vector<std::string> notes() const override { return {}; }
 
-  // Nothing for whoever waits for the end: large images take their time.
+  // Does nothing after a stop request: large images take long.
   void draw(int64_t step) override;
 
  protected:
   SceneTrainee(const TraineeRequest& request, Reporter& reporter);
 
-  // The first `most` validation images, what is labelled and what is predicted.
+  // The first `most` validation images with labels and predictions.
   virtual image::Image sheet(int64_t most, const std::string& title) = 0;
 
   const recipe::Recipe& recipe_;
   std::shared_ptr<const loader::Dataset> drawn_;
-  std::shared_ptr<const loader::Dataset> measured_;  // gives up where somebody stops
+  std::shared_ptr<const loader::Dataset> measured_;  // throws loader::AskedToStop after a stop
+                                                     // request
   int64_t threads_;
   std::shared_ptr<dist::Group> group_;
   Reporter& reporter_;
@@ -32,8 +33,8 @@ class SceneTrainee : public Trainee {
   const std::atomic<bool>* stop_;
 };
 
-// Images that one forward pass of a step normalises together, of all ranks. A line says so where
-// they are fewer than the batch.
+// Images, over all ranks, that a forward pass of a step normalises together. Reports it if they are
+// fewer than the batch.
 int64_t images_of_pass(const FinetuneRequest& run, Reporter& reporter);
 
 }  // namespace fcm::tasks

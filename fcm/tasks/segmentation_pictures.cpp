@@ -51,7 +51,7 @@ void refuse_maps_without_classes(const recipe::Recipe& recipe, const loader::Dat
   }
   if (looked_at == 0) return;
   fail(ExitCode::kData,
-       "{}: no pixel of {} training maps has a class: all are {}255, which stand{} for none; "
+       "{}: no pixel of {} training maps has a class: all are {}255, which mean{} no class; "
        "classes are numbered from {} (pipeline.reduce_zero_label = {})",
        data, looked_at, zero_is_none ? "0 or " : "", zero_is_none ? "" : "s", zero_is_none ? 1 : 0,
        zero_is_none);
@@ -95,7 +95,7 @@ image::Image map_picture(const at::Tensor& classes_HW) {
 
 namespace {
 
-// Of the size of an image that was resized.
+// Resized to the size of an image that was resized.
 image::Image fitted_map(const loader::ClassMap& map, int64_t rows, int64_t cols) {
   image::Image fitted{rows, cols, 1, {}};
   fitted.pixels.resize(static_cast<size_t>(rows * cols));
@@ -123,11 +123,11 @@ image::Image segmentation_sheet(const eval::WindowLogits& logits, int64_t classe
       const at::Tensor predicted =
           eval::classes_of_scene(logits, recipe, scene.picture, height, width);
       rows.push_back({scene.picture, fitted_map(scene.map, height, width), map_picture(predicted)});
-    } catch (const Error& error) {  // measuring counts and reports these; the next one is taken
+    } catch (const Error& error) {  // measuring counts and reports these; takes the next image
       if (error.code() != ExitCode::kData) throw;
     }
   }
-  if (rows.empty()) fail(ExitCode::kData, "there is no readable image to draw");
+  if (rows.empty()) fail(ExitCode::kData, "no image is readable, so there is none to draw");
   const loader::MapClasses& known = dataset.map_classes();
   return viz::segmentation_sheet(rows, class_names(known.names, classes),
                                  one_a_class(known.colours, classes), title);

@@ -1,4 +1,4 @@
-// Training a segmenter.
+// Fine-tuning of a segmenter.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,7 +34,7 @@ class SegmenterTrainee final : public SceneTrainee {
     last_ = eval::segmentation_accuracy(logits(), classes(), recipe_, measured_, threads_, *group_);
     if (is_first) warn_of_unreadable(last_->unreadable, reporter_);
     eval::MeanIou figures = last_->figures;
-    if (std::isnan(figures.miou)) {  // a state and a log have numbers alone
+    if (std::isnan(figures.miou)) {  // states and logs hold finite numbers only
       if (is_first) {
         reporter_.warn("no pixel of the validation maps has a class: there is nothing to measure");
       }
@@ -75,13 +75,13 @@ class SegmenterTrainee final : public SceneTrainee {
   std::optional<eval::SegmentationAccuracy> last_;
 };
 
-// One image in all processes, pooled to one value a channel, has no variance.
+// One image over all processes, pooled to one value per channel, has no variance.
 void refuse_lone_pictures(const FinetuneRequest& run, Reporter& reporter) {
   if (images_of_pass(run, reporter) >= 2 || run.machine.group->size() > 1) return;
   const auto& optim = run.recipe.optim;
   fail(ExitCode::kUsage,
        "optim.batch_size = {} and optim.micro_batch = {} make a pass of one image, and a "
-       "segmenter's batch normalisation takes its statistics from two or more, of all processes "
+       "segmenter's batch normalisation needs two or more, over all processes "
        "together; raise optim.batch_size, or write optim.micro_batch = 0",
        optim.batch_size, optim.micro_batch);
 }

@@ -1,4 +1,4 @@
-// What the program's commands do, as functions: apps/ parses the command line and prints results.
+// The program's commands as functions: apps/ parses the command line and prints results.
 #pragma once
 
 #include <atomic>
@@ -18,13 +18,13 @@
 
 namespace fcm::tasks {
 
-// Facts of the machine: flags, never recipe keys.
+// Settings of the machine: flags, never recipe keys.
 struct Machine {
   std::string device = "auto";
   int64_t threads = 0;          // of this process; 0: its share of the cores (base/threads.h)
-  std::filesystem::path cache;  // for lists of large data sets; empty: none
-  bool cuda_graph = true;       // pretraining on a GPU: an update as one CUDA graph
-  // The processes that share the work. Rank 0 alone writes.
+  std::filesystem::path cache;  // for file lists of large data sets; empty: none
+  bool cuda_graph = true;       // pretraining on a GPU: a step as one CUDA graph
+  // The processes that share the work. Only rank 0 writes.
   std::shared_ptr<dist::Group> group = dist::group_of_one();
 };
 
@@ -32,81 +32,81 @@ class RunLock;  // run_lock.h
 
 // A checkpoint whose weights are used.
 struct CheckpointRequest {
-  std::filesystem::path path;              // whatever --checkpoint may name
-  std::vector<std::string> set;            // changes of its recipe, as --set takes them
-  std::vector<std::string> allow_missing;  // patterns of tensors that it need not have
+  std::filesystem::path path;              // anything --checkpoint accepts
+  std::vector<std::string> set;            // changes of its recipe, like --set
+  std::vector<std::string> allow_missing;  // patterns of tensors that may be missing
 };
 
-// Files of the towers whose features are reconstructed, by the name of the target ("clip", "dino").
+// Weights of the towers whose features are targets, by the target's name ("clip", "dino").
 using TeacherFiles = std::map<std::string, std::filesystem::path>;
 
 struct RunRequest {
   recipe::Recipe recipe;
   std::string data;             // as --data names it
   std::filesystem::path out;    // the run folder
-  std::string resume = "auto";  // auto, never or a checkpoint
+  std::string resume = "auto";  // auto, never, or a checkpoint
   bool overwrite = false;
   bool dry_run = false;
   Machine machine;
   TeacherFiles teachers;
   const std::atomic<bool>* stop = nullptr;  // set from outside: save at the next step and return
-  const RunLock* lock = nullptr;            // of `out`, where the caller has it already
+  const RunLock* lock = nullptr;            // of `out`, if the caller holds it
 };
 
-// The result holds "stopped": true where `stop` ended the run early with a checkpoint.
+// The result has "stopped": true if `stop` ended the run early with a checkpoint.
 nlohmann::json pretrain(const RunRequest& request, Reporter& reporter);
 
 struct FinetuneRequest {
   recipe::Recipe recipe;                   // encoder.size may be "checkpoint"
-  std::vector<std::string> set;            // what was set of it, for the encoder of the checkpoint
+  std::vector<std::string> set;            // the assignments of --set, for the checkpoint's encoder
   std::string data;                        // as --data names it, with labels
   std::filesystem::path out;               // the run folder
-  std::filesystem::path checkpoint;        // whose encoder to start from; empty: from scratch
-  std::vector<std::string> allow_missing;  // as in CheckpointRequest
+  std::filesystem::path checkpoint;        // the encoder to start from; empty: from scratch
+  std::vector<std::string> allow_missing;  // like CheckpointRequest's
   std::string resume = "auto";             // auto or never
   bool overwrite = false;
   bool dry_run = false;
   Machine machine;
-  const std::atomic<bool>* stop = nullptr;  // as in RunRequest
+  const std::atomic<bool>* stop = nullptr;  // like RunRequest's
 };
 
-// Trains what the recipe's task says, and measures it on the validation images. A classifier, or
-// the published linear probe where classifier.learns says so: "top1", "top5" (percent), "loss",
-// "images"; a segmenter: what eval_segmenter.h gives, a detector: eval_detector.h. "stopped" as
-// above. The weights of the best epoch stay in <out>/best. Throws Error(kUsage) where recipe and
-// checkpoint have different encoders.
+// Trains as the recipe's task says, and measures on the validation images. Classifiers, and the
+// published linear probe if classifier.learns selects it: "top1", "top5" (percent), "loss",
+// "images"; segmenters: see eval_segmenter.h; detectors: see eval_detector.h. "stopped" as above.
+// The weights of the best epoch stay in <out>/best. Throws Error(kUsage) if recipe and checkpoint
+// have different encoders.
 nlohmann::json finetune(const FinetuneRequest& request, Reporter& reporter);
 
 struct EvalRequest {
   std::string data;  // with labels
   CheckpointRequest checkpoint;
   std::filesystem::path out;  // a folder for result.json and confusion.png; empty: none
-  int64_t batch = 64;         // images a pass; changes no count
+  int64_t batch = 64;         // images per forward pass; does not change the result
   Machine machine;
 };
 
-// A classifier that `finetune` trained, on the validation images: "top1", "top5", "loss",
-// "images", and "classes" one by one; a segmenter: eval_segmenter.h, a detector: eval_detector.h.
-// Throws Error(kData) where the numbers of classes differ.
+// Evaluates a classifier of `finetune` on the validation images: "top1", "top5", "loss", "images",
+// and "classes" with figures per class; a segmenter: eval_segmenter.h; a detector: eval_detector.h.
+// Throws Error(kData) if the classes differ.
 nlohmann::json eval(const EvalRequest& request, Reporter& reporter);
 
 struct DemoRequest {
   std::filesystem::path out;
   bool overwrite = false;
-  std::optional<int64_t> images;  // train on so many images only
+  std::optional<int64_t> images;  // train on only so many images
   recipe::Recipe recipe;
-  // Fine-tune as well: recipe of how; model, encoder and data are taken from `recipe`.
+  // Recipe for fine-tuning as well; model, encoder and data are taken from `recipe`.
   std::optional<recipe::Recipe> finetune;
   Machine machine;
-  const std::atomic<bool>* stop = nullptr;  // as in RunRequest
+  const std::atomic<bool>* stop = nullptr;  // like RunRequest's
 };
 
-// Goes on with what is not finished in `out`; a finished demonstration is replaced.
+// Resumes an unfinished demonstration in `out`; a finished one is replaced.
 nlohmann::json demo(const DemoRequest& request, Reporter& reporter);
 
-// Accuracy of the k nearest neighbours on frozen features, in percent. Holds the features of the
-// validation images, and of the training images a block at a time. Flattened tokens are
-// compared where those of the validation images take at most 1 GiB.
+// kNN accuracy of frozen features, in percent. Keeps the features of the validation images in
+// memory, and those of the training images one block at a time. Flattened tokens are compared if
+// those of the validation images take at most 1 GiB.
 nlohmann::json knn(const std::string& data, const CheckpointRequest& checkpoint, int64_t k,
                    Machine machine, Reporter& reporter);
 
@@ -114,46 +114,46 @@ struct FeaturesRequest {
   std::string data;
   CheckpointRequest checkpoint;
   std::filesystem::path out;    // F.npy or F.safetensors
-  std::string tokens = "mean";  // of all patches; flat: one after another; class: a ViT's own token
+  std::string tokens = "mean";  // mean of all patches; flat: all patches, concatenated; class: a
+                                // ViT's class token
   std::string split = "train";  // or val
   bool overwrite = false;
   Machine machine;
 };
-// Features of every image in the set's order, float32, to a file (formats/feature_file.h says
-// how it looks) that is never held in memory, and F.pictures.tsv beside it: a line for each row
-// with number and name of its class (-1 and nothing where there are no labels) and the image's
-// name. Images that cannot be read are left out with a warning. Throws Error(kUsage) where
-// something stands there already.
+// Writes the features of every image, in the set's order, as float32 to a file
+// (formats/feature_file.h) that is never held in memory, and F.pictures.tsv beside it: a line per
+// row with class index and name (-1 and empty without labels) and the image's name. Unreadable
+// images are left out with a warning. Throws Error(kUsage) if an output exists.
 nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter);
 
 nlohmann::json linprobe(const RunRequest& request, const CheckpointRequest& checkpoint,
                         Reporter& reporter);
 
 // The same features under the published head (batch normalisation, a linear layer), trained by
-// gradient steps at several rates at once: eval/rate_sweep.h.
+// gradient steps at several learning rates at once: eval/rate_sweep.h.
 nlohmann::json fast_linprobe(const std::string& data, const CheckpointRequest& checkpoint,
                              const Machine& machine, Reporter& reporter);
 
 struct PredictRequest {
   CheckpointRequest checkpoint;
-  std::vector<std::string> images;  // files, and folders of them
+  std::vector<std::string> images;  // files, and folders of images
   std::filesystem::path out;        // a folder
-  bool overwrite = false;           // of what an earlier call left there
+  bool overwrite = false;           // of the output of an earlier call
   Machine machine;
 };
 
-// What a classifier, a segmenter or a detector makes of any images. For each of them the folder
-// gets NAME.png, the answer drawn into the image or under it, and of a segmenter NAME.map.png,
-// the map itself (one byte a pixel). results.json lists them: "file", "width", "height", "picture",
-// and of a classifier "labels", the likeliest five, "class" and "score"; of a segmenter "map" and
-// "classes", the names and shares (percent) of those that occur; of a detector "instances":
-// "class", "score", "box" (x, y, width, height) and "mask" (COCO's run lengths), and how many of
-// them, those with a score of half or more, are "drawn". Returns {"images", "unreadable", "out"}.
-// Images that cannot be read are left out with a warning. Throws Error(kUsage) where something
-// else is in the way, Error(kData) where no image can be read.
+// Predictions of a classifier, a segmenter or a detector for any images. The folder gets NAME.png
+// for each, the prediction drawn into the image or below it, and for a segmenter NAME.map.png, the
+// plain map (one byte per pixel). results.json lists them: "file", "width", "height", "picture";
+// for a classifier "labels", the five likeliest with "class" and "score"; for a segmenter "map" and
+// "classes", the names and shares (percent) of the classes that occur; for a detector "instances"
+// with "class", "score", "box" (x, y, width, height) and "mask" (COCO's run lengths), and "drawn",
+// the number of those with a score of at least one half. Returns {"images", "unreadable", "out"}.
+// Unreadable images are left out with a warning. Throws Error(kUsage) if other files are in the
+// way, Error(kData) if no image is readable.
 nlohmann::json predict(const PredictRequest& request, Reporter& reporter);
 
-// A patch of an image, counted from 0.
+// The position of a patch in the grid, counted from 0.
 struct PatchPlace {
   int64_t row = 0, col = 0;
 };
@@ -163,73 +163,73 @@ struct VisualizeRequest {
   std::string what = "reconstruction";  // or pca, attention, neighbours
   std::vector<std::string> images;      // files
   std::filesystem::path out;            // a PNG
-  bool overwrite = false;               // of a PNG there
+  bool overwrite = false;               // of a PNG at `out`
   Machine machine;
-  // Of reconstruction: what chooses the views, and the towers of targets that are features.
+  // For reconstruction: the seed of the masks, and the towers of feature targets.
   uint64_t seed = 0;
   TeacherFiles teachers = {};
-  std::vector<PatchPlace> patches = {};  // of attention: whose; empty: three
-  // Of neighbours: the set, its training images, and how many are shown. Without `images` some of
-  // its validation images are asked about.
+  std::vector<PatchPlace> patches = {};  // for attention: the query patches; empty: three
+  // For neighbours: the data set, whose training images are the bank, and the number of neighbours.
+  // Without `images` some of its validation images are the queries.
   std::string data = {};
   int64_t k = 5;
 };
 
-// A sheet of images. "reconstruction": what each view saw and what was made of it; for targets
-// that are features, their three principal components beside those of the prediction. "pca": the
-// tokens of any encoder as colours. "attention": where the last block of a conv_vit or a vit looks.
-// "neighbours": the nearest images of a set by features, which also stand in the result, as
-// neighbour_sheet.h says. Returns {"out", "what"} and that. Throws Error(kCheckpoint) for weights
-// without what is to be shown (a decoder, a teacher's file), Error(kUsage) where something is in
-// the way.
+// Draws a sheet. "reconstruction": each view's visible patches and the reconstruction; for feature
+// targets three principal components beside those of the prediction. "pca": the tokens of any
+// encoder as colours. "attention": of the last block of a conv_vit or a vit. "neighbours": the
+// nearest images of a data set by features, which are also in the result, see neighbour_sheet.h.
+// Returns {"out", "what"} and these. Throws Error(kCheckpoint) if the weights lack what is drawn (a
+// decoder, a teacher's file), Error(kUsage) if another file is in the way.
 nlohmann::json visualize(const VisualizeRequest& request, Reporter& reporter);
 
 // Writes run_dir/report.html.
 void report(const std::filesystem::path& run_dir, Reporter& reporter);
 
 struct ReportRequest {
-  std::vector<std::filesystem::path> runs;  // of several, a page that compares them
-  std::filesystem::path out = {};  // a file; empty: report.html in the run, or of several, here
-  bool overwrite = false;          // an earlier page at `out`; that of a run always is
+  std::vector<std::filesystem::path> runs;  // several: a page that compares them
+  std::filesystem::path out = {};  // a file; empty: report.html in the run, or for several runs in
+                                   // the current folder
+  bool overwrite = false;          // replace a page at `out`; a run's own page is always replaced
 };
-// Returns where the page stands.
+// Returns the path of the page.
 std::filesystem::path report(const ReportRequest& request, Reporter& reporter);
 
-// Format, tensors and what else is known of a checkpoint; reads neither hashes nor moments.
-// `threads`, here and in what follows, read the file; 0: as many as this process may use.
+// Format, tensors and other facts of a checkpoint; does not read hashes or moments. `threads`, here
+// and below, read the file; 0: as many as this process may use.
 nlohmann::json show_checkpoint(const std::filesystem::path& path, Reporter& reporter,
                                int64_t threads = 0);
 
-// Throws Error(kCheckpoint) with the first rule that does not hold.
+// Throws Error(kCheckpoint) with the first rule that is violated.
 nlohmann::json verify_checkpoint(const std::filesystem::path& path, Reporter& reporter,
                                  int64_t threads = 0);
 
-// "equal" (the same bits), "tensors" that differ with the largest differences, names that only one
-// of the two has. Moments are compared where both have them.
+// "equal" (the same bits), "tensors" that differ with their largest differences, and names that
+// only one has. Moments are compared if both have them.
 nlohmann::json diff_checkpoints(const std::filesystem::path& first,
                                 const std::filesystem::path& second, Reporter& reporter,
                                 int64_t threads = 0);
 
 struct ConvertRequest {
   CheckpointRequest checkpoint;
-  // native, pth, safetensors, hf; of the encoder alone: encoder, timm, transformers; of a
-  // segmenter: mmseg, of a detector: detectron2; onnx. Empty: pth, safetensors or onnx, by the
-  // ending of `out`.
+  // native, pth, safetensors, hf; of only the encoder: encoder, timm, transformers; of a segmenter:
+  // mmseg; of a detector: detectron2; onnx. Empty: pth, safetensors or onnx, by the ending of
+  // `out`.
   std::string to;
   std::filesystem::path out;  // a file; a folder for native, hf, timm and transformers
   bool overwrite = false;
   int64_t threads = 0;
-  // Of onnx alone. features, classes, map or detections; empty: by what the checkpoint is.
+  // Only for onnx. features, classes, map or detections; empty: by the kind of checkpoint.
   std::string what = {};
   int64_t size = 0;  // rows and columns of the images; 0: as trained
-  // Of this program, for files that say who made them.
+  // Of this program, for files with a producer field.
   std::string version = {}, revision = {};
 };
-// Throws Error(kUsage) where something stands at `out` already.
+// Throws Error(kUsage) if `out` exists.
 nlohmann::json convert_checkpoint(const ConvertRequest& request, Reporter& reporter);
 
-// Decodes every image of both splits. "train" and "val" (only "train" where both are the same)
-// have "images", "classes", "bad" and "bad_images", a list of names and reasons in the set's order.
+// Decodes every image of both splits. "train" and "val" (only "train" if both are the same) have
+// "images", "classes", "bad" and "bad_images", a list of names and reasons in the set's order.
 nlohmann::json verify_data(const std::string& data, Machine machine, Reporter& reporter);
 
 struct PackRequest {
@@ -239,9 +239,9 @@ struct PackRequest {
   bool overwrite = false;
   Machine machine;
 };
-// Both splits into one packed file. The result is verify_data's, with "bytes" and "out"; images
-// that cannot be read are left out. Throws Error(kUsage) where a file is in the way, Error(kData)
-// where a split has nothing to pack.
+// Packs both splits into one file. The result is verify_data's, with "bytes" and "out"; unreadable
+// images are left out. Throws Error(kUsage) if a file is in the way, Error(kData) if a split has no
+// readable image.
 nlohmann::json pack_data(const PackRequest& request, Reporter& reporter);
 
 }  // namespace fcm::tasks

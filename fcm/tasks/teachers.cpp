@@ -20,7 +20,7 @@ nn::PositionFilter filter_of(const TeacherOptions& options) {
   return options.registers > 0 ? nn::PositionFilter::kAntialias : nn::PositionFilter::kOffset;
 }
 
-// What of a file is the tower's own and in no recipe.
+// Takes the values of the file's tower that are not in the recipe.
 TeacherOptions with_facts_of(TeacherOptions wanted, const TeacherOptions& file) {
   wanted.gelu = file.gelu;
   wanted.norm_epsilon = file.norm_epsilon;
@@ -33,7 +33,7 @@ void refuse_other_tower(const std::string& name, const std::string& source,
                         const TeacherOptions& file, const TeacherOptions& wanted) {
   if (targets::target_of(file.kind) != name) {
     fail(ExitCode::kCheckpoint,
-         "{}: the file holds {}, which is a teacher of targets.{}; give it as --teacher {}={}",
+         "{}: the file holds {}, which is a teacher of targets.{}; pass it as --teacher {}={}",
          source, described(file), targets::target_of(file.kind), targets::target_of(file.kind),
          source.substr(source.find('=') + 1));
   }
@@ -42,7 +42,7 @@ void refuse_other_tower(const std::string& name, const std::string& source,
                     file.registers == wanted.registers && file.channels == wanted.channels;
   if (!same) {
     const std::string size = name_of_size(file);
-    fail(ExitCode::kCheckpoint, "{}: the file holds {}, and the recipe wants {}{}", source,
+    fail(ExitCode::kCheckpoint, "{}: the file holds {}, and the recipe needs {}{}", source,
          described(file), described(wanted),
          size.empty() ? "; no targets." + name + "_tower has that size"
                       : "; take --set targets." + name + "_tower=" + size);
@@ -54,7 +54,7 @@ void refuse_other_tower(const std::string& name, const std::string& source,
   if (wanted.projected_dim > 0 && file.projected_dim == 0) {
     fail(ExitCode::kCheckpoint,
          "{}: the file has no projection (visual.proj, visual_projection or head), which "
-         "targets.clip_feature = \"projected\" wants; take \"tokens\"",
+         "targets.clip_feature = \"projected\" needs; take \"tokens\"",
          source);
   }
 }
@@ -68,7 +68,7 @@ std::string source_of(const std::string& name, const std::filesystem::path& path
 void fill_teacher(targets::Teacher& teacher, interop::TeacherFile& file,
                   const std::string& source) {
   const TeacherOptions& options = file.options;
-  std::vector<at::Tensor> owners;  // of tables that are resized
+  std::vector<at::Tensor> owners;  // of resized tables
   if (teacher.options().projected_dim == 0) {
     std::erase_if(file.model.tensors,
                   [](const formats::TensorView& one) { return one.name == "proj"; });
@@ -93,7 +93,8 @@ std::unique_ptr<targets::Teachers> load_teachers(const recipe::Recipe& recipe,
   std::erase(wanted, "ema");
   for (const auto& [name, path] : files) {
     if (std::ranges::find(wanted, name) != wanted.end()) continue;
-    fail(ExitCode::kUsage, "{}, but the recipe wants no file of that name; see [targets]",
+    fail(ExitCode::kUsage,
+         "{}, but the recipe has no target of that name that needs a file; see [targets]",
          source_of(name, path));
   }
   if (!any) return nullptr;

@@ -1,4 +1,4 @@
-// The networks whose features a recipe reconstructs, read from their published files.
+// The networks whose features a recipe reconstructs, loaded from their published files.
 #pragma once
 
 #include <filesystem>
@@ -13,14 +13,14 @@
 
 namespace fcm::tasks {
 
-// Gives a teacher the tensors of its file. Positions of another grid are resized as the authors of
-// the tower do. `source` is named in errors: Error(kCheckpoint) with everything that does not fit.
+// Loads a teacher's tensors from its file. Positions of another grid are resized as the tower's
+// authors do. `source` is named in errors: Error(kCheckpoint) with all mismatches.
 void fill_teacher(targets::Teacher& teacher, interop::TeacherFile& file, const std::string& source);
 
-// nullptr: the recipe reconstructs pixels alone. The EMA, if there is one, is still to be given its
-// start. They lie on `device`. What was assumed about a file is said. Throws Error(kCheckpoint) for
-// a file that is not named or holds another tower than the recipe's, with what it holds;
-// Error(kUsage) for a file that no target asks for.
+// nullptr: the recipe only reconstructs pixels. An EMA teacher still needs its start weights. The
+// teachers are on `device`. Reports assumptions about the files. Throws Error(kCheckpoint) if a
+// needed file is not given or holds another tower than the recipe's, with what it holds;
+// Error(kUsage) for a file that no target needs.
 std::unique_ptr<targets::Teachers> load_teachers(const recipe::Recipe& recipe,
                                                  const TeacherFiles& files, at::Device device,
                                                  Reporter& reporter);

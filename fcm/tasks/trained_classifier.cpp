@@ -34,7 +34,7 @@ using interop::has_role;
 using interop::patterns_of;
 using interop::TensorRole;
 
-// The position table of the file, resized to the classifier's grid: kept alive by what is returned.
+// Resizes the file's position table to the classifier's grid; the returned tensor owns the values.
 at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpoint,
                             Reporter& reporter) {
   auto& tensors = checkpoint.model.tensors;
@@ -52,7 +52,7 @@ at::Tensor resize_positions(const models::Classifier& model, Checkpoint& checkpo
   return table;
 }
 
-// Tables of relative positions of the file, resized to the windows of the classifier: likewise.
+// Resizes the file's relative position tables to the classifier's windows; likewise.
 std::vector<at::Tensor> resize_tables(const models::Classifier& model, Checkpoint& checkpoint,
                                       Reporter& reporter) {
   std::vector<at::Tensor> owners;
@@ -81,7 +81,7 @@ void drop_other_head(const models::Classifier& model, Checkpoint& checkpoint,
   }
   if (why.empty() && !of_probe) return;
   if (!why.empty()) {
-    reporter.warn(fmt::format("{} {}: a new one is trained", checkpoint.path.string(), why));
+    reporter.warn(fmt::format("{} {}: a new head is trained", checkpoint.path.string(), why));
   }
   std::erase_if(checkpoint.model.tensors,
                 [](const TensorView& view) { return has_role(view.name, {TensorRole::kHead}); });
@@ -92,7 +92,7 @@ void drop_other_head(const models::Classifier& model, Checkpoint& checkpoint,
 void load_encoder(models::Classifier& model, Checkpoint checkpoint,
                   const std::vector<std::string>& allow_missing, Reporter& reporter,
                   const std::vector<std::string>& classes) {
-  // This pooling has no use for one of the two norms.
+  // One of the two norms is unused with this pooling.
   const TensorRole other_norm =
       model.pool() == heads::Pool::kMeanOfTokens ? TensorRole::kEncoderNorm : TensorRole::kHeadNorm;
   train::LoadRules rules{allow_missing, patterns_of({TensorRole::kFusion, TensorRole::kDecoder,
@@ -108,8 +108,8 @@ void load_encoder(models::Classifier& model, Checkpoint checkpoint,
 
 namespace {
 
-// The weights of a checkpoint's moving average, as a model's file. Files of weights alone have
-// none: then the weights stay.
+// Replaces the model's tensors by the EMA of a checkpoint. Files of weights alone have none: then
+// the weights are kept, with a warning.
 void take_average(Checkpoint& checkpoint, Reporter& reporter) {
   const std::string_view prefix = checkpoint::kEmaPrefix;
   std::vector<TensorView> average;
@@ -119,16 +119,16 @@ void take_average(Checkpoint& checkpoint, Reporter& reporter) {
     average.push_back(std::move(view));
   }
   if (average.empty()) {
-    reporter.warn(fmt::format(
-        "{} does not have the moving average of the weights: the weights themselves are taken",
-        checkpoint.path.string()));
+    reporter.warn(
+        fmt::format("{} does not have the EMA of the weights: the weights themselves are used",
+                    checkpoint.path.string()));
   } else {
     checkpoint.model.tensors = std::move(average);
   }
 }
 
-// Of a classifier without a recipe of its kind: sizes by the recipe of its encoder or by its
-// tensors, measured as the published programs do.
+// For a classifier without a classifier's recipe: sizes from the recipe of its encoder or from its
+// tensors, measured as upstream does.
 recipe::Recipe published_classifier(const Checkpoint& checkpoint, bool mean_pool,
                                     const std::vector<std::string>& set, Reporter& reporter) {
   std::vector<std::string> of_encoder;
@@ -140,7 +140,7 @@ recipe::Recipe published_classifier(const Checkpoint& checkpoint, bool mean_pool
   const auto pool = facts.value("pool", std::string(mean_pool ? "avg" : "token"));
   if (pool != (mean_pool ? "avg" : "token")) {
     fail(ExitCode::kCheckpoint,
-         "{}: its head stands behind global_pool = {} and {}, this program's behind the mean token "
+         "{}: its head follows global_pool = {} and {}, this program's follows the mean token "
          "and fc_norm, or norm and the class token: measure its features with fastconvmae knn",
          checkpoint.path.string(), pool, mean_pool ? "fc_norm" : "norm");
   }
@@ -194,7 +194,7 @@ TrainedClassifier load_classifier(Checkpoint checkpoint, const std::vector<std::
   const bool probe = trained.recipe.classify().classifier.learns == "head";
   const TensorView* head = checkpoint.model.find(probe ? "head.1.weight" : "head.weight");
   if (head == nullptr || head->shape.size() != 2) {
-    fail(ExitCode::kCheckpoint, "{} has no matrix {}, so it is no classifier", source,
+    fail(ExitCode::kCheckpoint, "{} has no matrix {}, so it is not a classifier", source,
          probe ? "head.1.weight" : "head.weight");
   }
   trained.trained_on = stored_set(checkpoint.state, kTrainedOn);

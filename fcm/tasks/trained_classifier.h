@@ -1,4 +1,4 @@
-// Classifiers out of checkpoints.
+// Classifiers loaded from checkpoints.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,13 +22,13 @@
 
 namespace fcm::tasks {
 
-// Fills a classifier from whatever --checkpoint may name. Of a pretrained one the head and fc_norm
-// are missing and keep their start; the decoder, the convolutions that fuse stages, and a norm that
-// this pooling does not use are left out. A head for other classes is left out too. Positions are
-// resized (nn/positions.h) from the grid of the checkpoint's recipe, or from a square where it has
-// none. Everything else that is missing, surplus or of another shape is listed in
-// Error(kCheckpoint). `allow_missing`: more patterns of tensors that keep their start. `classes`:
-// names of those that are learned; empty: a head of their number is taken as it is.
+// Fills a classifier from anything --checkpoint accepts. From a pretrained encoder, head and
+// fc_norm keep their initial values; the decoder, the convolutions that fuse stages, and a norm
+// that this pooling does not use are dropped. So is a head for other classes. Positions are resized
+// (nn/positions.h) from the grid of the checkpoint's recipe, or without one from a square.
+// Everything else that is missing, unexpected or mis-shaped is listed in Error(kCheckpoint).
+// `allow_missing`: more patterns of tensors that keep their initial values. `classes`: names of the
+// classes to learn; empty: a head with the same number of classes is used.
 void load_encoder(models::Classifier& model, checkpoint::Checkpoint checkpoint,
                   const std::vector<std::string>& allow_missing, Reporter& reporter,
                   const std::vector<std::string>& classes = {});
@@ -36,17 +36,16 @@ void load_encoder(models::Classifier& model, checkpoint::Checkpoint checkpoint,
 struct TrainedClassifier {
   recipe::Recipe recipe;
   std::unique_ptr<models::Classifier> model;         // nullptr: a probe
-  std::shared_ptr<const train::ProbeLearner> probe;  // nullptr: a classifier
+  std::shared_ptr<const train::ProbeLearner> probe;  // nullptr: not a probe
   int64_t classes = 0;
-  eval::Predict predict;                                // needs `model`
-  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: it does not say
+  eval::Predict predict;                                // uses `model`
+  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: unknown
 };
 
-// A checkpoint that `finetune` or `linprobe` wrote, whose recipe `set` may change: images of
-// another size included; or a published classifier without a recipe. Where the recipe has a moving
-// average of the weights (classifier.ema_decay), it is what is loaded; a file of weights alone
-// gives those, with a warning. On `device`. Throws Error(kCheckpoint) where there is no classifier
-// in it.
+// Loads a checkpoint of `finetune` or `linprobe`, whose recipe `set` may change (also the image
+// size), or an upstream classifier without a recipe. If the recipe has an EMA of the weights
+// (classifier.ema_decay), loads it; a file of weights alone is loaded with a warning. On `device`.
+// Throws Error(kCheckpoint) if it is not a classifier.
 TrainedClassifier load_classifier(checkpoint::Checkpoint checkpoint,
                                   const std::vector<std::string>& set, Reporter& reporter,
                                   at::Device device = at::kCPU);

@@ -31,9 +31,9 @@ std::string backbone_prefix(const models::Detector& model) {
   return fmt::format("backbone.{}.", models::backbone_place(model.options().backbone.form));
 }
 
-// Of an encoder whose tensors have no prefix: the names that a detector gives them. A detector has
-// no class token. MIMDet's ViT begins with positions of its own, sines and cosines of its grid in
-// another order, and so do ours.
+// Renames the tensors of an encoder, which have no prefix, as a detector names them. A detector has
+// no class token. MIMDet's ViT starts with its own positions, sines and cosines of its grid in
+// another order, and so does ours.
 void name_as_detectors(Checkpoint& checkpoint, const std::string& prefix, bool is_vit) {
   std::erase_if(checkpoint.model.tensors, [&](const TensorView& view) {
     const bool of_others = interop::has_role(
@@ -48,7 +48,7 @@ bool takes_position(const models::Detector& model, const TensorView& view) {
   return view.name == backbone_prefix(model) + "pos_embed" && view.shape.size() == 3;
 }
 
-// Positions of the file for the grid that the detector keeps: kept alive by what is returned.
+// Resizes the file's positions to the detector's grid; the returned tensors own the values.
 std::vector<at::Tensor> resize_positions(const models::Detector& model, Checkpoint& checkpoint,
                                          Reporter& reporter) {
   std::vector<at::Tensor> owners;
@@ -65,7 +65,7 @@ std::vector<at::Tensor> resize_positions(const models::Detector& model, Checkpoi
   return owners;
 }
 
-// Tables of relative positions of other windows or grids.
+// Resizes relative position tables of other windows or grids.
 std::vector<at::Tensor> resize_tables(const models::Detector& model, Checkpoint& checkpoint) {
   std::vector<at::Tensor> owners;
   for (TensorView& view : checkpoint.model.tensors) {
@@ -81,7 +81,7 @@ std::vector<at::Tensor> resize_tables(const models::Detector& model, Checkpoint&
   return owners;
 }
 
-// What is of other classes is left out.
+// Drops the tensors that depend on the classes.
 void drop_heads_of_other_classes(const models::Detector& model, Checkpoint& checkpoint,
                                  const std::vector<std::string>& classes, Reporter& reporter) {
   const TensorView* head = checkpoint.model.find(std::string(interop::kDetectorClasses));
@@ -89,7 +89,7 @@ void drop_heads_of_other_classes(const models::Detector& model, Checkpoint& chec
   const std::string why =
       why_other_head(checkpoint, head->shape[0] - 1, model.options().classes, classes, reporter);
   if (why.empty()) return;
-  reporter.warn(fmt::format("{} {}: new ones are trained", checkpoint.path.string(), why));
+  reporter.warn(fmt::format("{} {}: new heads are trained", checkpoint.path.string(), why));
   std::erase_if(checkpoint.model.tensors, [](const TensorView& view) {
     return view.name.starts_with("roi_heads.box_predictor.") ||
            view.name.starts_with("roi_heads.mask_head.predictor.");
@@ -132,7 +132,7 @@ TrainedDetector load_detector(Checkpoint checkpoint, const std::vector<std::stri
   const TensorView* head = checkpoint.model.find(std::string(interop::kDetectorClasses));
   if (head == nullptr || head->shape.empty()) {
     fail(ExitCode::kCheckpoint,
-         "{} holds no detector; train one with fastconvmae finetune and a recipe of detection",
+         "{} is not a detector; train one with fastconvmae finetune and a recipe of detection",
          source);
   }
   TrainedDetector trained;

@@ -1,4 +1,4 @@
-// Detectors out of checkpoints.
+// Detectors loaded from checkpoints.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,12 +18,12 @@
 
 namespace fcm::tasks {
 
-// Fills a detector from whatever --checkpoint may name. After a pretrained encoder or a classifier
-// the rest of a detector keeps its start (tables, pyramid, heads), and what detectors do not have
-// is left out. Another detector gives all it has, except what is of classes where it is for other
-// ones. Positions and tables are resized from the grid of the checkpoint. Everything else that is
-// missing, surplus or of another shape is listed in Error(kCheckpoint). `classes`: names of those
-// that are learned; empty: as many are taken as they are.
+// Fills a detector from anything --checkpoint accepts. After a pretrained encoder or a classifier
+// the other parts of a detector keep their initial values (tables, pyramid, heads), and what
+// detectors do not have is dropped. From another detector everything is used, except heads for
+// other classes. Positions and tables are resized from the grid of the checkpoint. Everything else
+// that is missing, unexpected or mis-shaped is listed in Error(kCheckpoint). `classes`: names of
+// the classes to learn; empty: heads with the same number of classes are used.
 void load_detector_start(models::Detector& model, checkpoint::Checkpoint checkpoint,
                          const std::vector<std::string>& allow_missing, Reporter& reporter,
                          const std::vector<std::string>& classes);
@@ -31,20 +31,19 @@ void load_detector_start(models::Detector& model, checkpoint::Checkpoint checkpo
 struct TrainedDetector {
   recipe::Recipe recipe;
   std::unique_ptr<models::Detector> model;
-  eval::FindObjects find;                               // needs `model`
-  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: it does not say
+  eval::FindObjects find;                               // uses `model`
+  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: unknown
 
   int64_t classes() const { return model->options().classes; }
 };
 
-// A checkpoint that `finetune` wrote for a recipe of detection, which `set` may change, or a
-// published one (interop/detectors.h). On `device`. Throws Error(kCheckpoint) where there is no
-// detector in it.
+// Loads a checkpoint of `finetune` with a detection recipe, which `set` may change, or an upstream
+// one (interop/detectors.h). On `device`. Throws Error(kCheckpoint) if it is not a detector.
 TrainedDetector load_detector(checkpoint::Checkpoint checkpoint,
                               const std::vector<std::string>& set, Reporter& reporter,
                               at::Device device = at::kCPU);
 
-// What the model finds in frames, by a recipe.
+// Detection in frames by `model` as the recipe says.
 eval::FindObjects finder_of(const models::Detector& model, const recipe::Recipe& recipe);
 
 }  // namespace fcm::tasks

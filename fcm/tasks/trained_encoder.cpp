@@ -19,7 +19,7 @@
 namespace fcm::tasks {
 namespace {
 
-// A pass over pixels in the order of a plan, for an observer of the encoder.
+// Runs pixels, in the order of a plan, through a network with an observer.
 using Pass = std::function<void(const at::Tensor& pixels_BLPD, const masks::ViewPlan& plan,
                                 at::ScalarType compute, const nn::Observer& observer)>;
 
@@ -28,8 +28,8 @@ at::Tensor pictures_of(const image::Image& picture) {
                        {1, picture.rows, picture.cols, picture.channels}, at::kByte);
 }
 
-// Results [L, C] of the last block in raster order, of tokens in the order of the plan and of a
-// class token before them if there is one.
+// The output [L, C] of the last block in raster order. Its tokens are in the order of the plan,
+// after a class token if there is one.
 at::Tensor last_tokens(const image::Image& picture, const recipe::Recipe& recipe,
                        const ops::PatchGeometry& geometry, const masks::ViewPlan& plan,
                        const Pass& pass) {
@@ -44,7 +44,7 @@ at::Tensor last_tokens(const image::Image& picture, const recipe::Recipe& recipe
        [&](const std::string& name, const at::Tensor& value) {
          if (name == wanted) tokens = value;
        });
-  require(tokens.defined(), "the encoder shows nobody {}", wanted);
+  require(tokens.defined(), "the encoder did not pass {} to the observer", wanted);
   const at::Tensor all_TC = tokens.reshape({-1, tokens.size(-1)}).to(at::kFloat).cpu();
   const at::Tensor tokens_LC = all_TC.narrow(0, all_TC.size(0) - plan.patches(), plan.patches());
   return tokens_LC.index_select(0, plan.cpu_order_BL[0].argsort());
@@ -92,11 +92,11 @@ TrainedEncoder of_model(TrainedModel loaded) {
           }};
 }
 
-// Colours of NaN would pass for features.
+// Non-finite values would be drawn as colours like features.
 at::Tensor finite(const at::Tensor& tokens_LC) {
   if (at::isfinite(tokens_LC).all().item<bool>()) return tokens_LC;
   fail(ExitCode::kNumeric,
-       "the features of an image hold NaN or infinity: look at the weights (fastconvmae "
+       "the features of an image hold NaN or infinity: check the weights (fastconvmae "
        "checkpoint show), or try --set model.precision=fp32");
 }
 

@@ -1,4 +1,4 @@
-// The encoder of any checkpoint, whatever stands on it, to look at its tokens.
+// The encoder of any checkpoint, with any head, for looking at its tokens.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,19 +16,19 @@
 namespace fcm::tasks {
 
 struct TrainedEncoder {
-  recipe::Recipe recipe;  // fit_to_recipe makes of any image what `tokens` takes
+  recipe::Recipe recipe;  // fit_to_recipe converts an image to the input of `tokens`
   int64_t step = 0;
-  masks::Grid grid;  // of patches, and the side of one in pixels
+  masks::Grid grid;  // of patches, and the side of a patch in pixels
   int64_t side = 0;
-  // Of an image as the network sees it, all of it: [L, C], float32 on the CPU, patches in raster
-  // order, without a class token. Behind the encoder's last norm, as `features` gives them; in
-  // segmenters and detectors, which have none there, results of the last block. Throws
-  // Error(kNumeric) where they are not finite.
+  // The tokens of a whole image: [L, C], float32 on the CPU, patches in raster order, without a
+  // class token. After the encoder's last norm, as `features` writes them; segmenters and detectors
+  // have none there, so it is the output of the last block. Throws Error(kNumeric) for non-finite
+  // values.
   std::function<at::Tensor(const image::Image&)> tokens;
 };
 
-// Of a run of pretraining, a classifier, a segmenter, a detector or a file of another program.
-// Throws Error(kCheckpoint) where there is no encoder that this program has.
+// From a pretraining run, a classifier, a segmenter, a detector or a file of another program.
+// Throws Error(kCheckpoint) if its encoder is not supported.
 TrainedEncoder load_trained_encoder(const CheckpointRequest& request, Reporter& reporter,
                                     at::Device device);
 

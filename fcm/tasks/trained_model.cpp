@@ -39,7 +39,7 @@ train::LoadRules rules_for(const Architecture& architecture, Needs needs,
   train::LoadRules rules;
   rules.missing = allow_missing;
   if (needs == Needs::kFeatures) {
-    // All of it or nothing: half a decoder is damage.
+    // All of it or nothing: half a decoder means damage.
     const std::vector<std::string> decoder =
         patterns_of({TensorRole::kDecoder, TensorRole::kTarget});
     const std::vector<std::string> norm = patterns_of({TensorRole::kEncoderNorm});
@@ -61,12 +61,12 @@ void refuse_without_decoder(const Architecture& architecture, const std::string&
   if (!architecture.decoder) missing.push_back("decoder_embed and all other decoder_* tensors");
   if (missing.empty()) return;
   fail(ExitCode::kCheckpoint,
-       "{} has no decoder, without which there are no reconstructions to show: missing: {}. Take "
+       "{} has no decoder, without which there are no reconstructions: missing: {}. Take "
        "the full file of the pretraining run",
        source, fmt::join(missing, ", "));
 }
 
-// A start value that would change features where the file has nothing to say.
+// Zeroes initial values that would change features, and warns about missing tensors.
 void settle(const std::vector<const nn::Parameter*>& left, const std::string& source,
             Reporter& reporter) {
   std::vector<std::string> names, norms;
@@ -85,11 +85,11 @@ void settle(const std::vector<const nn::Parameter*>& left, const std::string& so
   }
   std::vector<std::string> said;
   if (!names.empty()) {
-    said.push_back(fmt::format("{}: features are made without", fmt::join(names, ", ")));
+    said.push_back(fmt::format("{}: features are computed without", fmt::join(names, ", ")));
   }
   if (!norms.empty()) {
     said.push_back(fmt::format(
-        "{}: tokens are normalised without weight and bias, where the program that wrote the file "
+        "{}: tokens are normalised without weight and bias, but the program that wrote the file "
         "may not normalise them at all",
         fmt::join(norms, ", ")));
   }
@@ -106,7 +106,7 @@ Architecture architecture_of(const Checkpoint& checkpoint) {
   return *found;
 }
 
-// Position tables of the file for images of another size: kept alive by what is returned.
+// Resizes the file's position tables to the model's images; the returned tensors own the values.
 std::vector<at::Tensor> fit_tables(const models::MaskedAutoencoder& model, Checkpoint& checkpoint,
                                    Reporter& reporter) {
   const int64_t class_tokens = encoder::family(model.options().kind).class_tokens;
@@ -174,7 +174,7 @@ void refuse_not_finite(const nn::Parameters& parameters, const std::string& sour
     const int64_t bad = at::isfinite(parameter.value).logical_not().sum().item<int64_t>();
     if (bad == 0) continue;
     fail(ExitCode::kCheckpoint,
-         "{}: {} of the {} values of {} are not finite, so nothing made with these weights would "
+         "{}: {} of the {} values of {} are not finite, so no result of these weights would "
          "be; take an earlier checkpoint",
          source, bad, parameter.value.numel(), parameter.name);
   }
@@ -190,9 +190,8 @@ void say_average(const Checkpoint& checkpoint, Reporter& reporter) {
                                                   : recipe.pretrain().targets.ema > 0;
   const bool is_pth = checkpoint.format == "pth";
   if (!kept || (!is_pth && checkpoint.format != "native")) return;
-  reporter.info(
-      fmt::format("{}: takes the weights as they were trained; their moving average is {}::{}",
-                  source, source, is_pth ? interop::kAverageKey : "ema"));
+  reporter.info(fmt::format("{}: uses the weights as they were trained; their EMA is {}::{}",
+                            source, source, is_pth ? interop::kAverageKey : "ema"));
 }
 
 TrainedModel load_trained_model(const CheckpointRequest& request, Needs needs, Reporter& reporter,

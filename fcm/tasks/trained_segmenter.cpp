@@ -32,7 +32,7 @@ using interop::TensorRole;
 constexpr std::string_view kBackbonePrefix = "backbone.";
 constexpr const char* kClassesWeight = "decode_head.conv_seg.weight";
 
-// Of an encoder whose tensors have no prefix: the names that a segmenter gives them.
+// Renames the tensors of an encoder, which have no prefix, as a segmenter names them.
 void name_as_backbone(Checkpoint& checkpoint) {
   std::erase_if(checkpoint.model.tensors, [](const TensorView& view) {
     return interop::has_role(view.name,
@@ -44,7 +44,8 @@ void name_as_backbone(Checkpoint& checkpoint) {
   }
 }
 
-// Positions and tables of the file, for the segmenter's grid: kept alive by what is returned.
+// Resizes positions and tables of the file to the segmenter's grid; the returned tensors own the
+// values.
 std::vector<at::Tensor> resize_to_grid(const models::Segmenter& model, Checkpoint& checkpoint,
                                        Reporter& reporter) {
   const int64_t class_tokens = encoder::family(model.options().kind).class_tokens;
@@ -74,7 +75,7 @@ std::vector<at::Tensor> resize_to_grid(const models::Segmenter& model, Checkpoin
   return owners;
 }
 
-// A head for other classes is left out.
+// Drops a head for other classes.
 void drop_other_classes(const models::Segmenter& model, Checkpoint& checkpoint,
                         const std::vector<std::string>& classes, Reporter& reporter) {
   const TensorView* head = checkpoint.model.find(kClassesWeight);
@@ -82,7 +83,7 @@ void drop_other_classes(const models::Segmenter& model, Checkpoint& checkpoint,
   const std::string why =
       why_other_head(checkpoint, head->shape[0], model.options().classes, classes, reporter);
   if (why.empty()) return;
-  reporter.warn(fmt::format("{} {}: a new one is trained", checkpoint.path.string(), why));
+  reporter.warn(fmt::format("{} {}: a new head is trained", checkpoint.path.string(), why));
   std::erase_if(checkpoint.model.tensors, [](const TensorView& view) {
     return view.name.find(".conv_seg.") != std::string::npos;
   });
@@ -119,7 +120,7 @@ TrainedSegmenter load_segmenter(Checkpoint checkpoint, const std::vector<std::st
   const TensorView* head = checkpoint.model.find(kClassesWeight);
   if (head == nullptr || head->shape.empty()) {
     fail(ExitCode::kCheckpoint,
-         "{} holds no segmenter; train one with fastconvmae finetune and a recipe of segmentation",
+         "{} is not a segmenter; train one with fastconvmae finetune and a recipe of segmentation",
          source);
   }
   TrainedSegmenter trained;
@@ -134,7 +135,7 @@ TrainedSegmenter load_segmenter(Checkpoint checkpoint, const std::vector<std::st
       recipe::segmenter_options(trained.recipe, head->shape[0]), 0, device);
   const std::vector<at::Tensor> owners = resize_to_grid(*trained.model, checkpoint, reporter);
   train::LoadRules rules;
-  rules.missing.emplace_back("auxiliary_head.*");  // which testing has no use for
+  rules.missing.emplace_back("auxiliary_head.*");  // not needed for prediction
   train::load_model(trained.model->parameters(), checkpoint.model, source, rules);
   refuse_not_finite(trained.model->parameters(), source);
   trained.logits = [model = trained.model.get(),

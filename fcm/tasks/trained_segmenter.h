@@ -1,4 +1,4 @@
-// Segmenters out of checkpoints.
+// Segmenters loaded from checkpoints.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,12 +22,13 @@ namespace fcm::tasks {
 // Whether the weights are a segmenter's, by their names.
 bool is_segmenter(const checkpoint::Checkpoint& checkpoint);
 
-// Fills a segmenter from whatever --checkpoint may name. After a pretrained encoder or a classifier
-// the rest of a segmenter keeps its start (tables, scales of channels, the fourth map, heads), and
-// what segmenters do not have is left out. Another segmenter gives all it has, except conv_seg
-// where it is for other classes. Positions and tables are resized from the grid of the checkpoint.
-// Everything else that is missing, surplus or of another shape is listed in Error(kCheckpoint).
-// `classes`: names of those that are learned; empty: as many are taken as they are.
+// Fills a segmenter from anything --checkpoint accepts. After a pretrained encoder or a classifier
+// the other parts of a segmenter keep their initial values (tables, layer scales, the fourth map,
+// heads), and what segmenters do not have is dropped. From another segmenter everything is used,
+// except conv_seg for other classes. Positions and tables are resized from the grid of the
+// checkpoint. Everything else that is missing, unexpected or mis-shaped is listed in
+// Error(kCheckpoint). `classes`: names of the classes to learn; empty: a head with the same number
+// of classes is used.
 void load_segmenter_start(models::Segmenter& model, checkpoint::Checkpoint checkpoint,
                           const std::vector<std::string>& allow_missing, Reporter& reporter,
                           const std::vector<std::string>& classes);
@@ -35,15 +36,15 @@ void load_segmenter_start(models::Segmenter& model, checkpoint::Checkpoint check
 struct TrainedSegmenter {
   recipe::Recipe recipe;
   std::unique_ptr<models::Segmenter> model;
-  eval::WindowLogits logits;                            // needs `model`
-  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: it does not say
+  eval::WindowLogits logits;                            // uses `model`
+  std::optional<PictureSet> trained_on, pretrained_on;  // nullopt: unknown
 
   int64_t classes() const { return model->options().classes; }
 };
 
-// A checkpoint that `finetune` wrote for a recipe of segmentation, which `set` may change, or a
-// published one (interop/segmenters.h). On `device`. Throws Error(kCheckpoint) where there is no
-// segmenter in it.
+// Loads a checkpoint of `finetune` with a segmentation recipe, which `set` may change, or an
+// upstream one (interop/segmenters.h). On `device`. Throws Error(kCheckpoint) if it is not a
+// segmenter.
 TrainedSegmenter load_segmenter(checkpoint::Checkpoint checkpoint,
                                 const std::vector<std::string>& set, Reporter& reporter,
                                 at::Device device = at::kCPU);

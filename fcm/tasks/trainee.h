@@ -1,4 +1,4 @@
-// What `finetune` trains and measures: one kind for each task of a recipe.
+// What `finetune` trains and measures: one class per task.
 #pragma once
 
 #include <atomic>
@@ -25,25 +25,25 @@ class Trainee {
   virtual ~Trainee() = default;
 
   virtual train::Learner& learner() = 0;
-  // Measures the weights as they are on the validation images, says the figures and remembers
-  // them. Throws loader::AskedToStop where somebody asked to stop meanwhile.
+  // Measures the current weights on the validation images, reports the figures and stores them.
+  // Throws loader::AskedToStop if a stop is requested meanwhile.
   virtual train::Measured measure() = 0;
-  // The figures remembered, as results have them; measured now where there are none: a finished
-  // run that is started again makes no step.
+  // The stored figures, in the form of results. Measures if there are none, as for a finished run
+  // that is started again and runs no step.
   virtual nlohmann::json figures() = 0;
-  virtual std::vector<std::string> notes() const = 0;  // that have to go with them
-  // A sheet of images and answers in the run folder. Nothing where the task has none.
+  virtual std::vector<std::string> notes() const = 0;  // notes on the figures
+  // Draws a sheet of images with predictions into the run folder. Nothing if the task has none.
   virtual void draw(int64_t /*step*/) {}
 };
 
 struct TraineeRequest {
-  const FinetuneRequest& run;  // with the recipe that is trained; outlives the trainee
+  const FinetuneRequest& run;  // with the resolved recipe; must outlive the trainee
   LabelledData data;
   const std::atomic<bool>* stop_measuring = nullptr;
   int64_t threads = 1;
 };
 
-// The learner that the recipe's task asks for, from the weights of `start`, if there are any.
+// The trainee of the recipe's task, with the weights of `start` if there are any.
 std::unique_ptr<Trainee> make_trainee(const TraineeRequest& request,
                                       std::optional<checkpoint::Checkpoint> start,
                                       Reporter& reporter);

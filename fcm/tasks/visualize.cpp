@@ -1,4 +1,4 @@
-// Sheets of what a network makes of any images.
+// Sheets of a network's features and predictions for any images.
 #include <fmt/format.h>
 
 #include <utility>
@@ -22,7 +22,7 @@ namespace fcm::tasks {
 
 namespace {
 
-// The teachers as they stood at that checkpoint.
+// The recipe's teachers, the EMA with its state at that checkpoint.
 std::unique_ptr<targets::Teachers> teachers_of(const TrainedModel& trained,
                                                const TeacherFiles& files, Reporter& reporter) {
   std::unique_ptr<targets::Teachers> teachers =
@@ -80,7 +80,7 @@ image::Image attention(const VisualizeRequest& request, Reporter& reporter) {
 
 Neighbours neighbours(const VisualizeRequest& request, int64_t threads, Reporter& reporter) {
   if (request.data.empty()) {
-    fail(ExitCode::kUsage, "--what neighbours looks for them in a set: name it with --data");
+    fail(ExitCode::kUsage, "--what neighbours searches a data set: name it with --data");
   }
   const TrainedModel trained = load_trained_model(request.checkpoint, Needs::kFeatures, reporter,
                                                   device_of(request.machine));
@@ -111,7 +111,7 @@ nlohmann::json visualize(const VisualizeRequest& request, Reporter& reporter) {
   refuse_to_replace(request.out, FileKind::kPng, request.overwrite, reads);
   const std::string& what = request.what;
   if (request.images.empty() && what != "neighbours") {
-    fail(ExitCode::kUsage, "--images names no image");
+    fail(ExitCode::kUsage, "--images: expected at least one image");
   }
   nlohmann::json result = {{"out", request.out.string()}, {"what", what}};
   image::Image sheet;
@@ -126,7 +126,8 @@ nlohmann::json visualize(const VisualizeRequest& request, Reporter& reporter) {
     sheet = std::move(found.sheet);
     result.update(found.list);
   } else {
-    fail(ExitCode::kUsage, "--what {}: wanted reconstruction, pca, attention or neighbours", what);
+    fail(ExitCode::kUsage, "--what {}: expected reconstruction, pca, attention or neighbours",
+         what);
   }
   image::write_png(request.out, sheet);
   reporter.info(fmt::format("wrote {}", request.out.string()));

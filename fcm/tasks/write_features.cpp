@@ -1,4 +1,4 @@
-// features: what a frozen encoder makes of images, as a file for other programs.
+// features: writes features of a frozen encoder to a file for other programs.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -59,7 +59,7 @@ int64_t width_of(const TrainedModel& trained, const std::string& tokens) {
   return tokens == "flat" ? trained.model->grid().patches() * token : token;
 }
 
-// Names of files may hold what ends a field or a line.
+// File names may contain characters that end a field or a line.
 std::string field(const std::string& text) {
   std::string result;
   for (const char letter : text) {
@@ -74,7 +74,7 @@ std::string field(const std::string& text) {
   return result;
 }
 
-// One line a row of the features: number and name of its class, name of the image.
+// A line per row of features: class index and name, image name.
 std::string lines_of(const loader::Dataset& dataset, const loader::Batch& batch,
                      const std::vector<int64_t>& labels) {
   std::string lines;
@@ -98,7 +98,7 @@ std::map<std::string, std::string> metadata_of(const FeaturesRequest& request,
           {"classes", formats::json_text(pictures.classes)}};
 }
 
-// The rows, and the list of their images.
+// The file of features, and the list of their images.
 class Files {
  public:
   Files(const fs::path& out, int64_t width, int64_t most_rows,
@@ -154,7 +154,7 @@ nlohmann::json write_features(const FeaturesRequest& request, Reporter& reporter
                             trained.path.string(), trained.step));
   const PictureSet described = describe_pictures(dataset, request.data, split);
   int64_t written = 0;
-  std::optional<Files> files;  // of rank 0
+  std::optional<Files> files;  // only on rank 0
   if (group.writes()) {
     files.emplace(request.out, width, dataset.size(), metadata_of(request, trained, described));
   }

@@ -23,8 +23,8 @@ struct Spike {
 
 // Adds a finite loss to the history; returns the spike if it is one: above the median of the last
 // 64 losses by more than half the median and by more than ten standard deviations (estimated from
-// the median distance, which a few spikes do not move). No spike before there are 16 losses. A new
-// level is normal after 32 steps.
+// the median absolute deviation, which a few spikes barely change). Nothing counts as a spike
+// before there are 16 losses. A new level counts as normal after 32 steps.
 std::optional<Spike> add_loss(LossHistory& history, double loss);
 
 // Removes the losses of the last spikes in a row, whose steps were rolled back.

@@ -12,13 +12,13 @@
 namespace fcm::viz {
 namespace {
 
-// At heats of 0, 64, 128, 192 and 256.
+// The colours at heats of 0, 64, 128, 192 and 256.
 constexpr std::array<Colour, 5> kHeat{
     {{0, 0, 8}, {84, 16, 109}, {187, 55, 84}, {249, 142, 9}, {252, 255, 200}}};
 constexpr int64_t kPartOfHeat = 64;
-constexpr int kOfHeat = 3, kOfPicture = 1;  // shares of a pixel, of 4
+constexpr int kOfHeat = 3, kOfPicture = 1;  // parts of a pixel, of 4
 
-// The weight that one in a hundred exceeds; 1 where there is none above 0.
+// The weight that one patch in a hundred exceeds; 1 if it is not above 0.
 float end_of_scale(std::span<const float> weights_L) {
   std::vector<float> sorted(weights_L.begin(), weights_L.end());
   const auto place = sorted.begin() + (std::ssize(sorted) - 1) * 99 / 100;
@@ -51,8 +51,8 @@ image::Image attention_picture(const image::Image& picture, std::span<const floa
                                int64_t side) {
   const int64_t cols = picture.cols / side;
   require(std::ssize(weights_L) == picture.rows / side * cols && !weights_L.empty(),
-          "{} weights for an image of {} x {} pixels in patches of {}", weights_L.size(),
-          picture.rows, picture.cols, side);
+          "expected one weight per patch, got {} for an image of {} x {} pixels in patches of {}",
+          weights_L.size(), picture.rows, picture.cols, side);
   const float most = end_of_scale(weights_L);
   image::Image out = image::with_channels(image::with_channels(picture, 1), 3);
   uint8_t* pixel = out.pixels.data();

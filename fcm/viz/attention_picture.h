@@ -1,4 +1,4 @@
-// How much of a query's attention each patch of an image gets. Plain arrays, no tensors.
+// The attention of a query to each patch of an image, drawn. Plain arrays, no tensors.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +9,17 @@
 
 namespace fcm::viz {
 
-// Of 0 to 255 by lightness alone: black, purple, red, orange, pale yellow.
+// The colour of a heat from 0 to 255, ordered by lightness: black, purple, red, orange, pale
+// yellow.
 Colour heat_colour(int64_t heat);
 
-// Weights of patches in raster order as squares of heat colours over the image in greys, which
-// shows through. The scale ends at the weight that one patch in a hundred exceeds, so that a single
-// patch does not make all others black. Sides of the image are multiples of `side`.
+// Weights of patches, in raster order, as squares of heat colours blended with the image in greys.
+// The scale ends at the weight that one patch in a hundred exceeds, so that a single patch does not
+// make all others black. The image's sides must be multiples of `side`.
 image::Image attention_picture(const image::Image& picture, std::span<const float> weights_L,
                                int64_t side);
 
-// A white frame with a black rim around a patch, which marks it on any image.
+// Marks a patch by a white frame with a black rim, visible on any image.
 void mark_patch(image::Image& picture, int64_t row, int64_t col, int64_t side);
 
 }  // namespace fcm::viz

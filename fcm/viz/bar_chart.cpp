@@ -17,7 +17,7 @@ constexpr double kBar = 16;
 constexpr double kBarGap = 3;
 constexpr double kGroupGap = 16;
 
-// The last series wears the accent; those it is compared with are greys, darker towards it.
+// The last series has the accent colour; the baselines are greys, darker towards it.
 std::string fill_of(size_t series, size_t count) {
   return series + 1 == count ? "f0" : fmt::format("n{}", std::min<size_t>(series, 2));
 }
@@ -49,8 +49,9 @@ Axis value_axis(const BarChart& chart) {
   double low = 0;
   double high = chart.full_scale;
   for (const BarGroup& group : chart.groups) {
-    require(group.values.size() == chart.series.size(), "bars of {} have {} values for {} series",
-            group.label, group.values.size(), chart.series.size());
+    require(group.values.size() == chart.series.size(),
+            "bars of {}: got {} values, expected one for each of {} series", group.label,
+            group.values.size(), chart.series.size());
     for (const double value : group.values) {
       if (!std::isfinite(value)) continue;
       low = std::min(low, value);

@@ -25,10 +25,11 @@ void fill_box(image::Image& picture, const image::Box& box, Colour colour) {
 }
 
 void paste(image::Image& picture, const image::Image& tile, int64_t top, int64_t left) {
-  require(top >= 0 && left >= 0 && top + tile.rows <= picture.rows &&
-              left + tile.cols <= picture.cols && tile.channels == 3,
-          "a tile of {} x {} x {} at row {} and column {} of an image of {} x {}", tile.rows,
-          tile.cols, tile.channels, top, left, picture.rows, picture.cols);
+  require(
+      top >= 0 && left >= 0 && top + tile.rows <= picture.rows &&
+          left + tile.cols <= picture.cols && tile.channels == 3,
+      "expected an RGB tile within the image, got {} x {} x {} at row {} and column {} of {} x {}",
+      tile.rows, tile.cols, tile.channels, top, left, picture.rows, picture.cols);
   for (int64_t row = 0; row < tile.rows; ++row) {
     std::copy_n(tile.pixels.begin() + row * tile.cols * 3, tile.cols * 3,
                 picture.pixels.begin() + ((top + row) * picture.cols + left) * 3);
@@ -37,12 +38,12 @@ void paste(image::Image& picture, const image::Image& tile, int64_t top, int64_t
 
 image::Image enlarge(const image::Image& picture, int64_t factor) {
   require(picture.channels == 1 || picture.channels == 3,
-          "an image that is enlarged has 1 or 3 channels, not {}", picture.channels);
+          "expected an image of 1 or 3 channels, got {}", picture.channels);
   require(
       static_cast<int64_t>(picture.pixels.size()) == picture.rows * picture.cols * picture.channels,
-      "an image of {} x {} x {} holds {} bytes", picture.rows, picture.cols, picture.channels,
+      "an image of {} x {} x {} has {} bytes", picture.rows, picture.cols, picture.channels,
       picture.pixels.size());
-  require(factor >= 1, "images are enlarged by whole factors from 1, not by {}", factor);
+  require(factor >= 1, "expected a factor of at least 1 for enlarging, got {}", factor);
   image::Image large{picture.rows * factor, picture.cols * factor, 3, {}};
   large.pixels.resize(static_cast<size_t>(large.rows * large.cols * 3));
   auto out = large.pixels.begin();

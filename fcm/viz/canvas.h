@@ -1,4 +1,4 @@
-// What sheets and legends are drawn on: RGB images of one look.
+// The canvas of sheets and legends: RGB images with common colours.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,13 @@ inline constexpr Colour kSoftInk{95, 99, 104};
 // rows x cols pixels of one colour.
 image::Image blank(int64_t rows, int64_t cols, Colour colour = kGround);
 
-// A box of one colour; what falls outside the image is left out.
+// Fills a box with one colour; parts outside the image are clipped.
 void fill_box(image::Image& picture, const image::Box& box, Colour colour);
 
-// Copies an RGB tile that has room there (std::logic_error otherwise).
+// Copies an RGB tile that must fit into the image (std::logic_error otherwise).
 void paste(image::Image& picture, const image::Image& tile, int64_t top, int64_t left);
 
-// Every pixel becomes factor x factor pixels, and grey becomes RGB.
+// Repeats every pixel factor x factor times; grey becomes RGB.
 image::Image enlarge(const image::Image& picture, int64_t factor);
 
 }  // namespace fcm::viz

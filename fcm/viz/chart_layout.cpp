@@ -4,7 +4,7 @@ namespace fcm::viz::report {
 
 namespace {
 
-constexpr double kHalfWidth = 460;  // so that text of charts in pairs is as large as elsewhere
+constexpr double kHalfWidth = 460;  // so that text is as large as in paired charts
 constexpr double kHalfHeight = 230;
 constexpr double kFullWidth = 952;
 

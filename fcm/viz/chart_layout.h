@@ -1,4 +1,4 @@
-// How charts stand on a page. Not for use outside viz.
+// Layout of charts on a page. Private to viz.
 #pragma once
 
 #include <string>
@@ -8,15 +8,14 @@
 
 namespace fcm::viz::report {
 
-// A chart as wide as half the page, as those that stand in pairs are.
+// An empty chart half as wide as the page, for pairs.
 LineChart line_chart_over(const char* x_label, const std::string& title, const char* unit);
 
-// A chart across the page, drawn twice: on a narrow screen the large one would be too small to
-// read.
+// A chart across the page, drawn twice: on a narrow screen the wide one would be too small to read.
 std::string wide(const LineChart& chart);
 std::string wide(const BarChart& chart);
 
-// Charts side by side, below one another on a narrow screen.
+// Charts side by side; one below the other on a narrow screen.
 std::string pair(const std::vector<std::string>& charts);
 
 }  // namespace fcm::viz::report

@@ -35,10 +35,10 @@ double oklab_distance(const Oklab& x, const Oklab& y) {
 struct Candidate {
   Colour colour;
   Oklab place;
-  double nearest = std::numeric_limits<double>::infinity();  // colour that is taken
+  double nearest = std::numeric_limits<double>::infinity();  // distance to the nearest taken colour
 };
 
-// A grid of colours that are neither so dark nor so light that hues vanish, nor glaring.
+// A grid of colours, without those so dark or light that hues vanish, and without glaring ones.
 std::vector<Candidate> candidates() {
   constexpr double kDarkest = 0.4, kLightest = 0.93, kMostChroma = 0.22;
   constexpr int kStep = 15;

@@ -15,16 +15,16 @@ namespace fcm::viz {
 namespace {
 
 constexpr int64_t kEdge = 8;         // around the whole, in units of the text
-constexpr int64_t kLegendGap = 6;    // between image and legend, too
-constexpr int64_t kLeastSide = 400;  // of the longer side of an image
+constexpr int64_t kLegendGap = 6;    // also between image and legend
+constexpr int64_t kLeastSide = 400;  // of an image's longer side
 constexpr int64_t kSideOfBorder = 700;
 constexpr Colour kNone{0, 0, 0};
 
 void check_map(const image::Image& picture, const image::Image& map) {
   require(map.channels == 1 && map.rows == picture.rows && map.cols == picture.cols &&
               static_cast<int64_t>(map.pixels.size()) == map.rows * map.cols,
-          "a map of {} x {} x {} of {} bytes for an image of {} x {}", map.rows, map.cols,
-          map.channels, map.pixels.size(), picture.rows, picture.cols);
+          "expected a grey map of the image's size, got {} x {} x {} of {} bytes for {} x {}",
+          map.rows, map.cols, map.channels, map.pixels.size(), picture.rows, picture.cols);
 }
 
 image::Image enlarged_map(const image::Image& map, int64_t factor) {
@@ -37,7 +37,7 @@ image::Image enlarged_map(const image::Image& map, int64_t factor) {
   return large;
 }
 
-// Whether one of the pixels up to `reach` above, below, left or right is of another class.
+// Whether a pixel within `reach` above, below, left or right has another class.
 bool at_border(const image::Image& map, int64_t row, int64_t col, int64_t reach) {
   const auto at = [&](int64_t r, int64_t c) {
     return map.pixels[static_cast<size_t>(std::clamp<int64_t>(r, 0, map.rows - 1) * map.cols +
@@ -59,7 +59,7 @@ std::string share_text(int64_t pixels, int64_t all) {
   return fmt::format("{:.1f} %", percent);
 }
 
-// Image and legend, one below or beside the other, on the ground of sheets.
+// Image and legend, one below or beside the other, on the background of sheets.
 image::Image joined(const image::Image& picture, const image::Image& legend, TextSize text,
                     bool below) {
   const int64_t edge = kEdge * text_unit(text), gap = kLegendGap * text_unit(text);
@@ -79,8 +79,8 @@ image::Image joined(const image::Image& picture, const image::Image& legend, Tex
 std::vector<Colour> colours_of_classes(const std::vector<std::string>& names,
                                        const std::vector<Colour>& colours) {
   if (colours.empty()) return class_colours(std::ssize(names));
-  require(colours.size() >= names.size(), "{} classes have {} colours", names.size(),
-          colours.size());
+  require(colours.size() >= names.size(), "expected a colour for each of {} classes, got {}",
+          names.size(), colours.size());
   return colours;
 }
 
@@ -97,8 +97,8 @@ image::Image tinted(const image::Image& picture, const image::Image& map,
   for (int64_t row = 0; row < map.rows; ++row) {
     for (int64_t col = 0; col < map.cols; ++col, ++at) {
       const uint8_t value = map.pixels[at];
-      require(value == kNoClass || value < colours.size(), "a pixel of class {} of {}", value,
-              colours.size());
+      require(value == kNoClass || value < colours.size(),
+              "a pixel has class {}, expected one below {}", value, colours.size());
       const Colour colour = value == kNoClass ? kNone : colours[value];
       const bool full = value != kNoClass && at_border(map, row, col, border);
       for (size_t channel = 0; channel < 3; ++channel) {
@@ -127,7 +127,8 @@ std::vector<LegendEntry> legend_of(const std::vector<const image::Image*>& maps,
   for (const size_t value : order) {
     if (pixels[value] == 0) continue;
     const bool none = value == kNoClass;
-    require(none || value < names.size(), "a pixel of class {} of {}", value, names.size());
+    require(none || value < names.size(), "a pixel has class {}, expected one below {}", value,
+            names.size());
     entries.push_back({none ? kNone : colours[value], none ? "no class" : names[value],
                        with_shares ? share_text(pixels[value], all) : ""});
   }

@@ -1,6 +1,6 @@
-// Maps of classes over the images they belong to.
+// Class maps over their images.
 //
-// A map is a grey image::Image of class numbers, kNoClass where a pixel has none. Written by
+// A map is a grey image::Image of class indices, kNoClass for pixels without a class. Written by
 // image::encode_png as it is, it is the plain map that other programs read.
 #pragma once
 
@@ -16,32 +16,32 @@ namespace fcm::viz {
 
 inline constexpr uint8_t kNoClass = 255;
 
-// Colours as given, or class_colours() where none are. Throws std::logic_error for fewer colours
+// `colours`, or class_colours() if it is empty. Throws std::logic_error if there are fewer colours
 // than names.
 std::vector<Colour> colours_of_classes(const std::vector<std::string>& names,
                                        const std::vector<Colour>& colours);
 
-// Half the image, in greys so that its own colours do not pass for those of classes, and half the
-// classes' colours; regions have borders in their full colour, `border` pixels wide, and what has
-// no class is darkened. Throws std::logic_error unless the map has
-// the image's size and classes below colours.size().
+// Blends the image in greys (its colours would look like those of classes) with the classes'
+// colours, half each. Regions have borders in their full colour, `border` pixels wide; pixels
+// without a class are darkened. Throws std::logic_error unless the map has the image's size and
+// classes below colours.size().
 image::Image tinted(const image::Image& picture, const image::Image& map,
                     const std::vector<Colour>& colours, int64_t border);
 
-// The classes of the maps, the largest first, with what they cover of all pixels in percent where
-// `with_shares`; pixels without a class come last.
+// The classes in the maps, largest first; with `with_shares` also their percentage of all pixels.
+// Pixels without a class come last.
 std::vector<LegendEntry> legend_of(const std::vector<const image::Image*>& maps,
                                    const std::vector<std::string>& names,
                                    const std::vector<Colour>& colours, bool with_shares);
 
-// An image of any size, its map over it and a legend below or beside it, whichever makes the
-// smaller whole. Small images are enlarged, and text is as large as the image makes it useful.
-// `colours` may be empty.
+// An image of any size, its map over it, and a legend below or beside it, whichever makes the
+// result smaller. Small images are enlarged; the text size follows the image. `colours` may be
+// empty.
 image::Image map_over_picture(const image::Image& picture, const image::Image& map,
                               const std::vector<std::string>& names,
                               const std::vector<Colour>& colours);
 
-// Of small images, the whole factor that makes the longer side at least `wanted` pixels.
+// For small images: the integer factor that makes the longer side at least `wanted` pixels.
 int64_t enlargement(const image::Image& picture, int64_t wanted);
 
 }  // namespace fcm::viz

@@ -64,7 +64,7 @@ h2+.note{margin:-8px 0 14px}
 
 std::string render_comparison(const ComparisonInput& input) {
   require(input.runs.size() >= 2 && input.runs.size() <= kRunLooks,
-          "{} runs to compare, wanted 2 to {}", input.runs.size(), kRunLooks);
+          "got {} runs to compare, expected 2 to {}", input.runs.size(), kRunLooks);
   const std::vector<report::RunLines> runs = report::lines_of(input);
   const std::string title = fmt::format("{} runs side by side", input.runs.size());
   std::string body = fmt::format("<header>\n<h1>{}</h1>\n</header>\n", title);

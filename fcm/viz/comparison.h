@@ -1,4 +1,4 @@
-// One self-contained HTML page about several runs side by side: no script, nothing loaded.
+// One self-contained HTML page that compares several runs: no script, nothing loaded.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,20 +10,20 @@
 namespace fcm::viz {
 
 struct ComparedRun {
-  std::string name;       // short, and none of the others'
-  std::string folder;     // as it was named
-  std::string recipe;     // name of it
+  std::string name;       // short and unique
+  std::string folder;     // as the user named it
+  std::string recipe;     // the recipe's name
   std::string kind;       // "pretraining", "classification", ...: losses are compared within a kind
-  double batch_size = 0;  // of all processes
-  bool has_result = false;          // it ended and left result.json
+  double batch_size = 0;  // over all processes
+  bool has_result = false;          // it finished and wrote result.json
   nlohmann::json summary;           // keys as in report.h, and "top1", "top5", "box", "mask"
   std::vector<nlohmann::json> log;  // lines of log.jsonl
 };
 
-// A fact in which the runs differ.
+// A fact that differs between the runs.
 struct Difference {
   std::string name;                 // "optim.base_lr", "trained on"
-  std::vector<std::string> values;  // one a run
+  std::vector<std::string> values;  // one per run
 };
 
 struct ComparisonInput {
@@ -32,9 +32,9 @@ struct ComparisonInput {
   std::vector<std::string> notes;
 };
 
-// The page, in UTF-8. Curves stand over steps, over images seen and over hours of training, one
-// of the three shown at a time. Hours are those that the log tells ("train_seconds"), or else
-// images by the logged speeds: without what is measured and saved between steps.
+// The page, in UTF-8. Curves are drawn over steps, over images seen and over hours of training, one
+// of the three shown at a time. Hours come from the log ("train_seconds"), or else from images and
+// logged speeds, without the time of measuring and saving.
 std::string render_comparison(const ComparisonInput& input);
 
 }  // namespace fcm::viz

@@ -14,12 +14,12 @@ namespace fcm::viz::report {
 
 namespace {
 
-constexpr size_t kMostPoints = 400;  // of a line: each chart stands three times in the page
+constexpr size_t kMostPoints = 400;  // per line: the page contains each chart three times
 
 struct AxisChoice {
-  const char* id;     // also the class of its charts
+  const char* id;     // also the CSS class of its charts
   const char* name;   // of the switch
-  const char* label;  // under the axis
+  const char* label;  // below the axis
   std::vector<double> Places::*places;
   bool whole;
 };
@@ -29,8 +29,8 @@ constexpr std::array<AxisChoice, 3> kAxes = {
     AxisChoice{"by-images", "images seen", "images seen", &Places::images, true},
     AxisChoice{"by-hours", "hours", "hours of training", &Places::hours, false}};
 
-// Where one run is many times as long as another, an axis of equal steps would show the short one
-// as a stroke at the edge.
+// If one run is much longer than another, a linear axis would show the short one as a stroke at the
+// edge.
 bool needs_log_axis(const std::vector<RunLines>& runs, const AxisChoice& axis) {
   constexpr double kManyTimes = 20;
   double shortest = INFINITY, longest = 0;
@@ -43,7 +43,7 @@ bool needs_log_axis(const std::vector<RunLines>& runs, const AxisChoice& axis) {
   return longest > kManyTimes * shortest;
 }
 
-// An empty chart over the axis.
+// An empty chart over this axis.
 LineChart chart_over(const std::vector<RunLines>& runs, const AxisChoice& axis,
                      const std::string& title, const char* unit) {
   LineChart chart = line_chart_over(axis.label, title, unit);
@@ -58,7 +58,7 @@ LineChart chart_over(const std::vector<RunLines>& runs, const AxisChoice& axis,
   return chart;
 }
 
-// The line of one run, without places that have no number. False: there are none.
+// Adds the line of one run, without non-finite points. False if there are none.
 bool add_line(LineChart& chart, const std::vector<RunLines>& runs, size_t number,
               const std::vector<double>& x, const std::vector<double>& y, bool smooth) {
   Series line{runs[number].run->name, {}, {}, false, false, static_cast<int>(number)};
@@ -83,7 +83,7 @@ void add_step_lines(LineChart& chart, const std::vector<RunLines>& runs, const A
   }
 }
 
-// In the order in which runs have them.
+// In order of first appearance.
 template <class Names>
 std::vector<std::string> distinct(const std::vector<RunLines>& runs, Names names_of) {
   std::vector<std::string> all;

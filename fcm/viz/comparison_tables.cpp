@@ -1,4 +1,4 @@
-// What runs are and what came of them, a column each.
+// Facts and results of runs, one column per run.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,9 +13,9 @@ namespace fcm::viz::report {
 
 namespace {
 
-constexpr const char* kNone = "–";  // as numbers for people have it
+constexpr const char* kNone = "–";  // as text.h formats missing numbers
 
-// Steps that the run will have had at its end, as its last line expects; NaN: it does not say.
+// The total steps of the run, as its last line estimates them; NaN: unknown.
 double expected_steps(const RunLines& run) {
   const double left = last_finite(run.log.step_column("eta_seconds")),
                speed = last_finite(run.log.step_column("images_per_second"));
@@ -31,7 +31,7 @@ std::string state_of(const RunLines& run) {
   return "at step " + format_count(step) + " of " + format_count(expected);
 }
 
-// A row of texts, or of nothing where no run has one.
+// Adds a row of texts, unless no run has one.
 template <class Text>
 void add_row(std::vector<RunRow>& rows, const std::vector<RunLines>& runs, const char* name,
              Text text) {
@@ -44,7 +44,7 @@ void add_row(std::vector<RunRow>& rows, const std::vector<RunLines>& runs, const
   if (any) rows.push_back(std::move(row));
 }
 
-// A row of percentages, the highest one marked; nothing where no run has one.
+// Adds a row of percentages with the highest in bold, unless no run has one.
 template <class Number>
 void add_accuracy(std::vector<RunRow>& rows, const std::vector<RunLines>& runs,
                   const std::string& name, Number number) {
@@ -63,7 +63,7 @@ void add_accuracy(std::vector<RunRow>& rows, const std::vector<RunLines>& runs,
   rows.push_back(std::move(row));
 }
 
-// The last and, where some run had a better one before, the best of what was measured while it ran.
+// The last measured value, and the best one if some run had a better one before.
 void add_measured_meanwhile(std::vector<RunRow>& rows, const std::vector<RunLines>& runs,
                             const std::string& key) {
   const auto column = [&](const RunLines& run) { return run.log.epoch_column(key); };
@@ -77,7 +77,7 @@ void add_measured_meanwhile(std::vector<RunRow>& rows, const std::vector<RunLine
                [&](const RunLines& run) { return largest(column(run)); });
 }
 
-// Marks where a name or a path may be broken into lines.
+// Inserts places where a name or a path may wrap.
 std::string breakable(const std::string& escaped) {
   std::string text;
   for (size_t i = 0; i < escaped.size(); ++i) {
@@ -117,7 +117,7 @@ std::vector<RunRow> facts(const std::vector<RunLines>& runs) {
           [&](const RunLines& run) { return format_value(last_finite(column(run, "loss")), 4); });
   add_row(rows, runs, "peak memory",
           [&](const RunLines& run) { return format_bytes(largest(column(run, "memory_bytes"))); });
-  add_row(rows, runs, "updates left out", [&](const RunLines& run) {
+  add_row(rows, runs, "steps skipped", [&](const RunLines& run) {
     const double count = largest(column(run, "skipped_updates"));
     return count > 0 ? format_count(count) : std::string(kNone);
   });
@@ -135,8 +135,8 @@ std::vector<RunRow> accuracies(const std::vector<RunLines>& runs) {
   for (const auto& [key, name] : {std::pair{"top1", "top-1, result"},
                                   {"top5", "top-5, result"},
                                   {"mIoU", "mean IoU, result"},
-                                  {"mAcc", "mean accuracy of classes, result"},
-                                  {"aAcc", "pixels right, result"}}) {
+                                  {"mAcc", "mean class accuracy, result"},
+                                  {"aAcc", "pixel accuracy, result"}}) {
     add_accuracy(rows, runs, name,
                  [&, of = key](const RunLines& run) { return number_at(run.run->summary, of); });
   }

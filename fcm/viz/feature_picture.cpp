@@ -17,12 +17,12 @@ double dot(std::span<const double> a, std::span<const double> b) {
 
 double length(std::span<const double> a) { return std::sqrt(dot(a, a)); }
 
-// The strongest direction of the rows of x [L, D], by iteration; zero where all rows are zero. The
-// sign is such that the largest element is positive, so that images of one network compare.
+// The first principal direction of the rows of x [L, D], by power iteration; zero if all rows are
+// zero. Its largest element is positive, so that sheets of one network can be compared.
 std::vector<double> strongest(const std::vector<double>& x_LD, size_t dim) {
   const std::span<const double> x(x_LD);
   std::vector<double> axis(dim);
-  double longest = 0;  // start with the longest row, which is not orthogonal to the strongest
+  double longest = 0;  // starts with the longest row, which is not orthogonal to the direction
   for (size_t start = 0; start < x.size(); start += dim) {
     const auto row = x.subspan(start, dim);
     if (length(row) <= longest) continue;
@@ -31,7 +31,7 @@ std::vector<double> strongest(const std::vector<double>& x_LD, size_t dim) {
   }
   if (longest < 1e-12) return std::vector<double>(dim);
   constexpr int kMostIterations = 1000;
-  constexpr double kStill = 1e-6;  // of a step of the axis, whose length is 1
+  constexpr double kStill = 1e-6;  // change of the unit vector in one iteration
   double step = 1;
   for (int iteration = 0; iteration < kMostIterations && step > kStill; ++iteration) {
     std::vector<double> next(dim);
@@ -94,9 +94,10 @@ Components principal_components(std::span<const float> values_LD, int64_t patche
 
 void leave_out_ends(Components& components, std::span<const float> values_LD, double share) {
   const size_t dim = components.mean_D.size();
-  require(!values_LD.empty() && values_LD.size() % dim == 0 && share >= 0 && share < 0.5,
-          "{} features of width {}, of which a share of {} is left out", values_LD.size(), dim,
-          share);
+  require(
+      !values_LD.empty() && values_LD.size() % dim == 0 && share >= 0 && share < 0.5,
+      "expected whole features and a share from 0 to 1/2, got {} values of width {} and a share of {}",
+      values_LD.size(), dim, share);
   const std::vector<double> x = centred(values_LD, components.mean_D);
   std::vector<double> along(x.size() / dim);
   const auto at = [&](double place) {
@@ -121,8 +122,8 @@ image::Image components_picture(const Components& components, std::span<const fl
   const size_t dim = components.mean_D.size();
   const auto patches = static_cast<size_t>(rows * cols);
   require(values_LD.size() == patches * dim && (shown_L.empty() || shown_L.size() == patches),
-          "{} features of {} x {} patches, of which {} are known", values_LD.size(), rows, cols,
-          shown_L.size());
+          "expected features of all patches, got {} values for {} x {} patches and a mask of {}",
+          values_LD.size(), rows, cols, shown_L.size());
   const std::vector<double> x = centred(values_LD, components.mean_D);
   image::Image picture{rows * side, cols * side, 3, {}};
   picture.pixels.assign(static_cast<size_t>(picture.rows * picture.cols * 3), kHiddenGrey);

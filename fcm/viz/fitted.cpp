@@ -10,7 +10,7 @@ namespace fcm::viz {
 
 FittedSize fitted_size(int64_t rows, int64_t cols, int64_t place) {
   const int64_t side = std::max(rows, cols);
-  require(rows >= 1 && cols >= 1, "an image of {} x {} pixels to be shown", rows, cols);
+  require(rows >= 1 && cols >= 1, "expected an image with pixels, got {} x {}", rows, cols);
   if (side <= place) {
     const int64_t factor = place / side;
     return {rows * factor, cols * factor};

@@ -1,4 +1,4 @@
-// Images and maps brought to the size at which they are shown.
+// Images and maps resized for display.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,14 @@ struct FittedSize {
   int64_t rows = 0, cols = 0;
 };
 
-// The size of an image whose longer side is to be about `place` pixels: small ones grow by whole
-// factors, so that their pixels stay squares; large ones shrink to the place.
+// The display size of an image whose longer side should be about `place` pixels: small ones grow by
+// integer factors, so that their pixels stay squares; large ones shrink to it.
 FittedSize fitted_size(int64_t rows, int64_t cols, int64_t place);
 
-// As RGB.
+// Resized, as RGB.
 image::Image fitted_picture(const image::Image& picture, const FittedSize& size);
 
-// Of a grey map of classes, which have no order: each pixel takes over the one in its middle.
+// Resizes a grey class map by nearest neighbour, since classes have no order.
 image::Image fitted_map(const image::Image& map, const FittedSize& size);
 
 }  // namespace fcm::viz

@@ -13,11 +13,11 @@ namespace fcm::viz {
 
 namespace {
 
-constexpr int kWhole = 15;  // coverage of a pixel that a glyph fills
+constexpr int kWhole = 15;  // coverage of a fully covered pixel
 
 const Face& face_of(TextSize size) { return faces()[static_cast<size_t>(size)]; }
 
-// A character's place on a line; without a glyph it is a box.
+// A character's position on a line; nullptr glyph: drawn as a box.
 struct PlacedGlyph {
   const Glyph* glyph = nullptr;
   int64_t left = 0;  // of its pixels
@@ -48,13 +48,13 @@ Line placed(std::string_view text, TextSize size) {
     pen += glyph ? glyph->advance : box_cols(face) + 2;
     line.cols = std::max({line.cols, pen, right});
   }
-  // A letter that reaches to the left of the pen (a j) moves the line to the right.
+  // A letter that reaches left of the pen (a j) shifts the line to the right.
   for (PlacedGlyph& one : line.glyphs) one.left -= first;
   line.cols -= first;
   return line;
 }
 
-// Covers a pixel by so many fifteenths; what is outside the image is left out.
+// Blends a pixel with `share` fifteenths of the colour; pixels outside the image are ignored.
 void cover(image::Image& picture, int64_t row, int64_t col, int share, Colour colour) {
   if (row < 0 || col < 0 || row >= picture.rows || col >= picture.cols) return;
   uint8_t* pixel = picture.pixels.data() + (row * picture.cols + col) * 3;
@@ -85,7 +85,7 @@ void draw_box(image::Image& picture, int64_t base, int64_t left, const Face& fac
   }
 }
 
-// The longest beginning of at most `cols` pixels, and at least one character.
+// The longest prefix of at most `cols` pixels, but at least one character.
 std::string_view fitting(std::string_view text, int64_t cols, TextSize size) {
   size_t bytes = 0;
   for (const Character& one : characters(text)) {
@@ -96,7 +96,7 @@ std::string_view fitting(std::string_view text, int64_t cols, TextSize size) {
   return text.substr(0, bytes);
 }
 
-// Of light, as WCAG 2 has it, 0 to 1.
+// Relative luminance of WCAG 2, 0 to 1.
 double luminance(Colour colour) {
   const auto linear = [](uint8_t byte) {
     const double value = byte / 255.0;
@@ -154,7 +154,7 @@ std::string cut_text(std::string_view text, int64_t cols, TextSize size) {
 
 void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view text,
                TextSize size, Colour colour) {
-  require(picture.channels == 3, "text is drawn on RGB images, not on {} channels",
+  require(picture.channels == 3, "expected an RGB image to draw text on, got {} channels",
           picture.channels);
   const Face& face = face_of(size);
   const int64_t base = row + face.ascent;
@@ -168,7 +168,7 @@ void draw_text(image::Image& picture, int64_t row, int64_t col, std::string_view
 }
 
 Colour ink_on(Colour ground) {
-  // Where both are as far: sqrt(1.05 * 0.05) - 0.05.
+  // The luminance with equal contrast to both: sqrt(1.05 * 0.05) - 0.05.
   constexpr double kMiddle = 0.179;
   return luminance(ground) > kMiddle ? Colour{0, 0, 0} : Colour{255, 255, 255};
 }

@@ -10,9 +10,9 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kGridStep = 4;  // of places that are tried over the whole image
+constexpr int64_t kGridStep = 4;  // of the positions tried over the whole image
 
-// Pixels of `place` that the others cover.
+// Pixels of `place` covered by others.
 int64_t covered(const image::Box& place, const std::vector<image::Box>& others) {
   int64_t pixels = 0;
   for (const image::Box& other : others) {
@@ -25,7 +25,7 @@ int64_t covered(const image::Box& place, const std::vector<image::Box>& others) 
   return pixels;
 }
 
-// How far a label is from its box, squared: 0 where they touch.
+// Squared distance of a label from its box: 0 if they touch.
 int64_t distance(const image::Box& a, const image::Box& b) {
   const int64_t rows = std::max<int64_t>({0, a.top - (b.top + b.rows), b.top - (a.top + a.rows)});
   const int64_t cols =
@@ -40,8 +40,8 @@ struct Search {
   image::Box best{};
   int64_t least = std::numeric_limits<int64_t>::max();  // covered there
 
-  // Whether the place is free; one that is not is remembered if it is the best so far. Columns may
-  // be moved into the image, rows are not.
+  // Whether the position is free; if not, remembers it if it is the best so far. Columns may be
+  // shifted into the image, rows are not.
   bool takes(int64_t top, int64_t left) {
     if (top < 0 || top + label.rows > picture.rows) return false;
     const int64_t most = std::max<int64_t>(0, picture.cols - label.cols);
@@ -74,7 +74,7 @@ struct Search {
     return false;
   }
 
-  // The free place that is nearest to the box, the upper left one of equally near ones.
+  // The free position nearest to the box; of equally near ones the upper left.
   bool anywhere() {
     std::optional<image::Box> nearest;
     for (int64_t top = 0; top + label.rows <= picture.rows; top += kGridStep) {
@@ -94,7 +94,8 @@ struct Search {
 std::vector<image::Box> place_labels(const std::vector<image::Box>& boxes,
                                      const std::vector<FittedSize>& labels,
                                      const FittedSize& picture) {
-  require(boxes.size() == labels.size(), "{} boxes have {} labels", boxes.size(), labels.size());
+  require(boxes.size() == labels.size(), "expected a label for each of {} boxes, got {}",
+          boxes.size(), labels.size());
   std::vector<image::Box> taken;
   for (size_t i = 0; i < boxes.size(); ++i) {
     Search search{boxes[i], labels[i], picture, taken, {0, 0, labels[i].rows, labels[i].cols}};

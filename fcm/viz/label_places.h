@@ -1,4 +1,4 @@
-// Where the labels of boxes stand in an image, so that they do not cover each other.
+// Placement of box labels in an image without overlaps.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 
 namespace fcm::viz {
 
-// One place a box, in pixels of an image of that size, `labels` being their sizes. A label stands
-// at its box: over it, inside it, under it or beside it; where all of that is taken by labels
-// before it, at the nearest place in the image that is free; where none is, where it covers least
-// of them. It leaves the image only where it is larger.
+// One position per box, in an image of size `picture`; `labels` are the labels' sizes. A label is
+// placed at its box: above, inside, below or beside it. If earlier labels take all of these, it
+// goes to the nearest free position in the image; if there is none, to where it covers least of
+// them. It extends beyond the image only if it is larger.
 std::vector<image::Box> place_labels(const std::vector<image::Box>& boxes,
                                      const std::vector<FittedSize>& labels,
                                      const FittedSize& picture);

@@ -13,13 +13,13 @@ namespace fcm::viz {
 namespace {
 
 constexpr int64_t kLeastSideOfPicture = 320;
-constexpr int64_t kLeastCols = 320;    // that names, bars and figures have room
-constexpr int64_t kEdgeUnits = 6;      // around everything, and beside bars
-constexpr double kShareOfNames = 0.5;  // of the columns, at most
+constexpr int64_t kLeastCols = 320;    // room for names, bars and figures
+constexpr int64_t kEdgeUnits = 6;      // around everything, and next to bars
+constexpr double kShareOfNames = 0.5;  // of the width, at most
 constexpr const char* kWidestFigure = "100.0 %";
 constexpr Colour kBar{38, 110, 185}, kBarGround{226, 229, 233};
 
-// As much as the names need.
+// Width of the column of names.
 int64_t room_for_names(const std::vector<ShownLabel>& labels, int64_t cols, TextSize text) {
   int64_t widest = 0;
   for (const ShownLabel& label : labels) widest = std::max(widest, text_cols(label.name, text));

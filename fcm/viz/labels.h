@@ -1,4 +1,4 @@
-// What a classifier says of an image, under the image.
+// A classifier's predictions below an image.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct ShownLabel {
   double score = 0;  // 0 to 1
 };
 
-// The image, small ones enlarged, and below it a line a label: its name, a bar as long as the
+// The image, enlarged if small, and below it one line per label: its name, a bar as long as the
 // score, and the score in percent.
 image::Image labels_under_picture(const image::Image& picture,
                                   const std::vector<ShownLabel>& labels);

@@ -7,7 +7,8 @@
 namespace fcm::viz {
 namespace {
 
-// Of names that may be cut; as all below in units of the text (text_unit), 7 of which are an em.
+// Width of names that may be cut. All values here are in units of the text (text_unit); 7 are an
+// em.
 constexpr int64_t kMostOfName = 14 * 7, kLeastOfName = 7 * 7;
 constexpr int64_t kSwatchGap = 3;
 constexpr int64_t kFigureGap = 6;
@@ -22,10 +23,10 @@ int64_t widest(const std::vector<LegendEntry>& entries, std::string LegendEntry:
   return cols;
 }
 
-// A swatch is as tall as capitals, and as wide.
+// A swatch is a square as tall as capitals.
 int64_t before_name(TextSize text) { return capital_rows(text) + kSwatchGap * text_unit(text); }
 
-// A column as wide as its texts need, and as `most_cols` allow.
+// A column as wide as its texts, at most `most_cols`.
 LegendLayout one_column(const std::vector<LegendEntry>& entries, TextSize text, int64_t most_cols) {
   LegendLayout layout;
   layout.text = text;
@@ -37,7 +38,7 @@ LegendLayout one_column(const std::vector<LegendEntry>& entries, TextSize text, 
   return layout;
 }
 
-// In columns of at most `down` entries.
+// Distributes entries over columns of at most `down`.
 LegendLayout filled(LegendLayout layout, int64_t entries, int64_t down) {
   const int64_t gap = kColumnGap * text_unit(layout.text);
   layout.columns = divided_up(entries, std::max<int64_t>(down, 1));

@@ -1,4 +1,4 @@
-// What the colours of an image mean: swatches and names in columns.
+// Legends of colours: swatches and names in columns.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,10 @@ namespace fcm::viz {
 struct LegendEntry {
   Colour colour{};
   std::string name;
-  std::string figure;  // softer, at the right end of the column; may be empty
+  std::string figure;  // in soft ink, right-aligned in the column; may be empty
 };
 
-// Where things are, in pixels of the legend. Entries stand down the columns, which are of one
-// width.
+// Layout in pixels of the legend. Entries go down the columns; all columns have one width.
 struct LegendLayout {
   TextSize text = TextSize::kSmall;
   int64_t entries_down = 0, columns = 0;
@@ -26,15 +25,16 @@ struct LegendLayout {
   int64_t rows = 0, cols = 0;
 };
 
-// As many columns as fit into `most_cols`, and no more than are needed. Names wider than 14 em are
-// cut; where not even one column fits, those wider than 7 em, and the legend is wider.
+// As many columns as fit into `most_cols`, at most as many as needed. Names wider than 14 em are
+// cut; if not even one column fits, those wider than 7 em, and the legend is wider than
+// `most_cols`.
 LegendLayout legend_below(const std::vector<LegendEntry>& entries, TextSize text,
                           int64_t most_cols);
-// As few columns as fit into `most_rows`.
+// As few columns as possible within `most_rows`.
 LegendLayout legend_beside(const std::vector<LegendEntry>& entries, TextSize text,
                            int64_t most_rows);
 
-// On the ground of sheets, rows x cols pixels of the layout.
+// On the background of sheets; rows x cols pixels of the layout.
 image::Image draw_legend(const std::vector<LegendEntry>& entries, const LegendLayout& layout);
 
 }  // namespace fcm::viz

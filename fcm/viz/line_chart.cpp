@@ -17,8 +17,8 @@ namespace {
 
 constexpr size_t kColours = 6;
 constexpr size_t kRunColours = 4;
-constexpr size_t kMostHits = 80;   // places of a line that show their numbers
-constexpr size_t kLeastHits = 12;  // where several lines share them
+constexpr size_t kMostHits = 80;   // points of a line with a tooltip
+constexpr size_t kLeastHits = 12;  // if several lines share them
 
 constexpr double kGap = std::numeric_limits<double>::quiet_NaN();
 
@@ -30,7 +30,7 @@ struct Frame {
   double at_y(double value) const { return bottom - y.place(value) * (bottom - top); }
 };
 
-// Classes of style by which a series is told from the others.
+// CSS classes that distinguish a series.
 struct Look {
   std::string stroke, fill;
 };
@@ -43,10 +43,11 @@ Series without_values(const Series& series) {
   return {series.name, {}, {}, series.background, series.dots, series.run};
 }
 
-// The series without numbers that cannot be shown: those become single NaNs, where the line breaks.
+// The series with non-drawable values replaced by single NaNs, where the line breaks.
 Series shown(const Series& series, Scale x_scale, Scale y_scale) {
-  require(series.x.size() == series.y.size(), "series {} has {} places and {} values", series.name,
-          series.x.size(), series.y.size());
+  require(series.x.size() == series.y.size(),
+          "series {}: expected as many x as y values, got {} and {}", series.name, series.x.size(),
+          series.y.size());
   Series out = without_values(series);
   for (size_t i = 0; i < series.x.size(); ++i) {
     const bool good = can_show(series.x[i], x_scale) && can_show(series.y[i], y_scale);
@@ -57,7 +58,7 @@ Series shown(const Series& series, Scale x_scale, Scale y_scale) {
   return out;
 }
 
-// A long line keeps the lowest and the highest value of each stretch, so peaks stay visible.
+// Keeps the lowest and the highest value of each stretch of a long line, so peaks stay visible.
 Series thinned(const Series& series, size_t most_points) {
   if (series.y.size() <= most_points) return series;
   Series out = without_values(series);
@@ -98,7 +99,7 @@ struct Range {
   }
 };
 
-// Where one value in a hundred or fewer lies far off the others, the range is theirs alone.
+// If at most one value in a hundred is an outlier, the range excludes outliers.
 Range range_of(std::vector<double> values, bool trim) {
   Range range;
   if (values.empty()) return range;
@@ -106,7 +107,7 @@ Range range_of(std::vector<double> values, bool trim) {
   const size_t cut = values.size() >= 20 && trim ? std::max<size_t>(1, values.size() / 100) : 0;
   const double inner_low = values[cut];
   const double inner_high = values[values.size() - 1 - cut];
-  // Halved, as the difference of two large numbers may overflow.
+  // halved, because the difference of two large numbers may overflow
   const double reach = inner_high / 2 - inner_low / 2;
   const auto far_off = [&](double value) {
     return cut > 0 &&
@@ -144,7 +145,7 @@ std::string axes(const Frame& frame, const LineChart& chart) {
   return out;
 }
 
-// The place of the last value; of none, 0.
+// The index of the last value; 0 if there is none.
 size_t last_value(const Series& series) {
   size_t last = 0;
   for (size_t i = 0; i < series.y.size(); ++i) {
@@ -179,7 +180,7 @@ std::string draw_series(const Series& series, const Frame& frame, const Look& lo
          dots;
 }
 
-// Invisible circles along the line that show their numbers when the pointer rests on them.
+// Invisible circles along the line that show their values as tooltips.
 std::string draw_hits(const Series& series, const Frame& frame, const Look& look,
                       const LineChart& chart) {
   std::vector<size_t> good;
@@ -201,7 +202,7 @@ std::string draw_hits(const Series& series, const Frame& frame, const Look& look
   return out;
 }
 
-// Series in one row at the top right, or below the title where the row is too long for that.
+// Series in one row at the top right, or below the title if the row is too long for that.
 struct Legend {
   std::string markup;
   bool own_row = false;
@@ -236,7 +237,7 @@ Look look_of_run(size_t run) {
   return {fmt::format("r{} d{}", colour, dashes), fmt::format("q{}", colour)};
 }
 
-// Background series wear the colour of the series they stand behind: the next one of the others.
+// Background series have the colour of the next series that is not in the background.
 std::vector<Look> looks_of(const std::vector<Series>& series) {
   std::vector<Look> looks;
   size_t next = 0;
@@ -258,7 +259,8 @@ Axis y_axis(const LineChart& chart, const Range& range) {
 }
 
 Axis x_axis(const LineChart& chart, Range range) {
-  // A run whose first line is that of step 20 of 1000 began at 0, and so did one of a single line.
+  // Starts the axis at 0 if the first line is near it (step 20 of 1000), or if there is only one
+  // line.
   const bool near_zero = range.low < 0.15 * range.high || range.low == range.high;
   if (range.low > 0 && near_zero && chart.x_scale == Scale::kLinear) range.low = 0;
   const int wanted = std::max(2, static_cast<int>(chart.width / 90));
@@ -324,7 +326,8 @@ std::string run_swatch(size_t run) {
 
 Series smoothed(const Series& series, size_t window) {
   constexpr size_t kMostPlaces = 600;
-  constexpr size_t kLeastReach = 2;  // a lone end value would be as rough as the raw line
+  constexpr size_t kLeastReach = 2;  // at the ends, so that a single raw value is not shown as
+                                     // smoothed
   const Series all = shown(series, Scale::kLinear, Scale::kLinear);
   std::vector<double> x;
   std::vector<double> y;

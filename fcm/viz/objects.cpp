@@ -17,25 +17,24 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kSheetPlace = 480;  // of an image in a sheet: its longer side
+constexpr int64_t kSheetPlace = 480;  // longer side of an image in a sheet
 constexpr int64_t kLeastSideAlone = 400;
-constexpr int64_t kSideOfLine = 450;  // pixels of the longer side that are worth one of a line
-constexpr int64_t kShareOfLabels =
-    5;  // pixels of the image for one of a label, if that is possible
-constexpr int64_t kObjectColours = 32;  // after so many objects the first colours come again
-constexpr double kTint = 0.45;          // of an object's colour in its mask
+constexpr int64_t kSideOfLine = 450;    // pixels of the longer side per pixel of line width
+constexpr int64_t kShareOfLabels = 5;   // labels cover at most one fifth of the image, if possible
+constexpr int64_t kObjectColours = 32;  // then colours repeat
+constexpr double kTint = 0.45;          // opacity of an object's colour in its mask
 
-// Colours are of objects, not of classes: two persons side by side have to be told apart.
+// Colours distinguish objects, not classes: two persons side by side must be distinguishable.
 Colour colour_of(size_t object, const std::vector<Colour>& colours) {
   return colours[object % colours.size()];
 }
 
-// One byte a pixel of the shown size: 1 where it belongs to the object.
+// One byte per pixel of the displayed size: 1 inside the object.
 image::Image shown_mask(const image::RunLengths& mask, const image::Image& picture,
                         const FittedSize& size) {
   require(mask.rows == picture.rows && mask.cols == picture.cols,
-          "a mask of {} x {} on an image of {} x {}", mask.rows, mask.cols, picture.rows,
-          picture.cols);
+          "got a mask of {} x {}, expected the image's size of {} x {}", mask.rows, mask.cols,
+          picture.rows, picture.cols);
   return fitted_map({mask.rows, mask.cols, 1, image::decode_mask(mask)}, size);
 }
 
@@ -59,7 +58,7 @@ void tint(image::Image& out, const image::Image& mask, Colour colour, int64_t li
   }
 }
 
-// Of a box, in whole pixels of the shown image; at least one each way.
+// The box in integer pixels of the displayed image; at least one pixel each way.
 image::Box shown_box(const ShownObject& object, const image::Image& picture,
                      const FittedSize& size) {
   const double by_rows = static_cast<double>(size.rows) / static_cast<double>(picture.rows);
@@ -86,7 +85,7 @@ std::string label_of(const ShownObject& object) {
   return fmt::format("{} {:.0f}%", object.name, 100 * *object.score);
 }
 
-// Labels as they are written, each on a plate of its object's colour.
+// Labels as drawn, each on a plate of its object's colour.
 struct Labels {
   TextSize text = TextSize::kSmall;
   std::vector<std::string> lines;
@@ -106,7 +105,7 @@ Labels labels_of(const std::vector<ShownObject>& objects, const image::Image& pi
   return labels;
 }
 
-// Of a crowd the labels are smaller, so that they find room and leave something of the image.
+// With many objects, labels get smaller so that they fit and leave the image visible.
 Labels fitting_labels(const std::vector<ShownObject>& objects, const image::Image& picture) {
   TextSize text = text_size_for(std::max(picture.rows, picture.cols));
   Labels labels = labels_of(objects, picture, text);
@@ -117,7 +116,7 @@ Labels fitting_labels(const std::vector<ShownObject>& objects, const image::Imag
   return labels;
 }
 
-// From a label that stands apart to the nearest point of its box.
+// From a label that is apart from its box to the nearest point of the box.
 void draw_leader(image::Image& out, const image::Box& label, const image::Box& box, int64_t line,
                  Colour colour) {
   const int64_t from_row = label.top + label.rows / 2, from_col = label.left + label.cols / 2;
@@ -133,7 +132,7 @@ void draw_leader(image::Image& out, const image::Box& label, const image::Box& b
   }
 }
 
-// The first objects matter most, so their names are placed first and written last.
+// The first objects matter most: their names are placed first and drawn last.
 void write_labels(image::Image& out, const std::vector<ShownObject>& objects,
                   const std::vector<image::Box>& boxes, const std::vector<Colour>& colours,
                   int64_t line) {
@@ -176,7 +175,7 @@ image::Image draw_objects(const image::Image& picture, const std::vector<ShownOb
 }
 
 image::Image object_sheet(const std::vector<ObjectRow>& rows, const std::string& title) {
-  require(!rows.empty(), "a sheet of no images, wanted one or more");
+  require(!rows.empty(), "expected at least one row for a sheet");
   Sheet sheet{title, {{"labelled"}, {"found"}}, {}, {}, 1};
   for (const ObjectRow& row : rows) {
     const FittedSize size = fitted_size(row.picture.rows, row.picture.cols, kSheetPlace);

@@ -13,22 +13,22 @@ namespace {
 
 void check_picture(const image::Image& picture, int64_t side) {
   require(side >= 1 && picture.rows % side == 0 && picture.cols % side == 0,
-          "an image of {} x {} pixels has no whole patches of {} x {}", picture.rows, picture.cols,
-          side, side);
+          "an image of {} x {} pixels does not divide into patches of {} x {}", picture.rows,
+          picture.cols, side, side);
   require(
       static_cast<int64_t>(picture.pixels.size()) == picture.rows * picture.cols * picture.channels,
-      "an image of {} x {} x {} holds {} bytes", picture.rows, picture.cols, picture.channels,
+      "an image of {} x {} x {} has {} bytes", picture.rows, picture.cols, picture.channels,
       picture.pixels.size());
 }
 
 void check_mask(const image::Image& picture, std::span<const uint8_t> hidden_L, int64_t side) {
   check_picture(picture, side);
   const int64_t patches = (picture.rows / side) * (picture.cols / side);
-  require(static_cast<int64_t>(hidden_L.size()) == patches, "{} patches have a mask of {} entries",
-          patches, hidden_L.size());
+  require(static_cast<int64_t>(hidden_L.size()) == patches,
+          "expected a mask entry for each of {} patches, got {}", patches, hidden_L.size());
 }
 
-// Calls visit(patch, place in the patch's D values, place in the image) for every value.
+// Calls visit(patch, index in the patch's D values, index in the image) for every value.
 template <class Visit>
 void for_each_value(int64_t rows, int64_t cols, int64_t channels, int64_t side, Visit visit) {
   size_t at = 0;
@@ -46,8 +46,8 @@ void for_each_value(int64_t rows, int64_t cols, int64_t channels, int64_t side, 
 void check_scale(const PixelScale& scale, int64_t channels) {
   require(static_cast<int64_t>(scale.mean.size()) == channels &&
               static_cast<int64_t>(scale.deviation.size()) == channels,
-          "{} channels have {} means and {} deviations", channels, scale.mean.size(),
-          scale.deviation.size());
+          "expected mean and std of {} channels, got {} means and {} stds", channels,
+          scale.mean.size(), scale.deviation.size());
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ image::Image paste_visible(const image::Image& original, const image::Image& rec
   check_picture(reconstruction, side);
   require(original.rows == reconstruction.rows && original.cols == reconstruction.cols &&
               original.channels == reconstruction.channels,
-          "a reconstruction of {} x {} x {} is not of an original of {} x {} x {}",
+          "got a reconstruction of {} x {} x {}, expected the original's {} x {} x {}",
           reconstruction.rows, reconstruction.cols, reconstruction.channels, original.rows,
           original.cols, original.channels);
   image::Image out = reconstruction;
@@ -118,7 +118,7 @@ PatchStatistics patch_statistics(std::span<const float> values_LD, int64_t patch
   require(patches >= 1 && values_LD.size() % static_cast<size_t>(patches) == 0,
           "{} values do not divide into {} patches", values_LD.size(), patches);
   const size_t width = values_LD.size() / static_cast<size_t>(patches);
-  require(width >= 2, "a patch of {} values has no deviation", width);
+  require(width >= 2, "a patch of {} values has no std, expected 2 or more", width);
   PatchStatistics out;
   for (size_t start = 0; start < values_LD.size(); start += width) {
     const auto patch = values_LD.subspan(start, width);
@@ -150,8 +150,8 @@ MergedViews merge_views(std::span<const float> predictions_GLD, std::span<const 
                         int64_t views, int64_t patches) {
   const auto entries = static_cast<size_t>(views * patches);
   require(entries >= 1 && hidden_GL.size() == entries && predictions_GLD.size() % entries == 0,
-          "{} views of {} patches have a mask of {} entries and {} predicted values", views,
-          patches, hidden_GL.size(), predictions_GLD.size());
+          "expected mask and predictions for {} views of {} patches, got {} entries and {} values",
+          views, patches, hidden_GL.size(), predictions_GLD.size());
   const size_t width = predictions_GLD.size() / entries;
   const auto count = static_cast<size_t>(patches);
   MergedViews out{std::vector<float>(count * width), std::vector<uint8_t>(count)};
@@ -174,17 +174,17 @@ MergedViews merge_views(std::span<const float> predictions_GLD, std::span<const 
 
 namespace {
 
-// The original, what each view makes of its pixels, and all of that merged.
+// The original, the pixel reconstruction of each view, and all views merged.
 std::vector<image::Image> pixel_tiles(const Reconstruction& input) {
   const image::Image& original = input.original;
   if (input.views == 0) return {original};
   const int64_t patches = (original.rows / input.side) * (original.cols / input.side);
   const size_t values = original.pixels.size();
   require(input.predictions_GLD.size() == values * static_cast<size_t>(input.views),
-          "{} views of an image of {} values have {} predictions", input.views, values,
+          "expected predictions for {} views of {} values, got {}", input.views, values,
           input.predictions_GLD.size());
   require(static_cast<int64_t>(input.hidden_GL.size()) == input.views * patches,
-          "{} views of {} patches have a mask of {} entries", input.views, patches,
+          "expected a mask for {} views of {} patches, got {} entries", input.views, patches,
           input.hidden_GL.size());
   const PatchStatistics statistics = patch_statistics(
       patches_from_picture(original, input.side, input.scale), patches, input.variance_epsilon);
@@ -246,7 +246,7 @@ constexpr const char* kComponents =
 
 image::Image reconstruction_sheet(const std::vector<Reconstruction>& rows, const std::string& title,
                                   int64_t scale) {
-  require(!rows.empty(), "a reconstruction sheet of no rows, wanted one or more");
+  require(!rows.empty(), "expected at least one row for a reconstruction sheet");
   Sheet sheet{title, reconstruction_columns(rows.front().views), {}, {}, scale};
   bool borrowed = false;
   for (const FeatureTiles& feature : rows.front().features) {
@@ -254,9 +254,10 @@ image::Image reconstruction_sheet(const std::vector<Reconstruction>& rows, const
     sheet.columns.push_back({feature.name + ": reconstruction", false});
   }
   for (const Reconstruction& row : rows) {
-    require(row.views == rows.front().views && row.features.size() == rows.front().features.size(),
-            "rows of {} and {} views, or of {} and {} targets, stand in one sheet",
-            rows.front().views, row.views, rows.front().features.size(), row.features.size());
+    require(
+        row.views == rows.front().views && row.features.size() == rows.front().features.size(),
+        "expected rows with equal numbers of views and targets, got {} and {} views, {} and {} targets",
+        rows.front().views, row.views, rows.front().features.size(), row.features.size());
     borrowed = borrowed || (row.views > 0 && row.normalised_patches);
     sheet.rows.push_back(reconstruction_row(row));
   }

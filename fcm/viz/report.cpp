@@ -11,7 +11,8 @@ namespace fcm::viz {
 
 namespace {
 
-// The policy makes a browser refuse whatever the page might try to load: self-contained by force.
+// Makes a browser refuse anything the page might try to load, which enforces that it is
+// self-contained.
 constexpr const char* kPolicy =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action "
     "'none'";

@@ -16,24 +16,24 @@ struct ReportPicture {
 struct ReportTable {
   std::string title;
   std::vector<std::string> headers;
-  std::vector<std::vector<std::string>> rows;  // cells that read as numbers are set to the right
+  std::vector<std::vector<std::string>> rows;  // cells that read as numbers are right-aligned
   std::string note;
 };
 
-// Everything but the title may be empty, and any key of `summary` may be missing or null; what is
-// missing is taken from the log where it can be, or left out of the page.
+// Everything but the title may be empty, and any key of `summary` may be missing or null. Missing
+// values are taken from the log if possible, or left out of the page.
 //
 // Keys of `summary`:
-//   name               what the run is, in a sentence, under the title
+//   name               a sentence about the run, below the title
 //   data, machine, device, precision, revision, finished   text, in the line below
 //   threads, batch_size, seed                              numbers, in the same line
 //   images_seen, seconds, images_per_second, parameters, final_loss, peak_memory_bytes
 //   command            the command that repeats the run: text, or a list of lines
-//   knn, linprobe      {"raw", "untrained", "pretrained"} in percent: the better features
+//   knn, linprobe      {"raw", "untrained", "pretrained"} in percent, of the better features
 //   mIoU, mAcc, aAcc, images               segmentation; the first three in percent
-//   classes            [{"class", "iou", "accuracy", "pixels"}] of it, percent, null: no figure
+//   classes            [{"class", "iou", "accuracy", "pixels"}] of it, percent, null: undefined
 //   features           {"flattened": {"knn": {"raw", ...}, "linprobe": {...}}, "mean": {...}}, or
-//                      with the two levels the other way round
+//                      with the two levels exchanged
 struct ReportInput {
   std::string title;
   nlohmann::json summary;
@@ -41,15 +41,15 @@ struct ReportInput {
   std::vector<ReportPicture> pictures;
   std::vector<ReportTable> tables;
   std::string recipe_toml;          // resolved, as run
-  std::vector<std::string> faults;  // unreadable images, skipped updates, roll-backs: one line each
+  std::vector<std::string> faults;  // unreadable images, skipped steps, roll-backs: one line each
   std::vector<std::string> notes;
 };
 
-// What every page says of who made it.
+// Every page's generator tag.
 inline constexpr const char* kGenerator = "<meta name=\"generator\" content=\"fastconvmae\">";
 
-// The page, in UTF-8. In log lines data_wait and utilisation are shares of 1, and skipped_samples
-// and skipped_updates count from the start of the run.
+// The page, in UTF-8. In log lines data_wait and utilisation are shares of 1; skipped_samples and
+// skipped_updates count from the start of the run.
 std::string render_report(const ReportInput& input);
 
 }  // namespace fcm::viz

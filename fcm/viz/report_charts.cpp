@@ -1,4 +1,4 @@
-// Sections that are charts of the log, and the comparison of accuracies.
+// Sections with charts of the log, and the comparison of accuracies.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ LineChart over_steps(const char* title, const char* unit) {
   return chart;
 }
 
-// Values as they are behind a smoothed line; a few values need none. True if there is one.
+// Adds the raw values behind a smoothed line; with few values only these. True if it is smoothed.
 bool add_smoothed(LineChart& chart, const std::string& name, const std::vector<double>& x,
                   const std::vector<double>& y) {
   const size_t count = finite_count(y);
@@ -33,7 +33,7 @@ bool add_smoothed(LineChart& chart, const std::string& name, const std::vector<d
 
 bool is_method(const std::string& key) { return key == "knn" || key == "linprobe"; }
 
-// Three accuracies of the same test; false where the object holds none of them.
+// The accuracies of a test, one per series; false if the object has none of them.
 bool read_bars(const nlohmann::json& object, const std::string& label, BarChart& chart) {
   BarGroup group{label, {}};
   for (const std::string& key : chart.series) group.values.push_back(number_at(object, key));
@@ -58,7 +58,7 @@ void read_features(const nlohmann::json& features, BarChart& chart) {
                    });
 }
 
-// One sentence a method, with the sign of the difference as it is.
+// One sentence per method, with the actual sign of the difference.
 std::string lead(const nlohmann::json& summary) {
   std::string out;
   for (const char* method : {"knn", "linprobe"}) {
@@ -81,10 +81,10 @@ std::string lead(const nlohmann::json& summary) {
   return out;
 }
 
-// Segmentation: the share of pixels that training gets right.
+// Segmentation: pixel accuracy during training.
 void add_right_pixels(const RunLog& log, std::vector<std::string>& charts) {
   if (!log.has_step_numbers("decode_acc")) return;
-  LineChart right = over_steps("Pixels right in training", "%");
+  LineChart right = over_steps("Pixel accuracy in training", "%");
   add_smoothed(right, "", log.step_column("step"), log.step_column("decode_acc"));
   charts.push_back(line_chart(right));
 }
@@ -119,7 +119,7 @@ std::string results(const ReportInput& input) {
 }
 
 std::string accuracy(const RunLog& log) {
-  // Over steps, like all the other curves, unless some line does not tell its step.
+  // Over steps, like all other curves, unless a line lacks its step.
   const std::vector<double> steps = log.epoch_column("step");
   const bool by_step = finite_count(steps) == log.epoch_count;
   const std::vector<double> places = by_step ? steps : log.epoch_column("epoch");
@@ -128,7 +128,7 @@ std::string accuracy(const RunLog& log) {
   chart.height = 280;
   for (const auto& [key, values] : log.epochs) {
     if (!is_accuracy(key) || finite_count(values) == 0) continue;
-    std::vector<double> x;  // epochs without a check are no gaps
+    std::vector<double> x;  // epochs without a measurement are no gaps
     std::vector<double> y;
     for (size_t i = 0; i < values.size(); ++i) {
       if (!std::isfinite(values[i])) continue;
@@ -189,7 +189,7 @@ std::string throughput(const RunLog& log) {
     charts.push_back(line_chart(chart));
   }
   if (log.has_step_numbers("slowest_rank_images_per_second")) {
-    LineChart chart = over_steps("Images per second of a rank, waiting for others left out", "");
+    LineChart chart = over_steps("Images per second of a rank, without waiting for others", "");
     chart.from_zero = true;
     for (const char* which : {"slowest", "fastest"}) {
       const std::string key = std::string(which) + "_rank_images_per_second";
@@ -198,7 +198,7 @@ std::string throughput(const RunLog& log) {
     charts.push_back(line_chart(chart));
   }
   if (log.has_step_numbers("rank_wait_seconds")) {
-    LineChart chart = over_steps("Waiting for other ranks since the point before", "s");
+    LineChart chart = over_steps("Waiting for other ranks since the previous point", "s");
     chart.from_zero = true;
     chart.series.push_back({"", steps, log.step_column("rank_wait_seconds"), false, false});
     charts.push_back(line_chart(chart));
@@ -211,7 +211,7 @@ std::string throughput(const RunLog& log) {
     charts.push_back(line_chart(shares));
   }
   if (log.has_step_numbers("utilisation")) {
-    shares.title = "Arithmetic done, of the machine's peak";
+    shares.title = "FLOP/s, of the machine's peak";
     shares.series = {{"", steps, times(log.step_column("utilisation"), 100), false, false}};
     charts.push_back(line_chart(shares));
   }

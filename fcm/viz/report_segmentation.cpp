@@ -1,4 +1,4 @@
-// What a report says of semantic segmentation: the means, and every class.
+// The report's sections on semantic segmentation: the means, and every class.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,7 +18,7 @@ std::string one_decimal(double value) {
   return std::isfinite(value) ? fmt::format("{:.1f}", value) : "–";
 }
 
-// A percentage over a bar of its length.
+// A percentage with a bar of that length behind it.
 std::string bar_cell(double percent) {
   constexpr double kLongest = 0.92;  // of the cell, so that full bars do not touch the next
   const double length = std::isfinite(percent) ? kLongest * std::clamp(percent, 0.0, 100.0) : 0;
@@ -26,7 +26,7 @@ std::string bar_cell(double percent) {
                      length, one_decimal(percent));
 }
 
-// Classes with figures of their own; of other tasks, lines have none of these keys.
+// Classes with IoU; the lines of other tasks lack these keys.
 std::vector<nlohmann::json> measured_classes(const nlohmann::json& summary) {
   std::vector<nlohmann::json> lines;
   if (!summary.is_object() || !summary.contains("classes")) return lines;
@@ -72,8 +72,8 @@ std::string segmentation_lead(const nlohmann::json& summary) {
                              : std::string();
   std::string out = fmt::format("<p class=\"lead\">Mean IoU: <b>{:.2f} %</b>{}", miou, on);
   const double macc = number_at(summary, "mAcc"), aacc = number_at(summary, "aAcc");
-  if (std::isfinite(macc)) out += fmt::format("; mean accuracy of the classes {:.2f} %", macc);
-  if (std::isfinite(aacc)) out += fmt::format("; {:.2f} % of all pixels are right", aacc);
+  if (std::isfinite(macc)) out += fmt::format("; mean class accuracy {:.2f} %", macc);
+  if (std::isfinite(aacc)) out += fmt::format("; pixel accuracy {:.2f} %", aacc);
   return out + ".</p>\n";
 }
 
@@ -95,10 +95,10 @@ std::string classes(const ReportInput& input) {
   }
   out += "</div>\n";
   return out +
-         "<p class=\"note\">In the order of their numbers. Pixels: labelled as the class, of all "
-         "that are labelled. IoU: pixels that are both labelled and predicted as the class, of "
+         "<p class=\"note\">In the order of class indices. Pixels: share of labelled pixels with "
+         "this label. IoU: pixels that are both labelled and predicted as the class, of "
          "those that are either; the mean leaves out classes that are neither. Accuracy: of the "
-         "labelled pixels, how many are predicted so.</p>\n";
+         "class's labelled pixels, those predicted correctly.</p>\n";
 }
 
 }  // namespace fcm::viz::report

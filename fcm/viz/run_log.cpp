@@ -16,7 +16,8 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 using Lines = std::vector<const nlohmann::json*>;
 
-// Takes back the lines, in ascending order, that the new one replaces. True if there were any.
+// Removes the lines at the end, in ascending order, that the new one replaces. True if there were
+// any.
 bool drop_replaced(Lines& lines, const std::string& key, double place) {
   const size_t before = lines.size();
   while (!lines.empty() && number_at(*lines.back(), key) >= place) lines.pop_back();
@@ -84,8 +85,8 @@ bool is_accuracy(const std::string& key) {
 
 std::string accuracy_name(std::string key) {
   for (const auto& [mark, name] : {std::pair{"_miou", " mean IoU"},
-                                   {"_macc", " mean accuracy of classes"},
-                                   {"_aacc", " pixels right"},
+                                   {"_macc", " mean class accuracy"},
+                                   {"_aacc", " pixel accuracy"},
                                    {"_box_ap", " AP of boxes"},
                                    {"_mask_ap", " AP of masks"},
                                    {"_box_ap50", " AP50 of boxes"},

@@ -1,4 +1,4 @@
-// The lines of log.jsonl as columns, whatever is missing or broken in them.
+// The lines of log.jsonl as columns, tolerant of missing or broken values.
 #pragma once
 
 #include <map>
@@ -8,46 +8,46 @@
 
 namespace fcm::viz {
 
-// A number of a JSON object; NaN where the key is missing, null or no number.
+// A number of a JSON object; NaN if the key is missing, null or not a number.
 double number_at(const nlohmann::json& object, const std::string& key);
 
-// Text of a JSON object; empty where the key is missing, null or not finite.
+// A value of a JSON object as text; empty if the key is missing, null or non-finite.
 std::string text_at(const nlohmann::json& object, const std::string& key);
 
 struct RunLog {
   using Columns = std::map<std::string, std::vector<double>>;
 
-  Columns steps;          // one entry a step object; "step" is ascending
-  Columns epochs;         // one entry an epoch object; "epoch" is ascending
+  Columns steps;          // one entry per step object; "step" is ascending
+  Columns epochs;         // one entry per epoch object; "epoch" is ascending
   size_t step_count = 0;  // entries of every column of `steps`
   size_t epoch_count = 0;
-  size_t ignored = 0;     // lines that nothing is known to be
-  size_t restarts = 0;    // times the run went on from an earlier step
-  size_t non_finite = 0;  // step objects whose loss is no finite number
+  size_t ignored = 0;     // lines of unknown kind
+  size_t restarts = 0;    // times the run resumed from an earlier step
+  size_t non_finite = 0;  // step objects with a non-finite loss
 
-  // The column, or NaNs where the log never had the key.
+  // The column, or NaNs if the log never had the key.
   std::vector<double> step_column(const std::string& key) const;
   std::vector<double> epoch_column(const std::string& key) const;
   bool has_step_numbers(const std::string& key) const;  // at least one finite
 };
 
-// An object with "train_loss", "train_lr" or an accuracy beside "epoch" is an epoch object; another
-// one with "step" and "loss" or "lr" is a step object; one with "step" alone tells of an event,
-// such as a replaced image, and is passed over. A run that was resumed logs some steps or epochs
-// twice: the later lines count.
+// An object with "epoch" and "train_loss", "train_lr" or an accuracy is an epoch object; another
+// one with "step" and "loss" or "lr" is a step object; one with only "step" reports an event, such
+// as a replaced image, and is skipped. A resumed run may log some steps or epochs twice: the later
+// lines count.
 RunLog read_log(const std::vector<nlohmann::json>& lines);
 
 // knn_top1, linprobe_top5, probe_accuracy, test_miou, test_box_ap, ...
 bool is_accuracy(const std::string& key);
 
-// "kNN" of "knn", "Linear probe", "mean token"; another key with blanks for its underlines.
+// "kNN" for "knn", "Linear probe", "mean token"; other keys with blanks for underscores.
 std::string method_name(const std::string& key);
 
-// "kNN top-1" of "knn_top1", "test top-1" of "test_acc1", as the published programs call it;
-// another key with blanks for its underlines.
+// "kNN top-1" for "knn_top1", "test top-1" for "test_acc1", as upstream calls it; other keys with
+// blanks for underscores.
 std::string accuracy_name(std::string key);
 
-// Of those numbers that are finite: how many, the last, the largest, the median; NaN of none.
+// Over the finite values: number, last, largest, median; NaN if there are none.
 size_t finite_count(const std::vector<double>& values);
 double last_finite(const std::vector<double>& values);
 double largest(const std::vector<double>& values);

@@ -1,4 +1,4 @@
-// Where a line of a run's log stands on three axes. Not for use outside viz.
+// The position of log lines on three axes. Private to viz.
 #pragma once
 
 #include <vector>
@@ -7,16 +7,16 @@
 
 namespace fcm::viz::report {
 
-// As many as there are step lines, or epoch lines; NaN where it is not known.
+// One entry per step line, or epoch line; NaN: unknown.
 struct Places {
   std::vector<double> steps, images, hours;
 };
 
-// Of the step lines. Hours: "train_seconds" where a line has it, else images since the line
-// before by "images_per_second".
+// Positions of the step lines. Hours: "train_seconds" if a line has it, else the images since the
+// previous line divided by "images_per_second".
 Places places_of_steps(const RunLog& log, double batch_size);
 
-// Of the epoch lines, which tell their step; hours between two step lines go by the step.
+// Positions of the epoch lines, from their steps; hours are interpolated between step lines.
 Places places_of_epochs(const RunLog& log, const Places& of_steps, double batch_size);
 
 }  // namespace fcm::viz::report

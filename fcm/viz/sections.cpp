@@ -147,17 +147,17 @@ std::string faults(const ReportInput& input, const RunLog& log) {
   }
   if (const double left_out = largest(log.step_column("skipped_updates")); left_out > 0) {
     lines.push_back(
-        plural(static_cast<size_t>(std::min(left_out, 1e15)), "update was", "updates were") +
-        " left out because the loss or a gradient was not finite.");
+        plural(static_cast<size_t>(std::min(left_out, 1e15)), "step was", "steps were") +
+        " skipped because the loss or a gradient was not finite.");
   }
   if (log.non_finite > 0) {
     lines.push_back(plural(log.non_finite, "logged step has", "logged steps have") +
-                    " no finite loss.");
+                    " a non-finite loss.");
   }
   if (log.restarts > 0) {
-    lines.push_back("The run went on from an earlier step " +
+    lines.push_back("The run resumed from an earlier step " +
                     plural(log.restarts, "time", "times") +
-                    "; the curves show what counted in the end.");
+                    "; the curves show the steps that count.");
   }
   if (log.ignored > 0) {
     lines.push_back(plural(log.ignored, "line", "lines") + " of the log could not be used.");

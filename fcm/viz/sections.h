@@ -1,5 +1,4 @@
-// The sections of the report, each as HTML; empty where there is nothing to say. Not for use
-// outside viz.
+// The sections of the report, each as HTML; empty if there is nothing to show. Private to viz.
 #pragma once
 
 #include <string>
@@ -10,8 +9,8 @@
 
 namespace fcm::viz::report {
 
-// A whole page of ours around `body`, with the style of page and charts and `more_style`. The title
-// is escaped here.
+// A complete page around `body`, with the styles of page and charts and `more_style`. Escapes the
+// title.
 std::string page(std::string_view title, const std::string& body, std::string_view more_style = "");
 
 // <section> with a heading; empty if the body is.
@@ -21,20 +20,20 @@ std::string header(const ReportInput& input);
 std::string headline(const ReportInput& input, const RunLog& log);
 std::string results(const ReportInput& input);  // bars and tables
 std::string table(const ReportTable& input);
-// Segmentation: percent, measured at the end or by the last line of the log, NaN where neither is;
-// a sentence of it; all classes with bars.
+// Segmentation, in percent: the result, or else the last logged value, or NaN; a sentence with it;
+// all classes with bars.
 double mean_iou(const ReportInput& input, const RunLog& log);
 std::string segmentation_lead(const nlohmann::json& summary);
 std::string classes(const ReportInput& input);
 std::string training(const RunLog& log);    // loss, learning rate, gradients
-std::string accuracy(const RunLog& log);    // over epochs
+std::string accuracy(const RunLog& log);    // over steps or epochs
 std::string throughput(const RunLog& log);  // images/s, waiting, memory
 std::string pictures(const ReportInput& input);
 std::string faults(const ReportInput& input, const RunLog& log);
 std::string notes(const ReportInput& input);
 std::string repeat(const ReportInput& input);  // command and recipe
 
-// CSS of the page, without the charts'.
+// CSS of the page, without that of charts.
 std::string_view page_style();
 
 }  // namespace fcm::viz::report

@@ -12,8 +12,8 @@
 namespace fcm::viz {
 namespace {
 
-constexpr int64_t kPlace = 384;  // of an image: its longer side
-constexpr int64_t kAround = 16;  // as a sheet has it
+constexpr int64_t kPlace = 384;  // longer side of an image
+constexpr int64_t kAround = 16;  // as in sheet.cpp
 constexpr int64_t kAboveLegend = 4;
 
 void check_row(const SegmentationRow& row) {
@@ -21,8 +21,8 @@ void check_row(const SegmentationRow& row) {
     if (map == &row.truth && map->pixels.empty()) continue;
     require(map->channels == 1 && map->rows == row.picture.rows && map->cols == row.picture.cols &&
                 static_cast<int64_t>(map->pixels.size()) == map->rows * map->cols,
-            "a map of {} x {} x {} for an image of {} x {}", map->rows, map->cols, map->channels,
-            row.picture.rows, row.picture.cols);
+            "expected a grey map of the image's size, got {} x {} x {} for {} x {}", map->rows,
+            map->cols, map->channels, row.picture.rows, row.picture.cols);
   }
 }
 
@@ -40,12 +40,12 @@ image::Image with_legend(const image::Image& sheet, const std::vector<LegendEntr
 image::Image segmentation_sheet(const std::vector<SegmentationRow>& rows,
                                 const std::vector<std::string>& names,
                                 const std::vector<Colour>& colours, const std::string& title) {
-  require(!rows.empty(), "a sheet of no images, wanted one or more");
+  require(!rows.empty(), "expected at least one row for a sheet");
   const std::vector<Colour> palette = colours_of_classes(names, colours);
   const bool truths = std::any_of(rows.begin(), rows.end(), [](const SegmentationRow& row) {
     return !row.truth.pixels.empty();
   });
-  Sheet sheet{title, {{"picture"}}, {}, {}, 1};
+  Sheet sheet{title, {{"image"}}, {}, {}, 1};
   if (truths) sheet.columns.push_back({"truth"});
   sheet.columns.push_back({"prediction"});
   std::vector<const image::Image*> maps;

@@ -1,4 +1,4 @@
-// Images, what is labelled in them and what a network makes of them, side by side.
+// Images, their ground truth and their predictions side by side.
 #pragma once
 
 #include <string>
@@ -9,16 +9,16 @@
 
 namespace fcm::viz {
 
-// Maps are grey, of the image's size, as class_map.h has them.
+// Maps are grey, of the image's size, as in class_map.h.
 struct SegmentationRow {
   image::Image picture;
-  image::Image truth;  // without pixels: not known
+  image::Image truth;  // without pixels: unknown
   image::Image predicted;
 };
 
-// One row for each image, fitted into places of one size, under the titles of the columns, and a
-// legend of the classes that occur. No column of truths where no row has one. `rows` must not be
-// empty; `colours` may be (class_colours).
+// One row per image, resized to a common size, below the titles of the columns, and a legend of the
+// classes that occur. No column of truths if no row has one. `rows` must not be empty; `colours`
+// may be empty (class_colours).
 image::Image segmentation_sheet(const std::vector<SegmentationRow>& rows,
                                 const std::vector<std::string>& names,
                                 const std::vector<Colour>& colours, const std::string& title = {});

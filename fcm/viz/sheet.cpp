@@ -13,11 +13,11 @@ namespace {
 constexpr int64_t kMargin = 16;
 constexpr int64_t kGap = 4;
 constexpr int64_t kColumnGroupGap = 14;
-constexpr int64_t kTextGap = 8;  // between a block of text and what follows it
+constexpr int64_t kTextGap = 8;  // between a block of text and the next block
 constexpr int64_t kWantedCols = 112;
-constexpr int64_t kLabelGap = 2;    // between a tile and the lines under it
-constexpr int64_t kCaptionGap = 6;  // between captions of neighbouring columns, at least
-constexpr TextSize kLabelSize = TextSize::kSmall;  // of file names, which are long
+constexpr int64_t kLabelGap = 2;    // between a tile and the lines below it
+constexpr int64_t kCaptionGap = 6;  // minimum, between captions of neighbouring columns
+constexpr TextSize kLabelSize = TextSize::kSmall;  // for file names, which are long
 constexpr TextSize kTitleSize = TextSize::kMedium;
 
 void check(const image::Image& tile) {
@@ -30,7 +30,7 @@ void check(const image::Image& tile) {
 
 int64_t caption_cols(int64_t tile_cols) { return std::max<int64_t>(tile_cols - kCaptionGap, 1); }
 
-// Captions are larger where every word of them fits over its column.
+// Captions are larger if every word of them fits over its column.
 TextSize caption_size(const Sheet& sheet, int64_t tile_cols) {
   for (const SheetColumn& column : sheet.columns) {
     std::string_view left = column.caption;
@@ -48,7 +48,7 @@ void size_tiles(const Sheet& sheet, SheetGeometry& geometry) {
   int64_t cols = 0;
   for (const SheetRow& row : sheet.rows) {
     geometry.tile_rows.push_back(0);
-    require(row.tiles.size() <= sheet.columns.size(), "a sheet of {} columns has a row of {} tiles",
+    require(row.tiles.size() <= sheet.columns.size(), "expected at most {} tiles in a row, got {}",
             sheet.columns.size(), row.tiles.size());
     for (const image::Image& tile : row.tiles) {
       check(tile);
@@ -68,10 +68,10 @@ int64_t block_rows(const std::vector<std::string>& lines, TextSize size) {
   return std::ssize(lines) * line_rows(size);
 }
 
-// Space a block of text takes together with the gap after it: nothing at all if it is empty.
+// Height of a block of text with the gap after it: 0 if it is empty.
 int64_t block_and_gap(int64_t rows) { return rows == 0 ? 0 : rows + kTextGap; }
 
-// Space that the lines under the tiles of a row take.
+// Height of the lines below the tiles of a row.
 int64_t label_rows(const SheetRow& row) {
   int64_t rows = 0;
   for (const std::vector<std::string>& lines : row.labels) {

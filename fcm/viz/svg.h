@@ -1,4 +1,4 @@
-// Pieces that the charts share. Not for use outside viz.
+// SVG elements shared by the charts. Private to viz.
 #pragma once
 
 #include <fmt/format.h>
@@ -22,7 +22,7 @@ std::string text(std::string_view css_class, double x, double y, Anchor anchor,
 // Rough advance of `content` in pixels at `size`, enough to lay out a legend.
 double text_width(std::string_view content, double size);
 
-// The opening tag with the title as accessible name, and the title with its unit at the top left.
+// The opening tag with the title as accessible name; title and unit at the top left.
 std::string open(double width, double height, const std::string& title, const std::string& unit,
                  ChartUse use);
 

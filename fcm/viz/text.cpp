@@ -14,7 +14,7 @@ constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 constexpr std::string_view kNarrowSpace = "\xE2\x80\xAF";  // U+202F, does not break
 constexpr const char* kNothing = "–";
 
-// Bytes of the code point that starts the text, 0 if it is not UTF-8 or XML forbids it.
+// Length of the code point at the start of the text; 0 if it is not UTF-8 or XML forbids it.
 size_t code_point_bytes(std::string_view text) {
   const auto byte = [&](size_t at) {
     return static_cast<uint32_t>(static_cast<uint8_t>(text[at]));
@@ -55,7 +55,7 @@ std::string strip_zeros(std::string digits) {
   return digits == "-0" ? "0" : digits;
 }
 
-// Three significant digits and the unit whose count lies in [1, step).
+// Three significant digits, with the unit that puts the value into [1, step).
 template <size_t N>
 std::string with_unit(double value, double step, const std::array<const char*, N>& units) {
   size_t unit = 0;

@@ -1,4 +1,4 @@
-// Text for people and for markup: escaping, base64, and numbers as a reader wants them.
+// Text for people and for markup: escaping, base64, readable numbers.
 #pragma once
 
 #include <cstdint>
@@ -8,18 +8,18 @@
 
 namespace fcm::viz {
 
-// Safe in XML and HTML, inside elements and inside attributes of either quote. Bytes that are not
+// Safe in XML and HTML, inside elements and inside attributes with either quote. Bytes that are not
 // UTF-8, and control characters that XML forbids, become U+FFFD.
 std::string escape(std::string_view text);
 
 // RFC 4648, with padding, without line breaks.
 std::string base64(std::span<const uint8_t> bytes);
 
-// "60 000", with narrow spaces that do not break; "–" for a number that is not finite.
+// "60 000", with narrow no-break spaces; "–" for a non-finite number.
 std::string format_count(double value);
 
-// At most `digits` significant digits, without needless zeros: "0.5312", "12.4", "1.5e-4",
-// "1 234"; "–" for a number that is not finite.
+// At most `digits` significant digits, without needless zeros: "0.5312", "12.4", "1.5e-4", "1 234";
+// "–" for a non-finite number.
 std::string format_value(double value, int digits = 4);
 
 // "941", "12.3 k", "7.14 M", "86.1 M", "1.2 G".

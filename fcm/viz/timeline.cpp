@@ -19,7 +19,7 @@ std::string draw_span(const Span& span, double x, double width, double top, size
       colour == 0 ? "f0" : fmt::format("n{}", std::min<size_t>(colour - 1, 2)), svg::coordinate(x),
       svg::coordinate(top), svg::coordinate(std::max(width, 1.0)), svg::coordinate(kRow));
   out += fmt::format("<title>{}</title></rect>", escape(span.label));
-  if (colour == 0 || svg::text_width(span.label, 12) + 8 > width) return out;  // read by hovering
+  if (colour == 0 || svg::text_width(span.label, 12) + 8 > width) return out;  // shown as a tooltip
   return out + svg::text("strong", x + width / 2, top + kRow - 4, svg::Anchor::kMiddle, span.label);
 }
 

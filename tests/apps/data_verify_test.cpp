@@ -65,7 +65,7 @@ TEST_F(DataVerifyOfFolders, LabelsAreCountedApartFromPictures) {
   EXPECT_EQ(result.at("bad_labels"), 1);
   EXPECT_NE(result.at("train").at("first_bad_label").get<std::string>().find("\"-1\""),
             std::string::npos);
-  EXPECT_NE(outcome.err.find("1 of 3 images has no label that can be used"), std::string::npos)
+  EXPECT_NE(outcome.err.find("1 of 3 images has no usable label"), std::string::npos)
       << outcome.err;
   const std::string out = (scratch_ / "all.pack").string();
   EXPECT_EQ(run_here("data pack --data " + list + " --out " + out).status, 3);

@@ -172,8 +172,8 @@ TEST(Limits, EndingsOfFilesThatAreWrittenSayWhatTheyAre) {
             "f.txt does not end in .npy or "},
            {"visualize --checkpoint x --images a.png --out sheet.jpg", "does not end in .png"},
            {"data pack synthetic --out d.tar",
-            "d.tar ends in .tar, and what is to be written is a "
-            "packed file: d.pack"},
+            "d.tar ends in .tar, but a packed file is written; "
+            "choose a name like d.pack"},
            {"checkpoint convert x y.txt", "y.txt ends in neither .pth nor .safetensors"},
            {"checkpoint convert x y.safetensors --to pth", "does not end in .pth or "},
            {"checkpoint convert x y.pth --to safetensors", "does not end in .safetensors"},

@@ -116,7 +116,7 @@ TEST(CheckpointEncoder, SizesThatARecipeNamesMustBeTheCheckpoints) {
   EXPECT_EQ(fault(own, vit),
             "the encoder in runs/pretrained has model.kind = \"vit\", encoder.dims = [32], "
             "encoder.depths = [2], encoder.strides = [8], encoder.mlp_ratios = [2], the recipe "
-            "smoke_finetune wants model.kind = \"conv_vit\", encoder.dims = [16, 24, 32], "
+            "smoke_finetune has model.kind = \"conv_vit\", encoder.dims = [16, 24, 32], "
             "encoder.depths = [1, 1, 2], encoder.strides = [2, 2, 2], encoder.mlp_ratios = [2, 2, "
             "2]; take the checkpoint's with --set encoder.size=checkpoint, or a recipe of that "
             "encoder");

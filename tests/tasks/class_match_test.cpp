@@ -73,7 +73,7 @@ TEST(ClassMatch, ClassesThatAreNotKnownAreRefused) {
     const std::string message = test::error_of(ExitCode::kData, [&] {
       match({"a", "b", "c"}, 3, found);
     });
-    EXPECT_NE(message.find("does not know \"d\""), message.npos) << message;
+    EXPECT_NE(message.find("does not have \"d\""), message.npos) << message;
   }
 }
 
@@ -102,7 +102,7 @@ TEST(ClassMatch, FoldersThatAreCalledByNumbersAreRefusedWhereTheOthersHaveNames)
   for (const auto& [trained, found] : {std::pair{Names{"a", "b", "c"}, Names{"0", "1", "2"}},
                                        std::pair{Names{"0", "1", "2"}, Names{"a", "b", "c"}}}) {
     const std::string message = test::error_of(ExitCode::kData, [&] { match(trained, 3, found); });
-    EXPECT_NE(message.find("does not know \"" + found[0] + "\""), message.npos) << message;
+    EXPECT_NE(message.find("does not have \"" + found[0] + "\""), message.npos) << message;
   }
 }
 

@@ -70,7 +70,7 @@ TEST_F(RunComparison, SaysThatTasksDifferAndLossesWithThem) {
     EXPECT_FALSE(one.name.starts_with("decoder.")) << "which one of the two does not have";
   }
   ASSERT_FALSE(other.notes.empty());
-  EXPECT_TRUE(other.notes[0].starts_with("The runs have several tasks."));
+  EXPECT_TRUE(other.notes[0].starts_with("The runs have different tasks."));
   const auto masks =
       comparison_of({run("a"), run("c", "smoke_pretrain", "ratio = 0.75", "ratio = 0.5")});
   ASSERT_EQ(masks.notes.size(), 1u);
@@ -88,7 +88,7 @@ TEST_F(RunComparison, RefusesARunThatIsNamedTwiceAndFoldersThatAreNone) {
             (scratch_ / "none").string() + " is not a run folder: it has no recipe.toml");
   std::vector<fs::path> many;
   for (int i = 0; i < 17; ++i) many.push_back(run("many" + std::to_string(i)));
-  EXPECT_EQ(refused(many), "17 runs are named, and a page shows at most 16; leave some out");
+  EXPECT_EQ(refused(many), "got 17 runs, and a page shows at most 16; leave some out");
 }
 
 TEST_F(RunComparison, WritesAPageAndReplacesOnlyOneOfOurs) {

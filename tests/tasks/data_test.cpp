@@ -47,7 +47,7 @@ TEST_F(LabelledDataTest, WhyThereAreNoLabels) {
   picture("val/1.png");
   const std::string message =
       test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, kept_); });
-  EXPECT_EQ(message, data() + " has no labels, which measuring accuracy needs: " + data() +
+  EXPECT_EQ(message, data() + " has no labels, which accuracy needs: " + data() +
                          "/val has 1 picture and no class folders; sort them into one folder a "
                          "class");
 }
@@ -110,7 +110,7 @@ TEST_F(LabelledDataTest, MapsAreVerifiedToo) {
   image::write_png(maps / "001.png", {2, 3, 1, std::vector<uint8_t>(6, 1)});
   std::ofstream(maps / "002.png") << "no picture";
   EXPECT_EQ(bad(), 3);
-  EXPECT_NE(kept_.said.find("000.png: its map has the number 9, and there are 6 classes"),
+  EXPECT_NE(kept_.said.find("000.png: its map has the class 9, and there are 6 classes"),
             std::string::npos)
       << kept_.said;
   EXPECT_NE(kept_.said.find("001.png: its map has 2 x 3 pixels"), std::string::npos) << kept_.said;
@@ -145,10 +145,10 @@ TEST_F(LabelledDataTest, MapsAndObjectsThatAreNotPackedAreSaid) {
   tests::write_objects(folder_ / "coco", 1, 1);
   tests::write_scenes(folder_ / "scenes", 1, 1);
   pack_data({(folder_ / "coco").string(), folder_ / "coco.pack", {}, false, {}}, kept_);
-  EXPECT_NE(kept_.said.find("objects, which a packed file does not hold"), std::string::npos);
-  EXPECT_EQ(kept_.said.find("maps of classes"), std::string::npos) << kept_.said;
+  EXPECT_NE(kept_.said.find("objects, which a packed file cannot hold"), std::string::npos);
+  EXPECT_EQ(kept_.said.find("class maps"), std::string::npos) << kept_.said;
   pack_data({(folder_ / "scenes").string(), folder_ / "scenes.pack", {}, false, {}}, kept_);
-  EXPECT_NE(kept_.said.find("maps of classes, which"), std::string::npos) << kept_.said;
+  EXPECT_NE(kept_.said.find("class maps, which"), std::string::npos) << kept_.said;
 }
 
 TEST_F(LabelledDataTest, ClassesOfOneSplitAloneAreSaid) {
@@ -192,7 +192,7 @@ TEST_F(LabelledDataTest, ClassesThatDifferAreNamed) {
 TEST_F(LabelledDataTest, LabelsThatCannotBeUsedAreRefusedOnceWithTheirNumber) {
   const std::string names = list("1.png one\n2.png two\n3.png three\n");
   EXPECT_EQ(refusal(names),
-            names + ": 3 of 3 images have no label that can be used; the first: " + data() +
+            names + ": 3 of 3 images have no usable label; the first: " + data() +
                 "/1.png: its label in line 1 of the list, \"one\", is no class number");
   EXPECT_NE(refusal(list("1.png 0\n2.png 1\n3.png\n")).find("1 of 3 images"), std::string::npos);
   EXPECT_EQ(open_pictures(names, Split::kTrain, {}, kept_)->size(), 3);  // who asks for none
@@ -203,7 +203,7 @@ TEST_F(LabelledDataTest, AFewAreSaid) {
   for (int i = 0; i < 20; ++i) text += fmt::format("{}.png {}\n", i, i % 2);
   open_labelled(list(text + "x.png\n"), Split::kTrain, {}, kept_);
   EXPECT_NE(kept_.said.find("warning: "), std::string::npos);
-  EXPECT_NE(kept_.said.find("1 of 21 images has no label"), std::string::npos) << kept_.said;
+  EXPECT_NE(kept_.said.find("1 of 21 images has no usable label"), std::string::npos) << kept_.said;
 }
 
 TEST_F(LabelledDataTest, WhatIsRemarkedOfBothSplitsIsSaidOnce) {

@@ -89,8 +89,7 @@ TEST_F(Meaning, ACheckpointAndAResultSayWhatTheyAreAbout) {
   EXPECT_EQ(result.at("measured_on").at("list_hash"), state.at("measured_on").at("list_hash"));
   EXPECT_EQ(result.at("class_names"), nlohmann::json({"a", "b", "c"}));
   EXPECT_NE(page_of("run").find(state.at("trained_on").at("list_hash")), std::string::npos);
-  EXPECT_NE(page_of("run").find("Classes in the order of their numbers: a, b, c"),
-            std::string::npos);
+  EXPECT_NE(page_of("run").find("Classes by index: a, b, c"), std::string::npos);
   EXPECT_EQ(show_checkpoint(scratch_ / "run", said_).at("trained_on").at("classes"),
             nlohmann::json({"a", "b", "c"}));
 }
@@ -105,7 +104,7 @@ TEST_F(Meaning, EvalTakesClassesByName) {
 
   const std::string other = pictures("bcd", {"b", "c", "d"});
   const std::string message = test::error_of(ExitCode::kData, [&] { measured(other, run); });
-  EXPECT_NE(message.find("does not know \"d\""), message.npos) << message;
+  EXPECT_NE(message.find("does not have \"d\""), message.npos) << message;
 
   // The same pictures under names in another order: the same figures.
   fs::copy(scratch_ / "abc", scratch_ / "list", fs::copy_options::recursive);
@@ -135,18 +134,18 @@ TEST_F(Meaning, TrainingPicturesThatAreMeasuredAreSaid) {
   // Copied, and called otherwise.
   fs::rename(scratch_ / "abc" / "train", scratch_ / "moved");
   EXPECT_TRUE(measured(scratch_ / "moved", scratch_ / "run").contains("notes"));
-  EXPECT_TRUE(said_.has("are the same that it learned from")) << said_.all;
+  EXPECT_TRUE(said_.has("are the same it was trained on")) << said_.all;
 
   RememberingReporter said;
   const nlohmann::json result = finetune(finetuning(scratch_ / "moved", "flat"), said);
-  EXPECT_TRUE(said.has("are the same that it learned from")) << said.all;
+  EXPECT_TRUE(said.has("are the same it was trained on")) << said.all;
   EXPECT_EQ(result.at("notes").size(), 1u);
-  EXPECT_NE(page_of("flat").find("are the same that it learned from"), std::string::npos);
+  EXPECT_NE(page_of("flat").find("are the same it was trained on"), std::string::npos);
 
   said.all.clear();
   const nlohmann::json neighbours =
       knn(scratch_ / "moved", {scratch_ / "run", {}, {}}, 5, kMachine, said);
-  EXPECT_TRUE(said.has("asked about itself")) << said.all;
+  EXPECT_TRUE(said.has("each query is in the bank")) << said.all;
   EXPECT_TRUE(neighbours.contains("notes"));
   EXPECT_EQ(neighbours.at("fitted_on").at("images"), neighbours.at("measured_on").at("images"));
 }
@@ -160,7 +159,7 @@ TEST_F(Meaning, SomeTrainingPicturesAmongTheMeasuredAreSaid) {
   RememberingReporter said;
   const nlohmann::json result = finetune(finetuning(data, "run"), said);
   const std::string note = "3 of 15 images that were compared (20.0 %, for example " + data +
-                           "/val/b/copy0.png) of those that are measured";
+                           "/val/b/copy0.png) of the measured images";
   EXPECT_TRUE(said.has(note)) << said.all;
   ASSERT_EQ(result.at("notes").size(), 1u);
   EXPECT_NE(result.at("notes")[0].get<std::string>().find(note), std::string::npos);
@@ -190,10 +189,10 @@ TEST_F(Meaning, ARunThatGoesOnSaysOtherPixelsUnderTheSameNames) {
   RememberingReporter said;
   const nlohmann::json result = finetune(finetuning(data, "run", 3), said);
   EXPECT_TRUE(
-      said.has("as many of the same names, but 1 of 24 that were compared have other pixels"))
+      said.has("as many with the same names, but 1 of 24 that were compared have different pixels"))
       << said.all;
   EXPECT_TRUE(said.has("is measured on other images than before")) << said.all;
-  EXPECT_TRUE(said.has("of the same names, but 1 of 12 that were compared")) << said.all;
+  EXPECT_TRUE(said.has("with the same names, but 1 of 12 that were compared")) << said.all;
   EXPECT_EQ(state_of("run").at("trained_on").at("earlier").size(), 1u);
   EXPECT_GE(result.at("notes").size(), 1u);
 }
@@ -203,13 +202,13 @@ TEST_F(Meaning, FoldersThatAreCalledByNumbersAreNoNumbersOfClasses) {
   const std::string numbered = pictures("012", {"0", "1", "2"});
   const std::string message =
       test::error_of(ExitCode::kData, [&] { measured(numbered, scratch_ / "run"); });
-  EXPECT_NE(message.find("does not know \"0\""), message.npos) << message;
+  EXPECT_NE(message.find("does not have \"0\""), message.npos) << message;
   // Numbers of a list are those of the classifier's answers, and that is said.
   std::string lines;
   for (int i = 0; i < 3; ++i) lines += fmt::format("val/{0}/100.png {0}\n", i);
   std::ofstream(scratch_ / "012" / "val.txt") << lines;
   EXPECT_EQ(measured(scratch_ / "012" / "val.txt", scratch_ / "run").at("images"), 3);
-  EXPECT_TRUE(said_.has("taken in their order")) << said_.all;
+  EXPECT_TRUE(said_.has("matched in their order")) << said_.all;
 }
 
 TEST_F(Meaning, ARunThatGoesOnRefusesOtherClasses) {
@@ -259,7 +258,7 @@ TEST_F(Meaning, AnotherStartThanTheFirstIsSaid) {
   finetune(finetuning(data, "run", 3, scratch_ / "one"), said_);
   EXPECT_EQ(said_.all, "");
   finetune(finetuning(data, "run", 4, scratch_ / "two"), said_);
-  EXPECT_TRUE(said_.has("goes on from its own checkpoint of step 3")) << said_.all;
+  EXPECT_TRUE(said_.has("resumes from its own checkpoint of step 3")) << said_.all;
   EXPECT_TRUE(said_.has("two/checkpoints/step-2 is not used")) << said_.all;
 }
 
@@ -285,7 +284,7 @@ TEST_F(Meaning, EarlierCheckpointsAreTakenAndSaidNotToTell) {
   checkpoint::save(scratch_ / "run" / "checkpoints", now.step, now.model.tensors,
                    now.optimizer.tensors, state, {});
   EXPECT_EQ(measured(data, scratch_ / "run").at("top1"), whole.at("top1"));
-  EXPECT_TRUE(said_.has("does not say which classes its answers stand for")) << said_.all;
+  EXPECT_TRUE(said_.has("does not say which classes its outputs are")) << said_.all;
   said_.all.clear();
   EXPECT_EQ(finetune(finetuning(data, "run", 3), said_).at("steps"), 3);
   EXPECT_TRUE(said_.has("does not say which images and classes")) << said_.all;
@@ -383,16 +382,15 @@ TEST_F(Meaning, ARunAmongItsPicturesIsRefusedOrSaid) {
     EXPECT_FALSE(fs::exists(scratch_ / out)) << out;
   }
   EXPECT_EQ(started(data, "abc/run"), "") << "beside train/ and val/ nothing is looked at";
-  EXPECT_TRUE(said_.has("lies in --data")) << said_.all;
+  EXPECT_TRUE(said_.has("is inside --data")) << said_.all;
   fs::create_directories(scratch_ / "project");
   fs::copy(scratch_ / "abc", scratch_ / "project" / "data", fs::copy_options::recursive);
   EXPECT_EQ(started(scratch_ / "project" / "data", "project"), "");
-  EXPECT_TRUE(said_.has("lies in --out")) << said_.all;
+  EXPECT_TRUE(said_.has("is inside --out")) << said_.all;
   fs::create_directories(scratch_ / "odd");
   fs::copy(scratch_ / "abc", scratch_ / "odd" / "pictures", fs::copy_options::recursive);
-  EXPECT_NE(
-      started(scratch_ / "odd" / "pictures", "odd").find("where a run keeps its own pictures"),
-      std::string::npos);
+  EXPECT_NE(started(scratch_ / "odd" / "pictures", "odd").find("where a run keeps its pictures"),
+            std::string::npos);
   EXPECT_EQ(started("synthetic", "synthetic"), "") << "a name is no folder";
   EXPECT_EQ(said_.all, "");
 }

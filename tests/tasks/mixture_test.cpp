@@ -119,7 +119,7 @@ TEST(Mixture, AWrongTeacherIsRefusedWithWhatItIs) {
   EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), static_cast<int>(ExitCode::kCheckpoint));
   const std::string text = read_file(errors, ExitCode::kUsage);
   for (const char* part : {"the file holds DINO with 48 channels, 6 blocks",
-                           "the recipe wants DINO with 384 channels, 12 blocks"}) {
+                           "the recipe needs DINO with 384 channels, 12 blocks"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
   }
 }

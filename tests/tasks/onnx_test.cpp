@@ -299,8 +299,8 @@ TEST(Onnx, RefusesWhatTheCheckpointIsNot) {
                  segmented = checkpoints.segmented("smoke_pretrain"),
                  detected = checkpoints.detected("smoke_pretrain", {"data.image_size=[64,64]"});
   EXPECT_NE(refused(pretrained, "classes").find("holds no classifier"), std::string::npos);
-  EXPECT_NE(refused(pretrained, "map").find("holds no segmenter"), std::string::npos);
-  EXPECT_NE(refused(tuned, "detections").find("holds no detector"), std::string::npos);
+  EXPECT_NE(refused(pretrained, "map").find("is not a segmenter"), std::string::npos);
+  EXPECT_NE(refused(tuned, "detections").find("is not a detector"), std::string::npos);
   EXPECT_NE(refused(segmented, "features").find("is a segmenter"), std::string::npos);
   EXPECT_NE(refused(detected, "classes").find("is a detector"), std::string::npos);
 }
@@ -316,10 +316,10 @@ TEST(Onnx, RefusesFlagsThatDoNotGoTogether) {
   request.size = 30;
   EXPECT_NE(refused().find("must be divisible by 8"), std::string::npos);
   request.out.replace_extension(".pth");
-  EXPECT_NE(refused().find("--size 30 goes with --to onnx alone"), std::string::npos);
+  EXPECT_NE(refused().find("--size 30 is only for --to onnx"), std::string::npos);
   request.size = 0;
   request.what = "map";
-  EXPECT_NE(refused().find("--what map goes with --to onnx alone"), std::string::npos);
+  EXPECT_NE(refused().find("--what map is only for --to onnx"), std::string::npos);
   request.to = "onnx";
   EXPECT_NE(refused().find("does not end in .onnx"), std::string::npos);
   EXPECT_FALSE(fs::exists(request.out));

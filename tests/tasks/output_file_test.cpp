@@ -94,7 +94,7 @@ TEST_F(OutputFile, FoldersLinksAndPipesAreNoFiles) {
   fs::create_directories(scratch_ / "folder");
   expect(refused(scratch_ / "folder", FileKind::kArray), "is a folder");
   ASSERT_EQ(::mkfifo((scratch_ / "pipe").c_str(), 0600), 0);
-  expect(refused(scratch_ / "pipe", FileKind::kArray), "is no ordinary file");
+  expect(refused(scratch_ / "pipe", FileKind::kArray), "is not a regular file");
   one_of_each();
   fs::create_symlink("f.npy", scratch_ / "link.npy");
   expect(refused(scratch_ / "link.npy", FileKind::kArray), "is a link to f.npy");
@@ -105,7 +105,7 @@ TEST_F(OutputFile, FoldersLinksAndPipesAreNoFiles) {
 TEST_F(OutputFile, WhatIsReadIsNotReplaced) {
   for (const auto& [kind, file] : one_of_each()) {
     const fs::path other_name = scratch_ / "." / file.filename();
-    expect(refused(file, kind, true, {"elsewhere", other_name}), "is what is read");
+    expect(refused(file, kind, true, {"elsewhere", other_name}), "is an input");
   }
 }
 
@@ -115,7 +115,7 @@ TEST_F(OutputFile, APartOfACheckpointIsNotReplaced) {
   fs::copy_file(scratch_ / "w.safetensors", scratch_ / "step-4" / "model.safetensors");
   put("step-4/manifest.json", "{}");
   expect(refused(scratch_ / "step-4" / "model.safetensors", FileKind::kWeights),
-         "is a part of the checkpoint");
+         "is part of the checkpoint");
 }
 
 // What a killed command left cannot be told from a file of the user's: both stay.

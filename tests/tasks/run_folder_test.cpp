@@ -255,7 +255,7 @@ TEST_F(RunFolder, ThatItsCheckpointsAreGoneIsSaid) {
   fs::remove_all(run / "checkpoints");
   EXPECT_EQ(prepare(run, false), "");
   ASSERT_EQ(reporter_.warnings.size(), 1u);
-  EXPECT_NE(reporter_.warnings[0].find("its log goes to step 4: the run begins anew"),
+  EXPECT_NE(reporter_.warnings[0].find("its log goes to step 4: the run starts again"),
             std::string::npos)
       << reporter_.warnings[0];
 }

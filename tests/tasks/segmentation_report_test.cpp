@@ -30,7 +30,7 @@ TEST(SegmentationReport, ShowsTheNewestSheetAndSaysWhatItIs) {
   ASSERT_EQ(input.pictures.size(), 1u);
   EXPECT_EQ(input.pictures[0].png, std::vector<uint8_t>{'b'});
   EXPECT_EQ(input.pictures[0].caption,
-            "Images, what is labelled in them and what the network made of them "
+            "Images with labels and predictions "
             "(step-100000000)");
   EXPECT_EQ(input.summary.at("mIoU"), 41.5);
   EXPECT_TRUE(input_of("{\"step\": 1, \"loss\": 1.5}\n").pictures[0].caption.starts_with("What "));

@@ -215,7 +215,7 @@ TEST_F(MmsegThroughCommands, OnlySegmentersGoToMmseg) {
                  path("plain"), "--quiet", "--set", "run.max_steps=1"}),
             0);
   const std::string why = refusal(ExitCode::kUsage, path("plain"), "mmseg");
-  EXPECT_NE(why.find("holds no segmenter"), std::string::npos) << why;
+  EXPECT_NE(why.find("is not a segmenter"), std::string::npos) << why;
 }
 
 // A pretraining file in a segmenter: what it has no use for and what keeps its start, as the

@@ -365,11 +365,11 @@ TEST(TowerRuns, AnotherTowerIsRefusedWithWhatItIs) {
   };
   const std::string other = refused("dino", {"targets.dino_tower=dinov3_tiny"});
   expect_part(other,
-              "DINOv2 with 32 channels, 2 blocks, patches of 8 pixels, and the recipe wants "
+              "DINOv2 with 32 channels, 2 blocks, patches of 8 pixels, and the recipe needs "
               "DINOv3 with 32 channels");
   expect_part(other, "--set targets.dino_tower=dinov2_tiny");
   expect_part(refused("clip", {}), "which is a teacher of targets.dino");
-  expect_part(refused("ema", {}, ExitCode::kUsage), "the recipe wants no file of that name");
+  expect_part(refused("ema", {}, ExitCode::kUsage), "the recipe has no target of that name");
 }
 
 TEST(TowerRuns, WhatIsAssumedIsSaid) {

@@ -117,7 +117,7 @@ TEST_F(VisualizeSheets, AttentionIsOfThePatchesThatAreNamed) {
   SilentReporter silence;
   const std::string error =
       test::error_of(ExitCode::kUsage, [&] { tasks::visualize(wanted, silence); });
-  EXPECT_NE(error.find("--patch 1,4 is outside of the 4 x 4 patches"), std::string::npos) << error;
+  EXPECT_NE(error.find("--patch 1,4 is outside the 4 x 4 patches"), std::string::npos) << error;
   EXPECT_FALSE(fs::exists(wanted.out));
 }
 
@@ -245,7 +245,7 @@ TEST_F(VisualizeSheets, SaysWhatIsMissing) {
   EXPECT_NE(refused(request("neighbours", "x.png")).find("name it with --data"), std::string::npos);
   tasks::VisualizeRequest none = request("pca", "x.png");
   none.images.clear();
-  EXPECT_NE(refused(none).find("--images names no image"), std::string::npos);
+  EXPECT_NE(refused(none).find("--images: expected at least one image"), std::string::npos);
   EXPECT_NE(refused(request("faces", "x.png")).find("--what faces"), std::string::npos);
 }
 

@@ -176,7 +176,7 @@ TEST(Report, SaysWhenNothingWentWrongOnlyIfItKnows) {
   input.log[0]["skipped_samples"] = 0;
   EXPECT_TRUE(contains(render_report(input), "finite and no image was skipped."));
   input.log[0]["loss"] = nullptr;
-  EXPECT_TRUE(contains(render_report(input), "1 logged step has no finite loss"));
+  EXPECT_TRUE(contains(render_report(input), "1 logged step has a non-finite loss"));
   EXPECT_FALSE(contains(render_report(input), "None."));
 }
 
@@ -229,8 +229,8 @@ TEST(Report, ShowsSegmentation) {
   expect_whole_page(page);
   for (const char* text :
        {"Mean IoU: <b>51.66 %</b> on 2", "63.88 %", "84.45 %", ">51.66 %<",
-        "test mean IoU, step 200: 41.2 %", "test pixels right", "test mean accuracy of classes",
-        "Parts of the loss", "Pixels right in training", ">Classes<", "class &lt;2&gt;", ">75.0<",
+        "test mean IoU, step 200: 41.2 %", "test pixel accuracy", "test mean class accuracy",
+        "Parts of the loss", "Pixel accuracy in training", ">Classes<", "class &lt;2&gt;", ">75.0<",
         ">33.3<"}) {
     EXPECT_TRUE(contains(page, text)) << text;
   }
@@ -242,8 +242,8 @@ TEST(Report, TheMeanIouOfAnUnfinishedRunComesFromItsLog) {
   input.summary = nullptr;
   EXPECT_TRUE(contains(render_report(input), ">41.20 %<"));
   input.summary = {{"mIoU", 12.3456}, {"mAcc", 20}};
-  EXPECT_TRUE(contains(render_report(input),
-                       "Mean IoU: <b>12.35 %</b>; mean accuracy of the classes 20.00 %."));
+  EXPECT_TRUE(
+      contains(render_report(input), "Mean IoU: <b>12.35 %</b>; mean class accuracy 20.00 %."));
 }
 
 TEST(Report, ManyClassesStandInTwoTables) {
@@ -319,7 +319,7 @@ TEST(Report, CountsUpdatesLeftOut) {
   ReportInput input;
   input.title = "t";
   input.log = {json{{"step", 1}, {"loss", 0.5}, {"skipped_updates", 3}}};
-  EXPECT_TRUE(contains(render_report(input), "3 updates were left out"));
+  EXPECT_TRUE(contains(render_report(input), "3 steps were skipped"));
 }
 
 TEST(RunLog, LaterLinesReplaceThoseOfARunThatWentOnFromEarlier) {
@@ -343,7 +343,7 @@ TEST(Report, ShowsTheSlowestAndTheFastestRank) {
   }
   const std::string shown = render_report(input);
   for (const char* words : {"Images per second of a rank", "slowest", "fastest",
-                            "Waiting for other ranks since the point before"}) {
+                            "Waiting for other ranks since the previous point"}) {
     EXPECT_TRUE(contains(shown, words)) << words;
   }
 }
