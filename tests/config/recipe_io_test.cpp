@@ -92,7 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"NumberForFlag", "tied = true", "tied = 1",
               "r.toml:4: masks.tied = 1 must be true or false"},
         Fault{"NumberForText", "name = \"tiny\"", "name = 7",
-              "r.toml:7: net.name = 7 must be a text"},
+              "r.toml:7: net.name = 7 must be a string"},
         Fault{"DateForNumber", "heads = 4", "heads = 2020-01-01",
               "r.toml:9: net.heads = (something else) must be a whole number"},
         Fault{"ListForNumber", "heads = 4", "heads = [4]",
