@@ -25,7 +25,7 @@ std::vector<Other> other_files() {
       {"html behind blanks", "\xef\xbb\xbf\r\n  <HTML><head>", "a web page"},
       {"xml", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML"},
       {"json", "{\"error\": \"Repository not found\"}", "JSON: "},
-      {"index", "{\"metadata\": {}, \"weight_map\": {}}", "an index of several files"},
+      {"index", "{\"metadata\": {}, \"weight_map\": {}}", "an index of several weight files"},
       {"text", "Entry not found", "text that begins \"Entry not found\""},
       {"letters beyond ASCII", "Zugriff verweigert für Gäste", "text that begins"},
       {"gzip", "\x1f\x8b\x08"s + std::string(20, '\0'), "a compressed file (gzip): unpack it"},

@@ -73,7 +73,7 @@ TEST(PthPickleAttacks, HostileNamesEndTheReading) {
     attacks.push_back({name,
                        pth_of("}(" + text_op("model") + good_tensor() + text_op("x") +
                               global(module, name) + text_op("touch /tmp/x") + "\x85Ru"),
-                       "is not allowed, which runs code in Python"});
+                       "is not allowed: it runs code in Python"});
   }
   expect_refused(attacks);
 }
@@ -114,34 +114,35 @@ TEST(PthPickleAttacks, CallsThatAreNotMade) {
   const std::string space = global("argparse", "Namespace");
   const std::string encode = global("_codecs", "encode");
   expect_refused({
-      {"call of data", pth_of("K\x01)R"), "what is no global"},
-      {"call of a call", pth_of(dict + ")R)R"), "what is no global"},
+      {"call of data", pth_of("K\x01)R"), "not a global"},
+      {"call of a call", pth_of(dict + ")R)R"), "not a global"},
       {"call without a tuple", pth_of(dict + "]R"), "without a tuple"},
       {"call of a storage type", pth_of(global("torch", "FloatStorage") + "K\x01\x85R"),
        "is not called"},
       {"function made as an object", pth_of(global("torch._utils", "_rebuild_tensor_v2") + ")\x81"),
-       "not made by NEWOBJ"},
-      {"path made as an object", pth_of(global("pathlib", "Path") + ")\x81"), "not made by NEWOBJ"},
+       "not constructed by NEWOBJ"},
+      {"path made as an object", pth_of(global("pathlib", "Path") + ")\x81"),
+       "not constructed by NEWOBJ"},
       {"OrderedDict of items", pth_of(dict + "]\x85R"), "with arguments"},
       {"Namespace of items", pth_of(space + "}\x85\x81"), "with arguments"},
-      {"build a dict", pth_of("}}b"), "BUILD of what is neither"},
-      {"build a list", pth_of("]}b"), "BUILD of what is neither"},
-      {"build a global", pth_of(dict + "}b"), "BUILD of what is neither"},
+      {"build a dict", pth_of("}}b"), "BUILD of something that is neither"},
+      {"build a list", pth_of("]}b"), "BUILD of something that is neither"},
+      {"build a global", pth_of(dict + "}b"), "BUILD of something that is neither"},
       {"build from a tuple",
        pth_of(space + ")\x81N}\x86"
                       "b"),
-       "BUILD with what is no dict"},
-      {"build twice", pth_of(space + ")\x81}b}b"), "BUILD of what is neither"},
-      {"member without a name", pth_of(space + ")\x81}K\x01Nsb"), "not named by text"},
+       "BUILD with something that is not a dict"},
+      {"build twice", pth_of(space + ")\x81}b}b"), "BUILD of something that is neither"},
+      {"member without a name", pth_of(space + ")\x81}K\x01Nsb"), "whose name is not a string"},
       {"encode otherwise", pth_of(encode + text_op("a") + text_op("rot13") + "\x86R"), "latin1"},
       {"encode wide text", pth_of(encode + text_op("\xe2\x82\xac") + text_op("latin1") + "\x86R"),
        "not latin1"},
-      {"path of numbers", pth_of(global("pathlib", "Path") + "K\x01\x85R"), "parts are no text"},
+      {"path of numbers", pth_of(global("pathlib", "Path") + "K\x01\x85R"), "parts are not text"},
       {"size of text", pth_of(global("torch", "Size") + text_op("a") + "\x85\x85R"), "torch.Size"},
       {"stack_global of numbers", pth_of("K\x01K\x02\x93"), "without two texts"},
       {"name without an end", pth_of("c" + std::string(1000, 'a')), "more than 256 bytes"},
-      {"persistent id is text", pth_of(text_op("os.system") + "Q"), "no storage"},
-      {"persistent module", pth_of("(" + text_op("module") + "NNNNtQ"), "no storage"},
+      {"persistent id is text", pth_of(text_op("os.system") + "Q"), "not a storage"},
+      {"persistent module", pth_of("(" + text_op("module") + "NNNNtQ"), "not a storage"},
       {"storage of a class",
        pth_of("(" + text_op("storage") + dict + text_op("0") + text_op("cpu") + "K\x0ctQ"),
        "unknown type"},
@@ -166,9 +167,9 @@ TEST(PthPickleAttacks, TheStackIsGuarded) {
       {"tuple below a mark", pth_of("N(\x85"), "the stack is empty"},
       {"memo of nothing", pth_of("q\x01"), "the stack is empty"},
       {"no mark", pth_of("Nt"), "there is no mark"},
-      {"append to a dict", pth_of("}Na"), "APPEND to what is no list"},
-      {"append to a tuple", pth_of(")Na"), "APPEND to what is no list"},
-      {"item of a list", pth_of("]NNs"), "SETITEM on what is no dict"},
+      {"append to a dict", pth_of("}Na"), "APPEND to something that is not a list"},
+      {"append to a tuple", pth_of(")Na"), "APPEND to something that is not a list"},
+      {"item of a list", pth_of("]NNs"), "SETITEM on something that is not a dict"},
       {"odd items", pth_of("}(Nu"), "no value"},
       {"empty memo", pth_of("h\x05"), "memo entry 5 is empty"},
       {"memo beyond", pth_of("j\xff\xff\xff\xff"), "is empty"},
@@ -186,15 +187,15 @@ TEST(PthPickleAttacks, TheStackIsGuarded) {
 
 TEST(PthPickleAttacks, TheTreeIsPlain) {
   expect_refused({
-      {"class as a value", pth_of(global("torch", "FloatStorage")), "stands where data is due"},
-      {"function as the file", pth_of(global("_codecs", "encode")), "stands where data is due"},
-      {"storage as a value", pth_of(good_storage()), "a storage stands where data is due"},
+      {"class as a value", pth_of(global("torch", "FloatStorage")), "in place of data"},
+      {"function as the file", pth_of(global("_codecs", "encode")), "in place of data"},
+      {"storage as a value", pth_of(good_storage()), "a storage in place of data"},
       {"duplicate key", pth_of("}(" + text_op("a") + "N" + text_op("a") + "Nu"), "duplicate key"},
       {"1 and True", pth_of("}(K\x01N\x88Nu"), "duplicate key"},
       {"1 and 1.0", pth_of("}(K\x01NG" + std::string("\x3f\xf0\0\0\0\0\0\0", 8) + "Nu"),
        "duplicate key"},
-      {"list as a key", pth_of("}]Ns"), "neither text nor number"},
-      {"tensor as a key", pth_of("}" + good_tensor() + "Ns"), "neither text nor number"},
+      {"list as a key", pth_of("}]Ns"), "neither a string nor a number"},
+      {"tensor as a key", pth_of("}" + good_tensor() + "Ns"), "neither a string nor a number"},
       {"no UTF-8", pth_of(text_op("\xc0\x80")), "not UTF-8"},
       {"two tensors of one name",
        pth_of("}(" + text_op("a.b") + good_tensor() + text_op("a") + "}" + text_op("b") +
@@ -262,23 +263,23 @@ TEST(PthPickleAttacks, TensorsOfTheWrongParts) {
   expect_refused({
       {"no arguments", pth_of(rebuild + ")R"), "with 0 arguments"},
       {"eight arguments", pth_of(rebuild + start + "\x89NNNtR"), "with 8 arguments"},
-      {"no storage", pth_of(rebuild + "(N" + zero + "))\x89NtR"), "wants a storage"},
+      {"no storage", pth_of(rebuild + "(N" + zero + "))\x89NtR"), "expects a storage"},
       {"offset is text", pth_of(rebuild + "(" + good_storage() + text_op("0") + "))\x89NtR"),
-       "wants a storage"},
+       "expects a storage"},
       {"size is a float",
        pth_of(rebuild + "(" + good_storage() + zero + "G" + std::string(8, '\0') + "\x85)\x89NtR"),
-       "wants a storage"},
+       "expects a storage"},
       {"sizes are a list", pth_of(rebuild + "(" + good_storage() + zero + "])\x89NtR"),
-       "wants a storage"},
+       "expects a storage"},
       {"hooks", pth_of(hooked), "backward hooks"},
       {"metadata", pth_of(rebuild + start + "\x89N}" + text_op("conj") + "\x88stR"), "metadata"},
       {"parameter of data", pth_of(global("torch._utils", "_rebuild_parameter") + "(N\x88NtR"),
-       "wants a tensor"},
+       "expects a tensor"},
       {"parameter of a parameter",
        pth_of(global("torch._utils", "_rebuild_parameter") + "(" +
               global("torch._utils", "_rebuild_parameter") + "(" + good_tensor() +
               "\x88NtR\x88NtR"),
-       "wants a tensor"},
+       "expects a tensor"},
   });
 }
 

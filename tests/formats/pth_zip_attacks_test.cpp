@@ -307,8 +307,8 @@ TEST(PthLegacyAttacks, EachIsRefusedAndTheRuleIsNamed) {
       {"big-endian",
        legacy([](Legacy& l) { l.machine = "\x80\x02}" + text_op("little_endian") + "\x89s."; }),
        "big-endian"},
-      {"no byte order", legacy([](Legacy& l) { l.machine = "\x80\x02}."; }), "does not say"},
-      {"facts are no dict", legacy([](Legacy& l) { l.machine = "\x80\x02N."; }), "does not say"},
+      {"no byte order", legacy([](Legacy& l) { l.machine = "\x80\x02}."; }), "not recorded"},
+      {"facts are no dict", legacy([](Legacy& l) { l.machine = "\x80\x02N."; }), "not recorded"},
       {"facts call",
        legacy([](Legacy& l) { l.machine = "\x80\x02" + global("os", "system") + "."; }),
        "\"os.system\" is not allowed"},
@@ -316,7 +316,7 @@ TEST(PthLegacyAttacks, EachIsRefusedAndTheRuleIsNamed) {
          l.machine = "\x80\x02}" + text_op("little_endian") + "\x88s" + text_op("x") +
                      tensor_of(storage("FloatStorage", "k", 2), 0, {2}, {1}) + "s.";
        }),
-       "has a storage in it"},
+       "contains a storage"},
       {"object calls",
        legacy([](Legacy& l) { l.object = "\x80\x02" + global("os", "system") + "."; }),
        "\"os.system\" is not allowed"},
@@ -341,16 +341,16 @@ TEST(PthLegacyAttacks, EachIsRefusedAndTheRuleIsNamed) {
                     tensor_of(storage("FloatStorage", "k", int64_t{1} << 58), 0, {2}, {1}) + ".";
          l.storages = le<int64_t>(int64_t{1} << 58);
        }),
-       "the file was cut"},
+       "the file is truncated"},
       {"bytes overflow", legacy([](Legacy& l) {
          l.object = "\x80\x02" +
                     tensor_of(storage("FloatStorage", "k", int64_t{1} << 62), 0, {2}, {1}) + ".";
          l.storages = le<int64_t>(int64_t{1} << 62);
        }),
        "overflows"},
-      {"no count", legacy([](Legacy& l) { l.storages = "1234"; }), "the file was cut"},
-      {"cut storage", legacy([](Legacy& l) { l.storages.pop_back(); }), "the file was cut"},
-      {"appended", legacy([](Legacy& l) { l.storages += "x"; }), "appended"},
+      {"no count", legacy([](Legacy& l) { l.storages = "1234"; }), "the file is truncated"},
+      {"cut storage", legacy([](Legacy& l) { l.storages.pop_back(); }), "the file is truncated"},
+      {"appended", legacy([](Legacy& l) { l.storages += "x"; }), "bytes follow the last storage"},
   });
 }
 
