@@ -155,12 +155,12 @@ std::vector<Attack> number_attacks() {
 
 std::vector<Attack> span_attacks() {
   return {
-      {"shape larger than span", file_of(one("U8", "[5]", "[0,4]"), 4), "times U8 is 5"},
-      {"shape smaller than span", file_of(one("U8", "[3]", "[0,4]"), 4), "times U8 is 3"},
+      {"shape larger than span", file_of(one("U8", "[5]", "[0,4]"), 4), "shape in U8 needs 5"},
+      {"shape smaller than span", file_of(one("U8", "[3]", "[0,4]"), 4), "shape in U8 needs 3"},
       {"element size ignored", file_of(one("F32", "[4]", "[0,4]"), 4), "times F32 is 16"},
-      {"span past the end", file_of(one("U8", "[400]", "[0,400]"), 4), "it was cut"},
+      {"span past the end", file_of(one("U8", "[400]", "[0,400]"), 4), "it is truncated"},
       {"exabyte span", file_of(one("U8", "[1152921504606846976]", "[0,1152921504606846976]"), 4),
-       "it was cut"},
+       "it is truncated"},
       {"begins after 0", file_of(one("U8", "[3]", "[1,4]"), 4), "gap"},
       {"bytes left over", file_of(one("U8", "[4]", "[0,4]"), 5), "appended"},
       {"no tensors, but data", file_of("{}", 4), "appended"},
@@ -240,7 +240,7 @@ TEST_F(FileAttacks, NothingIsAllocatedFromAnnouncedSizes) {
     const rlimit limit{uint64_t{1} << 30, uint64_t{1} << 30};
     ::setrlimit(RLIMIT_AS, &limit);
     const std::string message = error_of([&] { read_safetensors(folder_ / "big.safetensors"); });
-    if (message.find("it was cut") == std::string::npos) ::abort();
+    if (message.find("it is truncated") == std::string::npos) ::abort();
   });
   EXPECT_EQ(signal, 0);
 }

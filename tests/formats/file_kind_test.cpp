@@ -96,7 +96,8 @@ TEST(FileKind, OtherZipArchivesAreNamed) {
   };
   EXPECT_NE(reason("arr_0.npy").find("an archive of numpy arrays"), std::string::npos);
   EXPECT_NE(reason("model.weights.h5").find("a Keras model"), std::string::npos);
-  EXPECT_NE(reason("a/weights.pth").find("an archive with a .pth file in it"), std::string::npos);
+  EXPECT_NE(reason("a/weights.pth").find("an archive that contains a .pth file"),
+            std::string::npos);
   EXPECT_NE(reason("a/readme.md").find("PyTorch did not write"), std::string::npos);
 }
 

@@ -104,7 +104,8 @@ TEST(PthZipAttacks, OtherFormats) {
       {"data.pkl is an archive", archive_of({{"a/data.pkl", archive_of({pickle_member()})}}),
        "does not begin with PROTO"},
       {"big-endian", archive_of({pickle_member(), {"a/byteorder", "big"}}), "byteorder is \"big\""},
-      {"bytes behind the pickle", archive_of({{"a/data.pkl", kPickle + "x"}}), "goes on behind"},
+      {"bytes behind the pickle", archive_of({{"a/data.pkl", kPickle + "x"}}),
+       "has bytes after its end"},
   });
 }
 
@@ -124,13 +125,15 @@ TEST(PthZipAttacks, BytesAroundTheArchive) {
       {"second archive appended", whole + whole, "does not end at"},
       {"gap before the directory", ended([](ArchiveEnd& e) { e.gap = "x"; }),
        "belong to no member"},
-      {"bytes in the directory", ended([](ArchiveEnd& e) { e.directory = "x"; }), "left over"},
+      {"bytes in the directory", ended([](ArchiveEnd& e) { e.directory = "x"; }),
+       "bytes after its last member"},
       {"directory too short", ended([](ArchiveEnd& e) { e.size = 50; }), "does not end at"},
       {"directory at the wrong place", ended([](ArchiveEnd& e) { e.offset = 0; }),
        "does not end at"},
       {"directory beyond the file", ended([](ArchiveEnd& e) { e.offset = 0xfffffff0; }),
        "does not end at"},
-      {"one member hidden", ended([](ArchiveEnd& e) { e.members = 1; }), "left over"},
+      {"one member hidden", ended([](ArchiveEnd& e) { e.members = 1; }),
+       "bytes after its last member"},
       {"one member more", ended([](ArchiveEnd& e) { e.members = 3; }), "members are announced"},
       {"many members", ended([](ArchiveEnd& e) { e.members = 0xffff; }), "members are announced"},
       {"two counts", ended([](ArchiveEnd& e) { e.members_here = 1; }), "several disks"},
@@ -191,7 +194,7 @@ TEST(PthZipAttacks, DeflatedSourceIsSteppedOver) {
        with_deflated(code, [](Member& m) { m.packed = m.local_packed = 4; }), "overlaps"},
       {"reaching beyond the file",
        with_deflated(code, [](Member& m) { m.packed = m.local_packed = 4000; }),
-       "beyond the members"},
+       "reach into the central directory"},
   });
 }
 
@@ -237,7 +240,7 @@ TEST(PthZipAttacks, Members) {
       {"sentinel offset without zip64", changed([](Member& m) { m.offset = 0xffffffff; }),
        "lacks its zip64"},
       {"zip64 that nothing asks for",
-       changed([](Member& m) { m.extra = extra(1, le<uint64_t>(8)); }), "nothing asks for"},
+       changed([](Member& m) { m.extra = extra(1, le<uint64_t>(8)); }), "no field refers to"},
       {"two zip64 fields",
        changed([](Member& m) { m.extra = extra(1, "") + extra(1, le<uint64_t>(8)); }),
        "extra field of kind 0x0001"},
