@@ -14,14 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kVersion2 = "cgroup2";  // as the type of a file system
+constexpr const char* kVersion2 = "cgroup2";  // file system type in mountinfo
 
 // A line of /proc/self/mountinfo (proc(5)) that mounts control groups.
 struct Mount {
-  fs::path group;  // which group is seen at `point`
+  fs::path group;  // root of the mount: the group visible at `point`
   fs::path point;
   std::string type;
-  std::set<std::string> options;  // with the names of controllers, in version 1
+  std::set<std::string> options;  // in version 1 these include the controllers
 };
 
 // A line of /proc/self/cgroup: the group of this process in one hierarchy.
@@ -37,7 +37,7 @@ std::set<std::string> split_at_commas(const std::string& text) {
   return words;
 }
 
-// Blanks and the like are "\040" there.
+// Decodes mountinfo's octal escapes: a blank is written "\040".
 std::string unescaped(const std::string& text) {
   std::string result;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -82,7 +82,7 @@ std::vector<Group> groups_of(const fs::path& root) {
   return groups;
 }
 
-// The part of `path` below `above`; nullopt where it is not below.
+// `path` relative to `above`; nullopt if it is not inside.
 std::optional<fs::path> below(const fs::path& path, const fs::path& above) {
   if (above == "/") return path.relative_path();
   fs::path rest = path.lexically_relative(above);
@@ -90,7 +90,7 @@ std::optional<fs::path> below(const fs::path& path, const fs::path& above) {
   return rest;
 }
 
-// Folders of the group and of those above it, as far as they are mounted, for one controller.
+// For one controller: the mounted folders of the group and of its ancestors.
 std::vector<fs::path> folders_of(const Group& group, const std::string& controller,
                                  const std::vector<Mount>& mounts, const fs::path& root) {
   std::vector<fs::path> found, elsewhere;
@@ -111,11 +111,13 @@ std::vector<fs::path> folders_of(const Group& group, const std::string& controll
       found.push_back(folder /= part);
     }
   }
-  // A container may see its own group where its path, as the host has it, does not lead.
+  // In a container, the group's path is the host's and may not lead below any mount; the mount
+  // points themselves are then the container's own group.
   return found.empty() ? elsewhere : found;
 }
 
-// The words of a file of one line, as numbers; infinity for "max" and for what is none.
+// The words of a one-line file as numbers; infinity for "max" and for anything that is not a
+// number.
 std::vector<double> numbers_in(const fs::path& file) {
   constexpr double kNone = std::numeric_limits<double>::infinity();
   std::vector<double> numbers;
@@ -143,7 +145,7 @@ void lower_cores(GroupLimit& cores, const fs::path& folder) {
   if (numbers.size() == 2 && numbers[0] > 0 && numbers[1] > 0) {
     lower(cores, numbers[0] / numbers[1], both);
   }
-  const std::vector<double> quota = numbers_in(quota_alone);  // -1: none
+  const std::vector<double> quota = numbers_in(quota_alone);  // -1: no quota
   const std::vector<double> period = numbers_in(folder / "cpu.cfs_period_us");
   if (!quota.empty() && !period.empty() && quota[0] > 0 && period[0] > 0) {
     lower(cores, quota[0] / period[0], quota_alone);
@@ -162,7 +164,7 @@ GroupLimits group_limits(const fs::path& root) {
     };
     for (const fs::path& folder : folders("cpu")) lower_cores(limits.cores, folder);
     for (const fs::path& folder : folders("memory")) {
-      // Above memory.high a process is slowed down until it hardly moves.
+      // memory.high counts too: above it the kernel throttles a process almost to a halt.
       for (const char* name : {"memory.max", "memory.high", "memory.limit_in_bytes"}) {
         lower_by(limits.memory, folder / name);
       }

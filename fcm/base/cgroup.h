@@ -1,5 +1,5 @@
-// What control groups leave to this process: the limits that containers, batch systems and systemd
-// set. Both versions of them; the own group and every one above it that can be seen from here.
+// Control group (cgroup v1 and v2) limits of this process, as containers, batch systems and systemd
+// set them: those of its own group and of every ancestor visible from here.
 #pragma once
 
 #include <filesystem>
@@ -9,18 +9,18 @@
 namespace fcm {
 
 struct GroupLimit {
-  double value = std::numeric_limits<double>::infinity();  // none
-  std::string file;                                        // which says so
+  double value = std::numeric_limits<double>::infinity();  // no limit
+  std::string file;                                        // the file that sets the limit
 };
 
 struct GroupLimits {
-  GroupLimit cores;    // time of processors over time, such as 1.5
+  GroupLimit cores;    // CPU time per wall time, such as 1.5
   GroupLimit memory;   // bytes
-  GroupLimit threads;  // threads and processes of the group together
+  GroupLimit threads;  // threads and processes in the group
 };
 
-// The smallest of each. Where something cannot be read there is no limit. `root`: what takes the
-// place of "/", for tests.
+// The smallest limit of each kind. A file that cannot be read sets no limit. `root` replaces "/" in
+// tests.
 GroupLimits group_limits(const std::filesystem::path& root = "/");
 
 }  // namespace fcm

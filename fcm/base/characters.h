@@ -7,11 +7,11 @@
 
 namespace fcm {
 
-// Takes one character off the front of `text`, which is not empty; nullopt: what is there is none,
-// as strictly as is_utf8 (text.h) has it, and stays.
+// Removes one character from the front of `text`, which must not be empty. nullopt: not valid UTF-8
+// there (as strict as is_utf8, text.h); `text` is unchanged.
 std::optional<char32_t> take_character(std::string_view& text);
 
-// A character and where it stands in its text. A byte that belongs to none is U+FFFD.
+// A character and its bytes within the text. An invalid byte is U+FFFD.
 struct Character {
   char32_t point = 0;
   std::string_view bytes;

@@ -14,7 +14,7 @@ using namespace std::string_view_literals;
 
 constexpr std::string_view kUnpack = "a compressed file (gzip): unpack it first";
 
-// Bytes at the very beginning.
+// Magic bytes at offset 0.
 constexpr std::array kBeginnings = std::to_array<std::pair<std::string_view, std::string_view>>({
     {"version https://git-lfs.github.com/"sv,
      "a Git LFS pointer: run git lfs pull to fetch the file itself"},
@@ -47,7 +47,7 @@ constexpr std::array kBeginnings = std::to_array<std::pair<std::string_view, std
     {"MM\0*"sv, "a TIFF"},
     {"\0\0\1\0"sv, "an icon (ICO)"},
     {"\x76\x2f\x31\x01"sv, "an OpenEXR"},
-    {"#?RADIANCE"sv, "a Radiance picture"},
+    {"#?RADIANCE"sv, "a Radiance HDR image"},
     {"\x89HDF\r\n"sv, "an HDF5 file"},
     {"\x93NUMPY"sv, "a NumPy array"},
     {"PAR1"sv, "a Parquet file"},
@@ -55,7 +55,7 @@ constexpr std::array kBeginnings = std::to_array<std::pair<std::string_view, std
     {"SIMPLE  ="sv, "a FITS file"},
     {"\0\5\x16\7"sv, "an AppleDouble file, which macOS puts beside the real one"},
     {"\xD0\xCF\x11\xE0"sv, "a Microsoft compound file, such as Thumbs.db"},
-    {"\x1A\x45\xDF\xA3"sv, "a film (Matroska or WebM)"},
+    {"\x1A\x45\xDF\xA3"sv, "a video (Matroska or WebM)"},
     {"OggS"sv, "an Ogg file"},
     {"\x7F"
      "ELF"sv,
@@ -67,9 +67,9 @@ std::string_view kind_of_brand(std::string_view brand) {
   constexpr std::array kHeif{"heic"sv, "heix"sv, "heim"sv, "heis"sv,
                              "hevc"sv, "hevx"sv, "mif1"sv, "msf1"sv};
   if (brand == "avif" || brand == "avis") return "an AVIF";
-  if (std::ranges::find(kHeif, brand) != kHeif.end()) return "a HEIC, as telephones write them";
+  if (std::ranges::find(kHeif, brand) != kHeif.end()) return "a HEIC, as phones write them";
   if (brand == "crx ") return "a camera's raw file (Canon)";
-  return "a film (MP4 or QuickTime)";
+  return "a video (MP4 or QuickTime)";
 }
 
 bool starts_with_word(std::string_view text, std::string_view lower) {
@@ -86,7 +86,7 @@ bool is_text(std::string_view bytes) {
   });
 }
 
-// The first line, without what a terminal would obey.
+// The first line, shortened, with control and non-ASCII bytes replaced by "?".
 std::string first_words(std::string_view text) {
   constexpr size_t kShown = 40;
   std::string shown(text.substr(0, std::min(text.find_first_of("\r\n"), kShown)));
@@ -105,7 +105,7 @@ std::string kind_of_text(std::string_view text) {
     return "a web page: the download failed or needs a login";
   }
   if (text.find("<svg") != std::string_view::npos) return "an SVG";
-  if (starts_with_word(text, "<?xml")) return "XML, perhaps a server's answer: the download failed";
+  if (starts_with_word(text, "<?xml")) return "XML, perhaps a server's error: the download failed";
   if (!is_text(text)) return "";
   if (text[0] == '{' || text[0] == '[') return "JSON: " + first_words(text);
   return "text that begins \"" + first_words(text) + "\"";
@@ -126,7 +126,7 @@ std::string content_kind(std::string_view begin) {
     return "a camera's raw file (Canon)";
   }
   if (begin.size() >= 12 && begin.starts_with("RIFF")) {
-    return begin.substr(8, 4) == "WEBP" ? "a WebP" : "a film or sound (RIFF)";
+    return begin.substr(8, 4) == "WEBP" ? "a WebP" : "a video or sound (RIFF)";
   }
   for (const auto& [bytes, what] : kBeginnings) {
     if (begin.starts_with(bytes)) return std::string(what);

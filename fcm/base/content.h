@@ -1,4 +1,4 @@
-// What a file is instead of what it was taken for, told by its first bytes.
+// Names a file's actual kind by its first bytes, for error messages about an unexpected file.
 #pragma once
 
 #include <string>
@@ -6,11 +6,11 @@
 
 namespace fcm {
 
-// How many first bytes are enough.
+// Bytes from the beginning of the file that content_kind looks at.
 inline constexpr size_t kContentBytes = 512;
 
 // Such as "a GIF", "a Git LFS pointer: run git lfs pull to fetch the file itself" or "a web page:
-// the download failed"; "" where nothing is known of such bytes. For messages: it is a guess.
+// the download failed"; "" for unknown bytes. A guess, for messages only.
 std::string content_kind(std::string_view begin);
 
 }  // namespace fcm

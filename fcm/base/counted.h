@@ -1,4 +1,4 @@
-// Counts with their nouns.
+// A count with its noun in singular or plural.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace fcm {
 
-// Which of the two goes with so many: "class" with 1, "classes" with any other number.
+// `one` if the count is 1, else `many`: "class" or "classes".
 std::string_view noun(int64_t count, std::string_view one, std::string_view many);
 
 // "1 class", "2 classes".

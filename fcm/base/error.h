@@ -1,5 +1,4 @@
-// Errors a user can meet. One sentence says what is wrong, where, with which value, and what to
-// try.
+// User errors: one sentence that says what is wrong, where, with which value, and what to try.
 #pragma once
 
 #include <fmt/format.h>
@@ -19,12 +18,12 @@ namespace fcm {
 enum class ExitCode : int {
   kDone = 0,
   kUsage = 2,       // command line or recipe
-  kData = 3,        // pictures and data sets
+  kData = 3,        // images and data sets
   kCheckpoint = 4,  // reading or writing checkpoints
-  kNumeric = 5,     // the non-finite guard gave up
+  kNumeric = 5,     // loss or gradients stayed non-finite
   kDevice = 6,      // device or memory
   kPeerLost = 7,
-  kStopped = 75,  // stopped early with a checkpoint, run me again
+  kStopped = 75,  // stopped early with a checkpoint; run again to continue
 };
 
 class Error : public std::runtime_error {
@@ -47,7 +46,7 @@ std::string message(fmt::string_view format, const Shown&... shown) {
   return fmt::vformat(format, fmt::make_format_args(shown...));
 }
 
-// What stands for an argument in a message: a name must neither break its line nor the terminal.
+// An argument made safe for a message: a name must neither break its line nor control the terminal.
 template <typename T>
 decltype(auto) in_message(const T& argument) {
   if constexpr (is_text<T>) {
@@ -57,8 +56,8 @@ decltype(auto) in_message(const T& argument) {
   }
 }
 
-// Names that are joined; those that are joined by line ends are the lines of a message. Numbers
-// stay as they are, for their format may say how to write them.
+// Joined strings, made printable. Strings joined by newlines are the lines of one message. Joined
+// numbers are left alone, because their format spec may apply to them.
 template <typename It, typename End>
 requires is_text<std::iter_value_t<It>> std::string in_message(
     const fmt::join_view<It, End, char>& joined) {
@@ -69,14 +68,15 @@ requires is_text<std::iter_value_t<It>> std::string in_message(
 
 }  // namespace detail
 
-// Arguments that are strings, alone or joined, are made printable (text.h): they hold what somebody
-// else called a file. A `const char*` is taken for a text of ours.
+// Throws Error(code). String arguments, alone or joined, are made printable (text.h), because they
+// may hold file names from outside. A `const char*` is trusted as the program's own text.
 template <typename... Args>
 [[noreturn]] void fail(ExitCode code, fmt::format_string<Args...> format, Args&&... args) {
   throw Error(code, detail::message(format, detail::in_message(args)...));
 }
 
-// A broken promise inside the program (never the user's fault): asks for a report.
+// Checks an internal invariant. A failure is a bug, never the user's fault: throws
+// std::logic_error, whose message asks for a report.
 template <typename... Args>
 void require(bool holds, fmt::format_string<Args...> format, Args&&... args) {
   if (!holds) {

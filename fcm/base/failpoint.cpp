@@ -69,7 +69,7 @@ bool read_action(std::string_view text, Spec& spec) {
     if (text != name) continue;
     spec.action = Action::kError;
     spec.number = number;
-    return !(number == EINTR && spec.and_all_after);  // would be retried for ever
+    return !(number == EINTR && spec.and_all_after);  // would be retried forever
   }
   return false;
 }
@@ -103,7 +103,7 @@ void replace_specs(std::vector<Spec> specs) {
   set_active(state);
 }
 
-// Counts the point, and finds the first spec that fires there.
+// Counts a hit for every matching spec and returns the first spec that fires.
 std::optional<Spec> firing(const Call& call, bool before) {
   Shared& state = shared();
   const std::lock_guard lock(state.mutex);

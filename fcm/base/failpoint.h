@@ -1,9 +1,9 @@
-// Places where a test makes a system call fail, stop half-way or end the process, so that what
-// happens at a crash or on a full disk can be tried at every single call.
+// Failpoints: a test makes a system call fail, stop half-way or kill the process, so that a crash
+// or a full disk can be tried at every single call.
 //
 // Every call of system_call.h passes two points, "<who>.<call>.before" and "<who>.<call>.after":
-// "checkpoint.write.before". While nothing is armed or observed a point costs one atomic load.
-// The armed spec is process-wide: the one exception to "no globals", because a crash is too.
+// "checkpoint.write.before". While nothing is armed or observed, a point costs one atomic load. The
+// armed spec is process-wide, the one exception to "no globals": a crash is process-wide too.
 #pragma once
 
 #include <atomic>
@@ -15,24 +15,24 @@
 
 namespace fcm::failpoint {
 
-// Spec: "name:nth:action", or several with commas between them.
-//   name    whole words from the left of a point's name: "checkpoint", "checkpoint.fsync",
+// Spec: "name:nth:action", or several separated by commas.
+//   name    a prefix of the point's name, in whole words: "checkpoint", "checkpoint.fsync",
 //           "log.write.before"; "any" is every point
 //   nth     1 is the first point that matches; "3+" is the third and all that follow; 0 is never
 //           (points are only counted)
-//   action  kill (SIGKILL on ourselves), an error: ENOSPC EIO EDQUOT EACCES EINTR EINVAL (before:
-//           the call is not made; after: it was made and reports failure all the same, save for
-//           EINTR and for open), short (a write takes only half of its bytes), or
+//   action  kill (SIGKILL to this process); an error: ENOSPC EIO EDQUOT EACCES EINTR EINVAL
+//           (before: the call is not made; after: the call was made but reports failure, except
+//           for EINTR and for open); short (a write takes only half of its bytes); or
 //           delay-MILLISECONDS
-// Replaces what was armed. Throws Error(kUsage) for a spec that is none.
+// Replaces the armed spec. Throws Error(kUsage) if the spec is malformed.
 void arm(const std::string& spec);
 void disarm();
 
-// Points that matched the (first) name since arm().
+// Points that have matched the name of the first spec since arm().
 int64_t hits();
 
-// A system call, as points and observers see it. `target` is the second path of a rename, else
-// null; `bytes` those of a write.
+// A system call, as points and observers see it. `target` is the second path of a rename or
+// exchange, else null; `bytes` are those of a write.
 struct Call {
   const char* who;
   const char* call;
@@ -41,13 +41,13 @@ struct Call {
   std::span<const std::byte> bytes = {};
 };
 
-// Is told of every call that succeeded, in order, until replaced by {}. For tests.
+// Sets a callback that sees every successful call, in order; {} removes it. For tests.
 void observe(std::function<void(const Call&)> observer);
 
 namespace detail {
 
 struct Fault {
-  int error = 0;         // errno to report; 0: none
+  int error = 0;         // errno to report; 0: no error
   bool shorten = false;  // write only half
 };
 

@@ -24,7 +24,7 @@ std::filesystem::file_status status_of(const std::filesystem::path& path, ExitCo
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (std::filesystem::status_known(status)) return status;
-  fail(code, "cannot look at {}: {}", path.string(), error.message());
+  fail(code, "cannot access {}: {}", path.string(), error.message());
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
@@ -42,7 +42,7 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
 }
 
 void Descriptor::close() {
-  if (const int file = release(); file >= 0) ::close(file);  // not repeated: the descriptor is gone
+  if (const int file = release(); file >= 0) ::close(file);  // no retry: it is closed even on error
 }
 
 int Descriptor::release() { return std::exchange(file_, -1); }
@@ -62,7 +62,7 @@ bool is_ordinary_file(const std::filesystem::path& path, ExitCode code) {
 void refuse_other_ending(const std::filesystem::path& out,
                          const std::vector<std::string_view>& endings) {
   if (std::ranges::find(endings, out.extension().string()) != endings.end()) return;
-  fail(ExitCode::kUsage, "{} does not end in {}, which is what is to be written", out.string(),
+  fail(ExitCode::kUsage, "{} does not end in {}, the format that is written", out.string(),
        fmt::join(endings, " or "));
 }
 
@@ -71,7 +71,7 @@ std::string read_file(const std::filesystem::path& path, ExitCode code) {
   struct stat facts {};
   if (!file.is_open() || ::fstat(file.get(), &facts) != 0) fail_on("open", path, code);
   if (S_ISDIR(facts.st_mode)) fail(code, "cannot read {}: it is a folder", path.string());
-  // The size is a first guess only: pipes and /proc say 0, and a file may grow meanwhile.
+  // The size is only a first guess: pipes and /proc report 0, and a file may grow meanwhile.
   constexpr size_t kStep = 64 << 10;
   std::string content(static_cast<size_t>(facts.st_size) + 1, '\0');
   size_t filled = 0;
@@ -91,7 +91,7 @@ void refuse_link(const std::filesystem::path& path, ExitCode code) {
   std::error_code ignored;
   const std::filesystem::path target = std::filesystem::read_symlink(path, ignored);
   if (ignored) return;
-  fail(code, "{} is a link to {}, and is neither followed nor replaced; remove it", path.string(),
+  fail(code, "{} is a link to {}; links are not followed or replaced; remove it", path.string(),
        target.string());
 }
 
@@ -142,21 +142,21 @@ void make_folders(const std::filesystem::path& folder, ExitCode code, const char
     sync_folder(folder_of(level), code, who);
   }
   if (!is_folder(folder, code)) {
-    fail(code, "cannot create folder {}: a file is in its place", folder.string());
+    fail(code, "cannot create folder {}: there is a file of that name", folder.string());
   }
 }
 
 namespace {
 
-// What is written is cut to nothing first. Where a link leads to somebody's file, that file would
-// be lost for the sake of a name that nobody chose; where to nothing, one would appear there.
+// Opening truncates. Through a link that would destroy the file it leads to, or create one at the
+// end of a dangling link; both at a path the user never named.
 const std::filesystem::path& not_through_a_link(const std::filesystem::path& path, ExitCode code) {
   struct stat own {
   }, target{};
   const bool link = ::lstat(path.c_str(), &own) == 0 && S_ISLNK(own.st_mode);
   const bool device = ::stat(path.c_str(), &target) == 0 && !S_ISREG(target.st_mode);
   if (link && !device) {
-    fail(code, "cannot create {}: it is a link, and is not written through; remove it",
+    fail(code, "cannot create {}: it is a link, and links are not written through; remove it",
          path.string());
   }
   return path;
@@ -185,14 +185,14 @@ void FileWriter::write(std::span<const std::byte> bytes) {
     const ssize_t put = system_call::write(who_, file_.get(), bytes, path_);
     if (put < 0) fail_on("write", path_, code_);
     if (put == 0) {
-      fail(code_, "cannot write {}: the system takes no more bytes", path_.string());
+      fail(code_, "cannot write {}: the system accepts no more bytes", path_.string());
     }
     bytes = bytes.subspan(static_cast<size_t>(put));
   }
 }
 
 void FileWriter::rewrite_beginning(std::string_view text) {
-  if (::lseek(file_.get(), 0, SEEK_SET) != 0) fail_on("go back in", path_, code_);
+  if (::lseek(file_.get(), 0, SEEK_SET) != 0) fail_on("seek to the beginning of", path_, code_);
   write(text);
 }
 

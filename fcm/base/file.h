@@ -1,4 +1,4 @@
-// Files that survive a crash, and reading whole files.
+// Crash-safe (durable) file writes, and reading whole files.
 #pragma once
 
 #include <cstddef>
@@ -13,45 +13,44 @@
 
 namespace fcm {
 
-// The whole file, or all that a pipe yields. Throws Error(code) that names the path and the
-// system's reason.
+// The contents of a file or pipe. Throws Error(code) that names the path and the system's reason.
 std::string read_file(const std::filesystem::path& path, ExitCode code);
 
-// Whether there is anything at the path, or behind it where it is a link. Throws Error(code) where
-// that cannot be told.
+// Whether the path exists (links are followed). Throws Error(code) if that cannot be determined.
 bool is_there(const std::filesystem::path& path, ExitCode code);
-// The same for a folder, and for an ordinary file.
+// Whether the path is a folder or a regular file (links are followed); errors as above.
 bool is_folder(const std::filesystem::path& path, ExitCode code);
 bool is_ordinary_file(const std::filesystem::path& path, ExitCode code);
 
-// Throws Error(kUsage) where `out`, a file that is to be written, has none of these endings: the
-// name would say something else than the file is.
+// Throws Error(kUsage) if the output path `out` has none of these endings, so that a file's name
+// always matches its format.
 void refuse_other_ending(const std::filesystem::path& out,
                          const std::vector<std::string_view>& endings);
 
-// Throws Error(code) where `path` is a link. What is written is put in the place of a file, never
-// of a link, which somebody made, and never through one.
+// Throws Error(code) if `path` is a symbolic link. The program replaces files, but never links, and
+// never writes through one.
 void refuse_link(const std::filesystem::path& path, ExitCode code);
 
-// Replaces the file in one step: a temporary beside it, fsync, rename, fsync of the folder. After a
-// crash at any moment the path holds either the old or the new content, whole. A failure leaves the
-// old content (or, where only the last sync failed, the new) and no temporary, and throws
-// Error(code); so does a path that holds no ordinary file. `who` names the failpoints it passes.
+// Replaces the file atomically: temporary file beside it, fsync, rename, fsync of the folder. After
+// a crash at any moment the path holds either the complete old or the complete new content. A
+// failure throws Error(code) and leaves the old content (or the new, if only the last sync failed)
+// and no temporary. A path that is not a regular file is refused with Error(code). `who` names the
+// failpoints.
 void write_file_durably(const std::filesystem::path& path, std::string_view content, ExitCode code,
                         const char* who = "file");
 
-// Renames `temporary` to `path`, and removes it where that fails. Throws Error(code); so does a
-// path that holds no ordinary file.
+// Renames `temporary` to `path`; on failure removes `temporary` and throws Error(code). A `path`
+// that is not a regular file is refused the same way.
 void move_into_place(const std::filesystem::path& temporary, const std::filesystem::path& path,
                      ExitCode code, const char* who = "file");
 
-// Makes renames and new files inside the folder durable.
+// fsync of a folder, which makes renames and new files inside it durable.
 void sync_folder(const std::filesystem::path& folder, ExitCode code, const char* who = "file");
 
-// Creates the folder and those above it that are missing, durably.
+// Creates the folder and its missing parents, durably.
 void make_folders(const std::filesystem::path& folder, ExitCode code, const char* who = "file");
 
-// Owns a descriptor. Errors of close() carry no news: what matters was synced before.
+// Owns a file descriptor. Errors of close() are ignored: data that matters was synced before.
 class Descriptor {
  public:
   explicit Descriptor(int file = -1) : file_(file) {}
@@ -67,9 +66,9 @@ class Descriptor {
   int file_;
 };
 
-// A file written from its beginning; what was at the path is cut to nothing first, but never the
-// file that a link there leads to. Unless finish() was reached, the destructor removes it. Throws
-// Error(code), which names path and reason.
+// Writes a file from the beginning and truncates an existing one; a link at the path is refused.
+// The destructor removes the file unless finish() was reached. Throws Error(code), which names path
+// and reason.
 class FileWriter {
  public:
   FileWriter(std::filesystem::path path, ExitCode code, const char* who);
@@ -79,8 +78,8 @@ class FileWriter {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-  // Puts other bytes in the place of as many that were written first: what is known at the end
-  // alone, such as how much followed. Nothing can be written after it.
+  // Overwrites the first text.size() bytes: for headers that are known only at the end. Must be the
+  // last write.
   void rewrite_beginning(std::string_view text);
   void finish();  // fsync and close; the folder is not synced
 
@@ -89,7 +88,7 @@ class FileWriter {
   ExitCode code_;
   const char* who_;
   Descriptor file_;
-  bool removable_ = false;  // not finished, and no device or pipe
+  bool removable_ = false;  // not finished, and not a device or pipe
 };
 
 }  // namespace fcm

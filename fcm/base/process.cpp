@@ -14,7 +14,7 @@
 namespace fcm {
 namespace {
 
-// A "Name:   123 kB" line of a file of /proc.
+// The value in bytes of a "Name:   123 kB" line of a /proc file; 0 if there is no such line.
 double bytes_of_line(const char* file, const std::string& name) {
   std::ifstream lines(file);
   for (std::string line; std::getline(lines, line);) {

@@ -1,23 +1,23 @@
-// This process and its machine: memory as Linux tells it, in bytes (0 where it does not tell), and
-// the machine's name.
+// This process and its machine: memory in bytes as Linux reports it (0 if unknown), and the host
+// name.
 #pragma once
 
 #include <string>
 
 namespace fcm {
 
-// "localhost" where it has none.
+// "localhost" if the machine has no name.
 std::string host_name();
 
-// All that this process may use, taken or not: what the machine has, or what the control groups of
-// the process are allowed where that is less (cgroup.h).
+// Memory this process may use, in use or not: the machine's total, or the limit of its control
+// groups (cgroup.h) if that is lower.
 double usable_memory_bytes();
 
 double resident_bytes();
-double peak_resident_bytes();  // the most so far
+double peak_resident_bytes();  // high-water mark
 
-// Lets peak_resident_bytes count anew from what is resident now (proc(5), clear_refs). Returns
-// whether the system allows that.
+// Resets the peak to the current resident size (proc(5), clear_refs). Returns whether the system
+// allows that.
 bool reset_peak_resident();
 
 }  // namespace fcm

@@ -15,7 +15,7 @@ constexpr std::array kHighestFirst = {ProcessorClass::kAmx, ProcessorClass::kAvx
                                       ProcessorClass::kAvx512, ProcessorClass::kAvx2,
                                       ProcessorClass::kPlain};
 
-// Linux gives the tile registers, 8 KiB a thread, only to processes that ask.
+// Linux enables the AMX tile registers (8 KiB of state per thread) only on request.
 bool tiles_are_granted() {
   constexpr long kRequestPermission = 0x1023, kTileData = 18;
   static const bool granted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
@@ -71,11 +71,11 @@ ProcessorClass processor_class_named(const std::string& name) {
     if (name != name_of(processor)) continue;
     if (can_run(processor)) return processor;
     fail(ExitCode::kUsage,
-         "FASTCONVMAE_ISA={}: this processor has {} at most; leave the variable out for that", name,
-         name_of(highest()));
+         "FASTCONVMAE_ISA={}: this processor supports at most {}; unset the variable to use that",
+         name, name_of(highest()));
   }
   fail(ExitCode::kUsage,
-       "FASTCONVMAE_ISA={} names no class of processor; take plain, avx2, avx512, avx512-bf16 or "
+       "FASTCONVMAE_ISA={} is not an instruction set; use plain, avx2, avx512, avx512-bf16 or "
        "amx",
        name);
 }

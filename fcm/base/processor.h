@@ -1,6 +1,6 @@
-// Which class of processor our kernels are for. Decided once: the highest that this processor can
-// run, or the one that the environment variable FASTCONVMAE_ISA names. Read here as
-// LibTorch reads ATEN_CPU_CAPABILITY: tests of every kind are held to a class by it
+// The instruction set (ISA) that kernels are chosen for. Decided once per process: the highest that
+// this processor can run, or the one that the environment variable FASTCONVMAE_ISA names. Like
+// LibTorch's ATEN_CPU_CAPABILITY, the variable lets any test run at a lower level
 // (scripts/test-as.sh).
 #pragma once
 
@@ -8,25 +8,25 @@
 
 namespace fcm {
 
-// Each can do what those before it can.
+// In ascending order: each includes those before it.
 enum class ProcessorClass {
-  kPlain,       // "plain": what every x86-64 has
-  kAvx2,        // "avx2": with FMA
+  kPlain,       // "plain": baseline x86-64
+  kAvx2,        // "avx2": AVX2 and FMA
   kAvx512,      // "avx512": F, BW, VL and DQ
-  kAvx512Bf16,  // "avx512-bf16": products of bfloat16
-  kAmx,         // "amx": their tiles, where the system grants them
+  kAvx512Bf16,  // "avx512-bf16": bfloat16 dot products
+  kAmx,         // "amx": bfloat16 tiles, if the system grants them
 };
 
 const char* name_of(ProcessorClass processor);
 
-// Whether this processor, and for AMX the system, can run it.
+// Whether this processor (and for AMX also the operating system) supports it.
 bool can_run(ProcessorClass processor);
 
-// The class of that name; empty: the highest that can be run. Throws Error(kUsage) for an unknown
-// name, and for a class that this processor lacks.
+// The class of that name; an empty name means the highest that can run. Throws Error(kUsage) for an
+// unknown name or a class this processor lacks.
 ProcessorClass processor_class_named(const std::string& name);
 
-// What FASTCONVMAE_ISA names, as above. The same for the whole life of the process.
+// The class chosen by FASTCONVMAE_ISA, as above. Constant for the life of the process.
 ProcessorClass processor_class();
 
 }  // namespace fcm

@@ -1,4 +1,4 @@
-// How far a long job is: a progress line of what is counted, of how many, and the time left.
+// The progress line of a long job: count, total, time left.
 #pragma once
 
 #include <cstdint>
@@ -10,23 +10,22 @@
 
 namespace fcm {
 
-// "pictures", what there is of it one by one, or bytes, said in MB or GB.
+// The noun of what is counted. kBytes is shown in MB or GB.
 struct Counted {
   const char* one;
   const char* many;
 };
-inline constexpr Counted kPictures{"picture", "pictures"};
+inline constexpr Counted kPictures{"image", "images"};
 inline constexpr Counted kBytes{"byte", "bytes"};
 
-// May be called from several threads. Says nothing in the first second, so that what is quick is
-// quiet; then as often as a terminal can show it. The last line is said when all is done, but only
-// after another.
+// Thread-safe. Reports nothing in the first second, so that a quick job stays quiet; then at most
+// five lines a second. The final line is reported only if another one came before it.
 class Progress {
  public:
-  using Clock = std::function<double()>;  // seconds from any moment on
+  using Clock = std::function<double()>;  // seconds since any fixed moment
 
-  // `what` stands before the count, as in "val: 3 of 8 pictures"; empty: nothing does. `total` 0:
-  // it is not known how many there will be, nor what is left.
+  // `what` is a prefix, as in "val: 3 of 8 images"; empty: no prefix. `total` 0: the total is
+  // unknown, and no time left is shown.
   Progress(Reporter& reporter, std::string what, int64_t total, Counted counted = kPictures);
   Progress(Reporter& reporter, std::string what, int64_t total, Counted counted, Clock clock);
 
@@ -43,10 +42,10 @@ class Progress {
   const double began_;
   std::mutex mutex_;
   int64_t done_ = 0;
-  double said_ = 0;  // when; 0: never
+  double said_ = 0;  // time of the last report; 0: none yet
 };
 
-// "1:02:03" of so many seconds.
+// Seconds as "1:02:03".
 std::string clock_text(double seconds);
 
 }  // namespace fcm

@@ -60,8 +60,8 @@ double KeyedRandom::normal() {
   return radius * std::cos(2.0 * std::numbers::pi * uniform_double());
 }
 
-// Marsaglia and Tsang, "A simple method for generating gamma variables", TOMS 2000. Below shape 1 a
-// draw of shape + 1 is scaled down (their section 6).
+// Marsaglia and Tsang, "A simple method for generating gamma variables", TOMS 2000. For shape < 1,
+// a draw of shape + 1 is scaled down (their section 6).
 double KeyedRandom::gamma(double shape) {
   if (shape < 1) {
     const double power = std::pow(1.0 - uniform_double(), 1.0 / shape);
@@ -79,7 +79,7 @@ double KeyedRandom::gamma(double shape) {
 
 double KeyedRandom::beta(double a, double b) {
   const double first = gamma(a), second = gamma(b);
-  // Both may vanish where the shapes are tiny; the limit of the distribution is then a coin.
+  // For tiny shapes both draws may underflow to 0; the limit of the distribution is a biased coin.
   if (first + second == 0) return uniform_double() < a / (a + b) ? 1 : 0;
   return first / (first + second);
 }
@@ -107,7 +107,7 @@ uint64_t KeyedPermutation::operator()(uint64_t place) const {
       right = next_right;
     }
     place = (left << half_bits_) | right;
-  } while (place >= size_);  // walk the cycle back into the range
+  } while (place >= size_);  // cycle walking, back into the range
   return place;
 }
 

@@ -6,10 +6,10 @@
 
 namespace fcm {
 
-// The published name of a Swin's biases by relative position, behind that of its attention.
+// Upstream name of Swin's relative position bias table; it follows the attention's prefix.
 constexpr std::string_view kRelativeTable = "relative_position_bias_table";
 
-// w of a table of (2 * w - 1)^2 rows, the nearest where there is none.
+// The window w for which a table has (2 * w - 1)^2 rows; the nearest w if none fits exactly.
 inline int64_t window_of_table(int64_t rows) {
   return (std::llround(std::sqrt(static_cast<double>(rows))) + 1) / 2;
 }

@@ -1,4 +1,4 @@
-// Where messages go. The library never prints: it is handed a Reporter by whoever runs it.
+// Where messages go. The library never prints; its caller passes a Reporter.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Figures of several measurements.
+// Statistics of several measurements.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +9,11 @@
 
 namespace fcm {
 
-// The middle one; of an even number the upper of the two in the middle, so that it is always one
-// that was measured. Throws std::logic_error where there is none.
+// The median; of an even number of values the upper of the middle two, so that it is always a
+// measured value. Throws std::logic_error if there are no values.
 template <typename Number>
 Number median(std::vector<Number> values) {
-  require(!values.empty(), "a median of no values: wanted one at least");
+  require(!values.empty(), "median: expected at least one value, got none");
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;

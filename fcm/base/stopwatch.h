@@ -4,7 +4,7 @@
 
 namespace fcm {
 
-// Seconds since it was made or restarted, by a clock that is never set back.
+// Seconds since construction or restart(), by a monotonic clock.
 class Stopwatch {
  public:
   double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }

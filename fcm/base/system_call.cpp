@@ -17,7 +17,8 @@ namespace {
 
 using failpoint::Call;
 
-// One attempt with its two points. `action` takes the Call, whose bytes a fault may have halved.
+// One attempt between its two failpoints. `action` takes the Call, whose bytes a fault may have
+// halved.
 template <class Action>
 auto attempt(Call call, const Action& action) -> decltype(action(call)) {
   if (!failpoint::detail::active.load(std::memory_order_relaxed)) return action(call);
@@ -32,7 +33,8 @@ auto attempt(Call call, const Action& action) -> decltype(action(call)) {
   if (!call.bytes.empty()) call.bytes = call.bytes.first(static_cast<size_t>(result));
   failpoint::detail::report_success(call);
   const failpoint::detail::Fault after = failpoint::detail::pass(call, false);
-  // No system interrupts a call that was made, or opens a file and keeps the descriptor.
+  // Two faults cannot happen after a call succeeded: EINTR, and an open that fails but leaves the
+  // descriptor open.
   if (after.error != 0 && after.error != EINTR && std::string_view(call.call) != "open") {
     errno = after.error;
     return -1;
@@ -58,16 +60,15 @@ int open(const char* who, const std::filesystem::path& path, int flags, mode_t m
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
     fail(ExitCode::kDevice,
-         "cannot open {}: this process may hold {} files open and does; raise the limit (ulimit "
-         "-n), or give fewer --threads",
+         "cannot open {}: this process has reached its limit of {} open files; raise it (ulimit "
+         "-n), or use fewer --threads",
          path.string(), limit.rlim_cur);
   }
   if (file < 0 && errno == ENFILE) {
-    fail(
-        ExitCode::kDevice,
-        "cannot open {}: this machine holds as many files open as it may; close other programs, or "
-        "raise fs.file-max",
-        path.string());
+    fail(ExitCode::kDevice,
+         "cannot open {}: this machine has reached its limit of open files; close other programs, "
+         "or raise fs.file-max",
+         path.string());
   }
   return file;
 }

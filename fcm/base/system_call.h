@@ -1,5 +1,5 @@
-// The system calls that change files, each tried again after EINTR and each between two failpoints
-// (failpoint.h). They return what the system returns: -1 and errno on failure. Whatever must
+// The system calls that change files, each retried after EINTR and each between two failpoints
+// (failpoint.h). They return what the system returns: -1 and errno on failure. Everything that must
 // survive a crash is written through these.
 //
 // `who` names the caller in failpoints and must be a literal: "checkpoint", "log", "file".
@@ -13,15 +13,16 @@
 
 namespace fcm::system_call {
 
-// Throws Error(kDevice) where the process may hold no more files open: no fault of the file.
+// Throws Error(kDevice) when the limit of open files is reached, since that is not the file's
+// fault.
 int open(const char* who, const std::filesystem::path& path, int flags, mode_t mode = 0666);
-// May take fewer bytes than given. `path` is only for failpoints.
+// May write fewer bytes than given. `path` is only for failpoints.
 ssize_t write(const char* who, int file, std::span<const std::byte> bytes,
               const std::filesystem::path& path);
 int fsync(const char* who, int file, const std::filesystem::path& path);
 int truncate(const char* who, int file, off_t size, const std::filesystem::path& path);
 int rename(const char* who, const std::filesystem::path& from, const std::filesystem::path& to);
-// Swaps two paths in one step. EINVAL or ENOSYS: this file system cannot.
+// Swaps two paths atomically. EINVAL or ENOSYS: this file system does not support it.
 int exchange(const char* who, const std::filesystem::path& one, const std::filesystem::path& other);
 int unlink(const char* who, const std::filesystem::path& path);
 int rmdir(const char* who, const std::filesystem::path& path);

@@ -20,9 +20,10 @@
 namespace fcm {
 namespace {
 
-// Cores that the calling thread may run on; 0 where the system does not tell.
+// Cores that the calling thread may run on; 0 if unknown.
 int64_t bound_cores() {
-  // A mask that is too small for the machine is refused.
+  // The kernel refuses a mask that is too small for the machine, so the size is doubled until it
+  // fits.
   for (size_t cores = 1024; cores <= (size_t{1} << 20); cores *= 2) {
     std::vector<cpu_set_t> mask(CPU_ALLOC_SIZE(cores) / sizeof(cpu_set_t));
     const size_t bytes = mask.size() * sizeof(cpu_set_t);
@@ -32,8 +33,8 @@ int64_t bound_cores() {
   return 0;
 }
 
-// Whether OpenMP bound this thread to a core of its own before main() began: then that says nothing
-// of the process.
+// Whether OpenMP bound this thread to a single core before main() began. The thread's mask then
+// says nothing about the process.
 bool is_bound_by_openmp(const Environment& environment) {
   const char* const bind = environment("OMP_PROC_BIND");
   if (bind != nullptr)
@@ -41,7 +42,7 @@ bool is_bound_by_openmp(const Environment& environment) {
   return environment("OMP_PLACES") != nullptr || environment("GOMP_CPU_AFFINITY") != nullptr;
 }
 
-// "4", or "4,2" for threads inside threads; 0 for what is no number.
+// "4", or "4,2" for nested parallelism; 0 if it is not a number.
 int64_t first_number(const char* text) {
   const std::string_view word(text);
   int64_t number = 0;
@@ -52,7 +53,7 @@ int64_t first_number(const char* text) {
 
 struct Variable {
   const char* name;
-  const char* only_with;  // another one, without which this one may mean something else
+  const char* only_with;  // must be set too, else the name is ambiguous
 };
 constexpr const char* kThreadLimit = "OMP_THREAD_LIMIT";
 constexpr Variable kVariables[] = {
@@ -69,7 +70,7 @@ UsableCores usable_cores_from(int64_t machine, int64_t bound, const GroupLimit& 
   };
   if (!is_bound_by_openmp(environment)) lower(bound, "the cores that the process is bound to");
   if (std::isfinite(quota.value)) {
-    // Times of a second are no exact thirds.
+    // Rounding up tolerates an inexact quotient of quota and period.
     const double count = std::clamp(std::ceil(quota.value - 1e-6), 1.0, 1e6);
     lower(static_cast<int64_t>(count), quota.file);
   }
@@ -92,7 +93,7 @@ int64_t openmp_thread_limit() {
 }
 
 int64_t running_threads() {
-  std::error_code unknown;  // without /proc: this one
+  std::error_code unknown;  // without /proc the count is 1
   int64_t count = 0;
   for (std::filesystem::directory_iterator task("/proc/self/task", unknown), end;
        !unknown && task != end; task.increment(unknown)) {
@@ -114,7 +115,7 @@ int64_t startable_threads(int64_t wanted) {
         ended.wait(lock, [&] { return end; });
       });
     }
-  } catch (const std::system_error&) {  // that was the last one
+  } catch (const std::system_error&) {  // no more threads can be started
   }
   {
     const std::lock_guard lock(mutex);
@@ -137,7 +138,7 @@ std::string limits_of_threads() {
   if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
     add(fmt::format("ulimit -v is {}", limit.rlim_cur / 1024));
   }
-  return text.empty() ? "no limit of this process says so" : text;
+  return text.empty() ? "no known limit explains it" : text;
 }
 
 }  // namespace fcm

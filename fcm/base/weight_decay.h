@@ -7,10 +7,10 @@
 
 namespace fcm {
 
-// Whether weight decay applies to a parameter: timm's rule (add_weight_decay), neither 1-D nor a
-// bias. `name` and number of dimensions are the published ones. no_decay, as optim.no_decay has it:
-// "vectors" is that rule; "vectors_tokens" leaves out mask tokens too, "vectors_tokens_tables" also
-// tables of relative positions.
+// Whether weight decay applies to a parameter. `name` and `dimensions` are the upstream ones;
+// `no_decay` is optim.no_decay. "vectors": timm's rule (add_weight_decay), no decay for 1-D
+// parameters and biases. "vectors_tokens" also excludes mask tokens, "vectors_tokens_tables" also
+// relative position bias tables.
 inline bool has_weight_decay(std::string_view name, size_t dimensions,
                              std::string_view no_decay = "vectors") {
   if (dimensions <= 1 || name.ends_with(".bias")) return false;

@@ -7,7 +7,7 @@
 namespace fcm::config {
 namespace {
 
-// Each `take` returns whether the value is of that kind.
+// Each `take` stores the value and returns true if it is of the target's type.
 bool take(const Scalar& scalar, bool& target) {
   const auto* flag = std::get_if<bool>(&scalar);
   if (flag != nullptr) target = *flag;
@@ -43,7 +43,7 @@ bool take(const Scalar& scalar, CountOrAll& target) {
     target.count = 0;
     return true;
   }
-  // 0 stands for "all" inside, so it may not be written: -1 is out of every range of counts.
+  // 0 means "all" internally, so a literal 0 becomes -1, which is out of range for every count.
   if (!take(scalar, target.count)) return false;
   if (target.count == 0) target.count = -1;
   return true;

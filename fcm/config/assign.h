@@ -1,4 +1,4 @@
-// From a parsed value to a field of an options struct.
+// Stores a parsed value in a field of an options struct.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace fcm::config {
 
-// Stores the value if it is of the field's kind and allowed. Returns what is wrong with it, else
-// "".
+// Stores the value if its type fits and it is allowed, and returns ""; otherwise returns what is
+// wrong.
 std::string assign(const Field& field, const Value& value);
 
 }  // namespace fcm::config

@@ -1,4 +1,5 @@
-// What an option may hold, beside plain bool, int64_t, double, std::string and vectors of numbers.
+// Types and constraints of options, besides bool, int64_t, double, std::string and vectors of
+// numbers.
 //
 // An options struct lists its fields once, in a member `visit`:
 //
@@ -11,7 +12,7 @@
 //     };
 //
 // and a recipe lists its sections: visitor.section("masks", masks). Reading TOML, --set, help,
-// printing, hashing and the docs are all made from that list (fields.h, recipe_io.h).
+// printing, hashing and the docs are all derived from that list (fields.h, recipe_io.h).
 #pragma once
 
 #include <cstddef>
@@ -24,11 +25,12 @@
 
 namespace fcm::config {
 
-// Allowed values of a number (each element, for a vector), ends included. Values are always finite.
+// Allowed values of a number (of each element, for a vector), bounds included. Values must be
+// finite.
 struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
-  size_t length = 0;  // elements a vector must have; 0: one or more; kAnyLength: none, too
+  size_t length = 0;  // elements a vector must have; 0: one or more; kAnyLength: zero or more
   static constexpr size_t kAnyLength = std::numeric_limits<size_t>::max();
 };
 
@@ -37,14 +39,14 @@ struct OneOf {
   std::vector<std::string> names;
 };
 
-// A number, or the word "all" (held as 0): masks.views = 1, masks.views = "all".
+// A number, or the word "all" (stored as 0): masks.views = 1, masks.views = "all".
 struct CountOrAll {
   int64_t count = 0;
   bool all() const { return count == 0; }
 };
 
-// A number, or a list of them, one of each of several things: encoder.heads = 12,
-// encoder.heads = [4, 8, 16, 32]. A list of one number is written as the number.
+// A number or a list of numbers, such as one per stage: encoder.heads = 12, encoder.heads = [4, 8,
+// 16, 32]. A list of one element is printed as the number.
 struct OneOrMore {
   std::vector<int64_t> values;
 

@@ -69,7 +69,7 @@ std::string text_fault(const Field& field, const std::string& text) {
 
 std::string number_text(double value) {
   std::string text = fmt::format("{}", value);
-  if (text == "-0") text = "-0.0";  // TOML's integers know no negative zero
+  if (text == "-0") text = "-0.0";  // as an integer, TOML would lose the sign
   return text;
 }
 
@@ -98,7 +98,7 @@ std::string kind_of(const Field& field) {
       Overloaded{[](bool*) -> std::string { return "true or false"; },
                  [](int64_t*) -> std::string { return "a whole number"; },
                  [](double*) -> std::string { return "a number"; },
-                 [](std::string*) -> std::string { return "a text"; },
+                 [](std::string*) -> std::string { return "a string"; },
                  [&](std::vector<int64_t>*) { return list_kind(field, "whole numbers"); },
                  [&](std::vector<double>*) { return list_kind(field, "numbers"); },
                  [](CountOrAll*) -> std::string { return "a whole number or \"all\""; },

@@ -1,5 +1,6 @@
-// The list behind every recipe: for each key its place, type, allowed values and help. Made by
-// walking `visit`; reading, setting, printing, hashing and documenting are ordinary loops over it.
+// The list of keys behind every recipe: for each key the pointer to its value, type, allowed values
+// and help. Collected by walking `visit`; reading, setting, printing, hashing and documenting are
+// ordinary loops over it.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@
 
 namespace fcm::config {
 
-// One key. Points into the options it was made from, which must outlive it.
+// One key. Points into the options struct, which must outlive it.
 struct Field {
   using Target = std::variant<bool*, int64_t*, double*, std::string*, std::vector<int64_t>*,
                               std::vector<double>*, CountOrAll*, OneOrMore*>;
@@ -22,7 +23,7 @@ struct Field {
   Range range;
   OneOf one_of;
   std::string help;
-  // A bool that a recipe need not name: off unless it does, and printed only where it is on.
+  // An optional bool: off unless the recipe names it, and printed only if on.
   bool may_be_left_out = false;
 
   std::string name() const { return section + "." + key; }
@@ -31,7 +32,7 @@ struct Field {
 namespace internal {
 
 // The visitor: `visitor.section(name, options)` enters a section, `visitor(name, value, allowed,
-// help)` lists a key, `visitor.off_unless_named(name, value, help)` a switch.
+// help)` lists a key, `visitor.off_unless_named(name, value, help)` lists an optional switch.
 class Collector {
  public:
   template <class Options>
@@ -43,7 +44,8 @@ class Collector {
   void operator()(const char* key, bool& value, const char* help) {
     fields.push_back({section_, key, &value, {}, {}, help});
   }
-  // For switches that change no result: recipes of before, and their hashes, stay what they are.
+  // For switches that change no result: recipes written before the switch existed, and their
+  // hashes, stay valid.
   void off_unless_named(const char* key, bool& value, const char* help) {
     fields.push_back({section_, key, &value, {}, {}, help, true});
   }
@@ -72,17 +74,18 @@ std::vector<Field> fields_of(Recipe& recipe) {
   return std::move(collector.fields);
 }
 
-// "a number", "a list of 2 whole numbers", ...: what may stand on the right of the key.
+// The type of the key's value in words: "a number", "a list of 2 whole numbers", ...
 std::string kind_of(const Field& field);
-// "0 to 0.99", "bicubic, bilinear", ...; empty where every value of the kind is allowed.
+// The allowed values: "0 to 0.99", "bicubic, bilinear", ...; empty if every value of the type is
+// allowed.
 std::string allowed_in(const Field& field);
 
-// The present value as TOML: 0.75, "auto", [4, 2, 2]. Reading it back gives the same value.
+// The current value as TOML: 0.75, "auto", [4, 2, 2]. Reading it back gives the same value.
 std::string value_of(const Field& field);
 std::string number_text(double value);
 std::string quoted_text(const std::string& text);
 
-// What is wrong with the present value, in words; empty where it is allowed.
+// What is wrong with the current value, in words; empty if it is allowed.
 std::string fault_of(const Field& field);
 
 }  // namespace fcm::config

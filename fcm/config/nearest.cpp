@@ -5,7 +5,7 @@
 namespace fcm::config {
 
 size_t edit_distance(std::string_view from, std::string_view to) {
-  // Three rows of the table are enough: the swap looks back two.
+  // Three rows of the dynamic programming table suffice, since a swap looks back two.
   std::vector<size_t> before_last, last(to.size() + 1), row(to.size() + 1);
   for (size_t j = 0; j <= to.size(); ++j) last[j] = j;
   for (size_t i = 1; i <= from.size(); ++i) {
@@ -26,7 +26,7 @@ size_t edit_distance(std::string_view from, std::string_view to) {
 std::optional<std::string> nearest(std::string_view word,
                                    const std::vector<std::string>& candidates) {
   std::optional<std::string> best;
-  // A third of the letters may be wrong, but two always.
+  // Up to a third of the letters may be wrong, and always two.
   size_t least = std::max<size_t>(2, word.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
     const size_t distance = edit_distance(word, candidate);

@@ -1,4 +1,4 @@
-// What somebody who mistyped a name may have meant.
+// Suggestions for mistyped names.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,11 @@
 
 namespace fcm::config {
 
-// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
+// Damerau-Levenshtein distance (restricted): insertions, deletions, replacements and swaps of
+// neighbouring letters.
 size_t edit_distance(std::string_view from, std::string_view to);
 
-// The candidate nearest to `word` (the first of several), if it is near enough to be meant.
+// The candidate nearest to `word` (the first of several), if it is near enough to be plausible.
 std::optional<std::string> nearest(std::string_view word,
                                    const std::vector<std::string>& candidates);
 

@@ -51,7 +51,8 @@ std::string unknown_section(std::span<const Field> fields, const std::string& se
                            : fmt::format("there are: {}", fmt::join(names, ", ")));
 }
 
-// A near name in the same section, then the same name elsewhere, then a near name anywhere.
+// Suggests, in this order: a similar key in the same section, the same key in another section, a
+// similar key anywhere.
 std::string unknown_key(std::span<const Field> fields, const std::string& section,
                         const std::string& key) {
   const std::string named = section.empty() ? key : section + "." + key;
@@ -68,7 +69,7 @@ std::string unknown_key(std::span<const Field> fields, const std::string& sectio
     if (!meant) meant = nearest(named, all);
   }
   if (meant) return fmt::format("unknown key {}; did you mean {}?", named, *meant);
-  if (siblings.empty()) return fmt::format("unknown key {}; keys stand in sections", named);
+  if (siblings.empty()) return fmt::format("unknown key {}; keys belong in sections", named);
   return fmt::format("unknown key {}; [{}] has: {}", named, section, fmt::join(siblings, ", "));
 }
 
@@ -112,7 +113,7 @@ void Reader::read(std::string_view toml, const std::string& file_name) {
     }
   }
   for (const Entry& entry : document.entries) {
-    if (!entry.section.empty() && !has_section(fields_, entry.section)) continue;  // said above
+    if (!entry.section.empty() && !has_section(fields_, entry.section)) continue;  // reported above
     const auto index = find(fields_, entry.section, entry.key);
     if (!index) {
       faults.emplace_back(entry.line, unknown_key(fields_, entry.section, entry.key));
@@ -167,8 +168,8 @@ void Reader::finish(const std::string& file_name) const {
   for (size_t i = 0; i < fields_.size(); ++i) {
     if (given_[i] || fields_[i].may_be_left_out) continue;
     lines.push_back(
-        fmt::format("{}: {} is missing; a recipe names every key, so add \"{} = {}\" (the usual "
-                    "value) to [{}]",
+        fmt::format("{}: {} is missing; a recipe names every key, so add \"{} = {}\" (the "
+                    "default) to [{}]",
                     file_name, fields_[i].name(), fields_[i].key, usual_[i], fields_[i].section));
   }
   throw_if_any(lines);
@@ -198,7 +199,7 @@ std::string hash(std::span<const Field> fields) {
 }
 
 std::string key_table(std::span<const Field> fields) {
-  std::string text = "| key | usual value | kind | allowed | what |\n|---|---|---|---|---|\n";
+  std::string text = "| key | default | kind | allowed | what |\n|---|---|---|---|---|\n";
   for (const Field& field : fields) {
     text += fmt::format("| `{}` | `{}` | {} | {} | {} |\n", field.name(), value_of(field),
                         kind_of(field), allowed_in(field), field.help);

@@ -1,4 +1,5 @@
-// Recipes as text: a strict reader, `--set`, a printer whose output reads back to the same values.
+// Recipes as text: a strict reader, `--set`, and a printer whose output reads back to the same
+// values.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +12,9 @@
 
 namespace fcm::config {
 
-// Fills the fields of a recipe from a file and from --set, then demands that every key was given: a
-// recipe is complete, so what stands in it is what runs. (But for switches, which are off where
-// they are left out.)
+// Fills the fields of a recipe from a file and from --set, then requires that every key was given:
+// a recipe is complete, so its text alone defines the run. (Exception: optional switches, which are
+// off unless named.)
 //
 //     Recipe recipe;
 //     Reader reader(fields_of(recipe));
@@ -21,20 +22,21 @@ namespace fcm::config {
 //     reader.set("optim.epochs=10");
 //     reader.finish("my.toml");
 //
-// Every fault is an Error(kUsage) that says file:line, key, value and what is allowed; several
-// faults of one file come as several lines.
+// Errors are Error(kUsage) with file:line, key, value and what is allowed. All errors of a file are
+// reported together, one a line.
 class Reader {
  public:
-  explicit Reader(std::vector<Field> fields);  // present values are the usual ones
+  explicit Reader(std::vector<Field> fields);  // current values are the defaults
 
   // Refuses unknown and repeated keys, wrong types, values out of range and lists of wrong length.
-  // A whole number is taken where any number may stand, not the other way round.
+  // An integer is accepted for a floating-point key, but not the reverse.
   void read(std::string_view toml, const std::string& file_name);
 
-  // "section.key=value", with a TOML value or a bare word for a text. Returns the field.
+  // "section.key=value"; the value is TOML, or a bare word for a string. Returns the field.
   const Field& set(const std::string& assignment);
 
-  // Names every key that neither read() nor set() met, with its usual value.
+  // Throws Error(kUsage) if any key was given by neither read() nor set(), and lists them with
+  // their defaults.
   void finish(const std::string& file_name) const;
 
  private:
@@ -43,16 +45,17 @@ class Reader {
   std::vector<bool> given_;
 };
 
-// The recipe as TOML, every key in the order of `visit`; with help as comments if asked.
+// The recipe as TOML, every key in the order of `visit`; `with_help` adds the help as comments.
 std::string print(std::span<const Field> fields, bool with_help);
 
-// 16 hexadecimal digits that stand for the values: equal for two recipes that print the same.
+// Hash of the printed recipe (FNV-1a), 16 hexadecimal digits.
 std::string hash(std::span<const Field> fields);
 
-// Every key with its present value, kind, allowed values and help, as a Markdown table.
+// Every key with its current value, type, allowed values and help, as a Markdown table.
 std::string key_table(std::span<const Field> fields);
 
-// Names every value that is not allowed: for recipes that were not read from text.
+// Throws Error(kUsage) that lists every value that is not allowed; for recipes that were not read
+// from text.
 void check_values(std::span<const Field> fields);
 
 }  // namespace fcm::config

@@ -12,8 +12,8 @@ struct ParserGaveUp : std::runtime_error {
 
 }  // namespace fcm::config::internal
 
-// In version 3.3.0 some texts that are not TOML ("[[[") break the library's assertions: by default
-// that aborts, and with NDEBUG it is undefined behaviour. Here it is an error like any other.
+// In toml++ 3.3.0 some malformed texts ("[[[") fail the library's assertions: by default that
+// aborts, and with NDEBUG it is undefined behaviour. Here such a text is an ordinary error.
 #undef NDEBUG
 #define TOML_ASSERT(holds) ((holds) ? void() : fcm::config::internal::give_up())
 #include <toml++/toml.h>
@@ -51,29 +51,29 @@ std::string shown_scalar(const Scalar& scalar) {
   if (const auto* whole = std::get_if<int64_t>(&scalar)) return std::to_string(*whole);
   if (const auto* number = std::get_if<double>(&scalar)) {
     const std::string text = number_text(*number);
-    // 512.0 must not look like the 512 that would have been right.
+    // A refused 512.0 must not be shown as the 512 that would have been right.
     return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
   }
   if (const auto* text = std::get_if<std::string>(&scalar)) return quoted_text(*text);
   return "(something else)";
 }
 
-// Line (from 1) of the first byte that is not ASCII and stands neither in a comment nor in a
-// one-line string; 0: none. TOML has no use for such bytes, and the library's classification of
-// them as whitespace runs into undefined behaviour.
+// Line (from 1) of the first non-ASCII byte outside comments and one-line strings; 0: none. TOML
+// allows no such bytes there, and the library's test whether they are whitespace is undefined
+// behaviour.
 uint32_t stray_non_ascii_line(std::string_view text) {
   uint32_t line = 1;
-  std::string_view end;  // of the comment or string around us; empty: there is none
+  std::string_view end;  // delimiter that ends the current comment or string; empty: neither
   char before = '\n';
   while (!text.empty()) {
     const char c = text.front();
-    // A quote inside a word opens nothing: the library reads on to the end of the word.
+    // A quote inside a word opens no string: the library reads on to the end of the word.
     const bool quote =
         (c == '"' || c == '\'') && std::string_view(" \t\n=[,{").find(before) != text.npos;
     size_t step = 1;
     if (!end.empty() && text.starts_with(end)) {
       step = end.size();
-      // A string of several lines may end in two quotes of its own.
+      // The content of a multi-line string may end in up to two quotes.
       while (end.size() == 3 && step < 5 && step < text.size() && text[step] == c) ++step;
       end = {};
     } else if (static_cast<unsigned char>(c) >= 0x80 && (end.empty() || end.size() == 3)) {
@@ -98,8 +98,7 @@ uint32_t stray_non_ascii_line(std::string_view text) {
 
 Document parse_toml(std::string_view text, const std::string& file_name) {
   if (const uint32_t line = stray_non_ascii_line(text); line != 0) {
-    fail(ExitCode::kUsage,
-         "{}:{}: a character that is not ASCII stands outside of comments and one-line texts",
+    fail(ExitCode::kUsage, "{}:{}: non-ASCII character outside comments and one-line strings",
          file_name, line);
   }
   toml::table root;

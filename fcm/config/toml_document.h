@@ -1,4 +1,4 @@
-// A TOML text as a flat list, in the order of its lines. The only file that knows the TOML library.
+// A TOML text as a flat list, in line order. Only toml_document.cpp uses the TOML library.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace fcm::config {
 
-// monostate: a kind of TOML that no recipe uses (dates, tables and lists inside values).
+// monostate: a TOML type that recipes do not use (dates, tables and lists inside values).
 using Scalar = std::variant<std::monostate, bool, int64_t, double, std::string>;
 
 struct Value {
@@ -19,7 +19,7 @@ struct Value {
 };
 
 struct Entry {
-  std::string section;  // empty: the key stands before any section
+  std::string section;  // empty: the key comes before any section
   std::string key;
   Value value;
   uint32_t line = 0;
@@ -35,13 +35,13 @@ struct Document {
   std::vector<Entry> entries;
 };
 
-// Throws Error(kUsage) "file:line: ..." for text that is not TOML, a key given twice included.
+// Throws Error(kUsage) "file:line: ..." for malformed TOML, including duplicate keys.
 Document parse_toml(std::string_view text, const std::string& file_name);
 
-// A value alone, as it would stand on the right of `key = `. nullopt: it is none.
+// A single value, as on the right of `key = `. nullopt: not a TOML value.
 std::optional<Value> parse_toml_value(const std::string& text);
 
-// The value as TOML, shortened for messages.
+// The value as TOML text, shortened for messages.
 std::string shown(const Value& value);
 
 const char* toml_library_version();

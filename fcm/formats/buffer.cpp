@@ -11,12 +11,13 @@ namespace {
 
 constexpr uintptr_t kHugePage = 2 << 20;
 
-// Faults of 2 MB in place of 4 KB: most of the time of filling a big buffer would go into them.
+// Requests page faults of 2 MB instead of 4 KB, which would take most of the time of filling a big
+// buffer.
 void ask_for_huge_pages(std::byte* data, size_t size) {
   const uintptr_t begin = reinterpret_cast<uintptr_t>(data);
   const uintptr_t first = (begin + kHugePage - 1) & ~(kHugePage - 1);
   const uintptr_t last = (begin + size) & ~(kHugePage - 1);
-  if (first < last) ::madvise(data + (first - begin), last - first, MADV_HUGEPAGE);  // a wish
+  if (first < last) ::madvise(data + (first - begin), last - first, MADV_HUGEPAGE);  // only a hint
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Bytes that are owned, and not set to zero first: a file of a gigabyte is written over at once.
+// An owning byte buffer that is not zeroed: a file of a gigabyte would overwrite the zeros at once.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +7,11 @@
 
 namespace fcm::formats {
 
-// Moved, never copied: views into it stay valid.
+// Move-only; views into it stay valid when it is moved.
 class Buffer {
  public:
   Buffer() = default;
-  // Contents are not determined. Throws std::bad_alloc.
+  // Uninitialised. Throws std::bad_alloc.
   explicit Buffer(size_t size);
   static Buffer copy_of(std::span<const std::byte> bytes);
 

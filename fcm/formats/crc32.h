@@ -7,7 +7,7 @@
 
 namespace fcm::formats {
 
-// Several gigabytes a second.
+// The checksum of `bytes`, at several gigabytes a second.
 uint32_t crc32(std::span<const std::byte> bytes);
 
 }  // namespace fcm::formats

@@ -1,4 +1,4 @@
-// By how much tensors of the same names differ. Links no LibTorch.
+// Compares tensors of the same names in two files. Links no LibTorch.
 #pragma once
 
 #include <span>
@@ -12,11 +12,12 @@ namespace fcm::formats {
 struct TensorDifference {
   std::string name;
   bool equal_bits = false;  // type, shape and bytes
-  // Where types or shapes differ: "F32 [2, 3] and BF16 [2, 3]". Values of different shapes are not
+  // If types or shapes differ: "F32 [2, 3] and BF16 [2, 3]". Values of different shapes are not
   // compared.
   std::string note;
-  // Largest |a - b|, and the same over the largest finite |b|. Infinite where only one is finite or
-  // shapes differ; equal NaN and equal infinities do not differ. Zero with other bits: -0 and 0.
+  // Largest |a - b|, and that divided by the largest finite |b|. Infinite if only one of a, b is
+  // finite or shapes differ; two NaNs and equal infinities count as equal. Both may be 0 although
+  // bits differ: -0 and 0.
   double max_abs = 0, max_rel = 0;
 };
 

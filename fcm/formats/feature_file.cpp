@@ -15,9 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFeatures = "features";
-constexpr size_t kLeast = 128;  // bytes of an .npy header: room for any shape
+constexpr size_t kLeast = 128;  // bytes of an .npy header, enough for any shape
 
-// Little-endian number in front of a header.
+// The bytes of a little-endian number.
 template <typename Number>
 std::string bytes_of(Number number) {
   return {reinterpret_cast<const char*>(&number), sizeof(number)};
@@ -67,7 +67,7 @@ FeatureFile::FeatureFile(fs::path path, int64_t width, int64_t most_rows,
   file_->write(start);
 }
 
-// As long for any number of rows up to most_rows_.
+// The header has the same length for any number of rows up to most_rows_.
 std::string FeatureFile::header(int64_t rows) const {
   if (is_npy()) return npy_header("<f4", fmt::format("{}, {}", rows, width_));
   std::string text = safetensors_json(rows, width_, metadata_);
@@ -78,20 +78,20 @@ std::string FeatureFile::header(int64_t rows) const {
 
 void FeatureFile::add(std::span<const float> rows, std::span<const int64_t> labels) {
   require(std::ssize(rows) == std::ssize(labels) * width_,
-          "FeatureFile: {} numbers for {} rows of width {}, wanted rows x width", rows.size(),
+          "FeatureFile: expected rows x width values, got {} for {} rows of width {}", rows.size(),
           labels.size(), width_);
   file_->write(std::as_bytes(rows));
   labels_.insert(labels_.end(), labels.begin(), labels.end());
   require(this->rows() <= most_rows_,
-          "FeatureFile: {} rows added, wanted {} at most, for which its header has room",
-          this->rows(), most_rows_);
+          "FeatureFile: {} rows added, but its header has room for {} only", this->rows(),
+          most_rows_);
 }
 
 void FeatureFile::finish() {
   if (!is_npy()) file_->write(std::as_bytes(std::span(labels_)));
   const std::string start = header(rows());
-  require(start.size() == header_bytes_, "a header of {} bytes became one of {}", header_bytes_,
-          start.size());
+  require(start.size() == header_bytes_, "FeatureFile: expected a header of {} bytes, got {}",
+          header_bytes_, start.size());
   file_->rewrite_beginning(start);
   if (is_npy()) write_labels_beside();
   file_->finish();

@@ -1,4 +1,4 @@
-// Rows of numbers with a label each, written as they come: .npy for numpy, or .safetensors.
+// Feature rows with a label each, streamed to .npy (numpy) or .safetensors.
 #pragma once
 
 #include <cstdint>
@@ -17,16 +17,17 @@ namespace fcm::formats {
 // F.npy:          float32 [N, width] in F.npy, int64 [N] in F.labels.npy (numpy's format 1.0).
 // F.safetensors:  tensors "features" F32 [N, width] and "labels" I64 [N], and metadata.
 //
-// N is known at the end alone, so headers are written with room and filled in then. Files appear at
-// finish(), each in one step and F last: where F is, what goes with it is too. Memory: the labels.
-// Throws Error(kUsage), which names path and reason.
+// N is known only at the end, so headers are written with spare room and filled in then. Files
+// appear at finish(), each atomically and F last: if F exists, its labels do too. Only the labels
+// are held in memory. Throws Error(kUsage), which names path and reason.
 class FeatureFile {
  public:
-  // `most_rows`: more will not come. `metadata` goes into a .safetensors file.
+  // `most_rows`: upper bound on the number of rows. `metadata` is written to a .safetensors file
+  // only.
   FeatureFile(std::filesystem::path path, int64_t width, int64_t most_rows,
               std::map<std::string, std::string> metadata);
 
-  // Whole rows, and as many labels.
+  // `rows` holds labels.size() rows of `width` values.
   void add(std::span<const float> rows, std::span<const int64_t> labels);
   int64_t rows() const { return std::ssize(labels_); }
   void finish();
@@ -44,7 +45,7 @@ class FeatureFile {
   std::optional<FileWriter> file_;
 };
 
-// Where F.npy's labels lie: F.labels.npy.
+// The label file of F.npy: F.labels.npy.
 std::filesystem::path labels_path(const std::filesystem::path& npy);
 
 }  // namespace fcm::formats

@@ -22,22 +22,22 @@ struct Signature {
   std::string_view what;
 };
 
-// Other homes of weights, and what to do about them; the rest is in base/content.
+// Other formats that may hold weights, with advice what to do; base/content knows the rest.
 constexpr std::array kSignatures = {
     Signature{0, "\x93NUMPY"sv,
               "a numpy array (.npy), which holds one tensor without a name; save a state_dict with "
               "torch.save"},
     Signature{0, "\x89HDF\r\n\x1a\n"sv,
-              "an HDF5 file (Keras, TensorFlow), which is not read; take the PyTorch or "
+              "an HDF5 file (Keras, TensorFlow), which is not read; use the PyTorch or "
               "safetensors file of the model"},
     Signature{0, "GGUF"sv,
-              "a GGUF file (llama.cpp), which is not read; take the safetensors file of the model"},
-    Signature{4, "TFL3"sv, "a TensorFlow Lite model, which is not read; take the PyTorch file"},
+              "a GGUF file (llama.cpp), which is not read; use the safetensors file of the model"},
+    Signature{4, "TFL3"sv, "a TensorFlow Lite model, which is not read; use the PyTorch file"},
     Signature{0, "/annex/objects/"sv,
               "a git-annex pointer, not the file itself: run git annex get"},
     Signature{0, "../.git/annex/objects/"sv,
               "a git-annex pointer, not the file itself: run git annex get"},
-    Signature{0, "PK\5\6"sv, "a zip archive without anything in it"},
+    Signature{0, "PK\5\6"sv, "an empty zip archive"},
 };
 
 // ONNX and TensorFlow's saved models begin with a small version number in their first field.
@@ -46,7 +46,7 @@ bool is_protobuf_model(std::string_view bytes) {
   return bytes[2] == '\x12' || bytes[2] == '\x1a' || bytes[2] == '\x3a' || bytes[2] == '\x22';
 }
 
-// A map of few entries whose first key is a short word.
+// Msgpack of Flax weights: a map with few entries whose first key is a short word.
 bool is_msgpack(std::string_view bytes) {
   if (bytes.size() < 4) return false;
   const auto map = static_cast<unsigned char>(bytes[0]), key = static_cast<unsigned char>(bytes[1]);
@@ -57,20 +57,20 @@ bool is_msgpack(std::string_view bytes) {
   return map > 0x80 && map < 0x90 && key > 0xa0 && key < 0xc0 && is_word;
 }
 
-// Other programs' weights that no fixed bytes mark; empty: none.
+// Weights of other programs that have no magic bytes; empty: not recognised.
 std::string_view other_weights(std::string_view bytes) {
   const bool json = bytes.starts_with("{") && bytes.find("\"weight_map\"") != bytes.npos;
-  if (json) return "an index of several files of weights: name the folder that it lies in";
+  if (json) return "an index of several weight files: give the folder that contains it";
   if (is_protobuf_model(bytes)) {
-    return "a protobuf file, as ONNX and TensorFlow write models, which is not read; take the "
+    return "a protobuf file, as ONNX and TensorFlow write models, which is not read; use the "
            "PyTorch or safetensors file of the model";
   }
   if (bytes.size() > 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5) {
-    return "a pickle without PyTorch's container, as some model zoos have it (.pkl); load it in "
+    return "a pickle without PyTorch's container, as in some model zoos (.pkl); load it in "
            "Python and save its state_dict with torch.save";
   }
   if (is_msgpack(bytes)) {
-    return "a msgpack file, as Flax writes weights, which is not read; take the PyTorch or "
+    return "a msgpack file, as Flax writes weights, which is not read; use the PyTorch or "
            "safetensors file of the model";
   }
   return {};
@@ -91,7 +91,7 @@ std::string what_it_is(std::span<const std::byte> beginning, uint64_t size) {
   if (size == 0) return "an empty file: the download or the copy failed";
   switch (weights_kind(beginning)) {
     case WeightsKind::kTorch:
-      return begins_as_zip(beginning) ? "a zip archive" : "a PyTorch file of the older kind";
+      return begins_as_zip(beginning) ? "a zip archive" : "a PyTorch file in the legacy format";
     case WeightsKind::kSafetensors:
       return "a safetensors file";
     case WeightsKind::kOther:

@@ -14,17 +14,17 @@ bool HeaderEvents::rule(const std::string& reason) {
 bool HeaderEvents::refuse(const std::string& what) {
   switch (place_) {
     case Place::kMetadata:
-      return rule(fmt::format("metadata {} is {}; metadata must be text", shown(key_), what));
+      return rule(fmt::format("metadata {} is {}; metadata must be strings", shown(key_), what));
     case Place::kTensor:
     case Place::kShape:
     case Place::kOffsets:
-      return rule(fmt::format("tensor {}: {} where {} is due", shown(header_.tensors.back().name),
+      return rule(fmt::format("tensor {}: {} in place of {}", shown(header_.tensors.back().name),
                               what,
-                              field_ == kDtype           ? "the dtype as text"
+                              field_ == kDtype           ? "the dtype as a string"
                               : place_ == Place::kTensor ? "a list of numbers"
-                                                         : "a whole number"));
+                                                         : "an integer"));
     default:
-      return rule(fmt::format("the header holds {} where an object is due", what));
+      return rule(fmt::format("the header has {} in place of an object", what));
   }
 }
 
@@ -62,7 +62,7 @@ bool HeaderEvents::string(std::string& value) {
     header_.tensors.back().dtype = std::move(value);
     return true;
   }
-  return refuse("text");
+  return refuse("a string");
 }
 
 bool HeaderEvents::start_object(size_t) {
@@ -138,7 +138,7 @@ bool HeaderEvents::end_array() {
 }
 
 bool HeaderEvents::parse_error(size_t position, const std::string&, const json::exception&) {
-  return rule(fmt::format("the header is not JSON from byte {} on", position));
+  return rule(fmt::format("the header is not valid JSON from byte {} on", position));
 }
 
 }  // namespace fcm::formats

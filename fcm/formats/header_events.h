@@ -1,7 +1,7 @@
-// Takes the events of a JSON parser and keeps the shape of a safetensors header, nothing else:
-//   {"__metadata__": {text: text}, name: {"dtype": text, "shape": [n...], "data_offsets": [n, n]}}
-// A general JSON tree would forgive duplicate keys, turn 2^64 into a float and grow with whatever
-// is nested. Private to this folder.
+// SAX handler that accepts only the schema of a safetensors header:
+//   {"__metadata__": {key: text}, name: {"dtype": text, "shape": [n...], "data_offsets": [n, n]}}
+// A general JSON tree would accept duplicate keys, turn 2^64 into a float and grow with any
+// nesting. Private to this folder.
 #pragma once
 
 #include <cstdint>
@@ -44,13 +44,13 @@ class HeaderEvents {
 
   SafetensorsHeader header_;
   Place place_ = Place::kOutside;
-  std::string key_;        // of the metadata entry that is being read
-  bool has_key_ = false;   // at the top: a value is due
-  unsigned seen_ = kNone;  // fields of the tensor so far
+  std::string key_;        // of the current metadata entry
+  bool has_key_ = false;   // at the top level: whether the key names a tensor
+  unsigned seen_ = kNone;  // fields of the current tensor so far
   unsigned field_ = kNone;
   bool metadata_seen_ = false;
   std::vector<uint64_t> offsets_;
-  std::string reason_ = "the header is not JSON";
+  std::string reason_ = "the header is not valid JSON";
 };
 
 }  // namespace fcm::formats

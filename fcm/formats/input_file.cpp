@@ -27,7 +27,7 @@ namespace {
 
 }  // namespace
 
-// Small enough to be hashed while it lies in the cache.
+// Small enough to be still in cache when it is hashed.
 constexpr size_t kReadBytes = 256 << 10;
 constexpr size_t kPieceBytes = 4 << 20;  // two huge pages
 constexpr int64_t kMaxReaders = 4;
@@ -42,7 +42,7 @@ InputFile::InputFile(const std::filesystem::path& path, Digest* digest, int64_t 
     cannot("open", name(), errno);
   }
   if (!S_ISREG(facts.st_mode)) {
-    fail(ExitCode::kCheckpoint, "{} is not an ordinary file", name());
+    fail(ExitCode::kCheckpoint, "{} is not a regular file", name());
   }
   size_ = static_cast<uint64_t>(facts.st_size);
   ::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -55,7 +55,7 @@ size_t InputFile::read_some(std::span<std::byte> bytes, uint64_t position) const
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) cannot("read", name(), errno);
     if (got == 0) {
-      fail(ExitCode::kCheckpoint, "{} ends at byte {}, {} were due", name(), position, size_);
+      fail(ExitCode::kCheckpoint, "{} ends at byte {}, expected {} bytes", name(), position, size_);
     }
     return static_cast<size_t>(got);
   }
@@ -75,7 +75,7 @@ void InputFile::read(std::span<std::byte> bytes) {
   }
 }
 
-// Most of the time goes into the faults of fresh memory, which two threads take at once.
+// Most of the time goes into page faults of fresh memory, which threads take in parallel.
 void InputFile::read_by_threads(std::span<std::byte> bytes) const {
   std::atomic<size_t> next{0};
   const auto work = [&] {
@@ -94,7 +94,7 @@ void InputFile::read_by_threads(std::span<std::byte> bytes) const {
   helpers.reserve(static_cast<size_t>(most));
   try {
     while (std::ssize(helpers) < most) helpers.push_back(std::async(std::launch::async, work));
-  } catch (const std::system_error&) {  // the system has no more threads: fewer read the same
+  } catch (const std::system_error&) {  // no more threads available: fewer threads read everything
   }
   work();
   for (std::future<void>& helper : helpers) helper.get();

@@ -1,4 +1,4 @@
-// A file read once from front to end, hashed on the way if wanted. Private to this folder.
+// Reads a file once from beginning to end and optionally hashes it. Private to this folder.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 
 namespace fcm::formats {
 
-// The system does not give the file, for want of permission or because the disk fails: that says
-// nothing about what it holds.
+// The file exists but the system cannot read it (permission, disk error), so nothing is known about
+// its content.
 class CannotRead : public Error {
  public:
   using Error::Error;
@@ -21,24 +21,24 @@ class CannotRead : public Error {
 
 class InputFile {
  public:
-  // Ordinary files only: a pipe would block, a device never end. Throws Error(kCheckpoint), which
-  // is a CannotRead where the file is there.
-  // `digest` (may be null) takes every byte read. At most `threads` read, and no more than four; 0:
-  // one for each core that this process may use.
+  // Regular files only: a pipe could block and a device might never end. Throws Error(kCheckpoint),
+  // as a CannotRead if the file exists but cannot be read. `digest` (may be null) is updated with
+  // every byte read. `threads`: readers, at most four; 0: one per core this process may use, at
+  // most four.
   InputFile(const std::filesystem::path& path, Digest* digest, int64_t threads = 0);
 
   uint64_t size() const { return size_; }
   uint64_t left() const { return size_ - position_; }
   std::string name() const { return path_.string(); }
 
-  // Fills `bytes` with what comes next; much at once is read by several threads, unless it is
-  // hashed. Throws Error(kCheckpoint) where the file ends before that.
+  // Fills `bytes` with the next bytes of the file; large reads use several threads unless hashed.
+  // Throws Error(kCheckpoint) if the file ends early.
   void read(std::span<std::byte> bytes);
-  // Reads to the end, for the digest alone.
+  // Reads to the end, to complete the digest.
   void skip_rest();
 
  private:
-  // Reads at `position`, and says how many bytes came.
+  // Reads at `position`; returns the number of bytes read.
   size_t read_some(std::span<std::byte> bytes, uint64_t position) const;
   void read_by_threads(std::span<std::byte> bytes) const;
 

@@ -1,4 +1,4 @@
-// JSON as text. Texts in it may hold any bytes, as names of files do; JSON must be UTF-8.
+// JSON text. Strings may hold any bytes (file names do), but JSON must be UTF-8.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -6,8 +6,8 @@
 
 namespace fcm::formats {
 
-// As `value.dump(indent)`. Bytes that are not UTF-8 are escaped (base/text.h): "caf\xe9", so that
-// the text is valid JSON and two names do not become one.
+// As `value.dump(indent)`, with bytes that are not UTF-8 escaped (base/text.h): "caf\xe9". The text
+// is valid JSON, and distinct names stay distinct.
 std::string json_text(const nlohmann::json& value, int indent = -1);
 
 }  // namespace fcm::formats

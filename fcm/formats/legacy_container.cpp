@@ -13,12 +13,12 @@
 namespace fcm::formats {
 namespace {
 
-// The pickle of 0x1950a86a20f9469cfc6c, as every version wrote it.
+// The pickled magic number 0x1950a86a20f9469cfc6c; its bytes are the same in every PyTorch version.
 constexpr std::array<uint8_t, 15> kMagic = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
                                             0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
 constexpr int64_t kProtocol = 1001;
 
-// Takes pickles and storages off the front.
+// Reads pickles and storages one after the other.
 class Stream {
  public:
   Stream(std::span<const std::byte> bytes, const std::string& file) : bytes_(bytes), file_(file) {}
@@ -29,20 +29,21 @@ class Stream {
     return graph;
   }
 
-  // Of a pickle that may hold plain data alone.
+  // Reads a pickle that may hold only plain data.
   Value data(const char* part) {
     const PickleGraph graph = pickle(part);
     PickleTree tree = expand(graph, fmt::format("{}: {}", file_, part));
     if (!graph.storages.empty()) {
-      fail(ExitCode::kCheckpoint, "{}: {} has a storage in it", file_, part);
+      fail(ExitCode::kCheckpoint, "{}: {} contains a storage", file_, part);
     }
     return std::move(tree.root);
   }
 
   std::span<const std::byte> take(uint64_t count, const std::string& what) {
     if (count > bytes_.size() - next_) {
-      fail(ExitCode::kCheckpoint, "{}: {} has {} bytes, but only {} are left: the file was cut",
-           file_, what, count, bytes_.size() - next_);
+      fail(ExitCode::kCheckpoint,
+           "{}: {} has {} bytes, but only {} are left: the file is truncated", file_, what, count,
+           bytes_.size() - next_);
     }
     const auto taken = bytes_.subspan(next_, count);
     next_ += count;
@@ -61,12 +62,12 @@ void check_machine(const Value& facts, const std::string& file) {
   const Value* little = facts.find("little_endian");
   const bool* flag = little == nullptr ? nullptr : std::get_if<bool>(&little->data);
   if (flag == nullptr) {
-    fail(ExitCode::kCheckpoint, "{}: it does not say whether it is little-endian", file);
+    fail(ExitCode::kCheckpoint, "{}: its endianness is not recorded", file);
   }
   if (!*flag) fail(ExitCode::kCheckpoint, "{}: big-endian files are not read", file);
 }
 
-// One storage of `keys`, with its number of elements before it.
+// Reads the storage of `key`: its number of elements, then its bytes.
 void take_storage(Stream& stream, const Value& key, PthParts& parts, const std::string& file) {
   const auto* text = std::get_if<std::string>(&key.data);
   const auto place =
@@ -77,7 +78,7 @@ void take_storage(Stream& stream, const Value& key, PthParts& parts, const std::
   }
   std::span<const std::byte>& bytes = parts.storages[place->second];
   if (bytes.data() != nullptr) {
-    fail(ExitCode::kCheckpoint, "{}: storage {} stands twice", file, shown(*text));
+    fail(ExitCode::kCheckpoint, "{}: storage {} occurs twice", file, shown(*text));
   }
   const PickledStorage& storage = parts.graph.storages[place->second];
   const std::string what = "storage " + shown(*text);
@@ -111,12 +112,11 @@ PthParts parse_legacy(std::span<const std::byte> bytes, const std::string& file)
   const Value keys = stream.data("storage keys");
   const auto* list = std::get_if<Value::List>(&keys.data);
   if (list == nullptr || list->size() != parts.graph.storages.size()) {
-    fail(ExitCode::kCheckpoint, "{}: its list of storage keys does not name each storage once",
-         file);
+    fail(ExitCode::kCheckpoint, "{}: its list of storage keys must name each storage once", file);
   }
   parts.storages.resize(list->size());
   for (const Value& key : *list) take_storage(stream, key, parts, file);
-  if (!stream.at_end()) fail(ExitCode::kCheckpoint, "{}: bytes are appended to it", file);
+  if (!stream.at_end()) fail(ExitCode::kCheckpoint, "{}: bytes follow the last storage", file);
   return parts;
 }
 

@@ -1,5 +1,5 @@
-// PyTorch's container before 1.6: pickles of a magic number, the protocol version, facts about the
-// machine, the object and the list of storage keys, then the storages. Private to this folder.
+// PyTorch's container before 1.6: pickles of the magic number, protocol version, system
+// information, the object and the list of storage keys, then the storages. Private to this folder.
 #pragma once
 
 #include <cstddef>

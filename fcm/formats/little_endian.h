@@ -1,4 +1,4 @@
-// Numbers as they stand in files. Private to this folder.
+// Reads little-endian numbers from file bytes. Private to this folder.
 #pragma once
 
 #include <bit>
@@ -9,9 +9,9 @@
 
 namespace fcm::formats {
 
-static_assert(std::endian::native == std::endian::little, "tensors are used as they lie in files");
+static_assert(std::endian::native == std::endian::little, "tensors are used as stored in files");
 
-// The number at `offset`, which must lie inside: callers check that.
+// The number at `offset`. Callers check that it lies inside `bytes`.
 template <std::integral T>
 T load_le(std::span<const std::byte> bytes, size_t offset) {
   T value;

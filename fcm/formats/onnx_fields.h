@@ -1,5 +1,5 @@
-// Numbers of the fields of onnx.proto that are written here, message by message. Private to this
-// folder and its tests.
+// Field numbers of onnx.proto for the fields that are written, by message. Private to this folder
+// and its tests.
 #pragma once
 
 #include <protozero/types.hpp>
@@ -26,12 +26,12 @@ inline constexpr Tag kInput = 1, kOutput = 2, kName = 3, kOperator = 4, kAttribu
 }
 namespace attribute {
 inline constexpr Tag kName = 1, kFloat = 2, kInt = 3, kInts = 8, kType = 20;
-// What stands in kType.
+// Values of kType.
 inline constexpr int32_t kIsFloat = 1, kIsInt = 2, kAreInts = 7;
 }  // namespace attribute
 namespace tensor {
 inline constexpr Tag kDims = 1, kType = 2, kName = 8, kBytes = 9, kExternal = 13, kLocation = 14;
-inline constexpr int32_t kIsExternal = 1;  // in kLocation
+inline constexpr int32_t kIsExternal = 1;  // value of kLocation
 }  // namespace tensor
 namespace value {
 inline constexpr Tag kName = 1, kType = 2;

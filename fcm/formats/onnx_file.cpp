@@ -19,15 +19,16 @@ namespace {
 namespace fs = std::filesystem;
 using protozero::pbf_writer;
 
-constexpr int64_t kIrVersion = 8;  // that came with the operators
+constexpr int64_t kIrVersion = 8;  // the IR version released with this operator set
 constexpr const char* kBatchName = "N";
-constexpr const char* kOnnxWriter = "onnx";  // of failpoints
-constexpr uint64_t kLeastExternal = 1024;    // bytes of a tensor; smaller ones stay in the model
-constexpr uint64_t kAlignment = 4096;        // of tensors in the data: they can be mapped
+constexpr const char* kOnnxWriter = "onnx";  // name in failpoints
+constexpr uint64_t kLeastExternal = 1024;    // bytes; smaller tensors stay in the model
+constexpr uint64_t kAlignment =
+    4096;  // bytes; of tensors in the data file, so that it can be mapped
 
 uint64_t aligned(uint64_t offset) { return (offset + kAlignment - 1) / kAlignment * kAlignment; }
 
-// What stands in front of the bytes of a field: its number and their length.
+// The header of a length-delimited field: its tag and the length of its bytes.
 std::string head_of_field(onnx::Tag tag, uint64_t length) {
   constexpr uint32_t kLengthDelimited = 2;
   std::string head;
@@ -97,10 +98,10 @@ std::string pair_of(const std::string& key, const std::string& value) {
   return bytes;
 }
 
-// Where tensors lie in the data file; empty: all in the model.
+// Offsets of tensors in the data file; an empty location: all tensors are in the model.
 struct Places {
   std::string location;                        // the data file's name
-  std::vector<std::optional<uint64_t>> first;  // of each tensor; nullopt: in the model
+  std::vector<std::optional<uint64_t>> first;  // offset of each tensor; nullopt: in the model
   bool external(size_t i) const { return !location.empty() && first[i].has_value(); }
 };
 
@@ -118,7 +119,7 @@ Places external_places(const OnnxModel& model, const std::string& location) {
   return places;
 }
 
-// A tensor without its bytes, which follow where it is not external.
+// A tensor message without its bytes. Unless it is external, they follow the returned header.
 std::string tensor_of(const OnnxInitializer& tensor, const Places& places, size_t i) {
   namespace field = onnx::tensor;
   std::string bytes;
@@ -171,13 +172,13 @@ void write_bytes(FileWriter& file, const OnnxInitializer& tensor) {
     file.write(bytes);
     written += bytes.size();
   });
-  require(written == tensor.bytes(), "write_onnx: {} bytes of {}, wanted {}", written, tensor.name,
-          tensor.bytes());
+  require(written == tensor.bytes(), "write_onnx: got {} bytes of {}, expected {}", written,
+          tensor.name, tensor.bytes());
 }
 
 void write_model(FileWriter& file, const OnnxModel& model, const Places& places) {
   const std::string rest = without_tensors(model);
-  std::vector<std::string> heads;  // each behind its own head of a field
+  std::vector<std::string> heads;  // tensor messages, each with its field header
   uint64_t length = rest.size();
   for (size_t i = 0; i < model.initializers.size(); ++i) {
     const OnnxInitializer& tensor = model.initializers[i];
@@ -205,7 +206,7 @@ void write_data(FileWriter& file, const OnnxModel& model, const Places& places) 
   }
 }
 
-// A file that is made beside its place; gone where it is not moved there.
+// A temporary file beside its destination; removed unless move() was reached.
 class Beside {
  public:
   explicit Beside(fs::path place)
@@ -243,7 +244,7 @@ fs::path onnx_data_path(const fs::path& file) { return file.string() + ".data"; 
 bool needs_onnx_data(const OnnxModel& model, uint64_t most_bytes) {
   uint64_t bytes = without_tensors(model).size() + before_graph(model).size();
   for (const OnnxInitializer& tensor : model.initializers) {
-    constexpr uint64_t kHead = 256;  // more than the rest of any tensor here takes
+    constexpr uint64_t kHead = 256;  // bytes; more than any tensor message takes besides its data
     bytes += tensor.bytes() + kHead;
   }
   return bytes > most_bytes;
@@ -263,7 +264,7 @@ void write_onnx(const fs::path& file, const OnnxModel& model, uint64_t most_byte
   write_model(beside.file(), model, places);
   beside.file().finish();
   if (data) {
-    system_call::unlink(kOnnxWriter, file);  // a model of other data, where there is one
+    system_call::unlink(kOnnxWriter, file);  // an older model would refer to other data
     data->move();
   }
   beside.move();

@@ -1,5 +1,5 @@
-// ONNX models as nodes, names and bytes. Source: onnx.proto of ONNX 1.12 (IR version 8, operator
-// set 17), whose numbers of fields stand in onnx_fields.h. Knows no operator.
+// Writes ONNX models as nodes, names and bytes; knows nothing of operators. Source: onnx.proto of
+// ONNX 1.12 (IR version 8, operator set 17); its field numbers are in onnx_fields.h.
 #pragma once
 
 #include <cstddef>
@@ -14,63 +14,63 @@
 
 namespace fcm::formats {
 
-// Elements of tensors, by their numbers in onnx.proto.
+// Element types of tensors, with the values of onnx.proto.
 enum class OnnxType : int32_t { kFloat = 1, kInt64 = 7 };
 
 using OnnxAttribute = std::variant<int64_t, float, std::vector<int64_t>>;
 
 struct OnnxNode {
-  std::string op;  // of the default operators
+  std::string op;  // operator of the default domain
   std::vector<std::string> inputs, outputs;
   std::map<std::string, OnnxAttribute> attributes;
 };
 
-// A tensor that stands in the file.
+// A constant tensor of the model.
 struct OnnxInitializer {
   using Take = std::function<void(std::span<const std::byte>)>;
 
   std::string name;
   OnnxType type = OnnxType::kFloat;
   std::vector<int64_t> shape;
-  // Hands all of its bytes, row by row and little-endian, to whoever takes them. Called when they
-  // are written, once, so that only one tensor need be made at a time.
+  // Passes all of its bytes (row-major, little-endian) to `Take`, in any number of chunks. Called
+  // once, when the tensor is written, so that only one tensor need exist at a time.
   std::function<void(const Take&)> give;
 
   uint64_t bytes() const;
 };
 
-// What goes in or comes out.
+// An input or output of the graph.
 struct OnnxValue {
   std::string name;
   OnnxType type = OnnxType::kFloat;
-  std::vector<int64_t> shape;  // kAnyBatch: a number that the caller chooses, "N"
+  std::vector<int64_t> shape;  // kAnyBatch: a dynamic dimension, named "N"
 };
 inline constexpr int64_t kAnyBatch = -1;
 
 struct OnnxModel {
-  std::string producer, version;  // who wrote it
-  std::string name, description;  // of the graph; for people
-  std::vector<OnnxNode> nodes;    // each behind those whose outputs it takes
+  std::string producer, version;  // the program that wrote it
+  std::string name, description;  // of the graph, for people
+  std::vector<OnnxNode> nodes;    // in topological order
   std::vector<OnnxInitializer> initializers;
   std::vector<OnnxValue> inputs, outputs;
   std::map<std::string, std::string> metadata;
 };
 
-inline constexpr int64_t kOnnxOperators = 17;  // version of the operators that nodes mean
+inline constexpr int64_t kOnnxOperators = 17;  // operator set version
 
-// Readers of protocol buffers take messages below 2 GiB.
+// Bytes. Protocol buffer readers accept messages below 2 GiB.
 inline constexpr uint64_t kMostOnnxBytes = 2'000'000'000;
 
-// Where the tensors of a model lie that is larger than one file may be: "<file>.data", beside it.
+// The data file of a model that is too large for one file: "<file>.data".
 std::filesystem::path onnx_data_path(const std::filesystem::path& file);
 
-// Whether a model of these tensors is written as two files.
+// Whether the model is written as two files.
 bool needs_onnx_data(const OnnxModel& model, uint64_t most_bytes = kMostOnnxBytes);
 
-// Writes the model, and where it would have more than `most_bytes`, its larger tensors to
-// onnx_data_path. Each file is made beside its place, synced and renamed; of two files the data
-// come first, and a model that stood there is gone before, so that no model ever goes with the data
-// of another. Throws Error(kCheckpoint).
+// Writes the model; if it would exceed `most_bytes`, its larger tensors go to onnx_data_path. Each
+// file is written to a temporary, synced and renamed. Of two files the data are renamed first,
+// after an older model was removed, so that no model is ever paired with another model's data.
+// Throws Error(kCheckpoint).
 void write_onnx(const std::filesystem::path& file, const OnnxModel& model,
                 uint64_t most_bytes = kMostOnnxBytes);
 

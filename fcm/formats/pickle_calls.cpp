@@ -40,7 +40,7 @@ bool is_bool(const PickleGraph& graph, NodeRef ref) {
   return graph.nodes[ref].kind == NodeKind::kBool;
 }
 
-// Hooks and metadata change what a tensor means; only their absence is read.
+// Hooks and metadata would change what a tensor means, so tensors are read only without them.
 bool is_empty_dict(const PickleGraph& graph, NodeRef ref) {
   const Node& node = graph.nodes[ref];
   return (node.kind == NodeKind::kOrderedDict || node.kind == NodeKind::kDict) &&
@@ -75,8 +75,8 @@ CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
   if (storage.kind != NodeKind::kStorage || !offset || !are_extents(graph, arguments[2]) ||
       !are_extents(graph, arguments[3])) {
     return refused(
-        fmt::format("_rebuild_tensor wants a storage, an offset, and sizes and strides of at most "
-                    "{} whole numbers",
+        fmt::format("_rebuild_tensor expects a storage, an offset, and sizes and strides of at "
+                    "most {} integers",
                     kMaxDimensions));
   }
   if (v2 && (!is_bool(graph, arguments[4]) || !is_nothing(graph, arguments[5]))) {
@@ -88,7 +88,7 @@ CallResult rebuild_tensor(PickleGraph& graph, Refs arguments, bool v2) {
   return {{NodeKind::kTensor, 0, graph.tensors.size() - 1}, {}};
 }
 
-// A tensor that is not read, but of which something is known.
+// A tensor that is not read, for a known reason.
 bool is_unread_tensor(const PickleGraph& graph, NodeRef ref) {
   return is_unread(graph, ref) && graph.nodes[ref].length >= static_cast<uint32_t>(Unread::kHooks);
 }
@@ -100,12 +100,12 @@ CallResult rebuild_parameter(const PickleGraph& graph, Refs arguments) {
   if (any_unread(graph, arguments)) return {unread(Unread::kPartsUnread), {}};
   if (arguments.size() != 3 || graph.nodes[arguments[0]].kind != NodeKind::kTensor ||
       !is_bool(graph, arguments[1]) || !is_nothing(graph, arguments[2])) {
-    return refused("_rebuild_parameter wants a tensor, a bool and no hooks");
+    return refused("_rebuild_parameter expects a tensor, a bool and no hooks");
   }
   return {{NodeKind::kParameter, 0, graph.nodes[arguments[0]].value}, {}};
 }
 
-// A parameter out of a tensor and what does not matter: whether it wants a gradient, attributes.
+// A parameter from a tensor; the other arguments (requires_grad, attributes) are ignored.
 CallResult parameter_of_first(const PickleGraph& graph, Refs arguments) {
   if (!arguments.empty() && is_unread_tensor(graph, arguments[0])) {
     return {graph.nodes[arguments[0]], {}};
@@ -116,7 +116,8 @@ CallResult parameter_of_first(const PickleGraph& graph, Refs arguments) {
   return {{NodeKind::kParameter, 0, graph.nodes[arguments[0]].value}, {}};
 }
 
-// (function, class, arguments, attributes) of a tensor or parameter with attributes.
+// _rebuild_from_type_v2(function, class, arguments, attributes) of a tensor or parameter with
+// attributes, which are dropped.
 CallResult rebuild_typed(PickleGraph& graph, Refs arguments) {
   const auto global_kind = [&](NodeRef ref) -> std::optional<GlobalKind> {
     if (graph.nodes[ref].kind != NodeKind::kGlobal) return std::nullopt;
@@ -131,7 +132,7 @@ CallResult rebuild_typed(PickleGraph& graph, Refs arguments) {
   return reduce(graph, arguments[0], arguments[2]);
 }
 
-// A Counter of a dict is that dict; a defaultdict is filled later.
+// A Counter made from a dict is read as that dict; a defaultdict starts empty and is filled later.
 CallResult dict_of(PickleGraph& graph, Refs arguments) {
   if (arguments.size() == 1 && graph.nodes[arguments[0]].kind == NodeKind::kDict) {
     return {graph.nodes[arguments[0]], {}};
@@ -140,7 +141,8 @@ CallResult dict_of(PickleGraph& graph, Refs arguments) {
   return {{NodeKind::kDict, 0, graph.containers.size() - 1}, {}};
 }
 
-// A set of a list is that list; a deque is made of an empty tuple and filled later.
+// A set made from a list is read as that list; a deque starts as an empty tuple and is filled
+// later.
 CallResult list_of(PickleGraph& graph, Refs arguments) {
   if (!arguments.empty() && graph.nodes[arguments[0]].kind == NodeKind::kList) {
     return {graph.nodes[arguments[0]], {}};
@@ -152,7 +154,8 @@ CallResult list_of(PickleGraph& graph, Refs arguments) {
   return {{NodeKind::kList, 0, graph.containers.size() - 1}, {}};
 }
 
-// Tensors of types that have no storage of their own (8-bit floats), quantised ones, sparse ones.
+// Recognises the calls that rebuild unsupported tensors: dtypes without a storage type (8-bit
+// floats), quantised, sparse and nested ones.
 std::optional<Node> unread_tensor(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
   constexpr size_t kType = 6;
   const std::string name = graph.name_unread(graph.nodes[callee]);
@@ -169,7 +172,7 @@ std::optional<Node> unread_tensor(PickleGraph& graph, NodeRef callee, NodeRef ar
   return unread(Unread::kTensorType, graph.containers.size() - 1);
 }
 
-// What a call of something unread gives: an object of that class, for BUILD to fill.
+// The result of calling an opaque callable: an opaque object of that class, which BUILD may fill.
 CallResult unread_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
   const Node node = graph.nodes[callee];
   if (node.length > static_cast<uint32_t>(Unread::kTexts)) return {node, {}};
@@ -183,21 +186,21 @@ CallResult unread_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) 
 
 CallResult make_size(const PickleGraph& graph, Refs arguments) {
   if (arguments.size() != 1 || !are_extents(graph, arguments[0])) {
-    return refused(fmt::format("torch.Size wants at most {} whole numbers", kMaxDimensions));
+    return refused(fmt::format("torch.Size expects at most {} integers", kMaxDimensions));
   }
   return {{NodeKind::kSize, 0, graph.nodes[arguments[0]].value}, {}};
 }
 
 CallResult make_empty(PickleGraph& graph, NodeKind kind, Refs arguments) {
-  if (!arguments.empty()) return refused("a dict or Namespace made with arguments");
+  if (!arguments.empty()) return refused("a dict or Namespace constructed with arguments");
   graph.containers.emplace_back();
   return {{kind, 0, graph.containers.size() - 1}, {}};
 }
 
-// Lists of modules' attributes, such as a convolution's padding.
+// TorchScript's typed lists: attributes of modules, such as a convolution's padding.
 CallResult script_list(const PickleGraph& graph, Refs arguments) {
   if (arguments.size() != 1 || graph.nodes[arguments[0]].kind != NodeKind::kList) {
-    return refused("a typed list that is not made of one list");
+    return refused("a typed list that is not constructed from one list");
   }
   return {graph.nodes[arguments[0]], {}};
 }
@@ -206,14 +209,14 @@ CallResult encode(const PickleGraph& graph, Refs arguments) {
   const auto is_text = [&](NodeRef ref) { return graph.nodes[ref].kind == NodeKind::kText; };
   if (arguments.size() != 2 || !is_text(arguments[0]) || !is_text(arguments[1]) ||
       graph.text(graph.nodes[arguments[1]]) != "latin1") {
-    return refused("_codecs.encode is read for latin1 text alone");
+    return refused("_codecs.encode is only read for latin1 text");
   }
   Node bytes = graph.nodes[arguments[0]];
   bytes.kind = NodeKind::kLatin1;
   return {bytes, {}};
 }
 
-// A storage that was named before must be described in the same way.
+// Registers a storage. A storage that occurred before must have the same type and size.
 CallResult add_storage(PickleGraph& graph, PickledStorage storage) {
   const auto [place, is_new] = graph.storage_places.emplace(storage.key, graph.storages.size());
   if (is_new) {
@@ -231,7 +234,8 @@ CallResult add_storage(PickleGraph& graph, PickledStorage storage) {
 
 CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
   if (is_unread(graph, callee)) return unread_object(graph, callee, arguments);
-  if (graph.nodes[callee].kind != NodeKind::kGlobal) return refused("a call of what is no global");
+  if (graph.nodes[callee].kind != NodeKind::kGlobal)
+    return refused("a call of something that is not a global");
   if (graph.nodes[arguments].kind != NodeKind::kTuple) return refused("a call without a tuple");
   const AllowedGlobal& global = allowed_globals()[graph.nodes[callee].value];
   const Refs items = graph.items(graph.nodes[arguments]);
@@ -288,7 +292,7 @@ CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
                       global.kind == GlobalKind::kParameter ||
                       global.kind == GlobalKind::kTensorClass;
     if (!made) {
-      return refused(fmt::format("{}.{} is not made by NEWOBJ", global.module, global.name));
+      return refused(fmt::format("{}.{} is not constructed by NEWOBJ", global.module, global.name));
     }
   }
   return reduce(graph, callee, arguments);
@@ -296,7 +300,7 @@ CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments) {
 
 namespace {
 
-// The attributes of an object whose class is not read: a dict, or one beside those in slots.
+// Stores the attributes of an opaque object: a dict, or a pair of that and the slots.
 void fill_unread(PickleGraph& graph, const Node& object, NodeRef state) {
   if (!graph.is_object(object) || graph.containers[object.value].size() > 1) return;
   const auto is_dict = [&](NodeRef ref) {
@@ -316,10 +320,11 @@ CallResult build(PickleGraph& graph, NodeRef object, NodeRef state) {
     fill_unread(graph, target, state);
     return {};
   }
-  if (graph.nodes[state].kind != NodeKind::kDict) return refused("BUILD with what is no dict");
+  if (graph.nodes[state].kind != NodeKind::kDict)
+    return refused("BUILD with something that is not a dict");
   if (target.kind == NodeKind::kOrderedDict) return {};
   if (target.kind != NodeKind::kNamespace || target.length != 0) {
-    return refused("BUILD of what is neither a new Namespace nor an OrderedDict");
+    return refused("BUILD of something that is neither a new Namespace nor an OrderedDict");
   }
   target.value = graph.nodes[state].value;
   target.length = 1;
@@ -332,7 +337,7 @@ CallResult persistent_storage(PickleGraph& graph, NodeRef id) {
   const auto text = [&](size_t i) { return graph.text(graph.nodes[(*items)[i]]); };
   if (!items || (items->size() != 5 && items->size() != 6) || kind(0) != NodeKind::kText ||
       text(0) != "storage") {
-    return refused("a persistent id that is no storage");
+    return refused("a persistent id that is not a storage");
   }
   if (items->size() == 6 && kind(5) != NodeKind::kNone) return refused("a view of a storage");
   if (kind(1) == NodeKind::kOpaque) {
@@ -341,7 +346,7 @@ CallResult persistent_storage(PickleGraph& graph, NodeRef id) {
   }
   if (kind(1) != NodeKind::kGlobal || kind(2) != NodeKind::kText || kind(3) != NodeKind::kText ||
       kind(4) != NodeKind::kInt) {
-    return refused("a storage wants type, key, location and a number of elements");
+    return refused("a storage needs type, key, location and a number of elements");
   }
   const AllowedGlobal& type = allowed_globals()[graph.nodes[(*items)[1]].value];
   if (type.kind != GlobalKind::kStorageType) return refused("a storage of an unknown type");

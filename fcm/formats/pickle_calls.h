@@ -1,5 +1,5 @@
-// What stands for the calls of Python: REDUCE, NEWOBJ, BUILD and persistent ids. Private to this
-// folder.
+// Emulates the Python calls of a pickle as operations on the graph: REDUCE, NEWOBJ, BUILD and
+// persistent ids. Private to this folder.
 #pragma once
 
 #include <string>
@@ -9,21 +9,21 @@
 namespace fcm::formats {
 
 struct CallResult {
-  Node node;           // what the call gives
-  std::string reason;  // why it is refused; empty: it is not
+  Node node;           // result of the call
+  std::string reason;  // why the call is refused; empty: it is accepted
 };
 
-// callee(*arguments), for callees of the allow-list alone.
+// callee(*arguments). Only callees of the allow-list are emulated; others give opaque objects.
 CallResult reduce(PickleGraph& graph, NodeRef callee, NodeRef arguments);
 
-// callee.__new__(callee, *arguments), for classes of the allow-list alone.
+// callee.__new__(callee, *arguments), likewise.
 CallResult new_object(PickleGraph& graph, NodeRef callee, NodeRef arguments);
 
-// Gives a Namespace (or a TorchScript module, which is read as one) its members. The attributes of
-// an OrderedDict (a state_dict's `_metadata`) are checked to be a dict and dropped.
+// Sets the members of a Namespace (TorchScript modules are read as one). The attributes of an
+// OrderedDict (a state_dict's `_metadata`) must be a dict and are dropped.
 CallResult build(PickleGraph& graph, NodeRef object, NodeRef state);
 
-// ("storage", type, key, location, elements[, None]); the location does not matter.
+// ("storage", type, key, location, elements[, None]); the location is ignored.
 CallResult persistent_storage(PickleGraph& graph, NodeRef id);
 
 }  // namespace fcm::formats

@@ -1,6 +1,5 @@
-// The allow-list. Nothing of Python's is ever called: each name stands for data that the machine
-// builds itself; what has another name is kept as something that was not read. Private to this
-// folder.
+// The allow-list of Python names. No Python is ever called: the machine itself builds the data that
+// an allowed name stands for; any other name becomes an opaque node. Private to this folder.
 #pragma once
 
 #include <optional>
@@ -24,10 +23,10 @@ enum class GlobalKind {
   kList,       // set, frozenset, deque: read as the list they hold
   kParameter,  // torch.nn.Parameter itself
   kParameterWithState,
-  kTypedRebuild,  // a rebuilding function for a tensor with attributes
+  kTypedRebuild,  // _rebuild_from_type_v2: a tensor with attributes
   kTensorClass,
-  kScriptList,    // build_*list of TorchScript: a list of one type, given as a list
-  kScriptModule,  // any class below "__torch__": made without arguments, filled by BUILD
+  kScriptList,    // TorchScript's build_*list: a typed list, built from a list
+  kScriptModule,  // any class below "__torch__": constructed without arguments, filled by BUILD
 };
 
 struct AllowedGlobal {
@@ -40,12 +39,12 @@ struct AllowedGlobal {
 std::span<const AllowedGlobal> allowed_globals();
 
 // Index into allowed_globals(); nullopt: not allowed. Classes that a TorchScript archive defines in
-// its own code (modules "__torch__", "__torch__.X") share one entry: they are never looked up
-// there.
+// its own code (modules "__torch__", "__torch__.X") share one entry; their definitions are not
+// read.
 std::optional<size_t> find_global(std::string_view module, std::string_view name);
 
-// Whether the name is a way to run commands or code: no honest file of weights has it, so it ends
-// the reading even where nothing would use it.
+// Whether the name can run commands or code. No honest weight file contains such a name, so the
+// file is refused even if the name is unused.
 bool is_hostile(std::string_view module, std::string_view name);
 
 }  // namespace fcm::formats

@@ -24,19 +24,19 @@ std::string PickleGraph::name_unread(const Node& opaque) const {
       return fmt::format("{}.{}", text(nodes[texts[0]]), text(nodes[texts[1]]));
     }
     case Unread::kLongNumber:
-      return "a whole number of more than 8 bytes; at most 8 are read";
+      return "an integer of more than 8 bytes; at most 8 are read";
     case Unread::kHooks:
       return "a tensor with backward hooks";
     case Unread::kMetadata:
       return "a tensor with metadata";
     case Unread::kPartsUnread:
-      return "a tensor made of what is not read";
+      return "a tensor with parts that are not read";
     case Unread::kStorageType:
       return "a storage of a type that is not read";
     case Unread::kTensorType:
       return "a tensor of " + name_unread(nodes[containers[opaque.value][0]]);
     case Unread::kQuantised:
-      return "a tensor of whole numbers with scales (quantised)";
+      return "a tensor of integers with scales (quantised)";
   }
   return {};
 }

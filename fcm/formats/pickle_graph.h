@@ -1,6 +1,6 @@
-// What a pickle built: nodes that refer to each other. One opcode makes one node of constant size
-// and copies nothing that was there before, or the memo would let a few bytes grow to gigabytes.
-// Private to this folder.
+// The result of executing a pickle: a graph of nodes. An opcode creates at most one node of
+// constant size and copies no earlier nodes; otherwise the memo would let a few bytes grow to
+// gigabytes. Private to this folder.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 namespace fcm::formats {
 
 // Budgets of one pickle (README.md). A published training checkpoint of 700 tensors takes 20 000
-// opcodes and 6 000 places in the tree.
+// opcodes and 6 000 values of the tree.
 constexpr size_t kMaxPickleBytes = 64 << 20;
 constexpr size_t kMaxOpcodes = 1 << 19;
 constexpr size_t kMaxStack = 1 << 18;
@@ -28,12 +28,12 @@ enum class NodeKind : uint8_t {
   kBool,    // value: 0 or 1
   kInt,     // value: two's complement
   kFloat,   // value: bits of a double
-  kText,    // value: place in the pickle, length: bytes
+  kText,    // value: offset in the pickle, length: bytes
   kBytes,   // as kText
-  kLatin1,  // as kText: UTF-8 whose code points are the bytes meant
-  kList,    // value: index into `containers`, as for all that follow up to kWindowsPath
+  kLatin1,  // as kText: UTF-8 whose code points are the byte values
+  kList,    // value: index into `containers`, as for all kinds up to kWindowsPath
   kTuple,
-  kDict,  // keys and values in turn
+  kDict,  // keys and values alternate
   kOrderedDict,
   kSize,
   kNamespace,  // as kDict, once it has members (length: 1)
@@ -43,21 +43,21 @@ enum class NodeKind : uint8_t {
   kParameter,  // value: index into `tensors`
   kStorage,    // value: index into `storages`
   kGlobal,     // value: index into allowed_globals()
-  kOpaque,     // what is not read; length: an Unread, which says what value is
+  kOpaque,     // not read; length: an Unread, which defines `value`
 };
 
 enum class Unread : uint32_t {
-  kObject,      // index into `containers`: its class (kLine or kTexts), and the dict of what it was
-                // filled with, if it was
-  kLine,        // a class or function: place of the line of its module, its own name is the next
-  kTexts,       // the same: index into `containers`: two texts
-  kLongNumber,  // nothing, as for all that follow
-  kHooks,       // a tensor with them
-  kMetadata,    // likewise
-  kPartsUnread,  // a tensor of a storage, or of extents, that are not read
-  kStorageType,  // but this: index into `containers`: the type, a kLine or kTexts
-  kTensorType,   // a tensor of it: the same, or what would make the tensor
-  kQuantised,    // a tensor of whole numbers with scales
+  kObject,  // index into `containers`: its class (kLine or kTexts) and, if it has members, their
+  // dict
+  kLine,   // a class or function: offset of the line with its module; its name is the next line
+  kTexts,  // a class or function: index into `containers`: module and name as texts
+  kLongNumber,   // value unused, as for those that follow unless noted
+  kHooks,        // a tensor with backward hooks
+  kMetadata,     // a tensor with metadata
+  kPartsUnread,  // a tensor whose storage or shape is not read
+  kStorageType,  // index into `containers`: the type, a kLine or kTexts
+  kTensorType,   // a tensor of such a type: the same, or the callable that rebuilds it
+  kQuantised,    // a quantised tensor
 };
 
 struct Node {
@@ -72,11 +72,11 @@ struct PickledStorage {
   uint64_t elements = 0;
 };
 
-// As the pickle claims; nothing is checked against the storage yet.
+// As the pickle claims; not yet checked against the storage.
 struct PickledTensor {
   uint64_t storage = 0;             // index into `storages`
-  int64_t offset = 0;               // elements, as the strides
-  uint64_t sizes = 0, strides = 0;  // tuples of whole numbers: indices into `containers`
+  int64_t offset = 0;               // in elements, like the strides
+  uint64_t sizes = 0, strides = 0;  // tuples of integers: indices into `containers`
 };
 
 struct PickleGraph {
@@ -87,18 +87,18 @@ struct PickleGraph {
   std::map<std::string, size_t> storage_places;  // by key
   std::vector<PickledTensor> tensors;
   NodeRef root = 0;
-  size_t end = 0;  // behind STOP
+  size_t end = 0;  // offset after STOP
 
   std::string_view text(const Node& node) const {
     return {reinterpret_cast<const char*>(pickle.data()) + node.value, node.length};
   }
-  // Stays valid while other containers are added.
+  // Stays valid when other containers are added.
   std::span<const NodeRef> items(const Node& node) const { return containers[node.value]; }
   bool is_object(const Node& node) const {
     return node.kind == NodeKind::kOpaque && node.length == static_cast<uint32_t>(Unread::kObject);
   }
-  // Of an opaque node: the name of the class or function, "numpy.dtype", or in words what it is;
-  // and why it is refused where it would be used: "global "numpy.dtype" is not allowed".
+  // For an opaque node: the name of its class or function ("numpy.dtype") or a description; and the
+  // reason for refusing it where it would be used: "global "numpy.dtype" is not allowed".
   std::string name_unread(const Node& opaque) const;
   std::string why_unread(const Node& opaque) const;
 };

@@ -44,7 +44,7 @@ class Machine {
     reader_.require_end_of_frame();
     graph_.root = stack_.back();
     const Node& root = graph_.nodes[graph_.root];
-    // One with members may hold weights: a module that was saved whole.
+    // An opaque object with members may hold weights: a module that was saved whole.
     const bool filled = graph_.is_object(root) && graph_.containers[root.value].size() > 1;
     if (root.kind == NodeKind::kOpaque && !filled) reader_.refuse("{}", graph_.why_unread(root));
     graph_.end = reader_.place();
@@ -71,7 +71,7 @@ class Machine {
     graph_.containers.push_back(std::move(items));
   }
 
-  // Values below the last mark belong to what was begun before it.
+  // Values below the last mark belong to an enclosing construct.
   NodeRef pop() {
     if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) reader_.refuse("the stack is empty");
     const NodeRef top = stack_.back();
@@ -94,7 +94,7 @@ class Machine {
     return items;
   }
 
-  // --- opcodes, group by group; each says whether the opcode is one of its own ---
+  // --- opcodes by group; each function returns whether it handled the opcode ---
 
   bool push_constant(Opcode code) {
     const std::optional<Node> constant = read_constant(code, reader_);
@@ -182,7 +182,7 @@ class Machine {
   void add_to_list(const std::vector<NodeRef>& items) {
     const Node& list = graph_.nodes[top()];
     if (list.kind == NodeKind::kOpaque) return;
-    if (list.kind != NodeKind::kList) reader_.refuse("APPEND to what is no list");
+    if (list.kind != NodeKind::kList) reader_.refuse("APPEND to something that is not a list");
     add_to(list, items);
   }
 
@@ -192,12 +192,12 @@ class Machine {
     if (graph_.nodes[target].kind == NodeKind::kOpaque) return fill_opaque(target, items);
     const Node& dict = graph_.nodes[target];
     if (dict.kind != NodeKind::kDict && dict.kind != NodeKind::kOrderedDict) {
-      reader_.refuse("SETITEM on what is no dict");
+      reader_.refuse("SETITEM on something that is not a dict");
     }
     add_to(dict, items);
   }
 
-  // Of a dict of a class that is not read: what it holds is kept, it may be weights.
+  // A dict of an unknown class: its items are kept, since they may be weights.
   void fill_opaque(NodeRef target, const std::vector<NodeRef>& items) {
     if (!graph_.is_object(graph_.nodes[target])) return;
     const uint64_t object = graph_.nodes[target].value;
@@ -232,7 +232,7 @@ class Machine {
   }
 
   void put(size_t index) {
-    if (index >= kMaxMemo) reader_.refuse("memo index {}, at most {} are allowed", index, kMaxMemo);
+    if (index >= kMaxMemo) reader_.refuse("memo index {}; it must be below {}", index, kMaxMemo);
     if (index >= memo_.size()) memo_.resize(index + 1, kNothing);
     if (memo_[index] == kNothing) ++memoized_;
     memo_[index] = top();
@@ -278,7 +278,7 @@ class Machine {
     }
   }
 
-  // What pickle_calls.h answers: a reason to refuse, or the node made.
+  // Handles a CallResult: refuses the pickle with its reason, or pushes its node.
   bool done(const CallResult& result, bool push_it) {
     if (!result.reason.empty()) reader_.refuse("{}", result.reason);
     if (push_it) push(result.node);
@@ -296,7 +296,7 @@ class Machine {
       return push({NodeKind::kGlobal, 0, *index});
     }
     if (is_hostile(module, name)) {
-      reader_.refuse("{}, which runs code in Python: do not load this file there",
+      reader_.refuse("{}: it runs code in Python; do not load this file there",
                      graph_.why_unread(otherwise));
     }
     push(otherwise);

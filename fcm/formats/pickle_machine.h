@@ -1,5 +1,5 @@
-// Executes a pickle with an allow-list (pickle_globals.h) and budgets (pickle_graph.h). It can
-// build plain data and descriptions of tensors, and can call nothing. Private to this folder.
+// Executes a pickle with an allow-list (pickle_globals.h) and budgets (pickle_graph.h). It builds
+// plain data and descriptions of tensors, and calls no Python. Private to this folder.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace fcm::formats {
 
-// Runs from the first byte to STOP; `bytes` may go on behind that. Throws Error(kCheckpoint), which
-// names `what` (file and part of it), the place and the rule that does not hold.
+// Runs from the first byte to STOP; more bytes may follow. Throws Error(kCheckpoint), which names
+// `what` (file and part), the byte and the violated rule.
 PickleGraph run_pickle(std::span<const std::byte> bytes, const std::string& what);
 
 }  // namespace fcm::formats

@@ -55,7 +55,7 @@ enum class Opcode : uint8_t {
   kEmptySet = 0x8f,
   kAddItems = 0x90,
   kFrozenSet = 0x91,
-  // Known by name, refused.
+  // Refused by name.
   kInt = 'I',
   kLong = 'L',
   kLong4 = 0x8b,
@@ -79,7 +79,7 @@ enum class Opcode : uint8_t {
   kReadOnlyBuffer = 0x98,
 };
 
-// Python's name of an opcode that is refused; "unknown" for what is none.
+// Python's name of a refused opcode; "unknown" if there is no such opcode.
 std::string_view refused_name(Opcode code);
 
 }  // namespace fcm::formats

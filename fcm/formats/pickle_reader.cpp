@@ -28,7 +28,7 @@ std::string_view PickleReader::line() {
 void PickleReader::begin_frame(uint64_t bytes) {
   if (next_ < frame_end_) refuse("a FRAME begins inside another, which ends at {}", frame_end_);
   if (bytes > pickle_.size() - next_) {
-    refuse("a FRAME of {} bytes, but only {} follow: the file was cut or altered", bytes,
+    refuse("a FRAME of {} bytes, but only {} follow: the file is truncated or altered", bytes,
            pickle_.size() - next_);
   }
   frame_end_ = next_ + bytes;
@@ -42,7 +42,7 @@ namespace {
 
 Node int_node(int64_t value) { return {NodeKind::kInt, 0, static_cast<uint64_t>(value)}; }
 
-// Two's complement of any length; what 64 bits cannot hold is not read.
+// Two's complement of any length; integers of more than 64 bits are not read.
 Node long_node(size_t count, PickleReader& reader) {
   const auto bytes = reader.take(count);
   if (count > sizeof(int64_t)) return unread(Unread::kLongNumber);
@@ -58,7 +58,7 @@ Node span_node(NodeKind kind, uint64_t count, PickleReader& reader) {
   return {kind, static_cast<uint32_t>(count), place};
 }
 
-// Python 2's str: text or bytes, which only its content tells.
+// Python 2's str: text if it is valid UTF-8, else bytes.
 Node string_node(uint64_t count, PickleReader& reader) {
   const size_t place = reader.place();
   const auto bytes = reader.take(count);

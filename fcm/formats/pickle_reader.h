@@ -1,5 +1,5 @@
-// The bytes of a pickle, read from front to back and never beyond a frame; and the opcodes that
-// carry their value with them. Private to this folder.
+// Reads the bytes of a pickle in order, never beyond the current frame, and the opcodes that carry
+// a constant. Private to this folder.
 #pragma once
 
 #include <algorithm>
@@ -20,11 +20,11 @@ namespace fcm::formats {
 
 class PickleReader {
  public:
-  // At most kMaxPickleBytes of `bytes`. `what` begins messages, and has to outlive this.
+  // Reads at most kMaxPickleBytes of `bytes`. `what` begins messages and must outlive this.
   PickleReader(std::span<const std::byte> bytes, const std::string& what)
       : pickle_(bytes.first(std::min(bytes.size(), kMaxPickleBytes))), what_(what) {}
 
-  // Throws Error(kCheckpoint), which names the place of the opcode.
+  // Throws Error(kCheckpoint), which names the byte position of the opcode.
   template <typename... Args>
   [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
     fail(ExitCode::kCheckpoint, "{}: pickle, byte {}: {}", what_, op_,
@@ -40,13 +40,14 @@ class PickleReader {
   T number() {
     return load_le<T>(take(sizeof(T)), 0);
   }
-  std::string_view line();  // without its end; at most kMaxNameBytes
+  std::string_view line();  // without the newline; at most kMaxNameBytes
 
-  // A hint for readers of pipes, but one that Python holds files to.
+  // A frame is meant as a hint for buffered readers, but Python enforces its bounds, so this does
+  // too.
   void begin_frame(uint64_t bytes);
   void require_end_of_frame() const;
 
-  size_t place() const { return next_; }  // of the byte to be read
+  size_t place() const { return next_; }  // offset of the next byte
   std::span<const std::byte> pickle() const { return pickle_; }
 
  private:
@@ -54,10 +55,10 @@ class PickleReader {
   const std::string& what_;
   size_t next_ = 0;
   size_t frame_end_ = 0;
-  size_t op_ = 0;  // where the opcode that is executed stands
+  size_t op_ = 0;  // offset of the current opcode
 };
 
-// None, true, a number, a text or bytes; nullopt: the opcode is none of these.
+// None, a bool, a number, text or bytes; nullopt: the opcode is not a constant.
 std::optional<Node> read_constant(Opcode code, PickleReader& reader);
 
 }  // namespace fcm::formats

@@ -40,10 +40,10 @@ class Expander {
     }
   }
 
-  // Depth also ends what contains itself.
+  // The depth limit also stops cycles.
   Value value(NodeRef ref, size_t depth) {
     if (++values_ > kMaxTreeValues) {
-      refuse("more than {} values, shared ones counted as often as they stand", kMaxTreeValues);
+      refuse("more than {} values, counting shared ones at every occurrence", kMaxTreeValues);
     }
     if (depth > kMaxDepth) refuse("nested deeper than {} levels", kMaxDepth);
     const Node& node = graph_.nodes[ref];
@@ -82,14 +82,14 @@ class Expander {
       case NodeKind::kOpaque:
         return {opaque(node, depth)};
       case NodeKind::kStorage:
-        if (depth == 0) refuse("a storage stands where data is due");
+        if (depth == 0) refuse("a storage in place of data");
         return {Value::Opaque{"a storage", {}}};
       case NodeKind::kGlobal:
         break;
     }
     const AllowedGlobal& global = allowed_globals()[node.value];
     if (depth == 0) {
-      refuse("the global {}.{} stands where data is due", global.module, global.name);
+      refuse("the global {}.{} in place of data", global.module, global.name);
     }
     return {Value::Opaque{fmt::format("{}.{}", global.module, global.name), {}}};
   }
@@ -113,8 +113,8 @@ class Expander {
     return mended;
   }
 
-  // Halves of a pair alone, which Python keeps for bytes of file names that are not UTF-8, become
-  // U+FFFD. Both take three bytes.
+  // Lone surrogates, which Python uses for undecodable bytes of file names, become U+FFFD. Both
+  // take three bytes.
   static std::string without_surrogates(std::string_view text) {
     std::string result(text);
     for (size_t i = 0; i + 2 < result.size(); ++i) {
@@ -132,7 +132,7 @@ class Expander {
     return {std::move(*narrow)};
   }
 
-  // The value at one step further down the path.
+  // The value of a child; `step` is its name in the path.
   Value child(NodeRef ref, std::string_view step, size_t depth) {
     const size_t length = path_.size();
     if (length > 0) path_ += '.';
@@ -150,7 +150,7 @@ class Expander {
     return values;
   }
 
-  // strict: keys that Python would take for equal are refused, not passed over.
+  // strict: keys that are equal in Python are refused; otherwise later ones are skipped.
   Value::Dict dict(const Node& node, size_t depth, bool strict = true) {
     Value::Dict dict;
     dict.ordered = node.kind == NodeKind::kOrderedDict;
@@ -170,8 +170,8 @@ class Expander {
 
   struct Key {
     Value value;
-    std::string step;      // in the path
-    std::string identity;  // equal where Python's keys are equal
+    std::string step;      // name in the path
+    std::string identity;  // equal if the keys are equal in Python
   };
 
   Key key_of(NodeRef ref, size_t place, size_t depth) {
@@ -193,7 +193,7 @@ class Expander {
         std::holds_alternative<Value::Opaque>(key.data)) {
       step = fmt::format("key {}", place / 2);
     }
-    if (step.empty()) refuse("a key that is neither text nor number");
+    if (step.empty()) refuse("a key that is neither a string nor a number");
     return {std::move(key), step, "n" + step};
   }
 
@@ -201,7 +201,7 @@ class Expander {
     Value::Namespace result{dict(node, depth)};
     for (const auto& [key, held] : result.members.items) {
       if (!std::holds_alternative<std::string>(key.data)) {
-        refuse("a Namespace with a member that is not named by text");
+        refuse("a Namespace with a member whose name is not a string");
       }
     }
     return result;
@@ -215,11 +215,11 @@ class Expander {
     return size;
   }
 
-  // As pathlib joins parts; a part that is a root or a drive ends in its separator.
+  // Joins parts as pathlib does; a root or drive already ends in the separator.
   std::string path(const Node& node, char separator) {
     std::string joined;
     for (const NodeRef part : graph_.items(node)) {
-      if (graph_.nodes[part].kind != NodeKind::kText) refuse("a path whose parts are no text");
+      if (graph_.nodes[part].kind != NodeKind::kText) refuse("a path whose parts are not text");
       if (!joined.empty() && joined.back() != separator) joined += separator;
       joined += text(graph_.nodes[part]);
     }

@@ -1,4 +1,4 @@
-// From the graph of a pickle to a tree of plain values. Private to this folder.
+// Converts the graph of a pickle to a tree of plain values. Private to this folder.
 #pragma once
 
 #include <cstddef>
@@ -10,23 +10,23 @@
 
 namespace fcm::formats {
 
-// Budgets of the tree (README.md): what is referred to twice counts twice.
+// Budgets of the tree (README.md): a value that is referred to twice counts twice.
 constexpr size_t kMaxTreeValues = 1 << 18;
 constexpr size_t kMaxTreeTensors = 1 << 16;
 constexpr size_t kMaxDepth = 64;
 constexpr size_t kMaxTextBytes = 32 << 20;  // texts, bytes and names of tensors together
 
 struct NamedTensor {
-  std::string name;   // where it stands, "model.pos_embed"
+  std::string name;   // path in the tree, "model.pos_embed"
   size_t tensor = 0;  // index into PickleGraph::tensors
 };
 
 struct PickleTree {
   Value root;
-  std::vector<NamedTensor> tensors;  // what Value::Tensor::index points into; names are unique
+  std::vector<NamedTensor> tensors;  // indexed by Value::Tensor::index; names are unique
 };
 
-// Throws Error(kCheckpoint), which names `what` and the place in the tree.
+// Throws Error(kCheckpoint), which names `what` and the path in the tree.
 PickleTree expand(const PickleGraph& graph, const std::string& what);
 
 }  // namespace fcm::formats

@@ -18,7 +18,7 @@
 namespace fcm::formats {
 namespace {
 
-constexpr size_t kBatch = 1000;  // items between two marks, as Python does
+constexpr size_t kBatch = 1000;  // items per MARK, as in Python's pickler
 
 class Writer {
  public:
@@ -57,10 +57,10 @@ class Writer {
   void put_one(int64_t value, size_t) { put_int(value); }
   void put_one(const std::string& text, size_t) { put_text(text); }
   void put_one(const Value::Namespace&, size_t) {
-    refuse("an argparse.Namespace, which PyTorch's safe mode refuses; give a dict");
+    refuse("an argparse.Namespace, which weights_only=True refuses; use a dict");
   }
   void put_one(const Value::Path&, size_t) {
-    refuse("a path, which PyTorch's safe mode refuses; give text");
+    refuse("a path, which weights_only=True refuses; use text");
   }
 
   void put_one(const Value::Opaque& opaque, size_t) {
@@ -72,7 +72,7 @@ class Writer {
     number(__builtin_bswap64(std::bit_cast<uint64_t>(value)));
   }
 
-  // In protocol 2 bytes are text that is encoded again.
+  // Protocol 2 has no bytes; they are written as text with a call that encodes it.
   void put_one(const Value::Bytes& bytes, size_t) {
     put_global("_codecs", "encode");
     put_text(utf8_from_latin1(bytes.data));
@@ -123,12 +123,12 @@ class Writer {
 
   void put_one(const Value::Tensor& tensor, size_t) {
     require(tensor.index < tensors_.size(),
-            "pickle: a value names tensor {}, wanted one of the {} that are written", tensor.index,
+            "pickle: a value has tensor index {}, but there are only {} tensors", tensor.index,
             tensors_.size());
     if (!tensor.parameter) return put_tensor(tensors_[tensor.index]);
     put_global("torch._utils", "_rebuild_parameter");
     put_tensor(tensors_[tensor.index]);
-    op(Opcode::kNewTrue);  // requires a gradient
+    op(Opcode::kNewTrue);  // requires_grad
     put_empty_ordered_dict();
     op(Opcode::kTuple3);
     op(Opcode::kReduce);
@@ -139,12 +139,12 @@ class Writer {
         std::find_if(kStorageTypes.begin(), kStorageTypes.end(),
                      [&](const StorageType& candidate) { return candidate.dtype == tensor.dtype; });
     if (type == kStorageTypes.end()) {
-      refuse("tensor {} of type {}, for which PyTorch has no storage", shown(tensor.name),
+      refuse("tensor {} has type {}, for which PyTorch has no storage", shown(tensor.name),
              shown(tensor.dtype));
     }
     if (bytes_of(tensor.dtype, tensor.shape) != tensor.bytes.size()) {
-      refuse("tensor {} has {} bytes, which its shape [{}] of {} is not", shown(tensor.name),
-             tensor.bytes.size(), fmt::join(tensor.shape, ", "), tensor.dtype);
+      refuse("tensor {} has {} bytes, which does not match its shape [{}] of {}",
+             shown(tensor.name), tensor.bytes.size(), fmt::join(tensor.shape, ", "), tensor.dtype);
     }
     put_global("torch._utils", "_rebuild_tensor_v2");
     op(Opcode::kMark);
@@ -152,7 +152,7 @@ class Writer {
     put_int(0);  // offset
     put_ints(tensor.shape);
     put_ints(row_major_strides(tensor.shape));
-    op(Opcode::kNewFalse);  // requires no gradient
+    op(Opcode::kNewFalse);  // requires_grad
     put_empty_ordered_dict();
     op(Opcode::kTuple);
     op(Opcode::kReduce);
@@ -172,7 +172,7 @@ class Writer {
     op(Opcode::kBinPersId);
   }
 
-  // As PyTorch's: an extent of 0 counts as 1.
+  // As in PyTorch: an extent of 0 counts as 1.
   static std::vector<int64_t> row_major_strides(const std::vector<int64_t>& shape) {
     std::vector<int64_t> strides(shape.size(), 1);
     for (size_t i = shape.size(); i-- > 1;) {
@@ -224,7 +224,7 @@ class Writer {
              [&] { text_ += fmt::format("c{}\n{}\n", module, name); });
   }
 
-  // Written where it comes first, fetched from the memo afterwards.
+  // Written at the first use, fetched from the memo afterwards.
   template <typename Action>
   void put_once(const std::string& what, const Action& action) {
     const auto [place, is_new] = memo_.emplace(what, static_cast<uint8_t>(memo_.size()));
@@ -246,7 +246,7 @@ class Writer {
 PickledObject to_pickle(const Value& root, std::span<const TensorView> tensors,
                         const std::string& file) {
   PickledObject object = Writer(tensors, file).run(root);
-  // Asks the reader itself, so that nothing is written that could not be read.
+  // Runs the reader on the result, so that nothing is written that could not be read.
   const std::string what = file + ": cannot be written";
   expand(run_pickle(std::as_bytes(std::span(object.pickle)), what), what);
   return object;

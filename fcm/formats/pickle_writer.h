@@ -1,4 +1,5 @@
-// A tree of values as a pickle that `torch.load(weights_only=True)` reads. Private to this folder.
+// Writes a tree of values as a pickle that `torch.load(weights_only=True)` reads. Private to this
+// folder.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,9 @@ struct PickledObject {
   std::vector<std::span<const std::byte>> storages;  // storage i has the key "i"
 };
 
-// Tensors of the same bytes and type share a storage. Throws Error(kCheckpoint) for what that mode
-// or our own reader would refuse, and for views whose bytes are not shape times type.
+// Tensors of the same bytes and type share a storage. Throws Error(kCheckpoint) for values that
+// weights_only=True or our own reader would refuse, and for views whose size does not match shape
+// and type.
 PickledObject to_pickle(const Value& root, std::span<const TensorView> tensors,
                         const std::string& file);
 

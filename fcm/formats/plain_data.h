@@ -1,4 +1,4 @@
-// Python values as JSON and back, tensors left out.
+// Converts Python values to JSON and back, without tensors.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -7,9 +7,9 @@
 
 namespace fcm::formats {
 
-// Namespaces become objects, paths text, tuples arrays. JSON has no NaN and no infinity: they
-// become text. Keys that are no text are spelt as JSON. Of what was not
-// read only its name is given.
+// Namespaces become objects, paths strings, tuples arrays. NaN and infinity become strings, since
+// JSON has neither. Keys that are not strings are written as JSON text. Opaque values and tensors
+// become a description.
 nlohmann::json to_json(const Value& value);
 
 Value from_json(const nlohmann::json& json);

@@ -19,7 +19,8 @@ namespace fcm::formats {
 namespace {
 
 // Tensors that are not contiguous are copied; an expanded one may be far larger than the file. The
-// budget is the file's size (all of a file in channels-last order) and this.
+// budget for copies is the file's size (enough for a file entirely in channels-last order) plus
+// this, in bytes.
 constexpr uint64_t kMaxCopiedBytes = 16 << 20;
 
 std::string_view text_of(std::span<const std::byte> bytes) {
@@ -29,17 +30,17 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 PthParts parts_of_zip(const ZipDirectory& directory, const std::string& file) {
   const ZipMember* const order = directory.find("byteorder");
   if (order != nullptr && text_of(order->bytes) != "little") {
-    fail(ExitCode::kCheckpoint, "{}: byteorder is {}, only little is read", file,
+    fail(ExitCode::kCheckpoint, "{}: byteorder is {}; only little is read", file,
          shown(text_of(order->bytes)));
   }
   const ZipMember* const pickle = directory.find("data.pkl");
   if (pickle == nullptr) {
-    fail(ExitCode::kCheckpoint, "{}: there is no data.pkl in it, so it is no PyTorch file", file);
+    fail(ExitCode::kCheckpoint, "{}: it contains no data.pkl, so it is not a PyTorch file", file);
   }
   PthParts parts;
   parts.graph = run_pickle(pickle->bytes, fmt::format("{}: data.pkl", file));
   if (parts.graph.end != pickle->bytes.size()) {
-    fail(ExitCode::kCheckpoint, "{}: data.pkl goes on behind its end at byte {}", file,
+    fail(ExitCode::kCheckpoint, "{}: data.pkl has bytes after its end at byte {}", file,
          parts.graph.end);
   }
   for (const PickledStorage& storage : parts.graph.storages) {
@@ -48,7 +49,7 @@ PthParts parts_of_zip(const ZipDirectory& directory, const std::string& file) {
       fail(ExitCode::kCheckpoint, "{}: storage {} is not in the archive", file, shown(storage.key));
     }
     if (member->bytes.size() != storage_bytes(storage, file)) {
-      fail(ExitCode::kCheckpoint, "{}: storage {} has {} bytes, {} elements of {} are due", file,
+      fail(ExitCode::kCheckpoint, "{}: storage {} has {} bytes, expected {} elements of {}", file,
            shown(storage.key), member->bytes.size(), storage.elements, storage.dtype);
     }
     parts.storages.push_back(member->bytes);
@@ -56,8 +57,8 @@ PthParts parts_of_zip(const ZipDirectory& directory, const std::string& file) {
   return parts;
 }
 
-// Turns descriptions of tensors into views: of the storage where they are contiguous, else of a
-// copy, for which memory is taken once and after everything was checked.
+// Converts descriptions of tensors into views: of the storage if they are contiguous, else of a
+// copy. Memory for all copies is allocated at once, after all checks.
 class TensorBuilder {
  public:
   TensorBuilder(const PthParts& parts, uint64_t file_bytes, const std::string& file)
@@ -74,8 +75,8 @@ class TensorBuilder {
       if (__builtin_mul_overflow(plan.extent.elements, *bytes_per_element(storage.dtype), &bytes) ||
           bytes > budget_ - copied_) {
         fail(ExitCode::kCheckpoint,
-             "{}: with it, tensors that are not contiguous have more than {} bytes, the file's "
-             "size and {}",
+             "{}: with it, non-contiguous tensors have more than {} bytes (the file's size plus "
+             "{})",
              what, budget_, kMaxCopiedBytes);
       }
       copied_ += bytes;
@@ -129,14 +130,15 @@ class TensorBuilder {
   const std::string& file_;
   std::vector<Plan> plans_;
   std::vector<TensorView> views_;
-  std::map<size_t, uint64_t> copies_;  // where the copy of a tensor begins; shared ones once
+  std::map<size_t, uint64_t> copies_;  // offset of a tensor's copy; a shared tensor has one
   uint64_t copied_ = 0;
 };
 
-// What a zip archive is that PyTorch did not write, by a name inside it: numpy's and Keras's have
-// names of their own. Empty: PyTorch's, or cut so that nothing tells.
+// Recognises a zip archive that PyTorch did not write by member names, such as those of numpy and
+// Keras. Empty: PyTorch's, or too truncated to tell.
 std::string other_zip(std::span<const std::byte> bytes) {
-  constexpr size_t kNames = 1 << 16;  // from the end, where the names of all members stand
+  constexpr size_t kNames =
+      1 << 16;  // bytes at the end, where the central directory lists all members
   const std::string_view text = text_of(bytes),
                          last = text.substr(text.size() - std::min(text.size(), kNames));
   const std::string_view first = text.substr(0, 512);
@@ -145,13 +147,13 @@ std::string other_zip(std::span<const std::byte> bytes) {
   };
   if (has("data.pkl")) return {};
   if (has(".npy")) return "an archive of numpy arrays (.npz); save a state_dict with torch.save";
-  if (has("model.weights.h5")) return "a Keras model; take the PyTorch file of the model";
+  if (has("model.weights.h5")) return "a Keras model; use the PyTorch file of the model";
   if (has("archive_format"))
     return "a program of torch.export; save its state_dict with torch.save";
   for (const char* ending : {".pth", ".pt", ".bin", ".ckpt", ".safetensors"}) {
-    if (has(ending)) return fmt::format("an archive with a {} file in it: unpack it", ending);
+    if (has(ending)) return fmt::format("an archive that contains a {} file: unpack it", ending);
   }
-  return "an archive that PyTorch did not write (there is no data.pkl in it)";
+  return "an archive that PyTorch did not write (it contains no data.pkl)";
 }
 
 PthParts parts_of(std::span<const std::byte> bytes, const std::string& file) {
@@ -168,7 +170,7 @@ PthParts parts_of(std::span<const std::byte> bytes, const std::string& file) {
   }
   if (begins_as_legacy(bytes)) return parse_legacy(bytes, file);
   constexpr const char* kRule =
-      "it begins neither as a zip archive nor as PyTorch's older container";
+      "it begins neither as a zip archive nor as PyTorch's legacy container";
   const std::string what = what_it_is(bytes, bytes.size());
   if (what.empty()) fail(ExitCode::kCheckpoint, "{}: {}", file, kRule);
   fail(ExitCode::kCheckpoint, "{}: it is {} ({})", file, what, kRule);
@@ -194,7 +196,7 @@ Buffer read_whole(const std::filesystem::path& path, int64_t threads) {
 }
 
 [[noreturn]] void fail_for_memory(const std::filesystem::path& path) {
-  fail(ExitCode::kDevice, "there is not enough memory to read {}", path.string());
+  fail(ExitCode::kDevice, "not enough memory to read {}", path.string());
 }
 
 }  // namespace

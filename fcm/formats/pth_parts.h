@@ -1,4 +1,5 @@
-// What both containers come down to. Private to this folder.
+// The content of either container: the pickle's graph and the bytes of its storages. Private to
+// this folder.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +14,10 @@ namespace fcm::formats {
 
 struct PthParts {
   PickleGraph graph;
-  std::vector<std::span<const std::byte>> storages;  // as graph.storages; sizes were compared
+  std::vector<std::span<const std::byte>> storages;  // of graph.storages, with checked sizes
 };
 
-// Elements times the bytes of the type. Throws Error(kCheckpoint) where 64 bits do not hold it.
+// Elements times bytes per element. Throws Error(kCheckpoint) if that overflows 64 bits.
 uint64_t storage_bytes(const PickledStorage& storage, const std::string& file);
 
 }  // namespace fcm::formats

@@ -14,15 +14,16 @@
 namespace fcm::formats {
 namespace {
 
-constexpr size_t kChunkBytes = 256 << 10;  // hashed and written while in the cache
+constexpr size_t kChunkBytes =
+    256 << 10;  // bytes; small enough to be written while in cache after hashing
 
-// Why the length that a file begins with is none of a header inside it; empty: it is one.
+// What is wrong with the header length at the beginning of a file; empty: it is valid.
 std::string length_fault(uint64_t length, uint64_t file_bytes) {
   if (file_bytes < kLengthBytes) {
     return fmt::format("{} bytes are too few for a safetensors file", file_bytes);
   }
   if (length > kMaxHeaderBytes) {
-    return fmt::format("a header of {} bytes is announced, {} are allowed", length,
+    return fmt::format("a header of {} bytes is announced, at most {} are allowed", length,
                        kMaxHeaderBytes);
   }
   if (length > file_bytes - kLengthBytes) {
@@ -32,8 +33,8 @@ std::string length_fault(uint64_t length, uint64_t file_bytes) {
   return {};
 }
 
-// The length that the file begins with, once it is known to lie inside the file. `beginning` gives
-// its first bytes, where they have to be looked at to say what it is instead.
+// The header length at the beginning of the file, checked against the file's size. `beginning`
+// returns the file's first bytes; on failure they tell what the file is instead.
 template <typename Beginning>
 uint64_t checked_header_length(std::span<const std::byte> length_bytes, uint64_t file_bytes,
                                const std::string& file, Beginning&& beginning) {
@@ -79,7 +80,7 @@ TensorFile with_views(Buffer data, SafetensorsHeader header, uint64_t begin) {
   return file;
 }
 
-// Memory for the tensors is taken once the header is known to fit the file.
+// Memory for the tensors is allocated after the header was checked against the file's size.
 TensorFile read_all(InputFile& input) try {
   Head head = read_head(input);
   const uint64_t begin = head.bytes.size();
@@ -89,8 +90,7 @@ TensorFile read_all(InputFile& input) try {
   input.read(data.bytes().subspan(begin));
   return with_views(std::move(data), std::move(head.header), begin);
 } catch (const std::bad_alloc&) {
-  fail(ExitCode::kDevice, "{} holds {} bytes, for which there is not enough memory", input.name(),
-       input.size());
+  fail(ExitCode::kDevice, "not enough memory to read {} ({} bytes)", input.name(), input.size());
 }
 
 void check_expected_size(const InputFile& input, const FileRecord& expected) {
@@ -162,7 +162,7 @@ void check_size(const std::filesystem::path& path, const FileRecord& expected) {
 
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorView> tensors,
                        const std::map<std::string, std::string>& metadata) {
-  // Beside its place first, so that a file of that name is replaced whole or not at all.
+  // To a temporary first, so that an existing file is replaced as a whole or not at all.
   const std::filesystem::path temporary = path.string() + ".tmp";
   write_tensor_file(temporary, tensors, metadata);
   move_into_place(temporary, path, ExitCode::kCheckpoint, "checkpoint");

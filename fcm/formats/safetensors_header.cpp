@@ -57,7 +57,7 @@ void check_span(const TensorPlace& tensor, const std::string& file) {
          shown(tensor.name), tensor.end, tensor.begin);
   }
   if (*bytes != tensor.end - tensor.begin) {
-    fail(ExitCode::kCheckpoint, "{}: tensor {} has {} bytes, but its shape times {} is {}", file,
+    fail(ExitCode::kCheckpoint, "{}: tensor {} has {} bytes, but its shape in {} needs {}", file,
          shown(tensor.name), tensor.end - tensor.begin, tensor.dtype, *bytes);
   }
 }
@@ -76,10 +76,11 @@ void check_cover(const std::vector<TensorPlace>& tensors, uint64_t data_bytes,
     covered = tensor.end;
   }
   if (covered != data_bytes) {
-    fail(ExitCode::kCheckpoint,
-         "{}: its tensors end at byte {} of the data, but the file holds {}: it was cut or has "
-         "bytes appended",
-         file, covered, data_bytes);
+    fail(
+        ExitCode::kCheckpoint,
+        "{}: its tensors end at byte {} of the data, but the file holds {}: it is truncated or has "
+        "bytes appended",
+        file, covered, data_bytes);
   }
 }
 
@@ -95,7 +96,7 @@ std::optional<uint64_t> bytes_per_element(std::string_view dtype) {
 std::optional<uint64_t> bytes_of(std::string_view dtype, std::span<const int64_t> shape) {
   std::optional<uint64_t> bytes = bytes_per_element(dtype);
   if (!bytes) return std::nullopt;
-  // An extent of 0 does not excuse the others: [2^63, 2^63, 0] is refused whatever its order.
+  // The overflow check ignores extents of 0, so [2^63, 2^63, 0] is refused in any order.
   bool empty = false;
   for (const int64_t extent : shape) {
     if (extent < 0) return std::nullopt;
@@ -124,9 +125,9 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, uint64_t data_
   if (text.empty() || text.front() != '{') {
     fail(ExitCode::kCheckpoint, "{}: the header does not begin with {{", file);
   }
-  // The JSON parser takes a zero byte for the end of its input; others would read on.
+  // This JSON parser would stop at a zero byte where others read on.
   if (std::memchr(text.data(), 0, text.size()) != nullptr) {
-    fail(ExitCode::kCheckpoint, "{}: the header holds a zero byte", file);
+    fail(ExitCode::kCheckpoint, "{}: the header contains a zero byte", file);
   }
   HeaderEvents events;
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &events)) {
@@ -135,7 +136,7 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, uint64_t data_
   SafetensorsHeader header = events.take();
   check_names(header.tensors, file);
   for (const TensorPlace& tensor : header.tensors) check_span(tensor, file);
-  // Empty tensors first where several begin at one byte.
+  // Of tensors that begin at the same byte, empty ones come first.
   std::stable_sort(header.tensors.begin(), header.tensors.end(),
                    [](const TensorPlace& left, const TensorPlace& right) {
                      return std::pair(left.begin, left.end) < std::pair(right.begin, right.end);
@@ -155,8 +156,9 @@ std::string safetensors_header(std::span<const TensorView> tensors,
   for (const TensorView& tensor : tensors) {
     const std::optional<uint64_t> bytes = bytes_of(tensor.dtype, tensor.shape);
     if (!bytes || *bytes != tensor.bytes.size()) {
-      fail(ExitCode::kCheckpoint, "{}: tensor {} has {} bytes, which its shape [{}] of {} is not",
-           file, shown(tensor.name), tensor.bytes.size(), fmt::join(tensor.shape, ", "),
+      fail(ExitCode::kCheckpoint,
+           "{}: tensor {} has {} bytes, which does not match its shape [{}] of {}", file,
+           shown(tensor.name), tensor.bytes.size(), fmt::join(tensor.shape, ", "),
            shown(tensor.dtype));
     }
     if (!names.insert(tensor.name).second) {
@@ -173,7 +175,7 @@ std::string safetensors_header(std::span<const TensorView> tensors,
   const uint64_t length = text.size() - kLengthBytes;
   if (length > kMaxHeaderBytes || tensors.size() > kMaxTensors) {
     fail(ExitCode::kCheckpoint,
-         "{}: {} tensors make a header of {} bytes, beyond what readers take", file, tensors.size(),
+         "{}: {} tensors need a header of {} bytes, more than readers accept", file, tensors.size(),
          length);
   }
   static_assert(std::endian::native == std::endian::little);

@@ -1,5 +1,4 @@
-// The JSON header of a safetensors file as text, and every rule it must keep. Private to this
-// folder.
+// The JSON header of a safetensors file, and the rules it must satisfy. Private to this folder.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +13,13 @@
 
 namespace fcm::formats {
 
-constexpr uint64_t kLengthBytes = 8;               // little endian, before the JSON
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // of the format
-constexpr uint64_t kMaxTensors = 1 << 17;          // ours: keeps memory near the file's size
-constexpr uint64_t kMaxMetadataEntries = 1 << 16;  // ours
-constexpr uint64_t kMaxDimensions = 32;            // ours
+constexpr uint64_t kLengthBytes = 8;  // of the little-endian header length, before the JSON
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // limit of the format
+constexpr uint64_t kMaxTensors = 1 << 17;          // our limit: keeps memory near the file's size
+constexpr uint64_t kMaxMetadataEntries = 1 << 16;  // our limit
+constexpr uint64_t kMaxDimensions = 32;            // our limit
 
-// Where one tensor lies: bytes [begin, end) after the header.
+// A tensor's entry in the header; its bytes are [begin, end) after the header.
 struct TensorPlace {
   std::string name;
   std::string dtype;
@@ -34,22 +33,22 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-// Bytes of an element of this safetensors type; nullopt: unknown to us.
+// Bytes per element of a safetensors type; nullopt: unknown type.
 std::optional<uint64_t> bytes_per_element(std::string_view dtype);
 
-// Bytes of a tensor; nullopt: type unknown, a negative extent, or more than 64 bits hold.
+// Bytes of a tensor; nullopt: unknown type, a negative extent, or overflow of 64 bits.
 std::optional<uint64_t> bytes_of(std::string_view dtype, std::span<const int64_t> shape);
 
-// Text for an error message: quoted, control bytes escaped, long text cut.
+// Text for an error message: quoted, control bytes escaped, shortened.
 std::string shown(std::string_view text);
 
-// `text`: the JSON; `data_bytes`: how many bytes follow it. Throws Error(kCheckpoint), which names
-// `file` and the rule that does not hold.
+// `text`: the JSON; `data_bytes`: number of bytes after it. Throws Error(kCheckpoint), which names
+// `file` and the violated rule.
 SafetensorsHeader parse_safetensors_header(std::string_view text, uint64_t data_bytes,
                                            const std::string& file);
 
 // Length, JSON and padding for these tensors in this order. Throws Error(kCheckpoint) for views
-// whose names repeat or whose bytes are not shape times type.
+// with duplicate names or whose size does not match shape and type.
 std::string safetensors_header(std::span<const TensorView> tensors,
                                const std::map<std::string, std::string>& metadata,
                                const std::string& file);

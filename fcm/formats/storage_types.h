@@ -1,4 +1,4 @@
-// PyTorch's names of storage types. Private to this folder.
+// PyTorch's storage types and their dtypes. Private to this folder.
 #pragma once
 
 #include <array>
@@ -7,8 +7,8 @@
 namespace fcm::formats {
 
 struct StorageType {
-  std::string_view name;   // in the module "torch"
-  std::string_view dtype;  // in safetensors files
+  std::string_view name;   // class name in module "torch"
+  std::string_view dtype;  // safetensors name
 };
 
 constexpr std::array<StorageType, 10> kStorageTypes = {{{"DoubleStorage", "F64"},

@@ -8,7 +8,8 @@
 namespace fcm::formats {
 namespace {
 
-// elements, however the zeros among the sizes are placed: [2^62, 2^62, 0] is refused as well.
+// Number of elements. The overflow check ignores sizes of 0, so [2^62, 2^62, 0] is refused in any
+// order.
 uint64_t count_elements(const std::vector<int64_t>& sizes, const std::string& what) {
   uint64_t elements = 1;
   bool empty = false;
@@ -25,7 +26,7 @@ uint64_t count_elements(const std::vector<int64_t>& sizes, const std::string& wh
 bool is_contiguous(const StridedView& view) {
   uint64_t due = 1;
   for (size_t i = view.sizes.size(); i-- > 0;) {
-    if (view.sizes[i] == 1) continue;  // never stepped along
+    if (view.sizes[i] == 1) continue;  // its stride is never used
     if (static_cast<uint64_t>(view.strides[i]) != due) return false;
     due *= static_cast<uint64_t>(view.sizes[i]);
   }
@@ -64,7 +65,7 @@ StridedExtent check_strided(const StridedView& view, uint64_t storage_elements,
       }
     }
     extent.contiguous = is_contiguous(view);
-    ++end;  // at most 2^64 - 1 plus one: 0, which `end - 1` below undoes
+    ++end;  // may wrap from 2^64 - 1 to 0; `end - 1` below undoes that
   }
   const bool inside = extent.elements == 0 ? end <= storage_elements : end - 1 < storage_elements;
   if (!inside) {

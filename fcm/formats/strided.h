@@ -1,4 +1,4 @@
-// Tensors that are views of a storage. Private to this folder.
+// Tensors as strided views of a storage. Private to this folder.
 #pragma once
 
 #include <cstddef>
@@ -10,21 +10,22 @@
 namespace fcm::formats {
 
 struct StridedView {
-  int64_t offset = 0;  // elements, as the strides
+  int64_t offset = 0;  // in elements, like the strides
   std::vector<int64_t> sizes, strides;
 };
 
 struct StridedExtent {
   uint64_t elements = 0;
-  bool contiguous = false;  // rows follow each other: the bytes from `offset` on are the tensor
+  bool contiguous = false;  // row-major without gaps, from `offset` on
 };
 
-// Whether every element lies inside a storage of that many elements, with 64-bit arithmetic that is
-// checked for overflow. Throws Error(kCheckpoint), which names `what`.
+// Checks that every element lies inside a storage of `storage_elements`, with overflow-checked
+// 64-bit arithmetic. Throws Error(kCheckpoint), which names `what`.
 StridedExtent check_strided(const StridedView& view, uint64_t storage_elements,
                             const std::string& what);
 
-// Copies the elements of a checked view, row by row, to `target` (elements times element_bytes).
+// Copies the elements of a checked view in row-major order to `target` (elements times
+// element_bytes bytes).
 void copy_strided(const StridedView& view, std::span<const std::byte> storage, size_t element_bytes,
                   std::span<std::byte> target);
 

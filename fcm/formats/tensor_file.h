@@ -1,4 +1,4 @@
-// Named tensors as bytes: what every file format here reads and writes. Links no LibTorch.
+// Named tensors as bytes: the common currency of the file formats here. Links no LibTorch.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace fcm::formats {
 
-// Bytes of a tensor that somebody else owns.
+// A tensor whose bytes are owned elsewhere.
 struct TensorView {
   std::string name;
   std::string dtype;  // safetensors names: F32, F64, BF16, I64, ...
@@ -20,8 +20,7 @@ struct TensorView {
   std::span<const std::byte> bytes;
 };
 
-// Tensors of one file, in memory. Moved, never copied: views of a copy would point into the
-// original.
+// The tensors of one file, in memory. Move-only: the views of a copy would point into the original.
 struct TensorFile {
   TensorFile() = default;
   TensorFile(TensorFile&&) = default;

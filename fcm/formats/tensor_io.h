@@ -1,5 +1,5 @@
-// Tensor files together with their size and hash, as a manifest records them. Private to this
-// folder.
+// Reads and writes tensor files together with the size and hash that a manifest records. Private to
+// this folder.
 #pragma once
 
 #include <cstdint>
@@ -17,17 +17,17 @@ struct FileRecord {
   std::string xxh3_128;  // 32 hexadecimal digits, of the whole file
 };
 
-// Writes the file at its final name and syncs it; removes it where that fails.
+// Writes the file under its final name and fsyncs it; removes it on failure.
 FileRecord write_tensor_file(const std::filesystem::path& path, std::span<const TensorView> tensors,
                              const std::map<std::string, std::string>& metadata);
 
-// Reads and hashes in one pass. Throws Error(kCheckpoint) unless size, header and hash hold.
+// Reads and hashes in one pass. Throws Error(kCheckpoint) if size, header or hash are wrong.
 TensorFile read_tensor_file(const std::filesystem::path& path, const FileRecord& expected);
 
-// The same checks in constant memory (beside the header).
+// The same checks without loading the tensors: constant memory apart from the header.
 void check_tensor_file(const std::filesystem::path& path, const FileRecord& expected);
 
-// The cheap one: there, an ordinary file, and of the recorded size.
+// The cheap check: a regular file of the recorded size exists. Throws Error(kCheckpoint).
 void check_size(const std::filesystem::path& path, const FileRecord& expected);
 
 }  // namespace fcm::formats

@@ -1,4 +1,4 @@
-// What a .pth file says apart from the bytes of its tensors, as plain data.
+// The content of a .pth file without the bytes of its tensors, as plain data.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,7 @@
 
 namespace fcm::formats {
 
-// A tree of Python values. Objects that published programs put into their files are kept as data:
-// nothing of theirs is ever called.
+// A tree of Python values. Objects are kept as data; no Python code is ever called.
 struct Value {
   using List = std::vector<Value>;
   struct Tuple {
@@ -29,18 +28,18 @@ struct Value {
   struct Size {  // torch.Size
     std::vector<int64_t> extents;
   };
-  struct Namespace {  // argparse.Namespace, and modules of TorchScript: attributes by name
+  struct Namespace {  // argparse.Namespace, or a TorchScript module: attributes by name
     Dict members;
   };
   struct Path {  // pathlib.PosixPath, pathlib.WindowsPath, ...
     std::string text;
   };
-  struct Opaque {      // an object of a class that is not read, or what else is not
-    std::string what;  // "numpy.dtype": UTF-8
-    Dict members;      // its attributes, or its items where it is a kind of dict
+  struct Opaque {      // a value that is not read, such as an object of an unknown class
+    std::string what;  // class name or description, "numpy.dtype"; UTF-8
+    Dict members;      // its attributes, or its items if it is a kind of dict
   };
   struct Tensor {
-    size_t index = 0;        // of PthFile::tensors
+    size_t index = 0;        // index into PthFile::tensors
     bool parameter = false;  // torch.nn.Parameter
   };
 
@@ -48,9 +47,9 @@ struct Value {
                Namespace, Path, Opaque, Tensor>
       data;
 
-  // The entries of a Dict, or the members of a Namespace or an Opaque; nullptr where it is none.
+  // The entries of a Dict, or the members of a Namespace or an Opaque; nullptr for other values.
   const Dict* entries() const;
-  // That of them with this text as its key; nullptr where there is none.
+  // The entry with this string key; nullptr if there is none.
   const Value* find(std::string_view key) const;
 };
 

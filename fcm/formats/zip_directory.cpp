@@ -29,14 +29,14 @@ struct DirectoryPlace {
   uint64_t members = 0;
 };
 
-// What a 16 or 32-bit field says, or the zip64 record in its place.
+// A 16 or 32-bit field must repeat the zip64 value, or hold the sentinel that refers to it.
 void check_twin(uint64_t narrow, uint64_t sentinel, uint64_t wide, const std::string& file) {
   if (narrow != wide && narrow != sentinel) {
     refuse(file, "end record and zip64 end record disagree ({} and {})", narrow, wide);
   }
 }
 
-// The zip64 records, where there are any, stand right before the end record.
+// The zip64 records, if any, come right before the end record.
 std::optional<DirectoryPlace> zip64_place(std::span<const std::byte> bytes, uint64_t end_record,
                                           const std::string& file) {
   if (end_record < zip::kZip64LocatorBytes + zip::kZip64EndBytes) return std::nullopt;
@@ -78,7 +78,7 @@ DirectoryPlace find_directory(std::span<const std::byte> bytes, const std::strin
   if (load_le<uint32_t>(bytes, end_record) != zip::kEnd ||
       load_le<uint16_t>(bytes, end_record + 20) != 0) {
     refuse(file,
-           "no end record in the last {} bytes: the file was cut, or has a comment or bytes "
+           "no end record in the last {} bytes: the file is truncated, or has a comment or bytes "
            "appended",
            zip::kEndBytes);
   }
@@ -97,7 +97,7 @@ DirectoryPlace find_directory(std::span<const std::byte> bytes, const std::strin
   return {begin, end_record, members};
 }
 
-// One path below the top folder, as every reader and file system would understand it.
+// The name must be a plain path that every reader and file system interprets in the same way.
 void check_name(std::string_view name, const std::string& file) {
   const auto bad = [](unsigned char byte) { return byte < 0x20 || byte == 0x7f || byte == '\\'; };
   if (std::any_of(name.begin(), name.end(), bad)) {
@@ -113,7 +113,7 @@ void check_name(std::string_view name, const std::string& file) {
   }
 }
 
-// Reads members one after another; each begins where the one before it ended.
+// Reads members in order; each must begin where the one before it ended.
 class MemberReader {
  public:
   MemberReader(std::span<const std::byte> bytes, const DirectoryPlace& place,
@@ -123,13 +123,14 @@ class MemberReader {
   ZipDirectory read() {
     if (place_.members > kMaxZipMembers ||
         place_.members > (place_.end - place_.begin) / zip::kCentralBytes) {
-      refuse(file_, "{} members are announced, more than {} or than the directory has room for",
+      refuse(file_, "{} members are announced, more than {} or more than fit in the directory",
              place_.members, kMaxZipMembers);
     }
     std::vector<ZipMember> members;
     members.reserve(place_.members);
     for (uint64_t i = 0; i < place_.members; ++i) members.push_back(next_member());
-    if (cursor_ != place_.end) refuse(file_, "the central directory has bytes left over");
+    if (cursor_ != place_.end)
+      refuse(file_, "the central directory has bytes after its last member");
     if (next_ != place_.begin) {
       refuse(file_, "bytes {} to {} belong to no member", next_, place_.begin);
     }
@@ -143,7 +144,7 @@ class MemberReader {
     const zip::CentralHeader header = zip::read_central(bytes_.first(place_.end), cursor_, file_);
     cursor_ = header.end;
     if (header.offset != next_) {
-      refuse(file_, "member {} begins at byte {}, which {} what stands before it (ends at {})",
+      refuse(file_, "member {} begins at byte {}, which {} the one before it (ends at {})",
              shown(header.name), header.offset,
              header.offset < next_ ? "overlaps" : "leaves a gap after", next_);
     }

@@ -1,6 +1,6 @@
-// The one kind of zip file that PyTorch writes: stored members, one after another without a gap,
-// zip64 where needed. Whatever else a zip file may be is refused, because two readers could then
-// see two different files in it. Private to this folder.
+// Reads the kind of zip file that PyTorch writes: stored members, one after another without gaps,
+// zip64 where needed. Everything else is refused, because two readers could then see two different
+// contents in one file. Private to this folder.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ constexpr uint64_t kMaxZipMembers = 1 << 17;
 struct ZipMember {
   std::string_view name;  // without the top folder, for example "data/0"; points into the file
   std::span<const std::byte> bytes;
-  uint32_t crc32 = 0;     // as the file says; not compared with the bytes
-  bool deflated = false;  // source text of TorchScript, which is passed over
+  uint32_t crc32 = 0;     // as recorded; not compared with the bytes
+  bool deflated = false;  // TorchScript source text, which is skipped
 };
 
 class ZipDirectory {
@@ -38,19 +38,18 @@ class ZipDirectory {
 
 bool begins_as_zip(std::span<const std::byte> bytes);
 
-// `bytes`: the whole file. Throws Error(kCheckpoint), which names `file` and the rule that does not
-// hold:
+// `bytes`: the whole file. Throws Error(kCheckpoint), which names `file` and the violated rule:
 //   - the end record is the last 22 bytes, the central directory ends right before it (and before
-//     the zip64 records), and every number that stands twice says the same;
+//     the zip64 records), and numbers that are recorded twice agree;
 //   - members tile the file from byte 0 to the central directory, in its order;
-//   - each is stored (source text of TorchScript, "code/X", may be deflated: it is never unpacked),
-//     none is encrypted, and its local header, its central header and, where announced, its data
+//   - each is stored (TorchScript's source text, "code/X", may be deflated: it is not decompressed)
+//     and not encrypted, and its local header, its central header and, if announced, its data
 //     descriptor agree in name, flags, method, sizes and CRC;
 //   - extra fields are zip64 or PyTorch's padding ("FB");
 //   - names are plain, without "..", unique, and inside one top folder.
 ZipDirectory parse_zip(std::span<const std::byte> bytes, const std::string& file);
 
-// Throws Error(kCheckpoint) for a stored member whose bytes do not have the CRC-32 the file gives.
+// Throws Error(kCheckpoint) if the bytes of a stored member do not have the recorded CRC-32.
 void check_crcs(const ZipDirectory& directory, const std::string& file);
 
 }  // namespace fcm::formats

@@ -24,13 +24,13 @@ std::string_view text_of(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// The zip64 field among the extra fields. Padding is passed over; any other field could give the
-// member a second meaning.
+// The zip64 field among the extra fields. Padding is skipped; other fields are refused, since they
+// could give the member a second meaning.
 std::optional<Bytes> zip64_field(Bytes extra, std::string_view member, const std::string& file) {
   std::optional<Bytes> found;
   while (!extra.empty()) {
     if (extra.size() < 4 || load_le<uint16_t>(extra, 2) > extra.size() - 4) {
-      refuse(file, "the extra fields of member {} are cut", shown(member));
+      refuse(file, "the extra fields of member {} are truncated", shown(member));
     }
     const uint16_t kind = load_le<uint16_t>(extra, 0), size = load_le<uint16_t>(extra, 2);
     if (kind == kZip64Extra && !found) {
@@ -44,8 +44,8 @@ std::optional<Bytes> zip64_field(Bytes extra, std::string_view member, const std
   return found;
 }
 
-// The source text of a TorchScript archive, TOP/code/X, which PyTorch deflates and nobody here
-// reads.
+// The source text of a TorchScript archive, TOP/code/X, which PyTorch deflates and this reader
+// skips.
 bool is_script_source(std::string_view member) {
   const size_t top = std::min(member.find('/'), member.size());
   return member.substr(top).starts_with("/code/");
@@ -63,7 +63,7 @@ void check_storage(uint16_t flags, uint16_t method, std::string_view member,
   }
 }
 
-// Replaces the 32-bit values that say "see the zip64 field".
+// Replaces 32-bit sentinels by the values of the zip64 field.
 void widen(CentralHeader& header, Bytes extra, const std::string& file) {
   const std::optional<Bytes> field = zip64_field(extra, header.name, file);
   size_t used = 0;
@@ -76,13 +76,13 @@ void widen(CentralHeader& header, Bytes extra, const std::string& file) {
     used += 8;
   }
   if (field && used != field->size()) {
-    refuse(file, "member {} has zip64 values that nothing asks for", shown(header.name));
+    refuse(file, "member {} has zip64 values that no field refers to", shown(header.name));
   }
 }
 
-// Local zip64 values must be values of the central header, in their order; PyTorch gives those
+// Local zip64 values must be values of the central header, in the same order. PyTorch writes those
 // beyond 32 bits, with 0 for the packed size, which then follows in the descriptor; Python's
-// zipfile gives both sizes.
+// zipfile writes both sizes.
 void check_local_zip64(Bytes field, const CentralHeader& central, const std::string& file) {
   const std::array<uint64_t, 3> due = {central.size, central.packed, central.offset};
   const bool later = (central.flags & kDescriptorFlag) != 0;
@@ -117,7 +117,8 @@ void check_local_numbers(Bytes header, bool wide, const CentralHeader& central,
   }
 }
 
-// Behind the data, where the flag announces it; PyTorch leaves it out after no data at all.
+// The data descriptor follows the data if the flag announces it; PyTorch omits it for empty
+// members. Returns the offset after it.
 uint64_t check_descriptor(Bytes bytes, uint64_t offset, bool wide, const CentralHeader& central,
                           const std::string& file) {
   if ((central.flags & kDescriptorFlag) == 0) return offset;
@@ -147,7 +148,7 @@ CentralHeader read_central(Bytes bytes, uint64_t offset, const std::string& file
   }
   const uint64_t name = load_le<uint16_t>(rest, 28), extra = load_le<uint16_t>(rest, 30);
   if (rest.size() - kCentralBytes < name + extra) {
-    refuse(file, "the central header at byte {} is cut", offset);
+    refuse(file, "the central header at byte {} is truncated", offset);
   }
   CentralHeader header;
   header.name = text_of(rest.subspan(kCentralBytes, name));
@@ -177,7 +178,7 @@ LocalSpan read_local(Bytes bytes, const CentralHeader& central, const std::strin
   const Bytes rest = bytes.subspan(central.offset);
   const uint64_t name = load_le<uint16_t>(rest, 26), extra = load_le<uint16_t>(rest, 28);
   if (rest.size() - kLocalBytes < name + extra) {
-    refuse(file, "the local header of member {} is cut", shown(central.name));
+    refuse(file, "the local header of member {} is truncated", shown(central.name));
   }
   if (text_of(rest.subspan(kLocalBytes, name)) != central.name) {
     refuse(file, "local and central header disagree in the name: {} and {}",
@@ -194,8 +195,8 @@ LocalSpan read_local(Bytes bytes, const CentralHeader& central, const std::strin
   LocalSpan span;
   span.data = central.offset + kLocalBytes + name + extra;
   if (bytes.size() - span.data < central.packed) {
-    refuse(file, "member {} has {} bytes, which reach beyond the members", shown(central.name),
-           central.packed);
+    refuse(file, "member {} has {} bytes, which reach into the central directory",
+           shown(central.name), central.packed);
   }
   span.end = check_descriptor(bytes, span.data + central.packed, field.has_value(), central, file);
   return span;

@@ -1,4 +1,4 @@
-// Headers of a zip archive, one at a time. Private to this folder.
+// Reads the headers of a zip archive, one at a time. Private to this folder.
 #pragma once
 
 #include <cstddef>
@@ -22,10 +22,10 @@ constexpr uint64_t kZip64EndBytes = 56;
 constexpr uint64_t kZip64LocatorBytes = 20;
 constexpr uint64_t kEndBytes = 22;
 
-constexpr uint64_t kSentinel16 = 0xffff;  // "see the zip64 field"
+constexpr uint64_t kSentinel16 = 0xffff;  // the value is in the zip64 field
 constexpr uint64_t kSentinel32 = 0xffffffff;
 constexpr uint16_t kZip64Extra = 0x0001;
-constexpr uint16_t kPaddingExtra = 0x4246;    // "FB": PyTorch aligns data with it
+constexpr uint16_t kPaddingExtra = 0x4246;    // "FB": PyTorch's padding, which aligns the data
 constexpr uint16_t kDescriptorFlag = 1 << 3;  // sizes and CRC follow the data
 constexpr uint16_t kUtf8Flag = 1 << 11;
 
@@ -37,22 +37,22 @@ struct CentralHeader {
   uint32_t crc32 = 0;
   uint16_t method = kStored;
   uint64_t size = 0;    // of the data
-  uint64_t packed = 0;  // of the data in the archive; `size` where it is stored
+  uint64_t packed = 0;  // of the data in the archive; equals `size` for stored members
   uint64_t offset = 0;  // of the local header
   uint64_t end = 0;     // of this header
 };
 
 struct LocalSpan {
-  uint64_t data = 0;  // where the bytes of the member begin
-  uint64_t end = 0;   // behind them and the data descriptor
+  uint64_t data = 0;  // offset of the member's bytes
+  uint64_t end = 0;   // offset after the bytes and the data descriptor
 };
 
-// The central header at `offset`; the directory ends where `bytes` ends. Throws Error(kCheckpoint).
+// The central header at `offset`; `bytes` ends where the directory ends. Throws Error(kCheckpoint).
 CentralHeader read_central(std::span<const std::byte> bytes, uint64_t offset,
                            const std::string& file);
 
-// The local header that `central` names, compared with it; members end where `bytes` ends. Throws
-// Error(kCheckpoint).
+// Reads the local header that `central` refers to and compares the two; `bytes` ends where the
+// members end. Throws Error(kCheckpoint).
 LocalSpan read_local(std::span<const std::byte> bytes, const CentralHeader& central,
                      const std::string& file);
 

@@ -11,9 +11,9 @@ namespace {
 
 using zip::kSentinel32;
 
-constexpr size_t kZipPieceBytes = 256 << 10;  // a call: the kernel takes longer over megabytes
+constexpr size_t kZipPieceBytes = 256 << 10;  // bytes per write(); larger writes are slower
 constexpr uint64_t kAlignment = 64;
-constexpr uint16_t kVersion = 45;       // the one that has zip64
+constexpr uint16_t kVersion = 45;       // 4.5, the version with zip64
 constexpr uint16_t kDate = 1 << 5 | 1;  // 1980-01-01, so that the same tensors give the same file
 
 template <std::integral T>
@@ -21,7 +21,7 @@ void put(std::string& text, T value) {
   text.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-// The value, or the mark that says it stands in the zip64 field, to which it is then added.
+// The value; if it needs more than 32 bits, appends it to `zip64` and returns the sentinel.
 uint32_t narrow(uint64_t value, std::string& zip64) {
   if (value < kSentinel32) return static_cast<uint32_t>(value);
   put(zip64, value);
@@ -36,7 +36,7 @@ std::string zip64_field(const std::string& values) {
   return field + values;
 }
 
-// From the flags to the sizes, which local and central header have in common.
+// The fields from flags to sizes, which local and central header have in common.
 void put_common(std::string& text, uint32_t crc, uint32_t size) {
   put(text, zip::kUtf8Flag);
   put(text, uint16_t{0});  // stored
@@ -92,7 +92,7 @@ void ZipWriter::add(std::string_view name, std::span<const std::byte> bytes) {
   ++members_;
 }
 
-// The zip64 records always, as PyTorch does; the 32-bit ones repeat what fits.
+// Always writes the zip64 records, as PyTorch does; the narrow fields repeat the values that fit.
 void ZipWriter::finish() {
   std::string end;
   put(end, zip::kZip64End);

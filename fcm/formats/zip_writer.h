@@ -13,10 +13,10 @@ namespace fcm::formats {
 
 class ZipWriter {
  public:
-  // Members go into the folder "archive", as PyTorch calls it.
+  // Members go into the top folder "archive", as in PyTorch.
   explicit ZipWriter(FileWriter& file) : file_(file) {}
 
-  // The bytes begin at a multiple of 64, as PyTorch's do: it may map them into memory.
+  // The bytes begin at a multiple of 64, as in PyTorch, which may map them into memory.
   void add(std::string_view name, std::span<const std::byte> bytes);
   void add(std::string_view name, std::string_view text) {
     add(name, std::as_bytes(std::span(text)));

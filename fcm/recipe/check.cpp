@@ -16,7 +16,7 @@ std::string list(const std::vector<int64_t>& values) {
   return fmt::format("[{}]", fmt::join(values, ", "));
 }
 
-// Collects what does not fit, so that one look shows everything.
+// Collects all faults, so that one message shows them together.
 class Faults {
  public:
   template <typename... Args>
@@ -32,8 +32,8 @@ class Faults {
   std::vector<std::string> lines_;
 };
 
-// Every list of [encoder] has one element a stage. Returns whether that holds, which the other
-// rules rely on.
+// Every list of [encoder] has one element per stage. Returns whether that holds; the other rules
+// rely on it.
 bool check_stages(const Recipe& recipe, Faults& faults) {
   const encoder::EncoderOptions& options = recipe.encoder;
   const size_t fixed = encoder::family(recipe.model.kind).stages;
@@ -56,11 +56,11 @@ bool check_stages(const Recipe& recipe, Faults& faults) {
 void check_named_size(const Recipe& recipe, Faults& faults) {
   const encoder::EncoderOptions& options = recipe.encoder;
   if (options.size == "custom") return;
-  if (options.size == "checkpoint") {  // the other keys are what --from-scratch takes
+  if (options.size == "checkpoint") {  // the other keys are for --from-scratch
     faults.unless(
         !recipe.is<Pretrain>(),
         "encoder.size = \"checkpoint\" is for recipes of finetune and linprobe, which start from "
-        "one; pretraining makes its encoder: write a named size, or custom");
+        "one; pretraining needs a named size, or custom");
     return;
   }
   encoder::EncoderOptions named, given = options;
@@ -75,8 +75,9 @@ void check_named_size(const Recipe& recipe, Faults& faults) {
   actual.section("encoder", given);
   for (size_t i = 0; i < expected.fields.size(); ++i) {
     const std::string& key = expected.fields[i].key;
-    // A window goes with the size of the picture, the epsilon of a Swin with its pretraining, and
-    // that of a segmenter is another one than its encoder was pretrained with.
+    // Two keys may differ from the named size: a Swin's window, which depends on the image size;
+    // and norm_epsilon of a Swin, which depends on its pretraining, or of a segmenter, which
+    // differs from that of its encoder's pretraining.
     const bool is_swin = recipe.model.kind == "swin";
     const bool goes_with_more = (key == "window" && is_swin) ||
                                 (key == "norm_epsilon" && (is_swin || recipe.is<Segment>()));
@@ -89,7 +90,7 @@ void check_named_size(const Recipe& recipe, Faults& faults) {
   }
 }
 
-// Positions are sines and cosines of rows and columns: four equal parts.
+// Positions are sines and cosines of rows and columns, hence four equal parts.
 void check_width(const char* section, const char* dim_key, int64_t dim, int64_t heads,
                  Faults& faults) {
   faults.unless(dim % 4 == 0, "{} = {} must be divisible by 4, for the sine-cosine positions",
@@ -104,21 +105,21 @@ void check_decoder(const Recipe& recipe, const encoder::Family& family, Faults& 
   if (!decoder.linear()) {
     check_width("decoder", "decoder.dim", decoder.dim, decoder.heads, faults);
     faults.unless(decoder.kind == "transformer" || task.masks.views.count == 1,
-                  "decoder.kind = \"{}\" is for masks.views = 1, as GreenMIM has it", decoder.kind);
+                  "decoder.kind = \"{}\" is for masks.views = 1, as in GreenMIM", decoder.kind);
     return;
   }
   faults.unless(
       family.mask_tokens,
-      "decoder.kind = \"linear\" wants an encoder that sees mask tokens, which model.kind = "
-      "\"{}\" does not; take \"transformer\"",
+      "decoder.kind = \"linear\" needs an encoder that sees mask tokens, which model.kind = "
+      "\"{}\" does not; use \"transformer\"",
       family.kind);
   faults.unless(
       task.masks.views.count == 1,
-      "decoder.kind = \"linear\" is for masks.views = 1: the encoder sees the whole picture");
+      "decoder.kind = \"linear\" is for masks.views = 1: the encoder sees the whole image");
   faults.unless(
       task.targets.mimic == "none",
-      "decoder.kind = \"linear\" and targets.mimic = \"{}\": mimic wants patches that the "
-      "encoder saw alone; write \"none\"",
+      "decoder.kind = \"linear\" and targets.mimic = \"{}\": mimic needs an encoder that sees "
+      "only visible patches; write \"none\"",
       task.targets.mimic);
 }
 
@@ -133,17 +134,17 @@ void check_picture(const Recipe& recipe, Faults& faults) {
                 "data.deviation has {} elements, but data.channels = {}", data.deviation.size(),
                 channels);
   faults.unless(data.crop_scale[0] <= data.crop_scale[1],
-                "data.crop_scale = [{}, {}] must name the smaller share first", data.crop_scale[0],
+                "data.crop_scale = [{}, {}] must have the smaller share first", data.crop_scale[0],
                 data.crop_scale[1]);
   faults.unless(data.crop_ratio[0] <= data.crop_ratio[1],
-                "data.crop_ratio = [{}, {}] must name the smaller ratio first", data.crop_ratio[0],
+                "data.crop_ratio = [{}, {}] must have the smaller ratio first", data.crop_ratio[0],
                 data.crop_ratio[1]);
 
   const int64_t side = recipe.encoder.patch_side();
   const bool whole = data.image_size[0] % side == 0 && data.image_size[1] % side == 0;
   faults.unless(whole,
-                "data.image_size = {} must be divisible by {}, the side of a patch: "
-                "encoder.strides = {}, multiplied",
+                "data.image_size = {} must be divisible by {}, the side of a patch (the product "
+                "of encoder.strides = {})",
                 list(data.image_size), side, list(recipe.encoder.strides));
   if (!whole) return;
   try {
@@ -165,8 +166,8 @@ void check_targets(const Recipe& recipe, Faults& faults) {
   const auto branches = static_cast<int64_t>(names.size());
   faults.unless(branches < 2 || task.decoder.linear() ||
                     branches * task.decoder.independent_blocks <= task.decoder.depth,
-                "decoder.independent_blocks = {} for each of {} targets are more than "
-                "decoder.depth = {}, which counts them all",
+                "decoder.independent_blocks = {} for each of {} targets exceed decoder.depth = {}, "
+                "which counts them all",
                 task.decoder.independent_blocks, branches, task.decoder.depth);
   faults.unless(options.mimic == "none" || options.mimic_weight > 0,
                 "targets.mimic = \"{}\" with targets.mimic_weight = 0; write \"none\"",
@@ -183,16 +184,16 @@ void check_targets(const Recipe& recipe, Faults& faults) {
       continue;
     }
     faults.unless(recipe.data.channels == 3,
-                  "data.channels = {}, but the tower of targets.{} sees RGB; take 3",
+                  "data.channels = {}, but the tower of targets.{} sees RGB; write 3",
                   recipe.data.channels, name);
     faults.unless(name != "clip" || !averages || options.clip_feature == "tokens",
-                  "targets.last_blocks = {} takes tokens as blocks leave them, so "
+                  "targets.last_blocks = {} averages the outputs of blocks, so "
                   "targets.clip_feature = \"{}\" must be \"tokens\"",
                   options.last_blocks, options.clip_feature);
     const bool projected = name == "clip" && options.clip_feature == "projected";
     faults.unless(!projected || targets::feature_dim(options, name, 0) > 0,
                   "targets.clip_feature = \"projected\", but {} has no projection of its patches; "
-                  "take \"tokens\"",
+                  "write \"tokens\"",
                   options.clip_tower);
     if (averages) check_depth("that tower", targets::tower_options(options, name, 1, 1).depth);
   }
@@ -203,15 +204,14 @@ void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
                 "optim.micro_batch = {} is larger than optim.batch_size = {}", optim.micro_batch,
                 optim.batch_size);
   faults.unless(optim.schedule == "drops" || optim.drop_epochs.empty(),
-                "optim.drop_epochs are for optim.schedule = \"drops\", not for \"{}\"; write []",
+                "optim.drop_epochs is for optim.schedule = \"drops\", not for \"{}\"; write []",
                 optim.schedule);
   faults.unless(optim.warmup_lr <= optim.base_lr,
-                "optim.warmup_lr = {} is more than optim.base_lr = {}, to which it rises",
+                "optim.warmup_lr = {} is more than optim.base_lr = {}, where warm-up ends",
                 optim.warmup_lr, optim.base_lr);
-  faults.unless(
-      optim.schedule == "step_drops" || optim.drop_steps.empty(),
-      "optim.drop_steps are for optim.schedule = \"step_drops\", not for \"{}\"; write []",
-      optim.schedule);
+  faults.unless(optim.schedule == "step_drops" || optim.drop_steps.empty(),
+                "optim.drop_steps is for optim.schedule = \"step_drops\", not for \"{}\"; write []",
+                optim.schedule);
   faults.unless(optim.steps == 0 || optim.warmup_steps <= static_cast<double>(optim.steps),
                 "optim.warmup_steps = {} is more than optim.steps = {}", optim.warmup_steps,
                 optim.steps);
@@ -235,7 +235,7 @@ void check_optimisation(const optim::OptimOptions& optim, Faults& faults) {
   faults.unless(optim.beta2 < 1, "optim.beta2 = {} must be less than 1", optim.beta2);
 }
 
-// What a frozen encoder under a linear probe has no use for.
+// Refuses options that have no effect on, or are not part of, a linear probe of a frozen encoder.
 void check_head(const Recipe& recipe) {
   const ClassifierSection& classifier = recipe.classify().classifier;
   const loader::AugmentOptions& augment = recipe.classify().augment;
@@ -254,33 +254,33 @@ void check_head(const Recipe& recipe) {
 void check_classification(const Recipe& recipe) {
   if (recipe.classify().augment.mixes() && recipe.optim.batch_size % 2 != 0) {
     fail(ExitCode::kUsage,
-         "optim.batch_size = {} must be even: augment.mixup and augment.cutmix mix pictures in "
+         "optim.batch_size = {} must be even: augment.mixup and augment.cutmix mix images in "
          "pairs",
          recipe.optim.batch_size);
   }
   check_head(recipe);
 }
 
-// What a segmenter wants of its encoder.
+// Requirements of a segmenter on its encoder.
 void check_segmenters_encoder(const Recipe& recipe, Faults& faults) {
   const SegmenterSection& segmenter = recipe.segment().segmenter;
   const std::string& kind = recipe.model.kind;
   faults.unless(
       kind != "swin",
-      "model.kind = \"swin\": there is no published segmenter on it; take conv_vit or vit");
+      "model.kind = \"swin\": there is no published segmenter on it; use conv_vit or vit");
   const bool is_vit = kind == "vit";
   faults.unless(segmenter.taps.size() == (is_vit ? 4 : 0),
-                "segmenter.taps = {} names {} blocks, but model.kind = \"{}\" wants {}",
+                "segmenter.taps = {} names {} blocks, but model.kind = \"{}\" needs {}",
                 list(segmenter.taps), segmenter.taps.size(), kind,
-                is_vit ? "four" : "none: its stages are the maps");
+                is_vit ? "four" : "none: its stages are the feature maps");
   for (const int64_t tap : segmenter.taps) {
     faults.unless(tap < recipe.encoder.depths.back(),
-                  "segmenter.taps = {}: the encoder has {} blocks, the last one is {}",
+                  "segmenter.taps = {}: the encoder has {} blocks, the last is {}",
                   list(segmenter.taps), recipe.encoder.depths.back(),
                   recipe.encoder.depths.back() - 1);
   }
   faults.unless(!is_vit || recipe.encoder.patch_side() == 16,
-                "encoder.strides = {}, but a ViT's maps are made of patches of 16 pixels",
+                "encoder.strides = {}, but a ViT segmenter needs patches of 16 pixels",
                 list(recipe.encoder.strides));
 }
 
@@ -288,12 +288,12 @@ void check_segmentation(const Recipe& recipe, Faults& faults) {
   // Otherwise it is the checkpoint's, and looked at when that is known.
   if (recipe.encoder.size != "checkpoint") check_segmenters_encoder(recipe, faults);
   faults.unless(recipe.data.channels == 3,
-                "data.channels = {}, but label maps go with pictures in colour: write 3",
+                "data.channels = {}, but segmentation needs RGB images: write 3",
                 recipe.data.channels);
   const SegmenterSection& segmenter = recipe.segment().segmenter;
   const loader::PipelineOptions& pipeline = recipe.segment().pipeline;
   faults.unless(pipeline.ratio_range[0] <= pipeline.ratio_range[1],
-                "pipeline.ratio_range = [{}, {}] must name the smaller one first",
+                "pipeline.ratio_range = [{}, {}] must have the smaller one first",
                 pipeline.ratio_range[0], pipeline.ratio_range[1]);
   for (size_t i = 0; i < segmenter.stride.size(); ++i) {
     faults.unless(segmenter.stride[i] <= recipe.data.image_size[i],
@@ -302,7 +302,7 @@ void check_segmentation(const Recipe& recipe, Faults& faults) {
   }
 }
 
-// What a detector wants of its encoder.
+// Requirements of a detector on its encoder.
 void check_detectors_encoder(const Recipe& recipe, Faults& faults) {
   const DetectorSection& detector = recipe.detect().detector;
   const std::string& kind = recipe.model.kind;
@@ -317,12 +317,13 @@ void check_detectors_encoder(const Recipe& recipe, Faults& faults) {
                   detector.window, list(detector.global_blocks));
     return;
   }
-  faults.unless(detector.window > 0, "detector.window = 0 is for model.kind = \"swin\" alone");
+  faults.unless(detector.window > 0, "detector.window = 0 is only for model.kind = \"swin\"");
   faults.unless(std::is_sorted(detector.global_blocks.begin(), detector.global_blocks.end()),
-                "detector.global_blocks = {} must ascend", list(detector.global_blocks));
+                "detector.global_blocks = {} must be in ascending order",
+                list(detector.global_blocks));
   for (const int64_t block : detector.global_blocks) {
     faults.unless(block < depth,
-                  "detector.global_blocks = {}: the transformer has {} blocks, the last one is {}",
+                  "detector.global_blocks = {}: the transformer has {} blocks, the last is {}",
                   list(detector.global_blocks), depth, depth - 1);
   }
   const int64_t cell = side * std::max<int64_t>(detector.window, 1);
@@ -336,17 +337,17 @@ void check_detection(const Recipe& recipe, Faults& faults) {
   // Otherwise it is the checkpoint's, and looked at when that is known.
   if (recipe.encoder.size != "checkpoint") check_detectors_encoder(recipe, faults);
   const loader::DataOptions& data = recipe.data;
-  faults.unless(data.channels == 3,
-                "data.channels = {}, but detectors see pictures in colour: write 3", data.channels);
+  faults.unless(data.channels == 3, "data.channels = {}, but detectors need RGB images: write 3",
+                data.channels);
   faults.unless(data.image_size[0] == data.image_size[1],
-                "data.image_size = {}, but frames of detectors are squares", list(data.image_size));
+                "data.image_size = {}, but frames of detectors are square", list(data.image_size));
   const std::vector<double>& scale = recipe.detect().jitter.scale_range;
   faults.unless(scale[0] <= scale[1],
-                "jitter.scale_range = [{}, {}] must name the smaller one first", scale[0],
+                "jitter.scale_range = [{}, {}] must have the smaller one first", scale[0],
                 scale[1]);
 }
 
-// What only some tasks have in [run].
+// Keys of [run] that only some tasks use.
 void check_run(const Recipe& recipe, Faults& faults) {
   const RunOptions& run = recipe.run;
   if (recipe.is<Pretrain>()) {
@@ -358,12 +359,12 @@ void check_run(const Recipe& recipe, Faults& faults) {
   }
   faults.unless(
       run.knn_every_epochs == 0 && run.probe_every_epochs == 0,
-      "run.knn_every_epochs = {} and run.probe_every_epochs = {} are for pretraining; what "
-      "finetune trains is measured itself: write 0",
+      "run.knn_every_epochs = {} and run.probe_every_epochs = {} are for pretraining; finetune "
+      "measures the model it trains: write 0",
       run.knn_every_epochs, run.probe_every_epochs);
   faults.unless(run.pictures_every_steps == 0 || !recipe.is<Classify>(),
-                "run.pictures_every_steps = {} must be 0 where a classifier is trained: it "
-                "draws nothing",
+                "run.pictures_every_steps = {} must be 0 for a classifier, which has nothing to "
+                "draw",
                 run.pictures_every_steps);
 }
 
@@ -406,7 +407,7 @@ void check_pretraining(const Recipe& recipe) {
   const masks::MaskOptions& masks = recipe.pretrain().masks;
   if (masks::view_sizes(patches, masks).front() < patches) return;
   fail(ExitCode::kUsage,
-       "masks.ratio = {} hides nothing: the only view sees all {} patches; take a third or more",
+       "masks.ratio = {} hides nothing: the only view sees all {} patches; use a third or more",
        masks.ratio, patches);
 }
 

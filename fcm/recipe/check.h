@@ -1,16 +1,16 @@
-// What a recipe may not say.
+// Rules that a recipe must satisfy.
 #pragma once
 
 #include "fcm/recipe/recipe.h"
 
 namespace fcm::recipe {
 
-// Refuses values out of range and combinations that cannot work, each with its keys and values:
-// Error(kUsage), one line a fault.
+// Throws Error(kUsage) for values out of range and combinations that cannot work: one line per
+// fault, with its keys and values.
 void check(const Recipe& recipe);
 
-// The same of a recipe by which pretraining is done: each view has to hide something. Frozen
-// encoders are described by recipes of pretraining whose view is the whole picture.
+// check(), and also requires that views hide patches, as pretraining needs. (A frozen encoder is
+// described by a pretraining recipe whose only view is the whole image, which check() accepts.)
 void check_pretraining(const Recipe& recipe);
 
 }  // namespace fcm::recipe

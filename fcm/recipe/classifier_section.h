@@ -21,17 +21,17 @@ struct ClassifierSection {
             "all: fine-tuning by AdamW; head: the published linear probe of a frozen encoder, by "
             "LARS with momentum optim.beta1");
     visitor("pool", pool, config::OneOf{{"mean", "token"}},
-            "mean of all patches, or one token: a ViT's class token, a ConvViT's top left patch");
+            "mean: of all patches; token: a ViT's class token, a ConvViT's top left patch");
     visitor("drop_path", drop_path, config::Range{0, 0.99},
-            "probability that a picture leaves out the last block's branches; from 0 at the first");
+            "probability that an image skips the last block's branches; rises from 0 at the first");
     visitor("layer_decay", layer_decay, config::Range{1e-3, 1},
-            "each layer below the head learns so much slower than the one above; 1: all alike");
-    visitor("eval_crop", eval_crop, config::Range{0.1, 1},
-            "share of the resized picture's side that is measured: 0.875 resizes to 256 for 224");
+            "learning rate of each layer below the head, relative to the one above; 1: all alike");
     visitor(
-        "ema_decay", ema_decay, config::Range{0, 0.999999},
-        "share of a moving average of the weights that an update keeps; the average is measured "
-        "and kept. 0: none");
+        "eval_crop", eval_crop, config::Range{0.1, 1},
+        "evaluation crops this share of the resized image's side: 0.875 resizes to 256 for 224");
+    visitor("ema_decay", ema_decay, config::Range{0, 0.999999},
+            "decay of a moving average (EMA) of the weights per step; the average is measured and "
+            "saved. 0: no average");
   }
 };
 

@@ -1,5 +1,5 @@
-// Switches for finding out where a result goes wrong. They are no part of what a run is: a recipe
-// need not name them, and a run goes on whatever they say.
+// Debugging switches. They do not define a run: a recipe need not name them, and a run can resume
+// with other values.
 #pragma once
 
 namespace fcm::recipe {
@@ -11,7 +11,7 @@ struct DebugOptions {
   void visit(Visitor& visitor) {
     visitor.off_unless_named(
         "reference_ops", reference_ops,
-        "every operator by its plain reference, not by its kernels: slow; off where it is left out");
+        "run every operator's plain reference instead of its kernels: slow; off if left out");
   }
 };
 

@@ -29,35 +29,35 @@ struct DetectorSection {
   template <class Visitor>
   void visit(Visitor& visitor) {
     visitor("classes", classes, config::Range{0, 65535},
-            "classes of the objects; 0: as many as the data name");
-    visitor(
-        "form", form, config::OneOf{{"shared_tables", "decomposed"}},
-        "how the encoder's blocks know where a patch is, and which maps the pyramid is made of. "
-        "shared_tables: two tables of biases for all blocks, maps of all stages (ConvMAE's and "
-        "MIMDet's). decomposed: tables of each block for rows and columns, the last map alone "
-        "(the official ConvMAE-Det)");
+            "number of object classes; 0: as many as the data name");
+    visitor("form", form, config::OneOf{{"shared_tables", "decomposed"}},
+            "relative positions of the encoder's blocks, and input maps of the pyramid. "
+            "shared_tables: two bias tables shared by all blocks, maps of all stages (ConvMAE and "
+            "MIMDet). decomposed: tables per block for rows and for columns, only the last map "
+            "(the official ConvMAE-Det)");
     visitor("window", window, config::Range{0, 256},
-            "rows and columns of patches that attend to each other; swin: 0, encoder.window says");
+            "side of attention windows, in patches; swin: 0, it uses encoder.window");
     visitor("global_blocks", global_blocks, config::Range{0, 255, config::Range::kAnyLength},
-            "blocks of the transformer, from 0, that attend over the whole picture; swin: none");
-    visitor("channels", channels, config::Range{1, 16384}, "of the pyramid's maps");
+            "transformer blocks, from 0, that attend over the whole image; swin: none");
+    visitor("channels", channels, config::Range{1, 16384}, "channels of the pyramid's maps");
     visitor("box_features", box_features, config::Range{1, 65536},
-            "numbers by which a region is classified");
+            "width of the box head's hidden layer");
     visitor("drop_path", drop_path, config::Range{0, 0.99},
-            "probability that the last block's branches are left out; from 0 at the first");
+            "probability that the last block's branches are dropped; rises from 0 at the first");
     visitor("layer_decay", layer_decay, config::Range{1e-3, 1},
-            "each layer below the last learns so much slower than the one above; 1: all alike");
+            "learning rate of each layer below the last, relative to the one above; 1: all alike");
     visitor("sampled_anchors", sampled_anchors, config::Range{1, 1e6},
-            "anchors of a picture that the loss of proposals is taken of, half of them positive at "
-            "most");
+            "anchors per image in the loss of the proposal network (RPN), at most half of them "
+            "positive");
     visitor("proposals_before_nms", proposals_before_nms, config::Range{1, 1e6, 2},
-            "best anchors of each level that become proposals: in training, in testing");
+            "best anchors of each level kept before NMS: in training, in testing");
     visitor("proposals", proposals, config::Range{1, 1e6, 2},
-            "of a picture, behind suppression: in training, in testing");
+            "proposals per image after NMS: in training, in testing");
     visitor("sampled_regions", sampled_regions, config::Range{1, 1e6},
-            "proposals of a picture that the heads learn from, a quarter of them objects at most");
-    visitor("score", score, config::Range{0, 1}, "detections below it are left out");
-    visitor("detections", detections, config::Range{1, 1e6}, "of a picture, at most");
+            "proposals per image that train the heads, at most a quarter of them positive");
+    visitor("score", score, config::Range{0, 1}, "detections with a lower score are dropped");
+    visitor("detections", detections, config::Range{1, 1e6},
+            "maximum number of detections per image");
   }
 };
 

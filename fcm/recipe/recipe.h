@@ -1,4 +1,4 @@
-// Everything that defines a run, except where it runs (data, output, device, threads are flags).
+// Everything that defines a run, except where it runs: data, output, device and threads are flags.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@
 
 namespace fcm::recipe {
 
-// What the recipe stands for: a row of the published results table, or nothing of the kind.
+// Name and description of the recipe; often a row of the published results table.
 struct RowOptions {
   std::string name;
   std::string about;
@@ -66,7 +66,7 @@ struct Recipe {
   bool is() const {
     return std::holds_alternative<Task>(task);
   }
-  // The sections of a task that the caller knows it to be.
+  // The sections of the task, which must be the current one.
   Pretrain& pretrain() { return std::get<Pretrain>(task); }
   const Pretrain& pretrain() const { return std::get<Pretrain>(task); }
   Classify& classify() { return std::get<Classify>(task); }
@@ -100,33 +100,33 @@ struct Recipe {
   }
 };
 
-// Which task a recipe's text is for: the one whose section it has ([classifier]: Classify,
-// [segmenter]: Segment, [detector]: Detect), or else Pretrain. All options have their defaults.
+// A default recipe of the task that the text is for, determined by its sections ([classifier]:
+// Classify, [segmenter]: Segment, [detector]: Detect, else Pretrain).
 Recipe recipe_for_task_of(std::string_view toml, const std::string& file_name);
 
-// The section by which a task is known, in brackets; "" of pretraining.
+// The section that identifies the recipe's task, such as "[classifier]"; "" for pretraining.
 const char* section_of_task(const Recipe& recipe);
 
-// A complete recipe from TOML, with "section.key=value" overrides on top, in order. Setting
-// encoder.size to a name, or model.kind where the size has one, also sets the keys that the name
-// stands for. Only single values are checked: check() sees to the rest. Throws Error(kUsage) that
-// says where, which key and which value.
+// A complete recipe from TOML, with "section.key=value" overrides applied in order. Overriding
+// encoder.size with a named size, or model.kind while the size is a named one, also sets the keys
+// that the named size defines. Values are checked one by one; combinations are left to check().
+// Throws Error(kUsage) with place, key and value.
 Recipe read_recipe(std::string_view toml, const std::string& file_name,
                    const std::vector<std::string>& overrides = {});
 
-// The same for what a run or a checkpoint carries: an earlier version may have written it, so keys
-// that it lacks have their defaults, which are what was done before they existed.
+// The same for a recipe stored in a run folder or a checkpoint. An earlier version may have written
+// it, so missing keys take their defaults, which reproduce the behaviour before the key existed.
 Recipe read_stored_recipe(std::string_view toml, const std::string& source,
                           const std::vector<std::string>& overrides = {});
 
-// TOML that reads back to the same recipe; with the help of every key as comments if asked.
+// TOML that reads back to the same recipe; `with_help` adds the help of every key as comments.
 std::string print_recipe(const Recipe& recipe, bool with_help = false);
 
 // 16 hexadecimal digits, equal for equal recipes.
 std::string recipe_hash(const Recipe& recipe);
 
-// A recipe of pretraining with this encoder, data and optimizer, which sees every patch; the recipe
-// itself where it is one of pretraining.
+// A pretraining recipe with this recipe's encoder, data and optimizer whose view is the whole
+// image; a pretraining recipe is returned unchanged.
 Recipe pretraining_of(const Recipe& recipe);
 
 }  // namespace fcm::recipe

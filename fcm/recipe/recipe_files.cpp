@@ -14,7 +14,7 @@ namespace fcm::recipe {
 namespace fs = std::filesystem;
 namespace {
 
-// A recipe is a page of text. Something larger is another kind of file, given by mistake.
+// Bytes. A recipe is a page of text; a larger file was given by mistake.
 constexpr uintmax_t kLargest = 1 << 20;
 
 }  // namespace
@@ -24,7 +24,7 @@ std::vector<fs::path> shipped_recipes(const std::vector<fs::path>& folders) {
   std::set<std::string> names;
   for (const fs::path& folder : folders) {
     std::vector<fs::path> here;
-    std::error_code error;  // a folder that cannot be listed holds nothing
+    std::error_code error;  // a folder that cannot be listed counts as empty
     for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
          entry.increment(error)) {
       if (entry->path().extension() == ".toml") here.push_back(entry->path());
@@ -55,16 +55,15 @@ fs::path find_recipe(const std::string& name_or_file, const std::vector<fs::path
     fail(ExitCode::kUsage, "--recipe {}: there is no such recipe; did you mean {}?", name_or_file,
          *meant);
   }
-  fail(ExitCode::kUsage,
-       "--recipe {}: there is neither such a file nor such a recipe; there are: {}", name_or_file,
-       fmt::join(names, ", "));
+  fail(ExitCode::kUsage, "--recipe {}: there is no such file and no such recipe; there are: {}",
+       name_or_file, fmt::join(names, ", "));
 }
 
 std::string read_recipe_file(const fs::path& file) {
   std::error_code ignored;
   if (const uintmax_t size = fs::file_size(file, ignored); size > kLargest) {
-    fail(ExitCode::kUsage, "--recipe {}: the file has {} bytes, so it is no recipe", file.string(),
-         size);
+    fail(ExitCode::kUsage, "--recipe {}: the file has {} bytes, too many for a recipe",
+         file.string(), size);
   }
   return read_file(file, ExitCode::kUsage);
 }
@@ -109,7 +108,7 @@ Recipe load_pretraining_recipe(const std::string& name_or_file,
   if (!file.is_for<Pretrain>()) {
     fail(ExitCode::kUsage,
          "{} is a recipe of fine-tuning: it has a section {}; use it with fastconvmae finetune, or "
-         "take another recipe here",
+         "choose another recipe here",
          file.file, section_of_task(recipe_for_task_of(file.text, file.file)));
   }
   return checked(file, overrides);
@@ -122,7 +121,7 @@ Recipe load_supervised_recipe(const std::string& name_or_file, const std::vector
     fail(
         ExitCode::kUsage,
         "{} is a recipe of pretraining: it has no section [classifier], [segmenter] or [detector]; "
-        "take one whose name begins with finetune, upernet or maskrcnn, see fastconvmae recipe "
+        "use one whose name begins with finetune, upernet or maskrcnn, see fastconvmae recipe "
         "list",
         file.file);
   }

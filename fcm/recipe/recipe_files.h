@@ -1,4 +1,4 @@
-// Recipes as files: those that ship with the program are found by name.
+// Recipe files; those shipped with the program are found by name.
 #pragma once
 
 #include <filesystem>
@@ -9,26 +9,26 @@
 
 namespace fcm::recipe {
 
-// Every *.toml below the folders, by name (the file's, without .toml). A name that occurs twice
-// keeps the file of the earlier folder. Folders that do not exist hold none.
+// Every *.toml below the folders, sorted by name (without .toml). If a name occurs twice, the
+// earlier folder wins. Missing folders are skipped.
 std::vector<std::filesystem::path> shipped_recipes(
     const std::vector<std::filesystem::path>& folders);
 
-// The file that `--recipe` names: a path if there is such a file, else a shipped recipe. Throws
-// Error(kUsage) with the nearest name.
+// The file for the value of `--recipe`: a path if there is such a file, else a shipped recipe of
+// that name. Otherwise throws Error(kUsage) that suggests the nearest name.
 std::filesystem::path find_recipe(const std::string& name_or_file,
                                   const std::vector<std::filesystem::path>& folders);
 
-// The text of a recipe. Throws Error(kUsage) for a file that is too large to be one.
+// The text of a recipe. Throws Error(kUsage) for a file that is too large to be a recipe.
 std::string read_recipe_file(const std::filesystem::path& file);
 
-// Found, read, overridden and checked, whatever the task.
+// Finds, reads, overrides and checks a recipe of any task.
 Recipe load_recipe(const std::string& name_or_file,
                    const std::vector<std::filesystem::path>& folders,
                    const std::vector<std::string>& overrides);
 
-// The same for a caller that does one task. Error(kUsage) says which command a recipe for another
-// task is for.
+// The same for pretraining only, or for the supervised tasks only. A recipe of the other kind
+// throws Error(kUsage) that says what to use instead.
 Recipe load_pretraining_recipe(const std::string& name_or_file,
                                const std::vector<std::filesystem::path>& folders,
                                const std::vector<std::string>& overrides);

@@ -24,31 +24,31 @@ struct RunOptions {
 
   template <class Visitor>
   void visit(Visitor& visitor) {
-    visitor("seed", seed, config::Range{0, 9e15}, "every random draw is a function of it");
+    visitor("seed", seed, config::Range{0, 9e15}, "seed of every random draw");
     visitor("max_steps", max_steps, config::Range{0, 1e15},
-            "stop after so many updates; 0: when the epochs are done");
+            "stop after this many steps; 0: when the epochs are done");
     visitor("log_every_steps", log_every_steps, config::Range{1, 1e9},
-            "updates per line of log.jsonl");
+            "steps per line of log.jsonl");
     visitor("save_every_steps", save_every_steps, config::Range{0, 1e15},
-            "updates per checkpoint; 0: once an epoch");
-    visitor("keep_last", keep_last, config::Range{1, 1e6}, "newest checkpoints kept");
+            "steps per checkpoint; 0: once an epoch");
+    visitor("keep_last", keep_last, config::Range{1, 1e6}, "number of newest checkpoints to keep");
     visitor("keep_every_steps", keep_every_steps, config::Range{0, 1e15},
             "checkpoints at multiples of this are never removed; 0: none");
     visitor("pictures_every_steps", pictures_every_steps, config::Range{0, 1e15},
-            "updates per sheet of reconstructions; 0: only at the end");
+            "steps per sheet of reconstructions; 0: only at the end");
     visitor("knn_every_epochs", knn_every_epochs, config::Range{0, 1e6},
-            "epochs per kNN check on labelled pictures; 0: never");
+            "epochs per kNN check on labelled images; 0: never");
     visitor("max_skipped_in_a_row", max_skipped_in_a_row, config::Range{1, 1e6},
-            "non-finite updates in a row before rolling back");
+            "non-finite steps in a row before rolling back");
     visitor("max_rollbacks", max_rollbacks, config::Range{0, 1e6},
             "roll-backs before giving up (exit status 5)");
     visitor("spike", spike, config::OneOf{{"log", "rollback"}},
-            "what a loss that jumps does: a warning and a line in the log, or, after three in a "
-            "row, a roll-back as well");
+            "on a jump of the loss: log (a warning and a line in the log) or rollback (also a "
+            "roll-back after three in a row)");
     visitor("probe_every_epochs", probe_every_epochs, config::Range{0, 1e6},
-            "epochs per linear probe on labelled pictures; 0: never");
+            "epochs per linear probe on labelled images; 0: never");
     visitor("measure_every_steps", measure_every_steps, config::Range{0, 1e15},
-            "finetune: updates per measurement on the validation pictures; 0: once an epoch");
+            "finetune: steps per measurement on the validation images; 0: once an epoch");
   }
 };
 

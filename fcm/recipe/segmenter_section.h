@@ -24,24 +24,25 @@ struct SegmenterSection {
   template <class Visitor>
   void visit(Visitor& visitor) {
     visitor("classes", classes, config::Range{0, 255},
-            "classes of the label maps; 0: as many as the data name");
-    visitor("channels", channels, config::Range{1, 16384}, "of UperNet's maps");
+            "number of classes; 0: as many as the data name");
+    visitor("channels", channels, config::Range{1, 16384}, "channels of UperNet's maps");
     visitor("aux_channels", aux_channels, config::Range{1, 16384},
-            "of the second head's, on the third map, in training alone");
-    visitor("aux_weight", aux_weight, config::Range{0, 100}, "of the second head's loss");
+            "channels of the auxiliary head on the third map, used only in training");
+    visitor("aux_weight", aux_weight, config::Range{0, 100}, "weight of the auxiliary head's loss");
     visitor("taps", taps, config::Range{0, 255, config::Range::kAnyLength},
-            "vit: the four blocks whose results become maps, counted from 0; conv_vit: none, its "
+            "vit: the four blocks, from 0, whose outputs become feature maps; conv_vit: none, its "
             "stages do");
     visitor("dropout", dropout, config::Range{0, 0.99},
-            "probability that a channel is left out before the classes");
+            "probability that a channel is dropped before the classifier");
     visitor("drop_path", drop_path, config::Range{0, 0.99},
-            "probability that a picture leaves out the last block's branches; from 0 at the first");
+            "probability that an image skips the last block's branches; rises from 0 at the first");
     visitor("layer_decay", layer_decay, config::Range{1e-3, 1},
-            "each layer below the heads learns so much slower than the one above; 1: all alike");
+            "learning rate of each layer below the heads, relative to the one above; 1: all alike");
     visitor("windows", windows, config::OneOf{{"slide", "whole"}},
-            "measuring. slide: windows of data.image_size, logits averaged where they overlap; "
+            "evaluation. slide: windows of data.image_size, logits averaged where they overlap; "
             "whole: one window");
-    visitor("stride", stride, config::Range{1, 8192, 2}, "slide: rows and columns between windows");
+    visitor("stride", stride, config::Range{1, 8192, 2},
+            "slide: step between windows, rows and columns");
   }
 };
 

@@ -10,7 +10,7 @@
 namespace fcm::recipe {
 namespace {
 
-// Sizes of the views of one picture, without tables.
+// A plan with only the sizes of one image's views; it has no tables.
 masks::ViewPlan views_of(masks::Grid grid, const masks::MaskOptions& options) {
   masks::ViewPlan plan;
   plan.grid = grid;
@@ -19,14 +19,15 @@ masks::ViewPlan views_of(masks::Grid grid, const masks::MaskOptions& options) {
   return plan;
 }
 
-// Of one picture: encoder and decoder or heads, or a classifier's encoder, which sees every patch.
+// Cost of one image: encoder and decoder, or encoder and heads; for a classifier its encoder on
+// every patch.
 nn::Cost cost_of(const Recipe& recipe) {
   const masks::Grid grid = student_of(recipe).grid;
   if (recipe.is<Pretrain>()) {
     return models::cost(autoencoder_options(recipe), views_of(grid, recipe.pretrain().masks));
   }
   if (recipe.is<Segment>()) {
-    constexpr int64_t kClassesOfAde20k = 150;  // where the data's are not known yet
+    constexpr int64_t kClassesOfAde20k = 150;  // used until the data's number is known
     const int64_t classes = recipe.segment().segmenter.classes;
     return models::cost(segmenter_options(recipe, classes == 0 ? kClassesOfAde20k : classes));
   }
@@ -35,7 +36,7 @@ nn::Cost cost_of(const Recipe& recipe) {
     const int64_t classes = recipe.detect().detector.classes;
     return models::cost(detector_options(recipe, classes == 0 ? kClassesOfCoco : classes));
   }
-  // Counted with the fused stages of pretraining.
+  // Counted as in pretraining, with the fused stages.
   return encoder::family(recipe.model.kind)
       .cost(recipe.encoder, recipe.data.channels, views_of(grid, {0, {}}),
             {.norm = true, .fuse = true});
@@ -137,7 +138,7 @@ int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double 
     most = static_cast<int64_t>(std::clamp(fits, 1.0, static_cast<double>(batch)));
   }
   int64_t pieces = (batch + most - 1) / most;
-  // Batch normalisation has no statistics of one picture.
+  // Batch normalisation needs at least two images for its statistics.
   if (chooses && recipe.is<Segment>()) pieces = std::clamp<int64_t>(batch / 2, 1, pieces);
   return (batch + pieces - 1) / pieces;
 }
@@ -147,7 +148,7 @@ double forward_multiply_adds(const Recipe& recipe) { return cost_of(recipe).mult
 double teacher_multiply_adds(const Recipe& recipe) {
   double sum = 0;
   for (const std::string& name : recipe.pretrain().targets.features()) {
-    if (name == "ema") {  // the encoder, on one view of all patches
+    if (name == "ema") {  // the EMA teacher: the encoder on one view of all patches
       Recipe whole = recipe;
       whole.pretrain().masks = {0, {}};
       whole.pretrain().decoder.depth = 0;

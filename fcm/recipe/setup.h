@@ -1,4 +1,4 @@
-// From a recipe to the things a run is made of.
+// Derives from a recipe the options of models, the compute type, the micro-batch and the cost.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,27 +18,26 @@ models::DetectorOptions detector_options(const Recipe& recipe, int64_t classes);
 models::SegmenterOptions segmenter_options(const Recipe& recipe, int64_t classes);
 targets::Student student_of(const Recipe& recipe);
 
-// model.precision, with "auto" decided by what the device has in hardware.
+// model.precision as a type: bf16 or fp32; "auto" is bf16 if the device supports it in hardware.
 at::ScalarType compute_type(const std::string& precision, at::Device device = at::kCPU);
 const char* compute_name(at::ScalarType compute);
 
-// Bytes a picture keeps between forward and backward: an estimate from above, for choosing
-// micro-batches.
+// Bytes saved for backward per image: an upper estimate, for choosing micro-batches.
 double activation_bytes_per_image(const Recipe& recipe, at::ScalarType compute);
 
-// optim.micro_batch, or as many pictures as half of the memory holds, of a segmenter no fewer than
-// two; the batch is split evenly.
+// Images per micro-batch: optim.micro_batch, or if that is 0, as many as fit in half of
+// `memory_bytes` (for a segmenter at least two). The batch is split evenly.
 int64_t choose_micro_batch(const Recipe& recipe, at::ScalarType compute, double memory_bytes);
 
-// Multiply-adds of a forward pass of one picture: encoder and decoder, or encoder and heads of a
-// segmenter or a detector, as models::cost counts them; of a classifier the encoder's on every
-// patch. Training costs three times as much; a multiply-add is two operations.
+// Multiply-adds of a forward pass of one image: encoder and decoder, or encoder and heads of a
+// segmenter or a detector, as models::cost counts them; for a classifier those of the encoder on
+// every patch. Training costs three times as much; a multiply-add is two operations.
 double forward_multiply_adds(const Recipe& recipe);
 
-// The same of the teachers, which are never trained.
+// The same for the teachers, which run forward only.
 double teacher_multiply_adds(const Recipe& recipe);
 
-// Operations of a training step for one picture.
+// Floating-point operations of a training step per image.
 double training_flops(const Recipe& recipe);
 
 }  // namespace fcm::recipe

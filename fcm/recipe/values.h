@@ -1,4 +1,4 @@
-// A recipe as a list of names and values, to compare it with others.
+// A recipe as a list of names and values, for comparisons.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace fcm::recipe {
 
-// "optim.base_lr" and "1.5e-4", as TOML has the value, of every key but those of [row], which say
-// what the recipe is called. In the order in which recipes are written.
+// Pairs such as "optim.base_lr" and "1.5e-4" (the value as TOML), in the order of the recipe.
+// Without [row], which only names and describes the recipe.
 using Values = std::vector<std::pair<std::string, std::string>>;
 Values values_of(Recipe recipe);
 

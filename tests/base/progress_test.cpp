@@ -33,10 +33,10 @@ TEST_F(ProgressTest, SaysWhatIsCountedAndTheTimeLeft) {
   Progress pictures = progress("val", 100);
   now_ += 10;
   pictures.add(20);
-  EXPECT_EQ(lines_.all, std::vector<std::string>{"val: 20 of 100 pictures  left 0:00:40"});
+  EXPECT_EQ(lines_.all, std::vector<std::string>{"val: 20 of 100 images  left 0:00:40"});
   now_ += 3600;
   pictures.add(30);
-  EXPECT_EQ(lines_.all.back(), "val: 50 of 100 pictures  left 1:00:10");
+  EXPECT_EQ(lines_.all.back(), "val: 50 of 100 images  left 1:00:10");
 }
 
 TEST_F(ProgressTest, WhatEndsWithinASecondIsQuiet) {
@@ -56,14 +56,14 @@ TEST_F(ProgressTest, SaysOneLineOfManyInAFifthOfASecondAndAlwaysTheLast) {
     pictures.add(1);
   }
   EXPECT_EQ(lines_.all.size(), 6u);  // the first, four after it, the last
-  EXPECT_EQ(lines_.all.back(), "1000 of 1000 pictures  left 0:00:00");
+  EXPECT_EQ(lines_.all.back(), "1000 of 1000 images  left 0:00:00");
 }
 
 TEST_F(ProgressTest, DoesNotCountBeyondTheTotal) {
   Progress pictures = progress("", 10);  // ranks count for each other, and round up
   now_ += 2;
   pictures.add(12);
-  EXPECT_EQ(lines_.all, std::vector<std::string>{"10 of 10 pictures  left 0:00:00"});
+  EXPECT_EQ(lines_.all, std::vector<std::string>{"10 of 10 images  left 0:00:00"});
 }
 
 TEST_F(ProgressTest, WithoutATotalSaysNoTimeLeft) {

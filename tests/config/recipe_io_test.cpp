@@ -92,7 +92,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"NumberForFlag", "tied = true", "tied = 1",
               "r.toml:4: masks.tied = 1 must be true or false"},
         Fault{"NumberForText", "name = \"tiny\"", "name = 7",
-              "r.toml:7: net.name = 7 must be a text"},
+              "r.toml:7: net.name = 7 must be a string"},
         Fault{"DateForNumber", "heads = 4", "heads = 2020-01-01",
               "r.toml:9: net.heads = (something else) must be a whole number"},
         Fault{"ListForNumber", "heads = 4", "heads = [4]",
@@ -126,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(
               "r.toml:3: masks.views = \"most\" must be a whole number or \"all\""},
         Fault{"Missing", "heads = 4", "",
               "r.toml: net.heads is missing; a recipe names every key, so add \"heads = 12\" (the "
-              "usual value) to [net]"},
+              "default) to [net]"},
         Fault{"SeveralAtOnce", "ratio = 0.5", "ratio = 2\nviews2 = 1",
               "r.toml:2: masks.ratio = 2 is out of range: 0 to 0.99\n"
               "r.toml:3: unknown key masks.views2; did you mean masks.views?"}),
@@ -165,9 +165,8 @@ TEST(Reader, TakesNonAsciiOnlyInCommentsAndOneLineTexts) {
   for (const std::string& line :
        {"heads = 4" + umlaut, umlaut + " = 3", "heads = 4\"" + umlaut + "\"",
         "name = \"\"\"" + umlaut + "\"\"\"", "heads = 4 \"\"" + umlaut}) {
-    EXPECT_EQ(
-        usage_error([&] { read_example(with_line("heads = 4", line)); }),
-        "r.toml:9: a character that is not ASCII stands outside of comments and one-line texts")
+    EXPECT_EQ(usage_error([&] { read_example(with_line("heads = 4", line)); }),
+              "r.toml:9: non-ASCII character outside comments and one-line strings")
         << line;
   }
 }

@@ -53,15 +53,17 @@ std::vector<Attack> header_attacks() {
       {"header is a list", file_of("[]", 0), "does not begin with {"},
       {"leading blank", file_of(" " + good, 4), "does not begin with {"},
       {"byte order mark", file_of("\xef\xbb\xbf" + good, 4), "does not begin with {"},
-      {"no JSON", file_of("{oops}", 0), "not JSON"},
-      {"two objects", file_of(good + good, 4), "not JSON"},
-      {"comment", file_of("{/**/}", 0), "not JSON"},
-      {"trailing comma", file_of("{\"a\":" + tensor("U8", "[4]", "[0,4]") + ",}", 4), "not JSON"},
-      {"bad UTF-8", file_of("{\"\xff\":" + tensor("U8", "[4]", "[0,4]") + "}", 4), "not JSON"},
+      {"no JSON", file_of("{oops}", 0), "not valid JSON"},
+      {"two objects", file_of(good + good, 4), "not valid JSON"},
+      {"comment", file_of("{/**/}", 0), "not valid JSON"},
+      {"trailing comma", file_of("{\"a\":" + tensor("U8", "[4]", "[0,4]") + ",}", 4),
+       "not valid JSON"},
+      {"bad UTF-8", file_of("{\"\xff\":" + tensor("U8", "[4]", "[0,4]") + "}", 4),
+       "not valid JSON"},
       {"lone surrogate", file_of(R"({"\ud800":)" + tensor("U8", "[4]", "[0,4]") + "}", 4),
-       "not JSON"},
+       "not valid JSON"},
       {"zero byte hides the rest", file_of(good + std::string("\0garbage", 8), 4), "zero byte"},
-      {"header cut", file_of(good.substr(0, good.size() - 1), 4), "not JSON"},
+      {"header cut", file_of(good.substr(0, good.size() - 1), 4), "not valid JSON"},
   };
 }
 
@@ -88,13 +90,13 @@ std::vector<Attack> structure_attacks() {
        "duplicate key"},
       {"duplicate metadata key", file_of(R"({"__metadata__":{"x":"1","x":"2"}})", 0),
        "duplicate metadata"},
-      {"metadata number", file_of(R"({"__metadata__":{"x":1}})", 0), "must be text"},
-      {"metadata object", file_of(R"({"__metadata__":{"x":{}}})", 0), "must be text"},
-      {"metadata list", file_of(R"({"__metadata__":["x"]})", 0), "an object is due"},
-      {"metadata null", file_of(R"({"__metadata__":null})", 0), "an object is due"},
-      {"tensor is a number", file_of(R"({"a":1})", 0), "is due"},
-      {"tensor is text", file_of(R"({"a":"b"})", 0), "is due"},
-      {"tensor is a list", file_of(R"({"a":[]})", 0), "is due"},
+      {"metadata number", file_of(R"({"__metadata__":{"x":1}})", 0), "must be strings"},
+      {"metadata object", file_of(R"({"__metadata__":{"x":{}}})", 0), "must be strings"},
+      {"metadata list", file_of(R"({"__metadata__":["x"]})", 0), "in place of an object"},
+      {"metadata null", file_of(R"({"__metadata__":null})", 0), "in place of an object"},
+      {"tensor is a number", file_of(R"({"a":1})", 0), "in place of"},
+      {"tensor is text", file_of(R"({"a":"b"})", 0), "in place of"},
+      {"tensor is a list", file_of(R"({"a":[]})", 0), "in place of"},
       {"unknown key",
        file_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4],"strides":[1]}})", 4),
        "unknown key"},
@@ -107,7 +109,7 @@ std::vector<Attack> structure_attacks() {
       {"bomb of objects", file_of(objects, 0), "unknown key"},
       {"bomb of objects in a field", file_of(R"({"a":{"dtype":)" + objects, 0), "an object where"},
       {"bomb at the top", file_of(R"({"a":)" + bomb, 0), "a list"},
-      {"bomb in metadata", file_of(R"({"__metadata__":{"a":)" + bomb, 0), "must be text"},
+      {"bomb in metadata", file_of(R"({"__metadata__":{"a":)" + bomb, 0), "must be strings"},
   };
 }
 
@@ -117,18 +119,18 @@ std::vector<Attack> number_attacks() {
       {"half a byte", file_of(one("F4", "[2]", "[0,1]"), 1), "unknown dtype"},
       {"dtype in small letters", file_of(one("u8", "[4]", "[0,4]"), 4), "unknown dtype"},
       {"dtype is a number", file_of(R"({"a":{"dtype":8,"shape":[4],"data_offsets":[0,4]}})", 4),
-       "dtype as text"},
+       "dtype as a string"},
       {"dtype with terminal codes", file_of(one("\\u001b[2J", "[4]", "[0,4]"), 4), "\\x1b"},
       {"negative extent", file_of(one("U8", "[-4]", "[0,4]"), 4), "negative"},
       {"two negative extents", file_of(one("U8", "[-2,-2]", "[0,4]"), 4), "negative"},
       {"minus zero", file_of(one("U8", "[-0]", "[0,0]"), 0), "negative"},
-      {"extent as float", file_of(one("U8", "[4.0]", "[0,4]"), 4), "whole number"},
-      {"extent with exponent", file_of(one("U8", "[4e0]", "[0,4]"), 4), "whole number"},
-      {"extent as text", file_of(one("U8", "[\"4\"]", "[0,4]"), 4), "whole number"},
-      {"extent null", file_of(one("U8", "[null]", "[0,4]"), 4), "whole number"},
-      {"extent true", file_of(one("U8", "[true]", "[0,4]"), 4), "whole number"},
+      {"extent as float", file_of(one("U8", "[4.0]", "[0,4]"), 4), "an integer"},
+      {"extent with exponent", file_of(one("U8", "[4e0]", "[0,4]"), 4), "an integer"},
+      {"extent as text", file_of(one("U8", "[\"4\"]", "[0,4]"), 4), "an integer"},
+      {"extent null", file_of(one("U8", "[null]", "[0,4]"), 4), "an integer"},
+      {"extent true", file_of(one("U8", "[true]", "[0,4]"), 4), "an integer"},
       {"extent of 2^63", file_of(one("U8", "[9223372036854775808]", "[0,4]"), 4), "63 bits"},
-      {"extent of 2^64", file_of(one("U8", "[18446744073709551616]", "[0,4]"), 4), "whole number"},
+      {"extent of 2^64", file_of(one("U8", "[18446744073709551616]", "[0,4]"), 4), "an integer"},
       {"shape wraps to 4", file_of(one("U8", "[4611686018427387905,4]", "[0,4]"), 4), "overflows"},
       {"bytes wrap to 0", file_of(one("F64", "[2305843009213693952]", "[0,0]"), 0), "overflows"},
       {"wraps, then times 0",
@@ -138,13 +140,13 @@ std::vector<Attack> number_attacks() {
                    "[0,1]"),
                1),
        "one dimension too many"},
-      {"offset as float", file_of(one("U8", "[4]", "[0.0,4]"), 4), "whole number"},
+      {"offset as float", file_of(one("U8", "[4]", "[0.0,4]"), 4), "an integer"},
       {"offset negative", file_of(one("U8", "[4]", "[-4,0]"), 4), "negative"},
-      {"offset of 2^64", file_of(one("U8", "[4]", "[0,18446744073709551620]"), 4), "whole number"},
+      {"offset of 2^64", file_of(one("U8", "[4]", "[0,18446744073709551620]"), 4), "an integer"},
       {"one offset", file_of(one("U8", "[4]", "[4]"), 4), "two numbers"},
       {"three offsets", file_of(one("U8", "[4]", "[0,4,4]"), 4), "third"},
       {"no offsets at all", file_of(one("U8", "[0]", "[]"), 0), "two numbers"},
-      {"offset null", file_of(one("U8", "[4]", "[0,null]"), 4), "whole number"},
+      {"offset null", file_of(one("U8", "[4]", "[0,null]"), 4), "an integer"},
       {"end before begin", file_of(one("U8", "[4]", "[4,0]"), 4), "before it begins"},
       {"difference wraps", file_of(one("U8", "[4]", "[18446744073709551615,3]"), 4),
        "before it begins"},
@@ -153,12 +155,12 @@ std::vector<Attack> number_attacks() {
 
 std::vector<Attack> span_attacks() {
   return {
-      {"shape larger than span", file_of(one("U8", "[5]", "[0,4]"), 4), "times U8 is 5"},
-      {"shape smaller than span", file_of(one("U8", "[3]", "[0,4]"), 4), "times U8 is 3"},
+      {"shape larger than span", file_of(one("U8", "[5]", "[0,4]"), 4), "shape in U8 needs 5"},
+      {"shape smaller than span", file_of(one("U8", "[3]", "[0,4]"), 4), "shape in U8 needs 3"},
       {"element size ignored", file_of(one("F32", "[4]", "[0,4]"), 4), "times F32 is 16"},
-      {"span past the end", file_of(one("U8", "[400]", "[0,400]"), 4), "it was cut"},
+      {"span past the end", file_of(one("U8", "[400]", "[0,400]"), 4), "it is truncated"},
       {"exabyte span", file_of(one("U8", "[1152921504606846976]", "[0,1152921504606846976]"), 4),
-       "it was cut"},
+       "it is truncated"},
       {"begins after 0", file_of(one("U8", "[3]", "[1,4]"), 4), "gap"},
       {"bytes left over", file_of(one("U8", "[4]", "[0,4]"), 5), "appended"},
       {"no tensors, but data", file_of("{}", 4), "appended"},
@@ -238,7 +240,7 @@ TEST_F(FileAttacks, NothingIsAllocatedFromAnnouncedSizes) {
     const rlimit limit{uint64_t{1} << 30, uint64_t{1} << 30};
     ::setrlimit(RLIMIT_AS, &limit);
     const std::string message = error_of([&] { read_safetensors(folder_ / "big.safetensors"); });
-    if (message.find("it was cut") == std::string::npos) ::abort();
+    if (message.find("it is truncated") == std::string::npos) ::abort();
   });
   EXPECT_EQ(signal, 0);
 }
@@ -271,7 +273,7 @@ TEST_F(FileAttacks, PipesFoldersAndDevicesAreRefusedAtOnce) {
   const fs::path pipe = folder_ / "pipe.safetensors";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   for (const fs::path& path : {pipe, folder_, fs::path("/dev/zero")}) {
-    EXPECT_NE(error_of([&] { read_safetensors(path); }).find("not an ordinary file"),
+    EXPECT_NE(error_of([&] { read_safetensors(path); }).find("not a regular file"),
               std::string::npos);
   }
   EXPECT_NE(error_of([&] { read_safetensors(folder_ / "none"); }).find("No such file"),

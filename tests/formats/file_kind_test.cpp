@@ -25,7 +25,7 @@ std::vector<Other> other_files() {
       {"html behind blanks", "\xef\xbb\xbf\r\n  <HTML><head>", "a web page"},
       {"xml", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML"},
       {"json", "{\"error\": \"Repository not found\"}", "JSON: "},
-      {"index", "{\"metadata\": {}, \"weight_map\": {}}", "an index of several files"},
+      {"index", "{\"metadata\": {}, \"weight_map\": {}}", "an index of several weight files"},
       {"text", "Entry not found", "text that begins \"Entry not found\""},
       {"letters beyond ASCII", "Zugriff verweigert für Gäste", "text that begins"},
       {"gzip", "\x1f\x8b\x08"s + std::string(20, '\0'), "a compressed file (gzip): unpack it"},
@@ -96,7 +96,8 @@ TEST(FileKind, OtherZipArchivesAreNamed) {
   };
   EXPECT_NE(reason("arr_0.npy").find("an archive of numpy arrays"), std::string::npos);
   EXPECT_NE(reason("model.weights.h5").find("a Keras model"), std::string::npos);
-  EXPECT_NE(reason("a/weights.pth").find("an archive with a .pth file in it"), std::string::npos);
+  EXPECT_NE(reason("a/weights.pth").find("an archive that contains a .pth file"),
+            std::string::npos);
   EXPECT_NE(reason("a/readme.md").find("PyTorch did not write"), std::string::npos);
 }
 

@@ -157,16 +157,16 @@ TEST(PthPickleAttacks, ScriptModulesAreOnlyFilled) {
   expect_refused({
       {"called", pth_of(net + ")R"), "is not called"},
       {"called with a text", pth_of(net + text_op("touch /tmp/x") + "\x85R"), "is not called"},
-      {"made with arguments", pth_of(net + "K\x01\x85\x81"), "made with arguments"},
+      {"made with arguments", pth_of(net + "K\x01\x85\x81"), "constructed with arguments"},
       {"made without a tuple", pth_of(net + "}\x81"), "without a tuple"},
-      {"filled with a tuple", pth_of(net + ")\x81)b"), "BUILD with what is no dict"},
+      {"filled with a tuple", pth_of(net + ")\x81)b"), "BUILD with something that is not a dict"},
       {"filled twice", pth_of(net + ")\x81}b}b"), "neither a new Namespace nor an OrderedDict"},
       {"the class itself filled", pth_of(net + "}b"), "neither a new Namespace nor an OrderedDict"},
-      {"the class as data", pth_of(net), "stands where data is due"},
+      {"the class as data", pth_of(net), "in place of data"},
       {"a storage's type",
        pth_of("(" + text_op("storage") + net + text_op("0") + text_op("cpu") + "K\x0ctQ"),
        "a storage of an unknown type"},
-      {"attributes by number", pth_of(net + ")\x81}K\x01Nsb"), "not named by text"},
+      {"attributes by number", pth_of(net + ")\x81}K\x01Nsb"), "whose name is not a string"},
       {"one that holds itself", pth_of(net + ")\x81q\x01}" + text_op("a") + "h\x01sb"),
        "nested deeper"},
   });
@@ -175,11 +175,13 @@ TEST(PthPickleAttacks, ScriptModulesAreOnlyFilled) {
 TEST(PthPickleAttacks, TypedListsOfScriptsAreOnlyLists) {
   const std::string typed = global("torch.jit._pickle", "build_tensorlist");
   expect_refused({
-      {"of nothing", pth_of(typed + ")R"), "not made of one list"},
-      {"of two", pth_of(typed + "(]]tR"), "not made of one list"},
-      {"of a tuple", pth_of(typed + "()tR"), "not made of one list"},
-      {"of a text", pth_of(typed + text_op("touch /tmp/x") + "\x85R"), "not made of one list"},
-      {"made by NEWOBJ with a number", pth_of(typed + "K\x01\x85\x81"), "not made by NEWOBJ"},
+      {"of nothing", pth_of(typed + ")R"), "not constructed from one list"},
+      {"of two", pth_of(typed + "(]]tR"), "not constructed from one list"},
+      {"of a tuple", pth_of(typed + "()tR"), "not constructed from one list"},
+      {"of a text", pth_of(typed + text_op("touch /tmp/x") + "\x85R"),
+       "not constructed from one list"},
+      {"made by NEWOBJ with a number", pth_of(typed + "K\x01\x85\x81"),
+       "not constructed by NEWOBJ"},
       {"one that holds itself",
        pth_of(typed + "(]q\x01h\x01"
                       "atR"),

@@ -104,7 +104,8 @@ TEST(PthZipAttacks, OtherFormats) {
       {"data.pkl is an archive", archive_of({{"a/data.pkl", archive_of({pickle_member()})}}),
        "does not begin with PROTO"},
       {"big-endian", archive_of({pickle_member(), {"a/byteorder", "big"}}), "byteorder is \"big\""},
-      {"bytes behind the pickle", archive_of({{"a/data.pkl", kPickle + "x"}}), "goes on behind"},
+      {"bytes behind the pickle", archive_of({{"a/data.pkl", kPickle + "x"}}),
+       "has bytes after its end"},
   });
 }
 
@@ -124,13 +125,15 @@ TEST(PthZipAttacks, BytesAroundTheArchive) {
       {"second archive appended", whole + whole, "does not end at"},
       {"gap before the directory", ended([](ArchiveEnd& e) { e.gap = "x"; }),
        "belong to no member"},
-      {"bytes in the directory", ended([](ArchiveEnd& e) { e.directory = "x"; }), "left over"},
+      {"bytes in the directory", ended([](ArchiveEnd& e) { e.directory = "x"; }),
+       "bytes after its last member"},
       {"directory too short", ended([](ArchiveEnd& e) { e.size = 50; }), "does not end at"},
       {"directory at the wrong place", ended([](ArchiveEnd& e) { e.offset = 0; }),
        "does not end at"},
       {"directory beyond the file", ended([](ArchiveEnd& e) { e.offset = 0xfffffff0; }),
        "does not end at"},
-      {"one member hidden", ended([](ArchiveEnd& e) { e.members = 1; }), "left over"},
+      {"one member hidden", ended([](ArchiveEnd& e) { e.members = 1; }),
+       "bytes after its last member"},
       {"one member more", ended([](ArchiveEnd& e) { e.members = 3; }), "members are announced"},
       {"many members", ended([](ArchiveEnd& e) { e.members = 0xffff; }), "members are announced"},
       {"two counts", ended([](ArchiveEnd& e) { e.members_here = 1; }), "several disks"},
@@ -191,7 +194,7 @@ TEST(PthZipAttacks, DeflatedSourceIsSteppedOver) {
        with_deflated(code, [](Member& m) { m.packed = m.local_packed = 4; }), "overlaps"},
       {"reaching beyond the file",
        with_deflated(code, [](Member& m) { m.packed = m.local_packed = 4000; }),
-       "beyond the members"},
+       "reach into the central directory"},
   });
 }
 
@@ -237,7 +240,7 @@ TEST(PthZipAttacks, Members) {
       {"sentinel offset without zip64", changed([](Member& m) { m.offset = 0xffffffff; }),
        "lacks its zip64"},
       {"zip64 that nothing asks for",
-       changed([](Member& m) { m.extra = extra(1, le<uint64_t>(8)); }), "nothing asks for"},
+       changed([](Member& m) { m.extra = extra(1, le<uint64_t>(8)); }), "no field refers to"},
       {"two zip64 fields",
        changed([](Member& m) { m.extra = extra(1, "") + extra(1, le<uint64_t>(8)); }),
        "extra field of kind 0x0001"},
@@ -307,8 +310,8 @@ TEST(PthLegacyAttacks, EachIsRefusedAndTheRuleIsNamed) {
       {"big-endian",
        legacy([](Legacy& l) { l.machine = "\x80\x02}" + text_op("little_endian") + "\x89s."; }),
        "big-endian"},
-      {"no byte order", legacy([](Legacy& l) { l.machine = "\x80\x02}."; }), "does not say"},
-      {"facts are no dict", legacy([](Legacy& l) { l.machine = "\x80\x02N."; }), "does not say"},
+      {"no byte order", legacy([](Legacy& l) { l.machine = "\x80\x02}."; }), "not recorded"},
+      {"facts are no dict", legacy([](Legacy& l) { l.machine = "\x80\x02N."; }), "not recorded"},
       {"facts call",
        legacy([](Legacy& l) { l.machine = "\x80\x02" + global("os", "system") + "."; }),
        "\"os.system\" is not allowed"},
@@ -316,7 +319,7 @@ TEST(PthLegacyAttacks, EachIsRefusedAndTheRuleIsNamed) {
          l.machine = "\x80\x02}" + text_op("little_endian") + "\x88s" + text_op("x") +
                      tensor_of(storage("FloatStorage", "k", 2), 0, {2}, {1}) + "s.";
        }),
-       "has a storage in it"},
+       "contains a storage"},
       {"object calls",
        legacy([](Legacy& l) { l.object = "\x80\x02" + global("os", "system") + "."; }),
        "\"os.system\" is not allowed"},
@@ -341,16 +344,16 @@ TEST(PthLegacyAttacks, EachIsRefusedAndTheRuleIsNamed) {
                     tensor_of(storage("FloatStorage", "k", int64_t{1} << 58), 0, {2}, {1}) + ".";
          l.storages = le<int64_t>(int64_t{1} << 58);
        }),
-       "the file was cut"},
+       "the file is truncated"},
       {"bytes overflow", legacy([](Legacy& l) {
          l.object = "\x80\x02" +
                     tensor_of(storage("FloatStorage", "k", int64_t{1} << 62), 0, {2}, {1}) + ".";
          l.storages = le<int64_t>(int64_t{1} << 62);
        }),
        "overflows"},
-      {"no count", legacy([](Legacy& l) { l.storages = "1234"; }), "the file was cut"},
-      {"cut storage", legacy([](Legacy& l) { l.storages.pop_back(); }), "the file was cut"},
-      {"appended", legacy([](Legacy& l) { l.storages += "x"; }), "appended"},
+      {"no count", legacy([](Legacy& l) { l.storages = "1234"; }), "the file is truncated"},
+      {"cut storage", legacy([](Legacy& l) { l.storages.pop_back(); }), "the file is truncated"},
+      {"appended", legacy([](Legacy& l) { l.storages += "x"; }), "bytes follow the last storage"},
   });
 }
 

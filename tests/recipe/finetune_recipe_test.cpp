@@ -114,11 +114,11 @@ TEST(Recipe, ASegmentersEncoderIsLookedAtWhenItIsKnown) {
                                         "encoder.depths=[2]",
                                         "encoder.mlp_ratios=[2]"};
   const std::string said = fault_of(vit, "smoke_segment");
-  EXPECT_NE(said.find("names 0 blocks, but model.kind = \"vit\" wants four"), std::string::npos);
-  EXPECT_NE(said.find("a ViT's maps are made of patches of 16 pixels"), std::string::npos);
+  EXPECT_NE(said.find("names 0 blocks, but model.kind = \"vit\" needs four"), std::string::npos);
+  EXPECT_NE(said.find("a ViT segmenter needs patches of 16 pixels"), std::string::npos);
   EXPECT_NE(
       fault_of({"data.channels=1", "data.mean=[0.5]", "data.deviation=[0.5]"}, "smoke_segment")
-          .find("pictures in colour"),
+          .find("RGB images"),
       std::string::npos);
 }
 

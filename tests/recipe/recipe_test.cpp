@@ -257,7 +257,7 @@ TEST(Recipe, NamesTheKeysThatAreMissing) {
   const std::string message = usage_error([&] { read_recipe(text, "mine.toml"); });
   EXPECT_EQ(message,
             "mine.toml: optim.beta2 is missing; a recipe names every key, so add \"beta2 = 0.95\" "
-            "(the usual value) to [optim]");
+            "(the default) to [optim]");
   EXPECT_EQ(read_recipe(text, "mine.toml", {"optim.beta2=0.9"}).optim.beta2, 0.9);
 }
 
@@ -318,8 +318,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Combination{"ImageSize",
                     {"data.image_size=[32,36]"},
-                    "data.image_size = [32, 36] must be divisible by 8, the side of a patch: "
-                    "encoder.strides = [2, 2, 2], multiplied"},
+                    "data.image_size = [32, 36] must be divisible by 8, the side of a patch (the "
+                    "product of encoder.strides = [2, 2, 2])"},
         Combination{"EncoderHeads",
                     {"encoder.heads=5"},
                     "the last of encoder.dims = 96 must be divisible by encoder.heads = 5"},
@@ -349,10 +349,10 @@ INSTANTIATE_TEST_SUITE_P(
                     "data.deviation has 3 elements, but data.channels = 1"},
         Combination{"CropScale",
                     {"data.crop_scale=[1,0.5]"},
-                    "data.crop_scale = [1, 0.5] must name the smaller share first"},
+                    "data.crop_scale = [1, 0.5] must have the smaller share first"},
         Combination{"CropRatio",
                     {"data.crop_ratio=[2,0.5]"},
-                    "data.crop_ratio = [2, 0.5] must name the smaller ratio first"},
+                    "data.crop_ratio = [2, 0.5] must have the smaller ratio first"},
         Combination{"MicroBatch",
                     {"optim.batch_size=256", "optim.micro_batch=257"},
                     "optim.micro_batch = 257 is larger than optim.batch_size = 256"},
@@ -409,7 +409,7 @@ TEST(Check, PretrainingHasToHideSomething) {
   Recipe recipe = shipped("fastconvmae_base_in1k_50ep", {"masks.ratio=0.3"});
   EXPECT_NO_THROW(check(recipe));
   EXPECT_EQ(usage_error([&] { check_pretraining(recipe); }),
-            "masks.ratio = 0.3 hides nothing: the only view sees all 196 patches; take a third or "
+            "masks.ratio = 0.3 hides nothing: the only view sees all 196 patches; use a third or "
             "more");
   recipe.pretrain().masks.ratio = 0.34;
   EXPECT_NO_THROW(check_pretraining(recipe));
@@ -458,7 +458,7 @@ TEST(FindRecipe, SaysWhatThereIs) {
 TEST(LoadRecipe, RefusesFilesThatAreNoRecipes) {
   const test::Scratch folder;
   const fs::path file = folder.write("large.toml", std::string((1 << 20) + 1, 'x'));
-  EXPECT_NE(usage_error([&] { load_recipe(file.string(), {}, {}); }).find("it is no recipe"),
+  EXPECT_NE(usage_error([&] { load_recipe(file.string(), {}, {}); }).find("too many for a recipe"),
             std::string::npos);
 }
 

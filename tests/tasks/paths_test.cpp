@@ -411,7 +411,7 @@ const std::vector<Refusal> kRefusals = {
     {{"segment", "ema", "*"}, ExitCode::kCheckpoint, "was trained on grey images"},
     {{"segment", "mae", "*"},
      ExitCode::kUsage,
-     "names 0 blocks, but model.kind = \"vit\" wants four"},
+     "names 0 blocks, but model.kind = \"vit\" needs four"},
     {{"predict", kPretrained, "*"},
      ExitCode::kCheckpoint,
      "holds no classifier, segmenter or detector; train one with"},
