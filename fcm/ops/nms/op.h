@@ -14,8 +14,7 @@ namespace fcm::ops {
 //
 // The ratio of two boxes without area is NaN and drops nothing, and so does a box with a NaN. A NaN
 // score counts as the highest, as in LibTorch's sort. Not differentiable. The same indices on every
-// instruction set and on a GPU. Source: torchvision.ops.nms; the loop
-// over classes of batched_nms.
+// instruction set and on a GPU. Source: torchvision.ops.nms; the loop over classes of batched_nms.
 at::Tensor nms(const at::Tensor& boxes_N4, const at::Tensor& scores_N, const at::Tensor& groups_N,
                double threshold);
 // The definition: one kept box after the other, each compared with all others.

@@ -18,7 +18,6 @@ namespace fcm::ops {
 // cells.side >= 2 (otherwise a tap reaches past the neighbouring patch). Differentiable in x,
 // weight, bias; the same bits for any number of threads. Source: CBlock of models_fastconvmae.py,
 // which uses G masked convolutions.
-// same is G masked convolutions.
 at::Tensor patch_depthwise_conv(const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
                                 const at::Tensor& bias_C, const at::Tensor& neighbours_BL9,
                                 const Cells& cells);
