@@ -33,7 +33,7 @@ DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_
 // The scales of block `index`; undefined tensors if nothing is dropped.
 BranchScales branch_scales(const DropPath& drop_path, int64_t index);
 
-// x + branch, each picture's branch times its scale. x, branch [B, ...]; scale_B [B] or undefined.
+// x + branch, each image's branch times its scale. x, branch [B, ...]; scale_B [B] or undefined.
 at::Tensor add_branch(const at::Tensor& x, const at::Tensor& branch, const at::Tensor& scale_B);
 
 }  // namespace fcm::nn
