@@ -14,7 +14,7 @@ at::Tensor wide_type(const at::Tensor& x) {
   return x.to(at::promote_types(x.scalar_type(), at::kFloat));
 }
 
-// Nothing was sampled where the divisor is 0, and so is the sum.
+// A divisor of 0 means that nothing was sampled; then the sum is 0 too.
 at::Tensor share(const at::Tensor& sum, double divisor) { return sum / std::max(divisor, 1.0); }
 
 at::Tensor sum_of_cross_entropies(const at::Tensor& logits, const at::Tensor& targets) {
@@ -32,8 +32,8 @@ RpnLosses rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
   const int64_t pictures = logits_BA.size(0), anchors = logits_BA.size(1);
   require(std::ssize(targets) == pictures && deltas_BA4.size(0) == pictures &&
               deltas_BA4.size(1) == anchors,
-          "rpn_losses: logits of {} pictures, deltas of {}, targets of {}", pictures,
-          deltas_BA4.size(0), targets.size());
+          "rpn_losses: expected equal images, got logits of {}, deltas of {}, targets of {}",
+          pictures, deltas_BA4.size(0), targets.size());
   std::vector<at::Tensor> positives, negatives, wanted;
   for (int64_t picture = 0; picture < pictures; ++picture) {
     const AnchorTargets& of = targets[static_cast<size_t>(picture)];
@@ -54,10 +54,12 @@ RpnLosses rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
 BoxLosses box_losses(const at::Tensor& scores_RC, const at::Tensor& deltas_RD,
                      const RegionTargets& targets, double divisor) {
   const int64_t regions = scores_RC.size(0), classes = scores_RC.size(1) - 1;
-  require(deltas_RD.size(0) == regions && deltas_RD.size(1) == 4 * classes &&
-              targets.classes_R.size(0) == regions,
-          "box_losses: scores of {} regions and {} classes, {} deltas of {}, {} targets", regions,
-          classes, deltas_RD.size(1), deltas_RD.size(0), targets.classes_R.size(0));
+  require(
+      deltas_RD.size(0) == regions && deltas_RD.size(1) == 4 * classes &&
+          targets.classes_R.size(0) == regions,
+      "box_losses: expected equal regions, got scores of {} and {} classes, {} deltas of {}, {} "
+      "targets",
+      regions, classes, deltas_RD.size(1), deltas_RD.size(0), targets.classes_R.size(0));
   const at::Tensor sum =
       at::cross_entropy_loss(wide_type(scores_RC), targets.classes_R, {}, at::Reduction::Sum);
   const at::Tensor foreground_F = targets.classes_R.lt(classes).nonzero().flatten();
@@ -73,8 +75,9 @@ BoxLosses box_losses(const at::Tensor& scores_RC, const at::Tensor& deltas_RD,
 
 at::Tensor mask_loss(const at::Tensor& logits_FMM, const at::Tensor& targets_FMM,
                      double foreground) {
-  require(logits_FMM.sizes() == targets_FMM.sizes(), "mask_loss: {} logits, {} targets",
-          logits_FMM.numel(), targets_FMM.numel());
+  require(logits_FMM.sizes() == targets_FMM.sizes(),
+          "mask_loss: expected equal shapes, got {} logits and {} targets", logits_FMM.numel(),
+          targets_FMM.numel());
   const at::Tensor logits = wide_type(logits_FMM);
   const auto pixels = static_cast<double>(logits.size(1) * logits.size(2));
   return share(sum_of_cross_entropies(logits, targets_FMM.to(logits.scalar_type())),

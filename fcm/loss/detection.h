@@ -1,13 +1,14 @@
 // The losses of Mask R-CNN (detectron2: RPN.losses, FastRCNNOutputLayers.losses, mask_rcnn_loss),
-// as sums over what was sampled divided by a number that the caller gives.
+// as sums over the sampled anchors and regions divided by a number that the caller passes.
 //
-// The published program divides by numbers of its own rank and averages over ranks. Here a divisor
-// is of the whole batch, over all ranks and micro-batches: then the losses of all parts add up to
-// that of one process that has the whole batch, however it is split, and gradients are to be summed
-// over ranks. Both are the same where every rank has as many pictures and samples as the others.
+// Upstream divides by numbers of its own rank and averages over ranks. Here the divisor is that of
+// the whole batch, over all ranks and micro-batches: the losses of all parts add up to that of one
+// process with the whole batch, however it is split, and gradients have to be summed over ranks.
+// Both agree if all ranks have equally many images and samples.
 //
-// All losses are scalars, float32, or float64 where the predictions are, and differentiable in the
-// predictions. Of nothing they are 0, with gradients of zero, so that every rank goes backward.
+// All losses are scalars, float32 (float64 for float64 predictions), and differentiable in the
+// predictions. If nothing was sampled they are 0 with zero gradients, so that every rank can run
+// backward.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,40 +20,41 @@
 
 namespace fcm::loss {
 
-// What a picture's anchors are to learn.
+// Targets of the anchors of one image.
 struct AnchorTargets {
   boxes::Sampled sampled;  // anchors: positives and negatives
-  // Of sampled.positive_P: boxes::encode(anchors, their truths, boxes::kAnchorDeltas).
+  // For sampled.positive_P: boxes::encode(anchors, their ground truths, boxes::kAnchorDeltas).
   at::Tensor deltas_P4;
 };
 
 struct RpnLosses {
   at::Tensor objectness;  // loss_rpn_cls: binary cross-entropy
-  at::Tensor deltas;      // loss_rpn_loc: absolute differences, of positives
+  at::Tensor deltas;      // loss_rpn_loc: absolute differences, positives only
 };
-// Published divisor of both: 256 (what is to be sampled of a picture, not what was) times pictures.
+// Upstream's divisor for both: 256 (the sample size per image, even if fewer were found) times
+// images.
 RpnLosses rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
                      const std::vector<AnchorTargets>& targets, double divisor);
 
-// What sampled regions are to learn.
+// Targets of the sampled regions.
 struct RegionTargets {
   at::Tensor classes_R;   // int64; K: background
-  at::Tensor regions_R4;  // the boxes from which deltas count
-  at::Tensor truths_R4;   // matched truths; of background anything
+  at::Tensor regions_R4;  // the boxes that the deltas are relative to
+  at::Tensor truths_R4;   // matched ground truths; unused for background
 };
 
 struct BoxLosses {
   at::Tensor classes;  // loss_cls: cross-entropy
-  at::Tensor deltas;   // loss_box_reg: absolute differences of the own class, of foreground
+  at::Tensor deltas;   // loss_box_reg: absolute differences of the true class, foreground only
 };
-// scores [R, K + 1], deltas [R, 4 * K] class-major. Published divisor of both: all sampled regions,
-// background too.
+// scores [R, K + 1], deltas [R, 4 * K] class-major. Upstream's divisor for both: all sampled
+// regions, background included.
 BoxLosses box_losses(const at::Tensor& scores_RC, const at::Tensor& deltas_RD,
                      const RegionTargets& targets, double divisor);
 
-// loss_mask: binary cross-entropy of the pixels of the own class, logits and targets (0 or 1, of
-// any type) [F, M, M]. `foreground`: the published divisor is this, regions of foreground, times
-// M * M.
+// loss_mask: binary cross-entropy of the pixels of the true class, logits and targets (0 or 1, any
+// type) [F, M, M]. Divides by `foreground` * M * M; upstream passes the number of foreground
+// regions.
 at::Tensor mask_loss(const at::Tensor& logits_FMM, const at::Tensor& targets_FMM,
                      double foreground);
 

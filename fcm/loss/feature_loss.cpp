@@ -9,7 +9,7 @@ namespace fcm::loss {
 FeatureLoss feature_loss_named(const std::string& name) {
   if (name == "smooth_l1") return FeatureLoss::kSmoothL1;
   if (name == "mse") return FeatureLoss::kMse;
-  require(name == "cosine", "feature loss \"{}\", wanted smooth_l1, mse or cosine", name);
+  require(name == "cosine", "feature loss \"{}\", expected smooth_l1, mse or cosine", name);
   return FeatureLoss::kCosine;
 }
 

@@ -10,7 +10,7 @@ namespace fcm::loss {
 enum class FeatureLoss {
   kSmoothL1,  // beta 1, mean over the features of a patch
   kMse,       // mean over the features of a patch
-  kCosine,    // 1 - cosine of the angle between both
+  kCosine,    // 1 - cosine similarity
 };
 FeatureLoss feature_loss_named(const std::string& name);  // "smooth_l1", "mse", "cosine"
 
@@ -19,7 +19,7 @@ FeatureLoss feature_loss_named(const std::string& name);  // "smooth_l1", "mse",
 at::Tensor feature_loss_sum(FeatureLoss loss, const at::Tensor& predictions,
                             const at::Tensor& targets);
 
-// The same for what a decoder predicts: predictions [B, views, hidden, D], targets [B, L, D] in
+// The same for a decoder's predictions: predictions [B, views, hidden, D], targets [B, L, D] in
 // plan order, hidden slots int64 [views, hidden].
 at::Tensor hidden_feature_loss_sum(FeatureLoss loss, const at::Tensor& predictions_BGHD,
                                    const at::Tensor& targets_BLD,

@@ -27,7 +27,7 @@ std::vector<PixelTap> pixel_taps(int64_t in, int64_t out) {
   return taps;
 }
 
-// Logits [B, h, w, K], contiguous float32, seen at rows x columns pixels.
+// Logits [B, h, w, K], contiguous float32, to be upsampled to rows x columns pixels.
 struct Pixels {
   at::Tensor logits;
   std::vector<PixelTap> rows, columns;
@@ -60,8 +60,9 @@ struct Pixels {
   }
 };
 
-// Pixel rows whose upper row of logits is in [begin, end): one piece of work. It adds to gradients
-// of its own rows of logits, and of one more, which belongs to the next piece and so waits.
+// A chunk of work: the pixel rows whose upper row of logits is in [begin, end). It adds gradients
+// to its own rows of logits, and to one more row, which belongs to the next chunk and is therefore
+// kept in below_ and added at the end.
 constexpr int64_t kRowsOfPiece = 4;
 
 class FusedLoss {
@@ -93,7 +94,7 @@ class FusedLoss {
     }
   }
 
-  at::Tensor gradient;  // of the sum, like the logits
+  at::Tensor gradient;  // of the sum of losses, like the logits
   double loss = 0;      // the sum
   int64_t right = 0;
 
@@ -133,7 +134,7 @@ class FusedLoss {
 
   Pixels pixels_;
   at::Tensor labels_;
-  int64_t pieces_;  // of a picture
+  int64_t pieces_;  // chunks of an image
   at::Tensor below_;
   std::vector<double> losses_;
   std::vector<int64_t> right_;
@@ -146,7 +147,7 @@ class FusedSegmentationLoss : public torch::autograd::Function<FusedSegmentation
                                                 const at::Tensor& labels_BHW, bool wants_gradient) {
     FusedLoss fused(logits_BHWK, labels_BHW, wants_gradient);
     fused.run();
-    // The gradient is a by-product of the loss: softmax is not computed twice.
+    // The gradient is computed with the loss, so that softmax is not computed twice.
     if (wants_gradient) context->save_for_backward({fused.gradient});
     const auto pixels = static_cast<double>(std::max<int64_t>(1, labels_BHW.numel()));
     context->saved_data["pixels"] = pixels;
@@ -165,13 +166,13 @@ class FusedSegmentationLoss : public torch::autograd::Function<FusedSegmentation
 
 void check_labels(const at::Tensor& logits_BHWK, const at::Tensor& labels_BHW) {
   const int64_t classes = logits_BHWK.size(-1);
-  require(logits_BHWK.dim() == 4 && labels_BHW.dim() == 3 &&
-              labels_BHW.scalar_type() == at::kByte && labels_BHW.size(0) == logits_BHWK.size(0) &&
-              classes <= kIgnoredLabel,
-          "segmentation_loss: logits of {} dimensions and {} classes, labels of {} dimensions, "
-          "wanted [B, h, w, K] with at most 255 classes and uint8 [B, H, W]",
-          logits_BHWK.dim(), classes, labels_BHW.dim());
-  if (!labels_BHW.is_cpu() || labels_BHW.numel() == 0) return;  // elsewhere it would be a wait
+  require(
+      logits_BHWK.dim() == 4 && labels_BHW.dim() == 3 && labels_BHW.scalar_type() == at::kByte &&
+          labels_BHW.size(0) == logits_BHWK.size(0) && classes <= kIgnoredLabel,
+      "segmentation_loss: expected [B, h, w, K] with at most 255 classes and uint8 [B, H, W], got "
+      "logits of {} dimensions and {} classes, labels of {} dimensions",
+      logits_BHWK.dim(), classes, labels_BHW.dim());
+  if (!labels_BHW.is_cpu() || labels_BHW.numel() == 0) return;  // on a GPU it would sync
   const at::Tensor wrong = labels_BHW.ge(classes).logical_and_(labels_BHW.ne(kIgnoredLabel));
   if (!wrong.any().item<bool>()) return;
   fail(ExitCode::kData,
@@ -184,7 +185,7 @@ bool is_for_kernels(const at::Tensor& logits) {
   return logits.is_cpu() && logits.scalar_type() == at::kFloat;
 }
 
-// [B, K, rows, cols], in the library's layout with channels last.
+// Upsampled logits [B, K, rows, cols], in LibTorch's channels-last layout.
 at::Tensor upsampled_logits(const at::Tensor& logits_BHWK, int64_t rows, int64_t cols) {
   return at::upsample_bilinear2d(logits_BHWK.permute({0, 3, 1, 2}), {rows, cols}, false);
 }
@@ -214,8 +215,8 @@ SegmentationLoss segmentation_loss(const at::Tensor& logits_BHWK, const at::Tens
 
 at::Tensor best_classes(const at::Tensor& logits_BHWK, int64_t rows, int64_t cols) {
   require(logits_BHWK.dim() == 4 && logits_BHWK.numel() > 0 && rows > 0 && cols > 0,
-          "best_classes: logits of {} dimensions for {} x {} pixels", logits_BHWK.dim(), rows,
-          cols);
+          "best_classes: expected logits [B, h, w, K], got {} dimensions for {} x {} pixels",
+          logits_BHWK.dim(), rows, cols);
   if (!is_for_kernels(logits_BHWK)) {
     return upsampled_logits(logits_BHWK.detach(), rows, cols).argmax(1).to(at::kByte);
   }

@@ -1,11 +1,11 @@
-// The kernels of the segmentation loss: a row of pixels at a time, between two rows of logits.
+// The kernels of the segmentation loss: one row of pixels at a time, between two rows of logits.
 #pragma once
 
 #include <stdint.h>
 
 namespace fcm::loss {
 
-// What a pixel reads of a row: (1 - share) of `first` and `share` of `second`.
+// Interpolation of a pixel: (1 - share) of `first` and `share` of `second`.
 struct PixelTap {
   int64_t first, second;
   float share;
@@ -15,22 +15,22 @@ struct PixelRow {
   int64_t classes;
   int64_t in_columns, columns;  // of the logits, of the pixels
   const float *upper, *lower;   // rows of logits, [in_columns, classes]
-  float share;                  // of the lower one
+  float share;                  // weight of the lower row
   const PixelTap* taps;         // [columns]
-  float* scratch;               // [in_columns + 1, padded], for numbers that are not kept
+  float* scratch;               // scratch of [in_columns + 1, padded]
 };
 
 struct LossRow {
   PixelRow row;
   const uint8_t* labels;  // [columns]
   float* dmixed;          // scratch, [in_columns, padded], zero before and after; null: no gradient
-  float *dupper, *dlower;  // of the sum of losses, added to what is there
+  float *dupper, *dlower;  // of the sum of losses, accumulated
   double loss = 0;         // sum over the row
   int64_t right = 0;
 };
 
 struct SegmentationKernels {
-  int64_t (*padded)(int64_t classes);  // room that a pixel's classes take in scratch memory
+  int64_t (*padded)(int64_t classes);  // classes padded to whole vectors
   void (*loss)(LossRow&);
   void (*best)(const PixelRow&, uint8_t* classes);
 };

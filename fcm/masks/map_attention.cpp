@@ -8,7 +8,7 @@
 namespace fcm::masks {
 namespace {
 
-// Where the distance `index - (now - 1)` is among those of a map of `trained` rows or columns.
+// Table index of the distance `index - (now - 1)`, clamped to a map of `trained` rows or columns.
 int64_t clamped_distance(int64_t index, int64_t now, int64_t trained) {
   return std::clamp(index - (now - 1), -(trained - 1), trained - 1) + trained - 1;
 }

@@ -1,4 +1,4 @@
-// Every patch of a picture attends to every other one, with biases by relative position.
+// Every patch of an image attends to every other one, with biases by relative position.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,21 +10,21 @@ namespace fcm::masks {
 
 struct MapAttention {
   ops::WindowSets sets;
-  // int64: the row of the published table that each entry of the sets' table has. Undefined: they
-  // are the same rows in the same order.
+  // int64: for each entry of the sets' table, its row in upstream's table. Undefined: both tables
+  // have the same rows in the same order.
   at::Tensor published_E;
 
-  // The table for `sets`, of a published one [R, heads].
+  // The table for `sets`, selected from upstream's table [R, heads].
   at::Tensor table(const at::Tensor& published_RH) const;
 };
 
-// Patches in raster order, behind a class token if there is one. The published table is that of
-// the grid `trained`, (2 * rows - 1) * (2 * cols - 1) rows, and three more with a class token: for
-// it as the query, as the key, as both. On a larger grid distances beyond its own take the bias of
-// the largest one.
+// Patches in raster order, after the class token if there is one. Upstream's table is for the grid
+// `trained`: (2 * rows - 1) * (2 * cols - 1) rows, and with a class token three more: class token
+// as the query, as the key, as both. On a larger grid, distances beyond the trained ones use the
+// bias of the largest trained one.
 MapAttention map_attention(Grid trained, Grid now, bool class_token);
 
-// Rows of that published table.
+// Number of rows of upstream's table.
 int64_t published_rows(Grid trained, bool class_token);
 
 }  // namespace fcm::masks

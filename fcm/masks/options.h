@@ -10,9 +10,8 @@ struct MaskOptions {
 
   template <class Visitor>
   void visit(Visitor& visitor) {
-    visitor(
-        "ratio", ratio, config::Range{0.0, 0.99},
-        "share of patches hidden from each view; 1/(1-ratio), rounded, views cover the picture");
+    visitor("ratio", ratio, config::Range{0.0, 0.99},
+            "share of patches hidden from each view; 1/(1-ratio), rounded, views cover the image");
     visitor("views", views, config::Range{1, 4096},
             "how many views are trained on: a number, or \"all\" (Fast ConvMAE); 1 is ConvMAE");
   }

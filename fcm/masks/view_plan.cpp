@@ -14,7 +14,7 @@
 namespace fcm::masks {
 namespace {
 
-// neighbours[slot][3 * (dr + 1) + (dc + 1)] for one picture. view_of_slot null: every edge.
+// Fills neighbours[slot][3 * (dr + 1) + (dc + 1)] for one image. view_of_slot null: every edge.
 void connect(const int64_t* order, const int64_t* view_of_slot, Grid grid, int32_t* neighbours) {
   const int64_t patches = grid.patches();
   std::vector<int64_t> slot_of_patch(static_cast<size_t>(patches));
@@ -88,13 +88,13 @@ ViewPlan ViewPlan::to(at::Device device) const {
 
 std::vector<int64_t> view_sizes(int64_t patches, const MaskOptions& options) {
   const int64_t views = std::max<int64_t>(1, std::llround(1.0 / (1.0 - options.ratio)));
-  // The published int(L * (1 - ratio)); the small addition undoes 1 - 0.9 = 0.09999...
+  // Upstream's int(L * (1 - ratio)); the small addition undoes 1 - 0.9 = 0.09999...
   const int64_t size =
       static_cast<int64_t>(std::floor(static_cast<double>(patches) * (1.0 - options.ratio) + 1e-9));
   if (size < 1 || size * (views - 1) >= patches) {
     fail(ExitCode::kUsage,
-         "masks.ratio = {} makes {} views of {} patches, but the picture has {} patches; lower "
-         "masks.ratio or use larger pictures",
+         "masks.ratio = {} makes {} views of {} patches, but the image has {} patches; lower "
+         "masks.ratio or use larger images",
          options.ratio, views, size, patches);
   }
   std::vector<int64_t> sizes(static_cast<size_t>(views), size);
@@ -166,7 +166,7 @@ ViewPlan full_plan(int64_t batch, Grid grid) {
 
 namespace {
 
-// Bits of row and column in turns, those of the column first.
+// Interleaves the bits of row and column, the column's first.
 int64_t morton(int64_t row, int64_t col) {
   int64_t code = 0;
   for (int bit = 0; row >> bit != 0 || col >> bit != 0; ++bit) {
@@ -180,11 +180,11 @@ int64_t morton(int64_t row, int64_t col) {
 ViewPlan plan_of_windows(int64_t batch, Grid grid, int64_t window) {
   if (window < 1 || grid.patches() < 1 || grid.rows % window != 0 || grid.cols % window != 0) {
     fail(ExitCode::kUsage,
-         "windows of {0} x {0} patches do not cut up a picture of {1} x {2} patches; pad pictures "
-         "until rows and columns are multiples of {0} patches, or take windows that divide them",
+         "windows of {0} x {0} patches do not tile an image of {1} x {2} patches; pad images "
+         "until rows and columns are multiples of {0} patches, or use windows that divide them",
          window, grid.rows, grid.cols);
   }
-  std::vector<std::pair<int64_t, int64_t>> inside;  // code, patch of a picture's first window
+  std::vector<std::pair<int64_t, int64_t>> inside;  // code, patch number in an image's first window
   for (int64_t row = 0; row < window; ++row) {
     for (int64_t col = 0; col < window; ++col) {
       inside.emplace_back(morton(row, col), row * grid.cols + col);

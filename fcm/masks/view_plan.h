@@ -18,7 +18,7 @@ struct Grid {
   int64_t patches() const { return rows * cols; }
 };
 
-// Consecutive views of equal size: their slots can be viewed as [views, size].
+// Consecutive views of equal size: their slots can be reshaped to [views, size].
 struct ViewRun {
   int64_t first_view = 0;
   int64_t views = 0;
@@ -26,13 +26,14 @@ struct ViewRun {
   int64_t first_slot = 0;  // of the run
 };
 
-// Slots are places of patches in storage: sorted by view, so that each view is a contiguous run.
+// A slot is the index at which a patch is stored. Slots are sorted by view, so each view is a
+// contiguous range.
 struct ViewPlan {
-  at::Tensor order_BL;        // int64: slot -> patch index in raster order
-  at::Tensor cpu_order_BL;    // the same on the CPU, wherever the rest lies
-  at::Tensor neighbours_BL9;  // int32: slot -> slots around it, row by row; -1: outside or not seen
+  at::Tensor order_BL;        // int64: slot -> patch number in raster order
+  at::Tensor cpu_order_BL;    // the same on the CPU, whatever the device of the rest
+  at::Tensor neighbours_BL9;  // int32: slot -> slots around it, row by row; -1: no edge
   // For each of kept_runs(), int64 [views, L - size]: for each view the slots of all other views,
-  // in slot order. The same for every picture.
+  // in slot order. The same for every image.
   std::vector<at::Tensor> hidden_slots_GH;
   std::vector<int64_t> sizes;  // patches per view, all views
   int64_t kept = 0;            // the first `kept` views are seen by the encoder and trained on
@@ -41,38 +42,38 @@ struct ViewPlan {
   int64_t batch() const { return order_BL.size(0); }
   int64_t patches() const { return grid.patches(); }
   int64_t kept_slots() const;              // K: slots of the kept views
-  std::vector<ViewRun> kept_runs() const;  // in order; one run when all kept views are equal
+  std::vector<ViewRun> kept_runs() const;  // in order; one run if all kept views have equal sizes
 
-  // With its tables on `device`; the plan itself where they are there already.
+  // A copy with its tables on `device`; no copy of tables that are already there.
   ViewPlan to(at::Device device) const;
 };
 
-// Sizes of the views of a grid: G = round(1 / (1 - ratio)) views of int(L * (1 - ratio)) patches,
-// the last takes the rest. Source: models_fastconvmae.py random_masking, generalised from G = 4.
-// Throws Error(kUsage) where a view would be empty or more views are kept than there are.
+// Sizes of the views of a grid: G = round(1 / (1 - ratio)) views of int(L * (1 - ratio)) patches;
+// the last view has the rest. Source: models_fastconvmae.py random_masking, generalised from G = 4.
+// Throws Error(kUsage) if a view would be empty or if more views are kept than exist.
 std::vector<int64_t> view_sizes(int64_t patches, const MaskOptions& options);
 int64_t kept_views(const std::vector<int64_t>& sizes, const MaskOptions& options);
 
-// A plan from noise [B, L] (any floating type): a patch's rank in ascending noise decides its slot,
-// as the published argsort does. `kept` of the views are kept.
+// A plan from noise [B, L] (any floating type): the rank of a patch in ascending noise is its slot,
+// as in upstream's argsort. The first `kept` views are kept.
 ViewPlan plan_from_noise(const at::Tensor& noise_BL, Grid grid, std::vector<int64_t> sizes,
                          int64_t kept);
 
-// A plan whose noise is keyed by (seed, epoch, sample id): the same whatever the batch around it.
+// A plan with noise keyed by (seed, epoch, sample id): the same whatever the batch.
 ViewPlan plan_for_samples(std::span<const int64_t> sample_ids, uint64_t seed, uint64_t epoch,
                           Grid grid, const MaskOptions& options);
 
 // One view, raster order, every edge: fine-tuning, probing, feature extraction.
 ViewPlan full_plan(int64_t batch, Grid grid);
 
-// One view a window of `window` x `window` patches, windows row by row, every edge: convolutions
-// cross windows. Inside a window patches stand in Morton order (bits of row and column taken in
-// turns), so that where `window` is even each 2 x 2 of them are four slots in succession. For
-// detectors (docs/tour/05-encoder.md). Throws Error(kUsage) where windows do not cut up the grid:
-// who has such pictures pads them.
+// One view per window of `window` x `window` patches, windows row by row, every edge: convolutions
+// cross windows. Inside a window patches are in Morton order (interleaved bits of row and column),
+// so for even `window` each 2 x 2 patches are four consecutive slots. For detectors
+// (docs/tour/05-encoder.md). Throws Error(kUsage) if windows do not tile the grid: the caller has
+// to pad such images.
 ViewPlan plan_of_windows(int64_t batch, Grid grid, int64_t window);
 
-// The same order of patches as in `plan`, in one view with every edge: for who may see them all.
+// The same order of patches as in `plan`, in one view with every edge: nothing is hidden.
 ViewPlan unmasked(const ViewPlan& plan);
 
 }  // namespace fcm::masks

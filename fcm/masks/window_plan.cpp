@@ -10,13 +10,13 @@
 namespace fcm::masks {
 namespace {
 
-// What is the same for all pictures of a plan.
+// What all images of a plan have in common.
 struct CellMap {
   const ViewPlan& plan;
   int64_t slots;
   const Windows& windows;
   std::vector<int32_t> view_of_slot;   // all 0: views see each other
-  std::vector<int64_t> place_of_cell;  // row * side + col within a patch -> as stored
+  std::vector<int64_t> place_of_cell;  // row * side + col within a patch -> stored index
   int64_t windows_down, windows_across;
 };
 
@@ -31,19 +31,19 @@ CellMap cell_map(const ViewPlan& plan, int64_t slots, const Windows& windows, bo
     map.place_of_cell[static_cast<size_t>(windows.cells.raster[place])] =
         static_cast<int64_t>(place);
   }
-  // A window more in front than there are whole ones.
+  // One more window before the image, because of the shift, and one for a partial one.
   map.windows_down = plan.grid.rows * windows.cells.side / windows.side + 2;
   map.windows_across = plan.grid.cols * windows.cells.side / windows.side + 2;
   return map;
 }
 
-// So many rows or columns of cells are in windows.
+// Number of rows or columns of cells that windows cover.
 int64_t filled_up(const CellMap& map, int64_t cells) {
   const int64_t side = map.windows.side;
   return map.windows.filled ? (cells + side - 1) / side * side : cells;
 }
 
-// Row by row of the picture, so that the tokens of a set stand in raster order.
+// In raster order of the image, so the tokens of a set are in raster order too.
 std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order) {
   const Grid grid = map.plan.grid;
   const int64_t side = map.windows.cells.side, count = map.windows.cells.count();
@@ -54,7 +54,7 @@ std::vector<ops::PlacedToken> tokens_of(const CellMap& map, const int64_t* order
   }
   std::vector<ops::PlacedToken> tokens;
   tokens.reserve(static_cast<size_t>(map.slots * count));
-  int64_t filling = map.slots * count;  // the next of those
+  int64_t filling = map.slots * count;  // index of the next filling token
   for (int64_t row = 0; row < filled_up(map, grid.rows * side); ++row) {
     for (int64_t col = 0; col < filled_up(map, grid.cols * side); ++col) {
       const bool outside = row >= grid.rows * side || col >= grid.cols * side;
@@ -92,10 +92,12 @@ bool all_alike(const at::Tensor& order_BL) {
 ops::WindowSets window_sets(const ViewPlan& plan, int64_t slots, const Windows& windows,
                             bool by_view) {
   require(windows.side >= 1 && windows.shift >= 0 && windows.shift < windows.side,
-          "window_sets: windows of {} cells moved by {}", windows.side, windows.shift);
-  require(!windows.filled || (plan.sizes.size() == 1 && slots == plan.patches()),
-          "window_sets: {} of {} patches in {} views, and windows to be filled up", slots,
-          plan.patches(), plan.sizes.size());
+          "window_sets: expected a shift below the window side, got side {} and shift {}",
+          windows.side, windows.shift);
+  require(
+      !windows.filled || (plan.sizes.size() == 1 && slots == plan.patches()),
+      "window_sets: expected all patches in one view for filled windows, got {} of {} in {} views",
+      slots, plan.patches(), plan.sizes.size());
   const CellMap map = cell_map(plan, slots, windows, by_view);
   const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
   const auto* order = order_BL.const_data_ptr<int64_t>();
@@ -116,15 +118,15 @@ ops::WindowSets set_of_window(int64_t window) {
 ops::WindowSets set_of_map(const ViewPlan& plan) {
   const at::Tensor order_BL = plan.cpu_order_BL.contiguous();
   require(plan.batch() > 0 && all_alike(order_BL),
-          "set_of_map: {} pictures of different orders, wanted one order", plan.batch());
+          "set_of_map: expected images of one order, got {} images", plan.batch());
   ops::WindowSets sets = ops::make_map_set(plan.grid.rows, plan.grid.cols, /*class_token=*/false);
-  // Tokens of a set are listed in raster order: for each patch its slot.
+  // Tokens of a set are listed in raster order: the slot of each patch.
   sets.tokens_PT = order_BL[0].argsort().to(at::kInt).unsqueeze(0);
   return sets.to(plan.order_BL.device());
 }
 
 FilledWindows filled_windows(Grid grid, int64_t window) {
-  require(window >= 1, "filled_windows: windows of {} patches", window);
+  require(window >= 1, "filled_windows: expected windows of at least 1 patch, got {}", window);
   const int64_t down = (grid.rows + window - 1) / window,
                 across = (grid.cols + window - 1) / window;
   FilledWindows result{

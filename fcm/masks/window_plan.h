@@ -1,4 +1,4 @@
-// Which cells attend to each other in a stage of windows.
+// Which cells attend to each other in a stage with windows.
 #pragma once
 
 #include <cstdint>
@@ -9,40 +9,40 @@
 
 namespace fcm::masks {
 
-// A stage of windows: patches are cut into `cells`; windows of `side` x `side` cells, moved up and
-// left by `shift` of them.
+// A stage with windows: patches are cut into `cells`; windows of `side` x `side` cells are moved up
+// and left by `shift` cells.
 struct Windows {
   ops::Cells cells;
   int64_t side = 0, shift = 0;
-  // Rows and columns of cells are filled up to a multiple of `side`: behind the tokens of a picture
-  // stand as many as are missing (WindowSets::filling). Of plans that show all patches in one view.
+  // Fills rows and columns of cells up to a multiple of `side` with filling tokens after the
+  // image's own (WindowSets::filling). Requires a plan with all patches in one view.
   bool filled = false;
 };
 
-// The sets of the tokens [B, slots * cells]: the first `slots` slots of the plan, cells as stored.
-// A set is what one window holds; by_view: what it holds of one view. Windows do not wrap around:
-// what a cyclic shift would bring together and then mask apart are the parts of windows at opposite
-// borders, here sets of their own. (Source: GreenMIM, and models/swin_transformer.py of SimMIM for
-// what is masked.) One plan where all pictures have the same order, else one for each. Lies where
-// the plan does.
+// The sets of the tokens [B, slots * cells]: the first `slots` slots of the plan, cells in stored
+// order. A set is the content of one window; with by_view, the part of it in one view. Windows do
+// not wrap around: upstream's cyclic shift joins parts of windows at opposite borders and then
+// masks them from each other; here they are separate sets. (Source: GreenMIM, and
+// models/swin_transformer.py of SimMIM for the masked parts.) One plan if all images have the same
+// order, otherwise one per image. On the device of the plan.
 ops::WindowSets window_sets(const ViewPlan& plan, int64_t slots, const Windows& windows,
                             bool by_view);
 
-// Of detectors, whose windows are views (plan_of_windows). All have one plan for all pictures.
+// For detectors, whose windows are views (plan_of_windows). One plan for all images.
 //
-// The patches of one window, the one set of [B * windows, window * window]. The table has
-// (2 * window - 1)^2 rows.
+// The patches of one window, the one set of [B * windows, window * window]. The table has (2 *
+// window - 1)^2 rows.
 ops::WindowSets set_of_window(int64_t window);
-// All patches of the plan's pictures, which have one order, in one set. The table has
-// (2 * rows - 1) * (2 * cols - 1) rows. Lies where the plan does.
+// All patches of an image in one set; all images of the plan must have one order. The table has (2
+// * rows - 1) * (2 * cols - 1) rows. On the device of the plan.
 ops::WindowSets set_of_map(const ViewPlan& plan);
 
-// Windows that need not cut up the grid, from its upper left corner on; those at the other borders
-// are filled up. Of patches in raster order, all int64.
+// Windows that need not tile the grid, from its upper left corner on; those at the other borders
+// are filled. For patches in raster order, all int64.
 struct FilledWindows {
-  // [windows, window * window], row by row: the patch there, grid.patches() where there is none.
+  // [windows, window * window], row by row: the patch there, or grid.patches() if there is none.
   at::Tensor patches_WT;
-  at::Tensor places_L;  // where each patch is in patches_WT, flat
+  at::Tensor places_L;  // flat index of each patch in patches_WT
 };
 FilledWindows filled_windows(Grid grid, int64_t window);
 

@@ -16,8 +16,8 @@ struct HeldGroup : torch::CustomClassHolder {
   std::shared_ptr<dist::Group> group;
 };
 
-// The sum over all ranks. What each rank makes of it adds to the gradient of everyone's part, so
-// that backward is a sum over all ranks too.
+// The sum over all ranks. Every rank's use of the sum adds to the gradient of every rank's part, so
+// backward is a sum over all ranks too.
 class SumOverRanks : public torch::autograd::Function<SumOverRanks> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& mine,
@@ -37,22 +37,23 @@ class SumOverRanks : public torch::autograd::Function<SumOverRanks> {
   }
 };
 
-// [C] as a factor of [N, C, ...].
+// [C], broadcast along dimension 1 of x [N, C, ...].
 at::Tensor along_channels(const at::Tensor& values_C, const at::Tensor& x) {
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
   shape[1] = x.size(1);
   return values_C.to(x.scalar_type()).view(shape);
 }
 
-// Over everything but the channels, [C], float64.
+// Sums over everything but the channels, [C], float64.
 at::Tensor sums(const at::Tensor& x) {
   return x.transpose(0, 1).flatten(1).sum(1, /*keepdim=*/false, at::kDouble);
 }
 
 void check_input(const at::Tensor& x, const at::Tensor& weight_C) {
-  require(x.dim() >= 2 && x.size(1) == weight_C.numel(),
-          "batch_norm: {} dimensions, {} channels, wanted two dimensions or more and {} channels",
-          x.dim(), x.dim() >= 2 ? x.size(1) : 0, weight_C.numel());
+  require(
+      x.dim() >= 2 && x.size(1) == weight_C.numel(),
+      "batch_norm: got {} dimensions, {} channels, expected two dimensions or more and {} channels",
+      x.dim(), x.dim() >= 2 ? x.size(1) : 0, weight_C.numel());
 }
 
 at::Tensor normalised(const at::Tensor& centred, const at::Tensor& variance_C,
@@ -80,8 +81,8 @@ at::Tensor batch_norm(const at::Tensor& x, const at::Tensor& weight_C, const at:
   if (count == 0 && options.over_ranks == OverRanks::kWeightedRanks) {
     return batch_norm_by(running, x, weight_C, bias_C, options);
   }
-  require(count > 1, "batch_norm: statistics of {} values a channel, wanted two or more", count);
-  // Two rounds: the mean of squares would lose the variance of what is far from 0.
+  require(count > 1, "batch_norm: expected two or more values a channel, got {}", count);
+  // Two rounds: the mean of squares would lose precision if the mean is far from 0.
   const at::Tensor mean_C = SumOverRanks::apply(sums(wide), group) / count;
   const at::Tensor centred = wide - along_channels(mean_C, wide);
   const at::Tensor squares_C = SumOverRanks::apply(sums(centred.square()), group);

@@ -16,13 +16,13 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Rows of a matrix in runs of about 256 KiB: a few of them fit into a core's own cache. Borders
+// Rows of a matrix in runs of about 256 KiB: a few of them fit into a core's own cache. Run borders
 // depend on sizes alone, and so do sums.
 struct Runs {
   int64_t rows, size;
   int64_t count() const { return (rows + size - 1) / size; }
 
-  // task(run, first row, rows), by all threads, without gradients.
+  // Calls task(run, first row, rows), in parallel, without gradients.
   template <class Task>
   void for_each(const Task& task) const {
     at::parallel_for(0, count(), 1, [&](int64_t begin, int64_t end) {
@@ -42,7 +42,7 @@ at::Tensor rows_of(const at::Tensor& x) {
   return x.detach().reshape({-1, x.size(-1)}).contiguous();
 }
 
-// (x - mean) * inverse of a run of rows, of the type of the mean.
+// (x - mean) * inverse for a run of rows, in the type of the mean.
 at::Tensor standardised(const at::Tensor& rows_RC, const at::Tensor& mean_C,
                         const at::Tensor& inverse_C) {
   at::Tensor centred = at::sub(rows_RC, mean_C);  // of the wider type
@@ -55,7 +55,7 @@ at::Tensor onto_weight(at::Tensor standard_RC, const at::Tensor& weight_C, const
   return relu ? standard_RC.relu_() : standard_RC;
 }
 
-// Means and sums of squares around them of every run, float64 [runs, C].
+// Means, and sums of squares around them, of every run, float64 [runs, C].
 struct RunMoments {
   at::Tensor sizes_R1, means_RC, squares_RC;
 };
@@ -81,7 +81,7 @@ struct HeldMoments : torch::CustomClassHolder {
   Moments moments;
 };
 
-// The gradient with regard to what follows the ReLU, and standardised x, of a run of rows.
+// The gradient at the input of the ReLU, and the standardised x, for a run of rows.
 struct RunGradients {
   at::Tensor before_relu_RC, standard_RC;
 };
@@ -127,7 +127,7 @@ class Normalised : public torch::autograd::Function<Normalised> {
                               bias_C, moments, relu);
     };
 
-    // Sums of the gradient and of its product with what it meets, [2, C].
+    // Sums of the gradient and of its product with standardised x, [2, C].
     const Runs runs = runs_of(x_PC);
     const at::Tensor parts_R2C =
         at::empty({runs.count(), 2, x_PC.size(1)}, x_PC.options().dtype(at::kDouble));
@@ -164,8 +164,8 @@ class Normalised : public torch::autograd::Function<Normalised> {
 
 at::Tensor normalised(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bias_C,
                       const Moments& moments, bool relu) {
-  require(x.size(-1) == weight_C.numel(), "normalised: {} channels, weights of {}", x.size(-1),
-          weight_C.numel());
+  require(x.size(-1) == weight_C.numel(), "normalised: expected weights for {} channels, got {}",
+          x.size(-1), weight_C.numel());
   return Normalised::apply(x, weight_C, bias_C, c10::make_intrusive<HeldMoments>(moments), relu);
 }
 
@@ -197,7 +197,7 @@ Moments BatchNorm::moments(const at::Tensor& x, const Ranks& ranks) const {
     return {running_.mean_C, (running_.variance_C + options_.epsilon).rsqrt(), 0, nullptr};
   }
   const RunMoments own = moments_of_runs(rows_of(x), weight_C_.scalar_type());
-  // Two rounds: the mean of squares would lose the variance of what is far from 0.
+  // Two rounds: the mean of squares would lose precision if the mean is far from 0.
   const at::Tensor sums_C1 =
       at::cat({(own.means_RC * own.sizes_R1).sum(0), own.sizes_R1.sum().view({1})});
   ranks->sum(sums_C1);
@@ -205,9 +205,9 @@ Moments BatchNorm::moments(const at::Tensor& x, const Ranks& ranks) const {
   if (count == 0 && options_.over_ranks == OverRanks::kWeightedRanks) return moments(x, nullptr);
   if (count < 2) {
     fail(ExitCode::kUsage,
-         "batch normalisation got one value a channel, which has no variance: pictures are pooled "
-         "to one value here, and the batch of all processes has one picture; train with "
-         "batches of two pictures or more");
+         "batch normalisation got one value a channel, which has no variance: images are pooled "
+         "to one value here, and the batch of all processes has one image; train with "
+         "batches of two images or more");
   }
   const at::Tensor mean_C = sums_C1.narrow(0, 0, x.size(-1)) / count;
   const at::Tensor squares_C =

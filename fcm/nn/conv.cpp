@@ -19,14 +19,14 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// What a convolution of maps knows beside its tensors.
+// The parameters of a convolution besides its tensors.
 struct ConvPlan : torch::CustomClassHolder {
   std::function<at::Tensor(const std::vector<at::Tensor>&)> make;
   size_t sources = 0, coarser = 0;
   ConvStep step;
 };
 
-// A part of the input channels of a weight [O, side * side * I]: [O, side, side, count].
+// A range of input channels of a weight [O, side * side * I]: [O, side, side, count].
 at::Tensor channels_of(const at::Tensor& weight, int64_t side, int64_t first, int64_t count) {
   return weight.view({weight.size(0), side, side, -1}).narrow(3, first, count);
 }
@@ -113,7 +113,7 @@ class ConvOfMaps : public torch::autograd::Function<ConvOfMaps> {
     return plan.make(leaves);
   }
 
-  // From the map to what it was made of.
+  // Backward from the map to the sources that it was computed from.
   static void pass_on(const at::Tensor& x, const variable_list& leaves, const at::Tensor& dx,
                       variable_list& results) {
     if (x.is_same(leaves[0])) {
@@ -166,14 +166,14 @@ at::Tensor Conv::operator()(const Remade& x) const { return of_maps(x, {}); }
 
 at::Tensor Conv::of_maps(const Remade& first, const std::vector<at::Tensor>& coarser) const {
   require(coarser.empty() || (shape_.side == 3 && shape_.stride == 1 && shape_.padding == 1),
-          "Conv::of_maps: side {}, stride {}, wanted 3 and 1 for maps of several sizes",
+          "Conv::of_maps: got side {}, stride {}, expected 3 and 1 for maps of several sizes",
           shape_.side, shape_.stride);
   const at::Tensor& source = first.from[0];
   const int64_t least = shape_.side - 2 * shape_.padding;
   if (source.size(1) < least || source.size(2) < least) {
     fail(ExitCode::kUsage,
          "a map of {} x {} positions is smaller than the {} x {} window of the convolution on it; "
-         "take larger pictures",
+         "use larger images",
          source.size(1), source.size(2), shape_.side, shape_.side);
   }
   const at::Tensor y =

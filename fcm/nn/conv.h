@@ -21,27 +21,27 @@ struct ConvShape {
   bool bias = false;
 };
 
-// The published convolution, weight [out, in, side, side]. The result has the type of the input;
-// weights may be wider. In what way it is computed:
+// Upstream's convolution, weight [out, in, side, side]. The result has the type of the input;
+// weights may be wider. Algorithms:
 //   side 1: a matrix product
-//   stride 1, side 3, maps that are not small: Winograd (ops/conv3x3), by float32 where the
-//     processor has no bfloat16 products; the library's convolution in bfloat16 where it has
-//   otherwise: the windows gathered, and a matrix product
+//   stride 1, side 3, maps that are not small: Winograd (ops/conv3x3), in float32 if the processor
+//   has no bfloat16 products; with them, LibTorch's convolution in bfloat16
+//   otherwise: gathered windows and a matrix product
 class Conv {
  public:
   Conv(const Scope& scope, const ConvShape& shape, ConvStart start = ConvStart::kFanIn);
 
-  // x [B, H, W, in] -> [B, (H + 2 * padding - side) / stride + 1, .., out]. Throws Error(kUsage)
-  // where the map is smaller than a window.
+  // x [B, H, W, in] -> [B, (H + 2 * padding - side) / stride + 1, .., out]. Throws Error(kUsage) if
+  // the map is smaller than a window.
   at::Tensor operator()(const at::Tensor& x_BHWI) const;
-  // The same of a map that is made again in the backward pass.
+  // The same for a map that backward recomputes.
   at::Tensor operator()(const Remade& x) const;
 
-  // Of maps of several sizes side by side as channels: the first at its size, the others brought
-  // to it by bilinear upsampling (nn::upsample). side 3, stride 1, no bias. Channels are mixed
-  // before upsampling, which commutes: conv(up(x)) is the sum over the nine taps of
-  // shift(up(tap * x)), zeros coming in; so a map of half the side costs a quarter, and no map with
-  // all channels is ever made. Equal to the plain form but for rounding.
+  // Convolves the concatenation of maps of several sizes along channels: the first at its own size,
+  // the others bilinearly upsampled to it (nn::upsample). side 3, stride 1, no bias. Channels are
+  // mixed before upsampling, which commutes: conv(up(x)) is the sum over the nine taps of
+  // shift(up(tap * x)), with zeros shifted in. So a map of half the side costs a quarter, and the
+  // concatenated map is never built. Equal to the plain form up to rounding.
   at::Tensor of_maps(const Remade& first, const std::vector<at::Tensor>& coarser) const;
 
  private:
@@ -49,7 +49,7 @@ class Conv {
   at::Tensor weight_, bias_O_, rounded_;  // weight: [out, side * side * in], channels last
 };
 
-// Of detectron2's convolutions with a norm; what mmsegmentation's have is the default.
+// Options of detectron2's convolutions with a norm; the defaults are mmsegmentation's.
 struct ConvNormOptions {
   ConvShape shape = {};
   ConvStart start = ConvStart::kFanOut;
@@ -57,22 +57,22 @@ struct ConvNormOptions {
   bool relu = true;
 };
 
-// Convolution, norm, and ReLU or not.
+// Convolution, norm, and optionally ReLU.
 class ConvNormAct {
  public:
   // mmsegmentation's ConvModule, with BatchNorm and ReLU: keys .conv.weight and .bn.*.
   ConvNormAct(const Scope& scope, const ConvShape& shape);
-  // With places of their own for what the convolution and the norm have. detectron2's Conv2d has
-  // its weight in a scope and the norm's in scope / "norm".
+  // With separate scopes for the convolution and the norm. detectron2's Conv2d has its weight in a
+  // scope and the norm's in scope / "norm".
   ConvNormAct(const Scope& conv, const Scope& norm, const ConvNormOptions& options);
 
-  // In evaluation without gradients normalisation is part of the pass over memory that ReLU needs:
-  // as cheap as if it were folded into the weights, which would have to be written anew each time.
+  // In evaluation without gradients, normalisation is part of the pass over memory that ReLU needs:
+  // as cheap as folding it into the weights, which would have to be rewritten each time.
   at::Tensor operator()(const at::Tensor& x_BHWI, const Ranks& ranks) const;
-  // Of a map that is made again in the backward pass, and made again itself: of several one after
-  // another only what the convolutions leave is kept.
+  // Takes and returns maps that backward recomputes: in a chain of layers only the outputs of the
+  // convolutions are saved.
   Remade operator()(const Remade& x, const Ranks& ranks) const;
-  // The result of `convolved`, which is this one's convolution of something, when it is needed.
+  // Norm and ReLU of `convolved`, an output of this layer's convolution, computed lazily.
   Remade later(const at::Tensor& convolved_BHWO, const Ranks& ranks) const;
   const Conv& conv() const { return conv_; }
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr ConvStep kThreeByThree{3, 1, 1};
 
-// Below, transforming the weight costs Winograd more than it gains.
+// For fewer pixels, transforming the weight costs Winograd more than it gains.
 constexpr int64_t kFewestPixels = 512;
 
 enum class Way { kProduct, kWindows, kWinograd, kLibrary };
@@ -37,14 +37,14 @@ at::Tensor framed(const at::Tensor& x_BHWI, int64_t padding) {
   return at::constant_pad_nd(x_BHWI, {0, 0, padding, padding, padding, padding});
 }
 
-// What a tap of the window sees of a framed map: [B, R, S, I].
+// The part of a padded map that one tap of the window reads: [B, R, S, I].
 at::Tensor seen_by_tap(const at::Tensor& framed, int64_t row, int64_t column, int64_t rows,
                        int64_t columns, int64_t stride) {
   return framed.slice(1, row, row + stride * (rows - 1) + 1, stride)
       .slice(2, column, column + stride * (columns - 1) + 1, stride);
 }
 
-// Rows of side * side * I numbers, one a window.
+// Gathers windows: one row of side * side * I values each.
 at::Tensor windows(const at::Tensor& x_BHWI, const ConvStep& step) {
   const int64_t batch = x_BHWI.size(0), in = x_BHWI.size(3), side = step.side;
   const int64_t rows = places(x_BHWI.size(1), step), columns = places(x_BHWI.size(2), step);
@@ -92,8 +92,8 @@ at::Tensor taps_of_row(const at::Tensor& weight_O33I, int64_t row) {
   return weight_O33I.select(1, row).permute({1, 0, 2}).reshape({-1, weight_O33I.size(3)});
 }
 
-// Upsampling and then looking one place further for each tap, outside of the map at zeros: [out,
-// in] for taps -1, 0, 1.
+// Upsampling followed by a shift by each tap, with zeros outside the map: [out, in] for taps -1, 0,
+// 1.
 std::array<at::Tensor, 3> shifted_matrices(int64_t in, int64_t out,
                                            const at::TensorOptions& options) {
   const at::Tensor framed = at::constant_pad_nd(bilinear_matrix(in, out), {0, 0, 1, 1});
@@ -104,7 +104,7 @@ std::array<at::Tensor, 3> shifted_matrices(int64_t in, int64_t out,
   return matrices;
 }
 
-// The two products that bring maps to another size, for the taps of one row of the kernel.
+// The two products that resize maps, for the taps of one row of the kernel.
 struct Spread {
   int64_t batch, in_rows, in_columns, out_rows, out_columns;
   std::array<at::Tensor, 3> rows;  // by the tap's row
@@ -134,7 +134,7 @@ struct Spread {
 at::Tensor conv_forward(const at::Tensor& x_BHWI, const at::Tensor& weight, const ConvStep& step) {
   const Way way = way_of(x_BHWI, step);
   const int64_t out = weight.size(0);
-  if (x_BHWI.numel() == 0) {  // no regions of a picture
+  if (x_BHWI.numel() == 0) {  // an image without regions
     return at::empty(
         {x_BHWI.size(0), places(x_BHWI.size(1), step), places(x_BHWI.size(2), step), out},
         x_BHWI.options());
@@ -190,7 +190,7 @@ void add_conv_of_upsampled(const at::Tensor& x_BhwI, const at::Tensor& weight_O3
   const ops::OwnKernels own = ops::fastest_products(x_PI);
   at::Tensor sum = y_BRSO.view({spread.batch, spread.out_rows, spread.out_columns * out});
   for (int64_t row = 0; row < 3; ++row) {
-    const at::Tensor mixed =  // [P, (tap's column, O)], so (column, tap) are the rows of a matrix
+    const at::Tensor mixed =  // [P, (tap's column, O)], i.e. a matrix whose rows are (column, tap)
         ops::product_with_bias(own, x_PI, taps_of_row(weight_O33I, row).t(), {});
     const at::Tensor wide =
         at::bmm(spread.all_columns(),

@@ -17,9 +17,9 @@ Fans fans_of(const std::vector<int64_t>& published) {
   return {window * static_cast<double>(published[1]), window * static_cast<double>(published[0])};
 }
 
-// A normal distribution of std 1 / sqrt(fan_in) that is cut at two stds, as timm's lecun_normal_
-// makes it: a uniform draw through the inverse of its distribution, then stretched so that what is
-// left has that std again. `uniform` lies within 1 / sqrt(fan_in).
+// A normal distribution of std 1 / sqrt(fan_in), truncated at two stds, like timm's lecun_normal_:
+// a uniform draw mapped through the inverse of its distribution function, then rescaled so that the
+// truncated distribution has that std again. `uniform` is within 1 / sqrt(fan_in).
 void cut_at_two_stds(const at::Tensor& uniform, double fan_in) {
   constexpr double kStdOfCutNormal = 0.87962566103423978;
   const double half_mass = std::erf(2 / std::sqrt(2.0));

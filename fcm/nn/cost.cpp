@@ -9,10 +9,10 @@ Cost& Cost::operator+=(const Cost& other) {
 }
 
 Cost blocks_cost(int64_t depth, int64_t tokens, int64_t length, int64_t dim, double mlp_ratio) {
-  // Per element of the residual stream a block keeps x, q, k, v, the stream between its halves and
-  // mlp_ratio hidden numbers (ops/branches/README.md). Half a number more covers statistics,
-  // embeddings and the decoder's end: for the base recipe of Fast ConvMAE in fp32 251 MB a picture
-  // by this sum, 249 by measurement.
+  // Per element of the residual stream a block saves x, q, k, v, the stream between its halves and
+  // mlp_ratio hidden values (ops/branches/README.md). Half a value more covers statistics,
+  // embeddings and the end of the decoder: for the base recipe of Fast ConvMAE in fp32 this sum
+  // gives 251 MB an image; 249 were measured.
   constexpr double kOfBlock = 5.5;
   const auto width = static_cast<double>(dim);
   const double elements = static_cast<double>(depth) * static_cast<double>(tokens) * width;

@@ -1,14 +1,14 @@
-// What a network costs, counted rather than measured. Layers count themselves, models add up.
+// The cost of a network, counted rather than measured. Layers count themselves, models add up.
 #pragma once
 
 #include <cstdint>
 
 namespace fcm::nn {
 
-// Of a training pass over one picture.
+// The cost of a training pass over one image.
 struct Cost {
   double multiply_adds = 0;  // of the forward pass: matrix products, convolutions, attention
-  double kept = 0;           // numbers kept between forward and backward: an estimate from above
+  double kept = 0;           // values saved for backward: an upper estimate
 
   Cost& operator+=(const Cost& other);
 };

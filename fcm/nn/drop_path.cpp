@@ -11,8 +11,8 @@
 namespace fcm::nn {
 
 std::vector<double> drop_path_rates(double rate, int64_t blocks) {
-  // torch.linspace in fp32, written out: LibTorch's own differs in the last bit from one class of
-  // processor to another.
+  // torch.linspace in fp32, written out: LibTorch's own differs in the last bit between processor
+  // classes.
   const auto end = static_cast<float>(rate);
   const float step = blocks > 1 ? end / static_cast<float>(blocks - 1) : 0;
   std::vector<double> rates;
@@ -29,10 +29,10 @@ DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_
                         std::span<const int64_t> sample_ids, at::Device device,
                         const std::vector<int64_t>& parts) {
   require(parts.empty() || parts.size() == rates.size(),
-          "drop path: {} rates, and parts for {} blocks", rates.size(), parts.size());
+          "drop path: expected parts for {} blocks, got {}", rates.size(), parts.size());
   if (std::ranges::all_of(rates, [](double rate) { return rate == 0; })) return {};
   const auto batch = static_cast<int64_t>(sample_ids.size());
-  // Of a picture one behind the other: blocks, in them branches, in them parts.
+  // Layout of an image's draws: blocks, within them branches, within them parts.
   std::vector<int64_t> first{0};
   for (size_t block = 0; block < rates.size(); ++block) {
     first.push_back(first.back() + 2 * (parts.empty() ? 1 : parts[block]));
@@ -44,7 +44,7 @@ DropPath draw_drop_path(const std::vector<double>& rates, uint64_t seed, uint64_
     for (size_t block = 0; block < rates.size(); ++block) {
       const double keep = 1 - rates[block];
       for (int64_t i = first[block]; i < first[block + 1]; ++i) {
-        // A draw for every branch, dropped or not: rates do not shift the draws of later blocks.
+        // Draws for every branch, dropped or not: rates do not shift the draws of later blocks.
         const bool kept = random.uniform() + keep >= 1;
         *scale++ = kept ? static_cast<float>(1 / keep) : 0.0F;
       }
@@ -68,8 +68,9 @@ BranchScales branch_scales(const DropPath& drop_path, int64_t index) {
 
 at::Tensor add_branch(const at::Tensor& x, const at::Tensor& branch, const at::Tensor& scale_B) {
   if (!scale_B.defined()) return x + branch;
-  require(scale_B.size(0) == x.size(0), "drop path: factors for {} pictures, a batch of {}",
-          scale_B.size(0), x.size(0));
+  require(scale_B.size(0) == x.size(0),
+          "drop path: got factors for {} images, expected a batch of {}", scale_B.size(0),
+          x.size(0));
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
   shape[0] = x.size(0);
   return x + branch * scale_B.to(branch.options()).view(shape);

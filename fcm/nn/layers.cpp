@@ -61,7 +61,7 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
   return ops::linear(x, weight_OI_, bias_O_, rounded_OI_);
 }
 
-// Weights are few beside the rows they are multiplied with, and so are gamma's gradients.
+// Scaling the weights is cheap: they are few compared to the rows that they multiply.
 ops::ProductWeights scaled(const ops::ProductWeights& product, const at::Tensor& gamma_O) {
   if (!gamma_O.defined()) return product;
   return {product.weight_OI * gamma_O.unsqueeze(1), product.bias_O * gamma_O, {}};

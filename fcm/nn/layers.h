@@ -1,5 +1,5 @@
-// The layers every model here is made of. Each takes its place in the tree of names and pulls its
-// own parameters. Result types follow the input; weights may be wider.
+// The layers that every model is built from. Each takes its scope in the tree of names and creates
+// its own parameters. Results have the type of the input; weights may be wider.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,26 +15,26 @@
 
 namespace fcm::nn {
 
-// Kernel positions of a convolution row by row: how the pixels of a cell, and cells to be merged,
-// are stored.
+// Kernel positions of a convolution in raster order: the order in which pixels of a cell, and cells
+// to be merged, are stored.
 std::vector<int64_t> row_by_row(int64_t side);
 
-// How the bias of a convolution starts whose weight starts so: as PyTorch's, or at zero where the
-// published programs change both (kLecunNormal).
+// Initialisation of a convolution's bias, given that of its weight: PyTorch's, or zero where
+// upstream changes both (kLecunNormal).
 Init bias_init(Init weight);
 
 // x [..., I] -> [..., O].
 class Linear {
  public:
-  // `init` for the weight; the bias is zero, or PyTorch's default where the weight is kFanIn.
+  // `init` for the weight; the bias is zero.
   Linear(const Scope& scope, int64_t in, int64_t out, Init init = Init::kXavierUniform);
-  // A convolution whose windows do not overlap, or 1x1: published weight [O, C, p, p], input
-  // already gathered as [..., p*p*C] with the positions in `order`. The bias: bias_init.
+  // A convolution with non-overlapping windows, or 1x1: published weight [O, C, p, p], input
+  // already gathered as [..., p*p*C] with the positions in `order`. For the bias see bias_init.
   static Linear convolution(const Scope& scope, int64_t channels, int64_t out, int64_t side,
                             const std::vector<int64_t>& order, Init weight_init = Init::kFanIn);
-  // Rows of weight and bias reordered (predictions of pixels in stored order).
+  // With rows of weight and bias reordered (predictions of pixels in stored order).
   static Linear reordered(const Scope& scope, int64_t in, int64_t out, const Layout& layout);
-  // The same for a 1x1 convolution: published weight [O, I, 1, 1], PyTorch's start values.
+  // The same for a 1x1 convolution: published weight [O, I, 1, 1], PyTorch's initialisation.
   static Linear pointwise(const Scope& scope, int64_t in, int64_t out, const Layout& layout);
   // Without a bias; columns of the weight reordered.
   static Linear without_bias(const Scope& scope, int64_t in, int64_t out, Init init,
@@ -48,8 +48,7 @@ class Linear {
   at::Tensor weight_OI_, bias_O_, rounded_OI_;
 };
 
-// A product whose results are multiplied with gamma_O (LayerScale): the product itself where that
-// is undefined.
+// A product with its outputs multiplied by gamma_O (LayerScale); unchanged if gamma_O is undefined.
 ops::ProductWeights scaled(const ops::ProductWeights& product, const at::Tensor& gamma_O);
 
 class LayerNorm {
@@ -69,10 +68,10 @@ class MlpBranch {
   // Parameters in the published order: `norm`, then those of the Mlp below `mlp`.
   static MlpBranch linear(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
                           double epsilon, Init init = Init::kXavierUniform);
-  // As 1x1 convolutions: the same product, published shapes [O, I, 1, 1] and start values.
+  // As 1x1 convolutions: the same product, published shapes [O, I, 1, 1] and their initialisation.
   static MlpBranch pointwise(const Scope& norm, const Scope& mlp, int64_t dim, double ratio,
                              double epsilon, Init init = Init::kFanIn);
-  // x [B, ..., C] -> the same; scale_B as ops::mlp_branch takes it, gamma_C as scaled() does.
+  // x [B, ..., C] -> the same; scale_B as for ops::mlp_branch, gamma_C as for scaled().
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& scale_B,
                         const at::Tensor& gamma_C = {}) const;
 
@@ -83,17 +82,17 @@ class MlpBranch {
   Linear fc1_, fc2_;
 };
 
-// Of the LayerNorms in the published ViTs.
+// Epsilon of the LayerNorms in the upstream ViTs.
 inline constexpr double kNormEpsilon = 1e-6;
 
-// Pre-norm transformer block of the published ViTs: x [N, T, C] -> the same, or only its tokens
-// from `first_token` on, [N, T - first_token, C].
+// Pre-norm transformer block of the upstream ViTs: x [N, T, C] -> the same, or only its tokens from
+// `first_token` on, [N, T - first_token, C].
 class Block {
  public:
   Block(const Scope& scope, int64_t dim, int64_t heads, double mlp_ratio, double norm_epsilon);
   at::Tensor operator()(const at::Tensor& x_NTC, const BranchScales& scales = {},
                         int64_t first_token = 0) const;
-  // The same for tokens that are rows of a matrix, as ops::attention_branch_of_rows takes them.
+  // The same for tokens that are rows of a matrix, as in ops::attention_branch_of_rows.
   at::Tensor of_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT,
                      int64_t first_token) const;
 
@@ -104,11 +103,11 @@ class Block {
   MlpBranch mlp_;
 };
 
-// `depth` blocks, one after another: x [N, T, C] -> the same. Shown to an observer as
-// "<name>_in" (what the first one takes) and "<name>.<index>". The first one is block `first` of
-// the whole network, by which drop_path counts. The last one makes its tokens from `first_token` on
-// alone: [N, T - first_token, C]. of_rows: the same for tokens that are rows of a matrix, some of
-// them in many places, which saves the first block much of its work.
+// `depth` blocks, one after another: x [N, T, C] -> the same. An observer sees "<name>_in" (input
+// of the first block) and "<name>.<index>". `first` is the index of the first block in the whole
+// network, for drop_path. The last block computes only its tokens from `first_token` on: [N, T -
+// first_token, C]. of_rows: the same for tokens that are rows of a matrix, some of them used many
+// times, which saves the first block much of its work.
 class Blocks {
  public:
   Blocks(const Scope& scope, std::string name, int64_t depth, int64_t dim, int64_t heads,
@@ -121,7 +120,7 @@ class Blocks {
   int64_t depth() const { return static_cast<int64_t>(blocks_.size()); }
 
  private:
-  // Blocks from the given one on.
+  // Runs the blocks from `index` on.
   at::Tensor from(size_t index, at::Tensor x_NTC, const Observer& observer,
                   const DropPath& drop_path, int64_t first, int64_t first_token) const;
 
@@ -130,8 +129,8 @@ class Blocks {
 };
 
 // Sine-cosine table [1, class_tokens + rows * cols, dim]: rows of zeros for class tokens, then the
-// patches in raster order; the first half encodes the column, the second the row (the published
-// function's order). float64 arithmetic, result float32. dim must be a multiple of 4.
+// patches in raster order; the first half encodes the column, the second the row (upstream's
+// order). float64 arithmetic, float32 result. dim must be a multiple of 4.
 at::Tensor sincos_positions(int64_t rows, int64_t cols, int64_t dim, int64_t class_tokens = 0);
 
 }  // namespace fcm::nn

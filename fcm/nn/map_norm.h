@@ -1,4 +1,4 @@
-// The norm behind a convolution of maps [B, H, W, C], and the ReLU that may follow it.
+// The norm after a convolution of maps [B, H, W, C], and the ReLU that may follow it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,16 +18,16 @@ struct MapNormOptions {
     kLayer,  // LayerNorm over the channels of each position, epsilon 1e-6 (ViTDet's heads)
   };
   Kind kind = Kind::kBatch;
-  OverRanks over_ranks = OverRanks::kOneBatch;  // of kBatch
+  OverRanks over_ranks = OverRanks::kOneBatch;  // for kBatch
 };
 
 class MapNorm {
  public:
-  // Adds weight and bias, of kBatch the running statistics too.
+  // Adds weight and bias; for kBatch the running statistics too.
   MapNorm(const Scope& scope, int64_t channels, const MapNormOptions& options = {});
 
-  // Of x [..., C], when it is needed. In evaluation without gradients kBatch is done at once, in
-  // the memory of x. kLayer asks no ranks.
+  // The normalised x [..., C], computed lazily. In evaluation without gradients kBatch is applied
+  // at once, in place. kLayer ignores ranks.
   Remade operator()(const at::Tensor& x, const Ranks& ranks, bool relu) const;
 
  private:

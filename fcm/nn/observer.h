@@ -1,5 +1,5 @@
-// Looking at what a model computes on the way, by the published module's name: for comparisons with
-// stored values.
+// Observes intermediate values of a model by the published names of its modules, for comparisons
+// with stored values.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,12 +10,12 @@
 
 namespace fcm::nn {
 
-// Called with a module's published name and its result, in the layout the code has there, still
-// part of the graph of gradients. Modules that run once per run of equal views call once per run.
-// Names that end in "_in" are inputs of the first block: "blocks3_in", "decoder_blocks_in".
+// Called with a module's published name and its output, in this program's layout and still part of
+// the autograd graph. Modules that run once per run of equal views call it once per run. Names that
+// end in "_in" are inputs of the first block: "blocks3_in", "decoder_blocks_in".
 using Observer = std::function<void(const std::string& name, const at::Tensor& value)>;
 
-// Does nothing, and builds no name, where nobody looks.
+// Without an observer, does nothing and builds no name.
 inline void observe(const Observer& observer, std::string_view name, const at::Tensor& value) {
   if (observer) observer(std::string(name), value);
 }

@@ -28,7 +28,7 @@ at::Tensor normal(KeyedRandom& random, const std::vector<int64_t>& shape, double
   return values;
 }
 
-// Draws beyond `cut` deviations are made again.
+// Truncated normal: draws beyond `cut` stds are drawn again.
 at::Tensor cut_normal(KeyedRandom& random, const std::vector<int64_t>& shape, double deviation,
                       double cut) {
   at::Tensor values = at::empty(shape, at::kFloat);
@@ -50,7 +50,7 @@ at::Tensor uniform(KeyedRandom& random, const std::vector<int64_t>& shape, doubl
   return values;
 }
 
-// Published form, fp32: the same numbers whatever the layout or type the model is held in.
+// In the published shape, fp32: the same values whatever the layout or type of the model.
 at::Tensor start_values(uint64_t seed, const std::string& name, const std::vector<int64_t>& shape,
                         Init init, int64_t fan_in) {
   KeyedRandom random(seed, Purpose::kInit, 0, fnv1a64(name.data(), name.size()));
@@ -64,7 +64,7 @@ at::Tensor start_values(uint64_t seed, const std::string& name, const std::vecto
       return uniform(random, shape, std::sqrt(6.0 / static_cast<double>(fan_in + shape[0])));
     case Init::kFanIn:
       return uniform(random, shape, 1.0 / std::sqrt(static_cast<double>(fan_in)));
-    // timm's trunc_normal_ cuts at -2 and 2, a hundred deviations away: these are the same.
+    // timm's trunc_normal_ cuts at -2 and 2, a hundred stds away, which changes nothing.
     case Init::kNormal02:
       return normal(random, shape, 0.02);
     case Init::kNormal01:
@@ -72,7 +72,7 @@ at::Tensor start_values(uint64_t seed, const std::string& name, const std::vecto
     case Init::kCutNormal02:
       return cut_normal(random, shape, 0.02, 1);
     case Init::kLecunNormal: {
-      constexpr double kLeft = 0.87962566103423978;  // deviation of what is within two of them
+      constexpr double kLeft = 0.87962566103423978;  // std of a normal truncated at two stds
       return cut_normal(random, shape, 1 / (kLeft * std::sqrt(static_cast<double>(fan_in))), 2);
     }
     case Init::kNormal2e5:
@@ -85,7 +85,7 @@ at::Tensor index_of(const std::vector<int64_t>& order) {
   return at::tensor(at::ArrayRef<int64_t>(order), at::kLong);
 }
 
-// Rows regrouped so that `order` can address them: [R, ...] -> [R / group, group, ...].
+// Rows regrouped so that `order` can index them: [R, ...] -> [R / group, group, ...].
 at::Tensor grouped(const at::Tensor& rows, int64_t group) {
   std::vector<int64_t> shape = rows.sizes().vec();
   shape[0] /= group;
@@ -184,7 +184,7 @@ void Parameters::flatten() {
 
 void Parameters::hold_gradients_in(const at::Tensor& buffer_E) {
   require(buffer_E.dim() == 1 && buffer_E.numel() == trainable_elements(),
-          "Parameters: {} gradients to be held in {}", trainable_elements(),
+          "Parameters: expected a buffer for {} gradients, got {}", trainable_elements(),
           c10::str(buffer_E.sizes()));
   if (flat_gradients_.defined()) buffer_E.copy_(flat_gradients_);
   flat_gradients_ = buffer_E;
@@ -192,7 +192,7 @@ void Parameters::hold_gradients_in(const at::Tensor& buffer_E) {
   for (Parameter& parameter : parameters_) {
     if (!parameter.trainable) continue;
     const int64_t elements = parameter.value.numel();
-    // Autograd adds into a gradient that is already there, so all gradients arrive in one buffer.
+    // Autograd accumulates into an existing gradient, so all gradients end up in one buffer.
     parameter.value.mutable_grad() =
         flat_gradients_.narrow(0, offset, elements).view(parameter.value.sizes());
     offset += elements;
@@ -201,7 +201,7 @@ void Parameters::hold_gradients_in(const at::Tensor& buffer_E) {
 
 void Parameters::round(at::ScalarType compute) {
   if (compute != at::kBFloat16) return;
-  require(flat_values_.defined(), "Parameters: round() before flatten(), wanted after it");
+  require(flat_values_.defined(), "Parameters: expected flatten() before round()");
   if (!flat_rounded_.defined()) {
     flat_rounded_ = at::empty({trainable_elements()}, held_.dtype(at::kBFloat16));
     int64_t offset = 0;
@@ -223,7 +223,7 @@ const Parameter& Parameters::find(std::string_view name) const {
   for (const Parameter& parameter : parameters_) {
     if (parameter.name == name) return parameter;
   }
-  throw std::logic_error(fmt::format("no parameter is called {}", name));
+  throw std::logic_error(fmt::format("no parameter named {}", name));
 }
 
 int64_t Parameters::trainable_elements() const {
@@ -235,7 +235,7 @@ int64_t Parameters::trainable_elements() const {
 }
 
 void Parameters::set_published(const Parameter& parameter, const at::Tensor& published) {
-  require(published.sizes().vec() == parameter.published_shape, "{}: shape [{}], wanted [{}]",
+  require(published.sizes().vec() == parameter.published_shape, "{}: got shape [{}], expected [{}]",
           parameter.name, fmt::join(published.sizes(), ", "),
           fmt::join(parameter.published_shape, ", "));
   const at::NoGradGuard no_grad;

@@ -1,5 +1,5 @@
-// Named parameters. They carry the published names and shapes, and may be held in another shape or
-// order where the kernels want it (Layout); flat buffers hold them one after another.
+// Named parameters. They have the published names and shapes, but may be stored in another shape or
+// order for the kernels (Layout). Flat buffers hold them contiguously.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,29 +11,29 @@
 
 namespace fcm::nn {
 
-// Start values (spec of the published programs: models_fastconvmae.py initialize_weights).
+// Initialisation (source: upstream's models_fastconvmae.py initialize_weights).
 enum class Init {
   kZeros,
   kOnes,
   kXavierUniform,  // bound sqrt(6 / (fan_in + fan_out)), fan_out = first dimension, fan_in = the
                    // rest
   kFanIn,          // uniform within 1 / sqrt(fan_in), PyTorch's default of convolutions
-  kNormal02,       // normal, deviation 0.02
-  kNormal01,       // deviation 0.01: the published linear probe
-  kNormal2e5,      // deviation 2e-5: the published head before fine-tuning
-  // Of the published detectors (MIMDet's trunc_normal_ and lecun_normal_):
-  kCutNormal02,  // normal of deviation 0.02, drawn again where it is beyond that deviation
-  kLecunNormal,  // of deviation 1 / sqrt(fan_in) once what is beyond two deviations is cut off
+  kNormal02,       // normal, std 0.02
+  kNormal01,       // std 0.01: upstream's linear probe
+  kNormal2e5,      // std 2e-5: upstream's head before fine-tuning
+  // From the upstream detectors (MIMDet's trunc_normal_ and lecun_normal_):
+  kCutNormal02,  // normal of std 0.02, truncated at one std
+  kLecunNormal,  // normal truncated at two stds, with std 1 / sqrt(fan_in) after truncation
 };
 
-// How a parameter is held, relative to its published shape.
+// How a parameter is stored, relative to its published shape.
 struct Layout {
   enum class Kind {
     kSame,
     kMergeCells,  // [O, C, p, p] -> [O, p*p*C]: kernel positions in `order`, channels last
     kTaps,        // [C, 1, s, s] -> [s*s, C]
-    kRows,        // first dimension reordered: held[i] = published[order[i]], `group` rows each;
-                  // of a 1x1 convolution, which is held as a matrix, too
+    kRows,        // first dimension reordered: held[i] = published[order[i]], in groups
+                  // of `group` rows; also for 1x1 convolutions, held as a matrix
     kColumns,     // the same for the second dimension
   };
   Kind kind = Kind::kSame;
@@ -46,7 +46,7 @@ at::Tensor to_published(const at::Tensor& held, const Layout& layout,
                         at::IntArrayRef published_shape);
 
 struct Parameter {
-  std::string name;  // key of the published state_dict
+  std::string name;  // key of upstream's state_dict
   std::vector<int64_t> published_shape;
   Layout layout;
   bool trainable = true;
@@ -56,36 +56,36 @@ struct Parameter {
   bool decays() const;  // has_weight_decay
 };
 
-// All parameters of a model, in the order they were added (the published order).
+// All parameters of a model, in the order in which they were added (the published order).
 class Parameters {
  public:
-  // `held`: the type and the device of all values; start values do not depend on either.
+  // `held`: type and device of all values; the initial values do not depend on either.
   Parameters(uint64_t seed, const at::TensorOptions& held) : seed_(seed), held_(held) {}
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
   Parameters(Parameters&&) = default;
 
-  // `fan_in` 0: taken from the shape (a bias names its weight's).
+  // `fan_in` 0: derived from the shape (for a bias: pass that of its weight).
   at::Tensor add(const std::string& name, std::vector<int64_t> published_shape, Init init,
                  const Layout& layout = {}, int64_t fan_in = 0);
-  // A table whose start values are given, frozen or trained.
+  // A table with given initial values, frozen or trained.
   at::Tensor add_table(const std::string& name, const at::Tensor& value, bool trainable);
 
   // Moves the trainable values into one contiguous buffer and gives each a gradient inside another.
-  // Call once, when all are added. Tensors returned by `add` follow; views made of them before do
+  // Call once, after all are added. Tensors returned by `add` follow; views of them made before do
   // not.
   void flatten();
 
-  // Moves the gradients to other memory: [E], of their type and device.
+  // Moves the gradients to another buffer: [E], of their type and device.
   void hold_gradients_in(const at::Tensor& buffer_E);
 
-  // Brings the bfloat16 copies of trained values up to date, all in one pass, if `compute` is
-  // bfloat16: what a model does first in a forward pass, so that a copy is never older than its
-  // value. What was saved for the backward pass of an earlier forward pass changes with them.
+  // Updates the bfloat16 copies of all trained values in one pass, if `compute` is bfloat16. A
+  // model calls it first in a forward pass, so that a copy is never older than its value. Copies
+  // saved for backward of an earlier forward pass change with them.
   void round(at::ScalarType compute);
 
   const std::vector<Parameter>& all() const { return parameters_; }
-  const Parameter& find(std::string_view name) const;  // throws if absent
+  const Parameter& find(std::string_view name) const;  // throws std::logic_error if absent
   at::ScalarType dtype() const { return c10::typeMetaToScalarType(held_.dtype()); }
   at::Device device() const { return held_.device(); }
   int64_t trainable_elements() const;
@@ -93,8 +93,8 @@ class Parameters {
   at::Tensor flat_values() const { return flat_values_; }        // [E]
   at::Tensor flat_gradients() const { return flat_gradients_; }  // [E]
 
-  // Overwrites a value from its published form (any floating type), which lies on the CPU as the
-  // result of `published` does. Shapes are checked.
+  // Overwrites a value from its published form, on the CPU and of any floating type. The shape is
+  // checked. `published` returns that form.
   void set_published(const Parameter& parameter, const at::Tensor& published);
   at::Tensor published(const Parameter& parameter) const;
 
@@ -105,7 +105,7 @@ class Parameters {
   at::Tensor flat_values_, flat_gradients_, flat_rounded_;
 };
 
-// A place in the tree of names: Scope(parameters) / "blocks3" / 0.
+// A node in the tree of names: Scope(parameters) / "blocks3" / 0.
 class Scope {
  public:
   explicit Scope(Parameters& parameters) : parameters_(&parameters) {}
@@ -115,7 +115,7 @@ class Scope {
   at::Tensor add(std::string_view leaf, std::vector<int64_t> published_shape, Init init,
                  const Layout& layout = {}, int64_t fan_in = 0) const;
   at::Tensor add_table(std::string_view leaf, const at::Tensor& value, bool trainable) const;
-  at::Tensor rounded(std::string_view leaf) const;  // Parameter::rounded of one that was added
+  at::Tensor rounded(std::string_view leaf) const;  // Parameter::rounded of an added one
   at::ScalarType dtype() const { return parameters_->dtype(); }
 
  private:

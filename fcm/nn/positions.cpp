@@ -40,7 +40,7 @@ at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, 
   const int64_t patches = from_rows * from_cols;
   require(
       positions_1TC.dim() == 3 && positions_1TC.size(0) == 1 && positions_1TC.size(1) >= patches,
-      "resize_positions: a table of [{}], wanted [1, T, C] with {} x {} patches in T",
+      "resize_positions: got a table of [{}], expected [1, T, C] with {} x {} patches in T",
       fmt::join(positions_1TC.sizes(), ", "), from_rows, from_cols);
   if (from_rows == to_rows && from_cols == to_cols) return positions_1TC;
   const int64_t class_tokens = positions_1TC.size(1) - patches;
@@ -54,8 +54,8 @@ at::Tensor resize_positions(const at::Tensor& positions_1TC, int64_t from_rows, 
 
 namespace {
 
-// 1, 1 + q, 1 + q + q^2, ...: distances of old positions from the middle, so that the last one is
-// `reach`. q by bisection, as published.
+// 1, 1 + q, 1 + q + q^2, ...: distances of the old positions from the middle, with q such that the
+// last one is `reach`. q by bisection, as upstream.
 std::vector<double> spread(int64_t count, double reach) {
   double low = 1.01, high = 1.5, q = low;
   while (high - low > 1e-6) {
@@ -72,8 +72,9 @@ std::vector<double> spread(int64_t count, double reach) {
   return distances;
 }
 
-// What weights of values at `places` (ascending) the cubic spline through them has at `wanted`, row
-// by row: [wanted, places], float64. The second and the last but one place are no knots.
+// The cubic spline through values at `places` (ascending), evaluated at `wanted`, as weights of
+// these values: [wanted, places], float64. Not-a-knot: the second and the second-last place are no
+// knots.
 at::Tensor spline_weights(const std::vector<double>& places, const std::vector<double>& wanted) {
   const auto n = static_cast<int64_t>(places.size());
   const auto gap = [&](int64_t i) {
@@ -91,7 +92,7 @@ at::Tensor spline_weights(const std::vector<double>& places, const std::vector<d
     right[i][i] = -6 / before - 6 / behind;
     right[i][i + 1] = 6 / behind;
   }
-  for (const int64_t end : {int64_t{0}, n - 1}) {  // third derivatives are the same on both sides
+  for (const int64_t end : {int64_t{0}, n - 1}) {  // the third derivative is continuous there
     const int64_t first = end == 0 ? 0 : n - 3;
     left[end][first] = gap(first + 1);
     left[end][first + 1] = -gap(first) - gap(first + 1);
@@ -117,9 +118,10 @@ at::Tensor spline_weights(const std::vector<double>& places, const std::vector<d
 at::Tensor resize_relative_table(const at::Tensor& table_RH, int64_t from, int64_t to) {
   const int64_t side = 2 * from - 1;
   require(table_RH.dim() == 2 && table_RH.size(0) == side * side,
-          "resize_relative_table: a table of {} rows for windows of {}", table_RH.size(0), from);
+          "resize_relative_table: expected (2 * window - 1)^2 rows, got {} for windows of {}",
+          table_RH.size(0), from);
   if (from == to) return table_RH;
-  require(from >= 2, "resize_relative_table: a window of one cell has no positions to spread");
+  require(from >= 2, "resize_relative_table: expected a window of two cells or more");
   const std::vector<double> distances = spread(from - 1, static_cast<double>(to - 1));
   std::vector<double> places(distances.rbegin(), distances.rend()), wanted;
   for (double& place : places) place = -place;

@@ -1,5 +1,5 @@
-// A map that is not kept for the backward pass, because it is cheap to make again from tensors that
-// are kept anyway: a normalised map from what was normalised, a sum from its parts.
+// A map that is not saved for backward, because it is cheap to recompute from tensors that are
+// saved anyway: a normalised map from its input, a sum from its parts.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,13 +12,13 @@ namespace fcm::nn {
 
 struct Remade {
   std::vector<at::Tensor> from;
-  // Differentiable in all of `from`, and the same each time.
+  // Differentiable in all of `from`; deterministic.
   std::function<at::Tensor(const std::vector<at::Tensor>& from)> make;
 
   Remade(std::vector<at::Tensor> sources,
          std::function<at::Tensor(const std::vector<at::Tensor>&)> maker)
       : from(std::move(sources)), make(std::move(maker)) {}
-  // A map that is there.
+  // A map that already exists.
   explicit Remade(at::Tensor map)
       : from{std::move(map)}, make([](const std::vector<at::Tensor>& maps) { return maps[0]; }) {}
 

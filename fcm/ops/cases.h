@@ -1,5 +1,6 @@
-// One table of cases per operator serves the comparison with the reference, the gradient check and
-// the benchmark, so that what is fast is also what is tested. Each operator's is in its cases.cpp.
+// One table of cases per operator drives the comparison with the reference, the gradient check and
+// the benchmark, so that what is benchmarked is also tested. Each operator's table is in its
+// cases.cpp.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,23 +16,24 @@ struct OpCase {
   using Inputs = std::vector<at::Tensor>;
 
   std::string name;  // what is special about it: "base_stage1", "one_patch"
-  // Inputs of the given floating type; integer inputs (tables) keep theirs. The same seed gives the
-  // same values up to rounding. Floating inputs are the differentiable ones.
+  // Inputs with floating-point tensors in `dtype`; integer inputs (tables) keep their own type. The
+  // same seed gives the same values up to rounding. The floating-point inputs are the
+  // differentiable ones.
   std::function<Inputs(at::ScalarType dtype, uint64_t seed)> inputs;
-  std::function<at::Tensor(const Inputs&)> run;        // what everyone calls
+  std::function<at::Tensor(const Inputs&)> run;        // the operator as the program calls it
   std::function<at::Tensor(const Inputs&)> reference;  // plain tensor calls
-  std::function<at::Tensor(const Inputs&)> library;  // LibTorch's own, to be timed beside; or none
-  double forward_flops = 0;                          // of one call
-  double forward_elements = 0;                       // elements read plus written, weights included
+  std::function<at::Tensor(const Inputs&)> library;    // LibTorch's own, to time; may be empty
+  double forward_flops = 0;                            // of one call
+  double forward_elements = 0;        // elements read plus written, weights included
   bool check_by_differences = false;  // small enough for central differences in float64
   bool benchmark = false;             // a recipe's shape, worth timing
 };
 
-OpCase timed(OpCase op_case);           // with benchmark
-OpCase by_differences(OpCase op_case);  // with check_by_differences
+OpCase timed(OpCase op_case);           // sets benchmark
+OpCase by_differences(OpCase op_case);  // sets check_by_differences
 
-// Largest error allowed against the reference in float64, relative to the largest value of the
-// tensor.
+// Largest allowed absolute error against the float64 reference, relative to the largest absolute
+// value of the tensor.
 struct Tolerance {
   double float32 = 2e-6;
   double float32_gradient = 1e-5;
@@ -45,8 +47,8 @@ struct OpCases {
   std::vector<OpCase> cases;
 };
 
-// Normally distributed values with the given deviation, drawn in double and then rounded: the same
-// up to rounding for every type. For `inputs` above.
+// Normally distributed values with standard deviation `scale`, drawn in float64 and then rounded:
+// the same values up to rounding for every dtype. For `OpCase::inputs`.
 at::Tensor case_values(at::IntArrayRef sizes, at::ScalarType dtype, uint64_t seed,
                        double scale = 1);
 

@@ -48,23 +48,23 @@ AdamW::AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups,
   }
 }
 
-// Every trainable parameter is in one group, and nothing else is in any.
+// Checks that every trainable parameter is in exactly one group and no frozen one in any.
 std::vector<size_t> AdamW::groups_by_parameter() const {
   const std::vector<nn::Parameter>& all = parameters_.all();
   std::vector<size_t> group_of(all.size(), groups_.size());
   for (size_t group = 0; group < groups_.size(); ++group) {
     for (const size_t index : groups_[group].parameters) {
       require(index < all.size() && all[index].trainable,
-              "AdamW: group {} has parameter {}, wanted a trainable one of {}", groups_[group].name,
-              index, all.size());
-      require(group_of[index] == groups_.size(), "AdamW: {} is in two groups, wanted one",
+              "AdamW: group {} has parameter {}, expected a trainable one of {}",
+              groups_[group].name, index, all.size());
+      require(group_of[index] == groups_.size(), "AdamW: {} is in two groups, expected one",
               all[index].name);
       group_of[index] = group;
     }
   }
   for (size_t i = 0; i < all.size(); ++i) {
     require(!all[i].trainable || group_of[i] < groups_.size(),
-            "AdamW: {} is trainable and in no group, wanted one", all[i].name);
+            "AdamW: {} is trainable and in no group, expected one", all[i].name);
   }
   return group_of;
 }
@@ -78,13 +78,14 @@ double AdamW::clip_scale(double norm) const {
 
 void AdamW::step(const Rate& rate, double gradient_scale) {
   require(!queued_state_.defined(),
-          "AdamW: step() of an optimizer whose steps are queued on a device; wanted only "
-          "those, or none");
+          "AdamW: expected queue_step() of an optimizer whose steps are queued on a "
+          "device, got step()");
   apply(rate, gradient_scale);
 }
 
 ops::AdamWBuffers AdamW::buffers() const {
-  require(first_.numel() == share_.size(), "AdamW: a step between widen() and keep_share()");
+  require(first_.numel() == share_.size(),
+          "AdamW: expected keep_share() after widen() before a step");
   return {parameters_.flat_values().narrow(0, share_.begin, share_.size()), first_, second_,
           parameters_.flat_gradients().narrow(0, share_.begin, share_.size())};
 }
@@ -158,7 +159,7 @@ void AdamW::queue_on_cpu(double loss) {
   state.norm = gradient_norm();
   state.applied = std::isfinite(loss) && std::isfinite(state.norm) ? 1 : 0;
   if (state.applied == 0) return;
-  steps_ = state.steps;  // count_queued may have told of an earlier one since
+  steps_ = state.steps;  // count_queued may have set the count of an earlier step since
   apply({state.lr, 0}, clip_scale(state.norm));
   state.steps = steps_;
 }

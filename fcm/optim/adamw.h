@@ -1,4 +1,4 @@
-// AdamW over one flat buffer, with a learning rate and a decay for every group of parameters.
+// AdamW over one flat buffer, with a learning rate and a weight decay per parameter group.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,52 +22,51 @@ struct Share {
   int64_t size() const { return end - begin; }
 };
 
-// PyTorch's AdamW: decoupled decay, bias-corrected moments.
+// PyTorch's AdamW: decoupled weight decay, bias-corrected moments.
 class AdamW {
  public:
-  // Every trainable parameter must be in exactly one group. Of the options the betas, epsilon and
-  // clip_norm count; decay is the groups'.
-  // `share`: whose moments it keeps and which it updates; none: all.
+  // Every trainable parameter must be in exactly one group. Uses the betas, epsilon and clip_norm
+  // of the options; the weight decay is that of the groups. `share`: the elements whose moments it
+  // keeps and which it updates; nullopt: all.
   AdamW(nn::Parameters& parameters, std::vector<ParameterGroup> groups, const OptimOptions& options,
         std::optional<Share> share = std::nullopt);
-  // The groups of pretraining, with the decay of the options.
+  // With the groups of pretraining and the weight decay of the options.
   AdamW(nn::Parameters& parameters, const OptimOptions& options,
         std::optional<Share> share = std::nullopt);
 
-  // Root of the sum of squares of all gradients, in float64; non-finite if any of them is.
+  // L2 norm of all gradients, in float64; non-finite if any of them is.
   double gradient_norm() const;
 
-  // What gradients of this norm are to be multiplied with: below 1 where clip_norm is set and they
-  // exceed it.
+  // The factor that clips gradients of this norm: below 1 if clip_norm is set and they exceed it.
   double clip_scale(double norm) const;
 
-  // One update at the scheduled rate, which each group scales. Gradients are multiplied by
-  // `gradient_scale` first (clipping). Counts one step.
+  // One step at the scheduled rate, which each group scales. Gradients are first multiplied by
+  // `gradient_scale` (clipping). Increments the step count.
   void step(const Rate& rate, double gradient_scale = 1.0);
   void step(double lr, double gradient_scale = 1.0) { step(Rate{lr, 0}, gradient_scale); }
   void zero_gradients();
 
-  // For updates that a GPU decides on by itself; an optimizer that does them does no others.
+  // Device-side steps: the GPU decides whether to skip one. Do not mix with step().
   //
-  // What they read and write, an ops::AdamWState as bytes beside the parameters, always at the same
-  // place. lr has to be written before each.
+  // Their state, an ops::AdamWState as bytes on the device of the parameters, at a fixed address.
+  // lr has to be written before each step.
   at::Tensor queued_state();
-  at::Tensor queued_lr();  // [], float64: the part of it that has to be written
-  // One update if the norm of the gradients and `loss` (one float64 beside the parameters) are
-  // finite, clipped by clip_norm. Nothing waits for a GPU, and the work may be recorded; on the CPU
-  // it is done when this returns, by gradient_norm and step.
+  at::Tensor queued_lr();  // [], float64: the learning rate in the state
+  // One step, clipped by clip_norm, if the norm of the gradients and `loss` (one float64 on the
+  // device of the parameters) are finite; otherwise the step is skipped. Never syncs with a GPU, so
+  // it can be captured in a CUDA graph. On the CPU it has finished on return.
   void queue_step(const at::Tensor& loss);
-  // Takes over the count from a copy of the state, of the last queued step that has been done.
+  // Sets the step count from a copy of the state after the last finished queued step.
   void count_queued(const ops::AdamWState& state) { steps_ = state.steps; }
 
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   int64_t steps() const { return steps_; }
   void set_steps(int64_t steps);
-  at::Tensor first_moments() const { return first_; }    // [E], as the flat values; or the share's
+  at::Tensor first_moments() const { return first_; }    // [E], like flat values; or the share
   at::Tensor second_moments() const { return second_; }  // likewise
 
-  // Checkpoints hold the moments of everything. Between these two there is room for them, with the
-  // share's in their place; after it what lies in the share's place is kept. No step meanwhile.
+  // Checkpoints hold the moments of all elements. widen() makes room for all of them, with the
+  // share's in place; keep_share() drops all but the share's. No step in between.
   void widen();
   void keep_share();
   bool has_all() const { return share_.size() == parameters_.flat_values().numel(); }
@@ -85,7 +84,7 @@ class AdamW {
   Share share_;
   at::Tensor first_, second_;
   int64_t steps_ = 0;
-  at::Tensor queued_state_;  // empty before it is asked for
+  at::Tensor queued_state_;  // undefined until requested
   std::unique_ptr<QueuedStep> queued_step_;
 };
 

@@ -1,4 +1,4 @@
-// LARS, the optimizer of the published linear probe.
+// LARS, the optimizer of upstream's linear probe.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,8 +13,8 @@ struct LarsOptions {
   double trust = 0.001;
 };
 
-// ConvMAE's and MAE's util/lars.py: every matrix moves by a rate in proportion to its own norm.
-// With w the value and g its gradient,
+// ConvMAE's and MAE's util/lars.py: the rate of every matrix is proportional to its own norm. With
+// w the value and g its gradient,
 //
 //   g += weight_decay * w;  q = trust * |w| / |g|, or 1 where either is 0     (not for 1-D)
 //   m = momentum * m + q * g;  w -= lr * m
@@ -25,7 +25,7 @@ class Lars {
   void step(double lr);
   void zero_gradients();
 
-  at::Tensor momenta() const { return momenta_; }  // [E], as the flat values
+  at::Tensor momenta() const { return momenta_; }  // [E], like the flat values
 
  private:
   nn::Parameters& parameters_;

@@ -16,13 +16,13 @@ namespace fcm::optim {
 namespace {
 
 constexpr int64_t kLanes = 8, kChains = 4;
-constexpr int64_t kAheadBytes = 2048;  // memory is asked for this early; past the end does no harm
+constexpr int64_t kAheadBytes = 2048;  // prefetch distance; past the end is harmless
 typedef double Doubles __attribute__((vector_size(kLanes * sizeof(double))));
 
 template <typename T>
 [[gnu::always_inline]] inline double sum_of_squares(const T* values, int64_t count) {
   typedef T Elements __attribute__((vector_size(kLanes * sizeof(T))));
-  Doubles sums[kChains] = {};  // lest every addition wait for the one before
+  Doubles sums[kChains] = {};  // independent chains, so that additions do not wait for each other
   int64_t i = 0;
   for (; i + kChains * kLanes <= count; i += kChains * kLanes) {
 #pragma GCC unroll 4
@@ -43,8 +43,8 @@ template <typename T>
 
 double squares(const double* values, int64_t count) { return sum_of_squares(values, count); }
 
-// The clones are chosen at run time by the loader. The square of a float is exact in float64, so
-// that all of them give the same bits, with a fused multiplication or without.
+// The loader chooses a clone at run time. The square of a float is exact in float64, so all clones
+// give the same bits, with fma or without.
 __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) double squares(
     const float* values, int64_t count) {
   return sum_of_squares(values, count);
@@ -52,7 +52,7 @@ __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) do
 
 constexpr int64_t kPiece = 1 << 15;  // elements per task
 
-// One reading on the GPU, then the wait for one number.
+// One read of the gradients on the GPU, then a sync for one number.
 template <typename T>
 double norm_on_cuda(const at::Tensor& values) {
   const int64_t count = values.numel();
@@ -72,7 +72,7 @@ double euclidean_norm(const at::Tensor& values) {
     return values.scalar_type() == at::kFloat ? norm_on_cuda<float>(values)
                                               : norm_on_cuda<double>(values);
   }
-  // Partial sums of fixed pieces, added in order: the same bits for any number of threads.
+  // Partial sums of fixed chunks, added in order: the same bits for any number of threads.
   std::vector<double> partial(static_cast<size_t>((count + kPiece - 1) / kPiece));
   AT_DISPATCH_FLOATING_TYPES(values.scalar_type(), "euclidean_norm", [&] {
     const auto* data = values.const_data_ptr<scalar_t>();

@@ -1,12 +1,12 @@
-// The Euclidean norm of many numbers, the same for any number of threads.
+// The L2 norm of a buffer, the same bits for any number of threads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 namespace fcm::optim {
 
-// Root of the sum of squares, summed in float64; non-finite if any element is. `values` contiguous,
-// float32 or float64.
+// Square root of the sum of squares, summed in float64; non-finite if any element is. `values`:
+// contiguous, float32 or float64.
 double euclidean_norm(const at::Tensor& values);
 
 }  // namespace fcm::optim

@@ -51,7 +51,7 @@ namespace {
 
 std::string_view module_of(std::string_view name) { return name.substr(0, name.rfind('.')); }
 
-// Modules whose weight is a number a channel.
+// Modules whose weight has one value per channel.
 std::set<std::string_view> norms_of(const nn::Parameters& parameters) {
   std::set<std::string_view> norms;
   for (const nn::Parameter& parameter : parameters.all()) {

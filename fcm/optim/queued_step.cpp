@@ -42,8 +42,8 @@ QueuedStep::QueuedStep(const ops::AdamWBuffers& buffers,
 void QueuedStep::operator()(const at::Tensor& loss) const {
   require(state_.nbytes() == sizeof(ops::AdamWState) && loss.scalar_type() == at::kDouble &&
               loss.numel() == 1 && loss.device() == state_.device(),
-          "QueuedStep: a loss of {} numbers, {}, on the device of the state: {}; wanted one "
-          "float64 there",
+          "QueuedStep: expected one float64 loss on the device of the state, got {} "
+          "values, {}, on that device: {}",
           loss.numel(), at::toString(loss.scalar_type()), loss.device() == state_.device());
   return buffers_.value_E.scalar_type() == at::kFloat ? give<float>(loss) : give<double>(loss);
 }

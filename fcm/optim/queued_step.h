@@ -1,5 +1,5 @@
-// An update of AdamW that is decided where the parameters lie: given to a GPU as work that looks at
-// nothing on the CPU, so that it can be recorded and replayed.
+// A device-side step of AdamW: enqueued on a GPU without any sync, so that it can be captured in a
+// CUDA graph and replayed.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,14 +14,14 @@ namespace fcm::optim {
 
 class QueuedStep {
  public:
-  // `scheduled`: by begin, not overlapping. `state`: an ops::AdamWState as bytes, beside the
-  // buffers.
+  // `scheduled`: sorted by begin, not overlapping. `state`: an ops::AdamWState as bytes, on the
+  // device of the buffers.
   QueuedStep(const ops::AdamWBuffers& buffers, const std::vector<ops::AdamWScheduled>& scheduled,
              const OptimOptions& options, at::Tensor state);
 
-  // The norm of the gradients and, where it and `loss` (float64, one element, beside the buffers)
-  // are finite, an update at the rate in the state, clipped as the options say. Else everything but
-  // the state stays as it is.
+  // Computes the norm of the gradients. If it and `loss` (float64, one element, on the device of
+  // the buffers) are finite, updates the weights at the rate in the state, clipped as in the
+  // options; otherwise changes nothing but the state.
   void operator()(const at::Tensor& loss) const;
 
  private:

@@ -10,7 +10,7 @@ namespace fcm::optim {
 
 namespace {
 
-// SimMIM's, which count from the start of the run.
+// SimMIM's schedules, which count from the start of the run.
 Rate rate_from_start(const OptimOptions& options, double epoch) {
   const double peak = options.lr();
   if (options.schedule == "drops") {
@@ -29,7 +29,8 @@ Rate rate_from_start(const OptimOptions& options, double epoch) {
 }  // namespace
 
 Rate rate_at_epoch(const OptimOptions& options, double epoch) {
-  require(!options.goes_by_steps(), "learning rate of epoch {}: {} goes by steps", epoch,
+  require(!options.goes_by_steps(),
+          "learning rate of epoch {}: expected a schedule by epochs, got {}", epoch,
           options.schedule);
   const double peak = options.lr(), first = options.first_lr();
   if (epoch < options.warmup_epochs) {
@@ -37,7 +38,7 @@ Rate rate_at_epoch(const OptimOptions& options, double epoch) {
     return {first + (peak - first) * done, first * (1 - done)};
   }
   if (options.schedule != "cosine") return rate_from_start(options, epoch);
-  // The published formula rises again after the last epoch, where it is never asked.
+  // Upstream's formula rises again after the last epoch, where upstream never evaluates it.
   if (epoch >= options.epochs) {
     return {options.warmup_epochs >= options.epochs ? peak : options.min_lr, 0};
   }
@@ -67,7 +68,7 @@ double poly_lr(const OptimOptions& options, int64_t step, int64_t steps) {
   return lr * (1 - (1 - share(options.warmup_steps)) * (1 - first));
 }
 
-// What the peak is multiplied with behind the warm-up, at an update that need not be a whole one.
+// Factor of the peak rate after the warm-up, at a possibly fractional step.
 double share_of_peak(const OptimOptions& options, double step, double steps) {
   if (options.schedule == "step_cosine") {
     return step >= steps ? 0 : 0.5 * (1 + std::cos(std::numbers::pi * step / steps));
@@ -90,8 +91,10 @@ double warmed_up_lr(const OptimOptions& options, int64_t at, int64_t of) {
 }  // namespace
 
 Rate rate_at_step(const OptimOptions& options, int64_t step, int64_t steps_per_epoch) {
-  require(step >= 0 && steps_per_epoch >= 1, "learning rate of step {} with {} steps an epoch",
-          step, steps_per_epoch);
+  require(
+      step >= 0 && steps_per_epoch >= 1,
+      "learning rate: expected step >= 0 and at least 1 step an epoch, got step {} and {} steps",
+      step, steps_per_epoch);
   if (options.goes_by_steps()) {
     const auto lr = options.schedule == "poly" ? poly_lr : warmed_up_lr;
     return {lr(options, step, steps_of_run(options, steps_per_epoch)), 0};

@@ -155,7 +155,7 @@ TEST(UperNet, RefusesOnePictureInTrainingAndSaysWhatToDo) {
   const test::Inputs one = maps_of(kPyramids[0], 1);
   const std::string said =
       test::error_of(ExitCode::kUsage, [&] { built.head(one, {.ranks = dist::group_of_one()}); });
-  EXPECT_NE(said.find("batches of two pictures or more"), std::string::npos) << said;
+  EXPECT_NE(said.find("batches of two images or more"), std::string::npos) << said;
 }
 
 // One picture a process is enough if there are two of them; what a process computes is its share of

@@ -152,7 +152,7 @@ TEST(BatchNormMaps, RefusesOneValueAChannelAndSaysWhatToDo) {
   const at::Tensor one = test::fixed_normal({1, 1, 1, kWidth}, 1);
   const std::string said =
       test::error_of(ExitCode::kUsage, [&] { layer.norm(one, dist::group_of_one()); });
-  EXPECT_NE(said.find("batches of two pictures or more"), std::string::npos) << said;
+  EXPECT_NE(said.find("batches of two images or more"), std::string::npos) << said;
   EXPECT_NO_THROW(layer.norm(one, nullptr));
   dist::test::run_ranks(2, [&](dist::Group& group) {
     const Layer own;

@@ -41,7 +41,7 @@ TEST(SegmenterLearner, TakesStatisticsOfAPass) {
   const std::string said = test::error_of(ExitCode::kUsage, [&] {
     parts.update(batch, {1e-3, 1});
   });
-  EXPECT_NE(said.find("batches of two pictures or more"), std::string::npos) << said;
+  EXPECT_NE(said.find("batches of two images or more"), std::string::npos) << said;
 }
 
 TEST(SegmenterLearner, WhatIsNotFiniteChangesNothingNorAnyStatistic) {

@@ -137,10 +137,11 @@ void check(const at::Tensor& x, int64_t tokens, const ProductWeights& qkv,
   require(heads > 0 && channels % heads == 0 && qkv.weight_OI.size(0) == 3 * channels &&
               qkv.weight_OI.size(1) == channels && proj.weight_OI.size(1) == channels &&
               proj.weight_OI.size(0) == channels,
-          "attention_branch got {} channels for {} heads and a qkv weight of {} x {}", channels,
-          heads, qkv.weight_OI.size(0), qkv.weight_OI.size(1));
+          "attention_branch: expected heads and weights that fit, got {} channels, {} heads and a "
+          "qkv weight of {} x {}",
+          channels, heads, qkv.weight_OI.size(0), qkv.weight_OI.size(1));
   require(first >= 0 && first < tokens,
-          "attention_branch: results from token {} on, wanted one of its {} tokens", first, tokens);
+          "attention_branch: got first query token {}, expected one of {} tokens", first, tokens);
 }
 
 at::Tensor apply(const at::Tensor& x, const at::Tensor& places_BT, const NormWeights& norm,
@@ -161,7 +162,8 @@ at::Tensor apply(const at::Tensor& x, const at::Tensor& places_BT, const NormWei
 at::Tensor attention_branch(const at::Tensor& x_BTC, const NormWeights& norm,
                             const ProductWeights& qkv, const ProductWeights& proj, int64_t heads,
                             const at::Tensor& scale_B, int64_t first) {
-  require(x_BTC.dim() == 3, "attention_branch: x of {} dimensions, wanted [B, T, C]", x_BTC.dim());
+  require(x_BTC.dim() == 3, "attention_branch: expected x [B, T, C], got {} dimensions",
+          x_BTC.dim());
   check(x_BTC, x_BTC.size(1), qkv, proj, heads, first);
   if (x_BTC.numel() == 0 || reference_ops()) {
     return attention_branch_reference(x_BTC, norm, qkv, proj, heads, scale_B, first);
@@ -173,8 +175,8 @@ at::Tensor attention_branch_of_rows(const at::Tensor& rows_RC, const at::Tensor&
                                     const NormWeights& norm, const ProductWeights& qkv,
                                     const ProductWeights& proj, int64_t heads, int64_t first) {
   require(rows_RC.dim() == 2 && places_BT.dim() == 2 && places_BT.scalar_type() == at::kLong,
-          "attention_branch_of_rows wants a matrix and int64 places [B, T], got {} and {} "
-          "dimensions, places of {}",
+          "attention_branch_of_rows: expected a matrix and int64 indices [B, T], got {} and {} "
+          "dimensions, indices of {}",
           rows_RC.dim(), places_BT.dim(), at::toString(places_BT.scalar_type()));
   check(rows_RC, places_BT.size(1), qkv, proj, heads, first);
   if (places_BT.numel() == 0 || reference_ops()) {

@@ -94,7 +94,7 @@ at::Tensor conv_branch(const at::Tensor& x_BLPC, const NormWeights& norm,
   const int64_t channels = x_BLPC.size(3);
   require(conv1.weight_OI.sizes() == at::IntArrayRef({channels, channels}) &&
               conv2.weight_OI.sizes() == at::IntArrayRef({channels, channels}),
-          "conv_branch of {} channels got weights of {} x {} and {} x {}", channels,
+          "conv_branch: expected square weights of {} channels, got {} x {} and {} x {}", channels,
           conv1.weight_OI.size(0), conv1.weight_OI.size(1), conv2.weight_OI.size(0),
           conv2.weight_OI.size(1));
   if (x_BLPC.numel() == 0 || reference_ops()) {

@@ -38,10 +38,12 @@ at::Tensor decomposed_attention_branch(const at::Tensor& x_BTC, const NormWeight
                                        const ProductWeights& proj, int64_t heads, int64_t rows,
                                        int64_t cols, const MapWindows& windows,
                                        const at::Tensor& scale_B) {
-  require(x_BTC.dim() == 3 && x_BTC.size(1) == rows * cols &&
-              qkv.weight_OI.size(0) == 3 * x_BTC.size(2),
-          "decomposed_attention_branch: x of {} dimensions, the second of {}, for a map of {} x {}",
-          x_BTC.dim(), x_BTC.size(1), rows, cols);
+  require(
+      x_BTC.dim() == 3 && x_BTC.size(1) == rows * cols &&
+          qkv.weight_OI.size(0) == 3 * x_BTC.size(2),
+      "decomposed_attention_branch: got x of {} dimensions, the second of {}, expected a map of "
+      "{} x {} tokens",
+      x_BTC.dim(), x_BTC.size(1), rows, cols);
   const at::Tensor bias_D = branches::without_key_gradient(qkv.bias_O);
   const at::Tensor qkv_BTD = linear(layer_norm(x_BTC, norm.weight_C, norm.bias_C, norm.epsilon),
                                     qkv.weight_OI, bias_D, qkv.rounded_OI);

@@ -91,11 +91,13 @@ class MlpBranch : public torch::autograd::Function<MlpBranch> {
 
 at::Tensor mlp_branch(const at::Tensor& x, const NormWeights& norm, const ProductWeights& fc1,
                       const ProductWeights& fc2, const at::Tensor& scale_B) {
-  require(x.dim() >= 2 && fc1.weight_OI.size(1) == x.size(-1) &&
-              fc2.weight_OI.size(0) == x.size(-1) && fc2.weight_OI.size(1) == fc1.weight_OI.size(0),
-          "mlp_branch got rows of {} elements, a first weight of {} x {} and a second of {} x {}",
-          x.size(-1), fc1.weight_OI.size(0), fc1.weight_OI.size(1), fc2.weight_OI.size(0),
-          fc2.weight_OI.size(1));
+  require(
+      x.dim() >= 2 && fc1.weight_OI.size(1) == x.size(-1) && fc2.weight_OI.size(0) == x.size(-1) &&
+          fc2.weight_OI.size(1) == fc1.weight_OI.size(0),
+      "mlp_branch: expected weights that fit, got rows of {} elements and weights of {} x {} and "
+      "{} x {}",
+      x.size(-1), fc1.weight_OI.size(0), fc1.weight_OI.size(1), fc2.weight_OI.size(0),
+      fc2.weight_OI.size(1));
   if (x.numel() == 0 || reference_ops()) return mlp_branch_reference(x, norm, fc1, fc2, scale_B);
   return MlpBranch::apply(x, norm.weight_C, norm.bias_C, fc1.weight_OI, fc1.bias_O, fc2.weight_OI,
                           fc2.bias_O, branches::optional(scale_B),

@@ -10,7 +10,8 @@ namespace {
 
 at::Tensor scale_like(const at::Tensor& scale_B, const at::Tensor& x) {
   require(scale_B.dim() == 1 && scale_B.size(0) == x.size(0),
-          "drop path: factors for {} pictures, a batch of {}", scale_B.numel(), x.size(0));
+          "drop path: got factors for {} images, expected a batch of {}", scale_B.numel(),
+          x.size(0));
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
   shape[0] = x.size(0);
   return scale_B.to(x.options()).view(shape);

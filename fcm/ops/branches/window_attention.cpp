@@ -122,14 +122,15 @@ at::Tensor window_attention_branch(const at::Tensor& x_BTC, const NormWeights& n
                                    const ProductWeights& qkv, const at::Tensor& table_RH,
                                    const ProductWeights& proj, const WindowSets& sets,
                                    const at::Tensor& scale_B) {
-  require(x_BTC.dim() == 3 && table_RH.dim() == 2 && table_RH.size(0) == sets.table_rows &&
-              x_BTC.size(2) % std::max<int64_t>(1, table_RH.size(1)) == 0 &&
-              qkv.weight_OI.size(0) == 3 * x_BTC.size(2) &&
-              sets.tokens() == x_BTC.size(1) + sets.filling &&
-              (sets.plans() == 1 || sets.plans() == x_BTC.size(0)),
-          "window_attention_branch: x of {} dimensions, {} plans of {} tokens, a table of {} rows "
-          "where the sets want {}",
-          x_BTC.dim(), sets.plans(), sets.tokens(), table_RH.size(0), sets.table_rows);
+  require(
+      x_BTC.dim() == 3 && table_RH.dim() == 2 && table_RH.size(0) == sets.table_rows &&
+          x_BTC.size(2) % std::max<int64_t>(1, table_RH.size(1)) == 0 &&
+          qkv.weight_OI.size(0) == 3 * x_BTC.size(2) &&
+          sets.tokens() == x_BTC.size(1) + sets.filling &&
+          (sets.plans() == 1 || sets.plans() == x_BTC.size(0)),
+      "window_attention_branch: got x of {} dimensions, {} plans of {} tokens and a table of {} "
+      "rows, expected x [B, T, C], a plan for all or each, and a table of {} rows",
+      x_BTC.dim(), sets.plans(), sets.tokens(), table_RH.size(0), sets.table_rows);
   if (x_BTC.numel() == 0 || reference_ops()) {
     return window_attention_branch_reference(x_BTC, norm, qkv, table_RH, proj, sets, scale_B);
   }

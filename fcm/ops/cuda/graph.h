@@ -11,8 +11,8 @@ class RecordedWork {
   virtual ~RecordedWork() = default;
   // Runs `work` a few times to warm up (allocations, library initialisation), then captures it
   // without running it. Replays launch the same kernels on the same addresses: buffers that `work`
-  // reads and writes must not move, host scalars are frozen, and `work` must neither sync with the
-  // GPU nor copy from pageable CPU memory; otherwise a GPU throws Error(kDevice).
+  // reads and writes must not move, and host scalars are frozen. `work` must neither sync with the
+  // GPU nor copy from pageable CPU memory: on a GPU the capture then throws Error(kDevice).
   virtual void record(const std::function<void()>& work) = 0;
   // Enqueues the captured work on the current stream.
   virtual void replay() = 0;

@@ -35,9 +35,7 @@ inline void check_shape(const LaunchShape& shape) {
   }
   if (shape.threads < kWarp || shape.threads > 1024 || shape.threads % kWarp != 0 ||
       shape.shared_bytes > (48u << 10)) {
-    launch_refused(
-        shape.name,
-        "expected blocks of 32 to 1024 threads, a multiple of 32, and at most 48 KiB shared memory");
+    launch_refused(shape.name, "expected blocks of 32 to 1024 threads in 32s and at most 48 KiB");
   }
 }
 

@@ -34,11 +34,13 @@ class GatherRows : public torch::autograd::Function<GatherRows> {
 at::Tensor gather_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT) {
   const auto type = rows_RC.scalar_type();
   require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
-          "gather_rows takes float32, bfloat16 or float64, not {}", at::toString(type));
-  require(rows_RC.dim() == 2 && places_NT.dim() == 2 && places_NT.scalar_type() == at::kLong,
-          "gather_rows wants a matrix and int64 places [N, T], got {} and {} dimensions, places of "
-          "{}",
-          rows_RC.dim(), places_NT.dim(), at::toString(places_NT.scalar_type()));
+          "gather_rows: expected float32, bfloat16 or float64, got {}", at::toString(type));
+  require(
+      rows_RC.dim() == 2 && places_NT.dim() == 2 && places_NT.scalar_type() == at::kLong,
+      "gather_rows: expected a matrix and int64 indices [N, T], got {} and {} dimensions, indices "
+      "of "
+      "{}",
+      rows_RC.dim(), places_NT.dim(), at::toString(places_NT.scalar_type()));
   if (reference_ops()) return gather_rows_reference(rows_RC, places_NT);
   return GatherRows::apply(rows_RC, places_NT);
 }

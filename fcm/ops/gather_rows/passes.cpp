@@ -13,8 +13,8 @@
 namespace fcm::ops {
 namespace {
 
-// The tokens of each row in ascending order: those of row r are tokens[first[r]] up to
-// tokens[first[r + 1]].
+// The tokens of each row in ascending order: row r has tokens[first[r]] to tokens[first[r + 1] -
+// 1].
 struct TokensByRow {
   std::vector<int64_t> first, tokens;
 
@@ -31,11 +31,11 @@ struct TokensByRow {
   }
 };
 
-// Loops over columns: the compiler makes vectors of them only where it is told to.
+// Loops over columns; the compiler vectorises them only with the pragma.
 template <class T, class A>
 void sum_row(const T* x, const int64_t* begin, const int64_t* end, int64_t columns, A* sums,
              T* to) {
-  if (end - begin == 1) {  // most rows
+  if (end - begin == 1) {  // most rows have one token
     std::memcpy(to, x + *begin * columns, static_cast<size_t>(columns) * sizeof(T));
     return;
   }
@@ -51,7 +51,7 @@ void sum_row(const T* x, const int64_t* begin, const int64_t* end, int64_t colum
 
 template <class T, class A>
 void sum_rows(const at::Tensor& x, const TokensByRow& by_row, const at::Tensor& sums_RC) {
-  constexpr int64_t kShares = 64;  // rows are dealt out, because some have many more places
+  constexpr int64_t kShares = 64;  // rows are interleaved: some have many more tokens
   const int64_t rows = sums_RC.size(0), columns = sums_RC.size(1);
   const T* from = x.const_data_ptr<T>();
   T* to = sums_RC.data_ptr<T>();
@@ -83,8 +83,8 @@ at::Tensor gathered(const at::Tensor& rows_RC, const at::Tensor& places_NT) {
   for_each_block(Blocks{count, 16}, [&](int64_t block) {
     for (int64_t i = 0, token = 16 * block; i < 16 && token < count; ++i, ++token) {
       require(place[token] >= 0 && place[token] < rows,
-              "gather_rows: token {} takes row {}, wanted one of {} rows", token, place[token],
-              rows);
+              "gather_rows: token {} has row index {}, expected one of {} rows", token,
+              place[token], rows);
       std::memcpy(to + token * bytes, from + place[token] * bytes, static_cast<size_t>(bytes));
     }
   });
@@ -106,8 +106,9 @@ at::Tensor summed_by_row(const at::Tensor& x_NTC, const at::Tensor& places_NT, i
   return sums_RC;
 }
 
-// Of LibTorch's additions by index, this one keeps its order on a GPU too. In float32, because it
-// rounds after every addition; unsafe, because a look at the largest place would wait for the GPU.
+// Of LibTorch's additions by index, this one is deterministic on a GPU too. In float32, because it
+// rounds after every addition; unsafe = true, because checking the largest index would sync with
+// the GPU.
 at::Tensor summed_by_row_library(const at::Tensor& x_NTC, const at::Tensor& places_NT,
                                  int64_t rows) {
   const auto type = x_NTC.scalar_type();

@@ -1,13 +1,13 @@
-// Places for gather_rows as a model gives them, for tests and benchmarks.
+// Row indices for gather_rows as a model uses them, for tests and benchmarks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 namespace fcm::ops {
 
-// Sequences as a masked decoder has them: `own` rows of its own for each of N, the other tokens
-// from the `table` last rows, all of which occur where N is large enough, none twice in a sequence.
-// With own = table = 0: nothing.
+// Sequences as in a masked decoder: each of N sequences has `own` rows of its own; its other tokens
+// use the last `table` rows, none twice in a sequence, all of them if N is large enough. With own =
+// table = 0: empty.
 struct SharedTable {
   int64_t sequences, own, tokens, table;
   int64_t rows() const { return sequences * own + table; }

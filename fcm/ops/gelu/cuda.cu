@@ -1,5 +1,5 @@
-// Element after element: one reading, one writing, the arithmetic of kernel.inc in between. Its
-// polynomials take about 20 operations in bfloat16, so that memory remains what is waited for.
+// Elementwise: one read, one write, the arithmetic of kernel.inc in between. Its polynomials take
+// about 20 operations in bfloat16, so the kernels stay memory-bound.
 #include "fcm/ops/cuda/flat.h"
 #include "fcm/ops/cuda/sum_parts.h"
 #include "fcm/ops/cuda/warp.h"
@@ -19,7 +19,7 @@ struct Normal {
 __device__ inline Normal<float> normal(float x, float /*type*/) {
   const float a = fminf(fabsf(x), 14.5f);
   const float half = a * -0.5f, exponent = half * a;
-  const float error = fmaf(half, a, -exponent);  // what rounding took from the square
+  const float error = fmaf(half, a, -exponent);  // rounding error of the square
   const float gauss = expf(exponent) * (1 + error);
   const float inverse = 1 / (a + 3.5f);
   const float q = (a - 3.5f) * inverse;
@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(kFlatThreads) forward(const T* x, T* y, int64_
   });
 }
 
-// What N elements of the way back become; x becomes gelu(x).
+// Backward of N elements: dx (in: dy) is multiplied by the derivative, x becomes gelu(x).
 template <class T, int N>
 __device__ inline void turn_back(Wide<T> (&x)[N], Wide<T> (&dx)[N]) {
 #pragma unroll
@@ -87,8 +87,8 @@ __global__ void __launch_bounds__(kFlatThreads) backward(GeluBackwardAgain<T> a)
   });
 }
 
-// A block takes a strip of 32 accesses across and a part of the rows, shared out among its warps;
-// every lane keeps the sums of the columns of its access.
+// A block takes a strip of 32 accesses across and a part of the rows, divided among its warps;
+// every lane keeps the column sums of its access.
 constexpr int kStripWarps = kFlatThreads / kWarp;
 
 template <class T, int N>
@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(kFlatThreads) of_product(GeluOfProduct<T, A> a
     for (int i = 0; i < N; ++i) x[i] += bias[i];
     store<T, N>(a.x + first, x);
     for (int i = 0; i < N; ++i) {
-      x[i] = rounded<T>(x[i]);  // as the backward pass will see it
+      x[i] = rounded<T>(x[i]);  // the value that backward will read
       x[i] *= normal(x[i], T{}).distribution;
     }
     store<T, N>(a.y + first, x);
@@ -190,9 +190,10 @@ void run_of_product(const GeluOfProduct<T, A>& pass, CudaStream stream) {
   constexpr int N = kLanes<T>;
   const int64_t count = pass.rows * pass.channels;
   const bool fits = aligned_rows(pass.x, pass.channels) && aligned(pass.y) && aligned(pass.bias);
-  // The column is found by 32-bit division.
+  // The column index uses 32-bit division.
   if (count / (fits ? N : 1) > UINT32_MAX) {
-    launch_refused("gelu of a product", "takes at most 2^32 accesses; use a smaller micro-batch");
+    launch_refused("gelu of a product",
+                   "expected at most 2^32 accesses; use a smaller micro-batch");
   }
   if (fits) {
     launch(flat_shape("gelu of a product", count, N, stream), of_product<T, A, N>, pass);

@@ -1,4 +1,4 @@
-// The kernels of gelu on a GPU: all pointers to the GPU's memory.
+// The GPU kernels of gelu. All pointers are to GPU memory.
 #pragma once
 
 #include "fcm/ops/cuda/stream.h"
@@ -12,13 +12,13 @@ namespace fcm::ops {
                                      CudaStream stream);
 [[gnu::weak]] void gelu_forward_cuda(const double* x, double* y, int64_t count, CudaStream stream);
 
-// dx = dy * gelu'(x); pass.y: unused. dx may be dy.
+// dx = dy * gelu'(x); pass.y is unused. dx may alias dy.
 [[gnu::weak]] void gelu_backward_cuda(const GeluBackwardAgain<float>& pass, CudaStream stream);
 [[gnu::weak]] void gelu_backward_cuda(const GeluBackwardAgain<Bfloat16>& pass, CudaStream stream);
 [[gnu::weak]] void gelu_backward_cuda(const GeluBackwardAgain<double>& pass, CudaStream stream);
 
-// The same and y = gelu(x), for rows of `channels`; sums [channels]: of the columns of dx, before
-// it is rounded. parts: [column_sums_parts_cuda(rows, channels), channels], overwritten.
+// The same, and y = gelu(x), for rows of `channels`. sums [channels]: column sums of dx before
+// rounding. parts: [column_sums_parts_cuda(rows, channels), channels], overwritten.
 [[gnu::weak]] void gelu_backward_again_cuda(const GeluBackwardAgain<float>& pass, int64_t channels,
                                             float* parts, float* sums, CudaStream stream);
 [[gnu::weak]] void gelu_backward_again_cuda(const GeluBackwardAgain<Bfloat16>& pass,

@@ -1,4 +1,4 @@
-// The kernels of gelu: a table of functions on raw pointers for each instruction set.
+// The CPU kernels of gelu: a table of functions on raw pointers, one per instruction set.
 #pragma once
 
 #include <stdint.h>
@@ -7,8 +7,8 @@
 
 namespace fcm::ops {
 
-// Rows of a matrix product on their way through the activation: x += bias, y = gelu(x). T: element,
-// A: type of the bias.
+// The activation after a matrix product without bias: x += bias, y = gelu(x). T: element type, A:
+// type of the bias.
 template <class T, class A>
 struct GeluOfProduct {
   int64_t rows, channels;
@@ -17,7 +17,7 @@ struct GeluOfProduct {
   T* y;
 };
 
-// The way back, with the result made again: dx = dy * gelu'(x), y = gelu(x). dx may be dy.
+// Backward that also recomputes the output: dx = dy * gelu'(x), y = gelu(x). dx may alias dy.
 template <class T>
 struct GeluBackwardAgain {
   int64_t count;

@@ -36,7 +36,7 @@ class GeluFunction : public torch::autograd::Function<GeluFunction> {
 at::Tensor gelu_with(Isa isa, const at::Tensor& x) {
   const auto type = x.scalar_type();
   require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
-          "gelu takes float32, bfloat16 or float64, not {}", at::toString(type));
+          "gelu: expected float32, bfloat16 or float64, got {}", at::toString(type));
   if (x.numel() == 0) return x + 0;
   return GeluFunction::apply(x, static_cast<int64_t>(isa));
 }

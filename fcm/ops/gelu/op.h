@@ -5,7 +5,7 @@
 
 namespace fcm::ops {
 
-// x: any shape, float32, bfloat16 or float64. Keeps only x for the gradient.
+// x: any shape, float32, bfloat16 or float64. Saves only x for backward.
 at::Tensor gelu(const at::Tensor& x);
 at::Tensor gelu_reference(const at::Tensor& x);
 

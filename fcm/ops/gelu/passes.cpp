@@ -80,7 +80,7 @@ at::Tensor run_again_on_cuda(const GeluBackwardAgain<T>& pass, const at::Tensor&
   return sums_C;
 }
 
-// Returns the sums of columns where they came along.
+// Returns the column sums on a GPU, otherwise an undefined tensor.
 template <class T, class A>
 at::Tensor run_again(void (*kernel)(const GeluBackwardAgain<T>&), const at::Tensor& gradient,
                      const at::Tensor& x, const at::Tensor& y) {

@@ -1,5 +1,5 @@
-// The passes of gelu without autograd, for operators that are made of several. All tensors
-// contiguous, of one type.
+// The passes of gelu without autograd, for composite operators. All tensors contiguous, of one
+// type.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,12 +11,13 @@ namespace fcm::ops {
 at::Tensor gelu_forward(Isa isa, const at::Tensor& x);
 at::Tensor gelu_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x);  // dx
 
-// Behind a matrix product that left out its bias: adds it to x in place, returns gelu(x). The bias
-// may be of another floating type.
+// After a matrix product without bias: adds the bias to x in place, returns gelu(x). The bias may
+// be of another floating type.
 at::Tensor gelu_of_product(Isa isa, const at::Tensor& x_MC, const at::Tensor& bias_C);
 
-// gradient: dy, overwritten with dx. Returns gelu(x), made again in the same pass, and on a GPU the
-// sums of the columns of dx, float32 at least; elsewhere the product that takes dx makes them.
+// gradient: dy, overwritten with dx. Returns gelu(x), recomputed in the same pass, and on a GPU the
+// column sums of dx in float32 (float64 for float64); on the CPU sums_C is undefined and the
+// product that reads dx computes them.
 struct GeluAgain {
   at::Tensor y_MC, sums_C;
 };

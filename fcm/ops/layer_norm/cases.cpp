@@ -17,7 +17,7 @@ OpCase make(std::string name, std::vector<int64_t> sizes) {
   const int64_t channels = sizes.back();
   result.inputs = [sizes, channels](at::ScalarType dtype, uint64_t seed) {
     const at::ScalarType parameters = c10::promoteTypes(dtype, at::kFloat);
-    // Rows far from zero mean and unit deviation, or half the kernel would not be seen.
+    // Rows far from zero mean and unit variance, so that both normalisations matter.
     const at::Tensor x = case_values(sizes, dtype, seed, 3) + 2;
     return OpCase::Inputs{x, case_values({channels}, parameters, seed + 1),
                           case_values({channels}, parameters, seed + 2)};

@@ -1,6 +1,6 @@
-// A warp takes a row. Where the row fits, it stays in registers between its one reading and its
-// one writing: K accesses of N elements a lane. Wider rows, and rows that 16-byte accesses cannot
-// read (N = 1), are read again from the cache (K = 0).
+// One warp per row. A row that fits stays in registers between its only read and its only write: K
+// accesses of N elements per lane. Wider rows, and rows that cannot be read in 16-byte accesses (N
+// = 1), are read again from the cache (K = 0).
 #include "fcm/ops/cuda/sum_parts.h"
 #include "fcm/ops/cuda/vector.h"
 #include "fcm/ops/cuda/warp.h"
@@ -10,8 +10,8 @@ namespace fcm::ops {
 namespace {
 
 constexpr int kThreads = 256, kRows = kThreads / kWarp;  // rows of a block at a time
-constexpr int kMostInRegisters = 32;                     // elements of a row a lane may hold
-// The same beside the sums for weight and bias: more would not fit in 128 registers.
+constexpr int kMostInRegisters = 32;                     // elements of a row per lane
+// The same next to the sums for weight and bias: more would not fit in 128 registers.
 template <class T>
 constexpr int kMostBackward = sizeof(T) == 2   ? 32
                               : sizeof(T) == 4 ? 24
@@ -25,7 +25,7 @@ struct Constant {
   static constexpr int value = K;
 };
 
-// Accesses of 16 bytes with which a warp reads a row; 0: more than lanes may hold.
+// 16-byte accesses with which a warp reads a row; 0: more than its registers hold.
 template <class T>
 int accesses(int64_t channels) {
   constexpr int64_t kOfWarp = kWarp * kLanes<T>;
@@ -33,8 +33,8 @@ int accesses(int64_t channels) {
   return count * kLanes<T> <= kMostInRegisters ? static_cast<int>(count) : 0;
 }
 
-// Calls task(k, channel) for the accesses of this lane to a row; channel is the first of N. k is
-// known to the compiler where K is not 0.
+// Calls task(k, channel) for this lane's accesses to a row; channel is the first of N. If K is not
+// 0, k is a compile-time constant.
 template <int K, int N, class Task>
 __device__ inline void along_row(int64_t channels, const Task& task) {
   if constexpr (K > 0) {
@@ -87,7 +87,7 @@ struct Row {
   const T* plus;
   T* dx;
   A mean, deviation;
-  A mean_g = 0, mean_gn = 0;  // over the row: of g = dy * weight and of g * n, n the normalised row
+  A mean_g = 0, mean_gn = 0;  // row means of g = dy * weight and of g * n, n the normalised row
 };
 
 template <class T, class A>
@@ -121,13 +121,13 @@ __device__ inline void store_dx(const Row<T, A>& row, int64_t channel, const A (
   store<T, N>(row.dx + channel, dx);
 }
 
-// Sums of dy * n and of dy over the rows of a lane, for its channels.
+// A lane's sums of dy * n and of dy over its rows, for its channels.
 template <class A, int K, int N>
 struct ColumnSums {
   A dweight[K][N], dbias[K][N];
 };
 
-// Warp after warp adds its own to those of the block, [2, channels] of shared memory.
+// One warp after another adds its sums to those of the block, [2, channels] in shared memory.
 template <int K, int N, class A>
 __device__ inline void add_up(const ColumnSums<A, K, N>& own, int64_t channels, A* of_block) {
   for (int turn = 0; turn < kRows; ++turn) {
@@ -146,8 +146,8 @@ __device__ inline void add_up(const ColumnSums<A, K, N>& own, int64_t channels, 
   }
 }
 
-// Rows blockIdx.x * kRows + warp, then every gridDim.x * kRows further. dy and x stay in registers
-// as they were read: widened, they would not fit beside the sums.
+// Rows blockIdx.x * kRows + warp, then every gridDim.x * kRows rows. dy and x stay in registers in
+// type T: widened, they would not fit next to the sums.
 template <class T, class A, int K, int N>
 __global__ void __launch_bounds__(kThreads, 2) backward(LayerNormBackward<T, A> a, A* parts) {
   ColumnSums<A, K, N> own{};
@@ -191,7 +191,7 @@ __global__ void __launch_bounds__(kThreads, 2) backward(LayerNormBackward<T, A> 
   for (int64_t i = threadIdx.x; i < 2 * a.channels; i += kThreads) part[i] = of_block[i];
 }
 
-// Rows of any width: dx by one kernel, the sums by another that reads once more.
+// Rows of any width: one kernel for dx; another for the sums, which reads everything again.
 template <class T, class A>
 __global__ void __launch_bounds__(kThreads) backward_rows(LayerNormBackward<T, A> a) {
   const int64_t r = static_cast<int64_t>(blockIdx.x) * kRows + warp();
@@ -213,7 +213,7 @@ __global__ void __launch_bounds__(kThreads) backward_rows(LayerNormBackward<T, A
   });
 }
 
-// A thread takes a column; blockIdx.y the part of the rows.
+// One thread per column; blockIdx.y is the part of the rows.
 template <class T, class A>
 __global__ void __launch_bounds__(kThreads) backward_columns(LayerNormBackward<T, A> a, A* parts) {
   const int64_t channel = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
@@ -232,7 +232,7 @@ __global__ void __launch_bounds__(kThreads) backward_columns(LayerNormBackward<T
 
 int64_t blocks_for(int64_t rows) { return (rows + kRows - 1) / kRows; }
 
-// Accesses of a lane to a row, 0 where the row is too wide or ill aligned for registers.
+// Accesses of a lane to a row; 0 if the row is too wide or misaligned for registers.
 template <class T, class A>
 int accesses(const LayerNormForward<T, A>& pass) {
   const bool fits = aligned_rows(pass.x, pass.channels) && aligned_rows(pass.y, pass.channels) &&
@@ -247,8 +247,8 @@ int accesses(const LayerNormBackward<T, A>& pass) {
   return fits ? accesses<T>(pass.channels) : 0;
 }
 
-// Calls task(constant K) with the smallest K that is built and enough for `accesses`, K * N at most
-// `kMost`; returns false where there is none.
+// Calls task(constant K) with the smallest compiled K >= `accesses`, K * N at most `kMost`; returns
+// false if there is none.
 template <class T, int kMost, class Task>
 bool with_accesses(int accesses, const Task& task) {
   constexpr int N = kLanes<T>;
@@ -309,7 +309,7 @@ void layer_norm_forward_cuda(const LayerNormForward<double, double>& pass, CudaS
   run_forward(pass, stream);
 }
 
-// Two blocks on each of 132 multiprocessors, as an H100 has; fewer where rows are few.
+// Two blocks on each of the 132 multiprocessors of an H100; fewer for few rows.
 int64_t layer_norm_parts_cuda(int64_t rows) {
   const int64_t blocks = blocks_for(rows);
   return blocks < 264 ? blocks : 264;

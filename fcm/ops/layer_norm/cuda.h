@@ -1,4 +1,4 @@
-// The kernels of layer_norm on a GPU: as kernel.h, all pointers to the GPU's memory.
+// The GPU kernels of layer_norm. Arguments as in kernel.h, with all pointers to GPU memory.
 #pragma once
 
 #include "fcm/ops/cuda/stream.h"
@@ -13,10 +13,10 @@ namespace fcm::ops {
 [[gnu::weak]] void layer_norm_forward_cuda(const LayerNormForward<double, double>& pass,
                                            CudaStream stream);
 
-// How many parts the sums over rows are made in; depends on the shape alone.
+// Number of partial sums over rows; depends on the shape alone.
 [[gnu::weak]] int64_t layer_norm_parts_cuda(int64_t rows);
 
-// pass.dweight and pass.dbias: unused. parts: [layer_norm_parts_cuda, 2, channels], overwritten.
+// pass.dweight and pass.dbias are unused. parts: [layer_norm_parts_cuda, 2, channels], overwritten.
 // sums: [2, channels], the gradients of weight and bias.
 [[gnu::weak]] void layer_norm_backward_cuda(const LayerNormBackward<float, float>& pass,
                                             float* parts, float* sums, CudaStream stream);

@@ -1,4 +1,4 @@
-// The kernels of layer_norm: a table of functions on raw pointers for each instruction set.
+// The CPU kernels of layer_norm: a table of functions on raw pointers, one per instruction set.
 #pragma once
 
 #include <stdint.h>

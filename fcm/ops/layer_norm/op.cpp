@@ -40,13 +40,13 @@ class LayerNormFunction : public torch::autograd::Function<LayerNormFunction> {
 };
 
 void check_layer_norm(const at::Tensor& x, const at::Tensor& weight_C, const at::Tensor& bias_C) {
-  require(x.dim() >= 1 && x.size(-1) > 0, "layer_norm wants rows of at least one element");
+  require(x.dim() >= 1 && x.size(-1) > 0, "layer_norm: expected rows of at least one element");
   const auto type = x.scalar_type();
   require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
-          "layer_norm takes float32, bfloat16 or float64, not {}", at::toString(type));
+          "layer_norm: expected float32, bfloat16 or float64, got {}", at::toString(type));
   require(weight_C.dim() == 1 && weight_C.size(0) == x.size(-1) && bias_C.dim() == 1 &&
               bias_C.size(0) == x.size(-1),
-          "layer_norm over {} channels got a weight of {} and a bias of {} elements", x.size(-1),
+          "layer_norm: expected weight and bias of {} channels, got {} and {} elements", x.size(-1),
           weight_C.numel(), bias_C.numel());
 }
 

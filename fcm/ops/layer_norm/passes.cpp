@@ -12,13 +12,13 @@
 namespace fcm::ops {
 namespace {
 
-constexpr int64_t kElementsPerBlock = 16384;  // below this a thread costs more than it saves
+constexpr int64_t kElementsPerBlock = 16384;  // less work does not pay for a thread
 
 Blocks rows_in_blocks(int64_t rows, int64_t channels) {
   return make_blocks(rows, std::max<int64_t>(1, kElementsPerBlock / channels));
 }
 
-// T: element, A: type of statistics and parameters. All tensors contiguous.
+// T: element type, A: type of statistics and parameters. All tensors contiguous.
 template <class T, class A>
 void run_forward(void (*kernel)(const LayerNormForward<T, A>&), const at::Tensor& x,
                  const at::Tensor& weight, const at::Tensor& bias, double epsilon,
@@ -48,7 +48,7 @@ void run_forward(void (*kernel)(const LayerNormForward<T, A>&), const at::Tensor
   });
 }
 
-// Returns the sums over blocks [2, C]: gradients of weight and bias.
+// Returns the sums over all rows [2, C]: gradients of weight and bias.
 template <class T, class A>
 at::Tensor run_backward(void (*kernel)(const LayerNormBackward<T, A>&), const at::Tensor& dy,
                         const at::Tensor& x, const at::Tensor& weight, const at::Tensor& statistics,

@@ -1,4 +1,4 @@
-// The two passes of layer_norm without autograd, for operators that are made of several.
+// Forward and backward of layer_norm without autograd, for composite operators.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,8 +8,8 @@
 namespace fcm::ops {
 
 struct Normalised {
-  at::Tensor y;              // as x
-  at::Tensor statistics_2M;  // mean and 1 / deviation of each row; float32, or float64 for such x
+  at::Tensor y;              // like x
+  at::Tensor statistics_2M;  // mean and 1 / std of each row; float32, or float64 for float64 x
 };
 
 // x: contiguous, at least one element; as layer_norm (op.h) otherwise.
@@ -17,12 +17,12 @@ Normalised layer_norm_forward(Isa isa, const at::Tensor& x, const at::Tensor& we
                               const at::Tensor& bias_C, double epsilon);
 
 struct LayerNormGradients {
-  at::Tensor dx;                  // as x
+  at::Tensor dx;                  // like x
   at::Tensor dweight_C, dbias_C;  // type of the statistics
 };
 
 // dy, x contiguous. plus: undefined, or a contiguous tensor like x that is added to dx: the
-// gradient that went around the norm.
+// gradient of the residual connection.
 LayerNormGradients layer_norm_backward(Isa isa, const at::Tensor& dy, const at::Tensor& x,
                                        const at::Tensor& weight_C, const at::Tensor& statistics_2M,
                                        const at::Tensor& plus = {});

@@ -1,5 +1,4 @@
-// Sums over the rows of a matrix on a GPU: the gradient of a bias. All pointers to the GPU's
-// memory.
+// Sums over the rows of a matrix on a GPU: the gradient of a bias. All pointers are to GPU memory.
 #pragma once
 
 #include <stdint.h>
@@ -9,10 +8,11 @@
 
 namespace fcm::ops {
 
-// How many parts the sums are made in; depends on the shape alone.
+// Number of partial sums; depends on the shape alone.
 [[gnu::weak]] int64_t column_sums_parts_cuda(int64_t rows, int64_t columns);
 
-// sums [columns] of x [rows, columns]. parts: [column_sums_parts_cuda, columns], overwritten.
+// Column sums [columns] of x [rows, columns]. parts: [column_sums_parts_cuda, columns],
+// overwritten.
 [[gnu::weak]] void column_sums_cuda(const float* x, int64_t rows, int64_t columns, float* parts,
                                     float* sums, CudaStream stream);
 [[gnu::weak]] void column_sums_cuda(const Bfloat16* x, int64_t rows, int64_t columns, float* parts,

@@ -18,7 +18,7 @@ namespace fcm::ops {
 namespace {
 
 constexpr int kMostAlgorithms = 16;
-constexpr size_t kWorkspaceBytes = size_t{32} << 20;  // what cuBLAS asks for on an H100
+constexpr size_t kWorkspaceBytes = size_t{32} << 20;  // cuBLAS's own default on an H100
 
 void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
@@ -72,14 +72,13 @@ Description make_description(const Gemm& gemm) {
   set(description, CUBLASLT_MATMUL_DESC_TRANSB, turn(gemm.turn_b));
   if (gemm.bias) {
     set(description, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-    // Read by nobody, but its alignment is part of the question which algorithms there are.
+    // A dummy: never read, but its alignment affects which algorithms are proposed.
     set(description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, reinterpret_cast<const void*>(16));
   }
   return description;
 }
 
-// Parts of a sum, where an algorithm makes it in parts, are added in float32 by a second kernel,
-// in an order that is always the same.
+// If an algorithm splits a sum, a second kernel adds the parts in float32, in a fixed order.
 Preference make_preference() {
   cublasLtMatmulPreference_t made = nullptr;
   check(cublasLtMatmulPreferenceCreate(&made), "preferences");
@@ -105,7 +104,7 @@ bool is_recorded(CudaStream stream) {
   return status != cudaStreamCaptureStatusNone;
 }
 
-// A Gemm with the algorithms that cuBLASLt proposes for it, its own best guess first.
+// A Gemm with the algorithms that cuBLASLt proposes for it, the heuristically best first.
 class Product {
  public:
   Product(cublasLtHandle_t handle, const Gemm& gemm)
@@ -150,8 +149,8 @@ class Product {
   std::vector<cublasLtMatmulAlgo_t> algorithms_;
 };
 
-// Operands of their own for measuring: what the caller multiplies may be all zeros, of which every
-// order of summation makes the same bits, and its results may not be written twice.
+// Measures on its own random operands: the caller's may be all zeros, for which every order of
+// summation gives the same bits, and the caller's results must not be written twice.
 class Measurement {
  public:
   Measurement(Product& product, const Gemm& gemm, const at::Tensor& workspace, CudaStream stream)
@@ -215,10 +214,10 @@ class Measurement {
   bool works_ = false;
 };
 
-// All products met so far. As LibTorch's own handles it is of one device.
+// A cache of all products so far. Like LibTorch's own handles it belongs to one device.
 class Products {
  public:
-  // Never destroyed: when a process ends, CUDA is gone before its variables are.
+  // Never destroyed: at process exit, CUDA is shut down before static objects.
   static Products& get() {
     static auto* products = new Products;
     return *products;
@@ -255,7 +254,7 @@ class Products {
     try {
       return Measurement(product, gemm, workspace_, stream).quickest();
     } catch (const c10::OutOfMemoryError&) {
-      return 0;  // no room for operands of its own; the bits are the same
+      return 0;  // no room for the operands; the bits are the same
     }
   }
 

@@ -13,7 +13,7 @@ struct Stored {
   bool turn;
 };
 
-// `x` turned, as a product by columns takes it: rows that are contiguous are columns already.
+// `x` transposed, as a column-major product reads it: contiguous rows are already columns.
 std::optional<Stored> turned(const StridedMatrix& x) {
   if (x.column_stride == 1) {
     return Stored{{x.columns, x.rows, std::max(x.row_stride, x.columns)}, false};

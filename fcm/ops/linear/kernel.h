@@ -1,8 +1,8 @@
-// The kernels of linear: matrix products with bias, on raw pointers, for each instruction set.
+// The CPU kernels of linear: matrix products with bias, on raw pointers, one table per instruction
+// set.
 //
-// One operand, the panelled one, is first rearranged into panels of panel_vectors(columns) vectors
-// side by side, each panel contiguous along the depth, so that a panel stays in the first-level
-// cache while rows go by.
+// One operand is first packed into panels of panel_vectors(columns) adjacent vectors, each panel
+// contiguous along the depth, so that a panel stays in the L1 cache while rows pass by.
 #pragma once
 
 #include <stdint.h>
@@ -11,8 +11,8 @@
 
 namespace fcm::ops {
 
-// B (depth x columns), B(k, n) at from[k * depth_stride + n * column_stride], one of the strides 1,
-// into panels [begin, end).
+// Packs B (depth x columns), B(k, n) at from[k * depth_stride + n * column_stride], one of the
+// strides 1, into panels [begin, end).
 template <class A>
 struct LinearPanels {
   const A* from;
@@ -29,12 +29,12 @@ struct LinearRows {
   const A* x;  // rows contiguous, [rows, depth]
   const A* panels;
   const A* bias;  // [columns] or null
-  bool onto_y;    // without bias: added to what y holds
+  bool onto_y;    // without bias: y += instead of y =
   A* y;           // [rows, columns]
   A* scratch;     // rows_scratch elements
 };
 
-// dweight = dy^T * x and dbias = column sums of dy, for outputs [begin, end) and `rows` rows.
+// dweight = dy^T * x and dbias = column sums of dy, for outputs [begin, end) over `rows` rows.
 template <class A>
 struct LinearWeights {
   int64_t rows, inputs, outputs;
@@ -56,8 +56,8 @@ struct LinearKernelsOf {
   void (*weights)(const LinearWeights<A>&);
 };
 
-// sums[c] = sum of x[:, c] over `rows` contiguous rows of bfloat16, which the library's products do
-// not give along the way.
+// sums[c] = sum of x[:, c] over `rows` contiguous bfloat16 rows: the library's products do not
+// compute them on the way.
 struct LinearColumnSums {
   int64_t rows, columns;
   const Bfloat16* x;

@@ -21,7 +21,7 @@ OwnKernels kernels_of(int64_t isa) {
 
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
-  // isa: -1 for the library.
+  // isa: -1 means the library.
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x,
                             const at::Tensor& weight_OI, const at::Tensor& bias_O,
                             const std::optional<at::Tensor>& rounded_OI, int64_t isa) {
@@ -66,7 +66,8 @@ void check_linear(const at::Tensor& x, const at::Tensor& weight_OI, const at::Te
   require(
       weight_OI.dim() == 2 && x.dim() >= 1 && x.size(-1) == weight_OI.size(1) &&
           bias_O.dim() == 1 && bias_O.size(0) == weight_OI.size(0),
-      "linear got rows of {} elements, a weight of {} dimensions for {} inputs and a bias of {}",
+      "linear: expected rows, weight and bias that fit, got rows of {} elements, a weight of {} "
+      "dimensions for {} inputs and a bias of {}",
       x.dim() == 0 ? 0 : x.size(-1), weight_OI.dim(), weight_OI.size(-1), bias_O.numel());
 }
 
@@ -85,7 +86,7 @@ at::Tensor apply(OwnKernels own, const at::Tensor& x, const at::Tensor& weight_O
 at::Tensor linear_with(Isa isa, const at::Tensor& x, const at::Tensor& weight_OI,
                        const at::Tensor& bias_O) {
   require(x.scalar_type() != at::kBFloat16 || isa == Isa::kAmx,
-          "own kernels of linear take bfloat16 on AMX only, not on {}", isa_name(isa));
+          "linear_with: expected AMX for bfloat16, got {}", isa_name(isa));
   return apply(isa, x, weight_OI, bias_O);
 }
 

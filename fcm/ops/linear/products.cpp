@@ -46,7 +46,7 @@ at::Tensor arrange(const LinearKernelsOf<A>& k, const at::Tensor& b_KN) {
   return panels;
 }
 
-// Into y_MN, or onto what it holds.
+// Writes to y_MN, or adds to it.
 template <class A>
 void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const at::Tensor& bias_N,
                  bool onto_y, const at::Tensor& y_MN) {
@@ -60,7 +60,7 @@ void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const 
   all.bias = bias_N.defined() ? bias_N.const_data_ptr<A>() : nullptr;
   all.onto_y = onto_y;
   all.y = y_MN.data_ptr<A>();
-  // Whole row blocks of the kernel, except where there are too few for all threads.
+  // Whole row blocks of the kernel, unless there are too few for all threads.
   const Blocks blocks = make_blocks(x_MK.size(0), x_MK.size(0) >= 768 ? 96 : 24);
   for_each_block(blocks, [&](int64_t block) {
     LinearRows<A> part = all;
@@ -73,9 +73,9 @@ void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const 
   });
 }
 
-// Whether an AMX processor multiplies by tiles. float64 has no use for them. float32 does so only
-// where there is enough to multiply for each number that is read and written: below, memory
-// decides, which the AVX-512 kernels go through in longer runs (README.md has the figures).
+// Whether to use AMX tiles. float64 cannot. float32 does only if there is enough arithmetic per
+// element read and written; otherwise memory is the limit, and the AVX-512 kernels access it in
+// longer runs (README.md has the numbers).
 bool by_tiles(Isa isa, const at::Tensor& x, bool much) {
   if (isa != Isa::kAmx) return false;
   return x.scalar_type() == at::kBFloat16 || (x.scalar_type() == at::kFloat && much);
@@ -95,7 +95,7 @@ void own_product(Isa isa, const at::Tensor& x_MK, const at::Tensor& b_KN, const 
   }
 }
 
-// As at::sum(0) of bfloat16 into float32, which reads a matrix several times slower.
+// Like at::sum(0) of bfloat16 into float32, which reads a matrix several times slower.
 at::Tensor column_sums(const at::Tensor& x_MN) {
   const LinearKernels& k = pick(isa(), linear_plain, linear_avx2, linear_avx512);
   const Blocks blocks = make_blocks(x_MN.size(0), 16);
@@ -124,7 +124,7 @@ at::Tensor column_sums_on_cuda(const at::Tensor& x_MN, at::ScalarType wide) {
   return sums_N;
 }
 
-// x_MN: contiguous, not empty. Result in the type of the sums.
+// x_MN: contiguous, not empty. Returns float32 (float64 for float64).
 at::Tensor column_sums_on_cuda(const at::Tensor& x_MN) {
   if (x_MN.scalar_type() == at::kDouble) {
     return column_sums_on_cuda<double, double>(x_MN, at::kDouble);
@@ -134,9 +134,9 @@ at::Tensor column_sums_on_cuda(const at::Tensor& x_MN) {
              : column_sums_on_cuda<float, float>(x_MN, at::kFloat);
 }
 
-// The result is cut into ranges of outputs, wide ones because each reads all of x; where these are
-// too few to go round, the rows are cut as well and the parts added up. The cuts, and so the sums,
-// depend on sizes and, beyond four threads, on their number.
+// The result is cut into ranges of outputs, wide ones because each reads all of x. If there are too
+// few ranges for the threads, the rows are cut as well and the parts are summed. The cuts, and so
+// the order of summation, depend on the sizes and, beyond four threads, on the number of threads.
 template <class A>
 std::pair<at::Tensor, at::Tensor> own_gradients(Isa isa, const at::Tensor& dy_MO,
                                                 const at::Tensor& x_MI) {
@@ -174,8 +174,8 @@ std::pair<at::Tensor, at::Tensor> own_gradients(Isa isa, const at::Tensor& dy_MO
   return {dweights.sum(0), dbiases.sum(0)};
 }
 
-// The library's float32 products use half of what AVX-512 processors of some kinds can do, and its
-// bfloat16 products a quarter of AMX; below this many rows, arranging the weight costs more than
+// The library's float32 products reach half the peak of some AVX-512 processors, and its bfloat16
+// products a quarter of AMX's. With fewer rows than this, packing the weight costs more than our
 // own kernels gain.
 constexpr int64_t kFewestRows = 48;
 
@@ -231,7 +231,7 @@ at::Tensor product_onto(OwnKernels own, const at::Tensor& residual, const at::Te
         gpu_product(x_MK, b_KN, bias, residual.view({-1, b_KN.size(1)}), x_MK.scalar_type());
     if (y_MN) return y_MN->view(residual.sizes());
   }
-  // The product adds itself to what is there, rounded once at the end.
+  // The product accumulates onto residual + bias, rounded once at the end.
   const at::Tensor y = at::add(residual, bias).contiguous();
   add_product(own, x_MK, b_KN, y.view({-1, b_KN.size(1)}));
   return y;

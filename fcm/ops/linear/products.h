@@ -1,4 +1,4 @@
-// The three matrix products of linear, by own kernels, cuBLASLt or LibTorch.
+// The three matrix products of linear, with our own kernels, cuBLASLt or LibTorch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,13 +10,13 @@
 
 namespace fcm::ops {
 
-using OwnKernels = std::optional<Isa>;  // none: a library
+using OwnKernels = std::optional<Isa>;  // nullopt: a library
 
-// What is faster for rows of this kind.
+// The fastest choice for rows like x.
 OwnKernels fastest_products(const at::Tensor& x);
 
-// The weight as a product with x takes it: contiguous, in the type of x; `rounded` where that is
-// it.
+// The weight as a product with x needs it: contiguous, in the type of x. Returns `rounded_OI` if it
+// has that type and the size of the weight.
 at::Tensor weight_for(const at::Tensor& x, const at::Tensor& weight_OI,
                       const at::Tensor& rounded_OI);
 
@@ -28,13 +28,14 @@ at::Tensor product_with_bias(OwnKernels own, const at::Tensor& x_MK, const at::T
 void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
                  const at::Tensor& y_MN);
 
-// residual + x_MK * b_KN + bias, shaped like the residual [..., N], any strides; bias: [N], or what
-// can be added to the residual.
+// residual + x_MK * b_KN + bias, shaped like the residual [..., N] (any strides); bias: [N], or
+// broadcastable to the residual.
 at::Tensor product_onto(OwnKernels own, const at::Tensor& residual, const at::Tensor& x_MK,
                         const at::Tensor& b_KN, const at::Tensor& bias);
 
-// dy_MO^T * x_MI and the column sums of dy; both contiguous. For bfloat16 the sums are float32, by
-// own kernels and on a GPU the product as well. sums_O: those sums where they are known.
+// dy_MO^T * x_MI and the column sums of dy; both inputs contiguous. For bfloat16 the sums are
+// float32, and so is the product with our own kernels and on a GPU. sums_O: those sums, if already
+// known.
 std::pair<at::Tensor, at::Tensor> weight_gradients(OwnKernels own, const at::Tensor& dy_MO,
                                                    const at::Tensor& x_MI,
                                                    const at::Tensor& sums_O = {});

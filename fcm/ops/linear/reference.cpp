@@ -6,7 +6,7 @@ namespace fcm::ops {
 
 at::Tensor linear_reference(const at::Tensor& x, const at::Tensor& weight_OI,
                             const at::Tensor& bias_O) {
-  // Weights are rounded to the type of x first: that is part of what linear promises.
+  // linear is defined on weights rounded to the type of x.
   const auto type = x.scalar_type(), wide = type == at::kDouble ? at::kDouble : at::kFloat;
   const at::Tensor weight = weight_OI.to(type).to(wide), bias = bias_O.to(type).to(wide);
   return (at::matmul(x.to(wide), weight.t()) + bias).to(type);

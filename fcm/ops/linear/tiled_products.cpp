@@ -10,12 +10,12 @@
 namespace fcm::ops {
 namespace {
 
-// A block of B, that a strip of A and the squares of C share the second-level cache with.
+// A block of B. It shares the L2 cache with a strip of A and the squares of C.
 constexpr int64_t kBlockBytes = 1200 << 10;
-// Of the depth at once: float32 sums of more would gather more errors.
+// Depth of a block: float32 sums over more would gather larger errors.
 template <class In>
 constexpr int64_t kMostDeep = sizeof(In) == 4 ? 400 : 800;
-constexpr int64_t kNarrowest = 128;  // columns of a task, where there are enough for all threads
+constexpr int64_t kNarrowest = 128;  // columns of a task, if there are enough for all threads
 constexpr int64_t kFewestInPart = 128;
 
 template <class T>
@@ -26,13 +26,13 @@ T pointer_of(const at::Tensor& x) {
 int64_t parts_of(int64_t count, int64_t most) { return (count + most - 1) / most; }
 int64_t tiles_of(int64_t count) { return (count + 31) / 32 * 32; }
 
-// Tasks are ranges of columns; where these do not go round, of rows as well.
+// Tasks are ranges of columns, and of rows as well if there are too few columns.
 template <class In>
 struct Cuts {
   int64_t deep, width, ranges, height, parts;
 
   Cuts(int64_t rows, int64_t depth, int64_t columns, int64_t most_deep) {
-    constexpr int64_t kBytes = sizeof(In) == 4 ? 6 : 2;  // of the pieces of an element
+    constexpr int64_t kBytes = sizeof(In) == 4 ? 6 : 2;  // of the components of an element
     const int64_t threads = at::get_num_threads();
     deep = tiles_of(parts_of(depth, parts_of(depth, most_deep)));
     const int64_t widest = std::max<int64_t>(64, kBlockBytes / (kBytes * deep) / 32 * 32);
@@ -62,7 +62,7 @@ void run_tasks(const TiledKernel<In, Out>& kernel, const TiledProduct<In, Out>& 
       part.b += n * all.b_column;
       part.c += all.turned ? n * all.c_row + row : row * all.c_row + n;
       if (all.bias != nullptr) part.bias += n;
-      // One task a range of what is summed.
+      // Only one task per range of sums computes them.
       part.a_sums = all.a_sums == nullptr || n > 0 ? nullptr : all.a_sums + row;
       part.b_sums = all.b_sums == nullptr || row > 0 ? nullptr : all.b_sums + n;
       part.scratch = scratch.data_ptr();
@@ -92,8 +92,8 @@ void product(const TiledKernel<In, In>& kernel, const at::Tensor& x_MK, const at
   run_tasks(kernel, all, Cuts<In>(all.rows, all.depth, all.columns, most_deep));
 }
 
-// The wider of dy and x is the factor whose preparation costs no time, so the result may come out
-// turned.
+// The wider of dy and x is A, whose packing is hidden behind multiplications, so the result may be
+// stored transposed.
 template <class In>
 std::pair<at::Tensor, at::Tensor> gradients(const TiledKernel<In, float>& kernel,
                                             const at::Tensor& dy_MO, const at::Tensor& x_MI) {

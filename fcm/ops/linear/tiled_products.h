@@ -1,4 +1,4 @@
-// The products of linear by the tiles of AMX (tiled.h), cut for the caches and threads. Only where
+// The products of linear with AMX tiles (tiled.h), cut for caches and threads. Requires
 // can_run(Isa::kAmx). The same bits for any number of threads.
 #pragma once
 
@@ -9,7 +9,7 @@
 namespace fcm::ops {
 
 // y_MN = x_MK * b_KN + bias_N, or y_MN += x_MK * b_KN. float32 or bfloat16, all of one type; x and
-// y contiguous, b contiguous or its transpose is; bias may be undefined.
+// y contiguous, b or its transpose contiguous; bias may be undefined.
 void tiled_product(const at::Tensor& x_MK, const at::Tensor& b_KN, const at::Tensor& bias_N,
                    bool onto_y, const at::Tensor& y_MN);
 

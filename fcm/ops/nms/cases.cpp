@@ -11,12 +11,12 @@ namespace {
 
 struct NmsCase {
   int64_t boxes, groups;
-  int64_t objects;  // around which the boxes lie
+  int64_t objects;  // the boxes lie around these
   double threshold;
   double frame = 1024;
 };
 
-// Boxes around some objects, as a network gives them, and a group for each in turn.
+// Boxes around some objects, as a detector predicts them, assigned to groups in turn.
 OpCase::Inputs boxes_around(const NmsCase& c, at::ScalarType dtype, uint64_t seed) {
   const at::Tensor object_N = at::arange(c.boxes, at::kLong).remainder(c.objects);
   const at::Tensor centres_N2 =
@@ -33,7 +33,7 @@ OpCase::Inputs boxes_around(const NmsCase& c, at::ScalarType dtype, uint64_t see
           at::arange(c.boxes, at::kLong).mul(7).remainder(c.groups)};
 }
 
-// The boxes that stay, in the type of the inputs; the operator itself takes no bfloat16.
+// The kept boxes, in the type of the inputs; the operator itself takes no bfloat16.
 template <class Nms>
 at::Tensor chosen(const Nms& choose, const OpCase::Inputs& in, double threshold) {
   const at::Tensor boxes = in[0].detach();
@@ -49,7 +49,7 @@ OpCase make(std::string name, const NmsCase& c) {
   result.reference = [c](const OpCase::Inputs& in) {
     return chosen(nms_reference, in, c.threshold);
   };
-  // Every pair of a group once: what a kernel leaves out is its gain.
+  // Counts every pair of a group once; pairs that a kernel skips count as its gain.
   const auto of_group = static_cast<double>(c.boxes) / static_cast<double>(c.groups);
   result.forward_flops = 13 * static_cast<double>(c.boxes) * of_group / 2;
   result.forward_elements = 6 * static_cast<double>(c.boxes);

@@ -1,7 +1,7 @@
-// A block takes a group, 256 boxes at a time, each by a thread: first beside those of the group
-// that stay so far, which pass through shared memory, then beside the later ones of the same 256,
-// which gives a row of bits. One warp walks through the rows in order: the bits of a box that stays
-// drop what they mark. Memory is one list of the boxes that stay, whatever the number of boxes.
+// A block takes a group, 256 boxes per round, one per thread. A thread compares its box first with
+// the group's kept boxes so far, which pass through shared memory, then with the later boxes of the
+// round, which gives a row of bits. One warp walks the rows in order: the row of a kept box drops
+// the boxes that it marks. Memory is one list of kept boxes, whatever the number of boxes.
 #include "fcm/ops/cuda/rounded_product.h"
 #include "fcm/ops/cuda/vector.h"
 #include "fcm/ops/nms/cuda.h"
@@ -9,7 +9,7 @@
 namespace fcm::ops {
 namespace {
 
-constexpr int kBoxes = 256;  // of a round, and threads
+constexpr int kBoxes = 256;  // of a round; one per thread
 constexpr int kWordBits = 32, kRowWords = kBoxes / kWordBits;
 
 template <class A>
@@ -47,16 +47,16 @@ __device__ inline bool drops(const CudaBox<A>& one, const CudaBox<A>& other, A t
   return shared / whole > threshold;
 }
 
-// What the threads of a block share.
+// Shared memory of a block.
 template <class A>
 struct Round {
   CudaBox<A> boxes[kBoxes];
   uint32_t rows[kBoxes][kRowWords];  // bit j of row i: i drops j, j > i
   uint32_t gone[kRowWords];
-  uint8_t dropped[kBoxes];  // by those that stay from before
+  uint8_t dropped[kBoxes];  // by boxes kept in earlier rounds
 };
 
-// Whether one of the boxes that stay from before drops this one. All threads call it.
+// Whether a box kept in an earlier round drops this one. All threads call it.
 template <class A>
 __device__ inline bool dropped_before(const NmsCuda<A>& a, int64_t begin, int64_t kept, bool is_box,
                                       const CudaBox<A>& box, Round<A>& round) {
@@ -75,7 +75,7 @@ __device__ inline bool dropped_before(const NmsCuda<A>& a, int64_t begin, int64_
   return dropped;
 }
 
-// The first warp: which boxes of the round are gone.
+// The first warp: determines which boxes of the round are dropped.
 template <class A>
 __device__ inline void walk_rows(int count, Round<A>& round) {
   const auto lane = static_cast<int>(threadIdx.x);
@@ -121,7 +121,7 @@ __global__ void __launch_bounds__(kBoxes) keep_boxes(NmsCuda<A> a) {
     __syncthreads();
     if (thread < kWarp) walk_rows(count, round);
     __syncthreads();
-    int before = 0, all = 0;  // that stay, in front of this box and in the round
+    int before = 0, all = 0;  // kept boxes before this one, and in the whole round
     bool stays = false;
     for (int word = 0; word < kRowWords; ++word) {
       const uint32_t left = ~round.gone[word];

@@ -1,4 +1,4 @@
-// The kernel of nms on a GPU: all pointers to the GPU's memory.
+// The GPU kernel of nms. All pointers are to GPU memory.
 #pragma once
 
 #include <stdint.h>
@@ -7,15 +7,15 @@
 
 namespace fcm::ops {
 
-// As NmsGroup, for all groups.
+// Like NmsGroup, for all groups.
 template <class A>
 struct NmsCuda {
   const A* boxes;  // five planes
   int64_t plane;
-  const int64_t* starts;  // [groups + 1]: where each group begins
+  const int64_t* starts;  // [groups + 1]: offset of each group
   int64_t groups;
   A threshold;
-  A* kept;  // memory for five planes
+  A* kept;  // scratch memory of five planes
   uint8_t* stays;
 };
 

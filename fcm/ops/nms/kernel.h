@@ -1,20 +1,20 @@
-// The kernels of nms: a table of functions on raw pointers for each instruction set.
+// The CPU kernels of nms: a table of functions on raw pointers, one per instruction set.
 #pragma once
 
 #include <stdint.h>
 
 namespace fcm::ops {
 
-constexpr int64_t kMostNmsLanes = 16;  // boxes that a kernel compares at once, on any machine
+constexpr int64_t kMostNmsLanes = 16;  // most boxes that any kernel compares at once
 
-// One group of boxes. Planes are x0, y0, x1, y1 and area, each of so many numbers.
+// One group of boxes. Boxes are stored as planes: x0, y0, x1, y1 and area, `plane` elements apart.
 template <class A>
 struct NmsGroup {
   const A* boxes;  // planes of all boxes, groups one after the other
   int64_t plane;
-  int64_t begin, end;  // those of this group, by descending score
-  A threshold;         // the largest number of A that is not above the threshold
-  A* kept;             // planes, filled with those that stay; zeros before, kMostNmsLanes too many
+  int64_t begin, end;  // this group's boxes, by descending score
+  A threshold;         // the largest value of type A that is not above the threshold
+  A* kept;             // planes, filled with the kept boxes; zeroed, kMostNmsLanes spare
   int64_t kept_plane;
   uint8_t* stays;  // [all boxes]: 1 or 0
 };

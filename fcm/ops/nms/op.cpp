@@ -23,24 +23,24 @@ void check_nms(const at::Tensor& boxes_N4, const at::Tensor& scores_N, const at:
   const auto type = boxes_N4.scalar_type();
   require(
       (type == at::kFloat || type == at::kDouble) && boxes_N4.dim() == 2 && boxes_N4.size(1) == 4,
-      "nms takes boxes [N, 4] of float32 or float64, not {} dimensions of {}", boxes_N4.dim(),
+      "nms: expected boxes [N, 4] of float32 or float64, got {} dimensions of {}", boxes_N4.dim(),
       at::toString(type));
   require(
       scores_N.dim() == 1 && scores_N.size(0) == boxes_N4.size(0) && scores_N.is_floating_point(),
-      "nms: {} boxes with {} scores of {}", boxes_N4.size(0), scores_N.numel(),
-      at::toString(scores_N.scalar_type()));
+      "nms: expected a floating-point score for each of {} boxes, got {} scores of {}",
+      boxes_N4.size(0), scores_N.numel(), at::toString(scores_N.scalar_type()));
   require(!groups_N.defined() || (groups_N.dim() == 1 && groups_N.size(0) == boxes_N4.size(0) &&
                                   groups_N.scalar_type() == at::kLong),
-          "nms wants the group of each of {} boxes in int64", boxes_N4.size(0));
-  require(threshold >= 0, "nms: a threshold of {}, wanted 0 or more", threshold);
+          "nms: expected an int64 group for each of {} boxes", boxes_N4.size(0));
+  require(threshold >= 0, "nms: expected a threshold of 0 or more, got {}", threshold);
 }
 
-// The boxes group by group, in each by descending score.
+// The boxes sorted by group, and by descending score within a group.
 struct GroupedBoxes {
-  at::Tensor by_score_N;  // int64: the box of each rank
-  at::Tensor by_group_N;  // int64: the rank of each place in the groups; undefined: one group
+  at::Tensor by_score_N;  // int64: box index of each rank
+  at::Tensor by_group_N;  // int64: rank of each position in the groups; undefined: one group
   at::Tensor planes_5N;   // x0, y0, x1, y1, area
-  at::Tensor starts_G1;   // int64: where each group begins, and the end
+  at::Tensor starts_G1;   // int64: offset of each group, and the end
 };
 
 at::Tensor starts_of_groups(const at::Tensor& groups_N) {
@@ -68,7 +68,7 @@ GroupedBoxes grouped(const at::Tensor& boxes_N4, const at::Tensor& scores_N,
   return result;
 }
 
-// A ratio of type A is above it exactly where it is above `threshold`.
+// The largest A that is not above `threshold`: a ratio of type A exceeds both or neither.
 template <class A>
 A not_above(double threshold) {
   const auto nearest = static_cast<A>(threshold);

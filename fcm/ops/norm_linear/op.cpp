@@ -55,11 +55,13 @@ class NormLinear : public torch::autograd::Function<NormLinear> {
 }  // namespace
 
 at::Tensor norm_linear(const at::Tensor& x, const NormWeights& norm, const ProductWeights& linear) {
-  require(x.dim() >= 1 && linear.weight_OI.dim() == 2 && linear.weight_OI.size(1) == x.size(-1) &&
-              norm.weight_C.dim() == 1 && norm.weight_C.size(0) == x.size(-1),
-          "norm_linear over {} channels got a norm of {} and a weight of {} x {}",
-          x.dim() == 0 ? 0 : x.size(-1), norm.weight_C.numel(), linear.weight_OI.size(0),
-          linear.weight_OI.size(-1));
+  require(
+      x.dim() >= 1 && linear.weight_OI.dim() == 2 && linear.weight_OI.size(1) == x.size(-1) &&
+          norm.weight_C.dim() == 1 && norm.weight_C.size(0) == x.size(-1),
+      "norm_linear: expected a norm and a weight for {} channels, got a norm of {} and a weight of "
+      "{} x {}",
+      x.dim() == 0 ? 0 : x.size(-1), norm.weight_C.numel(), linear.weight_OI.size(0),
+      linear.weight_OI.size(-1));
   if (x.numel() == 0 || reference_ops()) return norm_linear_reference(x, norm, linear);
   return NormLinear::apply(x, norm.weight_C, norm.bias_C, linear.weight_OI, linear.bias_O,
                            branches::optional(linear.rounded_OI), norm.epsilon);

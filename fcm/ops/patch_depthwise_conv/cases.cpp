@@ -15,7 +15,7 @@ struct Shape {
   int64_t batch = 1, rows = 1, cols = 1;  // grid of patches
   int64_t channels = 1;
   Cells cells;
-  std::vector<int64_t> views;  // sizes; a shorter sum than rows * cols: the rest is not kept
+  std::vector<int64_t> views;  // sizes; if they sum to less than rows * cols, the rest is not kept
   at::ScalarType least_weights = at::kFloat;  // weights are never narrower than this
 
   int64_t slots() const { return std::accumulate(views.begin(), views.end(), int64_t{0}); }
@@ -62,9 +62,9 @@ at::Tensor random_neighbours(const Shape& shape, uint64_t seed) {
   return neighbours;
 }
 
-// Products of a cell and a tap that take part, per channel: those inside the picture and the view.
+// Products of a cell and a tap that contribute, per channel: those inside the image and the view.
 double live_products(const Shape& shape, const at::Tensor& neighbours) {
-  // Per direction, pairs of a cell and a tap that end in the patch before, the same, the one after.
+  // Per direction: pairs of a cell and a tap that end in the previous, the same and the next patch.
   const int64_t side = shape.cells.side;
   std::vector<double> pairs(3);
   for (int64_t cell = 0; cell < side; ++cell) {

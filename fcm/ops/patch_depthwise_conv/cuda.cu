@@ -1,11 +1,11 @@
-// Patches of 2x2 and 4x4 cells: a thread takes V channels of a patch after another and keeps the 25
-// weights, its cells and its sums in registers. Cells around are read where a neighbour is seen,
-// a neighbour at a time, all of its cells before the first product; whether it is seen is the same
-// for the whole block. Every product of a cell and a tap is unrolled. Neighbours come from the
-// second-level cache; a warp reads V * 32 channels of a cell at once, 128 bytes for bfloat16.
+// Patches of 2x2 and 4x4 cells: a thread takes V channels of one patch after another and keeps the
+// 25 weights, its cells and its sums in registers. Surrounding cells are read one visible neighbour
+// at a time, all of its cells before the first product; visibility is the same for the whole block.
+// Every product of a cell and a tap is unrolled. Neighbours come from the L2 cache; a warp reads V
+// * 32 channels of a cell at once, 128 bytes for bfloat16.
 //
-// The way back takes dx and the 25 sums from one reading of dy around the patch and of x in it:
-// every pair of a cell of dy and a cell of x belongs to one tap and is used for both.
+// Backward computes dx and the 25 sums from one read of dy around the patch and of x in it: every
+// pair of a cell of dy and a cell of x belongs to one tap and is used for both.
 #include "fcm/ops/cuda/flat.h"
 #include "fcm/ops/cuda/sum_parts.h"
 #include "fcm/ops/patch_depthwise_conv/cuda.h"
@@ -15,31 +15,31 @@ namespace {
 
 constexpr int kWindow = 25;  // taps
 constexpr int kThreads = 256;
-constexpr int64_t kForwardRows = 8;  // patches for which a thread uses the weights it has read
+constexpr int64_t kForwardRows = 8;  // patches per thread, for one load of the weights
 
-// What kernels get by value.
+// Kernel arguments, passed by value.
 struct Patches {
   int64_t rows, slots, channels;
   const int32_t* neighbours;
   int side;
-  uint8_t place[kMostCudaSide * kMostCudaSide];  // raster cell -> stored place
+  uint8_t place[kMostCudaSide * kMostCudaSide];  // raster cell -> stored index
 
   __device__ int64_t cells() const { return side * side; }
 };
 
-// The tap by which an output in row or column `out` of a patch sees a cell in row or column `cell`,
-// counted from the same patch; outside 0..4: none.
+// The row (or column) of the tap through which an output in row (column) `out` of a patch reads a
+// cell in row (column) `cell`, relative to the same patch; not a tap if outside 0..4.
 __device__ constexpr int tap(int cell, int out) { return cell - out + 2; }
 __device__ constexpr bool reaches(int t) { return t >= 0 && t < 5; }
 
-// V channels of the cells of one neighbour that a 5x5 window over the patch can see.
+// V channels of those cells of one neighbour that a 5x5 window over the patch can reach.
 template <int S, class A, int V>
 struct Seen {
   A at[S * S][V];
 };
 
-// Whether a cell in row or column `cell` of a patch `around` (0 before, 1 the same, 2 after) is at
-// most two away.
+// Whether row (or column) `cell` of a patch is at most two cells away from the patch in the middle;
+// around: 0 the previous patch, 1 the same, 2 the next.
 template <int S>
 __device__ constexpr bool near(int around, int cell) {
   const int from_patch = (around - 1) * S + cell;
@@ -55,8 +55,8 @@ __device__ inline void read(const T* patch, int k, const Patches& p, Seen<S, A, 
   }
 }
 
-// Calls task(value, own cell, tap) for every cell seen in neighbour k and every cell of the patch
-// that it reaches; the tap is that by which the own cell sees the other.
+// Calls task(value, own cell, tap) for every pair of a reachable cell of neighbour k and a cell of
+// the patch; the tap is the one through which the own cell reads the other.
 template <int S, int V, class A, class Task>
 __device__ inline void pairs(int k, const Seen<S, A, V>& seen, const Task& task) {
 #pragma unroll
@@ -71,7 +71,7 @@ __device__ inline void pairs(int k, const Seen<S, A, V>& seen, const Task& task)
   }
 }
 
-// Calls task(k, row) for the neighbours of a patch that are seen.
+// Calls task(k, row) for the visible neighbours of a patch.
 template <class Task>
 __device__ inline void neighbours_of(const Patches& p, int64_t row, const Task& task) {
   const int64_t first = row - row % p.slots;
@@ -93,7 +93,7 @@ __device__ inline void read(const A* weight, int64_t channels, int64_t channel, 
   for (int t = 0; t < kWindow; ++t) load<A, V>(weight + t * channels + channel, to.of_tap[t]);
 }
 
-// A block's first channel, and the patches it takes: `count` of them from blockIdx.x * count on.
+// First channel of this thread.
 __device__ inline int64_t first_channel(int per_thread) {
   return (static_cast<int64_t>(blockIdx.y) * blockDim.x + threadIdx.x) * per_thread;
 }
@@ -146,7 +146,7 @@ __global__ void __launch_bounds__(kThreads)
       Seen<S, A, V> dy;
       read<S, V>(a.dy + other * (S * S) * p.channels + channel, k, p, dy);
       pairs<S, V>(k, dy, [&](const A(&value)[V], int own, int t) {
-        // Seen the other way: the other cell's output reads this one by the opposite tap.
+        // In the other direction: the other cell's output reads this one through the opposite tap.
         const int back = kWindow - 1 - t;
 #pragma unroll
         for (int v = 0; v < V; ++v) {
@@ -173,7 +173,8 @@ __global__ void __launch_bounds__(kThreads)
   store<A, V>(part + kWindow * p.channels, db);
 }
 
-// Patches of any side. The value that the cell `own` of a patch sees by a tap, 0 if none.
+// For patches of any side: the value that cell `own` of a patch reads through a tap, 0 if
+// invisible.
 template <class T>
 __device__ inline Wide<T> value_by_tap(const Patches& p, const T* x, int64_t row, int own, int t,
                                        int64_t channel) {
@@ -186,7 +187,7 @@ __device__ inline Wide<T> value_by_tap(const Patches& p, const T* x, int64_t row
   return widen(x[(other * p.cells() + place) * p.channels + channel]);
 }
 
-// A thread an element. kBack: the weights the other way round and no bias, which turns dy into dx.
+// One thread per element. kBack: opposite taps and no bias, which maps dy to dx.
 template <class T, class A, bool kBack>
 __global__ void __launch_bounds__(kFlatThreads)
     any_side(const __grid_constant__ Patches p, const T* x, const A* weight, const A* bias, T* y) {
@@ -225,7 +226,7 @@ __global__ void __launch_bounds__(kThreads)
 
 Patches patches_of(const CudaShape& shape) {
   if (shape.side > kMostCudaSide) {
-    launch_refused("patch_depthwise_conv", "takes patches of at most 8 x 8 cells");
+    launch_refused("patch_depthwise_conv", "expected patches of at most 8 x 8 cells");
   }
   Patches p{shape.rows, shape.slots, shape.channels, shape.neighbours, static_cast<int>(shape.side),
             {}};
@@ -235,7 +236,7 @@ Patches patches_of(const CudaShape& shape) {
   return p;
 }
 
-// Blocks along the patches, and across the channels in y.
+// A grid with `blocks` blocks in x (patches) and the channels in y.
 LaunchShape grid(const char* name, int64_t blocks, int64_t channels, int per_thread,
                  CudaStream stream) {
   const int64_t threads = (channels + per_thread - 1) / per_thread;

@@ -1,4 +1,4 @@
-// The kernels of the convolution on a GPU: all pointers but `stored` to the GPU's memory.
+// The GPU kernels of the convolution. All pointers but `stored` are to GPU memory.
 #pragma once
 
 #include <stdint.h>
@@ -10,11 +10,11 @@ namespace fcm::ops::patch_conv {
 
 constexpr int64_t kMostCudaSide = 8;  // cells per row of a patch
 
-// A row is one patch: picture * slots + slot. T: type of x, A: of weights and sums.
+// A row is one patch: image * slots + slot. T: type of x, A: type of weights and sums.
 struct CudaShape {
   int64_t rows, slots, channels, side;
   const int32_t* neighbours;  // [rows, 9], symmetric
-  const int32_t* stored;      // [side * side], raster cell -> stored place; the processor's memory
+  const int32_t* stored;      // [side * side], raster cell -> stored index; in CPU memory
 };
 
 template <class T, class A>
@@ -32,8 +32,8 @@ struct CudaBackward {
   const T* dy;
   const T* x;
   const A* weight;
-  T* dx;     // may be null: not wanted
-  A* parts;  // [cuda_parts, 26, channels], overwritten; null: sums are not wanted
+  T* dx;     // may be null: not computed
+  A* parts;  // [cuda_parts, 26, channels], overwritten; null: no sums
   A* sums;   // [26, channels]: the gradients of the taps, then of the bias
 };
 
@@ -41,7 +41,7 @@ struct CudaBackward {
 [[gnu::weak]] void forward_cuda(const CudaForward<Bfloat16, float>& pass, CudaStream stream);
 [[gnu::weak]] void forward_cuda(const CudaForward<double, double>& pass, CudaStream stream);
 
-// How many parts the sums are made in; depends on the shape alone.
+// Number of partial sums; depends on the shape alone.
 [[gnu::weak]] int64_t cuda_parts(int64_t rows);
 [[gnu::weak]] void backward_cuda(const CudaBackward<float, float>& pass, CudaStream stream);
 [[gnu::weak]] void backward_cuda(const CudaBackward<Bfloat16, float>& pass, CudaStream stream);

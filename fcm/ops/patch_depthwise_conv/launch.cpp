@@ -26,7 +26,7 @@ const StorageKernels& storage_kernels(const Kernels& kernels, at::ScalarType typ
     default:
       break;
   }
-  require(false, "[patch_depthwise_conv] x is {}; float32, bfloat16 and float64 are known",
+  require(false, "[patch_depthwise_conv] expected x of float32, bfloat16 or float64, got {}",
           c10::toString(type));
   return kernels.float32;
 }
@@ -35,7 +35,7 @@ at::ScalarType sum_type(const at::Tensor& x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
-// A result this large has left the second-level cache before anyone reads it.
+// A result this large is evicted from the L2 cache before it is read.
 constexpr size_t kPastCacheBytes = size_t{8} << 20;
 
 Problem problem_of(const at::Tensor& x_BLPC, const Geometry& geometry, const void* result) {
@@ -50,7 +50,7 @@ Problem problem_of(const at::Tensor& x_BLPC, const Geometry& geometry, const voi
           past_cache};
 }
 
-// Weights as the kernels want them; the bias is left out where it plays no part.
+// Weights and bias as the kernels need them.
 at::Tensor packed_weights(const StorageKernels& kernels, const at::Tensor& x,
                           const at::Tensor& weight_TC, const at::Tensor& bias_C) {
   const int64_t channels = x.size(3);
@@ -65,7 +65,7 @@ at::Tensor scratch_memory(const StorageKernels& kernels, int64_t side) {
   return at::empty({kernels.scratch_bytes(side)}, at::TensorOptions().dtype(at::kByte));
 }
 
-// T: element, A: type of weights and sums.
+// T: element type, A: type of weights and sums.
 template <class T, class A>
 struct OnCuda {
   static CudaShape shape(const at::Tensor& x_BLPC, const Geometry& geometry) {
@@ -121,7 +121,7 @@ struct OnCuda {
   }
 };
 
-// Calls task(OnCuda of the types of x).
+// Calls task(OnCuda for the types of x).
 template <class Task>
 auto with_types(const at::Tensor& x, const Task& task) {
   if (x.scalar_type() == at::kBFloat16) return task(OnCuda<Bfloat16, float>{});
@@ -129,14 +129,14 @@ auto with_types(const at::Tensor& x, const Task& task) {
   return task(OnCuda<float, float>{});
 }
 
-// Fewest patches worth a thread.
+// Fewest patches that pay for a thread.
 int64_t smallest_part(const Problem& problem) {
   constexpr int64_t kValues = 32768;
   return std::max<int64_t>(1, kValues / (problem.side * problem.side * problem.channels));
 }
 
-// Patches in one part of the backward pass. The parts do not depend on the number of threads, and
-// their sums are added in order, so neither do the bits of the result.
+// Patches in one part of backward. The parts do not depend on the number of threads, and their sums
+// are added in order, so the bits of the result do not depend on it either.
 int64_t rows_of_part(int64_t rows) {
   constexpr int64_t kMostParts = 64, kFewestRows = 64;
   return std::max(kFewestRows, (rows + kMostParts - 1) / kMostParts);

@@ -1,5 +1,5 @@
-// The kernels on tensors, without autograd: cuts the work into parts for threads. For operators
-// that are made of several, and for tests, which take each set of kernels in turn.
+// The kernels on tensors, without autograd: splits the work into parts for threads. For composite
+// operators, and for tests, which run every set of kernels.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,15 +12,16 @@ namespace fcm::ops::patch_conv {
 
 const Kernels& kernels_for(Isa isa);
 
-// What does not depend on x. neighbours_BL9: int32, contiguous, where x is. stored: int32 [side^2],
-// raster cell -> stored place, always on the CPU.
+// What does not depend on x. neighbours_BL9: int32, contiguous, on the device of x. stored: int32
+// [side^2], raster cell -> stored index, always on the CPU.
 struct Geometry {
   at::Tensor neighbours_BL9;
   at::Tensor stored;
   int64_t side = 0;
 };
 
-// Of arguments as patch_depthwise_conv (op.h) takes them. Throws where they do not fit together.
+// Arguments as for patch_depthwise_conv (op.h). Throws std::logic_error if they do not fit
+// together.
 Geometry checked_geometry(const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
                           const at::Tensor& bias_C, const at::Tensor& neighbours_BL9,
                           const Cells& cells);
@@ -29,8 +30,9 @@ Geometry checked_geometry(const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
 at::Tensor forward(const Kernels& kernels, const at::Tensor& x_BLPC, const at::Tensor& weight_TC,
                    const at::Tensor& bias_C, const Geometry& geometry);
 
-// Gradients; dx like x, those of the weights [25, C] and [C] in the type of the sums (float, double
-// for double x). What is not wanted stays undefined. The same bits whatever the number of threads.
+// Gradients: dx like x; those of the weights [25, C] and bias [C] in the type of the sums (float,
+// double for double x). What is not requested stays undefined. The same bits for any number of
+// threads.
 struct Gradients {
   at::Tensor dx_BLPC;
   at::Tensor dweight_TC;

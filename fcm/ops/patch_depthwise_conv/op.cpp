@@ -18,9 +18,9 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-// The slots lie in the picture, a patch sees itself, and seeing is mutual: the kernels read without
-// looking, and the gradient follows the same edges backwards. Looked at on the CPU alone: on a
-// device it would be a wait in every call.
+// Checks that slots are in range, that a patch sees itself and that edges are mutual: the kernels
+// do no bounds checks, and the gradient uses the reversed edges. On the CPU only: on a GPU it would
+// sync in every call.
 void check_neighbours(const at::Tensor& neighbours_BL9) {
   const int64_t slots = neighbours_BL9.size(1);
   const int32_t* table = neighbours_BL9.const_data_ptr<int32_t>();
@@ -38,31 +38,33 @@ void check_neighbours(const at::Tensor& neighbours_BL9) {
       if (!right) wrong_row = row;
     }
   });
-  require(wrong_row < 0,
-          "[patch_depthwise_conv] neighbours of picture {}, slot {}: a slot outside 0..{}, or an "
-          "edge without the same edge back",
-          wrong_row / slots, wrong_row % slots, slots - 1);
+  require(
+      wrong_row < 0,
+      "[patch_depthwise_conv] neighbours of image {}, slot {}: expected slots 0..{} or -1, each "
+      "edge with its reverse",
+      wrong_row / slots, wrong_row % slots, slots - 1);
 }
 
 void check_shapes(const at::Tensor& x_BLPC, const at::Tensor& weight_TC, const at::Tensor& bias_C,
                   const at::Tensor& neighbours_BL9, const Cells& cells) {
-  require(cells.side >= 2 && static_cast<int64_t>(cells.raster.size()) == cells.count(),
-          "[patch_depthwise_conv] a patch has {} x {} cells; at least 2 x 2 are needed, or a tap "
-          "reaches past the neighbouring patch",
-          cells.side, cells.side);
+  require(
+      cells.side >= 2 && static_cast<int64_t>(cells.raster.size()) == cells.count(),
+      "[patch_depthwise_conv] expected patches of at least 2 x 2 cells, got {} x {}: a tap would "
+      "reach past the neighbouring patch",
+      cells.side, cells.side);
   require(x_BLPC.dim() == 4 && x_BLPC.size(2) == cells.count(),
-          "[patch_depthwise_conv] x has {} dimensions, wanted [B, L, {}, C]", x_BLPC.dim(),
-          cells.count());
+          "[patch_depthwise_conv] expected x [B, L, cells, C], got {} dimensions, wanted {} cells",
+          x_BLPC.dim(), cells.count());
   const int64_t channels = x_BLPC.size(3);
   require(channels > 0 && weight_TC.dim() == 2 && weight_TC.size(0) == 25 &&
               weight_TC.size(1) == channels,
-          "[patch_depthwise_conv] the weight must be [25, {}]", channels);
+          "[patch_depthwise_conv] expected a weight of [25, {}]", channels);
   require(bias_C.dim() == 1 && bias_C.size(0) == channels,
-          "[patch_depthwise_conv] the bias must be [{}]", channels);
+          "[patch_depthwise_conv] expected a bias of [{}]", channels);
   require(neighbours_BL9.scalar_type() == at::kInt && neighbours_BL9.dim() == 3 &&
               neighbours_BL9.size(0) == x_BLPC.size(0) &&
               neighbours_BL9.size(1) == x_BLPC.size(1) && neighbours_BL9.size(2) == 9,
-          "[patch_depthwise_conv] neighbours must be int32 [{}, {}, 9]", x_BLPC.size(0),
+          "[patch_depthwise_conv] expected neighbours int32 [{}, {}, 9]", x_BLPC.size(0),
           x_BLPC.size(1));
 }
 

@@ -17,7 +17,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using Optional = std::optional<at::Tensor>;
 
-// A product of few inputs with many outputs is cheap to make and large to keep.
+// A product with few inputs and many outputs is cheap to recompute and large to save.
 bool cheap(const at::Tensor& weight_OI) { return 4 * weight_OI.size(1) <= weight_OI.size(0); }
 
 class PatchEmbed : public torch::autograd::Function<PatchEmbed> {
@@ -54,7 +54,7 @@ class PatchEmbed : public torch::autograd::Function<PatchEmbed> {
         layer_norm_backward(isa(), dnormed_MO, product_MO, norm_weight, saved[6]);
     auto [dweight, dbias] = branches::weight_gradients_of(norm.dx, x_MI);
     at::Tensor dx;
-    if (context->needs_input_grad(0)) {  // not for pixels
+    if (context->needs_input_grad(0)) {  // not for the first embedding, whose input is pixels
       auto sizes = gradients[0].sizes().vec();
       sizes.back() = x_MI.size(1);
       dx = branches::input_gradient(norm.dx, weight).view(sizes);
@@ -67,11 +67,13 @@ class PatchEmbed : public torch::autograd::Function<PatchEmbed> {
 }  // namespace
 
 at::Tensor patch_embed(const at::Tensor& x, const ProductWeights& proj, const NormWeights& norm) {
-  require(x.dim() >= 1 && proj.weight_OI.dim() == 2 && proj.weight_OI.size(1) == x.size(-1) &&
-              norm.weight_C.sizes() == proj.bias_O.sizes(),
-          "patch_embed got windows of {} values, a weight of {} x {} and a norm of {} channels",
-          x.dim() == 0 ? 0 : x.size(-1), proj.weight_OI.size(0), proj.weight_OI.size(-1),
-          norm.weight_C.numel());
+  require(
+      x.dim() >= 1 && proj.weight_OI.dim() == 2 && proj.weight_OI.size(1) == x.size(-1) &&
+          norm.weight_C.sizes() == proj.bias_O.sizes(),
+      "patch_embed: expected windows, weight and norm that fit, got windows of {} values, a weight "
+      "of {} x {} and a norm of {} channels",
+      x.dim() == 0 ? 0 : x.size(-1), proj.weight_OI.size(0), proj.weight_OI.size(-1),
+      norm.weight_C.numel());
   if (x.numel() == 0 || reference_ops()) return patch_embed_reference(x, proj, norm);
   return PatchEmbed::apply(x, proj.weight_OI, proj.bias_O, norm.weight_C, norm.bias_C,
                            branches::optional(proj.rounded_OI), norm.epsilon);

@@ -19,7 +19,7 @@ at::Tensor targets_of(const Sizes& sizes, const at::Tensor& predictions) {
   return case_values({sizes.batch, sizes.slots, sizes.values}, wide, 77).to(predictions.device());
 }
 
-// A different slot for every prediction of a view, in no order.
+// A different slot for every prediction of a view, unordered.
 at::Tensor slots_of(const Sizes& sizes, const at::Tensor& predictions) {
   const at::Tensor index_GH =
       at::arange(sizes.views * sizes.hidden, predictions.options().dtype(at::kLong))

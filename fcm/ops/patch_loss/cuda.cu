@@ -1,5 +1,5 @@
-// A warp takes a predicted patch after another; both arrays are read once, the target's patch found
-// through its slot.
+// A warp takes one predicted patch after another. Predictions and targets are read once; the target
+// patch is found through its slot.
 #include "fcm/ops/cuda/vector.h"
 #include "fcm/ops/cuda/warp.h"
 #include "fcm/ops/patch_loss/cuda.h"
@@ -17,7 +17,7 @@ __device__ inline const A* target_of(const PatchLossRows<T, A>& a, int64_t row) 
   return a.targets + (row / a.rows * a.slots + a.slot[row % a.rows]) * a.values;
 }
 
-// Calls task(i, difference of N values from i on) for the accesses of this lane to a patch.
+// Calls task(i, differences of the N values at i) for this lane's accesses to a patch.
 template <int N, class T, class A, class Task>
 __device__ inline void along_patch(const PatchLossRows<T, A>& a, int64_t row, const Task& task) {
   const T* predictions = a.predictions + row * a.values;
@@ -32,7 +32,7 @@ __device__ inline void along_patch(const PatchLossRows<T, A>& a, int64_t row, co
   }
 }
 
-// Sums of a patch in float32, of patches in float64, as on the processor.
+// Sums within a patch in float32, over patches in float64, as on the CPU.
 template <class T, class A, int N>
 __global__ void __launch_bounds__(kThreads) forward(PatchLossRows<T, A> a, double* parts) {
   double total = 0;
@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(kThreads) forward(PatchLossRows<T, A> a, doubl
   parts[blockIdx.x] = total;
 }
 
-// One warp.
+// Runs as a single warp.
 template <class A>
 __global__ void __launch_bounds__(kWarp)
     finish(const double* parts, int64_t count, double values, A* loss) {

@@ -1,5 +1,5 @@
-// The kernels of patch_loss on a GPU: all pointers to the GPU's memory, the loss and its gradient
-// too, so that nobody waits for them.
+// The GPU kernels of patch_loss. All pointers are to GPU memory, also the loss and its gradient, so
+// no sync is needed.
 #pragma once
 
 #include "fcm/ops/cuda/stream.h"
@@ -7,11 +7,11 @@
 
 namespace fcm::ops {
 
-// How many parts the sum is made in; depends on the shape alone.
+// Number of partial sums; depends on the shape alone.
 [[gnu::weak]] int64_t patch_loss_parts_cuda(int64_t rows);
 
-// *loss = sum over all rows of the mean over the patch of the squared difference. rows.begin must
-// be 0. parts: [patch_loss_parts_cuda(rows.end)], overwritten.
+// *loss = sum over all rows of the mean over D of the squared (or absolute) difference. rows.begin
+// must be 0. parts: [patch_loss_parts_cuda(rows.end)], overwritten.
 [[gnu::weak]] void patch_loss_forward_cuda(const PatchLossRows<float, float>& rows, double* parts,
                                            float* loss, CudaStream stream);
 [[gnu::weak]] void patch_loss_forward_cuda(const PatchLossRows<Bfloat16, float>& rows,
@@ -19,7 +19,7 @@ namespace fcm::ops {
 [[gnu::weak]] void patch_loss_forward_cuda(const PatchLossRows<double, double>& rows, double* parts,
                                            double* loss, CudaStream stream);
 
-// dpredictions = 2 / D * *dloss * (prediction - target).
+// dpredictions = 2 / D * *dloss * (prediction - target); absolute: 1 / D * *dloss * its sign.
 [[gnu::weak]] void patch_loss_backward_cuda(const PatchLossRows<float, float>& rows,
                                             const float* dloss, float* dpredictions,
                                             CudaStream stream);

@@ -1,4 +1,4 @@
-// The kernels of patch_loss: a table of functions on raw pointers for each instruction set.
+// The CPU kernels of patch_loss: a table of functions on raw pointers, one per instruction set.
 #pragma once
 
 #include <stdint.h>
@@ -7,17 +7,17 @@
 
 namespace fcm::ops {
 
-// Rows [begin, end) of predictions [B, G * H, D]; T: element, A: type of targets and sums.
+// Rows [begin, end) of predictions [B, G * H, D]; T: element type, A: type of targets and sums.
 template <class T, class A>
 struct PatchLossRows {
   int64_t begin, end;
-  int64_t rows;    // a picture: G * H
-  int64_t slots;   // a picture
-  int64_t values;  // a patch, D
+  int64_t rows;    // of an image: G * H
+  int64_t slots;   // of an image
+  int64_t values;  // of a patch, D
   const T* predictions;
   const A* targets;       // [B, slots, D]
   const int64_t* slot;    // [G * H]
-  bool absolute = false;  // errors are absolute, not squared
+  bool absolute = false;  // absolute errors instead of squared ones
 };
 
 template <class T, class A>

@@ -173,13 +173,13 @@ at::Tensor patch_loss(const at::Tensor& predictions_BGHD, const at::Tensor& targ
               predictions_BGHD.size(0) == targets_BLD.size(0) &&
               predictions_BGHD.size(3) == targets_BLD.size(2) &&
               hidden_slots_GH.sizes() == predictions_BGHD.sizes().slice(1, 2),
-          "patch_loss got predictions of {} dimensions, the last of {}, and targets of {} values",
+          "patch_loss: expected predictions, targets and slots that fit, got predictions of {} "
+          "dimensions, the last of {}, and targets of {} values",
           predictions_BGHD.dim(), predictions_BGHD.size(-1), targets_BLD.size(-1));
-  require(!hidden_slots_GH.is_cpu() ||
-              hidden_slots_GH.numel() == 0 ||  // elsewhere it would be a wait
+  require(!hidden_slots_GH.is_cpu() || hidden_slots_GH.numel() == 0 ||  // elsewhere it would sync
               (hidden_slots_GH.min().item<int64_t>() >= 0 &&
                hidden_slots_GH.max().item<int64_t>() < targets_BLD.size(1)),
-          "patch_loss got a slot outside 0..{}", targets_BLD.size(1) - 1);
+          "patch_loss: expected slots 0..{}", targets_BLD.size(1) - 1);
   if (predictions_BGHD.numel() == 0 || reference_ops()) {
     return patch_loss_reference(predictions_BGHD, targets_BLD, hidden_slots_GH, error);
   }

@@ -44,7 +44,7 @@ OpCase make(std::string name, Shape shape) {
     const at::Tensor images =
         at::randint(256, {shape.batch, shape.rows * side, shape.cols * side, shape.channels},
                     generator, at::TensorOptions().dtype(at::kByte));
-    // The last, without elements, carries the type of the result.
+    // The last, empty tensor carries the type of the result.
     return OpCase::Inputs{images, random_orders(shape, seed + 1), at::empty({0}, dtype)};
   };
   result.run = [shape](const OpCase::Inputs& in) {

@@ -1,6 +1,6 @@
-// A block takes slots one after another. Values come from a table of 256 a channel that the block
-// makes once, in float64 as on the processor, so that they are the same bits. A thread writes 16
-// bytes of a patch; the bytes it reads lie in rows of a cell, which the cache puts together.
+// A block takes one slot after another. Values come from a table of 256 per channel, which the
+// block computes once, in float64 as on the CPU, so the bits are the same. A thread writes 16 bytes
+// of a patch; the bytes that it reads are in rows of a cell, and the cache coalesces them.
 #include "fcm/ops/cuda/vector.h"
 #include "fcm/ops/patchify/cuda.h"
 
@@ -8,11 +8,11 @@ namespace fcm::ops {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int64_t kSlotsOfBlock = 16;  // for which a table is made
+constexpr int64_t kSlotsOfBlock = 16;  // that share one table
 
 __device__ inline void narrow_from_double(double from, float& to) { to = static_cast<float>(from); }
 __device__ inline void narrow_from_double(double from, double& to) { to = from; }
-// By way of float32, as LibTorch converts.
+// Through float32, as LibTorch converts.
 __device__ inline void narrow_from_double(double from, Bfloat16& to) {
   auto wide = static_cast<float>(from);
   narrow(wide, to);
@@ -53,7 +53,7 @@ template <class T>
 void run(const PatchifyCuda& cut, T* result, CudaStream stream) {
   constexpr int N = kLanes<T>;
   if (cut.side > kMostCudaPatchSide || cut.channels > kMostCudaChannels) {
-    launch_refused("patchify", "takes patches of at most 16 x 16 pixels of 4 channels");
+    launch_refused("patchify", "expected patches of at most 16 x 16 pixels of 4 channels");
   }
   const int64_t blocks = (cut.batch * cut.slots + kSlotsOfBlock - 1) / kSlotsOfBlock;
   const size_t table_bytes = static_cast<size_t>(cut.channels) * 256 * sizeof(T);

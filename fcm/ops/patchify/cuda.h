@@ -1,4 +1,5 @@
-// The kernel of patchify on a GPU: images, order and result in the GPU's memory, tables by value.
+// The GPU kernel of patchify: images, order and result are in GPU memory, tables are passed by
+// value.
 #pragma once
 
 #include <stdint.h>
@@ -12,15 +13,15 @@ constexpr int64_t kMostCudaPatchSide = 16, kMostCudaChannels = 4;
 
 struct PatchifyCuda {
   int64_t batch, slots, channels;
-  int64_t grid_rows, grid_cols, side;  // patches of a picture; pixels of a patch
+  int64_t grid_rows, grid_cols, side;  // patches of an image; pixels of a patch
   const uint8_t* images;               // [batch, grid_rows * side, grid_cols * side, channels]
   const int64_t* order;                // [batch, slots], slot -> patch
-  uint8_t pixel[kMostCudaPatchSide * kMostCudaPatchSide];  // stored place -> row * side + column
+  uint8_t pixel[kMostCudaPatchSide * kMostCudaPatchSide];  // stored index -> row * side + column
   double mean[kMostCudaChannels], deviation[kMostCudaChannels];  // (x / 255 - mean) / deviation
 };
 
-// result: [batch, slots, side * side, channels], pixels in stored order; the same bits as the
-// processor's.
+// result: [batch, slots, side * side, channels], pixels in stored order; the same bits as on the
+// CPU.
 [[gnu::weak]] void patchify_cuda(const PatchifyCuda& cut, float* result, CudaStream stream);
 [[gnu::weak]] void patchify_cuda(const PatchifyCuda& cut, Bfloat16* result, CudaStream stream);
 [[gnu::weak]] void patchify_cuda(const PatchifyCuda& cut, double* result, CudaStream stream);

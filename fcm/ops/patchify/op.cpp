@@ -15,7 +15,7 @@
 namespace fcm::ops {
 namespace {
 
-// Pictures and patches of one call, after checks.
+// Images and patches of one call, checked.
 struct Cut {
   int64_t batch = 0, slots = 0, channels = 0;
   int64_t grid_rows = 0, grid_cols = 0, side = 0;
@@ -26,23 +26,23 @@ Cut checked_cut(const at::Tensor& order_BL, const PatchGeometry& geometry, int64
   Cut cut{batch, 0, channels, 0, 0, geometry.patch_side()};
   if (height % cut.side != 0 || width % cut.side != 0 || height == 0 || width == 0) {
     fail(ExitCode::kData,
-         "[patchify] pictures of {} x {} pixels cannot be cut into patches of {} x {}; resize or "
+         "[patchify] images of {} x {} pixels cannot be cut into patches of {} x {}; resize or "
          "crop them to a multiple of the patch side",
          height, width, cut.side, cut.side);
   }
   cut.grid_rows = height / cut.side;
   cut.grid_cols = width / cut.side;
   require(order_BL.dim() == 2 && order_BL.size(0) == batch && order_BL.scalar_type() == at::kLong,
-          "[patchify] order must be int64 [{}, L]", batch);
+          "[patchify] expected an order int64 [{}, L]", batch);
   cut.slots = order_BL.size(1);
   const int64_t patches = cut.grid_rows * cut.grid_cols;
-  require(order_BL.numel() == 0 || !order_BL.is_cpu() ||  // elsewhere looking would be a wait
+  require(order_BL.numel() == 0 || !order_BL.is_cpu() ||  // on a GPU it would sync
               (order_BL.min().item<int64_t>() >= 0 && order_BL.max().item<int64_t>() < patches),
-          "[patchify] order names a patch outside 0..{}", patches - 1);
+          "[patchify] expected an order of patches 0..{}", patches - 1);
   return cut;
 }
 
-// value of a byte -> normalised number, one table of 256 a channel.
+// Byte value -> normalised value, one table of 256 per channel.
 template <typename T>
 std::vector<T> lookup_tables(const Normalisation& normalisation, int64_t channels) {
   std::vector<T> tables;
@@ -55,7 +55,7 @@ std::vector<T> lookup_tables(const Normalisation& normalisation, int64_t channel
   return tables;
 }
 
-// Rows of pixels of a cell lie together in the picture and in the result.
+// A row of a cell's pixels is contiguous in the image and in the result.
 template <typename T>
 void copy_patches(const uint8_t* images, const int64_t* order, const Cut& cut,
                   const std::vector<int64_t>& pixel_order, int64_t run, const T* tables,
@@ -87,13 +87,16 @@ void copy_patches(const uint8_t* images, const int64_t* order, const Cut& cut,
   });
 }
 
-// T: type of the result, as kernels know it.
+// T: type of the result, as the kernels name it.
 template <typename T>
 void patchify_on_cuda(const at::Tensor& images, const at::Tensor& order, const Cut& cut,
                       const std::vector<int64_t>& pixel_order, const Normalisation& normalisation,
                       const at::Tensor& result) {
-  require(cut.side <= kMostCudaPatchSide && cut.channels <= kMostCudaChannels,
-          "[patchify] patches of side {} and {} channels on a GPU", cut.side, cut.channels);
+  require(
+      cut.side <= kMostCudaPatchSide && cut.channels <= kMostCudaChannels,
+      "[patchify] expected patches of at most 16 x 16 pixels of 4 channels on a GPU, got side {} "
+      "and {} channels",
+      cut.side, cut.channels);
   PatchifyCuda all{};
   all.batch = cut.batch;
   all.slots = cut.slots;
@@ -118,12 +121,12 @@ at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
       "patchify", 0,
       static_cast<double>(images_BHWC.numel()) * static_cast<double>(1 + c10::elementSize(dtype)));
   require(images_BHWC.dim() == 4 && images_BHWC.scalar_type() == at::kByte,
-          "[patchify] pictures must be uint8 [B, H, W, C]");
+          "[patchify] expected images uint8 [B, H, W, C]");
   const Cut cut = checked_cut(order_BL, geometry, images_BHWC.size(0), images_BHWC.size(3),
                               images_BHWC.size(1), images_BHWC.size(2));
   const auto channels = static_cast<size_t>(cut.channels);
   require(normalisation.mean.size() == channels && normalisation.deviation.size() == channels,
-          "[patchify] pictures have {} channels, the normalisation {} means and {} deviations",
+          "[patchify] expected a mean and a std for each of {} channels, got {} means and {} stds",
           channels, normalisation.mean.size(), normalisation.deviation.size());
   if (reference_ops()) {
     return patchify_reference(images_BHWC, order_BL, geometry, normalisation, dtype);
@@ -153,7 +156,7 @@ at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
 
 at::Tensor patchify_normalised(const at::Tensor& images_BCHW, const at::Tensor& order_BL,
                                const PatchGeometry& geometry) {
-  require(images_BCHW.dim() == 4, "[patchify] pictures must be [B, C, H, W]");
+  require(images_BCHW.dim() == 4, "[patchify] expected images [B, C, H, W]");
   const Cut cut = checked_cut(order_BL, geometry, images_BCHW.size(0), images_BCHW.size(1),
                               images_BCHW.size(2), images_BCHW.size(3));
   const int64_t pixels = cut.side * cut.side;
@@ -176,10 +179,9 @@ at::Tensor unpatchify(const at::Tensor& patches_BLD, const at::Tensor& order_BL,
   const int64_t batch = patches_BLD.size(0);
   require(patches_BLD.dim() == 3 && patches_BLD.size(1) == rows * cols &&
               patches_BLD.size(2) % (side * side) == 0,
-          "[unpatchify] {} x {} patches of side {} do not make the given [B, L, D]", rows, cols,
-          side);
+          "[unpatchify] expected [B, L, D] with {} x {} patches of side {}", rows, cols, side);
   require(order_BL.sizes() == patches_BLD.sizes().slice(0, 2),
-          "[unpatchify] order must be [{}, {}]", batch, rows * cols);
+          "[unpatchify] expected an order [{}, {}]", batch, rows * cols);
   const int64_t channels = patches_BLD.size(2) / (side * side);
   const at::Tensor raster_of_pixel =
       at::tensor(geometry.pixel_order(), at::kLong).to(patches_BLD.device()).argsort();

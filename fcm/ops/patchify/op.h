@@ -1,5 +1,4 @@
-// Cuts pictures into patches, in ViewPlan order, cells in stored order. The only gather over
-// pictures.
+// Cuts images into patches, in ViewPlan order, cells in stored order. The only gather over images.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,10 +15,10 @@ struct Normalisation {
   std::vector<double> deviation;
 };
 
-// images_BHWC: uint8. order_BL: int64, slot -> patch in raster order. Returns pixels [B, L, P, D]
-// of `dtype` (float32, float64, bfloat16): P cells of a patch, D = stride^2 * channels as (row,
-// column, channel). H and W must be multiples of the patch side. Not differentiable (no gradient
-// reaches a picture).
+// images_BHWC: uint8. order_BL: int64, slot -> patch number in raster order. Returns pixels [B, L,
+// P, D] of `dtype` (float32, float64, bfloat16): P cells of a patch, D = stride^2 * channels as
+// (row, column, channel). Throws Error(kData) unless H and W are multiples of the patch side. Not
+// differentiable (no gradient reaches an image).
 at::Tensor patchify(const at::Tensor& images_BHWC, const at::Tensor& order_BL,
                     const PatchGeometry& geometry, const Normalisation& normalisation,
                     at::ScalarType dtype);
@@ -27,13 +26,13 @@ at::Tensor patchify_reference(const at::Tensor& images_BHWC, const at::Tensor& o
                               const PatchGeometry& geometry, const Normalisation& normalisation,
                               at::ScalarType dtype);
 
-// The same for pictures already normalised: images [B, C, H, W] floating, as the published programs
-// hold them. Result has the type of the images. Plain tensor calls: tests and parity use it.
+// The same for normalised images: [B, C, H, W] floating-point, as in the upstream programs. The
+// result has the type of the images. Plain tensor calls, for tests and parity.
 at::Tensor patchify_normalised(const at::Tensor& images_BCHW, const at::Tensor& order_BL,
                                const PatchGeometry& geometry);
 
-// Inverse of the above for whole patches: patches [B, L, patch_side^2 * channels] (pixels in stored
-// order) back to pictures [B, C, H, W].
+// The inverse for whole patches: patches [B, L, patch_side^2 * channels] (pixels in stored order)
+// back to images [B, C, H, W].
 at::Tensor unpatchify(const at::Tensor& patches_BLD, const at::Tensor& order_BL,
                       const PatchGeometry& geometry, int64_t rows, int64_t cols);
 

@@ -6,8 +6,8 @@
 namespace fcm::ops {
 
 struct PeakKernel {
-  // Does `rounds` rounds on chains that do not wait for each other, enough of them to fill the
-  // pipeline, and returns what they came to, so that no compiler drops them.
+  // Runs `rounds` rounds of independent chains of multiply-adds, enough chains to fill the
+  // pipeline. Returns their mean, so that the compiler cannot drop them.
   float (*multiply_adds)(int64_t rounds);
   int64_t flops_per_round;
 };

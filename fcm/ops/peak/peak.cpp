@@ -18,7 +18,8 @@ double seconds_of_rounds(const PeakKernel& kernel, int64_t threads, int64_t roun
   at::parallel_for(0, threads, 1, [&](int64_t first, int64_t last) {
     for (int64_t thread = first; thread < last; ++thread) {
       const double end = kernel.multiply_adds(rounds);
-      require(std::abs(end - 1) < 1e-3, "peak: a chain of multiply-adds ends at {}, wanted 1", end);
+      require(std::abs(end - 1) < 1e-3,
+              "peak: expected a chain of multiply-adds to end at 1, got {}", end);
     }
   });
   return watch.seconds();

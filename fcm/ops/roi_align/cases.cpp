@@ -11,27 +11,27 @@ namespace fcm::ops {
 namespace {
 
 struct RoiCase {
-  int64_t pictures, rows, cols;  // of the frame, in pixels
+  int64_t pictures, rows, cols;  // of the image, in pixels
   int64_t channels, rois, bins;
   std::vector<int64_t> strides = {4, 8, 16, 32};
   double smallest = 12, largest = 600;  // sides of boxes, in pixels
-  bool any_level = false;               // in place of that of a box's size
+  bool any_level = false;               // levels in turn instead of by size
 };
 
-// What a call is given besides the maps.
+// Inputs of a call besides the maps.
 struct RoiInputs {
   at::Tensor boxes_R4, picture_R, level_R;
   std::vector<double> scales;
 };
 
-// Numbers in [0, 1).
+// Values in [0, 1).
 at::Tensor uniform_numbers(int64_t count, uint64_t seed) {
   return case_values({count}, at::kDouble, seed).mul(100).remainder(1);
 }
 
 RoiInputs boxes_in_frame(const RoiCase& c) {
   const auto rows = static_cast<double>(c.rows), cols = static_cast<double>(c.cols);
-  const at::Tensor shape_R = uniform_numbers(c.rois, 14).sub(0.5).exp();  // of its sides
+  const at::Tensor shape_R = uniform_numbers(c.rois, 14).sub(0.5).exp();  // width / side
   const at::Tensor side_R =
       (uniform_numbers(c.rois, 11) * std::log(c.largest / c.smallest)).exp() * c.smallest;
   const at::Tensor x_R = uniform_numbers(c.rois, 12) * cols,
@@ -92,8 +92,8 @@ OpCase make(std::string name, const RoiCase& c) {
 }  // namespace
 
 OpCases roi_align_cases() {
-  // The place of a sample is a sum of four numbers of up to 64 cells, each off by 2^-19 in float32:
-  // so much of the difference of two neighbours is wrong.
+  // The position of a sample is a sum of four values of up to 64 cells, each off by 2^-19 in
+  // float32; that error scales the difference of two neighbouring cells.
   OpCases all{"roi_align", {.float32 = 1e-5, .float32_gradient = 2e-5}, {}};
   auto& cases = all.cases;
   cases.push_back(timed(make("box_head_1024", {1, 1024, 1024, 256, 512, 7})));

@@ -1,4 +1,4 @@
-// Which cells of a map the bins of a box read, and with which weights.
+// The cells of a map that the bins of a box read, and their weights.
 #pragma once
 
 #include <algorithm>
@@ -10,13 +10,13 @@
 
 namespace fcm::ops {
 
-constexpr double kFarthestRoiCell = 1 << 20;  // a box that reaches further gives zeros
+constexpr double kFarthestRoiCell = 1 << 20;  // a box that reaches further yields zeros
 
-// Of one box; A: type of the coordinates.
+// The cells of one box; A: type of the coordinates.
 template <class A>
 class RoiTable {
  public:
-  // box: x0, y0, x1, y1 in pixels of the frame, for a map of rows x cols.
+  // box: x0, y0, x1, y1 in pixels of the image, for a map of rows x cols.
   void set(const A* box, A scale, int64_t bins, int64_t rows, int64_t cols) {
     bins_.clear();
     weights_.clear();
@@ -32,7 +32,7 @@ class RoiTable {
     return {bins_.data(), bins_.data() + bins_.size() / 2, weights_.data()};
   }
 
-  // Rows of the map that are read: [first, end). An empty range: none.
+  // Rows of the map that are read: [first, end), empty if none.
   int64_t first_row() const { return extent().first; }
   int64_t end_row() const { return extent().second; }
 
@@ -67,7 +67,7 @@ class RoiTable {
     }
   }
 
-  // Samples of a bin come in ascending order.
+  // Samples of a bin are added in ascending order.
   void add_sample(A at, int64_t size, RoiBin& cells) {
     const int64_t low = std::min(static_cast<int64_t>(at), size - 1);
     if (cells.count == 0) cells.first = low;

@@ -1,9 +1,9 @@
-// Forward: a thread takes some channels of a bin, 16 bytes of each cell, and goes through the bin's
+// Forward: a thread takes some channels of a bin, 16 bytes of each cell, and loops over the bin's
 // samples. Backward: a block takes a tile of 4 x 4 cells of the gradient and keeps its sums in
-// registers; it goes through the boxes of that map in their order, lets the threads ask which of
-// the next ones reach the tile, and for each that does makes the weights of its bins in the tile's
-// rows and columns, which all channels share. So every cell is written once, by one thread, in one
-// order: no atomic sums.
+// registers. It loops over the boxes of that map in their order. Its threads test in parallel which
+// of the next boxes reach the tile; for each that does, they compute the weights of its bins in the
+// tile's rows and columns, which all channels share. So every cell is written once, by one thread,
+// in one order: no atomic sums.
 #include "fcm/ops/cuda/flat.h"
 #include "fcm/ops/cuda/rounded_product.h"
 #include "fcm/ops/roi_align/cuda.h"
@@ -12,7 +12,7 @@ namespace fcm::ops {
 namespace {
 
 constexpr int kTile = 4;          // cells of a tile's side
-constexpr int kSpreadMost = 256;  // threads of a block of the way back
+constexpr int kSpreadMost = 256;  // threads of a backward block
 constexpr double kFarthestCell = 1 << 20;
 
 // A box along one axis of its map.
@@ -49,12 +49,12 @@ __device__ inline void axes_of(const A* box, A scale, int64_t bins, int64_t rows
   down.size = static_cast<int>(rows);
 }
 
-// The two cells beside a sample; not inside: it counts as 0.
+// The two cells next to a sample and their weights; not inside: the sample is 0.
 template <class A>
 struct RoiSample {
   bool inside;
   int low, high;
-  A near, far;  // their weights
+  A near, far;  // weights of low and high
 };
 
 template <class A>
@@ -118,7 +118,7 @@ __global__ void __launch_bounds__(kFlatThreads)
   });
 }
 
-// Whether samples of a box may read cells of [first, first + kTile).
+// Whether samples of a box may read cells [first, first + kTile).
 template <class A>
 __device__ inline bool may_reach(const RoiAxis<A>& axis, int64_t bins, int first) {
   const A end = axis.begin + static_cast<A>(bins) * axis.bin;
@@ -147,7 +147,7 @@ __device__ inline bool any_weight(const A* weights) {
   return any;
 }
 
-// A block: a tile of a picture in x, some channels in y.
+// Grid: tiles of images in x, channels in y.
 template <class T, class A, int V>
 __global__ void __launch_bounds__(kSpreadMost)
     gather_tiles(const __grid_constant__ RoiBackwardCuda<T, A> a) {

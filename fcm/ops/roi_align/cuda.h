@@ -1,4 +1,4 @@
-// The kernels of roi_align on a GPU: all pointers to the GPU's memory.
+// The GPU kernels of roi_align. All pointers are to GPU memory.
 #pragma once
 
 #include <stdint.h>
@@ -32,15 +32,14 @@ struct RoiForwardCuda {
   T* out;  // [rois, bins, bins, channels]
 };
 
-// The gradient of one map; every cell of it is written.
+// Gradient of one map; every cell of it is written.
 template <class T, class A>
 struct RoiBackwardCuda {
   RoisCuda<A> rois;
   RoiMapCuda<T> map;
   int64_t pictures;
-  const int64_t* order;  // [rois]: boxes sorted by map and picture, in their order
-  const int64_t*
-      starts;  // [pictures + 1]: where in `order` those of each picture of this map begin
+  const int64_t* order;   // [rois]: box indices, stably sorted by map and image
+  const int64_t* starts;  // [pictures + 1]: offset in `order` of each image's boxes on this map
   const T* dout;
 };
 

@@ -1,4 +1,4 @@
-// What the kernels for a GPU are given. The order of the boxes is made there too: nothing waits.
+// Calls the GPU kernels. The boxes are sorted on the GPU too: nothing syncs.
 #include <ATen/ATen.h>
 
 #include "fcm/base/error.h"
@@ -34,7 +34,7 @@ void cut_on_gpu(const std::vector<at::Tensor>& maps_BHWC, const Rois& rois,
   roi_align_cuda(all, cuda_stream_for(out_RPPC));
 }
 
-// Boxes sorted by map and picture, and where each picture of each map begins.
+// Boxes sorted by map and image, and the offset of each image of each map.
 struct RoiOrder {
   at::Tensor order_R;   // int64
   at::Tensor starts_K;  // int64, [levels * pictures + 1]

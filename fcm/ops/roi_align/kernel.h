@@ -1,5 +1,5 @@
-// The kernels of roi_align: a table of functions on raw pointers for each instruction set. A call
-// does one box.
+// The CPU kernels of roi_align: a table of functions on raw pointers, one per instruction set. A
+// call processes one box.
 #pragma once
 
 #include <stdint.h>
@@ -8,14 +8,14 @@
 
 namespace fcm::ops {
 
-// What a bin reads along one axis: `count` cells from `first` on; their weights are from place
-// `weights` on among those of the box.
+// What a bin reads along one axis: `count` cells from `first` on. Their weights start at index
+// `weights` of the box's weights.
 struct RoiBin {
   int64_t first, count, weights;
 };
 
-// A box on its map. The samples of a bin are a grid and bilinear weights are products, so that the
-// mean of samples is a sum over rows of sums over the cells of a row.
+// A box on its map. The samples of a bin are a grid and bilinear weights are products, so the mean
+// of the samples is a sum over rows of sums over the cells of a row.
 template <class A>
 struct RoiCells {
   const RoiBin* down;    // [bins]
@@ -27,7 +27,7 @@ template <class T, class A>
 struct RoiForward {
   int64_t bins, cols, channels;
   RoiCells<A> cells;
-  const T* map;  // [rows, cols, channels] of the picture
+  const T* map;  // [rows, cols, channels] of the image
   T* out;        // [bins, bins, channels]
 };
 
@@ -35,10 +35,10 @@ template <class T, class A>
 struct RoiBackward {
   int64_t bins, cols, channels;
   RoiCells<A> cells;
-  int64_t first_row, end_row;  // of the map; the others are left out
+  int64_t first_row, end_row;  // of the map; other rows are skipped
   const T* dout;               // [bins, bins, channels]
-  A* dmap;                     // [end_row - first_row, cols, channels]: added to
-  A* row;                      // memory for [bins, channels]
+  A* dmap;                     // [end_row - first_row, cols, channels]: accumulated
+  A* row;                      // scratch of [bins, channels]
 };
 
 struct RoiAlignKernels {

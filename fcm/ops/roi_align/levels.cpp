@@ -8,7 +8,7 @@ namespace fcm::ops {
 at::Tensor pyramid_levels(const at::Tensor& boxes_R4, int64_t lowest, int64_t highest) {
   require(boxes_R4.dim() == 2 && boxes_R4.size(1) == 4 && boxes_R4.scalar_type() == at::kFloat &&
               lowest <= highest,
-          "pyramid_levels takes boxes [R, 4] of float32 and levels in their order");
+          "pyramid_levels: expected float32 boxes [R, 4] and lowest <= highest");
   const at::Tensor boxes = boxes_R4.detach();
   const at::Tensor area_R =
       (boxes.select(1, 2) - boxes.select(1, 0)) * (boxes.select(1, 3) - boxes.select(1, 1));

@@ -16,7 +16,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Each map is an input of its own; `rois` as a whole is one that takes no gradient, and so is isa.
+// Each map is an input of its own; `rois` and isa take no gradient.
 class RoiAlignFunction : public torch::autograd::Function<RoiAlignFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, at::TensorList maps_BHWC, const Rois& rois,
@@ -59,7 +59,7 @@ class RoiAlignFunction : public torch::autograd::Function<RoiAlignFunction> {
             ? roi_align_backward_on_gpu(dout_RPPC, rois, sizes)
             : roi_align_backward(static_cast<Isa>(context->saved_data["isa"].toInt()), dout_RPPC,
                                  rois, sizes);
-    result.resize(result.size() + 2);  // none for rois and isa
+    result.resize(result.size() + 2);  // no gradients for rois and isa
     return result;
   }
 };
@@ -67,15 +67,15 @@ class RoiAlignFunction : public torch::autograd::Function<RoiAlignFunction> {
 void check_maps(const std::vector<at::Tensor>& maps_BHWC, const std::vector<double>& scales) {
   require(
       !maps_BHWC.empty() && maps_BHWC.size() <= kMostRoiMaps && scales.size() == maps_BHWC.size(),
-      "roi_align: {} maps and {} scales, wanted 1 to {} of both", maps_BHWC.size(), scales.size(),
-      kMostRoiMaps);
+      "roi_align: got {} maps and {} scales, expected 1 to {} of both", maps_BHWC.size(),
+      scales.size(), kMostRoiMaps);
   const auto type = maps_BHWC[0].scalar_type();
   require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
-          "roi_align takes float32, bfloat16 or float64, not {}", at::toString(type));
+          "roi_align: expected float32, bfloat16 or float64, got {}", at::toString(type));
   for (const at::Tensor& map : maps_BHWC) {
     require(map.dim() == 4 && map.scalar_type() == type && map.size(1) > 0 && map.size(2) > 0 &&
                 map.size(0) == maps_BHWC[0].size(0) && map.size(3) == maps_BHWC[0].size(3),
-            "roi_align wants maps [B, H, W, C] of one type, B and C");
+            "roi_align: expected maps [B, H, W, C] of one type, B and C");
   }
 }
 
@@ -84,18 +84,18 @@ void check_rois(const at::Tensor& boxes_R4, const at::Tensor& picture_R, const a
   const auto type = boxes_R4.scalar_type();
   require(boxes_R4.dim() == 2 && boxes_R4.size(1) == 4 &&
               (type == at::kFloat || (wide && type == at::kDouble)),
-          "roi_align takes boxes [R, 4] of float32 (of float64 beside such maps), not {} "
+          "roi_align: expected boxes [R, 4] of float32 (or float64 with float64 maps), got {} "
           "dimensions of {}",
           boxes_R4.dim(), at::toString(type));
-  require(bins >= 1, "roi_align: {} bins", bins);
+  require(bins >= 1, "roi_align: expected at least 1 bin, got {}", bins);
   for (const auto& [name, numbers_R, end] :
        {std::tuple{"picture", picture_R, pictures}, {"level", level_R, levels}}) {
     require(numbers_R.dim() == 1 && numbers_R.size(0) == boxes_R4.size(0) &&
                 numbers_R.scalar_type() == at::kLong,
-            "roi_align wants the {} of each of {} boxes in int64", name, boxes_R4.size(0));
-    if (numbers_R.numel() == 0 || !numbers_R.is_cpu()) continue;  // looking there is a wait
+            "roi_align: expected an int64 {} for each of {} boxes", name, boxes_R4.size(0));
+    if (numbers_R.numel() == 0 || !numbers_R.is_cpu()) continue;  // on a GPU it would sync
     const auto least = numbers_R.min().item<int64_t>(), most = numbers_R.max().item<int64_t>();
-    require(least >= 0 && most < end, "roi_align: the {} of a box is {}, wanted 0 to {}", name,
+    require(least >= 0 && most < end, "roi_align: the {} of a box is {}, expected 0 to {}", name,
             least < 0 ? least : most, end - 1);
   }
 }

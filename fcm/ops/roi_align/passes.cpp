@@ -17,15 +17,15 @@
 namespace fcm::ops {
 namespace {
 
-// A band of rows of a map whose gradient one thread sums: small enough for the second-level cache,
-// and maps that are small themselves still give work to several threads.
+// A band of rows of a map whose gradient one thread sums: small enough for the L2 cache, and low
+// enough that small maps still give work to several threads.
 constexpr int64_t kBandElements = 1 << 17, kMostBandRows = 8;
 
 const RoiAlignKernels& kernels_of_rois(Isa isa) {
   return pick(isa, roi_align_plain, roi_align_avx2, roi_align_avx512);
 }
 
-// Boxes beside the numbers that say whose they are.
+// Boxes with their image and level.
 template <class A>
 struct RoiList {
   const A* boxes;
@@ -46,7 +46,8 @@ void set_table(const Rois& rois, const RoiMaps& maps, const RoiList<A>& list, in
             maps.sides[level][0], maps.sides[level][1]);
 }
 
-// Boxes of one map after each other, from above: what they read together is read once.
+// Order of the boxes: by map, image and top edge, so that cells shared by boxes are still in the
+// cache.
 template <class A>
 std::vector<int64_t> by_place(const RoiList<A>& list, int64_t count) {
   std::vector<std::tuple<int64_t, int64_t, float, int64_t>> keys;
@@ -80,7 +81,7 @@ void cut_all(void (*kernel)(const RoiForward<T, A>&), const std::vector<at::Tens
   });
 }
 
-// Some rows of one picture's map, and the boxes that read them, in their order.
+// Some rows of one image's map, and the boxes that read them, in box order.
 struct Band {
   size_t level;
   int64_t picture, first_row, end_row;
@@ -114,7 +115,7 @@ std::vector<RoiTable<A>> all_tables(const Rois& rois, const RoiMaps& maps) {
   return tables;
 }
 
-// Each box into the bands that it reads; those with most of them first.
+// Assigns each box to the bands that it reads; bands with the most boxes come first.
 template <class A>
 std::vector<Band> filled_bands(const RoiList<A>& list, const RoiMaps& maps,
                                const std::vector<RoiTable<A>>& tables) {
@@ -140,7 +141,7 @@ std::vector<Band> filled_bands(const RoiList<A>& list, const RoiMaps& maps,
   return bands;
 }
 
-// Adds what the boxes of a band give, in float32 or float64.
+// Adds the contributions of the boxes of a band, in float32 or float64.
 template <class T, class A>
 void sum_band(void (*kernel)(const RoiBackward<T, A>&), const Band& band, const Rois& rois,
               const RoiMaps& maps, const std::vector<RoiTable<A>>& tables, const T* dout, A* dmap,
@@ -180,7 +181,7 @@ void spread_all(void (*kernel)(const RoiBackward<T, A>&),
   });
 }
 
-// Per channel of an output: two samples down and two across, four cells each.
+// Estimate per channel of an output: two samples down and two across, four cells each.
 double usual_flops(const Rois& rois, int64_t channels) {
   return 32.0 * static_cast<double>(rois.count() * rois.bins * rois.bins * channels);
 }

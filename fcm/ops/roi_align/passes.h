@@ -11,7 +11,7 @@
 
 namespace fcm::ops {
 
-// What is cut out, and how: as in op.h. boxes: contiguous, of the type of the coordinates.
+// The boxes and their parameters, as in op.h. boxes: contiguous, in the type of the coordinates.
 struct Rois {
   at::Tensor boxes_R4, picture_R, level_R;
   std::vector<double> scales;
@@ -20,7 +20,7 @@ struct Rois {
   int64_t count() const { return boxes_R4.size(0); }
 };
 
-// Sizes and type of the maps, which the way back needs in their place.
+// Sizes and type of the maps: all that backward needs of them.
 struct RoiMaps {
   int64_t pictures = 0, channels = 0;
   std::vector<std::array<int64_t, 2>> sides;  // rows and columns of each
@@ -31,7 +31,7 @@ struct RoiMaps {
 
 RoiMaps sizes_of_maps(const std::vector<at::Tensor>& maps_BHWC);
 
-// Checked and contiguous, all on one device, no gradients asked for.
+// Arguments checked and contiguous, all on one device, outside autograd.
 at::Tensor roi_align_forward(Isa isa, const std::vector<at::Tensor>& maps_BHWC, const Rois& rois);
 // The gradient of every map, in the maps' type.
 std::vector<at::Tensor> roi_align_backward(Isa isa, const at::Tensor& dout_RPPC, const Rois& rois,

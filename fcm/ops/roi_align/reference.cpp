@@ -9,8 +9,8 @@
 namespace fcm::ops {
 namespace {
 
-// One cell of one sample: whose bin, which cell (both counted through all boxes, and all pictures
-// of a map), and its weight.
+// One cell of each sample: index of its bin (over all boxes), index of the cell (over all images of
+// a map), and weight.
 struct RoiSamples {
   std::vector<int64_t> bins, cells;
   std::vector<double> weights;
@@ -34,7 +34,7 @@ struct SampledAxis {
   bool is_inside(A place) const { return place >= -1 && place <= static_cast<A>(size); }
 };
 
-// The two cells beside a place, and the weight of the second.
+// The two cells next to a position, and the weight of the second.
 template <class A>
 struct BetweenCells {
   int64_t low, high;
@@ -86,7 +86,7 @@ void add_roi(const at::Tensor& box_4, int64_t roi, int64_t picture, double scale
   }
 }
 
-// Adds the weighed cells of a map to the bins.
+// Adds the weighted cells of a map to the bins.
 at::Tensor with_samples(const at::Tensor& out_NC, const at::Tensor& map_BHWC,
                         const RoiSamples& samples) {
   const auto device = map_BHWC.device();
@@ -102,7 +102,7 @@ at::Tensor with_samples(const at::Tensor& out_NC, const at::Tensor& map_BHWC,
 at::Tensor roi_align_reference(const std::vector<at::Tensor>& maps_BHWC, const at::Tensor& boxes_R4,
                                const at::Tensor& picture_R, const at::Tensor& level_R,
                                const std::vector<double>& scales, int64_t bins) {
-  constexpr size_t kMostSamples = 1 << 16;  // held at once
+  constexpr size_t kMostSamples = 1 << 16;  // in memory at once
   const auto type = maps_BHWC[0].scalar_type();
   const auto wide = type == at::kDouble ? at::kDouble : at::kFloat;
   const at::Tensor boxes = boxes_R4.detach().cpu(), pictures = picture_R.cpu(),

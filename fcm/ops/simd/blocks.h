@@ -1,5 +1,5 @@
 // Splits work over threads in blocks whose borders do not depend on the number of threads, so that
-// sums over blocks come out the same on any machine.
+// sums over blocks are the same on any machine.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -19,7 +19,7 @@ struct Blocks {
   int64_t size(int64_t block) const { return std::min(per_block, items - begin(block)); }
 };
 
-// At least `smallest` items a block and at most 128 blocks.
+// Blocks of at least `smallest` items, at most 128 blocks.
 inline Blocks make_blocks(int64_t items, int64_t smallest) {
   constexpr int64_t kMost = 128;
   return {items, std::max({smallest, (items + kMost - 1) / kMost, int64_t{1}})};
@@ -33,9 +33,9 @@ void for_each_block(const Blocks& blocks, const Task& task) {
   });
 }
 
-// For items of which some are much more work than others: a thread that is done takes the next one.
-// Each thread calls make_task() once, for a task(item) with memory of its own. What an item gives
-// must not depend on what is done before it.
+// Dynamic scheduling for items of unequal cost: a free thread takes the next item. Each thread
+// calls make_task() once and gets a task(item) with its own memory. The result of an item must not
+// depend on which items were processed before.
 template <class MakeTask>
 void for_each_in_turn(int64_t items, const MakeTask& make_task) {
   std::atomic<int64_t> next{0};

@@ -1,11 +1,11 @@
-// Which of the builds of a kernel to call.
+// Chooses among the builds of a kernel.
 #pragma once
 
 #include "fcm/ops/isa.h"
 
 namespace fcm::ops {
 
-// Kernels: an operator's table of functions, filled once for each instruction set.
+// Kernels: an operator's function table, one per instruction set.
 template <class Kernels>
 const Kernels& pick(Isa isa, const Kernels& plain, const Kernels& avx2, const Kernels& avx512) {
   switch (isa) {
@@ -20,7 +20,7 @@ const Kernels& pick(Isa isa, const Kernels& plain, const Kernels& avx2, const Ke
   return plain;
 }
 
-// The same for operators that have a build for AMX.
+// The same for operators with AMX kernels.
 template <class Kernels>
 const Kernels& pick(Isa isa, const Kernels& plain, const Kernels& avx2, const Kernels& avx512,
                     const Kernels& amx) {

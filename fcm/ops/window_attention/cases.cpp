@@ -11,12 +11,12 @@ namespace {
 
 struct WindowCase {
   int64_t batch, side, window, shift, heads, head_dim;
-  int64_t seen = 1;       // a seen-th of the tokens of the map is there, the others are hidden
-  bool own_plan = false;  // each picture has one of its own
+  int64_t seen = 1;       // one in `seen` tokens of the map is visible
+  bool own_plan = false;  // each image has its own plan
   double scale = 1;
 };
 
-// A map of side x side tokens cut into windows, of each picture another share of the tokens.
+// A map of side x side tokens cut into windows; each image has a different subset of the tokens.
 WindowSets sets_for(const WindowCase& c) {
   std::vector<std::vector<PlacedToken>> pictures;
   const int64_t before = (c.window - c.shift) % c.window, across = c.side / c.window + 2;
@@ -31,7 +31,7 @@ WindowSets sets_for(const WindowCase& c) {
                           static_cast<int32_t>(row), static_cast<int32_t>(col)});
       }
     }
-    // In storage they stand in another order.
+    // Stored in another order.
     const auto count = static_cast<int32_t>(tokens.size());
     for (PlacedToken& token : tokens) token.token = count - 1 - token.token;
     pictures.push_back(std::move(tokens));
@@ -39,7 +39,7 @@ WindowSets sets_for(const WindowCase& c) {
   return make_window_sets(pictures, c.window);
 }
 
-// `batch` pictures with these sets.
+// `batch` images with these sets.
 struct SizesOfHeads {
   int64_t batch, heads, head_dim;
   double scale = 1;

@@ -1,4 +1,5 @@
-// The kernels of window attention: a table of functions on raw pointers for each instruction set.
+// The CPU kernels of window attention: a table of functions on raw pointers, one per instruction
+// set.
 #pragma once
 
 #include <stdint.h>
@@ -7,22 +8,22 @@
 
 namespace fcm::ops {
 
-// So many heads are copied together.
+// Number of heads that are copied together.
 constexpr int64_t kHeadsTogether = 4;
 
-// What ops::WindowSets holds, and the sizes of heads.
+// The contents of ops::WindowSets, and the sizes of heads.
 struct WindowShape {
-  int64_t tokens;  // of a picture
+  int64_t tokens;  // of an image
   int64_t heads;
   int64_t head_dim;
-  int64_t largest;  // tokens of a set
-  int64_t table;    // entries of a head's biases
-  int64_t centre;   // entry of a token and itself
-  // Pictures that share a plan: set s of picture p is item s * copies + p. 1: each set names its
-  // picture.
+  int64_t largest;  // tokens of the largest set
+  int64_t table;    // bias entries per head
+  int64_t centre;   // entry for a token and itself
+  // Images that share a plan: set s of image p is item s * copies + p. 1: each set has its own
+  // image.
   int64_t copies;
-  // Biases of all pairs of a set are held at once; else those of a block of its queries, for one
-  // head at a time: sets are large, and few look alike.
+  // true: the biases of all pairs of a set are expanded at once. false: those of a block of
+  // queries, for one head at a time, because sets are large and few have the same layout.
   bool whole;
   const int32_t* places;   // tokens_PT
   const int32_t* queries;  // queries_PT
@@ -32,8 +33,8 @@ struct WindowShape {
   int64_t together() const { return whole ? kHeadsTogether : 1; }
 };
 
-// T: element; A: type of the arithmetic. A call does the items [begin, end), for `heads` heads,
-// WindowShape::together() at most.
+// T: element type; A: accumulation type. A call processes the items [begin, end) for `heads` heads,
+// at most WindowShape::together().
 template <class T, class A>
 struct WindowForward {
   WindowShape shape;
@@ -41,7 +42,7 @@ struct WindowForward {
   const T* qkv;   // [B, tokens, 3, heads, head_dim]
   const A* bias;  // [heads, table]
   T* out;         // [B, tokens, heads, head_dim]
-  // [B, heads, tokens in the order of places, 2]: largest score, 1 / sum of exponentials
+  // [B, heads, tokens in the order of places, 2]: maximum score, 1 / sum of exponentials
   A* statistics;
   A* scratch;  // forward_scratch elements
 };
@@ -55,8 +56,8 @@ struct WindowBackward {
   const T* dout;
   const A* statistics;
   T* dqkv;
-  T* out;      // the forward result, made again; may be null
-  A* dbias;    // [heads, table]: added to
+  T* out;      // the forward result, recomputed; may be null
+  A* dbias;    // [heads, table]: accumulated
   A* scratch;  // backward_scratch elements
 };
 

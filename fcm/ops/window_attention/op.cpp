@@ -49,18 +49,20 @@ void check_window_attention(const at::Tensor& qkv_BTD, const at::Tensor& table_R
                             const WindowSets& sets) {
   const auto type = qkv_BTD.scalar_type();
   require(type == at::kFloat || type == at::kBFloat16 || type == at::kDouble,
-          "window_attention takes float32, bfloat16 or float64, not {}", at::toString(type));
+          "window_attention: expected float32, bfloat16 or float64, got {}", at::toString(type));
   require(table_RH.dim() == 2 && table_RH.size(0) == sets.table_rows && table_RH.size(1) > 0,
-          "window_attention: the sets want a table of {} rows, got {} dimensions, the first of {}",
+          "window_attention: expected a table of {} rows, got {} dimensions, the first of {}",
           sets.table_rows, table_RH.dim(), table_RH.size(0));
-  require(qkv_BTD.dim() == 3 && qkv_BTD.size(2) % (3 * table_RH.size(1)) == 0,
-          "window_attention wants [B, T, 3 * C] with C a multiple of {} heads, got {} dimensions, "
-          "the last of {}",
-          table_RH.size(1), qkv_BTD.dim(), qkv_BTD.size(-1));
+  require(
+      qkv_BTD.dim() == 3 && qkv_BTD.size(2) % (3 * table_RH.size(1)) == 0,
+      "window_attention: expected [B, T, 3 * C] with C a multiple of {} heads, got {} dimensions, "
+      "the last of {}",
+      table_RH.size(1), qkv_BTD.dim(), qkv_BTD.size(-1));
   require(
       sets.tokens() == qkv_BTD.size(1) && (sets.plans() == 1 || sets.plans() == qkv_BTD.size(0)),
-      "window_attention: {} plans of {} tokens for {} pictures of {}", sets.plans(), sets.tokens(),
-      qkv_BTD.size(0), qkv_BTD.size(1));
+      "window_attention: expected one plan, or one per image, got {} plans of {} tokens for {} "
+      "images of {}",
+      sets.plans(), sets.tokens(), qkv_BTD.size(0), qkv_BTD.size(1));
 }
 
 }  // namespace

@@ -12,9 +12,10 @@
 namespace fcm::ops {
 namespace {
 
-// Own kernels keep blocks of one head in the caches; beyond this width they no longer fit.
+// Our own kernels keep blocks of one head in the caches; wider heads do not fit.
 constexpr int64_t kWidestWindowHead = 128;
-// Up to so many tokens the biases of all pairs of a set are kept, for those sets that look alike.
+// Up to this set size the biases of all pairs are expanded at once and shared by sets of the same
+// layout.
 constexpr int64_t kLargestSquare = 256;
 
 const WindowAttentionKernels& window_kernels(Isa isa) {
@@ -37,12 +38,11 @@ WindowShape shape_of(const at::Tensor& qkv, const at::Tensor& bias, const Window
           sets.sets_S4.const_data_ptr<int32_t>()};
 }
 
-// Work in pieces: some heads, and a chunk of the items. Chunks of several items, so that those
-// which look alike share what is made of the biases; not many chunks, since each has a table of
-// gradients.
+// Work in chunks: some heads and a range of items. Several items per chunk, so that those of the
+// same layout share expanded biases; few chunks, because each has its own gradient table.
 struct Pieces {
-  int64_t together;  // heads of a piece
-  int64_t groups;    // of them
+  int64_t together;  // heads of a chunk
+  int64_t groups;    // groups of heads
   Blocks items;
 
   Pieces(const WindowShape& shape, const WindowSets& sets)
@@ -50,7 +50,7 @@ struct Pieces {
         groups((shape.heads + together - 1) / together),
         items(make_blocks(sets.sets_S4.size(0) * shape.copies, smallest(shape, sets))) {}
 
-  // task(chunk, its pass): in parallel.
+  // Calls task(chunk, pass with its range), in parallel.
   template <class Pass, class Task>
   void for_each(const Pass& all, const Task& task) const {
     for_each_block({groups * items.count(), 1}, [&](int64_t piece) {
@@ -75,7 +75,7 @@ struct Pieces {
   }
 };
 
-// Operations of one product of all scores with something of head_dim columns.
+// Operations of one product of all scores with a matrix of head_dim columns.
 double window_products(const at::Tensor& qkv, const WindowSets& sets) {
   const int64_t copies = sets.plans() == 1 ? qkv.size(0) : 1;
   const int64_t channels = qkv.size(2) / 3;
@@ -123,7 +123,7 @@ void run_window_backward(int64_t (*scratch_size)(const WindowShape&),
     part.dbias = parts_KhR.data_ptr<A>() + chunk * bias.numel();
     kernel(part);
   });
-  at::Tensor sum_hR = at::zeros_like(bias);  // in the order of the chunks, however many threads
+  at::Tensor sum_hR = at::zeros_like(bias);  // summed in chunk order, for any number of threads
   for (int64_t chunk = 0; chunk < chunks; ++chunk) sum_hR.add_(parts_KhR[chunk]);
   result.dtable_RH = sum_hR.t().contiguous();
 }

@@ -1,5 +1,5 @@
-// The passes of window attention by own kernels, without autograd, for operators that are made of
-// several. All tensors contiguous.
+// Forward and backward of window attention by our own kernels, without autograd, for composite
+// operators. All tensors contiguous.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,15 +9,15 @@
 
 namespace fcm::ops {
 
-// Whether own kernels take such heads.
+// Whether our own kernels support such heads.
 bool window_attention_fits(const at::Tensor& x, int64_t head_dim);
 
 struct WindowAttended {
   at::Tensor out_BTC;
-  at::Tensor statistics_BhT2;  // largest score and 1 / sum of exponentials, for the way back
+  at::Tensor statistics_BhT2;  // maximum score and 1 / sum of exponentials, saved for backward
 };
 
-// bias_hR: the table turned over, in the type of the arithmetic.
+// bias_hR: the table transposed, in the type of the arithmetic.
 at::Tensor biases_by_head(const at::Tensor& table_RH, at::ScalarType of_rows);
 WindowAttended window_attention_forward(Isa isa, const at::Tensor& qkv_BTD,
                                         const at::Tensor& bias_hR, const WindowSets& sets);
@@ -25,7 +25,7 @@ WindowAttended window_attention_forward(Isa isa, const at::Tensor& qkv_BTD,
 struct WindowAttentionGradients {
   at::Tensor dqkv_BTD;
   at::Tensor dtable_RH;  // in the type of the arithmetic
-  at::Tensor out_BTC;    // the forward result made again, or undefined
+  at::Tensor out_BTC;    // the forward result, recomputed, or undefined
 };
 WindowAttentionGradients window_attention_backward(Isa isa, const at::Tensor& dout_BTC,
                                                    const at::Tensor& qkv_BTD,

@@ -11,13 +11,13 @@
 namespace fcm::ops {
 namespace {
 
-// The tokens of one set, and what it looks like.
+// The tokens of one set, and the index of its layout.
 struct Set {
   std::vector<int32_t> tokens, codes;
   int32_t plan = 0, look = 0;
 };
 
-// In the order of their first tokens.
+// Sets by ascending set number, tokens of a set in the given order.
 std::vector<Set> sets_of(const std::vector<PlacedToken>& tokens, int32_t plan, int64_t window) {
   std::map<int32_t, std::vector<const PlacedToken*>> by_set;
   for (const PlacedToken& token : tokens) by_set[token.set].push_back(&token);
@@ -29,7 +29,7 @@ std::vector<Set> sets_of(const std::vector<PlacedToken>& tokens, int32_t plan, i
     const auto cols = std::minmax_element(members.begin(), members.end(), by_col);
     const int32_t first_row = (*rows.first)->row, first_col = (*cols.first)->col;
     require((*rows.second)->row - first_row < window && (*cols.second)->col - first_col < window,
-            "window sets: a set of {} rows and {} columns, wanted {} at most",
+            "window sets: a set of {} rows and {} columns, expected {} at most",
             (*rows.second)->row - first_row + 1, (*cols.second)->col - first_col + 1, window);
     Set set;
     set.plan = plan;
@@ -72,14 +72,14 @@ WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> pictures, 
   std::map<std::vector<int32_t>, int32_t> looks;
   for (size_t plan = 0; plan < pictures.size(); ++plan) {
     require(pictures[plan].size() == pictures[0].size(),
-            "window sets: a picture of {} tokens after one of {}", pictures[plan].size(),
-            pictures[0].size());
+            "window sets: expected images of equal token counts, got {} after {}",
+            pictures[plan].size(), pictures[0].size());
     for (Set& set : sets_of(pictures[plan], static_cast<int32_t>(plan), window)) {
       set.look = looks.try_emplace(set.codes, static_cast<int32_t>(looks.size())).first->second;
       all.push_back(std::move(set));
     }
   }
-  // Within a plan tokens stand in the order of `all`; the table of sets is sorted by look.
+  // Within a plan, tokens are in the order of `all`; the table of sets is sorted by layout.
   std::vector<int32_t> order(all.size());
   std::vector<int32_t> first(all.size());
   for (size_t i = 0; i < all.size(); ++i) {
@@ -107,16 +107,16 @@ WindowSets make_window_sets(std::span<const std::vector<PlacedToken>> pictures, 
   return result;
 }
 
-// Entries of two patches come first, in published order. A class token's codes lie so far away that
-// its differences to all patches are entries behind them, those as a key behind those as a query.
+// Entries of two patches come first, in upstream's order. A class token's codes are so far away
+// that its differences to all patches are entries after them: first as a query, then as a key.
 ClassEntries class_entries(int64_t rows, int64_t cols) {
-  const int64_t largest = (rows - 1) * (2 * cols - 1) + cols - 1;  // code of a patch
+  const int64_t largest = (rows - 1) * (2 * cols - 1) + cols - 1;  // largest code of a patch
   const int64_t count = largest + 1, first = 2 * largest + 1;
   return {first, first + count, first + 3 * largest + 2, count};
 }
 
 WindowSets make_map_set(int64_t rows, int64_t cols, bool class_token) {
-  require(rows >= 1 && cols >= 1, "map set: {} x {} tokens, wanted one at least", rows, cols);
+  require(rows >= 1 && cols >= 1, "map set: expected at least one token, got {} x {}", rows, cols);
   const ClassEntries entries = class_entries(rows, cols);
   WindowSets result;
   result.centre = entries.count - 1;
