@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What one Pillow worker does a second: open, convert("RGB"), crop, bicubic to 224, flip; for results/loader.md.
+"""Measures the throughput of one Pillow worker: open, convert("RGB"), crop, bicubic to 224, flip; for results/loader.md.
 
 Run by hand: python3 scripts/bench_pillow.py FOLDER [SECONDS]. The boxes follow RandomResizedCrop (scale 0.2-1, ratio 3/4-4/3).
 """
@@ -31,7 +31,7 @@ def main():
     files = sorted(p for p in pathlib.Path(sys.argv[1]).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 10
     random.seed(0)
-    for file in files:  # into memory
+    for file in files:  # warm the page cache
         file.read_bytes()
     start, images = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:

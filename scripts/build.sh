@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Sets up, configures and builds:  scripts/build.sh [TARGET...]     (nothing named: everything, tests too)
-# The program, target fastconvmae, ends up at build/bin/fastconvmae. CUDA code is built where a toolkit and an NVIDIA
-# driver are, or with FASTCONVMAE_CUDA=1; FASTCONVMAE_CUDA=0 leaves it out.
+# Installs dependencies, configures and builds:  scripts/build.sh [TARGET...]     (default: everything, including tests)
+# The target fastconvmae is the program build/bin/fastconvmae. CUDA code is built if the machine has a CUDA toolkit and an NVIDIA
+# driver, or with FASTCONVMAE_CUDA=1; FASTCONVMAE_CUDA=0 leaves it out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [[ "${FASTCONVMAE_CUDA:-auto}" == auto ]]; then

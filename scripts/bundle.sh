@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes a folder, or with a name that ends in .tar.gz an archive of one, that runs on a machine where nothing can be installed and
-# only the torch wheel is present, as on GPU nodes of clusters:  scripts/bundle.sh [DIR=build/bundle]
-# In it: bin/ (launchers of fastconvmae, parity, test_ops, test_train), what they start and need (components program, data, private
-# and checks of cmake/Install.cmake), gpu-checks.sh. With CUDA where a toolkit is. cmake/launcher.sh.in says where LibTorch is
-# looked for.
+# Builds a relocatable folder, or an archive if the name ends in .tar.gz, for machines where nothing can be installed and only the
+# torch wheel is present, such as GPU nodes of clusters:  scripts/bundle.sh [DIR=build/bundle]
+# Contents: bin/ (launchers of fastconvmae, parity, test_ops, test_train), the programs and their dependencies (components program,
+# data, private and checks of cmake/Install.cmake), and gpu-checks.sh. Includes CUDA code if a toolkit is installed.
+# cmake/launcher.sh.in defines where LibTorch is searched for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out="${1:-build/bundle}" archive=""
@@ -15,15 +15,15 @@ if [[ "$out" == *.tar.gz ]]; then
 fi
 source scripts/with-cuda.sh
 cuda_suffix=""
-if have_nvcc; then configure_with_cuda; else echo "bundle: no CUDA toolkit (nvcc): the bundle is for processors alone"; fi
+if have_nvcc; then configure_with_cuda; else echo "bundle: no CUDA toolkit (nvcc): the bundle is CPU-only"; fi
 [[ -f build/build.ninja ]] || bash scripts/build.sh fastconvmae
 programs=(fastconvmae parity test_ops test_train)
 ninja -C build "${programs[@]/%/$cuda_suffix}" shell_files
 
-# Only what an earlier call made is replaced.
+# Replaces only a bundle that an earlier call built.
 mark="$out/.fastconvmae-bundle"
 if [[ -e "$out" && ! -e "$mark" && -n "$(ls -A "$out")" ]]; then
-  echo "bundle: $out holds something that is no bundle; name another folder" >&2
+  echo "bundle: $out exists and is not a bundle; name another folder" >&2
   exit 2
 fi
 rm -rf "${out:?}"/{bin,lib,libexec,share,gpu-checks.sh}

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Compiles and links the CUDA code on any machine with a toolkit, GPU or not, beside what build/ holds: only the CUDA files are
-# compiled, everything else is linked from there. Then, without a GPU, the linked program says what it is and trains a little on
-# the processor, --device cuda is refused for its reason, tests pass, and so does the bundle. Exit status 0 without a toolkit: nothing
-# was checked.
+# Compiles and links the CUDA code on any machine with a CUDA toolkit, with or without a GPU. Only the CUDA files are compiled; all
+# other objects come from build/. Then checks the linked program: --version reports CUDA, a short training runs on the CPU,
+# --device cuda without a GPU is refused for the right reason, tests pass, and the bundle runs. Without a toolkit nothing is checked,
+# and the exit status is 0.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/with-cuda.sh
@@ -17,7 +17,7 @@ ninja -C build "${program##*/}" "${tests##*/}"
 complain() { echo "check-cuda: $*" >&2; exit 1; }
 facts=$("$program" --version --json)
 echo "$facts"
-grep -q '"built": *true' <<< "$facts" || complain "the program does not know its CUDA code"
+grep -q '"built": *true' <<< "$facts" || complain "--version --json does not report CUDA code (\"built\": true)"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 pretrain=("$program" pretrain --recipe smoke_pretrain --data synthetic --quiet)
@@ -27,16 +27,16 @@ if grep -q '"devices": *\[\]' <<< "$facts"; then
   said=$("${pretrain[@]}" --out "$work/cuda" --device cuda 2>&1) || status=$?
   echo "$said"
   [[ $status == 6 ]] || complain "--device cuda without a GPU ended with status $status, not 6"
-  ! grep -q 'without CUDA' <<< "$said" || complain "--device cuda was refused for a wrong reason"
+  ! grep -q 'without CUDA' <<< "$said" || complain "--device cuda was refused as a build without CUDA, but this build has CUDA"
   if FASTCONVMAE_REQUIRE_CUDA=1 "$tests" --gtest_brief=1 --gtest_filter='*GpuCasesTest.TwoRuns*/gelu_*' >/dev/null; then
-    complain "tests passed that need a GPU, which FASTCONVMAE_REQUIRE_CUDA=1 demands and nobody has"
+    complain "tests that need a GPU passed without one, although FASTCONVMAE_REQUIRE_CUDA=1 forbids skipping"
   fi
 fi
 "$tests" --gtest_brief=1 --gtest_filter='*OpCasesTest.Float32*:*GpuCasesTest.Float32*'
 
-# The bundle runs from another place, with nothing around it but the torch package.
+# The bundle runs from another folder, with the torch package and nothing else.
 bash scripts/bundle.sh "$work/bundle"
 mv "$work/bundle" "$work/elsewhere"
 env -i PATH=/usr/bin:/bin FASTCONVMAE_TORCH="$torch_root/torch" "$work/elsewhere/bin/fastconvmae" pretrain \
   --recipe smoke_pretrain --data synthetic --quiet --out "$work/bundled" --device cpu
-echo "check-cuda: compiled, linked, bundled, and runs on the processor"
+echo "check-cuda: CUDA code compiled, linked and bundled; the program runs on the CPU"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What onnxruntime makes of our ONNX files is what the program makes of the same pixels: every kind of model from small runs,
-# and an encoder of published size of each family. By hand: it wants Python and fetches onnx and onnxruntime into an environment
-# of its own.
+# Checks that onnxruntime computes the same outputs from exported ONNX files as the program does: every kind of model from small
+# runs, and an encoder of the published size of each family. Run by hand: it needs Python and fetches onnx and onnxruntime into a
+# virtual environment.
 #
-#   scripts/check-onnx.sh [--small]      --small: without those of published size, which take 3 GB of disk
+#   scripts/check-onnx.sh [--small]      --small: without the published sizes, which take 3 GB of disk
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$PWD/build/bin/fastconvmae
@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet onnx==1.23.2 onnxruntime==1.32.0
 
-run() {  # NAME COMMAND RECIPE [FLAGS]: a run of two steps
+run() {  # NAME COMMAND RECIPE [FLAGS]: trains two steps
   local name=$1 command=$2 recipe=$3
   shift 3
   "$program" "$command" --recipe "$recipe" --data synthetic --out "$work/$name" --quiet --set run.max_steps=2 "$@" >/dev/null

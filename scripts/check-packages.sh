@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Makes every package of what build/ holds, and uses each as somebody would who has nothing else of this project:
-# the wheel in a clean virtual environment, the Debian package unpacked, the tarball unpacked (where nvcc is, check-cuda.sh does
-# that), the installed library by building the examples, with CMake and with pkg-config, and the README's. Nothing is fetched:
-# torch is the one that scripts/setup.sh unpacked.
+# Builds every package from build/ and uses each in a clean environment: the wheel in a virtual environment, the Debian package
+# unpacked, the tarball unpacked (check-cuda.sh does that if nvcc is installed), and the installed library by building the examples
+# and the README's example, with CMake and with pkg-config. Fetches nothing: torch is the one that scripts/setup.sh unpacked.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/with-cuda.sh
@@ -12,9 +11,9 @@ complain() { echo "check-packages: $*" >&2; exit 1; }
 torch=$(cat "${FASTCONVMAE_CACHE:-$HOME/.cache/fastconvmae}/libtorch-path")/torch
 mkdir "$work"/{home,bin}
 for tool in basename dirname head readlink sed; do ln -s "$(command -v $tool)" "$work/bin/"; done
-# Somebody's clean shell. What this machine's python3 has does not count.
+# A clean shell, without the packages of this machine's python3.
 clean() { env -i PATH="$work/bin" HOME="$work/home" TMPDIR="$work" "$@"; }
-refused() {  # WORDS COMMAND...: exit status 6 and a message with these words
+refused() {  # WORDS COMMAND...: expects exit status 6 and a message that contains WORDS
   local words="$1" said status=0
   shift
   said=$("$@" 2>&1) || status=$?
@@ -27,8 +26,8 @@ has_licences() {  # FOLDER LIBRARY...: folder of licences
   grep -q "revision [0-9a-f]" "$folder/version" && grep -q "MIT License" "$folder/copyright" || complain "$folder: no revision or licence"
 }
 
-# The wheel: every library is one of LibTorch's or its own, and the command finds torch beside it, in its own environment, by
-# python's paths, and where FASTCONVMAE_TORCH says; another version it refuses.
+# The wheel: it needs no libraries but LibTorch's and its own. The command finds torch beside itself, in its own environment, on
+# Python's paths and through FASTCONVMAE_TORCH, and refuses another version.
 bash scripts/wheel.sh "$work/packages"
 venv="$work/a venv"
 /usr/bin/python3 -m venv --without-pip "$venv"
@@ -55,7 +54,7 @@ clean "$command" pretrain --recipe smoke_pretrain --data synthetic --quiet --out
 clean "$command" checkpoint convert "$work/a run" "$work/model.pth" --quiet >/dev/null
 outside=$(clean LD_LIBRARY_PATH="$venv/lib/fastconvmae:$torch/lib" "$(command -v ldd)" "$venv/libexec/fastconvmae/fastconvmae" |
   sed -nE 's/^.* => (.*) \(0x.*$/\1/p' | grep -vE "^$venv/|^$(dirname "$torch")/|/lib(c|m|dl|rt|pthread|util|stdc\+\+|gcc_s)\.so" || true)
-[[ -z "$outside" ]] || complain "the wheel needs libraries of this machine: $outside"
+[[ -z "$outside" ]] || complain "the wheel depends on libraries outside of it: $outside"
 chmod -R u+w "$venv"
 
 # The Debian package.
@@ -74,8 +73,8 @@ if ! have_nvcc; then
   clean FASTCONVMAE_TORCH="$torch" "$work/bundle/bin/fastconvmae" checkpoint verify "$work/a run" --quiet >/dev/null
 fi
 
-# What `cmake --install` gives: the command, which knows the LibTorch of the build, and the library. Examples are built by
-# themselves, those without LibTorch where there is none.
+# The tree of `cmake --install`: the command, which finds the LibTorch of the build, and the library. The examples are built as
+# separate projects, those that do not use LibTorch in an environment without it.
 prefix="$work/an installed tree"
 cmake --install build --prefix "$prefix" >/dev/null
 clean "$prefix/bin/fastconvmae" --version >/dev/null
@@ -93,17 +92,17 @@ for name in state_dict resize batches; do
   ! needs_torch "$work/built/$name/$name" || complain "example $name needs LibTorch"
 done
 build_example encoder LIBTORCH_ROOT="$(dirname "$torch")"
-needs_torch "$work/built/encoder/encoder" || complain "example encoder needs no LibTorch: this check sees nothing"
-# Folders without "torch" in fcm/edges.txt name nothing of LibTorch's.
+needs_torch "$work/built/encoder/encoder" || complain "example encoder does not link LibTorch, so this check detects nothing"
+# Folders without "torch" in fcm/edges.txt use no symbols of LibTorch.
 of_torch() { grep -qE ' U (c10|at|torch)::' <<< "$(nm -C --undefined-only "$prefix/lib/libfcm_$1.a" 2>/dev/null)"; }
 for folder in $(sed -nE '/^[a-z]+:/{/(^| )torch( |$)/!s/^([a-z]+):.*/\1/p}' fcm/edges.txt); do
-  ! of_torch "$folder" || complain "libfcm_$folder.a needs LibTorch"
+  ! of_torch "$folder" || complain "libfcm_$folder.a uses symbols of LibTorch"
 done
-of_torch models || complain "libfcm_models.a needs no LibTorch: this check sees nothing"
+of_torch models || complain "libfcm_models.a uses no symbols of LibTorch, so this check detects nothing"
 
 "$work/built/state_dict/state_dict" "$work/model.pth" "$work/model.safetensors" >/dev/null
-said=$(clean "$command" checkpoint diff "$work/model.pth" "$work/model.safetensors" --quiet || true)  # moments are in one alone
-[[ "$said" =~ [1-9][0-9]*\ tensors\ compared,\ 0\ differ ]] || complain "other tensors were read than are in the file: $said"
+said=$(clean "$command" checkpoint diff "$work/model.pth" "$work/model.safetensors" --quiet || true)  # only one of them has moments
+[[ "$said" =~ [1-9][0-9]*\ tensors\ compared,\ 0\ differ ]] || complain "the tensors read differ from those in the file: $said"
 # A file that would run a command in Python.
 /usr/bin/python3 - "$work" <<'END'
 import os, pickle, sys, zipfile
@@ -116,18 +115,18 @@ with zipfile.ZipFile(f"{sys.argv[1]}/hostile.pth", "w") as file:
 END
 status=0
 said=$("$work/built/state_dict/state_dict" "$work/hostile.pth" 2>&1) || status=$?
-[[ $status == 4 && "$said" == *system* && ! -e "$work/was-run" ]] || complain "a hostile file: exit status $status, $said"
+[[ $status == 4 && "$said" == *system* && ! -e "$work/was-run" ]] || complain "a malicious file: exit status $status, $said"
 
 picture=$(find ../shared/data/imagenet-sample -name '*.JPEG' -print -quit 2>/dev/null || true)
 "$work/built/resize/resize" "${picture:-docs/pictures/demo-reconstructions.png}" "$work/small.png"
 [[ "$("$work/built/batches/batches" synthetic)" == "$("$work/built/batches/batches" synthetic)" ]] || complain "batches differ"
 "$work/built/encoder/encoder" "$work/a run" "$work/small.png"
 
-# The same with pkg-config, and what the README shows.
+# The same with pkg-config, and the README's example.
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
 for pair in state_dict:formats resize:image batches:loader; do
   flags=()
-  eval "flags=($(pkg-config --cflags --libs "fastconvmae-${pair#*:}"))"  # which has a backslash before a blank in a path
+  eval "flags=($(pkg-config --cflags --libs "fastconvmae-${pair#*:}"))"  # pkg-config escapes blanks in paths
   g++ -std=c++20 "$work/examples/${pair%:*}/main.cpp" "${flags[@]}" -o "$work/${pair%:*}"
   ! needs_torch "$work/${pair%:*}" || complain "${pair%:*} needs LibTorch"
 done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs what the pages tell a newcomer to type: the commands of docs/your-own-images.md on drawn images, each as it stands there, and
-# the README's line for two processes, cut short. Exit status 1: one of them failed. (The README's C++ is compiled by
-# check-packages.sh, its two scripts are what everybody runs.)
+# Runs the commands that the documentation shows to newcomers: those of docs/your-own-images.md on synthetic images, verbatim, and
+# the README's line for two processes, limited to a few steps. Exit status 1: a command failed. (check-packages.sh compiles the
+# README's C++ example.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -9,13 +9,13 @@ root=$PWD
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 PATH="$root/build/bin:$PATH"
-cp docs/pictures/demo-reconstructions.png "$work/photo.jpg"  # content decides, not the ending
+cp docs/pictures/demo-reconstructions.png "$work/photo.jpg"  # the format is recognised by content, not by extension
 mapfile -t commands < <(sed -n '/^## Try all of it/,/^## What to expect/s/^    \(fastconvmae .*\)/\1/p' docs/your-own-images.md)
 mapfile -t launch < <(sed -n 's/^    \(fastconvmae launch .*\)/\1 --set run.max_steps=4/p' README.md)
-((${#commands[@]} >= 8 && ${#launch[@]} == 1)) || { echo "check-readme: the pages have no such commands" >&2; exit 1; }
+((${#commands[@]} >= 8 && ${#launch[@]} == 1)) || { echo "check-readme: expected at least 8 commands in docs/your-own-images.md and one launch line in README.md" >&2; exit 1; }
 cd "$work"
 for command in "${commands[@]}" "${launch[@]}"; do
   echo "check-readme: $command"
   bash -c "$command" >said 2>&1 || { cat said >&2; echo "check-readme: failed: $command" >&2; exit 1; }
 done
-echo "check-readme: $((${#commands[@]} + ${#launch[@]})) commands did what the pages say"
+echo "check-readme: $((${#commands[@]} + ${#launch[@]})) commands of the documentation succeeded"

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Opens pages of `report` in Chromium:  scripts/check-report.sh [PROGRAM [FOLDER]]
 #
-# Makes smoke runs and pages of one, of three and of eight runs, and shows each 390 and 1440 pixels wide, light and dark. Fails where
-# a page is wider than its window, wants anything that its policy forbids, loads anything, or has an error. What is measured is a
-# copy whose policy lets one script of ours run; a copy with a planted fault must fail. Pictures of all stay in FOLDER, if given.
-# Exit status 77: there is no Chromium (Debian: chromium).
+# Trains smoke runs, writes pages of one, three and eight runs, and opens each 390 and 1440 pixels wide, light and dark. Fails if a
+# page overflows its window, violates its content security policy, loads anything, or has an error. It checks a copy of each page
+# whose policy allows one test script; a copy with a planted fault must fail. Screenshots are kept in FOLDER, if given.
+# Exit status 77: Chromium is not installed (Debian: chromium).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=${1:-build/bin/fastconvmae}
 chromium=$(command -v chromium || command -v chromium-browser || true)
 if [[ -z $chromium ]]; then
-  echo "skipped: no chromium here" >&2
+  echo "skipped: chromium is not installed" >&2
   exit 77
 fi
 scratch=$(mktemp -d)
@@ -18,7 +18,7 @@ trap 'rm -rf "$scratch"' EXIT
 pictures=${2:-$scratch/pictures}
 mkdir -p "$pictures"
 
-# Runs: two that are alike but for their rate, one of another task, one that was stopped early and is none the worse for it.
+# Runs: two that differ only in the learning rate, one of another task, one that was stopped early.
 run() { "$program" --quiet "$@" >/dev/null; }
 runs=$scratch/runs
 smoke=(pretrain --recipe smoke_pretrain --data synthetic --set run.log_every_steps=1)
@@ -27,8 +27,8 @@ run "${smoke[@]}" --set run.knn_every_epochs=1 --set optim.base_lr=3e-3 --out "$
 run "${smoke[@]}" --set run.max_steps=2 --out "$runs/short"
 run finetune --recipe smoke_finetune --data synthetic --checkpoint "$runs/usual" --out "$runs/tuned"
 for i in 1 2 3 4; do cp -r "$runs/usual" "$runs/copy-$i"; done
-sed -i 3,\$d "$runs/copy-1/log.jsonl"  # as if it ran still
-: >"$runs/copy-2/log.jsonl"            # as if it had just begun
+sed -i 3,\$d "$runs/copy-1/log.jsonl"  # like a run in progress
+: >"$runs/copy-2/log.jsonl"            # like a run that has just started
 
 "$program" --quiet report "$runs/usual" --out "$scratch/one.html" >/dev/null
 "$program" --quiet report "$runs/tuned" --out "$scratch/tuned.html" >/dev/null
@@ -43,7 +43,7 @@ browse() {  # WIDTH HEIGHT light|dark FILE FLAGS...
     --blink-settings=preferredColorScheme=$number --window-size="$width,$height" "$@" "file://$file" 2>"$scratch/said"
 }
 
-# The copy that says what is wrong with it, from a frame of the wanted width: a window of Chromium has at least 500 pixels.
+# A copy that reports its own faults, in a frame of the given width, because a Chromium window has at least 500 pixels.
 script='<script>
 const faults = [];
 addEventListener("error", event => faults.push("error: " + event.message), true);
@@ -86,11 +86,11 @@ for page in one tuned three eight; do
   done
 done
 
-# Each of these has to be noticed.
+# Each of these faults must be detected.
 plant() {  # NAME TEXT WORD
   sed "s|<main>|<main>$2|" "$scratch/one.html" >"$scratch/planted.html"
   said=$(faults_of "$scratch/planted.html" 390 light)
-  [[ $said == *"$3"* ]] || { echo "not noticed: $1 ($said)"; failed=1; }
+  [[ $said == *"$3"* ]] || { echo "not detected: $1 ($said)"; failed=1; }
 }
 plant "a wide table" '<div style="width:800px">x</div>' "wide: "
 plant "a picture from elsewhere" '<img src="https://example.org/a.png">' "forbidden: "

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tokens of every kind of teacher against timm, transformers and open_clip, tiny and base, from random weights. By hand;
-# minutes. Needs a Python (PYTHON, default python3) with torch, timm, transformers, open_clip_torch and safetensors, and
-# 2 GB below TMPDIR meanwhile.
+# Compares the tokens of every kind of teacher with timm, transformers and open_clip, tiny and base, with random weights. Run by
+# hand; takes minutes. Needs a Python (PYTHON, default python3) with torch, timm, transformers, open_clip_torch and safetensors,
+# and temporarily 2 GB in TMPDIR.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake --build build --target tower_tokens >&2

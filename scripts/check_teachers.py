@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Tokens of teachers here against those of timm, transformers and open_clip, from random weights.
+"""Compares tokens of teachers with those of timm, transformers and open_clip, with random weights.
 
-Run by scripts/check-teachers.sh, which says what has to be installed. Every model is made from its configuration, moved
-away from its start values, saved as its library does, and read by tower_tokens; both see the same pictures.
+Run by scripts/check-teachers.sh, which lists the required packages. Every model is constructed from its configuration, perturbed
+from its initial weights, saved by its library and read by tower_tokens; both get the same images.
 """
 import json
 import pathlib
@@ -28,13 +28,13 @@ def moved(model):
 
 
 def sizes(base, **tiny):
-    """Keys of a transformers configuration; those of the base size are the library's own."""
+    """Keys of a transformers configuration; the base size uses the library's defaults."""
     small = dict(hidden_size=32, num_hidden_layers=3, num_attention_heads=2, image_size=32, patch_size=8)
     return {} if base else {**small, **tiny}
 
 
 def hugging_face(model, folder, processor, front=1):
-    """front: tokens before the patches."""
+    """front: number of tokens before the patches."""
     moved(model).save_pretrained(folder)
     processor.save_pretrained(folder)
 
@@ -58,7 +58,7 @@ def dino(kind, base, folder):
         more |= sizes(base, **({"intermediate_size": 64} if kind == "dinov3" else {"mlp_ratio": 2}))
     processor = T.BitImageProcessor(image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
     made, run = hugging_face(model(config(**more)), folder, processor, front=1 if kind == "dinov2" else 5)
-    if kind != "dinov3":  # its result is behind the norm, and its last hidden state before it
+    if kind != "dinov3":  # its output is after the norm, its last hidden state before it
         return made, run
 
     def run_dinov3(pixels):
@@ -114,7 +114,7 @@ def of_timm(name, base, folder, **more):
         arguments["num_classes"] = 0
     model = moved(timm.create_model(name, **arguments))
     if arguments["num_classes"]:
-        model.head.bias.zero_()  # a projection has none
+        model.head.bias.zero_()  # a projection has no bias
     timm.models.save_for_hf(model, folder, model_args=arguments, safe_serialization=True)
 
     def run(pixels):
@@ -195,7 +195,7 @@ def use_published_positions(model):
 
 def main():
     check = Check(sys.argv[1], sys.argv[2])
-    rope = 1e-5  # transformers and timm make angles in float32
+    rope = 1e-5  # transformers and timm compute angles in float32
     for base in (False, True):
         size, side16, side14 = ("base", 224, 196) if base else ("tiny", 32, 32)
         kinds = ("fp32",) if base else ("fp32", "fp64")
@@ -215,7 +215,7 @@ def main():
             ("vit_base_patch16_dinov3_qkvb", side16, IMAGENET, {}),
             ("vit_base_patch16_clip_224", side16, CLIP_MEAN, {}),
             ("vit_base_patch16_clip_quickgelu_224", side16, CLIP_MEAN, {}),
-            # timm's class has the exact GELU where the published network has the other.
+            # timm's class uses the exact GELU, the published network the other one.
             ("vit_base_patch16_siglip_224", side16, HALF, {"act_layer": "gelu_tanh"}),
         ):
             check(f"timm {name} {size}", lambda f, n=name, m=more: of_timm(n, base, f, **m), mean, side,
@@ -223,7 +223,7 @@ def main():
         for quick in (False, True):
             check(f"open_clip {'quick_gelu' if quick else 'gelu'} {size}",
                   lambda f, q=quick: of_open_clip(base, f, q), CLIP_MEAN, side16, kinds=kinds)
-    # Pictures of another size than the table's: 4 x 4 cells become 2 x 2.
+    # Images of another size than the position table's: 4 x 4 cells become 2 x 2.
     check("dinov2, positions as published", lambda f: dino("dinov2", False, f), IMAGENET, 16, 1e-5,
           altered=use_published_positions)
     check("dinov2_reg, positions", lambda f: dino("dinov2_reg", False, f), IMAGENET, 16, 1e-5)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes a package for the Debian release it runs on:  scripts/deb.sh [DIR=build/packages]     then: apt install ./DIR/fastconvmae_*.deb
-# In it: components program and data of cmake/Install.cmake; shared libraries are those of Debian, and LibTorch is looked for as
-# cmake/launcher.sh.in says.
+# Builds a package for the current Debian release:  scripts/deb.sh [DIR=build/packages]     then: apt install ./DIR/fastconvmae_*.deb
+# Contents: components program and data of cmake/Install.cmake. It uses Debian's shared libraries, and searches for LibTorch as
+# cmake/launcher.sh.in defines.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out="${1:-build/packages}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the readers of checkpoints and data with libFuzzer, ASan and UBSan:
 #   scripts/fuzz.sh [SECONDS=60] [TARGET...]     targets: zip pickle safetensors manifest tar idx cifar packed picture bmp tiff recipe masks results coco
-# Programs and corpora are kept in build/fuzz. Exit status 1: a report; its input lies in build/fuzz.
+# Programs and corpora are kept in build/fuzz. Exit status 1: a target found a fault; its input is in build/fuzz.
 # Exit status 2: clang or its run-time library is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,7 +21,7 @@ if [[ -z "$compiler" ]] || ! echo 'extern "C" int LLVMFuzzerTestOneInput(const c
   exit 2
 fi
 
-# Real files are the seeds: stored ones where there are some, pickles cut out of them.
+# The seed corpus consists of real files: stored ones if present, and the pickles inside them.
 seed() {
   local target="$1" corpus="$2" shared=../shared/fixtures data=../shared/data file
   case "$target" in
@@ -45,7 +45,7 @@ seed() {
     recipe) sed -n '/kGood =/,/;$/{s/^    "\(.*\)\\n";*$/\1/p}' tests/config/example.h | sed 's/\\"/"/g' > "$corpus/good.toml"
       cp recipes/smoke/*.toml "$corpus" ;;
     cifar) head -c 6146 /dev/zero > "$corpus/two"; head -c 9222 /dev/zero > "$corpus/three" ;;
-    idx)  # two pictures of 2x1 and their labels, plain and gzipped
+    idx)  # two images of 2x1 and their labels, plain and gzipped
       printf '\0\0\x08\x03\0\0\0\2\0\0\0\2\0\0\0\1abcd' > "$out/images"
       printf '\0\0\x08\x01\0\0\0\2\1\0' > "$out/labels"
       gzip -nkf "$out/images" "$out/labels"
@@ -58,20 +58,20 @@ seed() {
     results) printf '[{"image_id":1,"category_id":2,"score":0.5,"bbox":[1,2,3,4],"segmentation":{"size":[2,3],"counts":%s},"id":[{}]}]' \
         '"42"' > "$corpus/text.json"
       printf '[{"image_id":1,"category_id":2,"score":1,"segmentation":{"counts":[4,2],"size":[2,3]}}]' > "$corpus/counts.json" ;;
-    coco)  # two pictures, an outline and a crowd
+    coco)  # two images, a polygon and a crowd mask
       printf '{"images":[{"id":1,"height":8,"width":9,"file_name":"a.jpg"},{"id":2,"height":4,"width":5,"file_name":"b.jpg"}],%s%s%s%s' \
         '"categories":[{"id":7,"name":"x"}],"annotations":[{"id":1,"image_id":1,"category_id":7,"iscrowd":0,"area":4,' \
         '"bbox":[1,1,2,2],"segmentation":[[1,1,3.25,1,3,3]]},{"id":2,"image_id":2,"category_id":7,"iscrowd":1,"area":4,' \
         '"bbox":[1,1,2,2],"segmentation":{"size":[4,5],"counts":"44<"}},{"id":3,"image_id":2,"category_id":7,' \
         '"bbox":[0,0,1,1],"segmentation":{"size":[4,5],"counts":[4,4,12]}}]}' > "$corpus/small.json" ;;
-    packed)  # one split, one class "ant", one picture of 4 bytes named "n": behind kind and bytes of pictures
+    packed)  # one split, one class "ant", one image of 4 bytes named "n", after the kind and the total size of images
       printf '\1\4\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\3\0\0\0ant12345678\4\0\0\0\0\0\0\0\1\0\0\0n' > "$corpus/index" ;;
   esac
   return 0
 }
 
-# The readers alone, compiled anew: what is not instrumented would not be seen. Each program takes out of the library what
-# it needs.
+# Only the readers are compiled, from source, because libFuzzer sees instrumented code only. Each program links what it needs from
+# the resulting library.
 sources=(fcm/base/{cgroup,content,failpoint,file,process,random,system_call,text,threads}.cpp
   fcm/checkpoint/manifest.cpp
   fcm/eval/coco_results.cpp
@@ -99,9 +99,9 @@ for target in "${targets[@]}"; do
   log="$out/$target.log"
   if "$out/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$out/$target-" "$corpus" > "$log" 2>&1; then
-    echo "fuzz: $target: $(grep -o 'number_of_executed_units: [0-9]*' "$log" | grep -o '[0-9]*$') executions, no report"
+    echo "fuzz: $target: $(grep -o 'number_of_executed_units: [0-9]*' "$log" | grep -o '[0-9]*$') executions, no fault found"
   else
-    echo "fuzz: $target: a report, see $log" >&2
+    echo "fuzz: $target: found a fault, see $log" >&2
     tail -n 30 "$log" >&2
     status=1
   fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Everything that needs a GPU, in ten minutes on an H200: run from a bundle (scripts/bundle.sh) or from a tree built with CUDA.
+# Runs every check that needs a GPU, in ten minutes on an H200, from a bundle (scripts/bundle.sh) or from a tree built with CUDA:
 #   gpu-checks.sh OUT [--fixtures DIR] [--data DATA]
-# OUT gets one file a check; summary.txt has a line for each with its exit status. Without --fixtures parity is left out,
+# Writes one file per check to OUT, and a line with its exit status to OUT/summary.txt. Without --fixtures parity is skipped,
 # without --data the loss curves. Exit status 1: a check failed.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,7 +21,7 @@ mkdir -p "$out"
 export FASTCONVMAE_REQUIRE_CUDA=1 CUBLAS_WORKSPACE_CONFIG=:4096:8
 failed=0
 
-# check NAME SECONDS COMMAND...: its output to OUT/NAME.txt, a line to the summary.
+# check NAME SECONDS COMMAND...: runs COMMAND, writes its output to OUT/NAME.txt and a line to the summary.
 check() {
   local name="$1" limit="$2" status=0 start=$SECONDS
   shift 2
@@ -47,7 +47,7 @@ if [[ -n "$fixtures" ]]; then
   check parity 240 "$bin/parity" --device cuda --fixtures "$fixtures" --filter '[fast'
 fi
 
-# Stopped and resumed is the same, to the bit.
+# A run that is stopped and resumed is bit-identical to an uninterrupted one.
 run() { "$bin/fastconvmae" pretrain --recipe smoke_pretrain --data synthetic --device cuda --quiet "$@"; }
 resume_is_the_same() {
   run --out "$out/whole" --set run.max_steps=20 && run --out "$out/pieces" --set run.max_steps=10 &&
@@ -65,7 +65,7 @@ check eval 60 "$bin/fastconvmae" eval --checkpoint "$out/tuned" --data synthetic
 check latency 60 "$bin/fastconvmae" eval --checkpoint "$out/tuned" --latency --device cuda --json --quiet
 check linprobe 120 "$bin/fastconvmae" linprobe --recipe smoke_linprobe --checkpoint "$out/tuned" --data synthetic --device cuda --quiet --out "$out/probe"
 
-# Two processes, each of which times the algorithms of its products anew, do the same, to the bit.
+# Two processes, each of which selects its matrix-product algorithms by timing, give the same bits.
 base() {
   "$bin/fastconvmae" pretrain --recipe "$recipe" --data synthetic --device cuda --quiet --set model.precision=bf16 \
     --set optim.batch_size=32 --set run.max_steps=3 "$@"
@@ -78,7 +78,7 @@ export -f base two_processes_are_the_same
 export recipe
 check two_processes 180 bash -c two_processes_are_the_same
 
-# bf16 within the spread of two fp32 seeds, over 300 steps.
+# The bf16 loss stays within the spread of two fp32 seeds over 300 steps.
 if [[ -n "$data" ]]; then
   for run_of in fp32:0 fp32:1 bf16:0; do
     check "curve_${run_of/:/_}" 300 "$bin/fastconvmae" pretrain --recipe "$recipe" --data "$data" --device cuda --quiet \

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Style:  scripts/lint.sh [--text|--tidy] [--all]
-#   --text   formatting and width of all sources: seconds
-#   --tidy   clang-tidy's short allow-list (.clang-tidy): the files that changed since the branch left main (since the last commit
-#            where there is no origin/main); where CI is set also the folders without LibTorch; with --all every file
-# Without one of them: both. Nothing has to be built before.
+#   --text   formatting and width of all sources; takes seconds
+#   --tidy   clang-tidy with a short allow-list (.clang-tidy) on files that changed since the branch left main (or since the last
+#            commit without origin/main); if CI is set also on the folders without LibTorch; with --all on every file
+# Default: both. Needs no build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 text=1 tidy=1 all=0
@@ -18,7 +18,7 @@ done
 
 if ((text)); then
   git ls-files -z '*.h' '*.cpp' '*.inc' '*.cu' '*.cuh' | xargs -0 clang-format --dry-run --Werror
-  # What clang-format leaves as it is: comments.
+  # clang-format does not wrap comments, so check their width here.
   if git ls-files -z '*.h' '*.cpp' '*.inc' '*.cu' '*.cuh' | xargs -0 grep -nHP '^\s*//.*' | grep -P '^[^:]*:\d+:.{101,}'; then
     echo "lint: these comments are wider than 100 columns" >&2
     exit 1
@@ -27,34 +27,34 @@ if ((text)); then
 fi
 ((tidy)) || exit 0
 
-# Clang cannot read what GCC precompiled. Its own, beside that, takes a file with LibTorch from half a minute to a quarter.
-precompile() {  # once for each header that a build precompiles
+# Clang cannot read GCC's precompiled headers, so make Clang's own. They reduce a file with LibTorch from 30 s to 15 s.
+precompile() {  # one for each header that the build precompiles
   local command header arguments flag
   while read -r command; do
     header=$(sed -E 's/.* -include (\S+\.hxx) .*/\1/' <<< "$command")
     [[ "$header.pch" -nt "$header" ]] && continue
     arguments=${command#* } arguments=${arguments%% -x c++-header*}
     for flag in -fpch-preprocess -Winvalid-pch -Werror; do arguments=${arguments//$flag/}; done
-    # shellcheck disable=SC2086  # words of a command line
+    # shellcheck disable=SC2086  # split into words on purpose
     (cd "$tidy_build" && clang++ $arguments -w -x c++-header "$header" -o "$header.pch")
   done < <(sed -n 's/^ *"command": "\(.* -o \S*\.hxx\.gch .*\)",\{0,1\}$/\1/p' "$tidy_build/compile_commands.json")
 }
 
-# Sources that clang-tidy is to read: without words all. Kernel files that are compiled several times with flags of their own are
-# checked once, where they are plain. Clang 14 does not know the names that processor.cpp gives AMX.
+# Sources for clang-tidy; without arguments all of them. Kernel files that are compiled once per instruction set are checked in
+# their plain form only. Clang 14 does not know the AMX intrinsics in processor.cpp.
 sources() { git ls-files "$@" | grep '\.cpp$' | grep -vE '_(avx2|avx512|vnni|amx|cuda)\.cpp$|^fcm/base/processor\.cpp$'; }
 
-# Changed sources, and those beside a changed header of their name.
+# Changed sources, and sources whose header of the same name changed.
 changed() {
   local base=""
-  [[ -n "${CI:-}" ]] || base=$(git merge-base HEAD origin/main 2>/dev/null || true)  # CI has no hours for a long branch
+  [[ -n "${CI:-}" ]] || base=$(git merge-base HEAD origin/main 2>/dev/null || true)  # in CI a long branch would take hours
   [[ -n "$base" && "$base" != "$(git rev-parse HEAD)" ]] || base=$(git rev-parse --verify -q HEAD~1 || git hash-object -t tree /dev/null)
   git diff --name-only "$base" | sed -nE 's/\.(h|cpp)$/.cpp/p' | sort -u
 }
 
 mapfile -t folders < <(sed -nE '/^[a-z]+:/{/(^| )torch( |$)/!s/^([a-z]+):.*/fcm\/\1\//p}' fcm/edges.txt)
 everything=(fcm apps bench reference)
-# A build folder of its own, never built: its list of commands has each file by itself.
+# A separate build folder that is only configured: its compile_commands.json lists each file separately (no unity build).
 tidy_build=build/tidy
 cmake -S . -B "$tidy_build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DFASTCONVMAE_UNITY=OFF >/dev/null
 if ((all)); then

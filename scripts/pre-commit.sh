@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Refuses a commit whose staged C++ or CUDA files clang-format would change: what is staged counts, not what lies in the tree.
+# Git hook that rejects a commit if clang-format would change a staged C++ or CUDA file. It checks staged contents, not the working tree.
 # To install:  ln -s ../../scripts/pre-commit.sh .git/hooks/pre-commit
 set -euo pipefail
 cd "$(git rev-parse --show-toplevel)"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # The full series behind RELIABILITY.md, one row or several:
-#   scripts/reliability.sh ROW...     ROW: G1 G2 .. as in the table; all; list: what each runs
-#   FASTCONVMAE_CASES=N FASTCONVMAE_SEED=S scripts/reliability.sh G1     another length; the cases of an earlier series
+#   scripts/reliability.sh ROW...     ROW: G1 G2 .. as in the table; all; list: prints the tests of each row
+#   FASTCONVMAE_CASES=N FASTCONVMAE_SEED=S scripts/reliability.sh G1     N cases; S repeats the cases of an earlier series
 #   FASTCONVMAE_CASES=3600 scripts/reliability.sh G28                    an hour of kills, every 20 s on average
-# Builds what a row needs. What was run, its figures, seed, seconds, machine and revision are added to
-# build/reliability/results.txt, what the tests said to build/reliability/ROW.log. Exit status 1: a row failed.
+# Builds the tests of a row and runs them. Appends tests, figures, seed, seconds, machine and revision to
+# build/reliability/results.txt; test output goes to build/reliability/ROW.log. Exit status 1: a row failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Row, test program, filter: a row may have several lines.
+# Row, test program, filter; a row can have several lines.
 series='
 G1  test_tasks_slow       KillsSlow.AtAnyTime*
 G2  test_checkpoint       CrashTest.KilledAtEveryPoint*
@@ -48,7 +48,7 @@ case "${1:-}" in
   *) rows=("$@") ;;
 esac
 
-export OMP_WAIT_POLICY=passive  # threads that wait do not take the processor from what is measured
+export OMP_WAIT_POLICY=passive  # waiting threads sleep, so they do not disturb the measurement
 out=build/reliability
 mkdir -p "$out"
 machine=$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Whether two builds of the program train to the same bits:  scripts/same-bits.sh OLD NEW
-# Runs every smoke recipe and a short demonstration with both programs, and compares logs (without what clock and memory
-# decide), weights and moments. Both must run on this machine: another processor sums in another order. Three minutes.
-# Exit status 1: something differs; the folder that is named then holds both runs.
+# Checks that two builds of the program train to bit-identical results:  scripts/same-bits.sh OLD NEW
+# Runs every smoke recipe and a short demo with both programs and compares logs (without timings and memory), weights and moments.
+# Both must run on this machine, because another CPU sums in another order. Takes three minutes.
+# Exit status 1: something differs; the printed folder then holds both runs.
 set -euo pipefail
 old=$(realpath "${1:?usage: same-bits.sh OLD NEW}") new=$(realpath "${2:?usage: same-bits.sh OLD NEW}")
 work=$(mktemp -d)
 
-# Everything that a program of either age can do, into the folder $2.
+# Runs everything that both versions support, into the folder $2.
 train() {
   local program="$1" out="$2"
   mkdir -p "$out"
@@ -25,7 +25,7 @@ train() {
   run pretrain --recipe smoke_pretrain --data synthetic --out "$out/pieces"
   run demo --images 3000 --out "$out/demo"
 }
-numbers_of() {  # LOG: its lines without what differs from launch to launch
+numbers_of() {  # LOG: its lines without the keys that vary between launches
   sed -E 's/"(images_per_second|train_seconds|data_wait|utilisation|memory_bytes|eta_seconds|test_seconds|n_parameters)":[^,}]*,?//g; s/,\}/}/g' "$1"
 }
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The tests under a sanitizer, by the presets asan and tsan (CMakePresets.json), in build/asan or build/tsan:
+# Runs the tests under a sanitizer, with the presets asan and tsan (CMakePresets.json), in build/asan or build/tsan:
 #   scripts/sanitize.sh address|thread [--all] [--slow] [--filter GTEST_FILTER] [FOLDER...]
 #   address   AddressSanitizer, UndefinedBehaviorSanitizer and, without LibTorch, leaks
 #   thread    ThreadSanitizer
-#   FOLDER    tests/FOLDER; without any: the folders that need no LibTorch, where everything but the codecs and {fmt} is
-#             instrumented; --all: every folder. LibTorch itself is not instrumented: there leaks are not looked for, and
-#             scripts/tsan.supp leaves out what its threads do among themselves
-#   --slow    the slow series of these folders in place of their tests
-# Ends with a table, a line for each program; what could not be built says so. Exit status 1: a report or a failed test.
-# (The presets switch one warning off: of an instrumented <regex> GCC believes that parts are not initialised.)
+#   FOLDER    tests/FOLDER; default: the folders without LibTorch, where everything except the codecs and {fmt} is
+#             instrumented; --all: every folder. LibTorch itself is not instrumented, so with it leaks are not checked, and
+#             scripts/tsan.supp suppresses reports from its threads
+#   --slow    run the slow series of these folders instead of their tests
+# Ends with a table of one line per program; programs that did not build are marked. Exit status 1: a report or a failed test.
+# (The presets disable one warning: in instrumented code GCC takes parts of <regex> for uninitialised.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,7 +33,7 @@ done
 
 cmake --preset "$preset" >/dev/null
 needs_torch() { ! grep -qx "$1" <<< "$without_torch"; }
-# Tests that link LibTorch: those of its folders, and those whose tests compare with one of them (tests/CMakeLists.txt).
+# Folders whose tests do not link LibTorch. Those of checkpoint do (tests/CMakeLists.txt), although the folder itself does not.
 without_torch=$(sed -nE '/^[a-z]+:/{/(^| )torch( |$)/!s/^([a-z]+):.*/\1/p}' fcm/edges.txt | grep -vx checkpoint)
 if ((${#folders[@]} == 0)); then
   for folder in tests/*/; do

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Speed of several processes:  scripts/scaling.sh [--slow-link] [ROUNDS]
-# Without --slow-link: two ranks with a thread each beside one process with two threads, alternating, for the base recipe (batch 8)
-# and the demo's (batch 32): images/s of each round and the ratio of the medians. On a machine with two free cores.
-# With it, as root: two ranks in two network namespaces, the link between them held to 1 and to 10 Gbit/s with 1 ms: seconds that
-# the sums of gradients take alone, that a step waits for them, and the share that is hidden behind backward. A picture of one
-# step goes to build/timeline-GBITS.svg.
+# Measures the speed of several processes:  scripts/scaling.sh [--slow-link] [ROUNDS]
+# Default: compares two ranks with one thread each with one process with two threads, alternating, for the base recipe (batch 8) and
+# the demo's (batch 32); prints images/s of each round and the ratio of the medians. Needs a machine with two free cores.
+# --slow-link (as root): two ranks in two network namespaces whose link is limited to 1 and to 10 Gbit/s with 1 ms latency. Prints
+# the time of the gradient all-reduce alone, the time a step waits for it, and the share hidden behind backward. Draws the timeline
+# of one step to build/timeline-GBITS.svg.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 slow_link=0
@@ -12,7 +12,7 @@ slow_link=0
 rounds=${1:-3}
 program=build/bin/fastconvmae
 
-# A number of the JSON on stdin: the first `key` behind the first `object`.
+# Prints a number from the JSON on stdin: the first key $2 after the first object $1.
 number() { sed -n "/\"$1\"/,/}/s/.*\"$2\": \([-0-9.e+]*\).*/\1/p" | head -n 1; }
 median() { sort -g | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 step_of() { step=(bench step --recipe "$1" --batch "$2" --steps "$3" --implementation fast --device cpu --json --quiet); }
@@ -35,7 +35,7 @@ remove_namespaces() {
   ip netns del fcm-second 2>/dev/null || true
 }
 
-# Holds a namespace's end of the link to a speed. Kernels without netem can do no delay.
+# Limits the speed of a namespace's end of the link. Kernels without netem cannot add latency.
 shape() {  # namespace, gigabits
   local shaped=(ip netns exec "$1" tc qdisc add dev fcm0 root)
   delay="1 ms"

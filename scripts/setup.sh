@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# First half of the set-up: Debian packages and LibTorch. Does nothing where both are there.
-# With FASTCONVMAE_CUDA=1 also the CUDA libraries that LibTorch's CUDA half needs to be loaded.
-# Exit status 2: something is missing and cannot be installed from here (the line to run is printed).
+# Installs Debian packages and fetches LibTorch. Does nothing if both are present.
+# With FASTCONVMAE_CUDA=1 it also fetches the CUDA libraries that LibTorch's CUDA part needs.
+# Exit status 2: packages are missing and cannot be installed without root (the command to run is printed).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,7 +20,7 @@ done < scripts/packages.txt
 
 if ((${#missing[@]})); then
   if [[ $(id -u) == 0 ]]; then sudo=(); elif command -v sudo >/dev/null; then sudo=(sudo); else
-    echo "These Debian packages are missing and neither root nor sudo is at hand. As root, run:" >&2
+    echo "Debian packages are missing, and this user has neither root nor sudo. As root, run:" >&2
     echo "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}" >&2
     exit 2
   fi
@@ -29,7 +29,7 @@ if ((${#missing[@]})); then
   DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-# Wheels are unpacked beside their final place and renamed, so that an interrupted download leaves nothing half-made.
+# Wheels are unpacked in a temporary folder and renamed, so an interrupted download leaves no partial installation.
 fetch() {  # LOCK: unpacks its wheels into $unpacked
   mkdir -p "$cache"
   unpacked=$(mktemp -d "$cache/unpacking.XXXXXX")
@@ -48,8 +48,8 @@ if [[ ! -f "$torch_root/torch/lib/libtorch_cpu.so" ]]; then
   trap - EXIT
 fi
 
-# The CUDA libraries stand where the torch wheel looks for them, beside those that it cannot do without. The folder
-# named last says that all are there.
+# The CUDA libraries go where the torch wheel searches for them, beside those that it always needs. The marker folder, made last,
+# means that all are present.
 cuda_lock=cmake/torch-cuda.lock
 cuda_done="$torch_root/cuda-$(sha256sum "$cuda_lock" | cut -c1-12)"
 if [[ "${FASTCONVMAE_CUDA:-0}" == 1 && ! -e "$cuda_done" ]]; then

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The fast tests held to a class of processor, because a green run on one class says nothing of the others:
-#   scripts/test-as.sh [CLASS|all] [CTEST ARGUMENTS...]      (all; for example: scripts/test-as.sh avx2 -R ops)
-# Classes: plain, avx2, avx512 (without products of bfloat16, without AMX), avx512-bf16 (without AMX), native (as the machine is).
-# all: each that this machine can run. Held are our kernels (FASTCONVMAE_ISA), LibTorch's (ATEN_CPU_CAPABILITY) and those of
-# the libraries of products below it: oneDNN, MKL, OpenBLAS. Runs what build/ holds (scripts/build.sh).
+# Runs the fast tests limited to a CPU class, because passing on one class says nothing about the others:
+#   scripts/test-as.sh [CLASS|all] [CTEST ARGUMENTS...]      (default: all; for example: scripts/test-as.sh avx2 -R ops)
+# Classes: plain, avx2, avx512 (without bfloat16 products, without AMX), avx512-bf16 (without AMX), native (no limit).
+# all: every class that this machine can run. The limit applies to our kernels (FASTCONVMAE_ISA), LibTorch's (ATEN_CPU_CAPABILITY)
+# and those of its matrix libraries oneDNN, MKL and OpenBLAS. Uses the tests in build/ (scripts/build.sh).
 # Exit status 1: a test failed; 2: this machine lacks the class.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,12 +21,12 @@ declare -A settings=(
 names=(FASTCONVMAE_ISA ATEN_CPU_CAPABILITY ONEDNN_MAX_CPU_ISA MKL_ENABLE_INSTRUCTIONS OPENBLAS_CORETYPE)
 
 flags=" $(sed -n 's/^flags\s*: //p;T;q' /proc/cpuinfo) "
-lacking() {  # CLASS: the flags it needs that this processor has not
+lacking() {  # CLASS: the flags it needs that this CPU lacks
   local flag
   for flag in ${needs[$1]}; do [[ "$flags" == *" $flag "* ]] || printf '%s ' "$flag"; done
 }
 
-# Holds this shell and what it starts.
+# Limits this shell and its child processes to a class.
 hold_to() {
   unset "${names[@]}"
   local values i
@@ -40,10 +40,10 @@ if [[ "$chosen" == all ]]; then
   chosen=()
   for class in "${classes[@]}"; do [[ -n "$(lacking "$class")" ]] || chosen+=("$class"); done
 elif [[ -z "${needs[$chosen]+known}" ]]; then
-  echo "test-as: \"$chosen\" is no class of processor; take one of: ${classes[*]}, or all" >&2
+  echo "test-as: \"$chosen\" is not a CPU class; take one of: ${classes[*]}, or all" >&2
   exit 2
 elif missing=$(lacking "$chosen"); [[ -n "$missing" ]]; then
-  echo "test-as: this machine cannot stand for $chosen: its processor has no ${missing% }" >&2
+  echo "test-as: this machine cannot run $chosen: its CPU lacks ${missing% }" >&2
   exit 2
 fi
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes a wheel:  scripts/wheel.sh [DIR=build/packages]     then: pip install DIR/fastconvmae-*.whl
-# In it: the command behind its launcher, recipes, the shared libraries that are not LibTorch's, licences (components program, data
-# and private of cmake/Install.cmake). pip fetches torch, whose LibTorch the command runs with. No Python module. It is for this
-# machine's C library and later ones; with CUDA code where build/ was configured with FASTCONVMAE_CUDA=ON.
+# Builds a wheel:  scripts/wheel.sh [DIR=build/packages]     then: pip install DIR/fastconvmae-*.whl
+# Contents: the command and its launcher, recipes, shared libraries other than LibTorch's, licences (components program, data and
+# private of cmake/Install.cmake). No Python module. pip fetches torch, whose LibTorch the command uses. The wheel needs this
+# machine's glibc version or a later one; it contains CUDA code if build/ was configured with FASTCONVMAE_CUDA=ON.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out="${1:-build/packages}"
@@ -40,8 +40,8 @@ Requires-Python: >=3.10
 Requires-Dist: torch==$torch.*
 Description-Content-Type: text/markdown
 
-The command fastconvmae: \`fastconvmae --help\`, \`fastconvmae demo\`. It has no Python module; LibTorch is that of torch in the same
-environment. $(cat "$place.dist-info/licenses/version").
+The command fastconvmae: \`fastconvmae --help\`, \`fastconvmae demo\`. It has no Python module and uses the LibTorch of the torch
+package in the same environment. $(cat "$place.dist-info/licenses/version").
 END
 mkdir -p "$out"
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || date +%s) /usr/bin/python3 -m wheel pack "$tree" --dest-dir "$out" >/dev/null

@@ -1,5 +1,5 @@
-# To be sourced from the root of the tree: makes build/ able to link programs with CUDA, whatever it was configured for.
-# Sets torch_root, and cuda_suffix, which such programs have behind their names ("" where build/ is a build with CUDA anyway).
+# Source this from the root of the tree. Prepares build/ to link programs with CUDA, however it was configured.
+# Sets torch_root, and cuda_suffix, the suffix of these programs' names ("" if build/ was configured with CUDA).
 have_nvcc() { command -v nvcc "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" >/dev/null; }
 
 configure_with_cuda() {

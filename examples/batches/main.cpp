@@ -1,5 +1,5 @@
-// batches DATA: the first three training batches of whatever --data takes, decoded by two threads.
-// The same seed gives the same pictures, crops and flips, with any number of threads.
+// batches DATA: prints the first three training batches of any data that --data takes, decoded by
+// two threads. The same seed gives the same images, crops and flips, with any number of threads.
 #include <fmt/ranges.h>
 
 #include "fcm/base/error.h"
@@ -9,12 +9,12 @@ int main(int argc, char** argv) try {
   namespace loader = fcm::loader;
   if (argc != 2) fcm::fail(fcm::ExitCode::kUsage, "usage: batches DATA");
   loader::Loader batches({.dataset = loader::open_dataset(argv[1], loader::Split::kTrain),
-                          .data = {},  // 224 x 224, cropped and flipped as ImageNet is
+                          .data = {},  // defaults: 224 x 224 crops and flips, as for ImageNet
                           .targets = loader::TargetKind::kLabel,
                           .batch_size = 8,
                           .seed = 1,
                           .threads = 2});
-  fmt::print("{} batches an epoch\n", batches.steps_per_epoch());
+  fmt::print("{} batches per epoch\n", batches.steps_per_epoch());
   for (int step = 0; step < 3; ++step) {
     const loader::Batch batch = batches.next();  // pixels_BHWC: uint8 [8, 224, 224, 3]
     fmt::print("{} bytes, samples {}, labels {}\n", batch.pixels_BHWC.size(), batch.sample_ids,

@@ -1,5 +1,5 @@
-// encoder CHECKPOINT PICTURE: what a pretrained encoder makes of a picture. CHECKPOINT is a run
-// folder of fastconvmae, or weights of the published programs, of timm or of Hugging Face.
+// encoder CHECKPOINT IMAGE: computes the tokens of an image with a pretrained encoder. CHECKPOINT
+// is a run folder of fastconvmae, or weights of the upstream programs, of timm or of Hugging Face.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/ranges.h>
@@ -13,7 +13,7 @@
 #include "fcm/models/inputs.h"
 #include "fcm/tasks/trained_model.h"
 
-// The whole picture at the size that the network was trained on: uint8 [1, H, W, C].
+// The whole image, resized to the training size of the network: uint8 [1, H, W, C].
 at::Tensor read_picture(const std::string& path, const fcm::loader::DataOptions& data) {
   namespace image = fcm::image;
   const std::string file = fcm::read_file(path, fcm::ExitCode::kData);
@@ -27,13 +27,13 @@ at::Tensor read_picture(const std::string& path, const fcm::loader::DataOptions&
 }
 
 int main(int argc, char** argv) try {
-  if (argc != 3) fcm::fail(fcm::ExitCode::kUsage, "usage: encoder CHECKPOINT PICTURE");
+  if (argc != 3) fcm::fail(fcm::ExitCode::kUsage, "usage: encoder CHECKPOINT IMAGE");
   const at::NoGradGuard no_grad;
   fcm::SilentReporter reporter;
   const auto trained = fcm::tasks::load_trained_model(
       {.path = argv[1], .set = {}, .allow_missing = {}}, fcm::tasks::Needs::kFeatures, reporter);
   const fcm::models::MaskedAutoencoder& model = *trained.model;
-  const auto plan = fcm::masks::full_plan(1, model.grid());  // every patch is seen, in raster order
+  const auto plan = fcm::masks::full_plan(1, model.grid());  // all patches, raster order
   const at::Tensor pixels = fcm::models::pixels_of(read_picture(argv[2], trained.recipe.data), plan,
                                                    model.geometry(), trained.recipe.data);
   const at::Tensor tokens_LC = model.encode(pixels, plan, at::kFloat).latent_BKC[0];

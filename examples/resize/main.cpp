@@ -1,5 +1,5 @@
-// resize IN OUT.png: a picture at 224 x 224, bicubic and antialiased, with the pixels that Pillow
-// gives.
+// resize IN OUT.png: resizes an image to 224 x 224, bicubic with antialiasing, bit-identical to
+// Pillow.
 #include <fmt/format.h>
 
 #include <string>

@@ -1,5 +1,5 @@
 // state_dict IN.pth [OUT.safetensors]: lists the tensors of a PyTorch file, and writes them as
-// safetensors. Nothing of what is in the file is executed, whoever made it.
+// safetensors. No code from the file is ever executed.
 #include <fmt/ranges.h>
 
 #include "fcm/base/error.h"
