@@ -1,5 +1,5 @@
-// Which pictures and classes weights come from, beside the weights in files of other formats: one
-// text, JSON, that other programs leave alone. Links no LibTorch.
+// The images and classes that weights come from, stored beside the weights in files of other
+// formats: one JSON text that other programs ignore. Links no LibTorch.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -7,13 +7,13 @@
 
 namespace fcm::interop {
 
-// The entry of a .pth file, and of a .safetensors file's metadata.
+// The key in a .pth file's dictionary, and in a .safetensors file's metadata.
 inline constexpr const char* kAboutKey = "about";
 
-// What a checkpoint's state says of them (checkpoint::kAbout). Empty: nothing.
+// The members checkpoint::kAbout of a checkpoint's state as text; empty: none.
 std::string about_text(const nlohmann::json& state);
 
-// The way back. Text that is not ours changes nothing.
+// The inverse: copies the members into `state`. Text in another form changes nothing.
 void take_about(const std::string& text, nlohmann::json& state);
 
 }  // namespace fcm::interop

@@ -24,13 +24,13 @@ constexpr std::string_view kPartOfMore = "backbone.";  // OpenMMLab, EasyCV, DIN
 
 constexpr std::array<std::string_view, 3> kInnerWrappers = {
     "_fsdp_wrapped_module.",        // FullyShardedDataParallel
-    "_checkpoint_wrapped_module.",  // activations made again in the backward pass
+    "_checkpoint_wrapped_module.",  // activation checkpointing
     "_orig_mod.",                   // torch.compile of a part
 };
 
 constexpr std::string_view kEncoder = "encoder.";  // EasyCV
 
-// Names of decoders, EasyCV's but for the first; the first that fits.
+// Prefixes of decoder names; the first that matches applies. All are EasyCV's except the first.
 struct Prefix {
   std::string_view from, to;
 };
@@ -47,8 +47,8 @@ bool take_off(std::string& name, std::string_view prefix) {
   return true;
 }
 
-// The words of published names in an order that, compared word by word, is the order in which the
-// published modules register their parameters.
+// The words of upstream names, ordered so that sorting names word by word gives the order in which
+// upstream modules register their parameters.
 constexpr std::array kWords = {
     "backbone",
     "neck",
@@ -181,7 +181,7 @@ bool is_window_buffer(std::string_view name) {
 
 namespace {
 
-// Adds `by` to the number of the stage in "layers.<n>.downsample".
+// Adds `by` to the number n of the stage in "layers.<n>.downsample".
 void move_merges(std::vector<formats::TensorView>& tensors, int64_t by) {
   constexpr std::string_view kLayers = "layers.", kMerge = ".downsample.";
   for (formats::TensorView& tensor : tensors) {

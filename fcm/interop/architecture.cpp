@@ -32,11 +32,11 @@ void add_rest(const encoder::Shapes& shapes, Architecture& found) {
 }
 
 struct ForeignPart {
-  std::string_view ending;  // of a tensor's name
+  std::string_view ending;  // suffix of a tensor's name
   std::string_view sentence;
 };
 
-// Parts of other programs' ViTs.
+// Parts of other programs' ViTs that no network here has.
 constexpr std::array kForeign = {
     ForeignPart{"register_tokens",
                 "it has register tokens, which this program's ViT does not have"},
@@ -82,7 +82,8 @@ std::string foreign_part(std::span<const formats::TensorView> tensors,
     }
   }
   if (found.kind == "swin" && shapes.has("absolute_pos_embed", 3)) {
-    return "it has absolute positions (absolute_pos_embed), which this program's Swin does not have";
+    return "it has absolute positions (absolute_pos_embed), which this program's Swin does not "
+           "have";
   }
   if (found.kind != "vit") return {};
   if (!found.class_token) {
@@ -146,7 +147,7 @@ std::string why_unknown(std::span<const formats::TensorView> tensors, const std:
   }
   if (any("flat_param")) {
     return fmt::format(
-        "{} holds the flat pieces that FSDP makes of weights (its {} tensors begin with {}): save "
+        "{} holds the flat shards that FSDP makes of weights (its {} tensors begin with {}): save "
         "the full state_dict",
         source, tensors.size(), tensors.front().name);
   }

@@ -28,7 +28,7 @@ using nlohmann::json;
 std::vector<TensorView> encoder_of(const checkpoint::Checkpoint& checkpoint) {
   std::vector<TensorView> tensors;
   for (const TensorView& tensor : checkpoint.model.tensors) {
-    // The convolutions that fuse stages feed the decoder.
+    // The fusing layers only feed the decoder.
     const bool of_pretraining =
         has_role(tensor.name, {TensorRole::kFusion, TensorRole::kDecoder, TensorRole::kTarget});
     if (!of_pretraining) tensors.push_back(tensor);
@@ -37,7 +37,7 @@ std::vector<TensorView> encoder_of(const checkpoint::Checkpoint& checkpoint) {
   return tensors;
 }
 
-// What goes along beside the tensors where it is not empty, by its name.
+// Extra texts stored beside the tensors, by key.
 using Texts = std::map<std::string, std::string>;
 
 void write_encoder(const fs::path& out, const std::vector<formats::TensorView>& tensors,
@@ -66,11 +66,11 @@ void write_folder(const fs::path& out, const std::vector<formats::TensorView>& t
                      "checkpoint");
 }
 
-// timm's name for these sizes; others are vit_base with sizes of its own in model_args.
+// timm's name for these sizes; other sizes are vit_base with model_args.
 std::string timm_name(const encoder::EncoderOptions& sizes) {
   const bool tiny = sizes.dims.front() == 192 && sizes.depths.front() == 12 &&
                     sizes.heads == config::OneOrMore(3);
-  if (tiny) return "vit_tiny_patch16_224";  // a size that has no name here
+  if (tiny) return "vit_tiny_patch16_224";  // a size without a name here
   const encoder::EncoderOptions* named = encoder::size_like("vit", sizes);
   if (named == nullptr) return "vit_base_patch16_224";
   return fmt::format("vit_{}_patch{}_224", named->size, named->strides.front());
@@ -101,8 +101,8 @@ json timm_arguments(const recipe::Recipe& recipe, const Architecture& architectu
   return arguments;
 }
 
-// Read by timm.create_model("local-dir:FOLDER"). Always with model_args: the sizes then do not hang
-// on a name.
+// Read by timm.create_model("local-dir:FOLDER"). model_args are always present, so sizes never
+// depend on the architecture's name.
 json timm_config(const recipe::Recipe& recipe, const Architecture& architecture) {
   const encoder::EncoderOptions& encoder = recipe.encoder;
   const auto& image = recipe.data.image_size;
@@ -128,7 +128,7 @@ json timm_config(const recipe::Recipe& recipe, const Architecture& architecture)
             {"classifier", swin ? "head.fc" : "head"}}}};
 }
 
-// SwinConfig.
+// transformers' SwinConfig.
 json swin_config(const recipe::Recipe& recipe) {
   const encoder::EncoderOptions& encoder = recipe.encoder;
   const auto& image = recipe.data.image_size;
@@ -177,7 +177,7 @@ json transformers_config(const recipe::Recipe& recipe, const Architecture& archi
 }
 
 json preprocessor_config(const recipe::Recipe& recipe) {
-  constexpr int kBicubic = 3;  // Pillow's number
+  constexpr int kBicubic = 3;  // Pillow's constant
   return {{"image_processor_type", "ViTImageProcessor"},
           {"do_resize", true},
           {"size", {{"height", recipe.data.image_size[0]}, {"width", recipe.data.image_size[1]}}},
@@ -189,7 +189,7 @@ json preprocessor_config(const recipe::Recipe& recipe) {
           {"image_std", recipe.data.deviation}};
 }
 
-// What their Swins have one number of: the width of the MLPs, the doubling of dims, windows.
+// Their Swins have a single MLP ratio, double the channels at every stage, and have one window.
 void refuse_uneven_swin(const std::string& format, const recipe::Recipe& recipe,
                         std::span<const TensorView> tensors) {
   const encoder::EncoderOptions& encoder = recipe.encoder;
@@ -197,25 +197,25 @@ void refuse_uneven_swin(const std::string& format, const recipe::Recipe& recipe,
     if (encoder.mlp_ratios[s] == encoder.mlp_ratios[0] && encoder.dims[s] == encoder.dims[0] << s) {
       continue;
     }
-    fail(
-        ExitCode::kUsage,
-        "--to {}: its Swin doubles its channels from stage to stage and has one mlp_ratio; use --to "
-        "encoder or --to safetensors",
-        format);
+    fail(ExitCode::kUsage,
+         "--to {}: its Swin doubles its channels from stage to stage and has one mlp_ratio; use "
+         "--to "
+         "encoder or --to safetensors",
+         format);
   }
   const int64_t rows = rows_of_table(encoder.window);
   for (const TensorView& tensor : tensors) {
     const bool smaller = tensor.name.ends_with(kRelativeTable) && tensor.shape.at(0) != rows;
     if (format != "transformers" || !smaller) continue;
-    fail(
-        ExitCode::kUsage,
-        "--to transformers: {} is of a smaller window than encoder.window = {}, where SwinModel has "
-        "one for all stages; use --to timm",
-        tensor.name, encoder.window);
+    fail(ExitCode::kUsage,
+         "--to transformers: {} is of a smaller window than encoder.window = {}, where SwinModel "
+         "has "
+         "one for all stages; use --to timm",
+         tensor.name, encoder.window);
   }
 }
 
-// ViTModel classifies by the class token behind its last norm, and knows no other head.
+// ViTModel's pooler reads the class token after the last norm; there is no other head.
 void refuse_mean_token(const Architecture& architecture) {
   if (architecture.kind == "swin") return;
   if (!architecture.fc_norm && architecture.norm) return;
@@ -236,7 +236,7 @@ size_t write_backbone(const std::string& format, const fs::path& out,
   std::vector<formats::TensorView> tensors = encoder_of(checkpoint);
   const std::optional<Architecture> architecture = recognise(tensors);
   require(architecture.has_value(),
-          "write_backbone: the {} encoder tensors of {} are of no encoder this program "
+          "write_backbone: expected the {} encoder tensors of {} to be of an encoder this program "
           "knows",
           tensors.size(), checkpoint.path.string());
   Texts texts = {{"recipe", recipe_text}, {kAboutKey, about_text(checkpoint.state)}};

@@ -44,12 +44,12 @@ formats::Buffer counts_as_floats(std::vector<TensorView>& tensors) {
 int64_t whole_count(const TensorView& tensor, const std::string& path) {
   float value = 0;
   require(tensor.dtype == "F32" && tensor.bytes.size() == sizeof value,
-          "{} is {} of {} bytes, wanted a count in float32", tensor.name, tensor.dtype,
+          "{}: expected a count in float32, got {} of {} bytes", tensor.name, tensor.dtype,
           tensor.bytes.size());
   std::memcpy(&value, tensor.bytes.data(), sizeof value);
   constexpr float kMost = 9e15F;  // exact as float64, far below the largest int64
   if (!(value >= 0 && value <= kMost) || value != std::floor(value)) {
-    fail(ExitCode::kCheckpoint, "{}: {} is {}, which is no count of batches", path, tensor.name,
+    fail(ExitCode::kCheckpoint, "{}: {} is {}, which is not a count of batches", path, tensor.name,
          value);
   }
   return static_cast<int64_t>(value);

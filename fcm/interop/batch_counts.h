@@ -1,4 +1,4 @@
-// What batch normalisation counts and averages, in files. Links no LibTorch.
+// The statistics of batch normalisation in files. Links no LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,15 @@ namespace fcm::interop {
 
 inline constexpr std::string_view kBatchesSeen = ".num_batches_tracked";
 
-// Whether a tensor is what batch normalisation counts or averages, which no optimizer trains.
+// Whether a tensor is a running mean, a running variance or a batch count; no optimizer trains it.
 bool is_statistic(std::string_view name);
 
-// int64 counts of batches become float32, as all values of a model here have one floating type, in
-// the bytes that are returned.
+// Converts int64 batch counts to float32, because all values of a model here have one floating
+// type. The tensors then point into the returned buffer.
 formats::Buffer counts_as_floats(std::vector<formats::TensorView>& tensors);
 
-// The count in a tensor of this program as published files have it. Throws Error(kCheckpoint),
-// which names `path`, where it is no whole number.
+// The batch count in a tensor of this program as an integer, as upstream files have it. Throws
+// Error(kCheckpoint) that names `path` if it is not a whole number.
 int64_t whole_count(const formats::TensorView& tensor, const std::string& path);
 
 }  // namespace fcm::interop

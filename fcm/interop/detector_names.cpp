@@ -14,7 +14,7 @@ namespace {
 
 using formats::TensorView;
 
-// "backbone." belongs to these names, so only what stands outside of it is taken off.
+// "backbone." is part of these names, so only outer wrappers are removed.
 std::string plain_name(const TensorView& tensor) {
   return without_outer_wrappers(without_inner_wrappers(tensor.name));
 }

@@ -1,5 +1,5 @@
-// Names of a detector's tensors: those of detectron2's Mask R-CNN as ConvMAE's DET folder, MIMDet
-// and the official ConvMAE-Det build it, which models::Detector has, too. Links no LibTorch.
+// Names of a detector's tensors: those of detectron2's Mask R-CNN as built by ConvMAE's DET folder,
+// MIMDet and Official-ConvMAE-Det. models::Detector has the same. Links no LibTorch.
 #pragma once
 
 #include <span>
@@ -13,25 +13,25 @@
 namespace fcm::interop {
 
 inline constexpr std::string_view kDetectorClasses = "roi_heads.box_predictor.cls_score.weight";
-// Where the encoder is: of the forms with shared tables, and of the decomposed one.
+// Prefixes of the encoder: with shared tables, and in the decomposed form.
 inline constexpr std::string_view kDetectorEncoder = "backbone.bottom_up.";
 inline constexpr std::string_view kDecomposedEncoder = "backbone.net.";
 
-// Whether tensors are a detector's, with or without wrappers in front of their names.
+// Whether tensors are a detector's, with or without wrapper prefixes.
 bool are_of_detector(std::span<const formats::TensorView> tensors);
 
-// Tensors of a detector lose what wrappers put in front of them, and what is computed from sizes is
-// left out: relative_position_index, cells of anchors, mean and deviation of pixels. int64 counts
-// of batches become float32, in the bytes that are returned. Throws Error(kCheckpoint), which names
-// `source`, where two tensors come to one name.
+// Removes wrapper prefixes from a detector's tensors, and drops what is computed from sizes:
+// relative_position_index, cells of anchors, mean and std of pixels. int64 batch counts become
+// float32, in the returned buffer. Throws Error(kCheckpoint) that names `source` if two tensors get
+// the same name.
 formats::Buffer from_detectron2(std::vector<formats::TensorView>& tensors,
                                 const std::string& source);
 
-// Takes out what stands beside a detector's own modules. Returns what it took.
+// Removes tensors outside of a detector's own modules, and returns them.
 std::vector<formats::TensorView> take_out_beside_detector(
     std::vector<formats::TensorView>& tensors);
 
-// What a detector has and no encoder that it starts from, as patterns for train::LoadRules.
+// Tensors that a detector has and its pretrained encoder lacks, as patterns for train::LoadRules.
 const std::vector<std::string>& detectors_own_tensors();
 
 }  // namespace fcm::interop

@@ -21,9 +21,9 @@ constexpr const char* kWindowTable =
     "backbone.bottom_up.windowed_rel_pos_bias.relative_position_bias_table";
 constexpr const char* kGlobalTable =
     "backbone.bottom_up.global_rel_pos_bias.relative_position_bias_table";
-constexpr int64_t kDecomposedWindow = 14;  // which fills up windows, so that no shape tells it
+constexpr int64_t kDecomposedWindow = 14;  // windows are padded, so no shape tells their size
 
-// The encoder's tensors as pretraining would name them, without what detection adds to them.
+// The encoder's tensors under their pretraining names, without those that detection adds.
 std::vector<TensorView> encoder_tensors_of(std::span<const TensorView> tensors,
                                            std::string_view prefix) {
   std::vector<TensorView> encoder;
@@ -43,11 +43,11 @@ Architecture encoder_of_detector(std::span<const TensorView> tensors, std::strin
   const auto found = recognise(encoder_tensors_of(tensors, prefix));
   if (!found) {
     fail(ExitCode::kCheckpoint,
-         "{} holds a detector on another encoder than this program has: wanted were "
+         "{} holds a detector on another encoder than this program has: expected "
          "{}patch_embed1.proj.weight (ConvMAE) or {}patch_embed.proj.weight (MAE, Swin)",
          source, prefix, prefix);
   }
-  // A detector's ViT has no class token, which is what is foreign in it elsewhere.
+  // A detector's ViT lacks a class token; elsewhere that makes a ViT foreign.
   const bool bare_vit = found->kind == "vit" && !found->class_token;
   if (!bare_vit && !found->foreign.empty()) {
     fail(ExitCode::kCheckpoint, "{}: {}", source, found->foreign);
@@ -55,7 +55,7 @@ Architecture encoder_of_detector(std::span<const TensorView> tensors, std::strin
   return *found;
 }
 
-// Heads, window and grid by the tables.
+// Heads, window and grid from the shapes of the bias tables.
 void take_tables(const encoder::Shapes& shapes, DetectorArchitecture& found) {
   Architecture& encoder = found.encoder;
   const std::string rows = fmt::format("{}blocks3.0.attn.rel_pos_h", kDecomposedEncoder);
@@ -81,7 +81,7 @@ void take_heads(const encoder::Shapes& shapes, const std::string& source,
        {std::pair{classes, 2}, std::pair{fc1, 2}, std::pair{mask, 4}}) {
     if (shapes.has(name, static_cast<size_t>(dimensions))) continue;
     fail(ExitCode::kCheckpoint,
-         "{} holds a detector whose heads are not those of this program's Mask R-CNN: wanted was "
+         "{} holds a detector whose heads are not those of this program's Mask R-CNN: expected "
          "{}, of {} dimensions",
          source, name, dimensions);
   }
@@ -98,7 +98,7 @@ bool is_set(const std::vector<std::string>& overrides, std::string_view key) {
 
 bool has_own_recipe(const Checkpoint& checkpoint) { return checkpoint.state.contains("recipe"); }
 
-// The published ones for 11 and 12 blocks, the last of each quarter of others.
+// The upstream blocks for depth 11; for other depths the last block of each quarter.
 std::vector<int64_t> global_blocks_of(const DetectorArchitecture& found) {
   const std::string& kind = found.encoder.kind;
   const int64_t depth = found.encoder.encoder.depths.back();
@@ -186,7 +186,7 @@ std::vector<std::string> detector_assumptions(const Checkpoint& checkpoint,
   if (recipe.model.kind != "swin") {
     assume("detector.global_blocks",
            fmt::format("detector.global_blocks = [{}], the blocks that attend over the whole "
-                       "picture (--set detector.global_blocks=[A,B,...])",
+                       "image (--set detector.global_blocks=[A,B,...])",
                        fmt::join(section.global_blocks, ", ")));
   }
   if (section.form == "decomposed") {
@@ -194,7 +194,7 @@ std::vector<std::string> detector_assumptions(const Checkpoint& checkpoint,
            fmt::format("detector.window = {} (--set detector.window=N)", section.window));
   }
   assume("data.image_size",
-         fmt::format("data.image_size = [{}], the frame that pictures are brought into (--set "
+         fmt::format("data.image_size = [{}], the frame that images are brought into (--set "
                      "data.image_size=[N,N])",
                      fmt::join(recipe.data.image_size, ", ")));
   return found;

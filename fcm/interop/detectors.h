@@ -1,5 +1,4 @@
-// What the files of detectors say of them: sizes out of names and shapes, a recipe for those that
-// carry none.
+// Sizes of a detector from names and shapes of its tensors, and a recipe for files without one.
 #pragma once
 
 #include <cstdint>
@@ -15,31 +14,31 @@
 namespace fcm::interop {
 
 struct DetectorArchitecture {
-  Architecture encoder;        // with heads, which the tables of relative positions tell
+  Architecture encoder;        // with heads, which the bias tables tell
   bool decomposed = false;     // the form: recipe key detector.form
-  int64_t rows = 0, cols = 0;  // of patches; 0: no square, or no table tells it
-  int64_t window = 0;          // patches a side; 0: a Swin
-  int64_t classes = 0;         // without the background
+  int64_t rows = 0, cols = 0;  // of patches; 0: not square, or no table tells it
+  int64_t window = 0;          // side of a window, in patches; 0: a Swin
+  int64_t classes = 0;         // background excluded
   int64_t channels = 0;        // of the pyramid
   int64_t box_features = 0;
 };
 
-// Of tensors with the names of models::Detector. Throws Error(kCheckpoint), which names `source`,
-// for a detector of a network that this program does not have.
+// For tensors with the names of models::Detector. Throws Error(kCheckpoint) that names `source` for
+// a detector with a network that this program lacks.
 DetectorArchitecture detector_architecture(std::span<const formats::TensorView> tensors,
                                            const std::string& source);
 
 bool is_detector(const checkpoint::Checkpoint& checkpoint);
 
-// The recipe of detection that a checkpoint carries, or one for what it is: sizes from the tensors,
-// what is left as in the recipes that detectors were published by; `overrides`, as --set takes
-// them, on top. Throws Error(kCheckpoint) as above and where the carried recipe is of another task,
-// Error(kUsage) where the frame's size cannot be told and is not set.
+// The detection recipe that a checkpoint carries, or one made for it: sizes from the tensors,
+// everything else as in the upstream recipes of detectors; then `overrides`, as in --set, are
+// applied. Throws Error(kCheckpoint) as above and if the carried recipe is of another task,
+// Error(kUsage) if the frame's size is neither known nor set.
 recipe::Recipe detector_recipe(const checkpoint::Checkpoint& checkpoint,
                                const std::vector<std::string>& overrides);
 
-// What detector_recipe had to assume, a sentence each with the key that changes it; nothing of a
-// carried recipe, nor of what is set.
+// The assumptions in detector_recipe, one sentence each with the key that changes it. Empty for a
+// carried recipe; keys in `overrides` are skipped.
 std::vector<std::string> detector_assumptions(const checkpoint::Checkpoint& checkpoint,
                                               const std::vector<std::string>& overrides);
 

@@ -1,5 +1,5 @@
-// Files of detectron2, in which detectors are published: torch.save of a dict of model, iteration
-// and more (fvcore's Checkpointer). Reading begins in published.h, names are detector_names.h.
+// Files of detectron2, the format of upstream detectors: torch.save of a dict of model, iteration
+// and more (fvcore's Checkpointer). published.h reads the file, detector_names.h has the names.
 // Links no LibTorch.
 #pragma once
 
@@ -13,23 +13,23 @@
 
 namespace fcm::interop {
 
-// Of a file's "iteration", the last that was done from 0 on, as the checkpoint's step. Nothing
-// where there is none.
+// Sets the checkpoint's step from a file's "iteration", the index of its last finished iteration.
+// Without one, does nothing.
 void take_iteration(const formats::Value& root, checkpoint::Checkpoint& checkpoint);
 
-// What is written.
+// The content to write.
 struct Detectron2File {
   std::span<const formats::TensorView> model;  // names of models::Detector, any order
-  int64_t steps = 0;                           // updates that were done
-  std::string recipe;  // its text, beside what is published; empty: not known
-  std::string about;   // likewise: about.h
+  int64_t steps = 0;                           // optimizer steps done
+  std::string recipe;                          // its text, an extra entry of ours; empty: unknown
+  std::string about;                           // likewise, see about.h
 };
 
-// Writes what detectron2's DetectionCheckpointer loads and torch.load(weights_only=True) reads:
-// "model" in published names, counts of batches as int64, "iteration". Tables of integers that the
-// programs compute from sizes (relative_position_index, 134 MB at the published size) are left out;
-// the checkpointer says that they are missing and keeps its own. No optimizer. Throws
-// Error(kCheckpoint), which names `path`, where a count is no whole number.
+// Writes a file that detectron2's DetectionCheckpointer loads and torch.load(weights_only=True)
+// reads: "model" under upstream names, batch counts as int64, "iteration". Integer tables that the
+// programs compute from sizes are left out (relative_position_index has 134 MB at the upstream
+// size); the checkpointer reports them as missing and keeps its own. No optimizer. Throws
+// Error(kCheckpoint) that names `path` if a count is not a whole number.
 void write_detectron2(const std::filesystem::path& path, const Detectron2File& content);
 
 }  // namespace fcm::interop

@@ -1,6 +1,5 @@
-// Weights of what stands on an encoder and changes it: segmenters and detectors, whose encoders
-// have tables and scales that no other one has. One place for whoever has to tell them apart. Links
-// no LibTorch.
+// Tells weights of downstream models (segmenters and detectors) from others: their encoders have
+// tables and scales that no other encoder has. The one place for this decision. Links no LibTorch.
 #pragma once
 
 #include <span>
@@ -19,11 +18,11 @@ inline bool is_downstream(const checkpoint::Checkpoint& checkpoint) {
   return downstream_of(checkpoint) != Downstream::kNone;
 }
 
-// "a segmenter", "a detector"; of kNone "an encoder".
+// "a segmenter", "a detector"; for kNone "an encoder".
 const char* name_of(Downstream downstream);
 
-// Throws Error(kCheckpoint) where the weights are one's of the two, but of `unless`: for commands
-// that want an encoder of pretraining or a classifier.
+// Throws Error(kCheckpoint) for weights of a downstream model other than `unless`. For commands
+// that need a pretrained encoder or a classifier.
 void refuse_downstream(const checkpoint::Checkpoint& checkpoint,
                        Downstream unless = Downstream::kNone);
 

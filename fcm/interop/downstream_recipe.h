@@ -1,4 +1,5 @@
-// What files of segmenters and detectors say of them, whichever it is: segmenters.h, detectors.h.
+// Recipe, assumptions and encoder of a segmenter or a detector: dispatches to segmenters.h and
+// detectors.h.
 #pragma once
 
 #include <string>
@@ -10,7 +11,7 @@
 
 namespace fcm::interop {
 
-// Of weights of one of the two (downstream.h).
+// The weights must be of one of the two (downstream.h).
 recipe::Recipe downstream_recipe(const checkpoint::Checkpoint& checkpoint,
                                  const std::vector<std::string>& overrides);
 std::vector<std::string> downstream_assumptions(const checkpoint::Checkpoint& checkpoint,

@@ -21,13 +21,13 @@ bool sets_key(const std::vector<std::string>& overrides, const std::string& key)
   });
 }
 
-// One number for each channel, where one is said for all.
+// Repeats a single value for all channels.
 json for_channels(const json& numbers, int64_t channels) {
   if (!numbers.is_array() || numbers.size() != 1) return numbers;
   return json(std::vector<json>(static_cast<size_t>(std::max<int64_t>(channels, 1)), numbers[0]));
 }
 
-// Both or neither where one of them is no normalisation; a number for each channel.
+// Drops mean and std together if either is unusable; expands both to one value per channel.
 void fit_normalisation(const checkpoint::Checkpoint& checkpoint, json& facts) {
   const auto architecture = recognise(checkpoint.model.tensors);
   const bool sound = !member(member(facts, "unusable"), "data.mean").is_string() &&
@@ -43,7 +43,7 @@ void fit_normalisation(const checkpoint::Checkpoint& checkpoint, json& facts) {
   if (facts.contains("keys") && facts["keys"].empty()) facts.erase("keys");
 }
 
-// Members that are texts.
+// The members that are strings.
 json texts_of(const json& object) {
   json texts = json::object();
   if (!object.is_object()) return texts;
@@ -64,14 +64,14 @@ json notes_of(const json& stored) {
   return notes;
 }
 
-// The file's own words for a key, or the key.
+// The file's own words for a key; without any, "<source> says <key> = <value>".
 std::string words_for(const json& facts, const char* key, const json& value) {
   const std::string words = text_in(member(member(facts, "names"), key));
   if (!words.empty()) return words;
   return fmt::format("{} says {} = {}", text_in(member(facts, "source")), key, value.dump());
 }
 
-// Why a fact cannot be true of these tensors; empty: it can.
+// Why a fact cannot hold for these tensors; empty: it can.
 std::string misfit(const json& facts, const char* key, const Architecture& architecture) {
   const json& value = member(member(facts, "keys"), key);
   const std::string_view name(key);
@@ -86,8 +86,8 @@ std::string misfit(const json& facts, const char* key, const Architecture& archi
   }
   const auto size = static_cast<int64_t>(value.size());
   if (!value.is_array() || size == 1 || size == architecture.channels) return {};
-  return fmt::format("{}, and the weights take pictures of {} channels",
-                     words_for(facts, key, value), architecture.channels);
+  return fmt::format("{}, and the weights take images of {} channels", words_for(facts, key, value),
+                     architecture.channels);
 }
 
 }  // namespace
@@ -114,8 +114,8 @@ json facts_in(const checkpoint::Checkpoint& checkpoint) {
   }
   json all = facts.take_all();
   fit_normalisation(checkpoint, all);
-  // Sentences are those that were made of the files; what is wrong with a stored claim is as if it
-  // were not there.
+  // Sentences are kept as they were made from the files. Faults of stored values themselves are
+  // dropped: such a value counts as absent.
   for (const char* key : {"names", "unusable", "notes"}) all.erase(key);
   for (const char* key : {"names", "unusable"}) {
     if (json texts = texts_of(member(stored, key)); !texts.empty()) all[key] = std::move(texts);
@@ -147,7 +147,7 @@ std::vector<std::string> as_overrides(const json& facts, const Architecture& arc
   const json& keys = member(facts, "keys");
   if (!keys.is_object()) return overrides;
   for (const auto& [key, value] : keys.items()) {
-    if (key == "data.image_size" && architecture.patches > 0) {  // the table knows better
+    if (key == "data.image_size" && architecture.patches > 0) {  // the table decides
       const auto size = extent(value);
       const int64_t side = architecture.encoder.patch_side();
       const bool fits = size && (*size)[0] / side * ((*size)[1] / side) == architecture.patches;

@@ -1,4 +1,4 @@
-// The configuration files of timm, Hugging Face and this program, as facts.
+// Extracts facts from the configuration files of timm, Hugging Face and this program.
 #include <algorithm>
 #include <array>
 
@@ -17,7 +17,7 @@ constexpr const char* kPreprocessor = "preprocessor_config.json";
 constexpr const char* kProcessor = "processor_config.json";
 constexpr const char* kMetadata = "the file's metadata";
 
-// A part of a configuration, and what stands in front of its keys.
+// A nested part of a configuration, and the prefix of its keys in messages.
 struct Part {
   const json* object;
   std::string inside;
@@ -35,7 +35,7 @@ Part first_part(const json& config, const std::array<const char*, kCount>& names
   return {&config, ""};
 }
 
-// Where a model has several parts, that of the pictures.
+// In a model of several parts, the image part.
 Part vision_part(const json& config) {
   constexpr std::array<const char*, 2> kSigns = {"hidden_size", "num_attention_heads"};
   const Part named = first_part(config, std::array{"vision_config", "vision_config_dict"}, kSigns);
@@ -54,7 +54,7 @@ Part image_processor(const json& preprocessor) {
                     kOfPictures);
 }
 
-// Such files have much else, and often nothing of pictures.
+// Such files hold many other things, and often nothing about images.
 bool is_image_processor(const json& preprocessor) {
   const json& part = *image_processor(preprocessor).object;
   return std::any_of(kOfPictures.begin(), kOfPictures.end(),
@@ -63,11 +63,11 @@ bool is_image_processor(const json& preprocessor) {
 
 // --- timm ---
 
-// Of model_args; `architecture` gives what is not among them.
+// From model_args; `architecture` decides what they leave open.
 void take_timm_arguments(const json& arguments, const std::string& architecture,
                          FactsTaken& facts) {
   facts.take_heads("encoder.heads", arguments, "num_heads");
-  const bool swin = architecture.starts_with("swin_");  // whose sizes are those of its first stage
+  const bool swin = architecture.starts_with("swin_");  // its sizes are those of the first stage
   if (!swin) {
     facts.take_size("dim", member(arguments, "embed_dim"));
     facts.take_size("depth", member(arguments, "depth"));
@@ -84,11 +84,11 @@ void take_timm_arguments(const json& arguments, const std::string& architecture,
   const std::string norm = text_in(member(arguments, "norm_layer"));
   constexpr std::array kNorms = {"", "layernorm", "LayerNorm", "layernormfp32"};
   if (std::find(kNorms.begin(), kNorms.end(), norm) == kNorms.end()) {
-    facts.refuse("{} says norm_layer = {}, but this program's networks have LayerNorm alone",
+    facts.refuse("{} says norm_layer = {}, but this program's networks only have LayerNorm",
                  facts.file(), norm);
   }
   const bool clip = norm.empty() && architecture.find("_clip_") != std::string::npos;
-  facts.take("encoder.norm_epsilon", clip || swin ? 1e-5 : 1e-6);  // timm's
+  facts.take("encoder.norm_epsilon", clip || swin ? 1e-5 : 1e-6);  // timm's defaults
   for (const char* key : {"mlp_layer", "block_fn", "attn_layer", "embed_layer"}) {
     facts.check_absent(arguments, key, "a layer of another kind");
   }
@@ -99,7 +99,7 @@ void take_timm_arguments(const json& arguments, const std::string& architecture,
 }
 
 constexpr const char* kWholeSide =
-    "eval cuts out that share (classifier.eval_crop), features, knn and linprobe the whole shorter "
+    "eval crops that share (classifier.eval_crop), features, knn and linprobe the whole shorter "
     "side (no key changes it)";
 
 void take_timm_pictures(const json& pictures, FactsTaken& facts) {
@@ -115,7 +115,7 @@ void take_timm_pictures(const json& pictures, FactsTaken& facts) {
   }
   const std::string mode = text_in(member(pictures, "crop_mode"));
   if (!mode.empty() && mode != "center") {
-    facts.note("", fmt::format("{}, where this program cuts out the middle (no key changes it)",
+    facts.note("", fmt::format("{}, where this program takes the centre crop (no key changes it)",
                                facts.says("crop_mode", mode)));
   }
   facts.check_channel_order(pictures);
@@ -124,7 +124,7 @@ void take_timm_pictures(const json& pictures, FactsTaken& facts) {
 json timm_facts(const json& config, const char* file) {
   FactsTaken facts(file);
   const json& nested = member(config, "pretrained_cfg");
-  const json& pictures = nested.is_object() ? nested : config;  // as older versions wrote it
+  const json& pictures = nested.is_object() ? nested : config;  // older: no pretrained_cfg
   std::string architecture = text_in(member(config, "architecture"));
   if (architecture.empty()) architecture = text_in(member(pictures, "architecture"));
   facts.go_on_with(file, nested.is_object() ? "pretrained_cfg." : "");
@@ -143,19 +143,19 @@ Rescaling rescaling_of(const json& processor, FactsTaken& facts) {
   const json& said = member(processor, "rescale_factor");
   const auto factor = finite(said);
   if (!said.is_null() && (!factor || *factor <= 0)) {
-    facts.cannot("data.mean", facts.says("rescale_factor", said) + ", wanted a number above 0");
+    facts.cannot("data.mean", facts.says("rescale_factor", said) + ", expected a number above 0");
   } else if (factor) {
     rescaling.factor = *factor;
   }
   if (truth(member(processor, "do_rescale")) == false) rescaling.factor = 1;
-  // Those that have it take 1 off after the multiplication.
+  // Processors with such an offset subtract 1 after the multiplication.
   for (const char* name : {"offset", "rescale_offset", "do_offset"}) {
     if (truth(member(processor, name)) == true) rescaling.offset = 1;
   }
   return rescaling;
 }
 
-// How a picture comes to its size: the shorter side and a crop, or squeezed.
+// How images are resized: shorter side plus crop, or squeezed to the size.
 void take_resizing(const json& processor, FactsTaken& facts) {
   const json& size = member(processor, "size");
   const json& crop = member(processor, "crop_size");
@@ -171,13 +171,13 @@ void take_resizing(const json& processor, FactsTaken& facts) {
                                kWholeSide));
   }
   if (resizes && !crops && extent(size)) {
-    facts.note("", fmt::format("{} and no crop, so pictures were squeezed to it, where this "
-                               "program cuts out the middle (no key changes it)",
+    facts.note("", fmt::format("{} and no crop, so images were squeezed to it, where this "
+                               "program takes the centre crop (no key changes it)",
                                facts.says("size", size)));
   }
   if (!resizes) {
     facts.note("data.image_size",
-               fmt::format("{}, where this program brings pictures to data.image_size (--set "
+               fmt::format("{}, where this program resizes images to data.image_size (--set "
                            "data.image_size=[ROWS,COLUMNS])",
                            facts.says("do_resize", false)));
   }
@@ -207,7 +207,7 @@ json transformers_facts(const json& config, const char* config_file, const json&
   FactsTaken facts(config.is_object() ? config_file : file, part.inside);
   facts.take_heads("encoder.heads", vision, "num_attention_heads");
   facts.take_heads("decoder.heads", vision, "decoder_num_attention_heads");
-  // Of a Swin these count stages, and cells of the first one.
+  // In a Swin these count stages, and cells of the first stage.
   if (text_in(member(vision, "model_type")) != "swin") {
     facts.take_size("dim", member(vision, "hidden_size"));
     facts.take_size("depth", member(vision, "num_hidden_layers"));
@@ -229,7 +229,7 @@ json transformers_facts(const json& config, const char* config_file, const json&
   return facts.take_all();
 }
 
-// What conversions of this program wrote without a recipe.
+// Written by conversions of this program that had no recipe.
 json own_facts(const json& config, const char* file) {
   FactsTaken facts(file);
   facts.take_normalisation(config, "image_mean", "image_std");
@@ -307,7 +307,7 @@ json facts_of_arguments(const json& args) {
   facts.take_heads("encoder.heads", model, "num_heads");
   facts.check_activation("act_layer", text_in(member(model, "act_layer")));
   json all = facts.take_all();
-  all.erase("unusable");  // a name such as std may mean something else in another program
+  all.erase("unusable");  // a name such as std may mean something else elsewhere
   return all.size() > 1 ? all : json::object();
 }
 

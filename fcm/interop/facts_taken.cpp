@@ -31,7 +31,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-// Pillow's filters by their numbers, and by the names that files have for them, behind any class.
+// Names Pillow's filters, given by number or by name, with or without a class prefix.
 std::string filter_named(const json& value) {
   constexpr std::array kFilters = {"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"};
   const std::optional<double> number = finite(value);
@@ -53,7 +53,7 @@ bool any_above(const std::vector<double>& numbers, double bound) {
   return std::any_of(numbers.begin(), numbers.end(), [&](double one) { return one > bound; });
 }
 
-// Some write what is meant for pixels from 0 to 255, where their programs have pixels from 0 to 1.
+// Some files give values for pixels from 0 to 255, although their programs use 0 to 1.
 enum class Units { kOne, k255, kMixed };
 
 Units units_of(const std::vector<double>& means, const std::vector<double>& deviations) {
@@ -141,13 +141,13 @@ std::string FactsTaken::says(const char* name, const json& value) const {
 
 void FactsTaken::take_heads(const char* key, const json& object, const char* name) {
   const json& value = member(object, name);
-  // A list is Swin's, whose tensors tell the heads of its stages.
+  // Only Swin has a list; its tensors tell the heads of each stage.
   if (value.is_null() || value.is_array()) return;
   if (const auto heads = whole(value)) {
     take(key, *heads);
     facts_["names"][key] = says(name, value);
   } else {
-    cannot(key, says(name, value) + ", wanted a whole number above 0");
+    cannot(key, says(name, value) + ", expected a whole number above 0");
   }
 }
 
@@ -158,7 +158,7 @@ void FactsTaken::take_epsilon(const json& object, const char* name) {
   if (epsilon && *epsilon >= 1e-15 && *epsilon <= 0.1) {
     take("encoder.norm_epsilon", *epsilon);
   } else {
-    cannot("encoder.norm_epsilon", says(name, value) + ", wanted a number from 1e-15 to 0.1");
+    cannot("encoder.norm_epsilon", says(name, value) + ", expected a number from 1e-15 to 0.1");
   }
 }
 
@@ -167,11 +167,11 @@ void FactsTaken::take_normalisation(const json& object, const char* mean, const 
   const json &said_mean = member(object, mean), &said_deviation = member(object, deviation);
   auto means = by_channel(said_mean), deviations = by_channel(said_deviation);
   if (!said_mean.is_null() && !means) {
-    cannot("data.mean", says(mean, said_mean) + ", wanted a number for each channel, or one");
+    cannot("data.mean", says(mean, said_mean) + ", expected one number, or one per channel");
   }
   if (!said_deviation.is_null() && (!deviations || !all_above(*deviations, 0))) {
     cannot("data.deviation",
-           says(deviation, said_deviation) + ", wanted a number above 0 for each channel, or one");
+           says(deviation, said_deviation) + ", expected one number above 0, or one per channel");
     deviations.reset();
   }
   const double scale = rescaling.factor * 255;
@@ -184,14 +184,14 @@ void FactsTaken::take_normalisation(const json& object, const char* mean, const 
   const Units units = means && deviations ? units_of(*means, *deviations) : Units::kOne;
   if (units == Units::kMixed) {
     return cannot("data.mean",
-                  fmt::format("{} and {} = {}, which are not of the same pixels",
+                  fmt::format("{} and {} = {}, which do not fit one range of pixels",
                               says(mean, said_mean), deviation, said_deviation.dump()));
   }
   if (units == Units::k255) {
     for (double& one : *means) one /= 255;
     for (double& one : *deviations) one /= 255;
     note("data.mean",
-         fmt::format("{} and {} = {}, which is taken to be of pixels from 0 to 255: data.mean = "
+         fmt::format("{} and {} = {}, read as values for pixels from 0 to 255: data.mean = "
                      "[{:.6g}] and data.deviation = [{:.6g}] (--set data.mean=... --set "
                      "data.deviation=...)",
                      says(mean, said_mean), deviation, said_deviation.dump(),
@@ -214,7 +214,7 @@ void FactsTaken::take_interpolation(const json& object, const char* name) {
   if (filter == "bicubic" || filter == "bilinear") return take("data.interpolation", filter);
   const std::string shown = filter.empty() || value == filter ? "" : fmt::format(" ({})", filter);
   note("data.interpolation",
-       fmt::format("{}{}, which this program does not have: pictures are resized with "
+       fmt::format("{}{}, which this program does not have: images are resized with "
                    "data.interpolation = bicubic (--set data.interpolation=bilinear)",
                    says(name, value), printable(shown)));
 }
@@ -236,8 +236,8 @@ void FactsTaken::check_activation(const char* name, const std::string& activatio
   constexpr std::array kExact = {"", "gelu", "gelu_python", "GELU"};
   if (std::find(kExact.begin(), kExact.end(), activation) != kExact.end()) return;
   refuse(
-      "{} says {}{} = {}, but this program's networks have the exact GELU alone: features would "
-      "not be those of the model",
+      "{} says {}{} = {}, but this program's networks only have the exact GELU: features would "
+      "differ from the model's",
       file_, inside_, name, activation);
 }
 
@@ -250,9 +250,9 @@ void FactsTaken::check_absent(const json& arguments, const char* name, const cha
 void FactsTaken::check_channel_order(const json& object) {
   const auto say = [&](const char* name, const json& value) {
     refuse(
-        "{}, so blue comes first in the pictures of these weights, and red in those of this "
-        "program: features would not be those of the model; turn the order of the input channels "
-        "of its patch embedding, and take the entry out",
+        "{}, so these weights expect images with blue first, where this program has red "
+        "first: features would differ from the model's; reverse the input channels "
+        "of its patch embedding, and remove the entry",
         says(name, value));
   };
   for (const char* name : {"do_flip_channel_order", "flip_channel_order", "bgr"}) {

@@ -1,5 +1,5 @@
-// One file's words about weights, taken as facts (facts.h): what is a number, what of it can be
-// used, and a sentence for what cannot. Private to this folder.
+// Collects facts (facts.h) from one file: parses its values, keeps the usable ones, and writes a
+// sentence about each unusable one. Private to this folder.
 #pragma once
 
 #include <fmt/format.h>
@@ -15,25 +15,26 @@
 
 namespace fcm::interop {
 
-// The member, or null.
+// The member, or null if there is none.
 const nlohmann::json& member(const nlohmann::json& object, std::string_view key);
 
-// Numbers, also those that stand as text ("12"); a whole one is above 0. nullopt: it is none.
+// Finite numbers, also written as text ("12"); a whole number must be above 0. nullopt: no such
+// number.
 std::optional<int64_t> whole(const nlohmann::json& value);
 std::optional<double> finite(const nlohmann::json& value);
 
-// true, false, 1, 0, "true", "False"; nullopt: it is none of them.
+// true, false, 1, 0, "true", "False"; nullopt: none of these.
 std::optional<bool> truth(const nlohmann::json& value);
 
-std::string text_in(const nlohmann::json& value);  // empty: it is no text
+std::string text_in(const nlohmann::json& value);  // empty: not a string
 
 // Rows and columns: 224, [224, 224] or {"height": 224, "width": 224}.
 std::optional<std::array<int64_t, 2>> extent(const nlohmann::json& value);
 
-// Numbers for each channel, or one for all.
+// One value per channel, or one for all.
 std::optional<std::vector<double>> by_channel(const nlohmann::json& value);
 
-// What becomes of a pixel from 0 to 255 before mean and deviation: times factor, less offset.
+// How a pixel from 0 to 255 is scaled before normalisation: pixel * factor - offset.
 struct Rescaling {
   double factor = 1.0 / 255;
   double offset = 0;
@@ -41,15 +42,15 @@ struct Rescaling {
 
 class FactsTaken {
  public:
-  // file: as sentences name it. inside: what stands in front of its keys, "vision_config.".
+  // file: its name in sentences. inside: the prefix of its keys, such as "vision_config.".
   explicit FactsTaken(std::string file, std::string inside = "");
-  void go_on_with(std::string file, std::string inside = "");  // another file of the same weights
+  void go_on_with(std::string file, std::string inside = "");  // another file
 
   template <typename T>
   void take(const char* key, const T& value) {
     facts_["keys"][key] = value;
   }
-  // Of `object`, under the name that it has there.
+  // Reads member `name` of `object`; `key` is the recipe key.
   void take_heads(const char* key, const nlohmann::json& object, const char* name);
   void take_epsilon(const nlohmann::json& object, const char* name);
   void take_normalisation(const nlohmann::json& object, const char* mean, const char* deviation,
@@ -59,14 +60,14 @@ class FactsTaken {
   void take_pool(const nlohmann::json& value);
   void take_crop(const nlohmann::json& value);
 
-  // What is the weights' own and no network of this program has.
+  // A feature of the weights that no network of this program has.
   template <typename... Args>
   void refuse(fmt::format_string<Args...> format, Args&&... args) {
     facts_["refused"].push_back(fmt::format(format, std::forward<Args>(args)...));
   }
-  // What cannot be used, and has to be given by `key`.
+  // A value that cannot be used; the user has to set `key`.
   void cannot(const char* key, std::string sentence) { facts_["unusable"][key] = sentence; }
-  // What is done otherwise here; not said where `key` is set. Empty: no key changes it.
+  // Something this program does differently; not shown if `key` is set. Empty key: none changes it.
   void note(const char* key, std::string sentence) {
     facts_["notes"].push_back({{"key", key}, {"sentence", std::move(sentence)}});
   }
@@ -74,9 +75,9 @@ class FactsTaken {
   std::string says(const char* name, const nlohmann::json& value) const;
 
   void check_activation(const char* name, const std::string& activation);
-  // What tensors would show too, but not by the name that users know.
+  // A feature that tensors would show too, but not under the name that users know.
   void check_absent(const nlohmann::json& arguments, const char* name, const char* what);
-  // Any of the ways in which programs say that blue comes first.
+  // Refuses BGR images, in any of the spellings that programs use.
   void check_channel_order(const nlohmann::json& object);
 
   const std::string& file() const { return file_; }

@@ -32,7 +32,7 @@ bool has_folder(const fs::path& folder, const char* name) {
   return fs::is_directory(folder / name, ignored);
 }
 
-// The revision that refs/main of a model names; empty: none.
+// The revision in refs/main of a model's folder; empty: none.
 std::string main_of(const fs::path& model) {
   std::error_code ignored;
   if (!fs::is_regular_file(model / "refs" / "main", ignored)) return {};
@@ -79,7 +79,7 @@ std::optional<fs::path> snapshot_in(const fs::path& folder) {
   if (plain.filename() == "snapshots" && has_folder(plain / "..", "blobs")) {
     return snapshot_of(plain.parent_path());
   }
-  if (has_folder(folder, "hub")) return snapshot_in(folder / "hub");  // what HF_HOME names
+  if (has_folder(folder, "hub")) return snapshot_in(folder / "hub");  // HF_HOME
   std::vector<std::string> models = folders_in(folder);
   std::erase_if(models, [](const std::string& name) { return !name.starts_with("models--"); });
   if (!models.empty()) refuse_whole_cache(folder, models);

@@ -7,9 +7,10 @@
 
 namespace fcm::interop {
 
-// The folder of model files that a folder of the cache stands for: of a model, or of its
-// snapshots, the one that refs/main names, or the only one. nullopt: it is no such folder. Throws
-// Error(kCheckpoint) where it is one and does not tell, or is the whole cache, with what to name.
+// The folder of model files behind a folder of the cache: for a model's folder or its snapshots/,
+// the snapshot that refs/main names, or the only one. nullopt: not a folder of the cache. Throws
+// Error(kCheckpoint), with the names to choose from, if the snapshot is ambiguous or if the folder
+// is the whole cache.
 std::optional<std::filesystem::path> snapshot_in(const std::filesystem::path& folder);
 
 }  // namespace fcm::interop

@@ -17,7 +17,7 @@ bool is_in_word(char one) {
   return std::isalnum(static_cast<unsigned char>(one)) != 0 || one == '_' || one == '-';
 }
 
-// The word around a place; empty: there is none.
+// The word around a position; empty: none.
 std::string_view word_at(std::string_view text, size_t at) {
   size_t begin = at, end = at;
   while (begin > 0 && is_in_word(text[begin - 1])) --begin;
@@ -30,14 +30,14 @@ char last_before(std::string_view text, size_t at) {
   return at == 0 ? '\0' : text[at - 1];
 }
 
-// What stands where the reading ended, in the words of whoever wrote it.
+// Describes the text where parsing failed, in the words of whoever wrote it.
 std::string what_stands_at(std::string_view text, size_t at) {
   if (at >= text.size()) return "the text ends there: it was cut, or a bracket is missing";
   const char one = text[at];
   const std::string word(word_at(text, at));
   if (word == "NaN" || word == "Infinity" || word == "-Infinity" || word == "nan" ||
       word == "inf") {
-    return fmt::format("{} is no number of JSON", word);
+    return fmt::format("{} is not a JSON number", word);
   }
   if (word == "True" || word == "False" || word == "None") {
     return fmt::format("{} is Python's word; JSON has true, false and null", word);
@@ -45,15 +45,15 @@ std::string what_stands_at(std::string_view text, size_t at) {
   const bool comment = one == '/' || one == '#' || (one == '*' && at > 0 && text[at - 1] == '/');
   if (comment) return "JSON has no comments";
   if ((one == '}' || one == ']') && last_before(text, at) == ',') {
-    return "there is a comma with nothing behind it";
+    return "there is a trailing comma";
   }
-  if (one == '\'') return "JSON has double quotes, \", and no others";
+  if (one == '\'') return "JSON has double quotes, \", only";
   constexpr size_t kShown = 20;
   const std::string shown = word.empty() ? std::string(1, one) : word.substr(0, kShown);
   return fmt::format("\"{}\" is not expected there", printable(shown));
 }
 
-// Line and column count from 1, columns in bytes.
+// Line and column, from 1, columns in bytes.
 std::string place_of(std::string_view text, size_t at) {
   const std::string_view before = text.substr(0, std::min(at, text.size()));
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
@@ -69,17 +69,19 @@ JsonFile parse_json_object(const std::string& text, const std::string& file) {
   try {
     result.object = nlohmann::json::parse(text);
     if (result.object.is_object()) return result;
-    result.fault = fmt::format("{} is no JSON object: it holds {} {}", name,
+    result.fault = fmt::format("{} is not a JSON object: it holds {} {}", name,
                                result.object.is_array() ? "an" : "a", result.object.type_name());
   } catch (const nlohmann::json::parse_error& error) {
     const bool wide = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff");
     const size_t at = error.byte > 0 ? error.byte - 1 : 0;
-    result.fault = text.empty() ? fmt::format("{} is no JSON object: it is empty", name)
-                   : wide ? fmt::format("{} is no JSON object: it is UTF-16, wanted UTF-8", name)
-                          : fmt::format("{} is no JSON object: {}: {}", name, place_of(text, at),
-                                        what_stands_at(text, at));
-  } catch (const nlohmann::json::exception&) {  // a number beyond any
-    result.fault = fmt::format("{} is no JSON object: it has a number that is out of range", name);
+    result.fault = text.empty() ? fmt::format("{} is not a JSON object: it is empty", name)
+                   : wide
+                       ? fmt::format("{} is not a JSON object: it is UTF-16, expected UTF-8", name)
+                       : fmt::format("{} is not a JSON object: {}: {}", name, place_of(text, at),
+                                     what_stands_at(text, at));
+  } catch (const nlohmann::json::exception&) {  // a number out of range
+    result.fault =
+        fmt::format("{} is not a JSON object: it has a number that is out of range", name);
   }
   result.object = nullptr;
   return result;
@@ -95,8 +97,8 @@ JsonFile read_json_object(const std::filesystem::path& file) {
                         printable(std::filesystem::read_symlink(file, ignored).string()))};
   }
   if (!std::filesystem::is_regular_file(file, ignored)) {
-    return {nullptr,
-            fmt::format("{} is no JSON object: it is no ordinary file", printable(file.string()))};
+    return {nullptr, fmt::format("{} is not a JSON object: it is not an ordinary file",
+                                 printable(file.string()))};
   }
   try {
     return parse_json_object(read_file(file, ExitCode::kCheckpoint), file.string());

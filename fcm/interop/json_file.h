@@ -8,14 +8,14 @@
 namespace fcm::interop {
 
 struct JsonFile {
-  nlohmann::json object;  // null where the file is not there, or has a fault
-  std::string fault;      // a sentence with the file, line and column; empty: there is none
+  nlohmann::json object;  // null if the file is missing or has a fault
+  std::string fault;      // a sentence with file, line and column; empty: none
 };
 
-// The object in a file. Throws nothing: the fault belongs to whoever needs the file.
+// Reads the object in a file. Never throws: the caller decides whether a fault matters.
 JsonFile read_json_object(const std::filesystem::path& file);
 
-// The same of a text that was read from `file`.
+// The same for text that was read from `file`.
 JsonFile parse_json_object(const std::string& text, const std::string& file);
 
 }  // namespace fcm::interop

@@ -28,15 +28,15 @@ namespace fs = std::filesystem;
 using checkpoint::Checkpoint;
 using formats::WeightsKind;
 
-// Behind the name of a file: which of its weights are meant.
+// Separates a file's name from the name of the weights to take.
 constexpr std::string_view kChoice = "::";
 
-constexpr const char* kAverageName = "ema";  // of our own folders
+constexpr const char* kAverageName = "ema";  // in our own folders
 
 struct Asked {
   fs::path path;
-  std::string weights;  // empty: those that fit best
-  int64_t threads = 0;  // as load_any takes them
+  std::string weights;  // empty: the best match
+  int64_t threads = 0;  // as in load_any
 };
 
 Asked asked_of(const fs::path& path, int64_t threads) {
@@ -48,16 +48,17 @@ Asked asked_of(const fs::path& path, int64_t threads) {
   return {text.substr(0, at), text.substr(at + kChoice.size()), threads};
 }
 
-// Facts that are another model's are worse than none.
+// Facts of another model are worse than none.
 void attach_facts(const nlohmann::json& facts, Checkpoint& loaded, bool must_fit,
                   Reporter& reporter) {
   if (facts.empty() || loaded.state.contains("recipe")) return;
-  if (is_downstream(loaded)) return;  // no such file is about these
+  if (is_downstream(loaded)) return;  // no such file describes these
   const auto architecture = recognise(loaded.model.tensors);
   const std::string fault = architecture ? disagreement(facts, *architecture) : "";
   if (fault.empty()) {
     loaded.state[kFactsKey] = facts;
-    // What a conversion of ours wrote for other programs says nothing of how these were trained.
+    // A config that our own conversion wrote for other programs does not tell how the weights were
+    // trained.
     const auto producer = loaded.model.metadata.find("producer");
     const bool ours = producer != loaded.model.metadata.end() && producer->second == "fastconvmae";
     if (ours) loaded.state[kFactsKey].erase("notes");
@@ -65,12 +66,12 @@ void attach_facts(const nlohmann::json& facts, Checkpoint& loaded, bool must_fit
     fail(ExitCode::kCheckpoint, "{}: {}: they do not belong together", loaded.path.string(), fault);
   } else {
     reporter.info(
-        fmt::format("{}: {}, so what is written there is not used", loaded.path.string(), fault));
+        fmt::format("{}: {}, so the facts in it are not used", loaded.path.string(), fault));
   }
 }
 
-// Moments of AdamW have the names and shapes of weights: what a file of an optimizer holds beside
-// them (a moving average) may be taken, they may not.
+// AdamW's moments have the names and shapes of weights. From an optimizer's file the moving average
+// may be used as weights, the moments must not.
 void drop_moments(std::vector<formats::TensorView>& tensors, const fs::path& path) {
   const auto is_moment = [](const formats::TensorView& tensor) {
     return tensor.name.starts_with("exp_avg.") || tensor.name.starts_with("exp_avg_sq.");
@@ -84,7 +85,7 @@ void drop_moments(std::vector<formats::TensorView>& tensors, const fs::path& pat
   std::erase_if(tensors, is_moment);
 }
 
-// Weights alone; the recipe too, where this program wrote it beside them.
+// Only weights, plus the recipe if this program stored it with them.
 Checkpoint load_tensors(formats::TensorFile file, const fs::path& path, const Asked& asked,
                         Reporter& reporter) {
   Checkpoint loaded;
@@ -113,11 +114,12 @@ WeightsKind kind_of(const fs::path& path) {
   const std::string beginning = formats::beginning_of(path);
   const WeightsKind kind = formats::weights_kind(std::as_bytes(std::span(beginning)));
   if (kind != WeightsKind::kOther) return kind;
-  if (path.extension() == ".safetensors") return WeightsKind::kSafetensors;  // to say what is wrong
+  // its reader reports faults
+  if (path.extension() == ".safetensors") return WeightsKind::kSafetensors;
   return ends_like_weights(path) ? WeightsKind::kTorch : kind;
 }
 
-// Told by its content; what its name ends in matters where that tells nothing.
+// Detects the format by content; the file's extension only matters if that is inconclusive.
 Checkpoint load_weights(const Asked& asked, const fs::path& named, bool with_optimizer,
                         Reporter& reporter) {
   if (is_index(asked.path)) {
@@ -143,7 +145,8 @@ Checkpoint load_weights(const Asked& asked, const fs::path& named, bool with_opt
   const std::string what =
       formats::what_it_is(std::as_bytes(std::span(beginning)), unknown ? 0 : size);
   fail(ExitCode::kCheckpoint,
-       "{} is no checkpoint{}{}: expected a step-N folder, a run folder, a .pth or a .safetensors "
+       "{} is not a checkpoint{}{}: expected a step-N folder, a run folder, a .pth or a "
+       ".safetensors "
        "file",
        asked.path.string(), what.empty() ? "" : " but ", what);
 }
@@ -154,7 +157,7 @@ Checkpoint load_file(const Asked& asked, const fs::path& named, bool with_optimi
   if (!loaded.state.contains("recipe") && !loaded.state.contains(kFactsKey)) {
     const FactsBeside beside = facts_beside(asked.path.parent_path());
     if (!beside.fault.empty()) {
-      reporter.info(fmt::format("{}; what it says of the weights is not known", beside.fault));
+      reporter.info(fmt::format("{}; its facts about the weights are not used", beside.fault));
     }
     attach_facts(beside.facts, loaded, /*must_fit=*/false, reporter);
   }
@@ -184,7 +187,7 @@ Checkpoint load_newest_or_fail(const fs::path& folder, bool with_optimizer, Repo
   return std::move(*newest);
 }
 
-// The moving average in the place of the weights, where it is asked for by its name.
+// Replaces the weights by their moving average, if asked for by name.
 Checkpoint with_asked_weights(Checkpoint loaded, const Asked& asked, const fs::path& named) {
   if (asked.weights.empty()) return loaded;
   std::vector<formats::TensorView> average;
@@ -196,7 +199,7 @@ Checkpoint with_asked_weights(Checkpoint loaded, const Asked& asked, const fs::p
   }
   if (average.empty()) {
     fail(ExitCode::kCheckpoint,
-         "{} has no weights called {}; a run has its own, and {} where it keeps a moving average",
+         "{} has no weights called {}; a run has its own, and {} if it keeps a moving average",
          asked.path.string(), asked.weights, kAverageName);
   }
   loaded.model.tensors = std::move(average);
@@ -233,20 +236,21 @@ Checkpoint load_folder(const Asked& asked, const fs::path& named, bool with_opti
   if (checkpoint::is_step(path)) {
     return with_asked_weights(checkpoint::load_step(path, with_optimizer), asked, named);
   }
-  std::error_code ignored;  // a link to nothing is there, too: reading it says so
+  std::error_code ignored;  // a dangling link exists too: reading it reports that
   const bool has_config = fs::exists(fs::symlink_status(path / kConfigFile, ignored));
   const std::optional<FoundWeights> weights = has_config ? find_weights(path) : std::nullopt;
   if (weights) {
     refuse_link_to_nothing(weights->file);
     for (const std::string& other : weights->passed_over) {
-      reporter.info(fmt::format("{}: {}; {} is taken", path.string(), other,
-                                weights->file.filename().string()));
+      reporter.info(
+          fmt::format("{}: {}; using {}", path.string(), other, weights->file.filename().string()));
     }
     return load_model_folder(path, weights->file, asked, named, reporter);
   }
   if (holds(path, kModelFile)) {
     fail(ExitCode::kCheckpoint,
-         "{} has no manifest.json, so it is no complete checkpoint; to use its weights alone, name "
+         "{} has no manifest.json, so it is not a complete checkpoint; to use only its weights, "
+         "name "
          "{}",
          path.string(), (path / kModelFile).string());
   }
@@ -258,13 +262,13 @@ Checkpoint load_folder(const Asked& asked, const fs::path& named, bool with_opti
     }
   }
   if (const std::optional<fs::path> snapshot = snapshot_in(path)) {
-    reporter.info(fmt::format("{}: takes {}", path.string(), snapshot->string()));
+    reporter.info(fmt::format("{}: using {}", path.string(), snapshot->string()));
     return load_folder({*snapshot, asked.weights, asked.threads}, named, with_optimizer, reporter);
   }
   refuse_folder(path);
 }
 
-// Damage that only checksums show, in PyTorch's files.
+// Damage that only the checksums in PyTorch's files show.
 void verify_checksums(const fs::path& path, int64_t threads) {
   if (is_folder(path, ExitCode::kCheckpoint)) {
     if (const auto weights = find_weights(snapshot_in(path).value_or(path)))
@@ -276,8 +280,8 @@ void verify_checksums(const fs::path& path, int64_t threads) {
   }
 }
 
-// Files that were made and never filled, or lost their content on the way. A bias may well be zero,
-// and a head may begin so.
+// Finds files that were allocated and never filled, or lost their content. A bias may well be zero,
+// and a head may start as zeros.
 void warn_of_zeros(const Checkpoint& loaded, Reporter& reporter) {
   if (loaded.format == "native") return;
   size_t weights = 0, zeros = 0;
@@ -304,7 +308,7 @@ Checkpoint load_any(const fs::path& path, bool with_optimizer, Reporter& reporte
   if (!is_there(asked.path, ExitCode::kCheckpoint)) {
     fail(ExitCode::kCheckpoint, "checkpoint {} does not exist", path.string());
   }
-  // The weights of a checkpoint of ours: what is known of them stands beside them.
+  // The weights file of one of our checkpoints: load the whole step, which has the facts beside it.
   const fs::path step = asked.path.parent_path();
   if (asked.path.filename() == kModelFile && checkpoint::is_step(step)) asked.path = step;
   Checkpoint loaded = is_folder(asked.path, ExitCode::kCheckpoint)

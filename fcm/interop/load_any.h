@@ -1,4 +1,5 @@
-// Whatever --checkpoint may name, ours or of another program, as a Checkpoint with published names.
+// Loads whatever --checkpoint may name, ours or another program's, as a Checkpoint with upstream
+// names.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +11,18 @@
 
 namespace fcm::interop {
 
-// A step-N folder, a run folder (its newest valid step), a .pth or .safetensors file, whatever it
-// is called, or a folder in the layout of Hugging Face or timm (model_folder.h). Behind any of them
-// "::NAME" asks for other weights than those that fit best: weight_sets.h; of a run "ema". Facts
-// beside the weights are in `state` (facts.h). `threads` read, 0: as many as this process may use.
-// Says what else there is and what is left out. Throws Error(kCheckpoint).
+// `path` is a step-N folder, a run folder (its newest valid step is loaded), a .pth or .safetensors
+// file of any name, or a folder in the layout of Hugging Face or timm (model_folder.h). A suffix
+// "::NAME" selects other weights than the best match: see weight_sets.h; for a run "ema". Facts
+// beside the weights are in `state` (facts.h). Reads with `threads` threads; 0: as many as this
+// process may use. Reports other weights in the file and tensors that are left out. Throws
+// Error(kCheckpoint).
 checkpoint::Checkpoint load_any(const std::filesystem::path& path, bool with_optimizer,
                                 Reporter& reporter, int64_t threads = 0);
 
-// Checks everything that can be checked of what --checkpoint may name, of a run folder all its
-// checkpoints: manifest, sizes and hashes of ours, every rule of the format of other files. Throws
-// Error(kCheckpoint) with the first rule that does not hold. Returns what was checked.
+// Checks everything that can be checked of whatever --checkpoint may name; for a run folder all its
+// checkpoints: manifest, sizes and hashes of ours, every rule of the format for other files. Throws
+// Error(kCheckpoint) with the first violated rule. Returns the paths checked.
 std::vector<std::filesystem::path> verify_any(const std::filesystem::path& path,
                                               int64_t threads = 0);
 

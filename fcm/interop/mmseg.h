@@ -1,6 +1,6 @@
-// Files of mmsegmentation, in which segmenters are published: torch.save of a dict of meta,
-// state_dict and optimizer (mmcv's save_checkpoint). Reading begins in published.h, names are
-// segmenter_names.h. Links no LibTorch.
+// Files of mmsegmentation, the format of upstream segmenters: torch.save of a dict of meta,
+// state_dict and optimizer (mmcv's save_checkpoint). published.h reads the file, segmenter_names.h
+// has the names. Links no LibTorch.
 #pragma once
 
 #include <array>
@@ -16,34 +16,32 @@
 
 namespace fcm::interop {
 
-// What such a file says of itself, in a checkpoint's state.
+// The key of such a file's metadata in a checkpoint's state.
 inline constexpr const char* kMetaKey = "meta";
 
-// Of a file's "meta": all of it as plain data under kMetaKey, "iter" as the checkpoint's step, and
-// "CLASSES" and "PALETTE" as the classes of "trained_on" (without blanks around them) and their
-// colours, where the state does not name them. Nothing where there is no such dict, or it is of
-// another kind.
+// Reads a file's "meta": stores all of it as plain data under kMetaKey, takes "iter" as the
+// checkpoint's step, and "CLASSES" (trimmed) and "PALETTE" as classes and colours of "trained_on",
+// unless the state has that already. Does nothing if there is no such dict.
 void take_meta(const formats::Value& root, checkpoint::Checkpoint& checkpoint);
 
-// What is written.
+// The content to write.
 struct MmsegFile {
   std::span<const formats::TensorView> model;   // names of models::Segmenter, any order
-  int64_t rows = 0, cols = 0;                   // of patches, that it is trained for
-  std::vector<std::string> classes;             // a name for each
-  std::vector<std::array<uint8_t, 3>> palette;  // a colour for each, RGB
+  int64_t rows = 0, cols = 0;                   // of patches, the size it is trained for
+  std::vector<std::string> classes;             // one name per class
+  std::vector<std::array<uint8_t, 3>> palette;  // one colour per class, RGB
   int64_t iterations = 0;
-  int64_t epoch = 1;    // that is being trained, from 1, as mmcv counts
-  nlohmann::json meta;  // of the file that the checkpoint was read from; null: made of the above
+  int64_t epoch = 1;    // epoch in progress, from 1, as mmcv counts
+  nlohmann::json meta;  // of the file read, or null: built from the above
   std::string name;     // of the recipe
-  std::string recipe;   // its text, also beside what is published; empty: not known
-  std::string about;    // likewise: about.h
+  std::string recipe;   // its text, an extra entry of ours; empty: unknown
+  std::string about;    // likewise, see about.h
 };
 
-// Writes what mmsegmentation's load_checkpoint accepts and torch.load(weights_only=True) reads: the
-// state_dict in published order and names, with the int64 buffers that are computed
-// (relative_position_index) and counted (num_batches_tracked); no optimizer. Throws
-// Error(kCheckpoint), which names `path`: tables of relative positions are of another grid, a count
-// of batches is no whole number.
+// Writes a file that mmsegmentation's load_checkpoint accepts and torch.load(weights_only=True)
+// reads: the state_dict in upstream order and names, with the int64 buffers relative_position_index
+// and num_batches_tracked; no optimizer. Throws Error(kCheckpoint) that names `path` if bias tables
+// belong to another grid, or if a batch count is not a whole number.
 void write_mmseg(const std::filesystem::path& path, const MmsegFile& content);
 
 }  // namespace fcm::interop

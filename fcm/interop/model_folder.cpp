@@ -54,14 +54,14 @@ std::vector<fs::path> candidates_in(const fs::path& folder) {
   return found;
 }
 
-// Tensor to file.
+// Pairs of tensor and file.
 std::vector<std::pair<std::string, std::string>> map_of(const fs::path& index) {
   const JsonFile read = read_json_object(index);
   if (!read.fault.empty()) fail(ExitCode::kCheckpoint, "{}", read.fault);
   const json& content = read.object;
   const auto map = content.find("weight_map");
   if (map == content.end() || !map->is_object()) {
-    fail(ExitCode::kCheckpoint, "{} is no index of weights: it has no object weight_map",
+    fail(ExitCode::kCheckpoint, "{} is not an index of weights: it has no object weight_map",
          index.string());
   }
   std::vector<std::pair<std::string, std::string>> places;
@@ -71,15 +71,15 @@ std::vector<std::pair<std::string, std::string>> map_of(const fs::path& index) {
                        name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
     if (!plain) {
       fail(ExitCode::kCheckpoint,
-           "{}: the file of {} is {}, wanted the name of a file in the same folder", index.string(),
-           tensor, file.dump(-1, ' ', true, json::error_handler_t::replace));
+           "{}: the file of {} is {}, expected the name of a file in the same folder",
+           index.string(), tensor, file.dump(-1, ' ', true, json::error_handler_t::replace));
     }
     places.emplace_back(tensor, name);
   }
   return places;
 }
 
-// A shard and the memory its tensors lie in.
+// A shard and the memory of its tensors.
 struct Shard {
   TensorFile file;
   formats::Buffer copies;
@@ -107,7 +107,7 @@ namespace {
 
 std::string why_no_weights(const fs::path& file);
 
-// Why an index leads to no weights; empty: it does.
+// Why an index does not lead to weights; empty: it does.
 std::string why_no_weights_of(const fs::path& index) {
   for (const fs::path& file : files_of_index(index)) {
     if (std::string why = why_no_weights(file); !why.empty()) {
@@ -117,7 +117,7 @@ std::string why_no_weights_of(const fs::path& index) {
   return {};
 }
 
-// What a file is instead of weights, behind its name in a sentence; empty: it begins as weights do.
+// The end of a sentence about what a file is instead of weights; empty: it begins like weights.
 std::string why_no_weights(const fs::path& file) try {
   std::error_code ignored;
   if (fs::is_symlink(file, ignored) && !fs::exists(file, ignored)) {
@@ -130,12 +130,12 @@ std::string why_no_weights(const fs::path& file) try {
   if (formats::weights_kind(bytes) != formats::WeightsKind::kOther) return {};
   const uintmax_t size = fs::file_size(file, ignored);
   const std::string what = formats::what_it_is(bytes, ignored ? 0 : size);
-  return what.empty() ? "is none" : "is " + what;
+  return what.empty() ? "is not a file of weights" : "is " + what;
 } catch (const Error& error) {
-  return fmt::format("is not read ({})", error.what());
+  return fmt::format("cannot be read ({})", error.what());
 }
 
-// Whether anything stands at the name, be it a link to nothing.
+// Whether anything has that name, a dangling link included.
 bool is_name_taken(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(fs::symlink_status(path, ignored));
@@ -163,7 +163,7 @@ std::optional<FoundWeights> find_weights(const fs::path& folder) {
   if (good.empty() && files.empty()) return std::nullopt;
   if (!named && good.size() > 1) return std::nullopt;
   if (!named && good.empty() && files.size() > 1) return std::nullopt;
-  // Where none is good, reading the first says what is wrong.
+  // If none is usable, reading the first reports what is wrong.
   found.file = good.empty() ? files.front() : good.front();
   if (good.empty()) found.passed_over.clear();
   return found;
@@ -178,8 +178,8 @@ std::vector<fs::path> files_of_index(const fs::path& index) {
     if (seen.insert(file).second) files.push_back(index.parent_path() / file);
   }
   if (files.size() > kMaxShards) {
-    fail(ExitCode::kCheckpoint, "{} names {} files, at most {} are read", index.string(),
-         files.size(), kMaxShards);
+    fail(ExitCode::kCheckpoint, "{} names {} files, more than the {} that can be read",
+         index.string(), files.size(), kMaxShards);
   }
   for (const fs::path& file : files) {
     if (is_there(file, ExitCode::kCheckpoint)) continue;
@@ -200,7 +200,7 @@ TensorFile read_indexed(const fs::path& index, int64_t threads) {
       bytes += tensor.bytes.size();
       const auto [place, is_new] = file_of.emplace(tensor.name, path.filename().string());
       if (!is_new) {
-        fail(ExitCode::kCheckpoint, "{}: {} stands in {} and in {}", index.string(), tensor.name,
+        fail(ExitCode::kCheckpoint, "{}: {} is in both {} and {}", index.string(), tensor.name,
              place->second, path.filename().string());
       }
     }
@@ -222,7 +222,7 @@ TensorFile read_indexed(const fs::path& index, int64_t threads) {
       all.tensors.push_back(std::move(tensor));
       all.tensors.back().bytes = place;
     }
-    shard = Shard();  // its memory is not needed any more
+    shard = Shard();  // frees its memory
   }
   return all;
 }

@@ -1,5 +1,5 @@
 // Folders in the layouts of Hugging Face and timm: config.json beside one file of weights, or
-// beside several with an index of them. Links no LibTorch.
+// beside several shards with an index. Links no LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -13,27 +13,27 @@
 namespace fcm::interop {
 
 inline constexpr const char* kConfigFile = "config.json";
-inline constexpr const char* kModelFile = "model.safetensors";  // also of our own step folders
+inline constexpr const char* kModelFile = "model.safetensors";  // also in our own step folders
 
 struct FoundWeights {
   std::filesystem::path file;
-  std::vector<std::string> passed_over;  // what stood before it and is none, with what it is
+  std::vector<std::string> passed_over;  // skipped candidates, and why
 };
 
-// The file of weights in a folder, or the index of several (*.index.json): the first of the names
-// that the two libraries use with weights behind it, or else the only file that ends like one and
-// begins as weights do. nullopt: there is none, or several and no telling. Throws
-// Error(kCheckpoint) where the folder cannot be read.
+// The weights file in a folder, or the index of several (*.index.json): the first of the two
+// libraries' usual names that holds weights, else the only file with a weights extension and
+// content. nullopt: none, or several that cannot be told apart. Throws Error(kCheckpoint) if the
+// folder cannot be read.
 std::optional<FoundWeights> find_weights(const std::filesystem::path& folder);
 
 bool is_index(const std::filesystem::path& file);
 
-// The files that an index names, once each, in its order. Throws Error(kCheckpoint) for an index
-// that is none, or with a name that is more than the name of a file beside it.
+// The files that an index names, each once, in its order. Throws Error(kCheckpoint) for an invalid
+// index, or for a name that is not that of a file beside it.
 std::vector<std::filesystem::path> files_of_index(const std::filesystem::path& index);
 
-// All tensors of these files, in one memory, as the index distributes them. Throws
-// Error(kCheckpoint) where a file is missing or lacks a tensor, or two files have one name.
+// All tensors of these files, in one buffer, distributed as the index says. Throws
+// Error(kCheckpoint) if a file is missing or lacks a tensor, or if two files have the same tensor.
 formats::TensorFile read_indexed(const std::filesystem::path& index, int64_t threads);
 
 // Names of files in a folder that may be weights, for messages: "a.bin, b.bin".

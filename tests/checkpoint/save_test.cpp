@@ -66,7 +66,7 @@ TEST_F(SaveTest, WhatIsNoCheckpointIsAnErrorThatSaysSo) {
   overwrite(folder_ / "weights.pth", "PK");
   overwrite(folder_ / "notes.txt", "x");
   EXPECT_NE(reason(folder_ / "weights.pth").find("zip"), std::string::npos);
-  EXPECT_NE(reason(folder_ / "notes.txt").find("is no checkpoint"), std::string::npos);
+  EXPECT_NE(reason(folder_ / "notes.txt").find("is not a checkpoint"), std::string::npos);
   EXPECT_NE(reason(folder_ / "absent").find("does not exist"), std::string::npos);
   EXPECT_NE(reason(folder_).find("neither"), std::string::npos);
   fs::create_directories(folder_ / "run" / "checkpoints");

@@ -76,7 +76,7 @@ TEST_F(FactsWords, PicturesWhoseBlueComesFirstAreRefused) {
   for (const json& one : {json{{"do_flip_channel_order", true}}, json{{"channel_order", "BGR"}},
                           json{{"do_flip_channel_order", "true"}}, json{{"image_mode", "bgr"}}}) {
     const auto loaded = load(hf_, one);
-    expect(refused(loaded), "so blue comes first");
+    expect(refused(loaded), "with blue first");
     expect(refused(loaded), "preprocessor_config.json says " + one.begin().key());
   }
   EXPECT_EQ(refused(load(hf_, {{"do_flip_channel_order", false}, {"image_mode", "RGB"}})), "");
@@ -129,7 +129,7 @@ TEST_F(FactsWords, PixelsWithAnOffsetAndPixelsUpTo255) {
   expect(said(loaded), "taken to be of pixels from 0 to 255: data.mean = [0.5,0.5,0.5]");
   EXPECT_EQ(said(loaded, {"data.mean=[0,0,0]"}), "");
   config["pretrained_cfg"]["std"] = {0.2, 0.2, 0.2};
-  expect(refused(load(config)), "which are not of the same pixels");
+  expect(refused(load(config)), "which do not fit one range of pixels");
   config["pretrained_cfg"]["mean"] = {0, 0, 0};
   config["pretrained_cfg"]["std"] = {255, 255, 255};
   expect_near(recipe_of(load(config)), 0, 1);
@@ -151,7 +151,7 @@ TEST_F(FactsWords, ANormalisationThatCannotBeIsRefusedUnlessItIsSet) {
     EXPECT_EQ(refused(loaded, {"data.deviation=[1,1,1]"}), "");
   }
   const auto two = load(hf_, {{"image_mean", {0.5, 0.5}}, {"image_std", {0.5, 0.5}}});
-  expect(refused(two), "image_mean = [0.5,0.5], and the weights take pictures of 3 channels");
+  expect(refused(two), "image_mean = [0.5,0.5], and the weights take images of 3 channels");
   expect(refused(load(hf_, {{"rescale_factor", 0}})), "rescale_factor = 0, wanted");
 }
 
@@ -232,7 +232,7 @@ TEST_F(FactsWords, AnotherWayToTheSizeIsSaid) {
   EXPECT_EQ(said(load(timm_)), "");
   config["pretrained_cfg"]["crop_pct"] = 1.0;
   config["pretrained_cfg"]["crop_mode"] = "squash";
-  expect(said(load(config)), "crop_mode = \"squash\", where this program cuts out the middle");
+  expect(said(load(config)), "crop_mode = \"squash\", where this program takes the centre crop");
   const auto cropped = load(hf_, {{"size", {{"shortest_edge", 256}}},
                                   {"crop_size", {{"height", 224}, {"width", 224}}},
                                   {"do_center_crop", true}});
@@ -259,28 +259,27 @@ TEST(JsonFile, AFaultIsNamedWithItsPlace) {
   };
   EXPECT_EQ(fault("{\"a\": 1}"), "");
   EXPECT_EQ(fault("{\n  \"a\": NaN\n}"),
-            "c.json is no JSON object: line 2, column 8: NaN is no number of JSON");
+            "c.json is not a JSON object: line 2, column 8: NaN is not a JSON number");
   EXPECT_EQ(fault("{\"a\": -Infinity}"),
-            "c.json is no JSON object: line 1, column 8: -Infinity is no number of JSON");
+            "c.json is not a JSON object: line 1, column 8: -Infinity is not a JSON number");
   EXPECT_EQ(fault("{\n \"a\": 1,\n}"),
-            "c.json is no JSON object: line 3, column 1: there is a comma with nothing behind it");
+            "c.json is not a JSON object: line 3, column 1: there is a trailing comma");
   EXPECT_EQ(fault("{\"a\": [1, ]}"),
-            "c.json is no JSON object: line 1, column 11: there is a comma with nothing behind it");
+            "c.json is not a JSON object: line 1, column 11: there is a trailing comma");
   EXPECT_EQ(fault("{ // heads\n\"a\": 1}"),
-            "c.json is no JSON object: line 1, column 3: JSON has no comments");
+            "c.json is not a JSON object: line 1, column 3: JSON has no comments");
   EXPECT_EQ(fault("{\"a\": True}"),
-            "c.json is no JSON object: line 1, column 7: True is Python's word; JSON has true, "
+            "c.json is not a JSON object: line 1, column 7: True is Python's word; JSON has true, "
             "false and null");
-  EXPECT_EQ(
-      fault("{'a': 1}"),
-      "c.json is no JSON object: line 1, column 2: JSON has double quotes, \", and no others");
+  EXPECT_EQ(fault("{'a': 1}"),
+            "c.json is not a JSON object: line 1, column 2: JSON has double quotes, \", only");
   EXPECT_EQ(fault("{\"a\": 1"),
-            "c.json is no JSON object: line 1, column 8: the text ends there: it was cut, or a "
+            "c.json is not a JSON object: line 1, column 8: the text ends there: it was cut, or a "
             "bracket is missing");
-  EXPECT_EQ(fault(""), "c.json is no JSON object: it is empty");
-  EXPECT_EQ(fault("[1]"), "c.json is no JSON object: it holds an array");
+  EXPECT_EQ(fault(""), "c.json is not a JSON object: it is empty");
+  EXPECT_EQ(fault("[1]"), "c.json is not a JSON object: it holds an array");
   EXPECT_EQ(fault(std::string("\xff\xfe{\0", 4)),
-            "c.json is no JSON object: it is UTF-16, wanted UTF-8");
+            "c.json is not a JSON object: it is UTF-16, expected UTF-8");
 }
 
 }  // namespace

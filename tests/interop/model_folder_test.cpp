@@ -65,7 +65,7 @@ TEST_F(ModelFolder, WhatIsNoWeightsIsPassedOverForWhatIs) {
     put(folder_ / "model.safetensors", text);
     EXPECT_EQ(load(folder_).model.tensors.size(), test::kSmallVitTensors);
     expect(said(), what);
-    expect(said(), "; pytorch_model.bin is taken");
+    expect(said(), "; using pytorch_model.bin");
     EXPECT_EQ(verify_any(folder_).size(), 1U);
   }
   fs::remove(folder_ / "model.safetensors");
@@ -97,11 +97,12 @@ TEST_F(ModelFolder, AConfigurationThatIsNoFileIsNamed) {
   expect(error_of([&] { load(folder_); }), "config.json is a link to gone.json, where there is");
   fs::remove(folder_ / "config.json");
   fs::create_directories(folder_ / "config.json");
-  expect(error_of([&] { load(folder_); }), "config.json is no JSON object: it is no ordinary file");
+  expect(error_of([&] { load(folder_); }),
+         "config.json is not a JSON object: it is not an ordinary file");
   fs::remove(folder_ / "config.json");
   put_config(folder_);
   fs::create_directories(folder_ / "preprocessor_config.json");
-  expect(error_of([&] { load(folder_); }), "preprocessor_config.json is no JSON object");
+  expect(error_of([&] { load(folder_); }), "preprocessor_config.json is not a JSON object");
 }
 
 TEST_F(ModelFolder, AnIndexOfPointersIsPassedOverToo) {
@@ -110,7 +111,7 @@ TEST_F(ModelFolder, AnIndexOfPointersIsPassedOverToo) {
   put(folder_ / "model.safetensors.index.json",
       R"({"weight_map": {"cls_token": "model-00001-of-00001.safetensors"}})");
   load(folder_);
-  expect(said(), "model.safetensors.index.json is not read (");
+  expect(said(), "model.safetensors.index.json cannot be read (");
   put(folder_ / "model-00001-of-00001.safetensors", kPointer);
   load(folder_);
   expect(said(), "names model-00001-of-00001.safetensors, which is ");
@@ -133,7 +134,7 @@ class HubCache : public ModelFolder {
     SCOPED_TRACE(path);
     EXPECT_EQ(load(path).model.tensors.size(), test::kSmallVitTensors);
     EXPECT_TRUE(load(path).state.contains("facts"));
-    if (!revision.empty()) expect(said(), "takes " + (model() / "snapshots" / revision).string());
+    if (!revision.empty()) expect(said(), "using " + (model() / "snapshots" / revision).string());
     EXPECT_EQ(verify_any(path).size(), 1U);
   }
 };
