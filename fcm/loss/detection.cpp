@@ -32,7 +32,7 @@ RpnLosses rpn_losses(const at::Tensor& logits_BA, const at::Tensor& deltas_BA4,
   const int64_t pictures = logits_BA.size(0), anchors = logits_BA.size(1);
   require(std::ssize(targets) == pictures && deltas_BA4.size(0) == pictures &&
               deltas_BA4.size(1) == anchors,
-          "rpn_losses: expected equal images, got logits of {}, deltas of {}, targets of {}",
+          "rpn_losses: expected equal image counts, got logits of {}, deltas of {}, targets of {}",
           pictures, deltas_BA4.size(0), targets.size());
   std::vector<at::Tensor> positives, negatives, wanted;
   for (int64_t picture = 0; picture < pictures; ++picture) {
@@ -57,8 +57,8 @@ BoxLosses box_losses(const at::Tensor& scores_RC, const at::Tensor& deltas_RD,
   require(
       deltas_RD.size(0) == regions && deltas_RD.size(1) == 4 * classes &&
           targets.classes_R.size(0) == regions,
-      "box_losses: expected equal regions, got scores of {} and {} classes, {} deltas of {}, {} "
-      "targets",
+      "box_losses: expected equal region counts, got scores of {} and {} classes, {} deltas of {}, "
+      "{} targets",
       regions, classes, deltas_RD.size(1), deltas_RD.size(0), targets.classes_R.size(0));
   const at::Tensor sum =
       at::cross_entropy_loss(wide_type(scores_RC), targets.classes_R, {}, at::Reduction::Sum);

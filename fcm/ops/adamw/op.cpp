@@ -114,7 +114,7 @@ void check_adamw(const AdamWBuffers& buffers, std::span<const AdamWSegment> segm
   }
   for (const AdamWSegment& segment : segments) {
     require(segment.begin >= 0 && segment.end <= value.numel(),
-            "adamw: expected a segment within the {} elements, got [{}, {})", segment.begin,
+            "adamw: got segment [{}, {}), expected one within the {} elements", segment.begin,
             segment.end, value.numel());
   }
 }

@@ -44,8 +44,7 @@ void check_attention(const at::Tensor& qkv_NTD, int64_t heads) {
           "attention: expected float32, bfloat16 or float64, got {}", at::toString(type));
   require(qkv_NTD.dim() == 3 && heads > 0 && qkv_NTD.size(2) % (3 * heads) == 0,
           "attention: expected [N, T, 3 * C] with C a multiple of {} heads, got {} dimensions, the "
-          "last "
-          "of {}",
+          "last of {}",
           heads, qkv_NTD.dim(), qkv_NTD.size(-1));
 }
 

@@ -38,8 +38,7 @@ at::Tensor gather_rows(const at::Tensor& rows_RC, const at::Tensor& places_NT) {
   require(
       rows_RC.dim() == 2 && places_NT.dim() == 2 && places_NT.scalar_type() == at::kLong,
       "gather_rows: expected a matrix and int64 indices [N, T], got {} and {} dimensions, indices "
-      "of "
-      "{}",
+      "of {}",
       rows_RC.dim(), places_NT.dim(), at::toString(places_NT.scalar_type()));
   if (reference_ops()) return gather_rows_reference(rows_RC, places_NT);
   return GatherRows::apply(rows_RC, places_NT);

@@ -53,8 +53,8 @@ void check_shapes(const at::Tensor& x_BLPC, const at::Tensor& weight_TC, const a
       "reach past the neighbouring patch",
       cells.side, cells.side);
   require(x_BLPC.dim() == 4 && x_BLPC.size(2) == cells.count(),
-          "[patch_depthwise_conv] expected x [B, L, cells, C], got {} dimensions, wanted {} cells",
-          x_BLPC.dim(), cells.count());
+          "[patch_depthwise_conv] got x of {} dimensions, expected [B, L, {}, C]", x_BLPC.dim(),
+          cells.count());
   const int64_t channels = x_BLPC.size(3);
   require(channels > 0 && weight_TC.dim() == 2 && weight_TC.size(0) == 25 &&
               weight_TC.size(1) == channels,
