@@ -14,7 +14,7 @@ using formats::TensorView;
 constexpr std::string_view kPrefix = "decoder_blocks.";
 constexpr std::string_view kPixels = "reconstructors.rgb.";
 
-// Where the published name begins behind "exp_avg." or "exp_avg_sq.".
+// Where the upstream name begins, after "exp_avg." or "exp_avg_sq.".
 size_t published_part(const std::string& name) {
   for (const std::string_view moment : {"exp_avg.", "exp_avg_sq."}) {
     if (name.starts_with(moment)) return moment.size();
@@ -22,7 +22,7 @@ size_t published_part(const std::string& name) {
   return 0;
 }
 
-// The number of a decoder block and what stands behind it; -1: another tensor.
+// The number of a decoder block and the rest of the name; -1: another tensor.
 struct Place {
   int64_t block = -1;
   std::string rest;
@@ -63,7 +63,7 @@ void split_plain_decoder(std::vector<formats::TensorView>& tensors, const recipe
   if (targets < 2 || !plain) return;
   if (recipe.pretrain().targets.rgb == 0) {
     fail(ExitCode::kUsage,
-         "{} has a decoder of pixels, but targets.rgb = 0; give it a weight to go on from there",
+         "{} has a decoder of pixels, but targets.rgb = 0; give it a weight to continue from it",
          source);
   }
   int64_t blocks = 0;

@@ -1,6 +1,6 @@
-// Training files of the published programs: torch.save of a dict of model, optimizer, epoch, scaler
-// and args (util/misc.py save_model). What it says becomes a checkpoint::Checkpoint and the
-// reverse. Links no LibTorch.
+// Training files of the upstream programs: torch.save of a dict of model, optimizer, epoch, scaler
+// and args (util/misc.py save_model). Reads them into a checkpoint::Checkpoint, and writes them.
+// Links no LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -15,56 +15,56 @@
 
 namespace fcm::interop {
 
-// Where a training file keeps a moving average of weights.
+// The key of a moving average of weights in a training file.
 inline constexpr const char* kAverageKey = "model_ema";
 
-// The weights are those of choose_weights (weight_sets.h), called `wanted` where that is not empty;
-// what else there is, and what was left out, is said to `reporter`. Moments get the names of the
-// parameters they belong to: a published optimizer numbers first what does not decay, then what
-// does, both in the order of the state_dict, frozen tables left out. An optimizer that does not fit
-// this, or of other weights than those that are wanted, is left out; `state.optimizer_left_out`
-// then says why, and so is that of a segmenter. All update counts must be equal. A moving average
-// of weights ("model_ema", a state_dict) gets "ema." in front of its names and stands behind the
-// moments.
+// Takes the weights that choose_weights (weight_sets.h) finds, or those called `wanted` unless it
+// is empty; reports other weights and dropped tensors to `reporter`. Moments get the names of their
+// parameters: an upstream optimizer numbers the parameters without weight decay first, then the
+// others, both in the order of the state_dict, without frozen tables. The optimizer is dropped if
+// it does not fit this order, if it belongs to other weights than the wanted ones, or if the file
+// is a segmenter's or a detector's; `state.optimizer_left_out` then says why. All step counts must
+// be equal. A moving average of weights ("model_ema", a state_dict) gets the prefix "ema." and
+// follows the moments.
 //
-// A segmenter's tensors get the names of segmenter_names.h, its meta goes where mmseg.h says.
+// A segmenter's tensors get the names of segmenter_names.h; its meta is stored as mmseg.h says.
 //
-// state: "published_epoch" (the epoch that was done last, counted from 0), "epoch" (epochs done),
-// "optimizer_steps", "optimizer" (lr, weight_decay, betas, eps), "scaler", "args" (plain data),
-// "recipe" (text, of this program's own files) and what about.h lists, as far as the file has them.
+// state, as far as the file has it: "published_epoch" (the last finished epoch, from 0), "epoch"
+// (epochs done), "optimizer_steps", "optimizer" (lr, weight_decay, betas, eps), "scaler", "args"
+// (plain data), "recipe" (text, in this program's own files) and the members listed in about.h.
 checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::path& path,
                                 bool with_optimizer, Reporter& reporter,
                                 const std::string& wanted = {});
 
-// What is done to the tensors of a file, whatever its format: the weights are chosen, get their
-// published names, and heads that nothing needs are left out. `checkpoint.path` and its state are
-// there already; one with a recipe, which this program wrote, is not talked about.
+// The steps common to files of all formats: chooses the weights, renames them to upstream names,
+// and drops heads that nothing needs. `checkpoint.path` and its state must be set already; nothing
+// is reported if the state has a recipe, because this program then wrote the file.
 void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
                   checkpoint::Checkpoint& checkpoint, Reporter& reporter);
 
-// One parameter group of what is written, as the published optimizer holds it.
+// The settings of an optimizer to write, as an upstream parameter group holds them.
 struct PublishedOptimizer {
   int64_t steps = 0;
   double lr = 0, weight_decay = 0.05, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
 };
 
 struct PublishedFile {
-  std::span<const formats::TensorView> model;  // published names, any order
+  std::span<const formats::TensorView> model;  // upstream names, any order
   std::span<const formats::TensorView>
       moments;  // "exp_avg.<name>", "exp_avg_sq.<name>"; empty: none
   PublishedOptimizer optimizer;
-  int64_t epoch = 0;      // the one that was done last, counted from 0; -1: none
-  nlohmann::json scaler;  // of the gradient scaler; null: as the published programs start it
+  int64_t epoch = 0;      // the last finished epoch, from 0; -1: none
+  nlohmann::json scaler;  // GradScaler state; null: its initial state
   nlohmann::json args;
-  std::string recipe;                                 // beside what is published; empty: none
-  std::string facts;                                  // likewise: what is known of the weights
-  std::span<const formats::TensorView> average = {};  // the same: "ema.<name>"; empty: none
-  std::string about = {};                             // the same: about.h
+  std::string recipe;                                 // an extra entry of ours; empty: none
+  std::string facts;                                  // likewise: facts.h
+  std::span<const formats::TensorView> average = {};  // likewise: "ema.<name>"; empty: none
+  std::string about = {};                             // likewise: about.h
 };
 
-// Writes what the published programs' --resume accepts and torch.load(weights_only=True) reads. The
-// average is the entry "model_ema" beside what is published, under the name that timm and the forks
-// of MAE give theirs; programs that keep none do not look at it. Throws Error(kCheckpoint).
+// Writes a file that upstream's --resume accepts and torch.load(weights_only=True) reads. The
+// average is the extra entry "model_ema", the name that timm and forks of MAE use; programs without
+// an average ignore it. Throws Error(kCheckpoint).
 void write_published(const std::filesystem::path& path, const PublishedFile& content);
 
 }  // namespace fcm::interop

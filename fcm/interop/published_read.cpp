@@ -1,4 +1,4 @@
-// A published training file to a checkpoint::Checkpoint.
+// Reads an upstream training file into a checkpoint::Checkpoint.
 
 #include <algorithm>
 #include <cstring>
@@ -54,18 +54,19 @@ const formats::Value& member(const formats::Value& value, const char* key,
   return *found;
 }
 
-// The numbers of all parameter groups, one group after another.
+// The numbers of all parameter groups, concatenated.
 std::vector<int64_t> parameter_numbers(const formats::Value& optimizer, const std::string& source) {
   std::vector<int64_t> numbers;
   const auto* groups =
       std::get_if<formats::Value::List>(&member(optimizer, "param_groups", source).data);
-  if (groups == nullptr) fail(ExitCode::kCheckpoint, "{}: param_groups is no list", source);
+  if (groups == nullptr) fail(ExitCode::kCheckpoint, "{}: param_groups is not a list", source);
   for (const formats::Value& group : *groups) {
     const auto* list = std::get_if<formats::Value::List>(&member(group, "params", source).data);
-    if (list == nullptr) fail(ExitCode::kCheckpoint, "{}: params is no list", source);
+    if (list == nullptr) fail(ExitCode::kCheckpoint, "{}: params is not a list", source);
     for (const formats::Value& number : *list) {
       const auto* value = std::get_if<int64_t>(&number.data);
-      if (value == nullptr) fail(ExitCode::kCheckpoint, "{}: params holds no number", source);
+      if (value == nullptr)
+        fail(ExitCode::kCheckpoint, "{}: params holds something other than numbers", source);
       numbers.push_back(*value);
     }
   }
@@ -79,7 +80,7 @@ double single(const formats::TensorView& tensor) {
   return static_cast<double>(value);
 }
 
-// An update count: a number of Python, or a tensor of one number.
+// A step count: a Python number, or a tensor of one element.
 int64_t count_of(const formats::Value& value, const formats::PthFile& file,
                  const std::string& source) {
   double count = -1;
@@ -92,7 +93,7 @@ int64_t count_of(const formats::Value& value, const formats::PthFile& file,
     if (view.dtype == "I64" && view.bytes.size() == sizeof(int64_t)) count = single<int64_t>(view);
   }
   const bool sound = count >= 0 && count < 9e15 && count == static_cast<double>(int64_t(count));
-  if (!sound) fail(ExitCode::kCheckpoint, "{}: an update count is no whole number", source);
+  if (!sound) fail(ExitCode::kCheckpoint, "{}: a step count is not a whole number", source);
   return static_cast<int64_t>(count);
 }
 
@@ -105,11 +106,11 @@ formats::TensorView moment_of(const formats::Value& state, const char* key,
                               const formats::TensorView& parameter, const formats::PthFile& file,
                               const std::string& source) {
   const auto* tensor = std::get_if<formats::Value::Tensor>(&member(state, key, source).data);
-  if (tensor == nullptr) fail(ExitCode::kCheckpoint, "{}: {} is no tensor", source, key);
+  if (tensor == nullptr) fail(ExitCode::kCheckpoint, "{}: {} is not a tensor", source, key);
   formats::TensorView view = file.tensors.at(tensor->index);
   if (view.shape != parameter.shape) {
     fail(ExitCode::kCheckpoint,
-         "{}: its optimizer numbers parameters in another order than the published programs: "
+         "{}: its optimizer numbers parameters in another order than the upstream programs: "
          "the {} in the place of {} has another shape",
          source, key, parameter.name);
   }
@@ -126,7 +127,7 @@ Moments moments_of(const formats::Value& optimizer, std::span<const formats::Ten
          numbers.size(), order.size());
   }
   const auto* states = std::get_if<formats::Value::Dict>(&member(optimizer, "state", source).data);
-  if (states == nullptr) fail(ExitCode::kCheckpoint, "{}: state is no dict", source);
+  if (states == nullptr) fail(ExitCode::kCheckpoint, "{}: state is not a dict", source);
   std::map<int64_t, const formats::Value*> by_number;
   for (const auto& [key, value] : states->items) {
     if (const auto* number = std::get_if<int64_t>(&key.data)) by_number[*number] = &value;
@@ -151,7 +152,7 @@ Moments moments_of(const formats::Value& optimizer, std::span<const formats::Ten
   return moments;
 }
 
-// "ema.<name>"; none where the file has no such state_dict.
+// The moving average as "ema.<name>"; empty if the file has no such state_dict.
 std::vector<formats::TensorView> average_of(const formats::PthFile& file,
                                             const std::string& source) {
   const formats::Value* found = file.root.find(kAverageKey);
@@ -164,7 +165,7 @@ std::vector<formats::TensorView> average_of(const formats::PthFile& file,
   return average;
 }
 
-// What the last group says: the one that decays.
+// Takes the settings of the last group, the one with weight decay.
 void take_settings(const formats::Value& optimizer, json& state) {
   const formats::Value* groups = optimizer.find("param_groups");
   const auto* list = groups ? std::get_if<formats::Value::List>(&groups->data) : nullptr;
@@ -186,7 +187,7 @@ void take_facts(const formats::Value& root, json& state) {
   for (const char* key : {"scaler", "args"}) {
     if (const formats::Value* found = root.find(key)) state[key] = formats::to_json(*found);
   }
-  // Of conversions by this program: what was known of the weights (facts.h).
+  // In conversions by this program: facts about the weights (facts.h).
   const formats::Value* facts = root.find("facts");
   if (const auto* text = facts ? std::get_if<std::string>(&facts->data) : nullptr) {
     json read = json::parse(*text, nullptr, false);
@@ -202,7 +203,7 @@ void take_facts(const formats::Value& root, json& state) {
   }
 }
 
-// What a user has to know of a file with several sets of weights.
+// Tells the user about the other sets of weights in a file.
 void say_others(const Weights& weights, const std::string& source, Reporter& reporter) {
   if (weights.others.empty()) return;
   std::string others;
@@ -211,12 +212,12 @@ void say_others(const Weights& weights, const std::string& source, Reporter& rep
                           other.tensors);
   }
   reporter.info(fmt::format(
-      "{}: takes the weights {}; it also has {}: choose with --checkpoint {}::{}", source,
+      "{}: using the weights {}; it also has {}: choose with --checkpoint {}::{}", source,
       weights.label.empty() ? "without a name in front" : fmt::format("\"{}\"", weights.label),
       others, source, weights.others.front().label));
 }
 
-// To the published names of an encoder and what stands on it.
+// Renames to the upstream names of an encoder, its decoder and its heads.
 void rename_encoder(checkpoint::Checkpoint& checkpoint, const std::string& source) {
   std::vector<formats::TensorView>& tensors = checkpoint.model.tensors;
   if (are_of_transformers(tensors)) {
@@ -252,7 +253,7 @@ void take_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
                                                         : take_out_heads;
   std::vector<formats::TensorView> left_out = take_out(tensors);
   left_out.insert(left_out.end(), weights.beside.begin(), weights.beside.end());
-  // A counter or a loss: no weight is a scalar, beside the count of batches of a normalisation.
+  // Counters and losses: no weight is a scalar, except batch counts of batch normalisation.
   const auto scalars =
       std::stable_partition(tensors.begin(), tensors.end(), [](const formats::TensorView& tensor) {
         return !tensor.shape.empty() || tensor.name.ends_with(kBatchesSeen);
@@ -274,7 +275,7 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
   take_facts(file.root, checkpoint.state);
   refuse_unread_alone(file, source);
   if (const std::string unread = unread_tensors(file); !unread.empty()) {
-    reporter.warn(fmt::format("{}: {}, which is not read and left out", source, unread));
+    reporter.warn(fmt::format("{}: {}, which cannot be read and is left out", source, unread));
   }
   std::vector<NamedTensors> dicts = state_dicts(file);
   if (dicts.empty()) dicts.push_back({"", file.tensors});
@@ -285,10 +286,10 @@ checkpoint::Checkpoint from_pth(formats::PthFile file, const std::filesystem::pa
   const formats::Value* optimizer = file.root.find("optimizer");
   if (optimizer != nullptr && kind != Downstream::kNone) {
     checkpoint.state["optimizer_left_out"] =
-        fmt::format("{}: {} goes on in the folder of its own run alone", source, name_of(kind));
+        fmt::format("{}: {} can only be resumed in its own run folder", source, name_of(kind));
   } else if (optimizer != nullptr && !wanted.empty()) {
     checkpoint.state["optimizer_left_out"] =
-        fmt::format("{}: they belong to the weights that were trained, not to {}", source, wanted);
+        fmt::format("{}: it belongs to the trained weights, not to {}", source, wanted);
   } else if (optimizer != nullptr) {
     try {
       Moments moments = moments_of(*optimizer, checkpoint.model.tensors, file, source);

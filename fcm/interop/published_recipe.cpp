@@ -27,7 +27,7 @@ bool sets(const std::vector<std::string>& overrides, std::string_view key) {
 config::OneOrMore encoder_heads(const Architecture& architecture,
                                 const std::vector<std::string>& overrides,
                                 const std::string& source) {
-  // A Swin's tables of relative positions have a column a head.
+  // A Swin's bias tables have one column per head.
   if (architecture.kind == "swin") return architecture.encoder.heads;
   for (const encoder::EncoderOptions& named : encoder::family(architecture.kind).sizes) {
     if (named.dims == architecture.encoder.dims) return named.heads;
@@ -38,16 +38,15 @@ config::OneOrMore encoder_heads(const Architecture& architecture,
   if (std::find(kSixteen.begin(), kSixteen.end(), dim) != kSixteen.end()) return 16;
   if (dim % 64 == 0) return dim / 64;
   if (!sets(overrides, "encoder.heads")) {
-    fail(
-        ExitCode::kUsage,
-        "{}: its encoder has {} channels, from which the number of attention heads cannot be told; "
-        "give it with --set encoder.heads=N",
-        source, dim);
+    fail(ExitCode::kUsage,
+         "{}: its encoder has {} channels, which do not determine the number of attention heads; "
+         "give it with --set encoder.heads=N",
+         source, dim);
   }
   return 1;
 }
 
-// Pictures of which the last stage of windows is what the files' tables say.
+// Images whose last stage is exactly one window, as the bias tables imply.
 std::vector<int64_t> swin_image_size(const Architecture& architecture) {
   const int64_t side = architecture.encoder.window * architecture.encoder.patch_side();
   return {side, side};
@@ -58,11 +57,10 @@ int64_t decoder_heads(int64_t dim, const std::vector<std::string>& overrides,
   constexpr int64_t kPublished = 16;
   if (dim % kPublished == 0) return kPublished;
   if (!sets(overrides, "decoder.heads")) {
-    fail(
-        ExitCode::kUsage,
-        "{}: its decoder has {} channels, not a multiple of the published 16 attention heads; give "
-        "their number with --set decoder.heads=N",
-        source, dim);
+    fail(ExitCode::kUsage,
+         "{}: its decoder has {} channels, not a multiple of upstream's 16 attention heads; give "
+         "their number with --set decoder.heads=N",
+         source, dim);
   }
   return 1;
 }
@@ -76,14 +74,14 @@ std::vector<int64_t> image_size(const Architecture& architecture,
   const auto side = std::llround(std::sqrt(static_cast<double>(architecture.patches)));
   if (side * side != architecture.patches && !sets(overrides, "data.image_size")) {
     fail(ExitCode::kUsage,
-         "{}: {} patches are no square, so the picture's size cannot be told; give it with --set "
+         "{}: {} patches are not a square, so the image's size is unknown; give it with --set "
          "data.image_size=[ROWS,COLUMNS]",
          source, architecture.patches);
   }
   return {side * architecture.encoder.patch_side(), side * architecture.encoder.patch_side()};
 }
 
-// Each sets `field` where the arguments have a value of its kind.
+// Each sets `field` if the arguments have a value of its type.
 void take(const json& args, const char* key, bool& field) {
   const auto found = args.find(key);
   if (found != args.end() && found->is_boolean()) found->get_to(field);
@@ -114,14 +112,14 @@ void take_args(const json& args, recipe::Recipe& recipe) {
   take(args, "accum_iter", pieces);
   take(args, "world_size", processes);
   recipe.optim.batch_size = std::max<int64_t>(batch * pieces * processes, 1);
-  double lr = recipe.optim.lr();  // the programs store what they made of blr
+  double lr = recipe.optim.lr();  // the programs store the lr computed from blr
   take(args, "lr", lr);
   recipe.optim.base_lr = lr * 256 / static_cast<double>(recipe.optim.batch_size);
   recipe.optim.warmup_epochs = std::min(recipe.optim.warmup_epochs, recipe.optim.epochs);
   recipe.optim.min_lr = std::min(recipe.optim.min_lr, recipe.optim.lr());
   const auto model = args.find("model");
   const bool names_model = model != args.end() && model->is_string();
-  // Only Fast ConvMAE sees all views.
+  // Only Fast ConvMAE keeps all views.
   if (names_model && !model->get<std::string>().starts_with("fast"))
     recipe.pretrain().masks.views.count = 1;
 }
@@ -149,7 +147,7 @@ recipe::Recipe published_recipe(const Architecture& architecture, const json& ar
                                  decoder_heads(decoder->dim, overrides, source),
                                  decoder->mlp_ratio};
   } else {
-    recipe.pretrain().decoder.depth = 0;  // nothing of it will be used
+    recipe.pretrain().decoder.depth = 0;  // the decoder will not be used
   }
   recipe.data.image_size = image_size(architecture, overrides, source);
   recipe.data.channels = architecture.channels;
@@ -159,7 +157,8 @@ recipe::Recipe published_recipe(const Architecture& architecture, const json& ar
 
 namespace {
 
-// Arguments of the published pretraining and fine-tuning programs, which fix the rest.
+// Whether these are arguments of the upstream pretraining or fine-tuning programs, which fix
+// everything else.
 bool are_published(const json& args) {
   return args.is_object() && (args.contains("norm_pix_loss") || args.contains("nb_classes"));
 }
@@ -178,7 +177,7 @@ std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Archite
     if (!published && !sets(known, key)) found.push_back(std::move(sentence));
   };
   assume("encoder.heads",
-         fmt::format("encoder.heads = {}, as of the published ViTs of this width (--set "
+         fmt::format("encoder.heads = {}, as in the upstream ViTs of this width (--set "
                      "encoder.heads=N)",
                      recipe.encoder.heads.last()));
   if (deviation_is_said) {
@@ -191,7 +190,7 @@ std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Archite
   if (mean_is_said) {
     assume("data.deviation", "ImageNet's data.deviation (--set data.deviation=[0.5,0.5,0.5])");
   }
-  if (architecture.kind != "conv_vit") {  // of which there is one form
+  if (architecture.kind != "conv_vit") {  // conv_vit has a single form
     assume("encoder.norm_epsilon",
            fmt::format("encoder.norm_epsilon = {}, where other weights have 1e-12 or 1e-5 (--set "
                        "encoder.norm_epsilon=X)",
@@ -213,7 +212,7 @@ std::vector<std::string> assumptions(const recipe::Recipe& recipe, const Archite
 
 namespace {
 
-// The published programs of a kind: what their factories' names begin with.
+// The upstream programs of a kind: the beginnings of their factories' names.
 struct Program {
   std::string_view kind, one_view, all_views;
 };
@@ -225,7 +224,7 @@ constexpr std::array kPrograms = {
 
 // "mae_vit_large_patch16"
 std::string factory(const recipe::Recipe& recipe) {
-  std::string name = recipe.model.kind;  // where there is no published program
+  std::string name = recipe.model.kind;  // kinds without an upstream program
   for (const Program& program : kPrograms) {
     if (program.kind != recipe.model.kind) continue;
     name = recipe.pretrain().masks.views.all() ? program.all_views : program.one_view;

@@ -1,4 +1,4 @@
-// A checkpoint as a published training file.
+// Writes a checkpoint as an upstream training file.
 #include <deque>
 #include <map>
 #include <string_view>
@@ -18,7 +18,7 @@
 namespace fcm::interop {
 namespace {
 
-// A tree whose tensors are collected beside it.
+// Builds the tree of values, and collects its tensors.
 class Writer {
  public:
   explicit Writer(const PublishedFile& content) : content_(content) {
@@ -40,7 +40,7 @@ class Writer {
     entries.emplace_back("epoch", formats::Value{content_.epoch});
     if (!content_.moments.empty()) entries.emplace_back("scaler", scaler());
     entries.emplace_back("args", formats::from_json(content_.args));
-    if (optimizer_rule(model_).decayed_first) {  // SimMIM's --resume wants them
+    if (optimizer_rule(model_).decayed_first) {  // SimMIM's --resume requires them
       entries.emplace_back("lr_scheduler", dict_of({}));
       entries.emplace_back("max_accuracy", formats::Value{0.0});
     }
@@ -60,7 +60,7 @@ class Writer {
 
   formats::Value state_dict(const std::vector<formats::TensorView>& tensors) {
     std::vector<std::pair<std::string_view, formats::Value>> entries;
-    // Tables of segmenters are those of whole maps, and of detectors of more than one kind.
+    // A segmenter's tables are for whole maps, a detector's for windows and maps.
     const bool windows = downstream_of(tensors) == Downstream::kNone;
     for (const formats::TensorView& tensor : tensors) {
       entries.emplace_back(keep(name_in_program(tensor.name, tensors)), add(tensor));
@@ -69,8 +69,8 @@ class Writer {
     return dict_of(std::move(entries), true);
   }
 
-  // GreenMIM resumes strictly: beside each table the buffer that says which row belongs to which
-  // two cells of a window.
+  // GreenMIM resumes strictly, so each table needs its buffer: the table row of each pair of cells
+  // in a window.
   void add_index(const formats::TensorView& table, const std::vector<formats::TensorView>& all,
                  std::vector<std::pair<std::string_view, formats::Value>>& entries) {
     const int64_t window = window_of_table(table.shape.at(0)), side = 2 * window - 1,
@@ -89,10 +89,10 @@ class Writer {
                          add({"", "I64", {cells, cells}, std::as_bytes(std::span(index))}));
   }
 
-  // Entries look at their names.
+  // Entries are views of their names, which have to stay alive.
   std::string_view keep(std::string name) { return names_.emplace_back(std::move(name)); }
 
-  // A tensor and bytes of its own for each: loaded ones are counted up in place.
+  // Each parameter needs its own tensor and bytes: after loading, counts are incremented in place.
   formats::Value step(size_t number) {
     return add({"step", "F32", {}, std::as_bytes(std::span(steps_).subspan(number, 1))});
   }
@@ -103,7 +103,7 @@ class Writer {
     const auto moment = [&](const char* key, const formats::TensorView& parameter) {
       const auto found = by_name.find(fmt::format("{}.{}", key, parameter.name));
       if (found == by_name.end()) {
-        fail(ExitCode::kCheckpoint, "there is no {} of {}, so no optimizer can be written", key,
+        fail(ExitCode::kCheckpoint, "{} of {} is missing, so no optimizer can be written", key,
              parameter.name);
       }
       return add(*found->second);
@@ -153,7 +153,7 @@ class Writer {
     return {std::move(list)};
   }
 
-  // As torch's GradScaler starts.
+  // The initial state of torch's GradScaler.
   formats::Value scaler() const {
     if (!content_.scaler.is_null()) return formats::from_json(content_.scaler);
     return dict_of({{"scale", formats::Value{65536.0}},

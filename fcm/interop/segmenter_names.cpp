@@ -15,7 +15,7 @@ namespace {
 
 using formats::TensorView;
 
-// Beginnings of names behind "backbone." or behind the number of a block.
+// Prefixes of names after "backbone." or after a block's number.
 struct VitRename {
   std::string_view ours, theirs;
 };
@@ -29,14 +29,14 @@ constexpr std::array kInVitBlock = {
 
 using Side = std::string_view VitRename::*;
 
-// `name` with the other beginning; nullopt: it has not this one.
+// `name` with its prefix replaced; nullopt: it has another prefix.
 std::optional<std::string> with_other_front(std::string_view name, const VitRename& rule, Side from,
                                             Side to) {
   if (!name.starts_with(rule.*from)) return std::nullopt;
   return std::string(rule.*to) + std::string(name.substr((rule.*from).size()));
 }
 
-// Other names stay as they are.
+// Leaves other names unchanged.
 std::string vit_renamed(std::string_view name, Side from, Side to) {
   const std::string same(name);
   if (!name.starts_with(kSegmenterEncoder)) return same;
@@ -46,7 +46,7 @@ std::string vit_renamed(std::string_view name, Side from, Side to) {
   }
   const auto block = with_other_front(inner, kVitBlocks, from, to);
   if (!block) return same;
-  const size_t dot = block->find('.', (kVitBlocks.*to).size());  // behind the number
+  const size_t dot = block->find('.', (kVitBlocks.*to).size());  // after the number
   if (dot == std::string::npos) return same;
   for (const VitRename& rule : kInVitBlock) {
     const auto part = with_other_front(std::string_view(*block).substr(dot + 1), rule, from, to);

@@ -18,7 +18,7 @@ namespace {
 using checkpoint::Checkpoint;
 using formats::TensorView;
 
-// The encoder's tensors as pretraining would name them, without what segmentation adds to them.
+// The encoder's tensors under their pretraining names, without those that segmentation adds.
 std::vector<TensorView> plain_encoder_of(std::span<const TensorView> tensors) {
   std::vector<TensorView> encoder;
   for (TensorView tensor : tensors) {
@@ -38,7 +38,7 @@ Architecture encoder_of_segmenter(std::span<const TensorView> tensors, const std
   if (!known || found->patches <= 0) {
     fail(
         ExitCode::kCheckpoint,
-        "{} holds a segmenter on another encoder than this program has: wanted were "
+        "{} holds a segmenter on another encoder than this program has: expected "
         "backbone.patch_embed1.proj.weight (ConvMAE) or backbone.patch_embed.projection.weight and "
         "backbone.layers.0.ln1.weight (MAE), and backbone.pos_embed",
         source);
@@ -47,8 +47,8 @@ Architecture encoder_of_segmenter(std::span<const TensorView> tensors, const std
   return *found;
 }
 
-// Heads and grid, by the first table: its columns are heads, its rows (2 * rows - 1) * (2 * cols -
-// 1), and three more with a class token.
+// Heads and grid from the first table: it has one column per head, and (2 * rows - 1) * (2 * cols -
+// 1) rows, three more with a class token.
 void take_table(const encoder::Shapes& shapes, const std::string& source,
                 SegmenterArchitecture& found) {
   Architecture& encoder = found.encoder;
@@ -73,7 +73,7 @@ void take_upernet(const encoder::Shapes& shapes, const std::string& source,
                     second = "auxiliary_head.convs.0.conv.weight";
   if (!shapes.has(classes, 4) || !shapes.has(last, 4)) {
     fail(ExitCode::kCheckpoint,
-         "{} holds a segmenter whose head is no UperNet: wanted were {} and {}, of four dimensions",
+         "{} holds a segmenter whose head is not a UperNet: expected {} and {}, of four dimensions",
          source, classes, last);
   }
   found.classes = shapes.at(classes, 0);
@@ -87,7 +87,7 @@ bool sets_this(const std::vector<std::string>& overrides, std::string_view key) 
   });
 }
 
-// mmsegmentation's four for 12 and 24 blocks, and as near as can be for others, all different.
+// mmsegmentation's four blocks for depths 12 and 24; scaled to other depths.
 std::vector<int64_t> taps_of(int64_t depth) {
   const auto before = [](int64_t count) { return std::max<int64_t>(count - 1, 0); };
   return {before(depth / 3), before(depth / 2), before((2 * depth + 2) / 3), before(depth)};
@@ -113,7 +113,7 @@ recipe::Recipe recipe_of_sizes(const SegmenterArchitecture& found, const std::st
                 cols = found.cols * patch;
   if (rows == 0) return recipe;
   recipe.data.image_size = {rows, cols};
-  // Of windows of 512 pixels: every 341, of pictures that fit into 2048 x 512.
+  // Scaled from windows of 512 pixels with stride 341, and images that fit into 2048 x 512.
   section.stride = {rows * 2 / 3, cols * 2 / 3};
   recipe.segment().pipeline.scale = {4 * rows, rows};
   return recipe;
@@ -144,11 +144,10 @@ recipe::Recipe segmenter_recipe(const Checkpoint& checkpoint,
   }
   const SegmenterArchitecture found = segmenter_architecture(checkpoint.model.tensors, source);
   if (found.rows == 0 && !sets_this(overrides, "data.image_size")) {
-    fail(
-        ExitCode::kUsage,
-        "{}: its {} patches are no square, so the size of its windows cannot be told; give it with "
-        "--set data.image_size=[ROWS,COLUMNS]",
-        source, found.encoder.patches);
+    fail(ExitCode::kUsage,
+         "{}: its {} patches are not a square, so the size of its windows is unknown; give it with "
+         "--set data.image_size=[ROWS,COLUMNS]",
+         source, found.encoder.patches);
   }
   return recipe::read_recipe(recipe::print_recipe(recipe_of_sizes(found, source)), source,
                              overrides);
@@ -166,21 +165,21 @@ std::vector<std::string> segmenter_assumptions(const Checkpoint& checkpoint,
     if (!sets_this(overrides, key)) found.push_back(std::move(sentence));
   };
   assume("encoder.norm_epsilon",
-         fmt::format("encoder.norm_epsilon = {}, as {} has it (--set encoder.norm_epsilon=X)",
+         fmt::format("encoder.norm_epsilon = {}, as in {} (--set encoder.norm_epsilon=X)",
                      recipe.encoder.norm_epsilon,
                      is_vit ? "mmsegmentation's MAE" : "ConvMAE's segmentation"));
   if (is_vit) {
     assume("segmenter.taps",
-           fmt::format("segmenter.taps = [{}], the blocks whose results are the four maps (--set "
+           fmt::format("segmenter.taps = [{}], the blocks whose outputs are the four maps (--set "
                        "segmenter.taps=[A,B,C,D])",
                        fmt::join(section.taps, ", ")));
   }
   assume("pipeline.scale",
-         fmt::format("pipeline.scale = [{}] and segmenter.stride = [{}], as ADE20K's recipes have "
-                     "them (--set KEY=[A,B])",
+         fmt::format("pipeline.scale = [{}] and segmenter.stride = [{}], as in ADE20K's recipes "
+                     "(--set KEY=[A,B])",
                      fmt::join(pipeline.scale, ", "), fmt::join(section.stride, ", ")));
   assume("pipeline.reduce_zero_label",
-         fmt::format("pipeline.reduce_zero_label = {}: 0 in label maps is what has no label, as in "
+         fmt::format("pipeline.reduce_zero_label = {}: 0 in label maps means no label, as in "
                      "ADE20K (--set pipeline.reduce_zero_label=false)",
                      pipeline.reduce_zero_label));
   return found;

@@ -42,13 +42,14 @@ fs::path tower_weights_in(const fs::path& path, std::vector<std::string>& remark
   if (!found) {
     const std::string files = weights_like(folder);
     fail(ExitCode::kCheckpoint,
-         "{} holds no model.safetensors, pytorch_model.bin or open_clip_model.safetensors, nor one "
-         "file of weights of another name{}",
+         "{} holds no model.safetensors, pytorch_model.bin or open_clip_model.safetensors, nor a "
+         "single "
+         "file of weights with another name{}",
          folder.string(), files.empty() ? "" : fmt::format("; name one of {}", files));
   }
   for (const std::string& other : found->passed_over) {
-    remarks.push_back(fmt::format("{}: {}; {} is taken", folder.string(), other,
-                                  found->file.filename().string()));
+    remarks.push_back(
+        fmt::format("{}: {}; using {}", folder.string(), other, found->file.filename().string()));
   }
   return found->file;
 }
@@ -74,8 +75,8 @@ void read_tower_tensors(const fs::path& file, TeacherFile& teacher) {
 
 // --- the tower among the tensors ---
 
-// Embeddings of patches, by which towers are found; what stands in front of one stands in front of
-// all of it.
+// Names of patch embeddings, by which towers are found; the prefix of one is the prefix of its
+// whole tower.
 constexpr std::array<std::string_view, 5> kPatchEmbeddings = {
     "patch_embed.proj.weight", "conv1.weight", "embeddings.patch_embeddings.projection.weight",
     "embeddings.patch_embeddings.weight", "embeddings.patch_embedding.weight"};
@@ -117,7 +118,8 @@ TowerCandidate tower_candidate(const std::vector<TensorView>& tensors, const std
   return candidate;
 }
 
-// The one of which most is understood; a teacher before its student, which is how DINO is used.
+// The candidate with the most known names; a teacher before its student, because DINO uses the
+// teacher.
 std::optional<TowerCandidate> best_candidate(const std::vector<TensorView>& tensors,
                                              std::vector<std::string>& remarks,
                                              const std::string& source) {
@@ -138,7 +140,7 @@ std::optional<TowerCandidate> best_candidate(const std::vector<TensorView>& tens
     for (size_t i = 1; i < all.size(); ++i) {
       others.push_back(all[i].prefix.empty() ? "(without a prefix)" : all[i].prefix);
     }
-    remarks.push_back(fmt::format("{} holds several networks: {} is taken, not {}", source,
+    remarks.push_back(fmt::format("{} holds several networks: using {}, not {}", source,
                                   all[0].prefix, fmt::join(others, ", ")));
   }
   return std::move(all.front());
@@ -150,7 +152,7 @@ struct TowerForeign {
   std::string_view part, sentence;
 };
 
-// Parts of networks whose other tensors look like those of a tower.
+// Parts of networks whose other tensors look like a tower's.
 constexpr std::array kTowerForeign = {
     TowerForeign{"mlp.w12.", "gated MLPs (SwiGLU), as DINOv2's giant has"},
     TowerForeign{"mlp.tower_weights_in.", "gated MLPs (SwiGLU), as DINOv2's giant has"},
@@ -165,7 +167,7 @@ constexpr std::array kTowerForeign = {
     TowerForeign{"mlp.norm.", "a norm inside its MLPs, as EVA-02 has"},
 };
 
-// What a file holds that has no patch embedding of a tower.
+// What a file without a tower's patch embedding holds.
 std::string what_else(const std::vector<TensorView>& tensors) {
   const auto any = [&](std::string_view part) {
     return std::ranges::any_of(tensors, [&](const TensorView& tensor) {
@@ -174,13 +176,13 @@ std::string what_else(const std::vector<TensorView>& tensors) {
   };
   if (any("visual.layer1.") || any("visual.attnpool."))
     return "a CLIP whose image tower is a ResNet";
-  if (any("visual.trunk.")) return "a CLIP whose image tower is no ViT";
-  if (any("text_model.") || any("token_embedding.weight")) return "a text tower alone";
+  if (any("visual.trunk.")) return "a CLIP whose image tower is not a ViT";
+  if (any("text_model.") || any("token_embedding.weight")) return "only a text tower";
   return "";
 }
 
 constexpr const char* kExpected =
-    "a teacher is the ViT of DINO, DINOv2, DINOv3, CLIP or SigLIP, as published or as timm, "
+    "a teacher is the ViT of DINO, DINOv2, DINOv3, CLIP or SigLIP, from upstream or as timm, "
     "transformers or open_clip write it";
 
 [[noreturn]] void refuse_tensors(const std::vector<TensorView>& tensors,
@@ -211,7 +213,7 @@ void refuse_foreign(const TowerTensors& tower, const std::string& source) {
   }
 }
 
-// All that tells one kind from another, compared at once: the best match is a whole one.
+// The features that distinguish the kinds, compared all at once: only an exact match counts.
 struct TowerSigns {
   bool class_token, registers, positions, norm_before, layer_scale;
   bool operator==(const TowerSigns&) const = default;
@@ -239,7 +241,7 @@ TeacherKind tower_kind(const std::vector<TensorView>& tensors, const std::string
   const auto word = [](bool there) { return there ? "" : "no "; };
   fail(ExitCode::kCheckpoint,
        "{} holds a network with {}class token, {}registers, {}table of positions, {}norm in front "
-       "of its blocks, {}LayerScale{}, which is no tower that is known here; {}",
+       "of its blocks, {}LayerScale{}, which is not a known tower; {}",
        source, word(signs.class_token), word(signs.registers), word(signs.positions),
        word(signs.norm_before), word(signs.layer_scale),
        blocks ? "" : " and no blocks of a transformer", kExpected);
@@ -256,13 +258,14 @@ int64_t blocks_in(const std::vector<TensorView>& tensors) {
   return count;
 }
 
-// timm's giant has the names of other MLPs, and a first product twice as wide.
+// timm's giant has gated MLPs under the names of plain ones; its first layer is twice as wide.
 void refuse_packed_gates(const std::vector<TensorView>& tensors, const std::string& source) {
   const int64_t made = extent_of(tensors, "blocks.0.mlp.fc1.weight", 0);
   const int64_t taken = extent_of(tensors, "blocks.0.mlp.fc2.weight", 1);
   if (made == 0 || made != 2 * taken) return;
   fail(ExitCode::kCheckpoint,
-       "{} holds a ViT with {} (mlp.fc1 makes {} numbers, mlp.fc2 takes {}), which no teacher here "
+       "{} holds a ViT with {} (mlp.fc1 has {} outputs, mlp.fc2 has {} inputs), which no teacher "
+       "here "
        "has; {}",
        source, kTowerForeign[0].sentence, made, taken, kExpected);
 }
@@ -273,11 +276,11 @@ TeacherOptions sizes_of(const std::vector<TensorView>& tensors, const std::strin
   if (patches == nullptr || patches->shape.size() != 4 || patches->shape[0] < 1 ||
       patches->shape[2] < 1) {
     fail(ExitCode::kCheckpoint,
-         "{}: its patches are embedded by a tensor of {} dimensions, wanted a convolution [D, "
+         "{}: its patches are embedded by a tensor of {} dimensions, expected a convolution [D, "
          "channels, side, side]{}; {}",
          source, patches == nullptr ? 0 : patches->shape.size(),
          patches != nullptr && patches->shape.size() == 2
-             ? " (a product is that of SigLIP 2 with variable resolution, NaFlex)"
+             ? " (a matrix is SigLIP 2's with variable resolution, NaFlex)"
              : "",
          kExpected);
   }
@@ -288,7 +291,7 @@ TeacherOptions sizes_of(const std::vector<TensorView>& tensors, const std::strin
   options.stride = patches->shape[2];
   options.depth = blocks_in(tensors);
   options.heads = 0;
-  // A little more than the quotient, so that the product is cut off to the same number.
+  // Slightly above the quotient, so that truncating the product gives the same integer.
   const auto hidden = static_cast<double>(extent_of(tensors, "blocks.0.mlp.fc1.weight", 0));
   options.mlp_ratio = (hidden + 0.5) / static_cast<double>(options.dim);
   options.registers = extent_of(tensors, "reg_token", 1);
@@ -331,14 +334,14 @@ void take_tower_facts(const TowerFacts& facts, const std::string& source, Teache
   const char* name = targets::name_of(options.kind);
   if (!facts.gelu && options.kind == TeacherKind::kClip) {
     teacher.remarks.push_back(fmt::format(
-        "{}: no file beside it names its activation: QuickGELU is taken, as OpenAI's CLIP has; "
+        "{}: no file beside it names its activation: using QuickGELU, as in OpenAI's CLIP; "
         "LAION's have GELU, which their open_clip_config.json or config.json says",
         source));
   }
   if (!facts.mean || !facts.deviation) {
     teacher.remarks.push_back(fmt::format(
-        "{}: no file beside it says how it wants its pixels: mean [{:.4g}] and "
-        "deviation [{:.4g}] are taken, as published for {}",
+        "{}: no file beside it says how to normalise pixels: using mean [{:.4g}] and "
+        "std [{:.4g}], upstream's values for {}",
         source, fmt::join(options.mean, ", "), fmt::join(options.deviation, ", "), name));
   }
 }
@@ -351,7 +354,7 @@ void add_tower_facts(const fs::path& path, const fs::path& weights, TeacherFile&
     fail(ExitCode::kCheckpoint, "{}: {}: they do not belong together", path.string(), fault);
   }
   teacher.remarks.push_back(
-      fmt::format("{}: {}, so what is written there is not used", path.string(), fault));
+      fmt::format("{}: {}, so the facts in it are not used", path.string(), fault));
   take_tower_facts({}, path.string(), teacher);
 }
 
@@ -370,13 +373,13 @@ TeacherFile read_teacher(const fs::path& path) {
   TowerTensors tower = tower_tensors(best->tensors, source);
   refuse_foreign(tower, source);
   if (what_else(tensors).starts_with("a CLIP") && best->understood < 8) {
-    refuse_tensors(tensors, source);  // a ResNet has a conv1, too
+    refuse_tensors(tensors, source);  // a ResNet has a conv1 too
   }
   teacher.options = sizes_of(tower.tensors, source);
   if (beside > 0) {
     teacher.remarks.push_back(
-        fmt::format("{}: the image tower of {} is taken ({}*); {} tensors beside it are left out",
-                    source, targets::name_of(teacher.options.kind), best->prefix, beside));
+        fmt::format("{}: using the image tower of {} ({}*); {} other tensors are left out", source,
+                    targets::name_of(teacher.options.kind), best->prefix, beside));
   }
   if (teacher.options.kind != TeacherKind::kClip) {
     std::erase_if(tower.tensors, [](const TensorView& one) { return one.name == "proj"; });
@@ -397,7 +400,7 @@ std::string as_teacher(const std::vector<TensorView>& tensors) try {
   return fmt::format("{}, which --teacher {}=FILE takes and --checkpoint does not",
                      described(options), target_of(options.kind));
 } catch (const Error&) {
-  return "";  // no teacher either
+  return "";  // not a teacher either
 }
 
 }  // namespace fcm::interop

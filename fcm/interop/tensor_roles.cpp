@@ -13,7 +13,7 @@ struct Row {
   TensorRole role;
 };
 
-// No name fits two of them.
+// The patterns are disjoint: no name matches two.
 constexpr std::array kTable = {
     Row{"cls_token", TensorRole::kEncoder},
     Row{"pos_embed", TensorRole::kEncoder},
@@ -35,7 +35,7 @@ constexpr std::array kTable = {
 }  // namespace
 
 std::optional<TensorRole> role_of(std::string_view name) {
-  const std::string text(name);  // fnmatch wants its end marked
+  const std::string text(name);  // fnmatch needs a terminated string
   const auto row = std::find_if(kTable.begin(), kTable.end(), [&](const Row& one) {
     return ::fnmatch(one.pattern, text.c_str(), 0) == 0;
   });

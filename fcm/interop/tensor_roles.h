@@ -1,5 +1,5 @@
-// Which part of a network a tensor belongs to, told by its published name: one table, for whoever
-// takes, leaves out or writes a part of a file. A new module is a new line. Links no LibTorch.
+// The part of a network that a tensor belongs to, by its upstream name: one table, used wherever a
+// part of a file is taken, dropped or written. A new module is a new row. Links no LibTorch.
 #pragma once
 
 #include <initializer_list>
@@ -12,20 +12,20 @@ namespace fcm::interop {
 
 enum class TensorRole {
   kEncoder,      // positions, class token, patch embeddings, blocks
-  kEncoderNorm,  // behind the encoder's blocks; a classifier of the mean token has none
-  kFusion,       // convolutions that bring the first stages to the last one; no classifier has them
-  kDecoder,      // mask token, positions, and what all targets share; of one target all of it
-  kTarget,       // a target's own blocks, norm and prediction, the mimicked one's among them
+  kEncoderNorm,  // after the encoder's blocks; classifiers with mean_pool lack it
+  kFusion,       // layers that fuse the first stages with the last; not in classifiers
+  kDecoder,      // mask token, positions, and the parts shared by all targets
+  kTarget,       // a target's own blocks, norm and prediction; the mimic layers too
   kHead,         // of a classifier or a probe
-  kHeadNorm,     // of a classifier's mean token, before the head
+  kHeadNorm,     // norm of a classifier's mean token, before the head
 };
 
-// nullopt: a name that no model of this program has.
+// nullopt: no model of this program has that name.
 std::optional<TensorRole> role_of(std::string_view name);
 
 bool has_role(std::string_view name, std::initializer_list<TensorRole> roles);
 
-// The table's patterns (with * and ?) of these roles, for train::LoadRules.
+// The table's patterns (with * and ?) for these roles, for train::LoadRules.
 std::vector<std::string> patterns_of(std::initializer_list<TensorRole> roles);
 
 }  // namespace fcm::interop

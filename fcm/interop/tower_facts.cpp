@@ -26,7 +26,7 @@ Gelu gelu_named(const std::string& name, const std::string& file) {
   if (name == "gelu" || name == "GELU" || name == "gelu_python") return Gelu::kExact;
   if (name == "gelu_pytorch_tanh" || name == "gelu_tanh" || name == "gelu_new") return Gelu::kTanh;
   fail(ExitCode::kCheckpoint,
-       "{} says that the activation is {}, and towers here have gelu, gelu_pytorch_tanh or "
+       "{} says that the activation is {}, but towers here only have gelu, gelu_pytorch_tanh or "
        "quick_gelu",
        file, name);
 }
@@ -39,13 +39,13 @@ std::optional<std::array<double, 3>> three_channels(const json& value) {
   return std::array{(*numbers)[0], (*numbers)[1], (*numbers)[2]};
 }
 
-// The part of transformers' configurations that is of pictures.
+// The image part of a transformers configuration.
 const json& vision_config_of(const json& config) {
   const json& vision = member(config, "vision_config");
   return vision.is_object() ? vision : config;
 }
 
-// What classes of transformers have where a file, which names only what is otherwise, is silent.
+// The default of transformers' class: its files only name settings that differ from it.
 Gelu gelu_of_class(TeacherKind kind) { return targets::of_kind(kind).gelu; }
 
 void take_tower_of_transformers(const json& config, const std::string& file, TeacherKind kind,
@@ -53,18 +53,18 @@ void take_tower_of_transformers(const json& config, const std::string& file, Tea
   const json& vision = vision_config_of(config);
   const std::string activation = text_in(member(vision, "hidden_act"));
   facts.gelu = activation.empty() ? gelu_of_class(kind) : gelu_named(activation, file);
-  constexpr double kBase = 100;  // which targets::Teacher has
+  constexpr double kBase = 100;  // as in targets::Teacher
   const auto base = finite(member(vision, "rope_theta"));
   if (kind == TeacherKind::kDinoV3 && base && *base != kBase) {
-    fail(ExitCode::kCheckpoint, "{} says rope_theta = {}, and a DINOv3 here has {}", file, *base,
+    fail(ExitCode::kCheckpoint, "{} says rope_theta = {}, but a DINOv3 here has {}", file, *base,
          kBase);
   }
   const auto epsilon = finite(member(vision, "layer_norm_eps"));
   if (epsilon && *epsilon >= 1e-15 && *epsilon <= 0.1) facts.norm_epsilon = epsilon;
 }
 
-// timm's CLIPs have the exact GELU unless their name says otherwise. Its smaller SigLIPs have that
-// too, where the published ones, which the weights are of, have the other.
+// timm's CLIPs have the exact GELU unless their name says otherwise. So do its smaller SigLIPs,
+// although the weights were trained with the tanh approximation upstream.
 void take_tower_of_timm(const json& config, const std::string& file, TeacherKind kind,
                         TowerFacts& facts) {
   const std::string activation = text_in(member(member(config, "model_args"), "act_layer"));
@@ -98,7 +98,7 @@ void take_tower_of_open_clip(const json& config, TeacherKind kind, TowerFacts& f
 void take_tower_pictures(const json& known, TowerFacts& facts) {
   for (const char* key : {"data.mean", "data.deviation"}) {
     const std::string fault = text_in(member(member(known, "unusable"), key));
-    if (!fault.empty()) fail(ExitCode::kCheckpoint, "{}; mend the file", fault);
+    if (!fault.empty()) fail(ExitCode::kCheckpoint, "{}; fix the file", fault);
   }
   const json& keys = member(known, "keys");
   facts.mean = three_channels(member(keys, "data.mean"));

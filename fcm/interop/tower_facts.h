@@ -1,4 +1,4 @@
-// What the files beside an image tower say of it that tensors do not tell. Links no LibTorch.
+// Facts about an image tower in the files beside it that tensors do not tell. Links no LibTorch.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 namespace fcm::interop {
 
 struct TowerFacts {
-  std::string source;  // "config.json"; empty: no file says anything
+  std::string source;  // "config.json"; empty: no facts
   std::optional<encoder::Gelu> gelu;
   std::optional<double> norm_epsilon;
   std::optional<int64_t> heads;
@@ -20,10 +20,10 @@ struct TowerFacts {
   std::optional<std::array<double, 3>> mean, deviation;
 };
 
-// Of config.json, preprocessor_config.json and open_clip_config.json in that folder, in the words
-// of transformers, timm and open_clip. A GELU that no file names is that of the library's class.
-// Throws Error(kCheckpoint) for a file that is no JSON, an activation that there is not here, and a
-// mean or deviation that is none.
+// Facts in config.json, preprocessor_config.json and open_clip_config.json in that folder, as
+// written by transformers, timm and open_clip. If no file names the GELU, it is the default of the
+// library's class. Throws Error(kCheckpoint) for invalid JSON, an unknown activation, and an
+// invalid mean or std.
 TowerFacts tower_facts(const std::filesystem::path& folder, targets::TeacherKind kind);
 
 }  // namespace fcm::interop

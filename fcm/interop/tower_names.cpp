@@ -16,7 +16,7 @@ namespace {
 using formats::TensorView;
 
 struct TowerRename {
-  std::string_view theirs, ours;  // a whole name, or its beginning where it ends in a dot
+  std::string_view theirs, ours;  // a whole name, or a prefix if it ends in a dot
 };
 
 constexpr std::array kTowerOutside = {
@@ -45,7 +45,7 @@ constexpr std::array kTowerOutside = {
     TowerRename{"post_layernorm.", "norm."},
     TowerRename{"layernorm.", "norm."},
     TowerRename{"proj", "proj"},
-    // As a Linear has it, [P, D].
+    // In the layout of a Linear, [P, D].
     TowerRename{"visual_projection.weight", "proj.weight"},
     TowerRename{"head.weight", "proj.weight"},
 };
@@ -124,7 +124,7 @@ size_t elements_in(const TensorView& tensor) {
   return count;
 }
 
-// By their names here; values that are made anew.
+// Collects tensors by their names here; make() adds tensors with new values.
 class TowerBuilder {
  public:
   TowerBuilder(TowerTensors& result, const std::string& source)
@@ -133,7 +133,7 @@ class TowerBuilder {
   void add(TensorView tensor) {
     const auto [place, is_new] = tensors_.emplace(tensor.name, tensor);
     if (is_new) return;
-    fail(ExitCode::kCheckpoint, "{}: two tensors come to the name {}", source_, tensor.name);
+    fail(ExitCode::kCheckpoint, "{}: two tensors get the name {}", source_, tensor.name);
   }
 
   const TensorView* find(const std::string& name) const {
@@ -141,7 +141,8 @@ class TowerBuilder {
     return found == tensors_.end() ? nullptr : &found->second;
   }
 
-  // Another tensor of that name and shape, of the type of `like`, which is filled from its bytes.
+  // Adds or replaces a tensor of that name and shape, zero-filled, with the dtype of `like`; the
+  // caller fills the returned bytes.
   std::span<std::byte> make(const std::string& name, std::vector<int64_t> shape,
                             const TensorView& like) {
     TensorView made{name, like.dtype, std::move(shape), {}};
@@ -167,7 +168,7 @@ void copy_bytes_to(std::span<std::byte> place, const TensorView& tensor) {
   std::ranges::copy(tensor.bytes, place.begin());
 }
 
-// Makes "<block>attn.qkv.<leaf>" of what stands apart. A bias may be absent: it is zero.
+// Joins separate q, k and v to "<block>attn.qkv.<leaf>". A missing bias is zero.
 void join_thirds(TowerBuilder& builder, const std::string& attention, const std::string& leaf) {
   std::array<const TensorView*, 3> thirds{};
   const TensorView* any = nullptr;
@@ -195,7 +196,7 @@ void join_thirds(TowerBuilder& builder, const std::string& attention, const std:
   for (const char third : {'q', 'k', 'v'}) builder.all().erase(attention + third + "." + leaf);
 }
 
-// DINOv3's own files have a bias of keys that a mask takes away.
+// DINOv3's own files have a key bias that a mask disables: zeroes it.
 void clear_key_bias(TowerBuilder& builder, const std::string& attention) {
   const TensorView* bias = builder.find(attention + "qkv.bias");
   if (bias == nullptr || bias->bytes.size() % 3 != 0) return;
@@ -221,7 +222,7 @@ void widen_table(TowerBuilder& builder, const std::string& name) {
   while (!shape.empty() && shape.size() < 3) shape.insert(shape.begin(), 1);
 }
 
-// timm's no_embed_class: no row for the class token.
+// timm's no_embed_class: the table lacks a row for the class token; adds a zero row.
 void add_class_row(TowerBuilder& builder) {
   const TensorView* table = builder.find("pos_embed");
   if (table == nullptr || builder.find("cls_token") == nullptr || table->shape.size() != 3) return;
@@ -233,7 +234,7 @@ void add_class_row(TowerBuilder& builder) {
   copy_bytes_to(whole.last(stored.bytes.size()), stored);
 }
 
-// [P, D] of a Linear -> CLIP's [D, P].
+// Transposes a Linear's [P, D] to CLIP's [D, P].
 void turn_projection(TowerBuilder& builder) {
   const TensorView* found = builder.find("proj.weight");
   if (found == nullptr) return;

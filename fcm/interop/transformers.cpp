@@ -15,7 +15,7 @@ namespace fcm::interop {
 namespace {
 
 struct Rename {
-  std::string_view published, theirs;  // beginnings of names
+  std::string_view published, theirs;  // prefixes of names
 };
 
 constexpr std::array kOutside = {
@@ -37,8 +37,8 @@ constexpr std::array kInBlock = {
     Rename{"attn.relative_position_bias_table", "attention.self.relative_position_bias_table"},
 };
 
-// In front of a block's number; of Swin's, which has "blocks." and a number of its own behind that,
-// in front of the stage's.
+// Prefixes before a block's number. In a Swin this is the stage's number, followed by "blocks." and
+// the block's.
 constexpr std::array kBlocks = {
     Rename{"blocks.", "encoder.layer."},
     Rename{"decoder_blocks.", "decoder.decoder_layers."},
@@ -47,12 +47,12 @@ constexpr std::array kBlocks = {
 constexpr std::string_view kOfStage = "blocks.";
 
 constexpr std::string_view kPublishedQkv = "attn.qkv.";
-// ViT's and Swin's.
+// In ViT and Swin.
 constexpr std::array<std::string_view, 2> kTheirAttention = {"attention.attention.",
                                                              "attention.self."};
 constexpr std::array<std::string_view, 3> kThirds = {"query.", "key.", "value."};
 
-// `name` with one beginning in the place of another, or nothing where no rule fits.
+// `name` with its prefix replaced, or nullopt if no rule matches.
 template <size_t kCount>
 std::optional<std::string> renamed(std::string_view name, const std::array<Rename, kCount>& rules,
                                    std::string_view Rename::*from, std::string_view Rename::*to) {
@@ -63,9 +63,9 @@ std::optional<std::string> renamed(std::string_view name, const std::array<Renam
   return std::nullopt;
 }
 
-// "blocks.7.norm1.bias": what stands in front of the block's parts, and the part.
+// "blocks.7.norm1.bias", split after the number.
 struct InBlock {
-  std::string front;  // in the other program's words, with the number
+  std::string front;  // converted to the other program's prefix, number included
   std::string_view part;
 };
 
@@ -86,7 +86,7 @@ std::optional<InBlock> in_block(std::string_view name, std::string_view Rename::
   return std::nullopt;
 }
 
-// Rows [third / 3, (third + 1) / 3) of a tensor.
+// The rows of one third of a tensor.
 formats::TensorView third_of(const formats::TensorView& whole, size_t third, std::string name) {
   formats::TensorView part = whole;
   part.name = std::move(name);
@@ -105,7 +105,7 @@ std::string_view without_vit(std::string_view name) {
 
 using Thirds = std::array<const formats::TensorView*, 3>;
 
-// Whether `name` is one of the three; notes it under the published name of the whole.
+// Whether `tensor` is a query, key or value; stores it under the upstream name of the joint tensor.
 bool take_third(const formats::TensorView& tensor, const InBlock& place,
                 std::map<std::string, Thirds>& parts) {
   std::string_view rest = place.part;
@@ -125,18 +125,19 @@ bool take_third(const formats::TensorView& tensor, const InBlock& place,
 void check_thirds(const std::string& name, const Thirds& thirds, const std::string& source) {
   for (size_t i = 0; i < thirds.size(); ++i) {
     if (thirds[i] == nullptr) {
-      fail(ExitCode::kCheckpoint, "{} has no {}weight or bias to make {} of", source, kThirds[i],
+      fail(ExitCode::kCheckpoint, "{} has no {}weight or bias, which {} needs", source, kThirds[i],
            name);
     }
     if (thirds[i]->shape != thirds[0]->shape || thirds[i]->dtype != thirds[0]->dtype ||
         thirds[i]->shape.empty()) {
-      fail(ExitCode::kCheckpoint, "{}: {} and {} differ in shape or type, so they are no {}",
-           source, thirds[0]->name, thirds[i]->name, name);
+      fail(ExitCode::kCheckpoint,
+           "{}: {} and {} differ in shape or type, so they cannot be joined to {}", source,
+           thirds[0]->name, thirds[i]->name, name);
     }
   }
 }
 
-// The wholes, their bytes in `merged`.
+// The joint tensors, with their bytes in `merged`.
 std::vector<formats::TensorView> put_together(const std::map<std::string, Thirds>& parts,
                                               const std::string& source, formats::Buffer& merged) {
   size_t bytes = 0;

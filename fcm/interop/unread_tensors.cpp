@@ -13,7 +13,7 @@ namespace {
 
 using formats::Value;
 
-constexpr std::string_view kTensor = "a tensor ";  // begins what such a value is called
+constexpr std::string_view kTensor = "a tensor ";  // prefix of such a value's description
 
 struct Kind {
   size_t count = 0;
@@ -57,7 +57,7 @@ void refuse_unread_alone(const formats::PthFile& file, const std::string& source
   const std::string unread = unread_tensors(file);
   if (unread.empty()) return;
   fail(ExitCode::kCheckpoint,
-       "{}: {}, which is not read; take a file of floats, or convert them in Python "
+       "{}: {}, which cannot be read; take a file of floats, or convert them in Python "
        "(tensor.float(), dequantize(), to_dense()) and save them again",
        source, unread);
 }

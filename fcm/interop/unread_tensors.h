@@ -1,4 +1,4 @@
-// Tensors of a PyTorch file that are of no type this program reads. Links no LibTorch.
+// Tensors of a PyTorch file whose type this program cannot read. Links no LibTorch.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 namespace fcm::interop {
 
 // "30 tensors are of torch.float8_e4m3fn (model.head.weight the first)", as part of a sentence;
-// empty: there are none.
+// empty: no such tensors.
 std::string unread_tensors(const formats::PthFile& file);
 
-// Throws Error(kCheckpoint) where all of the file's tensors are such.
+// Throws Error(kCheckpoint) if the file has only such tensors.
 void refuse_unread_alone(const formats::PthFile& file, const std::string& source);
 
 }  // namespace fcm::interop

@@ -1,4 +1,4 @@
-// Trees of Python values that are written. Private to this folder. Links no LibTorch.
+// Builds trees of Python values to be written. Private to this folder. Links no LibTorch.
 #pragma once
 
 #include <string>

@@ -21,7 +21,7 @@ namespace {
 using formats::TensorView;
 using formats::Value;
 
-constexpr size_t kDeepest = 5;        // dicts in dicts
+constexpr size_t kDeepest = 5;        // nesting of dicts
 constexpr size_t kLongestList = 256;  // of dicts
 
 std::string joined(const std::string& path, std::string_view step) {
@@ -80,8 +80,8 @@ class Collector {
     tensors.back().name = std::move(name);
   }
 
-  // Attributes of a module of TorchScript, or of Python's with its three dicts, by their names in a
-  // state_dict.
+  // Attributes of a TorchScript module, or of a Python module with its three dicts, under their
+  // state_dict names.
   void add_module(const Value& module, const std::string& path, size_t depth,
                   std::vector<TensorView>& tensors) const {
     const Value::Dict* members = module.entries();
@@ -102,14 +102,14 @@ class Collector {
 
 // --- sets of a dict ---
 
-// Tensors by which an encoder, a segmenter or a detector is known; what stands in front of one
-// stands in front of all of it.
+// Tensors that identify an encoder, a segmenter or a detector; the prefix of one is the prefix of
+// the whole set.
 constexpr std::string_view kTransformers = "embeddings.patch_embeddings.projection.weight";
 constexpr std::array<std::string_view, 5> kAnchors = {"patch_embed.proj.weight",
                                                       "patch_embed1.proj.weight", kTransformers,
                                                       kSegmenterClasses, kDetectorClasses};
 
-// Whether only wrappers stand in front, which the published names are known under anyhow.
+// Whether the prefix consists of wrappers only, which renaming removes anyway.
 bool is_plain(std::string_view prefix) {
   return published_name(std::string(prefix) + "pos_embed") == "pos_embed";
 }
@@ -155,7 +155,7 @@ size_t bytes_of_all(const std::vector<TensorView>& tensors) {
   return bytes;
 }
 
-// The set behind `prefix`, which is one of `all`. With the empty one all that is in no other set.
+// The set with `prefix`, one of `all`. The empty prefix gets everything that is in no other set.
 Candidate candidate_of(const NamedTensors& dict, const std::string& prefix,
                        const std::vector<std::string>& all) {
   Candidate candidate;
@@ -183,7 +183,7 @@ Candidate candidate_of(const NamedTensors& dict, const std::string& prefix,
   return candidate;
 }
 
-// Words between dots and underscores.
+// Whether a word of the label, between dots and underscores, is `wanted`.
 bool has_word(const std::string& label, std::string_view wanted) {
   for (size_t begin = 0; begin <= label.size();) {
     const size_t end = std::min(label.find_first_of("._", begin), label.size());
@@ -201,7 +201,7 @@ bool is_average(const std::string& label) {
                      [&](std::string_view word) { return has_word(label, word); });
 }
 
-// Lower is taken first.
+// Lower ranks are preferred.
 int rank_of(const Candidate& candidate, bool has_student) {
   if (has_student) return has_word(candidate.label, "teacher") ? 0 : 1;
   return is_average(candidate.label) ? 1 : 0;
@@ -234,7 +234,7 @@ std::string labels_of(const std::vector<Candidate>& candidates) {
   return labels.empty() ? "none" : fmt::format("{}", fmt::join(labels, ", "));
 }
 
-// Where no encoder is found: the largest dict, so that it can at least be shown.
+// Without an encoder: the largest dict, so that at least it can be shown.
 Weights largest(std::vector<NamedTensors> dicts) {
   Weights weights;
   const auto most = std::max_element(
@@ -249,7 +249,7 @@ Weights largest(std::vector<NamedTensors> dicts) {
 
 std::string_view first_word(std::string_view name) { return name.substr(0, name.find('.')); }
 
-// First words of what stands behind an encoder, or beside it to train it.
+// First words of modules that follow an encoder, or are only used to train it.
 constexpr std::array<std::string_view, 34> kHeads = {"heads",
                                                      "head_dist",
                                                      "classifier",
@@ -285,7 +285,7 @@ constexpr std::array<std::string_view, 34> kHeads = {"heads",
                                                      "dino_loss",
                                                      "ibot_patch_loss"};
 
-// A head this program knows: a linear layer, or a probe's two modules.
+// A head of this program: a linear layer, or the two modules of a probe.
 bool is_known_head(std::string_view name) {
   return name == "head.weight" || name == "head.bias" || name.starts_with("head.0.") ||
          name.starts_with("head.1.");

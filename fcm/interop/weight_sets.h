@@ -1,5 +1,5 @@
-// Which of a file's tensors are the weights of the model: averages of them, other towers and what
-// trained them may lie beside. The best match is taken, not the first sign. Links no LibTorch.
+// Chooses the model's weights among a file's tensors, which may also hold averages, other towers
+// and training state. The best match is taken, not the first. Links no LibTorch.
 #pragma once
 
 #include <cstddef>
@@ -10,39 +10,39 @@
 
 namespace fcm::interop {
 
-// Tensors that stand together in a file, under the names they have there.
+// The tensors of one dict in a file, under their names there.
 struct NamedTensors {
-  std::string key;  // where: "state_dict_ema"; empty: at the top
+  std::string key;  // key of the dict: "state_dict_ema"; empty: top level
   std::vector<formats::TensorView> tensors;
 };
 
-// The dicts of a PyTorch file that hold tensors, and modules that were saved whole under the names
-// of their state_dict; no optimizer's. In the order of the file.
+// The dicts of a PyTorch file that hold tensors, and pickled modules under the names of their
+// state_dict, in the order of the file; optimizers excluded.
 std::vector<NamedTensors> state_dicts(const formats::PthFile& file);
 
 struct Weights {
-  std::vector<formats::TensorView> tensors;  // without what stands in front of all their names
-  std::string label;                         // what they are called; empty: all of the file
+  std::vector<formats::TensorView> tensors;  // without their common prefix
+  std::string label;                         // name of the set; empty: all of the file
   struct Other {
     std::string label;
     size_t tensors = 0;
   };
-  std::vector<Other> others;                // sets of the same kind that were not taken
+  std::vector<Other> others;                // sets of the same kind that were not chosen
   std::vector<formats::TensorView> beside;  // tensors of their dict that belong to no set
-  bool found = false;                       // false: no encoder among them, all is given
+  bool found = false;                       // false: no encoder among them; everything is returned
 };
 
-// The weights called `wanted`; empty: those that fit best, raw ones before averages, a teacher
-// before its student (which is how DINO is used), many before few. Throws Error(kCheckpoint), which
-// names `source` and what there is, where none is called so.
+// The weights called `wanted`; if empty, the best match: raw weights before averages, a teacher
+// before its student (because DINO uses the teacher), larger sets before smaller ones. Throws
+// Error(kCheckpoint), with `source` and the available names, if `wanted` does not exist.
 Weights choose_weights(std::vector<NamedTensors> dicts, const std::string& wanted,
                        const std::string& source);
 
-// Takes out what no encoder, decoder or head of this program has and no features depend on (heads
-// of other kinds, projectors, queues), of tensors with published names. Returns what it took.
+// Removes tensors (with upstream names) that no encoder, decoder or head of this program has and no
+// features depend on: other heads, projectors, queues. Returns them.
 std::vector<formats::TensorView> take_out_heads(std::vector<formats::TensorView>& tensors);
 
-// "momentum_backbone (30), queue (1)": how many tensors there are by the first word of their names.
+// "momentum_backbone (30), queue (1)": the number of tensors by the first word of their names.
 std::string counted_by_first_word(const std::vector<formats::TensorView>& tensors);
 
 }  // namespace fcm::interop

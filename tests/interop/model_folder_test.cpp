@@ -191,7 +191,7 @@ TEST_F(ModelFolder, TensorsOfATypeThatIsNotReadAreCountedAndNamed) {
     return error_of([&] { load(folder_ / "w.pth"); });
   };
   expect(reason("_rebuild_tensor_v3", "float8_e4m3fn"),
-         "2 tensors are of torch.float8_e4m3fn (blocks.0.w the first), which is not read");
+         "2 tensors are of torch.float8_e4m3fn (blocks.0.w the first), which cannot be read");
   expect(reason("_rebuild_qtensor", "per_tensor_affine"),
          "2 tensors are of integers with scales (quantised)");
   expect(reason("_rebuild_sparse_tensor", "x"), "2 tensors are of torch._utils._rebuild_sparse_");

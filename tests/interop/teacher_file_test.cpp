@@ -82,7 +82,7 @@ TEST_F(TeacherFiles, PrefixesAndWhatIsNotTheTower) {
   const at::Tensor wanted = training.at("teacher.backbone.norm.bias").to(at::kFloat);
   EXPECT_EQ(std::memcmp(bytes.data(), wanted.const_data_ptr(), bytes.size()), 0);
   ASSERT_GE(teacher.remarks.size(), 2U);
-  EXPECT_NE(teacher.remarks[0].find("teacher.backbone. is taken, not student.module.backbone."),
+  EXPECT_NE(teacher.remarks[0].find("using teacher.backbone., not student.module.backbone."),
             std::string::npos)
       << teacher.remarks[0];
 }
@@ -97,7 +97,7 @@ TEST_F(TeacherFiles, WhatIsRefused) {
     named["register_tokens"] = named["reg_token"] = at::zeros({1, 4, 32});
     read_teacher(write(named));
   });
-  EXPECT_NE(twice.find("come to the name reg_token"), std::string::npos) << twice;
+  EXPECT_NE(twice.find("get the name reg_token"), std::string::npos) << twice;
 }
 
 }  // namespace

@@ -166,8 +166,9 @@ TEST_F(MmsegThroughCommands, ThereAndBackIsEqual) {
     return interop::load_any(file, false, reporter_).state.at(interop::kMetaKey);
   };
   EXPECT_EQ(meta(path("back.pth")), meta(kMmsegFile));
-  EXPECT_NE(reporter_.warnings.front().find("a segmenter goes on in the folder of its own run"),
-            std::string::npos);
+  EXPECT_NE(
+      reporter_.warnings.front().find("a segmenter can only be resumed in its own run folder"),
+      std::string::npos);
   const json shown = tasks::show_checkpoint(path("native"), reporter_);
   EXPECT_TRUE(shown.at("recipe").is_string()) << "made of its sizes, whenever it is asked for";
   EXPECT_EQ(shown.at("architecture").at("classes"), 7);

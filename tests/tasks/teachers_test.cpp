@@ -269,12 +269,12 @@ void expect_part(const std::string& text, const std::string& part) {
 TEST(TowerFiles, WhatIsNoTowerIsNamed) {
   const at::Tensor one = at::zeros({4});
   expect_part(refusal({{"text_model.embeddings.token_embedding.weight", one}}),
-              "a text tower alone");
+              "only a text tower");
   expect_part(refusal({{"visual.conv1.weight", at::zeros({4, 3, 3, 3})},
                        {"visual.layer1.0.conv1.weight", at::zeros({4, 4, 1, 1})},
                        {"visual.attnpool.positional_embedding", one}}),
               "a CLIP whose image tower is a ResNet");
-  expect_part(refusal({{"visual.trunk.stem.0.weight", one}}), "image tower is no ViT");
+  expect_part(refusal({{"visual.trunk.stem.0.weight", one}}), "image tower is not a ViT");
   expect_part(refusal({{"features.0.weight", one}}), "none of its 1 tensors embeds patches");
   const auto altered = [&](const char* label, const std::function<void(test::Named&)>& change) {
     const TowerLayout layout = layout_called(label);
@@ -306,7 +306,7 @@ TEST(TowerFiles, WhatIsNoTowerIsNamed) {
                         named["vision_model.embeddings.class_embedding"] = at::zeros({32});
                         named["vision_model.cls_token"] = at::zeros({32});
                       }),
-              "two tensors come to the name cls_token");
+              "two tensors get the name cls_token");
   expect_part(altered("timm dinov2",
                       [](test::Named& named) {
                         named["blocks.0.mlp.fc1.weight"] = at::zeros({128, 32});
@@ -379,10 +379,9 @@ TEST(TowerRuns, WhatIsAssumedIsSaid) {
   test::KeepingReporter reporter;
   load_teachers(smoke_mixture({}), {{"clip", scratch / "tower"}}, at::kCPU, reporter);
   const std::string said = fmt::format("{}", fmt::join(reporter.infos, "\n"));
-  expect_part(said, "QuickGELU is taken, as OpenAI's CLIP has");
+  expect_part(said, "using QuickGELU, as in OpenAI's CLIP");
   expect_part(said, "mean [0.4815, 0.4578, 0.4082]");
-  expect_part(said,
-              "the image tower of CLIP is taken (visual.*); 3 tensors beside it are left out");
+  expect_part(said, "using the image tower of CLIP (visual.*); 3 other tensors are left out");
 }
 
 // These files are teachers and no encoders; one sentence says so.

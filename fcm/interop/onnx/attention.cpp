@@ -10,7 +10,8 @@
 namespace fcm::interop::onnx {
 namespace {
 
-// [size, size, head_dim] of a table [2 * size - 1, head_dim]: the entry of every two places.
+// [size, size, head_dim] from a table [2 * size - 1, head_dim]: the entry of every pair of
+// positions.
 Value entries_of_pairs(Graph& graph, const std::string& table, int64_t size) {
   const at::Tensor places = at::arange(size, at::kLong);
   const at::Tensor index_SS = places.unsqueeze(1) - places.unsqueeze(0) + (size - 1);
@@ -19,8 +20,8 @@ Value entries_of_pairs(Graph& graph, const std::string& table, int64_t size) {
                    {{"axis", int64_t{0}}});
 }
 
-// Scores [S, heads, T, T] plus, for every query, its product with the entries for the key's row and
-// for the key's column. q [S, heads, T, d].
+// Scores [S, heads, T, T] plus, for every query, its products with the table entries of the key's
+// row and of the key's column. q [S, heads, T, d].
 Value plus_decomposed(Graph& graph, const std::string& place, const Value& scores, const Value& q,
                       const Heads& heads, masks::Grid map) {
   const int64_t rows = map.rows, cols = map.cols, d = heads.dim / heads.heads;
@@ -84,11 +85,11 @@ Value relative_biases(Graph& graph, const std::string& table, masks::Grid map, b
   const at::Tensor patches = at::arange(map.patches(), at::kLong);
   const at::Tensor place_T = patches.div(map.cols, "floor") * across + patches.remainder(map.cols);
   const int64_t itself = (map.rows - 1) * across + map.cols - 1;
-  // Rows of the table: of every two patches a difference.
+  // Table rows: a difference of indices for every pair of patches.
   Value rows = graph.add(table, "Sub",
                          {graph.constant(table + "/query", (place_T + itself).unsqueeze(1)),
                           graph.constant(table + "/key", place_T.unsqueeze(0))});
-  if (class_token) {  // as the query, as the key, as both
+  if (class_token) {  // class token as query, as key, as both
     const int64_t first = masks::published_rows(map, false);
     const Value of_key =
         graph.constant(table + "/class_key", at::full({map.patches(), 1}, first + 1, at::kLong));

@@ -1,4 +1,4 @@
-// Encoders alone and classifiers.
+// Graphs of encoders alone and of classifiers.
 #include <ATen/ATen.h>
 
 #include "fcm/encoder/registry.h"
@@ -27,7 +27,7 @@ EncoderGraph encoder_of(const models::ClassifierOptions& options, masks::Grid gr
           .class_token = encoder::family(options.kind).class_tokens > 0};
 }
 
-// What the head takes, [N, C].
+// The head's input, [N, C].
 Value pooled(Graph& graph, const models::Classifier& model, const Pixels& pixels) {
   const models::ClassifierOptions& options = model.options();
   EncoderGraph wanted = encoder_of(options, model.grid());
@@ -47,7 +47,7 @@ Value pooled(Graph& graph, const models::Classifier& model, const Pixels& pixels
   return graph.add("pool", "Gather", {seen.latent_NLC, graph.index(0)}, {{"axis", int64_t{1}}});
 }
 
-// A linear layer of vectors, [N, C] -> [N, classes].
+// A linear layer on vectors, [N, C] -> [N, classes].
 Value classified(Graph& graph, const std::string& place, const Value& x_NC) {
   return graph.add(place, "Gemm",
                    {x_NC, graph.weight(place + ".weight"), graph.weight(place + ".bias")},

@@ -1,4 +1,4 @@
-// ConvViT: models_convvit.py, and models_fastconvmae.py for what fuses the stages.
+// ConvViT: models_convvit.py; the fused stages follow models_fastconvmae.py.
 #include <fmt/format.h>
 
 #include "fcm/encoder/conv_stage.h"
@@ -16,7 +16,7 @@ Value patch_embedding(Graph& graph, const std::string& place, const Value& x, in
               map_layer_norm(graph, place + ".norm", cells, encoder::kConvNormEpsilon));
 }
 
-// The published CBlock.
+// Upstream's CBlock.
 Value conv_block(Graph& graph, const std::string& place, const Value& x, int64_t channels,
                  double epsilon) {
   const auto pointwise = [&](const std::string& name, const Value& value) {
@@ -31,7 +31,7 @@ Value conv_block(Graph& graph, const std::string& place, const Value& x, int64_t
   return graph.add(place, "Add", {mixed, branch});
 }
 
-// A stage brought to the tokens of the last one.
+// A stage's map projected to tokens of the last stage.
 Value fused(Graph& graph, const std::string& place, const Value& map, int64_t stride,
             int64_t channels) {
   return tokens_of_map(
@@ -48,7 +48,7 @@ Encoded add_conv_vit(Graph& graph, const EncoderGraph& wanted, const Value& pixe
   Encoded encoded;
   std::vector<Value> of_stages;  // [N, L, C3]
   Value x = pixels;
-  int64_t side = options.patch_side();  // of a patch in cells
+  int64_t side = options.patch_side();  // side of a patch in cells
   for (size_t stage = 0; stage < 2; ++stage) {
     x = patch_embedding(graph, fmt::format("{}patch_embed{}", prefix, stage + 1), x,
                         options.strides[stage]);

@@ -19,7 +19,8 @@ struct TrunkMap {
   int64_t channels = 0, stride = 0;
 };
 
-// GroupNorm of 32 groups; this version of the operators has InstanceNorm alone.
+// GroupNorm with 32 groups, built on InstanceNormalization because opset 17 has no
+// GroupNormalization.
 Value group_norm(Graph& graph, const std::string& place, const Value& x_NCHW, int64_t channels,
                  int64_t rows, int64_t cols) {
   constexpr int64_t kGroups = 32;
@@ -99,7 +100,7 @@ std::vector<Value> add_pyramid(Graph& graph, const std::vector<TrunkMap>& maps,
     const std::string lateral = fmt::format("backbone.fpn_lateral{}", i + 2);
     Value merged = conv(lateral, maps[i].value, 1);
     if (!coarser.empty()) {
-      // Each position four times: [N, C, h, 1, w, 1] where [N, C, h, 2, w, 2] is wanted.
+      // Broadcasts the coarser map: [N, C, h, 1, w, 1] against [N, C, h, 2, w, 2].
       const int64_t rows = options.backbone.rows / maps[i].stride / 2,
                     cols = options.backbone.cols / maps[i].stride / 2;
       const Value fine =
@@ -116,7 +117,7 @@ std::vector<Value> add_pyramid(Graph& graph, const std::vector<TrunkMap>& maps,
   return levels;
 }
 
-// Simple feature pyramid (heads/simple_pyramid.h): p2 to p6 of one map.
+// Simple feature pyramid (heads/simple_pyramid.h): p2 to p6 from one map.
 std::vector<Value> add_simple_pyramid(Graph& graph, const Value& map) {
   const auto conv = [&](const std::string& place, const Value& x, int64_t side) {
     return map_layer_norm(
@@ -183,7 +184,7 @@ formats::OnnxModel trunk_graph(const models::Detector& model, const Pixels& pixe
   const std::vector<Value> levels = backbone.form == BackboneForm::kDecomposed
                                         ? add_simple_pyramid(graph, maps.back().value)
                                         : add_pyramid(graph, maps, options);
-  // The coarsest takes every second position of the one before, the first among them.
+  // The coarsest level takes every second position of the one before, starting with the first.
   const int64_t finest = maps.size() == 1 ? maps[0].stride / 4 : maps[0].stride;
   for (size_t i = 0; i < levels.size(); ++i) {
     const bool coarsest = i + 1 == levels.size();

@@ -8,7 +8,7 @@ Encoded add_encoder(Graph& graph, const EncoderGraph& wanted, const Value& pixel
   if (wanted.kind == "conv_vit") return add_conv_vit(graph, wanted, pixels);
   if (wanted.kind == "vit") return add_vit(graph, wanted, pixels);
   if (wanted.kind == "swin") return add_swin(graph, wanted, pixels);
-  fail(ExitCode::kUsage, "--to onnx: there is no graph of a {}", wanted.kind);
+  fail(ExitCode::kUsage, "--to onnx: a {} cannot be exported", wanted.kind);
 }
 
 }  // namespace fcm::interop::onnx

@@ -1,5 +1,5 @@
-// Encoders as nodes: published weights on maps [N, C, H, W] and tokens in raster order, all patches
-// seen.
+// Encoders as nodes: upstream weights on maps [N, C, H, W] and tokens in raster order, all patches
+// visible.
 #pragma once
 
 #include <cstdint>
@@ -14,33 +14,33 @@
 
 namespace fcm::interop::onnx {
 
-// Which encoder, and what is wanted of it.
+// An encoder and the outputs to export.
 struct EncoderGraph {
   std::string kind = {};    // as in encoder/registry.h
-  std::string prefix = {};  // of the weights' names: "", "backbone."
+  std::string prefix = {};  // prefix of the weights' names: "", "backbone."
   encoder::EncoderOptions options = {};
-  masks::Grid grid = {};       // of the pictures
-  masks::Grid positions = {};  // of the table of positions, where it is another one; empty: `grid`
+  masks::Grid grid = {};            // patches of the image
+  masks::Grid positions = {};       // grid of the position table if it differs; empty: `grid`
   bool norm = false, fuse = false;  // as in encoder::Outputs
   // As in encoder::Embeddings.
   bool class_token = false, relative_blocks = false, filled_windows = false;
   std::optional<encoder::Windowed> windowed = {};
-  std::vector<int64_t> taps = {};  // of a ViT: blocks whose results are asked for
+  std::vector<int64_t> taps = {};  // ViT: blocks to output
 };
 
-// What it makes.
+// The outputs.
 struct Encoded {
-  Value tokens_NLC;              // of patches, the results of the last block
-  Value latent_NLC;              // of EncoderGraph::norm, else empty
-  Value class_NC;                // of a class token, with the norm where there is one; else empty
-  std::vector<Value> maps_NCHW;  // of every stage of a ConvViT or a Swin
-  std::vector<Value> taps_NLC;   // in their order
+  Value tokens_NLC;              // patch tokens after the last block
+  Value latent_NLC;              // with EncoderGraph::norm, else empty
+  Value class_NC;                // class token, normed with EncoderGraph::norm; else empty
+  std::vector<Value> maps_NCHW;  // of each stage of a ConvViT or a Swin
+  std::vector<Value> taps_NLC;   // in the order of EncoderGraph::taps
 };
 
 // pixels [N, C, H, W], normalised.
 Encoded add_encoder(Graph& graph, const EncoderGraph& wanted, const Value& pixels);
 
-// Of one kind each.
+// One function per kind.
 Encoded add_conv_vit(Graph& graph, const EncoderGraph& wanted, const Value& pixels);
 Encoded add_vit(Graph& graph, const EncoderGraph& wanted, const Value& pixels);
 Encoded add_swin(Graph& graph, const EncoderGraph& wanted, const Value& pixels);

@@ -31,7 +31,8 @@ std::vector<Value> Graph::add_parts(const std::string& place, const std::string&
                                     const std::vector<Value>& inputs,
                                     const Attributes& attributes) {
   for (const Value& input : inputs) {
-    require(names_.contains(input), "onnx: {} of {} takes {}, which nothing makes", op, place,
+    require(names_.contains(input),
+            "onnx: expected a node, input or weight {2} for {0} of {1}, got none", op, place,
             input);
   }
   std::vector<Value> outputs;
@@ -53,7 +54,7 @@ const nn::Parameter* Graph::find(const std::string& name) const {
       if (parameter.name == name) return &parameter;
     }
   }
-  throw std::logic_error(fmt::format("onnx: no weight is called {}", name));
+  throw std::logic_error(fmt::format("onnx: expected a weight called {}, got none", name));
 }
 
 void Graph::initialise(const std::string& name, OnnxType type, const Shape& shape,
@@ -74,7 +75,7 @@ at::Tensor Graph::value_of(const std::string& name) const {
 
 Value Graph::weight(const std::string& name) {
   if (names_.contains(name)) return name;
-  // The parameter's tensor is shared, so that the model may go before the graph is written.
+  // Shares the parameter's tensor, so that the model may be destroyed before the graph is written.
   initialise(name, OnnxType::kFloat, find(name)->published_shape, [parameter = *find(name)] {
     return nn::to_published(parameter.value.detach().cpu(), parameter.layout,
                             parameter.published_shape)
@@ -88,8 +89,9 @@ Value Graph::transposed(const std::string& name) {
   const nn::Parameter& parameter = *find(name);
   const Value turned = name + ".transposed";
   if (names_.contains(turned)) return turned;
-  require(parameter.published_shape.size() == 2, "onnx: {} of shape [{}] cannot be transposed",
-          name, fmt::join(parameter.published_shape, ", "));
+  require(parameter.published_shape.size() == 2,
+          "onnx: expected {} to be a matrix for transposing, got shape [{}]", name,
+          fmt::join(parameter.published_shape, ", "));
   initialise(turned, OnnxType::kFloat, {parameter.published_shape[1], parameter.published_shape[0]},
              [parameter] {
                return nn::to_published(parameter.value.detach().cpu(), parameter.layout,
@@ -142,8 +144,8 @@ void Graph::add_input(const std::string& name, const Shape& shape) {
 
 void Graph::add_output(const std::string& name, const Value& value, const Shape& shape,
                        OnnxType type) {
-  require(names_.contains(value) && names_.insert(name).second, "onnx: output {} of {}", name,
-          value);
+  require(names_.contains(value) && names_.insert(name).second,
+          "onnx: expected a new output name and an existing value, got {} and {}", name, value);
   model_.nodes.push_back({"Identity", {value}, {name}, {}});
   model_.outputs.push_back({name, type, shape});
 }
@@ -151,7 +153,7 @@ void Graph::add_output(const std::string& name, const Value& value, const Shape&
 formats::OnnxModel Graph::take() {
   std::set<std::string> needed;
   for (const formats::OnnxValue& output : model_.outputs) needed.insert(output.name);
-  std::vector<formats::OnnxNode> nodes;  // the last one first
+  std::vector<formats::OnnxNode> nodes;  // last one first
   for (size_t i = model_.nodes.size(); i-- > 0;) {
     formats::OnnxNode& node = model_.nodes[i];
     const bool is_needed = std::ranges::any_of(

@@ -1,5 +1,5 @@
-// A graph of ONNX nodes as it grows: names of values, weights with their published names, small
-// constants. Knows no network.
+// A graph of ONNX nodes under construction: names of values, weights with their upstream names,
+// small constants. Knows no network.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,49 +16,51 @@
 
 namespace fcm::interop::onnx {
 
-using Value = std::string;  // the name of what a node makes or takes
+using Value = std::string;  // the name of a node's input or output
 using Attributes = std::map<std::string, formats::OnnxAttribute>;
 using Shape = std::vector<int64_t>;
 
-inline constexpr int64_t kAsBefore = 0;  // in a shape that Reshape takes: the dimension as it was
-inline constexpr int64_t kTheRest = -1;  // what is left
+inline constexpr int64_t kAsBefore = 0;  // in a Reshape's shape: keeps the dimension
+inline constexpr int64_t kTheRest = -1;  // inferred from the rest
 
 class Graph {
  public:
-  // Weights are found in the first of these that has the name. Their values are shared, not copied.
+  // A weight is taken from the first of these that has its name. Values are shared, not copied.
   explicit Graph(std::vector<const nn::Parameters*> weights) : weights_(std::move(weights)) {}
 
-  // A node at that place of the tree of modules ("blocks.0.attn"), and the name of its one output.
+  // Adds a node at that place in the module tree ("blocks.0.attn"); returns the name of its single
+  // output.
   Value add(const std::string& place, const std::string& op, const std::vector<Value>& inputs,
             const Attributes& attributes = {});
-  // One that has several.
+  // Adds a node with several outputs.
   std::vector<Value> add_parts(const std::string& place, const std::string& op, size_t parts,
                                const std::vector<Value>& inputs, const Attributes& attributes = {});
 
-  // The weight of that published name, as published; transposed: [O, I] as [I, O], which MatMul
-  // takes, called "<name>.transposed". Throws std::logic_error where there is none.
+  // The weight with that upstream name, in upstream's layout. transposed(): an [O, I] matrix as [I,
+  // O], the layout that MatMul expects, called "<name>.transposed". Throws std::logic_error if
+  // there is no such weight.
   Value weight(const std::string& name);
   Value transposed(const std::string& name);
-  // Its value, float32 or wider, for what is made of it here.
+  // A weight's value, float32 or wider, for computing constants.
   at::Tensor value_of(const std::string& name) const;
 
-  // A tensor that is no weight: floating values become float32, whole ones int64. Equal ones of a
-  // name are one.
+  // Adds a constant tensor: floating values become float32, integers int64. The name gets a suffix
+  // if it is taken. number(), numbers() and index() reuse an equal constant.
   Value constant(const std::string& name, const at::Tensor& value);
   Value number(double value);          // float32, [1]
   Value numbers(const Shape& values);  // int64, [n]
   Value index(int64_t value);          // int64, []
 
-  // The values in another shape, which may hold kAsBefore and, once, kTheRest.
+  // Reshapes; `shape` may hold kAsBefore and, once, kTheRest.
   Value reshape(const std::string& place, const Value& x, const Shape& shape);
   Value transpose(const std::string& place, const Value& x, const Shape& order);
 
   void add_input(const std::string& name, const Shape& shape);
-  // Gives the value that name; `type` and shape are what is said of it.
+  // Names a value as an output of the graph, with the `type` and `shape` to declare.
   void add_output(const std::string& name, const Value& value, const Shape& shape,
                   formats::OnnxType type = formats::OnnxType::kFloat);
 
-  // What the outputs need; nothing can be added behind it.
+  // Returns the graph without nodes that no output needs; the Graph must not be used afterwards.
   formats::OnnxModel take();
 
  private:
@@ -69,7 +71,7 @@ class Graph {
 
   std::vector<const nn::Parameters*> weights_;
   std::set<std::string> names_;           // of all values
-  std::map<std::string, int64_t> again_;  // how often a name was asked for
+  std::map<std::string, int64_t> again_;  // suffixes in use, by name
   formats::OnnxModel model_;
 };
 

@@ -1,5 +1,5 @@
-// The layers that encoders and heads are made of, as nodes. `place` is the published name of the
-// module, below which its weights stand: "blocks.0.attn.qkv" has ".weight" and ".bias".
+// The layers of encoders and heads as nodes. `place` is the upstream name of the module, with its
+// weights below it: "blocks.0.attn.qkv" has ".weight" and ".bias".
 #pragma once
 
 #include <cstdint>
@@ -17,25 +17,25 @@ Value linear(Graph& graph, const std::string& place, const Value& x, bool bias =
 // Over the last dimension.
 Value layer_norm(Graph& graph, const std::string& place, const Value& x, double epsilon);
 
-Value gelu(Graph& graph, const std::string& place, const Value& x);  // by the error function
+Value gelu(Graph& graph, const std::string& place, const Value& x);  // exact (erf)
 Value relu(Graph& graph, const std::string& place, const Value& x);
 
 struct Convolution {
   int64_t side = 1, stride = 1, padding = 0, groups = 1;
   bool bias = true;
 };
-// Of maps [N, C, H, W], as all of the following.
+// On maps [N, C, H, W], like all of the following.
 Value convolution(Graph& graph, const std::string& place, const Value& x,
                   const Convolution& options);
-// A transposed one of 2 x 2 by steps of 2: twice the rows and columns.
+// 2 x 2 transposed convolution with stride 2: doubles rows and columns.
 Value doubling_convolution(Graph& graph, const std::string& place, const Value& x);
 // LayerNorm over the channels of each position.
 Value map_layer_norm(Graph& graph, const std::string& place, const Value& x, double epsilon);
-// By running statistics. x [N, C, ...].
+// With running statistics. x [N, C, ...].
 Value batch_norm(Graph& graph, const std::string& place, const Value& x, double epsilon = 1e-5);
 Value halved_by_maximum(Graph& graph, const std::string& place, const Value& x);
 
-// Maps to tokens in raster order, [N, rows * cols, C], and back.
+// From a map to tokens in raster order, [N, rows * cols, C], and back.
 Value tokens_of_map(Graph& graph, const std::string& place, const Value& map_NCHW,
                     int64_t channels);
 Value map_of_tokens(Graph& graph, const std::string& place, const Value& tokens_NLC,

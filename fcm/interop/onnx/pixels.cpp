@@ -8,8 +8,8 @@ namespace fcm::interop::onnx {
 
 Value add_pixels(Graph& graph, int64_t channels, int64_t rows, int64_t cols, const Pixels& pixels) {
   require(std::ssize(pixels.mean) == channels && std::ssize(pixels.deviation) == channels,
-          "onnx: {} means and {} deviations of {} channels", pixels.mean.size(),
-          pixels.deviation.size(), channels);
+          "onnx: expected one mean and std per channel, got {} and {} for {} channels",
+          pixels.mean.size(), pixels.deviation.size(), channels);
   const auto by_channel = [&](const char* name, const std::vector<double>& values) {
     return graph.constant(name, at::tensor(values, at::kDouble).view({channels, 1, 1}));
   };

@@ -8,7 +8,7 @@
 
 namespace fcm::interop::onnx {
 
-// Adds "pixels" [N, channels, rows, cols], and gives them normalised.
+// Adds the input "pixels" [N, channels, rows, cols], and returns it normalised.
 Value add_pixels(Graph& graph, int64_t channels, int64_t rows, int64_t cols, const Pixels& pixels);
 
 }  // namespace fcm::interop::onnx

@@ -1,4 +1,4 @@
-// Segmenters: four maps of the encoder, UperNet on them.
+// Segmenters: four maps of the encoder, then UperNet.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -28,7 +28,8 @@ Value conv_module(Graph& graph, const std::string& place, const Value& x, int64_
   return relu(graph, place + ".activate", batch_norm(graph, place + ".bn", mixed));
 }
 
-// A matrix for the rows, and one for the columns: linear in both, as resizing and pooling are.
+// Multiplies by one matrix for the rows and one for the columns: resizing and pooling are linear in
+// both.
 Value resampled(Graph& graph, const std::string& place, const Value& x, const at::Tensor& rows_RH,
                 const at::Tensor& cols_SW) {
   const Value down = graph.add(place, "MatMul", {graph.constant(place + "/rows", rows_RH), x});
@@ -36,7 +37,7 @@ Value resampled(Graph& graph, const std::string& place, const Value& x, const at
                    {down, graph.constant(place + "/columns", cols_SW.t().contiguous())});
 }
 
-// Bilinear, edges not aligned.
+// Bilinear, align_corners off.
 Value upsampled(Graph& graph, const std::string& place, const Map& map, int64_t rows,
                 int64_t cols) {
   if (map.rows == rows && map.cols == cols) return map.value;
@@ -44,7 +45,7 @@ Value upsampled(Graph& graph, const std::string& place, const Map& map, int64_t 
                    nn::bilinear_matrix(map.cols, cols));
 }
 
-// The coarsest map beside its means over 1, 2 x 2, 3 x 3 and 6 x 6 bins.
+// Concatenates the coarsest map with its means over 1, 2 x 2, 3 x 3 and 6 x 6 bins.
 Map coarsest(Graph& graph, const std::string& place, const Map& map) {
   constexpr std::array<int64_t, 4> kPools{1, 2, 3, 6};
   std::vector<Value> all{map.value};
@@ -61,7 +62,7 @@ Map coarsest(Graph& graph, const std::string& place, const Map& map) {
   return {conv_module(graph, bottleneck, together, 3), map.rows, map.cols};
 }
 
-// Logits of the finest map's size.
+// Logits at the size of the finest map.
 Map add_upernet(Graph& graph, const std::string& place, const std::vector<Map>& maps) {
   Map lateral = coarsest(graph, place, maps.back());
   std::vector<Map> levels{lateral};  // finest first
@@ -85,7 +86,7 @@ Map add_upernet(Graph& graph, const std::string& place, const std::vector<Map>& 
   return {convolution(graph, place + ".conv_seg", mixed, {}), levels[0].rows, levels[0].cols};
 }
 
-// The stages of a ConvViT, and a fourth map of half the size of the last one (heads/fourth_map.h).
+// The stages of a ConvViT, and a fourth map of half the last one's size (heads/fourth_map.h).
 std::vector<Map> maps_of_stages(Graph& graph, const std::string& prefix, const Encoded& seen,
                                 const encoder::EncoderOptions& options, masks::Grid grid) {
   std::vector<Map> maps;
@@ -102,7 +103,7 @@ std::vector<Map> maps_of_stages(Graph& graph, const std::string& prefix, const E
   return maps;
 }
 
-// The published neck (heads/vit_neck.h).
+// Upstream's neck (heads/vit_neck.h).
 std::vector<Map> maps_of_taps(Graph& graph, const Encoded& seen, int64_t dim, masks::Grid grid) {
   std::vector<Value> maps;
   for (size_t i = 0; i < seen.taps_NLC.size(); ++i) {

@@ -1,4 +1,4 @@
-// Swin: models/swin_transformer.py of SimMIM, its cyclic shifts as constant orders of cells.
+// Swin: models/swin_transformer.py of SimMIM, with cyclic shifts as constant gather indices.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -35,7 +35,7 @@ Value swin_block(Graph& graph, const std::string& place, const Value& x, const S
   });
 }
 
-// Four cells become one: (row, column) (0,0), (1,0), (0,1), (1,1), side by side.
+// Concatenates the channels of 2 x 2 cells in the order (row, column) (0,0), (1,0), (0,1), (1,1).
 Value merged(Graph& graph, const SwinStage& stage, const Value& x, double epsilon) {
   const std::string place = stage.place + ".downsample";
   const int64_t rows = stage.cells.rows / 2, cols = stage.cells.cols / 2;
@@ -46,7 +46,7 @@ Value merged(Graph& graph, const SwinStage& stage, const Value& x, double epsilo
                 /*bias=*/false);
 }
 
-// The blocks of a stage. Where the map is no larger than a window, none is moved.
+// The blocks of a stage. If the map is no larger than a window, windows are not shifted.
 Value add_stage(Graph& graph, const EncoderGraph& wanted, const SwinStage& stage, Value x) {
   const int64_t smaller = std::min(stage.cells.rows, stage.cells.cols);
   const int64_t side =
@@ -76,7 +76,7 @@ Encoded add_swin(Graph& graph, const EncoderGraph& wanted, const Value& pixels) 
   const Value map = convolution(graph, embedding, pixels, {.side = stride, .stride = stride});
   Value x = layer_norm(graph, prefix + "patch_embed.norm",
                        tokens_of_map(graph, embedding, map, options.dims[0]), options.norm_epsilon);
-  int64_t side = options.patch_side() / stride;  // of a patch in cells
+  int64_t side = options.patch_side() / stride;  // side of a patch in cells
   Encoded encoded;
   for (size_t s = 0; s < options.dims.size(); ++s, side /= 2) {
     const SwinStage stage{.place = fmt::format("{}layers.{}", prefix, s),
@@ -85,7 +85,7 @@ Encoded add_swin(Graph& graph, const EncoderGraph& wanted, const Value& pixels) 
                           .heads = options.heads.values[s],
                           .depth = options.depths[s]};
     x = add_stage(graph, wanted, stage, x);
-    // In detectors behind a norm of each stage.
+    // Detectors apply a norm to each stage's map.
     const std::string norm = fmt::format("{}norm{}", prefix, s);
     const Value shown = wanted.filled_windows ? layer_norm(graph, norm, x, kMapNormEpsilon) : x;
     encoded.maps_NCHW.push_back(

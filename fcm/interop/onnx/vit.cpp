@@ -8,7 +8,7 @@
 namespace fcm::interop::onnx {
 namespace {
 
-// The class token of every picture, in front of its patches.
+// Prepends the class token to every image's patches.
 Value behind_class_token(Graph& graph, const std::string& prefix, const Value& x_NLC, int64_t dim) {
   const std::string place = prefix + "cls_token";
   const Value batch =

@@ -7,7 +7,8 @@
 namespace fcm::interop::onnx {
 namespace {
 
-// One axis of a map of `size` cells, as windows see it: place -> cell, -1 where there is none.
+// One axis of `size` cells after padding and shifting: index in the windows -> cell, -1 for
+// padding.
 std::vector<int64_t> moved_axis(int64_t size, int64_t side, int64_t shift) {
   const int64_t filled = (size + side - 1) / side * side;
   std::vector<int64_t> cells;
@@ -18,8 +19,8 @@ std::vector<int64_t> moved_axis(int64_t size, int64_t side, int64_t shift) {
   return cells;
 }
 
-// Which cells of an axis see each other: equal numbers. What the shift brought together from
-// opposite borders has different ones.
+// Numbers the regions of a shifted axis: cells attend to each other if their numbers are equal.
+// Cells wrapped around from the opposite border have different ones.
 std::vector<int64_t> regions(int64_t size, int64_t side, int64_t shift, bool filled) {
   const int64_t whole = (size + side - 1) / side * side;
   std::vector<int64_t> region;
@@ -55,7 +56,7 @@ WindowTable window_table(masks::Grid cells, int64_t side, int64_t shift, bool fi
           (r / side * windows_across + c / side) * tokens + r % side * side + c % side;
       const bool inside = rows[i] >= 0 && cols[j] >= 0;
       const bool seen = down[i] >= 0 && across[j] >= 0;
-      // More regions than any axis has.
+      // The factor exceeds the number of regions of an axis.
       region_of[place] = seen ? down[i] * (cells.cols + 2) + across[j] : -1;
       if (inside) {
         cell_of[place] = rows[i] * cells.cols + cols[j];
@@ -87,7 +88,7 @@ Windows add_windows(Graph& graph, const std::string& place, const WindowTable& t
 Value in_windows(Graph& graph, const std::string& place, const Value& x_NLC, const Windows& windows,
                  int64_t channels) {
   Value x = x_NLC;
-  if (windows.table.fills) {  // a row of zeros behind the cells
+  if (windows.table.fills) {  // appends a row of zeros to the cells
     x = graph.add(place, "Pad", {x, graph.numbers({0, 0, 0, 0, 1, 0})});
   }
   x = graph.add(place, "Gather", {x, windows.cells}, {{"axis", int64_t{1}}});

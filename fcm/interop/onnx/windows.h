@@ -1,5 +1,4 @@
-// Windows of a map's cells as constants: which cells stand in which window, and which of them must
-// not see each other.
+// Windows of a map's cells as constants: the cells of each window, and the pairs to mask.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,31 +11,31 @@
 
 namespace fcm::interop::onnx {
 
-// Cells in raster order, cut into windows of side x side and moved up and left by `shift` of them:
-// what leaves the map comes back at the opposite border, as in the published programs. Windows that
-// reach beyond the map are filled up.
+// Cells in raster order, cut into windows of side x side, shifted up and left by `shift` cells:
+// cells shifted out wrap around to the opposite border, as upstream. Windows that reach beyond the
+// map are padded.
 struct WindowTable {
   int64_t side = 0, windows = 0;
-  // int64, [windows * side * side]: the cell there; where there is none `cells` (filled) or any.
+  // int64, [windows * side * side]: the cell there; for padding `cells` if filled, else any.
   at::Tensor cells_WT;
-  at::Tensor places_L;  // int64: where each cell is in cells_WT
-  // [windows, 1, T, T]: 0, and kApart where two cells of a window are not neighbours in the map, or
-  // one of them is none. Undefined where that is nowhere.
+  at::Tensor places_L;  // int64: index of each cell in cells_WT
+  // Mask [windows, 1, T, T]: kApart for pairs of cells that are not close in the map or of which
+  // one is padding, else 0. Undefined if there is no such pair.
   at::Tensor apart_W1TT;
-  int64_t cells = 0;   // of the map
-  bool fills = false;  // cells_WT holds `cells`
+  int64_t cells = 0;   // number of cells in the map
+  bool fills = false;  // cells_WT contains `cells`: padding is used
 };
 
-// Added to a score: nothing is left of it, and it is a number in half precision too.
+// Added to a masked score: softmax makes it 0, and it is finite in half precision too.
 inline constexpr double kApart = -1e4;
 
-// filled: what a window is filled up with is attended to, as the zeros in published detectors.
+// filled: tokens attend to the padding too, as to the zeros in upstream detectors.
 WindowTable window_table(masks::Grid cells, int64_t side, int64_t shift, bool filled);
 
-// The table as constants of a graph, for all blocks of a stage.
+// The table as constants of a graph, shared by all blocks of a stage.
 struct Windows {
   WindowTable table;
-  Value cells, places, apart;  // apart: empty where there is none
+  Value cells, places, apart;  // apart: empty without masked pairs
 };
 Windows add_windows(Graph& graph, const std::string& place, const WindowTable& table);
 
