@@ -1,7 +1,7 @@
-# CUDA code: FASTCONVMAE_CUDA = OFF, ON, or CHECK (as OFF, with targets beside it that are linked with CUDA:
-# scripts/check-cuda.sh). *.cu and *_cuda.cpp in fcm/ become the library fcm_cuda, in builds with CUDA only; all
-# other objects are the same in both. They declare the functions of fcm_cuda weak: where it is left out, kernels are
-# null and what fcm/ops/cuda/absent.cpp says holds. Hence it is linked whole: a weak reference fetches nothing.
+# CUDA code: FASTCONVMAE_CUDA = OFF, ON, or CHECK (like OFF, plus extra targets that are linked with CUDA, for
+# scripts/check-cuda.sh). In builds with CUDA, *.cu and *_cuda.cpp in fcm/ become the library fcm_cuda; all other
+# objects are the same in both builds. They declare the functions of fcm_cuda weak: without it the kernels are null and
+# fcm/ops/cuda/absent.cpp is used. fcm_cuda is linked as a whole archive, because a weak reference pulls in no object.
 set(FASTCONVMAE_CUDA OFF CACHE STRING "CUDA code: OFF, ON or CHECK")
 
 if(FASTCONVMAE_CUDA)
@@ -13,16 +13,16 @@ if(FASTCONVMAE_CUDA)
     set(CMAKE_CUDA_COMPILER "${FCM_NVCC}")
   endif()
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    set(CMAKE_CUDA_ARCHITECTURES 80 90a-real)  # A100 with PTX for what comes later; H100, H200
+    set(CMAKE_CUDA_ARCHITECTURES 80 90a-real)  # A100, with PTX for later GPUs; H100, H200
   endif()
   enable_language(CUDA)
-  # CMake 3.25 does not know that nvcc 12 and later speak C++20.
+  # CMake 3.25 does not know that nvcc 12 and later support C++20.
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
   set(CMAKE_CUDA_STANDARD 20)
-  # Or CMake's static copy would be linked beside the shared one that LibTorch brings.
+  # Otherwise CMake links a static copy in addition to LibTorch's shared one.
   set(CMAKE_CUDA_RUNTIME_LIBRARY None)
-  # Kernels are a third of a program, and a bundle has four programs: packed tightly they take a fifth of the room.
+  # Kernels are a third of a program, and a bundle has four programs; compression reduces kernels to a fifth.
   set(CMAKE_CUDA_FLAGS_RELEASE "-O3 --compress-mode=size")
   if(CCACHE)
     set(CMAKE_CUDA_COMPILER_LAUNCHER "${CCACHE}")
@@ -46,7 +46,7 @@ function(fcm_add_cuda_library)
   target_precompile_headers(fcm_cuda REUSE_FROM fcm_precompiled_torch)
 endfunction()
 
-# `target`_cuda: the objects and libraries of an executable, linked with the CUDA code although this build leaves it out.
+# Adds `target`_cuda: the objects and libraries of an executable, linked with CUDA code in a build without CUDA.
 function(fcm_add_cuda_twin target)
   add_executable(${target}_cuda EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${target}>)
   get_target_property(libraries ${target} LINK_LIBRARIES)

@@ -1,8 +1,8 @@
-# LibTorch from an unpacked torch wheel: targets LibTorch::c10 and LibTorch::cpu, and LibTorch::cuda where the
-# wheel holds the CUDA libraries (to run they need the wheels of torch-cuda.lock as well).
-# The wheel's own package configuration demands a CUDA toolkit, so it is not used.
-#   LIBTORCH_ROOT   folder that holds torch/ and nvidia/. Where it is not given: the environment variable of that name, or
-#                   else the folder that scripts/setup.sh made
+# Finds LibTorch in an unpacked torch wheel: targets LibTorch::c10 and LibTorch::cpu, and LibTorch::cuda if the wheel
+# contains the CUDA libraries (to run they also need the wheels of torch-cuda.lock).
+# The wheel's own package configuration requires a CUDA toolkit, so it is not used.
+#   LIBTORCH_ROOT   folder that contains torch/ and nvidia/. Default: the environment variable of that name, or else the
+#                   folder that scripts/setup.sh made
 set(LIBTORCH_ROOT "" CACHE PATH "folder of the unpacked torch wheel (holds torch/)")
 if(NOT LIBTORCH_ROOT)
   set(_cache "$ENV{FASTCONVMAE_CACHE}")
@@ -27,7 +27,7 @@ endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(LibTorch
   REQUIRED_VARS LIBTORCH_CPU_LIBRARY LIBTORCH_C10_LIBRARY LIBTORCH_INCLUDE_DIR VERSION_VAR LibTorch_VERSION
-  FAIL_MESSAGE "LibTorch not found: run scripts/setup.sh, or name the folder that holds torch/ by LIBTORCH_ROOT")
+  FAIL_MESSAGE "LibTorch not found: run scripts/setup.sh, or set LIBTORCH_ROOT to the folder that contains torch/")
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   add_library(LibTorch::c10 SHARED IMPORTED GLOBAL)
@@ -35,12 +35,12 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   target_include_directories(LibTorch::c10 SYSTEM INTERFACE
     "${LIBTORCH_INCLUDE_DIR}" "${LIBTORCH_INCLUDE_DIR}/torch/csrc/api/include")
   target_compile_definitions(LibTorch::c10 INTERFACE _GLIBCXX_USE_CXX11_ABI=1 USE_DISTRIBUTED USE_C10D_GLOO)
-  # The wheel's libraries name CUDA libraries that a CPU-only program never calls.
+  # The wheel's libraries depend on CUDA libraries that a CPU-only program never calls.
   target_link_options(LibTorch::c10 INTERFACE LINKER:--allow-shlib-undefined)
   add_library(LibTorch::cpu SHARED IMPORTED GLOBAL)
   set_target_properties(LibTorch::cpu PROPERTIES IMPORTED_LOCATION "${LIBTORCH_CPU_LIBRARY}")
   target_link_libraries(LibTorch::cpu INTERFACE LibTorch::c10)
-  # at::parallel_for is a template around an OpenMP pragma: without this it runs on one thread, silently.
+  # at::parallel_for is a template around an OpenMP pragma; without this flag it silently runs on one thread.
   target_compile_options(LibTorch::cpu INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
   target_link_options(LibTorch::cpu INTERFACE -fopenmp)
 endif()
@@ -59,7 +59,7 @@ if(TARGET LibTorch::cpu AND NOT TARGET LibTorch::cuda)
     add_library(LibTorch::cublaslt SHARED IMPORTED GLOBAL)
     set_target_properties(LibTorch::cublaslt PROPERTIES IMPORTED_LOCATION "${_cuda}/lib/libcublasLt.so.13")
     add_library(LibTorch::cuda INTERFACE IMPORTED GLOBAL)
-    # Nothing refers to libtorch_cuda: its operators register themselves when it is loaded.
+    # No symbol of libtorch_cuda is referenced: its operators register themselves when it is loaded.
     target_link_options(LibTorch::cuda INTERFACE LINKER:--no-as-needed)
     add_library(LibTorch::nccl SHARED IMPORTED GLOBAL)
     set_target_properties(LibTorch::nccl PROPERTIES IMPORTED_LOCATION "${LIBTORCH_ROOT}/nvidia/nccl/lib/libnccl.so.2")

@@ -1,6 +1,6 @@
-# One static library for each folder of fcm/, and for reference/ and bench/ beside it, linked along the edges of
-# fcm/edges.txt. A folder's sources are all its *.cpp files, so adding a file needs no change here, and those of its
-# kernels.txt (Kernels.cmake), and those that the build writes for it, FCM_GENERATED_<folder>.
+# One static library per folder of fcm/, and for reference/ and bench/, linked along the edges of fcm/edges.txt. The
+# sources of a folder are all its *.cpp files (so a new file needs no change here), the files generated from its
+# kernels.txt (Kernels.cmake), and other generated files, FCM_GENERATED_<folder>.
 include(Kernels)
 include(Unity)
 
@@ -25,7 +25,7 @@ function(fcm_add_folder name)
     target_link_libraries(fcm_${name} PRIVATE $<BUILD_INTERFACE:fcm_warnings>)
   endif()
   target_include_directories(fcm_${name} ${scope} "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
-  if(EXISTS "${place}/declarations")  # of a library behind LibTorch whose headers the wheel lacks
+  if(EXISTS "${place}/declarations")  # for a library inside LibTorch whose headers the wheel lacks
     target_include_directories(fcm_${name} SYSTEM PRIVATE "${place}/declarations")
   endif()
   target_link_libraries(fcm_${name} ${scope} Outside::fmt)
@@ -42,7 +42,7 @@ function(fcm_add_folder name)
   set(outside_protozero Outside::protozero)
   set(outside_cuda "")
   if(FASTCONVMAE_CUDA STREQUAL "ON")
-    set(outside_cuda "$<LINK_LIBRARY:WHOLE_ARCHIVE,fastconvmae::fcm_cuda>")  # the name that an installed one has
+    set(outside_cuda "$<LINK_LIBRARY:WHOLE_ARCHIVE,fastconvmae::fcm_cuda>")  # the name it also has when installed
   endif()
   set(uses_torch OFF)
   foreach(edge IN LISTS ARGN)
@@ -107,7 +107,7 @@ function(fcm_add_tests folder)
     add_executable(${target} ${kind_sources})
     target_link_libraries(${target} PRIVATE fcm_warnings ${arg_LIBRARIES} GTest::gtest GTest::gtest_main rapidcheck)
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
-    if(NOT folder STREQUAL "emulator")  # which computes; the others wait for what they test
+    if(NOT folder STREQUAL "emulator")  # the emulator tests are compute-bound; for the others -O1 is fast enough
       target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
     endif()
     target_compile_definitions(${target} PRIVATE

@@ -1,10 +1,10 @@
-# The font of pictures: cmake/draw_font.cpp draws DejaVu Sans into a C++ file of the build, glyphs.cpp, which fcm/viz/glyphs.h
-# declares. Built programs need neither the font nor FreeType.
+# The font for text on sheets: cmake/draw_font.cpp renders DejaVu Sans into glyphs.cpp, a generated C++ file declared by
+# fcm/viz/glyphs.h. Built programs need neither the font nor FreeType.
 find_package(Freetype REQUIRED)
 find_file(FCM_FONT DejaVuSans.ttf PATHS /usr/share/fonts PATH_SUFFIXES truetype/dejavu dejavu dejavu-sans-fonts TTF
   NO_DEFAULT_PATH)
 if(NOT FCM_FONT)
-  message(FATAL_ERROR "There is no DejaVuSans.ttf below /usr/share/fonts: install fonts-dejavu-core (scripts/packages.txt), "
+  message(FATAL_ERROR "found no DejaVuSans.ttf in /usr/share/fonts: install fonts-dejavu-core (scripts/packages.txt), "
     "or name the file with -DFCM_FONT=...")
 endif()
 

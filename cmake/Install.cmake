@@ -1,17 +1,17 @@
-# What is installed: the one list that all packages are made of, by component.
-#   program   the program behind its launcher                                            in every package
-#   data      recipes, completions and the manual, licences, the revision                                            in every package
+# Lists everything that is installed, by component. All packages are built from this list.
+#   program   the program and its launcher                                               in every package
+#   data      recipes, completions and man pages, licences, the revision                 in every package
 #   private   shared libraries that another machine may lack, with their licences        in wheel and tarball
-#   checks    what a GPU is tried with                                                   in the tarball
-#   built     where the LibTorch of this build is, for the launcher                      in none
-#   library   static libraries, headers, files of CMake and pkg-config (InstallLibrary)  in none
-# `cmake --install` takes program, data, built and library. Where FASTCONVMAE_CUDA is CHECK, program_cuda and checks_cuda are the
-# same linked with CUDA.
+#   checks    programs that check a GPU                                                  in the tarball
+#   built     the path of this build's LibTorch, for the launcher                        in none
+#   library   static libraries, headers, files for CMake and pkg-config (InstallLibrary) in none
+# `cmake --install` installs program, data, built and library. If FASTCONVMAE_CUDA is CHECK, program_cuda and checks_cuda are the
+# same programs linked with CUDA.
 string(REGEX MATCH "^[0-9]+\\.[0-9]+" FCM_TORCH_SERIES "${LibTorch_VERSION}")
 include(InstallLibrary)
 find_program(STRIP strip REQUIRED)
 
-# A program behind the launcher, as libexec/fastconvmae/NAME and bin/NAME. Further words: of every rule.
+# Installs a program as libexec/fastconvmae/NAME and its launcher as bin/NAME. Further arguments go to every install rule.
 function(fcm_install_program target name)
   set(FCM_TORCH_LIBRARY libtorch_cpu.so)
   if(FASTCONVMAE_CUDA STREQUAL "ON" OR target MATCHES "_cuda$")
@@ -21,7 +21,7 @@ function(fcm_install_program target name)
   configure_file("${PROJECT_SOURCE_DIR}/cmake/launcher.sh.in" "${launcher}" @ONLY)
   install(PROGRAMS "${launcher}" DESTINATION bin RENAME ${name} ${ARGN})
   install(PROGRAMS "$<TARGET_FILE:${target}>" DESTINATION libexec/fastconvmae RENAME ${name} ${ARGN})
-  # The paths of this machine's LibTorch go; the launcher says where it is.
+  # Removes the path of this machine's LibTorch; the launcher finds LibTorch.
   install(CODE "set(program \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/libexec/fastconvmae/${name}\")
     file(RPATH_REMOVE FILE \"\${program}\")
     if(CMAKE_INSTALL_DO_STRIP)
@@ -61,7 +61,7 @@ install(CODE "${facts}\nfcm_install_private_libraries()" COMPONENT private EXCLU
 install(CODE "file(WRITE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/fastconvmae/libtorch-path\" \"${LIBTORCH_ROOT}\\n\")"
   COMPONENT built)
 
-# The .deb: `cpack` makes it of what is installed (scripts/deb.sh), and asks Debian which packages hold the libraries.
+# The .deb: `cpack` builds it from the installed files (scripts/deb.sh) and looks up which Debian packages provide the libraries.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_VENDOR "the fastconvmae authors")
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER "the fastconvmae authors <fastconvmae@localhost>")

@@ -1,6 +1,6 @@
-# The folders of fcm/ as static libraries for other programs, component `library`. Public are four names (docs/install.md):
-# fastconvmae::formats, ::image and ::loader, without LibTorch, and ::models, which is everything up to fcm/tasks. All other
-# names are internal and may change.
+# Installs the folders of fcm/ as static libraries for other programs, component `library`. Four targets are public
+# (docs/install.md): fastconvmae::formats, ::image and ::loader, without LibTorch, and ::models, which contains everything up to
+# fcm/tasks. All other targets are internal and may change.
 include(CMakePackageConfigHelpers)
 set(package_files lib/cmake/fastconvmae)
 set(public_name_of_formats formats)
@@ -8,7 +8,7 @@ set(public_name_of_image image)
 set(public_name_of_loader loader)
 set(public_name_of_tasks models)
 
-# A file of pkg-config, along the same edges.
+# A pkg-config file, with the same dependencies.
 function(fcm_install_pc name)
   set(pc_fmt fmt)
   set(pc_jpeg libjpeg)
@@ -17,7 +17,7 @@ function(fcm_install_pc name)
   set(pc_tiff libtiff-4)
   set(pc_zlib zlib)
   set(pc_json nlohmann_json)
-  set(pc_toml "")  # headers alone
+  set(pc_toml "")  # header-only
   set(pc_xxhash "")
   set(pc_protozero "")
   set(pc_deflate libdeflate)
@@ -31,7 +31,7 @@ function(fcm_install_pc name)
   endforeach()
   list(JOIN requires ", " requires)
   set(file "${PROJECT_BINARY_DIR}/generated/fastconvmae-${name}.pc")
-  # The folder above lib/pkgconfig, so that an installed tree may be moved.
+  # Relative to lib/pkgconfig, so that an installed tree can be moved.
   file(WRITE "${file}" "prefix=\${pcfiledir}/../..
 Name: fastconvmae-${name}
 Description: fcm/${name} of fastconvmae; compile as C++20
@@ -43,10 +43,10 @@ Libs: -L\${prefix}/lib -lfcm_${name}
   install(FILES "${file}" DESTINATION lib/pkgconfig COMPONENT library)
 endfunction()
 
-# Folders without LibTorch are an export of their own, so that they can be had without it.
+# Folders without LibTorch form a separate export, so that they can be used without it.
 foreach(name IN LISTS FCM_FOLDERS)
   if(NOT IS_DIRECTORY "${PROJECT_SOURCE_DIR}/fcm/${name}")
-    continue()  # reference and bench stand beside the library
+    continue()  # reference and bench are not part of the library
   endif()
   if(name IN_LIST FCM_TORCH_FOLDERS)
     set(export torch)

@@ -1,5 +1,5 @@
-# Read while something is installed (Install.cmake): revision, licences, and the shared libraries that go along with theirs.
-# Set before: `about`, `revision_header`, `program`.
+# Runs at install time (Install.cmake): installs revision, licences, and the bundled shared libraries with their licences.
+# Inputs: `about`, `revision_header`, `program`.
 set(root "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")
 set(licences "${root}/share/doc/fastconvmae/licences")
 
@@ -9,7 +9,7 @@ function(fcm_install_revision)
   file(WRITE "${root}/share/doc/fastconvmae/version" "${about}, revision ${revision}\n")
 endfunction()
 
-# The text that Debian ships with a package, with its version on top, and the common texts that it names.
+# Installs the licence text of a Debian package, with the version at the top, and the common licences that it refers to.
 function(fcm_install_licence package)
   execute_process(COMMAND dpkg-query -W -f "\${Version}" "${package}" OUTPUT_VARIABLE version COMMAND_ERROR_IS_FATAL ANY)
   file(READ "/usr/share/doc/${package}/copyright" text)
@@ -24,7 +24,7 @@ function(fcm_install_licence package)
   endforeach()
 endfunction()
 
-# Of what is compiled in. Not on Debian: where that is installed its licences are.
+# Licences of the libraries that are compiled in. Without dpkg-query this does nothing.
 function(fcm_install_licences_of_headers)
   find_program(DPKG_QUERY dpkg-query)
   if(NOT DPKG_QUERY)
@@ -36,13 +36,13 @@ function(fcm_install_licences_of_headers)
   endforeach()
 endfunction()
 
-# What the program needs, without LibTorch, CUDA and what every Linux with this C library has (PEP 600).
+# Installs the program's shared libraries, except LibTorch, CUDA and those that every Linux with this glibc has (PEP 600).
 function(fcm_install_private_libraries)
   file(GET_RUNTIME_DEPENDENCIES EXECUTABLES "${program}" RESOLVED_DEPENDENCIES_VAR libraries
     UNRESOLVED_DEPENDENCIES_VAR missing
     PRE_EXCLUDE_REGEXES "^lib(torch|c10|gomp|cu|nv|nccl)[^/]*$" "^lib(c|m|dl|rt|pthread|util|stdc\\+\\+|gcc_s)\\.so" "^ld-linux")
   if(missing)
-    message(FATAL_ERROR "${program} needs ${missing}, which are not here")
+    message(FATAL_ERROR "${program} needs ${missing}, which were not found")
   endif()
   foreach(library IN LISTS libraries)
     get_filename_component(name "${library}" NAME)

@@ -1,5 +1,5 @@
-# The libraries that are not ours, as targets Outside::NAME with the names that fcm/edges.txt has. An installed tree brings this
-# file along (fastconvmae-config.cmake.in), so that whoever links our libraries finds the same ones in the same way.
+# Third-party libraries as targets Outside::NAME, with the names of fcm/edges.txt. This file is also installed
+# (fastconvmae-config.cmake.in), so that programs which link our libraries find their dependencies in the same way.
 find_package(Threads REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
@@ -17,13 +17,13 @@ find_path(WEBP_INCLUDE webp/decode.h REQUIRED)
 find_library(WEBP_LIBRARY webp REQUIRED)
 find_library(WEBPDEMUX_LIBRARY webpdemux REQUIRED)
 
-# {fmt} as the system has it: header and compiled library. LibTorch's wheel brings the headers of another {fmt} without a
-# library, and its folder would be searched first; so this one holds a link to the system's and is searched before it.
+# The system's {fmt}: headers and compiled library. LibTorch's wheel contains the headers of another {fmt} without a library, and
+# its folder would be searched first; so this folder links to the system's headers and is searched before it.
 set(_only_fmt "${CMAKE_BINARY_DIR}/include")
 file(MAKE_DIRECTORY "${_only_fmt}")
 file(CREATE_LINK "${FMT_INCLUDE}/fmt" "${_only_fmt}/fmt" SYMBOLIC)
 
-# An interface of `includes` and LIBRARIES.
+# Adds an interface target with `includes` and LIBRARIES.
 function(fcm_add_outside name includes)
   if(NOT TARGET Outside::${name})
     add_library(Outside::${name} INTERFACE IMPORTED GLOBAL)

@@ -1,7 +1,7 @@
-# Headers that are compiled once and reused by every folder: fcm_precompiled for folders without LibTorch,
-# fcm_precompiled_torch for the others. A header pays here if most files include it: every file that reuses one
-# instantiates anew what the header's inline functions ask for (ATen 1.2 s, nlohmann/json 0.4 s,
-# torch/csrc/autograd/custom_function.h 0.9 s), whether it uses them or not.
+# Precompiled headers that every folder reuses: fcm_precompiled for folders without LibTorch, fcm_precompiled_torch for
+# the others. A header belongs here only if most files include it: every file that reuses it instantiates the templates of
+# the header's inline functions again (ATen 1.2 s, nlohmann/json 0.4 s, torch/csrc/autograd/custom_function.h 0.9 s),
+# whether it uses them or not.
 
 file(WRITE "${PROJECT_BINARY_DIR}/precompiled.cpp.in" "")
 configure_file("${PROJECT_BINARY_DIR}/precompiled.cpp.in" "${PROJECT_BINARY_DIR}/precompiled.cpp" COPYONLY)

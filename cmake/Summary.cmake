@@ -1,4 +1,4 @@
-# The configure step ends in a list of what was found and what is missing.
+# Prints a list of found and missing dependencies at the end of the configure step.
 function(fcm_summary_line found what detail hint)
   if(found)
     message(STATUS "  [x] ${what} ${detail}")
@@ -32,5 +32,5 @@ function(fcm_print_summary)
     set(cuda ON)
   endif()
   fcm_summary_line("${cuda}" "CUDA" "${CMAKE_CUDA_COMPILER_VERSION} (architectures ${CMAKE_CUDA_ARCHITECTURES})"
-    "left out; FASTCONVMAE_CUDA=1 scripts/build.sh builds it where nvcc 13 is")
+    "left out; FASTCONVMAE_CUDA=1 scripts/build.sh builds it if nvcc 13 is installed")
 endfunction()

@@ -1,13 +1,13 @@
-# Files of one folder are compiled together, a few at a time: each unit pays once for what LibTorch's and JSON's headers
-# instantiate (1 to 3 s), and for what several files instantiate alike. So a name in an anonymous namespace is used once in
-# a folder, of tests as well, and in all files named op.cpp. FASTCONVMAE_UNITY=OFF compiles each file alone: less to wait
-# for where one file is changed again and again.
+# Unity build: a few files of a folder are compiled together, so that each unit instantiates the templates of LibTorch's and
+# JSON's headers once (1 to 3 s), and templates that several files share once. So a name in an anonymous namespace must be
+# unique within a folder (tests included) and among all files named op.cpp. FASTCONVMAE_UNITY=OFF compiles each file
+# separately, which is faster while editing a single file.
 option(FASTCONVMAE_UNITY "compile files of one folder together" ON)
 set(FCM_FILES_OF_UNIT 10)
-# Not these: encoders give the same names to the same things; tests of the emulator include the text of kernels.
+# Exceptions: encoders use equal names for equal things; emulator tests include kernel sources.
 set(FCM_APART fcm_encoder test_emulator)
 
-# The files of a target, except those with flags of their own.
+# Unites the files of a target, except those with flags of their own.
 function(fcm_unite target)
   if(NOT FASTCONVMAE_UNITY OR target IN_LIST FCM_APART)
     return()
@@ -22,7 +22,7 @@ function(fcm_unite target)
     endif()
     get_filename_component(folder "${source}" DIRECTORY)
     get_filename_component(name "${source}" NAME)
-    if(name STREQUAL "op.cpp")  # autograd functions: what LibTorch instantiates for the first of them takes 9 s
+    if(name STREQUAL "op.cpp")  # autograd functions: LibTorch's templates for the first one in a unit take 9 s
       get_filename_component(folder "${folder}" DIRECTORY)
       set(folder "${folder}/op")
     endif()
@@ -45,7 +45,7 @@ function(fcm_unite target)
   endforeach()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
 
-  # Never built: with it compile_commands.json, where clang-tidy and editors look, knows each file by itself.
+  # Never built: it lists each file separately in compile_commands.json, for clang-tidy and editors.
   add_library(${target}_apart OBJECT EXCLUDE_FROM_ALL ${united})
   foreach(property LINK_LIBRARIES INCLUDE_DIRECTORIES COMPILE_DEFINITIONS COMPILE_OPTIONS PRECOMPILE_HEADERS_REUSE_FROM)
     get_target_property(value ${target} ${property})

@@ -1,5 +1,5 @@
-// Draws the glyphs of a font into a C++ file, at build time: what fcm/viz/glyphs.h declares. The
-// program then needs neither the font nor FreeType.
+// Renders the glyphs of a font at build time into a C++ file that defines what fcm/viz/glyphs.h
+// declares. The program then needs neither the font nor FreeType.
 //
 // Usage: draw_font FONT.ttf OUT.cpp
 #include <ft2build.h>
@@ -15,16 +15,16 @@
 
 namespace {
 
-// Pixels of an em, ascending. Glyphs are drawn for each size, as hinted outlines are sharp and
-// shrunk pictures of letters are not.
+// Pixels per em, ascending. Glyphs are rendered for each size, because hinted outlines are sharp
+// and scaled bitmaps are not.
 constexpr std::array kSizes{13, 18, 26, 36};
 
-// Code points, first and last: what names and sentences of languages with these scripts need, and
-// DejaVu Sans has. What is missing is drawn as a box (fcm/viz/font.h).
+// First and last code points of the supported scripts, as far as DejaVu Sans has them. Other
+// characters are drawn as a box (fcm/viz/font.h).
 constexpr std::array<std::pair<char32_t, char32_t>, 10> kRanges{{
     {0x0020, 0x007E},  // ASCII
     {0x00A0, 0x024F},  // Latin-1, Latin Extended-A and -B
-    {0x0300, 0x036F},  // accents behind a letter
+    {0x0300, 0x036F},  // combining accents
     {0x0370, 0x03FF},  // Greek
     {0x0400, 0x052F},  // Cyrillic
     {0x1E00, 0x1EFF},  // Latin Extended Additional: Vietnamese among others
@@ -37,10 +37,10 @@ constexpr std::array<std::pair<char32_t, char32_t>, 10> kRanges{{
 struct Drawn {
   char32_t code = 0;
   int left = 0, top = 0, rows = 0, cols = 0, advance = 0;
-  size_t first = 0;  // of its coverage, in values of four bits
+  size_t first = 0;  // index of its coverage, in 4-bit values
 };
 
-// Everything drawn of the font at one size.
+// All glyphs of the font at one size.
 struct Size {
   int pixels = 0, ascent = 0, descent = 0, capital = 0;
   std::vector<Drawn> glyphs;
