@@ -71,6 +71,7 @@ std::vector<Command> all_commands() {
           {"bench loader", commands::bench_loader},
           {"bench predict", commands::bench_predict},
           {"bench tune", commands::bench_tune},
+          {"bench peak", commands::bench_peak},
           {"bench ops", commands::bench_ops},
           {"bench knn", commands::bench_knn},
           {"bench checkpoint", commands::bench_checkpoint}};

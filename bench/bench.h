@@ -82,6 +82,15 @@ struct BenchKnnRequest {
 // Seconds of a whole eval::knn on random features, and its share of the machine's peak.
 nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter);
 
+// The machine's peaks, and how close its matrix products come to them. "multiply_adds": rows of
+// dtype, by (a class of processor) and GFLOP/s in registers; "memory": rows of what (read, copy)
+// and GB/s. Each with one thread, all of `machine`, one on every core and one on every hyperthread;
+// the last two null where the system does not tell, and where hyperthreads are cores.
+// "products": rows of the products of recipes, their GFLOP/s with `by` (own kernels, or the
+// library) and share of the peak, beside every library at hand: "mkl", "onednn", "openblas", null
+// where one is not there.
+nlohmann::json bench_peak(tasks::Machine machine, Reporter& reporter);
+
 // Times the operators and cases whose name contains `filter`.
 nlohmann::json bench_ops(const std::string& filter, tasks::Machine machine, Reporter& reporter);
 

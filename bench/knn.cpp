@@ -10,6 +10,7 @@
 #include "bench/step_timing.h"
 #include "fcm/base/stats.h"
 #include "fcm/base/stopwatch.h"
+#include "fcm/ops/peak/peak.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/train/meters.h"
 
@@ -30,7 +31,7 @@ nlohmann::json bench_knn(const BenchKnnRequest& request, Reporter& reporter) {
   const at::Tensor bank_labels = at::arange(request.bank).remainder(kClasses);
   const at::Tensor query_labels = at::arange(request.queries).remainder(kClasses);
   const at::Tensor bank = features(bank_labels), queries = features(query_labels);
-  const double peak = train::measure_peak_flops(at::kFloat);
+  const double peak = ops::peak_flops(at::kFloat);
 
   std::vector<double> times;
   eval::KnnResult result;

@@ -8,35 +8,28 @@
 #include "fcm/ops/bench.h"
 #include "fcm/ops/peak/peak.h"
 #include "fcm/tasks/machine.h"
-#include "fcm/train/meters.h"
 
 namespace fcm::bench {
 namespace {
 
-// The peaks of this machine, measured in the same run.
+// What this machine can do at most, measured in the run that is compared with it.
 struct Peaks {
-  double float32_gflops = 0;   // the larger of FMAs in registers and a large matrix product
-  double bfloat16_gflops = 0;  // a large matrix product, which has units of its own
-  double copy_gbytes_per_second = 0;
+  double float32_gflops = 0, bfloat16_gflops = 0, gbytes_per_second = 0;
 };
 
 Peaks measure_peaks(at::Device device, Reporter& reporter) {
-  const double registers = device.is_cpu() ? ops::measure_fma_flops(ops::isa()) * 1e-9 : 0;
-  const double product = train::measure_peak_flops(at::kFloat, device) * 1e-9;
-  const Peaks peaks{std::max(registers, product),
-                    train::measure_peak_flops(at::kBFloat16, device) * 1e-9,
-                    train::measure_copy_speed(device) * 1e-9};
-  reporter.info(fmt::format(
-      "peaks: float32 {:.0f} GFLOP/s in registers, {:.0f} in a product; bfloat16 {:.0f}; "
-      "copying {:.1f} GB/s",
-      registers, product, peaks.bfloat16_gflops, peaks.copy_gbytes_per_second));
+  const Peaks peaks{ops::peak_flops(at::kFloat, device) * 1e-9,
+                    ops::peak_flops(at::kBFloat16, device) * 1e-9,
+                    ops::peak_bytes_per_second(device) * 1e-9};
+  reporter.info(fmt::format("peaks: float32 {:.0f} GFLOP/s, bfloat16 {:.0f}; memory {:.1f} GB/s",
+                            peaks.float32_gflops, peaks.bfloat16_gflops, peaks.gbytes_per_second));
   return peaks;
 }
 
 // The share of the limiting peak. Above 1 if the data stays in caches.
 double peak_share(const ops::OpTiming& timing, const Peaks& peaks) {
   const double gflops = timing.dtype == "bfloat16" ? peaks.bfloat16_gflops : peaks.float32_gflops;
-  return std::max(timing.gflops / gflops, timing.gbytes_per_second / peaks.copy_gbytes_per_second);
+  return std::max(timing.gflops / gflops, timing.gbytes_per_second / peaks.gbytes_per_second);
 }
 
 }  // namespace

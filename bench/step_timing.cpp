@@ -12,6 +12,7 @@
 #include "fcm/base/stopwatch.h"
 #include "fcm/dist/reducer.h"
 #include "fcm/ops/cuda/device.h"
+#include "fcm/ops/peak/peak.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/viz/chart.h"
 
@@ -123,7 +124,7 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
                           Implementation* reference, const StepFacts& facts, Reporter& reporter,
                           TimedGroup* timed) {
   const auto ranks = static_cast<double>(request.machine.group->size());
-  const double peak_flops = ranks * train::measure_peak_flops(facts.compute, facts.device);
+  const double peak_flops = ranks * ops::peak_flops(facts.compute, facts.device);
   dist::Group& group = *request.machine.group;
   double waited_before = 0;
   for (int64_t step = 0; step <= request.steps; ++step) {  // the first step warms up
@@ -169,9 +170,9 @@ nlohmann::json time_steps(const BenchStepRequest& request, Implementation& fast,
     Profile profile;
     fast.profile = &profile;
     for (int64_t step = 0; step < request.steps; ++step) fast.step();
-    const double copy_speed = train::measure_copy_speed(facts.device);
-    result["profile"] = profile.table(peak_flops, copy_speed);
-    result["copy_gbytes_per_second"] = copy_speed * 1e-9;
+    const double memory = ops::peak_bytes_per_second(facts.device);
+    result["profile"] = profile.table(peak_flops, memory);
+    result["peak_gbytes_per_second"] = memory * 1e-9;
   }
   if (implementations.size() == 2) {
     const auto speed = [&](const char* name) {

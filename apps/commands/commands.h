@@ -36,6 +36,7 @@ Action bench_step(Flags& flags);
 Action bench_loader(Flags& flags);
 Action bench_predict(Flags& flags);
 Action bench_tune(Flags& flags);
+Action bench_peak(Flags& flags);
 Action bench_ops(Flags& flags);
 Action bench_knn(Flags& flags);
 Action bench_checkpoint(Flags& flags);

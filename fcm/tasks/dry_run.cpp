@@ -1,5 +1,6 @@
 #include "fcm/tasks/dry_run.h"
 
+#include "fcm/ops/peak/peak.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/machine.h"
 #include "fcm/train/loop.h"
@@ -19,7 +20,7 @@ nlohmann::json dry_run(const DryRun& run) {
   const int64_t micro_batch = recipe::choose_micro_batch(recipe, compute, free);
   const double an_image = recipe::activation_bytes_per_image(recipe, compute);
   const double flops = recipe::training_flops(recipe);
-  const double rate = train::measure_peak_flops(compute, run.device) * ranks;
+  const double rate = ops::peak_flops(compute, run.device) * ranks;
   return {{"dry_run", true},
           {"images", run.images},
           {"steps", train::total_steps(recipe, run.images)},

@@ -16,6 +16,7 @@
 #include "fcm/base/progress.h"
 #include "fcm/loader/loader.h"
 #include "fcm/loader/until_stopped.h"
+#include "fcm/ops/peak/peak.h"
 #include "fcm/ops/reference_ops.h"
 #include "fcm/optim/schedule.h"
 #include "fcm/recipe/setup.h"
@@ -148,8 +149,7 @@ class Loop {
       counters_.micro_batch =
           group_.agree(recipe::choose_micro_batch(recipe_, compute_, memory), dist::Agree::kMin);
     }
-    peak_flops_ =
-        measure_peak_flops(compute_, learner_.device()) * static_cast<double>(group_.size());
+    peak_flops_ = ops::peak_flops(compute_, learner_.device()) * static_cast<double>(group_.size());
     // Reference ops may wait for the device, so there is nothing to enqueue or record.
     const bool queued = request_.queued && !recipe_.debug.reference_ops;
     if (queued) execution_ = learner_.queue(counters_.micro_batch, request_.record);

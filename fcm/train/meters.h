@@ -31,12 +31,4 @@ double peak_memory_bytes(at::Device device = at::kCPU);
 // allow it.
 void reset_peak_memory(at::Device device = at::kCPU);
 
-// FLOP/s of a large matrix product in the compute type, the peak for `utilisation`. Takes about a
-// tenth of a second.
-double measure_peak_flops(at::ScalarType compute, at::Device device = at::kCPU);
-
-// Bytes read plus written per second by a copy of half a gigabyte, on a GPU four. Takes about half
-// a second.
-double measure_copy_speed(at::Device device = at::kCPU);
-
 }  // namespace fcm::train

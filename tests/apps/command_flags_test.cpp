@@ -54,6 +54,7 @@ const std::map<std::string, std::string> kUsed = {
     {"bench predict",
      "--recipe --rows --cols --precision --implementation --rounds --set --device --threads"},
     {"bench tune", "--recipe --data --seconds --set --device --threads"},
+    {"bench peak", "--threads"},
     {"bench ops", "--filter --device --threads"},
     {"bench knn", "--bank --queries --width --k --threads"},
     {"bench checkpoint", "--bytes --out"}};

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <string>
 
 #include "fcm/base/stats.h"
 #include "fcm/recipe/setup.h"
@@ -86,6 +88,40 @@ TEST_P(SteadyMemory, WithoutThePolicyItWouldBeNoticed) {
     std::_Exit(pages > 500 ? 0 : 1);
   };
   EXPECT_EXIT(measure(), testing::ExitedWithCode(0), "pages");
+}
+
+// Of this process, in pages of 2 MiB.
+int64_t huge_bytes() {
+  std::ifstream file("/proc/self/smaps_rollup");
+  std::string word;
+  int64_t kilobytes = 0;
+  while (file >> word) {
+    if (word == "AnonHugePages:" && file >> kilobytes) return kilobytes * 1024;
+  }
+  return -1;
+}
+
+int64_t huge_bytes_of_a_tensor() {
+  const int64_t before = huge_bytes();
+  const at::Tensor tensor = at::ones({int64_t{64} << 20}, at::kFloat);
+  return huge_bytes() - before;
+}
+
+// Where the system gives them to those who ask.
+TEST(HugePages, AreBehindTensors) {
+  std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
+  std::string modes;
+  std::getline(file, modes);
+  if (modes.find("[madvise]") == std::string::npos || huge_bytes() < 0) {
+    GTEST_SKIP() << "the system does not give huge pages to those who ask: " << modes;
+  }
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto is_half = [](bool policy) {
+    if (policy) keep_memory();
+    std::_Exit(huge_bytes_of_a_tensor() > (int64_t{128} << 20) ? 1 : 0);
+  };
+  EXPECT_EXIT(is_half(false), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(is_half(true), testing::ExitedWithCode(1), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, SteadyMemory, testing::Values(at::kFloat, at::kBFloat16),

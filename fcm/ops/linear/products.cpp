@@ -225,7 +225,7 @@ void add_product(OwnKernels own, const at::Tensor& x_MK, const at::Tensor& b_KN,
 
 at::Tensor product_onto(OwnKernels own, const at::Tensor& residual, const at::Tensor& x_MK,
                         const at::Tensor& b_KN, const at::Tensor& bias) {
-  if (!own.has_value() && residual.is_contiguous() && bias.dim() == 1) {
+  if (on_cuda(x_MK) && residual.is_contiguous() && bias.dim() == 1) {
     const Part timed("product", flops_of(x_MK, b_KN.size(1)), 0, b_KN.size(0), b_KN.size(1));
     const auto y_MN =
         gpu_product(x_MK, b_KN, bias, residual.view({-1, b_KN.size(1)}), x_MK.scalar_type());

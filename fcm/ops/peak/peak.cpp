@@ -1,46 +1,186 @@
 #include "fcm/ops/peak/peak.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <barrier>
 #include <cmath>
+#include <functional>
+#include <limits>
+#include <thread>
 
+#include "fcm/base/cores.h"
 #include "fcm/base/error.h"
+#include "fcm/base/processor.h"
 #include "fcm/base/stopwatch.h"
-#include "fcm/ops/peak/kernel.h"
+#include "fcm/ops/cuda/device.h"
+#include "fcm/ops/isa.h"
+#include "fcm/ops/linear/op.h"
 #include "fcm/ops/simd/dispatch.h"
 
 namespace fcm::ops {
 namespace {
 
-double seconds_of_rounds(const PeakKernel& kernel, int64_t threads, int64_t rounds) {
+using Task = std::function<void(int64_t thread)>;
+
+// Seconds from when all bound threads have started until the last is done.
+double seconds_of_bound(const std::vector<int>& hyperthreads, const Task& task) {
+  std::barrier together(std::ssize(hyperthreads) + 1);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < hyperthreads.size(); ++i) {
+    threads.emplace_back([&, i] {
+      bind_to_hyperthread(hyperthreads[i]);
+      together.arrive_and_wait();
+      task(static_cast<int64_t>(i));
+    });
+  }
+  together.arrive_and_wait();
   const Stopwatch watch;
-  at::parallel_for(0, threads, 1, [&](int64_t first, int64_t last) {
-    for (int64_t thread = first; thread < last; ++thread) {
-      const double end = kernel.multiply_adds(rounds);
-      require(std::abs(end - 1) < 1e-3,
-              "peak: expected a chain of multiply-adds to end at 1, got {}", end);
-    }
+  for (std::thread& thread : threads) thread.join();
+  return watch.seconds();
+}
+
+double seconds_of(const PeakThreads& threads, const Task& task) {
+  if (!threads.hyperthreads.empty()) return seconds_of_bound(threads.hyperthreads, task);
+  const Stopwatch watch;
+  at::parallel_for(0, threads.count(), 1, [&](int64_t first, int64_t last) {
+    for (int64_t thread = first; thread < last; ++thread) task(thread);
   });
   return watch.seconds();
 }
 
+double shortest(int repeats, const std::function<double()>& seconds) {
+  double best = std::numeric_limits<double>::infinity();
+  for (int repeat = 0; repeat < repeats; ++repeat) best = std::min(best, seconds());
+  return best;
+}
+
+// A GPU's, after a call that does not count.
+double shortest_on_gpu(int repeats, const std::function<void()>& call) {
+  call();
+  wait_for_cuda();
+  return shortest(repeats, [&] {
+    const Stopwatch watch;
+    call();
+    wait_for_cuda();
+    return watch.seconds();
+  });
+}
+
+const PeakKernels& kernels() { return pick(isa(), peak_plain, peak_avx2, peak_avx512); }
+
+// From and to of all threads, a slice each.
+struct Slices {
+  at::Tensor from, to;
+  int64_t each = 0;  // elements
+
+  explicit Slices(const PeakThreads& threads) {
+    constexpr int64_t kBytes = int64_t{256} << 20, kLine = 64;
+    each = kBytes / static_cast<int64_t>(sizeof(float)) / threads.count() / kLine * kLine;
+    from = at::empty({each * threads.count()}, at::kFloat);
+    to = at::empty_like(from);
+    // By the threads that read them later, so that each has its own nearby.
+    seconds_of(threads, [&](int64_t thread) {
+      std::fill_n(from.data_ptr<float>() + thread * each, each, 1.0f);
+      std::fill_n(to.data_ptr<float>() + thread * each, each, 0.0f);
+    });
+  }
+  double bytes() const { return static_cast<double>(from.nbytes()); }
+};
+
+constexpr int kRepeats = 5;
+
+double product_on_gpu(at::ScalarType type, at::Device device) {
+  constexpr int64_t kSide = 8192;
+  const at::NoGradGuard no_grad;
+  const auto options = at::TensorOptions(type).device(device);
+  const at::Tensor x = at::ones({kSide, kSide}, options),
+                   weight = at::ones({kSide, kSide}, options);
+  const at::Tensor bias = at::zeros({kSide}, options);
+  const auto wide = static_cast<double>(kSide);
+  return 2 * wide * wide * wide / shortest_on_gpu(kRepeats, [&] { linear(x, weight, bias); });
+}
+
+// How many operations on numbers of that type an operation of the unit is worth. bfloat16 are
+// float32 too.
+double share_for(at::ScalarType type, const PeakUnit& unit) {
+  if (unit.type == type || type == at::kBFloat16) return 1;
+  return unit.kernel == &peak_tiles_amx ? 1.0 / 6 : 0;
+}
+
 }  // namespace
 
-double measure_fma_flops(Isa isa) {
-  const PeakKernel& kernel = pick(isa, peak_plain, peak_avx2, peak_avx512);
-  const int64_t threads = at::get_num_threads();
-  constexpr int64_t kGuessRounds = 1 << 20;
-  constexpr double kSeconds = 0.04;  // long enough for the clock to settle
-  seconds_of_rounds(kernel, threads, kGuessRounds);
-  const double guess = seconds_of_rounds(kernel, threads, kGuessRounds);
-  const int64_t rounds = static_cast<int64_t>(kGuessRounds * std::max(1.0, kSeconds / guess));
+int64_t PeakThreads::count() const {
+  return hyperthreads.empty() ? at::get_num_threads() : std::ssize(hyperthreads);
+}
+
+std::vector<PeakUnit> peak_units() {
+  std::vector<PeakUnit> units = {
+      {at::kFloat, isa_name(std::min(isa(), Isa::kAvx512)), &kernels().float32}};
+  if (has_bf16_instructions()) {
+    units.push_back({at::kBFloat16, name_of(ProcessorClass::kAvx512Bf16), &peak_dot_bf16});
+  }
+  if (isa() == Isa::kAmx) units.push_back({at::kBFloat16, isa_name(isa()), &peak_tiles_amx});
+  return units;
+}
+
+double measure_multiply_adds(const PeakUnit& unit, const PeakThreads& threads) {
+  const auto seconds = [&](int64_t rounds) {
+    return seconds_of(threads, [&](int64_t) {
+      const double end = unit.kernel->multiply_adds(rounds);
+      require(std::isfinite(end) && end > 0, "peak: {} multiply-adds of {} come to {}", rounds,
+              unit.by, end);
+    });
+  };
+  constexpr int64_t kGuessRounds = 1 << 18;
+  constexpr double kSeconds = 0.02;  // long enough for the clock to settle
+  seconds(kGuessRounds);
+  const double factor = std::max(1.0, kSeconds / seconds(kGuessRounds));
+  const auto rounds = static_cast<int64_t>(kGuessRounds * factor);
+  const double flops = static_cast<double>(unit.kernel->flops_per_round) *
+                       static_cast<double>(rounds) * static_cast<double>(threads.count());
+  return flops / shortest(kRepeats, [&] { return seconds(rounds); });
+}
+
+double measure_read(const PeakThreads& threads) {
+  const Slices slices(threads);
+  return slices.bytes() / shortest(kRepeats, [&] {
+           return seconds_of(threads, [&](int64_t thread) {
+             const double sum = kernels().memory.read(
+                 slices.from.const_data_ptr<float>() + thread * slices.each, slices.each);
+             require(sum > 0, "peak: {} ones add up to {}", slices.each, sum);
+           });
+         });
+}
+
+double measure_copy(const PeakThreads& threads) {
+  const Slices slices(threads);
+  const double seconds = shortest(kRepeats, [&] {
+    return seconds_of(threads, [&](int64_t thread) {
+      kernels().memory.copy(slices.from.const_data_ptr<float>() + thread * slices.each,
+                            slices.to.data_ptr<float>() + thread * slices.each, slices.each);
+    });
+  });
+  require(slices.to.equal(slices.from), "peak: a copy differs from what was copied");
+  return 2 * slices.bytes() / seconds;
+}
+
+double peak_flops(at::ScalarType type, at::Device device) {
+  if (device.is_cuda()) return product_on_gpu(type, device);
   double best = 0;
-  for (int repeat = 0; repeat < 5; ++repeat) {
-    const auto flops = static_cast<double>(kernel.flops_per_round * rounds * threads);
-    best = std::max(best, flops / seconds_of_rounds(kernel, threads, rounds));
+  for (const PeakUnit& unit : peak_units()) {
+    const double share = share_for(type, unit);
+    if (share > 0) best = std::max(best, share * measure_multiply_adds(unit));
   }
   return best;
+}
+
+double peak_bytes_per_second(at::Device device) {
+  if (device.is_cpu()) return std::max(measure_read(), measure_copy());
+  const at::Tensor from = at::ones({int64_t{512} << 20}, device), to = at::empty_like(from);
+  return 2 * static_cast<double>(from.nbytes()) /
+         shortest_on_gpu(kRepeats, [&] { to.copy_(from); });
 }
 
 }  // namespace fcm::ops

@@ -1,0 +1,17 @@
+#include "apps/commands/commands.h"
+#include "apps/shared_flags.h"
+#include "bench/bench.h"
+
+namespace fcm::apps::commands {
+
+Action bench_peak(Flags& flags) {
+  const auto machine = std::make_shared<tasks::Machine>();
+  flags.describe("What this processor can do at most, and its products beside those of libraries",
+                 "Example:\n  fastconvmae bench peak --threads 1");
+  add_threads(flags, *machine);
+  return [machine](const Output& output) {
+    return output.print(bench::bench_peak(*machine, output.reporter));
+  };
+}
+
+}  // namespace fcm::apps::commands
