@@ -20,8 +20,8 @@ struct BenchStepRequest {
   std::string precision;                // empty: the recipe's
   std::string implementation = "both";  // fast, reference or both
   int64_t steps = 5;
-  bool profile =
-      false;  // profile the fast one over as many further steps: "profile", rows of Profile::table
+  // Profiles the fast one over as many further steps: "profile", rows of Profile::table.
+  bool profile = false;
   std::filesystem::path timeline;  // SVG file, only with several processes; empty: none
   tasks::Machine machine;
 };

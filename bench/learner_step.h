@@ -32,8 +32,8 @@ class LearnerStep final : public Implementation {
   LearnerStep(train::Learner& learner, loader::Batch batch)
       : learner_(learner), batch_(std::move(batch)), plan_{1e-6, batch_.batch, 0, 1} {}
 
-  // From now on steps are enqueued. `alone`: a step ends when the one before is done, as in
-  // training; else when it is done itself.
+  // From now on steps are enqueued. `alone`: step() returns when the previous step is done, as in
+  // training; else it waits for its own step.
   void use(std::unique_ptr<train::Execution> queued, bool alone);
 
   Parts step() override;

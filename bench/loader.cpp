@@ -71,8 +71,8 @@ class Bench {
     return static_cast<double>(batches * batch_) / passed;
   }
 
-  // The same work image by image, on as many threads, each image also decoded whole. With maps or
-  // objects only the plain decode.
+  // Times the loader's stages on single images, on as many threads, and decoding each image whole.
+  // With maps or objects only the latter.
   Stages stages(double seconds) {
     std::vector<Stages> of_thread(static_cast<size_t>(threads_));
     {

@@ -49,7 +49,8 @@ nlohmann::json describe(const Implementation& implementation, double batch, doub
 void time_one(Implementation& implementation, at::Device device, bool counts) {
   train::reset_peak_memory(device);
   const Parts parts = implementation.step();
-  if (!counts) return;  // warm-up; on a GPU matrix products also try algorithms, which takes memory
+  // A warm-up step: on a GPU it also tries algorithms for products, which takes memory.
+  if (!counts) return;
   implementation.timed.push_back(parts);
   implementation.peak_memory =
       std::max(implementation.peak_memory, train::peak_memory_bytes(device));

@@ -119,7 +119,7 @@ at::Tensor stages(const Layers& layers, const SwinOptions& options, at::Tensor x
 
 // The visible tokens of a stage: (row, column) of each, [T, 2], in raster order.
 at::Tensor coordinates(const SwinOptions& options, const at::Tensor& visible_L, size_t stage) {
-  const int64_t side = options.unit() / (options.patch << stage);  // cells a side of a unit
+  const int64_t side = options.unit() / (options.patch << stage);  // cells along a side of a unit
   const int64_t rows = options.rows / options.unit(), cols = options.cols / options.unit();
   return visible_L.view({rows, 1, cols, 1})
       .expand({rows, side, cols, side})
@@ -274,8 +274,8 @@ SwinResult green_mim(const Weights& weights, const SwinOptions& options,
   at::Tensor x = embed(layers, options, images).flatten(1, 2).index_select(1, cells_T);
   x = visible_stages(layers, options, layers.shown("visible", x), visible_L);
   SwinResult result;
-  result.latent = layers.layer_norm("norm", x, options.norm_epsilon);  // [B, kept, C], in raster
-                                                                       // order
+  // [B, kept, C], in raster order
+  result.latent = layers.layer_norm("norm", x, options.norm_epsilon);
 
   x = layers.linear("decoder_embed", result.latent);
   // The published decoder assumes tokens sorted by noise, which they are not; this sorts them.

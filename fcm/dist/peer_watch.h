@@ -15,9 +15,9 @@
 namespace fcm::dist {
 
 // Each rank counts its heartbeats in the store and watches those of the next rank. When they stop,
-// it writes to the store which rank is lost, where all look. The number of queries grows only
-// linearly with the ranks. Silence is counted in heartbeats of this process: one that was stopped
-// itself accuses nobody.
+// it writes to the store which rank is lost, and every rank reads that. The number of queries grows
+// only linearly with the ranks. Silence is counted in heartbeats of the watching process, so one
+// that was itself stopped for a while does not report others as lost.
 class PeerWatch {
  public:
   struct Options {
@@ -35,7 +35,7 @@ class PeerWatch {
   void leave();
   void give_up(const std::string& why);
   // Call after a connection to another rank broke: waits until it is known which rank is lost, as
-  // long as that can take. Empty: it was not found out.
+  // long as that can take. Empty: unknown.
   std::string cause();
   // The same without waiting.
   std::string known_cause();

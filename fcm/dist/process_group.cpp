@@ -26,8 +26,8 @@ using c10d::ProcessGroupGloo;
 
 constexpr const char* kLoopback = "127.0.0.1";
 
-// Timeout of Gloo's operations: a rank's main thread may be busy alone (a checkpoint) for much less
-// than this. PeerWatch detects lost ranks earlier.
+// Timeout of Gloo's operations, much longer than any work that one rank does alone while the others
+// wait (such as a checkpoint). PeerWatch detects lost ranks earlier.
 constexpr std::chrono::minutes kLongestWait{60};
 
 // `here`: accepts connections from this machine only. `address`: where this process connects to it.

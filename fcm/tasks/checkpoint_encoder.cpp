@@ -51,8 +51,8 @@ bool is_of_downstream(const recipe::Recipe& recipe) {
   return recipe.is<recipe::Segment>() || recipe.is<recipe::Detect>();
 }
 
-// GreenMIM pretrains with another epsilon than its Swin is fine-tuned with, and ConvMAE with
-// another than it segments and detects with. (Tables for windows of another size are resized.)
+// Whether the epsilon of the norms stays the same after pretraining. Upstream it changes when
+// GreenMIM's Swin is fine-tuned, and when ConvMAE segments or detects.
 bool keeps_epsilon(const recipe::Recipe& recipe) {
   return recipe.model.kind != "swin" && !is_of_downstream(recipe);
 }

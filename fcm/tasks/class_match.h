@@ -32,9 +32,9 @@ ClassMatch match_classes(const TrainedClasses& trained, int64_t answers,
                          const std::shared_ptr<const loader::Dataset>& dataset,
                          const std::string& data, const std::string& classifier);
 
-// Why a checkpoint's head of `rows` classes cannot be used for `wanted` classes called `classes`
-// (empty: only the number counts); empty: it can. Warns if the checkpoint does not say which
-// classes its head has, and accepts it.
+// The reason why a checkpoint's head for `rows` classes does not fit `wanted` classes with the
+// names `classes` (no names: only the numbers are compared). Returns an empty text if the head
+// fits. Warns if the checkpoint does not say which classes its head has, and accepts it.
 std::string why_other_head(const checkpoint::Checkpoint& checkpoint, int64_t rows, int64_t wanted,
                            const std::vector<std::string>& classes, Reporter& reporter);
 

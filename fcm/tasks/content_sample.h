@@ -25,9 +25,9 @@ struct ContentSample {
 
 uint64_t content_hash(const image::Image& picture);
 
-// Hashes the images whose names have the smallest hashes, so that two large sets that share an
-// image under one name both include it or both do not. At most 4096 images, and none after 64
-// million pixels: about a second for JPEGs on one thread. Independent of `threads`.
+// Hashes the images whose names have the smallest hashes, so that samples of two large sets contain
+// mostly the same of the images that both have. At most 4096 images, and none after 64 million
+// pixels: about a second for JPEGs on one thread. Independent of `threads`.
 ContentSample content_sample_of(const loader::Dataset& dataset, int64_t threads);
 
 // For a checkpoint's state: the 1024 smallest marks, 24 hexadecimal digits each.

@@ -137,7 +137,8 @@ void describe(Export& made, const std::string& what, int64_t step, const Convert
   }
 }
 
-// The second file of a large model is identified only by the first, with which it is replaced.
+// The second file of a large model holds only weights and does not say which program wrote it, so
+// it may be replaced only together with the first file.
 void refuse_foreign_data(const fs::path& out) {
   const fs::path data = formats::onnx_data_path(out);
   if (!is_there(data, ExitCode::kUsage)) return refuse_link_or_temporary(data);

@@ -77,8 +77,8 @@ void say_remarks(const std::string& data, const std::vector<OpenedSplit>& opened
   }
 }
 
-// The splits, with each image in one of them. Throws the error of the training split if there are
-// none, and that of a split whose folder exists.
+// The splits that exist; if both have the same images, only one of them. Throws the error of a
+// split whose folder exists, and if there is no split that of the training split.
 std::vector<OpenedSplit> open_splits(const std::string& data, const Machine& machine,
                                      Reporter& reporter) {
   std::vector<OpenedSplit> opened;
@@ -177,7 +177,7 @@ void add_split(json& result, const OpenedSplit& split, const json& bad, const Ba
   add("images", split.dataset->size());
   add("bad", static_cast<int64_t>(bad.size()));
   add("bad_labels", labels.count);
-  // What lies beside the splits is listed for each, but counted once.
+  // Files beside the splits are in the remarks of both; count them once.
   add("left_out", remarks.left_out.count() - (is_second ? remarks.beside.count() : 0));
 }
 
@@ -312,7 +312,7 @@ json verify_data(const std::string& data, Machine machine, Reporter& reporter) {
 
 namespace {
 
-// A packed file is recognised by its first bytes; but people trust endings.
+// A packed file is recognised by its first bytes, but users go by its ending.
 void refuse_ending_of_another_kind(const fs::path& out) {
   const std::string ending = out.extension();
   for (const char* other : {".txt", ".tar", ".gz", ".zip", ".bin", ".jpg", ".jpeg", ".png", ".webp",

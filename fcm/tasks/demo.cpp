@@ -29,8 +29,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kData = "fashion-mnist";
-constexpr int64_t kLabelled =
-    10'000;  // images of the bank and the probe's training, and as many for queries and testing
+// Images of the bank and the probe's training, and as many for queries and testing.
+constexpr int64_t kLabelled = 10'000;
 
 struct Measured {
   eval::FrozenAccuracy raw, untrained, pretrained;

@@ -31,7 +31,7 @@ int64_t threads_of(const Machine& machine) {
 // If a thread cannot be created, LibTorch waits for it forever, and OpenMP ends the process with a
 // message of its own.
 void refuse_more_threads_than_there_are(int64_t threads, const std::string& set_by) {
-  // Beside this thread: LibTorch's pool, OpenMP's, and the loader's threads, which can do with one.
+  // Beside this thread: LibTorch's pool, OpenMP's pool, and the loader's threads.
   const auto beside = [](int64_t count) { return count == 1 ? 1 : 2 * (count - 1) + count; };
   const int64_t there = running_threads() - 1;  // of those pools, if this is called again
   const int64_t wanted = beside(threads) - there;

@@ -71,9 +71,9 @@ std::string class_list(const std::vector<std::string>& classes);
 std::string first_difference(const std::vector<std::string>& before,
                              const std::vector<std::string>& now);
 
-// The note for figures measured on `measured` with weights trained on `learned`; nullopt: none is
-// needed. If all images are the same, or some of those compared: how many, their share, and an
-// example.
+// The note for figures measured on `measured` with weights trained on `learned`, if the sets share
+// images: whether all are the same, or how many of those compared, with an example. nullopt: none
+// is needed.
 std::optional<std::string> note_on_overlap(const PictureSet& learned, const PictureSet& measured);
 
 }  // namespace fcm::tasks

@@ -35,8 +35,8 @@ std::string absolute_path(const std::filesystem::path& path);
 // The notes that belong to the figures of such a run.
 std::vector<std::string> notes_about(const nlohmann::json& about);
 
-// The data sets of a measuring command's figures under their names, and `notes` with those about
-// measured images that the weights were trained on, which are also warnings.
+// The data sets behind a measuring command's figures, under their names, and "notes": those given
+// in `notes`, then a note if the weights were trained on measured images, which is also a warning.
 nlohmann::json measured_facts(const PictureSet& measured,
                               const std::optional<PictureSet>& trained_on,
                               const std::optional<PictureSet>& pretrained_on,

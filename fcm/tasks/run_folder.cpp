@@ -56,8 +56,8 @@ bool recipe_changes(const fs::path& out, const Texts& now) {
        out.string(), first_differing_part(before.defining, now.defining));
 }
 
-// Whether more exists of the run than its mark and the remains of an interrupted write of
-// recipe.toml, its first file.
+// Whether the run has any file beside its mark. An interrupted write of recipe.toml, the first
+// file, does not count.
 bool has_begun(const fs::path& run) {
   const auto name = name_in_the_way(run);
   return name && *name != "recipe.toml.tmp";

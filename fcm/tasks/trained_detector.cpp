@@ -32,8 +32,8 @@ std::string backbone_prefix(const models::Detector& model) {
 }
 
 // Renames the tensors of an encoder, which have no prefix, as a detector names them. A detector has
-// no class token. MIMDet's ViT starts with its own positions, sines and cosines of its grid in
-// another order, and so does ours.
+// no class token. As in MIMDet, a ViT does not take over the position table: it starts with the
+// sine-cosine positions of its own grid, whose channels have another order.
 void name_as_detectors(Checkpoint& checkpoint, const std::string& prefix, bool is_vit) {
   std::erase_if(checkpoint.model.tensors, [&](const TensorView& view) {
     const bool of_others = interop::has_role(

@@ -34,7 +34,7 @@ class Learner {
  public:
   explicit Learner(std::shared_ptr<dist::Group> group = dist::group_of_one())
       : group_(std::move(group)) {}
-  Learner(const Learner&) = delete;  // optimizers refer to the parameters beside them
+  Learner(const Learner&) = delete;  // the optimizer refers to the parameters
   Learner& operator=(const Learner&) = delete;
   virtual ~Learner() = default;
 
@@ -47,9 +47,9 @@ class Learner {
   // Error(kData) for an image without the target to learn.
   virtual StepResult update(const loader::Batch& batch, const StepPlan& plan) = 0;
 
-  // Runs steps without waiting for the device, with the bits of update(). nullptr: this learner
-  // cannot. `record` makes the recorder of a step (a CUDA graph); empty: launches one operator
-  // after another. The learner must outlive the result.
+  // Runs steps without waiting for the device; results are those of update(), bit for bit. nullptr:
+  // not supported. `record` makes the recorder of a step (a CUDA graph); empty: launches one
+  // operator after another. The learner must outlive the result.
   using MakeRecorded = std::function<std::unique_ptr<ops::RecordedWork>()>;
   virtual std::unique_ptr<Execution> queue(int64_t /*micro_batch*/,
                                            const MakeRecorded& /*record*/) {
@@ -60,8 +60,7 @@ class Learner {
   virtual int64_t trainable_elements() const = 0;
   virtual int64_t updates() const = 0;  // steps that were applied
 
-  // The state of a checkpoint, and its restoration: the bits of everything that decides the next
-  // step.
+  // The state for a checkpoint. A learner that restores it continues bit for bit.
   virtual PublishedTensors model_state() const = 0;
   virtual PublishedTensors optimizer_state() const = 0;
   // Before and after a checkpoint is written, in every process: rank 0 gathers the optimizer state

@@ -182,8 +182,9 @@ class Loop {
     double lr = 0, waited_seconds = 0;
   };
 
-  // Starts a step when none is in flight. An enqueued step may overlap one, unless the next thing
-  // needs settled weights and counters (save, measure, draw, roll back).
+  // Whether the next step may start. With enqueued steps it may start before the one in flight has
+  // finished, unless that one is followed by something that needs its weights and counters (a save,
+  // a measurement, a sheet, a roll-back).
   bool may_begin() const {
     if (begun_.empty()) return true;
     const int64_t step = counters_.step + 1;  // the one in flight

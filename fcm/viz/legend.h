@@ -25,9 +25,8 @@ struct LegendLayout {
   int64_t rows = 0, cols = 0;
 };
 
-// As many columns as fit into `most_cols`, at most as many as needed. Names wider than 14 em are
-// cut; if not even one column fits, those wider than 7 em, and the legend is wider than
-// `most_cols`.
+// As many columns as needed and as fit into `most_cols`. Names are cut to 14 em, and further down
+// to 7 em if a single column would be too wide; if it still is, the legend exceeds `most_cols`.
 LegendLayout legend_below(const std::vector<LegendEntry>& entries, TextSize text,
                           int64_t most_cols);
 // As few columns as possible within `most_rows`.

@@ -20,14 +20,13 @@ std::string header(const ReportInput& input);
 std::string headline(const ReportInput& input, const RunLog& log);
 std::string results(const ReportInput& input);  // bars and tables
 std::string table(const ReportTable& input);
-// Segmentation, in percent: the result, or else the last logged value, or NaN; a sentence with it;
-// all classes with bars.
+// Of segmentation, in percent: the result's, else the last logged one; NaN if there is neither.
 double mean_iou(const ReportInput& input, const RunLog& log);
-std::string segmentation_lead(const nlohmann::json& summary);
-std::string classes(const ReportInput& input);
-std::string training(const RunLog& log);    // loss, learning rate, gradients
-std::string accuracy(const RunLog& log);    // over steps or epochs
-std::string throughput(const RunLog& log);  // images/s, waiting, memory
+std::string segmentation_lead(const nlohmann::json& summary);  // the mean IoU in a sentence
+std::string classes(const ReportInput& input);                 // the table of classes
+std::string training(const RunLog& log);                       // loss, learning rate, gradients
+std::string accuracy(const RunLog& log);                       // over steps or epochs
+std::string throughput(const RunLog& log);                     // images/s, waiting, memory
 std::string pictures(const ReportInput& input);
 std::string faults(const ReportInput& input, const RunLog& log);
 std::string notes(const ReportInput& input);

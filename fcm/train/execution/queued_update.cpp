@@ -100,7 +100,7 @@ void QueuedUpdate::give(loader::Batch batch, const StepPlan& plan) {
           "QueuedUpdate: {} images of a batch of {}, expected {} of {}: every step has "
           "the same sizes",
           batch.batch, batch.global_batch, pictures, recipe_.optim.batch_size);
-  // The update before last has finished, so its staging buffers are free.
+  // The step before last has finished, so its staging buffers are free.
   require(unread() < 2, "QueuedUpdate: give() with {} steps in flight, expected fewer than 2",
           unread());
   const at::NoGradGuard no_grad;
