@@ -53,6 +53,9 @@ class Group {
   // Memory for values that are summed again and again: [elements], zero. Ranks on one machine see
   // each other's, so nothing has to be copied; every rank asks for as much.
   virtual at::Tensor make_buffer(int64_t elements, const at::TensorOptions& options);
+  // Memory that is the same in every rank: [elements], zero at first. Whoever changes what another
+  // reads has to put a barrier() between. Undefined, in every rank: they have none in common.
+  virtual at::Tensor make_common(int64_t elements, const at::TensorOptions& options);
   // Rank `from`'s values become everyone's.
   virtual std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) = 0;
   void broadcast(const at::Tensor& values, int64_t from = 0) {
@@ -66,6 +69,8 @@ class Group {
 
   // Rank 0 alone writes files and prints.
   bool writes() const { return rank() == 0; }
+  // Returns when every rank has called it: what each wrote before, all see after it.
+  void barrier() { agree(0, Agree::kMax); }
   bool any(bool mine) { return agree(mine ? 1 : 0, Agree::kAny) != 0; }
   bool all(bool mine) { return agree(mine ? 1 : 0, Agree::kAll) != 0; }
 };

@@ -1,4 +1,4 @@
-// Sums and broadcasts between ranks on one machine, through memory that they share.
+// Sums and broadcasts between ranks on one machine, through memory that they share; and that memory.
 //
 // c10d has nothing of the kind for the processor: Gloo sends through sockets also where both ends
 // are on one machine, which takes three times as long, from the cores that compute.
@@ -59,6 +59,8 @@ class SharedMemory {
   }
   // This rank's part of memory that all ranks see: [elements], zero. Undefined: there is none.
   at::Tensor make_buffer(Group& by, int64_t elements, const at::TensorOptions& options);
+  // The same memory in all ranks: [elements], zero. Undefined: there is none.
+  static at::Tensor make_common(Group& by, int64_t elements, const at::TensorOptions& options);
 
   // How long this rank had nothing to do but wait for others.
   double waited_seconds() const { return waited_seconds_; }

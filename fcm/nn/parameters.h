@@ -5,9 +5,12 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "fcm/nn/flat_gradients.h"
 
 namespace fcm::nn {
 
@@ -76,8 +79,14 @@ class Parameters {
   // not.
   void flatten();
 
-  // Moves the gradients to other memory: [E], of their type and device.
+  // Moves the trained values to other memory: [E], of their type and device. From then on they are
+  // what lies there.
+  void hold_values_in(const at::Tensor& buffer_E);
+  // Moves the gradients to other memory, likewise, which takes over what they are.
   void hold_gradients_in(const at::Tensor& buffer_E);
+
+  // All gradients are zero; what a backward pass brings is added to that.
+  void zero_gradients();
 
   // Brings the bfloat16 copies of trained values up to date, all in one pass, if `compute` is
   // bfloat16: what a model does first in a forward pass, so that a copy is never older than its
@@ -90,8 +99,9 @@ class Parameters {
   at::Device device() const { return held_.device(); }
   int64_t trainable_elements() const;
 
-  at::Tensor flat_values() const { return flat_values_; }        // [E]
-  at::Tensor flat_gradients() const { return flat_gradients_; }  // [E]
+  at::Tensor flat_values() const { return flat_values_; }  // [E]
+  // [E]. Zeros of zero_gradients() are there, and so in each gradient, once this has been asked for.
+  at::Tensor flat_gradients() const;
 
   // Overwrites a value from its published form (any floating type), which lies on the CPU as the
   // result of `published` does. Shapes are checked.
@@ -102,7 +112,8 @@ class Parameters {
   uint64_t seed_;
   at::TensorOptions held_;
   std::vector<Parameter> parameters_;
-  at::Tensor flat_values_, flat_gradients_, flat_rounded_;
+  at::Tensor flat_values_, flat_rounded_;
+  std::optional<FlatGradients> gradients_;  // none before flatten()
 };
 
 // A place in the tree of names: Scope(parameters) / "blocks3" / 0.

@@ -70,7 +70,6 @@ class AdamW {
   // share's in their place; after it what lies in the share's place is kept. No step meanwhile.
   void widen();
   void keep_share();
-  bool has_all() const { return share_.size() == parameters_.flat_values().numel(); }
 
  private:
   std::vector<size_t> groups_by_parameter() const;

@@ -12,6 +12,7 @@
 #include "fcm/targets/teachers.h"
 #include "fcm/train/learner.h"
 #include "fcm/train/learners/group_gradients.h"
+#include "fcm/train/learners/group_weights.h"
 
 namespace fcm::train {
 
@@ -62,6 +63,7 @@ class PretrainLearner final : public Learner {
   at::ScalarType compute_;
   models::MaskedAutoencoder model_;
   std::unique_ptr<targets::Teachers> teachers_;
+  GroupWeights weights_;
   optim::AdamW optimizer_;
   GroupGradients gradients_;
   nlohmann::json scaler_;
