@@ -37,6 +37,10 @@ at::Tensor Group::make_buffer(int64_t elements, const at::TensorOptions& options
   return at::zeros({elements}, options);
 }
 
+at::Tensor Group::make_common(int64_t /*elements*/, const at::TensorOptions& /*options*/) {
+  return {};
+}
+
 std::shared_ptr<Group> group_of_one() { return std::make_shared<GroupOfOne>(); }
 
 at::Tensor gather_rows(Group& group, const at::Tensor& rows) {

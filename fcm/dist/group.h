@@ -53,6 +53,9 @@ class Group {
   // Memory for values that are summed repeatedly: [elements], zero. Ranks on one machine map each
   // other's, which saves copies. Every rank must ask for the same size.
   virtual at::Tensor make_buffer(int64_t elements, const at::TensorOptions& options);
+  // Memory that all ranks map: [elements], initially zero. Put a barrier() between a write and
+  // another rank's read. Returns an undefined tensor, in every rank, if they cannot share memory.
+  virtual at::Tensor make_common(int64_t elements, const at::TensorOptions& options);
   // Copies the values of rank `from` to all ranks.
   virtual std::unique_ptr<Pending> start_broadcast(const at::Tensor& values, int64_t from) = 0;
   void broadcast(const at::Tensor& values, int64_t from = 0) {
@@ -66,6 +69,8 @@ class Group {
 
   // Only rank 0 writes files and prints.
   bool writes() const { return rank() == 0; }
+  // Returns when every rank has called it: what each wrote before, all see after it.
+  void barrier() { agree(0, Agree::kMax); }
   bool any(bool mine) { return agree(mine ? 1 : 0, Agree::kAny) != 0; }
   bool all(bool mine) { return agree(mine ? 1 : 0, Agree::kAll) != 0; }
 };

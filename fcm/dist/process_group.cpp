@@ -211,6 +211,11 @@ class JoinedProcess final : public Process {
     return buffer.defined() ? buffer : Process::make_buffer(elements, options);
   }
 
+  at::Tensor make_common(int64_t elements, const at::TensorOptions& options) override {
+    if (!shared_ || !options.device().is_cpu()) return {};
+    return SharedMemory::make_common(*this, elements, options);
+  }
+
   double waited_seconds() const override {
     return waited_seconds_ + (shared_ ? shared_->waited_seconds() : 0);
   }

@@ -58,6 +58,18 @@ at::Tensor part_of(const at::Tensor& values, int64_t rank, int64_t ranks) {
   return values.narrow(0, part.begin, part.size());
 }
 
+int64_t whole_pages(int64_t bytes) {
+  constexpr int64_t kPage = 4096;
+  return (bytes + kPage - 1) / kPage * kPage;
+}
+
+// [elements] that keep the memory they lie in.
+at::Tensor values_at(const std::shared_ptr<Mapping>& memory, int64_t byte, int64_t elements,
+                     const at::TensorOptions& options) {
+  return at::from_blob(
+      memory->begin() + byte, {elements}, [memory](void*) {}, options);
+}
+
 // At the end of the memory: identifies it.
 constexpr int64_t kTokenBytes = 16;
 
@@ -104,8 +116,7 @@ int64_t SharedMemory::slots_of(int64_t ranks) {
 }
 
 int64_t SharedMemory::slots_begin(int64_t ranks) {
-  constexpr int64_t kPage = 4096;
-  return (ranks * int64_t{sizeof(Done)} + kPage - 1) / kPage * kPage;
+  return whole_pages(ranks * int64_t{sizeof(Done)});
 }
 
 std::unique_ptr<SharedMemory> SharedMemory::open(Group& by, Lost lost) {
@@ -118,14 +129,18 @@ std::unique_ptr<SharedMemory> SharedMemory::open(Group& by, Lost lost) {
 
 at::Tensor SharedMemory::make_buffer(Group& by, int64_t elements,
                                      const at::TensorOptions& options) {
-  constexpr int64_t kPage = 4096;
-  const int64_t wanted = elements * static_cast<int64_t>(options.dtype().itemsize());
-  const int64_t bytes = (wanted + kPage - 1) / kPage * kPage;
+  const int64_t bytes = whole_pages(elements * static_cast<int64_t>(options.dtype().itemsize()));
   auto memory = Mapping::open(by, ranks_ * bytes);
   if (memory == nullptr) return {};
   buffers_.push_back({memory, bytes});
-  return at::from_blob(
-      memory->begin() + rank_ * bytes, {elements}, [memory](void*) {}, options);
+  return values_at(memory, rank_ * bytes, elements, options);
+}
+
+at::Tensor SharedMemory::make_common(Group& by, int64_t elements,
+                                     const at::TensorOptions& options) {
+  const int64_t bytes = whole_pages(elements * static_cast<int64_t>(options.dtype().itemsize()));
+  const auto memory = Mapping::open(by, bytes);
+  return memory == nullptr ? at::Tensor() : values_at(memory, 0, elements, options);
 }
 
 // Operations complete in the order in which they were started.

@@ -1,4 +1,4 @@
-// All-reduce and broadcast between ranks on one machine, through shared memory.
+// All-reduce and broadcast between ranks on one machine, through shared memory; and that memory.
 //
 // c10d has no such backend for the CPU: Gloo sends through sockets even on one machine, which takes
 // three times as long and costs time on the cores that compute.
@@ -60,6 +60,8 @@ class SharedMemory {
   // This rank's part of memory that all ranks map: [elements], zero. Undefined tensor: not
   // available.
   at::Tensor make_buffer(Group& by, int64_t elements, const at::TensorOptions& options);
+  // The same memory in all ranks: [elements], zero. Undefined: there is none.
+  static at::Tensor make_common(Group& by, int64_t elements, const at::TensorOptions& options);
 
   // Time that this rank only waited for others.
   double waited_seconds() const { return waited_seconds_; }

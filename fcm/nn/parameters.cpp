@@ -169,35 +169,47 @@ at::Tensor Parameters::add_table(const std::string& name, const at::Tensor& valu
 }
 
 void Parameters::flatten() {
-  flat_values_ = at::empty({trainable_elements()}, held_);
+  const at::Tensor values_E = at::empty({trainable_elements()}, held_);
+  std::vector<at::Tensor> leaves;
+  int64_t offset = 0;
+  for (const Parameter& parameter : parameters_) {
+    if (!parameter.trainable) continue;
+    const int64_t elements = parameter.value.numel();
+    values_E.narrow(0, offset, elements)
+        .view(parameter.value.sizes())
+        .copy_(parameter.value.detach());
+    leaves.push_back(parameter.value);
+    offset += elements;
+  }
+  hold_values_in(values_E);
+  gradients_.emplace(leaves);
+  hold_gradients_in(at::zeros({offset}, held_));
+}
+
+void Parameters::hold_values_in(const at::Tensor& buffer_E) {
+  require(buffer_E.dim() == 1 && buffer_E.numel() == trainable_elements(),
+          "Parameters: {} values to be held in {}", trainable_elements(),
+          c10::str(buffer_E.sizes()));
+  flat_values_ = buffer_E;
   int64_t offset = 0;
   for (Parameter& parameter : parameters_) {
     if (!parameter.trainable) continue;
     const int64_t elements = parameter.value.numel();
-    at::Tensor place = flat_values_.narrow(0, offset, elements).view(parameter.value.sizes());
-    place.copy_(parameter.value.detach());
-    parameter.value.set_data(place);
+    parameter.value.set_data(buffer_E.narrow(0, offset, elements).view(parameter.value.sizes()));
     offset += elements;
   }
-  hold_gradients_in(at::zeros({offset}, held_));
 }
 
 void Parameters::hold_gradients_in(const at::Tensor& buffer_E) {
   require(buffer_E.dim() == 1 && buffer_E.numel() == trainable_elements(),
           "Parameters: expected a buffer for {} gradients, got {}", trainable_elements(),
           c10::str(buffer_E.sizes()));
-  if (flat_gradients_.defined()) buffer_E.copy_(flat_gradients_);
-  flat_gradients_ = buffer_E;
-  int64_t offset = 0;
-  for (Parameter& parameter : parameters_) {
-    if (!parameter.trainable) continue;
-    const int64_t elements = parameter.value.numel();
-    // Autograd accumulates into an existing gradient, so all gradients end up in one buffer.
-    parameter.value.mutable_grad() =
-        flat_gradients_.narrow(0, offset, elements).view(parameter.value.sizes());
-    offset += elements;
-  }
+  gradients_->hold_in(buffer_E);
 }
+
+void Parameters::zero_gradients() { gradients_->zero(); }
+
+at::Tensor Parameters::flat_gradients() const { return gradients_->all(); }
 
 void Parameters::round(at::ScalarType compute) {
   if (compute != at::kBFloat16) return;

@@ -5,9 +5,12 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "fcm/nn/flat_gradients.h"
 
 namespace fcm::nn {
 
@@ -76,8 +79,14 @@ class Parameters {
   // not.
   void flatten();
 
+  // Makes the trained values views of another buffer: [E], of their type and device. They take the
+  // values that the buffer holds.
+  void hold_values_in(const at::Tensor& buffer_E);
   // Moves the gradients to another buffer: [E], of their type and device.
   void hold_gradients_in(const at::Tensor& buffer_E);
+
+  // Zeroes all gradients; the next backward pass adds to that.
+  void zero_gradients();
 
   // Updates the bfloat16 copies of all trained values in one pass, if `compute` is bfloat16. A
   // model calls it first in a forward pass, so that a copy is never older than its value. Copies
@@ -90,8 +99,9 @@ class Parameters {
   at::Device device() const { return held_.device(); }
   int64_t trainable_elements() const;
 
-  at::Tensor flat_values() const { return flat_values_; }        // [E]
-  at::Tensor flat_gradients() const { return flat_gradients_; }  // [E]
+  at::Tensor flat_values() const { return flat_values_; }  // [E]
+  // [E]. Zeros of zero_gradients() are there, and so in each gradient, once this has been asked for.
+  at::Tensor flat_gradients() const;
 
   // Overwrites a value from its published form, on the CPU and of any floating type. The shape is
   // checked. `published` returns that form.
@@ -102,7 +112,8 @@ class Parameters {
   uint64_t seed_;
   at::TensorOptions held_;
   std::vector<Parameter> parameters_;
-  at::Tensor flat_values_, flat_gradients_, flat_rounded_;
+  at::Tensor flat_values_, flat_rounded_;
+  std::optional<FlatGradients> gradients_;  // none before flatten()
 };
 
 // A node in the tree of names: Scope(parameters) / "blocks3" / 0.

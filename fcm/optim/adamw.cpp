@@ -111,7 +111,7 @@ void AdamW::apply(const Rate& scheduled, double gradient_scale) {
 }
 
 void AdamW::widen() {
-  if (has_all()) return;
+  if (share_.size() == parameters_.flat_values().numel()) return;
   for (at::Tensor* moments : {&first_, &second_}) {
     at::Tensor all = at::zeros_like(parameters_.flat_values());
     all.narrow(0, share_.begin, share_.size()).copy_(*moments);
@@ -164,6 +164,6 @@ void AdamW::queue_on_cpu(double loss) {
   state.steps = steps_;
 }
 
-void AdamW::zero_gradients() { parameters_.flat_gradients().zero_(); }
+void AdamW::zero_gradients() { parameters_.zero_gradients(); }
 
 }  // namespace fcm::optim

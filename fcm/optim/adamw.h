@@ -69,7 +69,6 @@ class AdamW {
   // share's in place; keep_share() drops all but the share's. No step in between.
   void widen();
   void keep_share();
-  bool has_all() const { return share_.size() == parameters_.flat_values().numel(); }
 
  private:
   std::vector<size_t> groups_by_parameter() const;

@@ -33,6 +33,6 @@ void Lars::step(double lr) {
   }
 }
 
-void Lars::zero_gradients() { parameters_.flat_gradients().zero_(); }
+void Lars::zero_gradients() { parameters_.zero_gradients(); }
 
 }  // namespace fcm::optim

@@ -22,13 +22,11 @@
 namespace fcm::optim {
 class AdamW;
 }  // namespace fcm::optim
-namespace fcm::nn {
-class Parameters;
-}  // namespace fcm::nn
 
 namespace fcm::train {
 
 class GroupGradients;
+class GroupWeights;
 
 class Learner {
  public:
@@ -82,8 +80,8 @@ class Learner {
   // The end of a step after its backward passes (learners/finish_update.cpp): sums gradients and
   // losses over the group, sets the gradient norm of `result`, and applies the step if everything
   // is finite. Returns result.applied.
-  bool finish_update(GroupGradients& gradients, optim::AdamW& optimizer,
-                     const nn::Parameters& parameters, const StepPlan& plan, StepResult& result);
+  bool finish_update(GroupGradients& gradients, GroupWeights& weights, optim::AdamW& optimizer,
+                     const StepPlan& plan, StepResult& result);
 
   dist::Group& group() { return *group_; }
   const std::shared_ptr<dist::Group>& shared_group() const { return group_; }

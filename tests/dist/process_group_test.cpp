@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "fcm/dist/network.h"
+#include "fcm/dist/part.h"
 #include "tests/dist/processes.h"
 
 namespace fcm::dist {
@@ -194,6 +195,45 @@ TEST_P(ProcessGroup, SumsWhereTheValuesLie) {
                         together ? Processes::Change() : as_on_several_machines);
     EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
   }
+}
+
+// Each rank writes its part and reads all of it.
+void write_and_read_in_common(const std::shared_ptr<Group>& group) {
+  const int64_t ranks = group->size(), rank = group->rank();
+  const at::Tensor values = group->make_common(100'003, at::TensorOptions(at::kFloat));
+  expect(values.defined() && values.numel() == 100'003, "memory in common");
+  expect(values.eq(0).all().item<bool>(), "zero at first");
+  for (int64_t round = 1; round <= 20; ++round) {
+    if (rank == round % ranks) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const auto part_of = [&](int64_t whose) {
+      const Part part = part_of_rank(whose, ranks, values.numel());
+      return values.narrow(0, part.begin, part.size());
+    };
+    part_of(rank).fill_(static_cast<double>(round * (rank + 1)));
+    group->barrier();
+    for (int64_t whose = 0; whose < ranks; ++whose) {
+      expect(part_of(whose).eq(round * (whose + 1)).all().item<bool>(), "what another wrote");
+    }
+    group->barrier();
+  }
+  const at::Tensor others = group->make_common(5, at::TensorOptions(at::kDouble));
+  group->barrier();
+  if (rank == 0) others.fill_(1);
+  group->barrier();
+  expect(others.eq(1).all().item<bool>() && values[0].item<float>() == 20, "two of them");
+}
+
+TEST_P(ProcessGroup, OnOneMachineHasMemoryInCommon) {
+  const int64_t ranks = GetParam();
+  Processes here(ranks, write_and_read_in_common);
+  EXPECT_EQ(here.wait_for_all(), all_done(ranks)) << here.said(0) << here.said(1);
+  Processes there(
+      ranks,
+      [](const std::shared_ptr<Group>& group) {
+        expect(!group->make_common(5, at::TensorOptions(at::kFloat)).defined(), "none");
+      },
+      as_on_several_machines);
+  EXPECT_EQ(there.wait_for_all(), all_done(ranks)) << there.said(0) << there.said(1);
 }
 
 TEST_P(ProcessGroup, AnErrorOfTheFirstRankIsEveryonesWithItsCodeAndText) {

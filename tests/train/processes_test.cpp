@@ -127,6 +127,49 @@ TEST(Processes, GoOnAsOtherwiseMany) {
   EXPECT_TRUE(bits_of(scratch / "stopped") == bits_of(scratch / "whole"));
 }
 
+// The moments that a rank keeps, of so many ranks; fails in the rank.
+void expect_moments(const PretrainLearner& learner, int64_t of_ranks) {
+  const int64_t all = learner.model().parameters().flat_values().numel(),
+                own = learner.optimizer().first_moments().numel();
+  if (own > all / of_ranks + 64 || (of_ranks == 1 && own < all)) {
+    fail(ExitCode::kNumeric, "{} moments of {}", own, all);
+  }
+}
+
+// What rank 1 writes rank 0 reads at once.
+void expect_weights_in_common(dist::Group& group, PretrainLearner& learner) {
+  const at::NoGradGuard no_grad;
+  at::Tensor weight = learner.model().parameters().find("mask_token").value.view(-1)[0];
+  const float before = weight.item<float>();
+  group.barrier();
+  if (group.rank() == 1) weight.fill_(7);
+  group.barrier();
+  if (weight.item<float>() != 7) fail(ExitCode::kNumeric, "not the weight of rank 1");
+  group.barrier();
+  if (group.rank() == 1) weight.fill_(before);
+  group.barrier();
+}
+
+TEST(Processes, OnOneMachineHaveTheirWeightsInCommon) {
+  const test::Scratch scratch;
+  const auto train_from = [&](const std::string& name, int64_t steps, bool together) {
+    recipe::Recipe recipe = twenty_steps();
+    recipe.run.max_steps = steps;
+    const ChangeOfRank look = [=](dist::Group& group, recipe::Recipe&, PretrainLearner& it) {
+      if (together) expect_weights_in_common(group, it);
+      expect_moments(it, together ? 2 : 1);
+    };
+    train_in(scratch / name, 2, recipe, look,
+             together ? dist::test::Processes::Change() : dist::test::as_on_several_machines);
+  };
+  train_from("here", 20, true);
+  train_from("there", 20, false);
+  EXPECT_TRUE(bits_of(scratch / "here") == bits_of(scratch / "there"));
+  train_from("moved", 10, true);  // a checkpoint does not say which it was
+  train_from("moved", 20, false);
+  EXPECT_TRUE(bits_of(scratch / "moved") == bits_of(scratch / "here"));
+}
+
 TEST(Processes, WithSharesOfTheMomentsComeToTheSameBits) {
   const test::Scratch scratch;
   recipe::Recipe shared = twenty_steps();
@@ -134,21 +177,38 @@ TEST(Processes, WithSharesOfTheMomentsComeToTheSameBits) {
   for (const int64_t ranks : {2, 4}) {
     const fs::path whole = scratch / fmt::format("whole{}", ranks),
                    parts = scratch / fmt::format("parts{}", ranks);
-    train_in(whole, ranks);
-    train_in(parts, ranks, shared, [ranks](dist::Group&, recipe::Recipe&, PretrainLearner& it) {
-      const int64_t all = it.model().parameters().flat_values().numel(),
-                    own = it.optimizer().first_moments().numel();
-      if (own > all / ranks + 64) fail(ExitCode::kNumeric, "{} moments of {}", own, all);
-    });
+    train_in(whole, ranks, twenty_steps(), {}, dist::test::as_on_several_machines);
+    train_in(
+        parts, ranks, shared,
+        [ranks](dist::Group&, recipe::Recipe&, PretrainLearner& it) { expect_moments(it, ranks); },
+        dist::test::as_on_several_machines);
     EXPECT_TRUE(bits_of(whole) == bits_of(parts)) << ranks;
   }
+  train_in(scratch / "here", 2, shared);  // where each has its share anyway
+  EXPECT_TRUE(bits_of(scratch / "here") == bits_of(scratch / "whole2"));
   // A checkpoint does not say which it was.
   recipe::Recipe half = shared;
   half.run.max_steps = 10;
   const fs::path out = scratch / "mixed";
-  train_in(out, 2, half);
-  train_in(out, 2);
+  train_in(out, 2, half, {}, dist::test::as_on_several_machines);
+  train_in(out, 2, twenty_steps(), {}, dist::test::as_on_several_machines);
   EXPECT_TRUE(bits_of(out) == bits_of(scratch / "whole2"));
+}
+
+// Weights that fly apart, updates left out and ways back to the newest checkpoint.
+TEST(Processes, GoBackTogether) {
+  const test::Scratch scratch;
+  recipe::Recipe recipe = twenty_steps();
+  recipe.optim.base_lr = 1e25;
+  recipe.run.save_every_steps = 5;
+  recipe.run.max_skipped_in_a_row = 2;
+  recipe.run.max_rollbacks = 100;
+  train_in(scratch / "here", 2, recipe);
+  train_in(scratch / "there", 2, recipe, {}, dist::test::as_on_several_machines);
+  EXPECT_TRUE(bits_of(scratch / "here") == bits_of(scratch / "there"));
+  const auto state = checkpoint::newest_state(scratch / "here/checkpoints");
+  ASSERT_TRUE(state);
+  EXPECT_GE(state->at("counters").at("rollbacks"), 2);
 }
 
 TEST(Processes, WriteOneLogOfAllOfThem) {
@@ -170,19 +230,31 @@ TEST(Processes, WriteOneLogOfAllOfThem) {
 }
 
 TEST(Processes, ThatCannotUseOneGradientLeaveTheUpdateOutTogether) {
-  const test::Scratch scratch;
   recipe::Recipe recipe = twenty_steps();
   recipe.run.max_steps = 2;
   recipe.run.save_every_steps = 100;
-  train_in(scratch.path(), 2, recipe, [](dist::Group& group, recipe::Recipe&, PretrainLearner& it) {
-    if (group.rank() == 0) return;
-    const at::NoGradGuard no_grad;
-    it.model().parameters().find("mask_token").value.fill_(std::numeric_limits<float>::quiet_NaN());
-  });
-  for (const nlohmann::json& line : read_log(scratch / "log.jsonl")) {
-    if (line.contains("loss")) {
+  // Where weights are in common it is those of all ranks that are not finite.
+  for (const auto& placed : {dist::test::Processes::Change(),
+                             dist::test::Processes::Change(dist::test::as_on_several_machines)}) {
+    const test::Scratch scratch;
+    train_in(
+        scratch.path(), 2, recipe,
+        [](dist::Group& group, recipe::Recipe&, PretrainLearner& it) {
+          if (group.rank() == 0) return;
+          const at::NoGradGuard no_grad;
+          it.model()
+              .parameters()
+              .find("mask_token")
+              .value.fill_(std::numeric_limits<float>::quiet_NaN());
+        },
+        placed);
+    int64_t steps = 0;
+    for (const nlohmann::json& line : read_log(scratch / "log.jsonl")) {
+      if (!line.contains("loss")) continue;
+      ++steps;
       EXPECT_EQ(line.at("skipped_updates"), line.at("step"));
     }
+    EXPECT_EQ(steps, 2);
   }
 }
 

@@ -13,7 +13,6 @@
 #include "fcm/ops/part.h"
 #include "fcm/ops/patchify/op.h"
 #include "fcm/recipe/setup.h"
-#include "fcm/train/learners/shares.h"
 #include "fcm/train/state.h"
 
 namespace fcm::train {
@@ -60,11 +59,12 @@ ClassifierLearner::ClassifierLearner(models::Classifier model, const recipe::Rec
       recipe_(recipe),
       compute_(recipe::compute_type(recipe.model.precision, model.device())),
       model_(std::move(model)),
+      weights_(shared_group(), model_.parameters(), recipe.optim.shard),
       optimizer_(model_.parameters(),
                  optim::layer_decay_groups(model_.parameters(), model_.layer_of(),
                                            recipe.optim.weight_decay,
                                            recipe.classify().classifier.layer_decay),
-                 recipe.optim, share_of(*shared_group(), model_.parameters(), recipe.optim.shard)),
+                 recipe.optim, weights_.share()),
       gradients_(shared_group(), model_.parameters()) {
   if (recipe.classify().classifier.ema_decay <= 0) return;
   average_ = std::make_unique<models::Classifier>(model_.options(), /*seed=*/0, model_.device());
@@ -102,7 +102,7 @@ StepResult ClassifierLearner::update(const loader::Batch& batch, const StepPlan&
     torch::autograd::backward({loss}, {});
     result.loss += loss.item<double>();
   }
-  if (!finish_update(gradients_, optimizer_, model_.parameters(), plan, result)) {
+  if (!finish_update(gradients_, weights_, optimizer_, plan, result)) {
     return result;
   }
   if (average_) {
@@ -120,9 +120,7 @@ PublishedTensors ClassifierLearner::optimizer_state() const {
   return tensors;
 }
 
-void ClassifierLearner::begin_saving() {
-  collect_moments(group(), model_.parameters(), optimizer_);
-}
+void ClassifierLearner::begin_saving() { weights_.collect_moments(optimizer_); }
 
 void ClassifierLearner::restore(const checkpoint::Checkpoint& from) {
   optimizer_.widen();

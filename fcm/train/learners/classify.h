@@ -12,6 +12,7 @@
 #include "fcm/recipe/recipe.h"
 #include "fcm/train/learner.h"
 #include "fcm/train/learners/group_gradients.h"
+#include "fcm/train/learners/group_weights.h"
 
 namespace fcm::train {
 
@@ -51,6 +52,7 @@ class ClassifierLearner final : public Learner {
   at::ScalarType compute_;
   models::Classifier model_;
   std::unique_ptr<models::Classifier> average_;
+  GroupWeights weights_;
   optim::AdamW optimizer_;
   GroupGradients gradients_;
 };

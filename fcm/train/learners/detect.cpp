@@ -16,7 +16,6 @@
 #include "fcm/ops/part.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/learners/passes.h"
-#include "fcm/train/learners/shares.h"
 #include "fcm/train/state.h"
 
 namespace fcm::train {
@@ -64,11 +63,12 @@ DetectorLearner::DetectorLearner(models::Detector model, const recipe::Recipe& r
       recipe_(recipe),
       compute_(recipe::compute_type(recipe.model.precision, model.device())),
       model_(std::move(model)),
+      weights_(shared_group(), model_.parameters(), recipe.optim.shard),
       optimizer_(
           model_.parameters(),
           optim::detection_groups(model_.parameters(), model_.layer_of(), recipe.optim.weight_decay,
                                   recipe.detect().detector.layer_decay),
-          recipe.optim, share_of(*shared_group(), model_.parameters(), recipe.optim.shard)),
+          recipe.optim, weights_.share()),
       gradients_(shared_group(), model_.parameters()) {}
 
 void DetectorLearner::ask_for(loader::LoaderRequest& request) const {
@@ -119,7 +119,7 @@ StepResult DetectorLearner::update(const loader::Batch& batch, const StepPlan& p
     const auto [first, end] = loader::Slice{i, passes}.of(batch.batch);
     pass(batch, first, end - first, plan, i + 1 == passes, result);
   }
-  if (!finish_update(gradients_, optimizer_, model_.parameters(), plan, result)) {
+  if (!finish_update(gradients_, weights_, optimizer_, plan, result)) {
     statistics.put_back();
     return result;
   }
@@ -127,7 +127,7 @@ StepResult DetectorLearner::update(const loader::Batch& batch, const StepPlan& p
   return result;
 }
 
-void DetectorLearner::begin_saving() { collect_moments(group(), model_.parameters(), optimizer_); }
+void DetectorLearner::begin_saving() { weights_.collect_moments(optimizer_); }
 
 void DetectorLearner::restore(const checkpoint::Checkpoint& from) {
   optimizer_.widen();

@@ -11,6 +11,7 @@
 #include "fcm/recipe/recipe.h"
 #include "fcm/train/learner.h"
 #include "fcm/train/learners/group_gradients.h"
+#include "fcm/train/learners/group_weights.h"
 
 namespace fcm::train {
 
@@ -48,6 +49,7 @@ class DetectorLearner final : public Learner {
   const recipe::Recipe& recipe_;
   at::ScalarType compute_;
   models::Detector model_;
+  GroupWeights weights_;
   optim::AdamW optimizer_;
   GroupGradients gradients_;
 };

@@ -1,23 +1,21 @@
 // The end of a training step.
-#include "fcm/nn/parameters.h"
 #include "fcm/ops/part.h"
 #include "fcm/optim/adamw.h"
 #include "fcm/train/learner.h"
 #include "fcm/train/learners/group_gradients.h"
-#include "fcm/train/learners/shares.h"
+#include "fcm/train/learners/group_weights.h"
 
 namespace fcm::train {
 
-bool Learner::finish_update(GroupGradients& gradients, optim::AdamW& optimizer,
-                            const nn::Parameters& parameters, const StepPlan& plan,
-                            StepResult& result) {
+bool Learner::finish_update(GroupGradients& gradients, GroupWeights& weights,
+                            optim::AdamW& optimizer, const StepPlan& plan, StepResult& result) {
   ops::enter_phase("update");
   gradients.finish(result);
   result.gradient_norm = optimizer.gradient_norm();
   result.applied = is_finite(result);
   if (!result.applied) return false;
   optimizer.step({plan.lr, plan.lr_base}, optimizer.clip_scale(result.gradient_norm));
-  exchange_shares(*group_, parameters, optimizer);
+  weights.complete();
   return true;
 }
 

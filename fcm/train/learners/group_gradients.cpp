@@ -6,7 +6,8 @@
 namespace fcm::train {
 
 GroupGradients::GroupGradients(const std::shared_ptr<dist::Group>& group,
-                               nn::Parameters& parameters) {
+                               nn::Parameters& parameters)
+    : parameters_(parameters) {
   if (group->size() == 1) return;
   parameters.hold_gradients_in(
       group->make_buffer(parameters.trainable_elements(), parameters.flat_gradients().options()));
@@ -23,6 +24,7 @@ void GroupGradients::begin_last_pass() {
 
 void GroupGradients::finish(StepResult& mine) {
   if (!reducer_) return;
+  parameters_.flat_gradients();  // zeros where no pass brought anything
   std::vector<double> losses{mine.loss};
   for (const auto& [name, loss] : mine.target_losses) losses.push_back(loss);
   reducer_->finish(losses);

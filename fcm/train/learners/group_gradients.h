@@ -22,6 +22,7 @@ class GroupGradients {
   void finish(StepResult& mine);
 
  private:
+  nn::Parameters& parameters_;
   std::unique_ptr<dist::Reducer> reducer_;  // nullptr: one rank
 };
 

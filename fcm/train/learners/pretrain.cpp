@@ -13,7 +13,6 @@
 #include "fcm/recipe/setup.h"
 #include "fcm/train/execution/queued_update.h"
 #include "fcm/train/learners/forward_backward.h"
-#include "fcm/train/learners/shares.h"
 
 namespace fcm::train {
 
@@ -25,8 +24,8 @@ PretrainLearner::PretrainLearner(models::MaskedAutoencoder model, const recipe::
       compute_(recipe::compute_type(recipe.model.precision, model.device())),
       model_(std::move(model)),
       teachers_(std::move(teachers)),
-      optimizer_(model_.parameters(), recipe.optim,
-                 share_of(*shared_group(), model_.parameters(), recipe.optim.shard)),
+      weights_(shared_group(), model_.parameters(), recipe.optim.shard),
+      optimizer_(model_.parameters(), recipe.optim, weights_.share()),
       gradients_(shared_group(), model_.parameters()) {
   if (ema() != nullptr) ema()->start_from(model_.parameters());
 }
@@ -68,7 +67,7 @@ StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& p
   result.applied = is_finite(result);
   if (!result.applied) return result;
   optimizer_.step(plan.lr, optimizer_.clip_scale(result.gradient_norm));
-  exchange_shares(group(), model_.parameters(), optimizer_);
+  weights_.complete();
   ema_spread_ = spread;
   if (ema() != nullptr) {
     ema()->follow(model_.parameters(),
@@ -101,7 +100,7 @@ nlohmann::json PretrainLearner::extra_state() const {
   return state;
 }
 
-void PretrainLearner::begin_saving() { collect_moments(group(), model_.parameters(), optimizer_); }
+void PretrainLearner::begin_saving() { weights_.collect_moments(optimizer_); }
 
 void PretrainLearner::restore(const checkpoint::Checkpoint& from) {
   optimizer_.widen();

@@ -13,6 +13,7 @@
 #include "fcm/targets/teachers.h"
 #include "fcm/train/learner.h"
 #include "fcm/train/learners/group_gradients.h"
+#include "fcm/train/learners/group_weights.h"
 
 namespace fcm::train {
 
@@ -63,6 +64,7 @@ class PretrainLearner final : public Learner {
   at::ScalarType compute_;
   models::MaskedAutoencoder model_;
   std::unique_ptr<targets::Teachers> teachers_;
+  GroupWeights weights_;
   optim::AdamW optimizer_;
   GroupGradients gradients_;
   nlohmann::json scaler_;

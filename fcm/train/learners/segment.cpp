@@ -15,7 +15,6 @@
 #include "fcm/ops/patchify/op.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/train/learners/passes.h"
-#include "fcm/train/learners/shares.h"
 #include "fcm/train/state.h"
 
 namespace fcm::train {
@@ -26,11 +25,12 @@ SegmenterLearner::SegmenterLearner(models::Segmenter model, const recipe::Recipe
       recipe_(recipe),
       compute_(recipe::compute_type(recipe.model.precision, model.device())),
       model_(std::move(model)),
+      weights_(shared_group(), model_.parameters(), recipe.optim.shard),
       optimizer_(model_.parameters(),
                  optim::layer_decay_groups(model_.parameters(), model_.layer_of(),
                                            recipe.optim.weight_decay,
                                            recipe.segment().segmenter.layer_decay),
-                 recipe.optim, share_of(*shared_group(), model_.parameters(), recipe.optim.shard)),
+                 recipe.optim, weights_.share()),
       gradients_(shared_group(), model_.parameters()) {}
 
 void SegmenterLearner::ask_for(loader::LoaderRequest& request) const {
@@ -82,7 +82,7 @@ StepResult SegmenterLearner::update(const loader::Batch& batch, const StepPlan& 
     pixels_ += labels_BHW.numel();
   }
   result.target_losses = {{"decode", decode}, {"aux", aux}};
-  if (!finish_update(gradients_, optimizer_, model_.parameters(), plan, result)) {
+  if (!finish_update(gradients_, weights_, optimizer_, plan, result)) {
     statistics.put_back();
     return result;
   }
@@ -101,7 +101,7 @@ void SegmenterLearner::add_to_step_line(nlohmann::json& line, int64_t /*step*/,
   right_ = pixels_ = 0;
 }
 
-void SegmenterLearner::begin_saving() { collect_moments(group(), model_.parameters(), optimizer_); }
+void SegmenterLearner::begin_saving() { weights_.collect_moments(optimizer_); }
 
 void SegmenterLearner::restore(const checkpoint::Checkpoint& from) {
   optimizer_.widen();

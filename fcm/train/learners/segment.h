@@ -11,6 +11,7 @@
 #include "fcm/recipe/recipe.h"
 #include "fcm/train/learner.h"
 #include "fcm/train/learners/group_gradients.h"
+#include "fcm/train/learners/group_weights.h"
 
 namespace fcm::train {
 
@@ -46,6 +47,7 @@ class SegmenterLearner final : public Learner {
   const recipe::Recipe& recipe_;
   at::ScalarType compute_;
   models::Segmenter model_;
+  GroupWeights weights_;
   optim::AdamW optimizer_;
   GroupGradients gradients_;
   int64_t right_ = 0, pixels_ = 0;  // of this rank, since the last line

@@ -1,0 +1,75 @@
+#include "fcm/train/learners/group_weights.h"
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "fcm/dist/part.h"
+
+namespace fcm::train {
+namespace {
+
+// False: there is no such memory.
+bool move_to_common_memory(dist::Group& group, nn::Parameters& parameters) {
+  if (group.size() == 1) return false;
+  const at::Tensor values_E =
+      group.make_common(parameters.trainable_elements(), parameters.flat_values().options());
+  if (!values_E.defined()) return false;
+  if (group.rank() == 0) values_E.copy_(parameters.flat_values());
+  group.barrier();
+  parameters.hold_values_in(values_E);
+  return true;
+}
+
+}  // namespace
+
+GroupWeights::GroupWeights(std::shared_ptr<dist::Group> group, nn::Parameters& parameters,
+                           bool shard)
+    : group_(std::move(group)),
+      parameters_(parameters),
+      in_common_(move_to_common_memory(*group_, parameters)),
+      divided_(in_common_ || (shard && group_->size() > 1)) {}
+
+optim::Share GroupWeights::share_of(int64_t rank) const {
+  const dist::Part part =
+      dist::part_of_rank(rank, group_->size(), parameters_.trainable_elements());
+  return {part.begin, part.end};
+}
+
+optim::Share GroupWeights::share() const {
+  return divided_ ? share_of(group_->rank()) : optim::Share{0, parameters_.trainable_elements()};
+}
+
+void GroupWeights::complete() {
+  if (in_common_) return group_->barrier();
+  if (!divided_) return;
+  std::vector<std::unique_ptr<dist::Pending>> pending;
+  for (int64_t rank = 0; rank < group_->size(); ++rank) {
+    const optim::Share share = share_of(rank);
+    pending.push_back(group_->start_broadcast(
+        parameters_.flat_values().narrow(0, share.begin, share.size()), rank));
+  }
+  for (const auto& one : pending) one->wait();
+}
+
+void GroupWeights::collect_moments(optim::AdamW& optimizer) {
+  if (!divided_) return;
+  if (group_->rank() == 0) optimizer.widen();
+  // One share at a time: only rank 0 ever holds more than its own and another.
+  for (int64_t rank = 1; rank < group_->size(); ++rank) {
+    const optim::Share share = share_of(rank);
+    for (const at::Tensor& moments : {optimizer.first_moments(), optimizer.second_moments()}) {
+      at::Tensor of_share;
+      if (group_->rank() == 0) {
+        of_share = moments.narrow(0, share.begin, share.size());
+      } else {
+        of_share = group_->rank() == rank ? moments : at::empty({share.size()}, moments.options());
+      }
+      group_->broadcast(of_share, rank);
+    }
+  }
+}
+
+}  // namespace fcm::train

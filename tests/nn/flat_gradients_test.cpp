@@ -1,0 +1,117 @@
+// The first gradient of a step is written, the next are added: to the bit what zeros and sums are.
+#include "fcm/nn/flat_gradients.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/support/compare.h"
+
+namespace fcm::nn {
+namespace {
+
+class FlatGradientsTest : public testing::TestWithParam<at::ScalarType> {
+ protected:
+  static constexpr int64_t kFirst = 100'003, kSecond = 6, kThird = 5;
+
+  FlatGradientsTest() { gradients.hold_in(at::zeros({kFirst + kSecond + kThird}, type)); }
+
+  // A pass whose gradients of the first two leaves are `of_first` and, transposed, `of_second`.
+  void pass(const at::Tensor& of_first, const at::Tensor& of_second) {
+    const at::Tensor loss = (leaves[0] * of_first).sum() + (leaves[1].t() * of_second).sum();
+    torch::autograd::backward({loss}, {});
+  }
+
+  at::ScalarType type = GetParam();
+  std::vector<at::Tensor> leaves = {at::ones({kFirst}, type).requires_grad_(true),
+                                    at::ones({2, 3}, type).requires_grad_(true),
+                                    at::ones({kThird}, type).requires_grad_(true)};
+  FlatGradients gradients{leaves};
+};
+
+// Numbers with all that is special about them.
+at::Tensor special(int64_t count, at::ScalarType type) {
+  at::manual_seed(7);
+  at::Tensor values = at::randn({count}, type);
+  const double kinds[] = {0.0,
+                          -0.0,
+                          std::numeric_limits<double>::infinity(),
+                          -std::numeric_limits<double>::infinity(),
+                          std::numeric_limits<double>::quiet_NaN(),
+                          1e-44,
+                          -1e-44};
+  for (int64_t i = 0; i < count; i += 11) values[i] = kinds[(i / 11) % std::ssize(kinds)];
+  return values;
+}
+
+TEST_P(FlatGradientsTest, AreToTheBitThoseAddedToZeros) {
+  const at::Tensor first = special(kFirst, type), second = at::randn({3, 2}, type);
+  const auto after_passes = [&](int passes) {
+    for (int i = 0; i < passes; ++i) pass(first * (1 + i), second);
+    return gradients.all().clone();
+  };
+  for (const int passes : {1, 2, 3}) {
+    gradients.all().zero_();  // what zero() replaces
+    const at::Tensor wanted_E = after_passes(passes);
+    EXPECT_FALSE(std::signbit(wanted_E[11].item<double>())) << "0 + -0 is 0";
+    gradients.all().fill_(std::numeric_limits<double>::quiet_NaN());
+    gradients.zero();
+    EXPECT_TRUE(test::same_bits(after_passes(passes), wanted_E)) << passes;
+    // The third leaf had no part in it.
+    EXPECT_TRUE(leaves[2].grad().eq(0).all().item<bool>());
+    EXPECT_TRUE(leaves[1].grad().equal(second.t() * passes));
+  }
+  EXPECT_FALSE(test::same_bits(after_passes(1), after_passes(1))) << "without zero() they add up";
+}
+
+TEST_P(FlatGradientsTest, AreZeroWhereNoPassBringsAny) {
+  gradients.all().fill_(3);
+  gradients.zero();
+  EXPECT_TRUE(gradients.all().eq(0).all().item<bool>());
+  pass(at::ones({kFirst}, type), at::ones({3, 2}, type));  // of zeros that were looked at
+  EXPECT_EQ(gradients.all().sum().item<double>(), kFirst + kSecond);
+}
+
+TEST_P(FlatGradientsTest, MoveWithWhatTheyAre) {
+  pass(at::ones({kFirst}, type), at::ones({3, 2}, type));
+  const at::Tensor elsewhere_E = at::full({kFirst + kSecond + kThird}, 9, type);
+  gradients.hold_in(elsewhere_E);
+  EXPECT_EQ(elsewhere_E.sum().item<double>(), kFirst + kSecond);
+  gradients.zero();
+  pass(at::ones({kFirst}, type), at::ones({3, 2}, type));
+  EXPECT_TRUE(gradients.all().is_alias_of(elsewhere_E));
+  EXPECT_EQ(elsewhere_E.sum().item<double>(), kFirst + kSecond);
+}
+
+// What the reducer of several ranks hangs on a leaf.
+class Counter final : public torch::autograd::PostAccumulateGradHook {
+ public:
+  explicit Counter(std::vector<double>& seen) : seen_(seen) {}
+  void operator()(const at::Tensor& leaf) override {
+    seen_.push_back(leaf.grad()[0].item<double>());
+  }
+
+ private:
+  std::vector<double>& seen_;
+};
+
+TEST_P(FlatGradientsTest, ThatAreThereAreToldOf) {
+  std::vector<double> seen;
+  torch::autograd::impl::set_post_acc_grad_hooks(leaves[0], std::make_unique<Counter>(seen));
+  for (int step = 0; step < 2; ++step) {
+    gradients.zero();
+    pass(at::ones({kFirst}, type), at::ones({3, 2}, type));
+    pass(at::full({kFirst}, 4, type), at::ones({3, 2}, type));
+  }
+  EXPECT_EQ(seen, (std::vector<double>{1, 5, 1, 5}));
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, FlatGradientsTest, testing::Values(at::kFloat, at::kDouble));
+
+}  // namespace
+}  // namespace fcm::nn
