@@ -79,9 +79,10 @@ struct OptimOptions {
             "AdamW: added to the root of the second moment");
     visitor("clip_norm", clip_norm, config::Range{0, 1e9},
             "gradient clipping: largest norm; 0 is off");
-    visitor("shard", shard,
-            "each of several processes keeps and updates only its share of the moments; ranks on one "
-            "machine always do");
+    visitor(
+        "shard", shard,
+        "each of several processes keeps and updates only its share of the moments; ranks on one "
+        "machine always do");
   }
 };
 
