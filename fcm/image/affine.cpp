@@ -13,12 +13,12 @@
 namespace fcm::image {
 namespace {
 
-// A place in the input, in pixels from the centre of the first.
+// A position in the input, in pixels from the centre of the first pixel.
 struct Place {
   double row, col;
 };
 
-// Values of one channel around a place; columns and the first row are clamped to the picture.
+// Values of one channel; positions outside are clamped to the image.
 class Channel {
  public:
   Channel(const Image& picture, int64_t channel) : picture_(picture), channel_(channel) {}
@@ -50,7 +50,7 @@ double bilinear(const Channel& channel, const Place& place) {
   return upper + (lower - upper) * dy;
 }
 
-// The cubic through four neighbours (Keys' with a = -1, as Image.transform has it; resizing uses
+// Cubic interpolation of four neighbours (Keys with a = -1, as in Image.transform; resizing uses
 // -0.5), in Pillow's order of operations.
 double cubic(double v1, double v2, double v3, double v4, double d) {
   const double p2 = -v1 + v3;
@@ -59,7 +59,7 @@ double cubic(double v1, double v2, double v3, double v4, double d) {
   return v2 + d * (p2 + d * (p3 + d * p4));
 }
 
-// A row outside of the picture repeats the value of the one before it, after its interpolation.
+// A row outside the image repeats the interpolated value of the row before it.
 double bicubic(const Channel& channel, const Place& place) {
   const auto row = static_cast<int64_t>(std::floor(place.row));
   const auto col = static_cast<int64_t>(std::floor(place.col));
@@ -79,7 +79,7 @@ double bicubic(const Channel& channel, const Place& place) {
   return cubic(values[0], values[1], values[2], values[3], dy);
 }
 
-// Python's round(value, 15): the decimal number of 15 places, read back.
+// Python's round(value, 15): formatted with 15 decimals and parsed again.
 double rounded_15(double value) {
   const std::string text = fmt::format("{:.15f}", value);
   double result = 0;
@@ -91,7 +91,7 @@ double rounded_15(double value) {
 
 void transform(Image& picture, const Affine& m, Interpolation interpolation,
                std::span<const uint8_t> fill) {
-  require(std::ssize(fill) == picture.channels, "transform: {} fill values for {} channels",
+  require(std::ssize(fill) == picture.channels, "transform: got {} fill values for {} channels",
           fill.size(), picture.channels);
   const auto value = interpolation == Interpolation::kBicubic ? bicubic : bilinear;
   const auto rows = static_cast<double>(picture.rows), cols = static_cast<double>(picture.cols);
@@ -117,7 +117,7 @@ void transform(Image& picture, const Affine& m, Interpolation interpolation,
 
 void rotate(Image& picture, double degrees, Interpolation interpolation,
             std::span<const uint8_t> fill) {
-  require(std::abs(degrees) < 90, "rotate: {} degrees, wanted between -90 and 90", degrees);
+  require(std::abs(degrees) < 90, "rotate: expected between -90 and 90 degrees, got {}", degrees);
   const double turn = degrees < 0 ? degrees + 360.0 : degrees;
   if (turn == 0) return;
   const double angle = -(turn * (std::numbers::pi / 180.0));

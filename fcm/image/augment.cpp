@@ -78,7 +78,7 @@ Table flattened(const Histogram& counts) {
   return table;
 }
 
-// picture = from + factor (picture - from), in float and cut off, as Pillow's blend.
+// picture = from + factor (picture - from), in float, truncated, as in Pillow's blend.
 void blend(Image& picture, const std::vector<uint8_t>& from, double factor) {
   const auto alpha = static_cast<float>(factor);
   for (size_t i = 0; i < picture.pixels.size(); ++i) {
@@ -89,8 +89,8 @@ void blend(Image& picture, const std::vector<uint8_t>& from, double factor) {
   }
 }
 
-// Pillow's SMOOTH: the middle counts 5, its neighbours 1, the sum 13; the border stays. Sums run in
-// float from the row below upwards, which decides the last bit.
+// Pillow's SMOOTH: 3x3 weights of 5 (centre) and 1, divided by 13; the border is unchanged. Float
+// sums run from the row below upwards, which determines the last bit.
 std::vector<uint8_t> smoothed(const Image& picture) {
   std::vector<uint8_t> result = picture.pixels;
   constexpr float kSide = 1.0F / 13, kMiddle = 5.0F / 13;
@@ -128,7 +128,7 @@ void invert(Image& picture) {
 }
 
 void posterize(Image& picture, int bits) {
-  require(bits >= 0 && bits <= 8, "posterize: {} bits, wanted 0 to 8", bits);
+  require(bits >= 0 && bits <= 8, "posterize: expected 0 to 8 bits, got {}", bits);
   map_values(picture, [&](int value) { return value & ~((1 << (8 - bits)) - 1); });
 }
 

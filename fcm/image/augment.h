@@ -1,5 +1,5 @@
-// Operations of RandAugment and colour jitter on pictures of bytes, in place, with the arithmetic
-// of Pillow 13 (ImageOps, ImageEnhance, Image.transform, Image.rotate): the same bits.
+// Operations of RandAugment and colour jitter on uint8 images, in place, bit-identical to Pillow 13
+// (ImageOps, ImageEnhance, Image.transform, Image.rotate).
 #pragma once
 
 #include <array>
@@ -10,28 +10,28 @@
 
 namespace fcm::image {
 
-// One table of 256 a channel.
-void autocontrast(Image& picture);  // the values that occur are spread over 0..255
+// Operations that map each channel through a table of 256 values.
+void autocontrast(Image& picture);  // stretches the occurring values to 0..255
 void equalize(Image& picture);      // flattens the histogram
 void invert(Image& picture);
-void posterize(Image& picture, int bits);                     // keeps the `bits` highest, 0..8
-void solarize(Image& picture, int threshold);                 // inverts values from it on
-void solarize_add(Image& picture, int add, int below = 128);  // lifts values below, up to 255
+void posterize(Image& picture, int bits);                     // keeps the `bits` highest bits, 0..8
+void solarize(Image& picture, int threshold);                 // inverts values >= threshold
+void solarize_add(Image& picture, int add, int below = 128);  // adds to values < below
 
-// Blends with a picture that lacks the property: grey, of its mean grey, black, smoothed. 1 leaves
-// the picture as it is, more exaggerates.
+// Blends with an image that lacks the property: a grey, a mean-grey, a black or a smoothed one.
+// Factor 1 changes nothing, more exaggerates.
 void change_color(Image& picture, double factor);
 void change_contrast(Image& picture, double factor);
 void change_brightness(Image& picture, double factor);
 void change_sharpness(Image& picture, double factor);
 
-// Output pixel (x, y) shows the input at (m0 x + m1 y + m2, m3 x + m4 y + m5), both measured to the
-// pixels' centres; `fill`, a value a channel, where that lies outside.
+// Output pixel (x, y) samples the input at (m0 x + m1 y + m2, m3 x + m4 y + m5), coordinates being
+// those of pixel centres. Outside the input it is `fill`, one value per channel.
 using Affine = std::array<double, 6>;
 void transform(Image& picture, const Affine& matrix, Interpolation interpolation,
                std::span<const uint8_t> fill);
 
-// Counterclockwise around the middle, by less than 90 degrees.
+// Counterclockwise around the centre, by less than 90 degrees.
 void rotate(Image& picture, double degrees, Interpolation interpolation,
             std::span<const uint8_t> fill);
 

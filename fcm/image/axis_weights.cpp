@@ -16,7 +16,7 @@ void add_digits(AxisWeights& axis) {
         digits |= static_cast<uint32_t>(static_cast<uint8_t>(digit)) << (8 * tap);
         rest = (rest - digit) >> 8;
       }
-      require(rest == 0, "add_digits: weight {} does not fit the digits of 8 bits",
+      require(rest == 0, "add_digits: weight {} does not fit three 8-bit digits",
               axis.weight[word * 4 + tap]);
     }
     for (size_t k = 0; k < 3; ++k) axis.digits[word * 3 + k] = static_cast<int32_t>(bytes[k]);

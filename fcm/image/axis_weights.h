@@ -1,4 +1,4 @@
-// Weights of one axis of the resampling, and how kernels see them.
+// Resampling weights of one axis, and the view of them that kernels take.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace fcm::image {
 
-// As AxisView, which points into it.
+// Owns the arrays that an AxisView (which documents them) points into.
 struct AxisWeights {
   int64_t source = 0;
   int64_t taps = 0;

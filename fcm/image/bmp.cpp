@@ -1,5 +1,5 @@
-// BMP: a file header, one of several headers of the picture, a palette or masks, rows from the last
-// to the first. What Pillow reads: 1, 4, 8, 16, 24 and 32 bits, palettes, masks, both run-length
+// BMP: a file header, one of several image headers, a palette or masks, rows from the last to the
+// first. Reads what Pillow reads: 1, 4, 8, 16, 24 and 32 bits, palettes, masks, both run-length
 // codes.
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@ namespace fcm::image {
 namespace {
 
 constexpr size_t kFileHeader = 14;
-constexpr uint32_t kCoreHeader = 12;  // OS/2's, with sizes of 16 bits
+constexpr uint32_t kCoreHeader = 12;  // bytes; OS/2's, with 16-bit sizes
 
 enum class Coding : uint32_t { kNone = 0, kRuns8 = 1, kRuns4 = 2, kMasks = 3, kMasksWithAlpha = 6 };
 
@@ -30,8 +30,8 @@ struct Header {
   bool top_down = false;
   uint32_t bits = 0;
   Coding coding = Coding::kNone;
-  size_t pixels = 0;         // where they begin
-  size_t palette = 0;        // likewise
+  size_t pixels = 0;         // offset in the file
+  size_t palette = 0;        // offset in the file
   size_t palette_entry = 4;  // bytes
   int64_t colours = 0;
   std::array<uint32_t, 3> masks{};  // red, green, blue
@@ -40,7 +40,7 @@ struct Header {
 void check_kind(const Header& header, uint32_t coding) {
   constexpr std::array<uint32_t, 6> kBits{1, 4, 8, 16, 24, 32};
   if (std::ranges::find(kBits, header.bits) == kBits.end()) {
-    fail(ExitCode::kData, "a BMP of {} bits a pixel, wanted 1, 4, 8, 16, 24 or 32", header.bits);
+    fail(ExitCode::kData, "a BMP of {} bits a pixel, expected 1, 4, 8, 16, 24 or 32", header.bits);
   }
   const bool fits = coding == 0 || (coding == 1 && header.bits == 8) ||
                     (coding == 2 && header.bits == 4) ||
@@ -60,13 +60,13 @@ void read_masks(Bytes bytes, uint32_t header_size, Header& header) {
   if (header.coding != Coding::kMasks && header.coding != Coding::kMasksWithAlpha) return;
   std::array<uint32_t, 3> masks;
   for (size_t i = 0; i < 3; ++i) masks[i] = number(bytes, kFileHeader + 40 + 4 * i, 4);
-  if (masks != std::array<uint32_t, 3>{}) header.masks = masks;  // or those that are usual
-  // Behind the short header the masks stand where otherwise the palette does.
+  if (masks != std::array<uint32_t, 3>{}) header.masks = masks;  // else the defaults above
+  // After the short header the masks come first, where otherwise the palette is.
   if (header_size == 40) header.palette += header.coding == Coding::kMasks ? 12 : 16;
   for (const uint32_t mask : header.masks) {
     const uint32_t low = mask == 0 ? 0 : mask >> std::countr_zero(mask);
     if ((low & (low + 1)) != 0 || low > 0xFFFF) {
-      fail(ExitCode::kData, "damaged BMP: the mask {:08x} is no row of bits", mask);
+      fail(ExitCode::kData, "damaged BMP: the bits of the mask {:08x} are not contiguous", mask);
     }
   }
 }
@@ -105,7 +105,7 @@ Header read_header(Bytes bytes) {
   return header;
 }
 
-// 256 colours of red, green, blue; black where the palette is shorter.
+// 256 RGB colours; those beyond the palette are black.
 std::array<uint8_t, 768> read_palette(Bytes bytes, const Header& header) {
   std::array<uint8_t, 768> palette{};
   for (int64_t i = 0; i < header.colours; ++i) {
@@ -118,7 +118,7 @@ std::array<uint8_t, 768> read_palette(Bytes bytes, const Header& header) {
   return palette;
 }
 
-// One byte a pixel, in the order of the file, from one of the two run-length codes.
+// Decodes either run-length code to one byte per pixel, in file order.
 class Runs {
  public:
   Runs(Bytes code, const Header& header)
@@ -138,7 +138,7 @@ class Runs {
     if (at_ == code_.size()) fail(ExitCode::kData, "damaged BMP: premature end of file");
     return code_[at_++];
   }
-  void put(uint8_t index) {  // beyond the end of a row there is no pixel
+  void put(uint8_t index) {  // pixels beyond the end of a row are dropped
     if (col_ < cols_ && row_ < rows_) places_[static_cast<size_t>(row_ * cols_ + col_++)] = index;
   }
   uint8_t half(uint8_t both, int i) const { return i % 2 == 0 ? both >> 4 : both & 15; }
@@ -163,7 +163,7 @@ class Runs {
     return true;
   }
 
-  // So many pixels as they are, padded to an even number of bytes.
+  // `count` literal pixels, padded to an even number of bytes.
   void literal(int count) {
     const size_t begin = at_;
     for (int i = 0; i < count; ++i) {
@@ -191,7 +191,7 @@ uint8_t masked(uint32_t pixel, uint32_t mask) {
   return static_cast<uint8_t>(most == 255 ? value : uint64_t{value} * 255 / most);
 }
 
-// Row `row` of the file to red, green, blue.
+// Converts a row of the file to RGB.
 void unpack_row(Bytes line, const Header& header, const std::array<uint8_t, 768>& palette,
                 uint8_t* rgb) {
   for (int64_t col = 0; col < header.cols; ++col, rgb += 3) {
@@ -215,7 +215,8 @@ void unpack_row(Bytes line, const Header& header, const std::array<uint8_t, 768>
 bool is_bmp(std::span<const uint8_t> bytes) {
   constexpr size_t kFewest = kFileHeader + 4;
   if (bytes.size() < kFewest || bytes[0] != 'B' || bytes[1] != 'M') return false;
-  const uint32_t header = number(bytes, kFileHeader, 4);  // or it is text that begins so
+  const uint32_t header =
+      number(bytes, kFileHeader, 4);  // distinguishes text that begins with "BM"
   return header == kCoreHeader || (header >= 40 && header <= 124);
 }
 
@@ -224,7 +225,7 @@ Image decode_bmp(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
   check_size(header.rows, header.cols, limits);
   const std::array<uint8_t, 768> palette = read_palette(bytes, header);
   if (header.pixels > bytes.size()) fail(ExitCode::kData, "damaged BMP: premature end of file");
-  Header rows = header;  // as they lie in `lines`
+  Header rows = header;  // describes the rows in `lines`
   Bytes lines = bytes.subspan(header.pixels);
   std::vector<uint8_t> unpacked;
   auto stride = static_cast<size_t>((header.cols * header.bits + 31) / 32 * 4);

@@ -1,4 +1,4 @@
-// The decoders behind decode(). Reasons of failure are Error(kData).
+// The decoders behind decode(). Failures are Error(kData).
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,20 @@ bool is_webp(std::span<const uint8_t> bytes);
 bool is_bmp(std::span<const uint8_t> bytes);
 bool is_tiff(std::span<const uint8_t> bytes);
 
-// Grey JPEG, PNG and TIFF files give 1 channel, all others 3; the caller converts.
+// Grey JPEG, PNG and TIFF files give 1 channel, all others 3; the caller converts. `choose` is
+// called with the size before pixels are decoded.
 Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
                     const DecodeLimits& limits);
 Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits);
 Section decode_webp(std::span<const uint8_t> bytes, const ChooseBox& choose,
                     const DecodeLimits& limits);
 Image decode_bmp(std::span<const uint8_t> bytes, const DecodeLimits& limits);
-Image decode_tiff(std::span<const uint8_t> bytes, const DecodeLimits& limits);  // the first picture
+Image decode_tiff(std::span<const uint8_t> bytes, const DecodeLimits& limits);  // the first page
 
-// Refuses empty pictures and those above the limit. Call it before allocating.
+// Throws Error(kData) for empty images and those above the limit. Call it before allocating.
 void check_size(int64_t rows, int64_t cols, const DecodeLimits& limits);
 
-// Whoever chose a box outside of the picture broke a promise.
+// Requires that the box lies inside the image (std::logic_error otherwise).
 void check_inside(const Box& box, int64_t rows, int64_t cols);
 
 }  // namespace fcm::image

@@ -37,7 +37,8 @@ void rgb_from_inverted_cmyk(const uint8_t* cmyk, int64_t pixels, uint8_t* rgb) {
 }
 
 Image with_channels(Image picture, int64_t channels) {
-  require(channels == 1 || channels == 3, "with_channels: {} channels, wanted 1 or 3", channels);
+  require(channels == 1 || channels == 3, "with_channels: expected 1 or 3 channels, got {}",
+          channels);
   if (picture.channels == channels) return picture;
   const int64_t pixels = picture.rows * picture.cols;
   Image result{picture.rows, picture.cols, channels, {}};

@@ -7,7 +7,7 @@
 namespace fcm::image {
 namespace {
 
-constexpr int kShift = 12;  // of the divisions by table
+constexpr int kShift = 12;  // fixed-point bits of the division tables
 
 struct Divisions {
   std::array<int32_t, 256> by_value;       // saturation: 255 / v
@@ -30,13 +30,13 @@ const Divisions& divisions() {
 
 int divided(int number, int32_t by) { return (number * by + (1 << (kShift - 1))) >> kShift; }
 
-// What a hue says before saturation and value are known.
+// The part of the conversion that depends only on the hue.
 struct Sextant {
-  float within;      // 0 to 1
-  uint8_t place[3];  // of R, G and B among (value, p, q, t) below
+  float within;      // fraction within the sextant, 0 to 1
+  uint8_t place[3];  // index of R, G and B in `levels` (value, p, q, t)
 };
 
-// Floats here and below must not be fused into multiply-adds: one in 7000 results would differ.
+// The floats here and below must not be fused into multiply-adds: one in 7000 results would differ.
 const std::array<Sextant, 180>& sextants() {
   static const std::array<Sextant, 180> table = [] {
     constexpr uint8_t kPlaces[6][3] = {{0, 3, 1}, {2, 0, 1}, {1, 0, 3},

@@ -1,4 +1,4 @@
-// Pictures in memory, and from file bytes to pixels.
+// Images in memory, decoding and encoding.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,11 @@ struct DecodeLimits {
   int64_t max_pixels = 50'000'000;
 };
 
-// JPEG, PNG, WebP, BMP or TIFF, told by content, never by name. Result has the asked number of
-// channels. Grey, palette, 16-bit, alpha and CMYK are treated as Pillow's convert("RGB") does; of
-// several frames or pages the first is read; no EXIF rotation (of a TIFF, Pillow and we apply it).
-// A truncated or damaged file is an Error(kData) whose text names the reason, never a picture with
-// grey filler.
+// Decodes JPEG, PNG, WebP, BMP or TIFF, recognised by content, not by name, to `channels` (1 or 3).
+// Grey, palette, 16-bit, alpha and CMYK are converted as by Pillow's convert("RGB"); of several
+// frames or pages the first is read; EXIF orientation is ignored, but that of a TIFF is applied
+// (both as in Pillow). A truncated or damaged file is an Error(kData) that names the reason, never
+// an image with grey filler.
 Image decode(std::span<const uint8_t> bytes, int64_t channels, const DecodeLimits& limits = {});
 
 struct Box {
@@ -34,31 +34,32 @@ struct Box {
   int64_t cols = 0;
 };
 
-// Asked once for a picture of so many pixels, before any is decoded; the box must lie inside.
+// Chooses the box to decode. Called once with the image's size, before any pixel is decoded; the
+// box must lie inside.
 using ChooseBox = std::function<Box(int64_t rows, int64_t cols)>;
 
-// Pixels of which only those in `box` are what was asked for; the rest is a margin.
+// Decoded pixels, of which those in `box` were requested; the rest is a margin.
 struct Section {
   Image picture;
   Box box;  // within `picture`
 };
 
-// As decode, but no more of the picture than `choose` wants: the pixels in the box have the same
-// bits. Of a JPEG with one scan and of a WebP, rows below the box are not read, so that damage
-// there is not noticed (a WebP that is cut is); damage above or in the box, and anywhere in another
-// kind, is an Error(kData) as ever.
+// As decode, but may decode no more than the chosen box needs; the pixels in the box are
+// bit-identical. Of a JPEG with one scan and of a WebP, rows below the box are not read, so damage
+// there goes unnoticed (except truncation of a WebP). Damage above or in the box, and anywhere in
+// other formats, is an Error(kData).
 Section decode_section(std::span<const uint8_t> bytes, int64_t channels, const ChooseBox& choose,
                        const DecodeLimits& limits = {});
 
-// The numbers of a map of classes, one byte a pixel: a PNG with one channel of up to 8 bits, whose
-// values they are, or with a palette, whose indices they are (not colours). Anything else is an
-// Error(kData): other formats lose numbers, other depths mean something else.
+// Decodes a class map to one byte per pixel, from a PNG with one channel of up to 8 bits (its
+// values) or with a palette (its indices, not the colours). Anything else is an Error(kData): other
+// formats are lossy, other depths mean something else.
 Image decode_numbers(std::span<const uint8_t> bytes, const DecodeLimits& limits = {});
 
 enum class Interpolation { kBilinear, kBicubic };
 
-// Cuts out `box`, resizes it to rows x cols (antialiased, Pillow's arithmetic: 22-bit weights,
-// 8-bit between the passes), mirrors it if asked, and writes rows x cols x channels bytes to `out`.
+// Crops `box`, resizes it to rows x cols (antialiased, Pillow's arithmetic: 22-bit weights, 8 bits
+// between the passes), optionally mirrors it, and writes rows x cols x channels bytes to `out`.
 void crop_resize(const Image& source, Box box, int64_t rows, int64_t cols,
                  Interpolation interpolation, bool mirror, uint8_t* out);
 

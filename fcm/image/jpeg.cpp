@@ -18,16 +18,16 @@
 namespace fcm::image {
 namespace {
 
-// No sound encoder writes that many scans; each costs a pass over the whole picture.
+// No sane encoder writes that many scans, and each costs a pass over the whole image.
 constexpr int kMaxScans = 500;
 
-// Warnings after which libjpeg goes on with invented pixels.
+// Warnings after which libjpeg continues with invented pixels.
 bool means_lost_pixels(int message) {
   return message == JWRN_JPEG_EOF || message == JWRN_HIT_MARKER || message == JWRN_HUFF_BAD_CODE ||
          message == JWRN_ARITH_BAD_CODE || message == JWRN_MUST_RESYNC;
 }
 
-// One decompressor with its error handling. Callbacks find it through cinfo->client_data.
+// A decompressor with its error handling. Callbacks find it through cinfo->client_data.
 class Decompressor {
  public:
   Decompressor() {
@@ -94,11 +94,12 @@ J_COLOR_SPACE output_space(const jpeg_decompress_struct& cinfo) {
     case JCS_YCCK:
       return JCS_CMYK;
     default:
-      fail(ExitCode::kData, "JPEG with {} components of unknown meaning", cinfo.num_components);
+      fail(ExitCode::kData, "JPEG with {} components in an unknown colour space",
+           cinfo.num_components);
   }
 }
 
-// Rows of `stride` bytes up to the one before `end`.
+// Reads rows of `stride` bytes until row `end` (exclusive).
 void read_rows(jpeg_decompress_struct& cinfo, uint8_t* out, size_t stride, JDIMENSION end) {
   while (cinfo.output_scanline < end) {
     std::array<JSAMPROW, 16> rows;
@@ -110,9 +111,9 @@ void read_rows(jpeg_decompress_struct& cinfo, uint8_t* out, size_t stride, JDIME
   }
 }
 
-// Whether a part of the rows and columns comes out with the bits of the whole. Several scans are
-// collected before the first row comes out, so there is little to save; odd subsampling and CMYK
-// are too rare to be worth a proof.
+// Whether a section can be decoded on its own, bit-identical to the whole. With several scans
+// everything is decoded before the first row comes out, so there is little to save; odd subsampling
+// and CMYK are too rare to be worth a proof.
 bool can_be_cut(jpeg_decompress_struct& cinfo) {
   if (jpeg_has_multiple_scans(&cinfo) != 0 || cinfo.max_h_samp_factor > 2 ||
       cinfo.max_v_samp_factor > 2) {
@@ -127,8 +128,8 @@ bool can_be_cut(jpeg_decompress_struct& cinfo) {
   return true;
 }
 
-// Columns to decode: the box and what the upsampling of colour looks at beside it. Too few of them
-// would make libjpeg choose another upsampling.
+// Columns to decode: the box and the neighbours that colour upsampling reads. With too few columns
+// libjpeg would choose another upsampling.
 Box with_margin(const Box& box, int64_t cols) {
   constexpr int64_t kMargin = 2, kFewest = 32;
   const int64_t left = std::max<int64_t>(box.left - kMargin, 0);
@@ -175,7 +176,7 @@ Section decode_jpeg(std::span<const uint8_t> bytes, const ChooseBox& choose,
     if (wanted.top > 0) jpeg_skip_scanlines(&cinfo, static_cast<JDIMENSION>(wanted.top));
     read_rows(cinfo, pixels, static_cast<size_t>(width * channels),
               static_cast<JDIMENSION>(wanted.top + wanted.rows));
-    // Reads on to the end marker, so a cut tail is noticed where the last row was asked for.
+    // Reads up to the end marker, so truncation is noticed if the last row was requested.
     if (cinfo.output_scanline == cinfo.output_height) jpeg_finish_decompress(&cinfo);
   });
   if (channels != 4) return section;

@@ -15,7 +15,7 @@
 namespace fcm::image {
 namespace {
 
-// One compressor with its error handling and the memory it writes to.
+// A compressor with its error handling and output memory.
 class Compressor {
  public:
   Compressor() {
@@ -30,7 +30,7 @@ class Compressor {
   }
   ~Compressor() {
     jpeg_destroy_compress(&cinfo_);
-    std::free(bytes_);  // libjpeg took it with malloc
+    std::free(bytes_);  // libjpeg allocates it with malloc
   }
   Compressor(const Compressor&) = delete;
   Compressor& operator=(const Compressor&) = delete;
@@ -48,7 +48,7 @@ class Compressor {
       jpeg_set_quality(&cinfo_, quality, TRUE);
       jpeg_start_compress(&cinfo_, TRUE);
       while (cinfo_.next_scanline < cinfo_.image_height) {
-        // libjpeg's interface takes no const; it only reads.
+        // libjpeg's interface lacks const; it only reads.
         auto* row = const_cast<JSAMPROW>(picture.pixels.data() + cinfo_.next_scanline * stride);
         jpeg_write_scanlines(&cinfo_, &row, 1);
       }
@@ -70,8 +70,8 @@ class Compressor {
 }  // namespace
 
 std::string encode_jpeg(const Image& picture, int quality) {
-  require(picture.channels == 1 || picture.channels == 3, "encode_jpeg: {} channels, wanted 1 or 3",
-          picture.channels);
+  require(picture.channels == 1 || picture.channels == 3,
+          "encode_jpeg: expected 1 or 3 channels, got {}", picture.channels);
   return Compressor().encode(picture, quality);
 }
 

@@ -1,4 +1,4 @@
-// Writing JPEG.
+// Encodes JPEG files.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace fcm::image {
 
-// A baseline JPEG with colour at half the resolution, as Pillow's save(quality=...) writes it.
-// `quality` 1 to 100. Throws Error(kData) for sides above 65,500, which JPEG cannot hold.
+// A baseline JPEG with colour at half the resolution (4:2:0), as Pillow's save(quality=...).
+// `quality` 1 to 100. Throws Error(kData) for sides above 65,500, the format's limit.
 std::string encode_jpeg(const Image& picture, int quality);
 
 }  // namespace fcm::image

@@ -8,7 +8,8 @@
 namespace fcm::image {
 namespace {
 
-// Pixels [left, right) x [top, bottom) and their number; no pixels: all 0.
+// Bounding box [left, right) x [top, bottom) of a mask and its area in pixels; all 0 for an empty
+// mask.
 struct MaskExtent {
   int64_t left = 0, top = 0, right = 0, bottom = 0, area = 0;
 
@@ -19,13 +20,14 @@ struct MaskExtent {
 
 MaskExtent extent_of(const RunLengths& mask) {
   MaskExtent extent{mask.cols, mask.rows, 0, 0, 0};
-  const auto rows = static_cast<uint32_t>(mask.rows);  // 32 bits divide several times as fast
+  const auto rows = static_cast<uint32_t>(mask.rows);  // 32-bit division is several times as fast
   uint32_t place = 0;
   for (size_t i = 0; i < mask.runs.size(); ++i) {
     const uint32_t end = place + mask.runs[i];
     if (i % 2 == 1 && end > place) {
       const int64_t first_col = place / rows, last_col = (end - 1) / rows;
-      const bool turns = first_col != last_col;  // through a lower edge to an upper one
+      const bool turns =
+          first_col != last_col;  // wraps from the bottom of a column to the top of the next
       extent.left = std::min(extent.left, first_col);
       extent.right = std::max(extent.right, last_col + 1);
       extent.top = turns ? 0 : std::min(extent.top, int64_t{place % rows});
@@ -63,8 +65,8 @@ std::array<double, 4> mask_box(const RunLengths& mask) {
 std::vector<double> mask_ious(std::span<const RunLengths* const> detections_D,
                               std::span<const RunLengths* const> truths_T,
                               std::span<const uint8_t> crowd_T) {
-  require(crowd_T.size() == truths_T.size(), "{} truths have {} flags of crowds", truths_T.size(),
-          crowd_T.size());
+  require(crowd_T.size() == truths_T.size(), "mask_ious: got {} truths, but {} crowd flags",
+          truths_T.size(), crowd_T.size());
   if (truths_T.empty()) return {};
   std::vector<MaskExtent> extents_T;
   for (const RunLengths* truth : truths_T) extents_T.push_back(extent_of(*truth));

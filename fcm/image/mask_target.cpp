@@ -10,8 +10,8 @@
 namespace fcm::image {
 namespace {
 
-// What each pixel along one axis adds to each bin: `bins` rows of `count` weights, for the pixels
-// from `first` on.
+// Weights of pixels in bins along one axis: one row of `count` weights per bin, for the pixels from
+// `first` on.
 struct BinWeights {
   int64_t first = 0, count = 0;
   std::vector<double> weights_BP;
@@ -20,11 +20,11 @@ struct BinWeights {
 };
 
 // ROIAlign with an offset of half a pixel: `bins` bins from `low` to `high`, each with as many
-// samples as it has pixels, rounded up, between the middles of `pixels` pixels. The mean over a
-// bin's samples in two dimensions is the product of those along each axis: both the weights of the
-// four neighbours and the rule of what lies outside are products.
+// samples as it has pixels (rounded up), interpolated between the centres of `pixels` pixels. The
+// 2-D mean over a bin's samples separates into one factor per axis, because the bilinear weights
+// and the rule for samples outside are products.
 BinWeights bin_weights(float low, float high, int64_t pixels, int64_t bins) {
-  // Places as the published program has them, in single precision.
+  // Positions in single precision, as upstream.
   const float begin = low - 0.5F, size = ((high - 0.5F) - begin) / static_cast<float>(bins);
   const auto samples = static_cast<int64_t>(std::ceil(size));
   const auto low_pixel = static_cast<int64_t>(std::floor(std::max(low - 1.0F, 0.0F)));
@@ -50,7 +50,7 @@ BinWeights bin_weights(float low, float high, int64_t pixels, int64_t bins) {
   return weights;
 }
 
-// Running sums of a bin's weights: entry p is what the first p of its pixels add.
+// Prefix sums of each bin's weights: entry p is the sum over its first p pixels.
 std::vector<double> running_sums(const BinWeights& weights, int64_t bins) {
   std::vector<double> sums_BP;
   for (int64_t bin = 0; bin < bins; ++bin) {
@@ -65,11 +65,12 @@ std::vector<double> running_sums(const BinWeights& weights, int64_t bins) {
 
 std::vector<uint8_t> mask_target(std::span<const std::vector<double>> outlines,
                                  const std::array<float, 4>& box, int64_t side) {
-  require(side > 0 && !outlines.empty(), "mask_target: {} outlines, a side of {}", outlines.size(),
-          side);
+  require(side > 0 && !outlines.empty(),
+          "mask_target: expected outlines and a side above 0, got {} outlines and side {}",
+          outlines.size(), side);
   constexpr double kThinnest = 0.1;
   const double x0 = box[0], y0 = box[1];
-  const double width = box[2] - box[0], height = box[3] - box[1];  // in single precision
+  const double width = box[2] - box[0], height = box[3] - box[1];  // subtracted in single precision
   const double across = static_cast<double>(side) / std::max(width, kThinnest);
   const double down = static_cast<double>(side) / std::max(height, kThinnest);
   std::vector<std::vector<double>> moved(outlines.begin(), outlines.end());
@@ -84,8 +85,9 @@ std::vector<uint8_t> mask_target(std::span<const std::vector<double>> outlines,
 
 std::vector<uint8_t> mask_target(const RunLengths& mask, const std::array<float, 4>& box,
                                  int64_t side) {
-  require(side > 0, "mask_target: a side of {}", side);
-  // Sums in double precision are off by less; a cell that is just half covered must not hang on it.
+  require(side > 0, "mask_target: expected a side above 0, got {}", side);
+  // The margin exceeds the rounding error of the sums, so a cell that is exactly half covered
+  // counts.
   constexpr double kHalf = 0.5 - 1e-9;
   const BinWeights across = bin_weights(box[0], box[2], mask.cols, side);
   const BinWeights down = bin_weights(box[1], box[3], mask.rows, side);

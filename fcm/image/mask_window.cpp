@@ -9,8 +9,9 @@
 namespace fcm::image {
 namespace {
 
-// The source position of each of `count` ones from `first` on, where `from` become `to`; `from`
-// where there is none. Pillow adds the step again and again, which rounds otherwise than a product.
+// Source positions of `count` pixels from `first` on, when `from` pixels are resized to `to`;
+// `from` if there is none. As in Pillow, the step is accumulated, which rounds differently from a
+// product.
 std::vector<int64_t> nearest_positions(int64_t from, int64_t to, int64_t first, int64_t count) {
   const double step = static_cast<double>(from) / static_cast<double>(to);
   std::vector<int64_t> positions;
@@ -21,7 +22,7 @@ std::vector<int64_t> nearest_positions(int64_t from, int64_t to, int64_t first, 
   return positions;
 }
 
-// A column's stretch of rows that belong to the object.
+// A stretch of rows of a column that belongs to the object.
 struct ColumnStretch {
   int64_t col, begin, end;
 };
@@ -34,8 +35,9 @@ RunLengths resize_mask(const RunLengths& mask, const MaskWindow& view) {
               window.top + window.rows <= view.to_rows &&
               window.left + window.cols <= view.to_cols && window.rows <= view.canvas_rows &&
               window.cols <= view.canvas_cols,
-          "resize_mask: {}x{} at ({}, {}) of {}x{} on a canvas of {}x{}", window.rows, window.cols,
-          window.top, window.left, view.to_rows, view.to_cols, view.canvas_rows, view.canvas_cols);
+          "resize_mask: {}x{} at ({}, {}) must lie inside {}x{} and fit a canvas of {}x{}",
+          window.rows, window.cols, window.top, window.left, view.to_rows, view.to_cols,
+          view.canvas_rows, view.canvas_cols);
   const auto rows = nearest_positions(mask.rows, view.to_rows, window.top, window.rows);
   const auto cols = nearest_positions(mask.cols, view.to_cols, window.left, window.cols);
   std::vector<ColumnStretch> stretches;

@@ -1,4 +1,4 @@
-// A part of an enlarged or shrunk mask, on a canvas of its own.
+// A window of a resized mask, placed on a canvas.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 namespace fcm::image {
 
 struct MaskWindow {
-  int64_t to_rows = 0, to_cols = 0;          // of the whole mask, resized
-  Box window;                                // of it, into the canvas's upper left
-  int64_t canvas_rows = 0, canvas_cols = 0;  // at least those of the window
-  bool mirror = false;                       // of the canvas
+  int64_t to_rows = 0, to_cols = 0;          // size of the whole resized mask
+  Box window;                                // part of it, placed at the canvas's top left
+  int64_t canvas_rows = 0, canvas_cols = 0;  // at least the window's
+  bool mirror = false;                       // mirror the canvas
 };
 
-// The nearest pixels, as Pillow's resize(NEAREST) takes them; what of the canvas the window does
-// not cover is 0. Works on runs: the mask's size costs nothing, its columns in the window do.
+// Nearest-neighbour, as Pillow's resize(NEAREST); canvas pixels outside the window are 0. Works on
+// runs: the cost depends on the columns in the window, not on the mask's size.
 RunLengths resize_mask(const RunLengths& mask, const MaskWindow& view);
 
 }  // namespace fcm::image

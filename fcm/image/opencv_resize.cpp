@@ -10,18 +10,18 @@
 namespace fcm::image {
 namespace {
 
-constexpr float kOne = 2048;  // weights have 11 bits
+constexpr float kOne = 2048;  // weights are 11-bit fixed point
 
-// What a source position step is for one of the result. OpenCV computes it over the inverse.
+// Source pixels per output pixel. OpenCV computes it as the reciprocal of the inverse ratio.
 double step_of(int64_t from, int64_t to) {
   return 1.0 / (static_cast<double>(to) / static_cast<double>(from));
 }
 
-// A place of the result between two neighbours of the source: the first may be -1, the last
-// from - 1, whose neighbour is not there.
+// An output position between source pixels `first` and first + 1. `first` may be -1 or from - 1,
+// where one of the two does not exist.
 struct LinearTap {
   int64_t first;
-  float share;  // of the second
+  float share;  // weight of the second
 };
 
 LinearTap linear_tap(int64_t from, int64_t to, int64_t place) {
@@ -32,7 +32,7 @@ LinearTap linear_tap(int64_t from, int64_t to, int64_t place) {
 
 int16_t weight_of(float share) { return static_cast<int16_t>(std::lrint(share * kOne)); }
 
-// Half size in both directions has an arithmetic of its own: the mean of four.
+// Halving both sides has its own arithmetic: the mean of four pixels.
 bool halves(const Resizing& r) {
   return r.from_rows == 2 * r.to_rows && r.from_cols == 2 * r.to_cols;
 }
@@ -43,7 +43,7 @@ struct Stretch {
   int64_t begin, end;
 };
 
-// The source positions of the result's `first` .. `first + count - 1` along one axis.
+// Source pixels that outputs `first` .. `first + count - 1` depend on, along one axis.
 Stretch source_of(int64_t from, int64_t to, int64_t first, int64_t count) {
   const int64_t begin = linear_tap(from, to, first).first;
   const int64_t end = linear_tap(from, to, first + count - 1).first + 2;
@@ -54,11 +54,12 @@ void check_window(const Resizing& r, const Box& window) {
   require(r.from_rows > 0 && r.from_cols > 0 && window.rows > 0 && window.cols > 0 &&
               window.top >= 0 && window.left >= 0 && window.top + window.rows <= r.to_rows &&
               window.left + window.cols <= r.to_cols,
-          "resize: window {}x{} at ({}, {}) of {}x{} from {}x{}", window.rows, window.cols,
-          window.top, window.left, r.to_rows, r.to_cols, r.from_rows, r.from_cols);
+          "resize: window {}x{} at ({}, {}) must lie inside {}x{}, resized from {}x{}", window.rows,
+          window.cols, window.top, window.left, r.to_rows, r.to_cols, r.from_rows, r.from_cols);
 }
 
-// Where a column of the result takes its two neighbours, in bytes from the row's begin.
+// The two source neighbours of an output column (byte offsets from the row's beginning) and their
+// weights.
 struct ColumnTap {
   int32_t first, second;
   int16_t of_first, of_second;
@@ -73,7 +74,7 @@ std::vector<ColumnTap> column_taps(const Resizing& r, const Box& window, int64_t
       tap = {std::clamp<int64_t>(tap.first, 0, r.from_cols - 1), 0};
     }
     const int64_t next = std::min(tap.first + 1, r.from_cols - 1);
-    // The neighbour of a clamped column counts nothing and may lie outside of what is held.
+    // The second neighbour of a clamped column has weight 0 and may lie outside the held pixels.
     const int64_t second = tap.share == 0 ? tap.first : next;
     taps[static_cast<size_t>(x)] = {static_cast<int32_t>((tap.first - left) * channels),
                                     static_cast<int32_t>((second - left) * channels),
@@ -82,8 +83,8 @@ std::vector<ColumnTap> column_taps(const Resizing& r, const Box& window, int64_t
   return taps;
 }
 
-// One source row, resized across: sums of 19 bits without their last four, as the next pass takes
-// them.
+// Resizes a source row horizontally: 19-bit sums without their last four bits, as the vertical pass
+// expects.
 template <int kChannels>
 void resize_across(const uint8_t* row, const std::vector<ColumnTap>& taps, int16_t* out) {
   for (const ColumnTap& tap : taps) {
@@ -94,7 +95,8 @@ void resize_across(const uint8_t* row, const std::vector<ColumnTap>& taps, int16
   }
 }
 
-// Two such rows to one of bytes. Blocks of a fixed size become vector instructions.
+// Vertical pass: combines two such rows to one of bytes. Blocks of a fixed size are vectorised by
+// the compiler.
 void resize_down(const int16_t* above, const int16_t* below, int of_above, int of_below,
                  int64_t count, uint8_t* out) {
   constexpr int kBlock = 32;
@@ -113,7 +115,7 @@ void resize_down(const int16_t* above, const int16_t* below, int of_above, int o
   for (; at < count; ++at) out[at] = mix(above[at], below[at]);
 }
 
-// Keeps the last two rows that were resized across: neighbouring rows of the result share them.
+// Caches the last two horizontally resized rows, which neighbouring output rows share.
 class AcrossRows {
  public:
   AcrossRows(const uint8_t* first_row, int64_t stride, int64_t channels,
@@ -122,7 +124,7 @@ class AcrossRows {
     for (Row& row : rows_) row.values.resize(taps.size() * static_cast<size_t>(channels));
   }
 
-  // `other` is asked for with it and must stay.
+  // Must not evict row `other`, which is used together with it.
   const int16_t* get(int64_t row, int64_t other) {
     for (const Row& held : rows_) {
       if (held.number == row) return held.values.data();
@@ -146,7 +148,7 @@ class AcrossRows {
   Row rows_[2];
 };
 
-// Pixels of the picture, of which those from (top, left) on are held.
+// Source pixels in memory, which begin at (top, left) of the image.
 struct Held {
   const uint8_t* first;
   int64_t stride;
@@ -189,7 +191,7 @@ void resize_linear(const Resizing& r, const Image& picture, const Box& shown, co
   require(shown.rows == place.rows && shown.cols == place.cols && shown.top >= 0 &&
               shown.left >= 0 && shown.top + shown.rows <= picture.rows &&
               shown.left + shown.cols <= picture.cols && (channels == 1 || channels == 3),
-          "resize_linear: {}x{} pixels of {} channels at ({}, {}) of {}x{}, wanted {}x{} inside, "
+          "resize_linear: {}x{} pixels of {} channels at ({}, {}) of {}x{}, expected {}x{} inside, "
           "and 1 or 3 channels",
           shown.rows, shown.cols, channels, shown.top, shown.left, picture.rows, picture.cols,
           place.rows, place.cols);

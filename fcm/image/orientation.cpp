@@ -15,7 +15,7 @@ using JpegBytes = std::span<const uint8_t>;
 
 constexpr int kUpright = 1;
 
-// Numbers of a TIFF in either order of bytes; nullopt beyond the end.
+// Reads numbers of a TIFF in either byte order; nullopt beyond the end.
 class TiffNumbers {
  public:
   TiffNumbers(JpegBytes bytes, bool big) : bytes_(bytes), big_(big) {}
@@ -35,7 +35,7 @@ class TiffNumbers {
   bool big_;
 };
 
-// Of the first directory of a TIFF without pixels, which is what EXIF is.
+// The orientation in the first directory of EXIF data, which is a TIFF without pixels.
 int orientation_in(JpegBytes tiff) {
   constexpr uint32_t kMagic = 42, kTag = 0x0112, kShort = 3, kLong = 4;
   constexpr uint64_t kEntryBytes = 12;
@@ -73,9 +73,9 @@ int exif_orientation(JpegBytes bytes) {
       ++at;
       continue;
     }
-    // What follows is the picture, or nothing that has a length.
+    // Image data follow, or the marker has no length.
     if (marker == kScan || (marker >= kFirstAlone && marker <= kLastAlone)) return kUpright;
-    const size_t length = size_t{bytes[at + 2]} << 8 | bytes[at + 3];  // its own two bytes included
+    const size_t length = size_t{bytes[at + 2]} << 8 | bytes[at + 3];  // includes these two bytes
     const JpegBytes segment = bytes.subspan(at + 2);
     if (length < 2 || length > segment.size()) return kUpright;
     const JpegBytes content = segment.subspan(2, length - 2);

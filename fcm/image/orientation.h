@@ -1,4 +1,4 @@
-// How a camera was held: EXIF's orientation of a JPEG, and turning pictures by it.
+// EXIF orientation (how the camera was held), and rotating images by it.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,11 @@
 
 namespace fcm::image {
 
-// EXIF's number for how the first row and column lie: 1 (upright) to 8. 1 where the bytes are no
-// JPEG, have none, or have one that is damaged: a picture is shown all the same. Reads no further
-// than the headers.
+// EXIF orientation of a JPEG, 1 (upright) to 8; 1 also if the bytes are not a JPEG or if the value
+// is missing or damaged, since the image can be used anyway. Reads only the headers.
 int exif_orientation(std::span<const uint8_t> bytes);
 
-// Turned and mirrored so that a picture of that orientation is upright; of another number as it is.
+// Rotates and mirrors an image of that orientation upright; numbers outside 2..8 change nothing.
 Image upright(Image picture, int orientation);
 
 }  // namespace fcm::image

@@ -10,23 +10,23 @@
 namespace fcm::image {
 namespace {
 
-// Pixels along one axis whose centres lie between number `low` of the square and the next: -1 is
-// the zero in front of the first.
+// Pixels [begin, end) along one axis whose centres lie between values `low` and low + 1 of the
+// square; -1 is the zero before the first value.
 struct PasteStretch {
   int64_t low, begin, end;
 };
 
-// Pixels along one axis that a box gives values to.
+// Pixels along one axis that get values from a box.
 struct PasteAxis {
   int64_t begin = 0;
-  std::vector<float> far;  // of each pixel from `begin` on: the weight of number low + 1
-  std::vector<PasteStretch> stretches;  // in ascending order, all pixels
+  std::vector<float> far;  // for each pixel from `begin` on, the weight of value low + 1
+  std::vector<PasteStretch> stretches;  // ascending; they cover all pixels
 };
 
 PasteAxis paste_axis(float first, float last, int64_t side, int64_t pixels) {
   PasteAxis axis;
   const float length = last - first, numbers = static_cast<float>(side);
-  // Half a number around the box has values too; one more pixel on both sides for rounding.
+  // Values extend half a cell beyond the box; one more pixel on both sides allows for rounding.
   const double around = static_cast<double>(length) / static_cast<double>(side) + 1;
   const auto edge = [&](double place) {
     return static_cast<int64_t>(std::clamp(place, 0.0, static_cast<double>(pixels)));
@@ -34,7 +34,7 @@ PasteAxis paste_axis(float first, float last, int64_t side, int64_t pixels) {
   axis.begin = edge(std::floor(first - around));
   const int64_t end = edge(std::ceil(last + around));
   for (int64_t pixel = axis.begin; pixel < end; ++pixel) {
-    // As the published program computes it: by way of [-1, 1].
+    // Computed as upstream, through coordinates in [-1, 1].
     const float share = (static_cast<float>(pixel) + 0.5F - first) / length * 2.F - 1.F;
     const float place = (share + 1.F) * (numbers / 2.F) - 0.5F;
     if (!(place > -1.F && place < numbers)) {
@@ -51,15 +51,16 @@ PasteAxis paste_axis(float first, float last, int64_t side, int64_t pixels) {
   return axis;
 }
 
-// Calls visit(begin, end) for the rows of a column of pixels that belong to the mask, in order.
-// column: `side` values between a zero on both sides.
+// Calls visit(begin, end) for the row stretches of a pixel column that belong to the mask, in
+// order. `column`: `side` values with a zero before and after.
 template <class Visit>
 void for_rows_inside(const PasteAxis& down, const std::vector<float>& column, float threshold,
                      const Visit& visit) {
   for (const PasteStretch& stretch : down.stretches) {
     const float above = column[static_cast<size_t>(stretch.low + 1)];
     const float below = column[static_cast<size_t>(stretch.low + 2)];
-    // Between two values that are far enough on one side, rounding cannot lead to the other.
+    // If both values are clear of the threshold on the same side, so is everything between them,
+    // whatever the rounding.
     const float margin = 1e-5F * std::max({1.F, std::abs(above), std::abs(below)});
     if (above >= threshold + margin && below >= threshold + margin) {
       visit(stretch.begin, stretch.end);
@@ -84,15 +85,15 @@ RunLengths paste_mask(std::span<const float> probability_SS, int64_t side,
                       const std::array<float, 4>& box, int64_t rows, int64_t cols,
                       double threshold) {
   require(side >= 1 && std::ssize(probability_SS) == side * side,
-          "a square of {} x {} probabilities has {}", side, side, probability_SS.size());
-  require(threshold > 0, "a mask of all values from {} on has no end", threshold);
+          "paste_mask: expected {} x {} probabilities, got {}", side, side, probability_SS.size());
+  require(threshold > 0, "paste_mask: expected a threshold above 0, got {}", threshold);
   RunLengths mask = empty_mask(rows, cols);
   if (!has_sides(box)) return mask;
   const PasteAxis down = paste_axis(box[1], box[3], side, rows);
   const PasteAxis across = paste_axis(box[0], box[2], side, cols);
   mask.runs.clear();
   RunBuilder builder(mask.runs);
-  int64_t done = 0;  // pixels in COCO's order
+  int64_t done = 0;  // pixels so far, in COCO's order
   const auto number_at = [&](int64_t row, int64_t col) {
     if (col < 0 || col >= side) return 0.F;
     return probability_SS[static_cast<size_t>(row * side + col)];

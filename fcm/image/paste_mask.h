@@ -1,5 +1,5 @@
-// From the square of probabilities that a network gives for an object to the object's mask in its
-// picture.
+// Pastes the square of mask probabilities that a network predicts for an object into the image, as
+// run lengths.
 #pragma once
 
 #include <array>
@@ -10,13 +10,13 @@
 
 namespace fcm::image {
 
-// probability [side, side], row by row, spread over the box x0, y0, x1, y1 (pixels of the picture:
-// pixel i covers [i, i + 1)). A pixel of the picture of rows x cols belongs to the mask if the
-// value at its centre, between four probabilities and zeros around them, is `threshold` or more:
-// the column of the square is (x + .5 - x0) / (x1 - x0) * side - .5, in float32. Empty where the
-// box has no positive sides or is not finite. threshold: above 0. Work: the columns of the box
-// times `side`, and the pixels near the outline. Error(kData) for rows and cols as `empty_mask`.
-// Source: detectron2 layers/mask_ops.py, paste_masks_in_image.
+// probability_SS [side, side], row-major, spans the box x0, y0, x1, y1 (image coordinates: pixel i
+// covers [i, i + 1)). A pixel of the rows x cols image belongs to the mask if the bilinear value at
+// its centre, with zeros around the square, is at least `threshold` (above 0). Column x samples the
+// square at (x + .5 - x0) / (x1 - x0) * side - .5, in float32. The mask is empty if the box has no
+// positive sides or is not finite. Cost: the columns of the box times `side`, and the pixels near
+// the outline. Error(kData) for rows and cols as `empty_mask`. Source: detectron2
+// layers/mask_ops.py, paste_masks_in_image.
 RunLengths paste_mask(std::span<const float> probability_SS, int64_t side,
                       const std::array<float, 4>& box, int64_t rows, int64_t cols,
                       double threshold = 0.5);

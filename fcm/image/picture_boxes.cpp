@@ -9,9 +9,10 @@ namespace fcm::image {
 std::vector<PictureBox> boxes_in_picture(std::span<const std::array<float, 4>> frame_boxes,
                                          int64_t frame_rows, int64_t frame_cols, int64_t rows,
                                          int64_t cols) {
-  require(frame_rows >= 1 && frame_cols >= 1 && rows >= 1 && cols >= 1,
-          "boxes of a frame of {} x {} in a picture of {} x {}", frame_rows, frame_cols, rows,
-          cols);
+  require(
+      frame_rows >= 1 && frame_cols >= 1 && rows >= 1 && cols >= 1,
+      "boxes_in_picture: expected sizes above 0, got a frame of {} x {} and an image of {} x {}",
+      frame_rows, frame_cols, rows, cols);
   const auto factor =
       static_cast<float>(std::max(static_cast<double>(cols) / static_cast<double>(frame_cols),
                                   static_cast<double>(rows) / static_cast<double>(frame_rows)));

@@ -11,7 +11,7 @@
 namespace fcm::image {
 namespace {
 
-// Where a jump leads and why it was made. libpng hands it to the error callback.
+// Target and reason of an error jump. libpng passes it to the error callback.
 struct Trouble {
   std::jmp_buf escape;
   std::array<char, 256> reason{};
@@ -23,7 +23,7 @@ void on_error(png_structp png, png_const_charp text) {
   std::longjmp(trouble.escape, 1);
 }
 
-// Warnings speak of profiles, text and the like, which we do not use.
+// Warnings concern profiles, text and the like, which are not used.
 void on_warning(png_structp, png_const_charp) {}
 
 void on_read(png_structp png, png_bytep to, size_t count) {
@@ -64,7 +64,7 @@ class Reader {
   png_infop info_ = nullptr;
 };
 
-// Asks libpng for 8-bit grey or RGB whatever the file holds.
+// Requests 8-bit grey or RGB from libpng, for any file.
 void choose_output(png_structp png, png_infop info) {
   const int type = png_get_color_type(png, info);
   const int depth = png_get_bit_depth(png, info);
@@ -82,14 +82,14 @@ void choose_output(png_structp png, png_infop info) {
   png_read_update_info(png, info);
 }
 
-// Asks libpng for the numbers of the file as they are, one a byte.
+// Requests the file's values unchanged, one per byte.
 void choose_numbers(png_structp png, png_infop info) {
   png_set_packing(png);
   png_set_interlace_handling(png);
   png_read_update_info(png, info);
 }
 
-// What is wrong with a PNG whose values are to be numbers of classes; "" if nothing.
+// What is wrong with a PNG as a class map; "" if nothing.
 const char* fault_of_numbers(png_structp png, png_infop info) {
   const int type = png_get_color_type(png, info);
   if (type == PNG_COLOR_TYPE_GRAY_ALPHA) return "it has an alpha channel";
@@ -102,14 +102,14 @@ void read_header(Reader& reader) {
   png_infop info = reader.info();
   reader.run([&] {
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-    // Of the known chunks only those that make pixels are read; the rest could be bombs.
+    // Only chunks that affect pixels are read; others could be decompression bombs.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
-    png_set_chunk_malloc_max(png, 0);  // what is passed over may be long: no memory is taken for it
+    png_set_chunk_malloc_max(png, 0);  // no limit: skipped chunks may be long
     png_read_info(png, info);
   });
 }
 
-// Behind read_header; `choose` says what pixels become.
+// Call after read_header. `choose` sets the output format.
 Image read_pixels(Reader& reader, const DecodeLimits& limits,
                   void (*choose)(png_structp, png_infop)) {
   png_structp png = reader.png();
@@ -122,7 +122,7 @@ Image read_pixels(Reader& reader, const DecodeLimits& limits,
   picture.channels = png_get_channels(png, info);
   const size_t stride = png_get_rowbytes(png, info);
   require(stride == static_cast<size_t>(picture.cols * picture.channels),
-          "PNG: a row of {} bytes for {} pixels of {} channels, wanted one byte each", stride,
+          "PNG: a row has {} bytes for {} pixels of {} channels, expected one byte each", stride,
           picture.cols, picture.channels);
   picture.pixels.resize(static_cast<size_t>(picture.rows) * stride);
   std::vector<png_bytep> rows(static_cast<size_t>(picture.rows));
@@ -149,29 +149,29 @@ Image decode_png(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
 Image decode_numbers(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
   if (!is_png(bytes)) {
     fail(ExitCode::kData,
-         "it is no PNG, and a map of classes must be one: 8 bits, one channel or a palette");
+         "it is not a PNG, but a class map must be one: 8 bits, one channel or a palette");
   }
   Reader reader(bytes);
   read_header(reader);
   if (const char* const fault = fault_of_numbers(reader.png(), reader.info()); *fault != '\0') {
     fail(ExitCode::kData,
-         "{}, but a map of classes is a PNG of 8 bits with one channel or a palette: the value or "
-         "index of a pixel is the number of its class",
+         "{}, but a class map must be an 8-bit PNG with one channel or a palette: the value or "
+         "index of a pixel is its class number",
          fault);
   }
   return read_pixels(reader, limits, choose_numbers);
 }
 
 std::vector<uint8_t> encode_png(const Image& picture) {
-  require(picture.channels == 1 || picture.channels == 3, "encode_png: {} channels, wanted 1 or 3",
-          picture.channels);
+  require(picture.channels == 1 || picture.channels == 3,
+          "encode_png: expected 1 or 3 channels, got {}", picture.channels);
   const auto stride = static_cast<size_t>(picture.cols * picture.channels);
   require(picture.rows > 0 && picture.cols > 0 &&
               picture.pixels.size() == static_cast<size_t>(picture.rows) * stride,
-          "encode_png: {} bytes for {} x {} pixels of {} channels", picture.pixels.size(),
+          "encode_png: {} bytes do not match {} x {} pixels of {} channels", picture.pixels.size(),
           picture.rows, picture.cols, picture.channels);
-  // libpng's callbacks may not throw through it, so the output has its final capacity beforehand:
-  // deflate adds at most a few bytes a block to what it cannot compress.
+  // Callbacks must not throw through libpng, so the output's final capacity is reserved beforehand:
+  // deflate adds at most a few bytes per block to incompressible data.
   const size_t raw = static_cast<size_t>(picture.rows) * (stride + 1);
   std::vector<uint8_t> file;
   file.reserve(raw + raw / 128 + 4096);

@@ -13,10 +13,10 @@ struct Corner {
 };
 using Outline = std::vector<Corner>;
 
-// Of what products of two lengths lose by rounding.
+// Relative rounding error of products of two lengths.
 constexpr double kRounding = 1e-12;
 
-// Whether the outline comes to `here` and goes back the way it came.
+// Whether the outline reverses direction at `here`.
 bool turns_back(const Corner& before, const Corner& here, const Corner& next) {
   const double ax = here.x - before.x, ay = here.y - before.y;
   const double bx = next.x - here.x, by = next.y - here.y;
@@ -24,9 +24,9 @@ bool turns_back(const Corner& before, const Corner& here, const Corner& next) {
   return along < 0 && std::abs(cross) <= -kRounding * along;
 }
 
-// Without points that repeat the one before and without those at which it turns back, until there
-// are none: what remains behind one may be another. Nothing remains of an outline without area, as
-// it has to turn back somewhere.
+// Removes points that repeat the one before and points at which the outline turns back, until none
+// are left (removing one may expose another). Nothing remains of an outline without area, since it
+// has to turn back somewhere.
 Outline without_reversals(const Outline& outline) {
   const size_t count = outline.size();
   std::vector<size_t> next(count), before(count);
@@ -46,11 +46,11 @@ Outline without_reversals(const Outline& outline) {
     before[c] = a;
     --left;
     kept_in_a_row = 0;
-    here = a;  // it has another neighbour now
+    here = a;  // its neighbour has changed
   }
   Outline kept;
   if (left < 3) return kept;
-  // From the first point that is left on.
+  // Begins with the first remaining point.
   size_t first = here;
   for (size_t i = next[here]; i != here; i = next[i]) first = std::min(first, i);
   size_t i = first;
@@ -61,10 +61,10 @@ Outline without_reversals(const Outline& outline) {
   return kept;
 }
 
-// One side of the rectangle: what of an outline lies on the inner side of a line.
+// One side of the rectangle: clips an outline to the inner side of a line.
 class HalfPlane {
  public:
-  // `sign` 1: inside is from `bound` on; -1: up to it.
+  // `sign` 1: inside is >= bound; -1: inside is <= bound.
   HalfPlane(double Corner::*across, double Corner::*along, double bound, double sign)
       : across_(across), along_(along), bound_(bound), sign_(sign) {}
 
@@ -80,18 +80,18 @@ class HalfPlane {
   }
 
  private:
-  // What of the outline lies inside without a break: from the line to the line.
+  // A contiguous part of the outline inside, from the line back to the line.
   using Chain = Outline;
 
   struct Crossing {
-    double place;  // along the line
+    double place;  // position along the line
     size_t chain;
     bool leaves;
   };
 
   bool is_inside(const Corner& corner) const { return sign_ * (corner.*across_ - bound_) >= 0; }
 
-  // From `a`, which is outside, to `b`, which is not.
+  // Where the edge from `a` (outside) to `b` (inside) crosses the line.
   Corner crossing(const Corner& a, const Corner& b) const {
     if (b.*across_ == bound_) return b;
     const double share = (bound_ - a.*across_) / (b.*across_ - a.*across_);
@@ -101,7 +101,7 @@ class HalfPlane {
     return on_line;
   }
 
-  // `outer`: the place of a point outside.
+  // `outer`: index of a point outside.
   std::vector<Chain> chains_from(const Outline& outline, ptrdiff_t outer) const {
     std::vector<Chain> chains;
     const size_t count = outline.size();
@@ -116,8 +116,9 @@ class HalfPlane {
     return chains;
   }
 
-  // Along the line, inside and outside of the polygon take turns where the outline crosses it: from
-  // where one chain leaves, the line leads to where the next one of the same part enters.
+  // Along the line, inside and outside of the polygon alternate at each crossing. So where a chain
+  // leaves, the line connects it to the paired crossing, where the next chain of the same part
+  // enters.
   void join(const std::vector<Chain>& chains, std::vector<Outline>& parts) const {
     const std::vector<Crossing> crossings = sorted_crossings(chains);
     std::vector<size_t> next(chains.size());
@@ -139,8 +140,8 @@ class HalfPlane {
     }
   }
 
-  // Of an outline that crosses itself on or beyond the line: one part, as Sutherland and Hodgman
-  // join it.
+  // For an outline that crosses itself on or beyond the line: joins everything to one part, as
+  // Sutherland and Hodgman do.
   static void join_all(const std::vector<Chain>& chains, std::vector<Outline>& parts) {
     Outline part;
     for (const Chain& chain : chains) part.insert(part.end(), chain.begin(), chain.end());
@@ -154,7 +155,7 @@ class HalfPlane {
       crossings.push_back({chains[i].back().*along_, i, true});
     }
     std::ranges::stable_sort(crossings, {}, &Crossing::place);
-    // Of several at one place, those come together that belong together.
+    // Among crossings at the same position, puts matching pairs (leave and enter) together.
     for (size_t i = 0; i < crossings.size(); i += 2) {
       for (size_t k = i + 2; crossings[i].leaves == crossings[i + 1].leaves &&
                              k < crossings.size() && crossings[k].place == crossings[i + 1].place;

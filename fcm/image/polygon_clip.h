@@ -1,4 +1,4 @@
-// The part of a polygon that lies in a rectangle.
+// Clips a polygon to a rectangle.
 #pragma once
 
 #include <array>
@@ -7,12 +7,11 @@
 
 namespace fcm::image {
 
-// Outlines of the area that `xy` (x and y of each point in turn) and the rectangle x0, y0, x1, y1
-// share: none, one, or several where the rectangle parts it. True clipping of areas: no part has an
-// edge that another goes back along, so that the box around the points is the box around the area.
-// Points at which an outline turns back on itself are removed, also where nothing is clipped; parts
-// without area vanish. Of an outline that crosses itself the parts may be joined by such edges.
-// Points must be finite.
+// Outlines of the intersection of the polygon `xy` (alternating x and y) with the rectangle x0, y0,
+// x1, y1: none, one, or several if the rectangle splits it. Areas are clipped exactly: no part has
+// zero-width bridges, so the bounding box of the points is that of the area. Points at which an
+// outline turns back on itself are removed even if nothing is clipped; parts without area vanish.
+// If the outline crosses itself, parts may be joined by zero-width edges. Points must be finite.
 std::vector<std::vector<double>> clip_polygon(std::span<const double> xy,
                                               const std::array<double, 4>& window);
 

@@ -15,14 +15,14 @@ struct GridPoint {  // in fifths of a pixel
   int64_t x, y;
 };
 
-// Towards zero, as a conversion to an integer goes: of negative numbers that is upwards.
+// Truncates towards zero, so negative numbers are rounded up.
 int64_t truncated(double value) { return static_cast<int64_t>(value); }
 
-// Collects where the outline turns pixels over. The published rule walks along each edge in steps
-// of a fifth along its longer axis; the other coordinate is the line's, rounded. Wherever the walk
-// goes between X = 5 c + 2 and 5 c + 3, the middle of column c, all pixels of that column from the
-// lower of the two Y downwards are turned over. Here those steps are found without making the
-// others.
+// Collects the positions where the outline toggles pixels. COCO's rule walks along each edge in
+// steps of a fifth of a pixel along its longer axis, with the other coordinate rounded to the line.
+// Wherever the walk passes from X = 5 c + 2 to 5 c + 3 (the middle of column c), it toggles all
+// pixels of that column from the smaller of the two Y downwards. This class computes those steps
+// directly, without walking.
 class OutlineChanges {
  public:
   OutlineChanges(int64_t rows, int64_t cols) : rows_(rows), cols_(cols) {}
@@ -36,7 +36,7 @@ class OutlineChanges {
     } else {
       add_steep_edge(from, to);
     }
-    // A place that was named twice is as it was: so the list never outgrows the picture.
+    // A position toggled twice cancels out, so the list never outgrows the image.
     if (places_.size() > most_places_) {
       cancel_pairs();
       most_places_ = std::max(most_places_, 2 * places_.size());
@@ -75,7 +75,8 @@ class OutlineChanges {
     const int64_t begin = x_at(0), end = x_at(steps);
     for_columns(std::min(begin, end), std::max(begin, end), [&](int64_t col) {
       const int64_t x = kFifths * col + 2;
-      int64_t before = 0, behind = steps;  // of the middle; x_at only rises, or only falls
+      int64_t before = 0,
+              behind = steps;  // steps on either side of the column's middle; x_at is monotonic
       while (behind - before > 1) {
         const int64_t middle = before + (behind - before) / 2;
         ((x_at(middle) <= x) == (begin <= x) ? before : behind) = middle;
@@ -84,7 +85,7 @@ class OutlineChanges {
     });
   }
 
-  // From the first pixel whose centre is not above y: ceil((y - 2) / 5), kept inside.
+  // The first pixel whose centre is not above y: row ceil((y - 2) / 5), clamped to the image.
   void add_change(int64_t col, int64_t y) {
     const int64_t row = y <= 2 ? 0 : std::min((y + 2) / kFifths, rows_);
     places_.push_back(col * rows_ + row);
@@ -111,7 +112,7 @@ class OutlineChanges {
 GridPoint grid_point(std::span<const double> xy, size_t point) {
   const double x = xy[2 * point], y = xy[2 * point + 1];
   if (!(std::abs(x) <= kFarthest && std::abs(y) <= kFarthest)) {
-    fail(ExitCode::kData, "point {} of a polygon is at ({}, {}), wanted finite numbers up to {}",
+    fail(ExitCode::kData, "point {} of a polygon is at ({}, {}), expected finite numbers up to {}",
          point, x, y, kFarthest);
   }
   return {truncated(kFifths * x + .5), truncated(kFifths * y + .5)};
@@ -122,7 +123,7 @@ GridPoint grid_point(std::span<const double> xy, size_t point) {
 RunLengths raster_polygon(std::span<const double> xy, int64_t rows, int64_t cols) {
   RunLengths none = empty_mask(rows, cols);  // refuses a bad size first
   if (xy.size() % 2 != 0) {
-    fail(ExitCode::kData, "a polygon has {} numbers, wanted pairs of x and y", xy.size());
+    fail(ExitCode::kData, "a polygon has {} numbers, expected pairs of x and y", xy.size());
   }
   const size_t points = xy.size() / 2;
   if (points == 0) return none;

@@ -1,5 +1,5 @@
-// Polygons to masks, by COCO's rule (cocodataset/cocoapi, common/maskApi.c, rleFrPoly). It is a
-// rule of its own, on a grid of fifths of a pixel: another raster differs in pixels at the edge.
+// Rasterises polygons by COCO's rule (cocodataset/cocoapi, common/maskApi.c, rleFrPoly), on a grid
+// of fifths of a pixel. Other rasterisers differ in pixels at the edge.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,14 @@
 
 namespace fcm::image {
 
-// The pixels of a polygon x0, y0, x1, y1, ... in pixels of a picture of rows x cols, which it may
-// leave; it is closed from its last point to its first, and where it crosses itself twice is none.
-// Any number of points is taken; fewer than three have no pixels. Error(kData) where the numbers
-// are odd in number, or one is not finite or beyond 4e8 either way, where the published program's
-// integers end. Work: points times the columns that their edges cross, times the logarithm of an
-// edge's length. Memory: at most 16 bytes a pixel, or half a megabyte.
+// The mask of the closed polygon x0, y0, x1, y1, ... (in pixels) in an image of rows x cols; points
+// may lie outside. Areas that it covers twice are not set (even-odd rule). Fewer than three points
+// give no pixels. Error(kData) if the count of numbers is odd, or one is not finite or beyond
+// +-4e8, where upstream's integers overflow. Cost: points times the columns that their edges cross,
+// times the logarithm of an edge's length. Memory: at most 16 bytes a pixel, or half a megabyte.
 RunLengths raster_polygon(std::span<const double> xy, int64_t rows, int64_t cols);
 
-// An object of several parts (one at least): what belongs to any of them.
+// The union of an object's parts; at least one.
 RunLengths raster_polygons(std::span<const std::vector<double>> parts, int64_t rows, int64_t cols);
 
 }  // namespace fcm::image

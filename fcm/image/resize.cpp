@@ -28,8 +28,8 @@ int32_t to_fixed(double weight) {
   return static_cast<int32_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-// One axis of a resize: `source` positions become `target` ones, of which `count` from `first` on
-// are wanted. Of the source, `held` positions from `held_first` on are in memory.
+// One axis of a resize from `source` to `target` pixels, of which `count` from `first` on are
+// computed. Source pixels `held_first` .. `held_first + held - 1` are in memory.
 struct Axis {
   int64_t source;
   int64_t target;
@@ -52,7 +52,7 @@ struct Filter {
         support((cubic ? 2.0 : 1.0) * stretch) {}
 
   double centre(int64_t output) const { return (static_cast<double>(output) + 0.5) * scale; }
-  // The source positions that reach an output, which are those from `begin` to before `end`.
+  // The source pixels [begin, end) that contribute to an output pixel.
   int64_t begin(double centre_of_output) const {
     return std::max<int64_t>(0, static_cast<int64_t>(centre_of_output - support + 0.5));
   }
@@ -103,9 +103,9 @@ const ResizeKernels& kernels() {
   return chosen;
 }
 
-// Pillow 13 starts with the pass that removes much more; before, it always went across first. The
-// order shows in the last bit, as the pixels are rounded to 8 bits between the passes. The rule was
-// found by observation.
+// Pillow 13 runs the vertical pass first if it removes many more pixels; older versions always run
+// the horizontal pass first. The order affects the last bit, since pixels are rounded to 8 bits
+// between the passes. The rule was found by observation.
 bool vertical_first(const Axis& down, const Axis& across) {
   return down.source > down.target &&
          down.source - down.target > 2 * (across.source - across.target);
@@ -120,7 +120,7 @@ void mirror_rows(uint8_t* pixels, int64_t rows, int64_t cols, int64_t channels) 
   }
 }
 
-// Dense copy of rows, mirrored if asked.
+// Copies rows densely, optionally mirrored.
 void copy_rows(const uint8_t* source, int64_t stride, int64_t rows, int64_t cols, int64_t channels,
                bool mirror, uint8_t* out) {
   const int64_t bytes = cols * channels;
@@ -138,7 +138,7 @@ struct Rows {
 
 void across_then_down(Rows source, int64_t channels, const AxisWeights& across, AxisWeights down,
                       bool mirror, uint8_t* out) {
-  // Only rows that the second pass looks at.
+  // Only the rows that the vertical pass reads.
   const int32_t begin = down.first.front();
   const int64_t rows = down.first.back() + down.count.back() - begin;
   for (int32_t& first : down.first) first -= begin;
@@ -158,7 +158,7 @@ void down_then_across(Rows source, int64_t channels, int64_t source_cols, const 
   kernels().horizontal(between.data(), bytes, rows, channels, view(across), mirror, out);
 }
 
-// As Pillow, an axis whose size does not change gets no pass at all.
+// As in Pillow, an axis whose size does not change gets no pass at all.
 void resample(Rows source, int64_t channels, const Axis& down, const Axis& across,
               Interpolation interpolation, bool mirror, uint8_t* out) {
   if (!down.changes()) source.first += (down.first - down.held_first) * source.stride;
@@ -209,8 +209,8 @@ bool has_vnni() { return can_run(ProcessorClass::kAvx512) && __builtin_cpu_suppo
 void crop_resize(const Image& source, Box box, int64_t rows, int64_t cols,
                  Interpolation interpolation, bool mirror, uint8_t* out) {
   require(rows > 0 && cols > 0 && inside(box, source.rows, source.cols),
-          "crop_resize: box {}x{} at ({}, {}) of a picture of {}x{}", box.rows, box.cols, box.top,
-          box.left, source.rows, source.cols);
+          "crop_resize: box {}x{} at ({}, {}) must lie inside an image of {}x{}", box.rows,
+          box.cols, box.top, box.left, source.rows, source.cols);
   const int64_t stride = source.cols * source.channels;
   const uint8_t* const corner =
       source.pixels.data() + box.top * stride + box.left * source.channels;
@@ -220,8 +220,8 @@ void crop_resize(const Image& source, Box box, int64_t rows, int64_t cols,
 
 Box window_source(const Resizing& resizing, const Box& window, Interpolation interpolation) {
   require(inside(window, resizing.to_rows, resizing.to_cols),
-          "window_source: window {}x{} at ({}, {}) of {}x{}", window.rows, window.cols, window.top,
-          window.left, resizing.to_rows, resizing.to_cols);
+          "window_source: window {}x{} at ({}, {}) must lie inside {}x{}", window.rows, window.cols,
+          window.top, window.left, resizing.to_rows, resizing.to_cols);
   const Stretch down = source_of(
       whole_axis(resizing.from_rows, resizing.to_rows, window.top, window.rows), interpolation);
   const Stretch across = source_of(
@@ -235,7 +235,7 @@ void resize_window(const Resizing& resizing, const Section& section, const Box& 
   const Box source = window_source(resizing, window, interpolation);
   require(section.box.rows == source.rows && section.box.cols == source.cols &&
               inside(section.box, picture.rows, picture.cols),
-          "resize_window: {}x{} pixels of the source, wanted {}x{}", section.box.rows,
+          "resize_window: got {}x{} pixels of the source, expected {}x{}", section.box.rows,
           section.box.cols, source.rows, source.cols);
   resample({picture.pixels.data(), picture.cols * picture.channels}, picture.channels,
            {resizing.from_rows, resizing.to_rows, window.top, window.rows,
@@ -247,8 +247,9 @@ void resize_window(const Resizing& resizing, const Section& section, const Box& 
 
 void resize_window(const Image& source, int64_t rows, int64_t cols, Box window,
                    Interpolation interpolation, uint8_t* out) {
-  require(inside(window, rows, cols), "resize_window: window {}x{} at ({}, {}) of {}x{}",
-          window.rows, window.cols, window.top, window.left, rows, cols);
+  require(inside(window, rows, cols),
+          "resize_window: window {}x{} at ({}, {}) must lie inside {}x{}", window.rows, window.cols,
+          window.top, window.left, rows, cols);
   resample({source.pixels.data(), source.cols * source.channels}, source.channels,
            whole_axis(source.rows, rows, window.top, window.rows),
            whole_axis(source.cols, cols, window.left, window.cols), interpolation, false, out);

@@ -1,5 +1,6 @@
-// Both passes with products of 16-bit pairs (vpmaddwd). A weight is high * 256 + low with low in
-// 0 .. 255 and high within 16 bits, so two sums put together are the sum of the plain loops.
+// Both passes with 16-bit multiply-adds of pairs (vpmaddwd). A weight is high * 256 + low with low
+// in 0 .. 255 and high within 16 bits, so the two partial sums combine to exactly the sum of the
+// plain loops.
 #include <immintrin.h>
 
 #include "fcm/image/resize_passes.h"
@@ -12,12 +13,12 @@ constexpr int kLowBits = 8;
 struct Sums {
   __m256i low = _mm256_set1_epi32(kHalf), high = _mm256_setzero_si256();
 
-  // Words of two pixels with 16 bits each; the weights' two parts likewise.
+  // Each 32-bit lane has two 16-bit pixels; the weights' two parts likewise.
   void add(__m256i pixels, __m256i low_weights, __m256i high_weights) {
     low = _mm256_add_epi32(low, _mm256_madd_epi16(pixels, low_weights));
     high = _mm256_add_epi32(high, _mm256_madd_epi16(pixels, high_weights));
   }
-  // Not yet within 0 .. 255.
+  // Not yet clamped to 0 .. 255.
   __m256i values() const {
     return _mm256_srai_epi32(_mm256_add_epi32(low, _mm256_slli_epi32(high, kLowBits)), kWeightBits);
   }
@@ -28,7 +29,7 @@ __m256i to_bytes(const __m256i* values) {
                              _mm256_packs_epi32(values[2], values[3]));
 }
 
-// Sixteen bytes from each of two rows; bytes that lie `left` or more behind are 0 and not touched.
+// Loads 16 bytes from each of two rows; only the first `left` bytes are read, the rest are 0.
 __m256i load_rows(const uint8_t* upper, const uint8_t* lower, int64_t left) {
   if (left >= 16) {
     return _mm256_loadu2_m128i(reinterpret_cast<const __m128i*>(lower),
@@ -40,10 +41,11 @@ __m256i load_rows(const uint8_t* upper, const uint8_t* lower, int64_t left) {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(copy));
 }
 
-// Output pixel i of four rows: red, green, blue, 0 of two rows in `upper`, of two in `lower`.
+// Output pixel i of four rows, as (red, green, blue, 0) per row: two rows in `upper`, two in
+// `lower`.
 void rgb_of_four_rows(const uint8_t* const* rows, const AxisView& axis, int64_t i, __m256i& upper,
                       __m256i& lower) {
-  // Of four pixels, RGB RGB RGB RGB, the first or last two, by channel.
+  // From four pixels RGB RGB RGB RGB selects the first or last two, grouped by channel.
   const __m256i first_two = _mm256_broadcastsi128_si256(
       _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
   const __m256i last_two = _mm256_broadcastsi128_si256(
@@ -67,7 +69,7 @@ void rgb_of_four_rows(const uint8_t* const* rows, const AxisView& axis, int64_t 
   lower = sums[1].values();
 }
 
-// Four rows of RGB, of which the first `rows` are kept.
+// Resizes four rows of RGB; only the first `rows` are stored.
 void horizontal_rgb(const uint8_t* const* from, int64_t rows, const AxisView& axis, bool mirror,
                     uint8_t* out) {
   const __m256i dense = _mm256_broadcastsi128_si256(
@@ -103,14 +105,14 @@ void horizontal(const uint8_t* source, int64_t stride, int64_t rows, int64_t cha
   horizontal_by_fours(source, stride, rows, channels, axis, mirror, out, horizontal_rgb);
 }
 
-// 32 neighbouring bytes of one output row. The halves of a register stay apart in all steps, and
-// packing undoes the order that interleaving makes.
+// 32 neighbouring bytes of one output row. All steps work within 128-bit lanes, and packing undoes
+// the order that unpacking creates.
 void vertical_32(const uint8_t* source, int64_t stride, const int32_t* weight, int32_t count,
                  uint8_t* out) {
   const __m256i zero = _mm256_setzero_si256();
   Sums sums[4];
   for (int32_t t = 0; t < count; t += 2) {
-    const int32_t below = t + 1 < count ? t + 1 : t;  // its weight is 0 where it is not used
+    const int32_t below = t + 1 < count ? t + 1 : t;  // a repeated row has weight 0
     const auto load = [&](int32_t row) {
       return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(source + row * stride));
     };

@@ -1,7 +1,7 @@
-// Both passes in plain loops: the reference, and what the vector files use for grey and for edges.
-// Each including file compiles them for its own instruction set, hence the unnamed namespace and
-// the absence of standard containers' functions: a shared inline function compiled for AVX2 could
-// otherwise be linked into code that must run without.
+// Both passes in plain loops: the reference, also used by the vectorised files for grey images and
+// for remainders. Each including file compiles them for its own instruction set. Hence the unnamed
+// namespace and no functions of standard containers: a shared inline function compiled for AVX2
+// could otherwise be linked into code that must run without AVX2.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace fcm::image {
 namespace {
 
-// Half of the last place, so that the shift rounds.
+// Half of the last place, so that the right shift rounds.
 constexpr int32_t kHalf = 1 << (kWeightBits - 1);
 
 inline uint8_t to_byte(int32_t sum) {
@@ -49,8 +49,8 @@ void horizontal_rows(const uint8_t* source, int64_t stride, int64_t rows, int64_
   }
 }
 
-// Rows of three channels four at a time, by rgb(four rows, how many of them count, axis, mirror,
-// out); a row that is missing is the first once more. Other pictures in plain loops.
+// Three channels: four rows at a time by rgb(four rows, number of valid rows, axis, mirror, out),
+// with the first row in place of missing ones. Otherwise plain loops.
 template <class Rgb>
 void horizontal_by_fours(const uint8_t* source, int64_t stride, int64_t rows, int64_t channels,
                          const AxisView& axis, bool mirror, uint8_t* out, const Rgb& rgb) {
@@ -63,7 +63,7 @@ void horizontal_by_fours(const uint8_t* source, int64_t stride, int64_t rows, in
   }
 }
 
-// kBytes neighbouring bytes of one output row: their sums stay in registers over all taps.
+// kBytes neighbouring bytes of one output row; their sums stay in registers over all taps.
 template <int kBytes>
 void vertical_block(const uint8_t* source, int64_t stride, const int32_t* weight, int32_t count,
                     uint8_t* out) {

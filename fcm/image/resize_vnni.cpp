@@ -1,6 +1,6 @@
-// Both passes with byte products (vpdpbusd: four unsigned times signed bytes, added to a 32-bit
-// sum, nothing saturated). Weights are three digits in base 256, so three sums put together are
-// the sum of the plain loops, modulo 2^32.
+// Both passes with byte dot products (vpdpbusd: four products of unsigned and signed bytes, added
+// to a 32-bit sum without saturation). Weights are three digits in base 256, so the three partial
+// sums combine to the sum of the plain loops, modulo 2^32.
 #include <immintrin.h>
 
 #include "fcm/image/resize_passes.h"
@@ -8,7 +8,7 @@
 namespace fcm::image {
 namespace {
 
-// Sums of the products with the three digits.
+// Partial sums, one per digit.
 struct Sums {
   __m512i low = _mm512_set1_epi32(kHalf), middle = _mm512_setzero_si512(),
           high = _mm512_setzero_si512();
@@ -18,7 +18,7 @@ struct Sums {
     middle = _mm512_dpbusd_epi32(middle, pixels, _mm512_set1_epi32(digits[1]));
     high = _mm512_dpbusd_epi32(high, pixels, _mm512_set1_epi32(digits[2]));
   }
-  // Not yet within 0 .. 255.
+  // Not yet clamped to 0 .. 255.
   __m512i values() const {
     const __m512i all = _mm512_add_epi32(
         low, _mm512_add_epi32(_mm512_slli_epi32(middle, 8), _mm512_slli_epi32(high, 16)));
@@ -30,7 +30,7 @@ __m512i to_bytes(__m512i a, __m512i b, __m512i c, __m512i d) {
   return _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
 }
 
-// Sixteen bytes from each of four rows; bytes that lie `left` or more behind are 0 and not touched.
+// Loads 16 bytes from each of four rows; only the first `left` bytes are read, the rest are 0.
 __m512i load_rows(const uint8_t* const* rows, int64_t at, int64_t left) {
   const auto join = [](__m128i a, __m128i b, __m128i c, __m128i d) {
     const __m512i two = _mm512_inserti32x4(_mm512_castsi128_si512(a), b, 1);
@@ -47,7 +47,7 @@ __m512i load_rows(const uint8_t* const* rows, int64_t at, int64_t left) {
   return join(load(0), load(1), load(2), load(3));
 }
 
-// Output pixel i of four rows, a row in each quarter: red, green, blue, 0.
+// Output pixel i of four rows, as (red, green, blue, 0), one row per 128-bit lane.
 __m512i rgb_of_four_rows(const uint8_t* const* rows, const AxisView& axis, int64_t i) {
   // Four pixels, RGB RGB RGB RGB, to RRRR GGGG BBBB 0000.
   const __m512i by_channel =
@@ -62,7 +62,7 @@ __m512i rgb_of_four_rows(const uint8_t* const* rows, const AxisView& axis, int64
   return sums.values();
 }
 
-// Four rows of RGB, of which the first `rows` are kept.
+// Resizes four rows of RGB; only the first `rows` are stored.
 void horizontal_rgb(const uint8_t* const* from, int64_t rows, const AxisView& axis, bool mirror,
                     uint8_t* out) {
   const __m512i dense =
@@ -91,14 +91,14 @@ void horizontal(const uint8_t* source, int64_t stride, int64_t rows, int64_t cha
   horizontal_by_fours(source, stride, rows, channels, axis, mirror, out, horizontal_rgb);
 }
 
-// Up to 64 neighbouring bytes of one output row. The quarters of a register stay apart in all
-// steps, and packing undoes the order that interleaving makes.
+// Up to 64 neighbouring bytes of one output row. All steps work within 128-bit lanes, and packing
+// undoes the order that unpacking creates.
 void vertical_block(const uint8_t* source, int64_t stride, const int32_t* digits, int32_t count,
                     __mmask64 mask, uint8_t* out) {
   Sums sums[4];
   for (int32_t t = 0; t < count; t += 4, digits += 3) {
     __m512i rows[4];
-    for (int32_t k = 0; k < 4; ++k) {  // taps that are not used have weight 0
+    for (int32_t k = 0; k < 4; ++k) {  // unused taps have weight 0
       const int32_t row = t + k < count ? t + k : count - 1;
       rows[k] = _mm512_maskz_loadu_epi8(mask, source + row * stride);
     }

@@ -1,4 +1,4 @@
-// A part of an enlarged or shrunk picture.
+// Computes a window of a resized image.
 #pragma once
 
 #include "fcm/image/image.h"
@@ -6,17 +6,17 @@
 
 namespace fcm::image {
 
-// Resizes the whole picture to rows x cols, as crop_resize, and writes `window` of the result:
-// window.rows x window.cols x channels bytes. The rest is never computed, so the size of the
-// whole costs neither time nor memory.
+// Writes `window` of the whole image resized to rows x cols (as by crop_resize): window.rows x
+// window.cols x channels bytes. The rest is never computed, so time and memory do not depend on
+// rows and cols.
 void resize_window(const Image& source, int64_t rows, int64_t cols, Box window,
                    Interpolation interpolation, uint8_t* out);
 
-// What of the picture `window` of the result is computed from.
+// The part of the source image that `window` of the result depends on.
 Box window_source(const Resizing& resizing, const Box& window, Interpolation interpolation);
 
-// The same bytes where no more of the picture is at hand than window_source: `section.box` says
-// where in `section.picture` it lies.
+// The same bytes from only that part of the source: `section.box` locates window_source within
+// `section.picture`.
 void resize_window(const Resizing& resizing, const Section& section, const Box& window,
                    Interpolation interpolation, uint8_t* out);
 

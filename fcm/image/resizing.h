@@ -1,11 +1,11 @@
-// Sizes before and after.
+// Sizes before and after resizing.
 #pragma once
 
 #include <cstdint>
 
 namespace fcm::image {
 
-// A whole picture of one size becomes one of another size.
+// Resizing of a whole image.
 struct Resizing {
   int64_t from_rows, from_cols;
   int64_t to_rows, to_cols;

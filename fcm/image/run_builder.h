@@ -1,4 +1,4 @@
-// What the files about masks share. Private to this folder.
+// Helpers shared by the files about masks. Private to this folder.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,8 @@
 
 namespace fcm::image {
 
-// Appends runs in the one form that `RunLengths` has: a run like the one before is joined to it.
+// Appends runs in the canonical form of `RunLengths`: a run of the same value as the last one
+// extends it.
 class RunBuilder {
  public:
   explicit RunBuilder(std::vector<uint32_t>& runs) : runs_(runs) {}
@@ -33,13 +34,13 @@ class RunBuilder {
 inline void refuse_other_size(const RunLengths& one, const RunLengths& other) {
   if (one.rows != other.rows || one.cols != other.cols) {
     fail(ExitCode::kData,
-         "a mask of {} x {} pixels meets one of {} x {}: they are of different pictures", one.rows,
+         "a mask of {} x {} pixels meets one of {} x {}: they are of different images", one.rows,
          one.cols, other.rows, other.cols);
   }
 }
 
-// Calls `visit(in_one, in_other, length)` for the stretches in which neither of two masks of one
-// size changes, in order.
+// Calls `visit(in_one, in_other, length)`, in order, for the stretches in which neither mask
+// changes. Both masks must have the same size.
 template <class Visit>
 void walk_both(const RunLengths& one, const RunLengths& other, const Visit& visit) {
   size_t at_one = 0, at_other = 0;
@@ -60,8 +61,8 @@ void walk_both(const RunLengths& one, const RunLengths& other, const Visit& visi
   }
 }
 
-// Calls see(column, begin, end) for the stretches of rows that belong to the object, in the columns
-// from `first` to before `end_col`, in order.
+// Calls see(column, begin, end), in order, for the row stretches of the object in columns [first,
+// end_col).
 template <class See>
 void for_set_rows(const RunLengths& mask, int64_t first, int64_t end_col, const See& see) {
   const int64_t begin = first * mask.rows, end = end_col * mask.rows;

@@ -12,22 +12,23 @@ namespace {
 int64_t checked_mask_pixels(int64_t rows, int64_t cols) {
   if (rows < 1 || cols < 1 || rows > kMostMaskPixels / cols) {
     fail(ExitCode::kData,
-         "a mask of {} x {} pixels, wanted sides of 1 or more and at most {} pixels", rows, cols,
+         "a mask of {} x {} pixels, expected sides of 1 or more and at most {} pixels", rows, cols,
          kMostMaskPixels);
   }
   return rows * cols;
 }
 
-// What a broken promise of `RunLengths` would lead to is reading beyond a picture.
+// Checks the invariant of `RunLengths`; without it, decoding would write out of bounds.
 void require_whole(const RunLengths& mask) {
   int64_t sum = 0;
   for (const uint32_t run : mask.runs) sum += run;
   require(mask.rows >= 1 && mask.cols >= 1 && mask.rows <= kMostMaskPixels / mask.cols &&
               sum == mask.rows * mask.cols,
-          "runs of a mask of {} x {} pixels add up to {}", mask.rows, mask.cols, sum);
+          "expected runs of a mask of {} x {} pixels to add up to its area, got {}", mask.rows,
+          mask.cols, sum);
 }
 
-// Adds runs that come from outside, of zeros and ones in turn.
+// Builds a mask from untrusted runs, alternating zeros and ones.
 class RunsFromOutside {
  public:
   RunsFromOutside(int64_t rows, int64_t cols)
@@ -35,7 +36,7 @@ class RunsFromOutside {
 
   void add(int64_t length) {
     if (length < 0 || length > left_) {
-      fail(ExitCode::kData, "run {} of a mask of {} x {} pixels has length {}, wanted 0 to {}",
+      fail(ExitCode::kData, "run {} of a mask of {} x {} pixels has length {}, expected 0 to {}",
            number_, mask_.rows, mask_.cols, length, left_);
     }
     left_ -= length;
@@ -58,9 +59,9 @@ class RunsFromOutside {
 };
 
 constexpr int kGroupBits = 5;
-constexpr int kMostGroups = 7;  // 35 bits: any difference of two lengths
+constexpr int kMostGroups = 7;  // 35 bits, enough for any difference of two lengths
 
-// The number that begins at `at`, which is moved behind it.
+// Parses the number at `at` and advances `at` past it.
 int64_t parse_run_number(std::string_view text, size_t& at) {
   int64_t value = 0;
   for (int group = 0; group < kMostGroups; ++group) {
@@ -71,8 +72,8 @@ int64_t parse_run_number(std::string_view text, size_t& at) {
     const int bits = static_cast<unsigned char>(text[at]) - '0';
     if (bits < 0 || bits > 63) {
       fail(ExitCode::kData,
-           "character {} of a mask's run lengths has the code {}, wanted '0' (48) to 'o' (111)", at,
-           bits + '0');
+           "character {} of a mask's run lengths has the code {}, expected '0' (48) to 'o' (111)",
+           at, bits + '0');
     }
     ++at;
     const int shift = kGroupBits * group;
@@ -108,7 +109,7 @@ RunLengths parse_run_lengths(std::string_view text, int64_t rows, int64_t cols) 
   int64_t before = 0, two_before = 0;
   size_t at = 0;
   for (int64_t number = 0; at < text.size(); ++number) {
-    // Lengths are in range (add), so that the sum of one and 35 bits is.
+    // add() checks the range of lengths, so a length plus 35 bits cannot overflow.
     const int64_t length = parse_run_number(text, at) + (number > 2 ? two_before : 0);
     runs.add(length);
     two_before = before;
@@ -136,7 +137,7 @@ RunLengths run_lengths_of_changes(std::vector<int64_t>& places, int64_t rows, in
   const int64_t pixels = checked_mask_pixels(rows, cols);
   std::sort(places.begin(), places.end());
   require(places.empty() || (places.front() >= 0 && places.back() <= pixels),
-          "a mask of {} pixels changes outside itself", pixels);
+          "run_lengths_of_changes: positions outside a mask of {} pixels", pixels);
   RunLengths mask{rows, cols, {}};
   RunBuilder builder(mask.runs);
   int64_t done = 0;
@@ -152,10 +153,10 @@ RunLengths run_lengths_of_changes(std::vector<int64_t>& places, int64_t rows, in
 
 RunLengths encode_mask(std::span<const uint8_t> mask_HW, int64_t rows, int64_t cols) {
   const int64_t pixels = checked_mask_pixels(rows, cols);
-  require(std::ssize(mask_HW) == pixels, "a mask of {} x {} pixels has {} bytes", rows, cols,
-          mask_HW.size());
-  // Going along the rows: a pixel differs from the one above it, or, in the first row, from the
-  // lowest of the column before. Most rows are as the one above, which whole blocks tell.
+  require(std::ssize(mask_HW) == pixels, "encode_mask: a mask of {} x {} pixels has {} bytes", rows,
+          cols, mask_HW.size());
+  // Scans along rows for pixels that differ from the one above (in the first row: from the last of
+  // the previous column). Most rows equal the one above, so whole blocks are compared first.
   constexpr int64_t kBlock = 64;
   std::vector<int64_t> places;
   const auto is_set = [&](int64_t row, int64_t col) {
@@ -200,7 +201,7 @@ std::vector<uint8_t> decode_mask(const RunLengths& mask) {
 }
 
 RunLengths unite_masks(std::span<const RunLengths> masks) {
-  require(!masks.empty(), "the union of no masks has no size");
+  require(!masks.empty(), "unite_masks: expected at least one mask");
   RunLengths all = masks.front();
   require_whole(all);
   for (const RunLengths& next : masks.subspan(1)) {

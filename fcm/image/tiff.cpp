@@ -1,4 +1,4 @@
-// The first picture of a TIFF, by libtiff: bytes in memory, one strip or tile at a time.
+// Decodes the first page of a TIFF with libtiff, from memory, one strip or tile at a time.
 #include <tiffio.h>
 
 #include <algorithm>
@@ -16,7 +16,7 @@
 namespace fcm::image {
 namespace {
 
-// What libtiff reads from, and what it says when it cannot.
+// The bytes that libtiff reads, and its error message.
 struct Source {
   std::span<const uint8_t> bytes;
   uint64_t at = 0;
@@ -41,14 +41,14 @@ toff_t seek(thandle_t handle, toff_t offset, int from) {
   return source.at = offset;
 }
 
-// The first thing that libtiff says tells most.
+// libtiff's first message is the most informative.
 int keep_reason(TIFF*, void* user, const char*, const char* format, va_list values) {
   auto& reason = static_cast<Source*>(user)->reason;
   if (reason[0] == '\0') std::vsnprintf(reason.data(), reason.size(), format, values);
   return 1;
 }
 
-// Warnings speak of tags that we do not use.
+// Warnings concern unused tags.
 int ignore(TIFF*, void*, const char*, const char*, va_list) { return 1; }
 
 using Handle = std::unique_ptr<TIFF, decltype(&TIFFClose)>;
@@ -58,8 +58,7 @@ using Handle = std::unique_ptr<TIFF, decltype(&TIFFClose)>;
        source.reason[0] != '\0' ? source.reason.data() : "premature end of file");
 }
 
-// Bytes of one strip or tile: whole rows of the largest picture allowed, in four samples of 16
-// bits.
+// Maximum bytes of one strip or tile: the largest image allowed, with four samples of 16 bits.
 tmsize_t most_bytes(const DecodeLimits& limits) {
   return std::max<tmsize_t>(limits.max_pixels * 8, 1 << 20);
 }
@@ -70,7 +69,7 @@ Handle open(Source& source, const DecodeLimits& limits) {
   TIFFOpenOptionsSetMaxSingleMemAlloc(options, most_bytes(limits));
   TIFFOpenOptionsSetErrorHandlerExtR(options, keep_reason, &source);
   TIFFOpenOptionsSetWarningHandlerExtR(options, ignore, nullptr);
-  // "m": no mapping, for these are bytes in memory.
+  // "m": no memory mapping, since the bytes are in memory already.
   TIFF* const tiff = TIFFClientOpenExt(
       "picture", "rm", &source, read_bytes,
       [](thandle_t, void*, tmsize_t) -> tmsize_t { return 0; }, seek, [](thandle_t) { return 0; },
@@ -86,10 +85,10 @@ struct Layout {
   uint16_t bits = 1, samples = 1, photometric = 0, planar = PLANARCONFIG_CONTIG;
   uint16_t compression = COMPRESSION_NONE, format = SAMPLEFORMAT_UINT;
   uint16_t orientation = ORIENTATION_TOPLEFT;
-  size_t used = 1;  // samples that make the colour: 1, 3 or 4
+  size_t used = 1;  // colour samples: 1, 3 or 4
 };
 
-// The samples of a colour; refuses what is no ordinary picture.
+// Number of colour samples; refuses raw files and unsupported colour spaces.
 size_t samples_of(const Layout& layout) {
   constexpr uint16_t kColourFilters = 32803, kLinearRaw = 34892;
   switch (layout.photometric) {
@@ -108,17 +107,16 @@ size_t samples_of(const Layout& layout) {
            "a camera's raw file (DNG or the like); develop it to JPEG, PNG or TIFF");
     default:
       fail(ExitCode::kData,
-           "a TIFF of colours that are not read (photometric {}); convert it to RGB",
+           "a TIFF in an unsupported colour space (photometric {}); convert it to RGB",
            layout.photometric);
   }
 }
 
 void check_layout(const Layout& layout) {
   if ((layout.kind & FILETYPE_REDUCEDIMAGE) != 0) {
-    fail(
-        ExitCode::kData,
-        "a TIFF that begins with a thumbnail, as cameras' raw files do; develop it to JPEG, PNG or "
-        "TIFF");
+    fail(ExitCode::kData,
+         "a TIFF that begins with a thumbnail, like camera raw files; develop it to JPEG, PNG or "
+         "TIFF");
   }
   if (layout.format != SAMPLEFORMAT_UINT && layout.format != SAMPLEFORMAT_VOID) {
     fail(ExitCode::kData, "a TIFF of signed or floating-point numbers; convert it to 8 or 16 bits");
@@ -131,7 +129,7 @@ void check_layout(const Layout& layout) {
   }
   constexpr uint16_t kMostSamples = 8;
   if (layout.samples < layout.used || layout.samples > kMostSamples) {
-    fail(ExitCode::kData, "a TIFF of {} samples a pixel, wanted {} to {}", layout.samples,
+    fail(ExitCode::kData, "a TIFF of {} samples a pixel, expected {} to {}", layout.samples,
          layout.used, kMostSamples);
   }
   if (layout.compression == COMPRESSION_OJPEG || TIFFIsCODECConfigured(layout.compression) == 0) {
@@ -161,12 +159,13 @@ Layout read_layout(TIFF* tiff, const DecodeLimits& limits) {
   return layout;
 }
 
-// Sample `index` of a row, as one byte; grey of 16 bits is rounded, of a colour the high byte is
+// Sample `index` of a row, as one byte; 16-bit grey is rounded, of 16-bit colours the high byte is
 // kept.
 uint8_t sample_of(const uint8_t* row, size_t index, const Layout& layout) {
   if (layout.bits == 8) return row[index];
   if (layout.bits == 16) {
-    const uint32_t value = row[2 * index] | row[2 * index + 1] << 8;  // libtiff gives native order
+    const uint32_t value = row[2 * index] | row[2 * index + 1]
+                                                << 8;  // libtiff returns native byte order
     return static_cast<uint8_t>(layout.used == 1 ? (value * 255 + 32895) >> 16 : value >> 8);
   }
   const size_t bit = index * layout.bits;
@@ -176,7 +175,7 @@ uint8_t sample_of(const uint8_t* row, size_t index, const Layout& layout) {
                                                                         : value * 255 / most);
 }
 
-// Strips and tiles alike.
+// A strip or a tile.
 struct Block {
   bool is_tile;
   uint32_t rows, cols;
@@ -205,7 +204,7 @@ Block block_of(TIFF* tiff, const Layout& layout, const DecodeLimits& limits) {
   return block;
 }
 
-// All samples that are used, rows x cols x used bytes.
+// The colour samples, rows x cols x used bytes.
 std::vector<uint8_t> read_samples(TIFF* tiff, const Source& source, const Layout& layout,
                                   const DecodeLimits& limits) {
   const Block block = block_of(tiff, layout, limits);
@@ -246,7 +245,7 @@ std::vector<uint8_t> read_samples(TIFF* tiff, const Source& source, const Layout
   return samples;
 }
 
-// Luma and colour differences that are not JPEG's: libtiff converts them.
+// YCbCr without JPEG compression: libtiff converts it to RGB.
 std::vector<uint8_t> read_converted(TIFF* tiff, const Source& source, const Layout& layout) {
   std::vector<uint32_t> raster(size_t{layout.rows} * layout.cols);
   if (TIFFReadRGBAImageOriented(tiff, layout.cols, layout.rows, raster.data(), layout.orientation,
@@ -268,7 +267,7 @@ std::vector<uint8_t> through_palette(TIFF* tiff, const std::vector<uint8_t>& ind
   if (TIFFGetField(tiff, TIFFTAG_COLORMAP, &maps[0], &maps[1], &maps[2]) == 0) {
     fail(ExitCode::kData, "damaged TIFF: it has a palette without colours");
   }
-  require(layout.bits <= 8, "a palette of {} bits", layout.bits);
+  require(layout.bits <= 8, "expected a palette of at most 8 bits, got {}", layout.bits);
   std::vector<uint8_t> rgb;
   rgb.reserve(indices.size() * 3);
   for (const uint8_t index : indices) {
@@ -300,7 +299,7 @@ Image to_colours(TIFF* tiff, std::vector<uint8_t> samples, const Layout& layout)
 bool is_tiff(std::span<const uint8_t> bytes) {
   if (bytes.size() < 8) return false;
   const bool little = bytes[0] == 'I' && bytes[1] == 'I' && bytes[3] == 0 &&
-                      (bytes[2] == 42 || bytes[2] == 43);  // 43: with offsets of 64 bits
+                      (bytes[2] == 42 || bytes[2] == 43);  // 43: BigTIFF
   const bool big =
       bytes[0] == 'M' && bytes[1] == 'M' && bytes[2] == 0 && (bytes[3] == 42 || bytes[3] == 43);
   const bool canon = little && bytes.size() >= 10 && bytes[8] == 'C' && bytes[9] == 'R';
@@ -318,7 +317,7 @@ Image decode_tiff(std::span<const uint8_t> bytes, const DecodeLimits& limits) {
   std::vector<uint8_t> samples = is_ycbcr && layout.compression != COMPRESSION_JPEG
                                      ? read_converted(tiff.get(), source, layout)
                                      : read_samples(tiff.get(), source, layout, limits);
-  // Pillow turns a TIFF on reading.
+  // Pillow also applies the orientation when it reads a TIFF.
   return upright(to_colours(tiff.get(), std::move(samples), layout), layout.orientation);
 }
 

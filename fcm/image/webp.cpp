@@ -18,7 +18,7 @@ const char* reason_of(VP8StatusCode status) {
     case VP8_STATUS_UNSUPPORTED_FEATURE:
       return "a feature that libwebp does not know";
     default:
-      return "the compressed data contradict themselves";
+      return "the compressed data are inconsistent";
   }
 }
 
@@ -30,7 +30,7 @@ void need(VP8StatusCode status) {
   fail(ExitCode::kData, "damaged WebP: {}", reason_of(status));
 }
 
-// libwebp is content with a file whose last bytes are missing if it does not need them.
+// libwebp accepts a truncated file if it does not need the missing bytes.
 void need_whole_file(std::span<const uint8_t> bytes) {
   const uint64_t claimed = bytes[4] | bytes[5] << 8 | bytes[6] << 16 | uint64_t{bytes[7]} << 24;
   if (claimed + 8 > bytes.size()) {
@@ -39,8 +39,8 @@ void need_whole_file(std::span<const uint8_t> bytes) {
   }
 }
 
-// The box and what the upsampling of colour looks at around it. Begins at even places, as the
-// colour of lossy files has half the resolution.
+// The box and the neighbours that colour upsampling reads. Begins at even positions, since lossy
+// files store colour at half the resolution.
 Box with_margin(const Box& box, int64_t rows, int64_t cols) {
   constexpr int64_t kMargin = 4;
   const int64_t top = std::max<int64_t>(box.top - kMargin, 0) & ~int64_t{1};
@@ -59,7 +59,7 @@ struct Frame : WebPIterator {
   Frame& operator=(const Frame&) = delete;
 };
 
-// The first frame on its canvas, which is black where the frame does not reach.
+// The first frame on its canvas, which is black outside the frame.
 Image first_frame(std::span<const uint8_t> bytes, int64_t rows, int64_t cols) {
   const WebPData data{bytes.data(), bytes.size()};
   const std::unique_ptr<WebPDemuxer, FreeDemuxer> demuxer(WebPDemux(&data));
@@ -78,7 +78,7 @@ Image first_frame(std::span<const uint8_t> bytes, int64_t rows, int64_t cols) {
   require(WebPInitDecoderConfig(&config) != 0, "libwebp is older than its headers");
   need(WebPGetFeatures(frame.fragment.bytes, frame.fragment.size, &config.input));
   if (config.input.width != frame.width || config.input.height != frame.height) {
-    fail(ExitCode::kData, "damaged WebP: a frame of another size than it says");
+    fail(ExitCode::kData, "damaged WebP: a frame's size differs from its header");
   }
   config.output.colorspace = MODE_RGB;
   config.output.is_external_memory = 1;

@@ -27,7 +27,7 @@ std::vector<std::string_view> parts_of(std::string_view text) {
   }
 }
 
-// The number behind `key`, if that is what the part begins with and nothing follows.
+// The number after `key`, if the part consists of just these two.
 std::optional<double> number_after(std::string_view part, std::string_view key) {
   if (!part.starts_with(key)) return std::nullopt;
   part.remove_prefix(key.size());
@@ -37,8 +37,8 @@ std::optional<double> number_after(std::string_view part, std::string_view key) 
   return value;
 }
 
-// One of timm's fifteen increasing operations, in its order. `sign` turns those around that have a
-// direction; `level` is 0 to 1.
+// One of timm's fifteen increasing operations, in timm's order. `sign` is the direction of
+// operations that have one; `level` is 0 to 1.
 void apply_operation(image::Image& picture, uint64_t operation, double level, double sign,
                      image::Interpolation interpolation, const std::vector<uint8_t>& fill) {
   const auto whole = [&](double most) { return static_cast<int>(level * most); };
@@ -82,8 +82,8 @@ void apply_operation(image::Image& picture, uint64_t operation, double level, do
   }
 }
 
-// torchvision's ColorJitter without hue: the three in a random order, each by a factor drawn from
-// 1 - strength to 1 + strength.
+// torchvision's ColorJitter without hue: brightness, contrast and saturation in random order, each
+// by a factor drawn from 1 - strength to 1 + strength.
 void jitter(image::Image& picture, double strength, KeyedRandom& random) {
   std::array changes{image::change_brightness, image::change_contrast, image::change_color};
   std::swap(changes[0], changes[random.below(3)]);
@@ -98,7 +98,7 @@ void jitter(image::Image& picture, double strength, KeyedRandom& random) {
 RandAugment parse_rand_augment(const std::string& text) {
   const auto refuse = [&](std::string_view part) {
     fail(ExitCode::kUsage,
-         "augment.rand_augment is \"{}\", in which \"{}\" is not understood; write "
+         "augment.rand_augment is \"{}\", but \"{}\" is not understood; write "
          "rand-m9-mstd0.5-inc1: m is 0 to 10, mstd 0 to 10, n (if given) 1 to 15, inc 1",
          text, part);
   };

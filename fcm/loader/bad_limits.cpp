@@ -9,7 +9,7 @@
 namespace fcm::loader {
 
 BadLimits::BadLimits(const DataOptions& options, int64_t samples)
-    // Rounded up: a small set may have one bad picture unless the share is zero.
+    // Rounded up: a small set may have one bad image unless the share is zero.
     : allowed_(
           static_cast<int64_t>(std::ceil(options.max_bad_share * static_cast<double>(samples)))),
       allowed_in_a_row_(options.max_bad_in_a_row),
@@ -34,14 +34,14 @@ void BadLimits::count(const Batch& batch) {
       give_up(fmt::format("{} in a row (data.max_bad_in_a_row)", in_a_row_));
     }
     if (bad_ > allowed_) {
-      give_up(fmt::format("{} of the {} of epoch {}, where {} are allowed (data.max_bad_share)",
-                          bad_, samples_, epoch_, allowed_));
+      give_up(fmt::format("{} of the {} of epoch {}, but {} are allowed (data.max_bad_share)", bad_,
+                          samples_, epoch_, allowed_));
     }
   }
 }
 
 void BadLimits::give_up(const std::string& why) const {
-  fail(ExitCode::kData, "too many pictures cannot be read: {}; the first are: {}", why,
+  fail(ExitCode::kData, "too many images cannot be read: {}; the first are: {}", why,
        fmt::join(first_reasons_, "; "));
 }
 

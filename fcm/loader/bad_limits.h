@@ -1,4 +1,4 @@
-// When too many pictures cannot be read.
+// Limits on unreadable images.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 
 namespace fcm::loader {
 
-// Counts in the order of the batches, so that the same run ends at the same step whatever the
-// threads did. Starts anew with each epoch, and where the loader is started.
+// Counts in batch order, so that a run ends at the same step for any thread timing. The counts
+// restart with each epoch and with the loader.
 class BadLimits {
  public:
-  // `samples` of an epoch.
+  // `samples`: number of samples of an epoch.
   BadLimits(const DataOptions& options, int64_t samples);
 
-  // Throws Error(kData) that names the first few bad pictures once a limit is passed.
+  // Throws Error(kData) that names the first few bad images once a limit is exceeded.
   void count(const Batch& batch);
 
  private:

@@ -8,8 +8,8 @@ namespace fcm::loader {
 
 ClassMap Dataset::class_map(int64_t index) const {
   fail(ExitCode::kData,
-       "{} has no map of classes, nor has any picture of these data; segmentation needs a folder "
-       "images/ with the pictures and one called annotations/ with maps of the same names as PNG",
+       "{} has no class map, nor has any image of this data set; segmentation needs a folder "
+       "images/ with the images and one called annotations/ with maps of the same names as PNG",
        name(index));
 }
 
@@ -20,8 +20,8 @@ const MapClasses& Dataset::map_classes() const {
 
 Instances Dataset::instances(int64_t index) const {
   fail(ExitCode::kData,
-       "there are no annotated objects in {}, nor in any picture of these data; detection needs a "
-       "folder as COCO lies: annotations/instances_train2017.json and train2017/",
+       "there are no annotated objects in {}, nor in any image of this data set; detection needs a "
+       "folder in COCO's layout: annotations/instances_train2017.json and train2017/",
        name(index));
 }
 

@@ -11,7 +11,7 @@ void look_up_all(const std::array<uint8_t, 256>& table, uint8_t* bytes, int64_t 
   for (int64_t i = 0; i < count; ++i) bytes[i] = table[bytes[i]];
 }
 
-// One of the three channels of every pixel.
+// Applies the table to one channel of every pixel.
 void look_up_channel(const std::array<uint8_t, 256>& table, uint8_t* pixels_N3, int64_t channel,
                      int64_t pixels) {
   for (int64_t i = 0; i < pixels; ++i) {
@@ -28,10 +28,11 @@ std::array<uint8_t, 256> turned_hues(int by) {
   return table;
 }
 
-// Each change goes to HSV and back by itself, which loses about half a level every time.
+// As upstream, each change converts to HSV and back on its own, which loses about half a level
+// every time.
 void change_in_hsv(const std::array<uint8_t, 256>& table, int64_t channel, uint8_t* rgb_N3,
                    int64_t pixels) {
-  constexpr int64_t kBlock = 512;  // stays in the nearest cache
+  constexpr int64_t kBlock = 512;  // pixels; fits the L1 cache
   for (int64_t begin = 0; begin < pixels; begin += kBlock) {
     const int64_t count = std::min(kBlock, pixels - begin);
     uint8_t* const block = rgb_N3 + begin * 3;

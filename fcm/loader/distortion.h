@@ -1,5 +1,5 @@
-// Photometric distortion of one picture: brightness, contrast, saturation and hue, each or not.
-// mmsegmentation's PhotoMetricDistortion, to the bit; draws are keyed, or given.
+// Photometric distortion of one image: optional changes of brightness, contrast, saturation and
+// hue. Bit-identical to mmsegmentation's PhotoMetricDistortion; draws are keyed, or given.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 
 namespace fcm::loader {
 
-// What is done to a picture, in this order; contrast before saturation or behind hue.
+// Changes in the order of application; contrast comes before saturation or after hue.
 struct Distortion {
   std::optional<double> brightness = {};  // added, -32 to 32
   bool contrast_first = false;
@@ -18,13 +18,13 @@ struct Distortion {
   std::optional<int> hue = {};                           // added, -18 to 17 of 180
 };
 
-// Draws in the published order: a fair coin before each value, and one for the place of contrast.
+// Draws in upstream's order: a fair coin before each value, and one for the position of contrast.
 Distortion draw_distortion(KeyedRandom& random);
 
-// In place on RGB bytes. Every step cuts to 0 .. 255 and truncates.
+// In place on RGB bytes [pixels, 3]. Every step clamps to 0 .. 255 and truncates.
 void distort(const Distortion& distortion, uint8_t* rgb_N3, int64_t pixels);
 
-// What each byte becomes when multiplied and added to, in float32, cut to 0 .. 255 and truncated.
+// Lookup table of byte * factor + added, in float32, clamped to 0 .. 255 and truncated.
 std::array<uint8_t, 256> scaled_bytes(double factor, double added);
 
 }  // namespace fcm::loader

@@ -1,4 +1,4 @@
-// Pictures one after the other, those left out that cannot be read.
+// Reads images in order and skips unreadable ones.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,10 @@
 
 namespace fcm::loader {
 
-// Calls read(i) for each i of `part` on `threads` threads and take(result) in the calling one, in
-// order. Where read throws an Error(kData), i is left out and returned, with the reason. Throws
-// Error(kData) once these are more than data.max_bad_share and data.max_bad_in_a_row allow.
+// Calls read(i) for each i of `part` on `threads` threads, and take(result) on the calling thread,
+// in order. If read throws Error(kData), i is skipped and returned with the reason. Throws
+// Error(kData) once there are more of these than data.max_bad_share and data.max_bad_in_a_row
+// allow.
 template <class Read, class Take>
 std::vector<BadSample> for_each_readable(const Range& part, int64_t threads,
                                          const DataOptions& data, const Read& read,
@@ -33,7 +34,7 @@ std::vector<BadSample> for_each_readable(const Range& part, int64_t threads,
   BadLimits limits(data, part.size());
   std::vector<BadSample> bad;
   for_each_in_order(part.size(), threads, try_to_read, [&](int64_t i, ReadOrBad result) {
-    Batch one;  // as the limits count
+    Batch one;  // the form in which BadLimits counts
     one.sample_ids = {part.begin + i};
     auto* const missing = std::get_if<BadSample>(&result);
     if (missing != nullptr) {

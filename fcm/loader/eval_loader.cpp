@@ -9,7 +9,7 @@
 namespace fcm::loader {
 namespace {
 
-// Takes the unreadable pictures out: a result must not be computed from invented pixels.
+// Removes unreadable images: an evaluation must not use substitutes.
 void remove_bad(Batch& batch) {
   if (batch.bad.empty()) return;
   const auto bytes = static_cast<size_t>(batch.rows * batch.cols * batch.channels);
@@ -33,12 +33,12 @@ void remove_bad(Batch& batch) {
 
 EvalLoaderRequest checked(EvalLoaderRequest request) {
   require(request.crop_share > 0 && request.crop_share <= 1,
-          "EvalLoader: crop_share {}, wanted more than 0 and 1 at most", request.crop_share);
-  require(request.batch_size > 0, "EvalLoader: batch_size {}, wanted 1 or more",
+          "EvalLoader: expected crop_share above 0 and at most 1, got {}", request.crop_share);
+  require(request.batch_size > 0, "EvalLoader: expected batch_size of 1 or more, got {}",
           request.batch_size);
   require(request.targets != TargetKind::kMap && request.targets != TargetKind::kInstances,
-          "EvalLoader: maps and instances do not move with its crops; wanted for_each_scene or "
-          "for_each_frame");
+          "EvalLoader: class maps and instances are not cropped with the image; use for_each_scene "
+          "or for_each_frame");
   check_options(request.data);
   return request;
 }
@@ -58,7 +58,7 @@ class EvalLoader::Impl {
   }
 
   bool next(Batch& batch) {
-    std::vector<BadSample> bad;  // of batches of which nothing was left
+    std::vector<BadSample> bad;  // of batches without a readable image
     while (auto got = prefetcher_->next()) {
       limits_.count(*got);
       remove_bad(*got);

@@ -8,7 +8,7 @@
 namespace fcm::loader {
 namespace {
 
-// Up to ten tries for a box that is smaller than the picture in both directions.
+// Up to ten attempts to draw a box that is smaller than the image in both directions.
 bool draw_box(int64_t rows, int64_t cols, KeyedRandom& random, image::Box& box) {
   const double limit = std::log(1 / 0.3);
   const auto area = static_cast<double>(rows * cols);
@@ -29,9 +29,10 @@ bool draw_box(int64_t rows, int64_t cols, KeyedRandom& random, image::Box& box) 
 
 std::vector<float> normalised_pixels(const Batch& batch, const DataOptions& options) {
   const auto channels = static_cast<size_t>(batch.channels);
-  require(options.mean.size() == channels && options.deviation.size() == channels,
-          "normalised_pixels: {} channels, {} means and {} deviations", channels,
-          options.mean.size(), options.deviation.size());
+  require(
+      options.mean.size() == channels && options.deviation.size() == channels,
+      "normalised_pixels: expected a mean and std per channel, got {} channels, {} means and {} stds",
+      channels, options.mean.size(), options.deviation.size());
   std::vector<float> table(channels * 256);
   for (size_t i = 0; i < table.size(); ++i) {
     const double value = static_cast<double>(i % 256) / 255.0;

@@ -17,12 +17,12 @@
 namespace fcm::loader {
 namespace {
 
-constexpr float kThinnest = 1e-5F;  // objects that are no wider or higher teach nothing
+constexpr float kThinnest = 1e-5F;  // pixels; objects this thin are dropped
 
-// Halves go to the even neighbour, as NumPy rounds.
+// Rounds half to even, as NumPy.
 int64_t round_half_even(double value) { return static_cast<int64_t>(std::nearbyint(value)); }
 
-// Scaled as the picture, clipped to the frame, and moved there.
+// The outlines scaled like the image, clipped to the frame and in frame coordinates.
 std::vector<std::vector<double>> outlines_in_frame(const Instance& instance,
                                                    const FramePlace& place) {
   const auto ratio = [](int64_t to, int64_t from) {
@@ -62,7 +62,7 @@ image::RunLengths mask_in_frame(const image::RunLengths& mask, const FramePlace&
                                    place.mirror});
 }
 
-// x0, y0, x1, y1 around all points, in single precision; all 0 where there are none.
+// Bounding box x0, y0, x1, y1 of all points, in single precision; all 0 without points.
 std::array<float, 4> box_around(const std::vector<std::vector<double>>& outlines) {
   constexpr float kFar = std::numeric_limits<float>::infinity();
   std::array<float, 4> box{kFar, kFar, -kFar, -kFar};
@@ -83,7 +83,7 @@ std::array<float, 4> box_around(const image::RunLengths& mask) {
           static_cast<float>(y + height)};
 }
 
-// Whether anything of it is left to learn.
+// Transforms the instance in place; returns whether enough of it remains in the frame.
 bool move_into_frame(Instance& instance, const FramePlace& place) {
   std::array<float, 4> box;
   if (instance.mask) {
@@ -105,10 +105,10 @@ void check_frame_options(const FrameOptions& options) {
     if (!holds) fail(ExitCode::kUsage, "{}", what);
   };
   need(options.data.image_size[0] == options.data.image_size[1],
-       "data.image_size must be two equal numbers where objects are learnt: frames are square");
-  need(options.data.channels == 3, "data.channels must be 3 (RGB) where objects are learnt");
+       "data.image_size must be two equal numbers for detection: frames are square");
+  need(options.data.channels == 3, "data.channels must be 3 (RGB) for detection");
   need(options.data.pad == 0,
-       "data.pad must be 0 where objects are learnt: small pictures are padded to the frame");
+       "data.pad must be 0 for detection: small images are padded to the frame");
   const auto& range = options.jitter.scale_range;
   need(range.size() == 2 && range[0] > 0 && range[0] <= range[1],
        "jitter.scale_range needs a smallest and a largest positive number, in this order");
@@ -144,7 +144,8 @@ FramePlace place_for_training(Extent picture, int64_t side, const FrameDraws& dr
 }
 
 FramePlace place_for_testing(Extent picture, int64_t side) {
-  // In the published order of operations: the shorter side first, then both down to the longest.
+  // In upstream's order of operations: scale the shorter side first, then shrink both to fit the
+  // longer one.
   auto rows = static_cast<double>(picture.rows), cols = static_cast<double>(picture.cols);
   const auto wanted = static_cast<double>(side);
   const double enlarged = wanted / std::min(rows, cols);
@@ -181,7 +182,7 @@ void read_frame_for_training(const Dataset& dataset, int64_t source, const Frame
   const FramePlace place = place_for_training({record.rows, record.cols}, options.side(), draws);
   const auto choose = [&](int64_t rows, int64_t cols) {
     if (rows != record.rows || cols != record.cols) {
-      fail(ExitCode::kData, "{} has {}x{} pixels, its annotations are of a picture of {}x{}",
+      fail(ExitCode::kData, "{} has {}x{} pixels, but its annotations are for {}x{}",
            dataset.name(source), cols, rows, record.cols, record.rows);
     }
     return frame_source(place);

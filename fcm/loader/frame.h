@@ -1,5 +1,5 @@
-// Pictures with their objects in square frames, as detectors are trained and tested on them: large
-// scale jitter, with detectron2's bits. Published: detectron2 data/transforms (ResizeScale,
+// Images with their objects in square frames, for training and testing detectors: large-scale
+// jitter, bit-identical to detectron2. Source: detectron2 data/transforms (ResizeScale,
 // FixedSizeCrop, RandomFlip), data/detection_utils; fvcore's CropTransform. Draws are keyed, or
 // given.
 #pragma once
@@ -14,29 +14,30 @@
 namespace fcm::loader {
 
 struct FrameOptions {
-  DataOptions data;  // image_size is the frame
+  DataOptions data;  // image_size is the frame's size
   JitterOptions jitter;
 
   int64_t side() const { return data.image_size[0]; }
 };
 
-// Refuses options that contradict each other (Error(kUsage)).
+// Throws Error(kUsage) for options that contradict each other.
 void check_frame_options(const FrameOptions& options);
 
-// The random numbers of one picture.
+// The random draws of one image.
 struct FrameDraws {
-  double scale = 1;     // 1: the longer side is the frame's
-  double place = 0;     // 0 to 1: of the frame in a picture that is larger, down and across alike
-  bool mirror = false;  // the frame, padding included
+  double scale = 1;     // 1: the longer side fits the frame
+  double place = 0;     // 0 to 1: relative offset of the crop if the image is larger, on both axes
+  bool mirror = false;  // mirrors the frame, padding included
 };
-// A function of (seed, epoch, sample) alone.
+// Keyed by (seed, epoch, sample).
 FrameDraws draw_frame(const FrameOptions& options, uint64_t seed, uint64_t epoch, uint64_t sample);
 
-// Where a picture lies in its frame: resized; shown from (top, left) on, at most as much as fits;
-// the rest of the frame, right and below, is padding; then all of it is mirrored or not.
+// How an image is placed in its frame: it is resized, then cropped from (top, left) on to what
+// fits; the rest of the frame, right and below, is padding; finally the frame is optionally
+// mirrored.
 struct FramePlace {
-  int64_t side = 0;  // of the frame
-  Extent picture;    // before
+  int64_t side = 0;  // of the frame, in pixels
+  Extent picture;    // original size
   Extent resized;
   int64_t top = 0, left = 0;
   bool mirror = false;
@@ -46,18 +47,19 @@ struct FramePlace {
   }
 };
 FramePlace place_for_training(Extent picture, int64_t side, const FrameDraws& draws);
-// The longer side as long as the frame.
+// The longer side is resized to the frame's side; no crop.
 FramePlace place_for_testing(Extent picture, int64_t side);
 
-// The picture's objects as they are in the frame: crowds left out; outlines scaled, clipped,
-// shifted and mirrored, masks as bitmaps (0 in the padding); boxes around what remains, in fp32.
-// Objects of which nothing remains, or of a width or height of at most 1e-5, are left out; `area`
-// stays what the data say.
+// The image's objects in frame coordinates: outlines scaled, clipped, shifted and mirrored, masks
+// transformed as bitmaps (0 in the padding); boxes (fp32) around what remains. Crowds are dropped,
+// as are objects of which nothing remains or whose width or height is at most 1e-5. `area` keeps
+// the value of the data.
 Instances instances_in_frame(const Instances& whole, const FramePlace& place);
 
-// Picture number `source` and its objects in the frame: writes side x side x 3 bytes to `pixels`.
-// `truth` may have no instance. Only what the frame shows is resized, and of a JPEG decoded: damage
-// below is not noticed. Throws Error(kData), also where the picture has not the recorded size.
+// Reads image `source` and its objects into the frame: writes side x side x 3 bytes to `pixels`;
+// `truth` may be empty. Only the part that the frame shows is resized and (of a JPEG) decoded, so
+// damage below goes unnoticed. Throws Error(kData), also if the image does not have the recorded
+// size.
 void read_frame_for_training(const Dataset& dataset, int64_t source, const FrameOptions& options,
                              const FrameDraws& draws, uint8_t* pixels, Instances& truth);
 

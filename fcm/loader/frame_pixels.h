@@ -1,4 +1,4 @@
-// The bytes of a frame from those of its picture.
+// Computes the pixels of a frame from its image.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,14 @@
 
 namespace fcm::loader {
 
-// What of the picture the frame is computed from.
+// The part of the image that the frame depends on.
 image::Box frame_source(const FramePlace& place);
 
-// Writes side x side x 3 bytes to `pixels`: the picture, resized as Pillow does (bilinear,
-// antialiased), and `pad` where it does not reach. `section.box` is frame_source.
+// Writes side x side x 3 bytes to `pixels`: the image, resized as by Pillow (bilinear,
+// antialiased), and `pad` elsewhere. `section.box` is frame_source.
 void fill_frame(const image::Section& section, const FramePlace& place, uint8_t pad,
                 uint8_t* pixels);
-// Of a whole picture.
+// The same from the whole image.
 void fill_frame(const image::Image& picture, const FramePlace& place, uint8_t pad, uint8_t* pixels);
 
 }  // namespace fcm::loader

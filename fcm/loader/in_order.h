@@ -1,4 +1,4 @@
-// Work on many things by several threads whose results are taken one at a time, in order.
+// A parallel loop whose results are consumed one at a time, in order.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +15,10 @@
 
 namespace fcm::loader {
 
-// Calls make(i) for 0 <= i < count on `threads` threads (fewer where the system has no more) and
-// take(i, result) in the calling one, in the order of i. At most a few results a thread wait, so
-// memory does not grow with count. What either throws ends the work; of several faults of make, the
-// one of the smallest i arrives.
+// Calls make(i) for 0 <= i < count on `threads` threads (fewer if the system has no more) and
+// take(i, result) on the calling thread, in the order of i. At most a few results per thread are
+// pending, so memory does not grow with count. An exception from either ends the loop; if make
+// throws several times, the exception of the smallest i is rethrown.
 template <class Make, class Take>
 void for_each_in_order(int64_t count, int64_t threads, const Make& make, const Take& take) {
   struct Slot {
@@ -54,7 +54,7 @@ void for_each_in_order(int64_t count, int64_t threads, const Make& make, const T
   };
 
   std::vector<std::jthread> workers;
-  struct Ending {  // before the threads are joined
+  struct Ending {  // its destructor runs before the threads are joined
     std::mutex& mutex;
     std::condition_variable& room;
     bool& ended;
@@ -67,7 +67,7 @@ void for_each_in_order(int64_t count, int64_t threads, const Make& make, const T
   for (int64_t t = 0; t < std::clamp<int64_t>(threads, 1, std::max<int64_t>(count, 1)); ++t) {
     try {
       workers.emplace_back(work);
-    } catch (const std::system_error&) {  // the system has no more threads: fewer do the same
+    } catch (const std::system_error&) {  // no more threads available: continue with fewer
       if (workers.empty()) throw;
       break;
     }

@@ -16,7 +16,7 @@ int64_t InstanceClasses::class_of(int64_t id) const {
 image::RunLengths mask_of(const Instance& instance, int64_t rows, int64_t cols) {
   if (!instance.mask) return image::raster_polygons(instance.outlines, rows, cols);
   if (instance.mask->rows != rows || instance.mask->cols != cols) {
-    fail(ExitCode::kData, "the mask of annotation {} has {}x{} pixels, its picture {}x{}",
+    fail(ExitCode::kData, "the mask of annotation {} has {}x{} pixels, its image {}x{}",
          instance.annotation, instance.mask->cols, instance.mask->rows, cols, rows);
   }
   return *instance.mask;

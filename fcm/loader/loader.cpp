@@ -16,38 +16,39 @@
 namespace fcm::loader {
 namespace {
 
-// Substitutes tried for one bad picture. If all of them are bad too, the set is broken.
+// Substitutes tried for one bad image. If all of them are bad too, the data set is broken.
 constexpr int kMostSubstitutes = 20;
 
 void need_a_batch(int64_t pictures, const char* which, int64_t batch_size) {
   if (pictures >= batch_size) return;
   fail(ExitCode::kData,
-       "the data hold {}{}, fewer than one batch of {}; lower optim.batch_size to at most "
+       "the data set has {}{}, fewer than one batch of {}; lower optim.batch_size to at most "
        "{}",
-       counted(pictures, "picture", "pictures"), which, batch_size, pictures);
+       counted(pictures, "image", "images"), which, batch_size, pictures);
 }
 
 LoaderRequest checked(LoaderRequest request) {
   const int64_t batch_size = request.batch_size;
-  require(batch_size > 0, "Loader: batch_size {}, wanted 1 or more", batch_size);
+  require(batch_size > 0, "Loader: expected batch_size of 1 or more, got {}", batch_size);
   need_a_batch(request.dataset->size(), "", batch_size);
   if (batch_size < request.slice.ranks) {
     fail(ExitCode::kUsage,
-         "optim.batch_size is {}, which leaves some of {} processes without a picture; raise it, "
+         "optim.batch_size is {}, which leaves some of {} processes without an image; raise it, "
          "or start at most {} processes",
          batch_size, request.slice.ranks, batch_size);
   }
   check_options(request.data);
-  require(request.pipeline.has_value() == (request.targets == TargetKind::kMap),
-          "Loader: targets of kind {} {} a pipeline; wanted kMap with one, or another kind without",
-          static_cast<int>(request.targets), request.pipeline ? "with" : "without");
+  require(
+      request.pipeline.has_value() == (request.targets == TargetKind::kMap),
+      "Loader: targets of kind {} {} a pipeline; expected kMap with one, or another kind without",
+      static_cast<int>(request.targets), request.pipeline ? "with" : "without");
   require(
       request.jitter.has_value() == (request.targets == TargetKind::kInstances),
-      "Loader: targets of kind {} {} jitter; wanted kInstances with it, or another kind without",
+      "Loader: targets of kind {} {} jitter; expected kInstances with it, or another kind without",
       static_cast<int>(request.targets), request.jitter ? "with" : "without");
   const bool recoloured = !request.augment.rand_augment.empty() || request.augment.color_jitter > 0;
   require((!request.pipeline && !request.jitter) || !recoloured,
-          "Loader: scenes or instances with rand_augment or color_jitter");
+          "Loader: expected no rand_augment or color_jitter with scenes or instances");
   return request;
 }
 
@@ -61,7 +62,7 @@ std::optional<FrameOptions> frame_options_of(const LoaderRequest& request) {
 std::optional<OrientedOrder> order_of_instances(const LoaderRequest& request) {
   if (!request.jitter) return std::nullopt;
   OrientedOrder order(*request.dataset, request.batch_size, request.seed);
-  need_a_batch(order.pictures(), " with an object to learn", request.batch_size);
+  need_a_batch(order.pictures(), " with an object to learn from", request.batch_size);
   return order;
 }
 
@@ -77,8 +78,8 @@ std::optional<SceneOptions> scene_options_of(const LoaderRequest& request) {
 std::vector<int64_t> samples_of_step(int64_t dataset_size, int64_t batch_size, uint64_t seed,
                                      int64_t step, const Slice& slice) {
   require(batch_size > 0 && batch_size <= dataset_size && step >= 0,
-          "samples_of_step: step {} of batches of {} from {} pictures; wanted a step from "
-          "0, and a batch of 1 up to the whole set",
+          "samples_of_step: step {} of batches of {} from {} images; expected a step from 0, and "
+          "a batch of 1 up to the whole set",
           step, batch_size, dataset_size);
   const int64_t steps = dataset_size / batch_size;
   const KeyedPermutation order(static_cast<uint64_t>(dataset_size), seed, Purpose::kOrder,
@@ -109,7 +110,7 @@ class Loader::Impl {
     Batch batch = prefetcher_->next().value();
     for (const BadSample& bad : batch.bad) {
       if (bad.substitute >= 0) continue;
-      fail(ExitCode::kData, "{} cannot be read, nor can {} others drawn to stand in for it: {}",
+      fail(ExitCode::kData, "{} cannot be read, nor can {} substitutes drawn for it: {}",
            dataset().name(bad.sample), kMostSubstitutes, bad.reason);
     }
     limits_.count(batch);
@@ -152,7 +153,7 @@ class Loader::Impl {
     }
   }
 
-  // Picture `source` in the place of sample number i, with that sample's crop.
+  // Writes image `source` to slot i of the batch, with the crop of that slot's sample.
   void place(Batch& batch, int64_t i, int64_t source) const {
     const int64_t bytes = batch.rows * batch.cols * batch.channels;
     const auto epoch = static_cast<uint64_t>(batch.epoch);
@@ -164,11 +165,11 @@ class Loader::Impl {
                       request_.augment.crop_once);
     augmenter_.apply(pixels, request_.seed, epoch, sample);
     static_assert(std::variant_size_v<Target> == 4,
-                  "a target that says where something is has to move with the crop and the flip");
+                  "a target with positions must be transformed with the crop and the flip");
     batch.targets.set(i, dataset().target(source, request_.targets));
   }
 
-  // The same for a picture whose map moves with it.
+  // The same for an image with a class map.
   void place_scene(Batch& batch, int64_t i, int64_t source, uint8_t* pixels) const {
     const SceneDraws draws =
         draw_scene(*scenes_, request_.seed, static_cast<uint64_t>(batch.epoch),
@@ -179,7 +180,7 @@ class Loader::Impl {
     batch.targets.set(i, std::move(map));
   }
 
-  // The same for a picture whose objects move with it.
+  // The same for an image with instances.
   void place_frame(Batch& batch, int64_t i, int64_t source, uint8_t* pixels) const {
     const auto at = static_cast<size_t>(i);
     const FrameDraws draws =
@@ -190,13 +191,13 @@ class Loader::Impl {
     batch.targets.set(i, std::move(truth));
   }
 
-  // What may stand in for a sample: of pictures with instances, one of the same orientation.
+  // A random substitute for a sample; with instances, one of the same orientation.
   int64_t draw_substitute(KeyedRandom& random, int64_t sample) const {
     if (order_) return order_->another(sample, random);
     return static_cast<int64_t>(random.below(static_cast<uint64_t>(dataset().size())));
   }
 
-  // The reason why the picture cannot be read; none if it was placed.
+  // The reason why the image cannot be read; nullopt on success.
   std::optional<std::string> try_place(Batch& batch, int64_t i, int64_t source) const {
     try {
       place(batch, i, source);
@@ -225,8 +226,8 @@ class Loader::Impl {
   const Augmenter augmenter_;
   const std::optional<SceneOptions> scenes_;
   const std::optional<FrameOptions> frames_;
-  const std::optional<OrientedOrder> order_;  // of pictures with instances
-  const Range part_;                          // of each step's batch
+  const std::optional<OrientedOrder> order_;  // for instances only
+  const Range part_;                          // this rank's part of a batch
   BadLimits limits_;
   std::optional<Prefetcher> prefetcher_;  // last: its threads use all of the above
 };

@@ -1,4 +1,4 @@
-// Batches in a keyed order, prepared ahead by threads.
+// Batches in a keyed order, prefetched by threads.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,11 @@
 
 namespace fcm::loader {
 
-// A picture that could not be read and what stood in for it.
+// An image that could not be read, and its substitute.
 struct BadSample {
   int64_t sample = 0;
   int64_t substitute = 0;
-  std::string reason;  // names the picture
+  std::string reason;  // names the image
 };
 
 struct Extent {
@@ -30,27 +30,30 @@ struct Extent {
 struct Batch {
   std::vector<uint8_t> pixels_BHWC;
   int64_t batch = 0, rows = 0, cols = 0, channels = 0;
-  std::vector<int64_t> sample_ids;  // the keyed order's choice, also where a substitute stands in
-  Targets targets;                  // of what is seen, where a substitute stands in
-  std::vector<Extent> extents;      // of scenes: how much of the upper left is picture, not padding
+  std::vector<int64_t> sample_ids;  // chosen by the keyed order, even if substituted
+  Targets targets;                  // those of the substitute, if there is one
+  std::vector<Extent>
+      extents;  // of scenes: size of the image in the upper left; the rest is padding
   std::vector<BadSample> bad;
   int64_t epoch = 0;
-  // Of pictures with instances, whose order has no epochs (oriented_order.h): how often each sample
-  // was taken before, which with its id is the key of its draws. Empty: each is `epoch`.
+  // For images with instances, whose order has no epochs (oriented_order.h): how often each sample
+  // was taken before; with its id this keys its draws. Empty: all are `epoch`.
   std::vector<int64_t> sample_epochs;
-  double decode_seconds = 0;  // of all threads
+  double decode_seconds = 0;  // summed over threads
 
-  // These are the pictures from `first` on of the `global_batch` that all ranks take in this step.
+  // This rank's images are number `first` and following of the global batch of `global_batch`
+  // images.
   int64_t first = 0, global_batch = 0;
-  // The weight of so many of them in the mean over all.
+  // The weight of that many images in the mean over the global batch.
   double share_of(int64_t pictures) const {
-    require(batch <= global_batch, "{} pictures of a batch of {}", batch, global_batch);
+    require(batch <= global_batch, "share_of: a batch of {} exceeds the global batch of {}", batch,
+            global_batch);
     return static_cast<double>(pictures) / static_cast<double>(global_batch);
   }
 };
 
-// Box and mirroring of one sample, a function of (seed, epoch, sample) alone. torchvision's
-// RandomResizedCrop.get_params: ten tries, then the central crop with the ratio clamped.
+// Crop box and mirroring of one sample, keyed by (seed, epoch, sample). As torchvision's
+// RandomResizedCrop.get_params: ten attempts, then the central crop with the ratio clamped.
 struct Crop {
   image::Box box;
   bool mirror = false;
@@ -62,39 +65,39 @@ struct LoaderRequest {
   std::shared_ptr<const Dataset> dataset;
   DataOptions data;
   TargetKind targets = TargetKind::kNone;
-  int64_t batch_size = 0;  // of all ranks together
+  int64_t batch_size = 0;  // global, over all ranks
   uint64_t seed = 0;
   int64_t threads = 1;
-  int64_t first_step = 0;  // counts from the start of the run: resuming starts the loader there
-  // The batches show what of it changes bytes (rand_augment, color_jitter); the rest is for whoever
-  // makes numbers of them: float_pixels.h, mix.h.
+  int64_t first_step = 0;  // step of the run at which the loader starts, when resuming
+  // The loader applies only what changes bytes (rand_augment, color_jitter); float_pixels.h and
+  // mix.h apply the rest.
   AugmentOptions augment = {};
-  Slice slice = {};  // what this process prepares of each step's batch
-  // Set: pictures with maps of so many classes (scene.h). Then `targets` is kMap, which is for
-  // scenes alone, and nothing of `augment` changes bytes.
+  Slice slice = {};  // this process's part of each batch
+  // If set: images with class maps of `classes` classes (scene.h). Requires `targets` kMap (only
+  // scenes use it), and no augmentation of bytes in `augment`.
   std::optional<PipelineOptions> pipeline = {};
   int64_t classes = 0;
-  // Set: pictures with instances (frame.h), in the order of oriented_order.h. Then `targets` is
-  // kInstances, which is for these alone, and nothing of `augment` changes bytes.
+  // If set: images with instances (frame.h), in the order of oriented_order.h. Requires `targets`
+  // kInstances, and no augmentation of bytes in `augment`.
   std::optional<JitterOptions> jitter = {};
 };
 
-// Training batches. Which samples, crops and flips a step gets depends only on (seed, step): not on
-// threads or ranks, and not on where the loader was started.
+// Training batches. The samples, crops and flips of a step depend only on (seed, step), not on
+// threads, ranks or the step at which the loader started.
 class Loader {
  public:
-  // Throws Error(kUsage) for options that contradict each other or more ranks than pictures in a
+  // Throws Error(kUsage) for options that contradict each other or more ranks than images in a
   // batch, Error(kData) for a set smaller than a batch.
   explicit Loader(LoaderRequest request);
-  ~Loader();  // waits for the pictures being decoded, nothing more
+  ~Loader();  // waits only for the images being decoded
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  // The next step's batch; waits for it. Throws Error(kData) when too many pictures are bad. Each
-  // rank counts its own slice: that one of them gives up is for the ranks to agree on.
+  // Waits for and returns the next step's batch. Throws Error(kData) if too many images are bad.
+  // Each rank counts only its own slice; the caller must make the ranks agree when one gives up.
   Batch next();
-  // Of the batches of all ranks; the last one is dropped if short. Where objects are learnt, only
-  // pictures that have one count.
+  // Global batches per epoch; a short last one is dropped. For detection, only images with an
+  // object count.
   int64_t steps_per_epoch() const;
 
  private:
@@ -102,15 +105,15 @@ class Loader {
   std::unique_ptr<Impl> impl_;
 };
 
-// Sample ids of one step, or of a rank's slice of it, in order: positions of the epoch's keyed
-// permutation.
+// Sample ids of one step, or of a rank's slice of it, from the epoch's keyed permutation.
 std::vector<int64_t> samples_of_step(int64_t dataset_size, int64_t batch_size, uint64_t seed,
                                      int64_t step, const Slice& slice = {});
 
 struct EvalLoaderRequest {
   std::shared_ptr<const Dataset> dataset;
   DataOptions data;
-  // Not kMap nor kInstances: for_each_scene (scene_testing.h), for_each_frame (frame_testing.h).
+  // kNone or kLabel; for others use for_each_scene (scene_testing.h) or for_each_frame
+  // (frame_testing.h).
   TargetKind targets = TargetKind::kNone;
   int64_t batch_size = 0;  // of this process
   int64_t threads = 1;
@@ -118,9 +121,9 @@ struct EvalLoaderRequest {
   Slice slice = {};  // what this process measures of the data set
 };
 
-// Pictures in index order without augmentation, for evaluation: padded like training, shorter side
-// resized to the target divided by `crop_share`, central crop. Fills batches of `batch_size`, the
-// last one shorter. Published classifiers are measured with a share of 224 / 256.
+// Images in index order without augmentation, for evaluation: padded as in training, shorter side
+// resized to the target size divided by `crop_share`, central crop. The last batch may be shorter
+// than `batch_size`. Published classifiers are evaluated with a crop_share of 224 / 256.
 class EvalLoader {
  public:
   explicit EvalLoader(EvalLoaderRequest request);

@@ -9,7 +9,8 @@
 namespace fcm::loader {
 namespace {
 
-// The box around a random point whose area would be 1 - share, cut at the border; timm's rand_bbox.
+// timm's rand_bbox: a box around a random point with relative area 1 - share, clipped at the
+// border.
 image::Box cut_box(double share, int64_t rows, int64_t cols, KeyedRandom& random) {
   const double side = std::sqrt(1 - share);
   const auto half_rows = static_cast<int64_t>(static_cast<double>(rows) * side) / 2;
@@ -37,7 +38,7 @@ Mix draw(const AugmentOptions& options, const Batch& batch, uint64_t seed, size_
   return mix;
 }
 
-// What `picture` becomes, given itself and its partner as they were: H x W x C values.
+// Writes the mix of `own` and `partner` (the original H x W x C values) to `picture`.
 void mix_one(const Mix& mix, const Batch& batch, const std::vector<float>& own,
              const std::vector<float>& partner, float* picture) {
   if (mix.cut) {
@@ -59,7 +60,7 @@ std::vector<Mix> draw_mix(const AugmentOptions& options, const Batch& batch, uin
   const auto count = static_cast<size_t>(batch.batch);
   if (count % 2 != 0) {
     fail(ExitCode::kUsage,
-         "augment.mixup and augment.cutmix mix pictures in pairs, but a batch holds {}; choose an "
+         "augment.mixup and augment.cutmix mix images in pairs, but a batch holds {}; choose an "
          "even optim.batch_size",
          count);
   }
@@ -79,8 +80,8 @@ std::vector<Mix> draw_mix(const AugmentOptions& options, const Batch& batch, uin
 void apply_mix(std::span<const Mix> mixes, const Batch& batch, float* pixels_BHWC) {
   if (mixes.empty()) return;
   require(mixes.size() == static_cast<size_t>(batch.batch) && batch.batch % 2 == 0,
-          "apply_mix: {} mixes for {} pictures, wanted one each, and an even number", mixes.size(),
-          batch.batch);
+          "apply_mix: got {} mixes for {} images, expected one each and an even number",
+          mixes.size(), batch.batch);
   const auto values = static_cast<size_t>(batch.rows * batch.cols * batch.channels);
   for (size_t i = 0; i < mixes.size() / 2; ++i) {
     const size_t j = mixes.size() - 1 - i;
@@ -96,7 +97,7 @@ void apply_mix(std::span<const Mix> mixes, const Batch& batch, float* pixels_BHW
 std::vector<float> soft_targets(std::span<const int64_t> labels, int64_t classes, double smoothing,
                                 std::span<const Mix> mixes) {
   require(mixes.empty() || mixes.size() == labels.size(),
-          "soft_targets: {} mixes for {} labels, wanted one each or none", mixes.size(),
+          "soft_targets: got {} mixes for {} labels, expected one each or none", mixes.size(),
           labels.size());
   const double off = smoothing / static_cast<double>(classes);
   const auto low = static_cast<float>(off), high = static_cast<float>(1 - smoothing + off);
@@ -104,7 +105,7 @@ std::vector<float> soft_targets(std::span<const int64_t> labels, int64_t classes
   std::vector<float> targets(labels.size() * width);
   for (size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] < 0 || labels[i] >= classes) {
-      fail(ExitCode::kData, "a picture has the label {}, but there are {} classes", labels[i],
+      fail(ExitCode::kData, "an image has the label {}, but there are {} classes", labels[i],
            classes);
     }
     const double share = mixes.empty() ? 1 : mixes[i].share;

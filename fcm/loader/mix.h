@@ -1,5 +1,5 @@
-// Mixup and cutmix: pictures of a batch mixed in pairs, and the targets that go with it. The
-// arithmetic is timm's (timm/data/mixup.py of 0.3.2, which MAE and ConvMAE use); draws are keyed.
+// Mixup and cutmix: images of a batch mixed in pairs, and their soft targets. The arithmetic is
+// timm's (timm/data/mixup.py of 0.3.2, which MAE and ConvMAE use); draws are keyed.
 #pragma once
 
 #include <cstdint>
@@ -12,27 +12,27 @@
 
 namespace fcm::loader {
 
-// How picture i of a batch is mixed with its partner, picture batch - 1 - i.
+// How image i of a batch is mixed with its partner, image batch - 1 - i.
 struct Mix {
-  double share = 1;  // of the picture's own label (lambda); 1: left alone
-  bool cut = false;  // cutmix: `box` is the partner's; otherwise pixels are averaged
+  double share = 1;  // lambda, the weight of the image's own label; 1: not mixed
+  bool cut = false;  // cutmix: `box` comes from the partner; otherwise mixup
   image::Box box;
 };
 
-// One for each picture, or none where the options do not mix. A function of (seed, epoch, sample
-// ids) alone: in mode "batch" the first picture's draw holds for all, in "pair" each draw of the
-// first half for two, in "elem" everybody has an own. Cutmix's share is that of the pixels which
-// are really left. Pairs are formed in the slice that this process has, so several ranks mix
-// otherwise than one. Throws Error(kUsage) for a batch of odd size.
+// One mix per image; empty if the options do not mix. Keyed by (seed, epoch, sample ids): mode
+// "batch" uses the first image's draw for all, "pair" one draw for two partners, "elem" one per
+// image. Cutmix's share is corrected to the pixels actually kept. Pairs are formed within this
+// process's slice, so the result depends on the number of ranks. Throws Error(kUsage) for a batch
+// of odd size.
 std::vector<Mix> draw_mix(const AugmentOptions& options, const Batch& batch, uint64_t seed);
 
-// In place on float pixels [B, H, W, C], whose sizes are those of `batch`.
+// In place on float32 [B, H, W, C], with the sizes of `batch`.
 void apply_mix(std::span<const Mix> mixes, const Batch& batch, float* pixels_BHWC);
 
-// [B, classes], for loss::soft_target_cross_entropy: smoothed one-hot rows (smoothing / classes
-// everywhere, 1 - smoothing more at the label), each mixed with its partner's. Without mixes the
-// loss equals loss::label_smoothing_cross_entropy. Throws Error(kData) for a label outside of the
-// classes.
+// float32 [B, classes], for loss::soft_target_cross_entropy: smoothed one-hot rows (smoothing /
+// classes everywhere, plus 1 - smoothing at the label), each mixed with its partner's. Without
+// mixes the loss equals loss::label_smoothing_cross_entropy. Throws Error(kData) for a label
+// outside the classes.
 std::vector<float> soft_targets(std::span<const int64_t> labels, int64_t classes, double smoothing,
                                 std::span<const Mix> mixes);
 

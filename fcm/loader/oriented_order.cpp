@@ -7,7 +7,8 @@
 namespace fcm::loader {
 namespace {
 
-// Keys of the orders of round `round`: of either group's pictures, and of the batches of both.
+// Keys of the permutations of a round: one for each group's images, and one for the batches of
+// both.
 constexpr uint64_t kOrders = 3, kOfBatches = 2;
 
 KeyedPermutation order_of(int64_t size, uint64_t seed, int64_t round, uint64_t which) {
@@ -19,7 +20,7 @@ KeyedPermutation order_of(int64_t size, uint64_t seed, int64_t round, uint64_t w
 
 OrientedOrder::OrientedOrder(const Dataset& dataset, int64_t batch_size, uint64_t seed)
     : group_of_(static_cast<size_t>(dataset.size())), batch_size_(batch_size), seed_(seed) {
-  require(batch_size > 0, "OrientedOrder: batches of {}", batch_size);
+  require(batch_size > 0, "OrientedOrder: expected batches of 1 or more, got {}", batch_size);
   for (int64_t i = 0; i < dataset.size(); ++i) {
     const PictureRecord record = dataset.picture_record(i);
     if (record.objects == 0) continue;
@@ -28,7 +29,7 @@ OrientedOrder::OrientedOrder(const Dataset& dataset, int64_t batch_size, uint64_
     groups_[group].samples.push_back(i);
   }
   if (pictures() == 0) {
-    fail(ExitCode::kData, "none of {} pictures has an object that is no crowd, to learn from",
+    fail(ExitCode::kData, "none of {} images has an object to learn from (crowds do not count)",
          dataset.size());
   }
 }
@@ -46,8 +47,9 @@ int64_t OrientedOrder::batches_before(int64_t round) const {
 }
 
 std::vector<OrientedOrder::Chosen> OrientedOrder::of_step(int64_t step, const Slice& slice) const {
-  require(step >= 0, "OrientedOrder: step {}", step);
-  // By then at most so many batches are through, and less than two fewer.
+  require(step >= 0, "OrientedOrder: expected a step of 0 or more, got {}", step);
+  // A lower bound: batches_before(round) is at most round * images / batch_size, and less than two
+  // below it.
   int64_t round = step * batch_size_ / pictures();
   while (batches_before(round + 1) <= step) ++round;
   const int64_t wide = batches_of(groups_[0], round + 1) - batches_of(groups_[0], round);

@@ -1,5 +1,4 @@
-// The order in which pictures with instances are learnt: without end, each batch of wide pictures
-// alone or of others.
+// Training order of images with instances: endless, each batch either of wide images or of others.
 #pragma once
 
 #include <array>
@@ -12,27 +11,27 @@
 
 namespace fcm::loader {
 
-// Pictures with an object that is no crowd are in it, the wide ones (more columns than rows) in one
-// group and the others in another. Each group has a stream without end: all of its pictures in one
-// keyed order, then all of them in another, and so on; batches are cut from a stream one after the
-// other, across the seams. Which stream a step's batch comes from is keyed too: by the end of round
-// e, floor(e * pictures / batch_size) batches have come from each, and within a round they are
-// shuffled. So any step is found without those before it.
+// Contains the images with an object that is not a crowd; wide ones (more columns than rows) form
+// one group, the others another. Each group has an endless stream, a sequence of keyed permutations
+// of its images; batches are cut from a stream one after the other, across the seams. The stream of
+// a step's batch is keyed too: by the end of round e, floor(e * images / batch_size) batches have
+// come from each group, and within a round they are shuffled. So any step is computed without the
+// earlier ones.
 class OrientedOrder {
  public:
   struct Chosen {
     int64_t sample = 0;  // index in the data set
-    int64_t time = 0;    // how often it was chosen before: with `sample`, the key of its draws
+    int64_t time = 0;    // how often it was chosen before; keys its draws together with `sample`
     bool operator==(const Chosen&) const = default;
   };
 
-  // Throws Error(kData) where no picture has an object.
+  // Throws Error(kData) if no image has an object.
   OrientedOrder(const Dataset& dataset, int64_t batch_size, uint64_t seed);
 
   int64_t pictures() const;  // of both groups
-  // Those of one step, or of a rank's slice of it.
+  // The samples of one step, or of a rank's slice of it.
   std::vector<Chosen> of_step(int64_t step, const Slice& slice = {}) const;
-  // Any picture of the group of `sample`.
+  // A random image of the same group as `sample`.
   int64_t another(int64_t sample, KeyedRandom& random) const;
 
  private:

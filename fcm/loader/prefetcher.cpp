@@ -8,8 +8,8 @@
 namespace fcm::loader {
 namespace {
 
-// Pictures a thread takes at once: few enough that all threads end together, and more than one so
-// that cheap pictures do not queue for the lock.
+// Images that a thread takes at once: few enough that all threads finish together, and more than
+// one so that cheap images do not contend for the lock.
 int64_t pictures_at_once(int64_t batch, int64_t threads) {
   return std::clamp<int64_t>(batch / (4 * threads), 1, 32);
 }
@@ -25,7 +25,7 @@ Prefetcher::Prefetcher(BatchWork work, int64_t threads, int64_t first_step, int6
   threads_.reserve(static_cast<size_t>(threads_count_));
   try {
     for (int64_t i = 0; i < threads_count_; ++i) threads_.emplace_back([this] { run(); });
-  } catch (const std::system_error&) {  // the system has no more: fewer make the same batches
+  } catch (const std::system_error&) {  // no more threads available: continue with fewer
     if (threads_.empty()) throw;
   }
 }
@@ -63,7 +63,7 @@ void Prefetcher::run() {
   }
 }
 
-// Fills some pictures of the earliest step that has any left.
+// Fills some images of the earliest step that has any left. Returns whether there were any.
 bool Prefetcher::take_pictures(std::unique_lock<std::mutex>& lock) {
   for (int64_t step = next_step_; step < opened_step_; ++step) {
     Slot& open = slot(step);
@@ -89,7 +89,7 @@ bool Prefetcher::take_pictures(std::unique_lock<std::mutex>& lock) {
   return false;
 }
 
-// Gets the next step's batch ready to be filled. One thread does it while the others go on.
+// Prepares the next step's batch for filling. One thread does this while the others keep filling.
 bool Prefetcher::open_step(std::unique_lock<std::mutex>& lock) {
   const int64_t step = opened_step_;
   if (opening_ || step >= end_step_ || step >= next_step_ + static_cast<int64_t>(kAhead)) {
@@ -101,7 +101,7 @@ bool Prefetcher::open_step(std::unique_lock<std::mutex>& lock) {
   try {
     fresh.batch = work_.prepare(step);
   } catch (...) {
-    fresh.batch = {};  // nothing to fill; next() throws
+    fresh.batch = {};  // nothing to fill; next() rethrows
     fresh.error = std::current_exception();
   }
   lock.lock();
@@ -109,7 +109,7 @@ bool Prefetcher::open_step(std::unique_lock<std::mutex>& lock) {
   slot(step) = std::move(fresh);
   ++opened_step_;
   work_waits_.notify_all();
-  batch_ready_.notify_all();  // for a batch without pictures
+  batch_ready_.notify_all();  // a batch without images is ready at once
   return true;
 }
 

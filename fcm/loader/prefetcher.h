@@ -1,4 +1,4 @@
-// Prepares the batches of the next few steps with threads; hands them out in order.
+// Prepares the batches of the next few steps on worker threads and returns them in order.
 #pragma once
 
 #include <array>
@@ -17,12 +17,12 @@
 
 namespace fcm::loader {
 
-// What the threads do. Both are called from several threads at once, never twice for the same
-// picture. An exception ends up in next() of that step.
+// The work of the threads. Both are called concurrently, but never twice for the same image. next()
+// of the step rethrows an exception.
 struct BatchWork {
-  // The batch of a step with everything in place but pixels and targets.
+  // The batch of a step, complete except for pixels and targets.
   std::function<Batch(int64_t step)> prepare;
-  // Writes picture and target number i; tells if the picture was bad.
+  // Writes image and target number i; returns a BadSample if the image was bad.
   std::function<std::optional<BadSample>(Batch& batch, int64_t i)> fill;
 };
 
@@ -30,23 +30,23 @@ class Prefetcher {
  public:
   // Steps first_step .. end_step - 1.
   Prefetcher(BatchWork work, int64_t threads, int64_t first_step, int64_t end_step);
-  ~Prefetcher();  // waits for the pictures in work, not for the batches
+  ~Prefetcher();  // waits for the images in progress, not for whole batches
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
 
-  // The next step's batch, bad samples in the order of the batch; none after the last step.
+  // The next step's batch, its bad samples in batch order; nullopt after the last step.
   std::optional<Batch> next();
 
  private:
-  static constexpr size_t kAhead = 3;  // batches in memory, beside the one in use
+  static constexpr size_t kAhead = 3;  // batches in flight, besides the one in use
 
   struct Slot {
     Batch batch;
-    int64_t taken = 0;  // pictures given to threads, from the front
+    int64_t taken = 0;  // images assigned to threads so far
     int64_t done = 0;
-    std::vector<std::pair<int64_t, BadSample>> bad;  // with the place in the batch
+    std::vector<std::pair<int64_t, BadSample>> bad;  // with the index in the batch
     std::exception_ptr error;
-    int64_t error_place = 0;  // the first one counts, so that threads do not decide
+    int64_t error_place = 0;  // index; the smallest wins, so that thread timing does not matter
   };
   struct Range {
     int64_t begin = 0;
@@ -66,12 +66,12 @@ class Prefetcher {
   const int64_t threads_count_;
   const int64_t end_step_;
 
-  std::mutex mutex_;  // guards all below; pictures are filled without it
+  std::mutex mutex_;  // guards everything below; images are filled without it
   std::condition_variable work_waits_;
   std::condition_variable batch_ready_;
   std::array<Slot, kAhead> ring_;
-  int64_t next_step_;    // what next() will hand out
-  int64_t opened_step_;  // steps before it have their slot
+  int64_t next_step_;    // the step that next() returns
+  int64_t opened_step_;  // earlier steps have a slot
   bool opening_ = false;
   std::atomic<bool> stopping_ = false;
   std::vector<std::thread> threads_;

@@ -1,4 +1,4 @@
-// What opening a set found beside its pictures: what it passed over and what it took for granted.
+// Remarks of opening a data set: what was skipped and what was assumed.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace fcm::loader {
 
-// What was passed over, counted by kind.
+// Skipped files and the like, counted by kind.
 class LeftOut {
  public:
   struct Kind {
-    std::string what;     // ".gif", "hidden", "folders without a picture"
-    std::string example;  // of the names, the first in the alphabet
+    std::string what;     // ".gif", "hidden", "folders without an image"
+    std::string example;  // the alphabetically first name
     int64_t count = 0;
     bool operator==(const Kind&) const = default;
   };
@@ -21,7 +21,7 @@ class LeftOut {
   void add(std::string_view what, std::string_view example, int64_t count = 1);
   void add(const LeftOut& more);
 
-  // Most frequent first. Beyond some dozens of kinds the rest is one.
+  // Most frequent first. Beyond some dozens, further kinds are merged into one.
   std::vector<Kind> kinds() const;
   int64_t count() const;  // of all kinds
   bool empty() const { return kinds_.empty(); }
@@ -30,7 +30,7 @@ class LeftOut {
   std::vector<Kind> kinds_;
 };
 
-// "13 .gif (a/x.gif), 2 hidden (.DS_Store)"; "" where there is nothing.
+// "13 .gif (a/x.gif), 2 hidden (.DS_Store)"; "" if empty.
 std::string as_text(const LeftOut& left_out);
 
 // The first few of the names, for a sentence.
@@ -38,13 +38,13 @@ std::string some_of(const std::vector<std::string>& names);
 
 struct Remarks {
   LeftOut left_out;
-  LeftOut beside;                  // of these, what lies beside both splits and is told of each
+  LeftOut beside;                  // the part that lies beside both splits and is reported for each
   std::vector<std::string> notes;  // which folders are the splits, which shards are held out ...
-  std::string no_labels;           // why there are no classes, where there are none
-  bool only_numbered = false;      // classes go by the numbers that labels are, for want of names;
-                                   // folders that are called by numbers have names
-  int64_t bad_labels = 0;          // pictures whose label is missing or cannot be used
-  std::string first_bad_label;     // what is wrong with the first of them
+  std::string no_labels;           // why there are no classes, if so
+  bool only_numbered = false;      // classes have only numbers, no names; numeric folder names
+  // count as names
+  int64_t bad_labels = 0;       // images whose label is missing or invalid
+  std::string first_bad_label;  // what is wrong with the first one
 };
 
 }  // namespace fcm::loader

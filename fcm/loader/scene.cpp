@@ -13,9 +13,9 @@
 namespace fcm::loader {
 namespace {
 
-constexpr int64_t kMostClassesOfMaps = kIgnored;  // numbers 0 .. 254
+constexpr int64_t kMostClassesOfMaps = kIgnored;  // values 0 .. 254
 
-// What each value of a file becomes. Subtracting first would make 0 ignored and 255 a class.
+// Maps values of a file to classes. Simply subtracting 1 would make 255 a class.
 std::array<uint8_t, 256> reduced_values(bool reduce_zero_label) {
   std::array<uint8_t, 256> table{};
   for (size_t value = 0; value < table.size(); ++value) {
@@ -28,7 +28,7 @@ std::array<uint8_t, 256> reduced_values(bool reduce_zero_label) {
 using Counts = std::array<int64_t, 256>;
 
 Counts counts_of(std::span<const uint8_t> classes) {
-  // Neighbours are mostly of one class: four tables, so that a count does not wait for the last.
+  // Neighbouring pixels mostly have the same class; four tables avoid dependent increments.
   std::array<std::array<int32_t, 256>, 4> parts{};
   size_t i = 0;
   for (; i + 4 <= classes.size(); i += 4) {
@@ -42,7 +42,7 @@ Counts counts_of(std::span<const uint8_t> classes) {
   return counts;
 }
 
-// The crop of the resized map, and its classes in `classes`.
+// Chooses the crop of the resized map and writes its classes to `classes`.
 image::Box choose_crop(const ClassMap& map, const image::Resizing& resizing,
                        const SceneOptions& options, const SceneDraws& draws,
                        std::vector<uint8_t>& classes) {
@@ -55,12 +55,12 @@ image::Box choose_crop(const ClassMap& map, const image::Resizing& resizing,
     crop.top = draws.place(resizing.to_rows - crop.rows);
     crop.left = draws.place(resizing.to_cols - crop.cols);
     image::resize_nearest(resizing, map.classes.data(), crop, classes.data());
-    // The one behind the last check is taken as it is.
+    // After the last check the next crop is accepted unchecked.
     if (most >= 1 || check == kMostChecks || shows_enough(classes, most)) return crop;
   }
 }
 
-// The crop of the resized picture, dense.
+// Reads the crop of the resized image.
 image::Image read_crop(const Dataset& dataset, int64_t source, const image::Resizing& resizing,
                        const image::Box& crop, const ClassMap& map) {
   Extent found;
@@ -77,7 +77,8 @@ image::Image read_crop(const Dataset& dataset, int64_t source, const image::Resi
   return part;
 }
 
-// Rows of `bytes` values in groups of `group` into wider ones, mirrored if asked, filled up.
+// Copies rows of `cols` pixels of `group` bytes into wider rows, optionally mirrored, padded with
+// `fill`.
 void place_rows(const uint8_t* from, int64_t rows, int64_t cols, int64_t group, bool mirror,
                 Extent room, uint8_t fill, uint8_t* out) {
   for (int64_t row = 0; row < rows; ++row, out += room.cols * group, from += cols * group) {
@@ -100,8 +101,8 @@ void check_scene_options(const SceneOptions& options) {
     if (!holds) fail(ExitCode::kUsage, "{}", what);
   };
   need(options.data.channels == 3,
-       "data.channels must be 3 (RGB) where maps are learnt: the pipeline changes colours");
-  need(options.data.pad == 0, "data.pad must be 0 where maps are learnt: small crops are padded");
+       "data.channels must be 3 (RGB) for segmentation: the pipeline changes colours");
+  need(options.data.pad == 0, "data.pad must be 0 for segmentation: small crops are padded");
   const auto& scale = options.pipeline.scale;
   need(scale.size() == 2 && scale[0] > 0 && scale[1] > 0,
        "pipeline.scale needs two positive numbers, for the longer and the shorter side");
@@ -110,8 +111,8 @@ void check_scene_options(const SceneOptions& options) {
        "pipeline.ratio_range needs a smallest and a largest number, in this order");
   if (options.classes < 1 || options.classes > kMostClassesOfMaps) {
     fail(ExitCode::kUsage,
-         "there are {} classes, but maps of 8 bits have 1 to {}; where the data name none, the "
-         "recipe must say how many there are",
+         "there are {} classes, but 8-bit maps have 1 to {}; if the data name none, set "
+         "segmenter.classes",
          options.classes, kMostClassesOfMaps);
   }
 }
@@ -149,7 +150,7 @@ bool shows_enough(std::span<const uint8_t> classes, double cat_max_ratio) {
 
 SceneDraws draw_scene(const SceneOptions& options, uint64_t seed, uint64_t epoch, uint64_t sample) {
   SceneDraws draws;
-  KeyedRandom of_size(seed, Purpose::kCrop, epoch, sample);  // and then of crops
+  KeyedRandom of_size(seed, Purpose::kCrop, epoch, sample);  // then draws crop positions
   const auto& range = options.pipeline.ratio_range;
   draws.ratio = of_size.uniform_double() * (range[1] - range[0]) + range[0];
   draws.place = [of_size](int64_t most) mutable {
@@ -189,8 +190,8 @@ ClassMap read_classes(const Dataset& dataset, int64_t index, const SceneOptions&
 
 void check_size_of_map(const ClassMap& map, int64_t rows, int64_t cols, const std::string& name) {
   if (map.rows == rows && map.cols == cols) return;
-  fail(ExitCode::kData, "{} has {}x{} pixels, its map {}x{}; one of them is of another picture",
-       name, cols, rows, map.cols, map.rows);
+  fail(ExitCode::kData, "{} has {}x{} pixels, its map {}x{}; they belong to different images", name,
+       cols, rows, map.cols, map.rows);
 }
 
 Extent read_scene_for_training(const Dataset& dataset, int64_t source, const SceneOptions& options,

@@ -7,12 +7,12 @@
 namespace fcm::loader {
 namespace {
 
-// What each byte of each of three channels becomes.
+// Normalised value of each byte, per channel.
 using NormalisedBytes = std::array<std::array<float, 256>, 3>;
 
 NormalisedBytes normalised_bytes(const DataOptions& options, int64_t channels) {
   require(channels == 3 && options.mean.size() == 3 && options.deviation.size() == 3,
-          "normalised_scene_pixels: {} channels, {} means and {} deviations, wanted 3 each",
+          "normalised_scene_pixels: got {} channels, {} means and {} stds, expected 3 each",
           channels, options.mean.size(), options.deviation.size());
   NormalisedBytes table{};
   for (size_t c = 0; c < table.size(); ++c) {
@@ -37,7 +37,7 @@ void normalise_row(const NormalisedBytes& table, const uint8_t* bytes, int64_t p
 std::vector<float> normalised_scene_pixels(const Batch& batch, const DataOptions& options) {
   const NormalisedBytes table = normalised_bytes(options, batch.channels);
   require(std::ssize(batch.extents) == batch.batch,
-          "normalised_scene_pixels: {} extents for {} pictures: the batch holds no scenes",
+          "normalised_scene_pixels: {} extents for {} images: the batch holds no scenes",
           batch.extents.size(), batch.batch);
   std::vector<float> pixels_BHWC(batch.pixels_BHWC.size());
   const int64_t stride = batch.cols * batch.channels;

@@ -1,4 +1,4 @@
-// Pixels of scenes as the numbers a network sees, with the bits of the published program.
+// Pixels of scenes as normalised floats, bit-identical to upstream.
 #pragma once
 
 #include <vector>
@@ -8,12 +8,12 @@
 
 namespace fcm::loader {
 
-// [B, H, W, C] of a batch of scenes: (x - mean) * (1 / deviation), where mean and deviation are 255
-// times those of `options`, rounded to float32; 0 outside of each picture's extent. The last bits
-// are not those of normalised_pixels.
+// float32 [B, H, W, C] of a batch of scenes: (x - mean) * (1 / std), where mean and std are 255
+// times those of `options`, rounded to float32; 0 outside each image's extent. The last bits differ
+// from normalised_pixels.
 std::vector<float> normalised_scene_pixels(const Batch& batch, const DataOptions& options);
 
-// [H, W, C] of a picture without padding.
+// float32 [H, W, C] of an image without padding.
 std::vector<float> normalised_scene_pixels(const image::Image& picture, const DataOptions& options);
 
 }  // namespace fcm::loader

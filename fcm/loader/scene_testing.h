@@ -1,5 +1,5 @@
-// Pictures and their maps of classes as segmentation is tested on them: whole, resized to fit the
-// scale, without padding; maps as large as they are.
+// Images and their class maps for testing segmentation: whole images, resized to fit the scale,
+// without padding; maps at their original size.
 #pragma once
 
 #include <cstdint>
@@ -17,26 +17,26 @@ struct SceneRequest {
   PipelineOptions pipeline;
   int64_t classes = 0;
   int64_t threads = 1;
-  Slice slice = {};  // what this process measures of the data set
+  Slice slice = {};  // this process's part of the data set
 };
 
 struct TestScene {
-  int64_t index = 0;     // in the data set
+  int64_t index = 0;     // index in the data set
   image::Image picture;  // RGB, resized
-  ClassMap map;          // classes of the network, of the picture's size before
+  ClassMap map;          // network classes, at the image's original size
 };
 
-// Calls take(scene) in this thread, in the order of the set. Pictures that cannot be read, or whose
-// map cannot be used, are left out and returned. Throws Error(kData) once they are more than
+// Calls take(scene) on this thread, in data set order. Images that are unreadable, or whose map is
+// unusable, are skipped and returned. Throws Error(kData) once there are more of them than
 // data.max_bad_share and data.max_bad_in_a_row allow.
 std::vector<BadSample> for_each_scene(const SceneRequest& request,
                                       const std::function<void(TestScene&&)>& take);
 
-// One of them. Throws Error(kData) where it cannot be read, or its map cannot be used.
+// A single image of the set. Throws Error(kData) if it is unreadable or its map is unusable.
 TestScene read_scene_for_testing(const Dataset& dataset, int64_t index,
                                  const SceneOptions& options);
 
-// The same for a picture alone.
+// The same for an image in memory, without a map.
 image::Image scene_for_testing(const image::Image& picture, const PipelineOptions& pipeline);
 
 }  // namespace fcm::loader

@@ -1,4 +1,4 @@
-// The part that one of several processes (ranks) takes of what they share.
+// The part of a shared range that belongs to one of several processes (ranks).
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,11 @@ struct Range {
 struct Slice {
   int64_t rank = 0, ranks = 1;
 
-  // Its part of `count` things. Those of all ranks follow each other and are everything; their
-  // sizes differ by one at most.
+  // This rank's part of `count` items. The parts of all ranks are contiguous and cover everything;
+  // their sizes differ by at most one.
   Range of(int64_t count) const {
-    require(rank >= 0 && rank < ranks && count >= 0, "Slice: rank {} of {}, {} things", rank, ranks,
-            count);
+    require(rank >= 0 && rank < ranks && count >= 0, "Slice: invalid rank {} of {}, or {} items",
+            rank, ranks, count);
     return {count * rank / ranks, count * (rank + 1) / ranks};
   }
 };

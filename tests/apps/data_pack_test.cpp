@@ -49,7 +49,7 @@ TEST_F(DataPack, BadPicturesAreNamedAndLeftOut) {
   std::ofstream(scratch_ / "train/ant/0.jpg") << "no picture";
   const Outcome outcome = pack("");
   EXPECT_EQ(outcome.status, 3);
-  EXPECT_NE(outcome.err.find("train/ant/0.jpg: neither JPEG nor PNG"), std::string::npos);
+  EXPECT_NE(outcome.err.find("train/ant/0.jpg: not a JPEG, PNG"), std::string::npos);
   const json bad = json::parse(outcome.out).at("train").at("bad_images");
   ASSERT_EQ(bad.size(), 1u);
   EXPECT_EQ(bad[0].at("name"), (scratch_ / "train/ant/0.jpg").string());

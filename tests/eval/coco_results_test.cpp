@@ -112,7 +112,7 @@ TEST(CocoResults, OtherShapesAreRefused) {
   EXPECT_EQ(refusal_of(with("size", "[2,4]")),
             "r.json, entry 0: the 2 runs of a mask of 2 x 4 pixels leave 2 pixels over");
   EXPECT_NE(
-      refusal_of(with("size", "[9223372036854775807,9223372036854775807]")).find("wanted sides"),
+      refusal_of(with("size", "[9223372036854775807,9223372036854775807]")).find("expected sides"),
       std::string::npos);
   EXPECT_NE(refusal_of(with("counts", "[4,-2]")).find("has length -2"), std::string::npos);
   EXPECT_EQ(refusal_of(with("counts", "7")),

@@ -326,7 +326,7 @@ TEST(Coco, BadInputIsRefusedAndLeavesNothing) {
   EXPECT_EQ(
       test::error_of(ExitCode::kData,
                      [&] { masks.add(7, std::vector{of_other_size}, std::vector{with_mask}); }),
-      "image 7: a mask of 3 x 5 pixels meets one of 5 x 3: they are of different pictures");
+      "image 7: a mask of 3 x 5 pixels meets one of 5 x 3: they are of different images");
   EXPECT_EQ(boxes.result().pictures, 0);
   EXPECT_EQ(boxes.result().detections, 0);
   CocoDetection unknown = found_at(kHere, .5);

@@ -157,7 +157,7 @@ std::vector<Attack> span_attacks() {
   return {
       {"shape larger than span", file_of(one("U8", "[5]", "[0,4]"), 4), "shape in U8 needs 5"},
       {"shape smaller than span", file_of(one("U8", "[3]", "[0,4]"), 4), "shape in U8 needs 3"},
-      {"element size ignored", file_of(one("F32", "[4]", "[0,4]"), 4), "times F32 is 16"},
+      {"element size ignored", file_of(one("F32", "[4]", "[0,4]"), 4), "shape in F32 needs 16"},
       {"span past the end", file_of(one("U8", "[400]", "[0,400]"), 4), "it is truncated"},
       {"exabyte span", file_of(one("U8", "[1152921504606846976]", "[0,1152921504606846976]"), 4),
        "it is truncated"},

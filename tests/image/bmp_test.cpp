@@ -92,7 +92,7 @@ TEST(Bmp, ThirtyTwoBitsWithAndWithoutMasks) {
   masks[0] = 0x0F;  // a hole in a mask
   EXPECT_NE(data_error([&] {
               decode(bmp({1, 1, 32, 3, 0, masks}, pixels), 3);
-            }).find("no row of bits"),
+            }).find("are not contiguous"),
             std::string::npos);
 }
 

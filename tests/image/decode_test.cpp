@@ -58,7 +58,7 @@ TEST(Decode, BrokenAndOddPicturesAsPillowJudgesThem) {
 TEST(Decode, RefusalsNameTheReason) {
   FCM_NEED_FOLDER(kBroken);
   const std::map<std::string, std::string> reasons{{"zero-byte.JPEG", "empty"},
-                                                   {"text.jpg", "neither JPEG nor PNG"},
+                                                   {"text.jpg", "not a JPEG, PNG"},
                                                    {"trunc-mid-scan.jpg", "Premature end"},
                                                    {"trunc-last-bytes.jpg", "Premature end"},
                                                    {"progressive-trunc.jpg", "Premature end"},

@@ -169,8 +169,8 @@ TEST(Png, WhatHoldsNoNumbersIsRefused) {
             std::string::npos);
   EXPECT_NE(refusal(make_png(PNG_COLOR_TYPE_GRAY_ALPHA, 8, {{0, 7}}, 1)).find("alpha"),
             std::string::npos);
-  EXPECT_NE(refusal({0xFF, 0xD8, 0xFF, 0}).find("no PNG"), std::string::npos);
-  EXPECT_NE(refusal({}).find("no PNG"), std::string::npos);
+  EXPECT_NE(refusal({0xFF, 0xD8, 0xFF, 0}).find("not a PNG"), std::string::npos);
+  EXPECT_NE(refusal({}).find("not a PNG"), std::string::npos);
   std::vector<uint8_t> file = make_png(PNG_COLOR_TYPE_GRAY, 8, {{1, 2}, {3, 4}}, 2);
   file.resize(file.size() - 20);
   EXPECT_NE(refusal(file).find("damaged PNG"), std::string::npos);

@@ -159,14 +159,14 @@ TEST(PolygonRaster, HostilePointsAreRefused) {
     for (size_t place = 0; place < 6; ++place) {
       Numbers xy{0, 0, 3, 0, 3, 3};
       xy[place] = bad;
-      EXPECT_NE(test::data_error([&] { raster_polygon(xy, 4, 4); }).find("wanted finite numbers"),
+      EXPECT_NE(test::data_error([&] { raster_polygon(xy, 4, 4); }).find("expected finite numbers"),
                 std::string::npos);
     }
   }
   EXPECT_EQ(test::data_error([&] {
               raster_polygon(Numbers{1, 2, 3}, 4, 4);
             }),
-            "a polygon has 3 numbers, wanted pairs of x and y");
+            "a polygon has 3 numbers, expected pairs of x and y");
   EXPECT_NE(test::data_error([&] { raster_polygon({}, 0, 4); }), "");
   EXPECT_NE(test::data_error([&] { raster_polygon({}, 1 << 20, 1 << 20); }), "");
 }

@@ -172,10 +172,10 @@ std::string refusal(const std::string& text, int64_t rows, int64_t cols) {
 TEST(RunLengths, HostileTextsAreRefused) {
   EXPECT_EQ(refusal("", 2, 3), "the 0 runs of a mask of 2 x 3 pixels leave 6 pixels over");
   EXPECT_EQ(refusal("5", 2, 3), "the 1 runs of a mask of 2 x 3 pixels leave 1 pixels over");
-  EXPECT_EQ(refusal("52", 2, 3), "run 1 of a mask of 2 x 3 pixels has length 2, wanted 0 to 1");
-  EXPECT_EQ(refusal("O", 2, 3), "run 0 of a mask of 2 x 3 pixels has length -1, wanted 0 to 6");
+  EXPECT_EQ(refusal("52", 2, 3), "run 1 of a mask of 2 x 3 pixels has length 2, expected 0 to 1");
+  EXPECT_EQ(refusal("O", 2, 3), "run 0 of a mask of 2 x 3 pixels has length -1, expected 0 to 6");
   EXPECT_EQ(refusal("5 1", 2, 3),
-            "character 1 of a mask's run lengths has the code 32, wanted '0' (48) to 'o' (111)");
+            "character 1 of a mask's run lengths has the code 32, expected '0' (48) to 'o' (111)");
   EXPECT_NE(refusal("5\xff", 2, 3).find("code 255"), std::string::npos);
   EXPECT_NE(refusal(std::string("6\0", 2), 2, 3).find("code 0"), std::string::npos);
   EXPECT_EQ(refusal("5P", 2, 3),
@@ -195,7 +195,7 @@ TEST(RunLengths, HostileSizesAndCountsAreRefused) {
                                    {kMostMaskPixels, 2},
                                    {int64_t{1} << 32, int64_t{1} << 32},
                                    {2, 1 << 30}}) {
-    EXPECT_NE(refusal("6", rows, cols).find("wanted sides of 1 or more"), std::string::npos);
+    EXPECT_NE(refusal("6", rows, cols).find("expected sides of 1 or more"), std::string::npos);
     EXPECT_NE(test::data_error([&, r = rows, c = cols] { empty_mask(r, c); }), "");
   }
   for (const Counts& counts : {Counts{}, Counts{5}, Counts{7}, Counts{-1, 7}, Counts{kLargest, 1},
@@ -209,7 +209,7 @@ TEST(RunLengths, MasksOfOtherPicturesDoNotMeet) {
   const RunLengths *detections[] = {&one}, *truths[] = {&other};
   const uint8_t crowd[] = {0};
   const std::string wanted =
-      "a mask of 2 x 3 pixels meets one of 3 x 2: they are of different pictures";
+      "a mask of 2 x 3 pixels meets one of 3 x 2: they are of different images";
   EXPECT_EQ(test::data_error([&] { mask_ious(detections, truths, crowd); }), wanted);
   EXPECT_EQ(test::data_error([&] { unite_masks(std::vector{one, other}); }), wanted);
   EXPECT_THROW(unite_masks({}), std::logic_error);

@@ -141,7 +141,7 @@ TEST(FrameLoader, EpochsCountPicturesWithObjects) {
                                                   std::set<int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
   EXPECT_NE(data_error([&] {
               Loader{frames_request(few, 16, 1)};
-            }).find("14 pictures with an object to learn"),
+            }).find("14 images with an object to learn from"),
             std::string::npos);
 }
 

@@ -266,7 +266,7 @@ TEST(Frame, AnotherSizeThanRecordedIsRefused) {
   EXPECT_EQ(data_error([&] {
               read_frame_for_training(Smaller(), 0, frame_options(), {}, pixels.data(), truth);
             }),
-            "the picture has 30x20 pixels, its annotations are of a picture of 20x30");
+            "the picture has 30x20 pixels, but its annotations are for 20x30");
 }
 
 TEST(Frame, OptionsThatContradictEachOtherAreRefused) {

@@ -145,7 +145,7 @@ TEST(OrientedOrderTest, PicturesWithoutObjectsAreNotInIt) {
     EXPECT_TRUE(seen.contains(other));
   }
   const test::DrawnObjects bare(2, {}, {0, 1});
-  EXPECT_NE(test::data_error([&] { OrientedOrder(bare, 1, 1); }).find("none of 2 pictures"),
+  EXPECT_NE(test::data_error([&] { OrientedOrder(bare, 1, 1); }).find("none of 2 images"),
             std::string::npos);
 }
 

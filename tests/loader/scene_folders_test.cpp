@@ -131,7 +131,7 @@ TEST(SceneFolders, MapsThatCannotBeUsedAreNamed) {
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
   const std::string coloured = data_error([&] { dataset->class_map(0); });
   EXPECT_NE(coloured.find("annotations/a.png: it holds colours"), std::string::npos) << coloured;
-  EXPECT_NE(data_error([&] { dataset->class_map(1); }).find("annotations/b.png: it is no PNG"),
+  EXPECT_NE(data_error([&] { dataset->class_map(1); }).find("annotations/b.png: it is not a PNG"),
             std::string::npos);
 }
 

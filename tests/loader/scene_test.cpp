@@ -256,7 +256,7 @@ TEST(Scene, AMapOfAnotherSizeIsAFaultOfThePicture) {
   dataset.maps[0] = test::blocks(50, 40, 1);  // turned
   const SceneOptions options = scene_options();
   EXPECT_EQ(data_error([&] { prepare(dataset, 0, options, draw_scene(options, 1, 0, 0)); }),
-            "scene 0 has 50x40 pixels, its map 40x50; one of them is of another picture");
+            "scene 0 has 50x40 pixels, its map 40x50; they belong to different images");
 }
 
 TEST(Scene, OptionsThatContradictAreRefused) {
@@ -269,7 +269,7 @@ TEST(Scene, OptionsThatContradictAreRefused) {
   EXPECT_NE(refusal([](SceneOptions& o) { o.data.pad = 2; }), "");
   EXPECT_NE(refusal([](SceneOptions& o) { o.pipeline.scale = {512}; }), "");
   EXPECT_NE(refusal([](SceneOptions& o) { o.pipeline.ratio_range = {2, 0.5}; }), "");
-  EXPECT_NE(refusal([](SceneOptions& o) { o.classes = 0; }).find("the recipe must say"),
+  EXPECT_NE(refusal([](SceneOptions& o) { o.classes = 0; }).find("set segmenter.classes"),
             std::string::npos);
   EXPECT_NE(refusal([](SceneOptions& o) { o.classes = 256; }), "");
   check_scene_options(scene_options());
