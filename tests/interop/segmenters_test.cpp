@@ -199,7 +199,7 @@ TEST_F(OtherSegmenter, WithoutOurEncoderOrHeadIsRefused) {
   for (const auto& [missing, sentence] : std::vector<std::pair<std::string, std::string>>{
            {"backbone.pos_embed", "another encoder than this program has"},
            {"backbone.patch_embed.proj.weight", "another encoder than this program has"},
-           {"fpn_bottleneck.conv.weight", "no UperNet"},
+           {"fpn_bottleneck.conv.weight", "not a UperNet"},
            {"attn.relative_position_bias_table", "no relative positions"},
            {"attn.qkv.bias", "no bias (qkv.bias)"}}) {
     checkpoint::Checkpoint checkpoint = vit();

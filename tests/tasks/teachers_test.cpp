@@ -311,7 +311,7 @@ TEST(TowerFiles, WhatIsNoTowerIsNamed) {
                       [](test::Named& named) {
                         named["blocks.0.mlp.fc1.weight"] = at::zeros({128, 32});
                       }),
-              "mlp.fc1 makes 128 numbers, mlp.fc2 takes 64");
+              "mlp.fc1 has 128 outputs, mlp.fc2 has 64 inputs");
   TowerLayout other_base = layout_called("transformers dinov3");
   other_base.texts["config.json"] = R"({"model_type": "dinov3_vit", "rope_theta": 10000})";
   expect_part(refusal(test::as_written(tower_of(other_base), other_base), other_base.texts),
