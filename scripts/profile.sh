@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Where the time of a training step goes, operator by operator, beside what this machine can do: seconds, share, GFLOP/s or
-# GB/s, share of the measured peak (products: the best product; everything else: copying). Any recipe, any flag of `bench step`:
+# GB/s, share of the measured peak (as `bench peak` measures them). Any recipe, any flag of `bench step`:
 #     bash scripts/profile.sh [RECIPE] [--batch N] [--precision fp32|bf16] [--set section.key=value] [--json]
 set -euo pipefail
 cd "$(dirname "$0")/.."
