@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Profiles a training step by operator: seconds, share of the step, GFLOP/s or GB/s, and share of the machine's measured peak (for
-# matrix products the fastest product, for everything else a copy). Takes any recipe and any flag of `bench step`:
+# Profiles a training step by operator: seconds, share of the step, GFLOP/s or GB/s, and share of the machine's peaks (as
+# `bench peak` measures them). Takes any recipe and any flag of `bench step`:
 #     bash scripts/profile.sh [RECIPE] [--batch N] [--precision fp32|bf16] [--set section.key=value] [--json]
 set -euo pipefail
 cd "$(dirname "$0")/.."
