@@ -59,10 +59,10 @@ class Layers {
                                const nn::BranchScales& scales = {},
                                const at::Tensor& added = {}) const;
   // Blocks <name>.0, <name>.1, ...; their input is shown as <name>_in. The first of them is block
-  // `first` of the whole network, by which drop_path counts.
+  // `first` of the whole network, by which drop_path counts. `inputs` gets what each block takes.
   at::Tensor transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,
                                 int64_t heads, const nn::DropPath& drop_path = {},
-                                int64_t first = 0) const;
+                                int64_t first = 0, std::vector<at::Tensor>* inputs = nullptr) const;
 
  private:
   at::Tensor masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,

@@ -23,6 +23,22 @@ struct Output {
   nn::Layout layout;
 };
 
+// What is known of the encoder that a decoder stands on.
+struct Source {
+  int64_t dim = 0;           // of its vectors
+  int64_t blocks = 0;        // of its last stage
+  int64_t class_tokens = 0;  // of each view
+};
+
+// What the encoder made of a batch, in plan order.
+struct Seen {
+  // [B, K, C] of the kept patches, of all patches [B, L, C] for a linear decoder.
+  at::Tensor latent_BKC;
+  at::Tensor class_latents_BGC;  // [B, G, C], one of each kept view, or undefined
+  // encoder::Features::block_inputs_NTC; for a decoder that reads blocks.
+  std::vector<std::vector<at::Tensor>> block_inputs_NTC;
+};
+
 // Parameters that the published programs list before all modules, those of the encoder among them.
 struct Embeddings {
   at::Tensor mask_token_11D;
@@ -35,26 +51,23 @@ struct Embeddings {
 Embeddings add_embeddings(const nn::Scope& scope, const DecoderOptions& options, masks::Grid grid,
                           int64_t class_tokens);
 
-// Of one picture that an encoder of width encoder_dim has seen. Of the plan, sizes, kept views and
-// grid are looked at. Blocks count as whole, though the last makes hidden patches alone and the
-// first takes them from a table (2 % of base).
-nn::Cost cost(const DecoderOptions& options, int64_t encoder_dim, int64_t class_tokens,
+// Of one picture. Of the plan, sizes, kept views and grid are looked at. Blocks count as whole,
+// though a transformer's last makes hidden patches alone and its first takes them from a table (2 %
+// of base).
+nn::Cost cost(const DecoderOptions& options, const Source& source,
               const std::vector<Output>& outputs, const masks::ViewPlan& plan);
 
 class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  // latent in plan order: [B, K, C] of the kept patches, of all patches [B, L, C] for a linear
-  // decoder; class_latents [B, G, C], one of each kept view, or undefined.
-  virtual Reconstruction operator()(const at::Tensor& latent_BKC,
-                                    const at::Tensor& class_latents_BGC,
-                                    const masks::ViewPlan& plan,
+  // Guesses the patches that the plan's hidden_slots_GH name.
+  virtual Reconstruction operator()(const Seen& seen, const masks::ViewPlan& plan,
                                     const nn::Observer& observer = {}) const = 0;
 };
 
 std::unique_ptr<Decoder> make_decoder(const nn::Scope& scope, const DecoderOptions& options,
-                                      int64_t encoder_dim, const std::vector<Output>& outputs,
+                                      const Source& source, const std::vector<Output>& outputs,
                                       const Embeddings& embeddings);
 
 }  // namespace fcm::decoder

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "fcm/decoder/decoder.h"
+#include "fcm/decoder/head.h"
 
 namespace fcm::decoder {
 
@@ -34,17 +35,14 @@ class TransformerDecoder final : public Decoder {
   // patches, hidden patches; row = picture * views + view), the last block, "decoder_norm" and
   // "decoder_pred" of the hidden patches alone. With several outputs it sees those of each branch
   // in their place ("reconstructors.<name>.blocks_in", ".blocks.0", ".norm", ".pred").
-  Reconstruction operator()(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
-                            const masks::ViewPlan& plan,
+  Reconstruction operator()(const Seen& seen, const masks::ViewPlan& plan,
                             const nn::Observer& observer = {}) const override;
 
  private:
   // What one target has of its own.
   struct Branch {
-    std::string norm_name, pred_name;
     nn::Blocks blocks;
-    nn::LayerNorm norm;
-    nn::Linear pred;
+    Head head;
 
     // x [N, T, D], hidden patches last -> [N, hidden, D of the target]; T = hidden where the branch
     // has no blocks.

@@ -15,6 +15,8 @@ struct DecoderArchitecture {
   int64_t dim = 0, depth = 0;
   double mlp_ratio = 4;
   bool linear = false;  // one product, no blocks: decoder.kind
+  bool cross = false;   // hidden patches attend to visible ones alone: decoder.kind
+  bool mixes = false;   // of what the encoder's blocks take: decoder.reads
 };
 
 // A masked autoencoder or a classifier on its encoder. Normalisation of pixels and the target's are

@@ -47,7 +47,7 @@ struct AttentionBackward {
   AttentionRows<const T> q, k, v, dout;
   const A* statistics;
   AttentionRows<T> dq, dk, dv;
-  AttentionRows<T> out;  // the forward result, made again; its `first` may be null
+  AttentionRows<T> out;  // the forward result, recomputed; its `first` may be null
   A* scratch;            // backward_scratch elements
 };
 

@@ -43,7 +43,7 @@ OpCases mix_cases() {
   auto& cases = all.cases;
   cases.push_back(timed(make_mix("base", {32, 49, 768}, 12, 8)));
   cases.push_back(make_mix("few_base", {2, 49, 768}, 12, 8));
-  cases.push_back(make_mix("whole_pieces", {2, 64, 128}, 3, 2));
+  cases.push_back(make_mix("whole_chunks", {2, 64, 128}, 3, 2));
   cases.push_back(make_mix("one_of_one", {3, 5, 7}, 1, 1));
   cases.push_back(make_mix("more_than_there_are", {3, 5, 7}, 2, 5));
   cases.push_back(make_mix("nothing", {0, 5, 7}, 2, 3));

@@ -31,14 +31,14 @@ variable_list tensors_of(const at::Tensor& rows_KM, const at::Tensor& like) {
 
 // dy_JM * x_IM^T.
 at::Tensor weight_gradient(const at::Tensor& dy_JM, const at::Tensor& x_IM) {
-  constexpr int64_t kPiece = 16384;  // columns
-  const int64_t whole = dy_JM.size(1) / kPiece * kPiece;
-  const auto pieces = [&](const at::Tensor& rows_KM) {
-    return rows_KM.narrow(1, 0, whole).unflatten(1, {whole / kPiece, kPiece}).transpose(0, 1);
+  constexpr int64_t kChunk = 16384;  // columns
+  const int64_t whole = dy_JM.size(1) / kChunk * kChunk;
+  const auto chunks = [&](const at::Tensor& rows_KM) {
+    return rows_KM.narrow(1, 0, whole).unflatten(1, {whole / kChunk, kChunk}).transpose(0, 1);
   };
   const at::Tensor rest_JI = at::mm(dy_JM.slice(1, whole), x_IM.slice(1, whole).t());
   if (whole == 0) return rest_JI;
-  return at::bmm(pieces(dy_JM), pieces(x_IM).transpose(1, 2)).sum(0) + rest_JI;
+  return at::bmm(chunks(dy_JM), chunks(x_IM).transpose(1, 2)).sum(0) + rest_JI;
 }
 
 class Mix : public torch::autograd::Function<Mix> {
