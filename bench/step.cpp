@@ -32,6 +32,9 @@ reference::ReferenceOptions reference_options(const recipe::Recipe& recipe,
   options.decoder_depth = recipe.pretrain().decoder.depth;
   options.decoder_heads = recipe.pretrain().decoder.heads;
   options.decoder_mlp_ratio = recipe.pretrain().decoder.mlp_ratio;
+  options.cross = recipe.pretrain().decoder.cross();
+  options.share = recipe.pretrain().decoder.share;
+  options.mixes = recipe.pretrain().decoder.reads_blocks();
   options.norm_pix = recipe.pretrain().targets.norm_pix;
   options.variance_epsilon = recipe.pretrain().targets.variance_epsilon;
   options.compute = compute;

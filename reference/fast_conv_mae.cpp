@@ -41,12 +41,14 @@ ConvFeatures conv_stages(const Layers& layers, const ReferenceOptions& options,
   return features;
 }
 
+// `inputs`: what each block takes.
 at::Tensor transformer_stage(const Layers& layers, const ReferenceOptions& options,
-                             const ConvFeatures& features, const Views& views, const Run& run) {
+                             const ConvFeatures& features, const Views& views, const Run& run,
+                             std::vector<at::Tensor>& inputs) {
   at::Tensor x = views.gather(run, features.tokens_BLD);
   const at::Tensor fuse1 = views.gather(run, features.fuse1_BLD);
   const at::Tensor fuse2 = views.gather(run, features.fuse2_BLD);
-  x = layers.transformer_blocks("blocks3", x, options.depths[2], options.heads);
+  x = layers.transformer_blocks("blocks3", x, options.depths[2], options.heads, {}, 0, &inputs);
   return layers.layer_norm("norm", x + fuse1 + fuse2, kTransformerNormEpsilon);
 }
 
@@ -81,8 +83,13 @@ std::vector<RunOutput> fast_conv_mae(const Layers& layers, const ReferenceOption
   const ConvFeatures features = conv_stages(layers, options, images_BCHW, views);
   std::vector<RunOutput> outputs;
   for (const Run& run : views.runs) {
-    const at::Tensor latent_NkD = transformer_stage(layers, options, features, views, run);
-    outputs.push_back({run, latent_NkD, decode(layers, options, latent_NkD, views, run)});
+    std::vector<at::Tensor> reads;
+    const at::Tensor latent_NkD = transformer_stage(layers, options, features, views, run, reads);
+    reads.push_back(latent_NkD);
+    outputs.push_back({run, latent_NkD,
+                       options.cross ? reconstruct_crossing(layers, options, reads,
+                                                            views.guessed(run, options.share))
+                                     : decode(layers, options, latent_NkD, views, run)});
   }
   return outputs;
 }

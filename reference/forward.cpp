@@ -64,25 +64,24 @@ at::Tensor errors(const ReferenceOptions::Target& target, const at::Tensor& diff
   return each.mean(-1);
 }
 
-// Mean over kept views and their hidden patches.
+// Mean over kept views and the patches that each predicts.
 at::Tensor target_loss(const ReferenceOptions::Target& target, size_t place,
                        const std::vector<RunOutput>& outputs, const at::Tensor& targets_BLD,
-                       const Views& views) {
+                       const Views& views, double share) {
   at::Tensor error;
-  int64_t hidden = 0;
+  double guesses = 0;
   for (const auto& [run, latent_NTD, predictions_NLD] : outputs) {
     const at::Tensor predicted_GBLD = predictions_NLD[place]
                                           .to(targets_BLD.scalar_type())
                                           .unflatten(0, {run.count, views.batch()});
     const at::Tensor per_patch_GBL = errors(target, predicted_GBLD - targets_BLD);
-    const at::TensorList all_masks(views.masks);
-    const at::Tensor masks_GBL = at::stack(
-        all_masks.slice(static_cast<size_t>(run.first), static_cast<size_t>(run.count)), 0);
-    const at::Tensor run_error = (per_patch_GBL * masks_GBL).sum();
+    const at::Tensor guessed_GBL =
+        views.guessed(run, share).unflatten(0, {run.count, views.batch()});
+    const at::Tensor run_error = (per_patch_GBL * guessed_GBL).sum();
     error = error.defined() ? error + run_error : run_error;
-    hidden += run.count * views.batch() * (views.patches() - run.size);
+    guesses += guessed_GBL.sum().item<double>();
   }
-  return error / hidden;
+  return error / guesses;
 }
 
 // Mean over kept views and their visible patches, which are in the latent by ascending noise.
@@ -136,7 +135,8 @@ ReferenceResult forward(const Weights& weights, const ReferenceOptions& options,
   for (size_t place = 0; place < wanted.size(); ++place) {
     const std::string& name = wanted[place].name;
     const at::Tensor targets_BLD = name == "rgb" ? targets(options, images) : features.at(name);
-    add(target_loss(wanted[place], place, outputs, targets_BLD, views), wanted[place].weight);
+    add(target_loss(wanted[place], place, outputs, targets_BLD, views, options.share),
+        wanted[place].weight);
   }
   if (options.mimic_dim > 0) {
     add(mimic_loss(layers, outputs, features.at("mimic"), views), options.mimic_weight);

@@ -52,6 +52,22 @@ class Keys {
     affine(name + ".mlp.fc2", {dim, hidden});
   }
 
+  // Of a decoder that reads tokens of width `from`; mixed: of so many of them, 0: the last alone.
+  void cross_block(const std::string& name, int64_t dim, int64_t hidden, int64_t from,
+                   int64_t mixed) {
+    if (mixed > 0) {
+      add(name + ".mix.weight", {1, mixed});
+      affine(name + ".norm_kv", {from});
+    }
+    affine(name + ".norm1", {dim});
+    affine(name + ".cross_attn.q", {dim, dim});
+    affine(name + ".cross_attn.kv", {2 * dim, from});
+    affine(name + ".cross_attn.proj", {dim, dim});
+    affine(name + ".norm2", {dim});
+    affine(name + ".mlp.fc1", {hidden, dim});
+    affine(name + ".mlp.fc2", {dim, hidden});
+  }
+
   // <name>.0 to <name>.<depth - 1>
   void transformer_blocks(const std::string& name, int64_t depth, int64_t dim, double mlp_ratio) {
     for (int64_t block = 0; block < depth; ++block) {

@@ -123,10 +123,11 @@ at::Tensor Layers::transformer_block(const std::string& name, const at::Tensor& 
 }
 
 at::Tensor Layers::transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,
-                                      int64_t heads, const nn::DropPath& drop_path,
-                                      int64_t first) const {
+                                      int64_t heads, const nn::DropPath& drop_path, int64_t first,
+                                      std::vector<at::Tensor>* inputs) const {
   shown(name + "_in", x_NTD);
   for (int64_t block = 0; block < depth; ++block) {
+    if (inputs != nullptr) inputs->push_back(x_NTD);
     x_NTD = transformer_block(name + "." + std::to_string(block), x_NTD, heads,
                               nn::branch_scales(drop_path, first + block));
   }

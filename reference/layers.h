@@ -60,10 +60,10 @@ class Layers {
                                const nn::BranchScales& scales = {},
                                const at::Tensor& added = {}) const;
   // Blocks <name>.0, <name>.1, ...; the observer gets their input as <name>_in. `first`: index of
-  // block 0 in the whole network, for drop_path.
+  // block 0 in the whole network, for drop_path. `inputs` receives the input of each block.
   at::Tensor transformer_blocks(const std::string& name, at::Tensor x_NTD, int64_t depth,
                                 int64_t heads, const nn::DropPath& drop_path = {},
-                                int64_t first = 0) const;
+                                int64_t first = 0, std::vector<at::Tensor>* inputs = nullptr) const;
 
  private:
   at::Tensor masked_depthwise(const std::string& name, const at::Tensor& x_BCHW,

@@ -17,13 +17,13 @@ at::Tensor embed(const Layers& layers, const ReferenceOptions& options,
   return layers.shown("patch_embed", x) + layers.weight("pos_embed").slice(1, 1);
 }
 
-// The class token and the kept patches, encoded. [B, 1 + k, D]
-at::Tensor encode(const Layers& layers, const ReferenceOptions& options,
-                  const at::Tensor& kept_BkD) {
+// The class token and the kept patches, encoded. [B, 1 + k, D]. `inputs`: of each block.
+at::Tensor encode(const Layers& layers, const ReferenceOptions& options, const at::Tensor& kept_BkD,
+                  std::vector<at::Tensor>& inputs) {
   const at::Tensor class_token =
       layers.weight("cls_token") + layers.weight("pos_embed").slice(1, 0, 1);
   at::Tensor x = at::cat({class_token.expand({kept_BkD.size(0), -1, -1}), kept_BkD}, 1);
-  x = layers.transformer_blocks("blocks", x, options.depths[0], options.heads);
+  x = layers.transformer_blocks("blocks", x, options.depths[0], options.heads, {}, 0, &inputs);
   return layers.layer_norm("norm", x, kTransformerNormEpsilon);
 }
 
@@ -52,11 +52,15 @@ std::vector<RunOutput> mae(const Layers& layers, const ReferenceOptions& options
     const at::Tensor ids_shuffle_BL = views.ids_shuffle_BL.roll(-views.starts[view], 1);
     const at::Tensor kept_BkD =
         gather_tokens(tokens_BLD, ids_shuffle_BL.slice(1, 0, views.sizes[view]));
-    const at::Tensor latent_BTD = encode(layers, options, kept_BkD);
-    const std::vector<at::Tensor> predictions_BLD =
-        decode(layers, options, latent_BTD, ids_shuffle_BL.argsort(/*stable=*/true, 1));
+    std::vector<at::Tensor> reads;
+    const at::Tensor latent_BTD = encode(layers, options, kept_BkD, reads);
+    reads.push_back(latent_BTD);
+    const Run run{static_cast<int64_t>(view), 1, views.sizes[view]};
     outputs.push_back(
-        {{static_cast<int64_t>(view), 1, views.sizes[view]}, latent_BTD, predictions_BLD});
+        {run, latent_BTD,
+         options.cross
+             ? reconstruct_crossing(layers, options, reads, views.guessed(run, options.share))
+             : decode(layers, options, latent_BTD, ids_shuffle_BL.argsort(/*stable=*/true, 1))});
   }
   return outputs;
 }

@@ -28,8 +28,17 @@ void add_reconstructors(const ReferenceOptions& options, Keys& keys) {
   const auto width = [&](const ReferenceOptions::Target& target) {
     return target.name == "rgb" ? options.patch_dim() : target.dim;
   };
-  keys.transformer_blocks("decoder_blocks", options.decoder_depth - branches * own, decoder,
-                          options.decoder_mlp_ratio);
+  const auto blocks = [&](const std::string& stem, int64_t depth) {
+    if (!options.cross) {
+      return keys.transformer_blocks(stem, depth, decoder, options.decoder_mlp_ratio);
+    }
+    for (int64_t block = 0; block < depth; ++block) {
+      keys.cross_block(stem + "." + std::to_string(block), decoder,
+                       hidden_width(decoder, options.decoder_mlp_ratio), options.dims.back(),
+                       options.mixes ? options.depths.back() + 1 : 0);
+    }
+  };
+  blocks("decoder_blocks", options.decoder_depth - branches * own);
   if (branches <= 1) {
     keys.affine("decoder_norm", {decoder});
     keys.affine("decoder_pred",
@@ -38,7 +47,7 @@ void add_reconstructors(const ReferenceOptions& options, Keys& keys) {
   }
   for (const ReferenceOptions::Target& target : options.targets) {
     const std::string prefix = "reconstructors." + target.name + ".";
-    keys.transformer_blocks(prefix + "blocks", own, decoder, options.decoder_mlp_ratio);
+    blocks(prefix + "blocks", own);
     keys.affine(prefix + "norm", {decoder});
     keys.affine(prefix + "pred", {width(target), decoder});
   }
@@ -68,7 +77,7 @@ NamesAndShapes expected_names_and_shapes(const ReferenceOptions& options) {
     keys.conv_vit_blocks(dims, options.depths, options.mlp_ratios);
   }
   keys.affine("norm", {last});
-  keys.affine("decoder_embed", {decoder, last});
+  if (!options.cross) keys.affine("decoder_embed", {decoder, last});
   add_reconstructors(options, keys);
   if (options.mimic_dim > 0) {
     keys.affine("mimic.norm", {last});

@@ -21,6 +21,13 @@ struct RunOutput {
 std::vector<at::Tensor> reconstruct(const Layers& layers, const ReferenceOptions& options,
                                     const at::Tensor& x_NTD);
 
+// What a decoder whose hidden patches attend to the encoder's tokens alone makes of those that are
+// guessed [N, L]: one a target, [N, L, dim], zeros elsewhere. reads_NTC: what each of the encoder's
+// blocks took, then the latent.
+std::vector<at::Tensor> reconstruct_crossing(const Layers& layers, const ReferenceOptions& options,
+                                             const std::vector<at::Tensor>& reads_NTC,
+                                             const at::Tensor& guessed_NL);
+
 std::vector<RunOutput> fast_conv_mae(const Layers& layers, const ReferenceOptions& options,
                                      const at::Tensor& images_BCHW, const Views& views);
 // Every view is a separate MAE; views do not share a batch.

@@ -71,7 +71,12 @@ struct ReferenceOptions : EncoderSizes {
   };
   std::vector<Target> targets;
   int64_t independent_blocks = 1;  // of each target, with several
-  int64_t mimic_dim = 0;           // width of mimicked features; 0: none
+  // The decoder of CrossMAE in place of the transformer (models_cross.py): of the patches hidden
+  // from a view the share that is guessed, and whether blocks read a mix of the encoder's.
+  bool cross = false;
+  double share = 1;
+  bool mixes = false;
+  int64_t mimic_dim = 0;  // width of mimicked features; 0: none
   double mimic_weight = 1;
   // Dtype of matrix products and convolutions. Norms, softmax, sums and the loss have the dtype of
   // the weights. kDouble for weights in float64, kBFloat16 for what autocast would do.

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "fcm/base/error.h"
@@ -14,6 +16,29 @@ at::Tensor Views::gather(const Run& run, const at::Tensor& tokens_BLD) const {
     const at::Tensor ids = ids_shuffle_BL.narrow(1, starts[static_cast<size_t>(view)], run.size);
     views.push_back(
         at::gather(tokens_BLD, 1, ids.unsqueeze(-1).expand({-1, -1, tokens_BLD.size(2)})));
+  }
+  return at::cat(views, 0);
+}
+
+at::Tensor Views::guessed(const Run& run, double share) const {
+  const auto kept = static_cast<int64_t>(masks.size());
+  std::vector<at::Tensor> views;
+  for (int64_t view = run.first; view < run.first + run.count; ++view) {
+    const int64_t start = starts[static_cast<size_t>(view)];
+    std::vector<int64_t> ranks;  // that are hidden from it
+    for (int64_t rank = 0; rank < patches(); ++rank) {
+      if (rank < start || rank >= start + run.size) ranks.push_back(rank);
+    }
+    const double hidden = static_cast<double>(ranks.size());
+    const double drawn = std::max(1.0, std::round(share * hidden));
+    at::Tensor by_rank_BL = at::zeros({batch(), patches()}, masks.front().options());
+    for (double i = 0; i < drawn; ++i) {
+      // A remainder that is nothing but rounding does not count as a whole.
+      const double place = std::floor(
+          (i + static_cast<double>(view) / static_cast<double>(kept)) * hidden / drawn + 1e-9);
+      by_rank_BL.select(1, ranks[static_cast<size_t>(place)]).fill_(1);
+    }
+    views.push_back(by_rank_BL.gather(1, ids_restore_BL));
   }
   return at::cat(views, 0);
 }

@@ -1,5 +1,6 @@
 #include "fcm/decoder/decoder.h"
 
+#include "fcm/decoder/cross.h"
 #include "fcm/decoder/linear.h"
 #include "fcm/decoder/transformer.h"
 
@@ -16,7 +17,7 @@ Embeddings add_embeddings(const nn::Scope& scope, const DecoderOptions& options,
   return embeddings;
 }
 
-nn::Cost cost(const DecoderOptions& options, int64_t encoder_dim, int64_t class_tokens,
+nn::Cost cost(const DecoderOptions& options, const Source& source,
               const std::vector<Output>& outputs, const masks::ViewPlan& plan) {
   int64_t predicted = 0;  // values per hidden patch
   for (const Output& output : outputs) predicted += output.dim;
@@ -24,24 +25,33 @@ nn::Cost cost(const DecoderOptions& options, int64_t encoder_dim, int64_t class_
   for (const masks::ViewRun& run : plan.kept_runs()) {
     if (options.linear()) {
       sum.multiply_adds += static_cast<double>(run.views * (plan.patches() - run.size)) *
-                           static_cast<double>(encoder_dim * predicted);
+                           static_cast<double>(source.dim * predicted);
       continue;
     }
-    const int64_t seen = class_tokens + run.size, all = class_tokens + plan.patches();
+    const int64_t hidden = plan.patches() - run.size;
     const auto width = static_cast<double>(options.dim);
-    sum.multiply_adds += static_cast<double>(run.views * seen * encoder_dim) * width;
+    if (options.cross()) {
+      const int64_t drawn = masks::drawn_patches(hidden, options.share);
+      sum += cross_blocks_cost(options, source, run, drawn);
+      sum.multiply_adds += static_cast<double>(run.views * drawn * predicted) * width;
+      continue;
+    }
+    const int64_t seen = source.class_tokens + run.size, all = source.class_tokens + plan.patches();
+    sum.multiply_adds += static_cast<double>(run.views * seen * source.dim) * width;
     sum += nn::blocks_cost(options.depth, run.views * all, all, options.dim, options.mlp_ratio);
-    sum.multiply_adds +=
-        static_cast<double>(run.views * (plan.patches() - run.size) * predicted) * width;
+    sum.multiply_adds += static_cast<double>(run.views * hidden * predicted) * width;
   }
   return sum;
 }
 
 std::unique_ptr<Decoder> make_decoder(const nn::Scope& scope, const DecoderOptions& options,
-                                      int64_t encoder_dim, const std::vector<Output>& outputs,
+                                      const Source& source, const std::vector<Output>& outputs,
                                       const Embeddings& embeddings) {
-  if (options.linear()) return std::make_unique<LinearDecoder>(scope, encoder_dim, outputs);
-  return std::make_unique<TransformerDecoder>(scope, options, encoder_dim, outputs, embeddings);
+  if (options.linear()) return std::make_unique<LinearDecoder>(scope, source.dim, outputs);
+  if (options.cross()) {
+    return std::make_unique<CrossDecoder>(scope, options, source, outputs, embeddings);
+  }
+  return std::make_unique<TransformerDecoder>(scope, options, source.dim, outputs, embeddings);
 }
 
 }  // namespace fcm::decoder

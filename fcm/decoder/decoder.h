@@ -23,6 +23,22 @@ struct Output {
   nn::Layout layout;
 };
 
+// The encoder below a decoder.
+struct Source {
+  int64_t dim = 0;           // width of its latents
+  int64_t blocks = 0;        // in its last stage
+  int64_t class_tokens = 0;  // per view
+};
+
+// The encoder's output for a batch, in plan order.
+struct Seen {
+  // [B, K, C] of the kept patches, or [B, L, C] of all patches for a linear decoder.
+  at::Tensor latent_BKC;
+  at::Tensor class_latents_BGC;  // [B, G, C], one per kept view, or undefined
+  // encoder::Features::block_inputs_NTC; only for a decoder that reads them.
+  std::vector<std::vector<at::Tensor>> block_inputs_NTC;
+};
+
 // Parameters outside of any module; upstream lists them before all modules, with the encoder's.
 struct Embeddings {
   at::Tensor mask_token_11D;
@@ -35,26 +51,23 @@ struct Embeddings {
 Embeddings add_embeddings(const nn::Scope& scope, const DecoderOptions& options, masks::Grid grid,
                           int64_t class_tokens);
 
-// Cost for one image and an encoder of width encoder_dim. Of the plan, only sizes, kept views and
-// grid are read. Counts every block on all tokens, though the last computes hidden patches only and
-// the first takes them from a table (2 % of base).
-nn::Cost cost(const DecoderOptions& options, int64_t encoder_dim, int64_t class_tokens,
+// Cost for one image. Of the plan, only sizes, kept views and grid are read. Counts every block on
+// all tokens, though a transformer's last computes hidden patches only and its first takes them
+// from a table (2 % of base).
+nn::Cost cost(const DecoderOptions& options, const Source& source,
               const std::vector<Output>& outputs, const masks::ViewPlan& plan);
 
 class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  // latent in plan order: [B, K, C] of the kept patches, or [B, L, C] of all patches for a linear
-  // decoder; class_latents [B, G, C], one per kept view, or undefined.
-  virtual Reconstruction operator()(const at::Tensor& latent_BKC,
-                                    const at::Tensor& class_latents_BGC,
-                                    const masks::ViewPlan& plan,
+  // Predicts the patches that the plan's hidden_slots_GH name.
+  virtual Reconstruction operator()(const Seen& seen, const masks::ViewPlan& plan,
                                     const nn::Observer& observer = {}) const = 0;
 };
 
 std::unique_ptr<Decoder> make_decoder(const nn::Scope& scope, const DecoderOptions& options,
-                                      int64_t encoder_dim, const std::vector<Output>& outputs,
+                                      const Source& source, const std::vector<Output>& outputs,
                                       const Embeddings& embeddings);
 
 }  // namespace fcm::decoder

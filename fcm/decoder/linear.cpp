@@ -16,10 +16,9 @@ LinearDecoder::LinearDecoder(const nn::Scope& scope, int64_t encoder_dim,
   }
 }
 
-Reconstruction LinearDecoder::operator()(const at::Tensor& latent_BLC,
-                                         const at::Tensor& /*class_latents_BGC*/,
-                                         const masks::ViewPlan& plan,
+Reconstruction LinearDecoder::operator()(const Seen& seen, const masks::ViewPlan& plan,
                                          const nn::Observer& observer) const {
+  const at::Tensor& latent_BLC = seen.latent_BKC;
   require(
       plan.kept == 1 && latent_BLC.size(1) == plan.patches(),
       "LinearDecoder: got {} kept views and latents of {} patches, expected one view and all {}",

@@ -14,25 +14,35 @@ struct DecoderOptions {
   double mlp_ratio = 4.0;
   int64_t independent_blocks = 1;
   std::string kind = "transformer";
+  double share = 1;
+  std::string reads = "latent";
 
   bool linear() const { return kind == "linear"; }
+  bool cross() const { return kind == "cross"; }
+  bool reads_blocks() const { return cross() && reads == "mix"; }
 
   template <class Visitor>
   void visit(Visitor& visitor) {
     visitor(
-        "kind", kind, config::OneOf{{"transformer", "transformer_shuffled", "linear"}},
+        "kind", kind, config::OneOf{{"transformer", "transformer_shuffled", "linear", "cross"}},
         "transformer: the decoder inserts mask tokens for hidden patches. transformer_shuffled: "
-        "the "
-        "same as in GreenMIM's code, which gives visible patches each other's positions. linear, "
-        "SimMIM: the encoder sees mask tokens, and one linear layer predicts the pixels from "
-        "its latents; dim and the rest of the section are unused");
+        "the same as in GreenMIM's code, which gives visible patches each other's positions. "
+        "linear, SimMIM: the encoder sees mask tokens, and one linear layer predicts the pixels "
+        "from its latents; dim and the rest of the section are unused. cross, CrossMAE: hidden "
+        "patches attend to the view's visible patches, and not to each other");
     visitor("dim", dim, config::Range{1, 16384}, "width");
     visitor("depth", depth, config::Range{0, 256}, "transformer blocks, summed over all targets");
     visitor("heads", heads, config::Range{1, 256}, "attention heads");
     visitor("mlp_ratio", mlp_ratio, config::Range{0.25, 64}, "width of the MLPs over dim");
-    visitor(
-        "independent_blocks", independent_blocks, config::Range{0, 256},
-        "with several targets, how many blocks of depth each has of its own; the rest is shared");
+    visitor("independent_blocks", independent_blocks, config::Range{0, 256},
+            "with several targets, how many blocks of depth each has of its own; the rest is "
+            "shared");
+    visitor("share", share, config::Range{0.01, 1},
+            "share of the patches hidden from a view that training draws and predicts; less than "
+            "1 only with kind = \"cross\"");
+    visitor("reads", reads, config::OneOf{{"latent", "mix"}},
+            "what each block of kind = \"cross\" attends to. latent: the encoder's latents. mix: "
+            "its own learned mix of the latents and the inputs of the last stage's blocks");
   }
 };
 

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include "fcm/base/error.h"
-#include "fcm/ops/norm_linear/op.h"
 
 namespace fcm::decoder {
 
@@ -33,12 +32,10 @@ TransformerDecoder::TransformerDecoder(const nn::Scope& scope, const DecoderOpti
 TransformerDecoder::Branch TransformerDecoder::make_branch(const nn::Scope& scope,
                                                            const DecoderOptions& options,
                                                            const Output& output, bool alone) {
-  const std::string prefix = alone ? "decoder_" : "reconstructors." + output.name + ".";
-  return {prefix + "norm", prefix + "pred",
-          nn::Blocks(scope, prefix + "blocks", alone ? 0 : options.independent_blocks, options.dim,
+  const std::string prefix = prefix_of(output, alone);
+  return {nn::Blocks(scope, prefix + "blocks", alone ? 0 : options.independent_blocks, options.dim,
                      options.heads, options.mlp_ratio),
-          nn::LayerNorm(scope / (prefix + "norm"), options.dim, 1e-6),
-          nn::Linear::reordered(scope / (prefix + "pred"), options.dim, output.dim, output.layout)};
+          Head(scope, prefix, options.dim, output)};
 }
 
 at::Tensor TransformerDecoder::Branch::operator()(const at::Tensor& x_NTD, int64_t hidden,
@@ -48,17 +45,12 @@ at::Tensor TransformerDecoder::Branch::operator()(const at::Tensor& x_NTD, int64
   at::Tensor x_NHD = x_NTD;
   if (blocks.depth() > 0) x_NHD = blocks(x_NTD, observer, {}, 0, x_NTD.size(1) - hidden);
   x_NHD = x_NHD.slice(1, x_NHD.size(1) - hidden);  // a branch without blocks
-  if (observer) observer(norm_name, norm(x_NHD));
-  const at::Tensor predictions_NHD = ops::norm_linear(x_NHD, norm.weights(), pred.weights());
-  nn::observe(observer, pred_name, predictions_NHD);
-  return predictions_NHD;
+  return head(x_NHD, observer);
 }
 
-Reconstruction TransformerDecoder::operator()(const at::Tensor& latent_BKC,
-                                              const at::Tensor& class_latents_BGC,
-                                              const masks::ViewPlan& plan,
+Reconstruction TransformerDecoder::operator()(const Seen& seen, const masks::ViewPlan& plan,
                                               const nn::Observer& observer) const {
-  const Embedded embedded = embed(latent_BKC, class_latents_BGC, plan, observer);
+  const Embedded embedded = embed(seen.latent_BKC, seen.class_latents_BGC, plan, observer);
   Reconstruction result;
   const std::vector<masks::ViewRun> runs = plan.kept_runs();
   for (size_t i = 0; i < runs.size(); ++i) {

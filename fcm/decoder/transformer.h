@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "fcm/decoder/decoder.h"
+#include "fcm/decoder/head.h"
 
 namespace fcm::decoder {
 
@@ -34,17 +35,14 @@ class TransformerDecoder final : public Decoder {
   // patches, hidden patches; row = image * views + view). The last block, "decoder_norm" and
   // "decoder_pred" cover the hidden patches only. With several outputs, each branch has its own
   // ("reconstructors.<name>.blocks_in", ".blocks.0", ".norm", ".pred").
-  Reconstruction operator()(const at::Tensor& latent_BKC, const at::Tensor& class_latents_BGC,
-                            const masks::ViewPlan& plan,
+  Reconstruction operator()(const Seen& seen, const masks::ViewPlan& plan,
                             const nn::Observer& observer = {}) const override;
 
  private:
   // The modules of one target.
   struct Branch {
-    std::string norm_name, pred_name;
     nn::Blocks blocks;
-    nn::LayerNorm norm;
-    nn::Linear pred;
+    Head head;
 
     // x [N, T, D], hidden patches last -> [N, hidden, D of the target]; T = hidden if the branch
     // has no blocks.

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "fcm/encoder/block_inputs.h"
+
 namespace fcm::encoder {
 namespace {
 
@@ -49,7 +51,7 @@ std::optional<nn::Linear> fuse(const nn::Scope& scope, const EncoderOptions& opt
 ConvVit::ConvVit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels,
                  Embeddings embeddings, const Outputs& outputs)
     : geometry_{options.strides},
-      keeps_stages_(outputs.stages),
+      outputs_(outputs),
       embeddings_(std::move(embeddings)),
       embed1_(scope / "patch_embed1", channels, options.dims[0], options.strides[0],
               starts_of(embeddings_).convolutions),
@@ -80,7 +82,7 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
   std::vector<at::Tensor> fused;  // [B, K, C3] each
   Features features;
   const auto end_stage = [&](const std::optional<nn::Linear>& layer, const char* name) {
-    if (keeps_stages_) features.stages_BKPC.push_back(x);
+    if (outputs_.stages) features.stages_BKPC.push_back(x);
     if (!layer) return;
     fused.push_back((*layer)(x.reshape({batch, kept, -1})));
     nn::observe(observer, name, fused.back());
@@ -103,8 +105,8 @@ Features ConvVit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPla
   const at::Tensor order_BK = plan.order_BL.narrow(1, 0, kept);
   const at::Tensor positions_LC = positions(embeddings_, plan.grid)[0].to(x.scalar_type());
   x = x + positions_LC.index_select(0, order_BK.reshape({-1})).view_as(x);
-  features.tokens_BKC = transform(x, plan, observer, drop_path);
-  if (keeps_stages_) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
+  features.tokens_BKC = transform(x, plan, observer, drop_path, features);
+  if (outputs_.stages) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
   if (!norm_) return features;
   x = features.tokens_BKC;
   for (const at::Tensor& stage_BKC : fused) x = x + stage_BKC;
@@ -130,7 +132,8 @@ at::Tensor ConvVit::convolve(int64_t stage, at::Tensor x_BKPC, const masks::View
 }
 
 at::Tensor ConvVit::transform(const at::Tensor& x_BKC, const masks::ViewPlan& plan,
-                              const nn::Observer& observer, const nn::DropPath& drop_path) const {
+                              const nn::Observer& observer, const nn::DropPath& drop_path,
+                              Features& features) const {
   const auto first = static_cast<int64_t>(blocks1_.size() + blocks2_.size());
   if (map_blocks3_) return (*map_blocks3_)(x_BKC, plan, observer, drop_path, first);
   const int64_t batch = x_BKC.size(0), channels = x_BKC.size(2);
@@ -139,8 +142,11 @@ at::Tensor ConvVit::transform(const at::Tensor& x_BKC, const masks::ViewPlan& pl
     const int64_t slots = run.views * run.size;
     const at::Tensor x_NTC =
         x_BKC.narrow(1, run.first_slot, slots).reshape({batch * run.views, run.size, channels});
-    results.push_back(
-        blocks3_(x_NTC, observer, drop_path, first).reshape({batch, slots, channels}));
+    const at::Tensor result_NTC =
+        keeps_block_inputs(outputs_, plan)
+            ? run_keeping_inputs(blocks3_, x_NTC, observer, drop_path, first, features)
+            : blocks3_(x_NTC, observer, drop_path, first);
+    results.push_back(result_NTC.reshape({batch, slots, channels}));
   }
   return results.size() == 1 ? results[0] : at::cat(results, 1);  // [B, K, C3]
 }

@@ -32,10 +32,11 @@ class ConvVit final : public Encoder {
   at::Tensor convolve(int64_t stage, at::Tensor x_BKPC, const masks::ViewPlan& plan,
                       const nn::Observer& observer, const nn::DropPath& drop_path) const;
   at::Tensor transform(const at::Tensor& x_BKC, const masks::ViewPlan& plan,
-                       const nn::Observer& observer, const nn::DropPath& drop_path) const;
+                       const nn::Observer& observer, const nn::DropPath& drop_path,
+                       Features& features) const;
 
   ops::PatchGeometry geometry_;
-  bool keeps_stages_;
+  Outputs outputs_;
   Embeddings embeddings_;
   PatchEmbed embed1_, embed2_, embed3_;
   nn::Linear embed4_;

@@ -12,6 +12,8 @@ struct Outputs {
   bool norm = false;    // latents: LayerNorm of the last block's outputs
   bool fuse = false;    // add the earlier stages to the latents, if there are any; needs norm
   bool stages = false;  // the output of every stage
+  // The input of each block of the last stage, for plans that hide patches. ConvViT and ViT.
+  bool block_inputs = false;
 };
 
 // Outputs for the patches the encoder saw, in slot order. `tokens` come from the last block;
@@ -25,6 +27,9 @@ struct Features {
   // With Outputs::stages, else empty: the outputs of stage 0, 1, ..., each [B, K, P, C] with P
   // cells per patch in the order of ops::PatchGeometry; the last has one cell and holds tokens_BKC.
   std::vector<at::Tensor> stages_BKPC;
+  // Of Outputs::block_inputs, else empty: for each run of equal views what block 0, 1, ... of the
+  // last stage took, [B * views, T, C], the class token first; row = picture * views + view.
+  std::vector<std::vector<at::Tensor>> block_inputs_NTC;
 };
 
 }  // namespace fcm::encoder

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "fcm/base/error.h"
+#include "fcm/encoder/block_inputs.h"
 
 namespace fcm::encoder {
 namespace {
@@ -50,7 +51,7 @@ Vit::Vit(const nn::Scope& scope, const EncoderOptions& options, int64_t channels
                              embeddings_)),
       blocks_(scope, "blocks", map_blocks_ ? 0 : options.depths[0], options.dims[0],
               options.heads.last(), options.mlp_ratios[0], options.norm_epsilon),
-      keeps_stages_(outputs.stages) {
+      outputs_(outputs) {
   if (outputs.norm) norm_.emplace(scope / "norm", options.dims[0], options.norm_epsilon);
 }
 
@@ -71,6 +72,7 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
   }
   const at::Tensor front_1FC = front_tokens(table_TC, x_BKC.scalar_type());
 
+  Features features;
   Parts tokens{class_tokens > 0}, latents{class_tokens > 0};
   for (const masks::ViewRun& run : plan.kept_runs()) {
     const int64_t slots = run.views * run.size, sequences = batch * run.views;
@@ -79,18 +81,22 @@ Features Vit::operator()(const at::Tensor& pixels_BLPD, const masks::ViewPlan& p
       x_NTC = at::cat({front_1FC.expand({sequences, -1, -1}), x_NTC}, 1);  // [B * views, F + k, C]
     }
     if (norm_before_) x_NTC = (*norm_before_)(x_NTC);
-    x_NTC = map_blocks_ ? (*map_blocks_)(x_NTC, plan, observer, drop_path)
-                        : blocks_(x_NTC, observer, drop_path);
+    if (map_blocks_) {
+      x_NTC = (*map_blocks_)(x_NTC, plan, observer, drop_path);
+    } else if (keeps_block_inputs(outputs_, plan)) {
+      x_NTC = run_keeping_inputs(blocks_, x_NTC, observer, drop_path, 0, features);
+    } else {
+      x_NTC = blocks_(x_NTC, observer, drop_path);
+    }
     tokens.add(x_NTC, batch, run);
     if (!norm_) continue;
     x_NTC = (*norm_)(x_NTC);  // [B * views, F + k, C]
     nn::observe(observer, "norm", x_NTC);
     latents.add(x_NTC, batch, run);
   }
-  Features features;
   features.tokens_BKC = Parts::joined(tokens.patches);        // [B, K, C]
   features.class_tokens_BGC = Parts::joined(tokens.classes);  // [B, G, C]
-  if (keeps_stages_) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
+  if (outputs_.stages) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
   if (norm_) {
     features.latent_BKC = Parts::joined(latents.patches);
     features.class_latents_BGC = Parts::joined(latents.classes);
@@ -117,7 +123,7 @@ Features Vit::without_class_token(const at::Tensor& x_BLC, const masks::ViewPlan
           "a ViT without a class token: expected a detector's, with map blocks and without norm");
   Features features;
   features.tokens_BKC = (*map_blocks_)(x_BLC, plan, observer, drop_path);
-  if (keeps_stages_) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
+  if (outputs_.stages) features.stages_BKPC.push_back(features.tokens_BKC.unsqueeze(2));
   return features;
 }
 

@@ -41,7 +41,7 @@ class Vit final : public Encoder {
   std::unique_ptr<MapBlocks> map_blocks_;     // in segmenters, detectors and towers
   nn::Blocks blocks_;                         // otherwise
   std::optional<nn::LayerNorm> norm_;
-  bool keeps_stages_;
+  Outputs outputs_;
 };
 
 Family vit_family();

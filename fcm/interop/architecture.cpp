@@ -14,6 +14,26 @@
 namespace fcm::interop {
 namespace {
 
+// Where blocks of a decoder stand: what all targets share, then what each has of its own.
+constexpr std::array kDecoderBlocks = {"decoder_blocks", "reconstructors.rgb.blocks",
+                                       "reconstructors.clip.blocks", "reconstructors.dino.blocks",
+                                       "reconstructors.ema.blocks"};
+
+// Of a decoder whose hidden patches attend to visible ones alone.
+std::optional<DecoderArchitecture> cross_decoder(const encoder::Shapes& shapes) {
+  for (const std::string stem : kDecoderBlocks) {
+    const std::string query = stem + ".0.cross_attn.q.weight";
+    if (!shapes.has(query, 2)) continue;
+    const int64_t dim = shapes.at(query, 0);
+    return DecoderArchitecture{.dim = dim,
+                               .depth = shapes.blocks("decoder_blocks"),
+                               .mlp_ratio = shapes.mlp_ratio(stem, dim),
+                               .cross = true,
+                               .mixes = shapes.has(stem + ".0.mix.weight", 2)};
+  }
+  return std::nullopt;
+}
+
 void add_rest(const encoder::Shapes& shapes, Architecture& found) {
   found.class_token = shapes.has("cls_token", 3);
   if (shapes.has("pos_embed", 3)) {
@@ -28,6 +48,8 @@ void add_rest(const encoder::Shapes& shapes, Architecture& found) {
     found.decoder = {dim, shapes.blocks("decoder_blocks"), shapes.mlp_ratio("decoder_blocks", dim)};
   } else if (shapes.has("decoder_pred.weight", 4)) {
     found.decoder.emplace().linear = true;
+  } else {
+    found.decoder = cross_decoder(shapes);
   }
 }
 

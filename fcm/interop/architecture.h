@@ -15,6 +15,8 @@ struct DecoderArchitecture {
   int64_t dim = 0, depth = 0;
   double mlp_ratio = 4;
   bool linear = false;  // one linear layer, no blocks (decoder.kind = "linear")
+  bool cross = false;   // hidden patches attend to visible ones only (decoder.kind = "cross")
+  bool mixes = false;   // blocks read a mix of the encoder's blocks (decoder.reads = "mix")
 };
 
 // A masked autoencoder, or a classifier on its encoder. Tensors do not tell how pixels and targets

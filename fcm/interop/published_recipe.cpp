@@ -146,6 +146,8 @@ recipe::Recipe published_recipe(const Architecture& architecture, const json& ar
     recipe.pretrain().decoder = {decoder->dim, decoder->depth,
                                  decoder_heads(decoder->dim, overrides, source),
                                  decoder->mlp_ratio};
+    if (decoder->cross) recipe.pretrain().decoder.kind = "cross";
+    if (decoder->mixes) recipe.pretrain().decoder.reads = "mix";
   } else {
     recipe.pretrain().decoder.depth = 0;  // the decoder will not be used
   }

@@ -159,6 +159,30 @@ ViewPlan plan_for_samples(std::span<const int64_t> sample_ids, uint64_t seed, ui
   return plan_from_noise(noise_BL, grid, std::move(sizes), kept);
 }
 
+int64_t drawn_patches(int64_t hidden, double share) {
+  if (hidden == 0) return 0;
+  return std::max<int64_t>(1, std::llround(share * static_cast<double>(hidden)));
+}
+
+ViewPlan with_drawn_share(ViewPlan plan, double share) {
+  const std::vector<ViewRun> runs = plan.kept_runs();
+  for (size_t run = 0; run < runs.size(); ++run) {
+    at::Tensor& slots_GH = plan.hidden_slots_GH[run];
+    const int64_t hidden = slots_GH.size(1), drawn = drawn_patches(hidden, share);
+    if (drawn == hidden) continue;
+    const at::Tensor taken_GH = at::empty({runs[run].views, drawn}, at::kLong);
+    auto* taken = taken_GH.mutable_data_ptr<int64_t>();
+    for (int64_t view = runs[run].first_view; view < runs[run].first_view + runs[run].views;
+         ++view) {
+      for (int64_t i = 0; i < drawn; ++i) {
+        *taken++ = (i * plan.kept + view) * hidden / (drawn * plan.kept);
+      }
+    }
+    slots_GH = slots_GH.gather(1, taken_GH);
+  }
+  return plan;
+}
+
 ViewPlan full_plan(int64_t batch, Grid grid) {
   const at::Tensor raster = at::arange(grid.patches(), at::kDouble).expand({batch, -1});
   return plan_from_noise(raster, grid, {grid.patches()}, 1);

@@ -29,11 +29,12 @@ struct ViewRun {
 // A slot is the index at which a patch is stored. Slots are sorted by view, so each view is a
 // contiguous range.
 struct ViewPlan {
-  at::Tensor order_BL;        // int64: slot -> patch number in raster order
+  at::Tensor order_BL;        // int64: slot -> patch index in raster order
   at::Tensor cpu_order_BL;    // the same on the CPU, whatever the device of the rest
   at::Tensor neighbours_BL9;  // int32: slot -> slots around it, row by row; -1: no edge
-  // For each of kept_runs(), int64 [views, L - size]: for each view the slots of all other views,
-  // in slot order. The same for every image.
+  // For each of kept_runs(), int64 [views, H]: for each view the slots that it predicts, in slot
+  // order: all L - size slots of the other views, or a share of them (with_drawn_share). The same
+  // for every image.
   std::vector<at::Tensor> hidden_slots_GH;
   std::vector<int64_t> sizes;  // patches per view, all views
   int64_t kept = 0;            // the first `kept` views are seen by the encoder and trained on
@@ -62,6 +63,17 @@ ViewPlan plan_from_noise(const at::Tensor& noise_BL, Grid grid, std::vector<int6
 // A plan with noise keyed by (seed, epoch, sample id): the same whatever the batch.
 ViewPlan plan_for_samples(std::span<const int64_t> sample_ids, uint64_t seed, uint64_t epoch,
                           Grid grid, const MaskOptions& options);
+
+// How many of a view's hidden patches are drawn: their share, rounded, and one at least; of none
+// none.
+int64_t drawn_patches(int64_t hidden, double share);
+
+// The plan, of whose hidden patches each view is to guess a share alone. Slots are in the order of
+// a keyed draw, so that any choice of slots is a uniform draw of patches, other ones in every
+// picture and epoch, and the tables stay the same for all pictures. Those taken lie evenly among
+// the hidden slots, a little further for each view, so that views ask for different patches. For
+// plans that samples made, with tables on the CPU.
+ViewPlan with_drawn_share(ViewPlan plan, double share);
 
 // One view, raster order, every edge: fine-tuning, probing, feature extraction.
 ViewPlan full_plan(int64_t batch, Grid grid);

@@ -27,6 +27,11 @@ nn::Layout pixel_layout(const ops::PatchGeometry& geometry, const AutoencoderOpt
   return layout;
 }
 
+decoder::Source source_of(const AutoencoderOptions& options) {
+  return {options.encoder.dims.back(), options.encoder.depths.back(),
+          encoder::family(options.kind).class_tokens};
+}
+
 std::vector<decoder::Output> outputs_of(const AutoencoderOptions& options) {
   const ops::PatchGeometry geometry{options.encoder.strides};
   std::vector<decoder::Output> outputs;
@@ -61,8 +66,7 @@ nn::Cost cost(const AutoencoderOptions& options, const masks::ViewPlan& plan) {
     seen.kept = 1;
   }
   nn::Cost sum = family.cost(options.encoder, options.channels, seen, {.norm = true, .fuse = true});
-  sum += decoder::cost(options.decoder, options.encoder.dims.back(), family.class_tokens,
-                       outputs_of(options), plan);
+  sum += decoder::cost(options.decoder, source_of(options), outputs_of(options), plan);
   return sum;
 }
 
@@ -80,10 +84,11 @@ MaskedAutoencoder::MaskedAutoencoder(const AutoencoderOptions& options, uint64_t
   if (options.decoder.linear()) encoder::add_mask_token(scope, options.encoder, of_encoder);
   const decoder::Embeddings of_decoder = decoder::add_embeddings(
       scope, options.decoder, grid_, encoder::family(options.kind).class_tokens);
-  encoder_ = encoder::make_encoder(options.kind, scope, options.encoder, options.channels,
-                                   of_encoder, encoder::Outputs{.norm = true, .fuse = true});
-  decoder_ =
-      decoder::make_decoder(scope, options.decoder, encoder_dim, outputs_of(options), of_decoder);
+  encoder_ = encoder::make_encoder(
+      options.kind, scope, options.encoder, options.channels, of_encoder,
+      encoder::Outputs{.norm = true, .fuse = true, .block_inputs = options.decoder.reads_blocks()});
+  decoder_ = decoder::make_decoder(scope, options.decoder, source_of(options), outputs_of(options),
+                                   of_decoder);
   if (options.targets.mimic != "none") {
     const int64_t dim = targets::feature_dim(options.targets, options.targets.mimic, encoder_dim);
     mimic_norm_.emplace(scope / "mimic" / "norm", encoder_dim, 1e-6);
@@ -115,8 +120,8 @@ MaskedAutoencoder::Result MaskedAutoencoder::reconstruct(const encoder::Features
                                                          const targets::Features& wanted) const {
   Result result;
   result.features = features;
-  result.reconstruction =
-      (*decoder_)(features.latent_BKC, features.class_latents_BGC, plan, observer);
+  result.reconstruction = (*decoder_)(
+      {features.latent_BKC, features.class_latents_BGC, features.block_inputs_NTC}, plan, observer);
   const auto add = [&](const std::string& name, const at::Tensor& loss) {
     result.losses.emplace_back(name, loss);
     const at::Tensor weighted = loss * options_.targets.weight(name);

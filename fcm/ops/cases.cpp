@@ -33,6 +33,8 @@ std::vector<OpCases> all_op_cases() {
           branches_cases(),
           patch_loss_cases(),
           gather_rows_cases(),
+          cross_attention_cases(),
+          mix_cases(),
           window_attention_cases(),
           decomposed_attention_cases(),
           conv3x3_cases(),

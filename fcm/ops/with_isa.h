@@ -20,6 +20,12 @@ at::Tensor attention_with(Isa isa, const at::Tensor& qkv_NTD, int64_t heads);
 // LibTorch's attention, which op.h uses for long sequences.
 at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads);
 
+at::Tensor cross_attention_with(Isa isa, const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
+                                int64_t heads);
+// The same of the library.
+at::Tensor cross_attention_library(const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
+                                   int64_t heads);
+
 at::Tensor conv3x3_with(Isa isa, const at::Tensor& x_BHWI, const at::Tensor& weight_O33I);
 
 at::Tensor gelu_with(Isa isa, const at::Tensor& x);

@@ -99,12 +99,39 @@ void check_width(const char* section, const char* dim_key, int64_t dim, int64_t 
                 section, heads);
 }
 
+// What hidden patches are that do not see each other, and what they read.
+void check_cross(const decoder::DecoderOptions& decoder, const encoder::Family& family,
+                 Faults& faults) {
+  if (!decoder.cross()) {
+    faults.unless(
+        decoder.share == 1,
+        "decoder.share = {} is for decoder.kind = \"cross\": in a \"{}\" decoder all hidden "
+        "patches count, drawn or not; write 1",
+        decoder.share, decoder.kind);
+    faults.unless(decoder.reads == "latent",
+                  "decoder.reads = \"{}\" is for decoder.kind = \"cross\", not for \"{}\"; write "
+                  "\"latent\"",
+                  decoder.reads, decoder.kind);
+    return;
+  }
+  faults.unless(
+      family.positions,
+      "decoder.kind = \"cross\" stands on a conv_vit or a vit, not on model.kind = \"{}\", "
+      "whose stages differ in width; take \"transformer\"",
+      family.kind);
+  faults.unless(
+      decoder.depth > 0,
+      "decoder.depth = 0 with decoder.kind = \"cross\": hidden patches would see nothing; "
+      "take 1 or more");
+}
+
 void check_decoder(const Recipe& recipe, const encoder::Family& family, Faults& faults) {
   const Pretrain& task = recipe.pretrain();
   const decoder::DecoderOptions& decoder = task.decoder;
+  check_cross(decoder, family, faults);
   if (!decoder.linear()) {
     check_width("decoder", "decoder.dim", decoder.dim, decoder.heads, faults);
-    faults.unless(decoder.kind == "transformer" || task.masks.views.count == 1,
+    faults.unless(decoder.kind != "transformer_shuffled" || task.masks.views.count == 1,
                   "decoder.kind = \"{}\" is for masks.views = 1, as in GreenMIM", decoder.kind);
     return;
   }

@@ -41,6 +41,10 @@ json described(const interop::Architecture& found) {
     result["decoder"] = {{"dim", found.decoder->dim},
                          {"depth", found.decoder->depth},
                          {"mlp_ratio", found.decoder->mlp_ratio}};
+    if (found.decoder->cross) {
+      result["decoder"]["kind"] = "cross";
+      result["decoder"]["reads"] = found.decoder->mixes ? "mix" : "latent";
+    }
   }
   return result;
 }

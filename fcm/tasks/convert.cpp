@@ -249,27 +249,32 @@ json config_of(const recipe::Recipe& recipe) {
   const auto& encoder = recipe.encoder;
   const auto& decoder = recipe.pretrain().decoder;
   const std::vector<int64_t>& heads = encoder.heads.values;
-  return {{"model_type", "fastconvmae"},
-          {"kind", recipe.model.kind},
-          {"image_size", recipe.data.image_size},
-          {"num_channels", recipe.data.channels},
-          {"encoder",
-           {{"strides", encoder.strides},
-            {"dims", encoder.dims},
-            {"depths", encoder.depths},
-            {"heads", heads.size() == 1 ? json(heads[0]) : json(heads)},
-            {"mlp_ratios", encoder.mlp_ratios},
-            {"norm_epsilon", encoder.norm_epsilon},
-            {"window", encoder.window}}},
-          {"decoder",
-           {{"dim", decoder.dim},
-            {"depth", decoder.depth},
-            {"heads", decoder.heads},
-            {"mlp_ratio", decoder.mlp_ratio}}},
-          {"mask_ratio", recipe.pretrain().masks.ratio},
-          {"norm_pix_loss", recipe.pretrain().targets.norm_pix},
-          {"image_mean", recipe.data.mean},
-          {"image_std", recipe.data.deviation}};
+  json config = {{"model_type", "fastconvmae"},
+                 {"kind", recipe.model.kind},
+                 {"image_size", recipe.data.image_size},
+                 {"num_channels", recipe.data.channels},
+                 {"encoder",
+                  {{"strides", encoder.strides},
+                   {"dims", encoder.dims},
+                   {"depths", encoder.depths},
+                   {"heads", heads.size() == 1 ? json(heads[0]) : json(heads)},
+                   {"mlp_ratios", encoder.mlp_ratios},
+                   {"norm_epsilon", encoder.norm_epsilon},
+                   {"window", encoder.window}}},
+                 {"decoder",
+                  {{"dim", decoder.dim},
+                   {"depth", decoder.depth},
+                   {"heads", decoder.heads},
+                   {"mlp_ratio", decoder.mlp_ratio}}},
+                 {"mask_ratio", recipe.pretrain().masks.ratio},
+                 {"norm_pix_loss", recipe.pretrain().targets.norm_pix},
+                 {"image_mean", recipe.data.mean},
+                 {"image_std", recipe.data.deviation}};
+  if (decoder.cross()) {
+    config["decoder"]["kind"] = decoder.kind;
+    config["decoder"]["reads"] = decoder.reads;
+  }
+  return config;
 }
 
 void write_hf(const fs::path& folder, const Checkpoint& checkpoint, const Known& known) {

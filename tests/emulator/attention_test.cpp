@@ -6,6 +6,7 @@
 // What takes them.
 #include "fcm/ops/attention/op.h"
 #include "fcm/ops/attention/passes.h"
+#include "fcm/ops/cross_attention/op.h"
 #include "fcm/ops/with_isa.h"
 
 namespace fcm::ops {
@@ -110,6 +111,46 @@ INSTANTIATE_TEST_SUITE_P(Sizes, EmulatedAttention,
                                          Size{2, 16, 3, 64, 3}, Size{1, 64, 1, 32, 63},
                                          Size{1, 65, 2, 64, 20}, Size{1, 130, 1, 64, 0},
                                          Size{2, 33, 1, 32, 0, 6.0}));
+
+struct CrossSize {
+  int64_t sequences, queries, keys, heads, head_dim;
+};
+
+class EmulatedCrossAttention : public testing::TestWithParam<CrossSize> {
+ protected:
+  const test::OneThread one_thread_;
+};
+
+// Queries and keys of two sequences.
+TEST_P(EmulatedCrossAttention, EqualsTheReference) {
+  const CrossSize& size = GetParam();
+  const int64_t width = size.heads * size.head_dim;
+  const at::Tensor q = case_values({size.sequences, size.queries, width}, at::kBFloat16, 1),
+                   kv = case_values({size.sequences, size.keys, 2 * width}, at::kBFloat16, 2),
+                   dout = case_values({size.sequences, size.queries, width}, at::kBFloat16, 3);
+  const auto pass = [&](const auto& function, const at::Tensor& of_q, const at::Tensor& of_kv) {
+    const at::Tensor x = of_q.clone().requires_grad_(), y = of_kv.clone().requires_grad_();
+    const at::Tensor out = function(x, y, size.heads);
+    auto all = torch::autograd::grad({out}, {x, y}, {dout.to(out.scalar_type())});
+    all.push_back(out.detach());
+    return all;
+  };
+  const auto wanted = pass(cross_attention_reference, q.to(at::kDouble), kv.to(at::kDouble));
+  const EmulatedCuda emulated;
+  const unsigned launches = Machine::get().launches();
+  const auto got = pass(cross_attention, q, kv), again = pass(cross_attention, q, kv);
+  EXPECT_EQ(Machine::get().launches(), launches + 6);
+  for (size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(compare(got[i], wanted[i], 1e-2).description, "") << i;
+    EXPECT_TRUE(same_bits(got[i], again[i])) << i;
+  }
+}
+
+// Parts of tiles, more keys than a chunk, more queries than a block.
+INSTANTIATE_TEST_SUITE_P(Sizes, EmulatedCrossAttention,
+                         testing::Values(CrossSize{2, 37, 49, 2, 32}, CrossSize{1, 147, 50, 2, 32},
+                                         CrossSize{2, 1, 65, 1, 64}, CrossSize{1, 70, 1, 3, 32},
+                                         CrossSize{1, 5, 130, 1, 64}));
 
 // A key that is left out, or one that is not there and counts, is noticed.
 TEST(EmulatedAttention, EveryKeyCounts) {

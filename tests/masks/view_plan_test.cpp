@@ -88,6 +88,58 @@ TEST(ViewPlan, FullPlanIsRasterOrderWithEveryEdge) {
   EXPECT_EQ((plan.neighbours_BL9 >= 0).sum().item<int64_t>(), 2 * 7 * 10);
 }
 
+TEST(DrawnShare, IsRoundedAndOneAtLeast) {
+  EXPECT_EQ(drawn_patches(147, 0.25), 37);
+  EXPECT_EQ(drawn_patches(147, 1), 147);
+  EXPECT_EQ(drawn_patches(12, 0.01), 1);
+  EXPECT_EQ(drawn_patches(0, 0.5), 0);
+}
+
+// Each view guesses as many of its hidden patches, once each; and all where the share is 1.
+TEST(DrawnShare, IsPartOfWhatIsHidden) {
+  const ViewPlan whole = random_plan({5, 3}, 0.75);
+  for (const double share : {0.1, 0.25, 0.5, 0.8, 1.0}) {
+    const ViewPlan drawn = with_drawn_share(whole, share);
+    ASSERT_EQ(drawn.hidden_slots_GH.size(), 2U);
+    for (size_t run = 0; run < 2; ++run) {
+      const at::Tensor &some_GH = drawn.hidden_slots_GH[run], &all_GH = whole.hidden_slots_GH[run];
+      EXPECT_EQ(some_GH.size(1), drawn_patches(all_GH.size(1), share));
+      EXPECT_TRUE((some_GH.diff(1, 1) > 0).all().item<bool>()) << "in slot order, none twice";
+      for (int64_t view = 0; view < some_GH.size(0); ++view) {
+        EXPECT_TRUE(at::isin(some_GH[view], all_GH[view]).all().item<bool>());
+      }
+      EXPECT_EQ(some_GH.equal(all_GH), share == 1);
+    }
+  }
+}
+
+// Of 16 patches each is hidden from three views of four; a quarter draws 3 of the 12 of each view.
+// Over many pictures every patch comes equally often.
+TEST(DrawnShare, AsksForAllPatchesAlike) {
+  constexpr int64_t kPictures = 4000;
+  const ViewPlan plan = with_drawn_share(random_plan({4, 4}, 0.75, kPictures), 0.25);
+  const at::Tensor slots = plan.hidden_slots_GH.front().reshape({-1});
+  ASSERT_EQ(slots.numel(), 12);
+  EXPECT_LE(at::bincount(slots, {}, 16).max().item<int64_t>(), 2);
+  const at::Tensor patches = plan.order_BL.index_select(1, slots).reshape({-1});
+  const at::Tensor often = at::bincount(patches, {}, 16).to(at::kDouble);
+  const double expected = kPictures * 12 / 16.0;
+  EXPECT_LT((often - expected).abs().max().item<double>(), 0.1 * expected);
+}
+
+// By key: the batch around a picture is nothing to it, another epoch draws others.
+TEST(DrawnShare, BelongsToTheSample) {
+  const std::vector<int64_t> all{7, 8, 9}, one{8};
+  const auto guessed = [](const ViewPlan& plan, int64_t picture) {
+    return plan.order_BL[picture].index_select(0, plan.hidden_slots_GH.front().reshape({-1}));
+  };
+  const auto plan = [](const std::vector<int64_t>& ids, uint64_t epoch) {
+    return with_drawn_share(plan_for_samples(ids, 1, epoch, {4, 4}, {}), 0.25);
+  };
+  EXPECT_TRUE(guessed(plan(all, 2), 1).equal(guessed(plan(one, 2), 0)));
+  EXPECT_FALSE(guessed(plan(one, 3), 0).equal(guessed(plan(one, 2), 0)));
+}
+
 TEST(ViewPlan, KeptViewsAreRunsOfEqualSize) {
   ViewPlan plan = random_plan({5, 3}, 0.75);
   const auto runs = plan.kept_runs();

@@ -144,6 +144,21 @@ TEST(PublishedRows, OfSeveralTargetsHoldTheirValues) {
             (std::vector<int64_t>{384, 768, 1024}));
 }
 
+TEST(Recipe, CrossDecodersThatCannotWorkAreRefused) {
+  const auto fault = [](const char* name, const std::vector<std::string>& overrides) {
+    return usage_error([&] { check(shipped(name, overrides)); });
+  };
+  EXPECT_NE(fault("smoke_pretrain", {"decoder.share=0.5"}).find("all hidden patches count"),
+            std::string::npos);
+  EXPECT_NE(fault("smoke_pretrain", {"decoder.reads=mix"}).find("write \"latent\""),
+            std::string::npos);
+  EXPECT_NE(fault("smoke_cross", {"decoder.depth=0"}).find("would see nothing"), std::string::npos);
+  EXPECT_NE(fault("smoke_greenmim", {"decoder.kind=cross"}).find("on a conv_vit or a vit"),
+            std::string::npos);
+  check(shipped("smoke_mae_pretrain", {"decoder.kind=cross", "decoder.share=0.25"}));
+  check(shipped("smoke_mixture", {"decoder.kind=cross", "decoder.reads=mix"}));
+}
+
 TEST(Recipe, TargetsThatCannotWorkAreRefused) {
   const auto fault = [](const std::vector<std::string>& overrides) {
     return usage_error([&] { check(shipped("smoke_mixture", overrides)); });
@@ -438,9 +453,10 @@ TEST(FindRecipe, SaysWhatThereIs) {
   const std::string message = usage_error([] { find_recipe("zzzzzzzz", {kRecipes}); });
   EXPECT_NE(
       message.find(
-          "demo, demo_ema, demo_greenmim, demo_simmim, fastconvmae_base_in1k_50ep, "
-          "fastconvmae_ct_base_in1k_100ep, fastconvmae_ct_base_in1k_50ep, "
-          "fastconvmae_ct_large_in1k_200ep, fastgreenmim_swin_base_in1k_200ep, "
+          "demo, demo_cross, demo_ema, demo_greenmim, demo_simmim, "
+          "fastconvmae_base_in1k_50ep, fastconvmae_ct_base_in1k_100ep, "
+          "fastconvmae_ct_base_in1k_50ep, fastconvmae_ct_large_in1k_200ep, "
+          "fastcross_convmae_base_in1k_50ep, fastgreenmim_swin_base_in1k_200ep, "
           "fastmae_vit_base_in1k_400ep, finetune_convvit_base_in1k_100ep, "
           "finetune_convvit_large_in1k_50ep, finetune_demo, "
           "finetune_swin_base_greenmim_in1k_100ep, finetune_swin_base_in1k_100ep, "
@@ -449,8 +465,9 @@ TEST(FindRecipe, SaysWhatThereIs) {
           "mae_vit_base_in1k_1600ep, maskrcnn_convvit_base_coco_25ep, "
           "maskrcnn_convvit_base_coco_vitdet, maskrcnn_swin_base_coco_36ep, "
           "maskrcnn_vit_base_coco_100ep, simmim_swin_base_in1k_100ep, "
-          "simmim_swin_base_in1k_800ep, smoke_detect, smoke_finetune, smoke_greenmim, smoke_linprobe, "
-          "smoke_mae_pretrain, smoke_mixture, smoke_pretrain, smoke_segment, smoke_simmim"),
+          "simmim_swin_base_in1k_800ep, smoke_cross, smoke_detect, smoke_finetune, "
+          "smoke_greenmim, smoke_linprobe, smoke_mae_pretrain, smoke_mixture, smoke_pretrain, "
+          "smoke_segment, smoke_simmim"),
       std::string::npos)
       << message;
 }

@@ -58,6 +58,21 @@ TEST(Setup, OneKeptViewCostsAQuarterOfTheEncoder) {
   EXPECT_NEAR(forward_multiply_adds(all) / forward_multiply_adds(one), 4.0, 1e-9);
 }
 
+// Eight blocks of 4 views: 37 queries of 147 hidden patches, 49 tokens with keys, values and a mix
+// of twelve, and what they make of each other; then the prediction of what is drawn.
+TEST(Setup, MultiplyAddsOfACrossDecoder) {
+  const Recipe recipe = load_recipe("fastcross_convmae_base_in1k_50ep", {kRecipeFolder}, {});
+  Recipe shallow = recipe, plain = recipe;
+  shallow.pretrain().decoder.depth = 0;
+  const double block = 37.0 * 512 * 512 * 10 + 49.0 * 768 * (2 * 512 + 12) + 2.0 * 37 * 49 * 512;
+  EXPECT_EQ(forward_multiply_adds(recipe) - forward_multiply_adds(shallow), 8 * 4 * block);
+  plain.pretrain().decoder = {};  // the published one
+  plain.pretrain().decoder.depth = 0;
+  const double of_147 = 4 * (147 * 768.0 * 512 + 49 * 768.0 * 512);  // predictions, the embedding
+  EXPECT_EQ(forward_multiply_adds(plain) - forward_multiply_adds(shallow),
+            of_147 - 4 * 37 * 768.0 * 512);
+}
+
 // Recorded when the counting of operations still stood in one place for all networks.
 struct Counted {
   const char* recipe;

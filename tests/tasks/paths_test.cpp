@@ -36,6 +36,7 @@ const std::vector<Origin> kOrigins = {
      {"masks.views=all", "encoder.strides=[16]", "encoder.depths=[4]", "data.image_size=[64,64]"},
      ""},
     {"mixture", "smoke_mixture", {}, ""},
+    {"cross", "smoke_cross", {}, ""},
     {"ema",
      "demo_ema",
      {"encoder.dims=[16,24,32]", "encoder.depths=[1,1,2]", "encoder.heads=2",
@@ -354,11 +355,11 @@ struct Refusal {
 };
 
 const char* const kConv =
-    "@(fast_convmae|convmae|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae)";
+    "@(fast_convmae|convmae|cross|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae)";
 const char* const kPretrained =
-    "@(fast_convmae|convmae|mae|fast_mae|mixture|ema|simmim|greenmim|fast_greenmim)";
+    "@(fast_convmae|convmae|mae|fast_mae|cross|mixture|ema|simmim|greenmim|fast_greenmim)";
 const char* const kNoClassToken =
-    "@(fast_convmae|convmae|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae|simmim|greenmim|"
+    "@(fast_convmae|convmae|cross|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae|simmim|greenmim|"
     "fast_greenmim|tuned_simmim|tuned_greenmim)";
 const char* const kClassifiers = "@(tuned_*|probe_*)";
 const char* const kSegmenters = "segmented_*";
@@ -443,7 +444,7 @@ const std::vector<Place> kOthers = {
     // A ConvViT's encoder alone is without what fuses its first stages to the last.
     {"@(knn|linprobe|linprobe_fast|features_mean|features_flat|convert_onnx|visualize_pca|"
      "visualize_neighbours)",
-     "@(fast_convmae|convmae|mixture|ema)", "encoder"},
+     "@(fast_convmae|convmae|cross|mixture|ema)", "encoder"},
     // The decoder is not there.
     {"@(convert_native|convert_pth|convert_safetensors|convert_hf|show|diff)", kPretrained,
      kEncoders},

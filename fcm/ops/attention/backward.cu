@@ -13,7 +13,7 @@ struct Kept {
   float largest[2], inverse[2];
 
   __device__ Kept(const AttentionBackward<Bfloat16, float>& a, int row) {
-    const int64_t asking = a.shape.tokens - a.shape.first;
+    const int64_t asking = a.shape.queries;
     for (int half = 0; half < 2; ++half) {
       const int64_t mine = row + group() + 8 * half;
       const float* statistics = a.statistics + (blockIdx.x * asking + mine) * 2;
@@ -38,20 +38,20 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     backward_queries(AttentionBackward<Bfloat16, float> a, float* products) {
   auto* keys = static_cast<Bfloat16*>(shared_memory());
   Bfloat16* values = keys + kChunk * kStride<D>;
-  const int tokens = static_cast<int>(a.shape.tokens), first = static_cast<int>(a.shape.first);
+  const int asking = static_cast<int>(a.shape.queries), answering = static_cast<int>(a.shape.keys);
   const int row = static_cast<int>(blockIdx.y) * kRows + warp() * kRowsOfWarp;
-  const bool idle = row >= tokens - first;
-  const Rows<const Bfloat16> key_rows = rows_of_qkv<D>(a.qkv, a.shape, 1);
-  const Rows<const Bfloat16> value_rows = rows_of_qkv<D>(a.qkv, a.shape, 2);
-  const Rows<const Bfloat16> dout_rows = rows_of_result<D>(a.dout, a.shape).from(row);
+  const bool idle = row >= asking;
+  const Rows<const Bfloat16> key_rows = rows_of_keys(a.k, a.shape);
+  const Rows<const Bfloat16> value_rows = rows_of_keys(a.v, a.shape);
+  const Rows<const Bfloat16> dout_rows = rows_of_queries(a.dout, a.shape).from(row);
   uint32_t queries[D / 16][4], dout[D / 16][4];
-  load_left<D>(rows_of_qkv<D>(a.qkv, a.shape, 0).from(first + row), queries);
+  load_left<D>(rows_of_queries(a.q, a.shape).from(row), queries);
   load_left<D>(dout_rows, dout);
   const Kept kept(a, row);
   const float scale = scale_of(D);
   // Calls `task` for 16 keys at a time, with their weights.
   const auto each_keys = [&](bool load, const auto& task) {
-    for (int chunk = 0; chunk < tokens; chunk += kChunk) {
+    for (int chunk = 0; chunk < answering; chunk += kChunk) {
       if (load) {
         __syncthreads();
         load_chunk<D>(key_rows.from(chunk), keys);
@@ -60,11 +60,11 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
       }
       if (idle) continue;
 #pragma unroll 1
-      for (int j = 0; j < kChunk && chunk + j < tokens; j += 16) {
+      for (int j = 0; j < kChunk && chunk + j < answering; j += 16) {
         float s[2][4];
         for (int n = 0; n < 2; ++n) {
           dot_rows<D>(queries, keys + (j + 8 * n) * kStride<D>, s[n]);
-          kept.weigh(s[n], scale * kLog2E, tokens - chunk - j - 8 * n);
+          kept.weigh(s[n], scale * kLog2E, answering - chunk - j - 8 * n);
         }
         task(s, j);
       }
@@ -90,13 +90,13 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     }
     product[half] = row_sum(product[half]);
     if (pair() == 0 && mine < dout_rows.count) {
-      products[blockIdx.x * (a.shape.tokens - a.shape.first) + row + mine] = product[half];
+      products[blockIdx.x * a.shape.queries + row + mine] = product[half];
     }
   }
-  if (a.out != nullptr) store_rows<D>(sums, 1, 1, rows_of_result<D>(a.out, a.shape).from(row));
+  if (a.out.first != nullptr) store_rows<D>(sums, 1, 1, rows_of_queries(a.out, a.shape).from(row));
 
   clear<D>(sums);
-  each_keys(tokens > kChunk, [&](float(&s)[2][4], int j) {  // a single chunk is still loaded
+  each_keys(answering > kChunk, [&](float(&s)[2][4], int j) {  // a single chunk is still there
     for (int n = 0; n < 2; ++n) {
       float dweights[4];
       dot_rows<D>(dout, values + (j + 8 * n) * kStride<D>, dweights);
@@ -107,10 +107,10 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     round_tiles(s[0], s[1], dscores);
     add_weighted<D>(dscores, keys + j * kStride<D>, sums);
   });
-  store_rows<D>(sums, 1, 1, rows_of_qkv<D>(a.dqkv, a.shape, 0).from(first + row));
+  store_rows<D>(sums, 1, 1, rows_of_queries(a.dq, a.shape).from(row));
 }
 
-// dk and dv; also zeros as dq of the tokens before the first query.
+// dk and dv.
 template <int D>
 __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     backward_keys(AttentionBackward<Bfloat16, float> a, const float* products) {
@@ -118,15 +118,14 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   Bfloat16* dout = queries + kChunk * kStride<D>;
   auto* largest = reinterpret_cast<float*>(dout + kChunk * kStride<D>);
   float *inverse = largest + kChunk, *product = inverse + kChunk;
-  const int tokens = static_cast<int>(a.shape.tokens), first = static_cast<int>(a.shape.first);
-  const int asking = tokens - first;
+  const int asking = static_cast<int>(a.shape.queries);
   const int row = static_cast<int>(blockIdx.y) * kRows + warp() * kRowsOfWarp;
-  const bool idle = row >= tokens;
-  const Rows<const Bfloat16> query_rows = rows_of_qkv<D>(a.qkv, a.shape, 0).from(first);
-  const Rows<const Bfloat16> dout_rows = rows_of_result<D>(a.dout, a.shape);
+  const bool idle = row >= a.shape.keys;
+  const Rows<const Bfloat16> query_rows = rows_of_queries(a.q, a.shape);
+  const Rows<const Bfloat16> dout_rows = rows_of_queries(a.dout, a.shape);
   uint32_t keys[D / 16][4], values[D / 16][4];
-  load_left<D>(rows_of_qkv<D>(a.qkv, a.shape, 1).from(row), keys);
-  load_left<D>(rows_of_qkv<D>(a.qkv, a.shape, 2).from(row), values);
+  load_left<D>(rows_of_keys(a.k, a.shape).from(row), keys);
+  load_left<D>(rows_of_keys(a.v, a.shape).from(row), values);
   const float scale = scale_of(D);
   float dkeys[D / 8][4], dvalues[D / 8][4];
   clear<D>(dkeys);
@@ -168,22 +167,16 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     }
   }
   if (idle) return;
-  store_rows<D>(dkeys, 1, 1, rows_of_qkv<D>(a.dqkv, a.shape, 1).from(row));
-  store_rows<D>(dvalues, 1, 1, rows_of_qkv<D>(a.dqkv, a.shape, 2).from(row));
-  if (row >= first) return;
-  clear<D>(dkeys);
-  Rows<Bfloat16> silent = rows_of_qkv<D>(a.dqkv, a.shape, 0).from(row);
-  silent.count = first - row;
-  store_rows<D>(dkeys, 1, 1, silent);
+  store_rows<D>(dkeys, 1, 1, rows_of_keys(a.dk, a.shape).from(row));
+  store_rows<D>(dvalues, 1, 1, rows_of_keys(a.dv, a.shape).from(row));
 }
 
 template <int D>
 void run_backward(const AttentionBackward<Bfloat16, float>& pass, float* products,
                   CudaStream stream) {
-  const int64_t tokens = pass.shape.tokens, asking = tokens - pass.shape.first;
-  launch(shape_for<D>("attention gradient of queries", pass.end, asking, 0, stream),
+  launch(shape_for<D>("attention gradient of queries", pass.end, pass.shape.queries, 0, stream),
          backward_queries<D>, pass, products);
-  launch(shape_for<D>("attention gradient of keys", pass.end, tokens, 3 * kChunk, stream),
+  launch(shape_for<D>("attention gradient of keys", pass.end, pass.shape.keys, 3 * kChunk, stream),
          backward_keys<D>, pass, products);
 }
 

@@ -12,8 +12,8 @@ constexpr bool attention_cuda_takes(int64_t head_dim) { return head_dim == 32 ||
 [[gnu::weak]] void attention_forward_cuda(const AttentionForward<Bfloat16, float>& pass,
                                           CudaStream stream);
 
-// products: [pairs, T - first], overwritten: per query the dot product of its result with the
-// gradient of that result.
+// products: [pairs, queries], overwritten: per query the product of its result and the gradient of
+// it.
 [[gnu::weak]] void attention_backward_cuda(const AttentionBackward<Bfloat16, float>& pass,
                                            float* products, CudaStream stream);
 

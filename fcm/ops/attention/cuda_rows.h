@@ -21,14 +21,6 @@ constexpr int kStride = D + 8;
 __device__ inline int group() { return lane() / 4; }
 __device__ inline int pair() { return lane() % 4; }
 
-// The pair of sequence and head of this block.
-struct Place {
-  int64_t sequence, head;
-};
-__device__ inline Place place_of(const AttentionShape& shape) {
-  return {blockIdx.x / shape.heads, blockIdx.x % shape.heads};
-}
-
 // Rows of one head, `stride` elements apart.
 template <class T>
 struct Rows {
@@ -40,20 +32,22 @@ struct Rows {
   __device__ Rows from(int index) const { return {row(index), stride, count - index}; }
 };
 
-// part: 0 queries, 1 keys, 2 values.
-template <int D, class T>
-__device__ inline Rows<T> rows_of_qkv(T* qkv, const AttentionShape& shape, int part) {
-  const Place place = place_of(shape);
-  const int64_t stride = 3 * shape.heads * D;
-  return {qkv + place.sequence * shape.tokens * stride + (part * shape.heads + place.head) * D,
-          stride, static_cast<int>(shape.tokens)};
+// Those of the block's pair.
+template <class T>
+__device__ inline Rows<T> rows_of(const AttentionRows<T>& rows, const AttentionShape& shape,
+                                  int64_t count) {
+  const int64_t sequence = blockIdx.x / shape.heads, head = blockIdx.x % shape.heads;
+  return {rows.first + sequence * rows.sequence + head * shape.head_dim, rows.token,
+          static_cast<int>(count)};
 }
-template <int D, class T>
-__device__ inline Rows<T> rows_of_result(T* out, const AttentionShape& shape) {
-  const Place place = place_of(shape);
-  const int64_t asking = shape.tokens - shape.first, stride = shape.heads * D;
-  return {out + place.sequence * asking * stride + place.head * D, stride,
-          static_cast<int>(asking)};
+template <class T>
+__device__ inline Rows<T> rows_of_queries(const AttentionRows<T>& rows,
+                                          const AttentionShape& shape) {
+  return rows_of(rows, shape, shape.queries);
+}
+template <class T>
+__device__ inline Rows<T> rows_of_keys(const AttentionRows<T>& rows, const AttentionShape& shape) {
+  return rows_of(rows, shape, shape.keys);
 }
 
 // The first 64 rows to shared memory; zeros past the end.

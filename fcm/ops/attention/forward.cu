@@ -51,19 +51,19 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
     forward(AttentionForward<Bfloat16, float> a) {
   auto* keys = static_cast<Bfloat16*>(shared_memory());
   Bfloat16* values = keys + kChunk * kStride<D>;
-  const int tokens = static_cast<int>(a.shape.tokens), first = static_cast<int>(a.shape.first);
+  const int asking = static_cast<int>(a.shape.queries), answering = static_cast<int>(a.shape.keys);
   const int row = static_cast<int>(blockIdx.y) * kRows + warp() * kRowsOfWarp;
-  const bool idle = row >= tokens - first;
-  const Rows<const Bfloat16> key_rows = rows_of_qkv<D>(a.qkv, a.shape, 1);
-  const Rows<const Bfloat16> value_rows = rows_of_qkv<D>(a.qkv, a.shape, 2);
+  const bool idle = row >= asking;
+  const Rows<const Bfloat16> key_rows = rows_of_keys(a.k, a.shape);
+  const Rows<const Bfloat16> value_rows = rows_of_keys(a.v, a.shape);
   uint32_t queries[D / 16][4];
-  load_left<D>(rows_of_qkv<D>(a.qkv, a.shape, 0).from(first + row), queries);
+  load_left<D>(rows_of_queries(a.q, a.shape).from(row), queries);
   const float scale = scale_of(D) * kLog2E;
   Softmax<D> softmax;
   float out[D / 8][4];
   clear<D>(out);
-  for (int chunk = 0; chunk < tokens; chunk += kChunk) {
-    const int left = tokens - chunk;
+  for (int chunk = 0; chunk < answering; chunk += kChunk) {
+    const int left = answering - chunk;
     __syncthreads();
     load_chunk<D>(key_rows.from(chunk), keys);
     load_chunk<D>(value_rows.from(chunk), values);
@@ -86,10 +86,10 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
   }
   if (idle) return;
   const float inverse[2] = {1 / row_sum(softmax.sum[0]), 1 / row_sum(softmax.sum[1])};
-  store_rows<D>(out, inverse[0], inverse[1], rows_of_result<D>(a.out, a.shape).from(row));
+  store_rows<D>(out, inverse[0], inverse[1], rows_of_queries(a.out, a.shape).from(row));
   if (pair() != 0) return;
   for (int half = 0; half < 2; ++half) {
-    const int64_t mine = row + group() + 8 * half, asking = tokens - first;
+    const int64_t mine = row + group() + 8 * half;
     if (mine >= asking) continue;
     float* statistics = a.statistics + (blockIdx.x * asking + mine) * 2;
     statistics[0] = softmax.largest[half] / kLog2E;
@@ -99,8 +99,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<D>)
 
 template <int D>
 void run_forward(const AttentionForward<Bfloat16, float>& pass, CudaStream stream) {
-  const int64_t asking = pass.shape.tokens - pass.shape.first;
-  launch(shape_for<D>("attention", pass.end, asking, 0, stream), forward<D>, pass);
+  launch(shape_for<D>("attention", pass.end, pass.shape.queries, 0, stream), forward<D>, pass);
 }
 
 }  // namespace

@@ -7,35 +7,48 @@
 
 namespace fcm::ops {
 
+// Queries and keys may be the same tokens, or of two sequences.
 struct AttentionShape {
-  int64_t tokens;
-  int64_t first;  // the first query token; tokens before it are keys and values only
+  int64_t queries;
+  int64_t keys;
   int64_t heads;
   int64_t head_dim;
 };
 
-// T: element type; A: accumulation type. Pairs are (sequence, head), numbered sequence * heads +
-// head; a call processes the pairs [begin, end).
+// The rows of all heads of all sequences: that of head h and token t in sequence n begins at
+// first + n * sequence + t * token + h * head_dim.
+template <class T>
+struct AttentionRows {
+  T* first = nullptr;
+  int64_t sequence = 0, token = 0;  // elements from one to the next
+
+  // That of token 0, of a pair numbered sequence * heads + head.
+  T* of_pair(const AttentionShape& shape, int64_t pair) const {
+    return first + pair / shape.heads * sequence + pair % shape.heads * shape.head_dim;
+  }
+};
+
+// T: element; A: type of the arithmetic. Pairs are (sequence, head), numbered sequence * heads +
+// head; a call does those of [begin, end).
 template <class T, class A>
 struct AttentionForward {
   AttentionShape shape;
   int64_t begin, end;
-  const T* qkv;   // [N, T, 3, heads, head_dim]
-  T* out;         // [N, T - first, heads, head_dim]
-  A* statistics;  // [N, heads, T - first, 2]: maximum score, 1 / sum of exponentials; may be null
+  AttentionRows<const T> q, k, v;
+  AttentionRows<T> out;  // a row a query
+  A* statistics;  // [N, heads, queries, 2]: largest score, 1 / sum of exponentials; may be null
   A* scratch;     // forward_scratch elements
 };
 
 template <class T, class A>
-struct AttentionBackward {  // tokens before `first` get query gradients of 0
+struct AttentionBackward {
   AttentionShape shape;
   int64_t begin, end;
-  const T* qkv;
-  const T* dout;
+  AttentionRows<const T> q, k, v, dout;
   const A* statistics;
-  T* dqkv;
-  T* out;      // the forward result, recomputed; may be null
-  A* scratch;  // backward_scratch elements
+  AttentionRows<T> dq, dk, dv;
+  AttentionRows<T> out;  // the forward result, recomputed; its `first` may be null
+  A* scratch;            // backward_scratch elements
 };
 
 struct AttentionKernels {

@@ -20,102 +20,172 @@ const AttentionKernels& kernels(Isa isa) {
   return pick(isa, attention_plain, attention_avx2, attention_avx512, attention_amx);
 }
 
-AttentionShape shape_of(const at::Tensor& qkv_NTD, int64_t heads, int64_t first) {
-  return {qkv_NTD.size(1), first, heads, qkv_NTD.size(2) / (3 * heads)};
-}
-
-// A block of pairs per thread: at least some 100 thousand multiplications.
-Blocks pairs_in_blocks(int64_t sequences, const AttentionShape& shape) {
-  const int64_t products = shape.tokens * shape.tokens * shape.head_dim;
-  return make_blocks(sequences * shape.heads, std::max<int64_t>(1, 100000 / products));
-}
-
-template <class T, class A>
-void run_forward(int64_t (*scratch_size)(const AttentionShape&),
-                 void (*kernel)(const AttentionForward<T, A>&), const AttentionShape& shape,
-                 const at::Tensor& qkv, const at::Tensor& out, const at::Tensor& statistics) {
-  AttentionForward<T, A> all;
-  all.shape = shape;
-  all.qkv = static_cast<const T*>(qkv.const_data_ptr());
-  all.out = static_cast<T*>(out.data_ptr());
-  all.statistics = statistics.data_ptr<A>();
-  const Blocks blocks = pairs_in_blocks(qkv.size(0), shape);
-  for_each_block(blocks, [&](int64_t block) {
-    AttentionForward<T, A> part = all;
-    const at::Tensor scratch = at::empty({scratch_size(shape)}, statistics.options());
-    part.scratch = scratch.data_ptr<A>();
-    part.begin = blocks.begin(block);
-    part.end = part.begin + blocks.size(block);
-    kernel(part);
-  });
-}
-
-template <class T, class A>
-void run_backward(int64_t (*scratch_size)(const AttentionShape&),
-                  void (*kernel)(const AttentionBackward<T, A>&), const AttentionShape& shape,
-                  const at::Tensor& qkv, const at::Tensor& dout, const at::Tensor& statistics,
-                  const at::Tensor& dqkv, const at::Tensor& out) {
-  AttentionBackward<T, A> all;
-  all.shape = shape;
-  all.qkv = static_cast<const T*>(qkv.const_data_ptr());
-  all.dout = static_cast<const T*>(dout.const_data_ptr());
-  all.statistics = statistics.const_data_ptr<A>();
-  all.dqkv = static_cast<T*>(dqkv.data_ptr());
-  all.out = out.defined() ? static_cast<T*>(out.data_ptr()) : nullptr;
-  const Blocks blocks = pairs_in_blocks(qkv.size(0), shape);
-  for_each_block(blocks, [&](int64_t block) {
-    AttentionBackward<T, A> part = all;
-    const at::Tensor scratch = at::empty({scratch_size(shape)}, statistics.options());
-    part.scratch = scratch.data_ptr<A>();
-    part.begin = blocks.begin(block);
-    part.end = part.begin + blocks.size(block);
-    kernel(part);
-  });
-}
-
-bool on_gpu(const at::Tensor& qkv_NTD, int64_t head_dim) {
-  return on_cuda(qkv_NTD) && qkv_NTD.scalar_type() == at::kBFloat16 &&
-         attention_cuda_takes(head_dim);
-}
-
-// The kernels read rows 16 bytes at a time.
-at::Tensor aligned(const at::Tensor& x) {
-  return reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0 ? x : x.clone();
-}
+// Tensors [N, tokens, ...] whose elements of a token from `column` on are rows of heads, without
+// the first tokens; undefined: none.
+struct HeadsPlace {
+  const at::Tensor* of = nullptr;
+  int64_t column = 0, first_token = 0;
+};
 
 template <class T>
-T* pointer_to(const at::Tensor& x) {
-  return x.defined() ? static_cast<T*>(x.data_ptr()) : nullptr;
+AttentionRows<T> rows_at(const HeadsPlace& place) {
+  if (!place.of->defined()) return {};
+  const int64_t width = place.of->size(2);
+  auto* begin = static_cast<T*>(const_cast<void*>(place.of->const_data_ptr()));
+  return {begin + place.first_token * width + place.column, place.of->size(1) * width, width};
 }
 
-Attended forward_on_gpu(const at::Tensor& qkv_NTD, const AttentionShape& shape,
-                        const Attended& result) {
-  const at::Tensor qkv = aligned(qkv_NTD);
-  attention_forward_cuda(
-      {shape, 0, qkv.size(0) * shape.heads, pointer_to<Bfloat16>(qkv),
-       pointer_to<Bfloat16>(result.out_NTC), pointer_to<float>(result.statistics_NhT2), nullptr},
-      cuda_stream_for(qkv));
+// What a pass reads, and what it writes.
+struct AttentionInputs {
+  AttentionShape shape;
+  HeadsPlace q, k, v, dout;
+  int64_t sequences() const { return q.of->size(0); }
+};
+struct AttentionOutputs {
+  HeadsPlace dq, dk, dv, out;
+};
+
+// A block of pairs is worth a thread from some 100 thousand multiplications on.
+Blocks pairs_in_blocks(const AttentionInputs& in) {
+  const int64_t products = in.shape.queries * in.shape.keys * in.shape.head_dim;
+  return make_blocks(in.sequences() * in.shape.heads, std::max<int64_t>(1, 100000 / products));
+}
+
+// kernel(the pass of a block of pairs), each with scratch memory of its own.
+template <class A, class Pass>
+void in_parallel(const Pass& all, const AttentionInputs& in, int64_t scratch_size,
+                 const at::Tensor& statistics, void (*kernel)(const Pass&)) {
+  const Blocks blocks = pairs_in_blocks(in);
+  for_each_block(blocks, [&](int64_t block) {
+    Pass part = all;
+    const at::Tensor scratch = at::empty({scratch_size}, statistics.options());
+    part.scratch = scratch.data_ptr<A>();
+    part.begin = blocks.begin(block);
+    part.end = part.begin + blocks.size(block);
+    kernel(part);
+  });
+}
+
+template <class T, class A>
+AttentionForward<T, A> forward_pass(const AttentionInputs& in, const AttentionOutputs& outputs,
+                                    const at::Tensor& statistics) {
+  return {in.shape,
+          0,
+          in.sequences() * in.shape.heads,
+          rows_at<const T>(in.q),
+          rows_at<const T>(in.k),
+          rows_at<const T>(in.v),
+          rows_at<T>(outputs.out),
+          statistics.data_ptr<A>(),
+          nullptr};
+}
+
+template <class T, class A>
+AttentionBackward<T, A> backward_pass(const AttentionInputs& in, const AttentionOutputs& outputs,
+                                      const at::Tensor& statistics) {
+  return {in.shape,
+          0,
+          in.sequences() * in.shape.heads,
+          rows_at<const T>(in.q),
+          rows_at<const T>(in.k),
+          rows_at<const T>(in.v),
+          rows_at<const T>(in.dout),
+          statistics.const_data_ptr<A>(),
+          rows_at<T>(outputs.dq),
+          rows_at<T>(outputs.dk),
+          rows_at<T>(outputs.dv),
+          rows_at<T>(outputs.out),
+          nullptr};
+}
+
+bool on_gpu(const at::Tensor& x, int64_t head_dim) {
+  return on_cuda(x) && x.scalar_type() == at::kBFloat16 && attention_cuda_takes(head_dim);
+}
+
+// A GPU reads rows 16 bytes at a time.
+at::Tensor aligned(const at::Tensor& x) {
+  const bool is = reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0;
+  return is || !on_cuda(x) ? x : x.clone();
+}
+
+void run_forward(Isa isa, const AttentionInputs& in, const AttentionOutputs& outputs,
+                 const at::Tensor& statistics) {
+  const at::Tensor& q = *in.q.of;
+  if (on_gpu(q, in.shape.head_dim)) {
+    return attention_forward_cuda(forward_pass<Bfloat16, float>(in, outputs, statistics),
+                                  cuda_stream_for(q));
+  }
+  const AttentionKernels& k = kernels(isa);
+  const int64_t scratch = k.forward_scratch(in.shape);
+  if (q.scalar_type() == at::kFloat) {
+    in_parallel<float>(forward_pass<float, float>(in, outputs, statistics), in, scratch, statistics,
+                       k.forward_float);
+  } else if (q.scalar_type() == at::kBFloat16) {
+    in_parallel<float>(forward_pass<Bfloat16, float>(in, outputs, statistics), in, scratch,
+                       statistics, k.forward_bfloat16);
+  } else {
+    in_parallel<double>(forward_pass<double, double>(in, outputs, statistics), in, scratch,
+                        statistics, k.forward_double);
+  }
+}
+
+void run_backward(Isa isa, const AttentionInputs& in, const AttentionOutputs& outputs,
+                  const at::Tensor& statistics) {
+  const at::Tensor& q = *in.q.of;
+  if (on_gpu(q, in.shape.head_dim)) {
+    const at::Tensor products =
+        at::empty({in.sequences(), in.shape.heads, in.shape.queries}, statistics.options());
+    return attention_backward_cuda(backward_pass<Bfloat16, float>(in, outputs, statistics),
+                                   products.data_ptr<float>(), cuda_stream_for(q));
+  }
+  const AttentionKernels& k = kernels(isa);
+  const int64_t scratch = k.backward_scratch(in.shape);
+  if (q.scalar_type() == at::kFloat) {
+    in_parallel<float>(backward_pass<float, float>(in, outputs, statistics), in, scratch,
+                       statistics, k.backward_float);
+  } else if (q.scalar_type() == at::kBFloat16) {
+    in_parallel<float>(backward_pass<Bfloat16, float>(in, outputs, statistics), in, scratch,
+                       statistics, k.backward_bfloat16);
+  } else {
+    in_parallel<double>(backward_pass<double, double>(in, outputs, statistics), in, scratch,
+                        statistics, k.backward_double);
+  }
+}
+
+// Operations of one product of all scores with something of head_dim columns.
+double products_of(const AttentionInputs& in) {
+  return 2.0 * static_cast<double>(in.sequences() * in.shape.heads * in.shape.head_dim) *
+         static_cast<double>(in.shape.queries * in.shape.keys);
+}
+
+AttentionInputs inputs_of_packed(const at::Tensor& qkv_NTD, int64_t heads, int64_t first) {
+  const int64_t tokens = qkv_NTD.size(1), width = qkv_NTD.size(2) / 3;
+  return {{tokens - first, tokens, heads, width / heads},
+          {&qkv_NTD, 0, first},
+          {&qkv_NTD, width},
+          {&qkv_NTD, 2 * width},
+          {}};
+}
+
+AttentionInputs inputs_of_two(const at::Tensor& q_NQC, const at::Tensor& kv_NTD, int64_t heads) {
+  const int64_t width = q_NQC.size(2);
+  return {{q_NQC.size(1), kv_NTD.size(1), heads, width / heads},
+          {&q_NQC},
+          {&kv_NTD},
+          {&kv_NTD, width},
+          {}};
+}
+
+Attended attended_by(Isa isa, const AttentionInputs& in) {
+  const Part timed("attention", 2 * products_of(in), 0);
+  const at::TensorOptions like = in.q.of->options();
+  const auto wide = like.dtype(in.q.of->scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+  const AttentionShape& shape = in.shape;
+  const Attended result{
+      at::empty({in.sequences(), shape.queries, shape.heads * shape.head_dim}, like),
+      at::empty({in.sequences(), shape.heads, shape.queries, 2}, wide)};
+  run_forward(isa, in, {{}, {}, {}, {&result.out_NTC}}, result.statistics_NhT2);
   return result;
-}
-
-AttentionGradients backward_on_gpu(const at::Tensor& dout_NTC, const at::Tensor& qkv_NTD,
-                                   const at::Tensor& statistics_NhT2, const AttentionShape& shape,
-                                   const AttentionGradients& result) {
-  const at::Tensor qkv = aligned(qkv_NTD), dout = aligned(dout_NTC);
-  const at::Tensor products =
-      at::empty({qkv.size(0), shape.heads, shape.tokens - shape.first}, statistics_NhT2.options());
-  attention_backward_cuda(
-      {shape, 0, qkv.size(0) * shape.heads, pointer_to<Bfloat16>(qkv), pointer_to<Bfloat16>(dout),
-       pointer_to<float>(statistics_NhT2), pointer_to<Bfloat16>(result.dqkv_NTD),
-       pointer_to<Bfloat16>(result.out_NTC), nullptr},
-      pointer_to<float>(products), cuda_stream_for(qkv));
-  return result;
-}
-
-// Operations of one product of all scores with a matrix of head_dim columns.
-double products_of(const at::Tensor& qkv_NTD, int64_t first) {
-  const auto asking = static_cast<double>(qkv_NTD.size(1) - first);
-  return 2.0 * static_cast<double>(qkv_NTD.numel() / 3) * asking;
 }
 
 }  // namespace
@@ -126,50 +196,46 @@ bool attention_fits(const at::Tensor& x_NTD, int64_t head_dim) {
 }
 
 Attended attention_forward(Isa isa, const at::Tensor& qkv_NTD, int64_t heads, int64_t first) {
-  const Part timed("attention", 2 * products_of(qkv_NTD, first), 0);
-  const AttentionShape shape = shape_of(qkv_NTD, heads, first);
-  const auto type = qkv_NTD.scalar_type();
-  const int64_t sequences = qkv_NTD.size(0);
-  const auto wide = qkv_NTD.options().dtype(type == at::kDouble ? at::kDouble : at::kFloat);
-  const Attended result{
-      at::empty({sequences, shape.tokens - first, qkv_NTD.size(2) / 3}, qkv_NTD.options()),
-      at::empty({sequences, heads, shape.tokens - first, 2}, wide)};
-  if (on_gpu(qkv_NTD, shape.head_dim)) return forward_on_gpu(qkv_NTD, shape, result);
-  const AttentionKernels& k = kernels(isa);
-  if (type == at::kFloat) {
-    run_forward(k.forward_scratch, k.forward_float, shape, qkv_NTD, result.out_NTC,
-                result.statistics_NhT2);
-  } else if (type == at::kBFloat16) {
-    run_forward(k.forward_scratch, k.forward_bfloat16, shape, qkv_NTD, result.out_NTC,
-                result.statistics_NhT2);
-  } else {
-    run_forward(k.forward_scratch, k.forward_double, shape, qkv_NTD, result.out_NTC,
-                result.statistics_NhT2);
-  }
-  return result;
+  const at::Tensor qkv = aligned(qkv_NTD);
+  return attended_by(isa, inputs_of_packed(qkv, heads, first));
 }
 
 AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
                                       const at::Tensor& qkv_NTD, const at::Tensor& statistics_NhT2,
                                       int64_t heads, bool out_again, int64_t first) {
-  const Part timed("attention gradient", (out_again ? 6 : 5) * products_of(qkv_NTD, first), 0);
-  const AttentionShape shape = shape_of(qkv_NTD, heads, first);
+  const at::Tensor qkv = aligned(qkv_NTD), dout = aligned(dout_NTC);
+  AttentionInputs in = inputs_of_packed(qkv, heads, first);
+  in.dout = {&dout};
+  const Part timed("attention gradient", (out_again ? 6 : 5) * products_of(in), 0);
   const AttentionGradients result{at::empty_like(qkv_NTD),
                                   out_again ? at::empty_like(dout_NTC) : at::Tensor()};
-  if (on_gpu(qkv_NTD, shape.head_dim)) {
-    return backward_on_gpu(dout_NTC, qkv_NTD, statistics_NhT2, shape, result);
-  }
-  const AttentionKernels& k = kernels(isa);
-  if (qkv_NTD.scalar_type() == at::kFloat) {
-    run_backward(k.backward_scratch, k.backward_float, shape, qkv_NTD, dout_NTC, statistics_NhT2,
-                 result.dqkv_NTD, result.out_NTC);
-  } else if (qkv_NTD.scalar_type() == at::kBFloat16) {
-    run_backward(k.backward_scratch, k.backward_bfloat16, shape, qkv_NTD, dout_NTC, statistics_NhT2,
-                 result.dqkv_NTD, result.out_NTC);
-  } else {
-    run_backward(k.backward_scratch, k.backward_double, shape, qkv_NTD, dout_NTC, statistics_NhT2,
-                 result.dqkv_NTD, result.out_NTC);
-  }
+  const at::Tensor& dqkv = result.dqkv_NTD;
+  const int64_t width = dqkv.size(2) / 3;
+  // Of tokens that ask nothing.
+  if (first > 0) dqkv.narrow(1, 0, first).narrow(2, 0, width).zero_();
+  run_backward(isa, in, {{&dqkv, 0, first}, {&dqkv, width}, {&dqkv, 2 * width}, {&result.out_NTC}},
+               statistics_NhT2);
+  return result;
+}
+
+Attended cross_attention_forward(Isa isa, const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
+                                 int64_t heads) {
+  const at::Tensor q = aligned(q_NQC), kv = aligned(kv_NTD);
+  return attended_by(isa, inputs_of_two(q, kv, heads));
+}
+
+CrossAttentionGradients cross_attention_backward(Isa isa, const at::Tensor& dout_NQC,
+                                                 const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
+                                                 const at::Tensor& statistics_NhQ2, int64_t heads) {
+  const at::Tensor q = aligned(q_NQC), kv = aligned(kv_NTD), dout = aligned(dout_NQC);
+  AttentionInputs in = inputs_of_two(q, kv, heads);
+  in.dout = {&dout};
+  const Part timed("attention gradient", 5 * products_of(in), 0);
+  const CrossAttentionGradients result{at::empty_like(q_NQC), at::empty_like(kv_NTD)};
+  const at::Tensor none;
+  run_backward(isa, in,
+               {{&result.dq_NQC}, {&result.dkv_NTD}, {&result.dkv_NTD, q_NQC.size(2)}, {&none}},
+               statistics_NhQ2);
   return result;
 }
 

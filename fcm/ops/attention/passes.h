@@ -31,4 +31,16 @@ AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
                                       const at::Tensor& qkv_NTD, const at::Tensor& statistics_NhT2,
                                       int64_t heads, bool out_again, int64_t first = 0);
 
+// The same where queries q_NQC and keys and values kv_NTD, [N, T, 2 * C], are of two sequences.
+Attended cross_attention_forward(Isa isa, const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
+                                 int64_t heads);
+
+struct CrossAttentionGradients {
+  at::Tensor dq_NQC, dkv_NTD;
+};
+
+CrossAttentionGradients cross_attention_backward(Isa isa, const at::Tensor& dout_NQC,
+                                                 const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
+                                                 const at::Tensor& statistics_NhQ2, int64_t heads);
+
 }  // namespace fcm::ops

@@ -65,9 +65,11 @@ void QueuedUpdate::Inputs::take(const Inputs& from) {
 
 // On the CPU; some of the tensors share the batch's memory.
 QueuedUpdate::Inputs QueuedUpdate::inputs_of(const loader::Batch& batch, double lr) {
-  masks::ViewPlan plan = masks::plan_for_samples(
-      batch.sample_ids, static_cast<uint64_t>(recipe_.run.seed), static_cast<uint64_t>(batch.epoch),
-      model_.grid(), recipe_.pretrain().masks);
+  masks::ViewPlan plan = masks::with_drawn_share(
+      masks::plan_for_samples(batch.sample_ids, static_cast<uint64_t>(recipe_.run.seed),
+                              static_cast<uint64_t>(batch.epoch), model_.grid(),
+                              recipe_.pretrain().masks),
+      recipe_.pretrain().decoder.share);
   Inputs inputs{models::pictures_of(batch), plan.order_BL, plan.neighbours_BL9,
                 at::scalar_tensor(lr, at::kDouble)};
   if (is_first()) {

@@ -42,9 +42,11 @@ StepResult PretrainLearner::update(const loader::Batch& batch, const StepPlan& p
     const int64_t count = std::min(plan.micro_batch, batch.batch - first);
     const std::span<const int64_t> ids(batch.sample_ids.data() + first, static_cast<size_t>(count));
     const masks::ViewPlan views =
-        masks::plan_for_samples(ids, static_cast<uint64_t>(recipe_.run.seed),
-                                static_cast<uint64_t>(batch.epoch), model_.grid(),
-                                recipe_.pretrain().masks)
+        masks::with_drawn_share(
+            masks::plan_for_samples(ids, static_cast<uint64_t>(recipe_.run.seed),
+                                    static_cast<uint64_t>(batch.epoch), model_.grid(),
+                                    recipe_.pretrain().masks),
+            recipe_.pretrain().decoder.share)
             .to(model_.device());
     const double share = batch.share_of(count);
     if (first + count == batch.batch) gradients_.begin_last_pass();
