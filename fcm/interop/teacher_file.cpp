@@ -155,7 +155,7 @@ struct TowerForeign {
 // Parts of networks whose other tensors look like a tower's.
 constexpr std::array kTowerForeign = {
     TowerForeign{"mlp.w12.", "gated MLPs (SwiGLU), as DINOv2's giant has"},
-    TowerForeign{"mlp.tower_weights_in.", "gated MLPs (SwiGLU), as DINOv2's giant has"},
+    TowerForeign{"mlp.weights_in.", "gated MLPs (SwiGLU), as DINOv2's giant has"},
     TowerForeign{"mlp.w1.", "gated MLPs (SwiGLU), as DINOv3's S+, H+ and 7B have"},
     TowerForeign{"mlp.gate_proj.", "gated MLPs (SwiGLU), as DINOv3's S+, H+ and 7B have"},
     TowerForeign{"mlp.fc1_g.", "gated MLPs (SwiGLU), as DINOv3's S+, H+ and 7B have"},
