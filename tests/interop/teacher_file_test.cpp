@@ -6,6 +6,7 @@
 #include "fcm/formats/safetensors.h"
 #include "fcm/interop/tower_names.h"
 #include "tests/formats/pth_support.h"
+#include "tests/support/error_of.h"
 #include "tests/support/scratch.h"
 #include "tests/support/tower_files.h"
 
@@ -85,6 +86,20 @@ TEST_F(TeacherFiles, PrefixesAndWhatIsNotTheTower) {
   EXPECT_NE(teacher.remarks[0].find("using teacher.backbone., not student.module.backbone."),
             std::string::npos)
       << teacher.remarks[0];
+}
+
+TEST_F(TeacherFiles, PartsThatNoTeacherHasAreNamed) {
+  for (const auto& [name, sentence] :
+       {std::pair{"blocks.0.mlp.w12.weight", "gated MLPs (SwiGLU), as DINOv2's giant has"},
+        std::pair{"blocks.0.mlp.weights_in.weight", "gated MLPs (SwiGLU), as DINOv2's giant has"},
+        std::pair{"blocks.0.mlp.gate_proj.weight", "gated MLPs (SwiGLU), as DINOv3's"},
+        std::pair{"blocks.0.attn.q_norm.weight", "norms of queries and keys"}}) {
+    test::Named named = dino();
+    named[name] = at::zeros({4, 4});
+    const std::string message =
+        test::error_of(ExitCode::kCheckpoint, [&] { read_teacher(write(named)); });
+    EXPECT_NE(message.find(sentence), message.npos) << name << ": " << message;
+  }
 }
 
 TEST_F(TeacherFiles, WhatIsRefused) {

@@ -268,7 +268,6 @@ TEST(ForeignParts, AreNamed) {
                             {"blocks.0.attn.q_norm.weight", {4}, "normalises queries"},
                             {"blocks.0.attn.q_bias", {8}, "q_bias"},
                             {"blocks.0.mlp.w12.weight", {8, 8}, "gated"},
-                            {"blocks.0.mlp.weights_in.weight", {8, 8}, "gated"},
                             {"unknown", {8}, ""}}) {
     test::Tensors vit = small_vit();
     vit.add(foreign.name, foreign.shape);
