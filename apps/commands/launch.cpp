@@ -33,6 +33,7 @@ Action launch(Flags& flags) {
     // Given before the command they are the command's.
     if (output.json && !line.json) request->command.emplace_back("--json");
     if (output.quiet && !line.quiet) request->command.emplace_back("--quiet");
+    if (!line.in_group) request->processes = 1;  // that does it
     keep_libtorch_quiet();
     request->program = std::filesystem::read_symlink("/proc/self/exe");
     return dist::launch(*request, output.reporter);

@@ -52,12 +52,18 @@ int64_t first_number(const char* text) {
 
 struct Variable {
   const char* name;
-  const char* only_with;  // another one, without which this one may mean something else
+  const char* only_with;         // another one, without which this one may mean something else
+  const char* set_by = nullptr;  // who that is, where the name does not say it
 };
 constexpr const char* kThreadLimit = "OMP_THREAD_LIMIT";
 constexpr Variable kVariables[] = {
-    {"OMP_NUM_THREADS", nullptr},    {kThreadLimit, nullptr}, {"SLURM_CPUS_PER_TASK", nullptr},
-    {"SLURM_CPUS_ON_NODE", nullptr}, {"NCPUS", "PBS_JOBID"},  {"LSB_DJOB_NUMPROC", nullptr}};
+    {kLaunchThreads, nullptr, "launch, which divides the cores among its processes"},
+    {"OMP_NUM_THREADS", nullptr},
+    {kThreadLimit, nullptr},
+    {"SLURM_CPUS_PER_TASK", nullptr},
+    {"SLURM_CPUS_ON_NODE", nullptr},
+    {"NCPUS", "PBS_JOBID"},
+    {"LSB_DJOB_NUMPROC", nullptr}};
 
 }  // namespace
 
@@ -76,7 +82,9 @@ UsableCores usable_cores_from(int64_t machine, int64_t bound, const GroupLimit& 
   for (const Variable& variable : kVariables) {
     if (variable.only_with != nullptr && environment(variable.only_with) == nullptr) continue;
     const char* const value = environment(variable.name);
-    if (value != nullptr) lower(first_number(value), variable.name);
+    if (value != nullptr) {
+      lower(first_number(value), variable.set_by != nullptr ? variable.set_by : variable.name);
+    }
   }
   return cores;
 }

@@ -14,9 +14,12 @@ struct UsableCores {
   std::string set_by;  // what is behind the count, in words
 };
 
+// In which `launch` tells each of its processes how many cores are its.
+constexpr const char* kLaunchThreads = "FASTCONVMAE_LAUNCH_THREADS";
+
 // The smallest of: the cores of the machine, those that the process is bound to (taskset, a
-// cpuset), the time that its control groups have (rounded up), OMP_NUM_THREADS, OMP_THREAD_LIMIT,
-// and what a batch system says in SLURM_CPUS_PER_TASK, SLURM_CPUS_ON_NODE, NCPUS (PBS) or
+// cpuset), the time that its control groups have (rounded up), kLaunchThreads, OMP_NUM_THREADS,
+// OMP_THREAD_LIMIT, and what a batch system says in SLURM_CPUS_PER_TASK, SLURM_CPUS_ON_NODE, NCPUS (PBS) or
 // LSB_DJOB_NUMPROC. At least 1.
 UsableCores usable_cores();
 

@@ -76,9 +76,10 @@ struct OptimOptions {
     visitor("epsilon", epsilon, config::Range{0, 1},
             "AdamW: added to the root of the second moment");
     visitor("clip_norm", clip_norm, config::Range{0, 1e9}, "largest gradient norm; 0 is off");
-    visitor("shard", shard,
-            "each of several processes keeps and updates its share of the moments alone, as those on "
-            "one machine always do");
+    visitor(
+        "shard", shard,
+        "each of several processes keeps and updates its share of the moments alone, as those on "
+        "one machine always do");
   }
 };
 
