@@ -48,7 +48,11 @@ int run(const std::vector<std::string>& arguments, const std::function<void()>& 
   StderrReporter reporter(style_of_stderr(line.quiet));
   if (line.command != "launch") placement = placement_of_process();
   if (placement.size > 1 && line.in_group) return run_in_group(line, placement, reporter);
-  if (placement.rank > 0) return 0;  // rank 0 does the work
+  if (placement.rank > 0) {
+    reporter.info(fmt::format("{} is done by rank 0 alone; this process is rank {} of {} ({})",
+                              line.command, placement.rank, placement.size, placement.told_by));
+    return 0;
+  }
   return line.action({reporter, line.json, dist::group_of_one(), line.quiet});
 }
 

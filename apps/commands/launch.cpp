@@ -32,6 +32,7 @@ Action launch(Flags& flags) {
     // Flags before the command apply to the command.
     if (output.json && !line.json) request->command.emplace_back("--json");
     if (output.quiet && !line.quiet) request->command.emplace_back("--quiet");
+    if (!line.in_group) request->processes = 1;  // that does it
     keep_libtorch_quiet();
     request->program = std::filesystem::read_symlink("/proc/self/exe");
     return dist::launch(*request, output.reporter);

@@ -53,12 +53,18 @@ int64_t first_number(const char* text) {
 
 struct Variable {
   const char* name;
-  const char* only_with;  // must be set too, else the name is ambiguous
+  const char* only_with;         // must be set too, else the name is ambiguous
+  const char* set_by = nullptr;  // named in messages in place of the variable
 };
 constexpr const char* kThreadLimit = "OMP_THREAD_LIMIT";
 constexpr Variable kVariables[] = {
-    {"OMP_NUM_THREADS", nullptr},    {kThreadLimit, nullptr}, {"SLURM_CPUS_PER_TASK", nullptr},
-    {"SLURM_CPUS_ON_NODE", nullptr}, {"NCPUS", "PBS_JOBID"},  {"LSB_DJOB_NUMPROC", nullptr}};
+    {kLaunchThreads, nullptr, "launch, which divides the cores among its processes"},
+    {"OMP_NUM_THREADS", nullptr},
+    {kThreadLimit, nullptr},
+    {"SLURM_CPUS_PER_TASK", nullptr},
+    {"SLURM_CPUS_ON_NODE", nullptr},
+    {"NCPUS", "PBS_JOBID"},
+    {"LSB_DJOB_NUMPROC", nullptr}};
 
 }  // namespace
 
@@ -77,7 +83,9 @@ UsableCores usable_cores_from(int64_t machine, int64_t bound, const GroupLimit& 
   for (const Variable& variable : kVariables) {
     if (variable.only_with != nullptr && environment(variable.only_with) == nullptr) continue;
     const char* const value = environment(variable.name);
-    if (value != nullptr) lower(first_number(value), variable.name);
+    if (value != nullptr) {
+      lower(first_number(value), variable.set_by != nullptr ? variable.set_by : variable.name);
+    }
   }
   return cores;
 }

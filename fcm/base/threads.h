@@ -14,9 +14,13 @@ struct UsableCores {
   std::string set_by;  // the reason for the count, in words
 };
 
+// The variable in which `launch` tells each of its processes its share of the cores.
+constexpr const char* kLaunchThreads = "FASTCONVMAE_LAUNCH_THREADS";
+
 // The smallest of: the cores of the machine, those the process is bound to (taskset, cpuset), the
-// CPU quota of its control groups (rounded up), OMP_NUM_THREADS, OMP_THREAD_LIMIT, and the batch
-// system's SLURM_CPUS_PER_TASK, SLURM_CPUS_ON_NODE, NCPUS (PBS) or LSB_DJOB_NUMPROC. At least 1.
+// CPU quota of its control groups (rounded up), kLaunchThreads, OMP_NUM_THREADS, OMP_THREAD_LIMIT,
+// and the batch system's SLURM_CPUS_PER_TASK, SLURM_CPUS_ON_NODE, NCPUS (PBS) or
+// LSB_DJOB_NUMPROC. At least 1.
 UsableCores usable_cores();
 
 // OMP_THREAD_LIMIT, beyond which OpenMP silently starts no more threads; 0: no limit.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -84,7 +85,7 @@ std::vector<std::string> environment_of(int64_t rank, int64_t ranks, int64_t por
                                             {"TORCHELASTIC_USE_AGENT_STORE", "True"},
                                             {"TORCHELASTIC_RESTART_COUNT", "0"}};
   if (std::getenv("OMP_NUM_THREADS") == nullptr) {
-    own["OMP_NUM_THREADS"] = std::to_string(std::max<int64_t>(usable_cores().count / ranks, 1));
+    own[kLaunchThreads] = std::to_string(std::max<int64_t>(usable_cores().count / ranks, 1));
   }
   std::vector<std::string> variables;
   for (char** one = environ; *one != nullptr; ++one) {
@@ -178,6 +179,21 @@ void allow_descriptors(int64_t processes) {
        wanted, limit.rlim_max, wanted);
 }
 
+// The store runs in LibTorch's threads, which abort the process, or leave all ranks waiting, when
+// memory or threads run out.
+void expect_room_for_store() {
+  constexpr size_t kBytes = size_t{128} << 20;
+  constexpr int64_t kThreads = 4;
+  void* const room =
+      ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room != MAP_FAILED) ::munmap(room, kBytes);
+  if (room != MAP_FAILED && startable_threads(kThreads) == kThreads) return;
+  fail(ExitCode::kDevice,
+       "the system has no room for the store where the processes meet: {} MB and {} threads ({}); "
+       "raise that limit",
+       kBytes >> 20, kThreads, limits_of_threads());
+}
+
 // The exit status of the run, from the first rank that failed.
 int status_of(const Ranks::End& end, const std::vector<int>& handed_on, int64_t ranks) {
   if (WIFEXITED(end.status)) return WEXITSTATUS(end.status);
@@ -197,6 +213,7 @@ int status_of(const Ranks::End& end, const std::vector<int>& handed_on, int64_t 
 
 int launch(const LaunchRequest& request, Reporter& reporter) {
   allow_descriptors(request.processes);
+  expect_room_for_store();
   const BlockedSignals signals;
   const StoreHost store;
   Ranks ranks;

@@ -15,7 +15,7 @@ struct LaunchRequest {
   std::vector<std::string> command;  // its arguments
 };
 
-// Starts the ranks of a group, divides the cores among them (OMP_NUM_THREADS, unless set), hosts
+// Starts the ranks of a group, divides the cores among them (unless OMP_NUM_THREADS is set), hosts
 // the store where they meet, and forwards SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2 to each.
 // Returns when all have ended: 0, or the exit status of the first that failed. After the first
 // failure the others get SIGTERM, and SIGKILL soon after. A rank dies with this process. Throws

@@ -17,18 +17,26 @@ std::string beats_of(int64_t rank) { return fmt::format("beats/{}", rank); }
 
 PeerWatch::PeerWatch(c10::intrusive_ptr<c10d::Store> store, Options options)
     : store_(std::move(store)), options_(std::move(options)) {
-  beating_ = std::thread([this] { beat(); });
-  watching_ = std::thread([this] { watch(); });
+  try {
+    beating_ = std::thread([this] { beat(); });
+    watching_ = std::thread([this] { watch(); });
+  } catch (...) {  // the system starts no more of them
+    stop();
+    throw;
+  }
 }
 
-PeerWatch::~PeerWatch() {
+PeerWatch::~PeerWatch() { stop(); }
+
+void PeerWatch::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
-  beating_.join();
-  watching_.join();
+  for (std::thread* thread : {&beating_, &watching_}) {
+    if (thread->joinable()) thread->join();
+  }
 }
 
 bool PeerWatch::pause() {

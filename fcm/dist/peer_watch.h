@@ -46,6 +46,7 @@ class PeerWatch {
   void beat();   // thread: writes and reads heartbeats in the store
   void watch();  // thread: watches whether the store answers
   bool pause();  // until the next beat; false: stop
+  void stop();
   void lost(const std::string& why);
 
   c10::intrusive_ptr<c10d::Store> store_;

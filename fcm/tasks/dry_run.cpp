@@ -1,5 +1,8 @@
 #include "fcm/tasks/dry_run.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "fcm/ops/peak/peak.h"
 #include "fcm/recipe/setup.h"
 #include "fcm/tasks/machine.h"
@@ -17,7 +20,10 @@ nlohmann::json dry_run(const DryRun& run) {
   const at::ScalarType compute = recipe::compute_type(recipe.model.precision, run.device);
   const double free = train::memory_for_pictures(recipe, run.parameters, run.device,
                                                  run.machine.group->ranks_here());
-  const int64_t micro_batch = recipe::choose_micro_batch(recipe, compute, free);
+  // The largest slice of a batch that a rank gets.
+  const auto own =
+      static_cast<int64_t>(std::ceil(static_cast<double>(recipe.optim.batch_size) / ranks));
+  const int64_t micro_batch = std::min(recipe::choose_micro_batch(recipe, compute, free), own);
   const double an_image = recipe::activation_bytes_per_image(recipe, compute);
   const double flops = recipe::training_flops(recipe);
   const double rate = ops::peak_flops(compute, run.device) * ranks;

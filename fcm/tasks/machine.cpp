@@ -109,7 +109,12 @@ int64_t set_up_machine(const Machine& machine) {
 }
 
 std::string threads_set_by(const Machine& machine) {
-  return machine.threads > 0 ? "--threads" : usable_cores().set_by;
+  if (machine.threads > 0) return "--threads";
+  const UsableCores usable = usable_cores();
+  return threads_of(machine) == usable.count
+             ? usable.set_by
+             : fmt::format("{}, divided among {} processes", usable.set_by,
+                           machine.group->ranks_here());
 }
 
 loader::OpenOptions open_options(const Machine& machine) {

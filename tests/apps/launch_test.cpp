@@ -119,6 +119,31 @@ TEST(Launch, EndsWithTheErrorOfTheRanks) {
   EXPECT_EQ(outcome.status, 3) << outcome.err;
 }
 
+TEST(Launch, ADryRunIsThatOfOneOfItsProcesses) {
+  const std::string dry_run =
+      "pretrain --recipe smoke_pretrain --data synthetic --out /nowhere/x --dry-run --json --set "
+      "optim.micro_batch=0";
+  const auto alone = nlohmann::json::parse(run_built(dry_run).out);
+  const auto shared = nlohmann::json::parse(run_built("launch --processes 2 " + dry_run).out);
+  EXPECT_EQ(2 * shared.at("micro_batch").get<int64_t>(), alone.at("micro_batch"));
+  EXPECT_LT(shared.at("memory_needed_bytes"), alone.at("memory_needed_bytes"));
+  if (std::getenv("OMP_NUM_THREADS") == nullptr && alone.at("threads") > 1) {
+    EXPECT_EQ(shared.at("threads_set_by"), "launch, which divides the cores among its processes");
+  }
+}
+
+// RANK and WORLD_SIZE of something else that was started in this shell.
+TEST(Ranks, OtherThanTheFirstSayWhyTheyDoNothing) {
+  const Scratch scratch;
+  const std::string command = fmt::format(
+      "RANK=1 WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=29500 {} recipe list >{} 2>&1",
+      FCM_PROGRAM, (scratch / "said").string());
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 0);
+  EXPECT_EQ(content_of(scratch / "said"),
+            "recipe list is done by rank 0 alone; this process is rank 1 of 2 (RANK and "
+            "WORLD_SIZE)\n");
+}
+
 TEST(Launch, FewOpenFilesAreASentence) {
   const Scratch scratch;
   const std::string command = fmt::format(

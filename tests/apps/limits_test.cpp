@@ -71,6 +71,22 @@ TEST(Limits, ThreadsAreNotMoreThanTheCoresThatTheProcessIsBoundTo) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out).at("threads"), 1);
 }
 
+// Of several processes, up to where they run; no abort, no hang.
+TEST(Limits, LittleAddressSpaceIsASentenceOfLaunch) {
+  const Scratch scratch;
+  for (const int kilobytes : {500'000, 600'000, 800'000}) {
+    const Outcome outcome = run_after(
+        fmt::format("ulimit -v {}", kilobytes),
+        fmt::format("launch --processes 2 pretrain --recipe smoke_pretrain --data synthetic --set "
+                    "run.max_steps=1 --out {}/{}",
+                    scratch.path().string(), kilobytes));
+    const bool sentence = outcome.status == 6 && outcome.err.find("error: ") != outcome.err.npos;
+    EXPECT_TRUE(outcome.status == 0 || outcome.status == 127 || sentence)
+        << kilobytes << ": " << outcome.status << ", " << outcome.err;
+    EXPECT_EQ(outcome.err.find("terminate called"), outcome.err.npos) << outcome.err;
+  }
+}
+
 // A control group of version 1 of this test's, where it may make one.
 class ControlGroup {
  public:
