@@ -24,7 +24,7 @@ TEST(Content, WhatFilesOftenAreInstead) {
       {"GIF89a..........", "a GIF"},
       {"\0\0\0\x24"s + "ftypheic", "a HEIC"},
       {"\0\0\0\x20"s + "ftypavif", "an AVIF"},
-      {"\0\0\0\x20"s + "ftypisom", "a film"},
+      {"\0\0\0\x20"s + "ftypisom", "a video"},
       {"\0\0\0\x18"s + "ftypcrx ", "a camera's raw file (Canon)"},
       {"\0\0\0\x0CJXL \r\n"s, "a JPEG XL"},
       {"\x1f\x8b\x08\0"s, "a compressed file (gzip): unpack it first"},
