@@ -104,10 +104,10 @@ std::vector<Attack> structure_attacks() {
       {"no shape", file_of(R"({"a":{"dtype":"U8","data_offsets":[0,4]}})", 4), "lacks"},
       {"no offsets", file_of(R"({"a":{"dtype":"U8","shape":[4]}})", 4), "lacks"},
       {"no fields", file_of(R"({"a":{}})", 4), "lacks"},
-      {"nested shape", file_of(deep_shape, 4), "a list where"},
-      {"bomb of lists", file_of(R"({"a":{"dtype":"U8","shape":)" + bomb, 0), "a list where"},
+      {"nested shape", file_of(deep_shape, 4), "a list in place of"},
+      {"bomb of lists", file_of(R"({"a":{"dtype":"U8","shape":)" + bomb, 0), "a list in place of"},
       {"bomb of objects", file_of(objects, 0), "unknown key"},
-      {"bomb of objects in a field", file_of(R"({"a":{"dtype":)" + objects, 0), "an object where"},
+      {"bomb of objects in a field", file_of(R"({"a":{"dtype":)" + objects, 0), "an object in place of"},
       {"bomb at the top", file_of(R"({"a":)" + bomb, 0), "a list"},
       {"bomb in metadata", file_of(R"({"__metadata__":{"a":)" + bomb, 0), "must be strings"},
   };

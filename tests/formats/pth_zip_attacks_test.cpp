@@ -220,7 +220,7 @@ TEST(PthZipAttacks, Members) {
       {"sizes differ", changed([](Member& m) { m.packed = 7; }), "two sizes differ"},
       {"too large",
        changed([](Member& m) { m.size = m.packed = m.local_size = m.local_packed = 999; }),
-       "reach beyond"},
+       "reach into the central directory"},
       {"too small",
        changed([](Member& m) { m.size = m.packed = m.local_size = m.local_packed = 7; }),
        "belong to no member"},
