@@ -105,7 +105,7 @@ TEST(Recipe, WhatCannotWorkIsSaid) {
 TEST(Recipe, ASegmentersEncoderIsLookedAtWhenItIsKnown) {
   const std::string taps = "segmenter.taps=[0,0,1,1]", custom = "encoder.size=custom";
   EXPECT_EQ(fault_of({taps}, "smoke_segment"), "");
-  EXPECT_NE(fault_of({taps, custom}, "smoke_segment").find("\"conv_vit\" wants none"),
+  EXPECT_NE(fault_of({taps, custom}, "smoke_segment").find("\"conv_vit\" needs none"),
             std::string::npos);
   const std::vector<std::string> vit = {custom,
                                         "model.kind=vit",
