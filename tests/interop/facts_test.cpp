@@ -253,7 +253,7 @@ TEST_F(Shards, AnIndexNamesFilesBesideItAndNothingElse) {
   }
   index_["weight_map"][tensor] = 5;
   put_index();
-  EXPECT_NE(error_of([&] { load(folder_); }).find("is 5, wanted the name"), std::string::npos);
+  EXPECT_NE(error_of([&] { load(folder_); }).find("is 5, expected the name"), std::string::npos);
   index_["weight_map"][tensor] = "model-00003-of-00002.safetensors";
   put_index();
   EXPECT_NE(error_of([&] { load(folder_); }).find("not beside it"), std::string::npos);

@@ -126,7 +126,7 @@ TEST_F(FactsWords, PixelsWithAnOffsetAndPixelsUpTo255) {
   config["pretrained_cfg"]["std"] = {51, 51, 51};
   const auto loaded = load(config);
   expect_near(recipe_of(loaded), 0.5, 0.2);
-  expect(said(loaded), "taken to be of pixels from 0 to 255: data.mean = [0.5,0.5,0.5]");
+  expect(said(loaded), "read as values for pixels from 0 to 255: data.mean = [0.5,0.5,0.5]");
   EXPECT_EQ(said(loaded, {"data.mean=[0,0,0]"}), "");
   config["pretrained_cfg"]["std"] = {0.2, 0.2, 0.2};
   expect(refused(load(config)), "which do not fit one range of pixels");
@@ -152,7 +152,7 @@ TEST_F(FactsWords, ANormalisationThatCannotBeIsRefusedUnlessItIsSet) {
   }
   const auto two = load(hf_, {{"image_mean", {0.5, 0.5}}, {"image_std", {0.5, 0.5}}});
   expect(refused(two), "image_mean = [0.5,0.5], and the weights take images of 3 channels");
-  expect(refused(load(hf_, {{"rescale_factor", 0}})), "rescale_factor = 0, wanted");
+  expect(refused(load(hf_, {{"rescale_factor", 0}})), "rescale_factor = 0, expected");
 }
 
 TEST_F(FactsWords, OneNumberIsForAllChannelsAndIsNotAssumed) {
@@ -222,13 +222,13 @@ TEST_F(FactsWords, HeadsThatCannotBeAreTheFilesFault) {
          "config.json says model_args.num_heads = 5, which does not divide the 8 channels");
   hf_["num_attention_heads"] = 4;
   hf_["layer_norm_eps"] = "small";
-  expect(refused(load(hf_)), "layer_norm_eps = \"small\", wanted a number");
+  expect(refused(load(hf_)), "layer_norm_eps = \"small\", expected a number");
 }
 
 TEST_F(FactsWords, AnotherWayToTheSizeIsSaid) {
   json config = timm_;
   config["pretrained_cfg"]["crop_pct"] = 0.9;
-  expect(said(load(config)), "config.json says pretrained_cfg.crop_pct = 0.9: eval cuts out");
+  expect(said(load(config)), "config.json says pretrained_cfg.crop_pct = 0.9: eval crops");
   EXPECT_EQ(said(load(timm_)), "");
   config["pretrained_cfg"]["crop_pct"] = 1.0;
   config["pretrained_cfg"]["crop_mode"] = "squash";

@@ -252,7 +252,7 @@ TEST(Dataset, WithoutMapsSaysSo) {
   EXPECT_FALSE(dataset->has_maps());
   EXPECT_TRUE(dataset->map_classes().names.empty());
   const std::string message = data_error([&] { dataset->target(3, TargetKind::kMap); });
-  EXPECT_NE(message.find("synthetic train 3 has no map of classes"), std::string::npos) << message;
+  EXPECT_NE(message.find("synthetic train 3 has no class map"), std::string::npos) << message;
 }
 
 }  // namespace
