@@ -132,7 +132,9 @@ TEST_F(MmsegGolden, WhatItSaysOfItselfIsKept) {
 TEST_F(MmsegGolden, TheOptimizerIsLeftOutWithItsReason) {
   EXPECT_TRUE(loaded_.optimizer.tensors.empty());
   EXPECT_FALSE(loaded_.state.contains("optimizer_steps"));
-  EXPECT_NE(loaded_.state.at("optimizer_left_out").get<std::string>().find("a segmenter can only be resumed"),
+  EXPECT_NE(loaded_.state.at("optimizer_left_out")
+                .get<std::string>()
+                .find("a segmenter can only be resumed"),
             std::string::npos);
 }
 
