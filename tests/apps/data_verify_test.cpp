@@ -37,11 +37,11 @@ TEST_F(DataVerifyOfFolders, WhatIsLeftOutIsCountedByKind) {
   EXPECT_EQ(result.at("bad_labels"), 0);
   const json expected = {
       {{"kind", ".gif"}, {"count", 2}, {"example", "ant/x.gif"}},
-      {{"kind", "folders without a picture that can be read"}, {"count", 1}, {"example", "cat"}}};
+      {{"kind", "folders without readable images"}, {"count", 1}, {"example", "cat"}}};
   EXPECT_EQ(result.at("train").at("left_out"), expected);
   EXPECT_EQ(result.at("val").at("left_out"), json::array());
   EXPECT_EQ(result.at("train").at("endings"), (json{{".png", 2}}));
-  EXPECT_NE(outcome.err.find("left out: 2 .gif (ant/x.gif), 1 folders without a picture"),
+  EXPECT_NE(outcome.err.find("left out: 2 .gif (ant/x.gif), 1 folders without readable images"),
             std::string::npos)
       << outcome.err;
   // Said of both splits, and once.

@@ -77,8 +77,8 @@ TEST_F(CocoFileTest, PicturesCategoriesAndObjectsInTheirOrder) {
   EXPECT_EQ(file.record(2).objects, 0);
   EXPECT_EQ(file.record(1).objects, 2);
   EXPECT_EQ(file.notes(),
-            (std::vector<std::string>{"1 of 3 pictures has no annotated object but crowds; where a "
-                                      "detector is trained on them, it is passed over"}));
+            (std::vector<std::string>{"1 of 3 images has no annotated object except crowds; "
+                                      "when a detector is trained on them, it is skipped"}));
 }
 
 TEST_F(CocoFileTest, NumbersComeBackToTheBit) {
@@ -131,11 +131,11 @@ TEST_F(CocoFileTest, AnnotationsThatCannotBeUsedAreCounted) {
   EXPECT_EQ(left_out_with("segmentation", {{"size", {1e15, 60}}, {"counts", {0}}}), bad_runs);
   EXPECT_EQ(left_out_with("segmentation", CocoTree::object()), bad_runs);
   EXPECT_EQ(left_out_with("segmentation", {{"size", {60, 40}}, {"counts", {1200, 1200}}}),
-            "1 annotations with masks of another size than their picture (annotation 50)");
-  EXPECT_EQ(left_out_with("image_id", 4), "1 annotations of no picture (annotation 50)");
+            "1 annotations with masks of another size than their image (annotation 50)");
+  EXPECT_EQ(left_out_with("image_id", 4), "1 annotations of unknown images (annotation 50)");
   EXPECT_EQ(left_out_with("category_id", 3), "1 annotations of unknown categories (annotation 50)");
-  EXPECT_EQ(left_out_with("id", 11), "1 annotations of an id that came before (annotation 11)");
-  const std::string incomplete = "1 annotations without picture or category (annotation 50)";
+  EXPECT_EQ(left_out_with("id", 11), "1 annotations with a repeated id (annotation 11)");
+  const std::string incomplete = "1 annotations without image or category (annotation 50)";
   EXPECT_EQ(left_out_with("image_id", "3"), incomplete);
   EXPECT_EQ(left_out_with("category_id", nullptr), incomplete);
   EXPECT_EQ(left_out_with("category_id", 1.5), incomplete);
@@ -144,11 +144,11 @@ TEST_F(CocoFileTest, AnnotationsThatCannotBeUsedAreCounted) {
   EXPECT_EQ(left_out_with("bbox", {1, 2, 3, -4}), no_box);
   EXPECT_EQ(left_out_with("bbox", nullptr), no_box);
   const std::string far =
-      "1 annotations with numbers that are not finite, or beyond 1e8 (annotation 50)";
+      "1 annotations with numbers that are non-finite or beyond 1e8 (annotation 50)";
   EXPECT_EQ(left_out_with("bbox", {1, 2, 3, 1e9}), far);
   EXPECT_EQ(left_out_with("segmentation", {{1, 1, 2, 2, 3, 1e300}}), far);
   EXPECT_EQ(left_out_with("segmentation", {{1, 1, 2, 2, 3, "4"}}), far);
-  EXPECT_EQ(left_out_with(CocoTree(7)), "1 entries that are no objects (annotations 6)");
+  EXPECT_EQ(left_out_with(CocoTree(7)), "1 entries that are not objects (annotations 6)");
 }
 
 TEST_F(CocoFileTest, NumbersThatAreNoneAreCounted) {
@@ -156,7 +156,7 @@ TEST_F(CocoFileTest, NumbersThatAreNoneAreCounted) {
     std::string text = test::small_coco().dump();
     text.replace(text.find("20,10,20,20"), 2, word);  // of an outline
     EXPECT_EQ(as_text(read(text).left_out()),
-              "1 annotations with numbers that are not finite, or beyond 1e8 (annotation 11)");
+              "1 annotations with numbers that are non-finite or beyond 1e8 (annotation 11)");
     text = test::small_coco().dump();
     text.replace(text.find("[10,10,10,10]") + 1, 2, word);  // of a box
     EXPECT_NE(as_text(read(text).left_out()).find("not finite"), std::string::npos);
@@ -164,7 +164,7 @@ TEST_F(CocoFileTest, NumbersThatAreNoneAreCounted) {
     text.replace(text.find("100.5"), 5, word);
     const CocoFile file = read(text);
     EXPECT_TRUE(file.left_out().empty());
-    EXPECT_EQ(file.notes().at(1), "1 annotation has no area: that of its box counts");
+    EXPECT_EQ(file.notes().at(1), "1 annotation has no area: the area of its box is used");
     EXPECT_EQ(file.instances(0).instances[0].area, 100);
   }
 }
@@ -196,21 +196,20 @@ TEST_F(CocoFileTest, PicturesThatCannotBeUsedAreCounted) {
     picture[key] = value;
     return picture;
   };
-  EXPECT_EQ(left_out(changed("id", "20")), "1 pictures without id or file name (20.jpg)");
-  EXPECT_EQ(left_out(changed("file_name", nullptr)),
-            "1 pictures without id or file name (image 20)");
+  EXPECT_EQ(left_out(changed("id", "20")), "1 images without id or file name (20.jpg)");
+  EXPECT_EQ(left_out(changed("file_name", nullptr)), "1 images without id or file name (image 20)");
   EXPECT_EQ(left_out(changed("height", 0)),
-            "1 pictures without a size, or of more pixels than are read (20.jpg)");
+            "1 images without a size, or above the pixel limit (20.jpg)");
   EXPECT_EQ(left_out(changed("width", 1e12)),
-            "1 pictures without a size, or of more pixels than are read (20.jpg)");
+            "1 images without a size, or above the pixel limit (20.jpg)");
   EXPECT_EQ(left_out(changed("width", nullptr)),
-            "1 pictures without a size, or of more pixels than are read (20.jpg)");
-  const std::string out = "1 pictures whose names lead out of the folder";
+            "1 images without a size, or above the pixel limit (20.jpg)");
+  const std::string out = "1 images whose names lead out of the folder";
   EXPECT_EQ(left_out(changed("file_name", "/etc/passwd")), out + " (/etc/passwd)");
   EXPECT_EQ(left_out(changed("file_name", "../x.jpg")), out + " (../x.jpg)");
   EXPECT_EQ(left_out(changed("file_name", "a/../../x.jpg")), out + " (a/../../x.jpg)");
-  EXPECT_EQ(left_out(coco_image(5, 1, 1)), "1 pictures of an id that came before (5.jpg)");
-  EXPECT_EQ(left_out("x"), "1 entries that are no objects (images 4)");
+  EXPECT_EQ(left_out(coco_image(5, 1, 1)), "1 images with a repeated id (5.jpg)");
+  EXPECT_EQ(left_out("x"), "1 entries that are not objects (images 4)");
 }
 
 TEST_F(CocoFileTest, CategoriesWithoutANameGoByTheirId) {
@@ -224,19 +223,18 @@ TEST_F(CocoFileTest, CategoriesWithoutANameGoByTheirId) {
 }
 
 TEST_F(CocoFileTest, OtherFilesAreNamed) {
-  EXPECT_NE(data_error([&] { read("[]"); }).find("another JSON (of results?)"), std::string::npos);
+  EXPECT_NE(data_error([&] { read("[]"); }).find("other JSON (of results?)"), std::string::npos);
   for (const char* list : {"images", "annotations", "categories"}) {
     CocoTree tree = test::small_coco();
     tree.erase(list);
     EXPECT_NE(data_error([&] { read_tree(tree); }).find(fmt::format("has no list \"{}\"", list)),
               std::string::npos);
     tree[list] = 3;
-    EXPECT_NE(data_error([&] { read_tree(tree); }).find("is no list"), std::string::npos);
+    EXPECT_NE(data_error([&] { read_tree(tree); }).find("is not a list"), std::string::npos);
   }
   CocoTree tree = test::small_coco();
   tree["images"] = CocoTree::array();
-  EXPECT_NE(data_error([&] { read_tree(tree); }).find("no picture that can be used"),
-            std::string::npos);
+  EXPECT_NE(data_error([&] { read_tree(tree); }).find("no usable image"), std::string::npos);
   tree = test::small_coco();
   tree["categories"] = CocoTree::array();
   EXPECT_NE(data_error([&] { read_tree(tree); }).find("has no categories"), std::string::npos);

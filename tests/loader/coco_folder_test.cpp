@@ -56,7 +56,7 @@ TEST(CocoFolder, WhatLiesBesideIsCounted) {
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(as_text(dataset->remarks().left_out),
             "1 .json (captions_train2017.json), 1 .md (README.md), 1 .txt (notes.txt), 1 folders "
-            "(test2017), 1 pictures without a record (99.jpg)");
+            "(test2017), 1 images without a record (99.jpg)");
   EXPECT_EQ(dataset->remarks().beside.count(), 3);
 }
 
@@ -66,15 +66,14 @@ TEST(CocoFolder, PicturesThatAreNotThereAreNoted) {
   std::filesystem::remove(folder.path() / "train2017/5.jpg");
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(dataset->size(), 3);
-  EXPECT_EQ(
-      dataset->remarks().notes.at(1),
-      fmt::format("1 of 3 recorded pictures are not in {}/train2017 (5.jpg)", folder.string()));
+  EXPECT_EQ(dataset->remarks().notes.at(1),
+            fmt::format("1 of 3 recorded images are not in {}/train2017 (5.jpg)", folder.string()));
   EXPECT_NE(data_error([&] { dataset->get(1, 3); }).find("5.jpg"), std::string::npos);
   std::filesystem::remove(folder.path() / "train2017/3.jpg");
   std::filesystem::remove(folder.path() / "train2017/9.jpg");
   EXPECT_NE(data_error([&] {
               open_dataset(folder.string(), Split::kTrain);
-            }).find("none of the 3 pictures of"),
+            }).find("none of the 3 images of"),
             std::string::npos);
   std::filesystem::remove(folder.path() / "train2017");
   EXPECT_NE(data_error([&] { open_dataset(folder.string(), Split::kTrain); }).find("cannot list"),
@@ -100,8 +99,8 @@ TEST(CocoFolder, AnotherSizeThanRecordedIsABadPicture) {
       data_error([&] { dataset->get(0, 3); }),
       fmt::format(
           "{0}/train2017/3.jpg: it has 40x60 pixels, but "
-          "{0}/annotations/instances_train2017.json records 60x40; the sides are exchanged: of a "
-          "picture that EXIF turns, wanted is the size as shown",
+          "{0}/annotations/instances_train2017.json records 60x40; the sides are swapped: the "
+          "record must give the size after the EXIF rotation",
           folder.string()));
   EXPECT_NE(data_error([&] {
               dataset->get_section(0, 3, [](int64_t, int64_t) { return image::Box{0, 0, 1, 1}; });

@@ -71,7 +71,7 @@ TEST_F(FileListTest, BlanksMarksAndLineEnds) {
   EXPECT_EQ(unlabelled->name(1), folder_.string() + "/b c.png");
   EXPECT_EQ(unlabelled->remarks().no_labels,
             (folder_ / "list.txt").string() +
-                " has no class numbers; write one behind each path, after a blank");
+                " has no class numbers; write one after each path, separated by a blank");
 }
 
 // What is odd is read as it stands where such a file is there.
@@ -94,7 +94,7 @@ TEST_F(FileListTest, LabelsThatCannotBeUsed) {
             folder_.string() + "/b.png: it has no label, while others have one");
   EXPECT_NE(data_error([&] {
               partly->label(3);
-            }).find("its label in line 4 of the list, \"100000\", is no class number"),
+            }).find("its label in line 4 of the list, \"100000\", is not a class number"),
             std::string::npos);
   const auto none = open("a.png -1\nb.png -1\n");
   EXPECT_TRUE(none->classes().empty());
@@ -110,7 +110,7 @@ TEST_F(FileListTest, FewNamesAreClasses) {
   EXPECT_EQ(spaced->classes(), (std::vector<std::string>{"golden retriever"}));
   const auto captions = open("a.png one\nb.png two\n");
   EXPECT_TRUE(captions->classes().empty());
-  EXPECT_NE(captions->remarks().first_bad_label.find("\"one\", is no class number"),
+  EXPECT_NE(captions->remarks().first_bad_label.find("\"one\", is not a class number"),
             std::string::npos);
 }
 
@@ -136,8 +136,8 @@ TEST_F(FileListTest, TooFewNamesOfClassesAreRemarked) {
 
 TEST_F(FileListTest, WhatIsNoListSaysWhichLine) {
   const std::vector<std::pair<std::string, std::string>> cases{
-      {"", "names no pictures"},
-      {"# only\n\n", "names no pictures"},
+      {"", "lists no images"},
+      {"# only\n\n", "lists no images"},
       {"path label\na.png 1\n", "line 1, \"path label\" has no class number"},
       {"a.png 1\n\npath label\n", "line 3, \"path label\" has no class number"},
       {"a.png,0\n", "line 1, \"a.png,0\": its columns stand between commas"},
@@ -151,7 +151,7 @@ TEST_F(FileListTest, WhatIsNoListSaysWhichLine) {
       {std::string("\xFF\xFE"
                    "a\0.\0p\0\n\0",
                    10),
-       "saved as UTF-8 and not as UTF-16"},
+       "saved as UTF-8 rather than UTF-16"},
       {" 5\n", "line 1 names no file"},
       {std::string("a\0b\n", 4), "line 1 names no file"}};
   for (const auto& [list, reason] : cases) {

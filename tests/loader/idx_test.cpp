@@ -93,8 +93,8 @@ std::vector<Damage> damages() {
   no_rows[11] = 0;
   IdxBytes huge = images(5, 3, 4);
   for (size_t i = 4; i < 8; ++i) huge[i] = 0xFF;
-  return {{"magic", wrong_magic, labels(5), "is no IDX file"},
-          {"magic of the labels", images(5, 3, 4), labels_magic, "is no IDX file", true},
+  return {{"magic", wrong_magic, labels(5), "is not an IDX file"},
+          {"magic of the labels", images(5, 3, 4), labels_magic, "is not an IDX file", true},
           {"no rows", no_rows, labels(5), "claims"},
           {"more pictures than bytes", huge, labels(5), ""},
           {"cut", cut(images(5, 3, 4), 1), labels(5), "truncated"},

@@ -61,9 +61,9 @@ TEST(ImageFolder, OnlyPicturesAreListed) {
       << message;
   EXPECT_EQ(as_text(dataset->remarks().left_out),
             "3 hidden (.git), 2 devices, pipes or sockets (a/device.png), 1 .txt (a/notes.txt), "
-            "1 folders without a picture that can be read (empty), "
+            "1 folders without readable images (empty), "
             "1 links back to a folder that contains them (a/loop), "
-            "1 pictures beside the class folders (loose.png)");
+            "1 images beside the class folders (loose.png)");
 }
 
 // Cameras, browsers and scanners name their pictures so; what cannot be read is counted.
@@ -81,7 +81,7 @@ TEST(ImageFolder, EndingsThatAreReadAndEndingsThatAreCounted) {
   EXPECT_EQ(dataset->classes(), Names{"a"});
   EXPECT_EQ(as_text(dataset->remarks().left_out),
             "2 .gif (a/x.gif), 1 .heic (b/x.heic), "
-            "1 folders without a picture that can be read (b), 1 without ending (a/noending)");
+            "1 folders without readable images (b), 1 without ending (a/noending)");
 }
 
 TEST(ImageFolder, WhatSystemsPutAmongPicturesIsNoClass) {
@@ -96,7 +96,7 @@ TEST(ImageFolder, WhatSystemsPutAmongPicturesIsNoClass) {
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
   EXPECT_EQ(files_of(*dataset, folder.path()), Names{"a/1.png"});
   EXPECT_EQ(as_text(dataset->remarks().left_out),
-            "5 folders of the system ($RECYCLE.BIN), 1 AppleDouble files of macOS (a/._1.png)");
+            "5 system folders ($RECYCLE.BIN), 1 AppleDouble files of macOS (a/._1.png)");
 }
 
 // As torchvision and timm follow them; but never in circles.
@@ -118,7 +118,7 @@ TEST(ImageFolder, LinksAreFollowedButNotInCircles) {
                    "a/own.png"}));
   EXPECT_EQ(as_text(dataset->remarks().left_out),
             "5 links back to a folder that contains them (a/again/deep/back/batch), "
-            "1 links to nothing (a/folder_that_was)");
+            "1 dangling links (a/folder_that_was)");
 }
 
 TEST(ImageFolder, SplitsByTheirUsualNamesInAnyCase) {
@@ -178,7 +178,7 @@ TEST(ImageFolder, WhyThereAreNoLabelsIsRemarked) {
   folder.write("val/2.png", png(1));
   EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->remarks().no_labels,
             folder.string() +
-                "/val has 2 pictures and no class folders; sort them into one folder a class");
+                "/val has 2 images and no class folders; sort them into one folder per class");
 }
 
 TEST(ImageFolder, LinksToPicturesAndToClassFoldersCount) {
@@ -213,7 +213,7 @@ TEST(ImageFolder, WithoutSplitsBothAreTheWhole) {
 TEST(ImageFolder, WhatIsMissingIsNamed) {
   const test::Scratch folder;
   auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
-  EXPECT_NE(message.find("no pictures in " + folder.string()), std::string::npos) << message;
+  EXPECT_NE(message.find("no images in " + folder.string()), std::string::npos) << message;
   folder.write("pics/x.gif", std::string("x"));
   message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
   EXPECT_NE(message.find("found 1 .gif (pics/x.gif)"), std::string::npos) << message;
@@ -271,7 +271,7 @@ TEST(OpenDataset, ArchivesAreCalledByNameWithWhatToDo) {
   only.write("a.zip", std::string("PK\3\4"));
   EXPECT_NE(data_error([&] {
               open_dataset(only.string(), Split::kTrain);
-            }).find("unpack them first (unzip x.zip)"),
+            }).find("unpack others first (unzip x.zip)"),
             std::string::npos);
 }
 
@@ -280,7 +280,7 @@ TEST(OpenDataset, WhatCannotBeOpenedSaysWhy) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"", "empty"},
       {folder.string() + "/absent", "does not exist"},
-      {folder.write("list.txt", std::string("# x")).string(), "names no pictures"},
+      {folder.write("list.txt", std::string("# x")).string(), "lists no images"},
       {folder.write("one.tar", std::string("x")).string(), "damaged or hostile tar"},
       {folder.string() + "/x-{000000..000001}.tar", "No such file"},
       {folder.string() + "/x-{0}.tar", "expected a range"},

@@ -81,8 +81,8 @@ TEST_F(ListColumnsTest, RowsThatDoNotFitAreRefusedOnce) {
       {"path,label\nhttps://x.org/a.png,0\n", "line 2, \"https://x.org/a.png,0\": it is a URL"},
       {"path,label\ntrain\\a.png,0\n", "backslashes"},
       {"image_id,label\n0001,3\n0002,4\n",
-       "line 2, \"0001,3\": there is no such file, and it does "
-       "not end as a picture does (2 of 2 lines are so)"},
+       "line 2, \"0001,3\": there is no such file, and it has no "
+       "image extension (2 of 2 lines are so)"},
       {"id,breed\n0001,dog\n", "line 1, \"id,breed\": there is no such file"},
       {"id,photo,breed\n1,a.png,dog\n",
        "line 2, \"1,a.png,dog\": its columns stand between commas"},
@@ -115,7 +115,7 @@ TEST_F(ListColumnsTest, ALabelBeforeThePathIsRefusedOnceWhereThePictureIsThere) 
 TEST_F(ListColumnsTest, AListWithoutItsPicturesIsSaidInOneLine) {
   const auto absent = open("/elsewhere/a.png 0\n/elsewhere/b.png 1\n");
   EXPECT_EQ(absent->remarks().notes.at(0),
-            "none of the 2 pictures that were looked for is there; the first: /elsewhere/a.png");
+            "none of the 2 images that were checked exists; the first: /elsewhere/a.png");
   folder_.write("b.png", image::encode_png(test::pattern(3, 4, 3, 1)));
   EXPECT_TRUE(open("a.png 0\nb.png 1\n")->remarks().notes.empty());
 }

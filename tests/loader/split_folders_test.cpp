@@ -78,7 +78,7 @@ TEST(SplitFolders, TheBareWordIsASplitWhateverLiesBesideIt) {
   EXPECT_EQ(dataset->size(), 1);
   ASSERT_EQ(dataset->remarks().notes.size(), 1u);
   EXPECT_EQ(dataset->remarks().notes[0],
-            "train/ is taken for a split because of its name, and for no class; the folders beside "
+            "train/ is taken as a split because of its name, not as a class; the folders beside "
             "it are left out (bus, car)");
   EXPECT_NE(data_error([&] { open_dataset(root.string(), Split::kVal); }).find("has no folder val"),
             std::string::npos);
@@ -126,12 +126,12 @@ TEST(SplitFolders, WhatIsDoubtfulIsSaid) {
   EXPECT_EQ(one->classes().size(), 3u);
   ASSERT_EQ(one->remarks().notes.size(), 1u);
   EXPECT_EQ(one->remarks().notes[0],
-            "named as a split is, but taken for a class, since none is there for the other split: "
+            "named like a split, but taken as a class, since there is none for the other split: "
             "train2017");
   draw(nested, {"images/train/", "images/val/", "labels"});
   const auto other = open_dataset(nested.string(), Split::kTrain);
   ASSERT_EQ(other->remarks().notes.size(), 1u);
-  EXPECT_NE(other->remarks().notes[0].find("lie together in 1 class (images)"), std::string::npos)
+  EXPECT_NE(other->remarks().notes[0].find("are mixed in 1 class (images)"), std::string::npos)
       << other->remarks().notes[0];
 }
 
@@ -143,7 +143,7 @@ TEST(SplitFolders, InAFolderOfTheirOwn) {
   const auto dataset = open_dataset(root.string(), Split::kTrain);
   EXPECT_EQ(dataset->classes(), Words{"a"});
   EXPECT_EQ(dataset->name(0), root.string() + "/images/train/a/1.png");
-  EXPECT_EQ(dataset->remarks().notes, Words{"the splits are in images/, which alone is read"});
+  EXPECT_EQ(dataset->remarks().notes, Words{"the splits are in images/; only that folder is read"});
   EXPECT_EQ(as_text(dataset->remarks().left_out), "1 folders (labels)");
   EXPECT_EQ(open_dataset(root.string(), Split::kVal)->name(0),
             root.string() + "/images/val/a/1.png");

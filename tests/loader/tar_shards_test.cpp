@@ -94,9 +94,10 @@ TEST(TarShards, LabelsThatCannotBeUsedHurtThoseAloneWhoUseThem) {
   const std::shared_ptr<const Dataset> dataset = open_dataset(named.string(), Split::kTrain);
   EXPECT_TRUE(dataset->classes().empty());
   EXPECT_EQ(data_error([&] { dataset->label(1); }),
-            named.string() + ":b: its .cls is no class number: \"dog\"");
+            named.string() + ":b: its .cls is not a class number: \"dog\"");
   LoaderRequest request = test::labelled(dataset, test::small_options(4), 2, 1, 1, 0);
-  EXPECT_NE(data_error([&] { Loader(request).next(); }).find("no class number"), std::string::npos);
+  EXPECT_NE(data_error([&] { Loader(request).next(); }).find("not a class number"),
+            std::string::npos);
   request.targets = TargetKind::kNone;
   const Batch batch = Loader(request).next();
   EXPECT_EQ(batch.batch, 2);
@@ -125,7 +126,7 @@ TEST(TarShards, NamesAreClassesWhereTheyAreFew) {
   EXPECT_EQ(other->classes(), (std::vector<std::string>{"0", "1"}));
   EXPECT_EQ(other->remarks().bad_labels, 2);
   EXPECT_EQ(other->remarks().first_bad_label,
-            mixed.string() + ":a: its .cls is no class number: \"cat\"");
+            mixed.string() + ":a: its .cls is not a class number: \"cat\"");
 }
 
 TEST(TarShards, WhatIsLeftOutAndHeldOutIsRemarked) {
@@ -190,12 +191,12 @@ TEST(TarShards, ArchivesThatCannotBeReadInPlaceAreNamed) {
   folder.write("x.tar.gz", std::string("x"));
   auto message = data_error([&] { open_dataset(folder.string(), Split::kTrain); });
   EXPECT_NE(message.find("found 1 .tar.gz (x.tar.gz)"), std::string::npos) << message;
-  EXPECT_NE(message.find("unpack them first"), std::string::npos) << message;
+  EXPECT_NE(message.find("unpack others first"), std::string::npos) << message;
   const test::Scratch nested;
   nested.write("part1/x.tar", sample("a", 1, 0) + tar_end());
   message = data_error([&] { open_dataset(nested.string(), Split::kTrain); });
   EXPECT_NE(message.find("1 .tar (part1/x.tar)"), std::string::npos) << message;
-  EXPECT_NE(message.find("name the folder that holds them"), std::string::npos) << message;
+  EXPECT_NE(message.find("give the folder that holds them"), std::string::npos) << message;
   const test::Scratch dotted;
   dotted.write("x.tar", tar_member("a.5x.jpg", png_member(1)) + tar_end());
   message = data_error([&] { open_dataset(dotted.string(), Split::kTrain); });

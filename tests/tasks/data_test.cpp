@@ -48,8 +48,8 @@ TEST_F(LabelledDataTest, WhyThereAreNoLabels) {
   const std::string message =
       test::error_of(ExitCode::kData, [&] { open_labelled_splits(data(), {}, kept_); });
   EXPECT_EQ(message, data() + " has no labels, which accuracy needs: " + data() +
-                         "/val has 1 picture and no class folders; sort them into one folder a "
-                         "class");
+                         "/val has 1 image and no class folders; sort them into one folder "
+                         "per class");
 }
 
 // A split that is there and cannot be read is a fault, not the absence of a split.
@@ -193,7 +193,7 @@ TEST_F(LabelledDataTest, LabelsThatCannotBeUsedAreRefusedOnceWithTheirNumber) {
   const std::string names = list("1.png one\n2.png two\n3.png three\n");
   EXPECT_EQ(refusal(names),
             names + ": 3 of 3 images have no usable label; the first: " + data() +
-                "/1.png: its label in line 1 of the list, \"one\", is no class number");
+                "/1.png: its label in line 1 of the list, \"one\", is not a class number");
   EXPECT_NE(refusal(list("1.png 0\n2.png 1\n3.png\n")).find("1 of 3 images"), std::string::npos);
   EXPECT_EQ(open_pictures(names, Split::kTrain, {}, kept_)->size(), 3);  // who asks for none
 }

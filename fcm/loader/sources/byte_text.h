@@ -1,4 +1,4 @@
-// Numbers and names as little-endian bytes, for files that this program writes and reads.
+// Serialisation of numbers and names as little-endian bytes, for this program's own files.
 #pragma once
 
 #include <bit>
@@ -21,7 +21,7 @@ class ByteWriter {
     static_assert(std::is_integral_v<Number>);
     bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
   }
-  void text(std::string_view text) {  // its length as 32 bits, then itself
+  void text(std::string_view text) {  // 32-bit length, then the bytes
     number(static_cast<uint32_t>(text.size()));
     bytes_ += text;
   }
@@ -32,7 +32,7 @@ class ByteWriter {
   std::string bytes_;
 };
 
-// Every read throws Error(kData) where fewer bytes are left.
+// Every read throws Error(kData) if too few bytes are left.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : left_(bytes) {}

@@ -1,5 +1,5 @@
-// CIFAR binary: records of one label byte (CIFAR-10) or a coarse and a fine one (CIFAR-100), then
-// 32x32 pixels as three planes.
+// CIFAR binary: records of a label byte (CIFAR-10) or a coarse and a fine label byte (CIFAR-100),
+// then 32x32 pixels in three planes.
 #include <algorithm>
 #include <fstream>
 #include <optional>
@@ -41,7 +41,7 @@ std::vector<fs::path> files_of(const fs::path& folder, Split split) {
   return found;
 }
 
-// Names lie in a text file beside the records, one a line; without it, numbers stand in.
+// Class names are in a text file beside the records, one a line; without it, numbers are the names.
 std::vector<std::string> class_names(const fs::path& folder, const Kind& kind) {
   std::vector<std::string> names;
   std::ifstream file(folder / kind.names_file);
@@ -55,8 +55,8 @@ std::vector<std::string> class_names(const fs::path& folder, const Kind& kind) {
   return names;
 }
 
-// Which kind a file is shows in its size; where both fit, in the range of the labels. Otherwise a
-// label out of range concerns its picture alone.
+// The kind is recognised by the file's size or, if both fit, by the range of the labels. If only
+// one kind fits, a label out of range affects only its image.
 const Kind& kind_of(const std::string& content, const fs::path& path) {
   if (content.empty()) fail(ExitCode::kData, "{} is empty", path.string());
   const auto has_size = [&](const Kind& kind) { return content.size() % kind.record() == 0; };
@@ -81,7 +81,7 @@ const Kind& kind_of(const std::string& content, const fs::path& path) {
        path.string(), content.size(), kCifar10.record(), kCifar100.record());
 }
 
-// Parts that are not there, and what else lies in the folder.
+// Notes on missing parts, and other files in the folder.
 Remarks remarks_of(const fs::path& folder, Split split, size_t files) {
   Remarks remarks;
   std::error_code ignored;

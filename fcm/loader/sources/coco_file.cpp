@@ -27,19 +27,19 @@ void CocoFile::sort_pictures(const std::filesystem::path& file) {
   std::ranges::stable_sort(order_, {}, id_of);
   const auto is_repeated = [&](uint32_t one, uint32_t next) {
     if (id_of(one) != id_of(next)) return false;
-    tables_.left_out.add("pictures of an id that came before", tables_.names.at(next));
+    tables_.left_out.add("images with a repeated id", tables_.names.at(next));
     return true;
   };
   order_.erase(std::unique(order_.begin(), order_.end(), is_repeated), order_.end());
   tables_.names.shrink();
-  if (order_.empty()) fail(ExitCode::kData, "{} has no picture that can be used", file.string());
+  if (order_.empty()) fail(ExitCode::kData, "{} has no usable image", file.string());
 }
 
 void CocoFile::sort_categories(const std::filesystem::path& file) {
   std::ranges::stable_sort(tables_.categories, {}, &std::pair<int64_t, std::string>::first);
   for (const auto& [id, name] : tables_.categories) {
     if (!classes_.ids.empty() && classes_.ids.back() == id) {
-      tables_.left_out.add("categories of an id that came before", name);
+      tables_.left_out.add("categories with a repeated id", name);
       continue;
     }
     classes_.ids.push_back(id);
@@ -77,7 +77,7 @@ int64_t CocoFile::picture_of(const CocoAnnotation& annotation) {
     return tables_.pictures[place].picture;
   });
   if (found == order_.end() || tables_.pictures[*found].picture != annotation.picture) {
-    return leave_out("annotations of no picture");
+    return leave_out("annotations of unknown images");
   }
   const PictureRecord& record = tables_.pictures[*found];
   if (classes_.class_of(annotation.category) < 0) {
@@ -85,21 +85,20 @@ int64_t CocoFile::picture_of(const CocoAnnotation& annotation) {
   }
   if (annotation.mask_rows != 0 &&
       (annotation.mask_rows != record.rows || annotation.mask_cols != record.cols)) {
-    return leave_out("annotations with masks of another size than their picture");
+    return leave_out("annotations with masks of another size than their image");
   }
   return found - order_.begin();
 }
 
 void CocoFile::sort_annotations() {
   const std::vector<bool> repeated = repeated_ids();
-  std::vector<int64_t> pictures;  // of the annotations, or -1
+  std::vector<int64_t> pictures;  // of each annotation, or -1
   pictures.reserve(tables_.annotations.size());
   begins_.resize(order_.size() + 1);
   for (size_t i = 0; i < tables_.annotations.size(); ++i) {
     const CocoAnnotation& one = tables_.annotations[i];
     if (!repeated.empty() && repeated[i]) {
-      tables_.left_out.add("annotations of an id that came before",
-                           fmt::format("annotation {}", one.id));
+      tables_.left_out.add("annotations with a repeated id", fmt::format("annotation {}", one.id));
       pictures.push_back(-1);
       continue;
     }
@@ -141,14 +140,14 @@ std::vector<std::string> CocoFile::notes() const {
       order_, [&](uint32_t place) { return tables_.pictures[place].objects == 0; });
   if (without > 0) {
     notes.push_back(fmt::format(
-        "{} of {} {} no annotated object but crowds; where a detector is trained on them, {} "
-        "passed over",
-        without, counted(size(), "picture", "pictures"), noun(without, "has", "have"),
+        "{} of {} {} no annotated object except crowds; when a detector is trained on them, {} "
+        "skipped",
+        without, counted(size(), "image", "images"), noun(without, "has", "have"),
         noun(without, "it is", "they are")));
   }
   if (tables_.without_area > 0) {
     notes.push_back(fmt::format(
-        "{} no area: that of {} box counts",
+        "{} no area: the area of {} box is used",
         counted(static_cast<int64_t>(tables_.without_area), "annotation has", "annotations have"),
         noun(static_cast<int64_t>(tables_.without_area), "its", "their")));
   }

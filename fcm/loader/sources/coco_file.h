@@ -1,4 +1,4 @@
-// A file of COCO's instances: pictures in the order of their ids, each with its objects.
+// A COCO instances file: images in the order of their ids, each with its objects.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@ namespace fcm::loader {
 
 class CocoFile {
  public:
-  // Takes less than twice the file's size of memory. Throws Error(kData) where the file is no JSON,
-  // none of COCO's instances, or has no picture or no category. What in it cannot be used is left
-  // out and counted: pictures and annotations without what they need, of ids that came before;
-  // annotations of no picture or category, without an outline, with numbers that are not finite or
-  // masks that do not fit their picture.
+  // Uses less than twice the file's size of memory. Throws Error(kData) if the file is not JSON,
+  // not a COCO instances file, or has no images or categories. Unusable entries are skipped and
+  // counted: images and annotations that are incomplete or repeat an id; annotations of unknown
+  // images or categories, without an outline, with non-finite numbers or with masks that do not fit
+  // their image.
   explicit CocoFile(const std::filesystem::path& file);
 
   int64_t size() const { return std::ssize(order_); }
@@ -32,22 +32,22 @@ class CocoFile {
   const InstanceClasses& classes() const { return classes_; }
 
   const LeftOut& left_out() const { return tables_.left_out; }
-  // What was taken for granted, a sentence each.
+  // Assumptions made, one sentence each.
   std::vector<std::string> notes() const;
 
  private:
   void sort_pictures(const std::filesystem::path& file);
   void sort_categories(const std::filesystem::path& file);
   void sort_annotations();
-  std::vector<bool> repeated_ids() const;  // of annotations
-  // The place of the annotation's picture, or -1, in which case it was counted as left out.
+  std::vector<bool> repeated_ids() const;  // per annotation, whether its id occurred before
+  // The index of the annotation's image; or -1, and the annotation is counted as left out.
   int64_t picture_of(const CocoAnnotation& annotation);
 
   CocoTables tables_;
-  std::vector<uint32_t> order_;  // of pictures: places in tables_
+  std::vector<uint32_t> order_;  // images by id: indices into tables_
   InstanceClasses classes_;
-  std::vector<uint32_t> by_picture_;  // places of annotations, picture by picture
-  std::vector<uint32_t> begins_;      // in by_picture_, one more than pictures
+  std::vector<uint32_t> by_picture_;  // indices of annotations, grouped by image
+  std::vector<uint32_t> begins_;      // offsets into by_picture_, one more than images
 };
 
 }  // namespace fcm::loader

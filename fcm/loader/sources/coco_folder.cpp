@@ -36,7 +36,7 @@ std::optional<CocoPlaces> find_coco(const fs::path& folder, Split split) {
   return std::nullopt;
 }
 
-// What lies in the folder and in that of annotations and is of neither split.
+// Files in the folder and in annotations/ that belong to neither split.
 LeftOut beside_coco(const fs::path& folder) {
   std::unordered_set<std::string> folders{kAnnotations}, files;
   for (const Split split : {Split::kTrain, Split::kVal}) {
@@ -60,7 +60,7 @@ class CocoPictures final : public EncodedDataset {
     remarks_.left_out.add(file_.left_out());
     remarks_.notes = file_.notes();
     remarks_.no_labels =
-        fmt::format("{} has objects, and no label of a whole picture", folder.string());
+        fmt::format("{} has objects, but no labels of whole images", folder.string());
     compare_with_folder();
   }
 
@@ -83,22 +83,20 @@ class CocoPictures final : public EncodedDataset {
     const PictureRecord& record = file_.record(index);
     if (record.rows == rows && record.cols == cols) return;
     const bool lies = record.rows == cols && record.cols == rows && rows != cols;
-    fail(
-        ExitCode::kData, "it has {}x{} pixels, but {} records {}x{}{}", cols, rows,
-        places_.annotations.string(), record.cols, record.rows,
-        lies
-            ? "; the sides are exchanged: of a picture that EXIF turns, wanted is the size as shown"
-            : "");
+    fail(ExitCode::kData, "it has {}x{} pixels, but {} records {}x{}{}", cols, rows,
+         places_.annotations.string(), record.cols, record.rows,
+         lies ? "; the sides are swapped: the record must give the size after the EXIF rotation"
+              : "");
   }
 
-  // Pictures without a record, and records without a picture.
+  // Counts images without a record, and notes records without an image.
   void compare_with_folder() {
     std::unordered_set<std::string> files;
     const std::error_code error = for_each_visible(
         places_.pictures, remarks_.left_out,
         [&](const fs::directory_entry&, const std::string& name) { files.insert(name); });
     if (error) {
-      fail(ExitCode::kData, "cannot list {}, where the pictures of {} should be: {}",
+      fail(ExitCode::kData, "cannot list {}, where the images of {} should be: {}",
            places_.pictures.string(), places_.annotations.string(), error.message());
     }
     std::vector<std::string> missing;
@@ -111,16 +109,16 @@ class CocoPictures final : public EncodedDataset {
     for (const std::string& name : files) remarks_.left_out.add(kind_without_record(name), name);
     if (missing.empty()) return;
     if (std::ssize(missing) == file_.size()) {
-      fail(ExitCode::kData, "none of the {} pictures of {} is in {}; looked for {}", file_.size(),
+      fail(ExitCode::kData, "none of the {} images of {} is in {}; looked for {}", file_.size(),
            places_.annotations.string(), places_.pictures.string(), some_of(missing));
     }
-    remarks_.notes.push_back(fmt::format("{} of {} recorded pictures are not in {} ({})",
+    remarks_.notes.push_back(fmt::format("{} of {} recorded images are not in {} ({})",
                                          missing.size(), file_.size(), places_.pictures.string(),
                                          some_of(missing)));
   }
 
   static std::string kind_without_record(const std::string& name) {
-    return is_picture_ending(ending_of(name)) ? "pictures without a record" : kind_of_name(name);
+    return is_picture_ending(ending_of(name)) ? "images without a record" : kind_of_name(name);
   }
 
   const CocoPlaces places_;
@@ -143,8 +141,7 @@ std::optional<CocoPlaces> coco_places_in(const fs::path& folder, Split split) {
   if (!places && holds_coco(folder)) {
     const std::string with_year = split_word(split, kYears[0]),
                       without = split_word(split, kYears[1]);
-    fail(ExitCode::kData,
-         "{} holds COCO's annotations, but none for {}: looked for {} and {} in {}/",
+    fail(ExitCode::kData, "{} has COCO annotations, but none for {}: looked for {} and {} in {}/",
          folder.string(), split == Split::kTrain ? "training" : "validation",
          annotations_file(with_year), annotations_file(without), kAnnotations);
   }

@@ -1,4 +1,4 @@
-// Pictures with COCO's annotations, where they lie in a folder.
+// A folder of images with COCO annotations.
 #pragma once
 
 #include <filesystem>
@@ -10,21 +10,20 @@
 namespace fcm::loader {
 
 struct CocoPlaces {
-  std::filesystem::path annotations, pictures;  // a file and a folder
+  std::filesystem::path annotations, pictures;  // the JSON file; the folder of images
 };
 
-// folder/annotations/instances_train2017.json beside folder/train2017, instances_val2017.json
-// beside val2017; or the same without "2017". None where `folder` has no such file; Error(kData)
-// where it has, and none of `split`.
+// folder/annotations/instances_train2017.json and folder/train2017, instances_val2017.json and
+// val2017; or the same without "2017". nullopt if `folder` has no such file; Error(kData) if it has
+// one, but not for `split`.
 std::optional<CocoPlaces> coco_places_in(const std::filesystem::path& folder, Split split);
 
-// The same question without the fault.
+// Whether such a file exists, for either split or for `split`.
 bool holds_coco(const std::filesystem::path& folder);
 bool holds_coco(const std::filesystem::path& folder, Split split);
 
-// The pictures that the file records, in the order of their ids, turned as EXIF says; one that is
-// not in the folder, or of another size than recorded, is one that cannot be read. Labels they have
-// none.
+// The recorded images in the order of their ids, rotated by their EXIF orientation. An image that
+// is missing, or of another size than recorded, is unreadable. There are no labels.
 std::unique_ptr<Dataset> open_coco_folder(const std::filesystem::path& folder,
                                           const CocoPlaces& places);
 

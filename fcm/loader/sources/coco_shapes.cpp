@@ -7,7 +7,7 @@
 namespace fcm::loader {
 namespace {
 
-// Those of which each is so many hundredths; empty: of one it is not so.
+// The numbers as hundredths; empty if one is not an exact multiple of 1/100.
 std::vector<int32_t> hundredths_of(std::span<const double> numbers) {
   constexpr double kMost = std::numeric_limits<int32_t>::max();
   std::vector<int32_t> hundredths;

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 using JsonKind = JsonReader::Kind;
 
 constexpr double kNotThere = std::numeric_limits<double>::quiet_NaN();
-// No picture reaches so far; what COCO's rule of polygons can count in is farther.
+// Beyond the coordinates of any image, and within the range of COCO's polygon rule.
 constexpr double kFarthest = 1e8;
 
 bool is_near(double value) { return std::abs(value) <= kFarthest; }  // false for NaN
@@ -27,8 +27,8 @@ class CocoReader {
   CocoTables read() {
     if (json_.kind() != JsonKind::kObject) {
       fail(ExitCode::kData,
-           "{} is no file of COCO's instances but another JSON (of results?); wanted an object "
-           "with images, annotations and categories",
+           "{} is not a COCO instances file but other JSON (of results?); expected an object with "
+           "images, annotations and categories",
            file_.string());
     }
     json_.object([&](std::string_view key) {
@@ -47,7 +47,7 @@ class CocoReader {
                                 : !has_categories_  ? "categories"
                                                     : nullptr;
     if (missing != nullptr) {
-      fail(ExitCode::kData, "{} is no file of COCO's instances: it has no list \"{}\"",
+      fail(ExitCode::kData, "{} is not a COCO instances file: it has no list \"{}\"",
            file_.string(), missing);
     }
     return std::move(tables_);
@@ -58,13 +58,13 @@ class CocoReader {
   void take_list(bool& is_there, const char* name, const Take& take) {
     is_there = true;
     if (json_.kind() != JsonKind::kArray) {
-      json_.refuse(fmt::format("\"{}\" is no list", name));
+      json_.refuse(fmt::format("\"{}\" is not a list", name));
     }
     int64_t number = 0;
     json_.array([&] {
       ++number;
       if (json_.kind() == JsonKind::kObject) return take();
-      tables_.left_out.add("entries that are no objects", fmt::format("{} {}", name, number));
+      tables_.left_out.add("entries that are not objects", fmt::format("{} {}", name, number));
       json_.skip();
     });
   }
@@ -108,14 +108,14 @@ class CocoReader {
     const auto leave_out = [&](const char* kind) {
       tables_.left_out.add(kind, !name.empty() ? name : fmt::format("image {}", id.value_or(-1)));
     };
-    if (!id || name.empty()) return leave_out("pictures without id or file name");
+    if (!id || name.empty()) return leave_out("images without id or file name");
     const fs::path path = fs::path(name).lexically_normal();
     if (path.is_absolute() || *path.begin() == ".." || name.find('\0') != name.npos) {
-      return leave_out("pictures whose names lead out of the folder");
+      return leave_out("images whose names lead out of the folder");
     }
     constexpr int64_t kMost = image::DecodeLimits{}.max_pixels;
     if (!rows || !cols || *rows < 1 || *cols < 1 || *rows > kMost / *cols) {
-      return leave_out("pictures without a size, or of more pixels than are read");
+      return leave_out("images without a size, or above the pixel limit");
     }
     tables_.pictures.push_back({*id, *rows, *cols, 0});
     tables_.names.add(name);
@@ -137,7 +137,7 @@ class CocoReader {
     tables_.categories.emplace_back(*id, name.empty() ? std::to_string(*id) : name);
   }
 
-  // The annotation that is being read.
+  // The annotation being read.
   struct Pending {
     CocoAnnotation annotation;
     std::optional<int64_t> picture, category;
@@ -145,7 +145,7 @@ class CocoReader {
     bool has_box = false, is_finite = true;
     std::vector<double> numbers;  // of outlines
     std::vector<uint32_t> part_sizes;
-    int64_t short_parts = 0;  // outlines that are none
+    int64_t short_parts = 0;  // invalid outlines
     std::optional<image::RunLengths> mask;
     bool has_bad_mask = false;
 
@@ -257,7 +257,7 @@ class CocoReader {
   }
 
   void take_counts(std::vector<int64_t>& counts) {
-    constexpr size_t kMost = size_t{1} << 24;  // more than any real mask, less than any memory
+    constexpr size_t kMost = size_t{1} << 24;  // more than any real mask has; bounds memory
     json_.array([&] {
       const int64_t length = whole().value_or(-1);
       if (counts.size() <= kMost) counts.push_back(length);
@@ -265,10 +265,10 @@ class CocoReader {
     if (counts.size() > kMost) counts.assign(1, -1);
   }
 
-  // What is wrong with the pending annotation; nullptr: nothing.
+  // What is wrong with the pending annotation; nullptr if nothing.
   const char* fault() const {
-    if (!pending_.picture || !pending_.category) return "annotations without picture or category";
-    if (!pending_.is_finite) return "annotations with numbers that are not finite, or beyond 1e8";
+    if (!pending_.picture || !pending_.category) return "annotations without image or category";
+    if (!pending_.is_finite) return "annotations with numbers that are non-finite or beyond 1e8";
     if (!pending_.has_box) return "annotations without a box";
     if (pending_.has_bad_mask) return "annotations with masks whose runs do not add up";
     if (!pending_.mask && pending_.part_sizes.empty()) return "annotations without an outline";

@@ -1,4 +1,4 @@
-// What a file of COCO's instances says, compactly, and reading it.
+// The content of a COCO instances file in compact form, and its reader.
 #pragma once
 
 #include <array>
@@ -16,34 +16,34 @@
 
 namespace fcm::loader {
 
-// Outlines and masks of many annotations, one behind the other. As vectors of vectors they would
-// take several times the file's size. Deques, because a vector that grows is there twice.
+// Outlines and masks of many annotations, concatenated; vectors of vectors would take several times
+// the file's size. Deques, because a growing vector briefly needs twice the memory.
 class CocoShapes {
  public:
   struct Place {
     uint64_t begin = 0, first_part = 0;
-    uint32_t size = 0;  // of a mask: characters; of outlines: their parts
+    uint32_t size = 0;  // of a mask: characters; of outlines: number of parts
     enum class Form : uint8_t { kHundredths, kNumbers, kMask } form = Form::kHundredths;
   };
 
-  // `numbers`: of all parts; `part_sizes`: how many of them each has.
+  // `numbers`: coordinates of all parts; `part_sizes`: how many of them each part has.
   Place add_outlines(std::span<const double> numbers, std::span<const uint32_t> part_sizes);
   Place add_mask(const image::RunLengths& mask);
 
-  // Puts what is there into the instance; `rows` and `cols` are a mask's.
+  // Stores the outlines or the mask in `instance`; `rows` and `cols` are the mask's size.
   void read(const Place& place, int64_t rows, int64_t cols, Instance& instance) const;
 
  private:
-  // COCO's numbers have two decimals: as whole hundredths they take half the space, and n / 100 is
-  // the very double that was read.
+  // COCO's numbers have two decimals: stored as hundredths they take half the space, and n / 100
+  // restores exactly the double that was read.
   std::deque<int32_t> hundredths_;
   std::deque<double> numbers_;
   std::deque<uint32_t> part_sizes_;
-  std::deque<char> masks_;  // COCO's text of runs
+  std::deque<char> masks_;  // text form of runs
 };
 
 struct CocoAnnotation {
-  int64_t id = -1;              // -1: it has none
+  int64_t id = -1;              // -1: none
   int64_t picture = 0;          // its id
   int64_t category = 0;         // its id
   std::array<double, 4> box{};  // x0, y0, x1, y1
@@ -53,18 +53,18 @@ struct CocoAnnotation {
   bool crowd = false;
 };
 
-// In the order of the file. What cannot be used is left out and counted.
+// In file order. Unusable entries are skipped and counted.
 struct CocoTables {
-  std::vector<PictureRecord> pictures;                      // `objects` is not counted yet
-  JoinedNames names;                                        // of the pictures' files
+  std::vector<PictureRecord> pictures;                      // `objects` is not yet counted
+  JoinedNames names;                                        // file names of the images
   std::vector<std::pair<int64_t, std::string>> categories;  // ids and names
   std::vector<CocoAnnotation> annotations;
   CocoShapes shapes;
   LeftOut left_out;
-  int64_t without_area = 0;  // annotations whose area is that of their box
+  int64_t without_area = 0;  // annotations without an area, which get that of their box
 };
 
-// Throws Error(kData) where the file is no JSON, or none of COCO's instances.
+// Throws Error(kData) if the file is not JSON or not a COCO instances file.
 CocoTables read_coco_tables(const std::filesystem::path& file);
 
 }  // namespace fcm::loader

@@ -1,4 +1,4 @@
-// Pictures that are kept as JPEG, PNG or WebP files, wherever these lie.
+// Base class for data sets of encoded images (JPEG, PNG, WebP, ...), stored anywhere.
 #pragma once
 
 #include <string>
@@ -9,19 +9,19 @@ namespace fcm::loader {
 
 class EncodedDataset : public Dataset {
  public:
-  // The reason of a failure follows the picture's name. Damage below a section is not noticed
-  // (image::decode_section); get reads and checks all.
+  // Errors name the image and the reason. get_section does not notice damage below the section
+  // (image::decode_section); get reads and checks everything.
   image::Image get(int64_t index, int64_t channels) const final;
   image::Section get_section(int64_t index, int64_t channels,
                              const image::ChooseBox& choose) const final;
 
-  // The bytes of the i-th picture's file. Throws Error(kData) that names the picture.
+  // The encoded bytes of the i-th image. Throws Error(kData) that names the image.
   virtual std::string read(int64_t index) const = 0;
 
  private:
-  // Whether pictures are turned as EXIF says (image/orientation.h).
+  // Whether images are rotated by their EXIF orientation (image/orientation.h).
   virtual bool turns_upright() const { return false; }
-  // Throws Error(kData) where the i-th picture should have another size.
+  // Throws Error(kData) if the i-th image has an unexpected size.
   virtual void check_size(int64_t /*index*/, int64_t /*rows*/, int64_t /*cols*/) const {}
 };
 

@@ -1,4 +1,4 @@
-// What the made-up sets draw: figures that cover a part of the plane.
+// Figures that the synthetic data sets draw.
 #pragma once
 
 #include <array>
@@ -9,18 +9,20 @@
 
 namespace fcm::loader {
 
-inline constexpr uint64_t kSyntheticSeed = 20230101;  // the sets are the same for every run
+inline constexpr uint64_t kSyntheticSeed =
+    20230101;  // fixed, so that the sets are the same in every run
 
-// What is drawn, in units of half the picture's side, relative to its middle.
+// Parameters of a drawing, in units of half the image's side, relative to its centre.
 struct Drawing {
-  float row, col;  // middle of the shape
+  float row, col;  // centre of the shape
   float size;      // of the shape
   float period;    // of the grating
 };
 
 inline float fraction(float value) { return value - std::floor(value); }
 
-// One class: is the point inside the figure? `down` and `right` are relative to the shape's middle.
+// A class of figures. `covers`: whether a point is inside; `down` and `right` are relative to the
+// shape's centre.
 struct Figure {
   const char* name;
   bool (*covers)(float down, float right, const Drawing& drawing);
@@ -63,7 +65,7 @@ inline constexpr std::array<Figure, 10> kFigures{{
 
 inline constexpr size_t kGratings = 5;
 
-// Every channel from `low` on, in a range of 112 levels.
+// A random colour with every channel in [low, low + 112).
 inline std::array<uint8_t, 3> draw_colour(KeyedRandom& random, uint64_t low) {
   std::array<uint8_t, 3> colour;
   for (uint8_t& value : colour) value = static_cast<uint8_t>(low + random.below(112));

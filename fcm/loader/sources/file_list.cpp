@@ -1,4 +1,4 @@
-// A text file that names pictures.
+// A text file that lists images.
 #include <algorithm>
 #include <optional>
 #include <system_error>
@@ -28,7 +28,8 @@ class ListReader {
       if (line.ends_with('\r')) line.remove_suffix(1);
       const std::string_view bare = without_blanks_around(line);
       if (bare.empty() || bare.starts_with('#')) continue;
-      // In columns a tab at an end is an empty field.
+      // In a list with columns, a leading or trailing tab is an empty field, so the line is passed
+      // untrimmed.
       if (bare.find('\0') == bare.npos && (is_heading(line, bare) || add_row(line))) continue;
       add_line(bare);
     }
@@ -40,10 +41,10 @@ class ListReader {
     fail(ExitCode::kData, "{} line {}, \"{}\": {}", list_.string(), line_, shortened(line), wrong);
   }
 
-  // Whether the first line that counts says what the others hold.
+  // Whether the first significant line is a heading.
   bool is_heading(std::string_view whole, std::string_view line) {
     if (std::exchange(has_begun_, true)) return false;
-    constexpr size_t kNamesMark = 5;  // "sep=;", by which spreadsheets say what stands between
+    constexpr size_t kNamesMark = 5;  // "sep=;", by which spreadsheets declare the separator
     if (line.size() == kNamesMark && line.starts_with("sep=")) {
       has_begun_ = false;
       return true;
@@ -61,7 +62,7 @@ class ListReader {
     return true;
   }
 
-  // false: the list has no columns.
+  // Returns false if the list has no columns.
   bool add_row(std::string_view line) {
     if (!columns_) return false;
     const ListColumns::Row row = columns_->row_of(line);
@@ -76,8 +77,8 @@ class ListReader {
     std::error_code ignored;
     const bool is_label_alone = is_number(line) && !fs::exists(list_.parent_path() / line, ignored);
     if (parts.path.empty() || has_zero || is_label_alone) {
-      fail(ExitCode::kData, "{} line {} names no file; is this a list of pictures{}?",
-           list_.string(), line_, has_zero ? ", saved as UTF-8 and not as UTF-16" : "");
+      fail(ExitCode::kData, "{} line {} names no file; is this a list of images{}?", list_.string(),
+           line_, has_zero ? ", saved as UTF-8 rather than UTF-16" : "");
     }
     const std::string wrong = what_is_wrong_with_line(line, parts.path, list_.parent_path());
     if (!wrong.empty()) refuse(line, wrong);
@@ -97,7 +98,8 @@ class ListReader {
     add_label(parts);
   }
 
-  // What does not end as a picture may be one all the same; or no path at all.
+  // A path without an image extension may still be an image, or not be a path at all: checks
+  // whether such files exist.
   void look_for(std::string_view line, std::string_view path) {
     constexpr int64_t kMost = 100;
     if (++odd_ > kMost || are_there_) return;
@@ -124,15 +126,15 @@ class ListReader {
     const int64_t numbers = count_of_numbers(parts.label);
     if (numbers > 1) {
       labels_.add_fault(
-          fmt::format("it has {} labels in line {} of the list, \"{}\", and one is "
-                      "wanted",
+          fmt::format("it has {} labels in line {} of the list, \"{}\"; expected "
+                      "one",
                       numbers, line_, shortened(parts.label)));
       return;
     }
     std::string fault =
-        fmt::format("its label in line {} of the list, \"{}\", is no class number{}", line_,
+        fmt::format("its label in line {} of the list, \"{}\", is not a class number{}", line_,
                     shortened(parts.label),
-                    is_number(parts.label) ? "; whole numbers from 0 to 99999 are" : "");
+                    is_number(parts.label) ? "; these are integers from 0 to 99999" : "");
     if (is_class_name(parts.label)) {
       labels_.add_name(parts.label, std::move(fault));
     } else {
@@ -141,34 +143,32 @@ class ListReader {
   }
 
   PictureNames finish() {
-    if (labels_.size() == 0) fail(ExitCode::kData, "{} names no pictures", list_.string());
+    if (labels_.size() == 0) fail(ExitCode::kData, "{} lists no images", list_.string());
     if (has_labels_ && !heading_.empty()) {
-      fail(
-          ExitCode::kData,
-          "{} {} has no class number, as other lines do, and does not end as a picture does; if it "
-          "is a heading, remove it or put # before it",
-          list_.string(), heading_);
+      fail(ExitCode::kData,
+           "{} {} has no class number, unlike other lines, and no image extension; if it is a "
+           "heading, remove it or put # before it",
+           list_.string(), heading_);
     }
     if (!odd_line_.empty() && !are_there_ && 2 * odd_ > labels_.size()) {
-      fail(
-          ExitCode::kData,
-          "{} {}: there is no such file, and it does not end as a picture does ({} of {} lines are "
-          "so); wanted a path a line, then a blank or tab and a class number, or columns between "
-          "commas and a first line that names them (path, label)",
-          list_.string(), odd_line_, odd_, labels_.size());
+      fail(ExitCode::kData,
+           "{} {}: there is no such file, and it has no image extension ({} of {} lines are so); "
+           "expected one path a line, then a blank or tab and a class number, or comma-separated "
+           "columns with a first line that names them (path, label)",
+           list_.string(), odd_line_, odd_, labels_.size());
     }
     pictures_.labels = labels_.finish(list_.parent_path(), pictures_.remarks);
     if (pictures_.labels.classes.empty()) {
       const char* const wanted =
           columns_ ? "has no column, or more than one, called label, class or target"
-                   : "has no class numbers; write one behind each path, after a blank";
+                   : "has no class numbers; write one after each path, separated by a blank";
       pictures_.remarks.no_labels = fmt::format("{} {}", list_.string(), wanted);
     }
     remark_absence();
     return std::move(pictures_);
   }
 
-  // Lists travel without their pictures.
+  // Notes a list whose images are missing, since lists are often copied without them.
   void remark_absence() {
     constexpr int64_t kMost = 20;
     const int64_t count = std::min(kMost, pictures_.names.size());
@@ -178,7 +178,7 @@ class ListReader {
       if (fs::exists(list_.parent_path() / name, ignored) || ignored) return;
     }
     pictures_.remarks.notes.push_back(
-        fmt::format("none of the {} pictures that were looked for is there; the first: {}", count,
+        fmt::format("none of the {} images that were checked exists; the first: {}", count,
                     (list_.parent_path() / pictures_.names.at(0)).string()));
   }
 
@@ -188,11 +188,11 @@ class ListReader {
   LabelCollector labels_;
   bool has_labels_ = false;
   bool has_begun_ = false;
-  std::optional<ListColumns> columns_;  // where a heading names them
-  std::string heading_;                 // the first line that might be one; empty: there is none
-  int64_t odd_ = 0;                     // lines whose path does not end as a picture does
-  bool are_there_ = false;              // such files are there
-  std::string odd_line_;                // the first that is not
+  std::optional<ListColumns> columns_;  // set if a heading names them
+  std::string heading_;                 // the first line that might be a heading; empty: none
+  int64_t odd_ = 0;                     // lines whose path has no image extension
+  bool are_there_ = false;              // whether such a file exists
+  std::string odd_line_;                // the first such line whose file does not exist
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What lies in a folder.
+// Lists the content of a folder.
 #pragma once
 
 #include <filesystem>
@@ -10,14 +10,14 @@
 
 namespace fcm::loader {
 
-// Calls see(entry, name) for all that lies in the folder, in no order, but for what is hidden,
-// which goes to `left_out`. Returns why not everything could be listed.
+// Calls see(entry, name) for every visible entry of the folder, in no particular order; hidden ones
+// are counted in `left_out`. Returns the error if listing failed.
 std::error_code for_each_visible(
     const std::filesystem::path& folder, LeftOut& left_out,
     const std::function<void(const std::filesystem::directory_entry&, const std::string&)>& see);
 
-// What lies beside the files of a kind that takes its own by name: everything in the folder for
-// whose name `is_ours` is false. Nothing where it cannot be listed.
+// Counts the entries of the folder for whose name `is_ours` is false. Empty if the folder cannot be
+// listed.
 LeftOut files_beside(const std::filesystem::path& folder,
                      const std::function<bool(const std::string&)>& is_ours);
 

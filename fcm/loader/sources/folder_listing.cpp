@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What tells a folder from the same one after files came, went or were renamed in it.
+// Identity and times of a folder; they change when files are added, removed or renamed in it.
 struct Stamp {
   uint64_t device = 0, inode = 0;
   int64_t modified = 0, changed = 0;  // nanoseconds; the second cannot be set back
@@ -45,15 +45,15 @@ struct StampedFolder {
   Stamp stamp;
 };
 
-// What was found in one folder, or in all.
+// The result of listing one folder, or all.
 struct Found {
   std::vector<std::string> pictures;   // relative to the listed folder, sorted
-  std::vector<StampedFolder> folders;  // that were looked into
+  std::vector<StampedFolder> folders;  // folders that were listed
   LeftOut left_out;
-  bool has_links = false;  // which may change without any folder's doing
+  bool has_links = false;  // links, whose targets may change without changing a folder
 };
 
-// Folders that contain a folder, itself the last.
+// A folder and its ancestors, itself last.
 using Chain = std::vector<std::pair<uint64_t, uint64_t>>;  // device, inode
 
 Chain chain_to(const fs::path& root) {
@@ -68,20 +68,21 @@ Chain chain_to(const fs::path& root) {
   return chain;
 }
 
-// Looks into folders below `root` for pictures, counting what is none.
+// Lists images in folders below `root` and counts everything else.
 class Lister {
  public:
   Lister(const fs::path& root, Chain chain) : root_(root), chain_(std::move(chain)) {}
 
-  // The pictures directly in root/name, and the names of the folders in it.
+  // Lists the images directly in root/name; returns the folders in it.
   std::vector<std::string> look_into(const std::string& name) {
     return look_into(name, stamp_of(root_ / name));
   }
 
-  // The pictures in root/name and in all folders below it. A link may lead anywhere but to a folder
-  // that contains it, so a listing always ends.
+  // Lists the images in root/name and in all folders below it. Links to a folder that contains them
+  // are not followed, so listing always terminates.
   void look_below(const std::string& name) {
-    const Stamp stamp = stamp_of(root_ / name);  // before: what changes meanwhile shows
+    const Stamp stamp =
+        stamp_of(root_ / name);  // taken before listing, so that concurrent changes show
     const std::pair identity(stamp.device, stamp.inode);
     if (std::find(chain_.begin(), chain_.end(), identity) != chain_.end()) {
       found_.left_out.add("links back to a folder that contains them", name);
@@ -121,9 +122,9 @@ class Lister {
       found_.left_out.add(hidden, path);
       return;
     }
-    if (entry.is_directory(ignored)) {  // also behind a link
+    if (entry.is_directory(ignored)) {  // also through a link
       if (is_of_the_system(file)) {
-        found_.left_out.add("folders of the system", path);
+        found_.left_out.add("system folders", path);
       } else {
         folders.push_back(std::move(path));
       }
@@ -137,9 +138,8 @@ class Lister {
     if (is_named_picture && (is_lost || entry.is_regular_file(ignored))) {
       found_.pictures.push_back(std::move(path));
     } else if (is_lost) {
-      found_.left_out.add(is_forbidden ? "links to where it may not be looked (permission denied)"
-                                       : "links to nothing",
-                          path);
+      found_.left_out.add(
+          is_forbidden ? "links without permission to access the target" : "dangling links", path);
     } else {
       found_.left_out.add(is_named_picture ? "devices, pipes or sockets" : kind_of_name(file),
                           path);
@@ -151,7 +151,7 @@ class Lister {
   Found found_;
 };
 
-// Folders and what was passed over, from the work of one thread to that of all.
+// Merges folders and counts of one thread into the total.
 void add_findings(Found& to, Found& from) {
   to.has_links |= from.has_links;
   to.left_out.add(from.left_out);
@@ -174,17 +174,17 @@ bool is_of_packed(std::string_view kind) {
   for (const LeftOut::Kind& kind : left_out.kinds()) {
     if (kind.what == ".tar") {
       hint =
-          "; tar shards are looked for in --data itself and in its train/ and val/: name the "
+          "; tar shards are looked for in --data itself and in its train/ and val/: give the "
           "folder that holds them";
     } else if (is_of_packed(kind.what)) {
       hint = fmt::format(
-          "; archives are read where they lie, as tar and not compressed: unpack them first ({})",
+          "; only uncompressed tar archives are read in place: unpack others first ({})",
           kind.what == ".zip" ? "unzip x.zip" : "gunzip x.tar.gz");
     }
     if (!hint.empty()) break;
   }
   fail(ExitCode::kData,
-       "no pictures in {}: looked for {} in class folders (<class>/...) and directly in it; {}{}",
+       "no images in {}: looked for {} in class folders (<class>/...) and directly in it; {}{}",
        root.string(), kPictureEndingsText,
        left_out.empty() ? "it is empty" : "found " + as_text(left_out), hint);
 }
@@ -206,7 +206,7 @@ PictureNames look(const fs::path& root, int64_t threads, Found& all) {
         const std::string& folder = folders[static_cast<size_t>(i)];
         add_findings(all, found);
         if (found.pictures.empty()) {
-          all.left_out.add("folders without a picture that can be read", folder);
+          all.left_out.add("folders without readable images", folder);
           return;
         }
         add_pictures(pictures, found, static_cast<int32_t>(pictures.labels.classes.size()));
@@ -215,10 +215,10 @@ PictureNames look(const fs::path& root, int64_t threads, Found& all) {
   if (pictures.labels.classes.empty()) {
     add_pictures(pictures, all, -1);
     pictures.remarks.no_labels =
-        fmt::format("{} has {} and no class folders; sort them into one folder a class",
-                    root.string(), counted(std::ssize(all.pictures), "picture", "pictures"));
+        fmt::format("{} has {} and no class folders; sort them into one folder per class",
+                    root.string(), counted(std::ssize(all.pictures), "image", "images"));
   } else if (!all.pictures.empty()) {
-    all.left_out.add("pictures beside the class folders", all.pictures.front(),
+    all.left_out.add("images beside the class folders", all.pictures.front(),
                      std::ssize(all.pictures));
   }
   pictures.remarks.left_out = all.left_out;
@@ -257,7 +257,7 @@ std::string as_bytes(const PictureNames& pictures, const Found& found) {
   return out.bytes();
 }
 
-// Throws Error(kData) where a folder is not as it was.
+// Throws Error(kData) if a folder has changed.
 PictureNames from_bytes(std::string_view bytes, const fs::path& root) {
   ByteReader in(bytes);
   for (auto folders = in.number<uint64_t>(); folders > 0; --folders) {
@@ -289,7 +289,7 @@ PictureNames list_folder(const fs::path& folder, const OpenOptions& options,
   if (const auto kept = read_index(options.cache, key)) {
     try {
       return from_bytes(*kept, folder);
-    } catch (const Error&) {  // it no longer holds
+    } catch (const Error&) {  // out of date
     }
   }
   Found found;

@@ -1,4 +1,4 @@
-// The pictures of a folder, looked for or remembered.
+// Lists the images of a folder, from disk or from the cache.
 #pragma once
 
 #include <chrono>
@@ -9,12 +9,12 @@
 
 namespace fcm::loader {
 
-// <class>/** of the folder, sorted; the pictures directly in it where no class folder has any.
-// Links are followed, but never to a folder above; a link to nothing is a picture that cannot be
-// read. What is no picture is counted in the remarks. A list that was kept in options.cache is
-// believed only if every folder that was looked into, empty ones too, still has its inode and both
-// its times of change; it is kept only if these are settled at `now` and no link decided what is a
-// picture. Throws Error(kData) where nothing is found.
+// The images below <class>/ of the folder, sorted; or those directly in it if no class folder has
+// any. Links are followed, but never to a folder that contains them; a dangling link is an
+// unreadable image. Everything else is counted in the remarks. A list cached in options.cache is
+// used only if every listed folder (also empty ones) still has the same inode, modification and
+// change times; it is cached only if these times are older than kSettled at `now` and no image is a
+// link. Throws Error(kData) if nothing is found.
 PictureNames list_folder(const std::filesystem::path& folder, const OpenOptions& options,
                          std::chrono::system_clock::time_point now);
 

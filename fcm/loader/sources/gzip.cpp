@@ -10,7 +10,7 @@
 namespace fcm::loader {
 namespace {
 
-// Deflate cannot pack better than 1032 to 1.
+// Deflate's maximum compression ratio.
 constexpr uint64_t kMostExpansion = 1032;
 
 class Inflater {
@@ -54,7 +54,7 @@ class Inflater {
     return filled;
   }
 
-  // Bytes of the file behind the packed data.
+  // Bytes of the file after the packed data.
   size_t left() const { return left_; }
 
  private:
@@ -73,22 +73,23 @@ std::vector<uint8_t> unpack(const std::string& packed, const std::string& path, 
   const uint64_t total = total_size(content.data(), path);
   if (total / kMostExpansion > packed.size()) {
     fail(ExitCode::kData,
-         "{} is damaged: its header promises {} bytes, which {} packed bytes cannot hold", path,
+         "{} is damaged: its header announces {} bytes, more than {} packed bytes can hold", path,
          total, packed.size());
   }
   while (filled < total) {
-    // Grows with what really comes, so that a false promise costs little.
+    // Grows with the actual data, so that a false announcement costs little.
     content.resize(std::min<uint64_t>(total, std::max<uint64_t>(2 * filled, 1 << 20)));
     const size_t got = inflater.read(content.data() + filled, content.size() - filled);
     filled += got;
     if (filled < content.size()) {
-      fail(ExitCode::kData, "{} is truncated: {} bytes unpacked, {} promised by its header", path,
+      fail(ExitCode::kData, "{} is truncated: {} bytes unpacked, {} announced by its header", path,
            filled, total);
     }
   }
   uint8_t beyond = 0;  // also makes zlib check the checksum
   if (inflater.read(&beyond, 1) != 0 || inflater.left() != 0) {
-    fail(ExitCode::kData, "{} has trailing bytes after the {} promised by its header", path, total);
+    fail(ExitCode::kData, "{} has trailing bytes after the {} announced by its header", path,
+         total);
   }
   return content;
 }
@@ -105,11 +106,11 @@ std::vector<uint8_t> read_sized_file(const std::filesystem::path& path, size_t h
   const auto* const bytes = reinterpret_cast<const uint8_t*>(file.data());
   const uint64_t total = total_size(bytes, path.string());
   if (file.size() < total) {
-    fail(ExitCode::kData, "{} is truncated: {} bytes, {} promised by its header", path.string(),
+    fail(ExitCode::kData, "{} is truncated: {} bytes, {} announced by its header", path.string(),
          file.size(), total);
   }
   if (file.size() > total) {
-    fail(ExitCode::kData, "{} has {} trailing bytes after the {} promised by its header",
+    fail(ExitCode::kData, "{} has {} trailing bytes after the {} announced by its header",
          path.string(), file.size() - total, total);
   }
   return {bytes, bytes + file.size()};

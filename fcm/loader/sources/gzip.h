@@ -1,4 +1,4 @@
-// Unpacking gzip files whose size is known beforehand.
+// Reads files, plain or gzipped, whose header announces the size.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace fcm::loader {
 
-// Reads a file of which the first bytes tell the size: once `head` bytes are known, `total_size` is
-// asked for the size of the whole, and exactly so many bytes must follow. A file whose name ends in
-// .gz is unpacked, and never into more memory than `total_size` said; a size that the packed file
-// cannot hold is refused before memory is taken. Throws Error(kData).
+// `total_size` computes the (unpacked) size of the whole file from its first `head` bytes, and the
+// file must have exactly that size. A file whose name ends in .gz is unpacked, never into more
+// memory than that; a size that the packed file cannot hold is refused before memory is allocated.
+// Throws Error(kData).
 std::vector<uint8_t> read_sized_file(const std::filesystem::path& path, size_t head,
                                      uint64_t (*total_size)(const uint8_t* head,
                                                             const std::string& path));

@@ -26,17 +26,17 @@ uint32_t big_endian(const uint8_t* bytes) {
 
 void check_magic(const uint8_t* head, uint32_t magic, const char* what, const std::string& path) {
   if (big_endian(head) != magic) {
-    fail(ExitCode::kData, "{} is no IDX file of {}: it begins with {:08x}, not {:08x}", path, what,
-         big_endian(head), magic);
+    fail(ExitCode::kData, "{} is not an IDX file of {}: it begins with {:08x}, not {:08x}", path,
+         what, big_endian(head), magic);
   }
 }
 
 uint64_t images_size(const uint8_t* head, const std::string& path) {
-  check_magic(head, kImagesMagic, "pictures (3 dimensions of bytes)", path);
+  check_magic(head, kImagesMagic, "images (3 dimensions of bytes)", path);
   const uint64_t count = big_endian(head + 4), rows = big_endian(head + 8),
                  cols = big_endian(head + 12);
   if (count == 0 || rows == 0 || cols == 0 || rows > kMostSide || cols > kMostSide) {
-    fail(ExitCode::kData, "{} claims {} pictures of {}x{} pixels", path, count, cols, rows);
+    fail(ExitCode::kData, "{} claims {} images of {}x{} pixels", path, count, cols, rows);
   }
   return kImagesHead + count * rows * cols;  // below 2^32 * 2^26
 }
@@ -46,7 +46,7 @@ uint64_t labels_size(const uint8_t* head, const std::string& path) {
   return kLabelsHead + big_endian(head + 4);
 }
 
-// The file itself or the same with .gz, whichever exists.
+// The file itself or with .gz appended, whichever exists.
 std::optional<fs::path> plain_or_packed(const fs::path& path) {
   for (const char* ending : {"", ".gz"}) {
     fs::path candidate = path.string() + ending;
@@ -74,8 +74,7 @@ fs::path labels_beside(const fs::path& images) {
        {std::pair<std::string, std::string>{"images", "labels"}, {"idx3", "idx1"}}) {
     const size_t at = name.rfind(from);
     if (at == std::string::npos) {
-      fail(ExitCode::kData,
-           "cannot tell where the labels of {} are: its name should contain \"{}\"",
+      fail(ExitCode::kData, "cannot derive the label file of {}: its name should contain \"{}\"",
            images.string(), from);
     }
     name.replace(at, from.size(), to);
@@ -93,7 +92,7 @@ std::vector<uint8_t> read_labels(const fs::path& images, uint64_t count) {
   std::vector<uint8_t> labels = read_sized_file(path, kLabelsHead, labels_size);
   labels.erase(labels.begin(), labels.begin() + kLabelsHead);
   if (labels.size() != count) {
-    fail(ExitCode::kData, "{} has {} pictures but {} has {} labels", images.string(), count,
+    fail(ExitCode::kData, "{} has {} images but {} has {} labels", images.string(), count,
          path.string(), labels.size());
   }
   return labels;
@@ -111,7 +110,7 @@ RawPictures read_idx(const fs::path& images, std::vector<std::string> classes) {
   held.pixels = std::move(file);
   try {
     held.labels = read_labels(images, count);
-  } catch (const Error& error) {  // who wants labels is told; pictures need none
+  } catch (const Error& error) {  // reported when labels are used; images need none
     if (error.code() != ExitCode::kData) throw;
     held.label_fault = error.what();
     return held;

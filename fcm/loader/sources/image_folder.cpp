@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
        beside, train ? "validation" : "training");
 }
 
-// What was understood of the names, where that is not as plain as train/ and val/.
+// Notes how the names were interpreted, unless they are simply train/ and val/.
 void remark_splits(const SplitFolders& splits, Remarks& remarks) {
   const bool plain = (splits.train.empty() || splits.train == "train") &&
                      (splits.val.empty() || splits.val == "val");
@@ -36,7 +36,7 @@ void remark_splits(const SplitFolders& splits, Remarks& remarks) {
   const std::string& only = splits.train.empty() ? splits.val : splits.train;
   if (!splits.others.empty() && (splits.train.empty() || splits.val.empty())) {
     remarks.notes.push_back(fmt::format(
-        "{}/ is taken for a split because of its name, and for no class; the folders beside it are "
+        "{}/ is taken as a split because of its name, not as a class; the folders beside it are "
         "left out ({})",
         only, some_of(splits.others)));
   }
@@ -47,11 +47,11 @@ void remark_splits(const SplitFolders& splits, Remarks& remarks) {
   remarks.left_out.add(remarks.beside);
 }
 
-// Classes in whose folders both splits lie, by the folders that their pictures are in.
+// Classes whose folder contains folders of both splits.
 std::vector<std::string> classes_of_both_splits(const PictureNames& pictures) {
   std::vector<std::string> classes;
   std::string_view current;
-  bool train = false, val = false;  // are in the current class
+  bool train = false, val = false;  // seen in the current class
   for (int64_t i = 0; i < pictures.names.size(); ++i) {
     const std::string_view name = pictures.names.at(i);
     const size_t slash = name.find('/'), next = name.find('/', slash + 1);
@@ -68,20 +68,20 @@ std::vector<std::string> classes_of_both_splits(const PictureNames& pictures) {
   return classes;
 }
 
-// Classes that may have been meant for splits.
+// Notes classes that may have been meant as splits.
 void remark_doubtful(const SplitFolders& splits, PictureNames& pictures) {
   if (splits.any()) return;
   Remarks& remarks = pictures.remarks;
   if (!splits.doubtful.empty()) {
     remarks.notes.push_back(fmt::format(
-        "named as a split is, but taken for a class, since none is there for the other split: {}",
+        "named like a split, but taken as a class, since there is none for the other split: {}",
         some_of(splits.doubtful)));
   }
   const std::vector<std::string> mixed = classes_of_both_splits(pictures);
   if (mixed.empty()) return;
   remarks.notes.push_back(fmt::format(
-      "pictures for training and for validation lie together in {} class{} ({}), by the "
-      "names of folders in it; to keep them apart, name such a folder as --data",
+      "images for training and for validation are mixed in {} class{} ({}), by the names of "
+      "folders in it; to separate them, give such a folder as --data",
       mixed.size(), mixed.size() == 1 ? "" : "es", some_of(mixed)));
 }
 
@@ -103,7 +103,7 @@ std::unique_ptr<Dataset> open_image_folder(const fs::path& data, Split split,
     pictures.remarks.left_out.add(around);
     pictures.remarks.beside.add(around);
     pictures.remarks.notes.push_back(
-        fmt::format("the splits are in {}/, which alone is read", folder.filename().string()));
+        fmt::format("the splits are in {}/; only that folder is read", folder.filename().string()));
   }
   return std::make_unique<NamedPictures>(listed, std::move(pictures));
 }

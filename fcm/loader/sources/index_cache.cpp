@@ -49,7 +49,7 @@ void keep_index(const fs::path& cache, const std::string& key, std::string_view 
   try {
     make_folders(cache, ExitCode::kData, "cache");
     write_file_durably(file_of(cache, key), file.bytes(), ExitCode::kData, "cache");
-  } catch (const Error&) {  // a full disk or a folder of somebody else: the next start looks again
+  } catch (const Error&) {  // full disk or no permission: the next start lists again
   }
 }
 

@@ -1,6 +1,6 @@
-// Lists of large sets, kept from one start to the next. A list is only ever a shortcut: what is
-// missing, damaged or of another version reads as not there, and what cannot be written is not.
-// Whoever keeps one records with it what shows that it still holds, and asks that first.
+// A cache of lists of large data sets. It is only a shortcut: a missing, damaged or outdated entry
+// reads as absent, and write errors are ignored. Callers store with a list the facts that show it
+// is still valid, and check these first.
 #pragma once
 
 #include <chrono>
@@ -15,19 +15,20 @@
 
 namespace fcm::loader {
 
-// Below this many pictures looking is as quick as remembering.
+// Below this many images, listing is as fast as the cache.
 inline constexpr int64_t kFewestToKeep = 10'000;
 
-// Times of files may be coarse: one that changed just now may change again and look the same. What
-// is younger than this is not remembered.
+// File times may be coarse: a file changed just now may change again without a new time. Lists of
+// anything younger than this are not cached.
 inline constexpr std::chrono::seconds kSettled{2};
 
-// `key` says what the list is of, such as "folder /data/imagenet/train". None without a cache.
+// `key` identifies the list, such as "folder /data/imagenet/train". nullopt if there is no cache or
+// no entry.
 std::optional<std::string> read_index(const std::filesystem::path& cache, const std::string& key);
 void keep_index(const std::filesystem::path& cache, const std::string& key,
                 std::string_view content);
 
-// What was passed over, as part of such a list.
+// Serialisation of LeftOut as part of such a list.
 void put(ByteWriter& out, const LeftOut& left_out);
 LeftOut take_left_out(ByteReader& in);
 

@@ -1,4 +1,4 @@
-// Many names in little memory.
+// Compact storage of many names.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,14 @@
 
 namespace fcm::loader {
 
-// Names one after the other: a million small strings would cost twice the memory.
+// Concatenated names: a million small strings would cost twice the memory.
 class JoinedNames {
  public:
   void add(std::string_view name) {
     text_ += name;
     begins_.push_back(text_.size());
   }
-  void shrink() {  // to what is held; call it behind the last add
+  void shrink() {  // frees spare capacity; call after the last add
     text_.shrink_to_fit();
     begins_.shrink_to_fit();
   }

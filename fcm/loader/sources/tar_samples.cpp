@@ -109,7 +109,7 @@ class Collector {
       return;
     }
     text.resize(text.find_last_not_of("\r\n ") + 1);
-    sample.label_fault = fmt::format("its .cls is no class number: \"{}\"{}", shown(text),
+    sample.label_fault = fmt::format("its .cls is not a class number: \"{}\"{}", shown(text),
                                      is_number(bare) ? "; whole numbers from 0 to 99999 are" : "");
     if (is_class_name(bare)) sample.label_name = bare;
   }
