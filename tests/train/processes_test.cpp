@@ -200,7 +200,7 @@ TEST(Processes, GoBackTogether) {
   const test::Scratch scratch;
   recipe::Recipe recipe = twenty_steps();
   recipe.optim.base_lr = 1e25;
-  recipe.run.save_every_steps = 5;
+  recipe.run.save_every_steps = 1;  // so that there is one before the first bad update
   recipe.run.max_skipped_in_a_row = 2;
   recipe.run.max_rollbacks = 100;
   train_in(scratch / "here", 2, recipe);
