@@ -104,7 +104,7 @@ const char* name_of(FileKind kind) {
     case FileKind::kPacked:
       return "packed file";
     case FileKind::kOnnx:
-      return "ONNX model of this program";
+      return "model that this program exported to ONNX";
     case FileKind::kPage:
       return "page of fastconvmae report";
   }

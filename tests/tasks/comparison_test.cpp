@@ -100,7 +100,7 @@ TEST_F(RunComparison, WritesAPageAndReplacesOnlyOneOfOurs) {
   request.overwrite = true;
   EXPECT_EQ(refused(request), "");
   scratch_.write("page.html", std::string("<html>mine"));
-  EXPECT_NE(refused(request).find("is no page of fastconvmae report"), std::string::npos);
+  EXPECT_NE(refused(request).find("is not a page of fastconvmae report"), std::string::npos);
   request.out = scratch_ / "page.png";
   EXPECT_NE(refused(request), "");
   request.runs.resize(1);

@@ -282,7 +282,7 @@ TEST(Onnx, ReplacesOnlyItsOwnFiles) {
   EXPECT_EQ(refused(), "");
   // Of another program: the same first field, another producer.
   std::ofstream(request.out, std::ios::binary) << "\x08\x08\x12\x07pytorch";
-  EXPECT_NE(refused().find("is no ONNX model of this program"), std::string::npos);
+  EXPECT_NE(refused().find("is not a model that this program exported to ONNX"), std::string::npos);
   EXPECT_EQ(fs::file_size(request.out), 11U);
 }
 
