@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <map>
 #include <set>
 #include <utility>
 
@@ -13,21 +12,18 @@ namespace fcm::apps {
 namespace fs = std::filesystem;
 namespace {
 
-std::string key_of(const std::string& assignment) {
-  return assignment.substr(0, assignment.find('='));
-}
-
-// Throws Error(kUsage) if two of them change the same key: one would be silently ignored.
+// Of several --set of a key the last counts, as scripts that append their arguments need it.
+// Throws Error(kUsage) if --seed contradicts a --set of run.seed: neither is the later one.
 std::vector<std::string> overrides_of(const RecipeChoice& choice) {
   std::vector<std::string> overrides = choice.set;
-  if (choice.seed) overrides.push_back(fmt::format("run.seed={}", *choice.seed));
-  std::map<std::string, std::string> known;
-  for (const std::string& assignment : overrides) {
-    const auto [before, is_new] = known.emplace(key_of(assignment), assignment);
-    if (is_new || before->second == assignment) continue;
-    fail(ExitCode::kUsage, "{} is set twice, {} and {}{}; leave one out", before->first,
-         before->second, assignment, choice.seed && before->first == "run.seed" ? " (--seed)" : "");
+  if (!choice.seed) return overrides;
+  const std::string seed = fmt::format("run.seed={}", *choice.seed);
+  for (const std::string& assignment : choice.set) {
+    if (!assignment.starts_with("run.seed=") || assignment == seed) continue;
+    fail(ExitCode::kUsage, "--seed {} contradicts --set {}; leave one out", *choice.seed,
+         assignment);
   }
+  overrides.push_back(seed);
   return overrides;
 }
 
