@@ -159,7 +159,7 @@ TEST_F(CocoFileTest, NumbersThatAreNoneAreCounted) {
               "1 annotations with numbers that are non-finite or beyond 1e8 (annotation 11)");
     text = test::small_coco().dump();
     text.replace(text.find("[10,10,10,10]") + 1, 2, word);  // of a box
-    EXPECT_NE(as_text(read(text).left_out()).find("not finite"), std::string::npos);
+    EXPECT_NE(as_text(read(text).left_out()).find("non-finite"), std::string::npos);
     text = test::small_coco().dump();
     text.replace(text.find("100.5"), 5, word);
     const CocoFile file = read(text);

@@ -62,8 +62,8 @@ TEST(ImageFolder, OnlyPicturesAreListed) {
   EXPECT_EQ(as_text(dataset->remarks().left_out),
             "3 hidden (.git), 2 devices, pipes or sockets (a/device.png), 1 .txt (a/notes.txt), "
             "1 folders without readable images (empty), "
-            "1 links back to a folder that contains them (a/loop), "
-            "1 images beside the class folders (loose.png)");
+            "1 images beside the class folders (loose.png), "
+            "1 links back to a folder that contains them (a/loop)");
 }
 
 // Cameras, browsers and scanners name their pictures so; what cannot be read is counted.
