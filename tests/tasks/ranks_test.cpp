@@ -225,7 +225,7 @@ TEST_F(Ranks, OfDifferentRecipesOrDataAreRefused) {
   for (const Case& one :
        {Case{"--set optim.base_lr=0.5", "--set optim.base_lr=0.25", "base_lr = 0.25", 2},
         Case{"--seed 1", "--seed 2", "seed = 2", 2},
-        Case{"--data synthetic", "--data fashion-mnist", "pictures", 3}}) {
+        Case{"--data synthetic", "--data fashion-mnist", "60000 images", 3}}) {
     if (one.status == 3 && !fs::exists("/usr/share/datasets/fashion-mnist")) continue;
     const std::string common =
         fmt::format("{} pretrain --recipe smoke_pretrain --out {} {}", FCM_PROGRAM,
