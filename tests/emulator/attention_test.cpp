@@ -141,8 +141,12 @@ TEST_P(EmulatedCrossAttention, EqualsTheReference) {
   const auto got = pass(cross_attention, q, kv), again = pass(cross_attention, q, kv);
   EXPECT_EQ(Machine::get().launches(), launches + 6);
   for (size_t i = 0; i < got.size(); ++i) {
-    EXPECT_EQ(compare(got[i], wanted[i], 1e-2).description, "") << i;
     EXPECT_TRUE(same_bits(got[i], again[i])) << i;
+    if (i == 0 && size.keys == 1) {  // a softmax of one score is constant: dq is 0 up to rounding
+      EXPECT_LT(got[i].abs().max().item<double>(), 1e-5);
+      continue;
+    }
+    EXPECT_EQ(compare(got[i], wanted[i], 1e-2).description, "") << i;
   }
 }
 
