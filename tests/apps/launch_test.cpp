@@ -98,7 +98,7 @@ TEST(Launch, PrintsOnceWhatSeveralDo) {
 
 TEST(Launch, RefusesWhatIsNoCommandBeforeItStartsAny) {
   const std::vector<std::pair<std::string, std::string>> wrong = {
-      {"launch --processes 2", "wants a command to run"},
+      {"launch --processes 2", "needs a command to run"},
       {"launch pretrain --recipe demo", "--processes"},
       {"launch --processes 0 pretrain", "from 1 to"},
       {"launch --processes 2 pretrian", "did you mean pretrain?"},
