@@ -50,7 +50,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"UnusedFlagBeforeTheCommand", "--seed 3 knn --data synthetic --checkpoint x", 2,
                 "error: knn does not use --seed; it is a flag of "},
         Mistake{"FlagsOfAProbeThatIsTrained", "linprobe --data x --checkpoint y --seed 3", 2,
-                "error: --seed goes with a probe that is trained: --recipe linprobe_*\n"},
+                "error: --seed is for a trained probe: --recipe linprobe_*\n"},
         Mistake{"QualityOfRawPixels", "data pack x --out y --format raw --quality 3", 2,
                 "error: --quality is of JPEGs, and --format raw has none\n"},
         Mistake{"LatencyReadsNoData", "eval --checkpoint x --latency --data y", 2,
@@ -286,7 +286,7 @@ TEST(BenchLoader, TakesPicturesWithMapsByARecipeOfSegmentation) {
   EXPECT_FALSE(speed.contains("stages_ms"));
   const Outcome other = run_here("bench loader --data synthetic --recipe smoke_pretrain");
   EXPECT_EQ(other.status, 2);
-  EXPECT_NE(other.err.find("smoke_pretrain is none"), std::string::npos) << other.err;
+  EXPECT_NE(other.err.find("smoke_pretrain is neither"), std::string::npos) << other.err;
 }
 
 TEST(BenchPredict, BothFormsSayTheSameOfEveryPixel) {
