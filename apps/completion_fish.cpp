@@ -10,7 +10,7 @@ namespace fcm::apps {
 namespace {
 
 constexpr const char* kFishFunctions = R"(
-# The command before the cursor, "recipe show"; nothing where none is named yet.
+# The command before the cursor, "recipe show"; empty if there is none yet.
 function __fastconvmae_command
     set -l words (commandline -opc)
     set -e words[1]
@@ -37,7 +37,7 @@ function __fastconvmae_is
     test (__fastconvmae_command) = "$argv[1]"
 end
 
-# Where a command is to be named: at the start, and behind one that starts others.
+# Whether a command name is expected: first, or after a command that launches another.
 function __fastconvmae_wants_command
     set -l command (__fastconvmae_command)
     test -z "$command"; or contains -- $command $__fastconvmae_launchers

@@ -14,7 +14,8 @@ namespace {
 
 uintptr_t end_of_heap() { return reinterpret_cast<uintptr_t>(::sbrk(0)); }
 
-// LibTorch's own, which takes its memory from the heap.
+// LibTorch's CPU allocator, which takes memory from the heap; requests huge pages for what it
+// adds to the heap.
 class HugePages final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
@@ -31,13 +32,13 @@ class HugePages final : public c10::Allocator {
   }
 
  private:
-  // The heap never shrinks. Two threads at once may ask for a part twice.
+  // The heap never shrinks. Two threads may madvise the same range; that is harmless.
   void ask() {
     const uintptr_t end = end_of_heap();
     if (end <= asked_.load(std::memory_order_relaxed)) return;
     const uintptr_t begin = asked_.exchange(end);
     if (begin < end) {
-      ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // a wish
+      ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // best effort
     }
   }
 
@@ -48,11 +49,12 @@ class HugePages final : public c10::Allocator {
 }  // namespace
 
 void keep_memory() {
-  ::mallopt(M_MMAP_MAX, 0);         // large blocks come from the heap as well
-  ::mallopt(M_TRIM_THRESHOLD, -1);  // which never shrinks
-  // and grows in long pieces: where one begins, a page is touched before it can be a large one
+  ::mallopt(M_MMAP_MAX, 0);         // large blocks come from the heap too
+  ::mallopt(M_TRIM_THRESHOLD, -1);  // the heap never shrinks
+  // Grow the heap in steps of 32 MiB: malloc touches the first page of each step before madvise, so
+  // that page cannot become a huge page.
   ::mallopt(M_TOP_PAD, 32 << 20);
-  static HugePages* const huge_pages = new HugePages;  // as long as any tensor
+  static HugePages* const huge_pages = new HugePages;  // outlives all tensors
   c10::SetCPUAllocator(huge_pages);
 }
 

@@ -64,15 +64,15 @@ ViewPlan plan_from_noise(const at::Tensor& noise_BL, Grid grid, std::vector<int6
 ViewPlan plan_for_samples(std::span<const int64_t> sample_ids, uint64_t seed, uint64_t epoch,
                           Grid grid, const MaskOptions& options);
 
-// How many of a view's hidden patches are drawn: their share, rounded, and one at least; of none
-// none.
+// The number of hidden patches that a view with `hidden` of them predicts: their share, rounded, at
+// least one; 0 if hidden is 0.
 int64_t drawn_patches(int64_t hidden, double share);
 
-// The plan, of whose hidden patches each view is to guess a share alone. Slots are in the order of
-// a keyed draw, so that any choice of slots is a uniform draw of patches, other ones in every
-// picture and epoch, and the tables stay the same for all pictures. Those taken lie evenly among
-// the hidden slots, a little further for each view, so that views ask for different patches. For
-// plans that samples made, with tables on the CPU.
+// The plan with hidden_slots_GH reduced to a share of each view's hidden slots. Slots are in the
+// order of a keyed draw, so a fixed choice of slots is a uniform draw of patches, different in
+// every image and epoch, and the tables stay the same for all images. The chosen slots are evenly
+// spaced and shifted from view to view, so that views predict different patches. For plans made by
+// plan_for_samples, with tables on the CPU.
 ViewPlan with_drawn_share(ViewPlan plan, double share);
 
 // One view, raster order, every edge: fine-tuning, probing, feature extraction.

@@ -13,8 +13,8 @@ namespace fcm::ops {
 // or 64.
 bool attention_fits(const at::Tensor& x_NTD, int64_t head_dim);
 
-// first: tokens before it serve as keys and values only and get no result; T below counts the query
-// tokens.
+// Self-attention on packed qkv_NTD [N, T, 3 * C]. first: index of the first query token; earlier
+// tokens are keys and values only. out and statistics have T - first tokens.
 struct Attended {
   at::Tensor out_NTC;
   at::Tensor statistics_NhT2;  // maximum score and 1 / sum of exponentials, saved for backward
@@ -27,11 +27,13 @@ struct AttentionGradients {
   at::Tensor out_NTC;  // the forward result, recomputed, or undefined
 };
 
+// out_again: recompute the forward result as well.
 AttentionGradients attention_backward(Isa isa, const at::Tensor& dout_NTC,
                                       const at::Tensor& qkv_NTD, const at::Tensor& statistics_NhT2,
                                       int64_t heads, bool out_again, int64_t first = 0);
 
-// The same where queries q_NQC and keys and values kv_NTD, [N, T, 2 * C], are of two sequences.
+// Cross-attention: queries q_NQC from one sequence, keys and values kv_NTD [N, T, 2 * C] from
+// another.
 Attended cross_attention_forward(Isa isa, const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
                                  int64_t heads);
 
