@@ -107,7 +107,8 @@ std::vector<Attack> structure_attacks() {
       {"nested shape", file_of(deep_shape, 4), "a list in place of"},
       {"bomb of lists", file_of(R"({"a":{"dtype":"U8","shape":)" + bomb, 0), "a list in place of"},
       {"bomb of objects", file_of(objects, 0), "unknown key"},
-      {"bomb of objects in a field", file_of(R"({"a":{"dtype":)" + objects, 0), "an object in place of"},
+      {"bomb of objects in a field", file_of(R"({"a":{"dtype":)" + objects, 0),
+       "an object in place of"},
       {"bomb at the top", file_of(R"({"a":)" + bomb, 0), "a list"},
       {"bomb in metadata", file_of(R"({"__metadata__":{"a":)" + bomb, 0), "must be strings"},
   };

@@ -71,7 +71,8 @@ TEST_F(ModelFolder, WhatIsNoWeightsIsPassedOverForWhatIs) {
   fs::remove(folder_ / "model.safetensors");
   fs::create_symlink("../blobs/gone", folder_ / "model.safetensors");
   EXPECT_EQ(load(folder_).model.tensors.size(), test::kSmallVitTensors);
-  expect(said(), "model.safetensors is a link to ../blobs/gone, where there is nothing; using pytorch");
+  expect(said(),
+         "model.safetensors is a link to ../blobs/gone, where there is nothing; using pytorch");
   // Where there is nothing else, that is what is wrong.
   fs::remove(folder_ / "pytorch_model.bin");
   expect(error_of([&] { load(folder_); }), "is a link to ../blobs/gone, where there is nothing");
