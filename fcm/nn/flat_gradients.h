@@ -1,8 +1,7 @@
 // Gradients of parameters, which autograd fills, in one flat buffer.
 //
-// Autograd adds a gradient to what is there: a step would write zeros, read them again and add. Here
-// the first gradient after zero() is written over what is there. The bits are the same: it is x + 0
-// in place of 0 + x.
+// Autograd adds to an existing gradient, so a step would write zeros, read them and add. Here the
+// first gradient after zero() overwrites the buffer instead, as x + 0, which has the bits of 0 + x.
 #pragma once
 
 #include <ATen/core/Tensor.h>

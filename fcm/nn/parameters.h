@@ -100,7 +100,7 @@ class Parameters {
   int64_t trainable_elements() const;
 
   at::Tensor flat_values() const { return flat_values_; }  // [E]
-  // [E]. Zeros of zero_gradients() are there, and so in each gradient, once this has been asked for.
+  // [E]. Writes the zeros of an earlier zero_gradients() first, where no gradient came since.
   at::Tensor flat_gradients() const;
 
   // Overwrites a value from its published form, on the CPU and of any floating type. The shape is
