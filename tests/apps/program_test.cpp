@@ -52,7 +52,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"FlagsOfAProbeThatIsTrained", "linprobe --data x --checkpoint y --seed 3", 2,
                 "error: --seed is for a trained probe: --recipe linprobe_*\n"},
         Mistake{"QualityOfRawPixels", "data pack x --out y --format raw --quality 3", 2,
-                "error: --quality is of JPEGs, and --format raw has none\n"},
+                "error: --quality is for JPEGs, and --format raw has none\n"},
         Mistake{"LatencyReadsNoData", "eval --checkpoint x --latency --data y", 2,
                 "error: --data and --latency exclude each other"},
         Mistake{"Teacher", "pretrain --recipe demo --data x --out y --teacher clap=z", 2,
