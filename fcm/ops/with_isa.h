@@ -17,12 +17,16 @@ void adamw_with(Isa isa, const AdamWBuffers& buffers, std::span<const AdamWSegme
                 const AdamWFactors& factors);
 
 at::Tensor attention_with(Isa isa, const at::Tensor& qkv_NTD, int64_t heads);
-// LibTorch's attention, which op.h uses for long sequences.
+// LibTorch's attention of queries to keys and values, [N, heads, tokens, d] each. Gives the same
+// bits in every run, on a GPU too.
+at::Tensor attend_with_library(const at::Tensor& q_NhQd, const at::Tensor& k_NhTd,
+                               const at::Tensor& v_NhTd);
+// The same on packed qkv, which op.h uses for long sequences.
 at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads);
 
 at::Tensor cross_attention_with(Isa isa, const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
                                 int64_t heads);
-// The same of the library.
+// By attend_with_library.
 at::Tensor cross_attention_library(const at::Tensor& q_NQC, const at::Tensor& kv_NTD,
                                    int64_t heads);
 

@@ -50,21 +50,22 @@ void check_attention(const at::Tensor& qkv_NTD, int64_t heads) {
 
 }  // namespace
 
+at::Tensor attend_with_library(const at::Tensor& q_NhQd, const at::Tensor& k_NhTd,
+                               const at::Tensor& v_NhTd) {
+  if (!on_cuda(q_NhQd)) return at::scaled_dot_product_attention(q_NhQd, k_NhTd, v_NhTd);
+  // The backward passes of the fused kernels sum in a different order every time unless LibTorch is
+  // set to refuse nondeterministic operators.
+  const double scale = 1 / std::sqrt(static_cast<double>(q_NhQd.size(3)));
+  const at::Tensor scores_NhQT = at::matmul(q_NhQd * scale, k_NhTd.transpose(-2, -1));
+  return at::matmul(at::softmax(scores_NhQT, -1), v_NhTd);
+}
+
 at::Tensor attention_library(const at::Tensor& qkv_NTD, int64_t heads) {
   const int64_t n = qkv_NTD.size(0), t = qkv_NTD.size(1), c = qkv_NTD.size(2) / 3;
   // One unbind, so that backward concatenates the three gradients once.
   const std::vector<at::Tensor> split_NThd = qkv_NTD.reshape({n, t, 3, heads, c / heads}).unbind(2);
   const auto per_head = [&](size_t part) { return split_NThd[part].transpose(1, 2); };
-  at::Tensor out_NhTd;
-  if (on_cuda(qkv_NTD)) {
-    // The backward passes of the fused kernels sum in a different order every time unless LibTorch
-    // is set to refuse nondeterministic operators.
-    const double scale = 1 / std::sqrt(static_cast<double>(c / heads));
-    const at::Tensor scores_NhTT = at::matmul(per_head(0) * scale, per_head(1).transpose(-2, -1));
-    out_NhTd = at::matmul(at::softmax(scores_NhTT, -1), per_head(2));
-  } else {
-    out_NhTd = at::scaled_dot_product_attention(per_head(0), per_head(1), per_head(2));
-  }
+  const at::Tensor out_NhTd = attend_with_library(per_head(0), per_head(1), per_head(2));
   return out_NhTd.transpose(1, 2).reshape({n, t, c});
 }
 

@@ -3,11 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
-
 #include "fcm/base/error.h"
 #include "fcm/ops/attention/passes.h"
-#include "fcm/ops/cuda/place.h"
 #include "fcm/ops/reference_ops.h"
 #include "fcm/ops/with_isa.h"
 
@@ -62,15 +59,8 @@ at::Tensor cross_attention_library(const at::Tensor& q_NQC, const at::Tensor& kv
   const at::Tensor q_NhQd = q_NQC.reshape({n, q_NQC.size(1), heads, head_dim}).transpose(1, 2);
   const std::vector<at::Tensor> kv_NThd =
       kv_NTD.reshape({n, kv_NTD.size(1), 2, heads, head_dim}).unbind(2);
-  const at::Tensor k_NhTd = kv_NThd[0].transpose(1, 2), v_NhTd = kv_NThd[1].transpose(1, 2);
-  at::Tensor out_NhQd;
-  if (on_cuda(q_NQC)) {  // as attention_library, for the same reason
-    const double scale = 1 / std::sqrt(static_cast<double>(head_dim));
-    const at::Tensor scores_NhQT = at::matmul(q_NhQd * scale, k_NhTd.transpose(-2, -1));
-    out_NhQd = at::matmul(at::softmax(scores_NhQT, -1), v_NhTd);
-  } else {
-    out_NhQd = at::scaled_dot_product_attention(q_NhQd, k_NhTd, v_NhTd);
-  }
+  const at::Tensor out_NhQd =
+      attend_with_library(q_NhQd, kv_NThd[0].transpose(1, 2), kv_NThd[1].transpose(1, 2));
   return out_NhQd.transpose(1, 2).reshape(q_NQC.sizes());
 }
 
