@@ -1,9 +1,7 @@
 // Every path through the program: kind of run x command x form of checkpoint. A cell works, and
-// gives what the run folder gives, or ends with the one sentence and exit status listed here and in
-// docs/tour/10-checkpoint.md. A new kind of run, command or form is one line.
+// gives what the run folder gives, or ends with the one sentence and exit status listed in
+// path_outcomes.h and docs/tour/10-checkpoint.md. A new kind of run, command or form is one line.
 #include "tests/tasks/paths.h"
-
-#include <fnmatch.h>
 
 #include <algorithm>
 #include <cctype>
@@ -11,6 +9,7 @@
 #include "fcm/base/file.h"
 #include "fcm/formats/safetensors.h"
 #include "tests/support/onnx_reader.h"
+#include "tests/tasks/path_outcomes.h"
 
 namespace fcm::paths {
 namespace {
@@ -105,10 +104,6 @@ json train_on(const char* recipe, const Cell& cell) {
 }
 
 const char* const kVitOfLargePatches = "@(fast_mae|segmented_mae)";
-
-bool fits(const char* pattern, const std::string& name) {
-  return ::fnmatch(pattern, name.c_str(), FNM_EXTMATCH) == 0;
-}
 
 // A step of a segmenter from these weights.
 json segmented(const Cell& cell) {
@@ -338,142 +333,9 @@ const std::vector<Command> kCommands = {
      }},
 };
 
-// Names as patterns: * and ? and @(this|that).
-struct Place {
-  const char *command, *origin, *form;
-};
-bool fits(const Place& place, const std::string& command, const std::string& origin,
-          const std::string& form) {
-  return fits(place.command, command) && fits(place.origin, origin) && fits(place.form, form);
-}
-
-// Cells that end with a sentence: what of it does not depend on names, word for word as documented.
-struct Refusal {
-  Place place;
-  ExitCode code;
-  const char* sentence;
-};
-
-const char* const kConv =
-    "@(fast_convmae|convmae|cross|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae)";
-const char* const kPretrained =
-    "@(fast_convmae|convmae|mae|fast_mae|cross|mixture|ema|simmim|greenmim|fast_greenmim)";
-const char* const kNoClassToken =
-    "@(fast_convmae|convmae|cross|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae|simmim|greenmim|"
-    "fast_greenmim|tuned_simmim|tuned_greenmim)";
-const char* const kClassifiers = "@(tuned_*|probe_*)";
-const char* const kSegmenters = "segmented_*";
-const char* const kDetectors = "detected_*";
-const char* const kBoth = "@(segmented_*|detected_*)";
-const char* const kSwins = "@(simmim|greenmim|fast_greenmim)";
-const char* const kOfSwin = "@(simmim|greenmim|fast_greenmim|tuned_simmim|tuned_greenmim)";
-// Whose heads have no place in ViTModel and SwinModel.
-const char* const kOfToken = "@(tuned_token|tuned_simmim|tuned_greenmim)";
-const char* const kWeightsAlone = "@(safetensors|hf|encoder|timm|transformers)";
-const char* const kEncoders = "@(encoder|timm|transformers)";
-
-const std::vector<Refusal> kRefusals = {
-    {{"eval", kPretrained, "*"},
-     ExitCode::kCheckpoint,
-     "holds no classifier, segmenter or detector; train one with"},
-    {{"@(eval|convert_onnx)", kOfToken, "transformers"},
-     ExitCode::kCheckpoint,
-     "so it is not a classifier"},
-    {{"@(eval|convert_onnx)", "probe_*", "timm"},
-     ExitCode::kCheckpoint,
-     "so it is not a classifier"},
-    {{"features_class", kNoClassToken, "*"},
-     ExitCode::kUsage,
-     "has no class token; take mean or flat"},
-    {{"visualize", kPretrained, kEncoders}, ExitCode::kCheckpoint, "has no decoder"},
-    {{"visualize", kClassifiers, "*"}, ExitCode::kCheckpoint, "has no decoder"},
-    {{"visualize", "@(mixture|ema)", "@(safetensors|hf)"},
-     ExitCode::kCheckpoint,
-     "has no EMA of the encoder"},
-    {{"visualize_attention", kOfSwin, "*"},
-     ExitCode::kUsage,
-     "attention is shown of a conv_vit or a vit"},
-    {{"report", "*", "!(run)"}, ExitCode::kUsage, "is not a run folder: it has no recipe.toml"},
-    {{"resume", "*", kWeightsAlone}, ExitCode::kCheckpoint, "holds weights but no training state"},
-    {{"resume", "tuned_*", "@(run|step|native|pth)"},
-     ExitCode::kCheckpoint,
-     "does not fit this model"},
-    {{"resume", kBoth, "@(run|step|native)"}, ExitCode::kCheckpoint, "does not fit this model"},
-    {{"resume", kBoth, "@(pth|mmseg|detectron2)"},
-     ExitCode::kCheckpoint,
-     "holds weights but no training state"},
-    {{"resume", "probe_*", "@(run|step|native)"}, ExitCode::kCheckpoint, "does not fit this model"},
-    {{"resume", "probe_*", "pth"}, ExitCode::kCheckpoint, "holds weights but no training state"},
-    {{"convert_@(timm|transformers)", kConv, "*"}, ExitCode::kUsage, "holds a conv_vit, which"},
-    {{"convert_transformers", "@(tuned_mae|probe_mae)", "*"},
-     ExitCode::kUsage,
-     "takes the mean of all patches (fc_norm)"},
-    {{"segment", kSwins, "*"}, ExitCode::kCheckpoint, "on which there is no published segmenter"},
-    {{"segment", "ema", "*"}, ExitCode::kCheckpoint, "was trained on grey images"},
-    {{"segment", "mae", "*"},
-     ExitCode::kUsage,
-     "names 0 blocks, but model.kind = \"vit\" needs four"},
-    {{"predict", kPretrained, "*"},
-     ExitCode::kCheckpoint,
-     "holds no classifier, segmenter or detector; train one with"},
-    {{"predict", kOfToken, "transformers"}, ExitCode::kCheckpoint, "so it is not a classifier"},
-    {{"predict", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is not a classifier"},
-    {{"detect", "mae", "*"}, ExitCode::kUsage, "takes a map after each quarter"},
-    {{"detect", "ema", "*"}, ExitCode::kCheckpoint, "was trained on grey images"},
-    {{"segment", kDetectors, "*"}, ExitCode::kCheckpoint, "is a detector: its encoder has tables"},
-    {{"convert_detectron2", "!(detected_*)", "*"}, ExitCode::kUsage, "is not a detector; take pth"},
-    {{"@(finetune|linprobe*|knn|features_*|visualize|visualize_@(attention|neighbours))",
-      kDetectors, "*"},
-     ExitCode::kCheckpoint,
-     "is a detector: its encoder has tables"},
-    {{"convert_@(hf|encoder|timm|transformers)", kDetectors, "*"},
-     ExitCode::kUsage,
-     "is a detector, whose encoder has tables"},
-    {{"convert_mmseg", "!(segmented_*)", "*"}, ExitCode::kUsage, "is not a segmenter; take pth"},
-    {{"@(finetune|linprobe*|knn|features_*|visualize|visualize_@(attention|neighbours))",
-      kSegmenters, "*"},
-     ExitCode::kCheckpoint,
-     "is a segmenter: its encoder has relative positions"},
-    {{"convert_@(hf|encoder|timm|transformers)", kSegmenters, "*"},
-     ExitCode::kUsage,
-     "is a segmenter, whose encoder has relative positions"},
-};
-
-// Cells that work and give something else than the run folder, for a reason that is documented.
-const std::vector<Place> kOthers = {
-    // A ConvViT's encoder alone is without what fuses its first stages to the last.
-    {"@(knn|linprobe|linprobe_fast|features_mean|features_flat|convert_onnx|visualize_pca|"
-     "visualize_neighbours)",
-     "@(fast_convmae|convmae|cross|mixture|ema)", "encoder"},
-    // The decoder is not there.
-    {"@(convert_native|convert_pth|convert_safetensors|convert_hf|show|diff)", kPretrained,
-     kEncoders},
-    // The head is not there.
-    {"@(finetune|convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|"
-     "convert_timm|show|diff)",
-     kOfToken, "transformers"},
-    {"@(convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|diff)",
-     "probe_mae", "timm"},
-    // The moving average is what is measured, and it is not there.
-    {"@(eval|predict|convert_onnx)", "tuned_*", kWeightsAlone},
-};
-
 World& world() {
   static World the_world(kOrigins);
   return the_world;
-}
-
-const Refusal* refusal_of(const std::string& command, const std::string& origin,
-                          const std::string& form) {
-  const auto found = std::find_if(kRefusals.begin(), kRefusals.end(), [&](const Refusal& one) {
-    return fits(one.place, command, origin, form);
-  });
-  return found == kRefusals.end() ? nullptr : &*found;
-}
-
-bool gives_other(const std::string& command, const std::string& origin, const std::string& form) {
-  return std::any_of(kOthers.begin(), kOthers.end(),
-                     [&](const Place& one) { return fits(one, command, origin, form); });
 }
 
 void expect_refused(const Refusal& refusal, const Command& command, const Cell& cell) {

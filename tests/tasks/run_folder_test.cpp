@@ -4,9 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <fstream>
-#include <limits>
 #include <map>
 #include <set>
 
@@ -16,7 +14,6 @@
 #include "fcm/checkpoint/checkpoint.h"
 #include "fcm/recipe/recipe_files.h"
 #include "fcm/tasks/demo_finetune.h"
-#include "fcm/tasks/result_file.h"
 #include "fcm/tasks/run_files.h"
 #include "fcm/tasks/tasks.h"
 #include "fcm/train/event_writer.h"
@@ -496,59 +493,6 @@ TEST_F(RunFolder, TheDemonstrationsOwnRunsGoWithIt) {
   put(demo / "from_scratch" / "recipe.toml");  // somebody else's
   remove_finetune_demo(demo, reporter_);
   EXPECT_TRUE(fs::exists(demo / "from_scratch" / "recipe.toml"));
-}
-
-TEST_F(RunFolder, AResultIsReplacedByAResultAlone) {
-  const fs::path folder = scratch_ / "measured";
-  write_result(folder, {{"top1", 50}});
-  write_result(folder, {{"top1", 60}});
-  EXPECT_NE(read_file(folder / "result.json", ExitCode::kUsage).find("60"), std::string::npos);
-  for (const char* text : {"{\"mine\": 1}", "no JSON", "[]"}) {
-    put(folder / "result.json", text);
-    EXPECT_THROW(write_result(folder, {{"top1", 70}}), Error) << text;
-    EXPECT_EQ(read_file(folder / "result.json", ExitCode::kUsage), text);
-  }
-  put(scratch_ / "pictures" / "confusion.png");
-  EXPECT_THROW(refuse_foreign_result(scratch_ / "pictures"), Error);
-}
-
-TEST_F(RunFolder, AConfusionIsReplacedWhereAResultNamesItAlone) {
-  const fs::path folder = scratch_ / "measured";
-  write_result(folder, {{"top1", 50}, {"confusion", "confusion.png"}});
-  put(folder / "confusion.png", "PNG");
-  EXPECT_NO_THROW(refuse_foreign_result(folder));
-  write_result(folder, {{"top1", 50}});  // of a command that draws none
-  EXPECT_THROW(refuse_foreign_result(folder), Error);
-}
-
-TEST_F(RunFolder, TheResultOfARunIsNotReplacedByAnother) {
-  const fs::path run = make_run("run");
-  put(run / "result.json", "{\"top1\": 90}");
-  EXPECT_THROW(refuse_foreign_result(run), Error);
-  EXPECT_THROW(write_result(run, {{"top1", 1}}), Error);
-}
-
-TEST_F(RunFolder, NumbersThatAreNotFiniteAreNullAndNamed) {
-  nlohmann::json result = {{"top1", 50.0},
-                           {"loss", std::nan("")},
-                           {"rates", {1.0, std::numeric_limits<double>::infinity()}}};
-  settle_numbers(result, reporter_);
-  EXPECT_EQ(result, (nlohmann::json{{"top1", 50.0},
-                                    {"loss", nullptr},
-                                    {"rates", {1.0, nullptr}},
-                                    {"not_finite", {"loss", "rates.1"}}}));
-  ASSERT_EQ(reporter_.warnings.size(), 1u);
-  EXPECT_NE(reporter_.warnings[0].find("loss, rates.1"), std::string::npos);
-  nlohmann::json fine = {{"top1", 50.0}};
-  settle_numbers(fine, reporter_);
-  EXPECT_EQ(fine.size(), 1u);
-  EXPECT_EQ(reporter_.warnings.size(), 1u);
-}
-
-TEST_F(RunFolder, AResultMayNameClassesOfAnyBytes) {
-  write_result(scratch_ / "measured", {{"top1", 50}, {"class_names", {"caf\xe9"}}});
-  const std::string text = read_file(scratch_ / "measured" / "result.json", ExitCode::kUsage);
-  EXPECT_TRUE(nlohmann::json::accept(text));
 }
 
 TEST_F(RunFolder, ADemonstrationReplacesNoOtherRunUnasked) {

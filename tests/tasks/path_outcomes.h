@@ -1,0 +1,153 @@
+// What the cells of the table of paths end with: those that are refused, each with its sentence and
+// exit status, and those that give something else than the run folder. paths_test.cpp walks them.
+#pragma once
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "fcm/base/error.h"
+
+namespace fcm::paths {
+
+inline bool fits(const char* pattern, const std::string& name) {
+  return ::fnmatch(pattern, name.c_str(), FNM_EXTMATCH) == 0;
+}
+
+// Names as patterns: * and ? and @(this|that).
+struct Place {
+  const char *command, *origin, *form;
+};
+inline bool fits(const Place& place, const std::string& command, const std::string& origin,
+                 const std::string& form) {
+  return fits(place.command, command) && fits(place.origin, origin) && fits(place.form, form);
+}
+
+// Cells that end with a sentence: what of it does not depend on names, word for word as documented.
+struct Refusal {
+  Place place;
+  ExitCode code;
+  const char* sentence;
+};
+
+inline const char* const kConv =
+    "@(fast_convmae|convmae|cross|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae)";
+inline const char* const kPretrained =
+    "@(fast_convmae|convmae|mae|fast_mae|cross|mixture|ema|simmim|greenmim|fast_greenmim)";
+inline const char* const kNoClassToken =
+    "@(fast_convmae|convmae|cross|mixture|ema|tuned_convmae|tuned_mixture|probe_convmae|simmim|greenmim|"
+    "fast_greenmim|tuned_simmim|tuned_greenmim)";
+inline const char* const kClassifiers = "@(tuned_*|probe_*)";
+inline const char* const kSegmenters = "segmented_*";
+inline const char* const kDetectors = "detected_*";
+inline const char* const kBoth = "@(segmented_*|detected_*)";
+inline const char* const kSwins = "@(simmim|greenmim|fast_greenmim)";
+inline const char* const kOfSwin = "@(simmim|greenmim|fast_greenmim|tuned_simmim|tuned_greenmim)";
+// Whose heads have no place in ViTModel and SwinModel.
+inline const char* const kOfToken = "@(tuned_token|tuned_simmim|tuned_greenmim)";
+inline const char* const kWeightsAlone = "@(safetensors|hf|encoder|timm|transformers)";
+inline const char* const kEncoders = "@(encoder|timm|transformers)";
+
+inline const std::vector<Refusal> kRefusals = {
+    {{"eval", kPretrained, "*"},
+     ExitCode::kCheckpoint,
+     "holds no classifier, segmenter or detector; train one with"},
+    {{"@(eval|convert_onnx)", kOfToken, "transformers"},
+     ExitCode::kCheckpoint,
+     "so it is not a classifier"},
+    {{"@(eval|convert_onnx)", "probe_*", "timm"},
+     ExitCode::kCheckpoint,
+     "so it is not a classifier"},
+    {{"features_class", kNoClassToken, "*"},
+     ExitCode::kUsage,
+     "has no class token; take mean or flat"},
+    {{"visualize", kPretrained, kEncoders}, ExitCode::kCheckpoint, "has no decoder"},
+    {{"visualize", kClassifiers, "*"}, ExitCode::kCheckpoint, "has no decoder"},
+    {{"visualize", "@(mixture|ema)", "@(safetensors|hf)"},
+     ExitCode::kCheckpoint,
+     "has no EMA of the encoder"},
+    {{"visualize_attention", kOfSwin, "*"},
+     ExitCode::kUsage,
+     "attention is shown of a conv_vit or a vit"},
+    {{"report", "*", "!(run)"}, ExitCode::kUsage, "is not a run folder: it has no recipe.toml"},
+    {{"resume", "*", kWeightsAlone}, ExitCode::kCheckpoint, "holds weights but no training state"},
+    {{"resume", "tuned_*", "@(run|step|native|pth)"},
+     ExitCode::kCheckpoint,
+     "does not fit this model"},
+    {{"resume", kBoth, "@(run|step|native)"}, ExitCode::kCheckpoint, "does not fit this model"},
+    {{"resume", kBoth, "@(pth|mmseg|detectron2)"},
+     ExitCode::kCheckpoint,
+     "holds weights but no training state"},
+    {{"resume", "probe_*", "@(run|step|native)"}, ExitCode::kCheckpoint, "does not fit this model"},
+    {{"resume", "probe_*", "pth"}, ExitCode::kCheckpoint, "holds weights but no training state"},
+    {{"convert_@(timm|transformers)", kConv, "*"}, ExitCode::kUsage, "holds a conv_vit, which"},
+    {{"convert_transformers", "@(tuned_mae|probe_mae)", "*"},
+     ExitCode::kUsage,
+     "takes the mean of all patches (fc_norm)"},
+    {{"segment", kSwins, "*"}, ExitCode::kCheckpoint, "on which there is no published segmenter"},
+    {{"segment", "ema", "*"}, ExitCode::kCheckpoint, "was trained on grey images"},
+    {{"segment", "mae", "*"},
+     ExitCode::kUsage,
+     "names 0 blocks, but model.kind = \"vit\" needs four"},
+    {{"predict", kPretrained, "*"},
+     ExitCode::kCheckpoint,
+     "holds no classifier, segmenter or detector; train one with"},
+    {{"predict", kOfToken, "transformers"}, ExitCode::kCheckpoint, "so it is not a classifier"},
+    {{"predict", "probe_*", "timm"}, ExitCode::kCheckpoint, "so it is not a classifier"},
+    {{"detect", "mae", "*"}, ExitCode::kUsage, "takes a map after each quarter"},
+    {{"detect", "ema", "*"}, ExitCode::kCheckpoint, "was trained on grey images"},
+    {{"segment", kDetectors, "*"}, ExitCode::kCheckpoint, "is a detector: its encoder has tables"},
+    {{"convert_detectron2", "!(detected_*)", "*"}, ExitCode::kUsage, "is not a detector; take pth"},
+    {{"@(finetune|linprobe*|knn|features_*|visualize|visualize_@(attention|neighbours))",
+      kDetectors, "*"},
+     ExitCode::kCheckpoint,
+     "is a detector: its encoder has tables"},
+    {{"convert_@(hf|encoder|timm|transformers)", kDetectors, "*"},
+     ExitCode::kUsage,
+     "is a detector, whose encoder has tables"},
+    {{"convert_mmseg", "!(segmented_*)", "*"}, ExitCode::kUsage, "is not a segmenter; take pth"},
+    {{"@(finetune|linprobe*|knn|features_*|visualize|visualize_@(attention|neighbours))",
+      kSegmenters, "*"},
+     ExitCode::kCheckpoint,
+     "is a segmenter: its encoder has relative positions"},
+    {{"convert_@(hf|encoder|timm|transformers)", kSegmenters, "*"},
+     ExitCode::kUsage,
+     "is a segmenter, whose encoder has relative positions"},
+};
+
+// Cells that work and give something else than the run folder, for a reason that is documented.
+inline const std::vector<Place> kOthers = {
+    // A ConvViT's encoder alone is without what fuses its first stages to the last.
+    {"@(knn|linprobe|linprobe_fast|features_mean|features_flat|convert_onnx|visualize_pca|"
+     "visualize_neighbours)",
+     "@(fast_convmae|convmae|cross|mixture|ema)", "encoder"},
+    // The decoder is not there.
+    {"@(convert_native|convert_pth|convert_safetensors|convert_hf|show|diff)", kPretrained,
+     kEncoders},
+    // The head is not there.
+    {"@(finetune|convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|"
+     "convert_timm|show|diff)",
+     kOfToken, "transformers"},
+    {"@(convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|diff)",
+     "probe_mae", "timm"},
+    // The moving average is what is measured, and it is not there.
+    {"@(eval|predict|convert_onnx)", "tuned_*", kWeightsAlone},
+};
+
+inline const Refusal* refusal_of(const std::string& command, const std::string& origin,
+                                 const std::string& form) {
+  const auto found = std::find_if(kRefusals.begin(), kRefusals.end(), [&](const Refusal& one) {
+    return fits(one.place, command, origin, form);
+  });
+  return found == kRefusals.end() ? nullptr : &*found;
+}
+
+inline bool gives_other(const std::string& command, const std::string& origin,
+                        const std::string& form) {
+  return std::any_of(kOthers.begin(), kOthers.end(),
+                     [&](const Place& one) { return fits(one, command, origin, form); });
+}
+
+}  // namespace fcm::paths
