@@ -10,7 +10,7 @@
 namespace fcm::bench {
 namespace {
 
-// OpenBLAS is asked for where the system has it; nothing else of the program uses it.
+// OpenBLAS is loaded if the system has it; the rest of the program does not use it.
 using Sgemm = void (*)(const char* turn_a, const char* turn_b, const int* rows, const int* columns,
                        const int* depth, const float* alpha, const float* a, const int* a_leading,
                        const float* b, const int* b_leading, const float* beta, float* c,
@@ -40,7 +40,7 @@ at::Tensor by_openblas(Sgemm sgemm, const at::Tensor& left_MK, const at::Tensor&
   return product_MN;
 }
 
-// LibTorch's own linear takes oneDNN for bfloat16 alone; this one does for any type.
+// LibTorch's own linear uses oneDNN for bfloat16 only; this operator does for any dtype.
 constexpr const char* kLinearOfOneDnn = "mkldnn::_linear_pointwise";
 
 at::Tensor by_onednn(const at::Tensor& left_MK, const at::Tensor& right_KN) {

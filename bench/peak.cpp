@@ -1,4 +1,4 @@
-// What this machine can do at most, and how near the products of recipes come to it.
+// The machine's peaks, and how close the matrix products of recipes come to them.
 #include "fcm/ops/peak/peak.h"
 
 #include <ATen/ATen.h>
@@ -24,7 +24,7 @@ namespace {
 
 using nlohmann::json;
 
-// Which threads a measurement is made with, and what its figure is called.
+// The threads of a measurement, and the name of its figure.
 struct Placement {
   std::string name;
   ops::PeakThreads threads;
@@ -64,7 +64,7 @@ struct Way {
   std::function<at::Tensor()> product;
 };
 
-// Of each way the shortest of several calls, in turns, behind one that does not count.
+// The shortest of several calls of each way, alternating, after a warm-up round.
 std::vector<double> seconds_of(const std::vector<Way>& ways) {
   constexpr int kRounds = 5;
   std::vector<double> seconds(ways.size(), std::numeric_limits<double>::infinity());

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The plain decoder beside the cross decoder (results/cross.md):  scripts/cross.sh DATA OUT
+# Compares the plain decoder with the cross decoder (results/cross.md):  scripts/cross.sh DATA OUT
 # DATA: fashion-mnist, or a data set in three colours that finetune_demo takes with the changes below (CIFAR-10). For each decoder and
-# number of views: the rate, then for each seed a run of as many seconds and one of as many images, with probe, neighbours and
-# fine-tuning of each. One line a figure in OUT/figures.tsv; what stands there is not run again.
+# number of views: the training rate, then for each seed a run of equal time and one of equal images, with probe, kNN and fine-tuning
+# of each. One line per figure in OUT/figures.tsv; figures that are there already are not measured again.
 #   SECONDS_EACH=60 IMAGES=96000 SEEDS="0 1 2" DECODERS="plain 1 0.5 0.25" READS=mix VIEWS="all 1" MEASURES="probe knn finetune"
 #   TUNE_EPOCHS=1, of fine-tuning
 # On an idle machine: a run's length in seconds comes from the rates.
@@ -62,6 +62,7 @@ run() {  # WHAT DECODER VIEWS SEED IMAGES
   for measure in $measures; do
     key="$measure $name"
     [[ -z $(figure "$key") ]] || continue
+    # A run that is finished already ends at once.
     # shellcheck disable=SC2046
     "$program" pretrain --recipe demo --data "$data" --out "$folder" --seed "$4" --set masks.views="$3" $(decoder_of "$2") \
       "${colours[@]}" --set optim.epochs="$(python3 -c "import sys; print(int(sys.argv[1]) / int(sys.argv[2]))" "$5" "$(images_of_data)")" \

@@ -16,11 +16,11 @@ namespace fcm::decoder {
 
 nn::Cost cross_blocks_cost(const DecoderOptions& options, const Source& source,
                            const masks::ViewRun& run, int64_t drawn) {
-  // Of a query the stream twice, q and what it attends to, beside the MLP (nn/cost.cpp); of a token
-  // that is read, keys and values, and the mix.
+  // Saved for backward per query: the residual stream twice, q and the attention's output, beside
+  // the MLP (nn/cost.cpp); per encoder token: keys, values and the mix.
   constexpr double kOfQuery = 4.5;
   const auto width = static_cast<double>(options.dim), dim = static_cast<double>(source.dim);
-  const double tokens = static_cast<double>(source.class_tokens + run.size);  // that a view reads
+  const double tokens = static_cast<double>(source.class_tokens + run.size);  // of a view
   const double queries = static_cast<double>(drawn);
   const double mixed = options.reads_blocks() ? static_cast<double>(source.blocks + 1) : 0;
   const double of_view = queries * width * width * (2 + 2 * options.mlp_ratio) +
@@ -33,8 +33,8 @@ nn::Cost cross_blocks_cost(const DecoderOptions& options, const Source& source,
 
 namespace {
 
-// Keys of a query all move by the same amount with the first half of the bias, which softmax does
-// not notice (ops/branches/README.md): its gradient is exactly 0.
+// The k half of the kv bias shifts all scores of a query by the same amount, which softmax cancels,
+// so its gradient is exactly 0 (ops/branches/shared.h has the same for the third of a qkv bias).
 at::Tensor without_gradient_of_keys(const at::Tensor& bias_D) {
   const int64_t half = bias_D.size(0) / 2;
   return at::cat({bias_D.narrow(0, 0, half).detach(), bias_D.narrow(0, half, half)});

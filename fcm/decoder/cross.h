@@ -1,11 +1,11 @@
 // The decoder of CrossMAE (arXiv 2401.14391, models_cross.py), one sequence per view: hidden
-// patches are queries that attend to the view's visible tokens and not to each other. So any of
-// them may be left out (DecoderOptions::share) and the others are what they were.
+// patches are queries that attend to the view's visible tokens and not to each other. So leaving
+// some out (DecoderOptions::share) does not change the predictions of the others.
 //
-// Each block reads the encoder's result, or, with reads = "mix" (inter-block attention), a learned
-// weighted sum of what each block of the encoder's last stage takes and of that result, which it
-// normalises. The published program has the bare result of the last block in the result's place:
-// here the encoder's norm and fused stages learn too, whatever a block reads.
+// Each block attends to the encoder's latent, or, with reads = "mix" (inter-block attention), to a
+// learned weighted sum of the inputs of the blocks of the encoder's last stage and of the latent,
+// which it normalises. Upstream uses the last block's output without its norm in place of the
+// latent; with the latent, the encoder's norm and fused stages are trained in both modes.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,20 +19,20 @@
 
 namespace fcm::decoder {
 
-// The blocks of a run of views of which each has `drawn` patches to guess.
+// The cost of the blocks for a run of views, each of which predicts `drawn` patches.
 nn::Cost cross_blocks_cost(const DecoderOptions& options, const Source& source,
                            const masks::ViewRun& run, int64_t drawn);
 
-// x + proj(attention of norm1(x) to the read tokens), then the MLP.
+// x + proj(attention of norm1(x) to the encoder's tokens), then the MLP.
 class CrossBlock {
  public:
-  // Adds, where it reads a mix, "mix.weight" [1, sources] and "norm_kv"; then as published "norm1",
-  // "cross_attn.q", "cross_attn.kv", "cross_attn.proj", "norm2" and "mlp".
+  // Adds, if it reads a mix, "mix.weight" [1, sources] and "norm_kv"; then, named as upstream,
+  // "norm1", "cross_attn.q", "cross_attn.kv", "cross_attn.proj", "norm2" and "mlp".
   CrossBlock(const nn::Scope& scope, const DecoderOptions& options, const Source& source);
 
   // x [N, Q, D]; read [N, T, C]: the latent, or the block's mix -> [N, Q, D].
   at::Tensor operator()(const at::Tensor& x_NQD, const at::Tensor& read_NTC) const;
-  // Undefined where the block reads the latent.
+  // Undefined if the block reads the latent.
   const at::Tensor& mix_1I() const { return mix_1I_; }
 
  private:
@@ -48,12 +48,12 @@ class CrossBlock {
 
 class CrossDecoder final : public Decoder {
  public:
-  // Blocks are called as those of TransformerDecoder; there is no "decoder_embed".
+  // Block names are those of TransformerDecoder; there is no "decoder_embed".
   CrossDecoder(const nn::Scope& scope, const DecoderOptions& options, const Source& source,
                const std::vector<Output>& outputs, Embeddings embeddings);
 
   // The observer sees, once per run of equal views, "decoder_blocks_in", "decoder_blocks.0", ...
-  // [B * views, Q, D], and those of each branch in their place, then its norm and prediction.
+  // [B * views, Q, D], then for each branch its blocks, norm and prediction.
   Reconstruction operator()(const Seen& seen, const masks::ViewPlan& plan,
                             const nn::Observer& observer = {}) const override;
 
@@ -64,7 +64,7 @@ class CrossDecoder final : public Decoder {
 
     Blocks(const nn::Scope& scope, std::string stem, int64_t depth, const DecoderOptions& options,
            const Source& source);
-    // reads_NTC: of these blocks, one each.
+    // reads_NTC: one tensor per block.
     at::Tensor operator()(at::Tensor x_NQD, const at::Tensor* reads_NTC,
                           const nn::Observer& observer) const;
   };
@@ -73,8 +73,8 @@ class CrossDecoder final : public Decoder {
     Head head;
   };
 
-  // What each block attends to, shared blocks first, then those of the branches: one tensor
-  // [B * views, T, C] for each of them.
+  // The tokens that each block attends to, shared blocks first, then those of the branches: one
+  // tensor [B * views, T, C] per block.
   std::vector<at::Tensor> reads(const Seen& seen, size_t run_index,
                                 const masks::ViewRun& run) const;
 

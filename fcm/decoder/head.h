@@ -1,4 +1,4 @@
-// A target's last norm and prediction, behind the blocks of a decoder.
+// A target's norm and prediction layer, after the blocks of a decoder.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,8 +9,8 @@
 
 namespace fcm::decoder {
 
-// In front of the names of what a target has of its own: "decoder_" of a single one, as published;
-// of several "reconstructors.<name>.".
+// Prefix of the names of a target's own modules: "decoder_" for a single target, as published, or
+// "reconstructors.<name>." for several.
 std::string prefix_of(const Output& output, bool alone);
 
 class Head {
@@ -18,7 +18,7 @@ class Head {
   // Adds "<prefix>norm" and "<prefix>pred".
   Head(const nn::Scope& scope, const std::string& prefix, int64_t dim, const Output& output);
 
-  // x [N, H, D] -> [N, H, D of the target]. The observer sees both by their names.
+  // x [N, H, D] -> [N, H, D of the target]. The observer sees both, by their names.
   at::Tensor operator()(const at::Tensor& x_NHD, const nn::Observer& observer) const;
 
  private:

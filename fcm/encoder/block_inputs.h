@@ -1,4 +1,4 @@
-// What each block of a transformer takes, for who reads more than the last one's result.
+// The inputs of a transformer's blocks, for a decoder that reads more than the last output.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,19 +12,19 @@
 
 namespace fcm::encoder {
 
-// Whether block inputs are kept: there is nothing to reconstruct where a plan hides nothing.
+// Whether block inputs are saved: a plan that hides nothing leaves nothing to reconstruct.
 inline bool keeps_block_inputs(const Outputs& outputs, const masks::ViewPlan& plan) {
   return outputs.block_inputs && plan.sizes.front() < plan.patches();
 }
 
-// The blocks on x_NTC; what each of them takes goes to the end of `features`.
+// Runs the blocks on x_NTC and appends the input of each to `features`.
 inline at::Tensor run_keeping_inputs(const nn::Blocks& blocks, const at::Tensor& x_NTC,
                                      const nn::Observer& observer, const nn::DropPath& drop_path,
                                      int64_t first, Features& features) {
   std::vector<at::Tensor>& inputs = features.block_inputs_NTC.emplace_back();
   const auto keep = [&](const std::string& name, const at::Tensor& value) {
     if (observer) observer(name, value);
-    inputs.push_back(value);  // what the first one takes, then what each leaves
+    inputs.push_back(value);  // the first block's input, then each output
   };
   const at::Tensor result = blocks(x_NTC, keep, drop_path, first);
   inputs.pop_back();

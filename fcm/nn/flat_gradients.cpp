@@ -13,7 +13,8 @@ namespace fcm::nn {
 struct FlatGradients::State {
   at::Tensor buffer_E;
   std::vector<at::Tensor> places;  // of the leaves, in the buffer
-  std::vector<uint8_t> is_zero;    // whatever lies there; bytes, lest neighbours share one
+  std::vector<uint8_t>
+      is_zero;  // whatever the buffer holds; bytes, so that threads can write neighbours
 };
 
 // Called with a leaf's gradient before autograd adds it.
@@ -27,9 +28,9 @@ class FlatGradients::WriteFirst final : public torch::autograd::FunctionPreHook 
     if (state_->is_zero[index_] == 0 || !gradients.front().defined()) return gradients;
     const at::NoGradGuard no_grad;
     at::Tensor& place = state_->places[index_];
-    at::add_out(place, gradients.front(), at::zeros({}, place.options()));  // of -0 that makes 0
+    at::add_out(place, gradients.front(), at::zeros({}, place.options()));  // turns -0 into 0
     state_->is_zero[index_] = 0;
-    return {at::Tensor()};  // nothing to add; hooks behind the addition are called all the same
+    return {at::Tensor()};  // nothing to add; hooks after the accumulation still run
   }
 
  private:

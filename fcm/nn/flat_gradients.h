@@ -1,4 +1,4 @@
-// Gradients of parameters, which autograd fills, in one flat buffer.
+// Gradients of all parameters in one flat buffer, which autograd fills.
 //
 // Autograd adds to an existing gradient, so a step would write zeros, read them and add. Here the
 // first gradient after zero() overwrites the buffer instead, as x + 0, which has the bits of 0 + x.
@@ -16,11 +16,12 @@ class FlatGradients {
   // The leaves lie one after another in the buffer, which has elements for all of them.
   explicit FlatGradients(const std::vector<at::Tensor>& leaves);
 
-  // Moves them to other memory: [E], of the leaves' type and device, which need not hold anything.
+  // Moves the gradients to another buffer: [E], of the leaves' dtype and device, may be
+  // uninitialised.
   void hold_in(const at::Tensor& buffer_E);
 
-  // All are zero. On the processor zeros are not written here but by all(), where no backward pass
-  // has brought anything in the meantime.
+  // Zeroes all gradients. On the CPU the zeros are written lazily: by all(), for leaves that no
+  // backward pass has filled in the meantime.
   void zero();
   at::Tensor all() const;  // [E]
 
@@ -29,7 +30,7 @@ class FlatGradients {
   class WriteFirst;
 
   std::vector<at::Tensor> leaves_;
-  std::shared_ptr<State> state_;  // which hooks of the leaves have, too
+  std::shared_ptr<State> state_;  // shared with the hooks of the leaves
 };
 
 }  // namespace fcm::nn

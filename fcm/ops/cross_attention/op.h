@@ -5,7 +5,7 @@
 
 namespace fcm::ops {
 
-// q_NQC: [N, Q, C] of `heads` heads. kv_NTD: [N, T, 2 * C] as one Linear leaves it: k, v, each
+// q_NQC: [N, Q, C], `heads` heads. kv_NTD: [N, T, 2 * C], the output of one Linear: k, v, each
 // [heads, C / heads]. Returns [N, Q, C]. Scale (C / heads)^-0.5; softmax in fp32. float32, bfloat16
 // or float64, both the same. Not differentiable twice.
 at::Tensor cross_attention(const at::Tensor& q_NQC, const at::Tensor& kv_NTD, int64_t heads);

@@ -1,4 +1,4 @@
-// Weighted sums of tensors of one size.
+// Weighted sums of tensors of equal size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,9 +7,9 @@
 
 namespace fcm::ops {
 
-// y[j] = sum over i of weight_JI[j, i] * x[i]: J tensors like those of x, which are I of one size,
-// float32, bfloat16 or float64; weight of any floating type, its gradient comes back in it. Sums in
-// fp32. Not differentiable twice.
+// y[j] = sum over i of weight_JI[j, i] * x[i]. x: I tensors of equal size, float32, bfloat16 or
+// float64; the J results are like them. The weight may have any floating dtype, which its gradient
+// gets too. Sums in fp32. Not differentiable twice.
 std::vector<at::Tensor> mix(const std::vector<at::Tensor>& x, const at::Tensor& weight_JI);
 std::vector<at::Tensor> mix_reference(const std::vector<at::Tensor>& x,
                                       const at::Tensor& weight_JI);

@@ -11,7 +11,7 @@
 namespace fcm::train {
 namespace {
 
-// False: there is no such memory.
+// Returns false if the ranks cannot share memory.
 bool move_to_common_memory(dist::Group& group, nn::Parameters& parameters) {
   if (group.size() == 1) return false;
   const at::Tensor values_E =

@@ -1,4 +1,5 @@
-// Weights and updates of a group: which part of them is a rank's, and how it gets the others'.
+// Weights and optimizer steps of a group of ranks: which share a rank updates, and how it gets the
+// others'.
 #pragma once
 
 #include <memory>
@@ -9,23 +10,23 @@
 
 namespace fcm::train {
 
-// Where all ranks are on one machine, the weights are the same memory in all of them: each updates
-// its share where it lies. Elsewhere each rank has weights of its own, and updates all of them or,
-// if `shard`, its share, which it sends to the others. The bits are the same.
+// Ranks on one machine keep the weights in shared memory, and each updates its share in place.
+// Otherwise each rank has its own weights and updates all of them or, with `shard`, its share,
+// which it sends to the others. The bits are the same.
 //
-// A rank may read weights at any time but from finish() of its gradients, when no rank needs them
-// any more, to complete().
+// A rank may read weights at any time except between the end of the gradients' all-reduce, after
+// which no rank needs the old ones, and complete().
 class GroupWeights {
  public:
-  // What `parameters` are in rank 0, they are in all that have them in common.
+  // Ranks that share memory take rank 0's values.
   GroupWeights(std::shared_ptr<dist::Group> group, nn::Parameters& parameters, bool shard);
 
   // The part of the flat buffers whose moments this rank keeps and which it updates.
   optim::Share share() const;
-  // After an update: this rank has all weights when it returns.
+  // After a step: returns when this rank has all updated weights.
   void complete();
-  // Before a checkpoint, which rank 0 writes: it gets everyone's moments. optimizer.keep_share()
-  // ends that.
+  // Before a checkpoint, which rank 0 writes: sends all moments to rank 0. optimizer.keep_share()
+  // drops them again.
   void collect_moments(optim::AdamW& optimizer);
 
  private:
