@@ -27,7 +27,7 @@ std::vector<int> usable_hyperthreads() {
 
 std::vector<std::vector<int>> physical_cores_from(const std::vector<int>& usable,
                                                   const std::filesystem::path& folder) {
-  std::map<std::string, size_t> place;  // of a list of siblings in `cores`
+  std::map<std::string, size_t> place;  // index in `cores`, by list of siblings
   std::vector<std::vector<int>> cores;
   for (const int number : usable) {
     std::ifstream file(folder / fmt::format("cpu{}/topology/thread_siblings_list", number));

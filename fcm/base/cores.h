@@ -6,16 +6,17 @@
 
 namespace fcm {
 
-// The hyperthreads of each physical core on which this process may run, by the numbers that the
-// system has for them; empty where the system does not tell.
+// For each physical core, the CPU numbers of the hyperthreads on which this process may run. Empty
+// if the system does not report the topology.
 std::vector<std::vector<int>> physical_cores();
 
-// The same from given facts: the hyperthreads that may be used, and a folder like
+// The same from explicit inputs: the usable hyperthreads, and a folder with the layout of
 // /sys/devices/system/cpu.
 std::vector<std::vector<int>> physical_cores_from(const std::vector<int>& usable,
                                                   const std::filesystem::path& folder);
 
-// The calling thread runs there alone from then on. False: the system refuses.
+// Restricts the calling thread to this hyperthread. Returns false for an invalid number or if the
+// system refuses.
 bool bind_to_hyperthread(int number);
 
 }  // namespace fcm

@@ -62,7 +62,7 @@ bool is_ordinary_file(const std::filesystem::path& path, ExitCode code) {
 void refuse_other_ending(const std::filesystem::path& out,
                          const std::vector<std::string_view>& endings) {
   if (std::ranges::find(endings, out.extension().string()) != endings.end()) return;
-  fail(ExitCode::kUsage, "{} does not end in {}, the format that is written", out.string(),
+  fail(ExitCode::kUsage, "{} does not end in {}, as the output format requires", out.string(),
        fmt::join(endings, " or "));
 }
 
@@ -148,8 +148,8 @@ void make_folders(const std::filesystem::path& folder, ExitCode code, const char
 
 namespace {
 
-// Opening truncates. Through a link that would destroy the file it leads to, or create one at the
-// end of a dangling link; both at a path the user never named.
+// Opening truncates. Opening a link would therefore destroy its target or, if it dangles, create
+// the target: in both cases a file that the user never named.
 const std::filesystem::path& not_through_a_link(const std::filesystem::path& path, ExitCode code) {
   struct stat own {
   }, target{};

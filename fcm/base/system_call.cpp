@@ -33,8 +33,8 @@ auto attempt(Call call, const Action& action) -> decltype(action(call)) {
   if (!call.bytes.empty()) call.bytes = call.bytes.first(static_cast<size_t>(result));
   failpoint::detail::report_success(call);
   const failpoint::detail::Fault after = failpoint::detail::pass(call, false);
-  // Two faults cannot happen after a call succeeded: EINTR, and an open that fails but leaves the
-  // descriptor open.
+  // Two faults are never injected after success: EINTR, because the call was not interrupted, and a
+  // failing open, because its descriptor would leak.
   if (after.error != 0 && after.error != EINTR && std::string_view(call.call) != "open") {
     errno = after.error;
     return -1;

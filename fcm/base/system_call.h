@@ -13,8 +13,8 @@
 
 namespace fcm::system_call {
 
-// Throws Error(kDevice) when the limit of open files is reached, since that is not the file's
-// fault.
+// Throws Error(kDevice) if a limit of open files is reached: callers treat other failures as faults
+// of the file.
 int open(const char* who, const std::filesystem::path& path, int flags, mode_t mode = 0666);
 // May write fewer bytes than given. `path` is only for failpoints.
 ssize_t write(const char* who, int file, std::span<const std::byte> bytes,
