@@ -26,7 +26,7 @@ size_t edit_distance(std::string_view from, std::string_view to) {
 std::optional<std::string> nearest(std::string_view word,
                                    const std::vector<std::string>& candidates) {
   std::optional<std::string> best;
-  // Up to a third of the letters may be wrong, and always two.
+  // Tolerates two errors, or errors in up to a third of the letters if that is more.
   size_t least = std::max<size_t>(2, word.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
     const size_t distance = edit_distance(word, candidate);

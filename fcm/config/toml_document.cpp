@@ -51,11 +51,11 @@ std::string shown_scalar(const Scalar& scalar) {
   if (const auto* whole = std::get_if<int64_t>(&scalar)) return std::to_string(*whole);
   if (const auto* number = std::get_if<double>(&scalar)) {
     const std::string text = number_text(*number);
-    // A refused 512.0 must not be shown as the 512 that would have been right.
+    // A whole number keeps its ".0": an integer key refuses 512.0 but accepts 512.
     return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
   }
   if (const auto* text = std::get_if<std::string>(&scalar)) return quoted_text(*text);
-  return "(something else)";
+  return "(unsupported TOML type)";
 }
 
 // Line (from 1) of the first non-ASCII byte outside comments and one-line strings; 0: none. TOML
@@ -67,7 +67,7 @@ uint32_t stray_non_ascii_line(std::string_view text) {
   char before = '\n';
   while (!text.empty()) {
     const char c = text.front();
-    // A quote inside a word opens no string: the library reads on to the end of the word.
+    // A quote inside a bare word does not open a string.
     const bool quote =
         (c == '"' || c == '\'') && std::string_view(" \t\n=[,{").find(before) != text.npos;
     size_t step = 1;
