@@ -90,7 +90,7 @@ void check_named_size(const Recipe& recipe, Faults& faults) {
   }
 }
 
-// Positions are sines and cosines of rows and columns, hence four equal parts.
+// A position embedding has four equal parts: the sine and the cosine of the row and of the column.
 void check_width(const char* section, const char* dim_key, int64_t dim, int64_t heads,
                  Faults& faults) {
   faults.unless(dim % 4 == 0, "{} = {} must be divisible by 4, for the sine-cosine positions",
@@ -99,14 +99,14 @@ void check_width(const char* section, const char* dim_key, int64_t dim, int64_t 
                 section, heads);
 }
 
-// What hidden patches are that do not see each other, and what they read.
+// Keys of the cross decoder, in which hidden patches do not attend to each other.
 void check_cross(const decoder::DecoderOptions& decoder, const encoder::Family& family,
                  Faults& faults) {
   if (!decoder.cross()) {
     faults.unless(
         decoder.share == 1,
-        "decoder.share = {} is for decoder.kind = \"cross\": in a \"{}\" decoder all hidden "
-        "patches count, drawn or not; write 1",
+        "decoder.share = {} is for decoder.kind = \"cross\": a \"{}\" decoder predicts all hidden "
+        "patches; write 1",
         decoder.share, decoder.kind);
     faults.unless(decoder.reads == "latent",
                   "decoder.reads = \"{}\" is for decoder.kind = \"cross\", not for \"{}\"; write "
@@ -116,13 +116,13 @@ void check_cross(const decoder::DecoderOptions& decoder, const encoder::Family& 
   }
   faults.unless(
       family.positions,
-      "decoder.kind = \"cross\" stands on a conv_vit or a vit, not on model.kind = \"{}\", "
-      "whose stages differ in width; take \"transformer\"",
+      "decoder.kind = \"cross\" needs a conv_vit or a vit, not model.kind = \"{}\", whose stages "
+      "differ in width; use \"transformer\"",
       family.kind);
   faults.unless(
       decoder.depth > 0,
       "decoder.depth = 0 with decoder.kind = \"cross\": hidden patches would see nothing; "
-      "take 1 or more");
+      "use 1 or more");
 }
 
 void check_decoder(const Recipe& recipe, const encoder::Family& family, Faults& faults) {
@@ -194,7 +194,7 @@ void check_targets(const Recipe& recipe, Faults& faults) {
   faults.unless(branches < 2 || task.decoder.linear() ||
                     branches * task.decoder.independent_blocks <= task.decoder.depth,
                 "decoder.independent_blocks = {} for each of {} targets exceed decoder.depth = {}, "
-                "which counts them all",
+                "which includes them",
                 task.decoder.independent_blocks, branches, task.decoder.depth);
   faults.unless(options.mimic == "none" || options.mimic_weight > 0,
                 "targets.mimic = \"{}\" with targets.mimic_weight = 0; write \"none\"",
@@ -312,7 +312,7 @@ void check_segmenters_encoder(const Recipe& recipe, Faults& faults) {
 }
 
 void check_segmentation(const Recipe& recipe, Faults& faults) {
-  // Otherwise it is the checkpoint's, and looked at when that is known.
+  // An encoder from a checkpoint is checked once that checkpoint has been read.
   if (recipe.encoder.size != "checkpoint") check_segmenters_encoder(recipe, faults);
   faults.unless(recipe.data.channels == 3,
                 "data.channels = {}, but segmentation needs RGB images: write 3",
@@ -361,7 +361,7 @@ void check_detectors_encoder(const Recipe& recipe, Faults& faults) {
 }
 
 void check_detection(const Recipe& recipe, Faults& faults) {
-  // Otherwise it is the checkpoint's, and looked at when that is known.
+  // An encoder from a checkpoint is checked once that checkpoint has been read.
   if (recipe.encoder.size != "checkpoint") check_detectors_encoder(recipe, faults);
   const loader::DataOptions& data = recipe.data;
   faults.unless(data.channels == 3, "data.channels = {}, but detectors need RGB images: write 3",

@@ -110,7 +110,7 @@ const char* section_of_task(const Recipe& recipe);
 // A complete recipe from TOML, with "section.key=value" overrides applied in order. Overriding
 // encoder.size with a named size, or model.kind while the size is a named one, also sets the keys
 // that the named size defines. Values are checked one by one; combinations are left to check().
-// Throws Error(kUsage) with place, key and value.
+// Throws Error(kUsage) that names file, line, key and value.
 Recipe read_recipe(std::string_view toml, const std::string& file_name,
                    const std::vector<std::string>& overrides = {});
 

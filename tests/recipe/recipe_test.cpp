@@ -148,12 +148,12 @@ TEST(Recipe, CrossDecodersThatCannotWorkAreRefused) {
   const auto fault = [](const char* name, const std::vector<std::string>& overrides) {
     return usage_error([&] { check(shipped(name, overrides)); });
   };
-  EXPECT_NE(fault("smoke_pretrain", {"decoder.share=0.5"}).find("all hidden patches count"),
+  EXPECT_NE(fault("smoke_pretrain", {"decoder.share=0.5"}).find("predicts all hidden patches"),
             std::string::npos);
   EXPECT_NE(fault("smoke_pretrain", {"decoder.reads=mix"}).find("write \"latent\""),
             std::string::npos);
   EXPECT_NE(fault("smoke_cross", {"decoder.depth=0"}).find("would see nothing"), std::string::npos);
-  EXPECT_NE(fault("smoke_greenmim", {"decoder.kind=cross"}).find("on a conv_vit or a vit"),
+  EXPECT_NE(fault("smoke_greenmim", {"decoder.kind=cross"}).find("needs a conv_vit or a vit"),
             std::string::npos);
   check(shipped("smoke_mae_pretrain", {"decoder.kind=cross", "decoder.share=0.25"}));
   check(shipped("smoke_mixture", {"decoder.kind=cross", "decoder.reads=mix"}));
