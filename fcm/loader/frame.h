@@ -52,8 +52,8 @@ FramePlace place_for_testing(Extent picture, int64_t side);
 
 // The image's objects in frame coordinates: outlines scaled, clipped, shifted and mirrored, masks
 // transformed as bitmaps (0 in the padding); boxes (fp32) around what remains. Crowds are dropped,
-// as are objects of which nothing remains or whose width or height is at most 1e-5. `area` keeps
-// the value of the data.
+// and so are objects outside the frame and those whose width or height in it is at most 1e-5.
+// `area` keeps the value of the data.
 Instances instances_in_frame(const Instances& whole, const FramePlace& place);
 
 // Reads image `source` and its objects into the frame: writes side x side x 3 bytes to `pixels`;

@@ -32,8 +32,8 @@ struct Batch {
   int64_t batch = 0, rows = 0, cols = 0, channels = 0;
   std::vector<int64_t> sample_ids;  // chosen by the keyed order, even if substituted
   Targets targets;                  // those of the substitute, if there is one
-  std::vector<Extent>
-      extents;  // of scenes: size of the image in the upper left; the rest is padding
+  // Scenes only: size of each image, in the upper left of its slot; the rest is padding.
+  std::vector<Extent> extents;
   std::vector<BadSample> bad;
   int64_t epoch = 0;
   // For images with instances, whose order has no epochs (oriented_order.h): how often each sample

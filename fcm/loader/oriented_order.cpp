@@ -7,8 +7,7 @@
 namespace fcm::loader {
 namespace {
 
-// Keys of the permutations of a round: one for each group's images, and one for the batches of
-// both.
+// Permutations of a round: one for the images of each group, and one for the batches of both.
 constexpr uint64_t kOrders = 3, kOfBatches = 2;
 
 KeyedPermutation order_of(int64_t size, uint64_t seed, int64_t round, uint64_t which) {

@@ -38,11 +38,11 @@ std::string some_of(const std::vector<std::string>& names);
 
 struct Remarks {
   LeftOut left_out;
-  LeftOut beside;                  // the part that lies beside both splits and is reported for each
+  LeftOut beside;                  // the part of left_out that both splits report
   std::vector<std::string> notes;  // which folders are the splits, which shards are held out ...
   std::string no_labels;           // why there are no classes, if so
-  bool only_numbered = false;      // classes have only numbers, no names; numeric folder names
-  // count as names
+  // Classes have only numbers, no names. Numeric folder names count as names.
+  bool only_numbered = false;
   int64_t bad_labels = 0;       // images whose label is missing or invalid
   std::string first_bad_label;  // what is wrong with the first one
 };

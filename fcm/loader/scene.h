@@ -29,7 +29,7 @@ Extent fitted_size(Extent picture, std::span<const int64_t> scale);
 // fitted_size for the pipeline's scale times `ratio`.
 Extent training_size(Extent picture, const PipelineOptions& pipeline, double ratio);
 
-// Whether a crop shows at least two classes, none of which covers `cat_max_ratio` or more of the
+// Whether a crop shows at least two classes, and none of them covers `cat_max_ratio` or more of the
 // pixels that are not kIgnored.
 bool shows_enough(std::span<const uint8_t> classes, double cat_max_ratio);
 

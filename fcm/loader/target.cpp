@@ -10,7 +10,7 @@ namespace {
 using Labels = std::vector<int64_t>;
 using OfPictures = std::vector<Instances>;
 
-// One function for each alternative, so that a new one must be thought of.
+// A set of overloads for std::visit: a new alternative without a function does not compile.
 template <class... Functions>
 struct Cases : Functions... {
   using Functions::operator()...;
@@ -21,10 +21,11 @@ Cases(Functions...) -> Cases<Functions...>;  // for Clang 14
 template <class Wanted>
 Wanted& as(Target& target) {
   auto* const found = std::get_if<Wanted>(&target);
-  require(found != nullptr,
-          "Targets: a target of kind {} (its place in Target), wanted the kind that the "
-          "batch was made for",
-          target.index());
+  require(
+      found != nullptr,
+      "Targets: got a target of kind {} (index in Target), expected the kind that the batch was "
+      "created for",
+      target.index());
   return *found;
 }
 
@@ -38,7 +39,8 @@ Targets::Targets(TargetKind kind, int64_t count, int64_t rows, int64_t cols) {
       held_ = Labels(static_cast<size_t>(count), Label{}.class_number);
       break;
     case TargetKind::kMap:
-      require(rows > 0 && cols > 0, "Targets: maps of {} x {}, wanted a size", rows, cols);
+      require(rows > 0 && cols > 0, "Targets: expected maps of at least 1 x 1, got {} x {}", rows,
+              cols);
       held_ = ClassMaps{rows, cols,
                         std::vector<uint8_t>(static_cast<size_t>(count * rows * cols), kIgnored)};
       break;
@@ -52,14 +54,14 @@ const std::vector<int64_t>& Targets::labels() const {
   const auto* const labels = std::get_if<Labels>(&held_);
   require(labels != nullptr,
           "Targets: labels() of a batch that was loaded with targets of another kind, "
-          "wanted TargetKind::kLabel");
+          "expected TargetKind::kLabel");
   return *labels;
 }
 
 const ClassMaps& Targets::maps() const {
   const auto* const maps = std::get_if<ClassMaps>(&held_);
   require(maps != nullptr,
-          "Targets: maps() of a batch that was loaded with targets of another kind, wanted "
+          "Targets: maps() of a batch that was loaded with targets of another kind, expected "
           "TargetKind::kMap");
   return *maps;
 }
@@ -67,7 +69,7 @@ const ClassMaps& Targets::maps() const {
 const std::vector<Instances>& Targets::instances() const {
   const auto* const instances = std::get_if<OfPictures>(&held_);
   require(instances != nullptr,
-          "Targets: instances() of a batch that was loaded with targets of another kind, wanted "
+          "Targets: instances() of a batch that was loaded with targets of another kind, expected "
           "TargetKind::kInstances");
   return *instances;
 }
@@ -80,8 +82,8 @@ void Targets::set(int64_t index, Target target) {
                    [&](ClassMaps& maps) {
                      const ClassMap& map = as<ClassMap>(target);
                      require(map.rows == maps.rows && map.cols == maps.cols,
-                             "Targets: a map of {} x {} for a batch of {} x {}", map.rows, map.cols,
-                             maps.rows, maps.cols);
+                             "Targets: got a map of {} x {}, expected the batch's {} x {}",
+                             map.rows, map.cols, maps.rows, maps.cols);
                      std::ranges::copy(map.classes,
                                        maps.classes_BHW.begin() + index * maps.rows * maps.cols);
                    },

@@ -1,4 +1,4 @@
-// What a picture teaches beside itself: of one sample, and of all samples of a batch.
+// Training targets: of one sample, and of all samples of a batch.
 #pragma once
 
 #include <cstdint>
@@ -10,16 +10,15 @@
 
 namespace fcm::loader {
 
-// Whoever makes a loader names the kind that is used; no other is read. Another kind is an entry
-// here, an alternative in Target and one in Targets: whatever has to handle it does not compile
-// until it does.
+// A loader reads only targets of the kind it was created for. A new kind needs an entry here and an
+// alternative in Target and in Targets; code that must handle it does not compile until it does.
 enum class TargetKind { kNone, kLabel, kMap, kInstances };
 
 struct NoTarget {};
 struct Label {
-  int64_t class_number = -1;  // -1: the picture has none
+  int64_t class_number = -1;  // -1: no label
 };
-inline constexpr uint8_t kIgnored = 255;  // in a map: no class is learnt or counted here
+inline constexpr uint8_t kIgnored = 255;  // map value of pixels that losses and metrics skip
 // The class of every pixel.
 struct ClassMap {
   int64_t rows = 0, cols = 0;
@@ -27,33 +26,32 @@ struct ClassMap {
 };
 using Target = std::variant<NoTarget, Label, ClassMap, Instances>;
 
-// Maps of one size, one a picture.
+// The class maps of a batch, all of one size.
 struct ClassMaps {
   int64_t rows = 0, cols = 0;
-  std::vector<uint8_t> classes_BHW;  // kIgnored where nothing is learnt
+  std::vector<uint8_t> classes_BHW;  // class numbers, or kIgnored
   bool operator==(const ClassMaps&) const = default;
 };
 
-// Those of a batch, all of one kind, in the order of its pictures.
+// The targets of a batch, all of one kind, in the order of its images.
 class Targets {
  public:
   Targets() = default;  // of kind kNone
-  // Of maps, `rows` and `cols` are the size.
+  // `rows` and `cols`: size of the maps, for kMap.
   Targets(TargetKind kind, int64_t count, int64_t rows = 0, int64_t cols = 0);
   explicit Targets(std::vector<int64_t> labels) : held_(std::move(labels)) {}
 
-  // Numbers of the classes, one a picture; -1: none. std::logic_error where the batch was loaded
-  // without labels.
+  // Class numbers, one per image; -1: no label. Throws std::logic_error for targets of another kind,
+  // as do the next two.
   const std::vector<int64_t>& labels() const;
-  // std::logic_error where the batch was loaded without maps.
   const ClassMaps& maps() const;
-  // The objects of each picture. std::logic_error where the batch was loaded without instances.
+  // The objects of each image.
   const std::vector<Instances>& instances() const;
 
-  // Puts `target`, which must be of this kind, in place `index`; several threads may, in different
-  // places.
+  // Stores `target`, which must be of this kind, at `index`. Several threads may store at different
+  // indices.
   void set(int64_t index, Target target);
-  // Leaves those at `indices`, which ascend.
+  // Keeps only the targets at `indices`, which must be ascending.
   void keep(const std::vector<int64_t>& indices);
 
   bool operator==(const Targets&) const = default;

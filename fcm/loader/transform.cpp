@@ -26,16 +26,16 @@ image::Image padded(image::Image picture, int64_t pad) {
   return larger;
 }
 
-// Halves go to the even neighbour, as Python rounds.
+// Rounds half to even, as Python.
 int64_t rounded(double value) { return static_cast<int64_t>(std::nearbyint(value)); }
 
-// The whole picture, or its middle where its shape is outside of the allowed ratios.
+// The whole image; only its centre if its aspect ratio is outside the allowed range.
 image::Box central_box(int64_t rows, int64_t cols, double low, double high) {
   image::Box box{0, 0, rows, cols};
   const double ratio = static_cast<double>(cols) / static_cast<double>(rows);
   if (ratio < low) box.rows = rounded(static_cast<double>(cols) / low);
   if (ratio > high) box.cols = rounded(static_cast<double>(rows) * high);
-  // A picture one pixel wide can be rounded to nothing.
+  // Rounding could give 0 for an image that is one pixel wide.
   box.rows = std::clamp<int64_t>(box.rows, 1, rows);
   box.cols = std::clamp<int64_t>(box.cols, 1, cols);
   box.top = (rows - box.rows) / 2;
@@ -43,7 +43,7 @@ image::Box central_box(int64_t rows, int64_t cols, double low, double high) {
   return box;
 }
 
-// A box of a random share of the area and a random ratio, which need not fit into the picture.
+// Sides of a box with a random share of the area and a random ratio. They may exceed the image.
 struct Sides {
   int64_t width, height;
 };
@@ -156,7 +156,8 @@ void view_for_evaluation(image::Image picture, const DataOptions& options, uint8
     return static_cast<int64_t>(static_cast<double>(target) / crop_share);
   };
   int64_t rows = to_cover(target_rows), cols = to_cover(target_cols);
-  // The side that is tighter fits exactly; the other one is cut down, as torchvision's Resize does.
+  // One side gets exactly this length. The other is at least as long as required, rounded down as in
+  // torchvision's Resize.
   if (picture.rows * cols <= picture.cols * rows) {
     cols = std::max(cols, rows * picture.cols / picture.rows);
   } else {

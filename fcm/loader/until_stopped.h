@@ -1,4 +1,4 @@
-// Pictures that can no longer be had once somebody asked to stop.
+// A data set that stops reading once a stop was requested.
 #pragma once
 
 #include <atomic>
@@ -13,8 +13,8 @@ struct AskedToStop final : std::exception {
   const char* what() const noexcept override { return "asked to stop"; }
 };
 
-// The same pictures; once `stop` (which may be nullptr) is set, whatever asks for one gets an
-// AskedToStop. So a measurement over a large set ends soon, wherever its loop is.
+// The same images; once `stop` (may be nullptr) is set, reading an image or a class map throws
+// AskedToStop. This ends a measurement over a large set soon, wherever its loop is.
 std::shared_ptr<const Dataset> until_stopped(std::shared_ptr<const Dataset> pictures,
                                              const std::atomic<bool>* stop);
 

@@ -1,4 +1,4 @@
-// A data set that is another one but for what a class derived from this says.
+// A data set that forwards to another one; base class for decorators.
 #pragma once
 
 #include <memory>
