@@ -120,7 +120,7 @@ TEST_F(DataVerifyOfFolders, ListsWithAHeadingAndLabelsWithHoles) {
   ASSERT_EQ(train.at("notes").size(), 2u);
   EXPECT_NE(train.at("notes")[0].get<std::string>().find("paths are in the column \"path\""),
             std::string::npos);
-  EXPECT_NE(train.at("notes")[1].get<std::string>().find("no picture has 0, 2, 3 (3 of 5)"),
+  EXPECT_NE(train.at("notes")[1].get<std::string>().find("no image has 0, 2, 3 (3 of 5)"),
             std::string::npos);
 }
 

@@ -46,7 +46,7 @@ TEST_F(FileListTest, DevicesPipesAndFoldersAreBadPictures) {
   const auto dataset = open("/dev/zero\npipe\n.\n");
   for (int64_t i = 0; i < 3; ++i) {
     const auto message = data_error([&] { dataset->get(i, 3); });
-    EXPECT_NE(message.find("no regular file"), std::string::npos) << message;
+    EXPECT_NE(message.find("not a regular file"), std::string::npos) << message;
   }
 }
 
@@ -91,7 +91,7 @@ TEST_F(FileListTest, LabelsThatCannotBeUsed) {
   EXPECT_EQ(partly->label(5), 0);
   EXPECT_EQ(partly->remarks().bad_labels, 4);
   EXPECT_EQ(partly->remarks().first_bad_label,
-            folder_.string() + "/b.png: it has no label, while others have one");
+            folder_.string() + "/b.png: it has no label, but other images have one");
   EXPECT_NE(data_error([&] {
               partly->label(3);
             }).find("its label in line 4 of the list, \"100000\", is not a class number"),
@@ -130,7 +130,7 @@ TEST_F(FileListTest, TooFewNamesOfClassesAreRemarked) {
   folder_.write("classes.txt", std::string("ant\n"));
   const auto dataset = open("a.png 0\nb.png 1\n");
   EXPECT_EQ(dataset->classes(), (std::vector<std::string>{"0", "1"}));
-  EXPECT_NE(dataset->remarks().notes.at(0).find("names 1 class where the largest label is 1"),
+  EXPECT_NE(dataset->remarks().notes.at(0).find("names 1 class, but the largest label is 1"),
             std::string::npos);
 }
 
@@ -140,14 +140,14 @@ TEST_F(FileListTest, WhatIsNoListSaysWhichLine) {
       {"# only\n\n", "lists no images"},
       {"path label\na.png 1\n", "line 1, \"path label\" has no class number"},
       {"a.png 1\n\npath label\n", "line 3, \"path label\" has no class number"},
-      {"a.png,0\n", "line 1, \"a.png,0\": its columns stand between commas"},
+      {"a.png,0\n", "line 1, \"a.png,0\": its columns are separated by commas"},
       {"a.png 1\n\"b.png\",0\n", "line 2, \"\"b.png\",0\": its columns"},
       {"0;a.png\n", "columns"},
-      {"\"a.png\" 0\n", "line 1, \"\"a.png\" 0\": its path stands in quotes"},
-      {"~/a.png 0\n", "~ is a word of the shell"},
+      {"\"a.png\" 0\n", "line 1, \"\"a.png\" 0\": its path is in quotes"},
+      {"~/a.png 0\n", "only shells expand ~"},
       {"pics\\a.png 0\n", "backslashes"},
       {"https://x.org/a.png 0\n", "URL"},
-      {"0\t1.0\ta.png\n", "its number stands before the path"},
+      {"0\t1.0\ta.png\n", "its number precedes the path"},
       {std::string("\xFF\xFE"
                    "a\0.\0p\0\n\0",
                    10),

@@ -204,7 +204,7 @@ TEST(Idx, LabelsThatNoPictureHasAreNoted) {
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
   EXPECT_TRUE(dataset->remarks().only_numbered);
   EXPECT_EQ(dataset->remarks().notes.at(0),
-            "labels go up to 4, but no picture has 0, 2, 3 (3 of 5): a classifier gets 5 classes");
+            "labels go up to 4, but no image has 0, 2, 3 (3 of 5): a classifier gets 5 classes");
 }
 
 TEST(FashionMnist, TheDebianPackage) {

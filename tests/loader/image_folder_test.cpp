@@ -81,7 +81,7 @@ TEST(ImageFolder, EndingsThatAreReadAndEndingsThatAreCounted) {
   EXPECT_EQ(dataset->classes(), Names{"a"});
   EXPECT_EQ(as_text(dataset->remarks().left_out),
             "2 .gif (a/x.gif), 1 .heic (b/x.heic), "
-            "1 folders without readable images (b), 1 without ending (a/noending)");
+            "1 folders without readable images (b), 1 without extension (a/noending)");
 }
 
 TEST(ImageFolder, WhatSystemsPutAmongPicturesIsNoClass) {
@@ -252,19 +252,18 @@ TEST(OpenDataset, ArchivesAreCalledByNameWithWhatToDo) {
   for (const auto& [name, begin, reason] :
        std::vector<std::tuple<std::string, std::string, std::string>>{
            {"z.zip", "PK\3\4",
-            "a zip archive; unpack it (unzip ...) and name the folder as --data"},
+            "a zip archive; unpack it (unzip ...) and pass the folder as --data"},
            {"z", "PK\3\4", "a zip archive; unpack it"},
            {"z.7z", "7z\xBC\xAF\x27\x1C", "a 7-Zip archive; unpack it (7z x ...)"},
            {"z.rar", "Rar!\x1a", "a RAR archive; unpack it (unar ...)"},
            {"z.tar.gz", "\x1f\x8b\x08", "(gzip): unpack it first; tar xf unpacks it into folders"},
            {"z.tgz", "\x1f\x8b\x08", "gunzip (or bunzip2, unxz, unzstd) into a *.tar"},
-           {"list.txt.gz", "\x1f\x8b\x08", "(gzip): unpack it first; tar archives of pictures"},
-           {"z.dat", tar, "a tar archive; call it *.tar"}}) {
+           {"list.txt.gz", "\x1f\x8b\x08", "(gzip): unpack it first; only tar archives of images"},
+           {"z.dat", tar, "a tar archive; rename it to *.tar"}}) {
     const std::string data = folder.write(name, begin).string();
     const auto message = data_error([&] { open_dataset(data, Split::kTrain); });
     EXPECT_NE(message.find(reason), std::string::npos) << name << ": " << message;
-    EXPECT_NE(message.find("(*.tar, webdataset's layout) are read where they lie"),
-              std::string::npos)
+    EXPECT_NE(message.find("(*.tar, webdataset's layout) are read in place"), std::string::npos)
         << message;
   }
   const test::Scratch only;
@@ -283,9 +282,10 @@ TEST(OpenDataset, WhatCannotBeOpenedSaysWhy) {
       {folder.write("list.txt", std::string("# x")).string(), "lists no images"},
       {folder.write("one.tar", std::string("x")).string(), "damaged or hostile tar"},
       {folder.string() + "/x-{000000..000001}.tar", "No such file"},
-      {folder.string() + "/x-{0}.tar", "expected a range"},
+      {folder.string() + "/x-{0}.tar", "expected an ascending range"},
       {folder.string(), "damaged or hostile tar"},  // it holds a tar
-      {folder.write("x.zip", std::string("PK\3\4")).string(), "no known kind but a zip archive"},
+      {folder.write("x.zip", std::string("PK\3\4")).string(),
+       "not a supported kind of file but a zip archive"},
       {folder.write("list", std::string("a.png 1\n")).string(), "text that begins \"a.png 1\""},
       {folder.write("y.tar.gz", std::string("\x1f\x8b\x08")).string(), "unpack it first"},
       {"/dev/null", "neither a folder nor a regular file"}};

@@ -108,9 +108,9 @@ TEST_F(JsonReaderTest, WhatIsNoJsonIsRefused) {
     EXPECT_NE(data_error([&] { skip_whole(text); }), "") << text;
   }
   JsonReader json = reader("{\"a\": 1}");
-  EXPECT_NE(data_error([&] { json.number(); }).find("there is no number"), std::string::npos);
-  EXPECT_NE(data_error([&] { json.text(); }).find("there is no text"), std::string::npos);
-  EXPECT_NE(data_error([&] { json.array([] {}); }).find("there is no list"), std::string::npos);
+  EXPECT_NE(data_error([&] { json.number(); }).find("expected a number"), std::string::npos);
+  EXPECT_NE(data_error([&] { json.text(); }).find("expected a string"), std::string::npos);
+  EXPECT_NE(data_error([&] { json.array([] {}); }).find("expected a JSON list"), std::string::npos);
 }
 
 TEST_F(JsonReaderTest, NumbersAsPythonWritesThem) {
@@ -175,7 +175,7 @@ TEST_F(JsonReaderTest, WhatIsTooDeepOrTooLongIsRefused) {
             std::string::npos);
   EXPECT_NE(data_error([&] {
               skip_whole("\"" + std::string(140'000'000, 'a') + "\"");
-            }).find("more than 67108864 characters"),
+            }).find("more than 67108864 bytes"),
             std::string::npos);
 }
 

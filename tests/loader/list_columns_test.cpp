@@ -50,11 +50,11 @@ TEST_F(ListColumnsTest, WhatIsReadAndWhatIsNotIsSaid) {
             "\"id\"");
   EXPECT_EQ(open("\npath,split,class\na.png,train,0\n")->remarks().notes.at(0),
             "line 2 is a heading: paths are in the column \"path\", labels in \"class\"; not read: "
-            "\"split\"; every line is taken for both splits, whatever its \"split\" says");
+            "\"split\"; every line is used for both splits, regardless of its \"split\"");
   EXPECT_EQ(
       open("path,label,label\na.png,0,1\n")->remarks().notes.at(0),
-      "line 1 is a heading: paths are in the column \"path\", no column, or more than one, is "
-      "of labels; not read: \"label\", \"label\"");
+      "line 1 is a heading: paths are in the column \"path\", no column, or more than one, holds "
+      "labels; not read: \"label\", \"label\"");
   const auto unlabelled = open("file,size\na.png,3\n");
   EXPECT_TRUE(unlabelled->classes().empty());
   EXPECT_NE(unlabelled->remarks().no_labels.find("more than one, called label"), std::string::npos);
@@ -74,25 +74,25 @@ TEST_F(ListColumnsTest, NamesAreClassesAndMissingLabelsAreFaultsOfTheirPictures)
 TEST_F(ListColumnsTest, RowsThatDoNotFitAreRefusedOnce) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"path,label\na.png,0\nb,c.png,1\n",
-       "line 3, \"b,c.png,1\": it has 3 columns where the heading"},
+       "line 3, \"b,c.png,1\": it has 3 columns, but the heading"},
       {"path,label\na.png\n", "line 2, \"a.png\": it has 1 columns"},
-      {"path,label\n\"a.png,0\n", "line 2, \"\"a.png,0\": a quote in it has no end"},
+      {"path,label\n\"a.png,0\n", "line 2, \"\"a.png,0\": it has an unterminated quote"},
       {"path,label\n,0\n", "line 2, \",0\": its column \"path\" is empty"},
       {"path,label\nhttps://x.org/a.png,0\n", "line 2, \"https://x.org/a.png,0\": it is a URL"},
       {"path,label\ntrain\\a.png,0\n", "backslashes"},
       {"image_id,label\n0001,3\n0002,4\n",
        "line 2, \"0001,3\": there is no such file, and it has no "
-       "image extension (2 of 2 lines are so)"},
+       "image extension (2 of 2 lines have none)"},
       {"id,breed\n0001,dog\n", "line 1, \"id,breed\": there is no such file"},
       {"id,photo,breed\n1,a.png,dog\n",
-       "line 2, \"1,a.png,dog\": its columns stand between commas"},
-      {",0,1\n0,a.png,cat\n", "line 2, \"0,a.png,cat\": its columns stand between commas"},
-      {"a.png;0\n", "line 1, \"a.png;0\": its columns stand between semicolons"},
-      {"0|a.png\n", "stand between bars"},
-      {"cat\ta.png\tx\n", "stand between tabs"},
+       "line 2, \"1,a.png,dog\": its columns are separated by commas"},
+      {",0,1\n0,a.png,cat\n", "line 2, \"0,a.png,cat\": its columns are separated by commas"},
+      {"a.png;0\n", "line 1, \"a.png;0\": its columns are separated by semicolons"},
+      {"0|a.png\n", "are separated by bars"},
+      {"cat\ta.png\tx\n", "are separated by tabs"},
       {"{\"path\": \"a.png\", \"label\": 0}\n",
        "line 1, \"{\"path\": \"a.png\", \"label\": 0}\": "
-       "it is JSON, wanted the path, then a blank"},
+       "it is JSON, expected the path, then a blank"},
       {"[\"a.png\", 0]\n", "it is JSON"},
       {"\xE2\x80\x9C"
        "a.png\xE2\x80\x9D 0\n",
@@ -106,7 +106,7 @@ TEST_F(ListColumnsTest, RowsThatDoNotFitAreRefusedOnce) {
 
 TEST_F(ListColumnsTest, ALabelBeforeThePathIsRefusedOnceWhereThePictureIsThere) {
   folder_.write("p/a.png", image::encode_png(test::pattern(3, 4, 3, 1)));
-  EXPECT_NE(refusal("cat p/a.png\n").find("\"cat\" stands before the path, wanted the path first"),
+  EXPECT_NE(refusal("cat p/a.png\n").find("\"cat\" precedes the path, expected the path first"),
             std::string::npos);
   folder_.write("cat p/a.png", image::encode_png(test::pattern(3, 4, 3, 1)));
   EXPECT_EQ(open("cat p/a.png\n")->get(0, 3).cols, 4);
@@ -169,7 +169,7 @@ TEST_F(ListColumnsTest, ALongLineIsRefusedWithoutBeingRead) {
   const std::string longest(kLongestLine - 6, 'x');
   EXPECT_EQ(open(longest + ".png 0\ny.png 1\n")->size(), 2);
   const std::string message = refusal("a.png 0\n" + std::string(size_t{4} << 20, 'x') + ".png 0\n");
-  EXPECT_NE(message.find("line 2 is longer than 65536 bytes, the most that a line of a list may"),
+  EXPECT_NE(message.find("line 2 is longer than 65536 bytes, the limit for a line of a list"),
             std::string::npos)
       << message;
   EXPECT_LT(message.size(), 300u);
@@ -225,14 +225,13 @@ TEST(NumberedLabels, ThoseThatNoPictureHasAreNamed) {
   };
   EXPECT_TRUE(notes("a.png 0\nb.png 1\nc.png 2\n").empty());
   EXPECT_EQ(notes("a.png 0\nb.png 1\nc.png 7\n").at(0),
-            "labels go up to 7, but no picture has 2, 3, 4, 5, 6 (5 of 8): a classifier gets 8 "
+            "labels go up to 7, but no image has 2, 3, 4, 5, 6 (5 of 8): a classifier gets 8 "
             "classes");
   EXPECT_EQ(notes("a.png 1\nb.png 2\nc.png 3\n").at(0),
-            "labels go up to 3, but no picture has 0 (1 of 4), so they may count from 1 where 0 is "
-            "the first: a classifier gets 4 classes");
-  EXPECT_NE(
-      notes("a.png 99999\n").at(0).find("no picture has 0, 1, 2, 3, 4, ... (99999 of 100000)"),
-      std::string::npos);
+            "labels go up to 3, but no image has 0 (1 of 4), so they may count from 1 instead "
+            "of 0: a classifier gets 4 classes");
+  EXPECT_NE(notes("a.png 99999\n").at(0).find("no image has 0, 1, 2, 3, 4, ... (99999 of 100000)"),
+            std::string::npos);
   folder.write("classes.txt", std::string("\xEF\xBB\xBF"
                                           "ant\r\nbee\ncow\n\n"));
   const auto named =

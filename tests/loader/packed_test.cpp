@@ -124,10 +124,10 @@ TEST_F(PackedFileTest, AFileCutAtAnyByteIsRefused) {
     replace(whole.substr(0, size));
     const auto message = error();
     ASSERT_NE(message.find("packed file " + path_.string() + ": "), std::string::npos) << message;
-    ASSERT_NE(message.find("it was cut"), std::string::npos) << size << ": " << message;
+    ASSERT_NE(message.find("it is truncated"), std::string::npos) << size << ": " << message;
   }
   replace(whole + "x");
-  EXPECT_NE(error().find("it was cut"), std::string::npos);
+  EXPECT_NE(error().find("it is truncated"), std::string::npos);
 }
 
 // Whatever byte is altered: the file is refused, or exactly one picture cannot be read.
@@ -195,11 +195,11 @@ TEST_F(PackedFileTest, HostileIndexesAreRefused) {
   with(-2, size, 1, PackedSplit::kBoth);
   EXPECT_NE(error().find("label -2"), std::string::npos);
   with(0, size + 1, 1, PackedSplit::kBoth);
-  EXPECT_NE(error().find("the pictures end at byte"), std::string::npos);
+  EXPECT_NE(error().find("the images end at byte"), std::string::npos);
   with(0, std::numeric_limits<uint32_t>::max(), 3, PackedSplit::kBoth);
-  EXPECT_NE(error().find("the pictures end at byte"), std::string::npos);
+  EXPECT_NE(error().find("the images end at byte"), std::string::npos);
   with(0, size, 0, PackedSplit::kBoth);
-  EXPECT_NE(error().find("0 pictures"), std::string::npos);
+  EXPECT_NE(error().find("0 images"), std::string::npos);
   with(0, size, 1, static_cast<PackedSplit>(3));
   EXPECT_NE(error().find("split number 3"), std::string::npos);
 }

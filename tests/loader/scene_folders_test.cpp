@@ -53,7 +53,7 @@ TEST(SceneFolders, PicturesByNameWithTheMapsOfTheirStems) {
   // Whoever asks for labels finds none.
   EXPECT_EQ(train->label(0), -1);
   EXPECT_TRUE(train->classes().empty());
-  EXPECT_NE(train->remarks().no_labels.find("maps of classes"), std::string::npos);
+  EXPECT_NE(train->remarks().no_labels.find("class maps"), std::string::npos);
   const auto val = open_dataset(folder.string(), Split::kVal);
   EXPECT_EQ(names_in(*val), Words{"v.png"});
   EXPECT_TRUE(has_split(folder.path(), Split::kVal));
@@ -103,11 +103,11 @@ TEST(SceneFolders, PicturesWithoutMapsStayPictures) {
   EXPECT_EQ(dataset->size(), 2);
   EXPECT_EQ(dataset->get(1, 3).rows, 3);
   const std::string missing = data_error([&] { dataset->class_map(1); });
-  EXPECT_NE(missing.find("b.png has no map of classes: looked for b.png in"), std::string::npos)
+  EXPECT_NE(missing.find("b.png has no class map: looked for b.png in"), std::string::npos)
       << missing;
-  EXPECT_EQ(dataset->remarks().notes, Words{"1 of 2 pictures has no map of classes (b.png)"});
+  EXPECT_EQ(dataset->remarks().notes, Words{"1 of 2 images has no class map (b.png)"});
   EXPECT_EQ(as_text(dataset->remarks().left_out),
-            "1 .md (readme.md), 1 .txt (notes.txt), 1 maps without a picture (z.png)");
+            "1 .md (readme.md), 1 .txt (notes.txt), 1 maps without an image (z.png)");
 }
 
 TEST(SceneFolders, ASplitWithoutMapsOrPictures) {
@@ -119,7 +119,7 @@ TEST(SceneFolders, ASplitWithoutMapsOrPictures) {
   folder.write("images/val/b.png", picture_file());  // as ADE20K's test pictures have none
   const auto val = open_dataset(folder.string(), Split::kVal);
   EXPECT_FALSE(val->has_maps());
-  EXPECT_NE(data_error([&] { val->class_map(0); }).find("not there"), std::string::npos);
+  EXPECT_NE(data_error([&] { val->class_map(0); }).find("does not exist"), std::string::npos);
 }
 
 TEST(SceneFolders, MapsThatCannotBeUsedAreNamed) {
@@ -169,7 +169,7 @@ TEST(SceneFolders, NamesThatCannotBeUsedAreNoted) {
     EXPECT_EQ(notes.size(), 1u);
     return notes.empty() ? "" : notes[0];
   };
-  EXPECT_NE(note("objectInfo150.txt", "Idx Name\n1 wall\n").find("no column Name"),
+  EXPECT_NE(note("objectInfo150.txt", "Idx Name\n1 wall\n").find("no tab-separated column Name"),
             std::string::npos);
   EXPECT_NE(note("objectInfo150.txt", "Idx\tName\n1\n").find("no name in row 1"),
             std::string::npos);
@@ -180,7 +180,7 @@ TEST(SceneFolders, NamesThatCannotBeUsedAreNoted) {
   EXPECT_NE(note("classes.json", R"({"names": ["a", "b"], "colours": [[1, 2, 3]]})")
                 .find("1 colours for 2 names"),
             std::string::npos);
-  EXPECT_NE(note("classes.txt", "\n").find("0 names"), std::string::npos);
+  EXPECT_NE(note("classes.txt", "\n").find("0 class names"), std::string::npos);
 }
 
 TEST(SceneFolders, TheSampleOfAde20k) {

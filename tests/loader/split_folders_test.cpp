@@ -102,9 +102,9 @@ TEST(SplitFolders, SeveralForOneSplitAreRefusedWithTheirNames) {
   draw(root, {"train2014/", "train2017/", "val2017/"});
   const std::string message = data_error([&] { open_dataset(root.string(), Split::kTrain); });
   EXPECT_EQ(message, root.string() +
-                         " has 2 folders that could be the training pictures, train2014 and "
-                         "train2017, and none called train: rename or link the one that is meant "
-                         "to train, or move the others away");
+                         " has 2 folders that could be the training images, train2014 and "
+                         "train2017, and none called train: rename or link the right one to train, "
+                         "or move the others away");
   EXPECT_EQ(open_dataset(root.string(), Split::kVal)->size(), 1);
   const test::Scratch shards;
   for (const char* name : {"train_a/x.tar", "train_b/x.tar"}) shards.write(name, std::string("x"));

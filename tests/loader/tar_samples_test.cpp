@@ -69,9 +69,9 @@ TEST_F(TarSamples, MembersPassedOverAreCounted) {
                tar_member("a/._0.jpg", "x") + tar_member("README", "x") + tar_end());
   EXPECT_EQ(found.samples.size(), 1u);
   EXPECT_EQ(as_text(found.left_out),
-            "2 pictures with a further dot in their names (2.seg.png), 1 .json (1.json), "
+            "2 images with a further dot in their names (2.seg.png), 1 .json (1.json), "
             "1 AppleDouble files of macOS (a/._0.jpg), 1 hidden (.hidden.jpg), "
-            "1 without ending (README)");
+            "1 without extension (README)");
 }
 
 TEST_F(TarSamples, EndingsCountInAnyCase) {
@@ -139,7 +139,7 @@ TEST_F(TarSamples, WhatIsNoArchiveIsCalledByItsName) {
            {"<!DOCTYPE html><html>", "a web page"},
            {"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"},
            {"", "an empty file"}}) {
-    EXPECT_NE(refusal(bytes).find("is no tar archive but " + what), std::string::npos)
+    EXPECT_NE(refusal(bytes).find("is not a tar archive but " + what), std::string::npos)
         << refusal(bytes);
   }
 }
@@ -197,7 +197,7 @@ TEST_F(TarSamples, WhatIsWrongWithOneSampleIsItsFault) {
        "sparse"},
       {tar_member("p", pax_record("path", std::string("1.jpg\0x", 7)), 'x') + tar_member("n", "x"),
        ""},  // its ending is none of ours
-      {tar_member("1.jpg", "x") + tar_member("1.jpg", "y"), "two pictures"},
+      {tar_member("1.jpg", "x") + tar_member("1.jpg", "y"), "two images"},
       {tar_member("1.jpg", "x") + tar_member("1.cls", "1") + tar_member("1.cls", "2"),
        "label: it has two labels"},
       {tar_member("1.jpg", "x") + tar_member("1.cls", "cat"),
@@ -215,7 +215,7 @@ TEST_F(TarSamples, WhatIsWrongWithOneSampleIsItsFault) {
                                              "7\x1b"),
        "label: its .cls is not a class number: \"???7?\""},
       {tar_member("1.jpg", "x") + link("1.cls", '2'), "label: it is a symbolic link"},
-      {tar_member("1.cls", "1"), "no .jpg"}};
+      {tar_member("1.cls", "1"), "no image"}};
   for (const auto& [members, reason] : cases) {
     const auto found = samples(members + good_ + tar_end());
     ASSERT_EQ(found.size(), reason.empty() ? 1u : 2u) << reason;
@@ -242,9 +242,9 @@ TEST_F(TarSamples, ADamagedArchiveIsRefusedWithPlaceAndReason) {
   odd.replace(257, 8, "mytar  1");
   const std::vector<std::pair<std::string, std::string>> cases{
       {wrong_sum + tar_end(), "at byte 1024: the header's checksum"},
-      {sealed(odd_size) + tar_end(), "no octal number"},
+      {sealed(odd_size) + tar_end(), "not an octal number"},
       {sealed(negative) + tar_end(), "negative"},
-      {sealed(odd) + tar_end(), "neither POSIX's nor GNU's"},
+      {sealed(odd) + tar_end(), "in none of the formats POSIX, GNU and v7"},
       {sealed(tar_header("1.jpg", 4000)) + tar_end(), "runs past the end"},
       {tar_member("1.jpg", "x", 'S') + tar_end(), "type 'S'"},
       {tar_member("1.jpg", "x", 'M') + tar_end(), "type 'M'"},
@@ -255,22 +255,22 @@ TEST_F(TarSamples, ADamagedArchiveIsRefusedWithPlaceAndReason) {
            tar_end(),
        "runs past the end"},
       {tar_member("p", pax_record("size", "99999999999999999999"), 'x') + tar_member("1.jpg", "x"),
-       "no number within bounds"},
+       "not a number below 2^62"},
       {tar_member("p", "999 size=1\n", 'x') + tar_member("1.jpg", "x") + tar_end(),
-       "does not end where it says"},
-      {tar_member("p", "3 a", 'x') + tar_member("1.jpg", "x") + tar_end(), "does not end"},
+       "a wrong length, 999"},
+      {tar_member("p", "3 a", 'x') + tar_member("1.jpg", "x") + tar_end(), "a wrong length, 3"},
       {tar_member("p", "4 a\n", 'x') + tar_member("1.jpg", "x") + tar_end(), "no key"},
-      {tar_member("p", "x", 'x') + tar_end(), "no number"},
+      {tar_member("p", "x", 'x') + tar_end(), "not a number"},
       {tar_member("p", "", 'x') + tar_member("p", "", 'x') + tar_end(), "two pax headers"},
       {tar_member("p", "", 'x') + tar_end(), "no member"},
       {tar_member("p", pax_record("path", "all.jpg"), 'g') + good_ + tar_end(), "global"},
       {sealed(tar_header("p", 1 << 21, 'x')) + std::string(1 << 21, ' ') + tar_end(),
        "2097152 bytes"},
-      {good_ + std::string(100, '\0'), "was cut"},
-      {tar_member("p", pax_record("mtime", "1"), 'x'), "was cut"},
+      {good_ + std::string(100, '\0'), "is truncated"},
+      {tar_member("p", pax_record("mtime", "1"), 'x'), "is truncated"},
       {good_ + std::string(512, '\0') + good_ + tar_end(), "a zero block between"},
-      {good_ + tar_end() + good_ + tar_end(), "more behind"},
-      {good_ + tar_end() + std::string(2 << 20, '\0'), "more behind"}};
+      {good_ + tar_end() + good_ + tar_end(), "data follow the end mark"},
+      {good_ + tar_end() + std::string(2 << 20, '\0'), "data follow the end mark"}};
   for (const auto& [archive, reason] : cases) {
     const std::string message = refusal(archive);
     EXPECT_NE(message.find(reason), std::string::npos) << reason << ": " << message;

@@ -80,7 +80,7 @@ TEST(TarShards, FaultySamplesAreBadPicturesOthersAreNot) {
             shard.string() + ":../e?[31m: its name leads out of the archive");
   EXPECT_EQ(dataset->get(2, 3).pixels, test::pattern(3, 4, 3, 3).pixels);
   EXPECT_EQ(data_error([&] { dataset->label(2); }),
-            shard.string() + ":b: it has no .cls, while others have one");
+            shard.string() + ":b: it has no .cls, but other samples have one");
   EXPECT_EQ(dataset->get(3, 3).pixels, test::pattern(3, 4, 3, 4).pixels);
 }
 
@@ -142,7 +142,7 @@ TEST(TarShards, WhatIsLeftOutAndHeldOutIsRemarked) {
   const auto val = open_dataset(folder.string(), Split::kVal);
   ASSERT_EQ(val->remarks().notes.size(), 2u);
   EXPECT_NE(val->remarks().notes[0].find("x-val-1.tar"), std::string::npos);
-  EXPECT_NE(val->remarks().notes[1].find("without the mark of their end"), std::string::npos);
+  EXPECT_NE(val->remarks().notes[1].find("without an end-of-archive mark"), std::string::npos);
 }
 
 // As in folders: counted by kind, and no picture of the set.
@@ -227,7 +227,7 @@ TEST(TarShards, AShardThatChangesMeanwhileIsNoticed) {
   const auto shard = folder.write("x.tar", sample("a", 1, 0) + tar_end());
   const auto dataset = open_dataset(shard.string(), Split::kTrain);
   fs::rename(folder.write("new", sample("a", 2, 0) + tar_end()), shard);
-  EXPECT_NE(data_error([&] { dataset->get(0, 3); }).find("was changed"), std::string::npos);
+  EXPECT_NE(data_error([&] { dataset->get(0, 3); }).find("has changed"), std::string::npos);
 }
 
 TEST(TarShards, TheSampleOfImageNet) {
@@ -279,7 +279,7 @@ const std::map<std::string, Outcome> kBroken{
     {"tars/symlink.tar", {"", 4, 2}},
     {"tars/pax-size-too-big.tar", {"runs past the end", 0, 0}},
     {"tars/pax-size-too-small.tar", {"1000 bytes by its pax record, 34309 by its header", 0, 0}},
-    {"tars/pax-bad-record-length.tar", {"does not end where it says", 0, 0}},
+    {"tars/pax-bad-record-length.tar", {"a pax record has a wrong length", 0, 0}},
     {"tars/pax-size-right.tar", {"", 3, 0}},
     {"tars/hostile-all.tar", {"runs past the end", 0, 0}}};
 

@@ -41,7 +41,7 @@ std::vector<fs::path> files_of(const fs::path& folder, Split split) {
   return found;
 }
 
-// Class names are in a text file beside the records, one a line; without it, numbers are the names.
+// Class names are in a text file beside the records, one per line; without it, numbers are the names.
 std::vector<std::string> class_names(const fs::path& folder, const Kind& kind) {
   std::vector<std::string> names;
   std::ifstream file(folder / kind.names_file);

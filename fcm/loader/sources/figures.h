@@ -9,8 +9,8 @@
 
 namespace fcm::loader {
 
-inline constexpr uint64_t kSyntheticSeed =
-    20230101;  // fixed, so that the sets are the same in every run
+// Fixed, so that the sets are the same in every run.
+inline constexpr uint64_t kSyntheticSeed = 20230101;
 
 // Parameters of a drawing, in units of half the image's side, relative to its centre.
 struct Drawing {

@@ -152,9 +152,9 @@ class ListReader {
     }
     if (!odd_line_.empty() && !are_there_ && 2 * odd_ > labels_.size()) {
       fail(ExitCode::kData,
-           "{} {}: there is no such file, and it has no image extension ({} of {} lines are so); "
-           "expected one path a line, then a blank or tab and a class number, or comma-separated "
-           "columns with a first line that names them (path, label)",
+           "{} {}: there is no such file, and it has no image extension ({} of {} lines have "
+           "none); expected one path per line, then a blank or tab and a class number, or "
+           "comma-separated columns with a first line that names them (path, label)",
            list_.string(), odd_line_, odd_, labels_.size());
     }
     pictures_.labels = labels_.finish(list_.parent_path(), pictures_.remarks);

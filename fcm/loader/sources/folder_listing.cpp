@@ -81,8 +81,8 @@ class Lister {
   // Lists the images in root/name and in all folders below it. Links to a folder that contains them
   // are not followed, so listing always terminates.
   void look_below(const std::string& name) {
-    const Stamp stamp =
-        stamp_of(root_ / name);  // taken before listing, so that concurrent changes show
+    // Taken before listing, so that concurrent changes show.
+    const Stamp stamp = stamp_of(root_ / name);
     const std::pair identity(stamp.device, stamp.inode);
     if (std::find(chain_.begin(), chain_.end(), identity) != chain_.end()) {
       found_.left_out.add("links back to a folder that contains them", name);

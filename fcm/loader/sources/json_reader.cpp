@@ -39,7 +39,7 @@ JsonReader::JsonReader(const std::filesystem::path& path)
 }
 
 void JsonReader::refuse(std::string_view why) const {
-  fail(ExitCode::kData, "{} cannot be read as JSON: at byte {} of {} {}", file_.path().string(),
+  fail(ExitCode::kData, "{} cannot be read as JSON: at byte {} of {}: {}", file_.path().string(),
        read_ - (end_ - begin_), file_.size(), why);
 }
 
@@ -50,7 +50,7 @@ bool JsonReader::more() {
   end_ -= begin_;
   begin_ = 0;
   if (end_ * 2 > buffer_.size()) {
-    if (end_ > kLongestText) refuse("begins a text of more than 67108864 characters");
+    if (end_ > kLongestText) refuse("a string of more than 67108864 bytes");
     buffer_.resize(buffer_.size() * 2);
   }
   const auto count = static_cast<size_t>(std::min<uint64_t>(left, buffer_.size() - end_));
@@ -69,7 +69,7 @@ char JsonReader::peek() {
   while (true) {
     while (begin_ < end_ && is_blank(buffer_[begin_])) ++begin_;
     if (begin_ < end_) return buffer_[begin_];
-    if (!more()) refuse("it ends too early");
+    if (!more()) refuse("unexpected end of the file");
   }
 }
 
@@ -91,20 +91,20 @@ JsonReader::Kind JsonReader::kind() {
     case 'I':
       return Kind::kNumber;
     default:
-      if (first < '0' || first > '9') refuse("there is no value");
+      if (first < '0' || first > '9') refuse("expected a value");
       return Kind::kNumber;
   }
 }
 
 double JsonReader::number() {
-  if (kind() != Kind::kNumber) refuse("there is no number");
+  if (kind() != Kind::kNumber) refuse("expected a number");
   need(kLongestNumber);
   double value = 0;
   const auto [stop, fault] = std::from_chars(at(), end_of_buffer(), value);
-  if (fault == std::errc::invalid_argument) refuse("there is no number");
+  if (fault == std::errc::invalid_argument) refuse("expected a number");
   const auto length = static_cast<size_t>(stop - at());
-  if (length >= kLongestNumber) refuse("begins a number of more than 511 characters");
-  if (fault == std::errc::result_out_of_range) {  // endless, or next to nothing
+  if (length >= kLongestNumber) refuse("a number of more than 511 characters");
+  if (fault == std::errc::result_out_of_range) {  // overflow or underflow
     value = std::strtod(std::string(at(), length).c_str(), nullptr);
   }
   begin_ += length;
@@ -112,7 +112,7 @@ double JsonReader::number() {
 }
 
 std::optional<int64_t> JsonReader::whole_number() {
-  if (kind() != Kind::kNumber) refuse("there is no number");
+  if (kind() != Kind::kNumber) refuse("expected a number");
   need(kLongestNumber);
   int64_t whole = 0;
   const auto [stop, fault] = std::from_chars(at(), end_of_buffer(), whole);
@@ -121,7 +121,7 @@ std::optional<int64_t> JsonReader::whole_number() {
     begin_ += static_cast<size_t>(stop - at());
     return whole;
   }
-  constexpr double kExact = 9007199254740992.0;  // 2^53: whole numbers up to it are doubles
+  constexpr double kExact = 9007199254740992.0;  // 2^53: up to here doubles hold every integer
   const double value = number();
   if (!(std::abs(value) <= kExact) || value != std::floor(value)) return std::nullopt;
   return static_cast<int64_t>(value);
@@ -139,13 +139,13 @@ size_t JsonReader::end_of_text(bool& escaped) {
       continue;
     }
     const size_t taken = place - begin_;
-    if (!more()) refuse("begins a text that does not end");
+    if (!more()) refuse("an unterminated string");
     place = begin_ + taken;
   }
 }
 
 std::string_view JsonReader::text() {
-  if (peek() != '"') refuse("there is no text");
+  if (peek() != '"') refuse("expected a string");
   bool escaped = false;
   const size_t end = end_of_text(escaped);
   const std::string_view inside(buffer_.data() + begin_ + 1, end - begin_ - 1);
@@ -160,7 +160,7 @@ uint32_t JsonReader::code_unit(std::string_view text, size_t at) const {
   const auto [stop, fault] =
       std::from_chars(digits.data(), digits.data() + digits.size(), unit, 16);
   if (digits.size() < 4 || fault != std::errc() || stop != digits.data() + 4) {
-    refuse("is a text with \\u and no four digits behind it");
+    refuse("a string with \\u but without four hexadecimal digits after it");
   }
   return unit;
 }
@@ -173,21 +173,21 @@ std::string_view JsonReader::unescaped(std::string_view text) {
       unescaped_.push_back(text[i]);
       continue;
     }
-    const char letter = text[++i];  // end_of_text saw it
+    const char letter = text[++i];  // exists, as end_of_text checked
     if (const size_t known = kLetters.find(letter); known != kLetters.npos) {
       unescaped_.push_back(kMeant[known]);
       continue;
     }
-    if (letter != 'u') refuse("is a text with an unknown escape");
+    if (letter != 'u') refuse("a string with an unknown escape");
     uint32_t point = code_unit(text, i + 1);
     i += 4;
     if (point >= 0xD800 && point < 0xDC00) {
-      if (text.substr(i + 1, 2) != "\\u") refuse("is a text with half a character");
+      if (text.substr(i + 1, 2) != "\\u") refuse("a string with an unpaired surrogate");
       const uint32_t low = code_unit(text, i + 3);
-      if (low < 0xDC00 || low >= 0xE000) refuse("is a text with half a character");
+      if (low < 0xDC00 || low >= 0xE000) refuse("a string with an unpaired surrogate");
       point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
       i += 6;
-    } else if (point >= 0xDC80 && point < 0xDD00) {  // a byte that is no UTF-8, as Python keeps it
+    } else if (point >= 0xDC80 && point < 0xDD00) {  // Python's surrogateescape
       unescaped_.push_back(static_cast<char>(point - 0xDC00));
       continue;
     }
@@ -205,11 +205,11 @@ std::string_view JsonReader::word() {
     begin_ += word.size();
     return word;
   }
-  refuse("there is no value");
+  refuse("expected a value");
 }
 
 void JsonReader::open(char bracket, std::string_view what) {
-  if (peek() != bracket) refuse(fmt::format("there is no {}", what.substr(what.find(' ') + 1)));
+  if (peek() != bracket) refuse(fmt::format("expected a JSON {}", what.substr(what.find(' ') + 1)));
   ++begin_;
 }
 
@@ -220,14 +220,14 @@ bool JsonReader::has_next(bool first, char closing) {
     return false;
   }
   if (first) return true;
-  if (next != ',') refuse("there is neither a comma nor a closing bracket");
+  if (next != ',') refuse("expected a comma or a closing bracket");
   ++begin_;
   return true;
 }
 
 std::string_view JsonReader::key() {
   key_ = text();
-  if (peek() != ':') refuse("there is no colon behind a key");
+  if (peek() != ':') refuse("expected a colon after a key");
   ++begin_;
   return key_;
 }
@@ -246,20 +246,20 @@ void JsonReader::skip_scalar() {
 }
 
 void JsonReader::skip() {
-  brackets_.clear();  // those that are open, by what closes them
+  brackets_.clear();  // the closing brackets of those that are open
   while (true) {
     const char first = peek();
     bool is_value = true;
     if (first == '{' || first == '[') {
       ++begin_;
-      if (brackets_.size() == kDeepest) refuse("there are more than 10000 open brackets");
+      if (brackets_.size() == kDeepest) refuse("more than 10000 open brackets");
       brackets_.push_back(first == '{' ? '}' : ']');
       is_value = !has_next(/*first=*/true, brackets_.back());
       if (is_value) brackets_.pop_back();
     } else {
       skip_scalar();
     }
-    while (is_value && !brackets_.empty()) {  // behind a value
+    while (is_value && !brackets_.empty()) {  // after a value
       if (has_next(/*first=*/false, brackets_.back())) break;
       brackets_.pop_back();
     }
@@ -270,7 +270,7 @@ void JsonReader::skip() {
 
 void JsonReader::end() {
   while (begin_ < end_ || more()) {
-    if (!is_blank(buffer_[begin_])) refuse("something follows the end");
+    if (!is_blank(buffer_[begin_])) refuse("unexpected text after the end of the JSON value");
     ++begin_;
   }
 }

@@ -23,7 +23,7 @@ int32_t largest_of(std::span<const int32_t> numbers) {
 std::vector<std::string> lines_of_names(const std::filesystem::path& file) {
   constexpr uintmax_t kMostBytes = 16 << 20;
   if (std::error_code ignored; std::filesystem::file_size(file, ignored) > kMostBytes) {
-    fail(ExitCode::kData, "{} is too long for names of classes, one a line: more than {} bytes",
+    fail(ExitCode::kData, "{} is too large for class names, one per line: more than {} bytes",
          file.string(), kMostBytes);
   }
   std::vector<std::string> names;
@@ -88,7 +88,7 @@ void LabelCollector::add_fault(std::string fault) {
   numbers_.push_back(-1);
 }
 
-// Captions would be as many as the pictures.
+// Few distinct names are classes; many are captions.
 bool LabelCollector::names_are_classes() const {
   const bool has_numbers =
       std::ranges::any_of(numbers_, [](int32_t number) { return number >= 0; });
@@ -131,17 +131,17 @@ std::vector<std::string> class_names(const std::filesystem::path& folder,
   if (std::error_code ignored; std::filesystem::is_regular_file(file, ignored)) {
     try {
       names = lines_of_names(file);
-    } catch (const Error& error) {  // pictures and their numbers need no names
+    } catch (const Error& error) {  // images and class numbers need no names
       if (error.code() != ExitCode::kData) throw;
-      remarks.notes.push_back(fmt::format("{}: numbers stand for the names", error.what()));
+      remarks.notes.push_back(fmt::format("{}: classes are named by their numbers", error.what()));
     }
   }
   const auto wanted = static_cast<size_t>(largest) + 1;
   if (names.size() >= wanted) return names;
   if (!names.empty()) {
     remarks.notes.push_back(
-        fmt::format("{} names {} where the largest label is {}: numbers "
-                    "stand for the names",
+        fmt::format("{} names {}, but the largest label is {}: classes are "
+                    "named by their numbers",
                     file.string(), counted(std::ssize(names), "class", "classes"), largest));
   }
   return numbered_classes(numbers, remarks);
@@ -163,9 +163,9 @@ std::vector<std::string> numbered_classes(std::span<const int32_t> numbers, Rema
   if (!missing.empty()) {
     const bool counts_from_one = missing.size() == 1 && missing.front() == "0";
     remarks.notes.push_back(
-        fmt::format("labels go up to {}, but no picture has {} ({} of {}){}: a classifier gets {}",
+        fmt::format("labels go up to {}, but no image has {} ({} of {}){}: a classifier gets {}",
                     largest, some_of(missing), missing.size(), names.size(),
-                    counts_from_one ? ", so they may count from 1 where 0 is the first" : "",
+                    counts_from_one ? ", so they may count from 1 instead of 0" : "",
                     counted(std::ssize(names), "class", "classes")));
   }
   return names;

@@ -11,7 +11,7 @@
 namespace fcm::loader {
 namespace {
 
-// In the order of preference, in lower case and without marks between words.
+// Column names in the form of bare_name, in order of preference.
 constexpr std::array<std::string_view, 20> kPathNames{
     "path",      "paths",   "filepath",  "imagepath",     "imgpath", "filename", "filenames",
     "imagename", "imgname", "imagefile", "imagefilename", "imgfile", "file",     "files",
@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, 18> kLabelNames{
 constexpr std::array<std::string_view, 6> kSplitNames{"split", "set",       "subset",
                                                       "fold",  "partition", "datasplit"};
 
-// "Image Path" and "image_path" are imagepath.
+// The name without case and separators: "Image Path" and "image_path" become "imagepath".
 std::string bare_name(std::string_view name) {
   std::string bare = lower_case(name);
   std::erase_if(bare, [](char letter) { return letter == '_' || letter == '-' || letter == ' '; });
@@ -36,7 +36,7 @@ size_t rank_of_name(const Words& words, std::string_view name) {
   return static_cast<size_t>(std::ranges::find(words, bare) - words.begin());
 }
 
-// The column whose name stands first among the words.
+// The column whose name comes first in `words`.
 template <class Words>
 std::optional<size_t> column_of(const std::vector<std::string>& names, const Words& words) {
   const auto best = std::ranges::min_element(
@@ -98,13 +98,13 @@ std::optional<ListColumns> ListColumns::of_heading(std::string_view line) {
 
 ListColumns::Row ListColumns::row_of(std::string_view line) const {
   std::optional<std::vector<std::string>> fields = fields_of(line, mark_);
-  if (!fields) return {{}, {}, "a quote in it has no end"};
+  if (!fields) return {{}, {}, "it has an unterminated quote"};
   while (fields->size() > names_.size() && fields->back().empty()) fields->pop_back();
   if (fields->size() != names_.size()) {
     return {
         {},
         {},
-        fmt::format("it has {} columns where the heading has {}", fields->size(), names_.size())};
+        fmt::format("it has {} columns, but the heading has {}", fields->size(), names_.size())};
   }
   Row row{(*fields)[path_], label_ ? (*fields)[*label_] : std::string(), {}};
   if (row.path.empty()) row.fault = fmt::format("its column \"{}\" is empty", names_[path_]);
@@ -121,10 +121,10 @@ std::string ListColumns::as_text() const {
   }
   std::string text = fmt::format("paths are in the column \"{}\", ", names_[path_]);
   text += label_ ? fmt::format("labels in \"{}\"", names_[*label_])
-                 : "no column, or more than one, is of labels";
+                 : "no column, or more than one, holds labels";
   if (!unused.empty()) text += fmt::format("; not read: {}", fmt::join(unused, ", "));
   if (!split.empty()) {
-    text += fmt::format("; every line is taken for both splits, whatever its {} says", split);
+    text += fmt::format("; every line is used for both splits, regardless of its {}", split);
   }
   return text;
 }

@@ -14,13 +14,13 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t";
 constexpr std::string_view kMarkOfUtf8 = "\xEF\xBB\xBF";
-// No-break, narrow no-break and ideographic space, zero-width space and the mark of UTF-8.
+// No-break, narrow no-break and ideographic space, zero-width space and byte order mark.
 constexpr std::array<std::string_view, 5> kWideBlanks{"\xC2\xA0", "\xE2\x80\xAF", "\xE3\x80\x80",
                                                       "\xE2\x80\x8B", kMarkOfUtf8};
 
 bool ends_as_picture(std::string_view path) { return is_picture_ending(ending_of(path)); }
 
-// Bytes of the blank that begins or ends the text; 0: none does.
+// The size in bytes of the blank that begins or ends the text; 0: there is none.
 size_t blank_at_begin(std::string_view text) {
   if (!text.empty() && kBlanks.find(text.front()) != std::string_view::npos) return 1;
   for (const std::string_view blank : kWideBlanks) {
@@ -36,7 +36,7 @@ size_t blank_at_end(std::string_view text) {
   return 0;
 }
 
-// The last word and what stands before the blanks before it; empty where there is one word.
+// Splits off the last word as the label. Empty if the line has only one word.
 ListLine cut_at_last_blank(std::string_view line) {
   for (size_t size = line.size(); size > 0; --size) {
     const std::string_view before = line.substr(0, size);
@@ -45,7 +45,8 @@ ListLine cut_at_last_blank(std::string_view line) {
   return {};
 }
 
-// The first cut behind which no word is a picture or leads somewhere, and before which one ends.
+// Splits the line after the first path with an image extension after which no word has an image
+// extension or contains a slash.
 ListLine cut_behind_picture(std::string_view line) {
   ListLine best;
   for (ListLine parts = cut_at_last_blank(line); !parts.path.empty();
@@ -63,7 +64,7 @@ const char* name_of(char mark) {
   return mark == ',' ? "commas" : mark == ';' ? "semicolons" : mark == '|' ? "bars" : "tabs";
 }
 
-// The mark between whose fields a picture stands, where there are several; 0: there is none.
+// The separator between columns, if one of them has an image extension; 0: none.
 char mark_of_columns(std::string_view line) {
   for (const char mark : {',', ';', '|', '\t'}) {
     if (line.find(mark) == std::string_view::npos) continue;
@@ -123,8 +124,8 @@ bool ListLines::next(std::string_view& line) {
   const size_t size = std::min(end, held_.size()) - begin_;
   if (size > kLongestLine) {
     fail(ExitCode::kData,
-         "{} line {} is longer than {} bytes, the most that a line of a list may have; is this a "
-         "list of pictures?",
+         "{} line {} is longer than {} bytes, the limit for a line of a list; is this a list of "
+         "images?",
          file_.path().string(), number_, kLongestLine);
   }
   line = std::string_view(held_).substr(begin_, size);
@@ -174,7 +175,7 @@ int64_t count_of_numbers(std::string_view label) {
 std::string what_is_wrong_with_line(std::string_view line, std::string_view path,
                                     const std::filesystem::path& folder) {
   constexpr std::string_view kWanted =
-      "wanted the path, then a blank or tab and the class number; or a first line that names the "
+      "expected the path, then a blank or tab and the class number; or a first line that names the "
       "columns (path, label)";
   if (line.starts_with("{") || line.starts_with("[")) {
     if (line.find('"') == std::string_view::npos || exists_as(folder / path)) return "";
@@ -183,32 +184,31 @@ std::string what_is_wrong_with_line(std::string_view line, std::string_view path
   const char mark = mark_of_columns(path);
   const bool is_number_first = is_number(path.substr(0, path.find_first_of(kBlanks)));
   if (mark == 0 || (mark == '\t' && is_number_first) || exists_as(folder / path)) return "";
-  return fmt::format("its columns stand between {}, {}", name_of(mark), kWanted);
+  return fmt::format("its columns are separated by {}, {}", name_of(mark), kWanted);
 }
 
 std::string what_stands_before(std::string_view path, const std::filesystem::path& folder) {
   const size_t blank = path.find_first_of(kBlanks);
   if (blank == std::string_view::npos || exists_as(folder / path)) return "";
   if (!exists_as(folder / without_blanks_around(path.substr(blank)))) return "";
-  return fmt::format("\"{}\" stands before the path, wanted the path first and the label behind it",
+  return fmt::format("\"{}\" precedes the path, expected the path first, then the label",
                      path.substr(0, blank));
 }
 
 std::string what_is_wrong(std::string_view path, const std::filesystem::path& folder) {
   std::string wrong;
   if (is_quoted(path)) {
-    wrong = "its path stands in quotes, which would be part of the name; remove them";
+    wrong = "its path is in quotes, which would be part of the name; remove them";
   } else if (path.starts_with("~/")) {
-    wrong = "~ is a word of the shell and means no folder here; write the whole path";
+    wrong = "only shells expand ~; write the full path";
   } else if (path.find("://") != std::string_view::npos) {
-    wrong = "it is a URL; pictures are read from files";
+    wrong = "it is a URL; images are read from files";
   } else if (path.find('\\') != std::string_view::npos &&
              path.find('/') == std::string_view::npos) {
     wrong = "its path is written with backslashes; write / between folders";
   } else if (const size_t blank = path.find_first_of(kBlanks);
              blank != std::string_view::npos && is_number(path.substr(0, blank))) {
-    wrong =
-        "its number stands before the path, wanted the path first and the class number behind it";
+    wrong = "its number precedes the path, expected the path first, then the class number";
   }
   return wrong.empty() || exists_as(folder / path) ? std::string() : wrong;
 }

@@ -37,7 +37,7 @@ MapClasses from_object_info(const fs::path& file) {
   const std::vector<std::string> heading = fields_of(line);
   const auto column = static_cast<size_t>(std::ranges::find(heading, "Name") - heading.begin());
   if (column == heading.size()) {
-    fail(ExitCode::kData, "{} has no column Name between tabs in its first line", file.string());
+    fail(ExitCode::kData, "{} has no tab-separated column Name in its first line", file.string());
   }
   MapClasses classes;
   while (std::getline(lines, line)) {
@@ -76,7 +76,7 @@ MapClasses from_json(const fs::path& file) {
     return classes;
   } catch (const nlohmann::json::exception&) {
     fail(ExitCode::kData,
-         "{} is not a list of names, nor {{\"names\": [...], \"colours\": [[r, g, b], ...]}}",
+         "{} is not a list of names or {{\"names\": [...], \"colours\": [[r, g, b], ...]}}",
          file.string());
   }
 }
@@ -100,7 +100,7 @@ MapClasses read_map_classes(const fs::path& folder, Remarks& remarks) {
     try {
       MapClasses classes = form.read(file);
       if (classes.names.empty() || classes.names.size() > kMostNames) {
-        fail(ExitCode::kData, "{} has {} names of classes, wanted 1 to {}", file.string(),
+        fail(ExitCode::kData, "{} has {} class names, expected 1 to {}", file.string(),
              classes.names.size(), kMostNames);
       }
       return classes;

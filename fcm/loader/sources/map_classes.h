@@ -1,4 +1,4 @@
-// Names and colours of the classes of maps, from files that lie beside the pictures.
+// Names and colours of the classes of class maps, from files beside the images.
 #pragma once
 
 #include <filesystem>
@@ -7,14 +7,13 @@
 
 namespace fcm::loader {
 
-// The first that there is of, in `folder`:
-//   objectInfo150.txt  as ADE20K ships it: columns between tabs under a heading, of which Name is
-//                      read up to its first comma or semicolon
-//   classes.json       {"names": [...], "colours": [[r, g, b], ...]}, the colours left out or also
-//                      called "colors" or "palette"; or the list of names alone
-//   classes.txt        a name a line
-// Nothing where there is none. A file that cannot be used is noted, for pictures and their maps
-// need no names.
+// Reads the first of these files that exists in `folder`:
+//   objectInfo150.txt  as shipped with ADE20K: tab-separated columns with a heading; the column Name
+//                      is read up to its first comma or semicolon
+//   classes.json       {"names": [...], "colours": [[r, g, b], ...]}; the colours are optional and
+//                      may be called "colors" or "palette"; or only the list of names
+//   classes.txt        one name per line
+// Empty if there is none. An unusable file is only noted, since images and maps need no names.
 MapClasses read_map_classes(const std::filesystem::path& folder, Remarks& remarks);
 
 }  // namespace fcm::loader

@@ -1,4 +1,4 @@
-// Pictures that are files of their own, by name and label.
+// A data set with one file per image.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The archives of CIFAR unpack into a folder of their own.
+// CIFAR's archives unpack into these folders.
 constexpr std::array kInsideOfArchives{"", "cifar-10-batches-bin", "cifar-100-binary"};
 constexpr const char* kFashionMnist = "/usr/share/datasets/fashion-mnist";
 
@@ -34,24 +34,23 @@ std::unique_ptr<Dataset> open_fashion_mnist(Split split) {
                           "Sneaker", "Bag", "Ankle boot"});
 }
 
-// By its ending, in any case.
+// Whether the file has the extension of a list (in any letter case).
 bool is_list(const fs::path& file) {
   constexpr std::array<std::string_view, 5> kEndings{".txt", ".lst", ".list", ".csv", ".tsv"};
   return std::ranges::find(kEndings, lower_case(ending_of(file.string()))) != kEndings.end();
 }
 
-// What to do with one; "" for what is no archive. `kind`: as content_kind calls it; `name`: in
-// lower case.
+// How to use an archive; "" if the file is not one. `kind`: the result of content_kind; `name`: the
+// file name in lower case.
 std::string advice_on_archive(const std::string& kind, const std::string& name) {
   constexpr std::string_view kRead =
-      "tar archives of pictures (*.tar, webdataset's layout) are read where they lie, others are "
-      "not";
-  if (kind == "a tar archive") return fmt::format("call it *.tar: {}", kRead);
+      "only tar archives of images (*.tar, webdataset's layout) are read in place";
+  if (kind == "a tar archive") return fmt::format("rename it to *.tar: {}", kRead);
   if (kind.ends_with(" archive")) {
     const char* const program = kind == "a zip archive"     ? "unzip"
                                 : kind == "a 7-Zip archive" ? "7z x"
                                                             : "unar";
-    return fmt::format("unpack it ({} ...) and name the folder as --data; {}", program, kRead);
+    return fmt::format("unpack it ({} ...) and pass the folder as --data; {}", program, kRead);
   }
   if (!kind.starts_with("a compressed file")) return "";
   const bool is_tar = name.find(".tar") != std::string::npos || name.ends_with(".tgz") ||
@@ -75,19 +74,20 @@ std::unique_ptr<Dataset> open_file(const fs::path& file, Split split, const Open
   opened.read(0, {reinterpret_cast<uint8_t*>(begin.data()), begin.size()});
   const std::string kind = content_kind(begin);
   if (const std::string advice = advice_on_archive(kind, name); !advice.empty()) {
-    fail(ExitCode::kData, "{} is a file of no known kind but {}; {}", file.string(), kind, advice);
+    fail(ExitCode::kData, "{} is not a supported kind of file but {}; {}", file.string(), kind,
+         advice);
   }
   fail(ExitCode::kData,
-       "{} is a file of no known kind{}; expected a folder, a packed file, a list of pictures "
-       "(*.txt, *.lst, *.csv), tar shards (*.tar), CIFAR records (*.bin) or IDX pictures "
+       "{} is not a supported kind of file{}; expected a folder, a packed file, a list of images "
+       "(*.txt, *.lst, *.csv), tar shards (*.tar), CIFAR records (*.bin) or IDX images "
        "(*idx3-ubyte, *idx3-ubyte.gz)",
        file.string(), kind.empty() ? "" : " but " + kind);
 }
 
-constexpr int64_t kFewPictures = 8;  // may be examples of what records beside them hold
+constexpr int64_t kFewPictures = 8;  // so few may be mere examples beside records or shards
 
-// Whether pictures lie in the folder that are more than what lies beside records: a stray archive
-// or train.bin beside them does not decide what the set is.
+// Whether the folder is mainly one of images, so that a stray archive or train.bin beside them does
+// not determine its kind.
 bool is_of_pictures(const fs::path& folder) {
   const PictureSigns signs = picture_signs_in(folder);
   return signs.folders > 0 || signs.pictures > kFewPictures;
@@ -100,10 +100,10 @@ bool is_fewer_than_pictures(const std::vector<fs::path>& shards, const fs::path&
   return signs.folders >= count || signs.pictures > std::max(kFewPictures, count);
 }
 
-// The *.tar that are the split; none where there are none, or no more than folders of pictures, or
-// many pictures.
+// The *.tar files of the split. Empty if they are outnumbered: at least as many folders of images
+// as shards, or more images than shards (and than kFewPictures).
 std::vector<fs::path> find_shards(const fs::path& folder, Split split, Remarks& remarks) {
-  // The published archives often lie beside the train/ and val/ that were unpacked from them.
+  // Downloaded archives often lie beside the train/ and val/ that were unpacked from them.
   const SplitFolders splits = split_folders_in(folder);
   const fs::path place = folder / splits.of(split);
   if (splits.of(split).empty()) {
@@ -122,14 +122,15 @@ bool holds_any_picture(const fs::path& folder) {
   return signs.folders + signs.pictures > 0;
 }
 
-// Whether what most of it is are IDX files: a stray or damaged one does not decide.
+// Whether the folder is mainly one of IDX files. A stray or damaged one does not determine its
+// kind.
 bool is_of_idx(const fs::path& folder) {
   const PictureSigns signs = picture_signs_in(folder);
   return begins_as_idx(folder) && signs.folders < 2 && signs.pictures <= kFewPictures &&
          !split_folders_in(folder).any();
 }
 
-// Says of a folder without pictures what it is known to be.
+// Refuses a folder with data of a known but unsupported kind.
 void refuse_other_data(const fs::path& folder) {
   for (const char* inside : {"", "cifar-10-batches-py", "cifar-100-python"}) {
     std::error_code ignored;
@@ -140,7 +141,7 @@ void refuse_other_data(const fs::path& folder) {
         has("batches.meta") || has("data_batch_1") || (has("meta") && has("train"));
     if (is_known && !is_of_pictures(folder)) {
       fail(ExitCode::kData,
-           "{} holds CIFAR as pickles for Python; the binary version is read "
+           "{} holds the Python version of CIFAR (pickles); only the binary version is supported "
            "(cifar-10-binary.tar.gz or cifar-100-binary.tar.gz)",
            (folder / inside).string());
     }
@@ -163,7 +164,7 @@ std::unique_ptr<Dataset> open_folder(const fs::path& folder, Split split,
   if (auto shards = find_shards(folder, split, remarks); !shards.empty()) {
     return open_tar_shards(std::move(shards), options, std::move(remarks));
   }
-  // Nothing else is there: what is wrong with them is the answer.
+  // Nothing else is there, so the fault of the IDX files is the one to report.
   if (has_idx && !holds_any_picture(folder)) return open_idx_folder(folder, split, {});
   refuse_other_data(folder);
   return open_image_folder(folder, split, options);
@@ -187,7 +188,8 @@ bool has_split(const fs::path& data, Split split) {
 
 std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,
                                       const OpenOptions& options) {
-  if (data.empty()) fail(ExitCode::kData, "--data is empty: name a folder, a file or a set");
+  if (data.empty())
+    fail(ExitCode::kData, "--data is empty: give a folder, a file or the name of a set");
   if (data == "synthetic") return make_synthetic(split, options.wanted);
   if (data == "fashion-mnist") return open_fashion_mnist(split);
   const fs::path path = data;
@@ -197,12 +199,11 @@ std::unique_ptr<Dataset> open_dataset(const std::string& data, Split split,
   if (is_there(path, ExitCode::kData)) {
     fail(ExitCode::kData, "{} is neither a folder nor a regular file", data);
   }
-  fail(
-      ExitCode::kData,
-      "{} does not exist; --data takes a folder of class folders, one of images/ and "
-      "annotations/, one as COCO lies, a packed file, a list of pictures (*.txt), tar shards, CIFAR "
-      "or IDX files, \"fashion-mnist\" or \"synthetic\"",
-      data);
+  fail(ExitCode::kData,
+       "{} does not exist; --data takes a folder of class folders, a folder with images/ and "
+       "annotations/, a folder in COCO's layout, a packed file, a list of images (*.txt), tar "
+       "shards, CIFAR or IDX files, \"fashion-mnist\" or \"synthetic\"",
+       data);
 }
 
 }  // namespace fcm::loader

@@ -1,5 +1,5 @@
-// Pictures of a packed file (packed_layout.h): an index in memory, one pread a picture. The layout
-// would allow mapping the file, but then an error of the disk would be a signal, not a bad picture.
+// Images of a packed file (packed_layout.h): the index is in memory, one pread per image. The file
+// is not mapped, since a disk error would then be a signal (SIGBUS) and not an unreadable image.
 #include <optional>
 
 #include "fcm/base/error.h"
@@ -34,7 +34,7 @@ struct Packed {
 };
 
 Packed read_packed(const RandomAccessFile& file) {
-  if (file.size() < kPackedHead + kPackedFoot) fail(ExitCode::kData, "it was cut");
+  if (file.size() < kPackedHead + kPackedFoot) fail(ExitCode::kData, "it is truncated");
   const std::string head = part_of(file, 0, kPackedHead);
   const PackedKind kind = parse_packed_head(head);
   const PackedFoot foot =
@@ -49,11 +49,11 @@ PackedIndex split_of(std::vector<PackedIndex> splits, Split wanted) {
   }
   const auto names =
       wanted == Split::kTrain ? std::pair{"train", "val"} : std::pair{"val", "train"};
-  fail(ExitCode::kData, "it holds no {} pictures, only {}", names.first, names.second);
+  fail(ExitCode::kData, "it holds no {} images, only {}", names.first, names.second);
 }
 
-// Whether names are the numbers of labels, which the file does not say. Folders that are called by
-// numbers stand in the order of the alphabet, 10 before 2.
+// Whether the class names are just the label numbers, which the file does not record. Folders with
+// numeric names are sorted alphabetically, 10 before 2, so from 11 classes on the two differ.
 bool are_numbered(const std::vector<std::string>& classes) {
   constexpr size_t kInBothOrders = 10;
   for (size_t i = 0; i < classes.size(); ++i) {
@@ -62,7 +62,7 @@ bool are_numbered(const std::vector<std::string>& classes) {
   return classes.size() > kInBothOrders;
 }
 
-// What both kinds of pictures share. `Base` is the dataset to implement.
+// Common to both kinds of images. `Base` is the interface to implement.
 template <class Base>
 class PackedFile : public Base {
  public:
@@ -71,7 +71,7 @@ class PackedFile : public Base {
     labels_.classes = std::move(index_.classes);
     for (const PackedIndex::Place& place : index_.places) labels_.numbers.push_back(place.label);
     this->remarks_.only_numbered = are_numbered(labels_.classes);
-    if (labels_.classes.empty()) this->remarks_.no_labels = "what was packed had no labels";
+    if (labels_.classes.empty()) this->remarks_.no_labels = "the packed data had no labels";
     remark_bad_labels(*this, labels_, this->remarks_);
   }
 
@@ -90,8 +90,7 @@ class PackedFile : public Base {
     bytes.resize(at.size);
     read_into(file_, at.begin, bytes);
     if (checksum({reinterpret_cast<const char*>(bytes.data()), bytes.size()}) != at.checksum) {
-      fail(ExitCode::kData, "{}: its bytes do not fit their checksum; the file is damaged",
-           name(index));
+      fail(ExitCode::kData, "{}: its checksum is wrong; the file is damaged", name(index));
     }
     return bytes;
   }
@@ -123,12 +122,12 @@ class PackedPixels final : public PackedFile<Dataset> {
     ByteReader sides({reinterpret_cast<const char*>(pixels.data()) + size, pixels.size() - size});
     picture.rows = sides.left() == kSides ? sides.number<uint32_t>() : 0;
     picture.cols = picture.rows > 0 ? sides.number<uint32_t>() : 0;
-    // Each side is at least 1, so their product cannot pass the limit without overflow.
+    // With sides up to kMostSide, the product cannot overflow.
     if (picture.rows < 1 || picture.cols < 1 || picture.rows > kMostSide ||
         picture.cols > kMostSide ||
         static_cast<size_t>(picture.rows * picture.cols * picture.channels) != size) {
-      fail(ExitCode::kData, "{}: {} bytes are no picture of {}x{}", name(index), pixels.size(),
-           picture.cols, picture.rows);
+      fail(ExitCode::kData, "{}: {} bytes are not an image of {}x{} pixels", name(index),
+           pixels.size(), picture.cols, picture.rows);
     }
     pixels.resize(size);
     return image::with_channels(std::move(picture), channels);

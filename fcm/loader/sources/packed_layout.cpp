@@ -29,14 +29,14 @@ void write_splits(ByteWriter& out, const std::vector<PackedIndex>& splits) {
   }
 }
 
-// The splits without their pictures, and how many these are.
+// The splits without their images, each with its number of images.
 std::vector<std::pair<PackedIndex, uint64_t>> read_splits(ByteReader& in) {
   const auto count = in.number<uint32_t>();
   if (count < 1 || count > 2) fail(ExitCode::kData, "{} splits", count);
   std::vector<std::pair<PackedIndex, uint64_t>> splits(count);
   for (uint32_t place = 1; auto& [split, pictures] : splits) {
     const auto which = in.number<uint32_t>();
-    // Alone it may be any of the three; of two the first is training, the second validation.
+    // A single split may be any of the three; of two, the first is kTrain and the second kVal.
     if (count == 1 ? which > 2 : which != place++) fail(ExitCode::kData, "split number {}", which);
     split.split = static_cast<PackedSplit>(which);
     pictures = in.number<uint64_t>();
@@ -46,11 +46,11 @@ std::vector<std::pair<PackedIndex, uint64_t>> read_splits(ByteReader& in) {
   return splits;
 }
 
-// Fills in the places; returns the sizes of the names, which follow behind all splits.
+// Reads the places of a split. Returns the sizes of its names, which come after all splits.
 std::vector<uint32_t> read_places(ByteReader& in, uint64_t count, uint64_t& begin,
                                   PackedIndex& split) {
   constexpr uint64_t kEntry = 20;
-  if (count == 0 || count > in.left() / kEntry) fail(ExitCode::kData, "{} pictures", count);
+  if (count == 0 || count > in.left() / kEntry) fail(ExitCode::kData, "{} images", count);
   std::vector<uint32_t> name_sizes;
   split.places.reserve(count);
   name_sizes.reserve(count);
@@ -62,7 +62,7 @@ std::vector<uint32_t> read_places(ByteReader& in, uint64_t count, uint64_t& begi
       fail(ExitCode::kData, "label {} of {}", place.label,
            counted(std::ssize(split.classes), "class", "classes"));
     }
-    begin += place.size;  // at most 2^32 pictures of 2^32 bytes
+    begin += place.size;  // no overflow: below 2^32 images of below 2^32 bytes
     split.places.push_back(place);
   }
   return name_sizes;
@@ -77,7 +77,7 @@ std::vector<PackedIndex> read_splits(std::string_view index, uint64_t end) {
     name_sizes.push_back(read_places(in, pictures, begin, split));
   }
   if (begin != end) {
-    fail(ExitCode::kData, "the pictures end at byte {}, the index begins at {}", begin, end);
+    fail(ExitCode::kData, "the images end at byte {}, but the index begins at {}", begin, end);
   }
   std::vector<PackedIndex> splits;
   for (size_t i = 0; i < headings.size(); ++i) {
@@ -115,8 +115,8 @@ std::string packed_tail(std::string_view head, const std::vector<PackedIndex>& s
   for (const PackedIndex& split : splits) out.raw(split.names.joined());
   const uint64_t size = out.bytes().size();
   if (size > kMostIndex) {
-    fail(ExitCode::kData, "an index of {} bytes, more than the allowed {}: pack in parts", size,
-         kMostIndex);
+    fail(ExitCode::kData, "the index would have {} bytes, more than the allowed {}: pack in parts",
+         size, kMostIndex);
   }
   const uint64_t sum = checksum_of(head, out.bytes(), begin);
   for (const uint64_t number : {begin, size, sum}) out.number(number);
@@ -126,13 +126,13 @@ std::string packed_tail(std::string_view head, const std::vector<PackedIndex>& s
 
 PackedKind parse_packed_head(std::string_view head) {
   ByteReader in(head);
-  if (in.raw(kPackedMagic.size()) != kPackedMagic) fail(ExitCode::kData, "it is no packed file");
+  if (in.raw(kPackedMagic.size()) != kPackedMagic) fail(ExitCode::kData, "it is not a packed file");
   const auto version = in.number<uint32_t>();
   if (version != kPackedVersion) {
     fail(ExitCode::kData, "its version is {}, this program reads {}", version, kPackedVersion);
   }
   const auto kind = in.number<uint32_t>();
-  if (kind != 1 && kind != 2) fail(ExitCode::kData, "its pictures are of unknown kind {}", kind);
+  if (kind != 1 && kind != 2) fail(ExitCode::kData, "its images are of unknown kind {}", kind);
   return static_cast<PackedKind>(kind);
 }
 
@@ -140,7 +140,7 @@ PackedFoot parse_packed_foot(std::string_view foot, uint64_t file_size) {
   ByteReader in(foot);
   const PackedFoot numbers{in.number<uint64_t>(), in.number<uint64_t>(), in.number<uint64_t>()};
   if (in.raw(kPackedMagic.size()) != kPackedMagic) {
-    fail(ExitCode::kData, "it was cut or not written to its end");
+    fail(ExitCode::kData, "it is truncated or was not completely written");
   }
   if (file_size < kPackedHead + kPackedFoot || numbers.index_size > kMostIndex ||
       numbers.index_begin < kPackedHead || numbers.index_begin > file_size ||
@@ -154,12 +154,12 @@ PackedFoot parse_packed_foot(std::string_view foot, uint64_t file_size) {
 std::vector<PackedIndex> parse_packed_index(std::string_view head, std::string_view index,
                                             const PackedFoot& foot) {
   if (checksum_of(head, index, foot.index_begin) != foot.checksum) {
-    fail(ExitCode::kData, "head or index do not fit their checksum");
+    fail(ExitCode::kData, "the checksum of its head and index is wrong");
   }
   try {
     return read_splits(index, foot.index_begin);
   } catch (const Error& error) {
-    fail(ExitCode::kData, "its index contradicts itself: {}", error.what());
+    fail(ExitCode::kData, "its index is inconsistent: {}", error.what());
   }
 }
 

@@ -1,15 +1,15 @@
 // Layout of a packed file, all numbers little-endian:
 //
-//   head       8 bytes "FCMPACK\n", version (u32), kind of the pictures (u32)
-//   pictures   one behind the other: a JPEG each, or pixels (rows x cols x 3 bytes) and then rows
-//              and cols (u32 each)
-//   index      number of splits (u32); for each: which (u32), pictures (u64), class names; then for
-//              each picture: checksum (u64), size (u32), label (i32), size of its name (u32); then
-//              the names. The pictures of the splits follow each other.
-//   foot       where the index begins and its size (u64 each), checksum of head, index and these
-//              two numbers (u64), 8 bytes "FCMPACK\n"
+//   head       8 bytes "FCMPACK\n", version (u32), kind of the images (u32)
+//   images     one after the other, split by split: a JPEG each, or pixels (rows x cols x 3 bytes)
+//              and then rows and cols (u32 each)
+//   index      number of splits (u32); for each: which (u32), images (u64), class names; then for
+//              each image: checksum (u64), size (u32), label (i32), size of its name (u32); then
+//              the names
+//   foot       byte at which the index begins and its size (u64 each), checksum of head, index and
+//              these two numbers (u64), 8 bytes "FCMPACK\n"
 //
-// Checksums are XXH3-64. A file that was cut, at any byte, lacks its foot.
+// Checksums are XXH3-64. A file truncated at any byte lacks its foot.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ inline constexpr size_t kPackedHead = 16, kPackedFoot = 32;
 enum class PackedKind : uint32_t { kJpeg = 1, kRaw = 2 };
 enum class PackedSplit : uint32_t { kBoth = 0, kTrain = 1, kVal = 2 };
 
-// One split: the places of its pictures and what is known of them.
+// One split: positions, checksums, labels and names of its images.
 struct PackedIndex {
   struct Place {
     uint64_t begin;
@@ -44,11 +44,11 @@ struct PackedIndex {
 };
 
 std::string packed_head(PackedKind kind);
-// The index and the foot of pictures that end, and so the index begins, at byte `begin`.
+// Index and foot. `begin`: the byte at which the images end and the index begins.
 std::string packed_tail(std::string_view head, const std::vector<PackedIndex>& splits,
                         uint64_t begin);
 
-// What the foot says, checked against the size of the file. Throws Error(kData).
+// The numbers of the foot, checked against the size of the file. Throws Error(kData).
 struct PackedFoot {
   uint64_t index_begin;
   uint64_t index_size;
@@ -59,8 +59,8 @@ PackedFoot parse_packed_foot(std::string_view foot, uint64_t file_size);
 // Throws Error(kData) for another version.
 PackedKind parse_packed_head(std::string_view head);
 
-// Throws Error(kData) where head or index is not what the foot was made of, or where the pictures
-// do not fill exactly the bytes between them.
+// Throws Error(kData) if head and index do not have the foot's checksum, or if the images do not
+// exactly fill the bytes between them.
 std::vector<PackedIndex> parse_packed_index(std::string_view head, std::string_view index,
                                             const PackedFoot& foot);
 

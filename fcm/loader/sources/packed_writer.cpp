@@ -28,12 +28,12 @@ image::Image shrunk(image::Image picture, int64_t side) {
 }  // namespace
 
 std::string packed_picture(image::Image picture, const PackedForm& form) {
-  require(picture.channels == 3, "packed_picture: {} channels, wanted 3", picture.channels);
+  require(picture.channels == 3, "packed_picture: expected 3 channels, got {}", picture.channels);
   picture = shrunk(std::move(picture), form.side);
   if (form.kind == PackedKind::kJpeg) return image::encode_jpeg(picture, form.quality);
   ByteWriter bytes;
   bytes.raw({reinterpret_cast<const char*>(picture.pixels.data()), picture.pixels.size()});
-  bytes.number(static_cast<uint32_t>(picture.rows));  // below 2^31, as decoders give them
+  bytes.number(static_cast<uint32_t>(picture.rows));  // below 2^31, a limit of the decoders
   bytes.number(static_cast<uint32_t>(picture.cols));
   return bytes.bytes();
 }
@@ -59,8 +59,8 @@ void PackedWriter::begin(PackedSplit split, std::vector<std::string> classes) {
 void PackedWriter::add(std::string_view picture, uint64_t checksum, int64_t label,
                        std::string_view name) {
   require(!splits_.empty() && picture.size() <= std::numeric_limits<uint32_t>::max(),
-          "PackedWriter: a picture of {} bytes in split {}; wanted less than 4 GiB, in split 1 or "
-          "later (begin)",
+          "PackedWriter: got an image of {} bytes in split {}; expected less than 4 GiB, after "
+          "begin() (split 1 or later)",
           picture.size(), splits_.size());
   splits_.back().places.push_back(
       {written_, checksum, static_cast<uint32_t>(picture.size()), static_cast<int32_t>(label)});

@@ -15,20 +15,20 @@ namespace fcm::loader {
 
 struct PackedForm {
   PackedKind kind = PackedKind::kJpeg;
-  int64_t side = 256;  // pixels of the shorter side; smaller pictures stay as they are
-  int quality = 95;    // of the JPEGs
+  int64_t side = 256;  // largest shorter side in pixels; smaller images keep their size
+  int quality = 95;    // of JPEGs
 };
 
-// The bytes of one picture of 3 channels: shrunk (bicubic, antialiased, as torchvision's Resize
-// rounds the longer side) and encoded. Throws Error(kData) for what the kind cannot hold.
+// The bytes of one image with 3 channels, which is shrunk (bicubic, antialiased; the longer side is
+// rounded as by torchvision's Resize) and encoded. Throws Error(kData) if the kind cannot hold it.
 std::string packed_picture(image::Image picture, const PackedForm& form);
 
-// A file that appears at `path` whole, in finish(), or not at all. Throws Error(kUsage) where the
-// system takes no more.
+// Writes a temporary file, which finish() moves to `path`: the path never holds an incomplete file.
+// Throws Error(kUsage) if writing fails.
 class PackedWriter {
  public:
   PackedWriter(const std::filesystem::path& path, PackedKind kind);
-  // What is added next belongs to this split; both splits at once, or train and then val.
+  // Starts a split: the images added next belong to it. Call it once, or with kTrain and then kVal.
   void begin(PackedSplit split, std::vector<std::string> classes);
   void add(std::string_view picture, uint64_t checksum, int64_t label, std::string_view name);
   int64_t finish();  // size of the file in bytes

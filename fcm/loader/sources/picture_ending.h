@@ -1,4 +1,4 @@
-// What names of files say of them.
+// Kinds of files by their names.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 
 namespace fcm::loader {
 
-// Endings of what can be read, in the order of preference where one key has several pictures: a
-// photograph before a mask or a map beside it.
+// Extensions of readable images. If a tar key has several images, the first in this order is used:
+// a photograph rather than a mask or map beside it.
 inline constexpr std::array<std::string_view, 9> kPictureEndings{
     ".jpg", ".jpeg", ".webp", ".png", ".jpe", ".jfif", ".bmp", ".tif", ".tiff"};
 inline constexpr std::string_view kPictureEndingsText =
@@ -23,20 +23,19 @@ inline std::string lower_case(std::string_view text) {  // of ASCII letters
   return lower;
 }
 
-// The place in kPictureEndings, or as many where it is none; in any case: ".JPEG".
+// Index in kPictureEndings, or its size if not found; the letter case is ignored (".JPEG").
 inline size_t picture_rank(std::string_view ending) {
   return static_cast<size_t>(
       std::find(kPictureEndings.begin(), kPictureEndings.end(), lower_case(ending)) -
       kPictureEndings.begin());
 }
 
-// Whether files whose names end so are listed as pictures. What a listed file holds is told by its
-// content.
+// Whether files with this extension are listed as images. Their format is detected by content.
 inline bool is_picture_ending(std::string_view ending) {
   return picture_rank(ending) < kPictureEndings.size();
 }
 
-// Whether it is that of pictures or films of kinds that are not read.
+// Whether this is the extension of an unsupported image or video format.
 inline bool is_other_picture_ending(std::string_view ending) {
   constexpr std::array<std::string_view, 27> kEndings{
       ".gif", ".heic", ".heif", ".avif", ".svg", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -45,7 +44,7 @@ inline bool is_other_picture_ending(std::string_view ending) {
   return std::find(kEndings.begin(), kEndings.end(), lower_case(ending)) != kEndings.end();
 }
 
-// From the last dot on; "" where there is none behind the first letter of the last part.
+// The extension, with its dot; "" if the file name has none. A leading dot does not count.
 inline std::string_view ending_of(std::string_view path) {
   const size_t slash = path.rfind('/');
   const size_t base = slash == std::string_view::npos ? 0 : slash + 1;
@@ -53,8 +52,8 @@ inline std::string_view ending_of(std::string_view path) {
   return dot == std::string_view::npos || dot <= base ? std::string_view() : path.substr(dot);
 }
 
-// Under what a file that is passed over is counted: its ending where that says something. Tar
-// archives that are compressed count by both their endings.
+// The kind under which a skipped file is counted: its extension, if that is short and plain. Of
+// compressed tar archives, both extensions (".tar.gz").
 inline std::string kind_of_name(std::string_view path) {
   constexpr size_t kMostLetters = 12;
   std::string ending = lower_case(ending_of(path));
@@ -63,17 +62,17 @@ inline std::string kind_of_name(std::string_view path) {
   const bool telling = std::all_of(ending.begin(), ending.end(), [](char letter) {
     return letter == '.' || (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9');
   });
-  if (ending.size() < 2) return "without ending";
-  return telling && ending.size() <= kMostLetters ? ending : "of odd endings";
+  if (ending.size() < 2) return "without extension";
+  return telling && ending.size() <= kMostLetters ? ending : "with unusual extensions";
 }
 
-// What stands for a hidden file, "" for one that is not.
+// The kind under which a hidden file is counted; "" if it is not hidden.
 inline std::string_view kind_of_hidden(std::string_view name) {
   if (name.starts_with("._")) return "AppleDouble files of macOS";
   return name.starts_with('.') ? "hidden" : "";
 }
 
-// Folders that systems and sync programs put among others: thumbnails, deleted files.
+// Whether a folder was created by an operating system or sync program: thumbnails, deleted files.
 inline bool is_of_the_system(std::string_view folder) {
   constexpr std::array<std::string_view, 7> kNames{"__macosx",
                                                    "@eadir",

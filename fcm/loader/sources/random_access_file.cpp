@@ -22,7 +22,7 @@ RandomAccessFile::RandomAccessFile(const std::filesystem::path& path)
     fail(ExitCode::kData, "cannot open {}: {}{}", path_.string(), std::strerror(reason),
          no_link ? "" : fmt::format(" (it is a link to {})", target.string()));
   }
-  if (!S_ISREG(facts.st_mode)) fail(ExitCode::kData, "{} is no regular file", path_.string());
+  if (!S_ISREG(facts.st_mode)) fail(ExitCode::kData, "{} is not a regular file", path_.string());
   identity_ = {facts.st_dev, facts.st_ino, static_cast<uint64_t>(facts.st_size),
                facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec};
 }

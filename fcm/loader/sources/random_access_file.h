@@ -1,4 +1,4 @@
-// Reading parts of a file in place.
+// Reads parts of a file.
 #pragma once
 
 #include <cstdint>
@@ -9,23 +9,24 @@
 
 namespace fcm::loader {
 
-// What tells a file from another one that was put in its place, or from itself after a change.
+// Differs after a file was replaced or modified.
 struct FileIdentity {
   uint64_t device = 0, inode = 0, size = 0;
-  int64_t seconds = 0, nanoseconds = 0;  // of the last change
+  int64_t seconds = 0, nanoseconds = 0;  // of the last modification
   bool operator==(const FileIdentity&) const = default;
 };
 
 class RandomAccessFile {
  public:
-  // Throws Error(kData) for what cannot be opened or is no regular file; never waits for a pipe.
+  // Throws Error(kData) if the path cannot be opened or is not a regular file; never blocks on a
+  // pipe.
   explicit RandomAccessFile(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
   const FileIdentity& identity() const { return identity_; }
   uint64_t size() const { return identity_.size; }
 
-  // Fills `into` from byte `offset` on. Throws Error(kData) where the file ends before.
+  // Fills `into` from byte `offset` on. Throws Error(kData) if the file ends before.
   void read(uint64_t offset, std::span<uint8_t> into) const;
 
  private:

@@ -11,10 +11,10 @@ class InMemory final : public Dataset {
  public:
   explicit InMemory(RawPictures pictures) : held_(std::move(pictures)) {
     require(picture_bytes() > 0 && held_.pixels.size() % picture_bytes() == 0,
-            "{}: {} bytes of pixels for pictures of {}", held_.origin, held_.pixels.size(),
-            picture_bytes());
+            "{}: got {} bytes of pixels, expected a multiple of {}, the size of an image",
+            held_.origin, held_.pixels.size(), picture_bytes());
     count_ = held_.pixels.size() / picture_bytes();
-    if (count_ == 0) fail(ExitCode::kData, "{} holds no pictures", held_.origin);
+    if (count_ == 0) fail(ExitCode::kData, "{} holds no images", held_.origin);
     remarks_ = std::move(held_.remarks);
     take_labels();
     remark_bad_labels(*this, labels_, remarks_);
@@ -53,8 +53,8 @@ class InMemory final : public Dataset {
       remarks_.notes.push_back("no labels: " + held_.label_fault);
       return;
     }
-    require(held_.labels.size() == count_, "{}: {} labels for {} pictures", held_.origin,
-            held_.labels.size(), count_);
+    require(held_.labels.size() == count_, "{}: got {} labels, expected one for each of {} images",
+            held_.origin, held_.labels.size(), count_);
     labels_.classes = std::move(held_.classes);
     for (size_t i = 0; i < count_; ++i) {
       const uint8_t label = held_.labels[i];

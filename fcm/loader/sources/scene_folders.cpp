@@ -29,7 +29,7 @@ struct Pair {
   explicit operator bool() const { return !pictures.empty() && !maps.empty(); }
 };
 
-// Of several, the one whose name stands first in the list.
+// Of several candidates, the one whose name comes first in the list.
 Pair pair_in(const fs::path& folder) {
   Pair pair;
   size_t picture_rank = kPictureFolders.size(), map_rank = kMapFolders.size();
@@ -65,7 +65,7 @@ bool holds_file(const fs::path& folder, const IsWanted& is_wanted) {
 
 bool is_map_ending(std::string_view ending) { return lower_case(ending) == kMapEnding; }
 
-// Whether such files lie in the folder, or in that of a split in it, and no deeper.
+// Whether the folder, or a split folder directly in it, contains such a file.
 template <class IsWanted>
 bool holds_of_any_split(const fs::path& folder, const IsWanted& is_wanted) {
   if (holds_file(folder, is_wanted)) return true;
@@ -74,7 +74,7 @@ bool holds_of_any_split(const fs::path& folder, const IsWanted& is_wanted) {
          (!splits.val.empty() && holds_file(folder / splits.val, is_wanted));
 }
 
-// Folders of classes that go by such names hold no pictures themselves, or nothing beside them.
+// Requires images and maps in the folders, since folders of class folders may have such names too.
 bool is_of_scenes(const fs::path& folder, const Pair& pair) {
   return pair && holds_of_any_split(folder / pair.maps, is_map_ending) &&
          holds_of_any_split(folder / pair.pictures, is_picture_ending);
@@ -89,7 +89,7 @@ LeftOut beside_scenes(const fs::path& folder, const std::vector<std::string>& ta
   });
 }
 
-// Where the splits are folders, that of `split`; "" where it is not there.
+// The folder of `split`: "" if it is missing, nullopt if there are no split folders.
 std::optional<std::string> place_of(const fs::path& folder, Split split) {
   const SplitFolders splits = split_folders_in(folder);
   if (!splits.any()) return std::nullopt;
@@ -97,7 +97,7 @@ std::optional<std::string> place_of(const fs::path& folder, Split split) {
   return splits.of(split);
 }
 
-// images/train beside masks/train; or images beside masks, both splits.
+// images/train beside masks/train; or images beside masks, which then serve as both splits.
 std::optional<SceneFolders> pair_with_splits(const fs::path& folder, const Pair& pair,
                                              Split split) {
   const fs::path pictures = folder / pair.pictures, maps = folder / pair.maps;
@@ -111,7 +111,7 @@ std::optional<SceneFolders> pair_with_splits(const fs::path& folder, const Pair&
 
 struct Found {
   std::optional<SceneFolders> places;  // of the split
-  bool is_there = false;               // it is such a folder, whether the split is there or not
+  bool is_there = false;  // whether the folder is of this kind, even if it lacks the split
 };
 
 Found find_scenes(const fs::path& folder, Split split) {
@@ -140,7 +140,7 @@ std::string_view stem_of(std::string_view name) {
   return name.substr(0, name.size() - ending_of(name).size());
 }
 
-// Names of files in a folder that end as wanted, sorted; others are counted.
+// Sorted names of the files whose extension is wanted; others are counted.
 template <class IsWanted>
 std::vector<std::string> files_in(const fs::path& folder, LeftOut& left_out,
                                   const IsWanted& is_wanted) {
@@ -166,7 +166,7 @@ class PicturesWithMaps final : public EncodedDataset {
   PicturesWithMaps(const fs::path& folder, const SceneFolders& places) : places_(places) {
     remarks_.left_out = remarks_.beside = places.beside;
     remarks_.no_labels =
-        fmt::format("{} has maps of classes, and no label of a whole picture", folder.string());
+        fmt::format("{} has class maps, but no labels of whole images", folder.string());
     classes_of_maps_ = read_map_classes(folder, remarks_);
     take_files();
   }
@@ -184,9 +184,9 @@ class PicturesWithMaps final : public EncodedDataset {
   ClassMap class_map(int64_t index) const override {
     const std::string_view map_name = maps_.at(index);
     if (map_name.empty()) {
-      fail(ExitCode::kData, "{} has no map of classes: looked for {}{} in {}", name(index),
+      fail(ExitCode::kData, "{} has no class map: looked for {}{} in {}", name(index),
            stem_of(names_.at(index)), kMapEnding,
-           places_.maps.empty() ? "a folder of maps of this split, which is not there"
+           places_.maps.empty() ? "a folder of maps of this split, which does not exist"
                                 : places_.maps.string());
     }
     const std::string file = (places_.maps / map_name).string();
@@ -206,7 +206,7 @@ class PicturesWithMaps final : public EncodedDataset {
     const std::vector<std::string> pictures =
         files_in(places_.pictures, left_out, is_picture_ending);
     if (pictures.empty()) {
-      fail(ExitCode::kData, "no pictures in {}: looked for {}; {}", places_.pictures.string(),
+      fail(ExitCode::kData, "no images in {}: looked for {}; {}", places_.pictures.string(),
            kPictureEndingsText, left_out.empty() ? "it is empty" : "found " + as_text(left_out));
     }
     std::map<std::string, std::string, std::less<>> map_of_stem;
@@ -230,11 +230,11 @@ class PicturesWithMaps final : public EncodedDataset {
       }
     }
     for (const auto& [stem, map] : map_of_stem) {
-      if (!is_used.contains(stem)) left_out.add("maps without a picture", map);
+      if (!is_used.contains(stem)) left_out.add("maps without an image", map);
     }
     if (!without_map.empty()) {
-      remarks_.notes.push_back(fmt::format("{} of {} {} no map of classes ({})", without_map.size(),
-                                           counted(std::ssize(pictures), "picture", "pictures"),
+      remarks_.notes.push_back(fmt::format("{} of {} {} no class map ({})", without_map.size(),
+                                           counted(std::ssize(pictures), "image", "images"),
                                            noun(std::ssize(without_map), "has", "have"),
                                            some_of(without_map)));
     }
@@ -245,7 +245,7 @@ class PicturesWithMaps final : public EncodedDataset {
   const SceneFolders places_;
   const std::vector<std::string> none_;
   MapClasses classes_of_maps_;
-  JoinedNames names_, maps_;  // of files; maps: "" where there is none
+  JoinedNames names_, maps_;  // file names; "" in maps_: no map
   int64_t map_count_ = 0;
 };
 
@@ -256,8 +256,8 @@ std::optional<SceneFolders> scene_folders_in(const fs::path& folder, Split split
   if (found.is_there && !found.places) {
     const bool train = split == Split::kTrain;
     fail(ExitCode::kData,
-         "{} holds pictures and maps of classes, but none for {}: looked for a folder {} in the "
-         "folder of pictures",
+         "{} has images and class maps, but none for {}: looked for a folder {} in the folder of "
+         "images",
          folder.string(), train ? "training" : "validation",
          train ? "train or training" : "val or validation");
   }

@@ -1,4 +1,4 @@
-// Where pictures and their maps of classes lie in a folder.
+// Finds images and their class maps in a folder.
 #pragma once
 
 #include <filesystem>
@@ -10,24 +10,24 @@
 namespace fcm::loader {
 
 struct SceneFolders {
-  std::filesystem::path pictures, maps;  // maps: empty where the split has none
-  LeftOut beside;                        // what is neither of them, nor names of classes
+  std::filesystem::path pictures, maps;  // maps: empty if the split has none
+  LeftOut beside;                        // everything else, except files of class names
 };
 
-// A folder of pictures (images, image, imgs, img, pictures or photos, in any case) beside one of
-// maps (annotations, labels, masks or maps), if there are pictures in the former and a PNG in the
-// latter, directly or in folders of the splits (split_folders.h), of which that of `split` is
-// meant. Or folders of the splits that each hold two such folders. None where `folder` is nothing
-// of that kind; Error(kData) where it is, and has pictures of the other split alone.
+// A folder of images (images, image, imgs, img, pictures or photos, in any letter case) beside one
+// of maps (annotations, labels, masks or maps). The former must contain images and the latter a PNG,
+// directly or in split folders (split_folders.h); then that of `split` is returned. Or split
+// folders that each contain two such folders. nullopt if `folder` is not of this kind. Throws
+// Error(kData) if it is, but has images only of the other split.
 std::optional<SceneFolders> scene_folders_in(const std::filesystem::path& folder, Split split);
 
-// The same question without the fault.
+// Whether `folder` is of this kind, for any split or for `split`.
 bool holds_scenes(const std::filesystem::path& folder);
 bool holds_scenes(const std::filesystem::path& folder, Split split);
 
-// The pictures, by name, with the maps of equal stem: X.jpg and X.png. Names of the classes lie in
-// `folder` (map_classes.h). Pictures have no labels. One without a map is noted, and told by
-// class_map; maps without a picture are left out.
+// The images, sorted by name, each with the map of the same stem: X.jpg and X.png. The class names
+// are read from `folder` (map_classes.h). Images have no labels. An image without a map is noted,
+// and class_map throws for it. Maps without an image are skipped and counted.
 std::unique_ptr<Dataset> open_scene_folders(const std::filesystem::path& folder,
                                             const SceneFolders& places);
 

@@ -34,7 +34,7 @@ std::string as_bytes(const ShardIndex& index) {
   return out.bytes();
 }
 
-// Throws Error(kData) where the shard is not as it was.
+// Throws Error(kData) if the shard has changed.
 ShardIndex from_bytes(std::string_view bytes, const FileIdentity& identity) {
   ByteReader in(bytes);
   ShardIndex index;
@@ -57,14 +57,14 @@ ShardIndex from_bytes(std::string_view bytes, const FileIdentity& identity) {
   return index;
 }
 
-// What was kept of each shard; empty where nothing was.
+// The cached bytes of each shard; empty: none.
 std::vector<std::string> kept_shards(const fs::path& cache, const std::string& key, size_t count) {
   std::vector<std::string> kept(count);
   if (const auto bytes = read_index(cache, key)) {
     try {
       ByteReader in(*bytes);
       for (std::string& shard : kept) shard = in.text();
-    } catch (const Error&) {  // an odd one walks again
+    } catch (const Error&) {  // a damaged entry: the shard is walked again
     }
   }
   return kept;

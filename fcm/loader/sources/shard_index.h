@@ -1,4 +1,4 @@
-// The samples of many tar shards, walked over or remembered.
+// The samples of many tar shards, from the shards or from the cache.
 #pragma once
 
 #include <filesystem>
@@ -15,11 +15,12 @@ namespace fcm::loader {
 struct ShardIndex {
   FileIdentity identity;
   TarContents contents;
-  std::string fault;  // why the shard must not be used; empty: it can
+  std::string fault;  // why the shard must not be used; empty: it may be
 };
 
-// Calls add(index) for each shard, in order; several threads walk. What was kept of a shard in
-// options.cache is believed while its device, inode, size and time of change are the same.
+// Calls add(index) for each shard, in order; options.threads threads walk the shards. A cached index
+// (options.cache) is used only if the shard still has the same device, inode, size and modification
+// time.
 void walk_shards(const std::vector<std::filesystem::path>& shards, const OpenOptions& options,
                  const std::function<void(ShardIndex)>& add);
 

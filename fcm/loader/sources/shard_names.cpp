@@ -26,7 +26,7 @@ std::optional<int64_t> number(std::string_view digits) {
   return value;
 }
 
-// The names that the first range of a pattern stands for; the pattern itself where there is none.
+// Expands the first range of a pattern; without a range, returns the pattern itself.
 std::vector<std::string> expand_first(const std::string& pattern) {
   const size_t open = pattern.find('{');
   if (open == std::string::npos) return {pattern};
@@ -39,8 +39,8 @@ std::vector<std::string> expand_first(const std::string& pattern) {
   }
   if (!from || !to || *from > *to || *to - *from >= kMostShards) {
     fail(ExitCode::kData,
-         "{}: expected a range like {{000000..000009}}, rising, of at most {} numbers", pattern,
-         kMostShards);
+         "{}: expected an ascending range of at most {} numbers, such as {{000000..000009}}",
+         pattern, kMostShards);
   }
   std::vector<std::string> names;
   for (int64_t i = *from; i <= *to; ++i) {
@@ -79,7 +79,7 @@ std::vector<fs::path> shards_in(const fs::path& folder, Split split, Remarks& re
   NamedSplits splits = splits_by_name(all);
   for (const fs::path& shard : splits.test) {
     for (LeftOut* counted : {&remarks.left_out, &remarks.beside}) {
-      counted->add("shards for a test, beside those for validation", shard.filename().string());
+      counted->add("test shards beside validation shards", shard.filename().string());
     }
   }
   remarks.notes.push_back(
@@ -91,8 +91,8 @@ std::vector<fs::path> shards_in(const fs::path& folder, Split split, Remarks& re
                         splits.val.front().filename().string(),
                         splits.val.size() > 1 ? ", ..." : "")
           : fmt::format(
-                "no shard is held out for validation, since no name or every name holds a word "
-                "such as val: all {} are read for both splits",
+                "no shard is held out for validation, since no name or every name contains a word "
+                "such as val: all {} are used for both splits",
                 all.size()));
   return std::move(split == Split::kTrain ? splits.train : splits.val);
 }
@@ -105,7 +105,7 @@ std::vector<fs::path> expand_ranges(const std::string& pattern) {
       const auto more = expand_first(name);
       longer.insert(longer.end(), more.begin(), more.end());
       if (std::ssize(longer) > kMostShards) {
-        fail(ExitCode::kData, "{} stands for more than {} files", pattern, kMostShards);
+        fail(ExitCode::kData, "{} expands to more than {} files", pattern, kMostShards);
       }
     }
     names = std::move(longer);

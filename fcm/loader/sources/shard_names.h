@@ -1,4 +1,4 @@
-// Which tar files --data means.
+// Finds the tar files that --data refers to.
 #pragma once
 
 #include <filesystem>
@@ -9,17 +9,18 @@
 
 namespace fcm::loader {
 
-// Sorted *.tar of a folder that are the split, by their names (splits_by_name). The remarks say
-// which are held out, and count what else lies there.
+// The *.tar files of a folder that belong to the split by their names (splits_by_name), sorted. The
+// remarks say which are held out, and count the other files.
 std::vector<std::filesystem::path> shards_in(const std::filesystem::path& folder, Split split,
                                              Remarks& remarks);
 
-// The same of a folder that is one split: all of them.
+// The same for a folder that is one split: all *.tar files.
 std::vector<std::filesystem::path> all_shards_in(const std::filesystem::path& folder,
                                                  Remarks& remarks);
 
-// "x-{000000..000009}.tar" to ten names, with the digits of the first number; several ranges give
-// every combination. Throws Error(kData) for what is no range, or for more than 100,000 names.
+// Expands "x-{000000..000009}.tar" to ten names, with as many digits as the first number; several
+// ranges give every combination. Throws Error(kData) for an invalid range or more than 100,000
+// names.
 std::vector<std::filesystem::path> expand_ranges(const std::string& pattern);
 
 }  // namespace fcm::loader

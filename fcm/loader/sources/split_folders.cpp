@@ -15,12 +15,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// In the order of preference.
+// In order of preference.
 constexpr std::array<std::string_view, 3> kTrainWords{"train", "training", "trainval"};
 constexpr std::array<std::string_view, 6> kValWords{"val", "valid", "validation",
                                                     "dev", "test",  "testing"};
 constexpr size_t kFirstTestWord = 4;
-// Words that say nothing of what a folder holds.
+// Words that tell nothing about the content of a folder.
 constexpr std::array<std::string_view, 22> kPlainWords{
     "set",    "sets",    "data", "dataset", "split", "images",  "image", "imgs",
     "img",    "picture", "pics", "photos",  "jpgs",  "jpg",     "jpeg",  "png",
@@ -37,8 +37,9 @@ bool is_among(const Words& words, std::string_view word) {
   return rank(words, word) < words.size();
 }
 
-// Whole words, in lower case: between marks, blanks, digits (what is no letter), and before a
-// capital behind a small letter. "trainset" is two as well.
+// The words of a name in lower case, delimited by ASCII characters that are not letters and by a
+// change from small letter to capital. A plain word at the end of a split's word is dropped:
+// "trainset" becomes "train".
 std::vector<std::string> words_of(std::string_view name) {
   const auto is_small = [](char letter) { return letter >= 'a' && letter <= 'z'; };
   const auto is_capital = [](char letter) { return letter >= 'A' && letter <= 'Z'; };
@@ -64,13 +65,13 @@ std::vector<std::string> words_of(std::string_view name) {
   return words;
 }
 
-// What the words of a name say of a split.
+// A folder or file, and what the words of its name say about splits.
 struct NamedFolder {
   std::string name;
   bool train = false;
-  size_t val_rank = kValWords.size();  // as many: no word of validation stands in it
-  bool is_bare = false;                // it is such a word and nothing else
-  std::vector<std::string> rest;       // other words that say something
+  size_t val_rank = kValWords.size();  // kValWords.size(): no word of validation
+  bool is_bare = false;                // the name is exactly such a word
+  std::vector<std::string> rest;       // other words, except plain ones
 
   explicit NamedFolder(std::string given) : name(std::move(given)) {
     is_bare = split_named(name).has_value();
@@ -85,7 +86,7 @@ struct NamedFolder {
     }
   }
   bool has_test() const { return val_rank >= kFirstTestWord && val_rank < kValWords.size(); }
-  // Of training and test, it holds both.
+  // A name with words of both training and test contains both, so it is neither split.
   bool is_named() const { return train ? !has_test() : val_rank < kValWords.size(); }
   Split split() const { return train ? Split::kTrain : Split::kVal; }
 };
@@ -107,7 +108,7 @@ bool holds_picture(const fs::path& folder, int depth) {
                              [&](const fs::path& path) { return holds_picture(path, depth - 1); });
 }
 
-// Decides which folders with a word of a split in their names are one.
+// Decides which folders with a split's word in their names are splits.
 class Chooser {
  public:
   Chooser(const fs::path& folder, const std::vector<std::string>& names) : folder_(folder) {
@@ -117,15 +118,16 @@ class Chooser {
     }
   }
 
-  // The folder that is the split, or several between which nothing decides.
+  // The folder that is the split, or several if no rule prefers one of them.
   std::vector<std::string> of(Split split) const {
     std::vector<NamedFolder> found;
     for (const NamedFolder& folder : named_) {
       if (folder.split() == split && is_split(folder)) found.push_back(folder);
     }
     if (found.empty()) return {};
-    // Validation comes before tests, a bare word before a longer name, the order of the words, and
-    // what says no more ("train_images") before what does ("train_masks").
+    // Preferred are, in this order: validation to test, a bare word to a longer name, the word that
+    // comes first in the list, a name without other words ("train_images") to one with them
+    // ("train_masks").
     const auto order = [&](const NamedFolder& one) {
       const size_t word =
           split == Split::kTrain ? rank(kTrainWords, one.name) : rank(kValWords, one.name);
@@ -144,7 +146,7 @@ class Chooser {
     return with_pictures.empty() ? best : with_pictures;
   }
 
-  // Folders that are named as splits are and were taken for classes.
+  // Folders named like splits that count as classes.
   std::vector<std::string> doubtful() const {
     std::vector<std::string> names;
     for (const NamedFolder& folder : named_) {
@@ -196,20 +198,20 @@ SplitFolders split_folders_in(const fs::path& folder) {
   std::vector<std::string> names;
   const auto see = [&](const fs::directory_entry& entry, const std::string& name) {
     std::error_code ignored;
-    // A link to nothing is a fault where it is used.
+    // A dangling link named like a split counts as a folder, so that using it reports the fault.
     const bool is_lost = entry.is_symlink(ignored) && !entry.exists(ignored) &&
                          ending_of(name).empty() && NamedFolder(name).is_named();
     if (!is_lost && !entry.is_directory(ignored)) {
       splits.files.add(kind_of_name(name), name);
     } else if (is_of_the_system(name)) {
-      splits.files.add("folders of the system", name);
+      splits.files.add("system folders", name);
     } else {
       names.push_back(name);
     }
   };
   const std::error_code error = for_each_visible(folder, splits.files, see);
   if (error) fail(ExitCode::kData, "cannot list {}: {}", folder.string(), error.message());
-  // Lower case sorts behind upper: turned round, the first of one rank is the one in lower case.
+  // In descending order lower case comes first, so it is preferred among names of equal rank.
   std::sort(names.begin(), names.end(), std::greater<>());
   const Chooser chooser(folder, names);
   const auto take = [&](std::string& place, std::vector<std::string>& rivals, Split split) {
@@ -244,13 +246,12 @@ fs::path folder_with_splits(const fs::path& folder) {
 void refuse_rivals(const fs::path& folder, const SplitFolders& splits, Split split) {
   const std::vector<std::string>& rivals = splits.rivals(split);
   if (rivals.empty()) return;
-  fail(
-      ExitCode::kData,
-      "{} has {} folders that could be the {} pictures, {}, and none called {}: rename or link the "
-      "one that is meant to {}, or move the others away",
-      folder.string(), rivals.size(), split == Split::kTrain ? "training" : "validation",
-      fmt::join(rivals, " and "), split == Split::kTrain ? "train" : "val",
-      split == Split::kTrain ? "train" : "val");
+  fail(ExitCode::kData,
+       "{} has {} folders that could be the {} images, {}, and none called {}: rename or link the "
+       "right one to {}, or move the others away",
+       folder.string(), rivals.size(), split == Split::kTrain ? "training" : "validation",
+       fmt::join(rivals, " and "), split == Split::kTrain ? "train" : "val",
+       split == Split::kTrain ? "train" : "val");
 }
 
 PictureSigns picture_signs_in(const fs::path& folder) {

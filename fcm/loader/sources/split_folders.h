@@ -1,4 +1,4 @@
-// Which folders and files are a split by their names.
+// Recognises splits by the names of folders and files.
 #pragma once
 
 #include <filesystem>
@@ -11,18 +11,18 @@
 
 namespace fcm::loader {
 
-// "train", "training": the training split. "val", "valid", "validation", "dev", "test", "testing":
-// the validation split. In any case. None for any other word.
+// "train", "training", "trainval": the training split. "val", "valid", "validation", "dev", "test",
+// "testing": the validation split. In any letter case; nullopt for other words.
 std::optional<Split> split_named(std::string_view word);
 
-// Where the pictures of the splits lie in a folder.
+// The split folders in a folder.
 struct SplitFolders {
-  std::string train, val;  // names of folders; "": there is none
-  // Where several are named for one split and none of them before the others: all of them.
+  std::string train, val;  // names; "": none
+  // All candidates for a split, if there are several and no rule prefers one of them.
   std::vector<std::string> train_rivals, val_rivals;
   std::vector<std::string> others;    // names of the other folders
-  std::vector<std::string> doubtful;  // where none is a split: those that are named as one is
-  LeftOut files;                      // beside them
+  std::vector<std::string> doubtful;  // if there are no splits: folders named like one
+  LeftOut files;                      // skipped: files and system folders
   bool any() const { return !train.empty() || !val.empty(); }
   const std::string& of(Split split) const { return split == Split::kTrain ? train : val; }
   const std::vector<std::string>& rivals(Split split) const {
@@ -30,35 +30,36 @@ struct SplitFolders {
   }
 };
 
-// A folder is a split whose name is such a word: train before training, val before valid,
-// validation, dev, test, testing; and lower case before others. Else one in whose name such a word
-// stands whole, between marks, blanks, digits and changes of case ("train2017", "Training Set",
-// "ILSVRC2012_img_val"), if it is no class by all signs:
-// - the rest of its name is that of a folder of the other split, but for digits and words such as
-//   images ("train_images" beside "val", not "train_station" beside "test_tube");
-// - or no other folder with pictures lies beside it, and its name says no more, or it holds folders
-//   and no pictures.
+// A folder whose name is a word of split_named is a split. Of several, the first in this order is
+// used: train, training, trainval; val, valid, validation, dev, test, testing; lower case first.
+// Otherwise, a folder whose name contains such a word, delimited by marks, blanks, digits or a change
+// of letter case ("train2017", "Training Set", "ILSVRC2012_img_val"), is a split if
+// - a folder of the other split has the same other words; digits and words such as "images" do not
+//   count ("train_images" beside "val", but not "train_station" beside "test_tube");
+// - or no folder without such a word contains images, and its own name has no other words or it
+//   contains folders but no images.
+// All others are classes.
 SplitFolders split_folders_in(const std::filesystem::path& folder);
-// Where a folder has no splits and all its pictures lie in one folder that has both, that one, as
-// archives unpack; else the folder itself.
+// If a folder has no splits, and all its images are in one folder that has both splits (as archives
+// unpack): that folder. Otherwise `folder`.
 std::filesystem::path folder_with_splits(const std::filesystem::path& folder);
-// Error(kData) with their names where several folders could be that split.
+// Throws Error(kData) with their names if several folders could be that split.
 void refuse_rivals(const std::filesystem::path& folder, const SplitFolders& splits, Split split);
 
-// How many entries of the folder are pictures by their names, itself or one or two folders deep:
-// class folders count once, pictures directly in it each.
+// The number of images directly in the folder, and of its folders that contain images up to two
+// levels deep; images are recognised by their extensions.
 struct PictureSigns {
   int64_t folders = 0, pictures = 0;
 };
 PictureSigns picture_signs_in(const std::filesystem::path& folder);
 
-// Where some names hold a word for validation, whole as above, and others do not, the former are
-// the validation split (not where "train" stands there too). Those for a test are it only where
-// none is for validation. Otherwise all are both splits.
+// Divides files by the words in their names, delimited as above. If some but not all names have a
+// word for validation or test (and none for training), the files for validation are the validation
+// split, or those for test if there are none for validation. Otherwise all files are both splits.
 struct NamedSplits {
   std::vector<std::filesystem::path> train, val;
-  std::vector<std::filesystem::path> test;  // of neither
-  bool are_named = false;                   // false: train and val hold all
+  std::vector<std::filesystem::path> test;  // in neither
+  bool are_named = false;                   // false: train and val contain all files
 };
 NamedSplits splits_by_name(const std::vector<std::filesystem::path>& files);
 

@@ -15,9 +15,9 @@ namespace {
 
 constexpr int64_t kShortSide = 128, kLongSide = 160;
 constexpr uint64_t kMostObjects = 6;
-constexpr double kSmallest = 12, kLargest = 30;  // half the height, in pixels
+constexpr double kSmallest = 12, kLargest = 30;  // half the height of an object, in pixels
 
-// x and y in turn, around the middle, of half the height 1.
+// Alternating x and y, relative to the centre; half the height is 1.
 using ShapeOutline = std::vector<double>;
 
 ShapeOutline disc_outline() {
@@ -31,7 +31,7 @@ ShapeOutline disc_outline() {
   return xy;
 }
 
-// As figures.h draws them. The data's ids have gaps, as COCO's have.
+// Shapes as drawn by figures.h. Category ids have gaps, as in COCO.
 struct ObjectClass {
   const char* name;
   int64_t id;
@@ -50,12 +50,12 @@ const std::array<ObjectClass, 4>& object_classes() {
 
 struct DrawnObject {
   size_t class_number;
-  double x, y, size;  // of the middle; half the height
+  double x, y, size;  // centre; half the height
   std::array<uint8_t, 3> colour;
 
   ShapeOutline outline() const {
     ShapeOutline xy = object_classes()[class_number].outline;
-    // Whole hundredths, as in a file of COCO's.
+    // Multiples of 1/100, as in COCO's files.
     const auto rounded = [](double value) { return std::round(value * 100) / 100; };
     for (size_t i = 0; i < xy.size(); i += 2) {
       xy[i] = rounded(x + size * xy[i]);
@@ -65,9 +65,9 @@ struct DrawnObject {
   }
 };
 
-// Whether one hides more of the other than leaves it to be recognised.
+// Whether the objects overlap so much that the lower one might be unrecognisable.
 bool meets_too_much(const DrawnObject& one, const DrawnObject& other) {
-  constexpr double kMost = 0.3;  // of the smaller square around them
+  constexpr double kMost = 0.3;  // share of the smaller bounding square
   const auto shared = [](double a, double size_a, double b, double size_b) {
     return std::max(0.0, std::min(a + size_a, b + size_b) - std::max(a - size_a, b - size_b));
   };
@@ -116,7 +116,7 @@ class SyntheticInstances final : public Dataset {
       classes_.names.push_back(one.name);
       classes_.ids.push_back(one.id);
     }
-    remarks_.no_labels = "synthetic was drawn with objects, which have no label of a whole picture";
+    remarks_.no_labels = "synthetic was drawn with objects, but has no labels of whole images";
   }
 
   int64_t size() const override { return split_ == Split::kTrain ? 256 : 64; }

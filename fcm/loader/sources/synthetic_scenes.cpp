@@ -15,8 +15,9 @@ constexpr size_t kShapes = kFigures.size() - kGratings;
 
 struct PlacedShape {
   const Figure* figure;
-  uint8_t number;  // in the map
-  float row, col;  // of its middle, in units of half the picture's height, from its middle
+  uint8_t number;  // value in the map
+  // Its centre relative to the image's centre, in units of half the image's height.
+  float row, col;
   float size;
   std::array<uint8_t, 3> colour;
 };
@@ -43,7 +44,7 @@ DrawnScene draw_shapes(Split split, int64_t index) {
   return scene;
 }
 
-// Calls see(shape) for every pixel, row by row, with what covers it: nullptr where nothing does.
+// Calls see(shape) for every pixel, row by row, with the shape on top; nullptr: background.
 template <class See>
 void for_each_pixel(const DrawnScene& scene, const See& see) {
   const auto from_middle = [](int64_t place, int64_t side) {
@@ -70,8 +71,7 @@ class SyntheticScenes final : public Dataset {
     for (size_t i = 0; i < kShapes; ++i) {
       classes_of_maps_.names.push_back(kFigures[kGratings + i].name);
     }
-    remarks_.no_labels =
-        "synthetic was drawn with maps of classes, and no label of a whole picture";
+    remarks_.no_labels = "synthetic was drawn with class maps, but has no labels of whole images";
   }
 
   int64_t size() const override { return split_ == Split::kTrain ? 256 : 64; }

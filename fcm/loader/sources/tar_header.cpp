@@ -9,7 +9,7 @@
 namespace fcm::loader {
 namespace {
 
-// Places of fields, POSIX.1-1988 (ustar).
+// Offsets and sizes of fields, POSIX.1-1988 (ustar).
 constexpr size_t kName = 0, kNameBytes = 100, kSize = 124, kNumberBytes = 12, kChecksum = 148,
                  kChecksumBytes = 8, kType = 156, kTarMagic = 257, kPrefix = 345,
                  kPrefixBytes = 155;
@@ -22,7 +22,7 @@ std::string text_of(Block block, size_t at, size_t bytes) {
   return {begin, strnlen(begin, bytes)};
 }
 
-// Octal digits between spaces, closed by a space, a NUL or the end of the field.
+// Octal digits, optionally after spaces and followed only by spaces or NULs.
 uint64_t octal(std::span<const uint8_t> field, const char* what) {
   size_t at = 0;
   while (at < field.size() && field[at] == ' ') ++at;
@@ -33,11 +33,11 @@ uint64_t octal(std::span<const uint8_t> field, const char* what) {
   }
   const bool closed = std::all_of(field.begin() + static_cast<std::ptrdiff_t>(at), field.end(),
                                   [](uint8_t byte) { return byte == ' ' || byte == 0; });
-  if (at == first || !closed) fail(ExitCode::kData, "the {} is no octal number", what);
+  if (at == first || !closed) fail(ExitCode::kData, "the {} is not an octal number", what);
   return value;
 }
 
-// GNU writes sizes from 8 GiB on as big-endian numbers, marked by the highest bit.
+// GNU writes sizes from 8 GiB on as big-endian binary numbers, marked by the highest bit.
 uint64_t size_of(Block block) {
   const auto field = block.subspan(kSize, kNumberBytes);
   if ((field[0] & 0x80) == 0) return octal(field, "size");
@@ -47,7 +47,7 @@ uint64_t size_of(Block block) {
     fits = fits && value < kMostSize >> 8;
     value = value << 8 | byte;
   }
-  if (!fits) fail(ExitCode::kData, "the size is negative or beyond all bounds");
+  if (!fits) fail(ExitCode::kData, "the size is negative or at least 2^62");
   return value;
 }
 
@@ -66,7 +66,7 @@ uint64_t decimal(std::string_view text, const char* what) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value >= kMostSize) {
-    fail(ExitCode::kData, "the {} of a pax record is no number within bounds", what);
+    fail(ExitCode::kData, "the {} of a pax record is not a number below 2^62", what);
   }
   return value;
 }
@@ -81,16 +81,15 @@ TarHeader parse_tar_header(Block block) {
   check_sum(block);
   const std::string_view magic(reinterpret_cast<const char*>(block.data()) + kTarMagic, 8);
   const bool posix = magic.starts_with(std::string_view("ustar\0", 6));
-  const bool older =
-      is_zero(block.subspan(kTarMagic));  // Unix's seventh edition: no magic, no prefix
+  // v7 (Seventh Edition Unix): no magic, no prefix.
+  const bool older = is_zero(block.subspan(kTarMagic));
   if (!posix && !older && magic != std::string_view("ustar  \0", 8)) {
-    fail(
-        ExitCode::kData,
-        "the header is neither POSIX's nor GNU's nor the seventh edition's; write the archive anew");
+    fail(ExitCode::kData,
+         "the header is in none of the formats POSIX, GNU and v7; write the archive again");
   }
   TarHeader header;
   header.name = text_of(block, kName, kNameBytes);
-  if (posix) {  // GNU keeps times there
+  if (posix) {  // GNU stores times there
     const std::string prefix = text_of(block, kPrefix, kPrefixBytes);
     if (!prefix.empty()) header.name = prefix + "/" + header.name;
   }
@@ -106,7 +105,7 @@ PaxRecords parse_pax(std::string_view text) {
     const uint64_t length = decimal(text.substr(0, std::min(space, text.size())), "length");
     if (space == std::string_view::npos || length <= space + 1 || length > text.size() ||
         text[length - 1] != '\n') {
-      fail(ExitCode::kData, "a pax record of {} bytes does not end where it says", length);
+      fail(ExitCode::kData, "a pax record has a wrong length, {}", length);
     }
     const std::string_view record = text.substr(space + 1, length - space - 2);
     const size_t equals = record.find('=');

@@ -1,5 +1,5 @@
-// The 512-byte headers of tar archives (POSIX ustar and pax, GNU, v7), from bytes to facts. Reasons
-// of failure are Error(kData) without the archive's name.
+// Parses the 512-byte headers of tar archives (POSIX ustar and pax, GNU, v7). All faults are
+// Error(kData) without the archive's name.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ inline constexpr size_t kTarBlock = 512;
 struct TarHeader {
   std::string name;  // as stored, ustar's prefix included
   char type = '0';
-  uint64_t size = 0;  // bytes that follow, before padding to whole blocks
+  uint64_t size = 0;  // bytes of content, without the padding to whole blocks
 };
 
 bool is_zero(std::span<const uint8_t> bytes);
@@ -23,14 +23,14 @@ bool is_zero(std::span<const uint8_t> bytes);
 // Checks checksum, magic and numbers.
 TarHeader parse_tar_header(std::span<const uint8_t, kTarBlock> block);
 
-// What a pax extended header says of its member, as far as it matters here.
+// The records of a pax extended header that matter here.
 struct PaxRecords {
   std::optional<std::string> path;
   std::optional<uint64_t> size;
   bool sparse = false;
 };
 
-// Every record must be whole: "LENGTH KEY=VALUE\n", with a length that ends where it says.
+// Each record is "LENGTH KEY=VALUE\n"; its newline must be byte number LENGTH.
 PaxRecords parse_pax(std::string_view text);
 
 }  // namespace fcm::loader

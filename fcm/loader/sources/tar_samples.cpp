@@ -15,14 +15,14 @@ namespace {
 constexpr uint64_t kMostPicture = uint64_t{1} << 31;
 constexpr uint64_t kMostLabelText = 80;
 
-// Text from the archive, as it can stand in a message.
+// Text from the archive for a message: printable ASCII only.
 std::string shown(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char letter) { return letter < ' ' || letter > '~'; }, '?');
   return text;
 }
 
-// A member's name without what a terminal would obey.
+// A member's name without control characters.
 std::string printable_name(std::string name) {
   std::replace_if(
       name.begin(), name.end(), [](unsigned char letter) { return letter < ' ' || letter == 127; },
@@ -30,7 +30,7 @@ std::string printable_name(std::string name) {
   return name;
 }
 
-// Whole, but for a mark of UTF-8 and blanks around it.
+// `text` without a byte order mark and without surrounding blanks.
 std::string_view stripped(std::string_view text) {
   constexpr std::string_view kMark = "\xEF\xBB\xBF", kBlanks = " \t\r\n";
   if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
@@ -60,19 +60,19 @@ class Collector {
     } else {
       if (is_other_picture_ending(ending)) unread_.insert(member.name.substr(0, dot));
       const bool looks_right = is_picture_ending(ending_of(ending));
-      pass_over(member.name, looks_right ? "pictures with a further dot in their names"
+      pass_over(member.name, looks_right ? "images with a further dot in their names"
                                          : kind_of_name(member.name));
     }
   }
 
   TarContents finish() {
-    // As in folders: what is of another ending was counted, and is none of the set.
+    // As in folders, images of unsupported formats are counted and not part of the set.
     std::erase_if(contents_.samples, [&](const TarSample& sample) {
       return !sample.has_picture && sample.fault.empty() && unread_.contains(sample.key);
     });
     for (TarSample& sample : contents_.samples) {
       if (!sample.has_picture && sample.fault.empty()) {
-        sample.fault = "it has a label but no .jpg, .jpeg, .png or .webp";
+        sample.fault = "it has a label but no image (.jpg, .png, .webp or the like)";
       }
     }
     return std::move(contents_);
@@ -110,26 +110,26 @@ class Collector {
     }
     text.resize(text.find_last_not_of("\r\n ") + 1);
     sample.label_fault = fmt::format("its .cls is not a class number: \"{}\"{}", shown(text),
-                                     is_number(bare) ? "; whole numbers from 0 to 99999 are" : "");
+                                     is_number(bare) ? "; these are integers from 0 to 99999" : "");
     if (is_class_name(bare)) sample.label_name = bare;
   }
 
   void add_picture(size_t place, const TarMember& member, size_t rank) {
     TarSample& sample = contents_.samples[place];
-    constexpr std::string_view kSecond = "pictures of a key that has one of another ending";
+    constexpr std::string_view kSecond = "images of a key that has one with a preferred extension";
     if (rank > ranks_[place]) {
       pass_over(member.name, kSecond);
       return;
     }
     if (rank == ranks_[place]) {
-      sample.fault = "it has two pictures";
+      sample.fault = "it has two images";
       return;
     }
     if (ranks_[place] < kPictureEndings.size()) {
       pass_over(sample.key + std::string(kPictureEndings[ranks_[place]]), kSecond);
     }
     ranks_[place] = rank;
-    sample.fault = member.size > kMostPicture ? "its picture is larger than 2 GiB" : member.fault;
+    sample.fault = member.size > kMostPicture ? "its image is larger than 2 GiB" : member.fault;
     sample.has_picture = member.fault.empty();
     sample.begin = member.begin;
     sample.size = member.size;
@@ -137,10 +137,9 @@ class Collector {
 
   const RandomAccessFile& shard_;
   TarContents contents_;
-  std::vector<size_t> ranks_;  // of the endings of the samples' pictures
+  std::vector<size_t> ranks_;  // by sample: picture_rank of its image's extension
   std::unordered_map<std::string, size_t> places_;
-  std::unordered_set<std::string>
-      unread_;  // keys that have a picture of an ending that is not read
+  std::unordered_set<std::string> unread_;  // keys with an image of an unsupported format
 };
 
 }  // namespace

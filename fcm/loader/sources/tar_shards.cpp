@@ -1,4 +1,4 @@
-// Tar archives read in place: an index in memory, one pread a picture.
+// Tar archives read in place: the index is in memory, one pread per image.
 #include <algorithm>
 #include <unordered_map>
 
@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Names come from the archive and end up in messages: without what a terminal would obey.
+// Names come from the archive and appear in messages, so control characters are replaced.
 std::string printable(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](unsigned char byte) { return byte < ' ' || byte == 127; }, '?');
@@ -42,7 +42,7 @@ class TarShards final : public EncodedDataset {
     if (samples_.empty()) fail_without_samples();
     remark_end_marks();
     labels_ = collector_.finish(paths_.front().parent_path(), remarks_);
-    labels_.missing = "it has no .cls, while others have one";
+    labels_.missing = "it has no .cls, but other samples have one";
     if (labels_.classes.empty()) remarks_.no_labels = "no sample has a KEY.cls with its class";
     remark_bad_labels(*this, labels_, remarks_);
   }
@@ -59,10 +59,10 @@ class TarShards final : public EncodedDataset {
       fail(ExitCode::kData, "{}: {}", name(index), fault->second);
     }
     const Place& place = sample(index);
-    // Not kept open: sets of more shards than a process may hold open files are usual.
+    // Opened for each read, since sets often have more shards than a process may keep open.
     const RandomAccessFile shard(paths_[place.shard]);
     if (shard.identity() != identities_[place.shard]) {
-      fail(ExitCode::kData, "{}: the shard was changed since it was opened", name(index));
+      fail(ExitCode::kData, "{}: the shard has changed since the set was opened", name(index));
     }
     std::string bytes(place.size, '\0');
     shard.read(place.begin, {reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()});
@@ -109,17 +109,18 @@ class TarShards final : public EncodedDataset {
   void remark_end_marks() {
     if (unmarked_.empty()) return;
     remarks_.notes.push_back(fmt::format(
-        "{} of {} {} without the mark of their end ({}): whole, or cut between two members",
+        "{} of {} {} without an end-of-archive mark ({}): complete, or truncated between two "
+        "members",
         unmarked_.size(), counted(std::ssize(paths_), "shard", "shards"),
         noun(std::ssize(unmarked_), "ends", "end"), unmarked_.front()));
   }
 
   [[noreturn]] void fail_without_samples() const {
     fail(ExitCode::kData,
-         "no samples in {}, {} the first: looked for KEY.jpg, KEY.jpeg, KEY.png, KEY.webp "
-         "and the like, and KEY.cls, where a key has no dot; {}",
+         "no samples in {} (the first is {}): looked for KEY.jpg, KEY.jpeg, KEY.png, KEY.webp and "
+         "the like, and KEY.cls, where KEY has no dot; {}",
          counted(std::ssize(paths_), "tar file", "tar files"), paths_.front().string(),
-         remarks_.left_out.empty() ? "they hold nothing" : "found " + as_text(remarks_.left_out));
+         remarks_.left_out.empty() ? "they are empty" : "found " + as_text(remarks_.left_out));
   }
 
   [[noreturn]] void refuse(const std::vector<std::string>& refused) const {

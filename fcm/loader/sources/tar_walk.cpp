@@ -14,17 +14,17 @@ namespace fcm::loader {
 namespace {
 
 constexpr uint64_t kMostExtended = 1 << 20;         // bytes of a pax header or a long name
-constexpr uint64_t kMostBehindEnd = 1 << 20;        // padding; tar writes at most some 10 KB
-constexpr uint64_t kMostOctal = uint64_t{1} << 33;  // what ustar's size field can say
+constexpr uint64_t kMostBehindEnd = 1 << 20;        // padding; tar writes about 10 KB at most
+constexpr uint64_t kMostOctal = uint64_t{1} << 33;  // sizes below it fit in ustar's field
 
-// Headers lie between pictures: reading a little ahead fetches the next one, and a label, at once.
+// Reads headers 4096 bytes at a time: one read often covers a label and the next header.
 class Blocks {
  public:
   explicit Blocks(const RandomAccessFile& file) : file_(file) {}
 
   std::span<const uint8_t, kTarBlock> at(uint64_t offset) {
     if (offset > file_.size() || file_.size() - offset < kTarBlock) {
-      fail(ExitCode::kData, "the archive ends inside a block: it was cut");
+      fail(ExitCode::kData, "the archive ends inside a block: it is truncated");
     }
     if (offset < begin_ || offset + kTarBlock > begin_ + filled_) {
       begin_ = offset;
@@ -42,7 +42,7 @@ class Blocks {
 
 std::string name_fault(const std::string& name) {
   if (name.starts_with('/')) return "its name is absolute";
-  if (name.find('\0') != std::string::npos) return "its name holds a NUL";
+  if (name.find('\0') != std::string::npos) return "its name contains a NUL";
   for (size_t begin = 0; begin <= name.size();) {
     const size_t end = std::min(name.find('/', begin), name.size());
     if (name.compare(begin, end - begin, "..") == 0) return "its name leads out of the archive";
@@ -54,7 +54,7 @@ std::string name_fault(const std::string& name) {
 std::string type_fault(char type) {
   switch (type) {
     case '0':
-    case '7':  // as '0' for everyone who does not know better
+    case '7':  // contiguous file; POSIX: treat as '0' if not supported
       return {};
     case '1':
       return "it is a hard link";
@@ -92,19 +92,19 @@ class Walk {
   }
 
  private:
-  // Whether the file ends here, behind a whole member.
+  // Whether the file ends here, after a complete member.
   bool at_bare_end() const { return at_ > 0 && at_ == file_.size() && !pax_ && !long_name_; }
 
-  // Says what the file is instead, where its first bytes tell.
+  // Throws with the actual kind of the file, if its first bytes tell.
   void refuse_other_kind() const {
     std::string begin(std::min<uint64_t>(file_.size(), kContentBytes), '\0');
     file_.read(0, {reinterpret_cast<uint8_t*>(begin.data()), begin.size()});
     const std::string kind = content_kind(begin);
     if (kind.empty() || kind == "a tar archive" || kind.starts_with("text that")) return;
-    fail(ExitCode::kData, "{} is no tar archive but {}", file_.path().string(), kind);
+    fail(ExitCode::kData, "{} is not a tar archive but {}", file_.path().string(), kind);
   }
 
-  // One header and what belongs to it; false at the end mark.
+  // Reads one header and its member or extension; returns false at the end mark.
   bool step() {
     const auto block = blocks_.at(at_);
     if (is_zero(block)) {
@@ -114,7 +114,7 @@ class Walk {
     TarHeader header = parse_tar_header(block);
     const uint64_t begin = at_ + kTarBlock;
     if (!take_extended(header, begin)) take_member(header, begin);
-    // Sizes are below 2^62 and were found to fit.
+    // No overflow: sizes are below 2^62 and have passed check_fits.
     at_ = begin + (header.size + kTarBlock - 1) / kTarBlock * kTarBlock;
     return true;
   }
@@ -128,7 +128,7 @@ class Walk {
 
   std::string extended_text(const TarHeader& header, uint64_t begin) const {
     if (header.size > kMostExtended) {
-      fail(ExitCode::kData, "an extended header of {} bytes", header.size);
+      fail(ExitCode::kData, "an extended header of {} bytes is too large", header.size);
     }
     check_fits(begin, header.size);
     std::string text(header.size, '\0');
@@ -136,7 +136,7 @@ class Walk {
     return text;
   }
 
-  // Headers that speak of the next member, or of none; false: this is a member.
+  // Reads a header that is not a member but describes the next one, or none. False: a member.
   bool take_extended(const TarHeader& header, uint64_t begin) {
     switch (header.type) {
       case 'x':
@@ -155,8 +155,8 @@ class Walk {
         long_name_ = extended_text(header, begin);
         long_name_->resize(strnlen(long_name_->data(), long_name_->size()));
         return true;
-      case 'K':  // the long target of a link
-      case 'V':  // a label of the volume
+      case 'K':  // long target of a link
+      case 'V':  // volume label
         extended_text(header, begin);
         return true;
       default:
@@ -166,7 +166,7 @@ class Walk {
 
   void take_member(TarHeader& header, uint64_t begin) {
     if (pax_ && pax_->size) {
-      // Only a size that the header cannot hold may differ from it.
+      // The two may differ only if the header's field is too small for the size.
       if (*pax_->size != header.size && *pax_->size < kMostOctal) {
         fail(ExitCode::kData, "a member has {} bytes by its pax record, {} by its header",
              *pax_->size, header.size);
@@ -179,14 +179,14 @@ class Walk {
     pax_.reset();
     long_name_.reset();
     check_fits(begin, header.size);
-    // Before POSIX a folder was a file whose name ends in a slash.
+    // In v7 archives a folder is a file whose name ends in a slash.
     if (header.type == '5' || (header.type == '0' && header.name.ends_with('/'))) {
-      if (header.size != 0) fail(ExitCode::kData, "a folder of {} bytes", header.size);
+      if (header.size != 0) fail(ExitCode::kData, "a folder of {} bytes (expected 0)", header.size);
       return;
     }
     TarMember member{header.name, begin, header.size, type_fault(header.type)};
     if (!member.fault.empty() && header.size != 0) {
-      fail(ExitCode::kData, "a link or device of {} bytes", header.size);
+      fail(ExitCode::kData, "a link or device of {} bytes (expected 0)", header.size);
     }
     while (member.name.starts_with("./")) member.name.erase(0, 2);
     if (sparse) member.fault = "it is a sparse file";
@@ -203,8 +203,7 @@ class Walk {
     std::vector<uint8_t> padding(std::min(rest, kMostBehindEnd));
     file_.read(at, padding);
     if (rest > kMostBehindEnd || !is_zero(padding)) {
-      fail(ExitCode::kData,
-           "there is more behind the mark of the end; archives must not be joined by cat");
+      fail(ExitCode::kData, "data follow the end mark; archives cannot be joined with cat");
     }
   }
 
