@@ -1,4 +1,4 @@
-// Every command is asked for every flag that any command has: it uses the flag, or refuses it.
+// Each command is called with each flag of all commands. It must either use the flag or refuse it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace fcm::apps {
 namespace {
 
-// Which command uses which flag, by hand: what follows from the code of its function in fcm/tasks.
+// The flags that each command uses, listed by hand from the code of its function in fcm/tasks.
 const std::map<std::string, std::string> kUsed = {
     {"demo", "--out --images --full --set --seed --overwrite --device --threads --no-cuda-graph"},
     {"pretrain",
@@ -67,7 +67,7 @@ std::set<std::string> words_of(const std::string& text) {
 
 std::vector<FlagFacts> facts_of(const Command& command) { return declared(command).flags->facts(); }
 
-// All flags of all commands, by name; arguments without a flag left out.
+// All flags of all commands, by name; positional arguments are left out.
 std::map<std::string, FlagFacts> all_flags() {
   std::map<std::string, FlagFacts> flags;
   for (const Command& command : all_commands()) {
@@ -78,7 +78,7 @@ std::map<std::string, FlagFacts> all_flags() {
   return flags;
 }
 
-// A value that the flag takes and that is not its default.
+// A value that the flag accepts, other than its default.
 std::string other_value(const FlagFacts& facts, const std::string& folder) {
   const std::map<std::string, std::string> by_kind = {{"N", "1"},
                                                       {"DATA", "synthetic"},
@@ -104,7 +104,7 @@ std::vector<std::string> split(const std::string& text) {
   return {std::istream_iterator<std::string>(stream), {}};
 }
 
-// The command with everything that it requires, but `without`.
+// The command line with every required flag and argument, except `without`.
 std::string with_required(const Command& command, const std::string& folder,
                           const std::string& without = "") {
   std::string line = command.name;
@@ -123,10 +123,10 @@ TEST(CommandFlags, AreThoseThatTheCommandUses) {
     names.insert(command.name);
     std::set<std::string> found;
     for (const FlagFacts& facts : facts_of(command)) found.insert(facts.names.front());
-    ASSERT_TRUE(kUsed.contains(command.name)) << command.name << ": say here what it uses";
+    ASSERT_TRUE(kUsed.contains(command.name)) << command.name << ": list its flags in kUsed";
     EXPECT_EQ(found, words_of(kUsed.at(command.name) + " " + kUsedByAll)) << command.name;
   }
-  EXPECT_EQ(names.size(), kUsed.size()) << "a command that is gone";
+  EXPECT_EQ(names.size(), kUsed.size()) << "kUsed lists a command that does not exist";
 }
 
 TEST(CommandFlags, ThoseOfACommandAreInItsHelpAndBound) {
@@ -151,7 +151,7 @@ TEST(CommandFlags, ThoseOfACommandAreInItsHelpAndBound) {
   }
 }
 
-// With data and recipes that are there: a command that did not refuse would begin to work.
+// Data and recipes exist, so a command that does not refuse the flag would start to work.
 TEST(CommandFlags, OthersAreRefusedBeforeAnythingHappens) {
   const Scratch scratch;
   const std::string folder = (scratch / "").string();
@@ -176,7 +176,7 @@ TEST(CommandFlags, OthersAreRefusedBeforeAnythingHappens) {
   EXPECT_TRUE(std::filesystem::is_empty(folder));
 }
 
-// Flags may stand before the command, where nothing but their name says whether a value follows.
+// Flags may stand before the command. There the flag's name alone tells whether a value follows.
 TEST(CommandFlags, TakeAValueInAllCommandsOrInNone) {
   const auto flags = all_flags();
   for (const Command& command : all_commands()) {
@@ -189,7 +189,7 @@ TEST(CommandFlags, TakeAValueInAllCommandsOrInNone) {
   }
 }
 
-// Chapter 12 has a line for each command with all its flags, in the order of the help.
+// Chapter 12 has one line per command with all its flags, in the order of the help text.
 TEST(CommandFlags, AreListedInChapterTwelve) {
   const std::string chapter =
       content_of(FCM_SOURCE_DIR "/docs/tour/12-recipes-and-command-line.md");

@@ -10,7 +10,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// Of the variable that a flag or argument is bound to.
+// The value of the variable that a flag or argument is bound to.
 std::string value_of(const CommandLine& line, const std::string& name) {
   for (const FlagFacts& facts : line.flags->facts()) {
     if (facts.names.front() == name) return facts.value;

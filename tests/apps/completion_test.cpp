@@ -1,4 +1,4 @@
-// Completions are run by the shells themselves, as far as these are installed.
+// The shells themselves run the completion scripts; shells that are not installed are skipped.
 #include "apps/completion.h"
 
 #include <gtest/gtest.h>
@@ -52,8 +52,9 @@ class Completion : public testing::Test {
     std::filesystem::create_directories(scratch_ / "photos");
   }
 
-  // What bash offers behind `line`, with the cursor at its end: as readline cuts words, and in the
-  // folder of the test. A last word of "" stands for a blank at the end.
+  // What bash completes after `line`, with the cursor at the end of the line. Words are split as
+  // readline splits them, and the current folder is that of the test. A last word of "" is a
+  // trailing blank.
   Words bash(const std::string& line) {
     const std::string script =
         "cd " + scratch_.string() +
@@ -134,7 +135,7 @@ TEST_F(Completion, OfBashKnowsKeysOfRecipes) {
             (Words{"optim.epochs=", "optim.epsilon="}));
   EXPECT_EQ(bash("fastconvmae pretrain --set optim.schedule=step"),
             (Words{"step_cosine", "step_drops"}))
-      << "readline wants what stands behind the =";
+      << "readline needs the part after the =";
   EXPECT_EQ(bash("fastconvmae pretrain --set segmenter.cl"), Words{"segmenter.classes="});
   EXPECT_EQ(bash("fastconvmae pretrain --set run.seed=1 --set optim.sha"), Words{"optim.shard="});
 }
@@ -142,7 +143,7 @@ TEST_F(Completion, OfBashKnowsKeysOfRecipes) {
 TEST_F(Completion, OfBashKnowsFilesAndFolders) {
   EXPECT_EQ(bash("fastconvmae visualize --images ph"), (Words{"photo.jpg", "photos"}));
   EXPECT_EQ(bash("fastconvmae visualize --images photo.jpg pi"), Words{"pictures"});
-  EXPECT_EQ(bash("fastconvmae report photos ph"), Words{"photos"}) << "folders alone";
+  EXPECT_EQ(bash("fastconvmae report photos ph"), Words{"photos"}) << "report takes folders only";
   EXPECT_EQ(bash("fastconvmae knn --data s"), Words{"synthetic"});
   EXPECT_EQ(bash("fastconvmae data verify ph"), (Words{"photo.jpg", "photos"}));
   EXPECT_EQ(bash("fastconvmae pretrain --teacher "), (Words{"clip=", "dino="}));
@@ -167,7 +168,7 @@ TEST_F(Completion, OfFishAnswersAlike) {
             (Words{"optim.epochs=", "optim.epsilon="}));
 }
 
-// A terminal of zsh's own, in which a tab is pressed.
+// Presses a tab in a pseudo-terminal of zsh.
 TEST_F(Completion, OfZshAnswersAlike) {
   if (!has_shell("zsh")) GTEST_SKIP() << "skipped: no zsh here";
   std::filesystem::copy_file(scratch_ / "zsh", scratch_ / "_fastconvmae");
@@ -183,7 +184,7 @@ zpty -w shell '; echo E""ND'
 zpty -r shell seen '*END*'
 print -r -- "$seen"
 )"));
-  // The line as the terminal shows it behind the tab.
+  // The line as the terminal shows it after the tab.
   const auto seen = [&](const std::string& line) {
     const std::string all = output_of(fmt::format(
         "timeout 60 zsh -f {} {} '{}'", (scratch_ / "press").string(), scratch_.string(), line));
@@ -203,7 +204,8 @@ print -r -- "$seen"
            {"fastconvmae launch --processes 2 knn --allo",
             "fastconvmae launch --processes 2 knn --allow-missing="},
            {"fastconvmae knn --tok", "fastconvmae knn --tok"}}) {
-    // A tab that is pressed before the shell's line editor is there becomes a letter.
+    // A tab that arrives before the line editor has started is inserted as a character; then try
+    // again.
     std::string line = seen(typed);
     for (int again = 0; again < 5 && line.ends_with('\t'); ++again) line = seen(typed);
     EXPECT_EQ(line, shown);

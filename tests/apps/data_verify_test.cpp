@@ -1,4 +1,4 @@
-// data verify: what is counted, named and said of a set that is not all pictures.
+// `data verify`: counts, names and messages for a data set that holds more than images.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -44,14 +44,14 @@ TEST_F(DataVerifyOfFolders, WhatIsLeftOutIsCountedByKind) {
   EXPECT_NE(outcome.err.find("left out: 2 .gif (ant/x.gif), 1 folders without readable images"),
             std::string::npos)
       << outcome.err;
-  // Said of both splits, and once.
+  // The note is about both splits and is printed once.
   const std::string note = "the splits are training/ for training and validation/ for validation";
   const size_t first = outcome.err.find(note);
   ASSERT_NE(first, std::string::npos) << outcome.err;
   EXPECT_EQ(outcome.err.find(note, first + 1), std::string::npos) << outcome.err;
 }
 
-// A label that cannot be used is no fault of its picture, which is packed nonetheless.
+// An unusable label does not make its image bad: the image is packed nonetheless.
 TEST_F(DataVerifyOfFolders, LabelsAreCountedApartFromPictures) {
   picture("a.png");
   picture("b.png");
@@ -76,7 +76,7 @@ TEST_F(DataVerifyOfFolders, LabelsAreCountedApartFromPictures) {
   EXPECT_EQ(packed->remarks().bad_labels, 1);
 }
 
-// What lies beside both splits is there once.
+// Files beside the split folders are counted once, although both splits see them.
 TEST_F(DataVerifyOfFolders, WhatLiesBesideTheSplitsIsCountedOnce) {
   picture("train2017/ant/a.png");
   picture("val2017/ant/b.png");
@@ -94,7 +94,7 @@ TEST_F(DataVerifyOfFolders, WhatLiesBesideTheSplitsIsCountedOnce) {
   EXPECT_EQ(result.at("val").at("left_out").size(), 3u);
   EXPECT_EQ(result.at("train").at("notes").at(0),
             "the splits are train2017/ for training and val2017/ for validation");
-  // All the pictures are one and the same.
+  // All images have the same pixels.
   EXPECT_EQ(result.at("shared").at("images"), 1);
   EXPECT_EQ(result.at("shared").at("example"), scratch_.string() + "/val2017/ant/b.png");
   EXPECT_NE(outcome.err.find("1 of the 1 validation images (100.0 %) are training images too"),
@@ -110,7 +110,7 @@ TEST_F(DataVerifyOfFolders, ListsWithAHeadingAndLabelsWithHoles) {
       scratch_.write("l.csv", std::string(",path,label\n0,a.png,1\n1,b.png,4\n2,c.png,0 1\n"))
           .string();
   const Outcome outcome = run_here("data verify --json " + list);
-  EXPECT_EQ(outcome.status, 3) << "one has two labels";
+  EXPECT_EQ(outcome.status, 3) << "one image has two labels";
   const json train = json::parse(outcome.out).at("train");
   EXPECT_EQ(train.at("images"), 3);
   EXPECT_EQ(train.at("bad"), 0);

@@ -1,4 +1,4 @@
-// Flags: what is bound, what is refused and how it is said.
+// Flags: which variables they set, which values are refused, and the messages.
 #include "apps/flags.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
-// A command with one of everything.
+// A command with one flag of each kind.
 struct Sample {
   std::string text, choice = "jpeg";
   std::filesystem::path path;
@@ -110,7 +110,8 @@ TEST(Flags, SayWhatIsWrong) {
   EXPECT_EQ(needs.fault({}), "--text is required" + see);
 }
 
-// A mistyped flag also shows as a missing one, and its value as an argument.
+// A mistyped flag also looks like a missing required flag, and its value like an argument. Unknown
+// words are therefore returned before any of these errors is reported.
 TEST(Flags, HandBackWhatTheyDoNotKnowBeforeAnyFault) {
   Sample sample;
   sample.text_flag.required();

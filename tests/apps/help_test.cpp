@@ -1,5 +1,5 @@
-// Help texts are part of the interface: a change of one shows up here as a change of a stored file.
-// To accept changes: FCM_UPDATE_HELP=1 build/bin/test_apps --gtest_filter='*Help*'
+// Help texts are part of the interface: each is stored in a file, so that a change shows in the
+// diff. To accept changes: FCM_UPDATE_HELP=1 build/bin/test_apps --gtest_filter='*Help*'
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace {
 
 const std::filesystem::path kStored = std::filesystem::path(FCM_SOURCE_DIR) / "tests/apps/help";
 
-// The program, its groups of commands and its commands.
+// The program itself, its groups of commands, and its commands.
 std::vector<std::string> all_with_help() {
   std::vector<std::string> names = {""};
   for (const Group& group : all_groups()) names.push_back(group.name);
@@ -36,7 +36,7 @@ TEST_P(Help, IsAsStored) {
   EXPECT_TRUE(outcome.out.find("Usage: fastconvmae") != std::string::npos) << outcome.out;
   const std::filesystem::path file = kStored / file_of(GetParam());
   if (std::getenv("FCM_UPDATE_HELP") != nullptr) std::ofstream(file) << outcome.out;
-  EXPECT_EQ(outcome.out, content_of(file)) << "see the head of help_test.cpp";
+  EXPECT_EQ(outcome.out, content_of(file)) << "to accept the change, see the top of help_test.cpp";
 }
 
 INSTANTIATE_TEST_SUITE_P(Commands, Help, testing::ValuesIn(all_with_help()));

@@ -1,4 +1,4 @@
-// `launch`: several processes of the program as one, from the outside.
+// `launch`: the program as several processes, tested from outside.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -55,7 +55,7 @@ bool is_alive(pid_t pid) {
   return !stat.empty() && stat.find(") Z ") == stat.npos;
 }
 
-// The ranks, once the first step is in the log.
+// The processes of the ranks, after the first step is logged.
 std::vector<pid_t> ranks_at_work(pid_t launcher, const fs::path& out) {
   for (int i = 0; i < 600 && content_of(out / "log.jsonl").empty(); ++i) {
     std::this_thread::sleep_for(milliseconds(50));
@@ -132,7 +132,7 @@ TEST(Launch, ADryRunIsThatOfOneOfItsProcesses) {
   }
 }
 
-// RANK and WORLD_SIZE of something else that was started in this shell.
+// RANK and WORLD_SIZE are left over from another job in this shell.
 TEST(Ranks, OtherThanTheFirstSayWhyTheyDoNothing) {
   const Scratch scratch;
   const std::string command = fmt::format(
@@ -240,7 +240,7 @@ TEST(Launch, LeavesNobodyBehindWhenItIsKilled) {
   EXPECT_TRUE(all_end(ranks));
 }
 
-// A Python that has torch: FASTCONVMAE_PYTHON, or python3. Empty: there is none.
+// A Python with torch: FASTCONVMAE_PYTHON or python3; empty if there is none.
 std::string python_with_torch() {
   const char* chosen = std::getenv("FASTCONVMAE_PYTHON");
   const std::string python = chosen != nullptr ? chosen : "python3";
@@ -257,12 +257,12 @@ std::string joined(const std::vector<std::string>& words) {
 TEST(Launch, TorchrunStartsTheSameRun) {
   const std::string python = python_with_torch();
   if (python.empty()) {
-    GTEST_SKIP() << "no Python with torch; FASTCONVMAE_PYTHON can name one";
+    GTEST_SKIP() << "no Python with torch; set FASTCONVMAE_PYTHON to one";
   }
   const Scratch scratch;
   ASSERT_EQ(run(training(scratch / "a", 2, kSteps)), 0);
   std::vector<std::string> words = training(scratch / "b", 2, kSteps);
-  words.erase(words.begin(), words.begin() + 4);  // launch --processes 2 --
+  words.erase(words.begin(), words.begin() + 4);  // removes "launch --processes 2 --"
   const std::string command =
       fmt::format("{} -m torch.distributed.run --no-python --standalone --nproc-per-node=2 {} {}",
                   python, FCM_PROGRAM, joined(words));
@@ -271,7 +271,7 @@ TEST(Launch, TorchrunStartsTheSameRun) {
   EXPECT_TRUE(weights(scratch / "a", kSteps) == weights(scratch / "b", kSteps));
 }
 
-// As srun sets them; the first host of the list is this machine.
+// The variables that srun sets; the first host of the list is this machine.
 TEST(Launch, SlurmsVariablesStartTheSameRun) {
   const Scratch scratch;
   ASSERT_EQ(run(training(scratch / "a", 2, kSteps)), 0);

@@ -1,4 +1,4 @@
-// Limits of cores, threads, files and folders, as clusters and containers set them.
+// Limits on cores, threads, files and folders, as clusters and containers set them.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 constexpr const char* kDryRun =
     "pretrain --recipe smoke_pretrain --data synthetic --out /nowhere/x --dry-run --json";
 
-// The program, started by a shell with `before` in front of it.
+// Runs the program in a shell, after the shell commands `before`.
 Outcome run_after(const std::string& before, const std::string& arguments) {
   const Scratch scratch;
   const std::string line = fmt::format("{}; {} {} >{}/out 2>{}/err", before, FCM_PROGRAM, arguments,
@@ -46,7 +46,7 @@ TEST(Limits, ThreadsAreAsManyAsTheEnvironmentSays) {
   EXPECT_EQ(asked.at("threads_set_by"), "--threads");
 }
 
-// OpenMP would start fewer threads and say nothing.
+// OpenMP silently starts fewer threads than asked for; the program must report the real number.
 TEST(Limits, ThreadsAreNotMoreThanOpenMPMayStart) {
   const std::string none = "unset OMP_NUM_THREADS SLURM_CPUS_PER_TASK";
   const Outcome one = run_after(none + "; export OMP_THREAD_LIMIT=1", kDryRun);
@@ -66,12 +66,12 @@ TEST(Limits, ThreadsAreNotMoreThanTheCoresThatTheProcessIsBoundTo) {
       "unset OMP_NUM_THREADS; taskset -p -c $(taskset -c -p $$ | sed s/.*:.// | sed s/[-,].*//) $$ "
       ">/dev/null || exit 77",
       kDryRun);
-  if (outcome.status == 77) GTEST_SKIP() << "there is no taskset";
+  if (outcome.status == 77) GTEST_SKIP() << "taskset is not installed";
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(nlohmann::json::parse(outcome.out).at("threads"), 1);
 }
 
-// Of several processes, up to where they run; no abort, no hang.
+// Limits from too little for two processes to enough: no abort, no hang.
 TEST(Limits, LittleAddressSpaceIsASentenceOfLaunch) {
   const Scratch scratch;
   for (const int kilobytes : {500'000, 600'000, 800'000}) {
@@ -80,7 +80,7 @@ TEST(Limits, LittleAddressSpaceIsASentenceOfLaunch) {
         fmt::format("launch --processes 2 pretrain --recipe smoke_pretrain --data synthetic --set "
                     "run.max_steps=1 --out {}/{}",
                     scratch.path().string(), kilobytes));
-    // 7: the rank with memory left saw the other give up before that one had ended.
+    // 7: the rank that has memory left sees the other rank fail before that process has ended.
     const bool sentence = (outcome.status == 6 || outcome.status == 7) &&
                           outcome.err.find("error: ") != outcome.err.npos;
     EXPECT_TRUE(outcome.status == 0 || outcome.status == 127 || sentence)
@@ -89,7 +89,7 @@ TEST(Limits, LittleAddressSpaceIsASentenceOfLaunch) {
   }
 }
 
-// A control group of version 1 of this test's, where it may make one.
+// A version 1 control group of this test, if the test may create one.
 class ControlGroup {
  public:
   explicit ControlGroup(const std::string& controller)
@@ -132,7 +132,7 @@ TEST(Limits, TheMemoryOfAControlGroupIsWhatThereIs) {
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const auto facts = nlohmann::json::parse(outcome.out);
   EXPECT_EQ(facts.at("memory_bytes"), 800 << 20);
-  // Each takes 40 MB at the peak, the program and its batches 400 MB.
+  // An image takes 40 MB at the peak, the program and its batches 400 MB.
   EXPECT_LE(facts.at("micro_batch"), 8);
 }
 

@@ -16,7 +16,7 @@ std::map<std::string, std::string> texts() {
   return all;
 }
 
-// troff's hyphens as they were typed.
+// troff escapes hyphens as \-; removes the backslashes.
 std::string plain(std::string text) {
   for (size_t at; (at = text.find("\\-")) != text.npos;) text.erase(at, 1);
   return text;
@@ -41,7 +41,7 @@ TEST(Manual, HasAPageOfEachCommandWithItsFlags) {
   }
 }
 
-// groff's complaints; the two controls are seen by it.
+// Warnings of groff about the page.
 std::string complaints(const std::string& page) {
   const Scratch scratch;
   const auto file = scratch.write("page.1", page);

@@ -1,4 +1,4 @@
-// A training run settles: from some step on no memory is taken from the system.
+// A training run reaches a steady state: after the warm-up, a step takes no memory from the system.
 #include "apps/memory_policy.h"
 
 #include <ATen/ATen.h>
@@ -21,10 +21,10 @@
 namespace fcm::apps {
 namespace {
 
-// What was asked of the system since the object was made.
+// Memory taken from the system since the object was constructed.
 class Asked {
  public:
-  int64_t pages() const { return faults() - faults_; }  // touched for the first time
+  int64_t pages() const { return faults() - faults_; }  // pages touched first
   int64_t heap_bytes() const { return static_cast<char*>(::sbrk(0)) - end_; }
 
  private:
@@ -37,10 +37,11 @@ class Asked {
   char* end_ = static_cast<char*>(::sbrk(0));
 };
 
-// Of steps after sixty, over which the places of blocks on the heap settle. One thread: with
-// several, where their scratch falls between the tensors changes from step to step.
+// Cost of each step after 60 warm-up steps, during which the positions of blocks on the heap
+// settle. One thread: with several, the positions of their scratch buffers among the tensors change
+// from step to step.
 struct Cost {
-  std::vector<int64_t> pages, heap_bytes;  // a step
+  std::vector<int64_t> pages, heap_bytes;  // per step
 };
 
 Cost cost_of_steps(at::ScalarType compute, int steps) {
@@ -48,7 +49,7 @@ Cost cost_of_steps(at::ScalarType compute, int steps) {
   recipe::Recipe recipe = train::small_recipe();
   recipe.encoder.dims = {32, 48, 64};
   recipe.pretrain().decoder.dim = 64;
-  recipe.optim.batch_size = 32;  // some 10 MB of activations
+  recipe.optim.batch_size = 32;  // about 10 MB of activations
   recipe.model.precision = recipe::compute_name(compute);
   train::PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe);
   const loader::Batch batch = train::random_batch(recipe);
@@ -69,7 +70,7 @@ class SteadyMemory : public testing::TestWithParam<at::ScalarType> {
   void TearDown() override { keep_memory(); }
 };
 
-// The median: the heap may still find a better place for a block now and then.
+// The median, because the heap still moves a block now and then.
 TEST_P(SteadyMemory, AStepTakesNoMemoryFromTheSystem) {
   keep_memory();
   const Cost cost = cost_of_steps(GetParam(), 15);
@@ -77,11 +78,11 @@ TEST_P(SteadyMemory, AStepTakesNoMemoryFromTheSystem) {
   EXPECT_EQ(median(cost.heap_bytes), 0);
 }
 
-// In a process of its own: the free blocks that other tests left on the heap would serve here.
+// In a process of its own: otherwise free blocks that other tests left on the heap would be reused.
 TEST_P(SteadyMemory, WithoutThePolicyItWouldBeNoticed) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto measure = [] {
-    ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);  // large blocks from the system, as by default
+    ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);  // large blocks by mmap, the C library's default
     ::mallopt(M_TRIM_THRESHOLD, 128 * 1024);
     const int64_t pages = median(cost_of_steps(GetParam(), 3).pages);
     fmt::print(stderr, "{} pages", pages);
@@ -90,7 +91,7 @@ TEST_P(SteadyMemory, WithoutThePolicyItWouldBeNoticed) {
   EXPECT_EXIT(measure(), testing::ExitedWithCode(0), "pages");
 }
 
-// Of this process, in pages of 2 MiB.
+// Memory of this process in pages of 2 MiB; negative if unknown.
 int64_t huge_bytes() {
   std::ifstream file("/proc/self/smaps_rollup");
   std::string word;
@@ -107,13 +108,13 @@ int64_t huge_bytes_of_a_tensor() {
   return huge_bytes() - before;
 }
 
-// Where the system gives them to those who ask.
+// With "madvise" the system gives huge pages to programs that ask for them.
 TEST(HugePages, AreBehindTensors) {
   std::ifstream file("/sys/kernel/mm/transparent_hugepage/enabled");
   std::string modes;
   std::getline(file, modes);
   if (modes.find("[madvise]") == std::string::npos || huge_bytes() < 0) {
-    GTEST_SKIP() << "the system does not give huge pages to those who ask: " << modes;
+    GTEST_SKIP() << "transparent huge pages are not set to madvise: " << modes;
   }
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto is_half = [](bool policy) {

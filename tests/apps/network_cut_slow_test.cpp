@@ -1,4 +1,4 @@
-// Two ranks in network namespaces of their own, and the link between them cut. As root, with `ip`.
+// Two ranks in separate network namespaces, and the link between them is cut. Needs root and `ip`.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 int shell(const std::string& command) { return WEXITSTATUS(std::system(command.c_str())); }
 
-// Two namespaces, each with one end of a cable.
+// Two network namespaces connected by a veth pair, which is the cable.
 class Cable {
  public:
   Cable() {
@@ -68,7 +68,8 @@ std::string weights_at(const fs::path& out, int64_t step) {
 
 TEST(NetworkCut, EndsBothWithinHalfAMinuteAndTheSameCommandsGoOn) {
   const Cable cable;
-  if (!cable.is_laid()) GTEST_SKIP() << "no network namespaces: this needs root and ip";
+  if (!cable.is_laid())
+    GTEST_SKIP() << "cannot create network namespaces: root and ip are required";
   const Scratch scratch;
   constexpr int64_t kSteps = 400;
   const fs::path out = scratch / "cut", whole = scratch / "whole";

@@ -1,4 +1,4 @@
-// Runs the program: in this process, which is quick, or as a user would.
+// Runs the program: inside this process, which is fast, or as a separate process.
 #pragma once
 
 #include <fmt/format.h>
@@ -22,7 +22,7 @@
 namespace fcm::apps {
 
 struct Outcome {
-  int status = -1;  // exit status; 128 + signal where one ended it
+  int status = -1;  // exit status; 128 + signal if a signal ended it
   std::string out;
   std::string err;
 };
@@ -34,7 +34,7 @@ inline std::string content_of(const std::filesystem::path& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-// `arguments` are cut at spaces.
+// `arguments` are split at spaces.
 inline Outcome run_here(const std::string& arguments) {
   std::istringstream words(arguments);
   const std::vector<std::string> list{std::istream_iterator<std::string>(words), {}};
@@ -47,7 +47,7 @@ inline Outcome run_here(const std::string& arguments) {
   return outcome;
 }
 
-// The built program; `arguments` as a shell reads them.
+// Runs the built program; a shell splits `arguments`.
 inline Outcome run_built(const std::string& arguments) {
   const Scratch scratch;
   const std::string errors = (scratch / "stderr").string();

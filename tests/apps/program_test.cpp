@@ -12,7 +12,7 @@ struct Mistake {
   const char* name;
   const char* arguments;
   int status;
-  const char* message;  // all of stderr must hold this
+  const char* message;  // stderr must contain this
 };
 
 class Mistakes : public testing::TestWithParam<Mistake> {};
@@ -22,7 +22,7 @@ TEST_P(Mistakes, EndWithTheirStatusAndOneSentence) {
   EXPECT_EQ(outcome.status, GetParam().status);
   EXPECT_NE(outcome.err.find(GetParam().message), std::string::npos) << outcome.err;
   EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-  EXPECT_EQ(outcome.out, "") << "results only, on stdout";
+  EXPECT_EQ(outcome.out, "") << "stdout is for results only";
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"NoSuchRun", "report /nowhere/at/all", 2, "/nowhere/at/all"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-// The table above runs inside the tests; this is the program that people start.
+// The table above calls the function inside the test; this test starts the built program.
 TEST(Program, IsBuiltAroundTheSameFunction) {
   const Outcome wrong = run_built("pretrian");
   EXPECT_EQ(wrong.status, 2);
@@ -140,7 +140,7 @@ TEST(Program, SetTakesOneValueEachTime) {
   const Outcome twice =
       run_here("recipe show demo --set optim.epochs=3 --set optim.epochs=4 --json");
   EXPECT_EQ(nlohmann::json::parse(twice.out).at("recipe").at("optim").at("epochs"), 4)
-      << "the last";
+      << "the last value counts";
 }
 
 TEST(RecipeCommands, ListWhatShips) {
@@ -181,7 +181,7 @@ TEST(RecipeCommands, KeysIsATableOfAll) {
   for (const char* key : {"`row.name`", "`masks.views`", "`run.max_rollbacks`"}) {
     EXPECT_NE(table.find(key), std::string::npos) << key;
   }
-  const auto rows = std::count(table.begin(), table.end(), '\n') - 2;  // less the heading
+  const auto rows = std::count(table.begin(), table.end(), '\n') - 2;  // without the header rows
   EXPECT_EQ(std::ssize(nlohmann::json::parse(run_here("recipe keys --json").out)), rows);
 }
 
@@ -235,7 +235,8 @@ TEST(Pretrain, SmokeRecipeRunsAndIsRefusedASecondTimeWithAnotherRecipe) {
   EXPECT_NE(other.err.find("ratio"), std::string::npos) << other.err;
 }
 
-// A stop signal saves and asks to be run again; the second run ends like an undisturbed one.
+// On a stop signal the run saves a checkpoint and asks to be started again. The second run ends
+// with the same result as an undisturbed one.
 TEST(Pretrain, StopsOnASignalWithStatus75AndGoesOn) {
   const Scratch scratch;
   const std::string out = (scratch / "run").string();
@@ -243,7 +244,7 @@ TEST(Pretrain, StopsOnASignalWithStatus75AndGoesOn) {
       "pretrain --recipe smoke_pretrain --data synthetic --quiet --json --set run.max_steps=0 "
       "--set optim.epochs=40 --out " +
       out;
-  // Signalled once it trains: the first line of its log says so.
+  // Sends the signal once the run trains, which the first line of its log shows.
   const Scratch scripts;
   const std::string script = (scripts / "stop.sh").string();
   std::ofstream(script) << fmt::format(
@@ -267,7 +268,7 @@ TEST(BenchLoader, GivesSpeedStagesAndPlainDecodingWhereThereIsSome) {
   EXPECT_GT(speed.at("stages_ms").at("resize").get<double>(), 0);
   EXPECT_DOUBLE_EQ(speed.at("images_per_second").get<double>(),
                    2 * speed.at("images_per_second_per_thread").get<double>());
-  EXPECT_FALSE(speed.contains("plain_decode"));  // nothing is encoded
+  EXPECT_FALSE(speed.contains("plain_decode"));  // synthetic images are not decoded
 
   const std::string shards = FCM_SOURCE_DIR "/../shared/data/cifar10";
   if (!std::filesystem::is_directory(shards)) GTEST_SKIP() << "sample data are absent: " << shards;
@@ -295,7 +296,7 @@ TEST(BenchPredict, BothFormsSayTheSameOfEveryPixel) {
   ASSERT_EQ(measured.status, 0) << measured.err;
   const auto result = nlohmann::json::parse(measured.out);
   EXPECT_EQ(result.at("windows"), 4);
-  EXPECT_GT(result.at("same_class").get<double>(), 0.999);  // the rest: ties but for rounding
+  EXPECT_GT(result.at("same_class").get<double>(), 0.999);  // differences: ties decided by rounding
   EXPECT_GT(result.at("ratio").get<double>(), 0);
   const Outcome small = run_here(command + "--rows 63");
   EXPECT_EQ(small.status, 2);
@@ -310,7 +311,7 @@ TEST(BenchPredict, BothFormsFindTheSameObjects) {
   ASSERT_EQ(measured.status, 0) << measured.err;
   const auto result = nlohmann::json::parse(measured.out);
   EXPECT_GT(result.at("objects").get<int64_t>(), 10);
-  EXPECT_GT(result.at("same_objects").get<double>(), 0.9);  // the rest: ties but for rounding
+  EXPECT_GT(result.at("same_objects").get<double>(), 0.9);  // differences: ties decided by rounding
   EXPECT_GT(result.at("ratio").get<double>(), 0);
   const Outcome other = run_here("bench predict --recipe smoke_pretrain");
   EXPECT_EQ(other.status, 2);

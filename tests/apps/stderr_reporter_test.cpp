@@ -8,7 +8,7 @@
 namespace fcm::apps {
 namespace {
 
-// What a reporter of this style writes.
+// The output of a reporter with this style.
 std::string written(const ReporterStyle& style,
                     const std::function<void(StderrReporter&)>& messages) {
   char* text = nullptr;
@@ -63,7 +63,8 @@ TEST(StderrReporter, CutsProgressToTheTerminal) {
   };
   EXPECT_EQ(line_of("1234567"), "\r\x1b[K1234567\n");
   EXPECT_EQ(line_of("12345678"), "\r\x1b[K1234567\n");
-  EXPECT_EQ(line_of("größe größe"), "\r\x1b[Kgröße g\n") << "characters, not bytes";
+  EXPECT_EQ(line_of("größe größe"), "\r\x1b[Kgröße g\n")
+      << "the width counts characters, not bytes";
 }
 
 TEST(StderrReporter, RewritesOneLineOnATerminal) {
@@ -73,7 +74,7 @@ TEST(StderrReporter, RewritesOneLineOnATerminal) {
             "info\n\r\x1b[K1 of 2\r\x1b[K2 of 2\r\x1b[Kwarning: careful\n");
   EXPECT_EQ(written(style, [](StderrReporter& reporter) { reporter.progress("done"); }),
             "\r\x1b[Kdone\n")
-      << "the last line is left standing";
+      << "the last progress line stays";
 }
 
 TEST(StderrReporter, ColorsOnlyLabels) {
@@ -90,7 +91,7 @@ TEST(StderrReporter, QuietLeavesWarnings) {
 }
 
 TEST(StyleOfStderr, HasNoColorOffATerminal) {
-  // Tests run with stderr in a file or pipe, or on a terminal: color needs the latter.
+  // Tests run with stderr in a file, a pipe or a terminal; only a terminal gets color.
   const ReporterStyle style = style_of_stderr(true);
   EXPECT_TRUE(style.quiet);
   EXPECT_TRUE(style.terminal || !style.color);

@@ -1,4 +1,4 @@
-// Streams that are closed, full or unread, and names that are no text.
+// Closed, full or unread output streams, and names that are not valid UTF-8.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What a shell makes of a line; $P is the program.
+// Runs the line in bash and returns the exit status; $P is the program.
 int shell(const std::string& line) {
   const std::string words = fmt::format("P={}; {}", FCM_PROGRAM, line);
   const int status = std::system(fmt::format("bash -c '{}'", words).c_str());
@@ -25,7 +25,7 @@ TEST(Streams, ThatAreClosedTakeNothingAndGetNothing) {
   EXPECT_EQ(
       shell(fmt::format("{} --out {}/open 2>{}/err", kTrain, scratch.string(), scratch.string())),
       0);
-  // The run is whole; its result went nowhere.
+  // The run completes, but its result could not be printed.
   EXPECT_EQ(shell(fmt::format("{} --out {}/closed <&- >&- 2>&-", kTrain, scratch.string())), 2);
   EXPECT_EQ(run_here("checkpoint verify " + (scratch / "closed").string()).status, 0);
   for (const char* file : {"checkpoints/step-2/model.safetensors",
@@ -112,7 +112,7 @@ TEST(Names, ThatAreNoTextBreakNeitherMessagesNorJson) {
   };
   const Outcome json = run({"data", "verify", folder.string(), "--json", "--threads", "1"});
   EXPECT_EQ(json.status, 3);
-  const auto result = nlohmann::json::parse(json.out);  // valid UTF-8, or this throws
+  const auto result = nlohmann::json::parse(json.out);  // throws unless it is valid UTF-8
   EXPECT_EQ(result.at("data"), scratch.string() + "/no\\xe9\nerror: \x1b[31mred");
   EXPECT_NE(json.err.find(shown + "/a/x\\xff.jpg"), std::string::npos) << json.err;
   EXPECT_EQ(json.err.find('\x1b'), std::string::npos);

@@ -22,7 +22,7 @@ TEST(GroupOfOne, AgreesWithItself) {
   EXPECT_FALSE(group->all(false));
 }
 
-// What the group that the tests of the loop use promises: the same answer on every rank.
+// The thread group, which tests of the training loop use, gives every rank the same answer.
 TEST(ThreadGroup, EveryRankGetsTheSameAnswer) {
   std::vector<std::vector<int64_t>> answers(3);
   test::run_ranks(3, [&](Group& group) {

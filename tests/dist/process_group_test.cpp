@@ -1,4 +1,4 @@
-// Ranks that are processes: what they compute together, and how they end.
+// Ranks as processes: what they compute together, and how they end.
 #include "fcm/dist/process_group.h"
 
 #include <ATen/ATen.h>
@@ -16,7 +16,7 @@ namespace {
 using test::as_on_several_machines;
 using test::Processes;
 
-// In a child of the test: a failure is an exit status with a text.
+// For child processes, where a failure is an exit status and a text instead of a gtest failure.
 void expect(bool holds, const char* what) {
   if (!holds) fail(ExitCode::kNumeric, "not so: {}", what);
 }
@@ -42,7 +42,7 @@ TEST_P(ProcessGroup, AgreesSumsBroadcastsAndGathers) {
     const at::Tensor told = at::full({3}, mine, at::kLong);
     group->broadcast(told, ranks - 1);
     expect(told.eq(ranks).all().item<bool>(), "broadcast");
-    // A different number of rows in each rank, none in the first.
+    // Each rank contributes a different number of rows, rank 0 none.
     const at::Tensor rows = gather_rows(*group, at::full({group->rank(), 2}, mine, at::kFloat));
     expect(rows.size(0) == ranks * (ranks - 1) / 2, "rows");
     expect(rows[-1][1].item<float>() == static_cast<float>(ranks), "last row");
@@ -53,7 +53,7 @@ TEST_P(ProcessGroup, AgreesSumsBroadcastsAndGathers) {
   EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
 }
 
-// Also after other values have lain where it puts its own.
+// Repeated, because earlier rounds leave other values in the group's memory.
 TEST(ProcessGroupOfOne, SumsToItsOwnValues) {
   Processes processes(1, [](const std::shared_ptr<Group>& group) {
     const at::Tensor buffer = group->make_buffer(1000, at::kFloat);
@@ -69,7 +69,7 @@ TEST(ProcessGroupOfOne, SumsToItsOwnValues) {
   EXPECT_EQ(processes.wait_for_all(), all_done(1)) << processes.said(0);
 }
 
-// Numbers whose sum depends on the order in which they are added.
+// Values whose sum depends on the order of additions.
 at::Tensor awkward(int64_t rank) {
   at::Tensor values = at::empty({100'003}, at::kFloat);
   for (int64_t i = 0; i < values.numel(); ++i) {
@@ -100,7 +100,7 @@ TEST_P(ProcessGroup, SumsHaveTheSameBitsInEveryRankAndEveryRun) {
   EXPECT_EQ(runs[0], runs[1]);
 }
 
-// What ranks 0 .. ranks - 1 have, added up in this order.
+// The sum of the values of ranks 0 .. ranks - 1, added in this order.
 at::Tensor sum_in_order(int64_t ranks, int64_t seed) {
   at::Tensor sum = awkward(seed);
   for (int64_t rank = 1; rank < ranks; ++rank) sum += awkward(seed + rank);
@@ -117,8 +117,8 @@ TEST_P(ProcessGroup, OnOneMachineSumsAreAddedInTheOrderOfRanks) {
   EXPECT_EQ(processes.wait_for_all(), all_done(ranks)) << processes.said(0) << processes.said(1);
 }
 
-// More than all slots of the shared memory hold, of several types, one after another without
-// waiting; the last rank comes late each time.
+// Several types and more data than all slots of the shared memory hold, started one after the other
+// without waiting. The last rank is late in each round.
 void many_operations(const std::shared_ptr<Group>& group) {
   const int64_t ranks = group->size(), rank = group->rank();
   const int64_t sum = ranks * (ranks + 1) / 2;
@@ -138,7 +138,7 @@ void many_operations(const std::shared_ptr<Group>& group) {
     pending.push_back(group->start_sum(after));
     expect(group->agree(rank, Agree::kMax) == ranks - 1, "agreed meanwhile");
     while (!pending.empty()) {
-      pending.back()->wait();  // the newest first: those before it are done then
+      pending.back()->wait();  // the newest first; the operations before it are then complete
       pending.pop_back();
     }
     expect(large.eq(sum).all().item<bool>(), "large");
@@ -159,7 +159,7 @@ TEST_P(ProcessGroup, ManyOperationsAtOnceAreDoneInTheirOrder) {
   }
 }
 
-// Values that lie where all ranks see them, and change as soon as their rank has the sum.
+// Values in shared memory, which each rank overwrites as soon as it has the sum.
 void sum_in_a_buffer(const std::shared_ptr<Group>& group) {
   const int64_t ranks = group->size(), rank = group->rank();
   const at::Tensor buffer = group->make_buffer(3'000'001, at::TensorOptions(at::kFloat));
@@ -169,7 +169,7 @@ void sum_in_a_buffer(const std::shared_ptr<Group>& group) {
     part.fill_(static_cast<double>(round * (rank + 1)));
     rest.fill_(1);
     const auto sum = group->start_sum(part), small = group->start_sum(rest);
-    // Late to take what the others had long ago.
+    // A rank that reads the sum long after the others.
     if (rank == round % ranks) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     sum->wait();
     small->wait();
@@ -197,7 +197,7 @@ TEST_P(ProcessGroup, SumsWhereTheValuesLie) {
   }
 }
 
-// Each rank writes its part and reads all of it.
+// Each rank writes its part and reads all parts.
 void write_and_read_in_common(const std::shared_ptr<Group>& group) {
   const int64_t ranks = group->size(), rank = group->rank();
   const at::Tensor values = group->make_common(100'003, at::TensorOptions(at::kFloat));
@@ -246,14 +246,14 @@ TEST_P(ProcessGroup, AnErrorOfTheFirstRankIsEveryonesWithItsCodeAndText) {
   for (int64_t rank = 0; rank < ranks; ++rank) EXPECT_EQ(processes.said(rank), "no room\n");
 }
 
-// Every rank but one waits for it.
+// Every rank except rank 1 waits for rank 1.
 void wait_for_ever(const std::shared_ptr<Group>& group) {
   group->agree(0, Agree::kMax);
   if (group->rank() == 1) ::pause();
   for (;;) group->agree(0, Agree::kMax);
 }
 
-// A rank that is lost while others wait for its share of a sum.
+// Rank 1 is lost while the others wait for its part of a sum.
 void sum_for_ever(const std::shared_ptr<Group>& group) {
   const at::Tensor values = at::ones({1'000'000});
   group->sum(values);
@@ -331,7 +331,8 @@ TEST(Ranks, TwoOfTheSameNumberAreRefused) {
         placement.rank = 0;
       });
   const std::vector<int> statuses = processes.wait_for_all();
-  EXPECT_EQ(statuses[0] + statuses[1], 2 + 7);  // the second; the first waits for rank 1
+  // 2 from the second process; the first waits for rank 1 until it gives up with status 7.
+  EXPECT_EQ(statuses[0] + statuses[1], 2 + 7);
   const std::string said = processes.said(0) + processes.said(1);
   EXPECT_NE(said.find("two processes claim to be rank 0 of 2"), std::string::npos) << said;
 }
@@ -366,9 +367,9 @@ TEST(Ranks, TheFirstKeepsTheStoreWhereNobodyElseDoes) {
 
 TEST(Ranks, AStoreIsForThisMachineAlone) {
   const StoreHost store;
-  // Whoever asks at another address of this machine than the loopback one finds nobody.
+  // The store listens on the loopback address only, so another address of this machine is refused.
   const std::string outer = address_towards("198.51.100.1");
-  if (outer.starts_with("127.")) GTEST_SKIP() << "this machine has no other address";
+  if (outer.starts_with("127.")) GTEST_SKIP() << "this machine has no address except loopback";
   Placement placement = test::placement_here(1, 2, store.port());
   placement.address = outer;
   JoinOptions options = test::quick_options();
@@ -384,7 +385,7 @@ TEST(Ranks, APortInUseIsOneSentence) {
   SilentReporter silence;
   try {
     join(placement, test::quick_options(), silence);
-    FAIL() << "joined";
+    FAIL() << "it joined";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);
     const std::string said = error.what();

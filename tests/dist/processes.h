@@ -1,5 +1,5 @@
-// Ranks as processes that speak by Gloo: for tests of what they compute together and of how they
-// end.
+// Ranks as processes that communicate by Gloo, for tests of what they compute together and of how
+// they end.
 #pragma once
 
 #include <fcntl.h>
@@ -39,7 +39,7 @@ inline Placement placement_here(int64_t rank, int64_t size, int64_t port) {
   return placement;
 }
 
-// Quick to find out that somebody is lost.
+// Options with which a lost rank is detected quickly.
 inline JoinOptions quick_options() {
   JoinOptions options;
   options.program = "test";
@@ -54,22 +54,22 @@ inline JoinOptions quick_options() {
   return options;
 }
 
-// Ranks that take each other to be on other machines, and so speak through the network.
+// Ranks that believe they run on different machines, and therefore communicate by the network.
 inline void as_on_several_machines(Placement& placement, JoinOptions&) {
   placement.local_rank = 0;
   placement.local_size = 1;
 }
 
-// The ranks of a group as children of the test, each with its stderr in a file. They are forked
-// before the store has a thread, which might hold a lock of the C library just then, and are told
-// its port through a pipe.
+// The ranks of a group as child processes, each with its stderr in a file. They are forked before
+// the store starts its thread, because that thread could hold a lock of the C library during a
+// fork. They get the store's port through a pipe.
 class Processes {
  public:
   using Work = std::function<void(const std::shared_ptr<Group>&)>;
   using Change = std::function<void(Placement&, JoinOptions&)>;
 
-  // Each joins the group, works and leaves. An Error becomes the exit status, its text goes to
-  // stderr. `change`: what a rank is told otherwise.
+  // Each rank joins the group, runs `work` and leaves. An Error becomes the exit status, and its
+  // text goes to stderr. `change` modifies a rank's placement and options.
   Processes(int64_t ranks, const Work& work, const Change& change = {}) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
@@ -98,7 +98,7 @@ class Processes {
 
   pid_t pid(int64_t rank) const { return pids_[static_cast<size_t>(rank)]; }
 
-  // The exit status; 128 + signal where one ended it.
+  // The exit status; 128 + signal if a signal ended the process.
   int wait_for(int64_t rank) {
     int status = 0;
     ::waitpid(pid(rank), &status, 0);
@@ -156,7 +156,7 @@ class Processes {
 
   const fcm::test::Scratch scratch_;
   std::optional<StoreHost> store_;
-  std::vector<pid_t> pids_;  // 0: has been waited for
+  std::vector<pid_t> pids_;  // 0: already waited for
 };
 
 }  // namespace fcm::dist::test

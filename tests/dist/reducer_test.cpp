@@ -1,4 +1,5 @@
-// Sums of gradients over ranks: complete, in one order, and of nothing that nobody filled.
+// Sums of gradients over ranks: complete, in one order, and an error for gradients that no rank
+// filled.
 #include "fcm/dist/reducer.h"
 
 #include <ATen/ATen.h>
@@ -29,7 +30,7 @@ struct Net {
     }
   }
 
-  // `layers`: how many of them take part.
+  // `layers`: how many layers the loss depends on.
   void backward(const at::Tensor& x_BC, int64_t layers = kLayers) const {
     at::Tensor y_BC = x_BC;
     for (int64_t layer = 0; layer < layers; ++layer) {
@@ -43,7 +44,7 @@ at::Tensor pictures(int64_t rows) {
   return at::arange(rows * kWidth, at::kFloat).view({rows, kWidth}).div(100);
 }
 
-// A group that counts what is sent off while a backward pass goes on.
+// A group that records which sums are started during backward.
 class CountingGroup final : public Group {
  public:
   int64_t rank() const override { return 0; }
@@ -58,7 +59,7 @@ class CountingGroup final : public Group {
   }
   std::vector<at::Tensor> gather(const at::Tensor& mine) override { return {mine, mine}; }
 
-  std::vector<int64_t> sent;  // where they begin in the buffer
+  std::vector<int64_t> sent;  // offsets in the buffer
 
  private:
   struct Nothing final : Pending {
@@ -79,7 +80,7 @@ TEST(Reducer, GivesTheGradientsOfAllRanks) {
       EXPECT_EQ(reducer.buckets(), 3);
       const int64_t rows = 6 / ranks;
       const at::Tensor mine = pictures(6).narrow(0, group.rank() * rows, rows);
-      for (int step = 0; step < 3; ++step) {  // the first finds the order
+      for (int step = 0; step < 3; ++step) {  // the first step finds the order
         net.gradients.zero_();
         reducer.begin_last_pass();
         net.backward(mine);
@@ -108,7 +109,7 @@ TEST(Reducer, ReducesOnceForSeveralMicroBatches) {
     reducer.begin_last_pass();
     net.backward(pictures(4).narrow(0, 2, 2));
     reducer.finish(numbers);
-    EXPECT_EQ(std::ssize(group->sent), kLayers + 1);  // each bucket once, and the numbers
+    EXPECT_EQ(std::ssize(group->sent), kLayers + 1);  // each bucket once, then `numbers`
     EXPECT_TRUE(net.gradients.allclose(whole.gradients));
   }
 }
@@ -127,7 +128,7 @@ TEST(Reducer, SendsABucketWhenBackwardHasFilledIt) {
   net.backward(pictures(2));
   std::vector<int64_t> order;
   for (int64_t layer = kLayers; layer-- > 0;) order.push_back(layer * kWidth * kWidth);
-  EXPECT_EQ(group->sent, order);  // all of them before finish()
+  EXPECT_EQ(group->sent, order);  // all buckets before finish()
   reducer.finish(numbers);
 }
 
@@ -143,10 +144,10 @@ TEST(Reducer, RefusesAGradientThatNoRankFilled) {
       reducer.finish(numbers);
     };
     step(kLayers);
-    step(group.rank() == 0 ? kLayers : kLayers - 1);  // one rank fills it: that is enough
+    step(group.rank() == 0 ? kLayers : kLayers - 1);  // it is enough that one rank fills it
     try {
       step(kLayers - 1);
-      ADD_FAILURE() << "nobody filled layer4";
+      ADD_FAILURE() << "no rank filled layer4";
     } catch (const std::logic_error& error) {
       EXPECT_NE(std::string(error.what()).find("no rank filled the gradient of layer4"),
                 std::string::npos)
@@ -159,7 +160,7 @@ TEST(Reducer, LeavesTheParametersAsTheyWere) {
   const auto group = std::make_shared<CountingGroup>();
   const Net net;
   { const Reducer reducer(group, net.gradients, net.parameters); }
-  net.backward(pictures(2));  // would call a hook of what is gone
+  net.backward(pictures(2));  // must not call hooks of the destroyed reducer
   EXPECT_TRUE(net.gradients.ne(0).any().item<bool>());
 }
 

@@ -1,4 +1,4 @@
-// Ranks as threads of one process: for tests of what ranks have to agree on.
+// Ranks as threads of one process, for tests of decisions on which ranks must agree.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,13 +16,13 @@
 
 namespace fcm::dist::test {
 
-// Where the ranks meet: the last to come computes the answer for all.
+// Exchanges values between ranks: each waits until all have come.
 class Meeting {
  public:
   explicit Meeting(int64_t ranks) : ranks_(ranks) {}
   int64_t ranks() const { return ranks_; }
 
-  // What every rank brought, by rank.
+  // The values of all ranks, in the order of ranks.
   std::vector<at::Tensor> exchange(int64_t rank, const at::Tensor& mine) {
     std::unique_lock lock(mutex_);
     if (values_.empty()) values_.resize(static_cast<size_t>(ranks_));
@@ -82,7 +82,7 @@ class ThreadGroup final : public Group {
   std::vector<at::Tensor> gather(const at::Tensor& mine) override { return exchange(mine); }
 
  private:
-  // Done at wait(): ranks wait for the same things in the same order.
+  // The work runs in wait(): all ranks wait for the same operations in the same order.
   class Later final : public Pending {
    public:
     explicit Later(std::function<void()> work) : work_(std::move(work)) {}
@@ -105,8 +105,9 @@ class ThreadGroup final : public Group {
   int64_t rank_;
 };
 
-// Runs `work` as every rank at once, and throws what the lowest rank that failed threw. A rank that
-// throws while others wait for it leaves them waiting: agree first, then throw.
+// Runs `work` as every rank at once, and rethrows the exception of the lowest rank that failed. A
+// rank that throws while others wait for it leaves them waiting, so `work` must agree before it
+// throws.
 inline void run_ranks(int64_t ranks, const std::function<void(Group&)>& work) {
   Meeting meeting(ranks);
   std::vector<std::exception_ptr> errors(static_cast<size_t>(ranks));

@@ -63,22 +63,24 @@ TEST(Augmenter, TwoLayersEachAppliedHalfOfTheTime) {
   for (uint64_t sample = 0; sample < kPictures; ++sample) {
     const std::vector<uint8_t> after = augmented(published(), 1, 0, sample);
     untouched += after == before;
-    // A corner shows the fill colour after rotating, shearing and moving.
+    // After rotation, shear or translation a corner shows the fill colour.
     for (const size_t corner : {size_t{0}, size_t{15}, size_t{240}, size_t{255}}) {
       if (after[corner * 3] != 124 || after[corner * 3 + 1] != 116) continue;
       ++with_fill;
       break;
     }
   }
-  // Neither layer applied: a quarter (no drawn operation leaves this picture as it is).
+  // In a quarter of the cases neither layer is applied. Every drawn operation changes this image.
   EXPECT_NEAR(static_cast<double>(untouched) / kPictures, 0.25, 0.03);
-  // At least one of the five geometric operations, before or after others that change colours.
+  // Covers cases with at least one of the five geometric operations; other operations may change
+  // the fill colour.
   EXPECT_GT(with_fill, kPictures * 0.15);
   EXPECT_LT(with_fill, kPictures * 0.33);
 }
 
 TEST(Augmenter, DependsOnEveryPartOfItsKey) {
-  // Strengths are continuous, so equal results of several samples in a row mean equal draws.
+  // Strengths are continuous, so equal results for several consecutive samples mean equal random
+  // numbers.
   const auto several = [](const AugmentOptions& options, uint64_t seed, uint64_t epoch,
                           uint64_t first) {
     std::vector<std::vector<uint8_t>> pictures;

@@ -1,4 +1,4 @@
-// Files of COCO's instances: sound, odd, damaged, cut at every byte.
+// COCO instance files: valid, unusual, damaged, and truncated at every byte.
 #include "fcm/loader/sources/coco_file.h"
 
 #include "fcm/base/random.h"
@@ -17,7 +17,7 @@ class CocoFileTest : public testing::Test {
  protected:
   CocoFile read(const std::string& text) { return CocoFile(folder_.write("i.json", text)); }
   CocoFile read_tree(const CocoTree& tree) { return read(tree.dump()); }
-  // What is left out of the small set with this annotation in it.
+  // What is ignored if this annotation is added to the small set.
   std::string left_out_with(const CocoTree& annotation) {
     CocoTree tree = test::small_coco();
     tree["annotations"].push_back(annotation);
@@ -154,11 +154,11 @@ TEST_F(CocoFileTest, AnnotationsThatCannotBeUsedAreCounted) {
 TEST_F(CocoFileTest, NumbersThatAreNoneAreCounted) {
   for (const char* word : {"NaN", "Infinity", "-Infinity", "1e999"}) {
     std::string text = test::small_coco().dump();
-    text.replace(text.find("20,10,20,20"), 2, word);  // of an outline
+    text.replace(text.find("20,10,20,20"), 2, word);  // in an outline
     EXPECT_EQ(as_text(read(text).left_out()),
               "1 annotations with numbers that are non-finite or beyond 1e8 (annotation 11)");
     text = test::small_coco().dump();
-    text.replace(text.find("[10,10,10,10]") + 1, 2, word);  // of a box
+    text.replace(text.find("[10,10,10,10]") + 1, 2, word);  // in a box
     EXPECT_NE(as_text(read(text).left_out()).find("non-finite"), std::string::npos);
     text = test::small_coco().dump();
     text.replace(text.find("100.5"), 5, word);
@@ -169,7 +169,7 @@ TEST_F(CocoFileTest, NumbersThatAreNoneAreCounted) {
   }
 }
 
-// A box without an area, outside of the picture or larger than it is no fault of the file.
+// A box without area, outside the image or larger than the image is not an error in the file.
 TEST_F(CocoFileTest, OddBoxesAreKept) {
   for (const CocoTree& box :
        {CocoTree{10, 10, 0, 0}, {-50, -50, 10, 10}, {500, 500, 10, 10}, {-10, -10, 500, 500}}) {

@@ -1,4 +1,4 @@
-// Folders as COCO lies.
+// Folders in COCO's layout.
 #include <map>
 
 #include "fcm/loader/sources/sources.h"
@@ -86,7 +86,7 @@ TEST(CocoFolder, PicturesInFoldersOfTheFolder) {
   tree["images"][0]["file_name"] = "deep/er/x.jpg";
   test::write_small_coco(folder, tree);
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
-  EXPECT_EQ(dataset->remarks().notes.size(), 1u);  // of the picture without objects
+  EXPECT_EQ(dataset->remarks().notes.size(), 1u);  // about the image without objects
   EXPECT_EQ(dataset->get(1, 3).rows, 60);
 }
 
@@ -108,7 +108,7 @@ TEST(CocoFolder, AnotherSizeThanRecordedIsABadPicture) {
             "");
 }
 
-// The orientation of EXIF is applied before sizes are compared.
+// EXIF orientation is applied before the sizes are compared.
 TEST(CocoFolder, PicturesAreTurnedUpright) {
   const test::Scratch folder;
   test::write_small_coco(folder);
@@ -122,7 +122,7 @@ TEST(CocoFolder, PicturesAreTurnedUpright) {
   const image::Image stored =
       image::decode({reinterpret_cast<const uint8_t*>(jpeg.data()), jpeg.size()}, 3);
   ASSERT_EQ(stored.rows, 60);
-  // The first row on disk is the right column.
+  // The first row on disk is the right column of the upright image.
   for (int64_t c = 0; c < 3; ++c)
     EXPECT_EQ(got.pixels[static_cast<size_t>(59 * 3 + c)], stored.pixels[static_cast<size_t>(c)]);
   const auto section = dataset->get_section(0, 3, [](int64_t rows, int64_t cols) {

@@ -1,4 +1,4 @@
-// Small sets of COCO's form, written by the tests.
+// Small COCO sets, written by the tests.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,7 +16,7 @@ inline CocoTree coco_image(int64_t id, int64_t rows, int64_t cols) {
   return {{"id", id}, {"height", rows}, {"width", cols}, {"file_name", fmt::format("{}.jpg", id)}};
 }
 
-// A square of ten pixels, ten right of and below the corner.
+// A square of ten pixels at (10, 10).
 inline CocoTree coco_square(int64_t id, int64_t picture, int64_t category, int64_t crowd = 0) {
   return {{"id", id},
           {"image_id", picture},
@@ -27,8 +27,8 @@ inline CocoTree coco_square(int64_t id, int64_t picture, int64_t category, int64
           {"segmentation", {{10, 10, 20, 10, 20, 20, 10, 20}}}};
 }
 
-// Pictures 3 (40 x 60), 5 (60 x 40) and 9 (32 x 48, which has a crowd alone), and the categories 2,
-// 7 and 90, in no order.
+// Images 3 (40 x 60), 5 (60 x 40) and 9 (32 x 48, with only a crowd) and categories 2, 7 and 90,
+// all unsorted.
 inline CocoTree small_coco() {
   CocoTree tree;
   tree["info"] = {{"year", 2017}, {"more", {1, {{"deep", nullptr}}}}};
@@ -51,7 +51,7 @@ inline std::string jpeg_text(const image::Image& picture) {
   return {bytes.begin(), bytes.end()};
 }
 
-// As a camera that lay on its side stores it: EXIF's orientation number 6, whose first row is the
+// A JPEG from a camera lying on its side: EXIF orientation 6, in which the first stored row is the
 // right column.
 inline std::string lying_jpeg_text(const image::Image& picture) {
   const std::string exif(
@@ -61,7 +61,7 @@ inline std::string lying_jpeg_text(const image::Image& picture) {
   return jpeg_text(picture).insert(2, exif);
 }
 
-// With its pictures, as the training split.
+// Writes the annotations and the images as the training split.
 inline void write_small_coco(const Scratch& folder, const CocoTree& tree = small_coco(),
                              const std::string& split = "train2017") {
   folder.write("annotations/instances_" + split + ".json", tree.dump());

@@ -20,7 +20,7 @@ TEST(RandomCrop, ABoxIsAFunctionOfSeedEpochAndSample) {
 }
 
 TEST(RandomCrop, StatisticsOfAreaRatioPlaceAndFlip) {
-  // Boxes of at most half the area always fit, so no try is repeated and the draws stay uniform.
+  // Boxes of at most half the area always fit, so no draw is repeated and the draws stay uniform.
   DataOptions narrow;
   narrow.crop_scale = {0.2, 0.5};
   const int n = 20000;
@@ -39,7 +39,7 @@ TEST(RandomCrop, StatisticsOfAreaRatioPlaceAndFlip) {
     area += share, log_ratio += ratio, square += ratio * ratio, flips += crop.mirror;
     place += static_cast<double>(crop.box.left) / (1000.0 - cols);
   }
-  // Means of uniform draws, five standard errors wide.
+  // Means of uniform draws; bounds of five standard errors.
   EXPECT_NEAR(area / n, 0.35, 5 * 0.3 / std::sqrt(12.0 * n));
   EXPECT_NEAR(log_ratio / n, 0.0, 5 * 2 * std::log(4.0 / 3.0) / std::sqrt(12.0 * n));
   EXPECT_NEAR(std::sqrt(square / n), std::log(4.0 / 3.0) / std::sqrt(3.0), 0.003);
@@ -50,7 +50,7 @@ TEST(RandomCrop, StatisticsOfAreaRatioPlaceAndFlip) {
 TEST(RandomCrop, LongPicturesFallBackToTheMiddle) {
   DataOptions options;
   options.crop_scale = {0.9, 1.0};
-  // No box of 90 % of the area with a ratio below 4/3 fits into 10 x 100.
+  // No box with 90 % of the area and a ratio below 4/3 fits into 10 x 100.
   const Crop wide = random_crop(10, 100, options, 1, 0, 0);
   EXPECT_EQ(wide.box.rows, 10);
   EXPECT_EQ(wide.box.cols, 13);  // 10 * 4/3
@@ -68,9 +68,9 @@ TEST(RandomCrop, HalvesGoToTheEvenNeighbour) {
   DataOptions options;
   options.crop_scale = {0.9, 1.0};
   options.crop_ratio = {0.8, 1.25};
-  EXPECT_EQ(random_crop(10, 100, options, 1, 0, 0).box.cols, 12);  // 12.5
+  EXPECT_EQ(random_crop(10, 100, options, 1, 0, 0).box.cols, 12);  // rounded from 12.5
   EXPECT_EQ(random_crop(100, 10, options, 1, 0, 0).box.rows, 12);
-  EXPECT_EQ(random_crop(14, 100, options, 1, 0, 0).box.cols, 18);  // 17.5
+  EXPECT_EQ(random_crop(14, 100, options, 1, 0, 0).box.cols, 18);  // rounded from 17.5
 }
 
 TEST(CutCrop, IsRandomCropWhereThatFitsAtOnce) {
@@ -90,7 +90,7 @@ TEST(CutCrop, SidesThatAreTooLongAreCut) {
   options.crop_scale = {0.9, 1.0};
   for (uint64_t sample = 0; sample < 100; ++sample) {
     const Crop crop = cut_crop(10, 100, options, 1, 0, sample);
-    // The area of 900 to 1000 with a ratio of 3/4 to 4/3: 26 to 36 pixels high before the cut.
+    // An area of 900 to 1000 with a ratio of 3/4 to 4/3 is 26 to 36 pixels high before it is cut.
     ASSERT_EQ(crop.box.rows, 10);
     ASSERT_GE(crop.box.cols, 26);
     ASSERT_LE(crop.box.cols, 37);
@@ -137,7 +137,7 @@ TEST(Training, WholePicturesAreOnlyPaddedAndFlipped) {
   }
 }
 
-// Decoding only the crop changes no byte of the batch, wherever the picture lies.
+// Decoding only the crop gives the same bytes of the batch, for each kind of data set.
 TEST(Training, ReadingOnlyTheCropGivesTheSameBytes) {
   const std::filesystem::path folder = test::data_folder() / "imagenet-sample";
   const std::filesystem::path shards = test::data_folder() / "shards";
@@ -171,7 +171,7 @@ TEST(Evaluation, TheRightSizeIsUntouched) {
 }
 
 TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
-  // Columns count up, so the result tells where it was cut.
+  // Pixel values rise with the column, so the result shows where the crop begins.
   image::Image ramp{20, 100, 1, {}};
   for (int row = 0; row < 20; ++row) {
     for (int col = 0; col < 100; ++col) ramp.pixels.push_back(static_cast<uint8_t>(2 * col));
@@ -181,7 +181,7 @@ TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
   std::vector<uint8_t> out(400);
   view_for_evaluation(ramp, options, out.data());
   for (size_t col = 0; col < 20; ++col) EXPECT_EQ(out[col], 2 * (40 + col));
-  // Half the size: the middle 40 columns of 100.
+  // At half the size: the middle 40 of 100 columns.
   options.image_size = {10, 20};
   std::vector<uint8_t> half(200);
   view_for_evaluation(ramp, options, half.data());
@@ -189,7 +189,7 @@ TEST(Evaluation, CoversTheTargetAndTakesTheMiddle) {
 }
 
 TEST(Evaluation, ACentralShareIsThatOfThePublishedTransform) {
-  // 224 / 256 of a picture resized to 256 on its shorter side, worked out step by step.
+  // 224 / 256 of an image resized to 256 on its shorter side, computed step by step.
   const image::Image picture = test::pattern(70, 90, 3);
   DataOptions options = test::small_options(28);
   std::vector<uint8_t> out(28 * 28 * 3), by_steps(out.size()), whole(32 * 41 * 3);
@@ -215,7 +215,7 @@ TEST(Evaluation, HalfAColumnTooManyGoesToTheEvenNeighbour) {
 }
 
 TEST(Evaluation, AbsurdlyLongPicturesCostLittle) {
-  // The whole would have 224 x 4.5 million pixels.
+  // The whole resized image would have 224 x 4.5 million pixels.
   const image::Image line = test::pattern(1, 20000, 3);
   std::vector<uint8_t> out(224 * 224 * 3);
   view_for_evaluation(line, test::small_options(224), out.data());

@@ -50,7 +50,7 @@ TEST_F(FileListTest, DevicesPipesAndFoldersAreBadPictures) {
   }
 }
 
-// Ways of writing the same list.
+// Different spellings of the same list.
 TEST_F(FileListTest, BlanksMarksAndLineEnds) {
   for (const char* text :
        {"a.png 0\nb c.png 1\n", "a.png 0\r\nb c.png 1\r\n", "a.png 0\rb c.png 1\r",
@@ -74,7 +74,7 @@ TEST_F(FileListTest, BlanksMarksAndLineEnds) {
                 " has no class numbers; write one after each path, separated by a blank");
 }
 
-// What is odd is read as it stands where such a file is there.
+// Unusual names are used literally if such a file exists.
 TEST_F(FileListTest, OddNamesOfFilesThatExist) {
   for (const char* name : {"a.png,0", "\"a.png\"", "back\\slash.png", "0 x.png"}) {
     folder_.write(name, image::encode_png(test::pattern(3, 4, 3, 1)));
@@ -82,7 +82,7 @@ TEST_F(FileListTest, OddNamesOfFilesThatExist) {
   }
 }
 
-// Labels that cannot be used hurt those alone who use them.
+// Unusable labels affect only users of labels.
 TEST_F(FileListTest, LabelsThatCannotBeUsed) {
   const auto partly = open("a.png 1\nb.png\nc.png -1\nd.png 100000\ne.png 0.5\nf.png 0\n");
   ASSERT_EQ(partly->size(), 6);

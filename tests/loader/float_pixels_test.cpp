@@ -26,7 +26,7 @@ TEST(NormalisedPixels, ByHandForEveryChannel) {
   EXPECT_EQ(normalised_pixels(batch, options), (std::vector<float>{-1, 0.5F, 3}));
 }
 
-// The erased values of one picture, and the rectangle around them.
+// The erased values of an image and their bounding box.
 struct Erased {
   int64_t count = 0;
   int64_t top = 1000, bottom = -1, left = 1000, right = -1;
@@ -67,7 +67,7 @@ TEST(RandomErase, BoxesAndNoiseAreThePublishedOnes) {
     const auto rows = static_cast<double>(box.bottom - box.top + 1);
     const auto cols = static_cast<double>(box.right - box.left + 1);
     ASSERT_EQ(box.count, static_cast<int64_t>(3 * rows * cols)) << "a full rectangle";
-    // Rounding of the sides moves area and ratio a little.
+    // Area and ratio change slightly, because sides are rounded.
     EXPECT_GT((rows + 0.5) * (cols + 0.5), 0.02 * kSide * kSide);
     EXPECT_LT((rows - 0.5) * (cols - 0.5), kSide * kSide / 3.0);
     EXPECT_GT((rows + 0.5) / (cols - 0.5), 0.3);

@@ -1,4 +1,4 @@
-// Batches of pictures with instances.
+// Batches of images with instances.
 #include <algorithm>
 #include <map>
 

@@ -1,4 +1,4 @@
-// Pictures with objects made for tests.
+// Synthetic images with objects for tests.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 
 namespace fcm::test {
 
-// Pictures of differing sizes, each with a few squares; those in `bad` cannot be read, those in
-// `bare` have a crowd alone.
+// Images of different sizes, each with a few squares. Those in `bad` cannot be read; those in
+// `bare` have only a crowd.
 class DrawnObjects final : public loader::Dataset {
  public:
   explicit DrawnObjects(int64_t size, std::set<int64_t> bad = {}, std::set<int64_t> bare = {})
@@ -41,7 +41,7 @@ class DrawnObjects final : public loader::Dataset {
     }
     return all;
   }
-  // Wide ones and others.
+  // Every third image is wide.
   loader::Extent extent_of(int64_t index) const {
     return index % 3 == 0 ? loader::Extent{70, 40 + index % 31}
                           : loader::Extent{40 + index % 7, 50 + index % 5};

@@ -1,4 +1,4 @@
-// Pictures and their objects in frames, against the published steps one after the other.
+// Images and their objects in frames, compared with the upstream steps applied one by one.
 #include "fcm/loader/frame.h"
 
 #include "fcm/image/mask_window.h"
@@ -63,7 +63,7 @@ TEST(FrameDrawsTest, AreKeyedAndInTheirRanges) {
   EXPECT_NEAR(mirrored, 500, 60);
 }
 
-// Resized whole, cut, padded, mirrored.
+// The whole image is resized, cut, padded, then mirrored.
 std::vector<uint8_t> step_by_step(const image::Image& picture, const FramePlace& place,
                                   uint8_t pad) {
   const Extent size = place.resized, shown = place.shown();
@@ -104,7 +104,7 @@ TEST(Frame, PixelsAreThoseOfThePublishedSteps) {
   EXPECT_GT(larger, 8);
 }
 
-// Of files no more is decoded than the frame shows.
+// From files, only the part that the frame shows is decoded.
 TEST(Frame, PixelsOfFilesAreThoseOfWholePictures) {
   const test::Scratch folder;
   test::write_small_coco(folder);
@@ -143,11 +143,11 @@ TEST(Frame, OutlinesMoveWithThePicture) {
   EXPECT_EQ(moved.instances[0].class_number, 2);
   EXPECT_EQ(moved.instances[0].area, 55);
   EXPECT_EQ(moved.picture, 4);
-  place.mirror = true;  // of the whole frame
+  place.mirror = true;  // mirrors the whole frame
   moved = instances_in_frame(whole, place);
   EXPECT_EQ(moved.instances[0].outlines, (Outlines{{56, 8, 40, 8, 40, 16}}));
   EXPECT_EQ(moved.instances[0].box, (std::array<double, 4>{40, 8, 56, 16}));
-  // Twice as large, from the middle on: 16 to 48 and 16 to 80 of 64 x 128 remain.
+  // Twice as large, then cut: of 64 x 128 the last and then the middle 64 columns remain.
   place = place_for_training({40, 80}, 64, {2, 1, false});
   EXPECT_EQ(place.left, 64);
   EXPECT_TRUE(instances_in_frame(whole, place).instances.empty());
@@ -172,16 +172,16 @@ TEST(Frame, WhatIsNotLearntIsLeftOut) {
   const Instance thin = of_outlines({{10, 10, 10, 30, 10, 20}});
   const Instance tiny = of_outlines({{10, 10, 10.000001, 10, 10, 10.000001}});
   const Instance outside = of_outlines({{-10, -10, -5, -10, -5, -5}});
-  const Instance beyond = of_outlines({{70, 5, 90, 5, 90, 9}});  // of the picture, in the frame
+  const Instance beyond = of_outlines({{70, 5, 90, 5, 90, 9}});  // only in the frame
   const Instances whole{4, 32, 60, {crowd, thin, tiny, outside, beyond}};
   const FramePlace place = place_for_training({32, 60}, 64, {0.5, 0, false});
   const Instances moved = instances_in_frame(whole, place);
-  ASSERT_EQ(moved.instances.size(), 1u) << "an outline may reach into the padding, as published";
+  ASSERT_EQ(moved.instances.size(), 1u) << "an outline may reach into the padding, as upstream";
   EXPECT_GT(moved.instances[0].box[0], 32);
 }
 
 TEST(Frame, PartsSplitAndVanish) {
-  // A U whose back is above the frame, and a part beside it.
+  // A U whose base is above the frame, and a part beside it.
   const Instance u = of_outlines(
       {{2, 2, 28, 2, 28, 30, 24, 30, 24, 8, 6, 8, 6, 30, 2, 30}, {10, 12, 12, 12, 12, 14}});
   const Instances whole{4, 32, 32, {u}};
@@ -189,7 +189,7 @@ TEST(Frame, PartsSplitAndVanish) {
   const Instances moved = instances_in_frame(whole, place);
   ASSERT_EQ(moved.instances.size(), 1u);
   EXPECT_EQ(moved.instances[0].outlines.size(), 3u);
-  place.top = 10;  // half a pixel of its back is left
+  place.top = 10;  // half a pixel of the base is left
   EXPECT_EQ(instances_in_frame(whole, place).instances[0].outlines.size(), 2u);
 }
 

@@ -83,7 +83,7 @@ struct Damage {
   const char* what;
   IdxBytes images, labels;
   const char* reason;
-  bool of_labels = false;  // which is no matter of opening
+  bool of_labels = false;  // labels are not read on opening
 };
 
 std::vector<Damage> damages() {
@@ -106,7 +106,7 @@ std::vector<Damage> damages() {
           {"empty", IdxBytes{}, labels(5), ""}};
 }
 
-// Why opening fails; where the labels alone are damaged, what is remarked of the set without them.
+// The error on opening; if only the labels are damaged, the remark about missing labels.
 std::string complaint(const test::Scratch& folder, const Damage& damage) {
   if (!damage.of_labels) {
     return data_error([&] { open_dataset(folder.string(), Split::kTrain); });
@@ -171,7 +171,8 @@ TEST(Idx, MissingLabelsAreNamed) {
             std::string::npos);
 }
 
-// What most of a folder is decides; where nothing else is there, what is wrong with the file.
+// The majority of a folder decides its kind. Only if nothing else is there, the error is about the
+// IDX file.
 TEST(Idx, AStrayOrDamagedFileBesideClassFoldersDoesNotDecide) {
   for (const IdxBytes& bytes : {IdxBytes{}, IdxBytes{1, 2, 3}, packed(images(5, 3, 4))}) {
     const test::Scratch folder;
@@ -219,7 +220,7 @@ TEST(FashionMnist, TheDebianPackage) {
   EXPECT_EQ(val->size(), 10000);
   EXPECT_EQ(val->classes().size(), 10u);
   EXPECT_EQ(val->classes()[9], "Ankle boot");
-  // The first test picture is an ankle boot, and each class has a thousand.
+  // The first test image is an ankle boot, and each class has a thousand images.
   EXPECT_EQ(val->label(0), 9);
   std::vector<int> counts(10);
   for (int64_t i = 0; i < val->size(); ++i) counts[static_cast<size_t>(val->label(i))]++;

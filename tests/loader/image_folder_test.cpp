@@ -24,7 +24,7 @@ TEST(ImageFolder, ClassesAndFilesAreSorted) {
   const test::Scratch folder;
   folder.write("train/zebra/b.png", png(1));
   folder.write("train/zebra/A.PNG", png(2));
-  folder.write("train/ant/x.JPEG", png(3));  // told by content, not by name
+  folder.write("train/ant/x.JPEG", png(3));  // the content decides, not the name
   folder.write("train/ant/deep/er/y.Jpg", png(4));
   folder.write("val/ant/v.png", png(5));
   const auto train = open_dataset(folder.string(), Split::kTrain);
@@ -45,7 +45,7 @@ TEST(ImageFolder, OnlyPicturesAreListed) {
   folder.write("a/.hidden/two.png", png(1));
   folder.write("a/notes.txt", std::string("text"));
   folder.write(".git/three.png", png(1));
-  folder.write("loose.png", png(1));  // beside class folders: belongs to no class
+  folder.write("loose.png", png(1));  // ignored: outside the class folders
   fs::create_directories(folder.path() / "empty");
   fs::create_directories(folder.path() / "a/folder.png");
   fs::create_symlink(folder.path(), folder.path() / "a/loop");
@@ -53,7 +53,7 @@ TEST(ImageFolder, OnlyPicturesAreListed) {
   fs::create_symlink("/dev/zero", folder.path() / "a/device.png");
   ASSERT_EQ(mkfifo((folder.path() / "a/pipe.png").c_str(), 0600), 0);
   const auto dataset = open_dataset(folder.string(), Split::kTrain);
-  // A link to nothing is a picture that cannot be read.
+  // A link to a missing file is an image that cannot be read.
   EXPECT_EQ(files_of(*dataset, folder.path()), (Names{"a/dangling.png", "a/one.png"}));
   EXPECT_EQ(dataset->classes(), (Names{"a"}));
   const auto message = data_error([&] { dataset->get(0, 3); });
@@ -66,7 +66,7 @@ TEST(ImageFolder, OnlyPicturesAreListed) {
             "1 links back to a folder that contains them (a/loop)");
 }
 
-// Cameras, browsers and scanners name their pictures so; what cannot be read is counted.
+// Endings from cameras, browsers and scanners. Files that cannot be read are counted.
 TEST(ImageFolder, EndingsThatAreReadAndEndingsThatAreCounted) {
   const test::Scratch folder;
   for (const char* ending : {"jpg", "JPEG", "jpe", "jfif", "Png", "webp", "bmp", "tif", "TIFF"}) {
@@ -99,7 +99,7 @@ TEST(ImageFolder, WhatSystemsPutAmongPicturesIsNoClass) {
             "5 system folders ($RECYCLE.BIN), 1 AppleDouble files of macOS (a/._1.png)");
 }
 
-// As torchvision and timm follow them; but never in circles.
+// Links are followed, as in torchvision and timm, but not in circles.
 TEST(ImageFolder, LinksAreFollowedButNotInCircles) {
   const test::Scratch folder, elsewhere;
   elsewhere.write("batch/1.png", png(1));
@@ -159,7 +159,7 @@ TEST(ImageFolder, OfSeveralFoldersForASplitTheUsualOneIsTaken) {
             "3 folders beside the splits (Train), 1 .md (readme.md)");
 }
 
-// What most of a folder is decides, not the first sign.
+// The majority of a folder decides its kind, not the first file.
 TEST(ImageFolder, AStrayArchiveOrRecordFileIsNoSetOfItsOwn) {
   const test::Scratch folder;
   folder.write("a/1.png", png(1));
@@ -283,7 +283,7 @@ TEST(OpenDataset, WhatCannotBeOpenedSaysWhy) {
       {folder.write("one.tar", std::string("x")).string(), "damaged or hostile tar"},
       {folder.string() + "/x-{000000..000001}.tar", "No such file"},
       {folder.string() + "/x-{0}.tar", "expected an ascending range"},
-      {folder.string(), "damaged or hostile tar"},  // it holds a tar
+      {folder.string(), "damaged or hostile tar"},  // the folder contains a tar file
       {folder.write("x.zip", std::string("PK\3\4")).string(),
        "not a supported kind of file but a zip archive"},
       {folder.write("list", std::string("a.png 1\n")).string(), "text that begins \"a.png 1\""},

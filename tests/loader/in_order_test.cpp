@@ -39,7 +39,7 @@ TEST(InOrder, WorkStaysAFewResultsAhead) {
         std::this_thread::sleep_for(std::chrono::microseconds(50));
         most = std::max(most, started - i);
       });
-  EXPECT_LE(most, 17);  // 8 for each thread, and the one that is taken
+  EXPECT_LE(most, 17);  // 8 for each of 2 threads, and the one that is taken
 }
 
 TEST(InOrder, TheFirstFaultArrivesAndEndsTheWork) {
@@ -53,7 +53,7 @@ TEST(InOrder, TheFirstFaultArrivesAndEndsTheWork) {
     };
     try {
       for_each_in_order(1000, threads, make, [&](int64_t, int64_t) { ++taken; });
-      FAIL() << "no error";
+      FAIL() << "it threw no error";
     } catch (const std::runtime_error& error) {
       EXPECT_STREQ(error.what(), "10");
     }

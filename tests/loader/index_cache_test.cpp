@@ -1,5 +1,4 @@
-// Lists of large sets that are kept: quick where nothing changed, never believed where something
-// did.
+// Cached lists of large data sets: fast if nothing changed, and never used if something did.
 #include "fcm/loader/sources/index_cache.h"
 
 #include <functional>
@@ -16,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kPictures = kFewestToKeep;
 
-// When what was just written is settled.
+// A time at which recently written files count as unchanged.
 std::chrono::system_clock::time_point later() {
   return std::chrono::system_clock::now() + 2 * kSettled;
 }
@@ -49,7 +48,7 @@ TEST(IndexCache, GivesBackWhatWasKeptAndNothingElse) {
     folder.write(fs::relative(file, folder.path()), whole.substr(0, at));
     EXPECT_FALSE(read_index(cache, "key")) << at;
   }
-  // The file of one key in the place of another's, as if their checksums collided.
+  // The file of another key, as after a collision of checksums.
   keep_index(cache, "other", "content");
   fs::path others;
   for (const auto& entry : fs::directory_iterator(cache)) {
@@ -77,7 +76,7 @@ class FolderCache : public testing::Test {
   PictureNames list(std::chrono::system_clock::time_point now) const {
     return list_folder(set_, {2, cache_}, now);
   }
-  // What a list says that was not remembered.
+  // The names in a list that was not read from the cache.
   std::vector<std::string> truth() const {
     return names_of(list_folder(set_, {}, std::chrono::system_clock::now()));
   }
@@ -94,7 +93,7 @@ TEST_F(FolderCache, IsUsedWhereNothingChanged) {
   const PictureNames again = list(later());
   EXPECT_EQ(names_of(again), expected);
   EXPECT_EQ(again.labels.classes, (std::vector<std::string>{"0", "1", "2"}));
-  // That it was used shows by what lies in it: another list with the same folders.
+  // A changed cache file changes the result, which shows that the cache is used.
   const std::string key = "folder " + fs::canonical(set_).string();
   std::string content = *read_index(cache_, key);
   const size_t at = content.find("0/deep/0.png");
@@ -120,12 +119,12 @@ TEST_F(FolderCache, EveryChangeOfAFolderShows) {
       [&] { folder_.write("set/empty/now.png", std::string()); },
       [&] { folder_.write("set/new/now.png", std::string()); },
       [&] { fs::rename(set_ / "0", set_ / "zero"); },
-      [&] {  // with the folder's own time set back
+      [&] {  // and restore the folder's time
         const auto time = fs::last_write_time(set_ / "2/deep");
         folder_.write("set/2/deep/late.png", std::string());
         fs::last_write_time(set_ / "2/deep", time);
       },
-      [&] {  // another folder in its place, with the same times
+      [&] {  // replace the folder, with the same times
         const auto time = fs::last_write_time(set_ / "2/deep");
         fs::rename(set_ / "2/deep", folder_.path() / "gone");
         folder_.write("set/2/deep/alone.png", std::string());
@@ -157,7 +156,7 @@ class TarCache : public testing::Test {
     write("a.tar", kPictures, 1);
     write("b.tar", 2, 2);
   }
-  // So many empty pictures, as if written an hour ago.
+  // A shard of `count` empty images, with a modification time one hour ago.
   void write(const std::string& name, int64_t count, int label) const {
     std::string bytes;
     for (int64_t i = 0; i < count; ++i) bytes += test::tar_member(fmt::format("{}.png", i), "");

@@ -1,4 +1,4 @@
-// Reading JSON piece by piece, against a general parser.
+// Reads JSON in chunks, compared with a general parser.
 #include "fcm/loader/sources/json_reader.h"
 
 #include <cmath>
@@ -18,7 +18,7 @@ class JsonReaderTest : public testing::Test {
  protected:
   JsonReader reader(const std::string& text) { return JsonReader(folder_.write("x.json", text)); }
 
-  // Everything that the file holds.
+  // The whole content of the file.
   static Tree tree_of(JsonReader& json) {
     switch (json.kind()) {
       case JsonReader::Kind::kObject: {
@@ -135,7 +135,7 @@ TEST_F(JsonReaderTest, NumbersAsPythonWritesThem) {
                                                       INT64_MAX, std::nullopt, std::nullopt}));
 }
 
-// Longer than the pieces in which the file is read, so that every kind of value lies across a seam.
+// Larger than the chunks in which files are read, so that every kind of value crosses a boundary.
 TEST_F(JsonReaderTest, LargeFilesAcrossTheirSeams) {
   for (uint64_t number = 0; number < 4; ++number) {
     KeyedRandom random(4, Purpose::kSynthetic, 0, number);

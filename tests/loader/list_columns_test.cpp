@@ -1,4 +1,4 @@
-// Lists that other programs write: columns under a heading, and what is refused once with its line.
+// Lists of other programs: columns with a heading, and refusals that name a line.
 #include "fcm/loader/sources/list_columns.h"
 
 #include "fcm/base/random.h"
@@ -22,7 +22,7 @@ class ListColumnsTest : public testing::Test {
   test::Scratch folder_;
 };
 
-// The same two pictures, each time.
+// Different spellings of a list with the same two images.
 TEST_F(ListColumnsTest, HeadingsSayWhichColumnIsWhich) {
   for (const char* text :
        {"path,label\na.png,1\nb c.png,0\n", ",path,label\n0,a.png,1\n1,b c.png,0\n",
@@ -120,14 +120,14 @@ TEST_F(ListColumnsTest, AListWithoutItsPicturesIsSaidInOneLine) {
   EXPECT_TRUE(open("a.png 0\nb.png 1\n")->remarks().notes.empty());
 }
 
-// Some files that are no pictures by their names among others: theirs alone is the fault.
+// A few names that do not look like images are images that cannot be read.
 TEST_F(ListColumnsTest, AFewOddNamesArePicturesThatCannotBeRead) {
   EXPECT_EQ(open("a.png\nb.png\nreadme\n")->size(), 3);
   folder_.write("0001", image::encode_png(test::pattern(3, 4, 3, 1)));
   EXPECT_EQ(open("0001 0\n0002 1\n0003 2\n")->get(0, 3).cols, 4);
 }
 
-// Several labels of a picture are a fault of its label, told where one is asked for.
+// Several labels of an image are an error only for users of labels.
 TEST_F(ListColumnsTest, TwoLabelsAreCountedAndThePictureIsRead) {
   for (const char* text :
        {"a.png 0 1\nb.png 1\n", "a.png\t0\t1\nb.png\t1\n", "a.png 0,1\nb.png 1\n",
@@ -156,7 +156,7 @@ TEST_F(ListColumnsTest, BlanksThatAreNotSeen) {
     EXPECT_EQ(dataset->name(1), folder_.string() + "/b c.png") << text;
     EXPECT_EQ(dataset->label(1), 1) << text;
   }
-  // As macOS names its pictures of the screen.
+  // macOS writes this space into the names of screenshots.
   const std::string shot =
       "Screenshot at 9.41\xE2\x80\xAF"
       "AM.png";
@@ -174,10 +174,10 @@ TEST_F(ListColumnsTest, ALongLineIsRefusedWithoutBeingRead) {
       << message;
   EXPECT_LT(message.size(), 300u);
   const std::string odd = refusal(std::string(5000, 'x') + "\n");
-  EXPECT_LT(odd.size(), 800u) << "the beginning of a line is enough";
+  EXPECT_LT(odd.size(), 800u) << "the message quotes only the beginning of the line";
 }
 
-// Whatever the bytes are: a list or one sentence.
+// Any bytes give either a list or one error message.
 TEST_F(ListColumnsTest, AlteredListsAreReadOrRefused) {
   const std::string whole =
       "\xEF\xBB\xBF,path,label\n0,\"a, b.png\",1\n1,b c.png\t0\n{\"x\": 1}\nd.png\xC2\xA0"
@@ -202,7 +202,7 @@ TEST_F(ListColumnsTest, AlteredListsAreReadOrRefused) {
   EXPECT_GT(refused, 100);
 }
 
-// Lines lie across the pieces in which a file is read.
+// Lines cross the boundaries of the chunks in which a file is read.
 TEST_F(ListColumnsTest, ManyLines) {
   std::string text;
   constexpr int kLines = 40'000;
@@ -237,7 +237,7 @@ TEST(NumberedLabels, ThoseThatNoPictureHasAreNamed) {
   const auto named =
       open_dataset(folder.write("l.txt", std::string("a.png 2\n")).string(), Split::kTrain);
   EXPECT_EQ(named->classes(), (std::vector<std::string>{"ant", "bee", "cow"}));
-  EXPECT_TRUE(named->remarks().notes.empty()) << "names say how many there are";
+  EXPECT_TRUE(named->remarks().notes.empty()) << "class names give the number of classes";
   EXPECT_FALSE(named->remarks().only_numbered);
 }
 

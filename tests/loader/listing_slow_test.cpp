@@ -1,4 +1,4 @@
-// A folder of 200,000 pictures: what a picture costs in memory, and how long the list takes.
+// A folder of 200,000 images: memory per image, and the time for listing it.
 #include <malloc.h>
 
 #include <chrono>
@@ -20,7 +20,7 @@ uint64_t bytes_held() {
 
 TEST(Listing, ManyPicturesCostLessThan100BytesEach) {
   const test::Scratch folder;
-  for (int64_t i = 0; i < kClasses * kPicturesOfEach; ++i) {  // named as ImageNet's
+  for (int64_t i = 0; i < kClasses * kPicturesOfEach; ++i) {  // names as in ImageNet
     const int64_t c = i / kPicturesOfEach;
     const auto class_folder = folder.path() / fmt::format("set/n{:08}", 1440764 + c);
     if (i % kPicturesOfEach == 0) std::filesystem::create_directories(class_folder);
@@ -37,7 +37,7 @@ TEST(Listing, ManyPicturesCostLessThan100BytesEach) {
     EXPECT_EQ(pictures.size(), kClasses * kPicturesOfEach);
     const double each = bytes / static_cast<double>(pictures.size());
     std::cout << fmt::format("{}: {:.3f} s, {:.1f} bytes a picture\n", what, seconds.count(), each);
-    EXPECT_GT(each, 30);  // the names alone
+    EXPECT_GT(each, 30);  // the names alone take more
     EXPECT_LT(each, 100);
   };
   const auto cache = folder.path() / "cache";

@@ -1,4 +1,4 @@
-// What the loader promises, for sets, batches, threads, ends and bad pictures drawn at random. More
+// Guarantees of the loader for random data sets, batch sizes, threads, kills and bad images. More
 // cases: RC_PARAMS="max_success=10000" build/bin/test_loader --gtest_filter='LoaderProperty*'
 #include <rapidcheck.h>
 
@@ -11,7 +11,7 @@
 namespace fcm::loader {
 namespace {
 
-// One sample of a batch, with all that may depend on it.
+// A sample of a batch, with everything that may depend on it.
 struct Seen {
   int64_t epoch, sample, label, substitute;
   int64_t place, global_batch;  // in the batch of all ranks
@@ -48,7 +48,7 @@ struct Case {
   uint64_t seed = 0;
 };
 
-// Up to a fifth of the pictures cannot be read.
+// At most a fifth of the images cannot be read.
 Case some_case(int64_t size) {
   std::set<int64_t> bad;
   for (int64_t i = *rc::gen::inRange<int64_t>(0, size / 5 + 1); i > 0; --i) {
@@ -62,7 +62,7 @@ Case some_case(int64_t size) {
   return drawn;
 }
 
-// What a run from `first` sees that is killed after `steps`.
+// The samples of a run that begins at step `first` and is killed after `steps` steps.
 std::vector<Seen> run(const Case& drawn, int64_t batch, int64_t threads, int64_t first,
                       int64_t steps) {
   Loader loader(test::labelled(drawn.dataset, drawn.options, batch, drawn.seed, threads, first));
@@ -71,7 +71,7 @@ std::vector<Seen> run(const Case& drawn, int64_t batch, int64_t threads, int64_t
   return seen;
 }
 
-// What the slices see together, step by step, each with as many threads as its rank is high.
+// The samples of all slices, step by step. Each loader has rank + 1 threads.
 std::vector<Seen> run_slices(const Case& drawn, int64_t batch, int64_t first, int64_t steps,
                              const std::vector<Slice>& slices) {
   std::deque<Loader> loaders;
@@ -125,7 +125,7 @@ TEST(LoaderProperty, KillsAndThreadsDoNotShowAndEachSampleComesOnceAnEpoch) {
   }));
 }
 
-// Ranks share a batch: what they see one behind the other is what one alone sees.
+// Ranks share a batch: the slices in the order of ranks are the batch of one process.
 TEST(LoaderProperty, SlicesOfAnyNumberOfRanksAreTheBatchOfOne) {
   EXPECT_TRUE(rc::check([] {
     const auto batch = *rc::gen::inRange<int64_t>(1, 12);
@@ -137,7 +137,7 @@ TEST(LoaderProperty, SlicesOfAnyNumberOfRanksAreTheBatchOfOne) {
   }));
 }
 
-// The same of what is measured: everything once, in order, whatever the sizes of the batches.
+// The same for evaluation: every sample once and in order, for any batch sizes.
 TEST(LoaderProperty, SlicesOfAnyNumberOfRanksAreMeasuredOnce) {
   EXPECT_TRUE(rc::check([] {
     const auto size = *rc::gen::inRange<int64_t>(1, 40);
@@ -151,10 +151,10 @@ TEST(LoaderProperty, SlicesOfAnyNumberOfRanksAreMeasuredOnce) {
                          .slice = slice});
       std::vector<Seen> seen;
       for (Batch one; loader.next(one);) {
-        one.bad.clear();  // these are left out
+        one.bad.clear();  // evaluation leaves bad images out
         add(one, seen);
       }
-      for (Seen& one : seen) one.place = one.global_batch = 0;  // batches are of any size
+      for (Seen& one : seen) one.place = one.global_batch = 0;  // batch sizes differ
       return seen;
     };
     std::vector<Seen> together;
@@ -181,8 +181,8 @@ TEST(LoaderProperty, PartsFollowEachOtherAndDifferByOneAtMost) {
   }));
 }
 
-// The comparisons above notice another seed, a step too few and a picture that turned bad; slices
-// in another order, one twice, and those of another number of ranks.
+// The comparisons notice another seed, a missing step and an image that became unreadable; also
+// slices in another order, a slice that comes twice, and slices for another number of ranks.
 TEST(LoaderProperty, NegativeControl) {
   Case drawn;
   drawn.dataset = std::make_shared<test::FakeDataset>(30);

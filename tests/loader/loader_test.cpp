@@ -48,7 +48,7 @@ TEST(Loader, ThreadsAndStartingPlaceDoNotShow) {
     const auto got = batches(dataset, tolerant(), threads, 0, 20);
     for (size_t step = 0; step < expected.size(); ++step) expect_same(got[step], expected[step]);
   }
-  for (const int64_t first : {1, 5, 6, 13}) {  // 6 steps an epoch
+  for (const int64_t first : {1, 5, 6, 13}) {  // 6 steps per epoch
     const auto got = batches(dataset, tolerant(), 2, first, 20 - first);
     for (size_t step = 0; step < got.size(); ++step) {
       expect_same(got[step], expected[step + static_cast<size_t>(first)]);
@@ -124,7 +124,7 @@ TEST(Loader, BadPicturesAreReplacedAndReported) {
       const BadSample& bad = batch.bad[next_bad++];
       EXPECT_EQ(bad.sample, sample);
       EXPECT_FALSE(damaged.contains(bad.substitute));
-      EXPECT_EQ(batch.targets.labels()[i], 1000 + bad.substitute);  // the label of what is seen
+      EXPECT_EQ(batch.targets.labels()[i], 1000 + bad.substitute);  // the label of the substitute
       EXPECT_EQ(bad.reason, fmt::format("fake {}: damaged", sample));
       reported.insert(sample);
     }
@@ -133,7 +133,7 @@ TEST(Loader, BadPicturesAreReplacedAndReported) {
   EXPECT_EQ(reported, damaged);
 }
 
-// Steps handed out until the loader gives up, and its message.
+// The number of steps until the loader gives up, and its message.
 std::pair<int64_t, std::string> until_it_gives_up(const DataOptions& options,
                                                   const std::set<int64_t>& bad, int64_t threads) {
   Loader loader(labelled(std::make_shared<FakeDataset>(200, bad), options, 10, 1, threads, 0));
@@ -152,7 +152,7 @@ TEST(Loader, TooManyBadPicturesOfAnEpochEndTheRun) {
   DataOptions options = tolerant();
   options.max_bad_share = 0.02;  // 4 of 200
   const std::set<int64_t> four{10, 50, 90, 130};
-  EXPECT_EQ(until_it_gives_up(options, four, 2).first, 40);  // two epochs, counted apart
+  EXPECT_EQ(until_it_gives_up(options, four, 2).first, 40);  // two epochs, each counted by itself
   std::set<int64_t> five = four;
   five.insert(170);
   const auto [steps, message] = until_it_gives_up(options, five, 1);
@@ -162,7 +162,7 @@ TEST(Loader, TooManyBadPicturesOfAnEpochEndTheRun) {
   EXPECT_EQ(until_it_gives_up(options, five, 7), (std::pair{steps, message}));
   options.max_bad_share = 0;
   EXPECT_LT(until_it_gives_up(options, {77}, 2).first, 20);
-  options.max_bad_share = 0.001;  // of 200: rounded up to one
+  options.max_bad_share = 0.001;  // of 200 images, rounded up to one
   EXPECT_EQ(until_it_gives_up(options, {77}, 2).first, 40);
 }
 
@@ -171,7 +171,7 @@ TEST(Loader, BadPicturesInARowEndTheRun) {
   options.max_bad_in_a_row = 4;
   const auto order = samples_of_step(200, 10, 1, 2);
   const auto next = samples_of_step(200, 10, 1, 3);
-  // Across the border of two batches.
+  // The run of bad images crosses the boundary of two batches.
   std::set<int64_t> run{order[8], order[9], next[0], next[1]};
   const auto [steps, message] = until_it_gives_up(options, run, 2);
   EXPECT_EQ(steps, 3);
@@ -205,7 +205,7 @@ TEST(Loader, ASetSmallerThanABatchIsRefused) {
       Loader(labelled(std::make_shared<FakeDataset>(8), small_options(), 8, 1, 1, 0)).next());
 }
 
-// A label that is damaged ends no work that does not use it, and is not even looked at.
+// A damaged label affects only users of labels; otherwise labels are not read.
 TEST(Loader, LabelsAreReadWhereTheyAreWantedAndNowhereElse) {
   const auto dataset = std::make_shared<FakeDataset>(20);
   dataset->bad_labels = {3, 5, 8};
@@ -250,7 +250,7 @@ TEST(Loader, StopsAtOnceUnderLoad) {
     std::this_thread::sleep_for(std::chrono::milliseconds(waiting));
     const auto start = std::chrono::steady_clock::now();
     loader.reset();
-    // A thread takes 32 pictures at once, which last 640 ms; one lasts 20 ms.
+    // A thread takes 32 images at once, which last 640 ms; one image lasts 20 ms.
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(400));
   }
 }
@@ -260,7 +260,7 @@ TEST(Loader, RunsAheadByAFewBatchesOnly) {
   Loader loader(labelled(dataset, small_options(), 10, 1, 2, 0));
   loader.next();
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_EQ(dataset->reads, 40);  // the one handed out and three ahead
+  EXPECT_EQ(dataset->reads, 40);  // the current batch and three prefetched ones
 }
 
 TEST(Loader, ManyShortLivesLeaveNothingBehind) {

@@ -39,13 +39,13 @@ TEST(Mix, AveragesWithThePartnerAsItWas) {
   apply_mix(
       std::vector<Mix>{{0.25, false, {}}, {1, false, {}}, {0.5, false, {}}, {0.75, false, {}}},
       batch_of(4, 1, 1), pixels.data());
-  // Partners are 1 and 4, 2 and 3.
+  // Partners are images 1 and 4, and 2 and 3.
   EXPECT_EQ(pixels, (std::vector<float>{0.25F * 1 + 0.75F * 4, 2, 0.5F * 3 + 0.5F * 2,
                                         0.75F * 4 + 0.25F * 1}));
 }
 
 TEST(Mix, PastesThePartnersBox) {
-  std::vector<float> pixels{0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15};  // two pictures of 2 x 3
+  std::vector<float> pixels{0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15};  // two images of 2 x 3
   const Mix cut{0.5, true, {0, 1, 1, 2}};
   const Mix other{5.0 / 6, true, {1, 0, 1, 1}};
   apply_mix(std::vector<Mix>{cut, other}, batch_of(2, 2, 3), pixels.data());
@@ -53,7 +53,7 @@ TEST(Mix, PastesThePartnersBox) {
 }
 
 TEST(Mix, AllChannelsOfAPixelMoveTogether) {
-  std::vector<float> pixels{1, 2, 3, 4, 5, 6, 7, 8};  // two pictures of 1 x 2 x 2
+  std::vector<float> pixels{1, 2, 3, 4, 5, 6, 7, 8};  // two images of 1 x 2 x 2
   const Mix cut{0.5, true, {0, 1, 1, 1}};
   apply_mix(std::vector<Mix>{cut, Mix{}}, batch_of(2, 1, 2, 2), pixels.data());
   EXPECT_EQ(pixels, (std::vector<float>{1, 2, 7, 8, 5, 6, 7, 8}));
@@ -86,7 +86,7 @@ TEST(Mix, DrawsAreThoseOfTheKeyAndTheBoxIsTimms) {
     const Batch batch = batch_of(2, 30, 50);
     const Mix mix = draw_mix(options, batch, seed)[0];
     KeyedRandom random(seed, Purpose::kMix, 3, 100);
-    random.uniform_double();  // whether to mix: always
+    random.uniform_double();  // whether to mix: always here
     if (random.uniform_double() >= 0.5) {
       EXPECT_FALSE(mix.cut);
       EXPECT_EQ(mix.share, random.beta(0.8, 0.8));

@@ -1,4 +1,4 @@
-// G16: mutants of every kind of file of data.
+// G16: mutants of every kind of data file.
 #include <zlib.h>
 
 #include <functional>
@@ -77,7 +77,7 @@ TEST(MutantsSlow, OfTarShards) {
   });
 }
 
-// Pictures and labels of one set; either is the mutant.
+// Images and labels of one set; each in turn is mutated.
 void try_idx(const char* ending, const std::function<std::string(std::string)>& stored) {
   const test::Series series(100'000);
   const std::string images = stored(big_endian({0x803, 3, 4, 5}) + std::string(60, 'x')),

@@ -45,7 +45,7 @@ TEST(SamplesOfStep, TheOrderDoesNotDependOnTheBatchSize) {
 TEST(SamplesOfStep, SeedsAndEpochsShuffleAnew) {
   const auto first = samples_of_step(1000, 100, 1, 0);
   EXPECT_NE(first, samples_of_step(1000, 100, 2, 0));
-  EXPECT_NE(first, samples_of_step(1000, 100, 1, 10));  // the next epoch
+  EXPECT_NE(first, samples_of_step(1000, 100, 1, 10));  // the first step of the next epoch
   std::vector<int64_t> sorted(100);
   std::iota(sorted.begin(), sorted.end(), 0);
   EXPECT_NE(first, sorted);

@@ -1,4 +1,4 @@
-// The order of pictures with instances.
+// The order of images with instances.
 #include "fcm/loader/oriented_order.h"
 
 #include <map>
@@ -12,7 +12,7 @@ namespace {
 
 using Chosen = OrientedOrder::Chosen;
 
-// Sizes alone.
+// A data set of image sizes without pixels.
 class Recorded final : public Dataset {
  public:
   Recorded(int64_t wide, int64_t others) : wide_(wide), others_(others) {}
@@ -22,7 +22,7 @@ class Recorded final : public Dataset {
   std::string name(int64_t) const override { return "recorded"; }
   image::Image get(int64_t, int64_t) const override { return {}; }
   PictureRecord picture_record(int64_t index) const override {
-    // The two kinds among each other, as in real sets.
+    // Wide and other images alternate irregularly, as in real data sets.
     const bool is_wide = index * 7 % size() < wide_;
     return {index, 10, is_wide ? 20 : 10, 1};
   }
@@ -53,8 +53,8 @@ TEST(OrientedOrderTest, EachBatchHasOneOrientationAndEachStreamAllInTurn) {
         ASSERT_EQ(dataset.picture_record(one.sample).is_wide(), is_wide);
       }
     }
-    // How often each picture was seen: equally often, but for one time more or less and what the
-    // batch under way has left.
+    // Every image is seen equally often, except for one time more or less and for images that wait
+    // for the next batch of their orientation.
     std::map<int64_t, int64_t> times;
     std::set<std::pair<int64_t, int64_t>> keys;
     for (int64_t step = 0; step < steps; ++step) {
@@ -66,7 +66,7 @@ TEST(OrientedOrderTest, EachBatchHasOneOrientationAndEachStreamAllInTurn) {
     ASSERT_EQ(std::ssize(times), wide + others);
     for (const auto& [sample, count] : times) EXPECT_NEAR(count, 20, 2 + batch) << sample;
     for (int64_t sample = 0; sample < wide + others; ++sample) {
-      ASSERT_TRUE(keys.contains({sample, 0})) << "each is seen a first time";
+      ASSERT_TRUE(keys.contains({sample, 0})) << "every image must be seen";
     }
   }
 }
@@ -104,7 +104,7 @@ TEST(OrientedOrderTest, DependsOnTheSeedAloneAndChangesWithTheRound) {
   EXPECT_NE(first, second);
   std::ranges::sort(first);
   std::ranges::sort(second);
-  EXPECT_EQ(first, second) << "batches of 8 out of 40 and 24: a round is the whole set";
+  EXPECT_EQ(first, second) << "40 and 24 are multiples of 8, so a round is the whole set";
 }
 
 TEST(OrientedOrderTest, RanksTogetherHaveTheBatchOfOne) {

@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::data_error;
 
-// Two splits of pictures whose sizes lie on both sides of `side`.
+// Two splits of images, some smaller and some larger than `side`.
 constexpr int64_t kTrain = 5, kVal = 2;
 
 image::Image source(int64_t i) {
@@ -33,7 +33,7 @@ fs::path write_packed(const fs::path& path, const PackedForm& form) {
   return path;
 }
 
-// torchvision's Resize(side), without enlarging.
+// torchvision's Resize(side), but small images are not enlarged.
 image::Image resized(const image::Image& picture, int64_t side) {
   const int64_t shorter = std::min(picture.rows, picture.cols);
   if (shorter <= side) return picture;
@@ -59,11 +59,11 @@ class PackedFileTest : public testing::Test {
   std::string error() const {
     return data_error([&] { open(); });
   }
-  // The file with these bytes in place of its own.
+  // Overwrites the file with these bytes.
   void replace(const std::string& bytes) const { folder_.write(path_.filename().string(), bytes); }
 
   test::Scratch folder_;
-  const fs::path path_ = folder_.path() / "some.file";  // told by content, not by name
+  const fs::path path_ = folder_.path() / "some.file";  // the content decides, not the name
 };
 
 TEST_F(PackedFileTest, RawPicturesAreTheSourcesResized) {
@@ -130,7 +130,7 @@ TEST_F(PackedFileTest, AFileCutAtAnyByteIsRefused) {
   EXPECT_NE(error().find("it is truncated"), std::string::npos);
 }
 
-// Whatever byte is altered: the file is refused, or exactly one picture cannot be read.
+// Any changed byte either makes the file invalid or makes exactly one image unreadable.
 TEST_F(PackedFileTest, EveryAlteredByteIsNoticed) {
   write_packed(path_, {PackedKind::kRaw, 4, 0});
   const std::string whole = read_file(path_, ExitCode::kData);
@@ -173,7 +173,7 @@ TEST_F(PackedFileTest, OtherVersionsAndKindsSayWhatTheyAre) {
   EXPECT_NE(error().find("unknown kind 7"), std::string::npos);
 }
 
-// An index with a right checksum that contradicts itself or the pictures.
+// Indexes with a valid checksum that contradict themselves or the images.
 TEST_F(PackedFileTest, HostileIndexesAreRefused) {
   const std::string head = packed_head(PackedKind::kRaw);
   const std::string pixels = packed_picture(source(0), {PackedKind::kRaw, 4, 0});
@@ -228,12 +228,13 @@ TEST_F(PackedFileTest, NothingIsLeftOfAFileThatIsNotFinished) {
   EXPECT_FALSE(fs::exists(path_.string() + ".tmp"));
 }
 
-// Whatever call fails, the file is the old one or the new one, whole, and nothing lies beside it.
+// If any call fails, the file is either the old or the new one, complete, and no other file
+// remains.
 TEST_F(PackedFileTest, AFailureAtAnyCallLeavesTheOldFileOrTheNew) {
   const PackedForm form{PackedKind::kRaw, 4, 0};
   write_packed(path_, form);
   const std::string whole = read_file(path_, ExitCode::kData);
-  failpoint::arm("pack:0:kill");  // counts
+  failpoint::arm("pack:0:kill");  // only counts
   write_packed(path_, form);
   const int64_t points = failpoint::hits();
   EXPECT_GT(points, 2 * (kTrain + kVal));

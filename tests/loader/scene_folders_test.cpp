@@ -19,7 +19,7 @@ std::vector<uint8_t> map_file(int64_t rows, int64_t cols, uint8_t value) {
 
 std::vector<uint8_t> picture_file() { return image::encode_png(test::pattern(3, 4, 3)); }
 
-// A picture and its map in two folders.
+// Writes an image and its map into two folders.
 void add_scene(const test::Scratch& folder, const std::string& pictures, const std::string& maps,
                const std::string& stem, uint8_t value) {
   folder.write(pictures + "/" + stem + ".png", picture_file());
@@ -50,7 +50,7 @@ TEST(SceneFolders, PicturesByNameWithTheMapsOfTheirStems) {
   EXPECT_EQ(train->get(0, 3).pixels, test::pattern(3, 4, 3).pixels);
   EXPECT_TRUE(train->remarks().left_out.empty());
   EXPECT_TRUE(train->remarks().notes.empty());
-  // Whoever asks for labels finds none.
+  // Labels are absent.
   EXPECT_EQ(train->label(0), -1);
   EXPECT_TRUE(train->classes().empty());
   EXPECT_NE(train->remarks().no_labels.find("class maps"), std::string::npos);
@@ -67,13 +67,13 @@ TEST(SceneFolders, OtherNamesAndPlacesOfTheFolders) {
     EXPECT_EQ(names_in(*open_dataset(folder.string(), Split::kTrain)), Words{"a.png"}) << maps;
     EXPECT_EQ(open_dataset(folder.string(), Split::kVal)->class_map(0).classes[0], 2) << maps;
   }
-  const test::Scratch within;  // the splits outside
+  const test::Scratch within;  // the splits are the outer folders
   add_scene(within, "train/images", "train/masks", "a", 1);
   add_scene(within, "val/images", "val/masks", "b", 2);
   EXPECT_EQ(names_in(*open_dataset(within.string(), Split::kVal)), Words{"b.png"});
   EXPECT_EQ(open_dataset(within.string(), Split::kTrain)->class_map(0).classes[0], 1);
   EXPECT_TRUE(has_split(within.path(), Split::kVal));
-  const test::Scratch without;  // no splits: both are all
+  const test::Scratch without;  // without splits, both splits are all images
   add_scene(without, "images", "labels", "a", 1);
   for (const Split split : {Split::kTrain, Split::kVal}) {
     EXPECT_EQ(names_in(*open_dataset(without.string(), split)), Words{"a.png"});
@@ -81,7 +81,7 @@ TEST(SceneFolders, OtherNamesAndPlacesOfTheFolders) {
 }
 
 TEST(SceneFolders, WhatOnlyLooksAlikeIsAnImageFolder) {
-  const test::Scratch texts;  // boxes as texts beside the pictures
+  const test::Scratch texts;  // boxes as text files beside the images
   texts.write("images/train/a.png", picture_file());
   texts.write("images/val/b.png", picture_file());
   texts.write("labels/train/a.txt", std::string("0 1 1 1 1"));
@@ -116,7 +116,7 @@ TEST(SceneFolders, ASplitWithoutMapsOrPictures) {
   const std::string message = data_error([&] { open_dataset(folder.string(), Split::kVal); });
   EXPECT_NE(message.find("none for validation"), std::string::npos) << message;
   EXPECT_FALSE(has_split(folder.path(), Split::kVal));
-  folder.write("images/val/b.png", picture_file());  // as ADE20K's test pictures have none
+  folder.write("images/val/b.png", picture_file());  // like ADE20K's test images, it has no map
   const auto val = open_dataset(folder.string(), Split::kVal);
   EXPECT_FALSE(val->has_maps());
   EXPECT_NE(data_error([&] { val->class_map(0); }).find("does not exist"), std::string::npos);
@@ -135,7 +135,7 @@ TEST(SceneFolders, MapsThatCannotBeUsedAreNamed) {
             std::string::npos);
 }
 
-// The names that files beside the pictures give the classes.
+// The class names from a file beside the images.
 MapClasses classes_with(const std::string& file, const std::string& text, Words* notes = nullptr) {
   const test::Scratch folder;
   add_scene(folder, "images", "annotations", "a", 1);
@@ -217,7 +217,7 @@ TEST(SyntheticScenes, ShapesOnABackgroundAlwaysTheSame) {
     ASSERT_EQ((std::array{picture.rows, picture.cols, map.rows, map.cols}),
               (std::array<int64_t, 4>{128, 160, 128, 160}));
     values.insert(map.classes.begin(), map.classes.end());
-    // All of the background, and nothing else, has its colour.
+    // All background pixels have one colour, and no other pixel has it.
     std::map<bool, std::set<Colour>> colours;
     for (size_t p = 0; p < map.classes.size(); ++p) {
       const uint8_t* const rgb = picture.pixels.data() + p * 3;

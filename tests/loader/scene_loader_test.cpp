@@ -1,4 +1,4 @@
-// Batches of scenes, and scenes for testing.
+// Batches of scenes for training, and scenes for evaluation.
 #include <algorithm>
 
 #include "fcm/image/opencv_resize.h"
@@ -35,7 +35,7 @@ TEST(SceneLoader, ThreadsAndStartingPlaceDoNotShow) {
     const auto got = scene_batches(scenes_request(dataset, 8, threads), 9);
     for (size_t step = 0; step < 9; ++step) expect_same_scenes(got[step], expected[step]);
   }
-  for (const int64_t first : {1, 4}) {  // 3 steps an epoch
+  for (const int64_t first : {1, 4}) {  // 3 steps per epoch
     const auto got = scene_batches(scenes_request(dataset, 8, 2, first), 9 - first);
     for (size_t step = 0; step < got.size(); ++step) {
       expect_same_scenes(got[step], expected[step + static_cast<size_t>(first)]);
@@ -69,7 +69,7 @@ TEST(SceneLoader, RanksTogetherHaveTheBatchOfOne) {
 
 TEST(SceneLoader, BadMapsAreReplacedWithTheirPictures) {
   const auto dataset = std::make_shared<DrawnScenes>(8, std::set<int64_t>{2});
-  dataset->maps[5] = test::blocks(3, 3, 1);  // of another size
+  dataset->maps[5] = test::blocks(3, 3, 1);  // another size
   dataset->maps[6] = test::blocks(dataset->extent_of(6).rows, dataset->extent_of(6).cols, 1, 9);
   const Batch batch = scene_batches(scenes_request(dataset, 8, 2), 1)[0];
   std::set<int64_t> bad;
@@ -142,7 +142,7 @@ SceneRequest testing_request(std::shared_ptr<const Dataset> dataset, int64_t thr
 
 TEST(ForEachScene, WholePicturesResizedAndMapsAsTheyAre) {
   const auto dataset = std::make_shared<DrawnScenes>(21, std::set<int64_t>{4});
-  dataset->extents[7] = {20, 150};  // a shape of more than 4 times
+  dataset->extents[7] = {20, 150};  // sides differ by a factor of more than 4
   dataset->maps[9] = test::blocks(9, 9, 1);
   for (const int64_t threads : {1, 2, 5}) {
     std::vector<int64_t> seen;
@@ -221,7 +221,7 @@ TEST(SceneLoader, RealScenesAreThoseOfWholePictures) {
   const Batch batch = scene_batches(request, 1)[0];
   ASSERT_TRUE(batch.bad.empty());
 
-  class Decoded final : public Dataset {  // whose sections are whole pictures
+  class Decoded final : public Dataset {  // get_section decodes whole images
    public:
     explicit Decoded(std::shared_ptr<const Dataset> whole) : whole_(std::move(whole)) {}
     int64_t size() const override { return whole_->size(); }

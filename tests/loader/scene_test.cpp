@@ -29,7 +29,7 @@ Prepared prepare(const Dataset& dataset, int64_t index, const SceneOptions& opti
   return prepared;
 }
 
-// The published order of steps, each on the whole of what the one before made.
+// The upstream order of steps, each applied to the whole result of the step before.
 class PlainPipeline {
  public:
   PlainPipeline(const Dataset& dataset, int64_t index, const SceneOptions& options,
@@ -63,7 +63,7 @@ class PlainPipeline {
     const auto width = static_cast<double>(picture_.cols);
     const double factor =
         std::min(longer / std::max(height, width), shorter / std::min(height, width));
-    // The published program fails where a side becomes nothing.
+    // Upstream fails if a side becomes 0.
     const auto rows = std::max<int64_t>(static_cast<int64_t>(height * factor + 0.5), 1);
     const auto cols = std::max<int64_t>(static_cast<int64_t>(width * factor + 0.5), 1);
     std::vector<uint8_t> resized(static_cast<size_t>(rows * cols));
@@ -194,15 +194,15 @@ TEST(Scene, CropsShowTwoClassesNoneOfWhichHasThreeQuarters) {
   using Bytes = std::vector<uint8_t>;
   const auto shown = [](Bytes classes) { return shows_enough(classes, 0.75); };
   EXPECT_TRUE(shown({1, 1, 2}));
-  EXPECT_FALSE(shown({1, 1, 1, 2}));  // three quarters are too much
+  EXPECT_FALSE(shown({1, 1, 1, 2}));  // three quarters are above the limit
   EXPECT_TRUE(shown({1, 1, 1, 2, 0}));
   EXPECT_FALSE(shown({1, 1, 1}));
   EXPECT_FALSE(shown({255, 255, 255, 255}));
   EXPECT_FALSE(shown({255, 255, 255, 1}));
-  EXPECT_TRUE(shown({255, 255, 255, 255, 255, 1, 0}));  // what is ignored does not count
+  EXPECT_TRUE(shown({255, 255, 255, 255, 255, 1, 0}));  // ignored pixels do not count
 }
 
-// The places asked for, of a picture all of whose crops are refused.
+// Counts the crop positions drawn for an image of which every crop is refused.
 TEST(Scene, TheEleventhCropIsTakenUnchecked) {
   DrawnScenes dataset(1);
   dataset.extents[0] = {48, 100};
@@ -227,7 +227,7 @@ TEST(Scene, TheEleventhCropIsTakenUnchecked) {
   EXPECT_EQ(most.size(), 2u);
 }
 
-// Subtracting one from bytes would make 0 ignored, 255 a class.
+// Subtracting 1 as uint8 gives 255 (ignored) for 0, but would make 255 a class.
 TEST(Scene, TheZeroLabelIsReduced) {
   SceneOptions options = scene_options();
   ClassMap map{1, 4, {0, 1, 5, 255}};
@@ -253,7 +253,7 @@ TEST(Scene, AValueAboveTheClassesIsNamed) {
 
 TEST(Scene, AMapOfAnotherSizeIsAFaultOfThePicture) {
   DrawnScenes dataset(1);
-  dataset.maps[0] = test::blocks(50, 40, 1);  // turned
+  dataset.maps[0] = test::blocks(50, 40, 1);  // rows and columns exchanged
   const SceneOptions options = scene_options();
   EXPECT_EQ(data_error([&] { prepare(dataset, 0, options, draw_scene(options, 1, 0, 0)); }),
             "scene 0 has 50x40 pixels, its map 40x50; they belong to different images");

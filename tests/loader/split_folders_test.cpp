@@ -1,4 +1,4 @@
-// Which folders are splits: by whole words, and not where all signs are those of classes.
+// Which folders are splits: names are matched by whole words, unless all folders look like classes.
 #include "fcm/loader/sources/split_folders.h"
 
 #include "tests/loader/support.h"
@@ -11,7 +11,7 @@ using Words = std::vector<std::string>;
 
 std::vector<uint8_t> dot() { return image::encode_png(test::pattern(3, 4, 3, 1)); }
 
-// A picture in each of the folders, in a class folder below where its name ends in "/".
+// Writes one image into each folder, or into a class folder below if its name ends in "/".
 void draw(const test::Scratch& root, const Words& folders) {
   for (const std::string& name : folders) {
     root.write(name + (name.ends_with('/') ? "a/1.png" : "/1.png"), dot());
@@ -43,7 +43,7 @@ TEST(SplitFolders, WordsAreWholeBetweenMarksDigitsAndCapitals) {
            {"train (1)", "val (1)"},
            {"dogs.train", "dogs.val"}}) {
     EXPECT_EQ(splits_of({train + "/", val + "/"}), std::pair(train, val));
-    EXPECT_EQ(splits_of({train, val, "extra"}), std::pair(train, val)) << "without classes";
+    EXPECT_EQ(splits_of({train, val, "extra"}), std::pair(train, val)) << "without class folders";
   }
 }
 
@@ -63,14 +63,15 @@ TEST(SplitFolders, AloneItIsASplit) {
   EXPECT_EQ(splits_of({"train2017"}).first, "train2017");
   EXPECT_EQ(splits_of({"ILSVRC2012_img_train/"}).first, "ILSVRC2012_img_train");
   EXPECT_EQ(splits_of({"test_images/"}).second, "test_images");
-  EXPECT_EQ(splits_of({"train_station"}).first, "") << "pictures, and a name that says more";
+  EXPECT_EQ(splits_of({"train_station"}).first, "")
+      << "holds images, but the name has another word";
   const test::Scratch root;
   draw(root, {"train_images"});
   root.write("annotations/x.json", std::string("{}"));
   EXPECT_EQ(split_folders_in(root.path()).train, "train_images");
 }
 
-// A class called train is a split, as ever: the folders beside it are left out, and that is said.
+// A folder called "train" is always a split. The folders beside it are ignored with a note.
 TEST(SplitFolders, TheBareWordIsASplitWhateverLiesBesideIt) {
   const test::Scratch root;
   draw(root, {"train", "bus", "car"});
@@ -93,10 +94,10 @@ TEST(SplitFolders, OneThatSaysNoMoreComesFirst) {
   const test::Scratch root;
   draw(root, {"train2014", "val2014"});
   root.write("train2017/readme.md", std::string("later"));
-  EXPECT_EQ(split_folders_in(root.path()).train, "train2014") << "the other has no picture";
+  EXPECT_EQ(split_folders_in(root.path()).train, "train2014") << "train2017 has no image";
 }
 
-// Ambiguity is a fault of the split that is asked for.
+// Ambiguity is an error only for the requested split.
 TEST(SplitFolders, SeveralForOneSplitAreRefusedWithTheirNames) {
   const test::Scratch root;
   draw(root, {"train2014/", "train2017/", "val2017/"});
@@ -135,7 +136,8 @@ TEST(SplitFolders, WhatIsDoubtfulIsSaid) {
       << other->remarks().notes[0];
 }
 
-// As archives unpack (tiny-imagenet-200/train), and as labels lie beside images (images/train).
+// Splits may be in a subfolder, as in unpacked archives (tiny-imagenet-200/train) or beside labels
+// (images/train).
 TEST(SplitFolders, InAFolderOfTheirOwn) {
   const test::Scratch root;
   draw(root, {"images/train/", "images/val/"});
@@ -148,10 +150,10 @@ TEST(SplitFolders, InAFolderOfTheirOwn) {
   EXPECT_EQ(open_dataset(root.string(), Split::kVal)->name(0),
             root.string() + "/images/val/a/1.png");
   draw(root, {"more"});
-  EXPECT_EQ(folder_with_splits(root.path()), root.path()) << "now they are classes";
+  EXPECT_EQ(folder_with_splits(root.path()), root.path()) << "now images and more are classes";
 }
 
-// A link to nothing is a fault of the split that it is named for.
+// A link to a missing folder is an error of the split that its name denotes.
 TEST(SplitFolders, ALinkToNothingIsStillTheSplit) {
   const test::Scratch root;
   draw(root, {"val2017/"});

@@ -1,4 +1,4 @@
-// What the tests of the loader share: a data set that misbehaves on demand.
+// Shared by the loader's tests: a data set that can be made to fail.
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 
 namespace fcm::test {
 
-// Pictures of differing sizes whose pixels tell their number; those in `bad` cannot be read.
+// Images of different sizes whose pixels encode their index; those in `bad` cannot be read.
 class FakeDataset final : public loader::Dataset {
  public:
   explicit FakeDataset(int64_t size, std::set<int64_t> bad = {}) : size_(size), bad_(bad) {}
@@ -36,7 +36,7 @@ class FakeDataset final : public loader::Dataset {
   }
 
   std::chrono::milliseconds delay{0};
-  int64_t breaks = -1;  // this picture throws what is no Error
+  int64_t breaks = -1;  // this image throws an exception other than Error
   std::set<int64_t> bad_labels;
   mutable std::atomic<int64_t> reads{0}, labels_read{0};
 
@@ -46,7 +46,7 @@ class FakeDataset final : public loader::Dataset {
   std::vector<std::string> classes_;
 };
 
-// Batches with labels.
+// A request for batches with labels.
 inline loader::LoaderRequest labelled(std::shared_ptr<const loader::Dataset> dataset,
                                       const loader::DataOptions& options, int64_t batch_size,
                                       uint64_t seed, int64_t threads, int64_t first_step) {

@@ -38,8 +38,8 @@ TEST(Synthetic, EveryPictureShowsTwoColoursApart) {
   }
 }
 
-// Changes from light to dark along rows and along columns tell the gratings apart, whatever the
-// colours.
+// The number of changes between light and dark along rows and along columns distinguishes the
+// gratings, whatever their colours.
 TEST(Synthetic, ClassesDiffer) {
   const auto train = open_dataset("synthetic", Split::kTrain);
   const auto changes = [&](int64_t index, int64_t step) {
@@ -91,7 +91,8 @@ TEST(SyntheticObjects, AlwaysTheSameAndOfBothOrientations) {
   EXPECT_EQ(of_count.rbegin()->first, 6);
 }
 
-// Each object has its colour where no later one covers it, and stands out against what is around.
+// Each object has its colour except where a later object covers it, and differs from its
+// surroundings.
 TEST(SyntheticObjects, OutlinesAreWhatIsDrawn) {
   const auto train = with_objects(Split::kTrain);
   for (int64_t i = 0; i < 60; ++i) {

@@ -1,4 +1,4 @@
-// Shards as a data set, and those of the sample data.
+// Tar shards as a data set, and the shards of the sample data.
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -84,7 +84,7 @@ TEST(TarShards, FaultySamplesAreBadPicturesOthersAreNot) {
   EXPECT_EQ(dataset->get(3, 3).pixels, test::pattern(3, 4, 3, 4).pixels);
 }
 
-// A label that cannot be used is a fault of its use: opening and pretraining do not fail over it.
+// An unusable label is an error only for users of labels: opening and pretraining succeed.
 TEST(TarShards, LabelsThatCannotBeUsedHurtThoseAloneWhoUseThem) {
   const test::Scratch folder;
   const auto named =
@@ -108,7 +108,7 @@ std::string named(const std::string& key, uint32_t seed, const std::string& labe
   return tar_member(key + ".jpg", png_member(seed)) + tar_member(key + ".cls", label);
 }
 
-// A small set of names is a set of classes; where numbers stand among them, names are faults.
+// A small number of different names are classes. If numbers are among them, the names are faults.
 TEST(TarShards, NamesAreClassesWhereTheyAreFew) {
   const test::Scratch folder;
   const auto shard = folder.write("x.tar", named("a", 1, "dog") + named("b", 2, "cat\n") +
@@ -145,7 +145,7 @@ TEST(TarShards, WhatIsLeftOutAndHeldOutIsRemarked) {
   EXPECT_NE(val->remarks().notes[1].find("without an end-of-archive mark"), std::string::npos);
 }
 
-// As in folders: counted by kind, and no picture of the set.
+// Counted by kind and not part of the set, as in folders.
 TEST(TarShards, PicturesOfEndingsThatAreNotReadAreLeftOut) {
   const test::Scratch folder;
   const std::string gif = tar_member("b.gif", "GIF89a") + tar_member("b.cls", "1");
@@ -161,7 +161,7 @@ TEST(TarShards, PicturesOfEndingsThatAreNotReadAreLeftOut) {
             std::string::npos);
 }
 
-// What both splits count is marked, so that a sum has it once.
+// Files that both splits count are marked, so that a sum counts them once.
 TEST(TarShards, WhatLiesBesideBothSplitsIsMarked) {
   const test::Scratch folder;
   folder.write("x-0.tar", sample("a", 1, 0) + tar_member("a.json", "{}") + tar_end());
@@ -174,7 +174,7 @@ TEST(TarShards, WhatLiesBesideBothSplitsIsMarked) {
             "1 .yaml (info.yaml)");
 }
 
-// One archive beside many pictures is not the set.
+// One archive beside many images is not the data set.
 TEST(TarShards, AnArchiveBesidePicturesDoesNotCount) {
   const test::Scratch folder;
   folder.write("backup.tar", sample("a", 1, 0) + tar_end());
@@ -266,8 +266,8 @@ TEST(TarShards, TheSampleOfCifar) {
   EXPECT_EQ(val->get(999, 3).rows, 32);
 }
 
-// What each of the damaged and hostile archives of the sample data gives: a reason for refusing the
-// shard, or how many of its samples are bad.
+// The expected result for each damaged or hostile archive of the sample data: why the shard is
+// refused, or how many of its samples are bad.
 struct Outcome {
   std::string refusal;
   int64_t samples = 0, bad = 0;

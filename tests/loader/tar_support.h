@@ -1,4 +1,4 @@
-// Writes tar archives, wrong ones too.
+// Writes tar archives, including invalid ones.
 #pragma once
 
 #include <cstdio>
@@ -7,7 +7,7 @@
 
 namespace fcm::test {
 
-// A header block with a right checksum.
+// A header block with a valid checksum.
 inline std::string tar_header(const std::string& name, uint64_t size, char type = '0',
                               bool gnu = false) {
   std::string block(512, '\0');
@@ -28,7 +28,7 @@ inline std::string tar_header(const std::string& name, uint64_t size, char type 
   return block;
 }
 
-// Puts the checksum right after a change.
+// Updates the checksum after a change.
 inline std::string sealed(std::string block) {
   block.replace(148, 8, "        ");
   uint64_t sum = 0;

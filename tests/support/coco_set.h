@@ -1,4 +1,4 @@
-// Stored sets of COCO's form for evaluations: truths, results, and both together.
+// Stored sets in COCO's format for evaluation: ground truth, results, and both together.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +16,9 @@ namespace fcm::test {
 
 struct CocoSet {
   std::vector<int64_t> categories;                         // ids, ascending
-  std::map<int64_t, std::vector<eval::CocoTruth>> truths;  // by picture; every picture is there
+  std::map<int64_t, std::vector<eval::CocoTruth>> truths;  // by image; every image has an entry
 
-  // -1: not among them.
+  // -1 if the set does not have the category.
   int64_t place_of(int64_t category) const {
     const auto found = std::ranges::lower_bound(categories, category);
     return found == categories.end() || *found != category ? -1 : found - categories.begin();
@@ -56,7 +56,7 @@ inline CocoSet coco_set(const nlohmann::json& stored) {
   return set;
 }
 
-// Results of categories that the set has not are left out.
+// Results of categories that the set does not have are ignored.
 inline eval::CocoEvaluation evaluated(const CocoSet& set,
                                       const std::vector<eval::CocoEntry>& results,
                                       eval::CocoShape shape) {

@@ -1,4 +1,4 @@
-// Comparing a tensor with what it should be: says where and by how much they differ.
+// Compares a tensor with its expected value and says where and by how much they differ.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,9 +16,9 @@ namespace fcm::test {
 // Largest differences between `got` and `wanted`, both in float64.
 struct Difference {
   double max_abs = 0;       // largest |got - wanted|; infinite where only one is finite
-  double max_rel = 0;       // the same over the largest |wanted| of the whole tensor
+  double max_rel = 0;       // max_abs divided by the largest |wanted| of the tensor
   int64_t first_bad = -1;   // flat index of the first element beyond the tolerance
-  std::string description;  // empty if none is
+  std::string description;  // empty if no element is
 };
 
 inline std::string index_text(int64_t flat, at::IntArrayRef sizes) {
@@ -50,7 +50,7 @@ inline Difference compare(const at::Tensor& got, const at::Tensor& wanted, doubl
   }
   for (int64_t i = 0; i < a.numel(); ++i) {
     double error = std::abs(got_values[i] - wanted_values[i]);
-    if (got_values[i] == wanted_values[i]) error = 0;  // infinities
+    if (got_values[i] == wanted_values[i]) error = 0;  // equal infinities
     if (std::isnan(error)) {
       const bool both = std::isnan(got_values[i]) && std::isnan(wanted_values[i]);
       error = both ? 0 : std::numeric_limits<double>::infinity();
@@ -68,7 +68,7 @@ inline Difference compare(const at::Tensor& got, const at::Tensor& wanted, doubl
   return result;
 }
 
-// The same bits: types, shapes and values, NaN included.
+// Bitwise equality of types, shapes and values, NaN included.
 inline bool same_bits(const at::Tensor& a, const at::Tensor& b) {
   if (a.scalar_type() != b.scalar_type() || a.sizes() != b.sizes()) return false;
   const at::Tensor left = a.detach().contiguous(), right = b.detach().contiguous();
@@ -76,7 +76,7 @@ inline bool same_bits(const at::Tensor& a, const at::Tensor& b) {
   return std::memcmp(left.const_data_ptr(), right.const_data_ptr(), left.nbytes()) == 0;
 }
 
-// References are many small calls, which lose more than they win by threads on a busy machine.
+// References make many small calls, which are slower with threads on a busy machine.
 class OneThread {
  public:
   OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }

@@ -1,4 +1,4 @@
-// What tests of files share that must survive a process that dies and calls that fail.
+// Helpers for tests of files that must survive failing calls and the death of the process.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 
 namespace fcm::test {
 
-// A folder for each test; no failpoint stays armed behind it.
+// A temporary folder for each test; disarms failpoints at its end.
 class TemporaryFolderTest : public ::testing::Test {
  protected:
   ~TemporaryFolderTest() override {
@@ -27,7 +27,7 @@ class TemporaryFolderTest : public ::testing::Test {
   const std::filesystem::path folder_ = scratch_.path();
 };
 
-// The signal that ended a child which ran `action`; 0: it came to its end.
+// The signal that ended a child process which ran `action`; 0 if it ran to its end.
 inline int signal_of_child(const std::function<void()>& action) {
   const pid_t child = ::fork();
   if (child == 0) {

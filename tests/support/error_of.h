@@ -1,4 +1,4 @@
-// What is said to the user.
+// Error messages.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,7 +9,8 @@
 
 namespace fcm::test {
 
-// The message of the Error that `action` throws, which has to have this code; empty: it threw none.
+// The message of the Error that `action` throws, which must have this code; empty if it throws
+// none.
 template <class Action>
 std::string error_of(ExitCode code, const Action& action) {
   try {

@@ -1,4 +1,4 @@
-// Records of TensorBoard's event files: a reader that shares nothing with the writer.
+// Reads records of TensorBoard event files; shares no code with the writer.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,7 @@ Number take(std::string_view& bytes) {
   return number;
 }
 
-// Takes the next record off and returns its message. Throws where a length or a checksum does not
-// hold.
+// Removes the next record and returns its message. Throws if a length or a checksum is wrong.
 inline std::string_view take_record(std::string_view& bytes) {
   const std::string_view length_bytes = bytes.substr(0, 8);
   const auto length = take<uint64_t>(bytes);

@@ -1,5 +1,5 @@
-// Tests that need a GPU: skipped with the reason where there is none, unless
-// FASTCONVMAE_REQUIRE_CUDA=1 says that there must be one.
+// Tests that need a GPU. Without one they are skipped with the reason, or fail if
+// FASTCONVMAE_REQUIRE_CUDA=1.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 namespace fcm::test {
 
-// why: empty where there is a GPU. required: the value of FASTCONVMAE_REQUIRE_CUDA, may be null.
+// why: empty if there is a GPU. required: the value of FASTCONVMAE_REQUIRE_CUDA, may be null.
 inline void skip_or_fail(const std::string& why, const char* required) {
   if (why.empty()) return;
   if (required != nullptr && std::string(required) == "1") {
@@ -20,7 +20,7 @@ inline void skip_or_fail(const std::string& why, const char* required) {
   GTEST_SKIP() << why;
 }
 
-// To be called in SetUp: both skipping and failing there leave the test out.
+// For SetUp: after a skip or failure there, GoogleTest does not run the test.
 inline void need_gpu() {
   skip_or_fail(ops::why_no_cuda_device(), std::getenv("FASTCONVMAE_REQUIRE_CUDA"));
   if (ops::why_no_cuda_device().empty()) ops::use_cuda_device(0);

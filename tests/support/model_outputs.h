@@ -1,5 +1,5 @@
-// What the program's own models make of pictures, by the names that ONNX graphs give to it: the
-// other side of every comparison.
+// Outputs of the program's own models by the output names of ONNX graphs: the expected values in
+// all comparisons with ONNX.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -23,7 +23,7 @@ namespace fcm::test {
 
 using Outputs = std::map<std::string, at::Tensor>;
 
-// Start values that all matter.
+// Random parameters, so that each of them affects the outputs.
 inline void shake(nn::Parameters& parameters) {
   const at::NoGradGuard no_grad;
   at::manual_seed(3);
@@ -37,10 +37,10 @@ inline void shake(nn::Parameters& parameters) {
   }
 }
 
-// Pixels of 0..1, [N, C, H, W], as a model takes them.
+// Pixels in 0..1, [N, C, H, W], normalised as the model expects them.
 inline at::Tensor normalised(const at::Tensor& pixels_NCHW, const std::vector<double>& mean,
                              const std::vector<double>& deviation) {
-  // As float32, which is what stands in a graph.
+  // mean and std are rounded to float32, as in the graph.
   const auto by_channel = [&](const std::vector<double>& values) {
     return at::tensor(values, at::kFloat).to(pixels_NCHW.scalar_type()).view({-1, 1, 1});
   };
@@ -68,7 +68,7 @@ inline Outputs outputs_of(const models::MaskedAutoencoder& model, const at::Tens
   return outputs;
 }
 
-// What its head takes, [N, C].
+// The input of the classifier's head, [N, C].
 inline at::Tensor features_of(const models::Classifier& model, const at::Tensor& pixels_NCHW) {
   const masks::ViewPlan plan = masks::full_plan(pixels_NCHW.size(0), model.grid());
   return model.features(patches_of(pixels_NCHW, plan, model.geometry()), plan,
@@ -89,7 +89,7 @@ inline Outputs outputs_of(const models::Segmenter& model, const at::Tensor& pixe
   return {{"logits", channels_first(logits_BHWK)}, {"map", whole_BHWK.argmax(3)}};
 }
 
-// A backbone of its own with the detector's weights: a detector does not show these maps.
+// Builds a backbone with the detector's weights, because Detector does not expose these maps.
 inline std::vector<at::Tensor> backbone_maps(const models::Detector& model,
                                              const at::Tensor& pixels_NCHW) {
   const models::DetectorBackboneOptions& options = model.options().backbone;

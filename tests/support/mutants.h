@@ -1,5 +1,5 @@
-// Series of mutants of one file: each is read, or refused with the reader's own error, within a
-// second.
+// Series of mutants of one file. Each mutant is read, or refused with the reader's own error,
+// within a second.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,12 +21,12 @@ inline std::vector<std::byte> to_bytes(const std::string& text) {
 }
 
 // `read` gets the mutant's bytes in memory of exactly their size. `refusal` is the code of the
-// errors it may throw. At least a hundredth has to be refused and one mutant read, or the series
-// tries nothing.
+// errors that it may throw. The series must refuse more than a hundredth of the mutants and read at
+// least one, otherwise it tests nothing.
 template <class Read>
 void try_mutants(const char* format, const std::vector<std::byte>& whole, ExitCode refusal,
                  const Series& series, const Read& read) {
-  ASSERT_NO_THROW(read(whole)) << format << " as it was";
+  ASSERT_NO_THROW(read(whole)) << format << ", unchanged";
   int64_t refused = 0;
   double slowest = 0;
   for (int64_t number = 0; number < series.cases(); ++number) {

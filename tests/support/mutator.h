@@ -1,4 +1,4 @@
-// Changes of files, as a broken disk or a hostile hand makes them.
+// Random changes of files, as by a broken disk or an attacker.
 #pragma once
 
 #include <algorithm>
@@ -12,9 +12,9 @@
 
 namespace fcm::test {
 
-// Bytes flipped, replaced, inserted, removed, copied elsewhere, or the rest cut off. Changes fall
-// where the structure is, rather than into megabytes of values: near the beginning, near the end,
-// or anywhere.
+// Flips, replaces, inserts, removes or copies bytes, or truncates. Half of the changes fall near
+// the beginning and a quarter near the end, where the structure of a file is; the others fall
+// anywhere.
 class Mutator {
  public:
   Mutator(const std::vector<std::byte>& whole, uint64_t number, uint64_t seed = 3)

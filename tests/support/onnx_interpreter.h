@@ -1,6 +1,6 @@
-// The operators that our ONNX graphs are made of, in plain tensor calls: what another runtime
-// would compute, in any floating type. Source: the operators' text, version 17. An operator, an
-// attribute or a form that is not known here throws.
+// The operators of the program's ONNX graphs in plain tensor calls, in any floating-point type: an
+// independent runtime. Source: the ONNX operator specification, version 17. Unknown operators,
+// attributes and forms throw.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -22,7 +22,7 @@ using OnnxValues = std::map<std::string, at::Tensor>;
 
 namespace onnx {
 
-// A node and what it takes; attributes that nobody asked for are an error.
+// A node with its inputs and attributes; attributes that are never read are an error.
 class Call {
  public:
   Call(const ReadNode& node, const OnnxValues& values) : node_(node) {
@@ -75,7 +75,7 @@ inline void want(bool holds, const char* what) {
   if (!holds) throw std::runtime_error(what);
 }
 
-// Sizes as Reshape takes them.
+// A shape as Reshape defines it: 0 keeps the size of the input.
 inline at::Tensor reshaped(const at::Tensor& x, std::vector<int64_t> shape) {
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == 0) shape[i] = x.size(static_cast<int64_t>(i));
@@ -123,7 +123,7 @@ inline at::Tensor instance_normed(Call& call) {
 
 inline at::Tensor padded(Call& call) {
   const std::vector<int64_t> pads = call.input_list(1);  // all begins, then all ends
-  std::vector<int64_t> torchs;                           // last dimension first, begin and end
+  std::vector<int64_t> torchs;                           // last dimension first; begin and end
   const size_t dims = pads.size() / 2;
   for (size_t i = dims; i-- > 0;) torchs.insert(torchs.end(), {pads[i], pads[dims + i]});
   return at::constant_pad_nd(call[0], torchs, 0);
@@ -223,8 +223,8 @@ inline at::Tensor tensor_of(const ReadTensor& read, at::ScalarType type) {
 
 }  // namespace onnx
 
-// Throws where the model is not one: a value that is made twice, or taken before it is made; a
-// tensor or a result that nobody takes; an output that nothing makes.
+// Throws if the model is invalid: a value is produced twice or used before it is produced, a tensor
+// or result is never used, or an output is never produced.
 inline void check_onnx(const ReadModel& model) {
   std::set<std::string> made, taken;
   const auto make = [&](const std::string& name) {
@@ -248,7 +248,7 @@ inline void check_onnx(const ReadModel& model) {
   }
 }
 
-// The outputs, each of the shape that the model says.
+// Computes the outputs; throws if a shape differs from the one in the model.
 inline OnnxValues run_onnx(const ReadModel& model, const OnnxValues& inputs, at::ScalarType type) {
   const at::NoGradGuard no_grad;
   OnnxValues values = inputs;

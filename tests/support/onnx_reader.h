@@ -1,5 +1,5 @@
-// Files of ONNX, read back: numbers of fields are those of onnx.proto, written down a second time.
-// Refuses every field that is not known here, and every type of one that is another. Links no
+// Reads ONNX files. The field numbers are those of onnx.proto, written independently of the
+// exporter. Refuses every unknown field and every field of an unexpected type. Does not link
 // LibTorch.
 #pragma once
 
@@ -22,7 +22,7 @@ struct ReadTensor {
   int64_t type = 0;  // 1: float32, 7: int64
   std::vector<int64_t> shape;
   std::string bytes;
-  std::map<std::string, std::string> external;  // where the bytes lie otherwise
+  std::map<std::string, std::string> external;  // where the bytes are if they are in another file
 };
 
 struct ReadNode {
@@ -36,7 +36,7 @@ struct ReadNode {
 struct ReadValue {
   std::string name;
   int64_t type = 0;
-  std::vector<std::string> shape;  // numbers and names
+  std::vector<std::string> shape;  // sizes and symbolic names
 };
 
 struct ReadModel {
@@ -242,7 +242,7 @@ inline std::string bytes_of_file(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// With the bytes of tensors that lie in another file.
+// Also reads the bytes of tensors that are stored in another file.
 inline ReadModel read_onnx(const std::filesystem::path& path) {
   const std::string bytes = bytes_of_file(path);
   ReadModel model;

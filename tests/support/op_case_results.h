@@ -1,4 +1,4 @@
-// Runs an operator's case, forward and backward, and compares what comes out.
+// Runs a case of an operator, forward and backward, and compares the results.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,11 +14,11 @@ namespace fcm::test {
 
 struct Results {
   at::Tensor forward;
-  Inputs gradients;  // undefined: not a floating input, or none reaches it
+  Inputs gradients;  // undefined: the input is not floating-point, or has no gradient
 };
 
-// Runs forward, and backward from an upstream gradient that is the same for every type up to
-// rounding to `rounding`.
+// Runs forward, then backward from an upstream gradient that is rounded to `rounding`, and apart
+// from this the same for every type.
 inline Results evaluate(const std::function<at::Tensor(const Inputs&)>& function,
                         const Inputs& inputs, at::ScalarType rounding) {
   Results results;
@@ -31,7 +31,7 @@ inline Results evaluate(const std::function<at::Tensor(const Inputs&)>& function
   return results;
 }
 
-// Fails with the input's or result's name, the type, the place and the size of the difference.
+// A failure names the input or the result, the type, and the position and size of the difference.
 inline void expect_close(const Results& got, const Results& wanted, double tolerance,
                          double gradient_tolerance, at::ScalarType dtype) {
   const Difference forward = compare(got.forward, wanted.forward, tolerance);
@@ -46,7 +46,7 @@ inline void expect_close(const Results& got, const Results& wanted, double toler
   }
 }
 
-// The reference in float64 on the inputs as rounded to `dtype`.
+// The reference in float64, on inputs that are rounded to `dtype`.
 inline Results reference_results(const ops::OpCase& op_case, at::ScalarType dtype) {
   const OneThread one_thread;
   return evaluate(op_case.reference, leaves(op_case.inputs(dtype, 1), at::kDouble), dtype);

@@ -1,5 +1,5 @@
-// Image towers in plain tensor calls and loops, float64: what teachers are held against. Nothing of
-// fcm/ is in it. Sources: those of fcm/interop/tower_names.h.
+// Image towers in plain tensor calls and loops in float64: the expected values for teachers. Uses
+// no code of fcm/. Sources: those of fcm/interop/tower_names.h.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -11,7 +11,7 @@
 
 namespace fcm::test {
 
-// Sizes that the tiny towers of recipes have, and which parts there are. Weights have timm's names.
+// Defaults are the sizes of the recipes' tiny towers. Weights have timm's names.
 struct PlainTower {
   int64_t grid = 3, stride = 8, dim = 32, depth = 2, heads = 2, hidden = 64;
   bool class_token = true, positions = true, norm_before = false, layer_scale = false;
@@ -22,7 +22,7 @@ struct PlainTower {
   std::map<std::string, at::Tensor> weights;  // float64
 };
 
-// What is made wrong on purpose.
+// Mistakes that are planted to test the comparison.
 enum class Mistake { kNone, kKeysForQueries, kNoLayerScale, kAxesExchanged, kRegistersTurned };
 
 struct PlainTokens {
@@ -110,7 +110,8 @@ class PlainPass {
     return linear(block + "attn.proj", mixed.transpose(1, 2).reshape({batch, tokens, tower_.dim}));
   }
 
-  // Number by number: channel e of a quarter belongs to the row, of the next one to the column.
+  // Rotary embedding, element by element: channel e of the first quarter rotates by the patch's
+  // row, of the second quarter by its column.
   void turn(at::Tensor& heads_BHTE) const {
     auto number = heads_BHTE.accessor<double, 4>();
     const int64_t width = heads_BHTE.size(3), quarter = width / 4;
@@ -148,7 +149,8 @@ inline PlainTokens plain_tokens(const PlainTower& tower, const at::Tensor& image
   return PlainPass(tower, mistake)(images_BCHW);
 }
 
-// Random numbers for every weight of a tower with these parts: features differ from patch to patch.
+// Random values for every weight of a tower with these parts, so that features differ from patch to
+// patch.
 inline void fill(PlainTower& tower) {
   const auto add = [&](const std::string& name, std::vector<int64_t> shape, double centre = 0,
                        double spread = 0.3) {

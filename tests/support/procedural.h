@@ -1,4 +1,4 @@
-// The tensors from names and seeds, under the name tests know them by.
+// The tensor generator of the reference, under the name that tests use.
 #pragma once
 
 #include "reference/procedural.h"

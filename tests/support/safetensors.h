@@ -1,5 +1,5 @@
-// Reads a whole safetensors file into tensors: for tests, which must not lean on the code they
-// test. Header only.
+// Reads a whole safetensors file into tensors. Independent of fcm/, because tests must not depend
+// on the code they test. Header only.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -23,11 +23,11 @@ inline at::ScalarType safetensors_type(const std::string& name) {
   return types.at(name);
 }
 
-// Name -> tensor, each with its own memory. Throws std::exception where the file is not one.
+// Name -> tensor, each with its own memory. Throws std::exception if the file is invalid.
 inline std::map<std::string, at::Tensor> read_safetensors(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error("cannot open " + path);
-  uint64_t header_bytes = 0;  // little endian, as the machines this runs on
+  uint64_t header_bytes = 0;  // little endian, as this machine
   file.read(reinterpret_cast<char*>(&header_bytes), sizeof header_bytes);
   if (!file || header_bytes > 100'000'000) throw std::runtime_error("no safetensors file: " + path);
   std::string header(header_bytes, '\0');

@@ -1,4 +1,4 @@
-// A temporary folder of a test.
+// Temporary folders of tests.
 #pragma once
 
 #include <stdlib.h>
@@ -12,15 +12,15 @@
 
 namespace fcm::test {
 
-// A folder in memory where the system has one, else the usual one for temporary files: for tests
-// that sync thousands of times, none of which depends on the disk. What a process leaves behind
+// A folder in memory if the system has one, otherwise the default folder for temporary files. It is
+// for tests that sync thousands of times without testing the disk: what a process leaves behind
 // when it dies is the same in both.
 inline std::filesystem::path memory_folder() {
   return ::access("/dev/shm", W_OK) == 0 ? std::filesystem::path("/dev/shm")
                                          : std::filesystem::temp_directory_path();
 }
 
-// A new, empty folder in `parent`, removed with all that is in it at the end.
+// A new, empty folder in `parent`; the destructor removes it with its content.
 class Scratch {
  public:
   explicit Scratch(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
@@ -41,7 +41,7 @@ class Scratch {
   std::string string() const { return path_.string(); }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
-  // A file of these bytes, in folders that are created where `name` has some.
+  // Writes a file of these bytes and creates the folders in `name`.
   template <class Bytes>
   std::filesystem::path write(const std::string& name, const Bytes& bytes) const {
     const std::filesystem::path file = path_ / name;

@@ -1,10 +1,10 @@
-// A long series of random cases: how many of them and from which seed.
+// A long series of random cases: their number and their seed.
 //
-//   FASTCONVMAE_CASES=N   another number of cases than usual
-//   FASTCONVMAE_SEED=S    the cases of an earlier series; without it a new seed is drawn
+//   FASTCONVMAE_CASES=N   the number of cases instead of the default
+//   FASTCONVMAE_SEED=S    the seed of an earlier series; by default a new seed is drawn
 //
-// What was tried is printed and recorded in the test's XML, so that a series that failed can be
-// repeated, and a table can say what was measured (scripts/reliability.sh).
+// Number and seed are printed and recorded in the test's XML. With them a failed series can be
+// repeated, and scripts/reliability.sh can list what was measured.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -31,17 +31,17 @@ class Series {
   int64_t cases() const { return cases_; }
   int64_t seed() const { return seed_; }
 
-  // The draws of one case, independent of the others.
+  // The random numbers of one case, independent of the other cases.
   KeyedRandom random_of(int64_t number) const {
     return {static_cast<uint64_t>(seed_), Purpose::kProbe, 0, static_cast<uint64_t>(number)};
   }
 
-  // Where a failure is: what repeats it.
+  // Names a case for failure messages, with the seed that repeats it.
   std::string place(int64_t number) const {
     return "case " + std::to_string(number) + " of FASTCONVMAE_SEED=" + std::to_string(seed_);
   }
 
-  // A figure of the series.
+  // Records a figure of the series.
   template <typename Number>
   static void note(const char* name, Number value) {
     const std::string text = std::to_string(value);

@@ -1,4 +1,4 @@
-// Small image towers in files as other programs write them: their names, shapes and configurations.
+// Small image towers in the files of other programs: their names, shapes and configurations.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -19,17 +19,18 @@
 
 namespace fcm::test {
 
-using Beginnings = std::vector<std::pair<std::string, std::string>>;  // timm's, theirs
+// Pairs of timm's prefix and the other program's.
+using Beginnings = std::vector<std::pair<std::string, std::string>>;
 using Named = std::map<std::string, at::Tensor>;
 
 struct TowerLayout {
   std::string label;
-  std::function<void(PlainTower&)> parts;  // which there are
-  Beginnings outside, in_block;            // names that differ from timm's
+  std::function<void(PlainTower&)> parts;  // sets which parts the tower has
+  Beginnings outside, in_block;            // prefixes that differ from timm's
   std::string front, blocks = "blocks.";
-  std::array<std::string, 3> thirds = {};            // of queries, keys and values; empty: together
-  std::function<void(Named&)> also = [](Named&) {};  // by their names
-  std::map<std::string, std::string> texts = {};     // configurations by file
+  std::array<std::string, 3> thirds = {};            // of queries, keys and values; empty: fused
+  std::function<void(Named&)> also = [](Named&) {};  // further changes of the tensors
+  std::map<std::string, std::string> texts = {};     // configurations by file name
   std::string weights_file = "model.safetensors";
 };
 
@@ -40,7 +41,7 @@ inline std::string with_beginning(const std::string& name, const Beginnings& tab
   return name;
 }
 
-// The weights as that program has them.
+// The weights under the names of the layout's program.
 inline Named as_written(const PlainTower& tower, const TowerLayout& layout) {
   Named named;
   for (const auto& [name, value] : tower.weights) {
@@ -95,7 +96,7 @@ inline PlainTower make_tower(const TowerLayout& layout) {
   return tower;
 }
 
-// --- parts of the kinds ---
+// --- parts of each kind ---
 
 inline void parts_of_dinov2(PlainTower& tower) { tower.layer_scale = true; }
 
@@ -165,7 +166,7 @@ inline void erase_ending(Named& named, const std::string& ending) {
   std::erase_if(named, [&](const auto& one) { return one.first.ends_with(ending); });
 }
 
-// CLIP's class token and table have fewer dimensions, and no bias embeds patches.
+// CLIP's class token and position table have fewer dimensions, and its patch embedding has no bias.
 inline void flatten_clip(Named& named, const std::string& class_token, const std::string& table,
                          const std::string& bias) {
   named[class_token] = named.at(class_token).flatten();
@@ -197,7 +198,7 @@ inline std::string vision_sizes(const std::string& more) {
          more;
 }
 
-// Weights that the libraries leave out are zero in the plain form, too.
+// Sets elements to zero that other libraries do not store.
 inline void zero(PlainTower& tower, const std::string& ending, int64_t first, int64_t count) {
   for (auto& [name, value] : tower.weights) {
     if (name.ends_with(ending)) value.narrow(0, first, count).zero_();
@@ -318,7 +319,7 @@ inline std::vector<TowerLayout> dino_layouts() {
     named["rope_embed.periods"] = at::ones({4});
     for (const std::string block : {"blocks.0.attn.", "blocks.1.attn."}) {
       at::Tensor bias = named.at(block + "qkv.bias").clone();
-      bias.narrow(0, 32, 32).fill_(7);  // which the mask takes away
+      bias.narrow(0, 32, 32).fill_(7);  // the mask makes it zero
       named[block + "qkv.bias"] = bias;
       named[block + "qkv.bias_mask"] = at::ones({96});
     }
@@ -382,7 +383,7 @@ inline std::vector<TowerLayout> clip_layouts() {
   return all;
 }
 
-// What a layout cannot say is zero.
+// Sets weights to zero that the layout cannot store.
 inline void fit_to(PlainTower& tower, const std::string& label) {
   if (tower.norm_before) tower.weights["patch_embed.proj.bias"].zero_();
   if (label == "timm dinov2 with registers") tower.weights["pos_embed"].select(1, 0).zero_();

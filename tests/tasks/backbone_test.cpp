@@ -1,4 +1,4 @@
-// Encoders for other programs, there and back through the program itself.
+// Encoders exported for other libraries and read back, by the program's own commands.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -47,7 +47,7 @@ bool of_pretraining(const std::string& name) {
          name.find("output_decode") != std::string::npos;
 }
 
-// The same bits as in the run, of everything that is not for pretraining alone.
+// All tensors except those for pretraining alone have the same bits as in the run.
 void expect_its_encoder(const json& difference) {
   EXPECT_GT(difference.at("compared"), 20);
   EXPECT_TRUE(difference.at("tensors").empty()) << difference;
@@ -66,9 +66,9 @@ TEST_F(Backbone, OfAVitIsReadBackFromEveryLayoutAndMeasuresTheSame) {
     expect_its_encoder(tasks::diff_checkpoints(run(), scratch_ / out, silence_));
     EXPECT_EQ(tasks::knn("synthetic", {scratch_ / out, {}, {}}, 20, {}, silence_), before) << to;
     EXPECT_EQ(tasks::verify_checkpoint(scratch_ / out, silence_).at("sound"), true) << to;
-    EXPECT_EQ(code_of_converting(out, to), ExitCode::kUsage) << "it exists";
+    EXPECT_EQ(code_of_converting(out, to), ExitCode::kUsage) << "the output exists already";
   }
-  // From one to the other.
+  // From one library's format to the other's.
   convert((scratch_ / "transformers").string(), "again", "timm");
   EXPECT_EQ(tasks::diff_checkpoints(scratch_ / "timm", scratch_ / "again", silence_).at("equal"),
             true);

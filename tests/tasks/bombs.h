@@ -1,4 +1,5 @@
-// Files of a few bytes that claim, or unpack to, gigabytes; and files that cost time.
+// Bombs: files of a few bytes that claim gigabytes or unpack to them, and files that are slow to
+// read.
 #pragma once
 
 #include <fmt/format.h>
@@ -15,10 +16,10 @@ namespace fcm::tests {
 
 struct Bomb {
   std::string name;
-  std::vector<std::string> command;  // of the program; the file comes behind it
+  std::vector<std::string> command;  // arguments of the program; the file's path is appended
   std::string file, bytes;
   int status;                                  // exit status
-  std::string beside = {}, bytes_beside = {};  // a second file that belongs to it
+  std::string beside = {}, bytes_beside = {};  // a second file that the first needs
 };
 
 inline std::string repeated(const std::string& piece, size_t times) {
@@ -34,7 +35,7 @@ inline std::string big_endian(uint32_t value) {
   return text;
 }
 
-// `zeros` zero bytes behind `begin`, as zlib stores them: a thousandth of that.
+// `begin` and then `zeros` zero bytes, compressed by zlib to about a thousandth.
 inline std::string deflated(const std::string& begin, uint64_t zeros, bool gzip) {
   z_stream stream{};
   deflateInit2(&stream, 9, Z_DEFLATED, gzip ? MAX_WBITS + 16 : MAX_WBITS, 9, Z_DEFAULT_STRATEGY);
@@ -76,7 +77,7 @@ inline std::string text_of(const std::vector<uint8_t>& bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
-// A JPEG whose size is another: the two numbers behind the start of its frame.
+// A JPEG whose header claims another size: the two 16-bit numbers of the frame header.
 inline std::string jpeg_claiming(uint16_t rows, uint16_t cols) {
   std::string bytes = text_of(test::encode_jpeg(test::scene(40, 50)));
   const size_t frame = bytes.find("\xff\xc0");
@@ -84,7 +85,7 @@ inline std::string jpeg_claiming(uint16_t rows, uint16_t cols) {
   return bytes;
 }
 
-// A lossless WebP whose size is another: 14 bits each behind its signature.
+// A lossless WebP whose header claims another size: two 14-bit numbers after the signature.
 inline std::string webp_claiming(uint32_t rows, uint32_t cols) {
   std::string bytes = text_of(test::encode_webp(test::scene(40, 50), {.lossless = true}));
   const size_t data = bytes.find("VP8L") + 9;
@@ -118,7 +119,7 @@ inline std::vector<Bomb> picture_bombs() {
        3},
       {"PNG of 400 million black dots", verify, "train/a/x.png",
        png_of(20000, 20000, 1, 0, deflated("", 20000 * 2501, false)), 3},
-      // Pictures all the same: what is too much is not unpacked.
+      // Valid images: the part that is too large is never unpacked.
       {"PNG with more data than pixels", verify, "train/a/x.png",
        png_of(1, 1, 8, 2, deflated("", 1 << 28, false)), 0},
       {"PNG with a profile of 256 MB", verify, "train/a/x.png", png_of(1, 1, 8, 2, pixel, profile),

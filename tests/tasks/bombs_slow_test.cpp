@@ -1,4 +1,5 @@
-// G15: bombs are refused in a second, with less than 256 MB over what the program takes anyway.
+// G15: each bomb is refused within a second, and with less than 256 MB more than the program takes
+// at startup.
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <sys/resource.h>
@@ -29,13 +30,13 @@ Cost cost_of(std::vector<std::string> words, const std::string& path) {
   rusage usage{};
   ::wait4(child, &status, 0, &usage);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-          // Time of the processor: what else runs on the machine is no fault of the file.
+          // CPU time, which other programs on the machine do not change.
           static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
               static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
           static_cast<double>(usage.ru_maxrss) / 1024};
 }
 
-// Written, and then forgotten: what this process holds counts in the peak of its children.
+// A bomb on disk without its bytes: memory of this process would count in the peak of its children.
 struct Written {
   std::string name;
   std::vector<std::string> command;

@@ -1,4 +1,4 @@
-// Downstream recipes whose encoder is the checkpoint's.
+// Downstream recipes that take their encoder from the checkpoint (encoder.size = "checkpoint").
 #include "fcm/tasks/checkpoint_encoder.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ namespace {
 
 const std::filesystem::path kRecipes = std::filesystem::path(FCM_SOURCE_DIR) / "recipes";
 
-// A run of `recipe` that has made no step.
+// A pretraining run of `recipe` at step 0.
 class Pretrained {
  public:
   explicit Pretrained(const char* recipe, const std::vector<std::string>& set = {})
@@ -62,7 +62,7 @@ TEST(CheckpointEncoder, TakesKindSizesAndNormalisation) {
     const FinetuneRequest request = asking("smoke_finetune");
     const recipe::Recipe recipe = resolved(request, pretrained);
     EXPECT_EQ(recipe.model.kind, theirs.model.kind);
-    EXPECT_EQ(recipe.encoder.size, "custom") << "what is stored names sizes";
+    EXPECT_EQ(recipe.encoder.size, "custom") << "the stored recipe has explicit sizes";
     EXPECT_EQ(recipe.encoder.dims, theirs.encoder.dims);
     EXPECT_EQ(recipe.encoder.depths, theirs.encoder.depths);
     EXPECT_EQ(recipe.encoder.strides, theirs.encoder.strides);
@@ -71,11 +71,11 @@ TEST(CheckpointEncoder, TakesKindSizesAndNormalisation) {
     EXPECT_EQ(recipe.data.channels, theirs.data.channels);
     EXPECT_EQ(recipe.data.mean, theirs.data.mean);
     EXPECT_EQ(recipe.data.deviation, theirs.data.deviation);
-    // Everything else is the recipe's own.
+    // All other keys come from the downstream recipe.
     EXPECT_EQ(recipe.data.crop_scale, request.recipe.data.crop_scale);
     EXPECT_EQ(recipe.optim.base_lr, request.recipe.optim.base_lr);
     EXPECT_NO_THROW(recipe::check(recipe));
-    // A second launch of the run has the same recipe.
+    // A second launch of the run resolves to the same recipe.
     EXPECT_EQ(defining_text(recipe), defining_text(resolved(request, pretrained)));
   }
 }
@@ -120,15 +120,15 @@ TEST(CheckpointEncoder, SizesThatARecipeNamesMustBeTheCheckpoints) {
             "encoder.depths = [1, 1, 2], encoder.strides = [2, 2, 2], encoder.mlp_ratios = [2, 2, "
             "2]; take the checkpoint's with --set encoder.size=checkpoint, or a recipe of that "
             "encoder");
-  // Heads are in no tensor, but in the recipe.
+  // The number of heads is not visible in any tensor; it comes from the recipe.
   const Pretrained heads("smoke_pretrain", {"encoder.heads=4"});
   EXPECT_NE(fault(own, heads).find("encoder.heads = 4"), std::string::npos);
-  // A shipped recipe of full size, and what the sentence says to try.
+  // A shipped recipe of full size, and the setting that the message proposes.
   EXPECT_NE(fault(asking("finetune_convvit_base_in1k_100ep"), vit).find("[256, 384, 768]"),
             std::string::npos);
   EXPECT_EQ(fault(asking("finetune_convvit_base_in1k_100ep", {"encoder.size=checkpoint"}), vit),
             "");
-  // Whoever lets tensors be missing says that the sizes differ.
+  // With --allow-missing the user accepts that the sizes differ.
   FinetuneRequest shallow = own;
   shallow.allow_missing = {"blocks3.*"};
   EXPECT_EQ(fault(shallow, vit), "");

@@ -1,4 +1,4 @@
-// Checkpoints of this and of the published programs through the program itself.
+// Checkpoints of this program and of the upstream programs, through the program's own commands.
 #include "fcm/checkpoint/checkpoint.h"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ constexpr int kCheckpoint = static_cast<int>(ExitCode::kCheckpoint);
 
 const fs::path kStored = fs::path(FCM_SOURCE_DIR) / "../shared/fixtures/checkpoints";
 
-// Of the tiny model that wrote checkpoint-0.pth, as far as its tensors do not tell.
+// Settings of the tiny model that wrote checkpoint-0.pth which its tensors do not show.
 const Words kHeads = {"--set", "encoder.heads=4", "--set", "decoder.heads=4"};
 
 Words with(Words words, const Words& more) {
@@ -38,7 +38,7 @@ class CheckpointFiles : public testing::Test {
  protected:
   int run(const Words& words) { return wait_for(start(words, 0, scratch_ / "output")); }
   std::string path(const char* name) const { return (scratch_ / name).string(); }
-  // A run of our own that stopped after `steps`.
+  // A run of this program that stopped after `steps`.
   void train(const char* name, int steps) {
     ASSERT_EQ(run({"pretrain", "--recipe", "smoke_pretrain", "--data", "synthetic", "--out",
                    path(name), "--quiet", "--set", "run.max_steps=" + std::to_string(steps)}),
@@ -68,7 +68,7 @@ ExitCode code_of(const std::function<void()>& action) {
 class PublishedFiles : public CheckpointFiles {
  protected:
   void SetUp() override {
-    if (!fs::exists(kStored)) GTEST_SKIP() << "no ../shared/fixtures beside the checkout";
+    if (!fs::exists(kStored)) GTEST_SKIP() << "../shared/fixtures is absent";
   }
   static std::string stored(const char* name) { return (kStored / name).string(); }
 };
@@ -85,16 +85,16 @@ TEST_F(CheckpointFiles, EveryFormatHoldsTheSameBits) {
     const bool moments = std::string(to) == "pth" || std::string(to) == "native";
     EXPECT_EQ(difference.at("moments_compared"), moments) << to;
     EXPECT_EQ(tasks::verify_checkpoint(path(out), silence_).at("sound"), true) << to;
-    // Each carries the recipe, so that nothing has to be guessed.
+    // Every format stores the recipe, so nothing has to be guessed.
     EXPECT_EQ(show(path(out)).at("recipe"), recipe) << to;
-    // Never over something, but over its like when told to.
+    // An existing file is replaced only on --overwrite, and only by a file of the same kind.
     EXPECT_EQ(code_of([&] { convert(path("run"), out, to); }), ExitCode::kUsage) << to;
     EXPECT_NO_THROW(convert(path("run"), out, to, true)) << to;
   }
   EXPECT_EQ(code_of([&] { convert(path("run"), "run", "hf", true); }), ExitCode::kUsage);
 }
 
-// Folders that hold one file of the right name, but nothing that a conversion wrote.
+// Each folder holds a file with the name of a converted one, but no conversion wrote it.
 TEST_F(CheckpointFiles, AnotherProgramsFolderIsNotReplaced) {
   train("run", 1);
   const auto put = [&](const char* name, const char* text) {
@@ -148,17 +148,18 @@ TEST_F(CheckpointFiles, WhatIsNotThereIsAnError) {
   EXPECT_FALSE(fs::exists(scratch_ / "x.pth"));
 }
 
-// Its parts by themselves: moments have the names and shapes of weights.
+// Each file of a checkpoint by itself: moments have the same names and shapes as weights.
 TEST_F(CheckpointFiles, TheFilesOfACheckpointAreWhatTheyAre) {
   train("run", 2);
   const fs::path step = scratch_ / "run/checkpoints/step-2";
   const checkpoint::Checkpoint whole = interop::load_any(step, false, silence_);
   const auto weights = interop::load_any(step / "model.safetensors", false, silence_);
-  EXPECT_EQ(weights.state.at("recipe"), whole.state.at("recipe")) << "of the manifest beside it";
+  EXPECT_EQ(weights.state.at("recipe"), whole.state.at("recipe"))
+      << "from the manifest beside the file";
   EXPECT_EQ(weights.model.tensors.size(), whole.model.tensors.size());
   try {
     interop::load_any(step / "optimizer.safetensors", false, silence_);
-    FAIL() << "moments were taken for weights";
+    FAIL() << "moments were loaded as weights";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
     EXPECT_NE(std::string(error.what()).find("the state of an optimizer and no weights"),
@@ -167,7 +168,7 @@ TEST_F(CheckpointFiles, TheFilesOfACheckpointAreWhatTheyAre) {
     EXPECT_NE(std::string(error.what()).find("model.safetensors beside it"), std::string::npos)
         << error.what();
   }
-  // Copied elsewhere it is a file of weights like any other.
+  // A copy elsewhere is an ordinary file of weights.
   fs::copy_file(step / "model.safetensors", scratch_ / "model.safetensors");
   EXPECT_FALSE(interop::load_any(scratch_ / "model.safetensors", false, silence_)
                    .state.contains("optimizer_steps"));
@@ -179,7 +180,7 @@ TEST_F(CheckpointFiles, AFormatIsNamedOrKnownByItsEnding) {
   EXPECT_EQ(code_of([&] { convert(path("run"), "x", ""); }), ExitCode::kUsage);
 }
 
-// What interface.md promises of `checkpoint show --json`.
+// The fields of `checkpoint show --json` that interface.md documents.
 TEST_F(PublishedFiles, ShowTellsWhatIsInAPublishedFile) {
   const json shown = show(stored("checkpoint-0.pth"));
   EXPECT_EQ(shown.at("format"), "pth");
@@ -201,7 +202,7 @@ TEST_F(PublishedFiles, AFileThatIsNoModelIsShownAllTheSame) {
 }
 
 TEST_F(PublishedFiles, ARunGoesOnHere) {
-  // Sizes and schedule of the run that wrote the file; two steps an epoch.
+  // Sizes and schedule of the run that wrote the file, with two steps per epoch.
   const Words recipe = {"--set", "encoder.size=custom",
                         "--set", "encoder.dims=[32,48,64]",
                         "--set", "encoder.depths=[1,1,2]",
@@ -228,10 +229,10 @@ TEST_F(PublishedFiles, ARunGoesOnHere) {
                              "run.max_steps=" + std::to_string(first)})),
             0);
   const checkpoint::Checkpoint after = interop::load_any(scratch_ / "run", false, silence_);
-  EXPECT_EQ(after.step, first);                     // epoch 0 was done there
-  EXPECT_EQ(after.state.at("optimizer_steps"), 3);  // 2 of the file and 1 of ours
+  EXPECT_EQ(after.step, first);                     // upstream finished epoch 0
+  EXPECT_EQ(after.state.at("optimizer_steps"), 3);  // 2 from the file and 1 here
   EXPECT_EQ(after.state.at("scaler").at("_growth_tracker"), 2);
-  // And a file that has no moments cannot be gone on from.
+  // A file without moments cannot be resumed from.
   EXPECT_EQ(run(with(words, {"--out", path("other"), "--resume", stored("mini_model_only.pth")})),
             kCheckpoint);
 }
@@ -241,7 +242,7 @@ TEST_F(PublishedFiles, AFileOfAnotherModelLeavesNoFolderBehind) {
                        "--threads", "1",        "--out",          path("run"), "--resume"};
   EXPECT_EQ(run(with(words, {(kStored / "checkpoint-0.pth").string()})), kCheckpoint);
   EXPECT_FALSE(fs::exists(path("run")));
-  EXPECT_EQ(run(with(words, {"auto"})), 0);  // the name is still free
+  EXPECT_EQ(run(with(words, {"auto"})), 0);  // the folder name is still free
 }
 
 TEST_F(PublishedFiles, PicturesNeedADecoder) {

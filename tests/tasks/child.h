@@ -1,4 +1,4 @@
-// Starts the program as a user would, and waits for it.
+// Starts the program as a user does, and waits for it.
 #pragma once
 
 #include <signal.h>
@@ -18,8 +18,8 @@ namespace fcm::tests {
 
 using test::Scratch;
 
-// `largest_file`: bytes a file may grow to, as on a full disk; 0: no limit. Output goes to `output`
-// if given, messages to `messages`.
+// `largest_file`: limit on file sizes in bytes, which acts like a full disk; 0: no limit. stdout
+// goes to `output` and stderr to `messages` if these are set.
 inline pid_t start(std::vector<std::string> words, rlim_t largest_file = 0,
                    const std::filesystem::path& output = {},
                    const std::filesystem::path& messages = {}) {

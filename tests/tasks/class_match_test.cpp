@@ -1,4 +1,5 @@
-// Answers of a classifier and classes of a data set: by name, said where it matters, or refused.
+// Answers of a classifier against classes of a data set: matched by name, by order with a note, or
+// refused.
 #include "fcm/tasks/class_match.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +21,7 @@ std::shared_ptr<const loader::Dataset> set_of(const Names& classes) {
   return std::make_shared<tests::DrawnSet>(std::move(pictures), classes);
 }
 
-// Of each class, the answer that is right for it.
+// For each class of the data set, the index of the classifier's answer that is correct.
 std::vector<int64_t> answers(const ClassMatch& match) {
   std::vector<int64_t> found;
   for (int64_t i = 0; i < match.dataset->size(); ++i) found.push_back(match.dataset->label(i));
@@ -31,7 +32,7 @@ ClassMatch match(const Names& trained, int64_t count, const Names& found) {
   return match_classes({trained, false}, count, set_of(found), "DATA", "CKPT");
 }
 
-// A set whose labels are numbers without names, as those of lists are.
+// A data set whose labels are numbers without class names, as in lists.
 std::shared_ptr<const loader::Dataset> numbered_set(int64_t classes) {
   class Numbered final : public loader::WrappedDataset {
    public:
@@ -48,7 +49,7 @@ TEST(ClassMatch, TheSameClassesNeedNoWord) {
   const ClassMatch same = match({"a", "b"}, 2, {"a", "b"});
   EXPECT_EQ(answers(same), (std::vector<int64_t>{0, 1}));
   EXPECT_TRUE(same.notes.empty());
-  const Names twice = {"crane", "bird", "crane"};  // as two classes of ImageNet are called
+  const Names twice = {"crane", "bird", "crane"};  // ImageNet has two classes of this name
   EXPECT_TRUE(match(twice, 3, twice).notes.empty());
 }
 
@@ -77,7 +78,7 @@ TEST(ClassMatch, ClassesThatAreNotKnownAreRefused) {
   }
 }
 
-// Folders "0" to "10" stand in the order of their names, labels 0 to 10 in that of their numbers.
+// Folders "0" to "10" are sorted by name; labels 0 to 10 are sorted by number.
 TEST(ClassMatch, NumbersThatAreNamesOnBothSidesAreMatchedByName) {
   Names numbers;
   for (int i = 0; i < 11; ++i) numbers.push_back(std::to_string(i));
@@ -97,7 +98,7 @@ TEST(ClassMatch, WhatIsOnlyNumberedIsTakenInOrderAndSaid) {
   EXPECT_THROW(match_classes({{"a", "b"}, false}, 2, numbered_set(3), "DATA", "CKPT"), Error);
 }
 
-// Folders "0", "1" and "2" have names that happen to be numbers: nothing says that 0 is a.
+// Folders "0", "1" and "2" are class names that look like numbers; nothing says that "0" is "a".
 TEST(ClassMatch, FoldersThatAreCalledByNumbersAreRefusedWhereTheOthersHaveNames) {
   for (const auto& [trained, found] : {std::pair{Names{"a", "b", "c"}, Names{"0", "1", "2"}},
                                        std::pair{Names{"0", "1", "2"}, Names{"a", "b", "c"}}}) {

@@ -1,4 +1,4 @@
-// Weights of pretraining for a classifier: what may be missing, what is left out, what is refused.
+// Loads pretrained weights into a classifier: missing tensors, ignored tensors, refusals.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -50,7 +50,7 @@ class LoadEncoder : public testing::Test {
   static at::Tensor held(const models::Classifier& model, const char* name) {
     return model.parameters().published(model.parameters().find(name));
   }
-  // The message of an Error(kCheckpoint); empty: it was loaded.
+  // The message of an Error(kCheckpoint); empty if loading succeeded.
   std::string fault(checkpoint::Checkpoint checkpoint) {
     models::Classifier model = fresh(32);
     return test::error_of(ExitCode::kCheckpoint,
@@ -93,7 +93,7 @@ TEST_F(LoadEncoder, PositionsAreResizedToLargerPictures) {
       at::equal(held(model, "pos_embed"), nn::resize_positions(stored("pos_embed"), 4, 4, 6, 6)));
 }
 
-// As other programs leave theirs: no recipe, sizes and number of classes by the tensors.
+// Files of other programs have no recipe: sizes and number of classes follow from the tensors.
 TEST_F(LoadEncoder, AClassifierWithoutARecipeIsMeasured) {
   for (const bool mean : {true, false}) {
     recipe::Recipe recipe = small(32);

@@ -1,4 +1,4 @@
-// Several run folders to what is compared.
+// Reads several run folders and prepares their comparison.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 class RunComparison : public testing::Test {
  protected:
-  // A folder with a shipped recipe, some of whose lines are other ones, and a log.
+  // A run folder with a log and a shipped recipe in which `from` is replaced by `to`.
   fs::path run(const std::string& name, const std::string& recipe = "smoke_pretrain",
                const std::string& from = "", const std::string& to = "") {
     std::string toml = read_file(fs::path(FCM_SOURCE_DIR) / "recipes/smoke" / (recipe + ".toml"),
@@ -67,7 +67,7 @@ TEST_F(RunComparison, SaysThatTasksDifferAndLossesWithThem) {
   EXPECT_EQ(other.runs[0].kind, "pretraining");
   EXPECT_EQ(other.runs[1].kind, "fine-tuning");
   for (const viz::Difference& one : other.differences) {
-    EXPECT_FALSE(one.name.starts_with("decoder.")) << "which one of the two does not have";
+    EXPECT_FALSE(one.name.starts_with("decoder.")) << "one of the two has no decoder";
   }
   ASSERT_FALSE(other.notes.empty());
   EXPECT_TRUE(other.notes[0].starts_with("The runs have different tasks."));
@@ -114,11 +114,11 @@ TEST_F(RunComparison, APageOfTheUsersOwnInARunFolderStays) {
   const fs::path page = scratch_.write("a/report.html", std::string("<h1>my notes</h1>"));
   const std::string message = refused(ReportRequest{.runs = {folder}});
   EXPECT_NE(message.find("was not written by fastconvmae"), message.npos) << message;
-  report(folder, reporter_);  // as a training run does at its end: no error
+  report(folder, reporter_);  // called as at the end of a training run: no error
   EXPECT_EQ(read_file(page, ExitCode::kUsage), "<h1>my notes</h1>");
   fs::remove(page);
   report(folder, reporter_);
-  report(folder, reporter_);  // replaces the program's own
+  report(folder, reporter_);  // the program's own page is replaced
   EXPECT_NE(read_file(page, ExitCode::kUsage).find("<html"), std::string::npos);
 }
 

@@ -1,4 +1,4 @@
-// Which pictures two sets share, by the pixels of those that were looked at.
+// Which images two data sets share, found by comparing the pixels of a sample of each.
 #include "fcm/tasks/content_sample.h"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 namespace fcm::tasks {
 namespace {
 
-// Pictures "place/I.png" whose pixels tell I; of side `side`; the i-th of `bad` cannot be read.
+// Images "place/I.png" of side x side pixels that encode I; those with a negative I cannot be read.
 class NumberedPictures final : public loader::Dataset {
  public:
   NumberedPictures(std::string place, std::vector<int64_t> numbers, int64_t side = 4)
@@ -68,15 +68,16 @@ TEST(ContentSample, SmallSetsAreComparedWhole) {
   EXPECT_EQ(found.example, "val/88.png");
 }
 
-// Of large sets those are looked at whose names have the smallest hashes, so copies meet.
+// Of a large set the images with the smallest hashes of their names are sampled. Copies with the
+// same file name are therefore in both samples.
 TEST(ContentSample, OfLargeSetsTheShareIsThatOfThoseThatCouldMeet) {
   const ContentSample train = sample_of("train", range(0, 20'000));
   EXPECT_EQ(train.looked_at, 4096);
   const ContentSample val = sample_of("val", range(19'000, 23'000));
   const SharedPictures found = shared_pictures(train, 20'000, val);
-  EXPECT_GT(found.shared, 150);  // some fifth of the thousand
+  EXPECT_GT(found.shared, 150);  // expected: about a fifth of 1000
   EXPECT_NEAR(static_cast<double>(found.shared) / static_cast<double>(found.compared), 0.25, 0.06);
-  // What a checkpoint keeps is a part of that.
+  // A checkpoint keeps only a part of the sample.
   const ContentSample kept = content_sample_from(nlohmann::json::parse(to_json(train).dump()));
   EXPECT_EQ(kept.marks.size(), 1024u);
   const SharedPictures later = shared_pictures(kept, 20'000, val);
@@ -84,7 +85,7 @@ TEST(ContentSample, OfLargeSetsTheShareIsThatOfThoseThatCouldMeet) {
   EXPECT_NEAR(static_cast<double>(later.shared) / static_cast<double>(later.compared), 0.25, 0.12);
 }
 
-// 64 million pixels, whatever the number of threads.
+// At most 64 Mi pixels are read, for any number of threads.
 TEST(ContentSample, WhatIsLookedAtIsBounded) {
   const NumberedPictures large("a", range(0, 40), 2048);
   const ContentSample one = content_sample_of(large, 1), four = content_sample_of(large, 4);

@@ -1,4 +1,4 @@
-// Data sets as commands open them: what is said, what is refused, once and with what was found.
+// Data sets as commands open them: notes, refusals, and that each is reported once with its cause.
 #include "fcm/tasks/data.h"
 
 #include <gtest/gtest.h>
@@ -52,7 +52,7 @@ TEST_F(LabelledDataTest, WhyThereAreNoLabels) {
                          "per class");
 }
 
-// A split that is there and cannot be read is a fault, not the absence of a split.
+// A split that exists but cannot be read is an error; a split that does not exist is none.
 TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
   picture("val/a/1.png");
   EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1);
@@ -61,7 +61,8 @@ TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
     return test::error_of(ExitCode::kData, [&] { verify_data(data(), {}, kept_); });
   };
   EXPECT_NE(fault().find("train"), std::string::npos) << fault();
-  EXPECT_EQ(open_pictures(data(), Split::kVal, {}, kept_)->size(), 1);  // the other one can be
+  // The other split can still be read.
+  EXPECT_EQ(open_pictures(data(), Split::kVal, {}, kept_)->size(), 1);
   std::filesystem::remove(folder_ / "train");
   std::filesystem::create_directories(folder_ / "train" / "a");
   folder_.write("train/a/1.heic", std::string("x"));
@@ -71,14 +72,14 @@ TEST_F(LabelledDataTest, ASplitThatCannotBeReadIsNoneThatIsLeftOut) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "all.pack"));
 }
 
-// The same of shards and of files of records.
+// The same for shards and for record files.
 TEST_F(LabelledDataTest, ShardsAndRecordsThatCannotBeReadAreFaultsOfTheirSplit) {
   const auto fault = [&] {
     return test::error_of(ExitCode::kData, [&] { verify_data(data(), {}, kept_); });
   };
   const std::string record(3073, '\1');
   folder_.write("data_batch_1.bin", record);
-  EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1) << "there is no other split";
+  EXPECT_EQ(verify_data(data(), {}, kept_).at("images"), 1) << "the absent split is no error";
   folder_.write("test_batch.bin", record.substr(1));
   EXPECT_NE(fault().find("test_batch.bin"), std::string::npos) << fault();
   std::filesystem::remove(folder_ / "data_batch_1.bin");
@@ -95,7 +96,7 @@ image::Image numbers_of(const std::filesystem::path& map) {
   return image::decode_numbers({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
 }
 
-// Pictures are whole, their maps are not.
+// All images can be read, but not all maps.
 TEST_F(LabelledDataTest, MapsAreVerifiedToo) {
   tests::write_scenes(folder_ / "scenes", 4, 1);
   const std::filesystem::path maps = folder_ / "scenes" / "annotations" / "training";
@@ -116,7 +117,7 @@ TEST_F(LabelledDataTest, MapsAreVerifiedToo) {
   EXPECT_NE(kept_.said.find("001.png: its map has 2 x 3 pixels"), std::string::npos) << kept_.said;
 }
 
-// Masks of 0 and 255: both stand for no class.
+// Binary masks: 255 is ignored, and 0 with reduce_zero_label, so no class is left.
 TEST_F(LabelledDataTest, MapsWithoutAClassAreRefused) {
   tests::write_scenes(folder_ / "scenes", 3, 1);
   const auto scenes = [&] {
@@ -163,7 +164,7 @@ TEST_F(LabelledDataTest, ClassesOfOneSplitAloneAreSaid) {
   EXPECT_FALSE(verify_data((folder_ / "both").string(), {}, kept_).contains("classes_differ"));
 }
 
-// A packed file keeps names alone.
+// A packed file stores class names only.
 TEST_F(LabelledDataTest, NumbersOfLabelsAreToldFromFoldersThatAreCalledByNumbers) {
   std::string text;
   for (int i = 0; i < 12; ++i) {
@@ -195,7 +196,8 @@ TEST_F(LabelledDataTest, LabelsThatCannotBeUsedAreRefusedOnceWithTheirNumber) {
             names + ": 3 of 3 images have no usable label; the first: " + data() +
                 "/1.png: its label in line 1 of the list, \"one\", is not a class number");
   EXPECT_NE(refusal(list("1.png 0\n2.png 1\n3.png\n")).find("1 of 3 images"), std::string::npos);
-  EXPECT_EQ(open_pictures(names, Split::kTrain, {}, kept_)->size(), 3);  // who asks for none
+  // Readers without labels accept them.
+  EXPECT_EQ(open_pictures(names, Split::kTrain, {}, kept_)->size(), 3);
 }
 
 TEST_F(LabelledDataTest, AFewAreSaid) {

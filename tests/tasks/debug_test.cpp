@@ -1,4 +1,4 @@
-// debug.reference_ops: the same training by plain operators.
+// debug.reference_ops: the same training with the reference operators.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using tests::Scratch;
 
-// Losses of steps of a smoke recipe in float32.
+// Losses of four steps of a smoke recipe in float32.
 std::vector<double> losses_of_steps(const fs::path& out, std::vector<std::string> words) {
   words.insert(words.end(), {"--data", "synthetic", "--out", out.string(), "--quiet", "--set",
                              "model.precision=fp32", "--set", "run.max_steps=4", "--set",
@@ -50,7 +50,7 @@ TEST(Debug, ReferenceOperatorsTrainTheSameUpToRounding) {
       EXPECT_NEAR(references[step], kernels[step], 1e-3 * std::abs(kernels[step]))
           << words[2] << ", step " << step + 1;
     }
-    // Or the switch would do nothing: sums are made in another order.
+    // The two runs sum in different orders, so equal bits would mean that the switch does nothing.
     EXPECT_NE(weights_of_step_4(scratch / "references"), weights_of_step_4(scratch / "kernels"))
         << words[2];
   }

@@ -1,4 +1,4 @@
-// `demo --full` and `eval --latency`, on few pictures.
+// `demo --full` and `eval --latency` on few images.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -43,23 +43,24 @@ TEST_F(FullDemo, GoesOnFromADemoThatIsDoneAndReportsBothStarts) {
   const fs::path weights = scratch_ / "demo" / "checkpoints" / "step-16" / "model.safetensors";
   const auto written = fs::last_write_time(weights);
   ASSERT_EQ(run(demo({"--full"})), 0);
-  EXPECT_EQ(fs::last_write_time(weights), written) << "it was pretrained again";
+  EXPECT_EQ(fs::last_write_time(weights), written) << "the finished pretraining was repeated";
   const json result = output(), finetune = result.at("finetune");
   for (const char* start : {"pretrained", "scratch"}) {
-    EXPECT_GT(finetune.at(start).get<double>(), 4) << start;  // after 8 steps of warm-up: chance
+    // Chance level: all 8 steps are warm-up.
+    EXPECT_GT(finetune.at(start).get<double>(), 4) << start;
     EXPECT_LT(finetune.at(start).get<double>(), 95) << start;
   }
   EXPECT_NE(finetune.at("pretrained"), finetune.at("scratch"));
   EXPECT_EQ(finetune.at("steps"), 8);
-  EXPECT_GT(result.at("images_per_second").get<double>(), 0);  // of the first launch
+  EXPECT_GT(result.at("images_per_second").get<double>(), 0);  // measured in the first launch
   const std::string page = read_file(result.at("report").get<std::string>(), ExitCode::kUsage);
   EXPECT_NE(page.find("from scratch"), std::string::npos);
 
-  // Done: the same command begins anew.
+  // The demo is complete, so the same command starts from scratch.
   ASSERT_EQ(run(demo({"--full"})), 0);
   EXPECT_NE(fs::last_write_time(weights), written);
 
-  // The classifier is one that eval takes.
+  // `eval` accepts the demo's classifier.
   const std::string tuned = (scratch_ / "demo" / "finetuned").string();
   ASSERT_EQ(run({"eval", "--checkpoint", tuned, "--latency", "--batch", "4"}), 0);
   const json latency = output().at("latency");

@@ -1,4 +1,4 @@
-// The demo, killed in the middle and started again by the same command.
+// The demo is killed halfway and started again with the same command.
 #include <gtest/gtest.h>
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// A detector learns eight pictures by heart.
+// A detector overfits eight images.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,8 +21,8 @@ using nlohmann::json;
 
 const fs::path kSample = fs::path(FCM_SOURCE_DIR) / "../shared/data/coco-sample";
 
-// The first pictures with one to four objects, none of them small nor a crowd, as both splits of a
-// COCO folder.
+// The first eight images with one to four objects and neither small objects nor crowds, written as
+// both splits of a COCO folder.
 void write_eight(const fs::path& folder) {
   constexpr size_t kPicturesLearnt = 8, kMostObjects = 4;
   constexpr double kLeastArea = 3000;
@@ -56,7 +56,7 @@ void write_eight(const fs::path& folder) {
 }
 
 TEST(DetectorLearnsByHeart, EightPicturesIn300Steps) {
-  if (!fs::exists(kSample)) GTEST_SKIP() << "no pictures at " << kSample;
+  if (!fs::exists(kSample)) GTEST_SKIP() << "no sample images at " << kSample;
   const test::Scratch scratch;
   write_eight(scratch / "eight");
   const std::vector<std::string> set{"model.precision=fp32",

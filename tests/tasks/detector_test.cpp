@@ -1,5 +1,5 @@
-// Detection, as a user runs it: from a pretraining run through finetune, eval and predict; the same
-// bits after a stop; weights to detectron2 and back; data that cannot be used.
+// Detection as a user runs it: pretraining run, finetune, eval and predict; a stopped run resumes
+// with the same bits; weights converted to detectron2 and back; unusable data.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -58,7 +58,7 @@ TEST(DetectorRuns, AfterPretrainingAreMeasuredDrawnAndConverted) {
   EXPECT_EQ(result.at("classes").size(), result.at("class_names").size());
   EXPECT_TRUE(train::read_log(fs::path(run) / "log.jsonl").back().contains("test_box_ap"));
 
-  // Without a least score everything that is found counts, so that there is something to compare.
+  // A low score threshold keeps every detection, so that there is something to compare.
   const Words measure = {
       "eval",   "--data", "synthetic", "--checkpoint", run, "--set", "detector.score=0.001",
       "--quiet"};
@@ -71,7 +71,7 @@ TEST(DetectorRuns, AfterPretrainingAreMeasuredDrawnAndConverted) {
   EXPECT_GT(entries.size(), 10u);
   EXPECT_TRUE(entries[0].box && entries[0].mask);
 
-  // To detectron2's file and back: the same figures.
+  // Converted to detectron2 and back, the model gives the same figures.
   const std::string file = (scratch / "detector.pth").string();
   ASSERT_EQ(wait_for(start({"checkpoint", "convert", run, file, "--to", "detectron2", "--quiet"})),
             0);
@@ -106,11 +106,11 @@ TEST(DetectorRuns, AnswerForAnyPictures) {
   EXPECT_EQ(one.at("box").size(), 4u);
   EXPECT_EQ(one.at("mask").at("size"), (std::vector<int64_t>{picture.rows, picture.cols}));
   EXPECT_TRUE(fs::exists(scratch / "answers" / "a.png"));
-  EXPECT_EQ(answers[1].at("width"), 60);  // upright, as pictures are in training
+  EXPECT_EQ(answers[1].at("width"), 60);  // upright, as images are in training
   EXPECT_EQ(answers[1].at("height"), 40);
 }
 
-// Stopped after some steps and started again: weights, moments and running statistics.
+// A run that is stopped and started again has the same weights, moments and running statistics.
 TEST(DetectorRuns, GoOnToTheSameBits) {
   const Scratch scratch;
   const auto to = [&](const char* out, int64_t steps) {

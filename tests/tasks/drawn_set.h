@@ -1,4 +1,4 @@
-// A data set of grey pictures that says what a test wants it to say.
+// A data set of uniform grey images whose names, labels and values a test chooses.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ class DrawnSet final : public loader::Dataset {
  public:
   struct Picture {
     std::string name;
-    int64_t label = -1;  // -2: it throws
+    int64_t label = -1;  // -2: label() throws
     uint8_t grey = 0;
   };
   DrawnSet(std::vector<Picture> pictures, std::vector<std::string> classes)

@@ -1,4 +1,4 @@
-// What files beside weights say of them, in what is made of the weights.
+// Configuration files beside weights: which of their values the program uses.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ using Overrides = std::vector<std::string>;
 
 class FactsInUse : public testing::Test {
  protected:
-  // A small ViT, with this configuration beside it where it is not null.
+  // A small ViT, with `config` and `preprocessor` beside it unless they are null.
   std::string folder(const char* name, const json& config, const json& preprocessor = nullptr) {
     const std::filesystem::path place = scratch_ / name;
     std::filesystem::create_directories(place);
@@ -72,7 +72,7 @@ TEST_F(FactsInUse, WhatIsAssumedIsSaidWithItsKeyUnlessItIsSet) {
   }
   load(bare, {"encoder.heads=2", "data.mean=[0,0,0]", "data.deviation=[1,1,1]",
               "encoder.norm_epsilon=1e-5"});
-  EXPECT_EQ(reporter_.infos.size(), 1U) << "the activation, which no key changes";
+  EXPECT_EQ(reporter_.infos.size(), 1U) << "the note on the activation, which has no recipe key";
 }
 
 TEST_F(FactsInUse, AnotherActivationMakesNoNetwork) {
@@ -81,7 +81,7 @@ TEST_F(FactsInUse, AnotherActivationMakesNoNetwork) {
   const std::string path = folder("quick", quick);
   const std::string error = test::error_of(ExitCode::kCheckpoint, [&] { load(path); });
   EXPECT_NE(error.find("hidden_act = quick_gelu"), std::string::npos) << error;
-  SilentReporter silence;  // its names and shapes can be looked at
+  SilentReporter silence;  // names and shapes can still be shown
   EXPECT_EQ(show_checkpoint(path, silence).at("tensors").size(), test::kSmallVitTensors);
   EXPECT_TRUE(show_checkpoint(path, silence).at("recipe").is_null());
 }
@@ -100,7 +100,7 @@ TEST_F(FactsInUse, ConversionsTakeThemAlong) {
     const TrainedModel trained = load((scratch_ / out).string());
     EXPECT_EQ(trained.recipe.encoder.heads, 4) << to;
     EXPECT_EQ(trained.recipe.data.mean, (std::vector<double>{0.5, 0.5, 0.5})) << to;
-    const bool timm = std::string(to) == "timm";  // which has 1e-6, and says so
+    const bool timm = std::string(to) == "timm";  // timm's epsilon is 1e-6, with a warning
     EXPECT_EQ(trained.recipe.encoder.norm_epsilon, timm ? 1e-6 : 1e-12) << to;
     EXPECT_EQ(reporter.warnings.size(), timm ? 1U : 0U) << to;
     EXPECT_TRUE(reporter_.infos.empty()) << to << reporter_.infos[0];

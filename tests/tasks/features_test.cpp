@@ -1,4 +1,4 @@
-// `features`: files that other programs read.
+// `features`: files for other programs.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -50,7 +50,8 @@ TEST(Features, BothFormatsHoldTheSameAndTheMeanIsThatOfTheFlatTokens) {
   ASSERT_EQ(run(features_of(scratch / "run", scratch / "g.safetensors")), 0);
   ASSERT_EQ(run(features_of(scratch / "run", scratch / "flat.npy", {"--tokens", "flat"})), 0);
   const std::vector<float> mean =
-      floats(read_file(scratch / "f.npy", ExitCode::kUsage), 128);  // after the header
+      // The values follow a header of 128 bytes.
+      floats(read_file(scratch / "f.npy", ExitCode::kUsage), 128);
   ASSERT_EQ(mean.size(), 512u * 32);
   const formats::TensorFile file = formats::read_safetensors(scratch / "g.safetensors");
   ASSERT_EQ(file.find("features")->bytes.size(), mean.size() * sizeof(float));
@@ -62,7 +63,7 @@ TEST(Features, BothFormatsHoldTheSameAndTheMeanIsThatOfTheFlatTokens) {
   EXPECT_EQ(std::memcmp(file.find("labels")->bytes.data(), labels.data() + 128, 512 * 8), 0);
 
   const std::vector<float> flat =
-      floats(read_file(scratch / "flat.npy", ExitCode::kUsage), 128);  // 16 tokens of 32
+      floats(read_file(scratch / "flat.npy", ExitCode::kUsage), 128);  // 16 tokens of 32 elements
   ASSERT_EQ(flat.size(), 512u * 16 * 32);
   for (size_t row = 0; row < 512; row += 101) {
     for (size_t i = 0; i < 32; ++i) {
@@ -71,7 +72,7 @@ TEST(Features, BothFormatsHoldTheSameAndTheMeanIsThatOfTheFlatTokens) {
       EXPECT_NEAR(mean[row * 32 + i], sum / 16, 1e-5);
     }
   }
-  EXPECT_NE(mean[0], mean[32]);  // rows are not all alike
+  EXPECT_NE(mean[0], mean[32]);  // rows differ
 }
 
 TEST(Features, NamesOfClassesAndPicturesStandBeside) {
@@ -97,7 +98,7 @@ TEST(Features, NothingIsOverwrittenUnasked) {
     std::ofstream(scratch / taken) << "mine";
     EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.npy")), kUsage) << taken;
     EXPECT_EQ(read_file(scratch / taken, ExitCode::kUsage), "mine");
-    // Nor when asked, where it is nothing that this command wrote.
+    // --overwrite does not replace a file that this command did not write.
     EXPECT_EQ(run(features_of(scratch / "run", scratch / "f.npy", {"--overwrite"})), kUsage)
         << taken;
     EXPECT_EQ(read_file(scratch / taken, ExitCode::kUsage), "mine");
@@ -125,7 +126,7 @@ TEST(Features, OfTheClassTokenOfAVit) {
   EXPECT_NE(one, read_file(scratch / "mean.npy", ExitCode::kUsage));
 }
 
-// On a full disk nothing of it is left, and the exit status tells.
+// On a full disk no partial file remains, and the exit status reports the failure.
 TEST(Features, AFullDiskLeavesNoHalfFile) {
   const Scratch scratch;
   train(scratch / "run", "smoke_pretrain");

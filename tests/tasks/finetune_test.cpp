@@ -1,4 +1,4 @@
-// finetune and eval, as a user runs them.
+// `finetune` and `eval` as a user runs them.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -41,7 +41,7 @@ TEST(Finetune, AfterPretrainingLeavesARunAndABestEpoch) {
       wait_for(start({"pretrain", "--recipe", "smoke_pretrain", "--data", "synthetic", "--out",
                       (scratch / "pretrained").string(), "--quiet", "--set", "run.max_steps=2"})),
       0);
-  // One epoch: 8 steps of 256 pictures.
+  // One epoch is 8 steps of 256 images.
   ASSERT_EQ(wait_for(start(
                 smoke_finetune(scratch / "run", {"--checkpoint", (scratch / "pretrained").string(),
                                                  "--set", "optim.batch_size=256"}))),
@@ -64,7 +64,7 @@ TEST(Finetune, AfterPretrainingLeavesARunAndABestEpoch) {
   EXPECT_EQ(json_of(scratch / "measured" / "result.json").at("top1"), result.at("top1"));
 }
 
-// All that a checkpoint of step 12 holds beside counters: weights, moments, moving average.
+// All state in the checkpoint of step 12 except counters: weights, moments, moving average.
 std::string weights(const fs::path& out) {
   const fs::path last = out / "checkpoints" / "step-12";
   return read_file(last / "model.safetensors", ExitCode::kCheckpoint) +
@@ -79,11 +79,11 @@ TEST(Finetune, InPiecesTheBitsAreTheSame) {
   const Scratch scratch;
   ASSERT_EQ(wait_for(start(twelve_steps(scratch / "whole"))), 0);
   EXPECT_NE(weights(scratch / "whole").find("ema.head.weight"), std::string::npos)
-      << "the recipe has a moving average";
+      << "the recipe must have a moving average";
   ASSERT_EQ(wait_for(start(smoke_finetune(scratch / "pieces", {"--set", "run.max_steps=5"}))), 0);
   ASSERT_EQ(wait_for(start(twelve_steps(scratch / "pieces"))), 0);
   EXPECT_EQ(weights(scratch / "pieces"), weights(scratch / "whole"));
-  // A seed decides them: the comparison can fail.
+  // Another seed gives other weights, so the comparison can fail.
   ASSERT_EQ(wait_for(start(
                 smoke_finetune(scratch / "other", {"--set", "run.max_steps=12", "--seed", "1"}))),
             0);
@@ -178,7 +178,7 @@ TEST(Eval, CountsEveryPictureOnceWithAnyBatch) {
   }
   EXPECT_EQ(images, 512);
   EXPECT_NEAR(100 * right / 512, whole.at("top1").get<double>(), 1e-9);
-  for (const char* batch : {"1", "7", "100"}) {  // 7 and 100 leave a rest
+  for (const char* batch : {"1", "7", "100"}) {  // 7 and 100 leave a smaller last batch
     const nlohmann::json other = evaluated(batch);
     EXPECT_EQ(other.at("images"), 512) << batch;
     EXPECT_EQ(other.at("classes"), whole.at("classes")) << batch;

@@ -1,4 +1,4 @@
-// Position tables of files for pictures of another size.
+// Position tables of files, resized for images of another size.
 #include "fcm/tasks/fit_positions.h"
 
 #include <ATen/ATen.h>
@@ -33,7 +33,7 @@ TEST(FitPositions, ResizesTablesOfTwoAndOfThreeDimensions) {
           .equal(nn::resize_positions(kTable_1TC.to(at::kHalf).to(at::kFloat), 5, 5, 3, 4)));
 }
 
-// As many patches in another shape are another grid.
+// The same number of patches in another shape is another grid.
 TEST(FitPositions, CountsAloneDoNotMakeAGrid) {
   File file(kTable_1TC.narrow(1, 0, 1 + 16));
   const at::Tensor owner = fit_positions(file.view(), 1, square_of(16), {2, 8});

@@ -1,4 +1,4 @@
-// A run that PyTorch began and saved goes on here, and PyTorch reads what comes back.
+// A run that PyTorch began and saved is resumed here, and PyTorch reads the result.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -15,7 +15,7 @@ using tests::Scratch;
 using tests::start;
 using tests::wait_for;
 
-// A Python that has torch: FASTCONVMAE_PYTHON, or python3. Empty: there is none.
+// A Python with torch: FASTCONVMAE_PYTHON or python3; empty if there is none.
 std::string python_with_torch() {
   const char* chosen = std::getenv("FASTCONVMAE_PYTHON");
   const std::string python = chosen != nullptr ? chosen : "python3";
@@ -30,7 +30,7 @@ std::string script(const std::string& python, const char* name, const std::strin
 TEST(Interop, ThreeStepsOfAPublishedRun) {
   const std::string python = python_with_torch();
   if (python.empty()) {
-    GTEST_SKIP() << "no Python with torch; FASTCONVMAE_PYTHON can name one";
+    GTEST_SKIP() << "no Python with torch; set FASTCONVMAE_PYTHON to one";
   }
   const Scratch scratch;
   const fs::path before = scratch / "checkpoint-0.pth", after = scratch / "back.pth";
@@ -53,7 +53,7 @@ TEST(Interop, ThreeStepsOfAPublishedRun) {
   };
   ASSERT_EQ(pretrain(scratch / "dry", {"--dry-run", "--json"}), 0);
   const auto dry = nlohmann::json::parse(read_file(scratch / "output", ExitCode::kUsage));
-  const int64_t last = dry.at("images").get<int64_t>() / 64 + 3;  // epoch 0 was done there
+  const int64_t last = dry.at("images").get<int64_t>() / 64 + 3;  // PyTorch finished epoch 0
   ASSERT_EQ(pretrain(scratch / "run",
                      {"--resume", before.string(), "--set", fmt::format("run.max_steps={}", last)}),
             0);
@@ -63,7 +63,7 @@ TEST(Interop, ThreeStepsOfAPublishedRun) {
   const fs::path step = scratch / "run" / "checkpoints" / fmt::format("step-{}", last).c_str();
   const std::string arguments = fmt::format("'{}' '{}' 6 0", after.string(), step.string());
   EXPECT_EQ(std::system(script(python, "compare.py", arguments).c_str()), 0);
-  // The comparison can fail: another checkpoint's tensors, another count.
+  // The comparison notices tensors of another checkpoint and another count.
   const std::string wrong = fmt::format("'{}' '{}' 5 0 2>/dev/null", after.string(), step.string());
   EXPECT_NE(std::system(script(python, "compare.py", wrong).c_str()), 0);
 }

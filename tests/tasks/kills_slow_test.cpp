@@ -1,5 +1,5 @@
-// G1, G2, G6, G23: SIGKILL at random times, inside saves, and at every failpoint of a run. The same
-// command again and again ends with the bits and the log of a run that was left alone.
+// G1, G2, G6, G23: SIGKILL at random times, inside saves, and at every failpoint of a run.
+// Repeating the same command leads to the bits and the log of an undisturbed run.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -20,7 +20,7 @@ constexpr int kKilled = 128 + SIGKILL;
 struct Kind {
   ShortRun run;
   Undisturbed whole;
-  double seconds = 0;  // it lasts
+  double seconds = 0;  // duration of the run
 };
 
 Kind measured(const ShortRun& run) {
@@ -37,7 +37,7 @@ struct Kills {
   int64_t all() const { return at_random + inside_saves; }
 };
 
-// Whether the process died between the first and the last call of a save.
+// Whether the process died during a save, which leaves a temporary folder.
 bool died_inside_a_save(const fs::path& out, pid_t child) {
   const std::string ending = ".tmp." + std::to_string(child);
   std::error_code none;
@@ -48,7 +48,7 @@ bool died_inside_a_save(const fs::path& out, pid_t child) {
   return false;
 }
 
-// One launch. A kill comes at a call of the first two saves, or at any time.
+// One launch, killed with equal probability at a call of the first two saves or at a random time.
 int launch(const Kind& kind, const fs::path& out, KeyedRandom& random, Kills& kills) {
   constexpr uint64_t kPointsOfTwoSaves = 90;
   if (random.below(2) == 0) {
@@ -72,7 +72,8 @@ int launch(const Kind& kind, const fs::path& out, KeyedRandom& random, Kills& ki
 TEST(KillsSlow, AtAnyTimeAndInsideSavesChangeNoBit) {
   const test::Series series(300);
   const Kind kinds[] = {measured(pretraining(24, 3)), measured(finetuning(12, 2))};
-  ASSERT_NE(kinds[1].whole.bits.find("ema."), std::string::npos) << "there is a moving average";
+  ASSERT_NE(kinds[1].whole.bits.find("ema."), std::string::npos)
+      << "the run must have a moving average";
   Kills kills;
   int64_t runs = 0;
   for (; kills.all() < series.cases() || 3 * kills.inside_saves < series.cases(); ++runs) {
@@ -83,7 +84,7 @@ TEST(KillsSlow, AtAnyTimeAndInsideSavesChangeNoBit) {
     const fs::path out = scratch / "run";
     int status = -1;
     for (int launches = 0; status != 0; ++launches) {
-      ASSERT_LT(launches, 500) << "no progress";
+      ASSERT_LT(launches, 500) << "the run makes no progress";
       status = launch(kind, out, random, kills);
       ASSERT_TRUE(status == 0 || status == kKilled) << status;
     }
@@ -94,8 +95,8 @@ TEST(KillsSlow, AtAnyTimeAndInsideSavesChangeNoBit) {
   test::Series::note("runs", runs);
 }
 
-// Before and after every open, write, fsync, rename, unlink, mkdir and rmdir that the program makes
-// in a run of two saves, among them those of its marks, logs, events, pictures and pages.
+// A kill before and after each open, write, fsync, rename, unlink, mkdir and rmdir of a run with
+// two saves. These include the calls for marks, logs, events, images and report pages.
 TEST(KillsSlow, AtEveryFailpointOfARunChangeNoBit) {
   const Kind kind = measured(pretraining(4, 2));
   int64_t points = 0;
@@ -107,7 +108,7 @@ TEST(KillsSlow, AtEveryFailpointOfARunChangeNoBit) {
       const Failpoint failpoint("any:" + std::to_string(points + 1) + ":kill");
       status = wait_for(start(kind.run.in(out)));
     }
-    if (status == 0) break;  // it has no such point
+    if (status == 0) break;  // the run has no further failpoint
     ASSERT_EQ(status, kKilled);
     ++points;
     ASSERT_EQ(wait_for(start(kind.run.in(out))), 0);
@@ -117,7 +118,7 @@ TEST(KillsSlow, AtEveryFailpointOfARunChangeNoBit) {
   EXPECT_GT(points, 100);
 }
 
-// G6: launches on the same machine, none of them disturbed.
+// G6: undisturbed launches on the same machine.
 TEST(RepeatsSlow, EveryLaunchLeavesTheSameBits) {
   const test::Series series(5);
   for (const ShortRun& run : {pretraining(24, 3), finetuning(12, 2)}) {

@@ -1,4 +1,4 @@
-// G13, G22, G28: runs of many steps: no false alarm, no leak, nobody needed.
+// G13, G22, G28: runs of many steps give no false alarm, do not leak, and end without intervention.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -16,7 +16,7 @@ namespace {
 
 using namespace tests;  // NOLINT
 
-// The last step in the log of a run that may be writing it.
+// The last step in the log of a run that may still be writing it.
 int64_t last_step(const fs::path& out) {
   if (!fs::exists(out / "log.jsonl")) return 0;
   const std::vector<nlohmann::json> lines = train::read_log(out / "log.jsonl");
@@ -58,7 +58,7 @@ TEST(LongRunsSlow, ThousandsOfStepsLeakNeitherMemoryNorFiles) {
   }
   ASSERT_EQ(wait_for(child), 0);
   ASSERT_GT(seen.size(), 8U);
-  // The slope through the medians of both halves, which one save that is under way does not tilt.
+  // The slope between the medians of both halves; a save in progress does not change a median.
   const auto median = [](std::vector<Seen> part) {
     std::sort(part.begin(), part.end(),
               [](const Seen& one, const Seen& two) { return one.megabytes < two.megabytes; });
@@ -74,7 +74,7 @@ TEST(LongRunsSlow, ThousandsOfStepsLeakNeitherMemoryNorFiles) {
       std::minmax_element(seen.begin(), seen.end(),
                           [](const Seen& one, const Seen& two) { return one.files < two.files; });
   test::Series::note("descriptors_most", most->files);
-  EXPECT_LE(most->files - fewest->files, 3);  // a save or a log that is open at that moment
+  EXPECT_LE(most->files - fewest->files, 3);  // files of a save or of the log may be open
 }
 
 TEST(LongRunsSlow, CleanRunsGiveNoFalseAlarmOfASpike) {
@@ -96,13 +96,13 @@ TEST(LongRunsSlow, CleanRunsGiveNoFalseAlarmOfASpike) {
   EXPECT_EQ(alarms, 0);
 }
 
-// Killed every 20 s on average (FASTCONVMAE_KILL_EVERY) and started again by the same command, for
+// Killed every 20 s on average (FASTCONVMAE_KILL_EVERY) and restarted with the same command, for
 // FASTCONVMAE_CASES seconds of training.
 TEST(LongRunsSlow, UnattendedUnderKillsComesToItsEnd) {
   const test::Series series(120);
   const char* text = std::getenv("FASTCONVMAE_KILL_EVERY");
   const double mean_seconds = text == nullptr ? 20 : std::strtod(text, nullptr);
-  // How many steps that takes, told from the seconds between two lines of a log.
+  // The number of steps follows from the measured duration of 1000 steps.
   const Scratch scratch;
   const Stopwatch watch;
   ASSERT_EQ(wait_for(start(pretraining(1000, 1000).in(scratch / "rate"))), 0);

@@ -1,5 +1,5 @@
-// Figures keep their meaning: classes by name, pictures by number and list, from the training of a
-// classifier to every command that meets it again.
+// The meaning of figures is preserved: classes are matched by name and data sets by their number
+// and list of images, from training a classifier to every command that reads it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -31,7 +31,7 @@ class RememberingReporter final : public Reporter {
 
 class Meaning : public testing::Test {
  protected:
-  // train/ and val/ with pictures of these classes; a class's colour goes by its first letter.
+  // Images of these classes in train/ and val/; the first letter of a class sets the colour.
   std::string pictures(const std::string& name, const std::vector<std::string>& classes,
                        int64_t train = 8, int64_t val = 4) {
     for (const auto& [split, count, first] :
@@ -106,7 +106,7 @@ TEST_F(Meaning, EvalTakesClassesByName) {
   const std::string message = test::error_of(ExitCode::kData, [&] { measured(other, run); });
   EXPECT_NE(message.find("does not have \"d\""), message.npos) << message;
 
-  // The same pictures under names in another order: the same figures.
+  // The same images with class numbers in another order give the same figures.
   fs::copy(scratch_ / "abc", scratch_ / "list", fs::copy_options::recursive);
   std::string lines;
   for (const auto& [letter, number] : {std::pair{"a", 2}, std::pair{"b", 0}, std::pair{"c", 1}}) {
@@ -131,7 +131,7 @@ TEST_F(Meaning, EvalTakesClassesByName) {
 TEST_F(Meaning, TrainingPicturesThatAreMeasuredAreSaid) {
   const std::string data = pictures("abc", {"a", "b", "c"});
   finetune(finetuning(data, "run"), said_);
-  // Copied, and called otherwise.
+  // The training images, under another path.
   fs::rename(scratch_ / "abc" / "train", scratch_ / "moved");
   EXPECT_TRUE(measured(scratch_ / "moved", scratch_ / "run").contains("notes"));
   EXPECT_TRUE(said_.has("are the same it was trained on")) << said_.all;
@@ -164,7 +164,7 @@ TEST_F(Meaning, SomeTrainingPicturesAmongTheMeasuredAreSaid) {
   ASSERT_EQ(result.at("notes").size(), 1u);
   EXPECT_NE(result.at("notes")[0].get<std::string>().find(note), std::string::npos);
   EXPECT_NE(page_of("run").find("3 of 15 images that were compared"), std::string::npos);
-  // From the checkpoint alone, of a copy that lies elsewhere.
+  // The checkpoint alone is enough, also for a copy of the data elsewhere.
   fs::rename(scratch_ / "abc" / "val", scratch_ / "held_out");
   const nlohmann::json later = measured(scratch_ / "held_out", scratch_ / "run");
   EXPECT_TRUE(said_.has("3 of 15 images that were compared")) << said_.all;
@@ -176,7 +176,7 @@ TEST_F(Meaning, SomeTrainingPicturesAmongTheMeasuredAreSaid) {
   EXPECT_GE(neighbours.at("notes").size(), 1u);
 }
 
-// Names and numbers are the same, and every figure is about something else.
+// Names and counts are unchanged but the pixels differ, so figures would describe other data.
 TEST_F(Meaning, ARunThatGoesOnSaysOtherPixelsUnderTheSameNames) {
   const std::string data = pictures("abc", {"a", "b", "c"});
   finetune(finetuning(data, "run"), said_);
@@ -203,7 +203,7 @@ TEST_F(Meaning, FoldersThatAreCalledByNumbersAreNoNumbersOfClasses) {
   const std::string message =
       test::error_of(ExitCode::kData, [&] { measured(numbered, scratch_ / "run"); });
   EXPECT_NE(message.find("does not have \"0\""), message.npos) << message;
-  // Numbers of a list are those of the classifier's answers, and that is said.
+  // Numbers in a list are indices of the classifier's answers, and a note says so.
   std::string lines;
   for (int i = 0; i < 3; ++i) lines += fmt::format("val/{0}/100.png {0}\n", i);
   std::ofstream(scratch_ / "012" / "val.txt") << lines;
@@ -231,7 +231,7 @@ TEST_F(Meaning, ARunThatGoesOnSaysOtherPictures) {
   pretrain(pretraining(data, "run", 2), said_);
   EXPECT_EQ(said_.all, "");
   pretrain(pretraining(data, "run", 3), said_);
-  EXPECT_EQ(said_.all, "") << "the same pictures need no word";
+  EXPECT_EQ(said_.all, "") << "unchanged images need no message";
   pretrain(pretraining(more, "run", 4), said_);
   EXPECT_TRUE(said_.has("up to step 3 it had 24 images")) << said_.all;
   EXPECT_TRUE(said_.has("now it has 48 images")) << said_.all;
@@ -241,7 +241,7 @@ TEST_F(Meaning, ARunThatGoesOnSaysOtherPictures) {
   EXPECT_EQ(set.at("earlier")[0].at("until_step"), 3);
   EXPECT_NE(page_of("run").find("up to step 3 it was trained on 24 other images"),
             std::string::npos);
-  // As many pictures of other names.
+  // The same number of images with other names.
   RememberingReporter said;
   fs::rename(scratch_ / "more" / "train" / "a" / "000.png",
              scratch_ / "more" / "train" / "a" / "zzz.png");
@@ -276,7 +276,7 @@ TEST_F(Meaning, EarlierCheckpointsAreTakenAndSaidNotToTell) {
   const std::string data = pictures("abc", {"a", "b", "c"});
   finetune(finetuning(data, "run"), said_);
   const nlohmann::json whole = measured(data, scratch_ / "run");
-  // As before there was anything about pictures in a checkpoint.
+  // A checkpoint of a version that stored nothing about the images.
   const checkpoint::Checkpoint now =
       checkpoint::load_newest(scratch_ / "run" / "checkpoints", true, said_).value();
   nlohmann::json state = now.state;
@@ -288,7 +288,7 @@ TEST_F(Meaning, EarlierCheckpointsAreTakenAndSaidNotToTell) {
   said_.all.clear();
   EXPECT_EQ(finetune(finetuning(data, "run", 3), said_).at("steps"), 3);
   EXPECT_TRUE(said_.has("does not say which images and classes")) << said_.all;
-  EXPECT_EQ(state_of("run").at("trained_on").at("images"), 24) << "from now on it does";
+  EXPECT_EQ(state_of("run").at("trained_on").at("images"), 24) << "the resumed run stores it";
 }
 
 TEST_F(Meaning, FilesOfOtherFormatsTakeItAlong) {
@@ -303,7 +303,7 @@ TEST_F(Meaning, FilesOfOtherFormatsTakeItAlong) {
   }
 }
 
-// NaN is told when weights are loaded; what overflows on its way, by the answers.
+// NaN is detected when weights are loaded; overflow in the network is detected in its outputs.
 TEST_F(Meaning, WeightsThatAreNotNumbersAreNoResult) {
   const std::string data = pictures("abc", {"a", "b", "c"});
   finetune(finetuning(data, "run"), said_);
@@ -352,7 +352,7 @@ TEST_F(Meaning, NothingReadableIsNoResult) {
   RunRequest probe;
   probe.data = data;
   probe.machine = kMachine;
-  // By the limit on bad pictures, or for want of a single good one.
+  // Refused by the limit on bad images, or because no image can be read.
   const auto refused = [&](const auto& action) {
     const std::string message = test::error_of(ExitCode::kData, action);
     return message.find("be read") != message.npos || message.find("no readable") != message.npos;
@@ -381,7 +381,7 @@ TEST_F(Meaning, ARunAmongItsPicturesIsRefusedOrSaid) {
         << out;
     EXPECT_FALSE(fs::exists(scratch_ / out)) << out;
   }
-  EXPECT_EQ(started(data, "abc/run"), "") << "beside train/ and val/ nothing is looked at";
+  EXPECT_EQ(started(data, "abc/run"), "") << "folders beside train/ and val/ are ignored";
   EXPECT_TRUE(said_.has("is inside --data")) << said_.all;
   fs::create_directories(scratch_ / "project");
   fs::copy(scratch_ / "abc", scratch_ / "project" / "data", fs::copy_options::recursive);
@@ -391,7 +391,7 @@ TEST_F(Meaning, ARunAmongItsPicturesIsRefusedOrSaid) {
   fs::copy(scratch_ / "abc", scratch_ / "odd" / "pictures", fs::copy_options::recursive);
   EXPECT_NE(started(scratch_ / "odd" / "pictures", "odd").find("where a run keeps its pictures"),
             std::string::npos);
-  EXPECT_EQ(started("synthetic", "synthetic"), "") << "a name is no folder";
+  EXPECT_EQ(started("synthetic", "synthetic"), "") << "\"synthetic\" is a name, not a folder";
   EXPECT_EQ(said_.all, "");
 }
 

@@ -1,4 +1,4 @@
-// Runs with several targets, as a user would start them.
+// Runs with several targets, as a user starts them.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -105,7 +105,7 @@ TEST(Mixture, TeachersThatAreMissingOrWrongAreRefusedBeforeTheRun) {
   EXPECT_FALSE(fs::exists(out));
 }
 
-// A file of another size, as stored beside the checkout.
+// A stored teacher of another size.
 TEST(Mixture, AWrongTeacherIsRefusedWithWhatItIs) {
   const fs::path file =
       fs::path(FCM_SOURCE_DIR) / ".." / "shared" / "fixtures" / "teachers" / "dino_tiny.pth";
@@ -120,7 +120,7 @@ TEST(Mixture, AWrongTeacherIsRefusedWithWhatItIs) {
   const std::string text = read_file(errors, ExitCode::kUsage);
   for (const char* part : {"the file holds DINO with 48 channels, 6 blocks",
                            "the recipe needs DINO with 384 channels, 12 blocks"}) {
-    EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in " << text;
   }
 }
 

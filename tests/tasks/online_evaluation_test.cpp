@@ -1,4 +1,4 @@
-// Watching a run must not change it.
+// Evaluation during training must not change the run.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using tests::Scratch;
 
-// 16 steps an epoch, two epochs.
+// Two epochs of 16 steps.
 void train_with(const fs::path& out, std::vector<std::string> more) {
   std::vector<std::string> words = {"pretrain",  "--recipe", "smoke_pretrain", "--data",
                                     "synthetic", "--out",    out.string(),     "--quiet"};
@@ -48,7 +48,7 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
   };
   train_with(scratch / "alone", {"run.max_steps=0"});
   train_with(scratch / "watched", watched("0"));
-  train_with(scratch / "resumed", watched("16"));  // its last step is an epoch's
+  train_with(scratch / "resumed", watched("16"));  // the last step of an epoch
   train_with(scratch / "resumed", watched("20"));
   train_with(scratch / "resumed", watched("0"));
   EXPECT_EQ(last_weights(scratch / "alone"), last_weights(scratch / "watched"));
@@ -57,10 +57,11 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
   const std::vector<nlohmann::json> lines = epoch_lines(scratch / "watched");
   ASSERT_EQ(lines.size(), 2u);
   for (const char* key : {"knn_top1", "probe_top1"}) {
-    EXPECT_GT(lines[0].at(key).get<double>(), 15) << key;  // ten classes
+    EXPECT_GT(lines[0].at(key).get<double>(), 15) << key;  // ten classes: chance is 10
     EXPECT_FALSE(epoch_lines(scratch / "alone")[0].contains(key));
   }
-  // The second time by other weights; one of the two may come out the same.
+  // The second evaluation reads other weights; at most one of the two figures may be equal by
+  // chance.
   const auto measured = [&](size_t epoch) {
     return std::pair(lines[epoch].at("knn_top1"), lines[epoch].at("probe_top1"));
   };
@@ -69,8 +70,7 @@ TEST(OnlineEvaluation, ChangesNoBitOfARunAlsoWhereItIsResumed) {
   const std::string page = read_file(scratch / "watched" / "report.html", ExitCode::kUsage);
   EXPECT_NE(page.find("Linear probe top-1"), std::string::npos);
 
-  train_with(scratch / "other",
-             {"run.seed=5", "run.max_steps=0"});  // the comparison of weights can fail
+  train_with(scratch / "other", {"run.seed=5", "run.max_steps=0"});  // so the comparison can fail
   EXPECT_NE(last_weights(scratch / "alone"), last_weights(scratch / "other"));
 }
 

@@ -1,5 +1,5 @@
-// checkpoint convert --to onnx: what the file computes is what the model in the checkpoint does, at
-// the size it was trained on and at another; what stands in it beside the graph; what is refused.
+// checkpoint convert --to onnx: the ONNX model computes what the checkpoint's model computes, at
+// the trained image size and at another; metadata in the file; refusals.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -38,10 +38,10 @@ using Settings = std::vector<std::string>;
 
 const fs::path kRecipes = fs::path(FCM_SOURCE_DIR) / "recipes";
 constexpr int64_t kClasses = 5;
-constexpr double kTolerance = 2e-5;  // of float32
+constexpr double kTolerance = 2e-5;  // for float32
 
-// Checkpoints that nothing was trained for, with weights that all matter: one of each kind, of
-// smoke recipes and their encoders.
+// Untrained checkpoints of each kind, from smoke recipes, with random weights so that every tensor
+// affects the outputs.
 class Checkpoints {
  public:
   fs::path fresh(const char* ending) {
@@ -77,7 +77,7 @@ class Checkpoints {
   }
 
  private:
-  // With the encoder of that recipe of pretraining.
+  // `name` with the encoder of the pretraining recipe `start`.
   static recipe::Recipe supervised(const std::string& name, const std::string& start,
                                    const Settings& set) {
     Settings all = set;
@@ -99,7 +99,7 @@ class Checkpoints {
     return folder;
   }
 
-  test::OneThread one_thread_;  // small products
+  test::OneThread one_thread_;  // small products are faster on one thread
   tests::Scratch scratch_;
   int fresh_ = 0;
 };
@@ -144,7 +144,7 @@ void expect_same(const ReadModel& model, const Trained& trained) {
       test::outputs_of(*trained.model, test::normalised(pixels, data.mean, data.deviation));
   ASSERT_EQ(got.size(), wanted.size());
   for (const auto& [name, value] : wanted) {
-    if (name == "map") {  // equal logits but for rounding are rare
+    if (name == "map") {  // few pixels have logits equal up to rounding
       EXPECT_LT(got.at(name).ne(value).to(at::kDouble).mean().template item<double>(), 1e-3);
       continue;
     }
@@ -189,7 +189,7 @@ TEST(Onnx, ClassesOfAClassifier) {
   }
 }
 
-// The probe's own predictions of a batch, which is not normalised either.
+// Compared with the probe's own predictions. The input is in 0..1 here too.
 TEST(Onnx, ClassesOfAProbe) {
   Checkpoints checkpoints;
   SilentReporter silence;
@@ -280,7 +280,7 @@ TEST(Onnx, ReplacesOnlyItsOwnFiles) {
   EXPECT_NE(refused().find("exists; choose another name, or pass --overwrite"), std::string::npos);
   request.overwrite = true;
   EXPECT_EQ(refused(), "");
-  // Of another program: the same first field, another producer.
+  // A file of another program: the same first field, but another producer.
   std::ofstream(request.out, std::ios::binary) << "\x08\x08\x12\x07pytorch";
   EXPECT_NE(refused().find("is not a model that this program exported to ONNX"), std::string::npos);
   EXPECT_EQ(fs::file_size(request.out), 11U);

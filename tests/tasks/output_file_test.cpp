@@ -1,4 +1,5 @@
-// What a command may replace: what an earlier such command left, told by its content.
+// Which files a command may replace: those of an earlier command of the same kind, recognised by
+// content.
 #include "fcm/tasks/output_file.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +24,7 @@ namespace fs = std::filesystem;
 
 class OutputFile : public testing::Test {
  protected:
-  // The message; empty: it may be written.
+  // The message of the refusal; empty if the file may be written.
   std::string refused(const fs::path& out, FileKind kind, bool overwrite = true,
                       const std::vector<fs::path>& reads = {}) {
     return test::error_of(ExitCode::kUsage,
@@ -38,7 +39,7 @@ class OutputFile : public testing::Test {
     EXPECT_NE(message.find(text), message.npos) << message;
   }
 
-  // One file of each kind, as the program writes them.
+  // One file of each kind as the program writes it.
   std::vector<std::pair<FileKind, fs::path>> one_of_each() {
     const float value = 1;
     const std::vector<float> row = {1, 2};
@@ -118,7 +119,7 @@ TEST_F(OutputFile, APartOfACheckpointIsNotReplaced) {
          "is part of the checkpoint");
 }
 
-// What a killed command left cannot be told from a file of the user's: both stay.
+// A temporary file of a killed command looks like a user's file, so both stay.
 TEST_F(OutputFile, WhateverStandsAtTheTemporarysNameStays) {
   for (const auto& [kind, file] : one_of_each()) {
     const fs::path temporary = file.string() + ".tmp";
@@ -140,7 +141,7 @@ TEST_F(OutputFile, WhateverStandsAtTheTemporarysNameStays) {
 
 TEST_F(OutputFile, AResultReplacesNoLinkAndNoTemporary) {
   put("out/result.json", "{\"top1\": 1}");
-  refuse_foreign_result(scratch_ / "out");  // of an earlier evaluation
+  refuse_foreign_result(scratch_ / "out");  // the result of an earlier evaluation
   for (const char* name : {"result.json.tmp", "confusion.png.tmp"}) {
     const fs::path mine = put(std::string("out/") + name, "mine");
     expect(test::error_of(ExitCode::kUsage, [&] { write_result(scratch_ / "out", {}); }),
@@ -153,7 +154,7 @@ TEST_F(OutputFile, AResultReplacesNoLinkAndNoTemporary) {
          "is a link to ../mine.json");
 }
 
-// All that is put in the place of a file stands aside for a link.
+// Every function that replaces a file refuses to replace a link.
 TEST_F(OutputFile, ALinkIsNeitherFollowedNorReplaced) {
   const fs::path mine = put("mine.txt", "mine"), out = scratch_ / "out.json",
                  whole = scratch_ / "out.part";
@@ -172,7 +173,7 @@ TEST_F(OutputFile, ALinkIsNeitherFollowedNorReplaced) {
   }
 }
 
-// Whoever writes does not do it through a link either.
+// Temporary files are not written through a link either.
 TEST_F(OutputFile, ALinkInTheTemporarysPlaceIsNotWrittenThrough) {
   const fs::path mine = put("mine.txt", "mine"), temporary = scratch_ / "out.json.tmp";
   for (const char* target : {"mine.txt", "nowhere.txt"}) {

@@ -1,5 +1,5 @@
-// What the cells of the table of paths end with: those that are refused, each with its sentence and
-// exit status, and those that give something else than the run folder. paths_test.cpp walks them.
+// Outcomes of the cells in the table of paths: refusals, each with its message and exit status, and
+// cells whose result differs from that of the run folder. paths_test.cpp runs the cells.
 #pragma once
 
 #include <fnmatch.h>
@@ -16,7 +16,7 @@ inline bool fits(const char* pattern, const std::string& name) {
   return ::fnmatch(pattern, name.c_str(), FNM_EXTMATCH) == 0;
 }
 
-// Names as patterns: * and ? and @(this|that).
+// A set of cells. The fields are patterns: *, ? and @(this|that).
 struct Place {
   const char *command, *origin, *form;
 };
@@ -25,7 +25,8 @@ inline bool fits(const Place& place, const std::string& command, const std::stri
   return fits(place.command, command) && fits(place.origin, origin) && fits(place.form, form);
 }
 
-// Cells that end with a sentence: what of it does not depend on names, word for word as documented.
+// Cells that end with a refusal. `sentence` is the part of the message without names; the
+// documentation quotes it.
 struct Refusal {
   Place place;
   ExitCode code;
@@ -45,7 +46,7 @@ inline const char* const kDetectors = "detected_*";
 inline const char* const kBoth = "@(segmented_*|detected_*)";
 inline const char* const kSwins = "@(simmim|greenmim|fast_greenmim)";
 inline const char* const kOfSwin = "@(simmim|greenmim|fast_greenmim|tuned_simmim|tuned_greenmim)";
-// Whose heads have no place in ViTModel and SwinModel.
+// Origins whose heads ViTModel and SwinModel cannot store.
 inline const char* const kOfToken = "@(tuned_token|tuned_simmim|tuned_greenmim)";
 inline const char* const kWeightsAlone = "@(safetensors|hf|encoder|timm|transformers)";
 inline const char* const kEncoders = "@(encoder|timm|transformers)";
@@ -117,22 +118,22 @@ inline const std::vector<Refusal> kRefusals = {
      "is a segmenter, whose encoder has relative positions"},
 };
 
-// Cells that work and give something else than the run folder, for a reason that is documented.
+// Cells that work but give another result than the run folder, each for a documented reason.
 inline const std::vector<Place> kOthers = {
-    // A ConvViT's encoder alone is without what fuses its first stages to the last.
+    // An exported ConvViT encoder lacks the layers that fuse the first stages into the last.
     {"@(knn|linprobe|linprobe_fast|features_mean|features_flat|convert_onnx|visualize_pca|"
      "visualize_neighbours)",
      "@(fast_convmae|convmae|cross|mixture|ema)", "encoder"},
-    // The decoder is not there.
+    // The file has no decoder.
     {"@(convert_native|convert_pth|convert_safetensors|convert_hf|show|diff)", kPretrained,
      kEncoders},
-    // The head is not there.
+    // The file has no head.
     {"@(finetune|convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|"
      "convert_timm|show|diff)",
      kOfToken, "transformers"},
     {"@(convert_native|convert_pth|convert_safetensors|convert_hf|convert_encoder|diff)",
      "probe_mae", "timm"},
-    // The moving average is what is measured, and it is not there.
+    // The run evaluates its moving average, which the file does not store.
     {"@(eval|predict|convert_onnx)", "tuned_*", kWeightsAlone},
 };
 

@@ -1,5 +1,5 @@
-// What a walk over every path through the program needs: runs of every kind, trained once, and
-// their checkpoints in every form. paths_test.cpp has the table.
+// Runs of every kind, each trained once, and their checkpoints in every form, for the test of all
+// paths through the program. The table of paths is in paths_test.cpp.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -31,8 +31,8 @@ using Settings = std::vector<std::string>;
 inline const tasks::Machine kMachine{"cpu", 2, {}, true};
 inline const fs::path kRecipes = fs::path(FCM_SOURCE_DIR) / "recipes";
 
-// A way to a run folder. `start` empty: pretraining by `recipe`; otherwise a classifier, a probe, a
-// segmenter or a detector on the run of that name.
+// How a run folder is made. If `start` is empty: pretraining by `recipe`. Otherwise: a classifier,
+// probe, segmenter or detector trained from the run named `start`.
 struct Origin {
   std::string name, recipe;
   Settings set;
@@ -42,16 +42,15 @@ struct Origin {
   bool detects() const { return recipe == "smoke_detect"; }
 };
 
-// In messages.
 inline void PrintTo(const Origin& origin, std::ostream* out) { *out << origin.name; }
 
-// A form of a run's checkpoint. `to` empty: the run's own folder, or `inside` of it; otherwise what
-// `checkpoint convert --to` writes to a file or folder with this `ending`.
+// A form of a run's checkpoint. If `to` is empty: the run folder, or `inside` of it. Otherwise: the
+// output of `checkpoint convert --to`, a file or folder whose name ends in `ending`.
 struct Form {
   std::string name, to, ending, inside;
 };
 
-// An epoch of pretraining, so that files which only count epochs hold all there is to know.
+// One whole epoch of pretraining, because some formats count epochs only.
 inline constexpr int kPictures = 64, kBatch = 8, kSteps = kPictures / kBatch;
 
 inline Settings pretraining_settings(const Settings& more, int steps = kSteps) {
@@ -88,7 +87,7 @@ inline tasks::FinetuneRequest downstream(const Origin& origin, const std::string
   return request;
 }
 
-// Names, shapes, types and bytes, whatever their order.
+// A hash of names, shapes, types and bytes, independent of the order of tensors.
 inline json fingerprint(const std::vector<formats::TensorView>& tensors) {
   size_t sum = 0;
   for (const formats::TensorView& tensor : tensors) {
@@ -106,7 +105,7 @@ inline json weights_of(const fs::path& checkpoint) {
   return fingerprint(interop::load_any(checkpoint, false, silence).model.tensors);
 }
 
-// Pictures of the drawn set, few enough to walk over thousands of times.
+// Synthetic images, few enough to read thousands of times.
 inline void write_pictures(const fs::path& folder) {
   for (const auto& [split, name, count] : {std::tuple{loader::Split::kTrain, "train", kPictures},
                                            std::tuple{loader::Split::kVal, "val", 32}}) {
@@ -119,7 +118,7 @@ inline void write_pictures(const fs::path& folder) {
   }
 }
 
-// Runs and forms of them, made when they are first asked for.
+// Runs and their checkpoint forms, created on first use.
 class World {
  public:
   explicit World(std::vector<Origin> origins) : origins_(std::move(origins)) {
@@ -131,11 +130,11 @@ class World {
   std::string data() const { return scratch_ / "pictures"; }
   std::string scenes() const { return scratch_ / "scenes"; }
   std::string objects() const { return scratch_ / "objects"; }
-  // What a run is trained and measured on.
+  // The data that a run trains and evaluates on.
   std::string data_of(const Origin& origin) const {
     return origin.segments() ? scenes() : origin.detects() ? objects() : data();
   }
-  // A name that nothing stands under.
+  // A path at which nothing exists.
   fs::path fresh(const std::string& ending = "") {
     return scratch_ / fmt::format("out-{}{}", ++fresh_, ending).c_str();
   }
@@ -161,7 +160,7 @@ class World {
     return place->second;
   }
 
-  // nullopt: that form of this run does not exist; the commands `convert` say why.
+  // The result is nullopt if this run has no checkpoint of that form; the convert cells test why.
   std::optional<fs::path> checkpoint(const std::string& name, const Form& form) {
     if (form.to.empty()) return form.inside.empty() ? run(name) : step_of(name);
     const auto [place, is_new] = forms_.try_emplace({name, form.name});

@@ -1,5 +1,5 @@
-// Every path through the program: kind of run x command x form of checkpoint. A cell works, and
-// gives what the run folder gives, or ends with the one sentence and exit status listed in
+// Every path through the program: kind of run x command x form of checkpoint. A cell either works
+// and gives the same result as the run folder, or ends with the message and exit status listed in
 // path_outcomes.h and docs/tour/10-checkpoint.md. A new kind of run, command or form is one line.
 #include "tests/tasks/paths.h"
 
@@ -14,12 +14,13 @@
 namespace fcm::paths {
 namespace {
 
-// Of a segmenter: few pictures, and where it stands on a ViT the blocks that its maps come from.
+// For segmenters: small batches, and on a ViT the blocks whose outputs become feature maps.
 const Settings kFewScenes = {"optim.batch_size=2", "optim.micro_batch=2"};
 const Settings kFewScenesOfVit = {"optim.batch_size=2", "optim.micro_batch=2",
                                   "segmenter.taps=[0,0,1,1]"};
 
-// Of a detector likewise; frames are cut up by patches of 8, 16 or 32 pixels in windows of 2.
+// For detectors: small batches. Patches have 8, 16 or 32 pixels and attention windows 2 x 2
+// patches.
 const Settings kFewObjects = {"optim.batch_size=2", "optim.micro_batch=2", "detector.window=2",
                               "detector.score=0.001"};
 const Settings kFewObjectsOfSwin = {"optim.batch_size=2", "optim.micro_batch=2",
@@ -30,7 +31,7 @@ const std::vector<Origin> kOrigins = {
     {"fast_convmae", "smoke_pretrain", {}, ""},
     {"convmae", "smoke_pretrain", {"masks.views=1"}, ""},
     {"mae", "smoke_mae_pretrain", {}, ""},
-    {"fast_mae",  // of patches as segmenters on a ViT want them, and of as many blocks as detectors do
+    {"fast_mae",  // patch size and depth that segmenters and detectors on a ViT need
      "smoke_mae_pretrain",
      {"masks.views=all", "encoder.strides=[16]", "encoder.depths=[4]", "data.image_size=[64,64]"},
      ""},
@@ -80,15 +81,14 @@ struct Cell {
   fs::path checkpoint;
 };
 
-// A command and what it gave, as far as that does not depend on names and clocks. `forms` and
-// `origins`: those that it has to do with, patterns.
+// A command and its result without names and clocks. `forms` and `origins` are patterns of the
+// cells that it runs on.
 struct Command {
   std::string name;
   std::function<json(const Cell&)> run;
   std::string forms = "*", origins = "*";
 };
 
-// In messages.
 void PrintTo(const Command& command, std::ostream* out) { *out << command.name; }
 
 std::string bytes_of(const fs::path& file) { return read_file(file, ExitCode::kData); }
@@ -105,7 +105,7 @@ json train_on(const char* recipe, const Cell& cell) {
 
 const char* const kVitOfLargePatches = "@(fast_mae|segmented_mae)";
 
-// A step of a segmenter from these weights.
+// One step of training a segmenter from these weights.
 json segmented(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh();
@@ -117,7 +117,7 @@ json segmented(const Cell& cell) {
   return {{"weights", weights_of(out)}, {"classes", result.at("classes")}};
 }
 
-// A step of a detector from these weights.
+// One step of training a detector from these weights.
 json detected(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh();
@@ -158,7 +158,7 @@ json features(const char* tokens, const char* ending, const Cell& cell) {
                            : fingerprint(formats::read_safetensors(request.out).tensors)}};
 }
 
-// The pixels below the title, which says at which step the weights are, and what there is to read.
+// Excludes the title of the sheet, which names the step of the weights: some forms do not store it.
 json visualized(const char* what, const Cell& cell) {
   SilentReporter silence;
   constexpr int64_t kTitleRows = 60;
@@ -194,12 +194,12 @@ Command visualize(const char* name, const char* what) {
   return {name, [=](const Cell& cell) { return visualized(what, cell); }};
 }
 
-// Two steps more, in a new folder.
+// Two more steps in a new folder.
 json resumed(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh();
-  // What trains a classifier or a segmenter has no recipe of pretraining: that of its start asks in
-  // vain.
+  // Classifiers, probes, segmenters and detectors have no pretraining recipe. Their refusal is
+  // tested with the recipe of the run that they started from.
   const Origin* origin = &cell.world.origin(cell.origin);
   if (!origin->start.empty()) origin = &cell.world.origin(origin->start);
   tasks::RunRequest request = pretraining(*origin, cell.world.data(), out, kSteps + 2);
@@ -208,7 +208,7 @@ json resumed(const Cell& cell) {
   return {{"steps", result.at("steps")}, {"weights", weights_of(out)}};
 }
 
-// The same command again in the run's own folder, two steps longer.
+// Repeats the command in a copy of the run folder, with two more steps.
 json resumed_in_place(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh();
@@ -237,7 +237,7 @@ Command convert_to(const char* to, const char* ending = "") {
           [=](const Cell& cell) { return converted(to, ending, cell); }};
 }
 
-// The graph and its weights, which are those of the run whatever the form.
+// The graph and its weights, which must be the same for every form.
 json onnx_graph(const Cell& cell) {
   SilentReporter silence;
   const fs::path out = cell.world.fresh(".onnx");
@@ -341,7 +341,7 @@ World& world() {
 void expect_refused(const Refusal& refusal, const Command& command, const Cell& cell) {
   try {
     command.run(cell);
-    ADD_FAILURE() << "works, but is listed as refused: " << refusal.sentence;
+    ADD_FAILURE() << "the cell works but is listed as refused: " << refusal.sentence;
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), refusal.code) << error.what();
     EXPECT_NE(std::string(error.what()).find(refusal.sentence), std::string::npos) << error.what();
@@ -385,7 +385,7 @@ TEST_P(Paths, EveryFormOfTheCheckpointWorksOrSaysWhyNot) {
   }
 }
 
-// A row that fits no cell says nothing.
+// A row that matches no cell is a mistake in the table.
 TEST(PathsTable, EveryRowIsOfSomeCell) {
   const auto is_of_some_cell = [](const Place& place) {
     return std::any_of(kCommands.begin(), kCommands.end(), [&](const Command& command) {
@@ -409,11 +409,12 @@ TEST(PathsTable, EverySentenceIsDocumented) {
   }
 }
 
-// All of a run's state goes through a .pth file and back: weights, moments, moving averages.
+// A .pth file and back preserves the whole state of a run: weights, moments, moving averages.
 TEST(PathsChain, AFileForOtherProgramsHoldsAllOfARun) {
   SilentReporter silence;
   for (const Origin& origin : kOrigins) {
-    // Momentum and a segmenter's moments have no place there.
+    // .pth files have no place for the momentum of probes or the moments of segmenters and
+    // detectors.
     if (origin.name.starts_with("probe") || origin.segments() || origin.detects()) continue;
     SCOPED_TRACE(origin.name);
     const fs::path run = world().run(origin.name), back = world().fresh();
@@ -430,7 +431,7 @@ TEST(PathsChain, AFileForOtherProgramsHoldsAllOfARun) {
   }
 }
 
-// In two launches, the second from any kind of file, as in one.
+// Two launches, the second from any form, end like one launch.
 TEST(PathsChain, ARunGoesOnAsIfItHadNeverStopped) {
   SilentReporter silence;
   for (const Origin& origin : kOrigins) {
@@ -440,7 +441,7 @@ TEST(PathsChain, ARunGoesOnAsIfItHadNeverStopped) {
     tasks::pretrain(pretraining(origin, world().data(), whole, kSteps + 2), silence);
     const Cell from_pth{world(), origin.name, *world().checkpoint(origin.name, form("pth"))};
     EXPECT_EQ(resumed(from_pth).at("weights"), weights_of(whole));
-    EXPECT_NE(weights_of(world().run(origin.name)), weights_of(whole)) << "it learns";
+    EXPECT_NE(weights_of(world().run(origin.name)), weights_of(whole)) << "the weights must change";
   }
 }
 

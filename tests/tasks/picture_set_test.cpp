@@ -1,4 +1,4 @@
-// What is remembered of the pictures that weights and figures come from.
+// The description of a data set that checkpoints and results store.
 #include "fcm/tasks/picture_set.h"
 
 #include <gtest/gtest.h>
@@ -50,7 +50,7 @@ TEST(PictureSet, KeepsTheColoursOfAMapsClasses) {
   const std::optional<PictureSet> stored = stored_set({{kTrainedOn, to_json(set)}}, kTrainedOn);
   EXPECT_EQ(stored->colours, maps->map_classes().colours);
   EXPECT_EQ(colours_of_answers(stored, 6), set.colours);
-  EXPECT_TRUE(colours_of_answers(stored, 7).empty()) << "one class has none";
+  EXPECT_TRUE(colours_of_answers(stored, 7).empty()) << "one class has no colour";
   EXPECT_TRUE(colours_of_answers(described(some("here"), "here"), 2).empty());
   EXPECT_FALSE(summary_of(set).contains("colours"));
 }
@@ -61,7 +61,7 @@ TEST(PictureSet, IsTheSameWhereverItLies) {
     const std::string folder = place.ends_with('/') ? place.substr(0, place.size() - 1) : place;
     EXPECT_EQ(described(some(folder), place).list_hash, set.list_hash) << place;
   }
-  // A list's pictures lie beside it, a packed file's in it.
+  // A list's images lie beside the list; a packed file contains its images.
   EXPECT_EQ(described(some("here"), "here/list.txt").list_hash, set.list_hash);
   Pictures packed = some("");
   for (auto& picture : packed) picture.name = "set.pack:" + picture.name.substr(1);
@@ -100,15 +100,15 @@ TEST(PictureSet, TheSamePicturesAreKnownByOtherNames) {
   EXPECT_EQ(note_on_overlap(set, described(new_ones, "d")), std::nullopt);
   other.pop_back();
   EXPECT_FALSE(same_pictures(set, described(other, "d")));
-  EXPECT_FALSE(same_pictures(PictureSet{}, PictureSet{})) << "nothing is known of either";
+  EXPECT_FALSE(same_pictures(PictureSet{}, PictureSet{})) << "an empty description equals nothing";
   other[0].grey = 255;
-  EXPECT_NO_THROW(described(other, "d")) << "it cannot be read";
+  EXPECT_NO_THROW(described(other, "d")) << "an unreadable image is no error";
 }
 
 TEST(PictureSet, GoesThroughAStateAndBack) {
   const PictureSet set = described(some("d"), "d", {"a", "b\xff", "\xc3\xa9"});
   EXPECT_EQ(set.classes[1], "b\\xff");
-  EXPECT_EQ(set.classes[2], "\xc3\xa9") << "UTF-8 stays as it is";
+  EXPECT_EQ(set.classes[2], "\xc3\xa9") << "valid UTF-8 stays unchanged";
   const json state = json::parse(json{{kTrainedOn, to_json(set)}}.dump());
   const std::optional<PictureSet> back = stored_set(state, kTrainedOn);
   ASSERT_TRUE(back);
@@ -117,7 +117,7 @@ TEST(PictureSet, GoesThroughAStateAndBack) {
   json earlier = state;
   earlier.at(kTrainedOn).erase("only_numbered");
   earlier.at(kTrainedOn)["classes"] = {"0", "1"};
-  EXPECT_TRUE(stored_set(earlier, kTrainedOn)->only_numbered) << "as earlier versions took it";
+  EXPECT_TRUE(stored_set(earlier, kTrainedOn)->only_numbered) << "as in earlier versions";
   EXPECT_FALSE(summary_of(set).contains(kContentSample));
   EXPECT_EQ(summary_of(set).at("classes"), 3);
 }

@@ -1,4 +1,4 @@
-// Every command that shares its work gives as several processes what it gives as one.
+// Commands that divide their work among processes give the same result for any number of them.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -25,7 +25,7 @@ std::string content_of(const fs::path& file) { return read_file(file, ExitCode::
 
 class Ranks : public testing::Test {
  protected:
-  // The result of a command as so many processes (1: without launch).
+  // The result of a command run by `processes` processes; 1: without launch.
   nlohmann::json result(int64_t processes, Words words) const {
     for (const char* word : {"--json", "--quiet", "--threads", "1"}) words.emplace_back(word);
     if (processes > 1) {
@@ -38,7 +38,7 @@ class Ranks : public testing::Test {
     return status == 0 ? nlohmann::json::parse(content_of(output)) : nlohmann::json();
   }
 
-  // A run of a few steps, of one process.
+  // A run of three steps by one process.
   fs::path trained(const std::string& command, const std::string& recipe, Words more = {}) const {
     const fs::path out = scratch_ / recipe;
     Words words = {command, "--recipe",   recipe,  "--data",         "synthetic",
@@ -100,7 +100,7 @@ TEST_F(Ranks, FeaturesAreRowsInTheOrderOfTheSet) {
   EXPECT_TRUE(files[0] == files[2]);
 }
 
-// One epoch of 2 steps, measured at its end.
+// One epoch of 2 steps with an evaluation at its end.
 TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllPictures) {
   const fs::path run = trained("pretrain", "smoke_pretrain");
   for (const Words& command : {Words{"finetune", "--recipe", "smoke_finetune"},
@@ -116,7 +116,7 @@ TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllPictures) {
             std::string("run.log_every_steps=1")}) {
         words.push_back(word);
       }
-      if (command.front() == "finetune") {  // pairs are a rank's own
+      if (command.front() == "finetune") {  // mixup and CutMix pair images of one rank only
         for (const char* word : {"--set", "augment.mixup=0", "--set", "augment.cutmix=0"}) {
           words.emplace_back(word);
         }
@@ -130,7 +130,7 @@ TEST_F(Ranks, FinetuneAndThePublishedProbeMeasureAllPictures) {
   }
 }
 
-// Steps of two pictures: one a process.
+// Steps of two images, one per process.
 TEST_F(Ranks, SegmentersAreTrainedAndMeasuredAsByOne) {
   const std::string scenes = scratch_ / "scenes";
   tests::write_scenes(scenes, 8, 5);
@@ -159,7 +159,7 @@ TEST_F(Ranks, SegmentersAreTrainedAndMeasuredAsByOne) {
   EXPECT_EQ(one.at("images"), 5);
   EXPECT_EQ(two.at("images"), 5);
   EXPECT_TRUE(fs::exists(scratch_ / "two/pictures/step-00000004.png"));
-  // The same weights: exactly the same counts.
+  // The same weights must give exactly the same counts.
   for (const int64_t ranks : {1, 2, 3}) {
     const nlohmann::json measured =
         result(ranks, {"eval", "--data", scenes, "--checkpoint", scratch_ / "one"});
@@ -167,7 +167,7 @@ TEST_F(Ranks, SegmentersAreTrainedAndMeasuredAsByOne) {
       EXPECT_EQ(measured.at(key), one.at(key)) << key << " of " << ranks;
     }
   }
-  // As otherwise many from the middle on.
+  // The number of processes changes in the middle of the run.
   result(2, finetune("changed", "run.max_steps=2"));
   EXPECT_EQ(result(1, finetune("changed", whole)).at("steps"), 4);
   EXPECT_NEAR(last_loss("changed"), last_loss("one"), 1e-4);
@@ -216,7 +216,7 @@ TEST_F(Ranks, BenchStepIsTheGroups) {
   EXPECT_GT(told.at("implementations").at("fast").at("images_per_second").at("median"), 0);
 }
 
-// By hand, each with a command line of its own.
+// Processes are started by hand, so each has its own command line.
 TEST_F(Ranks, OfDifferentRecipesOrDataAreRefused) {
   struct Case {
     const char *first, *second, *words;

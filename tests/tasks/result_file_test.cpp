@@ -1,4 +1,4 @@
-// result.json: what may be replaced by a result, and how its numbers and names are written.
+// result.json: what a result may replace, and how its numbers and names are written.
 #include "fcm/tasks/result_file.h"
 
 #include <gtest/gtest.h>
@@ -44,7 +44,7 @@ TEST_F(ResultFile, AConfusionIsReplacedWhereAResultNamesItAlone) {
   write_result(folder, {{"top1", 50}, {"confusion", "confusion.png"}});
   put("measured/confusion.png", "PNG");
   EXPECT_NO_THROW(refuse_foreign_result(folder));
-  write_result(folder, {{"top1", 50}});  // of a command that draws none
+  write_result(folder, {{"top1", 50}});  // this command draws no figure
   EXPECT_THROW(refuse_foreign_result(folder), Error);
 }
 

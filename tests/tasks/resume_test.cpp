@@ -1,5 +1,5 @@
-// Killed and started again, a run must leave the same bits as one that was left alone. The program
-// itself is run, as a user would.
+// A run that is killed and restarted must leave the same bits as an undisturbed run. The tests
+// start the program itself.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -49,7 +49,7 @@ pid_t start(const fs::path& out, const std::vector<std::string>& more) {
   return tests::start(words);
 }
 
-// What `latest` names; empty before the first save.
+// The content of `latest`; empty before the first save.
 std::string saved(const fs::path& out) {
   const fs::path latest = out / "checkpoints" / "latest";
   return fs::exists(latest) ? read_file(latest, ExitCode::kCheckpoint) : std::string();
@@ -67,7 +67,7 @@ std::string weights_of(const fs::path& out) {
          read_file(last / "optimizer.safetensors", ExitCode::kCheckpoint);
 }
 
-// log.jsonl without what time and memory decide.
+// log.jsonl without fields that depend on time and memory.
 std::vector<nlohmann::json> log_of(const fs::path& out) {
   std::vector<nlohmann::json> lines;
   std::istringstream text(read_file(out / "log.jsonl", ExitCode::kUsage));
@@ -91,7 +91,7 @@ TEST(Resume, AfterKillsAtAnyTimeTheBitsAreTheSame) {
   for (int status = -1; status != 0 && launches < 40; ++launches) {
     const auto before = saved(scratch / "broken");
     const pid_t child = start(scratch / "broken", {});
-    // Let it save at least once more, so that the series ends; then any moment will do.
+    // Waits for one more save, so that the series ends; after it the kill may come at any time.
     while (saved(scratch / "broken") == before && !has_ended(child)) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
@@ -129,7 +129,7 @@ TEST(Resume, ATruncatedNewestCheckpointFallsBackToTheOneBefore) {
   EXPECT_EQ(weights_of(scratch / "whole"), weights_of(scratch / "cut"));
 }
 
-TEST(Resume, AnotherSeedGivesOtherWeights) {  // the comparison above can fail
+TEST(Resume, AnotherSeedGivesOtherWeights) {  // so the comparison above can fail
   const Scratch scratch;
   ASSERT_EQ(wait_for(start(scratch / "first", {})), 0);
   ASSERT_EQ(wait_for(start(scratch / "second", {"--seed", "9"})), 0);

@@ -1,5 +1,5 @@
-// What --overwrite removes in a run folder, and above all what it does not: every situation here is
-// a folder with other people's things in it, which have to be the same afterwards.
+// What --overwrite removes from a run folder and what it must keep: in every case the folder holds
+// files of other programs, which must be unchanged afterwards.
 #include "fcm/tasks/run_folder.h"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// All that lies below a folder: the text of files, "-> target" of links, "" of folders.
+// Everything below a folder: the text of files, "-> target" for links, "" for folders.
 std::map<std::string, std::string> contents(const fs::path& folder) {
   std::map<std::string, std::string> found;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
@@ -59,7 +59,7 @@ void save(const fs::path& checkpoints, int64_t step) {
   checkpoint::save(checkpoints, step, {&weight, 1}, {&weight, 1}, {{"of", "a test"}}, {});
 }
 
-// All names that a run of any command leaves, and what a crash may leave beside them.
+// All names that a run of any command leaves, and temporary files that a crash may leave.
 void fill_run(const fs::path& run) {
   for (const int64_t step : {2, 4}) save(run / "checkpoints", step);
   save(run / "best", 4);
@@ -74,7 +74,7 @@ void fill_run(const fs::path& run) {
   }
 }
 
-// What lies in and beside a run of other people, at every level.
+// Files of other programs inside and beside a run, at every level.
 void add_strangers(const fs::path& run) {
   for (const char* name :
        {"notes.md", "slurm-1.out", ".git/HEAD", "data/a/1.png", "checkpoints/README",
@@ -91,7 +91,7 @@ class RunFolder : public testing::Test {
  protected:
   ~RunFolder() override { failpoint::disarm(); }
 
-  // Its message; empty: done.
+  // The message of the error; empty on success.
   std::string prepare(const fs::path& out, bool overwrite, const std::string& about = "first",
                       const std::string& resume = "auto") {
     try {
@@ -110,14 +110,14 @@ class RunFolder : public testing::Test {
     return run;
   }
 
-  // A run as versions before the mark left it.
+  // A run of a version that did not write the mark file.
   fs::path make_old_run(const char* name) {
     const fs::path run = make_run(name);
     fs::remove(run / ".fastconvmae-run");
     return run;
   }
 
-  // --overwrite and the plain command are refused with a sentence that has `text`, and change
+  // Both --overwrite and the plain command fail with a message that contains `text`, and change
   // nothing.
   void expect_refused(const fs::path& out, const std::string& text) {
     const auto before = contents(scratch_.path());
@@ -143,7 +143,7 @@ class RunFolder : public testing::Test {
   ExitCode code_ = ExitCode::kDone;
 };
 
-// What a replaced run holds before its first step.
+// The names in a replaced run before its first step.
 std::set<std::string> names_of_a_fresh_run() {
   return {".fastconvmae-lock", ".fastconvmae-run", "checkpoints", "pictures", "recipe.toml"};
 }
@@ -170,13 +170,13 @@ TEST_F(RunFolder, OverwriteLeavesAllThatIsNotOurs) {
     if (name != "checkpoints" && name != "pictures") left.erase(name);
   }
   EXPECT_EQ(left, contents(strangers));
-  // A run can be trained there: the step folder with notes in it is no checkpoint, and no obstacle.
+  // The run can be trained: the step folder that holds only notes is no checkpoint and no obstacle.
   EXPECT_EQ(checkpoint::load_newest(run / "checkpoints", true, reporter_), std::nullopt);
   save(run / "checkpoints", 2);
   EXPECT_EQ(checkpoint::load_newest(run / "checkpoints", true, reporter_)->step, 2);
 }
 
-// The comparison that all others rest on sees one lost file, one changed byte and one lost link.
+// The comparison that these tests use notices one lost file, one changed byte and one lost link.
 TEST_F(RunFolder, TheComparisonOfFoldersNoticesALoss) {
   const fs::path folder = scratch_ / "folder";
   const auto whole = [&] {
@@ -206,13 +206,13 @@ TEST_F(RunFolder, AProjectWithARecipeIsNoRun) {
   put(project / "recipe.toml",
       "# why this rate: see notes.md\n" + recipe::print_recipe(recipe_of("first")));
   expect_refused(project, "holds recipe.toml");
-  // Weights that somebody fetched do not make it one either.
+  // Downloaded weights do not make the folder a run either.
   put(project / "checkpoints" / "step-1" / "model.safetensors");
   put(project / "checkpoints" / "latest", "step-1\n");
   expect_refused(project, "is not a run of this program");
 }
 
-// Other programs have a log.jsonl and a folder of checkpoints beside a recipe.toml.
+// Other programs may also have a log.jsonl, a folder of checkpoints and a recipe.toml.
 TEST_F(RunFolder, AFolderOfAnotherProgramIsNoRun) {
   const fs::path project = scratch_ / "project";
   put(project / "recipe.toml", "[kitchen]\nsoup = true\n");
@@ -239,7 +239,7 @@ TEST_F(RunFolder, GoesOnWhereItWasKilledWritingItsRecipe) {
     EXPECT_TRUE(fs::exists(run / "recipe.toml"));
     EXPECT_FALSE(fs::exists(run / "recipe.toml.tmp"));
   }
-  // With anything more the run cannot be known.
+  // With any further file, the run cannot be identified.
   const fs::path run = make_run("more");
   fs::rename(run / "recipe.toml", run / "recipe.toml.tmp");
   EXPECT_NE(prepare(run, false).find("no recipe.toml"), std::string::npos);
@@ -280,11 +280,11 @@ TEST_F(RunFolder, OtherFilesAreNotInTheWayOfANewRun) {
   for (const char* name : {"slurm-1.out", ".DS_Store", "out.log"}) {
     const fs::path out = scratch_ / name / "run";
     put(out / name);
-    fs::create_directories(out / "checkpoints");  // empty: made by whoever made the folder
+    fs::create_directories(out / "checkpoints");  // an empty folder does not make it a run
     EXPECT_EQ(prepare(out, false), "") << name;
     fill_run(out);
-    EXPECT_EQ(prepare(out, false), "") << name << ": goes on";
-    EXPECT_EQ(prepare(out, true, "second"), "") << name << ": is replaced";
+    EXPECT_EQ(prepare(out, false), "") << name << ": resumes";
+    EXPECT_EQ(prepare(out, true, "second"), "") << name << ": replaced";
     EXPECT_EQ(read_file(out / name, ExitCode::kData), "not ours");
   }
 }
@@ -365,8 +365,8 @@ TEST_F(RunFolder, LinksAreRemovedAndNotFollowed) {
   EXPECT_NE(reporter_.warnings[0].find((elsewhere / "checkpoints").string()), std::string::npos);
 }
 
-// Weights that somebody put there, by a name that a step has: with no manifest, and with one of
-// another program.
+// Folders named like a step in which a user put weights, without a manifest or with that of another
+// program.
 TEST_F(RunFolder, AStepWithoutAManifestOfOursStaysAndSoDoesTheRun) {
   for (const char* name : {"checkpoints/step-3", "best/step-7", "checkpoints/step-4.old"}) {
     const fs::path run = make_run("run"), step = run / name;
@@ -374,7 +374,7 @@ TEST_F(RunFolder, AStepWithoutAManifestOfOursStaysAndSoDoesTheRun) {
     expect_refused_overwrite(run, step.string() + " has no manifest of this program");
     put(step / "manifest.json", "{\"name\": \"another program\"}");
     expect_refused_overwrite(run, step.string() + " has no manifest of this program");
-    put(step / "manifest.json", "{\"format\": \"fastcon");  // of ours, and cut
+    put(step / "manifest.json", "{\"format\": \"fastcon");  // a manifest of this program, cut off
     EXPECT_EQ(prepare(run, true), "");
     EXPECT_FALSE(fs::exists(step));
     fs::remove_all(run);
@@ -415,7 +415,7 @@ TEST_F(RunFolder, ReadOnlyFilesGoAndWhatCannotBeRemovedIsNamed) {
   const fs::path run = make_run("run");
   fs::permissions(run / "log.jsonl", fs::perms::owner_read);
   fs::permissions(run / "checkpoints" / "step-2" / "model.safetensors", fs::perms::owner_read);
-  failpoint::arm("run.unlink.before:1+:EACCES");  // as in a folder that is read-only
+  failpoint::arm("run.unlink.before:1+:EACCES");  // as in a read-only folder
   const std::string message = prepare(run, true);
   failpoint::disarm();
   EXPECT_NE(message.find("cannot remove " + (run / "result.json").string()), message.npos)
@@ -425,15 +425,15 @@ TEST_F(RunFolder, ReadOnlyFilesGoAndWhatCannotBeRemovedIsNamed) {
   EXPECT_FALSE(fs::exists(run / "log.jsonl"));
 }
 
-// Killed, or refused by the system, at every call of a replacement.
+// Killed, or failing with a system error, at every call of a replacement.
 TEST_F(RunFolder, AnInterruptedReplacementCanBeRepeatedAndLosesNothing) {
   const fs::path strangers = scratch_ / "strangers", run = scratch_ / "run";
   add_strangers(strangers);
   const auto expected = contents(strangers);
   struct Kind {
-    fs::path whole;  // the run as it was before
+    fs::path whole;  // the run before the replacement
     const char* action;
-    int64_t stride;  // of the points that are tried
+    int64_t stride;  // every how many failpoints are tried
   };
   const fs::path fresh = make_run("fresh"), old = make_old_run("old");
   for (const Kind& kind : {Kind{fresh, "kill", 1}, Kind{fresh, "EIO", 4}, Kind{old, "kill", 4}}) {
@@ -461,7 +461,8 @@ TEST_F(RunFolder, AnInterruptedReplacementCanBeRepeatedAndLosesNothing) {
       auto found = contents(run);
       for (const auto& [name, text] : expected) ASSERT_EQ(found[name], text) << name;
       ASSERT_TRUE(is_run(run));
-      // The old run goes on with its recipe, or the new one with its own and no checkpoint.
+      // Either the old run resumes with its recipe, or the new run starts with its own and no
+      // checkpoint.
       const std::string third = prepare(run, false, "third");
       ASSERT_NE(third.find("another recipe"), third.npos) << third;
       const auto left = checkpoint::load_newest(run / "checkpoints", true, reporter_);
@@ -490,14 +491,14 @@ TEST_F(RunFolder, TheDemonstrationsOwnRunsGoWithIt) {
   EXPECT_FALSE(fs::is_symlink(demo / "from_scratch"));
   EXPECT_EQ(contents(demo / "mine"), mine);
   EXPECT_EQ(contents(scratch_ / "elsewhere"), elsewhere);
-  put(demo / "from_scratch" / "recipe.toml");  // somebody else's
+  put(demo / "from_scratch" / "recipe.toml");  // a file of the user
   remove_finetune_demo(demo, reporter_);
   EXPECT_TRUE(fs::exists(demo / "from_scratch" / "recipe.toml"));
 }
 
 TEST_F(RunFolder, ADemonstrationReplacesNoOtherRunUnasked) {
   const fs::path run = make_run("run");
-  put(run / "result.json", "{\"top1\": 90}");  // of fine-tuning
+  put(run / "result.json", "{\"top1\": 90}");  // as from fine-tuning
   const auto before = contents(run);
   DemoRequest request;
   request.out = run;
@@ -506,7 +507,7 @@ TEST_F(RunFolder, ADemonstrationReplacesNoOtherRunUnasked) {
   try {
     demo(request, reporter_);
     ADD_FAILURE() << "it was replaced";
-  } catch (const Error&) {  // another recipe; or no Fashion-MNIST here
+  } catch (const Error&) {  // another recipe, or Fashion-MNIST is not installed
   }
   EXPECT_EQ(contents(run), before);
 }

@@ -1,4 +1,4 @@
-// One process a run folder.
+// Only one process may use a run folder at a time.
 #include "fcm/tasks/run_lock.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A process that has the lock of a folder until it is told to go.
+// A process that holds the lock of a folder until it is told to end.
 class Holder {
  public:
   explicit Holder(const fs::path& folder) {
@@ -108,7 +108,7 @@ TEST_F(Lock, ALinkInItsPlaceIsNotFollowed) {
   EXPECT_FALSE(fs::exists(run_ / "elsewhere"));
 }
 
-// Whoever is refused changes nothing, whatever was asked.
+// A refused command changes nothing, whatever its flags.
 TEST_F(Lock, ARunInUseIsNotTouched) {
   const recipe::Recipe recipe;
   prepare_run_folder({run_}, recipe, silence_);
@@ -135,7 +135,7 @@ TEST_F(Lock, ARunInUseIsNotTouched) {
   EXPECT_EQ(everything(), before);
 }
 
-// Two commands of a user with one --out: the first trains, the other says who does.
+// Two commands with the same --out: the first trains, the second names the first.
 TEST_F(Lock, OfTwoProgramsOneTrains) {
   const fs::path both = scratch_ / "both";
   const auto program = [&](const std::string& steps) {
@@ -152,7 +152,7 @@ TEST_F(Lock, OfTwoProgramsOneTrains) {
   EXPECT_EQ(tests::wait_for(program("100000")), static_cast<int>(ExitCode::kUsage));
   ::kill(first, SIGTERM);
   EXPECT_EQ(tests::wait_for(first), static_cast<int>(ExitCode::kStopped));
-  EXPECT_EQ(tests::wait_for(program("1")), 0) << "it is free again";
+  EXPECT_EQ(tests::wait_for(program("1")), 0) << "the lock is free again";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What runs leave behind, and what they do when something is in the way.
+// Files that runs leave, and runs whose output folder is not usable.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -93,7 +93,7 @@ TEST(Run, DryRunTouchesNothing) {
 
 TEST(Run, TheNumericGuardGivesUpWithItsOwnStatus) {
   const Scratch scratch;
-  // A learning rate without bounds makes weights, and then losses, infinite.
+  // An excessive learning rate makes weights, and then losses, non-finite.
   EXPECT_EQ(wait_for(start(smoke(scratch / "run",
                                  {"--set", "optim.base_lr=1000", "--set", "optim.warmup_epochs=0",
                                   "--set", "model.precision=fp32", "--set", "run.max_rollbacks=0",
@@ -101,7 +101,7 @@ TEST(Run, TheNumericGuardGivesUpWithItsOwnStatus) {
             status(ExitCode::kNumeric));
 }
 
-// Classes of drawn pictures are ten; ten of a hundred would be right by chance.
+// The synthetic data have ten classes, so chance is 10 of 100.
 TEST(Vit, EveryTaskTakesItsRuns) {
   const Scratch scratch;
   const std::string run = (scratch / "run").string();

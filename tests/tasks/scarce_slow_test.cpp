@@ -1,5 +1,5 @@
-// G8, G27: a disk that is full, files that may not grow, and memory that ends: the documented
-// status, and the same command later comes to the same bits.
+// G8, G27: full disks, limited file sizes and too little memory end with the documented status, and
+// the same command later leads to the same bits.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -45,7 +45,7 @@ TEST(FullDiskSlow, FilesThatMayNotGrow) {
     const fs::path out = scratch / "run";
     const uint64_t limit = 1 + series.random_of(number).below(whole.largest_file);
     const int status = wait_for(start(run.in(out), limit));
-    ASSERT_EQ(status, kNoCheckpoint) << "files of at most " << limit << " bytes";
+    ASSERT_EQ(status, kNoCheckpoint) << "with files of at most " << limit << " bytes";
     ++refused;
     ASSERT_EQ(wait_for(start(run.in(out))), 0);
     ASSERT_EQ(difference(out, run, whole.left), "");
@@ -53,7 +53,7 @@ TEST(FullDiskSlow, FilesThatMayNotGrow) {
   test::Series::note("refused", refused);
 }
 
-// The shell that mounts the disk, in a mount namespace of its own.
+// The shell script that mounts the disk in its own mount namespace.
 constexpr const char* kScript = R"(
 set -u
 mount -t tmpfs -o size="$SIZE" none "$DISK" || exit 77
@@ -82,7 +82,7 @@ TEST(FullDiskSlow, ADiskOfAnySize) {
     for (const std::string& word : run.words) command += " '" + word + "'";
     const int status = std::system(command.c_str());
     if (WEXITSTATUS(status) == 77 || !fs::exists(disk.string() + ".second")) {
-      GTEST_SKIP() << "no disk can be mounted here: that takes root";
+      GTEST_SKIP() << "cannot mount a disk: root is required";
     }
     const int first = std::stoi(read_file(disk.string() + ".first", ExitCode::kUsage));
     ASSERT_TRUE(first == 0 || first == kNoCheckpoint)
@@ -96,7 +96,7 @@ TEST(FullDiskSlow, ADiskOfAnySize) {
   test::Series::note("refused", refused);
 }
 
-// Addresses a process needs at most, as the system saw it.
+// The peak address space of a process, as the kernel reports it.
 uint64_t peak_addresses(const std::vector<std::string>& words) {
   const pid_t child = start(words, 0, "/dev/null", "/dev/null");
   uint64_t peak = 0;
@@ -125,7 +125,7 @@ int wait_with_addresses(const std::vector<std::string>& words, uint64_t limit,
   return wait_for(child);
 }
 
-// Limits between what starting takes and what training takes.
+// Limits between the memory for starting and the memory for training.
 TEST(LittleMemorySlow, EndsWithItsStatusAndASentence) {
   const test::Series series(40);
   const ShortRun run = pretraining(24, 3);

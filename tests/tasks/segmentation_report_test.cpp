@@ -1,4 +1,4 @@
-// What a report takes from the folder of a segmentation run.
+// What a report reads from the folder of a segmentation run.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -10,7 +10,8 @@
 namespace fcm::tasks {
 namespace {
 
-// A run folder of which only what is shown matters; sheets hold a letter instead of a picture.
+// A run folder with only the files that the report shows; each sheet is a letter instead of an
+// image.
 viz::ReportInput input_of(const std::string& log) {
   const test::Scratch run;
   run.write("recipe.toml",
@@ -18,7 +19,7 @@ viz::ReportInput input_of(const std::string& log) {
                       ExitCode::kUsage));
   run.write("log.jsonl", log);
   run.write("pictures/step-00000900.png", std::string("a"));
-  run.write("pictures/step-100000000.png", std::string("b"));  // later, and first by its letters
+  run.write("pictures/step-100000000.png", std::string("b"));  // the newest
   run.write("pictures/step-00000800.png", std::string("c"));
   run.write("result.json", std::string(R"({"mIoU": 41.5, "images": 3, "classes": []})"));
   return report_input(run.path());

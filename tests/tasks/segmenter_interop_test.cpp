@@ -1,4 +1,4 @@
-// Segmenters of this program and of mmsegmentation through the commands that take a checkpoint.
+// Segmenters of this program and of mmsegmentation, in every command that takes a checkpoint.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -36,7 +36,7 @@ using Words = std::vector<std::string>;
 const fs::path kGoldenFolder = fs::path(FCM_SOURCE_DIR) / "../shared/goldens/segmentation";
 const std::string kMmsegFile = (kGoldenFolder / "checkpoint_mmseg.pth").string();
 
-// A run of this program after two steps, trained where it is wanted first.
+// A run of this program after two steps, trained on first use.
 std::string trained_run() {
   static const tests::Scratch scratch;
   static const int status = tests::wait_for(tests::start(
@@ -62,7 +62,7 @@ class SegmenterFiles : public testing::Test {
     return tasks::diff_checkpoints(one, other, reporter_);
   }
   static void require_goldens() {
-    if (!fs::exists(kGoldenFolder)) GTEST_SKIP() << "no ../shared/goldens beside the checkout";
+    if (!fs::exists(kGoldenFolder)) GTEST_SKIP() << "../shared/goldens is absent";
   }
 
   tests::Scratch scratch_;
@@ -82,14 +82,14 @@ TEST_F(SegmenterFiles, OfThisProgramGoToEveryFormatAndBack) {
     const std::string native = path(out) + ".native";
     EXPECT_EQ(diff(trained_run(), native).at("equal"), true) << to;
     EXPECT_EQ(tasks::verify_checkpoint(path(out), reporter_).at("sound"), true);
-    // The recipe, and the classes.
+    // The recipe and the classes are preserved.
     const json before = tasks::show_checkpoint(trained_run(), reporter_),
                after = tasks::show_checkpoint(native, reporter_);
     EXPECT_EQ(after.at("recipe"), before.at("recipe")) << to;
     EXPECT_EQ(after.at("trained_on"), before.at("trained_on")) << to;
     EXPECT_TRUE(before.at("architecture").is_object());
   }
-  // Native to native with the moments.
+  // A conversion from native to native keeps the moments.
   EXPECT_GT(convert(trained_run(), "n", "native").at("moments"), 100);
 }
 
@@ -170,13 +170,13 @@ TEST_F(MmsegThroughCommands, ThereAndBackIsEqual) {
       reporter_.warnings.front().find("a segmenter can only be resumed in its own run folder"),
       std::string::npos);
   const json shown = tasks::show_checkpoint(path("native"), reporter_);
-  EXPECT_TRUE(shown.at("recipe").is_string()) << "made of its sizes, whenever it is asked for";
+  EXPECT_TRUE(shown.at("recipe").is_string()) << "the recipe is derived from the sizes";
   EXPECT_EQ(shown.at("architecture").at("classes"), 7);
-  EXPECT_LT(shown.at("parameters"), shown.at("elements")) << "statistics are not trained";
+  EXPECT_LT(shown.at("parameters"), shown.at("elements")) << "running statistics are not trained";
   EXPECT_EQ(shown.at("step"), 16000);
   EXPECT_EQ(tasks::show_checkpoint(kMmsegFile, reporter_).at("step"), 16000);
   const checkpoint::Checkpoint kept = interop::load_any(path("native"), false, reporter_);
-  EXPECT_FALSE(kept.state.contains("recipe")) << "and never written down";
+  EXPECT_FALSE(kept.state.contains("recipe")) << "the derived recipe is not stored";
 }
 
 TEST_F(MmsegThroughCommands, PredictsAndNamesItsClasses) {
@@ -208,7 +208,8 @@ TEST_F(MmsegThroughCommands, IsWhereASegmenterStarts) {
   const checkpoint::Checkpoint after = interop::load_any(path("run"), false, reporter_);
   EXPECT_EQ(after.step, 1);
   EXPECT_EQ(after.state.at("pretrained_on").at("classes").size(), 7u);
-  EXPECT_FALSE(after.state.contains(interop::kMetaKey)) << "these are other weights now";
+  EXPECT_FALSE(after.state.contains(interop::kMetaKey))
+      << "trained weights are not those of the file";
 }
 
 TEST_F(MmsegThroughCommands, OnlySegmentersGoToMmseg) {
@@ -219,8 +220,8 @@ TEST_F(MmsegThroughCommands, OnlySegmentersGoToMmseg) {
   EXPECT_NE(why.find("is not a segmenter"), std::string::npos) << why;
 }
 
-// A pretraining file in a segmenter: what it has no use for and what keeps its start, as the
-// published loader lists them.
+// A pretraining file loaded into a segmenter: unused tensors and parameters that keep their start
+// values are those that the upstream loader lists.
 TEST_F(MmsegThroughCommands, APretrainingFileFillsTheBackbone) {
   std::ifstream stream(kGoldenFolder / "manifest.json");
   const json golden = json::parse(stream).at("files").at("pretrained.safetensors");
@@ -230,7 +231,7 @@ TEST_F(MmsegThroughCommands, APretrainingFileFillsTheBackbone) {
        "encoder.depths=[2,1,3]", "encoder.heads=3", "encoder.mlp_ratios=[4,4,4]",
        "data.image_size=[80,80]", "segmenter.channels=12", "segmenter.aux_channels=6"});
   models::Segmenter model(recipe::segmenter_options(recipe, 7), 0);
-  constexpr double kMark = 7.25;  // no start and no value of the file
+  constexpr double kMark = 7.25;  // neither a start value nor a value of the file
   for (const nn::Parameter& parameter : model.parameters().all()) {
     at::Tensor value = parameter.value;
     value.detach().fill_(kMark);
@@ -252,7 +253,7 @@ TEST_F(MmsegThroughCommands, APretrainingFileFillsTheBackbone) {
   }
   std::set<std::string> missing = golden.at("missing"), unexpected;
   std::erase_if(missing, [](const std::string& name) { return name.ends_with("_index"); });
-  missing.insert("fpn.1.num_batches_tracked");  // which PyTorch never misses
+  missing.insert("fpn.1.num_batches_tracked");  // which PyTorch never reports as missing
   EXPECT_EQ(kept, missing);
   std::set_difference(there.begin(), there.end(), filled.begin(), filled.end(),
                       std::inserter(unexpected, unexpected.end()));

@@ -1,5 +1,5 @@
-// Segmentation, as a user runs it: from a pretraining run through finetune, eval and predict; the
-// same bits after a stop; data that cannot be used.
+// Segmentation as a user runs it: pretraining run, finetune, eval and predict; a stopped run
+// resumes with the same bits; unusable data.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -92,7 +92,7 @@ TEST(Segmenter, AfterPretrainingIsMeasuredAndDrawn) {
   EXPECT_EQ(map.rows, picture.rows);
   EXPECT_EQ(map.cols, picture.cols);
   for (const uint8_t number : map.pixels) ASSERT_LT(number, 6);
-  // What is there already is replaced on demand alone, and only what such a call wrote.
+  // Existing files are replaced only on --overwrite, and only if this command wrote them.
   EXPECT_EQ(wait_for(start(predict)), kUsage);
   Words again = predict;
   again.push_back("--overwrite");
@@ -104,7 +104,7 @@ TEST(Segmenter, AfterPretrainingIsMeasuredAndDrawn) {
   EXPECT_EQ(read_file(scratch / "mine" / "a.png", ExitCode::kData), "mine");
 }
 
-// Stopped after some steps and started again: weights, moments and running statistics.
+// A run that is stopped and started again has the same weights, moments and running statistics.
 TEST(Segmenter, GoesOnToTheSameBits) {
   const Scratch scratch;
   const Words common = {"--data", "synthetic", "--from-scratch", "--set", "run.log_every_steps=2"};

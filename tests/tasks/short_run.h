@@ -1,5 +1,5 @@
-// Runs of the program that last about a second, and everything of them that has to be the same
-// however often they were killed.
+// Runs of the program that last about a second, and everything about them that kills must not
+// change.
 #pragma once
 
 #include <sys/wait.h>
@@ -24,7 +24,7 @@ namespace fcm::tests {
 namespace fs = std::filesystem;
 
 struct ShortRun {
-  std::vector<std::string> words;  // of the command, without --out
+  std::vector<std::string> words;  // arguments of the program, without --out
   int64_t steps = 0;
 
   std::vector<std::string> in(const fs::path& out) const {
@@ -51,7 +51,7 @@ inline ShortRun pretraining(int64_t steps, int64_t save_every,
   return {with_settings(words, more), steps};
 }
 
-// With a moving average of the weights.
+// A run with a moving average of the weights.
 inline ShortRun finetuning(int64_t steps, int64_t save_every) {
   return {with_settings(
               {"finetune", "--recipe", "smoke_finetune", "--from-scratch", "--data", "synthetic",
@@ -61,7 +61,7 @@ inline ShortRun finetuning(int64_t steps, int64_t save_every) {
           steps};
 }
 
-// FASTCONVMAE_FAILPOINT of the programs that are started meanwhile.
+// Sets FASTCONVMAE_FAILPOINT for the programs that are started during its lifetime.
 class Failpoint {
  public:
   explicit Failpoint(const std::string& spec) {
@@ -72,21 +72,21 @@ class Failpoint {
   Failpoint& operator=(const Failpoint&) = delete;
 };
 
-// Whether a child ended by itself, without waiting for it.
+// Whether a child has ended by itself; does not wait.
 inline bool has_ended(pid_t child) {
   siginfo_t facts{};
   ::waitid(P_PID, static_cast<id_t>(child), &facts, WEXITED | WNOHANG | WNOWAIT);
   return facts.si_pid == child;
 }
 
-// Weights, moments and, where there is one, moving average after the last step.
+// Weights and moments after the last step, and the moving average if there is one.
 inline std::string final_bits(const fs::path& out, int64_t steps) {
   const fs::path last = out / "checkpoints" / ("step-" + std::to_string(steps));
   return read_file(last / "model.safetensors", ExitCode::kCheckpoint) +
          read_file(last / "optimizer.safetensors", ExitCode::kCheckpoint);
 }
 
-// log.jsonl without what time and memory decide. Throws where a line of it is torn.
+// log.jsonl without fields that depend on time and memory. Throws if a line is torn.
 inline std::vector<nlohmann::json> log_of(const fs::path& out) {
   std::vector<nlohmann::json> lines = train::read_log(out / "log.jsonl");
   for (nlohmann::json& line : lines) {
@@ -98,8 +98,8 @@ inline std::vector<nlohmann::json> log_of(const fs::path& out) {
   return lines;
 }
 
-// What is wrong with what a run wrote along the way; empty: nothing. Each step stands in the log
-// once, and every event file is whole but for a torn end.
+// A fault in the records of a run; empty if there is none. Each step is in the log once, and every
+// event file is complete except for a torn end.
 inline std::string fault_of_records(const fs::path& out) {
   std::set<int64_t> steps;
   for (const nlohmann::json& line : log_of(out)) {
@@ -121,13 +121,13 @@ inline std::string fault_of_records(const fs::path& out) {
   return {};
 }
 
-// What a run that nothing disturbed leaves.
+// What an undisturbed run leaves.
 struct Undisturbed {
   std::string bits;
   std::vector<nlohmann::json> log;
 };
 
-// What differs between a run and one that nothing disturbed; empty: nothing.
+// The difference between a run and an undisturbed one; empty if there is none.
 inline std::string difference(const fs::path& out, const ShortRun& run, const Undisturbed& whole) {
   if (final_bits(out, run.steps) != whole.bits) return "weights or moments differ";
   if (log_of(out) != whole.log) return "the logs differ";

@@ -1,5 +1,5 @@
-// G10: asked to stop at random times, the program saves at the end of the step it is in and ends
-// with status 75; the same command goes on to the same bits.
+// G10: on a signal at a random time, the program saves at the end of the current step and ends with
+// status 75. The same command resumes and leads to the same bits.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -24,7 +24,7 @@ int64_t event_files(const fs::path& out) {
   return none ? 0 : std::distance(entry, {});
 }
 
-// Until the launch has opened its files, when it trains.
+// Waits until the launch has opened its event file, which happens when training begins.
 void wait_for_training(const fs::path& out, int64_t files_before, pid_t child) {
   while (event_files(out) == files_before && !has_ended(child)) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -47,7 +47,7 @@ TEST(SignalsSlow, StopAtTheEndOfAStepWithStatus75AndChangeNoBit) {
     const Scratch scratch;
     const fs::path out = scratch / "run";
     for (int status = -1, launches = 0; status != 0; ++launches) {
-      ASSERT_LT(launches, 500) << "no progress";
+      ASSERT_LT(launches, 500) << "the run makes no progress";
       const int64_t files = event_files(out);
       const pid_t child = start(run.in(out));
       wait_for_training(out, files, child);
@@ -66,7 +66,7 @@ TEST(SignalsSlow, StopAtTheEndOfAStepWithStatus75AndChangeNoBit) {
   test::Series::note("stopped", stopped);
   test::Series::note("runs", runs);
   test::Series::note("slowest_seconds", slowest);
-  EXPECT_LT(slowest, 10);  // of a goal of 2 on an idle machine
+  EXPECT_LT(slowest, 10);  // the goal is 2 on an idle machine
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
-// Being asked to stop, in all the ways that terminals and batch systems know. The program itself is
-// run, as a user would.
+// All stop signals of terminals and batch systems. The tests start the program itself.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -34,13 +33,14 @@ std::string weights_in(const fs::path& out) {
          read_file(out / "checkpoints/step-60/optimizer.safetensors", ExitCode::kCheckpoint);
 }
 
-// What `latest` names; empty before the first save.
+// The content of `latest`; empty before the first save.
 std::string saved_steps(const fs::path& out) {
   const fs::path latest = out / "checkpoints/latest";
   return is_there(latest, ExitCode::kCheckpoint) ? read_file(latest, ExitCode::kCheckpoint) : "";
 }
 
-// Half a minute is longer than any of these takes; then the test fails and does not hang.
+// Gives up after half a minute, longer than any of these takes, so that the test fails instead of
+// hanging.
 void wait_until(const std::function<bool()>& holds) {
   for (int i = 0; i < 15'000 && !holds(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -63,7 +63,7 @@ TEST(Signals, OfEveryKindThatMeansStopSaveAndTheRunGoesOnToTheSameBits) {
     ::kill(child, signal);
     EXPECT_EQ(wait_for(child), kStoppedEarly) << "signal " << signal;
   }
-  EXPECT_NE(saved_steps(out), "step-60\n") << "the run was over before the last signal";
+  EXPECT_NE(saved_steps(out), "step-60\n") << "the run ended before the last signal";
   EXPECT_EQ(wait_for(start_run(out)), 0);
   EXPECT_EQ(weights_in(scratch / "whole"), weights_in(out));
 }
@@ -79,7 +79,7 @@ TEST(Signals, BeforeTheFirstStepEndTheRunAtOnce) {
   EXPECT_EQ(saved_steps(out), "step-60\n");
 }
 
-TEST(Signals, AHangupThatIsIgnoredIsIgnored) {  // as nohup does
+TEST(Signals, AHangupThatIsIgnoredIsIgnored) {  // nohup ignores SIGHUP
   const Scratch scratch;
   const fs::path out = scratch / "run";
   const auto before = ::signal(SIGHUP, SIG_IGN);

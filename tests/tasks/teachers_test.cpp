@@ -1,4 +1,4 @@
-// Image towers out of files of every program that writes them, against plain tensor calls.
+// Image towers from files of each supported program, compared with plain tensor calls.
 #include "fcm/tasks/teachers.h"
 
 #include <ATen/ATen.h>
@@ -36,7 +36,7 @@ TowerLayout layout_called(const std::string& label) {
   for (TowerLayout& one : all_layouts()) {
     if (one.label == label) return one;
   }
-  ADD_FAILURE() << "no layout " << label;
+  ADD_FAILURE() << "unknown layout " << label;
   return {};
 }
 
@@ -47,7 +47,7 @@ PlainTower tower_of(const TowerLayout& layout) {
   return tower;
 }
 
-// What the program makes of a file, for pictures in an order of their own.
+// Features of a teacher for images whose patches are in `order_BL`.
 struct Seen {
   at::Tensor last_BLD, normed_BLD, order_BL;
 };
@@ -102,7 +102,7 @@ TEST(TowerFiles, EveryLayoutGivesTheTokensOfThePlainForm) {
   }
 }
 
-// The comparison itself: what is made wrong in the plain form is seen.
+// The comparison detects mistakes that are planted in the plain tower.
 TEST(TowerFiles, MistakesAreNoticed) {
   const auto differs = [](const std::string& label, Mistake mistake, const std::string& gelu = {}) {
     const TowerLayout layout = layout_called(label);
@@ -137,7 +137,7 @@ TEST(TowerFiles, RunInTheComputeTypeAsTheOthers) {
   EXPECT_EQ(test::compare(seen.normed_BLD, in_order(plain, seen.order_BL), 0.05).description, "");
 }
 
-// Facts, each from the file that says it.
+// Each fact comes from the file that states it.
 TEST(TowerFiles, KindSizesAndPixelsAreSaid) {
   using targets::TeacherKind;
   const auto kind_of = [](const std::string& label) -> TeacherKind {
@@ -173,7 +173,7 @@ TEST(TowerFiles, KindSizesAndPixelsAreSaid) {
   }
 }
 
-// A file's own mean and deviation win over what is published of its kind.
+// A file's own mean and std take precedence over the upstream values of its kind.
 TEST(TowerFiles, ConfigurationsWinOverWhatIsPublished) {
   TowerLayout layout = layout_called("transformers clip");
   layout.texts["preprocessor_config.json"] =
@@ -263,7 +263,7 @@ std::string refusal(const test::Named& named,
 }
 
 void expect_part(const std::string& text, const std::string& part) {
-  EXPECT_NE(text.find(part), std::string::npos) << text << "\nhas no: " << part;
+  EXPECT_NE(text.find(part), std::string::npos) << text << "\ndoes not contain: " << part;
 }
 
 TEST(TowerFiles, WhatIsNoTowerIsNamed) {
@@ -384,7 +384,7 @@ TEST(TowerRuns, WhatIsAssumedIsSaid) {
   expect_part(said, "using the image tower of CLIP (visual.*); 3 other tensors are left out");
 }
 
-// These files are teachers and no encoders; one sentence says so.
+// These files are teachers, not encoders, and one message says so.
 TEST(TowerRuns, AsACheckpointATowerIsRefusedWithWhatItIs) {
   const test::Scratch scratch;
   for (const char* label :
@@ -407,7 +407,7 @@ std::string bytes_of_step(const fs::path& out, const char* file) {
   return read_file(out / "checkpoints" / "step-3" / file, ExitCode::kCheckpoint);
 }
 
-// A tower of either target at once: every kind of run() once.
+// Two towers at once, one for each target; every entry of runs() is used.
 TEST(TowerRuns, EveryKindTrainsAndGoesOnToTheSameBits) {
   const std::vector<TowerRun>& all = runs();
   for (const auto& [dino, clip] : {std::pair{all[0], all[3]}, {all[1], all[4]}, {all[2], all[4]}}) {
@@ -443,7 +443,7 @@ TEST(TowerRuns, EveryKindTrainsAndGoesOnToTheSameBits) {
   }
 }
 
-// The teacher that the recipe gets is the one of the file, with its pixels.
+// The teacher in the recipe's model has the file's features and normalisation.
 TEST(TowerRuns, FeaturesAreThoseOfTheFile) {
   for (const TowerRun& run : runs()) {
     SCOPED_TRACE(run.layout);

@@ -1,4 +1,4 @@
-// Weights of other programs for features: what may be missing, and what is said about it.
+// Weights of other programs for features: tensors that may be missing, and the messages about them.
 #include "fcm/tasks/trained_model.h"
 
 #include <ATen/ATen.h>
@@ -24,11 +24,12 @@ const std::filesystem::path kStoredRuns =
 class Weights : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(kStoredRuns)) GTEST_SKIP() << "no ../shared/fixtures";
+    if (!std::filesystem::exists(kStoredRuns)) GTEST_SKIP() << "../shared/fixtures is absent";
     whole_ = interop::load_any(kStoredRuns, false, reporter_);
   }
 
-  // The tensors whose names `keeps` says, and some of a classifier's, under a wrapper's names.
+  // A file of the tensors whose names satisfy `keeps`, optionally with a classifier's head, under
+  // the names of a wrapper.
   template <typename Keeps>
   std::string file_of(Keeps&& keeps, bool with_head) {
     std::vector<TensorView> tensors;

@@ -1,5 +1,5 @@
-// `visualize` beyond reconstructions: features as colours, attention, neighbours. And `predict`,
-// which leaves nothing where there is nothing to answer.
+// `visualize` beyond reconstructions: features as colours, attention, neighbours. Also `predict`,
+// which leaves no files if it has no answers.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -29,7 +29,7 @@ using tests::Scratch;
 
 const tasks::Machine kTwoThreads{"cpu", 2, {}, true};
 
-// A run of a few steps and pictures in two splits, made once.
+// A run of a few steps and images in two splits, created once.
 class VisualizeSheets : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -99,7 +99,7 @@ TEST_F(VisualizeSheets, ColoursOfFeaturesRepeatAndBelongToAllPicturesTogether) {
   tasks::VisualizeRequest other = wanted;
   other.machine.threads = 1;
   EXPECT_EQ(sheet_of(other), bytes);
-  // With another picture beside them the same pictures have other colours, in a sheet of one size.
+  // PCA colours depend on all images of a sheet: with another image the same images change colour.
   std::swap(other.images[2], other.images.emplace_back(some_files()[0]));
   other.images.pop_back();
   EXPECT_NE(sheet_of(other), bytes);
@@ -108,7 +108,7 @@ TEST_F(VisualizeSheets, ColoursOfFeaturesRepeatAndBelongToAllPicturesTogether) {
 TEST_F(VisualizeSheets, AttentionIsOfThePatchesThatAreNamed) {
   tasks::VisualizeRequest wanted = request("attention", "attention.png");
   const std::string by_default = sheet_of(wanted);
-  wanted.patches = {{2, 2}, {1, 1}, {3, 3}};  // of 4 x 4
+  wanted.patches = {{2, 2}, {1, 1}, {3, 3}};  // of a grid of 4 x 4
   EXPECT_EQ(sheet_of(wanted), by_default);
   wanted.patches[1] = {0, 3};
   EXPECT_NE(sheet_of(wanted), by_default);
@@ -121,7 +121,7 @@ TEST_F(VisualizeSheets, AttentionIsOfThePatchesThatAreNamed) {
   EXPECT_FALSE(fs::exists(wanted.out));
 }
 
-// Names of pictures and their mean tokens, as `features` writes them.
+// Mean tokens by image name, as `features` writes them.
 std::map<std::string, std::vector<double>> mean_features_by_name(const fs::path& data,
                                                                  const fs::path& run,
                                                                  const std::string& split,
@@ -185,7 +185,7 @@ TEST_F(VisualizeSheets, NeighboursAreThoseOfTheLargestCosine) {
 }
 
 TEST_F(VisualizeSheets, APictureIsNotItsOwnNeighbourButACopyOfItIs) {
-  // One folder for both splits.
+  // The same folder serves as both splits.
   const fs::path same = *scratch_ / "same";
   for (const auto& one : fs::directory_iterator(pictures() / "train")) {
     fs::create_directories(same / "all");
@@ -289,7 +289,7 @@ TEST(Predict, LeavesNoFolderWhereNoPictureCanBeRead) {
                    loader::open_dataset("synthetic", loader::Split::kVal, {})->get(0, 3));
   EXPECT_EQ(predict((scratch / "good.png").string()), 0);
   EXPECT_TRUE(fs::exists(scratch / "deep/answers/results.json"));
-  // An answer that cannot be written is no picture that cannot be read.
+  // A failure to write an answer is not reported as an unreadable image.
   tasks::PredictRequest request;
   request.checkpoint.path = scratch / "run";
   request.images = {(scratch / "good.png").string()};

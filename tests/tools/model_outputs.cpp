@@ -1,10 +1,10 @@
-// What the program's own models make of pixels, for comparison with what another runtime makes of
-// their ONNX files (scripts/check-onnx.sh):
+// Outputs of the program's own models for random pixels, to compare them with what another runtime
+// computes from the ONNX files (scripts/check-onnx.sh):
 //
 //     model_outputs features|classes|map|detections SIZE CHECKPOINT OUT.safetensors
 //
-// Draws two pictures of SIZE x SIZE pixels (0: as trained) and writes them, "pixels" [2, C, H, W],
-// with the model's outputs in float32. Not installed.
+// Draws two images of SIZE x SIZE pixels (0: the trained size). Writes them as "pixels" [2, C, H,
+// W], with the model's outputs in float32. Not installed.
 #include "tests/support/model_outputs.h"
 
 #include <ATen/ATen.h>

@@ -1,10 +1,10 @@
-// Tokens that a teacher makes of pictures, for comparison with the program that wrote the file
-// (scripts/check-teachers.sh):
+// Tokens that a teacher computes for images, to compare them with those of the program that wrote
+// the file (scripts/check-teachers.sh):
 //
 //     tower_tokens FILE|FOLDER PICTURES.safetensors OUT.safetensors fp32|fp64
 //
 // PICTURES holds "pixels" [B, 3, H, W], normalised. OUT gets "tokens" and "normed" [B, L, D] in
-// raster order, float32 or float64, and "projected" where there is a projection. Not installed.
+// raster order, float32 or float64, and "projected" if the teacher has a projection. Not installed.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 

@@ -1,5 +1,4 @@
-// Random weights of a teacher's real size under timm's names, for runs where the real ones are not
-// at hand:
+// Random weights of a teacher's real size under timm's names, for runs without the real weights:
 //
 //     write_teacher clip vit_b16 FILE.pth       fp16, as OpenAI's; any targets.clip_tower
 //     write_teacher dino vit_b16 FILE.pth       fp32, as DINO's backbone; any targets.dino_tower

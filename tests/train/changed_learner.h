@@ -1,4 +1,4 @@
-// A learner whose updates a test may change.
+// A learner whose steps a test can change.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@ namespace fcm::train {
 
 class ChangedLearner final : public WrappedLearner<PretrainLearner> {
  public:
-  // Makes update number `number` (counted from 0, of this launch); usually calls `plain`.
+  // Performs step `number`, counted from 0 in this launch; usually calls `plain`.
   using Plain = std::function<StepResult()>;
   using Change =
       std::function<StepResult(int64_t number, const StepPlan& plan, const Plain& plain)>;

@@ -19,7 +19,7 @@ ClassifierLearner fresh(const recipe::Recipe& recipe) {
                            recipe);
 }
 
-// One update of a fresh model.
+// The first step of a new model.
 StepResult first_update(const recipe::Recipe& recipe, int64_t micro_batch) {
   return fresh(recipe).update(labelled_batch(recipe), {1e-3, micro_batch});
 }
@@ -48,7 +48,7 @@ TEST(ClassifierLearner, MicroBatchesGiveTheSameGradientsWithEveryChangeOfPicture
   const recipe::Recipe plain = small_finetune_recipe();
   EXPECT_GT(std::abs(first_update(plain, 6).gradient_norm - whole.gradient_norm),
             1e-3 * whole.gradient_norm)
-      << "the changes change something";
+      << "augmentation must change the gradient";
 }
 
 TEST(ClassifierLearner, SlicesAreWeighedByTheWholeBatch) {
@@ -95,7 +95,8 @@ TEST(ClassifierLearner, TheAverageFollowsTheWeights) {
   recipe.classify().classifier.ema_decay = 0.75;
   ClassifierLearner learner = fresh(recipe);
   at::Tensor expected = flat(learner.model()).clone();
-  EXPECT_TRUE(at::equal(flat(*learner.average()), expected)) << "starts as the weights";
+  EXPECT_TRUE(at::equal(flat(*learner.average()), expected))
+      << "the average starts equal to the weights";
   for (int step = 0; step < 3; ++step) {
     ASSERT_TRUE(learner.update(labelled_batch(recipe), {1e-2, 6}).applied);
     expected = 0.75 * expected + 0.25 * flat(learner.model());
@@ -106,7 +107,7 @@ TEST(ClassifierLearner, TheAverageFollowsTheWeights) {
   EXPECT_EQ(&learner.best(), learner.average());
 }
 
-// What a checkpoint would hold, without a file.
+// The content of a checkpoint, without a file.
 checkpoint::Checkpoint saved(const PublishedTensors& model, const PublishedTensors& optimizer,
                              int64_t updates) {
   checkpoint::Checkpoint checkpoint;
@@ -127,7 +128,7 @@ TEST(ClassifierLearner, GoesOnFromItsStateWithTheSameBits) {
     const PublishedTensors model = whole.model_state(), optimizer = whole.optimizer_state();
     second.restore(saved(model, optimizer, whole.updates()));
   }
-  ClassifierLearner other = fresh(recipe);  // has not learned
+  ClassifierLearner other = fresh(recipe);  // not restored
   for (ClassifierLearner* learner : {&whole, &second, &other}) learner->update(batch, {1e-3, 6});
   EXPECT_TRUE(at::equal(flat(second.model()), flat(whole.model())));
   EXPECT_TRUE(at::equal(flat(*second.average()), flat(*whole.average())));

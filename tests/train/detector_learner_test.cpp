@@ -1,5 +1,5 @@
-// A detector's updates: what is not finite, the state that decides the next one, and that it
-// learns.
+// Training steps of a detector: non-finite values, the state that determines the next step, and
+// that the loss falls.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -77,7 +77,7 @@ TEST(DetectorLearner, GoesOnFromItsStateWithTheSameBits) {
   }
   for (DetectorLearner* learner : {&whole, &second, &other}) learner->update(batch, {1e-3, 6, 1});
   EXPECT_TRUE(same_values(values_of(second), values_of(whole)));
-  EXPECT_FALSE(same_values(values_of(other), values_of(whole))) << "it has not learned";
+  EXPECT_FALSE(same_values(values_of(other), values_of(whole))) << "its state was not restored";
 }
 
 TEST(DetectorLearner, DrawsByStep) {
@@ -99,7 +99,7 @@ TEST(DetectorLearner, Learns) {
   recipe.detect().detector.drop_path = 0;
   const loader::Batch batch = first_objects(recipe);
   DetectorLearner learner = fresh_detector(recipe);
-  // Means of ten steps: what is sampled differs from step to step.
+  // Means over ten steps, because the samples differ from step to step.
   constexpr int64_t kSteps = 200, kMeanOf = 10;
   double first = 0, last = 0;
   for (int64_t step = 0; step < kSteps; ++step) {

@@ -1,5 +1,5 @@
-// A detector trained as several processes: to rounding the weights and running statistics of one,
-// and the same bits every time.
+// A detector trained by several processes has the weights and running statistics of one process up
+// to rounding, and the same bits in every run.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ void train_detector(const std::shared_ptr<dist::Group>& group, const fs::path& o
   train(learner, request, silence);
 }
 
-// As so many processes, 0 meaning one without a group.
+// Trains with this number of processes; 0: one process without a group.
 void train_as(int64_t ranks, const fs::path& out, const recipe::Recipe& recipe = few_steps()) {
   dist::test::Processes processes(std::max<int64_t>(ranks, 1), [&](const auto& group) {
     train_detector(ranks == 0 ? dist::group_of_one() : group, out, recipe);
@@ -59,9 +59,9 @@ std::string weights_file(const fs::path& run) {
                    ExitCode::kData);
 }
 
-// Of four ranks two have one picture and two have two. Losses go by the pictures, regions and
-// objects of all ranks; the running variance of the heads is published as the biased one where
-// there are several ranks, so it is left out here (tests/nn compares it).
+// Of four ranks, two have one image and two have two. Losses are normalised by the images, regions
+// and objects of all ranks. The running variance of the heads is left out: upstream stores the
+// biased one if there are several ranks (tests/nn compares it).
 TEST(DetectorProcesses, ComeToTheLossesOfOne) {
   const test::Scratch scratch;
   train_as(0, scratch / "one");
@@ -72,13 +72,13 @@ TEST(DetectorProcesses, ComeToTheLossesOfOne) {
     train_as(ranks, out);
     const std::vector<double> losses = losses_of(out);
     ASSERT_EQ(losses.size(), wanted.size());
-    // Rounding alone in the first step; later it may take another anchor or region.
+    // Rounding alone in the first step; later it can change which anchors or regions are chosen.
     EXPECT_NEAR(losses[0], wanted[0], kRounding * wanted[0]) << ranks;
     for (size_t i = 1; i < losses.size(); ++i) {
       EXPECT_NEAR(losses[i], wanted[i], 2e-2 * wanted[i]) << ranks << " ranks, step " << i;
     }
   }
-  // What a rank that looked at its own pictures alone would come to.
+  // The loss of ranks that normalise by their own images only, as a control.
   recipe::Recipe halves = few_steps();
   halves.optim.micro_batch = 3;
   train_as(0, scratch / "halves", halves);

@@ -1,4 +1,4 @@
-// Whole updates on a GPU.
+// Whole training steps on a GPU.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@
 namespace fcm::train {
 namespace {
 
-// Some updates on a device; the loss of each.
+// A few steps on a device, with the loss of each.
 struct Trained {
   explicit Trained(const recipe::Recipe& recipe, at::Device device)
       : learner({recipe::autoencoder_options(recipe), 0, device}, recipe) {}
@@ -84,7 +84,7 @@ TEST_F(GpuStep, MemoryStaysFlat) {
   EXPECT_EQ(ops::cuda_memory().in_use, before);
 }
 
-// Everything that fine-tuning does to pictures and branches, and a moving average.
+// All augmentations and the drop path of fine-tuning, and a moving average.
 recipe::Recipe classifier_recipe() {
   recipe::Recipe recipe = small_finetune_recipe();
   recipe.classify().augment.erasing = 0.5;
@@ -95,7 +95,7 @@ recipe::Recipe classifier_recipe() {
   return recipe;
 }
 
-// Losses of some updates, then the moving average's answers.
+// Losses of a few steps, then the outputs of the moving average.
 struct TrainedClassifier {
   TrainedClassifier(const recipe::Recipe& recipe, at::Device device, int steps)
       : learner(models::Classifier(recipe::classifier_options(recipe, kClasses), 3, device),

@@ -1,5 +1,4 @@
-// Event files read back byte by byte, with a reader and a checksum that share nothing with the
-// writer.
+// Event files read back byte by byte; the reader and its checksum share no code with the writer.
 #include "fcm/train/event_writer.h"
 
 #include <gtest/gtest.h>
@@ -29,7 +28,7 @@ uint64_t take_varint(std::string_view& bytes) {
   }
 }
 
-// Fields of a protobuf message: number -> raw values.
+// Fields of a protobuf message: field number -> raw values.
 std::multimap<uint64_t, std::string> fields_of(std::string_view message) {
   std::multimap<uint64_t, std::string> fields;
   while (!message.empty()) {
@@ -92,7 +91,7 @@ Event decoded(std::string_view message) {
   return event;
 }
 
-// Throws where a length or a checksum does not hold.
+// Throws if a length or a checksum is wrong.
 std::vector<Event> events_in(std::string_view bytes) {
   std::vector<Event> events;
   while (!bytes.empty()) events.push_back(decoded(test::take_record(bytes)));
@@ -139,7 +138,7 @@ TEST_F(EventWriterTest, TheFirstRecordIsTheKnownOne) {
   // 24 bytes: wall time (9), file version (2 + 13).
   ASSERT_EQ(bytes.size(), 8U + 4 + 24 + 4);
   EXPECT_EQ(bytes.substr(0, 8), std::string("\x18\0\0\0\0\0\0\0", 8));
-  // The masked sum that every event file on earth begins with: of the length 24.
+  // The masked checksum of the length 24, with which every event file begins.
   EXPECT_EQ(bytes.substr(8, 4), "\xa3\x7f\x4b\x22");
   EXPECT_EQ(bytes.substr(21, 15),
             "\x1a\x0d"

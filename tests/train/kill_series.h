@@ -1,4 +1,4 @@
-// Runs of which one rank is killed or stopped at a random moment, and that go on.
+// Runs in which one rank is killed or stopped at a random moment, and which are then resumed.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,8 +21,7 @@ struct LostRank {
   std::chrono::milliseconds after{0};
 };
 
-// How long a run takes is about 20 steps and what comes before them: the moments are spread over
-// both.
+// `run` is the duration of a run, about 20 steps and the start-up; the moment is uniform over both.
 inline LostRank random_loss(uint64_t seed, std::chrono::milliseconds run) {
   KeyedRandom random(seed, Purpose::kSynthetic, 0, 0);
   LostRank lost;
@@ -33,7 +32,8 @@ inline LostRank random_loss(uint64_t seed, std::chrono::milliseconds run) {
   return lost;
 }
 
-// The others end with 7 unless the run was done before, and the same run again leaves `wanted`.
+// The other ranks end with status 7, or 0 if the run was complete. The same run, started again,
+// leaves `wanted`.
 inline void expect_recovery(const LostRank& lost, const std::string& wanted) {
   const test::Scratch scratch(test::memory_folder());
   recipe::Recipe recipe = twenty_steps();

@@ -1,5 +1,4 @@
-// The values of a learner's network, running statistics included, and whether two are the same
-// bits.
+// The values of a learner's network including running statistics, and a bitwise comparison.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -1,4 +1,4 @@
-// The loop with results that are read one update later: the same bits, log and messages as without.
+// The loop with results that are read one step late: same bits, log and messages as without.
 #include "fcm/train/loop.h"
 
 #include <ATen/ATen.h>
@@ -37,7 +37,7 @@ class KeptFunction final : public ops::RecordedWork {
 enum class Mode { kPlain, kQueued, kRecorded };
 
 struct Ran {
-  std::vector<nlohmann::json> log;  // without what time and memory decide
+  std::vector<nlohmann::json> log;  // without fields that depend on time and memory
   std::vector<std::string> messages;
   std::string weights_and_moments;  // of the last checkpoint
   TrainResult result;
@@ -45,7 +45,7 @@ struct Ran {
 
 using Change = std::function<void(TrainRequest&, Messages&, PretrainLearner&)>;
 
-// What a launch left in `folder`.
+// Trains in `folder` and returns what the launch left there.
 Ran run(const recipe::Recipe& recipe, Mode mode, const fs::path& folder,
         at::Device device = at::kCPU, const Change& change = {}) {
   PretrainLearner learner({recipe::autoencoder_options(recipe), 3, device}, recipe);
@@ -80,12 +80,12 @@ TEST(Loop, QueuedUpdatesLeaveTheSameBitsLogAndMessages) {
   const Scratch plain, queued, recorded;
   const Ran wanted = run(twelve_steps(), Mode::kPlain, plain.path());
   EXPECT_EQ(wanted.result.steps, 12);
-  EXPECT_FALSE(wanted.messages.empty());  // of the damaged picture
+  EXPECT_FALSE(wanted.messages.empty());  // about the damaged image
   expect_same(run(twelve_steps(), Mode::kQueued, queued.path()), wanted);
   expect_same(run(twelve_steps(), Mode::kRecorded, recorded.path()), wanted);
 }
 
-TEST(Loop, AnotherRateLeavesOthers) {  // the comparison above can fail
+TEST(Loop, AnotherRateLeavesOthers) {  // so the comparison above can fail
   const Scratch plain, other;
   recipe::Recipe changed = twelve_steps();
   changed.optim.base_lr *= 1.01;
@@ -95,8 +95,8 @@ TEST(Loop, AnotherRateLeavesOthers) {  // the comparison above can fail
   EXPECT_NE(first.weights_and_moments, second.weights_and_moments);
 }
 
-// After the checkpoint of step 4 a weight is spoilt: steps 5, 6 and 7 are left out, then the run
-// goes back.
+// After the checkpoint of step 4 a weight becomes NaN: the next steps are skipped, and then the run
+// rolls back.
 void spoil_at_step_4(TrainRequest& request, Messages&, PretrainLearner& learner) {
   request.draw_pictures = [&learner](int64_t step) {
     const at::NoGradGuard no_grad;
@@ -121,7 +121,7 @@ TEST(Loop, QueuedUpdatesGoBackWhereOthersDo) {
   }
 }
 
-// Stops as soon as step 6 is told of, when step 7 may have been given.
+// Stops when step 6 is reported, at which time step 7 may be in flight.
 void expect_stopped_and_resumed_is_whole(Mode mode, at::Device device) {
   const Scratch whole, pieces;
   const Ran wanted = run(twelve_steps(), mode, whole.path(), device);
@@ -147,7 +147,7 @@ TEST(Loop, StoppedAndResumedLeavesTheBitsOfOneLaunch) {
   }
 }
 
-// Measures every epoch; gives up at the end of `epoch`, as if somebody asked to stop meanwhile.
+// Evaluates every epoch. The evaluation of `interrupted_epoch` is interrupted as by a stop signal.
 Change measuring(int64_t interrupted_epoch) {
   return [interrupted_epoch](TrainRequest& request, Messages&, PretrainLearner&) {
     request.measures_last_step = true;
@@ -175,7 +175,7 @@ TEST(Loop, StoppedWhileItMeasuresItMeasuresAtTheNextStart) {
     EXPECT_EQ(rest.log, wanted.log);
     EXPECT_EQ(rest.weights_and_moments, wanted.weights_and_moments);
     const Ran again = run(twelve_steps(), Mode::kPlain, pieces.path(), at::kCPU, measuring(0));
-    EXPECT_EQ(again.log, wanted.log) << "it is measured once";
+    EXPECT_EQ(again.log, wanted.log) << "each epoch is evaluated once";
   }
 }
 

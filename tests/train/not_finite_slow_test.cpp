@@ -1,6 +1,5 @@
-// G12: NaN in a weight (and so in the loss), NaN and infinity in a gradient, at random steps. The
-// update is left out, and everything is as if that batch had never been applied: to the bit, in
-// weights, moments and log.
+// G12: NaN in a weight (and so in the loss), and NaN and infinity in a gradient, at random steps.
+// The step is skipped, and weights, moments and log have the bits of a run without that batch.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -34,7 +33,7 @@ struct Injection {
   int64_t parameter = 0, element = 0;
 };
 
-// One element of a weight is NaN for the forward and backward pass, and what it was afterwards.
+// One element of a weight is NaN during forward and backward, and is restored afterwards.
 StepResult with_spoilt_weight(PretrainLearner& inner, const Injection& injection,
                               const ChangedLearner::Plain& plain) {
   const auto& all = inner.model().parameters().all();
@@ -48,7 +47,7 @@ StepResult with_spoilt_weight(PretrainLearner& inner, const Injection& injection
   return result;
 }
 
-// The gradient alone: by a hook on one parameter.
+// Changes only the gradient, by a hook on one parameter.
 StepResult with_spoilt_gradient(PretrainLearner& inner, const Injection& injection,
                                 const ChangedLearner::Plain& plain) {
   std::vector<at::Tensor> trainable;
@@ -74,8 +73,8 @@ struct Left {
   int64_t left_out = 0;
 };
 
-// 40 steps in which those of `injections` are spoilt, or (`pretended`) are left out by the test
-// itself without anything being computed.
+// 40 steps. Those in `injections` are spoilt; with `pretended` the test skips them itself, without
+// computing anything.
 Left run(const std::map<int64_t, Injection>& injections, bool pretended) {
   const Scratch folder(memory_folder());
   recipe::Recipe recipe = twelve_steps();
@@ -96,7 +95,7 @@ Left run(const std::map<int64_t, Injection>& injections, bool pretended) {
       }
     }
     left.left_out += result.applied ? 0 : 1;
-    result.loss = std::numeric_limits<double>::quiet_NaN();  // so that both logs say the same
+    result.loss = std::numeric_limits<double>::quiet_NaN();  // so that both logs are equal
     result.gradient_norm = 0;
     return result;
   });
@@ -122,7 +121,7 @@ TEST(NotFiniteSlow, UpdatesAreLeftOutAsIfTheirBatchHadNeverBeen) {
     std::map<int64_t, Injection> injections;
     while (std::ssize(injections) < std::min(kARun, series.cases() - injected)) {
       const auto step = static_cast<int64_t>(1 + random.below(38));
-      // At most two in a row: three would go back, which is another test.
+      // At most two skipped steps in a row: after three the run would roll back.
       if (injections.contains(step - 1) || injections.contains(step + 1)) continue;
       injections[step] = {random.below(2) == 0 ? Place::kWeight : Place::kGradient,
                           kValues[random.below(3)], static_cast<int64_t>(random.below(1000)),
@@ -133,7 +132,7 @@ TEST(NotFiniteSlow, UpdatesAreLeftOutAsIfTheirBatchHadNeverBeen) {
     ASSERT_TRUE(spoilt.bytes == pretended.bytes);
     ASSERT_EQ(spoilt.log, pretended.log);
     ASSERT_EQ(spoilt.messages, pretended.messages);
-    ASSERT_FALSE(spoilt.bytes == run({}, false).bytes);  // the comparison can fail
+    ASSERT_FALSE(spoilt.bytes == run({}, false).bytes);  // so the comparison can fail
     injected += std::ssize(injections);
     left_out += spoilt.left_out;
   }

@@ -35,7 +35,7 @@ TEST(Update, MicroBatchesAddUpToTheBatch) {
   EXPECT_NEAR(uneven.result.gradient_norm, whole.result.gradient_norm, 1e-5);
 }
 
-// What ranks get of a batch adds up to it, of whatever sizes it is: losses and gradients.
+// Losses and gradients of the ranks' slices of a batch add up to those of the batch, for any sizes.
 TEST(Update, SlicesAddUpToTheBatch) {
   const recipe::Recipe recipe = small_recipe();
   const loader::Batch whole = random_batch(recipe);
@@ -99,7 +99,7 @@ TEST(Update, ANonFiniteGradientLeavesEverythingAsItWas) {
 TEST(Update, ClippingBoundsTheFirstStepsMoments) {
   const Updated free = one_update(6), clipped = one_update(6, 1e-3);
   EXPECT_GT(free.result.gradient_norm, 1e-3);
-  EXPECT_EQ(free.result.gradient_norm, clipped.result.gradient_norm);  // reported before clipping
+  EXPECT_EQ(free.result.gradient_norm, clipped.result.gradient_norm);  // the norm before clipping
   EXPECT_FALSE(free.values.equal(clipped.values));
 }
 

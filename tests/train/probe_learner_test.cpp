@@ -1,4 +1,4 @@
-// The published linear probe: what learns, what does not, and its state.
+// The upstream linear probe: which parameters learn, which do not, and its state.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -44,7 +44,7 @@ at::Tensor tensor(const PublishedTensors& tensors, const std::string& name) {
   for (const formats::TensorView& view : tensors.views) {
     if (view.name == name) return to_tensor(view);
   }
-  ADD_FAILURE() << "no tensor " << name;
+  ADD_FAILURE() << "missing tensor " << name;
   return {};
 }
 

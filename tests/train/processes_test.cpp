@@ -1,4 +1,5 @@
-// Training as several processes: to rounding the weights of one, and the same bits every time.
+// Training by several processes: the weights of one process up to rounding, and the same bits in
+// every run.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -24,8 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What one process makes, and by how much its weights differ where sums are merely taken in another
-// order: in micro-batches.
+// The result of one process, and by how much its weights change if sums are only taken in another
+// order, which other micro-batches cause.
 class OneProcess {
  public:
   explicit OneProcess(const fs::path& folder, const recipe::Recipe& whole = twenty_steps()) {
@@ -46,7 +47,7 @@ class OneProcess {
   double rounding = 0;
 };
 
-constexpr double kHeadroom = 10;  // as the parity runner gives
+constexpr double kHeadroom = 10;  // as in the parity runner
 
 void expect_like(const OneProcess& one, const fs::path& run) {
   EXPECT_LE(largest_difference(one.weights, weights_of(run)), kHeadroom * one.rounding) << run;
@@ -59,7 +60,7 @@ TEST(Processes, ComeToTheWeightsOfOne) {
   const test::Scratch scratch;
   const OneProcess one(scratch.path());
   EXPECT_GT(one.rounding, 0);
-  EXPECT_LT(one.rounding, 1e-4);  // or the bound below would say nothing
+  EXPECT_LT(one.rounding, 1e-4);  // otherwise the bound below would be too loose
   for (const int64_t ranks : {1, 2, 4}) {
     const fs::path out = scratch / std::to_string(ranks);
     train_in(out, ranks);
@@ -80,7 +81,7 @@ TEST(Processes, AsManyGiveTheSameBits) {
 
 TEST(Processes, ThroughTheNetworkComeToTheSameBitsAsThroughSharedMemory) {
   const test::Scratch scratch;
-  train_in(scratch / "here", 2);  // of more than two ranks sums are taken in another order
+  train_in(scratch / "here", 2);  // two ranks: the order of sums is the same for both transports
   train_in(scratch / "there", 2, twenty_steps(), {}, dist::test::as_on_several_machines);
   EXPECT_TRUE(bits_of(scratch / "here") == bits_of(scratch / "there"));
   train_in(scratch / "four", 4, twenty_steps(), {}, dist::test::as_on_several_machines);
@@ -120,14 +121,15 @@ TEST(Processes, GoOnAsOtherwiseMany) {
     train_in(out, after);
     expect_like(one, out);
   }
-  // As many as before: the bits of a run that was never stopped.
+  // With the same number of ranks: the bits of an undisturbed run.
   train_in(scratch / "stopped", 2, half);
   train_in(scratch / "stopped", 2);
   train_in(scratch / "whole", 2);
   EXPECT_TRUE(bits_of(scratch / "stopped") == bits_of(scratch / "whole"));
 }
 
-// The moments that a rank keeps, of so many ranks; fails in the rank.
+// Checks the number of moments that a rank stores if `of_ranks` ranks share them; fails in the
+// rank.
 void expect_moments(const PretrainLearner& learner, int64_t of_ranks) {
   const int64_t all = learner.model().parameters().flat_values().numel(),
                 own = learner.optimizer().first_moments().numel();
@@ -136,7 +138,7 @@ void expect_moments(const PretrainLearner& learner, int64_t of_ranks) {
   }
 }
 
-// What rank 1 writes rank 0 reads at once.
+// A write by rank 1 is visible to rank 0 at once.
 void expect_weights_in_common(dist::Group& group, PretrainLearner& learner) {
   const at::NoGradGuard no_grad;
   at::Tensor weight = learner.model().parameters().find("mask_token").value.view(-1)[0];
@@ -165,7 +167,7 @@ TEST(Processes, OnOneMachineHaveTheirWeightsInCommon) {
   train_from("here", 20, true);
   train_from("there", 20, false);
   EXPECT_TRUE(bits_of(scratch / "here") == bits_of(scratch / "there"));
-  train_from("moved", 10, true);  // a checkpoint does not say which it was
+  train_from("moved", 10, true);  // a checkpoint does not depend on it
   train_from("moved", 20, false);
   EXPECT_TRUE(bits_of(scratch / "moved") == bits_of(scratch / "here"));
 }
@@ -184,9 +186,9 @@ TEST(Processes, WithSharesOfTheMomentsComeToTheSameBits) {
         dist::test::as_on_several_machines);
     EXPECT_TRUE(bits_of(whole) == bits_of(parts)) << ranks;
   }
-  train_in(scratch / "here", 2, shared);  // where each has its share anyway
+  train_in(scratch / "here", 2, shared);  // on one machine the ranks always share the moments
   EXPECT_TRUE(bits_of(scratch / "here") == bits_of(scratch / "whole2"));
-  // A checkpoint does not say which it was.
+  // A checkpoint does not depend on how moments are shared.
   recipe::Recipe half = shared;
   half.run.max_steps = 10;
   const fs::path out = scratch / "mixed";
@@ -195,12 +197,12 @@ TEST(Processes, WithSharesOfTheMomentsComeToTheSameBits) {
   EXPECT_TRUE(bits_of(out) == bits_of(scratch / "whole2"));
 }
 
-// Weights that fly apart, updates left out and ways back to the newest checkpoint.
+// Diverging weights: skipped steps, and rollbacks to the newest checkpoint.
 TEST(Processes, GoBackTogether) {
   const test::Scratch scratch;
   recipe::Recipe recipe = twenty_steps();
   recipe.optim.base_lr = 1e25;
-  recipe.run.save_every_steps = 1;  // so that there is one before the first bad update
+  recipe.run.save_every_steps = 1;  // so that a checkpoint precedes the first bad step
   recipe.run.max_skipped_in_a_row = 2;
   recipe.run.max_rollbacks = 100;
   train_in(scratch / "here", 2, recipe);
@@ -223,7 +225,7 @@ TEST(Processes, WriteOneLogOfAllOfThem) {
     EXPECT_LE(line.at("slowest_rank_images_per_second"), line.at("fastest_rank_images_per_second"));
     EXPECT_GE(line.at("rank_wait_seconds"), 0);
     if (steps < 20) continue;
-    EXPECT_EQ(line.at("skipped_samples"), 4);  // once an epoch, whoever met it
+    EXPECT_EQ(line.at("skipped_samples"), 4);  // once per epoch, on whichever rank
   }
   EXPECT_EQ(steps, 20);
   EXPECT_EQ(bad, 4);
@@ -233,7 +235,7 @@ TEST(Processes, ThatCannotUseOneGradientLeaveTheUpdateOutTogether) {
   recipe::Recipe recipe = twenty_steps();
   recipe.run.max_steps = 2;
   recipe.run.save_every_steps = 100;
-  // Where weights are in common it is those of all ranks that are not finite.
+  // With shared weights, the non-finite weights are those of all ranks.
   for (const auto& placed : {dist::test::Processes::Change(),
                              dist::test::Processes::Change(dist::test::as_on_several_machines)}) {
     const test::Scratch scratch;

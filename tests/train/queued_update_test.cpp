@@ -1,6 +1,5 @@
-// Updates whose results are read later. On the CPU "recording" keeps the function and replaying
-// calls it: what is shown is that nothing but the buffers of the update carries data from step to
-// step.
+// Steps whose results are read later. On the CPU, recording stores the function and replay calls
+// it. This shows that only the step's own buffers carry data from step to step.
 #include "fcm/train/execution/queued_update.h"
 
 #include <ATen/ATen.h>
@@ -31,14 +30,14 @@ class KeptFunction final : public ops::RecordedWork {
   std::function<void()> work_;
 };
 
-// The control: what a recording forgets shows.
+// A recording that replays nothing, as a control.
 class Forgetful final : public ops::RecordedWork {
  public:
   void record(const std::function<void()>& work) override { work(); }
   void replay() override {}
 };
 
-// Every step has other pictures, other plans and another rate.
+// Every step has different images, plans and learning rate.
 loader::Batch batch_of_step(const recipe::Recipe& recipe, int64_t step) {
   loader::Batch batch = random_batch(recipe);
   for (int64_t& id : batch.sample_ids) id += 10 * step;
@@ -47,20 +46,20 @@ loader::Batch batch_of_step(const recipe::Recipe& recipe, int64_t step) {
 }
 double rate_of_step(int64_t step) { return 1e-3 * static_cast<double>(step + 1); }
 
-// Results of some steps and what they leave behind.
+// Results of some steps, and the state afterwards.
 struct Trained {
   Trained(const recipe::Recipe& of_recipe, at::Device device,
           std::unique_ptr<targets::Teachers> teachers = nullptr)
       : recipe(of_recipe),
         learner({recipe::autoencoder_options(recipe), 3, device}, recipe, std::move(teachers)) {}
 
-  // One after another, read at once.
+  // One step after another; each result is read at once.
   void plainly(int64_t steps, int64_t micro_batch) {
     for (int64_t step = 0; step < steps; ++step) {
       note(learner.update(batch_of_step(recipe, step), {rate_of_step(step), micro_batch}));
     }
   }
-  // Results one step late.
+  // Each result is read one step late.
   void queued(int64_t steps, int64_t micro_batch, const Learner::MakeRecorded& record) {
     const auto queue = learner.queue(micro_batch, record);
     for (int64_t step = 0; step < steps; ++step) {
@@ -86,7 +85,7 @@ struct Trained {
   }
   at::Tensor values() const { return learner.model().parameters().flat_values(); }
   at::Tensor moments() const { return learner.optimizer().second_moments(); }
-  // A weight that makes loss and gradients NaN.
+  // Makes a weight NaN, and with it loss and gradients.
   void spoil() {
     const at::NoGradGuard no_grad;
     learner.model()
@@ -105,12 +104,12 @@ std::unique_ptr<ops::RecordedWork> forget() { return std::make_unique<Forgetful>
 
 recipe::Recipe clipped_recipe() {
   recipe::Recipe recipe = small_recipe();
-  recipe.optim.clip_norm = 0.05;  // of all steps
+  recipe.optim.clip_norm = 0.05;  // small enough that every step is clipped
   return recipe;
 }
 
 TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
-  for (const int64_t micro_batch : {6, 4, 1}) {  // of 4 the last has two pictures
+  for (const int64_t micro_batch : {6, 4, 1}) {  // with 4 the last micro-batch has two images
     Trained plain(clipped_recipe(), at::kCPU), eager(clipped_recipe(), at::kCPU),
         recorded(clipped_recipe(), at::kCPU);
     plain.plainly(5, micro_batch);
@@ -124,7 +123,7 @@ TEST(QueuedUpdate, GivesWhatUpdatesGiveOneByOne) {
   }
 }
 
-// A rank's part of every batch, weighed by the whole.
+// A rank's slice of each batch; its loss is divided by the size of the whole batch.
 TEST(QueuedUpdate, GivesWhatUpdatesGiveOfSlices) {
   Trained plain(small_recipe(), at::kCPU), queued(small_recipe(), at::kCPU);
   const auto queue = queued.learner.queue(3, nullptr);
@@ -215,7 +214,7 @@ TEST_F(GpuQueue, GraphEqualsSingleOperatorsAndUpdatesOneByOne) {
     recorded.queued(5, 4, ops::make_cuda_graph);
     EXPECT_EQ(recorded.numbers, eager.numbers) << precision;
     EXPECT_TRUE(recorded.left_same_bits(eager)) << precision;
-    // update() has its rates and corrections from the CPU's pow and sqrt.
+    // update() computes learning rates and bias corrections with the CPU's pow and sqrt.
     for (size_t i = 0; i < plain.numbers.size(); ++i) {
       EXPECT_NEAR(eager.numbers[i], plain.numbers[i], 1e-4 * std::abs(plain.numbers[i]))
           << precision << " " << i;
@@ -241,7 +240,7 @@ TEST_F(GpuQueue, WaitingForTheGpuInsideIsAnErrorOfOneSentence) {
   const auto graph = ops::make_cuda_graph();
   try {
     graph->record([&] { there.sum().item<float>(); });
-    FAIL() << "recorded";
+    FAIL() << "it was recorded";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kDevice);
     EXPECT_NE(std::string(error.what()).find("CUDA graph"), std::string::npos) << error.what();

@@ -1,4 +1,4 @@
-// Runs of a small model as several processes.
+// Runs of a small model by several processes.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -20,7 +20,7 @@
 
 namespace fcm::train {
 
-// Of 40 pictures, one of which cannot be read: five steps of eight make an epoch.
+// 40 images, one of them unreadable: an epoch is five steps of eight.
 inline recipe::Recipe twenty_steps() {
   recipe::Recipe recipe = small_recipe();
   recipe.optim.batch_size = 8;
@@ -56,8 +56,8 @@ inline void train_rank(const std::shared_ptr<dist::Group>& group, const std::fil
   train(learner, request, silence);
 }
 
-// Trains in `out` as so many processes, 0 meaning one without a group. `placed`: where they are to
-// think that they are.
+// Trains in `out` with `ranks` processes; 0: one process without a group. `placed` changes where
+// the ranks believe they run.
 inline void train_in(const std::filesystem::path& out, int64_t ranks,
                      const recipe::Recipe& recipe = twenty_steps(), const ChangeOfRank& change = {},
                      const dist::test::Processes::Change& placed = {}) {

@@ -1,5 +1,5 @@
-// What several ranks of a run have to agree on. Ranks are threads here, and gradients are not
-// reduced: it is the decisions that are looked at.
+// Decisions on which the ranks of a run must agree. The ranks are threads, and gradients are not
+// reduced: only the decisions are tested.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 using test::Scratch;
 
-// 24 pictures: four steps of six make an epoch. One of them cannot be read where `damaged` says so.
+// 24 images: an epoch is four steps of six. With `damaged` none can be read.
 class Grey final : public loader::Dataset {
  public:
   explicit Grey(bool damaged) : damaged_(damaged) {}
@@ -53,7 +53,7 @@ recipe::Recipe eight_steps() {
   return recipe;
 }
 
-// Both ranks train in one folder; `change` may make them differ.
+// Both ranks train in the same folder; `change` may make them differ.
 using Change = std::function<void(int64_t rank, TrainRequest&, PretrainLearner&)>;
 std::vector<TrainResult> train_two(const fs::path& out, const Change& change) {
   const recipe::Recipe recipe = eight_steps();
@@ -79,12 +79,12 @@ TEST(Ranks, OneOfThemWritesAndEachSeesItsPartOfABatch) {
   for (const TrainResult& result : results) EXPECT_EQ(result.steps, 8);
   EXPECT_EQ(read_log(scratch.path() / "log.jsonl").size(), 8 + 2);  // steps and epochs, once
   EXPECT_EQ(std::distance(fs::directory_iterator(scratch.path() / "events"), {}), 1);
-  // A rank's loss is the share of three of six pictures.
+  // A rank's loss is its share: three of six images.
   const double share = read_log(scratch.path() / "log.jsonl").front().at("loss").get<double>();
   EXPECT_GT(share, 0);
 }
 
-// Before the first step there is nothing to save; afterwards at the end of the step.
+// Before the first step there is nothing to save; later the run saves at the end of the step.
 TEST(Ranks, StopTogetherWhereOneIsToldTo) {
   for (const int64_t steps : {0, 4}) {
     const Scratch scratch;
@@ -92,7 +92,7 @@ TEST(Ranks, StopTogetherWhereOneIsToldTo) {
     const auto results =
         train_two(scratch.path(), [&](int64_t rank, TrainRequest& request, PretrainLearner&) {
           if (rank == 1) request.stop = &stop;
-          request.measure = [&stop, rank](int64_t) {  // after an epoch, which has four steps
+          request.measure = [&stop, rank](int64_t) {  // after an epoch of four steps
             if (rank == 1) stop = true;
             return Measured();
           };
@@ -109,7 +109,7 @@ TEST(Ranks, LeaveAnUpdateOutTogether) {
   std::vector<int64_t> updates(2);
   train_two(scratch.path(), [&](int64_t rank, TrainRequest& request, PretrainLearner& learner) {
     request.draw_pictures = nullptr;
-    if (rank == 1) {  // its loss is not finite from the first step on, the other's is
+    if (rank == 1) {  // its loss is NaN from the first step on; that of rank 0 is finite
       const at::NoGradGuard no_grad;
       learner.model()
           .parameters()
@@ -133,8 +133,8 @@ TEST(Ranks, EndTogetherWhereOneCannotReadItsPictures) {
     train_two(scratch.path(), [](int64_t rank, TrainRequest& request, PretrainLearner&) {
       if (rank == 1) request.dataset = std::make_shared<Grey>(true);
     });
-    FAIL() << "trained";
-  } catch (const Error& error) {  // of rank 0, which could read all of its own
+    FAIL() << "it was trained";
+  } catch (const Error& error) {  // the error of rank 0, which could read all its images
     EXPECT_EQ(error.code(), ExitCode::kData);
     EXPECT_NE(std::string(error.what()).find("another process"), std::string::npos) << error.what();
   }

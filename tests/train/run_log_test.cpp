@@ -1,4 +1,4 @@
-// G23: the log of a run holds every step once, whatever happened on the way.
+// G23: the log of a run holds every step once, also after kills and torn lines.
 #include "fcm/train/run_log.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ class RunLogTest : public test::TemporaryFolderTest {
   const fs::path path_ = folder_ / "log.jsonl";
 };
 
-// Lines of a run: steps first..last, an epoch object after every tenth.
+// Logs steps first..last, with an epoch object after every tenth.
 void log_steps(RunLog& log, int64_t first, int64_t last) {
   for (int64_t step = first; step <= last; ++step) {
     log.write({{"step", step}, {"loss", 1.0 / static_cast<double>(step)}});
@@ -87,7 +87,7 @@ TEST_F(RunLogTest, TrimmingKeepsEveryStepOnce) {
   RunLog deeper(folder_ / "run" / "log.jsonl");
   deeper.trim_to_step(5);
   deeper.write({{"step", 6}});
-  deeper.trim_to_step(5);  // and the log stays open
+  deeper.trim_to_step(5);  // the log stays open
   deeper.write({{"step", 7}});
   EXPECT_EQ(read_log(folder_ / "run" / "log.jsonl"), (std::vector<json>{{{"step", 7}}}));
 }
@@ -113,7 +113,7 @@ TEST_F(RunLogTest, ATornLastLineIsLeftOutAtEveryCut) {
     const auto ended =
         std::count(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size), '\n');
     EXPECT_GE(read_log(path_).size(), static_cast<size_t>(ended));
-    EXPECT_LE(read_log(path_).size(), static_cast<size_t>(ended) + 1);  // whole but for its end
+    EXPECT_LE(read_log(path_).size(), static_cast<size_t>(ended) + 1);  // all but the last line
     RunLog(path_).write({{"step", 9}});
     EXPECT_EQ(read_log(path_).size(), static_cast<size_t>(ended) + 1) << size;
     EXPECT_EQ(read_log(path_).back().at("step"), 9);
@@ -144,7 +144,7 @@ TEST_F(RunLogTest, AFailedWriteLeavesNoTornLine) {
   EXPECT_EQ(steps(), (std::vector<int64_t>{1, 2}));
 }
 
-// Trimming at which we die leaves the log as it was or as it should be.
+// A kill during trimming leaves the log either unchanged or trimmed.
 TEST_F(RunLogTest, KilledAtEveryPointOfTrimmingNothingIsLost) {
   const std::string whole = "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"st";
   write_text(whole);
@@ -169,7 +169,7 @@ TEST_F(RunLogTest, KilledAtEveryPointOfTrimmingNothingIsLost) {
   }
 }
 
-// Runs that die somewhere, with checkpoints every fourth step, give the log of one that did not.
+// Runs that are killed and have a checkpoint every four steps leave the log of an undisturbed run.
 TEST_F(RunLogTest, AfterAnyNumberOfKillsTheLogIsThatOfAnUndisturbedRun) {
   constexpr int64_t kSteps = 40;
   {
@@ -183,7 +183,7 @@ TEST_F(RunLogTest, AfterAnyNumberOfKillsTheLogIsThatOfAnUndisturbedRun) {
     KeyedRandom random(5, Purpose::kSynthetic, round, 0);
     int64_t checkpoint = 0;
     for (int kill = 0; kill < 5; ++kill) {
-      // Dies before or after a write, or with half a line written.
+      // The kill comes before or after a write, or with half a line written.
       const uint64_t at = 1 + random.below(24);
       test::signal_of_child([&] {
         RunLog log(path_);
@@ -195,7 +195,7 @@ TEST_F(RunLogTest, AfterAnyNumberOfKillsTheLogIsThatOfAnUndisturbedRun) {
       });
       torn += text().ends_with('\n') ? 0 : 1;
       const std::vector<json> objects = read_log(path_);
-      // A checkpoint is written when all lines of its step are.
+      // A checkpoint is written after all lines of its step.
       if (!objects.empty()) checkpoint = (objects.back().at("step").get<int64_t>() - 1) / 4 * 4;
     }
     RunLog log(path_);

@@ -1,4 +1,4 @@
-// What runs left: weights, losses, and how far those of two are apart.
+// Weights and losses that runs left, and the difference between two sets of weights.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -17,7 +17,7 @@ namespace fcm::train {
 
 using RunWeights = std::map<std::string, at::Tensor>;
 
-// Of the newest checkpoint, in float64; those of a moving average too.
+// Tensors of the newest checkpoint in float64, including those of a moving average.
 inline RunWeights weights_of(const std::filesystem::path& run) {
   SilentReporter silence;
   const auto found = checkpoint::load_newest(run / "checkpoints", true, silence);

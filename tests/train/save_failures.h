@@ -1,4 +1,4 @@
-// A run of twelve steps and three checkpoints whose writes fail as a failpoint says.
+// A run of twelve steps and three checkpoints whose writes fail at a failpoint.
 #pragma once
 
 #include <algorithm>
@@ -17,12 +17,12 @@
 namespace fcm::train {
 
 struct Disturbed {
-  std::string error;  // of the run; empty: it came to its end
+  std::string error;  // of the run; empty: the run completed
   int64_t failed_saves = 0;
-  int64_t hits = 0;  // points of the failpoint's name
+  int64_t hits = 0;  // failpoints of that name that were passed
   std::vector<nlohmann::json> log;
-  std::string bytes;                // of the newest checkpoint; empty: there is none
-  std::vector<std::string> others;  // names among the checkpoints that are no step and not latest
+  std::string bytes;                // of the newest checkpoint; empty if there is none
+  std::vector<std::string> others;  // names in the checkpoint folder other than steps and latest
 };
 
 inline Disturbed look_at(const std::filesystem::path& out) {
@@ -40,7 +40,7 @@ inline Disturbed look_at(const std::filesystem::path& out) {
   return found;
 }
 
-// `spec` empty: nothing fails.
+// If `spec` is empty, nothing fails.
 inline Disturbed train_with(const std::string& spec, const std::filesystem::path& out) {
   const recipe::Recipe recipe = twelve_steps();
   PretrainLearner learner({recipe::autoencoder_options(recipe), 3}, recipe);

@@ -1,4 +1,4 @@
-// G8, every write: each kind of full disk at each write, sync and rename of a run's three saves and
+// G8, all writes: each kind of full disk, at each write, sync and rename of a run's three saves and
 // of its log.
 #include <gtest/gtest.h>
 
@@ -27,7 +27,7 @@ TEST(SaveFailuresSlow, AtEveryCallOfARun) {
         const Disturbed full = train_with(spec, folder.path());
         ++runs;
         failed_saves += full.failed_saves;
-        // Before the first step the log cannot be opened: the run ends, and the command may be
+        // If the log cannot be opened before the first step, the run ends, and the command can be
         // repeated.
         const Disturbed ended = full.error.empty() ? full : train_with("", folder.path());
         ASSERT_EQ(ended.error, "");
@@ -45,7 +45,8 @@ TEST(SaveFailuresSlow, AtEveryCallOfARun) {
   EXPECT_GT(failed_saves, 100);
 }
 
-// Full from some write on: at most two failures are borne, what was saved stays.
+// A disk that is full from some write on: two failed saves are tolerated, and earlier checkpoints
+// stay.
 TEST(SaveFailuresSlow, ThatStaysFullFromEveryWriteOn) {
   const Scratch counted(memory_folder());
   const Disturbed usual = train_with("checkpoint.write.before:0:kill", counted.path());

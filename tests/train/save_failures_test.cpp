@@ -1,5 +1,5 @@
-// G8: a disk that is full for a while ends no run; one that stays full ends it at the third
-// failure. Every write and every error: save_failures_slow_test.cpp.
+// G8: a disk that is full for a while does not end a run; one that stays full ends it at the third
+// failed save. save_failures_slow_test.cpp tests every write and every error.
 #include "tests/train/save_failures.h"
 
 #include <gtest/gtest.h>
@@ -20,11 +20,11 @@ TEST(SaveFailures, OneFailedSaveChangesNothingOfTheRun) {
   EXPECT_EQ(full.log, usual.log);
   EXPECT_TRUE(full.bytes == usual.bytes);
   EXPECT_TRUE(full.others.empty());
-  // The last save has no later one: it is tried again at once.
+  // No save follows the last one, so it is retried at once.
   const Disturbed end = train_with("checkpoint.rename.before:5+:EIO", last.path());
   EXPECT_NE(end.error, "");
   EXPECT_EQ(end.failed_saves, 2);
-  EXPECT_FALSE(end.bytes.empty());  // of step 8
+  EXPECT_FALSE(end.bytes.empty());  // the checkpoint of step 8
 }
 
 TEST(SaveFailures, TheThirdInARowEndsTheRunAndTheSameCommandGoesOn) {

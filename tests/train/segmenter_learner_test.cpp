@@ -1,5 +1,5 @@
-// A segmenter's updates: how they are divided, what is not finite, and the state that decides the
-// next one.
+// Training steps of a segmenter: division into micro-batches, non-finite values, and the state that
+// determines the next step.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ TEST(SegmenterLearner, MakesAsManyPassesInEveryRank) {
   EXPECT_EQ(passes_of_update(7, 1, 3), 3);
   EXPECT_EQ(passes_of_update(16, 2, 16), 1);
   EXPECT_EQ(passes_of_update(16, 2, 3), 3);
-  EXPECT_EQ(passes_of_update(5, 2, 1), 2) << "of 2 and of 3 pictures, none without one";
+  EXPECT_EQ(passes_of_update(5, 2, 1), 2) << "passes of 2 and 3 images; no pass is empty";
   EXPECT_EQ(passes_of_update(2, 2, 1), 1);
 }
 
@@ -37,7 +37,8 @@ TEST(SegmenterLearner, TakesStatisticsOfAPass) {
   const StepResult of_whole = whole.update(batch, {1e-3, 6}),
                    of_parts = parts.update(batch, {1e-3, 3});
   ASSERT_TRUE(of_whole.applied && of_parts.applied);
-  EXPECT_GT(std::abs(of_whole.loss - of_parts.loss), 1e-4) << "which is why a run says so";
+  EXPECT_GT(std::abs(of_whole.loss - of_parts.loss), 1e-4)
+      << "batch statistics depend on the micro-batch, so a run logs a note";
   const std::string said = test::error_of(ExitCode::kUsage, [&] {
     parts.update(batch, {1e-3, 1});
   });
@@ -87,7 +88,7 @@ TEST(SegmenterLearner, GoesOnFromItsStateWithTheSameBits) {
   }
   for (SegmenterLearner* learner : {&whole, &second, &other}) learner->update(batch, {1e-3, 6});
   EXPECT_TRUE(same_values(values_of(second), values_of(whole)));
-  EXPECT_FALSE(same_values(values_of(other), values_of(whole))) << "it has not learned";
+  EXPECT_FALSE(same_values(values_of(other), values_of(whole))) << "its state was not restored";
 }
 
 }  // namespace

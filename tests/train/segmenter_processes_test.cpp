@@ -1,5 +1,5 @@
-// A segmenter trained as several processes: to rounding the weights and running statistics of one,
-// and the same bits every time.
+// A segmenter trained by several processes has the weights and running statistics of one process up
+// to rounding, and the same bits in every run.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kSteps = 8;
 
-// The pictures of a batch from `first` on, and then those before it; backwards where it is -1.
+// Indices of a batch rotated to begin at `first`; -1: reversed.
 std::vector<size_t> turned_order(int64_t batch, int64_t first) {
   std::vector<size_t> order;
   for (int64_t i = 0; i < batch; ++i) {
@@ -46,7 +46,7 @@ std::vector<Value> in_order(const std::vector<Value>& values, const std::vector<
   return turned;
 }
 
-// The same batch with its pictures in another order: sums over them are taken in that order.
+// The same batch with its images in another order, and so another order of sums over images.
 loader::Batch turned_batch(const loader::Batch& batch, int64_t first) {
   const std::vector<size_t> order = turned_order(batch.batch, first);
   loader::Batch turned = batch;
@@ -63,7 +63,7 @@ loader::Batch turned_batch(const loader::Batch& batch, int64_t first) {
   return turned;
 }
 
-// A learner whose batches a test turns.
+// A learner that gets its batches in another order of images.
 class Turned final : public WrappedLearner<SegmenterLearner> {
  public:
   Turned(SegmenterLearner& inner, int64_t first) : WrappedLearner(inner), first_(first) {}
@@ -89,7 +89,7 @@ void train_segmenter(const std::shared_ptr<dist::Group>& group, const fs::path& 
   train(first == 0 ? static_cast<Learner&>(learner) : turned, request, silence);
 }
 
-// As so many processes, 0 meaning one without a group; batches turned by `first`.
+// Trains with this number of processes; 0: one process without a group. `first`: see turned_order.
 void train_as(int64_t ranks, const fs::path& out,
               const recipe::Recipe& recipe = small_segmenter_recipe(), int64_t first = 0) {
   dist::test::Processes processes(std::max<int64_t>(ranks, 1), [&](const auto& group) {
@@ -107,9 +107,9 @@ std::string bits_after(const fs::path& run, int64_t step) {
          read_file(folder / "optimizer.safetensors", ExitCode::kData);
 }
 
-// What one process makes, and by how much its weights differ where sums are merely taken in another
-// order: of batches whose pictures are turned. (In smaller micro-batches other statistics are
-// taken, so that is no measure of rounding here.)
+// The result of one process, and by how much its weights change if sums are only taken in another
+// order, that of the images. Smaller micro-batches are no measure of rounding here, because they
+// change the batch statistics.
 struct OneSegmenter {
   explicit OneSegmenter(const fs::path& folder) {
     train_as(0, folder / "one");
@@ -122,7 +122,7 @@ struct OneSegmenter {
     }
   }
 
-  static constexpr double kHeadroom = 10;  // as the parity runner gives
+  static constexpr double kHeadroom = 10;  // as in the parity runner
   double bound() const { return kHeadroom * rounding; }
 
   RunWeights weights;
@@ -137,18 +137,18 @@ void expect_as_one(const OneSegmenter& one, const fs::path& run) {
   for (size_t i = 0; i < losses.size(); ++i) EXPECT_NEAR(losses[i], one.losses[i], 1e-5) << i;
 }
 
-// Of four ranks two have one picture and two have two.
+// Of four ranks, two have one image and two have two.
 TEST(SegmenterProcesses, ComeToTheWeightsAndStatisticsOfOne) {
   const test::Scratch scratch;
   const OneSegmenter one(scratch.path());
   EXPECT_GT(one.rounding, 0);
-  EXPECT_LT(one.rounding, 1e-4);  // or the bound would say nothing
+  EXPECT_LT(one.rounding, 1e-4);  // otherwise the bound would be too loose
   for (const int64_t ranks : {2, 4}) {
     const fs::path out = scratch / std::to_string(ranks);
     train_as(ranks, out);
     expect_as_one(one, out);
   }
-  // What statistics of half a batch make of it, as ranks would have that looked at their own alone.
+  // A control: statistics of half a batch, as of ranks that do not share them.
   recipe::Recipe halves = small_segmenter_recipe();
   halves.optim.micro_batch = 3;
   train_as(0, scratch / "halves", halves);
@@ -164,8 +164,8 @@ TEST(SegmenterProcesses, ComeToTheWeightsAndStatisticsOfOne) {
   }
 }
 
-// Shares of two and of three pictures, of which one would be gone through in two and one in three
-// micro-batches.
+// Slices of two and three images. On their own, one would be split into two and the other into
+// three micro-batches.
 TEST(SegmenterProcesses, MakeAsManyPassesAndTheSameBits) {
   const test::Scratch scratch;
   recipe::Recipe uneven = small_segmenter_recipe();

@@ -1,4 +1,4 @@
-// A classifier that trains in milliseconds, and labelled pictures for it.
+// A classifier that trains in milliseconds, and labelled images for it.
 #pragma once
 
 #include "fcm/recipe/recipe.h"

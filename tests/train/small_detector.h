@@ -1,4 +1,4 @@
-// A detector that trains in a moment, and pictures with objects for it.
+// A detector that trains quickly, and images with objects for it.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@ namespace fcm::train {
 
 inline constexpr int64_t kObjectPictures = 24, kClassesOfObjects = 3;
 
-// Four steps of six make an epoch.
+// An epoch is four steps of six images.
 inline recipe::Recipe small_detector_recipe() {
   recipe::Recipe recipe = small_normalised_recipe();
   recipe.task = recipe::Detect{};
@@ -46,7 +46,7 @@ inline std::shared_ptr<const loader::Dataset> small_objects() {
   return std::make_shared<test::DrawnObjects>(kObjectPictures);
 }
 
-// The first batch that such a learner is given.
+// The first batch of such a run.
 inline loader::Batch first_objects(const recipe::Recipe& recipe) {
   loader::LoaderRequest request;
   request.dataset = small_objects();

@@ -1,4 +1,4 @@
-// A model that trains in milliseconds, and pictures for it.
+// A model that trains in milliseconds, and images for it.
 #pragma once
 
 #include <numeric>
@@ -22,9 +22,9 @@ inline recipe::Recipe small_recipe() {
   return recipe;
 }
 
-// What small recipes of networks with batch normalisation share; their task is still to be set. A
-// gradient that is nothing but rounding, as of the bias in front of a batch normalisation, makes no
-// step of Adam's because of this epsilon.
+// Settings of small recipes with batch normalisation; the task is still to be set. The large
+// epsilon of Adam suppresses steps along gradients that are rounding alone, such as that of a bias
+// before a batch normalisation.
 inline recipe::Recipe small_normalised_recipe() {
   const recipe::Recipe pretraining = small_recipe();
   recipe::Recipe recipe;
@@ -44,7 +44,7 @@ inline loader::Batch random_batch(const recipe::Recipe& recipe) {
   batch.rows = recipe.data.image_size[0];
   batch.cols = recipe.data.image_size[1];
   batch.channels = recipe.data.channels;
-  // Stripes of a random direction for each picture: something that can be learned.
+  // Stripes whose direction is random for each image, which a model can learn.
   for (int64_t i = 0; i < batch.batch; ++i) {
     KeyedRandom random(1, Purpose::kSynthetic, 0, static_cast<uint64_t>(i));
     const auto down = static_cast<int64_t>(random.below(40)),
@@ -60,7 +60,7 @@ inline loader::Batch random_batch(const recipe::Recipe& recipe) {
   return batch;
 }
 
-// Some of its pictures, as one of several ranks gets them.
+// A slice of a batch, as one of several ranks gets it.
 inline loader::Batch slice_of(const loader::Batch& whole, int64_t first, int64_t count) {
   const int64_t bytes = whole.rows * whole.cols * whole.channels;
   std::vector<int64_t> places(static_cast<size_t>(count));

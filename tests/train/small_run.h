@@ -1,4 +1,4 @@
-// Runs of the small model in a folder: pictures, messages, and what is left to compare.
+// Runs of the small model in a folder: images, messages, and what the runs leave.
 #pragma once
 
 #include <filesystem>
@@ -16,7 +16,7 @@
 
 namespace fcm::train {
 
-// Pictures of stripes, one of which cannot be read: of 25 four steps of six make an epoch.
+// Images of stripes, one of them unreadable. With 25 images an epoch is four steps of six.
 class Stripes final : public loader::Dataset {
  public:
   explicit Stripes(int64_t size = 25) : size_(size) {}
@@ -43,7 +43,7 @@ class Messages final : public Reporter {
   void info(const std::string& line) override { lines.push_back(line); }
   void warn(const std::string& line) override { lines.push_back("warning: " + line); }
   void progress(const std::string& line) override {
-    if (on_progress) on_progress(line);  // has speeds in it
+    if (on_progress) on_progress(line);  // not kept: it contains speeds
   }
 
   std::vector<std::string> lines;
@@ -60,7 +60,7 @@ inline recipe::Recipe twelve_steps() {
   return recipe;
 }
 
-// log.jsonl without what time and memory decide.
+// log.jsonl without fields that depend on time and memory.
 inline std::vector<nlohmann::json> log_of(const std::filesystem::path& folder) {
   std::vector<nlohmann::json> lines = read_log(folder / "log.jsonl");
   for (nlohmann::json& line : lines) {

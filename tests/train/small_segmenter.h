@@ -12,7 +12,7 @@ namespace fcm::train {
 
 inline constexpr int64_t kScenes = 24, kClassesOfScenes = 5;
 
-// Four steps of six make an epoch.
+// An epoch is four steps of six images.
 inline recipe::Recipe small_segmenter_recipe() {
   recipe::Recipe recipe = small_normalised_recipe();
   recipe.task = recipe::Segment{};
@@ -36,7 +36,7 @@ inline std::shared_ptr<const loader::Dataset> small_scenes() {
   return std::make_shared<test::DrawnScenes>(kScenes);
 }
 
-// The first batch that such a learner is given.
+// The first batch of such a run.
 inline loader::Batch first_scenes(const recipe::Recipe& recipe) {
   return loader::Loader(test::scenes_request(small_scenes(), recipe.optim.batch_size, 1)).next();
 }

@@ -1,4 +1,4 @@
-// G13: a loss that jumps is seen at once, said once, and undone where the recipe wants that.
+// G13: a jump of the loss is detected at once, reported once, and undone if the recipe asks for it.
 #include "fcm/train/spikes.h"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace {
 
 using test::Scratch;
 
-// How many of these losses are spikes.
+// The number of spikes among these losses.
 int64_t spikes_in(const std::vector<double>& losses) {
   LossHistory history;
   for (const double loss : losses) add_loss(history, loss);
@@ -49,7 +49,7 @@ TEST(Spikes, TenTimesTheUsualIsSeenAtOnceAndTwiceTooWhereThereIsLittleNoise) {
 
 TEST(Spikes, WhatTrainingDoesIsNone) {
   EXPECT_EQ(spikes_in(noisy(100'000, 0.9, 0.05)), 0);
-  EXPECT_EQ(spikes_in(noisy(100'000, 5, 1.5)), 0);  // of mixed pictures
+  EXPECT_EQ(spikes_in(noisy(100'000, 5, 1.5)), 0);  // as with mixup
   EXPECT_EQ(spikes_in(noisy(10'000, -0.8, 0.02)), 0);
   std::vector<double> falling, rising;
   for (int i = 0; i < 2000; ++i) {
@@ -58,7 +58,7 @@ TEST(Spikes, WhatTrainingDoesIsNone) {
   }
   EXPECT_EQ(spikes_in(falling), 0);
   EXPECT_EQ(spikes_in(rising), 0);
-  EXPECT_EQ(spikes_in({1, 100, 1, 100}), 0);  // too few to know what is usual
+  EXPECT_EQ(spikes_in({1, 100, 1, 100}), 0);  // too few losses to know the usual level
 }
 
 TEST(Spikes, ALevelThatStaysBecomesTheUsualOne) {
@@ -82,11 +82,12 @@ TEST(Spikes, ThoseOfARowCanBeForgotten) {
   EXPECT_EQ(history.spikes, 3);
 }
 
-// 40 steps, a checkpoint each fourth; the losses told of steps 22 to 24 are ten times the real.
+// 40 steps with a checkpoint every four steps. The reported losses of steps 22 to 24 are multiplied
+// by `factor`.
 struct Outcome {
   std::vector<nlohmann::json> log;
   std::string bytes;
-  std::vector<std::string> warnings;  // of jumps and of going back
+  std::vector<std::string> warnings;  // about jumps and rollbacks
 };
 
 Outcome run_losses(const std::filesystem::path& out, const char* mode, double factor,
@@ -132,7 +133,7 @@ TEST(SpikesOfARun, AreLoggedAndChangeNothing) {
   EXPECT_EQ(spike_lines(usual), 0);
   EXPECT_TRUE(usual.warnings.empty());
   EXPECT_EQ(spike_lines(spiky), 3);
-  ASSERT_EQ(spiky.warnings.size(), 1U);  // one of a row
+  ASSERT_EQ(spiky.warnings.size(), 1U);  // one for consecutive spikes
   EXPECT_NE(spiky.warnings[0].find("step 22: the loss jumped to"), std::string::npos)
       << spiky.warnings[0];
   EXPECT_TRUE(spiky.bytes == usual.bytes);

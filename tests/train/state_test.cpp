@@ -11,7 +11,7 @@
 namespace fcm::train {
 namespace {
 
-// As if written to a file and read back.
+// The tensors as if written to a file and read back.
 formats::TensorFile file_of_tensors(const PublishedTensors& tensors) {
   formats::TensorFile file;
   file.tensors = tensors.views;
@@ -60,13 +60,13 @@ TEST(State, EverythingThatDoesNotFitIsListedAtOnce) {
   const at::Tensor before = model.parameters().flat_values().clone();
   try {
     load_model(model.parameters(), file, "some/file");
-    FAIL() << "loaded";
+    FAIL() << "it was loaded";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
     const std::string text = error.what();
     for (const char* part :
          {"some/file", "not_a_parameter", "pos_embed", "mask_token", "[1, 2, 8]"}) {
-      EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+      EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in " << text;
     }
   }
   EXPECT_TRUE(model.parameters().flat_values().equal(before));

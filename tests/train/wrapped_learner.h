@@ -1,4 +1,4 @@
-// A learner that is another one but for its updates.
+// A learner that wraps another one; a subclass defines update().
 #pragma once
 
 #include "fcm/train/learner.h"
