@@ -45,7 +45,7 @@ TEST_F(CoresTest, NothingIsKnownWhereAFileIsMissing) {
 
 TEST(Cores, AThreadRunsWhereItIsBound) {
   const Cores cores = physical_cores();
-  if (cores.empty()) GTEST_SKIP() << "the system does not tell";
+  if (cores.empty()) GTEST_SKIP() << "the system does not report its cores";
   const int last = cores.back().back();
   int where = -1;
   bool bound = false;

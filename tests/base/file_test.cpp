@@ -1,4 +1,4 @@
-// Durable files: replaced whole or not at all, whatever call fails or at whatever call we die.
+// Durable files are replaced whole or not at all, whichever call fails or the process dies at.
 #include "fcm/base/file.h"
 
 #include <fcntl.h>
@@ -37,7 +37,7 @@ class FileTest : public test::TemporaryFolderTest {
   const fs::path path_ = folder_ / "content.txt";
 };
 
-// Points that replacing the file passes.
+// The number of failpoints that one replacement of the file passes.
 int64_t points_of(const std::function<void()>& action) {
   failpoint::arm("file:0:kill");
   action();
@@ -132,20 +132,20 @@ TEST_F(FileTest, ReplacesNothingThatIsNoFile) {
 TEST_F(FileTest, EveryFailingCallLeavesTheOldContentAndNoTemporary) {
   replace("old");
   const int64_t points = points_of([&] { replace("old"); });
-  ASSERT_GE(points, 12);  // open, write, fsync, rename; open and fsync of the folder: twice each
+  ASSERT_GE(points, 12);  // open, write, fsync, rename, folder open, folder fsync: 2 each
   for (int64_t point = 1; point <= points; ++point) {
     for (const char* reason : {"ENOSPC", "EIO"}) {
       SCOPED_TRACE(fmt::format("point {} of {}, {}", point, points, reason));
       failpoint::arm(fmt::format("file:{}:{}", point, reason));
       const std::string error = error_of([&] { replace("new content"); });
       failpoint::disarm();
-      if (point == 2 || point == 10) {  // after an open: nothing fails there
+      if (point == 2 || point == 10) {  // after an open: nothing can fail there
         EXPECT_EQ(error, "");
         replace("old");
         continue;
       }
       EXPECT_NE(error, "");
-      EXPECT_EQ(content(), point < 8 ? "old" : "new content");  // 8: the rename was made
+      EXPECT_EQ(content(), point < 8 ? "old" : "new content");  // from 8 on the rename is done
       EXPECT_EQ(files(), 1);
       replace("old");
     }

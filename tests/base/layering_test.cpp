@@ -1,4 +1,4 @@
-// Who may include whom: fcm/edges.txt is the law, and this test reads every #include of fcm/.
+// Checks every #include of fcm/ against fcm/edges.txt, which lists the permitted ones.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -43,7 +43,8 @@ Edges parse_edges(const std::string& text) {
     if (edges.of.contains(folder)) edges.violations.push_back("edges.txt: twice: " + folder);
     std::set<std::string> targets;
     while (words >> word) {
-      // Only what stands above: so lowest is first, and there is no cycle.
+      // A folder may list only folders above its own line, so the lowest come
+      // first and there is no cycle.
       if (!edges.of.contains(word) && !kLibraries.contains(word)) {
         edges.violations.push_back("edges.txt: " + folder + " lists " + word +
                                    ", which is neither above it nor a library");
@@ -87,8 +88,8 @@ std::vector<Include> includes_of(const std::string& text) {
   return includes;
 }
 
-// The library that a header in angle brackets belongs to: one of kLibraries, "" for C++, the system
-// and fmt, "?" for what this test has never heard of.
+// The library of a header in angle brackets: one of kLibraries, "" for C++, the system and fmt, "?"
+// for headers this test does not know.
 std::string library_of(const std::string& header) {
   static const std::vector<std::pair<std::string, std::string>> kBeginnings = {
       {"ATen/", "torch"},   {"c10/", "torch"},     {"torch/", "torch"},
@@ -133,7 +134,7 @@ void check_include(const std::string& file, const Include& include, const Edges&
                    const Files& files, Lines& violations) {
   const std::string folder = folder_of(file);
   const auto allowed = edges.of.find(folder);
-  if (allowed == edges.of.end()) return;  // said once for the folder
+  if (allowed == edges.of.end()) return;  // reported once per folder
   const auto refuse = [&](const std::string& why) {
     violations.push_back(file + " includes " + include.path + ": " + why);
   };
@@ -157,9 +158,10 @@ void check_include(const std::string& file, const Include& include, const Edges&
   }
 }
 
-// Files compiled for one instruction set. What they instantiate from templates the linker may pick
-// for everybody, also on machines that lack the instructions: so no LibTorch and no containers, not
-// by way of other headers either.
+// Kernel files are compiled for one instruction set. If such a file instantiates a template,
+// the linker may keep that copy for the whole program, which then crashes on machines
+// without the instructions. So kernel files include neither LibTorch nor containers,
+// directly or through other headers.
 bool is_kernel(const std::string& file) {
   static const std::regex kernel(R"(.*(_(plain|avx2|avx512|vnni|amx)\.cpp|\.inc))");
   return std::regex_match(file, kernel);
@@ -240,7 +242,8 @@ TEST(Layering, EveryIncludeIsListed) {
   EXPECT_EQ(joined(violations_in(text_of(fs::path(FCM_SOURCE_DIR) / "fcm/edges.txt"), files)), "");
 }
 
-// From here on: made-up trees. Each must be refused for one reason, and their like accepted.
+// Synthetic trees from here on: each bad tree is refused for one reason,
+// and a good one is accepted.
 
 const char* const kEdges =
     "# words\n\nbase:\nimage:  base jpeg\nops: base torch\nmodels: base ops torch json\n";

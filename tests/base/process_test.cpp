@@ -22,7 +22,7 @@ TEST(Process, ThePeakKnowsMemoryThatWasGivenBackUntilItIsReset) {
   const double peak = peak_resident_bytes();
   EXPECT_GE(peak, before + 0.9 * kBytes);
   EXPECT_GT(usable_memory_bytes(), peak);
-  if (!reset_peak_resident()) GTEST_SKIP() << "the system does not let the peak be reset";
+  if (!reset_peak_resident()) GTEST_SKIP() << "the system cannot reset the peak";
   EXPECT_LE(peak_resident_bytes(), peak - 0.5 * kBytes);
 }
 

@@ -60,7 +60,7 @@ TEST_F(ProgressTest, SaysOneLineOfManyInAFifthOfASecondAndAlwaysTheLast) {
 }
 
 TEST_F(ProgressTest, DoesNotCountBeyondTheTotal) {
-  Progress pictures = progress("", 10);  // ranks count for each other, and round up
+  Progress pictures = progress("", 10);  // each rank counts for all and rounds up
   now_ += 2;
   pictures.add(12);
   EXPECT_EQ(lines_.all, std::vector<std::string>{"10 of 10 images  left 0:00:00"});

@@ -1,5 +1,4 @@
-// A folder's README names what lies in it, so that whoever opens a folder finds every file
-// explained.
+// Each folder's README names every file and folder in it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The words of a README that stand for names: in backticks, in indented lines, in targets of links.
-// A star stays part of a word: `cpu_*` names all that begin so.
+// The words of a README that can be names: in backticks, in indented lines, in link targets. A star
+// is part of a word: `cpu_*` names everything that begins with "cpu_".
 std::set<std::string> names_in(const std::string& readme) {
   static const std::regex quoted(R"(`([^`\n]*)`|\]\(([^)\n]*)\)|(?:^|\n)    ([^\n]*))");
   static const std::regex word(R"([A-Za-z0-9_*-]+)");
@@ -39,8 +38,7 @@ bool fits(const std::string& pattern, const std::string& name) {
          name.starts_with(pattern.substr(0, star)) && name.ends_with(pattern.substr(star + 1));
 }
 
-// Those of the files and folders, by name with its ending, that the READMEs do not name. An ending
-// need not be said.
+// The files and folders that the READMEs do not name. A name without its extension is enough.
 std::vector<std::string> unnamed(const std::set<std::string>& names,
                                  const std::vector<std::string>& entries) {
   std::vector<std::string> missing;
@@ -63,8 +61,8 @@ std::vector<std::string> entries_of(const fs::path& folder) {
   return entries;
 }
 
-// The names a folder may rely on: of its own README, and of those above it up to `root`, which say
-// what all folders of a kind have (fcm/ops/README.md).
+// The names that cover a folder: those in its own README, and those in the READMEs above it up to
+// `root`, which name the files that all folders of a kind have (fcm/ops/README.md).
 std::set<std::string> names_for(const fs::path& folder, const fs::path& root) {
   std::set<std::string> names;
   for (fs::path place = folder; place != root; place = place.parent_path()) {

@@ -1,5 +1,5 @@
-// Nothing that this program did not write may be removed (fcm/tasks/run_files.h), so nothing
-// removes a whole tree.
+// The program may remove only files it wrote (fcm/tasks/run_files.h), so no code
+// removes a whole folder tree.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Whether the text calls what removes a folder with all in it.
+// Whether the text contains a call that removes a folder recursively.
 bool removes_a_tree(const std::string& text) {
   for (const char* call : {"remove_all", "nftw(", "\"rm -r"}) {
     if (text.find(call) != std::string::npos) return true;

@@ -11,7 +11,7 @@ namespace {
 TEST(Stats, TheMedianIsOneThatWasMeasured) {
   EXPECT_EQ(median(std::vector<double>{3}), 3);
   EXPECT_EQ(median(std::vector<double>{9, 1, 4}), 4);
-  EXPECT_EQ(median(std::vector<double>{4, 1, 9, 2}), 4);  // the upper of 2 and 4
+  EXPECT_EQ(median(std::vector<double>{4, 1, 9, 2}), 4);  // the upper of the two middle values
   EXPECT_EQ(median(std::vector<int64_t>{5, -5, 0}), 0);
   EXPECT_THROW(median(std::vector<double>{}), std::logic_error);
 }

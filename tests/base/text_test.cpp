@@ -27,7 +27,7 @@ TEST(Text, PrintableHasNothingThatBreaksALineOrATerminal) {
   EXPECT_EQ(printable("\xc2\x9b"
                       "31m"),
             "\\u009b31m")
-      << "a terminal's other way to say ESC [";
+      << "C1 control: a terminal's one-byte form of ESC [";
   EXPECT_EQ(printable("\xe2\x80\xae"
                       "gpj.exe"),
             "\\u202egpj.exe");
@@ -53,13 +53,13 @@ TEST(Text, NamesInErrorsAreMadePrintable) {
             "  a\\nb, 1 of c");
   EXPECT_EQ(message_of([&] { fail(ExitCode::kData, "{}", fmt::join(both, ", ")); }), "a\\nb, c");
   EXPECT_EQ(message_of([&] { fail(ExitCode::kData, "{}", fmt::join(both, "\n")); }), "a\nb\nc")
-      << "the lines of a message";
-  // The format says how numbers are written, joined or not.
+      << "newlines of the format's own text stay";
+  // Format specifiers apply to the elements of fmt::join too.
   const std::vector<int> bytes{1, 255};
   EXPECT_EQ(message_of([&] { fail(ExitCode::kData, "{:02x}", fmt::join(bytes, " ")); }), "01 ff");
   EXPECT_EQ(message_of([&] { fail(ExitCode::kData, "one\ntwo {}", "three\nfour"); }),
             "one\ntwo three\nfour")
-      << "texts of ours";
+      << "string literals keep their newlines";
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// How many cores and threads are ours, where the machine is not ours alone.
+// How many cores and threads the program may use on a shared machine.
 #include "fcm/base/threads.h"
 
 #include <gtest/gtest.h>
@@ -48,7 +48,7 @@ TEST(UsableCores, VariablesThatSayNothingAreLeftAlone) {
   EXPECT_EQ(cores(8, 8, kNone, {{"OMP_NUM_THREADS", "4"}, {"OMP_THREAD_LIMIT", "3"}}).count, 3);
   EXPECT_EQ(cores(8, 8, kNone, {{"OMP_THREAD_LIMIT", "3"}}).set_by, "OMP_THREAD_LIMIT");
   EXPECT_EQ(cores(8, 8, kNone, {{"OMP_THREAD_LIMIT", "0"}}).count, 8);
-  EXPECT_EQ(cores(8, 8, kNone, {{"NCPUS", "2"}}).count, 8) << "anybody's name";
+  EXPECT_EQ(cores(8, 8, kNone, {{"NCPUS", "2"}}).count, 8) << "NCPUS counts only inside a PBS job";
   EXPECT_EQ(cores(8, 8, kNone, {{"NCPUS", "2"}, {"PBS_JOBID", "1"}}).count, 2);
 }
 

@@ -1,5 +1,5 @@
-// No line of fcm/edges.txt allows more than its folder does: an edge that nobody uses is a decision
-// that nobody took. (layering_test.cpp refuses what is done without being listed.)
+// Every edge in fcm/edges.txt is used by some include of its folder. (layering_test.cpp refuses
+// includes that are not listed.)
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the includes of a library look like; of a folder: "fcm/NAME/, or "NAME/ beside fcm/.
+// Matches an include of a library or a folder: "fcm/NAME/, or "NAME/ for folders beside fcm/.
 std::regex include_of(const std::string& edge) {
   static const std::map<std::string, std::string> kLibraries = {
       {"torch", "<(ATen|c10|torch)/"},
@@ -37,11 +37,11 @@ std::regex include_of(const std::string& edge) {
                     (library != kLibraries.end() ? library->second : "\"(fcm/)?" + edge + "/"));
 }
 
-// "folder edge" for each edge that no text of its folder uses. `texts`: of each folder.
+// "folder edge" for each edge without a matching include. `texts` maps a folder to its sources.
 std::vector<std::string> unused_edges(const std::string& edges_text,
                                       const std::map<std::string, std::string>& texts) {
   std::vector<std::string> unused;
-  std::set<std::string> with_torch;  // whoever includes their headers needs it
+  std::set<std::string> with_torch;  // including their headers requires torch
   std::istringstream lines(edges_text);
   for (std::string line; std::getline(lines, line);) {
     const size_t colon = line.find(':');
@@ -60,7 +60,7 @@ std::vector<std::string> unused_edges(const std::string& edges_text,
   return unused;
 }
 
-// All sources of each folder of fcm/, and of those beside it, one behind the other.
+// The concatenated sources of each folder of fcm/ and of the folders beside it.
 std::map<std::string, std::string> sources_by_folder() {
   const fs::path root = FCM_SOURCE_DIR;
   std::map<std::string, std::string> texts;

@@ -1,4 +1,4 @@
-// Every library multiplies the same as a plain product.
+// Every library's matrix product equals a plain product.
 #include "bench/library_products.h"
 
 #include <ATen/ATen.h>

@@ -1,4 +1,4 @@
-// The table of where a step's time goes.
+// The table of how a step's time is divided.
 #include "bench/profile.h"
 
 #include <ATen/ATen.h>
@@ -72,7 +72,7 @@ TEST(Profile, CountsANestedOperatorForTheOutermost) {
   EXPECT_GT(row_of(table, "only", "outer")->at("share").get<double>(), 0.5);
 }
 
-// A listener that is gone, or that is a second one.
+// A profile can start after another has ended, but not while another is active.
 TEST(Profile, OneAtATime) {
   { const Profile first; }
   const Profile profile;

@@ -28,12 +28,12 @@ TEST(Anchors, AreThePublishedOnes) {
   const FrameAnchors frame = Anchors().of(kFrame);
   EXPECT_TRUE(same_bits(frame.boxes_A4, plain_anchors(kFrame)));
   EXPECT_EQ(frame.first_of_level, (std::vector<int64_t>{0, 144, 180, 192, 195, 198}));
-  // The third of position (0, 0): twice as high as wide, 32^2 pixels, centred on the corner.
+  // The third anchor at position (0, 0): twice as high as wide, 32^2 pixels, centred on the corner.
   const at::Tensor third = frame.boxes_A4[2].to(at::kDouble);
   EXPECT_NEAR((third[3] - third[1]).item<double>(), 2 * (third[2] - third[0]).item<double>(), 1e-5);
   EXPECT_NEAR(((third[3] - third[1]) * (third[2] - third[0])).item<double>(), 1024, 1e-3);
   EXPECT_EQ((third[0] + third[2]).item<double>(), 0);
-  // The next position of the row is one stride to the right, not half a pixel more.
+  // The next position in the row is one stride to the right, without a half-pixel offset.
   EXPECT_TRUE(
       same_bits(frame.boxes_A4[4] - frame.boxes_A4[1], at::tensor({4, 0, 4, 0}, at::kFloat)));
 }
@@ -43,12 +43,12 @@ TEST(Anchors, OfTheTrainedFrameAre261888) {
   const std::vector<MapSize> maps{{256, 256}, {128, 128}, {64, 64}, {32, 32}, {16, 16}};
   const FrameAnchors frame = anchors.of(maps);
   EXPECT_EQ(frame.boxes_A4.size(0), 261888);
-  EXPECT_TRUE(anchors.of(maps).boxes_A4.is_same(frame.boxes_A4));  // made once
+  EXPECT_TRUE(anchors.of(maps).boxes_A4.is_same(frame.boxes_A4));  // computed once, then cached
 }
 
 TEST(Anchors, OfOtherSizesAreTheirOwn) {
   const Anchors anchors;
-  for (int64_t rows = 1; rows < 12; ++rows) {  // more sizes than are kept
+  for (int64_t rows = 1; rows < 12; ++rows) {  // more sizes than the cache keeps
     const std::vector<MapSize> maps{{rows, 3}, {1, 2}, {1, 1}, {1, 1}, {1, 1}};
     EXPECT_TRUE(same_bits(anchors.of(maps).boxes_A4, plain_anchors(maps)));
   }

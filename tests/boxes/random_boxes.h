@@ -1,4 +1,4 @@
-// Boxes for tests: whole numbers, so that many touch, coincide or tie.
+// Random boxes for tests.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -21,7 +21,8 @@ inline at::Tensor boxes_of(const std::vector<std::array<double, 4>>& rows,
   return boxes.to(type);
 }
 
-// [count, 4] inside of side x side, of width and height 1 at least.
+// [count, 4] inside side x side, with integer corners, so that many touch, coincide or tie; width
+// and height are at least 1.
 inline at::Tensor whole_boxes(uint64_t seed, int64_t count, int64_t side,
                               at::ScalarType type = at::kFloat) {
   KeyedRandom random(seed, Purpose::kSynthetic, 0, 0);
@@ -40,7 +41,7 @@ inline at::Tensor whole_boxes(uint64_t seed, int64_t count, int64_t side,
   return boxes.to(type);
 }
 
-// Any numbers.
+// [count, 4] with arbitrary real corners.
 inline at::Tensor real_boxes(uint64_t seed, int64_t count, double side,
                              at::ScalarType type = at::kFloat) {
   KeyedRandom random(seed, Purpose::kSynthetic, 1, 0);

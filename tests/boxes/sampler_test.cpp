@@ -17,7 +17,7 @@ at::Tensor labels_of(int64_t positives, int64_t negatives, int64_t ignored) {
   const at::Tensor sorted =
       at::cat({at::full({positives}, 1, at::kChar), at::full({negatives}, 0, at::kChar),
                at::full({ignored}, -1, at::kChar)});
-  // Mixed in some fixed way.
+  // Shuffled in a fixed order.
   std::vector<int64_t> order(static_cast<size_t>(sorted.numel()));
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
@@ -49,7 +49,7 @@ TEST(Sampler, TakesWhatThereIsUpToItsCounts) {
       RC_ASSERT(std::set<int64_t>(chosen.begin(), chosen.end()).size() == chosen.size());
       RC_ASSERT(labels.index_select(0, indices).eq(label).all().item<bool>());
     }
-    const Sampled again = sample(labels, {total, most}, choice);  // no state
+    const Sampled again = sample(labels, {total, most}, choice);  // the sampler has no state
     RC_ASSERT(again.positive_P.equal(sampled.positive_P));
     RC_ASSERT(again.negative_Q.equal(sampled.negative_Q));
   }));
@@ -68,12 +68,12 @@ TEST(Sampler, DrawsByItsKeys) {
     EXPECT_NE(first.first, other.first);
     EXPECT_NE(first.second, other.second);
   }
-  // Positives and negatives of equal number are drawn apart.
+  // Positives and negatives use separate random streams, also if their counts are equal.
   const Choice choice = keyed_choice(1, Purpose::kAnchors, 2, 3);
   EXPECT_NE(choice(Side::kPositives, 200, 20), choice(Side::kNegatives, 200, 20));
 }
 
-// Every candidate is as likely as the others, alone and in pairs.
+// Every candidate and every pair of candidates is equally likely.
 TEST(Sampler, DrawsUniformly) {
   constexpr int64_t kCount = 12, kWanted = 5, kRounds = 6000;
   std::vector<double> single(kCount), pair(kCount * kCount);
@@ -107,7 +107,7 @@ TEST(Sampler, TakesTheChoiceOfTheCaller) {
     EXPECT_EQ(wanted, 2);
     return side == Side::kPositives ? std::vector<int64_t>{2, 0} : std::vector<int64_t>{1, 2};
   });
-  EXPECT_EQ(numbers(sampled.positive_P), (std::vector<int64_t>{6, 1}));  // in its order
+  EXPECT_EQ(numbers(sampled.positive_P), (std::vector<int64_t>{6, 1}));  // as chosen
   EXPECT_EQ(numbers(sampled.negative_Q), (std::vector<int64_t>{3, 5}));
   EXPECT_THROW(
       sample(labels, {4, 2}, [](Side, int64_t, int64_t) { return std::vector<int64_t>{}; }),

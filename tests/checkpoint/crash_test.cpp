@@ -1,5 +1,5 @@
-// G2, G8: at every single call of a save the process dies, or the call fails. There is always a
-// valid checkpoint, and it is the old one or the new one.
+// G2, G8: the process dies, or a call fails, at every single call of a save. Afterwards there is
+// always a valid checkpoint: the old one or the new one.
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -8,12 +8,12 @@
 namespace fcm::checkpoint {
 namespace {
 
-// What is there before the save that is disturbed, and what that save writes.
+// The checkpoints that exist before the save under test, and the step it writes.
 struct Situation {
   const char* name;
-  std::vector<int64_t> before;  // steps saved, in this order
-  int64_t step;                 // saved then: its content is SmallState(step), or of 1000 + step
-                                // where that step was there before
+  std::vector<int64_t> before;  // saved in this order
+  int64_t step;                 // saved under test. Its content is SmallState(step), or
+                                // SmallState(1000 + step) if the step existed
   bool can_swap = true;
 };
 
@@ -35,13 +35,13 @@ class CrashTest : public TemporaryFolderTest {
     fs::remove_all(folder_ / "c");
     for (const int64_t step : situation.before) save_small(folder_ / "c", step);
   }
-  // The save under test. A second content tells a replaced step from its replacement.
+  // The save under test. Other content tells a replaced step from its replacement.
   void disturbed_save(const Situation& situation) const {
     const int64_t content = situation.step + (was_there(situation) ? 1000 : 0);
     const SmallState small(content);
     save(folder_ / "c", situation.step, small.model(), small.optimizer(), small.state, {});
   }
-  // Arms the failpoint, and what makes the situation.
+  // Arms the failpoint `spec`; where folders cannot be swapped, exchange fails as well.
   static void arm(const Situation& situation, const std::string& spec) {
     failpoint::arm(spec + (situation.can_swap ? "" : ",checkpoint.exchange.before:1+:EINVAL"));
   }
@@ -53,7 +53,7 @@ class CrashTest : public TemporaryFolderTest {
     return failpoint::hits();
   }
 
-  // Which one loads: "old", "new", or why none does.
+  // "old" or "new", whichever checkpoint loads, or the reason why none does.
   std::string outcome(const Situation& situation) const {
     failpoint::disarm();
     KeepingReporter reporter;
@@ -93,7 +93,7 @@ TEST_F(CrashTest, KilledAtEveryPointOfASaveThereIsAValidCheckpoint) {
       const std::string found = outcome(situation);
       ASSERT_TRUE(found == "old" || found == "new") << found;
       (found == "old" ? old_seen : new_seen) += 1;
-      // The same command again ends as if nothing had happened.
+      // Repeating the save gives the same result as an undisturbed one.
       disturbed_save(situation);
       ASSERT_EQ(outcome(situation), "new");
       const std::vector<std::string> after = names_in(folder_ / "c");
@@ -143,7 +143,8 @@ TEST_F(CrashTest, AFullDiskAtAnyWriteKeepsTheOldAndLeavesNoTemporary) {
     disturbed_save(situation);
     const int64_t writes = failpoint::hits();
     ASSERT_GE(writes, 6);  // model, optimizer, manifest, latest
-    // Full for this write or from it on, reached at once or by a write that took only half.
+    // The disk is full for this write alone or from it on, and the write
+    // fails whole or after a half.
     for (int64_t write = 1; write <= writes; ++write) {
       const std::string full[] = {
           fmt::format("checkpoint.write.before:{}:ENOSPC", write),
@@ -161,7 +162,7 @@ TEST_F(CrashTest, AFullDiskAtAnyWriteKeepsTheOldAndLeavesNoTemporary) {
           ASSERT_EQ(outcome(situation), "old");
           ASSERT_EQ(fs::exists(folder_ / "c") ? names_in(folder_ / "c") : before, before);
         } else {
-          ASSERT_EQ(outcome(situation), "new");  // only `latest` could not be moved
+          ASSERT_EQ(outcome(situation), "new");  // only the move of `latest` failed
           for (const std::string& name : names_in(folder_ / "c")) {
             ASSERT_EQ(name.find("tmp"), std::string::npos) << name;
           }
@@ -199,7 +200,8 @@ TEST_F(CrashTest, ALimitOnFileSizeIsAnErrorAndKeepsTheOld) {
   EXPECT_EQ(names_in(folder_ / "c"), before);
 }
 
-// The test itself must be able to fail: a save without care for order is caught by outcome().
+// A negative control: outcome() detects a save that removes the old step
+// before writing the new one.
 TEST_F(CrashTest, OutcomeSeesACarelessSave) {
   const Situation& situation = kSituations[3];
   prepare(situation);

@@ -1,8 +1,8 @@
-// A disk that forgets. Replays a trace of system calls and yields what may stand on the disk after
-// a power failure: synced bytes and names, and of all that was not synced any part.
+// A model of a disk that loses unsynced data. Replays a trace of system calls and yields a possible
+// content of the disk after a power failure: everything that was synced, and any part of the rest.
 //
-// Names: each folder is as after some call since its last sync, folders independently of each
-// other. Bytes of a file: as synced, or any beginning of what was written, or nothing.
+// Names: each folder is in its state at the last sync or after any later call, independently of
+// other folders. Bytes of a file: as synced, or any prefix of what was written, or nothing.
 #pragma once
 
 #include <cstddef>
@@ -55,7 +55,7 @@ class DiskModel {
 
   enum class Loss { kAllUnsynced, kUnsyncedBytes, kNone, kRandom };
 
-  // Puts onto the real disk what is left. `random` is used by kRandom.
+  // Writes the surviving content to the real disk. Only kRandom uses `random`.
   void materialise(const std::filesystem::path& place, Loss loss, KeyedRandom& random) const {
     std::filesystem::create_directory(place);
     const auto pick = [&](size_t count) -> size_t {
@@ -74,7 +74,7 @@ class DiskModel {
     bool is_folder = false;
     std::string bytes = {}, synced_bytes = {};
     std::vector<Entries> history = {
-        {}};  // as synced, then after each call; the last is the present
+        {}};  // the synced state, then the state after each call; the last is current
   };
 
   static std::string name(const std::string& path) {
@@ -98,7 +98,7 @@ class DiskModel {
     return node;
   }
 
-  // The entries of the folder that holds `path`, to be changed.
+  // The entries of the folder that holds `path`, as a new state of the history, to be modified.
   Entries& change(const std::string& path) {
     Node* folder = find(folder_of(path));
     folder->history.push_back(folder->history.back());

@@ -1,4 +1,4 @@
-// Saves whose system calls are recorded, and what is left of them when the power fails.
+// Records the system calls of saves, and what survives of them after a power failure.
 #pragma once
 
 #include <algorithm>
@@ -12,14 +12,14 @@ namespace fcm::checkpoint {
 
 struct Trace {
   std::vector<TracedCall> calls;
-  std::vector<size_t> returned;  // calls made when each save returned
+  std::vector<size_t> returned;  // number of calls made when each save returned
 };
 
 class PowerLossTest : public TemporaryFolderTest {
  protected:
   PowerLossTest() : checkpoints_(folder_ / "c") { fs::create_directory(checkpoints_); }
 
-  // Saves of 2, 4, .., 10, of which the last remove the first; then 10 once more.
+  // Saves of steps 2, 4, .., 10, where the last ones remove the first; then step 10 again.
   static constexpr int64_t kSaves = 6;
   static int64_t step_of_save(int64_t save) { return std::min<int64_t>(10, 2 * save); }
 
@@ -44,7 +44,8 @@ class PowerLossTest : public TemporaryFolderTest {
     return trace;
   }
 
-  // Which save loads from what is left; 0: none. Warnings and damage are failures.
+  // The number of the save that loads from the surviving files, 0 if none.
+  // Warnings and damage are failures.
   int64_t surviving_save(const fs::path& place) const {
     KeepingReporter reporter;
     try {
@@ -60,9 +61,8 @@ class PowerLossTest : public TemporaryFolderTest {
     }
   }
 
-  // Cuts the power after every call, in every way. Returns in how many cases something was lost
-  // that a save had promised. The first three variants of what is lost are the extremes, the rest
-  // are drawn.
+  // Cuts the power after every call, in `variants` ways: the first three are the extremes, the rest
+  // are random. Returns the number of cases in which a save that had returned was lost.
   int64_t losses(const Trace& trace, int64_t& cases, uint64_t variants = 9,
                  uint64_t seed = 4) const {
     DiskModel disk(checkpoints_);

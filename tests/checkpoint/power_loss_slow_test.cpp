@@ -1,4 +1,4 @@
-// G3, more ways to lose what was not synced: drawn ones, behind every call of six saves.
+// G3 with more variants: random losses of unsynced data after every call of six saves.
 #include "tests/checkpoint/power_loss.h"
 #include "tests/support/series.h"
 

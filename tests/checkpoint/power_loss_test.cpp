@@ -1,5 +1,5 @@
-// G3: the power fails after any call of any save. Whatever the disk kept of what was not synced, a
-// checkpoint loads that is at least as new as the last save that returned.
+// G3: the power fails after any call of any save. Whatever unsynced data the disk kept, a
+// checkpoint loads, and it is at least as new as the last save that returned.
 #include "tests/checkpoint/power_loss.h"
 
 namespace fcm::checkpoint {

@@ -1,5 +1,4 @@
-// Saving, keeping and finding checkpoints when nothing goes wrong, and when what is there is
-// damaged.
+// Saving, keeping and finding checkpoints, without failures and with damaged files in the folder.
 #include <sys/mman.h>
 
 #include <cmath>
@@ -49,7 +48,8 @@ TEST_F(SaveTest, RoundTripAndWhatLiesInTheFolder) {
 
 TEST_F(SaveTest, ASafetensorsFileAloneHasNoState) {
   save_small(folder_, 12);
-  // In its checkpoint it stands for it; without the manifest there is nothing to be known.
+  // Inside its checkpoint the file stands for the whole checkpoint; without
+  // the manifest it has no state.
   const fs::path weights = step(12) / "model.safetensors";
   EXPECT_EQ(interop::load_any(weights, true, reporter_).step, 12);
   fs::copy_file(weights, folder_ / "copied.safetensors");
@@ -81,7 +81,7 @@ TEST_F(SaveTest, NoneAtAllIsNotAnError) {
   EXPECT_EQ(load_newest(folder_, true, reporter_), std::nullopt);
   fs::create_directory(folder_ / "step-5.tmp.999999999");
   EXPECT_EQ(newest(), -1);
-  overwrite(folder_ / "latest", "step-5\n");  // but a lost one is
+  overwrite(folder_ / "latest", "step-5\n");  // but a lost step is an error
   EXPECT_NE(error_of([&] { newest(); }).find("`latest` names step 5"), std::string::npos);
 }
 
@@ -94,12 +94,12 @@ TEST_F(SaveTest, RetentionKeepsTheLastAndThePermanent) {
             (Names{"latest", "step-0", "step-100", "step-40", "step-80", "step-90"}));
   save_small(folder_, 110, {.keep_last = 1, .keep_every_steps = 0});
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-110"}));
-  save_small(folder_, 120, {.keep_last = 0, .keep_every_steps = 0});  // never the newest
+  save_small(folder_, 120, {.keep_last = 0, .keep_every_steps = 0});  // the newest is never removed
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-120"}));
   EXPECT_TRUE(reporter_.warnings.empty());
 }
 
-// Notes or an export that somebody put beside a checkpoint, and checkpoints that lie elsewhere.
+// Notes or an export that a user put beside a checkpoint, and checkpoints in other folders.
 TEST_F(SaveTest, RetentionRemovesNothingThatIsNotOurs) {
   const fs::path elsewhere = folder_ / "elsewhere", run = folder_ / "run";
   save_small(elsewhere, 1);
@@ -114,7 +114,7 @@ TEST_F(SaveTest, RetentionRemovesNothingThatIsNotOurs) {
   EXPECT_EQ(names_in(run / "step-0.tmp.999999999"), (Names{"notes.md"}));
   EXPECT_TRUE(is_small_state(interop::load_any(run / "step-2", true, reporter_), 2));
   EXPECT_TRUE(is_small_state(interop::load_any(elsewhere, true, reporter_), 1));
-  // A step that is saved again goes all the same; what lay beside it stays, next to the folder.
+  // Saving the step again replaces it all the same; the user's file moves to the folder next to it.
   save_small(run, 2);
   EXPECT_EQ(names_in(run / "step-2"),
             (Names{"manifest.json", "model.safetensors", "optimizer.safetensors"}));
@@ -144,7 +144,7 @@ TEST_F(SaveTest, RemovingCheckpointsKeepsOtherFilesAndFollowsNoLink) {
   EXPECT_EQ(load_newest(run, true, reporter_), std::nullopt);
 }
 
-// Weights of somebody else under the name of a step, and a copy that somebody keeps of one.
+// A user's weights in a folder named like a step, and a user's copy of a checkpoint.
 TEST_F(SaveTest, WhatHasNoManifestOfOursIsNeitherRemovedNorReplaced) {
   for (const int64_t number : {1, 2}) save_small(folder_, number);
   fs::create_directories(step(3));
@@ -169,10 +169,10 @@ TEST_F(SaveTest, WhatHasNoManifestOfOursIsNeitherRemovedNorReplaced) {
 
 TEST_F(SaveTest, AfterGoingBackTheLastWrittenIsTheNewest) {
   for (const int64_t number : {100, 200, 300}) save_small(folder_, number);
-  save_small(folder_, 150);  // somebody resumed from step 100
+  save_small(folder_, 150);  // as after a resume from step 100
   EXPECT_EQ(newest(), 150);
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-150", "step-200", "step-300"}));
-  save_small(folder_, 200);  // replaces that of the abandoned attempt
+  save_small(folder_, 200);  // replaces the step of the abandoned attempt
   EXPECT_EQ(newest(), 200);
   EXPECT_EQ(text(folder_ / "latest"), "step-200\n");
 }
@@ -219,7 +219,7 @@ TEST_F(SaveTest, LeftoversOfTheDeadGoAndThoseOfTheLivingStay) {
   EXPECT_EQ(newest(), 5);
 }
 
-// A cluster's machines share the folder, and number their processes alike.
+// Machines of a cluster share the folder, and their process ids may coincide.
 TEST_F(SaveTest, LeftoversOfAnotherMachineStay) {
   const std::string elsewhere = fmt::format("step-3.tmp.not-this-machine.{}", ::getpid());
   const fs::path own = temporary_path(folder_, 4);
@@ -268,20 +268,21 @@ TEST_F(SaveTest, ADamagedNewestOneIsSkippedWithItsReasonAndKept) {
             std::string::npos);
   EXPECT_NE(error_of([&] { interop::load_any(step(3), false, reporter_); }).find("damaged"),
             std::string::npos);
-  // The next saves neither remove nor count what they can see to be damaged (step 2, by its size).
+  // Later saves neither remove nor count checkpoints that are visibly
+  // damaged (step 2, by its size).
   for (const int64_t number : {4, 5}) save_small(folder_, number, {.keep_last = 4});
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-1", "step-2", "step-3", "step-4", "step-5"}));
   save_small(folder_, 6, {.keep_last = 1});
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-2", "step-6"}));
   reporter_.warnings.clear();
   EXPECT_EQ(newest(), 6);
-  EXPECT_TRUE(reporter_.warnings.empty());  // they are not in the way any more
+  EXPECT_TRUE(reporter_.warnings.empty());  // the damaged ones are older than the newest
 }
 
-// As another user's files are: nothing says that they are damaged.
+// As with another user's files: unreadable does not mean damaged.
 TEST_F(SaveTest, WhatMayNotBeReadIsNotCalledDamaged) {
   for (const int64_t number : {1, 2}) save_small(folder_, number);
-  failpoint::arm("read.open.before:1:EACCES");  // the older one
+  failpoint::arm("read.open.before:1:EACCES");  // of the older one
   EXPECT_EQ(newest(), 2);
   failpoint::disarm();
   const auto says = [&](const std::string& part) {
@@ -347,7 +348,8 @@ TEST_F(SaveTest, StatesComeBackExactly) {
   EXPECT_EQ(interop::load_any(folder_, true, reporter_).state.dump(), state.dump());
 }
 
-// Address space that no disk backs: were the space not checked first, writing would crash.
+// Reserved address space without memory behind it: a write without the
+// prior space check would crash.
 TEST_F(SaveTest, TooLittleSpaceIsRefusedEarly) {
   save_small(folder_, 1);
   const uint64_t bytes = 2 * fs::space(folder_).available;
@@ -365,8 +367,8 @@ TEST_F(SaveTest, TooLittleSpaceIsRefusedEarly) {
   EXPECT_EQ(names_in(folder_), (Names{"latest", "step-1"}));
 }
 
-// G9: one random change each in a checkpoint of two. Loading falls back to the older one, or the
-// change was in something that carries no content.
+// G9: one random change in the newer of two checkpoints. Loading falls back to the older one,
+// unless the change affects nothing that is loaded.
 TEST_F(SaveTest, RandomDamageIsDetectedOrHarmless) {
   save_small(folder_, 1);
   save_small(folder_, 2);

@@ -10,8 +10,8 @@ namespace {
 
 class SeriesSlow : public TemporaryFolderTest {};
 
-// Each damage is found, and the older checkpoint is loaded with a warning that names the file; or
-// nothing that is loaded differs.
+// Every damage either is found, and the older checkpoint loads with a warning that names the file,
+// or leaves all loaded values unchanged.
 TEST_F(SeriesSlow, RandomDamageIsDetectedOrHarmless) {
   const test::Series series(10'000);
   save_small(folder_, 1);
@@ -38,7 +38,7 @@ TEST_F(SeriesSlow, RandomDamageIsDetectedOrHarmless) {
       ASSERT_EQ(reporter.warnings.size(), 1U);
       ASSERT_NE(reporter.warnings[0].find(path.filename()), std::string::npos);
     } else {
-      ++harmless;  // white space of the manifest, or a change that undid itself
+      ++harmless;  // white space of the manifest, or a change that cancelled out
     }
     std::ofstream(path, std::ios::binary) << whole;
   }

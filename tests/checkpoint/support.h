@@ -1,4 +1,4 @@
-// What tests of checkpoints share beside tests/formats/support.h.
+// Helpers for tests of checkpoints, in addition to tests/formats/support.h.
 #pragma once
 
 #include "fcm/checkpoint/checkpoint.h"

@@ -49,7 +49,7 @@ struct Example {
   }
 };
 
-// Complete and right; tests replace one line of it.
+// A complete, valid recipe; tests replace one of its lines.
 inline const char* const kGood =
     "[masks]\n"
     "ratio = 0.5\n"

@@ -132,7 +132,7 @@ INSTANTIATE_TEST_SUITE_P(
               "r.toml:3: unknown key masks.views2; did you mean masks.views?"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-// The library words these itself; what matters is the place, the key and the reason.
+// The library words these errors itself; the test checks position, key and reason.
 TEST(Reader, RefusesRepeatedKeysAndBadSyntax) {
   const std::string twice =
       usage_error([] { read_example(with_line("ratio = 0.5", "ratio = 0.5\nratio = 0.6")); });
@@ -154,8 +154,7 @@ TEST(Reader, SurvivesTextThatIsNoRecipe) {
   }
 }
 
-// The library's handling of characters that are not ASCII is only sound inside strings and
-// comments.
+// The library handles non-ASCII characters correctly only inside strings and comments.
 TEST(Reader, TakesNonAsciiOnlyInCommentsAndOneLineTexts) {
   const std::string umlaut = "\xc3\xbc";
   const std::string good = "# " + umlaut + " \"'\nname = \"\\\"" + umlaut + "\" # \"" + umlaut;
@@ -171,7 +170,7 @@ TEST(Reader, TakesNonAsciiOnlyInCommentsAndOneLineTexts) {
   }
 }
 
-// Any text ends in values or in a usage error, whatever was done to it.
+// Any mutated text gives either values or a usage error.
 TEST(Reader, SurvivesMutations) {
   const bool held = rc::check([] {
     std::string text = kGood;
@@ -255,7 +254,7 @@ TEST(Print, CommentsDoNotChangeWhatIsRead) {
 }
 
 rc::Gen<std::string> texts() {
-  // Letters, everything TOML escapes, and two characters of several bytes.
+  // Letters, every character that TOML escapes, and two multi-byte characters.
   return rc::gen::map(
       rc::gen::container<std::vector<std::string>>(rc::gen::element<std::string>(
           "a", "Z", " ", "\"", "\\", "\n", "\t", "\r", "#", "=", "'", std::string(1, '\x01'),
@@ -307,7 +306,7 @@ TEST(Print, RoundTripIsAFixedPoint) {
 
 TEST(Hash, IsStableAndSeesEveryField) {
   Example example = read_example(kGood);
-  // Written down: a change here means that recipes of older runs no longer match theirs.
+  // A stored value: if it changes, recipes of older runs no longer match their hashes.
   EXPECT_EQ(hash(fields_of(example)), "1f4dc795e5f23346");
   for (const char* assignment :
        {"masks.ratio=0.25", "masks.views=2", "masks.tied=false", "net.name=x", "net.size=base",

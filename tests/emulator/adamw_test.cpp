@@ -1,8 +1,8 @@
-// The kernels of adamw for CUDA, on the emulator.
+// The CUDA kernels of adamw on the emulator.
 #include "tests/emulator/emulated.h"
 // The kernels themselves.
 #include "fcm/ops/adamw/cuda.cu"
-// Operators that take them.
+// Operators that call them.
 #include "fcm/ops/adamw/op.h"
 #include "fcm/ops/cases.h"
 #include "fcm/optim/adamw.h"
@@ -16,7 +16,7 @@ using test::same_bits;
 
 TEST(EmulatedAdamW, EqualsTheReference) { test::emulator::expect_cases(adamw_cases(), 1e6); }
 
-// More accesses than the threads of all blocks, aligned and not.
+// More 16-byte accesses than threads in all blocks, aligned and unaligned.
 TEST(EmulatedGradientNorm, SumsSquaresOfSeveralRounds) {
   const at::Tensor all = case_values({4400005}, at::kFloat, 1);
   for (const int64_t count : {4400004, 4400001}) {
@@ -39,7 +39,7 @@ TEST(EmulatedGradientNorm, IsWhatTheOptimizerAsksFor) {
   }
 }
 
-// Steps that are decided by kernels beside those that the processor decides, clipped and not.
+// Optimizer steps decided by kernels equal those decided on the host, with and without clipping.
 TEST(EmulatedQueuedSteps, FollowThoseOfTheProcessor) {
   const auto made = [] {
     nn::Parameters parameters(1, at::kFloat);
@@ -83,7 +83,7 @@ TEST(EmulatedQueuedSteps, FollowThoseOfTheProcessor) {
   EXPECT_TRUE(same_bits(queued.flat_values(), before));
 }
 
-// Steps as a captured graph replays them: nothing but lr and the gradients is written from outside.
+// Steps as a captured graph replays them: the host writes only lr and the gradients.
 class EmulatedAdamWSteps : public testing::Test {
  protected:
   static constexpr int64_t kCount = 2501;
@@ -93,7 +93,7 @@ class EmulatedAdamWSteps : public testing::Test {
   at::Tensor value_ = case_values({kCount}, at::kFloat, 1), first_ = at::zeros({kCount}),
              second_ = at::zeros({kCount}), gradient_ = case_values({kCount}, at::kFloat, 2),
              rounded_ = at::empty({kCount}, at::kBFloat16);
-  // Groups that begin and end anywhere; [900, 910) is nobody's.
+  // Groups with arbitrary bounds; [900, 910) belongs to none.
   std::vector<AdamWScheduled> scheduled_{{0, 7, 1, 0.05}, {7, 900, 0.5, 0}, {910, kCount, 1, 0.05}};
   std::vector<AdamWSegment> segments_{3};
   AdamWFactors factors_{};
@@ -117,7 +117,7 @@ class EmulatedAdamWSteps : public testing::Test {
         nullptr);
   }
 
-  // The same by the reference in float64.
+  // The same steps by the reference in float64.
   struct Wanted {
     at::Tensor value, first, second;
     void step(const std::vector<AdamWScheduled>& scheduled, const at::Tensor& gradient, double lr,
@@ -155,7 +155,7 @@ TEST_F(EmulatedAdamWSteps, FollowTheReferenceWithClippingAndTheirOwnCount) {
   const at::Tensor copied = value_.to(at::kBFloat16);
   EXPECT_TRUE(same_bits(rounded_.narrow(0, 0, 900), copied.narrow(0, 0, 900)));
   EXPECT_TRUE(same_bits(rounded_.narrow(0, 910, 1591), copied.narrow(0, 910, 1591)));
-  Wanted other = wanted();  // the control
+  Wanted other = wanted();  // negative control
   other.step(scheduled_, gradient_, 1e-2, 1, 4);
   EXPECT_NE(compare(value_, other.value, 1e-6).description, "");
 }

@@ -1,8 +1,8 @@
-// A device whose memory is the CPU's and whose tensors are not the CPU's: LibTorch sees a device of
-// its own (PrivateUse1), operators of this program send its tensors to their kernels for CUDA, all
-// others are done by the CPU on copies. What a GPU would refuse or wait for is thrown as Apart: an
-// operator that mixes tensors of both, and, while Strictly lives, a copy from one to the other or a
-// number that is read.
+// A device of its own kind (PrivateUse1) whose memory is the CPU's. LibTorch treats its tensors as
+// tensors of another device; this program's operators send them to their CUDA kernels; the CPU
+// executes all other operators on copies. Where a GPU would refuse or synchronise, Apart is thrown:
+// by an operator that mixes tensors of both devices and, while a Strictly exists, by a copy between
+// the devices or a value that is read.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,7 +17,7 @@ struct Apart : std::logic_error {
   using std::logic_error::logic_error;
 };
 
-// As while a graph is recorded. Counts for all threads.
+// Forbids synchronisation, as while a graph is captured. Affects all threads.
 class Strictly {
  public:
   Strictly();

@@ -1,4 +1,4 @@
-// Forgotten tensors of the CPU: the device of apart_device.h, and a whole update on it.
+// Finds tensors left on the CPU by mistake: the device of apart_device.h, and a whole step on it.
 #include "tests/emulator/apart_device.h"
 
 #include <ATen/EmptyTensor.h>
@@ -59,7 +59,7 @@ at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides,
                                            c10::dtype_or_default(dtype));
 }
 
-// The same memory as a tensor of the CPU.
+// A CPU tensor that shares the memory.
 at::Tensor on_cpu(const at::Tensor& x) {
   if (!x.is_privateuseone()) return x;
   return at::from_blob(x.data_ptr(), x.sizes(), x.strides(), at::TensorOptions(x.scalar_type()));
@@ -80,12 +80,12 @@ at::Scalar read(const at::Tensor& x) {
 }
 
 void check(const c10::OperatorHandle& op, const at::Tensor& x) {
-  if (!x.defined() || x.is_privateuseone() || x.dim() == 0) return;  // numbers go with the call
+  if (!x.defined() || x.is_privateuseone() || x.dim() == 0) return;  // scalars are passed by value
   throw Apart(fmt::format("{} mixes a tensor of the CPU with those of the device",
                           op.schema().operator_name().name));
 }
 
-// Outside, what copies do is theirs.
+// The fallback's own copies are permitted.
 struct Suspended {
   Suspended() : before(strictly.exchange(0)) {}
   ~Suspended() { strictly += before; }
@@ -103,7 +103,7 @@ void by_the_cpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   at::native::cpu_fallback(op, stack);
 }
 
-// `to` may be a result that was empty before the operator.
+// `to` may be an output that was empty before the operator.
 at::Tensor copy_from_and_resize(const at::Tensor& from, const at::Tensor& to) {
   if (to.sizes() != from.sizes()) {
     const at::Tensor larger = at::empty(from.sizes(), to.options());
@@ -113,7 +113,7 @@ at::Tensor copy_from_and_resize(const at::Tensor& from, const at::Tensor& to) {
   return copy_from(from, to, false);
 }
 
-// Autograd asks for the one kind of device there is beside the CPU.
+// Autograd queries the hooks of the only non-CPU device.
 struct Hooks final : at::PrivateUse1HooksInterface {
   bool isBuilt() const override { return true; }
   bool isAvailable() const override { return true; }
@@ -127,7 +127,7 @@ const bool registered = [] {
   return true;
 }();
 
-// One queue, in which everything is done when a call returns.
+// One stream; its work is complete when a call returns.
 struct Guard final : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::PrivateUse1> {
   c10::Device getDevice() const override { return kApart; }
   c10::Device exchangeDevice(c10::Device) const override { return kApart; }
@@ -173,7 +173,7 @@ TEST(ApartDevice, NoticesWhatAGpuWouldRefuse) {
   EXPECT_TRUE(registered);
   const at::Tensor there = at::ones({4}, kApart), here = at::ones({4});
   EXPECT_EQ((there + there).sum().item<float>(), 8);
-  EXPECT_ANY_THROW(there + here);  // LibTorch itself
+  EXPECT_ANY_THROW(there + here);  // thrown by LibTorch itself
   EXPECT_THROW(there.index_select(0, at::zeros({1}, at::kLong)), Apart);
   EXPECT_THROW(at::cat({there, here}), Apart);
   EXPECT_NO_THROW(there * 2);
@@ -184,7 +184,7 @@ TEST(ApartDevice, NoticesWhatAGpuWouldRefuse) {
   EXPECT_THROW(there[0].item<float>(), Apart);
 }
 
-// Warms up, then works as strictly as a recording and its replays.
+// Warms up, then forbids synchronisation like a capture and its replays.
 class StrictWork final : public ops::RecordedWork {
  public:
   void record(const std::function<void()>& work) override {
@@ -206,7 +206,7 @@ struct Update {
   at::Tensor values;
 };
 
-// Three updates on the device.
+// Three steps on the device.
 Update updates(const std::string& kind, const char* precision) {
   const EmulatedCuda emulated;
   recipe::Recipe recipe = train::small_recipe();
@@ -262,7 +262,7 @@ TEST(ApartUpdate, MixesNothingInBfloat16) {
   for (const char* kind : {"conv_vit", "vit"}) EXPECT_NO_THROW(updates(kind, "bf16")) << kind;
 }
 
-// The control: tables that stay on the CPU, one at a time.
+// Negative control: tables that stay on the CPU, one at a time.
 TEST(ApartUpdate, AForgottenTableIsNoticed) {
   const EmulatedCuda emulated;
   const recipe::Recipe recipe = train::small_recipe();

@@ -1,9 +1,9 @@
-// The kernels of attention for CUDA, on the emulator.
+// The CUDA kernels of attention on the emulator.
 #include "tests/emulator/emulated.h"
 // The kernels themselves.
 #include "fcm/ops/attention/backward.cu"
 #include "fcm/ops/attention/forward.cu"
-// What takes them.
+// Operators that call them.
 #include "fcm/ops/attention/op.h"
 #include "fcm/ops/attention/passes.h"
 #include "fcm/ops/cross_attention/op.h"
@@ -18,7 +18,7 @@ using namespace attention_rows;
 using test::emulator::EmulatedCuda;
 using test::emulator::Machine;
 
-// A (16 x 16) times B (16 x 8), B in memory by rows or by columns, onto D.
+// A (16 x 16) times B (16 x 8), B stored by rows or by columns, accumulated in D.
 void multiply_once(const Bfloat16* a, const Bfloat16* b, bool by_rows, float* out) {
   auto* shared = static_cast<Bfloat16*>(shared_memory());
   for (int i = lane(); i < 16 * 8; i += kWarp) shared[i] = b[i];
@@ -91,7 +91,7 @@ TEST_P(EmulatedAttention, EqualsTheReference) {
   const unsigned launches = Machine::get().launches();
   const Pass got = pass_of(size, qkv, dout), again = pass_of(size, qkv, dout);
   EXPECT_EQ(Machine::get().launches(), launches + 6);
-  const double tolerance = 1e-2;  // of the operator's cases in bfloat16
+  const double tolerance = 1e-2;  // that of the operator's bfloat16 cases
   EXPECT_EQ(compare(got.out, wanted.out, tolerance).description, "");
   EXPECT_EQ(compare(got.out_again, wanted.out, tolerance).description, "");
   for (int64_t part = 0; part < 3; ++part) {
@@ -104,7 +104,7 @@ TEST_P(EmulatedAttention, EqualsTheReference) {
   EXPECT_TRUE(same_bits(got.out_again, again.out_again));
 }
 
-// One chunk, parts of tiles, several chunks and blocks, queries that only answer, large scores.
+// One chunk, partial tiles, several chunks and blocks, tokens that are only keys, large scores.
 INSTANTIATE_TEST_SUITE_P(Sizes, EmulatedAttention,
                          testing::Values(Size{2, 49, 2, 64, 0}, Size{1, 196, 2, 32, 0},
                                          Size{1, 196, 2, 32, 49}, Size{3, 1, 1, 32, 0},
@@ -121,7 +121,7 @@ class EmulatedCrossAttention : public testing::TestWithParam<CrossSize> {
   const test::OneThread one_thread_;
 };
 
-// Queries and keys of two sequences.
+// Queries and keys of two different sequences.
 TEST_P(EmulatedCrossAttention, EqualsTheReference) {
   const CrossSize& size = GetParam();
   const int64_t width = size.heads * size.head_dim;
@@ -150,13 +150,13 @@ TEST_P(EmulatedCrossAttention, EqualsTheReference) {
   }
 }
 
-// Parts of tiles, more keys than a chunk, more queries than a block.
+// Partial tiles, more keys than a chunk, more queries than a block.
 INSTANTIATE_TEST_SUITE_P(Sizes, EmulatedCrossAttention,
                          testing::Values(CrossSize{2, 37, 49, 2, 32}, CrossSize{1, 147, 50, 2, 32},
                                          CrossSize{2, 1, 65, 1, 64}, CrossSize{1, 70, 1, 3, 32},
                                          CrossSize{1, 5, 130, 1, 64}));
 
-// A key that is left out, or one that is not there and counts, is noticed.
+// Negative control: changing a single value changes the result.
 TEST(EmulatedAttention, EveryKeyCounts) {
   const test::OneThread one_thread;
   const Size size{1, 50, 1, 32, 0};
@@ -165,7 +165,7 @@ TEST(EmulatedAttention, EveryKeyCounts) {
   const Pass wanted = reference_pass(size, qkv, dout);
   const EmulatedCuda emulated;
   qkv = qkv.clone();
-  qkv.select(1, 49).narrow(1, 64, 32).zero_();  // the last value
+  qkv.select(1, 49).narrow(1, 64, 32).zero_();  // the value of the last token
   const Pass got = pass_of(size, qkv, dout);
   EXPECT_NE(compare(got.out, wanted.out, 1e-2).description, "");
 }
@@ -180,7 +180,7 @@ TEST(EmulatedAttention, TakesTensorsAtAnyAddress) {
   EXPECT_TRUE(same_bits(pass_of(size, qkv, dout).dqkv, pass_of(size, qkv.clone(), dout).dqkv));
 }
 
-// What a GPU does for other types, heads and lengths.
+// The fallback kernels for other dtypes, head sizes and lengths.
 TEST(EmulatedAttention, PlainFormEqualsTheReference) {
   const test::OneThread one_thread;
   const at::Tensor qkv = case_values({2, 9, 72}, at::kDouble, 1),

@@ -1,5 +1,5 @@
-// Operators that are made of several, and a whole model: their passes by the kernels for CUDA on
-// the emulator, their products by this processor.
+// Fused operators and a whole model: element-wise passes by the CUDA kernels on the emulator,
+// matrix products by the CPU.
 #include "fcm/models/masked_autoencoder.h"
 #include "fcm/ops/cases.h"
 #include "tests/emulator/emulated.h"
@@ -15,7 +15,7 @@ TEST(EmulatedBranches, EqualTheReference) { expect_cases(ops::branches_cases(), 
 
 TEST(EmulatedNormLinear, EqualsTheReference) { expect_cases(ops::norm_linear_cases(), 1e5); }
 
-// Loss and every gradient of a small model, from pictures as they are stored.
+// The loss and every gradient of a small model, from uint8 images.
 std::vector<at::Tensor> loss_and_gradients(const models::Setting& setting, at::ScalarType compute) {
   const models::AutoencoderOptions options = models::small_options(setting);
   const at::ScalarType parameters = compute == at::kDouble ? at::kDouble : at::kFloat;

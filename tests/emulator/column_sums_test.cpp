@@ -1,8 +1,8 @@
-// The kernel of column sums for CUDA, on the emulator.
+// The CUDA kernel of column sums on the emulator.
 #include "tests/emulator/emulated.h"
 // The kernel itself.
 #include "fcm/ops/linear/column_sums.cu"
-// What takes it.
+// The operator that calls it.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/linear/products.h"
 
@@ -24,7 +24,7 @@ TEST(EmulatedColumnSums, EqualTheSumsOfEveryShape) {
         const at::Tensor less = weight_gradients(std::nullopt, dy.narrow(0, 0, rows - 1).clone(),
                                                  x.narrow(0, 0, rows - 1).clone())
                                     .second;
-        EXPECT_NE(test::compare(less, wanted, tolerance).description, "");  // the control
+        EXPECT_NE(test::compare(less, wanted, tolerance).description, "");  // negative control
       }
     }
   }

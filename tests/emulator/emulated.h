@@ -1,4 +1,4 @@
-// Sends operators to the kernels for CUDA, compiled for this processor, and runs their cases there.
+// Sends operators to the CUDA kernels, compiled for the CPU, and runs their cases there.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -13,10 +13,10 @@
 
 namespace fcm::test::emulator {
 
-inline bool emulating = false;  // what ops::cuda_is_emulated answers (emulator_test.cpp)
+inline bool emulating = false;  // the value of ops::cuda_is_emulated (emulator_test.cpp)
 
-// From construction to destruction: every operator that has kernels for CUDA takes them, and new
-// tensors lie in guarded memory.
+// During its lifetime every operator that has CUDA kernels uses them, and new tensors are allocated
+// in guarded memory.
 class EmulatedCuda {
  public:
   EmulatedCuda() : before_(c10::GetCPUAllocator()) {
@@ -39,8 +39,8 @@ inline Results emulated_results(const ops::OpCase& op_case, at::ScalarType dtype
   return own_results(op_case, dtype);
 }
 
-// Every case of at most `most_elements`, in float64, float32 and bfloat16, against the reference in
-// float64; and twice, with the threads in another order, for the same bits.
+// Every case of at most `most_elements`, in float64, float32 and bfloat16, against the float64
+// reference. Runs each case twice with the threads in a different order and expects the same bits.
 inline void expect_cases(const ops::OpCases& table, double most_elements) {
   const OneThread one_thread;
   int compared = 0;
@@ -66,7 +66,7 @@ inline void expect_cases(const ops::OpCases& table, double most_elements) {
           is_double ? 1e-12 : (is_float ? allowed.float32_gradient : allowed.bfloat16_gradient),
           dtype);
     }
-    // Otherwise something else was compared.
+    // The kernels must have been launched; otherwise the CPU path was compared.
     const bool empty = op_case.name.find("no_") != std::string::npos;
     EXPECT_EQ(Machine::get().launches() > launches, !empty);
   }

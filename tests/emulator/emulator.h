@@ -1,13 +1,13 @@
-// Runs kernel files (*.cu) on the CPU: to be included before them, in place of CUDA. It checks
-// arithmetic, indexing and synchronisation, not speed, and nothing of what the GPU's compiler makes
-// of them.
+// Runs kernel files (*.cu) on the CPU; include it before them, in place of CUDA.
+// It checks arithmetic, indexing and synchronisation. It measures no speed and
+// does not see what nvcc generates.
 //
-// Blocks run one after another; the threads of a block are fibers that give way at barriers and
-// shuffles. Their order is turned round from block to block and from launch to launch, so that
-// what depends on it does not come out the same twice. Noticed, and thrown as Fault by the launch:
-// threads that wait at different barriers or have left while others wait, shuffles of less than a
-// warp, accesses that are not aligned to their size, writes behind the shared memory. Shared
-// memory begins as NaN in every block. Global memory is watched by guarded_memory.h.
+// Blocks run one after another; the threads of a block are fibers that yield at barriers and
+// shuffles. Their order is reversed from block to block and from launch to launch, so that a result
+// that depends on it differs. The launch throws Fault for: threads that wait at different barriers
+// or have exited while others wait, shuffles of less than a warp, accesses not aligned to their
+// size, writes past the end of shared memory. Shared memory is NaN at the start of every block.
+// guarded_memory.h watches global memory.
 #pragma once
 
 #include <math.h>
@@ -51,25 +51,25 @@ enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
 struct Fiber {
   State state = State::kDone;
   std::source_location where;   // of the barrier it waits at
-  uint64_t deposit[2][3] = {};  // what it offers to the warp: this time and the last time
+  uint64_t deposit[2][3] = {};  // what it offers to the warp: now and the previous time
   unsigned offers = 0;
-  bool begun = false;  // has a context to go on from
+  bool begun = false;  // has a context to resume
   char* stack = nullptr;
   ucontext_t entry;
   jmp_buf here;
 };
 
 constexpr size_t kStackBytes = size_t{256} << 10;
-constexpr size_t kGuardBytes = 256;  // behind the shared memory
+constexpr size_t kGuardBytes = 256;  // past the end of the shared memory
 
 }  // namespace fcm::test::emulator
 
-// Names that kernels use as CUDA gives them.
+// Names that CUDA predefines for kernels.
 inline fcm::test::emulator::Index3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace fcm::test::emulator {
 
-// The one multiprocessor there is.
+// The only multiprocessor.
 class Machine {
  public:
   static Machine& get() {
@@ -101,7 +101,7 @@ class Machine {
     leap(fiber.here, scheduler_);
   }
 
-  // Returns when all lanes of the warp have offered something.
+  // Returns when all lanes of the warp have offered a value.
   template <class V>
   void offer(const V& value, const std::source_location& where) {
     static_assert(sizeof(V) <= sizeof(Fiber::deposit[0]));
@@ -109,7 +109,7 @@ class Machine {
     wait(State::kAtWarpBarrier, where);
   }
 
-  // What that lane offered.
+  // The value that the lane offered.
   template <class V>
   V offered_by(unsigned lane) const {
     V value;
@@ -127,7 +127,7 @@ class Machine {
     unsigned char bytes[16];
   };
 
-  // Functions of their own: nothing lives in a register over the leap.
+  // Separate functions, so that no value lives in a register across the jump.
   [[gnu::noinline]] static void leap(jmp_buf& from, jmp_buf& to) {
     if (_setjmp(from) == 0) _longjmp(to, 1);
   }
@@ -144,7 +144,7 @@ class Machine {
     fibers_.push_back(fiber);
   }
 
-  // A fiber runs the kernel for block after block.
+  // A fiber runs the kernel once per block.
   static void run_fiber() {
     Machine& machine = get();
     for (;;) {
@@ -181,7 +181,7 @@ class Machine {
     }
   }
 
-  // After a fault: fibers begin anew, what stands on their stacks is forgotten.
+  // After a fault: fibers start from scratch, and their stacks are discarded.
   void abandon() {
     for (Fiber& fiber : fibers_) fiber.begun = false;
   }
@@ -228,7 +228,7 @@ class Machine {
            strcmp(a.file_name(), b.file_name()) == 0;
   }
 
-  // Lets all of them go on if all of them wait at one and the same barrier.
+  // Resumes them all if all wait at the same barrier.
   bool release(size_t begin, size_t end, State state) {
     for (size_t i = begin; i < end; ++i) {
       if (fibers_[i].state != state || !same(fibers_[i].where, fibers_[begin].where)) return false;
@@ -323,8 +323,8 @@ inline void check_alignment(const void* address, size_t bytes) {
   }
 }
 
-// The products of fcm/ops/cuda/mma.h, whose layouts these are: every lane gathers its rows of A and
-// columns of B from what the lanes of its warp hold.
+// The matrix product of fcm/ops/cuda/mma.h, with its register layouts: every lane collects its rows
+// of A and columns of B from the other lanes of its warp.
 inline void multiply_tiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
                            const std::source_location& where = std::source_location::current()) {
   struct Held {
@@ -344,7 +344,8 @@ inline void multiply_tiles(float (&d)[4], const uint32_t (&a)[4], const uint32_t
     const auto row = machine.offered_by<Held>(4 * group + quarter);
     for (unsigned right = 0; right < 2; ++right) {
       const auto column = machine.offered_by<Held>(4 * (2 * pair + right) + quarter);
-      for (unsigned i = 0; i < 4; ++i) {  // eight rows of B further down; second of a pair
+      // i / 2: the upper or lower 8 rows of B; i % 2: the element of a pair
+      for (unsigned i = 0; i < 4; ++i) {
         const unsigned down = i / 2;
         const int index = static_cast<int>(i % 2);
         for (unsigned below = 0; below < 2; ++below) {

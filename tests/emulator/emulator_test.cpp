@@ -1,4 +1,4 @@
-// Mistakes planted in kernels: the emulator notices them. And what it defines for all others.
+// Bugs planted in kernels, which the emulator detects; and its definitions that all kernels share.
 #include "tests/emulator/emulator.h"
 
 #include <ATen/ATen.h>
@@ -8,7 +8,7 @@
 
 #include "fcm/ops/cuda/place.h"
 #include "tests/emulator/emulated.h"
-// What all kernels use.
+// Definitions that all kernels use.
 #include "fcm/ops/cuda/launch_error_cuda.cpp"
 #include "fcm/ops/cuda/sum_parts.cu"
 #include "fcm/ops/cuda/vector.h"
@@ -35,7 +35,7 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// Turns the block's numbers round through shared memory.
+// Reverses the values of a block through shared memory.
 void turn_round(float* values, bool with_barrier) {
   auto* shared = static_cast<float*>(shared_memory());
   const unsigned index = threadIdx.x, last = blockDim.x - 1;
@@ -52,7 +52,7 @@ TEST(Emulator, ThreadsMeetAtBarriers) {
 }
 
 TEST(Emulator, AMissingBarrierLeavesItsMark) {
-  for (int order = 0; order < 2; ++order) {  // one launch forwards, one backwards
+  for (int order = 0; order < 2; ++order) {  // one launch in forward order, one reversed
     std::vector<float> values(64, 1.0f);
     launch({"turn", 1, 1, 64, 64 * sizeof(float), nullptr}, turn_round, values.data(), false);
     EXPECT_TRUE(std::any_of(values.begin(), values.end(), [](float x) { return std::isnan(x); }));
@@ -75,7 +75,7 @@ TEST(Emulator, DivergedBarriersAreFaults) {
     EXPECT_TRUE(contains(text, "do not meet")) << text;
     EXPECT_TRUE(contains(text, "thread 40")) << text;
   }
-  // The machine is none the worse for it.
+  // The machine still works after the fault.
   std::vector<float> values(64, 2.0f);
   launch({"turn", 1, 1, 64, 64 * sizeof(float), nullptr}, turn_round, values.data(), true);
   EXPECT_EQ(values[0], 2.0f);

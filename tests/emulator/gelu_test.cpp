@@ -1,8 +1,8 @@
-// The kernels of gelu for CUDA, on the emulator.
+// The CUDA kernels of gelu on the emulator.
 #include "tests/emulator/emulated.h"
 // The kernels themselves.
 #include "fcm/ops/gelu/cuda.cu"
-// Operators that take them.
+// Operators that call them.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/gelu/op.h"
 #include "fcm/ops/gelu/passes.h"
@@ -15,7 +15,7 @@ using test::emulator::EmulatedCuda;
 
 TEST(EmulatedGelu, EqualsTheReference) { test::emulator::expect_cases(gelu_cases(), 2e5); }
 
-// Small values for negative x, where 1 + erf has no digits left.
+// Small results for negative x, where 1 + erf cancels.
 TEST(EmulatedGelu, KeepsItsRelativeErrorInTheTails) {
   const at::Tensor x = at::linspace(-12.5, 12.5, 4000, at::kFloat);
   const at::Tensor wanted = gelu_reference(x.to(at::kDouble));
@@ -24,7 +24,8 @@ TEST(EmulatedGelu, KeepsItsRelativeErrorInTheTails) {
   EXPECT_LT(((got - wanted) / wanted).abs().max().item<double>(), 1e-6);
 }
 
-// What blocks of a model call: behind a product, and on the way back with the value made again.
+// The passes that blocks of a model use: after a product, and in backward
+// with the value recomputed.
 TEST(EmulatedGelu, PassesEqualThoseOfTheProcessor) {
   for (const int64_t channels : {3, 8, 40, 1024}) {
     for (const auto dtype : {at::kDouble, at::kFloat, at::kBFloat16}) {
@@ -44,19 +45,19 @@ TEST(EmulatedGelu, PassesEqualThoseOfTheProcessor) {
       EXPECT_EQ(compare(got_y, wanted_y, tolerance).description, "") << channels << dtype;
       EXPECT_EQ(compare(got_again.y_MC, wanted_again.y_MC, tolerance).description, "");
       EXPECT_EQ(compare(got_dx, wanted_dx, tolerance).description, "") << channels << dtype;
-      // A processor's product with dx makes these sums on its way.
+      // On the CPU the product with dx computes these sums.
       EXPECT_FALSE(wanted_again.sums_C.defined());
       const at::Tensor sums = wanted_dx.to(at::kDouble).sum(0);
       const double of_sums = dtype == at::kDouble ? 1e-13 : (dtype == at::kFloat ? 1e-5 : 2e-2);
       EXPECT_EQ(compare(got_again.sums_C, sums, of_sums).description, "") << channels << dtype;
       EXPECT_NE(compare(got_again.sums_C, sums - wanted_dx[36], of_sums).description, "");
       const at::Tensor moved = gelu_of_product(isa(), x.clone(), bias.roll(1));
-      EXPECT_NE(compare(moved, wanted_y, tolerance).description, "");  // the control
+      EXPECT_NE(compare(moved, wanted_y, tolerance).description, "");  // negative control
     }
   }
 }
 
-// More rows than the warps of all parts, so that each takes several; the same bits every time.
+// More rows than all warps together, so that each takes several; results are bit-identical.
 TEST(EmulatedGelu, SumsColumnsOverRowsOfSeveralRounds) {
   const test::OneThread one_thread;
   const at::Tensor x = case_values({5003, 24}, at::kBFloat16, 1, 2),

@@ -1,5 +1,5 @@
-// What cuBLASLt is asked for on a GPU: descriptions of products, done here as they say by this
-// processor, for all tests of this program.
+// The descriptions of products that cuBLASLt gets on a GPU. Here the CPU executes them as
+// described, for all tests of this program.
 #include "fcm/ops/linear/gemm.h"
 
 #include "fcm/ops/cases.h"
@@ -12,7 +12,7 @@ namespace {
 
 int products_done = 0;
 
-// A matrix by columns at `data`, in float64.
+// The column-major matrix at `data`.
 at::Tensor matrix_at(const void* data, const GemmMatrix& matrix, GemmType type) {
   EXPECT_GE(matrix.leading, matrix.rows);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % 16, 0u);
@@ -64,7 +64,7 @@ TEST(GpuProducts, EqualTheProductInEveryLayout) {
   }
 }
 
-// A description that says the wrong thing gives something else.
+// Negative control: a wrong transpose flag in the description changes the result.
 TEST(GpuProducts, ATurnForgottenIsNoticed) {
   const EmulatedCuda emulated;
   const at::Tensor x = case_values({16, 16}, at::kFloat, 1),
@@ -92,7 +92,7 @@ TEST(GpuProducts, LeaveToLibTorchWhatTheyCannotTake) {
   EXPECT_TRUE(takes(x, b));
   EXPECT_FALSE(takes(x.to(at::kDouble), b.to(at::kDouble)));
   EXPECT_FALSE(takes(x.narrow(0, 0, 0), b));                     // no rows
-  EXPECT_FALSE(takes(x.narrow(1, 1, 39), b.narrow(0, 1, 39)));   // begins at 4 bytes
+  EXPECT_FALSE(takes(x.narrow(1, 1, 39), b.narrow(0, 1, 39)));   // starts 4 bytes off alignment
   EXPECT_FALSE(takes(x, case_values({40, 18}, at::kFloat, 2)));  // rows of 72 bytes
   EXPECT_FALSE(takes(case_values({24, 80}, at::kFloat, 1).slice(1, 0, 80, 2), b));  // strides of 2
 }
@@ -107,7 +107,7 @@ TEST(GpuProducts, WeightGradientsOfBfloat16AreFloat32) {
             "");
 }
 
-// A branch ends in one product: residual and bias are added in it.
+// A branch ends in one product that also adds the residual and the bias.
 TEST(GpuProducts, TakeTheResidualAlong) {
   const EmulatedCuda emulated;
   const at::Tensor x = case_values({6, 8}, at::kFloat, 1), b = case_values({8, 4}, at::kFloat, 2),
@@ -118,7 +118,7 @@ TEST(GpuProducts, TakeTheResidualAlong) {
   EXPECT_EQ(products_done, before + 1);
   const at::Tensor wanted = residual + (at::mm(x, b) + bias).view({2, 3, 4});
   EXPECT_EQ(compare(y, wanted, 1e-6).description, "");
-  // Rows that are not one after another go by LibTorch.
+  // LibTorch handles residuals whose rows are not contiguous.
   const at::Tensor wide = case_values({2, 4, 4}, at::kFloat, 5), later = wide.slice(1, 1);
   EXPECT_EQ(compare(product_onto(std::nullopt, later, x, b, bias),
                     later + (at::mm(x, b) + bias).view({2, 3, 4}), 1e-6)
@@ -127,7 +127,8 @@ TEST(GpuProducts, TakeTheResidualAlong) {
   EXPECT_EQ(products_done, before + 1);
 }
 
-// Way 2 is the quickest but of other bits, way 3 cannot run; a time may be far off once.
+// Way 2 is as quick as way 1 but gives other bits, way 3 cannot run; one
+// time of way 1 is an outlier.
 TEST(QuickestWay, IsOfTheStandardsBits) {
   std::vector<int> timed(4);
   Ways ways{4, [](int way) { return way == 1; },

@@ -1,5 +1,5 @@
-// Tensors between pages that may not be touched: an access behind the last element, or far before
-// the first, ends the program. What is allocated begins as NaN.
+// Allocates tensors between protected pages: an access past the last element, or more than a page
+// before the first, ends the program. New memory is filled with NaN.
 #pragma once
 
 #include <c10/core/Allocator.h>
@@ -21,7 +21,7 @@ class GuardedMemory final : public c10::Allocator {
     return memory;
   }
 
-  // The context is the data, as LibTorch's own scratch memory wants it.
+  // The context equals the data pointer, as LibTorch's scratch memory requires.
   c10::DataPtr allocate(size_t bytes) override {
     if (bytes == 0) return {nullptr, nullptr, release, c10::Device(c10::kCPU)};
     const size_t page = page_bytes(), inner = (bytes + page - 1) / page * page;

@@ -1,8 +1,8 @@
-// The kernels of layer_norm for CUDA, on the emulator.
+// The CUDA kernels of layer_norm on the emulator.
 #include "tests/emulator/emulated.h"
 // The kernels themselves.
 #include "fcm/ops/layer_norm/cuda.cu"
-// Operators that take them.
+// Operators that call them.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/layer_norm/passes.h"
 
@@ -16,7 +16,7 @@ TEST(EmulatedLayerNorm, EqualsTheReference) {
   test::emulator::expect_cases(layer_norm_cases(), 5e5);
 }
 
-// Backward with the gradient that went around the norm, in every width that has its own kernel.
+// Backward that adds the gradient of the residual path, in every width that has its own kernel.
 TEST(EmulatedLayerNorm, AddsTheGradientThatWentAround) {
   for (const int64_t channels : {5, 24, 128, 256, 384, 520, 768, 1024, 1032}) {
     for (const auto dtype : {at::kDouble, at::kFloat, at::kBFloat16}) {
@@ -36,12 +36,12 @@ TEST(EmulatedLayerNorm, AddsTheGradientThatWentAround) {
       EXPECT_EQ(compare(got.dx, wanted.dx, tolerance).description, "") << channels << dtype;
       EXPECT_EQ(compare(got.dweight_C, wanted.dweight_C, 1e-5).description, "") << channels;
       EXPECT_EQ(compare(got.dbias_C, wanted.dbias_C, 1e-5).description, "") << channels;
-      EXPECT_NE(compare(without.dx, wanted.dx, tolerance).description, "");  // the control
+      EXPECT_NE(compare(without.dx, wanted.dx, tolerance).description, "");  // negative control
     }
   }
 }
 
-// More rows than the warps of all blocks, so that each takes several.
+// More rows than all warps together, so that each takes several.
 TEST(EmulatedLayerNorm, SumsOverRowsOfSeveralRounds) {
   for (const int64_t channels : {8, 7}) {
     const at::Tensor x = case_values({5003, channels}, at::kDouble, 1, 2),
@@ -61,7 +61,7 @@ TEST(EmulatedLayerNorm, SumsOverRowsOfSeveralRounds) {
   }
 }
 
-// Parameters inside a flat buffer need not begin where 16-byte accesses can.
+// Parameters inside a flat buffer need not be aligned to 16 bytes.
 TEST(EmulatedLayerNorm, TakesWeightsAtAnyAddress) {
   const EmulatedCuda emulated;
   const at::Tensor x = case_values({9, 256}, at::kFloat, 1),

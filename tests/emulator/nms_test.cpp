@@ -1,8 +1,8 @@
-// The kernel of nms for CUDA, on the emulator.
+// The CUDA kernel of nms on the emulator.
 #include "tests/emulator/emulated.h"
 // The kernel itself.
 #include "fcm/ops/nms/cuda.cu"
-// Operators that take it.
+// Operators that call it.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/nms/op.h"
 
@@ -11,7 +11,7 @@ namespace {
 
 TEST(EmulatedNms, EqualsTheReference) { test::emulator::expect_cases(nms_cases(), 5e3); }
 
-// Groups of one, of less than a round, of several; ratios that are the threshold.
+// Groups of one box, of less than a round, of several rounds; overlaps equal to the threshold.
 TEST(EmulatedNms, GivesTheIndicesOfTheProcessor) {
   for (uint64_t seed = 0; seed < 6; ++seed) {
     const int64_t count = 60 + static_cast<int64_t>(seed) * 110;
@@ -28,7 +28,7 @@ TEST(EmulatedNms, GivesTheIndicesOfTheProcessor) {
       const test::emulator::EmulatedCuda emulated;
       EXPECT_TRUE(at::equal(run({}, threshold), one)) << seed << " " << threshold;
       EXPECT_TRUE(at::equal(run(groups_N, threshold), several)) << seed << " " << threshold;
-      EXPECT_EQ(at::equal(one, several), seed == 0) << seed;  // the control: groups matter
+      EXPECT_EQ(at::equal(one, several), seed == 0) << seed;  // negative control: groups matter
     }
   }
 }

@@ -1,8 +1,8 @@
-// The kernels of patch_depthwise_conv for CUDA, on the emulator.
+// The CUDA kernels of patch_depthwise_conv on the emulator.
 #include "tests/emulator/emulated.h"
 // The kernels themselves.
 #include "fcm/ops/patch_depthwise_conv/cuda.cu"
-// Operators that take them.
+// Operators that call them.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/patch_depthwise_conv/launch.h"
 
@@ -16,7 +16,7 @@ TEST(EmulatedPatchDepthwiseConv, EqualsTheReference) {
   test::emulator::expect_cases(patch_depthwise_conv_cases(), 1e5);
 }
 
-// What is not asked for is not computed, and the rest is the same.
+// Gradients that are not requested are not computed; the others are unchanged.
 TEST(EmulatedPatchDepthwiseConv, GivesEitherGradientAlone) {
   for (const OpCase& op_case : patch_depthwise_conv_cases().cases) {
     if (op_case.name != "channels_3" && op_case.name != "channels_19" && op_case.name != "side_3") {
@@ -41,11 +41,11 @@ TEST(EmulatedPatchDepthwiseConv, GivesEitherGradientAlone) {
   }
 }
 
-// More patches than parts of the sums, so that each part takes several.
+// More patches than partial sums, so that each partial sum takes several.
 TEST(EmulatedPatchDepthwiseConv, SumsOverPatchesOfSeveralRounds) {
   for (const int64_t side : {2, 3, 4}) {
     const int64_t rows = 601, cells = side * side;
-    // A picture a patch: nothing but itself is seen.
+    // One patch per image: it sees only itself.
     at::Tensor alone = at::full({rows, 1, 9}, -1, at::kInt);
     alone.select(2, 4).fill_(0);
     const patch_conv::Geometry geometry{
@@ -66,7 +66,7 @@ TEST(EmulatedPatchDepthwiseConv, SumsOverPatchesOfSeveralRounds) {
   }
 }
 
-// An edge left out must be seen to matter: the control of the comparison above.
+// Negative control of the comparison above: an edge that is left out changes the result.
 TEST(EmulatedPatchDepthwiseConv, AMissingEdgeIsNoticed) {
   for (const OpCase& op_case : patch_depthwise_conv_cases().cases) {
     if (op_case.name != "channels_3") continue;
@@ -74,7 +74,7 @@ TEST(EmulatedPatchDepthwiseConv, AMissingEdgeIsNoticed) {
     const EmulatedCuda emulated;
     const at::Tensor whole = op_case.run(in);
     in[3] = in[3].clone();
-    // Between the first patch and the one to its right, both ways.
+    // The edge between the first patch and its right neighbour, in both directions.
     const auto right = in[3][0][0][5].item<int64_t>();
     in[3][0][0][5] = -1;
     in[3][0][right][3] = -1;

@@ -1,8 +1,8 @@
-// The kernel of patchify for CUDA, on the emulator.
+// The CUDA kernel of patchify on the emulator.
 #include "tests/emulator/emulated.h"
 // The kernel itself.
 #include "fcm/ops/patchify/cuda.cu"
-// Operators that take it.
+// Operators that call it.
 #include "fcm/ops/cases.h"
 #include "fcm/ops/patchify/op.h"
 
@@ -21,7 +21,7 @@ TEST(EmulatedPatchify, GivesTheBitsOfTheProcessor) {
       EXPECT_TRUE(test::same_bits(op_case.run(in), wanted)) << op_case.name << dtype;
       if (in[0].numel() == 0) continue;
       in[0] = in[0].bitwise_xor(1);
-      EXPECT_FALSE(test::same_bits(op_case.run(in), wanted)) << op_case.name;  // the control
+      EXPECT_FALSE(test::same_bits(op_case.run(in), wanted)) << op_case.name;  // negative control
     }
   }
 }

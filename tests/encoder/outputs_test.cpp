@@ -1,5 +1,5 @@
-// What encoders make when asked: latents with and without the earlier stages, the results of all
-// stages, nothing but tokens. What they compute in pretraining is tested in tests/models.
+// The optional outputs of encoders: latents with and without fused earlier stages, the maps of all
+// stages, tokens alone. Their values in pretraining are tested in tests/models.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -23,7 +23,7 @@ bool is_norm(const std::string& name) { return name.starts_with("norm."); }
 
 class EncoderOutputs : public testing::TestWithParam<std::string> {};
 
-// Published order, less what is missing.
+// The upstream order, without the parameters of omitted outputs.
 TEST_P(EncoderOutputs, BringTheirParametersAlone) {
   const std::vector<std::string> all = Built(GetParam(), kPretraining).names();
   std::vector<std::string> with_norm, with_nothing;
@@ -38,7 +38,7 @@ TEST_P(EncoderOutputs, BringTheirParametersAlone) {
   EXPECT_EQ(Built(GetParam(), {.stages = true}).names(), with_nothing);
 }
 
-// Start values belong to names, so all have the same blocks.
+// Initial values depend on the parameter's name, so all variants have the same blocks.
 TEST_P(EncoderOutputs, ChangeNothingBeforeThem) {
   const Features full = Built(GetParam(), kPretraining).features();
   const Features norm = Built(GetParam(), kNorm).features();
@@ -57,8 +57,8 @@ TEST_P(EncoderOutputs, FusedStagesNeedANorm) {
   EXPECT_THROW(Built(GetParam(), {.fuse = true}), std::logic_error);
 }
 
-// Every stage has a quarter of the cells of the one before; the last one holds the tokens, and none
-// is a copy.
+// Every stage has a quarter of the cells of the previous one; the last one is the tokens. The
+// stages are views of what the observer sees, not copies.
 TEST_P(EncoderOutputs, StagesAreThereWhenAskedForAlone) {
   EXPECT_TRUE(Built(GetParam(), kPretraining).features().stages_BKPC.empty());
   const Built built(GetParam(), {.norm = true, .fuse = true, .stages = true});
@@ -84,7 +84,7 @@ TEST_P(EncoderOutputs, StagesAreThereWhenAskedForAlone) {
   EXPECT_TRUE(features.stages_BKPC[1].is_same(shown.at("blocks2.0")));
 }
 
-// A head on the first stage trains what lies before it, and nothing behind.
+// A head on the first stage trains the layers before it and none after it.
 TEST(ConvVit, GradientsFlowOutOfEveryStage) {
   const Built built("conv_vit", {.stages = true});
   const auto reached = [&](size_t stage, const char* name) {
@@ -100,7 +100,7 @@ TEST(ConvVit, GradientsFlowOutOfEveryStage) {
 }
 
 TEST_P(EncoderOutputs, TrainedPositionsGetGradientsInTheFlatBuffer) {
-  if (!family(GetParam()).positions) GTEST_SKIP() << "has no table of positions";
+  if (!family(GetParam()).positions) GTEST_SKIP() << "has no position table";
   const Built built(GetParam(), kTokens, /*trainable_positions=*/true);
   const nn::Parameter& positions = built.parameters->find("pos_embed");
   ASSERT_TRUE(positions.trainable);
@@ -109,7 +109,7 @@ TEST_P(EncoderOutputs, TrainedPositionsGetGradientsInTheFlatBuffer) {
   if (features.class_tokens_BGC.defined()) sum = sum + features.class_tokens_BGC.square().sum();
   torch::autograd::backward({sum}, {});
   EXPECT_GT(positions.value.grad().abs().amax(-1).min().item<double>(), 0) << "every row";
-  // The encoder reads the values that an optimizer changes.
+  // The encoder reads the table itself, which an optimizer changes in place.
   const at::Tensor before = features.tokens_BKC.detach();
   at::NoGradGuard no_grad;
   at::Tensor values = positions.value;

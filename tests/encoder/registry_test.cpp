@@ -1,4 +1,4 @@
-// What is known of every kind of encoder before one is made, against the encoders themselves.
+// The registry's facts about each kind of encoder, against the constructed encoders.
 #include "fcm/encoder/registry.h"
 
 #include <gtest/gtest.h>
@@ -58,7 +58,7 @@ TEST(NamedSizes, AreFoundByTheirNumbers) {
 
 class EachKind : public testing::TestWithParam<std::string> {};
 
-// Its published names and shapes are those of this kind, and of no other that is asked before.
+// The upstream names and shapes identify this kind and no other.
 TEST_P(EachKind, IsRecognisedByItsTensors) {
   for (const bool fuse : {false, true}) {
     const Built built(GetParam(), {.norm = true, .fuse = fuse});
@@ -82,11 +82,11 @@ TEST_P(EachKind, IsRecognisedByItsTensors) {
   }
 }
 
-// From the embeddings to the norm, without a gap.
+// Layer numbers run from the embeddings to the norm without a gap.
 TEST_P(EachKind, HasALayerForEveryParameter) {
   const EncoderOptions options = small_options(GetParam());
   const nn::LayerOf of = layer_of(GetParam(), options);
-  // Those of the transformers alone; a Swin's are all such.
+  // Only transformer blocks are counted; in a Swin all blocks are.
   const auto counted =
       static_cast<int>(GetParam() == "swin" ? std::accumulate(options.depths.begin(),
                                                               options.depths.end(), int64_t{0})
@@ -106,7 +106,7 @@ TEST_P(EachKind, HasALayerForEveryParameter) {
   EXPECT_EQ(indices, all);
 }
 
-// What observers see of the last stage, by the name that the registry gives.
+// The registry's name of the last blocks is a name that observers see, once per block.
 TEST_P(EachKind, NamesItsLastBlocks) {
   const Built built(GetParam(), {});
   int64_t seen = 0;

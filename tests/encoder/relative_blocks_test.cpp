@@ -1,4 +1,4 @@
-// The transformer of segmenters, against dense attention in plain tensor calls.
+// The transformer blocks of segmenters against dense attention in plain tensor calls.
 #include "fcm/encoder/relative_blocks.h"
 
 #include <ATen/ATen.h>
@@ -28,7 +28,7 @@ at::Tensor linear(const at::Tensor& x, const Values& w, const std::string& name)
   return at::linear(x, w.at(name + ".weight"), w.at(name + ".bias"));
 }
 
-// [heads, T, T] of a table for grid x grid patches and a class token or none.
+// [heads, T, T] from a bias table, for a grid of patches with or without a class token.
 at::Tensor dense_bias(const at::Tensor& table_RH, masks::Grid grid, bool class_token) {
   const int64_t first = class_token ? 1 : 0, tokens = grid.patches() + first;
   const int64_t patches = (2 * grid.rows - 1) * (2 * grid.cols - 1);
@@ -106,7 +106,7 @@ TEST_P(RelativeBlocksTest, EqualDenseAttentionWithTheirGradients) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const std::string name = i == 0 ? "x" : parameters_.all()[i - 1].name;
     at::Tensor wanted_gradient = wanted_gradients[i];
-    if (name.ends_with("qkv.bias")) {  // the keys' part has no effect, and is exactly 0 here
+    if (name.ends_with("qkv.bias")) {  // the keys' bias has no effect: exactly 0 here
       wanted_gradient = wanted_gradient.clone();
       wanted_gradient.narrow(0, kDim, kDim).zero_();
     }
@@ -114,7 +114,7 @@ TEST_P(RelativeBlocksTest, EqualDenseAttentionWithTheirGradients) {
   }
 }
 
-// Negative control: the comparison sees rows and columns turned over, and a scale left out.
+// Negative control: the comparison detects swapped rows and columns, and a missing layer scale.
 TEST_P(RelativeBlocksTest, TheComparisonSeesMistakes) {
   const at::NoGradGuard no_grad;
   const at::Tensor x = tokens(1, kGrid);
@@ -140,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(Tokens, RelativeBlocksTest, testing::Bool(), [](const a
   return test.param ? std::string("with_class_token") : std::string("patches_alone");
 });
 
-// Cells as a stage stores them, back at their places.
+// Cells in a stage's storage order, put back at their positions in the image.
 TEST(MapOfStage, PutsCellsWhereTheyAreInThePicture) {
   const ops::PatchGeometry geometry{{4, 2, 2}};
   const masks::Grid grid{2, 3};
@@ -161,7 +161,7 @@ TEST(MapOfStage, PutsCellsWhereTheyAreInThePicture) {
   }
 }
 
-// ConvViT and ViT with these blocks: their names, and positions of another grid.
+// ConvViT and ViT with these blocks: parameter names, and positions for another grid.
 TEST(RelativeEncoders, HaveThePublishedNamesAndTakeOtherGrids) {
   for (const char* kind : {"conv_vit", "vit"}) {
     nn::Parameters parameters(5, at::kDouble);

@@ -1,5 +1,5 @@
-// The transformers of detectors: who sees whom, and what is left out. Their values and gradients
-// are compared with the published form in tests/models/detector_backbone_test.cpp.
+// The transformer blocks of detectors: which tokens attend to which, and what is skipped. Values
+// and gradients are compared with the upstream form in tests/models/detector_backbone_test.cpp.
 #include "fcm/encoder/windowed_blocks.h"
 
 #include <ATen/ATen.h>
@@ -35,7 +35,7 @@ struct DetectorBlocks {
   std::optional<Blocks> blocks;
 };
 
-// Which tokens of 32 have changed between two results, [L] of bool.
+// Which of 32 tokens differ between two results, [L] of bool.
 at::Tensor changed(const at::Tensor& one, const at::Tensor& other) {
   return one.ne(other).any(2)[0];
 }
@@ -44,7 +44,7 @@ TEST(WindowedBlocksTest, TokensSeeTheirWindowAndGlobalOnesThePicture) {
   const at::NoGradGuard no_grad;
   const masks::ViewPlan plan = masks::plan_of_windows(1, kPatches, 4);
   const at::Tensor x = at::randn({1, 32, 8}, at::kDouble), moved = x.clone();
-  moved[0][20].copy_(at::randn({8}, at::kDouble));  // of the second window
+  moved[0][20].copy_(at::randn({8}, at::kDouble));  // in the second window
   const DetectorBlocks<WindowedBlocks> windows(4, {}, false, 2), global(4, {1}, false, 2);
   const at::Tensor seen =
       changed((*windows.blocks)(x, plan, {}, {}), (*windows.blocks)(moved, plan, {}, {}));
@@ -84,13 +84,13 @@ TEST(WindowedBlocksTest, RefuseOtherPlansAndFactors) {
   EXPECT_THROW((*made.blocks)(x, plan, {}, {{parts, parts}, {parts, parts}}), std::logic_error);
 }
 
-// Windows of 3 do not cut up 4 x 8 patches.
+// Windows of 3 do not divide 4 x 8 patches.
 TEST(DecomposedBlocksTest, TokensSeeTheirWindow) {
   const at::NoGradGuard no_grad;
   const masks::ViewPlan plan = masks::full_plan(1, kPatches);
   const DetectorBlocks<DecomposedBlocks> made(3, {}, true, 1);
   const at::Tensor x = at::randn({1, 32, 8}, at::kDouble), moved = x.clone();
-  // The last patch, of a window of one row and two columns.
+  // The last patch: its window has one row and two columns.
   moved[0][3 * 8 + 7].copy_(at::randn({8}, at::kDouble));
   const auto run = [&](const at::Tensor& tokens) { return (*made.blocks)(tokens, plan, {}, {}); };
   const at::Tensor seen = changed(run(x), run(moved));

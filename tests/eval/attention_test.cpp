@@ -26,7 +26,7 @@ QueriesAndKeys random_block(int64_t width, int64_t heads) {
           heads};
 }
 
-// One query of one head, term by term in float64.
+// The attention weights of one query in one head, term by term in float64.
 std::vector<double> softmax_of_products(const at::Tensor& x_TC, const QueriesAndKeys& block,
                                         int64_t head, int64_t query, double scale) {
   const int64_t tokens = x_TC.size(0), width = x_TC.size(1), part = width / block.heads;
@@ -79,10 +79,10 @@ double largest_difference(double scale) {
 
 TEST(Attention, EqualsTheSoftmaxOfProductsTermByTerm) {
   EXPECT_LT(largest_difference(1 / std::sqrt(4.0)), 1e-12);
-  EXPECT_GT(largest_difference(1), 1e-3);  // another scale
+  EXPECT_GT(largest_difference(1), 1e-3);  // negative control: another scale
 }
 
-// A small model and pictures for it.
+// A small model and images for it.
 struct Small {
   recipe::Recipe recipe;
   models::MaskedAutoencoder model;
@@ -111,7 +111,7 @@ struct Small {
   }
 };
 
-// What the block makes of its input with these weights in place of its own, [B, T, C].
+// The block's output with these attention weights in place of its own, [B, T, C].
 at::Tensor block_by_weights(const Small& small, const at::Tensor& x_BTC,
                             const at::Tensor& weights_BHTT) {
   const std::string block = name_of_last_block(small.recipe) + ".";
@@ -155,7 +155,7 @@ void expect_weights_of_the_block(const Small& small, int64_t class_tokens) {
     return (block_by_weights(small, taken, with) - seen.at(last)).abs().max().item<double>();
   };
   EXPECT_LT(difference(weights), 1e-4);
-  EXPECT_GT(difference(weights.roll(1, 3)), 1e-3);  // of other keys
+  EXPECT_GT(difference(weights.roll(1, 3)), 1e-3);  // negative control: shifted by one key
 
   const at::Tensor shown = last_attention(small.model, small.recipe, small.pictures_BHWC);
   EXPECT_EQ(shown.size(1), small.model.grid().patches() + class_tokens);

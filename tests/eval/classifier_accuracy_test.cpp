@@ -1,4 +1,4 @@
-// Accuracy of a classifier whose answers are given.
+// Accuracy of a classifier with prescribed logits.
 #include "fcm/eval/classifier_accuracy.h"
 
 #include <ATen/ATen.h>
@@ -13,7 +13,7 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-// Six grey pictures of three classes.
+// Six grey images of three classes.
 class Six final : public loader::Dataset {
  public:
   int64_t size() const override { return 6; }
@@ -28,8 +28,8 @@ class Six final : public loader::Dataset {
   std::vector<std::string> classes_ = {"a", "b", "c"};
 };
 
-// What a classifier gets that gives picture i the answer i % 3, but `value` to class `at` of the
-// first picture.
+// The accuracy of a classifier that answers image i with class i % 3, except that class `at` of the
+// first image gets the logit `value`.
 ClassifierAccuracy accuracy_with(double value, int64_t at) {
   recipe::Recipe recipe;
   recipe.task = recipe::Classify{};
@@ -54,7 +54,7 @@ TEST(ClassifierAccuracy, CountsWhatIsRight) {
   EXPECT_NEAR(five.top1, 100.0 * 5 / 6, 1e-9);
 }
 
-// Wherever it stands in the answer: that of the right class, or of another.
+// A non-finite logit of the right class or of another.
 TEST(ClassifierAccuracy, AnswersThatAreNoNumbersAreWrongAndCounted) {
   for (const double value : {kNan, kInf, -kInf}) {
     for (const int64_t at : {0, 1, 2}) {

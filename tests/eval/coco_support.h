@@ -1,4 +1,4 @@
-// Made-up detections, and COCO's evaluation in its plain form.
+// Synthetic detections, and COCO's evaluation in its plain form.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ struct ScoredPicture {
 struct CocoSetOptions {
   int64_t pictures = 12;
   int64_t categories = 4;
-  int64_t side = 160;  // of a picture, in pixels
+  int64_t side = 160;  // of an image, in pixels
   uint64_t most_truths = 6, most_extra = 8;
   bool masks = false;
 };
@@ -38,7 +38,7 @@ inline image::RunLengths mask_of_box(const std::array<double, 4>& box, int64_t s
   return image::encode_mask(bytes, side, side);
 }
 
-// Whole pixels inside the picture, so that equal overlaps and areas at a bound are common.
+// Integer boxes inside the image, so that equal overlaps and areas on a bound are common.
 inline std::array<double, 4> made_up_box(KeyedRandom& random, int64_t side) {
   static constexpr uint64_t kSides[] = {8, 16, 31, 32, 33, 48, 96, 97};
   const uint64_t width = kSides[random.below(8)], height = kSides[random.below(8)];
@@ -61,8 +61,8 @@ inline double made_up_score(KeyedRandom& random) {
   return static_cast<double>(1 + random.below(20)) / 20;
 }
 
-// Truths near each other, some of them crowds; detections near truths, or anywhere; few different
-// scores; pictures without either.
+// Truths close to each other, some of them crowds; detections near truths or anywhere; few distinct
+// scores; some images without truths or detections.
 inline std::vector<ScoredPicture> made_up_coco_set(const CocoSetOptions& options, uint64_t number) {
   std::vector<ScoredPicture> set;
   for (int64_t i = 0; i < options.pictures; ++i) {
@@ -110,8 +110,8 @@ inline eval::CocoEvaluation evaluation_of(const std::vector<ScoredPicture>& set,
   return evaluation;
 }
 
-// Everything below goes threshold by threshold and range by range, as the published program is
-// described; nothing is shared with the code under test but its types.
+// Everything below goes threshold by threshold and area range by area range, as the upstream
+// program is described; it shares only types with the code under test.
 class PlainCoco {
  public:
   PlainCoco(std::vector<ScoredPicture> set, eval::CocoShape shape)
@@ -120,7 +120,7 @@ class PlainCoco {
   }
 
   struct Figures {
-    std::vector<double> precision;  // at 101 recalls; empty: no truth
+    std::vector<double> precision;  // at 101 recalls; empty if there are no truths
     double recall = 0;
   };
   Figures figures(int64_t category, size_t range, double threshold, size_t most) const {

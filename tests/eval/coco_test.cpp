@@ -1,4 +1,5 @@
-// Average precision and recall: the plain form, every trap, and independence of how pictures come.
+// Average precision and recall: the plain form, known edge cases, and independence of the order and
+// distribution of images.
 #include "fcm/eval/coco.h"
 
 #include <gtest/gtest.h>
@@ -14,13 +15,13 @@
 namespace fcm::eval {
 namespace {
 
-// As numpy's linspace(.5, .95, 10) has them: one is not the number that it stands for.
+// As in numpy's linspace(.5, .95, 10), where one value is not exactly 0.9.
 constexpr double kThresholds[] = {.5, .55, .6, .65, .7, .75, .8, .85, 0.8999999999999999, .95};
 
 using test::PlainCoco;
 using test::ScoredPicture;
 
-// By range, number of detections and threshold.
+// Compared by area range, number of detections and threshold.
 void expect_plain(const CocoEvaluation& got, const PlainCoco& plain, int64_t categories) {
   for (int64_t category = 0; category < categories; ++category) {
     for (const auto& [range, most] : {std::pair<size_t, size_t>{0, 100},
@@ -110,7 +111,7 @@ TEST(Coco, FiguresAreMeansOfCategories) {
   EXPECT_NEAR(result.figures.ap, std::accumulate(result.ap_at.begin(), result.ap_at.end(), 0.) / 10,
               1e-12);
   EXPECT_LT(result.figures.ar1, result.figures.ar10);
-  EXPECT_TRUE(std::isnan(result.categories[5].ap));  // which nobody has
+  EXPECT_TRUE(std::isnan(result.categories[5].ap));  // no truth has this category
 }
 
 TEST(Coco, TheOrderOfPicturesDoesNotMatter) {
@@ -118,7 +119,7 @@ TEST(Coco, TheOrderOfPicturesDoesNotMatter) {
   const CocoResult wanted = test::evaluation_of(set, 4, CocoShape::kBox).result();
   std::ranges::reverse(set);
   expect_same_result(test::evaluation_of(set, 4, CocoShape::kBox).result(), wanted);
-  // The control: ids decide between equal scores, so that other ids give another figure.
+  // Negative control: ids break ties of equal scores, so other ids give another figure.
   for (ScoredPicture& one : set) one.id = -one.id;
   EXPECT_NE(test::evaluation_of(set, 4, CocoShape::kBox).result().figures.ap, wanted.figures.ap);
 }
@@ -140,8 +141,8 @@ TEST(Coco, PartsAndRanksTogetherAreOneThatSawAll) {
   EXPECT_THROW(merged.merge(part(1, 3)), std::logic_error);
   EXPECT_THROW(merged.merge(CocoEvaluation(4, CocoShape::kMask)), std::logic_error);
   EXPECT_THROW(merged.merge(CocoEvaluation(5, CocoShape::kBox)), std::logic_error);
-  std::mutex mutex;                         // GoogleTest's expectations, from several threads
-  for (const int64_t ranks : {1, 3, 40}) {  // of 40 some see nothing
+  std::mutex mutex;                         // for GoogleTest's expectations in several threads
+  for (const int64_t ranks : {1, 3, 40}) {  // of 40 some have no images
     dist::test::run_ranks(ranks, [&](dist::Group& group) {
       CocoEvaluation mine = part(group.rank(), group.size());
       mine.add_other_ranks(group);
@@ -175,14 +176,14 @@ TEST(Coco, PerfectIsOneButForTheGuardAgainstZero) {
 }
 
 TEST(Coco, NothingFoundIsZeroAndNoTruthsGiveNoFigure) {
-  EXPECT_EQ(figures_of({{1, {}, {truth_at(kHere)}}}).ap, 0);  // as pycocotools has it
+  EXPECT_EQ(figures_of({{1, {}, {truth_at(kHere)}}}).ap, 0);  // as in pycocotools
   EXPECT_EQ(figures_of({{1, {}, {truth_at(kHere)}}}).ar100, 0);
   EXPECT_TRUE(std::isnan(figures_of({{1, {found_at(kHere, .9)}, {}}}).ap));
   EXPECT_TRUE(std::isnan(figures_of({}).ar100));
   CocoEvaluation two(2, CocoShape::kBox);
   two.add(1, std::vector{found_at(kHere, .9)},
           std::vector{truth_at(kHere), CocoTruth{kThere, 1, false, 1600, {}}});
-  EXPECT_EQ(two.result().categories[1].ap, 0);  // of which nothing was found
+  EXPECT_EQ(two.result().categories[1].ap, 0);  // truths, but no detections
   EXPECT_NEAR(two.result().figures.ap, .5, 1e-12);
 }
 
@@ -203,8 +204,8 @@ TEST(Coco, AnOverlapThatIsTheThresholdMatches) {
   EXPECT_NEAR(figures.ap, .1, 1e-12);
 }
 
-// Two truths that a detection overlaps alike: the later is taken, and the next detection, which
-// fits it alone, finds nothing.
+// A detection that overlaps two truths equally takes the later one. The next detection, which fits
+// only that truth, then finds none.
 TEST(Coco, TheLaterOfEqualOverlapsIsTaken) {
   const std::array<double, 4> left{20, 20, 40, 40}, right{30, 20, 40, 40}, middle{25, 20, 40, 40};
   const std::array<double, 4> on_right{38, 20, 40, 40}, on_left{12, 20, 40, 40};
@@ -221,7 +222,8 @@ TEST(Coco, CrowdsTakeAnyNumberAndAreNeverMissed) {
   const std::array<double, 4> region{100, 100, 100, 100};
   std::vector<CocoDetection> detections{found_at(kHere, .5)};
   for (int i = 0; i < 5; ++i) detections.push_back(found_at({100., 100. + i, 40, 40}, .9));
-  // Each lies in the region, and is a sixth of it: with a crowd its own area is all that counts.
+  // Each lies in the region and covers a sixth of it. Overlap with a crowd is relative to the
+  // detection's own area.
   EXPECT_NEAR(figures_of({{1, detections, {truth_at(region, true), truth_at(kHere)}}}).ap, 1,
               1e-12);
   EXPECT_NEAR(figures_of({{1, detections, {truth_at(region), truth_at(kHere)}}}).ap,
@@ -229,7 +231,8 @@ TEST(Coco, CrowdsTakeAnyNumberAndAreNeverMissed) {
   EXPECT_LT(figures_of({{1, detections, {truth_at(region), truth_at(kHere)}}}).ap, .2);
 }
 
-// The object overlaps at .5 and the crowd wholly: as long as the object matches, it is preferred.
+// The detection overlaps the object by .5 and lies wholly in the crowd; a
+// matching object is preferred.
 TEST(Coco, AnObjectIsPreferredOverACrowd) {
   const std::vector<CocoTruth> truths{truth_at({0, 0, 200, 200}, true), truth_at(kHere)};
   const CocoFigures figures = figures_of({{1, {found_at({20, 20, 40, 20}, .9)}, truths}});
@@ -279,7 +282,7 @@ TEST(Coco, AHundredDetectionsOfACategoryCount) {
   EXPECT_EQ(evaluation.result().detections, 102);
 }
 
-// The box is large and the mask is small: a mask is judged by its own pixels, whatever box it has.
+// The box is large and the mask small: a mask is judged by its own pixels, whatever its box.
 TEST(Coco, MasksAreJudgedByTheirPixels) {
   CocoTruth truth = truth_at(kHere);
   truth.area = 100;

@@ -1,4 +1,4 @@
-// Raw pixels of Fashion-MNIST as features, where Debian's package of it is installed.
+// Raw pixels of Fashion-MNIST as features, if Debian's package of it is installed.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -15,9 +15,9 @@
 namespace fcm::eval {
 namespace {
 
-// The definition in plain loops: float32 unit vectors, their inner products in float64. Summed in
-// the order of the elements for every pair, so that equal features have equal cosines: a matrix
-// product of the library may sum some rows in another order than others.
+// The definition in plain loops: float32 unit vectors and their inner products in float64. Every
+// pair sums its elements in the same order, so that equal features have equal cosines; a library's
+// matrix product may sum different rows in different orders.
 class Definition {
  public:
   Definition(const at::Tensor& bank_ND, const at::Tensor& queries_MD)
@@ -26,7 +26,7 @@ class Definition {
         bank_DN_(unit_rows(bank_ND).t().contiguous()),
         queries_MD_(unit_rows(queries_MD)) {}
 
-  // Of one query with the whole bank.
+  // Cosines of one query with the whole bank.
   std::vector<double> cosines(int64_t query) const {
     std::vector<double> sums(static_cast<size_t>(count_));
     const double* const values = queries_MD_.const_data_ptr<double>() + query * width_;
@@ -37,7 +37,7 @@ class Definition {
     return sums;
   }
 
-  // The k of largest cosine; of equal ones those that stand first.
+  // The k largest cosines; the first ones among equals.
   static std::vector<int64_t> nearest(const std::vector<double>& cosines, size_t k) {
     std::vector<int64_t> places(cosines.size());
     std::iota(places.begin(), places.end(), 0);
@@ -66,7 +66,7 @@ class Definition {
   at::Tensor bank_DN_, queries_MD_;  // float64
 };
 
-// One query at a time, from the definition.
+// One query at a time, by the definition.
 KnnResult brute_force(const Gaussians& bank, const Gaussians& queries, int64_t classes,
                       const KnnOptions& options) {
   const Definition definition(bank.features_ND, queries.features_ND);
@@ -126,7 +126,7 @@ struct Found {
   std::vector<double> similarities;
 };
 
-// The bank handed over in blocks of that many rows.
+// The bank passed in blocks of `rows` rows.
 Found found_in_blocks(const Gaussians& bank, const at::Tensor& queries_MD, int64_t k, int64_t rows,
                       int threads) {
   const int before = at::get_num_threads();
@@ -149,7 +149,8 @@ Found found_in_blocks(const Gaussians& bank, const at::Tensor& queries_MD, int64
   return found;
 }
 
-// Cosines that differ in the last places of float32, every feature four times, some longer.
+// Cosines that differ in the last digits of float32; every feature four times, a
+// quarter of them scaled by 2.
 Gaussians hard_bank(int64_t count, int64_t width) {
   Gaussians bank = gaussians(at::full({3, width}, 300.0F), count / 4, 2);
   bank.features_ND = bank.features_ND.repeat({4, 1});
@@ -173,7 +174,7 @@ TEST(NeighbourSearch, TheDefinitionGivesEqualFeaturesEqualCosines) {
 }
 
 TEST(NeighbourSearch, BlocksAndThreadsChangeNothingAndTheDefinitionHolds) {
-  for (const int64_t width : {5, 67, 2500}) {  // less than a slice of the width, and three
+  for (const int64_t width : {5, 67, 2500}) {  // less than one slice of the width, and three
     const Gaussians bank = hard_bank(400, width);
     const at::Tensor queries_MD = gaussians(at::full({3, width}, 300.0F), 20, 3).features_ND;
     const auto expected = places_by_definition(bank.features_ND, queries_MD, 20);
@@ -189,8 +190,8 @@ TEST(NeighbourSearch, BlocksAndThreadsChangeNothingAndTheDefinitionHolds) {
   }
 }
 
-// What the comparison above would say to a search that stops at float32, or that turns the rule
-// for equal features around.
+// Negative control: the comparison above detects a search in float32 only, and a
+// reversed order of equal features.
 TEST(NeighbourSearch, TheComparisonNoticesPlantedMistakes) {
   const Gaussians bank = hard_bank(2000, 67);
   const at::Tensor queries_MD = gaussians(at::full({3, 67}, 300.0F), 50, 3).features_ND;
@@ -210,7 +211,7 @@ TEST(NeighbourSearch, TheComparisonNoticesPlantedMistakes) {
   EXPECT_NE(turned[0][0], 1999 - expected[0][0]);
 }
 
-// More than one block of its own of the bank and of the queries.
+// More than one internal block of the bank and of the queries.
 TEST(Knn, BlocksJoinWithoutASeam) {
   const at::Tensor centers_CD = normal_numbers({6, 5}, 1) * 0.8;
   const Gaussians bank = gaussians(centers_CD, 9001, 2), queries = gaussians(centers_CD, 1100, 3);
@@ -286,15 +287,15 @@ TEST(Knn, RawPixelsOfFashionMnist) {
   EXPECT_GT(result.top5, 96.5);
   RecordProperty("top1", std::to_string(result.top1));
 
-  // Cosines of raw pictures are all close to 1 and so to each other: a hard case for rounding.
+  // Cosines of raw images are all close to 1 and to each other, which is hard for rounding.
   const at::Tensor few = test.features_ND.narrow(0, 0, 400),
                    labels = test.labels_N.narrow(0, 0, 400);
   const KnnResult expected =
       brute_force({train.features_ND, train.labels_N}, {few, labels}, 10, {});
   const KnnResult got = knn(train.features_ND, train.labels_N, few, labels, 10);
-  EXPECT_NEAR(got.top1, expected.top1, 0.26);  // one picture
+  EXPECT_NEAR(got.top1, expected.top1, 0.26);  // one image
   EXPECT_NEAR(got.top5, expected.top5, 0.26);
-  // Negative control: labels that belong to other pictures leave chance.
+  // Negative control: labels of other images give chance.
   EXPECT_LT(knn(train.features_ND, train.labels_N.roll(1), few, labels, 10).top1, 20);
 }
 

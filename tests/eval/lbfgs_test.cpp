@@ -38,8 +38,8 @@ TEST(Lbfgs, ThePreconditionerMakesItOneStep) {
   EXPECT_LE(minimum.iterations, 2);
 }
 
-// Steep on one side, nearly flat on the other: a full step overshoots by far, and far from the
-// minimum there is almost no slope.
+// Steep on one side, nearly flat on the other: a full step overshoots by far, and there is almost
+// no slope far from the minimum.
 TEST(Lbfgs, BracketsWhereFullStepsFail) {
   const Objective valley = [](const at::Tensor& x) {
     const double at = x.item<double>();

@@ -1,4 +1,4 @@
-// Counts of pixels per class, and what is made of them.
+// Counts of pixels per class, and the figures computed from them.
 #include "fcm/eval/miou.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +16,8 @@ namespace {
 
 using Map = std::vector<uint8_t>;
 
-// Pixels of a map, in runs as in real ones where `most` is above 1; a tenth ignored if asked.
+// A random map; with `most` > 1 in runs of up to `most` pixels, as in real maps. If `ignored`, a
+// tenth of the runs is ignored.
 Map made_up_map(size_t pixels, int64_t classes, int64_t most, bool ignored, uint64_t seed) {
   KeyedRandom random(seed, Purpose::kSynthetic, 0, pixels);
   Map map;
@@ -31,7 +32,7 @@ Map made_up_map(size_t pixels, int64_t classes, int64_t most, bool ignored, uint
   return map;
 }
 
-// Straight from the definition, class by class.
+// By the definition, class by class.
 ClassOverlap overlap_of(const Map& predicted, const Map& labels, int value) {
   ClassOverlap one;
   for (size_t i = 0; i < labels.size(); ++i) {
@@ -73,7 +74,7 @@ TEST(Miou, CountsEqualTheDefinition) {
 // Labels   0 0 1 1 3 -     (4 classes; the last pixel is ignored)
 // Answers  0 1 1 1 2 3     IoU: 1/2, 2/3, 0/1, 0/1; accuracy: 1/2, 2/2, none, 0/1
 TEST(Miou, MeansLeaveOutWhatHasNoFigure) {
-  ClassCounts counts(5);  // class 4 is nowhere
+  ClassCounts counts(5);  // class 4 does not occur
   counts.add(Map{0, 1, 1, 1, 2, 3}, Map{0, 0, 1, 1, 3, 255});
   const MeanIou measured = counts.result();
   EXPECT_DOUBLE_EQ(measured.miou, 100 * (1.0 / 2 + 2.0 / 3 + 0 + 0) / 4);
@@ -95,7 +96,7 @@ TEST(Miou, MeansLeaveOutWhatHasNoFigure) {
 TEST(Miou, FiguresAreOfAllPixelsTogether) {
   ClassCounts counts(2);
   counts.add(Map{0, 0, 0, 0}, Map{0, 0, 0, 0});  // IoU of class 0: 1
-  counts.add(Map{1, 1}, Map{0, 1});              // 0; together 4 of 5
+  counts.add(Map{1, 1}, Map{0, 1});              // IoU 0; together 4 of 5
   EXPECT_DOUBLE_EQ(counts.result().classes[0].iou(), 80);
   EXPECT_EQ(counts.result().pictures, 2);
 }
@@ -117,7 +118,7 @@ TEST(Miou, RefusesWhatIsNoClass) {
   ClassCounts counts(3);
   EXPECT_THROW(counts.add(Map{0, 3}, Map{0, 0}), std::logic_error);
   EXPECT_THROW(counts.add(Map{0, 255}, Map{0, 0}), std::logic_error);
-  EXPECT_THROW(counts.add(Map{0, 3}, Map{0, 255}), std::logic_error);  // ignored, and no class
+  EXPECT_THROW(counts.add(Map{0, 3}, Map{0, 255}), std::logic_error);  // also if ignored
   EXPECT_THROW(counts.add(Map{0, 0}, Map{0, 3}), std::logic_error);
   EXPECT_THROW(counts.add(Map{0, 0}, Map{0}), std::logic_error);
   EXPECT_THROW(ClassCounts(0), std::logic_error);
@@ -133,7 +134,7 @@ TEST(Miou, RanksTogetherAreOneThatSawAll) {
     alone.add(predicted.back(), labels.back());
   }
   const MeanIou wanted = alone.result();
-  std::mutex mutex;  // GoogleTest's expectations, from several threads
+  std::mutex mutex;  // for GoogleTest's expectations in several threads
   dist::test::run_ranks(3, [&](dist::Group& group) {
     ClassCounts mine(12);
     for (size_t i = static_cast<size_t>(group.rank()); i < labels.size(); i += 3) {

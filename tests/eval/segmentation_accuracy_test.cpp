@@ -1,4 +1,4 @@
-// What a segmenter gets right is counted alike by any number of ranks.
+// The accuracy of a segmenter does not depend on the number of ranks.
 #include "fcm/eval/segmentation_accuracy.h"
 
 #include <ATen/ATen.h>
@@ -25,7 +25,7 @@ recipe::Recipe recipe_of_scenes() {
   return recipe;
 }
 
-// Answers that go by what a window shows.
+// Logits that depend on the window's pixels.
 at::Tensor some_logits(const at::Tensor& windows_NHWC) {
   const at::Tensor grey_NHW1 =
       at::avg_pool2d(windows_NHWC.mean(3, true).permute({0, 3, 1, 2}), {4, 4})
@@ -34,7 +34,7 @@ at::Tensor some_logits(const at::Tensor& windows_NHWC) {
 }
 
 SegmentationAccuracy measured_by(dist::Group& group, int64_t pictures) {
-  // Two that cannot be read, of different ranks.
+  // Two unreadable images, on different ranks.
   const auto scenes = std::make_shared<test::DrawnScenes>(pictures, std::set<int64_t>{2, 6});
   return segmentation_accuracy(some_logits, kClassesOfBlocks, recipe_of_scenes(), scenes, 1, group);
 }
@@ -67,10 +67,10 @@ TEST(SegmentationAccuracy, OfSeveralRanksIsExactlyThatOfOne) {
     for (const SegmentationAccuracy& each : found) {
       EXPECT_EQ(counts_of(each), counts_of(whole)) << ranks;
       EXPECT_EQ(each.figures.miou, whole.figures.miou) << ranks;
-      EXPECT_EQ(sorted(each.unreadable), sorted(whole.unreadable)) << ranks;  // each by its name
+      EXPECT_EQ(sorted(each.unreadable), sorted(whole.unreadable)) << ranks;  // each file's name
     }
   }
-  EXPECT_NE(counts_of(measured_by(*one, 8)), counts_of(whole)) << "a picture less";
+  EXPECT_NE(counts_of(measured_by(*one, 8)), counts_of(whole)) << "one image less";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Windows over a picture, beside the obvious form in float64: pad, run, enlarge, add, divide,
-// enlarge, argmax.
+// Sliding windows over an image against the direct form in float64: pad, run, upsample, add,
+// divide, upsample, argmax.
 #include "fcm/eval/slide.h"
 
 #include <ATen/ATen.h>
@@ -29,8 +29,8 @@ Windows windows_of(int64_t rows, int64_t cols, const SlideOptions& options) {
   return all;
 }
 
-// A network whose answers depend on the place in the window, so that windows disagree where they
-// overlap: a convolution of 4 x 4 pixels at a time, and a slope. In the input's own type.
+// A network whose logits depend on the position in the window, so that overlapping windows
+// disagree: a convolution over 4 x 4 pixels, and a slope. Computes in the input's dtype.
 struct SmallNetwork {
   at::Tensor weight_K344 = normal_numbers({7, 3, 4, 4}, 3);
 
@@ -77,7 +77,7 @@ at::Tensor obvious_logits(const at::Tensor& picture_HWC, const SlideOptions& opt
   return sum / count;
 }
 
-// How far the two best logits are apart, [rows, cols], and which is best.
+// The gap between the two best logits, [rows, cols], and the best class.
 struct Obvious {
   at::Tensor map_HW, gap_HW;
 };
@@ -89,7 +89,7 @@ Obvious obvious_map(const at::Tensor& picture_HWC, int64_t rows, int64_t cols,
   return {logits.argmax(0), values[0] - values[1]};
 }
 
-// Logits here are sums of some 50 products of magnitude 1 and a slope of up to 100, in float32.
+// The logits are float32 sums of some 50 products of magnitude 1 and a slope of up to 100.
 constexpr double kSure = 1e-3;
 
 int64_t wrong_pixels(const at::Tensor& map_HW, const Obvious& wanted) {
@@ -106,12 +106,12 @@ struct Case {
 };
 
 const std::vector<Case> kCases = {
-    {32, 32, 32, 32, square(32, 20)},  // one window, which is the map
+    {32, 32, 32, 32, square(32, 20)},  // one window, which is the whole map
     {32, 32, 47, 21, square(32, 20)},  // one window, another size
     {100, 150, 133, 200, square(64, 43)},
     {64, 91, 64, 91, square(64, 43)},    // two windows, no resizing
     {50, 150, 77, 231, square(64, 43)},  // lower than the crop
-    {50, 40, 50, 40, square(64, 43)},    // lower and narrower, which is the map
+    {50, 40, 50, 40, square(64, 43)},    // lower and narrower, which is the whole map
     {5, 3, 11, 7, square(64, 43)},
     {1, 1, 1, 1, square(16, 16)},
     {70, 90, 35, 45, {32, 64, 11, 40, false}},  // rows and columns differ
@@ -138,7 +138,7 @@ TEST(Slide, LogitsEqualTheObviousForm) {
     const at::Tensor picture = normal_numbers({one.height, one.width, 3}, 5);
     const at::Tensor logits = slide_logits(picture, one.options, 4, SmallNetwork());
     const at::Tensor wanted = obvious_logits(picture, one.options)[0].permute({1, 2, 0});
-    // Positions and shares are exact to float32, as are up to 64 windows that are added.
+    // Positions and weights are exact to float32, and so is the sum of up to 64 windows.
     const auto difference = test::compare(logits, wanted, 64 * 0x1p-23);
     EXPECT_EQ(difference.description, "") << one.height << " x " << one.width;
   }
@@ -162,8 +162,8 @@ TEST(Slide, AWrongStrideIsNoticed) {
   EXPECT_GT(wrong_pixels(slide(picture, 133, 200, square(64, 42), 4, SmallNetwork()), wanted), 50);
 }
 
-// Enlarging before the argmax is another thing than enlarging the map, and so is one step from a
-// quarter to the original size.
+// Negative control: upsampling before the argmax differs from upsampling the map, and upsampling
+// once from a quarter to the original size differs from two steps.
 TEST(Slide, SkippingAStepIsNoticed) {
   const at::Tensor picture = normal_numbers({64, 64, 3}, 5);
   const Obvious wanted = obvious_map(picture, 90, 123, square(64, 43));

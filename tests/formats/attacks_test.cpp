@@ -1,4 +1,4 @@
-// Files made by hand to break a rule, one each; the error must name the rule.
+// Handmade files that each break one rule; the error must name the rule.
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -193,7 +193,8 @@ TEST(Attacks, EachIsRefusedAndTheRuleIsNamed) {
   EXPECT_GE(count, 75U);
 }
 
-// What the attacks were made from is accepted; otherwise the test above would prove nothing.
+// The valid files from which the attacks are derived are accepted; otherwise the
+// test above would prove nothing.
 TEST(Attacks, TheirHonestRelativesAreAccepted) {
   const std::vector<std::vector<std::byte>> honest = {
       file_of(one("U8", "[4]", "[0,4]"), 4),
@@ -211,7 +212,7 @@ TEST(Attacks, TheirHonestRelativesAreAccepted) {
   };
   for (const std::vector<std::byte>& bytes : honest) EXPECT_EQ(reason(bytes), "");
   const TensorFile file = parse_safetensors(honest[5], "honest");
-  EXPECT_EQ(file.tensors.front().name, "b");  // order of bytes, not of the header
+  EXPECT_EQ(file.tensors.front().name, "b");  // in the order of the data, not of the header
 }
 
 TEST(Attacks, FloodsOfEntriesEndSoon) {
@@ -221,7 +222,7 @@ TEST(Attacks, FloodsOfEntriesEndSoon) {
     tensors += fmt::format(R"({}"{}":{})", comma, i, tensor("U8", "[0]", "[0,0]"));
     metadata += fmt::format(R"({}"{}":"")", comma, i);
   }
-  const std::clock_t start = std::clock();  // of the processor: others may use it too
+  const std::clock_t start = std::clock();  // CPU time, since other processes may run
   EXPECT_NE(reason(file_of(tensors + "}", 0)).find("too many tensors"), std::string::npos);
   EXPECT_NE(reason(file_of(metadata + "}}", 0)).find("too many metadata"), std::string::npos);
   EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
@@ -229,8 +230,8 @@ TEST(Attacks, FloodsOfEntriesEndSoon) {
 
 class FileAttacks : public TemporaryFolderTest {};
 
-// A few bytes that announce exabytes must not cost memory: with the address space limited, a large
-// allocation would fail as want of memory, not as the rule.
+// A few bytes that announce exabytes must not cost memory. With a limited address space a large
+// allocation would fail with an out-of-memory error instead of the rule.
 TEST_F(FileAttacks, NothingIsAllocatedFromAnnouncedSizes) {
   const std::vector<std::byte> bytes =
       file_of(one("U8", "[1152921504606846976]", "[0,1152921504606846976]"), 4);

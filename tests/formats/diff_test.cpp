@@ -68,7 +68,7 @@ TEST(Diff, OtherShapesAreNotCompared) {
   EXPECT_EQ(comparison.common[0].max_abs, INFINITY);
 }
 
-// Every half of either kind against the same value in single precision.
+// Every 16-bit float of both dtypes against the same value in float32.
 TEST(Diff, ValuesOfHalvesAreExact) {
   for (const char* dtype : {"BF16", "F16"}) {
     std::vector<uint16_t> halves(1 << 16);
@@ -86,7 +86,7 @@ TEST(Diff, ValuesOfHalvesAreExact) {
                                   right = {view("a", singles)};
     const Comparison comparison = compare(left, right);
     EXPECT_EQ(comparison.common[0].max_abs, 0) << dtype;
-    EXPECT_FALSE(comparison.equal());  // other types
+    EXPECT_FALSE(comparison.equal());  // the dtypes differ
   }
 }
 

@@ -27,7 +27,7 @@ void write(const fs::path& path, int64_t most_rows) {
 }
 
 TEST_F(FeatureFileTest, NpyIsWhatItsFormatSays) {
-  write(folder_ / "f.npy", 100'000'000'000);  // room for a longer shape than what comes
+  write(folder_ / "f.npy", 100'000'000'000);  // the header has room for a longer shape
   const std::string bytes = read_file(folder_ / "f.npy", ExitCode::kUsage);
   ASSERT_EQ(bytes.size(), 128 + 6 * sizeof(float));
   EXPECT_EQ(bytes.substr(0, 10), std::string("\x93NUMPY\x01\x00\x76\x00", 10));  // 118 follow

@@ -1,4 +1,4 @@
-// G16: mutants of tensor files that this program writes. Those of stored .pth files:
+// G16: mutants of tensor files written by this program. For mutants of stored .pth files see
 // pth_mutants_slow_test.cpp.
 #include "fcm/formats/safetensors.h"
 #include "tests/formats/pth_mutants.h"
@@ -36,7 +36,7 @@ TEST_F(MutantsSlow, OfPth) {
                     [](const auto& bytes) { parse_pth(bytes, "mutant"); });
 }
 
-// The legacy container and the larger stored files, as many mutants of each.
+// The legacy container and the larger stored files, with as many mutants each.
 TEST_F(MutantsSlow, OfStoredPth) {
   if (!fs::exists(stored_files())) GTEST_SKIP() << "no stored files in " << stored_files();
   const test::Series series(100'000);

@@ -1,4 +1,4 @@
-// Changes of files that exist: each mutant is refused with a reason, or read.
+// Mutants of existing files: each is refused with a reason, or read.
 #pragma once
 
 #include "tests/formats/pth_support.h"
@@ -13,7 +13,7 @@ struct MutantCounts {
   int64_t refused = 0;
 };
 
-// A mutant that is read has views inside its memory, of the size that their shapes say.
+// The views of an accepted mutant lie inside its memory and have the size of their shapes.
 inline void expect_sound(const PthFile& file, uint64_t file_bytes) {
   const auto inside = [](std::span<const std::byte> view, const Buffer& buffer) {
     return view.data() >= buffer.data() &&
@@ -30,7 +30,7 @@ inline void expect_sound(const PthFile& file, uint64_t file_bytes) {
   }
 }
 
-// `seed` chooses which mutants.
+// `seed` selects the mutants.
 inline void try_mutants(const fs::path& path, uint64_t count, MutantCounts& counts,
                         uint64_t seed = 3) {
   const std::vector<std::byte> whole = bytes_of_file(path);

@@ -1,10 +1,10 @@
-// Pickles made by hand to run code or to reach beyond a storage; the error must name the rule.
+// Handmade pickles that would run code or read beyond a storage; the error must name the rule.
 #include "tests/formats/pth_support.h"
 
 namespace fcm::formats {
 namespace {
 
-// Each of these would run the command in Python's own reader, or is a way towards that.
+// Each would run the command in Python's own unpickler, or is a step towards it.
 TEST(PthPickleAttacks, CodeIsNeverReached) {
   std::vector<PthAttack> attacks;
   for (const auto& [module, name] : std::vector<std::pair<std::string, std::string>>{
@@ -57,7 +57,7 @@ TEST(PthPickleAttacks, CodeIsNeverReached) {
   expect_refused(attacks);
 }
 
-// Names that run code end the reading, also where nothing would use them.
+// Names that run code stop the reading, even if nothing uses them.
 TEST(PthPickleAttacks, HostileNamesEndTheReading) {
   std::vector<PthAttack> attacks;
   for (const auto& [module, name] :

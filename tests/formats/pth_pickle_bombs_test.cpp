@@ -1,4 +1,4 @@
-// Pickles made by hand to eat memory and time.
+// Handmade pickles that would exhaust memory or time.
 #include <sys/resource.h>
 
 #include <ctime>
@@ -8,7 +8,7 @@
 namespace fcm::formats {
 namespace {
 
-// Nested tuples that each hold the one before it `width` times.
+// Nested tuples; each holds the previous one `width` times.
 std::string laughs(size_t width, uint8_t levels) {
   std::string text = ")q" + le<uint8_t>(0);
   for (uint8_t i = 1; i < levels; ++i) {
@@ -19,7 +19,7 @@ std::string laughs(size_t width, uint8_t levels) {
 
 TEST(PthPickleAttacks, Bombs) {
   const std::string megabyte = text_op(std::string(1 << 20, 'a'));
-  const std::clock_t start = std::clock();  // of the processor: others may use it too
+  const std::clock_t start = std::clock();  // CPU time, since other processes may run
   expect_refused({
       {"memo index", pth_of("Nr\xff\xff\xff\x7f"), "memo index 2147483647"},
       {"memo index 2", pth_of("Nr\xff\xff\xff\xff"), "memo index 4294967295"},
@@ -58,8 +58,8 @@ TEST(PthPickleAttacks, Bombs) {
   EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);
 }
 
-// In kilobytes, how much more memory the process took at its peak while it read this. To be called
-// in a child of its own: the peak never falls.
+// The growth of the process's peak memory in kB while it reads. Call it in a child process, because
+// the peak never falls.
 long grown_by_reading(std::span<const std::byte> bytes) {
   rusage before{}, after{};
   ::getrusage(RUSAGE_SELF, &before);
@@ -71,7 +71,7 @@ long grown_by_reading(std::span<const std::byte> bytes) {
   return after.ru_maxrss - before.ru_maxrss;
 }
 
-// At most twice the file and 64 MB.
+// At most twice the file size plus 64 MB.
 TEST(PthPickleAttacks, MemoryStaysWithinTheBudgets) {
   const std::string many = std::string("0(") + repeat("h\x01", 200000) + "t";
   const std::vector<std::string> bombs = {

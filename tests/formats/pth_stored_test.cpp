@@ -1,4 +1,4 @@
-// Files that PyTorch wrote, against what is stored beside them.
+// Files written by PyTorch, against the expected tensors and facts stored beside them.
 #include <bit>
 #include <cmath>
 #include <map>
@@ -12,7 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-// A tensor's values as doubles: bf16, f16, f32, f64, integers and bool are exact in them.
+// A tensor element as a double, which represents bf16, f16, f32, f64, the
+// integers here and bool exactly.
 double element(const TensorView& tensor, size_t index) {
   const auto at = [&](auto type) {
     decltype(type) value;
@@ -66,8 +67,8 @@ bool same_values(const TensorView& found, const TensorView& wanted, const Tensor
   return true;
 }
 
-// Every expected tensor, big ones by the stored samples. `strip` and `prepend` turn stored names
-// into those of the file.
+// Compares every expected tensor, large ones by stored samples. `strip` and `prepend` turn stored
+// names into the file's names.
 Comparison compare(const PthFile& file, const fs::path& expected_file,
                    const std::string& strip = "", const std::string& prepend = "") {
   const TensorFile expected = read_safetensors(expected_file);
@@ -95,7 +96,8 @@ size_t expect_tensors(const PthFile& file, const fs::path& expected_file,
   return result.compared;
 }
 
-// As the stored JSON spells it: paths are {"pathlib.PosixPath": text}, tensors of one step numbers.
+// The tree in the stored JSON's form: paths as {"pathlib.PosixPath": text},
+// one-element tensors as numbers.
 json as_json(const Value& value, const PthFile& file) {
   const auto list = [&](const Value::List& items) {
     json result = json::array();
@@ -149,8 +151,8 @@ const char* dtype_in_torch(const std::string& dtype) {
   return names.at(dtype);
 }
 
-// The stored facts: "optimizer.param_groups" is a path in the tree, "model.dtypes" what the tensors
-// below it are, "optimizer.step" the steps by index.
+// The stored facts: "optimizer.param_groups" is a path in the tree, "model.dtypes" maps the tensors
+// below it to dtypes, "optimizer.step" maps indices to steps.
 size_t expect_facts(const PthFile& file, const fs::path& expected_file) {
   const json expected = json::parse(read_file(expected_file, ExitCode::kCheckpoint));
   const json found = as_json(file.root, file);
@@ -247,7 +249,7 @@ TEST_F(StoredPth, FilesOfTeachers) {
       bare.tensors.size());
 }
 
-// Modules are read as their attributes; the archive's code is never looked at.
+// Modules are read as their attributes; the archive's code is not read.
 TEST_F(StoredPth, ATorchScriptArchive) {
   const fs::path folder = stored_files() / "teachers";
   const PthFile file = read_pth(folder / "clip_tiny_fp16.pt");
@@ -257,7 +259,7 @@ TEST_F(StoredPth, ATorchScriptArchive) {
   EXPECT_TRUE(std::holds_alternative<Value::Namespace>(visual->data));
 }
 
-// The comparison notices one wrong bit.
+// Negative control: the comparison detects one wrong bit.
 TEST_F(StoredPth, OneChangedBitIsNoticed) {
   PthFile file = read_pth(checkpoint("mixed_dtype.pth"));
   const TensorView& tensor = file.tensors.at(7);

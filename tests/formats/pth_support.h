@@ -1,4 +1,4 @@
-// What the tests of .pth files share: stored files, archives and pickles made by hand.
+// Helpers of the .pth tests: stored files, handmade archives and pickles.
 #pragma once
 
 #include <optional>
@@ -25,7 +25,7 @@ std::string le(T value) {
   return text;
 }
 
-// A member of an archive as both headers describe it; what is set breaks the agreement.
+// A member of an archive as both of its headers describe it; optional fields override one header.
 struct Member {
   Member(std::string its_name, std::string its_data)
       : name(std::move(its_name)), data(std::move(its_data)) {}
@@ -38,12 +38,12 @@ struct Member {
   std::optional<uint32_t> crc, size, packed, local_crc, local_size, local_packed, offset;
 };
 
-// The end of an archive; what is set is a lie.
+// The end of an archive; optional fields override the correct values.
 struct ArchiveEnd {
   std::string before;     // prefixed to the file, offsets are not moved
   std::string gap;        // between members and central directory
   std::string directory;  // appended to the central directory
-  std::string zip64;      // in front of the end record
+  std::string zip64;      // before the end record
   std::string after;      // appended to the file
   std::optional<uint16_t> members, members_here, disk, comment;
   std::optional<uint32_t> size, offset;
@@ -123,7 +123,7 @@ inline std::string repeat(const std::string& text, size_t count) {
   return result;
 }
 
-// The file whose object is what `body` leaves on the stack, with 48 bytes of storage "0".
+// The file whose object is the value that `body` leaves on the stack, with 48 bytes of storage "0".
 inline std::string pth_of(const std::string& body, const std::string& head = "\x80\x02") {
   return archive_of({{"a/data.pkl", head + body + "."}, {"a/data/0", std::string(48, '\x3c')}});
 }

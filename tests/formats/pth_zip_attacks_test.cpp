@@ -1,4 +1,4 @@
-// Containers made by hand to break a rule, one each; the error must name the rule.
+// Handmade containers that each break one rule; the error must name the rule.
 #include <functional>
 
 #include "tests/formats/pth_support.h"
@@ -65,7 +65,7 @@ TEST(PthZipAttacks, HonestRelativesAreAccepted) {
         m.local_crc = m.local_size = m.local_packed = 0;
         m.descriptor = descriptor(crc_of(m.data), 8);
       }),
-      changed([](Member& m) {  // PyTorch beyond 4 GB
+      changed([](Member& m) {  // as PyTorch writes above 4 GB
         m.flags = 8;
         m.local_crc = m.local_size = m.local_packed = 0;
         m.local_extra = extra(0x0001, le<uint64_t>(8) + le<uint64_t>(0));
@@ -73,7 +73,7 @@ TEST(PthZipAttacks, HonestRelativesAreAccepted) {
       }),
       changed([](Member& m) {
         m.flags = 8;
-        m.data.clear();  // PyTorch writes no descriptor then
+        m.data.clear();  // PyTorch then writes no descriptor
       }),
       changed([](Member& m) {
         m.name = "a/an entry/of a nested.zip";
@@ -163,7 +163,7 @@ TEST(PthZipAttacks, Zip64Records) {
   });
 }
 
-// An archive with a member of 3 packed bytes that would be 10; `change` breaks it.
+// An archive with a member of 3 compressed and 10 uncompressed bytes; `change` breaks it.
 std::string with_deflated(
     const std::string& name, const std::function<void(Member&)>& change = [](Member&) {}) {
   Member member(name, "abc");
@@ -173,7 +173,8 @@ std::string with_deflated(
   return archive_of({{"a/data.pkl", "\x80\x02N."}, member, {"a/version", "3"}});
 }
 
-// PyTorch deflates the source text of TorchScript; it is stepped over, and nothing else may be so.
+// PyTorch deflates the source text of TorchScript. The reader skips such members, and no other
+// compressed ones.
 TEST(PthZipAttacks, DeflatedSourceIsSteppedOver) {
   EXPECT_EQ(reason_of(with_deflated("a/code/__torch__/net.py")), "");
   const std::string code = "a/code/net.py";

@@ -1,4 +1,4 @@
-// Files written and read back; files cut and changed.
+// Files written and read back, truncated and mutated.
 #include "fcm/formats/safetensors.h"
 
 #include <rapidcheck.h>
@@ -136,7 +136,7 @@ TEST_F(SafetensorsTest, WriterFailuresKeepTheFileThatWasThere) {
     failpoint::disarm();
     const bool is_new = same_tensors(read_safetensors(path), new_state.model());
     EXPECT_TRUE(is_new || same_tensors(read_safetensors(path), old_state.model())) << point;
-    EXPECT_EQ(is_new, point == 2 || point == points) << point;  // open and rename were made
+    EXPECT_EQ(is_new, point == 2 || point == points) << point;  // the open or the rename was done
     EXPECT_EQ(error.empty(), point == 2) << point << error;
     EXPECT_EQ(names_in(folder_).size(), 1U) << point;
     write_safetensors(path, old_state.model(), {});
@@ -189,8 +189,8 @@ TEST_F(SafetensorsTest, TheFileReaderAgreesWithTheOneInMemory) {
   }
 }
 
-// A mutated file is refused, or it is a valid file in its own right: its tensors tile the data and
-// come out as they stand there.
+// A mutated file is refused or is itself valid: its tensors tile the data, and
+// reading returns those bytes.
 void expect_refused_or_valid(const std::vector<std::byte>& bytes, int64_t& accepted) {
   TensorFile file;
   if (!error_of([&] { file = parse_safetensors(bytes, "mutant"); }).empty()) return;
@@ -242,7 +242,7 @@ TEST_F(SafetensorsTest, MutationsAreRefusedOrValidInTheirOwnRight) {
         case 4:
           bytes.insert(at, letter);
           break;
-        default: {  // a piece copied elsewhere
+        default: {  // a part copied elsewhere
           const size_t from = random.below(bytes.size());
           const size_t count =
               random.below(std::min(bytes.size() - std::max(from, place), size_t{24}) + 1);
@@ -252,7 +252,8 @@ TEST_F(SafetensorsTest, MutationsAreRefusedOrValidInTheirOwnRight) {
         }
       }
     }
-    // Half of them as if by somebody who knows the format: the announced length fits again.
+    // In half of them the length field is adjusted to the new size, as an
+    // informed attacker would do.
     if (bytes.size() != whole.size() && bytes.size() > 8 && random.below(2) == 0) {
       uint64_t length = 0;
       std::memcpy(&length, whole.data(), 8);
@@ -262,11 +263,11 @@ TEST_F(SafetensorsTest, MutationsAreRefusedOrValidInTheirOwnRight) {
     expect_refused_or_valid(bytes, accepted);
     if (HasFatalFailure()) FAIL() << "mutant " << mutant;
   }
-  EXPECT_GT(accepted, 100);  // changes of the data only; else nothing past the header was tried
+  EXPECT_GT(accepted, 100);  // data changes only; else no mutant would get past the header
   EXPECT_LT(accepted, static_cast<int64_t>(kMutants) * 3 / 4);
 }
 
-// Random tensors, as a property: whatever is written comes back.
+// Property: whatever is written reads back equal.
 TEST_F(SafetensorsTest, RoundTripProperty) {
   const bool holds = rc::check("written tensors come back", [&] {
     const auto count = *rc::gen::inRange(0, 8);

@@ -1,4 +1,4 @@
-// What tests of formats, checkpoints and foreign files share: small tensors and comparisons.
+// Helpers for tests of formats, checkpoints and foreign files: small tensors and comparisons.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ using test::KeepingReporter;
 using test::signal_of_child;
 using test::TemporaryFolderTest;
 
-// The message of the Error(kCheckpoint) that `action` throws; empty: it threw none.
+// The message of the Error(kCheckpoint) that `action` throws; empty if it throws none.
 inline std::string error_of(const std::function<void()>& action) {
   return test::error_of(ExitCode::kCheckpoint, action);
 }
@@ -38,8 +38,7 @@ inline std::vector<std::byte> bytes_of_text(const std::string& text) {
   return bytes;
 }
 
-// Tensors that own their bytes. Values are a function of the step, so that contents tell steps
-// apart.
+// Tensors that own their bytes. Values are a function of the step, so contents identify the step.
 struct SmallState {
   explicit SmallState(int64_t step) {
     weight.assign(24, static_cast<float>(step) + 0.25F);
@@ -60,7 +59,7 @@ struct SmallState {
   nlohmann::json state;
 };
 
-// Whether the tensors of a file are these, bit by bit and in this order.
+// Whether the file has exactly these tensors, bit by bit and in this order.
 inline bool same_tensors(const TensorFile& file, const std::vector<TensorView>& expected) {
   if (file.tensors.size() != expected.size()) return false;
   for (size_t i = 0; i < expected.size(); ++i) {

@@ -1,4 +1,4 @@
-// A BMP: the input is what stands behind the first two bytes.
+// A BMP; the input follows the first two bytes of the file.
 #include <cstdint>
 #include <cstdlib>
 #include <vector>

@@ -1,4 +1,4 @@
-// A file of COCO's instances: what is kept of it can be used.
+// A COCO instances file: its accepted records are usable.
 #include <cstdint>
 #include <cstdlib>
 
@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr int64_t kMostPixels = 100'000;  // of masks that are drawn here
+constexpr int64_t kMostPixels = 100'000;  // of masks that are rasterised here
 
 void use(const fcm::loader::CocoFile& file, int64_t index) {
   namespace loader = fcm::loader;

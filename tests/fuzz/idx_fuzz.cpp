@@ -1,5 +1,5 @@
-// IDX pictures and labels, plain or gzipped. Input: flags (bit 0: pictures are gzipped, bit 1:
-// labels are), two bytes with the size of the pictures' file, that file, the labels' file.
+// IDX images and labels, plain or gzipped. Input: flags (bit 0: images are gzipped, bit 1: labels
+// are), two bytes with the size of the image file, the image file, the label file.
 #include <algorithm>
 
 #include "fcm/base/error.h"
@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Readers find the labels by name, so links with the right names lead to the files.
+// Readers find the labels by file name, so links with the expected names point to the files.
 fs::path link_to(const fs::path& file, const fs::path& folder, const std::string& name,
                  bool gzipped) {
   fs::path link = folder / (name + (gzipped ? ".gz" : ""));

@@ -1,4 +1,4 @@
-// A file that lies in memory, for readers that want a path.
+// An in-memory file with a path, for readers that take a path.
 #pragma once
 
 #include <sys/mman.h>

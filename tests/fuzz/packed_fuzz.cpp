@@ -1,5 +1,5 @@
-// A packed file: as it is, and as the index of one whose checksum fits, behind which the other
-// rules stand.
+// A packed file: unchanged, and as the index of a file with a correct checksum, so that the checks
+// after the checksum are reached.
 #include <algorithm>
 
 #include "fcm/base/error.h"
@@ -31,7 +31,7 @@ void read_all(std::span<const uint8_t> bytes) {
   }
 }
 
-// Pictures of `pictures` bytes in all, and an index whose foot fits.
+// `pictures` bytes of images, and an index with a correct footer.
 std::string with_foot(PackedKind kind, size_t pictures, std::string_view index) {
   const std::string head = packed_head(kind);
   const uint64_t begin = head.size() + pictures;

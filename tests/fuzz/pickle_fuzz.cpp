@@ -1,4 +1,4 @@
-// The pickle machine, and the tree it leaves.
+// The pickle machine and the tree it produces.
 #include <cstdint>
 
 #include "fcm/base/error.h"

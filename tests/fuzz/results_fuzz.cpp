@@ -1,4 +1,4 @@
-// A file of COCO's results: what is read is written so that it is read back.
+// A COCO results file: accepted entries survive writing and reading.
 #include <cstdint>
 #include <cstdlib>
 
@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   } catch (const fcm::Error&) {
     return 0;
   }
-  // The written text must be read: an error here is a finding.
+  // The written text must be readable: an exception here is a finding.
   if (fcm::eval::parse_coco_results(fcm::eval::coco_results_text(entries), "") != entries) {
     std::abort();
   }

@@ -1,4 +1,4 @@
-// A TIFF: the input is what stands behind the first four bytes.
+// A TIFF; the input follows the first four bytes of the file.
 #include <cstdint>
 #include <cstdlib>
 #include <vector>

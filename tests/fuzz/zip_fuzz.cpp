@@ -1,4 +1,4 @@
-// The directory of a zip container, and everything behind it.
+// The directory of a zip container and all further parsing.
 #include <cstdint>
 #include <cstdlib>
 

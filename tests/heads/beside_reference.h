@@ -1,4 +1,4 @@
-// A head and its plain form with the same weights: results, gradients, statistics.
+// Compares a head with its plain form of the same weights: results, gradients, running statistics.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,7 +14,7 @@ namespace fcm::heads {
 
 inline at::Tensor nchw(const at::Tensor& map_BHWC) { return map_BHWC.permute({0, 3, 1, 2}); }
 
-// Values that no start value has, so that nothing is 0 or 1 by chance.
+// Random values, so that no parameter is still 0 or 1 as initialised.
 inline void fill(nn::Parameters& parameters) {
   uint64_t seed = 100;
   for (const nn::Parameter& parameter : parameters.all()) {
@@ -56,8 +56,8 @@ inline test::Inputs in_nchw(const test::Inputs& maps) {
   return turned;
 }
 
-// Of two sums that should be the same: gradients of the maps, [B, H, W, C] and [B, C, H, W], and of
-// parameters by name, published shapes.
+// Compares the gradients of two sums that should be equal: those of the maps, [B, H, W, C] and [B,
+// C, H, W], and those of the parameters by name, in upstream shapes.
 inline void expect_same_gradients(const at::Tensor& sum, const test::Inputs& maps,
                                   const nn::Parameters& parameters, const at::Tensor& plain_sum,
                                   const test::Inputs& plain_maps, const reference::Weights& weights,

@@ -1,5 +1,5 @@
-// The heads of detection are the published ones, in plain tensor calls, in results, in every
-// gradient and in running statistics, over any number of ranks.
+// The detection heads equal the upstream ones, written in plain tensor calls: results, every
+// gradient and running statistics, on any number of ranks.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ nn::Ranks ranks_of(dist::Group& group) {
   return {&group, [](dist::Group*) {}};
 }
 
-// A sum in which every number counts differently.
+// A random weighted sum, so that every value counts differently.
 at::Tensor weighed(const std::vector<at::Tensor>& results, bool nhwc) {
   at::Tensor sum = at::zeros({}, results[0].options());
   for (size_t i = 0; i < results.size(); ++i) {
@@ -69,7 +69,7 @@ TEST(FeaturePyramid, IsThePublishedOne) {
         expect_same_gradients(weighed(got, true), maps, built.parameters, weighed(wanted, false),
                               plain_maps, weights, 1e-10);
         expect_same_statistics(built.parameters, weights, 1e-12);
-        const at::NoGradGuard no_grad;  // norms in the memory of what they follow
+        const at::NoGradGuard no_grad;  // without gradients norms run in place
         if (!training) expect_same_maps(built.head(maps, nullptr), wanted, 1e-12);
       }
     }
@@ -131,7 +131,7 @@ TEST(VitAdaptor, IsThePublishedOne) {
   for (const at::Tensor& map : got) EXPECT_TRUE(map.is_contiguous());
   expect_same_gradients(weighed(got, true), maps, built.parameters, weighed(wanted, false),
                         plain_maps, weights, 1e-10);
-  // Normalised in groups of channels, not each for itself.
+  // Normalised over groups of channels, not each channel alone.
   const at::Tensor scaled = maps[0].detach() * at::linspace(1, 2, 64, at::kDouble);
   EXPECT_NE(
       test::compare(built.head({scaled, maps[1], maps[2], maps[3]})[0], got[0], 1e-3).description,
@@ -151,7 +151,7 @@ TEST(RpnHead, IsThePublishedOneInTheOrderOfAnchors) {
     const reference::RpnMaps plain = reference::rpn_head(layers, "rpn_head.", plain_maps[i]);
     results.insert(results.end(), {got[i].logits_BA, got[i].deltas_BA4});
     wanted.insert(wanted.end(), {plain.logits(), plain.deltas()});
-    // The second anchor of row 2, column 1, of the second picture.
+    // The second anchor of row 2, column 1, of the second image.
     const int64_t row = 2, column = 1, anchor = (row * maps[i].size(2) + column) * 3 + 1;
     EXPECT_EQ(
         test::compare(got[i].deltas_BA4[1][anchor],
@@ -229,7 +229,7 @@ TEST(MaskHead, IsThePublishedOneOfAllClassesAndOfOne) {
       std::vector<at::Tensor> wanted_own;
       for (int64_t r = 0; r < 5; ++r) wanted_own.push_back(wanted[r][classes[r].item<int64_t>()]);
       EXPECT_EQ(test::compare(own, at::stack(wanted_own), 1e-12).description, "");
-      // Gradients where the own class alone counts, of both forms of the last product.
+      // Gradients if only the region's own class counts, for both forms of the last product.
       expect_same_gradients(weighed({own}, true), pooled, one.parameters,
                             weighed({at::stack(wanted_own)}, false), plain, weights, 1e-10);
       expect_same_statistics(one.parameters, weights, 1e-12);
@@ -250,7 +250,7 @@ TEST(MaskHead, OfAllClassesHasThePublishedGradients) {
                         plain, weights, 1e-10);
 }
 
-// Of nothing there is nothing, and backward goes through with gradients of zero.
+// No regions give empty results, and backward runs with zero gradients.
 TEST(RegionHeads, TakeNoRegions) {
   for (const bool training : {true, false}) {
     const BuiltBoxHead box("roi_heads", small_box_head());
@@ -283,8 +283,8 @@ TEST(RegionHeads, TakeNoRegions) {
   }
 }
 
-// A rank without regions waits with the others, forward and backward, and comes to their
-// statistics.
+// A rank without regions takes part in the collectives of forward and backward, and its running
+// statistics equal those of the other ranks.
 TEST(RegionHeads, OfRanksWithAndWithoutRegionsAreThoseOfOne) {
   const BuiltMaskHead whole("mask_head", small_mask_head());
   const at::Tensor all = test::fixed_normal({5, 7, 7, 6}, 1);
@@ -324,7 +324,7 @@ TEST(RegionHeads, OfRanksWithAndWithoutRegionsAreThoseOfOne) {
   });
 }
 
-// Half precision's maps, wider weights: results in float32, near those of float64.
+// bfloat16 maps with float32 weights: float32 results, close to the float64 ones.
 TEST(DetectionHeads, TakeBfloat16Maps) {
   const auto near = [](const at::Tensor& got, const at::Tensor& wanted) {
     return ((got.to(at::kDouble) - wanted).norm() / wanted.norm()).item<double>() < 0.05;
@@ -361,7 +361,7 @@ TEST(DetectionHeads, TakeBfloat16Maps) {
                    adaptor.head({map, map, map, map})[0]));
 }
 
-// Start values of the published heads: std or bound by name.
+// Initial values as upstream: std or bound by name.
 TEST(DetectionHeads, StartAsThePublishedOnes) {
   nn::Parameters parameters(3, at::kFloat);
   const nn::Scope scope(parameters);

@@ -1,5 +1,5 @@
-// The heads of segmentation are the published ones, in plain tensor calls, in results and in every
-// gradient.
+// The segmentation heads equal the upstream ones, written in plain tensor calls:
+// results and every gradient.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -42,7 +42,7 @@ test::Inputs maps_of(const Pyramid& pyramid, int64_t batch = 2) {
   return test::leaves(maps);
 }
 
-// Of logits: of a sum in which each counts differently.
+// Gradients of a random weighted sum of the logits.
 void expect_same_logit_gradients(const at::Tensor& logits_BHWK, const test::Inputs& maps,
                                  const nn::Parameters& parameters, const at::Tensor& wanted_BKHW,
                                  const test::Inputs& plain_maps, const reference::Weights& weights,
@@ -98,9 +98,9 @@ TEST(UperNet, IsThePublishedOneInEvaluation) {
     const at::Tensor logits = built.head(maps, {});
     EXPECT_EQ(test::compare(nchw(logits), wanted, 1e-12).description, "");
     expect_same_logit_gradients(logits, maps, built.parameters, wanted, plain_maps, weights, 1e-10);
-    const at::NoGradGuard no_grad;  // norms in the memory of what they follow
+    const at::NoGradGuard no_grad;  // without gradients norms run in place
     EXPECT_EQ(test::compare(nchw(built.head(maps, {})), wanted, 1e-12).description, "");
-    for (size_t i = 0; i < maps.size(); ++i) {  // which are not the maps'
+    for (size_t i = 0; i < maps.size(); ++i) {  // but never in the input maps
       EXPECT_TRUE(test::same_bits(nchw(maps[i]), plain_maps[i]));
     }
   }
@@ -131,7 +131,7 @@ TEST(UperNet, TakesBfloat16MapsAndGivesFloat32Logits) {
   const at::Tensor wanted = exact.head(maps, pass);
   const double off = (logits.to(at::kDouble) - wanted).norm().item<double>();
   EXPECT_LT(off / wanted.norm().item<double>(), 0.03);
-  test::gradients(logits, narrow, at::ones(logits.sizes()));  // runs
+  test::gradients(logits, narrow, at::ones(logits.sizes()));  // backward runs
 }
 
 TEST(UperNet, HasThePublishedKeysInTheirOrder) {
@@ -158,8 +158,8 @@ TEST(UperNet, RefusesOnePictureInTrainingAndSaysWhatToDo) {
   EXPECT_NE(said.find("batches of two images or more"), std::string::npos) << said;
 }
 
-// One picture a process is enough if there are two of them; what a process computes is its share of
-// what one computes that has both.
+// One image per process is enough if there are two processes; each computes its share of what one
+// process with both images computes.
 TEST(UperNet, OfTwoProcessesIsThatOfOne) {
   const BuiltUperNet whole("decode_head", kSmall);
   const test::Inputs maps = maps_of(kPyramids[1], 2);

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::array<uint8_t, 3> kFill{124, 116, 104};
 
-// Values 60 to 145 only, so that spreading them is visible.
+// Values 60 to 145 only, so that stretching the contrast has a visible effect.
 Image narrow_pattern(int64_t rows = 41, int64_t cols = 53) {
   Image picture = test::pattern(rows, cols, 3);
   for (uint8_t& value : picture.pixels) value = static_cast<uint8_t>(60 + value / 3);
@@ -17,7 +17,7 @@ Image narrow_pattern(int64_t rows = 41, int64_t cols = 53) {
 
 struct Case {
   void (*change)(Image&);
-  const char* sha256;  // of what Pillow 13.0.0 made of the same pixels
+  const char* sha256;  // of Pillow 13.0.0's result for the same pixels
 };
 
 std::vector<Case> pillow_cases() {

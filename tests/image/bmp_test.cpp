@@ -1,4 +1,4 @@
-// BMP files written here, byte by byte.
+// BMP files that the test writes byte by byte.
 #include "fcm/base/random.h"
 #include "fcm/image/image.h"
 #include "tests/image/support.h"
@@ -14,9 +14,9 @@ void put_little(BmpBytes& bytes, uint64_t value, int size) {
 }
 
 struct BmpForm {
-  int64_t cols = 0, rows = 0;  // rows below 0: from the top down
+  int64_t cols = 0, rows = 0;  // negative rows: stored top-down
   uint32_t bits = 24, coding = 0, colours = 0;
-  BmpBytes palette{};  // or masks, as they lie in the file
+  BmpBytes palette{};  // or masks, as stored in the file
   uint32_t header = 40;
 };
 
@@ -42,11 +42,11 @@ BmpBytes bmp(const BmpForm& form, const BmpBytes& pixels) {
   return bytes;
 }
 
-// Red, then green over blue, then white: 2 columns and rows, upper row first.
+// 2 x 2 pixels, upper row first: red, green; blue, white.
 const BmpBytes kFour{255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255};
-// The same in blue, green, red from the last row on, rows filled to 8 bytes.
+// The same pixels as BGR, last row first, rows padded to 8 bytes.
 const BmpBytes kRows24{255, 0, 0, 255, 255, 255, 0, 0, 0, 0, 255, 0, 255, 0, 0, 0};
-// Blue, green, red and a spare byte each: black, red, green, blue, white.
+// BGR and an unused byte each: black, red, green, blue, white.
 const BmpBytes kPalette{0, 0, 0, 0, 0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0};
 
 TEST(Bmp, TwentyFourBitsInBothDirections) {
@@ -57,7 +57,7 @@ TEST(Bmp, TwentyFourBitsInBothDirections) {
   const BmpBytes from_top{0, 0, 255, 0, 255, 0, 0, 0, 255, 0, 0, 255, 255, 255, 0, 0};
   EXPECT_EQ(decode(bmp({2, -2}, from_top), 3).pixels, kFour);
   EXPECT_EQ(decode(bmp({2, 2, 24, 0, 0, {}, 124}, kRows24), 3).pixels, kFour);
-  EXPECT_EQ(decode(bmp({2, 2, 24, 0, 0, {}, 12}, kRows24), 3).pixels, kFour);  // OS/2's header
+  EXPECT_EQ(decode(bmp({2, 2, 24, 0, 0, {}, 12}, kRows24), 3).pixels, kFour);  // the OS/2 header
 }
 
 TEST(Bmp, TheLastRowMayLackItsPadding) {
@@ -89,14 +89,14 @@ TEST(Bmp, ThirtyTwoBitsWithAndWithoutMasks) {
   for (const uint32_t mask : {0xFFU, 0xFF00U, 0xFF0000U}) put_little(masks, mask, 4);
   EXPECT_EQ(decode(bmp({1, 1, 32, 3, 0, masks}, pixels), 3).pixels, (BmpBytes{30, 20, 10}));
   masks[1] = 1;
-  masks[0] = 0x0F;  // a hole in a mask
+  masks[0] = 0x0F;  // a mask with a gap
   EXPECT_NE(data_error([&] {
               decode(bmp({1, 1, 32, 3, 0, masks}, pixels), 3);
             }).find("are not contiguous"),
             std::string::npos);
 }
 
-// Five bits go to eight by * 255 / 31, six by * 255 / 63, as in Pillow.
+// 5 bits are scaled to 8 by * 255 / 31, 6 bits by * 255 / 63, as in Pillow.
 TEST(Bmp, SixteenBits) {
   BmpBytes pixel;
   put_little(pixel, 21 << 10 | 10 << 5 | 31, 2);
@@ -110,10 +110,10 @@ TEST(Bmp, SixteenBits) {
 }
 
 TEST(Bmp, RunsOfEightBits) {
-  // blue, white | end of row | literal of red, green and a byte of padding is not needed | end
+  // Blue, white; end of row; red, green as single runs; end of bitmap.
   const BmpBytes runs{1, 3, 1, 4, 0, 0, 1, 1, 1, 2, 0, 1};
   EXPECT_EQ(decode(bmp({2, 2, 8, 1, 5, kPalette}, runs), 3).pixels, kFour);
-  // A literal of three, padded; a jump by two columns and no row; a run beyond the row.
+  // A padded literal of three pixels; a jump by one column; a run past the end of the row.
   const BmpBytes literal{0, 3, 1, 2, 3, 0, 0, 2, 1, 0, 9, 4, 0, 1};
   EXPECT_EQ(decode(bmp({5, 1, 8, 1, 5, kPalette}, literal), 3).pixels,
             (BmpBytes{255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255}));

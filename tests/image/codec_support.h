@@ -1,4 +1,4 @@
-// Small JPEG, PNG and WebP files made by the tests.
+// Small JPEG, PNG and WebP files for tests.
 #pragma once
 
 #include <cstdio>
@@ -13,7 +13,7 @@
 
 namespace fcm::test {
 
-// Gradients with some texture: compresses, and has edges for every filter to work on.
+// Gradients with some texture: it compresses well and has edges for every filter.
 inline image::Image scene(int64_t rows, int64_t cols, uint32_t seed = 1) {
   image::Image picture = pattern(rows, cols, 3, seed);
   for (int64_t row = 0; row < rows; ++row) {
@@ -41,7 +41,7 @@ inline std::vector<uint8_t> encode_jpeg(image::Image picture, int quality = 80) 
   cinfo.image_height = static_cast<JDIMENSION>(picture.rows);
   cinfo.input_components = 3;
   cinfo.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&cinfo);  // 4:2:0
+  jpeg_set_defaults(&cinfo);  // 4:2:0 subsampling
   jpeg_set_quality(&cinfo, quality, TRUE);
   jpeg_start_compress(&cinfo, TRUE);
   while (cinfo.next_scanline < cinfo.image_height) {
@@ -59,11 +59,11 @@ struct WebpSettings {
   bool lossless = false;
   float quality = 75;
   int filter_strength = 60;
-  int filter_type = 1;  // 0 simple, 1 strong
-  int partitions = 0;   // 2^partitions of them
+  int filter_type = 1;  // 0: simple, 1: strong
+  int partitions = 0;   // 2^partitions partitions
 };
 
-// `alpha`: none, or one byte a pixel.
+// `alpha`: empty, or one byte per pixel.
 inline std::vector<uint8_t> encode_webp(const image::Image& picture,
                                         const WebpSettings& settings = {},
                                         const std::vector<uint8_t>& alpha = {}) {
@@ -77,7 +77,7 @@ inline std::vector<uint8_t> encode_webp(const image::Image& picture,
   config.filter_strength = settings.filter_strength;
   config.filter_type = settings.filter_type;
   config.partitions = settings.partitions;
-  config.exact = 1;  // colours under transparent places are kept
+  config.exact = 1;  // keep colours under transparent pixels
   source.use_argb = settings.lossless;
   source.width = static_cast<int>(picture.cols);
   source.height = static_cast<int>(picture.rows);

@@ -25,7 +25,7 @@ TEST(Sha256, KnownDigests) {
   EXPECT_EQ(Sha256::hex(abc), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-// Cases where this decoder deliberately does not do what Pillow does.
+// Deliberate differences from Pillow.
 const std::map<std::string, std::string> kOtherPixels{
     {"images/png-gray16.png", "Pillow clips 16-bit grey to 255 instead of scaling it"}};
 
@@ -72,7 +72,7 @@ TEST(Decode, RefusalsNameTheReason) {
 
 TEST(Decode, SixteenBitGreyIsScaled) {
   FCM_NEED_FOLDER(kBroken);
-  // Made from the same picture as png-rgb16.png, as 257 times its 8-bit grey.
+  // Both come from the same image; the grey file holds 257 times the 8-bit grey value.
   const Image grey = decode(bytes_of(kBroken / "images/png-gray16.png"), 1);
   const Image colour = decode(bytes_of(kBroken / "images/png-renamed.JPEG"), 1);
   EXPECT_EQ(grey.channels, 1);

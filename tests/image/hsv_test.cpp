@@ -11,7 +11,7 @@ namespace {
 
 const std::filesystem::path kSegmentation = FCM_SOURCE_DIR "/../shared/goldens/segmentation";
 
-// Every three bytes whose first is below `first`.
+// All triples of bytes whose first byte is below `first`.
 std::vector<uint8_t> all_triples(int first) {
   std::vector<uint8_t> bytes;
   bytes.reserve(static_cast<size_t>(first) * 65536 * 3);
@@ -36,7 +36,7 @@ Triple rgb_of(Triple hsv) {
   return hsv;
 }
 
-// Stored digests are of what OpenCV makes of all inputs.
+// The stored digests are of OpenCV's results for all inputs.
 TEST(Hsv, EveryColourIsOpenCvs) {
   FCM_NEED_FOLDER(kSegmentation);
   const auto stored = nlohmann::json::parse(test::bytes_of(kSegmentation / "colour.json"));
@@ -54,15 +54,15 @@ TEST(Hsv, ColoursAndGreys) {
   EXPECT_EQ(hsv_of({255, 0, 0}), (Triple{0, 255, 255}));
   EXPECT_EQ(hsv_of({0, 255, 0}), (Triple{60, 255, 255}));
   EXPECT_EQ(hsv_of({0, 0, 255}), (Triple{120, 255, 255}));
-  EXPECT_EQ(hsv_of({255, 0, 1}), (Triple{0, 255, 255}));  // -0.1 of a hue is rounded to none
+  EXPECT_EQ(hsv_of({255, 0, 1}), (Triple{0, 255, 255}));  // hue -0.1 is rounded to 0
   EXPECT_EQ(hsv_of({77, 77, 77}), (Triple{0, 0, 77}));
   EXPECT_EQ(hsv_of({0, 0, 0}), (Triple{0, 0, 0}));
   EXPECT_EQ(rgb_of({0, 255, 255}), (Triple{255, 0, 0}));
   EXPECT_EQ(rgb_of({60, 255, 128}), (Triple{0, 128, 0}));
-  EXPECT_EQ(rgb_of({150, 255, 255}), (Triple{255, 0, 254}));  // truncated
+  EXPECT_EQ(rgb_of({150, 255, 255}), (Triple{255, 0, 254}));  // truncated, not rounded
 }
 
-// A value by the formula in float32, and what fusing multiplications and additions makes of it.
+// A channel by the formula in float32, with or without fused multiply-add.
 uint8_t second_level(const Triple& hsv, bool fused) {
   const float at = static_cast<float>(hsv[0]) * (6.0F / 180.0F);
   const float within = at - std::floor(at);
@@ -74,7 +74,7 @@ uint8_t second_level(const Triple& hsv, bool fused) {
 
 TEST(Hsv, MultiplyAndAddAreNotFused) {
   int fused_differs = 0;
-  for (int hue = 31; hue < 60; ++hue) {  // where red is the falling edge
+  for (int hue = 31; hue < 60; ++hue) {  // hues in which red falls
     for (int s = 0; s < 256; ++s) {
       for (int v = 0; v < 256; ++v) {
         const Triple hsv{static_cast<uint8_t>(hue), static_cast<uint8_t>(s),

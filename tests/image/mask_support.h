@@ -1,4 +1,4 @@
-// What tests of masks share: made-up ones, and the obvious form of everything.
+// Helpers for mask tests: random masks, and plain implementations of everything.
 #pragma once
 
 #include <algorithm>
@@ -13,14 +13,14 @@ namespace fcm::test {
 
 struct ByteMask {
   int64_t rows = 0, cols = 0;
-  std::vector<uint8_t> bytes;  // row by row
+  std::vector<uint8_t> bytes;  // row-major
 
   uint8_t at(int64_t row, int64_t col) const {
     return bytes[static_cast<size_t>(row * cols + col)];
   }
 };
 
-// Noise, or rectangles and their holes, or all of one kind.
+// Noise, rectangles with holes, or all zeros or ones.
 inline ByteMask made_up_mask(uint64_t number, int64_t rows, int64_t cols) {
   KeyedRandom random(5, Purpose::kSynthetic, 0, number);
   ByteMask mask{rows, cols, std::vector<uint8_t>(static_cast<size_t>(rows * cols))};
@@ -47,7 +47,7 @@ inline ByteMask made_up_mask(uint64_t number, int64_t rows, int64_t cols) {
   return mask;
 }
 
-// Pixel by pixel in COCO's order.
+// Run lengths pixel by pixel, in COCO's column-major order.
 inline std::vector<uint32_t> plain_runs(const ByteMask& mask) {
   std::vector<uint32_t> runs{0};
   uint8_t value = 0;

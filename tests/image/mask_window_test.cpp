@@ -8,7 +8,7 @@
 namespace fcm::image {
 namespace {
 
-// As Pillow's affine transform of one axis goes.
+// One axis of Pillow's affine transform.
 std::vector<int64_t> pillow_positions(int64_t from, int64_t to) {
   const double step = static_cast<double>(from) / static_cast<double>(to);
   std::vector<int64_t> positions;
@@ -58,7 +58,8 @@ TEST(MaskWindow, IsTheMaskPixelByPixel) {
 }
 
 TEST(MaskWindow, PlacesAreAddedUpAsPillowDoes) {
-  // 3 of 9 rows: 1/6 + 1/3 + ... reaches 1 only just, or not quite.
+  // 7 rows become 49: Pillow adds up the step 1/7, and the sum reaches an
+  // integer barely or not quite.
   test::ByteMask mask{7, 1, {0, 1, 0, 1, 0, 1, 0}};
   const MaskWindow view{49, 1, {0, 0, 49, 1}, 49, 1, false};
   EXPECT_EQ(resize_mask(test::encoded(mask), view), pixel_by_pixel(mask, view));

@@ -8,7 +8,7 @@
 namespace fcm::image {
 namespace {
 
-// One value of the resized picture by the formula, with nothing shared between values.
+// One value of the resized image by the formula, without reuse between values.
 class PlainLinear {
  public:
   PlainLinear(const Image& picture, int64_t rows, int64_t cols)
@@ -69,7 +69,7 @@ struct Sizes {
   int64_t rows, cols, to_rows, to_cols;
 };
 
-// Larger, smaller, one side alone, exactly half, half of one side, one pixel, as large.
+// Larger, smaller, one axis only, exactly half, half in one axis, one pixel, unchanged.
 const std::vector<Sizes> kSizes{
     {37, 50, 51, 68}, {51, 68, 26, 34},  {40, 60, 20, 30}, {40, 60, 20, 31}, {40, 60, 20, 60},
     {33, 21, 33, 21}, {33, 21, 33, 40},  {5, 7, 40, 30},   {64, 48, 11, 9},  {1, 9, 4, 20},
@@ -89,7 +89,7 @@ TEST(OpenCvResize, LinearIsTheFormula) {
   }
 }
 
-// What the formula is not: the same filter in floats, rounded at the end.
+// Negative control: the same filter in floats, rounded at the end, gives other values.
 TEST(OpenCvResize, ARoundedFilterInFloatsDiffers) {
   const Image picture = test::pattern(40, 1, 1);
   const Image got = resize_linear(picture, 70, 1);
@@ -117,7 +117,7 @@ std::vector<uint8_t> cut(const std::vector<uint8_t>& pixels, int64_t cols, int64
   return out;
 }
 
-// Windows at the edges and inside, from no more of the picture than they need.
+// Windows at the edges and inside, computed from only the source pixels that they need.
 TEST(OpenCvResize, AWindowFromItsSourceAloneHasTheBitsOfTheWhole) {
   for (const Sizes& s : kSizes) {
     const Image picture = test::pattern(s.rows, s.cols, 3);
@@ -160,7 +160,7 @@ TEST(OpenCvResize, WhatIsNoWindowIsABrokenPromise) {
   std::vector<uint8_t> out(1000);
   EXPECT_THROW(linear_source({4, 4, 8, 8}, {4, 0, 5, 8}), std::logic_error);
   EXPECT_THROW(resize_linear(picture, 0, 3), std::logic_error);
-  // Fewer source rows than the window is computed from.
+  // Too few source rows for the window.
   EXPECT_THROW(resize_linear({4, 4, 8, 8}, picture, {0, 0, 2, 4}, {0, 0, 8, 8}, out.data()),
                std::logic_error);
   EXPECT_THROW(resize_nearest({4, 4, 8, 8}, out.data(), {-1, 0, 2, 2}, out.data()),

@@ -1,4 +1,4 @@
-// EXIF's orientation, from headers made by hand.
+// EXIF orientation, from handmade headers.
 #include "fcm/image/orientation.h"
 
 #include "tests/image/codec_support.h"
@@ -14,7 +14,7 @@ void put(Raw& bytes, uint32_t value, int size, bool big) {
   }
 }
 
-// EXIF with one entry before that of the orientation.
+// EXIF with one entry before the orientation entry.
 Raw exif(uint32_t orientation, bool big, uint32_t type = 3) {
   Raw tiff;
   tiff.insert(tiff.end(), 2, big ? 'M' : 'I');
@@ -32,7 +32,7 @@ Raw exif(uint32_t orientation, bool big, uint32_t type = 3) {
   return tiff;
 }
 
-// Behind JFIF's header, a comment and some filler.
+// The EXIF segment follows the JFIF header, a comment and fill bytes.
 Raw jpeg_with(const Raw& tiff, const Raw& picture) {
   Raw bytes(picture.begin(), picture.begin() + 2);
   const auto segment = [&](uint8_t marker, const Raw& content) {
@@ -58,7 +58,7 @@ TEST(Orientation, IsReadInEitherOrderOfBytes) {
       for (const uint32_t type : {3U, 4U}) {
         const Raw bytes = jpeg_with(exif(orientation, big, type), plain);
         EXPECT_EQ(exif_orientation(bytes), static_cast<int>(orientation)) << big << type;
-        EXPECT_EQ(decode(bytes, 3).rows, 9);  // which does not turn it
+        EXPECT_EQ(decode(bytes, 3).rows, 9);  // decode() does not rotate
       }
     }
   }
@@ -74,11 +74,11 @@ TEST(Orientation, WhatIsDamagedIsUpright) {
   EXPECT_EQ(exif_orientation({}), 1);
   EXPECT_EQ(exif_orientation(encode_png(test::scene(9, 12))), 1);
   Raw far = exif(6, false);
-  far[7] = 0xFF;  // the directory lies beyond the end
+  far[7] = 0xFF;  // the directory lies past the end
   EXPECT_EQ(exif_orientation(jpeg_with(far, plain)), 1);
 }
 
-// In memory of exactly their size, for the sanitizers.
+// In buffers of exactly their size, for the sanitizers.
 TEST(Orientation, CutAndAlteredHeaders) {
   const Raw whole = jpeg_with(exif(6, false), test::encode_jpeg(test::scene(9, 12)));
   size_t read = 0;

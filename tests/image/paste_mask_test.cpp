@@ -1,4 +1,4 @@
-// Masks pasted into pictures: the obvious form, known answers, what is no box.
+// Masks pasted into images: a plain implementation, known answers, invalid boxes.
 #include "fcm/image/paste_mask.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ struct PasteSquare {
 
 float random_share(KeyedRandom& random) { return static_cast<float>(random.below(1001)) / 1000.F; }
 
-// Noise, blobs with long stretches of 0 and 1, and values of exactly one half.
+// Noise, blobs with long runs of 0 and 1, and values of exactly one half.
 PasteSquare made_up_square(uint64_t number, int64_t side) {
   KeyedRandom random(9, Purpose::kSynthetic, 1, number);
   PasteSquare square{side, std::vector<float>(static_cast<size_t>(side * side))};
@@ -47,13 +47,13 @@ PasteSquare made_up_square(uint64_t number, int64_t side) {
   return square;
 }
 
-// Where the centre of a pixel lies in the square.
+// The coordinate of a pixel's centre in the square.
 float plain_place(int64_t pixel, float first, float last, int64_t side) {
   const float share = (static_cast<float>(pixel) + 0.5F - first) / (last - first) * 2 - 1;
   return (share + 1) * (static_cast<float>(side) / 2) - 0.5F;
 }
 
-// Pixel by pixel of the whole picture.
+// Pixel by pixel over the whole image.
 test::ByteMask plain_paste(const PasteSquare& square, const PasteBox& box, int64_t rows,
                            int64_t cols, float threshold, float moved = 0) {
   test::ByteMask mask{rows, cols, std::vector<uint8_t>(static_cast<size_t>(rows * cols))};
@@ -94,7 +94,7 @@ TEST(PasteMask, EqualsThePlainFormToThePixel) {
   EXPECT_GT(set, 10'000);
 }
 
-// The control: half a number further, other pixels belong to the mask.
+// Negative control: shifted by half a value, other pixels belong to the mask.
 TEST(PasteMask, AShiftByHalfANumberIsSeen) {
   const PasteSquare square = made_up_square(1, 28);
   const PasteBox box{4.3F, 5.1F, 60.7F, 70.2F};
@@ -109,7 +109,7 @@ TEST(PasteMask, ASquareOfOnesFillsItsBox) {
   const RunLengths mask = paste_mask(ones, 28, {2, 1, 5, 4}, 6, 7);
   EXPECT_EQ(mask_box(mask), (std::array<double, 4>{2, 1, 3, 3}));
   EXPECT_EQ(mask_area(mask), 9);
-  // All of it, beyond the picture too.
+  // The box covers the whole image and more.
   EXPECT_EQ(paste_mask(ones, 28, {-50, -50, 60, 60}, 6, 7).runs, (std::vector<uint32_t>{0, 42}));
   EXPECT_EQ(paste_mask(ones, 28, {20, 20, 30, 30}, 6, 7), empty_mask(6, 7));
 }
@@ -131,7 +131,7 @@ TEST(PasteMask, WhatIsNoBoxOrNoNumberHasNoPixels) {
 }
 
 TEST(PictureBoxes, HaveOneFactorAndLeaveOutWhatIsEmpty) {
-  // A picture of 50 x 100 in a frame of 200: twice as large there, padded below.
+  // An image of 50 x 100 in a frame of 200: scaled by 2, padded below.
   const std::vector<PasteBox> frame_boxes{{20, 10, 60, 30},
                                           {-4, 90, 300, 120},
                                           {0, 100, 10, 150},

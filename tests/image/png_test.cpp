@@ -48,7 +48,7 @@ TEST(Png, WritesAFile) {
   EXPECT_THROW(write_png("/nonexistent/folder/x.png", picture), Error);
 }
 
-// A PNG of any colour type and depth, written row by row with libpng's simplest calls.
+// A PNG of any colour type and depth, written row by row with libpng's basic calls.
 std::vector<uint8_t> make_png(int type, int depth, const std::vector<std::vector<uint8_t>>& rows,
                               uint32_t cols, int interlace = PNG_INTERLACE_NONE) {
   std::vector<uint8_t> file;
@@ -106,7 +106,7 @@ TEST(Png, SixteenBitsKeepTheHighByteInColourAndAreScaledInGrey) {
   EXPECT_EQ(decode(grey, 1).pixels, (Pixels{19, 255, 0}));  // 0x12FF / 257 = 18.9
 }
 
-// A chunk behind the header.
+// Inserts a chunk after the header.
 std::vector<uint8_t> with_chunk(std::vector<uint8_t> png, const std::string& name,
                                 const std::string& content) {
   std::vector<uint8_t> chunk;
@@ -122,7 +122,7 @@ std::vector<uint8_t> with_chunk(std::vector<uint8_t> png, const std::string& nam
   return png;
 }
 
-// Programs that draw pictures keep whole work flows in their text.
+// Image generators store whole workflows in text chunks.
 TEST(Png, LongChunksThatAreNotUsedArePassedOver) {
   const Image picture = test::pattern(5, 6, 3);
   const auto png = encode_png(picture);
@@ -143,11 +143,11 @@ TEST(Png, InterlacedRowsComeInOrder) {
   EXPECT_EQ(decode(file, 3).pixels, picture.pixels);
 }
 
-// Whatever would mean something else than the number of a class is refused by name.
+// A file whose values are not class indices is refused by name.
 TEST(Png, NumbersOfMaps) {
   EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_GRAY, 8, {{0, 7, 255}}, 3)).pixels,
             (Pixels{0, 7, 255}));
-  // Indices, not colours; values, not spread over the range.
+  // Palette indices, not colours; raw values, not scaled to 8 bits.
   EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_PALETTE, 8, {{0, 1, 2}}, 3)).pixels,
             (Pixels{0, 1, 2}));
   EXPECT_EQ(decode_numbers(make_png(PNG_COLOR_TYPE_PALETTE, 2, {{0b00011000}}, 4)).pixels,

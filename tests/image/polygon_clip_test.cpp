@@ -1,5 +1,5 @@
-// Polygons in a window: against membership of single points, the clipping of Sutherland and
-// Hodgman, and outlines worked out by hand.
+// Polygons clipped to a window: against point membership, Sutherland-Hodgman clipping, and outlines
+// computed by hand.
 #include "fcm/image/polygon_clip.h"
 
 #include <gtest/gtest.h>
@@ -42,7 +42,7 @@ Window box_of(const Outlines& outlines) {
   return box;
 }
 
-// By how often a ray to the right crosses the outline.
+// By the number of times that a ray to the right crosses the outline.
 bool contains(const std::vector<double>& xy, double x, double y) {
   bool inside = false;
   const size_t count = xy.size() / 2;
@@ -53,7 +53,7 @@ bool contains(const std::vector<double>& xy, double x, double y) {
   return inside;
 }
 
-// The published textbook form, which joins parts by edges along the window.
+// The textbook form (Sutherland-Hodgman), which joins parts by edges along the window.
 std::vector<double> with_bridges(std::vector<double> xy, const Window& window) {
   for (size_t side = 0; side < 4; ++side) {
     const size_t axis = side % 2;
@@ -75,8 +75,7 @@ std::vector<double> with_bridges(std::vector<double> xy, const Window& window) {
   return xy;
 }
 
-// Around a middle, each point farther out or nearer than the one before: simple, and far from
-// convex.
+// Points around a centre at random distances: simple, and far from convex.
 std::vector<double> star(KeyedRandom& random) {
   const uint64_t points = 3 + random.below(40);
   const double x = 40 * random.uniform_double() - 10, y = 40 * random.uniform_double() - 10;
@@ -88,14 +87,14 @@ std::vector<double> star(KeyedRandom& random) {
     xy.push_back(x + radius * std::cos(angle));
     xy.push_back(y + radius * std::sin(angle));
   }
-  // Whole numbers bring points onto the window's edges.
+  // Even integers put points onto the window's edges.
   if (random.below(2) == 0) {
     for (double& number : xy) number = std::round(number / 2) * 2;
   }
   return xy;
 }
 
-// Teeth of differing heights on a common back.
+// Teeth of different heights on a common back.
 std::vector<double> comb(KeyedRandom& random) {
   std::vector<double> xy{-5, 40};
   const uint64_t teeth = 1 + random.below(8);
@@ -138,7 +137,7 @@ TEST(PolygonClip, PointsAreInsideWhereTheyWere) {
       ASSERT_EQ(found, in_window && contains(xy, x, y) ? 1 : 0)
           << number << " at " << x << ", " << y;
     }
-    // Their box is never wider than with bridges, and sometimes narrower.
+    // Their box is never larger than with joining edges, and sometimes smaller.
     const std::vector<double> bridged = with_bridges(xy, window);
     ASSERT_NEAR(area_of_all(parts), std::abs(signed_area(bridged)), 1e-9) << number;
     if (parts.empty()) continue;
@@ -153,7 +152,7 @@ TEST(PolygonClip, PointsAreInsideWhereTheyWere) {
   EXPECT_GT(tighter, 30);
 }
 
-// The box around the parts is that around their area: beside each of its sides there is some.
+// The bounding box is tight: there is area along each of its sides.
 TEST(PolygonClip, TheBoxTouchesTheArea) {
   const Window window{0, 0, 20, 16};
   for (uint64_t number = 0; number < 300; ++number) {
@@ -181,18 +180,18 @@ TEST(PolygonClip, KnownOutlines) {
   EXPECT_EQ(clipped({-5, 2, 5, 2, 5, 4, -5, 4}), (Outlines{{0, 2, 5, 2, 5, 4, 0, 4}}));
   EXPECT_EQ(area_of_all(clipped({-9, -9, 19, -9, 19, 19, -9, 19})), 100);
   EXPECT_EQ(clipped({11, 1, 14, 1, 14, 4}), Outlines());
-  // Two legs of a U that stand in the window: its back is above.
+  // A U whose back is above the window: two separate legs remain.
   const Outlines legs = clipped({2, -4, 8, -4, 8, 6, 7, 6, 7, -2, 3, -2, 3, 5, 2, 5});
   ASSERT_EQ(legs.size(), 2u);
   EXPECT_EQ(area_of_all(legs), 11);
-  // An arm beyond the corner would leave a spike along the edge.
+  // An arm beyond the corner, which would leave a spike along the edge.
   EXPECT_EQ(box_of(clipped({2, 2, 4, 2, 4, 4, -3, 4, -3, 9, -4, 9, -4, 3, 2, 3})),
             (Window{0, 2, 4, 4}));
-  // Along the edge, from either side.
+  // Along the edge, from outside and from inside.
   EXPECT_EQ(clipped({0, 2, -3, 3, 0, 4}), Outlines());
   EXPECT_EQ(clipped({0, 2, 3, 3, 0, 4}), (Outlines{{0, 2, 3, 3, 0, 4}}));
   EXPECT_EQ(area_of_all(clipped({0, 2, -3, 3, 0, 4, 0, 10, 10, 10, 10, 0, 0, 0})), 100);
-  // A corner that touches the edge from outside, and one from inside.
+  // A corner that touches the edge, from outside and from inside.
   EXPECT_EQ(clipped({-4, 2, 0, 3, -4, 4}), Outlines());
   EXPECT_EQ(area_of_all(clipped({5, 5, 0, 6, 5, 7})), 5);
 }
@@ -205,15 +204,16 @@ TEST(PolygonClip, WhatHasNoAreaVanishes) {
   EXPECT_EQ(clipped({1, 1, 2, 2}), Outlines());
   EXPECT_EQ(clipped({1, 1, 2, 2, 3, 3}), Outlines());
   EXPECT_EQ(clipped({1, 1, 1, 1, 1, 1, 1, 1}), Outlines());
-  EXPECT_EQ(clipped({0.1, 0.3, 0.2, 0.6, 0.3, 0.9}), Outlines());  // as doubles not quite in line
+  EXPECT_EQ(clipped({0.1, 0.3, 0.2, 0.6, 0.3, 0.9}), Outlines());        // nearly collinear
   EXPECT_EQ(clipped({5, 5, 5, 9, 5, 5, 9, 5, 5, 5, 1, 2}), Outlines());  // three spikes
-  // A spike out of a triangle, and one that goes back a part of the way; a point twice.
+  // A triangle with a spike, one with a spike that goes only part of the way
+  // back, and repeated points.
   EXPECT_EQ(clipped({1, 1, 4, 1, 9, 1, 4, 1, 4, 4}), (Outlines{{1, 1, 4, 1, 4, 4}}));
   EXPECT_EQ(clipped({1, 1, 9, 1, 4, 1, 4, 4}), (Outlines{{1, 1, 4, 1, 4, 4}}));
   EXPECT_EQ(clipped({1, 1, 1, 1, 4, 1, 4, 4, 4, 4}), (Outlines{{1, 1, 4, 1, 4, 4}}));
 }
 
-// What crosses itself keeps its pixels, if not the same parts.
+// Self-crossing outlines keep their pixels, though not necessarily the same parts.
 TEST(PolygonClip, SelfCrossingOutlinesKeepTheirPoints) {
   const Window window{0, 0, 20, 16};
   for (uint64_t number = 0; number < 1000; ++number) {
@@ -234,7 +234,7 @@ TEST(PolygonClip, SelfCrossingOutlinesKeepTheirPoints) {
 TEST(PolygonClip, ManyPointsTakeLittleTime) {
   constexpr size_t kPoints = 400'000;
   std::vector<double> zigzag;
-  for (size_t i = 0; i < kPoints; ++i) {  // crosses the window's edge each time
+  for (size_t i = 0; i < kPoints; ++i) {  // each segment crosses the window's edge
     zigzag.push_back(static_cast<double>(i) * 1e-4);
     zigzag.push_back(i % 2 == 0 ? -5.0 : 5.0);
   }

@@ -1,5 +1,5 @@
-// Polygons in pixels: what is stored from pycocotools, the walk along the outline step by step, and
-// hostile points.
+// Rasterised polygons: against stored results of pycocotools, against a step-by-step walk along the
+// outline, and with hostile points.
 #include "fcm/image/polygon_raster.h"
 
 #include <cmath>
@@ -17,7 +17,7 @@ using PolygonJson = nlohmann::json;
 using Numbers = std::vector<double>;
 const std::filesystem::path kStored = FCM_SOURCE_DIR "/../shared/goldens";
 
-// Every step of the outline, and runs made as the published rule makes them.
+// Walks every step of the outline, and forms runs by the upstream rule.
 RunLengths walked(const Numbers& xy, int64_t rows, int64_t cols) {
   Numbers xs, ys;
   for (size_t i = 0; i < xy.size(); i += 2) {
@@ -102,7 +102,8 @@ TEST(PolygonRaster, StoredPolygons) {
   }
 }
 
-// Near and far outside, on whole pixels, halves and fifths, repeated points, edges that go back.
+// Points near and far outside, on whole pixels, halves and fifths; repeated
+// points; edges that go back.
 Numbers made_up_polygon(uint64_t number, int64_t rows, int64_t cols) {
   KeyedRandom random(8, Purpose::kSynthetic, 0, number);
   const uint64_t points = 1 + random.below(12);
@@ -133,7 +134,7 @@ TEST(PolygonRaster, EqualsTheWalkAlongTheOutline) {
   EXPECT_GT(pixels, 100'000);
 }
 
-// 2.5 is 13 fifths, 2.4 is 12, which is left of the middle of column 2.
+// 2.5 is 13 fifths; 2.4 is 12, which is left of the centre of column 2.
 TEST(PolygonRaster, AFifthOfAPixelDecides) {
   const Numbers square{2.5, 2.5, 7.5, 2.5, 7.5, 7.5, 2.5, 7.5};
   const Numbers wider{2.4, 2.5, 7.5, 2.5, 7.5, 7.5, 2.4, 7.5};
@@ -171,7 +172,7 @@ TEST(PolygonRaster, HostilePointsAreRefused) {
   EXPECT_NE(test::data_error([&] { raster_polygon({}, 1 << 20, 1 << 20); }), "");
 }
 
-// The published walk takes two thousand million steps an edge here.
+// The upstream walk takes 2e9 steps per edge here.
 TEST(PolygonRaster, FarPointsAndManyCrossingsTakeBoundedWork) {
   const Stopwatch watch;
   constexpr double kFar = 4e8;
@@ -180,7 +181,8 @@ TEST(PolygonRaster, FarPointsAndManyCrossingsTakeBoundedWork) {
             300 * 400);
   EXPECT_EQ(mask_area(raster_polygon(Numbers{-kFar, -kFar, kFar, kFar, -kFar, kFar}, 300, 300)),
             300 * 301 / 2);
-  // Across the picture and back 20,000 times: nothing remains, and places that cancel are let go.
+  // Across the image and back 20,000 times: nothing remains, and crossings
+  // that cancel free their memory.
   Numbers zigzag;
   for (int i = 0; i < 20'000; ++i) zigzag.insert(zigzag.end(), {-1, 5, 101, 5});
   EXPECT_EQ(raster_polygon(zigzag, 10, 100), empty_mask(10, 100));

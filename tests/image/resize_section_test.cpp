@@ -1,11 +1,11 @@
-// Windows of resized pictures from no more of the picture than they need.
+// Windows of resized images, computed from only the source pixels that they need.
 #include "fcm/image/resize_window.h"
 #include "tests/image/section_support.h"
 
 namespace fcm::image {
 namespace {
 
-// The part of a picture, with a margin of chance around it, whose other pixels nobody sees.
+// The box of an image with a random margin around it; pixels outside are not available.
 Section cut_section(const Image& picture, const Box& box, KeyedRandom& random) {
   const auto margin = [&](int64_t most) {
     return static_cast<int64_t>(

@@ -47,7 +47,7 @@ std::vector<uint8_t> resized(const Image& source, Box box, int64_t rows, int64_t
 Box whole(const Image& picture) { return {0, 0, picture.rows, picture.cols}; }
 
 struct Golden {
-  std::string photo;  // the file whose pixels the goldens start from
+  std::string photo;  // the image file from which the goldens start
   std::map<std::string, RawTensor> tensors;
 };
 
@@ -147,9 +147,10 @@ TEST(CropResize, MirrorsAfterResizingWhicheverPassesRun) {
 TEST(CropResize, ChangesTheOrderOfPassesWherePillowDoes) {
   struct OrderOfPasses {
     int64_t rows, cols, to_rows, to_cols;
-    const char* sha256;  // of what Pillow 13.0.0 made of the same pixels
+    const char* sha256;  // of Pillow 13.0.0's result for the same pixels
   };
-  // Each size that goes across first beside the one, a row taller, that goes down first.
+  // Pairs of sizes: one runs the horizontal pass first; the other, one row
+  // taller, the vertical pass.
   const std::vector<OrderOfPasses> cases{
       {80, 60, 40, 40, "4efd4973fae17cc0c7af0a583d391e230bd21e84cb98383ef59bbdae075121d0"},
       {81, 60, 40, 40, "bb1f72809169aab607219ecf1b575275891a2ae420074cdd9a483fa472de8e57"},
@@ -173,7 +174,7 @@ TEST(CropResize, SameSizeIsACopyOfTheBox) {
 }
 
 TEST(CropResize, AWindowEqualsThatPartOfTheWhole) {
-  // Every combination of passes: none, either, both in either order.
+  // Every combination of passes: none, one, both in either order.
   const Image picture = test::pattern(40, 30, 3);
   for (const auto& [rows, cols] : {std::pair{40, 30}, std::pair{40, 50}, std::pair{23, 30},
                                    std::pair{21, 29}, std::pair{35, 11}, std::pair{80, 60}}) {
@@ -213,8 +214,8 @@ TEST(CropResize, BoxesOutsideThePictureAreRefused) {
   }
 }
 
-// Random weights of every count, so that all remainders of the vector loops occur; as large as they
-// get when a picture is enlarged, of both signs.
+// Random weights of every count, so that all remainders of the vector loops occur. They are of both
+// signs and as large as weights get when an image is enlarged.
 AxisWeights random_axis(int32_t source, int64_t outputs, uint32_t seed) {
   AxisWeights axis;
   axis.source = source;
@@ -226,7 +227,7 @@ AxisWeights random_axis(int32_t source, int64_t outputs, uint32_t seed) {
   };
   for (int64_t i = 0; i < outputs; ++i) {
     const int32_t count = 1 + draw(static_cast<uint32_t>(std::min(source, 16)));
-    const int32_t size = 1 << (count > 4 ? 19 : count > 2 ? 21 : 22);  // sums stay within 32 bits
+    const int32_t size = 1 << (count > 4 ? 19 : count > 2 ? 21 : 22);  // sums fit 32 bits
     axis.count.push_back(count);
     axis.first.push_back(draw(static_cast<uint32_t>(source - count + 1)));
     for (int32_t t = 0; t < 16; ++t) {
@@ -237,8 +238,8 @@ AxisWeights random_axis(int32_t source, int64_t outputs, uint32_t seed) {
   return axis;
 }
 
-// What both passes make of a random picture with random weights. The picture has exactly as many
-// bytes as it needs: reading past the end shows under a sanitizer.
+// Both passes over a random image with random weights. The buffer has exactly the needed bytes, so
+// that a sanitizer detects reads past the end.
 std::vector<uint8_t> both_passes(const ResizeKernels& kernels, uint32_t seed, bool mirror,
                                  int32_t mistake = 0) {
   const int64_t channels = seed % 4 == 0 ? 1 : 3, rows = 1 + seed % 7, cols = 1 + seed % 153;
@@ -267,7 +268,7 @@ void expect_the_bits_of_plain_loops(const ResizeKernels& kernels) {
       noticed += expected != both_passes(kernels, seed, mirror, 1 << 15);
     }
   }
-  EXPECT_GT(noticed, 700);  // one weight wrong by 1/128
+  EXPECT_GT(noticed, 700);  // one weight is off by 1/128
 }
 
 TEST(ResizeKernels, Avx2GivesTheSameBitsAsPlainLoops) {

@@ -1,4 +1,5 @@
-// Masks in runs: what is stored from pycocotools, the obvious form, and hostile texts.
+// Run-length masks: against stored results of pycocotools, a plain
+// implementation, and hostile texts.
 #include "fcm/image/run_lengths.h"
 
 #include <limits>
@@ -134,7 +135,7 @@ TEST(RunLengths, AnyByteButZeroIsOfTheObject) {
   EXPECT_EQ(empty_mask(2, 3).runs, std::vector<uint32_t>{6});
 }
 
-// Runs of 0, as a union or a raster of other programs may have them.
+// Empty runs, as other programs write them after a union or a rasterisation.
 TEST(RunLengths, EmptyRunsAreJoinedAway) {
   const RunLengths plain = run_lengths_of_counts(Counts{2, 3, 1}, 2, 3);
   EXPECT_EQ(run_lengths_of_counts(Counts{0, 0, 2, 1, 0, 2, 1, 0}, 2, 3), plain);
@@ -158,7 +159,7 @@ TEST(RunLengths, PlacesNamedTwiceAreTurnedBack) {
 TEST(RunLengths, LargestMasks) {
   const RunLengths all = empty_mask(kMostMaskPixels, 1);
   EXPECT_EQ(parse_run_lengths(run_lengths_text(all), kMostMaskPixels, 1), all);
-  // Differences go to both ends of what a length can be.
+  // Differences of lengths reach both ends of their range.
   const RunLengths jumps = run_lengths_of_counts(
       Counts{0, 1, 0, 1, 1, 1'000'000'000, 1, 1, 1'000'000'000, 1}, 1, 2'000'000'006);
   EXPECT_EQ(jumps.runs.size(), 8U);
@@ -218,7 +219,7 @@ TEST(RunLengths, MasksOfOtherPicturesDoNotMeet) {
   EXPECT_THROW(decode_mask({2, 3, {7}}), std::logic_error);
 }
 
-// A changed text is refused, or is another mask of the same size that can be written again.
+// A changed text is refused, or gives another mask of the same size that can be written again.
 TEST(RunLengths, ChangedTextsNeverBreakAnything) {
   const test::ByteMask bytes = test::made_up_mask(7, 37, 41);
   const std::string text = run_lengths_text(test::encoded(bytes));

@@ -1,4 +1,4 @@
-// Random boxes of pictures, decoded by themselves and cut out of the whole.
+// Random boxes of images, decoded directly and cut out of the whole.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace fcm::test {
 
-// Shares of the area as in training; every eighth box is a thin one.
+// Area fractions as in training; every eighth box is thin.
 inline image::Box random_box(KeyedRandom& random, int64_t rows, int64_t cols, int64_t number) {
   const double share = 0.08 + 0.92 * random.uniform_double();
   const double shape = std::exp(2 * random.uniform_double() - 1);
@@ -40,7 +40,7 @@ inline image::Section section_of(std::span<const uint8_t> bytes, const image::Bo
   return image::decode_section(bytes, channels, [&](int64_t, int64_t) { return box; });
 }
 
-// How many of `boxes` random boxes differ from the same cut out of the whole picture.
+// The number of `boxes` random boxes that differ from the same box cut out of the whole image.
 inline int different_sections(std::span<const uint8_t> bytes, int64_t boxes, uint64_t key,
                               int64_t channels = 3) {
   const image::Image whole = image::decode(bytes, channels);
@@ -54,7 +54,7 @@ inline int different_sections(std::span<const uint8_t> bytes, int64_t boxes, uin
   return different;
 }
 
-// Every `step`-th JPEG of the sample, `boxes` of each; returns how many were compared.
+// Every `step`-th JPEG of the sample, `boxes` boxes each; returns the number of boxes compared.
 inline int compare_photographs(size_t step, int64_t boxes) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry :

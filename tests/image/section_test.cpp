@@ -13,10 +13,10 @@ const std::filesystem::path kBrokenBytes = test::data_folder() / "broken";
 
 TEST(DecodeSection, PhotographsHaveThePixelsOfTheWhole) {
   FCM_NEED_FOLDER(kSamplePicture);
-  EXPECT_EQ(test::compare_photographs(7, 4), 72 * 4);  // all of them: section_slow_test.cpp
+  EXPECT_EQ(test::compare_photographs(7, 4), 72 * 4);  // section_slow_test.cpp compares all images
 }
 
-// Every kind of subsampling of the sample, with many boxes.
+// Every kind of chroma subsampling in the sample, with many boxes.
 TEST(DecodeSection, EverySubsampling) {
   FCM_NEED_FOLDER(kSamplePicture);
   for (const char* name : {"train/n03461385/n03461385_grocery_store.JPEG" /* 4:4:0 */,
@@ -52,7 +52,7 @@ TEST(DecodeSection, TheInputsOfTheTransforms) {
   EXPECT_GT(compared, 0);
 }
 
-// The comparison notices a box that is one pixel off.
+// Negative control: the comparison detects a box that is one pixel off.
 TEST(DecodeSection, NegativeControl) {
   FCM_NEED_FOLDER(kSamplePicture);
   const auto bytes = bytes_of(kSamplePicture / "train/n03461385/n03461385_grocery_store.JPEG");
@@ -80,8 +80,8 @@ TEST(DecodeSection, ABoxOutsideIsABrokenPromise) {
   }
 }
 
-// A file cut anywhere: refused, or it was cut behind all that the box needs and the pixels are
-// right. Never grey filler.
+// A truncated file is refused, or the cut lies after everything the box needs and the pixels are
+// right. The result never contains grey filler.
 TEST(DecodeSection, CutFilesAreRefusedUnlessTheCutLiesBelowTheBox) {
   FCM_NEED_FOLDER(kSamplePicture);
   const auto bytes = bytes_of(kSamplePicture / "train/n01871265/n01871265_tusker.JPEG");  // 75x56
@@ -95,7 +95,7 @@ TEST(DecodeSection, CutFilesAreRefusedUnlessTheCutLiesBelowTheBox) {
         shortest = std::min(shortest, size);
       } catch (const Error& error) {
         EXPECT_EQ(error.code(), ExitCode::kData);
-        EXPECT_EQ(shortest, bytes.size()) << "refused although a shorter one was not: " << size;
+        EXPECT_EQ(shortest, bytes.size()) << "refused, but a shorter file was not: " << size;
       }
     }
     const bool to_the_bottom = box.top + box.rows == whole.rows;
@@ -113,7 +113,7 @@ TEST(DecodeSection, BrokenFilesAreRefusedWhereTheDamageIsRead) {
   const auto cut = bytes_of(kBrokenBytes / "images/trunc-mid-scan.jpg");  // 630x626
   EXPECT_NO_THROW(section_of(cut, upper));
   EXPECT_NE(data_error([&] { section_of(cut, {300, 0, 300, 100}); }), "");
-  EXPECT_NE(data_error([&] { section_of(cut, {550, 0, 50, 100}); }), "");  // above is read too
+  EXPECT_NE(data_error([&] { section_of(cut, {550, 0, 50, 100}); }), "");  // rows above too
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What the tests of pictures share: where the sample data lie, and reading files.
+// Helpers for image tests: the location of the sample data, and reading files.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -23,7 +23,8 @@ inline std::vector<uint8_t> bytes_of(const std::filesystem::path& path) {
   return {content.begin(), content.end()};
 }
 
-// The message of the Error(kData) that `call` throws; empty, with a failure, where it throws none.
+// The message of the Error(kData) that `call` throws; empty, with a test
+// failure, if it throws none.
 template <class Call>
 std::string data_error(const Call& call) {
   const std::string message = error_of(ExitCode::kData, call);
@@ -31,8 +32,8 @@ std::string data_error(const Call& call) {
   return message;
 }
 
-// Decodes bytes that may be damaged. Whether an Error(kData) refused them; a picture has to have
-// all of its pixels.
+// Decodes bytes that may be damaged, and returns whether an Error(kData) refused them. An accepted
+// image must have all its pixels.
 inline bool is_refused(const std::vector<uint8_t>& bytes) {
   try {
     const image::Image picture = image::decode(bytes, 3, {.max_pixels = 100'000});
@@ -44,7 +45,7 @@ inline bool is_refused(const std::vector<uint8_t>& bytes) {
   }
 }
 
-// A picture whose pixels all differ from their neighbours, the same on every call.
+// An image whose pixels all differ from their neighbours; the same on every call.
 inline image::Image pattern(int64_t rows, int64_t cols, int64_t channels, uint32_t seed = 1) {
   image::Image picture{rows, cols, channels, {}};
   picture.pixels.resize(static_cast<size_t>(rows * cols * channels));
@@ -58,7 +59,7 @@ inline image::Image pattern(int64_t rows, int64_t cols, int64_t channels, uint32
 
 }  // namespace fcm::test
 
-// The sample data are not part of the repository: tests that need them skip where they are absent.
+// The sample data are not part of the repository; tests that need them skip without them.
 #define FCM_NEED_FOLDER(folder)                                                           \
   if (!std::filesystem::is_directory(folder)) {                                           \
     GTEST_SKIP() << "sample data are absent: " << std::filesystem::path(folder).string(); \

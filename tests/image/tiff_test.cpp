@@ -1,4 +1,4 @@
-// TIFF files that libtiff writes here: every kind that is read, and those that are not.
+// TIFF files written by libtiff: every supported kind, and unsupported kinds.
 #include <tiffio.h>
 
 #include <functional>
@@ -19,11 +19,11 @@ struct TiffForm {
   int bits = 8, samples = 3, photometric = PHOTOMETRIC_RGB;
   int compression = COMPRESSION_NONE, planar = PLANARCONFIG_CONTIG, orientation = 1;
   int rows_per_strip = 5;
-  int tile = 0;            // pixels of a side; 0: strips
-  const char* mode = "w";  // "wb": big-endian, "w8": offsets of 64 bits
+  int tile = 0;            // side in pixels; 0: strips
+  const char* mode = "w";  // "wb": big-endian, "w8": 64-bit offsets
 };
 
-// `more` sets what else the file needs. Pixels in the order of the file, rows padded to bytes.
+// `more` sets further fields of the file. Pixels are in file order, rows padded to bytes.
 TiffBytes tiff(const TiffForm& form, const TiffBytes& pixels,
                const std::function<void(TIFF*)>& more = {}) {
   const test::Scratch folder;
@@ -46,7 +46,7 @@ TiffBytes tiff(const TiffForm& form, const TiffBytes& pixels,
   if (more) more(file);
   const int planes = form.planar == PLANARCONFIG_SEPARATE ? form.samples : 1;
   const int samples = form.samples / planes;
-  if (form.tile > 0) {  // of whole bytes, contiguous
+  if (form.tile > 0) {  // whole bytes per sample, contiguous
     const auto pixel = static_cast<size_t>(form.bits / 8 * samples), side = size_t(form.tile);
     for (uint32_t top = 0; top < form.rows; top += form.tile) {
       for (uint32_t left = 0; left < form.cols; left += form.tile) {
@@ -127,7 +127,7 @@ TEST(Tiff, GreyOfAnyDepthBlackOrWhiteFirst) {
   EXPECT_EQ(decode(tiff({3, 1, 1, 1, white}, {0xA0}), 1).pixels, (TiffBytes{0, 255, 0}));
   EXPECT_EQ(decode(tiff({4, 1, 2, 1, black}, {0x1B}), 1).pixels, (TiffBytes{0, 85, 170, 255}));
   EXPECT_EQ(decode(tiff({2, 1, 4, 1, black}, {0x1F}), 1).pixels, (TiffBytes{17, 255}));
-  // In the machine's order; 0x12FF / 257 = 18.9.
+  // In native byte order; 0x12FF / 257 = 18.9.
   EXPECT_EQ(decode(tiff({2, 1, 16, 1, black}, {0xFF, 0x12, 0xFF, 0xFF}), 1).pixels,
             (TiffBytes{19, 255}));
 }
@@ -155,7 +155,7 @@ TEST(Tiff, Palettes) {
 }
 
 TEST(Tiff, Inks) {
-  // No ink; all black; half of cyan and full magenta with some black: as Pillow converts them.
+  // No ink; all black; half cyan and full magenta with some black: converted as in Pillow.
   EXPECT_EQ(
       decode(tiff({3, 1, 8, 4, PHOTOMETRIC_SEPARATED}, {0, 0, 0, 0, 0, 0, 0, 255, 127, 255, 0, 55}),
              3)
@@ -163,7 +163,7 @@ TEST(Tiff, Inks) {
       (TiffBytes{255, 255, 255, 0, 0, 0, 100, 0, 200}));
 }
 
-// As a camera was held; Pillow turns a TIFF when it reads it.
+// Camera orientations; Pillow rotates a TIFF when it reads it.
 TEST(Tiff, Orientations) {
   const TiffBytes file{1, 2, 3, 4, 5, 6};  // 3 columns, 2 rows
   const std::vector<std::pair<TiffBytes, int64_t>> expected{
@@ -181,7 +181,7 @@ TEST(Tiff, Orientations) {
 }
 
 TEST(Tiff, JpegInsideGivesColoursNearTheOriginal) {
-  Image picture{32, 32, 3, {}};  // smooth
+  Image picture{32, 32, 3, {}};  // a smooth image
   for (int row = 0; row < 32; ++row) {
     for (int col = 0; col < 32; ++col) {
       for (const int value : {row * 8, col * 8, 128}) {
@@ -255,7 +255,7 @@ TEST(Tiff, TheSizeIsCheckedBeforeMemoryIsTaken) {
 TEST(Tiff, CutAnywhereIsRefused) {
   TiffForm form = form_of(scene(9, 13));
   form.compression = COMPRESSION_LZW;
-  const TiffBytes bytes = tiff(form, scene(9, 13).pixels);  // the directory lies at its end
+  const TiffBytes bytes = tiff(form, scene(9, 13).pixels);  // the directory comes last
   for (size_t size = 0; size < bytes.size(); size += 3) {
     EXPECT_THROW(decode(std::span(bytes).first(size), 3), Error) << size;
   }
@@ -274,7 +274,7 @@ TEST(Tiff, AlteredFilesGiveAPictureOrAReason) {
   for (int i = 0; i < 3000; ++i) {
     TiffBytes bytes = sound[static_cast<size_t>(i) % sound.size()];
     for (int changes = 0; changes < 1 + i % 4; ++changes) {
-      // Half of the changes where the directory lies.
+      // Half of the changes hit the directory.
       const size_t at =
           i % 2 == 0 ? random.below(bytes.size()) : bytes.size() - 1 - random.below(200);
       bytes[at] = static_cast<uint8_t>(random.below(256));

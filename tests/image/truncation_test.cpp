@@ -1,11 +1,11 @@
-// Files cut at every byte. Under a sanitizer reading past the cut shows.
+// Files truncated at every byte. A sanitizer detects reads past the cut.
 #include "tests/image/codec_support.h"
 #include "tests/image/section_support.h"
 
 namespace fcm::image {
 namespace {
 
-// Each beginning lies in memory of its own, of exactly its size. Returns the refusals.
+// Every prefix lies in its own buffer of exactly its size. Returns the number of refusals.
 size_t refused_beginnings(const std::vector<uint8_t>& whole) {
   size_t refused = 0;
   for (size_t size = 0; size < whole.size(); ++size) {
@@ -17,7 +17,7 @@ size_t refused_beginnings(const std::vector<uint8_t>& whole) {
       EXPECT_EQ(error.code(), ExitCode::kData) << error.what();
       ++refused;
     }
-    try {  // may pass: what lies below the box is not read
+    try {  // may succeed: data below the box is not read
       test::section_of(cut, {2, 3, 12, 10});
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ExitCode::kData) << error.what();
@@ -29,7 +29,7 @@ size_t refused_beginnings(const std::vector<uint8_t>& whole) {
 void expect_every_beginning_refused(const std::vector<uint8_t>& whole) {
   ASSERT_EQ(decode(whole, 3).rows, 40);
   EXPECT_EQ(refused_beginnings(whole), whole.size());
-  auto longer = whole;  // the comparison can fail: with more behind it, the whole is a beginning
+  auto longer = whole;  // negative control: this prefix decodes
   longer.push_back(0);
   EXPECT_EQ(decode(longer, 3).pixels, decode(whole, 3).pixels);
 }

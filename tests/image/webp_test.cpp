@@ -17,7 +17,7 @@ std::vector<uint8_t> some_alpha(const Image& picture) {
   return alpha;
 }
 
-// libwebp's one-call decoder: what Pillow's pixels are, too.
+// libwebp's one-call decoder, which gives Pillow's pixels too.
 std::vector<uint8_t> decoded_in_one_call(const std::vector<uint8_t>& bytes) {
   int cols = 0, rows = 0;
   uint8_t* const pixels = WebPDecodeRGB(bytes.data(), bytes.size(), &cols, &rows);
@@ -94,7 +94,7 @@ void put(std::vector<uint8_t>& bytes, uint32_t value, int size) {
   for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> 8 * i));
 }
 
-// A chunk of the file: name, size, content, padding to an even size.
+// Appends a chunk: name, size, content, padding to an even size.
 void put_chunk(std::vector<uint8_t>& bytes, const std::string& name,
                const std::vector<uint8_t>& content) {
   bytes.insert(bytes.end(), name.begin(), name.end());
@@ -103,10 +103,10 @@ void put_chunk(std::vector<uint8_t>& bytes, const std::string& name,
   if (content.size() % 2 == 1) bytes.push_back(0);
 }
 
-// An animation on a canvas of cols x rows; each frame is a still file at (left, top).
+// An animation on a canvas of cols x rows; each frame is a still image at (left, top).
 std::vector<uint8_t> animation(int64_t cols, int64_t rows, int64_t left, int64_t top,
                                const std::vector<Image>& frames) {
-  std::vector<uint8_t> chunks, head{2, 0, 0, 0};  // it is an animation
+  std::vector<uint8_t> chunks, head{2, 0, 0, 0};  // the animation flag
   put(head, static_cast<uint32_t>(cols - 1), 3);
   put(head, static_cast<uint32_t>(rows - 1), 3);
   put_chunk(chunks, "VP8X", head);
@@ -129,7 +129,7 @@ std::vector<uint8_t> animation(int64_t cols, int64_t rows, int64_t left, int64_t
   return bytes;
 }
 
-// As Pillow opens them.
+// As Pillow opens animations.
 TEST(Webp, OfAnAnimationTheFirstFrameOnABlackCanvas) {
   const Image first = scene(20, 30), second = scene(20, 30, 7);
   EXPECT_EQ(decode(animation(30, 20, 0, 0, {first, second}), 3).pixels, first.pixels);
@@ -155,7 +155,7 @@ TEST(Webp, OfAnAnimationTheFirstFrameOnABlackCanvas) {
 TEST(Webp, AnAnimationWithoutFramesIsRefused) {
   std::vector<uint8_t> bytes = encode_webp(scene(20, 30), {}, std::vector<uint8_t>(600, 128));
   ASSERT_EQ(std::string(bytes.begin() + 12, bytes.begin() + 16), "VP8X");
-  bytes[20] |= 2;  // says that it is one
+  bytes[20] |= 2;  // sets the animation flag
   const auto error = data_error([&] { decode(bytes, 3); });
   EXPECT_NE(error.find("damaged WebP: an animation"), std::string::npos) << error;
 }
@@ -166,7 +166,7 @@ TEST(Webp, DamageThatShowsIsRefused) {
   std::fill(bytes.begin() + 25, bytes.begin() + 200, uint8_t{0xFF});
   EXPECT_NE(data_error([&] { decode(bytes, 3); }).find("damaged WebP"), std::string::npos);
   bytes = sound;
-  bytes[12] = 'X';  // no chunk of pixels any more
+  bytes[12] = 'X';  // no pixel chunk remains
   EXPECT_NE(data_error([&] { decode(bytes, 3); }), "");
 }
 

@@ -56,7 +56,7 @@ TEST(PublishedName, TwoOfOneNameAreRefused) {
   }
 }
 
-// Names, shapes and groups that were stored from the published models.
+// Names, shapes and parameter groups stored from the upstream models.
 struct Stored {
   std::vector<formats::TensorView> model;
   NameList optimizer;
@@ -95,7 +95,7 @@ TEST_P(PublishedOrder, IsFoundAgainFromNamesAlone) {
 INSTANTIATE_TEST_SUITE_P(Models, PublishedOrder,
                          testing::Values("convmae_base_params.json", "mae_vitb_params.json"));
 
-// The manifest lists parameters of the classifiers in the order of their modules.
+// The manifest lists parameters of the classifiers in module order.
 TEST(PublishedOrder, OptimizersKnowThePositionsOfClassifiersAlone) {
   const auto order = [](const std::vector<formats::TensorView>& model) {
     NameList names;
@@ -107,7 +107,7 @@ TEST(PublishedOrder, OptimizersKnowThePositionsOfClassifiersAlone) {
   std::vector<formats::TensorView> model = {tensor("pos_embed", {1, 4, 8}),
                                             tensor("norm.weight", {8})};
   EXPECT_EQ(order(model), (NameList{"norm.weight"}));
-  model.push_back(tensor("head.1.weight", {3, 8}));  // a probe's: its encoder is frozen
+  model.push_back(tensor("head.1.weight", {3, 8}));  // a probe: its encoder is frozen
   EXPECT_EQ(order(model), (NameList{"norm.weight", "head.1.weight"}));
   model.back().name = "head.weight";
   EXPECT_EQ(order(model), (NameList{"norm.weight", "pos_embed", "head.weight"}));

@@ -18,7 +18,7 @@ TensorView shaped(const std::string& name, std::vector<int64_t> shape) {
   return {name, "F32", std::move(shape), {}};
 }
 
-// Names and shapes that were stored from the published models.
+// Names and shapes stored from the upstream models.
 std::optional<std::vector<TensorView>> stored_shapes(const std::string& file) {
   std::ifstream stream(std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures" / file);
   if (!stream) return std::nullopt;

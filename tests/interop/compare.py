@@ -1,4 +1,5 @@
-"""What PyTorch reads from a written .pth file is what a native checkpoint holds, to the bit; an optimizer takes it.
+"""Checks that PyTorch reads from a written .pth file exactly the bits of a native checkpoint, and that an optimizer
+can resume from it.
 
     compare.py WRITTEN.pth STEP_FOLDER STEPS EPOCH
 """
@@ -38,7 +39,7 @@ def main():
     assert file["epoch"] == epoch, file["epoch"]
     assert file["scaler"]["_growth_tracker"] == 3 and file["scaler"]["scale"] == 32768.0, file["scaler"]
 
-    # As the published program resumes: parameters in the order of the state_dict, timm's two groups.
+    # As upstream resumes: parameters in the order of the state_dict, timm's two groups.
     values = {name: torch.nn.Parameter(value.clone()) for name, value in file["model"].items()
               if not name.endswith("pos_embed")}
     plain = [name for name, value in values.items() if value.ndim == 1 or name.endswith(".bias")]

@@ -1,11 +1,11 @@
-"""What onnxruntime makes of an ONNX file is what the program's own model makes of the same pixels.
+"""Compares onnxruntime's outputs of an ONNX file with those of the program's own model for the same pixels.
 
     compare_onnx.py MODEL.onnx OUTPUTS.safetensors
 
-The second file is written by build/bin/model_outputs. Each output may differ by 2e-5 of its largest value; of a map of
-classes one pixel in a thousand may be another, where two logits are equal but for rounding. The model is checked by
-onnx.checker, run with both pictures at once and with one, and run with an error planted: the columns of its last weight
-moved by one, which has to be seen.
+build/bin/model_outputs writes the second file. Each output may differ by 2e-5 of its largest value; in a segmentation
+map one pixel in a thousand may differ, where two logits are equal up to rounding. The model passes onnx.checker. It
+runs with both images, with one image, and with a planted error (the columns of its last weight shifted by one), which
+must be detected.
 """
 import json
 import pathlib

@@ -1,4 +1,4 @@
-// What files of detectors say of them: sizes, a recipe, what is left out.
+// Facts from files of detectors: sizes, a recipe, tensors that are omitted.
 #include "fcm/interop/detectors.h"
 
 #include <gtest/gtest.h>
@@ -41,7 +41,7 @@ recipe::Recipe recipe_of_small(const std::string& kind, const std::string& form)
   return recipe;
 }
 
-// A checkpoint of such a detector as a file without a recipe has it.
+// A checkpoint of such a detector, as read from a file without a recipe.
 struct StoredDetector {
   explicit StoredDetector(const std::string& kind = "conv_vit",
                           const std::string& form = "shared_tables")
@@ -85,7 +85,7 @@ TEST(Detectors, SayTheirSizes) {
   EXPECT_EQ(section.form, "shared_tables");
   EXPECT_EQ(found.data.image_size, (std::vector<int64_t>{64, 64}));
   recipe::check(found);
-  // As large a model comes of it.
+  // The recipe gives a model of the same size.
   const models::Detector again(recipe::detector_options(found, 5), 0);
   EXPECT_EQ(again.parameters().all().size(), stored.model.parameters().all().size());
 }

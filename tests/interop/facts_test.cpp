@@ -1,4 +1,4 @@
-// Facts beside weights: what timm and Hugging Face write, what is used and what is refused.
+// Facts beside weights, as timm and Hugging Face write them: which are used and which are refused.
 #include "fcm/interop/facts.h"
 
 #include <fstream>
@@ -72,7 +72,7 @@ TEST_F(Facts, OfTimmDecideTheRecipe) {
   EXPECT_EQ(recipe.data.image_size, (std::vector<int64_t>{8, 8}));
   EXPECT_EQ(facts_in(loaded).at("eval_crop"), 0.9);
   EXPECT_EQ(assumed(loaded), Words{});
-  // What is set wins.
+  // Explicit settings win.
   EXPECT_EQ(recipe_of(loaded, {"encoder.heads=8", "data.mean=[0,0,0]"}).encoder.heads, 8);
 }
 
@@ -119,10 +119,10 @@ TEST_F(Facts, WhatIsNotWrittenIsAssumedWithALineEach) {
   EXPECT_EQ(
       assumed(loaded, {"encoder.heads=2", "data.mean=[0,0,0]", "encoder.norm_epsilon=1e-5"}).size(),
       1U);
-  // Heads that cannot be told at all are asked for.
+  // If the number of heads cannot be derived, the error requests it.
   EXPECT_NE(test::error_of(ExitCode::kUsage, [&] { recipe_of(loaded); }).find("encoder.heads=N"),
             std::string::npos);
-  // The published programs' own files leave nothing open.
+  // The upstream programs' own files leave nothing to assume.
   checkpoint::Checkpoint published = load(folder_ / "alone.safetensors");
   published.state["args"] = {{"norm_pix_loss", true}};
   EXPECT_EQ(assumed(published, set), Words{});
@@ -132,7 +132,8 @@ TEST_F(Facts, AFileKnowsTheConfigurationBesideIt) {
   put("config.json", timm_config());
   put_weights();
   EXPECT_EQ(recipe_of(load(folder_ / "model.safetensors")).encoder.heads, 2);
-  // Another model's is said not to be used; in a folder they must belong together.
+  // A config.json of another model is reported as unused; when the folder
+  // is loaded, both must match.
   json other = timm_config();
   other["model_args"]["embed_dim"] = 768;
   put("config.json", other);
@@ -142,7 +143,7 @@ TEST_F(Facts, AFileKnowsTheConfigurationBesideIt) {
             std::string::npos);
   EXPECT_NE(error_of([&] { load(folder_); }).find("they do not belong together"),
             std::string::npos);
-  // What is no configuration is not in the way of a file.
+  // A config.json of another kind does not prevent loading a file.
   std::ofstream(folder_ / "config.json") << "port: 8080";
   EXPECT_NO_THROW(load(folder_ / "model.safetensors"));
   EXPECT_NE(error_of([&] { load(folder_); }).find("not a JSON object"), std::string::npos);
@@ -152,7 +153,7 @@ TEST_F(Facts, WhatNoNetworkHereDoesIsRefusedWhereItIsUsed) {
   const auto reason = [&](const json& config) {
     put("config.json", config);
     put_weights();
-    const checkpoint::Checkpoint loaded = load(folder_);  // names can be shown
+    const checkpoint::Checkpoint loaded = load(folder_);  // loads, so names can be shown
     return error_of([&] { refuse_unsupported(loaded); });
   };
   const auto timm_with = [](const char* key, const json& value) {
@@ -183,7 +184,7 @@ TEST_F(Facts, WhatNoNetworkHereDoesIsRefusedWhereItIsUsed) {
   EXPECT_EQ(reason(hf_config()), "");
 }
 
-// A file may claim anything: whatever is not of its kind is as good as absent.
+// A file may claim anything: values of a wrong type are ignored.
 TEST_F(Facts, ClaimsAreCheckedBeforeTheyAreUsed) {
   put_weights("claims.safetensors", {{"facts", json{{"source", 5},
                                                     {"keys",
@@ -208,7 +209,7 @@ TEST_F(Facts, ClaimsAreCheckedBeforeTheyAreUsed) {
 
 class Shards : public Facts {
  protected:
-  // Half of the tensors each, and the index.
+  // Two files with half of the tensors each, and the index.
   void SetUp() override {
     vit_ = small_vit();
     put("config.json", hf_config());
@@ -295,7 +296,7 @@ TEST_F(Facts, TheContentDecidesNotTheEnding) {
   std::filesystem::rename(folder_ / "weights.safetensors", folder_ / "blob");
   EXPECT_EQ(load(folder_ / "blob").format, "pth");
   EXPECT_EQ(verify_any(folder_ / "blob").size(), 1U);
-  // Several files and nothing that tells: they are named.
+  // Several files and no hint which to use: the error lists them.
   const std::string error = error_of([&] { load(folder_); });
   EXPECT_NE(error.find("name it: weights.pth"), std::string::npos) << error;
 }

@@ -1,4 +1,4 @@
-// What files beside weights say in other words, units and places, and what is said of them.
+// Files beside weights use other words, units and positions; how these are read and reported.
 #include <fstream>
 
 #include "fcm/formats/safetensors.h"
@@ -52,7 +52,7 @@ class FactsWords : public formats::TemporaryFolderTest {
     config["pretrained_cfg"][key] = value;
     return recipe_of(load(config));
   }
-  // The one line that is said, or all of them.
+  // All notes on the loaded facts, concatenated.
   static std::string said(const checkpoint::Checkpoint& loaded, const Words& set = {}) {
     std::string all;
     for (const std::string& line : notes_in(facts_in(loaded), set)) all += line;
@@ -110,7 +110,7 @@ TEST_F(FactsWords, PixelsWithAnOffsetAndPixelsUpTo255) {
       EXPECT_NEAR(recipe.data.deviation.at(i), deviation, 1e-9);
     }
   };
-  // p / 127.5 - 1, as it is: (p / 255 - 0.5) / 0.5.
+  // p / 127.5 - 1 = (p / 255 - 0.5) / 0.5.
   for (const char* name : {"offset", "rescale_offset"}) {
     expect_near(of_pictures({{"rescale_factor", 1 / 127.5}, {name, true}, {"do_normalize", false}}),
                 0.5, 0.5);
@@ -212,7 +212,7 @@ TEST_F(FactsWords, NumbersMayStandAsText) {
 TEST_F(FactsWords, HeadsThatCannotBeAreTheFilesFault) {
   for (const json& heads : {json(3), json(0), json(-2), json("many"), json(1.5), json("3")}) {
     hf_["num_attention_heads"] = heads;
-    const auto loaded = load(hf_);  // names can be shown
+    const auto loaded = load(hf_);  // loading succeeds, so that names can be shown
     expect(refused(loaded), "config.json says num_attention_heads = " + heads.dump());
     expect(refused(loaded), "--set encoder.heads=");
     EXPECT_EQ(recipe_of(loaded, {"encoder.heads=2"}).encoder.heads, 2);
@@ -241,7 +241,7 @@ TEST_F(FactsWords, AnotherWayToTheSizeIsSaid) {
   expect(said(load(hf_, {{"size", {{"height", 8}, {"width", 8}}}})), "squeezed");
 }
 
-// What was said of weights goes with them into other formats.
+// Notes on the weights are kept when they are converted to other formats.
 TEST_F(FactsWords, NotesAndReasonsAreKeptWithTheWeights) {
   const auto loaded = load(hf_, {{"resample", 1}, {"image_std", 0}});
   formats::write_safetensors(folder_ / "other.safetensors", loaded.model.tensors,

@@ -1,4 +1,4 @@
-// Segmenters' files of mmsegmentation, there and back.
+// Segmenter files of mmsegmentation, read and written back.
 #include "fcm/interop/mmseg.h"
 
 #include <gtest/gtest.h>
@@ -41,7 +41,7 @@ T single_number(const TensorView& tensor) {
   return value;
 }
 
-// The tensors of a dict of a file, in its order.
+// The tensors of a dict in a file, in file order.
 std::vector<TensorView> state_dict_of(const formats::PthFile& file, const char* key) {
   std::vector<TensorView> tensors;
   for (const auto& [name, value] : std::get<Value::Dict>(file.root.find(key)->data).items) {
@@ -69,7 +69,7 @@ class MmsegGolden : public test::TemporaryFolderTest {
     state_dict_ = state_dict_of(published_, "state_dict");
     loaded_ = load_any(kFile, true, reporter_);
   }
-  // The file's state_dict under other names, as the only dict of a file.
+  // A file with only one dict: the stored state_dict under prefixed names.
   fs::path write_bare(const std::string& front, const char* key) {
     Value::Dict dict;
     for (size_t i = 0; i < state_dict_.size(); ++i) {
@@ -116,7 +116,7 @@ TEST_F(MmsegGolden, EveryTensorIsFound) {
               static_cast<float>(single_number<int64_t>(*golden.find(stored))));
   }
   EXPECT_EQ(counts, 14);
-  // Negative control: another tensor's numbers are seen to be others.
+  // Negative control: values of another tensor are not accepted.
   EXPECT_FALSE(is_stored(loaded_.model.tensors[0], "state_dict.decode_head.conv_seg.bias", golden));
 }
 
@@ -126,7 +126,7 @@ TEST_F(MmsegGolden, WhatItSaysOfItselfIsKept) {
   EXPECT_EQ(loaded_.state.at("trained_on").at("classes"), meta.at("CLASSES"));
   EXPECT_EQ(loaded_.step, 16000);
   EXPECT_EQ(loaded_.format, "pth");
-  EXPECT_FALSE(loaded_.state.contains("recipe")) << "it has none, and none is made up";
+  EXPECT_FALSE(loaded_.state.contains("recipe")) << "the file has none, and none is invented";
 }
 
 TEST_F(MmsegGolden, TheOptimizerIsLeftOutWithItsReason) {
@@ -165,7 +165,7 @@ TEST_F(MmsegGolden, AveragesOfAHookAreLeftOutAndCounted) {
   EXPECT_NE(reporter_.infos.back().find("ema_backbone_pos_embed (1)"), std::string::npos);
 }
 
-// Names, their order, shapes, types and bits, buffers included, and what the file says of itself.
+// Names, their order, shapes, dtypes and bits, buffers included, and the file's metadata.
 TEST_F(MmsegGolden, WhatIsWrittenIsWhatWasPublished) {
   const fs::path back = folder_ / "back.pth";
   write_mmseg(back, content(loaded_));
@@ -199,8 +199,8 @@ TEST_F(MmsegGolden, AnotherGridOrAHalfCountIsRefused) {
 
 // --- without stored files ---
 
-// Of a segmenter on a ViT of patches in a grid of 1 x 2, under the names of mmsegmentation, in the
-// order of a file.
+// A segmenter on a ViT with a 1 x 2 grid of patches, under the names of
+// mmsegmentation, in file order.
 Tensors small_vit_segmenter() {
   Tensors tensors;
   tensors.add("backbone.cls_token", {1, 1, 4});
@@ -241,7 +241,7 @@ TEST(MmsegNames, OfAVitAreThisProgramsAndBack) {
   for (size_t i = 0; i < ours.size(); ++i) {
     EXPECT_EQ(mmseg_name(ours[i].name), theirs.views[i].name);
   }
-  // Taken once more, nothing changes; and of a ConvViT nothing at all.
+  // Converting again changes nothing, and names of a ConvViT never change.
   std::vector<TensorView> again = ours;
   from_mmseg(again, "x");
   EXPECT_EQ(names_of_views(again), names);
@@ -269,14 +269,15 @@ TEST_F(MmsegWritten, IndexOfAVitCountsItsClassTokenLast) {
   const Tensors theirs = small_vit_segmenter();
   std::vector<TensorView> ours = theirs.views;
   from_mmseg(ours, "x");
-  std::reverse(ours.begin(), ours.end());  // any order
+  std::reverse(ours.begin(), ours.end());  // the order does not matter
   write_mmseg(folder_ / "vit.pth", made_content(ours));
   const formats::PthFile file = formats::read_pth(folder_ / "vit.pth");
   const std::vector<TensorView> written = state_dict_of(file, "state_dict");
   std::vector<std::string> names = names_of_views(theirs.views);
   names.insert(names.begin() + 6, "backbone.layers.0.attn.relative_position_index");
   EXPECT_EQ(names_of_views(written), names);
-  // Tokens: class, left, right. Rows of patches: left of the key 0, the same 1, right of it 2.
+  // Tokens: class, left, right. Entries for patch pairs: 0 if the key is right of the query, 1 if
+  // it is the same, 2 if left.
   const std::vector<int64_t> wanted = {5, 3, 3, 4, 1, 0, 4, 2, 1};
   EXPECT_EQ(written[6].dtype, "I64");
   EXPECT_EQ(written[6].shape, (std::vector<int64_t>{3, 3}));
@@ -325,7 +326,7 @@ TEST(MmsegMeta, OfAnyContentIsTakenOrLeft) {
   EXPECT_EQ(checkpoint.state.at("trained_on").at("colours"), json({{1, 2, 255}, {0, 4, 5}}));
   EXPECT_EQ(checkpoint.state.at("trained_on").at("classes"), json({"bed", "windowpane"}));
   EXPECT_EQ(checkpoint.state.at(kMetaKey).at("CLASSES")[0], "bed ");
-  checkpoint::Checkpoint bright;  // 256 is no byte
+  checkpoint::Checkpoint bright;  // 256 is not a byte
   take_meta(meta_with({{"CLASSES", Value{Value::Tuple{{test::text_value("bed")}}}},
                        {"PALETTE", Value{Value::List{{colour(1, 2, 256)}}}}}),
             bright);

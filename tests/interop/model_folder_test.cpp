@@ -1,4 +1,5 @@
-// Folders of weights as other programs and the hub leave them, and files that hold none.
+// Folders of weights as other programs and the Hugging Face hub leave them,
+// and files without weights.
 #include "fcm/interop/model_folder.h"
 
 #include <fstream>
@@ -73,19 +74,19 @@ TEST_F(ModelFolder, WhatIsNoWeightsIsPassedOverForWhatIs) {
   EXPECT_EQ(load(folder_).model.tensors.size(), test::kSmallVitTensors);
   expect(said(),
          "model.safetensors is a link to ../blobs/gone, where there is nothing; using pytorch");
-  // Where there is nothing else, that is what is wrong.
+  // Without another file that is the error.
   fs::remove(folder_ / "pytorch_model.bin");
   expect(error_of([&] { load(folder_); }), "is a link to ../blobs/gone, where there is nothing");
   expect(error_of([&] { load(folder_ / "model.safetensors"); }), "where there is nothing");
   fs::remove(folder_ / "model.safetensors");
   put(folder_ / "model.safetensors", kPointer);
   expect(error_of([&] { load(folder_); }), "Git LFS");
-  // Under names of their own.
+  // The same with other file names.
   fs::rename(folder_ / "model.safetensors", folder_ / "a.safetensors");
   put_bin(folder_ / "b.pth");
   EXPECT_EQ(load(folder_).model.tensors.size(), test::kSmallVitTensors);
   expect(said(), "a.safetensors is ");
-  // Good weights are taken without a word, whatever stands behind them.
+  // Good weights are used without a message, whatever other files exist.
   put_safetensors(folder_ / "model.safetensors");
   put(folder_ / "pytorch_model.bin", kPointer);
   load(folder_);
@@ -120,7 +121,7 @@ TEST_F(ModelFolder, AnIndexOfPointersIsPassedOverToo) {
 
 class HubCache : public ModelFolder {
  protected:
-  // A snapshot whose files are links into blobs/, as the hub makes them.
+  // A snapshot whose files are links into blobs/, as the hub creates them.
   fs::path snapshot(const std::string& revision) {
     const fs::path place = model() / "snapshots" / revision;
     fs::create_directories(place);
@@ -166,7 +167,7 @@ TEST_F(HubCache, FoldersStandForTheirSnapshot) {
 TEST_F(ModelFolder, WeightsOfZeroAreSaid) {
   test::Tensors vit = test::small_vit();
   vit.numbers[2].assign(vit.numbers[2].size(), 0);  // patch_embed.proj.weight
-  vit.numbers[3].assign(vit.numbers[3].size(), 0);  // its bias, which may be
+  vit.numbers[3].assign(vit.numbers[3].size(), 0);  // a zero bias is permitted
   formats::write_safetensors(folder_ / "w.safetensors", vit.views, {});
   load(folder_ / "w.safetensors");
   ASSERT_EQ(reporter_.warnings.size(), 1U);
@@ -176,7 +177,7 @@ TEST_F(ModelFolder, WeightsOfZeroAreSaid) {
   EXPECT_TRUE(reporter_.warnings.empty());
 }
 
-// As torch.save writes tensors of the types that have no storage of their own.
+// As torch.save writes tensors of dtypes without a storage class of their own.
 std::string file_of_unread(const std::string& rebuild, const std::string& type) {
   const std::string one = formats::global("torch._utils", rebuild) + "(" +
                           formats::storage("UntypedStorage", "0", 4) + formats::integer(0) +

@@ -1,5 +1,5 @@
-// Graphs for other runtimes compute what the program's own models do: written to a file, read back
-// and run operator by operator (tests/support/onnx_interpreter.h) in float64.
+// ONNX graphs compute the same as the program's models: written to a file, read back and run
+// operator by operator (tests/support/onnx_interpreter.h) in float64.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -59,7 +59,7 @@ void expect_equal(const test::OnnxValues& got, const Outputs& wanted) {
   }
 }
 
-// One picture and three, with weights of float32.
+// Batches of one and three images, with float32 weights.
 template <class Model, class Options, class Make>
 void expect_same_outputs(const Options& options, int64_t rows, int64_t cols, int64_t channels,
                          const Make& make) {
@@ -70,7 +70,7 @@ void expect_same_outputs(const Options& options, int64_t rows, int64_t cols, int
   copy_weights(model->parameters(), wide.parameters());
   const Pixels pixels = pixels_of(channels);
   const OnnxModel graph = make(*model, pixels);
-  model.reset();  // the graph has what it needs
+  model.reset();  // the graph keeps what it needs
   const ReadModel read = written(graph);
   for (const int64_t batch : {1, 3}) {
     const at::Tensor pictures = random_pixels(batch, channels, rows, cols);
@@ -81,7 +81,7 @@ void expect_same_outputs(const Options& options, int64_t rows, int64_t cols, int
 
 EncoderOptions small_encoder(const std::string& kind) {
   if (kind == "vit") return {"custom", {16}, {16}, {3}, 4, {3}};
-  if (kind == "swin") {  // maps of 12 x 16, 6 x 8 and 3 x 4 cells for 3 x 4 patches
+  if (kind == "swin") {  // 12 x 16, 6 x 8 and 3 x 4 cells for 3 x 4 patches
     return {"custom", {2, 2, 2}, {8, 12, 16}, {2, 3, 2}, {2, 3, 4}, {2, 2, 3}, 1e-5, 4};
   }
   return {"custom", {4, 2, 2}, {8, 12, 16}, {2, 1, 2}, 4, {2, 3, 4}};
@@ -112,7 +112,7 @@ TEST(OnnxEncoder, SwinWhoseWindowsDoNotAllFit) { expect_encoder(autoencoder("swi
 TEST(OnnxEncoder, SwinWithMaskTokens) {
   models::AutoencoderOptions options = autoencoder("swin");
   options.decoder.kind = "linear";
-  options.rows = options.cols = 32;  // windows that fit
+  options.rows = options.cols = 32;  // windows divide the maps
   expect_encoder(options);
 }
 TEST(OnnxEncoder, GreyPictures) {
@@ -221,7 +221,7 @@ models::DetectorOptions detector(const std::string& kind, int64_t rows, int64_t 
 
 TEST(OnnxTrunk, ConvVitWithSharedTables) { expect_trunk(detector("conv_vit", 4, 6, 2)); }
 TEST(OnnxTrunk, ConvVitWithTablesOfEachBlock) {
-  models::DetectorOptions options = detector("conv_vit", 4, 5, 3);  // windows are filled up
+  models::DetectorOptions options = detector("conv_vit", 4, 5, 3);  // windows are padded
   options.backbone.form = models::BackboneForm::kDecomposed;
   expect_trunk(options);
 }
@@ -242,7 +242,7 @@ TEST(OnnxTrunk, SwinWithWindowsFilledUp) {
 
 // --- negative controls ---
 
-// What is planted in the graph is seen in its result.
+// An error planted in the graph shows in its result.
 TEST(OnnxComparison, SeesAPlantedError) {
   const test::OneThread one_thread;
   const models::AutoencoderOptions options = autoencoder("swin");

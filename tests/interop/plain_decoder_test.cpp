@@ -1,4 +1,4 @@
-// Plain decoders taken over by recipes with several targets.
+// Plain decoders loaded into recipes with several targets.
 #include "fcm/interop/plain_decoder.h"
 
 #include <ATen/ATen.h>
@@ -13,7 +13,8 @@
 namespace fcm::interop {
 namespace {
 
-// Eight blocks of pixels: seven shared ones, and the last for pixels, whose loss stays the same.
+// A plain decoder of three blocks becomes two shared blocks and the last block of the pixel branch;
+// the pixel loss stays the same.
 TEST(PlainDecoder, BecomesTheSharedBlocksAndTheBranchOfPixels) {
   recipe::Recipe plain = train::small_recipe();
   plain.pretrain().decoder.depth = 3;

@@ -1,4 +1,4 @@
-// A run of the published program goes on here and comes to what it came to there.
+// A run of the upstream program resumes here and reaches the upstream result.
 #include "fcm/interop/published_recipe.h"
 
 #include <ATen/ATen.h>
@@ -28,7 +28,7 @@ using nlohmann::json;
 const std::filesystem::path kStored =
     std::filesystem::path(FCM_SOURCE_DIR) / "../shared/fixtures/checkpoints";
 
-// What the tensors do not tell, from the manifest.
+// From the manifest: the tensors do not determine them.
 const std::vector<std::string> kHeads = {"encoder.heads=4", "decoder.heads=4"};
 
 class PublishedRun : public testing::Test {
@@ -61,8 +61,8 @@ class PublishedRun : public testing::Test {
     return loss.item<double>();
   }
 
-  // The worst error over its tolerance of all parameters, stored whole or in part; the k thirds of
-  // the biases of qkv, whose true gradients are zero, left out.
+  // The largest error relative to the tolerance over all parameters, stored whole or sampled. The k
+  // thirds of qkv biases are excluded, as their true gradients are zero.
   double worst_error(const std::map<std::string, at::Tensor>& golden, double tolerance) {
     double worst = 0;
     for (const nn::Parameter& parameter : model_->parameters().all()) {
@@ -94,7 +94,7 @@ class PublishedRun : public testing::Test {
   std::unique_ptr<optim::AdamW> optimizer_;
 };
 
-// Ten times the error of the published program's own float32 after AdamW steps of this model
+// Ten times the error of the upstream program's own float32 after AdamW steps of this model
 // (fastconvmae_tiny.errors.json, gradients).
 constexpr double kTolerance = 4e-5;
 
@@ -108,7 +108,8 @@ TEST_F(PublishedRun, TheNextEpochGivesWhatThePublishedProgramGot) {
   EXPECT_LT(worst_error(golden, kTolerance), 1);
 }
 
-// The comparison notices moments that were not restored, and an update count that starts anew.
+// Negative control: the comparison detects moments that were not restored, and a step count that
+// starts from scratch.
 TEST_F(PublishedRun, WithoutItsStateItWouldNot) {
   const test::OneThread one_thread;
   const auto golden =
@@ -191,7 +192,7 @@ TEST(PublishedRecipe, ArgumentsOfNoSenseAreIgnored) {
   EXPECT_NO_THROW(recipe::check(recipe));
 }
 
-// Arguments written for a recipe are read back as that recipe.
+// Arguments written for a recipe are read back as the same recipe.
 TEST(PublishedArgs, ComeBackAsTheRecipe) {
   recipe::Recipe recipe;
   recipe.pretrain().masks.views.count = 1;
@@ -233,7 +234,7 @@ TEST(PublishedArgs, NameTheFactoryOfTheSize) {
   EXPECT_EQ(factory("vit", custom), "mae_vit_patch16");
 }
 
-// The rate of the last update: halfway through the warm-up of ten epochs.
+// The lr of the last step: halfway through the warm-up of ten epochs.
 TEST(PublishedOptimizer, HasTheRateOfTheLastUpdate) {
   const recipe::Recipe recipe;
   const json state = {{"optimizer_steps", 500}, {"epoch", 5.0}};

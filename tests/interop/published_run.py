@@ -1,5 +1,5 @@
-"""A tiny run as the published programs save it: a ConvMAE-shaped state_dict, a real AdamW with timm's two groups,
-three updates, torch.save of model, optimizer, epoch, scaler and args.
+"""Writes a tiny run as the upstream programs save it: a ConvMAE-shaped state_dict, a real AdamW with timm's two groups,
+three steps, torch.save of model, optimizer, epoch, scaler and args.
 
     published_run.py CHECKPOINT
 """
@@ -26,7 +26,7 @@ def block(dim, hidden, convolution):
 
 
 def shapes(dims, depths, decoder, side):
-    """Names and shapes in the order in which the published model registers them; 32 pixel pictures, strides 2."""
+    """Names and shapes in the order in which the upstream model registers them; 32 pixel images, strides 2."""
     yield "pos_embed", [1, side * side, dims[2]]
     yield "mask_token", [1, 1, decoder]
     yield "decoder_pos_embed", [1, side * side, decoder]

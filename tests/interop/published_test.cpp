@@ -1,4 +1,4 @@
-// Training files of the published programs, there and back.
+// Training files of the upstream programs, read and written back.
 #include "fcm/interop/published.h"
 
 #include <fstream>
@@ -60,10 +60,10 @@ TEST_F(Published, EverythingInACheckpointIsFound) {
   EXPECT_EQ(checkpoint.state.at("optimizer_steps"), 2);
   EXPECT_EQ(checkpoint.state.at("published_epoch"), 0);
   EXPECT_EQ(checkpoint.state.at("scaler"), nlohmann::json(facts.at("scaler")));
-  EXPECT_EQ(checkpoint.state.at("args").at("output_dir"), "output_dir");  // a path, as text
+  EXPECT_EQ(checkpoint.state.at("args").at("output_dir"), "output_dir");  // a path, kept as text
   EXPECT_EQ(checkpoint.state.at("args").at("lr"), 0.01);
   EXPECT_EQ(checkpoint.state.at("optimizer").at("lr"), 0.0005);
-  // Negative control: the comparison sees a wrong tensor.
+  // Negative control: the comparison detects a wrong tensor.
   EXPECT_FALSE(is_stored(checkpoint.model.tensors[0], "model.mask_token", golden));
 }
 
@@ -82,7 +82,7 @@ TEST_F(Published, FilesOfAllKindsGiveTheSameWeights) {
     EXPECT_EQ(trained, whole) << name;
     EXPECT_EQ(!checkpoint.optimizer.tensors.empty(), whole) << name;
   }
-  // Update counts of old programs are numbers of Python.
+  // Step counts of old programs are Python numbers.
   EXPECT_EQ(load_stored("mini_torch18_cuda.pth").state.at("optimizer_steps"),
             load_stored("mini_legacy.pth").state.at("optimizer_steps"));
 }
@@ -116,7 +116,7 @@ TEST_F(Published, WhatIsWrittenBackIsWhatWasRead) {
   }
 }
 
-// Groups, indices and keys as the published optimizer stores them.
+// Groups, indices and keys as the upstream optimizer stores them.
 TEST_F(Published, TheOptimizerIsWrittenAsPublished) {
   write_back(load_stored("checkpoint-0.pth"), folder_ / "back.pth");
   const formats::PthFile file = formats::read_pth(folder_ / "back.pth");
@@ -141,7 +141,7 @@ TEST_F(Published, TheOptimizerIsWrittenAsPublished) {
   }
 }
 
-// A moving average beside what is published, for which no stored file is needed.
+// A moving average next to the upstream content; needs no stored file.
 class Average : public TemporaryFolderTest {
  protected:
   checkpoint::Checkpoint there_and_back(std::span<const formats::TensorView> model,
@@ -187,7 +187,7 @@ TEST_F(Average, IsAbsentWhereThereIsNone) {
   EXPECT_EQ(formats::read_pth(folder_ / "run.pth").root.find("model_ema"), nullptr);
 }
 
-// A published file with one thing changed.
+// A stored upstream file with one change.
 class Altered : public Published {
  protected:
   void SetUp() override {

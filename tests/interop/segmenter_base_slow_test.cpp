@@ -1,4 +1,4 @@
-// The published base segmenters, name by name: what is written of ours is their state_dict.
+// The upstream base segmenters, name by name: the written state_dict equals theirs.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 const fs::path kStoredBases = fs::path(FCM_SOURCE_DIR) / "../shared/goldens/segmentation";
 
-// Names, shapes and types of a model's tensors, all bytes of which are zeros that they share: only
-// what is said of them matters, and the file stays small.
+// Names, shapes and dtypes of a model's tensors, backed by shared zero bytes: their content does
+// not matter, and the file stays small.
 class Shadow {
  public:
   explicit Shadow(const nn::Parameters& parameters) {
@@ -55,7 +55,7 @@ class BaseSegmenter : public test::TemporaryFolderTest {
     std::ifstream stream(kStoredBases / file);
     return json::parse(stream);
   }
-  // [name, shape] of all that is written, the names of int64 tensors apart.
+  // [name, shape] of all written tensors; the names of int64 tensors separately.
   json written(const char* recipe_name) {
     const recipe::Recipe recipe =
         recipe::load_recipe(recipe_name, {fs::path(FCM_SOURCE_DIR) / "recipes"}, {});

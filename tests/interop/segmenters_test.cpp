@@ -1,4 +1,4 @@
-// Recipes of segmenters that carry none, against the models that they make.
+// Recipes derived from segmenter files that carry none, against the models built from them.
 #include "fcm/interop/segmenters.h"
 
 #include <gtest/gtest.h>
@@ -47,7 +47,7 @@ NamesAndShapes of_model(const recipe::Recipe& recipe, int64_t classes) {
   return found;
 }
 
-// A stored state_dict, as a file would give it.
+// A stored state_dict, as loaded from a file.
 checkpoint::Checkpoint with_names(const json& state_dict, test::Tensors& owner) {
   for (const json& entry : state_dict) {
     owner.add(entry[0], entry[1].get<std::vector<int64_t>>());
@@ -119,7 +119,7 @@ TEST_F(SegmenterRecipe, OfAVitHasItsSizesAndTheUsualTaps) {
   EXPECT_EQ(recipe.segment().segmenter.taps, (std::vector<int64_t>{0, 1, 2, 3}));
 }
 
-// The names and shapes of the published base ViT, of which nothing is made.
+// From the names and shapes of the upstream base ViT alone; no model is built.
 TEST_F(SegmenterRecipe, OfThePublishedBaseVitIsTheShippedOne) {
   std::ifstream stream(kGoldens / "mae_base_groups.json");
   const json published = json::parse(stream);
@@ -169,7 +169,7 @@ TEST_F(SegmenterRecipe, WhatIsAssumedIsSaidUnlessItIsSet) {
                      "pipeline.scale=[100,50]", "pipeline.reduce_zero_label=false"};
   EXPECT_TRUE(segmenter_assumptions(checkpoint, set).empty());
   EXPECT_EQ(segmenter_recipe(checkpoint, set).encoder.norm_epsilon, 1e-5);
-  EXPECT_EQ(segmenter_assumptions(conv_vit(), {}).size(), 3u) << "it has no taps";
+  EXPECT_EQ(segmenter_assumptions(conv_vit(), {}).size(), 3u) << "a ConvViT has no taps";
 }
 
 TEST_F(SegmenterRecipe, OneThatIsCarriedCounts) {
@@ -184,7 +184,7 @@ TEST_F(SegmenterRecipe, OneThatIsCarriedCounts) {
             std::string::npos);
 }
 
-// What another network's file gets.
+// Files of other networks.
 class OtherSegmenter : public SegmenterRecipe {
  protected:
   std::string reason(checkpoint::Checkpoint checkpoint) {
@@ -212,7 +212,7 @@ TEST_F(OtherSegmenter, WithoutOurEncoderOrHeadIsRefused) {
 
 TEST_F(OtherSegmenter, ThatIsNoSquareWantsItsSize) {
   checkpoint::Checkpoint checkpoint = vit();
-  for (TensorView& tensor : checkpoint.model.tensors) {  // 2 x 8 in the place of 4 x 4
+  for (TensorView& tensor : checkpoint.model.tensors) {  // 2 x 8 patches, not 4 x 4
     if (tensor.name.ends_with(kRelativeTable)) tensor.shape[0] = 3 * 15 + 3;
   }
   const std::string why =

@@ -1,4 +1,4 @@
-// Tensors against those that were stored, whole or some numbers of them.
+// Compares tensors with stored ones, whole or sampled.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ inline float number_at(const formats::TensorView& tensor, size_t index) {
   return value;
 }
 
-// Whether a tensor is the one that is stored whole under `name`, or sampled as name.idx, name.val.
+// Whether the tensor equals the one stored whole under `name`, or the samples name.idx, name.val.
 inline bool is_stored(const formats::TensorView& tensor, const std::string& name,
                       const formats::TensorFile& golden) {
   if (const formats::TensorView* whole = golden.find(name)) {

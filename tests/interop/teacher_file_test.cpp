@@ -1,4 +1,4 @@
-// Files of teachers in every layout: the image tower and nothing else comes out.
+// Teacher files in every layout: only the image tower is read.
 #include "fcm/interop/teacher_file.h"
 
 #include <cstring>
@@ -22,7 +22,7 @@ std::vector<std::string> sorted_names_of(const formats::TensorFile& file) {
   return names;
 }
 
-// Files of small towers with names changed; tests/tasks/teachers_test.cpp has every layout.
+// Files of small towers under changed names; tests/tasks/teachers_test.cpp covers every layout.
 class TeacherFiles : public testing::Test {
  protected:
   fs::path write(const test::Named& named) {
@@ -31,7 +31,7 @@ class TeacherFiles : public testing::Test {
     return path;
   }
   static test::Named dino(const std::string& front = "") {
-    test::PlainTower tower;  // with the parts of DINO
+    test::PlainTower tower;  // with DINO's parts
     test::fill(tower);
     test::TowerLayout layout;
     layout.front = front;

@@ -1,4 +1,4 @@
-// The table of roles against the parameters that models really make.
+// The table of roles against the parameters of real models.
 #include "fcm/interop/tensor_roles.h"
 
 #include <fnmatch.h>
@@ -72,7 +72,7 @@ Names probe_names(const recipe::Recipe& pretraining) {
   return names;
 }
 
-// Small ones of every kind that there is.
+// Small recipes of every kind.
 std::vector<recipe::Recipe> pretraining_recipes() {
   std::vector<recipe::Recipe> recipes = {recipe::load_recipe("demo_ema", {kRecipes}, {})};
   for (const auto& file : recipe::shipped_recipes({kRecipes / "smoke"})) {
@@ -106,7 +106,7 @@ TEST(TensorRoles, EveryParameterOfEveryModelHasOne) {
   EXPECT_FALSE(role_of("blocks"));
 }
 
-// What one model has and another has not is what the roles say.
+// Roles predict which tensors one model has and another lacks.
 TEST(TensorRoles, SayWhatModelsHaveInCommon) {
   for (const recipe::Recipe& recipe : pretraining_recipes()) {
     SCOPED_TRACE(recipe.row.name);
@@ -116,7 +116,7 @@ TEST(TensorRoles, SayWhatModelsHaveInCommon) {
     EXPECT_EQ(
         without(pretrained, token),
         with_roles(pretrained, {TensorRole::kFusion, TensorRole::kDecoder, TensorRole::kTarget}));
-    // A Swin's mean is of normed latents, others norm the mean.
+    // Swin averages normed latents; the others normalise the mean.
     const bool keeps_norm = encoder::family(recipe.model.kind).pools_latents;
     const TensorRole norm = keeps_norm ? TensorRole::kDecoder : TensorRole::kEncoderNorm;
     EXPECT_EQ(without(pretrained, mean),

@@ -81,7 +81,7 @@ TEST(Transformers, NamesAreThoseOfViTModel) {
     EXPECT_TRUE(theirs.contains(name)) << name;
   }
   EXPECT_EQ(theirs.size(), 4u + 2 * 16 + 3);
-  // Rows of the middle third are the key's.
+  // The middle third of the rows is the key's.
   const formats::TensorView& whole = *by_name(ours.views).at("blocks.0.attn.qkv.weight");
   const formats::TensorView& key = *theirs.at("encoder.layer.0.attention.attention.key.weight");
   EXPECT_EQ(key.shape, (std::vector<int64_t>{4, 4}));
@@ -96,11 +96,11 @@ TEST(Transformers, ThereAndBackIsTheSame) {
     if (vit_in_front) {
       for (formats::TensorView& tensor : read) tensor.name = "vit." + tensor.name;
     }
-    std::reverse(read.begin(), read.end());  // the order of a file says nothing
+    std::reverse(read.begin(), read.end());  // file order has no meaning
     const formats::Buffer merged = from_transformers(read, "file");
     expect_same(read, ours.views);
   }
-  // The comparison notices exchanged thirds.
+  // Negative control: the comparison detects swapped thirds.
   const auto key = std::find_if(tensors.begin(), tensors.end(), [](const formats::TensorView& one) {
     return one.name == "encoder.layer.0.attention.attention.key.weight";
   });

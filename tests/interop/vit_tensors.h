@@ -1,4 +1,4 @@
-// A small ViT's tensors under any names, and files of them as other programs write them.
+// The tensors of a small ViT under any names, and files of them as other programs write them.
 #pragma once
 
 #include <deque>
@@ -12,7 +12,7 @@
 
 namespace fcm::test {
 
-// Tensors with numbers of their own, the same for the same order of additions.
+// Tensors with distinct values, which depend on the order of additions only.
 struct Tensors {
   std::vector<formats::TensorView> views;
   std::deque<std::vector<float>> numbers;
@@ -29,7 +29,7 @@ struct Tensors {
   int next_ = 1;
 };
 
-// Two blocks of 8 channels, patches of 4 pixels in a grid of 2 x 2, a class token.
+// Two blocks of 8 channels, patches of 4 pixels in a 2 x 2 grid, a class token.
 inline Tensors small_vit(const std::string& front = "", int64_t rows = 5) {
   Tensors tensors;
   tensors.add(front + "cls_token", {1, 1, 8});
@@ -68,7 +68,7 @@ inline formats::Value dict_value(std::vector<std::pair<std::string, formats::Val
   return {std::move(dict)};
 }
 
-// A tree whose tensors are collected, for formats::write_pth.
+// Collects the tensors of a tree for formats::write_pth.
 class PthTree {
  public:
   formats::Value tensor(const formats::TensorView& view) {

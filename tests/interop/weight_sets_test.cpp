@@ -1,4 +1,4 @@
-// Which tensors of a file are the weights, and what is said of the others.
+// Which tensors of a file are the weights, and how the others are reported.
 #include "fcm/interop/weight_sets.h"
 
 #include <cstring>
@@ -35,7 +35,7 @@ class WeightSets : public formats::TemporaryFolderTest {
     for (const std::string& line : reporter_.infos) all += line + "\n";
     return all;
   }
-  // Whether these are a small ViT's bits, all of them and nothing else.
+  // Whether the checkpoint holds exactly the bits of `wanted`.
   static bool is_vit(const checkpoint::Checkpoint& loaded, const test::Tensors& wanted) {
     if (loaded.model.tensors.size() != wanted.views.size()) return false;
     for (const formats::TensorView& one : wanted.views) {
@@ -45,7 +45,7 @@ class WeightSets : public formats::TemporaryFolderTest {
     }
     return true;
   }
-  // Other numbers under the same names.
+  // Other values under the same names.
   static test::Tensors other_vit() {
     test::Tensors tensors;
     for (const formats::TensorView& view : small_vit().views) tensors.add(view.name, view.shape);
@@ -124,7 +124,7 @@ TEST_F(WeightSets, RawWeightsComeBeforeAveragesAndTheOthersAreNamed) {
   const checkpoint::Checkpoint chosen = load(file + "::state_dict_ema");
   EXPECT_TRUE(is_vit(chosen, average));
   EXPECT_EQ(said(), "");
-  EXPECT_TRUE(is_vit(load(chosen.path.string()), average)) << "read again as it is named";
+  EXPECT_TRUE(is_vit(load(chosen.path.string()), average)) << "the chosen name can be loaded again";
   const std::string error = error_of([&] { load(file + "::student"); });
   EXPECT_NE(error.find("there are: state_dict, state_dict_ema"), std::string::npos) << error;
 }
@@ -171,7 +171,7 @@ TEST_F(WeightSets, MomentumCopiesAndHeadsAreLeftOutWithOneLine) {
   EXPECT_TRUE(is_vit(load(file + "::momentum_backbone"), copy));
 }
 
-// A part of the network itself is never left out: whoever loads it refuses it.
+// A tensor of the network itself is never omitted: loading it into a model fails instead.
 TEST_F(WeightSets, WhatBelongsToTheNetworkStays) {
   test::Tensors vit = small_vit();
   for (const char* name : {"blocks.0.ls1.gamma", "norm_pre.weight", "unknown.weight"}) {
@@ -219,7 +219,7 @@ TEST_F(WeightSets, AModuleThatWasSavedWholeIsItsStateDict) {
   const auto entry = [](const std::string& key, Value value) {
     return Value::Item(test::text_value(key), std::move(value));
   };
-  // net._modules.blocks._parameters.weight, as torch.save(model) has it.
+  // net._modules.blocks._parameters.weight, as torch.save(model) stores it.
   formats::PthFile file;
   test::Tensors tensors;
   tensors.add("w", {2});
@@ -286,7 +286,7 @@ TEST(ForeignParts, AreNamed) {
   test::Tensors without = small_vit();
   std::erase_if(without.views, [](const auto& one) { return one.name == "cls_token"; });
   EXPECT_NE(recognise(without.views)->foreign.find("no class token"), std::string::npos);
-  // Another network that embeds patches is no ViT.
+  // Another network with patch embeddings is not a ViT.
   test::Tensors swin;
   swin.add("patch_embed.proj.weight", {8, 3, 4, 4});
   swin.add("layers.0.blocks.0.attn.qkv.weight", {24, 8});

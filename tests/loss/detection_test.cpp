@@ -1,4 +1,4 @@
-// The losses of detection are the published ones, and those of parts add up to the whole.
+// The detection losses equal the upstream ones, and losses of parts add up to the whole.
 #include "fcm/loss/detection.h"
 
 #include <ATen/ATen.h>
@@ -17,7 +17,7 @@ constexpr int64_t kAnchorCount = 40, kRegionClasses = 4;
 struct Rpn {
   at::Tensor logits_BA, deltas_BA4;
   std::vector<AnchorTargets> targets;
-  at::Tensor labels_BA, wanted_BA4;  // the plain form's
+  at::Tensor labels_BA, wanted_BA4;  // for the plain form
 
   explicit Rpn(const std::vector<int64_t>& positives) {
     const auto pictures = std::ssize(positives);
@@ -99,7 +99,7 @@ TEST(BoxLosses, AreThePublishedOnes) {
                                                         regions.targets.truths_R4, {10, 10, 5, 5}));
     expect_same_losses({got.classes, got.deltas}, {wanted.classes, wanted.deltas},
                        {regions.scores_RC, regions.deltas_RD});
-    if (classes.size() > 3) {  // divided by all regions, background too
+    if (classes.size() > 3) {  // the divisor counts all regions, background too
       const auto foreground = box_losses(regions.scores_RC, regions.deltas_RD, regions.targets, 4);
       EXPECT_NE(test::compare(foreground.deltas, wanted.deltas, 1e-3).description, "");
     }
@@ -119,7 +119,8 @@ TEST(MaskLoss, IsThePublishedOne) {
   expect_same_losses({got}, {wanted}, {regions.mask_logits_RKMM});
 }
 
-// However a batch is split, the losses of its parts by the whole batch's divisors are its losses.
+// However a batch is split, the losses of its parts, with the whole batch's
+// divisors, add up to its loss.
 TEST(DetectionLosses, OfPartsAddUpToTheWhole) {
   const Rpn rpn({3, 0, 5});
   const RpnLosses whole = rpn_losses(rpn.logits_BA, rpn.deltas_BA4, rpn.targets, 36);

@@ -1,4 +1,4 @@
-// The fused loss is that of upsampled logits.
+// The fused loss equals the loss of upsampled logits.
 #include "fcm/loss/segmentation.h"
 
 #include <ATen/ATen.h>
@@ -18,7 +18,7 @@ namespace {
 
 struct LossCase {
   int64_t batch, rows, cols, classes, to_rows, to_cols;
-  double ignored;  // share
+  double ignored;  // fraction of ignored pixels
 };
 const LossCase kLossCases[] = {
     {2, 8, 10, 5, 32, 40, 0.2}, {2, 8, 10, 5, 32, 40, 1},    {1, 6, 7, 150, 50, 61, 0},
@@ -34,13 +34,13 @@ at::Tensor labels_of(const LossCase& c) {
   const at::Tensor draws =
       test::fixed_normal({c.batch, c.to_rows, c.to_cols}, 2).abs().mul(1000).floor();
   at::Tensor labels = draws.remainder(static_cast<double>(c.classes)).to(at::kByte);
-  // Parts of rows, as borders of objects are.
+  // Ignored in parts of rows, like borders of objects.
   const at::Tensor none = at::arange(labels.numel()).remainder(100).lt(100 * c.ignored);
   labels.masked_fill_(none.view(labels.sizes()), kIgnoredLabel);
   return labels;
 }
 
-// Loss, right pixels, gradient of 3 x loss.
+// Loss, number of correct pixels, gradient of 3 x loss.
 struct Outcome {
   double loss;
   int64_t right;
@@ -76,7 +76,8 @@ TEST(SegmentationLoss, IsThePlainFormInFloat32) {
     const at::Tensor labels = labels_of(c), logits = logits_of(c).to(at::kFloat);
     const Outcome wanted = outcome(segmentation_loss_plain, logits.to(at::kDouble), labels);
     const Outcome got = outcome(segmentation_loss, logits, labels);
-    // Logits within 10 rounded to 2^-24 of that, and the same again in the interpolation.
+    // Logits up to 10 have a rounding error of 2^-24 of that, and the
+    // interpolation adds the same again.
     EXPECT_NEAR(got.loss, wanted.loss, 3e-6 * (1 + wanted.loss)) << c.classes;
     EXPECT_EQ(test::compare(got.gradient, wanted.gradient, 3e-6).description, "") << c.classes;
     EXPECT_EQ(got.right, wanted.right) << c.classes;
@@ -97,7 +98,7 @@ TEST(SegmentationLoss, CountsIgnoredPixelsInTheMeanAndNothingElseOfThem) {
   EXPECT_EQ(none.loss, 0);
   EXPECT_EQ(none.right, 0);
   EXPECT_EQ(none.gradient.abs().max().item<float>(), 0);
-  EXPECT_GT(all / labelled, all * 1.1);  // what the mean over labelled pixels would be
+  EXPECT_GT(all / labelled, all * 1.1);  // the mean over labelled pixels alone
 }
 
 TEST(SegmentationLoss, DoesNotDependOnThreads) {
@@ -129,7 +130,7 @@ TEST(SegmentationLoss, RefusesALabelThatIsNoClass) {
   EXPECT_NE(said.find("holds class 5"), std::string::npos) << said;
 }
 
-// With its upsampled logits, which one picks the class of.
+// The class of the largest upsampled logit.
 TEST(BestClasses, AreThoseOfUpsampledLogits) {
   for (const LossCase& c : kLossCases) {
     const at::Tensor logits = logits_of(c).to(at::kFloat);
@@ -151,7 +152,7 @@ TEST(BestClasses, TakesTheLowestOfSeveral) {
   EXPECT_TRUE(best_classes(logits, 6, 6).eq(21).all().item<bool>());
 }
 
-// Every build that this processor can run.
+// Every build that this CPU can run.
 TEST(SegmentationKernels, AgreeOverInstructionSets) {
   const std::pair<ops::Isa, const SegmentationKernels*> builds[] = {
       {ops::Isa::kPlain, &segmentation_plain},

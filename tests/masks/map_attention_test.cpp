@@ -1,4 +1,4 @@
-// Which bias two patches of a map get, against the definition: looked up for every two tokens.
+// The bias of every pair of patches in a map, against the definition.
 #include "fcm/masks/map_attention.h"
 
 #include <ATen/ATen.h>
@@ -10,7 +10,7 @@
 namespace fcm::masks {
 namespace {
 
-// The row of the published table for query i and key j; tokens count from the class token on.
+// The row of the upstream table for query i and key j; token 0 is the class token if there is one.
 int64_t published_row(Grid trained, Grid now, bool class_token, int64_t i, int64_t j) {
   const int64_t patches = (2 * trained.rows - 1) * (2 * trained.cols - 1);
   if (class_token) {
@@ -64,7 +64,7 @@ TEST(MapAttention, CutsDistancesOffOnOtherGrids) {
   }
 }
 
-// On its own grid the published table is taken as it is: nothing is copied.
+// On its own grid the upstream table is used without a copy.
 TEST(MapAttention, LeavesATableOfItsGridAlone) {
   EXPECT_FALSE(map_attention({3, 5}, {3, 5}, false).published_E.defined());
   EXPECT_TRUE(map_attention({3, 5}, {5, 3}, false).published_E.defined());

@@ -84,7 +84,7 @@ TEST(ViewPlan, MasksBelongToTheSampleNotToTheBatch) {
 TEST(ViewPlan, FullPlanIsRasterOrderWithEveryEdge) {
   const ViewPlan plan = full_plan(2, {3, 4});
   EXPECT_TRUE(plan.order_BL[1].equal(at::arange(12)));
-  // 12 patches, 3x3 window clipped at the border: (3*3-2) * (4*3-2) edges a picture.
+  // 12 patches, 3x3 neighbourhoods clipped at the border: (3*3-2) * (4*3-2) edges per image.
   EXPECT_EQ((plan.neighbours_BL9 >= 0).sum().item<int64_t>(), 2 * 7 * 10);
 }
 
@@ -95,7 +95,8 @@ TEST(DrawnShare, IsRoundedAndOneAtLeast) {
   EXPECT_EQ(drawn_patches(0, 0.5), 0);
 }
 
-// Each view guesses as many of its hidden patches, once each; and all where the share is 1.
+// Each view predicts the same number of its hidden patches, each at most once;
+// all of them if the share is 1.
 TEST(DrawnShare, IsPartOfWhatIsHidden) {
   const ViewPlan whole = random_plan({5, 3}, 0.75);
   for (const double share : {0.1, 0.25, 0.5, 0.8, 1.0}) {
@@ -113,8 +114,8 @@ TEST(DrawnShare, IsPartOfWhatIsHidden) {
   }
 }
 
-// Of 16 patches each is hidden from three views of four; a quarter draws 3 of the 12 of each view.
-// Over many pictures every patch comes equally often.
+// Each of 16 patches is hidden from three of four views; a share of a quarter draws 3 of the 12 of
+// each view. Over many images every patch is drawn equally often.
 TEST(DrawnShare, AsksForAllPatchesAlike) {
   constexpr int64_t kPictures = 4000;
   const ViewPlan plan = with_drawn_share(random_plan({4, 4}, 0.75, kPictures), 0.25);
@@ -127,7 +128,8 @@ TEST(DrawnShare, AsksForAllPatchesAlike) {
   EXPECT_LT((often - expected).abs().max().item<double>(), 0.1 * expected);
 }
 
-// By key: the batch around a picture is nothing to it, another epoch draws others.
+// The draw is keyed by the sample: it does not depend on the rest of the batch,
+// and changes with the epoch.
 TEST(DrawnShare, BelongsToTheSample) {
   const std::vector<int64_t> all{7, 8, 9}, one{8};
   const auto guessed = [](const ViewPlan& plan, int64_t picture) {
@@ -172,7 +174,8 @@ TEST(ViewPlan, UnmaskedKeepsTheOrderAndHasEveryEdge) {
   }
 }
 
-// Slots of a window are consecutive, and where windows are even, four of them are 2 x 2 patches.
+// Slots of a window are consecutive, and if the window size is even, four
+// consecutive slots are 2 x 2 patches.
 TEST(PlanOfWindows, SortsPatchesByWindowAndInSquaresOfFour) {
   for (const auto& [grid, window] : {std::pair{Grid{8, 12}, 4},
                                      {Grid{6, 6}, 6},
@@ -198,7 +201,7 @@ TEST(PlanOfWindows, SortsPatchesByWindowAndInSquaresOfFour) {
   }
 }
 
-// Convolutions cross windows: the edges are those of the picture in raster order.
+// Convolutions cross windows: the edges are those of the image in raster order.
 TEST(PlanOfWindows, HasEveryEdge) {
   const Grid grid{6, 4};
   const ViewPlan plan = plan_of_windows(2, grid, 2), raster = full_plan(1, grid);

@@ -1,4 +1,4 @@
-// Which cells share a set, against the definition: looked up for every two cells.
+// The sets of cells that attend to each other, against the definition for every pair of cells.
 #include "fcm/masks/window_plan.h"
 
 #include <ATen/ATen.h>
@@ -14,7 +14,7 @@ struct Cell {
   int64_t row, col, view;
 };
 
-// Row, column and view of every token of a picture, by what the plan and the order of cells say.
+// Row, column and view of every token of an image, from the plan and the order of cells.
 std::vector<Cell> cells_of(const ViewPlan& plan, int64_t picture, int64_t slots,
                            const ops::Cells& cells) {
   std::vector<Cell> result;
@@ -30,7 +30,7 @@ std::vector<Cell> cells_of(const ViewPlan& plan, int64_t picture, int64_t slots,
   return result;
 }
 
-// Sets of a picture as the plan has them: token -> number.
+// The sets of an image in the plan: token -> number of its set.
 std::map<int32_t, int64_t> set_of_tokens(const ops::WindowSets& sets, int64_t picture) {
   std::map<int32_t, int64_t> result;
   const int64_t plan = sets.plans() == 1 ? 0 : picture;
@@ -50,7 +50,7 @@ void expect_definition(const ViewPlan& plan, int64_t slots, const Windows& windo
   for (int64_t picture = 0; picture < plan.batch(); ++picture) {
     const std::vector<Cell> cells = cells_of(plan, picture, slots, windows.cells);
     const auto set_of = set_of_tokens(sets, picture);
-    ASSERT_EQ(set_of.size(), cells.size()) << "every token is in one set";
+    ASSERT_EQ(set_of.size(), cells.size()) << "every token is in exactly one set";
     const auto window = [&](int64_t x) {
       return (x + windows.side - windows.shift) / windows.side;
     };
@@ -63,7 +63,7 @@ void expect_definition(const ViewPlan& plan, int64_t slots, const Windows& windo
       }
     }
   }
-  // Codes tell differences of coordinates.
+  // Codes encode differences of coordinates.
   for (int64_t s = 0; s < sets.sets_S4.size(0); ++s) {
     const auto plan_index = sets.sets_S4[s][0].item<int64_t>();
     const auto first = sets.sets_S4[s][1].item<int64_t>(),
@@ -109,8 +109,8 @@ TEST(WindowSetsOfAPlan, AreOnePlanWherePicturesAreAlike) {
   EXPECT_EQ(window_sets(masked, masked.kept_slots(), {cells, 4, 2}, true).plans(), 5);
 }
 
-// A picture's borders cut windows instead of wrapping them around: cells at opposite borders never
-// meet.
+// Windows are cut at the image's borders and do not wrap around: cells at opposite borders are
+// never in one set.
 TEST(WindowSetsOfAPlan, DoNotWrapAround) {
   const ops::WindowSets sets = window_sets(full_plan(1, {6, 6}), 36, {{1, {0}}, 3, 1}, true);
   const auto set_of = set_of_tokens(sets, 0);
@@ -119,8 +119,8 @@ TEST(WindowSetsOfAPlan, DoNotWrapAround) {
   EXPECT_EQ(sets.sets_S4.size(0), 9);
 }
 
-// The published index of every two patches: (row difference + rows - 1) * (2 * cols - 1) + column
-// difference + cols - 1.
+// The upstream index of every pair of patches: (row difference + rows - 1) * (2 * cols - 1) +
+// column difference + cols - 1.
 TEST(SetsOfDetectors, HaveThePublishedEntriesOfEveryPair) {
   const Grid grid{4, 6};
   const ViewPlan plan = plan_of_windows(3, grid, 2);
@@ -145,7 +145,7 @@ TEST(SetsOfDetectors, HaveThePublishedEntriesOfEveryPair) {
   expect_entries(set_of_window(4), plan_of_windows(1, {4, 4}, 4).order_BL[0], {4, 4});
 }
 
-// One set for all pictures needs one order.
+// One set for all images needs one common order.
 TEST(SetsOfDetectors, RefusePicturesOfDifferentOrders) {
   EXPECT_THROW(set_of_map(random_plan(2, {4, 4}, 0.5, true)), std::logic_error);
 }
@@ -167,7 +167,7 @@ TEST(FilledWindows, HoldEveryPatchOnceAndNothingBeyondTheBorder) {
   EXPECT_TRUE(back.equal(at::arange(grid.patches())));
 }
 
-// Windows of 3 over 4 x 5 cells: rows and columns are filled up to 6 x 6.
+// Windows of 3 over 4 x 5 cells: rows and columns are padded to 6 x 6.
 TEST(WindowSetsOfAPlan, AreFilledUpBehindTheTokens) {
   const ViewPlan plan = full_plan(2, {4, 5});
   const ops::WindowSets whole = window_sets(plan, 20, {{1, {0}}, 3, 0, true}, true),

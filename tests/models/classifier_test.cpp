@@ -1,4 +1,4 @@
-// The fast classifier against the published form in float64, and against stored tensors.
+// The fast classifier against the reference in float64, and against stored tensors.
 #include "fcm/models/classifier.h"
 
 #include <ATen/ATen.h>
@@ -96,14 +96,14 @@ struct Comparison {
   std::string worst_name;
 };
 
-// The reference pools in the other way if `wrong_pool`: the planted mistake.
+// `wrong_pool` plants a mistake: the reference pools in the other way.
 Comparison compare(const ClassifierSetting& setting, bool wrong_pool = false) {
   const test::OneThread one_thread;
   at::manual_seed(3);
   const ClassifierOptions options = small_classifier(setting);
   Classifier model(options, 11, at::kDouble);
   {
-    // Start values alone leave biases at zero; this makes every parameter matter.
+    // Biases start at zero; noise makes every parameter matter.
     const at::NoGradGuard no_grad;
     at::Tensor values = model.parameters().flat_values();
     values.add_(at::randn_like(values), 0.05);

@@ -1,4 +1,4 @@
-// A decoder whose hidden patches attend to visible ones alone, against the plain form in float64.
+// The decoder whose hidden patches attend to visible ones only, against the reference in float64.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -18,7 +18,7 @@ struct Crossing {
   Setting setting{"", {2, 2, 2}, 4, 4, 0.75, 0};
   double share = 1;
   std::string reads = "mix";
-  double ema = 0;  // a second target
+  double ema = 0;  // weight of a second target
   int64_t depth = 2;
 };
 
@@ -47,7 +47,7 @@ reference::ReferenceOptions plain_cross_options(const AutoencoderOptions& option
   return same;
 }
 
-// A model, pictures and features, for both forms.
+// A model with images and features, for the fast model and the reference.
 struct BothCross {
   explicit BothCross(const Crossing& crossing)
       : options(cross_options(crossing)), model(options, 11, at::kDouble) {
@@ -81,7 +81,7 @@ struct BothCross {
   std::vector<int64_t> sizes;
   int64_t kept = 0;
   at::Tensor noise, images, pixels;
-  masks::ViewPlan whole, plan;  // with all hidden patches, and with those that are drawn
+  masks::ViewPlan whole, plan;  // with all hidden patches, and with the drawn ones
   targets::Features raster, features;
 };
 
@@ -152,7 +152,7 @@ INSTANTIATE_TEST_SUITE_P(
                                .depth = 3}),
     [](const auto& tested) { return tested.param.name; });
 
-// Controls: patches drawn one by one as well, and blocks that read something else.
+// Negative controls: another share of drawn patches, and blocks that read another source.
 TEST(CrossControl, OtherPatchesAreNoticed) {
   const WorstOfCross worst =
       compare_cross_forms({.name = "", .share = 0.5}, [](auto& plain) { plain.share = 0.6; });
@@ -181,7 +181,7 @@ TEST(CrossDecoder, HasTheNamesOfThePlainForm) {
   }
 }
 
-// What is drawn is what it would be beside all others.
+// A drawn patch gets the prediction that it gets when all patches are drawn.
 TEST(CrossDecoder, TheDrawnPatchesAreGuessedAsIfAllWere) {
   for (const Crossing& crossing :
        {Crossing{.name = "", .share = 0.25},
@@ -212,7 +212,7 @@ TEST(CrossDecoder, TheDrawnPatchesAreGuessedAsIfAllWere) {
   }
 }
 
-// Central differences along some elements of what is new.
+// Central differences along some elements of the cross decoder's own parameters.
 TEST(CrossDecoder, AgreesWithFiniteDifferences) {
   const test::OneThread quiet;
   const BothCross both({.name = "", .share = 0.5, .ema = 0.5, .depth = 4});
@@ -248,7 +248,7 @@ TEST(CrossDecoder, TheBiasOfKeysGetsNoGradientAtAll) {
   EXPECT_GT(gradient.narrow(0, 16, 16).abs().max().item<double>(), 0);
 }
 
-// A picture that hides nothing has no use for what a decoder reads.
+// If nothing is hidden, there is nothing to decode, so the encoder does not save block inputs.
 TEST(CrossDecoder, AnEncoderKeepsNothingOfWholePictures) {
   const BothCross both({.name = ""});
   const auto plan = masks::full_plan(2, both.model.grid());

@@ -1,4 +1,4 @@
-// Of the backbones of detectors: draws, names, start values, layers, cost, what is refused; Swin's.
+// Detector backbones: drop-path draws, names, initial values, layers, cost, refusals; and Swin's.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -38,7 +38,7 @@ TEST(DetectorBackboneOptionsTest, SayWhatCannotBeBuilt) {
   EXPECT_NE(said({"", "conv_vit", kShared, 8, 8, 4, {3}}).find("from 0 to 2"), std::string::npos);
   EXPECT_NE(said({"", "conv_vit", kShared, 8, 8, 4, {2, 0}}).find("ascending"), std::string::npos);
   EXPECT_NE(said({"", "vit", kOwn, 8, 8, 4, {0}}).find("conv_vit"), std::string::npos);
-  EXPECT_EQ(said({"", "conv_vit", kOwn, 8, 6, 4, {0}}), "");  // those are filled up
+  EXPECT_EQ(said({"", "conv_vit", kOwn, 8, 6, 4, {0}}), "");  // its windows are padded
   DetectorBackboneOptions crooked = small_backbone({"", "conv_vit", kShared, 8, 8, 4, {0}});
   crooked.rows += 2;
   EXPECT_NE(
@@ -46,7 +46,7 @@ TEST(DetectorBackboneOptionsTest, SayWhatCannotBeBuilt) {
       std::string::npos);
 }
 
-// The names of convmae_det_base.json are compared by tests/parity; these are of the other forms.
+// tests/parity compares the names of convmae_det_base.json; these are of the other forms.
 TEST(DetectorBackboneNames, AreThePublishedOnesInTheirOrder) {
   const auto names = [](const BackboneSetting& setting) {
     const BuiltBackbone fast(small_backbone(setting));
@@ -88,7 +88,7 @@ TEST(DetectorBackboneStart, TablesAreZeroAndPositionsThoseOfTheForm) {
   EXPECT_EQ(start(shared, "pos_embed").first.size(1), 64);
   EXPECT_TRUE(start(own, "pos_embed").second);
   EXPECT_TRUE(start(own, "pos_embed").first.equal(sincos.to(at::kDouble)));
-  // Rows of patches first: along a row of patches, the first half does not change.
+  // The first half encodes the row: it is constant along a row of patches.
   const auto [of_vit, trained] = start(vit, "pos_embed");
   EXPECT_TRUE(trained);
   EXPECT_TRUE(of_vit[0][0].narrow(0, 0, 8).equal(of_vit[0][5].narrow(0, 0, 8)));
@@ -116,8 +116,8 @@ TEST(DetectorBackboneLayers, OfTheOfficialRecipe) {
                                            "patch_embed1.norm.weight"}));
 }
 
-// Of docs on costs at 1024 x 1024: stages 87 G and 55 G, the transformer's products 326 G,
-// attention over the picture 4 x 25.8 G, in windows 11 G; with embeddings 583 G or so.
+// The cost at 1024 x 1024: stages 87 G and 55 G, the transformer's products 326 G, global attention
+// 4 x 25.8 G, window attention 11 G; with embeddings about 583 G.
 TEST(DetectorBackboneCost, IsThatOfTheBaseSize) {
   DetectorBackboneOptions options;
   EXPECT_NEAR(cost(options).multiply_adds / 1e9, 583, 6);
@@ -127,8 +127,9 @@ TEST(DetectorBackboneCost, IsThatOfTheBaseSize) {
   EXPECT_NEAR(windows - cost(options).multiply_adds, 4 * pairs, 1e6);
 }
 
-// Swin: its maps are the published stages' results, normed. Windows of 2 cut up all maps, of 3 and
-// 7 none or few: they are filled up, and in the last stages larger than the map.
+// Swin: the maps are the normed outputs of the upstream stages. Windows of 2 divide all
+// maps; windows of 3 and 7 divide none or few, so they are padded, and in the last
+// stages they are larger than the map.
 class SwinBackboneTest : public testing::TestWithParam<int64_t> {};
 
 TEST_P(SwinBackboneTest, LeavesTheNormedResultsOfItsStages) {

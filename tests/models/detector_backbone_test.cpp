@@ -1,4 +1,4 @@
-// The backbones of detectors against the published form in float64, with their gradients.
+// Detector backbones against the reference in float64, with gradients.
 #include "fcm/models/detector_backbone.h"
 
 #include <ATen/ATen.h>
@@ -77,8 +77,8 @@ TEST_P(DetectorBackboneTest, EqualsThePublishedFormWithItsGradients) {
   }
 }
 
-// Negative controls: the comparison sees the other kind of block, a table turned over, positions
-// turned over, and windows that are dropped as those of other places.
+// Negative controls: the comparison detects the other kind of block, and
+// flipped bias tables and positions.
 TEST_P(DetectorBackboneTest, TheComparisonSeesMistakes) {
   const at::NoGradGuard no_grad;
   const DetectorBackboneOptions options = small_backbone(GetParam());

@@ -1,4 +1,4 @@
-// The fast model against the published form, in float64.
+// The fast model against the reference in float64.
 #include "fcm/models/masked_autoencoder.h"
 
 #include <ATen/ATen.h>
@@ -25,7 +25,7 @@ void cut_one_edge(masks::ViewPlan& plan) {
       return;
     }
   }
-  FAIL() << "no two patches see each other";
+  FAIL() << "no two patches are neighbours";
 }
 
 struct PretrainComparison {
@@ -34,7 +34,7 @@ struct PretrainComparison {
   std::string worst_name;
 };
 
-// Two patches of different views are taken for each other: right pixels, wrong positions.
+// Swaps two patches of different views: their pixels stay, their positions are wrong.
 void swap_two_patches(masks::ViewPlan& plan) {
   auto order = plan.order_BL.accessor<int64_t, 2>();
   std::swap(order[0][0], order[0][plan.patches() - 1]);
@@ -72,7 +72,8 @@ PretrainComparison compare_losses(const Setting& setting, const Mistake& mistake
     const at::Tensor gradient =
         nn::to_published(parameter.value.grad(), parameter.layout, parameter.published_shape);
     const at::Tensor want = weights.at(parameter.name).grad();
-    // The k third of a qkv bias has no gradient but rounding noise: measure against the rest.
+    // The k third of a qkv bias has only rounding noise as its gradient, so errors
+    // are relative to the tensor.
     const double error = (gradient - want).abs().max().item<double>() /
                          std::max(want.abs().max().item<double>(), 1e-12);
     if (error > comparison.worst_gradient) {
@@ -120,14 +121,14 @@ TEST(MaskedAutoencoder, OneWrongNeighbourIsNoticed) {
   EXPECT_GT(comparison.worst_gradient, 1e-5);
 }
 
-// The control of the comparison above for encoders that look at no edges.
+// Negative control of the comparison above for encoders that do not use edges.
 TEST(MaskedAutoencoder, APatchInTheWrongPlaceIsNoticed) {
   const PretrainComparison comparison = compare_losses({"", {8}, 4, 4, 0.75, 0}, swap_two_patches);
   EXPECT_GT(std::abs(comparison.loss - comparison.loss_reference), 1e-7);
   EXPECT_GT(comparison.worst_gradient, 1e-5);
 }
 
-// The published programs' groups: tensors and elements without weight decay, and all trained ones.
+// Upstream's groups: tensors and elements without weight decay, and all trainable elements.
 struct Counted {
   size_t tensors, tensors_without_decay;
   int64_t elements_without_decay, trainable_elements;
@@ -204,7 +205,7 @@ TEST(MaskedAutoencoder, StartValuesFollowThePublishedRules) {
 }
 
 TEST(MaskedAutoencoder, InitialLossIsNearTheExpectedOne) {
-  // At the start predictions have variance 2 * 512 / (512 + 768) and targets mean square 767/768.
+  // Initial predictions have variance 2 * 512 / (512 + 768); targets have mean square 767/768.
   AutoencoderOptions options;
   options.encoder = {"custom", {4, 2, 2}, {16, 24, 64}, {1, 1, 1}, 4, {4, 4, 4}};
   options.decoder = {512, 1, 16, 4.0};
@@ -219,10 +220,10 @@ TEST(MaskedAutoencoder, InitialLossIsNearTheExpectedOne) {
   EXPECT_NEAR(loss, 1.8, 0.15);
 }
 
-// pixels [1, 16, ...]; `seen` is what view 1, slots 4 to 7, makes.
+// pixels [1, 16, ...]; `seen` depends on view 1 only, which is slots 4 to 7.
 void expect_gradients_in_view_1_alone(const at::Tensor& seen, const at::Tensor& pixels) {
-  // A plain sum of what a LayerNorm gives is constant: its gradient is rounding alone, and may be
-  // 0.
+  // The plain sum of a LayerNorm's output is constant, so its gradient is only rounding and may be
+  // 0; hence random factors.
   torch::autograd::backward({(seen * at::randn(seen.sizes())).sum()}, {});
   const at::Tensor touched = pixels.grad().abs().flatten(2).amax(2).squeeze(0);  // [L]
   for (int64_t slot = 0; slot < 16; ++slot) {
@@ -274,7 +275,7 @@ TEST(MaskedAutoencoder, BfloatStaysNearFloat) {
   EXPECT_GT(model.parameters().flat_gradients().abs().sum().item<double>(), 0);
 }
 
-// Weights are rounded as a forward pass begins, never kept from the one before.
+// Every forward pass rounds the weights; no rounded copy is reused.
 TEST(MaskedAutoencoder, BfloatSeesWeightsThatWereChangedByHand) {
   const AutoencoderOptions options = small_options({"", {4, 2, 2}, 4, 4, 0.75, 0});
   MaskedAutoencoder model(options, 11, at::kFloat), other(options, 12, at::kFloat);

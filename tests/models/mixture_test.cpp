@@ -1,4 +1,4 @@
-// Several targets behind one decoder, against the plain form in float64.
+// Several targets behind one decoder, against the reference in float64.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -35,7 +35,7 @@ AutoencoderOptions options_of(const Mixture& mixture) {
   return options;
 }
 
-// A model, pictures and features of both forms.
+// A model with images and features, for the fast model and the reference.
 struct BothForms {
   explicit BothForms(const Mixture& mixture)
       : options(options_of(mixture)), model(options, 11, at::kDouble) {
@@ -92,7 +92,7 @@ struct Worst {
 Worst compare_mixtures(const Mixture& mixture, bool mistake = false) {
   const test::OneThread quiet;
   BothForms both(mixture);
-  if (mistake) {  // features of two patches taken for each other
+  if (mistake) {  // swaps the features of patches
     at::Tensor& features = both.features.begin()->second;
     features = features.flip(1);
   }
@@ -152,7 +152,7 @@ TEST(MixtureControl, FeaturesInAnotherOrderAreNoticed) {
   EXPECT_GT(worst.gradient, 1e-4);
 }
 
-// Bit for bit, whatever decoder.independent_blocks says.
+// Bit-identical for any decoder.independent_blocks.
 TEST(Mixture, OneTargetIsThePlainDecoder) {
   const BothForms plain({.name = "", .ema = 0});
   Mixture other{.name = "", .rgb = 1, .ema = 0, .independent = 3};
@@ -181,7 +181,7 @@ TEST(Mixture, HasTheNamesOfThePlainForm) {
   EXPECT_EQ(names.back().first, "mimic.pred.bias");
 }
 
-// Gradient of one parameter, of the loss of one target alone or of the whole.
+// The gradient of one parameter for the loss of one target, or for the whole loss if target < 0.
 at::Tensor gradient_of(const BothForms& both, const std::string& name, int64_t target) {
   const auto result = both.fast();
   const at::Tensor loss =

@@ -1,4 +1,4 @@
-// What observers are shown: the same names and values by the fast model and the plain form.
+// Observers see the same names and values from the fast model and the reference.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -19,8 +19,8 @@ nn::Observer into(Shown& shown) {
   };
 }
 
-// One kept view, and noise that rises along the picture: slots are patches in raster order, so that
-// sequences stand in the same order in both forms, and views cover whole rows.
+// One kept view, and noise that increases along the image. Then slots are patches in raster order,
+// sequences have the same order in both forms, and views cover whole rows.
 struct ObservedForms {
   explicit ObservedForms(const std::vector<int64_t>& strides) {
     const test::OneThread quiet;
@@ -40,7 +40,8 @@ struct ObservedForms {
                        {4, 4, 4, 4}, 1, top_level);
   }
 
-  // The plain form's value with the rows that the fast model computes, patches as [B, tokens, C].
+  // The reference's value, restricted to the rows that the fast model computes;
+  // patches as [B, tokens, C].
   at::Tensor wanted(const std::string& name) const {
     at::Tensor value = plain.at(name);
     if (value.dim() == 4) value = value.flatten(2).transpose(1, 2);  // an NCHW map
@@ -54,7 +55,6 @@ struct ObservedForms {
   Shown fast, plain;
 };
 
-// Predictions hold pixels in another order than published where patches have cells.
 void expect_equal(const ObservedForms& forms, const std::string& name) {
   const test::Difference difference = test::compare(forms.fast.at(name), forms.wanted(name), 1e-12);
   EXPECT_EQ(difference.description, "") << name;
@@ -82,7 +82,7 @@ TEST(Observer, SeesEveryModuleOfConvVitByItsPublishedName) {
     if (value.dim() == 4 && value.size(2) > 1) continue;  // cells in stored order
     expect_equal(forms, name);
   }
-  // Cells of the first patch as a map: stored order is Z order.
+  // The cells of the first patch as a map: they are stored in Z order.
   const at::Tensor stored_BPC = forms.fast.at("blocks2.0").select(1, 0);
   const at::Tensor map_BCHW = forms.plain.at("blocks2.0").narrow(2, 0, 2).narrow(3, 0, 2);
   EXPECT_EQ(test::compare(stored_BPC, map_BCHW.flatten(2).transpose(1, 2), 1e-12).description, "");

@@ -1,4 +1,4 @@
-// Small backbones of detectors, whose values all matter.
+// Small detector backbones with random parameters.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -39,7 +39,7 @@ inline DetectorBackboneOptions small_backbone(const BackboneSetting& setting) {
   return options;
 }
 
-// A backbone with values that all matter, and the same weights for the published form.
+// A backbone with random parameters, and the same weights for the reference.
 struct BuiltBackbone {
   explicit BuiltBackbone(const DetectorBackboneOptions& options)
       : parameters(5, at::kDouble), backbone(nn::Scope(parameters) / "bottom_up", options) {

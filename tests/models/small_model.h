@@ -1,4 +1,4 @@
-// Small models of either kind, and the plain form of the same.
+// Small models of either kind, and the reference with the same options.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,10 +14,10 @@ namespace fcm::models {
 
 struct Setting {
   std::string name;
-  std::vector<int64_t> strides;  // one: a ViT
+  std::vector<int64_t> strides;  // one stride: a ViT
   int64_t grid_rows, grid_cols;
   double ratio;
-  int64_t kept;  // 0: all
+  int64_t kept;  // 0: all views
   bool norm_pix = true;
   int64_t channels = 3;
 };
@@ -54,8 +54,7 @@ inline reference::ReferenceOptions reference_options(const AutoencoderOptions& o
   return same;
 }
 
-// Start values alone leave biases and class tokens' positions at zero; this makes all of them
-// matter.
+// Biases and the positions of class tokens start at zero; noise makes all of them matter.
 inline void perturb(MaskedAutoencoder& model) {
   at::NoGradGuard no_grad;
   for (const nn::Parameter& parameter : model.parameters().all()) {

@@ -1,4 +1,4 @@
-// Batch normalisation with channels last is the plain one, over any number of ranks.
+// Batch normalisation of NHWC maps equals the plain one, on any number of ranks.
 #include "fcm/nn/batch_norm_maps.h"
 
 #include <ATen/ATen.h>
@@ -32,7 +32,7 @@ struct Layer {
 
 at::Tensor a_map() { return test::fixed_normal({6, 7, 4, kWidth}, 5) * 2 + 30; }
 
-// The library's, with NCHW maps; then ReLU or not.
+// LibTorch's batch norm on NCHW maps, with or without ReLU.
 at::Tensor by_the_library(const Layer& layer, const at::Tensor& x_BHWC, bool training, bool relu) {
   const at::Tensor y = at::batch_norm(x_BHWC.permute({0, 3, 1, 2}), layer.value("bn.weight"),
                                       layer.value("bn.bias"), layer.value("bn.running_mean"),
@@ -40,7 +40,7 @@ at::Tensor by_the_library(const Layer& layer, const at::Tensor& x_BHWC, bool tra
   return (relu ? y.relu() : y).permute({0, 2, 3, 1});
 }
 
-// Gradients of x, weight, bias of something that depends on every number in another way.
+// Gradients of x, weight and bias for a random weighted sum of the output.
 test::Inputs layer_gradients(const at::Tensor& y, const at::Tensor& x, const Layer& layer) {
   return test::gradients(y, {x, layer.value("bn.weight"), layer.value("bn.bias")},
                          test::fixed_normal(y.sizes(), 8));
@@ -101,7 +101,7 @@ TEST(BatchNormMaps, OfSeveralRanksIsThatOfAllPictures) {
     const test::Inputs got = test::gradients(
         y, {x, layer.value("bn.weight"), layer.value("bn.bias")}, upstream.narrow(0, first, count));
     EXPECT_EQ(test::compare(got[0], right[0].narrow(0, first, count), 1e-10).description, "");
-    for (const size_t i : {size_t{1}, size_t{2}}) {  // each rank's own, for the reducer to sum
+    for (const size_t i : {size_t{1}, size_t{2}}) {  // per rank; the reducer sums them
       at::Tensor sum = got[i].clone();
       group.sum(sum);
       EXPECT_EQ(test::compare(sum, right[i], 1e-10).description, "");
@@ -112,7 +112,7 @@ TEST(BatchNormMaps, OfSeveralRanksIsThatOfAllPictures) {
   });
 }
 
-// The plain form of the same, rank by rank.
+// Equals the plain form, rank by rank.
 TEST(BatchNormMaps, OfWeightedRanksIsThePlainForm) {
   const BatchNormOptions weighted{1e-5, 0.1, OverRanks::kWeightedRanks};
   for (const std::vector<int64_t>& borders :
@@ -167,7 +167,8 @@ TEST(BatchNormMaps, Float32KeepsTheVarianceOfWhatIsFarFromZero) {
   const at::Tensor y = layer.norm(x.to(at::kFloat), dist::group_of_one());
   const Layer exact;
   const at::Tensor wanted = by_the_library(exact, x.to(at::kFloat).to(at::kDouble), true, false);
-  // x itself has steps of 6e-5 of its deviation there, which a sum of squares would lose entirely.
+  // float32 resolves x only to 6e-5 of its std there; a variance from a sum of
+  // squares would lose everything.
   EXPECT_EQ(test::compare(y, wanted, 1e-4).description, "");
 }
 

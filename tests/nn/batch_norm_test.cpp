@@ -1,4 +1,4 @@
-// Batch normalisation of several ranks is that of one that has all pictures.
+// Batch normalisation over several ranks equals that of one rank with all images.
 #include "fcm/nn/batch_norm.h"
 
 #include <ATen/ATen.h>
@@ -26,7 +26,7 @@ struct Tensors {
                             at::ones({kChannels}, at::kDouble)};
 };
 
-// Something that depends on every element in another way.
+// A loss in which every element counts differently.
 at::Tensor loss_of(const at::Tensor& y, int64_t first) {
   const int64_t per_picture = y.numel() / y.size(0);
   const at::Tensor factors = at::arange(y.numel(), at::kDouble).add(first * per_picture).cos();
@@ -37,7 +37,7 @@ struct Results {
   at::Tensor y, of_x, of_weight, of_bias, mean, variance;
 };
 
-// By LibTorch, on all pictures.
+// By LibTorch, on all images.
 Results whole() {
   Tensors t;
   t.x.requires_grad_(true);
@@ -65,7 +65,7 @@ TEST(BatchNorm, OfSeveralRanksIsThatOfAllPictures) {
       EXPECT_TRUE(mine.grad().allclose(wanted.of_x.narrow(0, first, count), 1e-9, 1e-9));
       EXPECT_TRUE(t.running.mean_C.allclose(wanted.mean));
       EXPECT_TRUE(t.running.variance_C.allclose(wanted.variance));
-      // Those of the parameters are each rank's own.
+      // Parameter gradients are each rank's own, before the reduction.
       at::Tensor of_weight = t.weight_C.grad().clone(), of_bias = t.bias_C.grad().clone();
       group.sum(of_weight);
       group.sum(of_bias);
@@ -75,7 +75,7 @@ TEST(BatchNorm, OfSeveralRanksIsThatOfAllPictures) {
   }
 }
 
-// detectron2's: the same result, the biased variance, and ranks that have nothing.
+// As in detectron2: the same output, the biased variance, and ranks without images.
 TEST(BatchNorm, OfWeightedRanksHasTheBiasedVarianceAndTakesEmptyRanks) {
   const Results wanted = whole();
   const BatchNormOptions weighted{1e-5, 0.1, OverRanks::kWeightedRanks};
@@ -124,7 +124,7 @@ TEST(BatchNorm, TakesLowPrecisionAndMatrices) {
   EXPECT_EQ(y.sizes(), features.sizes());
   EXPECT_THROW(
       batch_norm(features.narrow(0, 0, 1), t.weight_C, t.bias_C, t.running, dist::group_of_one()),
-      std::logic_error);  // no variance
+      std::logic_error);  // one value has no variance
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Convolutions of maps with channels last are the library's, in every way they are computed.
+// Convolutions of NHWC maps equal LibTorch's, for every algorithm.
 #include "fcm/nn/conv.h"
 
 #include <ATen/ATen.h>
@@ -15,7 +15,7 @@ namespace {
 at::Tensor to_nchw(const at::Tensor& map) { return map.permute({0, 3, 1, 2}); }
 at::Tensor to_nhwc(const at::Tensor& map) { return map.permute({0, 2, 3, 1}); }
 
-// The oracle: NCHW, published weight.
+// The expected value: NCHW, upstream weight layout.
 at::Tensor plain_conv(const at::Tensor& x_BHWI, const at::Tensor& weight_OIkk,
                       const ConvStep& step) {
   return to_nhwc(at::conv2d(to_nchw(x_BHWI).contiguous(), weight_OIkk, {},
@@ -52,7 +52,7 @@ TEST(Conv, IsTheLibrarysInFloat64) {
     EXPECT_EQ(test::compare(got.dx_BHWI, wanted[1], 1e-12).description, "") << c.what;
     EXPECT_EQ(test::compare(got.dweight_O33I, wanted[2], 1e-12).description, "") << c.what;
     EXPECT_FALSE(conv_backward(x, weight, dy, c.step, false).dx_BHWI.defined());
-    if (c.step.side == 3 && c.rows > 1) {  // a mistake that would be easy to make
+    if (c.step.side == 3 && c.rows > 1) {  // a common mistake: kernel rows and columns swapped
       EXPECT_NE(test::compare(conv_forward(x, weight.transpose(1, 2), c.step), wanted[0], 1e-3)
                     .description,
                 "");
@@ -142,7 +142,7 @@ TEST(Conv, OfMapsOfSeveralSizesIsThatOfUpsampledMaps) {
       EXPECT_EQ(test::compare(got[i], right[i], 1e-12).description, "")
           << levels[0].rows << " rows, input " << i;
     }
-    // Upsampled first and the frame filled with what stands beside it: not the same.
+    // Negative control: coarser maps in another order.
     std::reverse(coarser.begin(), coarser.end());
     if (coarser.size() > 1) {
       EXPECT_NE(test::compare(net.conv.of_maps(Remade(maps[0]), coarser), wanted, 1e-3).description,
@@ -176,7 +176,7 @@ TEST(Conv, ARemadeMapIsMadeOnceForwardAndOnceBackwardAndNotKept) {
 }
 
 TEST(Conv, TakesBfloat16MapsWithWiderWeights) {
-  for (const int64_t rows : {6, 30}) {  // windows, Winograd or the library
+  for (const int64_t rows : {6, 30}) {  // direct windows, and Winograd or LibTorch
     const Net net({.in = 6, .out = 4}, at::kFloat);
     const at::Tensor x =
         test::fixed_normal({1, rows, 20, 3}, 1).to(at::kBFloat16).requires_grad_(true);

@@ -42,7 +42,7 @@ TEST(DropPath, ScalesKeepTheMeanAndFollowTheRates) {
   for (size_t block = 0; block < rates.size(); ++block) {
     for (const at::Tensor& scales : {drawn[block].first_B, drawn[block].second_B}) {
       const double dropped = (scales == 0).to(at::kDouble).mean().item<double>();
-      EXPECT_NEAR(dropped, rates[block], 0.015) << block;  // four deviations of 20,000 draws
+      EXPECT_NEAR(dropped, rates[block], 0.015) << block;  // four std of 20,000 draws
       EXPECT_NEAR(scales.max().item<double>(), 1 / (1 - rates[block]), 1e-6);
     }
   }
@@ -75,7 +75,8 @@ TEST(DropPath, BranchesAreAddedAPictureAtATime) {
   EXPECT_THROW(add_branch(x, branch, at::ones({2})), std::logic_error);
 }
 
-// Parts of a picture have draws of their own; where all have one, they are those without parts.
+// Parts of an image have their own draws; with one part per image the
+// draws are those without parts.
 TEST(DropPath, PartsOfAPictureAreDroppedByThemselves) {
   const std::vector<double> rates{0.5, 0.5, 0.5};
   const std::vector<int64_t> together{4, 9, 2}, alone{9};
@@ -88,7 +89,7 @@ TEST(DropPath, PartsOfAPictureAreDroppedByThemselves) {
     EXPECT_TRUE(many[block].second_B.view({3, -1})[1].equal(one[block].second_B));
   }
   const int64_t kept = one[1].first_B.count_nonzero().item<int64_t>();
-  EXPECT_GT(kept, 16);  // four deviations of 64 draws
+  EXPECT_GT(kept, 16);  // four std of 64 draws
   EXPECT_LT(kept, 48);
   EXPECT_FALSE(one[1].first_B.equal(one[1].second_B));
   const DropPath plain = draw_drop_path(rates, 1, 2, together),

@@ -1,4 +1,4 @@
-// The first gradient of a step is written, the next are added: to the bit what zeros and sums are.
+// The first gradient of a step is written, later ones are added; bit-identical to adding to zeros.
 #include "fcm/nn/flat_gradients.h"
 
 #include <ATen/ATen.h>
@@ -21,7 +21,8 @@ class FlatGradientsTest : public testing::TestWithParam<at::ScalarType> {
 
   FlatGradientsTest() { gradients.hold_in(at::zeros({kFirst + kSecond + kThird}, type)); }
 
-  // A pass whose gradients of the first two leaves are `of_first` and, transposed, `of_second`.
+  // A backward pass that gives the first leaf the gradient `of_first` and the
+  // second `of_second`, transposed.
   void pass(const at::Tensor& of_first, const at::Tensor& of_second) {
     const at::Tensor loss = (leaves[0] * of_first).sum() + (leaves[1].t() * of_second).sum();
     torch::autograd::backward({loss}, {});
@@ -34,7 +35,7 @@ class FlatGradientsTest : public testing::TestWithParam<at::ScalarType> {
   FlatGradients gradients{leaves};
 };
 
-// Numbers with all that is special about them.
+// Values with all special cases.
 at::Tensor special(int64_t count, at::ScalarType type) {
   at::manual_seed(7);
   at::Tensor values = at::randn({count}, type);
@@ -58,22 +59,23 @@ TEST_P(FlatGradientsTest, AreToTheBitThoseAddedToZeros) {
   for (const int passes : {1, 2, 3}) {
     gradients.all().zero_();  // what zero() replaces
     const at::Tensor wanted_E = after_passes(passes);
-    EXPECT_FALSE(std::signbit(wanted_E[11].item<double>())) << "0 + -0 is 0";
+    EXPECT_FALSE(std::signbit(wanted_E[11].item<double>())) << "0 + -0 is +0";
     gradients.all().fill_(std::numeric_limits<double>::quiet_NaN());
     gradients.zero();
     EXPECT_TRUE(test::same_bits(after_passes(passes), wanted_E)) << passes;
-    // The third leaf had no part in it.
+    // The third leaf took no part in backward.
     EXPECT_TRUE(leaves[2].grad().eq(0).all().item<bool>());
     EXPECT_TRUE(leaves[1].grad().equal(second.t() * passes));
   }
-  EXPECT_FALSE(test::same_bits(after_passes(1), after_passes(1))) << "without zero() they add up";
+  EXPECT_FALSE(test::same_bits(after_passes(1), after_passes(1)))
+      << "without zero() they accumulate";
 }
 
 TEST_P(FlatGradientsTest, AreZeroWhereNoPassBringsAny) {
   gradients.all().fill_(3);
   gradients.zero();
   EXPECT_TRUE(gradients.all().eq(0).all().item<bool>());
-  pass(at::ones({kFirst}, type), at::ones({3, 2}, type));  // of zeros that were looked at
+  pass(at::ones({kFirst}, type), at::ones({3, 2}, type));  // added to the zeros that were read
   EXPECT_EQ(gradients.all().sum().item<double>(), kFirst + kSecond);
 }
 
@@ -88,7 +90,7 @@ TEST_P(FlatGradientsTest, MoveWithWhatTheyAre) {
   EXPECT_EQ(elsewhere_E.sum().item<double>(), kFirst + kSecond);
 }
 
-// What the reducer of several ranks hangs on a leaf.
+// Stands for the hook that the reducer of several ranks registers on a leaf.
 class Counter final : public torch::autograd::PostAccumulateGradHook {
  public:
   explicit Counter(std::vector<double>& seen) : seen_(seen) {}

@@ -45,7 +45,7 @@ TEST(Parameters, NormalStartValuesAreCutOff) {
   const at::Tensor near = parameters.add("near", {200, 100}, Init::kCutNormal02),
                    wide = parameters.add("wide", {200, 25, 2, 2}, Init::kLecunNormal);
   EXPECT_LE(near.abs().max().item<double>(), 0.02 * (1 + 1e-6));
-  // Of a normal variable within one deviation: variance 1 - 2 phi(1) / (2 Phi(1) - 1) = 0.29112.
+  // A normal variable truncated at one std has variance 1 - 2 phi(1) / (2 Phi(1) - 1) = 0.29112.
   EXPECT_NEAR(near.std().item<double>() / 0.02, std::sqrt(0.29112), 0.01);
   EXPECT_NEAR(wide.std().item<double>(), 0.1, 0.002);  // 1 / sqrt(100)
   EXPECT_LE(wide.abs().max().item<double>(), 2 * 0.1 / 0.8796 * (1 + 1e-3));
@@ -80,7 +80,7 @@ TEST(Parameters, RoundedCopiesAreThoseOfTheLastRounding) {
 
   const at::Tensor x = at::ones({1, 3}, at::kBFloat16);
   parameters.flat_values().fill_(0.5);
-  EXPECT_NE(layer(x)[0][0].item<float>(), 2.0F) << "the layer takes the copy";
+  EXPECT_NE(layer(x)[0][0].item<float>(), 2.0F) << "the layer uses the rounded copy";
   parameters.round(at::kBFloat16);
   EXPECT_EQ(layer(x)[0][0].item<float>(), 2.0F);
   EXPECT_TRUE(weight.rounded.equal(at::full({2, 3}, 0.5, at::kBFloat16)));

@@ -11,7 +11,7 @@
 namespace fcm::nn {
 namespace {
 
-// Keys' kernel with a = -0.75, which PyTorch uses.
+// Keys' cubic kernel with a = -0.75, as in PyTorch.
 double cubic(double distance) {
   const double x = std::abs(distance), a = -0.75;
   if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
@@ -19,7 +19,8 @@ double cubic(double distance) {
   return 0;
 }
 
-// [to, from]: the weight of each old place in each new one. Places beyond the edge repeat it.
+// [to, from]: the weight of each old position in each new one. Positions
+// beyond the edge repeat the edge.
 at::Tensor weights(int64_t from, int64_t to) {
   at::Tensor table = at::zeros({to, from}, at::kDouble);
   auto values = table.accessor<double, 2>();
@@ -57,10 +58,10 @@ TEST(ResizePositions, AGridOfAnotherTableIsRefused) {
   EXPECT_THROW(resize_positions(at::zeros({1, 15, 4}), 4, 4, 2, 2), std::logic_error);
 }
 
-// A spline through points of a cubic is that cubic, wherever its knots are.
+// A cubic spline through points of a cubic reproduces the cubic, wherever its knots are.
 TEST(ResizeRelativeTable, KeepsACubicOfItsOwnPositions) {
   const int64_t from = 6, to = 7;
-  // Where the old positions lie when windows of 6 become windows of 7 (golden: 1.09128 to the i).
+  // The old positions when windows of 6 become windows of 7 (golden: steps of 1.09128 to the i).
   const double q = 1.0912812995910643;
   std::vector<double> places{0};
   for (int64_t i = 0; i + 1 < from; ++i) {
@@ -84,7 +85,7 @@ TEST(ResizeRelativeTable, KeepsACubicOfItsOwnPositions) {
     for (int64_t col = 1 - to; col < to; ++col) {
       EXPECT_NEAR(resized[(row + to - 1) * 13 + col + to - 1][0].item<double>(),
                   value(static_cast<double>(row), static_cast<double>(col)), 1e-2)
-          << row << " " << col;  // the bisection ends 8e-6 beside the outermost
+          << row << " " << col;  // the bisection ends 8e-6 from the outermost
     }
   }
 }

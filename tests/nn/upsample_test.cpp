@@ -1,4 +1,4 @@
-// Maps at other sizes are those of the library.
+// Resized maps equal LibTorch's.
 #include "fcm/nn/upsample.h"
 
 #include <ATen/ATen.h>
@@ -40,7 +40,7 @@ TEST(Upsample, IsTheLibrarysBilinearFilter) {
 TEST(Upsample, HasTheBordersOfTheHalfPixelRule) {
   const std::vector<LinearTap> taps = bilinear_taps(2, 4);
   EXPECT_EQ(taps[0].first, 0);
-  EXPECT_EQ(taps[0].share, 0);  // -.25, clamped
+  EXPECT_EQ(taps[0].share, 0);  // -.25, clamped to 0
   EXPECT_EQ(taps[1].share, 0.25);
   EXPECT_EQ(taps[3].first, 1);
   EXPECT_EQ(taps[3].second, 1);  // clamped

@@ -1,4 +1,5 @@
-// Every instruction set's kernel of adamw: all three buffers, remainders, borders, threads.
+// The adamw kernel of every instruction set: all three buffers, remainders,
+// segment borders, threads.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -36,7 +37,7 @@ at::Tensor changed(const AdamWBuffers& buffers) {
 class AdamWIsaTest : public testing::TestWithParam<Isa> {
  protected:
   void SetUp() override {
-    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " here";
+    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " on this CPU";
   }
 
   at::Tensor run(const AdamWBuffers& start, const Segments& segments) const {
@@ -46,7 +47,7 @@ class AdamWIsaTest : public testing::TestWithParam<Isa> {
   }
 };
 
-// In float64, on the same rounded numbers.
+// The reference in float64, on the same rounded values.
 at::Tensor wanted(const AdamWBuffers& start, const Segments& segments) {
   const AdamWBuffers buffers = copy(start, at::kDouble);
   adamw_reference(buffers, segments, kFactors);
@@ -96,7 +97,7 @@ TEST_P(AdamWIsaTest, WhatIsOutsideEverySegmentStays) {
 INSTANTIATE_TEST_SUITE_P(All, AdamWIsaTest, testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
-// The control: a border one element further is seen.
+// Negative control: a segment border shifted by one element is detected.
 TEST(AdamW, AWrongBorderIsNoticed) {
   const AdamWBuffers start = buffers_of(100, at::kFloat);
   const at::Tensor right = wanted(start, {{0, 50, 1e-2, 0.999}, {50, 100, 1e-2, 1}});

@@ -1,4 +1,4 @@
-// What the tables of cases do not say about the branches.
+// Properties of the branches that the tables of cases do not cover.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -26,12 +26,12 @@ Inputs inputs_for(const at::Tensor& x, at::ScalarType dtype) {
   return test::leaves(inputs);
 }
 
-// Of the qkv bias, the gradient of the keys' third.
+// The keys' third of the qkv bias's gradient.
 at::Tensor key_bias_gradient(const test::Results& results) {
   return results.gradients[4].narrow(0, kWidth, kWidth);
 }
 
-// Own kernels take 9 tokens, the library 600.
+// Own kernels handle 9 tokens, LibTorch handles 600.
 TEST(AttentionBranch, TheGradientOfTheKeysBiasIsExactlyZero) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     for (const int64_t tokens : {9, 600}) {
@@ -45,7 +45,7 @@ TEST(AttentionBranch, TheGradientOfTheKeysBiasIsExactlyZero) {
       const auto own = test::evaluate(branch(attention_branch), inputs, dtype);
       EXPECT_EQ(key_bias_gradient(own).abs().max().item<double>(), 0) << tokens;
       EXPECT_GT(own.gradients[4].narrow(0, 0, kWidth).abs().min().item<double>(), 0) << tokens;
-      // The control: without care it is noise.
+      // Negative control: the reference gives rounding noise.
       const auto plain = test::evaluate(branch(attention_branch_reference), inputs, dtype);
       EXPECT_GT(key_bias_gradient(plain).abs().max().item<double>(), 0) << tokens;
     }
@@ -63,10 +63,10 @@ TEST(AttentionBranch, TheKeysBiasChangesNothing) {
   const at::Tensor plain = attention_branch(inputs[0], {inputs[1], inputs[2], 1e-6},
                                             {inputs[3], inputs[4]}, {inputs[5], inputs[6]}, kHeads);
   EXPECT_EQ(test::compare(with_bias(1), plain, 1e-13).description, "");
-  EXPECT_NE(test::compare(with_bias(0), plain, 1e-3).description, "");  // that of the queries does
+  EXPECT_NE(test::compare(with_bias(0), plain, 1e-3).description, "");  // bias of the queries
 }
 
-// One hidden token of one sequence takes its neighbour's row.
+// Negative control: one hidden token of one sequence reads its neighbour's row.
 TEST(AttentionBranchOfRows, AWrongPlaceIsNoticed) {
   const SharedTable table{6, 9, 36, 36};
   const Inputs inputs =
@@ -85,7 +85,7 @@ TEST(AttentionBranchOfRows, AWrongPlaceIsNoticed) {
   const auto wanted = results(attention_branch_of_rows_reference, places);
   const auto right = results(attention_branch_of_rows, places),
              mistaken = results(attention_branch_of_rows, wrong);
-  for (const size_t input : {size_t{0}, size_t{3}}) {  // rows, and the weight of q, k, v
+  for (const size_t input : {size_t{0}, size_t{3}}) {  // rows, and the qkv weight
     EXPECT_EQ(test::compare(right.gradients[input], wanted.gradients[input], 1e-12).description,
               "");
     EXPECT_NE(test::compare(mistaken.gradients[input], wanted.gradients[input], 1e-6).description,

@@ -1,5 +1,5 @@
-// Every instruction set's kernels of attention on queries and keys of two sequences, and what it
-// promises beyond values.
+// The kernels of attention between two sequences, of every instruction set, and
+// their guarantees beyond values.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ class CrossAttentionIsaTest : public testing::TestWithParam<Isa> {
   const test::OneThread one_thread_;
 
   void SetUp() override {
-    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " here";
+    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " on this CPU";
   }
   void expect_equal(int64_t queries, int64_t keys, int64_t heads, int64_t head_dim,
                     at::ScalarType dtype) const {
@@ -55,7 +55,8 @@ class CrossAttentionIsaTest : public testing::TestWithParam<Isa> {
   }
 };
 
-// Around multiples of the vector and of a block of rows, fewer queries than keys and more.
+// Around multiples of the vector width and of a block of rows, with fewer and
+// with more queries than keys.
 TEST_P(CrossAttentionIsaTest, EqualsTheReferenceForEveryNumberOfQueriesAndKeys) {
   for (const int64_t queries : {1, 3, 8, 23, 24, 25, 37, 49}) {
     for (const int64_t keys : {1, 2, 7, 16, 25, 49, 50}) {
@@ -74,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(All, CrossAttentionIsaTest,
                          testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAmx),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
-// Negative control: the comparison sees a key too few, and keys taken for values.
+// Negative control: the comparison detects a missing key, and keys swapped with values.
 TEST(CrossAttentionControls, AMissingKeyAndSwappedHalvesAreSeen) {
   const at::Tensor q = case_values({2, 3, 16}, at::kDouble, 1),
                    kv = case_values({2, 9, 32}, at::kDouble, 2);
@@ -84,7 +85,7 @@ TEST(CrossAttentionControls, AMissingKeyAndSwappedHalvesAreSeen) {
   EXPECT_NE(compare(cross_attention_reference(q, kv.roll(16, 2), 2), wanted, 1e-3).description, "");
 }
 
-// Rows of a smaller call have the bits of the same rows of a larger one.
+// A query's result has the same bits whether or not other queries are in the call.
 TEST(CrossAttention, AQueryKnowsNothingOfTheOthers) {
   const at::Tensor q = case_values({3, 40, 16}, at::kFloat, 1),
                    kv = case_values({3, 9, 32}, at::kFloat, 2);

@@ -1,4 +1,4 @@
-// What attention with tables for rows and columns promises beyond values (op_cases_test has those).
+// Guarantees of attention with row and column tables beyond values (op_cases_test compares those).
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ TEST(DecomposedAttention, IsAttentionWhereTheTablesAreZero) {
       test::compare(decomposed_attention(qkv, 2, {rows, cols}, 3, 4), attention(qkv, 2), 1e-12)
           .description,
       "");
-  // A table of one and the same entry adds to all scores of a query alike.
+  // A table with equal entries adds the same to all scores of a query.
   EXPECT_EQ(
       test::compare(decomposed_attention(qkv, 2, {rows + 2, cols}, 3, 4), attention(qkv, 2), 1e-12)
           .description,

@@ -1,4 +1,4 @@
-// Every operator on a GPU, beside its reference in float64 on the CPU.
+// Every operator on a GPU, against its reference in float64 on the CPU.
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
-// What is left out of the published form without changing a result, beside the same with it, by the
-// same kernels: one of each alternating, forward and backward, at the sizes of the base recipe and
-// batch 8. Prints the lines that results/cpu.md quotes; for times, run alone on the machine.
+// Work that the fast path skips without changing results, against the same kernels with that work:
+// alternating, forward and backward, at the sizes of the base recipe and batch 8. Prints the lines
+// quoted in results/cpu.md; for times, run it alone on the machine.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
@@ -30,13 +30,13 @@ constexpr int64_t kBatch = 8, kViews = 4, kPatches = 196, kSide = 14, kSeen = kP
 constexpr int64_t kSequences = kBatch * kViews, kHidden = kPatches - kSeen;
 constexpr int64_t kWidth = 512, kHeads = 16;  // of the decoder
 
-// Patches in an order of their own for each picture, sorted by view.
+// Patches in a random order per image, sorted by view.
 at::Tensor order_BL() {
   at::manual_seed(3);
   return at::rand({kBatch, kPatches}).argsort(/*stable=*/true, /*dim=*/1);
 }
 
-// Slots around each slot; those of other views only where `all`.
+// The neighbours of each slot; those in other views only if `all`.
 at::Tensor neighbours_BL9(const at::Tensor& order, bool all) {
   at::Tensor table = at::full({kBatch, kPatches, 9}, -1, at::kInt);
   auto near = table.accessor<int32_t, 3>();
@@ -56,7 +56,7 @@ at::Tensor neighbours_BL9(const at::Tensor& order, bool all) {
   return table;
 }
 
-// [views, L - k]: the slots that each view has to guess.
+// [views, L - k]: the slots that each view predicts.
 at::Tensor hidden_slots_GH() {
   std::vector<at::Tensor> views;
   const at::Tensor slots = at::arange(kPatches);
@@ -77,10 +77,10 @@ struct Saving {
   std::string name;
   std::function<Inputs(at::ScalarType)> inputs;
   Function with, without;
-  int times;  // a step
+  int times;  // per step
 };
 
-// Both forms give the same, and take so long.
+// Checks that both forms give the same, and prints their times.
 void measure(const Saving& saving) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const Inputs inputs = test::leaves(saving.inputs(dtype));

@@ -1,4 +1,5 @@
-// Every instruction set's kernels of gelu: the error over the whole range, limits, special values.
+// The gelu kernels of every instruction set: the error over the whole
+// range, limits, special values.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +16,7 @@
 namespace fcm::ops {
 namespace {
 
-// Every size of number: a fine grid where the function bends, and powers of ten.
+// All magnitudes: a fine grid where the function is curved, and powers of ten.
 at::Tensor whole_range() {
   const at::Tensor grid = at::linspace(-12.5, 12.5, 100001, at::kDouble);
   const at::Tensor small = at::logspace(-20, 0, 2001, 10, at::kDouble);
@@ -24,7 +25,7 @@ at::Tensor whole_range() {
 }
 
 struct Errors {
-  double relative;           // of the value, where it is not a denormal
+  double relative;           // of the value, unless it is subnormal
   double absolute_gradient;  // the derivative lies between -0.13 and 1.13
 };
 
@@ -45,7 +46,7 @@ Errors errors_of(const Function& function, at::ScalarType dtype,
 class GeluIsaTest : public testing::TestWithParam<Isa> {
  protected:
   void SetUp() override {
-    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " here";
+    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " on this CPU";
   }
   at::Tensor run(const at::Tensor& x) const { return gelu_with(GetParam(), x); }
 };
@@ -57,13 +58,13 @@ TEST_P(GeluIsaTest, KeepsItsRelativeErrorInTheTails) {
   EXPECT_LT(single.relative, 5e-7);
   EXPECT_LT(single.absolute_gradient, 3e-7);
   const Errors half = errors_of(own, at::kBFloat16);
-  EXPECT_LT(half.relative, 1.05 * 0x1p-8);  // rounding alone: 2^-8 of the lower end of a binade
+  EXPECT_LT(half.relative, 1.05 * 0x1p-8);  // rounding alone: 2^-8 at the lower end of a binade
   EXPECT_LT(half.absolute_gradient, 1.05 * 0x1p-8);
   EXPECT_LT(errors_of(own, at::kDouble).relative, 1e-13);
 }
 
 TEST(GeluErrors, SeeACarelessFormula) {
-  // 1 + erf cancels in the lower tail; the tanh form is another function.
+  // 1 + erf cancels in the lower tail; the tanh approximation is another function.
   const auto erf = [](const at::Tensor& x) { return x * 0.5 * (1 + at::erf(x * M_SQRT1_2)); };
   EXPECT_GT(errors_of(erf, at::kFloat).relative, 1e-2);
   const auto tanh = [](const at::Tensor& x) { return at::gelu(x, "tanh"); };

@@ -1,5 +1,6 @@
-// Attention and products on a GPU beside LibTorch's, for the shapes of the base recipe at batch
-// 256: prints the lines that results/gpu.md quotes. Times are no test; that both give the same is.
+// Attention and products on a GPU against LibTorch's, for the shapes of the base recipe
+// at batch 256. Prints the lines quoted in results/gpu.md. It does not test times, only
+// that both give the same result.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -33,7 +34,7 @@ double milliseconds_of(const std::function<void()>& work) {
 
 enum class Fused { kFlash, kEfficient, kCudnn };
 
-// LibTorch's own choice is one of its fused kernels, made deterministic, while this lives.
+// During its lifetime LibTorch chooses one fused kernel only, and that deterministically.
 class Only {
  public:
   explicit Only(Fused fused) {

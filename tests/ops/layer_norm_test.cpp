@@ -1,4 +1,4 @@
-// Every instruction set's kernels of layer_norm, and what it promises beyond values.
+// The layer_norm kernels of every instruction set, and their guarantees beyond values.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ class LayerNormIsaTest : public testing::TestWithParam<Isa> {
   const test::OneThread one_thread_;
 
   void SetUp() override {
-    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " here";
+    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " on this CPU";
   }
   at::Tensor run(const test::Inputs& in) const {
     return layer_norm_with(GetParam(), in[0], in[1], in[2], kEpsilon);
@@ -34,7 +34,7 @@ class LayerNormIsaTest : public testing::TestWithParam<Isa> {
 };
 
 TEST_P(LayerNormIsaTest, EqualsTheReferenceInEveryWidthAndType) {
-  // Around every multiple of a vector, and where rows leave registers for the cache.
+  // Around every multiple of a vector, and widths whose rows no longer fit the registers.
   for (const int64_t channels : {1,  2,  4,  5,   15,  16,  17,  24,  31,  33,  48,
                                  64, 65, 96, 100, 127, 128, 129, 192, 250, 256, 1023}) {
     for (const auto dtype : {at::kFloat, at::kBFloat16, at::kDouble}) {
@@ -49,10 +49,10 @@ TEST_P(LayerNormIsaTest, EqualsTheReferenceInEveryWidthAndType) {
       const test::Inputs wanted = test::with_gradients(
           [](const auto& in) { return layer_norm_reference(in[0], in[1], in[2], kEpsilon); }, wide);
       double tolerance = dtype == at::kFloat ? 3e-6 : (dtype == at::kDouble ? 1e-12 : 1.6e-2);
-      // One or two channels: rows of equal elements divide rounding errors by epsilon.
+      // With one or two channels, rows of equal elements divide rounding errors by epsilon.
       if (channels <= 2 && dtype == at::kFloat) tolerance = 1e-3;
       for (size_t i = 0; i < got.size(); ++i) {
-        if (channels <= 2 && i == 1) continue;  // dx is the difference of equal numbers
+        if (channels <= 2 && i == 1) continue;  // dx is a difference of equal values
         EXPECT_EQ(compare(got[i], wanted[i], tolerance).description, "")
             << channels << " channels, " << c10::toString(dtype) << ", tensor " << i;
       }
@@ -61,7 +61,7 @@ TEST_P(LayerNormIsaTest, EqualsTheReferenceInEveryWidthAndType) {
 }
 
 TEST_P(LayerNormIsaTest, LargeMeansCostNoDigits) {
-  // x = 1000 + noise: a variance from squares alone would lose half its digits.
+  // x = 1000 + noise: a variance from squares alone would lose half of the digits.
   const at::Tensor x = case_values({64, 200}, at::kDouble, 4) + 1000;
   const at::Tensor weight = at::ones({200}), bias = at::zeros({200});
   const at::Tensor rounded = x.to(at::kFloat);
@@ -71,7 +71,7 @@ TEST_P(LayerNormIsaTest, LargeMeansCostNoDigits) {
   const at::Tensor from_squares =
       (rounded - rounded.mean(-1, true)) *
       ((rounded * rounded).mean(-1, true) - rounded.mean(-1, true).square() + kEpsilon).rsqrt();
-  EXPECT_NE(compare(from_squares, wanted, 1e-4).description, "");  // the control
+  EXPECT_NE(compare(from_squares, wanted, 1e-4).description, "");  // negative control
 }
 
 TEST_P(LayerNormIsaTest, NotANumberStaysInItsRow) {
@@ -106,7 +106,7 @@ TEST(LayerNorm, TakesViewsAndExpandedGradients) {
   leaf.set_requires_grad(true);
   const at::Tensor y = layer_norm(leaf, weight, bias, kEpsilon);
   EXPECT_TRUE(same_bits(y, layer_norm(x.contiguous(), weight, bias, kEpsilon)));
-  y.sum().backward();  // the gradient is one number, expanded
+  y.sum().backward();  // the gradient is an expanded scalar
   at::Tensor wide = x.detach().to(at::kDouble);
   wide.set_requires_grad(true);
   layer_norm_reference(wide, weight, bias, kEpsilon).sum().backward();

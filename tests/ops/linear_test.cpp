@@ -1,4 +1,4 @@
-// Every way of linear: each instruction set's kernels and the library's products.
+// Every algorithm of linear: the kernels of each instruction set, and the products of LibTorch.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -35,10 +35,10 @@ void expect_close(const test::Inputs& got, const test::Inputs& inputs, double to
 
 class LinearIsaTest : public testing::TestWithParam<Isa> {
  protected:
-  const test::OneThread one_thread_;  // also restores what a test sets
+  const test::OneThread one_thread_;  // also restores the settings
 
   void SetUp() override {
-    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " here";
+    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " on this CPU";
   }
 };
 
@@ -94,7 +94,7 @@ TEST(LinearLibrary, EqualsTheReference) {
   expect_close(test::with_gradients(library, in), in, 2e-6);
 }
 
-// Negative control: one element of the depth left out is far beyond the tolerance.
+// Negative control: one omitted element of the depth exceeds the tolerance by far.
 TEST(LinearControls, AMissingTermIsSeen) {
   const test::Inputs in = make_inputs(70, 300, 30, at::kDouble);
   at::Tensor weight = in[1].clone();

@@ -1,4 +1,4 @@
-// The cases of all operators, for tests that take one after another.
+// The cases of all operators in one list.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,8 +11,8 @@
 
 namespace fcm::ops {
 
-// The reference's tensors in float64 stay below a few hundred megabytes. A timed case above this
-// size has a smaller sibling of the same shape in its table (checked below).
+// Bounds the reference's float64 tensors to a few hundred MB. A timed case above this size has a
+// smaller one of the same shape in its table (checked below).
 constexpr double kMostElements = 2e6;
 
 struct NamedCase {

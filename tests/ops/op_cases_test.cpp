@@ -1,4 +1,4 @@
-// Every operator against its reference, from the operators' own tables of cases.
+// Every operator against its reference, for the operators' own tables of cases.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -76,7 +76,7 @@ TEST_P(OpGradientTest, EqualsCentralDifferences) {
 
 INSTANTIATE_TEST_SUITE_P(Small, OpGradientTest, testing::ValuesIn(small_cases()), name_of);
 
-// What is timed beside an operator does the same, or the ratio would say nothing.
+// LibTorch forms that benchmarks time must compute the same, or the ratio of times means nothing.
 TEST(OpCaseTables, TheLibrarysFormsEqualTheReference) {
   int compared = 0;
   for (const NamedCase& named : cases_to_compare()) {
@@ -103,7 +103,7 @@ TEST(OpCaseTables, EveryOperatorComparesCasesAndTimesOne) {
   }
 }
 
-// Negative controls: the comparisons above notice what they are for.
+// Negative controls: the comparisons above detect mistakes.
 
 TEST(Compare, OneWrongElementIsReportedWithItsPlace) {
   const at::Tensor wanted = test::fixed_normal({3, 4, 5}, 1);
@@ -132,7 +132,7 @@ TEST(Compare, NotANumberAndShapesAreNoticed) {
 TEST(GradCheck, AWrongGradientIsFound) {
   const test::Inputs inputs = {test::fixed_normal({4}, 1), test::fixed_normal({4}, 2)};
   const auto right = [](const test::Inputs& in) { return in[0].sin() * in[1]; };
-  // The same value, but nothing flows through one factor.
+  // The same value, but no gradient flows through one factor.
   const auto wrong = [](const test::Inputs& in) {
     return in[0].sin() * (in[1] * 0 + in[1].detach());
   };

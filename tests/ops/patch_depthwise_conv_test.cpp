@@ -1,5 +1,5 @@
-// What masking by leaving out edges means, against ordinary convolutions on maps; and every
-// instruction set's kernels against the reference.
+// Masking by omitted edges against ordinary convolutions on maps; and the kernels of every
+// instruction set against the reference.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ namespace {
 using test::compare;
 using test::same_bits;
 
-// Patches of one picture with the view each belongs to, sorted by view; the same for every picture.
+// The patches of an image with the view of each, sorted by view; the same for every image.
 struct Graph {
   int64_t rows, cols;
   PatchGeometry geometry;  // first stride 1: a pixel is a cell
@@ -82,7 +82,8 @@ at::Tensor view_mask(const Graph& graph, int64_t view) {
       .repeat_interleave(side, 3);
 }
 
-// The published form: one convolution a view, of the view alone, read at the view alone.
+// The upstream form: one convolution per view, of a map masked to the
+// view, its result masked again.
 at::Tensor masked_convolutions(const at::Tensor& map, const at::Tensor& weight_TC,
                                const at::Tensor& bias_C, const Graph& graph) {
   at::Tensor sum = at::zeros_like(map);
@@ -211,12 +212,12 @@ TEST(PatchDepthwiseConv, TablesThatCannotBeAreRefused) {
     wrong.neighbours_BL9[1][slot][k] = entry;
     return convolve_map(values, wrong);
   };
-  EXPECT_NO_THROW(run_with(4, 0, 0));  // as it was
+  EXPECT_NO_THROW(run_with(4, 0, 0));  // unchanged
   EXPECT_THROW(run_with(4, 0, 9), std::logic_error);
   EXPECT_THROW(run_with(4, 0, -2), std::logic_error);
-  EXPECT_THROW(run_with(4, 0, -1), std::logic_error);  // one way only
-  EXPECT_THROW(run_with(4, 0, 1), std::logic_error);   // another's place
-  EXPECT_THROW(run_with(4, 4, -1), std::logic_error);  // blind to itself
+  EXPECT_THROW(run_with(4, 0, -1), std::logic_error);  // one direction only
+  EXPECT_THROW(run_with(4, 0, 1), std::logic_error);   // another patch's slot
+  EXPECT_THROW(run_with(4, 4, -1), std::logic_error);  // no edge to itself
 }
 
 TEST(PatchDepthwiseConv, WrongShapesAreRefused) {
@@ -285,12 +286,12 @@ TEST(PatchDepthwiseConv, OnlyWhatIsAskedForGetsAGradient) {
   }
 }
 
-// The kernels themselves, one instruction set after the other.
+// The kernels of one instruction set at a time.
 
 class PatchDepthwiseConvKernels : public testing::TestWithParam<Isa> {
  protected:
   void SetUp() override {
-    if (!can_run(GetParam())) GTEST_SKIP() << "this processor lacks " << isa_name(GetParam());
+    if (!can_run(GetParam())) GTEST_SKIP() << "this CPU lacks " << isa_name(GetParam());
   }
   const patch_conv::Kernels& kernels() const { return patch_conv::kernels_for(GetParam()); }
 };
@@ -360,7 +361,7 @@ TEST_P(PatchDepthwiseConvKernels, BitsDoNotDependOnThreads) {
   for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i], three[i])) << i;
 }
 
-// Results above a certain size are stored past the cache; those of one picture are not.
+// Results above a certain size use non-temporal stores; those of one image do not.
 TEST_P(PatchDepthwiseConvKernels, LargeResultsHaveTheBitsOfSmallOnes) {
   const Graph graph = make_graph(15, 8, 8, kSide4, random_views({30, 34}, 3));
   const patch_conv::Geometry table = geometry_of(graph.neighbours_BL9, graph.cells());
@@ -394,7 +395,8 @@ TEST_P(PatchDepthwiseConvKernels, Bfloat16IsRoundedToTheNearestEven) {
   for (int slot = 0; slot < 4; ++slot) dead_neighbours[0][slot][4] = slot;
   const at::Tensor y = patch_conv::forward(kernels(), x, only_centre, bias,
                                            geometry_of(dead_neighbours, graph.cells()));
-  // Another tap's 0 times an infinity or NaN is NaN: skip the first two channels of that patch.
+  // Other taps multiply 0 by infinity or NaN, which gives NaN: skip the first
+  // two channels of that patch.
   const at::Tensor wanted = (x.to(at::kFloat) + bias).to(at::kBFloat16);
   EXPECT_TRUE(same_bits(y.narrow(3, 2, 46), wanted.narrow(3, 2, 46)));
   EXPECT_EQ(y[0][0][0][0].item<float>(), infinity);

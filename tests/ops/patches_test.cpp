@@ -24,7 +24,7 @@ TEST(Patches, StagesOfTheBaseModel) {
   EXPECT_EQ(geometry.cells(2).side, 1);
   EXPECT_EQ(geometry.cells(2).raster, (Places{0}));
   EXPECT_EQ(geometry.cells(1).raster, (Places{0, 1, 2, 3}));
-  // Z order: four 2 x 2 blocks, each row by row.
+  // Z order: four 2 x 2 blocks, each in raster order.
   EXPECT_EQ(geometry.cells(0).raster,
             (Places{0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15}));
 }

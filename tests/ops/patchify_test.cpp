@@ -10,7 +10,7 @@ namespace {
 
 const Normalisation kImageNet{{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
 
-// A picture whose every value tells where it was: distinct within a picture of at most 256 values.
+// Random images; a small batch has few equal values.
 at::Tensor random_pictures(int64_t batch, int64_t height, int64_t width, int64_t channels) {
   at::manual_seed(3);
   return at::randint(256, {batch, height, width, channels}, at::kByte);
@@ -74,7 +74,7 @@ TEST(Patchify, UnpatchifyIsTheInverse) {
   const at::Tensor order = random_order(2, 6);
   const at::Tensor patches = patchify_normalised(images, order, geometry).flatten(2);
   EXPECT_TRUE(test::same_bits(unpatchify(patches, order, geometry, 3, 2), images));
-  // Another order gives another picture: the order is really used.
+  // Negative control: another order gives another image.
   EXPECT_FALSE(test::same_bits(unpatchify(patches, order.flip(1), geometry, 3, 2), images));
 }
 
@@ -105,7 +105,7 @@ TEST(Patchify, PicturesThatCannotBeCutAreRefused) {
   const PatchGeometry geometry{{4, 2, 2}};
   try {
     patchify(random_pictures(1, 40, 32, 3), random_order(1, 4), geometry, kImageNet, at::kFloat);
-    FAIL() << "40 pixels were cut into patches of 16";
+    FAIL() << "an image of 40 rows was cut into patches of 16";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kData);
     EXPECT_NE(std::string(error.what()).find("40 x 32"), std::string::npos);

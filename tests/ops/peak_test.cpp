@@ -1,4 +1,4 @@
-// The limits that shares of the peak are of.
+// The measured peaks to which results are compared.
 #include "fcm/ops/peak/peak.h"
 
 #include <ATen/ATen.h>
@@ -21,8 +21,8 @@ TEST(Peak, EveryRoundIsDone) {
   for (const Isa isa : kOfVectors) {
     if (!can_run(isa)) continue;
     const auto multiply_adds = kernels(isa).float32.multiply_adds;
-    // chain i starts at i and keeps three quarters of its distance from 1 each round; i
-    // averages 5.5
+    // Chain i starts at i, and each round keeps three quarters of its distance
+    // from 1; the mean of i is 5.5.
     EXPECT_NEAR(multiply_adds(0), 5.5, 1e-5) << isa_name(isa);
     EXPECT_NEAR(multiply_adds(2), 1 + 4.5 * 0.5625, 1e-5) << isa_name(isa);
     EXPECT_NEAR(multiply_adds(100), 1, 1e-5) << isa_name(isa);
@@ -30,7 +30,7 @@ TEST(Peak, EveryRoundIsDone) {
 }
 
 TEST(Peak, EveryRoundOfBfloat16IsDone) {
-  if (!has_bf16_instructions()) GTEST_SKIP() << "no products of bfloat16 here";
+  if (!has_bf16_instructions()) GTEST_SKIP() << "no bfloat16 instructions on this CPU";
   for (const int64_t rounds : {0, 1, 1000}) {
     EXPECT_EQ(peak_dot_bf16.multiply_adds(rounds), 2.0f * static_cast<float>(rounds));
     if (isa() < Isa::kAmx) continue;
@@ -75,7 +75,7 @@ TEST(Peak, IsSomethingAProcessorCanDo) {
   }
 }
 
-// What has no units of its own is done by those of float32, so bfloat16 is never slower.
+// Without units for bfloat16 those of float32 are used, so bfloat16 is never slower.
 TEST(Peak, TheFirstUnitIsOfFloat32) {
   EXPECT_EQ(peak_units().front().type, at::kFloat);
   EXPECT_GT(peak_flops(at::kFloat), 1e8);

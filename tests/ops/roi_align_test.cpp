@@ -1,5 +1,5 @@
-// Every instruction set's kernels of roi_align, known answers, borders, and what it promises beyond
-// values.
+// The roi_align kernels of every instruction set: known answers, borders,
+// and guarantees beyond values.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ namespace {
 using test::compare;
 using test::same_bits;
 
-// Boxes on a map of 12 x 15 cells and on one of half the size, both of two pictures.
+// Boxes on a map of 12 x 16 cells and on one of half the size, for two images.
 struct RoiScene {
   std::vector<at::Tensor> maps;
   at::Tensor boxes_R4, picture_R, level_R;
@@ -35,7 +35,7 @@ RoiScene roi_scene(int64_t channels, at::ScalarType dtype) {
     scene.maps.push_back(
         case_values({2, 12 / part, 16 / part, channels}, dtype, static_cast<uint64_t>(part)));
   }
-  // Inside, without length, turned round, tiny, beyond a side, larger than the map, whole cells.
+  // Inside, empty, inverted, tiny, past one side, larger than the map, on whole cells.
   scene.boxes_R4 = at::tensor({3.1,  5.2,  41.3, 30.4,  9.,    4.,  9.,  33., 30., 20.,  10.,
                                40.,  20.3, 11.1, 20.31, 11.12, -9., 3.,  14., 70., -50., -40.,
                                120., 90.,  8.,   8.,    36.,   36., 60., 44., 90., 80.,  -40.,
@@ -66,7 +66,7 @@ class RoiAlignIsaTest : public testing::TestWithParam<Isa> {
   const test::OneThread one_thread_;
 
   void SetUp() override {
-    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " here";
+    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " on this CPU";
   }
   void expect_equal(int64_t channels, int64_t bins, at::ScalarType dtype) const {
     const RoiScene scene = roi_scene(channels, dtype);
@@ -85,7 +85,7 @@ class RoiAlignIsaTest : public testing::TestWithParam<Isa> {
   }
 };
 
-// Around multiples of the vector and of what is held in registers.
+// Around multiples of the vector width and of the channels held in registers.
 TEST_P(RoiAlignIsaTest, EqualsTheReferenceForEveryNumberOfChannels) {
   for (const int64_t channels : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 129, 256, 259}) {
     expect_equal(channels, 7, at::kFloat);
@@ -103,14 +103,14 @@ INSTANTIATE_TEST_SUITE_P(All, RoiAlignIsaTest,
                          testing::Values(Isa::kPlain, Isa::kAvx2, Isa::kAvx512, Isa::kAmx),
                          [](const auto& isa) { return std::string(isa_name(isa.param)); });
 
-// One box on one map [1, rows, cols, 1] of scale 1, in float64.
+// One box on one map [1, rows, cols, 1] at scale 1, in float64.
 at::Tensor cut(const at::Tensor& map_HW, const std::vector<double>& box, int64_t bins) {
   return roi_align({map_HW.unsqueeze(0).unsqueeze(3)}, at::tensor(box, at::kDouble).view({1, 4}),
                    at::zeros({1}, at::kLong), at::zeros({1}, at::kLong), {1}, bins)
       .view({bins, bins});
 }
 
-// On a plane bilinear samples are exact, and a bin is the value at its middle.
+// Bilinear samples of a plane are exact, so a bin equals the plane at its centre.
 TEST(RoiAlign, APlaneGivesTheMiddlesOfBins) {
   const at::Tensor y_H1 = at::arange(20, at::kDouble).unsqueeze(1),
                    x_1W = at::arange(30, at::kDouble).unsqueeze(0);
@@ -119,19 +119,19 @@ TEST(RoiAlign, APlaneGivesTheMiddlesOfBins) {
   const at::Tensor wanted_PP =
       3 * (2.25 - .5 + middle_P).unsqueeze(1) + (4.5 - .5 + middle_P).unsqueeze(0);
   EXPECT_EQ(compare(got_PP, wanted_PP, 1e-13).description, "");
-  // The control: without the half of a pixel the middles are others.
+  // Negative control: without the half-pixel offset the centres differ.
   EXPECT_NE(compare(got_PP, wanted_PP + 2, 1e-3).description, "");
 }
 
-// A map of ones: a bin is the share of its samples that count.
+// On a map of ones a bin is the fraction of its samples that count.
 TEST(RoiAlign, SamplesCountUpToOneCellBeyondTheMap) {
   const at::Tensor ones = at::ones({4, 6}, at::kDouble);
-  // Two samples a bin: of the first at -2.25 and -1.25 neither, of the second both.
+  // Two samples per bin: the first bin's, at -2.25 and -1.25, do not count; the second bin's do.
   EXPECT_EQ(
       compare(cut(ones, {-2.25, 1, 1.75, 3}, 2), at::tensor({0., 1., 0., 1.}).view({2, 2}), 1e-15)
           .description,
       "");
-  // At -1 and at 6 exactly they count, beyond they do not.
+  // Samples exactly at -1 and at 6 count; samples beyond do not.
   EXPECT_EQ(cut(ones, {-1, 0, 0, 1}, 1).item<double>(), 1);
   EXPECT_EQ(cut(ones, {-1.01, 0, -.01, 1}, 1).item<double>(), 0);
   EXPECT_EQ(cut(ones, {6, 0, 7, 1}, 1).item<double>(), 1);
@@ -179,7 +179,7 @@ TEST(RoiAlign, TheSameBitsForAnyNumberOfThreads) {
   }
 }
 
-// Sums of bfloat16 gradients are made in float32 and rounded once.
+// bfloat16 gradients are summed in float32 and rounded once.
 TEST(RoiAlign, GradientsInBfloat16AreRoundedOnce) {
   const RoiScene scene = roi_scene(6, at::kBFloat16);
   test::Inputs wide;
@@ -192,7 +192,7 @@ TEST(RoiAlign, GradientsInBfloat16AreRoundedOnce) {
   const test::Inputs got = sums(scene.maps), wanted = sums(wide);
   for (size_t i = 0; i < got.size(); ++i) {
     const at::Tensor off = (got[i] - wanted[i]).abs();
-    // 2^-8 of the number itself, and what float32 does to small ones.
+    // 2^-8 of the value itself, and float32 rounding of small values.
     EXPECT_LE((off - wanted[i].abs() * 0x1.02p-8).max().item<double>(),
               1e-5 * wanted[i].abs().max().item<double>());
   }
@@ -230,7 +230,7 @@ TEST(PyramidLevels, TurnAtTwoHundredAndTwentyFour) {
   EXPECT_EQ(levels_of({224, 223.99F, 112, 111.9F, 448, 447.9F, 56, 1, 2000},
                       {224, 223.99F, 112, 111.9F, 448, 447.9F, 56, 1, 2000}),
             (std::vector<int64_t>{2, 1, 1, 0, 3, 2, 0, 0, 3}));
-  // The area counts, not a side; without one, or turned round, the lowest.
+  // The level depends on the area, not on a side; empty, inverted or NaN boxes go to the lowest.
   EXPECT_EQ(levels_of({448, 10, 0, -5, std::nanf("")}, {112, 1000, 40, 40, 4}),
             (std::vector<int64_t>{2, 0, 0, 0, 0}));
   const at::Tensor large = at::tensor({0.F, 0.F, 900.F, 900.F}).view({1, 4});

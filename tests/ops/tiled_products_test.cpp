@@ -1,5 +1,5 @@
-// float32 products by pieces of bfloat16 beside ordinary float32 products: how exact they are, and
-// what becomes of numbers at the ends of the range.
+// float32 products as sums of bfloat16 parts, against ordinary float32 products: their accuracy,
+// and values at the ends of the range.
 #include "fcm/ops/linear/tiled_products.h"
 
 #include <ATen/ATen.h>
@@ -22,7 +22,7 @@ class TiledProductsTest : public testing::Test {
  protected:
   const test::OneThread one_thread_;
   void SetUp() override {
-    if (!can_run(Isa::kAmx)) GTEST_SKIP() << "no AMX here";
+    if (!can_run(Isa::kAmx)) GTEST_SKIP() << "no AMX on this CPU";
   }
 };
 
@@ -30,7 +30,7 @@ struct ProductErrors {
   double rms = 0, most = 0;
 };
 
-// Of each element, beside the sum of the magnitudes of its terms.
+// The error of each element relative to the sum of the magnitudes of its terms.
 ProductErrors product_errors(const at::Tensor& got, const at::Tensor& a_MK,
                              const at::Tensor& b_KN) {
   const at::Tensor a = a_MK.to(at::kDouble), b = b_KN.to(at::kDouble);
@@ -38,8 +38,8 @@ ProductErrors product_errors(const at::Tensor& got, const at::Tensor& a_MK,
   return {error.square().mean().sqrt().item<double>(), error.abs().max().item<double>()};
 }
 
-// Positive numbers make long sums that grow; the others mix magnitudes within a sum and between
-// rows, or leave most of the 24 bits to one piece.
+// Positive values make long sums that grow; the others mix magnitudes within a sum or between rows,
+// or leave most of the 24 bits to one bfloat16 part.
 enum class Kind { kNormal, kPositive, kMixed, kWidelyMixed, kRowsApart, kFewDigits, kNearOne };
 constexpr Kind kKinds[] = {Kind::kNormal,    Kind::kPositive,  Kind::kMixed,  Kind::kWidelyMixed,
                            Kind::kRowsApart, Kind::kFewDigits, Kind::kNearOne};
@@ -68,7 +68,7 @@ at::Tensor numbers(Kind kind, at::IntArrayRef sizes, uint64_t seed) {
   return normal;
 }
 
-// kAmx stands for tiles here, for every size.
+// Isa::kAmx means the tiled product here, for every size.
 at::Tensor product(OwnKernels own, const at::Tensor& a_MK, const at::Tensor& b_KN) {
   if (own != Isa::kAmx) return product_with_bias(own, a_MK, b_KN, at::Tensor());
   const at::Tensor y_MN = at::empty({a_MK.size(0), b_KN.size(1)}, a_MK.options());
@@ -84,7 +84,8 @@ at::Tensor weight_gradient(OwnKernels own, const at::Tensor& dy_MO, const at::Te
 constexpr OwnKernels kWays[] = {Isa::kAmx, Isa::kAvx512, std::nullopt};
 using Multiply = std::function<at::Tensor(OwnKernels, const at::Tensor&, const at::Tensor&)>;
 
-// Errors of the three ways over eight draws: where few terms make up a sum, one draw says little.
+// Errors of the three ways over eight draws; with few terms in a sum a single
+// draw is not representative.
 std::array<ProductErrors, 3> errors_of_ways(Kind kind, at::IntArrayRef a_sizes,
                                             at::IntArrayRef b_sizes, bool a_turned,
                                             const Multiply& multiply) {
@@ -103,7 +104,7 @@ std::array<ProductErrors, 3> errors_of_ways(Kind kind, at::IntArrayRef a_sizes,
   return all;
 }
 
-// Errors are random: a little is left to luck.
+// Errors are random, hence the margins.
 void expect_tiles_not_above(const std::array<ProductErrors, 3>& ways) {
   for (size_t way = 1; way < ways.size(); ++way) {
     EXPECT_LE(ways[0].rms, 1.02 * ways[way].rms) << way;
@@ -144,7 +145,7 @@ TEST_F(TiledProductsTest, WeightGradientsAreAsExactAsMultiplyAddsOfFloat32) {
   }
 }
 
-// Negative control: numbers that lack the last eight of their 24 bits are noticed.
+// Negative control: values without the last 8 of their 24 bits are detected.
 TEST_F(TiledProductsTest, AMissingPieceWouldBeSeen) {
   const at::Tensor x_MK = numbers(Kind::kNormal, {96, 256}, 1).to(at::kFloat);
   const at::Tensor b_KN = numbers(Kind::kNormal, {256, 64}, 2).to(at::kFloat);
@@ -153,8 +154,8 @@ TEST_F(TiledProductsTest, AMissingPieceWouldBeSeen) {
             4 * product_errors(product(Isa::kAvx512, x_MK, b_KN), x_MK, b_KN).rms);
 }
 
-// Infinities may come out as NaN, and so may the largest numbers, which no bfloat16 is as large as;
-// never as anything finite.
+// Infinities may become NaN. So may the largest float32 values, which exceed the largest bfloat16.
+// Neither becomes finite.
 TEST_F(TiledProductsTest, WhatIsNotFiniteStaysSo) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const at::Tensor b_KN = numbers(Kind::kNormal, {40, 50}, 2).to(at::kFloat);
@@ -174,7 +175,7 @@ TEST_F(TiledProductsTest, WhatIsNotFiniteStaysSo) {
   EXPECT_TRUE(product(Isa::kAmx, large, two_KN * 1e-3).isfinite().all().item<bool>());
 }
 
-// The tiles take numbers below 2^-126 for 0, so that much of each factor may be lost with a piece.
+// The tiles flush values below 2^-126 to 0, so each factor may lose that much per bfloat16 part.
 TEST_F(TiledProductsTest, SmallNumbersLoseNoMoreThanTheSmallestNormalNumber) {
   const double smallest = std::numeric_limits<float>::min();
   const at::Tensor b_KN = numbers(Kind::kNormal, {40, 50}, 2).to(at::kFloat);
@@ -188,7 +189,7 @@ TEST_F(TiledProductsTest, SmallNumbersLoseNoMoreThanTheSmallestNormalNumber) {
   }
 }
 
-// Sizes around tiles and strips; the result of the weight gradient is turned where outputs are few.
+// Sizes around tiles and strips; with few outputs the weight gradient is computed transposed.
 TEST_F(TiledProductsTest, Bfloat16EqualsTheReferenceForEverySize) {
   for (const auto& [m, k, n] : std::vector<std::array<int64_t, 3>>{
            {1, 1, 1}, {31, 33, 65}, {64, 32, 16}, {70, 100, 40}, {33, 1000, 17}, {900, 40, 90}}) {

@@ -1,4 +1,4 @@
-// Every instruction set's kernels of window attention, and what it promises beyond values.
+// The window attention kernels of every instruction set, and their guarantees beyond values.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace {
 using test::compare;
 using test::same_bits;
 
-// Windows over a map, whose tokens stand in storage backwards.
+// Windows over a map whose tokens are stored in reverse order.
 WindowSets windows_over(int64_t rows, int64_t cols, int64_t window, int64_t shift,
                         int64_t pictures = 1) {
   std::vector<PlacedToken> tokens;
@@ -50,7 +50,7 @@ class WindowAttentionIsaTest : public testing::TestWithParam<Isa> {
   const test::OneThread one_thread_;
 
   void SetUp() override {
-    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " here";
+    if (!can_run(GetParam())) GTEST_SKIP() << "no " << isa_name(GetParam()) << " on this CPU";
   }
   void expect_equal(const WindowSets& sets, int64_t heads, int64_t head_dim,
                     at::ScalarType dtype) const {
@@ -71,7 +71,7 @@ class WindowAttentionIsaTest : public testing::TestWithParam<Isa> {
   }
 };
 
-// Sets of 1 to 256 tokens, around multiples of the vector, of row tiles and of a block of rows.
+// Sets of 1 to 256 tokens, around multiples of the vector width, row tiles and a block of rows.
 TEST_P(WindowAttentionIsaTest, EqualsTheReferenceForEverySizeOfSet) {
   for (const int64_t window : {1, 2, 3, 4, 5, 6, 7, 8, 16}) {
     expect_equal(windows_over(window, window, window, 0), 2, 12, at::kFloat);
@@ -98,7 +98,7 @@ TEST(WindowAttention, OneWindowOverTheMapIsAttentionWithABias) {
   const at::Tensor qkv = case_values({3, 25, 3 * 16}, at::kDouble, 1);
   const at::Tensor none = at::zeros({sets.table_rows, 2}, at::kDouble);
   EXPECT_EQ(compare(window_attention(qkv, none, sets), attention(qkv, 2), 1e-12).description, "");
-  // A bias that is the same for all pairs moves all scores alike.
+  // A constant bias shifts all scores equally.
   EXPECT_EQ(compare(window_attention(qkv, none + 3, sets), attention(qkv, 2), 1e-12).description,
             "");
 }
@@ -116,7 +116,7 @@ TEST(WindowAttention, TheSameBitsForAnyNumberOfThreads) {
   for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i], many[i])) << i;
 }
 
-// One plan for all pictures, or the same plan for each by itself.
+// One plan shared by all images equals a copy of it per image.
 TEST(WindowAttention, APlanAPictureGivesWhatOneForAllGives) {
   const at::Tensor qkv = case_values({3, 63, 3 * 12}, at::kDouble, 1);
   const at::Tensor table = case_values({49, 2}, at::kDouble, 2);
@@ -126,7 +126,7 @@ TEST(WindowAttention, APlanAPictureGivesWhatOneForAllGives) {
             "");
 }
 
-// Sets that look alike stand together: a map of whole windows has one look, a shifted one four.
+// Sets of the same shape are adjacent: unshifted windows have one shape, shifted ones four.
 TEST(WindowSets, AreSortedByWhatTheyLookLike) {
   const auto looks = [](const WindowSets& sets) {
     const at::Tensor look_S = sets.sets_S4.select(1, 3).contiguous();
@@ -148,8 +148,8 @@ TEST(WindowSets, RefuseSetsLargerThanTheirWindow) {
   EXPECT_THROW(make_window_sets(uneven, 3), std::logic_error);
 }
 
-// Negative controls: the comparison sees a shift the wrong way, coordinates turned over, and the
-// bias of another head.
+// Negative controls: the comparison detects a shift in the wrong direction, swapped coordinates,
+// and the bias of another head.
 TEST(WindowAttentionControls, WrongSetsAndWrongBiasesAreSeen) {
   const WindowSets sets = windows_over(10, 10, 5, 2);
   const at::Tensor qkv = case_values({2, 100, 3 * 16}, at::kDouble, 1);

@@ -1,4 +1,4 @@
-// Three published steps of fine-tuning: layer decay, schedule, AdamW and the model together.
+// Three upstream steps of fine-tuning: layer decay, schedule, AdamW and the model together.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,14 +16,15 @@
 
 namespace fcm::optim {
 
-// Which layer the encoder of a classifier says a parameter belongs to.
+// The layer of a parameter, as the classifier's encoder defines it.
 inline nn::LayerOf layer_of(const reference::ClassifierOptions& options) {
   encoder::EncoderOptions encoder;
   encoder.depths = options.depths;
   return encoder::layer_of(options.kind == reference::Kind::kVit ? "vit" : "conv_vit", encoder);
 }
 
-// What the published run passed to adjust_learning_rate: lr 2e-3 down to 1e-6, 4 of 10 epochs warm.
+// The arguments of upstream's adjust_learning_rate: lr from 2e-3 to 1e-6,
+// warm-up for 4 of 10 epochs.
 inline OptimOptions published_options() {
   OptimOptions options;
   options.batch_size = 256;
@@ -35,9 +36,9 @@ inline OptimOptions published_options() {
   return options;
 }
 
-// Errors over what is allowed, ten times those of the published float32 run: the largest of all
-// elements, and the mean. The k third of qkv biases is left out: its true gradient is zero, so that
-// Adam makes steps of rounding noise.
+// Errors relative to the bound, which is ten times the error of upstream's float32 run: the largest
+// over all elements, and the mean. The k thirds of qkv biases are excluded: their true gradient is
+// zero, so Adam's steps are rounding noise.
 struct Errors {
   double largest = 0, mean = 0;
 };
@@ -68,8 +69,8 @@ struct Outcome {
   Errors step1, step3;
 };
 
-// Trains `parameters`, which hold the weights of `loaded`, by the published recipe. `logits` makes
-// those of the loaded images.
+// Trains `parameters`, which hold the weights of `loaded`, by the upstream recipe. `logits`
+// computes the logits of the loaded images.
 inline Outcome train_published_steps(nn::Parameters& parameters,
                                      const reference::ClassifierGolden& loaded,
                                      const std::string& file, double layer_decay,

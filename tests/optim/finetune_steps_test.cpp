@@ -1,4 +1,4 @@
-// The published steps with the plain form of the model.
+// The upstream steps with the reference model.
 #include "tests/optim/finetune_steps.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 namespace fcm::optim {
 namespace {
 
-// The weights of the reference model, held where the optimizer wants them.
+// The weights of the reference model in the optimizer's flat buffer.
 nn::Parameters held(const reference::ClassifierGolden& loaded) {
   nn::Parameters parameters(0, at::kFloat);
   for (const auto& [name, shape] : reference::classifier_names_and_shapes(loaded.options)) {

@@ -1,4 +1,4 @@
-// Groups against those the published programs made of their models.
+// Parameter groups against those that the upstream programs form for their models.
 #include "fcm/optim/parameter_groups.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ namespace {
 using reference::fixture;
 using reference::have_fixtures;
 
-// Groups depend on names and ranks alone: sizes of one spare the memory of a base model.
+// Groups depend only on names and ranks; sizes of one save the memory of a base model.
 nn::Parameters named_like(const reference::NamesAndShapes& names, bool frozen_positions) {
   nn::Parameters parameters(0, at::kFloat);
   for (const auto& [name, shape] : names) {
@@ -110,7 +110,7 @@ TEST(LayerDecayGroups, LeaveFrozenParametersOut) {
   EXPECT_EQ(groups[0].name, "layer_0_decay");
 }
 
-// Whose layer is not told apart from another's shares its group; 1-D parameters never decay.
+// Parameters of the same layer share a group; 1-D parameters never decay.
 TEST(LayerDecayGroups, AskWhatTheyAreGiven) {
   const nn::Parameters parameters =
       named_like({{"a", {1, 1}}, {"b", {1, 1}}, {"c", {1, 1}}, {"d", {1}}}, false);
@@ -128,7 +128,7 @@ TEST(LayerDecayGroups, AskWhatTheyAreGiven) {
   EXPECT_EQ(groups[2].weight_decay, 0);
 }
 
-// Every tensor of the published detector with what its optimizer does to it.
+// Every tensor of the upstream detector with its optimizer settings.
 TEST(DetectionGroups, ArePublishedOnes) {
   const std::string path = FCM_SOURCE_DIR "/../shared/goldens/detection/convmae_det_base.json";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no golden file at " << path;

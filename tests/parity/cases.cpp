@@ -63,8 +63,8 @@ const std::map<std::string, Cases>& cases_of_swin_kinds() {
   return kinds;
 }
 
-// In the set of segmentation most files are of one kind ("golden"), and their names say which. The
-// schedule is compared by tests/optim; what is not listed is unknown.
+// Most files of the segmentation set have the kind "golden", so their names select the cases.
+// tests/optim compares the schedule. Files that are not listed are unknown.
 const std::map<std::string, Cases>& cases_of_segmentation_files() {
   static const std::map<std::string, Cases> files{
       {"train_pipeline.safetensors", scene_cases},
@@ -96,7 +96,7 @@ const std::map<std::string, Cases>& cases_of_segmentation_files() {
       {"base_groups.json", segmentation_table_cases},
       {"mae_base_groups.json", segmentation_table_cases},
       {"base_init_statistics.json", segmentation_table_cases},
-      {"checkpoint_mmseg.pth", no_cases},  // these three are read by tests of interop and tasks
+      {"checkpoint_mmseg.pth", no_cases},  // tests of interop and tasks read these three files
       {"checkpoint_mmseg.expected.safetensors", no_cases},
       {"pretrained.pth", no_cases},
       {"schedule.json", no_cases},
@@ -109,8 +109,8 @@ const std::map<std::string, Cases>& cases_of_segmentation_files() {
   return files;
 }
 
-// The set of detection, by names of files. Evaluations and rle.json are COCO's (is_of_coco);
-// schedules are compared by tests/optim.
+// The detection set, by file names. COCO evaluations and rle.json are recognised by is_of_coco;
+// tests/optim compares the schedules.
 const std::map<std::string, Cases>& cases_of_detection_files() {
   static const std::map<std::string, Cases> files{
       // data
@@ -170,7 +170,7 @@ bool is_of_detection(const Entry& entry) { return entry.folder.filename() == "de
 
 bool is_of_segmentation(const Entry& entry) { return entry.folder.filename() == "segmentation"; }
 
-// Of the set that has Swins alone, some tables name no source.
+// In the folder that holds only Swins, some tables name no source.
 bool is_of_swin(const Entry& entry) { return is_swin(entry) || entry.folder.filename() == "swin"; }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// From an entry of a manifest to the comparisons that its kind asks for.
+// From an entry of a manifest to the comparisons of its kind.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,22 +14,22 @@
 
 namespace fcm::parity {
 
-// Changes the inputs of a case before this program sees them: how tests plant mistakes that must be
-// noticed.
+// Changes the inputs of a case before the program runs on them: tests plant mistakes with it, which
+// must be detected.
 using Sabotage = std::function<void(Inputs&)>;
 
 struct Request {
-  std::string filter;  // only cases with this in their name
+  std::string filter;  // only cases whose name contains it
   Sabotage sabotage;
-  at::Device device = at::kCPU;  // of the fast path of pretraining and its updates
+  at::Device device = at::kCPU;  // of the fast path of pretraining and its steps
 };
 
-// Whether this program knows what to do with the entry: by its kind or, in sets that call all of
-// their files "golden", by the file's name. Those that only describe others ("errors", "inputs")
-// are known and have no cases of their own.
+// Whether the program knows the entry: by its kind or, in sets that call all of their
+// files "golden", by the file's name. Files that only describe others ("errors",
+// "inputs") are known and have no cases.
 bool knows(const Entry& entry);
 
-// The results of an entry's cases. What a case throws is its fault.
+// The results of an entry's cases. An exception in a case becomes its fault.
 std::vector<CaseResult> run_cases(const Entry& entry, const Request& request);
 
 // Cases by theme, one file each.
@@ -45,9 +45,9 @@ std::vector<CaseResult> oracle_cases(const Entry& entry, const Request& request)
 std::vector<CaseResult> checkpoint_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> teacher_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> teacher_file_cases(const Entry& entry, const Request& request);
-// Pictures and maps of segmentation.
+// Images and maps of segmentation.
 std::vector<CaseResult> scene_cases(const Entry& entry, const Request& request);
-// Those of the published Swins.
+// The upstream Swins.
 std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> swin_optimizer_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> swin_table_cases(const Entry& entry, const Request& request);
@@ -60,7 +60,7 @@ std::vector<CaseResult> segmentation_table_cases(const Entry& entry, const Reque
 std::vector<CaseResult> segmentor_cases(const Entry& entry, const Request& request);
 std::vector<CaseResult> resume_cases(const Entry& entry, const Request& request);
 
-// One case: made only where its name holds the filter; what it throws becomes a fault.
+// Runs one case if its name contains the filter; an exception becomes a fault.
 void add_case(std::vector<CaseResult>& results, const Request& request, const std::string& name,
               const std::function<void(CaseResult&)>& body);
 

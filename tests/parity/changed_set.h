@@ -1,4 +1,4 @@
-// A set of stored results in which one number is changed.
+// A set of stored results in which one value is changed.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -25,12 +25,12 @@ inline std::vector<CaseResult> results_of(const std::filesystem::path& set,
   return {};
 }
 
-// With `before` replaced by `after` in one of the set's JSON files.
+// A set in which one of the JSON files has `before` replaced by `after`.
 struct ChangedSet {
   std::string set, file, json, before, after;
 };
 
-// The file's cases pass as they are stored, and fail with the change.
+// The file's cases pass as stored, and fail with the change.
 inline void expect_change_noticed(const ChangedSet& one) {
   namespace fs = std::filesystem;
   const fs::path from = kShared / "goldens" / one.set;

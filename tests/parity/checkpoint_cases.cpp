@@ -1,4 +1,4 @@
-// checkpoint files against what is stored of their content, and a run that goes on from one.
+// Checkpoint files against their stored content, and a run that resumes from one.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -25,8 +25,8 @@ using formats::PthFile;
 using formats::TensorView;
 using formats::Value;
 
-// Of the "expected" files beside a checkpoint the one with the longest stem that begins its name:
-// mini.expected.json goes with mini_legacy.pth.
+// Among the "expected" files next to a checkpoint, the one with the longest stem that begins its
+// name: mini.expected.json belongs to mini_legacy.pth.
 std::filesystem::path expected_path(const Entry& entry, const char* ending) {
   const std::filesystem::path folder = entry.path().parent_path();
   for (std::string stem = entry.stem(); !stem.empty(); stem.pop_back()) {
@@ -36,12 +36,12 @@ std::filesystem::path expected_path(const Entry& entry, const char* ending) {
   fail(ExitCode::kData, "nothing says what {} should hold", entry.file);
 }
 
-// Names as the expected files have them: a bare state_dict is a "model".
+// Names as in the expected files, where a bare state_dict is a "model".
 std::map<std::string, const TensorView*> tensors_of(const PthFile& file) {
   const bool nested = file.root.find("model") != nullptr;
   std::map<std::string, const TensorView*> tensors;
   for (const TensorView& view : file.tensors) {
-    if (view.name.ends_with(".step")) continue;  // numbers, compared with the plain data
+    if (view.name.ends_with(".step")) continue;  // numbers, compared with the other plain data
     tensors[nested ? view.name : "model." + view.name] = &view;
   }
   return tensors;
@@ -55,7 +55,7 @@ const char* python_type(const std::string& dtype) {
   return names.at(dtype);
 }
 
-// The same values, in whatever type the expected file holds them.
+// Equal values, in whatever dtype the expected file stores them.
 void compare_values(CaseResult& result, const std::string& name, const TensorView& view,
                     const Tensors& expected) {
   const auto whole = expected.find(name), sample = expected.find(name + ".val");
@@ -79,7 +79,7 @@ void compare_tensors(CaseResult& result, const PthFile& file, const Tensors& exp
   }
 }
 
-// {"pathlib.PosixPath": text} of the expected file is the text here.
+// The expected file's {"pathlib.PosixPath": text} is the text here.
 nlohmann::json without_paths(const nlohmann::json& value) {
   if (!value.is_object()) return value;
   nlohmann::json plain = nlohmann::json::object();
@@ -99,7 +99,7 @@ void compare_json(CaseResult& result, const std::string& name, const nlohmann::j
   }
 }
 
-// Files of older versions have fewer keys a group: what a file has must be as expected.
+// Files of older versions have fewer keys per group; every key that a file has must match.
 void compare_param_groups(CaseResult& result, const nlohmann::json& got,
                           const nlohmann::json& wanted) {
   compare_json(result, "number of groups", got.size(), wanted.size());
@@ -155,8 +155,8 @@ void read_file(CaseResult& result, const Entry& entry) {
   compare_plain_data(result, file, read_json(expected_path(entry, ".expected.json")));
 }
 
-// Files of the Swins list their content under other keys. A configuration of a class that is not
-// read (yacs.config.CfgNode) is kept by name.
+// Files of the Swins list their content under other keys. A configuration object of an unread class
+// (yacs.config.CfgNode) is kept by name.
 void read_swin_file(CaseResult& result, const Entry& entry) {
   const PthFile file = formats::read_pth(entry.path());
   compare_tensors(result, file, read_tensors(expected_path(entry, ".expected.safetensors")));
@@ -187,7 +187,7 @@ std::vector<CaseResult> checkpoint_cases(const Entry& entry, const Request& requ
 
 namespace {
 
-// "learning rates 1e-3 and 1.5e-3" of the manifest's text.
+// Parses "learning rates 1e-3 and 1.5e-3" in the manifest's text.
 std::vector<double> learning_rates(const Entry& entry) {
   const std::string text = entry.about.value("meaning", "");
   std::smatch match;
@@ -197,7 +197,7 @@ std::vector<double> learning_rates(const Entry& entry) {
   return {std::stod(match[1]), std::stod(match[2])};
 }
 
-// The checkpoint that a "resumed" file went on from.
+// The checkpoint from which a "resumed" file continued.
 Entry entry_of_checkpoint(const Entry& resumed) {
   const std::filesystem::path wanted = resumed.path().parent_path() / (resumed.stem() + ".pth");
   for (const Entry& entry : find_entries(resumed.folder)) {
@@ -220,8 +220,8 @@ void resume(CaseResult& result, const Entry& entry, Path path) {
   for (const auto& [name, shape] : parameters_of(model)) {
     run.values["model." + name] = run.values.at(last + name);
   }
-  // Stored are the losses of all iterations, from before the checkpoint on; here also the one
-  // after.
+  // The stored losses are of all steps, including those before the checkpoint; the run's losses
+  // also include the one after the last step.
   const int64_t count = static_cast<int64_t>(rates.size());
   const at::Tensor losses = stored.at("losses");
   stored["losses"] = losses.slice(0, losses.numel() - count);
@@ -229,7 +229,7 @@ void resume(CaseResult& result, const Entry& entry, Path path) {
   compare_steps(result, entry, stored, run);
 }
 
-// The rates, too, come from the schedule of each program's file: the last of four iterations.
+// The lr also comes from the schedule in each program's file, at the last of four steps.
 void resume_swin(CaseResult& result, const Entry& entry, Path path) {
   const Entry start = entry_of_checkpoint(entry);
   SwinModel model = swin_model(start);

@@ -1,4 +1,4 @@
-// What the cases of a classifier entry start from.
+// The inputs of a classifier entry's cases.
 #pragma once
 
 #include "tests/parity/cases.h"

@@ -129,7 +129,7 @@ class ReferencePath final : public ClassifierPath {
     for (auto& [name, value] : weights_) value.mutable_grad().reset();
   }
 
-  // Which group a parameter is in is a matter of its name alone: the fast model says it.
+  // Groups depend only on parameter names, so the fast model determines them.
   void prepare_updates(const optim::OptimOptions& options, double layer_decay) override {
     optim_ = options;
     const models::Classifier model(fast_classifier(published_), 0);
@@ -164,7 +164,7 @@ class ReferencePath final : public ClassifierPath {
 }  // namespace
 
 reference::ClassifierOptions reference_classifier(const PublishedModel& model) {
-  reference::ClassifierOptions result{model.options};  // the sizes of picture and encoder
+  reference::ClassifierOptions result{model.options};  // sizes of image and encoder
   result.classes = model.classes;
   result.mean_pool = model.global_pool;
   return result;

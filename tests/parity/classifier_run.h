@@ -1,4 +1,4 @@
-// Both paths on a classifier case.
+// Both paths for a classifier case.
 #pragma once
 
 #include <memory>
@@ -23,19 +23,19 @@ struct Answers {
 Run run_classifier(const PublishedModel& model, const Inputs& inputs, const Answers& answers,
                    Path path, Types types);
 
-// The same model on the same pictures: logits, whichever path makes them.
+// One model on one batch of images, by either path.
 class ClassifierPath {
  public:
   virtual ~ClassifierPath() = default;
   virtual at::Tensor logits(const nn::Observer& observer) = 0;
-  virtual at::Tensor features() = 0;      // what the head takes
-  virtual Tensors values() const = 0;     // of the parameters, as published
-  virtual Tensors gradients() const = 0;  // of the last backward pass, as published
+  virtual at::Tensor features() = 0;      // the head's input
+  virtual Tensors values() const = 0;     // of parameters, as upstream
+  virtual Tensors gradients() const = 0;  // of the last backward, as upstream
   virtual void zero_gradients() = 0;
 
-  // From here on updates by AdamW, with a rate for each layer.
+  // Prepares steps by AdamW with a learning rate per layer.
   virtual void prepare_updates(const optim::OptimOptions& options, double layer_decay) = 0;
-  // One update at the scheduled rate `lr`. Returns the rate of each group.
+  // One step at the scheduled lr. Returns the lr of each group.
   virtual std::vector<double> update(double lr) = 0;
 };
 std::unique_ptr<ClassifierPath> make_path(const PublishedModel& model, const Inputs& inputs,

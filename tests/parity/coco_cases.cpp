@@ -1,5 +1,5 @@
-// Detections: the twelve figures, by category and threshold, to 1e-9; curves in the precision in
-// which they are stored; matches and masks exactly.
+// COCO detection metrics: the twelve figures, by category and threshold, to 1e-9; curves in their
+// stored precision; matches and masks exactly.
 #include "tests/parity/coco_cases.h"
 
 #include <ATen/ATen.h>
@@ -19,9 +19,9 @@ using eval::CocoShape;
 using CocoJson = nlohmann::json;
 using test::CocoSet;
 
-constexpr double kFigures = 1e-9;  // what the set's README allows
+constexpr double kFigures = 1e-9;  // the bound in the set's README
 
-// What has no figure is -1 there, and NaN here.
+// A missing figure is stored as -1 and is NaN here.
 double stored_figure(double share) { return std::isnan(share) ? -1 : share; }
 
 void compare_share(CaseResult& result, const std::string& name, double got,
@@ -30,7 +30,7 @@ void compare_share(CaseResult& result, const std::string& name, double got,
           at::scalar_tensor(wanted.get<double>(), at::kDouble), kFigures, /*largest=*/1);
 }
 
-// The figures that are stored, by name; `stored` may say other things too.
+// Compares the figures that are stored by name; `stored` may have other keys too.
 void compare_figures(CaseResult& result, const std::string& place, const eval::CocoFigures& got,
                      const CocoJson& stored) {
   int64_t known = 0;
@@ -83,7 +83,7 @@ void synthetic(CaseResult& result, const Entry& entry) {
 }
 
 void real_sample(CaseResult& result, const Entry& entry) {
-  // Beside the results in what is stored; a changed copy of the expected figures leads there too.
+  // Resolves links, so that a changed copy of the set (changed_set.h) finds the sample too.
   const auto folder =
       std::filesystem::canonical(entry.folder / "eval_coco_sample.dt.json").parent_path();
   const auto truths = folder / "../../data/coco-sample/annotations/instances_val2017.json";
@@ -124,7 +124,7 @@ void figures(CaseResult& result, const Entry& entry) {
   }
 }
 
-// Precision [thresholds, recalls, K, ranges, numbers of detections] and recall, -1 where none is.
+// Precision [thresholds, recalls, K, ranges, numbers of detections] and recall; -1 where undefined.
 void curves(CaseResult& result, const Entry& entry) {
   const Tensors stored = read_tensors(entry.path());
   const CocoSet set = test::coco_set(read_json(entry.folder / "gt.json"));
@@ -155,7 +155,8 @@ void curves(CaseResult& result, const Entry& entry) {
   }
 }
 
-// One picture and category: who found a truth at IoU .5 and .75, and who is ignored at .5.
+// For one image and category: which detection matches which truth at IoU .5 and .75,
+// and which are ignored at .5.
 CocoJson matches_of(const CocoSet& set, const std::vector<eval::CocoEntry>& results,
                     CocoShape shape, const CocoJson& stored) {
   std::vector<const eval::CocoEntry*> found;
@@ -230,7 +231,7 @@ void compare_text(CaseResult& result, const std::string& name, const image::RunL
     add_fault(result, fmt::format("{}: {}, stored {}", name, text, wanted.dump()));
 }
 
-// Overlaps of boxes, and of masks of one size in the polygons' places.
+// Overlaps of boxes, and of masks of one size rasterised from polygons.
 void overlaps(CaseResult& result, const Tensors& stored, const CocoJson& about) {
   const auto box_at = [](const at::Tensor& boxes_N4, int64_t row) {
     std::array<double, 4> box{};
@@ -296,8 +297,8 @@ void runs(CaseResult& result, const Entry& entry) {
   overlaps(result, stored, about);
 }
 
-// The files with cases of their own; those without are read with them, or, as rle.json of
-// detection, by tests/image.
+// Files with cases of their own. Files with nullptr are read along with them or, like detection's
+// rle.json, compared by tests/image.
 using Compare = void (*)(CaseResult&, const Entry&);
 const std::map<std::string, Compare>& coco_files() {
   static const std::map<std::string, Compare> files{

@@ -1,4 +1,4 @@
-// Stored evaluations of detections pass, and a stored number that is changed is noticed.
+// Stored COCO evaluations pass, and a changed value in them is detected.
 #include <gtest/gtest.h>
 
 #include "tests/parity/changed_set.h"
@@ -7,7 +7,7 @@ namespace fcm::parity {
 namespace {
 
 TEST(ParityOfCoco, AChangedNumberIsNoticed) {
-  // In what is wanted, in a truth, in a score, in a letter of a mask.
+  // Changes an expected figure, a truth, a score, a character of a mask.
   for (const ChangedSet& one :
        {ChangedSet{"eval_coco", "expected.json", "expected.json", "0.26266680", "0.26266681"},
         ChangedSet{"eval_coco", "arrays.safetensors", "gt.json", "\"iscrowd\": 1",

@@ -42,7 +42,7 @@ bool same_shape(CaseResult& result, const std::string& name, const at::Tensor& g
 }  // namespace
 
 void add_fault(CaseResult& result, const std::string& fault) {
-  constexpr size_t kNamed = 20;  // more of the same tell nothing
+  constexpr size_t kNamed = 20;  // further faults add no information
   if (result.faults.size() < kNamed) result.faults.push_back(fault);
 }
 

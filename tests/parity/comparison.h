@@ -1,5 +1,5 @@
-// Comparing what was computed with what was stored: the worst of a case is kept, all faults are
-// named.
+// Compares computed with stored tensors: keeps the largest difference of a
+// case and names all faults.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,36 +9,36 @@
 
 namespace fcm::parity {
 
-// The outcome of one case: a file, a path through this program, a compute type.
+// The outcome of one case: a file, a path of the program, a compute dtype.
 struct CaseResult {
   std::string name;
   int64_t tensors = 0;  // compared
-  double max_abs = 0;   // largest difference, and where
+  double max_abs = 0;   // largest difference, and its tensor
   std::string max_abs_at;
-  double max_rel = 0;  // largest difference over the tensor's largest value, and where
+  double max_rel = 0;  // largest difference relative to the tensor's largest value, and its tensor
   std::string max_rel_at;
-  double worst = 0;  // largest difference over what is allowed there; more than 1 is a failure
+  double worst = 0;  // largest difference relative to its bound; above 1 is a failure
   std::string worst_at;
-  double tolerance = 0;             // what was allowed there, as max_rel counts
-  std::vector<std::string> faults;  // empty: passed
+  double tolerance = 0;             // the bound there, relative like max_rel
+  std::vector<std::string> faults;  // empty if the case passed
 
   bool passed() const { return faults.empty() && tensors > 0; }
 };
 
-// Differences are taken in float64. `largest` is the tensor's largest absolute value, of which
-// `tolerance` is a share; 0: that of `wanted`. NaN anywhere is a fault, as is another shape.
+// Differences are computed in float64. `tolerance` is relative to `largest`, the tensor's largest
+// absolute value; 0: the largest of `wanted`. NaN or another shape is a fault.
 void compare(CaseResult& result, const std::string& name, const at::Tensor& got,
              const at::Tensor& wanted, double tolerance, double largest = 0);
 
-// The same bits.
+// Bit-identical.
 void compare_exactly(CaseResult& result, const std::string& name, const at::Tensor& got,
                      const at::Tensor& wanted);
 
-// Differences relative to `wanted` itself.
+// The difference relative to `wanted` itself.
 void compare_number(CaseResult& result, const std::string& name, double got, double wanted,
                     double tolerance);
 
-// Root of the sum of squares of the difference, over that of `wanted`.
+// The L2 norm of the difference relative to that of `wanted`.
 double relative_l2(const at::Tensor& got, const at::Tensor& wanted);
 void compare_l2(CaseResult& result, const std::string& name, const at::Tensor& got,
                 const at::Tensor& wanted, double tolerance);

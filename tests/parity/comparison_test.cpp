@@ -30,7 +30,7 @@ TEST(Comparison, NothingPassesByBeingNotANumberOrAbsent) {
   EXPECT_FALSE(nan.passed());
   EXPECT_FALSE(infinite.passed());
   EXPECT_FALSE(shorter.passed());
-  EXPECT_FALSE(empty.passed()) << "a case that compared nothing";
+  EXPECT_FALSE(empty.passed()) << "a case without comparisons must fail";
 }
 
 TEST(Comparison, ZeroMustBeZeroWhereNothingIsAllowed) {
@@ -73,7 +73,7 @@ TEST(Stored, TheKeysBiasIsComparedWithZero) {
   parity::Run run;
   const std::string name = "grad.norm_pix.blocks.0.attn.qkv.bias";
   run.values[name] = at::tensor({1., 1., 0., 0., 1., 1.});
-  const Tensors stored{{name, at::tensor({1., 1., 9., 9., 1., 1.})}};  // noise of another program
+  const Tensors stored{{name, at::tensor({1., 1., 9., 9., 1., 1.})}};  // upstream's rounding noise
   const Tolerance tight = [](const std::string&, Quantity) { return 1e-6; };
   CaseResult zero, biased;
   compare_with_stored(zero, entry_with({}), stored, run, Stored::kFloat32, tight);

@@ -42,7 +42,7 @@ struct MadeBackbone {
       : parameters(0, type), backbone(scope_of(c), c.options) {
     parameters.flatten();
   }
-  // "backbone.bottom_up." as scopes.
+  // "backbone.bottom_up." as nested scopes.
   nn::Scope scope_of(const BackboneCase& c) {
     nn::Scope scope(parameters);
     std::string rest = c.prefix + c.place;
@@ -56,7 +56,7 @@ struct MadeBackbone {
   models::DetectorBackbone backbone;
 };
 
-// What stands behind the backbone, by name: transposed convolutions, norms, convolutions.
+// Parameters after the backbone, by name: transposed convolutions, norms, convolutions.
 std::map<std::string, std::vector<int64_t>> shapes_behind(const BackboneCase& c) {
   const int64_t dim = c.options.encoder.dims.back();
   std::map<std::string, std::vector<int64_t>> shapes;
@@ -91,7 +91,7 @@ std::map<std::string, std::vector<int64_t>> shapes_behind(const BackboneCase& c)
   return shapes;
 }
 
-// Rows of a windowed block from the plan's order within a window to raster order.
+// Rows of a windowed block, from plan order within each window to raster order.
 at::Tensor raster_in_windows(const at::Tensor& x_NWC, int64_t window) {
   const at::Tensor order =
       masks::plan_of_windows(1, {window, window}, window).order_BL[0].argsort();
@@ -130,7 +130,7 @@ class FastBackbone final : public BackbonePath {
   }
 
  private:
-  // As the published module returns it.
+  // In upstream's layout.
   at::Tensor published(const std::string& name, const at::Tensor& x,
                        const masks::ViewPlan& plan) const {
     const bool blocks = name.starts_with("blocks3") || name.starts_with("blocks.");
@@ -192,7 +192,7 @@ class PlainBackbone final : public BackbonePath {
   reference::DetectorBackboneOptions options_;
 };
 
-// The layers of pyramids, by the names of their parameters.
+// The layers of a pyramid, by the names of their parameters.
 struct Pyramid {
   const reference::Weights& weights;
   std::string prefix;
@@ -250,11 +250,11 @@ BackboneCase backbone_case(const Entry& entry, const Request& request) {
     c.place = std::string(models::backbone_place(c.options.form)) + ".";
   }
   const MadeBackbone made(c, at::kFloat);
-  Inputs inputs;  // which mistakes are planted in
+  Inputs inputs;  // where mistakes are planted
   for (const nn::Parameter& parameter : made.parameters.all()) {
     inputs.weights[parameter.name] =
         parameter.name.ends_with(kPositions)
-            ? parameter.value.detach().clone()  // as it starts
+            ? parameter.value.detach().clone()  // initial values
             : reference::procedural(parameter.name, c.seed, parameter.published_shape);
   }
   if (request.sabotage) request.sabotage(inputs);

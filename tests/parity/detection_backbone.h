@@ -1,4 +1,4 @@
-// A backbone of the stored detectors, alone or with the pyramid that the file has behind it.
+// A backbone of the stored detectors, alone or with the pyramid that the file stores after it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,9 +19,9 @@ namespace fcm::parity {
 
 struct BackboneCase {
   models::DetectorBackboneOptions options;
-  std::string prefix;  // of stored names, to have those in the detector
-  std::string place;   // of the backbone's names, behind the prefix: "" or "net."
-  // float32, by the names in the detector: of the backbone, and of what stands behind it.
+  std::string prefix;  // before a stored name gives the name in the detector
+  std::string place;   // of the backbone's names after the prefix: "" or "net."
+  // float32, by names in the detector: weights of the backbone, and of the layers after it.
   reference::Weights weights, behind;
   int64_t batch = 1;
   uint64_t seed = 0;
@@ -31,23 +31,22 @@ struct BackboneCase {
 // With the request's mistakes planted.
 BackboneCase backbone_case(const Entry& entry, const Request& request);
 
-// One pass by this program or by the published form.
+// One forward pass by the fast path or the reference.
 class BackbonePath {
  public:
   struct Seen {
     std::vector<at::Tensor> maps_BCHW;  // with a graph
-    Tensors activations;                // by the published modules, as published
+    Tensors activations;                // by upstream's modules, in upstream's layout
   };
   virtual ~BackbonePath() = default;
   virtual Seen run(const at::Tensor& images_BCHW, const nn::DropPath& drop_path) = 0;
-  // Of the backbone's parameters, in published shapes, by their names in the detector.
+  // Gradients of the backbone's parameters, in upstream shapes, by their names in the detector.
   virtual std::map<std::string, at::Tensor> gradients() const = 0;
 };
 std::unique_ptr<BackbonePath> backbone_path(const BackboneCase& c, Path path, Types types);
 
-// What the file stores in place of the backbone's maps, by name: those maps ("s0", ...), or what a
-// pyramid in plain tensor calls makes of them: MIMDet's adaptor, Official-ConvMAE-Det's simple
-// pyramid ("p2", ...).
+// The stored maps by name: the backbone's maps ("s0", ...), or those of a pyramid on them, in plain
+// tensor calls: MIMDet's adaptor, or the simple pyramid of Official-ConvMAE-Det ("p2", ...).
 using NamedMaps = std::vector<std::pair<std::string, at::Tensor>>;
 NamedMaps behind_backbone(const BackboneCase& c, const reference::Weights& behind,
                           const std::vector<at::Tensor>& maps_BCHW);

@@ -1,5 +1,5 @@
 // Backbones of the stored detectors: maps, activations and gradients by both paths; drop path with
-// the stored draws; positions of another grid; names and weight decay of the base size.
+// the stored draws; resized positions; names and weight decay of the base size.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -18,22 +18,22 @@
 namespace fcm::parity {
 namespace {
 
-// What the set's README allows in float32, where no decision flips: ten times the published code's
-// own error and 1e-5 at least, 1e-4 for gradients.
+// The bound of the set's README for float32: ten times upstream's own error and at least 1e-5; 1e-4
+// for gradients. It holds if no decision flips.
 double detection_float32(const Entry& entry) {
   const double own = entry.about.at("fp32_vs_fp64").at("max_rel_to_tensor_max");
   return std::max(10 * own, 1e-5);
 }
 constexpr double kDetectionGradient = 1e-4;
 
-// Positions are stored with those that they belong to, draws are inputs.
+// Sampled values are stored with their indices; draws are inputs.
 int64_t comparable(const Tensors& stored) {
   return std::ranges::count_if(stored, [](const auto& item) {
     return !item.first.ends_with(".idx") && !item.first.starts_with("u.");
   });
 }
 
-// The stored numbers that were drawn: two calls for every block whose rate is not 0.
+// The stored random draws: two calls per block with a rate above 0.
 nn::DropPath stored_drop_path(const BackboneCase& c, double rate) {
   nn::DropPath drop_path;
   int64_t call = 0;
@@ -68,7 +68,7 @@ void compare_backbone(CaseResult& result, const Entry& entry, const BackboneCase
         value.to(types.parameters, /*non_blocking=*/false, /*copy=*/true).set_requires_grad(true);
   }
   const std::unique_ptr<BackbonePath> model = backbone_path(c, path, types);
-  constexpr double kRate = 0.5;  // of backbone_droppath, as its manifest's sentence says
+  constexpr double kRate = 0.5;  // of backbone_droppath, from its manifest text
   const BackbonePath::Seen seen =
       model->run(images, drops ? stored_drop_path(c, kRate) : nn::DropPath{});
   const NamedMaps maps = behind_backbone(c, behind, seen.maps_BCHW);
@@ -125,7 +125,7 @@ std::vector<CaseResult> detection_position_cases(const Entry& entry, const Reque
                StoredTensors stored(result, entry, tensors, type == at::kDouble);
                for (const auto& [name, value] : tensors) {
                  if (name.ends_with(".idx")) continue;
-                 // "pos.<D>.<rows>x<cols>", or that and ".val"
+                 // "pos.<D>.<rows>x<cols>", or that with ".val"
                  const auto dim = std::stoll(name.substr(4));
                  const std::string grid = name.substr(name.find('.', 4) + 1);
                  const auto rows = std::stoll(grid),

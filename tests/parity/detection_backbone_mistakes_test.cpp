@@ -1,4 +1,4 @@
-// Stored results of detection backbones, with mistakes.
+// Planted mistakes in the cases of detection backbones.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ void expect_noticed_by_backbone(const std::string& file, const Sabotage& mistake
   expect_noticed_in(kShared / "goldens/detection", file, mistake, "fast fp32");
 }
 
-// Rows and columns of a picture that is no square.
+// Rows and columns swapped, for an image that is not square.
 TEST(DetectionBackboneMistakes, ATableTurnedOver) {
   expect_noticed_by_backbone("backbone_rect.safetensors", [](Inputs& inputs) {
     at::Tensor& table =

@@ -1,5 +1,5 @@
-// What the published detector does with boxes: anchors, box2box, matcher, rpn_top_proposals and
-// box_inference, without any network.
+// Upstream's operations on boxes: anchors, box2box, matcher, rpn_top_proposals and box_inference,
+// without a network.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@
 namespace fcm::parity {
 namespace {
 
-// A file of boxes: what is stored, and what the case starts from, in which mistakes are planted.
+// A file of boxes: the stored tensors, and the case's inputs, where mistakes are planted.
 struct BoxFile {
   const Entry& entry;
   Tensors stored, given;
@@ -34,7 +34,7 @@ struct BoxFile {
   bool is_fast() const { return path == Path::kFast; }
 };
 
-// Levels of strides 4, 8, .., of maps of these sizes.
+// Anchors of levels with strides 4, 8, .., whose maps have these sizes.
 at::Tensor anchors_of(const BoxFile& file, const std::vector<boxes::MapSize>& maps) {
   if (file.is_fast()) return boxes::Anchors().of(maps).boxes_A4;
   std::vector<at::Tensor> levels;
@@ -141,7 +141,7 @@ void keep_sample(const BoxFile& file, int64_t number, const nlohmann::json& abou
   got[key + "neg_idx"] = sampled.negative_Q;
 }
 
-// The published sampling, said again.
+// The upstream sampling in plain tensor calls.
 void keep_plain_sample(const BoxFile& file, int64_t number, const nlohmann::json& about,
                        Tensors& got) {
   const std::string key = fmt::format("sample{}.", number);
@@ -224,7 +224,7 @@ Tensors box_inference_run(const BoxFile& file) {
 
 struct BoxFileKind {
   Tensors (*run)(const BoxFile& file);
-  std::vector<std::string> given;  // beginnings of names that are not computed
+  std::vector<std::string> given;  // prefixes of names that are inputs
 };
 
 const std::map<std::string, BoxFileKind>& box_file_kinds() {
@@ -248,7 +248,7 @@ std::vector<CaseResult> detection_box_cases(const Entry& entry, const Request& r
   const BoxFileKind& kind = box_file_kinds().at(entry.stem());
   return detection_in_two_types(
       entry, request, [&](CaseResult& result, Path path, at::ScalarType type) {
-        Inputs inputs;  // which mistakes are planted in
+        Inputs inputs;  // where mistakes are planted
         const Tensors stored = read_tensors(entry.path());
         inputs.weights = stored;
         inputs.weights["origin"] = at::zeros({1});

@@ -1,4 +1,4 @@
-// Pictures and annotations of detection in their frames, sizes, masks that are learnt.
+// Images and annotations of detection in frames, sizes, mask targets.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -25,7 +25,8 @@ using loader::FramePlace;
 using loader::Instance;
 using loader::Instances;
 
-constexpr double kSinglePrecision = 0x1p-24;  // boxes and numbers that are stored so: half a step
+// Half a unit in the last place of float32, in which boxes and figures are stored.
+constexpr double kSinglePrecision = 0x1p-24;
 
 FramePlace stored_place(const DetectionJson& one) {
   return loader::place_for_training({one.at("h"), one.at("w")}, one.value("target", int64_t{1024}),
@@ -43,7 +44,7 @@ void compare_place(CaseResult& result, const std::string& name, const FramePlace
   }
 }
 
-// One picture without objects.
+// A dataset of one image without objects.
 class OneFrame final : public loader::Dataset {
  public:
   explicit OneFrame(image::Image picture) : picture_(std::move(picture)) {}
@@ -108,7 +109,7 @@ void test_resize(CaseResult& result, const Entry& entry) {
                                     got.shown.rows, got.shown.cols, size.dump()));
     }
     if (k > 0) continue;
-    // Padding is 128 before normalisation, and not 0 after it.
+    // The padding is 128 before normalisation, hence not 0 after it.
     const at::Tensor mean = at::tensor({123.675, 116.28, 103.53}, at::kDouble);
     const at::Tensor deviation = at::tensor({58.395, 57.12, 57.375}, at::kDouble);
     const at::Tensor normalised = ((tensor_of(got.frame).to(at::kDouble) - mean) / deviation)
@@ -123,7 +124,7 @@ void lsj_sizes(CaseResult& result, const Entry& entry) {
   const DetectionJson sizes = read_json(entry.path());
   const auto compare_row = [&](const std::vector<int64_t>& got, const DetectionJson& row) {
     ++result.tensors;
-    const std::vector<double> numbers = row;  // what was drawn, and then what came of it
+    const std::vector<double> numbers = row;  // the draw, then the result
     if (!std::ranges::equal(got, std::span(numbers).last(got.size()))) {
       add_fault(result, fmt::format("{} gives {}", row.dump(), DetectionJson(got).dump()));
     }
@@ -157,7 +158,7 @@ at::Tensor box_of(const std::array<double, 4>& box) {
 }
 at::Tensor stored_box(const DetectionJson& box) { return box_of(box.get<std::array<double, 4>>()); }
 
-// False, with a fault, where other annotations are left.
+// Adds a fault and returns false if other annotations remain.
 bool compare_kept(CaseResult& result, const std::string& name, const Instances& got,
                   const DetectionJson& kept) {
   DetectionJson ids = DetectionJson::array();
@@ -170,7 +171,7 @@ bool compare_kept(CaseResult& result, const std::string& name, const Instances& 
 
 struct StoredAnnotations {
   Instances whole;
-  std::map<int64_t, bool> crosses_itself;  // the published program repairs these: not compared
+  std::map<int64_t, bool> crosses_itself;  // upstream repairs them: not compared
 };
 
 StoredAnnotations stored_annotations(const DetectionJson& one) {
@@ -218,7 +219,7 @@ void lsj_annotations(CaseResult& result, const Entry& entry) {
         add_fault(result, here + " has another raster");
       }
     }
-    // Outlines as bitmaps: the same raster, and boxes around its pixels.
+    // With bitmaps instead of outlines: the same raster, and boxes around its pixels.
     const DetectionJson& bitmask = one.at("bitmask");
     for (size_t i = 0; i < bitmask.at("kept").size(); ++i) {
       const int64_t id = bitmask.at("kept").at(i);
@@ -231,13 +232,13 @@ void lsj_annotations(CaseResult& result, const Entry& entry) {
 }
 
 void lsj_coco_sample(CaseResult& result, const Entry& entry) {
-  // Beside the results in what is stored; a changed copy of the expected figures leads there too.
+  // Resolves links, so that a changed copy of the set (changed_set.h) finds the sample too.
   const auto folder = std::filesystem::canonical(entry.folder / "lsj_sizes.json").parent_path();
   const auto dataset =
       loader::open_dataset((folder / "../../data/coco-sample").string(), loader::Split::kTrain);
   std::map<int64_t, int64_t> index_of;
   for (int64_t i = 0; i < dataset->size(); ++i) index_of[dataset->picture_record(i).picture] = i;
-  constexpr double kPixels = 2;  // the set's README allows these
+  constexpr double kPixels = 2;  // the bound in the set's README
   for (const DetectionJson& one : read_json(entry.path())) {
     const int64_t picture = one.at("image_id");
     const std::string name = fmt::format("picture {}", picture);
@@ -280,7 +281,7 @@ void mask_targets(CaseResult& result, const Entry& entry) {
     const at::Tensor got =
         bytes_of(image::mask_target(image::raster_polygons(outlines, rows, cols), box, kSide),
                  {kSide, kSide});
-    // So many cells are within 1e-5 of the bound, where single precision may say either.
+    // The file counts the cells within 1e-5 of one half, where float32 may decide either way.
     ++result.tensors;
     const auto differing = got.ne(stored.at(bitmask)).sum().item<int64_t>();
     if (differing > item.at("bitmask_cells_within_1e5_of_half").get<int64_t>()) {

@@ -1,4 +1,4 @@
-// Stored frames of detection pass, and a stored number that is changed is noticed.
+// Stored frames of detection pass, and a changed value in them is detected.
 #include <gtest/gtest.h>
 
 #include "tests/parity/changed_set.h"

@@ -1,5 +1,5 @@
-// The pyramid (fpn_tiny) and the region proposal network (rpn_tiny) on given maps: results,
-// gradients, statistics, labels, losses, proposals.
+// The pyramid (fpn_tiny) and the region proposal network (rpn_tiny) on given maps: outputs,
+// gradients, running statistics, labels, losses, proposals.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -32,7 +32,7 @@ std::vector<at::Tensor> leaves_of(const std::vector<at::Tensor>& maps_BCHW, at::
   return leaves;
 }
 
-// A head's weights and the maps it is to read, NCHW.
+// A head's weights and its input maps, NCHW.
 struct MapCase {
   const Entry& entry;
   Tensors stored;
@@ -101,7 +101,7 @@ Tensors plain_pyramid(const MapCase& c, at::ScalarType type) {
   keep_pyramid(got, "train.", levels);
   keep_weights(got, weights, "backbone.", "backbone.");
   for (size_t i = 0; i < 4; ++i) {
-    // at::batch_norm keeps no counter.
+    // at::batch_norm keeps no batch counter.
     for (const char* stem : {"fpn_lateral", "fpn_output"}) {
       got[fmt::format("after.{}{}.norm.num_batches_tracked", stem, i + 2)] = at::ones({});
     }
@@ -143,8 +143,7 @@ std::vector<boxes::MapSize> sizes_of(const std::vector<at::Tensor>& maps_BCHW) {
   return sizes;
 }
 
-// The sampled anchors are part of what is given. Targets are float32 in the published float64 run,
-// too.
+// The sampled anchors are inputs. Targets are float32 even in upstream's float64 run.
 boxes::Sampled given_sample(const Tensors& stored, int64_t picture) {
   return {stored.at(fmt::format("pos_idx.{}", picture)),
           stored.at(fmt::format("neg_idx.{}", picture))};
@@ -288,7 +287,7 @@ void rpn_case(CaseResult& result, const Entry& entry, const Request& request, Pa
   const heads::RpnHead head(nn::Scope(names) / "proposal_generator" / "rpn_head",
                             {.channels = number_of(entry, "channels")});
   c.inputs.weights = procedural_weights(names, c.seed);
-  // The set's README: a quarter, so that boxes stay near their anchors.
+  // As in the set's README: scaled by a quarter, so that boxes stay near their anchors.
   at::Tensor& deltas = c.inputs.weights.at("proposal_generator.rpn_head.anchor_deltas.weight");
   deltas = deltas * 0.25;
   for (int64_t picture = 0; picture < number_of(entry, "batch"); ++picture) {

@@ -1,4 +1,4 @@
-// Stored results of detection, with mistakes that are easily made.
+// Planted mistakes in the cases of detection.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -26,7 +26,7 @@ at::Tensor with_x_and_y_swapped(const at::Tensor& boxes) {
   return boxes.index_select(-1, at::tensor({1, 0, 3, 2}, at::kLong));
 }
 
-// Rows 4 a + k of a weight in the order in which k comes first.
+// Reorders rows 4 a + k of a weight so that k is the outer index.
 at::Tensor number_major(const at::Tensor& weight) {
   const std::vector<int64_t> sizes = weight.sizes().vec();
   return weight.reshape({sizes[0] / 4, 4, -1}).transpose(0, 1).reshape(sizes);
@@ -143,7 +143,7 @@ TEST(DetectionHeadMistakes, ANormThatIsNotSynchronised) {
                               [](Inputs& inputs) { inputs.weights.at("apart").fill_(1); });
 }
 
-// Names of the published state_dict and its shapes, in its order.
+// Names and shapes of the upstream state_dict, in its order.
 TEST(DetectionHeads, HaveThePublishedNames) {
   const std::filesystem::path file = kDetectionFolder / "convmae_det_base.json";
   if (!std::filesystem::exists(file)) GTEST_SKIP() << "no " << file;
@@ -167,7 +167,7 @@ TEST(DetectionHeads, HaveThePublishedNames) {
   EXPECT_EQ(ours, published);
 }
 
-// The two necks beside what is stored of whole backbones: from the maps of their last blocks.
+// Both necks against the stored whole backbones, from the maps of their last blocks.
 void expect_stored_maps(const Tensors& stored, const char* first, size_t number,
                         const std::vector<at::Tensor>& got) {
   for (size_t i = 0; i < got.size(); ++i) {

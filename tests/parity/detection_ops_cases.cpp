@@ -1,5 +1,5 @@
-// Operators of detection on boxes and masks. Indices and levels exactly; bins and their gradients
-// within the published code's own rounding; masks to the pixel, but for those that the set counts
+// Operators of detection on boxes and masks. Indices and levels must be equal; RoIAlign and its
+// gradients within upstream's own rounding; masks by pixel, except the pixels that the set counts
 // as within rounding of one half.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -25,7 +25,7 @@ namespace {
 
 using FloatBox = std::array<float, 4>;
 
-// Calls task(result, path, type) for each; types: float32, and float64 where asked for.
+// Calls task(result, path, type) for each path in float32, and in float64 if `in_float64`.
 template <class Task>
 std::vector<CaseResult> on_both_paths(const Entry& entry, const Request& request, bool in_float64,
                                       const Task& task) {
@@ -45,7 +45,7 @@ std::vector<CaseResult> on_both_paths(const Entry& entry, const Request& request
   return results;
 }
 
-// The stored tensors and others that a case starts from, with the planted mistake.
+// The tensors that a case starts from, with the planted mistake.
 Tensors case_inputs(const Request& request, Tensors tensors) {
   Inputs inputs;
   inputs.weights = std::move(tensors);
@@ -72,7 +72,7 @@ at::Tensor bhwc_of(const at::Tensor& map_BCHW) {
 }
 at::Tensor bchw_of(const at::Tensor& map_BHWC) { return map_BHWC.permute({0, 3, 1, 2}); }
 
-// What is cut out of which maps.
+// The inputs of RoIAlign.
 struct RoiFile {
   std::vector<at::Tensor> maps_BCHW;
   at::Tensor boxes_R4, picture_R, level_R;
@@ -84,7 +84,7 @@ struct RoiAnswers {
   std::vector<at::Tensor> gradients_BCHW;
 };
 
-// Bins, and the gradient of their sum with these weights.
+// RoIAlign, and the gradient of its sum weighted by the probe.
 RoiAnswers bins_and_gradients(const RoiFile& file, at::ScalarType type, int64_t bins,
                               const at::Tensor& probe_RCPP) {
   std::vector<at::Tensor> maps;
@@ -100,8 +100,8 @@ RoiAnswers bins_and_gradients(const RoiFile& file, at::ScalarType type, int64_t 
   return result;
 }
 
-// What the set's README allows in float32; in float64 the published code's own error, where it is
-// stored (of the means of masks it is not).
+// The bound in the set's README for float32; for float64 upstream's own error if it is stored,
+// which it is not for the means of masks.
 double bound_of_answer(const Entry& entry, const std::string& name, at::ScalarType type) {
   constexpr double kLeast = 1e-5, kHeadroom = 10;
   if (type == at::kDouble && entry.errors.contains(name)) {
@@ -138,14 +138,14 @@ void roi_align_file(CaseResult& result, const Entry& entry, const Tensors& in,
     compare_bins(result, entry, type, fmt::format("grad{}", bins), got.gradients_BCHW[0],
                  stored.at(fmt::format("grad{}", bins)));
   }
-  // Every mask a picture of its own, at its own scale.
+  // Every mask is an image of its own, at its own scale.
   const at::Tensor pictures = at::arange(masks.size(0), at::kLong);
   const at::Tensor means = ops::roi_align({masks.to(type).unsqueeze(3)}, in.at("bitmask.boxes"),
                                           pictures, at::zeros_like(pictures), {1}, 28);
   compare_bins(result, entry, type, "bitmask.out28", means.squeeze(3), stored.at("bitmask.out28"));
 }
 
-// Boxes of all pictures in order, and the picture of each.
+// The boxes of all images in order, and the image of each box.
 RoiFile pooler_file(const Tensors& in) {
   RoiFile file;
   std::vector<at::Tensor> boxes, pictures;
@@ -183,7 +183,7 @@ FloatBox float_box(const at::Tensor& boxes_N4, int64_t i) {
   return box;
 }
 
-// The values of a pasted mask [rows, cols], by LibTorch's sampling from [-1, 1].
+// A pasted mask's values [rows, cols], by LibTorch's grid sampler on [-1, 1].
 at::Tensor sampled_mask(const at::Tensor& mask_SS, const at::Tensor& box_4, int64_t rows,
                         int64_t cols) {
   const auto places = [&](int64_t pixels, int64_t axis) {
@@ -212,7 +212,7 @@ image::RunLengths pasted(Path path, const at::Tensor& mask_SS, const at::Tensor&
                             rows, cols);
 }
 
-// Pixels that belong to one of the masks alone.
+// The number of pixels in exactly one of the masks.
 int64_t other_pixels(const image::RunLengths& one, const image::RunLengths& other) {
   const std::array both{one, other};
   return 2 * image::mask_area(image::unite_masks(both)) - image::mask_area(one) -
@@ -246,8 +246,8 @@ void paste_masks_file(CaseResult& result, const Entry& entry, const Tensors& in,
                    image::parse_run_lengths(one.at("counts").get<std::string>(), rows, cols),
                    one.at("pixels_within_1e5_of_half"));
     if (i >= soft.size(0)) continue;
-    // Through other thresholds the values themselves; below .5 the published program cuts off what
-    // lies two pixels outside of a box.
+    // Other thresholds compare the values themselves. They are above .5, because upstream cuts off
+    // lower values more than two pixels outside of a box.
     for (const double threshold : {0.55, 0.7, 0.95}) {
       const int64_t close = ((soft[i] - threshold).abs() < 1e-5).sum().item<int64_t>();
       compare_pixels(result, fmt::format("mask {} at {}", i, threshold),

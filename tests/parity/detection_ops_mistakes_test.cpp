@@ -1,4 +1,4 @@
-// Stored boxes, bins and masks of detection, with mistakes.
+// Planted mistakes in the cases of boxes, RoIAlign and masks.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@ namespace {
 
 const std::filesystem::path kDetection = kShared / "goldens/detection";
 
-// A mistake in the coordinates of these boxes, columns x0, y0, x1, y1 from `first` on.
+// Changes the coordinates of the boxes, x0, y0, x1, y1 in the columns from `first` on.
 using ChangeOfBoxes = std::function<at::Tensor(const at::Tensor& boxes_R4)>;
 void expect_box_mistake_noticed(const std::string& file, const std::string& name, int64_t first,
                                 const ChangeOfBoxes& change) {
@@ -29,7 +29,7 @@ at::Tensor one_pixel_longer(const at::Tensor& boxes_R4) {
 }
 
 TEST(DetectionOpsMistakes, BinsOfOtherBoxes) {
-  // Without the half of a cell, which is two pixels at a stride of four.
+  // Without the half-cell offset, which is two pixels at a stride of four.
   const auto no_half = [](const at::Tensor& boxes_R4) { return boxes_R4 + 2; };
   for (const ChangeOfBoxes& mistake :
        {ChangeOfBoxes(no_half), {swapped_axes}, {one_pixel_longer}}) {

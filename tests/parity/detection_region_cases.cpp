@@ -1,5 +1,5 @@
-// The box head (box_head_tiny), the mask head (mask_head_tiny) and the norm of both over ranks
-// (sync_bn), on given pixels of regions.
+// The box head (box_head_tiny), the mask head (mask_head_tiny) and their batch norm over ranks
+// (sync_bn), on given pooled regions.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -25,7 +25,7 @@ struct RegionCase {
   at::Tensor pooled_RCPP;
 
   int64_t number(const char* key) const { return entry.about.at(key).get<int64_t>(); }
-  // "<name>.0", "<name>.1" as one. Boxes stay float32 in the published float64 run, too.
+  // Concatenates "<name>.0" and "<name>.1". Boxes are float32 even in upstream's float64 run.
   at::Tensor joined(const std::string& name) const {
     return at::cat({stored.at(name + ".0"), stored.at(name + ".1")});
   }
@@ -165,7 +165,7 @@ Tensors fast_mask_head(const RegionCase& c, at::ScalarType type) {
   got["grad_input"] = published_map(pooled.grad());
   keep_parameters(got, own.parameters, "roi_heads.mask_head.", "roi_heads.mask_head.");
   const at::NoGradGuard no_grad;
-  const OwnMaskHead fresh(c, type);  // whose statistics have not moved
+  const OwnMaskHead fresh(c, type);  // with unchanged running statistics
   got["logits"] = published_map(fresh.head.of_all_classes(pooled, dist::group_of_one()));
   got["eval.logits"] = published_map(own.head.of_all_classes(pooled, nullptr));
   got["eval.probabilities"] = own.head(pooled, classes, nullptr).sigmoid();
@@ -217,7 +217,7 @@ struct NormCase {
   std::vector<at::Tensor> x_NCHW, probes_NCHW;
   reference::Weights weights;
   at::ScalarType type;
-  bool apart;  // the mistake: no rank knows of the other
+  bool apart;  // the planted mistake: each rank normalises alone
 };
 
 void keep_rank(Tensors& got, const NormCase& c, size_t rank, const at::Tensor& y,

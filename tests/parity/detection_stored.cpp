@@ -14,7 +14,7 @@ namespace {
 
 bool has_part(const std::string& name, const char* part) { return name.find(part) != name.npos; }
 
-// What counts in the bounds below is that of the file where no tensor's own is known.
+// The file's error, for tensors without one of their own.
 double error_of_file(const Entry& entry) {
   if (!entry.about.contains("fp32_vs_fp64")) return 0;
   return entry.about.at("fp32_vs_fp64").at("max_rel_to_tensor_max").get<double>();

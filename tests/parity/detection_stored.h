@@ -1,4 +1,4 @@
-// What a path computes for a file of the set of detection, and what the set's README allows.
+// Compares a path's results with a file of the detection set, within the bounds of its README.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,15 +14,15 @@
 
 namespace fcm::parity {
 
-// Every stored tensor whose name does not begin with one of `given` (what a case starts from)
-// against the computed one of its name: whole numbers exactly, boxes to a thousandth of a pixel,
-// gradients in float64 to 1e-5 of a tensor's largest value, in float32 to 1e-4 of its norm, the
-// rest by the file's own error. What is stored and not computed is a fault.
+// Compares every stored tensor with the computed one of its name, except those whose names begin
+// with one of `given` (the case's inputs): integers exactly, boxes to a thousandth of a pixel,
+// gradients in float64 to 1e-5 of the tensor's largest value and in float32 to 1e-4 of its norm,
+// the rest by the file's own error. A stored tensor without a computed one is a fault.
 void compare_detection(CaseResult& result, const Entry& entry, const Tensors& stored,
                        const Tensors& got, at::ScalarType type,
                        const std::vector<std::string>& given = {});
 
-// One path in one type.
+// One path in one dtype.
 using DetectionRun = std::function<void(CaseResult& result, Path path, at::ScalarType type)>;
 // Both paths in float32 and float64.
 std::vector<CaseResult> detection_in_two_types(const Entry& entry, const Request& request,
@@ -35,8 +35,8 @@ at::Tensor procedural_images(const std::string& name, uint64_t seed,
 at::Tensor published_map(const at::Tensor& map_BHWC);
 at::Tensor own_map(const at::Tensor& map_BCHW);  // contiguous
 
-// "grad.<name>" of parameters with a gradient and "after.<name>" of statistics, names without the
-// prefixes; published shapes.
+// Keeps "grad.<name>" for parameters with a gradient and "after.<name>" for running statistics,
+// without the prefixes, in upstream shapes.
 void keep_parameters(Tensors& values, const nn::Parameters& parameters,
                      const std::string& gradient_prefix, const std::string& statistics_prefix);
 void keep_weights(Tensors& values, const reference::Weights& weights,

@@ -44,7 +44,7 @@ models::DetectorOptions detector_options_of(const nlohmann::json& about) {
   return options;
 }
 
-// Procedural values by name; positions are what a detector begins with.
+// Procedural values by name; positions keep their initial values.
 reference::Weights detector_weights(const models::DetectorOptions& options, uint64_t seed) {
   reference::Weights weights;
   const models::Detector model(options, 0);
@@ -92,7 +92,7 @@ at::Tensor normalised_images(const DetectorCase& c, at::ScalarType type) {
   return at::stack(images);
 }
 
-// Places of `chosen` in the ascending list of what has this label.
+// The indices of `chosen` in the ascending list of candidates with this label.
 std::vector<int64_t> places_of(const at::Tensor& chosen, const at::Tensor& label_N, int64_t label) {
   const at::Tensor list = label_N.eq(label).nonzero().squeeze(1).contiguous();
   const auto* first = list.const_data_ptr<int64_t>();
@@ -108,7 +108,7 @@ std::vector<int64_t> places_of(const at::Tensor& chosen, const at::Tensor& label
   return places;
 }
 
-// The stored draws, whose places need the labels of all candidates.
+// The stored draws as a choice; their indices refer to the labels of all candidates.
 boxes::Choice given_choice(const at::Tensor& positive, const at::Tensor& negative,
                            const at::Tensor& label_N) {
   return [=](boxes::Side side, int64_t, int64_t) {
@@ -179,7 +179,7 @@ reference::DetectorOptions reference_options(const models::DetectorOptions& own,
   return options;
 }
 
-// Keeps what an observer sees that is stored, under its stored name.
+// Keeps the observed tensors that are stored, under their stored names.
 nn::Observer keeper(Tensors& values, bool nhwc) {
   return [&values, nhwc](const std::string& name, const at::Tensor& seen) {
     const bool map = name.size() == 2 && name[0] == 'p';
@@ -201,7 +201,7 @@ void keep_losses(Tensors& values, const Losses& losses) {
   values["total"] = losses.total().detach();
 }
 
-// The labels by which both paths sample regions: of the stored proposals and the truths.
+// The labels from which both paths sample regions: those of the stored proposals and the truths.
 std::vector<at::Tensor> region_labels(const DetectorCase& c, const Tensors& stored) {
   std::vector<at::Tensor> labels;
   const auto truths = truths_of_case(c, at::kFloat);
@@ -225,7 +225,7 @@ at::Tensor pixels_in_order(const models::Detector& model, const at::Tensor& imag
 DetectorCase detector_case(const Entry& entry, const Request& request, const Tensors& training) {
   DetectorCase c;
   c.options = detector_options_of(entry.about);
-  Inputs inputs;  // which mistakes are planted in
+  Inputs inputs;  // where mistakes are planted
   inputs.weights = detector_weights(c.options, entry.about.at("weight_seed").get<uint64_t>());
   if (request.sabotage) request.sabotage(inputs);
   c.weights = inputs.weights;

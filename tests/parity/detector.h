@@ -1,5 +1,4 @@
-// A whole detector of the stored results: its weights, what its pictures teach, either path through
-// it.
+// A whole stored detector: its weights, the targets of its images, both paths.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,23 +19,24 @@ namespace fcm::parity {
 
 struct DetectorCase {
   models::DetectorOptions options;
-  reference::Weights weights;               // float32, published shapes
-  std::vector<at::Tensor> images_CHW;       // bytes
-  std::vector<loader::Instances> labelled;  // of each picture: boxes, classes, outlines
-  // Indices that were drawn, of each picture: anchors, and rows of proposals and truths.
+  reference::Weights weights;               // float32, upstream shapes
+  std::vector<at::Tensor> images_CHW;       // uint8
+  std::vector<loader::Instances> labelled;  // per image: boxes, classes, outlines
+  // The drawn indices per image: of anchors, and of rows in proposals and truths.
   std::vector<at::Tensor> anchors_positive, anchors_negative, regions;
   std::vector<at::Tensor> anchor_labels, region_classes;
 };
 
-// `training`: the entry of a training pass, which has all of it; the others have weights alone.
+// `training`: the tensors of a training entry, which have all inputs; other
+// entries have weights only.
 DetectorCase detector_case(const Entry& entry, const Request& request, const Tensors& training);
 
-// What a training pass leaves, under the stored names: losses, features, proposals, scores, masks
-// of the own class ("mask_logits"), gradients and statistics.
+// The results of a training pass under the stored names: losses, features, proposals, scores, masks
+// of the true class ("mask_logits"), gradients and running statistics.
 Tensors train_detector(const DetectorCase& c, const Tensors& stored, Path path,
                        at::ScalarType type);
 
-// What is found in the pictures, "raw.boxes.0", ..., and proposals.
+// The detections in the images, "raw.boxes.0", ..., and the proposals.
 Tensors detect_objects(const DetectorCase& c, Path path, at::ScalarType type);
 
 }  // namespace fcm::parity

@@ -1,4 +1,4 @@
-// Whole detectors: a training pass, and what is found in pictures, by both paths.
+// Whole detectors by both paths: a training pass, and detections in images.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@
 namespace fcm::parity {
 namespace {
 
-// The parts of a training file that a case starts from.
+// Prefixes of the tensors in a training file that are inputs.
 const std::vector<std::string> kGiven{"image.", "gt_", "rpn.", "roi.", "rpn_logits", "rpn_deltas"};
 
 bool is_zero_by_nature(const Entry& entry, const std::string& name) {
@@ -27,7 +27,7 @@ bool is_zero_by_nature(const Entry& entry, const std::string& name) {
   return std::find(list.begin(), list.end(), whole) != list.end();
 }
 
-// Whole tensors as they are, large ones by their samples; logits of masks by the own class alone.
+// Whole tensors, or samples of large ones; mask logits of the true class only.
 struct Comparable {
   Tensors wanted, got;
 };
@@ -67,14 +67,15 @@ void compare_training(CaseResult& result, const Entry& entry, const Request& req
   const Tensors computed = train_detector(c, stored, path, type);
   stored["mask_logits"] = own_class_logits(stored, c.options.classes);
   Comparable both = comparable(entry, stored, computed);
-  if (path == Path::kReference) {  // which counts no batches
+  if (path == Path::kReference) {  // the reference counts no batches
     std::erase_if(both.wanted,
                   [](const auto& each) { return each.first.ends_with("num_batches_tracked"); });
   }
   compare_detection(result, entry, both.wanted, both.got, type, kGiven);
 }
 
-// Of a pixel of the picture: the mask within the box, bilinear at its centre, zero around.
+// The value at a pixel of the image: the mask in its box, bilinear at the
+// pixel's centre, zero outside.
 double pasted_value(const at::Tensor& mask_SS, const std::array<double, 4>& box, int64_t col,
                     int64_t row) {
   const auto side = mask_SS.size(0);
@@ -92,8 +93,8 @@ double pasted_value(const at::Tensor& mask_SS, const std::array<double, 4>& box,
          below * ((1 - right) * at_cell(y + 1, x) + right * at_cell(y + 1, x + 1));
 }
 
-// A pixel may differ whose value rounding brings to the other side of .5: that of the mask, or of
-// the box, which may be off by a thousandth of a pixel. (In a box of a few pixels that is much.)
+// A pixel may differ if rounding can move its value across .5: an error of the mask, or one of a
+// thousandth of a pixel in the box, which matters for boxes of a few pixels.
 bool is_near_half(const at::Tensor& mask_SS, const std::array<double, 4>& box, int64_t col,
                   int64_t row) {
   constexpr double kOfMask = 1e-4, kOfBox = 1e-3;
@@ -109,7 +110,7 @@ bool is_near_half(const at::Tensor& mask_SS, const std::array<double, 4>& box, i
   return false;
 }
 
-// Which of the frame's boxes are not empty in the picture.
+// The indices of the frame's boxes that are not empty in the image.
 std::vector<int64_t> kept_in_picture(const at::Tensor& boxes_N4, int64_t side,
                                      loader::Extent picture) {
   std::vector<std::array<float, 4>> boxes(static_cast<size_t>(boxes_N4.size(0)));
@@ -125,7 +126,7 @@ std::vector<int64_t> kept_in_picture(const at::Tensor& boxes_N4, int64_t side,
   return kept;
 }
 
-// Boxes, scores, classes and masks in the pictures that the frames were made of.
+// Boxes, scores, classes and masks in the original images.
 void compare_in_pictures(CaseResult& result, const Entry& entry, const Tensors& stored,
                          const Tensors& found, int64_t side) {
   const nlohmann::json results = read_json(entry.folder / (entry.stem() + ".results.json"));
@@ -173,7 +174,7 @@ void compare_in_pictures(CaseResult& result, const Entry& entry, const Tensors& 
   }
   for (const auto& [name, value] : stored) {
     if (!name.starts_with("boxes.")) continue;
-    ++result.tensors;  // compared above, with what else the results hold
+    ++result.tensors;  // compared above, with the other results
   }
 }
 

@@ -1,4 +1,4 @@
-// Whole stored detectors, with mistakes that are easily made.
+// Planted mistakes in the cases of whole detectors.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ void expect_noticed_by_detector(const char* file, const Sabotage& mistake) {
 TEST(DetectorMistakes, BoxesOfTheWrongClass) {
   expect_noticed_by_detector("e2e_tiny.test.safetensors", [](Inputs& inputs) {
     at::Tensor& weight = inputs.weights.at("roi_heads.box_predictor.bbox_pred.weight");
-    const std::vector<int64_t> sizes = weight.sizes().vec();  // [4 * K, F], class by class
+    const std::vector<int64_t> sizes = weight.sizes().vec();  // [4 * K, F], class-major
     weight = weight.reshape({-1, 4, sizes[1]}).transpose(0, 1).reshape(sizes);
   });
 }

@@ -1,4 +1,4 @@
-// Folders of stored results of the published programs: manifests, and the tensors they describe.
+// Folders with stored results of the upstream programs: manifests, and the tensors they describe.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,35 +17,35 @@ using Tensors = std::map<std::string, at::Tensor>;
 struct Entry {
   std::filesystem::path folder;  // of the manifest
   std::string file;              // relative to it
-  nlohmann::json about;          // what the manifest says
-  nlohmann::json errors;         // <stem>.errors.json beside it, or null
+  nlohmann::json about;          // the manifest's description
+  nlohmann::json errors;         // <stem>.errors.json next to it, or null
 
   std::string kind() const { return about.value("kind", ""); }
   std::filesystem::path path() const { return folder / file; }
-  // The file's name up to its first dot: files of one model share it.
+  // The file's name up to its first dot; the files of one model share it.
   std::string stem() const;
 };
 
 // Every entry of every manifest.json below `root`, in the order of folders and files. Throws
-// Error(kUsage) where there is none, or one is no manifest.
+// Error(kUsage) if there is none, or if one is invalid.
 std::vector<Entry> find_entries(const std::filesystem::path& root);
 
-// All tensors of a .safetensors file, in their own types. Throws Error(kCheckpoint).
+// All tensors of a .safetensors file, in their own dtypes. Throws Error(kCheckpoint).
 Tensors read_tensors(const std::filesystem::path& path);
 
 // Throws Error(kData).
 nlohmann::json read_json(const std::filesystem::path& path);
 
-// Numbers of a text such as `procedural "images", seed 11, [2,3,224,224]`: the seed (or
-// `seed_before`, where it names none), and the shape in brackets (empty, where it names none).
+// Parsed from a text such as `procedural "images", seed 11, [2,3,224,224]`: the seed (`seed_before`
+// if it names none), and the shape in brackets (empty if it names none).
 struct ProceduralText {
   uint64_t seed = 0;
   std::vector<int64_t> shape;
 };
 ProceduralText parse_procedural(const std::string& text, uint64_t seed_before);
 
-// The number behind these words in a sentence of a manifest ("warmup 4", "layer_decay=.65"). Throws
-// Error(kData) where there is none.
+// The number after these words in a manifest's text ("warmup 4", "layer_decay=.65"). Throws
+// Error(kData) if there is none.
 double number_after(const std::string& text, const std::string& words);
 
 }  // namespace fcm::parity

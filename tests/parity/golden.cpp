@@ -29,7 +29,7 @@ double largest_relative_error(const Entry& entry, Quantity quantity) {
   for (const char* name : {"max_rel_to_tensor_max", "rel_to_max"}) {
     if (errors.contains(name)) return errors.at(name).get<double>();
   }
-  return quantity == Quantity::kGradient ? 4e-6 : 2e-6;  // what the set's README names
+  return quantity == Quantity::kGradient ? 4e-6 : 2e-6;  // the bounds in the set's README
 }
 
 std::optional<double> stored_error(const Entry& entry, const std::string& tensor,
@@ -40,7 +40,7 @@ std::optional<double> stored_error(const Entry& entry, const std::string& tensor
   return found->at(measure).get<double>();
 }
 
-// Compares one file; a member for each way in which a tensor is stored.
+// Compares one file, with one member function for each way of storing a tensor.
 class Comparison {
  public:
   Comparison(CaseResult& result, const Entry& entry, const Tensors& stored, const Run& run,
@@ -67,8 +67,8 @@ class Comparison {
     return name.substr(0, name.find('.', std::string("grad.").size()) + 1);
   }
 
-  // Of a loss whose gradients are stored, those of all parameters are: a parameter that the
-  // published model does not have would be seen here.
+  // If a loss has stored gradients, those of all parameters are stored: this detects a parameter
+  // that the upstream model lacks.
   void every_gradient() {
     std::set<std::string> tags;
     for (const std::string& name : answered_) {
@@ -81,7 +81,7 @@ class Comparison {
   }
 
   void one(const std::string& name, const at::Tensor& wanted) {
-    if (is_index(name)) return;  // read with the values they belong to
+    if (is_index(name)) return;  // read together with its values
     if (name.find("grad_") != std::string::npos) return summary(name, wanted);
     if (name.ends_with(".val")) return sample(name, name.substr(0, name.size() - 4), ".idx");
     if (name.ends_with("_val")) return sample(name, name.substr(0, name.size() - 4), "_idx");
@@ -106,19 +106,19 @@ class Comparison {
     return nullptr;
   }
 
-  // Which elements of a computed tensor count, flat; undefined: all.
+  // Which elements of a tensor were computed, flat; undefined: all.
   at::Tensor computed_part(const std::string& name) const {
     const auto found = run_.computed.find(name);
     return found == run_.computed.end() ? at::Tensor() : found->second.flatten();
   }
 
-  // Largest absolute value of a tensor: as published where that is stored.
+  // The largest absolute value of a tensor: upstream's if it is stored.
   double scale(const std::string& name, const at::Tensor& value) const {
     if (const auto stored = stored_error(entry_, name, "absmax")) return *stored;
     return value.abs().max().item<double>();
   }
 
-  // Indices and values are stored once for both origins' float32 and float64 numbers.
+  // Indices and values are stored once for the float32 and the float64 run.
   const at::Tensor* stored(const std::string& name) const {
     const auto found = stored_.find(name);
     return found == stored_.end() ? nullptr : &found->second;
@@ -173,7 +173,8 @@ class Comparison {
     key_bias(name, *value);
   }
 
-  // Zero but for rounding, so compared with the size of the rest; in float64 that rounding alone.
+  // Zero except for rounding: compared relative to the other values; in
+  // float64 with rounding alone.
   void key_bias(const std::string& name, const at::Tensor& value) {
     if (!is_gradient(name) || !name.ends_with("attn.qkv.bias")) return;
     const bool exact = value.scalar_type() == at::kDouble;
@@ -190,8 +191,8 @@ class Comparison {
     }
   }
 
-  // Mean, population deviation, largest absolute value: of the whole tensor, where the errors that
-  // are stored for it were taken at a sample. So by the largest error of the file.
+  // Mean, population std and largest absolute value of a whole tensor. Its stored errors come from
+  // a sample, so the bound is the largest error of the file.
   void statistics(const std::string& name, const std::string& tensor, const at::Tensor& wanted) {
     const at::Tensor* value = computed(tensor);
     if (value == nullptr || computed_part(tensor).defined()) return;
@@ -220,7 +221,7 @@ class Comparison {
             scale("pred", *value));
   }
 
-  // The views of the first picture, of predictions that are group-major.
+  // The views of the first image, of predictions in view-major order.
   void first_image(const at::Tensor& wanted) {
     const at::Tensor* value = computed("pred");
     if (value == nullptr) return;
@@ -268,7 +269,7 @@ class Comparison {
     } else if (what == "grad_val") {
       compare(result_, name, x.index_select(0, index), wanted, tolerance,
               x.abs().max().item<double>());
-    } else if (what == "grad_sum") {  // terms cancel: relative to what a random sum would be
+    } else if (what == "grad_sum") {  // terms cancel: relative to a random sum
       compare(result_, name, x.sum(), wanted, tolerance,
               x.norm().item<double>() * std::sqrt(static_cast<double>(x.numel())));
     } else {
@@ -291,13 +292,13 @@ class Comparison {
   const Run& run_;
   std::string prefix_;
   const Tolerance& tolerance_;
-  std::set<std::string> answered_;  // computed tensors of which something is stored
+  std::set<std::string> answered_;  // computed tensors of which a stored value was compared
 };
 
 }  // namespace
 
 Tolerance float32_tolerance(const Entry& entry) {
-  constexpr double kHeadroom = 10;  // both sides round, and sums may have another order
+  constexpr double kHeadroom = 10;  // both sides round, and sums may run in another order
   return [&entry](const std::string&, Quantity quantity) {
     if (quantity == Quantity::kLoss) return 1e-6;
     return kHeadroom * largest_relative_error(entry, quantity);

@@ -1,4 +1,4 @@
-// One file of stored tensors against one run: which stored name says what of which computed tensor.
+// Compares one file of stored tensors with one run: maps each stored name to a computed tensor.
 #pragma once
 
 #include <functional>
@@ -12,29 +12,29 @@ namespace fcm::parity {
 
 enum class Quantity { kActivation, kGradient, kLoss };
 
-// The share of a tensor's largest value that its numbers may be off (of the number itself for
-// losses). `tensor` is the computed one's name.
+// The tolerance relative to a tensor's largest value (for losses, to the value). `tensor` is the
+// name of the computed tensor.
 using Tolerance = std::function<double(const std::string& tensor, Quantity quantity)>;
 
-// 10 times the error that the published code itself has in float32 against float64, as the manifest
-// says it; 1e-6 for losses.
+// 10 times the difference between float32 and float64 in the upstream code, from
+// the manifest; 1e-6 for losses.
 Tolerance float32_tolerance(const Entry& entry);
 
-// A run in float64 against tensors stored from float32: that error itself, of each tensor, and half
-// of it again because it is stored with few digits.
+// For a float64 run against tensors stored from float32: 1.5 times the difference of each tensor,
+// as the differences are stored with few digits.
 Tolerance float64_tolerance(const Entry& entry);
 
-// Which stored tensors a run answers: those of the published float32 run, or those whose names
-// begin with "f64.", from its float64 run.
+// The stored tensors to compare: those of the upstream float32 run, or those of its float64 run,
+// whose names begin with "f64.".
 enum class Stored { kFloat32, kFloat64 };
 
-// Compares every stored tensor of that origin with the run. A stored name that nothing here
-// understands, or of which nothing was computed, is a fault: no tensor passes unseen.
+// Compares every stored tensor of that origin with the run. An unknown stored name, or one without
+// a computed tensor, is a fault: no tensor is skipped silently.
 void compare_with_stored(CaseResult& result, const Entry& entry, const Tensors& stored,
                          const Run& run, Stored origin, const Tolerance& tolerance);
 
-// The middle third of attn.qkv.bias set to zero: softmax does not depend on the bias of the keys,
-// so what is there is rounding.
+// Sets the middle third of attn.qkv.bias to zero: softmax does not depend on the keys' bias, so its
+// values are rounding noise.
 at::Tensor without_key_bias(const std::string& name, const at::Tensor& value);
 
 }  // namespace fcm::parity

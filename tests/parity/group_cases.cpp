@@ -1,4 +1,4 @@
-// param-groups files: which parameters an optimizer has, in which groups, in which order.
+// param-groups files: the parameters of an optimizer, their groups and their order.
 #include <fmt/format.h>
 
 #include <memory>
@@ -49,7 +49,7 @@ void compare_groups(CaseResult& result, const nlohmann::json& wanted,
   }
 }
 
-// A pretraining model: the file lists the state_dict, from whose shapes the sizes follow.
+// A pretraining model: the file lists the state_dict, whose shapes determine the sizes.
 void pretraining_groups(CaseResult& result, const nlohmann::json& table) {
   std::vector<formats::TensorView> tensors;
   for (const nlohmann::json& item : table.at("state_dict")) {
@@ -73,7 +73,7 @@ void pretraining_groups(CaseResult& result, const nlohmann::json& table) {
                  optim::pretraining_groups(model.parameters(), recipe.optim), model.parameters());
 }
 
-// A classifier: the manifest names the published factory and its arguments.
+// A classifier: the manifest names the upstream factory and its arguments.
 void layer_decay_groups(CaseResult& result, const Entry& entry, const nlohmann::json& table) {
   const std::string text = entry.about.value("meaning", "");
   std::smatch match;

@@ -1,5 +1,4 @@
-// transforms files: crop and resize to the bit, as Pillow does. photo files: decoded as Pillow
-// does.
+// transforms files: crop and resize, bit-identical to Pillow. photo files: decoded as by Pillow.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -30,7 +29,7 @@ at::Tensor as_tensor(const std::vector<uint8_t>& pixels) {
   return at::tensor(at::ArrayRef<uint8_t>(pixels), at::kByte);
 }
 
-// NAME.golden.safetensors starts from photos/NAME, or from the lossless copy of its pixels.
+// NAME.golden.safetensors is computed from photos/NAME, or from the lossless copy of its pixels.
 Image photo_of(const Entry& entry) {
   const std::string name = fs::path(entry.file).filename().string();
   const fs::path photo =
@@ -39,7 +38,7 @@ Image photo_of(const Entry& entry) {
   return decode_file(fs::exists(copy) ? copy : photo);
 }
 
-// "box07.bicubic.96": that box, filter and size.
+// "box07.bicubic.96" names a box, a filter and a size.
 at::Tensor crop(const Image& photo, const std::string& name, const at::Tensor& boxes) {
   std::smatch match;
   require(std::regex_match(name, match, std::regex(R"(box(\d+)\.(\w+)\.(\d+))")),
@@ -54,7 +53,7 @@ at::Tensor crop(const Image& photo, const std::string& name, const at::Tensor& b
   return as_tensor(out);
 }
 
-// "eval256_224.bicubic": shorter side 256, then the middle 224 x 224. [224, 224, 3]
+// "eval256_224.bicubic": shorter side 256, then the centre 224 x 224. [224, 224, 3]
 at::Tensor evaluation_view(const Image& photo, const std::string& name) {
   std::smatch match;
   require(std::regex_match(name, match, std::regex(R"(eval(\d+)_(\d+)\.(bicubic|normalised))")),
@@ -62,7 +61,7 @@ at::Tensor evaluation_view(const Image& photo, const std::string& name) {
   const int64_t shorter = std::stol(match[1]), size = std::stol(match[2]);
   const int64_t least = std::min(photo.rows, photo.cols);
   const int64_t rows = shorter * photo.rows / least, cols = shorter * photo.cols / least;
-  const auto middle = [&](int64_t extent) {  // as torchvision's CenterCrop rounds: half to even
+  const auto middle = [&](int64_t extent) {  // rounds half to even, as torchvision's CenterCrop
     return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - size) / 2));
   };
   std::vector<uint8_t> out(static_cast<size_t>(size * size * 3));
@@ -71,7 +70,7 @@ at::Tensor evaluation_view(const Image& photo, const std::string& name) {
   return as_tensor(out).reshape({size, size, 3});
 }
 
-// As the network gets it, through the operator that cuts patches: [3, size, size].
+// The network's input, through the operator that cuts patches: [3, size, size].
 at::Tensor normalised(const at::Tensor& picture_HWC) {
   const int64_t size = picture_HWC.size(0);
   const ops::PatchGeometry geometry{{size}};  // one patch

@@ -14,7 +14,7 @@ at::Tensor group_major(const at::Tensor& x) { return x.transpose(0, 1).flatten(0
 
 Placed complete(const at::Tensor& values) { return {values, at::ones(values.sizes(), at::kBool)}; }
 
-// Puts source [N, S, C] at places [N, S] of [N, length, C].
+// Puts source [N, S, C] at positions [N, S] of [N, length, C].
 Placed scatter(const at::Tensor& source_NSC, const at::Tensor& places_NS, int64_t length) {
   const int64_t rows = source_NSC.size(0), width = source_NSC.size(2);
   const at::Tensor index = places_NS.unsqueeze(-1).expand_as(source_NSC);
@@ -45,7 +45,7 @@ Placed Layout::map(const at::Tensor& cells, int64_t stage) const {
   const int64_t kept = plan_.kept_slots(), count = places.count(), side = places.side;
   const at::Tensor stored = cells.reshape({batch(), kept, count, -1});
   const int64_t width = stored.size(3);
-  // Stored place of each cell in raster order.
+  // The storage position of each cell in raster order.
   const at::Tensor order = at::tensor(at::ArrayRef<int64_t>(places.raster), at::kLong).argsort();
   const Placed patches_BLC = raster(stored.index_select(2, order).flatten(2));
   const auto as_map = [&](const at::Tensor& x) {

@@ -1,4 +1,4 @@
-// From plan order, in which this program holds tensors, to the layouts of the published programs.
+// Converts tensors from this program's plan order to the layouts of the upstream programs.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,40 +10,40 @@
 
 namespace fcm::parity {
 
-// A tensor in the published layout, and which of its elements were computed: the published programs
-// also compute what nobody reads (hidden patches in the encoder, visible ones at the decoder's
-// end).
+// A tensor in the upstream layout, and which of its elements were computed. The
+// upstream programs also compute unused elements (hidden patches in the encoder,
+// visible ones at the end of the decoder).
 struct Placed {
   at::Tensor values;
   at::Tensor computed;  // bool, same shape
 };
 
-// Plans whose kept views are of one size.
+// For plans whose kept views have equal sizes.
 class Layout {
  public:
-  // `class_tokens`: in front of each sequence (0 or 1).
+  // `class_tokens`: at the start of each sequence (0 or 1).
   Layout(const masks::ViewPlan& plan, ops::PatchGeometry geometry, int64_t class_tokens);
 
   // Cells of a convolution stage, [B, K, P, C] (or [B, K, C] for one cell) -> [B, C, H, W].
   Placed map(const at::Tensor& cells, int64_t stage) const;
-  // One vector a patch, [B, K, C] -> [B, L, C] in raster order.
+  // One vector per patch, [B, K, C] -> [B, L, C] in raster order.
   Placed raster(const at::Tensor& tokens) const;
-  // Sequences of what each view sees, in any grouping of [B, G, T, C] -> [G * B, T, C].
+  // The encoder's sequences of each view, in any grouping of [B, G, T, C] -> [G * B, T, C].
   Placed views(const at::Tensor& tokens) const;
-  // Sequences of the decoder, [B * G, T + L, D], visible patches first, or of the hidden ones
-  // alone, [B * G, L - k, D] -> [G * B, T + L, D] in raster order.
+  // The decoder's sequences, [B * G, T + L, D] with visible patches first, or only the hidden ones,
+  // [B * G, L - k, D] -> [G * B, T + L, D] in raster order.
   Placed sequences(const at::Tensor& tokens) const;
   // Predictions [B, G, L - k, pixels * channels] -> [G * B, L, pixels * channels], a patch as (row,
   // column, channel).
   Placed predictions(const at::Tensor& predictions_BGHD) const;
 
-  at::Tensor masks() const;        // [G * B, L]: 1 hidden, 0 seen
+  at::Tensor masks() const;        // [G * B, L]: 1 hidden, 0 visible
   at::Tensor ids_restore() const;  // [B, L]: patch -> rank
 
  private:
   int64_t batch() const { return plan_.batch(); }
   int64_t patches() const { return plan_.patches(); }
-  // For view g and each of its sequence's places (visible, then hidden): the patch. [B, G, L]
+  // The patch at each position of view g's sequence (visible, then hidden). [B, G, L]
   at::Tensor patch_of_place() const;
 
   masks::ViewPlan plan_;

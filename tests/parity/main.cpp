@@ -1,4 +1,4 @@
-// parity: this program beside stored results of the published programs.
+// parity: compares this program with stored results of the upstream programs.
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
-// Maps of classes: counts and means of eval_miou and segmentation/metrics, windows of eval_slide
-// and segmentation/windows. Counts, windows and maps to the bit. Logits at the original size, which
-// are stored too, do not exist here: the maps are made of them.
+// Segmentation maps: counts and means of eval_miou and segmentation/metrics, windows of eval_slide
+// and segmentation/windows. Counts, windows and maps must be equal. Stored logits at the original
+// size are not compared, as the program computes only maps there.
 #include "tests/parity/miou_cases.h"
 
 #include <ATen/ATen.h>
@@ -21,10 +21,10 @@ namespace {
 
 using nlohmann::json;
 
-// Divisions by 100 and sums over classes, in any order.
+// Rounding of divisions by 100 and of sums over classes, in any order.
 constexpr double kSumOfClasses = 256 * 0x1p-53;
 
-// Files hold 0 for what is not labelled; whoever leaves that as it is counts it as a class.
+// Files hold 0 for unlabelled pixels; without this conversion 0 would count as a class.
 at::Tensor read_labels(const at::Tensor& raw, bool reduce_zero_label) {
   if (!reduce_zero_label) return raw;
   return at::where(raw.eq(0).logical_or(raw.eq(255)), at::full_like(raw, 255), raw - 1);
@@ -34,7 +34,7 @@ std::span<const uint8_t> map_bytes(const at::Tensor& map) {
   return {map.const_data_ptr<uint8_t>(), static_cast<size_t>(map.numel())};
 }
 
-// "<prefix>prediction.0", "<prefix><label>0" and so on.
+// Files "<prefix>prediction.0", "<prefix><label>0" and so on.
 eval::MeanIou measured(const Tensors& stored, const std::string& prefix, const std::string& label,
                        int64_t classes, bool reduce_zero_label) {
   eval::ClassCounts counts(classes);
@@ -78,7 +78,7 @@ void compare_means(CaseResult& result, const std::string& prefix, const eval::Me
   }
 }
 
-// A share that has no figure is null there, and NaN here.
+// An undefined ratio is stored as null and is NaN here.
 void compare_shares(CaseResult& result, const std::string& name, const json& wanted,
                     const eval::MeanIou& got, double (eval::ClassOverlap::*share)() const) {
   require(wanted.size() == got.classes.size(), "{} of {} classes, stored of {}", name,
@@ -94,7 +94,7 @@ void compare_shares(CaseResult& result, const std::string& name, const json& wan
   }
 }
 
-// A stored tensor that was compared with nothing passes unseen.
+// A stored tensor that no comparison uses is a fault.
 void refuse_unknown(CaseResult& result, const Tensors& stored, const std::regex& known) {
   for (const auto& [name, tensor] : stored) {
     if (!std::regex_match(name, known)) add_fault(result, name + " is stored, and not understood");
@@ -121,7 +121,7 @@ void metrics(CaseResult& result, const Entry& entry) {
   }
 }
 
-// Shares of all classes in float32, -1 where there is none.
+// Ratios of all classes in float32, -1 where undefined.
 at::Tensor stored_form(const eval::MeanIou& got, double (eval::ClassOverlap::*share)() const) {
   std::vector<double> values;
   for (const eval::ClassOverlap& one : got.classes) values.push_back((one.*share)() / 100);
@@ -156,7 +156,7 @@ eval::SlideOptions options_of(const json& one) {
   return {rows, cols, stride, stride, false};
 }
 
-// `ends`: stored windows name where they end, not how large they are.
+// `ends`: stored windows give their ends instead of their sizes.
 void compare_windows(CaseResult& result, const json& one, bool ends) {
   ++result.tensors;
   json got = json::array();
@@ -176,13 +176,13 @@ void windows(CaseResult& result, const Entry& entry) {
   for (const json& one : read_json(entry.path())) compare_windows(result, one, /*ends=*/true);
 }
 
-// The stored networks: a convolution, at every pixel or at every fourth. They get no zeros beyond
-// the picture's end, which this program adds, so that what is added is cut off again before them
-// and the answer comes at the size of the pixels.
+// The stored networks: a convolution at every pixel or at every fourth. Upstream does not pad them
+// beyond the image's end, but this program pads windows; so the padding is cropped first, and the
+// result has the size of the pixels.
 struct StoredNetwork {
   at::Tensor weight, bias;
   int64_t stride = 1, padding = 0;
-  int64_t rows = 0, cols = 0;  // of the picture
+  int64_t rows = 0, cols = 0;  // of the image
 
   at::Tensor operator()(const at::Tensor& windows_NHWC) const {
     const int64_t full_rows = windows_NHWC.size(1), full_cols = windows_NHWC.size(2);
@@ -208,7 +208,7 @@ StoredNetwork stored_network(const std::string& name, uint64_t seed, int64_t cla
   return network;
 }
 
-// A stored tensor [1, K, H, W], whole or at some places.
+// Compares with a stored tensor [1, K, H, W], whole or sampled.
 void compare_logits(CaseResult& result, const std::string& name, const at::Tensor& got_KHW,
                     const Tensors& stored, double tolerance) {
   if (stored.contains(name)) {
@@ -218,7 +218,7 @@ void compare_logits(CaseResult& result, const std::string& name, const at::Tenso
           stored.at(name + ".val"), tolerance);
 }
 
-// As many windows as the published loop adds at a pixel: logits that are its windows' number.
+// The number of windows that the upstream loop adds at each pixel.
 at::Tensor windows_at_pixels(const at::Tensor& picture_HWC, const json& one) {
   at::Tensor count = at::zeros({picture_HWC.size(0), picture_HWC.size(1)}, at::kByte);
   for (const eval::Window& window :
@@ -233,7 +233,7 @@ struct SlideCase {
   std::string name;  // "case0.conv1x1"
   json about;
   uint64_t seed = 0;
-  double error = 0;  // of the published code itself, of averaged logits
+  double error = 0;  // upstream's own error of averaged logits
 };
 
 void slide_case(CaseResult& result, const SlideCase& one, const std::string& network_name,
@@ -279,7 +279,7 @@ void slide(CaseResult& result, const Entry& entry) {
   }
 }
 
-// The files with cases of their own; those beside them are read with them.
+// Files with cases of their own; files with nullptr are read along with them.
 using Compare = void (*)(CaseResult&, const Entry&);
 const std::map<std::string, Compare>& map_files() {
   static const std::map<std::string, Compare> files{

@@ -1,12 +1,12 @@
-// Cases of maps of classes: counts, means, sliding windows.
+// Cases of segmentation maps: counts, means, sliding windows.
 #pragma once
 
 #include "tests/parity/cases.h"
 
 namespace fcm::parity {
 
-// Whether the entry is a file of the sets `eval_miou` and `eval_slide`, or one of the metrics and
-// windows of `segmentation`; their kind says no more than that they are stored results.
+// Whether the entry is a file of the sets `eval_miou` and `eval_slide`, or a file of metrics or
+// windows in `segmentation`; their kinds only say that they are stored results.
 bool is_of_maps(const Entry& entry);
 
 std::vector<CaseResult> miou_cases(const Entry& entry, const Request& request);

@@ -1,5 +1,5 @@
-// Mistakes planted in the inputs of this program, not in the stored results, must make cases fail:
-// a comparison that cannot fail shows nothing.
+// Plants mistakes in the program's inputs, not in the stored results. Cases must then fail: a
+// comparison that cannot fail proves nothing.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -27,12 +27,12 @@ inline std::vector<CaseResult> run(const std::filesystem::path& folder, const st
   return {};
 }
 
-// What was put in is compared too: a mistake must show in what was computed from it.
+// Inputs are compared too; the mistake must show in a computed tensor.
 inline bool is_of_inputs(const std::string& fault) {
   return fault.starts_with("state.") || fault.starts_with("noise:") || fault.starts_with("images:");
 }
 
-// All cases of the file pass as they are, and fail with the mistake.
+// All cases of the file pass without the mistake and fail with it.
 inline void expect_noticed_in(const std::filesystem::path& folder, const std::string& file,
                               const Sabotage& mistake, const std::string& filter = "") {
   if (!std::filesystem::exists(folder / file)) GTEST_SKIP() << "no " << folder / file;

@@ -1,4 +1,4 @@
-// Stored results of the first set of programs, with mistakes.
+// Planted mistakes in the cases of the first set of programs.
 #include "tests/parity/mistakes.h"
 
 #include <ATen/ATen.h>
@@ -14,7 +14,7 @@ void expect_noticed(const std::string& file, const Sabotage& mistake,
   expect_noticed_in(kFixtures, file, mistake, filter);
 }
 
-// What a transposed cell of a patch would do: the second and third place in Z order change places.
+// As if the cells of a patch were transposed: the second and third cell in Z order swap.
 void transpose_cells(Inputs& inputs, const std::string& name) {
   at::Tensor& weight = inputs.weights.at(name);  // [O, C, p, p]
   weight = weight.transpose(2, 3).contiguous();
@@ -35,7 +35,7 @@ TEST(ParityMistakes, ASwappedMask) {
       [](Inputs& inputs) { inputs.noise_BL = inputs.noise_BL.flip(0); }, "fast");
 }
 
-// The loss of all views together does not know their order, single views do.
+// The loss over all views does not depend on their order; those of single views do.
 TEST(ParityMistakes, TwoPatchesOfDifferentViewsSwapped) {
   expect_noticed("convmae_tiny.golden.safetensors", [](Inputs& inputs) {
     inputs.noise_BL = inputs.noise_BL.clone();
@@ -63,7 +63,7 @@ TEST(ParityMistakes, OneWrongNumber) {
   });
 }
 
-// A mistake far above rounding, and small beside the weight.
+// An error far above rounding and small relative to the weight.
 TEST(ParityMistakes, AWeightOffByAThousandth) {
   const std::vector<std::pair<const char*, const char*>> weights = {
       {"fastconvmae_tiny.forward", "blocks1.0.attn.weight"},
@@ -98,7 +98,7 @@ TEST(ParityMistakes, ABiasOfATeacherOffByAThousandth) {
 
 TEST(ParityMistakes, AWrongTokenOfTheClassifier) {
   expect_noticed("convvit_tiny_token0.golden.safetensors", [](Inputs& inputs) {
-    inputs.images_BCHW = inputs.images_BCHW.flip(3);  // the top right patch comes to the left
+    inputs.images_BCHW = inputs.images_BCHW.flip(3);  // the top right patch moves to the left
   });
 }
 

@@ -1,4 +1,4 @@
-// adamw files: the parameters after some updates.
+// adamw files: the parameters after some steps.
 #include <fmt/format.h>
 
 #include <regex>

@@ -1,5 +1,5 @@
-// Fast ConvMAE is four ConvMAEs: its loss is the mean of theirs, its latents are theirs, its
-// gradient is the mean of theirs.
+// FastConvMAE equals four ConvMAEs: its loss and gradient are the means of theirs,
+// and its latents are theirs.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -12,14 +12,14 @@ namespace {
 
 constexpr int64_t kViews = 4;
 
-// The published ConvMAE keeps the lowest ranks, so ranks are turned until group `view` has those.
+// Upstream ConvMAE keeps the lowest ranks, so ranks are rotated until view `view` has them.
 at::Tensor noise_of_view(const at::Tensor& noise_BL, int64_t view) {
   const int64_t patches = noise_BL.size(1), size = patches / kViews;
   const at::Tensor ranks = noise_BL.argsort(int64_t{1}).argsort(int64_t{1});
   return (ranks - size * view).remainder(patches).to(at::kDouble) / static_cast<double>(patches);
 }
 
-// The model of an entry of the same set that is small enough for this.
+// The small FastConvMAE entry of the same set.
 Entry small_fast_conv_mae(const Entry& oracle) {
   for (const Entry& entry : find_entries(oracle.folder)) {
     if (entry.kind() != "forward" || entry.folder != oracle.folder) continue;

@@ -1,5 +1,5 @@
-// Nothing in the runner may depend on the models that happen to be stored: folders of other widths,
-// depths, pictures, batches and seeds, made here by the plain form in float64.
+// The runner must not depend on the models that happen to be stored: folders with other widths,
+// depths, image sizes, batches and seeds, computed by the reference in float64.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ constexpr Types kExact{at::kDouble, at::kDouble};
 // A folder with a manifest of one file.
 class Folder {
  public:
-  // What a float32 run of good kernels is off, for models as small as these.
+  // The written errors are typical of float32 for models this small.
   void write(nlohmann::json about, const Tensors& tensors) const {
     about["errors_fp32_vs_fp64"] = {{"max_rel_to_tensor_max", 1e-6}};
     about["errors_fp32_vs_fp64_grads"] = {{"max_rel_to_tensor_max", 2e-6}};
@@ -51,8 +51,8 @@ Entry entry_of(const nlohmann::json& about) {
   return {"nowhere", "other.golden.safetensors", about, {}};
 }
 
-// What the plain form computed, of what the fast one also names: the plain form shows more of what
-// is inside a block.
+// The reference's tensors, restricted to names that the fast model has too: the reference shows
+// more of a block's inside.
 Tensors of_both(const parity::Run& plain, const parity::Run& fast) {
   Tensors both;
   for (const auto& [name, value] : plain.values) {

@@ -1,4 +1,4 @@
-// What the cases of a pretraining entry start from.
+// The inputs of a pretraining entry's cases.
 #pragma once
 
 #include "tests/parity/cases.h"

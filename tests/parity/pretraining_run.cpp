@@ -1,4 +1,4 @@
-// Both paths on a pretraining case.
+// Both paths for a pretraining case.
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -27,7 +27,7 @@ void set_weights(nn::Parameters& parameters, const reference::Weights& weights) 
   }
 }
 
-// The fast model on a case; parameters are those of the case at first.
+// The fast model of a case, with the case's parameters.
 class FastModel {
  public:
   FastModel(const PublishedModel& published, const Inputs& inputs, Types types)
@@ -50,7 +50,7 @@ class FastModel {
     return model_.forward(pixels_BLPD_, plan_, types_.compute, observer);
   }
 
-  // Where the published program has what is called `name` here.
+  // The value in the layout that upstream uses for this name.
   Placed place(const std::string& name, const at::Tensor& value) const {
     const auto is = [&](const char* prefix) { return name.starts_with(prefix); };
     if (is("decoder_blocks") || is("decoder_norm")) return layout_.sequences(value);
@@ -84,7 +84,7 @@ void run_fast(const PublishedModel& published, const Inputs& inputs, Types types
   nn::Observer observer;
   if (with_activations) {
     observer = [&](const std::string& name, const at::Tensor& value) {
-      if (name == "decoder_pred") return;  // as "pred" below
+      if (name == "decoder_pred") return;  // stored as "pred" below
       keep(run, "act." + name, model.place(name, value.detach().to(at::kCPU, types.parameters)));
     };
   }
@@ -107,7 +107,7 @@ void run_fast(const PublishedModel& published, const Inputs& inputs, Types types
   run.values["ids_restore"] = model.layout().ids_restore();
 }
 
-// Copies in the type of the run; all but position tables ask for gradients.
+// Copies in the run's dtype; all but position tables require gradients.
 reference::Weights leaves(const reference::Weights& weights, at::ScalarType type) {
   reference::Weights copies;
   for (const auto& [name, value] : weights) {
@@ -165,7 +165,7 @@ Run run_pretraining(const PublishedModel& model, const Inputs& inputs, Path path
     const auto run_one = path == Path::kFast ? run_fast : run_reference;
     run_one(variant, inputs, types, norm_pix ? "norm_pix" : "plain", norm_pix, run);
   }
-  // Views share one mask tensor in the file, and have one each: mask1, mask2, ...
+  // In the file all views share one mask tensor, or each has its own: mask1, mask2, ...
   const at::Tensor& masks = run.values.at("mask");
   const std::vector<at::Tensor> views = masks.chunk(model.kept_views(), 0);
   for (size_t i = 0; i < views.size(); ++i) {

@@ -14,7 +14,7 @@ namespace {
 
 using reference::ReferenceOptions;
 
-// models_*.py of the published repositories.
+// The models_*.py files of the upstream repositories.
 Family family_of(const nlohmann::json& about) {
   const nlohmann::json source = about.value("source", nlohmann::json::object());
   const std::string files = source.value("file", source.value("files", ""));
@@ -30,8 +30,8 @@ Family family_of(const nlohmann::json& about) {
   fail(ExitCode::kData, "no published model of this program's is in \"{}\"", files);
 }
 
-// Sizes that the published factories stand for; the decoder is 512 wide and 8 deep in all. Those of
-// ConvMAE are all base.
+// The sizes of upstream's factories; the decoder is always 512 wide and 8 deep.
+// ConvMAE's factories are all base.
 void set_named_size(const std::string& factory, PublishedModel& model) {
   std::string size = model.class_token() ? "" : "base";
   for (const char* name : {"base", "large", "huge"}) {
@@ -71,7 +71,7 @@ void set_arguments(const nlohmann::json& arguments, PublishedModel& model) {
   if (arguments.contains("mlp_ratio")) options.mlp_ratios = list<double>(arguments["mlp_ratio"]);
   options.decoder_dim = arguments.value("decoder_embed_dim", options.decoder_dim);
   options.decoder_heads = arguments.value("decoder_num_heads", options.decoder_heads);
-  // The published FastConvMAE overwrites this argument with 8.
+  // Upstream FastConvMAE overwrites this argument with 8.
   if (model.family != Family::kFastConvMae) {
     options.decoder_depth = arguments.value("decoder_depth", options.decoder_depth);
   }
@@ -89,7 +89,7 @@ at::Tensor position_table(const PublishedModel& model, const std::vector<int64_t
                               model.class_token() ? 1 : 0);
 }
 
-// The file of the kind "state" with the same stem, if the manifest has one.
+// The file of kind "state" with the same stem, if the manifest has one.
 Tensors state_beside(const Entry& entry) {
   const std::filesystem::path path =
       entry.path().parent_path() / (entry.stem() + ".state.safetensors");
@@ -124,7 +124,7 @@ PublishedModel published_model(const nlohmann::json& about) {
   PublishedModel model;
   model.family = family_of(about);
   model.options.kind = reference::kind_named(model.kind());
-  if (model.class_token()) {  // defaults of the published constructors
+  if (model.class_token()) {  // defaults of the upstream constructors
     model.options.strides = {16};
     model.options.mlp_ratios = {4};
   }
@@ -157,7 +157,7 @@ Inputs make_inputs(const Entry& entry, const PublishedModel& model, const NamesA
       inputs.weights[name] = reference::procedural(name, seed, shape);
     }
   }
-  // Made where the manifest says how, so that what is stored is compared with it.
+  // If the manifest says how to make them, they are made, so that stored ones are compared.
   const auto given = [&](const char* name) {
     const auto found = stored.find(name);
     const bool made = entry.about.value(name, "").starts_with("procedural");
@@ -168,7 +168,7 @@ Inputs make_inputs(const Entry& entry, const PublishedModel& model, const NamesA
   const std::vector<int64_t> picture{model.options.channels, model.options.rows,
                                      model.options.cols};
   std::vector<int64_t> shape = images.shape;
-  if (shape.size() < 4) {  // only the number of pictures is said
+  if (shape.size() < 4) {  // only the number of images is given
     shape.resize(1, 2);
     shape.insert(shape.end(), picture.begin(), picture.end());
   }

@@ -1,4 +1,4 @@
-// What a manifest says of the published model behind a file, as options of this program.
+// The upstream model described by a manifest, as options of this program.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,7 +17,7 @@ enum class Family { kFastConvMae, kConvMae, kMae, kConvVit, kVit };
 
 struct PublishedModel {
   Family family = Family::kFastConvMae;
-  reference::ReferenceOptions options;  // sizes; norm_pix and compute are set by who runs it
+  reference::ReferenceOptions options;  // sizes; the caller sets norm_pix and compute
   at::Device device = at::kCPU;         // where the fast path runs
   double mask_ratio = 0.75;
   int64_t classes = 0;       // of a classifier
@@ -25,23 +25,23 @@ struct PublishedModel {
 
   std::string kind() const { return class_token() ? "vit" : "conv_vit"; }  // model.kind
   bool class_token() const { return family == Family::kMae || family == Family::kVit; }
-  // Patches per view, and how many views the encoder sees.
+  // Patches per view, and the number of views that the encoder sees.
   std::vector<int64_t> view_sizes() const;
   int64_t kept_views() const { return family == Family::kFastConvMae ? 4 : 1; }
   models::AutoencoderOptions autoencoder() const;
 };
 
-// From `source` and `constructor` of an entry (a published factory's name, or its arguments).
-// Throws Error(kData) for a model it does not know.
+// From `source` and `constructor` of an entry (an upstream factory's name, or its arguments).
+// Throws Error(kData) for an unknown model.
 PublishedModel published_model(const nlohmann::json& about);
 
-// What a model is run on. Weights stored in the file or a "state" file of the same stem come first;
-// otherwise they are procedural. Pictures and noise are procedural where the manifest says so, and
-// otherwise those of the file.
+// The inputs of a model. Weights come from the file or from a "state" file of the same stem;
+// otherwise they are procedural. Images and noise are procedural if the manifest says so, and
+// otherwise come from the file.
 struct Inputs {
-  reference::Weights weights;  // float32, published names and shapes, position tables among them
+  reference::Weights weights;  // float32, upstream names and shapes, including position tables
   at::Tensor images_BCHW;
-  at::Tensor noise_BL;  // of pretraining
+  at::Tensor noise_BL;  // for pretraining
 };
 using NamesAndShapes = std::vector<std::pair<std::string, std::vector<int64_t>>>;
 Inputs make_inputs(const Entry& entry, const PublishedModel& model, const NamesAndShapes& names,

@@ -1,4 +1,4 @@
-// What a path through this program computes for a case, under the names of the stored tensors.
+// Everything a path computes for a case, under the names of the stored tensors.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,10 +12,10 @@
 
 namespace fcm::parity {
 
-// The fast path is what trains; the reference is the published form in plain tensor calls.
+// The fast path is the one that trains; the reference is the upstream form in plain tensor calls.
 enum class Path { kFast, kReference };
 
-// Types of parameters, and of matrix products.
+// dtypes of parameters, and of matrix products.
 struct Types {
   at::ScalarType parameters = at::kFloat;
   at::ScalarType compute = at::kFloat;
@@ -23,18 +23,18 @@ struct Types {
 
 struct Run {
   Tensors values;    // "act.<module>", "latent", "pred", "loss.<tag>", "grad.<tag>.<key>", ...
-  Tensors computed;  // bool: which elements were; complete where there is no entry
+  Tensors computed;  // bool: which elements were computed; all if there is no entry
 };
 
-// Names and shapes of the parameters, in the published order.
+// Names and shapes of the parameters, in upstream order.
 NamesAndShapes parameters_of(const PublishedModel& model);
 
 // Loss and gradients with normalised targets ("norm_pix") and plain ones ("plain"); activations.
 Run run_pretraining(const PublishedModel& model, const Inputs& inputs, Path path, Types types);
 
-// Updates by AdamW with the published decay groups, one for each of `rates`: parameters after each
-// ("step<k>.<key>"), and "losses": before each, and after the last. `start`: a checkpoint with
-// optimizer state to go on from, in place of the case's weights.
+// Steps of AdamW with upstream's decay groups, one for each of `rates`: parameters after each
+// ("step<k>.<key>"), and "losses" before each and after the last. `start`: a checkpoint with
+// optimizer state to resume from, instead of the case's weights.
 Run run_adamw(const PublishedModel& model, const Inputs& inputs, Path path,
               const std::vector<double>& rates, const checkpoint::Checkpoint* start = nullptr);
 

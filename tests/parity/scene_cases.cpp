@@ -1,4 +1,4 @@
-// Pictures and maps of segmentation, stage by stage: everything exact.
+// Images and maps of segmentation, stage by stage, all bit-identical.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@ using loader::SceneOptions;
 
 constexpr int64_t kClasses = 150;
 
-// What the cases of a file start from, under the names of the stored tensors.
+// The inputs of a file's cases, under the names of the stored tensors.
 Tensors inputs_of(const Request& request, Tensors stored) {
   if (!request.sabotage) return stored;
   Inputs inputs;
@@ -43,7 +43,7 @@ void compare_size(CaseResult& result, const std::string& name, loader::Extent go
   }
 }
 
-// `name`, or the places and values name.idx and name.val of it; false where neither is stored.
+// Compares with `name`, or with the samples name.idx and name.val; false if neither is stored.
 bool compare_stored(CaseResult& result, const std::string& name, const at::Tensor& got,
                     const Tensors& stored) {
   if (const auto whole = stored.find(name); whole != stored.end()) {
@@ -61,8 +61,8 @@ uint64_t seed_in(const nlohmann::json& text) {
   return parse_procedural(text.get<std::string>(), 0).seed;
 }
 
-// One picture of train_pipeline: the published steps one after the other by this program's
-// functions, and the loader's way, which computes no more than the crop.
+// One image of train_pipeline: upstream's steps one by one with this program's functions, and the
+// loader's path, which computes only the crop.
 class TrainingCase {
  public:
   TrainingCase(CaseResult& result, std::string name, const nlohmann::json& about,
@@ -260,7 +260,7 @@ void resize_sizes(CaseResult& result, const Entry& entry) {
   }
 }
 
-// Every triple of bytes whose first is below `first`, row by row. [N, 3]
+// Every triple of bytes whose first byte is below `first`, row by row. [N, 3]
 at::Tensor all_triples(int64_t first) {
   const auto all = at::meshgrid({at::arange(first), at::arange(256), at::arange(256)}, "ij");
   return at::stack(all, -1).reshape({-1, 3}).to(at::kByte);

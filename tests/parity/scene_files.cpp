@@ -17,7 +17,7 @@ std::vector<uint8_t> bytes_in(const at::Tensor& tensor) {
   return {first, first + dense.nbytes()};
 }
 
-// 24 bits of the procedural rule: a hash of name, seed and position.
+// The 24 bits of the procedural rule: a hash of name, seed and position.
 class ProceduralBits {
  public:
   ProceduralBits(const std::string& name, uint64_t seed)
@@ -35,7 +35,7 @@ class ProceduralBits {
   uint64_t start_;
 };
 
-// The next number of a list of [function, arguments, value].
+// Returns the values of a list of [function, arguments, value] in order.
 class Replay {
  public:
   explicit Replay(nlohmann::json draws) : draws_(std::move(draws)) {}

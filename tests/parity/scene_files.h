@@ -1,4 +1,4 @@
-// Stored pictures with maps of classes, and made-up ones, as this program's loader takes them.
+// Stored and procedural images with segmentation maps, as datasets of this program's loader.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -26,14 +26,14 @@ inline at::Tensor tensor_of(const loader::ClassMap& map) {
 // SHA-256 of a tensor's bytes, row-major.
 std::string digest_of(const at::Tensor& tensor);
 
-// The pictures and maps that the manifest describes under "procedural".
+// The images and maps that the manifest describes under "procedural".
 at::Tensor procedural_picture(uint64_t seed, int64_t rows, int64_t cols);
-// That of detection, under the name it is described by: each number of 24 bits cut to 8.
+// Detection's procedural image: 24-bit values reduced to 8 bits.
 image::Image procedural_bytes(const std::string& name, uint64_t seed, int64_t rows, int64_t cols);
 at::Tensor procedural_map(uint64_t seed, int64_t rows, int64_t cols, int64_t block,
                           int64_t classes);
 
-// One picture and its map.
+// A dataset of one image and its map.
 class OneScene final : public loader::Dataset {
  public:
   OneScene(image::Image picture, loader::ClassMap map)
@@ -51,9 +51,8 @@ class OneScene final : public loader::Dataset {
   std::vector<std::string> none_;
 };
 
-// The random numbers that the published program drew for one picture, in its order; `options` has
-// the range of ratios. A number that is asked for in other bounds, or one too many, is an
-// Error(kData).
+// Replays the random numbers that upstream drew for one image, in order; `options` has the range of
+// ratios. A draw with other bounds, or one too many, is an Error(kData).
 loader::SceneDraws stored_draws(const nlohmann::json& draws, const loader::SceneOptions& options);
 
 }  // namespace fcm::parity

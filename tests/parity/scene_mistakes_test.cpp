@@ -1,4 +1,4 @@
-// Stored pictures and maps of segmentation, with mistakes.
+// Planted mistakes in images and maps of segmentation.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@ namespace {
 
 const std::filesystem::path kSegmentation = kShared / "goldens/segmentation";
 
-// One value of one input changed.
+// Changes one value of one input.
 void expect_change_noticed_of(const std::string& file, const std::string& input, int64_t place,
                               int64_t by) {
   expect_noticed_in(kSegmentation, file, [&](Inputs& inputs) {
@@ -19,7 +19,7 @@ void expect_change_noticed_of(const std::string& file, const std::string& input,
   });
 }
 
-// Of a pixel by more than the weights of a bilinear filter hide; of a map where nearest looks.
+// A pixel changes by more than bilinear weights hide; a map changes where nearest sampling reads.
 TEST(SceneMistakes, OneWrongValue) {
   expect_change_noticed_of("train_pipeline.safetensors", "case0.picture", 16000, 40);
   expect_change_noticed_of("train_pipeline.safetensors", "case4.raw_label", 0, 1);

@@ -1,4 +1,4 @@
-// One of the published heads of segmentation, by both paths.
+// One of the upstream segmentation heads, by both paths.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,16 +14,16 @@
 
 namespace fcm::parity {
 
-// Procedural values of these parameters, counters at 0: float32, published shapes.
+// Procedural values of these parameters, counters 0: float32, upstream shapes.
 reference::Weights procedural_weights(const nn::Parameters& parameters, uint64_t seed);
 void set_weights(nn::Parameters& parameters, const reference::Weights& weights);
-// Copies of a type, those that are trained with a place for a gradient.
+// Copies in a dtype; trainable ones require gradients.
 reference::Weights as_type(const reference::Weights& weights, at::ScalarType type);
 
-// Errors of a file whose name has more than one dot lie beside it under its whole name.
+// If a file's name has more than one dot, its errors lie beside it under the whole name.
 Entry with_own_errors(const Entry& entry);
 
-// What the set's README allows in float32: 3e-5 of a tensor's largest value.
+// The bound in the set's README for float32: 3e-5 of a tensor's largest value.
 inline constexpr double kSegmentationFloat32 = 3e-5;
 
 }  // namespace fcm::parity

@@ -1,4 +1,4 @@
-// Stored results of the heads of segmentation, with mistakes.
+// Planted mistakes in the cases of segmentation heads.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -66,10 +66,10 @@ TEST(SegmentationHeadMistakes, AFourthMapWithItsWindowTurned) {
   });
 }
 
-// Names of the published state_dict, in its order.
+// Names of the upstream state_dict, in its order.
 TEST(SegmentationHeads, HaveThePublishedNames) {
   if (!std::filesystem::exists(kSegmentationFolder / "base_params.json"))
-    GTEST_SKIP() << "not there";
+    GTEST_SKIP() << "no stored tensors";
   nn::Parameters parameters(0, at::kFloat);
   const nn::Scope scope(parameters);
   const heads::UperNet head(scope / "decode_head",

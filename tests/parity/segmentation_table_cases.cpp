@@ -1,5 +1,5 @@
-// Tables about segmenters of the base size: names and shapes of parameters, groups of the
-// optimiser, mean and deviation after initialisation.
+// Tables for segmenters of the base size: names and shapes of parameters, optimizer groups, mean
+// and std after initialisation.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -28,7 +28,7 @@ models::SegmenterOptions base_segmenter(bool vit) {
   return options;
 }
 
-// In their order. Of int64 this program keeps counts alone, as floats.
+// Compared in order. Among int64 tensors the program keeps only counters, as floats.
 void compare_names(CaseResult& result, const models::Segmenter& model,
                    const nlohmann::json& state_dict) {
   std::vector<std::pair<std::string, std::vector<int64_t>>> wanted, own;
@@ -48,7 +48,7 @@ void compare_names(CaseResult& result, const models::Segmenter& model,
     if (own[i] == wanted[i]) continue;
     add_fault(result, fmt::format("tensor {}: {} of another shape or place, wanted {}", i,
                                   own[i].first, wanted[i].first));
-    return;  // all that follow are in other places
+    return;  // all later ones are shifted
   }
 }
 
@@ -80,9 +80,9 @@ void compare_groups(CaseResult& result, const models::Segmenter& model, double l
   }
 }
 
-// Two draws of n numbers: their means and deviations differ by sampling errors, six of which are
-// let pass, and by the three digits that are stored. Positions are left out: without a checkpoint
-// they start from sines and cosines here.
+// Compares two random draws of n values: means and std may differ by six sampling
+// errors and by the three stored digits. Positions are skipped: without a checkpoint
+// they start as sines and cosines here.
 void compare_start(CaseResult& result, const models::Segmenter& model,
                    const nlohmann::json& statistics) {
   constexpr double kErrors = 6, kDigits = 0.005;

@@ -1,4 +1,4 @@
-// A whole segmenter of the stored results: its weights, either path through it, what is compared.
+// A whole stored segmenter: its weights, both paths, the compared tensors.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -28,7 +28,7 @@ struct SegmentorCase {
 
 // With the request's mistakes planted.
 SegmentorCase segmentor_case(const Entry& entry, const Request& request);
-// Procedural values by the names of the published programs.
+// Procedural values by upstream names.
 reference::Weights segmentor_weights(const models::SegmenterOptions& options, uint64_t seed);
 models::Segmenter segmentor_model(const SegmentorCase& c, at::ScalarType type);
 at::Tensor segmentor_pixels(const models::Segmenter& model, const at::Tensor& images_BCHW,
@@ -36,33 +36,34 @@ at::Tensor segmentor_pixels(const models::Segmenter& model, const at::Tensor& im
 masks::ViewPlan plan_of(const at::Tensor& images_BCHW);
 
 at::Tensor as_nchw(const at::Tensor& map_BHWC);
-// Bilinear, of logits [B, h, w, K] to [B, K, *size].
+// Bilinear, logits [B, h, w, K] to [B, K, *size].
 at::Tensor upsampled_logits(const at::Tensor& logits_BHWK, at::IntArrayRef size);
 
-// One training pass, then evaluation, by this program or by the published form.
+// One training pass, then evaluation, by the fast path or the reference.
 class SegmentorPath {
  public:
   struct Output {
     std::vector<at::Tensor> features_BCHW;
-    at::Tensor decode_BHWK, aux_BHWK;  // logits; no second ones in evaluation
+    at::Tensor decode_BHWK, aux_BHWK;  // logits; evaluation has no auxiliary ones
   };
   struct Losses {
     at::Tensor decode, aux;
-    double right = 0;  // pixels
+    double right = 0;  // correct pixels
   };
   virtual ~SegmentorPath() = default;
-  // With a graph; running statistics move.
+  // With a graph; updates the running statistics.
   virtual Output train(const at::Tensor& images_BCHW) = 0;
   virtual Losses losses(const Output& output, const at::Tensor& labels_BHW) const = 0;
-  // By the weights as they were before any pass.
+  // With the weights and statistics from before any pass.
   virtual Output evaluate(const at::Tensor& images_BCHW) const = 0;
-  // In the published shapes, under the names of models::Segmenter.
+  // In upstream shapes, under the names of models::Segmenter.
   virtual std::map<std::string, at::Tensor> gradients() const = 0;
   virtual std::map<std::string, at::Tensor> statistics() const = 0;
 };
 std::unique_ptr<SegmentorPath> segmentor_path(const SegmentorCase& c, Path path, Types types);
 
-// Everything stored under a name, whole or in samples. What is computed beyond that is let pass.
+// Compares tensors stored under a name, whole or sampled. Computed tensors that
+// are not stored are ignored.
 class StoredTensors {
  public:
   StoredTensors(CaseResult& result, const Entry& entry, const Tensors& stored, bool wide);
@@ -78,10 +79,10 @@ class StoredTensors {
   int64_t compared_ = 0;
 };
 
-// A bias before batch normalisation has no gradient, nor have those of keys.
+// Biases before batch normalisation and of keys have no gradient.
 bool has_no_gradient(const std::string& name);
 
-// A whole training pass, or that of a backbone alone, in the types of the path.
+// A training pass of the whole segmenter, or of its backbone alone, in the dtypes of the path.
 void compare_segmentor_training(CaseResult& result, const Entry& entry, const SegmentorCase& c,
                                 Path path, Types types);
 void compare_segmentor_backbone(CaseResult& result, const Entry& entry, const SegmentorCase& c,

@@ -1,5 +1,5 @@
 // Whole segmenters: losses, gradients and running statistics (segmentor_training_cases.cpp),
-// updates, other sizes, windows, the base size, weights from a pretraining file.
+// optimizer steps, other sizes, windows, the base size, weights from a pretraining file.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -182,8 +182,8 @@ void compare_pretrained(CaseResult& result, const Entry& entry, const SegmentorC
   if (stored.compared() != 6) add_fault(result, "not all of the stored tensors were compared");
 }
 
-// Features and logits of the decode head at the published size; the file's gradients are of an
-// evaluation pass, which this program has none of.
+// Features and logits of the decode head at the upstream size. The file's gradients are of an
+// evaluation pass, which this program does not have.
 void compare_base(CaseResult& result, const Entry& entry) {
   SegmentorCase c;
   c.stored = read_tensors(entry.path());

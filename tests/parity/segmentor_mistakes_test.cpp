@@ -1,4 +1,4 @@
-// Stored results of whole segmenters, with mistakes.
+// Planted mistakes in the cases of whole segmenters.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ TEST(SegmentorMistakes, ScalesOfAnotherBranch) {
   });
 }
 
-// Rows and columns of a grid that is no square.
+// Rows and columns swapped, for a grid that is not square.
 TEST(SegmentorMistakes, ATableTurnedOver) {
   expect_noticed_by_segmentor("segmentor_rect.safetensors", [](Inputs& inputs) {
     at::Tensor& table =
@@ -33,7 +33,7 @@ TEST(SegmentorMistakes, ATableOfAnotherHead) {
   });
 }
 
-// The rows of the class token, as query and as key.
+// The class token's table rows as query and as key, swapped.
 TEST(SegmentorMistakes, RowsOfTheClassTokenSwapped) {
   expect_noticed_by_segmentor("mae_vit_segmentor.safetensors", [](Inputs& inputs) {
     at::Tensor& table = inputs.weights.at("backbone.blocks.0.attn.relative_position_bias_table");

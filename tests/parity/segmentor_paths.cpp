@@ -1,4 +1,4 @@
-// The two paths through a segmenter.
+// The two paths for a segmenter.
 #include <ATen/ATen.h>
 
 #include "fcm/loss/segmentation.h"
@@ -10,7 +10,7 @@
 namespace fcm::parity {
 namespace {
 
-// Puts features where they belong; `nhwc`: they come as [B, H, W, C].
+// Collects features as [B, C, H, W]; `nhwc`: they arrive as [B, H, W, C].
 nn::Observer watch_features(std::vector<at::Tensor>& features_BCHW, bool nhwc) {
   return [&features_BCHW, nhwc](const std::string& name, const at::Tensor& value) {
     if (name.starts_with("feature.")) {
@@ -112,7 +112,7 @@ class PlainSegmentor final : public SegmentorPath {
                     .decode_BKHW);
     return output;
   }
-  // The published program counts batches apart from its batch normalisation's call.
+  // Upstream counts batches outside of its batch-norm call.
   std::map<std::string, at::Tensor> statistics() const override {
     std::map<std::string, at::Tensor> found;
     for (const auto& [name, value] : weights_) {

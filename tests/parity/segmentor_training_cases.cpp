@@ -26,7 +26,8 @@ void compare_features(StoredTensors& stored, const std::string& prefix,
   }
 }
 
-// `named`: from this program's names to stored ones. Those not behind `within` are left out.
+// `named` maps this program's names to stored ones. Only parameters with the
+// prefix `within` are compared.
 void compare_parameters(StoredTensors& stored, const SegmentorPath& path,
                         const std::function<std::string(const std::string&)>& named,
                         const std::string& within) {
@@ -57,7 +58,7 @@ void compare_segmentor_training(CaseResult& result, const Entry& entry, const Se
   const SegmentorPath::Losses found = model->losses(output, labels_BHW);
   const at::Tensor loss = found.decode + found.aux * 0.4;
   torch::autograd::backward({loss}, {});
-  // mmsegmentation 0.30, of the ViT, counts labelled pixels alone.
+  // For the ViT, mmsegmentation 0.30 averages over labelled pixels only.
   const int64_t pixels = c.options.kind == "vit"
                              ? labels_BHW.ne(loss::kIgnoredLabel).sum().item<int64_t>()
                              : labels_BHW.numel();
@@ -77,7 +78,7 @@ void compare_segmentor_training(CaseResult& result, const Entry& entry, const Se
   expect_many(result, stored);
 }
 
-// Outputs of the backbone for given cotangents: loss = sum of <out.i, cotangent.i> / 100.
+// A backbone's outputs for given cotangents: loss = sum of <out.i, cotangent.i> / 100.
 void compare_segmentor_backbone(CaseResult& result, const Entry& entry, const SegmentorCase& c,
                                 Path path, Types types) {
   StoredTensors stored(result, entry, c.stored, types.parameters == at::kDouble);

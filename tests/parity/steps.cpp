@@ -13,13 +13,13 @@ namespace {
 
 constexpr double kHeadroom = 10;
 
-// Errors of the published code after step k: listed by step, or one list for all.
+// Upstream's errors after step k: listed per step, or in one list for all.
 nlohmann::json errors_of_step(const Entry& entry, const std::string& step) {
   const nlohmann::json errors = entry.about.value("errors_fp32_vs_fp64", nlohmann::json::object());
   if (errors.contains(step)) return errors.at(step);
   if (errors.contains("max_abs")) return errors;
-  // A step without a list of its own: the last one's, since they grow. A file without any list:
-  // what the set's other files show for a few steps of this size.
+  // A step without a list uses the last one, since errors grow. A file without lists uses typical
+  // errors of the set's other files after a few steps of this size.
   if (!errors.empty()) return errors.back();
   return {{"max_abs", 2e-5}, {"mean_abs", 1e-8}};
 }
@@ -41,7 +41,7 @@ void compare_steps(CaseResult& result, const Entry& entry, const Tensors& stored
     if (sampled) got = got.index_select(0, stored.at(tensor + ".idx").flatten());
     const at::Tensor want = without_key_bias(tensor, wanted).to(at::kDouble).flatten();
     if (!name.starts_with("step") && !name.starts_with("model.")) {
-      constexpr double kLossTolerance = 1e-5;  // five steps of parameters that differ by rounding
+      constexpr double kLossTolerance = 1e-5;  // after five steps parameters differ by rounding
       compare(result, name, got, want, kLossTolerance);
       continue;
     }

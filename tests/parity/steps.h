@@ -1,4 +1,4 @@
-// Parameters after optimizer steps: how they are compared, whoever made the steps.
+// Compares parameters after optimizer steps, whichever code ran the steps.
 #pragma once
 
 #include "tests/parity/comparison.h"
@@ -7,10 +7,10 @@
 
 namespace fcm::parity {
 
-// Stored "step<k>.<key>" or "model.<key>" (or .idx and .val of it), "losses", other names whole.
-// Over the elements of a step neither the largest nor the mean difference may exceed ten times what
-// the published code itself has between float32 and float64; bias of the keys is left out: its
-// gradient is rounding, which Adam amplifies.
+// Compares "step<k>.<key>" or "model.<key>" (or their .idx and .val), "losses", and other names
+// whole. For each step neither the largest nor the mean difference over all elements may exceed ten
+// times upstream's difference between float32 and float64. The keys' bias is skipped: its gradient
+// is rounding noise, which Adam amplifies.
 void compare_steps(CaseResult& result, const Entry& entry, const Tensors& stored, const Run& run);
 
 }  // namespace fcm::parity

@@ -17,7 +17,7 @@ struct SwinCase {
   SwinInputs inputs;
 };
 
-// "X.forward.safetensors" beside a file of gradients or updates, which has labels and noise.
+// "X.forward.safetensors" next to a file of gradients or steps; it has the labels and noise.
 Tensors stored_forward(const Entry& entry) {
   const std::filesystem::path forward =
       entry.path().parent_path() / (entry.stem() + ".forward.safetensors");
@@ -40,8 +40,8 @@ SwinCase swin_case(const Entry& entry, const Request& request) {
   return made;
 }
 
-// Names of stored tensors as the comparison knows them. SimMIM's gradients have no tag, statistics
-// say "act." of activations alone.
+// Stored names in the form that the comparison expects: SimMIM's gradients have no tag, and
+// statistics have "act." only for activations.
 std::string known_name(const SwinModel& model, std::string name) {
   if (name.starts_with("actstat.")) {
     return "actstat." + name.substr(name.starts_with("actstat.act.") ? 12 : 8);
@@ -57,8 +57,8 @@ bool is_attention(const std::string& name) {
          (name.find(".attn.") != std::string::npos || name.ends_with(".attn"));
 }
 
-// What has no counterpart, or is compared by swin_tables: a group of windows; windows are never cut
-// out on the fast path, nor are the hidden cells' embeddings made.
+// Tensors without a counterpart, and those that swin_tables compares. The fast path has no groups
+// of windows, does not cut out windows, and does not embed hidden cells.
 bool is_left_out(const std::string& name, Path path) {
   if (name.starts_with("plan.") || name == "placement" || name == "ids_restore" || name == "mask" ||
       name == "noise" || name == "mask_units" || name == "act.decoder_pos_embed") {
@@ -103,7 +103,7 @@ std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request) {
         /*from_float64=*/true, the.model.program == SwinProgram::kSimMim ? hidden_patches(the) : 0};
     return subject;
   });
-  // The plain path has windows, and their attention is stored.
+  // The reference has windows, and their attention is stored.
   if (entry.kind() != "forward") return results;
   add_case(results, request, entry.file + " [reference fp64, attention]", [&](CaseResult& result) {
     const SwinCase the = swin_case(entry, request);
@@ -125,7 +125,7 @@ std::vector<CaseResult> swin_cases(const Entry& entry, const Request& request) {
 
 namespace {
 
-// "clip5.step3.X" of the series "clip5"; a file of one series has "step3.X".
+// "clip5.step3.X" belongs to the series "clip5"; a file with one series has "step3.X".
 Tensors of_series(const Tensors& stored, const std::string& series) {
   Tensors result;
   for (const auto& [name, value] : stored) {

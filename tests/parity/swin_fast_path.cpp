@@ -1,4 +1,4 @@
-// This program on a Swin, from plan order to published layouts.
+// The fast path for a Swin, converted from plan order to upstream layouts.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -11,7 +11,7 @@
 namespace fcm::parity {
 namespace {
 
-// The plan of a case: what is hidden stands behind what is seen.
+// The plan of a case: hidden patches come after visible ones.
 masks::ViewPlan plan_of(const SwinModel& model, const SwinInputs& inputs) {
   const reference::SwinOptions& options = model.options;
   const masks::Grid grid{options.rows / options.unit(), options.cols / options.unit()};
@@ -29,7 +29,7 @@ masks::ViewPlan plan_of(const SwinModel& model, const SwinInputs& inputs) {
   return masks::plan_from_noise(hidden_BL.to(at::kDouble), grid, {kept, grid.patches() - kept}, 1);
 }
 
-// From plan order to maps row by row, and what of them was computed.
+// Converts plan order to raster-order maps, and records which elements were computed.
 class Placing {
  public:
   Placing(const SwinModel& model, masks::ViewPlan plan)
@@ -49,7 +49,7 @@ class Placing {
     return at::zeros(sizes, x_BTC.options()).scatter(1, index, x_BTC);
   }
 
-  // The visible cells of a stage row by row, [B, T, C].
+  // The visible cells of a stage in raster order, [B, T, C].
   at::Tensor visible(const at::Tensor& x_BTC, int64_t stage) const {
     const at::Tensor order_BT = places(x_BTC.size(1), stage).argsort(/*dim=*/int64_t{1});
     return x_BTC.gather(1, order_BT.unsqueeze(2).expand_as(x_BTC));
@@ -65,7 +65,7 @@ class Placing {
     return at_patches(rows_BHD, plan_.order_BL.slice(1, plan_.kept_slots()), computed);
   }
 
-  // [B, n, D] at these patches -> [B, L, D].
+  // [B, n, D] at the given patches -> [B, L, D].
   at::Tensor at_patches(const at::Tensor& x_BnD, const at::Tensor& patch_Bn,
                         at::Tensor* computed) const {
     const at::Tensor index = patch_Bn.unsqueeze(2).expand_as(x_BnD);
@@ -88,7 +88,7 @@ class Placing {
   }
 
  private:
-  // For each token in plan order its cell in the map, row by row.
+  // The raster-order cell of each token in plan order.
   at::Tensor places(int64_t tokens, int64_t stage) const {
     const ops::Cells cells = geometry_.cells(stage);
     const int64_t slots = tokens / cells.count();
@@ -234,7 +234,7 @@ class FastSwin final : public SwinPath {
     }
   }
 
-  // Visible patches in plan order, then hidden ones, to the places where the decoder has them.
+  // Visible patches in plan order, then hidden ones, to the decoder's positions.
   at::Tensor sequences(const at::Tensor& x_BLD, at::Tensor* computed) const {
     const masks::ViewPlan& plan = placing_.plan();
     at::Tensor place_BL = plan.order_BL;
@@ -244,7 +244,7 @@ class FastSwin final : public SwinPath {
       place_BL = at::cat({drawn.gather(1, rank), plan.order_BL.slice(1, plan.kept_slots())}, 1);
     }
     const at::Tensor placed = placing_.at_patches(x_BLD, place_BL, computed);
-    *computed = at::Tensor();  // all of them
+    *computed = at::Tensor();  // all were computed
     return placed;
   }
 

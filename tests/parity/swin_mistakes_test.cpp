@@ -1,4 +1,4 @@
-// Stored results of the Swins, with mistakes.
+// Planted mistakes in the cases of the Swins.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ constexpr const char* kOfEach[] = {"simmim_tiny.forward.safetensors",
                                    "greenmim_tiny.forward.safetensors",
                                    "swin_cls_tiny.forward.safetensors"};
 
-// One tensor changed, seen by the fast path in float64 and by the plain one.
+// Changes one tensor; the fast path in float64 and the reference must detect it.
 void expect_change_noticed(const std::string& name,
                            const std::function<at::Tensor(const at::Tensor&)>& change) {
   for (const char* file : kOfEach) {
@@ -75,7 +75,7 @@ TEST(SwinMistakes, AnotherMask) {
       [](Inputs& inputs) { inputs.noise_BL = inputs.noise_BL.flip(0); }, "fast fp64");
 }
 
-// Rates by layer: two tensors of the same shape in layers of different rates.
+// Layer-wise learning rates: swaps two tensors of equal shape whose layers have different rates.
 TEST(SwinMistakes, ALayersRateThatIsNotItsOwn) {
   expect_noticed_in(kSwin, "swin_cls_tiny.adamw_lrd.safetensors", [](Inputs& inputs) {
     swap_weights(inputs, "layers.0.blocks.0.norm1.bias", "layers.0.blocks.1.norm1.bias");

@@ -19,8 +19,7 @@ std::string repository(const Entry& entry) {
   return source.is_object() ? source.value("repo", "") : "";
 }
 
-// Of a checkpoint without a constructor in the manifest: what its configuration says, which stands
-// beside it.
+// For a checkpoint without a constructor in the manifest: its configuration, stored next to it.
 nlohmann::json constructor_of(const Entry& entry) {
   nlohmann::json constructor = entry.about.value("constructor", nlohmann::json::object());
   if (constructor.contains("embed_dim")) return constructor;
@@ -141,8 +140,8 @@ std::string name_in_file(SwinProgram program, const std::string& name) {
 
 namespace {
 
-// "encoder tensors whose name contains one of ('patch_embed.norm.', ...) multiplied by 2^-7": those
-// words; none where nothing is shrunk.
+// The quoted words in "encoder tensors whose name contains one of ('patch_embed.norm.', ...)
+// multiplied by 2^-7"; none if nothing is scaled down.
 std::vector<std::string> shrunk_names(const Entry& entry) {
   const std::string text = entry.about.value("shrunk", "");
   std::vector<std::string> names;
@@ -184,7 +183,7 @@ SwinInputs swin_inputs(const Entry& entry, const SwinModel& model, const Tensors
   inputs.images_BCHW = reference::procedural("images", images.seed,
                                              {batch, options.channels, options.rows, options.cols});
   if (model.program == SwinProgram::kSimMim) {
-    // In each row the lowest values of the procedural mask are hidden.
+    // In each row the cells with the lowest values of the procedural mask are hidden.
     const int64_t pixels = options.depths.size() == 2 ? 16 : options.unit();
     const int64_t side = options.rows / pixels, cells = pixels / options.patch;
     const auto hidden = static_cast<int64_t>(

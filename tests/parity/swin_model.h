@@ -1,4 +1,4 @@
-// What a manifest says of a published Swin: SimMIM, its classifier, GreenMIM.
+// The upstream Swin described by a manifest: SimMIM, its classifier, GreenMIM.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,30 +19,30 @@ struct SwinModel {
   SwinProgram program = SwinProgram::kSimMim;
   reference::SwinOptions options;
   int64_t blocks() const;
-  NamesAndShapes parameters() const;  // ours
+  NamesAndShapes parameters() const;  // with our names
   encoder::EncoderOptions encoder() const;
   models::AutoencoderOptions autoencoder() const;
   models::ClassifierOptions classifier() const;
 };
 
-// Whether an entry is of one of them.
+// Whether an entry belongs to one of them.
 bool is_swin(const Entry& entry);
 SwinModel swin_model(const Entry& entry);
 
-// The name that a parameter has in the program's files: ours, with "encoder." in front of what is
-// the encoder's in pretraining, and SimMIM's name of its decoder.
+// A parameter's name in upstream files: our name, in pretraining with "encoder." before the
+// encoder's names, and with SimMIM's name for its decoder.
 std::string name_in_file(SwinProgram program, const std::string& name);
 
 struct SwinInputs {
-  Tensors weights;  // under our names
+  Tensors weights;  // by our names
   at::Tensor images_BCHW;
   at::Tensor mask_Bhw;  // SimMIM: 1 where a cell of the first stage is hidden
   at::Tensor noise_L;   // GreenMIM
-  int64_t kept = 0;     // units: of GreenMIM's
+  int64_t kept = 0;     // GreenMIM's number of visible patches
   at::Tensor labels_B, targets_BC;
 };
 
-// `stored`: of the entry's file, or of the one that holds its masks and labels.
+// `stored`: tensors of the entry's file, or of the file with its masks and labels.
 SwinInputs swin_inputs(const Entry& entry, const SwinModel& model, const Tensors& stored);
 
 }  // namespace fcm::parity

@@ -1,4 +1,4 @@
-// A path through a Swin, and what the two have in common. Private to swin_run.
+// A path for a Swin, and the code that both paths share. Private to swin_run.
 #pragma once
 
 #include <cmath>
@@ -11,16 +11,16 @@
 
 namespace fcm::parity {
 
-// What a path makes of a case: the loss to draw gradients from, by its tag.
+// The losses of a case by tag; gradients are computed from them.
 using Losses = std::vector<std::pair<std::string, at::Tensor>>;
 
 class SwinPath {
  public:
   virtual ~SwinPath() = default;
-  // Keeps activations and outputs where `run` is there.
+  // Keeps activations and outputs if `run` is not null.
   virtual Losses losses(Run* run) = 0;
-  virtual Tensors values() const = 0;     // of the parameters, under the names of files
-  virtual Tensors gradients() const = 0;  // of the last backward pass, likewise
+  virtual Tensors values() const = 0;     // of parameters, under file names
+  virtual Tensors gradients() const = 0;  // of the last backward, likewise
   virtual void zero_gradients() = 0;
   virtual void prepare_updates(const SwinSteps& steps) = 0;
   virtual void update(double lr, double gradient_scale) = 0;
@@ -35,10 +35,10 @@ class SwinPath {
   }
 };
 
-// Of a classifier, from its logits, by either path.
+// The losses of a classifier from its logits, for either path.
 Losses classifier_losses(const at::Tensor& logits_BC, const SwinInputs& inputs, Run* run);
 
-// This program's, and the reference's. `inputs` must outlive it.
+// The fast path and the reference. `inputs` must outlive them.
 std::unique_ptr<SwinPath> make_fast_swin(const SwinModel& model, const SwinInputs& inputs,
                                          Types types);
 std::unique_ptr<SwinPath> make_plain_swin(const SwinModel& model, const SwinInputs& inputs,

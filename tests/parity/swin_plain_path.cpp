@@ -1,4 +1,4 @@
-// The reference on a Swin.
+// The reference for a Swin.
 #include <ATen/ATen.h>
 
 #include <map>
@@ -65,7 +65,7 @@ class PlainSwin final : public SwinPath {
     for (auto& [name, value] : weights_) value.mutable_grad().reset();
   }
 
-  // Which group a parameter is in is a matter of its name alone: the fast model says it.
+  // Groups depend only on parameter names, so the fast model determines them.
   void prepare_updates(const SwinSteps& steps) override {
     steps_ = steps;
     if (model_.program == SwinProgram::kClassifier) {

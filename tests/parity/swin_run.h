@@ -1,4 +1,4 @@
-// Both paths on a Swin.
+// Both paths for a Swin.
 #pragma once
 
 #include <memory>
@@ -10,20 +10,20 @@
 
 namespace fcm::parity {
 
-// Activations, losses and gradients under the names of the stored tensors, in the published
-// layouts: "act.<module>", "latent", "reconstruction" or "pred", "logits", "pooled"; gradients by
-// the names that parameters have in files, as "grad.<tag>.<key>" with the tags "l1" (SimMIM),
-// "norm_pix" and "plain" (GreenMIM), "ls" and "soft" (classifiers).
+// Activations, losses and gradients under the names of the stored tensors, in upstream layouts:
+// "act.<module>", "latent", "reconstruction" or "pred", "logits", "pooled"; gradients by the file
+// names of parameters, as "grad.<tag>.<key>" with the tags "l1" (SimMIM), "norm_pix" and "plain"
+// (GreenMIM), "ls" and "soft" (classifiers).
 Run run_swin(const SwinModel& model, const SwinInputs& inputs, Path path, Types types);
 
-// Updates by AdamW.
+// Steps of AdamW.
 struct SwinSteps {
   std::vector<double> rates;
   double beta2 = 0.999, clip = 0;
   double layer_decay = 1;  // of classifiers
   const checkpoint::Checkpoint* start = nullptr;
 };
-// "step<k>.<key>", "losses": before each update, and after the last, "grad_norms".
+// "step<k>.<key>"; "losses" before each step and after the last; "grad_norms".
 Run run_swin_steps(const SwinModel& model, const SwinInputs& inputs, Path path,
                    const SwinSteps& steps);
 

@@ -1,5 +1,4 @@
-// Tables of the published Swins: windows, masks, resized tables of relative positions, learning
-// rates.
+// Tables of the upstream Swins: windows, masks, resized relative position tables, learning rates.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -32,7 +31,7 @@ void window_tables(CaseResult& result, const Tensors& stored) {
                3) {
       const at::Tensor apart = reference::shifted_window_mask(rows, cols, window) < 0;
       compare_exactly(result, name, apart.to(at::kByte), wanted);
-      // The sets of a picture of one cell a patch keep apart the same pairs.
+      // The sets of an image with one cell per patch separate the same pairs.
       const masks::ViewPlan plan = masks::full_plan(1, {rows, cols});
       const ops::WindowSets sets = masks::window_sets(
           plan, plan.patches(), {ops::PatchGeometry{{1}}.cells(0), window, window / 2}, true);
@@ -54,7 +53,7 @@ void resized_tables(CaseResult& result, const nlohmann::json& cases, const Tenso
   }
 }
 
-// SimMIM's MaskGenerator: of a permutation of the units the first ceil(units * ratio) are hidden.
+// SimMIM's MaskGenerator hides the first ceil(units * ratio) patches of a permutation.
 void simmim_masks(CaseResult& result, const nlohmann::json& table) {
   for (const nlohmann::json& one : table.at("cases")) {
     const auto side = one.at("units_per_side").get<int64_t>();
@@ -66,7 +65,7 @@ void simmim_masks(CaseResult& result, const nlohmann::json& table) {
                    one.at("masked_units").get<double>(), 0);
     for (const nlohmann::json& draw : one.at("draws")) {
       const auto permutation = draw.at("permutation").get<std::vector<int64_t>>();
-      // The last of the permutation are seen: they have the lowest noise.
+      // The last ones of the permutation are visible, so they get the lowest noise.
       at::Tensor noise = at::empty({1, side * side}, at::kDouble);
       for (size_t i = 0; i < permutation.size(); ++i) {
         noise[0][permutation[i]] = -static_cast<double>(i);
@@ -80,7 +79,7 @@ void simmim_masks(CaseResult& result, const nlohmann::json& table) {
   }
 }
 
-// Sets are the published windows: equal populations, in ascending window ids.
+// Sets equal the upstream windows: equal populations, in ascending order of window ids.
 void green_mim_plans(CaseResult& result, const nlohmann::json& table) {
   for (const nlohmann::json& one : table) {
     const auto image = one.at("image").get<int64_t>(), unit = one.at("unit").get<int64_t>();
@@ -95,7 +94,7 @@ void green_mim_plans(CaseResult& result, const nlohmann::json& table) {
     for (int64_t left = unit / 4; left > 1; left /= 2) strides.push_back(2);
     const ops::PatchGeometry geometry{strides};
     for (const nlohmann::json& stage : one.at("plans")) {
-      if (!stage.contains("populations")) continue;  // few tokens, not grouped as published
+      if (!stage.contains("populations")) continue;  // few tokens: other groups
       const ops::Cells cells = geometry.cells(stage.at("stage").get<int64_t>());
       const ops::WindowSets sets = masks::window_sets(
           plan, count,
@@ -115,12 +114,12 @@ void green_mim_plans(CaseResult& result, const nlohmann::json& table) {
   }
 }
 
-// Rows: iteration, then the rate of every group (of SimMIM: by lr_scales, where there are any).
+// Rows: step, then the lr of every group (for SimMIM by lr_scales, if there are any).
 void simmim_schedules(CaseResult& result, const nlohmann::json& table) {
   for (const nlohmann::json& one : table.at("cases")) {
     optim::OptimOptions options;
     options.batch_size = one.at("total_batch").get<int64_t>();
-    options.base_lr = one.at("base_lr").get<double>() / 2;  // theirs are per 512 pictures
+    options.base_lr = one.at("base_lr").get<double>() / 2;  // upstream's base_lr is per 512 images
     options.warmup_lr = one.at("warmup_lr").get<double>() / 2;
     options.epochs = one.at("epochs").get<double>();
     options.warmup_epochs = one.at("warmup_epochs").get<double>();
@@ -163,7 +162,7 @@ void green_mim_schedules(CaseResult& result, const nlohmann::json& table) {
   }
 }
 
-// Names, in order, and decay of the groups; `first_decays`: which stands first.
+// The groups' parameters in order, and their decay; SimMIM's groups have the opposite order.
 void pretraining_groups(CaseResult& result, const SwinModel& model, const nlohmann::json& table) {
   const models::MaskedAutoencoder ours(model.autoencoder(), 0);
   std::vector<std::string> state, wanted;
@@ -199,7 +198,7 @@ void pretraining_groups(CaseResult& result, const SwinModel& model, const nlohma
   }
 }
 
-// "224_w7_ld0.8": pixels, window, layer decay.
+// "224_w7_ld0.8" names pixels, window, layer decay.
 void finetune_groups(CaseResult& result, const nlohmann::json& table) {
   for (const auto& [name, one] : table.items()) {
     int64_t pixels = 0, window = 0;
@@ -250,7 +249,7 @@ std::vector<CaseResult> swin_table_cases(const Entry& entry, const Request& requ
     if (kind == "schedule" && green) return green_mim_schedules(result, table);
     if (kind == "schedule") return simmim_schedules(result, table);
     if (entry.stem() == "swin_base_finetune_groups") return finetune_groups(result, table);
-    Entry base = entry;  // whose text names a factory: base in all
+    Entry base = entry;  // its text names a factory; all are base
     base.about["constructor"] = {{"img_size", green ? 224 : 192}, {"embed_dim", 128},
                                  {"depths", {2, 2, 18, 2}},       {"num_heads", {4, 8, 16, 32}},
                                  {"window_size", green ? 7 : 6},  {"mlp_ratio", 4}};

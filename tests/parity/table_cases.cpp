@@ -17,7 +17,7 @@
 namespace fcm::parity {
 namespace {
 
-// Rows of epoch, rate, and rate of a group with a scale of 0.65 (named by the table's columns).
+// Rows of epoch, lr, and lr of a group with a scale of 0.65 (named in the table's columns).
 void schedule(CaseResult& result, const nlohmann::json& table) {
   for (const nlohmann::json& one : table.at("cases")) {
     optim::OptimOptions options;
@@ -86,9 +86,9 @@ void procedural_table(CaseResult& result, const nlohmann::json& rows) {
   }
 }
 
-// "blocks1.0.drop_path": rate, in any order of names; blocks count through the stages.
+// "blocks1.0.drop_path": rate, in any order of names; blocks are numbered across stages.
 void drop_path(CaseResult& result, const nlohmann::json& table) {
-  std::map<std::pair<int, int>, double> rates;  // by stage and block, so in the order of the blocks
+  std::map<std::pair<int, int>, double> rates;  // by stage and block, hence in block order
   for (const auto& [name, rate] : table.items()) {
     int stage = 0, block = 0;
     const bool staged = std::sscanf(name.c_str(), "blocks%d.%d.", &stage, &block) == 2;
@@ -107,11 +107,11 @@ void drop_path(CaseResult& result, const nlohmann::json& table) {
   }
 }
 
-// A stored state is what names and seed say; inputs likewise.
+// Stored states and inputs equal the procedural values of their names and seed.
 void state(CaseResult& result, const Entry& entry) {
   const PublishedModel model = published_model(entry.about);
   const Tensors stored = read_tensors(entry.path());
-  Entry without_file = entry;  // so that values are made, not read
+  Entry without_file = entry;  // so that values are computed, not read
   without_file.file = "none";
   const NamesAndShapes names = parameters_of(model);
   const Inputs inputs = make_inputs(without_file, model, names, {});
@@ -132,7 +132,7 @@ void state(CaseResult& result, const Entry& entry) {
   }
 }
 
-// "inputs_seed11_n2_224": the seed stands in the file's name alone.
+// "inputs_seed11_n2_224": only the file's name has the seed.
 void inputs(CaseResult& result, const Entry& entry) {
   unsigned long seed = 0;
   require(std::sscanf(entry.stem().c_str(), "inputs_seed%lu", &seed) == 1,

@@ -1,4 +1,4 @@
-// teacher-file entries: published files of teachers against what is stored of their image towers.
+// teacher-file entries: upstream teacher files against the stored tensors of their image towers.
 #include <ATen/ATen.h>
 
 #include <set>
@@ -12,8 +12,8 @@
 namespace fcm::parity {
 namespace {
 
-// Of the files beside it the one with the longest stem that begins its name: dino_tiny.golden goes
-// with dino_tiny_full.pth, under the names of its states.
+// Among the files next to it, the one with the longest stem that begins its name: dino_tiny.golden
+// belongs to dino_tiny_full.pth, with the names of its states.
 Tensors expected_of(const Entry& entry) {
   const std::filesystem::path folder = entry.path().parent_path();
   for (std::string stem = entry.stem(); !stem.empty(); stem.pop_back()) {
@@ -39,7 +39,7 @@ std::string name_here(std::string_view published) {
 void read_file(CaseResult& result, const Entry& entry) {
   const interop::TeacherFile teacher = interop::read_teacher(entry.path());
   const Tensors expected = expected_of(entry);
-  std::set<std::string> names = {"patch_embed.proj.bias"};  // zero where the file has none
+  std::set<std::string> names = {"patch_embed.proj.bias"};  // zero if the file has none
   for (const auto& [name, wanted] : expected) {
     const std::string here = name_here(name);
     const formats::TensorView* const found = teacher.model.find(here);

@@ -20,13 +20,14 @@ void in_float32(CaseResult& result, const Entry& entry, const Subject& subject, 
 void in_float64(CaseResult& result, const Entry& entry, const Subject& subject, Path path) {
   const Run run = subject.run(path, kFp64);
   if (subject.from_float64) {
-    constexpr double kStored = 1e-6;  // the set's README; stored rounding alone is 6e-8
+    // From the set's README; rounding the stored values alone is 6e-8.
+    constexpr double kStored = 1e-6;
     return compare_with_stored(result, entry, subject.stored, run, Stored::kFloat32,
                                [](const std::string&, Quantity) { return kStored; });
   }
   compare_with_stored(result, entry, subject.stored, run, Stored::kFloat32,
                       float64_tolerance(entry));
-  // Stored from float64, in float32: all that is left is that rounding.
+  // Stored in float32 from float64: only that rounding remains.
   compare_with_stored(result, entry, subject.stored, run, Stored::kFloat64,
                       [](const std::string&, Quantity) { return 4 * 0x1p-24; });
   const nlohmann::json losses = entry.about.value("loss_fp64", nlohmann::json::object());
@@ -36,19 +37,19 @@ void in_float64(CaseResult& result, const Entry& entry, const Subject& subject, 
   }
 }
 
-// What bfloat16 may cost. It keeps 8 bits, so that one rounding is off by up to 2^-9.
+// The error of bfloat16. It keeps 8 bits, so one rounding is off by up to 2^-9.
 class BFloat16 {
  public:
-  // The embedding before the blocks and the head behind them count, too.
+  // The embedding before the blocks and the head after them count as blocks.
   explicit BFloat16(int64_t blocks) : blocks_(static_cast<double>(blocks + 2)) {}
 
-  // A block rounds some ten times (norm, four products with their rounded weights, softmax, GELU,
-  // two sums), and as often again on the way back. Independent errors gather like the steps of a
-  // random walk; single elements lie within four deviations.
+  // A block rounds about ten times (norm, four products with their rounded weights, softmax, GELU,
+  // two sums), and as often again in backward. Independent errors add up like a random walk; single
+  // elements stay within four std.
   double largest(Quantity quantity) const { return 4 * walk(10, quantity); }
 
-  // The fast path holds the residual stream in bfloat16, where the published form under autocast
-  // holds it in float32: two more roundings a block.
+  // The fast path keeps the residual stream in bfloat16, upstream under autocast in float32: two
+  // more roundings per block.
   double stream(Quantity quantity) const { return walk(2, quantity); }
 
  private:
@@ -60,10 +61,10 @@ class BFloat16 {
   double blocks_;
 };
 
-// Over whole tensors, where chance evens out, the fast path may be off by no more than twice what
-// the plain form is in the same type, and the stream's share. Two such sums over n elements differ
-// by chance by one part in sqrt(n), which matters for biases of a few elements: two deviations of
-// it.
+// Over whole tensors random errors average out: the fast path's error may be at most twice
+// the reference's in the same dtype, plus the stream's share. Two such sums over n
+// elements differ randomly by one part in sqrt(n), which matters for biases of a few
+// elements; two std of it are permitted.
 void compare_with_plain(CaseResult& result, const Run& fast, const Run& plain, const Run& exact,
                         const BFloat16& cost) {
   for (const auto& [name, value] : fast.values) {
@@ -85,8 +86,8 @@ void compare_with_plain(CaseResult& result, const Run& fast, const Run& plain, c
 
 void in_bfloat16(CaseResult& result, const Entry& entry, const Subject& subject, Path path) {
   const BFloat16 cost(subject.blocks);
-  // A small difference changes its sign by rounding. The bias of a pixel sums one sign a hidden
-  // patch, so that three such changes move it by 3 * 2 of them; sums over more of them by less.
+  // Rounding can change the sign of a small difference. The bias of a pixel sums one sign per
+  // hidden patch, so three such changes move it by 3 * 2 of them; sums over more patches move less.
   const double flips = subject.signs > 0 ? 6.0 / static_cast<double>(subject.signs) : 0;
   const Tolerance largest = [&](const std::string&, Quantity quantity) {
     return cost.largest(quantity) + (quantity == Quantity::kGradient ? flips : 0);
@@ -99,7 +100,7 @@ void in_bfloat16(CaseResult& result, const Entry& entry, const Subject& subject,
   }
 }
 
-// Of the published sizes, on a processor that has to make products of bfloat16 out of others.
+// At upstream sizes, on a CPU that emulates bfloat16 products.
 bool takes_minutes_in_bfloat16(const Entry& entry) {
   return entry.kind().ends_with("base") && !ops::has_bf16_instructions();
 }
@@ -115,7 +116,7 @@ int64_t blocks_of(const PublishedModel& model) {
 std::vector<CaseResult> in_three_types(const Entry& entry, const Request& request,
                                        const std::function<Subject()>& make) {
   std::vector<CaseResult> results;
-  Subject subject;  // made once, when a case first needs it; the plain form's runs serve two cases
+  Subject subject;  // made when a case first needs it; two cases share the reference's runs
   std::map<at::ScalarType, Run> plain_runs;
   const auto subject_of_case = [&]() -> const Subject& {
     if (subject.run) return subject;

@@ -15,11 +15,12 @@ constexpr Types kBf16{at::kFloat, at::kBFloat16};
 inline const char* path_name(Path path) { return path == Path::kFast ? "fast" : "reference"; }
 
 struct Subject {
-  int64_t blocks = 0;  // of the network, decoder included: how far bfloat16 may go astray
+  int64_t blocks = 0;  // of the network, decoder included; sets the bound of bfloat16
   Tensors stored;
   std::function<Run(Path, Types)> run;
-  bool from_float64 = false;  // what is stored is the float64 run, rounded
-  // Hidden patches of a loss of absolute differences, whose gradient is a sign; 0: another loss.
+  bool from_float64 = false;  // the stored tensors are a float64 run, rounded
+  // The number of hidden patches if the loss sums absolute differences, whose gradient is a sign; 0
+  // for other losses.
   int64_t signs = 0;
 };
 int64_t blocks_of(const PublishedModel& model);

@@ -38,16 +38,16 @@ TEST(ShippedRecipes, AreCompleteAndPassTheirChecks) {
   ASSERT_GE(files.size(), 3u);
   for (const fs::path& file : files) {
     const RowOptions row = load_recipe(file.string(), {}, {}).row;
-    EXPECT_EQ(row.name, file.stem().string()) << "row.name is the file's name";
+    EXPECT_EQ(row.name, file.stem().string()) << "row.name must be the file's stem";
     EXPECT_FALSE(row.about.empty()) << file;
     std::ifstream text(file);
     std::string first_line;
     std::getline(text, first_line);
-    EXPECT_TRUE(first_line.starts_with("# ")) << file << " opens with what it is";
+    EXPECT_TRUE(first_line.starts_with("# ")) << file << " must begin with a comment";
   }
 }
 
-// What all rows of the table share: 224 px, normalised pixels, decoder, augmentation, AdamW.
+// Common to all rows of the table: 224 px, normalised pixels, decoder, augmentation, AdamW.
 void expect_published_habits(const Recipe& recipe) {
   EXPECT_EQ(recipe.pretrain().decoder.dim, 512);
   EXPECT_EQ(recipe.pretrain().decoder.depth, 8);
@@ -93,15 +93,15 @@ void expect_vit_base(const Recipe& recipe) {
 struct Schedule {
   const char* recipe;
   bool vit;
-  int64_t views;  // 0: all
+  int64_t views;  // 0: all views
   int64_t batch_size, epochs, warmup_epochs;
   double lr;
 };
 
 class PublishedRows : public testing::TestWithParam<Schedule> {};
 
-// The published scripts: pictures on all their GPUs, epochs, warm-up, and the rate that follows.
-// The last one is ours: MAE's, counted in views.
+// The upstream scripts: batch over all their GPUs, epochs, warm-up, and the resulting lr. The last
+// row is this project's: MAE's, counted in views.
 TEST_P(PublishedRows, HoldTheirValues) {
   const Recipe recipe = shipped(GetParam().recipe);
   expect_published_habits(recipe);
@@ -123,7 +123,8 @@ INSTANTIATE_TEST_SUITE_P(
                              2.4e-3}),
     [](const auto& instance) { return std::string(instance.param.recipe); });
 
-// What is taken to be C and T: CLIP's base tower and the moving average, and no pixels.
+// This project's reading of targets C and T: CLIP's base tower and the
+// moving average, without pixels.
 TEST(PublishedRows, OfSeveralTargetsHoldTheirValues) {
   const std::pair<const char*, int64_t> rows[] = {{"fastconvmae_ct_base_in1k_50ep", 50},
                                                   {"fastconvmae_ct_base_in1k_100ep", 100},
@@ -178,7 +179,7 @@ TEST(Recipe, TargetsThatCannotWorkAreRefused) {
             std::string::npos);
 }
 
-// A random allowed value for whatever the field is.
+// A random value in the field's range.
 void randomise(const config::Field& field) {
   const int64_t low = static_cast<int64_t>(std::clamp(field.range.low, -1e9, 1e9));
   const int64_t high = static_cast<int64_t>(std::clamp(field.range.high, -1e9, 1e9));
@@ -233,7 +234,7 @@ TEST(Recipe, PrintingAndReadingIsAFixedPointForEveryKey) {
   }));
 }
 
-// Also where the file lacks it.
+// A key that the file lacks can be set too.
 TEST(Recipe, EveryKeyCanBeSet) {
   Recipe wanted = shipped("smoke_pretrain");
   const std::string whole = print_recipe(wanted);
@@ -248,7 +249,8 @@ TEST(Recipe, EveryKeyCanBeSet) {
   }
 }
 
-// A recipe of before it, its text and its hash stay what they are; and so does a run with it.
+// Without the switch, the text and the hash of a recipe are those of older versions; the hash of a
+// run with it differs.
 TEST(Recipe, ASwitchOfDebugIsOffUnlessItIsNamed) {
   const Recipe off = shipped("smoke_pretrain");
   EXPECT_FALSE(off.debug.reference_ops);
@@ -301,7 +303,7 @@ TEST(Recipe, ANamedSizeBringsItsKeysAlong) {
 
 TEST(Recipe, ANamedSizeIsThatOfTheKind) {
   const Recipe vit = shipped("mae_vit_base_in1k_1600ep", {"encoder.size=huge"});
-  EXPECT_EQ(vit.encoder.strides, (std::vector<int64_t>{14}));  // 16 x 16 patches
+  EXPECT_EQ(vit.encoder.strides, (std::vector<int64_t>{14}));  // 16 x 16 patches of 224 pixels
   EXPECT_EQ(vit.encoder.dims, (std::vector<int64_t>{1280}));
   EXPECT_EQ(vit.encoder.depths, (std::vector<int64_t>{32}));
   EXPECT_EQ(shipped("mae_vit_base_in1k_1600ep", {"encoder.size=small"}).encoder.heads, 6);
@@ -317,7 +319,7 @@ TEST(Recipe, ANamedSizeIsThatOfTheKind) {
 struct Combination {
   const char* name;
   std::vector<std::string> overrides;
-  const char* message;  // without the file name in front
+  const char* message;  // without the file name
 };
 
 class BadCombinations : public testing::TestWithParam<Combination> {};
@@ -403,7 +405,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "optim.beta1 = 1 must be less than 1"}),
     [](const auto& test) { return std::string(test.param.name); });
 
-// Negative control of the table above: neighbours of the refused values pass.
+// Negative control of the table above: values next to the refused ones are accepted.
 TEST(Check, AllowsWhatFits) {
   for (const std::vector<std::string>& overrides : std::vector<std::vector<std::string>>{
            {"data.image_size=[32,40]"},

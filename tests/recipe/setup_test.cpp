@@ -18,8 +18,8 @@ Recipe base_recipe() {
 }
 
 TEST(Setup, MultiplyAddsOfTheBaseModel) {
-  // 44,815 M with one depthwise pass, of which the prediction of visible patches (a quarter of
-  // 308.3 M) is never computed.
+  // 44,815 M with one depthwise pass, minus the predictions of visible patches (a quarter of 308.3
+  // M), which are never computed.
   EXPECT_NEAR(forward_multiply_adds(base_recipe()) / 1e6, 44815 - 308.3 / 4, 20);
 }
 
@@ -30,8 +30,8 @@ Recipe base_vit_recipe() {
   return recipe;
 }
 
-// 12 blocks of 12 * 768^2 a token and 2 * 197 * 768 for attention, on 197 tokens, and the patches'
-// embedding: the 17.6 G that are published for ViT-B/16.
+// 12 blocks with 12 * 768^2 per token and 2 * 197 * 768 for attention, on 197 tokens, plus the
+// patch embedding: the published 17.6 G of ViT-B/16.
 TEST(Setup, MultiplyAddsOfTheBaseVit) {
   Recipe recipe = base_vit_recipe();
   recipe.pretrain().masks.ratio = 0;
@@ -42,7 +42,7 @@ TEST(Setup, MultiplyAddsOfTheBaseVit) {
   EXPECT_NEAR(forward_multiply_adds(recipe) / 1e9, 17.6, 0.05);
 }
 
-// Four views need four class tokens, four decoders and the same patches once.
+// Four views have four class tokens and four decoder passes, and share the same patches.
 TEST(Setup, ViewsOfTheVitCostAlike) {
   Recipe all = base_vit_recipe(), one = base_vit_recipe();
   one.pretrain().masks.views = {1};
@@ -58,22 +58,22 @@ TEST(Setup, OneKeptViewCostsAQuarterOfTheEncoder) {
   EXPECT_NEAR(forward_multiply_adds(all) / forward_multiply_adds(one), 4.0, 1e-9);
 }
 
-// Eight blocks of 4 views: 37 queries of 147 hidden patches, 49 tokens with keys, values and a mix
-// of twelve, and what they make of each other; then the prediction of what is drawn.
+// Eight blocks for each of 4 views: 37 queries of 147 hidden patches; 49 tokens with keys, values
+// and a mix of twelve sources; attention between them; then the predictions of the drawn patches.
 TEST(Setup, MultiplyAddsOfACrossDecoder) {
   const Recipe recipe = load_recipe("fastcross_convmae_base_in1k_50ep", {kRecipeFolder}, {});
   Recipe shallow = recipe, plain = recipe;
   shallow.pretrain().decoder.depth = 0;
   const double block = 37.0 * 512 * 512 * 10 + 49.0 * 768 * (2 * 512 + 12) + 2.0 * 37 * 49 * 512;
   EXPECT_EQ(forward_multiply_adds(recipe) - forward_multiply_adds(shallow), 8 * 4 * block);
-  plain.pretrain().decoder = {};  // the published one
+  plain.pretrain().decoder = {};  // upstream's decoder
   plain.pretrain().decoder.depth = 0;
-  const double of_147 = 4 * (147 * 768.0 * 512 + 49 * 768.0 * 512);  // predictions, the embedding
+  const double of_147 = 4 * (147 * 768.0 * 512 + 49 * 768.0 * 512);  // predictions, embedding
   EXPECT_EQ(forward_multiply_adds(plain) - forward_multiply_adds(shallow),
             of_147 - 4 * 37 * 768.0 * 512);
 }
 
-// Recorded when the counting of operations still stood in one place for all networks.
+// Recorded while one function still counted the operations of all networks.
 struct Counted {
   const char* recipe;
   double training_flops, forward_multiply_adds, teacher_multiply_adds, activation_bytes;
@@ -134,7 +134,7 @@ TEST(Setup, MicroBatchesSplitTheBatchEvenly) {
   EXPECT_EQ(choose_micro_batch(recipe, at::kBFloat16, room_for_ten), 20);
 }
 
-// Batch normalisation takes its statistics from a micro-batch, and has none of one picture.
+// Batch normalisation needs statistics over at least two images per micro-batch.
 TEST(Setup, MicroBatchesOfSegmentersAreChosenOfTwoPicturesAtLeast) {
   Recipe recipe = load_supervised_recipe("upernet_convvit_base_ade20k_160k", {kRecipeFolder}, {});
   EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1e15), 16);
@@ -144,7 +144,7 @@ TEST(Setup, MicroBatchesOfSegmentersAreChosenOfTwoPicturesAtLeast) {
   recipe.optim.batch_size = 3;
   EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1.0), 3);
   recipe.optim.micro_batch = 1;
-  EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1e15), 1) << "as it was set";
+  EXPECT_EQ(choose_micro_batch(recipe, at::kFloat, 1e15), 1) << "the explicit setting";
 }
 
 TEST(Setup, PrecisionIsWhatWasAskedFor) {

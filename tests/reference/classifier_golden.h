@@ -1,4 +1,4 @@
-// The published classifiers behind stored tensors: options, weights and inputs.
+// The upstream classifiers of the stored tensors: options, weights and inputs.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -38,7 +38,7 @@ inline ClassifierOptions classifier_options(const nlohmann::json& constructor) {
   return options;
 }
 
-// Procedural, but for positions, which start as sines and cosines.
+// Procedural values, except positions, which are the initial sines and cosines.
 inline Weights classifier_weights(const ClassifierOptions& options, uint64_t seed) {
   Weights weights;
   const int64_t side = options.patch_side();
@@ -55,7 +55,7 @@ struct ClassifierGolden {
   ClassifierOptions options;
   Weights weights;
   at::Tensor images, labels;
-  std::vector<std::string> names;  // in the published order
+  std::vector<std::string> names;  // in upstream order
 };
 
 inline ClassifierGolden load_classifier(const std::string& file) {

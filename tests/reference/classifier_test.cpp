@@ -1,4 +1,4 @@
-// Names, drop path and errors of the classifiers. Stored tensors are compared with by parity.
+// Names, drop path and errors of the classifiers; parity compares stored tensors.
 #include "reference/classifier.h"
 
 #include <gtest/gtest.h>
@@ -81,7 +81,8 @@ TEST(ClassifierDropPath, LeavesOutBranchesAndScalesTheRest) {
   EXPECT_TRUE(none.at("blocks1.0").equal(none.at("patch_embed1")));
   EXPECT_TRUE(none.at("blocks3.1").equal(none.at("blocks3_in")));
 
-  // One picture's second branch of the last block twice: as if that branch's weights were doubled.
+  // Doubling the scale of one image's second branch in the last block equals
+  // doubled weights of that branch.
   nn::DropPath twice = all_kept;
   twice[3].second_B = at::tensor({1.0F, 2.0F});
   Weights doubled = weights;
@@ -98,14 +99,14 @@ TEST(ClassifierMistakes, HaveTheirExitCodes) {
   options.rows = 50;
   try {
     classify({}, options, at::zeros({1, 3, 50, 80}));
-    FAIL() << "50 rows do not divide";
+    FAIL() << "50 rows are not divisible";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kUsage);
   }
   options.rows = 48;
   try {
     classify({}, options, at::zeros({1, 3, 48, 80}));
-    FAIL() << "no weights";
+    FAIL() << "missing weights must be refused";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kCheckpoint);
   }

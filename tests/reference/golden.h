@@ -1,4 +1,4 @@
-// Golden tensors of the published programs, and how close is close enough.
+// Golden tensors of the upstream programs, and the permitted differences.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -27,33 +27,33 @@ inline nlohmann::json read_json(const std::string& name) {
   return nlohmann::json::parse(file);
 }
 
-// What the manifest says of a file.
+// The manifest's entry for a file.
 inline nlohmann::json manifest_entry(const std::string& file) {
   return read_json("manifest.json").at("files").at(file);
 }
 
 inline bool is_position_table(const std::string& name) { return name.ends_with("pos_embed"); }
 
-// The fixtures' rule: ten times the error of the published program's own float32 run.
+// The rule of the fixtures: ten times the error of upstream's own float32 run.
 struct Comparison {
   explicit Comparison(double relative_tolerance) : tolerance(relative_tolerance) {}
 
   double tolerance;  // relative to the largest value of the tensor
-  double worst = 0;  // largest error over its tolerance; at most 1 passes
+  double worst = 0;  // largest ratio of error to tolerance; at most 1 passes
   std::string where;
 
   void add(const std::string& name, const at::Tensor& ours, const at::Tensor& golden) {
     const double scale = golden.abs().max().item<double>();
     const double error = (ours.to(at::kDouble) - golden.to(at::kDouble)).abs().max().item<double>();
     const double ratio = error / (tolerance * scale);
-    if (!(ratio <= worst)) {  // a NaN is the worst of all
+    if (!(ratio <= worst)) {  // NaN counts as the largest
       worst = ratio;
       where = name;
     }
   }
 };
 
-// Weights that want gradients, except the frozen position tables.
+// Copies that require gradients, except the frozen position tables.
 inline Weights trainable(const Weights& weights) {
   Weights copies;
   for (const auto& [name, value] : weights) {

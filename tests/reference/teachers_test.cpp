@@ -1,4 +1,4 @@
-// Errors of the image towers. Stored tensors are compared with by parity.
+// Errors of the image towers; parity compares stored tensors.
 #include "reference/teachers.h"
 
 #include <ATen/ATen.h>

@@ -1,4 +1,4 @@
-// What must hold of the model without any stored tensor.
+// Properties of the model that need no stored tensor.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@ namespace {
 ReferenceOptions small_view_options(Kind kind = Kind::kConvVit) {
   ReferenceOptions options;
   options.kind = kind;
-  options.rows = 48;  // 3 x 5 patches: not square, and no multiple of four
+  options.rows = 48;  // 3 x 5 patches: not square, not a multiple of four
   options.cols = 80;
   options.dims = {8, 12, 16};
   options.depths = {1, 1, 1};
@@ -48,7 +48,7 @@ Inputs small_inputs(int64_t batch = 2) {
           test::procedural("noise", 3, {batch, 15})};
 }
 
-// Noise whose first view is the given one: ranks turned by its start.
+// Noise whose first view is the one that starts at rank `start`: ranks are rotated by `start`.
 at::Tensor turned(const at::Tensor& noise, int64_t start) {
   const at::Tensor ranks = noise.argsort(true, 1).argsort(true, 1);
   return (ranks - start).remainder(noise.size(1)).to(at::kDouble) /
@@ -70,8 +70,8 @@ at::Tensor all_gradients(const Weights& weights) {
 
 class AllViews : public testing::TestWithParam<std::tuple<Kind, std::vector<int64_t>>> {};
 
-// FastConvMAE is as many ConvMAEs as there are views, in loss, outputs and gradients; with the
-// other kind, as many MAEs.
+// FastConvMAE equals one ConvMAE per view in loss, outputs and gradients; with
+// the ViT, one MAE per view.
 TEST_P(AllViews, AreTheMeanOfOneViewModels) {
   const auto& [kind, sizes] = GetParam();
   const ReferenceOptions options = small_view_options(kind);
@@ -127,7 +127,7 @@ TEST(KeptViews, AreTheFirstOfAllViews) {
 
 class SeparateViews : public testing::TestWithParam<Kind> {};
 
-// Pixels a view does not see have no influence at all on it.
+// Pixels hidden from a view have no influence on it.
 TEST_P(SeparateViews, SeeNothingOfHiddenPatches) {
   const ReferenceOptions options = small_view_options(GetParam());
   const Weights weights = small_weights(options);

@@ -1,4 +1,4 @@
-// Frozen towers against the published form, in float64.
+// Frozen towers against the reference in float64.
 #include "fcm/targets/teacher.h"
 
 #include <ATen/ATen.h>
@@ -33,7 +33,7 @@ struct Pair {
   }
 };
 
-// CLIP's published names and shapes as the ViT has them; nothing else is renamed.
+// CLIP's upstream names, translated to the ViT's; other names stay.
 std::string name_here(const std::string& published) {
   const std::vector<std::pair<std::string, std::string>> parts{
       {"visual.", ""},
@@ -58,14 +58,14 @@ std::string name_here(const std::string& published) {
   return name;
 }
 
-// Sets a parameter from a tensor of the published form.
+// Sets a parameter from an upstream tensor.
 void set(Teacher& teacher, const std::string& published, const at::Tensor& value) {
   nn::Parameters& parameters = teacher.parameters();
   const nn::Parameter& parameter = parameters.find(name_here(published));
   parameters.set_published(parameter, value.view(parameter.published_shape));
 }
 
-// Pictures of 2 x 3 patches in another order each; weights of the published names.
+// Images of 2 x 3 patches, each in another order; weights under their upstream names.
 Pair make(TeacherKind kind) {
   TeacherOptions options = of_kind(kind);
   options.rows = 16;
@@ -92,7 +92,7 @@ Pair make(TeacherKind kind) {
     pair.weights[name] = test::procedural(name, kSeed, shape).to(at::kDouble);
     set(pair.fast, name, pair.weights.at(name));
   }
-  if (kind == TeacherKind::kClip) {  // which has no bias there
+  if (kind == TeacherKind::kClip) {  // CLIP has no bias there
     set(pair.fast, "patch_embed.proj.bias", at::zeros({options.dim}, at::kDouble));
   }
   pair.images =
@@ -134,7 +134,7 @@ TEST(Teacher, ClipEqualsThePublishedForm) {
   expect_near(pair.features(Feature::kProjected), pair.in_order(plain.projected_BLP));
 }
 
-// The comparison itself: features of the patches beside, and a weight off by a millionth.
+// Negative controls: features of neighbouring patches, and a weight off by a millionth.
 TEST(Teacher, MistakesAreNoticed) {
   for (const TeacherKind kind : {TeacherKind::kDino, TeacherKind::kClip}) {
     Pair pair = make(kind);

@@ -42,7 +42,7 @@ TEST(AttentionPicture, SquaresOfHeatLieOverThePicture) {
       EXPECT_EQ(test::pixel(out, row, col), mixed(patch == 0 ? 0 : patch == 2 ? 128 : 255));
     }
   }
-  // What is below shows through, without its colour.
+  // The image shows through without its colour.
   image::Image red = even_grey(8, 0);
   for (size_t at = 0; at < red.pixels.size(); at += 3) red.pixels[at] = 255;
   const Colour over_red = test::pixel(attention_picture(red, weights, 4), 0, 0);
@@ -50,7 +50,7 @@ TEST(AttentionPicture, SquaresOfHeatLieOverThePicture) {
   EXPECT_GT(over_red[0], 10);
 }
 
-// One patch of 100 that takes nearly all leaves the others their colours.
+// One patch of 100 that takes nearly all attention leaves the others their colours.
 TEST(AttentionPicture, OnePatchDoesNotMakeAllOthersBlack) {
   std::vector<float> weights(100, 0.001F);
   weights[0] = 0.9F;
@@ -72,7 +72,7 @@ TEST(AttentionPicture, AFrameMarksItsPatchOnAnyGround) {
     EXPECT_EQ(test::pixel(picture, 16, 20), (Colour{0, 0, 0}));
     EXPECT_EQ(test::pixel(picture, 12, 20), (Colour{ground, ground, ground}));
     EXPECT_EQ(test::pixel(picture, 5, 14), (Colour{ground, ground, ground}));
-    mark_patch(picture, 0, 0, 8);  // the rim is cut off
+    mark_patch(picture, 0, 0, 8);  // the border is clipped
     EXPECT_EQ(test::pixel(picture, 0, 0), (Colour{255, 255, 255}));
   }
 }

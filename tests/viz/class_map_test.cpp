@@ -19,7 +19,7 @@ image::Image grey_picture(int64_t rows, int64_t cols, uint8_t value) {
   return {rows, cols, 1, std::vector<uint8_t>(static_cast<size_t>(rows * cols), value)};
 }
 
-// The left half class 0, the right one class 2, the last row of no class.
+// The left half is class 0, the right half class 2, the last row has no class.
 image::Image halves(int64_t rows, int64_t cols) {
   image::Image map = grey_picture(rows, cols, 0);
   for (int64_t row = 0; row < rows; ++row) {
@@ -54,7 +54,7 @@ TEST(ClassMap, ThePicturesOwnColoursDoNotShow) {
 
 TEST(ClassMap, LegendsBeginWithTheLargestClass) {
   image::Image map = grey_picture(40, 50, 1);
-  map.pixels[0] = 0;  // of 2000
+  map.pixels[0] = 0;  // 1 of 2000 pixels
   std::fill_n(map.pixels.begin() + 1, 400, kNoClass);
   std::fill_n(map.pixels.begin() + 401, 300, 2);
   const std::vector<LegendEntry> entries = legend_of({&map}, kNames, kColours, true);
@@ -82,7 +82,7 @@ TEST(ClassMap, AnyPictureGetsRoomForItsLegend) {
     EXPECT_GE(out.cols, 180) << rows << " x " << cols;
     EXPECT_GE(std::max(out.rows, out.cols), 400) << rows << " x " << cols;
     EXPECT_LE(out.rows * out.cols, 4 * std::max(400 * 400, rows * cols)) << rows << " x " << cols;
-    EXPECT_GT(test::count(out, kInk), 20);  // the middle of strokes of names
+    EXPECT_GT(test::count(out, kInk), 20);  // the centres of the letters' strokes
   }
 }
 
@@ -115,7 +115,7 @@ TEST(Canvas, TilesHaveToLieInside) {
   EXPECT_EQ(test::count(out, kInk), 6);
   EXPECT_THROW(paste(out, blank(2, 3), 4, 2), std::logic_error);
   EXPECT_THROW(paste(out, blank(2, 3), 0, -1), std::logic_error);
-  fill_box(out, {-2, -2, 3, 3}, kSoftInk);  // what is outside is left out
+  fill_box(out, {-2, -2, 3, 3}, kSoftInk);  // pixels outside are ignored
   EXPECT_EQ(test::count(out, kSoftInk), 1);
 }
 

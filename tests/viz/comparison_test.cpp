@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// `steps` lines at 100 pictures a second, with an accuracy every tenth.
+// `steps` log lines at 100 images per second, with an accuracy in every tenth.
 std::vector<json> log_of(int steps, const char* accuracy = "knn_top1", int every = 1) {
   std::vector<json> log;
   for (int step = every; step <= steps * every; step += every) {
@@ -78,7 +78,7 @@ TEST(Comparison, HasEachCurveOnceOverEachAxis) {
     EXPECT_EQ(count_of(page, fmt::format("<div class=\"over {}\">", axis)), 1u) << axis;
   }
   EXPECT_EQ(count_of(page, "checked=\"checked\""), 1u);
-  // The loss twice, for wide and narrow screens; accuracy, rate and speed; three axes.
+  // The loss twice, for wide and narrow screens; accuracy, lr and speed; three x axes.
   EXPECT_EQ(count_of(page, "class=\"line r0 d0\" d="), 3 * 5u);
   EXPECT_EQ(count_of(page, "class=\"line r1 d0\" d="), 3 * 5u);
 }
@@ -86,7 +86,7 @@ TEST(Comparison, HasEachCurveOnceOverEachAxis) {
 TEST(Comparison, SaysHowFarRunsHaveCome) {
   ComparisonInput input = input_of(4);
   input.runs[1].log.resize(5);
-  for (json& line : input.runs[1].log) line["eta_seconds"] = 12.5;  // 1250 pictures, 25 steps
+  for (json& line : input.runs[1].log) line["eta_seconds"] = 12.5;  // 1250 images, 25 steps
   input.runs[2].log.clear();
   input.runs[3].has_result = true;
   const std::string page = render_comparison(input);
@@ -151,8 +151,8 @@ TEST(RunPlaces, HoursGoByTheSpeedsOrByWhatTheLogTells) {
   EXPECT_NEAR(told.hours.back(), 0.2, 1e-9);
 }
 
-// Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision
-// deficiency", 2009, severity 1; on linear light.
+// Simulated colour blindness of severity 1, on linear light: Machado, Oliveira and Fernandes, "A
+// physiologically-based model for simulation of color vision deficiency", 2009.
 constexpr double kSeen[4][3][3] = {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
                                    {{0.152286, 1.052583, -0.204868},
                                     {0.114503, 0.786281, 0.099216},
@@ -211,7 +211,7 @@ TEST(RunColours, CanBeToldApartByEveryEye) {
                                    all.begin() + static_cast<ptrdiff_t>(4 * scheme + 4));
     EXPECT_GT(closest(four), 0.15) << scheme;
   }
-  // Red and green of equal lightness are the mistake that this is about.
+  // Negative control: red and green of equal lightness.
   EXPECT_LT(closest({{200, 80, 60}, {90, 130, 50}}), 0.15);
 }
 

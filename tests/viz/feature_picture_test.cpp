@@ -10,12 +10,12 @@
 namespace fcm::viz {
 namespace {
 
-// 40 patches that differ along three given directions of eight, by 5, 3 and 1.
+// 40 patches with std 5, 3 and 1 along three of eight axes.
 std::vector<float> patches_along_axes() {
   KeyedRandom random(1, Purpose::kSynthetic, 0, 0);
   std::vector<float> values;
   for (int patch = 0; patch < 40; ++patch) {
-    std::vector<float> row(8, 2.0F);  // a mean that must not matter
+    std::vector<float> row(8, 2.0F);  // a mean, which must not matter
     row[6] += static_cast<float>(5 * random.normal());
     row[1] += static_cast<float>(3 * random.normal());
     row[4] += static_cast<float>(random.normal());
@@ -42,7 +42,7 @@ TEST(FeaturePicture, FindsTheDirectionsInTheirOrder) {
 }
 
 TEST(FeaturePicture, EndsOfTheRangeAreBlackAndWhite) {
-  // One dimension, 1 x 3 patches: -1, 0 and 1; other components do not vary.
+  // One dimension, 1 x 3 patches: -1, 0 and 1; the other components are constant.
   const std::vector<float> values{-1, 0, 1};
   const Components components = principal_components(values, 3);
   const image::Image picture = components_picture(components, values, {}, 1, 3, 2);
@@ -51,7 +51,7 @@ TEST(FeaturePicture, EndsOfTheRangeAreBlackAndWhite) {
   EXPECT_EQ(picture.pixels[0], 0);
   EXPECT_EQ(picture.pixels[6], 128);
   EXPECT_EQ(picture.pixels[12], 255);
-  EXPECT_EQ(picture.pixels[13], 128);  // green: nothing varies
+  EXPECT_EQ(picture.pixels[13], 128);  // green: constant
 }
 
 TEST(FeaturePicture, PatchesNobodyGuessedAreGrey) {
@@ -70,7 +70,7 @@ TEST(FeaturePicture, ConstantFeaturesGiveAnEvenPicture) {
   for (const uint8_t byte : picture.pixels) EXPECT_EQ(byte, 128);
 }
 
-// Of the rows of x [L, D] around their mean, by plain sums.
+// The variance of the rows of x [L, D] along an axis, by plain sums.
 double variance_along(const std::vector<float>& x_LD, const std::vector<double>& axis_D) {
   const size_t dim = axis_D.size(), rows = x_LD.size() / dim;
   std::vector<double> along(rows);
@@ -84,7 +84,7 @@ double variance_along(const std::vector<float>& x_LD, const std::vector<double>&
   return variance / static_cast<double>(rows);
 }
 
-// Even where two directions are nearly as strong, no direction beats the first one.
+// No direction has more variance than the first component, even if two are nearly equal.
 TEST(FeaturePicture, NoDirectionIsStrongerThanTheFirst) {
   KeyedRandom random(3, Purpose::kSynthetic, 0, 0);
   std::vector<float> values;
@@ -113,7 +113,7 @@ TEST(FeaturePicture, NoDirectionIsStrongerThanTheFirst) {
 }
 
 TEST(FeaturePicture, EndsThatStandOutAreLeftOut) {
-  std::vector<float> values;  // of one dimension: 0 to 99, and one far out at either end
+  std::vector<float> values;  // one dimension: 0 to 99, and an outlier at each end
   for (int i = 0; i < 100; ++i) values.push_back(static_cast<float>(i));
   values.push_back(5000);
   values.push_back(-5000);
@@ -123,7 +123,7 @@ TEST(FeaturePicture, EndsThatStandOutAreLeftOut) {
   const float mean = components.mean_D[0];
   EXPECT_NEAR(components.low[0] + mean, 1, 1);
   EXPECT_NEAR(components.high[0] + mean, 98, 1);
-  // The rest has all shades, what is further out the last of them.
+  // The others use the whole range of shades; outliers get its ends.
   const image::Image picture = components_picture(components, values, {}, 1, 102, 1);
   EXPECT_NEAR(picture.pixels[50 * 3], 128, 5);
   EXPECT_EQ(picture.pixels[100 * 3], 255);

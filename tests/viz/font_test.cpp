@@ -15,14 +15,14 @@ namespace {
 constexpr std::array kAllSizes{TextSize::kSmall, TextSize::kMedium, TextSize::kLarge,
                                TextSize::kHuge};
 
-// The shapes of glyphs are FreeType's and may change with its version. What is tested is where they
-// are, and that they differ.
+// Glyph shapes come from FreeType and may change with its version. The tests check their positions,
+// and that they differ.
 
 image::Image black(int64_t rows, int64_t cols) {
   return {rows, cols, 3, std::vector<uint8_t>(static_cast<size_t>(rows * cols * 3))};
 }
 
-// The text in white, alone, with `edge` pixels around it.
+// The text in white on black, with a margin of `edge` pixels.
 image::Image drawn(std::string_view text, TextSize size, int64_t edge = 0) {
   image::Image picture = black(line_rows(size) + 2 * edge, text_cols(text, size) + 2 * edge);
   draw_text(picture, edge, edge, text, size, {255, 255, 255});
@@ -33,7 +33,7 @@ int64_t lit(const image::Image& picture) {
   return picture.rows * picture.cols - test::count(picture, Colour{0, 0, 0});
 }
 
-// A text of one letter that the font lacks, and one that it has.
+// A one-letter text that the font lacks, and one that it has.
 const std::string kLacking = "\u6f22", kHas = "H";
 
 TEST(Glyphs, AreSortedAndTheirCoverageFollowsOneAnother) {
@@ -76,7 +76,7 @@ TEST(Font, EverythingIsDrawnWithinItsLine) {
       const image::Image wide = drawn(text, size, 20);
       const image::Image tight = drawn(text, size);
       EXPECT_GT(lit(tight), 0) << text;
-      EXPECT_EQ(lit(wide), lit(tight)) << text;  // nothing lies outside
+      EXPECT_EQ(lit(wide), lit(tight)) << text;  // nothing is drawn outside
     }
   }
 }
@@ -88,7 +88,7 @@ TEST(Font, LettersDiffer) {
       image::Image picture = black(line_rows(size), 2 * line_rows(size));
       draw_text(picture, 0, 0, std::string(1, character), size, {255, 255, 255});
       EXPECT_GT(lit(picture), 0) << character;
-      EXPECT_TRUE(seen.insert(picture.pixels).second) << "two look alike: " << character;
+      EXPECT_TRUE(seen.insert(picture.pixels).second) << "glyph drawn twice: " << character;
     }
   }
 }
@@ -118,7 +118,7 @@ TEST(Font, WhatIsNotThereIsABox) {
           std::string("\x7f"), std::string("\U0001f600")}) {
       EXPECT_EQ(drawn(text, size).pixels, box.pixels) << text;
     }
-    // A byte that is of no character takes none of those behind it along.
+    // An invalid byte does not consume the characters after it.
     EXPECT_EQ(drawn("\xc3H", size).pixels, drawn(kLacking + "H", size).pixels);
     EXPECT_EQ(text_cols("\xff\xfe", size), text_cols(kLacking + kLacking, size));
   }
@@ -149,7 +149,7 @@ TEST(Font, MixesWithWhatIsBelowByCoverage) {
   image::Image picture = black(40, 60);
   std::fill(picture.pixels.begin(), picture.pixels.end(), uint8_t{100});
   draw_text(picture, 5, 5, "Ag", TextSize::kMedium, {200, 100, 0});
-  EXPECT_GT(test::count(picture, Colour{200, 100, 0}), 5);  // the middle of strokes
+  EXPECT_GT(test::count(picture, Colour{200, 100, 0}), 5);  // the centres of strokes
   for (size_t at = 0; at < picture.pixels.size(); at += 3) {
     const int red = picture.pixels[at] - 100, blue = 100 - picture.pixels[at + 2];
     EXPECT_EQ(picture.pixels[at + 1], 100);
@@ -190,7 +190,7 @@ TEST(Font, LongTextIsCutAndSaysSo) {
   const std::string name = "chest of drawers";
   EXPECT_EQ(cut_text(name, text_cols(name, kSize), kSize), name);
   EXPECT_TRUE(cut_text(name, text_cols(name, kSize) - 1, kSize).ends_with("…"));
-  // No blank before the ellipsis, and no half of a character.
+  // No space before the ellipsis, and no part of a character.
   EXPECT_EQ(cut_text(name, text_cols("chest …", kSize), kSize), "chest…");
   EXPECT_EQ(cut_text("äöüäöü", text_cols("äöü…", kSize), kSize), "äöü…");
   EXPECT_EQ(cut_text("sidewalk", 1, kSize), "s…");
@@ -224,7 +224,7 @@ TEST(Font, InkCanBeReadOnAnyGround) {
       }
     }
   }
-  EXPECT_LT(wcag_contrast({128, 128, 128}, {255, 255, 255}), 4.5);  // where it matters
+  EXPECT_LT(wcag_contrast({128, 128, 128}, {255, 255, 255}), 4.5);  // white ink fails here
 }
 
 TEST(Font, LargerPicturesHaveLargerText) {

@@ -1,5 +1,5 @@
-// Checks that markup is well-formed: every element closed in order, attributes quoted and named
-// once, no stray "<" or "&". Knows nothing of what the elements mean.
+// Checks that markup is well-formed: every element closed in order, attributes quoted and unique,
+// no stray "<" or "&". It does not check the meaning of elements.
 #pragma once
 
 #include <cctype>
@@ -15,7 +15,7 @@ class MarkupChecker {
   // Elements in `open_only` have no end tag (meta and img in HTML).
   explicit MarkupChecker(std::set<std::string> open_only = {}) : open_only_(std::move(open_only)) {}
 
-  // Empty if the markup is well-formed, else what is wrong and where.
+  // Empty if the markup is well-formed, else the fault and its position.
   std::string problem(std::string_view markup) {
     text_ = markup;
     at_ = 0;

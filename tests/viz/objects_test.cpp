@@ -59,7 +59,7 @@ TEST(DrawObjects, TintsMasksAndNothingElse) {
   for (size_t channel = 0; channel < 3; ++channel) {
     EXPECT_NEAR(inside[channel], 0.55 * 100 + 0.45 * colour[channel], 0.51);
   }
-  EXPECT_EQ(test::pixel(out, 400, 530), colour);  // its edge
+  EXPECT_EQ(test::pixel(out, 400, 530), colour);  // the box's edge
   EXPECT_EQ(test::pixel(out, 399, 530), (Colour{100, 100, 100}));
   object.mask = mask_of(60, 80, {40, 50, 5, 6});
   EXPECT_THROW(draw_objects(grey_picture(600, 800), {object}), std::logic_error);
@@ -70,13 +70,13 @@ TEST(DrawObjects, NamesDoNotCoverEachOtherWhereThereIsRoom) {
   const image::Image one = draw_objects(grey_picture(600, 800), {object});
   const image::Image two = draw_objects(grey_picture(600, 800), {object, object});
   const std::vector<Colour> colours = class_colours(2);
-  // The second name stands elsewhere, in full: a strip of its own colour, less its letters.
+  // The second name is drawn elsewhere and complete: a plate in its colour minus its letters.
   EXPECT_GT(test::count(two, colours[1]), 300);
-  // The first one is whole but for the stretch of its box that the second name lies on.
+  // The first box is complete except where the second name covers it.
   EXPECT_GT(test::count(two, colours[0]), test::count(one, colours[0]) - 300);
 }
 
-// Plates of the object's colour, the letters in black or white on them, and nothing outside.
+// Plates have the object's colour and black or white letters; nothing is drawn outside.
 TEST(DrawObjects, NamesStayOnTheirPlates) {
   ShownObject object = object_at(200, 300, 500, 550);
   constexpr TextSize kSize = TextSize::kMedium;
@@ -116,7 +116,7 @@ TEST(DrawObjects, NamesStayOnTheirPlates) {
 }
 
 TEST(DrawObjects, ALabelThatStandsApartHasALineToItsBox) {
-  // So many objects in one place that names have to stand elsewhere.
+  // So many objects at one position that names have to move away.
   const image::Box box{280, 380, 40, 40};
   const std::vector<ShownObject> many(30, object_at(380, 280, 420, 320));
   const image::Image out = draw_objects(grey_picture(600, 800), many);
@@ -128,7 +128,7 @@ TEST(DrawObjects, ALabelThatStandsApartHasALineToItsBox) {
     return row >= one.top && row < one.top + one.rows && col >= one.left &&
            col < one.left + one.cols;
   };
-  int64_t between = 0;  // pixels of lines from the middle of a plate to the box, on bare ground
+  int64_t between = 0;  // pixels of connecting lines on the bare image
   for (const image::Box& place : places) {
     const int64_t row = place.top + place.rows / 2, col = place.left + place.cols / 2;
     const int64_t to_row = std::clamp<int64_t>(row, box.top, box.top + box.rows - 1);

@@ -1,4 +1,4 @@
-// Looking at single pixels of pictures.
+// Reads single pixels of images.
 #pragma once
 
 #include "fcm/image/image.h"

@@ -47,7 +47,7 @@ TEST(SegmentationSheet, ShowsPictureTruthAndPrediction) {
 TEST(SegmentationSheet, FitsPicturesOfAllSizes) {
   const image::Image out = segmentation_sheet(
       {row_of(768, 1024), row_of(1024, 512), row_of(10, 20), row_of(1, 4000)}, kClasses, {});
-  // 288 x 384, 384 x 192, by a factor of 19, and 1 x 384.
+  // Scaled to 288 x 384, to 384 x 192, up by a factor of 19, and to 1 x 384.
   EXPECT_EQ(test::count(out, kPicture), 288 * 384 + 384 * 192 + 190 * 380 + 384);
 }
 

@@ -44,12 +44,12 @@ TEST(Sheet, PutsTilesAtExactPlaces) {
   Sheet sheet{"", {{"", false}, {"", false}, {"", true}}, {}, "", 5};
   sheet.rows = {{{small(1, 0), small(3, 50), small(1, 100)}}, {{small(1, 200), small(1, 20)}}};
   const image::Image out = make_sheet(sheet);
-  // Margins of 16; tiles are 10 x 15; gaps of 4, and of 14 before the group.
+  // Margins are 16; tiles are 10 x 15; gaps are 4, and 14 before the group.
   const SheetGeometry geometry = sheet_geometry(sheet);
   EXPECT_EQ(geometry.column_lefts, (std::vector<int64_t>{16, 16 + 15 + 4, 35 + 15 + 14}));
   EXPECT_EQ(geometry.row_tops, (std::vector<int64_t>{16, 16 + 10 + 4}));
   EXPECT_EQ(out.rows, 30 + 10 + 16);
-  EXPECT_EQ(out.cols, 16 + 240 + 16);  // never narrower, as text would have no room
+  EXPECT_EQ(out.cols, 16 + 240 + 16);  // the minimum width, which leaves room for text
 
   int64_t ground = 0;
   for (int64_t row = 0; row < out.rows; ++row) {
@@ -82,7 +82,7 @@ TEST(Sheet, ChoosesTheLeastWholeScale) {
   EXPECT_EQ(scale_of(1), 112);
 }
 
-// Pixels of a box that are not the ground.
+// The number of pixels in a box that differ from the background.
 int64_t ink_in(const image::Image& out, int64_t top, int64_t left, int64_t rows, int64_t cols) {
   int64_t ink = 0;
   for (int64_t row = top; row < top + rows; ++row) {
@@ -91,7 +91,7 @@ int64_t ink_in(const image::Image& out, int64_t top, int64_t left, int64_t rows,
   return ink;
 }
 
-// As many as text of that colour has.
+// The number of pixels that text of that colour covers.
 int64_t ink_of(const std::string& text, TextSize size, Colour colour) {
   image::Image alone = blank(line_rows(size), text_cols(text, size));
   draw_text(alone, 0, 0, text, size, colour);
@@ -147,7 +147,7 @@ TEST(Sheet, TakesTilesOfDifferentSizesAndNone) {
   sheet.rows = {{{small(1, 7), image::Image{}}},
                 {{image::Image{9, 1, 1, std::vector<uint8_t>(9)}}}};
   const SheetGeometry geometry = sheet_geometry(sheet);
-  EXPECT_EQ(geometry.tile_rows, (std::vector<int64_t>{2, 9}));  // each as its tallest tile
+  EXPECT_EQ(geometry.tile_rows, (std::vector<int64_t>{2, 9}));  // height of the tallest tile
   EXPECT_EQ(geometry.row_tops[1], geometry.row_tops[0] + 2 + 4);
   EXPECT_EQ(geometry.tile_cols, 3);
 }

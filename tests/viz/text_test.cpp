@@ -26,7 +26,7 @@ TEST(Text, ReplacesWhatIsNotUtf8OrNotAllowed) {
   EXPECT_EQ(escape("\xFF<"), mark + "&lt;");
   EXPECT_EQ(escape("\xC0\x80"), mark + mark);             // overlong
   EXPECT_EQ(escape("\xED\xA0\x80"), mark + mark + mark);  // surrogate
-  EXPECT_EQ(escape("\xE2\x82"), mark + mark);             // cut off
+  EXPECT_EQ(escape("\xE2\x82"), mark + mark);             // truncated
 }
 
 TEST(Text, Base64FollowsTheRfc) {
