@@ -203,6 +203,7 @@ void write_and_read_in_common(const std::shared_ptr<Group>& group) {
   const at::Tensor values = group->make_common(100'003, at::TensorOptions(at::kFloat));
   expect(values.defined() && values.numel() == 100'003, "memory in common");
   expect(values.eq(0).all().item<bool>(), "zero at first");
+  group->barrier();  // before any rank writes
   for (int64_t round = 1; round <= 20; ++round) {
     if (rank == round % ranks) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     const auto part_of = [&](int64_t whose) {
@@ -231,6 +232,7 @@ TEST_P(ProcessGroup, OnOneMachineHasMemoryInCommon) {
       ranks,
       [](const std::shared_ptr<Group>& group) {
         expect(!group->make_common(5, at::TensorOptions(at::kFloat)).defined(), "none");
+        group->barrier();  // rank 0 keeps the store: it must not leave before others have joined
       },
       as_on_several_machines);
   EXPECT_EQ(there.wait_for_all(), all_done(ranks)) << there.said(0) << there.said(1);
