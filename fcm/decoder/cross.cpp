@@ -6,6 +6,7 @@
 
 #include "fcm/base/error.h"
 #include "fcm/decoder/transformer.h"
+#include "fcm/ops/branches/shared.h"
 #include "fcm/ops/cross_attention/op.h"
 #include "fcm/ops/gather_rows/op.h"
 #include "fcm/ops/linear/op.h"
@@ -33,13 +34,6 @@ nn::Cost cross_blocks_cost(const DecoderOptions& options, const Source& source,
 
 namespace {
 
-// The k half of the kv bias shifts all scores of a query by the same amount, which softmax cancels,
-// so its gradient is exactly 0 (ops/branches/shared.h has the same for the third of a qkv bias).
-at::Tensor without_gradient_of_keys(const at::Tensor& bias_D) {
-  const int64_t half = bias_D.size(0) / 2;
-  return at::cat({bias_D.narrow(0, 0, half).detach(), bias_D.narrow(0, half, half)});
-}
-
 at::Tensor mix_weight(const nn::Scope& scope, const DecoderOptions& options, const Source& source) {
   if (!options.reads_blocks()) return {};
   return (scope / "mix").add("weight", {1, source.blocks + 1}, nn::Init::kXavierUniform);
@@ -66,7 +60,7 @@ CrossBlock::CrossBlock(const nn::Scope& scope, const DecoderOptions& options, co
 
 at::Tensor CrossBlock::keys_and_values(const at::Tensor& read_NTC) const {
   ops::ProductWeights kv = kv_.weights();
-  kv.bias_O = without_gradient_of_keys(kv.bias_O);
+  kv.bias_O = ops::branches::without_key_gradient(kv.bias_O, /*parts=*/2);
   if (norm_kv_) return ops::norm_linear(read_NTC, norm_kv_->weights(), kv);
   return ops::linear(read_NTC, kv.weight_OI, kv.bias_O, kv.rounded_OI);
 }

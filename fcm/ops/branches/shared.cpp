@@ -58,10 +58,12 @@ void forget_key_bias(const at::Tensor& dbias_D) {
   dbias_D.narrow(0, third, third).zero_();
 }
 
-at::Tensor without_key_gradient(const at::Tensor& bias_D) {
-  const int64_t third = bias_D.size(0) / 3;
-  return at::cat({bias_D.narrow(0, 0, third), bias_D.narrow(0, third, third).detach(),
-                  bias_D.narrow(0, 2 * third, third)});
+at::Tensor without_key_gradient(const at::Tensor& bias_D, int64_t parts) {
+  const int64_t size = bias_D.size(0) / parts;
+  const at::Tensor keys = bias_D.narrow(0, (parts - 2) * size, size).detach();
+  const at::Tensor values = bias_D.narrow(0, (parts - 1) * size, size);
+  if (parts == 2) return at::cat({keys, values});
+  return at::cat({bias_D.narrow(0, 0, size), keys, values});
 }
 
 at::Tensor with_filling(const at::Tensor& qkv_BTD, const at::Tensor& bias_D, int64_t filling) {

@@ -41,9 +41,10 @@ at::Tensor input_gradient(const at::Tensor& dy_MO, const at::Tensor& weight_OI);
 // The k third of a qkv bias shifts all scores of a query by the same amount, which softmax cancels.
 // Computed in floating point, its gradient is noise around zero, from which AdamW would take
 // full-length steps. forget_key_bias sets that gradient to zero; without_key_gradient returns the
-// bias unchanged, with its k third detached.
+// bias unchanged, with its keys detached: the last part but one of `parts`, 3 for a qkv bias and 2
+// for a kv bias.
 void forget_key_bias(const at::Tensor& dbias_D);
-at::Tensor without_key_gradient(const at::Tensor& bias_D);
+at::Tensor without_key_gradient(const at::Tensor& bias_D, int64_t parts = 3);
 
 // Appends q, k, v of `filling` zero tokens (zero after the norm: the bias) to each image's tokens.
 // [B, T, D] -> [B, T + filling, D].
